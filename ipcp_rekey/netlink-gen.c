@@ -2,12 +2,12 @@
 /* Do not edit directly, auto-generated from: */
 /*	Documentation/netlink/specs/ipcp_rekey.yaml */
 /* YNL-GEN kernel source */
-/* To regenerate run: tools/net/ynl/ynl-regen.sh */
+/* To regenerate run: Documentation/netlink/regen */
 
 #include <net/netlink.h>
 #include <net/genetlink.h>
 
-#include "o.h"
+#include "netlink-gen.h"
 
 #include <uapi/linux/ipcp_rekey_netlink.h>
 
@@ -276,9 +276,4 @@ const struct genl_split_ops ipcp_rekey_nl_ops[18] = {
 		.doit	= ipcp_rekey_nl_stats_get_doit,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
-};
-
-static const struct genl_multicast_group ipcp_rekey_nl_mcgrps[] = {
-	[IPCP_REKEY_NLGRP_AGENT] = { "agent", },
-	[IPCP_REKEY_NLGRP_EVENTS] = { "events", },
 };

@@ -2,7 +2,7 @@
 /* Do not edit directly, auto-generated from: */
 /*	Documentation/netlink/specs/ipcp_rekey.yaml */
 /* YNL-GEN kernel header */
-/* To regenerate run: tools/net/ynl/ynl-regen.sh */
+/* To regenerate run: Documentation/netlink/regen */
 
 #ifndef _LINUX_IPCP_REKEY_GEN_H
 #define _LINUX_IPCP_REKEY_GEN_H

@@ -2,7 +2,7 @@
 /* Do not edit directly, auto-generated from: */
 /*	Documentation/netlink/specs/ipcp_rekey.yaml */
 /* YNL-GEN uapi header */
-/* To regenerate run: tools/net/ynl/ynl-regen.sh */
+/* To regenerate run: Documentation/netlink/regen */
 
 #ifndef _UAPI_LINUX_IPCP_REKEY_NETLINK_H
 #define _UAPI_LINUX_IPCP_REKEY_NETLINK_H
