@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Why a packet was dropped. The list is the one place that has the reasons:
+ * the enumeration, the names in trace events and the check against the "drops"
+ * attributes of the netlink specification are all made from it.
+ */
+#ifndef _IPCP_DROP_H
+#define _IPCP_DROP_H
+
+#include <linux/build_bug.h>
+#include <linux/ipcp_rekey_netlink.h>
+
+/* LAST is for the last one: where FN ends in a comma, it does not. */
+#define IPCP_DROPS(FN, LAST)	\
+	FN(SHORT)		\
+	FN(VERSION)		\
+	FN(TYPE)		\
+	FN(CHECKSUM)		\
+	FN(EID)			\
+	FN(STATE)		\
+	FN(EPOCH)		\
+	FN(LATE)		\
+	FN(REPLAY)		\
+	FN(AHEAD)		\
+	FN(AUTH)		\
+	FN(RING_FULL)		\
+	FN(MALFORMED)		\
+	FN(CTRL_FULL)		\
+	FN(NOMEM)		\
+	FN(TX_ROUTE)		\
+	FN(TX_NOKEY)		\
+	LAST(CLOSED)
+
+/**
+ * enum ipcp_drop - why a packet was dropped
+ * @IPCP_DROP_NONE: it was not
+ * @IPCP_DROP_MAX: number of values, for arrays of counters
+ *
+ * The values are those of the attributes IPCP_REKEY_A_DROPS_*; the
+ * specification of the family says what each means.
+ */
+enum ipcp_drop {
+	IPCP_DROP_NONE,
+#define FN(name)	IPCP_DROP_##name = IPCP_REKEY_A_DROPS_##name,
+	IPCP_DROPS(FN, FN)
+#undef FN
+	IPCP_DROP_MAX
+};
+
+/* The list is in order and whole. */
+#define FN(name)	+ 1
+static_assert((int)IPCP_DROP_MAX == 1 + IPCP_DROPS(FN, FN));
+#undef FN
+static_assert((int)IPCP_DROP_MAX == (int)__IPCP_REKEY_A_DROPS_MAX);
+
+#endif /* _IPCP_DROP_H */

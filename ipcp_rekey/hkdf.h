@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_HKDF_H
+#define _IPCP_HKDF_H
+
+#include <linux/types.h>
+
+#define IPCP_PRK_LEN	32
+#define IPCP_HKDF_MAX	(255 * 32)	/* RFC 5869, 2.3 */
+
+void ipcp_hkdf_expand(u8 *out, size_t len, const u8 prk[IPCP_PRK_LEN],
+		      const u8 *info, size_t info_len);
+
+#endif /* _IPCP_HKDF_H */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_WIRE_H
+#define _IPCP_WIRE_H
+
+#include <linux/types.h>
+
+#include "drop.h"
+
+#define IPCP_HDR_LEN	12
+#define IPCP_TAG_LEN	16
+#define IPCP_OVERHEAD	(IPCP_HDR_LEN + IPCP_TAG_LEN)
+#define IPCP_NONCE_LEN	12
+#define IPCP_VERSION	1
+
+enum ipcp_pdu_type {
+	IPCP_PDU_DATA = 1,	/* a message of the program */
+	IPCP_PDU_CONFIRM,	/* one byte of IPCP_CONFIRM_* flags */
+	IPCP_PDU_CTRL,		/* between agents, in the clear, no flow yet */
+	IPCP_PDU_SEALED,	/* between agents, under the keys of a flow */
+	IPCP_PDU_CLOSE,		/* the peer let go of the flow */
+};
+
+#define IPCP_CONFIRM_SEEN	0x01	/* I authenticated you in this epoch */
+#define IPCP_CONFIRM_SENDING	0x02	/* my data is in this epoch */
+#define IPCP_CONFIRM_DONE	0x04	/* I saw your SENDING */
+
+/**
+ * struct ipcp_hdr - a packet's header, in host order
+ * @type: enum ipcp_pdu_type
+ * @epoch: whose keys it is sealed with; 0 in CTRL
+ * @counter: 33 bits, node(7) | leaf(6) | sequence(20); 0 in CTRL
+ * @eid: endpoint id of the receiver, never 0; 0 in CTRL
+ */
+struct ipcp_hdr {
+	u8 type;
+	u8 epoch;
+	u64 counter;
+	u32 eid;
+};
+
+enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr);
+void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN], const struct ipcp_hdr *hdr);
+void ipcp_wire_nonce(u8 nonce[IPCP_NONCE_LEN], u64 counter);
+
+#endif /* _IPCP_WIRE_H */
