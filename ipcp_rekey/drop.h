@@ -47,10 +47,6 @@ enum ipcp_drop {
 	IPCP_DROP_MAX
 };
 
-/* The list is in order and whole. */
-#define FN(name)	+ 1
-static_assert((int)IPCP_DROP_MAX == 1 + IPCP_DROPS(FN, FN));
-#undef FN
 static_assert((int)IPCP_DROP_MAX == (int)__IPCP_REKEY_A_DROPS_MAX);
 
 #endif /* _IPCP_DROP_H */
