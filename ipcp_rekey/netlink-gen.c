@@ -121,7 +121,7 @@ static const struct nla_policy ipcp_rekey_flow_del_nl_policy[IPCP_REKEY_A_FLOW_R
 
 /* IPCP_REKEY_CMD_REKEY_CLAIM - do */
 static const struct nla_policy ipcp_rekey_rekey_claim_nl_policy[IPCP_REKEY_A_CLAIM_ID + 1] = {
-	[IPCP_REKEY_A_CLAIM_MAX] = NLA_POLICY_RANGE(NLA_U32, 1, IPCP_REKEY_CLAIM_MAX),
+	[IPCP_REKEY_A_CLAIM_LIMIT] = NLA_POLICY_RANGE(NLA_U32, 1, IPCP_REKEY_CLAIM_MAX),
 	[IPCP_REKEY_A_CLAIM_MIN_AGE] = { .type = NLA_U64, },
 	[IPCP_REKEY_A_CLAIM_ID] = { .type = NLA_U32, },
 };
