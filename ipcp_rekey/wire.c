@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The packet's header: the one place that reads and writes it.
+ *
+ *   0       version (high 4 bits) = 1, type (low 4 bits)
+ *   1       epoch
+ *   2       zero
+ *   3..7    packet counter, top 7 bits zero
+ *   8..11   eid, the receiver's endpoint id
+ *   12..    ciphertext, then the tag; bytes 0..11 are authenticated with it
+ *
+ * All of it in network order. A CTRL packet has no keys: its epoch, counter
+ * and eid are zero and its payload is in the clear, with no tag.
+ */
+#include <linux/string.h>
+#include <linux/unaligned.h>
+
+#include "keysched.h"
+#include "wire.h"
+
+#define VERSION_SHIFT	4
+#define TYPE_MASK	0x0f
+
+static bool type_known(u8 type)
+{
+	return type >= IPCP_PDU_DATA && type <= IPCP_PDU_CLOSE;
+}
+
+/* The shortest packet of a type: an empty CTRL says nothing to anybody. */
+static size_t min_len(u8 type)
+{
+	return type == IPCP_PDU_CTRL ? IPCP_HDR_LEN + 1 : IPCP_OVERHEAD;
+}
+
+static u64 get_counter(const u8 *pkt)
+{
+	return (u64)pkt[3] << 32 | get_unaligned_be32(pkt + 4);
+}
+
+/**
+ * ipcp_wire_parse() - Read a header that anybody may have sent
+ * @pkt: the packet, beginning with the header
+ * @len: length of the packet: all of the UDP payload
+ * @hdr: (output) the fields; undefined if the packet is to be dropped
+ *
+ * Looks at no state: whether there is such a flow or key is for the caller to
+ * find out. Reads the header only.
+ *
+ * Context: Any context.
+ * Return:
+ * * IPCP_DROP_NONE - well formed
+ * * IPCP_DROP_SHORT - shorter than such a packet can be
+ * * IPCP_DROP_VERSION - another version, or a reserved bit is set
+ * * IPCP_DROP_TYPE - unknown type
+ * * IPCP_DROP_MALFORMED - CTRL with epoch, counter or eid
+ * * IPCP_DROP_EID - zero, which no flow has
+ */
+enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr)
+{
+	if (len < IPCP_HDR_LEN)
+		return IPCP_DROP_SHORT;
+	if (pkt[0] >> VERSION_SHIFT != IPCP_VERSION)
+		return IPCP_DROP_VERSION;
+
+	hdr->type = pkt[0] & TYPE_MASK;
+	hdr->epoch = pkt[1];
+	hdr->counter = get_counter(pkt);
+	hdr->eid = get_unaligned_be32(pkt + 8);
+
+	if (!type_known(hdr->type))
+		return IPCP_DROP_TYPE;
+	if (len < min_len(hdr->type))
+		return IPCP_DROP_SHORT;
+	if (pkt[2] || hdr->counter >= IPCP_CTR_LIMIT)
+		return IPCP_DROP_VERSION;
+	if (hdr->type == IPCP_PDU_CTRL)
+		return hdr->epoch || hdr->counter || hdr->eid ?
+			IPCP_DROP_MALFORMED : IPCP_DROP_NONE;
+	return hdr->eid ? IPCP_DROP_NONE : IPCP_DROP_EID;
+}
+
+/**
+ * ipcp_wire_build() - Write a header
+ * @pkt: (output) the header
+ * @hdr: the fields, of which the counter is below IPCP_CTR_LIMIT
+ *
+ * Context: Any context.
+ */
+void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN], const struct ipcp_hdr *hdr)
+{
+	pkt[0] = IPCP_VERSION << VERSION_SHIFT | hdr->type;
+	pkt[1] = hdr->epoch;
+	pkt[2] = 0;
+	pkt[3] = hdr->counter >> 32;
+	put_unaligned_be32(hdr->counter, pkt + 4);
+	put_unaligned_be32(hdr->eid, pkt + 8);
+}
+
+/**
+ * ipcp_wire_nonce() - The AEAD's nonce of a packet
+ * @nonce: (output) four zero bytes, then the counter, little endian
+ * @counter: the packet's counter
+ *
+ * This is the form that the library's ChaCha20-Poly1305 takes, which is given
+ * the counter as a number.
+ *
+ * Context: Any context.
+ */
+void ipcp_wire_nonce(u8 nonce[IPCP_NONCE_LEN], u64 counter)
+{
+	memset(nonce, 0, 4);
+	put_unaligned_le64(counter, nonce + 4);
+}
