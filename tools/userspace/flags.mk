@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0
+# Flags that the folders of tools/userspace share. Include it, then use
+# $(CFLAGS_ALL) and $(LDFLAGS_ALL). $(TOP) is the root of the checkout.
+
+TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/../..)
+
+PREFIX ?= /usr
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
+	-Wshadow -Wformat=2 -Wno-format-nonliteral
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIC
+
+ifeq ($(SAN),1)
+HARDEN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -fPIC
+LDFLAGS_SAN := -fsanitize=address,undefined
+endif
+
+CFLAGS_ALL = -std=gnu11 $(WARN) $(HARDEN) -D_GNU_SOURCE -MMD -MP \
+	-I$(TOP)/include/uapi $(CPPFLAGS) $(CFLAGS)
+LDFLAGS_ALL = $(LDFLAGS_SAN) $(LDFLAGS)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of the netlink library share. */
+#ifndef IPCP_NL_INT_H
+#define IPCP_NL_INT_H
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+
+#include "nl.h"
+
+struct ipcp_nl {
+	struct nl_sock *sock;
+	struct nl_sock *events;
+	int family;
+	int error;		/* negative errno of the last call */
+	struct nl_msg *kept;	/* whose payload an upcall points into */
+	char reason[256];
+};
+
+/* One message of a reply. Another value than 0 ends the deliveries. */
+typedef int (*nl_reply_fn)(struct nlattr **tb, struct nl_msg *msg, void *arg);
+
+/*
+ * One request and its answer. @size: room for attributes. The message is
+ * wiped when it was sent.
+ */
+struct nl_call {
+	struct ipcp_nl *nl;
+	struct nl_msg *msg;
+	size_t size;
+	int maxattr;		/* of the reply's attribute set */
+	nl_reply_fn reply;	/* NULL if there is only an ack */
+	void *arg;
+	int result;
+	bool done;
+};
+
+int nl_call_begin(struct nl_call *call, struct ipcp_nl *nl, int cmd, int flags,
+		  size_t size);
+int nl_call_end(struct nl_call *call);
+int nl_errno(int nlerr);
+
+void nl_get_str(char *dst, size_t room, struct nlattr *attr);
+uint32_t nl_get_bin(uint8_t *dst, size_t room, struct nlattr *attr);
+uint32_t nl_get_u32(struct nlattr *attr);
+uint64_t nl_get_u64(struct nlattr *attr);
+uint8_t nl_get_u8(struct nlattr *attr);
+void nl_get_peer(struct sockaddr_storage *peer, struct nlattr *attr);
+void nl_get_qos(struct ipcp_nl_qos *qos, struct nlattr *attr);
+void nl_get_cred(struct ipcp_nl_cred *cred, struct nlattr *attr);
+void nl_get_drops(struct ipcp_nl_drops *drops, struct nlattr *attr);
+void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb);
+void nl_get_claim(struct ipcp_nl_claim *claim, struct nlattr **tb);
+
+int nl_put_peer(struct nl_msg *msg, int attr,
+		const struct sockaddr_storage *peer);
+
+#endif /* IPCP_NL_INT_H */

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Client library of the generic netlink family "ipcp_rekey".
+ *
+ * One handle has one socket for requests and, once ipcp_nl_subscribe() was
+ * called, a second one for events. Calls block only as long as the kernel
+ * works on them. Every call returns 0 or a negative errno; what the kernel
+ * said about it in words is in ipcp_nl_reason() until the next call.
+ *
+ * Not thread safe: one handle belongs to one thread.
+ *
+ * Link with libipcp-nl.a and `pkg-config --libs libnl-genl-3.0`.
+ */
+#ifndef IPCP_NL_H
+#define IPCP_NL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <linux/ipcp_rekey_netlink.h>
+
+struct ipcp_nl;
+
+/* True if the attribute IPCP_REKEY_A_FLOW_... was in the message. */
+#define IPCP_NL_HAS(flow, attr) \
+	(!!((flow)->has & (UINT64_C(1) << IPCP_REKEY_A_FLOW_##attr)))
+
+/**
+ * struct ipcp_nl_qos - what a program asked of a flow
+ */
+struct ipcp_nl_qos {
+	uint64_t bandwidth;
+	uint32_t delay;
+	uint32_t availability;
+	uint32_t loss;
+	uint32_t ber;
+	uint32_t in_order;
+	uint32_t max_gap;
+	uint32_t timeout;
+};
+
+#define IPCP_NL_GROUPS_MAX	64
+
+/**
+ * struct ipcp_nl_cred - who asked
+ * @ngroups: how many of @groups count
+ */
+struct ipcp_nl_cred {
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t pid;
+	uint32_t ngroups;
+	uint32_t groups[IPCP_NL_GROUPS_MAX];
+	char comm[64];
+};
+
+/**
+ * struct ipcp_nl_drops - dropped packets by reason
+ * @by: indexed by IPCP_REKEY_A_DROPS_SHORT and so on
+ */
+struct ipcp_nl_drops {
+	uint64_t by[IPCP_REKEY_A_DROPS_MAX + 1];
+};
+
+/**
+ * ipcp_nl_drop_name() - name of a drop reason as in the specification
+ * @attr: IPCP_REKEY_A_DROPS_SHORT and so on
+ *
+ * Return: the name, or NULL past the end.
+ */
+const char *ipcp_nl_drop_name(unsigned int attr);
+
+struct ipcp_nl_stats {
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t rekeys;
+	uint64_t tx_leaves;
+	uint64_t rx_leaves;
+	uint64_t linger_cut;
+	struct ipcp_nl_drops drops;
+};
+
+/**
+ * struct ipcp_nl_flow - one flow of a dump, see the specification
+ * @has: which attributes were there, see IPCP_NL_HAS()
+ *
+ * Fields that were not there are zero, strings are empty. @peer.ss_family is
+ * 0 if there is no peer yet.
+ */
+struct ipcp_nl_flow {
+	uint64_t has;
+	uint32_t id;
+	char name[IPCP_REKEY_NAME_MAX + 1];
+	uint32_t state;
+	uint32_t eid;
+	uint32_t peer_eid;
+	struct sockaddr_storage peer;
+	uint32_t cipher;
+	uint32_t initiator;
+	uint32_t direct;
+	uint32_t encrypted;
+	struct ipcp_nl_qos qos;
+	struct ipcp_nl_cred cred;
+	uint32_t n_1_pid;
+	uint8_t epoch;
+	uint8_t newest_epoch;
+	uint8_t tx_epoch;
+	uint32_t exchange;
+	uint32_t in_flight;
+	uint32_t has_pending;
+	uint32_t done;
+	uint32_t due;
+	uint64_t epoch_age;
+	uint32_t tx_leaf;
+	uint32_t rx_leaf;
+	uint64_t tx_left;
+	uint64_t rx_left;
+	uint32_t rb_flags;
+	uint32_t mtu;
+	uint32_t packets_per_leaf;
+	uint32_t peer_timeout;
+	uint32_t grace;
+	uint32_t linger;
+	uint32_t max_epoch_age;
+	uint32_t blob_len;
+	uint8_t blob[IPCP_REKEY_BLOB_MAX];
+	struct ipcp_nl_stats stats;
+	uint32_t queued;
+	uint32_t error;
+	char reason[IPCP_REKEY_REASON_MAX + 1];
+};
+
+struct ipcp_nl_info {
+	char version[64];
+	uint32_t ciphers[8];
+	uint32_t nciphers;
+	uint32_t has_agent;
+	uint32_t flows;
+};
+
+/**
+ * struct ipcp_nl_upcall - what the kernel asks or tells the agent
+ * @id: for ipcp_nl_upcall_done()
+ * @type: enum ipcp_rekey_upcall_type
+ * @payload: valid until the next call upon the handle
+ */
+struct ipcp_nl_upcall {
+	uint64_t id;
+	uint32_t type;
+	uint32_t flow_id;
+	uint32_t eid;
+	uint32_t timeout;
+	uint8_t epoch;
+	char name[IPCP_REKEY_NAME_MAX + 1];
+	struct ipcp_nl_cred cred;
+	struct ipcp_nl_qos qos;
+	struct sockaddr_storage peer;
+	const uint8_t *payload;
+	size_t payload_len;
+};
+
+/**
+ * struct ipcp_nl_params - what flow-allocate and flow-set may set
+ * @set: IPCP_NL_P_* of the fields that count
+ */
+struct ipcp_nl_params {
+	uint32_t set;
+#define IPCP_NL_P_PACKETS_PER_LEAF	0x01
+#define IPCP_NL_P_PEER_TIMEOUT		0x02
+#define IPCP_NL_P_GRACE			0x04
+#define IPCP_NL_P_LINGER		0x08
+#define IPCP_NL_P_MAX_EPOCH_AGE		0x10
+#define IPCP_NL_P_BLOB			0x20
+	uint32_t packets_per_leaf;
+	uint32_t peer_timeout;
+	uint32_t grace;
+	uint32_t linger;
+	uint32_t max_epoch_age;
+	uint32_t blob_len;
+	const uint8_t *blob;
+};
+
+/**
+ * struct ipcp_nl_seed - a root seed and where it belongs
+ * @seed: IPCP_REKEY_SEED_LEN bytes; stays the caller's, who wipes it
+ */
+struct ipcp_nl_seed {
+	const uint8_t *seed;
+	uint32_t exchange;
+	uint8_t epoch;
+};
+
+/**
+ * struct ipcp_nl_claim - one claimed flow
+ */
+struct ipcp_nl_claim {
+	uint32_t id;
+	char name[IPCP_REKEY_NAME_MAX + 1];
+	uint32_t eid;
+	uint32_t peer_eid;
+	struct sockaddr_storage peer;
+	uint8_t epoch;
+	uint32_t exchange;
+	uint32_t cipher;
+	uint32_t n_pid;
+	uint32_t n_1_pid;
+	uint32_t due;
+	uint32_t blob_len;
+	uint8_t blob[IPCP_REKEY_BLOB_MAX];
+};
+
+/**
+ * struct ipcp_nl_name - a name that a program serves
+ */
+struct ipcp_nl_name {
+	char name[IPCP_REKEY_NAME_MAX + 1];
+	struct ipcp_nl_cred cred;
+	uint32_t granted;
+	uint32_t backlog;
+	uint32_t waiting;
+};
+
+/**
+ * struct ipcp_nl_event - something happened
+ * @upcall: true if it only says that the upcall queue has something; the
+ *          rest is then empty
+ * @event: enum ipcp_rekey_event
+ * @flow: those attributes of the flow that came along
+ */
+struct ipcp_nl_event {
+	bool upcall;
+	uint32_t event;
+	struct ipcp_nl_flow flow;
+};
+
+/*
+ * Callbacks of dumps and claims. Another value than 0 ends the deliveries and
+ * is what the call returns. They must not call upon the same handle.
+ */
+typedef int (*ipcp_nl_flow_cb)(const struct ipcp_nl_flow *flow, void *arg);
+typedef int (*ipcp_nl_name_cb)(const struct ipcp_nl_name *name, void *arg);
+typedef int (*ipcp_nl_claim_cb)(const struct ipcp_nl_claim *claim, void *arg);
+
+/*
+ * Events; these may call upon the handle, since they come over the other
+ * socket.
+ */
+typedef void (*ipcp_nl_event_cb)(const struct ipcp_nl_event *event, void *arg);
+
+/* The handle: nl.c */
+
+/**
+ * ipcp_nl_open() - open a handle
+ * @nl: where the handle goes; NULL on failure
+ *
+ * Return: 0; -ENOENT if the module is not loaded.
+ */
+int ipcp_nl_open(struct ipcp_nl **nl);
+
+/**
+ * ipcp_nl_close() - close both sockets; NULL is allowed
+ */
+void ipcp_nl_close(struct ipcp_nl *nl);
+
+/**
+ * ipcp_nl_reason() - what the kernel said about the last failure
+ *
+ * Return: words, or strerror() of the errno if it said nothing; "" after a
+ * success. Valid until the next call.
+ */
+const char *ipcp_nl_reason(const struct ipcp_nl *nl);
+
+/* Calls, one for each command: calls.c */
+
+int ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info);
+
+/**
+ * ipcp_nl_agent_set() - become the agent
+ * @port: 0 for the default
+ * @mark: 0 for none
+ *
+ * Ends when the handle is closed or its process dies.
+ */
+int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark);
+
+/**
+ * ipcp_nl_upcall_get() - take the next upcall off the kernel's queue
+ *
+ * Return: 0; -EAGAIN if there is none.
+ */
+int ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *upcall);
+
+/**
+ * ipcp_nl_upcall_done() - answer a LISTEN upcall
+ * @error: positive errno, or 0 to grant it
+ * @reason: words, cut to IPCP_REKEY_REASON_MAX; NULL for none
+ */
+int ipcp_nl_upcall_done(struct ipcp_nl *nl, uint64_t id, uint32_t error,
+			const char *reason);
+
+int ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id,
+		     struct ipcp_nl_flow *flow);
+
+/**
+ * ipcp_nl_flow_dump() - every flow of the network namespace
+ *
+ * Return: 0; -EINTR if flows changed under the dump (do it again).
+ */
+int ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
+
+int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg);
+
+/**
+ * ipcp_nl_flow_new() - make the responder's end of a flow
+ * @qos: NULL for none
+ * @id: out
+ * @eid: out
+ */
+int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
+		     const struct sockaddr_storage *peer, uint32_t peer_eid,
+		     const struct ipcp_nl_qos *qos, uint32_t *id,
+		     uint32_t *eid);
+
+/**
+ * ipcp_nl_flow_allocate() - give a pending flow its peer and first seed
+ * @seed: NULL for a flow without encryption (cipher none)
+ * @params: NULL for the kernel's defaults
+ */
+int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
+			  const struct sockaddr_storage *peer,
+			  uint32_t peer_eid, uint32_t cipher,
+			  const struct ipcp_nl_seed *seed,
+			  const struct ipcp_nl_params *params);
+
+int ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
+		     const struct ipcp_nl_params *params);
+
+/**
+ * ipcp_nl_flow_del() - fail a pending allocation, or take a flow down
+ * @error: positive errno
+ * @reason: words, cut to IPCP_REKEY_REASON_MAX; NULL for none
+ */
+int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
+		     const char *reason);
+
+/**
+ * ipcp_nl_rekey_claim() - claim flows that are due
+ * @max: most flows, 1 to IPCP_REKEY_CLAIM_MAX
+ * @min_age: also those whose newest epoch is this old in milliseconds;
+ *           0 for only those that are due
+ * @id: only this flow, due or not; 0 for any
+ */
+int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
+			uint32_t id, ipcp_nl_claim_cb cb, void *arg);
+
+int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange);
+int ipcp_nl_seed_set(struct ipcp_nl *nl, uint32_t id,
+		     const struct ipcp_nl_seed *seed);
+
+/**
+ * ipcp_nl_rekey_request() - make a flow due
+ * @id: the flow; 0 for all
+ */
+int ipcp_nl_rekey_request(struct ipcp_nl *nl, uint32_t id);
+
+int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct sockaddr_storage *peer,
+		      const void *payload, size_t len);
+int ipcp_nl_sealed_send(struct ipcp_nl *nl, uint32_t id, const void *payload,
+			size_t len);
+int ipcp_nl_stats_get(struct ipcp_nl *nl, struct ipcp_nl_drops *drops);
+
+/* Events: events.c */
+
+#define IPCP_NL_GRP_AGENT	0x1	/* hints that upcalls wait */
+#define IPCP_NL_GRP_EVENTS	0x2	/* what happens to flows */
+
+/**
+ * ipcp_nl_subscribe() - open the event socket and join groups
+ * @groups: IPCP_NL_GRP_*
+ */
+int ipcp_nl_subscribe(struct ipcp_nl *nl, unsigned int groups);
+
+/**
+ * ipcp_nl_event_fd() - the event socket, for an event loop
+ *
+ * Return: a non-blocking fd that polls readable; -1 before subscribe.
+ */
+int ipcp_nl_event_fd(const struct ipcp_nl *nl);
+
+/**
+ * ipcp_nl_events() - deliver the events that wait, without blocking
+ *
+ * Return: 0 when none is left; -ENOBUFS if some were lost: pull upcalls and
+ * dump flows then, and call again.
+ */
+int ipcp_nl_events(struct ipcp_nl *nl, ipcp_nl_event_cb cb, void *arg);
+
+/* Words for enum values; "?" for one that is unknown: parse.c */
+const char *ipcp_nl_state_name(uint32_t state);
+const char *ipcp_nl_event_name(uint32_t event);
+const char *ipcp_nl_cipher_name(uint32_t cipher);
+
+/**
+ * ipcp_nl_due_names() - a set of IPCP_REKEY_DUE_* in words
+ * @buf: gets "request,age" or ""
+ *
+ * Return: @buf.
+ */
+char *ipcp_nl_due_names(uint32_t due, char *buf, size_t len);
+
+#endif /* IPCP_NL_H */
