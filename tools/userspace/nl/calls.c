@@ -423,7 +423,7 @@ int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 
 	if (err)
 		return err;
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_MAX, max);
+	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_LIMIT, max);
 	if (min_age)
 		bad |= nla_put_u64(call.msg, IPCP_REKEY_A_CLAIM_MIN_AGE,
 				   min_age);
