@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The calls of the device.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "dev.h"
+
+/* A program asks for what this layer has: messages that may get lost. */
+static const struct ipcp_qos qos_raw = {
+	.loss = 1,
+	.ber = 1,
+};
+
+static int call(int fd, unsigned long request, void *arg)
+{
+	int ret = ioctl(fd, request, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* -EINVAL and -ENAMETOOLONG before the kernel is asked. */
+static int check_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len)
+		return -EINVAL;
+	return len > IPCP_NAME_LEN ? -ENAMETOOLONG : 0;
+}
+
+/**
+ * ipcp_dev_open() - open an endpoint in the caller's network namespace
+ * @flags: O_NONBLOCK or 0
+ *
+ * Return: a close-on-exec file descriptor, or a negative errno.
+ */
+int ipcp_dev_open(int flags)
+{
+	int fd = open(IPCP_REKEY_DEVICE, O_RDWR | O_CLOEXEC | flags);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * ipcp_dev_alloc() - ask for a flow to a name
+ * @fd: of ipcp_dev_open()
+ * @name: what to reach
+ * @qos: what is asked of the flow, or NULL for plain messages
+ * @timeout: nanoseconds, IPCP_TIMEOUT_DEFAULT or IPCP_TIMEOUT_NONE
+ *
+ * Return: 0, or a negative errno. -EINPROGRESS on a non-blocking descriptor:
+ * poll it for EPOLLOUT.
+ */
+int ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
+		   int64_t timeout)
+{
+	struct ipcp_alloc arg = {
+		.size = sizeof(arg),
+		.name = (uintptr_t)name,
+		.name_len = strlen(name),
+		.timeout = timeout,
+		.qos = qos ? *qos : qos_raw,
+	};
+	int ret = check_name(name);
+
+	return ret ? ret : call(fd, IPCP_IOC_ALLOC, &arg);
+}
+
+/**
+ * ipcp_dev_listen() - serve a name
+ * @fd: of ipcp_dev_open()
+ * @name: what to serve
+ * @backlog: flows that may wait to be accepted, or 0 for the default
+ *
+ * Return: 0, or a negative errno.
+ */
+int ipcp_dev_listen(int fd, const char *name, unsigned int backlog)
+{
+	struct ipcp_listen arg = {
+		.size = sizeof(arg),
+		.name = (uintptr_t)name,
+		.name_len = strlen(name),
+		.backlog = backlog,
+	};
+	int ret = check_name(name);
+
+	return ret ? ret : call(fd, IPCP_IOC_LISTEN, &arg);
+}
+
+/**
+ * ipcp_dev_accept() - the next flow of a served name
+ * @fd: that listens
+ * @flags: IPCP_ACCEPT_NONBLOCK or 0
+ * @timeout: nanoseconds, IPCP_TIMEOUT_DEFAULT or IPCP_TIMEOUT_NONE
+ * @qos: where to put what the peer asked, or NULL
+ *
+ * Return: the flow's file descriptor, or a negative errno.
+ */
+int ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
+		    struct ipcp_qos *qos)
+{
+	struct ipcp_accept arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.timeout = timeout,
+	};
+	int ret = call(fd, IPCP_IOC_ACCEPT, &arg);
+
+	if (ret >= 0 && qos)
+		*qos = arg.qos;
+	return ret;
+}
+
+/**
+ * ipcp_dev_rekey() - take a seed that waits, as EPOLLPRI says
+ * @fd: a flow
+ *
+ * Return: 0, also when nothing waits any more, or a negative errno.
+ */
+int ipcp_dev_rekey(int fd)
+{
+	int ret = call(fd, IPCP_IOC_REKEY, NULL);
+
+	/* somebody else's read or write was faster */
+	return ret == -EAGAIN || ret == -ENOENT ? 0 : ret;
+}
+
+/**
+ * ipcp_dev_info() - what the kernel knows of a flow
+ * @fd: a flow
+ * @info: where to put it; what an older kernel does not fill is zero
+ *
+ * Return: 0, or a negative errno.
+ */
+int ipcp_dev_info(int fd, struct ipcp_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	return call(fd, IPCP_IOC_GET_INFO, info);
+}
+
+/**
+ * ipcp_dev_set() - change a flow
+ * @fd: a flow
+ * @set: what to change; its size is filled in here
+ *
+ * Return: 0, or a negative errno.
+ */
+int ipcp_dev_set(int fd, const struct ipcp_set *set)
+{
+	struct ipcp_set arg = *set;
+
+	arg.size = sizeof(arg);
+	return call(fd, IPCP_IOC_SET, &arg);
+}
+
+/**
+ * ipcp_dev_nonblock() - make a descriptor non-blocking, or blocking again
+ * @fd: any
+ * @on: which of the two
+ *
+ * Return: 0, or a negative errno.
+ */
+int ipcp_dev_nonblock(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Errors of the device in words that say what to do.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dev.h"
+
+struct words {
+	int err;
+	const char *text;
+};
+
+static const struct words open_words[] = {
+	{ ENOENT, "there is no " IPCP_REKEY_DEVICE
+		  "; load the module: modprobe ipcp_rekey" },
+	{ ENXIO, "the module is gone; load it: modprobe ipcp_rekey" },
+	{ ENODEV, "the module is gone; load it: modprobe ipcp_rekey" },
+	{ EACCES, "no access to " IPCP_REKEY_DEVICE
+		  "; ask root for access, or run this as root" },
+	{ EPERM, "no access to " IPCP_REKEY_DEVICE
+		 "; ask root for access, or run this as root" },
+	{ EUSERS, "too many flows are open for this user; close some" },
+	{ 0, NULL }
+};
+
+static const struct words alloc_words[] = {
+	{ ENOTCONN, "no agent runs in this network namespace; start ipcp-rekeyd" },
+	{ EHOSTUNREACH, "the name is unknown here or nobody answered; check the "
+			"name in the agent's configuration, and the network" },
+	{ ENETUNREACH, "no route to the peer; check the network" },
+	{ ECONNREFUSED, "the peer does not serve this name; start the server "
+			"there first" },
+	{ EKEYREJECTED, "the peer could not prove its name, or did not believe "
+			"ours; check certificates and CA at both ends" },
+	{ EACCES, "the agent's policy does not allow this user the name" },
+	{ EPERM, "the agent's policy does not allow this user the name" },
+	{ ETIMEDOUT, "no answer in time; check that the peer's agent runs, and "
+		     "the network" },
+	{ EBUSY, "this endpoint is in use already; open another" },
+	{ EOPNOTSUPP, "flows neither keep order nor repeat what was lost; ask "
+		      "for a quality without them" },
+	{ EUSERS, "too many flows are open for this user; close some" },
+	{ EINTR, "interrupted" },
+	{ 0, NULL }
+};
+
+static const struct words listen_words[] = {
+	{ ENOTCONN, "no agent runs in this network namespace; start ipcp-rekeyd" },
+	{ EACCES, "the agent's policy does not let this user serve the name" },
+	{ EPERM, "the agent's policy does not let this user serve the name" },
+	{ EADDRINUSE, "the name is served already; stop the other server" },
+	{ EBUSY, "this endpoint is in use already; open another" },
+	{ ETIMEDOUT, "the agent did not answer; look at its log" },
+	{ EUSERS, "too many flows are open for this user; close some" },
+	{ EINTR, "interrupted" },
+	{ 0, NULL }
+};
+
+static const struct words accept_words[] = {
+	{ ETIMEDOUT, "nobody asked for a flow in time" },
+	{ EINVAL, "this endpoint does not serve a name" },
+	{ EMFILE, "too many open files; raise the limit (ulimit -n)" },
+	{ ENOTCONN, "the agent is gone; start ipcp-rekeyd" },
+	{ EINTR, "interrupted" },
+	{ 0, NULL }
+};
+
+static const struct words flow_words[] = {
+	{ ENOTCONN, "this is not a flow" },
+	{ ESHUTDOWN, "the flow is down" },
+	{ EPIPE, "the peer closed the flow" },
+	{ EKEYEXPIRED, "the keys are used up or too old, and no new seed came; "
+		       "check that both agents run" },
+	{ EMSGSIZE, "the message is longer than the flow can carry" },
+	{ EACCES, "the flow is not open for this direction" },
+	{ ETIMEDOUT, "the peer is silent" },
+	{ 0, NULL }
+};
+
+/* Which table an operation has. */
+static const struct words *const tables[] = {
+	[IPCP_DEV_OPEN] = open_words,
+	[IPCP_DEV_ALLOC] = alloc_words,
+	[IPCP_DEV_LISTEN] = listen_words,
+	[IPCP_DEV_ACCEPT] = accept_words,
+	[IPCP_DEV_READ] = flow_words,
+	[IPCP_DEV_WRITE] = flow_words,
+	[IPCP_DEV_REKEY] = flow_words,
+	[IPCP_DEV_INFO] = flow_words,
+	[IPCP_DEV_SET] = flow_words,
+};
+
+/**
+ * ipcp_dev_words() - an error in words
+ * @op: what was tried
+ * @err: errno, of either sign
+ *
+ * Return: words that say what to do, or those of strerror().
+ */
+const char *ipcp_dev_words(enum ipcp_dev_op op, int err)
+{
+	const struct words *w;
+
+	if (err < 0)
+		err = -err;
+	if (err == ENAMETOOLONG)
+		return "a name has at most 255 bytes; use a shorter one";
+	if ((op == IPCP_DEV_ALLOC || op == IPCP_DEV_LISTEN) && err == EINVAL)
+		return "that is no name; use 1 to 255 bytes without a zero";
+	if ((size_t)op < sizeof(tables) / sizeof(tables[0]))
+		for (w = tables[op]; w->text; w++)
+			if (w->err == err)
+				return w->text;
+	return strerror(err);
+}
+
+/* The kernel's or the agent's own reason, if this file has one. */
+static bool reason_of(int fd, struct ipcp_info *info)
+{
+	return fd >= 0 && !ipcp_dev_info(fd, info) && info->reason[0];
+}
+
+/**
+ * ipcp_dev_explain() - one line for the user about what failed
+ * @fd: the endpoint, asked for the agent's own reason; or -1
+ * @op: what was tried
+ * @err: errno, of either sign
+ * @name: the name that was asked for or served, or NULL
+ * @buf: where to put the line, without a newline
+ * @len: room there
+ */
+void ipcp_dev_explain(int fd, enum ipcp_dev_op op, int err, const char *name,
+		      char *buf, size_t len)
+{
+	static const char *const verbs[] = {
+		[IPCP_DEV_OPEN] = "cannot open the device",
+		[IPCP_DEV_ALLOC] = "no flow",
+		[IPCP_DEV_LISTEN] = "cannot serve the name",
+		[IPCP_DEV_ACCEPT] = "cannot accept a flow",
+		[IPCP_DEV_READ] = "cannot read",
+		[IPCP_DEV_WRITE] = "cannot write",
+		[IPCP_DEV_REKEY] = "cannot take the new seed",
+		[IPCP_DEV_INFO] = "cannot ask about the flow",
+		[IPCP_DEV_SET] = "cannot change the flow",
+	};
+	struct ipcp_info info;
+	bool more = op != IPCP_DEV_OPEN && reason_of(fd, &info);
+
+	snprintf(buf, len, "%s%s%s%s: %s%s%s%s", verbs[op],
+		 name ? " '" : "", name ? name : "", name ? "'" : "",
+		 ipcp_dev_words(op, err),
+		 more ? " (" : "", more ? info.reason : "", more ? ")" : "");
+}
+
+/* Name of a state; "unknown" for one this version does not know. */
+const char *ipcp_dev_state_name(uint32_t state)
+{
+	static const char *const names[] = {
+		[IPCP_STATE_INIT] = "init",
+		[IPCP_STATE_ALLOC_PENDING] = "alloc-pending",
+		[IPCP_STATE_ACCEPT_PENDING] = "accept-pending",
+		[IPCP_STATE_ALLOCATED] = "allocated",
+		[IPCP_STATE_DEALLOC_PENDING] = "dealloc-pending",
+		[IPCP_STATE_DEALLOCATED] = "deallocated",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+/* Name of a cipher; "unknown" for one this version does not know. */
+const char *ipcp_dev_cipher_name(uint32_t cipher)
+{
+	switch (cipher) {
+	case 0:
+		return "none";
+	case 895:
+		return "aes-128-gcm";
+	case 901:
+		return "aes-256-gcm";
+	case 1018:
+		return "chacha20-poly1305";
+	default:
+		return "unknown";
+	}
+}
