@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+# "make help" lists the targets.
+
+KERNEL_RELEASE ?= $(shell uname -r)
+KERNEL_SRC ?= /lib/modules/$(KERNEL_RELEASE)/build
+DESTDIR ?=
+KERNEL ?= 6.12
+
+VERSION := $(shell sed -n 's/.*VERSION_STRING[^"]*"\(.*\)"/\1/p' ipcp_rekey/version.h)
+DKMS_DIR = $(DESTDIR)/usr/src/ipcp-rekey-$(VERSION)
+
+# A KERNEL_SRC that was given says better than this machine what the release is.
+ifneq ($(filter command environment,$(firstword $(origin KERNEL_SRC))),)
+ifeq ($(filter command environment,$(firstword $(origin KERNEL_RELEASE))),)
+KERNEL_RELEASE := $(shell cat $(KERNEL_SRC)/include/config/kernel.release)
+endif
+endif
+
+kbuild = $(MAKE) -C $(KERNEL_SRC) M=$(CURDIR)
+
+all: module tools ## module and tools (default)
+
+module: check-kernel ## the module, for KERNEL_SRC or KERNEL_RELEASE
+	+$(kbuild) modules
+
+tools: ## agent, command line tool, library, examples
+	+$(MAKE) -C tools/userspace VERSION=$(VERSION)
+
+install: install-module install-tools ## both, below DESTDIR
+
+install-module: check-kernel
+	+$(kbuild) modules_install INSTALL_MOD_PATH=$(DESTDIR) \
+		INSTALL_MOD_DIR=updates DEPMOD=true
+	$(if $(DESTDIR),,depmod $(KERNEL_RELEASE))
+
+install-tools:
+	+$(MAKE) -C tools/userspace install VERSION=$(VERSION) DESTDIR=$(DESTDIR)
+
+# What DKMS builds the module from: the sources and what they need.
+dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
+	rm -rf $(DKMS_DIR)
+	install -d $(DKMS_DIR)
+	git ls-files -z Kbuild Makefile COPYING LICENSES ipcp_rekey include | \
+		xargs -0 cp --parents -t $(DKMS_DIR)
+	sed 's/#MODULE_VERSION#/$(VERSION)/' dkms.conf >$(DKMS_DIR)/dkms.conf
+
+demo: ## two hosts, one flow, a big file, many re-keys (KERNEL=6.12 or 7.3)
+	tests/demo/run --kernel $(KERNEL)
+
+test: ## all tests: KUnit, unit tests, end to end on 6.12 and 7.3
+	tests/run
+
+kunit: ## only the KUnit suites, on User Mode Linux
+	tests/run kunit
+
+debug-test: ## KUnit and end-to-end tests on a kernel with KASAN, lockdep, ...
+	tests/run debug
+
+check: ## style, sparse, warnings, docs, generated code, model
+	tests/check/run
+
+coverage: ## line coverage of the pure parts by their KUnit suites
+	tests/check/coverage
+
+soak: ## long runs; their figures are in Documentation/
+	tests/soak/run
+
+bench: ## instructions per message, beside the peers'
+	tests/bench/run
+
+clean: ## remove what was built here
+	rm -rf build
+	+$(MAKE) -C tools/userspace clean
+	+$(if $(wildcard $(KERNEL_SRC)/Makefile),$(kbuild) clean)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+	@echo
+	@echo 'Variables: KERNEL_SRC=DIR KERNEL_RELEASE=R DESTDIR=DIR KERNEL=6.12|7.3'
+
+check-kernel:
+	@test -e $(KERNEL_SRC)/Makefile || { \
+		echo "no kernel headers in $(KERNEL_SRC):" \
+		"install linux-headers-$(KERNEL_RELEASE), or give KERNEL_SRC" >&2; \
+		exit 1; }
+
+.PHONY: all module tools install install-module install-tools dkms demo test \
+	kunit debug-test check coverage soak bench clean help check-kernel

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_VERSION_H
+#define _IPCP_VERSION_H
+
+/* The project's version. The Makefile, DKMS and the tools read it here. */
+#define IPCP_VERSION_STRING	"0.1.0"
+
+#endif /* _IPCP_VERSION_H */
