@@ -156,7 +156,7 @@ static void leave_slot(struct ipcp_keysched *ks, unsigned int dir,
  *
  * Of this node and all before it, nothing of the direction's own is left; the
  * other direction's forks stay until it comes there. Does nothing if the
- * direction has entered the node or a later one.
+ * direction has entered the node or a later one, or all is wiped.
  *
  * Context: Any context.
  */
@@ -166,6 +166,8 @@ void ipcp_keysched_enter(struct ipcp_keysched *ks, unsigned int dir,
 	unsigned int i;
 
 	if (WARN_ON_ONCE(dir >= IPCP_DIRS || node >= IPCP_NODES))
+		return;
+	if (!ks->nodes)
 		return;
 
 	for (i = ks->entered[dir] + 1; i <= node; i++)

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Whole packets of the vectors: sealed to the byte, opened, and forged. */
+#include <linux/err.h>
+#include <linux/ipcp_rekey_netlink.h>
+#include <linux/scatterlist.h>
+
+#include "aead.h"
+#include "keysched.h"
+#include "test_util.h"
+#include "vectors.h"
+#include "wire.h"
+
+static void describe_pdu(const struct pdu_vector *v, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s type %u counter %llu",
+		 v->cipher, v->type, v->counter);
+}
+
+KUNIT_ARRAY_PARAM(pdu, pdu_vectors, describe_pdu);
+
+static u16 cipher_of(struct kunit *test, const char *name)
+{
+	if (!strcmp(name, "aes-128-gcm"))
+		return IPCP_REKEY_CIPHER_AES_128_GCM;
+	if (!strcmp(name, "aes-256-gcm"))
+		return IPCP_REKEY_CIPHER_AES_256_GCM;
+	KUNIT_ASSERT_STREQ(test, name, "chacha20-poly1305");
+	return IPCP_REKEY_CIPHER_CHACHA20_POLY1305;
+}
+
+/* The leaf key of a packet, all the way from the root seed. */
+static struct ipcp_key leaf_key(struct kunit *test, const struct pdu_vector *v)
+{
+	struct ipcp_node_keys *nodes =
+		kunit_kzalloc(test, sizeof(*nodes), GFP_KERNEL);
+	struct ipcp_leaf_keys *leaves =
+		kunit_kzalloc(test, sizeof(*leaves), GFP_KERNEL);
+	unsigned int leaf = ipcp_ctr_leaf(v->counter);
+	struct ipcp_keysched ks;
+	struct ipcp_leaf_set ls;
+	struct ipcp_root root;
+	struct ipcp_key key;
+
+	KUNIT_ASSERT_NOT_NULL(test, nodes);
+	KUNIT_ASSERT_NOT_NULL(test, leaves);
+	memcpy(&root, unhex_len(test, vector_root, sizeof(root)), sizeof(root));
+	ipcp_keysched_init(&ks, nodes, &root);
+	ipcp_leaf_set_init(&ls, leaves);
+	KUNIT_ASSERT_TRUE(test, ipcp_keysched_peek(&ks, v->dir,
+						   ipcp_leaf_node(leaf),
+						   ls.keys));
+	ipcp_leaf_set_fill(&ls, ipcp_leaf_node(leaf));
+	ipcp_keysched_enter(&ks, v->dir, ipcp_leaf_node(leaf));
+	KUNIT_ASSERT_TRUE(test, ipcp_leaf_take(&ls, ipcp_leaf_index(leaf),
+					       &key));
+	return key;
+}
+
+static void free_aead(void *aead)
+{
+	ipcp_aead_free(aead);
+}
+
+static struct ipcp_aead *new_aead(struct kunit *test, const struct pdu_vector *v)
+{
+	struct ipcp_aead *aead = kunit_kzalloc(test, sizeof(*aead), GFP_KERNEL);
+	struct ipcp_key key = leaf_key(test, v);
+
+	KUNIT_ASSERT_NOT_NULL(test, aead);
+	KUNIT_ASSERT_EQ(test, ipcp_aead_init(aead, cipher_of(test, v->cipher)),
+			0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_aead, aead),
+			0);
+	KUNIT_ASSERT_EQ(test, ipcp_aead_setkey(aead, &key), 0);
+	KUNIT_EXPECT_TRUE(test, wiped(&key, sizeof(key)));
+	return aead;
+}
+
+static void packet_to_sg(struct scatterlist sg[2], u8 *pkt, unsigned int len)
+{
+	sg_init_table(sg, 2);
+	sg_set_buf(&sg[0], pkt, IPCP_HDR_LEN);
+	sg_set_buf(&sg[1], pkt + IPCP_HDR_LEN, len - IPCP_HDR_LEN);
+}
+
+static void seals_the_packets_of_the_vectors(struct kunit *test)
+{
+	const struct pdu_vector *v = test->param_value;
+	const struct ipcp_hdr hdr = { v->type, v->epoch, v->counter, v->eid };
+	struct ipcp_aead *aead = new_aead(test, v);
+	unsigned int len = strlen(v->bytes) / 2;
+	unsigned int plain = len - IPCP_OVERHEAD;
+	u8 *pkt = kunit_kzalloc(test, len, GFP_KERNEL);
+	struct scatterlist sg[2];
+
+	KUNIT_ASSERT_NOT_NULL(test, pkt);
+	ipcp_wire_build(pkt, &hdr);
+	memcpy(pkt + IPCP_HDR_LEN, unhex_len(test, v->plain, plain), plain);
+	packet_to_sg(sg, pkt, len);
+
+	KUNIT_ASSERT_EQ(test, ipcp_aead_seal(aead, sg, plain, v->counter), 0);
+	KUNIT_EXPECT_MEMEQ(test, pkt, unhex_len(test, v->bytes, len), len);
+}
+
+static int open_packet(struct kunit *test, struct ipcp_aead *aead, u8 *pkt,
+		       unsigned int len, u64 counter)
+{
+	struct scatterlist sg[2];
+
+	packet_to_sg(sg, pkt, len);
+	return ipcp_aead_open(aead, sg, len - IPCP_HDR_LEN, counter);
+}
+
+static void opens_the_packets_of_the_vectors(struct kunit *test)
+{
+	const struct pdu_vector *v = test->param_value;
+	struct ipcp_aead *aead = new_aead(test, v);
+	unsigned int len = strlen(v->bytes) / 2;
+	unsigned int plain = len - IPCP_OVERHEAD;
+	u8 *pkt = unhex_len(test, v->bytes, len);
+
+	KUNIT_ASSERT_EQ(test, open_packet(test, aead, pkt, len, v->counter), 0);
+	KUNIT_EXPECT_MEMEQ(test, pkt + IPCP_HDR_LEN,
+			   unhex_len(test, v->plain, plain), plain);
+}
+
+static void a_packet_changed_in_any_byte_does_not_open(struct kunit *test)
+{
+	const struct pdu_vector *v = test->param_value;
+	struct ipcp_aead *aead = new_aead(test, v);
+	unsigned int len = strlen(v->bytes) / 2;
+	const u8 *good = unhex_len(test, v->bytes, len);
+	u8 *pkt = kunit_kmalloc(test, len, GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, pkt);
+	for (i = 0; i < len; i++) {
+		memcpy(pkt, good, len);
+		pkt[i] ^= 1 << i % 8;
+		KUNIT_EXPECT_EQ_MSG(test, open_packet(test, aead, pkt, len,
+						      v->counter), -EBADMSG,
+				    "byte %u", i);
+	}
+	memcpy(pkt, good, len);
+	KUNIT_EXPECT_EQ(test, open_packet(test, aead, pkt, len, v->counter ^ 1),
+			-EBADMSG);
+	memcpy(pkt, good, len);
+	KUNIT_EXPECT_EQ(test, open_packet(test, aead, pkt, len, v->counter), 0);
+}
+
+static void only_three_ciphers_are_known(struct kunit *test)
+{
+	u32 i, known = 0;
+
+	for (i = 0; i < 0x20000; i++)
+		known += ipcp_aead_known(i);
+	KUNIT_EXPECT_EQ(test, known, 3);
+	KUNIT_EXPECT_TRUE(test, ipcp_aead_known(895));
+	KUNIT_EXPECT_TRUE(test, ipcp_aead_known(901));
+	KUNIT_EXPECT_TRUE(test, ipcp_aead_known(1018));
+}
+
+static struct kunit_case aead_test_cases[] = {
+	KUNIT_CASE_PARAM(seals_the_packets_of_the_vectors, pdu_gen_params),
+	KUNIT_CASE_PARAM(opens_the_packets_of_the_vectors, pdu_gen_params),
+	KUNIT_CASE_PARAM(a_packet_changed_in_any_byte_does_not_open,
+			 pdu_gen_params),
+	KUNIT_CASE(only_three_ciphers_are_known),
+	{}
+};
+
+static struct kunit_suite aead_test_suite = {
+	.name = "ipcp_aead",
+	.test_cases = aead_test_cases,
+};
+
+kunit_test_suite(aead_test_suite);

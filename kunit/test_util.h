@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_KUNIT_TEST_UTIL_H
+#define _IPCP_KUNIT_TEST_UTIL_H
+
+#include <kunit/test.h>
+#include <linux/hex.h>
+#include <linux/string.h>
+
+/* The bytes that a vector's hex digits stand for; @len of them, or it fails. */
+static inline u8 *unhex_len(struct kunit *test, const char *hex, size_t len)
+{
+	u8 *bytes = kunit_kmalloc(test, len + 1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bytes);
+	KUNIT_ASSERT_EQ(test, strlen(hex), 2 * len);
+	KUNIT_ASSERT_EQ(test, hex2bin(bytes, hex, len), 0);
+	return bytes;
+}
+
+static inline u8 *unhex(struct kunit *test, const char *hex)
+{
+	return unhex_len(test, hex, strlen(hex) / 2);
+}
+
+/* Is there nothing but zeros? */
+static inline bool wiped(const void *mem, size_t len)
+{
+	return !memchr_inv(mem, 0, len);
+}
+
+#endif /* _IPCP_KUNIT_TEST_UTIL_H */
