@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Options, help and errors of the sub-commands.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+#define MAX_OPTS	16
+#define LONG_ONLY	256	/* getopt values of options without a letter */
+
+static void say(const char *fmt, va_list ap)
+{
+	fputs(PROG ": ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+/* A line for the user on stderr. */
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+/* An error; returns the exit status. */
+int fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	return EXIT_FAIL;
+}
+
+/* A mistake in the command line; returns the exit status. */
+int use_error(const struct use *use, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, PROG " %s: ", use->name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; see " PROG " %s --help\n", use->name);
+	return EXIT_USAGE;
+}
+
+static void print_help(const struct use *use)
+{
+	const struct opt *o;
+	char left[64];
+
+	printf("Usage: " PROG " %s [OPTION]...%s%s\n\n%s\nOptions:\n",
+	       use->name, use->args[0] ? " " : "", use->args, use->about);
+	for (o = use->opts; o->name; o++) {
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s",
+			 o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+			 o->letter ? "," : " ", o->name, o->arg ? " " : "",
+			 o->arg ? o->arg : "");
+		printf("  %-22s %s\n", left, o->help);
+	}
+	printf("  %-22s %s\n", "-h, --help", "show this");
+}
+
+/* "unknown option --foo; there are: --count --help" */
+static int unknown_option(const struct use *use, const char *word)
+{
+	const struct opt *o;
+
+	fprintf(stderr, PROG " %s: unknown option '%s'; there are:", use->name,
+		word);
+	for (o = use->opts; o->name; o++)
+		fprintf(stderr, " --%s", o->name);
+	fputs(" --help\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int get_count(const struct use *use, const struct opt *o)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(optarg, &end, 10);
+	if (errno || end == optarg || *end || !isdigit((unsigned char)optarg[0]) ||
+	    value < o->min || value > o->max)
+		return use_error(use, "--%s needs a whole number from %llu to %llu, not '%s'",
+				 o->name, (unsigned long long)o->min,
+				 (unsigned long long)o->max, optarg);
+	*(uint64_t *)o->to = value;
+	return EXIT_OK;
+}
+
+static int get_seconds(const struct use *use, const struct opt *o)
+{
+	double value;
+	char *end;
+
+	value = strtod(optarg, &end);
+	if (end == optarg || *end || !isfinite(value) || value < 0.001 ||
+	    value > 1e6)
+		return use_error(use, "--%s needs seconds from 0.001 to 1000000, not '%s'",
+				 o->name, optarg);
+	*(int64_t *)o->to = (int64_t)(value * 1e9);
+	return EXIT_OK;
+}
+
+static int get_value(const struct use *use, const struct opt *o)
+{
+	switch (o->kind) {
+	case OPT_COUNT:
+		return get_count(use, o);
+	case OPT_SECONDS:
+		return get_seconds(use, o);
+	default:
+		*(bool *)o->to = true;
+		return EXIT_OK;
+	}
+}
+
+static int opt_value(const struct use *use, int i)
+{
+	return use->opts[i].letter ? use->opts[i].letter : LONG_ONLY + i;
+}
+
+/* Makes the tables of getopt_long; returns the number of options. */
+static int make_tables(const struct use *use, struct option *longs,
+		       char *shorts)
+{
+	const struct opt *o;
+	int n = 0;
+
+	*shorts++ = ':';	/* tell a missing argument from an unknown one */
+	for (o = use->opts; o->name && n < MAX_OPTS; o++, n++) {
+		longs[n] = (struct option) {
+			o->name, o->arg ? required_argument : no_argument,
+			NULL, opt_value(use, n)
+		};
+		if (o->letter)
+			*shorts++ = o->letter;
+		if (o->letter && o->arg)
+			*shorts++ = ':';
+	}
+	longs[n] = (struct option) { "help", no_argument, NULL, 'h' };
+	longs[n + 1] = (struct option) { 0 };
+	*shorts++ = 'h';
+	*shorts = '\0';
+	return n;
+}
+
+/* The word that getopt_long() did not like. */
+static const char *bad_word(char **argv, char buf[3])
+{
+	if (optopt && optopt < LONG_ONLY && strncmp(argv[optind - 1], "--", 2)) {
+		snprintf(buf, 3, "-%c", optopt);
+		return buf;
+	}
+	return argv[optind - 1];
+}
+
+static int parse_one(const struct use *use, int c, int n, char **argv)
+{
+	char buf[3];
+	int i;
+
+	if (c == 'h') {
+		print_help(use);
+		exit(EXIT_OK);
+	}
+	if (c == ':')
+		return use_error(use, "option '%s' needs a value",
+				 bad_word(argv, buf));
+	for (i = 0; i < n; i++)
+		if (c == opt_value(use, i))
+			return get_value(use, &use->opts[i]);
+	return unknown_option(use, bad_word(argv, buf));
+}
+
+/**
+ * use_parse() - parse the command line of a sub-command
+ * @use: how it is used
+ * @argc: of its run()
+ * @argv: of its run()
+ *
+ * Ends the program for --help and for mistakes.
+ *
+ * Return: the arguments that are no options, ended by NULL.
+ */
+char **use_parse(const struct use *use, int argc, char **argv)
+{
+	struct option longs[MAX_OPTS + 2];
+	char shorts[2 * MAX_OPTS + 3];
+	int n = make_tables(use, longs, shorts);
+	int c, status = EXIT_OK;
+
+	optind = 0;
+	opterr = 0;
+	while (!status && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
+		status = parse_one(use, c, n, argv);
+	if (!status && argc - optind < use->min_args)
+		status = use_error(use, "too few arguments, need %s", use->args);
+	if (!status && argc - optind > use->max_args)
+		status = use_error(use, "unexpected argument '%s'",
+				   argv[optind + use->max_args]);
+	if (status)
+		exit(status);
+	return argv + optind;
+}
+
+/**
+ * use_flow_id() - the number of a flow
+ * @use: of the sub-command, for errors
+ * @word: what the user typed
+ *
+ * Ends the program if that is no number of a flow.
+ *
+ * Return: the number.
+ */
+uint32_t use_flow_id(const struct use *use, const char *word)
+{
+	unsigned long long id;
+	char *end;
+
+	errno = 0;
+	id = strtoull(word, &end, 10);
+	if (errno || *end || !isdigit((unsigned char)word[0]) || !id ||
+	    id > UINT32_MAX)
+		exit(use_error(use, "'%s' is no flow number; '" PROG " flow list' shows them",
+			       word));
+	return id;
+}
+
+static void print_table(FILE *out, const char *prefix, const struct cmd *table)
+{
+	const struct cmd *c;
+
+	fprintf(out, "Usage: " PROG " %sCOMMAND [OPTION]... [ARGUMENT]...\n\n",
+		prefix);
+	for (c = table; c->name; c++)
+		fprintf(out, "  %-9s %s\n", c->name, c->summary);
+	fprintf(out, "\n'" PROG " %sCOMMAND --help' tells more.\n", prefix);
+}
+
+static int unknown_command(const char *prefix, const struct cmd *table,
+			   const char *word)
+{
+	const struct cmd *c;
+
+	fprintf(stderr, PROG ": unknown command '%s%s'; there are:", prefix,
+		word);
+	for (c = table; c->name; c++)
+		fprintf(stderr, " %s", c->name);
+	fprintf(stderr, "; see " PROG " %s--help\n", prefix);
+	return EXIT_USAGE;
+}
+
+/**
+ * cmd_dispatch() - run the sub-command that argv[1] names
+ * @prefix: words before it, each with a space behind
+ * @table: the sub-commands, ended by an empty one
+ * @argc: of the caller
+ * @argv: of the caller
+ *
+ * Return: the exit status.
+ */
+int cmd_dispatch(const char *prefix, const struct cmd *table, int argc,
+		 char **argv)
+{
+	const struct cmd *c;
+
+	if (argc < 2) {
+		print_table(stderr, prefix, table);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		print_table(stdout, prefix, table);
+		return EXIT_OK;
+	}
+	for (c = table; c->name; c++)
+		if (!strcmp(argv[1], c->name))
+			return c->run(argc - 1, argv + 1);
+	return unknown_command(prefix, table, argv[1]);
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp-rekey flow: list flows, show one.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "nlcmd.h"
+
+#define TRIES	8	/* a dump that changes underneath is made again */
+
+struct listing {
+	json_t *json;		/* an array, or NULL for text */
+	bool head;		/* the heading was printed */
+};
+
+static const struct {
+	uint32_t bit;
+	const char *name;
+} rb_names[] = {
+	{ IPCP_REKEY_RB_FLAGS_RD, "rd" },
+	{ IPCP_REKEY_RB_FLAGS_WR, "wr" },
+	{ IPCP_REKEY_RB_FLAGS_FLOWDOWN, "flowdown" },
+	{ IPCP_REKEY_RB_FLAGS_FLOWPEER, "flowpeer" },
+	{ IPCP_REKEY_RB_FLAGS_REKEY, "rekey" },
+};
+
+#define RB_NAMES	(sizeof(rb_names) / sizeof(rb_names[0]))
+
+static const char *rb_text(uint32_t flags, char *buf, size_t len)
+{
+	size_t i, used = 0;
+
+	buf[0] = '\0';
+	for (i = 0; i < RB_NAMES; i++)
+		if ((flags & rb_names[i].bit) && used < len)
+			used += snprintf(buf + used, len - used, "%s%s",
+					 used ? "," : "", rb_names[i].name);
+	return buf;
+}
+
+static json_t *rb_json(uint32_t flags)
+{
+	json_t *array = json_array();
+	size_t i;
+
+	for (i = 0; i < RB_NAMES; i++)
+		if (flags & rb_names[i].bit)
+			json_array_append_new(array, json_string(rb_names[i].name));
+	return array;
+}
+
+/* A set of reasons, "request,age", as an array. */
+static json_t *due_json(uint32_t due)
+{
+	json_t *array = json_array();
+	char buf[128], *word, *save;
+
+	ipcp_nl_due_names(due, buf, sizeof(buf));
+	for (word = strtok_r(buf, ",", &save); word;
+	     word = strtok_r(NULL, ",", &save))
+		json_array_append_new(array, json_string(word));
+	return array;
+}
+
+static json_t *stats_json(const struct ipcp_nl_stats *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+			 "tx_packets", (json_int_t)s->tx_packets,
+			 "tx_bytes", (json_int_t)s->tx_bytes,
+			 "rx_packets", (json_int_t)s->rx_packets,
+			 "rx_bytes", (json_int_t)s->rx_bytes,
+			 "rekeys", (json_int_t)s->rekeys,
+			 "tx_leaves", (json_int_t)s->tx_leaves,
+			 "rx_leaves", (json_int_t)s->rx_leaves,
+			 "linger_cut", (json_int_t)s->linger_cut,
+			 "drops", nlcmd_drops(&s->drops));
+}
+
+/* What the key schedule is at. */
+static json_t *keys_json(const struct ipcp_nl_flow *f)
+{
+	return json_pack("{s:i, s:i, s:i, s:I, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "epoch", (int)f->epoch,
+			 "newest_epoch", (int)f->newest_epoch,
+			 "tx_epoch", (int)f->tx_epoch,
+			 "exchange", (json_int_t)f->exchange,
+			 "in_flight", !!f->in_flight,
+			 "has_pending", !!f->has_pending,
+			 "done", !!f->done,
+			 "due", due_json(f->due),
+			 "epoch_age_ms", (json_int_t)f->epoch_age,
+			 "tx_leaf", (json_int_t)f->tx_leaf,
+			 "rx_leaf", (json_int_t)f->rx_leaf,
+			 "tx_left", (json_int_t)f->tx_left,
+			 "rx_left", (json_int_t)f->rx_left,
+			 "packets_per_leaf", (json_int_t)f->packets_per_leaf);
+}
+
+static json_t *flow_json(const struct ipcp_nl_flow *f)
+{
+	json_t *obj = json_object();
+	json_t *more;
+	char peer[80];
+
+	more = json_pack("{s:I, s:o, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:b}",
+			 "id", (json_int_t)f->id, "name", nlcmd_json(f->name),
+			 "state", ipcp_nl_state_name(f->state),
+			 "eid", (json_int_t)f->eid,
+			 "peer_eid", (json_int_t)f->peer_eid,
+			 "peer", nlcmd_peer(&f->peer, peer, sizeof(peer)),
+			 "cipher", ipcp_nl_cipher_name(f->cipher),
+			 "role", f->initiator ? "initiator" : "responder",
+			 "direct", !!f->direct, "encrypted", !!f->encrypted);
+	json_object_update(obj, more);
+	json_decref(more);
+	more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+			 "pid", (json_int_t)f->cred.pid,
+			 "uid", (json_int_t)f->cred.uid,
+			 "mtu", (json_int_t)f->mtu,
+			 "queued", (json_int_t)f->queued,
+			 "peer_timeout_ms", (json_int_t)f->peer_timeout,
+			 "grace_ms", (json_int_t)f->grace,
+			 "linger_ms", (json_int_t)f->linger,
+			 "rb_flags", rb_json(f->rb_flags));
+	json_object_update(obj, more);
+	json_decref(more);
+	json_object_set_new(obj, "max_epoch_age_ms", json_integer(f->max_epoch_age));
+	json_object_set_new(obj, "keys", keys_json(f));
+	json_object_set_new(obj, "stats", stats_json(&f->stats));
+	return obj;
+}
+
+static int list_one(const struct ipcp_nl_flow *f, void *arg)
+{
+	struct listing *list = arg;
+	char peer[80], flags[64];
+
+	if (list->json) {
+		json_array_append_new(list->json, flow_json(f));
+		return 0;
+	}
+	if (!list->head)
+		printf("%-5s %-20s %-14s %-9s %-22s %-17s %5s %10s %10s %s\n",
+		       "ID", "NAME", "STATE", "ROLE", "PEER", "CIPHER", "EPOCH",
+		       "SENT", "RECEIVED", "FLAGS");
+	list->head = true;
+	printf("%-5u %-20s %-14s %-9s %-22s %-17s %5u %10llu %10llu %s\n", f->id,
+	       nlcmd_text(f->name), ipcp_nl_state_name(f->state),
+	       f->initiator ? "initiator" : "responder",
+	       nlcmd_peer(&f->peer, peer, sizeof(peer)),
+	       ipcp_nl_cipher_name(f->cipher), f->epoch,
+	       (unsigned long long)f->stats.tx_packets,
+	       (unsigned long long)f->stats.rx_packets,
+	       rb_text(f->rb_flags, flags, sizeof(flags)));
+	return 0;
+}
+
+static int flow_list(int argc, char **argv)
+{
+	bool json = false;
+	const struct opt opts[] = {
+		{ "json", 'j', NULL, "print JSON, an array of flows", OPT_FLAG,
+		  &json, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"flow list", "", "Lists the flows of this network namespace.\n",
+		opts, 0, 0
+	};
+	struct listing list = { 0 };
+	struct ipcp_nl *nl;
+	int err = -EINTR;
+	int i;
+
+	use_parse(&use, argc, argv);
+	if (nlcmd_open(&nl))
+		return EXIT_FAIL;
+	for (i = 0; err == -EINTR && i < TRIES; i++) {
+		json_decref(list.json);
+		list.json = json ? json_array() : NULL;
+		list.head = false;
+		err = ipcp_nl_flow_dump(nl, list_one, &list);
+	}
+	if (err)
+		nlcmd_fail(nl, "cannot list flows", err);
+	ipcp_nl_close(nl);
+	if (json && !err)
+		return out_json(list.json, false);
+	json_decref(list.json);
+	return err ? EXIT_FAIL : EXIT_OK;
+}
+
+static void show_stats(const struct ipcp_nl_stats *s)
+{
+	unsigned int i;
+
+	printf("sent           %llu messages, %llu bytes, %llu leaf keys\n",
+	       (unsigned long long)s->tx_packets, (unsigned long long)s->tx_bytes,
+	       (unsigned long long)s->tx_leaves);
+	printf("received       %llu messages, %llu bytes, %llu leaf keys\n",
+	       (unsigned long long)s->rx_packets, (unsigned long long)s->rx_bytes,
+	       (unsigned long long)s->rx_leaves);
+	printf("rekeys         %llu\n", (unsigned long long)s->rekeys);
+	for (i = 1; i <= IPCP_REKEY_A_DROPS_MAX; i++)
+		if (s->drops.by[i])
+			printf("dropped        %llu: %s\n",
+			       (unsigned long long)s->drops.by[i],
+			       ipcp_nl_drop_name(i));
+}
+
+static void show_text(const struct ipcp_nl_flow *f)
+{
+	char buf[128];
+
+	printf("id             %u\nname           %s\nstate          %s\n", f->id,
+	       nlcmd_text(f->name), ipcp_nl_state_name(f->state));
+	printf("role           %s\n", f->initiator ? "initiator" : "responder");
+	printf("owner          pid %u, uid %u\n", f->cred.pid, f->cred.uid);
+	printf("eid            %08x, peer %08x\n", f->eid, f->peer_eid);
+	printf("peer           %s\n", nlcmd_peer(&f->peer, buf, sizeof(buf)));
+	printf("cipher         %s\n", ipcp_nl_cipher_name(f->cipher));
+	printf("epoch          %u, sending in %u, newest %u (%s), exchange %u\n",
+	       f->epoch, f->tx_epoch, f->newest_epoch,
+	       f->done ? "confirmed" : "not confirmed", f->exchange);
+	printf("epoch age      %.3f s\n", f->epoch_age / 1e3);
+	printf("rekey          %s%s", f->in_flight ? "in flight " : "",
+	       f->has_pending ? "pending " : "");
+	printf("%s\n", f->due ? ipcp_nl_due_names(f->due, buf, sizeof(buf)) :
+	       f->in_flight || f->has_pending ? "" : "not due");
+	printf("leaf           sending %u, receiving %u, %u packets each\n",
+	       f->tx_leaf, f->rx_leaf, f->packets_per_leaf);
+	printf("packets left   sending %llu, receiving %llu\n",
+	       (unsigned long long)f->tx_left, (unsigned long long)f->rx_left);
+	printf("flags          %s\n", rb_text(f->rb_flags, buf, sizeof(buf)));
+	printf("mtu            %u bytes\nqueued         %u\n", f->mtu, f->queued);
+	printf("timeouts       peer %u ms, grace %u ms, linger %u ms, epoch %u ms\n",
+	       f->peer_timeout, f->grace, f->linger, f->max_epoch_age);
+	show_stats(&f->stats);
+}
+
+static int flow_show(int argc, char **argv)
+{
+	bool json = false;
+	const struct opt opts[] = {
+		{ "json", 'j', NULL, "print JSON", OPT_FLAG, &json, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"flow show", "ID", "Shows all that is known of the flow ID.\n",
+		opts, 1, 1
+	};
+	char **args = use_parse(&use, argc, argv);
+	uint32_t id = use_flow_id(&use, args[0]);
+	static struct ipcp_nl_flow flow;
+	struct ipcp_nl *nl;
+	int err, status;
+
+	if (nlcmd_open(&nl))
+		return EXIT_FAIL;
+	err = ipcp_nl_flow_get(nl, id, &flow);
+	if (err == -ENOENT)
+		status = fail("there is no flow %u; '" PROG " flow list' shows them", id);
+	else if (err)
+		status = nlcmd_fail(nl, "cannot show the flow", err);
+	else if (json)
+		status = out_json(flow_json(&flow), false);
+	else
+		status = EXIT_OK;
+	if (!err && !json)
+		show_text(&flow);
+	ipcp_nl_close(nl);
+	return status;
+}
+
+int cmd_flow(int argc, char **argv)
+{
+	static const struct cmd table[] = {
+		{ "list", "list the flows of this network namespace", flow_list },
+		{ "show", "show all that is known of one", flow_show },
+		{ 0 }
+	};
+
+	return cmd_dispatch("flow ", table, argc, argv);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Flows for the sub-commands. A flow is opened blocking, where a signal simply
+ * ends the program, and is non-blocking from then on.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "io.h"
+
+volatile sig_atomic_t stopped;
+static sigset_t wait_mask;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
+
+/**
+ * stop_catch() - let SIGINT and SIGTERM set @stopped
+ *
+ * They are blocked but for wait_poll(), so that none comes unnoticed between a
+ * look at @stopped and the wait.
+ */
+void stop_catch(void)
+{
+	struct sigaction sa = { .sa_handler = on_stop };
+	sigset_t block;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGINT);
+	sigaddset(&block, SIGTERM);
+	sigprocmask(SIG_BLOCK, &block, &wait_mask);
+	sigdelset(&wait_mask, SIGINT);
+	sigdelset(&wait_mask, SIGTERM);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+/* The monotonic clock. */
+int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/**
+ * wait_poll() - ppoll() until a moment
+ * @fds: as of poll()
+ * @n: their number
+ * @until: moment of now_ns(), or 0 for none
+ *
+ * Return: as of poll(); 0 after a signal too.
+ */
+int wait_poll(struct pollfd *fds, unsigned int n, int64_t until)
+{
+	struct timespec ts = { 0 };
+	int64_t left = until ? until - now_ns() : 0;
+	int ret;
+
+	if (left > 0) {
+		ts.tv_sec = left / NSEC_PER_SEC;
+		ts.tv_nsec = left % NSEC_PER_SEC;
+	}
+	ret = ppoll(fds, n, until ? &ts : NULL, &wait_mask);
+	if (ret >= 0)
+		return ret;
+	while (n)
+		fds[--n].revents = 0;
+	return errno == EINTR ? 0 : -errno;
+}
+
+/* Prints what failed, closes @fd, returns -1. */
+static int give_up(int fd, enum ipcp_dev_op op, int err, const char *name)
+{
+	char line[512];
+
+	ipcp_dev_explain(fd, op, err, name, line, sizeof(line));
+	fail("%s", line);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/**
+ * io_connect() - a flow to a name
+ * @name: the name
+ * @timeout: nanoseconds, or 0 for the kernel's default
+ *
+ * Return: a non-blocking flow; -1 after the error was printed.
+ */
+int io_connect(const char *name, int64_t timeout)
+{
+	int fd = ipcp_dev_open(0);
+	int err;
+
+	if (fd < 0)
+		return give_up(-1, IPCP_DEV_OPEN, fd, NULL);
+	err = ipcp_dev_alloc(fd, name, NULL, timeout);
+	if (!err)
+		err = ipcp_dev_nonblock(fd, true);
+	return err ? give_up(fd, IPCP_DEV_ALLOC, err, name) : fd;
+}
+
+/**
+ * io_serve() - serve a name, and say so
+ * @name: the name
+ *
+ * Return: a non-blocking endpoint that listens; -1 after the error was printed.
+ */
+int io_serve(const char *name)
+{
+	int fd = ipcp_dev_open(0);
+	int err;
+
+	if (fd < 0)
+		return give_up(-1, IPCP_DEV_OPEN, fd, NULL);
+	err = ipcp_dev_listen(fd, name, 0);
+	if (!err)
+		err = ipcp_dev_nonblock(fd, true);
+	if (err)
+		return give_up(fd, IPCP_DEV_LISTEN, err, name);
+	note("serving '%s'", name);
+	ipcp_dev_ready();
+	return fd;
+}
+
+/**
+ * io_accept() - the next flow, if one waits
+ * @listener: of io_serve()
+ *
+ * Return: a non-blocking flow, -EAGAIN, or -1 after the error was printed.
+ */
+int io_accept(int listener)
+{
+	int fd = ipcp_dev_accept(listener, IPCP_ACCEPT_NONBLOCK,
+				 IPCP_TIMEOUT_DEFAULT, NULL);
+	char line[512];
+
+	if (fd >= 0 || fd == -EAGAIN)
+		return fd;
+	ipcp_dev_explain(listener, IPCP_DEV_ACCEPT, fd, NULL, line, sizeof(line));
+	fail("%s", line);
+	return -1;
+}
+
+/**
+ * io_send() - write one message
+ * @fd: a flow
+ * @buf: the message
+ * @len: its length
+ *
+ * Return: IO_SENT, IO_ROOM or IO_LATER, or a negative errno.
+ */
+int io_send(int fd, const void *buf, size_t len)
+{
+	if (write(fd, buf, len) >= 0)
+		return IO_SENT;
+	if (errno == EAGAIN || errno == EINTR)
+		return IO_ROOM;
+	if (errno == EKEYEXPIRED || errno == ENOBUFS)
+		return IO_LATER;
+	return -errno;
+}
+
+/**
+ * io_recv() - read one message
+ * @fd: a flow
+ * @buf: where it goes
+ * @len: room there
+ *
+ * Return: its length, which may be 0, or a negative errno.
+ */
+int io_recv(int fd, void *buf, size_t len)
+{
+	ssize_t ret = read(fd, buf, len);
+
+	return ret < 0 ? -errno : (int)ret;
+}
+
+/* True if an error means that the flow is over. */
+bool io_ended(int err)
+{
+	return err == -ESHUTDOWN || err == -EPIPE || err == -ECONNRESET;
+}
+
+/**
+ * io_end_status() - how a flow ended
+ * @fd: the flow
+ * @err: what read or write said, a negative errno
+ *
+ * Return: EXIT_OK if the peer closed it, otherwise EXIT_FAIL after the error
+ * was printed.
+ */
+int io_end_status(int fd, int err)
+{
+	struct ipcp_info info;
+	char line[512];
+
+	if (io_ended(err) && !ipcp_dev_info(fd, &info) &&
+	    (!info.error || io_ended(-(int)info.error)))
+		return EXIT_OK;
+	ipcp_dev_explain(fd, IPCP_DEV_READ, err, NULL, line, sizeof(line));
+	return fail("%s", line);
+}
+
+/* Takes the seed that EPOLLPRI told of; the flow says itself if it is over. */
+void io_rekey(int fd)
+{
+	char line[512];
+	int err = ipcp_dev_rekey(fd);
+
+	if (!err || io_ended(err))
+		return;
+	ipcp_dev_explain(fd, IPCP_DEV_REKEY, err, NULL, line, sizeof(line));
+	note("%s", line);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp-rekey listen: serve a name, and pass the messages of its first flow on
+ * to stdout and those of stdin into it.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "io.h"
+#include "pump.h"
+
+/* The first flow; -1 after the error was printed, or when stopped. */
+static int first_flow(int listener, int64_t timeout)
+{
+	struct pollfd pfd = { .fd = listener, .events = POLLIN };
+	int64_t until = timeout ? now_ns() + timeout : 0;
+	int fd, ret;
+
+	while (!stopped) {
+		fd = io_accept(listener);
+		if (fd != -EAGAIN)
+			return fd;
+		ret = wait_poll(&pfd, 1, until);
+		if (ret < 0) {
+			fail("poll: %s", strerror(-ret));
+			return -1;
+		}
+		if (!ret && until && now_ns() >= until) {
+			fail("nobody asked for a flow for %.3g s, as --timeout says",
+			     timeout / 1e9);
+			return -1;
+		}
+	}
+	return -1;
+}
+
+int cmd_listen(int argc, char **argv)
+{
+	struct pump_opts pump = { 0 };
+	const struct opt opts[] = {
+		{ "count", 'c', "N", "end after N messages came", OPT_COUNT,
+		  &pump.count, 1, UINT64_MAX },
+		{ "size", 's', "N", "N bytes a message, raw, instead of a line",
+		  OPT_COUNT, &pump.size, 1, MESSAGE_MAX },
+		{ "timeout", 't', "S", "give up after S seconds without flow or message",
+		  OPT_SECONDS, &pump.timeout, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"listen", "NAME",
+		"Serves NAME and takes its first flow. Each message of the flow is a\n"
+		"line on stdout, each line of stdin is a message. Ends when the peer\n"
+		"closes the flow.\n",
+		opts, 1, 1
+	};
+	char **args = use_parse(&use, argc, argv);
+	int listener, flow, status = EXIT_FAIL;
+
+	listener = io_serve(args[0]);
+	if (listener < 0)
+		return EXIT_FAIL;
+	stop_catch();
+	flow = first_flow(listener, pump.timeout);
+	close(listener);
+	if (flow >= 0) {
+		status = pump_run(flow, &pump);
+		close(flow);
+	}
+	return status;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp-rekey: looks at flows, re-keys them, and talks over them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+static const struct cmd commands[] = {
+	{ "flow", "list flows or show one", cmd_flow },
+	{ "rekey", "ask for new keys", cmd_rekey },
+	{ "monitor", "print what happens to flows, a line an event", cmd_monitor },
+	{ "listen", "serve a name: messages to and from stdin and stdout", cmd_listen },
+	{ "connect", "talk to a name: messages to and from stdin and stdout", cmd_connect },
+	{ "ping", "measure round trips to a name", cmd_ping },
+	{ "perf", "measure throughput to a name", cmd_perf },
+	{ "name", "list the names that are served here", cmd_name },
+	{ "stats", "packets that were dropped, by reason", cmd_stats },
+	{ "version", "version of the tools and the module", cmd_version },
+	{ 0 }
+};
+
+int main(int argc, char **argv)
+{
+	static char *version[] = { "version", NULL };
+	int status;
+
+	if (argc > 1 && !strcmp(argv[1], "--version"))
+		status = cmd_version(1, version);
+	else
+		status = cmd_dispatch("", commands, argc, argv);
+	if (fflush(stdout) || ferror(stdout))
+		return fail("cannot write to stdout: %m");
+	return status;
+}

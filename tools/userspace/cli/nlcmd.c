@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Netlink for the sub-commands: errors in words, addresses, counters.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "nlcmd.h"
+
+/**
+ * nlcmd_open() - a handle
+ * @nl: where it goes
+ *
+ * Return: EXIT_OK, or EXIT_FAIL after the error was printed.
+ */
+int nlcmd_open(struct ipcp_nl **nl)
+{
+	int err = ipcp_nl_open(nl);
+
+	if (err == -ENOENT)
+		return fail("the module is not loaded; load it: modprobe ipcp_rekey");
+	if (err)
+		return fail("cannot open netlink: %s", strerror(-err));
+	return EXIT_OK;
+}
+
+/**
+ * nlcmd_fail() - say why a call failed
+ * @nl: the handle
+ * @what: what was tried, "cannot list flows"
+ * @err: the negative errno
+ *
+ * Return: EXIT_FAIL.
+ */
+int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return fail("%s: not allowed; run this as root", what);
+	return fail("%s: %s", what, ipcp_nl_reason(nl)[0] ? ipcp_nl_reason(nl) :
+		    strerror(-err));
+}
+
+/**
+ * nlcmd_text() - what another program chose, safe to show on a terminal
+ * @text: a name, a reason
+ *
+ * Return: @text with control characters as '?', until the next call.
+ */
+const char *nlcmd_text(const char *text)
+{
+	static char buf[512];
+	size_t i;
+
+	for (i = 0; text[i] && i < sizeof(buf) - 1; i++)
+		buf[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ?
+			 '?' : text[i];
+	buf[i] = '\0';
+	return buf;
+}
+
+/* The same for JSON, where what is no UTF-8 becomes '?'. */
+json_t *nlcmd_json(const char *text)
+{
+	json_t *json = json_string(text);
+	char buf[512];
+	size_t i;
+
+	if (json)
+		return json;
+	for (i = 0; text[i] && i < sizeof(buf) - 1; i++)
+		buf[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+	buf[i] = '\0';
+	return json_string(buf);
+}
+
+/* Drop counters as a JSON object, every reason, in the specification's names. */
+json_t *nlcmd_drops(const struct ipcp_nl_drops *drops)
+{
+	json_t *obj = json_object();
+	unsigned int i;
+
+	for (i = 1; i <= IPCP_REKEY_A_DROPS_MAX; i++)
+		json_object_set_new(obj, ipcp_nl_drop_name(i),
+				    json_integer(drops->by[i]));
+	return obj;
+}
+
+/* "192.0.2.1:3435", "[2001:db8::1]:3435", or "-" without an address. */
+const char *nlcmd_peer(const struct sockaddr_storage *peer, char *buf,
+		       size_t len)
+{
+	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)peer;
+	const struct sockaddr_in *sin = (const struct sockaddr_in *)peer;
+	char addr[INET6_ADDRSTRLEN];
+
+	if (peer->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &sin->sin_addr, addr, sizeof(addr));
+		snprintf(buf, len, "%s:%u", addr, ntohs(sin->sin_port));
+	} else if (peer->ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &sin6->sin6_addr, addr, sizeof(addr));
+		snprintf(buf, len, "[%s]:%u", addr, ntohs(sin6->sin6_port));
+	} else {
+		snprintf(buf, len, "-");
+	}
+	return buf;
+}

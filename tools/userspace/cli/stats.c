@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp-rekey stats: packets that were dropped, by reason.
+ */
+#include <stdio.h>
+
+#include "cmd.h"
+#include "nlcmd.h"
+
+static int add_flow(const struct ipcp_nl_flow *f, void *arg)
+{
+	struct ipcp_nl_drops *sum = arg;
+	unsigned int i;
+
+	for (i = 1; i <= IPCP_REKEY_A_DROPS_MAX; i++)
+		sum->by[i] += f->stats.drops.by[i];
+	return 0;
+}
+
+static void print_text(const struct ipcp_nl_drops *none,
+		       const struct ipcp_nl_drops *flows)
+{
+	unsigned int i;
+
+	printf("%-12s %14s %14s\n", "DROPPED", "OF NO FLOW", "OF OPEN FLOWS");
+	for (i = 1; i <= IPCP_REKEY_A_DROPS_MAX; i++)
+		printf("%-12s %14llu %14llu\n", ipcp_nl_drop_name(i),
+		       (unsigned long long)none->by[i],
+		       (unsigned long long)flows->by[i]);
+}
+
+int cmd_stats(int argc, char **argv)
+{
+	bool json = false;
+	const struct opt opts[] = {
+		{ "json", 'j', NULL, "print JSON", OPT_FLAG, &json, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"stats", "",
+		"Shows why packets were dropped in this network namespace: those that\n"
+		"belong to no flow, and the sum over the flows that are open now.\n",
+		opts, 0, 0
+	};
+	struct ipcp_nl_drops none = { 0 }, flows = { 0 };
+	struct ipcp_nl *nl;
+	int err, status = EXIT_OK;
+
+	use_parse(&use, argc, argv);
+	if (nlcmd_open(&nl))
+		return EXIT_FAIL;
+	err = ipcp_nl_stats_get(nl, &none);
+	if (!err)
+		err = ipcp_nl_flow_dump(nl, add_flow, &flows);
+	if (err)
+		status = nlcmd_fail(nl, "cannot read the statistics", err);
+	else if (json)
+		status = out_json(json_pack("{s:o, s:o}",
+					    "no_flow", nlcmd_drops(&none),
+					    "flows", nlcmd_drops(&flows)), false);
+	else
+		print_text(&none, &flows);
+	ipcp_nl_close(nl);
+	return status;
+}
