@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Certificates and signatures: own credentials, and who the peer is. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "int.h"
+
+static const char *why(void)
+{
+	const char *text = ERR_reason_error_string(ERR_peek_last_error());
+
+	ERR_clear_error();
+	return text ? text : "not usable";
+}
+
+/* Key files have no passphrase; never ask on a terminal. */
+static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)rwflag;
+	(void)arg;
+	return 0;
+}
+
+static X509 *read_crt(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	X509 *crt;
+
+	if (!file)
+		return NULL;
+	crt = PEM_read_X509(file, NULL, no_passphrase, NULL);
+	fclose(file);
+	return crt;
+}
+
+static int visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static enum oap_code load_one(struct oap_store *store, const char *path,
+			      bool root, struct oap_err *err)
+{
+	X509 *crt = read_crt(path);
+	bool ok;
+
+	if (!crt)
+		return oap_fail(err, OAP_BAD_CONFIG,
+				"%.120s is no PEM certificate: %s", path,
+				why());
+	if (root)
+		ok = X509_STORE_add_cert(store->roots, crt) == 1;
+	else
+		ok = sk_X509_push(store->untrusted, crt) > 0;
+	if (root || !ok)
+		X509_free(crt);
+	return ok ? OAP_OK : oap_fail(err, OAP_BAD_CONFIG,
+				      "cannot use %.120s: %s", path, why());
+}
+
+static enum oap_code load_dir(struct oap_store *store, const char *dir,
+			      bool root, struct oap_err *err)
+{
+	enum oap_code code = OAP_OK;
+	struct dirent **list;
+	char path[1024];
+	int i, n = scandir(dir, &list, visible, alphasort);
+
+	if (n < 0)
+		return errno == ENOENT ? OAP_OK :
+			oap_fail(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
+				 dir, strerror(errno));
+	for (i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%.700s/%s", dir,
+			 list[i]->d_name);
+		if (!code)
+			code = load_one(store, path, root, err);
+		free(list[i]);
+	}
+	free(list);
+	return code;
+}
+
+enum oap_code oap_store_load(struct oap_store *store, const char *dir,
+			     struct oap_err *err)
+{
+	enum oap_code code;
+	char path[800];
+
+	store->roots = X509_STORE_new();
+	store->untrusted = sk_X509_new_null();
+	if (!store->roots || !store->untrusted) {
+		oap_store_free(store);
+		return oap_fail(err, OAP_INTERNAL, "no memory");
+	}
+	snprintf(path, sizeof(path), "%.700s/cacert", dir);
+	code = load_dir(store, path, true, err);
+	snprintf(path, sizeof(path), "%.700s/untrusted", dir);
+	if (!code)
+		code = load_dir(store, path, false, err);
+	if (code)
+		oap_store_free(store);
+	return code;
+}
+
+void oap_store_free(struct oap_store *store)
+{
+	X509_STORE_free(store->roots);
+	sk_X509_pop_free(store->untrusted, X509_free);
+	store->roots = NULL;
+	store->untrusted = NULL;
+}
+
+static enum oap_code read_key(struct oap_creds *creds, const char *path,
+			      struct oap_err *err)
+{
+	FILE *file = fopen(path, "re");
+	struct stat st;
+
+	if (!file)
+		return oap_fail(err, OAP_NO_CREDENTIALS,
+				"cannot read %.120s: %s", path,
+				strerror(errno));
+	if (fstat(fileno(file), &st) || st.st_mode & 07) {
+		fclose(file);
+		return oap_fail(err, OAP_NO_CREDENTIALS,
+				"everybody may read %.120s: chmod o= it", path);
+	}
+	creds->key = PEM_read_PrivateKey(file, NULL, no_passphrase, NULL);
+	fclose(file);
+	if (!creds->key)
+		return oap_fail(err, OAP_NO_CREDENTIALS,
+				"%.120s is no PEM key without a passphrase: %s",
+				path, why());
+	return OAP_OK;
+}
+
+/**
+ * oap_creds_load() - crt.pem and key.pem of a folder
+ *
+ * Both or neither must be there; neither leaves @creds empty.
+ */
+enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
+			     struct oap_err *err)
+{
+	char crt[1024], key[1024];
+	enum oap_code code;
+	struct stat st;
+
+	memset(creds, 0, sizeof(*creds));
+	snprintf(crt, sizeof(crt), "%.1000s/crt.pem", dir);
+	snprintf(key, sizeof(key), "%.1000s/key.pem", dir);
+	if (stat(crt, &st) && (errno == ENOENT || errno == ENOTDIR) &&
+	    stat(key, &st) && (errno == ENOENT || errno == ENOTDIR))
+		return OAP_OK;
+	creds->crt = read_crt(crt);
+	if (!creds->crt)
+		return oap_fail(err, OAP_NO_CREDENTIALS,
+				"cannot use the certificate %.100s: %s", crt,
+				why());
+	code = read_key(creds, key, err);
+	if (!code && X509_check_private_key(creds->crt, creds->key) != 1)
+		code = oap_fail(err, OAP_NO_CREDENTIALS,
+				"key.pem does not belong to %.120s", crt);
+	if (!code) {
+		creds->der_len = i2d_X509(creds->crt, &creds->der);
+		if (creds->der_len <= 0)
+			code = oap_fail(err, OAP_INTERNAL, "no memory");
+	}
+	ERR_clear_error();
+	if (code)
+		oap_creds_free(creds);
+	return code;
+}
+
+void oap_creds_free(struct oap_creds *creds)
+{
+	X509_free(creds->crt);
+	EVP_PKEY_free(creds->key);
+	OPENSSL_free(creds->der);
+	memset(creds, 0, sizeof(*creds));
+}
+
+/*
+ * The digest for a signature. Ed25519, Ed448 and the post-quantum kinds hash
+ * by themselves; no digest in the header means the key's default one.
+ */
+static const EVP_MD *md_for(EVP_PKEY *key, uint16_t md)
+{
+	char name[64] = "";
+
+	if (EVP_PKEY_get_default_digest_name(key, name, sizeof(name)) == 2 &&
+	    (!name[0] || !strcmp(name, "UNDEF") || !strcmp(name, "undef")))
+		return NULL;
+	if (EVP_PKEY_get_id(key) < 0)
+		return NULL;
+	return oap_digest(md);
+}
+
+/**
+ * oap_sign() - append the signature to an encoded message
+ */
+enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
+		       struct oap_msg *msg, struct oap_err *err)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	enum oap_code code = OAP_OK;
+	size_t len = 0;
+	uint8_t *p;
+
+	if (!ctx ||
+	    EVP_DigestSignInit(ctx, NULL, md_for(creds->key, md), NULL,
+			       creds->key) != 1 ||
+	    EVP_DigestSign(ctx, NULL, &len, msg->p, msg->len) != 1) {
+		code = oap_fail(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
+				why());
+		goto out;
+	}
+	p = realloc(msg->p, msg->len + len);
+	if (!p) {
+		code = oap_fail(err, OAP_INTERNAL, "no memory");
+		goto out;
+	}
+	msg->p = p;
+	if (EVP_DigestSign(ctx, p + msg->len, &len, p, msg->len) != 1)
+		code = oap_fail(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
+				why());
+	else if (msg->len + len > OAP_MSG_MAX)
+		code = oap_fail(err, OAP_NO_CREDENTIALS,
+				"the message would be too long: use a smaller certificate");
+	else
+		msg->len += len;
+out:
+	EVP_MD_CTX_free(ctx);
+	return code;
+}
+
+static enum oap_code check_signature(X509 *crt, const struct oap_hdr *hdr,
+				     struct oap_err *err)
+{
+	EVP_PKEY *key = X509_get0_pubkey(crt);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok;
+
+	ok = ctx && key &&
+	     EVP_DigestVerifyInit(ctx, NULL, md_for(key, hdr->md), NULL,
+				  key) == 1 &&
+	     EVP_DigestVerify(ctx, hdr->sig.p, hdr->sig.len, hdr->head.p,
+			      hdr->head.len) == 1;
+	EVP_MD_CTX_free(ctx);
+	ERR_clear_error();
+	return ok ? OAP_OK : oap_fail(err, OAP_BAD_SIGNATURE,
+				      "the signature is wrong");
+}
+
+static enum oap_code check_chain(const struct oap_store *store, X509 *crt,
+				 time_t now, struct oap_err *err)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	enum oap_code code = OAP_OK;
+	int reason;
+
+	if (!ctx || X509_STORE_CTX_init(ctx, store->roots, crt,
+					store->untrusted) != 1) {
+		X509_STORE_CTX_free(ctx);
+		return oap_fail(err, OAP_INTERNAL, "no memory");
+	}
+	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), 2);
+	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), now);
+	if (X509_verify_cert(ctx) != 1) {
+		reason = X509_STORE_CTX_get_error(ctx);
+		code = oap_fail(err, OAP_BAD_CERT,
+				"the certificate was refused: %s",
+				X509_verify_cert_error_string(reason));
+	} else if (!(X509_get_key_usage(crt) & KU_DIGITAL_SIGNATURE)) {
+		code = oap_fail(err, OAP_BAD_CERT,
+				"the certificate is not for signatures");
+	}
+	X509_STORE_CTX_free(ctx);
+	ERR_clear_error();
+	return code;
+}
+
+static bool copy_name(const ASN1_STRING *str, char *name)
+{
+	unsigned char *utf8 = NULL;
+	int len = str ? ASN1_STRING_to_UTF8(&utf8, str) : -1;
+	bool ok = len > 0 && len <= OAP_NAME_MAX &&
+		  strnlen((char *)utf8, len) == (size_t)len;
+
+	if (ok) {
+		memcpy(name, utf8, len);
+		name[len] = '\0';
+		ok = oap_name_ok(name);
+	}
+	OPENSSL_free(utf8);
+	return ok;
+}
+
+/* The one common name; false if there is none, several or an odd one. */
+static bool common_name(X509 *crt, char *name)
+{
+	X509_NAME *subject = X509_get_subject_name(crt);
+	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+
+	if (at < 0 ||
+	    X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
+		return false;
+	return copy_name(X509_NAME_ENTRY_get_data(
+				X509_NAME_get_entry(subject, at)), name);
+}
+
+/* The DNS name @want among the alternative names; NULL: the first one. */
+static bool alt_name(X509 *crt, const char *want, char *name)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(crt, NID_subject_alt_name,
+						NULL, NULL);
+	bool found = false;
+	int i;
+
+	for (i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
+		GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
+
+		found = one->type == GEN_DNS &&
+			copy_name(one->d.dNSName, name) &&
+			(!want || !strcmp(want, name));
+	}
+	GENERAL_NAMES_free(names);
+	return found;
+}
+
+static enum oap_code check_name(X509 *crt, const char *want, char *name,
+				struct oap_err *err)
+{
+	char cn[OAP_NAME_MAX + 1] = "";
+	bool has_cn = common_name(crt, cn);
+
+	if (has_cn && (!want || !strcmp(cn, want))) {
+		strcpy(name, cn);
+		return OAP_OK;
+	}
+	if (alt_name(crt, want, name))
+		return OAP_OK;
+	name[0] = '\0';
+	if (!want)
+		return oap_fail(err, OAP_BAD_NAME,
+				"the certificate has no usable name");
+	return oap_fail(err, OAP_BAD_NAME,
+			"the certificate is of '%.60s', not of '%.60s'",
+			has_cn ? cn : "?", want);
+}
+
+static X509 *parse_crt(const struct oap_buf *buf)
+{
+	const uint8_t *p = buf->p;
+	X509 *crt = d2i_X509(NULL, &p, buf->len);
+
+	if (crt && p != buf->p + buf->len) {
+		X509_free(crt);
+		crt = NULL;
+	}
+	return crt;
+}
+
+/**
+ * oap_auth_peer() - who sent a message, and do we believe it
+ */
+enum oap_code oap_auth_peer(const struct oap_store *store,
+			    const struct oap_params *params,
+			    const struct oap_hdr *hdr, time_t now,
+			    struct oap_identity *id, struct oap_err *err)
+{
+	enum oap_code code;
+	X509 *crt;
+
+	memset(id, 0, sizeof(*id));
+	if (params->auth == OAP_AUTH_NONE)
+		return OAP_OK;
+	if (!hdr->crt.len) {
+		if (params->auth == OAP_AUTH_OPTIONAL)
+			return OAP_OK;
+		return oap_fail(err, OAP_UNSIGNED,
+				"the message is not signed, and auth = required");
+	}
+	crt = parse_crt(&hdr->crt);
+	if (!crt)
+		return oap_fail(err, OAP_BAD_CERT,
+				"the certificate cannot be read: %s", why());
+	code = check_chain(store, crt, now, err);
+	if (!code)
+		code = check_signature(crt, hdr, err);
+	if (!code)
+		code = check_name(crt, params->peer_name, id->name, err);
+	if (!code && EVP_Digest(hdr->crt.p, hdr->crt.len, id->fingerprint,
+				NULL, EVP_sha256(), NULL) != 1)
+		code = oap_fail(err, OAP_INTERNAL, "no memory");
+	X509_free(crt);
+	if (code)
+		memset(id, 0, sizeof(*id));
+	else
+		id->authenticated = true;
+	return code;
+}

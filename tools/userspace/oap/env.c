@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The environment of exchanges: folder, trust store, clock, replay cache. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "int.h"
+
+#define MS		UINT64_C(1000000)
+#define MAX_AGE_MS	20000
+#define REPLAY_MAX	65536
+#define REPLAY_UNKNOWN	4096
+
+enum oap_code oap_fail(struct oap_err *err, enum oap_code code,
+		       const char *fmt, ...)
+{
+	va_list ap;
+
+	err->code = code;
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+static uint64_t system_clock(void *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+uint64_t oap_now(const struct oap_env *env)
+{
+	return env->now(env->now_arg);
+}
+
+bool oap_name_ok(const char *name)
+{
+	size_t i, len = strnlen(name, OAP_NAME_MAX + 1);
+
+	if (!len || len > OAP_NAME_MAX || name[0] == '.')
+		return false;
+	for (i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] > '~' || name[i] == '/')
+			return false;
+	return true;
+}
+
+/* dir/{server,client}/NAME/FILE; FILE may be "". */
+enum oap_code oap_env_path(const struct oap_env *env, bool server,
+			   const char *name, const char *file, char *path,
+			   size_t len, struct oap_err *err)
+{
+	int n;
+
+	if (!oap_name_ok(name))
+		return oap_fail(err, OAP_BAD_CONFIG, "not a usable name");
+	n = snprintf(path, len, "%s/%s/%s%s%s", env->dir,
+		     server ? "server" : "client", name, *file ? "/" : "",
+		     file);
+	if (n < 0 || (size_t)n >= len)
+		return oap_fail(err, OAP_BAD_CONFIG,
+				"the path of the folder %s is too long",
+				env->dir);
+	return OAP_OK;
+}
+
+bool oap_has_credentials(const struct oap_env *env, bool server,
+			 const char *name)
+{
+	struct oap_err err;
+	char path[1024];
+
+	if (oap_env_path(env, server, name, "crt.pem", path, sizeof(path),
+			 &err))
+		return false;
+	return !access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
+}
+
+enum oap_code oap_env_open(struct oap_env **envp,
+			   const struct oap_settings *set, struct oap_err *err)
+{
+	uint32_t max = set->replay_max ? set->replay_max : REPLAY_MAX;
+	struct oap_env *env = calloc(1, sizeof(*env));
+	enum oap_code code;
+	uint64_t keep;
+
+	*envp = NULL;
+	if (!env)
+		return oap_fail(err, OAP_INTERNAL, "no memory");
+	env->max_age = (set->max_age_ms ? set->max_age_ms : MAX_AGE_MS) * MS;
+	env->slack = set->slack_ms * MS;
+	env->now = set->now ? set->now : system_clock;
+	env->now_arg = set->now_arg;
+	keep = env->max_age + 2 * env->slack;
+	env->dir = strdup(set->dir);
+	env->known = oap_replay_new(max, keep, false);
+	env->unknown = oap_replay_new(REPLAY_UNKNOWN, keep, true);
+	if (!env->dir || !env->known || !env->unknown)
+		code = oap_fail(err, OAP_INTERNAL, "no memory");
+	else
+		code = oap_store_load(&env->store, env->dir, err);
+	if (code)
+		oap_env_close(env);
+	else
+		*envp = env;
+	return code;
+}
+
+enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
+{
+	struct oap_store store = { 0 };
+	enum oap_code code = oap_store_load(&store, env->dir, err);
+
+	if (code)
+		return code;
+	oap_store_free(&env->store);
+	env->store = store;
+	return OAP_OK;
+}
+
+void oap_env_close(struct oap_env *env)
+{
+	if (!env)
+		return;
+	oap_store_free(&env->store);
+	oap_replay_free(env->known);
+	oap_replay_free(env->unknown);
+	free(env->dir);
+	free(env);
+}
+
+/* Is a request of now, and was it not here before? */
+enum oap_code oap_fresh(struct oap_env *env, const struct oap_hdr *hdr,
+			bool no_clock, bool authentic, struct oap_err *err)
+{
+	uint64_t now = oap_now(env);
+
+	if (!no_clock && hdr->timestamp > now &&
+	    hdr->timestamp - now > env->slack)
+		return oap_fail(err, OAP_CLOCK,
+				"the request is of %.3f s in the future, see to the clocks",
+				(hdr->timestamp - now) / 1e9);
+	if (!no_clock && hdr->timestamp < now &&
+	    now - hdr->timestamp > env->max_age + env->slack)
+		return oap_fail(err, OAP_CLOCK,
+				"the request is %.3f s old, see to the clocks",
+				(now - hdr->timestamp) / 1e9);
+	return oap_replay_add(authentic ? env->known : env->unknown, hdr->id,
+			      err);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the library share. */
+#ifndef OAP_INT_H
+#define OAP_INT_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "oap.h"
+#include "wire.h"
+
+/* A secret of the exchange; never copied, wiped by oap_key_wipe(). */
+struct oap_key {
+	uint8_t b[OAP_KEY_LEN];
+};
+
+void oap_key_wipe(struct oap_key *key);
+
+enum oap_code oap_fail(struct oap_err *err, enum oap_code code,
+		       const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* nid.c: what the numbers mean. A rank is 0 for none, -1 for unknown. */
+enum oap_kex_kind {
+	OAP_KEX_EC,		/* group of "EC" */
+	OAP_KEX_X,		/* X25519, X448 */
+	OAP_KEX_DH,		/* group of "DH" */
+	OAP_KEX_KEM,		/* ML-KEM, public key as SPKI */
+	OAP_KEX_HYBRID,		/* public key raw */
+};
+
+struct oap_kex {
+	uint16_t nid;
+	enum oap_kex_kind kind;
+	const char *name;	/* OpenSSL's, and that of enc.conf */
+	uint16_t raw_len;	/* of a hybrid's public key */
+};
+
+int oap_cipher_rank(uint16_t nid);
+bool oap_cipher_known(uint16_t nid);
+uint16_t oap_cipher_of_rank(int rank);	/* offered, this rank or higher */
+uint16_t oap_cipher_by_name(const char *name, bool *offered);
+int oap_digest_rank(uint16_t nid);
+bool oap_digest_known(uint16_t nid);
+uint16_t oap_digest_by_name(const char *name);
+const EVP_MD *oap_digest(uint16_t nid);
+size_t oap_digest_len(uint16_t nid);
+int oap_kex_rank(const struct oap_kex *kex);
+const struct oap_kex *oap_kex_by_name(const char *name);
+const struct oap_kex *oap_kex_by_raw_len(size_t len);
+
+/* conf.c: enc.conf of a name */
+struct oap_conf {
+	const struct oap_kex *kex;	/* NULL: no encryption */
+	uint16_t cipher;
+	uint16_t kdf;
+	uint16_t md;
+};
+
+enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
+			    bool server, struct oap_err *err);
+
+/* auth.c: certificates, signatures */
+struct oap_creds {
+	X509 *crt;		/* NULL: none */
+	EVP_PKEY *key;
+	uint8_t *der;
+	int der_len;
+};
+
+struct oap_store {
+	X509_STORE *roots;
+	STACK_OF(X509) *untrusted;
+};
+
+enum oap_code oap_store_load(struct oap_store *store, const char *dir,
+			     struct oap_err *err);
+void oap_store_free(struct oap_store *store);
+enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
+			     struct oap_err *err);
+void oap_creds_free(struct oap_creds *creds);
+enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
+		       struct oap_msg *msg, struct oap_err *err);
+enum oap_code oap_auth_peer(const struct oap_store *store,
+			    const struct oap_params *params,
+			    const struct oap_hdr *hdr, time_t now,
+			    struct oap_identity *id, struct oap_err *err);
+
+/* kex.c: key exchange */
+enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
+			  struct oap_buf *pub, struct oap_err *err);
+enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
+			    const struct oap_kex **kex, EVP_PKEY **peer,
+			    struct oap_err *err);
+enum oap_code oap_kex_dhe(EVP_PKEY *own, EVP_PKEY *peer,
+			  const struct oap_buf *a, const struct oap_buf *b,
+			  uint16_t kdf, struct oap_key *key,
+			  struct oap_err *err);
+enum oap_code oap_kex_encap(EVP_PKEY *peer, const struct oap_buf *pub,
+			    uint16_t kdf, struct oap_buf *ct,
+			    struct oap_key *key, struct oap_err *err);
+enum oap_code oap_kex_decap(EVP_PKEY *own, const struct oap_buf *pub,
+			    const struct oap_buf *ct, uint16_t kdf,
+			    struct oap_key *key, struct oap_err *err);
+
+/* kdf.c */
+bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
+	      const uint8_t *salt, size_t salt_len, const char *info,
+	      struct oap_key *key);
+bool oap_root_from_key(const struct oap_key *key, uint8_t epoch,
+		       uint16_t cipher, const uint8_t req_hash[32],
+		       const uint8_t rsp_hash[32], uint8_t *seed);
+
+/* replay.c: which requests were here already */
+struct oap_replay;
+
+struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict);
+void oap_replay_free(struct oap_replay *replay);
+enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
+			     struct oap_err *err);
+
+/* env.c */
+struct oap_env {
+	char *dir;
+	uint64_t max_age;	/* nanoseconds, as below */
+	uint64_t slack;
+	uint64_t (*now)(void *arg);
+	void *now_arg;
+	struct oap_store store;
+	struct oap_replay *known;	/* authentic requests: full is full */
+	struct oap_replay *unknown;	/* others: the oldest makes room */
+};
+
+uint64_t oap_now(const struct oap_env *env);
+enum oap_code oap_fresh(struct oap_env *env, const struct oap_hdr *hdr,
+			bool no_clock, bool authentic, struct oap_err *err);
+enum oap_code oap_env_path(const struct oap_env *env, bool server,
+			   const char *name, const char *file, char *path,
+			   size_t len, struct oap_err *err);
+
+#endif /* OAP_INT_H */

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Key exchange: ephemeral keys, shared secrets, and OAP's key from them. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "int.h"
+
+#define INFO_DHE	"o7s-ossl-dhe"
+#define INFO_KEM	"o7s-ossl-encap"
+#define SALT_LEN	32
+
+static enum oap_code fail(struct oap_err *err, const char *what)
+{
+	const char *why = ERR_reason_error_string(ERR_peek_last_error());
+
+	oap_fail(err, OAP_BAD_KEX, "%s: %s", what, why ? why : "refused");
+	ERR_clear_error();
+	return OAP_BAD_KEX;
+}
+
+static EVP_PKEY *generate(const struct oap_kex *kex)
+{
+	OSSL_PARAM params[2] = { OSSL_PARAM_END, OSSL_PARAM_END };
+	const char *type = kex->name;
+	EVP_PKEY *key = NULL;
+	EVP_PKEY_CTX *ctx;
+
+	if (kex->kind == OAP_KEX_EC || kex->kind == OAP_KEX_DH) {
+		type = kex->kind == OAP_KEX_EC ? "EC" : "DH";
+		params[0] = OSSL_PARAM_construct_utf8_string(
+				OSSL_PKEY_PARAM_GROUP_NAME, (char *)kex->name,
+				0);
+	}
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	if (!ctx)
+		return NULL;
+	if (EVP_PKEY_keygen_init(ctx) != 1 ||
+	    EVP_PKEY_CTX_set_params(ctx, params) != 1 ||
+	    EVP_PKEY_generate(ctx, &key) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+/**
+ * oap_kex_new() - a fresh key pair
+ * @pub: the public key as it goes out; OPENSSL_free() it
+ */
+enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
+			  struct oap_buf *pub, struct oap_err *err)
+{
+	uint8_t *p = NULL;
+	int len;
+
+	*own = generate(kex);
+	if (!*own) {
+		ERR_clear_error();
+		return oap_fail(err, OAP_BAD_KEX,
+				"this OpenSSL has no %s (ML-KEM needs 3.5)",
+				kex->name);
+	}
+	if (kex->kind == OAP_KEX_HYBRID)
+		len = EVP_PKEY_get1_encoded_public_key(*own, &p);
+	else
+		len = i2d_PUBKEY(*own, &p);
+	if (len <= 0)
+		return fail(err, "cannot write the public key");
+	pub->p = p;
+	pub->len = len;
+	return OAP_OK;
+}
+
+static const struct oap_kex *kex_of(EVP_PKEY *key)
+{
+	const char *type = EVP_PKEY_get0_type_name(key);
+	char group[64];
+
+	if (!type)
+		return NULL;
+	if (!strcmp(type, "EC") || !strcmp(type, "DH")) {
+		if (EVP_PKEY_get_group_name(key, group, sizeof(group),
+					    NULL) != 1)
+			return NULL;
+		return oap_kex_by_name(group);
+	}
+	return oap_kex_by_name(type);
+}
+
+static bool public_ok(EVP_PKEY *key)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	bool ok = ctx && EVP_PKEY_public_check(ctx) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+/**
+ * oap_kex_infer() - which key exchange does the peer's public key belong to
+ * @peer: the key; EVP_PKEY_free() it
+ */
+enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
+			    const struct oap_kex **kex, EVP_PKEY **peer,
+			    struct oap_err *err)
+{
+	const uint8_t *p = hdr->kex.p;
+
+	*kex = NULL;
+	if (hdr->raw) {
+		*kex = oap_kex_by_raw_len(hdr->kex.len);
+		*peer = *kex ? EVP_PKEY_new_raw_public_key_ex(NULL,
+				(*kex)->name, NULL, hdr->kex.p, hdr->kex.len) :
+			NULL;
+	} else {
+		*peer = d2i_PUBKEY(NULL, &p, hdr->kex.len);
+		if (*peer && p == hdr->kex.p + hdr->kex.len)
+			*kex = kex_of(*peer);
+	}
+	if (!*peer || !*kex || ((*kex)->kind == OAP_KEX_HYBRID) != hdr->raw)
+		return fail(err, "the peer's public key is of no known kind");
+	if ((*kex)->kind <= OAP_KEX_DH && !public_ok(*peer))
+		return fail(err, "the peer's public key is not valid");
+	ERR_clear_error();
+	return OAP_OK;
+}
+
+/* Wipes and frees the shared secret, whatever happens. */
+static enum oap_code key_from(uint8_t *secret, size_t len, uint16_t kdf,
+			      const uint8_t *salt, const char *info,
+			      struct oap_key *key, struct oap_err *err)
+{
+	const EVP_MD *md = oap_digest(kdf);
+	bool ok = oap_hkdf(md ? md : EVP_sha256(), secret, len, salt, SALT_LEN,
+			   info, key);
+
+	OPENSSL_secure_clear_free(secret, len);
+	return ok ? OAP_OK : fail(err, "cannot derive the key");
+}
+
+/* SHA-256 over both public keys, the smaller first. */
+static bool salt_dhe(const struct oap_buf *a, const struct oap_buf *b,
+		     uint8_t *salt)
+{
+	size_t min = a->len < b->len ? a->len : b->len;
+	int cmp = memcmp(a->p, b->p, min);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok;
+
+	if (cmp > 0 || (!cmp && a->len > b->len)) {
+		const struct oap_buf *swap = a;
+
+		a = b;
+		b = swap;
+	}
+	ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+	     EVP_DigestUpdate(ctx, a->p, a->len) == 1 &&
+	     EVP_DigestUpdate(ctx, b->p, b->len) == 1 &&
+	     EVP_DigestFinal_ex(ctx, salt, NULL) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+/**
+ * oap_kex_dhe() - key of a Diffie-Hellman exchange
+ * @a: one public key as sent
+ * @b: the other; which is which does not matter
+ */
+enum oap_code oap_kex_dhe(EVP_PKEY *own, EVP_PKEY *peer,
+			  const struct oap_buf *a, const struct oap_buf *b,
+			  uint16_t kdf, struct oap_key *key,
+			  struct oap_err *err)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+	uint8_t salt[SALT_LEN], *secret = NULL;
+	size_t len = 0, room = 0;
+
+	if (ctx && EVP_PKEY_derive_init(ctx) == 1 &&
+	    EVP_PKEY_derive_set_peer(ctx, peer) == 1 &&
+	    EVP_PKEY_derive(ctx, NULL, &room) == 1)
+		secret = OPENSSL_secure_zalloc(room);
+	len = room;
+	if (!secret || EVP_PKEY_derive(ctx, secret, &len) != 1 || len < 32 ||
+	    !salt_dhe(a, b, salt)) {
+		EVP_PKEY_CTX_free(ctx);
+		OPENSSL_secure_clear_free(secret, room);
+		return fail(err, "cannot agree on a secret");
+	}
+	EVP_PKEY_CTX_free(ctx);
+	return key_from(secret, len, kdf, salt, INFO_DHE, key, err);
+}
+
+static bool salt_kem(const struct oap_buf *pub, uint8_t *salt)
+{
+	return EVP_Digest(pub->p, pub->len, salt, NULL, EVP_sha256(),
+			  NULL) == 1;
+}
+
+/**
+ * oap_kex_encap() - key and ciphertext for the peer's public key
+ * @pub: the public key as it came
+ * @ct: the ciphertext; OPENSSL_free() it
+ */
+enum oap_code oap_kex_encap(EVP_PKEY *peer, const struct oap_buf *pub,
+			    uint16_t kdf, struct oap_buf *ct,
+			    struct oap_key *key, struct oap_err *err)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, peer, NULL);
+	uint8_t salt[SALT_LEN], *secret = NULL, *out = NULL;
+	size_t len = 0, ct_len = 0;
+
+	if (ctx && EVP_PKEY_encapsulate_init(ctx, NULL) == 1 &&
+	    EVP_PKEY_encapsulate(ctx, NULL, &ct_len, NULL, &len) == 1) {
+		secret = OPENSSL_secure_zalloc(len);
+		out = OPENSSL_malloc(ct_len);
+	}
+	if (!secret || !out || !salt_kem(pub, salt) ||
+	    EVP_PKEY_encapsulate(ctx, out, &ct_len, secret, &len) != 1) {
+		EVP_PKEY_CTX_free(ctx);
+		OPENSSL_secure_clear_free(secret, len);
+		OPENSSL_free(out);
+		return fail(err, "cannot encapsulate");
+	}
+	EVP_PKEY_CTX_free(ctx);
+	ct->p = out;
+	ct->len = ct_len;
+	return key_from(secret, len, kdf, salt, INFO_KEM, key, err);
+}
+
+/**
+ * oap_kex_decap() - key from the ciphertext that came back
+ * @pub: own public key as it was sent
+ */
+enum oap_code oap_kex_decap(EVP_PKEY *own, const struct oap_buf *pub,
+			    const struct oap_buf *ct, uint16_t kdf,
+			    struct oap_key *key, struct oap_err *err)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+	uint8_t salt[SALT_LEN], *secret = NULL;
+	size_t len = 0;
+
+	if (ctx && EVP_PKEY_decapsulate_init(ctx, NULL) == 1 &&
+	    EVP_PKEY_decapsulate(ctx, NULL, &len, ct->p, ct->len) == 1)
+		secret = OPENSSL_secure_zalloc(len);
+	if (!secret || !salt_kem(pub, salt) ||
+	    EVP_PKEY_decapsulate(ctx, secret, &len, ct->p, ct->len) != 1) {
+		EVP_PKEY_CTX_free(ctx);
+		OPENSSL_secure_clear_free(secret, len);
+		return fail(err, "cannot decapsulate");
+	}
+	EVP_PKEY_CTX_free(ctx);
+	return key_from(secret, len, kdf, salt, INFO_KEM, key, err);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Numbers of algorithms (OpenSSL's NIDs, and two of Ouroboros's own), and how
+ * strong each is held to be: the tables are in that order, weakest first.
+ */
+
+#include <string.h>
+
+#include "int.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+static const struct {
+	uint16_t nid;
+	bool offered;		/* the kernel module has it */
+	const char *name;
+} ciphers[] = {
+	{ 904, false, "aes-128-ctr" },
+	{ 905, false, "aes-192-ctr" },
+	{ 906, false, "aes-256-ctr" },
+	{ 895, true, "aes-128-gcm" },
+	{ 898, false, "aes-192-gcm" },
+	{ 901, true, "aes-256-gcm" },
+	{ 1018, true, "chacha20-poly1305" },
+};
+
+static const struct {
+	uint16_t nid;
+	uint16_t len;
+	const char *name;
+	const EVP_MD *(*md)(void);
+} digests[] = {
+	{ 1057, 32, "blake2s256", EVP_blake2s256 },
+	{ 672, 32, "sha256", EVP_sha256 },
+	{ 1097, 32, "sha3-256", EVP_sha3_256 },
+	{ 673, 48, "sha384", EVP_sha384 },
+	{ 1098, 48, "sha3-384", EVP_sha3_384 },
+	{ 1056, 64, "blake2b512", EVP_blake2b512 },
+	{ 674, 64, "sha512", EVP_sha512 },
+	{ 1099, 64, "sha3-512", EVP_sha3_512 },
+};
+
+static const struct oap_kex kexes[] = {
+	{ 1126, OAP_KEX_DH, "ffdhe2048", 0 },
+	{ 415, OAP_KEX_EC, "prime256v1", 0 },
+	{ 1034, OAP_KEX_X, "X25519", 0 },
+	{ 1127, OAP_KEX_DH, "ffdhe3072", 0 },
+	{ 715, OAP_KEX_EC, "secp384r1", 0 },
+	{ 1128, OAP_KEX_DH, "ffdhe4096", 0 },
+	{ 1035, OAP_KEX_X, "X448", 0 },
+	{ 716, OAP_KEX_EC, "secp521r1", 0 },
+	{ 1454, OAP_KEX_KEM, "ML-KEM-512", 0 },
+	{ 1455, OAP_KEX_KEM, "ML-KEM-768", 0 },
+	{ 1456, OAP_KEX_KEM, "ML-KEM-1024", 0 },
+	{ 2053, OAP_KEX_HYBRID, "X25519MLKEM768", 1216 },
+	{ 2054, OAP_KEX_HYBRID, "X448MLKEM1024", 1624 },
+};
+
+int oap_cipher_rank(uint16_t nid)
+{
+	size_t i;
+
+	if (!nid)
+		return 0;
+	for (i = 0; i < COUNT(ciphers); i++)
+		if (ciphers[i].nid == nid)
+			return i + 1;
+	return -1;
+}
+
+bool oap_cipher_known(uint16_t nid)
+{
+	return oap_cipher_rank(nid) > 0;
+}
+
+uint16_t oap_cipher_of_rank(int rank)
+{
+	size_t i;
+
+	for (i = rank > 0 ? rank - 1 : 0; i < COUNT(ciphers); i++)
+		if (ciphers[i].offered)
+			return ciphers[i].nid;
+	return 0;
+}
+
+uint16_t oap_cipher_by_name(const char *name, bool *offered)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(ciphers); i++) {
+		if (strcmp(ciphers[i].name, name))
+			continue;
+		*offered = ciphers[i].offered;
+		return ciphers[i].nid;
+	}
+	return 0;
+}
+
+const char *oap_cipher_name(uint16_t nid)
+{
+	int rank = oap_cipher_rank(nid);
+
+	if (!rank)
+		return "none";
+	return rank > 0 ? ciphers[rank - 1].name : "?";
+}
+
+int oap_digest_rank(uint16_t nid)
+{
+	size_t i;
+
+	if (!nid)
+		return 0;
+	for (i = 0; i < COUNT(digests); i++)
+		if (digests[i].nid == nid)
+			return i + 1;
+	return -1;
+}
+
+bool oap_digest_known(uint16_t nid)
+{
+	return oap_digest_rank(nid) > 0;
+}
+
+uint16_t oap_digest_by_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(digests); i++)
+		if (!strcmp(digests[i].name, name))
+			return digests[i].nid;
+	return 0;
+}
+
+/* NULL for none or unknown. */
+const EVP_MD *oap_digest(uint16_t nid)
+{
+	int rank = oap_digest_rank(nid);
+
+	return rank > 0 ? digests[rank - 1].md() : NULL;
+}
+
+/* Of the request's hash: SHA-384 if the request names no digest. */
+size_t oap_digest_len(uint16_t nid)
+{
+	int rank = oap_digest_rank(nid);
+
+	return rank > 0 ? digests[rank - 1].len : 48;
+}
+
+int oap_kex_rank(const struct oap_kex *kex)
+{
+	return kex ? kex - kexes + 1 : 0;
+}
+
+const struct oap_kex *oap_kex_by_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(kexes); i++)
+		if (!strcmp(kexes[i].name, name))
+			return &kexes[i];
+	return NULL;
+}
+
+const struct oap_kex *oap_kex_by_raw_len(size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(kexes); i++)
+		if (kexes[i].raw_len && kexes[i].raw_len == len)
+			return &kexes[i];
+	return NULL;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Certificates for the tests, made on the fly. */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "certs.h"
+
+static EVP_PKEY *make_key(const char *type)
+{
+	if (!strcmp(type, "RSA"))
+		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+	if (!strcmp(type, "EC"))
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "prime256v1");
+	return EVP_PKEY_Q_keygen(NULL, NULL, type);
+}
+
+static void add_ext(X509 *crt, int nid, const char *value)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+	assert_non_null(ext);
+	assert_int_equal(X509_add_ext(crt, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+}
+
+struct test_crt test_crt_make(const char *type, const char *cn,
+			      const char *san, const struct test_crt *issuer,
+			      int ca, long from, long to)
+{
+	static long serial = 1;
+	struct test_crt c = { X509_new(), make_key(type) };
+	const struct test_crt *by = issuer ? issuer : &c;
+	const EVP_MD *md = EVP_sha256();
+	char md_name[32] = "";
+
+	assert_non_null(c.key);
+	X509_set_version(c.crt, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(c.crt), serial++);
+	X509_gmtime_adj(X509_getm_notBefore(c.crt), from);
+	X509_gmtime_adj(X509_getm_notAfter(c.crt), to);
+	if (cn)
+		X509_NAME_add_entry_by_txt(X509_get_subject_name(c.crt), "CN",
+					   MBSTRING_UTF8, (const uint8_t *)cn,
+					   -1, -1, 0);
+	X509_set_issuer_name(c.crt, X509_get_subject_name(by->crt));
+	X509_set_pubkey(c.crt, c.key);
+	add_ext(c.crt, NID_basic_constraints,
+		ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	if (san)
+		add_ext(c.crt, NID_subject_alt_name, san);
+	if (EVP_PKEY_get_default_digest_name(by->key, md_name,
+					     sizeof(md_name)) == 2)
+		md = NULL;
+	assert_true(X509_sign(c.crt, by->key, md) > 0);
+	return c;
+}
+
+void test_crt_free(struct test_crt *c)
+{
+	X509_free(c->crt);
+	EVP_PKEY_free(c->key);
+	memset(c, 0, sizeof(*c));
+}
+
+void test_crt_write_as(const char *path, const struct test_crt *c)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(PEM_write_X509(file, c->crt), 1);
+	fclose(file);
+}
+
+void test_crt_write(const char *dir, const struct test_crt *c)
+{
+	char path[512];
+	FILE *file;
+
+	mkdir(dir, 0700);
+	snprintf(path, sizeof(path), "%s/crt.pem", dir);
+	test_crt_write_as(path, c);
+	snprintf(path, sizeof(path), "%s/key.pem", dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	chmod(path, 0600);
+	assert_int_equal(PEM_write_PrivateKey(file, c->key, NULL, NULL, 0,
+					      NULL, NULL), 1);
+	fclose(file);
+}
+
+void test_file(const char *dir, const char *name, const char *text)
+{
+	char path[512];
+	FILE *file;
+
+	mkdir(dir, 0700);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Certificates for the tests, made on the fly. */
+#ifndef OAP_TEST_CERTS_H
+#define OAP_TEST_CERTS_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+struct test_crt {
+	X509 *crt;
+	EVP_PKEY *key;
+};
+
+/* @type: an OpenSSL key type; "RSA" gives 2048 bits, "EC" prime256v1. */
+struct test_crt test_crt_make(const char *type, const char *cn,
+			      const char *san, const struct test_crt *issuer,
+			      int ca, long from, long to);
+void test_crt_free(struct test_crt *crt);
+void test_crt_write(const char *dir, const struct test_crt *crt);
+void test_crt_write_as(const char *path, const struct test_crt *crt);
+void test_file(const char *dir, const char *name, const char *text);
+
+#endif

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The OAP header. Fixed part of 36 bytes, big endian:
+ *
+ *   0 id (16)   16 timestamp (8)   24 cipher   26 kdf   28 md
+ *   30 crt_len  32 flags and kex_len   34 data_len
+ *
+ * then certificate, key exchange data, data, in a response the hash of the
+ * request, and the signature over all that comes before it.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "int.h"
+
+#define FLAG_RAW	0x8000
+#define FLAG_CLIENT	0x4000
+#define KEX_LEN_MASK	0x3fff
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint8_t *put16(uint8_t *p, uint16_t v)
+{
+	p[0] = v >> 8;
+	p[1] = v & 0xff;
+	return p + 2;
+}
+
+static uint64_t get64(const uint8_t *p)
+{
+	uint64_t v = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static uint8_t *put64(uint8_t *p, uint64_t v)
+{
+	int i;
+
+	for (i = 0; i < 8; i++)
+		p[i] = v >> (56 - 8 * i);
+	return p + 8;
+}
+
+static uint8_t *put(uint8_t *p, const struct oap_buf *buf)
+{
+	if (buf->len)
+		memcpy(p, buf->p, buf->len);
+	return p + buf->len;
+}
+
+static enum oap_code check_numbers(const struct oap_hdr *hdr,
+				   struct oap_err *err)
+{
+	if (hdr->cipher && !oap_cipher_known(hdr->cipher))
+		return oap_fail(err, OAP_BAD_CIPHER, "unknown cipher %u",
+				hdr->cipher);
+	if (hdr->kdf && !oap_digest_known(hdr->kdf))
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"unknown key derivation digest %u", hdr->kdf);
+	if (hdr->md && !oap_digest_known(hdr->md))
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"unknown signature digest %u", hdr->md);
+	return OAP_OK;
+}
+
+static const uint8_t *cut(struct oap_buf *buf, const uint8_t *p, size_t len)
+{
+	buf->p = p;
+	buf->len = len;
+	return p + len;
+}
+
+/**
+ * oap_decode() - find the fields of a message
+ * @hash_len: length of the request's hash in a response; 0 in a request
+ */
+enum oap_code oap_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
+			 size_t hash_len, struct oap_err *err)
+{
+	size_t crt, kex, data, sum;
+	const uint8_t *at;
+
+	memset(hdr, 0, sizeof(*hdr));
+	if (len < OAP_HDR_LEN || len > OAP_MSG_MAX)
+		return oap_fail(err, OAP_MALFORMED, "message of %zu bytes",
+				len);
+	hdr->id = p;
+	hdr->timestamp = get64(p + 16);
+	hdr->cipher = get16(p + 24);
+	hdr->kdf = get16(p + 26);
+	hdr->md = get16(p + 28);
+	hdr->raw = get16(p + 32) & FLAG_RAW;
+	hdr->client_encap = get16(p + 32) & FLAG_CLIENT;
+	crt = get16(p + 30);
+	kex = get16(p + 32) & KEX_LEN_MASK;
+	data = get16(p + 34);
+	sum = OAP_HDR_LEN + crt + kex + data + hash_len;
+	if (sum > len)
+		return oap_fail(err, OAP_MALFORMED,
+				"message of %zu bytes, its fields need %zu",
+				len, sum);
+	if (!crt && sum != len)
+		return oap_fail(err, OAP_MALFORMED,
+				"%zu bytes follow an unsigned message",
+				len - sum);
+	if (crt && sum == len)
+		return oap_fail(err, OAP_MALFORMED,
+				"a certificate but no signature");
+	if (!kex && (hdr->raw || hdr->client_encap))
+		return oap_fail(err, OAP_MALFORMED,
+				"flags of a key exchange that is not there");
+	at = cut(&hdr->crt, p + OAP_HDR_LEN, crt);
+	at = cut(&hdr->kex, at, kex);
+	at = cut(&hdr->data, at, data);
+	at = cut(&hdr->hash, at, hash_len);
+	cut(&hdr->sig, at, len - sum);
+	cut(&hdr->head, p, sum);
+	return check_numbers(hdr, err);
+}
+
+/**
+ * oap_encode() - make the message, all but the signature
+ * @hdr: @head and @sig do not count
+ */
+enum oap_code oap_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
+			 struct oap_err *err)
+{
+	size_t len = OAP_HDR_LEN + hdr->crt.len + hdr->kex.len +
+		     hdr->data.len + hdr->hash.len;
+	uint16_t kex = hdr->kex.len;
+	uint8_t *p;
+
+	if (hdr->crt.len > 0xffff || hdr->data.len > 0xffff ||
+	    hdr->kex.len > KEX_LEN_MASK || len > OAP_MSG_MAX)
+		return oap_fail(err, OAP_INTERNAL,
+				"the message would be too long (%zu bytes): use a smaller certificate",
+				len);
+	p = malloc(len);
+	if (!p)
+		return oap_fail(err, OAP_INTERNAL, "no memory");
+	msg->p = p;
+	msg->len = len;
+	if (kex && hdr->raw)
+		kex |= FLAG_RAW;
+	if (kex && hdr->client_encap)
+		kex |= FLAG_CLIENT;
+	memcpy(p, hdr->id, OAP_ID_LEN);
+	p = put64(p + OAP_ID_LEN, hdr->timestamp);
+	p = put16(p, hdr->cipher);
+	p = put16(p, hdr->kdf);
+	p = put16(p, hdr->md);
+	p = put16(p, hdr->crt.len);
+	p = put16(p, kex);
+	p = put16(p, hdr->data.len);
+	p = put(p, &hdr->crt);
+	p = put(p, &hdr->kex);
+	p = put(p, &hdr->data);
+	put(p, &hdr->hash);
+	return OAP_OK;
+}
