@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A simple acknowledged block protocol for one flow.
+ *
+ * A flow carries messages, and may lose some. The sender numbers its blocks:
+ * block 0 opens (size of the file), blocks 1 to n are the file, block n + 1
+ * ends it (SHA-256). At most a window of blocks is on its way; it has to stay
+ * below the receiver's ring (1024 messages) and what the network queues, for
+ * there is no other flow control. The receiver acknowledges all blocks below
+ * a number, and with a bit map single ones above it. The sender repeats a
+ * block that was not acknowledged in time, and only that. The last block is
+ * answered with DONE, which says whether the sums match.
+ */
+#ifndef BLOCK_H
+#define BLOCK_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dev.h"
+
+#define BLOCK_VERSION		1
+#define BLOCK_WINDOW		64	/* default */
+#define BLOCK_WINDOW_MAX	512
+#define BLOCK_MSG_MAX		65536
+#define BLOCK_SUM_LEN		32	/* SHA-256 */
+#define BLOCK_QUIET_MS		30000	/* then the peer is gone */
+
+enum block_type {
+	BLOCK_OPEN = 1,		/* payload: size of the file, 64 bits */
+	BLOCK_DATA,		/* payload: of the file */
+	BLOCK_END,		/* payload: SHA-256 of the file */
+	BLOCK_ACK,		/* number: all below it came; payload: bit map */
+	BLOCK_DONE,		/* payload: 1 if the sums match, else 0 */
+};
+
+/* Every message begins with it, big endian. */
+struct block_hdr {
+	uint8_t version;
+	uint8_t type;
+	uint16_t zero;
+	uint32_t length;	/* of the payload */
+	uint64_t number;
+} __attribute__((packed));
+
+/* A message, decoded. */
+struct block {
+	enum block_type type;
+	uint64_t number;
+	uint32_t length;
+	const uint8_t *payload;
+};
+
+size_t block_put(uint8_t *msg, enum block_type type, uint64_t number,
+		 uint32_t length);
+bool block_get(const uint8_t *msg, size_t len, struct block *b);
+
+/* What came of writing or reading a message. */
+enum block_io {
+	BLOCK_OK,
+	BLOCK_WAIT,		/* nothing to read, or no room: poll */
+	BLOCK_LATER,		/* keys are used up: wait for EPOLLPRI */
+	BLOCK_OVER,		/* the flow ended */
+};
+
+enum block_io block_write(int flow, const uint8_t *msg, size_t len);
+enum block_io block_read(int flow, uint8_t *msg, size_t room, size_t *len);
+bool block_wait(int flow, short events, int64_t until);
+
+/**
+ * struct report - what is shown while it runs, and at the end
+ * @role: "send" or "recv"
+ * @flow: the flow
+ * @total: bytes of the file, 0 as long as it is not known
+ * @bytes: bytes of the file that were acknowledged or received
+ * @messages: blocks, each counted once
+ * @repeated: blocks sent again, or received again
+ * @sum: SHA-256 in hexadecimal
+ * @match: both ends have the same
+ * @start: when it began
+ * @shown: when the last progress line was due
+ * @last: what the kernel said last
+ * @leaves_seen: leaf boundaries crossed sending, at the least
+ * @nodes_seen: node boundaries crossed sending, at the least
+ */
+struct report {
+	const char *role;
+	int flow;
+	uint64_t total;
+	uint64_t bytes;
+	uint64_t messages;
+	uint64_t repeated;
+	char sum[2 * BLOCK_SUM_LEN + 1];
+	bool match;
+	int64_t start;
+	int64_t shown;
+	struct ipcp_info last;
+	uint64_t leaves_seen;
+	uint64_t nodes_seen;
+};
+
+void report_start(struct report *rep, const char *role, int flow);
+void report_tick(struct report *rep);
+void report_sample(struct report *rep);
+void report_sum(struct report *rep, const uint8_t sum[BLOCK_SUM_LEN]);
+int report_end(struct report *rep, const char *json_path);
+
+int64_t now_ms(void);
+int die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+bool number_arg(const char *opt, const char *word, unsigned long min,
+		unsigned long max, unsigned long *out);
+
+#endif /* BLOCK_H */
