@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Two hosts in one machine: the network namespaces alice and bob, a veth
+# between them, each with an agent of its own. Sourced by the demo and by the
+# end-to-end tests; needs bash, root, and the module and the tools installed.
+#
+#   hosts_up [MTU]		namespaces, veth, addresses, a folder for each host
+#   hosts_down			stop all that was started, remove the namespaces
+#   hosts_dump			logs and state of both, for a failure
+#   on HOST COMMAND...		run a command there
+#   host_start HOST TAG COMMAND...
+#				start a server there, wait until it said READY=1
+#				(sd_notify); its output goes to $HOSTS/HOST/TAG.log
+#   host_pid HOST TAG		its process id
+#   host_stop HOST TAG [SIGNAL]	end it (TERM), wait for it, return its status
+#   host_wait HOST TAG		wait for it, return its status
+#   agent_conf HOST [LINE]...	write its agent's configuration: LINEs are
+#				settings of the top level; names follow by
+#   agent_name HOST NAME [LINE]...
+#				one name, with LINEs inside
+#   agent_start HOST		start its agent, wait until it is ready
+#   agent_stop HOST [SIGNAL]	end it, KILL for a crash
+#   flow_id HOST NAME		number of the newest allocated flow of a name
+#
+# $HOSTS is a folder that is removed at the end; $HOSTS/HOST/security is where
+# that host's certificates go (tests/lib/make-ca).
+
+HOSTS_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+HOSTS=
+declare -A HOSTS_PID=()
+# shellcheck disable=SC2034
+declare -A HOSTS_ADDR=([alice]=10.77.0.1 [bob]=10.77.0.2)
+# shellcheck disable=SC2034
+declare -A HOSTS_ADDR6=([alice]=fd77::1 [bob]=fd77::2)
+
+# How long a server may take to get ready; generous, for slow machines.
+HOSTS_READY=${HOSTS_READY:-60}
+
+hosts_say()
+{
+	printf '# %s\n' "$*" >&2
+}
+
+on()
+{
+	local host=$1
+
+	shift
+	ip netns exec "$host" "$@"
+}
+
+hosts_up()
+{
+	local mtu=${1:-1500} host
+
+	HOSTS=$(mktemp -d "${TMPDIR:-/tmp}/hosts.XXXXXX") || return
+	ip netns add alice && ip netns add bob || return
+	ip link add veth netns alice mtu "$mtu" type veth \
+		peer name veth netns bob mtu "$mtu" || return
+	for host in alice bob; do
+		mkdir -p "$HOSTS/$host/security"
+		# the address is usable at once
+		on "$host" sysctl -q -w net.ipv6.conf.veth.accept_dad=0
+		on "$host" ip link set lo up
+		on "$host" ip link set veth up
+		on "$host" ip addr add "${HOSTS_ADDR[$host]}/24" dev veth
+		on "$host" ip addr add "${HOSTS_ADDR6[$host]}/64" dev veth nodad
+	done
+}
+
+hosts_down()
+{
+	local key host
+
+	for key in "${!HOSTS_PID[@]}"; do
+		host_stop "${key%%/*}" "${key#*/}" KILL 2>/dev/null
+	done
+	for host in alice bob; do
+		ip netns del "$host" 2>/dev/null
+	done
+	[ -z "$HOSTS" ] || rm -rf "$HOSTS"
+	HOSTS=
+	return 0
+}
+
+hosts_dump()
+{
+	local host log
+
+	for host in alice bob; do
+		[ -e "/run/netns/$host" ] || continue
+		{
+			echo "--- $host: flows, names, drops"
+			on "$host" timeout 10 ipcp-rekey flow list
+			on "$host" timeout 10 ipcp-rekey name list
+			on "$host" timeout 10 ipcp-rekey stats |
+				awk 'NR == 1 || $2 + $3 > 0'
+			for log in "$HOSTS/$host"/*.log; do
+				[ -s "$log" ] || continue
+				echo "--- $host: end of ${log##*/}"
+				tail -n 60 "$log"
+			done
+		} 2>&1 | sed 's/^/# /' >&2
+	done
+	echo '# --- kernel log' >&2
+	dmesg | tail -n 30 | sed 's/^/# /' >&2
+}
+
+host_start()
+{
+	local host=$1 tag=$2 fifo fd word=late
+
+	shift 2
+	fifo=$HOSTS/$host/$tag.fifo
+	rm -f "$fifo"
+	mkfifo "$fifo" || return
+	"$HOSTS_LIB/notify-exec" "$fifo" "$HOSTS_READY" \
+		ip netns exec "$host" "$@" \
+		</dev/null >>"$HOSTS/$host/$tag.log" 2>&1 &
+	HOSTS_PID[$host/$tag]=$!
+	# opened for both, so that neither waits for the other
+	exec {fd}<>"$fifo"
+	read -r -t $((HOSTS_READY + 10)) -u "$fd" word
+	exec {fd}>&-
+	rm -f "$fifo"
+	[ "$word" = ready ] && return 0
+	hosts_say "$host: $1 is not ready ($word); $tag.log says:"
+	sed 's/^/#   /' "$HOSTS/$host/$tag.log" >&2
+	host_stop "$host" "$tag" KILL
+	return 1
+}
+
+host_pid()
+{
+	echo "${HOSTS_PID[$1/$2]:-}"
+}
+
+host_wait()
+{
+	local pid=${HOSTS_PID[$1/$2]:-}
+
+	[ -n "$pid" ] || return 127
+	unset "HOSTS_PID[$1/$2]"
+	wait "$pid"
+}
+
+host_stop()
+{
+	local pid=${HOSTS_PID[$1/$2]:-}
+
+	[ -n "$pid" ] || return 127
+	kill "-${3:-TERM}" "$pid" 2>/dev/null
+	host_wait "$1" "$2" 2>/dev/null
+}
+
+agent_conf()
+{
+	local host=$1
+
+	shift
+	{
+		echo "security = \"$HOSTS/$host/security\""
+		printf '%s\n' "$@"
+	} >"$HOSTS/$host/agent.conf"
+}
+
+agent_name()
+{
+	local host=$1 name=$2
+
+	shift 2
+	{
+		echo "name \"$name\" {"
+		printf '\t%s\n' "$@"
+		echo "}"
+	} >>"$HOSTS/$host/agent.conf"
+}
+
+agent_start()
+{
+	host_start "$1" agent ipcp-rekeyd --config "$HOSTS/$1/agent.conf"
+}
+
+agent_stop()
+{
+	host_stop "$1" agent "${2:-TERM}"
+}
+
+flow_id()
+{
+	on "$1" ipcp-rekey flow list --json |
+		jq -e --arg name "$2" '[.[] | select(.name == $name and
+			.state == "allocated") | .id] | max // empty'
+}
