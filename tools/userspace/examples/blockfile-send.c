@@ -36,6 +36,7 @@ struct sender {
 	unsigned long window;
 	unsigned long retry_ms;
 	size_t payload;		/* of a DATA block */
+	unsigned long rate;	/* bytes a second, 0 for no limit */
 	struct slot *slots;	/* a block is in slot number % window */
 	EVP_MD_CTX *sum;
 	int64_t heard;		/* when the receiver last said something */
@@ -78,12 +79,21 @@ static int make_block(struct sender *s, struct slot *slot)
 	return 0;
 }
 
+/* When the next block may go, by --rate. */
+static int64_t due(const struct sender *s)
+{
+	if (!s->rate)
+		return 0;
+	return s->rep.start + (int64_t)(1000.0 * s->next * s->payload / s->rate);
+}
+
 /* Sends new blocks as long as the window and the flow have room. */
 static int send_new(struct sender *s)
 {
 	struct slot *slot;
 
-	while (s->next < s->blocks && s->next < s->base + s->window) {
+	while (s->next < s->blocks && s->next < s->base + s->window &&
+	       due(s) <= now_ms()) {
 		slot = slot_of(s, s->next);
 		/* one that was made but found no room keeps its place */
 		if (slot->len == 0 && make_block(s, slot))
@@ -196,6 +206,8 @@ static int transfer(struct sender *s)
 		report_tick(&s->rep);
 		if (s->blocked == BLOCK_LATER)
 			until = now_ms() + 50;
+		if (due(s) > now_ms() && due(s) < until)
+			until = due(s);
 		if (until > s->rep.shown + 1000)
 			until = s->rep.shown + 1000;
 		if (block_wait(s->flow, s->blocked == BLOCK_WAIT ? POLLOUT : 0,
@@ -280,6 +292,7 @@ static const char usage[] =
 "Sends FILE over a flow to NAME, where blockfile-recv serves.\n\n"
 "  --window N    blocks on their way (default 64, at most 512)\n"
 "  --retry MS    repeat a block after that many milliseconds (default 500)\n"
+"  --rate N      at most N kB a second\n"
 "  --json FILE   write a summary there\n"
 "  --fd N        use this descriptor instead of a flow to NAME\n"
 "  --help        show this\n";
@@ -289,6 +302,7 @@ int main(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "window", required_argument, NULL, 'w' },
 		{ "retry", required_argument, NULL, 'r' },
+		{ "rate", required_argument, NULL, 'R' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "fd", required_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
@@ -307,6 +321,11 @@ int main(int argc, char **argv)
 		if (c == 'r' && number_arg("retry", optarg, 10, 60000,
 					   &s.retry_ms))
 			continue;
+		if (c == 'R' && number_arg("rate", optarg, 1, 10000000,
+					   &s.rate)) {
+			s.rate *= 1000;
+			continue;
+		}
 		if (c == 'f' && number_arg("fd", optarg, 3, 1023, &fd))
 			continue;
 		if (c == 'j') {
