@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_AEAD_H
+#define _IPCP_AEAD_H
+
+#include <linux/types.h>
+
+#include "keysched.h"
+
+struct crypto_sync_aead;
+struct scatterlist;
+
+/**
+ * struct ipcp_aead - one leaf key, ready to use
+ * @cipher: enum ipcp_rekey_cipher
+ * @tfm: AES-GCM with its key
+ * @key: ChaCha20-Poly1305's key; secret
+ *
+ * Nothing in here changes once the key is set, so any number of CPUs may use
+ * it at a time.
+ */
+struct ipcp_aead {
+	u16 cipher;
+	union {
+		struct crypto_sync_aead *tfm;
+		struct ipcp_key key;
+	};
+};
+
+int ipcp_aead_init(struct ipcp_aead *aead, u16 cipher);
+int ipcp_aead_setkey(struct ipcp_aead *aead, struct ipcp_key *key);
+void ipcp_aead_free(struct ipcp_aead *aead);
+
+int ipcp_aead_seal(const struct ipcp_aead *aead, struct scatterlist sg[2],
+		   unsigned int len, u64 counter);
+int ipcp_aead_open(const struct ipcp_aead *aead, struct scatterlist sg[2],
+		   unsigned int len, u64 counter);
+
+bool ipcp_aead_known(u32 cipher);
+
+#endif /* _IPCP_AEAD_H */

@@ -1,0 +1,731 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/ipcp_rekey: flows for programs. A file is nothing yet, or serves a name,
+ * or is a flow; it becomes one of the latter once, and stays it. It has one
+ * place to sleep for its whole life, so epoll may be set up at any time.
+ */
+#include <linux/compat.h>
+#include <linux/file.h>
+#include <linux/anon_inodes.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#include "chardev.h"
+#include "dump.h"
+#include "flow.h"
+#include "names.h"
+#include "registry.h"
+#include "rx.h"
+#include "tx.h"
+#include "upcall.h"
+#include "wire.h"
+
+#define IPCP_BACKLOG_DEFAULT	64
+#define IPCP_BACKLOG_MAX	1024
+
+/**
+ * struct ipcp_file - an open file
+ * @in: its namespace, which it pins
+ * @wait: where its users sleep
+ * @lock: serialises what makes it a flow or a listener
+ * @flow: set once; NULL while it is not a flow
+ * @listener: set once; NULL while it serves no name
+ * @rcvtimeo: longest wait of a read in jiffies
+ * @sndtimeo: longest wait of a write
+ */
+struct ipcp_file {
+	struct ipcp_net *in;
+	struct ipcp_wait *wait;
+	struct mutex lock;
+	struct ipcp_flow *flow;
+	struct ipcp_listener *listener;
+	long rcvtimeo;
+	long sndtimeo;
+};
+
+static struct ipcp_flow *flow_of(const struct ipcp_file *f)
+{
+	return smp_load_acquire(&f->flow);
+}
+
+static struct ipcp_file *file_new(struct ipcp_net *in, struct ipcp_wait *wait)
+{
+	struct ipcp_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+
+	if (!f)
+		return NULL;
+	f->in = in;
+	f->wait = wait;
+	mutex_init(&f->lock);
+	f->rcvtimeo = MAX_SCHEDULE_TIMEOUT;
+	f->sndtimeo = MAX_SCHEDULE_TIMEOUT;
+	get_net(in->net);
+	return f;
+}
+
+static void file_free(struct ipcp_file *f)
+{
+	put_net(f->in->net);
+	ipcp_wait_put(f->wait);
+	kfree(f);
+}
+
+static int ipcp_open(struct inode *inode, struct file *file)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_file *f;
+
+	if (!wait)
+		return -ENOMEM;
+	f = file_new(ipcp_net(current->nsproxy->net_ns), wait);
+	if (!f) {
+		ipcp_wait_put(wait);
+		return -ENOMEM;
+	}
+	file->private_data = f;
+	file->f_mode |= FMODE_NOWAIT;
+	return nonseekable_open(inode, file);
+}
+
+static int ipcp_release(struct inode *inode, struct file *file)
+{
+	struct ipcp_file *f = file->private_data;
+
+	if (f->flow) {
+		ipcp_flow_dealloc(f->flow);
+		ipcp_flow_put(f->flow);
+	}
+	if (f->listener)
+		ipcp_names_unlisten(f->listener);
+	file_free(f);
+	return 0;
+}
+
+static bool nonblocking(const struct kiocb *iocb)
+{
+	return iocb->ki_filp->f_flags & O_NONBLOCK ||
+	       iocb->ki_flags & IOCB_NOWAIT;
+}
+
+/* Why a flow that is not allocated cannot be read or written. */
+static int not_allocated(const struct ipcp_flow *flow)
+{
+	if (ipcp_flow_pending(flow))
+		return -EAGAIN;
+	return flow->error ? -flow->error : -ENOTCONN;
+}
+
+static int read_error(const struct ipcp_flow *flow)
+{
+	int flags = ipcp_rbuff_flags(&flow->n_rb);
+
+	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return not_allocated(flow);
+	if (!ipcp_rbuff_empty(&flow->n_rb))
+		return 0;
+	if (flags & IPCP_RB_FLOWDOWN)
+		return -ESHUTDOWN;
+	if (flags & IPCP_RB_FLOWPEER)
+		return -EPIPE;
+	return -EAGAIN;
+}
+
+/* True when a sleeping reader ought to look again. */
+static bool read_wakes(const struct ipcp_flow *flow)
+{
+	int flags = ipcp_rbuff_flags(&flow->n_rb);
+
+	return read_error(flow) != -EAGAIN || flags & IPCP_RB_REKEY ||
+	       !(flags & IPCP_RB_RD);
+}
+
+/* Sleeps until the condition holds. -ETIMEDOUT when *timeo is used up. */
+#define IPCP_SLEEP(f, condition, timeo)					\
+({									\
+	long __left = wait_event_interruptible_timeout((f)->wait->wq,	\
+						       condition, *(timeo)); \
+	if (__left > 0)							\
+		*(timeo) = __left;					\
+	__left > 0 ? 0 : __left ?: -ETIMEDOUT;				\
+})
+
+static struct sk_buff *next_message(struct ipcp_file *f,
+				    struct ipcp_flow *flow, bool nonblock)
+{
+	long timeo = READ_ONCE(f->rcvtimeo);
+
+	for (;;) {
+		struct sk_buff *skb = NULL;
+		int err;
+
+		ipcp_registry_take_pending(flow);
+		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_RD))
+			return ERR_PTR(-EPERM);
+		/* The error first: a packet that came before it is seen. */
+		err = read_error(flow);
+		if (!err)
+			skb = ipcp_rx_read(flow);
+		if (skb)
+			return skb;
+		if (err && err != -EAGAIN)
+			return ERR_PTR(err);
+		if (!err)
+			continue;	/* all that was there was dropped */
+		if (nonblock)
+			return ERR_PTR(-EAGAIN);
+		err = IPCP_SLEEP(f, read_wakes(flow), &timeo);
+		if (err)
+			return ERR_PTR(err);
+	}
+}
+
+static ssize_t ipcp_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct ipcp_file *f = iocb->ki_filp->private_data;
+	struct ipcp_flow *flow = flow_of(f);
+	struct sk_buff *skb;
+	size_t len;
+	int err;
+
+	if (!flow)
+		return f->listener ? -EINVAL : -ENOTCONN;
+	skb = next_message(f, flow, nonblocking(iocb));
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
+	/* As SOCK_DGRAM: what does not fit is cut off. */
+	len = min_t(size_t, skb->len, iov_iter_count(to));
+	err = skb_copy_datagram_iter(skb, 0, to, len);
+	consume_skb(skb);
+	return err ?: len;
+}
+
+static int write_error(const struct ipcp_flow *flow)
+{
+	int flags = ipcp_rbuff_flags(&flow->n_rb);
+
+	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return not_allocated(flow);
+	if (flags & IPCP_RB_FLOWDOWN)
+		return -ESHUTDOWN;
+	if (!(flags & IPCP_RB_WR))
+		return -EPERM;
+	if (!ipcp_tx_room(flow) || !rcu_access_pointer(flow->tx))
+		return -EAGAIN;
+	return 0;
+}
+
+static bool write_wakes(const struct ipcp_flow *flow)
+{
+	return write_error(flow) != -EAGAIN ||
+	       ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY;
+}
+
+/* Waits until a message can be sent. */
+static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
+			 bool nonblock, long *timeo)
+{
+	for (;;) {
+		int err;
+
+		ipcp_registry_take_pending(flow);
+		if (unlikely(test_bit(IPCP_FLOW_PROMOTE, &flow->bits)))
+			ipcp_keyrot_promote(flow);
+		err = write_error(flow);
+		if (err != -EAGAIN || nonblock)
+			return err;
+		err = IPCP_SLEEP(f, write_wakes(flow), timeo);
+		if (err)
+			return err;
+	}
+}
+
+static ssize_t ipcp_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct ipcp_file *f = iocb->ki_filp->private_data;
+	struct ipcp_flow *flow = flow_of(f);
+	size_t len = iov_iter_count(from);
+	bool nonblock = nonblocking(iocb);
+	struct sk_buff *skb;
+	long timeo;
+	int err;
+
+	if (!flow)
+		return f->listener ? -EINVAL : -ENOTCONN;
+	timeo = READ_ONCE(f->sndtimeo);
+	err = wait_to_write(f, flow, nonblock, &timeo);
+	if (err)
+		return err;
+	if (len > READ_ONCE(flow->mtu))
+		return -EMSGSIZE;
+	skb = ipcp_tx_alloc(len, GFP_KERNEL_ACCOUNT);
+	if (!skb)
+		return -ENOMEM;
+	if (!copy_from_iter_full(skb_put(skb, len), len, from)) {
+		kfree_skb(skb);
+		return -EFAULT;
+	}
+	err = ipcp_tx_data(flow, skb);
+	return err ?: len;
+}
+
+static __poll_t poll_flow(struct ipcp_flow *flow)
+{
+	int flags = ipcp_rbuff_flags(&flow->n_rb);
+	__poll_t mask = 0;
+
+	if (ipcp_flow_pending(flow))
+		return 0;
+	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT;
+	if (!ipcp_rbuff_empty(&flow->n_rb))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (ipcp_tx_room(flow) && ipcp_tx_ready(flow) && flags & IPCP_RB_WR)
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	if (flags & IPCP_RB_REKEY)
+		mask |= EPOLLPRI;
+	if (flags & IPCP_RB_FLOWPEER)
+		mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
+	if (flags & IPCP_RB_FLOWDOWN)
+		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM |
+			EPOLLOUT | EPOLLWRNORM;
+	if (flags & IPCP_RB_FLOWDOWN &&
+	    !test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits))
+		mask |= EPOLLERR;
+	return mask;
+}
+
+static __poll_t ipcp_poll(struct file *file, poll_table *wait)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_listener *l;
+	struct ipcp_flow *flow;
+
+	poll_wait(file, &f->wait->wq, wait);
+	flow = flow_of(f);
+	if (flow)
+		return poll_flow(flow);
+	l = smp_load_acquire(&f->listener);
+	if (l)
+		return ipcp_names_waiting(l) ? EPOLLIN | EPOLLRDNORM : 0;
+	return 0;
+}
+
+/* Nanoseconds of the interface to jiffies; 0 takes the default. */
+static int get_timeout(s64 ns, long deflt, long *timeo)
+{
+	if (ns < IPCP_TIMEOUT_NONE)
+		return -EINVAL;
+	if (ns == IPCP_TIMEOUT_NONE)
+		*timeo = MAX_SCHEDULE_TIMEOUT;
+	else if (ns == IPCP_TIMEOUT_DEFAULT)
+		*timeo = deflt;
+	else
+		*timeo = min_t(u64, nsecs_to_jiffies64(ns) + 1,
+			       MAX_JIFFY_OFFSET / 2);
+	return 0;
+}
+
+static char *get_name(u64 addr, u32 len)
+{
+	char *name;
+
+	if (!len || len > IPCP_NAME_LEN)
+		return ERR_PTR(-EINVAL);
+	name = memdup_user_nul(u64_to_user_ptr(addr), len);
+	if (IS_ERR(name))
+		return name;
+	for (u32 i = 0; i < len; i++) {
+		if (name[i] <= ' ' || name[i] == 0x7f) {
+			kfree(name);
+			return ERR_PTR(-EINVAL);
+		}
+	}
+	return name;
+}
+
+static int check_qos(const struct ipcp_qos *qos)
+{
+	if (qos->reserved[0] || qos->reserved[1])
+		return -EINVAL;
+	/* There is no retransmission here, and silence would lose data. */
+	if (qos->in_order || !qos->loss)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* Makes the file a flow that the agent is asked for. Under f->lock. */
+static int begin_alloc(struct ipcp_file *f, const char *name,
+		       const struct ipcp_alloc *arg, long timeo)
+{
+	struct ipcp_flow *flow;
+	int err;
+
+	if (f->flow || f->listener)
+		return -EBUSY;
+	if (!READ_ONCE(f->in->agent))
+		return -ENOTCONN;
+	flow = ipcp_flow_new(f->in, name, &arg->qos, f->wait);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	ipcp_owner_current(&flow->owner);
+	spin_lock_bh(&flow->lock);
+	flow->deadline = jiffies + min(timeo, (long)(MAX_JIFFY_OFFSET / 2));
+	WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
+	spin_unlock_bh(&flow->lock);
+	ipcp_flow_kick(flow);	/* has a deadline now */
+	err = ipcp_upcall_alloc(flow);
+	if (err) {
+		ipcp_flow_destroy(flow);
+		ipcp_flow_put(flow);
+		return err;
+	}
+	smp_store_release(&f->flow, flow);
+	return 0;
+}
+
+static int ioc_alloc(struct file *file, void *argp)
+{
+	long timeo, deflt = msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS);
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_alloc *arg = argp;
+	char *name;
+	int err;
+
+	if (arg->flags || arg->reserved)
+		return -EINVAL;
+	err = get_timeout(arg->timeout, deflt, &timeo) ?: check_qos(&arg->qos);
+	if (err)
+		return err;
+	name = get_name(arg->name, arg->name_len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	mutex_lock(&f->lock);
+	err = begin_alloc(f, name, arg, timeo);
+	mutex_unlock(&f->lock);
+	kfree(name);
+	if (err)
+		return err;
+
+	if (file->f_flags & O_NONBLOCK)
+		return -EINPROGRESS;
+	/* As connect(2): a signal ends the wait, not the allocation. */
+	err = wait_event_interruptible(f->wait->wq,
+				       !ipcp_flow_pending(f->flow));
+	if (err)
+		return -EINTR;
+	return READ_ONCE(f->flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED ?
+	       0 : not_allocated(f->flow);
+}
+
+static int ioc_listen(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_listen *arg = argp;
+	struct ipcp_listener *l;
+	char *name;
+	int err;
+
+	if (arg->flags || arg->backlog > IPCP_BACKLOG_MAX)
+		return -EINVAL;
+	name = get_name(arg->name, arg->name_len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	mutex_lock(&f->lock);
+	if (f->flow || f->listener) {
+		err = -EBUSY;
+		goto err_unlock;
+	}
+	l = ipcp_names_listen(f->in, name,
+			      arg->backlog ?: IPCP_BACKLOG_DEFAULT, f->wait);
+	if (IS_ERR(l)) {
+		err = PTR_ERR(l);
+		goto err_unlock;
+	}
+	err = wait_event_killable(f->wait->wq, READ_ONCE(l->answered)) ?:
+	      -l->error;
+	if (err)
+		ipcp_names_unlisten(l);
+	else
+		smp_store_release(&f->listener, l);
+	mutex_unlock(&f->lock);
+	return err;
+
+err_unlock:
+	mutex_unlock(&f->lock);
+	kfree(name);
+	return err;
+}
+
+static const struct file_operations ipcp_fops;
+
+/* Gives an accepted flow a file of its own. */
+static int flow_to_fd(struct ipcp_flow *flow, bool nonblock)
+{
+	unsigned int flags = O_RDWR | (nonblock ? O_NONBLOCK : 0);
+	struct ipcp_file *f;
+	struct file *file;
+	int fd;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	f = file_new(flow->net, ipcp_wait_get(flow->n_rb.wait));
+	if (!f) {
+		ipcp_wait_put(flow->n_rb.wait);
+		put_unused_fd(fd);
+		return -ENOMEM;
+	}
+	file = anon_inode_getfile("[ipcp_rekey]", &ipcp_fops, f, flags);
+	if (IS_ERR(file)) {
+		file_free(f);
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	file->f_mode |= FMODE_NOWAIT;
+	file->f_mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+	f->flow = flow;
+	fd_install(fd, file);
+	return fd;
+}
+
+static int ioc_accept(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_accept *arg = argp;
+	struct ipcp_listener *l = smp_load_acquire(&f->listener);
+	struct ipcp_flow *flow;
+	long timeo;
+	int err, fd;
+
+	if (!l || arg->flags & ~IPCP_ACCEPT_NONBLOCK)
+		return -EINVAL;
+	err = get_timeout(arg->timeout, MAX_SCHEDULE_TIMEOUT, &timeo);
+	if (err)
+		return err;
+	while (!(flow = ipcp_names_accept(l))) {
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = IPCP_SLEEP(f, ipcp_names_waiting(l), &timeo);
+		if (err)
+			return err == -ERESTARTSYS ? -EINTR : err;
+	}
+	ipcp_owner_current(&flow->owner);
+	arg->qos = flow->qos;
+	fd = flow_to_fd(flow, arg->flags & IPCP_ACCEPT_NONBLOCK);
+	if (fd < 0) {
+		ipcp_flow_dealloc(flow);
+		ipcp_flow_put(flow);
+	}
+	return fd;
+}
+
+static int ioc_rekey(struct file *file, void *argp)
+{
+	struct ipcp_flow *flow = flow_of(file->private_data);
+
+	if (!flow)
+		return -ENOTCONN;
+	return ipcp_registry_take_pending(flow) ? 0 : -ENODATA;
+}
+
+static int ioc_get_info(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_flow *flow = flow_of(f);
+	struct ipcp_info *info = argp;
+	u32 size = info->size;
+
+	memset(info, 0, sizeof(*info));
+	info->size = min_t(u32, size, sizeof(*info));
+	if (flow)
+		ipcp_dump_for_program(flow, info);
+	else if (smp_load_acquire(&f->listener))
+		strscpy(info->name, f->listener->name, sizeof(info->name));
+	return 0;
+}
+
+static int set_access(struct ipcp_flow *flow, u32 access)
+{
+	const u32 all = IPCP_RB_RD | IPCP_RB_WR;
+
+	if (access & ~all)
+		return -EINVAL;
+	ipcp_rbuff_change(&flow->n_rb, access, all & ~access);
+	return 0;
+}
+
+static int check_set(const struct ipcp_set *arg)
+{
+	const u32 known = IPCP_SET_RCVTIMEO | IPCP_SET_SNDTIMEO |
+			  IPCP_SET_ACCESS | IPCP_SET_DOWN | IPCP_SET_PPL;
+
+	if (arg->mask & ~known || arg->reserved)
+		return -EINVAL;
+	if (arg->mask & IPCP_SET_DOWN && arg->down != 1)
+		return -EINVAL;
+	if (arg->mask & IPCP_SET_PPL && !ipcp_ppl_valid(arg->packets_per_leaf))
+		return -EINVAL;
+	return 0;
+}
+
+static int ioc_set(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_flow *flow = flow_of(f);
+	const struct ipcp_set *arg = argp;
+	long rcv = f->rcvtimeo, snd = f->sndtimeo;
+	int err;
+
+	if (!flow)
+		return -ENOTCONN;
+	err = check_set(arg);
+	if (!err && arg->mask & IPCP_SET_RCVTIMEO)
+		err = get_timeout(arg->rcvtimeo, MAX_SCHEDULE_TIMEOUT, &rcv);
+	if (!err && arg->mask & IPCP_SET_SNDTIMEO)
+		err = get_timeout(arg->sndtimeo, MAX_SCHEDULE_TIMEOUT, &snd);
+	if (!err && arg->mask & IPCP_SET_ACCESS)
+		err = set_access(flow, arg->access);
+	if (err)
+		return err;
+
+	WRITE_ONCE(f->rcvtimeo, rcv);
+	WRITE_ONCE(f->sndtimeo, snd);
+	if (arg->mask & IPCP_SET_PPL)
+		WRITE_ONCE(flow->ppl_shift, ilog2(arg->packets_per_leaf));
+	if (arg->mask & IPCP_SET_DOWN) {
+		ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0);
+		ipcp_flow_down(flow, ESHUTDOWN, "taken down by the program");
+	}
+	return 0;
+}
+
+/**
+ * struct ioc - an ioctl
+ * @fn: what it does
+ * @size: of its argument, 0 if there is none
+ * @min: size of its argument's first version
+ * @out: the argument is copied back on success
+ */
+struct ioc {
+	int (*fn)(struct file *file, void *argp);
+	size_t size;
+	size_t min;
+	bool out;
+};
+
+#define IOC(name, fn_, type, last, out_)				\
+	[_IOC_NR(IPCP_IOC_##name)] = {					\
+		.fn = fn_,						\
+		.size = sizeof(struct type),				\
+		.min = offsetofend(struct type, last),			\
+		.out = out_,						\
+	}
+
+static const struct ioc iocs[] = {
+	IOC(ALLOC, ioc_alloc, ipcp_alloc, qos, false),
+	IOC(LISTEN, ioc_listen, ipcp_listen, backlog, false),
+	IOC(ACCEPT, ioc_accept, ipcp_accept, qos, true),
+	[_IOC_NR(IPCP_IOC_REKEY)] = { .fn = ioc_rekey },
+	IOC(GET_INFO, ioc_get_info, ipcp_info, size, true),
+	IOC(SET, ioc_set, ipcp_set, reserved, false),
+};
+
+union ioc_arg {
+	struct ipcp_alloc alloc;
+	struct ipcp_listen listen;
+	struct ipcp_accept accept;
+	struct ipcp_info info;
+	struct ipcp_set set;
+};
+
+static int copy_back(void __user *uarg, const void *arg, u32 usize, size_t size)
+{
+	return copy_to_user(uarg, arg, min_t(size_t, usize, size)) ? -EFAULT : 0;
+}
+
+static long ipcp_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	void __user *up = (void __user *)uarg;
+	const struct ioc *ioc;
+	union ioc_arg arg;
+	u32 usize;
+	int err;
+
+	if (_IOC_TYPE(cmd) != IPCP_IOC_TYPE || _IOC_SIZE(cmd) ||
+	    _IOC_DIR(cmd) || _IOC_NR(cmd) >= ARRAY_SIZE(iocs) ||
+	    !iocs[_IOC_NR(cmd)].fn)
+		return -ENOTTY;
+	ioc = &iocs[_IOC_NR(cmd)];
+	if (!ioc->size)
+		return ioc->fn(file, NULL);
+
+	if (get_user(usize, (u32 __user *)up))
+		return -EFAULT;
+	if (usize < ioc->min)
+		return -EINVAL;
+	if (ioc->fn == ioc_get_info) {
+		if (usize > PAGE_SIZE)
+			return -E2BIG;
+		arg.info.size = usize;	/* all the rest is out */
+	} else {
+		err = copy_struct_from_user(&arg, ioc->size, up, usize);
+		if (err)
+			return err;
+	}
+	err = ioc->fn(file, &arg);
+	if (err >= 0 && ioc->out && copy_back(up, &arg, usize, ioc->size))
+		return -EFAULT;
+	return err;
+}
+
+static void ipcp_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct ipcp_flow *flow = flow_of(file->private_data);
+
+	if (flow)
+		seq_printf(m, "ipcp-flow:\t%u\n", flow->id);
+}
+
+static const struct file_operations ipcp_fops = {
+	.owner = THIS_MODULE,
+	.open = ipcp_open,
+	.release = ipcp_release,
+	.read_iter = ipcp_read_iter,
+	.write_iter = ipcp_write_iter,
+	.poll = ipcp_poll,
+	.unlocked_ioctl = ipcp_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = ipcp_show_fdinfo,
+};
+
+static struct miscdevice ipcp_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "ipcp_rekey",
+	.fops = &ipcp_fops,
+	.mode = 0600,
+};
+
+/**
+ * ipcp_chardev_init() - Let programs in
+ *
+ * Context: Module init.
+ * Return: 0 or a negative errno.
+ */
+int ipcp_chardev_init(void)
+{
+	return misc_register(&ipcp_misc);
+}
+
+/**
+ * ipcp_chardev_exit() - No program can come in any more
+ *
+ * Context: Module exit; no file is open.
+ */
+void ipcp_chardev_exit(void)
+{
+	misc_deregister(&ipcp_misc);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Synchronous AEAD: struct crypto_sync_aead of linux 7.2 for older kernels.
+ *
+ * There, x86's gcm(aes) is a wrapper that counts as asynchronous, and a
+ * request for a synchronous one gets generic code, twelve times slower.
+ * What the wrapper wraps, "__gcm(aes)", is synchronous and fast; it is
+ * CRYPTO_ALG_INTERNAL since its caller has to know that the FPU may be used.
+ * ipcp_aead_usable() is that question. It is always answered by yes where we
+ * ask: tasks and softirqs with no kernel FPU section open on this CPU, since
+ * such a section keeps softirqs off and we never call from inside one.
+ */
+#ifndef _IPCP_COMPAT_SYNC_AEAD_H
+#define _IPCP_COMPAT_SYNC_AEAD_H
+
+#include <crypto/aead.h>
+#include <crypto/internal/simd.h>
+#include <linux/string.h>
+
+#ifdef MAX_SYNC_AEAD_REQSIZE	/* since 7.2 */
+
+static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
+{
+	return crypto_alloc_sync_aead(name, 0, 0);
+}
+
+static inline bool ipcp_aead_usable(void)
+{
+	return true;
+}
+
+#else
+
+struct crypto_sync_aead {
+	struct crypto_aead base;
+};
+
+#define MAX_SYNC_AEAD_REQSIZE	384
+
+#define SYNC_AEAD_REQUEST_ON_STACK(name, _tfm)				\
+	char __##name##_desc[sizeof(struct aead_request) +		\
+			     MAX_SYNC_AEAD_REQSIZE] CRYPTO_MINALIGN_ATTR; \
+	struct aead_request *name =					\
+		(((struct aead_request *)__##name##_desc)->base.tfm =	\
+			crypto_aead_tfm(&(_tfm)->base),			\
+		 (void *)__##name##_desc)
+
+static inline void crypto_free_sync_aead(struct crypto_sync_aead *tfm)
+{
+	crypto_free_aead(&tfm->base);
+}
+
+static inline int crypto_sync_aead_setkey(struct crypto_sync_aead *tfm,
+					  const u8 *key, unsigned int keylen)
+{
+	return crypto_aead_setkey(&tfm->base, key, keylen);
+}
+
+static inline int crypto_sync_aead_setauthsize(struct crypto_sync_aead *tfm,
+					       unsigned int authsize)
+{
+	return crypto_aead_setauthsize(&tfm->base, authsize);
+}
+
+static inline struct crypto_sync_aead *
+crypto_alloc_sync_aead(const char *name, u32 type, u32 mask)
+{
+	struct crypto_aead *tfm;
+
+	tfm = crypto_alloc_aead(name, type, mask | CRYPTO_ALG_ASYNC);
+	if (IS_ERR(tfm))
+		return ERR_CAST(tfm);
+	if (crypto_aead_reqsize(tfm) > MAX_SYNC_AEAD_REQSIZE) {
+		crypto_free_aead(tfm);
+		return ERR_PTR(-EINVAL);
+	}
+	return container_of(tfm, struct crypto_sync_aead, base);
+}
+
+static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
+{
+	struct crypto_sync_aead *tfm;
+
+	if (IS_ENABLED(CONFIG_X86_64) && !strcmp(name, "gcm(aes)")) {
+		tfm = crypto_alloc_sync_aead("__gcm(aes)", CRYPTO_ALG_INTERNAL,
+					     CRYPTO_ALG_INTERNAL);
+		if (!IS_ERR(tfm))
+			return tfm;
+	}
+	return crypto_alloc_sync_aead(name, 0, 0);
+}
+
+static inline bool ipcp_aead_usable(void)
+{
+	return crypto_simd_usable();
+}
+
+#endif
+#endif /* _IPCP_COMPAT_SYNC_AEAD_H */

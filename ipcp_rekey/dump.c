@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is shown of flows, names and upcalls: to agents and operators over
+ * netlink, to programs by IPCP_IOC_GET_INFO. Never a key, a seed or a counter
+ * that could be used to choose one.
+ */
+#include <linux/pid.h>
+#include <linux/user_namespace.h>
+#include <net/netlink.h>
+
+#include "dump.h"
+#include "flow.h"
+#include "names.h"
+#include "registry.h"
+#include "upcall.h"
+#include "version.h"
+
+/* Writes of integers end a chain with the first that does not fit. */
+#define U8(attr, value)		nla_put_u8(skb, IPCP_REKEY_A_##attr, value)
+#define U32(attr, value)	nla_put_u32(skb, IPCP_REKEY_A_##attr, value)
+#define U64(attr, value)	nla_put_u64_64bit(skb, IPCP_REKEY_A_##attr, value, 0)
+#define STR(attr, value)	nla_put_string(skb, IPCP_REKEY_A_##attr, value)
+
+static const u32 ciphers[] = {
+	IPCP_REKEY_CIPHER_AES_128_GCM,
+	IPCP_REKEY_CIPHER_AES_256_GCM,
+	IPCP_REKEY_CIPHER_CHACHA20_POLY1305,
+};
+
+static u32 count_flows(struct ipcp_net *in)
+{
+	unsigned long id;
+	void *flow;
+	u32 n = 0;
+
+	xa_for_each(&in->flows, id, flow)
+		n++;
+	return n;
+}
+
+/**
+ * ipcp_dump_info() - Write what anybody may know
+ * @skb: message
+ * @in: namespace
+ *
+ * Context: Process context.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipcp_dump_info(struct sk_buff *skb, struct ipcp_net *in)
+{
+	int err = STR(INFO_VERSION, IPCP_VERSION_STRING);
+
+	for (int i = 0; !err && i < ARRAY_SIZE(ciphers); i++)
+		err = U32(INFO_CIPHERS, ciphers[i]);
+	return err ?: U32(INFO_HAS_AGENT, !!READ_ONCE(in->agent)) ?:
+	       U32(INFO_FLOWS, count_flows(in));
+}
+
+static int put_groups(struct sk_buff *skb, const struct group_info *groups)
+{
+	int n = groups ? min(groups->ngroups, 64) : 0;
+	struct nlattr *nla;
+	u32 *gid;
+
+	if (!n)
+		return 0;
+	nla = nla_reserve(skb, IPCP_REKEY_A_CRED_GROUPS, n * sizeof(u32));
+	if (!nla)
+		return -EMSGSIZE;
+	gid = nla_data(nla);
+	for (int i = 0; i < n; i++)
+		gid[i] = from_kgid_munged(&init_user_ns, groups->gid[i]);
+	return 0;
+}
+
+static int put_owner(struct sk_buff *skb, int attr,
+		    const struct ipcp_owner *owner, struct pid_namespace *ns)
+{
+	struct nlattr *nest;
+	int err;
+
+	if (!owner->pid)
+		return 0;
+	nest = nla_nest_start(skb, attr);
+	if (!nest)
+		return -EMSGSIZE;
+	err = U32(CRED_UID, from_kuid_munged(&init_user_ns, owner->uid)) ?:
+	      U32(CRED_GID, from_kgid_munged(&init_user_ns, owner->gid)) ?:
+	      U32(CRED_PID, pid_nr_ns(owner->pid, ns)) ?:
+	      STR(CRED_COMM, owner->comm) ?:
+	      put_groups(skb, owner->groups);
+	if (!err)
+		nla_nest_end(skb, nest);
+	return err;
+}
+
+static int put_qos(struct sk_buff *skb, int attr, const struct ipcp_qos *qos)
+{
+	struct nlattr *nest = nla_nest_start(skb, attr);
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = U32(QOS_DELAY, qos->delay) ?:
+	      U64(QOS_BANDWIDTH, qos->bandwidth) ?:
+	      U32(QOS_AVAILABILITY, qos->availability) ?:
+	      U32(QOS_LOSS, qos->loss) ?:
+	      U32(QOS_BER, qos->ber) ?:
+	      U32(QOS_IN_ORDER, qos->in_order) ?:
+	      U32(QOS_MAX_GAP, qos->max_gap) ?:
+	      U32(QOS_TIMEOUT, qos->timeout);
+	if (!err)
+		nla_nest_end(skb, nest);
+	return err;
+}
+
+static int put_endpoint(struct sk_buff *skb, int attr,
+			const struct ipcp_endpoint *ep)
+{
+	if (ep->sa.sa_family == AF_INET)
+		return nla_put(skb, attr, sizeof(ep->sin), &ep->sin);
+	if (ep->sa.sa_family == AF_INET6)
+		return nla_put(skb, attr, sizeof(ep->sin6), &ep->sin6);
+	return 0;
+}
+
+static int put_peer(struct sk_buff *skb, int attr, struct ipcp_flow *flow)
+{
+	struct ipcp_endpoint peer;
+
+	read_lock_bh(&flow->peer_lock);
+	peer = flow->peer;
+	read_unlock_bh(&flow->peer_lock);
+	return put_endpoint(skb, attr, &peer);
+}
+
+/* The agent may replace the blob at any time. */
+static int put_blob(struct sk_buff *skb, int attr, struct ipcp_flow *flow)
+{
+	int err = 0;
+
+	spin_lock_bh(&flow->lock);
+	if (flow->blob_len)
+		err = nla_put(skb, attr, flow->blob_len, flow->blob);
+	spin_unlock_bh(&flow->lock);
+	return err;
+}
+
+static int put_message(struct sk_buff *skb, const struct sk_buff *msg)
+{
+	struct nlattr *nla;
+
+	if (!msg)
+		return 0;
+	nla = nla_reserve(skb, IPCP_REKEY_A_UPCALL_PAYLOAD, msg->len);
+	if (!nla)
+		return -EMSGSIZE;
+	return skb_copy_bits(msg, 0, nla_data(nla), msg->len);
+}
+
+static u32 patience(const struct ipcp_flow *flow)
+{
+	return time_before(jiffies, flow->deadline) ?
+	       jiffies_to_msecs(flow->deadline - jiffies) : 0;
+}
+
+static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
+		     struct pid_namespace *ns)
+{
+	return U32(UPCALL_EID, flow->eid) ?:
+	       STR(UPCALL_NAME, flow->name) ?:
+	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, ns) ?:
+	       put_qos(skb, IPCP_REKEY_A_UPCALL_QOS, &flow->qos) ?:
+	       U32(UPCALL_TIMEOUT, patience(flow));
+}
+
+/**
+ * ipcp_dump_upcall() - Write an upcall
+ * @skb: message
+ * @up: upcall
+ * @ns: pid namespace of the reader
+ *
+ * Context: Process context.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipcp_dump_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
+		     struct pid_namespace *ns)
+{
+	return U64(UPCALL_ID, up->id) ?:
+	       U32(UPCALL_TYPE, up->type) ?:
+	       (up->flow_id ? U32(UPCALL_FLOW_ID, up->flow_id) : 0) ?:
+	       (up->name ? STR(UPCALL_NAME, up->name) : 0) ?:
+	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &up->owner, ns) ?:
+	       put_endpoint(skb, IPCP_REKEY_A_UPCALL_PEER, &up->from) ?:
+	       (up->type == IPCP_REKEY_UPCALL_TYPE_SEALED ?
+			U8(UPCALL_EPOCH, up->epoch) : 0) ?:
+	       (up->flow ? put_alloc(skb, up->flow, ns) : 0) ?:
+	       put_message(skb, up->skb);
+}
+
+/**
+ * struct key_view - what is shown of a flow's keys at one moment
+ * @newest: newest epoch
+ * @tx: epoch that this side sends in
+ * @tx_leaf: leaf that it sends with
+ * @rx_leaf: leaf that it received with last
+ * @ppl: packets per leaf in the newest epoch
+ * @tx_left: messages left in the newest epoch
+ * @rx_left: packets left to the peer in it
+ * @age_ms: age of it in milliseconds
+ * @tx_leaves: leaves sent with, over all epochs
+ * @rx_leaves: leaves received with
+ * @done: the peer confirmed it
+ */
+struct key_view {
+	u8 newest;
+	u8 tx;
+	u32 tx_leaf;
+	u32 rx_leaf;
+	u32 ppl;
+	u64 tx_left;
+	u64 rx_left;
+	u64 age_ms;
+	u64 tx_leaves;
+	u64 rx_leaves;
+	bool done;
+};
+
+static u32 leaf_in_use(struct ipcp_epoch *ep, unsigned int dir)
+{
+	struct ipcp_leaf *leaf = rcu_dereference(ep->leaves[dir].cur);
+
+	return leaf ? leaf->no : 0;
+}
+
+static void view_newest(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			struct key_view *v)
+{
+	u64 highest = READ_ONCE(ep->highest);
+
+	v->newest = ep->no;
+	v->ppl = 1U << ep->ppl_shift;
+	v->tx_left = ipcp_tx_left(atomic64_read(&ep->sent), ep->ppl_shift);
+	v->rx_left = ipcp_rx_left(highest);
+	v->rx_leaf = leaf_in_use(ep, ipcp_rx_dir(&flow->rk));
+	v->age_ms = jiffies_to_msecs(jiffies - ep->parked);
+	v->done = test_bit(IPCP_EP_DONE, &ep->flags);
+}
+
+static void view_keys(struct ipcp_flow *flow, struct key_view *v)
+{
+	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
+	struct ipcp_epoch *ep;
+
+	memset(v, 0, sizeof(*v));
+	rcu_read_lock();
+	spin_lock_bh(&flow->lock);
+	v->tx_leaves = flow->leaves_done[tx];
+	v->rx_leaves = flow->leaves_done[rx];
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		ep = rcu_dereference(flow->slots[i]);
+		if (!ep)
+			continue;
+		if (atomic64_read(&ep->sent))
+			v->tx_leaves += READ_ONCE(ep->leaves[tx].used);
+		if (test_bit(IPCP_EP_OBSERVED, &ep->flags))
+			v->rx_leaves += READ_ONCE(ep->leaves[rx].used);
+	}
+	spin_unlock_bh(&flow->lock);
+	ep = ipcp_epoch_newest(flow);
+	if (ep)
+		view_newest(flow, ep, v);
+	ep = rcu_dereference(flow->tx);
+	if (ep) {
+		v->tx = ep->no;
+		v->tx_leaf = leaf_in_use(ep, tx);
+	}
+	rcu_read_unlock();
+}
+
+static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
+		    const struct key_view *v)
+{
+	const struct ipcp_rk *rk = &flow->rk;
+
+	if (!rk->encrypted)
+		return 0;
+	return U32(FLOW_CIPHER, flow->cipher) ?:
+	       U8(FLOW_EPOCH, ipcp_registry_get_epoch(flow)) ?:
+	       U8(FLOW_NEWEST_EPOCH, v->newest) ?:
+	       U8(FLOW_TX_EPOCH, v->tx) ?:
+	       U32(FLOW_EXCHANGE, READ_ONCE(rk->exchange)) ?:
+	       U32(FLOW_IN_FLIGHT, READ_ONCE(rk->in_flight)) ?:
+	       U32(FLOW_HAS_PENDING, ipcp_registry_rekey_pending(flow)) ?:
+	       U32(FLOW_DONE, v->done) ?:
+	       U32(FLOW_DUE, READ_ONCE(rk->due)) ?:
+	       U64(FLOW_EPOCH_AGE, v->age_ms) ?:
+	       U32(FLOW_TX_LEAF, v->tx_leaf) ?:
+	       U32(FLOW_RX_LEAF, v->rx_leaf) ?:
+	       U64(FLOW_TX_LEFT, v->tx_left) ?:
+	       U64(FLOW_RX_LEFT, v->rx_left) ?:
+	       U32(FLOW_PACKETS_PER_LEAF, v->ppl);
+}
+
+static int put_stats(struct sk_buff *skb, struct ipcp_flow *flow,
+		     const struct key_view *v)
+{
+	struct nlattr *nest = nla_nest_start(skb, IPCP_REKEY_A_FLOW_STATS);
+	struct ipcp_stats s;
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	ipcp_stats_sum(flow->stats, &s);
+	err = U64(STATS_TX_PACKETS, s.tx_packets) ?:
+	      U64(STATS_TX_BYTES, s.tx_bytes) ?:
+	      U64(STATS_RX_PACKETS, s.rx_packets) ?:
+	      U64(STATS_RX_BYTES, s.rx_bytes) ?:
+	      U64(STATS_REKEYS, READ_ONCE(flow->rekeys)) ?:
+	      U64(STATS_TX_LEAVES, v->tx_leaves) ?:
+	      U64(STATS_RX_LEAVES, v->rx_leaves) ?:
+	      U64(STATS_LINGER_CUT, READ_ONCE(flow->linger_cut)) ?:
+	      ipcp_drops_put(skb, IPCP_REKEY_A_STATS_DROPS, s.drops);
+	if (!err)
+		nla_nest_end(skb, nest);
+	return err;
+}
+
+static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
+{
+	return U32(FLOW_RB_FLAGS, ipcp_rbuff_flags(&flow->n_rb)) ?:
+	       U32(FLOW_MTU, READ_ONCE(flow->mtu)) ?:
+	       U32(FLOW_PEER_TIMEOUT, jiffies_to_msecs(flow->peer_timeout)) ?:
+	       U32(FLOW_GRACE, jiffies_to_msecs(flow->grace)) ?:
+	       U32(FLOW_LINGER, jiffies_to_msecs(flow->linger_time)) ?:
+	       U32(FLOW_MAX_EPOCH_AGE, jiffies_to_msecs(flow->max_age)) ?:
+	       U32(FLOW_QUEUED, ipcp_rbuff_queued(&flow->n_rb));
+}
+
+/**
+ * ipcp_dump_flow() - Write all that is shown of a flow
+ * @skb: message
+ * @flow: flow
+ * @ns: pid namespace of the reader
+ *
+ * Context: Process context.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipcp_dump_flow(struct sk_buff *skb, struct ipcp_flow *flow,
+		   struct pid_namespace *ns)
+{
+	struct key_view v;
+
+	view_keys(flow, &v);
+	return U32(FLOW_ID, flow->id) ?:
+	       STR(FLOW_NAME, flow->name) ?:
+	       U32(FLOW_STATE, READ_ONCE(flow->state)) ?:
+	       U32(FLOW_EID, flow->eid) ?:
+	       U32(FLOW_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
+	       put_peer(skb, IPCP_REKEY_A_FLOW_PEER, flow) ?:
+	       U32(FLOW_INITIATOR, flow->rk.initiator) ?:
+	       U32(FLOW_DIRECT, ipcp_registry_is_direct(flow)) ?:
+	       U32(FLOW_ENCRYPTED, flow->rk.encrypted) ?:
+	       put_qos(skb, IPCP_REKEY_A_FLOW_QOS, &flow->qos) ?:
+	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, ns) ?:
+	       U32(FLOW_N_1_PID,
+		   pid_nr_ns(ipcp_registry_get_n_1_pid(flow), ns)) ?:
+	       put_keys(skb, flow, &v) ?:
+	       put_settings(skb, flow) ?:
+	       put_blob(skb, IPCP_REKEY_A_FLOW_BLOB, flow) ?:
+	       put_stats(skb, flow, &v);
+}
+
+/**
+ * ipcp_dump_name() - Write a name that is served
+ * @skb: message
+ * @l: listener, its namespace's mutex held
+ * @ns: pid namespace of the reader
+ *
+ * Context: Process context.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipcp_dump_name(struct sk_buff *skb, const struct ipcp_listener *l,
+		   struct pid_namespace *ns)
+{
+	return STR(NAME_NAME, l->name) ?:
+	       put_owner(skb, IPCP_REKEY_A_NAME_CRED, &l->owner, ns) ?:
+	       U32(NAME_GRANTED, l->answered && !l->error) ?:
+	       U32(NAME_BACKLOG, l->backlog) ?:
+	       U32(NAME_WAITING, list_count_nodes((struct list_head *)&l->waiting));
+}
+
+/**
+ * ipcp_dump_claim() - Write a claimed flow
+ * @skb: message
+ * @claim: claim
+ * @ns: pid namespace of the reader
+ *
+ * Context: Process context.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipcp_dump_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
+		    struct pid_namespace *ns)
+{
+	struct nlattr *nest = nla_nest_start(skb, IPCP_REKEY_A_CLAIM_FLOW);
+	struct ipcp_flow *flow = claim->flow;
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = U32(CLAIMED_ID, flow->id) ?:
+	      STR(CLAIMED_NAME, flow->name) ?:
+	      U32(CLAIMED_EID, flow->eid) ?:
+	      U32(CLAIMED_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
+	      put_peer(skb, IPCP_REKEY_A_CLAIMED_PEER, flow) ?:
+	      U8(CLAIMED_EPOCH, claim->epoch) ?:
+	      U32(CLAIMED_EXCHANGE, claim->exchange) ?:
+	      U32(CLAIMED_CIPHER, flow->cipher) ?:
+	      U32(CLAIMED_N_PID, pid_nr_ns(flow->owner.pid, ns)) ?:
+	      U32(CLAIMED_N_1_PID,
+		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), ns)) ?:
+	      U32(CLAIMED_DUE, claim->due) ?:
+	      put_blob(skb, IPCP_REKEY_A_CLAIMED_BLOB, flow);
+	if (err) {
+		nla_nest_cancel(skb, nest);
+		return err;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static u64 other_drops(const struct ipcp_stats *s)
+{
+	u64 n = 0;
+
+	for (int i = IPCP_DROP_NONE + 1; i < IPCP_DROP_MAX; i++)
+		n += s->drops[i];
+	return n - s->drops[IPCP_DROP_EPOCH] - s->drops[IPCP_DROP_LATE] -
+	       s->drops[IPCP_DROP_AHEAD] - s->drops[IPCP_DROP_AUTH] -
+	       s->drops[IPCP_DROP_REPLAY] - s->drops[IPCP_DROP_RING_FULL];
+}
+
+/**
+ * ipcp_dump_for_program() - What a program may know of its flow
+ * @flow: flow
+ * @info: out; its size is the caller's
+ *
+ * Context: Process context.
+ */
+void ipcp_dump_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
+{
+	struct ipcp_stats s;
+	struct key_view v;
+
+	view_keys(flow, &v);
+	ipcp_stats_sum(flow->stats, &s);
+	info->state = READ_ONCE(flow->state);
+	info->id = flow->id;
+	info->cipher = flow->cipher;
+	info->rb_flags = ipcp_rbuff_flags(&flow->n_rb);
+	info->mtu = READ_ONCE(flow->mtu);
+	info->epoch = flow->rk.epoch;
+	info->tx_epoch = v.tx;
+	info->newest_epoch = v.newest;
+	info->initiator = flow->rk.initiator;
+	info->tx_leaf = v.tx_leaf;
+	info->rx_leaf = v.rx_leaf;
+	info->packets_per_leaf = v.ppl;
+	info->peer_timeout = jiffies_to_msecs(flow->peer_timeout);
+	info->tx_left = v.tx_left;
+	info->rx_left = v.rx_left;
+	info->tx_packets = s.tx_packets;
+	info->tx_bytes = s.tx_bytes;
+	info->rx_packets = s.rx_packets;
+	info->rx_bytes = s.rx_bytes;
+	info->drop_key = s.drops[IPCP_DROP_EPOCH] + s.drops[IPCP_DROP_LATE] +
+			 s.drops[IPCP_DROP_AHEAD];
+	info->drop_auth = s.drops[IPCP_DROP_AUTH];
+	info->drop_replay = s.drops[IPCP_DROP_REPLAY];
+	info->drop_full = s.drops[IPCP_DROP_RING_FULL];
+	info->drop_other = other_drops(&s);
+	info->rekeys = READ_ONCE(flow->rekeys);
+	info->leaves = v.tx_leaves + v.rx_leaves;
+	info->queued = ipcp_rbuff_queued(&flow->n_rb);
+	info->error = READ_ONCE(flow->error);
+	if (info->error) {
+		smp_rmb();	/* written before the error */
+		strscpy(info->reason, flow->reason, sizeof(info->reason));
+	}
+	strscpy(info->name, flow->name, sizeof(info->name));
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_DUMP_H
+#define _IPCP_DUMP_H
+
+#include <uapi/linux/ipcp_rekey_netlink.h>
+
+struct ipcp_claim;
+struct ipcp_flow;
+struct ipcp_info;
+struct ipcp_listener;
+struct ipcp_net;
+struct ipcp_upcall;
+struct pid_namespace;
+struct sk_buff;
+
+/* Room for one claim in a message, all attributes at their longest. */
+#define IPCP_CLAIM_SIZE	(IPCP_REKEY_NAME_MAX + IPCP_REKEY_BLOB_MAX + 256)
+
+int ipcp_dump_info(struct sk_buff *skb, struct ipcp_net *in);
+int ipcp_dump_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
+		     struct pid_namespace *ns);
+int ipcp_dump_flow(struct sk_buff *skb, struct ipcp_flow *flow,
+		   struct pid_namespace *ns);
+int ipcp_dump_name(struct sk_buff *skb, const struct ipcp_listener *l,
+		   struct pid_namespace *ns);
+int ipcp_dump_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
+		    struct pid_namespace *ns);
+
+void ipcp_dump_for_program(struct ipcp_flow *flow, struct ipcp_info *info);
+
+#endif /* _IPCP_DUMP_H */

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A flow: its states, its end, and its worker.
+ *
+ *   INIT -> ALLOC_PENDING  -> ALLOCATED      the agent brought the first seed
+ *   INIT -> ACCEPT_PENDING -> ALLOCATED      the peer was heard under it
+ *   *_PENDING              -> DEALLOCATED    refused, given up, too late
+ *   ALLOCATED              -> DEALLOC_PENDING   the program closed it
+ *   DEALLOC_PENDING        -> DEALLOCATED    the peer was told
+ *
+ * Everything that sleeps or waits for time is done by the worker, one work item
+ * a flow: control packets, keys to prepare and to wipe, CONFIRM, keepalive, and
+ * the end. So those never run beside themselves.
+ */
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "confirm.h"
+#include "event.h"
+#include "flow.h"
+#include "names.h"
+#include "registry.h"
+#include "rx.h"
+#include "trace.h"
+#include "tx.h"
+#include "upcall.h"
+#include "wire.h"
+
+/* CLOSE may be lost: it is sent so often, each time after twice the time. */
+#define IPCP_CLOSES		3
+#define IPCP_CLOSE_MS		200
+
+/**
+ * ipcp_owner_current() - Say that it is the current process
+ * @owner: out
+ *
+ * Context: Process context of the program.
+ * Return: 0.
+ */
+int ipcp_owner_current(struct ipcp_owner *owner)
+{
+	owner->pid = get_pid(task_tgid(current));
+	owner->uid = current_euid();
+	owner->gid = current_egid();
+	owner->groups = get_group_info(current_cred()->group_info);
+	get_task_comm(owner->comm, current);
+	return 0;
+}
+
+/**
+ * ipcp_owner_clear() - Let go of it
+ * @owner: owner, or all zero
+ *
+ * Context: Any context.
+ */
+void ipcp_owner_clear(struct ipcp_owner *owner)
+{
+	put_pid(owner->pid);
+	if (owner->groups)
+		put_group_info(owner->groups);
+	owner->pid = NULL;
+	owner->groups = NULL;
+}
+
+/**
+ * ipcp_flow_drop() - Drop a packet of a flow, and count it
+ * @flow: flow
+ * @skb: packet; freed
+ * @reason: why
+ *
+ * Context: Any context.
+ */
+void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
+		    enum ipcp_drop reason)
+{
+	this_cpu_inc(flow->stats->drops[reason]);
+	trace_ipcp_drop(flow->id, reason, skb->len);
+	kfree_skb(skb);
+}
+
+/**
+ * ipcp_flow_kick() - Let the worker look at the flow
+ * @flow: flow
+ *
+ * Context: Any context.
+ */
+void ipcp_flow_kick(struct ipcp_flow *flow)
+{
+	if (!test_bit(IPCP_FLOW_STOPPED, &flow->bits))
+		mod_delayed_work(ipcp_wq, &flow->work, 0);
+}
+
+/* Nobody has the flow any more, nor can the worker be queued again. */
+static void free_work(struct work_struct *work)
+{
+	struct ipcp_flow *flow = container_of(to_rcu_work(work),
+					      struct ipcp_flow, free);
+
+	cancel_delayed_work_sync(&flow->work);
+	ipcp_rx_purge(flow);
+	dst_cache_destroy(&flow->dst);
+	ipcp_owner_clear(&flow->owner);
+	ipcp_wait_put(flow->n_rb.wait);
+	free_percpu(flow->stats);
+	kfree(flow->name);
+	kfree(flow->blob);
+	kfree_sensitive(flow);
+}
+
+/**
+ * ipcp_flow_put() - Let go of a flow
+ * @flow: flow
+ *
+ * Context: Any context.
+ */
+void ipcp_flow_put(struct ipcp_flow *flow)
+{
+	if (refcount_dec_and_test(&flow->refs))
+		queue_rcu_work(ipcp_wq, &flow->free);
+}
+
+/* The end: no packet, no key, no number. Whoever comes second does nothing. */
+static void finish(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	flow->state = IPCP_REKEY_FLOW_STATE_DEALLOCATED;
+	spin_unlock_bh(&flow->lock);
+	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
+	ipcp_keyrot_drop(flow);
+	ipcp_rx_purge(flow);
+	ipcp_names_forget(flow);
+	ipcp_registry_del(flow);
+}
+
+/**
+ * ipcp_flow_destroy() - End a flow at once, without telling the peer
+ * @flow: flow; the caller has a reference
+ *
+ * Context: Process context, may sleep; not the flow's worker.
+ */
+void ipcp_flow_destroy(struct ipcp_flow *flow)
+{
+	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
+	cancel_delayed_work_sync(&flow->work);
+	finish(flow);
+}
+
+static bool set_state(struct ipcp_flow *flow, u8 state)
+{
+	bool pending;
+
+	spin_lock_bh(&flow->lock);
+	pending = ipcp_flow_pending(flow);
+	if (pending)
+		WRITE_ONCE(flow->state, state);
+	spin_unlock_bh(&flow->lock);
+	return pending;
+}
+
+/**
+ * ipcp_flow_allocated() - A pending flow has keys and a peer
+ * @flow: flow
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -ESTALE if it was not pending any more.
+ */
+int ipcp_flow_allocated(struct ipcp_flow *flow)
+{
+	WRITE_ONCE(flow->last_rx, jiffies);
+	WRITE_ONCE(flow->last_tx, jiffies);
+	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_ALLOCATED))
+		return -ESTALE;
+	ipcp_event(flow, IPCP_REKEY_EVENT_ALLOCATED, flow->rk.epoch,
+		   flow->rk.exchange);
+	ipcp_names_ready(flow);
+	ipcp_registry_notify_flow(flow);
+	ipcp_flow_kick(flow);
+	return 0;
+}
+
+static void set_error(struct ipcp_flow *flow, int error, const char *reason)
+{
+	spin_lock_bh(&flow->lock);
+	if (!flow->error) {
+		strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
+		smp_wmb();	/* whoever sees the error sees the reason */
+		WRITE_ONCE(flow->error, error);
+	}
+	spin_unlock_bh(&flow->lock);
+}
+
+/**
+ * ipcp_flow_fail() - A pending allocation failed
+ * @flow: flow
+ * @error: positive errno
+ * @reason: the same in words, or NULL
+ *
+ * Context: Process context, may sleep; not the flow's worker.
+ */
+void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason)
+{
+	if (!ipcp_flow_pending(flow))
+		return;
+	set_error(flow, error, reason);
+	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
+		return;
+	ipcp_event(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
+	ipcp_registry_notify_flow(flow);
+	ipcp_flow_destroy(flow);
+}
+
+/**
+ * ipcp_flow_down() - The flow cannot go on
+ * @flow: flow
+ * @error: positive errno
+ * @reason: the same in words, or NULL
+ *
+ * What is queued can still be read.
+ *
+ * Context: Process context.
+ */
+void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason)
+{
+	set_error(flow, error, reason);
+	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWDOWN, 0))
+		ipcp_event(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch, 0);
+	ipcp_flow_kick(flow);
+}
+
+/**
+ * ipcp_flow_dealloc() - Nobody uses this end of the flow any more
+ * @flow: flow
+ *
+ * An allocated flow stays until the peer was told.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_flow_dealloc(struct ipcp_flow *flow)
+{
+	bool allocated, pending;
+
+	spin_lock_bh(&flow->lock);
+	pending = ipcp_flow_pending(flow);
+	allocated = flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	if (allocated)
+		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
+	spin_unlock_bh(&flow->lock);
+
+	if (allocated) {
+		ipcp_event(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch, 0);
+		flow->closes = IPCP_CLOSES;
+		ipcp_rx_purge(flow);
+		ipcp_flow_kick(flow);
+		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CLOSED,
+				 flow->id, flow->name);
+		return;
+	}
+	if (pending)
+		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL,
+				 flow->id, flow->name);
+	ipcp_flow_destroy(flow);
+}
+
+/* Tells the peer that the flow is closed. True if that is done. */
+static bool closing(struct ipcp_flow *flow, unsigned long *next)
+{
+	unsigned int round = IPCP_CLOSES - flow->closes;
+
+	if (test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits) || !flow->closes)
+		return true;
+	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN)
+		return true;	/* no key, nothing to be said */
+	flow->closes--;
+	ipcp_sooner(next, jiffies + msecs_to_jiffies(IPCP_CLOSE_MS << round));
+	return false;
+}
+
+/* The peer was heard, so this end of the flow can be accepted. */
+static void check_pending(struct ipcp_flow *flow, unsigned long *next)
+{
+	struct ipcp_epoch *ep;
+	bool heard;
+
+	rcu_read_lock();
+	ep = ipcp_epoch_newest(flow);
+	heard = ep && test_bit(IPCP_EP_OBSERVED, &ep->flags);
+	rcu_read_unlock();
+	if (heard && flow->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING)
+		ipcp_flow_allocated(flow);
+	else
+		ipcp_sooner(next, flow->deadline);
+}
+
+static bool too_late(struct ipcp_flow *flow)
+{
+	if (!ipcp_flow_pending(flow) ||
+	    time_before(jiffies, flow->deadline))
+		return false;
+	set_error(flow, ETIMEDOUT, "no answer in time");
+	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
+		return false;
+	ipcp_event(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
+	ipcp_registry_notify_flow(flow);
+	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
+			 flow->name);
+	return true;
+}
+
+static void check_peer(struct ipcp_flow *flow, unsigned long *next)
+{
+	unsigned long timeout = READ_ONCE(flow->peer_timeout);
+	unsigned long silent = READ_ONCE(flow->last_rx) + timeout;
+	unsigned long idle = READ_ONCE(flow->last_tx) + timeout / 4;
+
+	if (!timeout)
+		return;
+	if (time_after_eq(jiffies, idle)) {
+		ipcp_confirm_keepalive(flow);
+		idle = jiffies + timeout / 4;
+	}
+	ipcp_sooner(next, idle);
+	if (time_before(jiffies, silent))
+		ipcp_sooner(next, silent);
+	else if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWPEER, 0))
+		ipcp_event(flow, IPCP_REKEY_EVENT_PEER_LOST, flow->rk.epoch, 0);
+}
+
+static void flow_work(struct work_struct *work)
+{
+	struct ipcp_flow *flow = container_of(to_delayed_work(work),
+					      struct ipcp_flow, work);
+	unsigned long next = jiffies + MAX_JIFFY_OFFSET / 2;
+	bool done = false;
+
+	if (test_bit(IPCP_FLOW_STOPPED, &flow->bits))
+		return;
+	ipcp_rx_control(flow);
+	if (test_and_clear_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits))
+		ipcp_rx_open_queued(flow);
+
+	if (ipcp_flow_pending(flow))
+		check_pending(flow, &next);
+	if (READ_ONCE(flow->rk.encrypted))
+		ipcp_sooner(&next, ipcp_keyrot_work(flow));
+	switch (READ_ONCE(flow->state)) {
+	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
+		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN))
+			check_peer(flow, &next);
+		break;
+	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
+		done = closing(flow, &next);
+		break;
+	default:
+		done = too_late(flow);
+	}
+	if (done)
+		finish(flow);
+	else if (!test_bit(IPCP_FLOW_STOPPED, &flow->bits))
+		queue_delayed_work(ipcp_wq, &flow->work,
+				   time_after(next, jiffies) ? next - jiffies : 0);
+}
+
+static void set_defaults(struct ipcp_flow *flow)
+{
+	u32 timeout = flow->qos.timeout ?: IPCP_PEER_TIMEOUT_MS;
+
+	flow->ppl_shift = IPCP_LEAF_SHIFT;
+	flow->grace = msecs_to_jiffies(IPCP_GRACE_MS);
+	flow->linger_time = msecs_to_jiffies(IPCP_LINGER_MS);
+	flow->peer_timeout = msecs_to_jiffies(timeout);
+	flow->deadline = jiffies + msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS);
+}
+
+/**
+ * ipcp_flow_new() - Make a flow and register it
+ * @in: namespace
+ * @name: name that is asked for or served
+ * @qos: what is asked of it
+ * @wait: whom to wake; a reference is taken
+ *
+ * Context: Process context, may sleep.
+ * Return: flow in INIT, with a reference for the caller; -ENOMEM, -EBUSY.
+ */
+struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
+				const struct ipcp_qos *qos,
+				struct ipcp_wait *wait)
+{
+	struct ipcp_flow *flow = kzalloc(sizeof(*flow), GFP_KERNEL_ACCOUNT);
+	int err = -ENOMEM;
+
+	if (!flow)
+		return ERR_PTR(-ENOMEM);
+	flow->net = in;
+	refcount_set(&flow->refs, 2);
+	spin_lock_init(&flow->lock);
+	rwlock_init(&flow->peer_lock);
+	skb_queue_head_init(&flow->ctl);
+	INIT_DELAYED_WORK(&flow->work, flow_work);
+	INIT_RCU_WORK(&flow->free, free_work);
+	INIT_LIST_HEAD(&flow->accept);
+	get_random_bytes(&flow->secret, sizeof(flow->secret));
+	flow->qos = *qos;
+	set_defaults(flow);
+
+	flow->name = kstrdup(name, GFP_KERNEL_ACCOUNT);
+	if (!flow->name)
+		goto err_free;
+	flow->stats = alloc_percpu_gfp(struct ipcp_stats, GFP_KERNEL_ACCOUNT);
+	if (!flow->stats)
+		goto err_name;
+	err = dst_cache_init(&flow->dst, GFP_KERNEL_ACCOUNT);
+	if (err)
+		goto err_stats;
+	ipcp_rbuff_init(&flow->n_rb, ipcp_wait_get(wait));
+	err = ipcp_registry_add(flow);
+	if (err)
+		goto err_wait;
+	ipcp_event(flow, IPCP_REKEY_EVENT_CREATED, 0, 0);
+	ipcp_flow_kick(flow);
+	return flow;
+
+err_wait:
+	ipcp_wait_put(wait);
+	dst_cache_destroy(&flow->dst);
+err_stats:
+	free_percpu(flow->stats);
+err_name:
+	kfree(flow->name);
+err_free:
+	kfree_sensitive(flow);
+	return ERR_PTR(err);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_FLOW_H
+#define _IPCP_FLOW_H
+
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/jiffies.h>
+#include <linux/rhashtable-types.h>
+#include <linux/siphash.h>
+#include <linux/uidgid.h>
+#include <net/dst_cache.h>
+#include <uapi/linux/ipcp_rekey.h>
+#include <uapi/linux/ipcp_rekey_netlink.h>
+
+#include "keyrot.h"
+#include "rbuff.h"
+#include "stats.h"
+
+struct ipcp_net;
+struct ipcp_listener;
+struct pid;
+
+#define IPCP_CTL_QUEUE	64	/* control packets of a flow that may wait */
+
+/**
+ * struct ipcp_endpoint - an address of a peer
+ * @sa: either family, or AF_UNSPEC
+ * @sin: IPv4
+ * @sin6: IPv6
+ */
+struct ipcp_endpoint {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in sin;
+		struct sockaddr_in6 sin6;
+	};
+};
+
+/**
+ * struct ipcp_owner - who opened a flow or serves a name
+ * @pid: process, shown in the reader's pid namespace
+ * @uid: effective user
+ * @gid: effective group
+ * @groups: supplementary groups
+ * @comm: name of the process
+ */
+struct ipcp_owner {
+	struct pid *pid;
+	kuid_t uid;
+	kgid_t gid;
+	struct group_info *groups;
+	char comm[TASK_COMM_LEN];
+};
+
+/* ipcp_flow.bits */
+enum {
+	IPCP_FLOW_STOPPED,	/* the worker is not to run any more */
+	IPCP_FLOW_PROMOTE,	/* a look at the keys before sending is due */
+	IPCP_FLOW_OPEN_CLOSED,	/* packets wait under a key that was closed */
+	IPCP_FLOW_HASHED,	/* findable by eid */
+	IPCP_FLOW_CLOSE_SEEN,	/* the peer closed */
+};
+
+/**
+ * struct ipcp_flow - a flow
+ * @net: its namespace
+ * @node: in the table by @eid
+ * @id: number in the namespace
+ * @eid: endpoint id, what the peer puts in its packets
+ * @refs: registry, file, whoever looked it up, each packet on its way out
+ * @state: enum ipcp_rekey_flow_state, under @lock
+ * @bits: IPCP_FLOW_*
+ * @lock: protects what is said to be under it; taken inside of nothing but
+ *	the registry's mutex and epoch->derive
+ * @name: what was asked for
+ * @qos: what was asked of it
+ * @owner: of this side; nobody before a responder's flow is accepted
+ * @error: positive errno of a failed allocation, or why the flow is down
+ * @reason: the same in words
+ * @deadline: jiffies when a pending allocation fails
+ * @n_rb: ring towards the program
+ * @rk: re-key state, under @lock
+ * @slots: epochs that can be received, by epoch % IPCP_EPOCH_SLOTS; change
+ *	under @lock
+ * @tx: epoch to send in, one of @slots; changes under @lock
+ * @secret: key of the hashes of seeds
+ * @cipher: enum ipcp_rekey_cipher
+ * @ppl_shift: packets per leaf of the next epoch, as a power of two
+ * @grace: jiffies until the kernel takes a seed itself
+ * @linger_time: jiffies that an old epoch's keys stay
+ * @max_age: jiffies after which an epoch carries no data, 0 for no limit
+ * @peer_timeout: jiffies of silence until the peer counts as lost, or 0
+ * @peer_eid: endpoint id at the peer
+ * @peer_lock: protects @peer
+ * @peer: address of the peer
+ * @dst: route to it
+ * @mtu: longest message
+ * @last_tx: jiffies of the last packet sent
+ * @last_rx: jiffies of the last packet that authenticated
+ * @auth_failures: packets that did not authenticate since the last seed
+ * @rekeys: seeds after the first
+ * @linger_cut: lingers that ended early
+ * @leaves_done: leaves used in epochs that are gone, sent and received
+ * @jumps: derivations for packets far ahead that may be made now
+ * @jumps_at: jiffies when @jumps was last filled
+ * @ctl: control packets for the worker
+ * @work: everything that is not done on the packet path
+ * @closes: CLOSE packets still to be sent
+ * @listener: where a responder's flow waits to be accepted, under names' lock
+ * @accept: in the listener's queue
+ * @blob: what the agent left, under @lock
+ * @blob_len: length of it
+ * @tx_queued: messages on their way out
+ * @stats: counters
+ * @free: it is freed a grace period after the last reference
+ */
+struct ipcp_flow {
+	struct ipcp_net *net;
+	struct rhash_head node;
+	u32 id;
+	u32 eid;
+	refcount_t refs;
+	u8 state;
+	unsigned long bits;
+	spinlock_t lock;
+	char *name;
+	struct ipcp_qos qos;
+	struct ipcp_owner owner;
+	int error;
+	char reason[IPCP_REASON_LEN];
+	unsigned long deadline;
+
+	struct ipcp_rbuff n_rb;
+	struct ipcp_rk rk;
+	struct ipcp_epoch __rcu *slots[IPCP_EPOCH_SLOTS];
+	struct ipcp_epoch __rcu *tx;
+	siphash_key_t secret;
+	u16 cipher;
+	u8 ppl_shift;
+	unsigned long grace;
+	unsigned long linger_time;
+	unsigned long max_age;
+	unsigned long peer_timeout;
+
+	u32 peer_eid;
+	rwlock_t peer_lock;
+	struct ipcp_endpoint peer;
+	struct dst_cache dst;
+	u32 mtu;
+
+	unsigned long last_tx;
+	unsigned long last_rx;
+	atomic_t auth_failures;
+	u64 rekeys;
+	u64 linger_cut;
+	u64 leaves_done[2];
+	unsigned int jumps;
+	unsigned long jumps_at;
+
+	struct sk_buff_head ctl;
+	struct delayed_work work;
+	unsigned int closes;
+	struct ipcp_listener *listener;
+	struct list_head accept;
+	void *blob;
+	u16 blob_len;
+	atomic_t tx_queued;
+	struct ipcp_stats __percpu *stats;
+	struct rcu_work free;
+};
+
+struct ipcp_flow *ipcp_flow_new(struct ipcp_net *net, const char *name,
+				const struct ipcp_qos *qos,
+				struct ipcp_wait *wait);
+void ipcp_flow_put(struct ipcp_flow *flow);
+void ipcp_flow_kick(struct ipcp_flow *flow);
+int ipcp_flow_allocated(struct ipcp_flow *flow);
+void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason);
+void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason);
+void ipcp_flow_dealloc(struct ipcp_flow *flow);
+void ipcp_flow_destroy(struct ipcp_flow *flow);
+
+int ipcp_owner_current(struct ipcp_owner *owner);
+void ipcp_owner_clear(struct ipcp_owner *owner);
+
+static inline struct ipcp_flow *ipcp_flow_get(struct ipcp_flow *flow)
+{
+	refcount_inc(&flow->refs);
+	return flow;
+}
+
+/* Moves a time to come again to an earlier one. */
+static inline void ipcp_sooner(unsigned long *next, unsigned long when)
+{
+	if (time_before(when, *next))
+		*next = when;
+}
+
+/* Is the flow still to be allocated, at either side? */
+static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
+{
+	u8 state = READ_ONCE(flow->state);
+
+	return state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING ||
+	       state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
+}
+
+#define ipcp_flow_count(flow, field, n)	this_cpu_add((flow)->stats->field, n)
+
+void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
+		    enum ipcp_drop reason);
+
+extern struct workqueue_struct *ipcp_wq;
+
+#endif /* _IPCP_FLOW_H */

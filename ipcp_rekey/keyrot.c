@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * keyrot: the epochs of a flow. A seed comes (park), the program or the grace
+ * time takes it (take), the peer is heard under it (observe), this side sends
+ * under it (promote), and the epoch before goes after its linger (close).
+ *
+ * Why it may be known that both ends hold the same seed for an epoch: the
+ * responder's agent parks a seed before it answers, so when the initiator parks
+ * the seed of exchange n, the responder has parked it too. The initiator issues
+ * exchange n + 1 only when it can no longer park n, since a claim ends with the
+ * seed or is refused for ever; so the responder holds nothing newer than n at
+ * that time. The responder cannot know whether its answer arrived. Therefore
+ * it sends in an epoch only once the peer was heard in it, and a seed that was
+ * never heard under may be replaced by that of a later exchange. Replaced keys
+ * were used for receiving only, and the new ones count from 0 under other keys.
+ *
+ * park does all that can fail before it changes anything. take, observe and
+ * promote change bits and pointers under flow->lock; they never fail or sleep.
+ */
+#include <linux/slab.h>
+#include <net/netlink.h>
+
+#include "confirm.h"
+#include "event.h"
+#include "flow.h"
+#include "rx.h"
+#include "trace.h"
+
+static bool older(u8 a, u8 b)
+{
+	return (s8)(a - b) < 0;
+}
+
+/**
+ * ipcp_epoch_find() - The epoch with a number
+ * @flow: flow
+ * @no: number modulo 256
+ *
+ * Context: Under RCU or flow->lock.
+ * Return: it, or NULL if nothing can be received in it.
+ */
+struct ipcp_epoch *ipcp_epoch_find(struct ipcp_flow *flow, u8 no)
+{
+	struct ipcp_epoch *ep;
+
+	ep = rcu_dereference_check(flow->slots[no % IPCP_EPOCH_SLOTS],
+				   lockdep_is_held(&flow->lock) ||
+				   rcu_read_lock_bh_held());
+	return ep && ep->no == no ? ep : NULL;
+}
+
+/**
+ * ipcp_epoch_newest() - The newest epoch
+ * @flow: flow
+ *
+ * Context: Under RCU or flow->lock.
+ * Return: it, or NULL if the flow has no keys.
+ */
+struct ipcp_epoch *ipcp_epoch_newest(struct ipcp_flow *flow)
+{
+	return ipcp_epoch_find(flow, READ_ONCE(flow->rk.newest));
+}
+
+/**
+ * ipcp_epoch_put() - Let go of an epoch
+ * @ep: epoch; whoever held it last has closed it
+ *
+ * Context: Any context.
+ */
+void ipcp_epoch_put(struct ipcp_epoch *ep)
+{
+	if (refcount_dec_and_test(&ep->refs))
+		kfree_rcu(ep, rcu);
+}
+
+/* Wipes all keys of an epoch that nothing finds any more. */
+static void epoch_close(struct ipcp_epoch *ep)
+{
+	mutex_lock(&ep->derive);
+	set_bit(IPCP_EP_CLOSED, &ep->flags);
+	for (int dir = 0; dir < IPCP_DIRS; dir++)
+		ipcp_leaves_close(ep, &ep->leaves[dir]);
+	ipcp_keysched_wipe(&ep->ks);
+	kfree_sensitive(ep->ks.nodes);
+	ep->ks.nodes = NULL;
+	mutex_unlock(&ep->derive);
+}
+
+static void epoch_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	for (int i = 0; i < 2; i++)
+		flow->leaves_done[i] += ep->leaves[i].used;
+	epoch_close(ep);
+	ipcp_event(flow, IPCP_REKEY_EVENT_WIPED, ep->no, ep->exchange);
+	ipcp_flow_kick(flow);	/* what is queued under it has to be opened */
+	ipcp_epoch_put(ep);
+}
+
+static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
+				    struct ipcp_root *seed, u8 no, u32 exchange)
+{
+	struct ipcp_epoch *ep = kzalloc(sizeof(*ep), GFP_KERNEL_ACCOUNT);
+	struct ipcp_node_keys *nodes;
+
+	if (!ep)
+		return NULL;
+	ep->flow = flow;
+	refcount_set(&ep->refs, 1);
+	ep->no = no;
+	ep->cipher = flow->cipher;
+	ep->ppl_shift = flow->ppl_shift;
+	ep->exchange = exchange;
+	mutex_init(&ep->derive);
+	spin_lock_init(&ep->lock);
+	for (int dir = 0; dir < IPCP_DIRS; dir++)
+		ep->leaves[dir].set.node = -1;
+
+	nodes = kmalloc(sizeof(*nodes), GFP_KERNEL_ACCOUNT);
+	if (!nodes)
+		goto err_free;
+	ipcp_keysched_init(&ep->ks, nodes, seed);
+	for (int dir = 0; dir < IPCP_DIRS; dir++)
+		if (ipcp_leaves_init(ep, dir))
+			goto err_close;
+	ep->parked = jiffies;
+	return ep;
+
+err_close:
+	epoch_close(ep);
+err_free:
+	ipcp_epoch_put(ep);
+	return NULL;
+}
+
+/* Is it given up on the peer to confirm it? */
+static bool lost(const struct ipcp_epoch *ep)
+{
+	return time_after(jiffies, ep->parked +
+			  msecs_to_jiffies(IPCP_NOT_DONE_MS));
+}
+
+static bool seed_seen(const struct ipcp_rk *rk, u64 id)
+{
+	for (int i = 0; i < min(rk->nseeds, IPCP_SEEDS_KEPT); i++)
+		if (rk->seeds[i] == id)
+			return true;
+	return false;
+}
+
+/* May this epoch's keys be replaced? See the top of the file. */
+static bool replaceable(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	return !flow->rk.initiator &&
+	       !test_bit(IPCP_EP_OBSERVED, &ep->flags) &&
+	       rcu_access_pointer(flow->tx) != ep;
+}
+
+static int check_exchange(struct ipcp_flow *flow, u32 exchange,
+			  struct netlink_ext_ack *extack)
+{
+	const struct ipcp_rk *rk = &flow->rk;
+
+	if (rk->initiator) {
+		if (rk->in_flight && exchange == rk->claim)
+			return 0;
+		NL_SET_ERR_MSG(extack, "no claim in flight has this exchange number");
+		return !rk->in_flight && exchange == rk->exchange ? -EALREADY :
+								    -ESTALE;
+	}
+	if (exchange == rk->exchange) {
+		NL_SET_ERR_MSG(extack, "this exchange delivered its seed already");
+		return -EALREADY;
+	}
+	if ((s32)(exchange - rk->exchange) < 0) {
+		NL_SET_ERR_MSG(extack, "a later exchange delivered a seed");
+		return -ESTALE;
+	}
+	return 0;
+}
+
+/* Whether a seed may be parked, and whose keys it replaces. */
+static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
+		      struct netlink_ext_ack *extack)
+{
+	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
+	int err;
+
+	lockdep_assert_held(&flow->lock);
+	if (flow->state == IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING ||
+	    flow->state == IPCP_REKEY_FLOW_STATE_DEALLOCATED) {
+		NL_SET_ERR_MSG(extack, "the flow is closed");
+		return -ESHUTDOWN;
+	}
+	if (!flow->rk.encrypted) {
+		NL_SET_ERR_MSG(extack, "the flow is not encrypted");
+		return -EOPNOTSUPP;
+	}
+	if (seed_seen(&flow->rk, id)) {
+		NL_SET_ERR_MSG(extack, "this seed was used before");
+		return -EKEYREJECTED;
+	}
+	if (!flow->rk.nseeds)
+		return 0;
+	err = check_exchange(flow, exchange, extack);
+	if (err || !newest)
+		return err;
+	if (epoch == newest->no && replaceable(flow, newest))
+		return 0;
+	if (epoch != (u8)(newest->no + 1)) {
+		NL_SET_ERR_MSG_FMT(extack, "wrong epoch, the next is %u",
+				   (u8)(newest->no + 1));
+		return -EINVAL;
+	}
+	/* At the initiator the claim was the gate, when the exchange began. */
+	if (!flow->rk.initiator && !test_bit(IPCP_EP_DONE, &newest->flags) &&
+	    !lost(newest)) {
+		NL_SET_ERR_MSG(extack, "the peer did not confirm the epoch before yet");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* The last step of parking: nothing in here can fail. */
+static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
+				      struct ipcp_epoch *ep, u64 id)
+{
+	struct ipcp_epoch __rcu **slot = &flow->slots[ep->no % IPCP_EPOCH_SLOTS];
+	struct ipcp_rk *rk = &flow->rk;
+	struct ipcp_epoch *old;
+
+	old = rcu_replace_pointer(*slot, ep, lockdep_is_held(&flow->lock));
+	if (old && old == rcu_access_pointer(flow->tx))
+		RCU_INIT_POINTER(flow->tx, NULL);
+	if (rk->nseeds)
+		flow->rekeys++;
+	rk->seeds[rk->nseeds++ % IPCP_SEEDS_KEPT] = id;
+	WRITE_ONCE(rk->newest, ep->no);
+	rk->pending_epoch = ep->no;
+	rk->has_pending = true;
+	rk->in_flight = false;
+	rk->exchange = ep->exchange;
+	WRITE_ONCE(rk->due, 0);
+	atomic_set(&flow->auth_failures, 0);
+	ipcp_event(flow, IPCP_REKEY_EVENT_PARKED, ep->no, ep->exchange);
+	/* Under the lock that takes it: never set without a seed. */
+	ipcp_rbuff_change(&flow->n_rb, IPCP_RB_REKEY, 0);
+	return old;
+}
+
+/**
+ * ipcp_keyrot_park() - Expand a seed and let its epoch be received
+ * @flow: flow
+ * @seed: root seed; moved, that is wiped, on every path
+ * @epoch: number of the epoch
+ * @exchange: number of the exchange that delivered it
+ * @extack: for the reason of a refusal
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -EALREADY this exchange delivered before; -ESTALE its claim ended
+ * or a later one delivered; -EBUSY the epoch before is not confirmed;
+ * -EINVAL wrong epoch; -EKEYREJECTED used seed; -EOPNOTSUPP no encryption;
+ * -ESHUTDOWN; -ENOMEM.
+ */
+int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
+		     u32 exchange, struct netlink_ext_ack *extack)
+{
+	u64 id = siphash(seed->bytes, sizeof(seed->bytes), &flow->secret);
+	struct ipcp_epoch *ep = NULL, *old = NULL;
+	int err;
+
+	spin_lock_bh(&flow->lock);
+	err = park_check(flow, id, epoch, exchange, extack);
+	spin_unlock_bh(&flow->lock);
+	if (err)
+		goto wipe;
+
+	ep = epoch_new(flow, seed, epoch, exchange);
+	if (!ep) {
+		err = -ENOMEM;
+		goto wipe;
+	}
+
+	spin_lock_bh(&flow->lock);
+	err = park_check(flow, id, epoch, exchange, extack);
+	if (!err)
+		old = park_commit(flow, ep, id);
+	spin_unlock_bh(&flow->lock);
+	if (err) {
+		epoch_close(ep);
+		ipcp_epoch_put(ep);
+		goto wipe;
+	}
+
+	if (old && old->no == epoch)
+		ipcp_event(flow, IPCP_REKEY_EVENT_REPLACED, epoch, old->exchange);
+	else if (old)
+		flow->linger_cut++;
+	if (old)
+		epoch_retire(flow, old);
+	ipcp_flow_kick(flow);
+wipe:
+	ipcp_root_wipe(seed);
+	return err;
+}
+
+/* Sends in the newest epoch from now on, if it may. */
+static void __promote(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
+	bool may;
+
+	lockdep_assert_held(&flow->lock);
+	if (!ep || !test_bit(IPCP_EP_TAKEN, &ep->flags) ||
+	    rcu_access_pointer(flow->tx) == ep) {
+		clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
+		return;
+	}
+	may = test_bit(IPCP_EP_OBSERVED, &ep->flags);
+	/* Only the initiator knows that the peer's kernel has the seed. */
+	if (flow->rk.initiator &&
+	    (!rcu_access_pointer(flow->tx) ||
+	     time_after_eq(jiffies, ep->parked + flow->grace)))
+		may = true;
+	if (!may)
+		return;
+
+	rcu_assign_pointer(flow->tx, ep);
+	clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
+	set_bit(IPCP_EP_SENDING, &ep->flags);
+	ep->promoted = jiffies;
+	ep->confirm = jiffies;
+	ipcp_event(flow, IPCP_REKEY_EVENT_PROMOTED, ep->no, ep->exchange);
+	ipcp_rbuff_wake(&flow->n_rb, EPOLLOUT | EPOLLWRNORM);
+	ipcp_flow_kick(flow);
+}
+
+/**
+ * ipcp_keyrot_promote() - See whether this side may send in the newest epoch
+ * @flow: flow
+ *
+ * Context: Any context but hard interrupts; does not sleep.
+ */
+void ipcp_keyrot_promote(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	__promote(flow);
+	spin_unlock_bh(&flow->lock);
+}
+
+/**
+ * ipcp_keyrot_take() - Install the seed that waits
+ * @flow: flow
+ *
+ * Context: Any context but hard interrupts; does not sleep, cannot fail.
+ * Return: true if there was one.
+ */
+bool ipcp_keyrot_take(struct ipcp_flow *flow)
+{
+	struct ipcp_rk *rk = &flow->rk;
+	struct ipcp_epoch *ep;
+	bool taken;
+
+	spin_lock_bh(&flow->lock);
+	ep = ipcp_epoch_newest(flow);
+	taken = rk->has_pending && ep;
+	if (taken) {
+		rk->epoch = rk->pending_epoch;
+		rk->has_pending = false;
+		ep->taken = jiffies;
+		ep->confirm = jiffies;
+		ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
+		set_bit(IPCP_EP_TAKEN, &ep->flags);
+		set_bit(IPCP_FLOW_PROMOTE, &flow->bits);
+		ipcp_event(flow, IPCP_REKEY_EVENT_TAKEN, ep->no, ep->exchange);
+		ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_REKEY);
+		__promote(flow);
+	}
+	spin_unlock_bh(&flow->lock);
+	if (taken)
+		ipcp_flow_kick(flow);
+	return taken;
+}
+
+static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		      bool sending)
+{
+	if (!test_and_set_bit(IPCP_EP_OBSERVED, &ep->flags)) {
+		ipcp_event(flow, IPCP_REKEY_EVENT_OBSERVED, ep->no, ep->exchange);
+		__promote(flow);
+	}
+	if (sending && !test_bit(IPCP_EP_PEER_SENDING, &ep->flags)) {
+		/* The time first: whoever sees the bit sees it. */
+		ep->linger = jiffies + flow->linger_time;
+		smp_mb__before_atomic();
+		set_bit(IPCP_EP_PEER_SENDING, &ep->flags);
+	}
+}
+
+/**
+ * ipcp_keyrot_observe() - A packet of the peer authenticated
+ * @flow: flow
+ * @ep: its epoch
+ * @counter: its counter
+ * @sending: the peer's data is in this epoch
+ *
+ * Context: Any context but hard interrupts; does not sleep.
+ */
+void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			 u64 counter, bool sending)
+{
+	unsigned long want = BIT(IPCP_EP_OBSERVED);
+
+	if (sending)
+		want |= BIT(IPCP_EP_PEER_SENDING);
+	if (likely((READ_ONCE(ep->flags) & want) == want))
+		return;
+
+	spin_lock_bh(&flow->lock);
+	if (ipcp_epoch_find(flow, ep->no) == ep)
+		__observe(flow, ep, sending);
+	spin_unlock_bh(&flow->lock);
+	ipcp_flow_kick(flow);
+}
+
+/**
+ * __ipcp_keyrot_due() - Say that the flow wants a new seed
+ * @flow: flow, locked
+ * @reason: IPCP_REKEY_DUE_*
+ *
+ * Context: Any context but hard interrupts.
+ */
+void __ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
+{
+	lockdep_assert_held(&flow->lock);
+	if (!flow->rk.encrypted || flow->rk.due & reason)
+		return;
+	WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
+	ipcp_event(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
+		   flow->rk.exchange);
+}
+
+/**
+ * ipcp_keyrot_due() - Say that the flow wants a new seed
+ * @flow: flow
+ * @reason: IPCP_REKEY_DUE_*
+ *
+ * Context: Any context but hard interrupts.
+ */
+void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
+{
+	if (READ_ONCE(flow->rk.due) & reason)
+		return;
+	spin_lock_bh(&flow->lock);
+	__ipcp_keyrot_due(flow, reason);
+	spin_unlock_bh(&flow->lock);
+}
+
+static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	u64 sent = atomic64_read(&ep->sent);
+
+	if (ipcp_tx_watermark(sent, ep->ppl_shift) ||
+	    ipcp_rx_watermark(READ_ONCE(ep->highest)))
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_WATERMARK);
+	if (atomic_read(&flow->auth_failures) >= IPCP_AUTH_FAILURES)
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AUTH_FAILURES);
+	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
+	    !test_bit(IPCP_EP_DONE, &ep->flags) && lost(ep))
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NOT_DONE);
+	if (flow->max_age && time_after(jiffies, ep->parked + flow->max_age))
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
+}
+
+/* When this epoch's keys may go since a newer one is in use, or 0. */
+static unsigned long linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *n;
+
+		n = rcu_dereference_protected(flow->slots[i],
+					      lockdep_is_held(&flow->lock));
+		if (n && older(ep->no, n->no) &&
+		    test_bit(IPCP_EP_PEER_SENDING, &n->flags))
+			return n->linger ?: 1;
+	}
+	return 0;
+}
+
+/* Is the linger of the epoch in this slot over? */
+static bool lingered(struct ipcp_flow *flow, int i, unsigned long *next)
+{
+	struct ipcp_epoch *ep;
+	unsigned long end;
+
+	spin_lock_bh(&flow->lock);
+	ep = rcu_dereference_protected(flow->slots[i],
+				       lockdep_is_held(&flow->lock));
+	end = ep && ep != rcu_access_pointer(flow->tx) ?
+		linger_end(flow, ep) : 0;
+	spin_unlock_bh(&flow->lock);
+	if (!end)
+		return false;
+	if (time_after_eq(jiffies, end))
+		return true;
+	ipcp_sooner(next, end);
+	return false;
+}
+
+/* Takes an epoch whose linger is over out of its slot, and wipes it. */
+static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
+{
+	struct ipcp_epoch *ep;
+
+	if (!lingered(flow, i, next))
+		return false;
+	/* What a slow reader left is opened first: not lost with the key. */
+	ipcp_rx_open_queued(flow);
+	spin_lock_bh(&flow->lock);
+	ep = rcu_replace_pointer(flow->slots[i], NULL,
+				 lockdep_is_held(&flow->lock));
+	spin_unlock_bh(&flow->lock);
+	if (ep)
+		epoch_retire(flow, ep);
+	return true;
+}
+
+/* Wipes what an epoch before the one in use was sent with. */
+static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	unsigned int dir = ipcp_tx_dir(&flow->rk);
+
+	if (!rcu_access_pointer(ep->leaves[dir].cur))
+		return;
+	mutex_lock(&ep->derive);
+	if (!test_bit(IPCP_EP_CLOSED, &ep->flags)) {
+		ipcp_leaves_close(ep, &ep->leaves[dir]);
+		ipcp_keysched_enter(&ep->ks, dir, IPCP_NODES - 1);
+	}
+	mutex_unlock(&ep->derive);
+}
+
+/* Prepares leaves ahead, and lets go of those left behind. */
+static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			unsigned long *next)
+{
+	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
+	int err = 0;
+
+	if (ep == rcu_access_pointer(flow->tx)) {
+		ipcp_leaf_settle(ep);
+		if (rcu_access_pointer(ep->leaves[tx].prev))
+			ipcp_sooner(next, jiffies + 1);
+		if (atomic64_read(&ep->sent))
+			err = ipcp_leaf_prepare(ep, tx);
+	}
+	if (test_bit(IPCP_EP_OBSERVED, &ep->flags))
+		err = ipcp_leaf_prepare(ep, rx) ?: err;
+	if (err == -ENOMEM)
+		ipcp_sooner(next, jiffies + HZ / 10);
+}
+
+static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
+{
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *ep, *tx;
+
+		if (retire_lingered(flow, i, next))
+			continue;
+		/* Only this worker and park, which takes a reference, unslot. */
+		rcu_read_lock();
+		ep = rcu_dereference(flow->slots[i]);
+		tx = rcu_dereference(flow->tx);
+		if (ep && !refcount_inc_not_zero(&ep->refs))
+			ep = NULL;
+		rcu_read_unlock();
+		if (!ep)
+			continue;
+		if (tx && older(ep->no, tx->no))
+			wipe_tx(flow, ep);
+		tend_leaves(flow, ep, next);
+		ipcp_epoch_put(ep);
+	}
+}
+
+/**
+ * ipcp_keyrot_work() - Do what time or the packet path has left to do
+ * @flow: flow
+ *
+ * Context: The flow's worker.
+ * Return: jiffies when to come again.
+ */
+unsigned long ipcp_keyrot_work(struct ipcp_flow *flow)
+{
+	unsigned long next = jiffies + MAX_JIFFY_OFFSET / 2;
+	struct ipcp_epoch *ep;
+
+	rcu_read_lock();
+	ep = ipcp_epoch_newest(flow);
+	if (ep && !refcount_inc_not_zero(&ep->refs))
+		ep = NULL;
+	rcu_read_unlock();
+	if (!ep)
+		return next;
+
+	if (time_after_eq(jiffies, ep->parked + flow->grace)) {
+		ipcp_keyrot_take(flow);
+		ipcp_keyrot_promote(flow);
+	} else if (!test_bit(IPCP_EP_SENDING, &ep->flags)) {
+		next = ep->parked + flow->grace;
+	}
+	check_due(flow, ep);
+	if (test_bit(IPCP_EP_TAKEN, &ep->flags) &&
+	    !test_bit(IPCP_EP_DONE, &ep->flags)) {
+		ipcp_sooner(&next, ipcp_confirm_ask(flow, ep));
+		ipcp_sooner(&next, ep->parked +
+			    msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1);
+	}
+	if (flow->max_age && time_before(jiffies, ep->parked + flow->max_age))
+		ipcp_sooner(&next, ep->parked + flow->max_age + 1);
+	tend_epochs(flow, &next);
+	ipcp_epoch_put(ep);
+	return next;
+}
+
+/**
+ * ipcp_keyrot_drop() - Wipe all keys of a flow
+ * @flow: flow; it is not to send or receive until the next seed
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_keyrot_drop(struct ipcp_flow *flow)
+{
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *ep;
+
+		spin_lock_bh(&flow->lock);
+		ep = rcu_replace_pointer(flow->slots[i], NULL,
+					 lockdep_is_held(&flow->lock));
+		RCU_INIT_POINTER(flow->tx, NULL);
+		flow->rk.has_pending = false;
+		ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_REKEY);
+		spin_unlock_bh(&flow->lock);
+		if (ep)
+			epoch_retire(flow, ep);
+	}
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_LEAF_H
+#define _IPCP_LEAF_H
+
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "aead.h"
+#include "replay.h"
+
+struct ipcp_epoch;
+
+/**
+ * struct ipcp_leaf - a leaf key in use
+ * @aead: the key
+ * @no: which leaf of the epoch, counted over all nodes
+ * @closed: nothing that arrives may use it any more
+ * @refs: one of the epoch's that points to it, one of each packet in a ring
+ * @lock: serialises commits to @replay
+ * @replay: what was received under it
+ * @epoch: whose leaf it is, with a reference
+ * @free: the key is wiped in process context a grace period after the last
+ *	reference, so a lookup under RCU may look at it until then
+ */
+struct ipcp_leaf {
+	struct ipcp_aead aead;
+	u16 no;
+	bool closed;
+	refcount_t refs;
+	spinlock_t lock;
+	struct ipcp_replay replay;
+	struct ipcp_epoch *epoch;
+	struct rcu_work free;
+};
+
+/**
+ * struct ipcp_leaves - the leaf keys of one direction of an epoch
+ * @set: leaf keys of the node that the direction is in; under epoch->derive
+ * @prev: leaf before @cur, for packets that were overtaken
+ * @cur: newest leaf that was used
+ * @next: prepared ahead; NULL while it is not
+ * @jump: receiver only, the leaf that a packet far ahead claims to be of
+ * @used: leaves that were used
+ * @retired: sender only, RCU cookie after which nobody looks for @prev
+ *
+ * Pointers change under epoch->lock and are read under RCU.
+ */
+struct ipcp_leaves {
+	struct ipcp_leaf_set set;
+	struct ipcp_leaf __rcu *prev;
+	struct ipcp_leaf __rcu *cur;
+	struct ipcp_leaf __rcu *next;
+	struct ipcp_leaf __rcu *jump;
+	unsigned int used;
+	unsigned long retired;
+};
+
+int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir);
+void ipcp_leaves_close(struct ipcp_epoch *ep, struct ipcp_leaves *lv);
+void ipcp_leaves_wipe(struct ipcp_leaves *lv);
+
+struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no);
+struct ipcp_leaf *ipcp_leaf_get_rcu(const struct ipcp_leaves *lv,
+				    unsigned int no);
+void ipcp_leaf_put(struct ipcp_leaf *leaf);
+
+int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir);
+int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no);
+bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
+		       struct ipcp_leaf *leaf);
+void ipcp_leaf_settle(struct ipcp_epoch *ep);
+
+#endif /* _IPCP_LEAF_H */

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp_rekey: flows, that is named, authenticated, encrypted channels of
+ * messages that re-key themselves.
+ *
+ * Where to look
+ * -------------
+ * chardev   programs: files, ioctls, read, write, poll
+ * netlink   the agent and operators: seeds come in here
+ * upcall    what the kernel has for the agent
+ * registry  flows of a namespace, by number and endpoint id; claims
+ * names     names that are served, and flows to be accepted
+ * flow      a flow's states, its worker, its end
+ * rbuff     the ring towards the reader, and the flags word
+ * keyrot    epochs: park, take, observe, promote, linger, wipe
+ * leaf      leaf keys: prepare ahead, find, leave behind
+ * confirm   how both ends learn of each other's epoch
+ * tx, rx    the packet path
+ * udp       the transport
+ * keysched hkdf aead replay wire   key schedule, cryptography, packet format
+ *
+ * Objects and how long they live
+ * ------------------------------
+ * An open file pins the module, its network namespace (struct ipcp_net) and
+ * its flow or listener. A flow is held by the registry until it is dead, by its
+ * file, by a listener it waits at, by whoever looked it up, and by each of its
+ * messages that the stack has; it is freed a grace period after the last of
+ * them. An epoch is held by its slot in the flow and by its leaves; its keys go
+ * when it leaves the slot, whoever holds the rest. A leaf is held by the epoch
+ * and by each packet in a ring that needs it; its key is wiped, in process
+ * context, a grace period after the last. So lookups by eid, of epochs and of
+ * leaves need RCU only.
+ *
+ * A flow's worker needs no reference: whoever queues it has one or is under
+ * RCU, and the flow is freed after a grace period by a work item that cancels
+ * it. IPCP_FLOW_STOPPED keeps it from being queued for ever.
+ *
+ * A message on its way out calls back when it is freed. The first of a flow
+ * takes a reference to the module, the last puts it.
+ *
+ * Locks, in the order in which they are taken
+ * -------------------------------------------
+ * net->lock (mutex)     agent, sockets, listeners, flows that wait at them
+ * epoch->derive (mutex) key schedule; process context only
+ * n_rb.queue.lock       ring
+ * flow->lock            state, re-key state, epochs' slots
+ * epoch->lock           pointers to leaves
+ * leaf->lock            replay window
+ * flow->peer_lock       address of the peer
+ * net->upcall_lock      queue to the agent
+ *
+ * All but the mutexes are spinlocks taken with bottom halves off.
+ *
+ * Contexts
+ * --------
+ * A datagram arrives in a softirq and is parsed and queued there. Programs'
+ * calls and the workers decrypt, derive keys and may sleep; from the claim of
+ * a counter until the stack has the packet bottom halves are off. Seeds are
+ * installed by the agent's system call.
+ */
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/suspend.h>
+#include <linux/workqueue.h>
+#include <net/genetlink.h>
+
+#include "chardev.h"
+#include "flow.h"
+#include "netlink.h"
+#include "registry.h"
+#include "version.h"
+
+/* Everything that is not done by a caller. Ordered per work item only. */
+struct workqueue_struct *ipcp_wq;
+
+static int vm_fork(struct notifier_block *nb, unsigned long action, void *data)
+{
+	ipcp_registry_drop_keys();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block vm_notifier = { .notifier_call = vm_fork };
+
+static int pm_event(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action == PM_HIBERNATION_PREPARE || action == PM_SUSPEND_PREPARE)
+		ipcp_registry_drop_keys();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block pm_notifier = { .notifier_call = pm_event };
+
+static int __init ipcp_init(void)
+{
+	int err;
+
+	ipcp_wq = alloc_workqueue("ipcp_rekey", WQ_UNBOUND, 0);
+	if (!ipcp_wq)
+		return -ENOMEM;
+	err = ipcp_registry_init();
+	if (err)
+		goto err_wq;
+	err = register_pm_notifier(&pm_notifier);
+	if (err)
+		goto err_registry;
+	err = register_random_vmfork_notifier(&vm_notifier);
+	if (err)
+		goto err_pm;
+	/* ORDER: the doors last, when everything behind them is there. */
+	err = ipcp_netlink_init();
+	if (err)
+		goto err_vm;
+	err = ipcp_chardev_init();
+	if (err)
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	ipcp_netlink_exit();
+err_vm:
+	unregister_random_vmfork_notifier(&vm_notifier);
+err_pm:
+	unregister_pm_notifier(&pm_notifier);
+err_registry:
+	ipcp_registry_exit();
+err_wq:
+	rcu_barrier();
+	destroy_workqueue(ipcp_wq);
+	return err;
+}
+
+static void __exit ipcp_exit(void)
+{
+	ipcp_chardev_exit();
+	ipcp_netlink_exit();
+	unregister_random_vmfork_notifier(&vm_notifier);
+	unregister_pm_notifier(&pm_notifier);
+	ipcp_registry_exit();
+	/*
+	 * A flow's last reference queues its end a grace period later, which
+	 * puts leaves, whose end is queued a grace period later: two rounds.
+	 */
+	for (int i = 0; i < 2; i++) {
+		rcu_barrier();
+		flush_workqueue(ipcp_wq);
+	}
+	destroy_workqueue(ipcp_wq);
+	rcu_barrier();	/* epochs */
+}
+
+module_init(ipcp_init);
+module_exit(ipcp_exit);
+
+MODULE_DESCRIPTION("Encrypted flows that re-key themselves");
+MODULE_LICENSE("GPL");
+MODULE_VERSION(IPCP_VERSION_STRING);
+MODULE_ALIAS_GENL_FAMILY(IPCP_REKEY_FAMILY_NAME);
+MODULE_ALIAS("devname:ipcp_rekey");
+MODULE_SOFTDEP("pre: aesni_intel gcm");

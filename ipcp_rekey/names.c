@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names that programs serve, and the flows that wait to be accepted.
+ *
+ * A responder's flow is made by the agent while the exchange with the peer goes
+ * on. It is pending until the peer was heard under its keys; only then it is
+ * given to the program, so nobody sees a flow whose other end does not exist.
+ */
+#include <linux/slab.h>
+
+#include "names.h"
+#include "registry.h"
+#include "upcall.h"
+
+/**
+ * ipcp_names_listen() - Ask the agent for leave to serve a name
+ * @in: namespace
+ * @name: name; taken on success
+ * @backlog: flows that may wait
+ * @wait: woken for the answer and for flows; a reference is taken
+ *
+ * Context: Process context.
+ * Return: a listener, not answered yet; -ENOTCONN without an agent; -ENOMEM.
+ */
+struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
+					u32 backlog, struct ipcp_wait *wait)
+{
+	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!l)
+		return ERR_PTR(-ENOMEM);
+	l->in = in;
+	l->backlog = backlog;
+	INIT_LIST_HEAD(&l->pending);
+	INIT_LIST_HEAD(&l->waiting);
+	err = ipcp_owner_current(&l->owner);
+	if (err)
+		goto err_free;
+
+	mutex_lock(&in->lock);
+	err = ipcp_upcall_listen(in, name, &l->request);
+	if (!err) {
+		l->name = name;
+		l->wait = ipcp_wait_get(wait);
+		list_add(&l->list, &in->listeners);
+	}
+	mutex_unlock(&in->lock);
+	if (err)
+		goto err_owner;
+	return l;
+
+err_owner:
+	ipcp_owner_clear(&l->owner);
+err_free:
+	kfree(l);
+	return ERR_PTR(err);
+}
+
+static void wake(struct ipcp_listener *l)
+{
+	wake_up_interruptible_poll(&l->wait->wq, EPOLLIN | EPOLLRDNORM |
+				   EPOLLERR);
+}
+
+static void answer(struct ipcp_listener *l, int error, const char *reason)
+{
+	l->error = error;
+	strscpy(l->reason, reason ?: "", sizeof(l->reason));
+	WRITE_ONCE(l->answered, true);
+	wake(l);
+}
+
+/**
+ * ipcp_names_answer() - The agent granted or refused a name
+ * @in: namespace
+ * @request: number of the request
+ * @error: 0 or a positive errno
+ * @reason: the same in words, or NULL
+ *
+ * Context: Process context. The operation upcall-done.
+ * Return: 0, or -ENOENT if nobody waits for this answer.
+ */
+int ipcp_names_answer(struct ipcp_net *in, u64 request, int error,
+		      const char *reason)
+{
+	struct ipcp_listener *l;
+	int err = -ENOENT;
+
+	mutex_lock(&in->lock);
+	list_for_each_entry(l, &in->listeners, list) {
+		if (l->request == request && !l->answered) {
+			answer(l, error, reason);
+			err = 0;
+			break;
+		}
+	}
+	mutex_unlock(&in->lock);
+	return err;
+}
+
+/**
+ * ipcp_names_lapse() - The agent is gone: nobody will answer
+ * @in: namespace
+ *
+ * Names that were granted stay granted.
+ *
+ * Context: Process context.
+ */
+void ipcp_names_lapse(struct ipcp_net *in)
+{
+	struct ipcp_listener *l;
+
+	mutex_lock(&in->lock);
+	list_for_each_entry(l, &in->listeners, list)
+		if (!l->answered)
+			answer(l, ENOTCONN, "the agent went away");
+	mutex_unlock(&in->lock);
+}
+
+/* Takes all flows off a list. They are the caller's, each with a reference. */
+static void take_all(struct ipcp_listener *l, struct list_head *from,
+		     struct list_head *to)
+{
+	struct ipcp_flow *flow;
+
+	list_for_each_entry(flow, from, accept)
+		flow->listener = NULL;
+	list_splice_init(from, to);
+}
+
+/**
+ * ipcp_names_unlisten() - Stop to serve a name
+ * @l: listener; freed
+ *
+ * Flows that were not accepted are closed.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_names_unlisten(struct ipcp_listener *l)
+{
+	struct ipcp_net *in = l->in;
+	struct ipcp_flow *flow, *tmp;
+	LIST_HEAD(flows);
+	bool granted;
+
+	mutex_lock(&in->lock);
+	list_del(&l->list);
+	granted = l->answered && !l->error;
+	take_all(l, &l->pending, &flows);
+	take_all(l, &l->waiting, &flows);
+	mutex_unlock(&in->lock);
+
+	list_for_each_entry_safe(flow, tmp, &flows, accept) {
+		list_del_init(&flow->accept);
+		ipcp_flow_dealloc(flow);
+		ipcp_flow_put(flow);
+	}
+	if (granted)
+		ipcp_upcall_tell(in, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
+				 l->name);
+	ipcp_wait_put(l->wait);
+	ipcp_owner_clear(&l->owner);
+	kfree(l->name);
+	kfree(l);
+}
+
+static struct ipcp_listener *find(struct ipcp_net *in, const char *name,
+				  int *err)
+{
+	struct ipcp_listener *l;
+
+	*err = -ENOENT;
+	list_for_each_entry(l, &in->listeners, list) {
+		if (!l->answered || l->error || strcmp(l->name, name))
+			continue;
+		if (l->nflows < l->backlog)
+			return l;
+		*err = -EUSERS;
+	}
+	return NULL;
+}
+
+/**
+ * ipcp_names_flow() - Make the responder's end of a flow
+ * @in: namespace
+ * @name: name that a program serves
+ * @qos: what the peer asks of it
+ * @err: out, if it cannot be made
+ *
+ * Context: Process context. The operation flow-new.
+ * Return: flow, ACCEPT_PENDING, with a reference for the caller; or NULL and
+ * -ENOENT nobody serves the name, -EUSERS the backlog is full, -ENOMEM.
+ */
+struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
+				  const struct ipcp_qos *qos, int *err)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_flow *flow = NULL;
+	struct ipcp_listener *l;
+
+	if (!wait) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	mutex_lock(&in->lock);
+	l = find(in, name, err);
+	if (!l)
+		goto unlock;
+	flow = ipcp_flow_new(in, name, qos, wait);
+	if (IS_ERR(flow)) {
+		*err = PTR_ERR(flow);
+		flow = NULL;
+		goto unlock;
+	}
+	spin_lock_bh(&flow->lock);
+	flow->state = IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
+	spin_unlock_bh(&flow->lock);
+	flow->listener = l;
+	list_add_tail(&ipcp_flow_get(flow)->accept, &l->pending);
+	l->nflows++;
+unlock:
+	mutex_unlock(&in->lock);
+	ipcp_wait_put(wait);
+	return flow;
+}
+
+/**
+ * ipcp_names_ready() - The peer of a pending flow was heard
+ * @flow: flow, ALLOCATED
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_names_ready(struct ipcp_flow *flow)
+{
+	struct ipcp_net *in = flow->net;
+
+	mutex_lock(&in->lock);
+	if (flow->listener) {
+		list_move_tail(&flow->accept, &flow->listener->waiting);
+		wake(flow->listener);
+	}
+	mutex_unlock(&in->lock);
+}
+
+/**
+ * ipcp_names_forget() - A flow that was not accepted is gone
+ * @flow: flow
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_names_forget(struct ipcp_flow *flow)
+{
+	struct ipcp_net *in = flow->net;
+	bool had;
+
+	mutex_lock(&in->lock);
+	had = flow->listener;
+	if (had) {
+		flow->listener->nflows--;
+		flow->listener = NULL;
+		list_del_init(&flow->accept);
+	}
+	mutex_unlock(&in->lock);
+	if (had)
+		ipcp_flow_put(flow);
+}
+
+/**
+ * ipcp_names_accept() - Take the next flow of a name
+ * @l: listener
+ *
+ * Context: Process context, may sleep.
+ * Return: flow with a reference, or NULL.
+ */
+struct ipcp_flow *ipcp_names_accept(struct ipcp_listener *l)
+{
+	struct ipcp_flow *flow;
+
+	mutex_lock(&l->in->lock);
+	flow = list_first_entry_or_null(&l->waiting, struct ipcp_flow, accept);
+	if (flow) {
+		list_del_init(&flow->accept);
+		flow->listener = NULL;
+		l->nflows--;
+	}
+	mutex_unlock(&l->in->lock);
+	return flow;
+}
+
+/**
+ * ipcp_names_waiting() - Is there a flow to accept?
+ * @l: listener
+ *
+ * Context: Any context.
+ * Return: true if so.
+ */
+bool ipcp_names_waiting(struct ipcp_listener *l)
+{
+	return !list_empty_careful(&l->waiting);
+}

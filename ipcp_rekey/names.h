@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_NAMES_H
+#define _IPCP_NAMES_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "flow.h"
+
+struct ipcp_net;
+
+/**
+ * struct ipcp_listener - a file that serves a name
+ * @list: in the namespace's list
+ * @in: namespace
+ * @name: name
+ * @owner: who opened it
+ * @backlog: flows that may be pending or waiting
+ * @request: number of the request to the agent
+ * @answered: the agent said whether it is granted
+ * @error: 0 if it was granted, else a positive errno
+ * @reason: the same in words
+ * @pending: flows that the peer has not confirmed yet
+ * @waiting: flows to be accepted
+ * @nflows: flows in both lists
+ * @wait: who waits for the answer, or to accept
+ *
+ * All but what never changes is under the namespace's mutex.
+ */
+struct ipcp_listener {
+	struct list_head list;
+	struct ipcp_net *in;
+	char *name;
+	struct ipcp_owner owner;
+	u32 backlog;
+	u64 request;
+	bool answered;
+	int error;
+	char reason[IPCP_REASON_LEN];
+	struct list_head pending;
+	struct list_head waiting;
+	unsigned int nflows;
+	struct ipcp_wait *wait;
+};
+
+struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
+					u32 backlog, struct ipcp_wait *wait);
+void ipcp_names_unlisten(struct ipcp_listener *l);
+int ipcp_names_answer(struct ipcp_net *in, u64 request, int error,
+		      const char *reason);
+void ipcp_names_lapse(struct ipcp_net *in);
+
+struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
+				  const struct ipcp_qos *qos, int *err);
+void ipcp_names_ready(struct ipcp_flow *flow);
+void ipcp_names_forget(struct ipcp_flow *flow);
+struct ipcp_flow *ipcp_names_accept(struct ipcp_listener *l);
+bool ipcp_names_waiting(struct ipcp_listener *l);
+
+#endif /* _IPCP_NAMES_H */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_RBUFF_H
+#define _IPCP_RBUFF_H
+
+#include <linux/atomic.h>
+#include <linux/refcount.h>
+#include <linux/skbuff.h>
+#include <linux/wait.h>
+#include <uapi/linux/ipcp_rekey.h>
+
+/* The ring is bounded in packets, for the replay window, and in memory. */
+#define IPCP_RB_PACKETS		1024
+#define IPCP_RB_BYTES		(4 * 1024 * 1024)
+
+/* Flags that say that the flow cannot go on as usual. */
+#define IPCP_RB_ENDED		(IPCP_RB_FLOWDOWN | IPCP_RB_FLOWPEER)
+
+/**
+ * struct ipcp_wait - where a file's users sleep
+ * @refs: the file's reference, and one for each flow that wakes them
+ * @wq: readers, writers, pollers, who waits for an allocation or to accept
+ *
+ * It outlives both the file and the flow, so either may wake at any time.
+ */
+struct ipcp_wait {
+	refcount_t refs;
+	wait_queue_head_t wq;
+};
+
+struct ipcp_wait *ipcp_wait_new(void);
+void ipcp_wait_put(struct ipcp_wait *wait);
+
+static inline struct ipcp_wait *ipcp_wait_get(struct ipcp_wait *wait)
+{
+	refcount_inc(&wait->refs);
+	return wait;
+}
+
+/**
+ * struct ipcp_rbuff - a bounded queue of packets, and the flags word
+ * @queue: packets in order of arrival; its lock is the ring's
+ * @bytes: memory they take, under the lock
+ * @flags: IPCP_RB_*, changed by ipcp_rbuff_change() alone
+ * @wait: who waits for packets, room, or a flag
+ */
+struct ipcp_rbuff {
+	struct sk_buff_head queue;
+	unsigned int bytes;
+	atomic_t flags;
+	struct ipcp_wait *wait;
+};
+
+void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait);
+bool ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb);
+void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb);
+int ipcp_rbuff_change(struct ipcp_rbuff *rb, int set, int clear);
+void ipcp_rbuff_wake(struct ipcp_rbuff *rb, __poll_t events);
+
+static inline int ipcp_rbuff_flags(const struct ipcp_rbuff *rb)
+{
+	return atomic_read(&rb->flags);
+}
+
+static inline bool ipcp_rbuff_empty(const struct ipcp_rbuff *rb)
+{
+	return skb_queue_empty_lockless(&rb->queue);
+}
+
+static inline unsigned int ipcp_rbuff_queued(const struct ipcp_rbuff *rb)
+{
+	return skb_queue_len_lockless(&rb->queue);
+}
+
+#endif /* _IPCP_RBUFF_H */

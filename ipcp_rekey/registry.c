@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The registry: the flows of each network namespace, by number for people and
+ * agents, by endpoint id for packets. Nothing is shared between namespaces.
+ *
+ * The functions of Ouroboros's registry that deal with re-keying keep their
+ * names; what they do to keys is in keyrot.c.
+ */
+#include <linux/jhash.h>
+#include <linux/random.h>
+#include <linux/rhashtable.h>
+#include <net/netns/generic.h>
+
+#include "event.h"
+#include "flow.h"
+#include "registry.h"
+#include "udp.h"
+#include "upcall.h"
+
+static unsigned int ipcp_net_id __read_mostly;
+
+static const struct rhashtable_params by_eid_params = {
+	.key_len = sizeof_field(struct ipcp_flow, eid),
+	.key_offset = offsetof(struct ipcp_flow, eid),
+	.head_offset = offsetof(struct ipcp_flow, node),
+	.automatic_shrinking = true,
+};
+
+/**
+ * ipcp_net() - What a network namespace has of this module
+ * @net: namespace
+ *
+ * Context: Any context.
+ * Return: it, never NULL.
+ */
+struct ipcp_net *ipcp_net(struct net *net)
+{
+	return net_generic(net, ipcp_net_id);
+}
+
+/* An endpoint id that no packet can guess and no other flow has. */
+static int hash_flow(struct ipcp_flow *flow)
+{
+	int err;
+
+	do {
+		do {
+			flow->eid = get_random_u32();
+		} while (!flow->eid);
+		err = rhashtable_lookup_insert_fast(&flow->net->by_eid,
+						    &flow->node, by_eid_params);
+	} while (err == -EEXIST);
+	return err;
+}
+
+/**
+ * ipcp_registry_add() - Give a flow its numbers and let it be found
+ * @flow: flow; its first reference is the registry's from now on
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -ENOMEM, -EBUSY if no number is free.
+ */
+int ipcp_registry_add(struct ipcp_flow *flow)
+{
+	struct ipcp_net *in = flow->net;
+	int err = hash_flow(flow);
+
+	if (err)
+		return err;
+	err = xa_alloc_cyclic(&in->flows, &flow->id, flow,
+			      XA_LIMIT(1, INT_MAX), &in->next_id,
+			      GFP_KERNEL_ACCOUNT);
+	if (err < 0) {
+		rhashtable_remove_fast(&in->by_eid, &flow->node, by_eid_params);
+		return err;
+	}
+	set_bit(IPCP_FLOW_HASHED, &flow->bits);
+	return 0;
+}
+
+/**
+ * ipcp_registry_del() - Let a flow be found no more
+ * @flow: flow
+ *
+ * The registry's reference is put, by the first to call this.
+ *
+ * Context: Process context.
+ */
+void ipcp_registry_del(struct ipcp_flow *flow)
+{
+	struct ipcp_net *in = flow->net;
+
+	if (!test_and_clear_bit(IPCP_FLOW_HASHED, &flow->bits))
+		return;
+	rhashtable_remove_fast(&in->by_eid, &flow->node, by_eid_params);
+	xa_erase(&in->flows, flow->id);
+	ipcp_flow_put(flow);
+}
+
+/**
+ * ipcp_registry_get() - Look a flow up by its number
+ * @in: namespace
+ * @id: number
+ *
+ * Context: Any context.
+ * Return: it, with a reference, or NULL.
+ */
+struct ipcp_flow *ipcp_registry_get(struct ipcp_net *in, u32 id)
+{
+	struct ipcp_flow *flow;
+
+	rcu_read_lock();
+	flow = xa_load(&in->flows, id);
+	if (flow && !refcount_inc_not_zero(&flow->refs))
+		flow = NULL;
+	rcu_read_unlock();
+	return flow;
+}
+
+/**
+ * ipcp_registry_next() - The next flow of a walk
+ * @in: namespace
+ * @id: in and out, where the walk is; begins with 0
+ *
+ * Flows may come and go meanwhile; one that is there all the time is seen.
+ *
+ * Context: Any context.
+ * Return: the first flow with at least this number and a reference, or NULL.
+ */
+struct ipcp_flow *ipcp_registry_next(struct ipcp_net *in, unsigned long *id)
+{
+	struct ipcp_flow *flow;
+
+	rcu_read_lock();
+	for (;;) {
+		flow = xa_find(&in->flows, id, ULONG_MAX, XA_PRESENT);
+		if (!flow || refcount_inc_not_zero(&flow->refs))
+			break;
+		++*id;
+	}
+	rcu_read_unlock();
+	return flow;
+}
+
+/**
+ * ipcp_registry_by_eid() - The flow that a packet is for
+ * @in: namespace
+ * @eid: endpoint id of the packet
+ *
+ * Context: Under RCU, which keeps the flow in being.
+ * Return: it, without a reference, or NULL.
+ */
+struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid)
+{
+	return rhashtable_lookup(&in->by_eid, &eid, by_eid_params);
+}
+
+/**
+ * ipcp_registry_set_rekey() - This flow has keys, and is to be re-keyed
+ * @flow: flow
+ * @initiator: this side allocated it, and drives re-keys
+ *
+ * Called by flow-allocate, before the first seed is parked.
+ *
+ * Context: Any context.
+ */
+void ipcp_registry_set_rekey(struct ipcp_flow *flow, bool initiator)
+{
+	spin_lock_bh(&flow->lock);
+	flow->rk.encrypted = true;
+	flow->rk.initiator = initiator;
+	flow->rk.epoch = 0;
+	spin_unlock_bh(&flow->lock);
+}
+
+/**
+ * ipcp_registry_get_epoch() - Epoch that the flow took last
+ * @flow: flow
+ *
+ * Context: Any context. Used by flow-get and by IPCP_IOC_GET_INFO.
+ * Return: 0 to 255, or -ENOENT if the flow is not encrypted.
+ */
+int ipcp_registry_get_epoch(struct ipcp_flow *flow)
+{
+	return READ_ONCE(flow->rk.encrypted) ? READ_ONCE(flow->rk.epoch) :
+					       -ENOENT;
+}
+
+/**
+ * ipcp_registry_rekey_pending() - Does a seed wait to be taken?
+ * @flow: flow
+ *
+ * Context: Any context. Used by flow-get.
+ * Return: true if so.
+ */
+bool ipcp_registry_rekey_pending(struct ipcp_flow *flow)
+{
+	return READ_ONCE(flow->rk.has_pending);
+}
+
+/**
+ * ipcp_registry_get_n_1_pid() - Who carries the flow's packets
+ * @flow: flow
+ *
+ * Context: Any context. Used by flow-get and rekey-claim.
+ * Return: the process of a provider, or NULL for the kernel's own UDP.
+ */
+struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow)
+{
+	return NULL;
+}
+
+/**
+ * ipcp_registry_is_direct() - Are both ends on this host?
+ * @flow: flow
+ *
+ * Context: Any context. Used by flow-get.
+ * Return: true if packets do not leave the host; such a flow has no keys.
+ */
+bool ipcp_registry_is_direct(const struct ipcp_flow *flow)
+{
+	return false;
+}
+
+/* May an agent claim this flow, its newest epoch settled one way or another? */
+static bool due(struct ipcp_flow *flow, unsigned long min_age, bool anyway)
+{
+	const struct ipcp_rk *rk = &flow->rk;
+	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
+
+	lockdep_assert_held(&flow->lock);
+	if (flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED ||
+	    ipcp_registry_is_direct(flow) || !rk->encrypted || !rk->initiator ||
+	    rk->in_flight || rk->has_pending ||
+	    ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN)
+		return false;
+	if (!ep)
+		return true;	/* no keys */
+	if (!test_bit(IPCP_EP_DONE, &ep->flags) &&
+	    !time_after(jiffies, ep->parked + msecs_to_jiffies(IPCP_NOT_DONE_MS)))
+		return false;
+	return anyway || rk->due || time_after_eq(jiffies, ep->parked + min_age);
+}
+
+static bool claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
+		  struct ipcp_claim *c)
+{
+	struct ipcp_rk *rk = &flow->rk;
+	bool claimed;
+
+	spin_lock_bh(&flow->lock);
+	claimed = due(flow, min_age, anyway);
+	if (claimed) {
+		rk->in_flight = true;
+		/* Of all numbers that were ever claimed or delivered the next. */
+		rk->claim = max(rk->claim, rk->exchange) + 1;
+		c->flow = flow;
+		c->exchange = rk->claim;
+		c->epoch = rk->newest + 1;
+		c->due = rk->due;
+		ipcp_event(flow, IPCP_REKEY_EVENT_CLAIMED, c->epoch, rk->claim);
+	}
+	spin_unlock_bh(&flow->lock);
+	return claimed;
+}
+
+/**
+ * ipcp_registry_snapshot_rekey_due() - Claim flows that want a new seed
+ * @in: namespace
+ * @only: number of the one flow to claim, whether it is due or not; or 0
+ * @min_age: jiffies; a flow is due as well if its newest epoch is that old
+ * @claims: out
+ * @max: room in @claims
+ *
+ * A claim ends with store_pending, clear_in_flight or the end of the agent.
+ *
+ * Context: Process context. The operation rekey-claim.
+ * Return: number of flows claimed, each with a reference.
+ */
+int ipcp_registry_snapshot_rekey_due(struct ipcp_net *in, u32 only,
+				     unsigned long min_age,
+				     struct ipcp_claim *claims, int max)
+{
+	unsigned long id = only;
+	int n = 0;
+
+	while (n < max) {
+		struct ipcp_flow *flow = ipcp_registry_next(in, &id);
+
+		if (!flow || (only && flow->id != only)) {
+			if (flow)
+				ipcp_flow_put(flow);
+			break;
+		}
+		if (claim(flow, min_age, only, &claims[n]))
+			n++;
+		else
+			ipcp_flow_put(flow);
+		if (only)
+			break;
+		id++;
+	}
+	return n;
+}
+
+/**
+ * ipcp_registry_clear_in_flight() - A claim ended without a seed
+ * @flow: flow
+ * @exchange: number of the claim
+ *
+ * From now on no seed is taken for that number.
+ *
+ * Context: Any context. The operation rekey-clear.
+ * Return: 0, or -ESTALE if that claim is not in flight.
+ */
+int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange)
+{
+	int err = 0;
+
+	spin_lock_bh(&flow->lock);
+	if (!flow->rk.in_flight || flow->rk.claim != exchange) {
+		err = -ESTALE;
+	} else {
+		flow->rk.in_flight = false;
+		ipcp_event(flow, IPCP_REKEY_EVENT_CLEARED, flow->rk.newest + 1,
+			   exchange);
+	}
+	spin_unlock_bh(&flow->lock);
+	return err;
+}
+
+/**
+ * ipcp_registry_store_pending() - Park a seed
+ * @flow: flow
+ * @seed: root seed, wiped on every path
+ * @epoch: its epoch
+ * @exchange: number of the exchange that delivered it
+ * @extack: for the reason of a refusal
+ *
+ * Context: Process context, may sleep. The operation seed-set.
+ * Return: as ipcp_keyrot_park().
+ */
+int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
+				u8 epoch, u32 exchange,
+				struct netlink_ext_ack *extack)
+{
+	return ipcp_keyrot_park(flow, seed, epoch, exchange, extack);
+}
+
+/**
+ * ipcp_registry_take_pending() - Install the seed that waits
+ * @flow: flow
+ *
+ * Context: Any context but hard interrupts. read, write, IPCP_IOC_REKEY.
+ * Return: true if there was one.
+ */
+bool ipcp_registry_take_pending(struct ipcp_flow *flow)
+{
+	if (likely(!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY)))
+		return false;
+	return ipcp_keyrot_take(flow);
+}
+
+/**
+ * ipcp_registry_notify_flow() - Wake the program that owns a flow
+ * @flow: flow
+ *
+ * State is set before; this is a hint to look at it.
+ *
+ * Context: Any context.
+ */
+void ipcp_registry_notify_flow(struct ipcp_flow *flow)
+{
+	ipcp_rbuff_wake(&flow->n_rb, EPOLLIN | EPOLLRDNORM | EPOLLOUT |
+			EPOLLWRNORM | EPOLLPRI | EPOLLHUP | EPOLLERR);
+}
+
+/**
+ * ipcp_registry_lapse() - The agent is gone: end what it had begun
+ * @in: namespace
+ *
+ * Claims lapse, so that the next agent can claim the flows, and allocations
+ * that wait for an agent fail.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_registry_lapse(struct ipcp_net *in)
+{
+	struct ipcp_flow *flow;
+	unsigned long id = 0;
+
+	for (; (flow = ipcp_registry_next(in, &id)); id++) {
+		u32 exchange = 0;
+		bool pending;
+
+		spin_lock_bh(&flow->lock);
+		if (flow->rk.in_flight)
+			exchange = flow->rk.claim;
+		pending = flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+		spin_unlock_bh(&flow->lock);
+		if (exchange)
+			ipcp_registry_clear_in_flight(flow, exchange);
+		if (pending)
+			ipcp_flow_fail(flow, ENOTCONN, "the agent went away");
+		ipcp_flow_put(flow);
+	}
+}
+
+static void drop_keys_of(struct ipcp_net *in)
+{
+	struct ipcp_flow *flow;
+	unsigned long id = 0;
+
+	for (; (flow = ipcp_registry_next(in, &id)); id++) {
+		if (READ_ONCE(flow->rk.encrypted)) {
+			ipcp_keyrot_drop(flow);
+			ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NO_KEYS);
+		}
+		ipcp_flow_put(flow);
+	}
+}
+
+/**
+ * ipcp_registry_drop_keys() - Wipe all keys of all flows of the machine
+ *
+ * Before a suspend, and when the machine is a copy of another: what was in
+ * memory then may be in somebody else's hands, and counters may have been set
+ * back.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_registry_drop_keys(void)
+{
+	struct net *net;
+
+	down_read(&net_rwsem);
+	for_each_net(net)
+		drop_keys_of(ipcp_net(net));
+	up_read(&net_rwsem);
+}
+
+static int __net_init net_init(struct net *net)
+{
+	struct ipcp_net *in = ipcp_net(net);
+	int err;
+
+	in->net = net;
+	xa_init_flags(&in->flows, XA_FLAGS_ALLOC1);
+	mutex_init(&in->lock);
+	INIT_LIST_HEAD(&in->listeners);
+	ipcp_upcall_net_init(in);
+	in->drops = alloc_percpu(struct ipcp_drops);
+	if (!in->drops)
+		return -ENOMEM;
+	err = rhashtable_init(&in->by_eid, &by_eid_params);
+	if (err)
+		free_percpu(in->drops);
+	return err;
+}
+
+/*
+ * An open file holds its namespace and the module, so there is none now, and
+ * no listener either. What is left are flows that were closed and still tell
+ * the peer, and what the agent made and nobody accepted.
+ */
+static void __net_exit net_exit(struct net *net)
+{
+	struct ipcp_net *in = ipcp_net(net);
+	struct ipcp_flow *flow;
+	unsigned long id = 0;
+
+	mutex_lock(&in->lock);
+	in->agent = 0;
+	ipcp_udp_close(in);	/* no packet comes in from here on */
+	mutex_unlock(&in->lock);
+	for (; (flow = ipcp_registry_next(in, &id)); id++) {
+		ipcp_flow_destroy(flow);
+		ipcp_flow_put(flow);
+	}
+	ipcp_upcall_net_exit(in);
+	/* Flows are freed, and with them their use of @in, by the workqueue. */
+	rcu_barrier();
+	flush_workqueue(ipcp_wq);
+	rhashtable_destroy(&in->by_eid);
+	xa_destroy(&in->flows);
+	free_percpu(in->drops);
+}
+
+static struct pernet_operations ipcp_net_ops = {
+	.init = net_init,
+	.exit = net_exit,
+	.id = &ipcp_net_id,
+	.size = sizeof(struct ipcp_net),
+};
+
+/**
+ * ipcp_registry_init() - Begin to have namespaces
+ *
+ * Context: Module init.
+ * Return: 0 or a negative errno.
+ */
+int ipcp_registry_init(void)
+{
+	return register_pernet_device(&ipcp_net_ops);
+}
+
+/**
+ * ipcp_registry_exit() - End of all namespaces' state
+ *
+ * Context: Module exit.
+ */
+void ipcp_registry_exit(void)
+{
+	unregister_pernet_device(&ipcp_net_ops);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_REGISTRY_H
+#define _IPCP_REGISTRY_H
+
+#include <linux/mutex.h>
+#include <linux/rhashtable-types.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
+
+#include "stats.h"
+
+struct ipcp_flow;
+struct ipcp_owner;
+struct ipcp_root;
+struct netlink_ext_ack;
+
+/**
+ * struct ipcp_net - all that a network namespace has of this module
+ * @net: the namespace
+ * @flows: flows by id; a reference each
+ * @by_eid: the same flows by endpoint id, for packets
+ * @next_id: where the search for a free id begins
+ * @lock: protects @agent, the sockets and their port, and @listeners
+ * @listeners: names that programs serve
+ * @agent: netlink port of the agent's socket, 0 if there is none
+ * @port: UDP port, 0 while there are no sockets
+ * @mark: mark of outgoing packets
+ * @sock4: for IPv4
+ * @sock6: for IPv6
+ * @upcall_lock: protects the next members
+ * @upcalls: queue towards the agent
+ * @upcall_bytes: bytes of messages in it
+ * @upcall_id: number of the last request
+ * @hinted: the agent was told that the queue has something
+ * @drops: drops that belong to no flow
+ */
+struct ipcp_net {
+	struct net *net;
+	struct xarray flows;
+	struct rhashtable by_eid;
+	u32 next_id;
+
+	struct mutex lock;
+	struct list_head listeners;
+	u32 agent;
+	u16 port;
+	u32 mark;
+	struct sock __rcu *sock4;
+	struct sock __rcu *sock6;
+
+	spinlock_t upcall_lock;
+	struct list_head upcalls;
+	unsigned int upcall_bytes;
+	u64 upcall_id;
+	bool hinted;
+
+	struct ipcp_drops __percpu *drops;
+};
+
+/**
+ * struct ipcp_claim - a flow that an agent claimed for a re-key
+ * @flow: flow, with a reference
+ * @exchange: number of the claim
+ * @epoch: epoch of the seed to deliver
+ * @due: IPCP_REKEY_DUE_* at that time
+ */
+struct ipcp_claim {
+	struct ipcp_flow *flow;
+	u32 exchange;
+	u8 epoch;
+	u32 due;
+};
+
+struct ipcp_net *ipcp_net(struct net *net);
+
+int ipcp_registry_add(struct ipcp_flow *flow);
+void ipcp_registry_del(struct ipcp_flow *flow);
+struct ipcp_flow *ipcp_registry_get(struct ipcp_net *in, u32 id);
+struct ipcp_flow *ipcp_registry_next(struct ipcp_net *in, unsigned long *id);
+struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid);
+
+/* What Ouroboros's registry does for re-keying, by the same names. */
+void ipcp_registry_set_rekey(struct ipcp_flow *flow, bool initiator);
+int ipcp_registry_get_epoch(struct ipcp_flow *flow);
+bool ipcp_registry_rekey_pending(struct ipcp_flow *flow);
+struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow);
+int ipcp_registry_snapshot_rekey_due(struct ipcp_net *in, u32 only,
+				     unsigned long min_age,
+				     struct ipcp_claim *claims, int max);
+int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange);
+int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
+				u8 epoch, u32 exchange,
+				struct netlink_ext_ack *extack);
+bool ipcp_registry_take_pending(struct ipcp_flow *flow);
+void ipcp_registry_notify_flow(struct ipcp_flow *flow);
+bool ipcp_registry_is_direct(const struct ipcp_flow *flow);
+
+void ipcp_registry_lapse(struct ipcp_net *in);
+void ipcp_registry_drop_keys(void);
+
+int ipcp_registry_init(void);
+void ipcp_registry_exit(void);
+
+#endif /* _IPCP_REGISTRY_H */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_STATS_H
+#define _IPCP_STATS_H
+
+#include <linux/percpu.h>
+
+#include "drop.h"
+
+struct sk_buff;
+
+/**
+ * struct ipcp_stats - what is counted of a flow, one a CPU
+ * @tx_packets: messages handed to the stack
+ * @tx_bytes: bytes of them
+ * @rx_packets: messages that authenticated
+ * @rx_bytes: bytes of them
+ * @drops: dropped packets by enum ipcp_drop
+ */
+struct ipcp_stats {
+	unsigned long tx_packets;
+	unsigned long tx_bytes;
+	unsigned long rx_packets;
+	unsigned long rx_bytes;
+	unsigned long drops[IPCP_DROP_MAX];
+};
+
+/**
+ * struct ipcp_drops - drops that belong to no flow, one a CPU
+ * @drops: dropped packets by enum ipcp_drop
+ */
+struct ipcp_drops {
+	unsigned long drops[IPCP_DROP_MAX];
+};
+
+void ipcp_stats_sum(const struct ipcp_stats __percpu *stats,
+		    struct ipcp_stats *sum);
+void ipcp_drops_sum(const struct ipcp_drops __percpu *drops,
+		    struct ipcp_drops *sum);
+int ipcp_drops_put(struct sk_buff *skb, int attr, const unsigned long *drops);
+
+#endif /* _IPCP_STATS_H */

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * UDP, the transport between hosts.
+ *
+ * Two kernel sockets a namespace, one each for IPv4 and IPv6, all flows on the
+ * same port. Receiving takes the datagrams off the socket's queue in its
+ * sk_data_ready(), in the softirq that put them there: unlike encap_rcv() this
+ * is a place where the stack may one day leave received batches whole.
+ *
+ * Sending has no queue of its own: a route, kept with the flow, and the stack.
+ */
+#include <linux/skbuff.h>
+#include <net/inet_common.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/udp.h>
+
+#include "compat/udp_tunnel.h"
+#include "event.h"
+#include "flow.h"
+#include "registry.h"
+#include "rx.h"
+#include "udp.h"
+#include "wire.h"
+
+#define IPCP_UDP_RCVBUF	(8 * 1024 * 1024)
+#define IPCP_UDP_MAX	65507	/* payload of the longest IPv4 datagram */
+
+static void receive(struct ipcp_net *in, struct sk_buff *skb)
+{
+	if (skb_checksum_complete(skb)) {
+		this_cpu_inc(in->drops->drops[IPCP_DROP_CHECKSUM]);
+		kfree_skb(skb);
+		return;
+	}
+	/* The packet may wait for its reader: let go of what it does not need. */
+	skb->dev = NULL;	/* the socket's accounting was there */
+	skb_dst_drop(skb);
+	skb_ext_reset(skb);
+	nf_reset_ct(skb);
+	ipcp_rx(in, skb);
+}
+
+static void data_ready(struct sock *sk)
+{
+	struct ipcp_net *in;
+	struct sk_buff *skb;
+	int err;
+
+	rcu_read_lock();
+	in = rcu_dereference_sk_user_data(sk);
+	while (in && (skb = skb_recv_udp(sk, MSG_DONTWAIT, &err)))
+		receive(in, skb);
+	rcu_read_unlock();
+}
+
+static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
+			       u16 port, u32 mark)
+{
+	struct udp_port_cfg cfg = {
+		.family = family,
+		.local_udp_port = htons(port),
+		.use_udp_checksums = true,
+		.use_udp6_tx_checksums = true,
+		.use_udp6_rx_checksums = true,
+		.ipv6_v6only = true,
+	};
+	struct socket *sock;
+	struct sock *sk;
+	int err;
+
+	if (family == AF_INET)
+		cfg.local_ip.s_addr = htonl(INADDR_ANY);
+	err = udp_sock_create(in->net, &cfg, &sock);
+	if (err)
+		return ERR_PTR(err);
+
+	sk = sock->sk;
+	sk->sk_mark = mark;
+	sk->sk_rcvbuf = IPCP_UDP_RCVBUF;
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	sk->sk_ll_usec = 0;	/* nothing to poll for: we are called */
+#endif
+	/* The object first, then who is called with it. */
+	rcu_assign_sk_user_data(sk, in);
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_data_ready = data_ready;
+	write_unlock_bh(&sk->sk_callback_lock);
+	return sock;
+}
+
+/**
+ * ipcp_udp_open() - Open the sockets of a namespace
+ * @in: namespace; its mutex is held
+ * @port: UDP port, 0 for the default
+ * @mark: mark of outgoing packets
+ * @extack: for the reason of a failure
+ *
+ * Sockets that are open already, of an agent before, are kept.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -EBUSY if flows use another port; what binding says.
+ */
+int ipcp_udp_open(struct ipcp_net *in, u16 port, u32 mark,
+		  struct netlink_ext_ack *extack)
+{
+	struct socket *sock4, *sock6;
+
+	port = port ?: IPCP_REKEY_PORT;
+	if (in->port == port) {
+		WRITE_ONCE(in->mark, mark);
+		return 0;
+	}
+	if (in->port && !xa_empty(&in->flows)) {
+		NL_SET_ERR_MSG(extack, "flows of an agent before use another port");
+		return -EBUSY;
+	}
+	ipcp_udp_close(in);
+
+	sock4 = open_one(in, AF_INET, port, mark);
+	if (IS_ERR(sock4)) {
+		NL_SET_ERR_MSG(extack, "cannot bind the UDP port");
+		return PTR_ERR(sock4);
+	}
+	sock6 = open_one(in, AF_INET6, port, mark);
+	if (IS_ERR(sock6) && PTR_ERR(sock6) != -EAFNOSUPPORT &&
+	    PTR_ERR(sock6) != -EPFNOSUPPORT) {
+		ipcp_udp_sock_release(sock4);
+		NL_SET_ERR_MSG(extack, "cannot bind the UDP port for IPv6");
+		return PTR_ERR(sock6);
+	}
+	in->port = port;
+	WRITE_ONCE(in->mark, mark);
+	rcu_assign_pointer(in->sock4, sock4->sk);
+	rcu_assign_pointer(in->sock6, IS_ERR(sock6) ? NULL : sock6->sk);
+	return 0;
+}
+
+static void close_one(struct sock __rcu **psk)
+{
+	struct sock *sk = rcu_replace_pointer(*psk, NULL, true);
+
+	if (!sk)
+		return;
+	rcu_assign_sk_user_data(sk, NULL);
+	synchronize_net();	/* no sender, no data_ready() has it any more */
+	ipcp_udp_sock_release(sk->sk_socket);
+}
+
+/**
+ * ipcp_udp_close() - Close the sockets of a namespace
+ * @in: namespace, its mutex held or the last to use it
+ *
+ * Context: Process context, sleeps.
+ */
+void ipcp_udp_close(struct ipcp_net *in)
+{
+	close_one(&in->sock4);
+	close_one(&in->sock6);
+	in->port = 0;
+}
+
+static unsigned int fits(const struct dst_entry *dst, unsigned int ip_len)
+{
+	unsigned int mtu = dst_mtu(dst);
+
+	mtu -= min(mtu, ip_len + (unsigned int)sizeof(struct udphdr));
+	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
+}
+
+static struct rtable *route4(struct ipcp_net *in, struct sock *sk,
+			     const struct sockaddr_in *to,
+			     struct dst_cache *cache, __be32 *saddr)
+{
+	struct flowi4 fl = {
+		.daddr = to->sin_addr.s_addr,
+		.fl4_dport = to->sin_port,
+		.fl4_sport = inet_sk(sk)->inet_sport,
+		.flowi4_mark = READ_ONCE(in->mark),
+		.flowi4_proto = IPPROTO_UDP,
+	};
+	struct rtable *rt = cache ? dst_cache_get_ip4(cache, saddr) : NULL;
+
+	if (rt)
+		return rt;
+	rt = ip_route_output_flow(in->net, &fl, sk);
+	if (IS_ERR(rt))
+		return rt;
+	*saddr = fl.saddr;
+	if (cache)
+		dst_cache_set_ip4(cache, &rt->dst, fl.saddr);
+	return rt;
+}
+
+static int xmit4(struct ipcp_net *in, const struct sockaddr_in *to,
+		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+{
+	struct sock *sk = rcu_dereference(in->sock4);
+	struct rtable *rt;
+	__be32 saddr;
+
+	if (!sk)
+		return -ENETUNREACH;
+	rt = route4(in, sk, to, cache, &saddr);
+	if (IS_ERR(rt))
+		return PTR_ERR(rt);
+	*mtu = fits(&rt->dst, sizeof(struct iphdr));
+	if (skb->len > *mtu) {
+		ip_rt_put(rt);
+		return -EMSGSIZE;
+	}
+	skb->mark = READ_ONCE(in->mark);
+	ipcp_udp4_xmit(rt, sk, skb, saddr, to->sin_addr.s_addr, 0,
+		       ip4_dst_hoplimit(&rt->dst), htons(IP_DF),
+		       inet_sk(sk)->inet_sport, to->sin_port);
+	return 0;
+}
+
+static struct dst_entry *route6(struct ipcp_net *in, struct sock *sk,
+				const struct sockaddr_in6 *to,
+				struct dst_cache *cache, struct in6_addr *saddr)
+{
+	struct flowi6 fl = {
+		.daddr = to->sin6_addr,
+		.fl6_dport = to->sin6_port,
+		.fl6_sport = inet_sk(sk)->inet_sport,
+		.flowi6_mark = READ_ONCE(in->mark),
+		.flowi6_oif = to->sin6_scope_id,
+		.flowi6_proto = IPPROTO_UDP,
+	};
+	struct dst_entry *dst = cache ? dst_cache_get_ip6(cache, saddr) : NULL;
+
+	if (dst)
+		return dst;
+	dst = ip6_dst_lookup_flow(in->net, sk, &fl, NULL);
+	if (IS_ERR(dst))
+		return dst;
+	*saddr = fl.saddr;
+	if (cache)
+		dst_cache_set_ip6(cache, dst, &fl.saddr);
+	return dst;
+}
+
+static int xmit6(struct ipcp_net *in, const struct sockaddr_in6 *to,
+		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+{
+	struct sock *sk = rcu_dereference(in->sock6);
+	struct dst_entry *dst;
+	struct in6_addr saddr;
+
+	if (!sk)
+		return -ENETUNREACH;
+	dst = route6(in, sk, to, cache, &saddr);
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+	*mtu = fits(dst, sizeof(struct ipv6hdr));
+	if (skb->len > *mtu) {
+		dst_release(dst);
+		return -EMSGSIZE;
+	}
+	skb->mark = READ_ONCE(in->mark);
+	ipcp_udp6_xmit(dst, sk, skb, &saddr, &to->sin6_addr, 0,
+		       ip6_dst_hoplimit(dst), inet_sk(sk)->inet_sport,
+		       to->sin6_port);
+	return 0;
+}
+
+static int xmit(struct ipcp_net *in, const struct ipcp_endpoint *to,
+		struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+{
+	int err;
+
+	local_bh_disable();
+	rcu_read_lock();
+	if (to->sa.sa_family == AF_INET)
+		err = xmit4(in, &to->sin, cache, mtu, skb);
+	else if (to->sa.sa_family == AF_INET6)
+		err = xmit6(in, &to->sin6, cache, mtu, skb);
+	else
+		err = -EDESTADDRREQ;
+	if (err)
+		kfree_skb(skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	return err;
+}
+
+/**
+ * ipcp_udp_xmit() - Send a sealed packet to a flow's peer
+ * @flow: flow
+ * @skb: from our header on; taken
+ *
+ * Context: Task or softirq.
+ * Return: 0; -EMSGSIZE if it does not fit the path; -ENETUNREACH without a
+ * socket of the family; what routing says.
+ */
+int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	struct ipcp_endpoint to;
+	u32 mtu = 0;
+	int err;
+
+	read_lock_bh(&flow->peer_lock);
+	to = flow->peer;
+	read_unlock_bh(&flow->peer_lock);
+
+	err = xmit(flow->net, &to, &flow->dst, &mtu, skb);
+	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
+		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
+	if (err)
+		this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_ROUTE]);
+	return err;
+}
+
+/**
+ * ipcp_udp_xmit_to() - Send a packet that belongs to no flow
+ * @in: namespace
+ * @to: to whom
+ * @skb: from our header on; taken
+ *
+ * Context: Task or softirq.
+ * Return: as ipcp_udp_xmit().
+ */
+int ipcp_udp_xmit_to(struct ipcp_net *in, const struct ipcp_endpoint *to,
+		     struct sk_buff *skb)
+{
+	u32 mtu;
+
+	return xmit(in, to, NULL, &mtu, skb);
+}
+
+/**
+ * ipcp_udp_mtu() - Longest message that fits the path to an address
+ * @in: namespace
+ * @to: address
+ *
+ * Context: Process context.
+ * Return: bytes, or what routing says.
+ */
+int ipcp_udp_mtu(struct ipcp_net *in, const struct ipcp_endpoint *to)
+{
+	int mtu = -ENETUNREACH;
+	struct in6_addr saddr6;
+	struct dst_entry *dst;
+	struct rtable *rt;
+	struct sock *sk;
+	__be32 saddr;
+
+	local_bh_disable();
+	rcu_read_lock();
+	sk = to->sa.sa_family == AF_INET ? rcu_dereference(in->sock4) :
+					   rcu_dereference(in->sock6);
+	if (sk && to->sa.sa_family == AF_INET) {
+		rt = route4(in, sk, &to->sin, NULL, &saddr);
+		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
+				    fits(dst, sizeof(struct iphdr));
+	} else if (sk) {
+		dst = route6(in, sk, &to->sin6, NULL, &saddr6);
+		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
+				    fits(dst, sizeof(struct ipv6hdr));
+	}
+	if (mtu >= 0)
+		dst_release(dst);
+	rcu_read_unlock();
+	local_bh_enable();
+	if (mtu < 0)
+		return mtu;
+	return mtu > IPCP_OVERHEAD ? mtu - IPCP_OVERHEAD : -EMSGSIZE;
+}
+
+/**
+ * ipcp_udp_source() - Where a datagram came from
+ * @skb: a received datagram, its IP header still in front of the data
+ * @from: out
+ *
+ * Context: Any context.
+ */
+void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from)
+{
+	memset(from, 0, sizeof(*from));
+	if (skb->protocol == htons(ETH_P_IP)) {
+		from->sin.sin_family = AF_INET;
+		from->sin.sin_port = udp_hdr(skb)->source;
+		from->sin.sin_addr.s_addr = ip_hdr(skb)->saddr;
+		return;
+	}
+	from->sin6.sin6_family = AF_INET6;
+	from->sin6.sin6_port = udp_hdr(skb)->source;
+	from->sin6.sin6_addr = ipv6_hdr(skb)->saddr;
+	from->sin6.sin6_scope_id =
+		ipv6_iface_scope_id(&from->sin6.sin6_addr, skb->skb_iif);
+}
+
+static bool same(const struct ipcp_endpoint *a, const struct ipcp_endpoint *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return false;
+	if (a->sa.sa_family == AF_INET)
+		return a->sin.sin_port == b->sin.sin_port &&
+		       a->sin.sin_addr.s_addr == b->sin.sin_addr.s_addr;
+	return a->sin6.sin6_port == b->sin6.sin6_port &&
+	       a->sin6.sin6_scope_id == b->sin6.sin6_scope_id &&
+	       ipv6_addr_equal(&a->sin6.sin6_addr, &b->sin6.sin6_addr);
+}
+
+/**
+ * ipcp_udp_roam() - Send to where this packet came from, from now on
+ * @flow: flow
+ * @skb: packet that authenticated with the highest counter yet
+ *
+ * Context: Any context but hard interrupts.
+ */
+void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	struct ipcp_endpoint from;
+	bool moved;
+
+	ipcp_udp_source(skb, &from);
+	read_lock_bh(&flow->peer_lock);
+	moved = !same(&flow->peer, &from);
+	read_unlock_bh(&flow->peer_lock);
+	if (likely(!moved))
+		return;
+
+	write_lock_bh(&flow->peer_lock);
+	flow->peer = from;
+	dst_cache_reset(&flow->dst);
+	write_unlock_bh(&flow->peer_lock);
+	ipcp_event(flow, IPCP_REKEY_EVENT_ROAMED, flow->rk.epoch, 0);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_UDP_H
+#define _IPCP_UDP_H
+
+#include <linux/types.h>
+
+struct ipcp_endpoint;
+struct ipcp_flow;
+struct ipcp_net;
+struct netlink_ext_ack;
+struct sk_buff;
+
+int ipcp_udp_open(struct ipcp_net *in, u16 port, u32 mark,
+		  struct netlink_ext_ack *extack);
+void ipcp_udp_close(struct ipcp_net *in);
+int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb);
+int ipcp_udp_xmit_to(struct ipcp_net *in, const struct ipcp_endpoint *to,
+		     struct sk_buff *skb);
+void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb);
+void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from);
+int ipcp_udp_mtu(struct ipcp_net *in, const struct ipcp_endpoint *to);
+
+#endif /* _IPCP_UDP_H */

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Upcalls: what the kernel has for the agent. The queue is the truth; the agent
+ * takes one after the other off it. A multicast says that there is something,
+ * once until the agent has found the queue empty, so losing one loses nothing.
+ *
+ * Without an agent there is nothing to wait for: who asks is told at once.
+ */
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+
+#include "netlink.h"
+#include "registry.h"
+#include "udp.h"
+#include "upcall.h"
+
+static struct ipcp_upcall *upcall_new(u32 type, const char *name, gfp_t gfp)
+{
+	struct ipcp_upcall *up = kzalloc(sizeof(*up), gfp);
+
+	if (!up)
+		return NULL;
+	up->type = type;
+	if (name) {
+		up->name = kstrdup(name, gfp);
+		if (!up->name) {
+			kfree(up);
+			return NULL;
+		}
+	}
+	return up;
+}
+
+/**
+ * ipcp_upcall_free() - Free an upcall that was taken off the queue
+ * @up: upcall
+ *
+ * Context: Process context.
+ */
+void ipcp_upcall_free(struct ipcp_upcall *up)
+{
+	if (up->flow)
+		ipcp_flow_put(up->flow);
+	ipcp_owner_clear(&up->owner);
+	kfree_skb(up->skb);
+	kfree(up->name);
+	kfree(up);
+}
+
+/*
+ * Queues an upcall, unless there is no agent or too much waits already. With
+ * @id it is numbered. It belongs to the agent, who may be faster, afterwards.
+ */
+static int enqueue(struct ipcp_net *in, struct ipcp_upcall *up, u64 *id)
+{
+	unsigned int bytes = up->skb ? up->skb->truesize : 0;
+	bool hint = false;
+	int err = 0;
+
+	spin_lock_bh(&in->upcall_lock);
+	if (!READ_ONCE(in->agent)) {
+		err = -ENOTCONN;
+	} else if (bytes && in->upcall_bytes + bytes > IPCP_UPCALL_BYTES) {
+		err = -ENOBUFS;
+	} else {
+		if (id)
+			*id = up->id = ++in->upcall_id;
+		in->upcall_bytes += bytes;
+		list_add_tail(&up->list, &in->upcalls);
+		hint = !in->hinted;
+		in->hinted = true;
+	}
+	spin_unlock_bh(&in->upcall_lock);
+	if (hint)
+		ipcp_netlink_hint(in);
+	return err;
+}
+
+/**
+ * ipcp_upcall_next() - Take the next one off the queue
+ * @in: namespace
+ *
+ * Context: Process context.
+ * Return: it, to be freed by ipcp_upcall_free(), or NULL.
+ */
+struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *in)
+{
+	struct ipcp_upcall *up;
+
+	spin_lock_bh(&in->upcall_lock);
+	up = list_first_entry_or_null(&in->upcalls, struct ipcp_upcall, list);
+	if (up) {
+		list_del(&up->list);
+		in->upcall_bytes -= up->skb ? up->skb->truesize : 0;
+	} else {
+		in->hinted = false;
+	}
+	spin_unlock_bh(&in->upcall_lock);
+	return up;
+}
+
+/**
+ * ipcp_upcall_ctrl() - A cleartext message of another agent came
+ * @in: namespace
+ * @skb: message, its IP header still in front; taken if that went well
+ *
+ * Context: Softirq or task.
+ * Return: IPCP_DROP_NONE, IPCP_DROP_CTRL_FULL or IPCP_DROP_NOMEM.
+ */
+enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *in, struct sk_buff *skb)
+{
+	struct ipcp_upcall *up;
+
+	if (!READ_ONCE(in->agent) || skb->len > IPCP_REKEY_CTRL_MAX)
+		return IPCP_DROP_CTRL_FULL;
+	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_CTRL, NULL, GFP_ATOMIC);
+	if (!up)
+		return IPCP_DROP_NOMEM;
+	ipcp_udp_source(skb, &up->from);
+	up->skb = skb;
+	if (enqueue(in, up, NULL)) {
+		up->skb = NULL;
+		ipcp_upcall_free(up);
+		return IPCP_DROP_CTRL_FULL;
+	}
+	return IPCP_DROP_NONE;
+}
+
+/**
+ * ipcp_upcall_sealed() - A message of the peer's agent authenticated
+ * @flow: flow
+ * @epoch: epoch that it came in
+ * @skb: message; taken, and NULL then, if that went well
+ *
+ * Context: The flow's worker.
+ * Return: as ipcp_upcall_ctrl().
+ */
+enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
+				  struct sk_buff **skb)
+{
+	struct ipcp_upcall *up;
+
+	if ((*skb)->len > IPCP_REKEY_CTRL_MAX)
+		return IPCP_DROP_MALFORMED;
+	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_SEALED, NULL, GFP_KERNEL);
+	if (!up)
+		return IPCP_DROP_NOMEM;
+	up->flow_id = flow->id;
+	up->epoch = epoch;
+	up->skb = *skb;
+	if (enqueue(flow->net, up, NULL)) {
+		up->skb = NULL;
+		ipcp_upcall_free(up);
+		return IPCP_DROP_CTRL_FULL;
+	}
+	*skb = NULL;
+	return IPCP_DROP_NONE;
+}
+
+/**
+ * ipcp_upcall_alloc() - A program asks for a flow
+ * @flow: flow, ALLOC_PENDING
+ *
+ * Context: Process context.
+ * Return: 0, -ENOTCONN without an agent, -ENOMEM.
+ */
+int ipcp_upcall_alloc(struct ipcp_flow *flow)
+{
+	struct ipcp_upcall *up;
+	int err;
+
+	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_ALLOC, NULL, GFP_KERNEL_ACCOUNT);
+	if (!up)
+		return -ENOMEM;
+	up->flow = ipcp_flow_get(flow);
+	up->flow_id = flow->id;
+	err = enqueue(flow->net, up, NULL);
+	if (err)
+		ipcp_upcall_free(up);
+	return err;
+}
+
+/**
+ * ipcp_upcall_listen() - A program asks to serve a name
+ * @in: namespace; its mutex is held
+ * @name: name
+ * @id: out, number of the request
+ *
+ * Context: Process context of the program.
+ * Return: 0, -ENOTCONN without an agent, -ENOMEM.
+ */
+int ipcp_upcall_listen(struct ipcp_net *in, const char *name, u64 *id)
+{
+	struct ipcp_upcall *up;
+	int err;
+
+	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_LISTEN, name, GFP_KERNEL_ACCOUNT);
+	if (!up)
+		return -ENOMEM;
+	ipcp_owner_current(&up->owner);
+	err = enqueue(in, up, id);
+	if (err)
+		ipcp_upcall_free(up);
+	return err;
+}
+
+/**
+ * ipcp_upcall_tell() - Tell the agent of something that needs no answer
+ * @in: namespace
+ * @type: IPCP_REKEY_UPCALL_TYPE_UNLISTEN, _CANCEL or _CLOSED
+ * @flow_id: number of the flow, or 0
+ * @name: name, or NULL
+ *
+ * If it cannot be told, the agent still finds out from a dump.
+ *
+ * Context: Process context.
+ */
+void ipcp_upcall_tell(struct ipcp_net *in, u32 type, u32 flow_id,
+		      const char *name)
+{
+	struct ipcp_upcall *up;
+
+	if (!READ_ONCE(in->agent))
+		return;
+	up = upcall_new(type, name, GFP_KERNEL);
+	if (!up)
+		return;
+	up->flow_id = flow_id;
+	if (enqueue(in, up, NULL))
+		ipcp_upcall_free(up);
+}
+
+/**
+ * ipcp_upcall_purge() - Empty the queue of an agent that is gone
+ * @in: namespace, without an agent
+ *
+ * Context: Process context.
+ */
+void ipcp_upcall_purge(struct ipcp_net *in)
+{
+	struct ipcp_upcall *up;
+
+	while ((up = ipcp_upcall_next(in)))
+		ipcp_upcall_free(up);
+}
+
+/**
+ * ipcp_upcall_net_init() - Initialise
+ * @in: namespace
+ */
+void ipcp_upcall_net_init(struct ipcp_net *in)
+{
+	spin_lock_init(&in->upcall_lock);
+	INIT_LIST_HEAD(&in->upcalls);
+}
+
+/**
+ * ipcp_upcall_net_exit() - Free what nobody took
+ * @in: namespace
+ *
+ * Context: Process context.
+ */
+void ipcp_upcall_net_exit(struct ipcp_net *in)
+{
+	ipcp_upcall_purge(in);
+}
