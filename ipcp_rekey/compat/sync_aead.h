@@ -13,6 +13,7 @@
 #ifndef _IPCP_COMPAT_SYNC_AEAD_H
 #define _IPCP_COMPAT_SYNC_AEAD_H
 
+#include <asm/simd.h>
 #include <crypto/aead.h>
 #include <crypto/internal/simd.h>
 #include <linux/string.h>

@@ -86,11 +86,12 @@ bool answer;	/* the agent has parked and not answered yet */
 
 /*
  * The agents' messages that were ever sent. Each may arrive at any time from
- * then on, in any order, once, often or never.
+ * then on, in any order, once, often or never. The request of an exchange is
+ * on its way from the claim on: an agent that dies before it sends is as good
+ * as one whose message is lost.
  */
-short requests;		/* bit x: request of exchange x */
 short responses;	/* bit sd: response with seed sd */
-short anew;		/* bit x: "start exchange x anew" */
+bool anew;		/* "start anew", for the exchange in flight */
 byte asked[NSEEDS];	/* by exchange number: the epoch asked for */
 byte source[NSEEDS];	/* by seed: the exchange that made it */
 
@@ -288,19 +289,18 @@ inline i_response(from)
 	:: CLAIMED(source[from]) ->
 		park(I, asked[source[from]], from);
 		inflight = 0;
+		anew = 0;
 		due = 0
 	:: else	/* not claimed, or no more: refused */
 	fi
 }
 
-inline i_anew(x)
+/* One for an exchange that is parked or given up is ignored. */
+inline i_anew()
 {
-	if
-	:: inflight == x ->
-		printf("I is told to start exchange %d anew\n", x);
-		inflight = 0
-	:: else	/* parked, or given up */
-	fi
+	printf("I is told to start exchange %d anew\n", inflight);
+	inflight = 0;
+	anew = 0
 }
 
 /* An agent that has its answer knows a repeated request in any case. */
@@ -331,7 +331,7 @@ inline r_request(x)
 		:: cached -> answer = 1
 		:: else ->
 			printf("R says: start exchange %d anew\n", x);
-			anew = anew | (1 << (x))
+			anew = (inflight == (x))
 		fi
 	:: else ->
 	if
@@ -468,7 +468,7 @@ inline exchange()
 		anew = 0;
 		r_request(inflight);
 		if
-		:: anew -> i_anew(inflight)
+		:: anew -> i_anew()
 		:: else
 		fi
 	:: else
@@ -542,7 +542,7 @@ proctype recovery(bool at_once)
 		od;
 		nextx = 0; inflight = 0; due = 0;
 		lastx = 0; seeds = 0; cached = 0; answer = 0;
-		requests = 0; responses = 0; anew = 0
+		responses = 0; anew = 0
 	}
 	od
 }
@@ -605,13 +605,11 @@ proctype agents()
 	do
 	:: d_step { MAY_CLAIM && nextx < XCH &&
 		    s[I].newest < EPOCHS -> claim(); skip }
-	:: d_step { inflight && !(requests & (1 << inflight)) ->
-		printf("I asks for epoch %d, exchange %d\n", asked[inflight],
-		       inflight);
-		requests = requests | (1 << inflight) }
 	:: d_step { inflight ->
 		printf("I gives up exchange %d, or its agent dies\n", inflight);
-		inflight = 0 }
+		inflight = 0;
+		anew = 0 }
+	:: d_step { anew -> i_anew(); skip }
 	:: d_step { answer -> r_answer(); skip }
 	:: d_step { answer || cached ->
 		printf("R's agent dies\n");
@@ -624,14 +622,12 @@ proctype agents()
 proctype messages(byte x)
 {
 	do
-	:: d_step { (requests & (1 << x)) && !answer && NEW_SEEDS ->
+	:: d_step { x <= nextx && !answer && NEW_SEEDS ->
 		printf("R gets request %d\n", x);
 		r_request(x); skip }
 	:: d_step { (responses & (1 << x)) && CLAIMED(source[x]) ->
 		printf("I gets the response with seed %d\n", x);
 		i_response(x); skip }
-	:: d_step { (anew & (1 << x)) && inflight ->
-		i_anew(x); skip }
 	od
 }
 

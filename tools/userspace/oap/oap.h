@@ -165,6 +165,14 @@ enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
 			   struct oap_err *err);
 
 /**
+ * oap_peek() - the data of a request that nobody has believed yet
+ *
+ * Good for picking the policy that the request is then held to. NULL if the
+ * request makes no sense.
+ */
+const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len);
+
+/**
  * oap_process() - a request came: who sent it, and is it fresh
  * @params: @auth, @peer_name and @no_clock count here
  *

@@ -194,6 +194,17 @@ enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
 	return code;
 }
 
+const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len)
+{
+	struct oap_hdr hdr;
+	struct oap_err err;
+
+	if (oap_decode(&hdr, request, req_len, 0, &err))
+		return NULL;
+	*len = hdr.data.len;
+	return hdr.data.p;
+}
+
 enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 			  const uint8_t *request, size_t len,
 			  struct oap_run **runp, struct oap_err *err)
