@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the agents sign along with OAP, and what they leave with a flow. */
+
+#include <string.h>
+
+#include "binding.h"
+#include "bytes.h"
+
+#define VERSION		1
+#define QOS_LEN		36
+
+static uint8_t *put_name(uint8_t *p, const char *name)
+{
+	size_t len = strlen(name);
+
+	*p++ = len;
+	memcpy(p, name, len);
+	return p + len;
+}
+
+/* A name of *@left bytes at most; NULL if it is not usable. */
+static const uint8_t *get_name(const uint8_t *p, size_t *left, char *name,
+			       bool may_be_empty)
+{
+	size_t len;
+
+	if (*left < 1 || *left < 1U + p[0])
+		return NULL;
+	len = *p++;
+	memcpy(name, p, len);
+	name[len] = '\0';
+	*left -= 1 + len;
+	if (!len ? !may_be_empty : strlen(name) != len || !oap_name_ok(name))
+		return NULL;
+	return p + len;
+}
+
+static uint8_t *put_qos(uint8_t *p, const struct ipcp_nl_qos *qos)
+{
+	p = put_u64(p, qos->bandwidth);
+	p = put_u32(p, qos->delay);
+	p = put_u32(p, qos->availability);
+	p = put_u32(p, qos->loss);
+	p = put_u32(p, qos->ber);
+	p = put_u32(p, qos->in_order);
+	p = put_u32(p, qos->max_gap);
+	return put_u32(p, qos->timeout);
+}
+
+static void get_qos(const uint8_t *p, struct ipcp_nl_qos *qos)
+{
+	qos->bandwidth = get_u64(p);
+	qos->delay = get_u32(p + 8);
+	qos->availability = get_u32(p + 12);
+	qos->loss = get_u32(p + 16);
+	qos->ber = get_u32(p + 20);
+	qos->in_order = get_u32(p + 24);
+	qos->max_gap = get_u32(p + 28);
+	qos->timeout = get_u32(p + 32);
+}
+
+size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
+{
+	uint8_t *p = buf;
+
+	*p++ = VERSION;
+	*p++ = b->purpose;
+	*p++ = b->epoch;
+	*p++ = 0;
+	p = put_u32(p, b->exchange);
+	p = put_u32(p, b->initiator_eid);
+	p = put_u32(p, b->responder_eid);
+	if (b->purpose == FOR_ALLOC_REQUEST) {
+		p = put_qos(p, &b->qos);
+		p = put_name(p, b->name);
+	}
+	return p - buf;
+}
+
+bool binding_read(struct binding *b, const uint8_t *p, size_t len)
+{
+	size_t left = len - BINDING_FIXED;
+
+	memset(b, 0, sizeof(*b));
+	if (len < BINDING_FIXED || p[0] != VERSION || p[3])
+		return false;
+	b->purpose = p[1];
+	b->epoch = p[2];
+	b->exchange = get_u32(p + 4);
+	b->initiator_eid = get_u32(p + 8);
+	b->responder_eid = get_u32(p + 12);
+	p += BINDING_FIXED;
+	if (b->purpose != FOR_ALLOC_REQUEST)
+		return !left;
+	if (left < QOS_LEN)
+		return false;
+	get_qos(p, &b->qos);
+	left -= QOS_LEN;
+	return get_name(p + QOS_LEN, &left, b->name, false) && !left;
+}
+
+bool binding_same(const struct binding *a, const struct binding *b)
+{
+	return a->purpose == b->purpose && a->epoch == b->epoch &&
+	       a->exchange == b->exchange &&
+	       a->initiator_eid == b->initiator_eid &&
+	       a->responder_eid == b->responder_eid;
+}
+
+size_t blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
+{
+	uint8_t *p = buf;
+
+	*p++ = VERSION;
+	*p++ = blob->role;
+	*p++ = blob->auth;
+	*p++ = blob->peer.authenticated;
+	p = put_u16(p, blob->cipher);
+	p = put_u16(p, 0);
+	memcpy(p, blob->peer.fingerprint, OAP_FP_LEN);
+	p = put_name(p + OAP_FP_LEN, blob->peer.name);
+	p = put_name(p, blob->name);
+	return p - buf;
+}
+
+bool blob_read(struct blob *blob, const uint8_t *p, size_t len)
+{
+	size_t left = len - 8 - OAP_FP_LEN;
+
+	memset(blob, 0, sizeof(*blob));
+	if (len < 8 + OAP_FP_LEN || p[0] != VERSION || p[3] > 1 ||
+	    p[2] > OAP_AUTH_REQUIRED || get_u16(p + 6))
+		return false;
+	blob->role = p[1];
+	blob->auth = p[2];
+	blob->peer.authenticated = p[3];
+	blob->cipher = get_u16(p + 4);
+	memcpy(blob->peer.fingerprint, p + 8, OAP_FP_LEN);
+	p = get_name(p + 8 + OAP_FP_LEN, &left, blob->peer.name, true);
+	if (p)
+		p = get_name(p, &left, blob->name, false);
+	return p && !left &&
+	       (blob->role == ROLE_INITIATOR || blob->role == ROLE_RESPONDER) &&
+	       blob->peer.authenticated == !!blob->peer.name[0];
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the agents sign along with OAP: what an exchange is for. And the blob:
+ * what an agent leaves with a flow, to find again after a restart. Byte tables
+ * are in Documentation/agent-protocol.md.
+ */
+#ifndef REKEYD_BINDING_H
+#define REKEYD_BINDING_H
+
+#include "../nl/nl.h"
+#include "../oap/oap.h"
+
+#define BINDING_FIXED	16
+#define BINDING_MAX	(BINDING_FIXED + 36 + 1 + OAP_NAME_MAX)
+
+enum purpose {
+	FOR_ALLOC_REQUEST = 1,
+	FOR_ALLOC_RESPONSE,
+	FOR_REKEY_REQUEST,
+	FOR_REKEY_RESPONSE,
+};
+
+struct binding {
+	enum purpose purpose;
+	uint8_t epoch;
+	uint32_t exchange;
+	uint32_t initiator_eid;
+	uint32_t responder_eid;		/* 0 in an allocation's request */
+	struct ipcp_nl_qos qos;		/* allocation's request only */
+	char name[OAP_NAME_MAX + 1];	/* likewise */
+};
+
+size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX]);
+bool binding_read(struct binding *b, const uint8_t *p, size_t len);
+
+/* True if both are about the same exchange of the same flow. */
+bool binding_same(const struct binding *a, const struct binding *b);
+
+enum role { ROLE_INITIATOR = 1, ROLE_RESPONDER };
+
+struct blob {
+	enum role role;
+	enum oap_auth auth;		/* as it was demanded */
+	uint16_t cipher;
+	struct oap_identity peer;
+	char name[OAP_NAME_MAX + 1];	/* whose credentials and enc.conf */
+};
+
+#define BLOB_LEN_MAX	(8 + OAP_FP_LEN + 2 * (1 + OAP_NAME_MAX))
+
+size_t blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX]);
+bool blob_read(struct blob *blob, const uint8_t *p, size_t len);
+
+#endif /* REKEYD_BINDING_H */

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The configuration file: libconfuse reads it, this checks it. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <confuse.h>
+
+#include "config.h"
+#include "log.h"
+
+#define SECONDS_MAX	(30 * 86400.0)
+
+static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	char buf[256];
+
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	log_err("%s line %d: %s", cfg && cfg->filename ? cfg->filename :
+		"configuration", cfg ? cfg->line : 0, buf);
+}
+
+/* A time in seconds, to milliseconds. */
+static bool get_time(cfg_t *cfg, const char *key, double min, uint32_t *ms)
+{
+	double s = cfg_getfloat(cfg, key);
+
+	if (!(s >= min && s <= SECONDS_MAX)) {
+		log_err("%s = %g: give seconds, from %g to %g", key, s, min,
+			SECONDS_MAX);
+		return false;
+	}
+	*ms = s * 1000 + 0.5;
+	return true;
+}
+
+static bool get_auth(const char *text, enum oap_auth *auth)
+{
+	static const char * const words[] = { "none", "optional", "required" };
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (!strcmp(text, words[i])) {
+			*auth = i;
+			return true;
+		}
+	}
+	log_err("auth = %s: use none, optional or required", text);
+	return false;
+}
+
+static bool get_number(const char *text, uint32_t *value)
+{
+	char *end;
+	unsigned long v;
+
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || v >= UINT32_MAX)
+		return false;
+	*value = v;
+	return true;
+}
+
+static bool get_uid(const char *text, uint32_t *id)
+{
+	struct passwd *pw;
+
+	if (get_number(text, id))
+		return true;
+	pw = getpwnam(text);
+	if (pw)
+		*id = pw->pw_uid;
+	return pw;
+}
+
+static bool get_gid(const char *text, uint32_t *id)
+{
+	struct group *gr;
+
+	if (get_number(text, id))
+		return true;
+	gr = getgrnam(text);
+	if (gr)
+		*id = gr->gr_gid;
+	return gr;
+}
+
+static bool get_ids(cfg_t *sec, const char *key,
+		    bool (*get)(const char *, uint32_t *), uint32_t **ids,
+		    size_t *count, bool *anyone)
+{
+	unsigned int i, n = cfg_size(sec, key);
+	const char *text;
+
+	*ids = calloc(n + 1, sizeof(**ids));
+	if (!*ids)
+		return false;
+	for (i = 0; i < n; i++) {
+		text = cfg_getnstr(sec, key, i);
+		if (!strcmp(text, "*")) {
+			*anyone = true;
+		} else if (!get(text, &(*ids)[(*count)++])) {
+			log_err("name \"%s\": %s: there is no '%s'",
+				cfg_title(sec), key, text);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool get_strings(cfg_t *sec, const char *key, char ***list,
+			size_t *count)
+{
+	unsigned int i, n = cfg_size(sec, key);
+
+	*list = calloc(n + 1, sizeof(**list));
+	if (!*list)
+		return false;
+	for (i = 0; i < n; i++) {
+		(*list)[i] = strdup(cfg_getnstr(sec, key, i));
+		if (!(*list)[i])
+			return false;
+		(*count)++;
+	}
+	return true;
+}
+
+static bool get_rule(cfg_t *sec, const char *what, struct rule *rule)
+{
+	char users[32], groups[32], programs[32];
+	size_t i;
+
+	snprintf(users, sizeof(users), "%s-users", what);
+	snprintf(groups, sizeof(groups), "%s-groups", what);
+	snprintf(programs, sizeof(programs), "%s-programs", what);
+	rule->listed = cfg_size(sec, users) || cfg_size(sec, groups) ||
+		       cfg_size(sec, programs);
+	if (!get_ids(sec, users, get_uid, &rule->uids, &rule->nuids,
+		     &rule->anyone) ||
+	    !get_ids(sec, groups, get_gid, &rule->gids, &rule->ngids,
+		     &rule->anyone) ||
+	    !get_strings(sec, programs, &rule->programs, &rule->nprograms))
+		return false;
+	for (i = 0; i < rule->nprograms; i++) {
+		if (rule->programs[i][0] == '/')
+			continue;
+		log_err("name \"%s\": %s: give the full path of '%s'",
+			cfg_title(sec), programs, rule->programs[i]);
+		return false;
+	}
+	return true;
+}
+
+static bool get_address(cfg_t *sec, struct sockaddr_storage *addr,
+			uint16_t port)
+{
+	const char *text = cfg_getstr(sec, "address");
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)addr;
+
+	if (!text || !text[0])
+		return true;
+	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		return true;
+	}
+	log_err("name \"%s\": address = %s: give an IPv4 or IPv6 address",
+		cfg_title(sec), text);
+	return false;
+}
+
+static bool get_port(long value, uint16_t *port, const char *where)
+{
+	if (value < 1 || value > 65535) {
+		log_err("%s: port = %ld: give 1 to 65535", where, value);
+		return false;
+	}
+	*port = value;
+	return true;
+}
+
+static bool get_name(cfg_t *sec, const struct config *conf,
+		     struct config_name *name)
+{
+	const char *auth = cfg_getstr(sec, "auth");
+	uint16_t port = conf->port;
+
+	name->name = strdup(cfg_title(sec));
+	if (!name->name || !oap_name_ok(name->name)) {
+		log_err("name \"%s\": a name has 1 to 255 printable characters, no space and no '/', and does not begin with '.'",
+			cfg_title(sec));
+		return false;
+	}
+	if (cfg_size(sec, "port") &&
+	    !get_port(cfg_getint(sec, "port"), &port, name->name))
+		return false;
+	if (auth && auth[0]) {
+		name->has_auth = true;
+		if (!get_auth(auth, &name->auth))
+			return false;
+	}
+	return get_address(sec, &name->addr, port) &&
+	       get_rule(sec, "listen", &name->listen) &&
+	       get_rule(sec, "alloc", &name->alloc) &&
+	       get_strings(sec, "peers", &name->peers, &name->npeers);
+}
+
+static bool get_params(cfg_t *cfg, struct config *conf)
+{
+	struct ipcp_nl_params *p = &conf->params;
+	long ppl = cfg_getint(cfg, "packets-per-leaf");
+	double factor = cfg_getfloat(cfg, "max-epoch-age");
+	double age;
+
+	if (ppl < 64 || ppl > 1 << 20 || ppl & (ppl - 1)) {
+		log_err("packets-per-leaf = %ld: give a power of two from 64 to 1048576",
+			ppl);
+		return false;
+	}
+	p->packets_per_leaf = ppl;
+	if (!(factor == 0 || (factor >= 2 && factor <= 1e6))) {
+		log_err("max-epoch-age = %g: give how many rekey-intervals an epoch may last, at least 2, or 0 for no limit",
+			factor);
+		return false;
+	}
+	age = factor * conf->rekey_interval;
+	p->max_epoch_age = age > UINT32_MAX ? UINT32_MAX : age;
+	p->set = IPCP_NL_P_PACKETS_PER_LEAF | IPCP_NL_P_GRACE |
+		 IPCP_NL_P_LINGER | IPCP_NL_P_MAX_EPOCH_AGE | IPCP_NL_P_BLOB;
+	if (cfg_size(cfg, "peer-timeout")) {
+		p->set |= IPCP_NL_P_PEER_TIMEOUT;
+		if (!get_time(cfg, "peer-timeout", 0, &p->peer_timeout))
+			return false;
+	}
+	return get_time(cfg, "grace", 0.01, &p->grace) &&
+	       get_time(cfg, "linger", 0.01, &p->linger);
+}
+
+static bool get_all(cfg_t *cfg, struct config *conf)
+{
+	unsigned int i, n = cfg_size(cfg, "name");
+	long mark = cfg_getint(cfg, "mark");
+
+	if (!get_port(cfg_getint(cfg, "port"), &conf->port, "top"))
+		return false;
+	if (mark < 0 || mark > UINT32_MAX) {
+		log_err("mark = %ld: give 0 to 4294967295", mark);
+		return false;
+	}
+	conf->mark = mark;
+	conf->security = strdup(cfg_getstr(cfg, "security"));
+	conf->names = calloc(n + 1, sizeof(*conf->names));
+	if (!conf->security || !conf->names)
+		return false;
+	if (!get_time(cfg, "rekey-interval", 0.05, &conf->rekey_interval) ||
+	    !get_time(cfg, "rekey-timeout", 0.1, &conf->rekey_timeout) ||
+	    !get_time(cfg, "alloc-timeout", 0.1, &conf->alloc_timeout) ||
+	    !get_time(cfg, "clock-slack", 0, &conf->clock_slack) ||
+	    !get_auth(cfg_getstr(cfg, "auth"), &conf->auth) ||
+	    !get_params(cfg, conf))
+		return false;
+	for (i = 0; i < n; i++, conf->nnames++)
+		if (!get_name(cfg_getnsec(cfg, "name", i), conf,
+			      &conf->names[i])) {
+			conf->nnames++;
+			return false;
+		}
+	return true;
+}
+
+struct config *config_load(const char *file)
+{
+	cfg_opt_t name[] = {
+		CFG_STR("address", "", CFGF_NONE),
+		CFG_INT("port", 0, CFGF_NODEFAULT),
+		CFG_STR("auth", "", CFGF_NONE),
+		CFG_STR_LIST("listen-users", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("listen-groups", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("listen-programs", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("alloc-users", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("alloc-groups", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("alloc-programs", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("peers", NULL, CFGF_NODEFAULT),
+		CFG_END()
+	};
+	cfg_opt_t top[] = {
+		CFG_INT("port", 3435, CFGF_NONE),
+		CFG_INT("mark", 0, CFGF_NONE),
+		CFG_FLOAT("rekey-interval", 120, CFGF_NONE),
+		CFG_FLOAT("rekey-timeout", 30, CFGF_NONE),
+		CFG_FLOAT("alloc-timeout", 20, CFGF_NONE),
+		CFG_FLOAT("max-epoch-age", 10, CFGF_NONE),
+		CFG_INT("packets-per-leaf", 1 << 20, CFGF_NONE),
+		CFG_FLOAT("peer-timeout", 0, CFGF_NODEFAULT),
+		CFG_FLOAT("grace", 5, CFGF_NONE),
+		CFG_FLOAT("linger", 10, CFGF_NONE),
+		CFG_STR("auth", "required", CFGF_NONE),
+		CFG_FLOAT("clock-slack", 2, CFGF_NONE),
+		CFG_STR("security", CONFIG_SECURITY, CFGF_NONE),
+		CFG_SEC("name", name, CFGF_MULTI | CFGF_TITLE |
+			CFGF_NO_TITLE_DUPES),
+		CFG_END()
+	};
+	struct config *conf = calloc(1, sizeof(*conf));
+	cfg_t *cfg = cfg_init(top, CFGF_NONE);
+	int status;
+
+	if (!conf || !cfg) {
+		free(conf);
+		return NULL;
+	}
+	cfg_set_error_function(cfg, on_error);
+	status = cfg_parse(cfg, file);
+	if (status == CFG_FILE_ERROR)
+		log_err("cannot read %s: %s", file, strerror(errno));
+	if (status != CFG_SUCCESS || !get_all(cfg, conf)) {
+		config_free(conf);
+		conf = NULL;
+	}
+	cfg_free(cfg);
+	return conf;
+}
+
+static void free_strings(char **list, size_t count)
+{
+	size_t i;
+
+	for (i = 0; list && i < count; i++)
+		free(list[i]);
+	free(list);
+}
+
+static void free_rule(struct rule *rule)
+{
+	free(rule->uids);
+	free(rule->gids);
+	free_strings(rule->programs, rule->nprograms);
+}
+
+void config_free(struct config *conf)
+{
+	size_t i;
+
+	if (!conf)
+		return;
+	for (i = 0; i < conf->nnames; i++) {
+		free(conf->names[i].name);
+		free_rule(&conf->names[i].listen);
+		free_rule(&conf->names[i].alloc);
+		free_strings(conf->names[i].peers, conf->names[i].npeers);
+	}
+	free(conf->names);
+	free(conf->security);
+	free(conf);
+}
+
+const struct config_name *config_find(const struct config *conf,
+				      const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < conf->nnames; i++)
+		if (!strcmp(conf->names[i].name, name))
+			return &conf->names[i];
+	return NULL;
+}
+
+enum oap_auth config_auth(const struct config *conf, const char *name)
+{
+	const struct config_name *block = config_find(conf, name);
+
+	return block && block->has_auth ? block->auth : conf->auth;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Cookies prove that somebody receives at the address he sends from. They
+ * need no state for each address: a MAC over it with a secret that changes.
+ */
+#ifndef REKEYD_COOKIE_H
+#define REKEYD_COOKIE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "frame.h"
+
+#define COOKIE_SLOT_MS	60000	/* a cookie holds for one to two of these */
+#define COOKIE_SECRET	32
+
+struct cookie_jar {
+	uint8_t now[COOKIE_SECRET];
+	uint8_t before[COOKIE_SECRET];
+	uint64_t slot;
+	bool ready;
+};
+
+bool cookie_make(struct cookie_jar *jar, uint64_t now_ms,
+		 const struct sockaddr_storage *peer,
+		 uint8_t cookie[COOKIE_LEN]);
+bool cookie_ok(struct cookie_jar *jar, uint64_t now_ms,
+	       const struct sockaddr_storage *peer,
+	       const uint8_t cookie[COOKIE_LEN]);
+
+#endif /* REKEYD_COOKIE_H */

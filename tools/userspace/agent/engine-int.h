@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of the engine share. */
+#ifndef REKEYD_ENGINE_INT_H
+#define REKEYD_ENGINE_INT_H
+
+#include <sys/queue.h>
+
+#include "binding.h"
+#include "cookie.h"
+#include "engine.h"
+#include "frame.h"
+#include "policy.h"
+
+#define RESEND_FIRST_MS		250
+#define RESEND_MAX_MS		4000
+#define ANSWER_KEEP_MS		60000
+#define ANSWER_REPEAT_MS	100
+#define ANSWERS_MAX		4096
+#define ASSEMBLY_KEEP_MS	10000
+#define ASSEMBLIES_MAX		256
+#define ASSEMBLIES_EACH		8
+#define BUSY_RETRY_MS		250
+
+/* Why a peer refuses; in REFUSED, REKEY_REFUSED and ABORT. */
+enum refusal {
+	REFUSE_NOT_SERVED = 1,
+	REFUSE_AUTH,
+	REFUSE_POLICY,
+	REFUSE_CRYPTO,		/* key exchange, cipher */
+	REFUSE_CLOCK,
+	REFUSE_CREDENTIALS,	/* the refuser's own */
+	REFUSE_FULL,
+	REFUSE_QOS,
+	REFUSE_MALFORMED,
+	REFUSE_INTERNAL,
+	REFUSE_BUSY,
+	REFUSE_ANEW,
+	REFUSE_CANCELLED,
+};
+
+/* An exchange this side began. */
+struct exchange {
+	TAILQ_ENTRY(exchange) entry;
+	bool rekey;
+	uint32_t flow;
+	struct sockaddr_storage peer;	/* allocation */
+	struct message msg;		/* points into @run */
+	struct oap_run *run;
+	struct binding bind;		/* as asked */
+	struct blob blob;		/* name, auth, identity */
+	uint8_t cookie[COOKIE_LEN];
+	bool has_cookie;
+	bool sent;			/* the responder may have answered */
+	uint64_t resend_at;
+	uint64_t deadline;
+	uint32_t wait;
+	struct assembly in;
+};
+
+/* What this side answered, to be repeated. */
+struct answer {
+	TAILQ_ENTRY(answer) entry;
+	bool sealed;
+	uint32_t flow;			/* 0: refused */
+	struct sockaddr_storage peer;	/* allocation */
+	struct message msg;		/* owned */
+	uint64_t expires;
+	uint64_t repeated;
+};
+
+/* A request that is coming in. */
+struct incoming {
+	TAILQ_ENTRY(incoming) entry;
+	uint32_t flow;			/* 0: CTRL, from @peer */
+	struct sockaddr_storage peer;
+	struct assembly in;
+	uint64_t expires;
+};
+
+TAILQ_HEAD(exchanges, exchange);
+TAILQ_HEAD(answers, answer);
+TAILQ_HEAD(incomings, incoming);
+
+struct engine {
+	const struct engine_ops *ops;
+	void *ctx;
+	const struct config *conf;
+	struct oap_env *oap;
+	struct cookie_jar jar;
+	struct exchanges exchanges;
+	struct answers answers;
+	struct incomings incomings;
+	unsigned int nanswers;
+	unsigned int nincomings;
+	uint64_t claim_at;
+	struct engine_stats stats;
+};
+
+/* engine.c */
+uint64_t engine_now(const struct engine *e);
+bool same_peer(const struct sockaddr_storage *a,
+	       const struct sockaddr_storage *b);
+const char *peer_text(const struct sockaddr_storage *peer);
+void send_message(struct engine *e, uint32_t flow,
+		  const struct sockaddr_storage *peer,
+		  const struct message *msg, const uint8_t *cookie);
+void send_refusal(struct engine *e, uint32_t flow,
+		  const struct sockaddr_storage *peer, enum msg_type type,
+		  uint64_t token, const uint8_t *cookie, enum refusal code,
+		  const char *text);
+size_t refusal_write(uint8_t buf[1 + REASON_LEN], enum refusal code,
+		     const char *text);
+enum refusal refusal_read(const uint8_t *p, size_t len, char *text);
+enum refusal refusal_of(enum oap_code code);
+int errno_of_refusal(enum refusal code);
+int errno_of_oap(enum oap_code code);
+void engine_claim_soon(struct engine *e, uint64_t after_ms);
+
+/* initiator.c */
+void initiator_cookie(struct engine *e, const struct frame *frame);
+void initiator_answer(struct engine *e, uint32_t flow,
+		      const struct frame *frame);
+void initiator_gone(struct engine *e, uint32_t flow);
+uint64_t initiator_tick(struct engine *e, uint64_t now);
+void initiator_free(struct engine *e);
+
+/* responder.c */
+void responder_frame(struct engine *e, uint32_t flow,
+		     const struct sockaddr_storage *peer,
+		     const struct frame *frame);
+void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
+		     const struct frame *frame);
+void responder_gone(struct engine *e, uint32_t flow);
+uint64_t responder_tick(struct engine *e, uint64_t now);
+void responder_free(struct engine *e);
+
+#endif /* REKEYD_ENGINE_INT_H */

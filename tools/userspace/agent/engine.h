@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The agents' protocol without any input or output of its own: allocation and
+ * re-keying, from both sides. The program feeds it upcalls, messages, claims
+ * and time; it acts through struct engine_ops.
+ */
+#ifndef REKEYD_ENGINE_H
+#define REKEYD_ENGINE_H
+
+#include "config.h"
+
+struct engine;
+
+/**
+ * struct engine_ops - what the engine needs of the world
+ * @now: monotonic milliseconds
+ * @reason: words about the last failure of one of the others
+ *
+ * The others are the netlink commands of the same names, and return 0 or a
+ * negative errno.
+ */
+struct engine_ops {
+	uint64_t (*now)(void *ctx);
+	const char *(*reason)(void *ctx);
+	int (*ctrl_send)(void *ctx, const struct sockaddr_storage *peer,
+			 const uint8_t *p, size_t len);
+	int (*sealed_send)(void *ctx, uint32_t id, const uint8_t *p,
+			   size_t len);
+	int (*flow_get)(void *ctx, uint32_t id, struct ipcp_nl_flow *flow);
+	int (*flow_new)(void *ctx, const char *name,
+			const struct sockaddr_storage *peer, uint32_t peer_eid,
+			const struct ipcp_nl_qos *qos, uint32_t *id,
+			uint32_t *eid);
+	int (*flow_allocate)(void *ctx, uint32_t id,
+			     const struct sockaddr_storage *peer,
+			     uint32_t peer_eid, uint32_t cipher,
+			     const struct ipcp_nl_seed *seed,
+			     const struct ipcp_nl_params *params);
+	int (*flow_set)(void *ctx, uint32_t id,
+			const struct ipcp_nl_params *params);
+	int (*flow_del)(void *ctx, uint32_t id, uint32_t error,
+			const char *reason);
+	int (*seed_set)(void *ctx, uint32_t id,
+			const struct ipcp_nl_seed *seed);
+	int (*rekey_clear)(void *ctx, uint32_t id, uint32_t exchange);
+	int (*rekey_request)(void *ctx, uint32_t id);
+};
+
+/* How exchanges ended, for the operator. */
+struct engine_stats {
+	uint64_t alloc_done;		/* as initiator */
+	uint64_t alloc_failed;
+	uint64_t alloc_answered;	/* as responder */
+	uint64_t alloc_refused;
+	uint64_t rekey_done;
+	uint64_t rekey_failed;
+	uint64_t rekey_timeout;
+	uint64_t rekey_busy;
+	uint64_t rekey_answered;
+	uint64_t rekey_refused;
+	uint64_t cookies;
+	uint64_t bad_messages;
+};
+
+struct engine *engine_new(const struct engine_ops *ops, void *ctx,
+			  const struct config *conf, struct oap_env *oap);
+void engine_free(struct engine *e);
+void engine_set_config(struct engine *e, const struct config *conf,
+		       struct oap_env *oap);
+
+/**
+ * engine_drop_runs() - give up what is under way
+ *
+ * Allocations fail, re-keys are cleared and come again.
+ */
+void engine_drop_runs(struct engine *e);
+
+/* Upcalls */
+void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *upcall);
+void engine_cancel(struct engine *e, uint32_t flow);
+void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
+		 const uint8_t *p, size_t len);
+void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
+		   size_t len);
+
+/* A claimed flow: re-key it. */
+void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
+
+/* A flow whose responder is here wants a new seed: ask the initiator. */
+void engine_want(struct engine *e, const struct ipcp_nl_flow *flow);
+
+/**
+ * engine_tick() - do what time demands
+ *
+ * Return: when to call again, in monotonic milliseconds.
+ */
+uint64_t engine_tick(struct engine *e);
+
+/**
+ * engine_claim_at() - when flows should be claimed out of turn
+ *
+ * Return: monotonic milliseconds; UINT64_MAX if there is no need. Asking
+ * takes the wish away once its time has come.
+ */
+uint64_t engine_claim_at(struct engine *e);
+
+const struct engine_stats *engine_stats(const struct engine *e);
+
+#endif /* REKEYD_ENGINE_H */

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames. Header of 32 bytes, big endian:
+ *
+ *   0 version   1 type   2 index   3 count   4 zero (4)   8 token (8)
+ *   16 cookie (16)
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "frame.h"
+
+bool frame_read(struct frame *frame, const uint8_t *p, size_t len)
+{
+	if (len < FRAME_HDR || len > FRAME_MAX || p[0] != FRAME_VERSION ||
+	    get_u32(p + 4))
+		return false;
+	frame->type = p[1];
+	frame->index = p[2];
+	frame->count = p[3];
+	frame->token = get_u64(p + 8);
+	memcpy(frame->cookie, p + 16, COOKIE_LEN);
+	frame->payload = p + FRAME_HDR;
+	frame->len = len - FRAME_HDR;
+	if (!frame->count || frame->count > FRAME_COUNT_MAX ||
+	    frame->index >= frame->count)
+		return false;
+	return frame->index == frame->count - 1 || frame->len == FRAME_PAYLOAD;
+}
+
+unsigned int frame_count(const struct message *msg)
+{
+	return msg->len ? (msg->len + FRAME_PAYLOAD - 1) / FRAME_PAYLOAD : 1;
+}
+
+size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
+		   unsigned int index, const uint8_t *cookie)
+{
+	size_t at = (size_t)index * FRAME_PAYLOAD;
+	size_t len = msg->len - at;
+	uint8_t *p = buf;
+
+	if (len > FRAME_PAYLOAD)
+		len = FRAME_PAYLOAD;
+	*p++ = FRAME_VERSION;
+	*p++ = msg->type;
+	*p++ = index;
+	*p++ = frame_count(msg);
+	p = put_u32(p, 0);
+	p = put_u64(p, msg->token);
+	if (cookie)
+		memcpy(p, cookie, COOKIE_LEN);
+	else
+		memset(p, 0, COOKIE_LEN);
+	if (len)
+		memcpy(p + COOKIE_LEN, msg->p + at, len);
+	return FRAME_HDR + len;
+}
+
+int assembly_add(struct assembly *a, const struct frame *frame)
+{
+	uint32_t bit = UINT32_C(1) << frame->index;
+
+	if (!a->p) {
+		a->p = malloc((size_t)frame->count * FRAME_PAYLOAD);
+		if (!a->p)
+			return -1;
+		a->type = frame->type;
+		a->token = frame->token;
+		a->count = frame->count;
+	}
+	if (a->count != frame->count || a->type != frame->type)
+		return -1;
+	if (!(a->have & bit)) {
+		if (frame->len)
+			memcpy(a->p + (size_t)frame->index * FRAME_PAYLOAD,
+			       frame->payload, frame->len);
+		a->have |= bit;
+		a->len += frame->len;
+	}
+	return a->have == (UINT32_C(1) << a->count) - 1;
+}
+
+void assembly_free(struct assembly *a)
+{
+	free(a->p);
+	memset(a, 0, sizeof(*a));
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Messages between agents, cut into frames that fit a path of 1280 bytes, and
+ * put together again. Byte tables are in Documentation/agent-protocol.md.
+ */
+#ifndef REKEYD_FRAME_H
+#define REKEYD_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAME_VERSION	1
+#define FRAME_MAX	1180	/* header and payload */
+#define FRAME_HDR	32
+#define FRAME_PAYLOAD	(FRAME_MAX - FRAME_HDR)
+#define FRAME_COUNT_MAX	16
+#define COOKIE_LEN	16
+#define MESSAGE_MAX	(FRAME_COUNT_MAX * FRAME_PAYLOAD)
+
+enum msg_type {
+	/* CTRL, from the initiator */
+	MSG_HELLO = 1,		/* no cookie yet */
+	MSG_ALLOC = 2,		/* OAP request */
+	MSG_ABORT = 3,		/* code, text */
+	/* CTRL, from the responder */
+	MSG_COOKIE = 4,
+	MSG_ALLOC_OK = 5,	/* OAP response */
+	MSG_REFUSED = 6,	/* code, text */
+	/* SEALED, from the initiator */
+	MSG_REKEY = 16,		/* OAP request */
+	/* SEALED, from the responder */
+	MSG_REKEY_OK = 17,	/* OAP response */
+	MSG_REKEY_REFUSED = 18,	/* code, text */
+	MSG_REKEY_WANTED = 19,	/* due reasons */
+};
+
+struct frame {
+	enum msg_type type;
+	uint8_t index;
+	uint8_t count;
+	uint64_t token;
+	uint8_t cookie[COOKIE_LEN];
+	const uint8_t *payload;
+	size_t len;
+};
+
+/* A whole message, as it is kept for sending again. */
+struct message {
+	enum msg_type type;
+	uint64_t token;
+	uint8_t *p;
+	size_t len;
+};
+
+/* A message being put together. All but the last frame are full. */
+struct assembly {
+	enum msg_type type;
+	uint64_t token;
+	uint8_t count;
+	uint32_t have;		/* bit for each frame */
+	size_t len;
+	uint8_t *p;
+};
+
+bool frame_read(struct frame *frame, const uint8_t *p, size_t len);
+
+/* Writes frame @index of a message; returns its length. */
+size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
+		   unsigned int index, const uint8_t *cookie);
+unsigned int frame_count(const struct message *msg);
+
+/**
+ * assembly_add() - add a frame
+ *
+ * Return: 1 if the message is complete, 0 if not yet, -1 if the frame does
+ * not fit the ones before.
+ */
+int assembly_add(struct assembly *a, const struct frame *frame);
+void assembly_free(struct assembly *a);
+
+#endif /* REKEYD_FRAME_H */

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The side that asks: allocations of our programs, re-keys of our flows. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "engine-int.h"
+#include "log.h"
+
+static void exchange_free(struct engine *e, struct exchange *x)
+{
+	TAILQ_REMOVE(&e->exchanges, x, entry);
+	assembly_free(&x->in);
+	oap_free(x->run);
+	free(x);
+}
+
+void initiator_free(struct engine *e)
+{
+	while (!TAILQ_EMPTY(&e->exchanges))
+		exchange_free(e, TAILQ_FIRST(&e->exchanges));
+}
+
+static struct oap_params params_of(const struct exchange *x)
+{
+	struct oap_params params = {
+		.name = x->blob.name,
+		.auth = x->blob.auth,
+		.peer_name = x->blob.name,
+	};
+
+	if (x->rekey) {
+		params.auth = x->blob.peer.authenticated ? OAP_AUTH_REQUIRED :
+							   OAP_AUTH_NONE;
+		params.peer_name = x->blob.peer.name;
+		params.cipher = x->blob.cipher;
+	}
+	return params;
+}
+
+/* Makes the request; on failure there is nothing to send. */
+static enum oap_code make_request(struct engine *e, struct exchange *x,
+				  struct oap_err *err)
+{
+	struct oap_params params = params_of(x);
+	uint8_t data[BINDING_MAX];
+	enum oap_code code;
+
+	params.data = data;
+	params.data_len = binding_write(&x->bind, data);
+	code = oap_request(e->oap, &params, &x->run, err);
+	if (code)
+		return code;
+	x->msg.type = x->rekey ? MSG_REKEY : MSG_ALLOC;
+	x->msg.p = (uint8_t *)oap_message(x->run, &x->msg.len);
+	if (x->msg.len <= MESSAGE_MAX &&
+	    RAND_bytes((uint8_t *)&x->msg.token, sizeof(x->msg.token)) == 1)
+		return OAP_OK;
+	err->code = OAP_INTERNAL;
+	snprintf(err->text, sizeof(err->text), "cannot make the request");
+	return OAP_INTERNAL;
+}
+
+static struct exchange *exchange_new(struct engine *e, uint32_t flow,
+				     uint32_t timeout)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->flow = flow;
+	x->wait = RESEND_FIRST_MS;
+	x->deadline = engine_now(e) + timeout;
+	TAILQ_INSERT_TAIL(&e->exchanges, x, entry);
+	return x;
+}
+
+/* Sends what is next to be sent, and sets the time to send it again. */
+static void send_request(struct engine *e, struct exchange *x)
+{
+	struct message hello = { .type = MSG_HELLO, .token = x->msg.token };
+
+	if (!x->rekey && !x->has_cookie) {
+		send_message(e, 0, &x->peer, &hello, NULL);
+	} else {
+		x->sent = true;
+		send_message(e, x->rekey ? x->flow : 0, &x->peer, &x->msg,
+			     x->cookie);
+	}
+	x->resend_at = engine_now(e) + x->wait;
+	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
+}
+
+/* The allocation is over: the program and the peer are told. */
+static void alloc_failed(struct engine *e, struct exchange *x, int error,
+			 enum refusal code, const char *text)
+{
+	e->stats.alloc_failed++;
+	log_warn("flow %u to %s at %s: %s", x->flow, x->blob.name,
+		 peer_text(&x->peer), text);
+	if (x->sent && code)
+		send_refusal(e, 0, &x->peer, MSG_ABORT, x->msg.token,
+			     x->cookie, code, text);
+	e->ops->flow_del(e->ctx, x->flow, error, text);
+	exchange_free(e, x);
+}
+
+static void rekey_over(struct engine *e, struct exchange *x)
+{
+	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange);
+	exchange_free(e, x);
+}
+
+static void rekey_failed(struct engine *e, struct exchange *x,
+			 const char *text)
+{
+	e->stats.rekey_failed++;
+	log_warn("flow %u to %s: re-key to epoch %u failed: %s", x->flow,
+		 x->blob.name, x->bind.epoch, text);
+	rekey_over(e, x);
+}
+
+static void refuse_alloc(struct engine *e, uint32_t flow, const char *name,
+			 int error, const char *text)
+{
+	e->stats.alloc_failed++;
+	log_warn("flow %u to %s: %s", flow, name, text);
+	e->ops->flow_del(e->ctx, flow, error, text);
+}
+
+/* Policy and address of the name that a program asks for. */
+static bool find_name(struct engine *e, const struct ipcp_nl_upcall *up,
+		      struct sockaddr_storage *addr)
+{
+	const struct config_name *block = config_find(e->conf, up->name);
+	char why[REASON_LEN];
+
+	if (!oap_name_ok(up->name)) {
+		refuse_alloc(e, up->flow_id, "?", EHOSTUNREACH,
+			     "not a usable name: no spaces, no '/'");
+		return false;
+	}
+	if (!policy_program(e->conf, POLICY_ALLOC, up->name, &up->cred,
+			    oap_has_credentials(e->oap, false, up->name),
+			    why)) {
+		refuse_alloc(e, up->flow_id, up->name, EACCES, why);
+		return false;
+	}
+	if (!block || !block->addr.ss_family) {
+		refuse_alloc(e, up->flow_id, up->name, EHOSTUNREACH,
+			     "the name has no address in the agent's configuration");
+		return false;
+	}
+	*addr = block->addr;
+	return true;
+}
+
+void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
+{
+	uint32_t timeout = e->conf->alloc_timeout;
+	struct sockaddr_storage addr;
+	struct exchange *x;
+	struct oap_err err;
+
+	if (!find_name(e, up, &addr))
+		return;
+	if (up->timeout && up->timeout < timeout)
+		timeout = up->timeout;
+	x = exchange_new(e, up->flow_id, timeout);
+	if (!x) {
+		refuse_alloc(e, up->flow_id, up->name, ENOMEM, "no memory");
+		return;
+	}
+	x->peer = addr;
+	x->bind.purpose = FOR_ALLOC_REQUEST;
+	x->bind.initiator_eid = up->eid;
+	x->bind.qos = up->qos;
+	strcpy(x->bind.name, up->name);
+	strcpy(x->blob.name, up->name);
+	x->blob.role = ROLE_INITIATOR;
+	x->blob.auth = config_auth(e->conf, up->name);
+	if (make_request(e, x, &err)) {
+		alloc_failed(e, x, errno_of_oap(err.code), 0, err.text);
+		return;
+	}
+	send_request(e, x);
+}
+
+void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
+{
+	struct exchange *x = exchange_new(e, claim->id,
+					  e->conf->rekey_timeout);
+	struct oap_err err;
+
+	if (!x) {
+		e->ops->rekey_clear(e->ctx, claim->id, claim->exchange);
+		return;
+	}
+	x->rekey = true;
+	x->bind.purpose = FOR_REKEY_REQUEST;
+	x->bind.epoch = claim->epoch;
+	x->bind.exchange = claim->exchange;
+	x->bind.initiator_eid = claim->eid;
+	x->bind.responder_eid = claim->peer_eid;
+	if (!blob_read(&x->blob, claim->blob, claim->blob_len) ||
+	    x->blob.role != ROLE_INITIATOR ||
+	    x->blob.cipher != claim->cipher) {
+		rekey_failed(e, x, "what the agent left with the flow is unusable");
+		return;
+	}
+	if (make_request(e, x, &err)) {
+		rekey_failed(e, x, err.text);
+		return;
+	}
+	log_dbg("flow %u to %s: re-key to epoch %u, exchange %u", x->flow,
+		x->blob.name, x->bind.epoch, x->bind.exchange);
+	send_request(e, x);
+}
+
+static struct exchange *find(struct engine *e, uint32_t flow, uint64_t token)
+{
+	struct exchange *x;
+
+	TAILQ_FOREACH(x, &e->exchanges, entry)
+		if (x->msg.token == token && x->rekey == !!flow &&
+		    (!flow || x->flow == flow))
+			return x;
+	return NULL;
+}
+
+void initiator_cookie(struct engine *e, const struct frame *frame)
+{
+	struct exchange *x = find(e, 0, frame->token);
+
+	if (!x || (x->has_cookie &&
+		   !memcmp(x->cookie, frame->cookie, COOKIE_LEN)))
+		return;
+	memcpy(x->cookie, frame->cookie, COOKIE_LEN);
+	x->has_cookie = true;
+	x->wait = RESEND_FIRST_MS;
+	send_request(e, x);
+}
+
+/* The response is authentic; is it about what we asked? */
+static bool binding_fits(struct exchange *x, struct oap_err *err)
+{
+	struct binding want = x->bind, got;
+	const uint8_t *data;
+	size_t len;
+
+	data = oap_data(x->run, &len);
+	want.purpose = x->rekey ? FOR_REKEY_RESPONSE : FOR_ALLOC_RESPONSE;
+	if (binding_read(&got, data, len)) {
+		if (!x->rekey)
+			want.responder_eid = got.responder_eid;
+		if (binding_same(&want, &got) && got.responder_eid) {
+			x->bind.responder_eid = got.responder_eid;
+			return true;
+		}
+	}
+	err->code = OAP_MISMATCH;
+	snprintf(err->text, sizeof(err->text),
+		 "the response is about something else");
+	return false;
+}
+
+static bool complete(struct exchange *x, uint8_t *seed, struct oap_err *err)
+{
+	struct oap_params params = params_of(x);
+
+	if (oap_complete(x->run, &params, x->in.p, x->in.len, err) ||
+	    !binding_fits(x, err))
+		return false;
+	return !oap_root(x->run, x->bind.epoch, seed, err);
+}
+
+/* The flow's blob from what the exchange proved. */
+static void note_peer(struct exchange *x, struct ipcp_nl_params *params,
+		      uint8_t *buf)
+{
+	x->blob.peer = *oap_peer(x->run);
+	x->blob.cipher = oap_cipher(x->run);
+	params->blob = buf;
+	params->blob_len = blob_write(&x->blob, buf);
+}
+
+static void alloc_done(struct engine *e, struct exchange *x)
+{
+	struct ipcp_nl_params params = e->conf->params;
+	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
+	struct ipcp_nl_seed s = { .seed = seed };
+	struct oap_err err;
+	int status;
+
+	if (!complete(x, seed, &err)) {
+		alloc_failed(e, x, errno_of_oap(err.code),
+			     refusal_of(err.code), err.text);
+		return;
+	}
+	note_peer(x, &params, blob);
+	status = e->ops->flow_allocate(e->ctx, x->flow, &x->peer,
+				       x->bind.responder_eid, x->blob.cipher,
+				       &s, &params);
+	OPENSSL_cleanse(seed, sizeof(seed));
+	if (status) {
+		alloc_failed(e, x, -status, REFUSE_CANCELLED,
+			     e->ops->reason(e->ctx));
+		return;
+	}
+	e->stats.alloc_done++;
+	log_info("flow %u to %s at %s: allocated, %s, peer %s", x->flow,
+		 x->blob.name, peer_text(&x->peer),
+		 oap_cipher_name(x->blob.cipher),
+		 x->blob.peer.authenticated ? x->blob.peer.name :
+					      "not authenticated");
+	exchange_free(e, x);
+}
+
+/* A renewed certificate of the same name: the blob says which one it is. */
+static void update_blob(struct engine *e, struct exchange *x)
+{
+	struct ipcp_nl_params params = { .set = IPCP_NL_P_BLOB };
+	const struct oap_identity *peer = oap_peer(x->run);
+	uint8_t blob[BLOB_LEN_MAX];
+
+	if (!peer->authenticated || !memcmp(peer->fingerprint,
+					    x->blob.peer.fingerprint,
+					    OAP_FP_LEN))
+		return;
+	note_peer(x, &params, blob);
+	e->ops->flow_set(e->ctx, x->flow, &params);
+}
+
+static void rekey_done(struct engine *e, struct exchange *x)
+{
+	uint8_t seed[OAP_KEY_LEN];
+	struct ipcp_nl_seed s = {
+		.seed = seed, .epoch = x->bind.epoch,
+		.exchange = x->bind.exchange,
+	};
+	struct oap_err err;
+	int status;
+
+	if (!complete(x, seed, &err)) {
+		rekey_failed(e, x, err.text);
+		return;
+	}
+	status = e->ops->seed_set(e->ctx, x->flow, &s);
+	OPENSSL_cleanse(seed, sizeof(seed));
+	if (status) {
+		rekey_failed(e, x, e->ops->reason(e->ctx));
+		return;
+	}
+	update_blob(e, x);
+	e->stats.rekey_done++;
+	log_dbg("flow %u to %s: epoch %u parked", x->flow, x->blob.name,
+		x->bind.epoch);
+	exchange_free(e, x);
+}
+
+static void refused(struct engine *e, struct exchange *x)
+{
+	char text[REASON_LEN], why[2 * REASON_LEN];
+	enum refusal code = refusal_read(x->in.p, x->in.len, text);
+
+	snprintf(why, sizeof(why), "the peer refuses: %s", text);
+	if (!x->rekey) {
+		alloc_failed(e, x, errno_of_refusal(code), 0, why);
+	} else if (code == REFUSE_BUSY || code == REFUSE_ANEW) {
+		e->stats.rekey_busy++;
+		log_dbg("flow %u: %s", x->flow, why);
+		rekey_over(e, x);
+		engine_claim_soon(e, BUSY_RETRY_MS);
+	} else {
+		rekey_failed(e, x, why);
+	}
+}
+
+/* A frame of the answer to something we asked. */
+void initiator_answer(struct engine *e, uint32_t flow,
+		      const struct frame *frame)
+{
+	struct exchange *x = find(e, flow, frame->token);
+
+	if (!x || !x->sent)
+		return;
+	/* a refusal and an answer do not mix */
+	if (x->in.p && x->in.type != frame->type)
+		assembly_free(&x->in);
+	if (assembly_add(&x->in, frame) != 1)
+		return;
+	if (frame->type == MSG_REFUSED || frame->type == MSG_REKEY_REFUSED)
+		refused(e, x);
+	else if (x->rekey)
+		rekey_done(e, x);
+	else
+		alloc_done(e, x);
+}
+
+void initiator_gone(struct engine *e, uint32_t flow)
+{
+	struct exchange *x, *next;
+
+	for (x = TAILQ_FIRST(&e->exchanges); x; x = next) {
+		next = TAILQ_NEXT(x, entry);
+		if (x->flow != flow)
+			continue;
+		if (!x->rekey && x->sent)
+			send_refusal(e, 0, &x->peer, MSG_ABORT, x->msg.token,
+				     x->cookie, REFUSE_CANCELLED,
+				     "the program gave up");
+		exchange_free(e, x);
+	}
+}
+
+void engine_drop_runs(struct engine *e)
+{
+	struct exchange *x;
+
+	while ((x = TAILQ_FIRST(&e->exchanges))) {
+		if (x->rekey)
+			rekey_over(e, x);
+		else
+			alloc_failed(e, x, ECONNREFUSED, REFUSE_CANCELLED,
+				     "the agent's configuration changed: try again");
+	}
+}
+
+static void timed_out(struct engine *e, struct exchange *x)
+{
+	char text[REASON_LEN];
+
+	if (x->rekey) {
+		e->stats.rekey_timeout++;
+		rekey_failed(e, x, "no answer in time");
+		return;
+	}
+	snprintf(text, sizeof(text), "no agent answers at %s",
+		 peer_text(&x->peer));
+	alloc_failed(e, x, EHOSTUNREACH, REFUSE_CANCELLED, text);
+}
+
+uint64_t initiator_tick(struct engine *e, uint64_t now)
+{
+	struct exchange *x, *next;
+	uint64_t at = UINT64_MAX;
+
+	for (x = TAILQ_FIRST(&e->exchanges); x; x = next) {
+		next = TAILQ_NEXT(x, entry);
+		if (now >= x->deadline) {
+			timed_out(e, x);
+			continue;
+		}
+		if (now >= x->resend_at)
+			send_request(e, x);
+		if (x->resend_at < at)
+			at = x->resend_at;
+		if (x->deadline < at)
+			at = x->deadline;
+	}
+	return at;
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The engine's world: the module, over netlink. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel.h"
+#include "log.h"
+#include "policy.h"
+
+static uint64_t op_now(void *ctx)
+{
+	struct timespec ts;
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static const char *op_reason(void *ctx)
+{
+	return ipcp_nl_reason(ctx);
+}
+
+static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
+			const uint8_t *p, size_t len)
+{
+	return ipcp_nl_ctrl_send(ctx, peer, p, len);
+}
+
+static int op_sealed_send(void *ctx, uint32_t id, const uint8_t *p, size_t len)
+{
+	return ipcp_nl_sealed_send(ctx, id, p, len);
+}
+
+static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
+{
+	return ipcp_nl_flow_get(ctx, id, flow);
+}
+
+static int op_flow_new(void *ctx, const char *name,
+		       const struct sockaddr_storage *peer, uint32_t peer_eid,
+		       const struct ipcp_nl_qos *qos, uint32_t *id,
+		       uint32_t *eid)
+{
+	return ipcp_nl_flow_new(ctx, name, peer, peer_eid, qos, id, eid);
+}
+
+static int op_flow_allocate(void *ctx, uint32_t id,
+			    const struct sockaddr_storage *peer,
+			    uint32_t peer_eid, uint32_t cipher,
+			    const struct ipcp_nl_seed *seed,
+			    const struct ipcp_nl_params *params)
+{
+	return ipcp_nl_flow_allocate(ctx, id, peer, peer_eid, cipher, seed,
+				     params);
+}
+
+static int op_flow_set(void *ctx, uint32_t id,
+		       const struct ipcp_nl_params *params)
+{
+	return ipcp_nl_flow_set(ctx, id, params);
+}
+
+static int op_flow_del(void *ctx, uint32_t id, uint32_t error,
+		       const char *reason)
+{
+	return ipcp_nl_flow_del(ctx, id, error, reason);
+}
+
+static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
+{
+	return ipcp_nl_seed_set(ctx, id, seed);
+}
+
+static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange)
+{
+	return ipcp_nl_rekey_clear(ctx, id, exchange);
+}
+
+static int op_rekey_request(void *ctx, uint32_t id)
+{
+	return ipcp_nl_rekey_request(ctx, id);
+}
+
+const struct engine_ops kernel_ops = {
+	.now = op_now,
+	.reason = op_reason,
+	.ctrl_send = op_ctrl_send,
+	.sealed_send = op_sealed_send,
+	.flow_get = op_flow_get,
+	.flow_new = op_flow_new,
+	.flow_allocate = op_flow_allocate,
+	.flow_set = op_flow_set,
+	.flow_del = op_flow_del,
+	.seed_set = op_seed_set,
+	.rekey_clear = op_rekey_clear,
+	.rekey_request = op_rekey_request,
+};
+
+static void on_event(const struct ipcp_nl_event *event, void *arg)
+{
+	struct kernel_news *news = arg;
+
+	if (event->upcall) {
+		news->upcalls = true;
+		return;
+	}
+	log_dbg("flow %u: %s, epoch %u%s%s", event->flow.id,
+		ipcp_nl_event_name(event->event), event->flow.epoch,
+		event->flow.reason[0] ? ": " : "", event->flow.reason);
+	if (event->event != IPCP_REKEY_EVENT_DUE)
+		return;
+	news->due = true;
+	if (news->ndue < sizeof(news->due_flows) / sizeof(news->due_flows[0]))
+		news->due_flows[news->ndue++] = event->flow.id;
+	else
+		news->lost = true;
+}
+
+int kernel_events(struct ipcp_nl *nl, struct kernel_news *news)
+{
+	int err;
+
+	memset(news, 0, sizeof(*news));
+	err = ipcp_nl_events(nl, on_event, news);
+	if (err != -ENOBUFS)
+		return err;
+	news->lost = true;
+	return 0;
+}
+
+static void on_listen(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
+		      const struct config *conf, const struct oap_env *oap)
+{
+	char why[REASON_LEN] = "not a usable name: no spaces, no '/'";
+	bool ok;
+
+	ok = oap_name_ok(up->name) &&
+	     policy_program(conf, POLICY_LISTEN, up->name, &up->cred,
+			    oap_has_credentials(oap, true, up->name), why);
+	if (ok)
+		log_info("%s is served by pid %u (%s), uid %u", up->name,
+			 up->cred.pid, up->cred.comm, up->cred.uid);
+	else
+		log_warn("listen refused: %s", why);
+	if (ipcp_nl_upcall_done(nl, up->id, ok ? 0 : EACCES, ok ? NULL : why))
+		log_dbg("upcall %llu: %s", (unsigned long long)up->id,
+			ipcp_nl_reason(nl));
+}
+
+static void dispatch(struct ipcp_nl *nl, struct engine *e,
+		     const struct ipcp_nl_upcall *up,
+		     const struct config *conf, const struct oap_env *oap)
+{
+	static uint8_t copy[IPCP_REKEY_CTRL_MAX];
+	size_t len = up->payload_len;
+
+	/* the payload lasts only until the next call */
+	if (len > sizeof(copy))
+		return;
+	if (len)
+		memcpy(copy, up->payload, len);
+	switch (up->type) {
+	case IPCP_REKEY_UPCALL_TYPE_LISTEN:
+		on_listen(nl, up, conf, oap);
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_ALLOC:
+		engine_alloc(e, up);
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_CTRL:
+		engine_ctrl(e, &up->peer, copy, len);
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_SEALED:
+		engine_sealed(e, up->flow_id, copy, len);
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_CANCEL:
+	case IPCP_REKEY_UPCALL_TYPE_CLOSED:
+		engine_cancel(e, up->flow_id);
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_UNLISTEN:
+		log_info("%s is no longer served", up->name);
+		break;
+	default:
+		log_warn("upcall of unknown type %u", up->type);
+	}
+}
+
+int kernel_upcalls(struct ipcp_nl *nl, struct engine *e,
+		   const struct config *conf, const struct oap_env *oap)
+{
+	struct ipcp_nl_upcall up;
+	int err;
+
+	while (!(err = ipcp_nl_upcall_get(nl, &up)))
+		dispatch(nl, e, &up, conf, oap);
+	if (err == -EAGAIN)
+		return 0;
+	log_err("cannot take upcalls: %s", ipcp_nl_reason(nl));
+	return err;
+}
+
+struct claims {
+	struct ipcp_nl_claim claim[IPCP_REKEY_CLAIM_MAX];
+	int count;
+};
+
+static int collect(const struct ipcp_nl_claim *claim, void *arg)
+{
+	struct claims *claims = arg;
+
+	if (claims->count == IPCP_REKEY_CLAIM_MAX)
+		return -E2BIG;
+	claims->claim[claims->count++] = *claim;
+	return 0;
+}
+
+int kernel_claim(struct ipcp_nl *nl, struct engine *e, uint64_t min_age)
+{
+	static struct claims claims;
+	int i, err;
+
+	claims.count = 0;
+	err = ipcp_nl_rekey_claim(nl, IPCP_REKEY_CLAIM_MAX, min_age, 0,
+				  collect, &claims);
+	for (i = 0; i < claims.count; i++)
+		engine_rekey(e, &claims.claim[i]);
+	return err ? err : claims.count;
+}
+
+struct wanted {
+	struct ipcp_nl_flow flows[16];
+	unsigned int count;
+};
+
+static int collect_due(const struct ipcp_nl_flow *flow, void *arg)
+{
+	struct wanted *wanted = arg;
+
+	if (flow->initiator || !flow->due || wanted->count == 16)
+		return 0;
+	wanted->flows[wanted->count++] = *flow;
+	return 0;
+}
+
+int kernel_want_all(struct ipcp_nl *nl, struct engine *e)
+{
+	static struct wanted wanted;
+	unsigned int i;
+	int err;
+
+	wanted.count = 0;
+	err = ipcp_nl_flow_dump(nl, collect_due, &wanted);
+	for (i = 0; i < wanted.count; i++)
+		engine_want(e, &wanted.flows[i]);
+	return err;
+}
+
+void kernel_want(struct ipcp_nl *nl, struct engine *e, uint32_t id)
+{
+	struct ipcp_nl_flow flow;
+
+	if (!ipcp_nl_flow_get(nl, id, &flow))
+		engine_want(e, &flow);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who may serve a name, ask for a flow to it, or come from afar to it. */
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "policy.h"
+
+static bool has_id(const uint32_t *ids, size_t count, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+static bool user_matches(const struct rule *rule,
+			 const struct ipcp_nl_cred *cred)
+{
+	uint32_t i;
+
+	if (rule->anyone || (!rule->nuids && !rule->ngids))
+		return true;
+	if (has_id(rule->uids, rule->nuids, cred->uid) ||
+	    has_id(rule->gids, rule->ngids, cred->gid))
+		return true;
+	for (i = 0; i < cred->ngroups; i++)
+		if (has_id(rule->gids, rule->ngids, cred->groups[i]))
+			return true;
+	return false;
+}
+
+/* The executable, which unlike the command's name cannot be made up. */
+static bool program_matches(const struct rule *rule,
+			    const struct ipcp_nl_cred *cred)
+{
+	char link[64], path[4096];
+	ssize_t len;
+	size_t i;
+
+	if (!rule->nprograms)
+		return true;
+	if (!cred->pid)
+		return false;
+	snprintf(link, sizeof(link), "/proc/%u/exe", cred->pid);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len <= 0)
+		return false;
+	path[len] = '\0';
+	for (i = 0; i < rule->nprograms; i++)
+		if (!strcmp(rule->programs[i], path))
+			return true;
+	return false;
+}
+
+bool policy_program(const struct config *conf, enum policy_what what,
+		    const char *name, const struct ipcp_nl_cred *cred,
+		    bool has_creds, char *reason)
+{
+	const struct config_name *block = config_find(conf, name);
+	const char *verb = what == POLICY_LISTEN ? "listen" : "alloc";
+	const struct rule *rule = NULL;
+
+	if (cred->uid == 0)
+		return true;
+	if (block)
+		rule = what == POLICY_LISTEN ? &block->listen : &block->alloc;
+	if (!rule || !rule->listed) {
+		if (!has_creds)
+			return true;
+		snprintf(reason, REASON_LEN,
+			 "uid %u may not use the certificate of %.40s: see %s-users",
+			 cred->uid, name, verb);
+		return false;
+	}
+	if (user_matches(rule, cred) && program_matches(rule, cred))
+		return true;
+	snprintf(reason, REASON_LEN,
+		 "uid %u (%.20s) may not %s %.40s: see %s-users, -programs",
+		 cred->uid, cred->comm, verb, name, verb);
+	return false;
+}
+
+bool policy_peer(const struct config *conf, const char *name,
+		 const struct oap_identity *peer, char *reason)
+{
+	const struct config_name *block = config_find(conf, name);
+	size_t i;
+
+	if (!block || !block->npeers)
+		return true;
+	for (i = 0; peer->authenticated && i < block->npeers; i++)
+		if (!strcmp(block->peers[i], peer->name))
+			return true;
+	snprintf(reason, REASON_LEN, "'%.40s' may not allocate to %.40s",
+		 peer->authenticated ? peer->name : "(unsigned)", name);
+	return false;
+}
