@@ -9,6 +9,12 @@
 
 static bool is_verbose;
 static bool for_journal;
+static bool is_quiet;
+
+void log_quiet(void)
+{
+	is_quiet = true;
+}
 
 void log_setup(bool verbose, bool journal)
 {
@@ -36,7 +42,7 @@ static void line(int priority, const char *fmt, va_list ap)
 	{						\
 		va_list ap;				\
 							\
-		if (!(when))				\
+		if (is_quiet || !(when))				\
 			return;				\
 		va_start(ap, fmt);			\
 		line(priority, fmt, ap);		\

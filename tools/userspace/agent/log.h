@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 void log_setup(bool verbose, bool journal);
+void log_quiet(void);	/* nothing at all, for tests */
 
 #define PRINTF_LIKE	__attribute__((format(printf, 1, 2)))
 
