@@ -31,13 +31,10 @@
 	FN(TX_NOKEY)		\
 	LAST(CLOSED)
 
-/**
- * enum ipcp_drop - why a packet was dropped
- * @IPCP_DROP_NONE: it was not
- * @IPCP_DROP_MAX: number of values, for arrays of counters
- *
- * The values are those of the attributes IPCP_REKEY_A_DROPS_*; the
- * specification of the family says what each means.
+/*
+ * Why a packet was dropped; IPCP_DROP_NONE if it was not. The values are those
+ * of the attributes IPCP_REKEY_A_DROPS_*: the specification of the family says
+ * what each means. IPCP_DROP_MAX is for arrays of counters.
  */
 enum ipcp_drop {
 	IPCP_DROP_NONE,

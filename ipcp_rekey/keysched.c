@@ -113,8 +113,7 @@ bool ipcp_keysched_peek(const struct ipcp_keysched *ks, unsigned int dir,
 {
 	struct ipcp_key fork;
 
-	if (dir >= IPCP_DIRS || node >= IPCP_NODES ||
-	    (int)node <= ks->entered[dir])
+	if (dir >= IPCP_DIRS || node >= IPCP_NODES)
 		return false;
 
 	if (ks->state[node] == IPCP_SLOT_NODE)
@@ -122,7 +121,7 @@ bool ipcp_keysched_peek(const struct ipcp_keysched *ks, unsigned int dir,
 	else if (ks->state[node] == slot_of_fork(dir))
 		fork = ks->nodes->key[node];
 	else
-		return false;	/* wiped */
+		return false;	/* the direction was here, or all is wiped */
 
 	ipcp_hkdf_expand(out->key[0].bytes, sizeof(*out), fork.bytes,
 			 label_leaf, sizeof(label_leaf) - 1);

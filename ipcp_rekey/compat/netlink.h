@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Policies that the generated code uses and that came after 6.12. Included in
+ * front of it by the build.
+ */
+#ifndef _IPCP_COMPAT_NETLINK_H
+#define _IPCP_COMPAT_NETLINK_H
+
+#include <net/netlink.h>
+
+#ifndef NLA_POLICY_MAX_LEN
+#define NLA_POLICY_MAX_LEN(_len)	{ .type = NLA_BINARY, .len = (_len) }
+#endif
+
+#endif /* _IPCP_COMPAT_NETLINK_H */
