@@ -155,5 +155,4 @@ MODULE_DESCRIPTION("Encrypted flows that re-key themselves");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(IPCP_VERSION_STRING);
 MODULE_ALIAS_GENL_FAMILY(IPCP_REKEY_FAMILY_NAME);
-MODULE_ALIAS("devname:ipcp_rekey");
 MODULE_SOFTDEP("pre: aesni_intel gcm");
