@@ -19,6 +19,8 @@
  *   NO_RECOVERY  does not check that every state can recover, to see what else
  *                a weakened model breaks
  *   SHORTEST     breadth first, for a short counterexample
+ *   REACH        fails when all epochs and exchange numbers were used and both
+ *                sides rest: shows that the model gets there
  */
 
 #ifndef EPOCHS
@@ -53,6 +55,9 @@ bool never_same_epoch_again;
 bool old_key_stays;
 bool seeds_differ;
 bool undecryptable;
+#ifdef REACH
+bool reached_the_end;
+#endif
 
 #define BROKEN(p)	p = true; assert(!p)
 
@@ -548,6 +553,16 @@ proctype recovery(bool at_once)
 }
 #endif
 
+#ifdef REACH
+proctype end_of_all()
+{
+	d_step {
+		IN_STEP && OLD_GONE && s[I].newest == EPOCHS && seeds == XCH ->
+		BROKEN(reached_the_end)
+	}
+}
+#endif
+
 /* The program of side k, and the timers and the worker of its kernel. */
 proctype kernel(byte k)
 {
@@ -641,6 +656,9 @@ init {
 #ifndef NO_RECOVERY
 		run recovery(0);
 		run recovery(1);
+#endif
+#ifdef REACH
+		run end_of_all();
 #endif
 		i = 0;
 		do
