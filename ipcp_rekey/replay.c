@@ -100,6 +100,7 @@ enum ipcp_drop ipcp_replay_commit(struct ipcp_replay *r, u32 seq)
 		clear_up_to(r, seq);
 	WRITE_ONCE(*word, *word | bit_of(seq));
 	if (seq >= r->next)
+		/* Pairs with the acquire in ipcp_replay_check(). */
 		smp_store_release(&r->next, seq + 1);
 	return IPCP_DROP_NONE;
 }

@@ -3,7 +3,7 @@
 #include "keysched.h"
 #include "test_util.h"
 
-#define SEQS	(1U << IPCP_LEAF_SHIFT)
+#define SEQS	BIT(IPCP_LEAF_SHIFT)
 
 static const struct parts_case {
 	const char *desc;

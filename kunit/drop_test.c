@@ -3,11 +3,11 @@
 #include "drop.h"
 #include "test_util.h"
 
-#define FN(name)	[IPCP_DROP_##name] = #name,
 static const char * const names[IPCP_DROP_MAX] = {
+#define FN(name)	[IPCP_DROP_##name] = #name,
 	IPCP_DROPS(FN, FN)
-};
 #undef FN
+};
 
 static void each_reason_has_a_name(struct kunit *test)
 {

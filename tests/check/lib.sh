@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What the checks share. Sourced, never run; $CHECK is this folder.
+
+CHECK=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=../vm/lib.sh
+. "$CHECK/../vm/lib.sh"
+PROG=tests/check/$(basename "$0")
+
+# files PATTERN...: the checkout's files, tracked or new, that git finds by them
+# and that nothing generates.
+files()
+{
+	git -C "$TOP" ls-files --cached --others --exclude-standard \
+		--deduplicate -- "$@" ':!*netlink-gen.[ch]' \
+		':!include/uapi/linux/ipcp_rekey_netlink.h' ':!kunit/vectors.h' |
+		while IFS= read -r file; do
+			[ ! -f "$TOP/$file" ] || echo "$file"
+		done
+}
+
+kernel_c()
+{
+	files 'ipcp_rekey/*.[ch]' 'include/*.h' 'kunit/*.[ch]'
+}
+
+# in_checkout COMMAND...: in the tree, in the checkout, which stays as it is;
+# the source of 6.12 is at /build/linux.
+in_checkout()
+{
+	in_tree "$("$VM/tree")" "$TOP:/build/ipcp-rekey" \
+		"$("$VM/tree" --source):/build/linux" -- \
+		sh -c 'mount -o remount,bind,ro /build/ipcp-rekey &&
+			cd /build/ipcp-rekey && exec "$@"' sh "$@"
+}
+
+# build_module KERNEL ARGUMENTS...: from scratch, in a copy; what make says on
+# stdout. Sets BUILD to the copy's folder.
+build_module()
+{
+	local kernel=$1
+
+	shift
+	kernel_of "$kernel"
+	need_host git=git rsync=rsync
+	BUILD=$CACHE/work-check-$kernel
+	locked "work-check-$kernel"
+	mkdir -p "$BUILD"
+	rsync -r --links --perms --times --delete --delete-excluded \
+		--exclude='*.o' --exclude='.*' --exclude='*.ko' --exclude='*.mod*' \
+		"$TOP"/{Kbuild,Makefile,ipcp_rekey,include,kunit} "$BUILD/"
+	in_tree "$TREE" "$BUILD:/build/ipcp-rekey" "${K_BINDS[@]}" -- \
+		make --no-print-directory -s -j "$(nproc)" -C /build/ipcp-rekey \
+		module KERNEL_SRC="$K_SRC" KERNEL_RELEASE="$K_RELEASE" "$@" 2>&1
+}
