@@ -59,8 +59,8 @@ err_free:
 
 static void wake(struct ipcp_listener *l)
 {
-	wake_up_interruptible_poll(&l->wait->wq, EPOLLIN | EPOLLRDNORM |
-				   EPOLLERR);
+	wake_up_poll(&l->wait->wq, EPOLLIN | EPOLLRDNORM |
+		     EPOLLERR);
 }
 
 static void answer(struct ipcp_listener *l, int error, const char *reason)
