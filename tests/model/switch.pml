@@ -13,6 +13,8 @@
  *   NO_EXCHANGE  the kernels compare no exchange numbers
  *   R_DEADLINE   the responder promotes at the grace deadline too
  *   DONE_ALWAYS  not only an answer carries DONE
+ *   NEW_ONLY     a CONFIRM of an older epoch is not answered
+ *   EARLY_END    linger begins at the first packet in the new epoch of any kind
  *   NO_WORKER    nobody opens what is queued before a key is wiped
  *   NO_REFUSAL   the initiator's kernel takes a seed it has no claim for
  * For the search:
@@ -155,6 +157,13 @@ inline open_ring(k, e)
 	authentic(k, e, 1)
 }
 
+/* Older RX keys linger from here on. */
+#ifdef EARLY_END
+#define LINGERS(k)	(s[k].rxlo < s[k].obs)
+#else
+#define LINGERS(k)	(s[k].rxlo < s[k].saw)
+#endif
+
 /* The worker: open what is queued, then wipe the oldest RX key. */
 inline wipe_rx(k)
 {
@@ -226,6 +235,11 @@ inline promote(k)
 #define ASK(k)		TELL(k, s[k].newest)
 #else
 #define ASK(k)		0
+#endif
+#ifdef NEW_ONLY
+#define ANSWERED_IN(k, e)	((e) == s[k].newest)
+#else
+#define ANSWERED_IN(k, e)	HAS_TX(k, e)
 #endif
 #if defined(NO_DONE) || defined(NO_GATE)
 #define SETTLED(k)	1
@@ -425,7 +439,7 @@ inline question()
 		:: else
 		fi;
 		if
-		:: !ANSWERS(fl) || !HAS_TX(p, ep) -> break
+		:: !ANSWERS(fl) || !ANSWERED_IN(p, ep) -> break
 		:: else
 		fi;
 		fl = (s[p].tx == ep -> SENDING : 0) + TELL(p, ep)
@@ -447,7 +461,7 @@ inline timers()
 	:: else -> break
 	od;
 	do
-	:: s[q].rxlo < s[q].saw -> wipe_rx(q)
+	:: LINGERS(q) -> wipe_rx(q)
 	:: else -> break
 	od;
 	s[q].pend = 0;
@@ -580,7 +594,7 @@ proctype kernel(byte k)
 		s[k].pend = 0 }
 	:: d_step { WAITS(k) && (OBSERVED(k) || BY_DEADLINE(k)) ->
 		promote(k); skip }
-	:: d_step { s[k].rxlo < s[k].saw && !s[k].closed ->
+	:: d_step { LINGERS(k) && !s[k].closed ->
 		printf("%c: epoch %d has lingered\n", NAME(k), s[k].rxlo);
 		s[k].closed = 1 }
 	:: d_step { s[k].closed ->
