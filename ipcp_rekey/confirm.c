@@ -64,11 +64,13 @@ static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	u8 flags = what_is(flow, ep);
 
-	if (ep->answered &&
+	/* News at once: there are three at most. */
+	if (flags == ep->answer &&
 	    time_before(jiffies, ep->answered +
 			msecs_to_jiffies(IPCP_CONFIRM_MIN_MS)))
 		return;
-	ep->answered = jiffies ?: 1;
+	ep->answered = jiffies;
+	ep->answer = flags;
 	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
 }
 

@@ -58,6 +58,7 @@ enum {
  * @confirm: jiffies of the next CONFIRM to ask for the peer's DONE
  * @backoff: jiffies between the last two of them
  * @answered: jiffies of the last answer to one of the peer's
+ * @answer: what it said
  */
 struct ipcp_epoch {
 	struct ipcp_flow *flow;
@@ -83,6 +84,7 @@ struct ipcp_epoch {
 	unsigned long confirm;
 	unsigned long backoff;
 	unsigned long answered;
+	u8 answer;
 	struct rcu_head rcu;
 };
 
