@@ -147,8 +147,7 @@ static void on_listen(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
 	else
 		log_warn("listen refused: %s", why);
 	if (ipcp_nl_upcall_done(nl, up->id, ok ? 0 : EACCES, ok ? NULL : why))
-		log_dbg("upcall %llu: %s", (unsigned long long)up->id,
-			ipcp_nl_reason(nl));
+		log_warn("listen of %s: %s", up->name, ipcp_nl_reason(nl));
 }
 
 static void dispatch(struct ipcp_nl *nl, struct engine *e,
