@@ -135,7 +135,7 @@ kernel_of()
 	if [ "$1" = debug ]; then
 		dir=$("$VM/debug-kernel")
 		K_RELEASE=$(cat "$dir/release")
-		K_IMAGE=$dir/vmlinux
+		K_IMAGE=$dir/bzImage
 		K_SRC=/build/out
 		# shellcheck disable=SC2034
 		K_BINDS=("$("$VM/tree" --source):/build/linux" "$dir/build:/build/out")
