@@ -20,6 +20,7 @@
 #define ASSEMBLIES_MAX		256
 #define ASSEMBLIES_EACH		8
 #define BUSY_RETRY_MS		250
+#define SEALED_TRIES		4	/* then in the clear, if signed */
 
 /* Why a peer refuses; in REFUSED, REKEY_REFUSED and ABORT. */
 enum refusal {
@@ -43,7 +44,9 @@ struct exchange {
 	TAILQ_ENTRY(exchange) entry;
 	bool rekey;
 	uint32_t flow;
-	struct sockaddr_storage peer;	/* allocation */
+	bool in_clear;			/* over CTRL, with a cookie */
+	unsigned int tries;		/* over SEALED */
+	struct sockaddr_storage peer;
 	struct message msg;		/* points into @run */
 	struct oap_run *run;
 	struct binding bind;		/* as asked */
@@ -61,6 +64,7 @@ struct exchange {
 struct answer {
 	TAILQ_ENTRY(answer) entry;
 	bool sealed;
+	bool rekey;
 	uint32_t flow;			/* 0: refused */
 	struct sockaddr_storage peer;	/* allocation */
 	struct message msg;		/* owned */
@@ -114,6 +118,8 @@ enum refusal refusal_read(const uint8_t *p, size_t len, char *text);
 enum refusal refusal_of(enum oap_code code);
 int errno_of_refusal(enum refusal code);
 int errno_of_oap(enum oap_code code);
+bool engine_hopeless(struct engine *e, uint32_t flow, uint32_t due,
+		     const struct blob *blob);
 void engine_claim_soon(struct engine *e, uint64_t after_ms);
 
 /* initiator.c */

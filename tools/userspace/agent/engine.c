@@ -248,18 +248,21 @@ void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 		break;
 	case MSG_ALLOC:
 	case MSG_ABORT:
+	case MSG_REKEY:
 		if (!cookie_ok(&e->jar, engine_now(e), peer, frame.cookie))
 			on_hello(e, peer, &frame);
-		else if (frame.type == MSG_ALLOC)
-			responder_frame(e, 0, peer, &frame);
-		else
+		else if (frame.type == MSG_ABORT)
 			responder_abort(e, peer, &frame);
+		else
+			responder_frame(e, 0, peer, &frame);
 		break;
 	case MSG_COOKIE:
 		initiator_cookie(e, &frame);
 		break;
 	case MSG_ALLOC_OK:
 	case MSG_REFUSED:
+	case MSG_REKEY_OK:
+	case MSG_REKEY_REFUSED:
 		initiator_answer(e, 0, &frame);
 		break;
 	default:
@@ -306,12 +309,33 @@ void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
 	}
 }
 
+/*
+ * A flow that lost its keys, and whose peer proved nothing at allocation, has
+ * nobody who could be trusted with new ones: it is taken down.
+ */
+bool engine_hopeless(struct engine *e, uint32_t flow, uint32_t due,
+		     const struct blob *blob)
+{
+	static const char why[] =
+		"all keys were lost, and the peer has no certificate";
+
+	if (!(due & IPCP_REKEY_DUE_NO_KEYS) || blob->peer.authenticated)
+		return false;
+	log_warn("flow %u to %s: %s", flow, blob->name, why);
+	e->ops->flow_del(e->ctx, flow, EKEYEXPIRED, why);
+	return true;
+}
+
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow)
 {
 	struct message msg = { .type = MSG_REKEY_WANTED };
+	struct blob blob;
 
 	if (flow->initiator || !flow->due ||
 	    flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return;
+	if (blob_read(&blob, flow->blob, flow->blob_len) &&
+	    engine_hopeless(e, flow->id, flow->due, &blob))
 		return;
 	send_message(e, flow->id, NULL, &msg, NULL);
 }

@@ -16,6 +16,8 @@ struct engine;
  * @now: monotonic milliseconds
  * @reason: words about the last failure of one of the others
  *
+ * @flow_find: the flow with that endpoint id on this side
+ *
  * The others are the netlink commands of the same names, and return 0 or a
  * negative errno.
  */
@@ -27,6 +29,7 @@ struct engine_ops {
 	int (*sealed_send)(void *ctx, uint32_t id, const uint8_t *p,
 			   size_t len);
 	int (*flow_get)(void *ctx, uint32_t id, struct ipcp_nl_flow *flow);
+	int (*flow_find)(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow);
 	int (*flow_new)(void *ctx, const char *name,
 			const struct sockaddr_storage *peer, uint32_t peer_eid,
 			const struct ipcp_nl_qos *qos, uint32_t *id,
@@ -56,6 +59,7 @@ struct engine_stats {
 	uint64_t rekey_failed;
 	uint64_t rekey_timeout;
 	uint64_t rekey_busy;
+	uint64_t rekey_in_clear;	/* tries without the flow's keys */
 	uint64_t rekey_answered;
 	uint64_t rekey_refused;
 	uint64_t cookies;

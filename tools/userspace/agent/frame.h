@@ -27,12 +27,12 @@ enum msg_type {
 	MSG_COOKIE = 4,
 	MSG_ALLOC_OK = 5,	/* OAP response */
 	MSG_REFUSED = 6,	/* code, text */
-	/* SEALED, from the initiator */
+	/* SEALED, or CTRL where keys were lost; from the initiator */
 	MSG_REKEY = 16,		/* OAP request */
 	/* SEALED, from the responder */
 	MSG_REKEY_OK = 17,	/* OAP response */
 	MSG_REKEY_REFUSED = 18,	/* code, text */
-	MSG_REKEY_WANTED = 19,	/* due reasons */
+	MSG_REKEY_WANTED = 19,	/* SEALED only */
 };
 
 struct frame {

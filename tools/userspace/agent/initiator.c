@@ -85,12 +85,12 @@ static void send_request(struct engine *e, struct exchange *x)
 {
 	struct message hello = { .type = MSG_HELLO, .token = x->msg.token };
 
-	if (!x->rekey && !x->has_cookie) {
+	if (x->in_clear && !x->has_cookie) {
 		send_message(e, 0, &x->peer, &hello, NULL);
 	} else {
 		x->sent = true;
-		send_message(e, x->rekey ? x->flow : 0, &x->peer, &x->msg,
-			     x->cookie);
+		send_message(e, x->in_clear ? 0 : x->flow, &x->peer, &x->msg,
+			     x->in_clear ? x->cookie : NULL);
 	}
 	x->resend_at = engine_now(e) + x->wait;
 	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
@@ -176,6 +176,7 @@ void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
 		refuse_alloc(e, up->flow_id, up->name, ENOMEM, "no memory");
 		return;
 	}
+	x->in_clear = true;
 	x->peer = addr;
 	x->bind.purpose = FOR_ALLOC_REQUEST;
 	x->bind.initiator_eid = up->eid;
@@ -191,6 +192,21 @@ void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
 	send_request(e, x);
 }
 
+/*
+ * A side that lost all keys cannot read what is sealed. Who proved a
+ * certificate at allocation proves it again in the clear; others cannot.
+ */
+static void go_in_clear(struct engine *e, struct exchange *x)
+{
+	if (x->in_clear || !x->blob.peer.authenticated || !x->peer.ss_family)
+		return;
+	x->in_clear = true;
+	x->wait = RESEND_FIRST_MS;
+	e->stats.rekey_in_clear++;
+	log_dbg("flow %u to %s: re-key without the flow's keys", x->flow,
+		x->blob.name);
+}
+
 void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 {
 	struct exchange *x = exchange_new(e, claim->id,
@@ -202,6 +218,7 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 		return;
 	}
 	x->rekey = true;
+	x->peer = claim->peer;
 	x->bind.purpose = FOR_REKEY_REQUEST;
 	x->bind.epoch = claim->epoch;
 	x->bind.exchange = claim->exchange;
@@ -213,12 +230,18 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 		rekey_failed(e, x, "what the agent left with the flow is unusable");
 		return;
 	}
+	if (engine_hopeless(e, claim->id, claim->due, &x->blob)) {
+		rekey_over(e, x);
+		return;
+	}
 	if (make_request(e, x, &err)) {
 		rekey_failed(e, x, err.text);
 		return;
 	}
 	log_dbg("flow %u to %s: re-key to epoch %u, exchange %u", x->flow,
 		x->blob.name, x->bind.epoch, x->bind.exchange);
+	if (claim->due & IPCP_REKEY_DUE_NO_KEYS)
+		go_in_clear(e, x);
 	send_request(e, x);
 }
 
@@ -227,8 +250,8 @@ static struct exchange *find(struct engine *e, uint32_t flow, uint64_t token)
 	struct exchange *x;
 
 	TAILQ_FOREACH(x, &e->exchanges, entry)
-		if (x->msg.token == token && x->rekey == !!flow &&
-		    (!flow || x->flow == flow))
+		if (x->msg.token == token &&
+		    (flow ? x->rekey && x->flow == flow : x->in_clear))
 			return x;
 	return NULL;
 }
@@ -387,7 +410,7 @@ void initiator_answer(struct engine *e, uint32_t flow,
 {
 	struct exchange *x = find(e, flow, frame->token);
 
-	if (!x || !x->sent)
+	if (!x || !x->sent || x->rekey != (frame->type >= MSG_REKEY))
 		return;
 	/* a refusal and an answer do not mix */
 	if (x->in.p && x->in.type != frame->type)
@@ -456,8 +479,11 @@ uint64_t initiator_tick(struct engine *e, uint64_t now)
 			timed_out(e, x);
 			continue;
 		}
-		if (now >= x->resend_at)
+		if (now >= x->resend_at) {
+			if (x->rekey && ++x->tries >= SEALED_TRIES)
+				go_in_clear(e, x);
 			send_request(e, x);
+		}
 		if (x->resend_at < at)
 			at = x->resend_at;
 		if (x->deadline < at)

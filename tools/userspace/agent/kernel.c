@@ -40,6 +40,32 @@ static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
 	return ipcp_nl_flow_get(ctx, id, flow);
 }
 
+struct search {
+	uint32_t eid;
+	struct ipcp_nl_flow *flow;
+	bool found;
+};
+
+static int compare(const struct ipcp_nl_flow *flow, void *arg)
+{
+	struct search *search = arg;
+
+	if (!search->found && flow->eid == search->eid) {
+		*search->flow = *flow;
+		search->found = true;
+	}
+	return 0;
+}
+
+/* Rare, so a dump will do. */
+static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
+{
+	struct search search = { .eid = eid, .flow = flow };
+	int err = ipcp_nl_flow_dump(ctx, compare, &search);
+
+	return search.found ? 0 : err ? err : -ENOENT;
+}
+
 static int op_flow_new(void *ctx, const char *name,
 		       const struct sockaddr_storage *peer, uint32_t peer_eid,
 		       const struct ipcp_nl_qos *qos, uint32_t *id,
@@ -91,6 +117,7 @@ const struct engine_ops kernel_ops = {
 	.ctrl_send = op_ctrl_send,
 	.sealed_send = op_sealed_send,
 	.flow_get = op_flow_get,
+	.flow_find = op_flow_find,
 	.flow_new = op_flow_new,
 	.flow_allocate = op_flow_allocate,
 	.flow_set = op_flow_set,

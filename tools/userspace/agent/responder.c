@@ -17,8 +17,10 @@
 /* A request being answered. */
 struct request {
 	struct engine *e;
+	bool rekey;
+	bool sealed;				/* came under the flow's keys */
 	uint32_t flow;				/* re-key */
-	const struct sockaddr_storage *peer;	/* allocation */
+	const struct sockaddr_storage *peer;	/* in the clear */
 	uint64_t token;
 	const uint8_t *p;
 	size_t len;
@@ -99,7 +101,7 @@ static void answer(struct request *r, uint32_t flow, enum msg_type type,
 		free(a);
 		return;
 	}
-	if (r->flow)
+	if (r->sealed)
 		drop_sealed(e, r->flow);
 	else if (e->nanswers >= ANSWERS_MAX)
 		answer_free(e, TAILQ_FIRST(&e->answers));
@@ -107,15 +109,16 @@ static void answer(struct request *r, uint32_t flow, enum msg_type type,
 	a->msg.len = len;
 	a->msg.type = type;
 	a->msg.token = r->token;
-	a->sealed = r->flow;
-	a->flow = r->flow ? r->flow : flow;
+	a->sealed = r->sealed;
+	a->rekey = r->rekey;
+	a->flow = r->rekey ? r->flow : flow;
 	if (r->peer)
 		a->peer = *r->peer;
 	a->expires = now + ANSWER_KEEP_MS;
 	a->repeated = now;
 	TAILQ_INSERT_TAIL(&e->answers, a, entry);
 	e->nanswers++;
-	send_message(e, r->flow, r->peer, &a->msg, NULL);
+	send_message(e, r->sealed ? r->flow : 0, r->peer, &a->msg, NULL);
 }
 
 static void answer_refusal(struct request *r)
@@ -123,7 +126,7 @@ static void answer_refusal(struct request *r)
 	uint8_t buf[1 + REASON_LEN];
 	size_t len = refusal_write(buf, r->refusal, r->text);
 
-	answer(r, 0, r->flow ? MSG_REKEY_REFUSED : MSG_REFUSED, buf, len);
+	answer(r, 0, r->rekey ? MSG_REKEY_REFUSED : MSG_REFUSED, buf, len);
 }
 
 static void repeat(struct engine *e, struct answer *a,
@@ -309,7 +312,7 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 	struct ipcp_nl_flow flow;
 	enum refusal code;
 
-	if (!a || !a->flow || frame->count != 1)
+	if (!a || a->rekey || !a->flow || frame->count != 1)
 		return;
 	code = refusal_read(frame->payload, frame->len, text);
 	/* this came in the clear: it takes down nothing that is confirmed */
@@ -324,11 +327,27 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 
 /* Re-keying */
 
-static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
+/* In the clear the request itself says which flow; it proves that later. */
+static bool find_flow(struct request *r, struct ipcp_nl_flow *flow)
 {
 	struct engine *e = r->e;
+	struct binding peek;
+	const uint8_t *data;
+	size_t len;
 
-	if (e->ops->flow_get(e->ctx, r->flow, flow))
+	if (r->sealed)
+		return !e->ops->flow_get(e->ctx, r->flow, flow);
+	data = oap_peek(r->p, r->len, &len);
+	if (!data || !binding_read(&peek, data, len) || !peek.responder_eid ||
+	    e->ops->flow_find(e->ctx, peek.responder_eid, flow))
+		return false;
+	r->flow = flow->id;
+	return true;
+}
+
+static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
+{
+	if (!find_flow(r, flow))
 		return refuse(r, REFUSE_INTERNAL, "no such flow");
 	if (!blob_read(&r->blob, flow->blob, flow->blob_len) ||
 	    r->blob.cipher != flow->cipher)
@@ -337,6 +356,9 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 	if (r->blob.role != ROLE_RESPONDER || flow->initiator)
 		return refuse(r, REFUSE_MALFORMED,
 			      "this side began the flow and re-keys it");
+	if (!r->sealed && !r->blob.peer.authenticated)
+		return refuse(r, REFUSE_AUTH,
+			      "a peer without certificate re-keys under the flow's keys only");
 	return true;
 }
 
@@ -346,7 +368,7 @@ static bool check_rekey(struct request *r, const struct ipcp_nl_flow *flow)
 	struct oap_params params = {
 		.auth = known ? OAP_AUTH_REQUIRED : OAP_AUTH_NONE,
 		.peer_name = r->blob.peer.name,
-		.no_clock = true,
+		.no_clock = r->sealed,
 	};
 	struct oap_err err;
 
@@ -433,8 +455,9 @@ static void on_rekey(struct request *r)
 	if (r->refusal == REFUSE_BUSY || r->refusal == REFUSE_ANEW) {
 		log_dbg("flow %u: re-key refused: %s", r->flow, r->text);
 		/* next time it may be different, so it is not kept */
-		send_refusal(e, r->flow, NULL, MSG_REKEY_REFUSED, r->token,
-			     NULL, r->refusal, r->text);
+		send_refusal(e, r->sealed ? r->flow : 0, r->peer,
+			     MSG_REKEY_REFUSED, r->token, NULL, r->refusal,
+			     r->text);
 		return;
 	}
 	log_warn("flow %u: re-key refused: %s", r->flow, r->text);
@@ -495,11 +518,12 @@ static void on_request(struct engine *e, uint32_t flow,
 		       const struct assembly *msg)
 {
 	struct request r = {
-		.e = e, .flow = flow, .peer = peer, .token = msg->token,
+		.e = e, .flow = flow, .sealed = flow, .peer = peer,
+		.token = msg->token, .rekey = msg->type == MSG_REKEY,
 		.p = msg->p, .len = msg->len,
 	};
 
-	if (flow)
+	if (r.rekey)
 		on_rekey(&r);
 	else
 		on_alloc(&r);

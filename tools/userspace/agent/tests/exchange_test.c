@@ -60,6 +60,7 @@ struct side {
 	struct fake_flow flows[FLOWS];
 	const char *serves;
 	bool busy;			/* the epoch before is not done */
+	bool no_keys;			/* all keys are lost */
 	uint64_t bytes_out;
 	char reason[64];
 };
@@ -203,9 +204,11 @@ static int op_sealed_send(void *ctx, uint32_t id, const uint8_t *p, size_t len)
 
 	if (!f)
 		return -ENOENT;
+	if (s->no_keys)
+		return -ENOKEY;
 	for (i = 1; i <= FLOWS; i++) {
 		g = flow_of(s->other, i);
-		if (g && g->f.eid == f->f.peer_eid)
+		if (g && !s->other->no_keys && g->f.eid == f->f.peer_eid)
 			put_on_wire(s, i, p, len);
 	}
 	return 0;
@@ -219,6 +222,17 @@ static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
 		return -ENOENT;
 	*flow = f->f;
 	return 0;
+}
+
+static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
+{
+	uint32_t i;
+
+	for (i = 1; i <= FLOWS; i++) {
+		if (!op_flow_get(ctx, i, flow) && flow->eid == eid)
+			return 0;
+	}
+	return -ENOENT;
 }
 
 static struct fake_flow *add_flow(struct side *s, const char *name)
@@ -358,7 +372,7 @@ static int op_rekey_request(void *ctx, uint32_t id)
 
 static const struct engine_ops ops = {
 	op_now, op_reason, op_ctrl_send, op_sealed_send, op_flow_get,
-	op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
+	op_flow_find, op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
 	op_rekey_clear, op_rekey_request,
 };
 
@@ -385,7 +399,11 @@ static void claim(struct fake_flow *f)
 		.id = f->f.id, .eid = f->f.eid, .peer_eid = f->f.peer_eid,
 		.cipher = f->f.cipher, .epoch = f->f.newest_epoch + 1,
 		.exchange = f->next_exchange++, .blob_len = f->f.blob_len,
+		.peer = f->f.peer,
 	};
+
+	if (alice.no_keys)
+		c.due = IPCP_REKEY_DUE_NO_KEYS;
 
 	memcpy(c.blob, f->f.blob, f->f.blob_len);
 	f->f.in_flight = 1;
@@ -1009,6 +1027,55 @@ static void test_rekey_timeout(void **state)
 	check_same(f);
 }
 
+/* Without the flow's keys the certificates must do. */
+static void test_keys_lost(void **state)
+{
+	struct fake_flow *f;
+	int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	for (i = 1; i < 4; i++) {
+		alice.no_keys = i & 1;
+		bob.no_keys = i & 2;
+		claim(f);
+		run_for(i == 2 ? 10000 : 1000);
+		assert_int_equal(f->f.newest_epoch, i);
+		check_same(f);
+	}
+	assert_int_equal(alice.e->stats.rekey_in_clear, 3);
+	/* another identity is refused there, too */
+	creds("mallory.example", &ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 3);
+	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	assert_true(allocated(f));
+}
+
+static void test_keys_lost_unsigned(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start("auth = \"none\"", "auth = \"none\"");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	bob.no_keys = true;
+	claim(f);
+	run_for(40000);
+	assert_int_equal(f->f.newest_epoch, 0);
+	assert_int_equal(bob.e->stats.rekey_answered, 0);
+	assert_false(f->f.in_flight);
+	assert_true(allocated(f));
+	alice.no_keys = true;
+	claim(f);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+}
+
 /* Another name may not take over; a new certificate of the same name may. */
 static void test_rekey_identity(void **state)
 {
@@ -1169,7 +1236,8 @@ int main(void)
 		TEST(test_amplification), TEST(test_cookie),
 		TEST(test_tampering), TEST(test_rekey),
 		TEST(test_rekey_lossy), TEST(test_busy), TEST(test_anew),
-		TEST(test_rekey_timeout), TEST(test_rekey_identity),
+		TEST(test_rekey_timeout), TEST(test_keys_lost),
+		TEST(test_keys_lost_unsigned), TEST(test_rekey_identity),
 		TEST(test_wrong_end), TEST(test_wanted), TEST(test_bad_blob),
 		TEST(test_big_message), TEST(test_rubbish),
 	};
