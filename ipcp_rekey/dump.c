@@ -27,17 +27,6 @@ static const u32 ciphers[] = {
 	IPCP_REKEY_CIPHER_CHACHA20_POLY1305,
 };
 
-static u32 count_flows(struct ipcp_net *in)
-{
-	unsigned long id;
-	void *flow;
-	u32 n = 0;
-
-	xa_for_each(&in->flows, id, flow)
-		n++;
-	return n;
-}
-
 /**
  * ipcp_dump_info() - Write what anybody may know
  * @skb: message
@@ -53,7 +42,7 @@ int ipcp_dump_info(struct sk_buff *skb, struct ipcp_net *in)
 	for (int i = 0; !err && i < ARRAY_SIZE(ciphers); i++)
 		err = U32(INFO_CIPHERS, ciphers[i]);
 	return err ?: U32(INFO_HAS_AGENT, !!READ_ONCE(in->agent)) ?:
-	       U32(INFO_FLOWS, count_flows(in));
+	       U32(INFO_FLOWS, ipcp_registry_count(in));
 }
 
 static int put_groups(struct sk_buff *skb, const struct group_info *groups)

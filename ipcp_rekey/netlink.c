@@ -532,7 +532,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		return -EPERM;
 	}
 	min_age = age ? min_t(u64, nla_get_u64(age), INT_MAX) : INT_MAX;
-	n = max ? nla_get_u32(max) : 1;
+	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(in) + 1);
 	claims = kcalloc(n, sizeof(*claims), GFP_KERNEL);
 	rsp = reply_new(info, IPCP_REKEY_CMD_REKEY_CLAIM,
 			NLMSG_DEFAULT_SIZE + n * IPCP_CLAIM_SIZE, &hdr);

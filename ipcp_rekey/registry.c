@@ -143,6 +143,18 @@ struct ipcp_flow *ipcp_registry_next(struct ipcp_net *in, unsigned long *id)
 }
 
 /**
+ * ipcp_registry_count() - How many flows there are
+ * @in: namespace
+ *
+ * Context: Any context.
+ * Return: number of flows, in all states.
+ */
+u32 ipcp_registry_count(struct ipcp_net *in)
+{
+	return atomic_read(&in->by_eid.nelems);
+}
+
+/**
  * ipcp_registry_by_eid() - The flow that a packet is for
  * @in: namespace
  * @eid: endpoint id of the packet

@@ -79,6 +79,7 @@ int ipcp_registry_add(struct ipcp_flow *flow);
 void ipcp_registry_del(struct ipcp_flow *flow);
 struct ipcp_flow *ipcp_registry_get(struct ipcp_net *in, u32 id);
 struct ipcp_flow *ipcp_registry_next(struct ipcp_net *in, unsigned long *id);
+u32 ipcp_registry_count(struct ipcp_net *in);
 struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid);
 
 /* What Ouroboros's registry does for re-keying, by the same names. */
