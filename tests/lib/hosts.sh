@@ -126,6 +126,10 @@ host_start()
 	[ "$word" = ready ] && return 0
 	hosts_say "$host: $1 is not ready ($word); $tag.log says:"
 	sed 's/^/#   /' "$HOSTS/$host/$tag.log" >&2
+	if [ "$word" = late ]; then
+		hosts_say "it sleeps in the kernel at:"
+		sed 's/^/#   /' "/proc/${HOSTS_PID[$host/$tag]}/stack" >&2
+	fi
 	host_stop "$host" "$tag" KILL
 	return 1
 }

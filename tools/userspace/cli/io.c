@@ -189,7 +189,7 @@ int io_recv(int fd, void *buf, size_t len)
 /* True if an error means that the flow is over. */
 bool io_ended(int err)
 {
-	return err == -ESHUTDOWN || err == -EPIPE || err == -ECONNRESET;
+	return err == -ESHUTDOWN;
 }
 
 /**

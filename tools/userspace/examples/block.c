@@ -119,9 +119,9 @@ enum block_io block_read(int flow, uint8_t *msg, size_t room, size_t *len)
  * POLLPRI: taking the seed at once is all a program has to do for it. (It may
  * even do nothing: the next read or write takes it too.)
  *
- * Returns true if the flow wants to be read.
+ * Returns what poll() saw; BLOCK_READ says that the flow wants to be read.
  */
-bool block_wait(int flow, short events, int64_t until)
+short block_wait(int flow, short events, int64_t until)
 {
 	struct pollfd pfd = {
 		.fd = flow,
@@ -130,8 +130,8 @@ bool block_wait(int flow, short events, int64_t until)
 	int64_t left = until - now_ms();
 
 	if (poll(&pfd, 1, left > 0 ? left : 0) <= 0)
-		return false;
+		return 0;
 	if (pfd.revents & POLLPRI)
 		ipcp_dev_rekey(flow);
-	return pfd.revents & (POLLIN | POLLHUP | POLLERR);
+	return pfd.revents;
 }

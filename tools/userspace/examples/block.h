@@ -15,6 +15,7 @@
 #define BLOCK_H
 
 #include <endian.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,7 +68,9 @@ enum block_io {
 
 enum block_io block_write(int flow, const uint8_t *msg, size_t len);
 enum block_io block_read(int flow, uint8_t *msg, size_t room, size_t *len);
-bool block_wait(int flow, short events, int64_t until);
+short block_wait(int flow, short events, int64_t until);
+
+#define BLOCK_READ	(POLLIN | POLLHUP | POLLERR)
 
 /**
  * struct report - what is shown while it runs, and at the end

@@ -202,7 +202,7 @@ static int transfer(struct receiver *r)
 		if (now_ms() > quiet)
 			break;
 		until = r->done ? quiet : r->rep.shown + 1000;
-		if (!block_wait(r->flow, 0, until))
+		if (!(block_wait(r->flow, 0, until) & BLOCK_READ))
 			continue;
 		ret = receive(r);
 		if (ret == BLOCK_LATER)

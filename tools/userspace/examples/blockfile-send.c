@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +195,7 @@ static enum block_io receive(struct sender *s)
 static int transfer(struct sender *s)
 {
 	int64_t until;
+	short seen;
 
 	s->heard = now_ms();
 	while (!s->done) {
@@ -210,8 +210,11 @@ static int transfer(struct sender *s)
 			until = due(s);
 		if (until > s->rep.shown + 1000)
 			until = s->rep.shown + 1000;
-		if (block_wait(s->flow, s->blocked == BLOCK_WAIT ? POLLOUT : 0,
-			       until) && receive(s) == BLOCK_OVER)
+		seen = block_wait(s->flow, s->blocked == BLOCK_WAIT ? POLLOUT : 0,
+				  until);
+		if (seen & POLLPRI)
+			report_sample(&s->rep);
+		if (seen & BLOCK_READ && receive(s) == BLOCK_OVER)
 			return die("the flow ended before the file did");
 		if (now_ms() > s->heard + BLOCK_QUIET_MS)
 			return die("the receiver says nothing any more");

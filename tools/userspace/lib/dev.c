@@ -127,7 +127,7 @@ int ipcp_dev_rekey(int fd)
 	int ret = call(fd, IPCP_IOC_REKEY, NULL);
 
 	/* somebody else's read or write was faster */
-	return ret == -EAGAIN || ret == -ENOENT ? 0 : ret;
+	return ret == -ENODATA ? 0 : ret;
 }
 
 /**

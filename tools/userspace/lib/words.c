@@ -71,12 +71,12 @@ static const struct words accept_words[] = {
 static const struct words flow_words[] = {
 	{ ENOTCONN, "this is not a flow" },
 	{ ESHUTDOWN, "the flow is down" },
-	{ EPIPE, "the peer closed the flow" },
+	{ EPIPE, "the peer is silent; check that it runs, and the network" },
 	{ EKEYEXPIRED, "the keys are used up or too old, and no new seed came; "
 		       "check that both agents run" },
 	{ EMSGSIZE, "the message is longer than the flow can carry" },
-	{ EACCES, "the flow is not open for this direction" },
-	{ ETIMEDOUT, "the peer is silent" },
+	{ EPERM, "the flow is not open for this direction" },
+	{ ETIMEDOUT, "nothing happened in time" },
 	{ 0, NULL }
 };
 
