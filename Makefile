@@ -30,7 +30,8 @@ install: install-module install-tools ## both, below DESTDIR
 
 install-module: check-kernel
 	+$(kbuild) modules_install INSTALL_MOD_PATH=$(DESTDIR) \
-		INSTALL_MOD_DIR=updates DEPMOD=true
+		INSTALL_MOD_DIR=updates INSTALL_MOD_STRIP=1 DEPMOD=true \
+		$(if $(wildcard $(KERNEL_SRC)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 	$(if $(DESTDIR),,depmod $(KERNEL_RELEASE))
 
 install-tools:
