@@ -10,6 +10,8 @@
 #include "log.h"
 #include "policy.h"
 
+#define UPCALLS_AT_ONCE	64
+
 static uint64_t op_now(void *ctx)
 {
 	struct timespec ts;
@@ -218,10 +220,16 @@ int kernel_upcalls(struct ipcp_nl *nl, struct engine *e,
 		   const struct config *conf, const struct oap_env *oap)
 {
 	struct ipcp_nl_upcall up;
-	int err;
+	int i, err = 0;
 
-	while (!(err = ipcp_nl_upcall_get(nl, &up)))
+	for (i = 0; i < UPCALLS_AT_ONCE; i++) {
+		err = ipcp_nl_upcall_get(nl, &up);
+		if (err)
+			break;
 		dispatch(nl, e, &up, conf, oap);
+	}
+	if (!err)
+		return 1;
 	if (err == -EAGAIN)
 		return 0;
 	log_err("cannot take upcalls: %s", ipcp_nl_reason(nl));

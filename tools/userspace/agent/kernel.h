@@ -18,7 +18,13 @@ struct kernel_news {
 
 int kernel_events(struct ipcp_nl *nl, struct kernel_news *news);
 
-/* Takes every upcall off the queue and has it done. */
+/**
+ * kernel_upcalls() - take upcalls off the queue and have them done
+ *
+ * Not too many at once, so that a flood of messages does not hold up timers.
+ *
+ * Return: 0 when the queue is empty, 1 if it may not be, or a negative errno.
+ */
 int kernel_upcalls(struct ipcp_nl *nl, struct engine *e,
 		   const struct config *conf, const struct oap_env *oap);
 

@@ -34,6 +34,7 @@ struct agent {
 	sd_event_source *timer;
 	uint64_t next_claim;
 	uint64_t next_look;
+	bool more;		/* upcalls may wait */
 };
 
 static uint64_t now_ms(void)
@@ -89,6 +90,14 @@ static void look(struct agent *a)
 		jitter(clamp(a->conf->rekey_interval / 2, 1000, 10000));
 }
 
+static int take_upcalls(struct agent *a)
+{
+	int err = kernel_upcalls(a->nl, a->engine, a->conf, a->oap);
+
+	a->more = err > 0;
+	return err < 0 ? err : 0;
+}
+
 /* Does what is due and sets the timer for what is next. */
 static void turn(struct agent *a)
 {
@@ -108,6 +117,7 @@ static void turn(struct agent *a)
 	next = a->next_claim < next ? a->next_claim : next;
 	next = a->next_look < next ? a->next_look : next;
 	next = wish < next ? wish : next;
+	next = a->more ? now : next;
 	sd_event_source_set_time(a->timer, next * 1000);
 	sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
 }
@@ -118,6 +128,8 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 
 	(void)s;
 	(void)usec;
+	if (a->more && take_upcalls(a))
+		return sd_event_exit(a->loop, -EIO);
 	turn(a);
 	return 0;
 }
@@ -138,7 +150,7 @@ static int on_events(sd_event_source *s, int fd, uint32_t revents, void *arg)
 		return sd_event_exit(a->loop, err);
 	}
 	if (news.upcalls || news.lost)
-		err = kernel_upcalls(a->nl, a->engine, a->conf, a->oap);
+		err = take_upcalls(a);
 	if (err)
 		return sd_event_exit(a->loop, err);
 	for (i = 0; i < news.ndue; i++)
@@ -316,7 +328,7 @@ static int run(struct agent *a)
 		return -ENOMEM;
 	err = make_loop(a);
 	if (!err)
-		err = kernel_upcalls(a->nl, a->engine, a->conf, a->oap);
+		err = take_upcalls(a);
 	if (err)
 		return err;
 	turn(a);
