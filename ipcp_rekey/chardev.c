@@ -403,9 +403,11 @@ static int ioc_alloc(struct file *file, void *argp)
 	name = get_name(arg->name, arg->name_len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	mutex_lock(&f->lock);
-	err = begin_alloc(f, name, arg, timeo);
-	mutex_unlock(&f->lock);
+	err = mutex_lock_interruptible(&f->lock);
+	if (!err) {
+		err = begin_alloc(f, name, arg, timeo);
+		mutex_unlock(&f->lock);
+	}
 	kfree(name);
 	if (err)
 		return err;
@@ -434,7 +436,9 @@ static int ioc_listen(struct file *file, void *argp)
 	name = get_name(arg->name, arg->name_len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	mutex_lock(&f->lock);
+	err = mutex_lock_interruptible(&f->lock);
+	if (err)
+		goto err_name;
 	if (f->flow || f->listener) {
 		err = -EBUSY;
 		goto err_unlock;
@@ -456,6 +460,7 @@ static int ioc_listen(struct file *file, void *argp)
 
 err_unlock:
 	mutex_unlock(&f->lock);
+err_name:
 	kfree(name);
 	return err;
 }

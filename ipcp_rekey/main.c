@@ -40,7 +40,9 @@
  *
  * Locks, in the order in which they are taken
  * -------------------------------------------
- * net->lock (mutex)     agent, sockets, listeners, flows that wait at them
+ * net->agent_lock (mutex) who is the agent, the sockets; a flow's worker never
+ *                       takes it, so its holder may wait for one
+ * net->lock (mutex)     listeners, flows that wait at them
  * epoch->derive (mutex) key schedule; process context only
  * n_rb.queue.lock       ring
  * flow->lock            state, re-key state, epochs' slots

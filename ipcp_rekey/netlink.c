@@ -110,7 +110,7 @@ int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 	struct ipcp_net *in = in_of(info);
 	int err;
 
-	mutex_lock(&in->lock);
+	mutex_lock(&in->agent_lock);
 	if (in->agent && in->agent != info->snd_portid) {
 		GENL_SET_ERR_MSG(info, "this network namespace has an agent");
 		err = -EBUSY;
@@ -121,7 +121,7 @@ int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!err)
 		WRITE_ONCE(in->agent, info->snd_portid);
 unlock:
-	mutex_unlock(&in->lock);
+	mutex_unlock(&in->agent_lock);
 	return err;
 }
 
@@ -704,12 +704,15 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (!n->portid || READ_ONCE(in->agent) != n->portid)
 		return NOTIFY_DONE;
 
-	mutex_lock(&in->lock);
-	WRITE_ONCE(in->agent, 0);
-	mutex_unlock(&in->lock);
-	ipcp_names_lapse(in);
-	ipcp_registry_lapse(in);
-	ipcp_upcall_purge(in);
+	/* The next agent begins when the end of this one is complete. */
+	mutex_lock(&in->agent_lock);
+	if (in->agent == n->portid) {
+		WRITE_ONCE(in->agent, 0);
+		ipcp_names_lapse(in);
+		ipcp_registry_lapse(in);
+		ipcp_upcall_purge(in);
+	}
+	mutex_unlock(&in->agent_lock);
 	return NOTIFY_DONE;
 }
 

@@ -458,6 +458,7 @@ static int __net_init net_init(struct net *net)
 
 	in->net = net;
 	xa_init_flags(&in->flows, XA_FLAGS_ALLOC1);
+	mutex_init(&in->agent_lock);
 	mutex_init(&in->lock);
 	INIT_LIST_HEAD(&in->listeners);
 	ipcp_upcall_net_init(in);
@@ -481,10 +482,10 @@ static void __net_exit net_exit(struct net *net)
 	struct ipcp_flow *flow;
 	unsigned long id = 0;
 
-	mutex_lock(&in->lock);
+	mutex_lock(&in->agent_lock);
 	in->agent = 0;
 	ipcp_udp_close(in);	/* no packet comes in from here on */
-	mutex_unlock(&in->lock);
+	mutex_unlock(&in->agent_lock);
 	for (; (flow = ipcp_registry_next(in, &id)); id++) {
 		ipcp_flow_destroy(flow);
 		ipcp_flow_put(flow);

@@ -22,13 +22,14 @@ struct netlink_ext_ack;
  * @flows: flows by id; a reference each
  * @by_eid: the same flows by endpoint id, for packets
  * @next_id: where the search for a free id begins
- * @lock: protects @agent, the sockets and their port, and @listeners
- * @listeners: names that programs serve
+ * @agent_lock: protects the next members; who comes and who goes as agent
  * @agent: netlink port of the agent's socket, 0 if there is none
  * @port: UDP port, 0 while there are no sockets
  * @mark: mark of outgoing packets
  * @sock4: for IPv4
  * @sock6: for IPv6
+ * @lock: protects @listeners and the flows that wait at them
+ * @listeners: names that programs serve
  * @upcall_lock: protects the next members
  * @upcalls: queue towards the agent
  * @upcall_bytes: bytes of messages in it
@@ -42,13 +43,15 @@ struct ipcp_net {
 	struct rhashtable by_eid;
 	u32 next_id;
 
-	struct mutex lock;
-	struct list_head listeners;
+	struct mutex agent_lock;
 	u32 agent;
 	u16 port;
 	u32 mark;
 	struct sock __rcu *sock4;
 	struct sock __rcu *sock6;
+
+	struct mutex lock;
+	struct list_head listeners;
 
 	spinlock_t upcall_lock;
 	struct list_head upcalls;

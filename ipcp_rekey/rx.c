@@ -339,20 +339,18 @@ static enum ipcp_drop derive_leaf(struct ipcp_flow *flow, u8 epoch,
 	return reason;
 }
 
-/* Which packet open_packets() is to open: its key is going. */
+/* Is the key of this packet going? */
 static bool has_to_open(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	const struct ipcp_skb_cb *cb = cb_of(skb);
 
 	if (cb->opened)
 		return false;
-	if (cb->leaf)
-		return READ_ONCE(cb->leaf->closed) ||
-		       cb->epoch != READ_ONCE(flow->rk.newest);
-	return cb->epoch != READ_ONCE(flow->rk.newest);
+	return cb->epoch != READ_ONCE(flow->rk.newest) ||
+	       (cb->leaf && READ_ONCE(cb->leaf->closed));
 }
 
-/* The same for a peer that is silent but for what nobody has read. */
+/* The first packet in the ring that has to be opened. */
 static struct sk_buff *next_to_open(struct ipcp_flow *flow)
 {
 	struct sk_buff *skb;
@@ -395,8 +393,12 @@ void ipcp_rx_open_queued(struct ipcp_flow *flow)
 			no = ipcp_ctr_leaf(cb_of(skb)->counter);
 			epoch = cb_of(skb)->epoch;
 		}
-		if (!reason && !derive)
+		if (!reason && !derive) {
+			/* What is shared is copied: it may change its size. */
+			rb->bytes -= skb->truesize;
 			reason = open_packet(flow, skb);
+			rb->bytes += skb->truesize;
+		}
 		if (!derive)
 			release_leaf(skb);
 		if (reason)

@@ -93,7 +93,7 @@ static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
 
 /**
  * ipcp_udp_open() - Open the sockets of a namespace
- * @in: namespace; its mutex is held
+ * @in: namespace, its agent_lock held
  * @port: UDP port, 0 for the default
  * @mark: mark of outgoing packets
  * @extack: for the reason of a failure
@@ -151,7 +151,7 @@ static void close_one(struct sock __rcu **psk)
 
 /**
  * ipcp_udp_close() - Close the sockets of a namespace
- * @in: namespace, its mutex held or the last to use it
+ * @in: namespace, its agent_lock held
  *
  * Context: Process context, sleeps.
  */
