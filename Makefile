@@ -18,10 +18,30 @@ endif
 
 kbuild = $(MAKE) -C $(KERNEL_SRC) M=$(CURDIR)
 
+install_options = INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
+	INSTALL_MOD_STRIP=1 DEPMOD=true \
+	$(if $(wildcard $(KERNEL_SRC)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+
+# A kernel that has KUnit gets a module with our suites, too. It is built from a
+# copy, since it has objects in common with the other.
+HAS_KUNIT := $(shell grep -s '^CONFIG_KUNIT=' $(KERNEL_SRC)/include/config/auto.conf)
+KUNIT_COPY := $(CURDIR)/build/kunit-module
+kbuild_kunit = $(MAKE) -C $(KERNEL_SRC) M=$(KUNIT_COPY)/kunit \
+	CONFIG_IPCP_REKEY_KUNIT_TEST=m
+
 all: module tools ## module and tools (default)
 
 module: check-kernel ## the module, for KERNEL_SRC or KERNEL_RELEASE
 	+$(kbuild) modules
+	$(if $(HAS_KUNIT),+$(MAKE) kunit-module)
+
+kunit-module: check-kernel
+	rm -rf $(KUNIT_COPY)
+	mkdir -p $(KUNIT_COPY)/ipcp_rekey/compat
+	cp -r include kunit $(KUNIT_COPY)
+	cp ipcp_rekey/*.[ch] $(KUNIT_COPY)/ipcp_rekey
+	cp ipcp_rekey/compat/*.h $(KUNIT_COPY)/ipcp_rekey/compat
+	+$(kbuild_kunit) modules
 
 tools: ## agent, command line tool, library, examples
 	+$(MAKE) -C tools/userspace VERSION=$(VERSION)
@@ -29,9 +49,8 @@ tools: ## agent, command line tool, library, examples
 install: install-module install-tools ## both, below DESTDIR
 
 install-module: check-kernel
-	+$(kbuild) modules_install INSTALL_MOD_PATH=$(DESTDIR) \
-		INSTALL_MOD_DIR=updates INSTALL_MOD_STRIP=1 DEPMOD=true \
-		$(if $(wildcard $(KERNEL_SRC)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+	+$(kbuild) modules_install $(install_options)
+	$(if $(HAS_KUNIT),+$(kbuild_kunit) modules_install $(install_options))
 	$(if $(DESTDIR),,depmod $(KERNEL_RELEASE))
 
 install-tools:
@@ -85,5 +104,5 @@ check-kernel:
 		"install linux-headers-$(KERNEL_RELEASE), or give KERNEL_SRC" >&2; \
 		exit 1; }
 
-.PHONY: all module tools install install-module install-tools dkms demo test \
+.PHONY: all module tools kunit-module install install-module install-tools dkms demo test \
 	kunit debug-test check coverage soak bench clean help check-kernel
