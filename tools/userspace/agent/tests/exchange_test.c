@@ -1129,6 +1129,28 @@ static void test_wrong_end(void **state)
 	assert_int_equal(alice.e->stats.rekey_answered, 0);
 }
 
+/* Nor another flow of the same two than the one that was claimed. */
+static void test_wrong_flow(void **state)
+{
+	struct fake_flow *f, *other;
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	other = alloc(BOB, 0);
+	run_for(1000);
+	claim(f);
+	assert_true(on_wire > 0);
+	for (i = 0; i < on_wire; i++)
+		wire[i]->flow = peer_of(other)->f.id;
+	run_for(100);
+	assert_int_equal(peer_of(other)->f.newest_epoch, 0);
+	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	check_same(other);
+}
+
 static void test_wanted(void **state)
 {
 	struct fake_flow *f, *g;
@@ -1238,7 +1260,8 @@ int main(void)
 		TEST(test_rekey_lossy), TEST(test_busy), TEST(test_anew),
 		TEST(test_rekey_timeout), TEST(test_keys_lost),
 		TEST(test_keys_lost_unsigned), TEST(test_rekey_identity),
-		TEST(test_wrong_end), TEST(test_wanted), TEST(test_bad_blob),
+		TEST(test_wrong_end), TEST(test_wrong_flow),
+		TEST(test_wanted), TEST(test_bad_blob),
 		TEST(test_big_message), TEST(test_rubbish),
 	};
 	int failed;

@@ -925,6 +925,33 @@ static void test_other_response(void **state)
 	close_pair(&p);
 }
 
+/* Right but for one byte of the id, or of the request's hash. */
+static void test_mismatch(void **state)
+{
+	const uint8_t *msg;
+	uint8_t copy[512];
+	struct pair p;
+	size_t len;
+
+	(void)state;
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	respond_ok(&p);
+	msg = oap_message(p.rsp, &len);
+	memcpy(copy, msg, len);
+	copy[3] ^= 1;
+	assert_int_equal(oap_complete(p.req, &p.cp, copy, len, &p.err),
+			 OAP_MISMATCH);
+	copy[3] ^= 1;
+	copy[len - 1] ^= 1;
+	assert_int_equal(oap_complete(p.req, &p.cp, copy, len, &p.err),
+			 OAP_MISMATCH);
+	copy[len - 1] ^= 1;
+	assert_int_equal(oap_complete(p.req, &p.cp, copy, len, &p.err),
+			 OAP_OK);
+	close_pair(&p);
+}
+
 static void test_bad_public_key(void **state)
 {
 	uint8_t copy[512];
@@ -1100,7 +1127,8 @@ int main(void)
 		TEST(test_fields), TEST(test_no_kex),
 		TEST(test_server_adopts), TEST(test_weak_kex),
 		TEST(test_downgrade), TEST(test_rekey_cipher),
-		TEST(test_other_response), TEST(test_bad_public_key),
+		TEST(test_other_response), TEST(test_mismatch),
+		TEST(test_bad_public_key),
 		TEST(test_clock), TEST(test_replay),
 		TEST(test_replay_bounds), TEST(test_own_files),
 		TEST(test_store),
