@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the end-to-end tests need in Python: cases that print KTAP, flows of
+either host, the netlink family, and waiting with a deadline.
+
+The hosts are the network namespaces of tests/lib/hosts.sh.
+"""
+
+import collections
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import re
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+import traceback
+
+ADDR = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
+PORT = 3435
+DEADLINE = 30		# seconds; how long anything may take on a slow machine
+
+RB_RD, RB_WR, RB_FLOWDOWN, RB_FLOWPEER, RB_REKEY = 1, 2, 4, 8, 16
+SET_RCVTIMEO, SET_SNDTIMEO, SET_ACCESS, SET_DOWN, SET_PPL = 1, 2, 4, 8, 16
+ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET = (0xE700 | n for n in range(1, 7))
+ALLOCATED = 3
+NSEC = 1000000000
+
+
+# --- cases
+
+CASES = []
+
+
+def case(name):
+    """Marks a function as a case: it fails by an exception."""
+    def add(fn):
+        CASES.append((name, fn))
+        return fn
+    return add
+
+
+def same(got, want, what=""):
+    """Fails the case unless both are equal."""
+    if got != want:
+        raise AssertionError(f"{what}{': ' if what else ''}got {got!r}, want {want!r}")
+
+
+@contextlib.contextmanager
+def fails(err):
+    """The code in it must fail with this errno."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno == err:
+            return
+        raise AssertionError(f"{errno.errorcode.get(e.errno)}, want {errno.errorcode[err]}") from e
+    raise AssertionError(f"no error, want {errno.errorcode[err]}")
+
+
+def until(condition, what, seconds=DEADLINE):
+    """Waits until condition() is true, and returns what it returned."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+def note(text):
+    """A line for people."""
+    print(*(f"# {line}" for line in str(text).split("\n")), sep="\n", flush=True)
+
+
+def run():
+    """Runs all cases; exits with 1 if any failed."""
+    failed = 0
+    print(f"KTAP version 1\n1..{len(CASES)}", flush=True)
+    for number, (name, fn) in enumerate(CASES, 1):
+        try:
+            fn()
+            word = "ok"
+        except Exception:	# pylint: disable=broad-except
+            failed += 1
+            note(traceback.format_exc().rstrip())
+            word = "not ok"
+        print(f"{word} {number} {name}", flush=True)
+    sys.exit(failed > 0)
+
+
+# --- hosts
+
+def enter(host):
+    """Opens files, sockets and programs in this host from here on."""
+    fd = os.open(f"/run/netns/{host}", os.O_RDONLY)
+    os.setns(fd, os.CLONE_NEWNET)
+    os.close(fd)
+
+
+def tool(host, *args):
+    """What "ipcp-rekey ARGS --json" says there."""
+    enter(host)
+    out = subprocess.run(["ipcp-rekey", *args, "--json"], check=True,
+                         stdout=subprocess.PIPE, timeout=DEADLINE).stdout
+    return json.loads(out)
+
+
+def flows(host):
+    """All flows there."""
+    return tool(host, "flow", "list")
+
+
+def rekey(host, number):
+    """Asks for a re-key."""
+    enter(host)
+    subprocess.run(["ipcp-rekey", "rekey", str(number)], check=True,
+                   timeout=DEADLINE)
+
+
+def drops(host):
+    """All counters of dropped packets there, those of flows together."""
+    stats = tool(host, "stats")
+    return collections.Counter({(kind, reason.replace("_", "-")): n
+                                for kind, reasons in stats.items()
+                                for reason, n in reasons.items()})
+
+
+# --- the device
+
+QOS = struct.Struct("=QIIIIIBB2s")
+INFO = struct.Struct("=6I4B5I13Q2I128s256s")
+Info = collections.namedtuple("Info", """size state id cipher rb_flags mtu
+    epoch tx_epoch newest_epoch initiator tx_leaf rx_leaf packets_per_leaf
+    peer_timeout error tx_left rx_left tx_packets tx_bytes rx_packets rx_bytes
+    drop_key drop_auth drop_replay drop_full drop_other rekeys leaves queued
+    reserved reason name""")
+PLAIN = QOS.pack(0, 0, 1, 1, 0, 0, 0, 0, b"")	# loss and bit errors are accepted
+
+
+def name_arg(name):
+    """A name where the kernel can read it: buffer, address, length."""
+    buf = ctypes.create_string_buffer(name.encode())
+    return buf, ctypes.addressof(buf), len(name.encode())
+
+
+class Endpoint:
+    """An open device."""
+
+    def __init__(self, host, flags=0, fd=None):
+        if fd is None:
+            enter(host)
+            fd = os.open("/dev/ipcp_rekey", os.O_RDWR | os.O_CLOEXEC | flags)
+        self.host, self.fd = host, fd
+
+    def ioctl(self, number, arg):
+        """An ioctl with the bytes of its structure, which it returns."""
+        arg = bytearray(arg)
+        ret = fcntl.ioctl(self.fd, number, arg, True)
+        return ret, bytes(arg)
+
+    def alloc(self, name, timeout=0, qos=PLAIN):
+        """Asks for a flow."""
+        _keep, addr, length = name_arg(name)
+        self.ioctl(ALLOC, struct.pack("=IIQIIq", 64, 0, addr, length, 0,
+                                      timeout) + qos)
+        return self
+
+    def listen(self, name, backlog=0):
+        """Serves a name."""
+        _keep, addr, length = name_arg(name)
+        self.ioctl(LISTEN, struct.pack("=IIQII", 24, 0, addr, length, backlog))
+        return self
+
+    def accept(self, timeout=DEADLINE * NSEC):
+        """The next flow."""
+        fd, _ = self.ioctl(ACCEPT, struct.pack("=IIq32x", 48, 0, timeout))
+        return Endpoint(self.host, fd=fd)
+
+    def rekey(self):
+        """Takes a seed."""
+        fcntl.ioctl(self.fd, REKEY)
+
+    def info(self):
+        """What the kernel says of it."""
+        arg = struct.pack("=I", INFO.size) + bytes(INFO.size - 4)
+        info = Info._make(INFO.unpack(self.ioctl(GET_INFO, arg)[1]))
+        return info._replace(reason=info.reason.split(b"\0")[0].decode(),
+                             name=info.name.split(b"\0")[0].decode())
+
+    def set(self, mask, rcvtimeo=0, sndtimeo=0, access=0, down=0, ppl=0):
+        """Changes it."""
+        self.ioctl(SET, struct.pack("=IIqqIIII", 40, mask, rcvtimeo, sndtimeo,
+                                    access, down, ppl, 0))
+
+    def nonblock(self, on=True):
+        """Reads and writes wait no more, or again."""
+        os.set_blocking(self.fd, not on)
+
+    def poll(self, events, seconds=0):
+        """The events that are there, of these and those that always count."""
+        poll = select.poll()
+        poll.register(self.fd, events)
+        return (poll.poll(seconds * 1000) or [(0, 0)])[0][1]
+
+    def wait(self, event, others=0):
+        """Waits until poll() shows an event; returns all of them."""
+        return until(lambda: (lambda seen: seen & event and seen)
+                     (self.poll(event | others, 1)), f"poll event {event:#x}")
+
+    def read(self, size=65536):
+        """The next message."""
+        return os.read(self.fd, size)
+
+    def receive(self, size=65536):
+        """The same, within a deadline."""
+        self.wait(select.POLLIN)
+        return self.read(size)
+
+    def write(self, message):
+        """Sends one."""
+        same(os.write(self.fd, message), len(message), "bytes written")
+
+    def close(self):
+        """Lets go of it."""
+        os.close(self.fd)
+        self.fd = -1
+
+
+def pair(name):
+    """A flow from alice to bob: both ends, through the agents."""
+    listener = Endpoint("bob").listen(name)
+    initiator = Endpoint("alice").alloc(name)
+    responder = listener.accept()
+    listener.close()
+    return initiator, responder
+
+
+def show(end):
+    """All that the tool shows of this end's flow."""
+    return tool(end.host, "flow", "show", str(end.info().id))
+
+
+def settled(*ends):
+    """Waits until the newest epoch is sent in and confirmed everywhere."""
+    def done():
+        return all(f["keys"]["done"] and not f["keys"]["in_flight"] and
+                   f["keys"]["tx_epoch"] == f["keys"]["newest_epoch"]
+                   for f in map(show, ends))
+    until(done, "all ends have confirmed the newest epoch")
+
+
+def talk(one, other, text=b"are you there?"):
+    """A message each way."""
+    one.write(text)
+    same(other.receive(), text)
+    other.write(text[::-1])
+    same(one.receive(), text[::-1])
+
+
+# --- netlink
+
+def constants(prefix):
+    """Names and numbers of enum entries, from the header of the family."""
+    path = os.path.dirname(os.path.abspath(__file__))
+    path += "/../../include/uapi/linux/ipcp_rekey_netlink.h"
+    with open(path, encoding="ascii") as f:
+        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    found, value = {}, 0
+    for word in re.findall(r"enum[^{]*\{|(\w+)(?: = (\w+))?,", text):
+        if not word[0]:
+            value = 0
+            continue
+        if word[1]:
+            value = int(word[1])
+        if word[0].startswith(prefix):
+            found[word[0][len(prefix):]] = value
+        value += 1
+    return found
+
+
+CMD = constants("IPCP_REKEY_CMD_")
+A = constants("IPCP_REKEY_A_")
+EVENT = constants("IPCP_REKEY_EVENT_")
+NETLINK_GENERIC, GENL_ID_CTRL = 16, 16
+SOL_NETLINK, ADD_MEMBERSHIP, EXT_ACK = 270, 1, 11
+
+
+def attr(number, value):
+    """An attribute: of bytes, or of a number with 32 bits."""
+    if isinstance(value, int):
+        value = struct.pack("=I", value)
+    size = 4 + len(value)
+    return struct.pack("=HH", size, number) + value + bytes(-size % 4)
+
+
+def attrs(data):
+    """The attributes in there, by number; the last of each."""
+    found = {}
+    while len(data) >= 4:
+        size, number = struct.unpack_from("=HH", data)
+        found[number & 0x3fff] = data[4:size]
+        data = data[(size + 3) & ~3:]
+    return found
+
+
+def sockaddr(host):
+    """Where a host's agent is."""
+    return struct.pack("=H", socket.AF_INET) + struct.pack(">H", PORT) + \
+        socket.inet_aton(ADDR[host]) + bytes(8)
+
+
+class Netlink:
+    """A socket of the family."""
+
+    def __init__(self, host=None):
+        if host:
+            enter(host)
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
+                                  NETLINK_GENERIC)
+        self.sock.setsockopt(SOL_NETLINK, EXT_ACK, 1)
+        self.sock.settimeout(DEADLINE)
+        self.sock.bind((0, 0))
+        self.seq = 0
+        self.events = []
+        reply = self.ask(GENL_ID_CTRL, 3, attr(2, b"ipcp_rekey\0"))[0]
+        self.family = struct.unpack("=H", reply[1])[0]
+        self.groups = {}
+        for group in attrs(reply[7]).values():
+            group = attrs(group)
+            self.groups[group[1].rstrip(b"\0").decode()] = \
+                struct.unpack("=I", group[2])[0]
+        # number and flags of each operation that the kernel has
+        self.operations = [struct.unpack("=II", op[1] + op[2])
+                           for op in map(attrs, attrs(reply[6]).values())]
+
+    def close(self):
+        """Ends it, and what depended on it."""
+        self.sock.close()
+
+    def ask(self, family, command, payload=b"", flags=0x4):
+        """A request; the answers' attributes, or an OSError."""
+        self.seq += 1
+        self.sock.send(struct.pack("=IHHIIBBH", 20 + len(payload), family,
+                                   flags | 1, self.seq, 0, command, 1, 0) +
+                       payload)
+        answers = []
+        while True:
+            for kind, seq, body in self.messages():
+                if seq != self.seq:
+                    self.events.append((body[0], attrs(body[4:])))
+                elif kind in (2, 3):
+                    err = -struct.unpack_from("=i", body)[0]
+                    if err:
+                        raise OSError(err, os.strerror(err))
+                    return answers
+                else:
+                    answers.append(attrs(body[4:]))
+
+    def messages(self):
+        """What came next: kind, sequence number, body of each message."""
+        data = self.sock.recv(65536)
+        while len(data) >= 16:
+            size, kind, _flags, seq, _pid = struct.unpack_from("=IHHII", data)
+            yield kind, seq, data[16:size]
+            data = data[(size + 3) & ~3:]
+
+    def do(self, command, *args, **kwargs):
+        """do("FLOW_NEW", "FLOW", name=...): the answer's attributes."""
+        space = args[0] if args else ""
+        payload = b"".join(attr(A[f"{space}_{key.upper()}"], value)
+                           for key, value in kwargs.items())
+        return (self.ask(self.family, CMD[command], payload) or [{}])[0]
+
+    def dump(self, command):
+        """All answers of a dump."""
+        return self.ask(self.family, CMD[command], b"", 0x300)
+
+    def join(self, group):
+        """Takes part in a group, which the constructor has found."""
+        self.sock.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, self.groups[group])
+
+    def event(self, want, number, seconds=DEADLINE):
+        """Waits for an event of a flow; its epoch."""
+        end = time.monotonic() + seconds
+        while True:
+            while self.events:
+                command, found = self.events.pop(0)
+                if command != CMD["FLOW_NTF"]:
+                    continue
+                if struct.unpack("=I", found[A["FLOW_ID"]])[0] == number and \
+                   struct.unpack("=I", found[A["FLOW_EVENT"]])[0] == EVENT[want]:
+                    return found[A["FLOW_EPOCH"]][0]
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+                raise AssertionError(f"no event {want} within {seconds} s")
+            for _kind, _seq, body in self.messages():
+                self.events.append((body[0], attrs(body[4:])))
+
+    def upcall(self, kind):
+        """The next upcall of this kind, within a deadline."""
+        def take():
+            try:
+                found = self.do("UPCALL_GET")
+            except BlockingIOError:
+                return None
+            number = struct.unpack("=I", found[A["UPCALL_TYPE"]])[0]
+            return found if number == kind else None
+        return until(take, f"upcall {kind}")
