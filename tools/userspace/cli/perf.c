@@ -89,7 +89,7 @@ static int send_type(struct perf *p, enum perf_type type, size_t len)
 
 	memcpy(buf, &msg, sizeof(msg));
 	ret = io_send(p->fd, buf, len);
-	if (ret < 0)
+	if (ret < 0 && ret != -EMSGSIZE)
 		p->err = ret;
 	return ret;
 }

@@ -16,7 +16,7 @@
 
 #include "block.h"
 
-#define RETRY_MS	500	/* default: repeat a block after that */
+#define RETRY_MS	1000	/* default: repeat a block after that */
 
 /* A block on its way. */
 struct slot {
@@ -294,7 +294,7 @@ static const char usage[] =
 "       blockfile-send --fd N [OPTION]... FILE\n\n"
 "Sends FILE over a flow to NAME, where blockfile-recv serves.\n\n"
 "  --window N    blocks on their way (default 64, at most 512)\n"
-"  --retry MS    repeat a block after that many milliseconds (default 500)\n"
+"  --retry MS    repeat a block after that many milliseconds (default 1000)\n"
 "  --rate N      at most N kB a second\n"
 "  --json FILE   write a summary there\n"
 "  --fd N        use this descriptor instead of a flow to NAME\n"

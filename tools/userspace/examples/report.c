@@ -121,7 +121,8 @@ int report_end(struct report *rep, const char *json_path)
 	show(rep);
 	if (json_path) {
 		json = summary(rep, seconds);
-		ret = json ? json_dump_file(json, json_path, JSON_INDENT(2)) : -1;
+		ret = json ? json_dump_file(json, json_path, JSON_INDENT(2) |
+				     JSON_REAL_PRECISION(9)) : -1;
 		json_decref(json);
 	}
 	if (ret)
