@@ -40,16 +40,36 @@
 struct ipcp_file {
 	struct ipcp_net *in;
 	struct ipcp_wait *wait;
-	struct mutex lock;
+	struct mutex lock;	/* protects the becoming of the next two */
 	struct ipcp_flow *flow;
 	struct ipcp_listener *listener;
 	long rcvtimeo;
 	long sndtimeo;
 };
 
+/* The flow or the listener is complete before its file has it. */
 static struct ipcp_flow *flow_of(const struct ipcp_file *f)
 {
+	/* Paired with become_flow(). */
 	return smp_load_acquire(&f->flow);
+}
+
+static struct ipcp_listener *listener_of(const struct ipcp_file *f)
+{
+	/* Paired with become_listener(). */
+	return smp_load_acquire(&f->listener);
+}
+
+static void become_flow(struct ipcp_file *f, struct ipcp_flow *flow)
+{
+	/* Paired with flow_of(). */
+	smp_store_release(&f->flow, flow);
+}
+
+static void become_listener(struct ipcp_file *f, struct ipcp_listener *l)
+{
+	/* Paired with listener_of(). */
+	smp_store_release(&f->listener, l);
 }
 
 static struct ipcp_file *file_new(struct ipcp_net *in, struct ipcp_wait *wait)
@@ -143,15 +163,19 @@ static bool read_wakes(const struct ipcp_flow *flow)
 	       !(flags & IPCP_RB_RD);
 }
 
-/* Sleeps until the condition holds. -ETIMEDOUT when *timeo is used up. */
-#define IPCP_SLEEP(f, condition, timeo)					\
-({									\
-	long __left = wait_event_interruptible_timeout((f)->wait->wq,	\
-						       condition, *(timeo)); \
-	if (__left > 0)							\
-		*(timeo) = __left;					\
-	__left > 0 ? 0 : __left ?: -ETIMEDOUT;				\
-})
+/* What is left of a wait, as wait_event_interruptible_timeout() says it. */
+static int slept(long left, long *timeo)
+{
+	if (left <= 0)
+		return left ?: -ETIMEDOUT;
+	*timeo = left;
+	return 0;
+}
+
+/* Sleeps until the condition holds, *@timeo jiffies at most. */
+#define IPCP_SLEEP(f, condition, timeo) \
+	slept(wait_event_interruptible_timeout((f)->wait->wq, condition, \
+					       *(timeo)), timeo)
 
 static struct sk_buff *next_message(struct ipcp_file *f,
 				    struct ipcp_flow *flow, bool nonblock)
@@ -308,7 +332,7 @@ static __poll_t ipcp_poll(struct file *file, poll_table *wait)
 	flow = flow_of(f);
 	if (flow)
 		return poll_flow(flow);
-	l = smp_load_acquire(&f->listener);
+	l = listener_of(f);
 	if (l)
 		return ipcp_names_waiting(l) ? EPOLLIN | EPOLLRDNORM : 0;
 	return 0;
@@ -383,7 +407,7 @@ static int begin_alloc(struct ipcp_file *f, const char *name,
 		ipcp_flow_put(flow);
 		return err;
 	}
-	smp_store_release(&f->flow, flow);
+	become_flow(f, flow);
 	return 0;
 }
 
@@ -454,7 +478,7 @@ static int ioc_listen(struct file *file, void *argp)
 	if (err)
 		ipcp_names_unlisten(l);
 	else
-		smp_store_release(&f->listener, l);
+		become_listener(f, l);
 	mutex_unlock(&f->lock);
 	return err;
 
@@ -501,7 +525,7 @@ static int ioc_accept(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
 	struct ipcp_accept *arg = argp;
-	struct ipcp_listener *l = smp_load_acquire(&f->listener);
+	struct ipcp_listener *l = listener_of(f);
 	struct ipcp_flow *flow;
 	long timeo;
 	int err, fd;
@@ -548,7 +572,7 @@ static int ioc_get_info(struct file *file, void *argp)
 	info->size = min_t(u32, size, sizeof(*info));
 	if (flow)
 		ipcp_dump_for_program(flow, info);
-	else if (smp_load_acquire(&f->listener))
+	else if (listener_of(f))
 		strscpy(info->name, f->listener->name, sizeof(info->name));
 	return 0;
 }

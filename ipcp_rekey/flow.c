@@ -226,7 +226,8 @@ void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason)
 {
 	set_error(flow, error, reason);
 	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWDOWN, 0))
-		ipcp_event(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch, 0);
+		ipcp_event(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
+			   flow->rk.exchange);
 	ipcp_flow_kick(flow);
 }
 
@@ -250,7 +251,8 @@ void ipcp_flow_dealloc(struct ipcp_flow *flow)
 	spin_unlock_bh(&flow->lock);
 
 	if (allocated) {
-		ipcp_event(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch, 0);
+		ipcp_event(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
+			   flow->rk.exchange);
 		flow->closes = IPCP_CLOSES;
 		ipcp_rx_purge(flow);
 		ipcp_flow_kick(flow);

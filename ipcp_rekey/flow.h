@@ -122,7 +122,7 @@ struct ipcp_flow {
 	refcount_t refs;
 	u8 state;
 	unsigned long bits;
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	char *name;
 	struct ipcp_qos qos;
 	struct ipcp_owner owner;
@@ -205,7 +205,7 @@ static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
 	       state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
 }
 
-#define ipcp_flow_count(flow, field, n)	this_cpu_add((flow)->stats->field, n)
+#define ipcp_flow_count(flow, what, n)	this_cpu_add((flow)->stats->what, (n))
 
 void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
 		    enum ipcp_drop reason);

@@ -389,8 +389,8 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		__promote(flow);
 	}
 	if (sending && !test_bit(IPCP_EP_PEER_SENDING, &ep->flags)) {
-		/* The time first: whoever sees the bit sees it. */
 		ep->linger = jiffies + flow->linger_time;
+		/* Whoever sees the bit sees the time. */
 		smp_mb__before_atomic();
 		set_bit(IPCP_EP_PEER_SENDING, &ep->flags);
 	}

@@ -59,6 +59,7 @@ enum {
  * @backoff: jiffies between the last two of them
  * @answered: jiffies of the last answer to one of the peer's
  * @answer: what it said
+ * @rcu: it is freed a grace period after the last reference
  */
 struct ipcp_epoch {
 	struct ipcp_flow *flow;
@@ -69,9 +70,9 @@ struct ipcp_epoch {
 	u32 exchange;
 	unsigned long flags;
 
-	struct mutex derive;
+	struct mutex derive;	/* key schedule */
 	struct ipcp_keysched ks;
-	spinlock_t lock;
+	spinlock_t lock;	/* pointers to leaves */
 	struct ipcp_leaves leaves[IPCP_DIRS];
 
 	atomic64_t sent ____cacheline_aligned_in_smp;

@@ -28,7 +28,7 @@ struct ipcp_leaf {
 	u16 no;
 	bool closed;
 	refcount_t refs;
-	spinlock_t lock;
+	spinlock_t lock;	/* @replay */
 	struct ipcp_replay replay;
 	struct ipcp_epoch *epoch;
 	struct rcu_work free;

@@ -151,7 +151,8 @@ again:
 	return err;
 }
 
-static u32 get_error(const struct nlattr *nla)
+/* An attribute that may be left out. */
+static u32 get_u32(const struct nlattr *nla)
 {
 	return nla ? nla_get_u32(nla) : 0;
 }
@@ -165,7 +166,7 @@ int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	err = ipcp_names_answer(in_of(info),
 				nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
-				get_error(info->attrs[IPCP_REKEY_A_UPCALL_ERROR]),
+				get_u32(info->attrs[IPCP_REKEY_A_UPCALL_ERROR]),
 				reason ? nla_data(reason) : NULL);
 	if (err)
 		GENL_SET_ERR_MSG(info, "nobody waits for this answer");
@@ -257,19 +258,14 @@ static void get_qos(const struct nlattr *nla, struct ipcp_qos *qos)
 	if (!nla || nla_parse_nested(tb, IPCP_REKEY_A_QOS_MAX, nla,
 				     ipcp_rekey_qos_nl_policy, NULL))
 		return;
-#define GET(field, attr, type)						\
-	do {								\
-		if (tb[IPCP_REKEY_A_QOS_##attr])			\
-			qos->field = nla_get_##type(tb[IPCP_REKEY_A_QOS_##attr]); \
-	} while (0)
-	GET(delay, DELAY, u32);
-	GET(bandwidth, BANDWIDTH, u64);
-	GET(availability, AVAILABILITY, u32);
-	GET(loss, LOSS, u32);
-	GET(ber, BER, u32);
-	GET(max_gap, MAX_GAP, u32);
-	GET(timeout, TIMEOUT, u32);
-#undef GET
+	qos->delay = get_u32(tb[IPCP_REKEY_A_QOS_DELAY]);
+	qos->availability = get_u32(tb[IPCP_REKEY_A_QOS_AVAILABILITY]);
+	qos->loss = get_u32(tb[IPCP_REKEY_A_QOS_LOSS]);
+	qos->ber = get_u32(tb[IPCP_REKEY_A_QOS_BER]);
+	qos->max_gap = get_u32(tb[IPCP_REKEY_A_QOS_MAX_GAP]);
+	qos->timeout = get_u32(tb[IPCP_REKEY_A_QOS_TIMEOUT]);
+	if (tb[IPCP_REKEY_A_QOS_BANDWIDTH])
+		qos->bandwidth = nla_get_u64(tb[IPCP_REKEY_A_QOS_BANDWIDTH]);
 }
 
 static void set_peer(struct ipcp_flow *flow, const struct ipcp_endpoint *peer,
@@ -499,7 +495,7 @@ wipe:
 int ipcp_rekey_nl_flow_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *reason = info->attrs[IPCP_REKEY_A_FLOW_REASON];
-	u32 error = get_error(info->attrs[IPCP_REKEY_A_FLOW_ERROR]);
+	u32 error = get_u32(info->attrs[IPCP_REKEY_A_FLOW_ERROR]);
 	const char *why = reason ? nla_data(reason) : NULL;
 	struct ipcp_flow *flow = flow_of(info);
 
@@ -723,11 +719,11 @@ static struct notifier_block socket_notifier = {
 static const struct genl_multicast_group mcgrps[] = {
 	[IPCP_REKEY_NLGRP_AGENT] = {
 		.name = IPCP_REKEY_MCGRP_AGENT,
-		.flags = GENL_UNS_ADMIN_PERM,
+		.flags = GENL_MCAST_CAP_NET_ADMIN,
 	},
 	[IPCP_REKEY_NLGRP_EVENTS] = {
 		.name = IPCP_REKEY_MCGRP_EVENTS,
-		.flags = GENL_UNS_ADMIN_PERM,
+		.flags = GENL_MCAST_CAP_NET_ADMIN,
 	},
 };
 

@@ -43,17 +43,17 @@ struct ipcp_net {
 	struct rhashtable by_eid;
 	u32 next_id;
 
-	struct mutex agent_lock;
+	struct mutex agent_lock;	/* who is the agent, the sockets */
 	u32 agent;
 	u16 port;
 	u32 mark;
 	struct sock __rcu *sock4;
 	struct sock __rcu *sock6;
 
-	struct mutex lock;
+	struct mutex lock;	/* listeners */
 	struct list_head listeners;
 
-	spinlock_t upcall_lock;
+	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;
 	unsigned int upcall_bytes;
 	u64 upcall_id;

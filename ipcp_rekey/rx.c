@@ -208,7 +208,7 @@ void ipcp_rx(struct ipcp_net *in, struct sk_buff *skb)
 /* The first authentic packet says that the peer is there, or there again. */
 static void peer_is_there(struct ipcp_flow *flow)
 {
-	if (READ_ONCE(flow->last_rx) != jiffies)
+	if (time_before(READ_ONCE(flow->last_rx), jiffies))
 		WRITE_ONCE(flow->last_rx, jiffies);
 	if (unlikely(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER) &&
 	    ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_FLOWPEER))

@@ -179,7 +179,7 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		kfree_skb(skb);
 		return err;
 	}
-	if (READ_ONCE(flow->last_tx) != jiffies)
+	if (time_before(READ_ONCE(flow->last_tx), jiffies))
 		WRITE_ONCE(flow->last_tx, jiffies);
 	if (type == IPCP_PDU_DATA) {
 		account(flow, skb);

@@ -10,9 +10,9 @@
 #include <net/udp_tunnel.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
-#define IPCP_LAST_ARG	, 0
+#define IPCP_XMIT(fn, ...)	fn(__VA_ARGS__, 0)
 #else
-#define IPCP_LAST_ARG
+#define IPCP_XMIT(fn, ...)	fn(__VA_ARGS__)
 #endif
 
 static inline void ipcp_udp4_xmit(struct rtable *rt, struct sock *sk,
@@ -20,8 +20,8 @@ static inline void ipcp_udp4_xmit(struct rtable *rt, struct sock *sk,
 				  __be32 daddr, u8 tos, u8 ttl, __be16 df,
 				  __be16 sport, __be16 dport)
 {
-	udp_tunnel_xmit_skb(rt, sk, skb, saddr, daddr, tos, ttl, df, sport,
-			    dport, false, false IPCP_LAST_ARG);
+	IPCP_XMIT(udp_tunnel_xmit_skb, rt, sk, skb, saddr, daddr, tos, ttl, df,
+		  sport, dport, false, false);
 }
 
 static inline void ipcp_udp6_xmit(struct dst_entry *dst, struct sock *sk,
@@ -30,11 +30,11 @@ static inline void ipcp_udp6_xmit(struct dst_entry *dst, struct sock *sk,
 				  const struct in6_addr *daddr, u8 prio, u8 ttl,
 				  __be16 sport, __be16 dport)
 {
-	udp_tunnel6_xmit_skb(dst, sk, skb, skb->dev, saddr, daddr, prio, ttl, 0,
-			     sport, dport, false IPCP_LAST_ARG);
+	IPCP_XMIT(udp_tunnel6_xmit_skb, dst, sk, skb, skb->dev, saddr, daddr,
+		  prio, ttl, 0, sport, dport, false);
 }
 
-#undef IPCP_LAST_ARG
+#undef IPCP_XMIT
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
 static inline void ipcp_udp_sock_release(struct socket *sock)

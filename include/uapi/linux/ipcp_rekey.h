@@ -167,6 +167,7 @@ enum ipcp_state {
  * @leaves: leaf keys used, both directions
  * @error: positive errno of a failed allocation or of why the flow is down
  * @queued: messages waiting to be read
+ * @reserved: zero
  * @reason: the same in words, zero terminated
  * @name: name that was asked for or served, zero terminated
  */
