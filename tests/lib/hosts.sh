@@ -63,6 +63,9 @@ hosts_up()
 		on "$host" sysctl -q -w net.ipv6.conf.veth.accept_dad=0
 		on "$host" ip link set lo up
 		on "$host" ip link set veth up
+		# One queue for all senders: as on a wire, what was sent first
+		# arrives first, whichever processor was held up.
+		on "$host" bash -c 'echo 1 >/sys/class/net/veth/queues/rx-0/rps_cpus'
 		on "$host" ip addr add "${HOSTS_ADDR[$host]}/24" dev veth
 		on "$host" ip addr add "${HOSTS_ADDR6[$host]}/64" dev veth nodad
 	done
