@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <net/sock.h>
 
 #include "chardev.h"
 #include "dump.h"
@@ -64,12 +65,14 @@ static void become_flow(struct ipcp_file *f, struct ipcp_flow *flow)
 {
 	/* Paired with flow_of(). */
 	smp_store_release(&f->flow, flow);
+	wake_up_poll(&f->wait->wq, EPOLLOUT | EPOLLERR);	/* what was before */
 }
 
 static void become_listener(struct ipcp_file *f, struct ipcp_listener *l)
 {
 	/* Paired with listener_of(). */
 	smp_store_release(&f->listener, l);
+	wake_up_poll(&f->wait->wq, EPOLLIN);	/* for flows that were faster */
 }
 
 static struct ipcp_file *file_new(struct ipcp_net *in, struct ipcp_wait *wait)
@@ -166,8 +169,10 @@ static bool read_wakes(const struct ipcp_flow *flow)
 /* What is left of a wait, as wait_event_interruptible_timeout() says it. */
 static int slept(long left, long *timeo)
 {
-	if (left <= 0)
-		return left ?: -ETIMEDOUT;
+	if (left < 0)
+		return sock_intr_errno(*timeo);
+	if (!left)
+		return -ETIMEDOUT;
 	*timeo = left;
 	return 0;
 }
@@ -197,10 +202,12 @@ static struct sk_buff *next_message(struct ipcp_file *f,
 			return skb;
 		if (err && err != -EAGAIN)
 			return ERR_PTR(err);
-		if (!err)
-			continue;	/* all that was there was dropped */
 		if (nonblock)
 			return ERR_PTR(-EAGAIN);
+		if (signal_pending(current))
+			return ERR_PTR(sock_intr_errno(timeo));
+		if (!err)
+			continue;	/* all that was there was dropped */
 		err = IPCP_SLEEP(f, read_wakes(flow), &timeo);
 		if (err)
 			return ERR_PTR(err);
@@ -312,7 +319,7 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 	if (flags & IPCP_RB_REKEY)
 		mask |= EPOLLPRI;
 	if (flags & IPCP_RB_FLOWPEER)
-		mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
+		mask |= EPOLLRDHUP;
 	if (flags & IPCP_RB_FLOWDOWN)
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM |
 			EPOLLOUT | EPOLLWRNORM;
@@ -540,7 +547,7 @@ static int ioc_accept(struct file *file, void *argp)
 			return -EAGAIN;
 		err = IPCP_SLEEP(f, ipcp_names_waiting(l), &timeo);
 		if (err)
-			return err == -ERESTARTSYS ? -EINTR : err;
+			return err;
 	}
 	ipcp_owner_current(&flow->owner);
 	arg->qos = flow->qos;
@@ -696,14 +703,17 @@ static long ipcp_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return -EFAULT;
 	if (usize < ioc->min)
 		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
 	if (ioc->fn == ioc_get_info) {
-		if (usize > PAGE_SIZE)
-			return -E2BIG;
 		arg.info.size = usize;	/* all the rest is out */
 	} else {
 		err = copy_struct_from_user(&arg, ioc->size, up, usize);
 		if (err)
 			return err;
+		/* A new descriptor is not taken back: can it be answered? */
+		if (ioc->out && copy_back(up, &arg, usize, ioc->size))
+			return -EFAULT;
 	}
 	err = ioc->fn(file, &arg);
 	if (err >= 0 && ioc->out && copy_back(up, &arg, usize, ioc->size))

@@ -246,14 +246,17 @@ void ipcp_flow_dealloc(struct ipcp_flow *flow)
 	spin_lock_bh(&flow->lock);
 	pending = ipcp_flow_pending(flow);
 	allocated = flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED;
-	if (allocated)
-		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
+	if (allocated) {
+		flow->closes = IPCP_CLOSES;
+		/* The worker may see it at once, and what it is to do. */
+		smp_store_release(&flow->state,
+				  IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
+	}
 	spin_unlock_bh(&flow->lock);
 
 	if (allocated) {
 		ipcp_event(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
 			   flow->rk.exchange);
-		flow->closes = IPCP_CLOSES;
 		ipcp_rx_purge(flow);
 		ipcp_flow_kick(flow);
 		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CLOSED,
@@ -324,6 +327,11 @@ static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 		idle = jiffies + timeout / 4;
 	}
 	ipcp_sooner(next, idle);
+	/* What nobody has read may tell that the peer is there. */
+	if (time_after_eq(jiffies, silent)) {
+		ipcp_rx_probe(flow);
+		silent = READ_ONCE(flow->last_rx) + timeout;
+	}
 	if (time_before(jiffies, silent))
 		ipcp_sooner(next, silent);
 	else if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWPEER, 0))
@@ -347,7 +355,8 @@ static void flow_work(struct work_struct *work)
 		check_pending(flow, &next);
 	if (READ_ONCE(flow->rk.encrypted))
 		ipcp_sooner(&next, ipcp_keyrot_work(flow));
-	switch (READ_ONCE(flow->state)) {
+	/* Paired with ipcp_flow_dealloc(). */
+	switch (smp_load_acquire(&flow->state)) {
 	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
 		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN))
 			check_peer(flow, &next);
@@ -365,14 +374,26 @@ static void flow_work(struct work_struct *work)
 				   time_after(next, jiffies) ? next - jiffies : 0);
 }
 
+/**
+ * ipcp_flow_set_timeout() - Set after how much silence the peer is lost
+ * @flow: flow
+ * @ms: milliseconds, at least IPCP_PEER_TIMEOUT_MIN_MS are taken; 0 for never
+ *
+ * Context: Any context.
+ */
+void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms)
+{
+	if (ms)
+		ms = clamp(ms, IPCP_PEER_TIMEOUT_MIN_MS, INT_MAX);
+	WRITE_ONCE(flow->peer_timeout, msecs_to_jiffies(ms));
+}
+
 static void set_defaults(struct ipcp_flow *flow)
 {
-	u32 timeout = flow->qos.timeout ?: IPCP_PEER_TIMEOUT_MS;
-
 	flow->ppl_shift = IPCP_LEAF_SHIFT;
 	flow->grace = msecs_to_jiffies(IPCP_GRACE_MS);
 	flow->linger_time = msecs_to_jiffies(IPCP_LINGER_MS);
-	flow->peer_timeout = msecs_to_jiffies(timeout);
+	ipcp_flow_set_timeout(flow, flow->qos.timeout ?: IPCP_PEER_TIMEOUT_MS);
 	flow->deadline = jiffies + msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS);
 }
 

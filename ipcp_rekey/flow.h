@@ -180,6 +180,8 @@ void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason);
 void ipcp_flow_dealloc(struct ipcp_flow *flow);
 void ipcp_flow_destroy(struct ipcp_flow *flow);
 
+void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms);
+
 int ipcp_owner_current(struct ipcp_owner *owner);
 void ipcp_owner_clear(struct ipcp_owner *owner);
 

@@ -76,13 +76,15 @@ void ipcp_epoch_put(struct ipcp_epoch *ep)
 /* Wipes all keys of an epoch that nothing finds any more. */
 static void epoch_close(struct ipcp_epoch *ep)
 {
+	struct ipcp_node_keys *nodes;
+
 	mutex_lock(&ep->derive);
 	set_bit(IPCP_EP_CLOSED, &ep->flags);
 	for (int dir = 0; dir < IPCP_DIRS; dir++)
 		ipcp_leaves_close(ep, &ep->leaves[dir]);
+	nodes = ep->ks.nodes;
 	ipcp_keysched_wipe(&ep->ks);
-	kfree_sensitive(ep->ks.nodes);
-	ep->ks.nodes = NULL;
+	kfree_sensitive(nodes);
 	mutex_unlock(&ep->derive);
 }
 
@@ -180,7 +182,7 @@ static int check_exchange(struct ipcp_flow *flow, u32 exchange,
 
 /* Whether a seed may be parked, and whose keys it replaces. */
 static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
-		      struct netlink_ext_ack *extack)
+		      unsigned int drops, struct netlink_ext_ack *extack)
 {
 	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
 	int err;
@@ -194,6 +196,10 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 	if (!flow->rk.encrypted) {
 		NL_SET_ERR_MSG(extack, "the flow is not encrypted");
 		return -EOPNOTSUPP;
+	}
+	if (drops != flow->rk.drops) {
+		NL_SET_ERR_MSG(extack, "all keys were dropped meanwhile");
+		return -ESTALE;
 	}
 	if (seed_seen(&flow->rk, id)) {
 		NL_SET_ERR_MSG(extack, "this seed was used before");
@@ -266,10 +272,12 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 {
 	u64 id = siphash(seed->bytes, sizeof(seed->bytes), &flow->secret);
 	struct ipcp_epoch *ep = NULL, *old = NULL;
+	unsigned int drops;
 	int err;
 
 	spin_lock_bh(&flow->lock);
-	err = park_check(flow, id, epoch, exchange, extack);
+	drops = flow->rk.drops;
+	err = park_check(flow, id, epoch, exchange, drops, extack);
 	spin_unlock_bh(&flow->lock);
 	if (err)
 		goto wipe;
@@ -281,7 +289,7 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 	}
 
 	spin_lock_bh(&flow->lock);
-	err = park_check(flow, id, epoch, exchange, extack);
+	err = park_check(flow, id, epoch, exchange, drops, extack);
 	if (!err)
 		old = park_commit(flow, ep, id);
 	spin_unlock_bh(&flow->lock);
@@ -486,24 +494,23 @@ static unsigned long linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	return 0;
 }
 
-/* Is the linger of the epoch in this slot over? */
-static bool lingered(struct ipcp_flow *flow, int i, unsigned long *next)
+/* The epoch in this slot if its linger is over. Under flow->lock. */
+static struct ipcp_epoch *lingered(struct ipcp_flow *flow, int i,
+				   unsigned long *next)
 {
 	struct ipcp_epoch *ep;
 	unsigned long end;
 
-	spin_lock_bh(&flow->lock);
 	ep = rcu_dereference_protected(flow->slots[i],
 				       lockdep_is_held(&flow->lock));
 	end = ep && ep != rcu_access_pointer(flow->tx) ?
 		linger_end(flow, ep) : 0;
-	spin_unlock_bh(&flow->lock);
 	if (!end)
-		return false;
+		return NULL;
 	if (time_after_eq(jiffies, end))
-		return true;
+		return ep;
 	ipcp_sooner(next, end);
-	return false;
+	return NULL;
 }
 
 /* Takes an epoch whose linger is over out of its slot, and wipes it. */
@@ -511,17 +518,22 @@ static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
 {
 	struct ipcp_epoch *ep;
 
-	if (!lingered(flow, i, next))
+	spin_lock_bh(&flow->lock);
+	ep = lingered(flow, i, next);
+	spin_unlock_bh(&flow->lock);
+	if (!ep)
 		return false;
 	/* What a slow reader left is opened first: not lost with the key. */
 	ipcp_rx_open_queued(flow);
+	/* A new epoch may have been parked in the slot meanwhile. */
 	spin_lock_bh(&flow->lock);
-	ep = rcu_replace_pointer(flow->slots[i], NULL,
-				 lockdep_is_held(&flow->lock));
+	ep = lingered(flow, i, next);
+	if (ep)
+		RCU_INIT_POINTER(flow->slots[i], NULL);
 	spin_unlock_bh(&flow->lock);
 	if (ep)
 		epoch_retire(flow, ep);
-	return true;
+	return ep;
 }
 
 /* Wipes what an epoch before the one in use was sent with. */
@@ -546,13 +558,8 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
 	int err = 0;
 
-	if (ep == rcu_access_pointer(flow->tx)) {
-		ipcp_leaf_settle(ep);
-		if (rcu_access_pointer(ep->leaves[tx].prev))
-			ipcp_sooner(next, jiffies + 1);
-		if (atomic64_read(&ep->sent))
-			err = ipcp_leaf_prepare(ep, tx);
-	}
+	if (ep == rcu_access_pointer(flow->tx) && atomic64_read(&ep->sent))
+		err = ipcp_leaf_prepare(ep, tx);
 	if (test_bit(IPCP_EP_OBSERVED, &ep->flags))
 		err = ipcp_leaf_prepare(ep, rx) ?: err;
 	if (err == -ENOMEM)
@@ -563,6 +570,7 @@ static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
 {
 	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
 		struct ipcp_epoch *ep, *tx;
+		bool spent;
 
 		if (retire_lingered(flow, i, next))
 			continue;
@@ -572,10 +580,11 @@ static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
 		tx = rcu_dereference(flow->tx);
 		if (ep && !refcount_inc_not_zero(&ep->refs))
 			ep = NULL;
+		spent = ep && tx && older(ep->no, tx->no);
 		rcu_read_unlock();
 		if (!ep)
 			continue;
-		if (tx && older(ep->no, tx->no))
+		if (spent)
 			wipe_tx(flow, ep);
 		tend_leaves(flow, ep, next);
 		ipcp_epoch_put(ep);
@@ -626,10 +635,17 @@ unsigned long ipcp_keyrot_work(struct ipcp_flow *flow)
  * ipcp_keyrot_drop() - Wipe all keys of a flow
  * @flow: flow; it is not to send or receive until the next seed
  *
+ * A claim in flight ends, too: if this machine is a copy of another, both have
+ * what its seed will be made of.
+ *
  * Context: Process context, may sleep.
  */
 void ipcp_keyrot_drop(struct ipcp_flow *flow)
 {
+	spin_lock_bh(&flow->lock);
+	flow->rk.in_flight = false;
+	flow->rk.drops++;
+	spin_unlock_bh(&flow->lock);
 	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
 		struct ipcp_epoch *ep;
 

@@ -22,6 +22,7 @@ enum ipcp_rekey_limits {
 	IPCP_CONFIRM_MAX_MS	= 5000,
 	IPCP_NOT_DONE_MS	= 60000,
 	IPCP_PEER_TIMEOUT_MS	= 120000,
+	IPCP_PEER_TIMEOUT_MIN_MS = 1000,
 	IPCP_ALLOC_TIMEOUT_MS	= 20000,
 };
 
@@ -103,6 +104,7 @@ struct ipcp_epoch {
  * @claim: number of the claim in flight
  * @seeds: what seeds there were, as keyed hashes
  * @nseeds: how many there were
+ * @drops: how often all keys were dropped
  *
  * Locking: flow->lock.
  */
@@ -119,6 +121,7 @@ struct ipcp_rk {
 	u32 claim;
 	u64 seeds[IPCP_SEEDS_KEPT];
 	unsigned int nseeds;
+	unsigned int drops;
 };
 
 static inline unsigned int ipcp_tx_dir(const struct ipcp_rk *rk)

@@ -92,9 +92,12 @@ struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no)
 	leaf = rcu_dereference_check(lv->prev, rcu_read_lock_bh_held());
 	if (leaf && leaf->no == no)
 		return leaf;
-	leaf = rcu_dereference_check(lv->jump, rcu_read_lock_bh_held());
-	if (leaf && leaf->no == no)
-		return leaf;
+	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
+		leaf = rcu_dereference_check(lv->jump[i],
+					     rcu_read_lock_bh_held());
+		if (leaf && leaf->no == no)
+			return leaf;
+	}
 	return NULL;
 }
 
@@ -114,20 +117,60 @@ struct ipcp_leaf *ipcp_leaf_get_rcu(const struct ipcp_leaves *lv,
 	return leaf && refcount_inc_not_zero(&leaf->refs) ? leaf : NULL;
 }
 
-/* The key of leaf @no, for good: all before it are gone then. */
-static bool take_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
-		     struct ipcp_key *key)
+/* Has the leaf keys of the node that leaf @no is of, and of none before. */
+static bool enter_node(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
 {
 	struct ipcp_leaf_set *set = &ep->leaves[dir].set;
 	unsigned int node = ipcp_leaf_node(no);
 
-	if (set->node != node) {
-		if (!ipcp_keysched_peek(&ep->ks, dir, node, set->keys))
-			return false;
-		ipcp_keysched_enter(&ep->ks, dir, node);
-		ipcp_leaf_set_fill(set, node);
-	}
-	return ipcp_leaf_take(set, ipcp_leaf_index(no), key);
+	if (set->node == (s16)node)
+		return true;
+	if (!ipcp_keysched_peek(&ep->ks, dir, node, set->keys))
+		return false;
+	ipcp_keysched_enter(&ep->ks, dir, node);
+	ipcp_leaf_set_fill(set, node);
+	return true;
+}
+
+/* Wipes the key of leaf @no, which is in use, and all before it. */
+static void spend_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
+{
+	struct ipcp_key key;
+
+	if (enter_node(ep, dir, no) &&
+	    ipcp_leaf_take(&ep->leaves[dir].set, ipcp_leaf_index(no), &key))
+		ipcp_key_wipe(&key);
+}
+
+/* Makes the leaf @no, with a copy of its key, whose origin stays for now. */
+static struct ipcp_leaf *derive(struct ipcp_epoch *ep, unsigned int dir,
+				unsigned int no,
+				int (*get)(struct ipcp_epoch *ep,
+					   unsigned int dir, unsigned int no,
+					   struct ipcp_key *key))
+{
+	struct ipcp_leaf *leaf = leaf_new(ep, no);
+	struct ipcp_key key;
+	int err;
+
+	if (!leaf)
+		return ERR_PTR(-ENOMEM);
+	err = get(ep, dir, no, &key);
+	if (!err)
+		err = ipcp_aead_setkey(&leaf->aead, &key);
+	if (!err)
+		return leaf;
+	ipcp_leaf_put(leaf);
+	return ERR_PTR(err);
+}
+
+/* A copy of the key of the next leaf, whose node is entered for it. */
+static int next_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
+		    struct ipcp_key *key)
+{
+	return enter_node(ep, dir, no) &&
+	       ipcp_leaf_peek(&ep->leaves[dir].set, ipcp_leaf_index(no), key) ?
+		0 : -EKEYEXPIRED;
 }
 
 /* A copy of the key of leaf @no, changing nothing. */
@@ -136,11 +179,10 @@ static int peek_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 {
 	unsigned int node = ipcp_leaf_node(no);
 	struct ipcp_leaf_set copy;
-	int err = -ENOKEY;
+	int err = -EKEYEXPIRED;
 
-	if (ep->leaves[dir].set.node == node)
-		return ipcp_leaf_peek(&ep->leaves[dir].set, ipcp_leaf_index(no),
-				      key) ? 0 : -ENOKEY;
+	if (ep->leaves[dir].set.node == (s16)node)
+		return next_key(ep, dir, no, key);
 
 	copy.keys = kmalloc(sizeof(*copy.keys), GFP_KERNEL_ACCOUNT);
 	if (!copy.keys)
@@ -162,20 +204,21 @@ static struct ipcp_leaf *cur_leaf(struct ipcp_epoch *ep, unsigned int dir)
 					 lockdep_is_held(&ep->derive));
 }
 
-/*
- * A jump moved on to a leaf whose key was a copy. Wipes what it was copied
- * from, and all that was jumped over.
- */
-static void settle(struct ipcp_epoch *ep, unsigned int dir, unsigned int cur)
+/* Takes the leaf out of the jumps, if it is one. Under ep->lock. */
+static struct ipcp_leaf *take_jump(struct ipcp_epoch *ep,
+				   struct ipcp_leaves *lv, unsigned int no)
 {
-	const struct ipcp_leaf_set *set = &ep->leaves[dir].set;
-	struct ipcp_key key;
+	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
+		struct ipcp_leaf *leaf;
 
-	if (set->node == (s16)ipcp_leaf_node(cur) &&
-	    set->next > ipcp_leaf_index(cur))
-		return;
-	if (take_key(ep, dir, cur, &key))
-		ipcp_key_wipe(&key);
+		leaf = rcu_dereference_protected(lv->jump[i],
+						 lockdep_is_held(&ep->lock));
+		if (leaf && leaf->no == no) {
+			RCU_INIT_POINTER(lv->jump[i], NULL);
+			return leaf;
+		}
+	}
+	return NULL;
 }
 
 /**
@@ -190,8 +233,7 @@ static void settle(struct ipcp_epoch *ep, unsigned int dir, unsigned int cur)
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 {
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf *cur, *leaf;
-	struct ipcp_key key;
+	struct ipcp_leaf *cur, *leaf, *jumped;
 	unsigned int no;
 	int err = 0;
 
@@ -202,41 +244,61 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 		goto unlock;
 	}
 	no = cur->no + 1;
-	settle(ep, dir, cur->no);
+	spend_key(ep, dir, cur->no);	/* if it came by a jump */
 	if (rcu_access_pointer(lv->next))
 		goto unlock;
 	if (no >= IPCP_LEAF_TOTAL) {
 		err = -EKEYEXPIRED;
 		goto unlock;
 	}
-
-	leaf = leaf_new(ep, no);
-	if (!leaf) {
-		err = -ENOMEM;
-		goto unlock;
-	}
-	if (!take_key(ep, dir, no, &key)) {
-		ipcp_leaf_put(leaf);
-		err = -EKEYEXPIRED;
-		goto unlock;
-	}
-	err = ipcp_aead_setkey(&leaf->aead, &key);
-	if (err) {
-		ipcp_leaf_put(leaf);
+	leaf = derive(ep, dir, no, next_key);
+	if (IS_ERR(leaf)) {
+		err = PTR_ERR(leaf);
 		goto unlock;
 	}
 
 	spin_lock_bh(&ep->lock);
 	cur = cur_leaf(ep, dir);
 	if (cur && cur->no < no) {
+		/* A leaf that was jumped to knows what it has received. */
+		jumped = take_jump(ep, lv, no);
+		if (jumped)
+			swap(leaf, jumped);
 		rcu_assign_pointer(lv->next, leaf);
-		leaf = NULL;
+		leaf = jumped;
 	}
 	spin_unlock_bh(&ep->lock);
-	ipcp_leaf_put(leaf);	/* a jump went past it meanwhile */
+	ipcp_leaf_put(leaf);
+	spend_key(ep, dir, no);
 unlock:
 	mutex_unlock(&ep->derive);
 	return err;
+}
+
+/*
+ * Makes room for one more jump. A leaf with which something was received stays:
+ * derived anew, it would not know what.
+ */
+static struct ipcp_leaf __rcu **free_jump(struct ipcp_epoch *ep,
+					  struct ipcp_leaves *lv)
+{
+	lockdep_assert_held(&ep->lock);
+	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
+		struct ipcp_leaf *leaf;
+
+		leaf = rcu_dereference_protected(lv->jump[i],
+						 lockdep_is_held(&ep->lock));
+		if (!leaf)
+			return &lv->jump[i];
+		spin_lock(&leaf->lock);
+		leaf->abandoned = !leaf->replay.next;
+		spin_unlock(&leaf->lock);
+		if (leaf->abandoned) {
+			leave_behind(ep, &lv->jump[i]);
+			return &lv->jump[i];
+		}
+	}
+	return NULL;
 }
 
 /**
@@ -249,14 +311,14 @@ unlock:
  *
  * Context: Process context, may sleep.
  * Return: 0 if the leaf can be found now; -EKEYEXPIRED if it was left behind or
- * the epoch is closed; -ENOMEM.
+ * the epoch is closed; -ENOSPC if there are too many already; -ENOMEM.
  */
 int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 {
 	unsigned int dir = ipcp_rx_dir(&ep->flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
+	struct ipcp_leaf __rcu **room;
 	struct ipcp_leaf *cur, *leaf;
-	struct ipcp_key key;
 	int err = 0;
 
 	mutex_lock(&ep->derive);
@@ -265,32 +327,44 @@ int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 		err = -EKEYEXPIRED;
 		goto unlock;
 	}
-	settle(ep, dir, cur->no);
+	spend_key(ep, dir, cur->no);
 	rcu_read_lock();
 	leaf = ipcp_leaf_find(lv, no);
 	rcu_read_unlock();
 	if (leaf)
 		goto unlock;
 
-	leaf = leaf_new(ep, no);
-	if (!leaf) {
-		err = -ENOMEM;
-		goto unlock;
-	}
-	err = peek_key(ep, dir, no, &key);
-	if (!err)
-		err = ipcp_aead_setkey(&leaf->aead, &key);
-	if (err) {
-		ipcp_leaf_put(leaf);
+	leaf = derive(ep, dir, no, peek_key);
+	if (IS_ERR(leaf)) {
+		err = PTR_ERR(leaf);
 		goto unlock;
 	}
 	spin_lock_bh(&ep->lock);
-	leave_behind(ep, &lv->jump);
-	rcu_assign_pointer(lv->jump, leaf);
+	room = free_jump(ep, lv);
+	if (room)
+		rcu_assign_pointer(*room, leaf);
 	spin_unlock_bh(&ep->lock);
+	if (!room) {
+		ipcp_leaf_put(leaf);
+		err = -ENOSPC;
+	}
 unlock:
 	mutex_unlock(&ep->derive);
 	return err;
+}
+
+/* Leaves the jumps behind that were overtaken. */
+static void leave_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
+			 unsigned int no)
+{
+	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
+		struct ipcp_leaf *leaf;
+
+		leaf = rcu_dereference_protected(lv->jump[i],
+						 lockdep_is_held(&ep->lock));
+		if (leaf && leaf->no <= no)
+			leave_behind(ep, &lv->jump[i]);
+	}
 }
 
 /**
@@ -299,7 +373,8 @@ unlock:
  * @dir: direction
  * @leaf: prepared ahead, or jumped to; a receiver authenticated DATA with it
  *
- * The leaf before the one that was current is left behind.
+ * A receiver leaves the leaf before the one that was current behind; a sender
+ * the current one, since a writer has its leaf before it claims its counter.
  *
  * Context: Any context but hard interrupts; does not sleep.
  * Return: true if that changed something; ipcp_leaf_prepare() is due then.
@@ -307,8 +382,8 @@ unlock:
 bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 		       struct ipcp_leaf *leaf)
 {
+	bool receives = dir == ipcp_rx_dir(&ep->flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf __rcu **from;
 	struct ipcp_leaf *cur;
 	bool moved = false;
 
@@ -316,45 +391,25 @@ bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
 	if (!cur || cur->no >= leaf->no)
 		goto unlock;
-	from = rcu_access_pointer(lv->next) == leaf ? &lv->next : &lv->jump;
-	if (rcu_access_pointer(*from) != leaf)
+	if (rcu_access_pointer(lv->next) == leaf)
+		RCU_INIT_POINTER(lv->next, NULL);
+	else if (take_jump(ep, lv, leaf->no) == leaf)
+		leave_behind(ep, &lv->next);
+	else
 		goto unlock;
 
 	leave_behind(ep, &lv->prev);
 	rcu_assign_pointer(lv->prev, cur);
 	rcu_assign_pointer(lv->cur, leaf);
-	RCU_INIT_POINTER(*from, NULL);
-	if (from == &lv->jump)
-		leave_behind(ep, &lv->next);
-	lv->retired = get_state_synchronize_rcu();
+	if (!receives)
+		leave_behind(ep, &lv->prev);
+	leave_jumped(ep, lv, leaf->no);
 	lv->used++;
 	moved = true;
 	trace_ipcp_leaf(ep->flow, ep->no, dir, leaf->no);
 unlock:
 	spin_unlock_bh(&ep->lock);
 	return moved;
-}
-
-/**
- * ipcp_leaf_settle() - Drop the sender's leaf before the current one
- * @ep: epoch
- *
- * A writer claims a counter and looks for the leaf with bottom halves off. A
- * grace period after the move to the next leaf none of them can be looking for
- * the one before any more.
- *
- * Context: Process context.
- */
-void ipcp_leaf_settle(struct ipcp_epoch *ep)
-{
-	struct ipcp_leaves *lv = &ep->leaves[ipcp_tx_dir(&ep->flow->rk)];
-
-	if (!rcu_access_pointer(lv->prev))
-		return;
-	spin_lock_bh(&ep->lock);
-	if (poll_state_synchronize_rcu(lv->retired))
-		leave_behind(ep, &lv->prev);
-	spin_unlock_bh(&ep->lock);
 }
 
 /**
@@ -369,26 +424,16 @@ int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 {
 	struct ipcp_leaves *lv = &ep->leaves[dir];
 	struct ipcp_leaf *leaf;
-	struct ipcp_key key;
-	int err;
 
 	lv->set.keys = kmalloc(sizeof(*lv->set.keys), GFP_KERNEL_ACCOUNT);
 	if (!lv->set.keys)
 		return -ENOMEM;
 	ipcp_leaf_set_init(&lv->set, lv->set.keys);
 
-	leaf = leaf_new(ep, 0);
-	if (!leaf)
-		return -ENOMEM;
-	if (WARN_ON_ONCE(!take_key(ep, dir, 0, &key))) {
-		ipcp_leaf_put(leaf);
-		return -EINVAL;
-	}
-	err = ipcp_aead_setkey(&leaf->aead, &key);
-	if (err) {
-		ipcp_leaf_put(leaf);
-		return err;
-	}
+	leaf = derive(ep, dir, 0, next_key);
+	if (IS_ERR(leaf))
+		return PTR_ERR(leaf);
+	spend_key(ep, dir, 0);
 	lv->used = 1;
 	rcu_assign_pointer(lv->cur, leaf);
 	return 0;
@@ -408,7 +453,7 @@ void ipcp_leaves_close(struct ipcp_epoch *ep, struct ipcp_leaves *lv)
 	leave_behind(ep, &lv->prev);
 	leave_behind(ep, &lv->cur);
 	leave_behind(ep, &lv->next);
-	leave_behind(ep, &lv->jump);
+	leave_jumped(ep, lv, IPCP_LEAF_TOTAL);
 	spin_unlock_bh(&ep->lock);
 	ipcp_leaves_wipe(lv);
 }

@@ -11,11 +11,15 @@
 
 struct ipcp_epoch;
 
+#define IPCP_JUMP_LEAVES	4	/* tried at a time */
+
 /**
  * struct ipcp_leaf - a leaf key in use
  * @aead: the key
  * @no: which leaf of the epoch, counted over all nodes
  * @closed: nothing that arrives may use it any more
+ * @abandoned: it will be derived anew, so nothing may be received with it;
+ *	under @lock
  * @refs: one of the epoch's that points to it, one of each packet in a ring
  * @lock: serialises commits to @replay
  * @replay: what was received under it
@@ -27,6 +31,7 @@ struct ipcp_leaf {
 	struct ipcp_aead aead;
 	u16 no;
 	bool closed;
+	bool abandoned;
 	refcount_t refs;
 	spinlock_t lock;	/* @replay */
 	struct ipcp_replay replay;
@@ -37,12 +42,11 @@ struct ipcp_leaf {
 /**
  * struct ipcp_leaves - the leaf keys of one direction of an epoch
  * @set: leaf keys of the node that the direction is in; under epoch->derive
- * @prev: leaf before @cur, for packets that were overtaken
+ * @prev: receiver only, leaf before @cur, for packets that were overtaken
  * @cur: newest leaf that was used
  * @next: prepared ahead; NULL while it is not
- * @jump: receiver only, the leaf that a packet far ahead claims to be of
+ * @jump: receiver only, leaves that packets far ahead claim to be of
  * @used: leaves that were used
- * @retired: sender only, RCU cookie after which nobody looks for @prev
  *
  * Pointers change under epoch->lock and are read under RCU.
  */
@@ -51,9 +55,8 @@ struct ipcp_leaves {
 	struct ipcp_leaf __rcu *prev;
 	struct ipcp_leaf __rcu *cur;
 	struct ipcp_leaf __rcu *next;
-	struct ipcp_leaf __rcu *jump;
+	struct ipcp_leaf __rcu *jump[IPCP_JUMP_LEAVES];
 	unsigned int used;
-	unsigned long retired;
 };
 
 int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir);
@@ -69,6 +72,5 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir);
 int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no);
 bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 		       struct ipcp_leaf *leaf);
-void ipcp_leaf_settle(struct ipcp_epoch *ep);
 
 #endif /* _IPCP_LEAF_H */

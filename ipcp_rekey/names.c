@@ -219,6 +219,7 @@ struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
 	flow->listener = l;
 	list_add_tail(&ipcp_flow_get(flow)->accept, &l->pending);
 	l->nflows++;
+	ipcp_flow_kick(flow);	/* has a deadline now */
 unlock:
 	mutex_unlock(&in->lock);
 	ipcp_wait_put(wait);

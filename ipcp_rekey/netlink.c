@@ -27,6 +27,15 @@ static struct ipcp_net *in_of(const struct genl_info *info)
 	return ipcp_net(genl_info_net(info));
 }
 
+/* What the agent has begun, only the agent may go on with. */
+static bool is_agent(struct genl_info *info)
+{
+	if (READ_ONCE(in_of(info)->agent) == info->snd_portid)
+		return true;
+	GENL_SET_ERR_MSG(info, "only the agent of this network namespace may");
+	return false;
+}
+
 /* Refuses a request that lacks an attribute. */
 #define MISSING(info, attr) GENL_REQ_ATTR_CHECK(info, attr)
 
@@ -133,6 +142,8 @@ int ipcp_rekey_nl_upcall_get_doit(struct sk_buff *skb, struct genl_info *info)
 	size_t size;
 	void *hdr;
 
+	if (!is_agent(info))
+		return -EPERM;
 again:
 	up = ipcp_upcall_next(in_of(info));
 	if (!up)
@@ -147,8 +158,12 @@ again:
 		err = reply_send(info, rsp, hdr,
 				 ipcp_dump_upcall(rsp, up,
 						  task_active_pid_ns(current)));
+	if (err) {
+		ipcp_upcall_requeue(in_of(info), up);
+		return -ENOBUFS;	/* EAGAIN is an empty queue */
+	}
 	ipcp_upcall_free(up);
-	return err;
+	return 0;
 }
 
 /* An attribute that may be left out. */
@@ -164,6 +179,8 @@ int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (MISSING(info, IPCP_REKEY_A_UPCALL_ID))
 		return -EINVAL;
+	if (!is_agent(info))
+		return -EPERM;
 	err = ipcp_names_answer(in_of(info),
 				nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
 				get_u32(info->attrs[IPCP_REKEY_A_UPCALL_ERROR]),
@@ -292,6 +309,8 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	    MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
 	    MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID))
 		return -EINVAL;
+	if (!is_agent(info))
+		return -EPERM;
 	err = get_endpoint(info, IPCP_REKEY_A_FLOW_PEER, &peer);
 	if (err)
 		return err;
@@ -361,8 +380,8 @@ static int set_flow(struct genl_info *info, struct ipcp_flow *flow)
 		flow->max_age =
 			msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE]));
 	if (a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT])
-		WRITE_ONCE(flow->peer_timeout,
-			   msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT])));
+		ipcp_flow_set_timeout(flow,
+				      nla_get_u32(a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT]));
 	spin_unlock_bh(&flow->lock);
 	kfree(blob);
 	ipcp_flow_kick(flow);
@@ -398,20 +417,17 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		GENL_SET_ERR_MSG(info, "no such cipher here");
 		return -EOPNOTSUPP;
 	}
-	if (!ipcp_flow_pending(flow)) {
-		GENL_SET_ERR_MSG(info, "the flow is not pending");
-		return -ESTALE;
-	}
 	if (mtu < 0) {
 		GENL_SET_ERR_MSG(info, "no route to the peer");
 		return mtu;
 	}
-	flow->cipher = cipher;
+	if (!ipcp_registry_set_rekey(flow, cipher)) {
+		GENL_SET_ERR_MSG(info, "the flow is not pending, or has keys");
+		return -ESTALE;
+	}
 	WRITE_ONCE(flow->mtu, mtu);
 	set_peer(flow, peer,
 		 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
-	ipcp_registry_set_rekey(flow, flow->state ==
-				IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
 	return 0;
 }
 
@@ -424,7 +440,7 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 	int err;
 
 	err = get_endpoint(info, IPCP_REKEY_A_FLOW_PEER, &peer) ?:
-	      set_flow(info, flow) ?: begin_keys(info, flow, &peer);
+	      begin_keys(info, flow, &peer) ?: set_flow(info, flow);
 	if (err)
 		return err;
 	err = ipcp_registry_store_pending(flow, seed,
@@ -452,6 +468,10 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 	    MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
 	    MISSING(info, IPCP_REKEY_A_FLOW_CIPHER))
 		goto wipe;
+	if (!is_agent(info)) {
+		err = -EPERM;
+		goto wipe;
+	}
 	flow = flow_of(info);
 	if (IS_ERR(flow)) {
 		err = PTR_ERR(flow);
@@ -477,6 +497,10 @@ int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (MISSING(info, IPCP_REKEY_A_FLOW_EPOCH) ||
 	    MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
 		goto wipe;
+	if (!is_agent(info)) {
+		err = -EPERM;
+		goto wipe;
+	}
 	flow = flow_of(info);
 	if (IS_ERR(flow)) {
 		err = PTR_ERR(flow);
@@ -523,10 +547,8 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	int n, err = 0;
 	void *hdr;
 
-	if (READ_ONCE(in->agent) != info->snd_portid) {
-		GENL_SET_ERR_MSG(info, "only the agent may claim flows");
+	if (!is_agent(info))
 		return -EPERM;
-	}
 	min_age = age ? min_t(u64, nla_get_u64(age), INT_MAX) : INT_MAX;
 	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(in) + 1);
 	claims = kcalloc(n, sizeof(*claims), GFP_KERNEL);
@@ -540,16 +562,18 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	n = ipcp_registry_snapshot_rekey_due(in, only ? nla_get_u32(only) : 0,
 					     msecs_to_jiffies(min_age), claims,
 					     n);
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++)
 		err = err ?: ipcp_dump_claim(rsp, &claims[i],
 					     task_active_pid_ns(current));
-		if (err)	/* what is not told cannot be delivered */
+	err = reply_send(info, rsp, hdr, err);
+	for (int i = 0; i < n; i++) {
+		if (err)	/* what was not told cannot be delivered */
 			ipcp_registry_clear_in_flight(claims[i].flow,
 						      claims[i].exchange);
 		ipcp_flow_put(claims[i].flow);
 	}
 	kfree(claims);
-	return reply_send(info, rsp, hdr, err);
+	return err == -EAGAIN ? -ENOBUFS : err;
 }
 
 int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)
@@ -559,6 +583,8 @@ int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
 		return -EINVAL;
+	if (!is_agent(info))
+		return -EPERM;
 	flow = flow_of(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
@@ -668,23 +694,24 @@ int ipcp_rekey_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
  * @in: namespace
  *
  * Context: Any context.
+ * Return: false if it could not be told; the next one has to be then.
  */
-void ipcp_netlink_hint(struct ipcp_net *in)
+bool ipcp_netlink_hint(struct ipcp_net *in)
 {
 	struct sk_buff *skb = genlmsg_new(0, GFP_ATOMIC);
 	void *hdr;
 
 	if (!skb)
-		return;
+		return false;
 	hdr = genlmsg_put(skb, 0, 0, &ipcp_nl_family, 0,
 			  IPCP_REKEY_CMD_UPCALL_NTF);
 	if (!hdr) {
 		nlmsg_free(skb);
-		return;
+		return false;
 	}
 	genlmsg_end(skb, hdr);
-	genlmsg_multicast_netns(&ipcp_nl_family, in->net, skb, 0,
-				IPCP_REKEY_NLGRP_AGENT, GFP_ATOMIC);
+	return !genlmsg_multicast_netns(&ipcp_nl_family, in->net, skb, 0,
+					IPCP_REKEY_NLGRP_AGENT, GFP_ATOMIC);
 }
 
 /* A netlink socket closed. If it was an agent's, what it had begun ends. */

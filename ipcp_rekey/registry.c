@@ -63,18 +63,22 @@ static int hash_flow(struct ipcp_flow *flow)
 int ipcp_registry_add(struct ipcp_flow *flow)
 {
 	struct ipcp_net *in = flow->net;
-	int err = hash_flow(flow);
+	int err;
 
-	if (err)
-		return err;
-	err = xa_alloc_cyclic(&in->flows, &flow->id, flow,
+	/* The number is reserved first: once hashed, packets find the flow. */
+	err = xa_alloc_cyclic(&in->flows, &flow->id, NULL,
 			      XA_LIMIT(1, INT_MAX), &in->next_id,
 			      GFP_KERNEL_ACCOUNT);
-	if (err < 0) {
-		rhashtable_remove_fast(&in->by_eid, &flow->node, by_eid_params);
+	if (err < 0)
+		return err;
+	err = hash_flow(flow);
+	if (err) {
+		xa_release(&in->flows, flow->id);
 		return err;
 	}
 	set_bit(IPCP_FLOW_HASHED, &flow->bits);
+	/* Needs no memory, since the place is reserved. */
+	xa_store(&in->flows, flow->id, flow, GFP_KERNEL_ACCOUNT);
 	return 0;
 }
 
@@ -168,21 +172,33 @@ struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid)
 }
 
 /**
- * ipcp_registry_set_rekey() - This flow has keys, and is to be re-keyed
+ * ipcp_registry_set_rekey() - This flow will have keys, and is to be re-keyed
  * @flow: flow
- * @initiator: this side allocated it, and drives re-keys
+ * @cipher: enum ipcp_rekey_cipher
  *
- * Called by flow-allocate, before the first seed is parked.
+ * Called by flow-allocate, before the first seed is parked. The side that
+ * allocates drives re-keys; that, and so the direction that it sends in, is
+ * settled here once and for all.
  *
  * Context: Any context.
+ * Return: false if the flow is not pending, or this was done before.
  */
-void ipcp_registry_set_rekey(struct ipcp_flow *flow, bool initiator)
+bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 {
+	bool first;
+
 	spin_lock_bh(&flow->lock);
-	flow->rk.encrypted = true;
-	flow->rk.initiator = initiator;
-	flow->rk.epoch = 0;
+	first = ipcp_flow_pending(flow) && !flow->rk.encrypted;
+	if (first) {
+		flow->cipher = cipher;
+		flow->rk.initiator =
+			flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+		flow->rk.epoch = 0;
+		/* Packets may come from here on: the last to be written. */
+		smp_store_release(&flow->rk.encrypted, true);
+	}
 	spin_unlock_bh(&flow->lock);
+	return first;
 }
 
 /**

@@ -33,6 +33,7 @@ struct netlink_ext_ack;
  * @upcall_lock: protects the next members
  * @upcalls: queue towards the agent
  * @upcall_bytes: bytes of messages in it
+ * @upcall_count: requests and what needs no answer in it
  * @upcall_id: number of the last request
  * @hinted: the agent was told that the queue has something
  * @drops: drops that belong to no flow
@@ -56,6 +57,7 @@ struct ipcp_net {
 	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;
 	unsigned int upcall_bytes;
+	unsigned int upcall_count;
 	u64 upcall_id;
 	bool hinted;
 
@@ -86,7 +88,7 @@ u32 ipcp_registry_count(struct ipcp_net *in);
 struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid);
 
 /* What Ouroboros's registry does for re-keying, by the same names. */
-void ipcp_registry_set_rekey(struct ipcp_flow *flow, bool initiator);
+bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher);
 int ipcp_registry_get_epoch(struct ipcp_flow *flow);
 bool ipcp_registry_rekey_pending(struct ipcp_flow *flow);
 struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow);

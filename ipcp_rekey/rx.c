@@ -132,10 +132,12 @@ static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
 static bool may_receive(const struct ipcp_flow *flow)
 {
 	switch (READ_ONCE(flow->state)) {
+	case IPCP_REKEY_FLOW_STATE_ALLOC_PENDING:
 	case IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING:
 	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
 	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
-		return flow->rk.encrypted;
+		/* Paired with set_rekey: the direction is known then. */
+		return smp_load_acquire(&flow->rk.encrypted);
 	}
 	return false;
 }
@@ -219,12 +221,15 @@ static void peer_is_there(struct ipcp_flow *flow)
 static void track(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		  struct sk_buff *skb, u64 counter)
 {
-	if (counter < READ_ONCE(ep->highest))
-		return;
-	WRITE_ONCE(ep->highest, counter);
+	u64 highest = READ_ONCE(ep->highest);
+
+	do {
+		if (counter <= highest)
+			return;
+	} while (!try_cmpxchg64(&ep->highest, &highest, counter));
 	if (ep->no == READ_ONCE(flow->rk.newest) ||
 	    ep == rcu_access_pointer(flow->tx))
-		ipcp_udp_roam(flow, skb);
+		ipcp_udp_roam(flow, skb, ep, counter);
 	if (unlikely(ipcp_rx_watermark(counter)))
 		ipcp_flow_kick(flow);
 }
@@ -264,7 +269,8 @@ static enum ipcp_drop open_packet(struct ipcp_flow *flow, struct sk_buff *skb)
 		return IPCP_DROP_NOMEM;
 
 	spin_lock_bh(&leaf->lock);
-	reason = ipcp_replay_commit(&leaf->replay, ipcp_ctr_seq(cb->counter));
+	reason = leaf->abandoned ? IPCP_DROP_LATE :
+		 ipcp_replay_commit(&leaf->replay, ipcp_ctr_seq(cb->counter));
 	spin_unlock_bh(&leaf->lock);
 	if (reason)
 		return reason;
@@ -333,7 +339,9 @@ static enum ipcp_drop derive_leaf(struct ipcp_flow *flow, u8 epoch,
 		reason = IPCP_DROP_AHEAD;
 	else if (!reason)
 		err = ipcp_leaf_try_jump(ep, no);
-	if (err)
+	if (err == -ENOSPC)
+		reason = IPCP_DROP_AHEAD;
+	else if (err)
 		reason = err == -ENOMEM ? IPCP_DROP_NOMEM : IPCP_DROP_LATE;
 	ipcp_epoch_put(ep);
 	return reason;
@@ -350,6 +358,34 @@ static bool has_to_open(struct ipcp_flow *flow, struct sk_buff *skb)
 	       (cb->leaf && READ_ONCE(cb->leaf->closed));
 }
 
+/*
+ * Opens a packet that stays in the ring, under the ring's lock. *derive says
+ * that its leaf has to be derived first.
+ */
+static enum ipcp_drop open_in_ring(struct ipcp_flow *flow, struct sk_buff *skb,
+				   bool *derive)
+{
+	struct ipcp_rbuff *rb = &flow->n_rb;
+	enum ipcp_drop reason = IPCP_DROP_NONE;
+
+	lockdep_assert_held(&rb->queue.lock);
+	*derive = false;
+	if (!cb_of(skb)->leaf)
+		reason = find_leaf(flow, cb_of(skb));
+	if (!reason && !cb_of(skb)->leaf) {
+		*derive = true;
+		return IPCP_DROP_NONE;
+	}
+	if (!reason) {
+		/* What is shared is copied: it may change its size. */
+		rb->bytes -= skb->truesize;
+		reason = open_packet(flow, skb);
+		rb->bytes += skb->truesize;
+	}
+	release_leaf(skb);
+	return reason;
+}
+
 /* The first packet in the ring that has to be opened. */
 static struct sk_buff *next_to_open(struct ipcp_flow *flow)
 {
@@ -359,6 +395,31 @@ static struct sk_buff *next_to_open(struct ipcp_flow *flow)
 		if (has_to_open(flow, skb))
 			return skb;
 	return NULL;
+}
+
+static struct sk_buff *first_packet(struct ipcp_flow *flow)
+{
+	return skb_peek(&flow->n_rb.queue);
+}
+
+/* Drops the packet that comes first, if it is still the one without a key. */
+static void drop_same(struct ipcp_flow *flow,
+		      struct sk_buff *(*first)(struct ipcp_flow *flow),
+		      const struct ipcp_skb_cb *cb, enum ipcp_drop reason)
+{
+	struct ipcp_rbuff *rb = &flow->n_rb;
+	struct sk_buff *skb;
+
+	spin_lock_bh(&rb->queue.lock);
+	skb = first(flow);
+	if (skb && !cb_of(skb)->leaf && !cb_of(skb)->opened &&
+	    cb_of(skb)->counter == cb->counter && cb_of(skb)->epoch == cb->epoch)
+		__ipcp_rbuff_unlink(rb, skb);
+	else
+		skb = NULL;
+	spin_unlock_bh(&rb->queue.lock);
+	if (skb)
+		drop(flow, skb, reason);
 }
 
 /**
@@ -374,12 +435,12 @@ void ipcp_rx_open_queued(struct ipcp_flow *flow)
 {
 	struct ipcp_rbuff *rb = &flow->n_rb;
 
-	for (;;) {
-		enum ipcp_drop reason = IPCP_DROP_NONE;
+	/* Each round opens, drops or derives for one packet. */
+	for (int i = 0; i < 2 * IPCP_RB_PACKETS; i++) {
+		enum ipcp_drop reason;
+		struct ipcp_skb_cb want;
 		struct sk_buff *skb;
-		unsigned int no = 0;
-		u8 epoch = 0;
-		bool derive = false;
+		bool derive;
 
 		spin_lock_bh(&rb->queue.lock);
 		skb = next_to_open(flow);
@@ -387,20 +448,8 @@ void ipcp_rx_open_queued(struct ipcp_flow *flow)
 			spin_unlock_bh(&rb->queue.lock);
 			return;
 		}
-		if (!cb_of(skb)->leaf) {
-			reason = find_leaf(flow, cb_of(skb));
-			derive = !reason && !cb_of(skb)->leaf;
-			no = ipcp_ctr_leaf(cb_of(skb)->counter);
-			epoch = cb_of(skb)->epoch;
-		}
-		if (!reason && !derive) {
-			/* What is shared is copied: it may change its size. */
-			rb->bytes -= skb->truesize;
-			reason = open_packet(flow, skb);
-			rb->bytes += skb->truesize;
-		}
-		if (!derive)
-			release_leaf(skb);
+		want = *cb_of(skb);
+		reason = open_in_ring(flow, skb, &derive);
 		if (reason)
 			__ipcp_rbuff_unlink(rb, skb);
 		spin_unlock_bh(&rb->queue.lock);
@@ -409,20 +458,44 @@ void ipcp_rx_open_queued(struct ipcp_flow *flow)
 			drop(flow, skb, reason);
 		if (!derive)
 			continue;
-		reason = derive_leaf(flow, epoch, no);
-		if (!reason)
-			continue;
-		/* The same packet comes first again, unless it was read. */
-		spin_lock_bh(&rb->queue.lock);
-		skb = next_to_open(flow);
-		if (skb && !cb_of(skb)->leaf)
-			__ipcp_rbuff_unlink(rb, skb);
-		else
-			skb = NULL;
-		spin_unlock_bh(&rb->queue.lock);
-		if (skb)
-			drop(flow, skb, reason);
+		reason = derive_leaf(flow, want.epoch,
+				     ipcp_ctr_leaf(want.counter));
+		if (reason)
+			drop_same(flow, next_to_open, &want, reason);
+		cond_resched();
 	}
+	/* More came all the time: the other work is not to wait for it. */
+	set_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits);
+	ipcp_flow_kick(flow);
+}
+
+/**
+ * ipcp_rx_probe() - Open what came last, to see whether the peer is there
+ * @flow: flow that nobody reads
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_rx_probe(struct ipcp_flow *flow)
+{
+	struct ipcp_rbuff *rb = &flow->n_rb;
+	enum ipcp_drop reason;
+
+	do {
+		struct sk_buff *skb;
+		bool derive;
+
+		reason = IPCP_DROP_NONE;
+		spin_lock_bh(&rb->queue.lock);
+		skb = skb_peek_tail(&rb->queue);
+		if (skb && !cb_of(skb)->opened)
+			reason = open_in_ring(flow, skb, &derive);
+		if (reason)
+			__ipcp_rbuff_unlink(rb, skb);
+		spin_unlock_bh(&rb->queue.lock);
+		if (reason)
+			drop(flow, skb, reason);
+		cond_resched();
+	} while (reason);	/* the ring gets shorter */
 }
 
 /*
@@ -456,35 +529,16 @@ unlock:
 	return skb;
 }
 
-/* Drops the first packet, if it is still the one that no key was found for. */
-static void drop_first(struct ipcp_flow *flow, const struct ipcp_skb_cb *cb,
-		       enum ipcp_drop reason)
-{
-	struct ipcp_rbuff *rb = &flow->n_rb;
-	struct sk_buff *skb;
-
-	spin_lock_bh(&rb->queue.lock);
-	skb = skb_peek(&rb->queue);
-	if (skb && !cb_of(skb)->leaf && !cb_of(skb)->opened &&
-	    cb_of(skb)->counter == cb->counter && cb_of(skb)->epoch == cb->epoch)
-		__ipcp_rbuff_unlink(rb, skb);
-	else
-		skb = NULL;
-	spin_unlock_bh(&rb->queue.lock);
-	if (skb)
-		drop(flow, skb, reason);
-}
-
 /**
  * ipcp_rx_read() - Take the next message that authenticates
  * @flow: flow
  *
  * Context: Process context, may sleep to derive a key.
- * Return: it, or NULL if the ring is empty.
+ * Return: it, or NULL if the ring is empty, or a ring full was dropped since.
  */
 struct sk_buff *ipcp_rx_read(struct ipcp_flow *flow)
 {
-	for (;;) {
+	for (int i = 0; i < 2 * IPCP_RB_PACKETS; i++) {
 		struct ipcp_skb_cb want;
 		enum ipcp_drop reason;
 		struct sk_buff *skb;
@@ -495,7 +549,7 @@ struct sk_buff *ipcp_rx_read(struct ipcp_flow *flow)
 			reason = derive_leaf(flow, want.epoch,
 					     ipcp_ctr_leaf(want.counter));
 			if (reason)
-				drop_first(flow, &want, reason);
+				drop_same(flow, first_packet, &want, reason);
 			continue;
 		}
 		if (!skb)
@@ -512,7 +566,9 @@ struct sk_buff *ipcp_rx_read(struct ipcp_flow *flow)
 			return skb;
 		}
 		drop(flow, skb, reason);
+		cond_resched();
 	}
+	return NULL;
 }
 
 static enum ipcp_drop handle_close(struct ipcp_flow *flow, struct sk_buff *skb)
@@ -593,14 +649,19 @@ void ipcp_rx_control(struct ipcp_flow *flow)
 {
 	struct sk_buff *skb;
 
-	while ((skb = skb_dequeue(&flow->ctl))) {
-		enum ipcp_drop reason = rx_control_one(flow, &skb);
+	for (int i = 0; i < IPCP_CTL_QUEUE; i++) {
+		enum ipcp_drop reason;
 
+		skb = skb_dequeue(&flow->ctl);
+		if (!skb)
+			return;
+		reason = rx_control_one(flow, &skb);
 		if (reason)
 			drop(flow, skb, reason);
 		else
 			consume_skb(skb);	/* NULL if it went on */
 	}
+	ipcp_flow_kick(flow);	/* the other work is not to wait for the rest */
 }
 
 /**

@@ -11,6 +11,7 @@ struct sk_buff;
 void ipcp_rx(struct ipcp_net *in, struct sk_buff *skb);
 struct sk_buff *ipcp_rx_read(struct ipcp_flow *flow);
 void ipcp_rx_open_queued(struct ipcp_flow *flow);
+void ipcp_rx_probe(struct ipcp_flow *flow);
 void ipcp_rx_control(struct ipcp_flow *flow);
 void ipcp_rx_purge(struct ipcp_flow *flow);
 

@@ -5,8 +5,8 @@
  * All that may wait comes first: memory, the copy from the program, room, the
  * next leaf key. Then bottom halves go off, the counter is claimed, and they
  * stay off until the stack has the packet; so no writer overtakes another by
- * more than the receiver's window. A counter that was claimed and not used is
- * a gap, which costs nothing; it is never given back.
+ * more than the receiver's window. The leaf is at hand before its counter is
+ * claimed, so no counter is claimed in vain; none is ever given back.
  */
 #include <linux/scatterlist.h>
 #include <linux/skbuff.h>
@@ -81,17 +81,32 @@ static void account(struct ipcp_flow *flow, struct sk_buff *skb)
 	skb->destructor = tx_destructor;
 }
 
-/* Claims the number of the next packet, if there is one below the limit. */
-static bool claim(struct ipcp_epoch *ep, u64 limit, u64 *n)
+/*
+ * Claims the number of the next packet, and has the leaf key for it. Under RCU,
+ * which keeps the leaf. -EINPROGRESS, with nothing claimed, if the leaf has to
+ * be prepared first; -EKEYEXPIRED at the limit.
+ */
+static int claim(struct ipcp_epoch *ep, const struct ipcp_leaves *lv, u64 limit,
+		 u64 *n, struct ipcp_leaf **leaf)
 {
 	s64 sent = atomic64_read(&ep->sent);
 
 	do {
 		if (sent >= limit)
-			return false;
-	} while (!atomic64_try_cmpxchg(&ep->sent, &sent, sent + 1));
+			return -EKEYEXPIRED;
+		*leaf = ipcp_leaf_find(lv, sent >> ep->ppl_shift);
+		if (unlikely(!*leaf)) {
+			/* Unless somebody moved on since the count was read. */
+			if (atomic64_read(&ep->sent) == sent)
+				return -EINPROGRESS;
+			sent = atomic64_read(&ep->sent);
+			continue;
+		}
+		if (atomic64_try_cmpxchg(&ep->sent, &sent, sent + 1))
+			break;
+	} while (1);
 	*n = sent;
-	return true;
+	return 0;
 }
 
 static bool too_old(const struct ipcp_flow *flow, const struct ipcp_epoch *ep)
@@ -112,20 +127,6 @@ static u64 limit_of(const struct ipcp_epoch *ep, u8 type)
 {
 	return type == IPCP_PDU_DATA ? ipcp_tx_data_limit(ep->ppl_shift) :
 				       ipcp_tx_limit(ep->ppl_shift);
-}
-
-/* The leaf of a packet. Moves on to it if it is the next. */
-static struct ipcp_leaf *leaf_for(struct ipcp_flow *flow,
-				  struct ipcp_epoch *ep, unsigned int no)
-{
-	unsigned int dir = ipcp_tx_dir(&flow->rk);
-	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf *leaf = ipcp_leaf_find(lv, no);
-
-	if (leaf && unlikely(leaf == rcu_access_pointer(lv->next)) &&
-	    ipcp_leaf_advance(ep, dir, leaf))
-		ipcp_flow_kick(flow);
-	return leaf;
 }
 
 static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep,
@@ -157,21 +158,26 @@ static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		   struct sk_buff *skb, u8 type)
 {
+	unsigned int dir = ipcp_tx_dir(&flow->rk);
+	struct ipcp_leaves *lv = &ep->leaves[dir];
 	unsigned int len = skb->len;
 	struct ipcp_leaf *leaf;
 	u64 n;
 	int err;
 
-	if (!claim(ep, limit_of(ep, type), &n)) {
-		expired(flow, ep);
-		kfree_skb(skb);
-		return -EKEYEXPIRED;
+	err = claim(ep, lv, limit_of(ep, type), &n, &leaf);
+	if (unlikely(err)) {
+		if (err == -EKEYEXPIRED) {
+			expired(flow, ep);
+			kfree_skb(skb);
+		}
+		return err;
 	}
 	if (unlikely(!n || ipcp_tx_watermark(n, ep->ppl_shift)))
 		ipcp_flow_kick(flow);
-	leaf = leaf_for(flow, ep, n >> ep->ppl_shift);
-	if (unlikely(!leaf))
-		return -EINPROGRESS;
+	if (unlikely(leaf == rcu_access_pointer(lv->next)) &&
+	    ipcp_leaf_advance(ep, dir, leaf))
+		ipcp_flow_kick(flow);
 
 	err = seal(flow, ep, leaf, skb, type,
 		   ipcp_tx_counter(n, ep->ppl_shift));

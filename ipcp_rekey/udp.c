@@ -91,6 +91,23 @@ static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
 	return sock;
 }
 
+/* Another mark may mean other routes. */
+static void set_mark(struct ipcp_net *in, u32 mark)
+{
+	struct ipcp_flow *flow;
+	unsigned long id = 0;
+
+	if (in->mark == mark)
+		return;
+	WRITE_ONCE(in->mark, mark);
+	for (; (flow = ipcp_registry_next(in, &id)); id++) {
+		write_lock_bh(&flow->peer_lock);
+		dst_cache_reset(&flow->dst);
+		write_unlock_bh(&flow->peer_lock);
+		ipcp_flow_put(flow);
+	}
+}
+
 /**
  * ipcp_udp_open() - Open the sockets of a namespace
  * @in: namespace, its agent_lock held
@@ -110,7 +127,7 @@ int ipcp_udp_open(struct ipcp_net *in, u16 port, u32 mark,
 
 	port = port ?: IPCP_REKEY_PORT;
 	if (in->port == port) {
-		WRITE_ONCE(in->mark, mark);
+		set_mark(in, mark);
 		return 0;
 	}
 	if (in->port && !xa_empty(&in->flows)) {
@@ -298,15 +315,13 @@ static int xmit(struct ipcp_net *in, const struct ipcp_endpoint *to,
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
-	struct ipcp_endpoint to;
 	u32 mtu = 0;
 	int err;
 
+	/* Held over it all: the route in the cache is one to this address. */
 	read_lock_bh(&flow->peer_lock);
-	to = flow->peer;
+	err = xmit(flow->net, &flow->peer, &flow->dst, &mtu, skb);
 	read_unlock_bh(&flow->peer_lock);
-
-	err = xmit(flow->net, &to, &flow->dst, &mtu, skb);
 	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
 		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
 	if (err)
@@ -410,10 +425,13 @@ static bool same(const struct ipcp_endpoint *a, const struct ipcp_endpoint *b)
  * ipcp_udp_roam() - Send to where this packet came from, from now on
  * @flow: flow
  * @skb: packet that authenticated with the highest counter yet
+ * @ep: its epoch
+ * @counter: that counter
  *
  * Context: Any context but hard interrupts.
  */
-void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb)
+void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb,
+		   const struct ipcp_epoch *ep, u64 counter)
 {
 	struct ipcp_endpoint from;
 	bool moved;
@@ -426,8 +444,12 @@ void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb)
 		return;
 
 	write_lock_bh(&flow->peer_lock);
-	flow->peer = from;
-	dst_cache_reset(&flow->dst);
+	moved = READ_ONCE(ep->highest) == counter;	/* not an older one */
+	if (moved) {
+		flow->peer = from;
+		dst_cache_reset(&flow->dst);
+	}
 	write_unlock_bh(&flow->peer_lock);
-	ipcp_event(flow, IPCP_REKEY_EVENT_ROAMED, flow->rk.epoch, 0);
+	if (moved)
+		ipcp_event(flow, IPCP_REKEY_EVENT_ROAMED, flow->rk.epoch, 0);
 }

@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 struct ipcp_endpoint;
+struct ipcp_epoch;
 struct ipcp_flow;
 struct ipcp_net;
 struct netlink_ext_ack;
@@ -16,7 +17,8 @@ void ipcp_udp_close(struct ipcp_net *in);
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_udp_xmit_to(struct ipcp_net *in, const struct ipcp_endpoint *to,
 		     struct sk_buff *skb);
-void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb);
+void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb,
+		   const struct ipcp_epoch *ep, u64 counter);
 void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from);
 int ipcp_udp_mtu(struct ipcp_net *in, const struct ipcp_endpoint *to);
 

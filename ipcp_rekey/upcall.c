@@ -47,6 +47,15 @@ void ipcp_upcall_free(struct ipcp_upcall *up)
 	kfree(up);
 }
 
+static void count(struct ipcp_net *in, const struct ipcp_upcall *up, int sign)
+{
+	lockdep_assert_held(&in->upcall_lock);
+	if (up->skb)
+		in->upcall_bytes += sign * (int)up->skb->truesize;
+	else
+		in->upcall_count += sign;
+}
+
 /*
  * Queues an upcall, unless there is no agent or too much waits already. With
  * @id it is numbered. It belongs to the agent, who may be faster, afterwards.
@@ -62,17 +71,19 @@ static int enqueue(struct ipcp_net *in, struct ipcp_upcall *up, u64 *id)
 		err = -ENOTCONN;
 	} else if (bytes && in->upcall_bytes + bytes > IPCP_UPCALL_BYTES) {
 		err = -ENOBUFS;
+	} else if (!bytes && in->upcall_count >= IPCP_UPCALL_COUNT) {
+		err = -EUSERS;
 	} else {
 		if (id)
 			*id = up->id = ++in->upcall_id;
-		in->upcall_bytes += bytes;
+		count(in, up, 1);
 		list_add_tail(&up->list, &in->upcalls);
 		hint = !in->hinted;
 		in->hinted = true;
 	}
 	spin_unlock_bh(&in->upcall_lock);
-	if (hint)
-		ipcp_netlink_hint(in);
+	if (hint && !ipcp_netlink_hint(in))
+		WRITE_ONCE(in->hinted, false);	/* the next one tries again */
 	return err;
 }
 
@@ -91,12 +102,27 @@ struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *in)
 	up = list_first_entry_or_null(&in->upcalls, struct ipcp_upcall, list);
 	if (up) {
 		list_del(&up->list);
-		in->upcall_bytes -= up->skb ? up->skb->truesize : 0;
+		count(in, up, -1);
 	} else {
 		in->hinted = false;
 	}
 	spin_unlock_bh(&in->upcall_lock);
 	return up;
+}
+
+/**
+ * ipcp_upcall_requeue() - Put one back that could not be delivered
+ * @in: namespace
+ * @up: upcall, the first in the queue again
+ *
+ * Context: Process context.
+ */
+void ipcp_upcall_requeue(struct ipcp_net *in, struct ipcp_upcall *up)
+{
+	spin_lock_bh(&in->upcall_lock);
+	count(in, up, 1);
+	list_add(&up->list, &in->upcalls);
+	spin_unlock_bh(&in->upcall_lock);
 }
 
 /**
@@ -162,7 +188,7 @@ enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
  * @flow: flow, ALLOC_PENDING
  *
  * Context: Process context.
- * Return: 0, -ENOTCONN without an agent, -ENOMEM.
+ * Return: 0, -ENOTCONN without an agent, -EUSERS if too much waits, -ENOMEM.
  */
 int ipcp_upcall_alloc(struct ipcp_flow *flow)
 {
@@ -187,7 +213,7 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
  * @id: out, number of the request
  *
  * Context: Process context of the program.
- * Return: 0, -ENOTCONN without an agent, -ENOMEM.
+ * Return: 0, -ENOTCONN without an agent, -EUSERS if too much waits, -ENOMEM.
  */
 int ipcp_upcall_listen(struct ipcp_net *in, const char *name, u64 *id)
 {

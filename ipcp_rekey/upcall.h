@@ -7,6 +7,8 @@
 
 /* Bytes of messages that may wait for the agent. */
 #define IPCP_UPCALL_BYTES	(4 * 1024 * 1024)
+/* All else that may: more than an agent that lives ever lets wait. */
+#define IPCP_UPCALL_COUNT	4096
 
 /**
  * struct ipcp_upcall - something for the agent
@@ -47,6 +49,7 @@ void ipcp_upcall_tell(struct ipcp_net *in, u32 type, u32 flow_id,
 		      const char *name);
 
 struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *in);
+void ipcp_upcall_requeue(struct ipcp_net *in, struct ipcp_upcall *up);
 void ipcp_upcall_free(struct ipcp_upcall *up);
 
 #endif /* _IPCP_UPCALL_H */
