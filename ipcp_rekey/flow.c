@@ -272,12 +272,14 @@ void ipcp_flow_dealloc(struct ipcp_flow *flow)
 /* Tells the peer that the flow is closed. True if that is done. */
 static bool closing(struct ipcp_flow *flow, unsigned long *next)
 {
+	bool seen = test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
 	unsigned int round = IPCP_CLOSES - flow->closes;
 
-	if (test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits) || !flow->closes)
+	/* The peer that closed hears it once, and need not say it again. */
+	if (!flow->closes || (seen && round))
 		return true;
-	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN)
-		return true;	/* no key, nothing to be said */
+	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN || seen)
+		return true;	/* no key, nothing to be said; or all is */
 	flow->closes--;
 	ipcp_sooner(next, jiffies + msecs_to_jiffies(IPCP_CLOSE_MS << round));
 	return false;

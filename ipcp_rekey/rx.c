@@ -576,7 +576,8 @@ static enum ipcp_drop handle_close(struct ipcp_flow *flow, struct sk_buff *skb)
 	if (skb->len)
 		return IPCP_DROP_MALFORMED;
 	set_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
-	ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");
+	if (READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");
 	return IPCP_DROP_NONE;
 }
 
