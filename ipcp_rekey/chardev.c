@@ -177,11 +177,6 @@ static int slept(long left, long *timeo)
 	return 0;
 }
 
-/* Sleeps until the condition holds, *@timeo jiffies at most. */
-#define IPCP_SLEEP(f, condition, timeo) \
-	slept(wait_event_interruptible_timeout((f)->wait->wq, condition, \
-					       *(timeo)), timeo)
-
 static struct sk_buff *next_message(struct ipcp_file *f,
 				    struct ipcp_flow *flow, bool nonblock)
 {
@@ -208,7 +203,9 @@ static struct sk_buff *next_message(struct ipcp_file *f,
 			return ERR_PTR(sock_intr_errno(timeo));
 		if (!err)
 			continue;	/* all that was there was dropped */
-		err = IPCP_SLEEP(f, read_wakes(flow), &timeo);
+		err = slept(wait_event_interruptible_timeout(f->wait->wq,
+							     read_wakes(flow),
+							     timeo), &timeo);
 		if (err)
 			return ERR_PTR(err);
 	}
@@ -268,7 +265,9 @@ static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
 		err = write_error(flow);
 		if (err != -EAGAIN || nonblock)
 			return err;
-		err = IPCP_SLEEP(f, write_wakes(flow), timeo);
+		err = slept(wait_event_interruptible_timeout(f->wait->wq,
+							     write_wakes(flow),
+							     *timeo), timeo);
 		if (err)
 			return err;
 	}
@@ -545,7 +544,9 @@ static int ioc_accept(struct file *file, void *argp)
 	while (!(flow = ipcp_names_accept(l))) {
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = IPCP_SLEEP(f, ipcp_names_waiting(l), &timeo);
+		err = slept(wait_event_interruptible_timeout(f->wait->wq,
+							     ipcp_names_waiting(l),
+							     timeo), &timeo);
 		if (err)
 			return err;
 	}

@@ -63,7 +63,7 @@ static int put_groups(struct sk_buff *skb, const struct group_info *groups)
 }
 
 static int put_owner(struct sk_buff *skb, int attr,
-		    const struct ipcp_owner *owner, struct pid_namespace *ns)
+		     const struct ipcp_owner *owner, struct pid_namespace *ns)
 {
 	struct nlattr *nest;
 	int err;

@@ -207,8 +207,6 @@ static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
 	       state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
 }
 
-#define ipcp_flow_count(flow, what, n)	this_cpu_add((flow)->stats->what, (n))
-
 void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
 		    enum ipcp_drop reason);
 

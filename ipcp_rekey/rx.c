@@ -561,8 +561,8 @@ struct sk_buff *ipcp_rx_read(struct ipcp_flow *flow)
 		}
 		if (!reason) {
 			release_leaf(skb);
-			ipcp_flow_count(flow, rx_packets, 1);
-			ipcp_flow_count(flow, rx_bytes, skb->len);
+			this_cpu_inc(flow->stats->rx_packets);
+			this_cpu_add(flow->stats->rx_bytes, skb->len);
 			return skb;
 		}
 		drop(flow, skb, reason);

@@ -189,8 +189,8 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		WRITE_ONCE(flow->last_tx, jiffies);
 	if (type == IPCP_PDU_DATA) {
 		account(flow, skb);
-		ipcp_flow_count(flow, tx_packets, 1);
-		ipcp_flow_count(flow, tx_bytes, len);
+		this_cpu_inc(flow->stats->tx_packets);
+		this_cpu_add(flow->stats->tx_bytes, len);
 	}
 	return ipcp_udp_xmit(flow, skb);
 }

@@ -41,7 +41,7 @@ struct crypto_sync_aead {
 #define SYNC_AEAD_REQUEST_ON_STACK(name, _tfm)				\
 	char __##name##_desc[sizeof(struct aead_request) +		\
 			     MAX_SYNC_AEAD_REQSIZE] CRYPTO_MINALIGN_ATTR; \
-	struct aead_request *name =					\
+	struct aead_request *(name) =					\
 		(((struct aead_request *)__##name##_desc)->base.tfm =	\
 			crypto_aead_tfm(&(_tfm)->base),			\
 		 (void *)__##name##_desc)
