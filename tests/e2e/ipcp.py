@@ -125,11 +125,30 @@ def rekey(host, number):
                    timeout=DEADLINE)
 
 
+NETLINKS = {}
+
+
 def drops(host):
-    """All counters of dropped packets there, those of flows together."""
-    stats = tool(host, "stats")
+    """All counters of dropped packets there: those that belong to no flow, and
+    the sum over the flows."""
+    if host not in NETLINKS:
+        NETLINKS[host] = Netlink(host)
+    nl = NETLINKS[host]
+    found = collections.Counter()
+    sets = [("no_flow", nl.do("STATS_GET")[A["NET_STATS_DROPS"]])]
+    sets += [("flows", attrs(flow[A["FLOW_STATS"]])[A["STATS_DROPS"]])
+             for flow in nl.dump("FLOW_GET")]
+    for kind, counters in sets:
+        counters = attrs(counters)
+        for name, number in DROPS.items():
+            found[kind, name] += int.from_bytes(counters[number], sys.byteorder)
+    return found
+
+
+def tool_drops(host):
+    """The same, as the tool shows it."""
     return collections.Counter({(kind, reason.replace("_", "-")): n
-                                for kind, reasons in stats.items()
+                                for kind, reasons in tool(host, "stats").items()
                                 for reason, n in reasons.items()})
 
 
@@ -289,6 +308,9 @@ def constants(prefix):
 CMD = constants("IPCP_REKEY_CMD_")
 A = constants("IPCP_REKEY_A_")
 EVENT = constants("IPCP_REKEY_EVENT_")
+DROPS = {name[6:].lower().replace("_", "-"): number
+         for name, number in A.items()
+         if name.startswith("DROPS_") and not name.endswith("MAX")}
 NETLINK_GENERIC, GENL_ID_CTRL = 16, 16
 SOL_NETLINK, ADD_MEMBERSHIP, EXT_ACK = 270, 1, 11
 
@@ -387,22 +409,26 @@ class Netlink:
         """Takes part in a group, which the constructor has found."""
         self.sock.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, self.groups[group])
 
-    def event(self, want, number, seconds=DEADLINE):
-        """Waits for an event of a flow; its epoch."""
-        end = time.monotonic() + seconds
+    def event(self, want, number, epoch):
+        """Waits for an event of a flow and epoch; those before are gone then."""
+        want = number, EVENT[want], epoch
+        end = time.monotonic() + DEADLINE
         while True:
             while self.events:
                 command, found = self.events.pop(0)
-                if command != CMD["FLOW_NTF"]:
-                    continue
-                if struct.unpack("=I", found[A["FLOW_ID"]])[0] == number and \
-                   struct.unpack("=I", found[A["FLOW_EVENT"]])[0] == EVENT[want]:
-                    return found[A["FLOW_EPOCH"]][0]
+                if command == CMD["FLOW_NTF"] and want == tuple(
+                        int.from_bytes(found.get(A[f"FLOW_{key}"], b""), sys.byteorder)
+                        for key in ("ID", "EVENT", "EPOCH")):
+                    return
             left = end - time.monotonic()
             if left <= 0 or not select.select([self.sock], [], [], left)[0]:
-                raise AssertionError(f"no event {want} within {seconds} s")
+                raise AssertionError(f"no event {want} within {DEADLINE} s")
             for _kind, _seq, body in self.messages():
                 self.events.append((body[0], attrs(body[4:])))
+
+    def rekey(self, number):
+        """Asks for a re-key of a flow."""
+        self.do("REKEY_REQUEST", "FLOW", id=number)
 
     def upcall(self, kind):
         """The next upcall of this kind, within a deadline."""

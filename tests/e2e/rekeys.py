@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Re-keys in a row, each as soon as the one before is confirmed, of a flow with
+two writers and two readers. Usage: rekeys.py NUMBER"""
+
+import sys
+import time
+
+from ipcp import Netlink, case, note, pair, run, same, settled, show, talk
+from load import Load
+
+WANTED = int(sys.argv[1])
+OF_KEYS = "epoch", "late", "ahead", "tx-nokey"
+ends = []
+
+
+@case(f"{WANTED} re-keys while messages go both ways: each comes, once")
+def busy():
+    events = Netlink("alice")
+    events.join("events")
+    ends.extend(pair("demo"))
+    number = ends[0].info().id
+    there = Load(ends[0], ends[1], writers=2, readers=2, tokens=16)
+    back = Load(ends[1], ends[0], writers=1, readers=1, tokens=8)
+    settled(*ends)
+    start = time.monotonic()
+    for count in range(1, WANTED + 1):
+        events.rekey(number)
+        events.event("DONE", number, count % 256)
+    took = time.monotonic() - start
+    messages = there.finish(), back.finish()
+    settled(*ends)
+    note(f"{took / WANTED * 1000:.0f} ms a re-key; messages from alice and bob: "
+         f"{messages}")
+    assert min(messages) > WANTED
+
+
+@case("both ends are in the same epoch, after so many")
+def epochs():
+    for end in ends:
+        info = end.info()
+        same((info.rekeys, info.epoch, info.tx_epoch, info.newest_epoch),
+             (WANTED,) + (WANTED % 256,) * 3)
+
+
+@case("nothing was lost for a reason of key or epoch, or did not authenticate")
+def lost():
+    for end in ends:
+        counted = show(end)["stats"]["drops"]
+        counted = {reason.replace("_", "-"): n for reason, n in counted.items()}
+        note({reason: n for reason, n in counted.items() if n} or "no drops")
+        same({reason: counted[reason] for reason in (*OF_KEYS, "auth", "replay")},
+             dict.fromkeys((*OF_KEYS, "auth", "replay"), 0))
+
+
+@case("the flow goes on")
+def goes_on():
+    talk(*ends)
+    for end in ends:
+        end.close()
+
+
+run()
