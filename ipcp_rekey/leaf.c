@@ -76,6 +76,9 @@ static void leave_behind(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
  * @lv: leaves of a direction
  * @no: number
  *
+ * Without epoch->lock a leaf that moves from one pointer to another may be
+ * missed.
+ *
  * Context: Under RCU, which keeps the leaf and its key in being.
  * Return: it, or NULL.
  */
@@ -101,20 +104,43 @@ struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no)
 	return NULL;
 }
 
-/**
- * ipcp_leaf_get_rcu() - The same, with a reference
- * @lv: leaves of a direction
- * @no: number
- *
- * Context: Under RCU.
- * Return: it, or NULL.
- */
-struct ipcp_leaf *ipcp_leaf_get_rcu(const struct ipcp_leaves *lv,
-				    unsigned int no)
+static struct ipcp_leaf *get_leaf(const struct ipcp_leaves *lv, unsigned int no)
 {
 	struct ipcp_leaf *leaf = ipcp_leaf_find(lv, no);
 
 	return leaf && refcount_inc_not_zero(&leaf->refs) ? leaf : NULL;
+}
+
+/**
+ * ipcp_leaf_lookup() - The leaf with a number, and a reference to it
+ * @ep: epoch
+ * @dir: direction
+ * @no: number
+ * @leaf: out; NULL unless it was found
+ *
+ * Context: Under RCU.
+ * Return: 0 if it was found; -EAGAIN if it was not derived yet; -EKEYEXPIRED if
+ * it was left behind; -ENOKEY if the direction is closed.
+ */
+int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
+		     struct ipcp_leaf **leaf)
+{
+	struct ipcp_leaves *lv = &ep->leaves[dir];
+	struct ipcp_leaf *cur;
+	int err = 0;
+
+	*leaf = get_leaf(lv, no);
+	if (likely(*leaf))
+		return 0;
+
+	/* It may have been on the move. With the lock a miss is one. */
+	spin_lock_bh(&ep->lock);
+	*leaf = get_leaf(lv, no);
+	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
+	if (!*leaf)
+		err = !cur ? -ENOKEY : no <= cur->no ? -EKEYEXPIRED : -EAGAIN;
+	spin_unlock_bh(&ep->lock);
+	return err;
 }
 
 /* Has the leaf keys of the node that leaf @no is of, and of none before. */
@@ -310,8 +336,8 @@ static struct ipcp_leaf __rcu **free_jump(struct ipcp_epoch *ep,
  * nothing but the one leaf to try with. Its caller bounds how often.
  *
  * Context: Process context, may sleep.
- * Return: 0 if the leaf can be found now; -EKEYEXPIRED if it was left behind or
- * the epoch is closed; -ENOSPC if there are too many already; -ENOMEM.
+ * Return: 0 if the leaf can be found now; -EKEYEXPIRED if it was left behind;
+ * -ENOKEY if the epoch is closed; -ENOSPC if there are too many already; -ENOMEM.
  */
 int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 {
@@ -319,20 +345,19 @@ int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 	struct ipcp_leaves *lv = &ep->leaves[dir];
 	struct ipcp_leaf __rcu **room;
 	struct ipcp_leaf *cur, *leaf;
-	int err = 0;
+	int err;
 
 	mutex_lock(&ep->derive);
-	cur = cur_leaf(ep, dir);
-	if (!cur || no <= cur->no || no >= IPCP_LEAF_TOTAL) {
-		err = -EKEYEXPIRED;
-		goto unlock;
-	}
-	spend_key(ep, dir, cur->no);
 	rcu_read_lock();
-	leaf = ipcp_leaf_find(lv, no);
+	err = ipcp_leaf_lookup(ep, dir, no, &leaf);
 	rcu_read_unlock();
-	if (leaf)
+	ipcp_leaf_put(leaf);
+	if (err != -EAGAIN)
 		goto unlock;
+	err = 0;
+	cur = cur_leaf(ep, dir);
+	if (cur)
+		spend_key(ep, dir, cur->no);
 
 	leaf = derive(ep, dir, no, peek_key);
 	if (IS_ERR(leaf)) {
@@ -392,7 +417,7 @@ bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 	if (!cur || cur->no >= leaf->no)
 		goto unlock;
 	if (rcu_access_pointer(lv->next) == leaf)
-		RCU_INIT_POINTER(lv->next, NULL);
+		RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
 	else if (take_jump(ep, lv, leaf->no) == leaf)
 		leave_behind(ep, &lv->next);
 	else

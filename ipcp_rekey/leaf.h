@@ -64,8 +64,8 @@ void ipcp_leaves_close(struct ipcp_epoch *ep, struct ipcp_leaves *lv);
 void ipcp_leaves_wipe(struct ipcp_leaves *lv);
 
 struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no);
-struct ipcp_leaf *ipcp_leaf_get_rcu(const struct ipcp_leaves *lv,
-				    unsigned int no);
+int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
+		     struct ipcp_leaf **leaf);
 void ipcp_leaf_put(struct ipcp_leaf *leaf);
 
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir);

@@ -66,31 +66,22 @@ static void drop(struct ipcp_flow *flow, struct sk_buff *skb,
 /* Finds the key of a packet and looks, without writing, if it is a repeat. */
 static enum ipcp_drop find_leaf(struct ipcp_flow *flow, struct ipcp_skb_cb *cb)
 {
-	unsigned int no = ipcp_ctr_leaf(cb->counter);
-	struct ipcp_leaves *lv;
-	struct ipcp_epoch *ep;
-	struct ipcp_leaf *cur;
 	enum ipcp_drop reason = IPCP_DROP_NONE;
+	struct ipcp_epoch *ep;
+	int err = -ENOKEY;
 
 	rcu_read_lock();
 	ep = ipcp_epoch_find(flow, cb->epoch);
-	if (!ep) {
+	if (ep)
+		err = ipcp_leaf_lookup(ep, ipcp_rx_dir(&flow->rk),
+				       ipcp_ctr_leaf(cb->counter), &cb->leaf);
+	if (err == -ENOKEY)
 		reason = IPCP_DROP_EPOCH;
-		goto unlock;
-	}
-	lv = &ep->leaves[ipcp_rx_dir(&flow->rk)];
-	cb->leaf = ipcp_leaf_get_rcu(lv, no);
-	if (cb->leaf) {
+	else if (err == -EKEYEXPIRED)
+		reason = IPCP_DROP_LATE;
+	else if (!err)
 		reason = ipcp_replay_check(&cb->leaf->replay,
 					   ipcp_ctr_seq(cb->counter));
-		goto unlock;
-	}
-	cur = rcu_dereference(lv->cur);
-	if (!cur)
-		reason = IPCP_DROP_EPOCH;
-	else if (no <= cur->no)
-		reason = IPCP_DROP_LATE;
-unlock:
 	rcu_read_unlock();
 	return reason;
 }
@@ -315,10 +306,10 @@ static enum ipcp_drop derive_leaf(struct ipcp_flow *flow, u8 epoch,
 				  unsigned int no)
 {
 	unsigned int dir = ipcp_rx_dir(&flow->rk);
-	enum ipcp_drop reason = IPCP_DROP_NONE;
 	struct ipcp_epoch *ep;
 	struct ipcp_leaf *cur;
-	int err = 0;
+	bool next;
+	int err;
 
 	rcu_read_lock();
 	ep = ipcp_epoch_find(flow, epoch);
@@ -327,24 +318,29 @@ static enum ipcp_drop derive_leaf(struct ipcp_flow *flow, u8 epoch,
 		rcu_read_unlock();
 		return IPCP_DROP_EPOCH;
 	}
-	if (no <= cur->no)
-		reason = IPCP_DROP_LATE;
-	else if (no == cur->no + 1)
-		err = 1;
+	/* If the current leaf moves on meanwhile, it is there: look again. */
+	next = no <= cur->no + 1;
 	rcu_read_unlock();
 
-	if (err)
+	if (next)
 		err = ipcp_leaf_prepare(ep, dir);
-	else if (!reason && !jump_allowed(flow))
-		reason = IPCP_DROP_AHEAD;
-	else if (!reason)
+	else if (jump_allowed(flow))
 		err = ipcp_leaf_try_jump(ep, no);
-	if (err == -ENOSPC)
-		reason = IPCP_DROP_AHEAD;
-	else if (err)
-		reason = err == -ENOMEM ? IPCP_DROP_NOMEM : IPCP_DROP_LATE;
+	else
+		err = -ENOSPC;
 	ipcp_epoch_put(ep);
-	return reason;
+	switch (err) {
+	case 0:
+		return IPCP_DROP_NONE;
+	case -ENOSPC:
+		return IPCP_DROP_AHEAD;
+	case -ENOMEM:
+		return IPCP_DROP_NOMEM;
+	case -ENOKEY:
+		return IPCP_DROP_EPOCH;
+	default:
+		return IPCP_DROP_LATE;
+	}
 }
 
 /* Is the key of this packet going? */
