@@ -24,7 +24,8 @@ install_options = INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
 
 # A kernel that has KUnit gets a module with our suites, too. It is built from a
 # copy, since it has objects in common with the other.
-HAS_KUNIT := $(shell grep -s '^CONFIG_KUNIT=' $(KERNEL_SRC)/include/config/auto.conf)
+HAS_KUNIT := $(and $(wildcard kunit),$(shell \
+	grep -s "^CONFIG_KUNIT=" $(KERNEL_SRC)/include/config/auto.conf))
 KUNIT_COPY := $(CURDIR)/build/kunit-module
 kbuild_kunit = $(MAKE) -C $(KERNEL_SRC) M=$(KUNIT_COPY)/kunit \
 	CONFIG_IPCP_REKEY_KUNIT_TEST=m
