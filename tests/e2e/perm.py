@@ -1,0 +1,461 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every netlink command and group as nobody; every ioctl with bad arguments and
+in states where it makes no sense."""
+
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import pickle
+import select
+import struct
+
+from ipcp import (
+    A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NSEC, PLAIN, QOS, RB_RD,
+    RB_WR, REKEY, SET, SET_ACCESS, SET_DOWN, SET_PPL, SET_RCVTIMEO,
+    SET_SNDTIMEO, Endpoint, Netlink, case, enter, fails, name_arg, run, same,
+    talk, until)
+from keys import Agents
+
+NOBODY = 65534
+OPEN_TO_ALL = {"INFO_GET"}
+CAN_DO, CAN_DUMP = 2, 4
+PAGE = mmap.PAGESIZE
+
+
+# --- netlink
+
+def as_nobody(fn, host="alice", namespace=False):
+    """What fn() returns to a user without rights, at a host."""
+    enter(host)
+    here, there = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            if namespace:
+                os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+            result = fn()
+        except Exception as err:	# pylint: disable=broad-except
+            result = f"{type(err).__name__}: {err}"
+        os.write(there, pickle.dumps(result))
+        os._exit(0)
+    os.close(there)
+    os.waitpid(pid, 0)
+    with open(here, "rb") as f:
+        return pickle.load(f)
+
+
+def outcome(fn, *args):
+    """Name of the errno that it fails with, or "ok"."""
+    try:
+        fn(*args)
+    except OSError as err:
+        return errno.errorcode[err.errno]
+    return "ok"
+
+
+def try_all():
+    """What each command and group says; who may becomes the agent on the way."""
+    nl = Netlink()
+    names = {number: name for name, number in CMD.items()}
+    said = {}
+    for number, flags in nl.operations:
+        if flags & CAN_DO:
+            said[names[number]] = outcome(nl.ask, nl.family, number)
+        if flags & CAN_DUMP:
+            said[names[number] + " dump"] = outcome(nl.ask, nl.family, number,
+                                                    b"", 0x300)
+    for group in nl.groups:
+        said[f"group {group}"] = outcome(nl.join, group)
+    nl.close()
+    return said
+
+
+@case("nobody may use a command but to ask for information, or join a group")
+def nobody():
+    said = as_nobody(try_all)
+    # all that the specification has is there
+    notifications = {"UPCALL_NTF", "FLOW_NTF"}
+    known = {name for name in CMD if not name.startswith("_") and name != "MAX"}
+    same({name.split()[0] for name in said if not name.startswith("group")},
+         known - notifications)
+    same({name for name in said if name.startswith("group")},
+         {"group agent", "group events"})
+    assert "FLOW_GET dump" in said and "NAME_GET dump" in said, said
+    same({name: what for name, what in said.items() if what != "EPERM"},
+         {name: "ok" for name in OPEN_TO_ALL})
+
+
+@case("root may: the same commands get further, the groups are open")
+def root():
+    enter("alice")
+    said = try_all()
+    for name in ("INFO_GET", "AGENT_SET", "REKEY_CLAIM", "FLOW_GET dump",
+                 "NAME_GET dump", "STATS_GET", "group agent", "group events"):
+        same(said[name], "ok", name)
+    for name in ("FLOW_GET", "FLOW_NEW", "FLOW_ALLOCATE", "FLOW_SET", "FLOW_DEL",
+                 "REKEY_CLEAR", "SEED_SET", "REKEY_REQUEST", "CTRL_SEND",
+                 "SEALED_SEND", "UPCALL_DONE"):
+        same(said[name], "EINVAL", name)
+
+
+@case("in a network namespace of one's own one may, and sees nothing of others")
+def own_namespace():
+    def look():
+        nl = Netlink()
+        nl.join("events")
+        info = nl.do("INFO_GET")
+        return (nl.dump("FLOW_GET"), nl.dump("NAME_GET"),
+                info[A["INFO_FLOWS"]], info[A["INFO_HAS_AGENT"]])
+    with Agents() as agents:
+        ends = agents.flow("demo")
+        same(as_nobody(look, namespace=True), ([], [], bytes(4), bytes(4)))
+        talk(*ends)
+        for end in ends:
+            end.close()
+
+
+@case("there is one agent; nobody but it may claim")
+def one_agent():
+    with Agents():
+        for host in "alice", "bob":
+            other = Netlink(host)
+            with fails(errno.EBUSY):
+                other.do("AGENT_SET")
+            with fails(errno.EPERM):
+                other.do("REKEY_CLAIM", "CLAIM")
+            other.close()
+
+
+@case("a netlink attribute that is out of range is refused")
+def attributes():
+    with Agents() as agents:
+        one, _asked = agents.begin("demo")
+        number = one.info().id
+        for err, key, bad in (
+                (errno.EINVAL, "packets_per_leaf", 96),
+                (errno.ERANGE, "packets_per_leaf", 32),
+                (errno.ERANGE, "packets_per_leaf", 1 << 21),
+                (errno.ERANGE, "blob", bytes(1025)),
+                (errno.ERANGE, "id", 0), (errno.ENOENT, "id", 4711)):
+            with fails(err):
+                agents.alice.do("FLOW_SET", "FLOW", **{"id": number, key: bad})
+        for size in 0, 31, 33:
+            with fails(errno.ERANGE):
+                agents.alice.do("SEED_SET", "FLOW", id=number, seed=bytes(size),
+                                epoch=b"\1", exchange=1)
+        with fails(errno.EOPNOTSUPP):	# it is not encrypted yet
+            agents.alice.do("SEED_SET", "FLOW", id=number, seed=bytes(32),
+                            epoch=b"\1", exchange=1)
+        one.close()
+
+
+# --- arguments
+
+KEEP = []
+
+
+def name(text):
+    """Address and length of a name."""
+    KEEP.append(name_arg(text))
+    return KEEP[-1][1:]
+
+
+def alloc(size=64, flags=0, address=None, length=None, reserved=0, timeout=0,
+          qos=PLAIN):
+    """struct ipcp_alloc, of a good name if nothing is said."""
+    where, count = name("demo")
+    return struct.pack("=IIQIIq", size, flags,
+                       where if address is None else address,
+                       count if length is None else length,
+                       reserved, timeout) + qos
+
+
+def listen(size=24, flags=0, address=None, length=None, backlog=0):
+    """struct ipcp_listen."""
+    where, count = name("demo")
+    return struct.pack("=IIQII", size, flags,
+                       where if address is None else address,
+                       count if length is None else length, backlog)
+
+
+def accept(size=48, flags=0, timeout=NSEC // 50):
+    """struct ipcp_accept."""
+    return struct.pack("=IIq32x", size, flags, timeout)
+
+
+def info(size=INFO.size):
+    """struct ipcp_info."""
+    return struct.pack("=I", size) + bytes(INFO.size - 4)
+
+
+def change(size=40, mask=0, rcvtimeo=0, sndtimeo=0, access=0, down=0, ppl=0,
+           reserved=0):
+    """struct ipcp_set."""
+    return struct.pack("=IIqqIIII", size, mask, rcvtimeo, sndtimeo, access, down,
+                       ppl, reserved)
+
+
+def quality(loss=1, in_order=0, reserved=b""):
+    """struct ipcp_qos."""
+    return QOS.pack(0, 0, loss, 1, 0, 0, 0, in_order, reserved)
+
+
+def at_the_edge(arg, keep=4):
+    """Address of the argument, of which only the first bytes can be read."""
+    area = mmap.mmap(-1, 2 * PAGE)
+    area[PAGE - keep:PAGE] = arg[:keep]
+    address = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    same(ctypes.CDLL(None).mprotect(ctypes.c_void_p(address + PAGE), PAGE, 0), 0)
+    KEEP.append(area)
+    return address + PAGE - keep
+
+
+def refuse(end, number, cases):
+    """Each argument, by what is bad of it, fails with its errno."""
+    for what, (err, arg) in cases.items():
+        got = outcome(end.ioctl, number, arg)
+        same(got, errno.errorcode[err], what)
+
+
+STRUCTURES = {ALLOC: alloc, LISTEN: listen, ACCEPT: accept, GET_INFO: info,
+              SET: change}
+
+
+@case("bad addresses are EFAULT, for each ioctl")
+def addresses():
+    end = Endpoint("alice")
+    for number, make in STRUCTURES.items():
+        for address in 0, 1, PAGE - 1:
+            with fails(errno.EFAULT):
+                fcntl.ioctl(end.fd, number, address)
+        edge = at_the_edge(make())
+        with fails(errno.EFAULT):
+            # past what fcntl.ioctl() takes for an int
+            if ctypes.CDLL(None, use_errno=True).ioctl(
+                    end.fd, ctypes.c_ulong(number), ctypes.c_void_p(edge)):
+                raise OSError(ctypes.get_errno(), "")
+    end.close()
+
+
+@case("too short is EINVAL; too long is E2BIG, but for zeros")
+def sizes():
+    with Agents() as agents:
+        ends = agents.flow("demo")
+        listener = agents.listen("other")
+        fresh = Endpoint("alice")
+        for number, make in STRUCTURES.items():
+            full = len(make())
+            least = 4 if number == GET_INFO else full
+            for size in {0, 1, 3, least - 1}:
+                refuse(fresh, number, {f"size {size}": (errno.EINVAL, make(size))})
+            refuse(fresh, number, {
+                "more than a page": (errno.E2BIG, make(PAGE + 1) + bytes(PAGE))})
+            if number != GET_INFO:
+                refuse(fresh, number, {
+                    "a longer one": (errno.E2BIG, make(full + 8) + bytes(7) + b"x")})
+        # what is longer by zeros is as good
+        ends[0].ioctl(SET, change(48) + bytes(8))
+        with fails(errno.ETIMEDOUT):
+            listener.ioctl(ACCEPT, accept(56) + bytes(8))
+        with fails(errno.EBUSY):
+            ends[0].ioctl(ALLOC, alloc(72) + bytes(8))
+        _, filled = fresh.ioctl(GET_INFO, info(INFO.size + 8) + bytes(8))
+        same(struct.unpack_from("=I", filled)[0], INFO.size)
+        _, filled = ends[0].ioctl(GET_INFO, info(8))
+        same(struct.unpack_from("=II", filled), (8, 3))
+        same(filled[8:], bytes(len(filled) - 8))
+        for end in (*ends, listener, fresh):
+            end.close()
+
+
+@case("bad fields of an allocation, and of who wants to serve")
+def fields():
+    long, edge = name("x" * 256)[0], at_the_edge(b"name")
+    end = Endpoint("alice")
+    refuse(end, ALLOC, {
+        "flags": (errno.EINVAL, alloc(flags=1)),
+        "reserved": (errno.EINVAL, alloc(reserved=1)),
+        "timeout": (errno.EINVAL, alloc(timeout=-2)),
+        "reserved of the quality": (errno.EINVAL, alloc(qos=quality(reserved=b"\0\1"))),
+        "no loss": (errno.EOPNOTSUPP, alloc(qos=quality(loss=0))),
+        "order": (errno.EOPNOTSUPP, alloc(qos=quality(in_order=1)))})
+    refuse(end, LISTEN, {
+        "flags": (errno.EINVAL, listen(flags=1)),
+        "backlog": (errno.EINVAL, listen(backlog=1025))})
+    for number, make in (ALLOC, alloc), (LISTEN, listen):
+        refuse(end, number, {
+            "no name": (errno.EINVAL, make(length=0)),
+            "a long name": (errno.EINVAL, make(address=long, length=256)),
+            "a name at 0": (errno.EFAULT, make(address=0)),
+            "half a name": (errno.EFAULT, make(address=edge, length=8)),
+            **{f"a name with {text!r}":
+               (errno.EINVAL, make(*(), address=name(text)[0], length=len(text)))
+               for text in ("a b", "a\n", "\ta", "a\0b", "a\x7f")}})
+        # with nothing bad it gets as far as to find that there is no agent
+        refuse(end, number, {"no agent": (errno.ENOTCONN, make())})
+        refuse(end, number, {"no agent": (errno.ENOTCONN, make(
+            address=name("x" * 255)[0], length=255))})
+    end.close()
+
+
+@case("bad fields of a change")
+def changes():
+    with Agents() as agents:
+        ends = agents.flow("demo")
+        refuse(ends[0], SET, {
+            "mask": (errno.EINVAL, change(mask=0x20)),
+            "reserved": (errno.EINVAL, change(reserved=1)),
+            "rcvtimeo": (errno.EINVAL, change(mask=SET_RCVTIMEO, rcvtimeo=-2)),
+            "sndtimeo": (errno.EINVAL, change(mask=SET_SNDTIMEO, sndtimeo=-2)),
+            "access": (errno.EINVAL, change(mask=SET_ACCESS, access=4)),
+            "down": (errno.EINVAL, change(mask=SET_DOWN, down=2)),
+            "up": (errno.EINVAL, change(mask=SET_DOWN, down=0)),
+            **{f"leaves of {n}": (errno.EINVAL, change(mask=SET_PPL, ppl=n))
+               for n in (0, 1, 32, 63, 96, 1 << 21)},
+            # a bad one among good ones: none of them counts
+            "one of many": (errno.EINVAL, change(mask=SET_ACCESS | SET_PPL,
+                                                 access=RB_RD, ppl=3))})
+        same(ends[0].info().rb_flags, RB_RD | RB_WR)
+        ends[0].set(SET_PPL, ppl=64)
+        talk(*ends)
+        for end in ends:
+            end.close()
+
+
+@case("what there is not is ENOTTY")
+def unknown():
+    end = Endpoint("alice")
+    encoded = 1 << 30 | 64 << 16	# as if the number had direction and size
+    for number in (0xE700, 0xE707, 0xE7FF, 0xE601, ALLOC | encoded,
+                   GET_INFO | encoded):
+        refuse(end, number, {hex(number): (errno.ENOTTY, alloc())})
+    end.close()
+
+
+# --- states
+
+def same_outcomes(end, want):
+    """What each call says to this endpoint."""
+    calls = {
+        "ALLOC": lambda: end.ioctl(ALLOC, alloc()),
+        "LISTEN": lambda: end.ioctl(LISTEN, listen()),
+        "ACCEPT": lambda: end.ioctl(ACCEPT, accept()),
+        "REKEY": lambda: fcntl.ioctl(end.fd, REKEY),
+        "GET_INFO": lambda: end.ioctl(GET_INFO, info()),
+        "SET": lambda: end.ioctl(SET, change()),
+        "read": lambda: os.read(end.fd, 10),
+        "write": lambda: os.write(end.fd, b"x"),
+        "pread": lambda: os.pread(end.fd, 10, 0),
+        "seek": lambda: os.lseek(end.fd, 0, os.SEEK_SET),
+        "mmap": lambda: mmap.mmap(end.fd, PAGE),
+    }
+    same({call: outcome(fn) for call, fn in calls.items()},
+         {"GET_INFO": "ok", "pread": "ESPIPE", "seek": "ESPIPE",
+          "mmap": "ENODEV", **want})
+
+
+@case("an endpoint that is nothing yet, with and without an agent")
+def fresh():
+    want = {"ALLOC": "ENOTCONN", "LISTEN": "ENOTCONN", "ACCEPT": "EINVAL",
+            "REKEY": "ENOTCONN", "SET": "ENOTCONN", "read": "ENOTCONN",
+            "write": "ENOTCONN"}
+    end = Endpoint("alice", os.O_NONBLOCK)
+    same_outcomes(end, want)
+    same((end.info().state, end.info().id, end.info().name), (0, 0, ""))
+    with Agents():
+        del want["ALLOC"], want["LISTEN"]
+        same(end.poll(select.POLLIN | select.POLLOUT), 0)
+        with fails(errno.EINPROGRESS):
+            end.alloc("demo")
+    end.close()
+
+
+@case("an endpoint that serves a name")
+def serving():
+    with Agents() as agents:
+        end = agents.listen("demo")
+        end.nonblock()
+        same_outcomes(end, {
+            "ALLOC": "EBUSY", "LISTEN": "EBUSY", "ACCEPT": "EAGAIN",
+            "REKEY": "ENOTCONN", "SET": "ENOTCONN", "read": "EINVAL",
+            "write": "EINVAL"})
+        same(end.info().name, "demo")
+        end.nonblock(False)
+        refuse(end, ACCEPT, {
+            "flags": (errno.EINVAL, accept(flags=2)),
+            "timeout": (errno.EINVAL, accept(timeout=-2)),
+            "nobody comes": (errno.ETIMEDOUT, accept())})
+        end.close()
+        with fails(errno.EACCES):
+            agents.listen("demo", error=errno.EACCES)
+
+
+@case("an allocation under way, and one that failed: why is told")
+def pending():
+    with Agents() as agents:
+        end, asked = agents.begin("demo")
+        want = {"ALLOC": "EBUSY", "LISTEN": "EBUSY", "ACCEPT": "EINVAL",
+                "REKEY": "ENODATA", "SET": "ok", "read": "EAGAIN",
+                "write": "EAGAIN"}
+        same_outcomes(end, want)
+        same(end.poll(select.POLLIN | select.POLLOUT), 0)
+        agents.alice.do("FLOW_DEL", "FLOW", id=asked[A["UPCALL_FLOW_ID"]],
+                        error=errno.EKEYREJECTED, reason=b"because\0")
+        assert end.wait(select.POLLERR) & select.POLLHUP
+        want.update(read="EKEYREJECTED", write="EKEYREJECTED")
+        same_outcomes(end, want)
+        same((end.info().error, end.info().reason),
+             (errno.EKEYREJECTED, "because"))
+        end.close()
+
+
+@case("an allocation ends at its timeout, or with its agent")
+def given_up():
+    with Agents() as agents:
+        end = Endpoint("alice")
+        with fails(errno.ETIMEDOUT):
+            end.alloc("demo", timeout=NSEC // 20)
+        end.close()
+        end, _asked = agents.begin("demo")
+        agents.alice.close()
+        end.wait(select.POLLERR)
+        same(end.info().error, errno.ENOTCONN)
+        end.close()
+
+
+@case("a flow; bad buffers are EFAULT and spoil nothing")
+def allocated():
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Agents() as agents:
+        one, other = agents.flow("demo")
+        one.nonblock()
+        same_outcomes(one, {
+            "ALLOC": "EBUSY", "LISTEN": "EBUSY", "ACCEPT": "EINVAL",
+            "REKEY": "ENODATA", "SET": "ok", "read": "EAGAIN", "write": "ok"})
+        same(other.receive(), b"x")
+        same(libc.write(one.fd, ctypes.c_void_p(8), 10), -1)
+        same(ctypes.get_errno(), errno.EFAULT)
+        one.write(b"lost with the bad buffer")
+        other.wait(select.POLLIN)
+        same(libc.read(other.fd, ctypes.c_void_p(8), 100), -1)
+        same(ctypes.get_errno(), errno.EFAULT)
+        talk(one, other)
+        one.close()
+        other.close()
+
+
+@case("nothing is left of all that")
+def nothing_left():
+    for host in "alice", "bob":
+        nl = Netlink(host)
+        until(lambda: not nl.dump("FLOW_GET"), "no flow")	# noqa: B023
+        same(nl.dump("NAME_GET"), [])
+        nl.close()
+
+
+run()

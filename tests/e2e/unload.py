@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Loading and unloading the module, with a flow each time. Usage: unload.py
+NUMBER of cycles. Agents that only bring a seed (keys.py) make it quick."""
+
+import errno
+import os
+import subprocess
+import sys
+
+from ipcp import A, Endpoint, Netlink, case, fails, note, run, same, talk, until
+from keys import Agents
+
+CYCLES = int(sys.argv[1])
+
+
+def modprobe(*args):
+    """Its exit status and words."""
+    done = subprocess.run(["modprobe", *args, "ipcp_rekey"], text=True,
+                          stderr=subprocess.PIPE, timeout=60, check=False)
+    return done.returncode, done.stderr.strip()
+
+
+def loaded():
+    """Is the module there?"""
+    return os.path.isdir("/sys/module/ipcp_rekey")
+
+
+def warnings():
+    """What the kernel warned of."""
+    return subprocess.run(["dmesg", "--level=emerg,alert,crit,err,warn"],
+                          text=True, stdout=subprocess.PIPE, check=True) \
+        .stdout.splitlines()
+
+
+def refused():
+    """The module stays."""
+    status, words = modprobe("-r")
+    same(status, 1)
+    assert "in use" in words, words
+    assert loaded()
+
+
+@case("modprobe -r is refused while a flow is open, at either end, and unharmed")
+def in_use():
+    with Agents() as agents:
+        one, other = agents.flow("demo")
+        refused()
+        talk(one, other)
+        one.close()
+        other.wait(0x10)
+        refused()
+        other.close()
+
+
+@case("and while a name is served, an allocation waits, or a device is open")
+def others():
+    with Agents() as agents:
+        listener = agents.listen("demo")
+        refused()
+        listener.close()
+        pending = Endpoint("alice", os.O_NONBLOCK)
+        with fails(errno.EINPROGRESS):
+            pending.alloc("demo")
+        refused()
+        pending.close()
+        idle = Endpoint("bob")
+        refused()
+        idle.close()
+
+
+@case("it goes when all is closed, while the flows' ends still tell each other")
+def clean():
+    with Agents() as agents:
+        for end in agents.flow("demo"):
+            end.close()
+    until(lambda: modprobe("-r")[0] == 0, "the module goes", 5)
+    assert not loaded()
+    assert not os.path.exists("/dev/ipcp_rekey")
+
+
+@case("an agent that is left does not hold it, and finds itself without")
+def agent_left():
+    same(modprobe()[0], 0)
+    agents = Agents()
+    same(modprobe("-r"), (0, ""))
+    with fails(errno.ENOENT):
+        agents.alice.do("INFO_GET")
+    assert not loaded()
+    # who looks for the family has it loaded
+    same(Netlink("alice").do("INFO_GET")[A["INFO_HAS_AGENT"]], bytes(4))
+    assert loaded()
+    agents.close()
+    same(modprobe("-r"), (0, ""))
+
+
+@case(f"{CYCLES} times loaded, a flow, unloaded")
+def cycles():
+    for _ in range(CYCLES):
+        same(modprobe(), (0, ""))
+        with Agents() as agents:
+            one, other = agents.flow("demo")
+            talk(one, other)
+            # one is closed with messages under way, the other with some unread
+            for _ in range(20):
+                one.write(b"on its way")
+            other.close()
+            one.close()
+        until(lambda: modprobe("-r")[0] == 0, "the module goes", 5)
+    assert not loaded()
+
+
+@case("nothing of it is left, and the kernel did not warn")
+def no_traces():
+    with open("/proc/slabinfo", encoding="ascii") as slabs:
+        assert "ipcp" not in slabs.read()
+    same(os.path.exists("/sys/kernel/tracing/events/ipcp_rekey"), False)
+    same([line for line in warnings()[begin:] if "taint" not in line and
+          "module verification" not in line], [])
+    note(f"{CYCLES} cycles")
+
+
+begin = len(warnings())
+run()
