@@ -223,11 +223,17 @@ static int peek_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	return err;
 }
 
-static struct ipcp_leaf *cur_leaf(struct ipcp_epoch *ep, unsigned int dir)
+/* Number of the current leaf, or -1. It may move on at any time. */
+static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
 {
-	/* Only advances, and only away under ->derive: it stays a leaf. */
-	return rcu_dereference_protected(ep->leaves[dir].cur,
-					 lockdep_is_held(&ep->derive));
+	struct ipcp_leaf *cur;
+	int no;
+
+	rcu_read_lock();
+	cur = rcu_dereference(ep->leaves[dir].cur);
+	no = cur ? cur->no : -1;
+	rcu_read_unlock();
+	return no;
 }
 
 /* Takes the leaf out of the jumps, if it is one. Under ep->lock. */
@@ -259,18 +265,17 @@ static struct ipcp_leaf *take_jump(struct ipcp_epoch *ep,
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 {
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf *cur, *leaf, *jumped;
-	unsigned int no;
-	int err = 0;
+	struct ipcp_leaf *leaf, *jumped;
+	int no, err = 0;
 
 	mutex_lock(&ep->derive);
-	cur = cur_leaf(ep, dir);
-	if (!cur) {
+	no = cur_no(ep, dir);
+	if (no < 0) {
 		err = -EKEYEXPIRED;
 		goto unlock;
 	}
-	no = cur->no + 1;
-	spend_key(ep, dir, cur->no);	/* if it came by a jump */
+	spend_key(ep, dir, no);	/* if it came by a jump */
+	no++;
 	if (rcu_access_pointer(lv->next))
 		goto unlock;
 	if (no >= IPCP_LEAF_TOTAL) {
@@ -284,8 +289,7 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 	}
 
 	spin_lock_bh(&ep->lock);
-	cur = cur_leaf(ep, dir);
-	if (cur && cur->no < no) {
+	if (cur_no(ep, dir) == no - 1) {
 		/* A leaf that was jumped to knows what it has received. */
 		jumped = take_jump(ep, lv, no);
 		if (jumped)
@@ -344,8 +348,8 @@ int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 	unsigned int dir = ipcp_rx_dir(&ep->flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
 	struct ipcp_leaf __rcu **room;
-	struct ipcp_leaf *cur, *leaf;
-	int err;
+	struct ipcp_leaf *leaf;
+	int err, cur;
 
 	mutex_lock(&ep->derive);
 	rcu_read_lock();
@@ -355,9 +359,9 @@ int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 	if (err != -EAGAIN)
 		goto unlock;
 	err = 0;
-	cur = cur_leaf(ep, dir);
-	if (cur)
-		spend_key(ep, dir, cur->no);
+	cur = cur_no(ep, dir);
+	if (cur >= 0)
+		spend_key(ep, dir, cur);
 
 	leaf = derive(ep, dir, no, peek_key);
 	if (IS_ERR(leaf)) {
