@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel against another implementation of key schedule and packet format:
+this one, of a few lines, on top of Python's own. Both know the root seed."""
+
+import collections
+import hashlib
+import hmac
+import os
+import socket
+import struct
+from unittest import mock
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+import keys
+from ipcp import ADDR, PORT, case, enter, run, same, until
+from keys import Agents
+
+SEED = bytes(range(32))
+CIPHERS = {895: lambda key: AESGCM(key[:16]), 901: AESGCM, 1018: ChaCha20Poly1305}
+DATA, CONFIRM, CLOSE = 1, 2, 5
+SO_RCVBUFFORCE = 33
+PPL = 64		# packets per leaf that the kernel is to send
+LEAF, NODE, EPOCH = 1 << 20, 1 << 26, 1 << 33	# packets that each is good for
+EPOCH_NO = 0
+
+
+# --- the other implementation
+
+def expand(prk, info, length):
+    """HKDF-Expand with SHA-256."""
+    out, block = b"", b""
+    while len(out) < length:
+        block = hmac.digest(prk, block + info + bytes([len(out) // 32 + 1]), "sha256")
+        out += block
+    return out[:length]
+
+
+def leaf_key(direction, counter):
+    """The key of a packet."""
+    node, leaf = counter // NODE, counter % NODE // LEAF
+    node_key = expand(SEED, b"ipcp-rekey node", 4096)[32 * node:][:32]
+    fork = expand(node_key, b"ipcp-rekey dir" + bytes([direction]), 32)
+    return expand(fork, b"ipcp-rekey leaf", 2048)[32 * leaf:][:32]
+
+
+class Peer:
+    """Seals and opens what goes in one direction of a flow."""
+
+    def __init__(self, cipher, direction, eid):
+        self.cipher, self.direction, self.eid = cipher, direction, eid
+
+    def _aead(self, counter):
+        return CIPHERS[self.cipher](leaf_key(self.direction, counter)), \
+            bytes(4) + struct.pack("<Q", counter)
+
+    def seal(self, kind, counter, plain):
+        """A packet."""
+        header = bytes([0x10 | kind, EPOCH_NO, 0]) + counter.to_bytes(5, "big") + \
+            struct.pack(">I", self.eid)
+        aead, nonce = self._aead(counter)
+        return header + aead.encrypt(nonce, plain, header)
+
+    def open(self, packet):
+        """Type, counter and message of a packet; every byte must be right."""
+        same(packet[0] >> 4, 1, "version")
+        same((packet[1], packet[2]), (EPOCH_NO, 0), "epoch, reserved byte")
+        counter = int.from_bytes(packet[3:8], "big")
+        aead, nonce = self._aead(counter)
+        return packet[0] & 15, counter, aead.decrypt(nonce, packet[12:], packet[:12])
+
+
+# --- the wire
+
+class Wire:
+    """Sees what alice sends and gets."""
+
+    def __init__(self):
+        enter("alice")
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                                  socket.htons(3))
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
+        self.sock.setblocking(False)
+        self.seen = collections.defaultdict(list)	# by source address
+
+    def take(self):
+        """What came meanwhile is in self.seen then."""
+        while True:
+            try:
+                packet = self.sock.recv(65536)
+            except BlockingIOError:
+                return
+            start = (packet[0] & 15) * 4
+            if packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_UDP and \
+               packet[start:start + 4] == struct.pack(">HH", PORT, PORT):
+                source = socket.inet_ntoa(packet[12:16])
+                self.seen[source].append(packet[start + 8:])
+
+
+def new_flow(agents, cipher):
+    """A flow under our seed, and who stands for its two directions."""
+    with mock.patch.object(keys, "CIPHER", cipher), \
+            mock.patch.object(os, "urandom", return_value=SEED):
+        one, other = agents.flow("demo", packets_per_leaf=PPL)
+    flows = [nl.do("FLOW_GET", "FLOW", id=end.info().id)
+             for nl, end in ((agents.alice, one), (agents.bob, other))]
+    eids = [struct.unpack("=I", flow[keys.A["FLOW_EID"]])[0] for flow in flows]
+    return one, other, Peer(cipher, 0, eids[1]), Peer(cipher, 1, eids[0])
+
+
+def opened(wire, source, peer):
+    """All packets from there, opened: type, counter, message. A flow that was
+    closed before may still be saying so, to another endpoint."""
+    wire.take()
+    return [peer.open(packet) for packet in wire.seen[ADDR[source]]
+            if struct.unpack_from(">I", packet, 8)[0] == peer.eid]
+
+
+def talk_and_look(cipher):
+    """Messages over more than two leaves each way; both ways are looked at."""
+    wire = Wire()
+    messages = [hashlib.sha256(bytes([i])).digest() * (i % 5) for i in range(150)]
+    with Agents() as agents:
+        one, other, there, back = new_flow(agents, cipher)
+        for message in messages:
+            one.write(message)
+            same(other.receive(), message)
+            other.write(message[::-1])
+            same(one.receive(), message[::-1])
+        one.close()
+        until(lambda: any(kind == CLOSE for kind, _, _ in opened(wire, "alice", there)),
+              "alice says that she closed the flow")
+        other.close()
+
+    for source, peer, turned in ("alice", there, 1), ("bob", back, -1):
+        packets = opened(wire, source, peer)
+        data = [text for kind, _, text in packets if kind == DATA]
+        same(len(data), len(messages), f"messages of {source}")
+        for text, message in zip(data, messages):
+            same(text, message[::turned])
+        for kind, _, text in packets:
+            if kind != DATA:
+                same((kind, len(text)) in ((CONFIRM, 1), (CLOSE, 0)), True,
+                     f"type {kind}, {len(text)} bytes")
+        for n, (_, counter, _) in enumerate(packets):
+            same(counter, n // PPL * LEAF + n % PPL, f"packet {n} of {source}")
+
+
+def forge_and_read(cipher):
+    """Packets of ours, further and further ahead: the kernel opens them."""
+    with Agents() as agents:
+        one, other, there, _ = new_flow(agents, cipher)
+        one.write(b"the kernel's own")
+        same(other.receive(), b"the kernel's own")
+        enter("alice")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((ADDR["bob"], PORT))
+            for counter in (1000, LEAF - 1, LEAF, 7 * LEAF + 3, NODE - 1, NODE,
+                            5 * NODE + 9 * LEAF, 64 * NODE, EPOCH - 1):
+                text = f"packet {counter}".encode()
+                sock.send(there.seal(DATA, counter, text))
+                same(other.receive(), text)
+        one.close()
+        other.close()
+
+
+for nid, words in (895, "aes-128-gcm"), (901, "aes-256-gcm"), (1018, "chacha20-poly1305"):
+    case(f"{words}: another implementation opens all that the kernel sends")(
+        lambda nid=nid: talk_and_look(nid))
+    case(f"{words}: the kernel opens what another implementation sends")(
+        lambda nid=nid: forge_and_read(nid))
+run()
