@@ -89,6 +89,7 @@ class Load:
                 self.shared[place] = len(got)
                 os.write(self.tokens[1], b".")
         got.tofile(out)
+        out.flush()	# the process ends by _exit()
 
     def count(self):
         """Messages sent so far."""
