@@ -15,12 +15,12 @@ from load import Load
 TRACE = "/sys/kernel/tracing/instances/nonce"
 LINE = re.compile(r"ipcp_tx: flow=\d+ peer_eid=(\w+) type=(\d) epoch=(\d+) "
                   r"dir=(\d) counter=(\d+) len=\d+$")
-EPOCHS = 4
-IN_EPOCH = 4500		# messages: more than a node has
-PER_LEAF = 64
+EPOCHS = 3
+IN_EPOCH = 17000	# messages: more than a node has
+PER_LEAF = 256
 # With so few packets a leaf, fewer may be on their way: a packet that another
 # processor overtakes by two leaves comes too late.
-TOKENS = 5
+TOKENS = 8
 
 Packet = collections.namedtuple("Packet", "peer type epoch dir counter")
 ends = []
