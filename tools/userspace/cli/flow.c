@@ -9,13 +9,6 @@
 #include "cmd.h"
 #include "nlcmd.h"
 
-#define TRIES	8	/* a dump that changes underneath is made again */
-
-struct listing {
-	json_t *json;		/* an array, or NULL for text */
-	bool head;		/* the heading was printed */
-};
-
 static const struct {
 	uint32_t bit;
 	const char *name;
@@ -158,39 +151,20 @@ static int list_one(const struct ipcp_nl_flow *f, void *arg)
 	return 0;
 }
 
+static int dump_flows(struct ipcp_nl *nl, struct listing *list)
+{
+	return ipcp_nl_flow_dump(nl, list_one, list);
+}
+
 static int flow_list(int argc, char **argv)
 {
-	bool json = false;
-	const struct opt opts[] = {
-		{ "json", 'j', NULL, "print JSON, an array of flows", OPT_FLAG,
-		  &json, 0, 0 },
-		{ 0 }
+	static const struct nlcmd_list of = {
+		"flow list",
+		"Lists the flows of this network namespace.\n",
+		"cannot list flows", dump_flows
 	};
-	const struct use use = {
-		"flow list", "", "Lists the flows of this network namespace.\n",
-		opts, 0, 0
-	};
-	struct listing list = { 0 };
-	struct ipcp_nl *nl;
-	int err = -EINTR;
-	int i;
 
-	use_parse(&use, argc, argv);
-	if (nlcmd_open(&nl))
-		return EXIT_FAIL;
-	for (i = 0; err == -EINTR && i < TRIES; i++) {
-		json_decref(list.json);
-		list.json = json ? json_array() : NULL;
-		list.head = false;
-		err = ipcp_nl_flow_dump(nl, list_one, &list);
-	}
-	if (err)
-		nlcmd_fail(nl, "cannot list flows", err);
-	ipcp_nl_close(nl);
-	if (json && !err)
-		return out_json(list.json, false);
-	json_decref(list.json);
-	return err ? EXIT_FAIL : EXIT_OK;
+	return nlcmd_list(&of, argc, argv);
 }
 
 static void show_stats(const struct ipcp_nl_stats *s)

@@ -2,18 +2,10 @@
 /*
  * ipcp-rekey name: the names that programs serve here.
  */
-#include <errno.h>
 #include <stdio.h>
 
 #include "cmd.h"
 #include "nlcmd.h"
-
-#define TRIES	8	/* a dump that changes underneath is made again */
-
-struct listing {
-	json_t *json;		/* an array, or NULL for text */
-	bool head;		/* the heading was printed */
-};
 
 static json_t *name_json(const struct ipcp_nl_name *n)
 {
@@ -46,40 +38,20 @@ static int list_one(const struct ipcp_nl_name *n, void *arg)
 	return 0;
 }
 
+static int dump_names(struct ipcp_nl *nl, struct listing *list)
+{
+	return ipcp_nl_name_dump(nl, list_one, list);
+}
+
 static int name_list(int argc, char **argv)
 {
-	bool json = false;
-	const struct opt opts[] = {
-		{ "json", 'j', NULL, "print JSON, an array of names", OPT_FLAG,
-		  &json, 0, 0 },
-		{ 0 }
-	};
-	const struct use use = {
-		"name list", "",
+	static const struct nlcmd_list of = {
+		"name list",
 		"Lists the names that programs of this network namespace serve.\n",
-		opts, 0, 0
+		"cannot list names", dump_names
 	};
-	struct listing list = { 0 };
-	struct ipcp_nl *nl;
-	int err = -EINTR;
-	int i;
 
-	use_parse(&use, argc, argv);
-	if (nlcmd_open(&nl))
-		return EXIT_FAIL;
-	for (i = 0; err == -EINTR && i < TRIES; i++) {
-		json_decref(list.json);
-		list.json = json ? json_array() : NULL;
-		list.head = false;
-		err = ipcp_nl_name_dump(nl, list_one, &list);
-	}
-	if (err)
-		nlcmd_fail(nl, "cannot list names", err);
-	ipcp_nl_close(nl);
-	if (json && !err)
-		return out_json(list.json, false);
-	json_decref(list.json);
-	return err ? EXIT_FAIL : EXIT_OK;
+	return nlcmd_list(&of, argc, argv);
 }
 
 int cmd_name(int argc, char **argv)

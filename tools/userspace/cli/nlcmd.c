@@ -11,6 +11,8 @@
 #include "cmd.h"
 #include "nlcmd.h"
 
+#define DUMP_TRIES	8	/* one that changes underneath is made again */
+
 /**
  * nlcmd_open() - a handle
  * @nl: where it goes
@@ -107,4 +109,44 @@ const char *nlcmd_peer(const struct sockaddr_storage *peer, char *buf,
 		snprintf(buf, len, "-");
 	}
 	return buf;
+}
+
+/**
+ * nlcmd_list() - a sub-command that lists something
+ * @of: what, and how
+ * @argc: of the sub-command
+ * @argv: of the sub-command
+ *
+ * Return: the exit status.
+ */
+int nlcmd_list(const struct nlcmd_list *of, int argc, char **argv)
+{
+	bool json = false;
+	const struct opt opts[] = {
+		{ "json", 'j', NULL, "print JSON, an array", OPT_FLAG, &json,
+		  0, 0 },
+		{ 0 }
+	};
+	const struct use use = { of->name, "", of->about, opts, 0, 0 };
+	struct listing list = { 0 };
+	struct ipcp_nl *nl;
+	int err = -EINTR;
+	int i;
+
+	use_parse(&use, argc, argv);
+	if (nlcmd_open(&nl))
+		return EXIT_FAIL;
+	for (i = 0; err == -EINTR && i < DUMP_TRIES; i++) {
+		json_decref(list.json);
+		list.json = json ? json_array() : NULL;
+		list.head = false;
+		err = of->dump(nl, &list);
+	}
+	if (err)
+		nlcmd_fail(nl, of->failed, err);
+	ipcp_nl_close(nl);
+	if (json && !err)
+		return out_json(list.json, false);
+	json_decref(list.json);
+	return err ? EXIT_FAIL : EXIT_OK;
 }

@@ -17,4 +17,26 @@ json_t *nlcmd_drops(const struct ipcp_nl_drops *drops);
 const char *nlcmd_peer(const struct sockaddr_storage *peer, char *buf,
 		       size_t len);
 
+/* A list while it is printed or collected. */
+struct listing {
+	json_t *json;		/* an array, or NULL for text */
+	bool head;		/* the heading was printed */
+};
+
+/**
+ * struct nlcmd_list - a sub-command that lists something
+ * @name: with the words before it, "flow list"
+ * @about: what it does, lines that end with a newline
+ * @failed: "cannot list flows"
+ * @dump: hands each one on to the listing
+ */
+struct nlcmd_list {
+	const char *name;
+	const char *about;
+	const char *failed;
+	int (*dump)(struct ipcp_nl *nl, struct listing *list);
+};
+
+int nlcmd_list(const struct nlcmd_list *of, int argc, char **argv);
+
 #endif /* IPCP_CLI_NLCMD_H */

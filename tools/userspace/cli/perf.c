@@ -7,12 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "cmd.h"
-#include "io.h"
+#include "client.h"
 #include "out.h"
-#include "serve.h"
 
 #define PERF_MAGIC	0x70657266	/* "perf" */
 #define PERF_SIZE	1024
@@ -37,13 +34,10 @@ struct perf_msg {
 } __attribute__((packed));
 
 struct perf {
-	const char *name;
+	struct client client;	/* first */
 	uint64_t size;
 	int64_t time;
-	bool json;
 
-	int fd;
-	int err;		/* why the flow ended, or 0 */
 	uint64_t sent;
 	int64_t ns;		/* how long sending took */
 	bool told;
@@ -85,51 +79,25 @@ static int send_type(struct perf *p, enum perf_type type, size_t len)
 		.magic = htobe32(PERF_MAGIC),
 		.type = htobe32(type),
 	};
-	int ret;
 
 	memcpy(buf, &msg, sizeof(msg));
-	ret = io_send(p->fd, buf, len);
-	if (ret < 0 && ret != -EMSGSIZE)
-		p->err = ret;
-	return ret;
+	return client_send(&p->client, buf, len);
 }
 
-static void read_answers(struct perf *p)
+static void note_answer(struct client *client, const char *buf, size_t len)
 {
+	struct perf *p = (struct perf *)client;
 	struct perf_msg msg;
-	int ret;
 
-	while (!p->err) {
-		ret = io_recv(p->fd, &msg, sizeof(msg));
-		if (ret == -EAGAIN || ret == -EINTR)
-			return;
-		if (ret < 0) {
-			p->err = ret;
-			return;
-		}
-		if (ret != sizeof(msg) || be32toh(msg.magic) != PERF_MAGIC ||
-		    be32toh(msg.type) != PERF_TELL)
-			continue;
-		p->told = true;
-		p->received = be64toh(msg.messages);
-		p->received_bytes = be64toh(msg.bytes);
-		p->received_ns = be64toh(msg.ns);
-	}
-}
-
-/* Waits for what is worth waiting for, and does it. */
-static int wait_flow(struct perf *p, short events, int64_t until)
-{
-	struct pollfd pfd = { .fd = p->fd, .events = events | POLLIN | POLLPRI };
-	int ret = wait_poll(&pfd, 1, until);
-
-	if (ret < 0)
-		return fail("poll: %s", strerror(-ret));
-	if (pfd.revents & POLLPRI)
-		io_rekey(p->fd);
-	if (pfd.revents & (POLLIN | POLLHUP | POLLERR))
-		read_answers(p);
-	return EXIT_OK;
+	if (len != sizeof(msg))
+		return;
+	memcpy(&msg, buf, sizeof(msg));
+	if (be32toh(msg.magic) != PERF_MAGIC || be32toh(msg.type) != PERF_TELL)
+		return;
+	p->told = true;
+	p->received = be64toh(msg.messages);
+	p->received_bytes = be64toh(msg.bytes);
+	p->received_ns = be64toh(msg.ns);
 }
 
 /* Sends until the flow takes no more, or a burst. */
@@ -150,11 +118,10 @@ static int send_all(struct perf *p)
 	int64_t start = now_ns(), end = start + p->time, until;
 	int ret, status = EXIT_OK;
 
-	while (!stopped && !status && !p->err && now_ns() < end) {
+	while (!stopped && !status && !p->client.err && now_ns() < end) {
 		ret = send_burst(p);
 		if (ret == -EMSGSIZE)
-			return fail("--size %llu is more than a message of this flow can have; use less",
-				    (unsigned long long)p->size);
+			return EXIT_FAIL;
 		if (ret < 0)
 			break;
 		until = now_ns();	/* only a look, when all was sent */
@@ -162,7 +129,8 @@ static int send_all(struct perf *p)
 			until += IO_LATER_NS;
 		if (ret == IO_ROOM)
 			until = end;
-		status = wait_flow(p, ret == IO_ROOM ? POLLOUT : 0, until);
+		status = client_wait(&p->client,
+				     ret == IO_ROOM ? POLLOUT : 0, until);
 	}
 	p->ns = now_ns() - start;
 	return status;
@@ -175,13 +143,15 @@ static int ask(struct perf *p)
 	int status = EXIT_OK;
 
 	stopped = 0;
-	while (!stopped && !status && !p->err && !p->told && now_ns() < end) {
+	while (!stopped && !status && !p->client.err && !p->told &&
+	       now_ns() < end) {
 		if (send_type(p, PERF_ASK, sizeof(struct perf_msg)) >= 0)
-			status = wait_flow(p, 0, now_ns() + ASK_AGAIN);
+			status = client_wait(&p->client, 0,
+					     now_ns() + ASK_AGAIN);
 	}
-	if (!status && !p->told && !p->err)
+	if (!status && !p->told && !p->client.err)
 		status = fail("'%s' does not tell what arrived; does 'perf --server' run there?",
-			      p->name);
+			      p->client.name);
 	return status;
 }
 
@@ -212,7 +182,7 @@ static json_t *side(uint64_t messages, uint64_t bytes, int64_t ns)
 static int report_json(const struct perf *p)
 {
 	return out_json(json_pack("{s:s, s:I, s:o, s:o, s:I, s:f}",
-				  "name", p->name,
+				  "name", p->client.name,
 				  "size", (json_int_t)p->size,
 				  "sent", side(p->sent, p->sent * p->size, p->ns),
 				  "received", side(p->received, p->received_bytes,
@@ -238,25 +208,20 @@ static void report_text(const struct perf *p)
 	       loss(p));
 }
 
-static int client(struct perf *p)
+static int measure(struct client *client)
 {
+	struct perf *p = (struct perf *)client;
 	int status;
 
-	p->fd = io_connect(p->name, 0);
-	if (p->fd < 0)
+	if (client_open(client))
 		return EXIT_FAIL;
-	stop_catch();
 	status = send_all(p);
-	if (!status && !p->err)
+	if (!status && !client->err)
 		status = ask(p);
-	if (p->err) {
-		io_end_status(p->fd, p->err);
-		status = fail("the flow to '%s' ended", p->name);
-	}
-	close(p->fd);
+	status = client_close(client, status);
 	if (status)
 		return status;
-	if (p->json)
+	if (client->json)
 		return report_json(p);
 	report_text(p);
 	return EXIT_OK;
@@ -264,20 +229,17 @@ static int client(struct perf *p)
 
 int cmd_perf(int argc, char **argv)
 {
-	struct perf perf = { .size = PERF_SIZE, .time = PERF_TIME };
-	bool server = false;
-	uint64_t flows = 0;
+	struct perf perf = {
+		.client = { .got = note_answer },
+		.size = PERF_SIZE,
+		.time = PERF_TIME,
+	};
 	const struct opt opts[] = {
 		{ "time", 't', "S", "send for S seconds (default 10)",
 		  OPT_SECONDS, &perf.time, 0, 0 },
 		{ "size", 's', "N", "bytes a message (default 1024)", OPT_COUNT,
 		  &perf.size, sizeof(struct perf_msg), MESSAGE_MAX },
-		{ "json", 'j', NULL, "print the result as JSON", OPT_FLAG,
-		  &perf.json, 0, 0 },
-		{ "server", 0, NULL, "receive what is sent to NAME", OPT_FLAG,
-		  &server, 0, 0 },
-		{ "flows", 0, "N", "with --server: end after N flows", OPT_COUNT,
-		  &flows, 1, UINT64_MAX },
+		CLIENT_OPTS(&perf.client, "receive what is sent to NAME"),
 		{ 0 }
 	};
 	const struct use use = {
@@ -287,12 +249,6 @@ int cmd_perf(int argc, char **argv)
 		"receiver is too slow for is lost, and shown.\n",
 		opts, 1, 1
 	};
-	char **args = use_parse(&use, argc, argv);
 
-	if (server)
-		return serve_run(args[0], flows, count);
-	if (flows)
-		return use_error(&use, "--flows goes with --server");
-	perf.name = args[0];
-	return client(&perf);
+	return client_main(&use, argc, argv, &perf.client, count, measure);
 }

@@ -7,12 +7,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "cmd.h"
-#include "io.h"
+#include "client.h"
 #include "out.h"
-#include "serve.h"
 
 #define PING_MAGIC	0x70696e67	/* "ping" */
 #define PING_DEFAULT	64
@@ -27,16 +24,12 @@ struct ping_msg {
 } __attribute__((packed));
 
 struct ping {
-	const char *name;
+	struct client client;	/* first */
 	uint64_t count;
 	uint64_t size;
 	int64_t interval;
 	int64_t wait;		/* for the last answer */
-	bool json;
 
-	int fd;
-	int err;		/* why the flow ended, or 0 */
-	bool hup;
 	uint64_t sent;
 	uint64_t received;
 	int64_t next;		/* when to send the next */
@@ -57,22 +50,18 @@ static int send_one(struct ping *p)
 		.seq = htobe64(p->sent + 1),
 		.sent_ns = htobe64(now_ns()),
 	};
-	int ret;
 
 	memcpy(buf, &msg, sizeof(msg));
-	ret = io_send(p->fd, buf, p->size);
-	if (ret == -EMSGSIZE)
-		return fail("--size %llu is more than a message of this flow can have; use less",
-			    (unsigned long long)p->size);
-	if (ret < 0)
-		p->err = ret;
+	if (client_send(&p->client, buf, p->size) == -EMSGSIZE)
+		return EXIT_FAIL;
 	p->sent++;
 	p->next += p->interval;
 	return EXIT_OK;
 }
 
-static void note_answer(struct ping *p, const char *buf, size_t len)
+static void note_answer(struct client *client, const char *buf, size_t len)
 {
+	struct ping *p = (struct ping *)client;
 	struct ping_msg msg;
 	double ms;
 
@@ -89,26 +78,10 @@ static void note_answer(struct ping *p, const char *buf, size_t len)
 	p->sum += ms;
 	p->sum2 += ms * ms;
 	p->received++;
-	if (!p->json) {
+	if (!client->json) {
 		printf("%zu bytes from %s: seq=%llu time=%.3f ms\n", len,
-		       p->name, (unsigned long long)be64toh(msg.seq), ms);
+		       client->name, (unsigned long long)be64toh(msg.seq), ms);
 		fflush(stdout);
-	}
-}
-
-static void read_answers(struct ping *p)
-{
-	static char buf[MESSAGE_MAX];
-	int ret;
-
-	while (!p->err) {
-		ret = io_recv(p->fd, buf, sizeof(buf));
-		if (ret == -EAGAIN || ret == -EINTR)
-			return;
-		if (ret < 0)
-			p->err = ret;
-		else
-			note_answer(p, buf, ret);
 	}
 }
 
@@ -119,12 +92,11 @@ static bool all_sent(const struct ping *p)
 
 static int run(struct ping *p)
 {
-	struct pollfd pfd = { .fd = p->fd, .events = POLLIN | POLLPRI };
 	int64_t until;
-	int ret, status = EXIT_OK;
+	int status = EXIT_OK;
 
 	p->next = now_ns();
-	while (!stopped && !p->err && !status) {
+	while (!stopped && !p->client.err && !status) {
 		if (!all_sent(p) && now_ns() >= p->next)
 			status = send_one(p);
 		if (all_sent(p) && p->received >= p->sent)
@@ -132,13 +104,8 @@ static int run(struct ping *p)
 		until = all_sent(p) ? p->next - p->interval + p->wait : p->next;
 		if (all_sent(p) && now_ns() >= until)
 			break;
-		ret = wait_poll(&pfd, 1, until);
-		if (ret < 0)
-			return fail("poll: %s", strerror(-ret));
-		if (pfd.revents & POLLPRI)
-			io_rekey(p->fd);
-		if (pfd.revents & (POLLIN | POLLHUP | POLLERR))
-			read_answers(p);
+		if (!status)
+			status = client_wait(&p->client, 0, until);
 	}
 	return status;
 }
@@ -165,7 +132,7 @@ static int report_json(const struct ping *p)
 				"avg", p->sum / p->received, "max", p->max,
 				"mdev", mdev(p));
 	return out_json(json_pack("{s:s, s:I, s:I, s:I, s:f, s:o}",
-				  "name", p->name,
+				  "name", p->client.name,
 				  "size", (json_int_t)p->size,
 				  "sent", (json_int_t)p->sent,
 				  "received", (json_int_t)p->received,
@@ -176,7 +143,7 @@ static int report_json(const struct ping *p)
 static void report_text(const struct ping *p)
 {
 	printf("\n--- %s ping statistics ---\n"
-	       "%llu sent, %llu received, %.4g%% lost\n", p->name,
+	       "%llu sent, %llu received, %.4g%% lost\n", p->client.name,
 	       (unsigned long long)p->sent, (unsigned long long)p->received,
 	       loss(p));
 	if (p->received)
@@ -184,26 +151,20 @@ static void report_text(const struct ping *p)
 		       p->sum / p->received, p->max, mdev(p));
 }
 
-static int client(struct ping *p)
+static int measure(struct client *client)
 {
+	struct ping *p = (struct ping *)client;
 	int status;
 
-	p->fd = io_connect(p->name, 0);
-	if (p->fd < 0)
+	if (client_open(client))
 		return EXIT_FAIL;
-	stop_catch();
-	if (!p->json) {
-		printf("PING %s: %llu bytes a message\n", p->name,
+	if (!client->json) {
+		printf("PING %s: %llu bytes a message\n", client->name,
 		       (unsigned long long)p->size);
 		fflush(stdout);
 	}
-	status = run(p);
-	if (p->err) {
-		io_end_status(p->fd, p->err);
-		status = fail("the flow to '%s' ended", p->name);
-	}
-	close(p->fd);
-	if (p->json)
+	status = client_close(client, run(p));
+	if (client->json)
 		status |= report_json(p);
 	else
 		report_text(p);
@@ -213,12 +174,11 @@ static int client(struct ping *p)
 int cmd_ping(int argc, char **argv)
 {
 	struct ping ping = {
+		.client = { .got = note_answer },
 		.size = PING_DEFAULT,
 		.interval = NSEC_PER_SEC,
 		.wait = PING_WAIT,
 	};
-	bool server = false;
-	uint64_t flows = 0;
 	const struct opt opts[] = {
 		{ "count", 'c', "N", "send N messages, then end", OPT_COUNT,
 		  &ping.count, 1, UINT64_MAX },
@@ -228,12 +188,7 @@ int cmd_ping(int argc, char **argv)
 		  &ping.size, sizeof(struct ping_msg), MESSAGE_MAX },
 		{ "wait", 'W', "S", "wait S seconds for the last answer (default 2)",
 		  OPT_SECONDS, &ping.wait, 0, 0 },
-		{ "json", 'j', NULL, "print the result as JSON", OPT_FLAG,
-		  &ping.json, 0, 0 },
-		{ "server", 0, NULL, "answer pings to NAME", OPT_FLAG, &server,
-		  0, 0 },
-		{ "flows", 0, "N", "with --server: end after N flows", OPT_COUNT,
-		  &flows, 1, UINT64_MAX },
+		CLIENT_OPTS(&ping.client, "answer pings to NAME"),
 		{ 0 }
 	};
 	const struct use use = {
@@ -242,12 +197,6 @@ int cmd_ping(int argc, char **argv)
 		"prints how long each was on its way and back.\n",
 		opts, 1, 1
 	};
-	char **args = use_parse(&use, argc, argv);
 
-	if (server)
-		return serve_run(args[0], flows, echo);
-	if (flows)
-		return use_error(&use, "--flows goes with --server");
-	ping.name = args[0];
-	return client(&ping);
+	return client_main(&use, argc, argv, &ping.client, echo, measure);
 }

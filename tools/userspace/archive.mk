@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# For a folder that builds one static library for our own programs, which is
+# not installed. Set ARCHIVE and OBJS, and PKGS if it needs some, then include.
+
+include $(dir $(lastword $(MAKEFILE_LIST)))flags.mk
+
+CFLAGS_ALL += $(if $(PKGS),$(shell $(PKG_CONFIG) --cflags $(PKGS)))
+
+all: $(ARCHIVE)
+
+$(ARCHIVE): $(OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+%.o: %.c
+	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+install test: all
+
+clean:
+	rm -f $(OBJS) $(OBJS:.o=.d) $(ARCHIVE)
+
+-include $(OBJS:.o=.d)
+.PHONY: all install test clean

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A sub-command that measures a flow to a name.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+
+/**
+ * client_open() - the flow
+ * @client: its name is set
+ *
+ * Return: EXIT_OK, or EXIT_FAIL after the error was printed.
+ */
+int client_open(struct client *client)
+{
+	client->fd = io_connect(client->name, 0);
+	if (client->fd < 0)
+		return EXIT_FAIL;
+	stop_catch();
+	return EXIT_OK;
+}
+
+/**
+ * client_close() - the end, and why, if that was the flow's
+ * @client: with a flow
+ * @status: so far
+ *
+ * Return: the exit status.
+ */
+int client_close(struct client *client, int status)
+{
+	if (client->err) {
+		io_end_status(client->fd, client->err);
+		status = fail("the flow to '%s' ended", client->name);
+	}
+	close(client->fd);
+	return status;
+}
+
+/**
+ * client_send() - a message
+ * @client: with a flow
+ * @buf: message
+ * @len: its length
+ *
+ * Return: as io_send(); but for -EMSGSIZE, errors are noted, too.
+ */
+int client_send(struct client *client, const void *buf, size_t len)
+{
+	int ret = io_send(client->fd, buf, len);
+
+	if (ret == -EMSGSIZE)
+		fail("--size %zu is more than a message of this flow can have; use less",
+		     len);
+	else if (ret < 0)
+		client->err = ret;
+	return ret;
+}
+
+static void read_messages(struct client *client)
+{
+	static char buf[MESSAGE_MAX];
+	int ret;
+
+	while (!client->err) {
+		ret = io_recv(client->fd, buf, sizeof(buf));
+		if (ret == -EAGAIN || ret == -EINTR)
+			return;
+		if (ret < 0)
+			client->err = ret;
+		else
+			client->got(client, buf, ret);
+	}
+}
+
+/**
+ * client_wait() - wait for the flow, take what came and new keys
+ * @client: with a flow
+ * @events: what to wait for besides
+ * @until: not longer than that
+ *
+ * Return: EXIT_OK, or EXIT_FAIL after the error was printed.
+ */
+int client_wait(struct client *client, short events, int64_t until)
+{
+	struct pollfd pfd = {
+		.fd = client->fd, .events = events | POLLIN | POLLPRI,
+	};
+	int ret = wait_poll(&pfd, 1, until);
+
+	if (ret < 0)
+		return fail("poll: %s", strerror(-ret));
+	if (pfd.revents & POLLPRI)
+		io_rekey(client->fd);
+	if (pfd.revents & (POLLIN | POLLHUP | POLLERR))
+		read_messages(client);
+	return EXIT_OK;
+}
+
+/**
+ * client_main() - either end, as the command line says
+ * @use: how the sub-command is used
+ * @argc: of the sub-command
+ * @argv: of the sub-command
+ * @client: where its options go
+ * @serve: what the server does with a message
+ * @measure: what the client does
+ *
+ * Return: the exit status.
+ */
+int client_main(const struct use *use, int argc, char **argv,
+		struct client *client, serve_message_fn serve,
+		int (*measure)(struct client *client))
+{
+	char **args = use_parse(use, argc, argv);
+
+	if (client->server)
+		return serve_run(args[0], client->flows, serve);
+	if (client->flows)
+		return use_error(use, "--flows goes with --server");
+	client->name = args[0];
+	return measure(client);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A sub-command that measures a flow to a name, where the same sub-command with
+ * --server is at the other end.
+ */
+#ifndef IPCP_CLI_CLIENT_H
+#define IPCP_CLI_CLIENT_H
+
+#include "cmd.h"
+#include "io.h"
+#include "serve.h"
+
+/**
+ * struct client - the measuring end; embedded in what the sub-command knows
+ * @got: a message came
+ * @json: print the result as JSON
+ * @server: be the other end
+ * @flows: with @server: end after so many
+ * @name: who is measured
+ * @fd: the flow
+ * @err: why it ended, or 0
+ */
+struct client {
+	void (*got)(struct client *client, const char *buf, size_t len);
+	bool json;
+	bool server;
+	uint64_t flows;
+	const char *name;
+	int fd;
+	int err;
+};
+
+/* The options that these sub-commands have in common. */
+#define CLIENT_OPTS(client, server_help)				\
+	{ "json", 'j', NULL, "print the result as JSON", OPT_FLAG,	\
+	  &(client)->json, 0, 0 },					\
+	{ "server", 0, NULL, server_help, OPT_FLAG, &(client)->server,	\
+	  0, 0 },							\
+	{ "flows", 0, "N", "with --server: end after N flows",		\
+	  OPT_COUNT, &(client)->flows, 1, UINT64_MAX }
+
+int client_main(const struct use *use, int argc, char **argv,
+		struct client *client, serve_message_fn serve,
+		int (*measure)(struct client *client));
+
+int client_open(struct client *client);
+int client_close(struct client *client, int status);
+int client_send(struct client *client, const void *buf, size_t len);
+int client_wait(struct client *client, short events, int64_t until);
+
+#endif /* IPCP_CLI_CLIENT_H */
