@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Allocation: what both sides have then, and every way in which it is refused. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "world.h"
+
+static void test_alloc(void **state)
+{
+	struct fake_flow *f;
+	struct blob blob;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	assert_true(allocated(f));
+	check_same(f);
+	assert_true(blob_read(&blob, f->f.blob, f->f.blob_len));
+	assert_int_equal(blob.role, ROLE_INITIATOR);
+	assert_string_equal(blob.peer.name, BOB);
+	assert_string_equal(blob.name, BOB);
+	assert_int_equal(blob.cipher, 901);
+	assert_true(blob_read(&blob, peer_of(f)->f.blob,
+			      peer_of(f)->f.blob_len));
+	assert_int_equal(blob.role, ROLE_RESPONDER);
+	assert_string_equal(blob.peer.name, ALICE);
+	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
+}
+
+static void test_alloc_lossy(void **state)
+{
+	struct fake_flow *f;
+	int i, done = 0;
+
+	(void)state;
+	start_good();
+	chaos = true;
+	loss = 30;
+	for (i = 0; i < 60; i++) {
+		dice_state = 1000 + i;
+		f = alloc(BOB, 0);
+		run_for(25000);
+		if (allocated(f)) {
+			done++;
+			check_same(f);
+			f->used = false;
+		} else {
+			assert_int_equal(f->error, EHOSTUNREACH);
+		}
+		memset(bob.flows, 0, sizeof(bob.flows));
+	}
+	/* a try fails only if it loses about ten round trips in a row */
+	assert_true(done >= 58);
+}
+
+static void refused_alloc(int error, const char *words, bool half_open_goes)
+{
+	struct fake_flow *f = alloc(BOB, 0);
+
+	run_for(900);
+	assert_false(f->used);
+	assert_int_equal(f->error, error);
+	if (!strstr(f->reason, words))
+		fail_msg("'%s' does not say '%s'", f->reason, words);
+	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
+	if (half_open_goes)
+		assert_int_equal(flows_at(&bob), 0);
+}
+
+static void test_not_served(void **state)
+{
+	(void)state;
+	start_good();
+	bob.serves = NULL;
+	refused_alloc(ECONNREFUSED, "not served", true);
+}
+
+static void test_alice_wrong_ca(void **state)
+{
+	(void)state;
+	creds(ALICE, &other_ca, BOB, &ca);
+	start("", "");
+	refused_alloc(EKEYREJECTED, "certificate was refused", true);
+}
+
+static void test_alice_unsigned(void **state)
+{
+	(void)state;
+	creds(NULL, NULL, BOB, &ca);
+	start("", "");
+	refused_alloc(EKEYREJECTED, "not signed", true);
+}
+
+static void test_bob_wrong_ca(void **state)
+{
+	(void)state;
+	creds(ALICE, &ca, BOB, &other_ca);
+	start("", "");
+	refused_alloc(EKEYREJECTED, "certificate was refused", true);
+	assert_int_equal(bob.e->stats.alloc_answered, 1);
+}
+
+static void test_bob_wrong_name(void **state)
+{
+	(void)state;
+	creds(ALICE, &ca, "mallory.example", &ca);
+	start("", "");
+	refused_alloc(EKEYREJECTED, "mallory.example", true);
+}
+
+static void test_bob_unsigned(void **state)
+{
+	(void)state;
+	creds(ALICE, &ca, NULL, NULL);
+	start("", "");
+	refused_alloc(EKEYREJECTED, "not signed", true);
+}
+
+static void test_bob_no_key(void **state)
+{
+	char path[256];
+
+	(void)state;
+	start_good();
+	snprintf(path, sizeof(path), "%s/bob/server/" BOB "/key.pem", top);
+	unlink(path);
+	refused_alloc(EKEYREJECTED, "cannot read", true);
+}
+
+static void test_peers(void **state)
+{
+	(void)state;
+	creds(ALICE, &ca, BOB, &ca);
+	start("", "peers = {\"carol.example\"}");
+	refused_alloc(EACCES, "may not allocate", true);
+}
+
+static void test_alloc_policy(void **state)
+{
+	struct ipcp_nl_upcall up = { .cred.uid = 1000, .name = BOB };
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = add_flow(&alice, BOB);
+	up.flow_id = f->f.id;
+	engine_alloc(alice.e, &up);
+	assert_int_equal(f->error, EACCES);
+	stop();
+	start("alloc-users = {\"1000\"}", "");
+	f = add_flow(&alice, BOB);
+	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+	up.flow_id = f->f.id;
+	up.eid = f->f.eid;
+	engine_alloc(alice.e, &up);
+	run_for(900);
+	assert_true(allocated(f));
+}
+
+static void test_unknown_name(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = alloc("carol.example", 0);
+	assert_int_equal(f->error, EHOSTUNREACH);
+	f = alloc("../carol", 0);
+	assert_int_equal(f->error, EHOSTUNREACH);
+}
+
+static void test_nobody_answers(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	loss = 100;
+	f = alloc(BOB, 0);
+	run_for(19000);
+	assert_true(f->used);
+	run_for(2000);
+	assert_false(f->used);
+	assert_int_equal(f->error, EHOSTUNREACH);
+	/* the program's patience counts if it is less */
+	f = alloc(BOB, 1000);
+	run_for(1100);
+	assert_int_equal(f->error, EHOSTUNREACH);
+}
+
+static void test_no_auth(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start("auth = \"none\"", "auth = \"none\"");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	assert_true(allocated(f));
+	check_same(f);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+static void test_cancel(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	while (!flows_at(&bob))
+		assert_true(step(clock_ms + 1000));
+	f->used = false;
+	engine_cancel(alice.e, f->f.id);
+	run_for(500);
+	assert_int_equal(flows_at(&bob), 0);
+}
+
+/* An abort takes down nothing that was confirmed. */
+static void test_late_abort(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	while (!flows_at(&bob))
+		assert_true(step(clock_ms + 1000));
+	bob.flows[0].f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	engine_cancel(alice.e, f->f.id);
+	run_for(500);
+	assert_int_equal(flows_at(&bob), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_alloc),
+		TEST(test_alloc_lossy),
+		TEST(test_not_served),
+		TEST(test_alice_wrong_ca),
+		TEST(test_alice_unsigned),
+		TEST(test_bob_wrong_ca),
+		TEST(test_bob_wrong_name),
+		TEST(test_bob_unsigned),
+		TEST(test_bob_no_key),
+		TEST(test_peers),
+		TEST(test_alloc_policy),
+		TEST(test_unknown_name),
+		TEST(test_nobody_answers),
+		TEST(test_no_auth),
+		TEST(test_cancel),
+		TEST(test_late_abort),
+	};
+
+	return WORLD_MAIN("alloc", tests);
+}

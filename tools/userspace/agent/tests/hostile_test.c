@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What strangers send: floods, forgeries, rubbish. */
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+/* Who does not get the cookie gets nothing for his bytes. */
+static void test_amplification(void **state)
+{
+	struct sockaddr_storage victim = bob.addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)&victim;
+	uint8_t payload[FRAME_PAYLOAD] = { 0 }, buf[FRAME_MAX];
+	struct message msg = { .type = MSG_ALLOC, .p = payload };
+	uint64_t sent = 0;
+	size_t len;
+	int i;
+
+	(void)state;
+	start_good();
+	in->sin_family = AF_INET;
+	inet_pton(AF_INET, "203.0.113.9", &in->sin_addr);
+	for (i = 0; i < 500; i++) {
+		msg.type = i % 2 ? MSG_ALLOC : i % 4 ? MSG_HELLO : MSG_ABORT;
+		msg.token = i;
+		msg.len = i % 3 ? sizeof(payload) : (size_t)i % 7;
+		memset(payload, i, 8);
+		len = frame_write(buf, &msg, 0, i % 5 ? payload : NULL);
+		sent += len;
+		engine_ctrl(bob.e, &victim, buf, len);
+		assert_true(bob.bytes_out <= sent);
+	}
+	assert_true(TAILQ_EMPTY(&bob.e->incomings));
+	assert_true(TAILQ_EMPTY(&bob.e->answers));
+}
+
+static void test_cookie(void **state)
+{
+	struct cookie_jar jar = { .ready = false };
+	struct sockaddr_storage a = { .ss_family = AF_INET }, b = a;
+	uint8_t cookie[COOKIE_LEN];
+	int i;
+
+	(void)state;
+	((struct sockaddr_in *)&a)->sin_port = 1;
+	((struct sockaddr_in *)&b)->sin_port = 2;
+	assert_true(cookie_make(&jar, 60000, &a, cookie));
+	assert_true(cookie_ok(&jar, 60000, &a, cookie));
+	assert_true(cookie_ok(&jar, 179999, &a, cookie));
+	assert_false(cookie_ok(&jar, 179999, &b, cookie));
+	assert_false(cookie_ok(&jar, 180000, &a, cookie));
+	assert_true(cookie_make(&jar, 300000, &a, cookie));
+	for (i = 0; i < COOKIE_LEN * 8; i++) {
+		cookie[i / 8] ^= 1 << i % 8;
+		assert_false(cookie_ok(&jar, 300000, &a, cookie));
+		cookie[i / 8] ^= 1 << i % 8;
+	}
+	assert_true(cookie_ok(&jar, 300000, &a, cookie));
+}
+
+/* Every bit of every frame, both ways: no flow with keys that differ. */
+static void test_tampering(void **state)
+{
+	struct fake_flow *f;
+	unsigned int i;
+	int done = 0;
+
+	(void)state;
+	start_good();
+	for (i = 0; i < 300; i++) {
+		f = alloc(BOB, 2000);
+		while (f->used && !allocated(f) && step(clock_ms + 3000)) {
+			if (on_wire && dice(3) == 0)
+				wire[0]->p[dice(wire[0]->len)] ^= 1 << dice(8);
+		}
+		if (allocated(f)) {
+			check_same(f);
+			done++;
+		}
+		engine_cancel(alice.e, f->f.id);
+		memset(alice.flows, 0, sizeof(alice.flows));
+		memset(bob.flows, 0, sizeof(bob.flows));
+		lose_all_on_wire();
+	}
+	assert_true(done > 0 && done < 300);
+}
+
+static void test_rubbish(void **state)
+{
+	uint8_t buf[FRAME_MAX + 8];
+	size_t i, n, len;
+
+	(void)state;
+	start_good();
+	for (n = 0; n < 200000; n++) {
+		len = dice(64) ? dice(80) : dice(sizeof(buf));
+		for (i = 0; i < len; i++)
+			buf[i] = dice(256);
+		if (dice(2) && len > 8) {
+			buf[0] = FRAME_VERSION;
+			buf[1] = dice(20);
+			buf[2] = dice(4);
+			buf[3] = dice(5);
+			memset(buf + 4, 0, 4);
+		}
+		if (dice(2))
+			engine_ctrl(bob.e, &alice.addr, buf, len);
+		else
+			engine_sealed(bob.e, 1 + dice(3), buf, len);
+	}
+	assert_int_equal(flows_at(&bob), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_amplification),
+		TEST(test_cookie),
+		TEST(test_tampering),
+		TEST(test_rubbish),
+	};
+
+	return WORLD_MAIN("hostile", tests);
+}

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Re-keying: loss, restarts, lost keys, and what both sides are held to. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+static void test_rekey(void **state)
+{
+	struct fake_flow *f;
+	uint8_t before[32];
+	int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	for (i = 1; i <= 600; i++) {
+		memcpy(before, f->seed, 32);
+		claim(f);
+		run_for(100);
+		assert_int_equal(f->f.newest_epoch, i & 0xff);
+		assert_memory_not_equal(before, f->seed, 32);
+		check_same(f);
+	}
+}
+
+static void test_rekey_lossy(void **state)
+{
+	struct fake_flow *f, *g;
+	int i, done = 0;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	g = peer_of(f);
+	chaos = true;
+	loss = 40;
+	for (i = 0; i < 200; i++) {
+		dice_state = 77 + i;
+		claim(f);
+		while (f->f.in_flight && step(clock_ms + 60000)) {
+			/* one of the agents dies now and then */
+			if (dice(100) == 0)
+				restart(dice(2) ? &alice : &bob);
+		}
+		/* what the initiator has, the responder has */
+		if (f->f.newest_epoch == f->claimed_epoch) {
+			done++;
+			assert_int_equal(g->f.newest_epoch,
+					 f->f.newest_epoch);
+			assert_memory_equal(g->seed, f->seed, 32);
+		}
+	}
+	assert_true(done >= 150);
+}
+
+static void test_busy(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	bob.busy = true;
+	claim(f);
+	run_for(100);
+	assert_false(f->f.in_flight);
+	assert_true(engine_claim_at(alice.e) < clock_ms + BUSY_RETRY_MS);
+	bob.busy = false;
+	claim(f);
+	run_for(100);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+/* The responder parked, its answer got lost, and so did its agent. */
+static void test_anew(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	g = peer_of(f);
+	claim(f);
+	while (g->f.newest_epoch != 1)
+		assert_true(step(clock_ms + 1000));
+	restart(&bob);
+	lose_all_on_wire();
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.newest_epoch, 0);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+/* An old request that comes late again is not answered: the answer that is kept
+ * is that to the newest one.
+ */
+static void test_late_duplicate(void **state)
+{
+	struct fake_flow *f, *g;
+	struct packet *old;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	g = peer_of(f);
+	claim(f);
+	assert_int_equal(on_wire, 1);
+	old = malloc(sizeof(*old));
+	*old = *wire[0];
+	run_for(1000);
+	claim(f);
+	while (g->f.newest_epoch != 2)
+		assert_true(step(clock_ms + 1000));
+	lose_all_on_wire();
+	old->at = clock_ms;
+	wire[on_wire++] = old;
+	run_for(5000);
+	assert_int_equal(f->f.newest_epoch, 2);
+	check_same(f);
+	assert_int_equal(alice.e->stats.rekey_failed, 0);
+}
+
+static void test_rekey_timeout(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	loss = 100;
+	claim(f);
+	run_for(29000);
+	assert_true(f->f.in_flight);
+	run_for(2000);
+	assert_false(f->f.in_flight);
+	assert_true(allocated(f));
+	loss = 0;
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+/* Without the flow's keys the certificates must do. */
+static void test_keys_lost(void **state)
+{
+	struct fake_flow *f;
+	int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	for (i = 1; i < 4; i++) {
+		alice.no_keys = i & 1;
+		bob.no_keys = i & 2;
+		claim(f);
+		run_for(i == 2 ? 10000 : 1000);
+		assert_int_equal(f->f.newest_epoch, i);
+		check_same(f);
+	}
+	assert_int_equal(alice.e->stats.rekey_in_clear, 3);
+	/* another identity is refused there, too */
+	creds("mallory.example", &ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 3);
+	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	assert_true(allocated(f));
+}
+
+static void test_keys_lost_unsigned(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start("auth = \"none\"", "auth = \"none\"");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	bob.no_keys = true;
+	claim(f);
+	run_for(40000);
+	assert_int_equal(f->f.newest_epoch, 0);
+	assert_int_equal(bob.e->stats.rekey_answered, 0);
+	assert_false(f->f.in_flight);
+	assert_true(allocated(f));
+	alice.no_keys = true;
+	claim(f);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+}
+
+/* Another name may not take over; a new certificate of the same name may. */
+static void test_rekey_identity(void **state)
+{
+	struct fake_flow *f;
+	struct blob before, after;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	creds("mallory.example", &ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.newest_epoch, 0);
+	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	creds(ALICE, &ca, "mallory.example", &ca);
+	claim(f);
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.newest_epoch, 0);
+	blob_read(&before, f->f.blob, f->f.blob_len);
+	creds(NULL, NULL, BOB, &ca);
+	/* bob parked the exchange that alice refused; the next replaces it */
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+	blob_read(&after, f->f.blob, f->f.blob_len);
+	assert_memory_not_equal(before.peer.fingerprint,
+				after.peer.fingerprint, OAP_FP_LEN);
+}
+
+/* Nobody re-keys a flow from its wrong end. */
+static void test_wrong_end(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	g = peer_of(f);
+	claim(f);
+	/* alice's request comes back to her as if bob had sent it */
+	assert_true(on_wire > 0);
+	wire[0]->to = &alice;
+	wire[0]->flow = f->f.id;
+	run_for(100);
+	assert_int_equal(f->f.newest_epoch, g->f.newest_epoch);
+	assert_int_equal(alice.e->stats.rekey_answered, 0);
+}
+
+/* Nor another flow of the same two than the one that was claimed. */
+static void test_wrong_flow(void **state)
+{
+	struct fake_flow *f, *other;
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	other = alloc(BOB, 0);
+	run_for(1000);
+	claim(f);
+	assert_true(on_wire > 0);
+	for (i = 0; i < on_wire; i++)
+		wire[i]->flow = peer_of(other)->f.id;
+	run_for(100);
+	assert_int_equal(peer_of(other)->f.newest_epoch, 0);
+	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	check_same(other);
+}
+
+static void test_wanted(void **state)
+{
+	struct fake_flow *f, *g;
+	struct ipcp_nl_flow low;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	g = peer_of(f);
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	low = g->f;
+	engine_want(bob.e, &low);
+	assert_int_equal(on_wire, 0);
+	low.due = IPCP_REKEY_DUE_WATERMARK;
+	engine_want(bob.e, &low);
+	run_for(100);
+	assert_int_equal(f->f.due, IPCP_REKEY_DUE_REQUEST);
+	assert_true(engine_claim_at(alice.e) <= clock_ms);
+}
+
+static void test_bad_blob(void **state)
+{
+	struct fake_flow *f;
+	struct blob blob;
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	for (i = 0; i < f->f.blob_len; i++)
+		assert_false(blob_read(&blob, f->f.blob, i));
+	f->f.blob_len = 3;
+	claim(f);
+	assert_false(f->f.in_flight);
+	assert_true(allocated(f));
+}
+
+static void test_big_message(void **state)
+{
+	struct fake_flow *f;
+	char path[256];
+
+	(void)state;
+	if (OPENSSL_VERSION_NUMBER < 0x30500000L)
+		skip();
+	snprintf(path, sizeof(path), "%s/alice/client/" BOB, top);
+	make_creds(path, ALICE, "ML-DSA-65", &ca);
+	test_file(path, "enc.conf", "kex = X448MLKEM1024\n");
+	snprintf(path, sizeof(path), "%s/bob/server/" BOB, top);
+	make_creds(path, BOB, "ML-DSA-65", &ca);
+	start("", "");
+	chaos = true;
+	loss = 10;
+	f = alloc(BOB, 0);
+	run_for(15000);
+	assert_true(allocated(f));
+	check_same(f);
+	claim(f);
+	run_for(15000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_rekey),
+		TEST(test_rekey_lossy),
+		TEST(test_busy),
+		TEST(test_anew),
+		TEST(test_late_duplicate),
+		TEST(test_rekey_timeout),
+		TEST(test_keys_lost),
+		TEST(test_keys_lost_unsigned),
+		TEST(test_rekey_identity),
+		TEST(test_wrong_end),
+		TEST(test_wrong_flow),
+		TEST(test_wanted),
+		TEST(test_bad_blob),
+		TEST(test_big_message),
+	};
+
+	return WORLD_MAIN("rekey", tests);
+}

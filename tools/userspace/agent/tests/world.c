@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A world for the engine. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "world.h"
+
+#define DAY	86400L
+
+struct side alice, bob;
+struct packet *wire[PACKETS];
+unsigned int on_wire;
+uint64_t clock_ms;
+unsigned int loss;
+bool chaos;
+uint64_t dice_state;
+char top[64];
+struct test_crt ca, other_ca;
+
+unsigned int dice(unsigned int n)
+{
+	dice_state = dice_state * UINT64_C(6364136223846793005) + 1;
+	return (dice_state >> 33) % n;
+}
+
+/* The network */
+
+static void put_on_wire(struct side *from, uint32_t flow, const uint8_t *p,
+			size_t len)
+{
+	struct packet *pk;
+	int copies = chaos && !dice(10) ? 2 : 1;
+
+	assert_true(len <= FRAME_MAX);
+	from->bytes_out += len;
+	while (copies--) {
+		if (dice(100) < loss || on_wire == PACKETS)
+			continue;
+		pk = calloc(1, sizeof(*pk));
+		pk->to = from->other;
+		pk->flow = flow;
+		pk->from = from->addr;
+		pk->at = clock_ms + 5 + (chaos ? dice(100) : 0);
+		pk->len = len;
+		memcpy(pk->p, p, len);
+		wire[on_wire++] = pk;
+	}
+}
+
+static void deliver(struct packet *pk)
+{
+	uint8_t *exact = malloc(pk->len);
+
+	/* exactly as long, so that the sanitizer sees an overrun */
+	memcpy(exact, pk->p, pk->len);
+	if (pk->to->e && pk->flow)
+		engine_sealed(pk->to->e, pk->flow, exact, pk->len);
+	else if (pk->to->e)
+		engine_ctrl(pk->to->e, &pk->from, exact, pk->len);
+	free(exact);
+	free(pk);
+}
+
+bool step(uint64_t until)
+{
+	uint64_t at = until, t;
+	unsigned int i, first = PACKETS;
+	struct packet *pk;
+
+	for (i = 0; i < on_wire; i++) {
+		if (wire[i]->at < at) {
+			at = wire[i]->at;
+			first = i;
+		}
+	}
+	t = alice.e ? engine_tick(alice.e) : UINT64_MAX;
+	if (t < at) {
+		at = t;
+		first = PACKETS;
+	}
+	t = bob.e ? engine_tick(bob.e) : UINT64_MAX;
+	if (t < at) {
+		at = t;
+		first = PACKETS;
+	}
+	if (at >= until) {
+		clock_ms = until;
+		return false;
+	}
+	if (at > clock_ms)
+		clock_ms = at;
+	if (first < PACKETS) {
+		pk = wire[first];
+		wire[first] = wire[--on_wire];
+		deliver(pk);
+	}
+	return true;
+}
+
+void run_for(uint64_t ms)
+{
+	uint64_t until = clock_ms + ms;
+
+	while (step(until))
+		;
+}
+
+void lose_all_on_wire(void)
+{
+	while (on_wire)
+		free(wire[--on_wire]);
+}
+
+/* The registry */
+
+struct fake_flow *flow_of(struct side *s, uint32_t id)
+{
+	if (!id || id > FLOWS || !s->flows[id - 1].used)
+		return NULL;
+	return &s->flows[id - 1];
+}
+
+static uint64_t op_now(void *ctx)
+{
+	(void)ctx;
+	return clock_ms;
+}
+
+static const char *op_reason(void *ctx)
+{
+	return ((struct side *)ctx)->reason;
+}
+
+static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
+			const uint8_t *p, size_t len)
+{
+	struct side *s = ctx;
+
+	if (same_peer(peer, &s->other->addr))
+		put_on_wire(s, 0, p, len);
+	else
+		s->bytes_out += len;
+	return 0;
+}
+
+static int op_sealed_send(void *ctx, uint32_t id, const uint8_t *p, size_t len)
+{
+	struct side *s = ctx;
+	struct fake_flow *f = flow_of(s, id), *g;
+	uint32_t i;
+
+	if (!f)
+		return -ENOENT;
+	if (s->no_keys)
+		return -ENOKEY;
+	for (i = 1; i <= FLOWS; i++) {
+		g = flow_of(s->other, i);
+		if (g && !s->other->no_keys && g->f.eid == f->f.peer_eid)
+			put_on_wire(s, i, p, len);
+	}
+	return 0;
+}
+
+static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+
+	if (!f)
+		return -ENOENT;
+	*flow = f->f;
+	return 0;
+}
+
+static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
+{
+	uint32_t i;
+
+	for (i = 1; i <= FLOWS; i++) {
+		if (!op_flow_get(ctx, i, flow) && flow->eid == eid)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+struct fake_flow *add_flow(struct side *s, const char *name)
+{
+	struct fake_flow *f;
+	uint32_t i;
+
+	for (i = 0; i < FLOWS && s->flows[i].used; i++)
+		;
+	assert_true(i < FLOWS);
+	f = &s->flows[i];
+	memset(f, 0, sizeof(*f));
+	f->used = true;
+	f->next_exchange = 1;
+	f->f.id = i + 1;
+	f->f.eid = 1 + dice(1 << 30);
+	f->f.epoch_age = 100000;
+	strcpy(f->f.name, name);
+	return f;
+}
+
+static int op_flow_new(void *ctx, const char *name,
+		       const struct sockaddr_storage *peer, uint32_t peer_eid,
+		       const struct ipcp_nl_qos *qos, uint32_t *id,
+		       uint32_t *eid)
+{
+	struct side *s = ctx;
+	struct fake_flow *f;
+
+	(void)qos;
+	if (!s->serves || strcmp(s->serves, name))
+		return -ENOENT;
+	f = add_flow(s, name);
+	f->f.state = IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
+	f->f.peer = *peer;
+	f->f.peer_eid = peer_eid;
+	*id = f->f.id;
+	*eid = f->f.eid;
+	return 0;
+}
+
+static int op_flow_allocate(void *ctx, uint32_t id,
+			    const struct sockaddr_storage *peer,
+			    uint32_t peer_eid, uint32_t cipher,
+			    const struct ipcp_nl_seed *seed,
+			    const struct ipcp_nl_params *params)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+
+	if (!f || f->f.state == IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return -ENOENT;
+	assert_int_equal(seed->epoch, 0);
+	f->f.initiator = f->f.state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+	if (f->f.initiator)
+		f->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	f->f.peer = *peer;
+	f->f.peer_eid = peer_eid;
+	f->f.cipher = cipher;
+	memcpy(f->seed, seed->seed, 32);
+	memcpy(f->f.blob, params->blob, params->blob_len);
+	f->f.blob_len = params->blob_len;
+	return 0;
+}
+
+static int op_flow_set(void *ctx, uint32_t id,
+		       const struct ipcp_nl_params *params)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+
+	memcpy(f->f.blob, params->blob, params->blob_len);
+	f->f.blob_len = params->blob_len;
+	return 0;
+}
+
+static int op_flow_del(void *ctx, uint32_t id, uint32_t error,
+		       const char *reason)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+
+	if (!f)
+		return -ENOENT;
+	f->used = false;
+	f->error = error;
+	snprintf(f->reason, sizeof(f->reason), "%s", reason);
+	return 0;
+}
+
+static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
+{
+	struct side *s = ctx;
+	struct fake_flow *f = flow_of(s, id);
+
+	if (!f)
+		return -ENOENT;
+	if (f->f.initiator) {
+		if (!f->f.in_flight || seed->exchange != f->f.exchange ||
+		    seed->epoch != f->claimed_epoch)
+			return -EINVAL;
+		f->f.in_flight = 0;
+	} else {
+		if (seed->exchange == f->f.exchange)
+			return -EALREADY;
+		if (s->busy)
+			return -EBUSY;
+		if (seed->exchange < f->f.exchange)
+			return -EINVAL;
+		/* a later exchange replaces an epoch not observed yet */
+		if (seed->epoch != (uint8_t)(f->f.newest_epoch + 1) &&
+		    !(seed->epoch == f->f.newest_epoch && f->f.exchange))
+			return -EINVAL;
+		f->f.exchange = seed->exchange;
+	}
+	f->f.newest_epoch = seed->epoch;
+	memcpy(f->seed, seed->seed, 32);
+	return 0;
+}
+
+static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+
+	if (!f || !f->f.in_flight || f->f.exchange != exchange)
+		return -ENOENT;
+	f->f.in_flight = 0;
+	return 0;
+}
+
+static int op_rekey_request(void *ctx, uint32_t id)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+
+	if (!f)
+		return -ENOENT;
+	f->f.due |= IPCP_REKEY_DUE_REQUEST;
+	return 0;
+}
+
+static const struct engine_ops ops = {
+	op_now, op_reason, op_ctrl_send, op_sealed_send, op_flow_get,
+	op_flow_find, op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
+	op_rekey_clear, op_rekey_request,
+};
+
+/* What the program and the main loop do */
+
+struct fake_flow *alloc(const char *name, uint32_t timeout)
+{
+	struct ipcp_nl_upcall up = {
+		.type = IPCP_REKEY_UPCALL_TYPE_ALLOC, .timeout = timeout,
+	};
+	struct fake_flow *f = add_flow(&alice, name);
+
+	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+	up.flow_id = f->f.id;
+	up.eid = f->f.eid;
+	strcpy(up.name, name);
+	engine_alloc(alice.e, &up);
+	return f;
+}
+
+void claim(struct fake_flow *f)
+{
+	struct ipcp_nl_claim c = {
+		.id = f->f.id, .eid = f->f.eid, .peer_eid = f->f.peer_eid,
+		.cipher = f->f.cipher, .epoch = f->f.newest_epoch + 1,
+		.exchange = f->next_exchange++, .blob_len = f->f.blob_len,
+		.peer = f->f.peer,
+	};
+
+	if (alice.no_keys)
+		c.due = IPCP_REKEY_DUE_NO_KEYS;
+
+	memcpy(c.blob, f->f.blob, f->f.blob_len);
+	f->f.in_flight = 1;
+	f->f.exchange = c.exchange;
+	f->claimed_epoch = c.epoch;
+	engine_rekey(alice.e, &c);
+}
+
+struct fake_flow *peer_of(struct fake_flow *f)
+{
+	uint32_t i;
+
+	for (i = 1; i <= FLOWS; i++)
+		if (flow_of(&bob, i) && bob.flows[i - 1].f.eid ==
+					f->f.peer_eid)
+			return &bob.flows[i - 1];
+	return NULL;
+}
+
+bool allocated(const struct fake_flow *f)
+{
+	return f->used && f->f.state == IPCP_REKEY_FLOW_STATE_ALLOCATED;
+}
+
+void check_same(struct fake_flow *f)
+{
+	struct fake_flow *g = peer_of(f);
+
+	assert_non_null(g);
+	assert_int_equal(g->f.peer_eid, f->f.eid);
+	assert_int_equal(g->f.cipher, f->f.cipher);
+	assert_int_equal(g->f.newest_epoch, f->f.newest_epoch);
+	assert_memory_equal(g->seed, f->seed, 32);
+}
+
+unsigned int flows_at(struct side *s)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < FLOWS; i++)
+		n += s->flows[i].used;
+	return n;
+}
+
+/* Set-up */
+
+void make_creds(const char *dir, const char *cn, const char *type,
+		       const struct test_crt *by)
+{
+	struct test_crt c = test_crt_make(type, cn, NULL, by, 0, -DAY, DAY);
+
+	test_crt_write(dir, &c);
+	test_crt_free(&c);
+}
+
+static void make_side(struct side *s, const char *name, const char *addr,
+		      const char *extra)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&s->addr;
+	char path[256], text[1024];
+
+	memset(s, 0, sizeof(*s));
+	strcpy(s->reason, "said the registry");
+	in->sin_family = AF_INET;
+	in->sin_port = htons(3435);
+	inet_pton(AF_INET, addr, &in->sin_addr);
+	snprintf(text, sizeof(text),
+		 "security = \"%s/%s\"\nname \"" BOB "\" { address = \"10.0.0.2\"\n%s }\n",
+		 top, name, extra);
+	snprintf(path, sizeof(path), "%s.conf", name);
+	test_file(top, path, text);
+	snprintf(path, sizeof(path), "%s/%s.conf", top, name);
+	s->conf = config_load(path);
+	assert_non_null(s->conf);
+}
+
+static void open_side(struct side *s)
+{
+	struct oap_settings set = { .dir = s->conf->security };
+	struct oap_err err;
+
+	set.slack_ms = 2000;
+	if (oap_env_open(&s->oap, &set, &err))
+		fail_msg("%s", err.text);
+	s->e = engine_new(&ops, s, s->conf, s->oap);
+	assert_non_null(s->e);
+}
+
+void restart(struct side *s)
+{
+	unsigned int i;
+
+	engine_free(s->e);
+	oap_env_close(s->oap);
+	open_side(s);
+	for (i = 0; i < FLOWS; i++)
+		s->flows[i].f.in_flight = 0;
+}
+
+static void make_dirs(void)
+{
+	static const char * const dirs[] = {
+		"alice", "alice/cacert", "alice/client", "alice/server",
+		"bob", "bob/cacert", "bob/client", "bob/server",
+	};
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < 8; i++) {
+		snprintf(path, sizeof(path), "%s/%s", top, dirs[i]);
+		mkdir(path, 0700);
+	}
+	snprintf(path, sizeof(path), "%s/alice/cacert/ca.pem", top);
+	test_crt_write_as(path, &ca);
+	snprintf(path, sizeof(path), "%s/bob/cacert/ca.pem", top);
+	test_crt_write_as(path, &ca);
+}
+
+void creds(const char *alice_cn, const struct test_crt *alice_ca,
+		  const char *bob_cn, const struct test_crt *bob_ca)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/alice/client/" BOB, top);
+	if (alice_cn)
+		make_creds(path, alice_cn, "EC", alice_ca);
+	snprintf(path, sizeof(path), "%s/bob/server/" BOB, top);
+	if (bob_cn)
+		make_creds(path, bob_cn, "EC", bob_ca);
+}
+
+int world_setup(void **state)
+{
+	(void)state;
+	strcpy(top, "/tmp/exchange-test-XXXXXX");
+	assert_non_null(mkdtemp(top));
+	make_dirs();
+	clock_ms = 1000000;
+	loss = 0;
+	chaos = false;
+	dice_state = 1;
+	return 0;
+}
+
+void start(const char *alice_extra, const char *bob_extra)
+{
+	make_side(&alice, "alice", "10.0.0.1", alice_extra);
+	make_side(&bob, "bob", "10.0.0.2", bob_extra);
+	alice.other = &bob;
+	bob.other = &alice;
+	bob.serves = BOB;
+	open_side(&alice);
+	open_side(&bob);
+}
+
+void start_good(void)
+{
+	creds(ALICE, &ca, BOB, &ca);
+	start("", "");
+}
+
+static void close_side(struct side *s)
+{
+	engine_free(s->e);
+	oap_env_close(s->oap);
+	config_free(s->conf);
+	memset(s, 0, sizeof(*s));
+}
+
+void stop(void)
+{
+	lose_all_on_wire();
+	close_side(&alice);
+	close_side(&bob);
+}
+
+int world_teardown(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	stop();
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
+	return system(cmd);
+}
+int world_main(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+	int failed;
+
+	if (!getenv("VERBOSE"))
+		log_quiet();
+	ca = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, DAY);
+	other_ca = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, DAY);
+	failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+	test_crt_free(&ca);
+	test_crt_free(&other_ca);
+	return failed;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A world for the engine: two of them, alice's and bob's, wired back to back
+ * over a network that loses, repeats and reorders, with a clock of its own and
+ * the registry's rules about exchanges. The cryptography is the real one.
+ */
+#ifndef REKEYD_TEST_WORLD_H
+#define REKEYD_TEST_WORLD_H
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../oap/tests/certs.h"
+#include "engine-int.h"
+
+#define BOB	"bob.example"
+#define ALICE	"alice.example"
+#define FLOWS	8
+#define PACKETS	4096
+
+struct side;
+
+/* A flow as the registry has it. */
+struct fake_flow {
+	bool used;
+	struct ipcp_nl_flow f;
+	uint8_t seed[32];		/* of newest_epoch */
+	uint8_t claimed_epoch;
+	uint32_t next_exchange;
+	int error;			/* of flow_del */
+	char reason[REASON_LEN];
+};
+
+struct packet {
+	struct side *to;
+	uint32_t flow;			/* 0: CTRL */
+	struct sockaddr_storage from;
+	uint64_t at;
+	size_t len;
+	uint8_t p[FRAME_MAX];
+};
+
+struct side {
+	struct engine *e;
+	struct config *conf;
+	struct oap_env *oap;
+	struct side *other;
+	struct sockaddr_storage addr;
+	struct fake_flow flows[FLOWS];
+	const char *serves;
+	bool busy;			/* the epoch before is not done */
+	bool no_keys;			/* all keys are lost */
+	uint64_t bytes_out;
+	char reason[64];
+};
+
+extern struct side alice, bob;
+extern struct packet *wire[PACKETS];
+extern unsigned int on_wire;
+extern uint64_t clock_ms;
+extern unsigned int loss;		/* per cent */
+extern bool chaos;			/* repeat and reorder */
+extern uint64_t dice_state;
+extern char top[64];			/* folder of this case */
+extern struct test_crt ca, other_ca;
+
+unsigned int dice(unsigned int n);
+
+/* Lets time pass until something arrives or is due; false at @until. */
+bool step(uint64_t until);
+void run_for(uint64_t ms);
+void lose_all_on_wire(void);
+
+/* What the program and the main loop do */
+struct fake_flow *add_flow(struct side *s, const char *name);
+struct fake_flow *alloc(const char *name, uint32_t timeout);
+void claim(struct fake_flow *f);
+
+/* What came of it */
+struct fake_flow *flow_of(struct side *s, uint32_t id);
+struct fake_flow *peer_of(struct fake_flow *f);
+bool allocated(const struct fake_flow *f);
+unsigned int flows_at(struct side *s);
+/* Both hold the same seed, and each the other's endpoint id. */
+void check_same(struct fake_flow *f);
+
+/* Set-up; NULL for what is to stay as it is */
+void make_creds(const char *dir, const char *cn, const char *type,
+		const struct test_crt *by);
+void creds(const char *alice_cn, const struct test_crt *alice_ca,
+	   const char *bob_cn, const struct test_crt *bob_ca);
+/* @alice_extra: more of the name's block in the configuration */
+void start(const char *alice_extra, const char *bob_extra);
+void start_good(void);
+void stop(void);
+/* As after SIGKILL: all that the agent knew is gone, its claims lapse. */
+void restart(struct side *s);
+
+int world_setup(void **state);
+int world_teardown(void **state);
+int world_main(const char *name, const struct CMUnitTest *tests, size_t count);
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+#define WORLD_MAIN(name, tests)						\
+	world_main(name, tests, sizeof(tests) / sizeof((tests)[0]))
+
+#endif /* REKEYD_TEST_WORLD_H */
