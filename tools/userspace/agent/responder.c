@@ -27,6 +27,7 @@ struct request {
 	struct oap_run *run;
 	struct binding bind;			/* as asked */
 	struct blob blob;
+	bool again;				/* it came before */
 	enum refusal refusal;
 	char text[REASON_LEN];
 };
@@ -47,6 +48,7 @@ static bool refuse(struct request *r, enum refusal code, const char *fmt, ...)
 
 static bool refuse_oap(struct request *r, const struct oap_err *err)
 {
+	r->again = err->code == OAP_REPLAY;
 	return refuse(r, refusal_of(err->code), "%.*s", REASON_LEN - 1,
 		      err->text);
 }
@@ -452,6 +454,11 @@ static void on_rekey(struct request *r)
 		return;
 	}
 	e->stats.rekey_refused++;
+	if (r->again) {
+		/* a copy that was late; the answer to a newer one is kept */
+		log_dbg("flow %u: %s", r->flow, r->text);
+		return;
+	}
 	if (r->refusal == REFUSE_BUSY || r->refusal == REFUSE_ANEW) {
 		log_dbg("flow %u: re-key refused: %s", r->flow, r->text);
 		/* next time it may be different, so it is not kept */
