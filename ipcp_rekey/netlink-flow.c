@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Netlink operations of a flow: look at it, make it, give it its first keys,
+ * set it, end it.
+ */
+#include <linux/log2.h>
+#include <linux/pid_namespace.h>
+
+#include "dump.h"
+#include "names.h"
+#include "netlink-int.h"
+#include "udp.h"
+
+int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	struct ipcp_flow *flow = ipcp_nl_flow(info);
+	struct sk_buff *rsp;
+	int err = -ENOMEM;
+	void *hdr;
+
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_GET, NLMSG_GOODSIZE, &hdr);
+	if (rsp)
+		err = ipcp_nl_reply_send(info, rsp, hdr,
+					 ipcp_dump_flow(rsp, flow, ns));
+	ipcp_flow_put(flow);
+	return err;
+}
+
+int ipcp_rekey_nl_flow_get_dumpit(struct sk_buff *skb,
+				  struct netlink_callback *cb)
+{
+	struct ipcp_net *in = ipcp_net(sock_net(skb->sk));
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	struct ipcp_flow *flow;
+	unsigned long id = cb->args[0];
+	int err = 0;
+
+	for (; !err && (flow = ipcp_registry_next(in, &id)); id++) {
+		void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
+					cb->nlh->nlmsg_seq, &ipcp_nl_family,
+					NLM_F_MULTI, IPCP_REKEY_CMD_FLOW_GET);
+
+		err = hdr ? ipcp_dump_flow(skb, flow, ns) : -EMSGSIZE;
+		if (!err)
+			genlmsg_end(skb, hdr);
+		else if (hdr)
+			genlmsg_cancel(skb, hdr);
+		ipcp_flow_put(flow);
+		if (err)
+			break;
+	}
+	cb->args[0] = id;
+	return skb->len ?: err;
+}
+
+static void get_qos(const struct nlattr *nla, struct ipcp_qos *qos)
+{
+	struct nlattr *tb[IPCP_REKEY_A_QOS_MAX + 1];
+
+	memset(qos, 0, sizeof(*qos));
+	/* Checked by the policy of the operation before. */
+	if (!nla || nla_parse_nested(tb, IPCP_REKEY_A_QOS_MAX, nla,
+				     ipcp_rekey_qos_nl_policy, NULL))
+		return;
+	qos->delay = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_DELAY]);
+	qos->availability = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_AVAILABILITY]);
+	qos->loss = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_LOSS]);
+	qos->ber = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_BER]);
+	qos->max_gap = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_MAX_GAP]);
+	qos->timeout = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_TIMEOUT]);
+	if (tb[IPCP_REKEY_A_QOS_BANDWIDTH])
+		qos->bandwidth = nla_get_u64(tb[IPCP_REKEY_A_QOS_BANDWIDTH]);
+}
+
+static void set_peer(struct ipcp_flow *flow, const struct ipcp_endpoint *peer,
+		     u32 eid)
+{
+	write_lock_bh(&flow->peer_lock);
+	flow->peer = *peer;
+	dst_cache_reset(&flow->dst);
+	write_unlock_bh(&flow->peer_lock);
+	WRITE_ONCE(flow->peer_eid, eid);
+}
+
+int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipcp_net *in = ipcp_nl_in(info);
+	struct ipcp_endpoint peer;
+	struct ipcp_flow *flow;
+	struct ipcp_qos qos;
+	struct sk_buff *rsp;
+	void *hdr;
+	int err;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_NAME) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID))
+		return -EINVAL;
+	if (!ipcp_nl_is_agent(info))
+		return -EPERM;
+	err = ipcp_nl_endpoint(info, IPCP_REKEY_A_FLOW_PEER, &peer);
+	if (err)
+		return err;
+	get_qos(info->attrs[IPCP_REKEY_A_FLOW_QOS], &qos);
+
+	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_NEW, NLMSG_DEFAULT_SIZE, &hdr);
+	if (!rsp)
+		return -ENOMEM;
+	flow = ipcp_names_flow(in, nla_data(info->attrs[IPCP_REKEY_A_FLOW_NAME]),
+			       &qos, &err);
+	if (!flow) {
+		nlmsg_free(rsp);
+		if (err == -ENOENT)
+			GENL_SET_ERR_MSG(info, "nobody serves this name");
+		else if (err == -EUSERS)
+			GENL_SET_ERR_MSG(info, "the backlog is full");
+		return err;
+	}
+	set_peer(flow, &peer,
+		 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
+	err = nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
+	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid);
+	ipcp_flow_put(flow);
+	return ipcp_nl_reply_send(info, rsp, hdr, err);
+}
+
+static int check_ppl(struct genl_info *info)
+{
+	const struct nlattr *nla = info->attrs[IPCP_REKEY_A_FLOW_PACKETS_PER_LEAF];
+
+	if (!nla || ipcp_ppl_valid(nla_get_u32(nla)))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, nla, "not a power of two");
+	return -EINVAL;
+}
+
+/* What flow-allocate and flow-set have in common. */
+static int set_flow(struct genl_info *info, struct ipcp_flow *flow)
+{
+	struct nlattr **a = info->attrs;
+	void *blob = NULL;
+	int err = check_ppl(info);
+
+	if (err)
+		return err;
+	if (a[IPCP_REKEY_A_FLOW_BLOB]) {
+		blob = nla_memdup(a[IPCP_REKEY_A_FLOW_BLOB], GFP_KERNEL_ACCOUNT);
+		if (!blob)
+			return -ENOMEM;
+	}
+
+	spin_lock_bh(&flow->lock);
+	if (blob) {
+		swap(flow->blob, blob);
+		flow->blob_len = nla_len(a[IPCP_REKEY_A_FLOW_BLOB]);
+	}
+	if (a[IPCP_REKEY_A_FLOW_PACKETS_PER_LEAF])
+		flow->ppl_shift =
+			ilog2(nla_get_u32(a[IPCP_REKEY_A_FLOW_PACKETS_PER_LEAF]));
+	if (a[IPCP_REKEY_A_FLOW_GRACE])
+		flow->grace =
+			msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_GRACE]));
+	if (a[IPCP_REKEY_A_FLOW_LINGER])
+		flow->linger_time =
+			msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_LINGER]));
+	if (a[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE])
+		flow->max_age =
+			msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE]));
+	if (a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT])
+		ipcp_flow_set_timeout(flow,
+				      nla_get_u32(a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT]));
+	spin_unlock_bh(&flow->lock);
+	kfree(blob);
+	ipcp_flow_kick(flow);
+	return 0;
+}
+
+int ipcp_rekey_nl_flow_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipcp_flow *flow = ipcp_nl_flow(info);
+	int err;
+
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	err = set_flow(info, flow);
+	ipcp_flow_put(flow);
+	return err;
+}
+
+static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
+		      const struct ipcp_endpoint *peer)
+{
+	u32 cipher = nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_CIPHER]);
+	int mtu = ipcp_udp_mtu(flow->net, peer);
+
+	if (!ipcp_aead_known(cipher)) {
+		GENL_SET_ERR_MSG(info, "no such cipher here");
+		return -EOPNOTSUPP;
+	}
+	if (mtu < 0) {
+		GENL_SET_ERR_MSG(info, "no route to the peer");
+		return mtu;
+	}
+	if (!ipcp_registry_set_rekey(flow, cipher)) {
+		GENL_SET_ERR_MSG(info, "the flow is not pending, or has keys");
+		return -ESTALE;
+	}
+	WRITE_ONCE(flow->mtu, mtu);
+	set_peer(flow, peer,
+		 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
+	return 0;
+}
+
+static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
+			 struct ipcp_root *seed)
+{
+	struct nlattr *exchange = info->attrs[IPCP_REKEY_A_FLOW_EXCHANGE];
+	struct nlattr *epoch = info->attrs[IPCP_REKEY_A_FLOW_EPOCH];
+	struct ipcp_endpoint peer;
+	int err;
+
+	err = ipcp_nl_endpoint(info, IPCP_REKEY_A_FLOW_PEER, &peer) ?:
+	      begin_keys(info, flow, &peer) ?: set_flow(info, flow);
+	if (err)
+		return err;
+	err = ipcp_registry_store_pending(flow, seed,
+					  epoch ? nla_get_u8(epoch) : 0,
+					  exchange ? nla_get_u32(exchange) : 0,
+					  info->extack);
+	if (err)
+		return err;
+	/* Nobody could hold an epoch back that is the first. */
+	ipcp_registry_take_pending(flow);
+	return flow->rk.initiator ? ipcp_flow_allocated(flow) : 0;
+}
+
+int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
+				     struct genl_info *info)
+{
+	struct ipcp_root seed = { };
+	struct ipcp_flow *flow;
+	int err = -EINVAL;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
+		return -EINVAL;
+	ipcp_nl_move_seed(&seed, info->attrs[IPCP_REKEY_A_FLOW_SEED]);
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER))
+		goto wipe;
+	if (!ipcp_nl_is_agent(info)) {
+		err = -EPERM;
+		goto wipe;
+	}
+	flow = ipcp_nl_flow(info);
+	if (IS_ERR(flow)) {
+		err = PTR_ERR(flow);
+		goto wipe;
+	}
+	err = flow_allocate(info, flow, &seed);
+	ipcp_flow_put(flow);
+wipe:
+	ipcp_root_wipe(&seed);
+	return err;
+}
+
+int ipcp_rekey_nl_flow_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *reason = info->attrs[IPCP_REKEY_A_FLOW_REASON];
+	u32 error = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_FLOW_ERROR]);
+	const char *why = reason ? nla_data(reason) : NULL;
+	struct ipcp_flow *flow = ipcp_nl_flow(info);
+
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	if (ipcp_flow_pending(flow))
+		ipcp_flow_fail(flow, error ?: ECONNABORTED,
+			       why ?: "the agent gave up");
+	else
+		ipcp_flow_down(flow, error ?: ESHUTDOWN,
+			       why ?: "the agent took the flow down");
+	ipcp_flow_put(flow);
+	return 0;
+}

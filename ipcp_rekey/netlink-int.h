@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_NETLINK_INT_H
+#define _IPCP_NETLINK_INT_H
+
+#include <net/genetlink.h>
+
+#include "flow.h"
+#include "netlink-gen.h"
+#include "netlink.h"
+#include "registry.h"
+
+/* Refuses a request that lacks an attribute. */
+#define IPCP_NL_MISSING(info, attr) GENL_REQ_ATTR_CHECK(info, attr)
+
+static inline struct ipcp_net *ipcp_nl_in(const struct genl_info *info)
+{
+	return ipcp_net(genl_info_net(info));
+}
+
+/* An attribute that may be left out. */
+static inline u32 ipcp_nl_u32(const struct nlattr *nla)
+{
+	return nla ? nla_get_u32(nla) : 0;
+}
+
+bool ipcp_nl_is_agent(struct genl_info *info);
+struct ipcp_flow *ipcp_nl_flow(struct genl_info *info);
+int ipcp_nl_endpoint(struct genl_info *info, int attr,
+		     struct ipcp_endpoint *ep);
+void ipcp_nl_move_seed(struct ipcp_root *seed, struct nlattr *nla);
+
+struct sk_buff *ipcp_nl_reply(struct genl_info *info, u8 cmd, size_t size,
+			      void **hdr);
+int ipcp_nl_reply_send(struct genl_info *info, struct sk_buff *skb, void *hdr,
+		       int err);
+
+#endif /* _IPCP_NETLINK_INT_H */

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Netlink operations of re-keying: claim, exchange, deliver the seed. Where a
+ * seed is installed: ipcp_rekey_nl_seed_set_doit().
+ */
+#include <linux/pid_namespace.h>
+#include <linux/slab.h>
+
+#include "dump.h"
+#include "netlink-int.h"
+#include "tx.h"
+#include "wire.h"
+
+int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **a = info->attrs;
+	struct ipcp_root seed = { };
+	struct ipcp_flow *flow;
+	int err = -EINVAL;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
+		return -EINVAL;
+	ipcp_nl_move_seed(&seed, a[IPCP_REKEY_A_FLOW_SEED]);
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EPOCH) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
+		goto wipe;
+	if (!ipcp_nl_is_agent(info)) {
+		err = -EPERM;
+		goto wipe;
+	}
+	flow = ipcp_nl_flow(info);
+	if (IS_ERR(flow)) {
+		err = PTR_ERR(flow);
+		goto wipe;
+	}
+	err = ipcp_registry_store_pending(flow, &seed,
+					  nla_get_u8(a[IPCP_REKEY_A_FLOW_EPOCH]),
+					  nla_get_u32(a[IPCP_REKEY_A_FLOW_EXCHANGE]),
+					  info->extack);
+	ipcp_flow_put(flow);
+wipe:
+	ipcp_root_wipe(&seed);
+	return err;
+}
+
+int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *age = info->attrs[IPCP_REKEY_A_CLAIM_MIN_AGE];
+	struct nlattr *max = info->attrs[IPCP_REKEY_A_CLAIM_LIMIT];
+	struct nlattr *only = info->attrs[IPCP_REKEY_A_CLAIM_ID];
+	struct ipcp_net *in = ipcp_nl_in(info);
+	struct ipcp_claim *claims;
+	unsigned long min_age;
+	struct sk_buff *rsp;
+	int n, err = 0;
+	void *hdr;
+
+	if (!ipcp_nl_is_agent(info))
+		return -EPERM;
+	min_age = age ? min_t(u64, nla_get_u64(age), INT_MAX) : INT_MAX;
+	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(in) + 1);
+	claims = kcalloc(n, sizeof(*claims), GFP_KERNEL);
+	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_REKEY_CLAIM,
+			    NLMSG_DEFAULT_SIZE + n * IPCP_CLAIM_SIZE, &hdr);
+	if (!claims || !rsp) {
+		kfree(claims);
+		nlmsg_free(rsp);
+		return -ENOMEM;
+	}
+	n = ipcp_registry_snapshot_rekey_due(in, only ? nla_get_u32(only) : 0,
+					     msecs_to_jiffies(min_age), claims,
+					     n);
+	for (int i = 0; i < n; i++)
+		err = err ?: ipcp_dump_claim(rsp, &claims[i],
+					     task_active_pid_ns(current));
+	err = ipcp_nl_reply_send(info, rsp, hdr, err);
+	for (int i = 0; i < n; i++) {
+		if (err)	/* what was not told cannot be delivered */
+			ipcp_registry_clear_in_flight(claims[i].flow,
+						      claims[i].exchange);
+		ipcp_flow_put(claims[i].flow);
+	}
+	kfree(claims);
+	return err == -EAGAIN ? -ENOBUFS : err;
+}
+
+int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipcp_flow *flow;
+	int err;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
+		return -EINVAL;
+	if (!ipcp_nl_is_agent(info))
+		return -EPERM;
+	flow = ipcp_nl_flow(info);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	err = ipcp_registry_clear_in_flight(flow,
+					    nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_EXCHANGE]));
+	if (err)
+		GENL_SET_ERR_MSG(info, "no claim in flight has this exchange number");
+	ipcp_flow_put(flow);
+	return err;
+}
+
+int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
+				     struct genl_info *info)
+{
+	struct ipcp_net *in = ipcp_nl_in(info);
+	struct ipcp_flow *flow;
+	unsigned long id = 0;
+
+	if (info->attrs[IPCP_REKEY_A_FLOW_ALL]) {
+		for (; (flow = ipcp_registry_next(in, &id)); id++) {
+			if (flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED)
+				ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
+			ipcp_flow_put(flow);
+		}
+		return 0;
+	}
+	flow = ipcp_nl_flow(info);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	if (!flow->rk.encrypted) {
+		GENL_SET_ERR_MSG(info, "the flow is not encrypted");
+		ipcp_flow_put(flow);
+		return -EOPNOTSUPP;
+	}
+	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
+	ipcp_flow_put(flow);
+	return 0;
+}
+
+int ipcp_rekey_nl_sealed_send_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *payload;
+	struct ipcp_flow *flow;
+	int err;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PAYLOAD))
+		return -EINVAL;
+	payload = info->attrs[IPCP_REKEY_A_FLOW_PAYLOAD];
+	flow = ipcp_nl_flow(info);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	if (!nla_len(payload) || nla_len(payload) > READ_ONCE(flow->mtu)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, payload, "empty or too long");
+		err = -EMSGSIZE;
+	} else {
+		err = ipcp_tx_current(flow, IPCP_PDU_SEALED, nla_data(payload),
+				      nla_len(payload));
+	}
+	ipcp_flow_put(flow);
+	return err;
+}
