@@ -391,6 +391,7 @@ static int check_qos(const struct ipcp_qos *qos)
 static int begin_alloc(struct ipcp_file *f, const char *name,
 		       const struct ipcp_alloc *arg, long timeo)
 {
+	struct ipcp_payer payer;
 	struct ipcp_flow *flow;
 	int err;
 
@@ -398,7 +399,11 @@ static int begin_alloc(struct ipcp_file *f, const char *name,
 		return -EBUSY;
 	if (!READ_ONCE(f->in->agent))
 		return -ENOTCONN;
-	flow = ipcp_flow_new(f->in, name, &arg->qos, f->wait);
+	err = ipcp_payer_current(&payer, f->in);
+	if (err)
+		return err;
+	flow = ipcp_flow_new(f->in, name, &arg->qos, &payer, f->wait);
+	ipcp_payer_clear(&payer);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
 	ipcp_owner_current(&flow->owner);

@@ -38,16 +38,14 @@
  * @owner: out
  *
  * Context: Process context of the program.
- * Return: 0.
  */
-int ipcp_owner_current(struct ipcp_owner *owner)
+void ipcp_owner_current(struct ipcp_owner *owner)
 {
 	owner->pid = get_pid(task_tgid(current));
 	owner->uid = current_euid();
 	owner->gid = current_egid();
 	owner->groups = get_group_info(current_cred()->group_info);
 	get_task_comm(owner->comm, current);
-	return 0;
 }
 
 /**
@@ -103,6 +101,8 @@ static void free_work(struct work_struct *work)
 	ipcp_rx_purge(flow);
 	dst_cache_destroy(&flow->dst);
 	ipcp_owner_clear(&flow->owner);
+	ipcp_user_del_flow(flow->payer.user);
+	ipcp_payer_clear(&flow->payer);
 	ipcp_wait_put(flow->n_rb.wait);
 	free_percpu(flow->stats);
 	kfree(flow->name);
@@ -399,19 +399,10 @@ static void set_defaults(struct ipcp_flow *flow)
 	flow->deadline = jiffies + msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS);
 }
 
-/**
- * ipcp_flow_new() - Make a flow and register it
- * @in: namespace
- * @name: name that is asked for or served
- * @qos: what is asked of it
- * @wait: whom to wake; a reference is taken
- *
- * Context: Process context, may sleep.
- * Return: flow in INIT, with a reference for the caller; -ENOMEM, -EBUSY.
- */
-struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
-				const struct ipcp_qos *qos,
-				struct ipcp_wait *wait)
+static struct ipcp_flow *make_flow(struct ipcp_net *in, const char *name,
+				   const struct ipcp_qos *qos,
+				   const struct ipcp_payer *payer,
+				   struct ipcp_wait *wait)
 {
 	struct ipcp_flow *flow = kzalloc(sizeof(*flow), GFP_KERNEL_ACCOUNT);
 	int err = -ENOMEM;
@@ -439,7 +430,12 @@ struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
 	err = dst_cache_init(&flow->dst, GFP_KERNEL_ACCOUNT);
 	if (err)
 		goto err_stats;
+	err = ipcp_user_add_flow(payer->user);
+	if (err)
+		goto err_dst;
+	ipcp_payer_copy(&flow->payer, payer);
 	ipcp_rbuff_init(&flow->n_rb, ipcp_wait_get(wait));
+	flow->n_rb.user = payer->user;
 	err = ipcp_registry_add(flow);
 	if (err)
 		goto err_wait;
@@ -449,6 +445,9 @@ struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
 
 err_wait:
 	ipcp_wait_put(wait);
+	ipcp_payer_clear(&flow->payer);
+	ipcp_user_del_flow(payer->user);
+err_dst:
 	dst_cache_destroy(&flow->dst);
 err_stats:
 	free_percpu(flow->stats);
@@ -457,4 +456,28 @@ err_name:
 err_free:
 	kfree_sensitive(flow);
 	return ERR_PTR(err);
+}
+
+/**
+ * ipcp_flow_new() - Make a flow and register it
+ * @in: namespace
+ * @name: name that is asked for or served
+ * @qos: what is asked of it
+ * @payer: who pays for it
+ * @wait: whom to wake; a reference is taken
+ *
+ * Context: Process context, may sleep.
+ * Return: flow in INIT, with a reference for the caller; -ENOMEM; -EBUSY no
+ * number is free; -EDQUOT the payer has too many.
+ */
+struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
+				const struct ipcp_qos *qos,
+				const struct ipcp_payer *payer,
+				struct ipcp_wait *wait)
+{
+	struct mem_cgroup *before = ipcp_pay(payer);
+	struct ipcp_flow *flow = make_flow(in, name, qos, payer, wait);
+
+	ipcp_pay_end(before);
+	return flow;
 }

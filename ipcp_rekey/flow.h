@@ -12,6 +12,7 @@
 #include <uapi/linux/ipcp_rekey.h>
 #include <uapi/linux/ipcp_rekey_netlink.h>
 
+#include "account.h"
 #include "keyrot.h"
 #include "rbuff.h"
 #include "stats.h"
@@ -74,6 +75,7 @@ enum {
  *	the registry's mutex and epoch->derive
  * @name: what was asked for
  * @qos: what was asked of it
+ * @payer: who pays for it
  * @owner: of this side; nobody before a responder's flow is accepted
  * @error: positive errno of a failed allocation, or why the flow is down
  * @reason: the same in words
@@ -125,6 +127,7 @@ struct ipcp_flow {
 	spinlock_t lock;	/* see above */
 	char *name;
 	struct ipcp_qos qos;
+	struct ipcp_payer payer;
 	struct ipcp_owner owner;
 	int error;
 	char reason[IPCP_REASON_LEN];
@@ -171,6 +174,7 @@ struct ipcp_flow {
 
 struct ipcp_flow *ipcp_flow_new(struct ipcp_net *net, const char *name,
 				const struct ipcp_qos *qos,
+				const struct ipcp_payer *payer,
 				struct ipcp_wait *wait);
 void ipcp_flow_put(struct ipcp_flow *flow);
 void ipcp_flow_kick(struct ipcp_flow *flow);
@@ -182,7 +186,7 @@ void ipcp_flow_destroy(struct ipcp_flow *flow);
 
 void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms);
 
-int ipcp_owner_current(struct ipcp_owner *owner);
+void ipcp_owner_current(struct ipcp_owner *owner);
 void ipcp_owner_clear(struct ipcp_owner *owner);
 
 static inline struct ipcp_flow *ipcp_flow_get(struct ipcp_flow *flow)

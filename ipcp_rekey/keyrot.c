@@ -272,6 +272,7 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 {
 	u64 id = siphash(seed->bytes, sizeof(seed->bytes), &flow->secret);
 	struct ipcp_epoch *ep = NULL, *old = NULL;
+	struct mem_cgroup *before;
 	unsigned int drops;
 	int err;
 
@@ -282,7 +283,9 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 	if (err)
 		goto wipe;
 
+	before = ipcp_pay(&flow->payer);
 	ep = epoch_new(flow, seed, epoch, exchange);
+	ipcp_pay_end(before);
 	if (!ep) {
 		err = -ENOMEM;
 		goto wipe;
@@ -374,7 +377,6 @@ bool ipcp_keyrot_take(struct ipcp_flow *flow)
 	if (taken) {
 		rk->epoch = rk->pending_epoch;
 		rk->has_pending = false;
-		ep->taken = jiffies;
 		ep->confirm = jiffies;
 		ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
 		set_bit(IPCP_EP_TAKEN, &ep->flags);
@@ -408,13 +410,12 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
  * ipcp_keyrot_observe() - A packet of the peer authenticated
  * @flow: flow
  * @ep: its epoch
- * @counter: its counter
  * @sending: the peer's data is in this epoch
  *
  * Context: Any context but hard interrupts; does not sleep.
  */
 void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			 u64 counter, bool sending)
+			 bool sending)
 {
 	unsigned long want = BIT(IPCP_EP_OBSERVED);
 
@@ -431,23 +432,6 @@ void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 }
 
 /**
- * __ipcp_keyrot_due() - Say that the flow wants a new seed
- * @flow: flow, locked
- * @reason: IPCP_REKEY_DUE_*
- *
- * Context: Any context but hard interrupts.
- */
-void __ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
-{
-	lockdep_assert_held(&flow->lock);
-	if (!flow->rk.encrypted || flow->rk.due & reason)
-		return;
-	WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
-	ipcp_event(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-		   flow->rk.exchange);
-}
-
-/**
  * ipcp_keyrot_due() - Say that the flow wants a new seed
  * @flow: flow
  * @reason: IPCP_REKEY_DUE_*
@@ -459,7 +443,11 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 	if (READ_ONCE(flow->rk.due) & reason)
 		return;
 	spin_lock_bh(&flow->lock);
-	__ipcp_keyrot_due(flow, reason);
+	if (flow->rk.encrypted && !(flow->rk.due & reason)) {
+		WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
+		ipcp_event(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
+			   flow->rk.exchange);
+	}
 	spin_unlock_bh(&flow->lock);
 }
 
@@ -551,7 +539,7 @@ static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	mutex_unlock(&ep->derive);
 }
 
-/* Prepares leaves ahead, and lets go of those left behind. */
+/* Prepares leaves ahead. */
 static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			unsigned long *next)
 {
@@ -574,7 +562,7 @@ static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
 
 		if (retire_lingered(flow, i, next))
 			continue;
-		/* Only this worker and park, which takes a reference, unslot. */
+		/* Whoever takes it out of its slot meanwhile only closes it. */
 		rcu_read_lock();
 		ep = rcu_dereference(flow->slots[i]);
 		tx = rcu_dereference(flow->tx);

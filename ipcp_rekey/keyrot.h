@@ -53,7 +53,6 @@ enum {
  * @sent: packets claimed by this side, never reset
  * @highest: highest counter received, under flow->lock
  * @parked: jiffies when the seed came
- * @taken: jiffies when the flow took it
  * @promoted: jiffies when this side began to send in it
  * @linger: jiffies when keys of the epoch before may go
  * @confirm: jiffies of the next CONFIRM to ask for the peer's DONE
@@ -80,7 +79,6 @@ struct ipcp_epoch {
 	u64 highest;
 
 	unsigned long parked;
-	unsigned long taken;
 	unsigned long promoted;
 	unsigned long linger;
 	unsigned long confirm;
@@ -138,12 +136,11 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 		     u32 exchange, struct netlink_ext_ack *extack);
 bool ipcp_keyrot_take(struct ipcp_flow *flow);
 void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			 u64 counter, bool sending);
+			 bool sending);
 void ipcp_keyrot_promote(struct ipcp_flow *flow);
 unsigned long ipcp_keyrot_work(struct ipcp_flow *flow);
 void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
-void __ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
 struct ipcp_epoch *ipcp_epoch_find(struct ipcp_flow *flow, u8 no);
 struct ipcp_epoch *ipcp_epoch_newest(struct ipcp_flow *flow);

@@ -175,15 +175,16 @@ static struct ipcp_leaf *derive(struct ipcp_epoch *ep, unsigned int dir,
 					   unsigned int dir, unsigned int no,
 					   struct ipcp_key *key))
 {
+	struct mem_cgroup *before = ipcp_pay(&ep->flow->payer);
 	struct ipcp_leaf *leaf = leaf_new(ep, no);
+	int err = leaf ? 0 : -ENOMEM;
 	struct ipcp_key key;
-	int err;
 
-	if (!leaf)
-		return ERR_PTR(-ENOMEM);
-	err = get(ep, dir, no, &key);
+	if (!err)
+		err = get(ep, dir, no, &key);
 	if (!err)
 		err = ipcp_aead_setkey(&leaf->aead, &key);
+	ipcp_pay_end(before);
 	if (!err)
 		return leaf;
 	ipcp_leaf_put(leaf);

@@ -6,12 +6,13 @@
  * Where to look
  * -------------
  * chardev   programs: files, ioctls, read, write, poll
- * netlink   the agent and operators: seeds come in here
+ * netlink   the agent and operators; netlink-rekey: seeds come in here
  * upcall    what the kernel has for the agent
  * registry  flows of a namespace, by number and endpoint id; claims
  * names     names that are served, and flows to be accepted
  * flow      a flow's states, its worker, its end
  * rbuff     the ring towards the reader, and the flags word
+ * account   who pays for it all, and limits of users
  * keyrot    epochs: park, take, observe, promote, linger, wipe
  * leaf      leaf keys: prepare ahead, find, leave behind
  * confirm   how both ends learn of each other's epoch
@@ -50,6 +51,7 @@
  * leaf->lock            replay window
  * flow->peer_lock       address of the peer
  * net->upcall_lock      queue to the agent
+ * net->users' lock      who has flows; nothing is taken inside of it
  *
  * All but the mutexes are spinlocks taken with bottom halves off.
  *

@@ -34,9 +34,10 @@ struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
 	l->backlog = backlog;
 	INIT_LIST_HEAD(&l->pending);
 	INIT_LIST_HEAD(&l->waiting);
-	err = ipcp_owner_current(&l->owner);
+	err = ipcp_payer_current(&l->payer, in);
 	if (err)
 		goto err_free;
+	ipcp_owner_current(&l->owner);
 
 	mutex_lock(&in->lock);
 	err = ipcp_upcall_listen(in, name, &l->request);
@@ -52,6 +53,7 @@ struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
 
 err_owner:
 	ipcp_owner_clear(&l->owner);
+	ipcp_payer_clear(&l->payer);
 err_free:
 	kfree(l);
 	return ERR_PTR(err);
@@ -161,6 +163,7 @@ void ipcp_names_unlisten(struct ipcp_listener *l)
 				 l->name);
 	ipcp_wait_put(l->wait);
 	ipcp_owner_clear(&l->owner);
+	ipcp_payer_clear(&l->payer);
 	kfree(l->name);
 	kfree(l);
 }
@@ -190,7 +193,8 @@ static struct ipcp_listener *find(struct ipcp_net *in, const char *name,
  *
  * Context: Process context. The operation flow-new.
  * Return: flow, ACCEPT_PENDING, with a reference for the caller; or NULL and
- * -ENOENT nobody serves the name, -EUSERS the backlog is full, -ENOMEM.
+ * -ENOENT nobody serves the name, -EUSERS the backlog is full, -EDQUOT its user
+ * has too many flows, -ENOMEM.
  */
 struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
 				  const struct ipcp_qos *qos, int *err)
@@ -207,7 +211,7 @@ struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
 	l = find(in, name, err);
 	if (!l)
 		goto unlock;
-	flow = ipcp_flow_new(in, name, qos, wait);
+	flow = ipcp_flow_new(in, name, qos, &l->payer, wait);
 	if (IS_ERR(flow)) {
 		*err = PTR_ERR(flow);
 		flow = NULL;

@@ -15,6 +15,7 @@ struct ipcp_net;
  * @in: namespace
  * @name: name
  * @owner: who opened it
+ * @payer: who pays for its flows
  * @backlog: flows that may be pending or waiting
  * @request: number of the request to the agent
  * @answered: the agent said whether it is granted
@@ -32,6 +33,7 @@ struct ipcp_listener {
 	struct ipcp_net *in;
 	char *name;
 	struct ipcp_owner owner;
+	struct ipcp_payer payer;
 	u32 backlog;
 	u64 request;
 	bool answered;

@@ -11,6 +11,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 
+#include "account.h"
 #include "rbuff.h"
 
 /**
@@ -51,6 +52,8 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait)
 {
 	skb_queue_head_init(&rb->queue);
 	rb->bytes = 0;
+	rb->quota = IPCP_QUEUE_FREE;
+	rb->user = NULL;
 	atomic_set(&rb->flags, IPCP_RB_RD | IPCP_RB_WR);
 	rb->wait = wait;
 }
@@ -68,6 +71,20 @@ void ipcp_rbuff_wake(struct ipcp_rbuff *rb, __poll_t events)
 		wake_up_interruptible_poll(&rb->wait->wq, events);
 }
 
+/* Is there room, and may the user have it? Under the lock. */
+static bool make_room(struct ipcp_rbuff *rb, unsigned int size)
+{
+	if (rb->queue.qlen >= IPCP_RB_PACKETS ||
+	    rb->bytes + size > IPCP_RB_BYTES)
+		return false;
+	while (unlikely(rb->bytes + size > rb->quota)) {
+		if (!ipcp_user_reserve(rb->user, IPCP_QUEUE_STEP))
+			return false;
+		rb->quota += IPCP_QUEUE_STEP;
+	}
+	return true;
+}
+
 /**
  * ipcp_rbuff_write() - Add a packet at the end
  * @rb: ring
@@ -81,8 +98,7 @@ bool ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb)
 	bool room;
 
 	spin_lock_bh(&rb->queue.lock);
-	room = rb->queue.qlen < IPCP_RB_PACKETS &&
-	       rb->bytes + skb->truesize <= IPCP_RB_BYTES;
+	room = make_room(rb, skb->truesize);
 	if (room) {
 		rb->bytes += skb->truesize;
 		__skb_queue_tail(&rb->queue, skb);
@@ -104,6 +120,10 @@ void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb)
 	lockdep_assert_held(&rb->queue.lock);
 	rb->bytes -= skb->truesize;
 	__skb_unlink(skb, &rb->queue);
+	if (rb->quota > IPCP_QUEUE_FREE && skb_queue_empty(&rb->queue)) {
+		ipcp_user_release(rb->user, rb->quota - IPCP_QUEUE_FREE);
+		rb->quota = IPCP_QUEUE_FREE;
+	}
 }
 
 /**

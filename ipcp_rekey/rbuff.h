@@ -8,6 +8,8 @@
 #include <linux/wait.h>
 #include <uapi/linux/ipcp_rekey.h>
 
+struct ipcp_user;
+
 /* The ring is bounded in packets, for the replay window, and in memory. */
 #define IPCP_RB_PACKETS		1024
 #define IPCP_RB_BYTES		(4 * 1024 * 1024)
@@ -40,14 +42,18 @@ static inline struct ipcp_wait *ipcp_wait_get(struct ipcp_wait *wait)
  * struct ipcp_rbuff - a bounded queue of packets, and the flags word
  * @queue: packets in order of arrival; its lock is the ring's
  * @bytes: memory they take, under the lock
+ * @quota: memory they may take without asking @user, under the lock
  * @flags: IPCP_RB_*, changed by ipcp_rbuff_change() alone
  * @wait: who waits for packets, room, or a flag
+ * @user: whose limit it counts against, NULL for nobody's
  */
 struct ipcp_rbuff {
 	struct sk_buff_head queue;
 	unsigned int bytes;
+	unsigned int quota;
 	atomic_t flags;
 	struct ipcp_wait *wait;
+	struct ipcp_user *user;
 };
 
 void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait);

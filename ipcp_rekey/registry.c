@@ -477,6 +477,7 @@ static int __net_init net_init(struct net *net)
 	mutex_init(&in->agent_lock);
 	mutex_init(&in->lock);
 	INIT_LIST_HEAD(&in->listeners);
+	xa_init(&in->users);
 	ipcp_upcall_net_init(in);
 	in->drops = alloc_percpu(struct ipcp_drops);
 	if (!in->drops)
@@ -512,6 +513,7 @@ static void __net_exit net_exit(struct net *net)
 	flush_workqueue(ipcp_wq);
 	rhashtable_destroy(&in->by_eid);
 	xa_destroy(&in->flows);
+	xa_destroy(&in->users);
 	free_percpu(in->drops);
 }
 

@@ -30,6 +30,7 @@ struct netlink_ext_ack;
  * @sock6: for IPv6
  * @lock: protects @listeners and the flows that wait at them
  * @listeners: names that programs serve
+ * @users: who has flows or serves names, by user id
  * @upcall_lock: protects the next members
  * @upcalls: queue towards the agent
  * @upcall_bytes: bytes of messages in it
@@ -53,6 +54,7 @@ struct ipcp_net {
 
 	struct mutex lock;	/* listeners */
 	struct list_head listeners;
+	struct xarray users;
 
 	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;

@@ -244,6 +244,7 @@ static int decrypt(const struct ipcp_leaf *leaf, struct sk_buff *skb, u64 ctr)
  */
 static enum ipcp_drop open_packet(struct ipcp_flow *flow, struct sk_buff *skb)
 {
+	unsigned int dir = ipcp_rx_dir(&flow->rk);
 	struct ipcp_skb_cb *cb = cb_of(skb);
 	struct ipcp_leaf *leaf = cb->leaf;
 	struct ipcp_epoch *ep = leaf->epoch;
@@ -268,13 +269,13 @@ static enum ipcp_drop open_packet(struct ipcp_flow *flow, struct sk_buff *skb)
 
 	__skb_trim(skb, skb->len - IPCP_TAG_LEN);
 	trace_ipcp_rx(flow, cb->type, cb->epoch, cb->counter,
-		      ipcp_rx_dir(&flow->rk), skb->len);
+		      dir, skb->len);
 	peer_is_there(flow);
 	track(flow, ep, skb, cb->counter);
 	if (cb->type == IPCP_PDU_DATA) {
-		ipcp_keyrot_observe(flow, ep, cb->counter, true);
-		if (unlikely(leaf != rcu_access_pointer(ep->leaves[ipcp_rx_dir(&flow->rk)].cur)) &&
-		    ipcp_leaf_advance(ep, ipcp_rx_dir(&flow->rk), leaf))
+		ipcp_keyrot_observe(flow, ep, true);
+		if (unlikely(leaf != rcu_access_pointer(ep->leaves[dir].cur)) &&
+		    ipcp_leaf_advance(ep, dir, leaf))
 			ipcp_flow_kick(flow);
 	}
 	cb->opened = true;
@@ -355,6 +356,22 @@ static bool has_to_open(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /*
+ * Looks for the leaf of a packet that was queued without. *derive says that it
+ * has to be derived first.
+ */
+static enum ipcp_drop look_again(struct ipcp_flow *flow, struct sk_buff *skb,
+				 bool *derive)
+{
+	struct ipcp_skb_cb *cb = cb_of(skb);
+	enum ipcp_drop reason = IPCP_DROP_NONE;
+
+	if (!cb->leaf)
+		reason = find_leaf(flow, cb);
+	*derive = !reason && !cb->leaf;
+	return reason;
+}
+
+/*
  * Opens a packet that stays in the ring, under the ring's lock. *derive says
  * that its leaf has to be derived first.
  */
@@ -362,16 +379,12 @@ static enum ipcp_drop open_in_ring(struct ipcp_flow *flow, struct sk_buff *skb,
 				   bool *derive)
 {
 	struct ipcp_rbuff *rb = &flow->n_rb;
-	enum ipcp_drop reason = IPCP_DROP_NONE;
+	enum ipcp_drop reason;
 
 	lockdep_assert_held(&rb->queue.lock);
-	*derive = false;
-	if (!cb_of(skb)->leaf)
-		reason = find_leaf(flow, cb_of(skb));
-	if (!reason && !cb_of(skb)->leaf) {
-		*derive = true;
+	reason = look_again(flow, skb, derive);
+	if (*derive)
 		return IPCP_DROP_NONE;
-	}
 	if (!reason) {
 		/* What is shared is copied: it may change its size. */
 		rb->bytes -= skb->truesize;
@@ -510,16 +523,14 @@ static struct sk_buff *pop(struct ipcp_flow *flow, enum ipcp_drop *reason,
 	skb = skb_peek(&rb->queue);
 	if (!skb)
 		goto unlock;
-	if (!cb_of(skb)->opened && !cb_of(skb)->leaf) {
-		*reason = find_leaf(flow, cb_of(skb));
-		if (!*reason && !cb_of(skb)->leaf) {
-			*derive = true;
-			*want = *cb_of(skb);
-			skb = NULL;
-			goto unlock;
-		}
+	if (!cb_of(skb)->opened)
+		*reason = look_again(flow, skb, derive);
+	if (*derive) {
+		*want = *cb_of(skb);
+		skb = NULL;
+	} else {
+		__ipcp_rbuff_unlink(rb, skb);
 	}
-	__ipcp_rbuff_unlink(rb, skb);
 unlock:
 	spin_unlock_bh(&rb->queue.lock);
 	return skb;
@@ -577,27 +588,33 @@ static enum ipcp_drop handle_close(struct ipcp_flow *flow, struct sk_buff *skb)
 	return IPCP_DROP_NONE;
 }
 
+static enum ipcp_drop handle_confirm(struct ipcp_flow *flow,
+				     struct ipcp_epoch *ep,
+				     const struct sk_buff *skb)
+{
+	u8 flags;
+
+	if (skb->len != 1)
+		return IPCP_DROP_MALFORMED;
+	flags = *skb->data;
+	ipcp_keyrot_observe(flow, ep, flags & IPCP_CONFIRM_SENDING);
+	return ipcp_confirm_rcv(flow, ep, flags) ? IPCP_DROP_NONE :
+						   IPCP_DROP_MALFORMED;
+}
+
 /* What an authentic control packet says. SEALED takes the buffer. */
 static enum ipcp_drop handle_control(struct ipcp_flow *flow,
 				     struct ipcp_epoch *ep,
 				     struct sk_buff **skb)
 {
-	u8 flags;
-
 	switch (cb_of(*skb)->type) {
 	case IPCP_PDU_CONFIRM:
-		if ((*skb)->len != 1)
-			return IPCP_DROP_MALFORMED;
-		flags = *(*skb)->data;
-		ipcp_keyrot_observe(flow, ep, cb_of(*skb)->counter,
-				    flags & IPCP_CONFIRM_SENDING);
-		return ipcp_confirm_rcv(flow, ep, flags) ? IPCP_DROP_NONE :
-							   IPCP_DROP_MALFORMED;
+		return handle_confirm(flow, ep, *skb);
 	case IPCP_PDU_CLOSE:
-		ipcp_keyrot_observe(flow, ep, cb_of(*skb)->counter, false);
+		ipcp_keyrot_observe(flow, ep, false);
 		return handle_close(flow, *skb);
 	case IPCP_PDU_SEALED:
-		ipcp_keyrot_observe(flow, ep, cb_of(*skb)->counter, false);
+		ipcp_keyrot_observe(flow, ep, false);
 		return ipcp_upcall_sealed(flow, ep->no, skb);
 	}
 	return IPCP_DROP_TYPE;

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who pays. A flow, its keys and what the agent makes for it are charged to the
+ * control group of the process that opened the flow, or that serves the name,
+ * whoever's call or worker allocates them. What control groups do not see, that
+ * is transforms and queued packets, is bounded by limits for each user of a
+ * namespace; who may override resource limits has none.
+ *
+ * A ring is counted in steps, when it grows, so the packet path shares nothing
+ * between processors as long as readers keep up.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/memcontrol.h>
+#include <linux/slab.h>
+
+#include "account.h"
+#include "registry.h"
+
+static struct ipcp_user *hold(struct ipcp_net *in, kuid_t uid)
+{
+	struct ipcp_user *user;
+
+	xa_lock(&in->users);
+	user = xa_load(&in->users, __kuid_val(uid));
+	if (user)
+		user->holders++;
+	xa_unlock(&in->users);
+	return user;
+}
+
+/* The user's entry, made if need be, held. */
+static struct ipcp_user *user_get(struct ipcp_net *in, kuid_t uid)
+{
+	struct ipcp_user *user, *new;
+	int err;
+
+	user = hold(in, uid);
+	if (user)
+		return user;
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return NULL;
+	new->in = in;
+	new->uid = uid;
+	new->holders = 1;
+	for (;;) {
+		err = xa_insert(&in->users, __kuid_val(uid), new,
+				GFP_KERNEL_ACCOUNT);
+		if (!err)
+			return new;
+		user = err == -EBUSY ? hold(in, uid) : NULL;
+		if (user || err != -EBUSY)
+			break;	/* somebody else's, or no memory */
+	}
+	kfree(new);
+	return user;
+}
+
+static void user_put(struct ipcp_user *user)
+{
+	struct ipcp_net *in = user->in;
+	bool last;
+
+	xa_lock(&in->users);
+	last = !--user->holders;
+	if (last)
+		__xa_erase(&in->users, __kuid_val(user->uid));
+	xa_unlock(&in->users);
+	if (last)
+		kfree(user);
+}
+
+/**
+ * ipcp_payer_current() - The current process pays
+ * @payer: out
+ * @in: namespace
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *in)
+{
+	payer->user = NULL;
+	payer->memcg = NULL;
+	if (!capable(CAP_SYS_RESOURCE)) {
+		payer->user = user_get(in, current_euid());
+		if (!payer->user)
+			return -ENOMEM;
+	}
+	payer->memcg = get_mem_cgroup_from_mm(current->mm);
+	return 0;
+}
+
+/**
+ * ipcp_payer_copy() - The same pays for something else, too
+ * @to: out
+ * @from: who
+ *
+ * Context: Process context.
+ */
+void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from)
+{
+	*to = *from;
+	if (to->user) {
+		xa_lock(&to->user->in->users);
+		to->user->holders++;
+		xa_unlock(&to->user->in->users);
+	}
+	if (!mem_cgroup_tryget(to->memcg))
+		to->memcg = NULL;	/* never: @from holds it */
+}
+
+/**
+ * ipcp_payer_clear() - Nobody pays any more
+ * @payer: payer, or all zero
+ *
+ * Context: Process context.
+ */
+void ipcp_payer_clear(struct ipcp_payer *payer)
+{
+	if (payer->user)
+		user_put(payer->user);
+	mem_cgroup_put(payer->memcg);
+	payer->user = NULL;
+	payer->memcg = NULL;
+}
+
+/**
+ * ipcp_user_add_flow() - Count a flow
+ * @user: user, or NULL
+ *
+ * Context: Any context.
+ * Return: 0, or -EDQUOT if the user has too many.
+ */
+int ipcp_user_add_flow(struct ipcp_user *user)
+{
+	return !user || atomic_add_unless(&user->flows, 1, IPCP_USER_FLOWS) ?
+	       0 : -EDQUOT;
+}
+
+/**
+ * ipcp_user_del_flow() - A flow is gone
+ * @user: user, or NULL
+ *
+ * Context: Any context.
+ */
+void ipcp_user_del_flow(struct ipcp_user *user)
+{
+	if (user)
+		atomic_dec(&user->flows);
+}
+
+/**
+ * ipcp_user_reserve() - Let a ring of the user grow
+ * @user: user, or NULL
+ * @bytes: by how much
+ *
+ * Context: Any context.
+ * Return: false if the user's rings have too much already.
+ */
+bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes)
+{
+	if (!user)
+		return true;
+	if (atomic_long_add_return(bytes, &user->queued) <= IPCP_USER_QUEUE)
+		return true;
+	atomic_long_sub(bytes, &user->queued);
+	return false;
+}
+
+/**
+ * ipcp_user_release() - A ring gave back what it had reserved
+ * @user: user, or NULL
+ * @bytes: how much
+ *
+ * Context: Any context.
+ */
+void ipcp_user_release(struct ipcp_user *user, unsigned int bytes)
+{
+	if (user)
+		atomic_long_sub(bytes, &user->queued);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_ACCOUNT_H
+#define _IPCP_ACCOUNT_H
+
+#include <linux/atomic.h>
+#include <linux/sched/mm.h>
+#include <linux/uidgid.h>
+
+struct ipcp_net;
+
+enum ipcp_user_limits {
+	IPCP_USER_FLOWS		= 32768,	/* of one user, in a namespace */
+	IPCP_USER_QUEUE		= 256 << 20,	/* bytes in the user's rings */
+	IPCP_QUEUE_FREE		= 16 << 10,	/* of each ring, not counted */
+	IPCP_QUEUE_STEP		= 128 << 10,	/* counted at a time */
+};
+
+/**
+ * struct ipcp_user - what a user has in a namespace
+ * @in: namespace
+ * @uid: effective user of who opened a flow or serves a name
+ * @holders: flows and listeners that hold it, under the table's lock
+ * @flows: flows, in all states
+ * @queued: bytes of memory that rings may take beyond IPCP_QUEUE_FREE each
+ */
+struct ipcp_user {
+	struct ipcp_net *in;
+	kuid_t uid;
+	unsigned int holders;
+	atomic_t flows;
+	atomic_long_t queued;
+};
+
+/**
+ * struct ipcp_payer - who pays for a flow
+ * @user: against whose limits it counts; NULL for none
+ * @memcg: control group that its memory is charged to; NULL for the allocating
+ *	task's
+ */
+struct ipcp_payer {
+	struct ipcp_user *user;
+	struct mem_cgroup *memcg;
+};
+
+int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *in);
+void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from);
+void ipcp_payer_clear(struct ipcp_payer *payer);
+
+int ipcp_user_add_flow(struct ipcp_user *user);
+void ipcp_user_del_flow(struct ipcp_user *user);
+bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes);
+void ipcp_user_release(struct ipcp_user *user, unsigned int bytes);
+
+/* From here to ipcp_pay_end() accounted memory is charged to the payer. */
+static inline struct mem_cgroup *ipcp_pay(const struct ipcp_payer *payer)
+{
+	return set_active_memcg(payer->memcg);
+}
+
+static inline void ipcp_pay_end(struct mem_cgroup *before)
+{
+	set_active_memcg(before);
+}
+
+#endif /* _IPCP_ACCOUNT_H */
