@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is measured: prints the rows as JSON.
+
+Usage: plan.py [quick]
+"""
+
+import json
+import sys
+
+SIZES = (64, 512, 1350, "largest")
+BATCHES = (16, 64)
+BOTH = ("aes", "chacha")
+
+# way, ciphers, batches, offload of the virtual wire
+WAYS = (
+    ("udp", (None,), (1,), True),
+    ("udp", BOTH, (1,), True),
+    ("udp-batch", (None,), BATCHES, True),
+    ("udp-batch", BOTH, BATCHES, True),
+    ("ktls", BOTH, (1, 64), True),
+    ("ipcp-rekey", BOTH, (1,), True),
+)
+QUICK_SIZES = (64, 1350)
+
+
+def plan(quick):
+    """The rows."""
+    for way, ciphers, batches, offload in WAYS:
+        for cipher in ciphers:
+            for batch in batches:
+                for size in QUICK_SIZES if quick else SIZES:
+                    if quick and cipher == "chacha":
+                        continue
+                    yield {"way": way, "cipher": cipher, "batch": batch,
+                           "size": size, "offload": offload,
+                           "messages": 1024, "rounds": 3 if quick else 7}
+
+
+json.dump(list(plan("quick" in sys.argv[1:])), sys.stdout)
