@@ -8,30 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "int.h"
-
-static const char *why(void)
-{
-	const char *text = ERR_reason_error_string(ERR_peek_last_error());
-
-	ERR_clear_error();
-	return text ? text : "not usable";
-}
-
-/* Key files have no passphrase; never ask on a terminal. */
-static int no_passphrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return 0;
-}
 
 static X509 *read_crt(const char *path)
 {
@@ -40,7 +21,7 @@ static X509 *read_crt(const char *path)
 
 	if (!file)
 		return NULL;
-	crt = PEM_read_X509(file, NULL, no_passphrase, NULL);
+	crt = PEM_read_X509(file, NULL, oap_no_passphrase, NULL);
 	fclose(file);
 	return crt;
 }
@@ -59,7 +40,7 @@ static enum oap_code load_one(struct oap_store *store, const char *path,
 	if (!crt)
 		return oap_fail(err, OAP_BAD_CONFIG,
 				"%.120s is no PEM certificate: %s", path,
-				why());
+				oap_why());
 	if (root)
 		ok = X509_STORE_add_cert(store->roots, crt) == 1;
 	else
@@ -67,7 +48,7 @@ static enum oap_code load_one(struct oap_store *store, const char *path,
 	if (root || !ok)
 		X509_free(crt);
 	return ok ? OAP_OK : oap_fail(err, OAP_BAD_CONFIG,
-				      "cannot use %.120s: %s", path, why());
+				      "cannot use %.120s: %s", path, oap_why());
 }
 
 static enum oap_code load_dir(struct oap_store *store, const char *dir,
@@ -93,6 +74,14 @@ static enum oap_code load_dir(struct oap_store *store, const char *dir,
 	return code;
 }
 
+/**
+ * oap_store_load() - read the certificates that are trusted
+ * @store: where they go
+ * @dir: folder with cacert/ and untrusted/
+ * @err: which one cannot be used
+ *
+ * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
+ */
 enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 			     struct oap_err *err)
 {
@@ -115,6 +104,10 @@ enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 	return code;
 }
 
+/**
+ * oap_store_free() - free the certificates
+ * @store: is empty then
+ */
 void oap_store_free(struct oap_store *store)
 {
 	X509_STORE_free(store->roots);
@@ -126,31 +119,26 @@ void oap_store_free(struct oap_store *store)
 static enum oap_code read_key(struct oap_creds *creds, const char *path,
 			      struct oap_err *err)
 {
-	FILE *file = fopen(path, "re");
-	struct stat st;
+	enum oap_code code;
 
-	if (!file)
-		return oap_fail(err, OAP_NO_CREDENTIALS,
-				"cannot read %.120s: %s", path,
-				strerror(errno));
-	if (fstat(fileno(file), &st) || st.st_mode & 07) {
-		fclose(file);
-		return oap_fail(err, OAP_NO_CREDENTIALS,
-				"everybody may read %.120s: chmod o= it", path);
-	}
-	creds->key = PEM_read_PrivateKey(file, NULL, no_passphrase, NULL);
-	fclose(file);
-	if (!creds->key)
-		return oap_fail(err, OAP_NO_CREDENTIALS,
-				"%.120s is no PEM key without a passphrase: %s",
-				path, why());
-	return OAP_OK;
+	code = oap_private_pem(path, OAP_NO_CREDENTIALS, &creds->key, err);
+	if (!code && X509_check_private_key(creds->crt, creds->key) != 1)
+		code = oap_fail(err, OAP_NO_CREDENTIALS,
+				"%.120s does not belong to the certificate beside it",
+				path);
+	ERR_clear_error();
+	return code;
 }
 
 /**
  * oap_creds_load() - crt.pem and key.pem of a folder
+ * @creds: what was read; oap_creds_free() it
+ * @dir: the folder
+ * @err: why they cannot be used
  *
  * Both or neither must be there; neither leaves @creds empty.
+ *
+ * Return: OAP_OK, OAP_NO_CREDENTIALS or OAP_INTERNAL.
  */
 enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
 			     struct oap_err *err)
@@ -169,22 +157,22 @@ enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
 	if (!creds->crt)
 		return oap_fail(err, OAP_NO_CREDENTIALS,
 				"cannot use the certificate %.100s: %s", crt,
-				why());
+				oap_why());
 	code = read_key(creds, key, err);
-	if (!code && X509_check_private_key(creds->crt, creds->key) != 1)
-		code = oap_fail(err, OAP_NO_CREDENTIALS,
-				"key.pem does not belong to %.120s", crt);
 	if (!code) {
 		creds->der_len = i2d_X509(creds->crt, &creds->der);
 		if (creds->der_len <= 0)
 			code = oap_fail(err, OAP_INTERNAL, "no memory");
 	}
-	ERR_clear_error();
 	if (code)
 		oap_creds_free(creds);
 	return code;
 }
 
+/**
+ * oap_creds_free() - wipe and free credentials
+ * @creds: are empty then
+ */
 void oap_creds_free(struct oap_creds *creds)
 {
 	X509_free(creds->crt);
@@ -211,6 +199,12 @@ static const EVP_MD *md_for(EVP_PKEY *key, uint16_t md)
 
 /**
  * oap_sign() - append the signature to an encoded message
+ * @creds: whose
+ * @md: digest in the message's header
+ * @msg: the message, which grows
+ * @err: why not
+ *
+ * Return: OAP_OK, OAP_NO_CREDENTIALS or OAP_INTERNAL.
  */
 enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
 		       struct oap_msg *msg, struct oap_err *err)
@@ -225,7 +219,7 @@ enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
 			       creds->key) != 1 ||
 	    EVP_DigestSign(ctx, NULL, &len, msg->p, msg->len) != 1) {
 		code = oap_fail(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
-				why());
+				oap_why());
 		goto out;
 	}
 	p = realloc(msg->p, msg->len + len);
@@ -236,7 +230,7 @@ enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
 	msg->p = p;
 	if (EVP_DigestSign(ctx, p + msg->len, &len, p, msg->len) != 1)
 		code = oap_fail(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
-				why());
+				oap_why());
 	else if (msg->len + len > OAP_MSG_MAX)
 		code = oap_fail(err, OAP_NO_CREDENTIALS,
 				"the message would be too long: use a smaller certificate");
@@ -376,6 +370,14 @@ static X509 *parse_crt(const struct oap_buf *buf)
 
 /**
  * oap_auth_peer() - who sent a message, and do we believe it
+ * @store: whom we trust
+ * @params: what is demanded of the peer
+ * @hdr: the message
+ * @now: seconds since 1970, for the certificate's dates
+ * @id: who it is; nobody on failure
+ * @err: why it is refused
+ *
+ * Return: OAP_OK, or why it is refused.
  */
 enum oap_code oap_auth_peer(const struct oap_store *store,
 			    const struct oap_params *params,
@@ -397,7 +399,7 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 	crt = parse_crt(&hdr->crt);
 	if (!crt)
 		return oap_fail(err, OAP_BAD_CERT,
-				"the certificate cannot be read: %s", why());
+				"the certificate cannot be read: %s", oap_why());
 	code = check_chain(store, crt, now, err);
 	if (!code)
 		code = check_signature(crt, hdr, err);

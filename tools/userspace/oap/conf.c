@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* enc.conf: which key exchange, cipher and digests a name uses. */
+/*
+ * enc.conf: which key exchange, cipher and digests a name uses. The syntax is
+ * that of Ouroboros: what is not understood is skipped, but the value of a key
+ * that is known must be right.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,116 +11,142 @@
 
 #include "int.h"
 
-#define LINE_MAX_LEN	256
+#define LINE_LEN	257	/* 255 characters, newline, end */
+#define SPACE		" \t\r\n\v\f"
 
 static char *trim(char *s)
 {
 	char *end;
 
-	s += strspn(s, " \t\r\n");
+	s += strspn(s, SPACE);
 	end = s + strlen(s);
-	while (end > s && strchr(" \t\r\n", end[-1]))
+	while (end > s && strchr(SPACE, end[-1]))
 		*--end = '\0';
 	return s;
 }
 
-static enum oap_code bad_value(const char *where, const char *key,
-			       const char *value, struct oap_err *err)
+static bool set_kex(struct oap_conf *conf, const char *value)
 {
-	return oap_fail(err, OAP_BAD_CONFIG, "%s: unknown %s '%s'", where, key,
-			value);
+	conf->kex = oap_kex_by_name(value);
+	return conf->kex;
 }
 
-static enum oap_code set_cipher(struct oap_conf *conf, const char *where,
-				const char *value, struct oap_err *err)
+static bool set_cipher(struct oap_conf *conf, const char *value)
 {
-	bool offered = false;
+	conf->cipher = oap_cipher_by_name(value);
+	return conf->cipher;
+}
 
-	conf->cipher = oap_cipher_by_name(value, &offered);
-	if (!conf->cipher)
-		return bad_value(where, "cipher", value, err);
-	if (!offered)
-		return oap_fail(err, OAP_BAD_CONFIG,
-				"%s: the kernel module has no %s: use aes-128-gcm, aes-256-gcm or chacha20-poly1305",
-				where, value);
+static bool set_kdf(struct oap_conf *conf, const char *value)
+{
+	conf->kdf = oap_digest_by_name(value);
+	return conf->kdf;
+}
+
+static bool set_digest(struct oap_conf *conf, const char *value)
+{
+	conf->md = oap_digest_by_name(value);
+	return conf->md;
+}
+
+static bool set_kem_mode(struct oap_conf *conf, const char *value)
+{
+	conf->client_encap = !strcmp(value, "client");
+	return conf->client_encap || !strcmp(value, "server");
+}
+
+static const struct {
+	const char *key;
+	bool (*set)(struct oap_conf *conf, const char *value);
+} keys[] = {
+	{ "kex", set_kex },
+	{ "cipher", set_cipher },
+	{ "kdf", set_kdf },
+	{ "digest", set_digest },
+	{ "kem_mode", set_kem_mode },
+};
+
+static enum oap_code set(struct oap_conf *conf, const char *where, char *line,
+			 struct oap_err *err)
+{
+	char *eq = strchr(line, '='), *key, *value;
+	size_t i;
+
+	if (!eq)
+		return OAP_OK;
+	*eq = '\0';
+	key = trim(line);
+	value = trim(eq + 1);
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (!strcmp(keys[i].key, key) && !keys[i].set(conf, value))
+			return oap_fail(err, OAP_BAD_CONFIG,
+					"%s: unknown %s '%.60s'", where, key,
+					value);
 	return OAP_OK;
 }
 
-static enum oap_code set(struct oap_conf *conf, const char *where,
-			 const char *key, const char *value,
-			 struct oap_err *err)
+static void skip_rest(FILE *file)
 {
-	if (!strcmp(key, "kex")) {
-		conf->kex = oap_kex_by_name(value);
-		return conf->kex ? OAP_OK : bad_value(where, key, value, err);
-	}
-	if (!strcmp(key, "cipher"))
-		return set_cipher(conf, where, value, err);
-	if (!strcmp(key, "kdf")) {
-		conf->kdf = oap_digest_by_name(value);
-		return conf->kdf ? OAP_OK : bad_value(where, key, value, err);
-	}
-	if (!strcmp(key, "digest")) {
-		conf->md = oap_digest_by_name(value);
-		return conf->md ? OAP_OK : bad_value(where, key, value, err);
-	}
-	if (!strcmp(key, "kem_mode")) {
-		if (!strcmp(value, "server"))
-			return OAP_OK;
-		if (!strcmp(value, "client"))
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"%s: kem_mode client has no forward secrecy: use server",
-					where);
-		return bad_value(where, key, value, err);
-	}
-	return oap_fail(err, OAP_BAD_CONFIG,
-			"%s: unknown word '%s': use kex, cipher, kdf, digest or kem_mode",
-			where, key);
+	int c;
+
+	do {
+		c = getc(file);
+	} while (c != '\n' && c != EOF);
 }
 
 static enum oap_code parse(struct oap_conf *conf, FILE *file, const char *path,
 			   struct oap_err *err)
 {
-	char line[LINE_MAX_LEN], where[160];
-	enum oap_code code;
+	char line[LINE_LEN], where[160];
+	enum oap_code code = OAP_OK;
 	int number = 0;
-	char *s, *eq;
+	bool whole;
 
-	while (fgets(line, sizeof(line), file)) {
+	while (!code && fgets(line, sizeof(line), file)) {
 		snprintf(where, sizeof(where), "%.120s line %d", path,
 			 ++number);
-		if (!strchr(line, '\n') && !feof(file))
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"%s is longer than 254 characters",
-					where);
-		s = trim(line);
-		if (!*s || *s == '#')
+		whole = strchr(line, '\n') || feof(file);
+		if (!whole)
+			skip_rest(file);
+		if (line[0] == '#')
 			continue;
-		if (!strcmp(s, "none")) {
+		if (!whole)
+			return oap_fail(err, OAP_BAD_CONFIG,
+					"%s is longer than 255 characters",
+					where);
+		if (!strcmp(trim(line), "none")) {
 			memset(conf, 0, sizeof(*conf));
 			return OAP_OK;
 		}
-		eq = strchr(s, '=');
-		if (!eq)
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"%s: neither 'key = value' nor 'none'",
-					where);
-		*eq = '\0';
-		code = set(conf, where, trim(s), trim(eq + 1), err);
-		if (code)
-			return code;
+		code = set(conf, where, line, err);
 	}
-	if (ferror(file))
-		return oap_fail(err, OAP_BAD_CONFIG, "cannot read %s", path);
-	return OAP_OK;
+	if (!code && ferror(file))
+		code = oap_fail(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
+				path, strerror(errno));
+	return code;
+}
+
+static enum oap_code check(const struct oap_conf *conf, const char *path,
+			   struct oap_err *err)
+{
+	if (!conf->kex || oap_cipher_offered(conf->cipher))
+		return OAP_OK;
+	return oap_fail(err, OAP_BAD_CONFIG,
+			"%.100s: the kernel module has no %s: use aes-128-gcm, aes-256-gcm or chacha20-poly1305",
+			path, oap_cipher_name(conf->cipher));
 }
 
 /**
  * oap_conf_load() - read an enc.conf
+ * @conf: what it says
+ * @path: of the file
  * @server: for the side that answers
+ * @err: what is wrong with it
  *
  * Without a file both sides have encryption: the client asks for X25519, the
- * server takes anything from prime256v1 up.
+ * server takes anything from prime256v1 up. (Ouroboros has none then.)
+ *
+ * Return: OAP_OK or OAP_BAD_CONFIG.
  */
 enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
 			    bool server, struct oap_err *err)
@@ -124,14 +154,15 @@ enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
 	FILE *file = fopen(path, "re");
 	enum oap_code code;
 
+	memset(conf, 0, sizeof(*conf));
 	conf->kex = oap_kex_by_name("prime256v1");
-	conf->cipher = 901;
-	conf->kdf = 672;
-	conf->md = 672;
+	conf->cipher = oap_cipher_by_name("aes-256-gcm");
+	conf->kdf = oap_digest_by_name("sha256");
+	conf->md = conf->kdf;
 	if (!file) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return oap_fail(err, OAP_BAD_CONFIG,
-					"cannot read %s: %s", path,
+					"cannot read %.120s: %s", path,
 					strerror(errno));
 		if (!server)
 			conf->kex = oap_kex_by_name("X25519");
@@ -139,5 +170,5 @@ enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
 	}
 	code = parse(conf, file, path, err);
 	fclose(file);
-	return code;
+	return code ? code : check(conf, path, err);
 }

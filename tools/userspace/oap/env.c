@@ -16,6 +16,14 @@
 #define REPLAY_MAX	65536
 #define REPLAY_UNKNOWN	4096
 
+/**
+ * oap_fail() - say why something failed
+ * @err: where it is said
+ * @code: what it is
+ * @fmt: the same in words
+ *
+ * Return: @code.
+ */
 enum oap_code oap_fail(struct oap_err *err, enum oap_code code,
 		       const char *fmt, ...)
 {
@@ -37,6 +45,12 @@ static uint64_t system_clock(void *arg)
 	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 }
 
+/**
+ * oap_now() - the time
+ * @env: whose clock
+ *
+ * Return: nanoseconds since 1970.
+ */
 uint64_t oap_now(const struct oap_env *env)
 {
 	return env->now(env->now_arg);
@@ -54,7 +68,18 @@ bool oap_name_ok(const char *name)
 	return true;
 }
 
-/* dir/{server,client}/NAME/FILE; FILE may be "". */
+/**
+ * oap_env_path() - path of a file, DIR/{server,client}/NAME/FILE
+ * @env: whose folder
+ * @server: in server/, else in client/
+ * @name: the name
+ * @file: the file; "" for the folder itself
+ * @path: the path
+ * @len: room in @path
+ * @err: why there is none
+ *
+ * Return: OAP_OK or OAP_BAD_CONFIG.
+ */
 enum oap_code oap_env_path(const struct oap_env *env, bool server,
 			   const char *name, const char *file, char *path,
 			   size_t len, struct oap_err *err)
@@ -138,7 +163,16 @@ void oap_env_close(struct oap_env *env)
 	free(env);
 }
 
-/* Is a request of now, and was it not here before? */
+/**
+ * oap_fresh() - is a request of now, and was it not here before
+ * @env: clock and cache
+ * @hdr: the request
+ * @no_clock: its time does not matter
+ * @authentic: which cache it belongs to
+ * @err: why it is refused
+ *
+ * Return: OAP_OK, OAP_CLOCK, OAP_REPLAY or OAP_FULL.
+ */
 enum oap_code oap_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 			bool no_clock, bool authentic, struct oap_err *err)
 {

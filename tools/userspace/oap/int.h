@@ -20,7 +20,7 @@ enum oap_code oap_fail(struct oap_err *err, enum oap_code code,
 		       const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* nid.c: what the numbers mean. A rank is 0 for none, -1 for unknown. */
+/* nid.c: what the numbers mean */
 enum oap_kex_kind {
 	OAP_KEX_EC,		/* group of "EC" */
 	OAP_KEX_X,		/* X25519, X448 */
@@ -36,22 +36,30 @@ struct oap_kex {
 	uint16_t raw_len;	/* of a hybrid's public key */
 };
 
+/* How strong: 1 is the weakest, 0 for none, -1 for unknown. */
 int oap_cipher_rank(uint16_t nid);
-bool oap_cipher_known(uint16_t nid);
-uint16_t oap_cipher_of_rank(int rank);	/* offered, this rank or higher */
-uint16_t oap_cipher_by_name(const char *name, bool *offered);
 int oap_digest_rank(uint16_t nid);
+int oap_kex_rank(const struct oap_kex *kex);
+
+uint16_t oap_cipher_by_name(const char *name);	/* 0: unknown */
+bool oap_cipher_known(uint16_t nid);
+bool oap_cipher_offered(uint16_t nid);		/* by the kernel module */
+uint16_t oap_cipher_of_rank(int rank);	/* offered, this rank or higher */
+
+uint16_t oap_digest_by_name(const char *name);	/* 0: unknown */
 bool oap_digest_known(uint16_t nid);
-uint16_t oap_digest_by_name(const char *name);
 const EVP_MD *oap_digest(uint16_t nid);
 size_t oap_digest_len(uint16_t nid);
-int oap_kex_rank(const struct oap_kex *kex);
+
 const struct oap_kex *oap_kex_by_name(const char *name);
+const struct oap_kex *oap_kex_by_nid(uint16_t nid);
 const struct oap_kex *oap_kex_by_raw_len(size_t len);
+bool oap_kex_is_kem(const struct oap_kex *kex);
 
 /* conf.c: enc.conf of a name */
 struct oap_conf {
 	const struct oap_kex *kex;	/* NULL: no encryption */
+	bool client_encap;		/* counts for a KEM only */
 	uint16_t cipher;
 	uint16_t kdf;
 	uint16_t md;
@@ -86,6 +94,20 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 			    const struct oap_hdr *hdr, time_t now,
 			    struct oap_identity *id, struct oap_err *err);
 
+/* secret.c: files with keys */
+struct oap_secret {
+	uint8_t *p;		/* in the secure heap */
+	size_t len;
+};
+
+const char *oap_why(void);
+int oap_no_passphrase(char *buf, int size, int rwflag, void *arg);
+enum oap_code oap_secret_read(struct oap_secret *secret, const char *path,
+			      enum oap_code code, struct oap_err *err);
+void oap_secret_free(struct oap_secret *secret);
+enum oap_code oap_private_pem(const char *path, enum oap_code code,
+			      EVP_PKEY **key, struct oap_err *err);
+
 /* kex.c: key exchange */
 enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 			  struct oap_buf *pub, struct oap_err *err);
@@ -102,6 +124,16 @@ enum oap_code oap_kex_encap(EVP_PKEY *peer, const struct oap_buf *pub,
 enum oap_code oap_kex_decap(EVP_PKEY *own, const struct oap_buf *pub,
 			    const struct oap_buf *ct, uint16_t kdf,
 			    struct oap_key *key, struct oap_err *err);
+
+enum oap_code oap_kex_public(const struct oap_kex *kex, EVP_PKEY *key,
+			     struct oap_buf *pub, struct oap_err *err);
+const struct oap_kex *oap_kex_of(EVP_PKEY *key);
+
+/* kexfile.c: the static key of a KEM whose client encapsulates */
+enum oap_code oap_kex_load_private(const struct oap_kex *kex, const char *dir,
+				   EVP_PKEY **key, struct oap_err *err);
+enum oap_code oap_kex_load_public(const struct oap_kex *kex, const char *dir,
+				  EVP_PKEY **key, struct oap_err *err);
 
 /* kdf.c */
 bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
@@ -137,5 +169,39 @@ enum oap_code oap_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 enum oap_code oap_env_path(const struct oap_env *env, bool server,
 			   const char *name, const char *file, char *path,
 			   size_t len, struct oap_err *err);
+
+/* run.c: an exchange, from either side */
+struct oap_run {
+	struct oap_env *env;
+	struct oap_conf conf;
+	char name[OAP_NAME_MAX + 1];	/* initiator: whom it asked */
+	EVP_PKEY *own;			/* ephemeral */
+	struct oap_buf own_pub;		/* or ciphertext: what was sent */
+	uint8_t id[OAP_ID_LEN];
+	uint16_t req_md;		/* of the request's header */
+	uint16_t cipher;
+	uint16_t kdf;
+	bool client_encap;		/* initiator: has the key already */
+	bool has_key;			/* the exchange is over, with a key */
+	struct oap_msg out;		/* what this side sends */
+	struct oap_msg in;		/* what came */
+	struct oap_hdr hdr;		/* points into @in */
+	struct oap_identity peer;
+	uint8_t req_hash[32];		/* SHA-256, for the root seed */
+	uint8_t rsp_hash[32];
+	struct oap_key *key;		/* in the secure heap */
+};
+
+struct oap_run *oap_run_new(struct oap_env *env, struct oap_err *err);
+enum oap_code oap_run_load(struct oap_run *run, bool server, const char *name,
+			   struct oap_creds *creds, struct oap_err *err);
+enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
+			   const struct oap_creds *creds, struct oap_err *err);
+enum oap_code oap_msg_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
+			   struct oap_err *err);
+enum oap_code oap_msg_sha256(const struct oap_msg *msg, uint8_t *out,
+			     struct oap_err *err);
+enum oap_code oap_msg_hash(const struct oap_msg *msg, uint16_t md,
+			   uint8_t *out, struct oap_err *err);
 
 #endif /* OAP_INT_H */

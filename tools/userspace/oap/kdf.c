@@ -9,6 +9,10 @@
 
 #include "int.h"
 
+/**
+ * oap_key_wipe() - wipe a key
+ * @key: the key
+ */
 void oap_key_wipe(struct oap_key *key)
 {
 	OPENSSL_cleanse(key->b, sizeof(key->b));
@@ -44,6 +48,18 @@ out:
 	return ok;
 }
 
+/**
+ * oap_hkdf() - OAP's key from a shared secret
+ * @md: digest
+ * @ikm: the secret
+ * @ikm_len: its length
+ * @salt: salt
+ * @salt_len: its length
+ * @info: label
+ * @key: the key
+ *
+ * Return: false if there is no memory.
+ */
 bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
 	      const uint8_t *salt, size_t salt_len, const char *info,
 	      struct oap_key *key)
@@ -53,9 +69,19 @@ bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
 		      key->b);
 }
 
-/*
+/**
+ * oap_root_from_key() - root seed of an epoch
+ * @key: OAP's key
+ * @epoch: the epoch
+ * @cipher: what both agreed on
+ * @req_hash: SHA-256 of the request
+ * @rsp_hash: SHA-256 of the response
+ * @seed: OAP_KEY_LEN bytes
+ *
  * root = HKDF-Expand(key, "ipcp-rekey root" || epoch || cipher (16 bit) ||
  *		      SHA-256(SHA-256(request) || SHA-256(response)), 32)
+ *
+ * Return: false if there is no memory.
  */
 bool oap_root_from_key(const struct oap_key *key, uint8_t epoch,
 		       uint16_t cipher, const uint8_t req_hash[32],

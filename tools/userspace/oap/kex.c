@@ -17,11 +17,7 @@
 
 static enum oap_code fail(struct oap_err *err, const char *what)
 {
-	const char *why = ERR_reason_error_string(ERR_peek_last_error());
-
-	oap_fail(err, OAP_BAD_KEX, "%s: %s", what, why ? why : "refused");
-	ERR_clear_error();
-	return OAP_BAD_KEX;
+	return oap_fail(err, OAP_BAD_KEX, "%s: %s", what, oap_why());
 }
 
 static EVP_PKEY *generate(const struct oap_kex *kex)
@@ -49,26 +45,24 @@ static EVP_PKEY *generate(const struct oap_kex *kex)
 }
 
 /**
- * oap_kex_new() - a fresh key pair
- * @pub: the public key as it goes out; OPENSSL_free() it
+ * oap_kex_public() - the public half of a key as it goes out
+ * @kex: of the key
+ * @key: the key
+ * @pub: the bytes; OPENSSL_free() them
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_BAD_KEX.
  */
-enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
-			  struct oap_buf *pub, struct oap_err *err)
+enum oap_code oap_kex_public(const struct oap_kex *kex, EVP_PKEY *key,
+			     struct oap_buf *pub, struct oap_err *err)
 {
 	uint8_t *p = NULL;
 	int len;
 
-	*own = generate(kex);
-	if (!*own) {
-		ERR_clear_error();
-		return oap_fail(err, OAP_BAD_KEX,
-				"this OpenSSL has no %s (ML-KEM needs 3.5)",
-				kex->name);
-	}
 	if (kex->kind == OAP_KEX_HYBRID)
-		len = EVP_PKEY_get1_encoded_public_key(*own, &p);
+		len = EVP_PKEY_get1_encoded_public_key(key, &p);
 	else
-		len = i2d_PUBKEY(*own, &p);
+		len = i2d_PUBKEY(key, &p);
 	if (len <= 0)
 		return fail(err, "cannot write the public key");
 	pub->p = p;
@@ -76,7 +70,34 @@ enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 	return OAP_OK;
 }
 
-static const struct oap_kex *kex_of(EVP_PKEY *key)
+/**
+ * oap_kex_new() - a fresh key pair
+ * @kex: of which kind
+ * @own: the pair
+ * @pub: the public key as it goes out; OPENSSL_free() it
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_BAD_KEX.
+ */
+enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
+			  struct oap_buf *pub, struct oap_err *err)
+{
+	*own = generate(kex);
+	if (*own)
+		return oap_kex_public(kex, *own, pub, err);
+	ERR_clear_error();
+	return oap_fail(err, OAP_BAD_KEX,
+			"this OpenSSL has no %s (ML-KEM needs 3.5)",
+			kex->name);
+}
+
+/**
+ * oap_kex_of() - which key exchange does a key belong to
+ * @key: the key
+ *
+ * Return: it, or NULL.
+ */
+const struct oap_kex *oap_kex_of(EVP_PKEY *key)
 {
 	const char *type = EVP_PKEY_get0_type_name(key);
 	char group[64];
@@ -103,7 +124,12 @@ static bool public_ok(EVP_PKEY *key)
 
 /**
  * oap_kex_infer() - which key exchange does the peer's public key belong to
- * @peer: the key; EVP_PKEY_free() it
+ * @hdr: the message with the key
+ * @kex: the key exchange
+ * @peer: the key; EVP_PKEY_free() it, even on failure
+ * @err: why it is refused
+ *
+ * Return: OAP_OK or OAP_BAD_KEX.
  */
 enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 			    const struct oap_kex **kex, EVP_PKEY **peer,
@@ -120,7 +146,7 @@ enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 	} else {
 		*peer = d2i_PUBKEY(NULL, &p, hdr->kex.len);
 		if (*peer && p == hdr->kex.p + hdr->kex.len)
-			*kex = kex_of(*peer);
+			*kex = oap_kex_of(*peer);
 	}
 	if (!*peer || !*kex || ((*kex)->kind == OAP_KEX_HYBRID) != hdr->raw)
 		return fail(err, "the peer's public key is of no known kind");
@@ -168,8 +194,15 @@ static bool salt_dhe(const struct oap_buf *a, const struct oap_buf *b,
 
 /**
  * oap_kex_dhe() - key of a Diffie-Hellman exchange
+ * @own: own key pair
+ * @peer: the peer's public key
  * @a: one public key as sent
  * @b: the other; which is which does not matter
+ * @kdf: digest for the derivation
+ * @key: the key
+ * @err: why there is none
+ *
+ * Return: OAP_OK or OAP_BAD_KEX.
  */
 enum oap_code oap_kex_dhe(EVP_PKEY *own, EVP_PKEY *peer,
 			  const struct oap_buf *a, const struct oap_buf *b,
@@ -203,8 +236,14 @@ static bool salt_kem(const struct oap_buf *pub, uint8_t *salt)
 
 /**
  * oap_kex_encap() - key and ciphertext for the peer's public key
+ * @peer: the public key
  * @pub: the public key as it came
+ * @kdf: digest for the derivation
  * @ct: the ciphertext; OPENSSL_free() it
+ * @key: the key
+ * @err: why there is none
+ *
+ * Return: OAP_OK or OAP_BAD_KEX.
  */
 enum oap_code oap_kex_encap(EVP_PKEY *peer, const struct oap_buf *pub,
 			    uint16_t kdf, struct oap_buf *ct,
@@ -233,8 +272,15 @@ enum oap_code oap_kex_encap(EVP_PKEY *peer, const struct oap_buf *pub,
 }
 
 /**
- * oap_kex_decap() - key from the ciphertext that came back
- * @pub: own public key as it was sent
+ * oap_kex_decap() - key from a ciphertext for our public key
+ * @own: own key pair
+ * @pub: own public key as the peer had it
+ * @ct: the ciphertext
+ * @kdf: digest for the derivation
+ * @key: the key; a ciphertext that was made up gives one that nobody else has
+ * @err: why there is none
+ *
+ * Return: OAP_OK or OAP_BAD_KEX.
  */
 enum oap_code oap_kex_decap(EVP_PKEY *own, const struct oap_buf *pub,
 			    const struct oap_buf *ct, uint16_t kdf,

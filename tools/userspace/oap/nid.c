@@ -83,17 +83,21 @@ uint16_t oap_cipher_of_rank(int rank)
 	return 0;
 }
 
-uint16_t oap_cipher_by_name(const char *name, bool *offered)
+uint16_t oap_cipher_by_name(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < COUNT(ciphers); i++) {
-		if (strcmp(ciphers[i].name, name))
-			continue;
-		*offered = ciphers[i].offered;
-		return ciphers[i].nid;
-	}
+	for (i = 0; i < COUNT(ciphers); i++)
+		if (!strcmp(ciphers[i].name, name))
+			return ciphers[i].nid;
 	return 0;
+}
+
+bool oap_cipher_offered(uint16_t nid)
+{
+	int rank = oap_cipher_rank(nid);
+
+	return rank > 0 && ciphers[rank - 1].offered;
 }
 
 const char *oap_cipher_name(uint16_t nid)
@@ -153,12 +157,28 @@ int oap_kex_rank(const struct oap_kex *kex)
 	return kex ? kex - kexes + 1 : 0;
 }
 
+bool oap_kex_is_kem(const struct oap_kex *kex)
+{
+	return kex && (kex->kind == OAP_KEX_KEM || kex->kind == OAP_KEX_HYBRID);
+}
+
 const struct oap_kex *oap_kex_by_name(const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < COUNT(kexes); i++)
 		if (!strcmp(kexes[i].name, name))
+			return &kexes[i];
+	return NULL;
+}
+
+/* NULL for none or unknown. */
+const struct oap_kex *oap_kex_by_nid(uint16_t nid)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(kexes); i++)
+		if (kexes[i].nid == nid)
 			return &kexes[i];
 	return NULL;
 }

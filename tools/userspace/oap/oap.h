@@ -27,33 +27,61 @@
 #define OAP_MSG_MAX	16384	/* longest request or response */
 #define OAP_ID_LEN	16
 
+/**
+ * enum oap_code - how a call ended
+ * @OAP_OK: well
+ * @OAP_MALFORMED: the message makes no sense
+ * @OAP_UNSIGNED: no certificate, and one is required
+ * @OAP_BAD_CERT: the certificate is not trusted, expired or unusable
+ * @OAP_BAD_SIGNATURE: the signature is wrong
+ * @OAP_BAD_NAME: the certificate is somebody else's
+ * @OAP_CLOCK: the clocks of both sides differ too much
+ * @OAP_REPLAY: the request was here before
+ * @OAP_BAD_KEX: the key exchange is too weak, unknown or fails
+ * @OAP_BAD_CIPHER: cipher or digest are too weak or unknown
+ * @OAP_MISMATCH: not the answer to what was asked
+ * @OAP_NO_CREDENTIALS: own certificate or key cannot be used
+ * @OAP_BAD_CONFIG: own enc.conf, or what it asks for, cannot be used
+ * @OAP_FULL: the replay cache is full
+ * @OAP_INTERNAL: no memory, or called in the wrong order
+ */
 enum oap_code {
 	OAP_OK,
-	OAP_MALFORMED,		/* the message makes no sense */
-	OAP_UNSIGNED,		/* no certificate, and one is required */
-	OAP_BAD_CERT,		/* not trusted, expired, unusable */
+	OAP_MALFORMED,
+	OAP_UNSIGNED,
+	OAP_BAD_CERT,
 	OAP_BAD_SIGNATURE,
-	OAP_BAD_NAME,		/* the certificate is somebody else's */
-	OAP_CLOCK,		/* the clocks of both sides differ too much */
+	OAP_BAD_NAME,
+	OAP_CLOCK,
 	OAP_REPLAY,
-	OAP_BAD_KEX,		/* key exchange too weak or unknown */
+	OAP_BAD_KEX,
 	OAP_BAD_CIPHER,
-	OAP_MISMATCH,		/* not the answer to what was asked */
-	OAP_NO_CREDENTIALS,	/* own certificate or key cannot be used */
-	OAP_BAD_CONFIG,		/* own enc.conf cannot be used */
-	OAP_FULL,		/* replay cache full */
+	OAP_MISMATCH,
+	OAP_NO_CREDENTIALS,
+	OAP_BAD_CONFIG,
+	OAP_FULL,
 	OAP_INTERNAL,
 };
 
+/**
+ * struct oap_err - why a call failed
+ * @code: what it returned
+ * @text: the same in words, for a log; no secrets in it
+ */
 struct oap_err {
 	enum oap_code code;
 	char text[192];
 };
 
-/* What is demanded of the peer. */
+/**
+ * enum oap_auth - what is demanded of the peer
+ * @OAP_AUTH_NONE: its certificate is not looked at
+ * @OAP_AUTH_OPTIONAL: if it has one, it must be right
+ * @OAP_AUTH_REQUIRED: it must have one
+ */
 enum oap_auth {
-	OAP_AUTH_NONE,		/* its certificate is not looked at */
-	OAP_AUTH_OPTIONAL,	/* if it has one, it must be right */
+	OAP_AUTH_NONE,
+	OAP_AUTH_OPTIONAL,
 	OAP_AUTH_REQUIRED,
 };
 
@@ -76,6 +104,7 @@ struct oap_identity {
  * @slack_ms: how far the clocks may differ
  * @replay_max: requests the replay cache holds; 0 for 65536
  * @now: time in nanoseconds since 1970; NULL for the system's clock
+ * @now_arg: argument of @now
  */
 struct oap_settings {
 	const char *dir;
@@ -91,10 +120,15 @@ struct oap_run;
 
 /**
  * oap_env_open() - trust store, clock and replay cache
+ * @env: where it goes; NULL on failure
+ * @settings: what it is made of; not needed afterwards
+ * @err: why not
  *
  * Reads every certificate in cacert/ (trusted roots) and untrusted/
  * (intermediates, trusted for nothing by themselves). A folder that does not
  * exist is empty; a file that is no PEM certificate is an error.
+ *
+ * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
 enum oap_code oap_env_open(struct oap_env **env,
 			   const struct oap_settings *settings,
@@ -102,28 +136,37 @@ enum oap_code oap_env_open(struct oap_env **env,
 
 /**
  * oap_env_reload() - read the trust store again
+ * @env: on failure its old one stays
+ * @err: why not
  *
- * On failure the old one stays.
+ * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err);
 
+/**
+ * oap_env_close() - free it
+ * @env: no exchange may use it any more; NULL is allowed
+ */
 void oap_env_close(struct oap_env *env);
 
 /**
  * oap_has_credentials() - is there a certificate for a name
+ * @env: whose folder is looked in
  * @server: look in server/NAME, else in client/NAME
+ * @name: the name
  *
- * True as well if there is one that cannot be read, so that a policy that
- * depends on it fails safe.
+ * Return: true as well if there is one that cannot be read, so that a policy
+ * that depends on it fails safe.
  */
 bool oap_has_credentials(const struct oap_env *env, bool server,
 			 const char *name);
 
 /**
  * oap_name_ok() - may a name be used
+ * @name: the name
  *
- * 1 to 255 bytes, printable ASCII without '/' and not beginning with '.',
- * so that it is safe as a file name and in a log.
+ * Return: true for 1 to 255 bytes, printable ASCII without '/' and not
+ * beginning with '.', so that it is safe as a file name and in a log.
  */
 bool oap_name_ok(const char *name);
 
@@ -132,7 +175,8 @@ bool oap_name_ok(const char *name);
  * @name: the destination's name, on both sides; picks credentials and enc.conf
  * @auth: what is demanded of the peer
  * @peer_name: name the peer must prove, if it must prove any; NULL for any
- * @cipher: the only cipher allowed (a re-key); 0 for what enc.conf says
+ * @cipher: of a re-key: the only cipher allowed, and no key exchange without
+ *	forward secrecy; 0 for what enc.conf says
  * @no_clock: do not check the request's time (freshness comes from elsewhere)
  * @data: own data to be signed along
  * @data_len: length of @data
@@ -149,16 +193,27 @@ struct oap_params {
 
 /**
  * oap_request() - begin an exchange
+ * @env: its environment
+ * @params: what for; not needed afterwards
  * @run: where it goes; NULL on failure
+ * @err: why not
+ *
+ * Return: OAP_OK, or what is wrong on this side.
  */
 enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
 			  struct oap_run **run, struct oap_err *err);
 
 /**
  * oap_complete() - the response came
+ * @run: of oap_request()
  * @params: as given to oap_request()
+ * @response: what came
+ * @len: length of @response
+ * @err: why it is refused
  *
  * A response that is refused changes nothing: another may follow.
+ *
+ * Return: OAP_OK, or why it is refused.
  */
 enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
 			   const uint8_t *response, size_t len,
@@ -166,18 +221,29 @@ enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
 
 /**
  * oap_peek() - the data of a request that nobody has believed yet
+ * @request: what came
+ * @req_len: length of @request
+ * @len: length of the data
  *
- * Good for picking the policy that the request is then held to. NULL if the
- * request makes no sense.
+ * Good for picking the policy that the request is then held to.
+ *
+ * Return: the data, inside @request; NULL if the request makes no sense.
  */
 const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len);
 
 /**
  * oap_process() - a request came: who sent it, and is it fresh
+ * @env: environment of the exchange
  * @params: @auth, @peer_name and @no_clock count here
+ * @request: what came
+ * @len: length of @request
+ * @run: where the exchange goes; NULL on failure
+ * @err: why it is refused
  *
- * Nothing is computed for the peer yet. A request enters the replay cache
- * only when it was authentic.
+ * Nothing is computed for the peer yet. Requests that prove nothing have a
+ * replay cache of their own, so that nobody uses up that of the authentic ones.
+ *
+ * Return: OAP_OK, or why it is refused.
  */
 enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 			  const uint8_t *request, size_t len,
@@ -185,42 +251,120 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 
 /**
  * oap_respond() - make the key and the response
+ * @run: of oap_process()
  * @params: @name, @cipher and @data count here
+ * @err: why not
+ *
+ * Return: OAP_OK, or why there is no response.
  */
 enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
 			  struct oap_err *err);
 
 /**
  * oap_message() - what is to be sent: the request or the response
+ * @run: of the exchange
+ * @len: length of the message
+ *
+ * Return: the message, which lives as long as @run.
  */
 const uint8_t *oap_message(const struct oap_run *run, size_t *len);
 
 /**
  * oap_data() - the data the peer signed along
+ * @run: of the exchange
+ * @len: length of the data
+ *
+ * Return: the data, which lives as long as @run.
  */
 const uint8_t *oap_data(const struct oap_run *run, size_t *len);
 
+/**
+ * oap_peer() - who the peer proved to be
+ * @run: of the exchange
+ *
+ * Return: the peer's identity, which lives as long as @run.
+ */
 const struct oap_identity *oap_peer(const struct oap_run *run);
 
 /**
- * oap_cipher() - the cipher both agreed on; 0 for none
+ * oap_cipher() - the cipher both agreed on
+ * @run: of the exchange
+ *
+ * Return: its number; 0 for none, or if the exchange is not over.
  */
 uint16_t oap_cipher(const struct oap_run *run);
 
 /**
  * oap_root() - root seed of an epoch, bound to the whole exchange
+ * @run: of the exchange
+ * @epoch: which
  * @seed: OAP_KEY_LEN bytes; the caller wipes it
+ * @err: why not
  *
  * Only after oap_complete() or oap_respond(), with a cipher.
+ *
+ * Return: OAP_OK or OAP_INTERNAL.
  */
 enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
 		       struct oap_err *err);
 
 /**
- * oap_free() - wipe and free; NULL is allowed
+ * oap_free() - wipe and free
+ * @run: of the exchange; NULL is allowed
  */
 void oap_free(struct oap_run *run);
 
+/**
+ * oap_cipher_name() - name of a cipher
+ * @nid: its number
+ *
+ * Return: the name that enc.conf has; "none" for 0, "?" for what is unknown.
+ */
 const char *oap_cipher_name(uint16_t nid);
+
+/*
+ * For tests, and for tools that take an exchange apart. An agent needs none
+ * of this: what it gives to the kernel is oap_root()'s.
+ */
+
+#define OAP_STATE_MAX	(OAP_MSG_MAX + 8192)
+
+/**
+ * oap_key() - OAP's key, which Ouroboros uses as it is
+ * @run: of an exchange that is over
+ * @key: OAP_KEY_LEN bytes; the caller wipes it
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_INTERNAL.
+ */
+enum oap_code oap_key(const struct oap_run *run, uint8_t *key,
+		      struct oap_err *err);
+
+/**
+ * oap_save() - an exchange that waits for its response, as bytes
+ * @run: of oap_request()
+ * @state: OAP_STATE_MAX bytes, with the ephemeral key in it; the caller wipes it
+ * @len: how many of them count
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_INTERNAL.
+ */
+enum oap_code oap_save(const struct oap_run *run, uint8_t *state, size_t *len,
+		       struct oap_err *err);
+
+/**
+ * oap_restore() - the exchange that oap_save() saved
+ * @env: its environment
+ * @name: whom it asked
+ * @state: what was saved
+ * @len: length of @state
+ * @run: where it goes; NULL on failure
+ * @err: why not
+ *
+ * Return: OAP_OK, OAP_MALFORMED, OAP_MISMATCH (another name) or OAP_INTERNAL.
+ */
+enum oap_code oap_restore(struct oap_env *env, const char *name,
+			  const uint8_t *state, size_t len,
+			  struct oap_run **run, struct oap_err *err);
 
 #endif /* OAP_H */

@@ -52,6 +52,14 @@ static uint32_t *chain_of(struct oap_replay *replay, const uint8_t *id)
 	return &replay->chains[(a ^ b ^ (b >> 31)) & replay->mask];
 }
 
+/**
+ * oap_replay_new() - an empty cache
+ * @max: most requests in it
+ * @keep_ns: how long one counts
+ * @evict: if it is full: forget the oldest, else refuse
+ *
+ * Return: the cache, or NULL.
+ */
 struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict)
 {
 	struct oap_replay *replay = calloc(1, sizeof(*replay));
@@ -76,6 +84,10 @@ struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict)
 	return replay;
 }
 
+/**
+ * oap_replay_free() - free a cache
+ * @replay: NULL is allowed
+ */
 void oap_replay_free(struct oap_replay *replay)
 {
 	if (!replay)
@@ -98,6 +110,9 @@ static void forget_oldest(struct oap_replay *replay)
 
 /**
  * oap_replay_add() - remember a request
+ * @replay: the cache
+ * @id: of the request
+ * @err: why it is refused
  *
  * Return: OAP_OK; OAP_REPLAY if it was here before; OAP_FULL.
  */

@@ -1,34 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* One exchange, from either side. */
+/* What both sides of an exchange share. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include "int.h"
 
-struct oap_run {
-	struct oap_env *env;
-	struct oap_conf conf;
-	EVP_PKEY *own;			/* ephemeral */
-	struct oap_buf own_pub;
-	uint8_t id[OAP_ID_LEN];
-	uint16_t req_md;		/* of the request's header */
-	uint16_t cipher;
-	uint16_t kdf;
-	bool has_key;
-	struct oap_msg out;		/* what this side sends */
-	struct oap_msg in;		/* what came */
-	struct oap_hdr hdr;		/* points into @in */
-	struct oap_identity peer;
-	uint8_t req_hash[32];		/* SHA-256, for the root seed */
-	uint8_t rsp_hash[32];
-	struct oap_key *key;		/* in the secure heap */
-};
-
-static struct oap_run *run_new(struct oap_env *env, struct oap_err *err)
+/**
+ * oap_run_new() - the beginning of an exchange
+ * @env: its environment
+ * @err: why not
+ *
+ * Return: the exchange, or NULL.
+ */
+struct oap_run *oap_run_new(struct oap_env *env, struct oap_err *err)
 {
 	struct oap_run *run = calloc(1, sizeof(*run));
 
@@ -77,34 +64,75 @@ uint16_t oap_cipher(const struct oap_run *run)
 	return run->has_key ? run->cipher : 0;
 }
 
-static bool sha256(const struct oap_msg *msg, uint8_t *out)
+/**
+ * oap_msg_sha256() - hash of a message, for the root seed
+ * @msg: the message
+ * @out: 32 bytes
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_INTERNAL.
+ */
+enum oap_code oap_msg_sha256(const struct oap_msg *msg, uint8_t *out,
+			     struct oap_err *err)
 {
-	return EVP_Digest(msg->p, msg->len, out, NULL, EVP_sha256(), NULL) == 1;
+	if (EVP_Digest(msg->p, msg->len, out, NULL, EVP_sha256(), NULL) == 1)
+		return OAP_OK;
+	return oap_fail(err, OAP_INTERNAL, "no memory");
 }
 
-/* Hash of the request as it stands in a response. */
-static bool hash_request(const struct oap_msg *msg, uint16_t md, uint8_t *out)
+/**
+ * oap_msg_hash() - hash of a request as it stands in a response
+ * @msg: the request
+ * @md: the digest its header names; 0 for none
+ * @out: EVP_MAX_MD_SIZE bytes
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_INTERNAL.
+ */
+enum oap_code oap_msg_hash(const struct oap_msg *msg, uint16_t md,
+			   uint8_t *out, struct oap_err *err)
 {
 	const EVP_MD *digest = oap_digest(md);
 
-	return EVP_Digest(msg->p, msg->len, out, NULL,
-			  digest ? digest : EVP_sha384(), NULL) == 1;
+	if (EVP_Digest(msg->p, msg->len, out, NULL,
+		       digest ? digest : EVP_sha384(), NULL) == 1)
+		return OAP_OK;
+	return oap_fail(err, OAP_INTERNAL, "no memory");
 }
 
-static enum oap_code keep(struct oap_msg *msg, const uint8_t *p, size_t len,
-			  struct oap_err *err)
+/**
+ * oap_msg_keep() - a copy of what came
+ * @msg: the copy
+ * @p: what came
+ * @len: its length
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_INTERNAL.
+ */
+enum oap_code oap_msg_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
+			   struct oap_err *err)
 {
 	msg->p = malloc(len ? len : 1);
 	if (!msg->p)
 		return oap_fail(err, OAP_INTERNAL, "no memory");
-	memcpy(msg->p, p, len);
+	if (len)
+		memcpy(msg->p, p, len);
 	msg->len = len;
 	return OAP_OK;
 }
 
-/* enc.conf and credentials of a name. */
-static enum oap_code load(struct oap_run *run, bool server, const char *name,
-			  struct oap_creds *creds, struct oap_err *err)
+/**
+ * oap_run_load() - enc.conf and credentials of a name
+ * @run: gets the enc.conf
+ * @server: of server/NAME, else of client/NAME
+ * @name: the name
+ * @creds: the credentials; oap_creds_free() them, whatever is returned
+ * @err: why not
+ *
+ * Return: OAP_OK, or what is wrong with the files.
+ */
+enum oap_code oap_run_load(struct oap_run *run, bool server, const char *name,
+			   struct oap_creds *creds, struct oap_err *err)
 {
 	char path[1024];
 	enum oap_code code;
@@ -122,9 +150,17 @@ static enum oap_code load(struct oap_run *run, bool server, const char *name,
 	return code;
 }
 
-/* Encodes and, if there are credentials, signs. */
-static enum oap_code seal(struct oap_run *run, struct oap_hdr *hdr,
-			  const struct oap_creds *creds, struct oap_err *err)
+/**
+ * oap_run_seal() - make the message and, with credentials, sign it
+ * @run: what the message is of
+ * @hdr: what is in it: cipher, kdf, key exchange, data, hash
+ * @creds: own credentials
+ * @err: why not
+ *
+ * Return: OAP_OK, or why there is no message.
+ */
+enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
+			   const struct oap_creds *creds, struct oap_err *err)
 {
 	enum oap_code code;
 
@@ -136,344 +172,12 @@ static enum oap_code seal(struct oap_run *run, struct oap_hdr *hdr,
 	code = oap_encode(&run->out, hdr, err);
 	if (!code && creds->crt)
 		code = oap_sign(creds, hdr->md, &run->out, err);
-	return code;
-}
-
-static enum oap_code request(struct oap_run *run,
-			     const struct oap_params *params,
-			     const struct oap_creds *creds,
-			     struct oap_err *err)
-{
-	struct oap_hdr hdr = { .data = { params->data, params->data_len } };
-	enum oap_code code;
-
-	if (RAND_bytes(run->id, sizeof(run->id)) != 1)
-		return oap_fail(err, OAP_INTERNAL, "no random numbers");
-	if (params->cipher) {
-		if (!run->conf.kex)
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"enc.conf of '%.60s' says none, but its flows are encrypted",
-					params->name);
-		run->conf.cipher = params->cipher;
-	}
-	if (run->conf.kex) {
-		code = oap_kex_new(run->conf.kex, &run->own, &run->own_pub,
-				   err);
-		if (code)
-			return code;
-		hdr.kex = run->own_pub;
-		hdr.raw = run->conf.kex->kind == OAP_KEX_HYBRID;
-		hdr.cipher = run->conf.cipher;
-		hdr.kdf = run->conf.kdf;
-	}
-	run->req_md = run->conf.md;
-	code = seal(run, &hdr, creds, err);
-	if (!code && !sha256(&run->out, run->req_hash))
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
-	return code;
-}
-
-enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
-			  struct oap_run **runp, struct oap_err *err)
-{
-	struct oap_run *run = run_new(env, err);
-	struct oap_creds creds;
-	enum oap_code code;
-
-	*runp = NULL;
-	if (!run)
-		return err->code;
-	code = load(run, false, params->name, &creds, err);
-	if (!code)
-		code = request(run, params, &creds, err);
-	oap_creds_free(&creds);
-	if (code)
-		oap_free(run);
-	else
-		*runp = run;
-	return code;
-}
-
-const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len)
-{
-	struct oap_hdr hdr;
-	struct oap_err err;
-
-	if (oap_decode(&hdr, request, req_len, 0, &err))
-		return NULL;
-	*len = hdr.data.len;
-	return hdr.data.p;
-}
-
-enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
-			  const uint8_t *request, size_t len,
-			  struct oap_run **runp, struct oap_err *err)
-{
-	struct oap_run *run = run_new(env, err);
-	enum oap_code code;
-
-	*runp = NULL;
-	if (!run)
-		return err->code;
-	code = keep(&run->in, request, len, err);
-	if (!code)
-		code = oap_decode(&run->hdr, run->in.p, len, 0, err);
-	if (!code)
-		code = oap_auth_peer(&env->store, params, &run->hdr,
-				     oap_now(env) / 1000000000, &run->peer,
-				     err);
-	if (!code)
-		code = oap_fresh(env, &run->hdr, params->no_clock,
-				 run->peer.authenticated, err);
-	if (!code && !sha256(&run->in, run->req_hash))
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
 	if (code) {
-		oap_free(run);
-		return code;
-	}
-	memcpy(run->id, run->hdr.id, OAP_ID_LEN);
-	run->req_md = run->hdr.md;
-	*runp = run;
-	return OAP_OK;
-}
-
-/* Cipher and digest: the stronger of both sides' wishes. */
-static enum oap_code negotiate(struct oap_run *run, uint16_t only,
-			       struct oap_err *err)
-{
-	int theirs = oap_cipher_rank(run->hdr.cipher);
-	int ours = oap_cipher_rank(run->conf.cipher);
-
-	if (only) {
-		if (run->hdr.cipher != only)
-			return oap_fail(err, OAP_BAD_CIPHER,
-					"the flow has %s, the peer asks for %s",
-					oap_cipher_name(only),
-					oap_cipher_name(run->hdr.cipher));
-		run->cipher = only;
-	} else {
-		if (theirs <= 0 && ours <= 0)
-			return oap_fail(err, OAP_BAD_CIPHER,
-					"neither side names a cipher");
-		run->cipher = oap_cipher_of_rank(theirs > ours ? theirs : ours);
-	}
-	theirs = oap_digest_rank(run->hdr.kdf);
-	ours = oap_digest_rank(run->conf.kdf);
-	run->kdf = theirs > ours ? run->hdr.kdf : run->conf.kdf;
-	if (!run->kdf)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"neither side names a key derivation digest");
-	return OAP_OK;
-}
-
-/* The responder's half of the key exchange. */
-static enum oap_code answer_kex(struct oap_run *run, struct oap_hdr *rsp,
-				struct oap_err *err)
-{
-	const struct oap_kex *kex;
-	EVP_PKEY *peer = NULL;
-	enum oap_code code;
-
-	if (run->hdr.client_encap)
-		return oap_fail(err, OAP_BAD_KEX,
-				"a key exchange without forward secrecy is refused: use kem_mode = server");
-	code = oap_kex_infer(&run->hdr, &kex, &peer, err);
-	if (!code && oap_kex_rank(kex) < oap_kex_rank(run->conf.kex))
-		code = oap_fail(err, OAP_BAD_KEX, "%s is weaker than %s",
-				kex->name, run->conf.kex->name);
-	if (code)
-		goto out;
-	if (kex->kind == OAP_KEX_KEM || kex->kind == OAP_KEX_HYBRID) {
-		code = oap_kex_encap(peer, &run->hdr.kex, run->kdf,
-				     &run->own_pub, run->key, err);
-		rsp->raw = kex->kind == OAP_KEX_HYBRID;
-	} else {
-		code = oap_kex_new(kex, &run->own, &run->own_pub, err);
-		if (!code)
-			code = oap_kex_dhe(run->own, peer, &run->hdr.kex,
-					   &run->own_pub, run->kdf, run->key,
-					   err);
-	}
-	rsp->kex = run->own_pub;
-	run->has_key = !code;
-out:
-	EVP_PKEY_free(peer);
-	return code;
-}
-
-static enum oap_code respond(struct oap_run *run,
-			     const struct oap_params *params,
-			     const struct oap_creds *creds,
-			     struct oap_err *err)
-{
-	struct oap_hdr rsp = { .data = { params->data, params->data_len } };
-	uint8_t hash[EVP_MAX_MD_SIZE];
-	enum oap_code code = OAP_OK;
-
-	if (run->hdr.kex.len) {
-		code = negotiate(run, params->cipher, err);
-		if (!code)
-			code = answer_kex(run, &rsp, err);
-		rsp.cipher = run->cipher;
-		rsp.kdf = run->kdf;
-	} else if (run->conf.kex || params->cipher) {
-		code = oap_fail(err, OAP_BAD_KEX,
-				"the peer offers no key exchange, and '%.60s' is encrypted",
-				params->name);
-	}
-	if (!code && !hash_request(&run->in, run->req_md, hash))
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
-	rsp.hash.p = hash;
-	rsp.hash.len = oap_digest_len(run->req_md);
-	if (!code)
-		code = seal(run, &rsp, creds, err);
-	if (!code && !sha256(&run->out, run->rsp_hash))
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
-	return code;
-}
-
-enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
-			  struct oap_err *err)
-{
-	struct oap_creds creds;
-	enum oap_code code;
-
-	if (run->out.p)
-		return oap_fail(err, OAP_INTERNAL, "answered already");
-	code = load(run, true, params->name, &creds, err);
-	if (!code)
-		code = respond(run, params, &creds, err);
-	oap_creds_free(&creds);
-	if (code) {
-		run->has_key = false;
-		oap_key_wipe(run->key);
+		/* nobody shall send it unsigned */
+		free(run->out.p);
+		memset(&run->out, 0, sizeof(run->out));
 	}
 	return code;
-}
-
-/* Is it the answer to our request? */
-static enum oap_code check_answer(const struct oap_run *run,
-				  const struct oap_hdr *hdr,
-				  struct oap_err *err)
-{
-	uint8_t hash[EVP_MAX_MD_SIZE];
-
-	if (CRYPTO_memcmp(hdr->id, run->id, OAP_ID_LEN))
-		return oap_fail(err, OAP_MISMATCH,
-				"the response is to another request");
-	if (!hash_request(&run->out, run->req_md, hash))
-		return oap_fail(err, OAP_INTERNAL, "no memory");
-	if (CRYPTO_memcmp(hdr->hash.p, hash, hdr->hash.len))
-		return oap_fail(err, OAP_MISMATCH,
-				"the peer answers a request that was changed on its way");
-	return OAP_OK;
-}
-
-static enum oap_code check_choice(const struct oap_run *run,
-				  const struct oap_params *params,
-				  const struct oap_hdr *hdr,
-				  struct oap_err *err)
-{
-	int rank = oap_cipher_rank(hdr->cipher);
-
-	if (!run->conf.kex) {
-		if (hdr->kex.len || hdr->cipher)
-			return oap_fail(err, OAP_MISMATCH,
-					"the response has a key exchange that nobody asked for");
-		return OAP_OK;
-	}
-	if (!hdr->kex.len || hdr->client_encap)
-		return oap_fail(err, OAP_BAD_KEX,
-				"the response has no key exchange");
-	if (hdr->raw != (run->conf.kex->kind == OAP_KEX_HYBRID))
-		return oap_fail(err, OAP_BAD_KEX,
-				"the response has another key exchange");
-	if (rank < oap_cipher_rank(run->conf.cipher) ||
-	    (params->cipher && hdr->cipher != params->cipher) ||
-	    oap_cipher_of_rank(rank) != hdr->cipher)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"the response has %s, which is not acceptable for %s",
-				oap_cipher_name(hdr->cipher),
-				oap_cipher_name(run->conf.cipher));
-	if (oap_digest_rank(hdr->kdf) < oap_digest_rank(run->conf.kdf))
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"the response has a weaker key derivation digest");
-	return OAP_OK;
-}
-
-/* The initiator's half of the key exchange. */
-static enum oap_code finish_kex(struct oap_run *run, const struct oap_hdr *hdr,
-				struct oap_err *err)
-{
-	const struct oap_kex *kex;
-	EVP_PKEY *peer = NULL;
-	enum oap_code code;
-
-	if (run->conf.kex->kind == OAP_KEX_KEM ||
-	    run->conf.kex->kind == OAP_KEX_HYBRID)
-		return oap_kex_decap(run->own, &run->own_pub, &hdr->kex,
-				     hdr->kdf, run->key, err);
-	code = oap_kex_infer(hdr, &kex, &peer, err);
-	if (!code && kex != run->conf.kex)
-		code = oap_fail(err, OAP_BAD_KEX,
-				"the response has another key exchange");
-	if (!code)
-		code = oap_kex_dhe(run->own, peer, &run->own_pub, &hdr->kex,
-				   hdr->kdf, run->key, err);
-	EVP_PKEY_free(peer);
-	return code;
-}
-
-static enum oap_code complete(struct oap_run *run,
-			      const struct oap_params *params,
-			      struct oap_msg *in, struct oap_hdr *hdr,
-			      struct oap_identity *peer, struct oap_err *err)
-{
-	enum oap_code code;
-
-	code = oap_decode(hdr, in->p, in->len, oap_digest_len(run->req_md),
-			  err);
-	if (!code)
-		code = check_answer(run, hdr, err);
-	if (!code)
-		code = oap_auth_peer(&run->env->store, params, hdr,
-				     oap_now(run->env) / 1000000000, peer,
-				     err);
-	if (!code)
-		code = check_choice(run, params, hdr, err);
-	if (!code && run->conf.kex)
-		code = finish_kex(run, hdr, err);
-	if (!code && !sha256(in, run->rsp_hash))
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
-	return code;
-}
-
-enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
-			   const uint8_t *response, size_t len,
-			   struct oap_err *err)
-{
-	struct oap_msg in = { 0 };
-	struct oap_identity peer;
-	struct oap_hdr hdr;
-	enum oap_code code;
-
-	if (run->in.p)
-		return oap_fail(err, OAP_INTERNAL, "complete already");
-	code = keep(&in, response, len, err);
-	if (!code)
-		code = complete(run, params, &in, &hdr, &peer, err);
-	if (code) {
-		oap_key_wipe(run->key);
-		free(in.p);
-		return code;
-	}
-	run->in = in;
-	run->hdr = hdr;
-	run->peer = peer;
-	run->cipher = hdr.cipher;
-	run->kdf = hdr.kdf;
-	run->has_key = run->conf.kex;
-	return OAP_OK;
 }
 
 enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,

@@ -80,7 +80,13 @@ static const uint8_t *cut(struct oap_buf *buf, const uint8_t *p, size_t len)
 
 /**
  * oap_decode() - find the fields of a message
+ * @hdr: the fields, which point into the message
+ * @p: the message
+ * @len: its length
  * @hash_len: length of the request's hash in a response; 0 in a request
+ * @err: what is wrong with it
+ *
+ * Return: OAP_OK, OAP_MALFORMED or OAP_BAD_CIPHER.
  */
 enum oap_code oap_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
 			 size_t hash_len, struct oap_err *err)
@@ -128,7 +134,11 @@ enum oap_code oap_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
 
 /**
  * oap_encode() - make the message, all but the signature
- * @hdr: @head and @sig do not count
+ * @msg: where it goes; free() its bytes
+ * @hdr: the fields; @head and @sig do not count
+ * @err: why not
+ *
+ * Return: OAP_OK or OAP_INTERNAL.
  */
 enum oap_code oap_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
 			 struct oap_err *err)

@@ -17,12 +17,30 @@
 
 #include "certs.h"
 
+static const struct {
+	const char *type;
+	size_t bits;		/* of RSA */
+	const char *curve;	/* of EC */
+} kinds[] = {
+	{ "RSA", 2048, NULL },
+	{ "RSA-1024", 1024, NULL },
+	{ "EC", 0, "prime256v1" },
+	{ "EC-384", 0, "secp384r1" },
+	{ "EC-521", 0, "secp521r1" },
+};
+
 static EVP_PKEY *make_key(const char *type)
 {
-	if (!strcmp(type, "RSA"))
-		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-	if (!strcmp(type, "EC"))
-		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "prime256v1");
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(type, kinds[i].type))
+			continue;
+		if (kinds[i].bits)
+			return EVP_PKEY_Q_keygen(NULL, NULL, "RSA",
+						 kinds[i].bits);
+		return EVP_PKEY_Q_keygen(NULL, NULL, "EC", kinds[i].curve);
+	}
 	return EVP_PKEY_Q_keygen(NULL, NULL, type);
 }
 

@@ -11,7 +11,10 @@ struct test_crt {
 	EVP_PKEY *key;
 };
 
-/* @type: an OpenSSL key type; "RSA" gives 2048 bits, "EC" prime256v1. */
+/*
+ * @type: an OpenSSL key type; "RSA" gives 2048 bits, "RSA-1024" 1024, "EC"
+ * prime256v1, "EC-384" and "EC-521" the larger ones.
+ */
 struct test_crt test_crt_make(const char *type, const char *cn,
 			      const char *san, const struct test_crt *issuer,
 			      int ca, long from, long to);

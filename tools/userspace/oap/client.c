@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The side that asks: the request, and what came back. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "int.h"
+
+/* For a key that the server has for good: the client makes the secret. */
+static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
+{
+	struct oap_buf pub = { 0 };
+	EVP_PKEY *key = NULL;
+	enum oap_code code;
+	char dir[1024];
+
+	code = oap_env_path(run->env, false, run->name, "", dir, sizeof(dir),
+			    err);
+	if (!code)
+		code = oap_kex_load_public(run->conf.kex, dir, &key, err);
+	if (!code)
+		code = oap_kex_public(run->conf.kex, key, &pub, err);
+	if (!code)
+		code = oap_kex_encap(key, &pub, run->conf.kdf, &run->own_pub,
+				     run->key, err);
+	OPENSSL_free((void *)pub.p);
+	EVP_PKEY_free(key);
+	return code;
+}
+
+/*
+ * A re-key is for forward secrecy: then a KEM's client sends a fresh key, even
+ * where the first exchange was with a key that lasts.
+ */
+static enum oap_code offer(struct oap_run *run, bool rekey,
+			   struct oap_hdr *hdr, struct oap_err *err)
+{
+	const struct oap_conf *conf = &run->conf;
+	enum oap_code code;
+
+	run->client_encap = conf->client_encap && oap_kex_is_kem(conf->kex) &&
+			    !rekey;
+	if (run->client_encap)
+		code = encapsulate(run, err);
+	else
+		code = oap_kex_new(conf->kex, &run->own, &run->own_pub, err);
+	hdr->kex = run->own_pub;
+	hdr->raw = conf->kex->kind == OAP_KEX_HYBRID;
+	hdr->client_encap = run->client_encap;
+	hdr->cipher = conf->cipher;
+	hdr->kdf = conf->kdf;
+	return code;
+}
+
+static enum oap_code request(struct oap_run *run,
+			     const struct oap_params *params,
+			     const struct oap_creds *creds,
+			     struct oap_err *err)
+{
+	struct oap_hdr hdr = { .data = { params->data, params->data_len } };
+	enum oap_code code = OAP_OK;
+
+	strcpy(run->name, params->name);
+	if (RAND_bytes(run->id, sizeof(run->id)) != 1)
+		return oap_fail(err, OAP_INTERNAL, "no random numbers");
+	if (params->cipher) {
+		if (!run->conf.kex)
+			return oap_fail(err, OAP_BAD_CONFIG,
+					"enc.conf of '%.60s' says none, but its flows are encrypted",
+					params->name);
+		run->conf.cipher = params->cipher;
+	}
+	if (run->conf.kex)
+		code = offer(run, params->cipher, &hdr, err);
+	if (code)
+		return code;
+	run->req_md = run->conf.md;
+	code = oap_run_seal(run, &hdr, creds, err);
+	return code ? code : oap_msg_sha256(&run->out, run->req_hash, err);
+}
+
+enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
+			  struct oap_run **runp, struct oap_err *err)
+{
+	struct oap_run *run = oap_run_new(env, err);
+	struct oap_creds creds;
+	enum oap_code code;
+
+	*runp = NULL;
+	if (!run)
+		return err->code;
+	code = oap_run_load(run, false, params->name, &creds, err);
+	if (!code)
+		code = request(run, params, &creds, err);
+	oap_creds_free(&creds);
+	if (code)
+		oap_free(run);
+	else
+		*runp = run;
+	return code;
+}
+
+/* Is it the answer to our request? */
+static enum oap_code check_answer(const struct oap_run *run,
+				  const struct oap_hdr *hdr,
+				  struct oap_err *err)
+{
+	uint8_t hash[EVP_MAX_MD_SIZE];
+
+	if (CRYPTO_memcmp(hdr->id, run->id, OAP_ID_LEN))
+		return oap_fail(err, OAP_MISMATCH,
+				"the response is to another request");
+	if (oap_msg_hash(&run->out, run->req_md, hash, err))
+		return err->code;
+	if (CRYPTO_memcmp(hdr->hash.p, hash, hdr->hash.len))
+		return oap_fail(err, OAP_MISMATCH,
+				"the peer answers a request that was changed on its way");
+	return OAP_OK;
+}
+
+static enum oap_code check_cipher(const struct oap_run *run,
+				  const struct oap_params *params,
+				  const struct oap_hdr *hdr,
+				  struct oap_err *err)
+{
+	int kdf = oap_digest_rank(hdr->kdf);
+	int own_kdf = oap_digest_rank(run->conf.kdf);
+
+	if (oap_cipher_rank(hdr->cipher) < oap_cipher_rank(run->conf.cipher) ||
+	    (params->cipher && hdr->cipher != params->cipher) ||
+	    !oap_cipher_offered(hdr->cipher))
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"the response has %s, which is not acceptable for %s",
+				oap_cipher_name(hdr->cipher),
+				oap_cipher_name(run->conf.cipher));
+	if (kdf < own_kdf)
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"the response has a weaker key derivation digest");
+	if (run->client_encap && kdf != own_kdf)
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"the response has another key derivation digest than the key");
+	return OAP_OK;
+}
+
+static enum oap_code check_choice(const struct oap_run *run,
+				  const struct oap_params *params,
+				  const struct oap_hdr *hdr,
+				  struct oap_err *err)
+{
+	const struct oap_kex *kex = run->conf.kex;
+
+	if (!kex || run->client_encap) {
+		if (hdr->kex.len || (!kex && hdr->cipher))
+			return oap_fail(err, OAP_MISMATCH,
+					"the response has a key exchange that nobody asked for");
+		return kex ? check_cipher(run, params, hdr, err) : OAP_OK;
+	}
+	if (!hdr->kex.len || hdr->client_encap)
+		return oap_fail(err, OAP_BAD_KEX,
+				"the response has no key exchange");
+	if (hdr->raw != (kex->kind == OAP_KEX_HYBRID))
+		return oap_fail(err, OAP_BAD_KEX,
+				"the response has another key exchange");
+	return check_cipher(run, params, hdr, err);
+}
+
+static enum oap_code finish_dhe(struct oap_run *run, const struct oap_hdr *hdr,
+				struct oap_err *err)
+{
+	const struct oap_kex *kex;
+	EVP_PKEY *peer = NULL;
+	enum oap_code code;
+
+	code = oap_kex_infer(hdr, &kex, &peer, err);
+	if (!code && kex != run->conf.kex)
+		code = oap_fail(err, OAP_BAD_KEX,
+				"the response has another key exchange");
+	if (!code)
+		code = oap_kex_dhe(run->own, peer, &run->own_pub, &hdr->kex,
+				   hdr->kdf, run->key, err);
+	EVP_PKEY_free(peer);
+	return code;
+}
+
+/* The initiator's half of the key exchange. */
+static enum oap_code finish_kex(struct oap_run *run, const struct oap_hdr *hdr,
+				struct oap_err *err)
+{
+	enum oap_code code;
+
+	if (!run->conf.kex || run->client_encap)
+		return OAP_OK;
+	if (oap_kex_is_kem(run->conf.kex))
+		code = oap_kex_decap(run->own, &run->own_pub, &hdr->kex,
+				     hdr->kdf, run->key, err);
+	else
+		code = finish_dhe(run, hdr, err);
+	if (code)
+		oap_key_wipe(run->key);
+	return code;
+}
+
+static enum oap_code complete(struct oap_run *run,
+			      const struct oap_params *params,
+			      struct oap_msg *in, struct oap_hdr *hdr,
+			      struct oap_identity *peer, struct oap_err *err)
+{
+	enum oap_code code;
+
+	code = oap_decode(hdr, in->p, in->len, oap_digest_len(run->req_md),
+			  err);
+	if (!code)
+		code = check_answer(run, hdr, err);
+	if (!code)
+		code = oap_auth_peer(&run->env->store, params, hdr,
+				     oap_now(run->env) / 1000000000, peer,
+				     err);
+	if (!code)
+		code = check_choice(run, params, hdr, err);
+	if (!code)
+		code = oap_msg_sha256(in, run->rsp_hash, err);
+	return code ? code : finish_kex(run, hdr, err);
+}
+
+enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
+			   const uint8_t *response, size_t len,
+			   struct oap_err *err)
+{
+	struct oap_msg in = { 0 };
+	struct oap_identity peer;
+	struct oap_hdr hdr;
+	enum oap_code code;
+
+	if (run->in.p)
+		return oap_fail(err, OAP_INTERNAL, "complete already");
+	code = oap_msg_keep(&in, response, len, err);
+	if (!code)
+		code = complete(run, params, &in, &hdr, &peer, err);
+	if (code) {
+		free(in.p);
+		return code;
+	}
+	run->in = in;
+	run->hdr = hdr;
+	run->peer = peer;
+	run->cipher = hdr.cipher;
+	run->kdf = hdr.kdf;
+	run->has_key = run->conf.kex;
+	return OAP_OK;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The static key of a KEM whose client encapsulates (kem_mode = client): the
+ * server has kex.key.pem or kex.key.raw, its clients kex.srv.pub.pem or
+ * kex.srv.pub.raw. OpenSSL has no PEM form of the hybrids: these are raw.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/pem.h>
+
+#include "int.h"
+
+#define PUBLIC_MAX	8192
+
+static void path_of(const struct oap_kex *kex, const char *dir,
+		    const char *name, char *path, size_t len)
+{
+	snprintf(path, len, "%.1000s/%s.%s", dir, name,
+		 kex->kind == OAP_KEX_HYBRID ? "raw" : "pem");
+}
+
+static enum oap_code check_kind(const struct oap_kex *kex, const char *path,
+				EVP_PKEY **key, struct oap_err *err)
+{
+	if (*key && oap_kex_of(*key) == kex)
+		return OAP_OK;
+	EVP_PKEY_free(*key);
+	*key = NULL;
+	return oap_fail(err, OAP_BAD_CONFIG, "%.120s is no key of %s: %s",
+			path, kex->name, oap_why());
+}
+
+/**
+ * oap_kex_load_private() - the server's key
+ * @kex: the KEM of its enc.conf
+ * @dir: server/NAME
+ * @key: the key; EVP_PKEY_free() it
+ * @err: why not
+ *
+ * Return: OAP_OK, or what is wrong.
+ */
+enum oap_code oap_kex_load_private(const struct oap_kex *kex, const char *dir,
+				   EVP_PKEY **key, struct oap_err *err)
+{
+	struct oap_secret secret;
+	enum oap_code code;
+	char path[1100];
+
+	*key = NULL;
+	path_of(kex, dir, "kex.key", path, sizeof(path));
+	if (kex->kind != OAP_KEX_HYBRID) {
+		code = oap_private_pem(path, OAP_BAD_CONFIG, key, err);
+	} else {
+		code = oap_secret_read(&secret, path, OAP_BAD_CONFIG, err);
+		if (!code)
+			*key = EVP_PKEY_new_raw_private_key_ex(NULL, kex->name,
+					NULL, secret.p, secret.len);
+		oap_secret_free(&secret);
+	}
+	return code ? code : check_kind(kex, path, key, err);
+}
+
+/**
+ * oap_kex_load_public() - what a client knows of the server's key
+ * @kex: the KEM of its enc.conf
+ * @dir: client/NAME
+ * @key: the key; EVP_PKEY_free() it
+ * @err: why not
+ *
+ * Return: OAP_OK, or what is wrong.
+ */
+enum oap_code oap_kex_load_public(const struct oap_kex *kex, const char *dir,
+				  EVP_PKEY **key, struct oap_err *err)
+{
+	uint8_t raw[PUBLIC_MAX];
+	char path[1100];
+	FILE *file;
+
+	*key = NULL;
+	path_of(kex, dir, "kex.srv.pub", path, sizeof(path));
+	file = fopen(path, "re");
+	if (!file)
+		return oap_fail(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
+				path, strerror(errno));
+	if (kex->kind != OAP_KEX_HYBRID)
+		*key = PEM_read_PUBKEY(file, NULL, oap_no_passphrase, NULL);
+	else
+		*key = EVP_PKEY_new_raw_public_key_ex(NULL, kex->name, NULL,
+				raw, fread(raw, 1, sizeof(raw), file));
+	fclose(file);
+	return check_kind(kex, path, key, err);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The side that is asked. */
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "int.h"
+
+const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len)
+{
+	struct oap_hdr hdr;
+	struct oap_err err;
+
+	if (oap_decode(&hdr, request, req_len, 0, &err))
+		return NULL;
+	*len = hdr.data.len;
+	return hdr.data.p;
+}
+
+enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
+			  const uint8_t *request, size_t len,
+			  struct oap_run **runp, struct oap_err *err)
+{
+	struct oap_run *run = oap_run_new(env, err);
+	enum oap_code code;
+
+	*runp = NULL;
+	if (!run)
+		return err->code;
+	code = oap_msg_keep(&run->in, request, len, err);
+	if (!code)
+		code = oap_decode(&run->hdr, run->in.p, len, 0, err);
+	if (!code)
+		code = oap_auth_peer(&env->store, params, &run->hdr,
+				     oap_now(env) / 1000000000, &run->peer,
+				     err);
+	if (!code)
+		code = oap_fresh(env, &run->hdr, params->no_clock,
+				 run->peer.authenticated, err);
+	if (!code)
+		code = oap_msg_sha256(&run->in, run->req_hash, err);
+	if (code) {
+		oap_free(run);
+		return code;
+	}
+	memcpy(run->id, run->hdr.id, OAP_ID_LEN);
+	run->req_md = run->hdr.md;
+	*runp = run;
+	return OAP_OK;
+}
+
+static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
+				   struct oap_err *err)
+{
+	int theirs = oap_cipher_rank(run->hdr.cipher);
+	int ours = oap_cipher_rank(run->conf.cipher);
+
+	if (only && run->hdr.cipher != only)
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"the flow has %s, the peer asks for %s",
+				oap_cipher_name(only),
+				oap_cipher_name(run->hdr.cipher));
+	if (theirs <= 0 && ours <= 0)
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"neither side names a cipher");
+	run->cipher = only ? only :
+		      oap_cipher_of_rank(theirs > ours ? theirs : ours);
+	return OAP_OK;
+}
+
+/* The client that encapsulates has used its own already. */
+static enum oap_code choose_kdf(struct oap_run *run, struct oap_err *err)
+{
+	int theirs = oap_digest_rank(run->hdr.kdf);
+	int ours = oap_digest_rank(run->conf.kdf);
+
+	if (run->hdr.client_encap && ours > theirs)
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"the peer's key derivation digest is too weak");
+	run->kdf = theirs > ours ? run->hdr.kdf : run->conf.kdf;
+	if (!run->kdf)
+		return oap_fail(err, OAP_BAD_CIPHER,
+				"neither side names a key derivation digest");
+	return OAP_OK;
+}
+
+/* The client encapsulated to the key that this side has for good. */
+static enum oap_code decapsulate(struct oap_run *run,
+				 const struct oap_params *params,
+				 struct oap_err *err)
+{
+	const struct oap_conf *conf = &run->conf;
+	struct oap_buf pub = { 0 };
+	EVP_PKEY *key = NULL;
+	enum oap_code code;
+	char dir[1024];
+
+	if (params->cipher)
+		return oap_fail(err, OAP_BAD_KEX,
+				"a re-key without forward secrecy is refused");
+	if (!oap_kex_is_kem(conf->kex) || !conf->client_encap)
+		return oap_fail(err, OAP_BAD_KEX,
+				"a key exchange without forward secrecy is refused: '%.60s' has no kem_mode = client",
+				params->name);
+	if (run->hdr.raw != (conf->kex->kind == OAP_KEX_HYBRID))
+		return oap_fail(err, OAP_BAD_KEX,
+				"the peer encapsulated to another kind of key than %s",
+				conf->kex->name);
+	code = oap_env_path(run->env, true, params->name, "", dir, sizeof(dir),
+			    err);
+	if (!code)
+		code = oap_kex_load_private(conf->kex, dir, &key, err);
+	if (!code)
+		code = oap_kex_public(conf->kex, key, &pub, err);
+	if (!code)
+		code = oap_kex_decap(key, &pub, &run->hdr.kex, run->kdf,
+				     run->key, err);
+	OPENSSL_free((void *)pub.p);
+	EVP_PKEY_free(key);
+	return code;
+}
+
+/* The responder's half of the key exchange. */
+static enum oap_code answer_kex(struct oap_run *run, struct oap_hdr *rsp,
+				struct oap_err *err)
+{
+	const struct oap_kex *kex;
+	EVP_PKEY *peer = NULL;
+	enum oap_code code;
+
+	code = oap_kex_infer(&run->hdr, &kex, &peer, err);
+	if (!code && oap_kex_rank(kex) < oap_kex_rank(run->conf.kex))
+		code = oap_fail(err, OAP_BAD_KEX, "%s is weaker than %s",
+				kex->name, run->conf.kex->name);
+	if (code)
+		goto out;
+	rsp->raw = kex->kind == OAP_KEX_HYBRID;
+	if (oap_kex_is_kem(kex)) {
+		code = oap_kex_encap(peer, &run->hdr.kex, run->kdf,
+				     &run->own_pub, run->key, err);
+		goto out;
+	}
+	code = oap_kex_new(kex, &run->own, &run->own_pub, err);
+	if (!code)
+		code = oap_kex_dhe(run->own, peer, &run->hdr.kex,
+				   &run->own_pub, run->kdf, run->key, err);
+out:
+	EVP_PKEY_free(peer);
+	return code;
+}
+
+static enum oap_code make_key(struct oap_run *run,
+			      const struct oap_params *params,
+			      struct oap_hdr *rsp, struct oap_err *err)
+{
+	enum oap_code code;
+
+	if (!run->hdr.kex.len) {
+		if (!run->conf.kex && !params->cipher)
+			return OAP_OK;
+		return oap_fail(err, OAP_BAD_KEX,
+				"the peer offers no key exchange, and '%.60s' is encrypted",
+				params->name);
+	}
+	code = choose_cipher(run, params->cipher, err);
+	if (!code)
+		code = choose_kdf(run, err);
+	if (!code)
+		code = run->hdr.client_encap ? decapsulate(run, params, err) :
+					       answer_kex(run, rsp, err);
+	rsp->kex = run->own_pub;
+	rsp->cipher = run->cipher;
+	rsp->kdf = run->kdf;
+	run->has_key = !code;
+	return code;
+}
+
+static enum oap_code respond(struct oap_run *run,
+			     const struct oap_params *params,
+			     const struct oap_creds *creds,
+			     struct oap_err *err)
+{
+	struct oap_hdr rsp = { .data = { params->data, params->data_len } };
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	enum oap_code code;
+
+	code = make_key(run, params, &rsp, err);
+	if (!code)
+		code = oap_msg_hash(&run->in, run->req_md, hash, err);
+	rsp.hash.p = hash;
+	rsp.hash.len = oap_digest_len(run->req_md);
+	if (!code)
+		code = oap_run_seal(run, &rsp, creds, err);
+	return code ? code : oap_msg_sha256(&run->out, run->rsp_hash, err);
+}
+
+enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
+			  struct oap_err *err)
+{
+	struct oap_creds creds;
+	enum oap_code code;
+
+	if (run->out.p)
+		return oap_fail(err, OAP_INTERNAL, "answered already");
+	code = oap_run_load(run, true, params->name, &creds, err);
+	if (!code)
+		code = respond(run, params, &creds, err);
+	oap_creds_free(&creds);
+	if (code) {
+		run->has_key = false;
+		oap_key_wipe(run->key);
+	}
+	return code;
+}

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What both sides agree on, and which downgrades are refused. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pair.h"
+
+#define AES128	895
+#define AES192	898
+#define AES256	901
+#define CHACHA	1018
+#define SHA256	672
+#define SHA512	674
+
+/* What comes of the wishes of both sides */
+
+struct agreed {
+	const char *name;
+	const char *cli, *srv;	/* enc.conf; NULL: no file */
+	uint16_t cipher, kdf;
+};
+
+static const struct agreed agreed[] = {
+	{ "without files", NULL, NULL, AES256, SHA256 },
+	{ "the server's cipher and KDF, if stronger",
+	  "cipher = aes-128-gcm\nkdf = sha256\n",
+	  "cipher = aes-256-gcm\nkdf = sha512\n", AES256, SHA512 },
+	{ "the client's cipher and KDF, if stronger",
+	  "cipher = chacha20-poly1305\nkdf = sha512\n",
+	  "cipher = aes-256-gcm\nkdf = sha256\n", CHACHA, SHA512 },
+	{ "cipher and KDF one by one",
+	  "cipher = chacha20-poly1305\nkdf = sha256\n",
+	  "cipher = aes-128-gcm\nkdf = sha512\n", CHACHA, SHA512 },
+	{ "what both want", "cipher = aes-128-gcm\n",
+	  "cipher = aes-128-gcm\n", AES128, SHA256 },
+	{ "all of the client's, if the server has no encryption",
+	  "kex = X448\ncipher = aes-128-gcm\nkdf = sha3-512\n", "none\n",
+	  AES128, 1099 },
+	{ "the client's stronger key exchange", "kex = secp521r1\n",
+	  "kex = X25519\n", AES256, SHA256 },
+};
+
+static void test_agreed(void **state)
+{
+	const struct agreed *c = *state;
+	struct oap_hdr hdr;
+	const uint8_t *msg;
+	struct pair p;
+	size_t len;
+
+	if (c->cli)
+		cli_conf(c->cli);
+	if (c->srv)
+		srv_conf(c->srv);
+	open_pair(&p, OAP_AUTH_NONE);
+	exchange_ok(&p);
+	same_keys(&p);
+	assert_int_equal(oap_cipher(p.req), c->cipher);
+	msg = oap_message(p.rsp, &len);
+	assert_int_equal(oap_decode(&hdr, msg, len, 32, &p.err), OAP_OK);
+	assert_int_equal(hdr.cipher, c->cipher);
+	assert_int_equal(hdr.kdf, c->kdf);
+	close_pair(&p);
+}
+
+static void neither_side_encrypts(void **state)
+{
+	uint8_t seed[32];
+	struct pair p;
+
+	(void)state;
+	cli_conf("none\n");
+	srv_conf("none\n");
+	open_pair(&p, OAP_AUTH_NONE);
+	exchange_ok(&p);
+	assert_int_equal(oap_cipher(p.req), 0);
+	assert_int_equal(oap_cipher(p.rsp), 0);
+	assert_int_equal(oap_root(p.req, 0, seed, &p.err), OAP_INTERNAL);
+	assert_int_equal(oap_key(p.rsp, seed, &p.err), OAP_INTERNAL);
+	close_pair(&p);
+}
+
+/* What the server refuses */
+
+static enum oap_code ask(const char *cli, const char *srv)
+{
+	enum oap_code code;
+	struct pair p;
+	size_t len;
+
+	if (cli)
+		cli_conf(cli);
+	if (srv)
+		srv_conf(srv);
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	code = respond(&p);
+	oap_message(p.rsp, &len);
+	assert_true(!code == !!len);
+	assert_true(!code == !!oap_cipher(p.rsp));
+	close_pair(&p);
+	return code;
+}
+
+static void a_client_without_encryption_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(ask("none\n", NULL), OAP_BAD_KEX);
+	assert_int_equal(ask("none\n", "kex = ffdhe2048\n"), OAP_BAD_KEX);
+}
+
+static void a_weaker_key_exchange_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(ask("kex = ffdhe2048\n", NULL), OAP_BAD_KEX);
+	assert_int_equal(ask("kex = ffdhe2048\n", "kex = X25519\n"),
+			 OAP_BAD_KEX);
+	assert_int_equal(ask("kex = secp521r1\n", "kex = ML-KEM-512\n"),
+			 OAP_BAD_KEX);
+	assert_int_equal(ask("kex = X25519\n", "kex = X25519\n"), OAP_OK);
+}
+
+struct field {
+	const char *name;
+	size_t at;
+	uint16_t value;
+	enum oap_code code;
+};
+
+static const struct field fields[] = {
+	{ "an unknown cipher is refused", 24, 9999, OAP_BAD_CIPHER },
+	{ "an unknown KDF is refused", 26, 9999, OAP_BAD_CIPHER },
+	{ "an unknown digest is refused", 28, 9999, OAP_BAD_CIPHER },
+	{ "a hash that is no KDF of ours is refused", 26, 64, OAP_BAD_CIPHER },
+	{ "a cipher in the KDF's place is refused", 26, AES256,
+	  OAP_BAD_CIPHER },
+	{ "no cipher: the server's counts", 24, 0, OAP_OK },
+	{ "no KDF: the server's counts", 26, 0, OAP_OK },
+	{ "a cipher that we lack is raised to one we have", 24, AES192,
+	  OAP_OK },
+	{ "CTR is raised to one we have", 24, 906, OAP_OK },
+};
+
+/* An unsigned request with one field changed. */
+static void test_field(void **state)
+{
+	const struct field *c = *state;
+	enum oap_code code;
+	uint8_t *msg;
+	struct pair p;
+	size_t len;
+
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	msg = copy_of(p.req, &len);
+	msg[c->at] = c->value >> 8;
+	msg[c->at + 1] = c->value & 0xff;
+	code = process_bytes(&p, msg, len);
+	if (!code)
+		code = respond(&p);
+	assert_int_equal(code, c->code);
+	if (!code)
+		assert_int_equal(oap_cipher(p.rsp), AES256);
+	free(msg);
+	close_pair(&p);
+}
+
+/* A cipher without a key exchange is a wish without a way. */
+static void a_cipher_without_key_exchange_is_refused(void **state)
+{
+	struct pair p;
+	uint8_t *msg;
+	size_t len;
+
+	(void)state;
+	cli_conf("none\n");
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	msg = copy_of(p.req, &len);
+	msg[24] = AES256 >> 8;
+	msg[25] = AES256 & 0xff;
+	assert_int_equal(process_bytes(&p, msg, len), OAP_OK);
+	assert_int_equal(respond(&p), OAP_BAD_KEX);
+	free(msg);
+	close_pair(&p);
+}
+
+static void neither_side_names_a_cipher(void **state)
+{
+	struct pair p;
+	uint8_t *msg;
+	size_t len;
+
+	(void)state;
+	srv_conf("none\n");
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	msg = copy_of(p.req, &len);
+	memset(msg + 24, 0, 2);
+	assert_int_equal(process_bytes(&p, msg, len), OAP_OK);
+	assert_int_equal(respond(&p), OAP_BAD_CIPHER);
+	free(msg);
+	close_pair(&p);
+}
+
+/* A request that names no digest is hashed with SHA-384. */
+static void a_request_without_digest_is_answered(void **state)
+{
+	uint8_t hash[48];
+	const uint8_t *rsp;
+	struct oap_hdr hdr;
+	struct pair p;
+	uint8_t *msg;
+	size_t len, rsp_len;
+
+	(void)state;
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	msg = copy_of(p.req, &len);
+	memset(msg + 28, 0, 2);
+	assert_int_equal(process_bytes(&p, msg, len), OAP_OK);
+	assert_int_equal(respond(&p), OAP_OK);
+	EVP_Digest(msg, len, hash, NULL, EVP_sha384(), NULL);
+	rsp = oap_message(p.rsp, &rsp_len);
+	assert_int_equal(oap_decode(&hdr, rsp, rsp_len, 48, &p.err), OAP_OK);
+	assert_memory_equal(hdr.hash.p, hash, 48);
+	free(msg);
+	close_pair(&p);
+}
+
+/* What the client refuses */
+
+static const struct field downgrades[] = {
+	{ "aes-128-ctr", 24, 904, OAP_BAD_CIPHER },
+	{ "aes-256-ctr", 24, 906, OAP_BAD_CIPHER },
+	{ "aes-128-gcm", 24, AES128, OAP_BAD_CIPHER },
+	{ "aes-192-gcm", 24, AES192, OAP_BAD_CIPHER },
+	{ "no cipher", 24, 0, OAP_BAD_CIPHER },
+	{ "an unknown cipher", 24, 9999, OAP_BAD_CIPHER },
+	{ "a weaker KDF", 26, 1057, OAP_BAD_CIPHER },
+	{ "no KDF", 26, 0, OAP_BAD_CIPHER },
+	{ "an unknown KDF", 26, 9999, OAP_BAD_CIPHER },
+	{ "an unknown digest", 28, 9999, OAP_BAD_CIPHER },
+};
+
+/* An unsigned response with one field changed; then the right one. */
+static void test_downgrade(void **state)
+{
+	const struct field *c = *state;
+	uint8_t *msg;
+	struct pair p;
+	size_t len;
+
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	respond_ok(&p);
+	msg = copy_of(p.rsp, &len);
+	msg[c->at] = c->value >> 8;
+	msg[c->at + 1] = c->value & 0xff;
+	assert_int_equal(complete_bytes(&p, msg, len), c->code);
+	assert_int_equal(oap_cipher(p.req), 0);
+	assert_int_equal(complete(&p), OAP_OK);
+	same_keys(&p);
+	free(msg);
+	close_pair(&p);
+}
+
+/* A response without the key exchange that was asked for. */
+static void an_answer_without_key_exchange_is_refused(void **state)
+{
+	struct pair p;
+	uint8_t *msg, *cut;
+	size_t len;
+
+	(void)state;
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	respond_ok(&p);
+	msg = copy_of(p.rsp, &len);
+	cut = malloc(len - 44);
+	memcpy(cut, msg, OAP_HDR_LEN);
+	memcpy(cut + OAP_HDR_LEN, msg + OAP_HDR_LEN + 44, 32);
+	cut[33] = 0;
+	assert_int_equal(complete_bytes(&p, cut, len - 44), OAP_BAD_KEX);
+	free(cut);
+	free(msg);
+	close_pair(&p);
+}
+
+static void an_answer_with_key_exchange_nobody_asked_for_is_refused(void **state)
+{
+	struct pair p;
+	uint8_t *msg, *longer;
+	size_t len;
+
+	(void)state;
+	cli_conf("none\n");
+	srv_conf("none\n");
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	respond_ok(&p);
+	msg = copy_of(p.rsp, &len);
+	longer = calloc(1, len + 4);
+	memcpy(longer, msg, OAP_HDR_LEN);
+	memcpy(longer + OAP_HDR_LEN + 4, msg + OAP_HDR_LEN, len - OAP_HDR_LEN);
+	longer[33] = 4;
+	assert_int_equal(complete_bytes(&p, longer, len + 4), OAP_MISMATCH);
+	free(longer);
+	/* a cipher alone is as bad */
+	msg[24] = AES256 >> 8;
+	msg[25] = AES256 & 0xff;
+	assert_int_equal(complete_bytes(&p, msg, len), OAP_MISMATCH);
+	free(msg);
+	close_pair(&p);
+}
+
+/* Re-keys */
+
+static void a_rekey_keeps_the_flows_cipher(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, OAP_AUTH_NONE);
+	p.cp.cipher = AES128;
+	p.sp.cipher = AES128;
+	exchange_ok(&p);
+	same_keys(&p);
+	assert_int_equal(oap_cipher(p.req), AES128);
+	close_pair(&p);
+}
+
+static void a_rekey_with_another_cipher_is_refused(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, OAP_AUTH_NONE);
+	p.cp.cipher = AES128;
+	p.sp.cipher = AES256;
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	assert_int_equal(respond(&p), OAP_BAD_CIPHER);
+	drop_runs(&p);
+	/* a server that would raise it: the initiator refuses */
+	p.sp.cipher = 0;
+	request_ok(&p);
+	respond_ok(&p);
+	assert_int_equal(complete(&p), OAP_BAD_CIPHER);
+	close_pair(&p);
+}
+
+static void a_rekey_without_encryption_is_refused(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	cli_conf("none\n");
+	srv_conf("none\n");
+	open_pair(&p, OAP_AUTH_NONE);
+	p.cp.cipher = AES256;
+	assert_int_equal(oap_request(p.cli, &p.cp, &p.req, &p.err),
+			 OAP_BAD_CONFIG);
+	p.cp.cipher = 0;
+	p.sp.cipher = AES256;
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	assert_int_equal(respond(&p), OAP_BAD_KEX);
+	close_pair(&p);
+}
+
+static struct suite suite;
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(agreed); i++)
+		suite_add(&suite, test_agreed, &agreed[i], "agreed on: %s",
+			  agreed[i].name);
+	SUITE_ADD(&suite, neither_side_encrypts);
+	SUITE_ADD(&suite, a_client_without_encryption_is_refused);
+	SUITE_ADD(&suite, a_weaker_key_exchange_is_refused);
+	for (i = 0; i < COUNT(fields); i++)
+		suite_add(&suite, test_field, &fields[i], "request: %s",
+			  fields[i].name);
+	SUITE_ADD(&suite, a_cipher_without_key_exchange_is_refused);
+	SUITE_ADD(&suite, neither_side_names_a_cipher);
+	SUITE_ADD(&suite, a_request_without_digest_is_answered);
+	for (i = 0; i < COUNT(downgrades); i++)
+		suite_add(&suite, test_downgrade, &downgrades[i],
+			  "a response with %s is refused", downgrades[i].name);
+	SUITE_ADD(&suite, an_answer_without_key_exchange_is_refused);
+	SUITE_ADD(&suite, an_answer_with_key_exchange_nobody_asked_for_is_refused);
+	SUITE_ADD(&suite, a_rekey_keeps_the_flows_cipher);
+	SUITE_ADD(&suite, a_rekey_with_another_cipher_is_refused);
+	SUITE_ADD(&suite, a_rekey_without_encryption_is_refused);
+	return suite_run(&suite, "oap: negotiation");
+}

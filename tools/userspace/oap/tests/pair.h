@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two sides of an exchange in one process, each with a folder of its own. */
+#ifndef OAP_TEST_PAIR_H
+#define OAP_TEST_PAIR_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "certs.h"
+#include "int.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#define DAY		86400L
+#define SEC		UINT64_C(1000000000)
+#define NAME		"bob.example"		/* the server */
+#define US		"alice.example"		/* the client */
+
+/**
+ * struct pair - an exchange
+ * @cli: environment of the client
+ * @srv: of the server
+ * @req: the client's exchange
+ * @rsp: the server's exchange
+ * @cp: the client's parameters
+ * @sp: the server's parameters
+ * @err: of the last call
+ */
+struct pair {
+	struct oap_env *cli, *srv;
+	struct oap_run *req, *rsp;
+	struct oap_params cp, sp;
+	struct oap_err err;
+};
+
+extern struct test_crt test_ca, test_other_ca;
+extern uint64_t now_ns;			/* the clock of both sides */
+
+/* Tests with names; each has a folder of its own. */
+#define SUITE_MAX	128
+
+struct suite {
+	size_t n;
+	char names[SUITE_MAX][96];
+	struct CMUnitTest tests[SUITE_MAX];
+};
+
+void suite_add(struct suite *suite, CMUnitTestFunction f, const void *arg,
+	       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int suite_run(struct suite *suite, const char *name);
+
+/* A test whose name says it all. */
+#define SUITE_ADD(suite, f)	suite_add(suite, f, NULL, "%s", #f)
+
+char *path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void need_pq(const char *algorithm);
+void credentials(const char *type, const struct test_crt *by);
+void cli_conf(const char *text);
+void srv_conf(const char *text);
+struct oap_env *open_env(const char *side, uint32_t replay_max);
+void open_pair(struct pair *p, enum oap_auth auth);
+void drop_runs(struct pair *p);
+void close_pair(struct pair *p);
+void request_ok(struct pair *p);
+enum oap_code process(struct pair *p);
+enum oap_code respond(struct pair *p);
+void respond_ok(struct pair *p);
+enum oap_code complete(struct pair *p);
+void exchange_ok(struct pair *p);
+void same_keys(struct pair *p);
+
+/* Copies of messages, to be changed; as long as they are, for the sanitizer. */
+uint8_t *copy_of(const struct oap_run *run, size_t *len);
+enum oap_code process_bytes(struct pair *p, const uint8_t *msg, size_t len);
+enum oap_code complete_bytes(struct pair *p, const uint8_t *msg, size_t len);
+
+#endif /* OAP_TEST_PAIR_H */

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Time and repetition of requests. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pair.h"
+
+/* The window of time */
+
+struct at {
+	const char *name;
+	int64_t ms;		/* that the server's clock is ahead */
+	bool no_clock;
+	enum oap_code code;
+};
+
+static const struct at times[] = {
+	{ "at once: accepted", 0, false, OAP_OK },
+	{ "20 s and the slack old: accepted", 20100, false, OAP_OK },
+	{ "older than that: refused", 20101, false, OAP_CLOCK },
+	{ "an hour old: refused", 3600000, false, OAP_CLOCK },
+	{ "the slack in the future: accepted", -100, false, OAP_OK },
+	{ "further in the future: refused", -101, false, OAP_CLOCK },
+	{ "an hour in the future: refused", -3600000, false, OAP_CLOCK },
+	{ "an hour old, no clock needed: accepted", 3600000, true, OAP_OK },
+	{ "an hour in the future, no clock needed: accepted", -3600000, true,
+	  OAP_OK },
+};
+
+static void test_time(void **state)
+{
+	const struct at *c = *state;
+	struct pair p;
+
+	credentials("ED25519", &test_ca);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	p.sp.no_clock = c->no_clock;
+	request_ok(&p);
+	now_ns += c->ms * 1000000;
+	assert_int_equal(process(&p), c->code);
+	assert_true(!c->code == !!p.rsp);
+	now_ns -= c->ms * 1000000;
+	close_pair(&p);
+}
+
+/* The extremes of the field make no number run over. */
+static void a_time_of_0_or_of_the_far_future_is_refused(void **state)
+{
+	struct pair p;
+	uint8_t *msg;
+	size_t len;
+
+	(void)state;
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	msg = copy_of(p.req, &len);
+	memset(msg + 16, 0, 8);
+	assert_int_equal(process_bytes(&p, msg, len), OAP_CLOCK);
+	memset(msg + 16, 0xff, 8);
+	assert_int_equal(process_bytes(&p, msg, len), OAP_CLOCK);
+	free(msg);
+	close_pair(&p);
+}
+
+/* Repetition */
+
+static void again(enum oap_auth auth, bool no_clock)
+{
+	struct pair p;
+
+	open_pair(&p, auth);
+	p.sp.no_clock = no_clock;
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	assert_int_equal(process(&p), OAP_REPLAY);
+	drop_runs(&p);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	close_pair(&p);
+}
+
+static void an_unsigned_request_is_taken_once(void **state)
+{
+	(void)state;
+	again(OAP_AUTH_NONE, false);
+}
+
+static void a_signed_request_is_taken_once(void **state)
+{
+	(void)state;
+	credentials("EC", &test_ca);
+	again(OAP_AUTH_REQUIRED, false);
+	again(OAP_AUTH_REQUIRED, true);
+}
+
+/* Who knows no key cannot use up the id of one who does. */
+static void a_forged_request_does_not_block_the_real_one(void **state)
+{
+	struct pair p;
+	uint8_t *msg;
+	size_t len;
+
+	(void)state;
+	credentials("ED25519", &test_ca);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	request_ok(&p);
+	msg = copy_of(p.req, &len);
+	msg[len - 1] ^= 1;
+	assert_int_equal(process_bytes(&p, msg, len), OAP_BAD_SIGNATURE);
+	free(msg);
+	/* not even where anybody may ask */
+	p.sp.auth = OAP_AUTH_NONE;
+	assert_int_equal(process(&p), OAP_OK);
+	p.sp.auth = OAP_AUTH_REQUIRED;
+	assert_int_equal(process(&p), OAP_OK);
+	close_pair(&p);
+}
+
+/* The cache */
+
+#define MINUTE	(60 * SEC)
+
+static enum oap_code add(struct oap_replay *r, unsigned int n)
+{
+	uint8_t id[OAP_ID_LEN] = { n & 0xff, n >> 8 & 0xff, n >> 16 };
+	struct oap_err err;
+
+	return oap_replay_add(r, id, &err);
+}
+
+static void a_full_cache_of_authentic_requests_refuses(void **state)
+{
+	struct oap_replay *r = oap_replay_new(3, MINUTE, false);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		assert_int_equal(add(r, i), OAP_OK);
+	assert_int_equal(add(r, 3), OAP_FULL);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(add(r, i), OAP_REPLAY);
+	oap_replay_free(r);
+}
+
+static void a_full_cache_of_others_forgets_the_oldest(void **state)
+{
+	struct oap_replay *r = oap_replay_new(3, MINUTE, true);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 100000; i++) {
+		assert_int_equal(add(r, i), OAP_OK);
+		assert_int_equal(add(r, i), OAP_REPLAY);
+	}
+	assert_int_equal(add(r, 99997), OAP_REPLAY);
+	assert_int_equal(add(r, 99996), OAP_OK);
+	oap_replay_free(r);
+}
+
+static void what_is_too_old_is_forgotten(void **state)
+{
+	struct oap_replay *r = oap_replay_new(3, 0, false);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(add(r, 7), OAP_OK);
+	oap_replay_free(r);
+}
+
+static void many_ids_are_all_remembered(void **state)
+{
+	struct oap_replay *r = oap_replay_new(65536, MINUTE, false);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 65536; i++)
+		assert_int_equal(add(r, i), OAP_OK);
+	for (i = 0; i < 65536; i++)
+		assert_int_equal(add(r, i), OAP_REPLAY);
+	assert_int_equal(add(r, 65536), OAP_FULL);
+	oap_replay_free(r);
+}
+
+static void a_server_with_a_full_cache_says_so(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	credentials("ED25519", &test_ca);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	oap_env_close(p.srv);
+	p.srv = open_env("srv", 2);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	drop_runs(&p);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	drop_runs(&p);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_FULL);
+	close_pair(&p);
+}
+
+static struct suite suite;
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(times); i++)
+		suite_add(&suite, test_time, &times[i], "a request, %s",
+			  times[i].name);
+	SUITE_ADD(&suite, a_time_of_0_or_of_the_far_future_is_refused);
+	SUITE_ADD(&suite, an_unsigned_request_is_taken_once);
+	SUITE_ADD(&suite, a_signed_request_is_taken_once);
+	SUITE_ADD(&suite, a_forged_request_does_not_block_the_real_one);
+	SUITE_ADD(&suite, a_full_cache_of_authentic_requests_refuses);
+	SUITE_ADD(&suite, a_full_cache_of_others_forgets_the_oldest);
+	SUITE_ADD(&suite, what_is_too_old_is_forgotten);
+	SUITE_ADD(&suite, many_ids_are_all_remembered);
+	SUITE_ADD(&suite, a_server_with_a_full_cache_says_so);
+	return suite_run(&suite, "oap: time and repetition");
+}
