@@ -59,9 +59,8 @@ class Agents:
             one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
 
-    def flow(self, name, **params):
-        """Both ends of a new flow, blocking."""
-        listener = self.listen(name)
+    def connect(self, listener, name, **params):
+        """Both ends of a new flow to a name that is served, blocking."""
         one, asked = self.begin(name)
         eid = asked[A["UPCALL_EID"]]
         made = self.bob.do("FLOW_NEW", "FLOW", name=name.encode() + b"\0",
@@ -75,6 +74,12 @@ class Agents:
                      peer_eid=peer, cipher=CIPHER, seed=seed,
                      epoch=struct.pack("B", 0), **params)
         other = listener.accept()
-        listener.close()
         one.nonblock(False)
         return one, other
+
+    def flow(self, name, **params):
+        """The same, of a name that is served for it alone."""
+        listener = self.listen(name)
+        ends = self.connect(listener, name, **params)
+        listener.close()
+        return ends

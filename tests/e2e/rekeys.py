@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Re-keys in a row, each as soon as the one before is confirmed, of a flow with
-two writers and two readers. Usage: rekeys.py NUMBER"""
+two writers and two readers. Usage: rekeys.py NUMBER
+
+The soak is the same, with more of them, and looks at the memory after each.
+"""
 
 import sys
 import time
@@ -10,7 +13,10 @@ from load import Load
 
 WANTED = int(sys.argv[1])
 OF_KEYS = "epoch", "late", "ahead", "tx-nokey"
+NICE = 5		# of those who write and read
 ends = []
+each = []		# called after each re-key, with its number
+figures = {}		# what was measured
 
 
 @case(f"{WANTED} re-keys while messages go both ways: each comes, once")
@@ -19,18 +25,21 @@ def busy():
     events.join("events")
     ends.extend(pair("demo"))
     number = ends[0].info().id
-    there = Load(ends[0], ends[1], writers=2, readers=2, tokens=16)
-    back = Load(ends[1], ends[0], writers=1, readers=1, tokens=8)
+    there = Load(ends[0], ends[1], writers=2, readers=2, tokens=16, nice=NICE)
+    back = Load(ends[1], ends[0], writers=1, readers=1, tokens=8, nice=NICE)
     settled(*ends)
     start = time.monotonic()
     for count in range(1, WANTED + 1):
         events.rekey(number)
         events.event("DONE", number, count % 256)
+        for look in each:
+            look(count)
     took = time.monotonic() - start
     messages = there.finish(), back.finish()
     settled(*ends)
-    note(f"{took / WANTED * 1000:.0f} ms a re-key; messages from alice and bob: "
-         f"{messages}")
+    figures.update(ms=took / WANTED * 1000, there=messages[0], back=messages[1])
+    note("{ms:.0f} ms a re-key; messages from alice: {there}, from bob: {back}"
+         .format(**figures))
     assert min(messages) > WANTED
 
 
@@ -45,8 +54,10 @@ def epochs():
 @case("nothing was lost for a reason of key or epoch, or did not authenticate")
 def lost():
     for end in ends:
-        counted = show(end)["stats"]["drops"]
-        counted = {reason.replace("_", "-"): n for reason, n in counted.items()}
+        stats = show(end)["stats"]
+        figures[f"linger cut at {end.host}"] = stats["linger_cut"]
+        counted = {reason.replace("_", "-"): n
+                   for reason, n in stats["drops"].items()}
         note({reason: n for reason, n in counted.items() if n} or "no drops")
         same({reason: counted[reason] for reason in (*OF_KEYS, "auth", "replay")},
              dict.fromkeys((*OF_KEYS, "auth", "replay"), 0))
@@ -59,4 +70,5 @@ def goes_on():
         end.close()
 
 
-run()
+if __name__ == "__main__":
+    run()
