@@ -25,10 +25,13 @@ static void leaf_free_work(struct work_struct *work)
 	kfree_sensitive(leaf);
 }
 
-static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int no)
+static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
+				  unsigned int no)
 {
-	struct ipcp_leaf *leaf = kzalloc(sizeof(*leaf), GFP_KERNEL_ACCOUNT);
+	bool receives = dir == ipcp_rx_dir(&ep->flow->rk);
+	struct ipcp_leaf *leaf;
 
+	leaf = kzalloc(struct_size(leaf, replay, receives), GFP_KERNEL_ACCOUNT);
 	if (!leaf)
 		return NULL;
 	if (ipcp_aead_init(&leaf->aead, ep->cipher)) {
@@ -38,7 +41,8 @@ static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int no)
 	leaf->no = no;
 	refcount_set(&leaf->refs, 1);
 	spin_lock_init(&leaf->lock);
-	ipcp_replay_init(&leaf->replay);
+	if (receives)
+		ipcp_replay_init(leaf->replay);
 	refcount_inc(&ep->refs);
 	leaf->epoch = ep;
 	INIT_RCU_WORK(&leaf->free, leaf_free_work);
@@ -176,7 +180,7 @@ static struct ipcp_leaf *derive(struct ipcp_epoch *ep, unsigned int dir,
 					   struct ipcp_key *key))
 {
 	struct mem_cgroup *before = ipcp_pay(&ep->flow->payer);
-	struct ipcp_leaf *leaf = leaf_new(ep, no);
+	struct ipcp_leaf *leaf = leaf_new(ep, dir, no);
 	int err = leaf ? 0 : -ENOMEM;
 	struct ipcp_key key;
 
@@ -322,7 +326,7 @@ static struct ipcp_leaf __rcu **free_jump(struct ipcp_epoch *ep,
 		if (!leaf)
 			return &lv->jump[i];
 		spin_lock(&leaf->lock);
-		leaf->abandoned = !leaf->replay.next;
+		leaf->abandoned = !leaf->replay->next;
 		spin_unlock(&leaf->lock);
 		if (leaf->abandoned) {
 			leave_behind(ep, &lv->jump[i]);

@@ -22,10 +22,10 @@ struct ipcp_epoch;
  *	under @lock
  * @refs: one of the epoch's that points to it, one of each packet in a ring
  * @lock: serialises commits to @replay
- * @replay: what was received under it
  * @epoch: whose leaf it is, with a reference
  * @free: the key is wiped in process context a grace period after the last
  *	reference, so a lookup under RCU may look at it until then
+ * @replay: what was received under it; a leaf to send with has none
  */
 struct ipcp_leaf {
 	struct ipcp_aead aead;
@@ -34,9 +34,9 @@ struct ipcp_leaf {
 	bool abandoned;
 	refcount_t refs;
 	spinlock_t lock;	/* @replay */
-	struct ipcp_replay replay;
 	struct ipcp_epoch *epoch;
 	struct rcu_work free;
+	struct ipcp_replay replay[];
 };
 
 /**

@@ -80,7 +80,7 @@ static enum ipcp_drop find_leaf(struct ipcp_flow *flow, struct ipcp_skb_cb *cb)
 	else if (err == -EKEYEXPIRED)
 		reason = IPCP_DROP_LATE;
 	else if (!err)
-		reason = ipcp_replay_check(&cb->leaf->replay,
+		reason = ipcp_replay_check(cb->leaf->replay,
 					   ipcp_ctr_seq(cb->counter));
 	rcu_read_unlock();
 	return reason;
@@ -262,7 +262,7 @@ static enum ipcp_drop open_packet(struct ipcp_flow *flow, struct sk_buff *skb)
 
 	spin_lock_bh(&leaf->lock);
 	reason = leaf->abandoned ? IPCP_DROP_LATE :
-		 ipcp_replay_commit(&leaf->replay, ipcp_ctr_seq(cb->counter));
+		 ipcp_replay_commit(leaf->replay, ipcp_ctr_seq(cb->counter));
 	spin_unlock_bh(&leaf->lock);
 	if (reason)
 		return reason;
