@@ -546,9 +546,10 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
 	int err = 0;
 
-	if (ep == rcu_access_pointer(flow->tx) && atomic64_read(&ep->sent))
+	if (ep == rcu_access_pointer(flow->tx) &&
+	    atomic64_read(&ep->sent) >= IPCP_TX_AHEAD(ep->ppl_shift))
 		err = ipcp_leaf_prepare(ep, tx);
-	if (test_bit(IPCP_EP_OBSERVED, &ep->flags))
+	if (test_bit(IPCP_EP_RX_AHEAD, &ep->flags))
 		err = ipcp_leaf_prepare(ep, rx) ?: err;
 	if (err == -ENOMEM)
 		ipcp_sooner(next, jiffies + HZ / 10);

@@ -21,6 +21,14 @@
 
 /* The last packets of an epoch are no data: they get a re-key through. */
 #define IPCP_CTRL_RESERVE	1024
+/*
+ * The next leaf is prepared once this much of one was used: soon enough, and
+ * not for flows that are idle. A receiver does not know how early the sender
+ * leaves a leaf, so it goes by the shortest.
+ */
+#define IPCP_TX_AHEAD(shift)	((1U << (shift)) / 4)
+#define IPCP_RX_AHEAD		IPCP_TX_AHEAD(IPCP_PPL_SHIFT_MIN)
+
 /* From this leaf on one eighth of the keys is left, and a re-key is due. */
 #define IPCP_REKEY_WATERMARK_LEAF	(IPCP_LEAF_TOTAL / 8 * 7)
 

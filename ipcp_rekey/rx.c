@@ -225,6 +225,14 @@ static void track(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		ipcp_flow_kick(flow);
 }
 
+/* Is it time to prepare the leaf after this one? Once in an epoch. */
+static bool next_is_due(struct ipcp_epoch *ep, u64 counter)
+{
+	return counter >= IPCP_RX_AHEAD &&
+	       !test_bit(IPCP_EP_RX_AHEAD, &ep->flags) &&
+	       !test_and_set_bit(IPCP_EP_RX_AHEAD, &ep->flags);
+}
+
 static int decrypt(const struct ipcp_leaf *leaf, struct sk_buff *skb, u64 ctr)
 {
 	struct scatterlist sg[2];
@@ -249,6 +257,7 @@ static enum ipcp_drop open_packet(struct ipcp_flow *flow, struct sk_buff *skb)
 	struct ipcp_leaf *leaf = cb->leaf;
 	struct ipcp_epoch *ep = leaf->epoch;
 	enum ipcp_drop reason;
+	bool due;
 	int err;
 
 	err = decrypt(leaf, skb, cb->counter);
@@ -274,8 +283,10 @@ static enum ipcp_drop open_packet(struct ipcp_flow *flow, struct sk_buff *skb)
 	track(flow, ep, skb, cb->counter);
 	if (cb->type == IPCP_PDU_DATA) {
 		ipcp_keyrot_observe(flow, ep, true);
-		if (unlikely(leaf != rcu_access_pointer(ep->leaves[dir].cur)) &&
-		    ipcp_leaf_advance(ep, dir, leaf))
+		due = next_is_due(ep, cb->counter);
+		if (unlikely(leaf != rcu_access_pointer(ep->leaves[dir].cur)))
+			due |= ipcp_leaf_advance(ep, dir, leaf);
+		if (unlikely(due))
 			ipcp_flow_kick(flow);
 	}
 	cb->opened = true;

@@ -173,7 +173,8 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		}
 		return err;
 	}
-	if (unlikely(!n || ipcp_tx_watermark(n, ep->ppl_shift)))
+	if (unlikely(n + 1 == IPCP_TX_AHEAD(ep->ppl_shift) ||
+		     ipcp_tx_watermark(n, ep->ppl_shift)))
 		ipcp_flow_kick(flow);
 	if (unlikely(leaf == rcu_access_pointer(lv->next)) &&
 	    ipcp_leaf_advance(ep, dir, leaf))
