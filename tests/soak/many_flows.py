@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 
-from ipcp import case, drops, enter, flows, note, run, same, talk, until
+from ipcp import (
+    RB_RD, RB_WR, case, drops, enter, flows, note, run, same, talk, until)
 from keys import Agents
 from measure import Figures, kernel_bytes, meminfo, settled, shrink, slabs
 
@@ -131,8 +132,11 @@ def cost():
 @case("nothing was dropped of them, and all are alive")
 def alive():
     for host in "alice", "bob":
-        lost = {key: n for key, n in drops(host).items() if n}
+        lost = {reason: n for (kind, reason), n in drops(host).items()
+                if n and kind == "flows"}
         same(lost, {}, f"drops of {host}")
+    flags = collections.Counter(end.info().rb_flags for end in ends)
+    same(flags, {RB_RD | RB_WR: 2 * WANTED}, "ends by their flags")
     for end in range(0, len(ends), 2 * max(WANTED // 100, 1)):
         talk(ends[end], ends[end + 1])
 
