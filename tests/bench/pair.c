@@ -89,6 +89,13 @@ struct sockaddr_in address_of(const char *host, unsigned int number)
 	};
 }
 
+/* A child that ended failed, and has said why. The others end with us. */
+static void child_ended(int signal)
+{
+	(void)signal;
+	_exit(1);
+}
+
 static uint64_t now(void)
 {
 	struct timespec ts;
@@ -101,6 +108,7 @@ static void start_process(void)
 {
 	struct sched_param param = { 0 };
 
+	signal(SIGCHLD, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	ok(sched_setscheduler(0, SCHED_BATCH, &param), "SCHED_BATCH");
 }
@@ -278,6 +286,7 @@ int main(int argc, char **argv)
 	struct control c;
 
 	get_options(argc, argv);
+	signal(SIGCHLD, child_ended);
 	ok(pipe(c.go), "pipe");
 	ok(pipe(c.done), "pipe");
 	for (unsigned int i = 0; i < opt.pairs; i++) {
