@@ -124,6 +124,9 @@ static int get_value(const struct use *use, const struct opt *o)
 		return get_count(use, o);
 	case OPT_SECONDS:
 		return get_seconds(use, o);
+	case OPT_TEXT:
+		*(const char **)o->to = optarg;
+		return EXIT_OK;
 	default:
 		*(bool *)o->to = true;
 		return EXIT_OK;

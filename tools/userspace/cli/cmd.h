@@ -36,6 +36,7 @@ enum opt_kind {
 	OPT_FLAG,	/* bool */
 	OPT_COUNT,	/* uint64_t, a whole number from min to max */
 	OPT_SECONDS,	/* int64_t nanoseconds, from seconds with a fraction */
+	OPT_TEXT,	/* const char *, any text */
 };
 
 /**
@@ -95,6 +96,7 @@ int cmd_ping(int argc, char **argv);
 int cmd_perf(int argc, char **argv);
 int cmd_name(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_oap(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif /* IPCP_CLI_CMD_H */

@@ -17,6 +17,7 @@ static const struct cmd commands[] = {
 	{ "perf", "measure throughput to a name", cmd_perf },
 	{ "name", "list the names that are served here", cmd_name },
 	{ "stats", "packets that were dropped, by reason", cmd_stats },
+	{ "oap", "one step of the agents' protocol on files, for tests", cmd_oap },
 	{ "version", "version of the tools and the module", cmd_version },
 	{ 0 }
 };

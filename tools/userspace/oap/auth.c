@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -26,6 +27,11 @@ static X509 *read_crt(const char *path)
 	return crt;
 }
 
+static const char *why_not(const char *path)
+{
+	return access(path, R_OK) ? strerror(errno) : oap_why();
+}
+
 static int visible(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
@@ -40,7 +46,7 @@ static enum oap_code load_one(struct oap_store *store, const char *path,
 	if (!crt)
 		return oap_fail(err, OAP_BAD_CONFIG,
 				"%.120s is no PEM certificate: %s", path,
-				oap_why());
+				why_not(path));
 	if (root)
 		ok = X509_STORE_add_cert(store->roots, crt) == 1;
 	else
@@ -157,7 +163,7 @@ enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
 	if (!creds->crt)
 		return oap_fail(err, OAP_NO_CREDENTIALS,
 				"cannot use the certificate %.100s: %s", crt,
-				oap_why());
+				why_not(crt));
 	code = read_key(creds, key, err);
 	if (!code) {
 		creds->der_len = i2d_X509(creds->crt, &creds->der);

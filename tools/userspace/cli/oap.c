@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp-rekey oap: one step of OAP on files, so that the protocol can be driven
+ * and compared from outside. It writes keys into files: it is for tests only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "../oap/oap.h"
+#include "cmd.h"
+
+#define SLACK_MS	100		/* of the clocks, as Ouroboros has it */
+#define SECURE_HEAP	(256 * 1024)
+#define WARNING \
+	"For tests: the key goes to a file, where no agent would leave it.\n"
+
+/* What the options say. */
+struct step {
+	const char *name;
+	const char *conf;
+	const char *state;
+	const char *key;
+	const char *auth;
+	const char *peer;
+	bool sends;			/* a message on stdout */
+	struct oap_params params;
+	struct oap_env *env;
+	struct oap_run *run;
+	struct oap_err err;
+};
+
+#define OPT_NAME(s) \
+	{ "name", 'n', "NAME", "the destination's name, on both sides", \
+	  OPT_TEXT, &(s).name, 0, 0 }
+#define OPT_CONF(s) \
+	{ "conf", 'c', "DIR", "cacert/ untrusted/ server/NAME/ client/NAME/", \
+	  OPT_TEXT, &(s).conf, 0, 0 }
+#define OPT_STATE(s, help) \
+	{ "state", 's', "FILE", help, OPT_TEXT, &(s).state, 0, 0 }
+#define OPT_KEY(s) \
+	{ "key", 'k', "FILE", "where the key goes (hex), and the cipher", \
+	  OPT_TEXT, &(s).key, 0, 0 }
+#define OPT_AUTH(s) \
+	{ "auth", 'a', "WORD", "of the peer: none, optional (default), required", \
+	  OPT_TEXT, &(s).auth, 0, 0 }
+#define OPT_PEER(s) \
+	{ "peer", 'p', "NAME", "name that the client must prove", \
+	  OPT_TEXT, &(s).peer, 0, 0 }
+
+static int wrong(struct step *s)
+{
+	return fail("%s", s->err.text);
+}
+
+/* Sets up what all steps need. */
+static int step_open(struct step *s)
+{
+	struct oap_settings set = { .dir = s->conf, .slack_ms = SLACK_MS };
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	if (s->sends && isatty(STDOUT_FILENO))
+		return fail("the message is binary: send stdout to a file or a pipe");
+	/* where memory cannot be locked, the ordinary heap does for tests */
+	CRYPTO_secure_malloc_init(SECURE_HEAP, 16);
+	if (oap_env_open(&s->env, &set, &s->err))
+		return wrong(s);
+	return EXIT_OK;
+}
+
+static int step_close(struct step *s, int status)
+{
+	oap_free(s->run);
+	oap_env_close(s->env);
+	CRYPTO_secure_malloc_done();
+	return status;
+}
+
+/* Checks the options that each step must have; ends the program. */
+static void step_check(const struct use *use, struct step *s)
+{
+	static const char * const words[] = { "none", "optional", "required" };
+	const struct opt *o;
+	unsigned int i;
+
+	for (o = use->opts; o->name; o++)
+		if (!*(const char **)o->to && strcmp(o->name, "peer"))
+			exit(use_error(use, "--%s is needed", o->name));
+	if (!oap_name_ok(s->name))
+		exit(use_error(use, "'%s' is no usable name: 1 to 255 letters, no spaces, no '/'",
+			       s->name));
+	s->params.name = s->name;
+	for (i = 0; s->auth && strcmp(s->auth, words[i]); i++)
+		if (i == 2)
+			exit(use_error(use, "--auth is none, optional or required, not '%s'",
+				       s->auth));
+	s->params.auth = i;
+}
+
+/* Files */
+
+static ssize_t read_some(int fd, uint8_t *buf, size_t room)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < room) {
+		n = read(fd, buf + len, room - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (!n)
+			break;
+		len += n;
+	}
+	return len;
+}
+
+static int read_stdin(uint8_t *buf, size_t room, size_t *len)
+{
+	ssize_t n = read_some(STDIN_FILENO, buf, room);
+
+	if (n < 0)
+		return fail("cannot read stdin: %m");
+	if (!n)
+		return fail("no message on stdin");
+	*len = n;
+	return EXIT_OK;
+}
+
+static int write_all(int fd, const uint8_t *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, buf, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* A file that only its owner can read. On failure there is none. */
+static int write_secret(const char *path, const uint8_t *buf, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	bool bad;
+
+	if (fd < 0)
+		return fail("cannot write %s: %m", path);
+	/* it may have been there, for everybody to read */
+	bad = fchmod(fd, 0600) || ftruncate(fd, 0) || write_all(fd, buf, len);
+	bad = close(fd) || bad;
+	if (!bad)
+		return EXIT_OK;
+	note("cannot write %s: %m", path);
+	unlink(path);
+	return EXIT_FAIL;
+}
+
+static int write_message(struct step *s, const char *secret)
+{
+	size_t len;
+	const uint8_t *msg = oap_message(s->run, &len);
+
+	if (!write_all(STDOUT_FILENO, msg, len))
+		return EXIT_OK;
+	note("cannot write to stdout: %m");
+	unlink(secret);
+	return EXIT_FAIL;
+}
+
+/* "key" and 64 hex digits, "cipher" and its name. */
+static int write_key(struct step *s)
+{
+	uint8_t key[OAP_KEY_LEN] = { 0 };
+	char text[128];
+	int i, at, status;
+
+	at = sprintf(text, "key ");
+	if (!oap_cipher(s->run))
+		at += sprintf(text + at, "none");
+	else if (oap_key(s->run, key, &s->err))
+		return wrong(s);
+	for (i = 0; oap_cipher(s->run) && i < OAP_KEY_LEN; i++)
+		at += sprintf(text + at, "%02x", key[i]);
+	at += sprintf(text + at, "\ncipher %s\n",
+		      oap_cipher_name(oap_cipher(s->run)));
+	status = write_secret(s->key, (uint8_t *)text, at);
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(text, sizeof(text));
+	return status;
+}
+
+/* Steps */
+
+static int save_state(struct step *s)
+{
+	uint8_t state[OAP_STATE_MAX];
+	int status;
+	size_t len;
+
+	if (oap_save(s->run, state, &len, &s->err))
+		status = wrong(s);
+	else
+		status = write_secret(s->state, state, len);
+	OPENSSL_cleanse(state, sizeof(state));
+	return status;
+}
+
+static int request(struct step *s)
+{
+	int status = step_open(s);
+
+	if (status)
+		return status;
+	if (oap_request(s->env, &s->params, &s->run, &s->err))
+		return wrong(s);
+	status = save_state(s);
+	return status ? status : write_message(s, s->state);
+}
+
+static int oap_cmd_request(int argc, char **argv)
+{
+	struct step s = { .sends = true };
+	const struct opt opts[] = {
+		OPT_NAME(s), OPT_CONF(s),
+		OPT_STATE(s, "where the exchange goes until 'complete'"),
+		{ 0 }
+	};
+	const struct use use = {
+		"oap request", "> REQUEST",
+		"Begins an exchange with NAME, with what client/NAME in DIR has.\n"
+		WARNING,
+		opts, 0, 0
+	};
+
+	use_parse(&use, argc, argv);
+	step_check(&use, &s);
+	return step_close(&s, request(&s));
+}
+
+static int respond(struct step *s)
+{
+	uint8_t msg[OAP_MSG_MAX + 1];
+	size_t len;
+	int status = step_open(s);
+
+	if (!status)
+		status = read_stdin(msg, sizeof(msg), &len);
+	if (status)
+		return status;
+	if (oap_process(s->env, &s->params, msg, len, &s->run, &s->err) ||
+	    oap_respond(s->run, &s->params, &s->err))
+		return wrong(s);
+	status = write_key(s);
+	return status ? status : write_message(s, s->key);
+}
+
+static int oap_cmd_respond(int argc, char **argv)
+{
+	struct step s = { .auth = "optional", .sends = true };
+	const struct opt opts[] = {
+		OPT_NAME(s), OPT_CONF(s), OPT_KEY(s), OPT_AUTH(s), OPT_PEER(s),
+		{ 0 }
+	};
+	const struct use use = {
+		"oap respond", "< REQUEST > RESPONSE",
+		"Answers a request, with what server/NAME in DIR has.\n" WARNING,
+		opts, 0, 0
+	};
+
+	use_parse(&use, argc, argv);
+	step_check(&use, &s);
+	s.params.peer_name = s.peer;
+	return step_close(&s, respond(&s));
+}
+
+static int load_state(struct step *s)
+{
+	uint8_t state[OAP_STATE_MAX + 1];
+	int fd = open(s->state, O_RDONLY | O_CLOEXEC);
+	int status = EXIT_OK;
+	ssize_t len;
+
+	if (fd < 0)
+		return fail("cannot read %s: %m", s->state);
+	len = read_some(fd, state, sizeof(state));
+	if (len < 0)
+		status = fail("cannot read %s: %m", s->state);
+	else if (oap_restore(s->env, s->name, state, len, &s->run, &s->err))
+		status = fail("%s: %s", s->state, s->err.text);
+	close(fd);
+	OPENSSL_cleanse(state, sizeof(state));
+	return status;
+}
+
+static int complete(struct step *s)
+{
+	uint8_t msg[OAP_MSG_MAX + 1];
+	size_t len;
+	int status = step_open(s);
+
+	if (!status)
+		status = load_state(s);
+	if (!status)
+		status = read_stdin(msg, sizeof(msg), &len);
+	if (status)
+		return status;
+	if (oap_complete(s->run, &s->params, msg, len, &s->err))
+		return wrong(s);
+	return write_key(s);
+}
+
+static int oap_cmd_complete(int argc, char **argv)
+{
+	struct step s = { .auth = "optional" };
+	const struct opt opts[] = {
+		OPT_NAME(s), OPT_CONF(s), OPT_STATE(s, "of 'request'"),
+		OPT_KEY(s), OPT_AUTH(s),
+		{ 0 }
+	};
+	const struct use use = {
+		"oap complete", "< RESPONSE",
+		"Ends the exchange that 'request' began. Whoever answered must be NAME,\n"
+		"if it has a certificate.\n" WARNING,
+		opts, 0, 0
+	};
+
+	use_parse(&use, argc, argv);
+	step_check(&use, &s);
+	s.params.peer_name = s.name;
+	return step_close(&s, complete(&s));
+}
+
+int cmd_oap(int argc, char **argv)
+{
+	static const struct cmd table[] = {
+		{ "request", "begin an exchange", oap_cmd_request },
+		{ "respond", "answer a request", oap_cmd_respond },
+		{ "complete", "end the exchange", oap_cmd_complete },
+		{ 0 }
+	};
+
+	return cmd_dispatch("oap ", table, argc, argv);
+}
