@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Our flows: made by who runs us, so they are only read and written here. */
+#include <linux/ipcp_rekey.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "pair.h"
@@ -22,4 +24,51 @@ const struct way flow_way = {
 	.needs_fds = 1,
 	.send = send_flow,
 	.recv = recv_flow,
+};
+
+/* Descriptors are made once, as a program would; pairs fork after that. */
+static struct ipcp_msg tx_msgs[BATCH_MAX];
+
+static void call(int fd, unsigned long number, struct ipcp_msg *msgs,
+		 unsigned int count, const char *what, unsigned int *done)
+{
+	struct ipcp_batch batch = {
+		.size = sizeof(batch),
+		.msgs = (uintptr_t)msgs,
+		.count = count,
+	};
+
+	*done = ok(ioctl(fd, number, &batch), what);
+}
+
+static void send_flow_batch(struct pair *p)
+{
+	unsigned int done;
+
+	for (unsigned int i = 0; !tx_msgs[p->batch - 1].base; i++)
+		tx_msgs[i] = (struct ipcp_msg){ (uintptr_t)p->out + i * p->size,
+						p->size, 0 };
+	call(p->tx, IPCP_IOC_SEND, tx_msgs, p->batch, "IPCP_IOC_SEND", &done);
+	want(done, p->batch, "messages sent");
+}
+
+static unsigned int recv_flow_batch(struct pair *p)
+{
+	struct ipcp_msg msgs[BATCH_MAX];
+	unsigned int done;
+
+	for (unsigned int i = 0; i < p->batch; i++)
+		msgs[i] = (struct ipcp_msg){ (uintptr_t)p->in + i * DATAGRAM_ROOM,
+					     DATAGRAM_ROOM, 0 };
+	call(p->rx, IPCP_IOC_RECV, msgs, p->batch, "IPCP_IOC_RECV", &done);
+	for (unsigned int i = 0; i < done; i++)
+		want(msgs[i].len, p->size, "bytes of a message");
+	return done;
+}
+
+const struct way flow_batch_way = {
+	.name = "ipcp-rekey-batch",
+	.needs_fds = 1,
+	.send = send_flow_batch,
+	.recv = recv_flow_batch,
 };

@@ -19,6 +19,8 @@ WAYS = (
     ("udp-batch", BOTH, BATCHES, True),
     ("ktls", BOTH, (1, 64), True),
     ("ipcp-rekey", BOTH, (1,), True),
+    ("ipcp-rekey-batch", BOTH, BATCHES, True),
+    ("ipcp-rekey-batch", BOTH, BATCHES, False),
 )
 QUICK_SIZES = (64, 1350)
 

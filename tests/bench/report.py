@@ -8,7 +8,7 @@ import json
 import sys
 
 NAMES = {"udp": "UDP", "udp-batch": "UDP, offload", "ktls": "kTLS",
-         "ipcp-rekey": "ipcp_rekey"}
+         "ipcp-rekey": "ipcp_rekey", "ipcp-rekey-batch": "ipcp_rekey"}
 CIPHERS = {None: "none", "aes": "AES-256-GCM", "chacha": "ChaCha20-Poly1305"}
 
 
