@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sealing and opening of one packet, in place and in the caller's context.
+ * Sealing and opening of one packet, in the caller's context.
  *
  * AES-GCM goes through the crypto API, since that is where the vectorised code
  * is; ChaCha20-Poly1305 through the library. Both are synchronous: a packet's
@@ -100,25 +100,28 @@ void ipcp_aead_free(struct ipcp_aead *aead)
 	memzero_explicit(aead, sizeof(*aead));
 }
 
-static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist sg[2],
-		     unsigned int len, u64 counter, bool seal)
+static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
+		     struct scatterlist *dst, unsigned int len, u64 counter,
+		     bool seal)
 {
-	SYNC_AEAD_REQUEST_ON_STACK(req, aead->tfm);
-	u8 iv[IPCP_NONCE_LEN];
+	u8 room[IPCP_AEAD_REQUEST_LEN] CRYPTO_MINALIGN_ATTR __uninitialized;
+	struct aead_request *req = ipcp_aead_request(room, aead->tfm);
+	u8 iv[IPCP_NONCE_LEN] __uninitialized;
 
 	if (!ipcp_aead_usable())
 		return -EBUSY;
 	ipcp_wire_nonce(iv, counter);
 	aead_request_set_callback(req, 0, NULL, NULL);
 	aead_request_set_ad(req, IPCP_HDR_LEN);
-	aead_request_set_crypt(req, sg, sg, len, iv);
+	aead_request_set_crypt(req, src, dst, len, iv);
 	return seal ? crypto_aead_encrypt(req) : crypto_aead_decrypt(req);
 }
 
 /**
  * ipcp_aead_seal() - Encrypt a packet in place and add its tag
  * @aead: key
- * @sg: first the header of IPCP_HDR_LEN bytes, then message and room for a tag
+ * @pkt: header of IPCP_HDR_LEN bytes, message, and room for a tag; in memory
+ *	of the kernel's direct mapping
  * @len: length of the message in bytes
  * @counter: the packet's counter, never used with this key before
  *
@@ -126,37 +129,50 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist sg[2],
  * Return: 0; -EBUSY if the FPU is in use here, which a caller that keeps to
  * the context never sees.
  */
-int ipcp_aead_seal(const struct ipcp_aead *aead, struct scatterlist sg[2],
-		   unsigned int len, u64 counter)
+int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
+		   u64 counter)
 {
-	if (aead->cipher == IPCP_REKEY_CIPHER_CHACHA20_POLY1305)
-		return chacha20poly1305_encrypt_sg_inplace(&sg[1], len,
-							   sg_virt(&sg[0]),
-							   IPCP_HDR_LEN, counter,
-							   aead->key.bytes) ?
-			0 : -EINVAL;
-	return gcm_crypt(aead, sg, len, counter, true);
+	struct scatterlist sg __uninitialized;
+
+	if (aead->cipher == IPCP_REKEY_CIPHER_CHACHA20_POLY1305) {
+		chacha20poly1305_encrypt(pkt + IPCP_HDR_LEN, pkt + IPCP_HDR_LEN,
+					 len, pkt, IPCP_HDR_LEN, counter,
+					 aead->key.bytes);
+		return 0;
+	}
+	sg_init_one(&sg, pkt, IPCP_HDR_LEN + len + IPCP_TAG_LEN);
+	return gcm_crypt(aead, &sg, &sg, len, counter, true);
 }
 
 /**
- * ipcp_aead_open() - Check a packet's tag and decrypt it in place
+ * ipcp_aead_open() - Check a packet's tag and decrypt it
  * @aead: key
- * @sg: first the header of IPCP_HDR_LEN bytes, then ciphertext and tag
+ * @pkt: header of IPCP_HDR_LEN bytes, ciphertext and tag
+ * @out: @pkt itself, or memory for as much that does not overlap it; the
+ *	message is after IPCP_HDR_LEN bytes, which may be overwritten
  * @len: length of ciphertext and tag in bytes, at least IPCP_TAG_LEN
  * @counter: the packet's counter
+ *
+ * Both are in memory of the kernel's direct mapping.
  *
  * Context: Task or softirq.
  * Return: 0; -EBADMSG if it does not authenticate, the content is of no use
  * then; -EBUSY as ipcp_aead_seal().
  */
-int ipcp_aead_open(const struct ipcp_aead *aead, struct scatterlist sg[2],
+int ipcp_aead_open(const struct ipcp_aead *aead, u8 *pkt, u8 *out,
 		   unsigned int len, u64 counter)
 {
+	struct scatterlist src __uninitialized, dst __uninitialized;
+
 	if (aead->cipher == IPCP_REKEY_CIPHER_CHACHA20_POLY1305)
-		return chacha20poly1305_decrypt_sg_inplace(&sg[1], len,
-							   sg_virt(&sg[0]),
-							   IPCP_HDR_LEN, counter,
-							   aead->key.bytes) ?
+		return chacha20poly1305_decrypt(out + IPCP_HDR_LEN,
+						pkt + IPCP_HDR_LEN, len, pkt,
+						IPCP_HDR_LEN, counter,
+						aead->key.bytes) ?
 			0 : -EBADMSG;
-	return gcm_crypt(aead, sg, len, counter, false);
+	sg_init_one(&src, pkt, IPCP_HDR_LEN + len);
+	if (pkt == out)
+		return gcm_crypt(aead, &src, &src, len, counter, false);
+	sg_init_one(&dst, out, IPCP_HDR_LEN + len);
+	return gcm_crypt(aead, &src, &dst, len, counter, false);
 }

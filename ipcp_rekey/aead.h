@@ -7,7 +7,6 @@
 #include "keysched.h"
 
 struct crypto_sync_aead;
-struct scatterlist;
 
 /**
  * struct ipcp_aead - one leaf key, ready to use
@@ -30,9 +29,9 @@ int ipcp_aead_init(struct ipcp_aead *aead, u16 cipher);
 int ipcp_aead_setkey(struct ipcp_aead *aead, struct ipcp_key *key);
 void ipcp_aead_free(struct ipcp_aead *aead);
 
-int ipcp_aead_seal(const struct ipcp_aead *aead, struct scatterlist sg[2],
-		   unsigned int len, u64 counter);
-int ipcp_aead_open(const struct ipcp_aead *aead, struct scatterlist sg[2],
+int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
+		   u64 counter);
+int ipcp_aead_open(const struct ipcp_aead *aead, u8 *pkt, u8 *out,
 		   unsigned int len, u64 counter);
 
 bool ipcp_aead_known(u32 cipher);

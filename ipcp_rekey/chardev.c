@@ -28,33 +28,7 @@
 #define IPCP_BACKLOG_DEFAULT	64
 #define IPCP_BACKLOG_MAX	1024
 
-/**
- * struct ipcp_file - an open file
- * @in: its namespace, which it pins
- * @wait: where its users sleep
- * @lock: serialises what makes it a flow or a listener
- * @flow: set once; NULL while it is not a flow
- * @listener: set once; NULL while it serves no name
- * @rcvtimeo: longest wait of a read in jiffies
- * @sndtimeo: longest wait of a write
- */
-struct ipcp_file {
-	struct ipcp_net *in;
-	struct ipcp_wait *wait;
-	struct mutex lock;	/* protects the becoming of the next two */
-	struct ipcp_flow *flow;
-	struct ipcp_listener *listener;
-	long rcvtimeo;
-	long sndtimeo;
-};
-
-/* The flow or the listener is complete before its file has it. */
-static struct ipcp_flow *flow_of(const struct ipcp_file *f)
-{
-	/* Paired with become_flow(). */
-	return smp_load_acquire(&f->flow);
-}
-
+/* The listener is complete before its file has it. */
 static struct ipcp_listener *listener_of(const struct ipcp_file *f)
 {
 	/* Paired with become_listener(). */
@@ -63,7 +37,7 @@ static struct ipcp_listener *listener_of(const struct ipcp_file *f)
 
 static void become_flow(struct ipcp_file *f, struct ipcp_flow *flow)
 {
-	/* Paired with flow_of(). */
+	/* Paired with ipcp_file_flow(). */
 	smp_store_release(&f->flow, flow);
 	wake_up_poll(&f->wait->wq, EPOLLOUT | EPOLLERR);	/* what was before */
 }
@@ -128,180 +102,6 @@ static int ipcp_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static bool nonblocking(const struct kiocb *iocb)
-{
-	return iocb->ki_filp->f_flags & O_NONBLOCK ||
-	       iocb->ki_flags & IOCB_NOWAIT;
-}
-
-/* Why a flow that is not allocated cannot be read or written. */
-static int not_allocated(const struct ipcp_flow *flow)
-{
-	if (ipcp_flow_pending(flow))
-		return -EAGAIN;
-	return flow->error ? -flow->error : -ENOTCONN;
-}
-
-static int read_error(const struct ipcp_flow *flow)
-{
-	int flags = ipcp_rbuff_flags(&flow->n_rb);
-
-	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
-		return not_allocated(flow);
-	if (!ipcp_rbuff_empty(&flow->n_rb))
-		return 0;
-	if (flags & IPCP_RB_FLOWDOWN)
-		return -ESHUTDOWN;
-	if (flags & IPCP_RB_FLOWPEER)
-		return -EPIPE;
-	return -EAGAIN;
-}
-
-/* True when a sleeping reader ought to look again. */
-static bool read_wakes(const struct ipcp_flow *flow)
-{
-	int flags = ipcp_rbuff_flags(&flow->n_rb);
-
-	return read_error(flow) != -EAGAIN || flags & IPCP_RB_REKEY ||
-	       !(flags & IPCP_RB_RD);
-}
-
-/* What is left of a wait, as wait_event_interruptible_timeout() says it. */
-static int slept(long left, long *timeo)
-{
-	if (left < 0)
-		return sock_intr_errno(*timeo);
-	if (!left)
-		return -ETIMEDOUT;
-	*timeo = left;
-	return 0;
-}
-
-static struct sk_buff *next_message(struct ipcp_file *f,
-				    struct ipcp_flow *flow, bool nonblock)
-{
-	long timeo = READ_ONCE(f->rcvtimeo);
-
-	for (;;) {
-		struct sk_buff *skb = NULL;
-		int err;
-
-		ipcp_registry_take_pending(flow);
-		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_RD))
-			return ERR_PTR(-EPERM);
-		/* The error first: a packet that came before it is seen. */
-		err = read_error(flow);
-		if (!err)
-			skb = ipcp_rx_read(flow);
-		if (skb)
-			return skb;
-		if (err && err != -EAGAIN)
-			return ERR_PTR(err);
-		if (nonblock)
-			return ERR_PTR(-EAGAIN);
-		if (signal_pending(current))
-			return ERR_PTR(sock_intr_errno(timeo));
-		if (!err)
-			continue;	/* all that was there was dropped */
-		err = slept(wait_event_interruptible_timeout(f->wait->wq,
-							     read_wakes(flow),
-							     timeo), &timeo);
-		if (err)
-			return ERR_PTR(err);
-	}
-}
-
-static ssize_t ipcp_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct ipcp_file *f = iocb->ki_filp->private_data;
-	struct ipcp_flow *flow = flow_of(f);
-	struct sk_buff *skb;
-	size_t len;
-	int err;
-
-	if (!flow)
-		return f->listener ? -EINVAL : -ENOTCONN;
-	skb = next_message(f, flow, nonblocking(iocb));
-	if (IS_ERR(skb))
-		return PTR_ERR(skb);
-	/* As SOCK_DGRAM: what does not fit is cut off. */
-	len = min_t(size_t, skb->len, iov_iter_count(to));
-	err = skb_copy_datagram_iter(skb, 0, to, len);
-	consume_skb(skb);
-	return err ?: len;
-}
-
-static int write_error(const struct ipcp_flow *flow)
-{
-	int flags = ipcp_rbuff_flags(&flow->n_rb);
-
-	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
-		return not_allocated(flow);
-	if (flags & IPCP_RB_FLOWDOWN)
-		return -ESHUTDOWN;
-	if (!(flags & IPCP_RB_WR))
-		return -EPERM;
-	if (!ipcp_tx_room(flow) || !rcu_access_pointer(flow->tx))
-		return -EAGAIN;
-	return 0;
-}
-
-static bool write_wakes(const struct ipcp_flow *flow)
-{
-	return write_error(flow) != -EAGAIN ||
-	       ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY;
-}
-
-/* Waits until a message can be sent. */
-static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
-			 bool nonblock, long *timeo)
-{
-	for (;;) {
-		int err;
-
-		ipcp_registry_take_pending(flow);
-		if (unlikely(test_bit(IPCP_FLOW_PROMOTE, &flow->bits)))
-			ipcp_keyrot_promote(flow);
-		err = write_error(flow);
-		if (err != -EAGAIN || nonblock)
-			return err;
-		err = slept(wait_event_interruptible_timeout(f->wait->wq,
-							     write_wakes(flow),
-							     *timeo), timeo);
-		if (err)
-			return err;
-	}
-}
-
-static ssize_t ipcp_write_iter(struct kiocb *iocb, struct iov_iter *from)
-{
-	struct ipcp_file *f = iocb->ki_filp->private_data;
-	struct ipcp_flow *flow = flow_of(f);
-	size_t len = iov_iter_count(from);
-	bool nonblock = nonblocking(iocb);
-	struct sk_buff *skb;
-	long timeo;
-	int err;
-
-	if (!flow)
-		return f->listener ? -EINVAL : -ENOTCONN;
-	timeo = READ_ONCE(f->sndtimeo);
-	err = wait_to_write(f, flow, nonblock, &timeo);
-	if (err)
-		return err;
-	if (len > READ_ONCE(flow->mtu))
-		return -EMSGSIZE;
-	skb = ipcp_tx_alloc(len, GFP_KERNEL_ACCOUNT);
-	if (!skb)
-		return -ENOMEM;
-	if (!copy_from_iter_full(skb_put(skb, len), len, from)) {
-		kfree_skb(skb);
-		return -EFAULT;
-	}
-	err = ipcp_tx_data(flow, skb);
-	return err ?: len;
-}
-
 static __poll_t poll_flow(struct ipcp_flow *flow)
 {
 	int flags = ipcp_rbuff_flags(&flow->n_rb);
@@ -335,7 +135,7 @@ static __poll_t ipcp_poll(struct file *file, poll_table *wait)
 	struct ipcp_flow *flow;
 
 	poll_wait(file, &f->wait->wq, wait);
-	flow = flow_of(f);
+	flow = ipcp_file_flow(f);
 	if (flow)
 		return poll_flow(flow);
 	l = listener_of(f);
@@ -455,7 +255,7 @@ static int ioc_alloc(struct file *file, void *argp)
 	if (err)
 		return -EINTR;
 	return READ_ONCE(f->flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED ?
-	       0 : not_allocated(f->flow);
+	       0 : ipcp_io_not_allocated(f->flow);
 }
 
 static int ioc_listen(struct file *file, void *argp)
@@ -549,9 +349,10 @@ static int ioc_accept(struct file *file, void *argp)
 	while (!(flow = ipcp_names_accept(l))) {
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = slept(wait_event_interruptible_timeout(f->wait->wq,
-							     ipcp_names_waiting(l),
-							     timeo), &timeo);
+		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
+								     ipcp_names_waiting(l),
+								     timeo),
+				    &timeo);
 		if (err)
 			return err;
 	}
@@ -567,7 +368,7 @@ static int ioc_accept(struct file *file, void *argp)
 
 static int ioc_rekey(struct file *file, void *argp)
 {
-	struct ipcp_flow *flow = flow_of(file->private_data);
+	struct ipcp_flow *flow = ipcp_file_flow(file->private_data);
 
 	if (!flow)
 		return -ENOTCONN;
@@ -577,7 +378,7 @@ static int ioc_rekey(struct file *file, void *argp)
 static int ioc_get_info(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
-	struct ipcp_flow *flow = flow_of(f);
+	struct ipcp_flow *flow = ipcp_file_flow(f);
 	struct ipcp_info *info = argp;
 	u32 size = info->size;
 
@@ -617,7 +418,7 @@ static int check_set(const struct ipcp_set *arg)
 static int ioc_set(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
-	struct ipcp_flow *flow = flow_of(f);
+	struct ipcp_flow *flow = ipcp_file_flow(f);
 	const struct ipcp_set *arg = argp;
 	long rcv = f->rcvtimeo, snd = f->sndtimeo;
 	int err;
@@ -643,6 +444,28 @@ static int ioc_set(struct file *file, void *argp)
 		ipcp_flow_down(flow, ESHUTDOWN, "taken down by the program");
 	}
 	return 0;
+}
+
+static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg)
+{
+	if (!ipcp_file_flow(f))
+		return f->listener ? -EINVAL : -ENOTCONN;
+	if (arg->flags & ~IPCP_BATCH_DONTWAIT || arg->reserved ||
+	    !arg->count || arg->count > IPCP_BATCH_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+static int ioc_send(struct file *file, void *argp)
+{
+	return check_batch(file->private_data, argp) ?:
+	       ipcp_io_send(file, argp);
+}
+
+static int ioc_recv(struct file *file, void *argp)
+{
+	return check_batch(file->private_data, argp) ?:
+	       ipcp_io_recv(file, argp);
 }
 
 /**
@@ -674,6 +497,8 @@ static const struct ioc iocs[] = {
 	[_IOC_NR(IPCP_IOC_REKEY)] = { .fn = ioc_rekey },
 	IOC(GET_INFO, ioc_get_info, ipcp_info, size, true),
 	IOC(SET, ioc_set, ipcp_set, reserved, false),
+	IOC(SEND, ioc_send, ipcp_batch, reserved, false),
+	IOC(RECV, ioc_recv, ipcp_batch, reserved, false),
 };
 
 union ioc_arg {
@@ -682,6 +507,7 @@ union ioc_arg {
 	struct ipcp_accept accept;
 	struct ipcp_info info;
 	struct ipcp_set set;
+	struct ipcp_batch batch;
 };
 
 static int copy_back(void __user *uarg, const void *arg, u32 usize, size_t size)
@@ -729,7 +555,7 @@ static long ipcp_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 
 static void ipcp_show_fdinfo(struct seq_file *m, struct file *file)
 {
-	struct ipcp_flow *flow = flow_of(file->private_data);
+	struct ipcp_flow *flow = ipcp_file_flow(file->private_data);
 
 	if (flow)
 		seq_printf(m, "ipcp-flow:\t%u\n", flow->id);
@@ -739,8 +565,8 @@ static const struct file_operations ipcp_fops = {
 	.owner = THIS_MODULE,
 	.open = ipcp_open,
 	.release = ipcp_release,
-	.read_iter = ipcp_read_iter,
-	.write_iter = ipcp_write_iter,
+	.read_iter = ipcp_io_read,
+	.write_iter = ipcp_io_write,
 	.poll = ipcp_poll,
 	.unlocked_ioctl = ipcp_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

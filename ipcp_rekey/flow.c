@@ -64,6 +64,21 @@ void ipcp_owner_clear(struct ipcp_owner *owner)
 }
 
 /**
+ * ipcp_flow_dropped() - Count a packet of a flow that was dropped
+ * @flow: flow
+ * @len: its length in bytes
+ * @reason: why
+ *
+ * Context: Any context.
+ */
+void ipcp_flow_dropped(struct ipcp_flow *flow, unsigned int len,
+		       enum ipcp_drop reason)
+{
+	this_cpu_inc(flow->stats->drops[reason]);
+	trace_ipcp_drop(flow->id, reason, len);
+}
+
+/**
  * ipcp_flow_drop() - Drop a packet of a flow, and count it
  * @flow: flow
  * @skb: packet; freed
@@ -74,8 +89,7 @@ void ipcp_owner_clear(struct ipcp_owner *owner)
 void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
 		    enum ipcp_drop reason)
 {
-	this_cpu_inc(flow->stats->drops[reason]);
-	trace_ipcp_drop(flow->id, reason, skb->len);
+	ipcp_flow_dropped(flow, skb->len, reason);
 	kfree_skb(skb);
 }
 

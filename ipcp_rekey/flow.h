@@ -211,6 +211,8 @@ static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
 	       state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
 }
 
+void ipcp_flow_dropped(struct ipcp_flow *flow, unsigned int len,
+		       enum ipcp_drop reason);
 void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
 		    enum ipcp_drop reason);
 

@@ -5,7 +5,8 @@
  *
  * Where to look
  * -------------
- * chardev   programs: files, ioctls, read, write, poll
+ * chardev   programs: files, ioctls, poll
+ * io        programs: messages, one a call or many
  * netlink   the agent and operators; netlink-rekey: seeds come in here
  * upcall    what the kernel has for the agent
  * registry  flows of a namespace, by number and endpoint id; claims
@@ -16,7 +17,9 @@
  * keyrot    epochs: park, take, observe, promote, linger, wipe
  * leaf      leaf keys: prepare ahead, find, leave behind
  * confirm   how both ends learn of each other's epoch
- * tx, rx    the packet path
+ * tx        sending: claim, seal, hand to the stack
+ * rx, open, read  arrival, decryption, what readers take
+ * train     packets that cross the stack in one buffer
  * udp       the transport
  * keysched hkdf aead replay wire   key schedule, cryptography, packet format
  *

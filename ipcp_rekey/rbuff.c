@@ -51,6 +51,7 @@ void ipcp_wait_put(struct ipcp_wait *wait)
 void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait)
 {
 	skb_queue_head_init(&rb->queue);
+	rb->packets = 0;
 	rb->bytes = 0;
 	rb->quota = IPCP_QUEUE_FREE;
 	rb->user = NULL;
@@ -72,9 +73,10 @@ void ipcp_rbuff_wake(struct ipcp_rbuff *rb, __poll_t events)
 }
 
 /* Is there room, and may the user have it? Under the lock. */
-static bool make_room(struct ipcp_rbuff *rb, unsigned int size)
+static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
+		      unsigned int count)
 {
-	if (rb->queue.qlen >= IPCP_RB_PACKETS ||
+	if (rb->packets + count > IPCP_RB_PACKETS ||
 	    rb->bytes + size > IPCP_RB_BYTES)
 		return false;
 	while (unlikely(rb->bytes + size > rb->quota)) {
@@ -86,20 +88,23 @@ static bool make_room(struct ipcp_rbuff *rb, unsigned int size)
 }
 
 /**
- * ipcp_rbuff_write() - Add a packet at the end
+ * ipcp_rbuff_write() - Add a buffer at the end
  * @rb: ring
  * @skb: the ring's on success, else still the caller's
+ * @count: packets in it
  *
  * Context: Any context but hard interrupts.
  * Return: false if the ring is full.
  */
-bool ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb)
+bool ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
+		      unsigned int count)
 {
 	bool room;
 
 	spin_lock_bh(&rb->queue.lock);
-	room = make_room(rb, skb->truesize);
+	room = make_room(rb, skb->truesize, count);
 	if (room) {
+		WRITE_ONCE(rb->packets, rb->packets + count);
 		rb->bytes += skb->truesize;
 		__skb_queue_tail(&rb->queue, skb);
 	}
@@ -111,13 +116,26 @@ bool ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb)
 }
 
 /**
- * __ipcp_rbuff_unlink() - Take a packet out
+ * __ipcp_rbuff_taken() - Packets were read of a buffer that stays
  * @rb: ring, locked
- * @skb: packet in it, the caller's afterwards
+ * @count: how many
  */
-void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb)
+void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count)
 {
 	lockdep_assert_held(&rb->queue.lock);
+	WRITE_ONCE(rb->packets, rb->packets - count);
+}
+
+/**
+ * __ipcp_rbuff_unlink() - Take a buffer out
+ * @rb: ring, locked
+ * @skb: buffer in it, the caller's afterwards
+ * @count: packets that are left in it
+ */
+void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
+			 unsigned int count)
+{
+	__ipcp_rbuff_taken(rb, count);
 	rb->bytes -= skb->truesize;
 	__skb_unlink(skb, &rb->queue);
 	if (rb->quota > IPCP_QUEUE_FREE && skb_queue_empty(&rb->queue)) {

@@ -40,7 +40,8 @@ static inline struct ipcp_wait *ipcp_wait_get(struct ipcp_wait *wait)
 
 /**
  * struct ipcp_rbuff - a bounded queue of packets, and the flags word
- * @queue: packets in order of arrival; its lock is the ring's
+ * @queue: buffers in order of arrival; its lock is the ring's
+ * @packets: packets in all of them, to be read
  * @bytes: memory they take, under the lock
  * @quota: memory they may take without asking @user, under the lock
  * @flags: IPCP_RB_*, changed by ipcp_rbuff_change() alone
@@ -49,6 +50,7 @@ static inline struct ipcp_wait *ipcp_wait_get(struct ipcp_wait *wait)
  */
 struct ipcp_rbuff {
 	struct sk_buff_head queue;
+	unsigned int packets;
 	unsigned int bytes;
 	unsigned int quota;
 	atomic_t flags;
@@ -57,8 +59,11 @@ struct ipcp_rbuff {
 };
 
 void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait);
-bool ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb);
-void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb);
+bool ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
+		      unsigned int count);
+void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count);
+void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
+			 unsigned int count);
 int ipcp_rbuff_change(struct ipcp_rbuff *rb, int set, int clear);
 void ipcp_rbuff_wake(struct ipcp_rbuff *rb, __poll_t events);
 
@@ -74,7 +79,7 @@ static inline bool ipcp_rbuff_empty(const struct ipcp_rbuff *rb)
 
 static inline unsigned int ipcp_rbuff_queued(const struct ipcp_rbuff *rb)
 {
-	return skb_queue_len_lockless(&rb->queue);
+	return READ_ONCE(rb->packets);
 }
 
 #endif /* _IPCP_RBUFF_H */

@@ -8,13 +8,14 @@
  * more than the receiver's window. The leaf is at hand before its counter is
  * claimed, so no counter is claimed in vain; none is ever given back.
  */
-#include <linux/scatterlist.h>
 #include <linux/skbuff.h>
+#include <linux/slab.h>
 
 #include "event.h"
 #include "flow.h"
 #include "rx.h"
 #include "trace.h"
+#include "train.h"
 #include "tx.h"
 #include "udp.h"
 #include "wire.h"
@@ -53,18 +54,27 @@ bool ipcp_tx_room(const struct ipcp_flow *flow)
 	return atomic_read(&flow->tx_queued) < IPCP_TX_QUEUE;
 }
 
+/**
+ * struct ipcp_sent - a train on its way through the stack
+ * @flow: flow, with a reference
+ * @count: its messages
+ */
+struct ipcp_sent {
+	struct ipcp_flow *flow;
+	unsigned int count;
+};
+
 /*
- * The last packet of the flow on its way lets go of the module. The code that
+ * The last message of the flow on its way lets go of the module. The code that
  * follows the put is safe: freeing a module waits for a grace period of RCU.
  */
-static void tx_destructor(struct sk_buff *skb)
+static void sent(struct ipcp_flow *flow, unsigned int count)
 {
-	struct ipcp_flow *flow = skb_shinfo(skb)->destructor_arg;
 	int left;
 
 	rcu_read_lock();
-	left = atomic_dec_return(&flow->tx_queued);
-	if (left < IPCP_TX_QUEUE && left >= IPCP_TX_QUEUE - 8)
+	left = atomic_sub_return(count, &flow->tx_queued);
+	if (left < IPCP_TX_QUEUE && left + count >= IPCP_TX_QUEUE - 8)
 		ipcp_rbuff_wake(&flow->n_rb, EPOLLOUT | EPOLLWRNORM);
 	ipcp_flow_put(flow);
 	if (!left)
@@ -72,24 +82,44 @@ static void tx_destructor(struct sk_buff *skb)
 	rcu_read_unlock();
 }
 
-/* Counts a message until the stack frees it. The caller holds the module. */
-static void account(struct ipcp_flow *flow, struct sk_buff *skb)
+static void one_destructor(struct sk_buff *skb)
 {
-	if (atomic_inc_return(&flow->tx_queued) == 1)
+	sent(skb_shinfo(skb)->destructor_arg, 1);
+}
+
+static void train_destructor(struct sk_buff *skb)
+{
+	struct ipcp_sent *s = skb_shinfo(skb)->destructor_arg;
+
+	sent(s->flow, s->count);
+	kfree(s);
+}
+
+/* Counts messages until the stack frees them. The caller holds the module. */
+static void account(struct ipcp_flow *flow, struct sk_buff *skb,
+		    struct ipcp_sent *s)
+{
+	unsigned int count = s ? s->count : 1;
+
+	if (atomic_add_return(count, &flow->tx_queued) == count)
 		__module_get(THIS_MODULE);
-	skb_shinfo(skb)->destructor_arg = ipcp_flow_get(flow);
-	skb->destructor = tx_destructor;
+	ipcp_flow_get(flow);
+	skb_shinfo(skb)->destructor_arg = s ? (void *)s : flow;
+	skb->destructor = s ? train_destructor : one_destructor;
 }
 
 /*
- * Claims the number of the next packet, and has the leaf key for it. Under RCU,
- * which keeps the leaf. -EINPROGRESS, with nothing claimed, if the leaf has to
- * be prepared first; -EKEYEXPIRED at the limit.
+ * Claims the numbers of the next packets, up to @want of one leaf, and has the
+ * key for them. Under RCU, which keeps the leaf. How many it got;
+ * -EINPROGRESS, with nothing claimed, if the leaf has to be prepared first;
+ * -EKEYEXPIRED at the limit.
  */
 static int claim(struct ipcp_epoch *ep, const struct ipcp_leaves *lv, u64 limit,
-		 u64 *n, struct ipcp_leaf **leaf)
+		 unsigned int want, u64 *n, struct ipcp_leaf **leaf)
 {
+	u64 ppl = BIT_ULL(ep->ppl_shift);
 	s64 sent = atomic64_read(&ep->sent);
+	u64 got;
 
 	do {
 		if (sent >= limit)
@@ -102,11 +132,12 @@ static int claim(struct ipcp_epoch *ep, const struct ipcp_leaves *lv, u64 limit,
 			sent = atomic64_read(&ep->sent);
 			continue;
 		}
-		if (atomic64_try_cmpxchg(&ep->sent, &sent, sent + 1))
+		got = min3((u64)want, limit - sent, ppl - (sent & (ppl - 1)));
+		if (atomic64_try_cmpxchg(&ep->sent, &sent, sent + got))
 			break;
 	} while (1);
 	*n = sent;
-	return 0;
+	return got;
 }
 
 static bool too_old(const struct ipcp_flow *flow, const struct ipcp_epoch *ep)
@@ -129,71 +160,130 @@ static u64 limit_of(const struct ipcp_epoch *ep, u8 type)
 				       ipcp_tx_limit(ep->ppl_shift);
 }
 
-static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-		const struct ipcp_leaf *leaf, struct sk_buff *skb, u8 type,
-		u64 counter)
-{
-	struct ipcp_hdr hdr = {
-		.type = type,
-		.epoch = ep->no,
-		.counter = counter,
-		.eid = flow->peer_eid,
-	};
-	unsigned int len = skb->len;
-	struct scatterlist sg[2];
-
-	skb_put(skb, IPCP_TAG_LEN);
-	sg_init_table(sg, 2);
-	sg_set_buf(&sg[1], skb->data, len + IPCP_TAG_LEN);
-	ipcp_wire_build(skb_push(skb, IPCP_HDR_LEN), &hdr);
-	sg_set_buf(&sg[0], skb->data, IPCP_HDR_LEN);
-	trace_ipcp_tx(flow, &hdr, ipcp_tx_dir(&flow->rk), len);
-	return ipcp_aead_seal(&leaf->aead, sg, len, counter);
-}
-
 /*
- * Sends a message in an epoch. Takes the buffer but for -EINPROGRESS, which
- * says that the leaf key has to be prepared first.
+ * Seals up to @want packets of @len bytes of message each, but the last of the
+ * train that has @last, with counters of one leaf. Returns how many, or an
+ * error as claim().
  */
-static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-		   struct sk_buff *skb, u8 type)
+static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
+		struct ipcp_cursor *c, unsigned int want, unsigned int len,
+		unsigned int last)
 {
+	struct ipcp_hdr hdr = { .type = type, .epoch = ep->no,
+				.eid = flow->peer_eid };
 	unsigned int dir = ipcp_tx_dir(&flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	unsigned int len = skb->len;
+	u64 n, ahead = IPCP_TX_AHEAD(ep->ppl_shift);
 	struct ipcp_leaf *leaf;
-	u64 n;
-	int err;
+	int got, err;
 
-	err = claim(ep, lv, limit_of(ep, type), &n, &leaf);
-	if (unlikely(err)) {
-		if (err == -EKEYEXPIRED) {
+	got = claim(ep, lv, limit_of(ep, type), want, &n, &leaf);
+	if (unlikely(got < 0)) {
+		if (got == -EKEYEXPIRED)
 			expired(flow, ep);
-			kfree_skb(skb);
-		}
-		return err;
+		return got;
 	}
-	if (unlikely(n + 1 == IPCP_TX_AHEAD(ep->ppl_shift) ||
-		     ipcp_tx_watermark(n, ep->ppl_shift)))
+	if (unlikely((n < ahead && n + got >= ahead) ||
+		     ipcp_tx_watermark(n + got, ep->ppl_shift)))
 		ipcp_flow_kick(flow);
 	if (unlikely(leaf == rcu_access_pointer(lv->next)) &&
 	    ipcp_leaf_advance(ep, dir, leaf))
 		ipcp_flow_kick(flow);
 
-	err = seal(flow, ep, leaf, skb, type,
-		   ipcp_tx_counter(n, ep->ppl_shift));
-	if (err) {
-		kfree_skb(skb);
-		return err;
+	for (int i = 0; i < got; i++) {
+		unsigned int bytes = i + 1 < want ? len : last;
+		u8 *pkt = ipcp_cursor_next(c, bytes + IPCP_OVERHEAD);
+
+		hdr.counter = ipcp_tx_counter(n + i, ep->ppl_shift);
+		ipcp_wire_build(pkt, &hdr);
+		trace_ipcp_tx(flow, &hdr, dir, bytes);
+		err = ipcp_aead_seal(&leaf->aead, pkt, bytes, hdr.counter);
+		if (unlikely(err))
+			return err;
 	}
+	return got;
+}
+
+static void touch_tx(struct ipcp_flow *flow)
+{
 	if (time_before(READ_ONCE(flow->last_tx), jiffies))
 		WRITE_ONCE(flow->last_tx, jiffies);
+}
+
+/*
+ * Sends a packet in an epoch. Takes the buffer but for -EINPROGRESS, which
+ * says that the leaf key has to be prepared first.
+ */
+static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		   struct sk_buff *skb, u8 type)
+{
+	unsigned int len = skb->len;
+	struct ipcp_cursor c;
+	int err;
+
+	__skb_push(skb, IPCP_HDR_LEN);
+	__skb_put(skb, IPCP_TAG_LEN);
+	ipcp_cursor_init(&c, skb, 0);
+	err = seal(flow, ep, type, &c, 1, len, len);
+	if (unlikely(err < 0)) {
+		if (err == -EINPROGRESS) {
+			__skb_pull(skb, IPCP_HDR_LEN);
+			__skb_trim(skb, len);
+		} else {
+			kfree_skb(skb);
+		}
+		return err;
+	}
+	touch_tx(flow);
 	if (type == IPCP_PDU_DATA) {
-		account(flow, skb);
+		account(flow, skb, NULL);
 		this_cpu_inc(flow->stats->tx_packets);
 		this_cpu_add(flow->stats->tx_bytes, len);
 	}
 	return ipcp_udp_xmit(flow, skb);
+}
+
+/*
+ * Sends a train in an epoch, or what of it got counters. Takes the buffer and
+ * @s but for -EINPROGRESS. How many messages were sent, or an error.
+ */
+static int send_train_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			 struct sk_buff *skb, unsigned int len,
+			 struct ipcp_sent *s)
+{
+	unsigned int stride = len + IPCP_OVERHEAD;
+	unsigned int last = skb->len - (s->count - 1) * stride - IPCP_OVERHEAD;
+	unsigned int done = 0;
+	struct ipcp_cursor c;
+	int err = 0;
+
+	ipcp_cursor_init(&c, skb, 0);
+	while (done < s->count && err >= 0) {
+		err = seal(flow, ep, IPCP_PDU_DATA, &c, s->count - done, len,
+			   last);
+		done += max(err, 0);
+	}
+	if (unlikely(!done)) {
+		if (err != -EINPROGRESS) {
+			kfree_skb(skb);
+			kfree(s);
+		}
+		return err;
+	}
+	if (unlikely(done < s->count)) {
+		/* No room is needed to cut fragments off. */
+		pskb_trim(skb, stride * done);
+		s->count = done;
+		last = len;
+	}
+	if (done > 1)
+		ipcp_train_couple(skb, stride, done);
+	touch_tx(flow);
+	account(flow, skb, s);
+	this_cpu_add(flow->stats->tx_packets, done);
+	this_cpu_add(flow->stats->tx_bytes, (done - 1) * len + last);
+	err = ipcp_udp_xmit(flow, skb);
+	return err ?: done;
 }
 
 static struct ipcp_epoch *tx_epoch(struct ipcp_flow *flow)
@@ -233,16 +323,9 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 	return ready;
 }
 
-/**
- * ipcp_tx_data() - Send a message of the program
- * @flow: flow
- * @skb: of ipcp_tx_alloc(), the message in it; taken
- *
- * Context: Process context of somebody who holds the module, may sleep.
- * Return: 0; -EAGAIN the flow has no key to send with yet; -EKEYEXPIRED until
- * the next seed; -EMSGSIZE; what routing says; -ENOMEM.
- */
-int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb)
+/* Sends one message, or a train if there is @s. Takes all that it is given. */
+static int send_data(struct ipcp_flow *flow, struct sk_buff *skb,
+		     unsigned int len, struct ipcp_sent *s)
 {
 	int err;
 
@@ -258,12 +341,17 @@ int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb)
 			expired(flow, ep);
 			err = -EKEYEXPIRED;
 		} else {
-			err = send_in(flow, ep, skb, IPCP_PDU_DATA);
-			skb = err == -EINPROGRESS ? skb : NULL;
+			err = s ? send_train_in(flow, ep, skb, len, s) :
+				  send_in(flow, ep, skb, IPCP_PDU_DATA);
+			if (err != -EINPROGRESS) {
+				rcu_read_unlock();
+				local_bh_enable();
+				return err;
+			}
 		}
 		rcu_read_unlock();
 		local_bh_enable();
-		if (likely(err != -EINPROGRESS))
+		if (err != -EINPROGRESS)
 			break;
 
 		ep = tx_epoch(flow);
@@ -276,7 +364,70 @@ int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb)
 			break;
 	}
 	kfree_skb(skb);
+	kfree(s);
 	return err;
+}
+
+/**
+ * ipcp_tx_data() - Send a message of the program
+ * @flow: flow
+ * @skb: of ipcp_tx_alloc(), the message in it; taken
+ *
+ * Context: Process context of somebody who holds the module, may sleep.
+ * Return: 0; -EAGAIN the flow has no key to send with yet; -EKEYEXPIRED until
+ * the next seed; -EMSGSIZE; what routing says; -ENOMEM.
+ */
+int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	return send_data(flow, skb, skb->len, NULL);
+}
+
+/**
+ * ipcp_tx_train_alloc() - Get a buffer for messages to be sent as a train
+ * @len: length of each message in bytes, at most IPCP_TRAIN_LEN with overhead
+ * @last: length of the last, not more
+ * @count: how many, 2 to IPCP_TRAIN_MAX
+ * @gfp: how
+ *
+ * Each message is to be written IPCP_HDR_LEN bytes into its packet; there are
+ * IPCP_OVERHEAD bytes more of a packet than of its message.
+ *
+ * Context: As @gfp.
+ * Return: buffer or NULL.
+ */
+struct sk_buff *ipcp_tx_train_alloc(unsigned int len, unsigned int last,
+				    unsigned int count, gfp_t gfp)
+{
+	struct sk_buff *skb;
+
+	skb = ipcp_train_alloc(IPCP_HEADROOM, len + IPCP_OVERHEAD, count, gfp);
+	if (skb && last < len)
+		pskb_trim(skb, skb->len - (len - last));
+	return skb;
+}
+
+/**
+ * ipcp_tx_train() - Send several messages of the program at once
+ * @flow: flow
+ * @skb: of ipcp_tx_train_alloc(), the messages in it; taken
+ * @len: length of each but the last
+ * @count: how many
+ *
+ * Context: Process context of somebody who holds the module, may sleep.
+ * Return: how many were sent, the first ones; or as ipcp_tx_data().
+ */
+int ipcp_tx_train(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
+		  unsigned int count)
+{
+	struct ipcp_sent *s = kmalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s) {
+		kfree_skb(skb);
+		return -ENOMEM;
+	}
+	s->flow = flow;
+	s->count = count;
+	return send_data(flow, skb, len, s);
 }
 
 /**

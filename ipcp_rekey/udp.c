@@ -5,7 +5,7 @@
  * Two kernel sockets a namespace, one each for IPv4 and IPv6, all flows on the
  * same port. Receiving takes the datagrams off the socket's queue in its
  * sk_data_ready(), in the softirq that put them there: unlike encap_rcv() this
- * is a place where the stack may one day leave received batches whole.
+ * is a place where the stack leaves received batches whole.
  *
  * Sending has no queue of its own: a route, kept with the flow, and the stack.
  */
@@ -67,15 +67,22 @@ static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
 		.use_udp6_rx_checksums = true,
 		.ipv6_v6only = true,
 	};
+	int err, on = 1;
 	struct socket *sock;
 	struct sock *sk;
-	int err;
 
 	if (family == AF_INET)
 		cfg.local_ip.s_addr = htonl(INADDR_ANY);
 	err = udp_sock_create(in->net, &cfg, &sock);
 	if (err)
 		return ERR_PTR(err);
+	/* Trains come in as they are. */
+	err = sock->ops->setsockopt(sock, SOL_UDP, UDP_GRO, KERNEL_SOCKPTR(&on),
+				    sizeof(on));
+	if (err) {
+		ipcp_udp_sock_release(sock);
+		return ERR_PTR(err);
+	}
 
 	sk = sock->sk;
 	sk->sk_mark = mark;
@@ -187,6 +194,12 @@ static unsigned int fits(const struct dst_entry *dst, unsigned int ip_len)
 	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
 }
 
+/* Length of the longest packet in a buffer. */
+static unsigned int packet_len(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
+}
+
 static struct rtable *route4(struct ipcp_net *in, struct sock *sk,
 			     const struct sockaddr_in *to,
 			     struct dst_cache *cache, __be32 *saddr)
@@ -224,7 +237,7 @@ static int xmit4(struct ipcp_net *in, const struct sockaddr_in *to,
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
 	*mtu = fits(&rt->dst, sizeof(struct iphdr));
-	if (skb->len > *mtu) {
+	if (packet_len(skb) > *mtu) {
 		ip_rt_put(rt);
 		return -EMSGSIZE;
 	}
@@ -273,7 +286,7 @@ static int xmit6(struct ipcp_net *in, const struct sockaddr_in6 *to,
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
 	*mtu = fits(dst, sizeof(struct ipv6hdr));
-	if (skb->len > *mtu) {
+	if (packet_len(skb) > *mtu) {
 		dst_release(dst);
 		return -EMSGSIZE;
 	}

@@ -2,7 +2,6 @@
 /* Whole packets of the vectors: sealed to the byte, opened, and forged. */
 #include <linux/err.h>
 #include <linux/ipcp_rekey_netlink.h>
-#include <linux/scatterlist.h>
 
 #include "aead.h"
 #include "keysched.h"
@@ -76,13 +75,6 @@ static struct ipcp_aead *new_aead(struct kunit *test, const struct pdu_vector *v
 	return aead;
 }
 
-static void packet_to_sg(struct scatterlist sg[2], u8 *pkt, unsigned int len)
-{
-	sg_init_table(sg, 2);
-	sg_set_buf(&sg[0], pkt, IPCP_HDR_LEN);
-	sg_set_buf(&sg[1], pkt + IPCP_HDR_LEN, len - IPCP_HDR_LEN);
-}
-
 static void seals_the_packets_of_the_vectors(struct kunit *test)
 {
 	const struct pdu_vector *v = test->param_value;
@@ -91,24 +83,19 @@ static void seals_the_packets_of_the_vectors(struct kunit *test)
 	unsigned int len = strlen(v->bytes) / 2;
 	unsigned int plain = len - IPCP_OVERHEAD;
 	u8 *pkt = kunit_kzalloc(test, len, GFP_KERNEL);
-	struct scatterlist sg[2];
 
 	KUNIT_ASSERT_NOT_NULL(test, pkt);
 	ipcp_wire_build(pkt, &hdr);
 	memcpy(pkt + IPCP_HDR_LEN, unhex_len(test, v->plain, plain), plain);
-	packet_to_sg(sg, pkt, len);
 
-	KUNIT_ASSERT_EQ(test, ipcp_aead_seal(aead, sg, plain, v->counter), 0);
+	KUNIT_ASSERT_EQ(test, ipcp_aead_seal(aead, pkt, plain, v->counter), 0);
 	KUNIT_EXPECT_MEMEQ(test, pkt, unhex_len(test, v->bytes, len), len);
 }
 
-static int open_packet(struct kunit *test, struct ipcp_aead *aead, u8 *pkt,
-		       unsigned int len, u64 counter)
+static int open_packet(struct ipcp_aead *aead, u8 *pkt, unsigned int len,
+		       u64 counter)
 {
-	struct scatterlist sg[2];
-
-	packet_to_sg(sg, pkt, len);
-	return ipcp_aead_open(aead, sg, len - IPCP_HDR_LEN, counter);
+	return ipcp_aead_open(aead, pkt, pkt, len - IPCP_HDR_LEN, counter);
 }
 
 static void opens_the_packets_of_the_vectors(struct kunit *test)
@@ -119,9 +106,26 @@ static void opens_the_packets_of_the_vectors(struct kunit *test)
 	unsigned int plain = len - IPCP_OVERHEAD;
 	u8 *pkt = unhex_len(test, v->bytes, len);
 
-	KUNIT_ASSERT_EQ(test, open_packet(test, aead, pkt, len, v->counter), 0);
+	KUNIT_ASSERT_EQ(test, open_packet(aead, pkt, len, v->counter), 0);
 	KUNIT_EXPECT_MEMEQ(test, pkt + IPCP_HDR_LEN,
 			   unhex_len(test, v->plain, plain), plain);
+}
+
+static void opens_into_other_memory_and_leaves_the_packet(struct kunit *test)
+{
+	const struct pdu_vector *v = test->param_value;
+	struct ipcp_aead *aead = new_aead(test, v);
+	unsigned int len = strlen(v->bytes) / 2;
+	unsigned int plain = len - IPCP_OVERHEAD;
+	u8 *pkt = unhex_len(test, v->bytes, len);
+	u8 *out = kunit_kzalloc(test, len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, out);
+	KUNIT_ASSERT_EQ(test, ipcp_aead_open(aead, pkt, out, len - IPCP_HDR_LEN,
+					     v->counter), 0);
+	KUNIT_EXPECT_MEMEQ(test, out + IPCP_HDR_LEN,
+			   unhex_len(test, v->plain, plain), plain);
+	KUNIT_EXPECT_MEMEQ(test, pkt, unhex_len(test, v->bytes, len), len);
 }
 
 static void a_packet_changed_in_any_byte_does_not_open(struct kunit *test)
@@ -137,15 +141,15 @@ static void a_packet_changed_in_any_byte_does_not_open(struct kunit *test)
 	for (i = 0; i < len; i++) {
 		memcpy(pkt, good, len);
 		pkt[i] ^= 1 << i % 8;
-		KUNIT_EXPECT_EQ_MSG(test, open_packet(test, aead, pkt, len,
-						      v->counter), -EBADMSG,
-				    "byte %u", i);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    open_packet(aead, pkt, len, v->counter),
+				    -EBADMSG, "byte %u", i);
 	}
 	memcpy(pkt, good, len);
-	KUNIT_EXPECT_EQ(test, open_packet(test, aead, pkt, len, v->counter ^ 1),
+	KUNIT_EXPECT_EQ(test, open_packet(aead, pkt, len, v->counter ^ 1),
 			-EBADMSG);
 	memcpy(pkt, good, len);
-	KUNIT_EXPECT_EQ(test, open_packet(test, aead, pkt, len, v->counter), 0);
+	KUNIT_EXPECT_EQ(test, open_packet(aead, pkt, len, v->counter), 0);
 }
 
 static void only_three_ciphers_are_known(struct kunit *test)
@@ -163,6 +167,8 @@ static void only_three_ciphers_are_known(struct kunit *test)
 static struct kunit_case aead_test_cases[] = {
 	KUNIT_CASE_PARAM(seals_the_packets_of_the_vectors, pdu_gen_params),
 	KUNIT_CASE_PARAM(opens_the_packets_of_the_vectors, pdu_gen_params),
+	KUNIT_CASE_PARAM(opens_into_other_memory_and_leaves_the_packet,
+			 pdu_gen_params),
 	KUNIT_CASE_PARAM(a_packet_changed_in_any_byte_does_not_open,
 			 pdu_gen_params),
 	KUNIT_CASE(only_three_ciphers_are_known),

@@ -38,14 +38,6 @@ struct crypto_sync_aead {
 
 #define MAX_SYNC_AEAD_REQSIZE	384
 
-#define SYNC_AEAD_REQUEST_ON_STACK(name, _tfm)				\
-	char __##name##_desc[sizeof(struct aead_request) +		\
-			     MAX_SYNC_AEAD_REQSIZE] CRYPTO_MINALIGN_ATTR; \
-	struct aead_request *(name) =					\
-		(((struct aead_request *)__##name##_desc)->base.tfm =	\
-			crypto_aead_tfm(&(_tfm)->base),			\
-		 (void *)__##name##_desc)
-
 static inline void crypto_free_sync_aead(struct crypto_sync_aead *tfm)
 {
 	crypto_free_aead(&tfm->base);
@@ -97,4 +89,21 @@ static inline bool ipcp_aead_usable(void)
 }
 
 #endif
+
+/*
+ * A request in memory of the caller's stack. SYNC_AEAD_REQUEST_ON_STACK() would
+ * have a hardened kernel zero all of it first, for every packet.
+ */
+#define IPCP_AEAD_REQUEST_LEN \
+	(sizeof(struct aead_request) + MAX_SYNC_AEAD_REQSIZE)
+
+static inline struct aead_request *
+ipcp_aead_request(void *room, struct crypto_sync_aead *tfm)
+{
+	struct aead_request *req = room;
+
+	aead_request_set_tfm(req, &tfm->base);
+	return req;
+}
+
 #endif /* _IPCP_COMPAT_SYNC_AEAD_H */

@@ -27,7 +27,8 @@ DEADLINE = 30		# seconds; how long anything may take on a slow machine
 
 RB_RD, RB_WR, RB_FLOWDOWN, RB_FLOWPEER, RB_REKEY = 1, 2, 4, 8, 16
 SET_RCVTIMEO, SET_SNDTIMEO, SET_ACCESS, SET_DOWN, SET_PPL = 1, 2, 4, 8, 16
-ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET = (0xE700 | n for n in range(1, 7))
+ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV = (
+    0xE700 | n for n in range(1, 9))
 ALLOCATED = 3
 NSEC = 1000000000
 

@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 
-from ipcp import A, Endpoint, Netlink, fails, sockaddr
+from ipcp import A, Endpoint, Netlink, attrs, fails, sockaddr
 
 CIPHER = 901
 UPCALL_LISTEN, UPCALL_ALLOC = 1, 2
@@ -59,9 +59,8 @@ class Agents:
             one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
 
-    def connect(self, listener, name, **params):
-        """Both ends of a new flow to a name that is served, blocking."""
-        one, asked = self.begin(name)
+    def answer(self, name, asked, **params):
+        """Gives what was asked for its peer, and both ends their first keys."""
         eid = asked[A["UPCALL_EID"]]
         made = self.bob.do("FLOW_NEW", "FLOW", name=name.encode() + b"\0",
                            peer=sockaddr("alice"), peer_eid=eid)
@@ -73,13 +72,31 @@ class Agents:
             agent.do("FLOW_ALLOCATE", "FLOW", id=number, peer=sockaddr(host),
                      peer_eid=peer, cipher=CIPHER, seed=seed,
                      epoch=struct.pack("B", 0), **params)
+
+    def connect(self, listener, name, **params):
+        """Both ends of a new flow, blocking, of a name that is served."""
+        one, asked = self.begin(name)
+        self.answer(name, asked, **params)
         other = listener.accept()
         one.nonblock(False)
         return one, other
 
     def flow(self, name, **params):
-        """The same, of a name that is served for it alone."""
+        """The same, and the name is served no longer."""
         listener = self.listen(name)
         ends = self.connect(listener, name, **params)
         listener.close()
         return ends
+
+    def claim(self, number):
+        """Epoch and exchange number of a re-key of alice's flow."""
+        answer = self.alice.do("REKEY_CLAIM", "CLAIM", id=number)
+        found = attrs(answer[A["CLAIM_FLOW"]])
+        return (found[A["CLAIMED_EPOCH"]][0],
+                struct.unpack("=I", found[A["CLAIMED_EXCHANGE"]])[0])
+
+    def park(self, end, epoch, exchange, seed=None):
+        """Brings a seed to one end."""
+        agent = {"alice": self.alice, "bob": self.bob}[end.host]
+        agent.do("SEED_SET", "FLOW", id=end.info().id, epoch=bytes([epoch]),
+                 exchange=exchange, seed=seed or os.urandom(32))

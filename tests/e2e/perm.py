@@ -13,7 +13,7 @@ import struct
 
 from ipcp import (
     A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NSEC, PLAIN, QOS, RB_RD,
-    RB_WR, REKEY, SET, SET_ACCESS, SET_DOWN, SET_PPL, SET_RCVTIMEO,
+    RB_WR, RECV, REKEY, SEND, SET, SET_ACCESS, SET_DOWN, SET_PPL, SET_RCVTIMEO,
     SET_SNDTIMEO, Endpoint, Netlink, case, enter, fails, name_arg, run, same,
     talk, until)
 from keys import Agents
@@ -157,6 +157,7 @@ def attributes():
 # --- arguments
 
 KEEP = []
+ROOM = ctypes.create_string_buffer(16)
 
 
 def name(text):
@@ -200,6 +201,15 @@ def change(size=40, mask=0, rcvtimeo=0, sndtimeo=0, access=0, down=0, ppl=0,
                        ppl, reserved)
 
 
+def batch(size=24, flags=0, count=1, reserved=0):
+    """struct ipcp_batch."""
+    msg = ctypes.create_string_buffer(struct.pack(
+        "=QII", ctypes.addressof(ROOM), len(ROOM), 0), 16)
+    KEEP.append(msg)
+    return struct.pack("=IIQII", size, flags, ctypes.addressof(msg), count,
+                       reserved)
+
+
 def quality(loss=1, in_order=0, reserved=b""):
     """struct ipcp_qos."""
     return QOS.pack(0, 0, loss, 1, 0, 0, 0, in_order, reserved)
@@ -223,7 +233,7 @@ def refuse(end, number, cases):
 
 
 STRUCTURES = {ALLOC: alloc, LISTEN: listen, ACCEPT: accept, GET_INFO: info,
-              SET: change}
+              SET: change, SEND: batch, RECV: batch}
 
 
 @case("bad addresses are EFAULT, for each ioctl")
@@ -331,7 +341,7 @@ def changes():
 def unknown():
     end = Endpoint("alice")
     encoded = 1 << 30 | 64 << 16	# as if the number had direction and size
-    for number in (0xE700, 0xE707, 0xE7FF, 0xE601, ALLOC | encoded,
+    for number in (0xE700, 0xE709, 0xE7FF, 0xE601, ALLOC | encoded,
                    GET_INFO | encoded):
         refuse(end, number, {hex(number): (errno.ENOTTY, alloc())})
     end.close()
@@ -348,6 +358,8 @@ def same_outcomes(end, want):
         "REKEY": lambda: fcntl.ioctl(end.fd, REKEY),
         "GET_INFO": lambda: end.ioctl(GET_INFO, info()),
         "SET": lambda: end.ioctl(SET, change()),
+        "SEND": lambda: end.ioctl(SEND, batch()),
+        "RECV": lambda: end.ioctl(RECV, batch()),
         "read": lambda: os.read(end.fd, 10),
         "write": lambda: os.write(end.fd, b"x"),
         "pread": lambda: os.pread(end.fd, 10, 0),
@@ -355,7 +367,8 @@ def same_outcomes(end, want):
         "mmap": lambda: mmap.mmap(end.fd, PAGE),
     }
     same({call: outcome(fn) for call, fn in calls.items()},
-         {"GET_INFO": "ok", "pread": "ESPIPE", "seek": "ESPIPE",
+         {"SEND": want["write"], "RECV": want["read"],
+          "GET_INFO": "ok", "pread": "ESPIPE", "seek": "ESPIPE",
           "mmap": "ENODEV", **want})
 
 

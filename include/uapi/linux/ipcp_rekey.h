@@ -235,6 +235,47 @@ struct ipcp_set {
 	__u32 reserved;
 };
 
+#define IPCP_MSG_TRUNC		0x1	/* out: the message was longer */
+
+/**
+ * struct ipcp_msg - a message of a batch
+ * @base: address of it, or of room for it
+ * @len: its length in bytes, or the room; out of RECV, bytes that are there
+ * @flags: in, zero; out of RECV, IPCP_MSG_TRUNC
+ */
+struct ipcp_msg {
+	__aligned_u64 base;
+	__u32 len;
+	__u32 flags;
+};
+
+#define IPCP_BATCH_MAX		1024	/* messages */
+#define IPCP_BATCH_DONTWAIT	0x1	/* as O_NONBLOCK, for this call */
+
+/**
+ * struct ipcp_batch - IPCP_IOC_SEND, IPCP_IOC_RECV: many messages in a call
+ * @size: sizeof(struct ipcp_batch)
+ * @flags: IPCP_BATCH_DONTWAIT
+ * @msgs: address of an array of struct ipcp_msg
+ * @count: how many, 1 to IPCP_BATCH_MAX
+ * @reserved: zero
+ *
+ * Returns how many messages were sent or received, the first ones of the
+ * array, at least one: after that it does not wait, and an error shows at the
+ * next call. If the address of a message to be received is bad, that message is
+ * lost. Messages of one length that follow each other are sent at the least
+ * cost; the last of them may be shorter.
+ *
+ * Errors: those of write and read.
+ */
+struct ipcp_batch {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 msgs;
+	__u32 count;
+	__u32 reserved;
+};
+
 #define IPCP_IOC_TYPE		0xE7
 
 #define IPCP_IOC_ALLOC		_IO(IPCP_IOC_TYPE, 0x01) /* struct ipcp_alloc */
@@ -243,5 +284,7 @@ struct ipcp_set {
 #define IPCP_IOC_REKEY		_IO(IPCP_IOC_TYPE, 0x04) /* no argument */
 #define IPCP_IOC_GET_INFO	_IO(IPCP_IOC_TYPE, 0x05) /* struct ipcp_info */
 #define IPCP_IOC_SET		_IO(IPCP_IOC_TYPE, 0x06) /* struct ipcp_set */
+#define IPCP_IOC_SEND		_IO(IPCP_IOC_TYPE, 0x07) /* struct ipcp_batch */
+#define IPCP_IOC_RECV		_IO(IPCP_IOC_TYPE, 0x08) /* struct ipcp_batch */
 
 #endif /* _UAPI_LINUX_IPCP_REKEY_H */

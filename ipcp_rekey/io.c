@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading and writing messages: one a call, or many. A batch is sent as trains,
+ * as many messages of one length as follow each other in one buffer; so it
+ * crosses the stack once, and what it costs is sealing and copying.
+ */
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <net/sock.h>
+
+#include "chardev.h"
+#include "flow.h"
+#include "registry.h"
+#include "rx.h"
+#include "tx.h"
+#include "wire.h"
+
+/* Descriptors of messages that are copied at a time: a train's. */
+#define IPCP_MSGS	IPCP_TRAIN_MAX
+
+static bool nonblocking(const struct kiocb *iocb)
+{
+	return iocb->ki_filp->f_flags & O_NONBLOCK ||
+	       iocb->ki_flags & IOCB_NOWAIT;
+}
+
+/**
+ * ipcp_io_not_allocated() - Why a flow that is not allocated cannot be used
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: negative errno.
+ */
+int ipcp_io_not_allocated(const struct ipcp_flow *flow)
+{
+	if (ipcp_flow_pending(flow))
+		return -EAGAIN;
+	return flow->error ? -flow->error : -ENOTCONN;
+}
+
+/**
+ * ipcp_io_slept() - What came of a wait
+ * @left: as wait_event_interruptible_timeout() says it
+ * @timeo: in and out, jiffies that may be waited
+ *
+ * Return: 0, -ETIMEDOUT, or what a signal makes of it.
+ */
+int ipcp_io_slept(long left, long *timeo)
+{
+	if (left < 0)
+		return sock_intr_errno(*timeo);
+	if (!left)
+		return -ETIMEDOUT;
+	*timeo = left;
+	return 0;
+}
+
+static int read_error(const struct ipcp_flow *flow)
+{
+	int flags = ipcp_rbuff_flags(&flow->n_rb);
+
+	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return ipcp_io_not_allocated(flow);
+	if (!ipcp_rbuff_empty(&flow->n_rb))
+		return 0;
+	if (flags & IPCP_RB_FLOWDOWN)
+		return -ESHUTDOWN;
+	if (flags & IPCP_RB_FLOWPEER)
+		return -EPIPE;
+	return -EAGAIN;
+}
+
+/* True when a sleeping reader ought to look again. */
+static bool read_wakes(const struct ipcp_flow *flow)
+{
+	int flags = ipcp_rbuff_flags(&flow->n_rb);
+
+	return read_error(flow) != -EAGAIN || flags & IPCP_RB_REKEY ||
+	       !(flags & IPCP_RB_RD);
+}
+
+/* The next message, waited for if need be. Length of it, or an errno. */
+static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
+			bool nonblock, const u8 **msg)
+{
+	struct ipcp_flow *flow = r->flow;
+	long timeo = READ_ONCE(f->rcvtimeo);
+
+	for (;;) {
+		int err, len = -EAGAIN;
+
+		ipcp_registry_take_pending(flow);
+		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_RD))
+			return -EPERM;
+		/* The error first: a packet that came before it is seen. */
+		err = read_error(flow);
+		if (!err)
+			len = ipcp_reader_next(r, msg);
+		if (len != -EAGAIN)
+			return len;
+		if (err && err != -EAGAIN)
+			return err;
+		/* If all that was there was dropped, there may be an error now. */
+		if (nonblock)
+			return read_error(flow) ?: -EAGAIN;
+		if (signal_pending(current))
+			return sock_intr_errno(timeo);
+		if (!err)
+			continue;	/* all that was there was dropped */
+		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
+								     read_wakes(flow),
+								     timeo),
+				    &timeo);
+		if (err)
+			return err;
+	}
+}
+
+/**
+ * ipcp_io_read() - Read a message, as read_iter
+ * @iocb: file, and whether to wait
+ * @to: where to; as SOCK_DGRAM, what does not fit is cut off
+ *
+ * Context: Process context.
+ * Return: bytes, or an errno of Documentation/device.md.
+ */
+ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct ipcp_file *f = iocb->ki_filp->private_data;
+	struct ipcp_flow *flow = ipcp_file_flow(f);
+	struct ipcp_reader r;
+	const u8 *msg;
+	int len;
+
+	if (!flow)
+		return f->listener ? -EINVAL : -ENOTCONN;
+	if (!iov_iter_count(to))
+		return 0;	/* as read(2) of a socket: nothing is taken */
+	ipcp_reader_init(&r, flow);
+	len = next_message(f, &r, nonblocking(iocb), &msg);
+	if (len > 0) {
+		len = min_t(size_t, len, iov_iter_count(to));
+		if (copy_to_iter(msg, len, to) != len)
+			len = -EFAULT;
+	}
+	ipcp_reader_end(&r);
+	return len;
+}
+
+static int write_error(const struct ipcp_flow *flow)
+{
+	int flags = ipcp_rbuff_flags(&flow->n_rb);
+
+	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return ipcp_io_not_allocated(flow);
+	if (flags & IPCP_RB_FLOWDOWN)
+		return -ESHUTDOWN;
+	if (!(flags & IPCP_RB_WR))
+		return -EPERM;
+	if (!ipcp_tx_room(flow) || !rcu_access_pointer(flow->tx))
+		return -EAGAIN;
+	return 0;
+}
+
+static bool write_wakes(const struct ipcp_flow *flow)
+{
+	return write_error(flow) != -EAGAIN ||
+	       ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY;
+}
+
+/* Waits until a message can be sent. */
+static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
+			 bool nonblock, long *timeo)
+{
+	for (;;) {
+		int err;
+
+		ipcp_registry_take_pending(flow);
+		if (unlikely(test_bit(IPCP_FLOW_PROMOTE, &flow->bits)))
+			ipcp_keyrot_promote(flow);
+		err = write_error(flow);
+		if (err != -EAGAIN || nonblock)
+			return err;
+		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
+								     write_wakes(flow),
+								     *timeo),
+				    timeo);
+		if (err)
+			return err;
+	}
+}
+
+/* Sends the message, or leaves it where it was. */
+static int write_one(struct ipcp_flow *flow, struct iov_iter *from)
+{
+	size_t len = iov_iter_count(from);
+	struct sk_buff *skb;
+	int err;
+
+	if (len > READ_ONCE(flow->mtu))
+		return -EMSGSIZE;
+	skb = ipcp_tx_alloc(len, GFP_KERNEL);
+	if (!skb)
+		return -ENOMEM;
+	if (!copy_from_iter_full(skb_put(skb, len), len, from)) {
+		kfree_skb(skb);
+		return -EFAULT;
+	}
+	err = ipcp_tx_data(flow, skb);
+	if (err)
+		iov_iter_revert(from, len);
+	return err;
+}
+
+/**
+ * ipcp_io_write() - Write a message, as write_iter
+ * @iocb: file, and whether to wait
+ * @from: message
+ *
+ * Context: Process context.
+ * Return: its length in bytes, or an errno of Documentation/device.md.
+ */
+ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct ipcp_file *f = iocb->ki_filp->private_data;
+	struct ipcp_flow *flow = ipcp_file_flow(f);
+	size_t len = iov_iter_count(from);
+	bool nonblock = nonblocking(iocb);
+	long timeo;
+	int err;
+
+	if (!flow)
+		return f->listener ? -EINVAL : -ENOTCONN;
+	timeo = READ_ONCE(f->sndtimeo);
+	do {
+		err = wait_to_write(f, flow, nonblock, &timeo);
+		if (!err)
+			err = write_one(flow, from);
+		/* Keys that were dropped meanwhile: waits for the next ones. */
+	} while (err == -EAGAIN && !nonblock);
+	return err ?: len;
+}
+
+/* How many of these messages one train can have: the last may be shorter. */
+static unsigned int train_of(const struct ipcp_msg *msg, unsigned int n)
+{
+	unsigned int len = msg->len, count = 1;
+
+	n = min(n, IPCP_TRAIN_LEN / (len + IPCP_OVERHEAD));
+	while (count < n && msg[count].len == len && !msg[count].flags)
+		count++;
+	if (count < n && msg[count].len < len && !msg[count].flags)
+		count++;
+	return count;
+}
+
+/* Copies messages into their train. How many could be read. */
+static unsigned int fill(struct sk_buff *skb, const struct ipcp_msg *msg,
+			 unsigned int count)
+{
+	struct ipcp_cursor c;
+	unsigned int i;
+
+	ipcp_cursor_init(&c, skb, 0);
+	for (i = 0; i < count; i++) {
+		u8 *pkt = ipcp_cursor_next(&c, msg[i].len + IPCP_OVERHEAD);
+
+		if (copy_from_user(pkt + IPCP_HDR_LEN,
+				   u64_to_user_ptr(msg[i].base), msg[i].len))
+			break;
+	}
+	return i;
+}
+
+static int send_train(struct ipcp_flow *flow, const struct ipcp_msg *msg,
+		      unsigned int count)
+{
+	unsigned int got, len = msg->len;
+	struct sk_buff *skb;
+
+	skb = ipcp_tx_train_alloc(len, msg[count - 1].len, count,
+				  GFP_KERNEL);
+	if (!skb)
+		return -ENOMEM;
+	got = fill(skb, msg, count);
+	if (unlikely(got < count))
+		pskb_trim(skb, got * (len + IPCP_OVERHEAD));
+	if (got)
+		return ipcp_tx_train(flow, skb, len, got);
+	kfree_skb(skb);
+	return -EFAULT;
+}
+
+static int send_alone(struct ipcp_flow *flow, const struct ipcp_msg *msg)
+{
+	struct iov_iter from;
+	int err;
+
+	err = import_ubuf(ITER_SOURCE, u64_to_user_ptr(msg->base), msg->len,
+			  &from);
+	return err ?: write_one(flow, &from) ?: 1;
+}
+
+/* Sends the first of these messages, as many as go together. How many. */
+static int send_some(struct ipcp_flow *flow, const struct ipcp_msg *msg,
+		     unsigned int n)
+{
+	unsigned int count;
+	int err;
+
+	if (msg->flags)
+		return -EINVAL;
+	if (msg->len > READ_ONCE(flow->mtu))
+		return -EMSGSIZE;
+	count = train_of(msg, n);
+	if (count > 1) {
+		err = send_train(flow, msg, count);
+		if (err != -ENOMEM)
+			return err;
+	}
+	return send_alone(flow, msg);
+}
+
+static bool may_wait(const struct file *file, const struct ipcp_batch *batch)
+{
+	return !(file->f_flags & O_NONBLOCK) &&
+	       !(batch->flags & IPCP_BATCH_DONTWAIT);
+}
+
+static struct ipcp_msg *alloc_msgs(const struct ipcp_batch *batch)
+{
+	return kmalloc_array(min(batch->count, IPCP_MSGS),
+			     sizeof(struct ipcp_msg), GFP_KERNEL);
+}
+
+/* Descriptors of the next messages of a batch. How many. */
+static int get_msgs(struct ipcp_msg *msg, const struct ipcp_batch *batch,
+		    unsigned int from)
+{
+	unsigned int n = min(batch->count - from, IPCP_MSGS);
+	struct ipcp_msg __user *user = u64_to_user_ptr(batch->msgs);
+
+	return copy_from_user(msg, user + from, n * sizeof(*msg)) ? -EFAULT : n;
+}
+
+/**
+ * ipcp_io_send() - IPCP_IOC_SEND
+ * @file: a flow
+ * @batch: checked by the caller
+ *
+ * Context: Process context.
+ * Return: how many messages were sent, the first ones; an errno of
+ * Documentation/device.md if none was.
+ */
+int ipcp_io_send(struct file *file, const struct ipcp_batch *batch)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_flow *flow = ipcp_file_flow(f);
+	long timeo = READ_ONCE(f->sndtimeo);
+	struct ipcp_msg *msg = alloc_msgs(batch);
+	unsigned int sent = 0, at = 0;
+	int err = 0, n = 0;
+
+	if (!msg)
+		return -ENOMEM;
+	while (sent < batch->count) {
+		if (at == n) {
+			n = get_msgs(msg, batch, sent);
+			at = 0;
+			err = min(n, 0);
+		}
+		if (!err)
+			err = wait_to_write(f, flow,
+					    sent || !may_wait(file, batch),
+					    &timeo);
+		if (!err)
+			err = send_some(flow, msg + at, n - at);
+		if (err == -EAGAIN && !sent && may_wait(file, batch)) {
+			err = 0;	/* keys that were dropped meanwhile */
+			continue;
+		}
+		if (err < 0)
+			break;
+		sent += err;
+		at += err;
+		err = 0;
+	}
+	kfree(msg);
+	return sent ?: err;
+}
+
+/* One message to where its descriptor says; that says then what it was. */
+static int put_msg(struct ipcp_msg *m, const u8 *msg, unsigned int len)
+{
+	m->flags = len > m->len ? IPCP_MSG_TRUNC : 0;
+	m->len = min(len, m->len);
+	return copy_to_user(u64_to_user_ptr(m->base), msg, m->len) ? -EFAULT : 0;
+}
+
+/* Fills up to @n descriptors; waits for the first if it may. How many. */
+static int recv_some(struct ipcp_file *f, struct ipcp_reader *r,
+		     struct ipcp_msg *m, unsigned int n, bool nonblock)
+{
+	unsigned int i;
+	const u8 *msg;
+	int len, err;
+
+	for (i = 0; i < n; i++) {
+		if (m[i].flags)
+			return i ?: -EINVAL;
+		len = i ? ipcp_reader_next(r, &msg) :
+			  next_message(f, r, nonblock, &msg);
+		if (len < 0)
+			return i ?: len;
+		err = put_msg(&m[i], msg, len);
+		if (err)
+			return i ?: err;
+	}
+	return i;
+}
+
+/**
+ * ipcp_io_recv() - IPCP_IOC_RECV
+ * @file: a flow
+ * @batch: checked by the caller
+ *
+ * Context: Process context.
+ * Return: how many messages were read; an errno of Documentation/device.md if
+ * none was.
+ */
+int ipcp_io_recv(struct file *file, const struct ipcp_batch *batch)
+{
+	struct ipcp_msg __user *user = u64_to_user_ptr(batch->msgs);
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_msg *msg = alloc_msgs(batch);
+	unsigned int got = 0;
+	struct ipcp_reader r;
+	int n, err = 0;
+
+	if (!msg)
+		return -ENOMEM;
+	ipcp_reader_init(&r, ipcp_file_flow(f));
+	while (got < batch->count) {
+		n = get_msgs(msg, batch, got);
+		err = n < 0 ? n : recv_some(f, &r, msg, n,
+					    got || !may_wait(file, batch));
+		if (err < 0)
+			break;
+		if (copy_to_user(user + got, msg, err * sizeof(*msg))) {
+			err = -EFAULT;
+			break;
+		}
+		got += err;
+		if (err < n)
+			break;
+	}
+	ipcp_reader_end(&r);
+	kfree(msg);
+	return got ?: err;
+}

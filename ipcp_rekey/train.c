@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Trains: packets of one flow and of one length, but the last that may be
+ * shorter, which cross the stack in one buffer. A device that cannot segment
+ * has the stack do it, so on the wire they are packets like all others; what
+ * receives them may have put them together again, or never taken apart.
+ *
+ * Each packet of a train that we build lies in one piece of memory, so it is
+ * sealed in one go. A train that comes in may be cut anywhere, and others may
+ * look at its memory: it is read only.
+ */
+#include <linux/udp.h>
+
+#include "train.h"
+
+/* A piece of memory that does not come at once need not come at all. */
+#define IPCP_PIECE_ORDER	3
+
+/**
+ * ipcp_cursor_init() - Begin to walk through a buffer
+ * @c: out
+ * @skb: buffer
+ * @pos: where to begin, in bytes
+ *
+ * Context: Any context.
+ */
+void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
+		      unsigned int pos)
+{
+	c->skb = skb;
+	c->pos = pos;
+	c->area = skb->data;
+	c->begin = 0;
+	c->end = skb_headlen(skb);
+	c->frag = 0;
+}
+
+/**
+ * ipcp_cursor_next() - Go on
+ * @c: cursor
+ * @len: by how many bytes
+ *
+ * Context: Any context.
+ * Return: where these bytes are, or NULL if they are not in one piece; they
+ * can be copied then, from @c->pos - @len.
+ */
+u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
+{
+	const struct skb_shared_info *info = skb_shinfo(c->skb);
+	unsigned int pos = c->pos;
+
+	c->pos += len;
+	while (unlikely(pos >= c->end)) {
+		const skb_frag_t *frag = &info->frags[c->frag];
+
+		if (c->frag >= info->nr_frags)
+			return NULL;	/* a list of buffers */
+		c->frag++;
+		c->begin = c->end;
+		c->end += skb_frag_size(frag);
+		c->area = skb_frag_address_safe(frag);
+	}
+	if (unlikely(c->pos > c->end || !c->area))
+		return NULL;
+	return c->area + (pos - c->begin);
+}
+
+/* Room for @count packets in a piece, as many as go in; how many did. */
+static unsigned int add_piece(struct sk_buff *skb, unsigned int stride,
+			      unsigned int count, gfp_t gfp)
+{
+	int least = get_order(stride);
+	int order = clamp(IPCP_PIECE_ORDER, least, get_order(stride * count));
+	struct page *page;
+
+	page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN |
+			   (order ? __GFP_NORETRY : 0), order);
+	if (!page && order > least) {
+		order = least;
+		page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN, order);
+	}
+	if (!page)
+		return 0;
+	count = min_t(unsigned int, count, (PAGE_SIZE << order) / stride);
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0,
+			stride * count, PAGE_SIZE << order);
+	return count;
+}
+
+/**
+ * ipcp_train_alloc() - Get a buffer for a train
+ * @headroom: bytes for headers in front of it
+ * @stride: length of a packet in bytes
+ * @count: how many
+ * @gfp: how
+ *
+ * Context: As @gfp.
+ * Return: a buffer as long as all packets together, each to be in one piece, or
+ * NULL.
+ */
+struct sk_buff *ipcp_train_alloc(unsigned int headroom, unsigned int stride,
+				 unsigned int count, gfp_t gfp)
+{
+	struct sk_buff *skb = alloc_skb(headroom, gfp);
+	unsigned int got;
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, headroom);
+	for (; count; count -= got) {
+		got = skb_shinfo(skb)->nr_frags < MAX_SKB_FRAGS ?
+			add_piece(skb, stride, count, gfp) : 0;
+		if (!got) {
+			kfree_skb(skb);
+			return NULL;
+		}
+	}
+	return skb;
+}
+
+/**
+ * ipcp_train_couple() - Make a buffer a train, as UDP knows it
+ * @skb: packets, one after the other, with no header yet
+ * @stride: length of each but the last
+ * @count: how many, more than one
+ *
+ * Context: Any context.
+ */
+void ipcp_train_couple(struct sk_buff *skb, unsigned int stride,
+		       unsigned int count)
+{
+	skb_shinfo(skb)->gso_size = stride;
+	skb_shinfo(skb)->gso_segs = count;
+	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
+	/* The sum of each is made when they are taken apart, if ever. */
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
+	skb->csum_offset = offsetof(struct udphdr, check);
+}

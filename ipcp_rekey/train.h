@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_TRAIN_H
+#define _IPCP_TRAIN_H
+
+#include <linux/skbuff.h>
+
+/* Packets of a train, at most. */
+#define IPCP_TRAIN_MAX	64
+/* Bytes of it: what is left of the longest IPv4 datagram. */
+#define IPCP_TRAIN_LEN	65507
+
+/**
+ * struct ipcp_cursor - where one is in the bytes of a packet buffer
+ * @skb: the buffer
+ * @pos: bytes passed
+ * @area: contiguous memory
+ * @begin: position of its first byte
+ * @end: position after its last byte
+ * @frag: the fragment that comes after it
+ */
+struct ipcp_cursor {
+	struct sk_buff *skb;
+	unsigned int pos;
+	u8 *area;
+	unsigned int begin;
+	unsigned int end;
+	unsigned int frag;
+};
+
+void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
+		      unsigned int pos);
+u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len);
+
+struct sk_buff *ipcp_train_alloc(unsigned int headroom, unsigned int stride,
+				 unsigned int count, gfp_t gfp);
+void ipcp_train_couple(struct sk_buff *skb, unsigned int stride,
+		       unsigned int count);
+
+/* How many packets a buffer that was received has. */
+static inline unsigned int ipcp_train_count(const struct sk_buff *skb)
+{
+	unsigned int stride = skb_shinfo(skb)->gso_size;
+
+	return stride ? DIV_ROUND_UP(skb->len, stride) : 1;
+}
+
+#endif /* _IPCP_TRAIN_H */
