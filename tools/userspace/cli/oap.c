@@ -256,7 +256,7 @@ static int oap_cmd_request(int argc, char **argv)
 static int respond(struct step *s)
 {
 	uint8_t msg[OAP_MSG_MAX + 1];
-	size_t len;
+	size_t len = 0;
 	int status = step_open(s);
 
 	if (!status)
@@ -311,7 +311,7 @@ static int load_state(struct step *s)
 static int complete(struct step *s)
 {
 	uint8_t msg[OAP_MSG_MAX + 1];
-	size_t len;
+	size_t len = 0;
 	int status = step_open(s);
 
 	if (!status)
