@@ -111,7 +111,7 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 		return 0;
 	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
 		return EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT;
-	if (!ipcp_rbuff_empty(&flow->n_rb))
+	if (!ipcp_rbuff_empty(&flow->n_rb) && flags & IPCP_RB_RD)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (ipcp_tx_room(flow) && ipcp_tx_ready(flow) && flags & IPCP_RB_WR)
 		mask |= EPOLLOUT | EPOLLWRNORM;
