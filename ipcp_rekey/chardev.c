@@ -258,6 +258,12 @@ static int ioc_alloc(struct file *file, void *argp)
 	       0 : ipcp_io_not_allocated(f->flow);
 }
 
+static bool is_answered(const struct ipcp_listener *l)
+{
+	/* Paired with answer(): the error comes with it. */
+	return smp_load_acquire(&l->answered);
+}
+
 static int ioc_listen(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
@@ -284,7 +290,7 @@ static int ioc_listen(struct file *file, void *argp)
 		err = PTR_ERR(l);
 		goto err_unlock;
 	}
-	err = wait_event_killable(f->wait->wq, READ_ONCE(l->answered)) ?:
+	err = wait_event_interruptible(f->wait->wq, is_answered(l)) ?:
 	      -l->error;
 	if (err)
 		ipcp_names_unlisten(l);

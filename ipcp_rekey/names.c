@@ -69,7 +69,8 @@ static void answer(struct ipcp_listener *l, int error, const char *reason)
 {
 	l->error = error;
 	strscpy(l->reason, reason ?: "", sizeof(l->reason));
-	WRITE_ONCE(l->answered, true);
+	/* Paired with is_answered(). */
+	smp_store_release(&l->answered, true);
 	wake(l);
 }
 
