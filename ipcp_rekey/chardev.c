@@ -123,7 +123,7 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM |
 			EPOLLOUT | EPOLLWRNORM;
 	if (flags & IPCP_RB_FLOWDOWN &&
-	    !test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits))
+	    !test_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits))
 		mask |= EPOLLERR;
 	return mask;
 }

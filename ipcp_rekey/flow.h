@@ -60,6 +60,7 @@ enum {
 	IPCP_FLOW_OPEN_CLOSED,	/* packets wait under a key that was closed */
 	IPCP_FLOW_HASHED,	/* findable by eid */
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer closed */
+	IPCP_FLOW_PEER_CLOSED,	/* that, and nothing else, ended it */
 };
 
 /**

@@ -293,8 +293,11 @@ static enum ipcp_drop handle_close(struct ipcp_flow *flow, struct sk_buff *skb)
 	if (skb->len)
 		return IPCP_DROP_MALFORMED;
 	set_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
-	if (READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED)
+	if (READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
+	    !(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN)) {
+		set_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits);
 		ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");
+	}
 	return IPCP_DROP_NONE;
 }
 
