@@ -436,6 +436,8 @@ static int ioc_set(struct file *file, void *argp)
 		err = get_timeout(arg->rcvtimeo, MAX_SCHEDULE_TIMEOUT, &rcv);
 	if (!err && arg->mask & IPCP_SET_SNDTIMEO)
 		err = get_timeout(arg->sndtimeo, MAX_SCHEDULE_TIMEOUT, &snd);
+	if (!err && arg->mask & IPCP_SET_DOWN && ipcp_flow_pending(flow))
+		err = -EAGAIN;	/* there is no peer to be told */
 	if (!err && arg->mask & IPCP_SET_ACCESS)
 		err = set_access(flow, arg->access);
 	if (err)
