@@ -309,33 +309,66 @@ err_name:
 static const struct file_operations ipcp_fops;
 
 /* Gives an accepted flow a file of its own. */
-static int flow_to_fd(struct ipcp_flow *flow, bool nonblock)
+static struct file *flow_to_file(struct ipcp_flow *flow, bool nonblock)
 {
 	unsigned int flags = O_RDWR | (nonblock ? O_NONBLOCK : 0);
 	struct ipcp_file *f;
 	struct file *file;
-	int fd;
 
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
 	f = file_new(flow->net, ipcp_wait_get(flow->n_rb.wait));
 	if (!f) {
 		ipcp_wait_put(flow->n_rb.wait);
-		put_unused_fd(fd);
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	}
 	file = anon_inode_getfile("[ipcp_rekey]", &ipcp_fops, f, flags);
 	if (IS_ERR(file)) {
 		file_free(f);
-		put_unused_fd(fd);
-		return PTR_ERR(file);
+		return file;
 	}
 	file->f_mode |= FMODE_NOWAIT;
 	file->f_mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
 	f->flow = flow;
-	fd_install(fd, file);
-	return fd;
+	return file;
+}
+
+/* Waits for the next flow of a name. */
+static struct ipcp_flow *next_flow(struct ipcp_file *f, struct ipcp_listener *l,
+				   bool nonblock, long timeo)
+{
+	struct ipcp_flow *flow;
+
+	while (!(flow = ipcp_names_accept(l))) {
+		int err;
+
+		if (nonblock)
+			return ERR_PTR(-EAGAIN);
+		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
+								     ipcp_names_waiting(l),
+								     timeo),
+				    &timeo);
+		if (err)
+			return ERR_PTR(err);
+	}
+	return flow;
+}
+
+static struct file *accept_file(struct ipcp_file *f, struct ipcp_listener *l,
+				struct ipcp_accept *arg, bool nonblock,
+				long timeo)
+{
+	struct ipcp_flow *flow = next_flow(f, l, nonblock, timeo);
+	struct file *file;
+
+	if (IS_ERR(flow))
+		return ERR_CAST(flow);
+	ipcp_owner_current(&flow->owner);
+	arg->qos = flow->qos;
+	file = flow_to_file(flow, arg->flags & IPCP_ACCEPT_NONBLOCK);
+	if (IS_ERR(file)) {
+		ipcp_flow_dealloc(flow);
+		ipcp_flow_put(flow);
+	}
+	return file;
 }
 
 static int ioc_accept(struct file *file, void *argp)
@@ -343,7 +376,7 @@ static int ioc_accept(struct file *file, void *argp)
 	struct ipcp_file *f = file->private_data;
 	struct ipcp_accept *arg = argp;
 	struct ipcp_listener *l = listener_of(f);
-	struct ipcp_flow *flow;
+	struct file *new;
 	long timeo;
 	int err, fd;
 
@@ -352,23 +385,16 @@ static int ioc_accept(struct file *file, void *argp)
 	err = get_timeout(arg->timeout, MAX_SCHEDULE_TIMEOUT, &timeo);
 	if (err)
 		return err;
-	while (!(flow = ipcp_names_accept(l))) {
-		if (file->f_flags & O_NONBLOCK)
-			return -EAGAIN;
-		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
-								     ipcp_names_waiting(l),
-								     timeo),
-				    &timeo);
-		if (err)
-			return err;
+	/* As accept(2): without a descriptor to give, no flow is taken. */
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	new = accept_file(f, l, arg, file->f_flags & O_NONBLOCK, timeo);
+	if (IS_ERR(new)) {
+		put_unused_fd(fd);
+		return PTR_ERR(new);
 	}
-	ipcp_owner_current(&flow->owner);
-	arg->qos = flow->qos;
-	fd = flow_to_fd(flow, arg->flags & IPCP_ACCEPT_NONBLOCK);
-	if (fd < 0) {
-		ipcp_flow_dealloc(flow);
-		ipcp_flow_put(flow);
-	}
+	fd_install(fd, new);
 	return fd;
 }
 
