@@ -28,6 +28,10 @@
 #define IPCP_BACKLOG_DEFAULT	64
 #define IPCP_BACKLOG_MAX	1024
 
+/* A flow that is over: no call waits. */
+#define IPCP_POLL_DEAD		(EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM | \
+				 EPOLLOUT | EPOLLWRNORM)
+
 /* The listener is complete before its file has it. */
 static struct ipcp_listener *listener_of(const struct ipcp_file *f)
 {
@@ -39,14 +43,17 @@ static void become_flow(struct ipcp_file *f, struct ipcp_flow *flow)
 {
 	/* Paired with ipcp_file_flow(). */
 	smp_store_release(&f->flow, flow);
-	wake_up_poll(&f->wait->wq, EPOLLOUT | EPOLLERR);	/* what was before */
+	/* What was before: an agent and a peer may have been faster. */
+	wake_up_poll(&f->wait->wq, EPOLLIN | EPOLLRDNORM | EPOLLOUT |
+		     EPOLLWRNORM | EPOLLPRI | EPOLLRDHUP | EPOLLERR);
 }
 
 static void become_listener(struct ipcp_file *f, struct ipcp_listener *l)
 {
 	/* Paired with listener_of(). */
 	smp_store_release(&f->listener, l);
-	wake_up_poll(&f->wait->wq, EPOLLIN);	/* for flows that were faster */
+	/* For flows that were faster. */
+	wake_up_poll(&f->wait->wq, EPOLLIN | EPOLLRDNORM);
 }
 
 static struct ipcp_file *file_new(struct ipcp_net *in, struct ipcp_wait *wait)
@@ -110,7 +117,7 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 	if (ipcp_flow_pending(flow))
 		return 0;
 	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
-		return EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT;
+		return IPCP_POLL_DEAD | EPOLLERR;
 	if (!ipcp_rbuff_empty(&flow->n_rb) && flags & IPCP_RB_RD)
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (ipcp_tx_room(flow) && ipcp_tx_ready(flow) && flags & IPCP_RB_WR)
@@ -120,8 +127,7 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 	if (flags & IPCP_RB_FLOWPEER)
 		mask |= EPOLLRDHUP;
 	if (flags & IPCP_RB_FLOWDOWN)
-		mask |= EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM |
-			EPOLLOUT | EPOLLWRNORM;
+		mask |= IPCP_POLL_DEAD;
 	if (flags & IPCP_RB_FLOWDOWN &&
 	    !test_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits))
 		mask |= EPOLLERR;
