@@ -69,12 +69,18 @@ enum ipcp_drop ipcp_look_again(struct ipcp_flow *flow, struct sk_buff *skb,
 	return reason;
 }
 
-/* The first authentic packet says that the peer is there, or there again. */
-static void peer_is_there(struct ipcp_flow *flow)
+/*
+ * An authentic packet says that the peer was there when it came, which may be
+ * long ago if nobody read it.
+ */
+static void peer_was_there(struct ipcp_flow *flow, unsigned long arrived)
 {
-	if (time_before(READ_ONCE(flow->last_rx), jiffies))
-		WRITE_ONCE(flow->last_rx, jiffies);
+	unsigned long timeout = READ_ONCE(flow->peer_timeout);
+
+	if (time_before(READ_ONCE(flow->last_rx), arrived))
+		WRITE_ONCE(flow->last_rx, arrived);
 	if (unlikely(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER) &&
+	    (!timeout || time_before(jiffies, arrived + timeout)) &&
 	    ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_FLOWPEER))
 		ipcp_event(flow, IPCP_REKEY_EVENT_PEER_BACK, flow->rk.epoch, 0);
 }
@@ -126,7 +132,7 @@ static enum ipcp_drop authentic(struct ipcp_flow *flow,
 		return reason;
 
 	trace_ipcp_rx(flow, type, ep->no, counter, dir, len);
-	peer_is_there(flow);
+	peer_was_there(flow, ipcp_cb(skb)->arrived);
 	track(flow, ep, skb, counter);
 	if (type == IPCP_PDU_DATA) {
 		ipcp_keyrot_observe(flow, ep, true);

@@ -12,6 +12,7 @@
  * @leaf: key of its packets, with a reference; NULL if not found yet, or not
  *	needed more
  * @counter: counter of its first packet
+ * @arrived: jiffies when it came
  * @pos: of a train, where the next packet to be read begins
  * @left: packets to be read, 1 if it is no train
  * @stride: of a train, length of each packet but the last; else 0
@@ -25,6 +26,7 @@
 struct ipcp_skb_cb {
 	struct ipcp_leaf *leaf;
 	u64 counter;
+	unsigned long arrived;
 	u32 pos;
 	u16 left;
 	u16 stride;

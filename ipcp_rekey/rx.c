@@ -101,7 +101,7 @@ static void rx_stray(struct ipcp_net *in, struct sk_buff *skb,
 	kfree_skb(skb);
 }
 
-/* A buffer with all in its control block but the leaf. */
+/* A buffer with all in its control block but the leaf and the time. */
 static void rx_flow(struct ipcp_net *in, struct sk_buff *skb, u32 eid)
 {
 	struct ipcp_flow *flow = ipcp_registry_by_eid(in, eid);
@@ -113,6 +113,7 @@ static void rx_flow(struct ipcp_net *in, struct sk_buff *skb, u32 eid)
 		rx_stray(in, skb, IPCP_DROP_EID);
 		return;
 	}
+	cb->arrived = jiffies;
 	reason = may_receive(flow) ? ipcp_find_leaf(flow, cb) : IPCP_DROP_STATE;
 	if (reason)
 		ipcp_rx_drop(flow, skb, reason);
