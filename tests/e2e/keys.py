@@ -7,7 +7,7 @@ import os
 import struct
 import threading
 
-from ipcp import A, Endpoint, Netlink, attrs, fails, sockaddr
+from ipcp import A, Endpoint, Netlink, attrs, fails, sockaddr, until
 
 CIPHER = 901
 UPCALL_LISTEN, UPCALL_ALLOC = 1, 2
@@ -82,11 +82,23 @@ class Agents:
         return one, other
 
     def flow(self, name, **params):
-        """The same, and the name is served no longer."""
+        """The same, of a name that is served for it alone."""
         listener = self.listen(name)
         ends = self.connect(listener, name, **params)
         listener.close()
         return ends
+
+    def of(self, end):
+        """This end's agent."""
+        return {"alice": self.alice, "bob": self.bob}[end.host]
+
+    def confirmed(self, end):
+        """Waits until the peer has said that it sends in the newest epoch, too:
+        only then another seed may come."""
+        number = end.info().id
+        until(lambda: any(self.of(end).do("FLOW_GET", "FLOW",
+                                          id=number)[A["FLOW_DONE"]]),
+              "the newest epoch is confirmed")
 
     def claim(self, number):
         """Epoch and exchange number of a re-key of alice's flow."""
@@ -97,6 +109,6 @@ class Agents:
 
     def park(self, end, epoch, exchange, seed=None):
         """Brings a seed to one end."""
-        agent = {"alice": self.alice, "bob": self.bob}[end.host]
-        agent.do("SEED_SET", "FLOW", id=end.info().id, epoch=bytes([epoch]),
-                 exchange=exchange, seed=seed or os.urandom(32))
+        self.of(end).do("SEED_SET", "FLOW", id=end.info().id,
+                        epoch=bytes([epoch]), exchange=exchange,
+                        seed=seed or os.urandom(32))

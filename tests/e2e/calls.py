@@ -1,0 +1,573 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Calls that wait, and how each of them ends: with what it waits for, at its
+time limit, by a signal, by the end of the flow. Buffers that do not fit.
+Descriptors that several have."""
+
+import contextlib
+import errno
+import os
+import resource
+import select
+import socket
+import struct
+
+from blocked import (
+    ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write)
+from ipcp import (
+    A, ACCEPT, ADDR, ALLOCATED, DEADLINE, NSEC, PORT, SET_DOWN, SET_RCVTIMEO,
+    SET_SNDTIMEO, Endpoint, case, enter, fails, run, same, talk, until)
+from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
+from load import Load
+
+RING = 1024		# messages that wait for their reader
+FOR_EVER = -1
+SOON = NSEC // 20
+agents = Agents()
+
+
+@contextlib.contextmanager
+def flow():
+    """Both ends of a flow."""
+    ends = agents.flow("demo")
+    yield ends
+    for end in ends:
+        if end.fd >= 0:
+            end.close()
+
+
+def drain(end):
+    """All messages that are there."""
+    end.nonblock()
+    got = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            got.append(end.read())
+    end.nonblock(False)
+    return got
+
+
+def arrived(end, count):
+    """Waits until so many messages are queued."""
+    until(lambda: end.info().queued == count, f"{count} messages are there")
+
+
+# --- the ring
+
+@case("an empty ring is EAGAIN to who does not wait")
+def empty():
+    with flow() as ends:
+        for end in ends:
+            end.nonblock()
+            same([outcome(end.read) for _ in range(2)], ["EAGAIN"] * 2)
+
+
+@case(f"{RING} messages wait in order; one more is dropped, and counted")
+def full_ring():
+    with flow() as (one, other):
+        for number in range(RING + 2):
+            one.write(struct.pack("=I", number))
+        until(lambda: other.info().drop_full == 2, "two were dropped")
+        same(other.info().queued, RING)
+        same(drain(other), [struct.pack("=I", n) for n in range(RING)])
+        same(other.info().queued, 0)
+        talk(one, other)
+
+
+@case("a writer and two readers at once: each message comes once")
+def two_readers():
+    with flow() as (one, other):
+        load = Load(one, other, writers=1, readers=2, tokens=16)
+        load.advance(2000)
+        load.finish()
+
+
+@case("a sleeping reader gets the message that comes")
+def blocking_read():
+    with flow() as (one, other):
+        reader = Sleeper(other.read).asleep()
+        one.write(b"good morning")
+        same(reader.outcome(), b"good morning")
+
+
+@case("an empty message ends a read with 0, and nothing else")
+def empty_message():
+    with flow() as (one, other):
+        reader = Sleeper(other.read).asleep()
+        one.write(b"")
+        same(reader.outcome(), b"")
+        same(polled(other, ALL, 0), "OUT")
+        talk(one, other)
+
+
+# --- room
+
+@case("256 messages may be on their way: then EAGAIN, and no EPOLLOUT")
+def no_room():
+    with flow() as (one, other), Held() as held:
+        fill(one, other)
+        same(polled(one, ALL, 0), "")
+        one.nonblock()
+        with fails(errno.EAGAIN):
+            os.write(one.fd, b"x")
+        held.release()
+        same(polled(one, select.EPOLLOUT), "OUT")
+        one.write(b"x")
+        arrived(other, one.info().tx_packets)
+        same(drain(other)[-1], b"x")
+
+
+@case("sleeping writers get room when there is, and nothing is lost or twice")
+def blocking_write():
+    with flow() as (one, other), Held() as held:
+        fill(one, other)
+        before = one.info().tx_packets
+        writers = [Sleeper(raw_write, one.fd, bytes([n])).asleep()
+                   for n in range(4)]
+        held.release()
+        same([writer.outcome() for writer in writers], [1] * 4)
+        arrived(other, before + 4)
+        same(sorted(drain(other)[-4:]), [bytes([n]) for n in range(4)])
+        same(other.info().drop_full, 0)
+
+
+@case("the other direction has room of its own")
+def other_direction():
+    with flow() as (one, other), Held():
+        fill(one, other)
+        other.write(b"x")
+        same(one.receive(), b"x")
+
+
+# --- time limits
+
+@case("a read has its time limit, then ETIMEDOUT; 0 and -1 are for ever")
+def read_limit():
+    with flow() as (one, other):
+        for limit in SOON, 1:
+            other.set(SET_RCVTIMEO, rcvtimeo=limit)
+            same(outcome(other.read), "ETIMEDOUT")
+        for limit in FOR_EVER, 0:
+            other.set(SET_RCVTIMEO, rcvtimeo=SOON)
+            other.set(SET_RCVTIMEO, rcvtimeo=limit)
+            reader = Sleeper(other.read).asleep()
+            one.write(b"x")
+            same(reader.outcome(), b"x")
+
+
+@case("a write has its own")
+def write_limit():
+    with flow() as (one, other), Held() as held:
+        fill(one, other)
+        one.set(SET_RCVTIMEO | SET_SNDTIMEO, rcvtimeo=FOR_EVER, sndtimeo=SOON)
+        same(outcome(os.write, one.fd, b"x"), "ETIMEDOUT")
+        one.set(SET_SNDTIMEO, sndtimeo=0)
+        writer = Sleeper(raw_write, one.fd, b"x").asleep()
+        held.release()
+        same(writer.outcome(), 1)
+
+
+@case("so has ACCEPT, and ALLOC, which then has failed for good")
+def other_limits():
+    listener = agents.listen("demo")
+    same(outcome(listener.accept, SOON), "ETIMEDOUT")
+    listener.close()
+    one = Endpoint("alice")
+    same(outcome(one.alloc, "demo", SOON), "ETIMEDOUT")
+    same(outcome(one.alloc, "demo"), "EBUSY")
+    same([outcome(one.read), outcome(os.write, one.fd, b"x")], ["ETIMEDOUT"] * 2)
+    one.close()
+
+
+# --- the end of a flow
+
+ENDS = {
+    "its agent takes it down": ("ESHUTDOWN", lambda one, other: agents.bob.do(
+        "FLOW_DEL", "FLOW", id=other.info().id)),
+    "its program takes it down": ("ESHUTDOWN", lambda one, other: other.set(
+        SET_DOWN, down=1)),
+    "the peer takes it down": ("ESHUTDOWN", lambda one, other: one.set(
+        SET_DOWN, down=1)),
+    "the peer closes it": ("ESHUTDOWN", lambda one, other: one.close()),
+    "the peer is silent": ("EPIPE", lambda one, other: agents.bob.do(
+        "FLOW_SET", "FLOW", id=other.info().id, peer_timeout=1000)),
+}
+
+
+def ended(how, err, end_it):
+    """The cases for one way."""
+    @case(f"what is queued is read, then {err}, when {how}")
+    def queued():
+        with flow() as (one, other):
+            messages = [b"one", b"two", b"", b"three"]
+            for message in messages:
+                one.write(message)
+            arrived(other, len(messages))
+            end_it(one, other)
+            other.wait(select.POLLRDHUP)
+            same([other.read() for _ in messages], messages)
+            for nonblock in True, False:
+                other.nonblock(nonblock)
+                same([outcome(other.read) for _ in range(2)], [err] * 2)
+
+    @case(f"a sleeping read ends with {err} when {how}")
+    def sleeping():
+        with flow() as (one, other):
+            reader = Sleeper(other.read).asleep()
+            end_it(one, other)
+            same(reader.outcome(), err)
+
+
+for _how, (_err, _fn) in ENDS.items():
+    ended(_how, _err, _fn)
+
+
+@case("a sleeping write ends with ESHUTDOWN when the flow goes down")
+def write_down():
+    for end_it in (
+            lambda one, other: agents.alice.do("FLOW_DEL", "FLOW", id=one.info().id),
+            lambda one, other: one.set(SET_DOWN, down=1),
+            lambda one, other: other.set(SET_DOWN, down=1),
+            lambda one, other: other.close()):
+        with flow() as (one, other), Held():
+            fill(one, other)
+            writer = Sleeper(raw_write, one.fd, b"x").asleep()
+            end_it(one, other)
+            same(writer.outcome(), "ESHUTDOWN")
+
+
+@case("a silent peer stops no writer")
+def write_silent():
+    with flow() as (one, other):
+        agents.alice.do("FLOW_SET", "FLOW", id=one.info().id, peer_timeout=1000)
+        one.wait(select.POLLRDHUP)
+        one.write(b"are you there?")
+        same(other.receive(), b"are you there?")
+
+
+@case("a forged packet is not between a reader who does not wait and the error")
+def forged():
+    with flow() as (one, other):
+        eid = agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]]
+        enter("alice")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            # DATA, epoch 0, a counter not seen yet; nothing of it is true
+            sock.sendto(b"\x11\0\0" + struct.pack(">Q", 5)[3:] + eid[::-1] +
+                        bytes(32), (ADDR["bob"], PORT))
+        arrived(other, 1)
+        same(polled(other, ALL, 0), "IN OUT")
+        agents.bob.do("FLOW_DEL", "FLOW", id=other.info().id)
+        other.nonblock()
+        same(outcome(other.read), "ESHUTDOWN")
+        same(other.info().drop_auth, 1)
+        one.close()
+
+
+# --- signals
+
+@case("a signal ends a read with EINTR; SA_RESTART lets one go on that waits for ever")
+def read_signal():
+    with flow() as (one, other):
+        for restart, limit in (False, 0), (False, DEADLINE), (True, DEADLINE):
+            other.set(SET_RCVTIMEO, rcvtimeo=limit * NSEC)
+            reader = Sleeper(raw_read, other.fd).asleep().interrupt(restart)
+            same(reader.outcome(), "EINTR", (restart, limit))
+        other.set(SET_RCVTIMEO, rcvtimeo=0)
+        reader = Sleeper(raw_read, other.fd).asleep().interrupt(True).asleep()
+        one.write(b"x")
+        same(reader.outcome(), b"x")
+
+
+@case("a write as well")
+def write_signal():
+    with flow() as (one, other), Held() as held:
+        fill(one, other)
+        for restart, limit in (False, 0), (False, DEADLINE), (True, DEADLINE):
+            one.set(SET_SNDTIMEO, sndtimeo=limit * NSEC)
+            writer = Sleeper(raw_write, one.fd, b"x").asleep().interrupt(restart)
+            same(writer.outcome(), "EINTR", (restart, limit))
+        one.set(SET_SNDTIMEO, sndtimeo=0)
+        writer = Sleeper(raw_write, one.fd, b"x").asleep().interrupt(True).asleep()
+        sent = one.info().tx_packets
+        held.release()
+        same(writer.outcome(), 1)
+        same(one.info().tx_packets, sent + 1)
+
+
+@case("and ACCEPT")
+def accept_signal():
+    listener = agents.listen("demo")
+    for restart, limit in (False, 0), (False, DEADLINE), (True, DEADLINE):
+        waiter = Sleeper(listener.accept, limit * NSEC).asleep()
+        same(waiter.interrupt(restart).outcome(), "EINTR", (restart, limit))
+    waiter = Sleeper(listener.accept, 0).asleep().interrupt(True).asleep()
+    one, asked = agents.begin("demo")
+    agents.answer("demo", asked)
+    other = waiter.outcome()
+    one.nonblock(False)
+    talk(one, other)
+    for end in one, other, listener:
+        end.close()
+
+
+@case("LISTEN asks again after a signal, or is EINTR; the file may be used then")
+def listen_signal():
+    listener = Endpoint("bob")
+    waiter = Sleeper(listener.listen, "demo").asleep()
+    agents.bob.upcall(UPCALL_LISTEN)
+    same(waiter.interrupt().outcome(), "EINTR")
+    waiter = Sleeper(listener.listen, "demo").asleep()
+    first = agents.bob.upcall(UPCALL_LISTEN)[A["UPCALL_ID"]]
+    waiter.interrupt(True)
+    second = agents.bob.upcall(UPCALL_LISTEN)[A["UPCALL_ID"]]
+    with fails(errno.ENOENT):
+        agents.bob.do("UPCALL_DONE", "UPCALL", id=first, error=0)
+    agents.bob.do("UPCALL_DONE", "UPCALL", id=second, error=0)
+    same(waiter.outcome(), listener)
+    same(listener.info().name, "demo")
+    listener.close()
+
+
+@case("a signal ends the wait of ALLOC with EINTR, but not the allocation")
+def alloc_signal():
+    listener = agents.listen("demo")
+    for restart in False, True:
+        one = Endpoint("alice")
+        waiter = Sleeper(one.alloc, "demo").asleep()
+        asked = agents.alice.upcall(UPCALL_ALLOC)
+        same(waiter.interrupt(restart).outcome(), "EINTR")
+        with fails(errno.EBUSY):
+            one.alloc("demo")
+        same(polled(one, ALL, 0), "")
+        agents.answer("demo", asked)
+        same(polled(one), "OUT")
+        other = listener.accept()
+        talk(one, other)
+        one.close()
+        other.close()
+    listener.close()
+
+
+# --- to become a flow
+
+@case("ALLOC without waiting is EINPROGRESS, then EPOLLOUT")
+def in_progress():
+    listener = agents.listen("demo")
+    one, asked = agents.begin("demo")	# EINPROGRESS
+    with fails(errno.EBUSY):
+        one.alloc("demo")
+    same((polled(one, ALL, 0), outcome(one.read)), ("", "EAGAIN"))
+    same(outcome(one.set, SET_DOWN, 0, 0, 0, 1), "EAGAIN")
+    agents.answer("demo", asked)
+    same(polled(one), "OUT")
+    same((one.info().state, one.info().error), (ALLOCATED, 0))
+    other = listener.accept()
+    one.nonblock(False)
+    talk(one, other)
+    for end in one, other, listener:
+        end.close()
+
+
+@case("ALLOC sleeps until there is a flow; who reads or writes then waits, too")
+def sleeping_alloc():
+    listener = agents.listen("demo")
+    one = Endpoint("alice")
+    waiter = Sleeper(one.alloc, "demo").asleep()
+    asked = agents.alice.upcall(UPCALL_ALLOC)
+    reader = Sleeper(one.read).asleep()
+    writer = Sleeper(raw_write, one.fd, b"early").asleep()
+    agents.answer("demo", asked)
+    same((waiter.outcome(), writer.outcome()), (one, 5))
+    other = listener.accept()
+    same(other.receive(), b"early")
+    other.write(b"late")
+    same(reader.outcome(), b"late")
+    for end in one, other, listener:
+        end.close()
+
+
+@case("ALLOC says what the agent says, and so do reads and writes from then on")
+def refused_alloc():
+    one = Endpoint("alice")
+    sleepers = [Sleeper(one.alloc, "demo").asleep()]
+    number = agents.alice.upcall(UPCALL_ALLOC)[A["UPCALL_FLOW_ID"]]
+    sleepers += [Sleeper(one.read).asleep(),
+                 Sleeper(raw_write, one.fd, b"x").asleep()]
+    agents.alice.do("FLOW_DEL", "FLOW", id=number, error=errno.ECONNREFUSED,
+                    reason=b"nobody home\0")
+    same([sleeper.outcome() for sleeper in sleepers], ["ECONNREFUSED"] * 3)
+    same((one.info().error, one.info().reason),
+         (errno.ECONNREFUSED, "nobody home"))
+    with fails(errno.EBUSY):
+        one.alloc("demo")
+    one.close()
+
+
+@case("ACCEPT sleeps until there is a flow; O_NONBLOCK of either file is its own")
+def sleeping_accept():
+    listener = agents.listen("demo")
+    waiter = Sleeper(listener.accept).asleep()
+    one, asked = agents.begin("demo")
+    agents.answer("demo", asked)
+    other = waiter.outcome()
+    same(os.get_blocking(other.fd), True)
+    same(os.get_inheritable(other.fd), False)
+    other.close()
+    one.close()
+    listener.nonblock()
+    same(outcome(listener.accept), "EAGAIN")
+    one, asked = agents.begin("demo")
+    agents.answer("demo", asked)
+    listener.wait(select.POLLIN)
+    fd, _ = listener.ioctl(ACCEPT, struct.pack("=IIq32x", 48, 1, 0))
+    same((os.get_blocking(fd), os.get_blocking(listener.fd)), (False, False))
+    os.close(fd)
+    one.close()
+    listener.close()
+
+
+@case("ACCEPT without a descriptor to give is EMFILE, and the flow waits on")
+def no_descriptor():
+    listener = agents.listen("demo")
+    one, asked = agents.begin("demo")
+    agents.answer("demo", asked)
+    listener.wait(select.POLLIN)
+    lowest = os.dup(listener.fd)
+    os.close(lowest)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        said = outcome(listener.accept)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    same(said, "EMFILE")
+    same(polled(listener, ALL, 0), "IN")
+    other = listener.accept()
+    one.nonblock(False)
+    talk(one, other)
+    for end in one, other, listener:
+        end.close()
+
+
+# --- buffers
+
+@case("what does not fit is cut off, the next message is whole")
+def short_buffer():
+    with flow() as (one, other):
+        for message in b"0123456789", b"next":
+            one.write(message)
+        arrived(other, 2)
+        same(other.read(4), b"0123")
+        same(other.read(), b"next")
+        same((other.info().rx_packets, other.info().rx_bytes), (2, 14))
+
+
+@case("a read into no buffer is 0 at once, and takes nothing")
+def no_buffer():
+    with flow() as (one, other):
+        other.set(SET_RCVTIMEO, rcvtimeo=SOON)
+        same(outcome(raw_read, other.fd, 0), b"")
+        one.write(b"x")
+        arrived(other, 1)
+        same(outcome(raw_read, other.fd, 0), b"")
+        same(os.readv(other.fd, [bytearray(0)]), 0)
+        same(other.read(), b"x")
+
+
+@case("a vector is one message, whatever its parts; none of them is no message")
+def vectors():
+    with flow() as (one, other):
+        same(os.writev(one.fd, [b"ab", b"", b"cde"]), 5)
+        same(os.writev(one.fd, [b"", b""]), 0)
+        same(os.writev(one.fd, [bytes([n]) for n in range(100)]), 100)
+        arrived(other, 2)
+        parts = [bytearray(2), bytearray(0), bytearray(2)]
+        same(os.readv(other.fd, parts), 4)
+        same(b"".join(parts), b"abcd")
+        parts = [bytearray(1) for _ in range(101)]
+        same(os.readv(other.fd, parts), 100)
+        same(b"".join(parts), bytes(range(100)) + b"\0")
+
+
+@case("one call may say that it does not wait, in a file that does")
+def nowait():
+    with flow() as (one, other):
+        buf = bytearray(10)
+        same(outcome(os.preadv, other.fd, [buf], -1, os.RWF_NOWAIT), "EAGAIN")
+        one.write(b"x")
+        arrived(other, 1)
+        same(os.preadv(other.fd, [buf], -1, os.RWF_NOWAIT), 1)
+
+
+# --- descriptors
+
+def closed(end):
+    """Waits until the other side is told that this one is gone."""
+    same(polled(end, select.EPOLLRDHUP), "RDHUP HUP")
+
+
+@case("copies of a descriptor share the flow, its limits and O_NONBLOCK")
+def copies():
+    with flow() as (one, other):
+        kept = Endpoint("alice", fd=os.dup(one.fd))
+        one.set(SET_RCVTIMEO, rcvtimeo=SOON)
+        same(outcome(kept.read), "ETIMEDOUT")
+        one.nonblock()
+        same(outcome(kept.read), "EAGAIN")
+        one.nonblock(False)
+        one.close()
+        kept.set(SET_RCVTIMEO, rcvtimeo=0)
+        talk(kept, other)
+        kept.close()
+        closed(other)
+
+
+@case("a child has the flow, too, and keeps it when its parent lets go")
+def child():
+    with flow() as (one, other):
+        pid = os.fork()
+        if not pid:
+            with contextlib.suppress(OSError):
+                one.write(one.read()[::-1])	# until the peer has heard it
+                one.read()
+            os._exit(0)
+        one.close()
+        other.write(b"abc")
+        same(other.receive(), b"cba")
+        other.write(b"that is all")
+        os.waitpid(pid, 0)
+        closed(other)
+
+
+@case("a flow is passed on over a Unix socket, and may be nobody's meanwhile")
+def passed():
+    with flow() as (one, other):
+        here, there = socket.socketpair()
+        socket.send_fds(here, [b"x"], [one.fd])
+        one.close()
+        other.write(b"meanwhile")
+        _, (fd,), _, _ = socket.recv_fds(there, 1, 1)
+        one = Endpoint("alice", fd=fd)
+        same(one.receive(), b"meanwhile")
+        talk(one, other)
+        # this time nobody receives it
+        socket.send_fds(here, [b"x"], [one.fd])
+        one.close()
+        same(polled(other, ALL, 0), "OUT")
+        here.close()
+        there.close()
+        closed(other)
+
+
+@case("who sleeps in a read keeps the flow until that ends")
+def closed_meanwhile():
+    with flow() as (one, other):
+        reader = Sleeper(one.read).asleep()
+        one.close()
+        same(polled(other, ALL, 0), "OUT")
+        other.write(b"the last")
+        same(reader.outcome(), b"the last")
+        closed(other)
+
+
+neighbours()
+run()
