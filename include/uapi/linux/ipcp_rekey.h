@@ -117,7 +117,8 @@ struct ipcp_listen {
  * @qos: out, what the peer asked of the flow
  *
  * Returns a new file descriptor, close-on-exec.
- * Errors: EAGAIN, ETIMEDOUT, EINTR, EINVAL not a listening file, EMFILE.
+ * Errors: EAGAIN, ETIMEDOUT, EINTR, EINVAL not a listening file, EMFILE; the
+ * flow waits on.
  */
 struct ipcp_accept {
 	__u32 size;
@@ -217,10 +218,12 @@ struct ipcp_info {
  * struct ipcp_set - IPCP_IOC_SET: change a flow
  * @size: sizeof(struct ipcp_set)
  * @mask: which fields count, IPCP_SET_*
- * @rcvtimeo: longest wait of a read in nanoseconds, IPCP_TIMEOUT_NONE for ever
- * @sndtimeo: longest wait of a write in nanoseconds
+ * @rcvtimeo: longest wait of a read in nanoseconds, for ever if it is 0 or
+ *	IPCP_TIMEOUT_NONE
+ * @sndtimeo: the same of a write
  * @access: IPCP_RB_RD, IPCP_RB_WR or both
- * @down: 1 takes the flow down for good, for both sides
+ * @down: 1 takes the flow down for good, for both sides; EAGAIN if it is not
+ *	allocated yet
  * @packets_per_leaf: a power of two, 64 to 1048576, from the next epoch on
  * @reserved: zero
  */
