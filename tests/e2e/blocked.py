@@ -9,10 +9,11 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import threading
 
-from ipcp import ADDR, DEADLINE, enter, same, until
+from ipcp import ADDR, DEADLINE, RECV, SEND, enter, same, until
 
 EVENTS = {name: getattr(select, f"EPOLL{name}") for name in
           ("IN", "PRI", "OUT", "RDNORM", "WRNORM", "RDHUP", "ERR", "HUP")}
@@ -45,6 +46,26 @@ def raw_write(fd, message):
     if sent < 0:
         raise OSError(ctypes.get_errno(), "write")
     return sent
+
+
+def batch_of_one(end, number, message):
+    """IPCP_IOC_SEND or _RECV of one message: the buffer and what it is now."""
+    buf = ctypes.create_string_buffer(message, len(message) or 1)
+    array = (ctypes.c_uint32 * 4).from_buffer_copy(
+        struct.pack("=QII", ctypes.addressof(buf), len(message), 0))
+    same(end.ioctl(number, struct.pack("=IIQII", 24, 0, ctypes.addressof(array),
+                                       1, 0))[0], 1)
+    return buf.raw[:array[2]]
+
+
+def received(end, size=2048):
+    """A message by IPCP_IOC_RECV."""
+    return batch_of_one(end, RECV, bytes(size))
+
+
+def sent(end, message):
+    """Sends one by IPCP_IOC_SEND; its length."""
+    return len(batch_of_one(end, SEND, message))
 
 
 def polled(end, events=ALL, seconds=DEADLINE):

@@ -12,7 +12,8 @@ import socket
 import struct
 
 from blocked import (
-    ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write)
+    ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write,
+    received, sent)
 from ipcp import (
     A, ACCEPT, ADDR, ALLOCATED, DEADLINE, NSEC, PORT, SET_DOWN, SET_RCVTIMEO,
     SET_SNDTIMEO, Endpoint, case, enter, fails, run, same, talk, until)
@@ -22,6 +23,9 @@ from load import Load
 RING = 1024		# messages that wait for their reader
 FOR_EVER = -1
 SOON = NSEC // 20
+READS = (lambda end: raw_read(end.fd), received)	# read and RECV
+WRITES = (lambda end: raw_write(end.fd, b"x"),		# write and SEND
+          lambda end: sent(end, b"x"))
 agents = Agents()
 
 
@@ -84,9 +88,10 @@ def two_readers():
 @case("a sleeping reader gets the message that comes")
 def blocking_read():
     with flow() as (one, other):
-        reader = Sleeper(other.read).asleep()
-        one.write(b"good morning")
-        same(reader.outcome(), b"good morning")
+        for read in READS:
+            reader = Sleeper(read, other).asleep()
+            one.write(b"good morning")
+            same(reader.outcome(), b"good morning")
 
 
 @case("an empty message ends a read with 0, and nothing else")
@@ -107,8 +112,7 @@ def no_room():
         fill(one, other)
         same(polled(one, ALL, 0), "")
         one.nonblock()
-        with fails(errno.EAGAIN):
-            os.write(one.fd, b"x")
+        same([outcome(write, one) for write in WRITES], ["EAGAIN"] * 2)
         held.release()
         same(polled(one, select.EPOLLOUT), "OUT")
         one.write(b"x")
@@ -121,8 +125,9 @@ def blocking_write():
     with flow() as (one, other), Held() as held:
         fill(one, other)
         before = one.info().tx_packets
-        writers = [Sleeper(raw_write, one.fd, bytes([n])).asleep()
-                   for n in range(4)]
+        writers = [Sleeper(call, where, bytes([n])).asleep()
+                   for n, (call, where) in enumerate(
+                       [(raw_write, one.fd), (sent, one)] * 2)]
         held.release()
         same([writer.outcome() for writer in writers], [1] * 4)
         arrived(other, before + 4)
@@ -145,7 +150,7 @@ def read_limit():
     with flow() as (one, other):
         for limit in SOON, 1:
             other.set(SET_RCVTIMEO, rcvtimeo=limit)
-            same(outcome(other.read), "ETIMEDOUT")
+            same([outcome(read, other) for read in READS], ["ETIMEDOUT"] * 2)
         for limit in FOR_EVER, 0:
             other.set(SET_RCVTIMEO, rcvtimeo=SOON)
             other.set(SET_RCVTIMEO, rcvtimeo=limit)
@@ -159,7 +164,7 @@ def write_limit():
     with flow() as (one, other), Held() as held:
         fill(one, other)
         one.set(SET_RCVTIMEO | SET_SNDTIMEO, rcvtimeo=FOR_EVER, sndtimeo=SOON)
-        same(outcome(os.write, one.fd, b"x"), "ETIMEDOUT")
+        same([outcome(write, one) for write in WRITES], ["ETIMEDOUT"] * 2)
         one.set(SET_SNDTIMEO, sndtimeo=0)
         writer = Sleeper(raw_write, one.fd, b"x").asleep()
         held.release()
@@ -212,9 +217,9 @@ def ended(how, err, end_it):
     @case(f"a sleeping read ends with {err} when {how}")
     def sleeping():
         with flow() as (one, other):
-            reader = Sleeper(other.read).asleep()
+            readers = [Sleeper(read, other).asleep() for read in READS]
             end_it(one, other)
-            same(reader.outcome(), err)
+            same([reader.outcome() for reader in readers], [err] * 2)
 
 
 for _how, (_err, _fn) in ENDS.items():
@@ -230,9 +235,9 @@ def write_down():
             lambda one, other: other.close()):
         with flow() as (one, other), Held():
             fill(one, other)
-            writer = Sleeper(raw_write, one.fd, b"x").asleep()
+            writers = [Sleeper(write, one).asleep() for write in WRITES]
             end_it(one, other)
-            same(writer.outcome(), "ESHUTDOWN")
+            same([writer.outcome() for writer in writers], ["ESHUTDOWN"] * 2)
 
 
 @case("a silent peer stops no writer")
@@ -264,39 +269,45 @@ def forged():
 
 # --- signals
 
+# Has the handler SA_RESTART, and the call a time limit?
+INTERRUPTED = (False, 0), (False, DEADLINE), (True, DEADLINE)
+
 @case("a signal ends a read with EINTR; SA_RESTART lets one go on that waits for ever")
 def read_signal():
     with flow() as (one, other):
-        for restart, limit in (False, 0), (False, DEADLINE), (True, DEADLINE):
-            other.set(SET_RCVTIMEO, rcvtimeo=limit * NSEC)
-            reader = Sleeper(raw_read, other.fd).asleep().interrupt(restart)
-            same(reader.outcome(), "EINTR", (restart, limit))
-        other.set(SET_RCVTIMEO, rcvtimeo=0)
-        reader = Sleeper(raw_read, other.fd).asleep().interrupt(True).asleep()
-        one.write(b"x")
-        same(reader.outcome(), b"x")
+        for read in READS:
+            for restart, limit in INTERRUPTED:
+                other.set(SET_RCVTIMEO, rcvtimeo=limit * NSEC)
+                reader = Sleeper(read, other).asleep().interrupt(restart)
+                same(reader.outcome(), "EINTR", (restart, limit))
+            other.set(SET_RCVTIMEO, rcvtimeo=0)
+            reader = Sleeper(read, other).asleep().interrupt(True).asleep()
+            one.write(b"x")
+            same(reader.outcome(), b"x")
 
 
 @case("a write as well")
 def write_signal():
     with flow() as (one, other), Held() as held:
         fill(one, other)
-        for restart, limit in (False, 0), (False, DEADLINE), (True, DEADLINE):
-            one.set(SET_SNDTIMEO, sndtimeo=limit * NSEC)
-            writer = Sleeper(raw_write, one.fd, b"x").asleep().interrupt(restart)
-            same(writer.outcome(), "EINTR", (restart, limit))
+        for write in WRITES:
+            for restart, limit in INTERRUPTED:
+                one.set(SET_SNDTIMEO, sndtimeo=limit * NSEC)
+                writer = Sleeper(write, one).asleep().interrupt(restart)
+                same(writer.outcome(), "EINTR", (restart, limit))
         one.set(SET_SNDTIMEO, sndtimeo=0)
-        writer = Sleeper(raw_write, one.fd, b"x").asleep().interrupt(True).asleep()
-        sent = one.info().tx_packets
+        writers = [Sleeper(write, one).asleep().interrupt(True).asleep()
+                   for write in WRITES]
+        before = one.info().tx_packets
         held.release()
-        same(writer.outcome(), 1)
-        same(one.info().tx_packets, sent + 1)
+        same([writer.outcome() for writer in writers], [1] * 2)
+        same(one.info().tx_packets, before + 2)
 
 
 @case("and ACCEPT")
 def accept_signal():
     listener = agents.listen("demo")
-    for restart, limit in (False, 0), (False, DEADLINE), (True, DEADLINE):
+    for restart, limit in INTERRUPTED:
         waiter = Sleeper(listener.accept, limit * NSEC).asleep()
         same(waiter.interrupt(restart).outcome(), "EINTR", (restart, limit))
     waiter = Sleeper(listener.accept, 0).asleep().interrupt(True).asleep()
