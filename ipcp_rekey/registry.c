@@ -292,6 +292,30 @@ static bool claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
 	return claimed;
 }
 
+/* Claims flows whose numbers are from first to last. */
+static int claim_range(struct ipcp_net *in, unsigned long first,
+		       unsigned long last, unsigned long min_age,
+		       struct ipcp_claim *claims, int max)
+{
+	unsigned long id = first;
+	int n = 0;
+
+	for (; n < max; id++) {
+		struct ipcp_flow *flow = ipcp_registry_next(in, &id);
+
+		if (!flow)
+			break;
+		if (id <= last && claim(flow, min_age, false, &claims[n])) {
+			n++;
+			continue;
+		}
+		ipcp_flow_put(flow);
+		if (id >= last)
+			break;
+	}
+	return n;
+}
+
 /**
  * ipcp_registry_snapshot_rekey_due() - Claim flows that want a new seed
  * @in: namespace
@@ -301,6 +325,8 @@ static bool claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
  * @max: room in @claims
  *
  * A claim ends with store_pending, clear_in_flight or the end of the agent.
+ * Flows have their turn one after the other: those whose re-keys fail do not
+ * keep the others waiting.
  *
  * Context: Process context. The operation rekey-claim.
  * Return: number of flows claimed, each with a reference.
@@ -309,25 +335,22 @@ int ipcp_registry_snapshot_rekey_due(struct ipcp_net *in, u32 only,
 				     unsigned long min_age,
 				     struct ipcp_claim *claims, int max)
 {
-	unsigned long id = only;
-	int n = 0;
+	u32 last = READ_ONCE(in->claimed);
+	struct ipcp_flow *flow;
+	int n;
 
-	while (n < max) {
-		struct ipcp_flow *flow = ipcp_registry_next(in, &id);
-
-		if (!flow || (only && flow->id != only)) {
-			if (flow)
-				ipcp_flow_put(flow);
-			break;
-		}
-		if (claim(flow, min_age, only, &claims[n]))
-			n++;
-		else
+	if (only) {
+		flow = ipcp_registry_get(in, only);
+		if (flow && max && claim(flow, min_age, true, claims))
+			return 1;
+		if (flow)
 			ipcp_flow_put(flow);
-		if (only)
-			break;
-		id++;
+		return 0;
 	}
+	n = claim_range(in, last + 1UL, U32_MAX, min_age, claims, max);
+	n += claim_range(in, 0, last, min_age, claims + n, max - n);
+	if (n)
+		WRITE_ONCE(in->claimed, claims[n - 1].flow->id);
 	return n;
 }
 

@@ -22,6 +22,7 @@ struct netlink_ext_ack;
  * @flows: flows by id; a reference each
  * @by_eid: the same flows by endpoint id, for packets
  * @next_id: where the search for a free id begins
+ * @claimed: number of the flow that was claimed last
  * @agent_lock: protects the next members; who comes and who goes as agent
  * @agent: netlink port of the agent's socket, 0 if there is none
  * @port: UDP port, 0 while there are no sockets
@@ -44,6 +45,7 @@ struct ipcp_net {
 	struct xarray flows;
 	struct rhashtable by_eid;
 	u32 next_id;
+	u32 claimed;
 
 	struct mutex agent_lock;	/* who is the agent, the sockets */
 	u32 agent;
