@@ -87,6 +87,7 @@ uint32_t use_flow_id(const struct use *use, const char *word);
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+int cmd_agent(int argc, char **argv);
 int cmd_flow(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);

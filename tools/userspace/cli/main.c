@@ -18,6 +18,7 @@ static const struct cmd commands[] = {
 	{ "name", "list the names that are served here", cmd_name },
 	{ "stats", "packets that were dropped, by reason", cmd_stats },
 	{ "oap", "one step of the agents' protocol on files, for tests", cmd_oap },
+	{ "agent", "how the agent fares", cmd_agent },
 	{ "version", "version of the tools and the module", cmd_version },
 	{ 0 }
 };

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp-rekey agent: how the agent fares.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "nlcmd.h"
+
+#define SOCKET	"/run/ipcp-rekey/agent.sock"
+#define PATIENCE_S	30
+
+static int cannot(const char *path)
+{
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		return fail("no agent has a socket at %s; start ipcp-rekeyd, or say with --socket where it is",
+			    path);
+	if (errno == EACCES || errno == EPERM)
+		return fail("%s: not allowed; run this as root, or as a member of the agent's group",
+			    path);
+	return fail("%s: %m", path);
+}
+
+static int connect_to(const char *path, int *fd)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = PATIENCE_S };
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return fail("%s: too long for a socket", path);
+	strcpy(addr.sun_path, path);
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return fail("no socket: %m");
+	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (!connect(*fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return EXIT_OK;
+	cannot(path);
+	close(*fd);
+	return EXIT_FAIL;
+}
+
+static size_t more(void *buf, size_t len, void *arg)
+{
+	ssize_t n = read(*(int *)arg, buf, len);
+
+	return n < 0 ? (size_t)-1 : (size_t)n;
+}
+
+/* What the agent says; NULL after the error was printed. */
+static json_t *ask(const char *path)
+{
+	json_error_t error;
+	json_t *json;
+	int fd;
+
+	if (connect_to(path, &fd))
+		return NULL;
+	json = json_load_callback(more, &fd, 0, &error);
+	close(fd);
+	if (!json)
+		fail("the agent's answer makes no sense: %s", error.text);
+	return json;
+}
+
+/* Members by "a.b.c"; 0 and "-" for what is not there. */
+static json_t *at(json_t *json, const char *path)
+{
+	char word[64];
+	size_t len;
+
+	while (json && *path) {
+		len = strcspn(path, ".");
+		snprintf(word, sizeof(word), "%.*s", (int)len, path);
+		json = json_object_get(json, word);
+		path += len + (path[len] == '.');
+	}
+	return json;
+}
+
+static long long num(json_t *json, const char *path)
+{
+	return json_integer_value(at(json, path));
+}
+
+static const char *str(json_t *json, const char *path)
+{
+	const char *s = json_string_value(at(json, path));
+
+	return s ? nlcmd_text(s) : "-";
+}
+
+static const char *seconds(json_t *json, const char *path, char *buf, size_t len)
+{
+	if (json_is_integer(at(json, path)))
+		snprintf(buf, len, "%.3g s", num(json, path) / 1e3);
+	else
+		snprintf(buf, len, "-");
+	return buf;
+}
+
+static void show_about(json_t *s)
+{
+	printf("agent          version %s, pid %lld, uid %lld, up %.3f s\n",
+	       str(s, "version"), num(s, "pid"), num(s, "uid"),
+	       num(s, "up_ms") / 1e3);
+	printf("configuration  %s, read %.3f s ago\n", str(s, "config.file"),
+	       num(s, "config.read_ms_ago") / 1e3);
+	printf("               port %lld, re-key every %g s, at most %lld at a time\n",
+	       num(s, "config.port"), num(s, "config.rekey_interval_ms") / 1e3,
+	       num(s, "config.max_exchanges"));
+	printf("flows          %lld, %lld of them as initiator; %lld due, %lld being re-keyed; oldest keys %.3f s\n",
+	       num(s, "flows.total"), num(s, "flows.initiator"),
+	       num(s, "flows.due"), num(s, "flows.in_flight"),
+	       num(s, "flows.oldest_epoch_ms") / 1e3);
+	printf("messages       %lld cookies sent, %lld made no sense; %lld re-keys tried without keys\n",
+	       num(s, "cookies"), num(s, "bad_messages"),
+	       num(s, "rekeys_in_clear"));
+}
+
+static void show_exchanges(json_t *s, const char *kind)
+{
+	char last[32], mean[32], longest[32];
+	json_t *of, *outcome;
+	const char *name;
+
+	of = json_object_get(json_object_get(s, "exchanges"), kind);
+	json_object_foreach(of, name, outcome)
+		printf("%-11s %-9s %10lld %10s %10s %10s\n", kind, name,
+		       num(outcome, "count"),
+		       seconds(outcome, "last_ms_ago", last, sizeof(last)),
+		       seconds(outcome, "mean_ms", mean, sizeof(mean)),
+		       seconds(outcome, "longest_ms", longest, sizeof(longest)));
+}
+
+static void show_lists(json_t *s)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(json_object_get(s, "under_way"), i, entry) {
+		printf("under way: %s of flow %lld", str(entry, "kind"),
+		       num(entry, "flow"));
+		printf(" to %s", str(entry, "name"));
+		printf(" at %s", str(entry, "peer"));
+		printf(", for %.3f s, sent %lld times, waits for: %s\n",
+		       num(entry, "for_ms") / 1e3, num(entry, "sent"),
+		       str(entry, "waits_for"));
+	}
+	json_array_foreach(json_object_get(s, "due"), i, entry) {
+		printf("due: flow %lld", num(entry, "flow"));
+		printf(" to %s", str(entry, "name"));
+		printf(" (%s)", str(entry, "role"));
+		printf(": %s\n", str(entry, "reasons"));
+	}
+	json_array_foreach(json_object_get(s, "failed"), i, entry) {
+		printf("%s: %s", str(entry, "outcome"), str(entry, "kind"));
+		printf(" to %s", str(entry, "name"));
+		printf(" at %s", str(entry, "peer"));
+		printf(", %lld times, last %.3f s ago: ", num(entry, "times"),
+		       num(entry, "ms_ago") / 1e3);
+		printf("%s\n", str(entry, "reason"));
+	}
+}
+
+static int agent_status(int argc, char **argv)
+{
+	const char *path = SOCKET;
+	bool json = false;
+	const struct opt opts[] = {
+		{ "json", 'j', NULL, "print JSON", OPT_FLAG, &json, 0, 0 },
+		{ "socket", 's', "PATH", "the agent's socket (default " SOCKET ")",
+		  OPT_TEXT, &path, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"agent status", "",
+		"Shows how the agent fares: exchanges by outcome, with their times in\n"
+		"seconds, those under way, flows that are due, and what failed and why.\n",
+		opts, 0, 0
+	};
+	json_t *status;
+
+	use_parse(&use, argc, argv);
+	status = ask(path);
+	if (!status)
+		return EXIT_FAIL;
+	if (json)
+		return out_json(status, false);
+	show_about(status);
+	printf("\n%-11s %-9s %10s %10s %10s %10s\n", "EXCHANGE", "OUTCOME",
+	       "COUNT", "LAST", "MEAN", "LONGEST");
+	show_exchanges(status, "allocation");
+	show_exchanges(status, "rekey");
+	show_lists(status);
+	json_decref(status);
+	return EXIT_OK;
+}
+
+int cmd_agent(int argc, char **argv)
+{
+	static const struct cmd table[] = {
+		{ "status", "how the agent fares", agent_status },
+		{ 0 }
+	};
+
+	return cmd_dispatch("agent ", table, argc, argv);
+}
