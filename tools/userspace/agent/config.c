@@ -156,15 +156,13 @@ static bool get_rule(cfg_t *sec, const char *what, struct rule *rule)
 	return true;
 }
 
-static bool get_address(cfg_t *sec, struct sockaddr_storage *addr,
-			uint16_t port)
+/* "192.0.2.1", "2001:db8::1" */
+static bool read_address(const char *text, uint16_t port,
+			 struct sockaddr_storage *addr)
 {
-	const char *text = cfg_getstr(sec, "address");
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
 	struct sockaddr_in *in = (struct sockaddr_in *)addr;
 
-	if (!text || !text[0])
-		return true;
 	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons(port);
@@ -175,9 +173,27 @@ static bool get_address(cfg_t *sec, struct sockaddr_storage *addr,
 		in6->sin6_port = htons(port);
 		return true;
 	}
-	log_err("name \"%s\": address = %s: give an IPv4 or IPv6 address",
-		cfg_title(sec), text);
 	return false;
+}
+
+static bool get_addresses(cfg_t *sec, struct config_name *name)
+{
+	unsigned int i, n = cfg_size(sec, "address");
+	const char *text;
+
+	name->addrs = calloc(n + 1, sizeof(*name->addrs));
+	if (!name->addrs)
+		return false;
+	for (i = 0; i < n; i++) {
+		text = cfg_getnstr(sec, "address", i);
+		if (!read_address(text, name->port, &name->addrs[i])) {
+			log_err("name \"%s\": address = %s: give an IPv4 or IPv6 address",
+				cfg_title(sec), text);
+			return false;
+		}
+		name->naddrs++;
+	}
+	return true;
 }
 
 static bool get_port(long value, uint16_t *port, const char *where)
@@ -194,8 +210,8 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 		     struct config_name *name)
 {
 	const char *auth = cfg_getstr(sec, "auth");
-	uint16_t port = conf->port;
 
+	name->port = conf->port;
 	name->name = strdup(cfg_title(sec));
 	if (!name->name || !oap_name_ok(name->name)) {
 		log_err("name \"%s\": a name has 1 to 255 printable characters, no space and no '/', and does not begin with '.'",
@@ -203,14 +219,14 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 		return false;
 	}
 	if (cfg_size(sec, "port") &&
-	    !get_port(cfg_getint(sec, "port"), &port, name->name))
+	    !get_port(cfg_getint(sec, "port"), &name->port, name->name))
 		return false;
 	if (auth && auth[0]) {
 		name->has_auth = true;
 		if (!get_auth(auth, &name->auth))
 			return false;
 	}
-	return get_address(sec, &name->addr, port) &&
+	return get_addresses(sec, name) &&
 	       get_rule(sec, "listen", &name->listen) &&
 	       get_rule(sec, "alloc", &name->alloc) &&
 	       get_strings(sec, "peers", &name->peers, &name->npeers);
@@ -247,21 +263,81 @@ static bool get_params(cfg_t *cfg, struct config *conf)
 	       get_time(cfg, "linger", 0.01, &p->linger);
 }
 
+static bool get_range(cfg_t *cfg, const char *key, long min, long max,
+		      uint32_t *value)
+{
+	long v = cfg_getint(cfg, key);
+
+	if (v < min || v > max) {
+		log_err("%s = %ld: give %ld to %ld", key, v, min, max);
+		return false;
+	}
+	*value = v;
+	return true;
+}
+
+/* A word, or NULL if it is empty. False without memory. */
+static bool get_word(cfg_t *cfg, const char *key, char **word)
+{
+	const char *text = cfg_getstr(cfg, key);
+
+	if (!text || !text[0])
+		return true;
+	*word = strdup(text);
+	return *word;
+}
+
+static bool get_user(cfg_t *cfg, struct config *conf)
+{
+	uint32_t uid;
+
+	if (!get_word(cfg, "user", &conf->user))
+		return false;
+	if (!conf->user || (getpwnam(conf->user) &&
+			    get_uid(conf->user, &uid) && uid))
+		return true;
+	log_err("user = %s: give the name of a user who is not root",
+		conf->user);
+	return false;
+}
+
+/* With commas between, as the resolver library wants them. */
+static bool get_dns_servers(cfg_t *cfg, struct config *conf)
+{
+	unsigned int i, n = cfg_size(cfg, "dns-servers");
+	struct sockaddr_storage addr;
+	size_t len = 1;
+
+	for (i = 0; i < n; i++) {
+		if (!read_address(cfg_getnstr(cfg, "dns-servers", i), 0, &addr)) {
+			log_err("dns-servers: '%s' is not an IPv4 or IPv6 address",
+				cfg_getnstr(cfg, "dns-servers", i));
+			return false;
+		}
+		len += strlen(cfg_getnstr(cfg, "dns-servers", i)) + 1;
+	}
+	if (!n)
+		return true;
+	conf->dns_servers = calloc(1, len);
+	for (i = 0; conf->dns_servers && i < n; i++) {
+		strcat(conf->dns_servers, i ? "," : "");
+		strcat(conf->dns_servers, cfg_getnstr(cfg, "dns-servers", i));
+	}
+	return conf->dns_servers;
+}
+
 static bool get_all(cfg_t *cfg, struct config *conf)
 {
 	unsigned int i, n = cfg_size(cfg, "name");
-	long mark = cfg_getint(cfg, "mark");
 
-	if (!get_port(cfg_getint(cfg, "port"), &conf->port, "top"))
-		return false;
-	if (mark < 0 || mark > UINT32_MAX) {
-		log_err("mark = %ld: give 0 to 4294967295", mark);
-		return false;
-	}
-	conf->mark = mark;
 	conf->security = strdup(cfg_getstr(cfg, "security"));
 	conf->names = calloc(n + 1, sizeof(*conf->names));
-	if (!conf->security || !conf->names)
+	if (!conf->security || !conf->names ||
+	    !get_port(cfg_getint(cfg, "port"), &conf->port, "top") ||
+	    !get_range(cfg, "mark", 0, UINT32_MAX, &conf->mark) ||
+	    !get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges) ||
+	    !get_word(cfg, "socket", &conf->socket) ||
+	    !get_user(cfg, conf) || !get_dns_servers(cfg, conf))
 		return false;
 	if (!get_time(cfg, "rekey-interval", 0.05, &conf->rekey_interval) ||
 	    !get_time(cfg, "rekey-timeout", 0.1, &conf->rekey_timeout) ||
@@ -279,41 +355,47 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	return true;
 }
 
+static cfg_opt_t name_opts[] = {
+	CFG_STR_LIST("address", NULL, CFGF_NODEFAULT),
+	CFG_INT("port", 0, CFGF_NODEFAULT),
+	CFG_STR("auth", "", CFGF_NONE),
+	CFG_STR_LIST("listen-users", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("listen-groups", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("listen-programs", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("alloc-users", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("alloc-groups", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("alloc-programs", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("peers", NULL, CFGF_NODEFAULT),
+	CFG_END()
+};
+
+static cfg_opt_t top_opts[] = {
+	CFG_INT("port", 3435, CFGF_NONE),
+	CFG_INT("mark", 0, CFGF_NONE),
+	CFG_INT("max-exchanges", 256, CFGF_NONE),
+	CFG_STR("user", "", CFGF_NONE),
+	CFG_STR("socket", CONFIG_SOCKET, CFGF_NONE),
+	CFG_STR_LIST("dns-servers", NULL, CFGF_NODEFAULT),
+	CFG_FLOAT("rekey-interval", 120, CFGF_NONE),
+	CFG_FLOAT("rekey-timeout", 30, CFGF_NONE),
+	CFG_FLOAT("alloc-timeout", 20, CFGF_NONE),
+	CFG_FLOAT("max-epoch-age", 10, CFGF_NONE),
+	CFG_INT("packets-per-leaf", 1 << 20, CFGF_NONE),
+	CFG_FLOAT("peer-timeout", 0, CFGF_NODEFAULT),
+	CFG_FLOAT("grace", 5, CFGF_NONE),
+	CFG_FLOAT("linger", 10, CFGF_NONE),
+	CFG_STR("auth", "required", CFGF_NONE),
+	CFG_FLOAT("clock-slack", 2, CFGF_NONE),
+	CFG_STR("security", CONFIG_SECURITY, CFGF_NONE),
+	CFG_SEC("name", name_opts, CFGF_MULTI | CFGF_TITLE |
+		CFGF_NO_TITLE_DUPES),
+	CFG_END()
+};
+
 struct config *config_load(const char *file)
 {
-	cfg_opt_t name[] = {
-		CFG_STR("address", "", CFGF_NONE),
-		CFG_INT("port", 0, CFGF_NODEFAULT),
-		CFG_STR("auth", "", CFGF_NONE),
-		CFG_STR_LIST("listen-users", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("listen-groups", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("listen-programs", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("alloc-users", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("alloc-groups", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("alloc-programs", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("peers", NULL, CFGF_NODEFAULT),
-		CFG_END()
-	};
-	cfg_opt_t top[] = {
-		CFG_INT("port", 3435, CFGF_NONE),
-		CFG_INT("mark", 0, CFGF_NONE),
-		CFG_FLOAT("rekey-interval", 120, CFGF_NONE),
-		CFG_FLOAT("rekey-timeout", 30, CFGF_NONE),
-		CFG_FLOAT("alloc-timeout", 20, CFGF_NONE),
-		CFG_FLOAT("max-epoch-age", 10, CFGF_NONE),
-		CFG_INT("packets-per-leaf", 1 << 20, CFGF_NONE),
-		CFG_FLOAT("peer-timeout", 0, CFGF_NODEFAULT),
-		CFG_FLOAT("grace", 5, CFGF_NONE),
-		CFG_FLOAT("linger", 10, CFGF_NONE),
-		CFG_STR("auth", "required", CFGF_NONE),
-		CFG_FLOAT("clock-slack", 2, CFGF_NONE),
-		CFG_STR("security", CONFIG_SECURITY, CFGF_NONE),
-		CFG_SEC("name", name, CFGF_MULTI | CFGF_TITLE |
-			CFGF_NO_TITLE_DUPES),
-		CFG_END()
-	};
 	struct config *conf = calloc(1, sizeof(*conf));
-	cfg_t *cfg = cfg_init(top, CFGF_NONE);
+	cfg_t *cfg = cfg_init(top_opts, CFGF_NONE);
 	int status;
 
 	if (!conf || !cfg) {
@@ -356,12 +438,16 @@ void config_free(struct config *conf)
 		return;
 	for (i = 0; i < conf->nnames; i++) {
 		free(conf->names[i].name);
+		free(conf->names[i].addrs);
 		free_rule(&conf->names[i].listen);
 		free_rule(&conf->names[i].alloc);
 		free_strings(conf->names[i].peers, conf->names[i].npeers);
 	}
 	free(conf->names);
 	free(conf->security);
+	free(conf->user);
+	free(conf->socket);
+	free(conf->dns_servers);
 	free(conf);
 }
 
@@ -381,4 +467,15 @@ enum oap_auth config_auth(const struct config *conf, const char *name)
 	const struct config_name *block = config_find(conf, name);
 
 	return block && block->has_auth ? block->auth : conf->auth;
+}
+
+bool config_names_programs(const struct config *conf)
+{
+	size_t i;
+
+	for (i = 0; i < conf->nnames; i++)
+		if (conf->names[i].listen.nprograms ||
+		    conf->names[i].alloc.nprograms)
+			return true;
+	return false;
 }

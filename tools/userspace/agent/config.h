@@ -12,6 +12,7 @@
 
 #define CONFIG_FILE	"/etc/ipcp-rekey/ipcp-rekeyd.conf"
 #define CONFIG_SECURITY	"/etc/ipcp-rekey/security"
+#define CONFIG_SOCKET	"/run/ipcp-rekey/agent.sock"
 
 /**
  * struct rule - who may do something with a name
@@ -29,9 +30,16 @@ struct rule {
 	size_t nprograms;
 };
 
+/**
+ * struct config_name - what is said of a name
+ * @addrs: where its agent is; none: ask the DNS
+ * @port: of that agent, where the DNS does not say another
+ */
 struct config_name {
 	char *name;
-	struct sockaddr_storage addr;	/* ss_family 0: not known */
+	struct sockaddr_storage *addrs;
+	size_t naddrs;
+	uint16_t port;
 	bool has_auth;
 	enum oap_auth auth;
 	struct rule listen;
@@ -40,17 +48,30 @@ struct config_name {
 	size_t npeers;
 };
 
-/* Times are in milliseconds. */
+/**
+ * struct config - all of it; times are in milliseconds
+ * @port: of this agent, and of others where nothing else is said
+ * @mark: of the packets, for the firewall
+ * @max_exchanges: most re-keys under way at a time
+ * @user: to run as; NULL to stay who started it
+ * @socket: where the status is to be had; NULL for nowhere
+ * @dns_servers: addresses with commas between; NULL for those of resolv.conf
+ * @params: for new flows
+ */
 struct config {
 	uint16_t port;
 	uint32_t mark;
+	uint32_t max_exchanges;
+	char *user;
+	char *socket;
+	char *dns_servers;
 	uint32_t rekey_interval;
 	uint32_t rekey_timeout;
 	uint32_t alloc_timeout;
 	uint32_t clock_slack;
 	enum oap_auth auth;
 	char *security;
-	struct ipcp_nl_params params;	/* for new flows */
+	struct ipcp_nl_params params;
 	struct config_name *names;
 	size_t nnames;
 };
@@ -69,5 +90,8 @@ const struct config_name *config_find(const struct config *conf,
 				      const char *name);
 
 enum oap_auth config_auth(const struct config *conf, const char *name);
+
+/* True if it says anything about programs, which others may not look at. */
+bool config_names_programs(const struct config *conf);
 
 #endif /* REKEYD_CONFIG_H */

@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "frame.h"
 #include "policy.h"
+#include "record.h"
 
 #define RESEND_FIRST_MS		250
 #define RESEND_MAX_MS		4000
@@ -21,6 +22,9 @@
 #define ASSEMBLIES_EACH		8
 #define BUSY_RETRY_MS		250
 #define SEALED_TRIES		4	/* then in the clear, if signed */
+#define HELLO_TRIES		2	/* then at another address, if any */
+#define ALLOC_TRIES		5	/* likewise */
+#define ANSWER_CHAINS		256
 
 /* Why a peer refuses; in REFUSED, REKEY_REFUSED and ABORT. */
 enum refusal {
@@ -44,9 +48,14 @@ struct exchange {
 	TAILQ_ENTRY(exchange) entry;
 	bool rekey;
 	uint32_t flow;
+	uint64_t began;
+	bool resolving;			/* the DNS was asked where to */
 	bool in_clear;			/* over CTRL, with a cookie */
-	unsigned int tries;		/* over SEALED */
+	unsigned int tries;		/* here */
 	struct sockaddr_storage peer;
+	struct sockaddr_storage *places;	/* where else, for allocations */
+	size_t nplaces;
+	size_t place;			/* @peer among them */
 	struct message msg;		/* points into @run */
 	struct oap_run *run;
 	struct binding bind;		/* as asked */
@@ -58,11 +67,14 @@ struct exchange {
 	uint64_t deadline;
 	uint32_t wait;
 	struct assembly in;
+	int error;			/* of the first place that failed */
+	char why[2 * REASON_LEN];
 };
 
 /* What this side answered, to be repeated. */
 struct answer {
-	TAILQ_ENTRY(answer) entry;
+	TAILQ_ENTRY(answer) entry;	/* in order of time */
+	LIST_ENTRY(answer) chain;	/* by token */
 	bool sealed;
 	bool rekey;
 	uint32_t flow;			/* 0: refused */
@@ -83,6 +95,7 @@ struct incoming {
 
 TAILQ_HEAD(exchanges, exchange);
 TAILQ_HEAD(answers, answer);
+LIST_HEAD(answer_chain, answer);
 TAILQ_HEAD(incomings, incoming);
 
 struct engine {
@@ -93,11 +106,14 @@ struct engine {
 	struct cookie_jar jar;
 	struct exchanges exchanges;
 	struct answers answers;
+	struct answer_chain chains[ANSWER_CHAINS];
+	uint64_t salt;			/* of the chains */
 	struct incomings incomings;
+	unsigned int nrekeys;		/* of the exchanges */
 	unsigned int nanswers;
 	unsigned int nincomings;
 	uint64_t claim_at;
-	struct engine_stats stats;
+	struct record record;
 };
 
 /* engine.c */
@@ -123,12 +139,34 @@ bool engine_hopeless(struct engine *e, uint32_t flow, uint32_t due,
 void engine_claim_soon(struct engine *e, uint64_t after_ms);
 
 /* initiator.c */
-void initiator_cookie(struct engine *e, const struct frame *frame);
+struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
+			      uint32_t timeout);
+void exchange_free(struct engine *e, struct exchange *x);
+enum oap_code exchange_request(struct engine *e, struct exchange *x,
+			       struct oap_err *err);
+void exchange_send(struct engine *e, struct exchange *x);
+bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err);
+void exchange_peer(struct exchange *x, struct ipcp_nl_params *params,
+		   uint8_t *buf);
+void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
+		      const struct frame *frame);
 void initiator_answer(struct engine *e, uint32_t flow,
 		      const struct frame *frame);
 void initiator_gone(struct engine *e, uint32_t flow);
 uint64_t initiator_tick(struct engine *e, uint64_t now);
 void initiator_free(struct engine *e);
+
+/* allocate.c */
+void allocate_cookie(struct exchange *x, const struct sockaddr_storage *peer);
+void allocate_done(struct engine *e, struct exchange *x);
+void allocate_failed(struct engine *e, struct exchange *x, int error,
+		     enum refusal code, const char *text);
+void allocate_refused(struct engine *e, struct exchange *x, int error,
+		      enum refusal code, const char *text);
+void allocate_abort(struct engine *e, struct exchange *x, enum refusal code,
+		    const char *text);
+void allocate_timeout(struct engine *e, struct exchange *x);
+bool allocate_resend(struct engine *e, struct exchange *x);
 
 /* responder.c */
 void responder_frame(struct engine *e, uint32_t flow,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/rand.h>
+
 #include "engine-int.h"
 #include "log.h"
 
@@ -23,6 +25,12 @@ struct engine *engine_new(const struct engine_ops *ops, void *ctx,
 	TAILQ_INIT(&e->exchanges);
 	TAILQ_INIT(&e->answers);
 	TAILQ_INIT(&e->incomings);
+	record_init(&e->record);
+	/* who picks tokens shall not know which ones meet in a chain */
+	if (RAND_bytes((uint8_t *)&e->salt, sizeof(e->salt)) != 1) {
+		free(e);
+		return NULL;
+	}
 	engine_set_config(e, conf, oap);
 	return e;
 }
@@ -33,6 +41,7 @@ void engine_free(struct engine *e)
 		return;
 	initiator_free(e);
 	responder_free(e);
+	record_free(&e->record);
 	explicit_bzero(&e->jar, sizeof(e->jar));
 	free(e);
 }
@@ -44,9 +53,10 @@ void engine_set_config(struct engine *e, const struct config *conf,
 	e->oap = oap;
 }
 
-const struct engine_stats *engine_stats(const struct engine *e)
+unsigned int engine_room(const struct engine *e)
 {
-	return &e->stats;
+	return e->nrekeys < e->conf->max_exchanges ?
+	       e->conf->max_exchanges - e->nrekeys : 0;
 }
 
 uint64_t engine_now(const struct engine *e)
@@ -229,7 +239,7 @@ static void on_hello(struct engine *e, const struct sockaddr_storage *peer,
 	/* never longer than what came: a frame has a header at least */
 	if (!cookie_make(&e->jar, engine_now(e), peer, cookie))
 		return;
-	e->stats.cookies++;
+	e->record.cookies++;
 	send_message(e, 0, peer, &msg, cookie);
 }
 
@@ -239,7 +249,7 @@ void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 	struct frame frame;
 
 	if (!peer->ss_family || !frame_read(&frame, p, len)) {
-		e->stats.bad_messages++;
+		e->record.bad_messages++;
 		return;
 	}
 	switch (frame.type) {
@@ -257,7 +267,7 @@ void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 			responder_frame(e, 0, peer, &frame);
 		break;
 	case MSG_COOKIE:
-		initiator_cookie(e, &frame);
+		initiator_cookie(e, peer, &frame);
 		break;
 	case MSG_ALLOC_OK:
 	case MSG_REFUSED:
@@ -266,7 +276,7 @@ void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 		initiator_answer(e, 0, &frame);
 		break;
 	default:
-		e->stats.bad_messages++;
+		e->record.bad_messages++;
 	}
 }
 
@@ -290,7 +300,7 @@ void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
 	struct frame frame;
 
 	if (!flow || !frame_read(&frame, p, len)) {
-		e->stats.bad_messages++;
+		e->record.bad_messages++;
 		return;
 	}
 	switch (frame.type) {
@@ -305,7 +315,7 @@ void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
 		on_wanted(e, flow);
 		break;
 	default:
-		e->stats.bad_messages++;
+		e->record.bad_messages++;
 	}
 }
 
@@ -343,6 +353,7 @@ void engine_want(struct engine *e, const struct ipcp_nl_flow *flow)
 /* A program gave up, or a flow is gone. */
 void engine_cancel(struct engine *e, uint32_t flow)
 {
+	record_forget(&e->record, flow);
 	initiator_gone(e, flow);
 	responder_gone(e, flow);
 }

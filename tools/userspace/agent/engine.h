@@ -16,6 +16,9 @@ struct engine;
  * @now: monotonic milliseconds
  * @reason: words about the last failure of one of the others
  *
+ * @resolve: ask the DNS where a name's agent is; engine_resolved() follows,
+ *           not from within this call
+ * @resolve_cancel: it need not follow any more
  * @flow_find: the flow with that endpoint id on this side
  *
  * The others are the netlink commands of the same names, and return 0 or a
@@ -24,6 +27,9 @@ struct engine;
 struct engine_ops {
 	uint64_t (*now)(void *ctx);
 	const char *(*reason)(void *ctx);
+	int (*resolve)(void *ctx, uint32_t flow, const char *name,
+		       uint16_t port);
+	void (*resolve_cancel)(void *ctx, uint32_t flow);
 	int (*ctrl_send)(void *ctx, const struct sockaddr_storage *peer,
 			 const uint8_t *p, size_t len);
 	int (*sealed_send)(void *ctx, uint32_t id, const uint8_t *p,
@@ -49,23 +55,6 @@ struct engine_ops {
 	int (*rekey_request)(void *ctx, uint32_t id);
 };
 
-/* How exchanges ended, for the operator. */
-struct engine_stats {
-	uint64_t alloc_done;		/* as initiator */
-	uint64_t alloc_failed;
-	uint64_t alloc_answered;	/* as responder */
-	uint64_t alloc_refused;
-	uint64_t rekey_done;
-	uint64_t rekey_failed;
-	uint64_t rekey_timeout;
-	uint64_t rekey_busy;
-	uint64_t rekey_in_clear;	/* tries without the flow's keys */
-	uint64_t rekey_answered;
-	uint64_t rekey_refused;
-	uint64_t cookies;
-	uint64_t bad_messages;
-};
-
 struct engine *engine_new(const struct engine_ops *ops, void *ctx,
 			  const struct config *conf, struct oap_env *oap);
 void engine_free(struct engine *e);
@@ -81,11 +70,28 @@ void engine_drop_runs(struct engine *e);
 
 /* Upcalls */
 void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *upcall);
+/**
+ * engine_resolved() - what the DNS said
+ * @flow: as given to resolve
+ * @addrs: where the name's agent is, the best first
+ * @count: of them; 0: nowhere
+ * @why: then says why
+ */
+void engine_resolved(struct engine *e, uint32_t flow,
+		     const struct sockaddr_storage *addrs, size_t count,
+		     const char *why);
 void engine_cancel(struct engine *e, uint32_t flow);
 void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 		 const uint8_t *p, size_t len);
 void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
 		   size_t len);
+
+/**
+ * engine_room() - how many more flows may be claimed now
+ *
+ * So that not all are re-keyed at once, see max-exchanges.
+ */
+unsigned int engine_room(const struct engine *e);
 
 /* A claimed flow: re-key it. */
 void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
@@ -107,7 +113,5 @@ uint64_t engine_tick(struct engine *e);
  * takes the wish away once its time has come.
  */
 uint64_t engine_claim_at(struct engine *e);
-
-const struct engine_stats *engine_stats(const struct engine *e);
 
 #endif /* REKEYD_ENGINE_H */

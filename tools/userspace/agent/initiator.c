@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The side that asks: allocations of our programs, re-keys of our flows. */
+/*
+ * The side that asks: what allocations and re-keys have in common, and re-keys
+ * of our flows. allocate.c has the rest.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,11 +15,16 @@
 #include "engine-int.h"
 #include "log.h"
 
-static void exchange_free(struct engine *e, struct exchange *x)
+void exchange_free(struct engine *e, struct exchange *x)
 {
 	TAILQ_REMOVE(&e->exchanges, x, entry);
+	if (x->rekey)
+		e->nrekeys--;
+	if (x->resolving)
+		e->ops->resolve_cancel(e->ctx, x->flow);
 	assembly_free(&x->in);
 	oap_free(x->run);
+	free(x->places);
 	free(x);
 }
 
@@ -43,14 +51,17 @@ static struct oap_params params_of(const struct exchange *x)
 	return params;
 }
 
-/* Makes the request; on failure there is nothing to send. */
-static enum oap_code make_request(struct engine *e, struct exchange *x,
-				  struct oap_err *err)
+/* Makes a request, in place of the one before; or there is nothing to send. */
+enum oap_code exchange_request(struct engine *e, struct exchange *x,
+			       struct oap_err *err)
 {
 	struct oap_params params = params_of(x);
 	uint8_t data[BINDING_MAX];
 	enum oap_code code;
 
+	assembly_free(&x->in);
+	oap_free(x->run);
+	memset(&x->msg, 0, sizeof(x->msg));
 	params.data = data;
 	params.data_len = binding_write(&x->bind, data);
 	code = oap_request(e->oap, &params, &x->run, err);
@@ -66,22 +77,25 @@ static enum oap_code make_request(struct engine *e, struct exchange *x,
 	return OAP_INTERNAL;
 }
 
-static struct exchange *exchange_new(struct engine *e, uint32_t flow,
-				     uint32_t timeout)
+struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
+			      uint32_t timeout)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return NULL;
 	x->flow = flow;
+	x->rekey = rekey;
 	x->wait = RESEND_FIRST_MS;
-	x->deadline = engine_now(e) + timeout;
+	x->began = engine_now(e);
+	x->deadline = x->began + timeout;
+	e->nrekeys += rekey;
 	TAILQ_INSERT_TAIL(&e->exchanges, x, entry);
 	return x;
 }
 
 /* Sends what is next to be sent, and sets the time to send it again. */
-static void send_request(struct engine *e, struct exchange *x)
+void exchange_send(struct engine *e, struct exchange *x)
 {
 	struct message hello = { .type = MSG_HELLO, .token = x->msg.token };
 
@@ -92,22 +106,9 @@ static void send_request(struct engine *e, struct exchange *x)
 		send_message(e, x->in_clear ? 0 : x->flow, &x->peer, &x->msg,
 			     x->in_clear ? x->cookie : NULL);
 	}
+	x->tries++;
 	x->resend_at = engine_now(e) + x->wait;
 	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
-}
-
-/* The allocation is over: the program and the peer are told. */
-static void alloc_failed(struct engine *e, struct exchange *x, int error,
-			 enum refusal code, const char *text)
-{
-	e->stats.alloc_failed++;
-	log_warn("flow %u to %s at %s: %s", x->flow, x->blob.name,
-		 peer_text(&x->peer), text);
-	if (x->sent && code)
-		send_refusal(e, 0, &x->peer, MSG_ABORT, x->msg.token,
-			     x->cookie, code, text);
-	e->ops->flow_del(e->ctx, x->flow, error, text);
-	exchange_free(e, x);
 }
 
 static void rekey_over(struct engine *e, struct exchange *x)
@@ -117,79 +118,16 @@ static void rekey_over(struct engine *e, struct exchange *x)
 }
 
 static void rekey_failed(struct engine *e, struct exchange *x,
-			 const char *text)
+			 enum outcome_kind kind, const char *text)
 {
-	e->stats.rekey_failed++;
+	uint64_t now = engine_now(e);
+
+	record_end(&e->record, kind, x->began, now);
+	record_failure(&e->record, kind, x->flow, x->blob.name, &x->peer, text,
+		       now);
 	log_warn("flow %u to %s: re-key to epoch %u failed: %s", x->flow,
 		 x->blob.name, x->bind.epoch, text);
 	rekey_over(e, x);
-}
-
-static void refuse_alloc(struct engine *e, uint32_t flow, const char *name,
-			 int error, const char *text)
-{
-	e->stats.alloc_failed++;
-	log_warn("flow %u to %s: %s", flow, name, text);
-	e->ops->flow_del(e->ctx, flow, error, text);
-}
-
-/* Policy and address of the name that a program asks for. */
-static bool find_name(struct engine *e, const struct ipcp_nl_upcall *up,
-		      struct sockaddr_storage *addr)
-{
-	const struct config_name *block = config_find(e->conf, up->name);
-	char why[REASON_LEN];
-
-	if (!oap_name_ok(up->name)) {
-		refuse_alloc(e, up->flow_id, "?", EHOSTUNREACH,
-			     "not a usable name: no spaces, no '/'");
-		return false;
-	}
-	if (!policy_program(e->conf, POLICY_ALLOC, up->name, &up->cred,
-			    oap_has_credentials(e->oap, false, up->name),
-			    why)) {
-		refuse_alloc(e, up->flow_id, up->name, EACCES, why);
-		return false;
-	}
-	if (!block || !block->addr.ss_family) {
-		refuse_alloc(e, up->flow_id, up->name, EHOSTUNREACH,
-			     "the name has no address in the agent's configuration");
-		return false;
-	}
-	*addr = block->addr;
-	return true;
-}
-
-void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
-{
-	uint32_t timeout = e->conf->alloc_timeout;
-	struct sockaddr_storage addr;
-	struct exchange *x;
-	struct oap_err err;
-
-	if (!find_name(e, up, &addr))
-		return;
-	if (up->timeout && up->timeout < timeout)
-		timeout = up->timeout;
-	x = exchange_new(e, up->flow_id, timeout);
-	if (!x) {
-		refuse_alloc(e, up->flow_id, up->name, ENOMEM, "no memory");
-		return;
-	}
-	x->in_clear = true;
-	x->peer = addr;
-	x->bind.purpose = FOR_ALLOC_REQUEST;
-	x->bind.initiator_eid = up->eid;
-	x->bind.qos = up->qos;
-	strcpy(x->bind.name, up->name);
-	strcpy(x->blob.name, up->name);
-	x->blob.role = ROLE_INITIATOR;
-	x->blob.auth = config_auth(e->conf, up->name);
-	if (make_request(e, x, &err)) {
-		alloc_failed(e, x, errno_of_oap(err.code), 0, err.text);
-		return;
-	}
-	send_request(e, x);
 }
 
 /*
@@ -202,14 +140,14 @@ static void go_in_clear(struct engine *e, struct exchange *x)
 		return;
 	x->in_clear = true;
 	x->wait = RESEND_FIRST_MS;
-	e->stats.rekey_in_clear++;
+	e->record.rekey_in_clear++;
 	log_dbg("flow %u to %s: re-key without the flow's keys", x->flow,
 		x->blob.name);
 }
 
 void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 {
-	struct exchange *x = exchange_new(e, claim->id,
+	struct exchange *x = exchange_new(e, claim->id, true,
 					  e->conf->rekey_timeout);
 	struct oap_err err;
 
@@ -217,7 +155,6 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 		e->ops->rekey_clear(e->ctx, claim->id, claim->exchange);
 		return;
 	}
-	x->rekey = true;
 	x->peer = claim->peer;
 	x->bind.purpose = FOR_REKEY_REQUEST;
 	x->bind.epoch = claim->epoch;
@@ -227,22 +164,23 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 	if (!blob_read(&x->blob, claim->blob, claim->blob_len) ||
 	    x->blob.role != ROLE_INITIATOR ||
 	    x->blob.cipher != claim->cipher) {
-		rekey_failed(e, x, "what the agent left with the flow is unusable");
+		rekey_failed(e, x, REKEY_FAILED,
+			     "what the agent left with the flow is unusable");
 		return;
 	}
 	if (engine_hopeless(e, claim->id, claim->due, &x->blob)) {
 		rekey_over(e, x);
 		return;
 	}
-	if (make_request(e, x, &err)) {
-		rekey_failed(e, x, err.text);
+	if (exchange_request(e, x, &err)) {
+		rekey_failed(e, x, REKEY_FAILED, err.text);
 		return;
 	}
 	log_dbg("flow %u to %s: re-key to epoch %u, exchange %u", x->flow,
 		x->blob.name, x->bind.epoch, x->bind.exchange);
 	if (claim->due & IPCP_REKEY_DUE_NO_KEYS)
 		go_in_clear(e, x);
-	send_request(e, x);
+	exchange_send(e, x);
 }
 
 static struct exchange *find(struct engine *e, uint32_t flow, uint64_t token)
@@ -250,23 +188,26 @@ static struct exchange *find(struct engine *e, uint32_t flow, uint64_t token)
 	struct exchange *x;
 
 	TAILQ_FOREACH(x, &e->exchanges, entry)
-		if (x->msg.token == token &&
+		if (x->run && x->msg.token == token &&
 		    (flow ? x->rekey && x->flow == flow : x->in_clear))
 			return x;
 	return NULL;
 }
 
-void initiator_cookie(struct engine *e, const struct frame *frame)
+void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
+		      const struct frame *frame)
 {
 	struct exchange *x = find(e, 0, frame->token);
 
 	if (!x || (x->has_cookie &&
-		   !memcmp(x->cookie, frame->cookie, COOKIE_LEN)))
+		   (!same_peer(peer, &x->peer) ||
+		    !memcmp(x->cookie, frame->cookie, COOKIE_LEN))))
 		return;
+	allocate_cookie(x, peer);
 	memcpy(x->cookie, frame->cookie, COOKIE_LEN);
 	x->has_cookie = true;
 	x->wait = RESEND_FIRST_MS;
-	send_request(e, x);
+	exchange_send(e, x);
 }
 
 /* The response is authentic; is it about what we asked? */
@@ -292,7 +233,7 @@ static bool binding_fits(struct exchange *x, struct oap_err *err)
 	return false;
 }
 
-static bool complete(struct exchange *x, uint8_t *seed, struct oap_err *err)
+bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err)
 {
 	struct oap_params params = params_of(x);
 
@@ -303,45 +244,13 @@ static bool complete(struct exchange *x, uint8_t *seed, struct oap_err *err)
 }
 
 /* The flow's blob from what the exchange proved. */
-static void note_peer(struct exchange *x, struct ipcp_nl_params *params,
-		      uint8_t *buf)
+void exchange_peer(struct exchange *x, struct ipcp_nl_params *params,
+		   uint8_t *buf)
 {
 	x->blob.peer = *oap_peer(x->run);
 	x->blob.cipher = oap_cipher(x->run);
 	params->blob = buf;
 	params->blob_len = blob_write(&x->blob, buf);
-}
-
-static void alloc_done(struct engine *e, struct exchange *x)
-{
-	struct ipcp_nl_params params = e->conf->params;
-	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
-	struct ipcp_nl_seed s = { .seed = seed };
-	struct oap_err err;
-	int status;
-
-	if (!complete(x, seed, &err)) {
-		alloc_failed(e, x, errno_of_oap(err.code),
-			     refusal_of(err.code), err.text);
-		return;
-	}
-	note_peer(x, &params, blob);
-	status = e->ops->flow_allocate(e->ctx, x->flow, &x->peer,
-				       x->bind.responder_eid, x->blob.cipher,
-				       &s, &params);
-	OPENSSL_cleanse(seed, sizeof(seed));
-	if (status) {
-		alloc_failed(e, x, -status, REFUSE_CANCELLED,
-			     e->ops->reason(e->ctx));
-		return;
-	}
-	e->stats.alloc_done++;
-	log_info("flow %u to %s at %s: allocated, %s, peer %s", x->flow,
-		 x->blob.name, peer_text(&x->peer),
-		 oap_cipher_name(x->blob.cipher),
-		 x->blob.peer.authenticated ? x->blob.peer.name :
-					      "not authenticated");
-	exchange_free(e, x);
 }
 
 /* A renewed certificate of the same name: the blob says which one it is. */
@@ -355,7 +264,7 @@ static void update_blob(struct engine *e, struct exchange *x)
 					    x->blob.peer.fingerprint,
 					    OAP_FP_LEN))
 		return;
-	note_peer(x, &params, blob);
+	exchange_peer(x, &params, blob);
 	e->ops->flow_set(e->ctx, x->flow, &params);
 }
 
@@ -369,18 +278,19 @@ static void rekey_done(struct engine *e, struct exchange *x)
 	struct oap_err err;
 	int status;
 
-	if (!complete(x, seed, &err)) {
-		rekey_failed(e, x, err.text);
+	if (!exchange_complete(x, seed, &err)) {
+		rekey_failed(e, x, REKEY_FAILED, err.text);
 		return;
 	}
 	status = e->ops->seed_set(e->ctx, x->flow, &s);
 	OPENSSL_cleanse(seed, sizeof(seed));
 	if (status) {
-		rekey_failed(e, x, e->ops->reason(e->ctx));
+		rekey_failed(e, x, REKEY_FAILED, e->ops->reason(e->ctx));
 		return;
 	}
 	update_blob(e, x);
-	e->stats.rekey_done++;
+	record_end(&e->record, REKEY_DONE, x->began, engine_now(e));
+	record_forget(&e->record, x->flow);
 	log_dbg("flow %u to %s: epoch %u parked", x->flow, x->blob.name,
 		x->bind.epoch);
 	exchange_free(e, x);
@@ -393,14 +303,14 @@ static void refused(struct engine *e, struct exchange *x)
 
 	snprintf(why, sizeof(why), "the peer refuses: %s", text);
 	if (!x->rekey) {
-		alloc_failed(e, x, errno_of_refusal(code), 0, why);
+		allocate_refused(e, x, errno_of_refusal(code), 0, why);
 	} else if (code == REFUSE_BUSY || code == REFUSE_ANEW) {
-		e->stats.rekey_busy++;
+		record_end(&e->record, REKEY_BUSY, x->began, engine_now(e));
 		log_dbg("flow %u: %s", x->flow, why);
 		rekey_over(e, x);
 		engine_claim_soon(e, BUSY_RETRY_MS);
 	} else {
-		rekey_failed(e, x, why);
+		rekey_failed(e, x, REKEY_FAILED, why);
 	}
 }
 
@@ -422,7 +332,7 @@ void initiator_answer(struct engine *e, uint32_t flow,
 	else if (x->rekey)
 		rekey_done(e, x);
 	else
-		alloc_done(e, x);
+		allocate_done(e, x);
 }
 
 void initiator_gone(struct engine *e, uint32_t flow)
@@ -433,10 +343,9 @@ void initiator_gone(struct engine *e, uint32_t flow)
 		next = TAILQ_NEXT(x, entry);
 		if (x->flow != flow)
 			continue;
-		if (!x->rekey && x->sent)
-			send_refusal(e, 0, &x->peer, MSG_ABORT, x->msg.token,
-				     x->cookie, REFUSE_CANCELLED,
-				     "the program gave up");
+		if (!x->rekey)
+			allocate_abort(e, x, REFUSE_CANCELLED,
+				       "the program gave up");
 		exchange_free(e, x);
 	}
 }
@@ -449,23 +358,29 @@ void engine_drop_runs(struct engine *e)
 		if (x->rekey)
 			rekey_over(e, x);
 		else
-			alloc_failed(e, x, ECONNREFUSED, REFUSE_CANCELLED,
-				     "the agent's configuration changed: try again");
+			allocate_failed(e, x, ECONNREFUSED, REFUSE_CANCELLED,
+					"the agent's configuration changed: try again");
 	}
 }
 
-static void timed_out(struct engine *e, struct exchange *x)
+/* Does what time demands of it; false if that was its end. */
+static bool exchange_tick(struct engine *e, struct exchange *x, uint64_t now)
 {
-	char text[REASON_LEN];
-
-	if (x->rekey) {
-		e->stats.rekey_timeout++;
-		rekey_failed(e, x, "no answer in time");
-		return;
+	if (now >= x->deadline) {
+		if (x->rekey)
+			rekey_failed(e, x, REKEY_TIMEOUT, "no answer in time");
+		else
+			allocate_timeout(e, x);
+		return false;
 	}
-	snprintf(text, sizeof(text), "no agent answers at %s",
-		 peer_text(&x->peer));
-	alloc_failed(e, x, EHOSTUNREACH, REFUSE_CANCELLED, text);
+	if (now < x->resend_at)
+		return true;
+	if (!x->rekey)
+		return allocate_resend(e, x);
+	if (x->tries >= SEALED_TRIES)
+		go_in_clear(e, x);
+	exchange_send(e, x);
+	return true;
 }
 
 uint64_t initiator_tick(struct engine *e, uint64_t now)
@@ -475,15 +390,8 @@ uint64_t initiator_tick(struct engine *e, uint64_t now)
 
 	for (x = TAILQ_FIRST(&e->exchanges); x; x = next) {
 		next = TAILQ_NEXT(x, entry);
-		if (now >= x->deadline) {
-			timed_out(e, x);
+		if (!exchange_tick(e, x, now))
 			continue;
-		}
-		if (now >= x->resend_at) {
-			if (x->rekey && ++x->tries >= SEALED_TRIES)
-				go_in_clear(e, x);
-			send_request(e, x);
-		}
 		if (x->resend_at < at)
 			at = x->resend_at;
 		if (x->deadline < at)

@@ -6,11 +6,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "dns.h"
 #include "kernel.h"
 #include "log.h"
 #include "policy.h"
 
 #define UPCALLS_AT_ONCE	64
+#define WANTED_AT_ONCE	64
 
 static uint64_t op_now(void *ctx)
 {
@@ -21,25 +23,45 @@ static uint64_t op_now(void *ctx)
 	return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
 }
 
+static struct ipcp_nl *nl_of(void *ctx)
+{
+	return ((struct kernel *)ctx)->nl;
+}
+
 static const char *op_reason(void *ctx)
 {
-	return ipcp_nl_reason(ctx);
+	return ipcp_nl_reason(nl_of(ctx));
+}
+
+static int op_resolve(void *ctx, uint32_t flow, const char *name, uint16_t port)
+{
+	struct kernel *k = ctx;
+
+	return k->dns ? dns_ask(k->dns, flow, name, port) : -ESRCH;
+}
+
+static void op_resolve_cancel(void *ctx, uint32_t flow)
+{
+	struct kernel *k = ctx;
+
+	if (k->dns)
+		dns_cancel(k->dns, flow);
 }
 
 static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
 			const uint8_t *p, size_t len)
 {
-	return ipcp_nl_ctrl_send(ctx, peer, p, len);
+	return ipcp_nl_ctrl_send(nl_of(ctx), peer, p, len);
 }
 
 static int op_sealed_send(void *ctx, uint32_t id, const uint8_t *p, size_t len)
 {
-	return ipcp_nl_sealed_send(ctx, id, p, len);
+	return ipcp_nl_sealed_send(nl_of(ctx), id, p, len);
 }
 
 static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
 {
-	return ipcp_nl_flow_get(ctx, id, flow);
+	return ipcp_nl_flow_get(nl_of(ctx), id, flow);
 }
 
 struct search {
@@ -63,7 +85,7 @@ static int compare(const struct ipcp_nl_flow *flow, void *arg)
 static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
 {
 	struct search search = { .eid = eid, .flow = flow };
-	int err = ipcp_nl_flow_dump(ctx, compare, &search);
+	int err = ipcp_nl_flow_dump(nl_of(ctx), compare, &search);
 
 	return search.found ? 0 : err ? err : -ENOENT;
 }
@@ -73,7 +95,7 @@ static int op_flow_new(void *ctx, const char *name,
 		       const struct ipcp_nl_qos *qos, uint32_t *id,
 		       uint32_t *eid)
 {
-	return ipcp_nl_flow_new(ctx, name, peer, peer_eid, qos, id, eid);
+	return ipcp_nl_flow_new(nl_of(ctx), name, peer, peer_eid, qos, id, eid);
 }
 
 static int op_flow_allocate(void *ctx, uint32_t id,
@@ -82,40 +104,42 @@ static int op_flow_allocate(void *ctx, uint32_t id,
 			    const struct ipcp_nl_seed *seed,
 			    const struct ipcp_nl_params *params)
 {
-	return ipcp_nl_flow_allocate(ctx, id, peer, peer_eid, cipher, seed,
+	return ipcp_nl_flow_allocate(nl_of(ctx), id, peer, peer_eid, cipher, seed,
 				     params);
 }
 
 static int op_flow_set(void *ctx, uint32_t id,
 		       const struct ipcp_nl_params *params)
 {
-	return ipcp_nl_flow_set(ctx, id, params);
+	return ipcp_nl_flow_set(nl_of(ctx), id, params);
 }
 
 static int op_flow_del(void *ctx, uint32_t id, uint32_t error,
 		       const char *reason)
 {
-	return ipcp_nl_flow_del(ctx, id, error, reason);
+	return ipcp_nl_flow_del(nl_of(ctx), id, error, reason);
 }
 
 static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 {
-	return ipcp_nl_seed_set(ctx, id, seed);
+	return ipcp_nl_seed_set(nl_of(ctx), id, seed);
 }
 
 static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange)
 {
-	return ipcp_nl_rekey_clear(ctx, id, exchange);
+	return ipcp_nl_rekey_clear(nl_of(ctx), id, exchange);
 }
 
 static int op_rekey_request(void *ctx, uint32_t id)
 {
-	return ipcp_nl_rekey_request(ctx, id);
+	return ipcp_nl_rekey_request(nl_of(ctx), id);
 }
 
 const struct engine_ops kernel_ops = {
 	.now = op_now,
 	.reason = op_reason,
+	.resolve = op_resolve,
+	.resolve_cancel = op_resolve_cancel,
 	.ctrl_send = op_ctrl_send,
 	.sealed_send = op_sealed_send,
 	.flow_get = op_flow_get,
@@ -149,12 +173,12 @@ static void on_event(const struct ipcp_nl_event *event, void *arg)
 		news->lost = true;
 }
 
-int kernel_events(struct ipcp_nl *nl, struct kernel_news *news)
+int kernel_events(struct kernel *k, struct kernel_news *news)
 {
 	int err;
 
 	memset(news, 0, sizeof(*news));
-	err = ipcp_nl_events(nl, on_event, news);
+	err = ipcp_nl_events(k->nl, on_event, news);
 	if (err != -ENOBUFS)
 		return err;
 	news->lost = true;
@@ -216,23 +240,23 @@ static void dispatch(struct ipcp_nl *nl, struct engine *e,
 	}
 }
 
-int kernel_upcalls(struct ipcp_nl *nl, struct engine *e,
+int kernel_upcalls(struct kernel *k, struct engine *e,
 		   const struct config *conf, const struct oap_env *oap)
 {
 	struct ipcp_nl_upcall up;
 	int i, err = 0;
 
 	for (i = 0; i < UPCALLS_AT_ONCE; i++) {
-		err = ipcp_nl_upcall_get(nl, &up);
+		err = ipcp_nl_upcall_get(k->nl, &up);
 		if (err)
 			break;
-		dispatch(nl, e, &up, conf, oap);
+		dispatch(k->nl, e, &up, conf, oap);
 	}
 	if (!err)
 		return 1;
 	if (err == -EAGAIN)
 		return 0;
-	log_err("cannot take upcalls: %s", ipcp_nl_reason(nl));
+	log_err("cannot take upcalls: %s", ipcp_nl_reason(k->nl));
 	return err;
 }
 
@@ -251,51 +275,87 @@ static int collect(const struct ipcp_nl_claim *claim, void *arg)
 	return 0;
 }
 
-int kernel_claim(struct ipcp_nl *nl, struct engine *e, uint64_t min_age)
+static int claim_some(struct kernel *k, struct engine *e, unsigned int limit,
+		      uint64_t min_age)
 {
 	static struct claims claims;
 	int i, err;
 
 	claims.count = 0;
-	err = ipcp_nl_rekey_claim(nl, IPCP_REKEY_CLAIM_MAX, min_age, 0,
-				  collect, &claims);
+	err = ipcp_nl_rekey_claim(k->nl, limit, min_age, 0, collect, &claims);
 	for (i = 0; i < claims.count; i++)
 		engine_rekey(e, &claims.claim[i]);
 	return err ? err : claims.count;
 }
 
+int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
+		 uint64_t min_age)
+{
+	unsigned int some, done = 0;
+	int n;
+
+	while (done < limit) {
+		some = limit - done;
+		if (some > IPCP_REKEY_CLAIM_MAX)
+			some = IPCP_REKEY_CLAIM_MAX;
+		n = claim_some(k, e, some, min_age);
+		if (n < 0) {
+			log_err("cannot claim flows: %s", ipcp_nl_reason(k->nl));
+			return n;
+		}
+		done += n;
+		if ((unsigned int)n < some)
+			break;
+	}
+	return done;
+}
+
+unsigned int kernel_flows(struct kernel *k)
+{
+	struct ipcp_nl_info info = { .flows = 0 };
+
+	ipcp_nl_info_get(k->nl, &info);
+	return info.flows;
+}
+
 struct wanted {
-	struct ipcp_nl_flow flows[16];
+	struct ipcp_nl_flow flows[WANTED_AT_ONCE];
 	unsigned int count;
+	uint32_t after;
 };
 
 static int collect_due(const struct ipcp_nl_flow *flow, void *arg)
 {
 	struct wanted *wanted = arg;
 
-	if (flow->initiator || !flow->due || wanted->count == 16)
+	if (flow->initiator || !flow->due || flow->id <= wanted->after ||
+	    wanted->count == WANTED_AT_ONCE)
 		return 0;
 	wanted->flows[wanted->count++] = *flow;
 	return 0;
 }
 
-int kernel_want_all(struct ipcp_nl *nl, struct engine *e)
+int kernel_want_all(struct kernel *k, struct engine *e)
 {
 	static struct wanted wanted;
 	unsigned int i;
 	int err;
 
 	wanted.count = 0;
-	err = ipcp_nl_flow_dump(nl, collect_due, &wanted);
+	wanted.after = k->wanted;
+	err = ipcp_nl_flow_dump(k->nl, collect_due, &wanted);
 	for (i = 0; i < wanted.count; i++)
 		engine_want(e, &wanted.flows[i]);
+	/* flows come in order of their number */
+	k->wanted = wanted.count == WANTED_AT_ONCE ?
+		    wanted.flows[wanted.count - 1].id : 0;
 	return err;
 }
 
-void kernel_want(struct ipcp_nl *nl, struct engine *e, uint32_t id)
+void kernel_want(struct kernel *k, struct engine *e, uint32_t id)
 {
 	struct ipcp_nl_flow flow;
 
-	if (!ipcp_nl_flow_get(nl, id, &flow))
+	if (!ipcp_nl_flow_get(k->nl, id, &flow))
 		engine_want(e, &flow);
 }

@@ -1,25 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Lines on stderr. What comes from the network is made printable. */
+/* Lines for the operator. What comes from the network is made printable. */
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
 
 #include "log.h"
 
 static bool is_verbose;
-static bool for_journal;
 static bool is_quiet;
+static bool to_stderr = true;
+static bool to_syslog;
+static bool for_journal;	/* lines begin with their priority */
 
 void log_quiet(void)
 {
 	is_quiet = true;
 }
 
-void log_setup(bool verbose, bool journal)
+/* $JOURNAL_STREAM names the device and inode of the journal's socket. */
+static bool is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	       !fstat(fd, &st) && st.st_dev == dev && st.st_ino == ino;
+}
+
+void log_setup(bool verbose, enum log_where where)
 {
 	is_verbose = verbose;
-	for_journal = journal;
+	for_journal = where == LOG_TO_AUTO && is_journal(STDERR_FILENO);
+	to_syslog = where == LOG_TO_SYSLOG ||
+		    (where == LOG_TO_AUTO && !for_journal &&
+		     !isatty(STDERR_FILENO));
+	if (to_syslog)
+		openlog("ipcp-rekeyd", LOG_PID, LOG_DAEMON);
+}
+
+void log_settled(void)
+{
+	to_stderr = !to_syslog;
 }
 
 static void line(int priority, const char *fmt, va_list ap)
@@ -31,25 +59,27 @@ static void line(int priority, const char *fmt, va_list ap)
 	for (p = buf; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
+	if (to_syslog)
+		syslog(priority, "%s", buf);
 	if (for_journal)
 		fprintf(stderr, "<%d>%s\n", priority, buf);
-	else
+	else if (to_stderr)
 		fprintf(stderr, "ipcp-rekeyd: %s\n", buf);
 }
 
-#define LOG(name, priority, when)			\
-	void name(const char *fmt, ...)			\
-	{						\
-		va_list ap;				\
-							\
-		if (is_quiet || !(when))				\
-			return;				\
-		va_start(ap, fmt);			\
-		line(priority, fmt, ap);		\
-		va_end(ap);				\
+#define LOG(name, priority, when)		\
+	void name(const char *fmt, ...)		\
+	{					\
+		va_list ap;			\
+						\
+		if (is_quiet || !(when))	\
+			return;			\
+		va_start(ap, fmt);		\
+		line(priority, fmt, ap);	\
+		va_end(ap);			\
 	}
 
-LOG(log_err, 3, true)
-LOG(log_warn, 4, true)
-LOG(log_info, 6, true)
-LOG(log_dbg, 7, is_verbose)
+LOG(log_err, LOG_ERR, true)
+LOG(log_warn, LOG_WARNING, true)
+LOG(log_info, LOG_INFO, true)
+LOG(log_dbg, LOG_DEBUG, is_verbose)

@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Lines on stderr, with the priority prefixes that the journal knows. */
+/* Lines for the operator: on the terminal, in the journal or in syslog. */
 #ifndef REKEYD_LOG_H
 #define REKEYD_LOG_H
 
 #include <stdbool.h>
 
-void log_setup(bool verbose, bool journal);
+/**
+ * enum log_where - where lines go
+ * @LOG_TO_AUTO: stderr if that is a terminal or the journal, else syslog
+ * @LOG_TO_STDERR: stderr
+ * @LOG_TO_SYSLOG: syslog; until log_settled() on stderr as well
+ */
+enum log_where { LOG_TO_AUTO, LOG_TO_STDERR, LOG_TO_SYSLOG };
+
+void log_setup(bool verbose, enum log_where where);
+
+/**
+ * log_settled() - from now on nobody watches
+ */
+void log_settled(void);
 void log_quiet(void);	/* nothing at all, for tests */
 
 #define PRINTF_LIKE	__attribute__((format(printf, 1, 2)))

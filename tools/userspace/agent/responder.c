@@ -55,24 +55,37 @@ static bool refuse_oap(struct request *r, const struct oap_err *err)
 
 /* What was answered, and is repeated when the request comes again */
 
+static struct answer_chain *chain_of(struct engine *e, uint64_t token)
+{
+	uint64_t mix = (token ^ e->salt) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &e->chains[(mix >> 32) % ANSWER_CHAINS];
+}
+
 static void answer_free(struct engine *e, struct answer *a)
 {
 	TAILQ_REMOVE(&e->answers, a, entry);
+	LIST_REMOVE(a, chain);
 	e->nanswers--;
 	free(a->msg.p);
 	free(a);
 }
 
+/*
+ * The answer to a request with this token. Who got none under the flow's keys
+ * may ask again in the clear: it is the same request, and the same answer.
+ */
 static struct answer *find_answer(struct engine *e, uint32_t flow,
 				  const struct sockaddr_storage *peer,
 				  uint64_t token)
 {
 	struct answer *a;
 
-	TAILQ_FOREACH(a, &e->answers, entry) {
-		if (a->msg.token != token || a->sealed != !!flow)
+	LIST_FOREACH(a, chain_of(e, token), chain) {
+		if (a->msg.token != token)
 			continue;
-		if (flow ? a->flow == flow : same_peer(&a->peer, peer))
+		if (a->sealed ? !flow || a->flow == flow :
+				!flow && same_peer(&a->peer, peer))
 			return a;
 	}
 	return NULL;
@@ -119,6 +132,7 @@ static void answer(struct request *r, uint32_t flow, enum msg_type type,
 	a->expires = now + ANSWER_KEEP_MS;
 	a->repeated = now;
 	TAILQ_INSERT_TAIL(&e->answers, a, entry);
+	LIST_INSERT_HEAD(chain_of(e, r->token), a, chain);
 	e->nanswers++;
 	send_message(e, r->sealed ? r->flow : 0, r->peer, &a->msg, NULL);
 }
@@ -131,7 +145,9 @@ static void answer_refusal(struct request *r)
 	answer(r, 0, r->rekey ? MSG_REKEY_REFUSED : MSG_REFUSED, buf, len);
 }
 
-static void repeat(struct engine *e, struct answer *a,
+/* To where the request came from. */
+static void repeat(struct engine *e, struct answer *a, uint32_t flow,
+		   const struct sockaddr_storage *peer,
 		   const struct frame *frame)
 {
 	uint64_t now = engine_now(e);
@@ -140,7 +156,7 @@ static void repeat(struct engine *e, struct answer *a,
 	if (frame->index || now - a->repeated < ANSWER_REPEAT_MS)
 		return;
 	a->repeated = now;
-	send_message(e, a->sealed ? a->flow : 0, &a->peer, &a->msg, NULL);
+	send_message(e, flow, peer, &a->msg, NULL);
 }
 
 /* Allocation */
@@ -291,12 +307,14 @@ static void on_alloc(struct request *r)
 	size_t len;
 
 	if (!try_alloc(r, &id)) {
-		e->stats.alloc_refused++;
+		record_answer(&e->record, ALLOC_REFUSED, engine_now(e));
+		record_failure(&e->record, ALLOC_REFUSED, 0, r->bind.name,
+			       r->peer, r->text, engine_now(e));
 		log_warn("%s refused: %s", peer_text(r->peer), r->text);
 		answer_refusal(r);
 		return;
 	}
-	e->stats.alloc_answered++;
+	record_answer(&e->record, ALLOC_ANSWERED, engine_now(e));
 	log_info("flow %u of %s from %s: %s, peer %s", id, r->blob.name,
 		 peer_text(r->peer), oap_cipher_name(r->blob.cipher),
 		 r->blob.peer.authenticated ? r->blob.peer.name :
@@ -446,14 +464,15 @@ static void on_rekey(struct request *r)
 	size_t len;
 
 	if (try_rekey(r)) {
-		e->stats.rekey_answered++;
+		record_answer(&e->record, REKEY_ANSWERED, engine_now(e));
+		record_forget(&e->record, r->flow);
 		log_dbg("flow %u: epoch %u parked, exchange %u", r->flow,
 			r->bind.epoch, r->bind.exchange);
 		msg = oap_message(r->run, &len);
 		answer(r, r->flow, MSG_REKEY_OK, msg, len);
 		return;
 	}
-	e->stats.rekey_refused++;
+	record_answer(&e->record, REKEY_REFUSED, engine_now(e));
 	if (r->again) {
 		/* a copy that was late; the answer to a newer one is kept */
 		log_dbg("flow %u: %s", r->flow, r->text);
@@ -468,6 +487,8 @@ static void on_rekey(struct request *r)
 		return;
 	}
 	log_warn("flow %u: re-key refused: %s", r->flow, r->text);
+	record_failure(&e->record, REKEY_REFUSED, r->flow, r->blob.name,
+		       r->peer, r->text, engine_now(e));
 	answer_refusal(r);
 }
 
@@ -548,7 +569,7 @@ void responder_frame(struct engine *e, uint32_t flow,
 	int status;
 
 	if (a) {
-		repeat(e, a, frame);
+		repeat(e, a, flow, peer, frame);
 		return;
 	}
 	in = find_incoming(e, flow, peer, frame->token);
@@ -563,7 +584,7 @@ void responder_frame(struct engine *e, uint32_t flow,
 	if (status == 1)
 		on_request(e, flow, peer, &msg);
 	else
-		e->stats.bad_messages++;
+		e->record.bad_messages++;
 	assembly_free(&msg);
 }
 

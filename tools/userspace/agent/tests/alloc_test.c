@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Allocation: what both sides have then, and every way in which it is refused. */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static void test_bob_wrong_ca(void **state)
 	creds(ALICE, &ca, BOB, &other_ca);
 	start("", "");
 	refused_alloc(EKEYREJECTED, "certificate was refused", true);
-	assert_int_equal(bob.e->stats.alloc_answered, 1);
+	assert_int_equal(bob.e->record.by[ALLOC_ANSWERED].count, 1);
 }
 
 static void test_bob_wrong_name(void **state)
@@ -161,16 +162,207 @@ static void test_alloc_policy(void **state)
 	assert_true(allocated(f));
 }
 
-static void test_unknown_name(void **state)
+static void test_unusable_name(void **state)
 {
 	struct fake_flow *f;
 
 	(void)state;
 	start_good();
-	f = alloc("carol.example", 0);
-	assert_int_equal(f->error, EHOSTUNREACH);
 	f = alloc("../carol", 0);
 	assert_int_equal(f->error, EHOSTUNREACH);
+	assert_int_equal(alice.asked, 0);
+}
+
+/* Where a name's agent is */
+
+#define DEAD	"203.0.113.9"
+
+static struct sockaddr_storage place(const char *addr)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_INET };
+	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+
+	in->sin_port = htons(3435);
+	inet_pton(AF_INET, addr, &in->sin_addr);
+	return ss;
+}
+
+/* A name whose address the configuration does not say. */
+static struct fake_flow *alloc_by_dns(void)
+{
+	struct fake_flow *f;
+
+	start_good();
+	alice.conf->names[0].naddrs = 0;
+	alice.conf->names[0].port = 4000;
+	f = alloc(BOB, 0);
+	assert_int_equal(alice.asked, f->f.id);
+	assert_int_equal(alice.asked_port, 4000);
+	return f;
+}
+
+static void test_dns(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	run_for(3000);
+	assert_int_equal(alice.bytes_out, 0);
+	engine_resolved(alice.e, f->f.id, &bob.addr, 1, NULL);
+	run_for(500);
+	assert_true(allocated(f));
+	check_same(f);
+}
+
+static void test_dns_knows_nothing(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	engine_resolved(alice.e, f->f.id, NULL, 0, "no such name");
+	assert_false(f->used);
+	assert_int_equal(f->error, EHOSTUNREACH);
+	assert_string_equal(f->reason, "no such name");
+}
+
+static void test_dns_does_not_answer(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	run_for(19000);
+	assert_true(f->used);
+	run_for(2000);
+	assert_int_equal(f->error, EHOSTUNREACH);
+	assert_non_null(strstr(f->reason, "DNS"));
+	assert_int_equal(alice.asked, 0);
+	/* too late */
+	engine_resolved(alice.e, f->f.id, &bob.addr, 1, NULL);
+	assert_int_equal(alice.bytes_out, 0);
+}
+
+static void test_no_dns(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	alice.no_dns = true;
+	f = alloc("carol.example", 0);
+	assert_int_equal(f->error, EHOSTUNREACH);
+	assert_non_null(strstr(f->reason, "no address"));
+}
+
+static void test_dns_cancelled(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	engine_cancel(alice.e, f->f.id);
+	assert_int_equal(alice.asked, 0);
+	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
+}
+
+/* The next address has its turn soon, long before all patience is gone. */
+static void test_second_address_answers(void **state)
+{
+	struct sockaddr_storage places[3];
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	places[0] = place(DEAD);
+	places[1] = place("203.0.113.10");
+	places[2] = bob.addr;
+	engine_resolved(alice.e, f->f.id, places, 3, NULL);
+	run_for(2000);
+	assert_true(allocated(f));
+	check_same(f);
+}
+
+static void test_no_address_answers(void **state)
+{
+	struct sockaddr_storage places[2];
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	places[0] = place(DEAD);
+	places[1] = place("203.0.113.10");
+	engine_resolved(alice.e, f->f.id, places, 2, NULL);
+	run_for(21000);
+	assert_false(f->used);
+	assert_string_equal(f->reason,
+			    "no agent answers at 203.0.113.9:3435, 203.0.113.10:3435");
+}
+
+/* Who answers HELLO but not the request loses its turn, too. */
+static void test_address_that_goes_silent(void **state)
+{
+	struct sockaddr_storage places[2];
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	places[0] = bob.addr;
+	places[1] = bob.addr;
+	engine_resolved(alice.e, f->f.id, places, 2, NULL);
+	while (!TAILQ_FIRST(&alice.e->exchanges)->has_cookie)
+		assert_true(step(clock_ms + 1000));
+	loss = 100;
+	lose_all_on_wire();
+	run_for(8000);
+	assert_int_equal(TAILQ_FIRST(&alice.e->exchanges)->place, 1);
+	loss = 0;
+	run_for(4000);
+	assert_true(allocated(f));
+	check_same(f);
+}
+
+/* A refusal is one place's; another may do better, with a request of its own. */
+static void test_second_address_serves(void **state)
+{
+	struct sockaddr_storage places[2];
+	struct fake_flow *f;
+
+	(void)state;
+	f = alloc_by_dns();
+	places[0] = bob.addr;
+	places[1] = bob.addr;
+	bob.serves = NULL;
+	engine_resolved(alice.e, f->f.id, places, 2, NULL);
+	while (TAILQ_FIRST(&alice.e->exchanges)->nplaces == 2)
+		assert_true(step(clock_ms + 1000));
+	bob.serves = BOB;
+	run_for(1000);
+	assert_true(allocated(f));
+	check_same(f);
+}
+
+static void test_all_addresses_refuse(void **state)
+{
+	struct sockaddr_storage places[3];
+	struct fake_flow *f;
+
+	(void)state;
+	creds(ALICE, &ca, BOB, &other_ca);
+	start("", "");
+	alice.conf->names[0].naddrs = 0;
+	f = alloc(BOB, 0);
+	places[0] = bob.addr;
+	places[1] = bob.addr;
+	places[2] = place(DEAD);
+	engine_resolved(alice.e, f->f.id, places, 3, NULL);
+	run_for(21000);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYREJECTED);
+	assert_non_null(strstr(f->reason, "certificate was refused"));
+	assert_int_equal(bob.e->record.by[ALLOC_ANSWERED].count, 2);
+	assert_int_equal(flows_at(&bob), 0);
 }
 
 static void test_nobody_answers(void **state)
@@ -253,7 +445,17 @@ int main(void)
 		TEST(test_bob_no_key),
 		TEST(test_peers),
 		TEST(test_alloc_policy),
-		TEST(test_unknown_name),
+		TEST(test_unusable_name),
+		TEST(test_dns),
+		TEST(test_dns_knows_nothing),
+		TEST(test_dns_does_not_answer),
+		TEST(test_no_dns),
+		TEST(test_dns_cancelled),
+		TEST(test_second_address_answers),
+		TEST(test_no_address_answers),
+		TEST(test_address_that_goes_silent),
+		TEST(test_second_address_serves),
+		TEST(test_all_addresses_refuse),
 		TEST(test_nobody_answers),
 		TEST(test_no_auth),
 		TEST(test_cancel),

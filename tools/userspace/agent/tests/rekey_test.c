@@ -130,7 +130,30 @@ static void test_late_duplicate(void **state)
 	run_for(5000);
 	assert_int_equal(f->f.newest_epoch, 2);
 	check_same(f);
-	assert_int_equal(alice.e->stats.rekey_failed, 0);
+	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 0);
+}
+
+/* The responder's answers under the keys are lost, those in the clear are not. */
+static void test_answer_in_clear(void **state)
+{
+	struct fake_flow *f;
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	claim(f);
+	while (f->f.in_flight && step(clock_ms + 5000)) {
+		for (i = 0; i < on_wire; i++)
+			if (wire[i]->to == &alice && wire[i]->flow)
+				wire[i]->flow = FLOWS;	/* none of hers */
+	}
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+	assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, 1);
+	assert_int_equal(alice.e->record.by[REKEY_DONE].count, 1);
+	assert_int_equal(alice.e->record.rekey_in_clear, 1);
 }
 
 static void test_rekey_timeout(void **state)
@@ -173,13 +196,13 @@ static void test_keys_lost(void **state)
 		assert_int_equal(f->f.newest_epoch, i);
 		check_same(f);
 	}
-	assert_int_equal(alice.e->stats.rekey_in_clear, 3);
+	assert_int_equal(alice.e->record.rekey_in_clear, 3);
 	/* another identity is refused there, too */
 	creds("mallory.example", &ca, NULL, NULL);
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 3);
-	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
 	assert_true(allocated(f));
 }
 
@@ -195,7 +218,7 @@ static void test_keys_lost_unsigned(void **state)
 	claim(f);
 	run_for(40000);
 	assert_int_equal(f->f.newest_epoch, 0);
-	assert_int_equal(bob.e->stats.rekey_answered, 0);
+	assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, 0);
 	assert_false(f->f.in_flight);
 	assert_true(allocated(f));
 	alice.no_keys = true;
@@ -219,7 +242,7 @@ static void test_rekey_identity(void **state)
 	run_for(1000);
 	assert_false(f->f.in_flight);
 	assert_int_equal(f->f.newest_epoch, 0);
-	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
 	creds(ALICE, &ca, "mallory.example", &ca);
 	claim(f);
 	run_for(1000);
@@ -254,7 +277,7 @@ static void test_wrong_end(void **state)
 	wire[0]->flow = f->f.id;
 	run_for(100);
 	assert_int_equal(f->f.newest_epoch, g->f.newest_epoch);
-	assert_int_equal(alice.e->stats.rekey_answered, 0);
+	assert_int_equal(alice.e->record.by[REKEY_ANSWERED].count, 0);
 }
 
 /* Nor another flow of the same two than the one that was claimed. */
@@ -275,7 +298,7 @@ static void test_wrong_flow(void **state)
 		wire[i]->flow = peer_of(other)->f.id;
 	run_for(100);
 	assert_int_equal(peer_of(other)->f.newest_epoch, 0);
-	assert_int_equal(bob.e->stats.rekey_refused, 1);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
 	check_same(other);
 }
 
@@ -352,6 +375,7 @@ int main(void)
 		TEST(test_busy),
 		TEST(test_anew),
 		TEST(test_late_duplicate),
+		TEST(test_answer_in_clear),
 		TEST(test_rekey_timeout),
 		TEST(test_keys_lost),
 		TEST(test_keys_lost_unsigned),

@@ -138,6 +138,28 @@ static const char *op_reason(void *ctx)
 	return ((struct side *)ctx)->reason;
 }
 
+/* What the DNS says the test says, with engine_resolved(). */
+static int op_resolve(void *ctx, uint32_t flow, const char *name,
+		      uint16_t port)
+{
+	struct side *s = ctx;
+
+	(void)name;
+	if (s->no_dns)
+		return -ESRCH;
+	s->asked = flow;
+	s->asked_port = port;
+	return 0;
+}
+
+static void op_resolve_cancel(void *ctx, uint32_t flow)
+{
+	struct side *s = ctx;
+
+	if (s->asked == flow)
+		s->asked = 0;
+}
+
 static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
 			const uint8_t *p, size_t len)
 {
@@ -325,7 +347,7 @@ static int op_rekey_request(void *ctx, uint32_t id)
 }
 
 static const struct engine_ops ops = {
-	op_now, op_reason, op_ctrl_send, op_sealed_send, op_flow_get,
+	op_now, op_reason, op_resolve, op_resolve_cancel, op_ctrl_send, op_sealed_send, op_flow_get,
 	op_flow_find, op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
 	op_rekey_clear, op_rekey_request,
 };

@@ -54,6 +54,9 @@ struct side {
 	const char *serves;
 	bool busy;			/* the epoch before is not done */
 	bool no_keys;			/* all keys are lost */
+	bool no_dns;
+	uint32_t asked;			/* the DNS, for this flow */
+	uint16_t asked_port;
 	uint64_t bytes_out;
 	char reason[64];
 };

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The agent of a network namespace: when things are done, and by whom. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "agent.h"
+#include "control.h"
+#include "dns.h"
+#include "engine.h"
+#include "kernel.h"
+#include "log.h"
+#include "pace.h"
+#include "privs.h"
+#include "status.h"
+
+struct agent {
+	const char *file;
+	struct config *conf;
+	struct oap_env *oap;
+	struct kernel kernel;
+	struct engine *engine;
+	struct control *control;
+	struct pace pace;
+	sd_event *loop;
+	sd_event_source *timer;
+	uint64_t started;
+	uint64_t read;		/* the configuration */
+	uint64_t next_claim;
+	uint64_t next_look;
+	bool hungry;		/* more flows are due than may be re-keyed now */
+	bool more;		/* upcalls may wait */
+};
+
+static uint64_t now_ms(void)
+{
+	return kernel_ops.now(NULL);
+}
+
+/* From 3/4 to 5/4 of a time, so that many agents do not go in step. */
+static uint64_t jitter(uint64_t ms)
+{
+	uint16_t r = 0;
+
+	RAND_bytes((uint8_t *)&r, sizeof(r));
+	return ms - ms / 4 + ms * r / 2 / UINT16_MAX;
+}
+
+static uint64_t clamp(uint64_t ms, uint64_t min, uint64_t max)
+{
+	return ms < min ? min : ms > max ? max : ms;
+}
+
+/* Flows that have reached the age at which they are re-keyed. */
+static void claim_old(struct agent *a, unsigned int room)
+{
+	uint64_t min_age;
+	unsigned int n;
+	int claimed;
+
+	n = pace_take(&a->pace, now_ms(), a->conf->rekey_interval,
+		      kernel_flows(&a->kernel), &min_age);
+	if (n > room)
+		n = room;
+	if (!n)
+		return;
+	claimed = kernel_claim(&a->kernel, a->engine, n, min_age);
+	if (claimed > 0)
+		pace_spent(&a->pace, claimed);
+}
+
+static void claim(struct agent *a)
+{
+	unsigned int room = engine_room(a->engine);
+	int n = 0;
+
+	/* those that are due for another reason cannot wait */
+	if (room)
+		n = kernel_claim(&a->kernel, a->engine, room, 0);
+	if (n < 0)
+		return;
+	room -= n;
+	a->hungry = !room;
+	if (room)
+		claim_old(a, room);
+}
+
+/* Is it worth while to claim, now that there is room again? */
+static bool may_eat(struct agent *a)
+{
+	return a->hungry &&
+	       engine_room(a->engine) > a->conf->max_exchanges / 8;
+}
+
+static void look(struct agent *a)
+{
+	kernel_want_all(&a->kernel, a->engine);
+	a->next_look = now_ms() +
+		jitter(clamp(a->conf->rekey_interval / 2, 1000, 10000));
+	sd_notifyf(0, "STATUS=%u flows, %u re-keys under way",
+		   kernel_flows(&a->kernel),
+		   a->conf->max_exchanges - engine_room(a->engine));
+}
+
+static int take_upcalls(struct agent *a)
+{
+	int err = kernel_upcalls(&a->kernel, a->engine, a->conf, a->oap);
+
+	a->more = err > 0;
+	return err < 0 ? err : 0;
+}
+
+/* Does what is due and sets the timer for what is next. */
+static void turn(struct agent *a)
+{
+	uint64_t next, now, wish;
+
+	next = engine_tick(a->engine);
+	now = now_ms();
+	if (now >= a->next_claim || engine_claim_at(a->engine) <= now ||
+	    may_eat(a)) {
+		claim(a);
+		a->next_claim = now +
+				jitter(pace_tick(a->conf->rekey_interval));
+		next = engine_tick(a->engine);
+	}
+	if (now >= a->next_look)
+		look(a);
+	wish = engine_claim_at(a->engine);
+	next = a->next_claim < next ? a->next_claim : next;
+	next = a->next_look < next ? a->next_look : next;
+	next = wish < next ? wish : next;
+	next = a->more ? now : next;
+	sd_event_source_set_time(a->timer, next * 1000);
+	sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
+{
+	struct agent *a = arg;
+
+	(void)s;
+	(void)usec;
+	if (a->more && take_upcalls(a))
+		return sd_event_exit(a->loop, -EIO);
+	turn(a);
+	return 0;
+}
+
+static int on_events(sd_event_source *s, int fd, uint32_t revents, void *arg)
+{
+	struct kernel_news news;
+	struct agent *a = arg;
+	unsigned int i;
+	int err;
+
+	(void)s;
+	(void)fd;
+	(void)revents;
+	err = kernel_events(&a->kernel, &news);
+	if (err) {
+		log_err("cannot read events: %s", strerror(-err));
+		return sd_event_exit(a->loop, err);
+	}
+	if (news.upcalls || news.lost)
+		err = take_upcalls(a);
+	if (err)
+		return sd_event_exit(a->loop, err);
+	for (i = 0; i < news.ndue; i++)
+		kernel_want(&a->kernel, a->engine, news.due_flows[i]);
+	if (news.lost)
+		look(a);
+	if (news.due || news.lost)
+		claim(a);
+	turn(a);
+	return 0;
+}
+
+static void on_resolved(void *arg, uint32_t flow,
+			const struct sockaddr_storage *addrs, size_t count,
+			const char *why)
+{
+	struct agent *a = arg;
+
+	engine_resolved(a->engine, flow, addrs, count, why);
+	turn(a);
+}
+
+/* What an operator sees of it */
+
+static json_t *about(struct agent *a)
+{
+	uint64_t now = now_ms();
+
+	return json_pack("{s:s, s:i, s:i, s:I, s:{s:s, s:I, s:i, s:I, s:I}}",
+			 "version", AGENT_VERSION, "pid", (int)getpid(),
+			 "uid", (int)getuid(),
+			 "up_ms", (json_int_t)(now - a->started), "config",
+			 "file", a->file,
+			 "read_ms_ago", (json_int_t)(now - a->read),
+			 "port", (int)a->conf->port, "rekey_interval_ms",
+			 (json_int_t)a->conf->rekey_interval, "max_exchanges",
+			 (json_int_t)a->conf->max_exchanges);
+}
+
+static char *document(void *arg)
+{
+	struct agent *a = arg;
+	struct status_flows flows = { 0 };
+	json_t *parts[3], *all = json_object();
+	char *text;
+	int i;
+
+	ipcp_nl_flow_dump(a->kernel.nl, status_flow, &flows);
+	parts[0] = about(a);
+	parts[1] = status_flows(&flows);
+	parts[2] = status_engine(a->engine);
+	for (i = 0; i < 3; i++) {
+		json_object_update(all, parts[i]);
+		json_decref(parts[i]);
+	}
+	text = json_dumps(all, JSON_INDENT(2));
+	json_decref(all);
+	return text;
+}
+
+/* Signals */
+
+static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si,
+		   void *arg)
+{
+	struct agent *a = arg;
+
+	(void)s;
+	log_info("signal %u: ending; flows go on", si->ssi_signo);
+	sd_notify(0, "STOPPING=1\nSTATUS=ending; flows go on");
+	return sd_event_exit(a->loop, 0);
+}
+
+struct oap_env *agent_oap(const struct config *conf)
+{
+	struct oap_settings set = {
+		.dir = conf->security, .slack_ms = conf->clock_slack,
+	};
+	struct oap_env *oap;
+	struct oap_err err;
+
+	if (!oap_env_open(&oap, &set, &err))
+		return oap;
+	log_err("%s", err.text);
+	return NULL;
+}
+
+/* The replay cache lives on unless the folder or the clock's slack changed. */
+static struct oap_env *reload_oap(struct agent *a, const struct config *conf)
+{
+	struct oap_err err;
+
+	if (strcmp(conf->security, a->conf->security) ||
+	    conf->clock_slack != a->conf->clock_slack)
+		return agent_oap(conf);
+	if (!oap_env_reload(a->oap, &err))
+		return a->oap;
+	log_err("%s", err.text);
+	return NULL;
+}
+
+static bool same_word(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static void warn_of_fixed(const struct config *old, const struct config *new)
+{
+	if (old->port != new->port || old->mark != new->mark ||
+	    !same_word(old->user, new->user) ||
+	    !same_word(old->socket, new->socket))
+		log_warn("port, mark, user and socket change only when the agent starts anew");
+}
+
+/* From now on this is the configuration. */
+static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
+{
+	engine_set_config(a->engine, conf, oap);
+	/* exchanges that are under way hold on to their environment */
+	if (oap != a->oap) {
+		engine_drop_runs(a->engine);
+		oap_env_close(a->oap);
+	}
+	config_free(a->conf);
+	a->conf = conf;
+	a->oap = oap;
+	a->read = now_ms();
+}
+
+static bool reload(struct agent *a)
+{
+	struct config *conf = config_load(a->file);
+	struct oap_env *oap = NULL;
+
+	if (conf && privs_enough(conf) &&
+	    !dns_servers(a->kernel.dns, conf->dns_servers))
+		oap = reload_oap(a, conf);
+	if (!oap) {
+		config_free(conf);
+		return false;
+	}
+	warn_of_fixed(a->conf, conf);
+	switch_to(a, conf, oap);
+	return true;
+}
+
+static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si,
+		     void *arg)
+{
+	struct agent *a = arg;
+	bool ok;
+
+	(void)s;
+	(void)si;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)now_ms() * 1000);
+	ok = reload(a);
+	if (ok)
+		log_info("configuration read again");
+	else
+		log_err("the configuration stays as it was");
+	sd_notify(0, ok ? "READY=1\nSTATUS=configuration read again" :
+		  "READY=1\nSTATUS=the new configuration cannot be used, the old one stays");
+	turn(a);
+	return 0;
+}
+
+/* Set-up */
+
+static int make_loop(struct agent *a)
+{
+	static const struct {
+		int signal;
+		sd_event_signal_handler_t handler;
+	} signals[] = {
+		{ SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload },
+	};
+	sigset_t set;
+	size_t i;
+	int err;
+
+	sigemptyset(&set);
+	for (i = 0; i < 3; i++)
+		sigaddset(&set, signals[i].signal);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	err = sd_event_default(&a->loop);
+	for (i = 0; err >= 0 && i < 3; i++)
+		err = sd_event_add_signal(a->loop, NULL, signals[i].signal,
+					  signals[i].handler, a);
+	if (err >= 0)
+		err = sd_event_add_io(a->loop, NULL,
+				      ipcp_nl_event_fd(a->kernel.nl), EPOLLIN,
+				      on_events, a);
+	if (err >= 0)
+		err = sd_event_add_time(a->loop, &a->timer, CLOCK_MONOTONIC, 0,
+					1000, on_timer, a);
+	if (err >= 0)
+		err = sd_event_set_watchdog(a->loop, true);
+	if (err < 0)
+		log_err("no event loop: %s", strerror(-err));
+	return err < 0 ? err : 0;
+}
+
+/* From here on this is the agent, and upcalls come. */
+static int attach(struct agent *a)
+{
+	int err = ipcp_nl_open(&a->kernel.nl);
+
+	if (err) {
+		log_err("cannot reach the module: %s%s", strerror(-err),
+			err == -ENOENT ? ": load it with \"modprobe ipcp_rekey\"" :
+			"");
+		return err;
+	}
+	err = ipcp_nl_subscribe(a->kernel.nl,
+				IPCP_NL_GRP_AGENT | IPCP_NL_GRP_EVENTS);
+	if (err) {
+		log_err("cannot subscribe to the module's events: %s",
+			ipcp_nl_reason(a->kernel.nl));
+		return err;
+	}
+	err = ipcp_nl_agent_set(a->kernel.nl, a->conf->port, a->conf->mark);
+	if (err)
+		log_err("cannot be the agent: %s%s",
+			ipcp_nl_reason(a->kernel.nl),
+			err == -EBUSY ? ": another agent runs in this network namespace" :
+			err == -EADDRINUSE ? ": the UDP port is taken" : "");
+	return err;
+}
+
+static int set_up(struct agent *a)
+{
+	int err = attach(a);
+
+	if (err)
+		return err;
+	a->engine = engine_new(&kernel_ops, &a->kernel, a->conf, a->oap);
+	if (!a->engine)
+		return -ENOMEM;
+	err = make_loop(a);
+	if (err)
+		return err;
+	a->kernel.dns = dns_open(a->loop, a->conf->dns_servers, on_resolved, a);
+	if (!a->kernel.dns)
+		return -EINVAL;
+	if (a->conf->socket)
+		a->control = control_open(a->loop, a->conf->socket, document,
+					  a);
+	return take_upcalls(a);
+}
+
+static int run(struct agent *a)
+{
+	int err = set_up(a);
+
+	if (err)
+		return err;
+	turn(a);
+	log_info("ready, port %u, re-key every %g s", a->conf->port,
+		 a->conf->rekey_interval / 1e3);
+	sd_notify(0, "READY=1");
+	log_settled();
+	return sd_event_loop(a->loop);
+}
+
+int agent_run(const char *file, struct config *conf, struct oap_env *oap)
+{
+	struct agent a = {
+		.file = file, .conf = conf, .oap = oap,
+		.started = now_ms(), .read = now_ms(),
+	};
+	int err = run(&a);
+
+	control_close(a.control);
+	engine_free(a.engine);
+	dns_close(a.kernel.dns);
+	sd_event_source_unref(a.timer);
+	sd_event_unref(a.loop);
+	ipcp_nl_close(a.kernel.nl);
+	oap_env_close(a.oap);
+	config_free(a.conf);
+	return err;
+}

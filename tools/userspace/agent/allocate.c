@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocations of our programs: may they, where is the name's agent, and what
+ * to do if it is not there or says no.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "engine-int.h"
+#include "log.h"
+
+static void refuse_alloc(struct engine *e, uint32_t flow, const char *name,
+			 const struct sockaddr_storage *peer, int error,
+			 const char *text)
+{
+	record_failure(&e->record, ALLOC_FAILED, 0, name, peer, text,
+		       engine_now(e));
+	if (peer && peer->ss_family)
+		log_warn("flow %u to %s at %s: %s", flow, name, peer_text(peer),
+			 text);
+	else
+		log_warn("flow %u to %s: %s", flow, name, text);
+	e->ops->flow_del(e->ctx, flow, error, text);
+}
+
+/* The responder shall not wait for us. */
+void allocate_abort(struct engine *e, struct exchange *x, enum refusal code,
+		    const char *text)
+{
+	if (x->sent)
+		send_refusal(e, 0, &x->peer, MSG_ABORT, x->msg.token,
+			     x->cookie, code, text);
+	x->sent = false;
+}
+
+/* The allocation is over: the program and, with @code, the peer are told. */
+void allocate_failed(struct engine *e, struct exchange *x, int error,
+		     enum refusal code, const char *text)
+{
+	record_end(&e->record, ALLOC_FAILED, x->began, engine_now(e));
+	if (code)
+		allocate_abort(e, x, code, text);
+	refuse_alloc(e, x->flow, x->blob.name, &x->peer, error, text);
+	exchange_free(e, x);
+}
+
+/* May the program that asks? */
+static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
+{
+	char why[REASON_LEN];
+
+	if (!oap_name_ok(up->name)) {
+		refuse_alloc(e, up->flow_id, "?", NULL, EHOSTUNREACH,
+			     "not a usable name: no spaces, no '/'");
+		return false;
+	}
+	if (policy_program(e->conf, POLICY_ALLOC, up->name, &up->cred,
+			   oap_has_credentials(e->oap, false, up->name), why))
+		return true;
+	refuse_alloc(e, up->flow_id, up->name, NULL, EACCES, why);
+	return false;
+}
+
+/* Goes to the place that is now @x->place. */
+static void go_there(struct engine *e, struct exchange *x)
+{
+	x->peer = x->places[x->place];
+	x->has_cookie = false;
+	x->tries = 0;
+	x->wait = RESEND_FIRST_MS;
+	exchange_send(e, x);
+}
+
+/* A request of its own for each responder that may have seen one. */
+static bool renew(struct engine *e, struct exchange *x)
+{
+	struct oap_err err;
+
+	if (!exchange_request(e, x, &err))
+		return true;
+	allocate_failed(e, x, errno_of_oap(err.code), 0, err.text);
+	return false;
+}
+
+/* Now that it is known where to. */
+static void begin(struct engine *e, struct exchange *x,
+		  const struct sockaddr_storage *addrs, size_t count)
+{
+	x->places = calloc(count, sizeof(*addrs));
+	if (!x->places) {
+		allocate_failed(e, x, ENOMEM, 0, "no memory");
+		return;
+	}
+	memcpy(x->places, addrs, count * sizeof(*addrs));
+	x->nplaces = count;
+	if (renew(e, x))
+		go_there(e, x);
+}
+
+static void ask_dns(struct engine *e, struct exchange *x)
+{
+	const struct config_name *block = config_find(e->conf, x->blob.name);
+
+	x->resolving = true;
+	x->resend_at = UINT64_MAX;
+	if (!e->ops->resolve(e->ctx, x->flow, x->blob.name,
+			     block ? block->port : e->conf->port))
+		return;
+	x->resolving = false;
+	allocate_failed(e, x, EHOSTUNREACH, 0,
+			"the name has no address in the agent's configuration, and the DNS cannot be asked");
+}
+
+void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
+{
+	uint32_t timeout = e->conf->alloc_timeout;
+	const struct config_name *block;
+	struct exchange *x;
+
+	if (!check(e, up))
+		return;
+	if (up->timeout && up->timeout < timeout)
+		timeout = up->timeout;
+	x = exchange_new(e, up->flow_id, false, timeout);
+	if (!x) {
+		refuse_alloc(e, up->flow_id, up->name, NULL, ENOMEM,
+			     "no memory");
+		return;
+	}
+	x->in_clear = true;
+	x->bind.purpose = FOR_ALLOC_REQUEST;
+	x->bind.initiator_eid = up->eid;
+	x->bind.qos = up->qos;
+	strcpy(x->bind.name, up->name);
+	strcpy(x->blob.name, up->name);
+	x->blob.role = ROLE_INITIATOR;
+	x->blob.auth = config_auth(e->conf, up->name);
+	block = config_find(e->conf, up->name);
+	if (block && block->naddrs)
+		begin(e, x, block->addrs, block->naddrs);
+	else
+		ask_dns(e, x);
+}
+
+void engine_resolved(struct engine *e, uint32_t flow,
+		     const struct sockaddr_storage *addrs, size_t count,
+		     const char *why)
+{
+	struct exchange *x;
+
+	TAILQ_FOREACH(x, &e->exchanges, entry)
+		if (x->resolving && x->flow == flow)
+			break;
+	if (!x)
+		return;
+	x->resolving = false;
+	if (count)
+		begin(e, x, addrs, count);
+	else
+		allocate_failed(e, x, EHOSTUNREACH, 0, why);
+}
+
+/* The first place that answers is the one that is talked to. */
+void allocate_cookie(struct exchange *x, const struct sockaddr_storage *peer)
+{
+	size_t i;
+
+	for (i = 0; i < x->nplaces; i++) {
+		if (!same_peer(peer, &x->places[i]))
+			continue;
+		x->place = i;
+		x->peer = x->places[i];
+		x->tries = 0;
+		return;
+	}
+}
+
+/* Nothing came: sends again, here or elsewhere; false if that was the end. */
+bool allocate_resend(struct engine *e, struct exchange *x)
+{
+	if (x->nplaces < 2 ||
+	    x->tries < (x->has_cookie ? ALLOC_TRIES : HELLO_TRIES)) {
+		exchange_send(e, x);
+		return true;
+	}
+	x->place = (x->place + 1) % x->nplaces;
+	if (x->sent) {
+		allocate_abort(e, x, REFUSE_CANCELLED, "no answer in time");
+		if (!renew(e, x))
+			return false;
+	}
+	go_there(e, x);
+	return true;
+}
+
+/*
+ * This place said no, or something that cannot be believed. What it was counts
+ * if there is no other that does better.
+ */
+void allocate_refused(struct engine *e, struct exchange *x, int error,
+		      enum refusal code, const char *text)
+{
+	if (!x->error) {
+		x->error = error;
+		snprintf(x->why, sizeof(x->why), "%s", text);
+	}
+	if (x->nplaces < 2) {
+		if (code)
+			allocate_abort(e, x, code, text);
+		allocate_failed(e, x, x->error, 0, x->why);
+		return;
+	}
+	log_info("flow %u to %s at %s: %s", x->flow, x->blob.name,
+		 peer_text(&x->peer), text);
+	if (code)
+		allocate_abort(e, x, code, text);
+	x->sent = false;
+	x->nplaces--;
+	memmove(&x->places[x->place], &x->places[x->place + 1],
+		(x->nplaces - x->place) * sizeof(x->places[0]));
+	x->place %= x->nplaces;
+	if (renew(e, x))
+		go_there(e, x);
+}
+
+void allocate_timeout(struct engine *e, struct exchange *x)
+{
+	char text[REASON_LEN];
+	size_t i, used;
+
+	if (x->error) {
+		allocate_failed(e, x, x->error, REFUSE_CANCELLED, x->why);
+		return;
+	}
+	if (x->resolving) {
+		allocate_failed(e, x, EHOSTUNREACH, 0,
+				"the DNS did not say in time where the name is");
+		return;
+	}
+	used = snprintf(text, sizeof(text), "no agent answers at ");
+	for (i = 0; i < x->nplaces && used < sizeof(text); i++)
+		used += snprintf(text + used, sizeof(text) - used, "%s%s",
+				 i ? ", " : "", peer_text(&x->places[i]));
+	allocate_failed(e, x, EHOSTUNREACH, REFUSE_CANCELLED, text);
+}
+
+void allocate_done(struct engine *e, struct exchange *x)
+{
+	struct ipcp_nl_params params = e->conf->params;
+	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
+	struct ipcp_nl_seed s = { .seed = seed };
+	struct oap_err err;
+	int status;
+
+	if (!exchange_complete(x, seed, &err)) {
+		allocate_refused(e, x, errno_of_oap(err.code),
+				 refusal_of(err.code), err.text);
+		return;
+	}
+	exchange_peer(x, &params, blob);
+	status = e->ops->flow_allocate(e->ctx, x->flow, &x->peer,
+				       x->bind.responder_eid, x->blob.cipher,
+				       &s, &params);
+	OPENSSL_cleanse(seed, sizeof(seed));
+	if (status) {
+		allocate_failed(e, x, -status, REFUSE_CANCELLED,
+				e->ops->reason(e->ctx));
+		return;
+	}
+	record_end(&e->record, ALLOC_DONE, x->began, engine_now(e));
+	log_info("flow %u to %s at %s: allocated, %s, peer %s", x->flow,
+		 x->blob.name, peer_text(&x->peer),
+		 oap_cipher_name(x->blob.cipher),
+		 x->blob.peer.authenticated ? x->blob.peer.name :
+					      "not authenticated");
+	exchange_free(e, x);
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The agent's socket. */
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "log.h"
+
+#define CLIENTS_MAX	16
+
+/* Somebody who reads slowly. */
+struct client {
+	TAILQ_ENTRY(client) entry;
+	struct control *control;
+	sd_event_source *source;
+	int fd;
+	char *text;
+	size_t len;
+	size_t sent;
+};
+
+struct control {
+	sd_event *loop;
+	sd_event_source *source;
+	int fd;
+	struct sockaddr_un addr;
+	char *(*document)(void *arg);
+	void *arg;
+	TAILQ_HEAD(, client) clients;
+	unsigned int nclients;
+};
+
+static void client_free(struct client *c)
+{
+	TAILQ_REMOVE(&c->control->clients, c, entry);
+	c->control->nclients--;
+	sd_event_source_disable_unref(c->source);
+	close(c->fd);
+	free(c->text);
+	free(c);
+}
+
+/* Sends what can be sent; the client is gone when that was all. */
+static void client_send(struct client *c)
+{
+	ssize_t n;
+
+	while (c->sent < c->len) {
+		n = send(c->fd, c->text + c->sent, c->len - c->sent,
+			 MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0)
+			break;
+		c->sent += n;
+	}
+	client_free(c);
+}
+
+static int on_room(sd_event_source *s, int fd, uint32_t revents, void *arg)
+{
+	(void)s;
+	(void)fd;
+	(void)revents;
+	client_send(arg);
+	return 0;
+}
+
+static void client_new(struct control *control, int fd)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->control = control;
+	c->fd = fd;
+	TAILQ_INSERT_TAIL(&control->clients, c, entry);
+	control->nclients++;
+	c->text = control->document(control->arg);
+	if (!c->text || sd_event_add_io(control->loop, &c->source, fd, EPOLLOUT,
+					on_room, c) < 0) {
+		client_free(c);
+		return;
+	}
+	c->len = strlen(c->text);
+	client_send(c);
+}
+
+static int on_connect(sd_event_source *s, int fd, uint32_t revents, void *arg)
+{
+	struct control *control = arg;
+	int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)s;
+	(void)revents;
+	if (client < 0)
+		return 0;
+	/* who does not read makes room for who does */
+	if (control->nclients == CLIENTS_MAX)
+		client_free(TAILQ_FIRST(&control->clients));
+	client_new(control, client);
+	return 0;
+}
+
+/* Is the one who made the socket still there? */
+static bool is_alive(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool alive = fd >= 0 && !connect(fd, (const struct sockaddr *)addr,
+					 sizeof(*addr));
+
+	if (fd >= 0)
+		close(fd);
+	return alive;
+}
+
+static int make_socket(struct control *control)
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&control->addr;
+	mode_t mask;
+	int err;
+
+	control->fd = socket(AF_UNIX,
+			     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (control->fd < 0)
+		return -errno;
+	if (is_alive(&control->addr))
+		return -EADDRINUSE;
+	unlink(control->addr.sun_path);
+	mask = umask(0117);
+	err = bind(control->fd, addr, sizeof(control->addr)) ? -errno : 0;
+	umask(mask);
+	if (!err && listen(control->fd, 16))
+		err = -errno;
+	return err;
+}
+
+struct control *control_open(sd_event *loop, const char *path,
+			     char *(*document)(void *arg), void *arg)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int err = -ENAMETOOLONG;
+
+	if (!control)
+		return NULL;
+	TAILQ_INIT(&control->clients);
+	control->loop = loop;
+	control->document = document;
+	control->arg = arg;
+	control->addr.sun_family = AF_UNIX;
+	control->fd = -1;
+	if (strlen(path) < sizeof(control->addr.sun_path)) {
+		strcpy(control->addr.sun_path, path);
+		err = make_socket(control);
+	}
+	if (!err)
+		err = sd_event_add_io(loop, &control->source, control->fd,
+				      EPOLLIN, on_connect, control);
+	if (err >= 0)
+		return control;
+	log_warn("no status at %s: %s%s", path, strerror(-err),
+		 err == -EADDRINUSE ? ": another agent has it; give each a socket of its own" : "");
+	if (control->fd >= 0)
+		close(control->fd);
+	free(control);
+	return NULL;
+}
+
+void control_close(struct control *control)
+{
+	if (!control)
+		return;
+	unlink(control->addr.sun_path);
+	while (!TAILQ_EMPTY(&control->clients))
+		client_free(TAILQ_FIRST(&control->clients));
+	sd_event_source_disable_unref(control->source);
+	close(control->fd);
+	free(control);
+}
+
+void control_prepare(const char *path, const char *user)
+{
+	const struct passwd *pw = user ? getpwnam(user) : NULL;
+	char *dir = strdup(path);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+
+	if (slash && slash != dir) {
+		*slash = '\0';
+		/* made here, it is the agent's; made by others, it stays so */
+		if (!mkdir(dir, 0755) && pw && chown(dir, pw->pw_uid, pw->pw_gid))
+			log_warn("%s: %s", dir, strerror(errno));
+	}
+	free(dir);
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When flows are re-keyed for their age.
+ *
+ * The flows of one host are spread by credit: it comes in evenly, so much that
+ * all flows have their turn within a quarter of the interval, and little of it
+ * can be saved up. A flow that is alone on its host is spread against those of
+ * other hosts by the random age that it has to reach.
+ */
+
+#include <openssl/rand.h>
+
+#include "pace.h"
+
+#define TICK_MIN	20
+#define TICK_MAX	1000
+
+uint64_t pace_tick(uint32_t interval)
+{
+	uint64_t tick = interval / 32;
+
+	return tick < TICK_MIN ? TICK_MIN : tick > TICK_MAX ? TICK_MAX : tick;
+}
+
+/* Thousandths of flows that may be re-keyed in a time. */
+static uint64_t earn(uint32_t interval, unsigned int flows, uint64_t ms)
+{
+	return UINT64_C(4000) * flows * ms / interval;
+}
+
+unsigned int pace_take(struct pace *pace, uint64_t now, uint32_t interval,
+		       unsigned int flows, uint64_t *min_age)
+{
+	uint64_t most = earn(interval, flows, 2 * pace_tick(interval)) + 1000;
+	uint64_t since = now - pace->last;
+
+	/* what is longer ago than an interval earns too much in any case */
+	if (since > interval)
+		since = interval;
+	pace->last = now;
+	pace->credit += earn(interval, flows, since);
+	if (pace->credit > most)
+		pace->credit = most;
+	/* the more there are, the better the credit alone spreads them */
+	*min_age = interval - interval / 4 +
+		   (uint64_t)(interval / 4) * pace->share / 65536 /
+		   (flows ? flows : 1);
+	return pace->credit / 1000;
+}
+
+void pace_spent(struct pace *pace, unsigned int flows)
+{
+	uint64_t cost = UINT64_C(1000) * flows;
+
+	if (!flows)
+		return;
+	pace->credit -= cost < pace->credit ? cost : pace->credit;
+	RAND_bytes((uint8_t *)&pace->share, sizeof(pace->share));
+}

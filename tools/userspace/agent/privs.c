@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Keys stay in memory, and the agent may do no more than it must. */
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <sys/capability.h>
+
+#include "log.h"
+#include "privs.h"
+
+#define SECURE_HEAP	(4 << 20)
+#define SECURE_MIN	32
+
+void privs_lock_memory(void)
+{
+	struct rlimit none = { 0, 0 };
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	/* while that is allowed; who starts it otherwise sets it himself */
+	setrlimit(RLIMIT_MEMLOCK, &all);
+	if (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_MIN) != 1)
+		log_warn("no locked memory for keys: raise the limit of locked memory");
+	getrlimit(RLIMIT_MEMLOCK, &all);
+	/* with a limit, memory would end some time later */
+	if (all.rlim_cur != RLIM_INFINITY)
+		log_warn("not all memory is locked: take the limit of locked memory away");
+	else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		log_warn("cannot lock memory: %s", strerror(errno));
+}
+
+static bool is_one_of(cap_value_t cap, const cap_value_t *caps, int n)
+{
+	int i;
+
+	for (i = 0; i < n && caps[i] != cap; i++)
+		;
+	return i < n;
+}
+
+/* What is not among these cannot come back, whatever is run. */
+static void limit_to(const cap_value_t *caps, int n)
+{
+	cap_value_t c;
+
+	/* needs CAP_SETPCAP; without it there is not much to take away */
+	for (c = 0; cap_get_bound(c) >= 0; c++)
+		if (!is_one_of(c, caps, n))
+			cap_drop_bound(c);
+	cap_reset_ambient();
+}
+
+static int change_user(const char *name)
+{
+	const struct passwd *pw;
+
+	if (!name || geteuid())
+		return 0;
+	pw = getpwnam(name);
+	if (!pw)
+		return -ENOENT;
+	/* or the capabilities would go with root */
+	if (prctl(PR_SET_KEEPCAPS, 1) || initgroups(name, pw->pw_gid) ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid))
+		return -errno;
+	return 0;
+}
+
+static int keep(const cap_value_t *caps, int n)
+{
+	cap_t set = cap_init();
+	int err = 0;
+
+	if (!set || cap_set_flag(set, CAP_PERMITTED, n, caps, CAP_SET) ||
+	    cap_set_flag(set, CAP_EFFECTIVE, n, caps, CAP_SET) ||
+	    cap_set_proc(set))
+		err = -errno;
+	cap_free(set);
+	return err;
+}
+
+static bool has(cap_value_t cap)
+{
+	cap_t set = cap_get_proc();
+	cap_flag_value_t value = CAP_CLEAR;
+
+	if (set)
+		cap_get_flag(set, cap, CAP_PERMITTED, &value);
+	cap_free(set);
+	return value == CAP_SET;
+}
+
+bool privs_enough(const struct config *conf)
+{
+	if (!has(CAP_NET_ADMIN)) {
+		log_err("CAP_NET_ADMIN is missing: start the agent as root, or with this capability");
+		return false;
+	}
+	if (!config_names_programs(conf) || has(CAP_SYS_PTRACE))
+		return true;
+	log_err("the configuration names programs: to see what a process runs the agent must be started anew, as root or with CAP_SYS_PTRACE");
+	return false;
+}
+
+int privs_drop(const struct config *conf)
+{
+	static const cap_value_t caps[] = { CAP_NET_ADMIN, CAP_SYS_PTRACE };
+	int n = config_names_programs(conf) ? 2 : 1;
+	int err;
+
+	if (!privs_enough(conf))
+		return -EPERM;
+	limit_to(caps, n);
+	err = change_user(conf->user);
+	if (!err)
+		err = keep(caps, n);
+	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		err = -errno;
+	/* a change of user has set this anew */
+	if (!err && prctl(PR_SET_DUMPABLE, 0))
+		err = -errno;
+	if (err)
+		log_err("cannot become %s with few capabilities: %s",
+			conf->user ? conf->user : "an agent", strerror(-err));
+	return err;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How exchanges ended. Bounded, however many do. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+
+void record_init(struct record *record)
+{
+	TAILQ_INIT(&record->failures);
+}
+
+static void drop(struct record *record, struct failure *f)
+{
+	TAILQ_REMOVE(&record->failures, f, entry);
+	record->nfailures--;
+	free(f);
+}
+
+void record_free(struct record *record)
+{
+	while (!TAILQ_EMPTY(&record->failures))
+		drop(record, TAILQ_FIRST(&record->failures));
+}
+
+void record_answer(struct record *record, enum outcome_kind kind, uint64_t now)
+{
+	record->by[kind].count++;
+	record->by[kind].last = now;
+}
+
+void record_end(struct record *record, enum outcome_kind kind, uint64_t began,
+		uint64_t now)
+{
+	static const uint64_t spans[NSPANS] = SPANS;
+	struct outcome *o = &record->by[kind];
+	uint64_t took = now - began;
+	int i;
+
+	record_answer(record, kind, now);
+	o->total += took;
+	if (took > o->longest)
+		o->longest = took;
+	for (i = 0; i < NSPANS && took > spans[i]; i++)
+		;
+	o->within[i]++;
+}
+
+static struct failure *find(struct record *record, uint32_t flow)
+{
+	struct failure *f;
+
+	TAILQ_FOREACH(f, &record->failures, entry)
+		if (f->flow == flow)
+			return f;
+	return NULL;
+}
+
+void record_forget(struct record *record, uint32_t flow)
+{
+	struct failure *f = flow ? find(record, flow) : NULL;
+
+	if (f)
+		drop(record, f);
+}
+
+void record_failure(struct record *record, enum outcome_kind kind,
+		    uint32_t flow, const char *name,
+		    const struct sockaddr_storage *peer, const char *text,
+		    uint64_t now)
+{
+	struct failure *old = flow ? find(record, flow) : NULL;
+	struct failure *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return;
+	f->kind = kind;
+	f->flow = flow;
+	f->times = old ? old->times + 1 : 1;
+	f->when = now;
+	if (peer)
+		f->peer = *peer;
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	snprintf(f->text, sizeof(f->text), "%s", text);
+	if (old)
+		drop(record, old);
+	else if (record->nfailures == FAILURES_MAX)
+		drop(record, TAILQ_FIRST(&record->failures));
+	TAILQ_INSERT_TAIL(&record->failures, f, entry);
+	record->nfailures++;
+}

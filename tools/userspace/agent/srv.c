@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The order in which the hosts of a service are tried: RFC 2782. */
+
+#include <stdbool.h>
+
+#include "srv.h"
+
+static void swap(struct srv *a, struct srv *b)
+{
+	struct srv c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+/* By priority; those without weight come first within one. */
+static bool before(const struct srv *a, const struct srv *b)
+{
+	if (a->priority != b->priority)
+		return a->priority < b->priority;
+	return !a->weight && b->weight;
+}
+
+static void sort(struct srv *list, size_t count)
+{
+	size_t i, k;
+
+	for (i = 1; i < count; i++)
+		for (k = i; k && before(&list[k], &list[k - 1]); k--)
+			swap(&list[k], &list[k - 1]);
+}
+
+/* Whose turn it is among the first @count, by their weights. */
+static size_t pick(const struct srv *list, size_t count,
+		   uint32_t (*dice)(uint32_t below))
+{
+	uint32_t sum = 0, at;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		sum += list[i].weight;
+	at = dice(sum + 1);
+	for (sum = 0, i = 0; i < count - 1; i++) {
+		sum += list[i].weight;
+		if (sum >= at)
+			break;
+	}
+	return i;
+}
+
+void srv_order(struct srv *list, size_t count, uint32_t (*dice)(uint32_t below))
+{
+	size_t i, k, same;
+
+	sort(list, count);
+	for (i = 0; i < count; i++) {
+		for (same = 1; i + same < count; same++)
+			if (list[i + same].priority != list[i].priority)
+				break;
+		/* the others of this priority keep their order */
+		for (k = i + pick(list + i, same, dice); k > i; k--)
+			swap(&list[k], &list[k - 1]);
+	}
+}

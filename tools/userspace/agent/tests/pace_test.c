@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Many flows are not re-keyed at once, few not all too regularly. */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "pace.h"
+
+#define INTERVAL	120000
+
+struct run {
+	unsigned int most;	/* re-keys in one second */
+	uint64_t youngest;	/* age at a re-key */
+	uint64_t oldest;
+	unsigned int rekeys;
+};
+
+/* One look for flows that are old enough, the first ones first. */
+static unsigned int look(struct run *run, struct pace *pace, uint64_t now,
+			 uint64_t *born, unsigned int flows)
+{
+	unsigned int i, n = 0, may;
+	uint64_t min_age, age;
+
+	may = pace_take(pace, now, INTERVAL, flows, &min_age);
+	for (i = 0; i < flows && n < may; i++) {
+		age = now - born[i];
+		if (age < min_age)
+			continue;
+		if (age < run->youngest)
+			run->youngest = age;
+		if (age > run->oldest)
+			run->oldest = age;
+		born[i] = now;
+		n++;
+	}
+	pace_spent(pace, n);
+	run->rekeys += n;
+	return n;
+}
+
+/* Flows that were all allocated at once, for so many intervals. */
+static struct run simulate(unsigned int flows, unsigned int intervals)
+{
+	uint64_t now = 1000000, end = now + (uint64_t)intervals * INTERVAL;
+	uint64_t *born = calloc(flows, sizeof(*born));
+	uint64_t second = 0, tick = pace_tick(INTERVAL);
+	struct run run = { .youngest = UINT64_MAX };
+	struct pace pace = { 0 };
+	unsigned int i, in_second = 0;
+
+	assert_non_null(born);
+	for (i = 0; i < flows; i++)
+		born[i] = now;
+	for (; now < end; now += tick) {
+		if (now / 1000 != second) {
+			second = now / 1000;
+			in_second = 0;
+		}
+		in_second += look(&run, &pace, now, born, flows);
+		if (in_second > run.most)
+			run.most = in_second;
+	}
+	free(born);
+	return run;
+}
+
+static void test_one(void **state)
+{
+	struct run run = simulate(1, 1000);
+
+	(void)state;
+	/* between 3/4 and the whole, and both occur */
+	assert_in_range(run.youngest, INTERVAL * 75 / 100, INTERVAL * 77 / 100);
+	assert_in_range(run.oldest, INTERVAL * 98 / 100, INTERVAL * 101 / 100);
+	assert_in_range(run.rekeys, 1100, 1200);
+}
+
+static void test_many(void **state)
+{
+	static const unsigned int counts[] = { 10, 500, 2000, 10000 };
+	struct run run;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		run = simulate(counts[i], 20);
+		print_message("# %u flows: %u at most in a second, oldest %.1f s\n",
+			      counts[i], run.most, run.oldest / 1e3);
+		assert_true(run.youngest >= INTERVAL * 3 / 4);
+		assert_in_range(run.oldest, INTERVAL * 90 / 100,
+				INTERVAL * 102 / 100);
+		/* a quarter of the interval would be 30 seconds */
+		assert_true(run.most <= 2 * counts[i] / 30 + 2);
+	}
+}
+
+/* A short interval, and a look that comes late: no more than may be saved up. */
+static void test_late(void **state)
+{
+	struct pace pace = { 0 };
+	uint64_t min_age;
+
+	(void)state;
+	pace_take(&pace, 1000000, 8000, 1000, &min_age);
+	pace_spent(&pace, 1000);
+	assert_true(pace_take(&pace, 1000000, 8000, 1000, &min_age) == 0);
+	assert_in_range(pace_take(&pace, 9000000, 8000, 1000, &min_age), 1, 251);
+}
+
+static void test_tick(void **state)
+{
+	(void)state;
+	assert_int_equal(pace_tick(50), 20);
+	assert_int_equal(pace_tick(3200), 100);
+	assert_int_equal(pace_tick(86400000), 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_tick),
+	};
+
+	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
+}

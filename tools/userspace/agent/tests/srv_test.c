@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The order in which the hosts of a service are tried. */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "srv.h"
+
+static uint64_t dice_state = 1;
+
+static uint32_t dice(uint32_t below)
+{
+	dice_state = dice_state * UINT64_C(6364136223846793005) + 1;
+	return (dice_state >> 33) % below;
+}
+
+static uint32_t zero(uint32_t below)
+{
+	(void)below;
+	return 0;
+}
+
+static uint32_t highest(uint32_t below)
+{
+	return below - 1;
+}
+
+/* @spec: priority, weight, name of each */
+static void order(const char *want, uint32_t (*with)(uint32_t),
+		  const struct srv *spec, size_t n)
+{
+	struct srv list[8];
+	char got[64] = "";
+	size_t i;
+
+	memcpy(list, spec, n * sizeof(*list));
+	srv_order(list, n, with);
+	for (i = 0; i < n; i++)
+		strcat(got, list[i].host);
+	assert_string_equal(got, want);
+}
+
+static void test_priority(void **state)
+{
+	static const struct srv list[] = {
+		{ 30, 0, 1, "c" }, { 10, 0, 2, "a" }, { 20, 65535, 3, "b" },
+	};
+
+	(void)state;
+	order("abc", dice, list, 3);
+	order("abc", highest, list, 3);
+}
+
+static void test_one_and_none(void **state)
+{
+	static const struct srv one[] = { { 0, 0, 0, "a" } };
+
+	(void)state;
+	order("a", dice, one, 1);
+	srv_order(NULL, 0, dice);
+}
+
+static void test_weight_zero(void **state)
+{
+	static const struct srv list[] = {
+		{ 1, 10, 0, "b" }, { 1, 0, 0, "a" }, { 1, 20, 0, "c" },
+	};
+
+	(void)state;
+	/* has a small chance to be first, at zero, and none at another */
+	order("abc", zero, list, 3);
+	order("cba", highest, list, 3);
+}
+
+static void test_weight_is_a_share(void **state)
+{
+	static const struct srv spec[] = {
+		{ 1, 10, 0, "a" }, { 1, 60, 0, "b" }, { 1, 30, 0, "c" },
+	};
+	unsigned int first[3] = { 0 }, i;
+	struct srv list[3];
+
+	(void)state;
+	for (i = 0; i < 10000; i++) {
+		memcpy(list, spec, sizeof(list));
+		srv_order(list, 3, dice);
+		first[list[0].host[0] - 'a']++;
+	}
+	assert_in_range(first[0], 800, 1200);
+	assert_in_range(first[1], 5700, 6300);
+	assert_in_range(first[2], 2700, 3300);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_priority),
+		cmocka_unit_test(test_one_and_none),
+		cmocka_unit_test(test_weight_zero),
+		cmocka_unit_test(test_weight_is_a_share),
+	};
+
+	return cmocka_run_group_tests_name("srv", tests, NULL, NULL);
+}
