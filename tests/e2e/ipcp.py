@@ -114,6 +114,12 @@ def tool(host, *args):
     return json.loads(out)
 
 
+def agent(host):
+    """What the agent there says of itself."""
+    return tool(host, "agent", "status", "--socket",
+                f"{os.environ['HOSTS']}/{host}/agent.sock")
+
+
 def flows(host):
     """All flows there."""
     return tool(host, "flow", "list")
@@ -324,14 +330,17 @@ def attr(number, value):
     return struct.pack("=HH", size, number) + value + bytes(-size % 4)
 
 
-def attrs(data):
-    """The attributes in there, by number; the last of each."""
-    found = {}
+def each_attr(data):
+    """The attributes in there, one after the other: number and value."""
     while len(data) >= 4:
         size, number = struct.unpack_from("=HH", data)
-        found[number & 0x3fff] = data[4:size]
+        yield number & 0x3fff, data[4:size]
         data = data[(size + 3) & ~3:]
-    return found
+
+
+def attrs(data):
+    """The attributes in there, by number; the last of each."""
+    return dict(each_attr(data))
 
 
 def sockaddr(host):
@@ -353,6 +362,7 @@ class Netlink:
         self.sock.bind((0, 0))
         self.seq = 0
         self.events = []
+        self.last = b""		# the last answer, as it came
         reply = self.ask(GENL_ID_CTRL, 3, attr(2, b"ipcp_rekey\0"))[0]
         self.family = struct.unpack("=H", reply[1])[0]
         self.groups = {}
@@ -385,7 +395,8 @@ class Netlink:
                         raise OSError(err, os.strerror(err))
                     return answers
                 else:
-                    answers.append(attrs(body[4:]))
+                    self.last = body[4:]
+                    answers.append(attrs(self.last))
 
     def messages(self):
         """What came next: kind, sequence number, body of each message."""

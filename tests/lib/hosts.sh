@@ -20,6 +20,7 @@
 #				one name, with LINEs inside
 #   agent_start HOST		start its agent, wait until it is ready
 #   agent_stop HOST [SIGNAL]	end it, KILL for a crash
+#   agent_status HOST [FILTER]	what it says of itself, through jq -e FILTER
 #   flow_id HOST NAME		number of the newest allocated flow of a name
 #
 # $HOSTS is a folder that is removed at the end; $HOSTS/HOST/security is where
@@ -96,6 +97,9 @@ hosts_dump()
 			echo "--- $host: flows, names, drops"
 			on "$host" timeout 10 ipcp-rekey flow list
 			on "$host" timeout 10 ipcp-rekey name list
+			echo "--- $host: agent"
+			timeout 10 ipcp-rekey agent status \
+				--socket "$HOSTS/$host/agent.sock"
 			on "$host" timeout 10 ipcp-rekey stats |
 				awk 'NR == 1 || $2 + $3 > 0'
 			for log in "$HOSTS/$host"/*.log; do
@@ -167,6 +171,7 @@ agent_conf()
 	shift
 	{
 		echo "security = \"$HOSTS/$host/security\""
+		echo "socket = \"$HOSTS/$host/agent.sock\""
 		printf '%s\n' "$@"
 	} >"$HOSTS/$host/agent.conf"
 }
@@ -185,12 +190,19 @@ agent_name()
 
 agent_start()
 {
-	host_start "$1" agent ipcp-rekeyd --config "$HOSTS/$1/agent.conf"
+	host_start "$1" agent ipcp-rekeyd --log stderr \
+		--config "$HOSTS/$1/agent.conf"
 }
 
 agent_stop()
 {
 	host_stop "$1" agent "${2:-TERM}"
+}
+
+agent_status()
+{
+	ipcp-rekey agent status --json --socket "$HOSTS/$1/agent.sock" |
+		jq -e "${2:-.}"
 }
 
 flow_id()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A bad path: loss, delay, another order, copies. Usage: netem.py FLOWS REKEYS"""
+
+import subprocess
+import sys
+
+from ipcp import (
+    DEADLINE, Endpoint, Netlink, agent, case, flows, note, run, same, until)
+
+FLOWS, REKEYS = int(sys.argv[1]), int(sys.argv[2])
+NETEM = "delay 200ms 20ms loss 30% reorder 25% 50% duplicate 5%".split()
+OF_KEYS = "epoch", "late", "ahead", "tx-nokey", "auth"
+ends = []
+
+
+def tc(host, *args):
+    """tc of the veth there."""
+    return subprocess.run(["ip", "netns", "exec", host, "tc", *args],
+                          check=True, stdout=subprocess.PIPE).stdout.decode()
+
+
+def netem_on():
+    """Both directions alike."""
+    for host in "alice", "bob":
+        tc(host, "qdisc", "add", "dev", "veth", "root", "netem", "limit",
+           "100000", *NETEM)
+
+
+def keys(host):
+    """The key state of its flows."""
+    return [flow["keys"] for flow in flows(host)]
+
+
+def talk_all(count):
+    """Messages on all flows, both ways; as many as the path lets through."""
+    for _ in range(count):
+        for end in ends:
+            end.write(b"x" * 100)
+            end.nonblock()
+            try:
+                while True:
+                    end.read()
+            except BlockingIOError:
+                pass
+            end.nonblock(False)
+
+
+@case(f"{FLOWS} flows are allocated over a bad path")
+def allocate():
+    netem_on()
+    listener = Endpoint("bob").listen("demo")
+    for _ in range(FLOWS):
+        ends.append(Endpoint("alice").alloc("demo"))
+        ends.append(listener.accept(2 * DEADLINE * 10**9))
+    listener.close()
+
+
+@case(f"{REKEYS} re-keys of them, with messages on the way")
+def rekeys():
+    each = REKEYS // FLOWS
+    asking = Netlink("alice")
+    for count in range(1, each + 1):
+        for end in ends[::2]:
+            asking.rekey(end.info().id)
+
+        def done():
+            talk_all(1)
+            return all(k["newest_epoch"] >= count and k["done"]	# noqa: B023
+                       for k in keys("alice"))
+        until(done, f"all flows are in epoch {count}", 8 * DEADLINE)
+    rekeyed = agent("alice")["exchanges"]["rekey"]
+    note({outcome: rekeyed[outcome]["count"] for outcome in rekeyed} |
+         {"mean ms": rekeyed["done"]["mean_ms"],
+          "longest ms": rekeyed["done"]["longest_ms"]})
+    same(sum(k["newest_epoch"] for k in keys("alice")) >= REKEYS, True)
+
+
+@case("both ends of all flows have confirmed them")
+def confirmed():
+    for host in "alice", "bob":
+        until(lambda: all(k["done"] and k["tx_epoch"] == k["newest_epoch"]
+                          for k in keys(host)),	# noqa: B023
+              f"{host}'s flows", 4 * DEADLINE)
+
+
+@case("what netem let through was not lost for a reason of key or epoch")
+def nothing_lost():
+    for host in "alice", "bob":
+        note(f"{host}: {tc(host, '-s', 'qdisc', 'show', 'dev', 'veth').split('Sent')[1].splitlines()[0]}")
+        found = {}
+        for flow in flows(host):
+            for reason, count in flow["stats"]["drops"].items():
+                found[reason] = found.get(reason, 0) + count
+        note({reason: count for reason, count in found.items() if count})
+        same({reason: found[reason] for reason in OF_KEYS},
+             dict.fromkeys(OF_KEYS, 0), host)
+    for end in ends:
+        end.close()
+
+
+run()
