@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What it costs to set up a flow, to install a seed, to cross from one key to
+the next: instructions, on a machine that counts a nanosecond for each.
+
+Usage: steps.py keys CROSS	with agents that make up keys; CROSS: the program
+       steps.py agents		with the real agents, which run, and serve "bench"
+Leaves steps-keys.json or steps-agents.json in /results.
+"""
+
+import array
+import glob
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import keys
+from ipcp import Endpoint, settled
+
+SYSTEM_CALLS = ("ioctl", "send", "recv")
+WARM_UP = 5
+FLOWS = 40
+AGENT_FLOWS = 20
+SEEDS = 20
+CROSSINGS = 12
+SIZE = 1350
+RESERVE = 1024		# of an epoch's packets, which are not for data
+
+
+class Calls:
+    """Time in system calls, less what it takes to look at the clock."""
+
+    def __init__(self):
+        self.total, self.begin, self.null = 0, 0, 0
+        self.null = min(self.one(os.getppid) for _ in range(50))
+        self.total = 0
+
+    def one(self, call):
+        """Time of a call that does next to nothing."""
+        before = self.total
+        self.event(None, "c_call", call)
+        call()
+        self.event(None, "c_return", call)
+        return self.total - before
+
+    def event(self, _frame, event, what):
+        """For sys.setprofile()."""
+        if what is not os.getppid and \
+           getattr(what, "__name__", "") not in SYSTEM_CALLS:
+            return
+        if event == "c_call":
+            self.begin = time.perf_counter_ns()
+        elif event in ("c_return", "c_exception"):
+            self.total += time.perf_counter_ns() - self.begin - self.null
+
+    def __enter__(self):
+        self.total = 0
+        sys.setprofile(self.event)
+        return self
+
+    def __exit__(self, *_):
+        sys.setprofile(None)
+
+
+def workers():
+    """Time that the kernel's threads were running, so far."""
+    total = 0
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(path + "/cmdline", "rb") as f:
+                if f.read(1):
+                    continue	# a program
+            with open(path + "/schedstat", encoding="ascii") as f:
+                total += int(f.read().split()[0])
+        except OSError:
+            pass	# it has ended
+    return total
+
+
+def busy():
+    """Time that the processor was running anything, so far."""
+    time.sleep(0.01)	# so that what ran is accounted for
+    with open("/proc/schedstat", encoding="ascii") as f:
+        cpu = [line for line in f if line.startswith("cpu0 ")][0]
+    return int(cpu.split()[7])
+
+
+def quiet():
+    """Lets the workers do what is left."""
+    time.sleep(0.2)
+
+
+def set_up(agents):
+    """Flows, by agents that make up the keys: the kernel's part alone."""
+    name = "bench-set-up"
+    listener = agents.listen(name)
+    ends = [agents.connect(listener, name) for _ in range(WARM_UP)]
+    quiet()
+    before = workers()
+    with Calls() as calls:
+        ends += [agents.connect(listener, name) for _ in range(FLOWS)]
+    quiet()
+    after = workers()
+    for pair in ends:
+        for end in pair:
+            end.close()
+    listener.close()
+    yield "set-up of a flow: all calls of both ends", calls.total / FLOWS
+    yield "set-up of a flow: workers", (after - before) / FLOWS
+
+
+def seeds(agents):
+    """Seeds, to both ends of a flow, by the same."""
+    one, other = agents.flow("bench-seeds")
+    total, before = 0, workers()
+    for _ in range(SEEDS):
+        epoch, exchange = agents.claim(one.info().id)
+        seed = os.urandom(32)
+        with Calls() as calls:
+            for end in other, one:
+                agents.park(end, epoch, exchange, seed)
+            for end in other, one:
+                end.rekey()
+        total += calls.total
+        settled(one, other)
+    quiet()
+    yield "install of a seed: calls of one end", total / SEEDS / 2
+    yield "install of a seed: workers of one end", (workers() - before) / SEEDS / 2
+
+
+def crossings(agents, cross):
+    """Messages that are the first of a leaf, or of a node, beside all."""
+    for what, ppl, leaves in ("leaf", 4096, 1), ("node", 64, 64):
+        one, other = agents.flow("bench-" + what, packets_per_leaf=ppl)
+        step = ppl * leaves
+        costs = array.array("I", subprocess.run(
+            [cross, str(one.fd), str(other.fd), str(SIZE), str(CROSSINGS * step)],
+            check=True, stdout=subprocess.PIPE,
+            pass_fds=(one.fd, other.fd)).stdout)
+        first = (len(costs) + RESERVE + one.info().tx_left) % step
+        yield f"first message of a {what}", \
+            statistics.median(costs[first::step])
+        yield f"median message, {ppl} to a leaf", statistics.median(costs)
+
+
+def with_agents():
+    """Flows, with certificates and key exchange."""
+    listener = Endpoint("bob").listen("bench")
+    ends = []
+    for i in range(WARM_UP + AGENT_FLOWS):
+        if i == WARM_UP:
+            before = busy()
+        ends.append(Endpoint("alice").alloc("bench"))
+        ends.append(listener.accept())
+    yield "set-up of a flow: all, with the real agents", \
+        (busy() - before) / AGENT_FLOWS
+    for end in ends:
+        end.close()
+    listener.close()
+
+
+def main():
+    """Measures."""
+    if sys.argv[1] == "agents":
+        steps = dict(with_agents())
+    else:
+        with keys.Agents() as agents:
+            steps = dict(set_up(agents))
+            steps.update(seeds(agents))
+            steps.update(crossings(agents, sys.argv[2]))
+    for name, value in steps.items():
+        print(f"{name:48} {round(value):10,}", flush=True)
+    with open(f"{os.environ.get('RESULTS', '/results')}/steps-{sys.argv[1]}.json",
+              "w", encoding="ascii") as f:
+        json.dump({name: round(value) for name, value in steps.items()}, f,
+                  indent=1)
+
+
+main()
