@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Measures all rows of a plan, in the test machine: /results/rows.json.
+"""Messages between two hosts in the test machine, over us and over others.
 
-Usage: measure.py PLAN PAIR	(PLAN of plan.py, PAIR the program)
+Usage: measure.py rows PLAN PAIR	instructions per message, on a machine
+					that counts a nanosecond for each
+       measure.py times PAIR		messages per second of several flows at
+					once, in real time
+PLAN is of plan.py, PAIR the program. Leaves rows.json or times.json in /results.
 """
 
 import contextlib
@@ -19,19 +23,26 @@ CIPHERS = {"aes": 901, "chacha": 1018}
 OFFLOADS = ("tx-udp-segmentation", "gso", "gro")
 WINDOW = 256
 
+# in real time: ways, batch; each with so many flows, alternately
+TIMED = (("udp", "ipcp-rekey", 1), ("udp-batch", "ipcp-rekey-batch", 64))
+AT_ONCE = (1, 2, 4)
+TIMES = 7
+TIMED_SIZE, TIMED_MESSAGES = 1350, 2048
+
 
 class Flows:
-    """Our flows, one for each cipher, made when they are needed."""
+    """Our flows, some of each cipher, made when they are needed."""
 
     def __init__(self, agents):
         self.agents, self.made = agents, {}
 
-    def get(self, cipher):
-        """Both ends."""
-        if cipher not in self.made:
+    def get(self, cipher, count=1):
+        """Both ends of each, the sender first."""
+        made = self.made.setdefault(cipher, [])
+        while len(made) < count:
             keys.CIPHER = CIPHERS[cipher]
-            self.made[cipher] = self.agents.flow(f"bench-{cipher}")
-        return self.made[cipher]
+            made.append(self.agents.flow(f"bench-{cipher}-{len(made)}"))
+        return [end for ends in made[:count] for end in ends]
 
     def largest(self):
         """The longest message."""
@@ -57,47 +68,77 @@ def offload(on):
         switch("on")
 
 
-def measure(pair, row, flows):
-    """Nanoseconds of each round, and messages of one."""
+def measure(pair, flows, row):
+    """Nanoseconds of each round."""
+    count = row.get("flows", 1)
     command = [pair, row["way"], "--size", str(row["size"]),
                "--batch", str(row["batch"]), "--messages", str(row["messages"]),
-               "--rounds", str(row["rounds"]), "--window", str(WINDOW)]
+               "--rounds", str(row["rounds"]), "--window", str(WINDOW),
+               "--pairs", str(count)]
     fds = []
     if row["cipher"]:
         command += ["--cipher", row["cipher"]]
     if row["way"].startswith("ipcp"):
-        fds = [end.fd for end in flows.get(row["cipher"])]
+        fds = [end.fd for end in flows.get(row["cipher"], count)]
         command += map(str, fds)
-    with offload(row["offload"]):
-        out = subprocess.run(command, check=True, stdout=subprocess.PIPE,
-                             pass_fds=fds).stdout
-    return json.loads(out)
+    return json.loads(subprocess.run(command, check=True, pass_fds=fds,
+                                     stdout=subprocess.PIPE).stdout)
+
+
+def leave(name, what):
+    """Writes the results."""
+    with open(os.environ.get("RESULTS", "/results") + "/" + name, "w",
+              encoding="ascii") as f:
+        json.dump(what, f, indent=1)
+
+
+def rows(flows, plan, pair):
+    """Instructions per message."""
+    with open(plan, encoding="ascii") as f:
+        plan = json.load(f)
+    for row in plan:
+        if row["size"] == "largest":
+            row["size"] = flows.largest()
+        with offload(row["offload"]):
+            found = [ns / row["messages"] for ns in measure(pair, flows, row)]
+        middle = statistics.median(found)
+        row.update(kernel=platform.release(), instructions=round(middle),
+                   spread=round((max(found) - min(found)) / middle, 4))
+        print(f"{row['way']:16} {row['cipher'] or '':8} {row['size']:5} B "
+              f"batch {row['batch']:2} {row['instructions']:7} "
+              f"({row['spread']:.1%})", flush=True)
+    leave("rows.json", plan)
+
+
+def times(flows, pair):
+    """Messages per second; what is compared takes turns."""
+    found = {}
+    for _ in range(TIMES):
+        for *ways, batch in TIMED:
+            for count in AT_ONCE:
+                for way in ways:
+                    row = {"way": way, "batch": batch, "flows": count,
+                           "cipher": "aes" if way.startswith("ipcp") else None,
+                           "size": TIMED_SIZE, "messages": TIMED_MESSAGES,
+                           "rounds": 1}
+                    ns = measure(pair, flows, row)[0]
+                    rate = count * row["messages"] * 1e9 / ns
+                    found.setdefault((way, batch, count), []).append(rate)
+    for (way, batch, count), rates in found.items():
+        print(f"{way:16} batch {batch:2} flows {count}",
+              f"{statistics.median(rates):8.0f} messages/s", flush=True)
+    leave("times.json", [
+        {"kernel": platform.release(), "way": way, "batch": batch,
+         "flows": count, "size": TIMED_SIZE,
+         "per_second": round(statistics.median(rates)),
+         "all": [round(rate) for rate in rates]}
+        for (way, batch, count), rates in found.items()])
 
 
 def main():
     """Measures."""
-    with open(sys.argv[1], encoding="ascii") as f:
-        plan = json.load(f)
-    rows = []
     with keys.Agents() as agents:
-        flows = Flows(agents)
-        largest = flows.largest()
-        for row in plan:
-            if row["size"] == "largest":
-                row["size"] = largest
-            rounds = [ns / row["messages"]
-                      for ns in measure(sys.argv[2], row, flows)]
-            row.update(kernel=platform.release(),
-                       instructions=round(statistics.median(rounds)),
-                       spread=round((max(rounds) - min(rounds)) /
-                                    statistics.median(rounds), 4))
-            rows.append(row)
-            print(f"{row['way']:12} {row['cipher'] or '':8} {row['size']:5} B "
-                  f"batch {row['batch']:2} {row['instructions']:7} "
-                  f"({row['spread']:.1%})", flush=True)
-    with open(os.environ.get("RESULTS", "/results") + "/rows.json", "w",
-              encoding="ascii") as f:
-        json.dump(rows, f, indent=1)
+        {"rows": rows, "times": times}[sys.argv[1]](Flows(agents), *sys.argv[2:])
 
 
 main()

@@ -16,6 +16,7 @@ WAYS = (
     ("udp", (None,), (1,), True),
     ("udp", BOTH, (1,), True),
     ("udp-batch", (None,), BATCHES, True),
+    ("udp-batch", (None,), BATCHES, False),
     ("udp-batch", BOTH, BATCHES, True),
     ("ktls", BOTH, (1, 64), True),
     ("ipcp-rekey", BOTH, (1,), True),
