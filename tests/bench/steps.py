@@ -114,13 +114,16 @@ def set_up(agents):
 def seeds(agents):
     """Seeds, to both ends of a flow, by the same."""
     one, other = agents.flow("bench-seeds")
+    # the responder has it before the initiator
+    both = (agents.bob, other.info().id), (agents.alice, one.info().id)
     total, before = 0, workers()
     for _ in range(SEEDS):
         epoch, exchange = agents.claim(one.info().id)
         seed = os.urandom(32)
         with Calls() as calls:
-            for end in other, one:
-                agents.park(end, epoch, exchange, seed)
+            for agent, number in both:
+                agent.do("SEED_SET", "FLOW", id=number, epoch=bytes([epoch]),
+                         exchange=exchange, seed=seed)
             for end in other, one:
                 end.rekey()
         total += calls.total
