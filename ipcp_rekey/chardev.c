@@ -314,18 +314,15 @@ err_name:
 
 static const struct file_operations ipcp_fops;
 
-/* Gives an accepted flow a file of its own. */
-static struct file *flow_to_file(struct ipcp_flow *flow, bool nonblock)
+/* A file for the flow that is to be accepted. Nobody has it yet. */
+static struct file *new_flow_file(struct ipcp_net *in, bool nonblock)
 {
 	unsigned int flags = O_RDWR | (nonblock ? O_NONBLOCK : 0);
-	struct ipcp_file *f;
+	struct ipcp_file *f = file_new(in, NULL);
 	struct file *file;
 
-	f = file_new(flow->net, ipcp_wait_get(flow->n_rb.wait));
-	if (!f) {
-		ipcp_wait_put(flow->n_rb.wait);
+	if (!f)
 		return ERR_PTR(-ENOMEM);
-	}
 	file = anon_inode_getfile("[ipcp_rekey]", &ipcp_fops, f, flags);
 	if (IS_ERR(file)) {
 		file_free(f);
@@ -333,22 +330,30 @@ static struct file *flow_to_file(struct ipcp_flow *flow, bool nonblock)
 	}
 	file->f_mode |= FMODE_NOWAIT;
 	file->f_mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
-	f->flow = flow;
 	return file;
 }
 
-/* Waits for the next flow of a name. */
-static struct ipcp_flow *next_flow(struct ipcp_file *f, struct ipcp_listener *l,
-				   bool nonblock, long timeo)
+/* The flow wakes who waits at its own place from its beginning on. */
+static void give_flow(struct file *file, struct ipcp_flow *flow)
+{
+	struct ipcp_file *f = file->private_data;
+
+	ipcp_owner_current(&flow->owner);
+	f->wait = ipcp_wait_get(flow->n_rb.wait);
+	f->flow = flow;
+}
+
+/* Waits for a flow to accept. */
+static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
+				   long timeo)
 {
 	struct ipcp_flow *flow;
+	int err;
 
 	while (!(flow = ipcp_names_accept(l))) {
-		int err;
-
-		if (nonblock)
+		if (file->f_flags & O_NONBLOCK)
 			return ERR_PTR(-EAGAIN);
-		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
+		err = ipcp_io_slept(wait_event_interruptible_timeout(l->wait->wq,
 								     ipcp_names_waiting(l),
 								     timeo),
 				    &timeo);
@@ -358,30 +363,12 @@ static struct ipcp_flow *next_flow(struct ipcp_file *f, struct ipcp_listener *l,
 	return flow;
 }
 
-static struct file *accept_file(struct ipcp_file *f, struct ipcp_listener *l,
-				struct ipcp_accept *arg, bool nonblock,
-				long timeo)
-{
-	struct ipcp_flow *flow = next_flow(f, l, nonblock, timeo);
-	struct file *file;
-
-	if (IS_ERR(flow))
-		return ERR_CAST(flow);
-	ipcp_owner_current(&flow->owner);
-	arg->qos = flow->qos;
-	file = flow_to_file(flow, arg->flags & IPCP_ACCEPT_NONBLOCK);
-	if (IS_ERR(file)) {
-		ipcp_flow_dealloc(flow);
-		ipcp_flow_put(flow);
-	}
-	return file;
-}
-
 static int ioc_accept(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
-	struct ipcp_accept *arg = argp;
 	struct ipcp_listener *l = listener_of(f);
+	struct ipcp_accept *arg = argp;
+	struct ipcp_flow *flow;
 	struct file *new;
 	long timeo;
 	int err, fd;
@@ -391,17 +378,30 @@ static int ioc_accept(struct file *file, void *argp)
 	err = get_timeout(arg->timeout, MAX_SCHEDULE_TIMEOUT, &timeo);
 	if (err)
 		return err;
-	/* As accept(2): without a descriptor to give, no flow is taken. */
+	/* All that can fail comes first: no flow is taken and then lost. */
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	new = accept_file(f, l, arg, file->f_flags & O_NONBLOCK, timeo);
+	new = new_flow_file(f->in, arg->flags & IPCP_ACCEPT_NONBLOCK);
 	if (IS_ERR(new)) {
-		put_unused_fd(fd);
-		return PTR_ERR(new);
+		err = PTR_ERR(new);
+		goto err_fd;
 	}
+	flow = next_flow(file, l, timeo);
+	if (IS_ERR(flow)) {
+		err = PTR_ERR(flow);
+		goto err_file;
+	}
+	arg->qos = flow->qos;
+	give_flow(new, flow);
 	fd_install(fd, new);
 	return fd;
+
+err_file:
+	fput(new);
+err_fd:
+	put_unused_fd(fd);
+	return err;
 }
 
 static int ioc_rekey(struct file *file, void *argp)
