@@ -178,18 +178,20 @@ struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid)
  *
  * Called by flow-allocate, before the first seed is parked. The side that
  * allocates drives re-keys; that, and so the direction that it sends in, is
- * settled here once and for all.
+ * settled here once and for all. If no seed could be parked after that, for
+ * want of memory, it may be called again with the same cipher.
  *
  * Context: Any context.
- * Return: false if the flow is not pending, or this was done before.
+ * Return: false if the flow is not pending, or has a seed or another cipher.
  */
 bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 {
-	bool first;
+	bool may;
 
 	spin_lock_bh(&flow->lock);
-	first = ipcp_flow_pending(flow) && !flow->rk.encrypted;
-	if (first) {
+	may = ipcp_flow_pending(flow) && !flow->rk.nseeds &&
+	      (!flow->rk.encrypted || flow->cipher == cipher);
+	if (may) {
 		flow->cipher = cipher;
 		flow->rk.initiator =
 			flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
@@ -198,7 +200,7 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 		smp_store_release(&flow->rk.encrypted, true);
 	}
 	spin_unlock_bh(&flow->lock);
-	return first;
+	return may;
 }
 
 /**
