@@ -53,8 +53,12 @@ void ipcp_event(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange)
 	if (!genl_has_listeners(&ipcp_nl_family, net, IPCP_REKEY_NLGRP_EVENTS))
 		return;
 	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
-	if (!skb)
+	if (!skb) {
+		/* As if its buffer had been full: it looks at the state. */
+		genl_set_err(&ipcp_nl_family, net, 0, IPCP_REKEY_NLGRP_EVENTS,
+			     -ENOBUFS);
 		return;
+	}
 	hdr = genlmsg_put(skb, 0, 0, &ipcp_nl_family, 0,
 			  IPCP_REKEY_CMD_FLOW_NTF);
 	if (!hdr || put_event(skb, flow, event, epoch, exchange)) {

@@ -123,8 +123,11 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 		 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
 	err = nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid);
+	err = ipcp_nl_reply_send(info, rsp, hdr, err);
+	if (err)	/* what was not told cannot be allocated */
+		ipcp_flow_fail(flow, ECONNABORTED, "the agent was not told");
 	ipcp_flow_put(flow);
-	return ipcp_nl_reply_send(info, rsp, hdr, err);
+	return err;
 }
 
 static int check_ppl(struct genl_info *info)

@@ -315,8 +315,12 @@ bool ipcp_netlink_hint(struct ipcp_net *in)
 	struct sk_buff *skb = genlmsg_new(0, GFP_ATOMIC);
 	void *hdr;
 
-	if (!skb)
+	if (!skb) {
+		/* Nobody may come next: it wakes up for the error. */
+		genl_set_err(&ipcp_nl_family, in->net, 0, IPCP_REKEY_NLGRP_AGENT,
+			     -ENOBUFS);
 		return false;
+	}
 	hdr = genlmsg_put(skb, 0, 0, &ipcp_nl_family, 0,
 			  IPCP_REKEY_CMD_UPCALL_NTF);
 	if (!hdr) {
