@@ -77,7 +77,8 @@ static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
 	if (IS_ENABLED(CONFIG_X86_64) && !strcmp(name, "gcm(aes)")) {
 		tfm = crypto_alloc_sync_aead("__gcm(aes)", CRYPTO_ALG_INTERNAL,
 					     CRYPTO_ALG_INTERNAL);
-		if (!IS_ERR(tfm))
+		/* For want of memory nobody is to get the slow one. */
+		if (!IS_ERR(tfm) || PTR_ERR(tfm) == -ENOMEM)
 			return tfm;
 	}
 	return crypto_alloc_sync_aead(name, 0, 0);
