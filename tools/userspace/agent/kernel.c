@@ -256,6 +256,11 @@ int kernel_upcalls(struct kernel *k, struct engine *e,
 		return 1;
 	if (err == -EAGAIN)
 		return 0;
+	/* It is the first in the queue again. */
+	if (err == -ENOBUFS || err == -ENOMEM) {
+		log_warn("cannot take upcalls yet: %s", ipcp_nl_reason(k->nl));
+		return 1;
+	}
 	log_err("cannot take upcalls: %s", ipcp_nl_reason(k->nl));
 	return err;
 }
