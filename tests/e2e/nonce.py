@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Two writers on one end of a flow and one on the other, over leaves, nodes and
-epochs; then all packets that the tracepoint ipcp_tx told of, looked at."""
+"""Two writers on one end of a flow and two readers on the other, one of each the
+other way, while it is re-keyed, over leaves and nodes; then all packets that the
+tracepoint ipcp_tx told of, looked at."""
 
 import collections
 import contextlib
@@ -44,7 +45,7 @@ def traffic():
     events.join("events")
     ends.extend(pair("demo"))
     number = ends[0].info().id
-    there = Load(ends[0], ends[1], writers=2, readers=1, tokens=TOKENS)
+    there = Load(ends[0], ends[1], writers=2, readers=2, tokens=TOKENS)
     back = Load(ends[1], ends[0], writers=1, readers=1, tokens=TOKENS)
     settled(*ends)
     for epoch in range(1, EPOCHS):
