@@ -1,0 +1,701 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Each allocation that is made for a call into the module fails in turn: of
+programs' calls, of agents', and of what a reader and a writer derive when no
+worker can. Agents that only bring seeds (keys.py) make it quick."""
+
+import ctypes
+import errno
+import os
+import select
+import socket
+import struct
+import subprocess
+import threading
+
+import faults
+from faults import walk
+from ipcp import (
+    A, CMD, EVENT, SET_DOWN, Endpoint, Netlink, attrs, case, drops, enter, note,
+    run, same, sockaddr, talk, until)
+from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents
+
+HOSTS = "alice", "bob"
+PATIENT = {"grace": 600000}	# the kernel takes no seed itself
+NOT_SENT = "ENOMEM", "ENOBUFS"	# what a route that cannot be made says
+PER_LEAF = 64
+DATA_LIMIT = 128 * 64 * PER_LEAF - 1024
+ETH_P_ALL = 3
+NOBODY, SYS_SETRESUID = 65534, 117
+look = {host: Netlink(host) for host in HOSTS}
+
+
+# --- what there is
+
+def flows(host):
+    """All flows there."""
+    return look[host].dump("FLOW_GET")
+
+
+def names(host):
+    """All names that are served there."""
+    return [found[A["NAME_NAME"]].rstrip(b"\0").decode()
+            for found in look[host].dump("NAME_GET")]
+
+
+def gone():
+    """No flow is left anywhere."""
+    until(lambda: not any(map(flows, HOSTS)), "no flow")
+
+
+def confirmed(*ends):
+    """Waits until the newest epoch is confirmed at all ends, so the next may come."""
+    def done(end):
+        found = look[end.host].do("FLOW_GET", "FLOW", id=end.info().id)
+        return found[A["FLOW_DONE"]] == struct.pack("=I", 1)
+    until(lambda: all(map(done, ends)), "all ends have confirmed")
+
+
+def warnings():
+    """What the kernel warned of, but that others had no memory."""
+    lines = subprocess.run(["dmesg", "--level=emerg,alert,crit,err,warn"],
+                           text=True, stdout=subprocess.PIPE, check=True).stdout
+    return [line for line in lines.splitlines() if "no more sockets" not in line
+            and "unreliable refcount tracker" not in line]
+
+
+class News:
+    """A socket of a group: what came, and whether something was lost."""
+
+    def __init__(self, host, group):
+        self.netlink = Netlink(host)
+        self.netlink.join(group)
+        self.fd = self.netlink.sock.fileno()
+
+    def read(self):
+        """All that is there."""
+        found, lost = [], False
+        while select.select([self.fd], [], [], 0)[0]:
+            try:
+                found += [(body[0], attrs(body[4:]))
+                          for _kind, _seq, body in self.netlink.messages()]
+            except OSError as err:
+                if err.errno != errno.ENOBUFS:
+                    raise
+                lost = True
+        return found, lost
+
+    def wait(self):
+        """Waits until something is there, an error or a message, and reads it."""
+        until(lambda: select.select([self.fd], [], [], 1)[0], "somebody is told")
+        return self.read()
+
+    def told(self, event, epoch):
+        """This event came, or a word that some were lost."""
+        found, lost = self.read()
+        want = struct.pack("=I", EVENT[event]), bytes([epoch])
+        assert lost or want in [
+            (got.get(A["FLOW_EVENT"]), got.get(A["FLOW_EPOCH"]))
+            for command, got in found if command == CMD["FLOW_NTF"]], found
+
+    def close(self):
+        """Ends it."""
+        self.netlink.close()
+
+
+def upcalls(agent):
+    """All that waits for the agent; it is to be told of the next one then."""
+    found = []
+    while True:
+        try:
+            found.append(agent.do("UPCALL_GET"))
+        except BlockingIOError:
+            return found
+
+
+class Sleeper(threading.Thread):
+    """Bob's agent, which looks into its queue only when it is told to."""
+
+    def __init__(self, agent):
+        super().__init__()
+        self.agent, self.news = agent, News("bob", "agent")
+        self.stop = os.pipe()
+
+    def run(self):
+        while True:
+            ready = select.select([self.news.fd, self.stop[0]], [], [])[0]
+            if self.stop[0] in ready:
+                return
+            self.news.read()
+            for asked in upcalls(self.agent):
+                if asked[A["UPCALL_TYPE"]] == struct.pack("=I", UPCALL_LISTEN):
+                    self.agent.do("UPCALL_DONE", "UPCALL", error=0,
+                                  id=asked[A["UPCALL_ID"]])
+
+    def __enter__(self):
+        self.start()
+
+    def __exit__(self, *_):
+        os.write(self.stop[1], b".")
+        self.join()
+        self.news.close()
+
+
+# --- programs
+
+def as_nobody(act):
+    """The same as a user who has limits, which are counted, too."""
+    def become(uid):
+        # this thread alone, unlike os.seteuid()
+        if ctypes.CDLL(None, use_errno=True).syscall(SYS_SETRESUID, -1, uid, -1):
+            raise AssertionError(os.strerror(ctypes.get_errno()))
+
+    def wrapped(made):
+        become(NOBODY)
+        try:
+            return act(made)
+        finally:
+            become(0)
+    return wrapped
+
+
+def begin(end):
+    """Asks for a flow and does not wait."""
+    try:
+        end.alloc("demo")
+    except BlockingIOError:
+        pass	# EINPROGRESS
+
+
+@case("open")
+def opening():
+    enter("alice")
+    walk(lambda _: os.open("/dev/ipcp_rekey", os.O_RDWR),
+         after=lambda _, fd, ok: ok and os.close(fd), least=2)
+
+
+@case("epoll")
+def polling():
+    end, epoll = Endpoint("alice"), select.epoll()
+
+    def after(_made, _value, ok):
+        if not ok:
+            epoll.register(end.fd, select.EPOLLIN)
+        epoll.unregister(end.fd)
+    walk(lambda _: epoll.register(end.fd, select.EPOLLIN), after=after)
+    end.close()
+
+
+@case("serving a name: the agent sleeps until it is told")
+def serving():
+    def after(end, _value, ok):
+        if not ok:
+            same(names("bob"), [])
+            end.listen("demo")
+        same(names("bob"), ["demo"])
+        end.close()
+    with Agents() as agents, Sleeper(agents.bob):
+        for act in (lambda end: end.listen("demo"),
+                    as_nobody(lambda end: end.listen("demo"))):
+            walk(act, lambda: Endpoint("bob"), after, least=6)
+
+
+@case("asking for a flow: the agent is told")
+def asking():
+    with Agents() as agents:
+        news = News("alice", "agent")
+
+        def after(end, _value, ok):
+            if not ok:
+                same(flows("alice"), [])
+                begin(end)
+            news.wait()
+            same([struct.unpack("=I", asked[A["UPCALL_TYPE"]])[0]
+                  for asked in upcalls(agents.alice)], [UPCALL_ALLOC])
+            end.close()
+            same(flows("alice"), [])
+            upcalls(agents.alice)
+            news.read()
+        for act in begin, as_nobody(begin):
+            walk(act, lambda: Endpoint("alice", os.O_NONBLOCK), after, least=8)
+        news.close()
+
+
+@case("accepting a flow: it can be accepted still")
+def accepting():
+    with Agents() as agents:
+        listener = agents.listen("demo")
+
+        def before():
+            one, asked = agents.begin("demo")
+            agents.answer("demo", asked)
+            listener.wait(select.POLLIN)
+            return one
+
+        def after(one, other, ok):
+            if not ok:
+                other = listener.accept()
+            one.nonblock(False)
+            talk(one, other)
+            one.close()
+            other.close()
+        walk(lambda _: listener.accept(), before, after, least=3)
+        listener.close()
+        gone()
+
+
+@case("letting go of a flow, of one that nobody accepted, and of a name")
+def closing():
+    with Agents() as agents:
+        def before():
+            listener = agents.listen("demo")
+            one, asked = agents.begin("demo")
+            agents.answer("demo", asked)
+            listener.wait(select.POLLIN)
+            return one, listener
+
+        def after(made, _value, ok):
+            assert ok
+            made[0].wait(select.POLLHUP)
+            made[0].close()
+            same(names("bob"), [])
+        walk(lambda made: made[1].close(), before, after)
+        gone()
+
+        def after_flow(ends, _value, ok):
+            assert ok
+            ends[1].wait(select.POLLHUP)
+            ends[1].close()
+        walk(lambda ends: ends[0].close(), lambda: agents.flow("demo"),
+             after_flow)
+        gone()
+
+
+@case("taking a flow down: the peer is told, at its close at the latest")
+def taking_down():
+    def after(ends, _value, ok):
+        assert ok
+        ends[0].wait(select.POLLHUP)
+        ends[0].close()
+        ends[1].wait(select.POLLHUP)
+        ends[1].close()
+    with Agents() as agents:
+        walk(lambda ends: ends[0].set(SET_DOWN, down=1),
+             lambda: agents.flow("demo"), after)
+        gone()
+
+
+@case("writing: it can be written again")
+def writing():
+    with Agents() as agents:
+        one, other = agents.flow("demo")
+        for message in b"x", b"x" * 1400:
+            def after(_made, _value, ok):
+                if not ok:
+                    one.write(message)	# noqa: B023
+                same(other.receive(), message)	# noqa: B023
+            walk(lambda _: one.write(message), after=after, least=2)	# noqa: B023
+
+        def forget():
+            enter("alice")
+            subprocess.run(["ip", "route", "flush", "cache"], check=True)
+        note("over a route that has to be looked up")
+        walk(lambda _: one.write(message), forget, after, NOT_SENT, least=3)
+        one.close()
+        other.close()
+
+
+@case("reading what another socket got, too: it is lost, and counted")
+def reading():
+    enter("bob")
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    tap.bind(("veth", 0))
+    with Agents() as agents:
+        one, other = agents.flow("demo")
+
+        def before():
+            one.write(b"lost?")
+            other.wait(select.POLLIN)
+            return drops("bob")["flows", "nomem"]
+
+        def after(lost, value, ok):
+            same(drops("bob")["flows", "nomem"], lost + (not ok))
+            assert not ok or value == b"lost?"
+            talk(one, other)
+        other.nonblock()
+        walk(lambda _: other.read(), before, after, ("EAGAIN",))
+        one.close()
+        other.close()
+    tap.close()
+
+
+# --- agents
+
+@case("becoming the agent: sockets are opened or closed, not left")
+def becoming():
+    port = [4000]
+
+    def attach(netlink):
+        netlink.do("AGENT_SET", "AGENT", port=struct.pack("=H", port[0]))
+
+    def before():
+        port[0] += 1
+        return Netlink("alice")
+
+    def after(netlink, _value, ok):
+        if not ok:
+            attach(netlink)
+        netlink.close()
+    gone()
+    walk(attach, before, after, ("ENOMEM", "ENOBUFS", "ENFILE"), least=8)
+
+
+@case("a network namespace: the module's part of it")
+def namespace():
+    def act(nth):
+        """In a child, which ends with it."""
+        pid = os.fork()
+        if not pid:
+            word, _value, hit = faults.failing(nth, lambda: os.unshare(os.CLONE_NEWNET))
+            os._exit((not hit) + 2 * (word not in ("ok", "ENOMEM")))
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    nth = 1
+    while not (status := act(nth)):
+        nth += 1
+    same(status, 1, "status")
+    note(f"{nth - 1} allocations failed")
+    assert nth > 1
+
+
+@case("asking for information, flows, counters")
+def information():
+    with Agents() as agents:
+        ends = agents.flow("demo")
+        number = ends[0].info().id
+        for args in ("INFO_GET",), ("STATS_GET",), ("FLOW_GET", "FLOW", number):
+            kwargs = {"id": args[2]} if len(args) > 2 else {}
+            walk(lambda _: agents.alice.do(*args[:2], **kwargs), least=2)	# noqa: B023
+        for end in ends:
+            end.close()
+        gone()
+
+
+@case("the same and open and epoll, whoever makes the allocation")
+def anybodys():
+    def ask(*args, **kwargs):
+        """An answer may be lost: a socket for each."""
+        walk(lambda netlink: getattr(netlink, args[0])(*args[1:], **kwargs),
+             lambda: Netlink("bob"), lambda netlink, *_: netlink.close(),
+             NOT_SENT, least=4)
+    with Agents() as agents:
+        ends = agents.flow("demo")
+        listener = agents.listen("demo")
+        faults.within(faults.ANYWHERE)
+        try:
+            ask("dump", "FLOW_GET")
+            ask("dump", "NAME_GET")
+            ask("do", "FLOW_GET", "FLOW", id=ends[1].info().id)
+            opening()
+            polling()
+        finally:
+            faults.within(faults.code())
+        talk(*ends)
+        for end in *ends, listener:
+            end.close()
+        gone()
+
+
+@case("a flow that the peer asks for: none is left")
+def new_flow():
+    with Agents() as agents:
+        listener = agents.listen("demo")
+
+        def act(_made):
+            made = agents.bob.do("FLOW_NEW", "FLOW", name=b"demo\0",
+                                 peer=sockaddr("alice"), peer_eid=1)
+            return made[A["FLOW_ID"]]
+
+        def after(_made, number, ok):
+            if not ok:
+                same(flows("bob"), [])
+                number = act(None)
+            agents.bob.do("FLOW_DEL", "FLOW", id=number)
+            same(flows("bob"), [])
+        walk(act, after=after, least=8)
+        listener.close()
+
+
+def allocate(host):
+    """The first seed fails to be parked at one side, and is brought again."""
+    with Agents() as agents:
+        listener = agents.listen("demo")
+
+        def bring(side, made):
+            agent = getattr(agents, side)
+            agent.do("FLOW_ALLOCATE", "FLOW", epoch=b"\0", cipher=CIPHER,
+                     blob=bytes(100), **made[side])
+
+        def before():
+            one, asked = agents.begin("demo")
+            found = agents.bob.do("FLOW_NEW", "FLOW", name=b"demo\0",
+                                  peer=sockaddr("alice"),
+                                  peer_eid=asked[A["UPCALL_EID"]])
+            seed = os.urandom(32)
+            made = {"one": one, "alice": {
+                "id": asked[A["UPCALL_FLOW_ID"]], "peer": sockaddr("bob"),
+                "peer_eid": found[A["FLOW_EID"]], "seed": seed
+            }, "bob": {
+                "id": found[A["FLOW_ID"]], "peer": sockaddr("alice"),
+                "peer_eid": asked[A["UPCALL_EID"]], "seed": seed}}
+            if host == "alice":
+                bring("bob", made)
+            return made
+
+        def after(made, _value, ok):
+            if not ok:
+                bring(host, made)
+            if host == "bob":
+                bring("alice", made)
+            other = listener.accept()
+            made["one"].nonblock(False)
+            talk(made["one"], other)
+            made["one"].close()
+            other.close()
+        walk(lambda made: bring(host, made), before, after, NOT_SENT, least=10)
+        listener.close()
+        gone()
+
+
+@case("the first seed at the initiator: it can be brought again")
+def allocate_initiator():
+    allocate("alice")
+
+
+@case("the first seed at the responder")
+def allocate_responder():
+    allocate("bob")
+
+
+@case("claiming and giving up a claim: the flow can be claimed")
+def claiming():
+    with Agents() as agents:
+        ends = agents.flow("demo", **PATIENT)
+        number = ends[0].info().id
+
+        def after(_made, claimed, ok):
+            if not ok:
+                claimed = agents.claim(number)
+            agents.alice.do("REKEY_CLEAR", "FLOW", id=number, exchange=claimed[1])
+        confirmed(*ends)
+        walk(lambda _: agents.claim(number), after=after, least=4)
+
+        def after_clear(_made, _value, ok):
+            assert ok
+        walk(lambda claimed: agents.alice.do("REKEY_CLEAR", "FLOW", id=number,
+                                             exchange=claimed[1]),
+             lambda: agents.claim(number), after_clear)
+        for end in ends:
+            end.close()
+
+
+def store(host):
+    """A seed fails to be parked at one side, and is brought again."""
+    with Agents() as agents:
+        one, other = ends = agents.flow("demo", **PATIENT)
+        mine = one if host == "alice" else other
+
+        def before():
+            confirmed(*ends)
+            made = (*agents.claim(one.info().id), os.urandom(32))
+            if mine is one:	# the responder parks before it answers
+                agents.park(other, *made)
+            return made
+
+        def after(made, _value, ok):
+            same(mine.poll(select.POLLPRI), select.POLLPRI if ok else 0)
+            if not ok:
+                talk(*ends)
+                agents.park(mine, *made)
+            if mine is other:
+                agents.park(one, *made)
+            mine.rekey()
+            talk(*ends)
+        walk(lambda made: agents.park(mine, *made), before, after, least=8)
+        note(f"re-keyed {one.info().rekeys} times")
+        one.close()
+        other.close()
+
+
+@case("a seed at the initiator: the same one can be brought again")
+def store_initiator():
+    store("alice")
+
+
+@case("a seed at the responder")
+def store_responder():
+    store("bob")
+
+
+@case("installing a seed never fails: by the ioctl, a read, a write")
+def install():
+    calls = {"ioctl": lambda end: end.rekey(), "read": lambda end: end.read(),
+             "write": lambda end: end.write(b"new")}
+    with Agents() as agents:
+        one, other = ends = agents.flow("demo", **PATIENT)
+        for mine, peer, how in [(*pair, how) for pair in (ends, ends[::-1])
+                                for how in calls]:
+            news = News(mine.host, "events")
+
+            def before():
+                confirmed(*ends)
+                peer.write(b"old")	# noqa: B023
+                mine.wait(select.POLLIN)	# noqa: B023
+                made = (*agents.claim(one.info().id), os.urandom(32))
+                agents.park(other, *made)
+                agents.park(one, *made)
+                news.read()	# noqa: B023
+                return made[0]
+
+            def after(epoch, _value, ok):
+                assert ok or how == "write"	# noqa: B023
+                same(mine.info().epoch, epoch)	# noqa: B023
+                news.told("TAKEN", epoch)	# noqa: B023
+                if how != "read":	# noqa: B023
+                    same(mine.read(), b"old")	# noqa: B023
+                if how == "write" and ok:	# noqa: B023
+                    same(peer.receive(), b"new")	# noqa: B023
+                talk(*ends)
+            note(f"{how} at {mine.host}")
+            walk(lambda _: calls[how](mine), before, after, least=2)	# noqa: B023
+            news.close()
+        one.close()
+        other.close()
+
+
+@case("a blob that cannot be kept: the one before stays")
+def blob():
+    with Agents() as agents:
+        ends = agents.flow("demo", blob=b"before")
+        number = ends[0].info().id
+
+        def after(_made, _value, ok):
+            found = agents.alice.do("FLOW_GET", "FLOW", id=number)
+            same(found[A["FLOW_BLOB"]], b"after" if ok else b"before")
+        walk(lambda _: agents.alice.do("FLOW_SET", "FLOW", id=number, blob=b"after"),
+             after=after)
+        for end in ends:
+            end.close()
+
+
+@case("messages of agents: sent again, or first in the queue again")
+def messages():
+    with Agents() as agents:
+        one, other = agents.flow("demo")
+        news = News("bob", "agent")
+        upcalls(agents.bob)
+        news.read()
+
+        def came():
+            news.wait()
+            return [found.get(A["UPCALL_PAYLOAD"]) for found in upcalls(agents.bob)]
+        sends = {
+            "in the clear": lambda _: agents.alice.do(
+                "CTRL_SEND", "UPCALL", peer=sockaddr("bob"), payload=b"hello"),
+            "sealed": lambda _: agents.alice.do(
+                "SEALED_SEND", "FLOW", id=one.info().id, payload=b"hello")}
+        for how, send in sends.items():
+            def after(_made, _value, ok):
+                if not ok:
+                    send(None)	# noqa: B023
+                same(came(), [b"hello"])
+            note(how)
+            walk(send, after=after, errors=NOT_SENT, least=2)
+
+        def sent():
+            send(None)
+            news.wait()
+
+        def after_get(_made, found, ok):
+            if not ok:
+                found = agents.bob.do("UPCALL_GET")
+            same(found[A["UPCALL_PAYLOAD"]], b"hello")
+            same(upcalls(agents.bob), [])
+        note("taken off the queue")
+        walk(lambda _: agents.bob.do("UPCALL_GET"), sent, after_get, NOT_SENT,
+             least=2)
+        news.close()
+        one.close()
+        other.close()
+
+
+# --- in place of the workers
+
+def at_the_leafs_end(one, other):
+    """Sends until the next message is the first of a leaf."""
+    while (DATA_LIMIT - one.info().tx_left) % PER_LEAF:
+        one.write(b"on")
+        same(other.receive(), b"on")
+
+
+@case("when no worker can prepare a leaf, writer and reader do, or say so")
+def no_workers():
+    with Agents() as agents:
+        one, other = ends = agents.flow("demo", packets_per_leaf=PER_LEAF)
+        confirmed(*ends)
+        faults.mark_workers(True)
+        faults.sometimes(100, only_marked=True)
+        try:
+            begin_at = [end.info().leaves for end in ends]
+            for _ in range(4 * PER_LEAF):
+                talk(*ends)
+            for end, leaves in zip(ends, begin_at):
+                assert end.info().leaves >= leaves + 6, end.info()
+
+            def after_write(_made, _value, ok):
+                if not ok:
+                    one.write(b"next")
+                same(other.receive(), b"next")
+            note("the writer")
+            walk(lambda _: one.write(b"next"),
+                 lambda: at_the_leafs_end(one, other), after_write, least=4)
+
+            def before():
+                at_the_leafs_end(one, other)
+                one.write(b"next")
+                other.wait(select.POLLIN)
+                return drops("bob")["flows", "nomem"]
+
+            def after_read(lost, _value, ok):
+                same(drops("bob")["flows", "nomem"], lost + (not ok))
+                talk(*ends)
+            note("the reader")
+            other.nonblock()
+            walk(lambda _: other.read(), before, after_read, ("EAGAIN",), least=2)
+        finally:
+            faults.sometimes(0)
+            faults.mark_workers(False)
+        made = (*agents.claim(one.info().id), os.urandom(32))
+        agents.park(other, *made)
+        agents.park(one, *made)
+        talk(*ends)
+        confirmed(*ends)
+        one.close()
+        other.close()
+
+
+@case("nothing is left of all that, and the kernel did not warn")
+def nothing_left():
+    gone()
+    same([names(host) for host in HOSTS], [[], []])
+    until(lambda: subprocess.run(["rmmod", "ipcp_rekey"], check=False,
+                                 stderr=subprocess.DEVNULL).returncode == 0,
+          "the module goes", 5)
+    same(warnings()[logged:], [])
+
+
+logged = len(warnings())
+watch = [News(host, "events") for host in HOSTS]
+faults.begin()
+try:
+    run()
+finally:
+    faults.end()
