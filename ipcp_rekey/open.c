@@ -95,8 +95,8 @@ static void track(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		if (counter <= highest)
 			return;
 	} while (!try_cmpxchg64(&ep->highest, &highest, counter));
-	if (skb && (ep->no == READ_ONCE(flow->rk.newest) ||
-		    ep == rcu_access_pointer(flow->tx)))
+	if (ep->no == READ_ONCE(flow->rk.newest) ||
+	    ep == rcu_access_pointer(flow->tx))
 		ipcp_udp_roam(flow, skb, ep, counter);
 	if (unlikely(ipcp_rx_watermark(counter)))
 		ipcp_flow_kick(flow);
@@ -112,8 +112,7 @@ static bool next_is_due(struct ipcp_epoch *ep, u64 counter)
 
 /*
  * A packet authenticated, or so it seems: lets it pass once, and does what
- * follows from it. @skb says where it came from, and is NULL for all of a
- * train but the first: they came from there, too.
+ * follows from it. @skb says when it came, and from where.
  */
 static enum ipcp_drop authentic(struct ipcp_flow *flow,
 				struct ipcp_leaf *leaf, u8 type, u64 counter,
@@ -220,8 +219,8 @@ enum ipcp_drop ipcp_open_in_train(struct ipcp_flow *flow,
 			     hdr.counter);
 	if (unlikely(err))
 		return not_authentic(flow, err);
-	return authentic(flow, leaf, hdr.type, hdr.counter,
-			 c->pos == len ? c->skb : NULL, len - IPCP_OVERHEAD);
+	return authentic(flow, leaf, hdr.type, hdr.counter, c->skb,
+			 len - IPCP_OVERHEAD);
 }
 
 /* Is there a derivation left for a packet far ahead? */
