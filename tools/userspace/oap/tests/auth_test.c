@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/x509v3.h>
+
 #include "pair.h"
 
 /* Kinds of keys */
@@ -376,6 +378,83 @@ static void test_named(void **state)
 	close_pair(&p);
 }
 
+/* A server whose certificate was changed, and signed by the CA again. */
+static enum oap_code with_changed(void (*change)(X509 *crt))
+{
+	struct test_crt s = test_crt_make("EC", NAME, NULL, &test_ca, 0, -DAY,
+					  DAY);
+	enum oap_code code;
+	struct pair p;
+
+	change(s.crt);
+	assert_true(X509_sign(s.crt, test_ca.key, EVP_sha256()) > 0);
+	test_crt_write(path("srv/server/%s", NAME), &s);
+	test_crt_free(&s);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	p.sp.auth = OAP_AUTH_NONE;
+	request_ok(&p);
+	respond_ok(&p);
+	code = complete(&p);
+	close_pair(&p);
+	return code;
+}
+
+static void add_usage(X509 *crt, const char *usage)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_key_usage,
+						  usage);
+
+	assert_int_equal(X509_add_ext(crt, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+}
+
+static void for_agreement(X509 *crt)
+{
+	add_usage(crt, "critical,keyAgreement");
+}
+
+static void for_signatures(X509 *crt)
+{
+	add_usage(crt, "critical,keyAgreement,digitalSignature");
+}
+
+static void a_certificate_must_be_for_signatures(void **state)
+{
+	(void)state;
+	assert_int_equal(with_changed(for_signatures), OAP_OK);
+	assert_int_equal(with_changed(for_agreement), OAP_BAD_CERT);
+}
+
+static void second_name(X509 *crt)
+{
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(crt), "CN",
+				   MBSTRING_UTF8, (const uint8_t *)"mallory",
+				   -1, -1, 0);
+}
+
+static void two_common_names_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(with_changed(second_name), OAP_BAD_NAME);
+}
+
+static void name_with_end(X509 *crt)
+{
+	static const char name[] = NAME "\0.evil";
+	X509_NAME *subject = X509_get_subject_name(crt);
+
+	X509_NAME_ENTRY_free(X509_NAME_delete_entry(subject, 0));
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+				   (const uint8_t *)name, sizeof(name) - 1, -1,
+				   0);
+}
+
+static void a_name_with_a_zero_byte_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(with_changed(name_with_end), OAP_BAD_NAME);
+}
+
 static void the_client_must_have_the_name_that_is_expected(void **state)
 {
 	struct pair p;
@@ -432,6 +511,9 @@ int main(void)
 		suite_add(&suite, test_named, &named[i],
 			  "a server's certificate with %s: %s", named[i].name,
 			  named[i].code ? "refused" : "accepted");
+	SUITE_ADD(&suite, a_certificate_must_be_for_signatures);
+	SUITE_ADD(&suite, two_common_names_are_refused);
+	SUITE_ADD(&suite, a_name_with_a_zero_byte_is_refused);
 	SUITE_ADD(&suite, the_client_must_have_the_name_that_is_expected);
 	return suite_run(&suite, "oap: certificates and signatures");
 }
