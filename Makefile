@@ -5,6 +5,7 @@ KERNEL_RELEASE ?= $(shell uname -r)
 KERNEL_SRC ?= /lib/modules/$(KERNEL_RELEASE)/build
 DESTDIR ?=
 KERNEL ?= 6.12
+SECONDS ?= 60
 
 VERSION := $(shell sed -n 's/.*VERSION_STRING[^"]*"\(.*\)"/\1/p' ipcp_rekey/version.h)
 DKMS_DIR = $(DESTDIR)/usr/src/ipcp-rekey-$(VERSION)
@@ -80,6 +81,9 @@ debug-test: ## KUnit and end-to-end tests on a kernel with KASAN, lockdep, ...
 check: ## style, sparse, warnings, docs, generated code, model
 	tests/check/run
 
+fuzz: ## what parses the network's input, SECONDS each; needs clang
+	tests/fuzz/run --seconds $(SECONDS)
+
 coverage: ## line coverage of the pure parts by their KUnit suites
 	tests/check/coverage
 
@@ -97,7 +101,7 @@ clean: ## remove what was built here
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo
-	@echo 'Variables: KERNEL_SRC=DIR KERNEL_RELEASE=R DESTDIR=DIR KERNEL=6.12|7.3'
+	@echo 'Variables: KERNEL_SRC=DIR KERNEL_RELEASE=R DESTDIR=DIR KERNEL=6.12|7.3 SECONDS=60'
 
 check-kernel:
 	@test -e $(KERNEL_SRC)/Makefile || { \
@@ -106,4 +110,4 @@ check-kernel:
 		exit 1; }
 
 .PHONY: all module tools kunit-module install install-module install-tools dkms demo test \
-	kunit debug-test check coverage soak bench clean help check-kernel
+	kunit debug-test check fuzz coverage soak bench clean help check-kernel

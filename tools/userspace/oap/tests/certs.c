@@ -53,35 +53,67 @@ static void add_ext(X509 *crt, int nid, const char *value)
 	X509_EXTENSION_free(ext);
 }
 
-struct test_crt test_crt_make(const char *type, const char *cn,
-			      const char *san, const struct test_crt *issuer,
-			      int ca, long from, long to)
+static struct test_crt begin(EVP_PKEY *key, const char *cn, const char *san,
+			     const struct test_crt *issuer, int ca)
 {
-	static long serial = 1;
-	struct test_crt c = { X509_new(), make_key(type) };
-	const struct test_crt *by = issuer ? issuer : &c;
-	const EVP_MD *md = EVP_sha256();
-	char md_name[32] = "";
+	struct test_crt c = { X509_new(), key };
 
 	assert_non_null(c.key);
 	X509_set_version(c.crt, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(c.crt), serial++);
-	X509_gmtime_adj(X509_getm_notBefore(c.crt), from);
-	X509_gmtime_adj(X509_getm_notAfter(c.crt), to);
 	if (cn)
 		X509_NAME_add_entry_by_txt(X509_get_subject_name(c.crt), "CN",
 					   MBSTRING_UTF8, (const uint8_t *)cn,
 					   -1, -1, 0);
-	X509_set_issuer_name(c.crt, X509_get_subject_name(by->crt));
+	X509_set_issuer_name(c.crt, X509_get_subject_name(issuer ? issuer->crt :
+								   c.crt));
 	X509_set_pubkey(c.crt, c.key);
 	add_ext(c.crt, NID_basic_constraints,
 		ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	if (san)
 		add_ext(c.crt, NID_subject_alt_name, san);
-	if (EVP_PKEY_get_default_digest_name(by->key, md_name,
+	return c;
+}
+
+static void sign(struct test_crt *c, const struct test_crt *issuer)
+{
+	EVP_PKEY *key = issuer ? issuer->key : c->key;
+	const EVP_MD *md = EVP_sha256();
+	char md_name[32] = "";
+
+	if (EVP_PKEY_get_default_digest_name(key, md_name,
 					     sizeof(md_name)) == 2)
 		md = NULL;
-	assert_true(X509_sign(c.crt, by->key, md) > 0);
+	assert_true(X509_sign(c->crt, key, md) > 0);
+}
+
+struct test_crt test_crt_make(const char *type, const char *cn,
+			      const char *san, const struct test_crt *issuer,
+			      int ca, long from, long to)
+{
+	static long serial = 1;
+	struct test_crt c = begin(make_key(type), cn, san, issuer, ca);
+
+	ASN1_INTEGER_set(X509_get_serialNumber(c.crt), serial++);
+	X509_gmtime_adj(X509_getm_notBefore(c.crt), from);
+	X509_gmtime_adj(X509_getm_notAfter(c.crt), to);
+	sign(&c, issuer);
+	return c;
+}
+
+struct test_crt test_crt_fixed(uint8_t number, const char *cn,
+			       const struct test_crt *issuer, int ca)
+{
+	uint8_t raw[32];
+	struct test_crt c;
+
+	memset(raw, number, sizeof(raw));
+	c = begin(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, raw,
+					       sizeof(raw)),
+		  cn, NULL, issuer, ca);
+	ASN1_INTEGER_set(X509_get_serialNumber(c.crt), number);
+	ASN1_TIME_set_string_X509(X509_getm_notBefore(c.crt), "20250101000000Z");
+	ASN1_TIME_set_string_X509(X509_getm_notAfter(c.crt), "21250101000000Z");
+	sign(&c, issuer);
 	return c;
 }
 

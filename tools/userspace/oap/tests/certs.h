@@ -3,6 +3,8 @@
 #ifndef OAP_TEST_CERTS_H
 #define OAP_TEST_CERTS_H
 
+#include <stdint.h>
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -18,6 +20,9 @@ struct test_crt {
 struct test_crt test_crt_make(const char *type, const char *cn,
 			      const char *san, const struct test_crt *issuer,
 			      int ca, long from, long to);
+/* Always the same: an Ed25519 key made of @number, from 2025 to 2125. */
+struct test_crt test_crt_fixed(uint8_t number, const char *cn,
+			       const struct test_crt *issuer, int ca);
 void test_crt_free(struct test_crt *crt);
 void test_crt_write(const char *dir, const struct test_crt *crt);
 void test_crt_write_as(const char *path, const struct test_crt *crt);
