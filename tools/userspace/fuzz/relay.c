@@ -73,6 +73,22 @@ static const char *op_reason(void *ctx)
 	return "because";
 }
 
+static int op_resolve(void *ctx, uint32_t flow, const char *name,
+		      uint16_t port)
+{
+	(void)ctx;
+	(void)flow;
+	(void)name;
+	(void)port;
+	return -ENOENT;
+}
+
+static void op_resolve_cancel(void *ctx, uint32_t flow)
+{
+	(void)ctx;
+	(void)flow;
+}
+
 static int put(struct side *from, uint8_t how, const uint8_t *p, size_t len)
 {
 	struct packet *pk = &queue[queued];
@@ -220,6 +236,8 @@ static int op_rekey_request(void *ctx, uint32_t id)
 static const struct engine_ops ops = {
 	.now = op_now,
 	.reason = op_reason,
+	.resolve = op_resolve,
+	.resolve_cancel = op_resolve_cancel,
 	.ctrl_send = op_ctrl_send,
 	.sealed_send = op_sealed_send,
 	.flow_get = op_flow_get,
