@@ -41,7 +41,7 @@ kunit-module: check-kernel
 	rm -rf $(KUNIT_COPY)
 	mkdir -p $(KUNIT_COPY)/ipcp_rekey/compat
 	cp -r include kunit $(KUNIT_COPY)
-	cp ipcp_rekey/*.[ch] $(KUNIT_COPY)/ipcp_rekey
+	cp ipcp_rekey/Kbuild ipcp_rekey/*.[ch] $(KUNIT_COPY)/ipcp_rekey
 	cp ipcp_rekey/compat/*.h $(KUNIT_COPY)/ipcp_rekey/compat
 	+$(kbuild_kunit) modules
 

@@ -120,6 +120,3 @@ static struct kunit_suite hkdf_test_suite = {
 };
 
 kunit_test_suite(hkdf_test_suite);
-
-MODULE_DESCRIPTION("KUnit tests of ipcp_rekey");
-MODULE_LICENSE("GPL");
