@@ -219,19 +219,6 @@ void ipcp_leaf_set_fill(struct ipcp_leaf_set *ls, unsigned int node)
 	ls->next = 0;
 }
 
-/**
- * ipcp_leaf_set_move() - Let one set take the place of another
- * @dst: the set that is replaced; its keys are wiped
- * @src: the set that moves; empty after that, with @dst's memory
- *
- * Context: Any context.
- */
-void ipcp_leaf_set_move(struct ipcp_leaf_set *dst, struct ipcp_leaf_set *src)
-{
-	ipcp_leaf_set_wipe(dst);
-	swap(*dst, *src);
-}
-
 static bool leaf_present(const struct ipcp_leaf_set *ls, unsigned int leaf)
 {
 	return ls->node >= 0 && leaf >= ls->next && leaf < IPCP_LEAVES;

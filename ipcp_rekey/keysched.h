@@ -110,9 +110,8 @@ void ipcp_keysched_wipe(struct ipcp_keysched *ks);
  * @next: first leaf that was not taken; all before it are wiped
  *
  * The owner serialises all calls. A set begins empty (ipcp_leaf_set_init()),
- * is filled by ipcp_keysched_peek() into @keys and ipcp_leaf_set_fill(), and
- * changes hands with ipcp_leaf_set_move(). A receiver tries a jump on a set of
- * its own and moves that over the flow's once a packet authenticated.
+ * and is filled by ipcp_keysched_peek() into @keys and ipcp_leaf_set_fill(). A
+ * receiver tries a jump on a set of its own.
  */
 struct ipcp_leaf_set {
 	struct ipcp_leaf_keys *keys;
@@ -122,7 +121,6 @@ struct ipcp_leaf_set {
 
 void ipcp_leaf_set_init(struct ipcp_leaf_set *ls, struct ipcp_leaf_keys *keys);
 void ipcp_leaf_set_fill(struct ipcp_leaf_set *ls, unsigned int node);
-void ipcp_leaf_set_move(struct ipcp_leaf_set *dst, struct ipcp_leaf_set *src);
 bool ipcp_leaf_peek(const struct ipcp_leaf_set *ls, unsigned int leaf,
 		    struct ipcp_key *out);
 bool ipcp_leaf_take(struct ipcp_leaf_set *ls, unsigned int leaf,

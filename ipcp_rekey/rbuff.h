@@ -14,9 +14,6 @@ struct ipcp_user;
 #define IPCP_RB_PACKETS		1024
 #define IPCP_RB_BYTES		(4 * 1024 * 1024)
 
-/* Flags that say that the flow cannot go on as usual. */
-#define IPCP_RB_ENDED		(IPCP_RB_FLOWDOWN | IPCP_RB_FLOWPEER)
-
 /**
  * struct ipcp_wait - where a file's users sleep
  * @refs: the file's reference, and one for each flow that wakes them

@@ -123,29 +123,6 @@ static void what_is_past_cannot_be_had(struct kunit *test)
 	expect_left(test, ls, 21);
 }
 
-static void a_set_that_moves_takes_the_place_of_another(struct kunit *test)
-{
-	struct ipcp_leaf_set *old = new_set(test);
-	struct ipcp_leaf_set *new = new_set(test);
-	struct ipcp_leaf_keys *old_mem = old->keys;
-	struct ipcp_leaf_keys *new_mem = new->keys;
-	struct ipcp_key key;
-
-	fill(old, 3);
-	fill(new, 4);
-	KUNIT_ASSERT_TRUE(test, ipcp_leaf_take(new, 7, &key));
-
-	ipcp_leaf_set_move(old, new);
-
-	KUNIT_EXPECT_EQ(test, old->node, 4);
-	KUNIT_EXPECT_PTR_EQ(test, old->keys, new_mem);
-	expect_left(test, old, 8);
-	KUNIT_EXPECT_EQ(test, new->node, -1);
-	KUNIT_EXPECT_PTR_EQ(test, new->keys, old_mem);
-	KUNIT_EXPECT_TRUE(test, wiped(old_mem, sizeof(*old_mem)));
-	KUNIT_EXPECT_FALSE(test, ipcp_leaf_peek(new, 63, &key));
-}
-
 static void wiping_leaves_zeros(struct kunit *test)
 {
 	struct ipcp_leaf_set none = {};
@@ -161,20 +138,19 @@ static void wiping_leaves_zeros(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_leaf_peek(&none, 0, &key));
 }
 
-static struct kunit_case leaf_test_cases[] = {
+static struct kunit_case leaf_set_test_cases[] = {
 	KUNIT_CASE(a_new_set_is_empty),
 	KUNIT_CASE_PARAM(take_moves_the_key_and_wipes_all_before,
 			 take_gen_params),
 	KUNIT_CASE(peek_copies_and_leaves_it_there),
 	KUNIT_CASE(what_is_past_cannot_be_had),
-	KUNIT_CASE(a_set_that_moves_takes_the_place_of_another),
 	KUNIT_CASE(wiping_leaves_zeros),
 	{}
 };
 
-static struct kunit_suite leaf_test_suite = {
-	.name = "ipcp_leaf",
-	.test_cases = leaf_test_cases,
+static struct kunit_suite leaf_set_test_suite = {
+	.name = "ipcp_leaf_set",
+	.test_cases = leaf_set_test_cases,
 };
 
-kunit_test_suite(leaf_test_suite);
+kunit_test_suite(leaf_set_test_suite);
