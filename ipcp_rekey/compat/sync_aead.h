@@ -74,7 +74,8 @@ static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
 {
 	struct crypto_sync_aead *tfm;
 
-	if (IS_ENABLED(CONFIG_X86_64) && !strcmp(name, "gcm(aes)")) {
+	if (IS_ENABLED(CONFIG_CRYPTO_AES_NI_INTEL) &&
+	    !strcmp(name, "gcm(aes)")) {
 		tfm = crypto_alloc_sync_aead("__gcm(aes)", CRYPTO_ALG_INTERNAL,
 					     CRYPTO_ALG_INTERNAL);
 		/* For want of memory nobody is to get the slow one. */
