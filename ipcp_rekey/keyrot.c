@@ -467,19 +467,28 @@ static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
 }
 
-/* When this epoch's keys may go since a newer one is in use, or 0. */
-static unsigned long linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+/*
+ * Whether a newer epoch is in use, and when this one's keys may go for that: by
+ * the first of them, whichever slots they are in.
+ */
+static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		       unsigned long *end)
 {
+	bool any = false;
+
 	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
 		struct ipcp_epoch *n;
 
 		n = rcu_dereference_protected(flow->slots[i],
 					      lockdep_is_held(&flow->lock));
-		if (n && older(ep->no, n->no) &&
-		    test_bit(IPCP_EP_PEER_SENDING, &n->flags))
-			return n->linger ?: 1;
+		if (!n || !older(ep->no, n->no) ||
+		    !test_bit(IPCP_EP_PEER_SENDING, &n->flags))
+			continue;
+		if (!any || time_before(n->linger, *end))
+			*end = n->linger;
+		any = true;
 	}
-	return 0;
+	return any;
 }
 
 /* The epoch in this slot if its linger is over. Under flow->lock. */
@@ -491,9 +500,8 @@ static struct ipcp_epoch *lingered(struct ipcp_flow *flow, int i,
 
 	ep = rcu_dereference_protected(flow->slots[i],
 				       lockdep_is_held(&flow->lock));
-	end = ep && ep != rcu_access_pointer(flow->tx) ?
-		linger_end(flow, ep) : 0;
-	if (!end)
+	if (!ep || ep == rcu_access_pointer(flow->tx) ||
+	    !linger_end(flow, ep, &end))
 		return NULL;
 	if (time_after_eq(jiffies, end))
 		return ep;
