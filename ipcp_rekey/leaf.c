@@ -310,30 +310,48 @@ unlock:
 	return err;
 }
 
+/* Takes a jump out, so that nothing is received with it. Under ep->lock. */
+static bool abandon_jump(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
+{
+	struct ipcp_leaf *leaf;
+	bool abandoned;
+
+	leaf = rcu_dereference_protected(*pp, lockdep_is_held(&ep->lock));
+	spin_lock(&leaf->lock);
+	abandoned = !leaf->replay->next;
+	leaf->abandoned = abandoned;
+	spin_unlock(&leaf->lock);
+	if (abandoned)
+		leave_behind(ep, pp);
+	return abandoned;
+}
+
 /*
  * Makes room for one more jump. A leaf with which something was received stays:
- * derived anew, it would not know what.
+ * derived anew, it would not know what. Of the others the oldest goes, if there
+ * is no other room: what the newest was derived for is about to be opened.
  */
 static struct ipcp_leaf __rcu **free_jump(struct ipcp_epoch *ep,
 					  struct ipcp_leaves *lv)
 {
-	lockdep_assert_held(&ep->lock);
-	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
-		struct ipcp_leaf *leaf;
+	const int last = IPCP_JUMP_LEAVES - 1;
+	int i;
 
-		leaf = rcu_dereference_protected(lv->jump[i],
-						 lockdep_is_held(&ep->lock));
-		if (!leaf)
+	lockdep_assert_held(&ep->lock);
+	for (i = 0; i <= last; i++)
+		if (!rcu_access_pointer(lv->jump[i]))
 			return &lv->jump[i];
-		spin_lock(&leaf->lock);
-		leaf->abandoned = !leaf->replay->next;
-		spin_unlock(&leaf->lock);
-		if (leaf->abandoned) {
-			leave_behind(ep, &lv->jump[i]);
-			return &lv->jump[i];
-		}
-	}
-	return NULL;
+	for (i = 0; i <= last; i++)
+		if (abandon_jump(ep, &lv->jump[i]))
+			break;
+	if (i > last)
+		return NULL;
+	for (; i < last; i++)
+		rcu_assign_pointer(lv->jump[i],
+				   rcu_dereference_protected(lv->jump[i + 1],
+							     lockdep_is_held(&ep->lock)));
+	RCU_INIT_POINTER(lv->jump[last], NULL);
+	return &lv->jump[last];
 }
 
 /**
