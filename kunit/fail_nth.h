@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_KUNIT_FAIL_NTH_H
+#define _IPCP_KUNIT_FAIL_NTH_H
+
+#include <linux/sched.h>
+
+#ifdef CONFIG_FAULT_INJECTION
+
+/* The current task's n-th allocation from here on fails; 0 for none. */
+static inline void fail_nth(unsigned int n)
+{
+	WRITE_ONCE(current->fail_nth, n);
+}
+
+/* Did it come to that? Ends it, too. */
+static inline bool fail_nth_did(void)
+{
+	bool did = !READ_ONCE(current->fail_nth);
+
+	fail_nth(0);
+	return did;
+}
+
+#else
+
+static inline void fail_nth(unsigned int n)
+{
+}
+
+static inline bool fail_nth_did(void)
+{
+	return false;
+}
+
+#endif
+#endif /* _IPCP_KUNIT_FAIL_NTH_H */

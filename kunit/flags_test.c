@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The flags word: what changes, who is woken for it, and that no change is lost. */
+#include <linux/completion.h>
+#include <linux/kthread.h>
+
+#include "flow_util.h"
+#include "test_util.h"
+
+#define START	(IPCP_RB_RD | IPCP_RB_WR)
+
+static void free_wait(void *data)
+{
+	struct ipcp_rbuff *rb = data;
+
+	ipcp_wait_put(rb->wait);
+}
+
+static struct ipcp_rbuff *new_ring(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = kunit_kzalloc(test, sizeof(*rb), GFP_KERNEL);
+	struct ipcp_wait *wait = ipcp_wait_new();
+
+	KUNIT_ASSERT_NOT_NULL(test, rb);
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	ipcp_rbuff_init(rb, wait);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, free_wait, rb), 0);
+	return rb;
+}
+
+static const struct flag_case {
+	const char *desc;
+	int flag;
+} flags[] = {
+	{ "RD", IPCP_RB_RD },
+	{ "WR", IPCP_RB_WR },
+	{ "FLOWDOWN", IPCP_RB_FLOWDOWN },
+	{ "FLOWPEER", IPCP_RB_FLOWPEER },
+	{ "REKEY", IPCP_RB_REKEY },
+};
+
+KUNIT_ARRAY_PARAM_DESC(flag, flags, desc);
+
+static void a_flag_is_a_bit_of_its_own(struct kunit *test)
+{
+	const struct flag_case *c = test->param_value;
+	struct ipcp_rbuff *rb = new_ring(test);
+
+	ipcp_rbuff_change(rb, 0, c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), START & ~c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, c->flag, 0), c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), START | c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, 0, c->flag), c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), START & ~c->flag);
+}
+
+static void each_change_wakes_everybody(struct kunit *test)
+{
+	const struct flag_case *c = test->param_value;
+	struct ipcp_rbuff *rb = new_ring(test);
+	struct test_waker *one = test_sleep(test, rb->wait);
+	struct test_waker *other = test_sleep(test, rb->wait);
+	const __poll_t all = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP |
+			     EPOLLHUP | EPOLLERR;
+
+	ipcp_rbuff_change(rb, c->flag, 0);
+	ipcp_rbuff_change(rb, 0, c->flag);
+	ipcp_rbuff_change(rb, c->flag, 0);
+	/* RD and WR were set before */
+	KUNIT_EXPECT_EQ(test, one->wakes, START & c->flag ? 2 : 3);
+	KUNIT_EXPECT_EQ(test, other->wakes, one->wakes);
+	KUNIT_EXPECT_EQ(test, one->events & all, all);
+}
+
+static void what_does_not_change_wakes_nobody(struct kunit *test)
+{
+	const struct flag_case *c = test->param_value;
+	struct ipcp_rbuff *rb = new_ring(test);
+	struct test_waker *sleeper;
+
+	ipcp_rbuff_change(rb, c->flag, 0);
+	sleeper = test_sleep(test, rb->wait);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, c->flag, 0), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, c->flag, c->flag), 0);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 0);
+}
+
+static void flags_are_set_and_cleared_in_one_step(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+	struct test_waker *sleeper = test_sleep(test, rb->wait);
+
+	KUNIT_EXPECT_EQ(test,
+			ipcp_rbuff_change(rb, IPCP_RB_FLOWDOWN | IPCP_RB_RD,
+					  IPCP_RB_WR | IPCP_RB_REKEY),
+			IPCP_RB_FLOWDOWN | IPCP_RB_WR);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb),
+			IPCP_RB_FLOWDOWN | IPCP_RB_RD);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+}
+
+struct changer {
+	struct ipcp_rbuff *rb;
+	int flag;
+	unsigned int lost;
+	struct completion done;
+};
+
+/* Whoever changes one flag sees it changed, whatever others do to theirs. */
+static int change_often(void *data)
+{
+	struct changer *c = data;
+
+	for (int i = 0; i < 20000; i++) {
+		int set = i % 2 ? c->flag : 0;
+
+		if (ipcp_rbuff_change(c->rb, set, c->flag ^ set) != c->flag ||
+		    (ipcp_rbuff_flags(c->rb) & c->flag) != set)
+			c->lost++;
+		if (i % 100 == 0)
+			cond_resched();
+	}
+	kthread_complete_and_exit(&c->done, 0);
+}
+
+static void no_change_is_lost_among_others(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+	struct changer *c;
+
+	c = kunit_kcalloc(test, ARRAY_SIZE(flags), sizeof(*c), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	ipcp_rbuff_change(rb, IPCP_RB_RD | IPCP_RB_WR | IPCP_RB_FLOWDOWN |
+			  IPCP_RB_FLOWPEER | IPCP_RB_REKEY, 0);
+	for (int i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct task_struct *task;
+
+		c[i].rb = rb;
+		c[i].flag = flags[i].flag;
+		init_completion(&c[i].done);
+		task = kthread_run(change_often, &c[i], "flags-%s", flags[i].desc);
+		/* nobody is waited for who does not run */
+		if (IS_ERR(task))
+			complete(&c[i].done);
+		KUNIT_EXPECT_FALSE(test, IS_ERR(task));
+	}
+	for (int i = 0; i < ARRAY_SIZE(flags); i++) {
+		wait_for_completion(&c[i].done);
+		KUNIT_EXPECT_EQ(test, c[i].lost, 0);
+	}
+}
+
+static struct kunit_case flags_test_cases[] = {
+	KUNIT_CASE_PARAM(a_flag_is_a_bit_of_its_own, flag_gen_params),
+	KUNIT_CASE_PARAM(each_change_wakes_everybody, flag_gen_params),
+	KUNIT_CASE_PARAM(what_does_not_change_wakes_nobody, flag_gen_params),
+	KUNIT_CASE(flags_are_set_and_cleared_in_one_step),
+	KUNIT_CASE(no_change_is_lost_among_others),
+	{}
+};
+
+static struct kunit_suite flags_test_suite = {
+	.name = "ipcp_flags",
+	.test_cases = flags_test_cases,
+};
+
+kunit_test_suite(flags_test_suite);

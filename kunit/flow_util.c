@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Flows for the suites, made with the module's own functions. */
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+
+#include "account.h"
+#include "confirm.h"
+#include "flow_util.h"
+#include "test_util.h"
+#include "wire.h"
+
+struct ipcp_net *test_net(void)
+{
+	return ipcp_net(&init_net);
+}
+
+/* Waits for all that is freed a grace period later, as the module's exit. */
+void test_drain(void)
+{
+	for (int i = 0; i < 2; i++) {
+		rcu_barrier();
+		flush_workqueue(ipcp_wq);
+	}
+	rcu_barrier();
+}
+
+static void end_flow(void *data)
+{
+	struct ipcp_flow *flow = data;
+
+	ipcp_flow_destroy(flow);
+	ipcp_flow_put(flow);
+}
+
+/* A flow in INIT. */
+struct ipcp_flow *test_flow(struct kunit *test)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_payer nobody = {};
+	struct ipcp_qos qos = { .loss = 1 };
+	struct ipcp_flow *flow;
+
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	flow = ipcp_flow_new(test_net(), "kunit", &qos, &nobody, wait);
+	ipcp_wait_put(wait);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, end_flow, flow), 0);
+	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
+	cancel_delayed_work_sync(&flow->work);
+
+	flow->grace = TEST_TIME;
+	flow->linger_time = TEST_TIME;
+	flow->peer_timeout = TEST_TIME;
+	flow->deadline = jiffies + TEST_TIME;
+	flow->peer_eid = TEST_PEER_EID;
+	flow->mtu = 1000;
+	return flow;
+}
+
+/* A flow that waits for its first seed. */
+struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
+			       u16 cipher)
+{
+	struct ipcp_flow *flow = test_flow(test);
+
+	flow->state = role == INITIATOR ? IPCP_REKEY_FLOW_STATE_ALLOC_PENDING :
+					  IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
+	KUNIT_ASSERT_TRUE(test, ipcp_registry_set_rekey(flow, cipher));
+	return flow;
+}
+
+/* An allocated flow whose first epoch both ends are in. */
+struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch)
+{
+	struct ipcp_flow *flow;
+
+	flow = test_pending(test, role, IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, epoch, 1), 0);
+	test_settle(test, flow);
+	KUNIT_ASSERT_EQ(test, ipcp_flow_allocated(flow), 0);
+	return flow;
+}
+
+/* Seeds that are told apart by their number. Number 0 is the vectors' root. */
+void test_seed(struct ipcp_root *seed, unsigned int no)
+{
+	for (unsigned int i = 0; i < sizeof(*seed); i++)
+		seed->bytes[i] = i;
+	seed->bytes[0] += no;
+	seed->bytes[1] += no >> 8;
+}
+
+/* Parks a seed. Whatever comes of it, no copy is left with the caller. */
+int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
+	      u8 epoch, u32 exchange)
+{
+	struct netlink_ext_ack extack = {};
+	struct ipcp_root root;
+	int err;
+
+	test_seed(&root, seed);
+	err = ipcp_registry_store_pending(flow, &root, epoch, exchange,
+					  &extack);
+	KUNIT_EXPECT_TRUE(test, wiped(&root, sizeof(root)));
+	if (err && err != -ENOMEM)
+		KUNIT_EXPECT_NOT_NULL_MSG(test, extack._msg, "no reason");
+	return err;
+}
+
+/* Claims the flow as an agent does. The number of the exchange. */
+u32 test_claim(struct kunit *test, struct ipcp_flow *flow)
+{
+	struct ipcp_claim claim;
+	int n;
+
+	n = ipcp_registry_snapshot_rekey_due(test_net(), flow->id, 0, &claim, 1);
+	KUNIT_ASSERT_EQ(test, n, 1);
+	ipcp_flow_put(claim.flow);
+	return claim.exchange;
+}
+
+/* Parks the seed of the next epoch, as the agents of either end would. */
+void test_next(struct kunit *test, struct ipcp_flow *flow)
+{
+	u32 exchange = flow->rk.initiator ? test_claim(test, flow) :
+					    flow->rk.exchange + 1;
+
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, flow->rk.nseeds + 1,
+					flow->rk.newest + 1, exchange), 0);
+}
+
+/* Takes the newest epoch, and lets the peer be heard in it and hear this end. */
+void test_settle(struct kunit *test, struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *ep = test_newest(flow);
+
+	KUNIT_ASSERT_NOT_NULL(test, ep);
+	KUNIT_ASSERT_TRUE(test, ipcp_registry_take_pending(flow));
+	ipcp_keyrot_observe(flow, ep, true);
+	KUNIT_ASSERT_TRUE(test, ipcp_confirm_rcv(flow, ep, IPCP_CONFIRM_SEEN |
+						 IPCP_CONFIRM_SENDING |
+						 IPCP_CONFIRM_DONE));
+	KUNIT_ASSERT_TRUE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+}
+
+/* The epoch with this number, while it is in its slot. */
+struct ipcp_epoch *test_epoch(struct ipcp_flow *flow, u8 no)
+{
+	struct ipcp_epoch *ep;
+
+	rcu_read_lock();
+	ep = ipcp_epoch_find(flow, no);
+	rcu_read_unlock();
+	return ep;
+}
+
+struct ipcp_epoch *test_newest(struct ipcp_flow *flow)
+{
+	return test_epoch(flow, flow->rk.newest);
+}
+
+/* The epoch that the flow sends in. */
+struct ipcp_epoch *test_tx(struct ipcp_flow *flow)
+{
+	return rcu_dereference_protected(flow->tx, true);
+}
+
+static void put_epoch(void *ep)
+{
+	ipcp_epoch_put(ep);
+}
+
+/* An epoch that can be looked at until the test ends. */
+struct ipcp_epoch *test_hold(struct kunit *test, struct ipcp_epoch *ep)
+{
+	KUNIT_ASSERT_NOT_NULL(test, ep);
+	refcount_inc(&ep->refs);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_epoch, ep), 0);
+	return ep;
+}
+
+struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp)
+{
+	return rcu_dereference_protected(*pp, true);
+}
+
+static int wake_up_test(struct wait_queue_entry *entry, unsigned int mode,
+			int flags, void *key)
+{
+	struct test_waker *waker = container_of(entry, struct test_waker, entry);
+
+	waker->wakes++;
+	waker->events = key_to_poll(key);
+	return 0;
+}
+
+static void end_sleep(void *data)
+{
+	struct test_waker *waker = data;
+
+	remove_wait_queue(waker->wq, &waker->entry);
+}
+
+/* Counts how often who sleeps there is woken. */
+struct test_waker *test_sleep(struct kunit *test, struct ipcp_wait *wait)
+{
+	struct test_waker *waker = kunit_kzalloc(test, sizeof(*waker),
+						 GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, waker);
+	init_waitqueue_func_entry(&waker->entry, wake_up_test);
+	waker->wq = &wait->wq;
+	add_wait_queue(waker->wq, &waker->entry);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, end_sleep, waker), 0);
+	return waker;
+}

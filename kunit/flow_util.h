@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_KUNIT_FLOW_UTIL_H
+#define _IPCP_KUNIT_FLOW_UTIL_H
+
+#include <kunit/test.h>
+#include <linux/wait.h>
+
+#include "flow.h"
+#include "registry.h"
+
+/*
+ * Flows whose worker stands still: only what the test calls happens, and time
+ * passes when the test moves a flow's or an epoch's stamps. Their times are
+ * hours, so that no machine is too slow.
+ */
+#define TEST_TIME	(3600UL * HZ)
+#define TEST_PEER_EID	0x0e1d0e1d
+
+/* The way that a test ends is a flow with keys: an end. */
+enum test_role {
+	INITIATOR,
+	RESPONDER,
+};
+
+struct ipcp_net *test_net(void);
+void test_drain(void);
+
+struct ipcp_flow *test_flow(struct kunit *test);
+struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
+			       u16 cipher);
+struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch);
+
+void test_seed(struct ipcp_root *seed, unsigned int no);
+int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
+	      u8 epoch, u32 exchange);
+u32 test_claim(struct kunit *test, struct ipcp_flow *flow);
+void test_next(struct kunit *test, struct ipcp_flow *flow);
+void test_settle(struct kunit *test, struct ipcp_flow *flow);
+
+struct ipcp_epoch *test_epoch(struct ipcp_flow *flow, u8 no);
+struct ipcp_epoch *test_newest(struct ipcp_flow *flow);
+struct ipcp_epoch *test_tx(struct ipcp_flow *flow);
+struct ipcp_epoch *test_hold(struct kunit *test, struct ipcp_epoch *ep);
+struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp);
+
+/**
+ * struct test_waker - somebody who sleeps, or polls, and is woken
+ * @entry: in the wait queue
+ * @wq: the wait queue
+ * @wakes: how often
+ * @events: what for, the last time
+ */
+struct test_waker {
+	struct wait_queue_entry entry;
+	struct wait_queue_head *wq;
+	unsigned int wakes;
+	__poll_t events;
+};
+
+struct test_waker *test_sleep(struct kunit *test, struct ipcp_wait *wait);
+
+#endif /* _IPCP_KUNIT_FLOW_UTIL_H */

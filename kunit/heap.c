@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The heap, watched and made to fail. The tracepoints of the slab allocators
+ * show all that a task takes and, just before it goes, all that is given back,
+ * whoever does that: so a test can see that nothing is left, and that nothing
+ * went with a secret in it.
+ */
+#include <linux/debugfs.h>
+#include <linux/fault-inject.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <trace/events/kmem.h>
+
+#include "fail_nth.h"
+#include "heap.h"
+
+static bool holds(const void *mem, size_t size, const void *secret, size_t len)
+{
+	for (size_t i = 0; i + len <= size; i++)
+		if (!memcmp(mem + i, secret, len))
+			return true;
+	return false;
+}
+
+static void taken(struct heap_watch *w, const void *mem, size_t size)
+{
+	unsigned long flags;
+
+	if (!mem || READ_ONCE(w->task) != current || !in_task())
+		return;
+	raw_spin_lock_irqsave(&w->lock, flags);
+	if (w->count < HEAP_OBJECTS) {
+		w->live[w->count].mem = mem;
+		w->live[w->count++].size = size;
+	} else {
+		w->lost = true;
+	}
+	raw_spin_unlock_irqrestore(&w->lock, flags);
+	if (w->hook && w->size == size)
+		w->hook(w->arg);
+}
+
+static void given_back(struct heap_watch *w, const void *mem)
+{
+	unsigned long flags;
+	size_t size = 0;
+
+	raw_spin_lock_irqsave(&w->lock, flags);
+	for (unsigned int i = 0; i < w->count; i++) {
+		if (w->live[i].mem == mem) {
+			size = w->live[i].size;
+			w->live[i] = w->live[--w->count];
+			break;
+		}
+	}
+	for (unsigned int i = 0; i < w->nsecrets; i++)
+		if (holds(mem, size, w->secret[i].bytes, w->secret[i].len))
+			w->exposed++;
+	raw_spin_unlock_irqrestore(&w->lock, flags);
+}
+
+static void on_kmalloc(void *data, unsigned long call_site, const void *mem,
+		       size_t size, size_t bytes_alloc, gfp_t gfp, int node)
+{
+	taken(data, mem, size);
+}
+
+static void on_cache_alloc(void *data, unsigned long call_site, const void *mem,
+			   struct kmem_cache *cache, gfp_t gfp, int node)
+{
+	taken(data, mem, kmem_cache_size(cache));
+}
+
+static void on_kfree(void *data, unsigned long call_site, const void *mem)
+{
+	given_back(data, mem);
+}
+
+static void on_cache_free(void *data, unsigned long call_site, const void *mem,
+			  const struct kmem_cache *cache)
+{
+	given_back(data, mem);
+}
+
+static void unwatch(void *data)
+{
+	unregister_trace_kmem_cache_free(on_cache_free, data);
+	unregister_trace_kfree(on_kfree, data);
+	unregister_trace_kmem_cache_alloc(on_cache_alloc, data);
+	unregister_trace_kmalloc(on_kmalloc, data);
+	tracepoint_synchronize_unregister();
+}
+
+/* Makes a watch for the length of a test. Without tracepoints it is skipped. */
+struct heap_watch *heap_watch(struct kunit *test)
+{
+	struct heap_watch *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	int err;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "the kernel has no tracepoints");
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	raw_spin_lock_init(&w->lock);
+	err = register_trace_kmalloc(on_kmalloc, w) ?:
+	      register_trace_kmem_cache_alloc(on_cache_alloc, w) ?:
+	      register_trace_kfree(on_kfree, w) ?:
+	      register_trace_kmem_cache_free(on_cache_free, w);
+	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unwatch, w), 0);
+	return w;
+}
+
+/* What the task takes from here to heap_end() is watched until it is gone. */
+void heap_begin(struct heap_watch *w)
+{
+	WRITE_ONCE(w->task, current);
+}
+
+void heap_end(struct heap_watch *w)
+{
+	WRITE_ONCE(w->task, NULL);
+}
+
+/* Says what memory may not hold any more when it is given back. */
+void heap_secret(struct heap_watch *w, const void *bytes, size_t len)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&w->lock, flags);
+	if (w->nsecrets < HEAP_SECRETS && len <= sizeof(w->secret[0].bytes)) {
+		memcpy(w->secret[w->nsecrets].bytes, bytes, len);
+		w->secret[w->nsecrets++].len = len;
+	} else {
+		w->lost = true;
+	}
+	raw_spin_unlock_irqrestore(&w->lock, flags);
+}
+
+/*
+ * All that was taken is given back, and without a secret. Where RCU frees in
+ * bulk, that is without a tracepoint, only kmemleak can tell what is left.
+ */
+void heap_expect_nothing_left(struct kunit *test, struct heap_watch *w)
+{
+	KUNIT_EXPECT_FALSE(test, w->lost);
+	KUNIT_EXPECT_EQ(test, w->exposed, 0);
+	if (IS_ENABLED(CONFIG_TINY_RCU))
+		KUNIT_EXPECT_EQ(test, w->count, 0);
+}
+
+/*
+ * The fault injection's settings of the slab allocators: only their files in
+ * debugfs know where they are.
+ */
+static void *setting(const char *name)
+{
+	struct dentry *dir = debugfs_lookup("failslab", NULL);
+	struct dentry *file;
+	void *value = NULL;
+
+	if (IS_ERR_OR_NULL(dir))
+		return NULL;
+	file = debugfs_lookup(name, dir);
+	if (!IS_ERR_OR_NULL(file)) {
+		value = d_inode(file)->i_private;
+		dput(file);
+	}
+	dput(dir);
+	return value;
+}
+
+/* Quiet, and for allocations that may sleep, too. */
+static void set_up_failslab(bool ours, bool *ignore, unsigned long *verbose)
+{
+	static unsigned long before;
+
+	if (ours)
+		before = *verbose;
+	*verbose = ours ? 0 : before;
+	*ignore = !ours;
+}
+
+static void end_failing(void *unused)
+{
+	fail_nth(0);
+	set_up_failslab(false, setting("ignore-gfp-wait"), setting("verbose"));
+}
+
+/* Lets fail_nth() work for the length of a test, or skips it. */
+void failing_allocations(struct kunit *test)
+{
+	bool *ignore = setting("ignore-gfp-wait");
+	unsigned long *verbose = setting("verbose");
+
+	if (!ignore || !verbose)
+		kunit_skip(test, "the kernel has no failslab");
+	set_up_failslab(true, ignore, verbose);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, end_failing, NULL), 0);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/* When a flow wants a new seed, and why. */
+#include "flow_util.h"
+#include "test_util.h"
+
+#define NOT_DONE_TIME	(msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1)
+#define WATERMARK	((u64)IPCP_REKEY_WATERMARK_LEAF)
+
+static void sent_enough(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	atomic64_set(&ep->sent, WATERMARK << ep->ppl_shift);
+}
+
+static void sent_one_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	atomic64_set(&ep->sent, (WATERMARK << ep->ppl_shift) - 1);
+}
+
+static void sent_enough_of_short_leaves(struct ipcp_flow *flow,
+					struct ipcp_epoch *ep)
+{
+	ep->ppl_shift = IPCP_PPL_SHIFT_MIN;
+	sent_enough(flow, ep);
+}
+
+static void received_enough(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	ep->highest = ipcp_ctr_make(WATERMARK, 0);
+}
+
+static void received_one_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	ep->highest = ipcp_ctr_make(WATERMARK, 0) - 1;
+}
+
+static void failures(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	atomic_set(&flow->auth_failures, IPCP_AUTH_FAILURES);
+}
+
+static void one_failure_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	atomic_set(&flow->auth_failures, IPCP_AUTH_FAILURES - 1);
+}
+
+static void never_done(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	clear_bit(IPCP_EP_DONE, &ep->flags);
+	ep->parked -= NOT_DONE_TIME;
+}
+
+static void not_done_yet(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	clear_bit(IPCP_EP_DONE, &ep->flags);
+}
+
+static void done_long_ago(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	ep->parked -= NOT_DONE_TIME;
+}
+
+/* It is the peer that has not answered: a matter of its own re-key. */
+static void never_sent_in(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	never_done(flow, ep);
+	clear_bit(IPCP_EP_SENDING, &ep->flags);
+}
+
+static void too_old(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	flow->max_age = TEST_TIME;
+	ep->parked -= TEST_TIME + 1;
+}
+
+static void not_too_old(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	flow->max_age = 2 * TEST_TIME;
+	ep->parked -= TEST_TIME;
+}
+
+static void old_without_limit(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	ep->parked -= TEST_TIME + 1;
+}
+
+static void failures_of_an_old_epoch(struct ipcp_flow *flow,
+				     struct ipcp_epoch *ep)
+{
+	failures(flow, ep);
+	too_old(flow, ep);
+}
+
+static const struct due_case {
+	const char *desc;
+	void (*before)(struct ipcp_flow *flow, struct ipcp_epoch *ep);
+	u32 due;
+} dues[] = {
+	{ "seven eighths sent", sent_enough, IPCP_REKEY_DUE_WATERMARK },
+	{ "one packet less sent", sent_one_less, 0 },
+	{ "seven eighths of short leaves sent", sent_enough_of_short_leaves,
+	  IPCP_REKEY_DUE_WATERMARK },
+	{ "seven eighths received", received_enough, IPCP_REKEY_DUE_WATERMARK },
+	{ "one packet less received", received_one_less, 0 },
+	{ "too many that did not authenticate", failures,
+	  IPCP_REKEY_DUE_AUTH_FAILURES },
+	{ "one less", one_failure_less, 0 },
+	{ "never confirmed", never_done, IPCP_REKEY_DUE_NOT_DONE },
+	{ "not confirmed yet", not_done_yet, 0 },
+	{ "confirmed long ago", done_long_ago, 0 },
+	{ "never confirmed, never sent in", never_sent_in, 0 },
+	{ "older than it may be", too_old, IPCP_REKEY_DUE_AGE },
+	{ "not older than it may be", not_too_old, 0 },
+	{ "old, without a limit", old_without_limit, 0 },
+	{ "two reasons", failures_of_an_old_epoch,
+	  IPCP_REKEY_DUE_AUTH_FAILURES | IPCP_REKEY_DUE_AGE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(due, dues, desc);
+
+static void the_worker_says_why(struct kunit *test)
+{
+	const struct due_case *c = test->param_value;
+
+	for (enum test_role role = INITIATOR; role <= RESPONDER; role++) {
+		struct ipcp_flow *flow = test_end(test, role, 0);
+
+		c->before(flow, test_newest(flow));
+		ipcp_keyrot_work(flow);
+		KUNIT_EXPECT_EQ(test, flow->rk.due, c->due);
+	}
+}
+
+static void it_comes_back_when_something_may_be_due(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *ep = test_newest(flow);
+
+	flow->max_age = TEST_TIME;
+	KUNIT_EXPECT_EQ(test, ipcp_keyrot_work(flow), ep->parked + TEST_TIME + 1);
+	clear_bit(IPCP_EP_DONE, &ep->flags);
+	ep->confirm = ep->parked + TEST_TIME;
+	KUNIT_EXPECT_EQ(test, ipcp_keyrot_work(flow), ep->parked + NOT_DONE_TIME);
+}
+
+static void a_reason_is_told_once(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+
+	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
+	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
+	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
+	KUNIT_EXPECT_EQ(test, flow->rk.due,
+			IPCP_REKEY_DUE_REQUEST | IPCP_REKEY_DUE_AGE);
+}
+
+static void a_flow_without_encryption_is_never_due(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_flow(test);
+
+	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
+	KUNIT_EXPECT_EQ(test, flow->rk.due, 0);
+}
+
+static struct kunit_case due_test_cases[] = {
+	KUNIT_CASE_PARAM(the_worker_says_why, due_gen_params),
+	KUNIT_CASE(it_comes_back_when_something_may_be_due),
+	KUNIT_CASE(a_reason_is_told_once),
+	KUNIT_CASE(a_flow_without_encryption_is_never_due),
+	{}
+};
+
+static struct kunit_suite due_test_suite = {
+	.name = "ipcp_keyrot_due",
+	.test_cases = due_test_cases,
+};
+
+kunit_test_suite(due_test_suite);

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long keys of an old epoch stay: those to receive with for the linger,
+ * those to send with until the promotion to a newer one.
+ */
+#include "flow_util.h"
+#include "test_util.h"
+
+/* An end in epoch @no + 1, with epoch @no still there. */
+static struct ipcp_flow *rekeyed(struct kunit *test, enum test_role role, u8 no)
+{
+	struct ipcp_flow *flow = test_end(test, role, no);
+
+	test_next(test, flow);
+	test_settle(test, flow);
+	return flow;
+}
+
+static void old_keys_stay_for_the_linger_and_no_longer(struct kunit *test)
+{
+	struct ipcp_flow *flow = rekeyed(test, RESPONDER, 0);
+	struct ipcp_epoch *old = test_hold(test, test_epoch(flow, 0));
+	unsigned long next = ipcp_keyrot_work(flow);
+
+	KUNIT_EXPECT_PTR_EQ(test, test_epoch(flow, 0), old);
+	KUNIT_EXPECT_EQ(test, next, test_newest(flow)->linger);
+
+	test_newest(flow)->linger = jiffies;
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
+	KUNIT_EXPECT_NULL(test, old->ks.nodes);
+	KUNIT_EXPECT_EQ(test, flow->leaves_done[0], 1);
+	KUNIT_EXPECT_EQ(test, flow->leaves_done[1], 1);
+	KUNIT_EXPECT_EQ(test, flow->linger_cut, 0);
+}
+
+static void old_keys_stay_until_the_peer_sends_in_newer_ones(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+
+	flow->linger_time = 0;
+	test_next(test, flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	ipcp_keyrot_observe(flow, test_newest(flow), false);
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, 0));
+
+	ipcp_keyrot_observe(flow, test_newest(flow), true);
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
+}
+
+static void keys_that_are_sent_with_stay(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+
+	flow->linger_time = 0;
+	test_next(test, flow);
+	ipcp_keyrot_observe(flow, test_newest(flow), true);
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, 0));
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
+}
+
+static const u8 numbers[] = { 0, 1, 2, 3, 252, 253, 254, 255 };
+
+static void describe_number(const u8 *no, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "epoch %u", *no);
+}
+
+KUNIT_ARRAY_PARAM(number, numbers, describe_number);
+
+/* Not with that of an even newer one, whichever slots they are in. */
+static void a_linger_ends_with_that_of_the_next_epoch(struct kunit *test)
+{
+	const u8 no = *(const u8 *)test->param_value;
+	struct ipcp_flow *flow = rekeyed(test, RESPONDER, no);
+
+	test_next(test, flow);
+	test_settle(test, flow);
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, no));
+
+	test_epoch(flow, no + 1)->linger = jiffies;
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_NULL(test, test_epoch(flow, no));
+	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, no + 1));
+	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, no + 2));
+}
+
+static void the_fifth_epoch_cuts_the_linger_of_the_first(struct kunit *test)
+{
+	const u8 no = *(const u8 *)test->param_value;
+	struct ipcp_flow *flow = test_end(test, RESPONDER, no);
+	struct ipcp_epoch *old = test_hold(test, test_newest(flow));
+
+	for (int i = 1; i < IPCP_EPOCH_SLOTS; i++) {
+		test_next(test, flow);
+		test_settle(test, flow);
+		ipcp_keyrot_work(flow);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, test_epoch(flow, no), old);
+
+	test_next(test, flow);
+	KUNIT_EXPECT_EQ(test, flow->linger_cut, 1);
+	KUNIT_EXPECT_NULL(test, test_epoch(flow, no));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
+	for (u8 i = 1; i <= IPCP_EPOCH_SLOTS; i++)
+		KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, no + i));
+}
+
+/* The peer was never heard in the newer ones, so this side did not move on. */
+static void an_epoch_whose_slot_goes_is_not_sent_in(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+
+	for (int i = 1; i < IPCP_EPOCH_SLOTS; i++) {
+		test_next(test, flow);
+		KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+		KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
+		/* that the next may be claimed */
+		test_newest(flow)->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	}
+	test_next(test, flow);
+	KUNIT_EXPECT_NULL(test, test_tx(flow));
+	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_newest(flow));
+}
+
+/* Can a key of the direction be derived from what the epoch has? */
+static bool has_keys(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir)
+{
+	struct ipcp_leaf_keys *out = kunit_kzalloc(test, sizeof(*out),
+						   GFP_KERNEL);
+	bool any;
+
+	KUNIT_ASSERT_NOT_NULL(test, out);
+	any = ep->leaves[dir].set.keys;
+	for (int i = 0; i < IPCP_JUMP_LEAVES; i++)
+		any = any || rcu_access_pointer(ep->leaves[dir].jump[i]);
+	any = any || rcu_access_pointer(ep->leaves[dir].prev) ||
+	      rcu_access_pointer(ep->leaves[dir].cur) ||
+	      rcu_access_pointer(ep->leaves[dir].next);
+	for (unsigned int node = 0; node < IPCP_NODES; node++)
+		any |= ipcp_keysched_peek(&ep->ks, dir, node, out);
+	return any;
+}
+
+static void nothing_to_send_with_is_left_after_promotion(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
+	struct ipcp_epoch *old = test_newest(flow);
+
+	test_next(test, flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_TRUE(test, has_keys(test, old, tx));
+
+	ipcp_keyrot_observe(flow, test_newest(flow), false);	/* promotes */
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_PTR_EQ(test, test_epoch(flow, 0), old);
+	KUNIT_EXPECT_FALSE(test, has_keys(test, old, tx));
+	KUNIT_EXPECT_TRUE(test, has_keys(test, old, rx));
+	ipcp_keyrot_work(flow);		/* once is enough */
+	KUNIT_EXPECT_TRUE(test, has_keys(test, test_newest(flow), tx));
+}
+
+static void an_epoch_that_ended_has_no_keys(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *ep = test_hold(test, test_newest(flow));
+
+	ipcp_keyrot_drop(flow);
+	KUNIT_EXPECT_FALSE(test, has_keys(test, ep, 0));
+	KUNIT_EXPECT_FALSE(test, has_keys(test, ep, 1));
+}
+
+static struct kunit_case linger_test_cases[] = {
+	KUNIT_CASE(old_keys_stay_for_the_linger_and_no_longer),
+	KUNIT_CASE(old_keys_stay_until_the_peer_sends_in_newer_ones),
+	KUNIT_CASE(keys_that_are_sent_with_stay),
+	KUNIT_CASE_PARAM(a_linger_ends_with_that_of_the_next_epoch,
+			 number_gen_params),
+	KUNIT_CASE_PARAM(the_fifth_epoch_cuts_the_linger_of_the_first,
+			 number_gen_params),
+	KUNIT_CASE(an_epoch_whose_slot_goes_is_not_sent_in),
+	KUNIT_CASE(nothing_to_send_with_is_left_after_promotion),
+	KUNIT_CASE(an_epoch_that_ended_has_no_keys),
+	{}
+};
+
+static struct kunit_suite linger_test_suite = {
+	.name = "ipcp_keyrot_linger",
+	.test_cases = linger_test_cases,
+};
+
+kunit_test_suite(linger_test_suite);

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Replacement: the responder cannot know whether its answer arrived, so a later
+ * exchange may bring the same epoch anew, as long as nobody was heard in it.
+ */
+#include "flow_util.h"
+#include "heap.h"
+#include "test_util.h"
+
+#define NEXT	1	/* epoch that is parked twice; the first was 0 */
+
+static void not_taken(struct kunit *test, struct ipcp_flow *flow)
+{
+}
+
+static void taken(struct kunit *test, struct ipcp_flow *flow)
+{
+	KUNIT_ASSERT_TRUE(test, ipcp_registry_take_pending(flow));
+}
+
+static void given_up(struct kunit *test, struct ipcp_flow *flow)
+{
+	taken(test, flow);
+	test_newest(flow)->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+}
+
+static const struct replace_case {
+	const char *desc;
+	void (*before)(struct kunit *test, struct ipcp_flow *flow);
+} replaces[] = {
+	{ "not taken", not_taken },
+	{ "taken", taken },
+	{ "taken, and given up", given_up },
+};
+
+KUNIT_ARRAY_PARAM_DESC(replace, replaces, desc);
+
+static void an_epoch_nobody_was_heard_in_is_replaced(struct kunit *test)
+{
+	const struct replace_case *c = test->param_value;
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *old;
+
+	test_next(test, flow);
+	old = test_hold(test, test_newest(flow));
+	c->before(test, flow);
+
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 3, NEXT, 3), 0);
+
+	KUNIT_EXPECT_PTR_NE(test, test_newest(flow), old);
+	KUNIT_EXPECT_EQ(test, test_newest(flow)->exchange, 3);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_newest(flow)->sent), 0);
+	KUNIT_EXPECT_TRUE(test, ipcp_registry_rekey_pending(flow));
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_TAKEN,
+					  &test_newest(flow)->flags));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
+	KUNIT_EXPECT_EQ(test, flow->linger_cut, 0);
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
+}
+
+static void the_first_epoch_is_replaced_too(struct kunit *test)
+{
+	struct ipcp_flow *flow =
+		test_pending(test, RESPONDER,
+			     IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
+
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
+	taken(test, flow);
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, 0, 2), 0);
+	test_settle(test, flow);
+	KUNIT_EXPECT_EQ(test, test_tx(flow)->exchange, 2);
+}
+
+static void an_epoch_that_was_replaced_cannot_be_observed(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *old;
+
+	test_next(test, flow);
+	old = test_hold(test, test_newest(flow));
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 3, NEXT, 3), 0);
+	taken(test, flow);
+
+	ipcp_keyrot_observe(flow, old, true);
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_OBSERVED, &old->flags));
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
+}
+
+static void an_epoch_the_peer_was_heard_in_stays(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *ep;
+
+	test_next(test, flow);
+	ep = test_newest(flow);
+	ipcp_keyrot_observe(flow, ep, false);
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 3, NEXT, 3), -EINVAL);
+	KUNIT_EXPECT_PTR_EQ(test, test_newest(flow), ep);
+}
+
+/* The peer's kernel has the seed that the initiator parked. */
+static void the_initiator_replaces_nothing(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+	struct ipcp_epoch *ep;
+
+	test_next(test, flow);
+	ep = test_newest(flow);
+	taken(test, flow);
+	ep->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 3, NEXT,
+					test_claim(test, flow)), -EINVAL);
+	KUNIT_EXPECT_PTR_EQ(test, test_newest(flow), ep);
+}
+
+static void nothing_is_left_of_replaced_keys(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct heap_watch *w = heap_watch(test);
+	struct ipcp_root seed;
+	struct ipcp_epoch *ep;
+
+	test_seed(&seed, 2);
+	heap_secret(w, &seed, sizeof(seed));
+	heap_begin(w);
+	KUNIT_EXPECT_EQ(test, ipcp_keyrot_park(flow, &seed, NEXT, 2, NULL), 0);
+	heap_end(w);
+
+	ep = test_newest(flow);
+	heap_secret(w, &ep->ks.nodes->key[1], IPCP_KEY_LEN);
+	heap_secret(w, &ep->leaves[0].set.keys->key[1], IPCP_KEY_LEN);
+	heap_secret(w, &test_leaf(&ep->leaves[0].cur)->aead.key, IPCP_KEY_LEN);
+	heap_secret(w, &test_leaf(&ep->leaves[1].cur)->aead.key, IPCP_KEY_LEN);
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 3, NEXT, 3), 0);
+	test_drain();
+	heap_expect_nothing_left(test, w);
+}
+
+static struct kunit_case replace_test_cases[] = {
+	KUNIT_CASE_PARAM(an_epoch_nobody_was_heard_in_is_replaced,
+			 replace_gen_params),
+	KUNIT_CASE(the_first_epoch_is_replaced_too),
+	KUNIT_CASE(an_epoch_that_was_replaced_cannot_be_observed),
+	KUNIT_CASE(an_epoch_the_peer_was_heard_in_stays),
+	KUNIT_CASE(the_initiator_replaces_nothing),
+	KUNIT_CASE(nothing_is_left_of_replaced_keys),
+	{}
+};
+
+static struct kunit_suite replace_test_suite = {
+	.name = "ipcp_keyrot_replace",
+	.test_cases = replace_test_cases,
+};
+
+kunit_test_suite(replace_test_suite);

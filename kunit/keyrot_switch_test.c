@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The switch to a new epoch: the flow takes it, the peer is heard in it, and
+ * this side sends in it once it knows that the peer has the keys.
+ */
+#include "confirm.h"
+#include "flow_util.h"
+#include "test_util.h"
+#include "wire.h"
+
+static void take_installs_the_seed_that_waits(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct test_waker *sleeper;
+
+	test_next(test, flow);
+	sleeper = test_sleep(test, flow->n_rb.wait);
+	KUNIT_EXPECT_TRUE(test, ipcp_registry_take_pending(flow));
+
+	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
+	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_TAKEN,
+					 &test_newest(flow)->flags));
+	KUNIT_EXPECT_GE(test, sleeper->wakes, 1);
+}
+
+static void what_was_taken_cannot_be_taken_again(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+
+	KUNIT_EXPECT_FALSE(test, ipcp_registry_take_pending(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	test_next(test, flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
+}
+
+static const struct promote_case {
+	const char *desc;
+	enum test_role role;
+	bool first;		/* there is no epoch before */
+	bool taken;
+	bool observed;
+	bool grace_over;
+	bool sends;
+} promotes[] = {
+	{ "initiator, nothing", INITIATOR, 0, 0, 0, 0, false },
+	{ "initiator, observed", INITIATOR, 0, 0, 1, 0, false },
+	{ "initiator, grace over", INITIATOR, 0, 0, 0, 1, false },
+	{ "initiator, taken", INITIATOR, 0, 1, 0, 0, false },
+	{ "initiator, taken, observed", INITIATOR, 0, 1, 1, 0, true },
+	{ "initiator, taken, grace over", INITIATOR, 0, 1, 0, 1, true },
+	{ "initiator, first, not taken", INITIATOR, 1, 0, 0, 1, false },
+	{ "initiator, first, taken", INITIATOR, 1, 1, 0, 0, true },
+	{ "responder, nothing", RESPONDER, 0, 0, 0, 0, false },
+	{ "responder, observed", RESPONDER, 0, 0, 1, 0, false },
+	{ "responder, observed, grace over", RESPONDER, 0, 0, 1, 1, false },
+	{ "responder, taken", RESPONDER, 0, 1, 0, 0, false },
+	{ "responder, taken, grace over", RESPONDER, 0, 1, 0, 1, false },
+	{ "responder, taken, observed", RESPONDER, 0, 1, 1, 0, true },
+	{ "responder, first, taken, grace over", RESPONDER, 1, 1, 0, 1, false },
+	{ "responder, first, taken, observed", RESPONDER, 1, 1, 1, 0, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(promote, promotes, desc);
+
+static struct ipcp_flow *parked(struct kunit *test, const struct promote_case *c)
+{
+	struct ipcp_flow *flow;
+
+	if (!c->first) {
+		flow = test_end(test, c->role, 0);
+		test_next(test, flow);
+		return flow;
+	}
+	flow = test_pending(test, c->role,
+			    IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 1, 1), 0);
+	return flow;
+}
+
+static void this_side_sends_when_it_knows_enough(struct kunit *test)
+{
+	const struct promote_case *c = test->param_value;
+	struct ipcp_flow *flow = parked(test, c);
+	struct ipcp_epoch *ep = test_newest(flow);
+	struct ipcp_epoch *before = test_epoch(flow, 0);
+
+	if (c->observed)
+		ipcp_keyrot_observe(flow, ep, false);
+	if (c->taken)
+		KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	if (c->grace_over)
+		ep->parked -= flow->grace;
+	ipcp_keyrot_promote(flow);
+
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), c->sends ? ep : before);
+	KUNIT_EXPECT_EQ(test, test_bit(IPCP_EP_SENDING, &ep->flags), c->sends);
+	/* as long as it does not, a writer has to look again */
+	KUNIT_EXPECT_EQ(test, test_bit(IPCP_FLOW_PROMOTE, &flow->bits),
+			c->taken && !c->sends);
+}
+
+static void being_heard_is_enough_whatever_comes_first(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct test_waker *sleeper;
+	struct ipcp_epoch *ep;
+
+	test_next(test, flow);
+	ep = test_newest(flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	sleeper = test_sleep(test, flow->n_rb.wait);
+	ipcp_keyrot_observe(flow, ep, false);
+
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);	/* writers */
+	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
+}
+
+static void the_kernel_takes_what_the_program_does_not(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+	struct ipcp_epoch *ep;
+	unsigned long next;
+
+	test_next(test, flow);
+	ep = test_newest(flow);
+	next = ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_registry_rekey_pending(flow));
+	KUNIT_EXPECT_EQ(test, next, ep->parked + flow->grace);
+
+	ep->parked -= flow->grace;
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
+	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
+}
+
+static void what_was_taken_late_is_sent_in_at_the_deadline(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+	struct ipcp_epoch *ep;
+
+	test_next(test, flow);
+	ep = test_newest(flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
+	ep->parked -= flow->grace;
+	ipcp_keyrot_work(flow);
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
+}
+
+static void only_data_or_sending_says_that_the_peer_sends(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *ep;
+
+	test_next(test, flow);
+	ep = test_newest(flow);
+	ipcp_keyrot_observe(flow, ep, false);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_OBSERVED, &ep->flags));
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_PEER_SENDING, &ep->flags));
+	ipcp_keyrot_observe(flow, ep, true);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_PEER_SENDING, &ep->flags));
+}
+
+static void the_first_packet_begins_the_linger(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *ep;
+	unsigned long linger;
+
+	test_next(test, flow);
+	ep = test_newest(flow);
+	ipcp_keyrot_observe(flow, ep, true);
+	linger = ep->linger;
+	KUNIT_EXPECT_TRUE(test, time_in_range(linger, jiffies,
+					      jiffies + flow->linger_time));
+	flow->linger_time *= 2;
+	ipcp_keyrot_observe(flow, ep, true);
+	KUNIT_EXPECT_EQ(test, ep->linger, linger);
+}
+
+static const enum test_role roles[] = { INITIATOR, RESPONDER };
+
+static void describe_role(const enum test_role *role, char *desc)
+{
+	strscpy(desc, *role == INITIATOR ? "initiator" : "responder",
+		KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(role, roles, describe_role);
+
+static void epochs_wrap(struct kunit *test)
+{
+	const enum test_role role = *(const enum test_role *)test->param_value;
+	struct ipcp_flow *flow = test_end(test, role, 250);
+
+	for (u8 epoch = 251; epoch != 10; epoch++) {
+		test_next(test, flow);
+		KUNIT_ASSERT_EQ(test, test_newest(flow)->no, epoch);
+		test_settle(test, flow);
+		KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), epoch);
+		KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_newest(flow));
+		KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, epoch - 1));
+		KUNIT_EXPECT_NULL(test, test_epoch(flow, epoch + 1));
+		test_newest(flow)->linger = jiffies;
+		ipcp_keyrot_work(flow);
+		KUNIT_EXPECT_NULL(test, test_epoch(flow, epoch - 1));
+	}
+	KUNIT_EXPECT_EQ(test, flow->rekeys, 15);
+	KUNIT_EXPECT_EQ(test, flow->linger_cut, 0);
+}
+
+static void a_flow_without_keys_has_nothing_to_do(struct kunit *test)
+{
+	struct ipcp_flow *flow =
+		test_pending(test, INITIATOR,
+			     IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
+
+	KUNIT_EXPECT_TRUE(test, time_after(ipcp_keyrot_work(flow),
+					   jiffies + TEST_TIME));
+	ipcp_keyrot_promote(flow);
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_NULL(test, test_tx(flow));
+}
+
+static struct kunit_case switch_test_cases[] = {
+	KUNIT_CASE(take_installs_the_seed_that_waits),
+	KUNIT_CASE(what_was_taken_cannot_be_taken_again),
+	KUNIT_CASE_PARAM(this_side_sends_when_it_knows_enough,
+			 promote_gen_params),
+	KUNIT_CASE(being_heard_is_enough_whatever_comes_first),
+	KUNIT_CASE(the_kernel_takes_what_the_program_does_not),
+	KUNIT_CASE(what_was_taken_late_is_sent_in_at_the_deadline),
+	KUNIT_CASE(only_data_or_sending_says_that_the_peer_sends),
+	KUNIT_CASE(the_first_packet_begins_the_linger),
+	KUNIT_CASE_PARAM(epochs_wrap, role_gen_params),
+	KUNIT_CASE(a_flow_without_keys_has_nothing_to_do),
+	{}
+};
+
+static struct kunit_suite switch_test_suite = {
+	.name = "ipcp_keyrot_switch",
+	.test_cases = switch_test_cases,
+};
+
+kunit_test_suite(switch_test_suite);

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * However keys end, nothing of them is left, neither memory nor a secret in
+ * memory that was given back; and a flow that lost all of them can go on.
+ */
+#include "flow_util.h"
+#include "heap.h"
+#include "test_util.h"
+
+static void drop(struct kunit *test, struct ipcp_flow *flow)
+{
+	ipcp_keyrot_drop(flow);
+}
+
+static void destroy(struct kunit *test, struct ipcp_flow *flow)
+{
+	ipcp_flow_destroy(flow);
+}
+
+static void linger(struct kunit *test, struct ipcp_flow *flow)
+{
+	test_settle(test, flow);
+	test_next(test, flow);
+	test_settle(test, flow);
+	test_newest(flow)->linger = jiffies;
+	ipcp_keyrot_work(flow);
+}
+
+static void cut_linger(struct kunit *test, struct ipcp_flow *flow)
+{
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		test_settle(test, flow);
+		test_next(test, flow);
+	}
+}
+
+static const struct end_case {
+	const char *desc;
+	void (*end)(struct kunit *test, struct ipcp_flow *flow);
+} ends[] = {
+	{ "all keys dropped", drop },
+	{ "flow destroyed", destroy },
+	{ "linger over", linger },
+	{ "slot needed", cut_linger },
+};
+
+KUNIT_ARRAY_PARAM_DESC(end, ends, desc);
+
+static void secret(struct heap_watch *w, const struct ipcp_key *key)
+{
+	heap_secret(w, key, sizeof(*key));
+}
+
+static void a_key_that_ended_is_nowhere(struct kunit *test)
+{
+	const struct end_case *c = test->param_value;
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct heap_watch *w = heap_watch(test);
+	struct ipcp_root seed;
+	struct ipcp_epoch *ep;
+
+	test_seed(&seed, 2);
+	heap_secret(w, &seed, sizeof(seed));
+	heap_begin(w);
+	KUNIT_ASSERT_EQ(test, ipcp_keyrot_park(flow, &seed, 1, 2, NULL), 0);
+	heap_end(w);
+	KUNIT_EXPECT_TRUE(test, wiped(&seed, sizeof(seed)));
+
+	ep = test_newest(flow);
+	secret(w, &ep->ks.nodes->key[1]);
+	secret(w, &ep->ks.nodes->key[IPCP_NODES - 1]);
+	for (int dir = 0; dir < IPCP_DIRS; dir++) {
+		secret(w, &ep->leaves[dir].set.keys->key[IPCP_LEAVES - 1]);
+		secret(w, &test_leaf(&ep->leaves[dir].cur)->aead.key);
+	}
+	c->end(test, flow);
+	test_drain();
+	heap_expect_nothing_left(test, w);
+}
+
+static void dropping_ends_all_that_was_begun(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 5);
+	u32 exchange;
+
+	test_next(test, flow);
+	ipcp_keyrot_take(flow);
+	test_newest(flow)->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	exchange = test_claim(test, flow);
+	ipcp_keyrot_drop(flow);
+
+	KUNIT_EXPECT_NULL(test, test_tx(flow));
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++)
+		KUNIT_EXPECT_NULL(test, rcu_access_pointer(flow->slots[i]));
+	KUNIT_EXPECT_FALSE(test, flow->rk.in_flight);
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 3, 7, exchange), -ESTALE);
+}
+
+static void dropping_takes_a_seed_that_waited(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 5);
+
+	test_next(test, flow);
+	ipcp_keyrot_drop(flow);
+	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 5);
+}
+
+static const enum test_role roles[] = { INITIATOR, RESPONDER };
+
+static void describe_role(const enum test_role *role, char *desc)
+{
+	strscpy(desc, *role == INITIATOR ? "initiator" : "responder",
+		KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(role, roles, describe_role);
+
+/* It has no epoch, so it takes any. What it knows of seeds it keeps. */
+static void a_flow_that_lost_its_keys_goes_on(struct kunit *test)
+{
+	const enum test_role role = *(const enum test_role *)test->param_value;
+	struct ipcp_flow *flow = test_end(test, role, 5);
+	u32 exchange = 2;
+
+	ipcp_registry_drop_keys();
+	KUNIT_EXPECT_EQ(test, flow->rk.due, IPCP_REKEY_DUE_NO_KEYS);
+	if (role == INITIATOR)
+		exchange = test_claim(test, flow);
+
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 1, 99, exchange),
+			-EKEYREJECTED);
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, 99, exchange), 0);
+	test_settle(test, flow);
+	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 99);
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_newest(flow));
+	KUNIT_EXPECT_EQ(test, flow->rk.due, 0);
+}
+
+static void a_flow_without_encryption_has_no_keys_to_lose(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_flow(test);
+
+	ipcp_registry_drop_keys();
+	KUNIT_EXPECT_EQ(test, flow->rk.due, 0);
+	KUNIT_EXPECT_EQ(test, flow->rk.drops, 0);
+}
+
+static struct kunit_case wipe_test_cases[] = {
+	KUNIT_CASE_PARAM(a_key_that_ended_is_nowhere, end_gen_params),
+	KUNIT_CASE(dropping_ends_all_that_was_begun),
+	KUNIT_CASE(dropping_takes_a_seed_that_waited),
+	KUNIT_CASE_PARAM(a_flow_that_lost_its_keys_goes_on, role_gen_params),
+	KUNIT_CASE(a_flow_without_encryption_has_no_keys_to_lose),
+	{}
+};
+
+static struct kunit_suite wipe_test_suite = {
+	.name = "ipcp_keyrot_wipe",
+	.test_cases = wipe_test_cases,
+};
+
+kunit_test_suite(wipe_test_suite);

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * No memory: each allocation of a call fails in turn, until the call succeeds.
+ * All that was begun is undone, no key is left in memory that was given back,
+ * and the call can be made again.
+ */
+#include "fail_nth.h"
+#include "flow_util.h"
+#include "heap.h"
+#include "test_util.h"
+#include "vectors.h"
+
+#define RX	IPCP_DIR_INITIATOR	/* of a responder */
+
+static const struct cipher_case {
+	const char *desc;
+	u16 cipher;
+} ciphers[] = {
+	{ "aes-256-gcm", IPCP_REKEY_CIPHER_AES_256_GCM },
+	{ "chacha20-poly1305", IPCP_REKEY_CIPHER_CHACHA20_POLY1305 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(cipher, ciphers, desc);
+
+/* A watch that knows the keys of seed 0, the vectors' root. */
+static struct heap_watch *watch_keys(struct kunit *test)
+{
+	struct heap_watch *w = heap_watch(test);
+	struct ipcp_root seed;
+
+	test_seed(&seed, 0);
+	heap_secret(w, &seed, sizeof(seed));
+	for (unsigned int i = 0; i < 2; i++)
+		heap_secret(w, unhex_len(test, node_vectors[i].key,
+					 IPCP_KEY_LEN), IPCP_KEY_LEN);
+	for (unsigned int i = 0; i < 4; i++)
+		heap_secret(w, unhex_len(test, leaf_vectors[i].key,
+					 IPCP_KEY_LEN), IPCP_KEY_LEN);
+	KUNIT_ASSERT_FALSE(test, w->lost);
+	return w;
+}
+
+/* Makes the call with its n-th allocation failing. False if it had fewer. */
+static bool call_failing(struct heap_watch *w, unsigned int n, int *err,
+			 int (*call)(void *arg), void *arg)
+{
+	bool did;
+
+	heap_begin(w);
+	fail_nth(n);
+	*err = call(arg);
+	did = fail_nth_did();
+	heap_end(w);
+	return did;
+}
+
+/* Until it succeeds; how often it did not. */
+static unsigned int fail_until_it_works(struct kunit *test,
+					struct heap_watch *w,
+					int (*call)(void *arg), void *arg)
+{
+	unsigned int n;
+	int err;
+
+	for (n = 1; call_failing(w, n, &err, call, arg) && n < 100; n++) {
+		KUNIT_EXPECT_EQ_MSG(test, err, -ENOMEM, "allocation %u", n);
+		test_drain();
+		heap_expect_nothing_left(test, w);
+		if (err != -ENOMEM)
+			return 0;
+	}
+	KUNIT_EXPECT_EQ(test, err, 0);
+	return n - 1;
+}
+
+/* An end whose keys come with seed 0, or the next one will. */
+static struct ipcp_flow *new_end(struct kunit *test, u16 cipher)
+{
+	struct ipcp_flow *flow = test_pending(test, RESPONDER, cipher);
+
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
+	test_settle(test, flow);
+	return flow;
+}
+
+static struct ipcp_epoch *vectors_epoch(struct kunit *test, u16 cipher)
+{
+	struct ipcp_flow *flow = new_end(test, cipher);
+
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 0, 1, 2), 0);
+	return test_newest(flow);
+}
+
+static int park(void *arg)
+{
+	struct ipcp_root seed;
+	int err;
+
+	test_seed(&seed, 0);
+	err = ipcp_keyrot_park(arg, &seed, 1, 2, NULL);
+	return wiped(&seed, sizeof(seed)) ? err : -EKEYREJECTED;
+}
+
+static void park_fails_whole(struct kunit *test)
+{
+	const struct cipher_case *c = test->param_value;
+	struct ipcp_flow *flow = new_end(test, c->cipher);
+	struct heap_watch *w = watch_keys(test);
+	unsigned int failed;
+
+	failing_allocations(test);
+	failed = fail_until_it_works(test, w, park, flow);
+	/* the epoch, its nodes, and for each direction a set and a leaf */
+	KUNIT_EXPECT_GE(test, failed, 6);
+	KUNIT_EXPECT_EQ(test, flow->rekeys, 1);
+	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, 1));
+	test_settle(test, flow);
+}
+
+static void nothing_is_parked_without_memory(struct kunit *test)
+{
+	const struct cipher_case *c = test->param_value;
+	struct ipcp_flow *flow = new_end(test, c->cipher);
+	struct heap_watch *w = watch_keys(test);
+	struct ipcp_rk rk = flow->rk;
+	int err;
+
+	failing_allocations(test);
+	KUNIT_EXPECT_TRUE(test, call_failing(w, 3, &err, park, flow));
+	KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+	KUNIT_EXPECT_MEMEQ(test, &flow->rk, &rk, sizeof(rk));
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
+	KUNIT_EXPECT_NULL(test, test_epoch(flow, 1));
+}
+
+static int prepare(void *ep)
+{
+	return ipcp_leaf_prepare(ep, RX);
+}
+
+static void a_leaf_is_prepared_or_not(struct kunit *test)
+{
+	const struct cipher_case *c = test->param_value;
+	struct ipcp_epoch *ep = vectors_epoch(test, c->cipher);
+	struct heap_watch *w = watch_keys(test);
+	unsigned int failed = 0;
+
+	failing_allocations(test);
+	/* into the second node */
+	for (unsigned int no = 1; no <= IPCP_LEAVES; no++) {
+		struct ipcp_leaf *leaf;
+
+		failed += fail_until_it_works(test, w, prepare, ep);
+		leaf = test_leaf(&ep->leaves[RX].next);
+		KUNIT_ASSERT_NOT_NULL(test, leaf);
+		KUNIT_ASSERT_TRUE(test, ipcp_leaf_advance(ep, RX, leaf));
+		w->count = 0;	/* it stays */
+	}
+	KUNIT_EXPECT_GE(test, failed, IPCP_LEAVES);
+	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.node, 1);
+	KUNIT_EXPECT_EQ(test, ep->leaves[RX].used, IPCP_LEAVES + 1);
+}
+
+static int jump(void *ep)
+{
+	return ipcp_leaf_try_jump(ep, IPCP_LEAVES);
+}
+
+static void a_jump_is_tried_or_not(struct kunit *test)
+{
+	const struct cipher_case *c = test->param_value;
+	struct ipcp_epoch *ep = vectors_epoch(test, c->cipher);
+	struct heap_watch *w = watch_keys(test);
+
+	failing_allocations(test);
+	/* a leaf, and a set for the copies */
+	KUNIT_EXPECT_GE(test, fail_until_it_works(test, w, jump, ep), 2);
+	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.node, 0);
+	KUNIT_EXPECT_NOT_NULL(test, test_leaf(&ep->leaves[RX].jump[0]));
+	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[RX].jump[1]));
+}
+
+struct new_flow {
+	struct ipcp_wait *wait;
+	struct ipcp_payer payer;
+	struct ipcp_flow *flow;
+};
+
+static int make_flow(void *arg)
+{
+	static const struct ipcp_qos qos = { .loss = 1 };
+	struct new_flow *new = arg;
+
+	new->flow = ipcp_flow_new(test_net(), "kunit", &qos, &new->payer,
+				  new->wait);
+	return PTR_ERR_OR_ZERO(new->flow);
+}
+
+/* Some allocations have a second way: the flow is made or it is not. */
+static void a_flow_is_made_or_not(struct kunit *test)
+{
+	struct ipcp_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
+	struct new_flow new = { .payer.user = user };
+	unsigned int flows = ipcp_registry_count(test_net());
+	struct heap_watch *w = heap_watch(test);
+	unsigned int failed = 0;
+	bool did = true;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	user->in = test_net();
+	user->holders = 1;
+	new.wait = ipcp_wait_new();
+	KUNIT_ASSERT_NOT_NULL(test, new.wait);
+	failing_allocations(test);
+	for (unsigned int n = 1; did; n++) {
+		did = call_failing(w, n, &err, make_flow, &new);
+		if (err) {
+			KUNIT_EXPECT_EQ(test, err, -ENOMEM);
+			failed++;
+		} else {
+			KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), 1);
+			ipcp_flow_destroy(new.flow);
+			ipcp_flow_put(new.flow);
+		}
+		test_drain();
+		heap_expect_nothing_left(test, w);
+		KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), 0);
+		KUNIT_EXPECT_EQ(test, user->holders, 1);
+		KUNIT_EXPECT_EQ(test, refcount_read(&new.wait->refs), 1);
+		KUNIT_EXPECT_EQ(test, ipcp_registry_count(test_net()), flows);
+	}
+	KUNIT_EXPECT_EQ(test, err, 0);
+	KUNIT_EXPECT_GE(test, failed, 2);	/* the flow, its name */
+	ipcp_wait_put(new.wait);
+}
+
+static struct kunit_case nomem_test_cases[] = {
+	KUNIT_CASE_PARAM(park_fails_whole, cipher_gen_params),
+	KUNIT_CASE_PARAM(nothing_is_parked_without_memory, cipher_gen_params),
+	KUNIT_CASE_PARAM(a_leaf_is_prepared_or_not, cipher_gen_params),
+	KUNIT_CASE_PARAM(a_jump_is_tried_or_not, cipher_gen_params),
+	KUNIT_CASE(a_flow_is_made_or_not),
+	{}
+};
+
+static struct kunit_suite nomem_test_suite = {
+	.name = "ipcp_nomem",
+	.test_cases = nomem_test_cases,
+};
+
+kunit_test_suite(nomem_test_suite);

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The ring towards the reader: order, bounds, and who is woken. */
+#include <linux/poll.h>
+
+#include "account.h"
+#include "flow_util.h"
+#include "rbuff.h"
+#include "test_util.h"
+
+static void free_ring(void *data)
+{
+	struct ipcp_rbuff *rb = data;
+
+	__skb_queue_purge(&rb->queue);
+	ipcp_wait_put(rb->wait);
+}
+
+static struct ipcp_rbuff *new_ring(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = kunit_kzalloc(test, sizeof(*rb), GFP_KERNEL);
+	struct ipcp_wait *wait = ipcp_wait_new();
+
+	KUNIT_ASSERT_NOT_NULL(test, rb);
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	ipcp_rbuff_init(rb, wait);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, free_ring, rb), 0);
+	return rb;
+}
+
+/* A packet that counts as so many bytes, with a number in it. */
+static struct sk_buff *packet(struct kunit *test, u32 no, unsigned int size)
+{
+	struct sk_buff *skb = alloc_skb(sizeof(no), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_data(skb, &no, sizeof(no));
+	skb->truesize = size;
+	return skb;
+}
+
+static bool put(struct kunit *test, struct ipcp_rbuff *rb, u32 no,
+		unsigned int size)
+{
+	struct sk_buff *skb = packet(test, no, size);
+	bool room = ipcp_rbuff_write(rb, skb);
+
+	if (!room)
+		kfree_skb(skb);		/* still ours */
+	return room;
+}
+
+/* The number of the first packet, or -1. */
+static s64 get(struct ipcp_rbuff *rb)
+{
+	struct sk_buff *skb;
+	s64 no = -1;
+
+	spin_lock_bh(&rb->queue.lock);
+	skb = skb_peek(&rb->queue);
+	if (skb)
+		__ipcp_rbuff_unlink(rb, skb);
+	spin_unlock_bh(&rb->queue.lock);
+	if (skb)
+		no = *(u32 *)skb->data;
+	kfree_skb(skb);
+	return no;
+}
+
+static void a_new_ring_is_empty_and_may_be_read_and_written(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(rb));
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(rb), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), IPCP_RB_RD | IPCP_RB_WR);
+	KUNIT_EXPECT_EQ(test, get(rb), -1);
+}
+
+static void what_goes_in_comes_out(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+
+	KUNIT_EXPECT_TRUE(test, put(test, rb, 42, 100));
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_empty(rb));
+	KUNIT_EXPECT_EQ(test, rb->bytes, 100);
+	KUNIT_EXPECT_EQ(test, get(rb), 42);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(rb));
+	KUNIT_EXPECT_EQ(test, rb->bytes, 0);
+}
+
+static void it_is_filled_and_drained_in_order(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+	u32 i;
+
+	for (i = 0; i < IPCP_RB_PACKETS; i++) {
+		KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(rb), i);
+		KUNIT_EXPECT_TRUE(test, put(test, rb, i, 1));
+	}
+	KUNIT_EXPECT_FALSE(test, put(test, rb, i, 1));
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(rb), IPCP_RB_PACKETS);
+
+	KUNIT_EXPECT_EQ(test, get(rb), 0);
+	KUNIT_EXPECT_TRUE(test, put(test, rb, i, 1));
+	for (i = 1; i <= IPCP_RB_PACKETS; i++)
+		KUNIT_EXPECT_EQ(test, get(rb), i);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(rb));
+}
+
+static const struct bytes_case {
+	const char *desc;
+	unsigned int first;
+	unsigned int second;
+	bool room;
+} bytes_cases[] = {
+	{ "to the last byte", IPCP_RB_BYTES - 300, 300, true },
+	{ "one byte too many", IPCP_RB_BYTES - 300, 301, false },
+	{ "all in one", 0, IPCP_RB_BYTES, true },
+	{ "one that is too big", 0, IPCP_RB_BYTES + 1, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bytes, bytes_cases, desc);
+
+static void it_is_bounded_in_bytes_of_memory(struct kunit *test)
+{
+	const struct bytes_case *c = test->param_value;
+	struct ipcp_rbuff *rb = new_ring(test);
+
+	if (c->first)
+		KUNIT_EXPECT_TRUE(test, put(test, rb, 0, c->first));
+	KUNIT_EXPECT_EQ(test, put(test, rb, 1, c->second), c->room);
+	KUNIT_EXPECT_EQ(test, rb->bytes, c->room ? IPCP_RB_BYTES : c->first);
+}
+
+static struct ipcp_user *new_user(struct kunit *test)
+{
+	struct ipcp_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	return user;
+}
+
+static void its_user_pays_in_steps_until_it_is_empty(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+
+	rb->user = new_user(test);
+	KUNIT_EXPECT_TRUE(test, put(test, rb, 0, IPCP_QUEUE_FREE));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued), 0);
+	KUNIT_EXPECT_TRUE(test, put(test, rb, 1, 1));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued),
+			IPCP_QUEUE_STEP);
+	KUNIT_EXPECT_TRUE(test, put(test, rb, 2, 2 * IPCP_QUEUE_STEP));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued),
+			3 * IPCP_QUEUE_STEP);
+	get(rb);
+	get(rb);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued),
+			3 * IPCP_QUEUE_STEP);
+	get(rb);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued), 0);
+}
+
+static void rings_of_one_user_share_a_limit(struct kunit *test)
+{
+	struct ipcp_rbuff *one = new_ring(test), *other = new_ring(test);
+	struct ipcp_user *user = new_user(test);
+
+	one->user = user;
+	other->user = user;
+	atomic_long_set(&user->queued, IPCP_USER_QUEUE - IPCP_QUEUE_STEP);
+	KUNIT_EXPECT_TRUE(test, put(test, one, 0, IPCP_QUEUE_FREE + 1));
+	KUNIT_EXPECT_FALSE(test, put(test, other, 0, IPCP_QUEUE_FREE + 1));
+	KUNIT_EXPECT_TRUE(test, put(test, other, 0, IPCP_QUEUE_FREE));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->queued), IPCP_USER_QUEUE);
+	get(one);
+	KUNIT_EXPECT_TRUE(test, put(test, other, 1, 1));
+}
+
+static void each_packet_wakes_readers(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+	struct test_waker *reader = test_sleep(test, rb->wait);
+
+	put(test, rb, 0, 1);
+	put(test, rb, 1, 1);
+	KUNIT_EXPECT_EQ(test, reader->wakes, 2);
+	KUNIT_EXPECT_EQ(test, reader->events, EPOLLIN | EPOLLRDNORM);
+}
+
+static void a_packet_that_was_refused_wakes_nobody(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+	struct test_waker *reader = test_sleep(test, rb->wait);
+
+	KUNIT_EXPECT_FALSE(test, put(test, rb, 0, IPCP_RB_BYTES + 1));
+	KUNIT_EXPECT_EQ(test, reader->wakes, 0);
+}
+
+/* What is queued can be read whatever the flags say. */
+static void flags_do_not_touch_what_is_queued(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+
+	put(test, rb, 1, 1);
+	ipcp_rbuff_change(rb, IPCP_RB_FLOWDOWN | IPCP_RB_FLOWPEER,
+			  IPCP_RB_RD | IPCP_RB_WR);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(rb), 1);
+	KUNIT_EXPECT_EQ(test, get(rb), 1);
+}
+
+static void the_place_to_sleep_outlives_the_ring(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+	struct ipcp_wait *wait = ipcp_wait_get(rb->wait);
+
+	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 2);
+	ipcp_wait_put(wait);
+	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
+	ipcp_wait_put(NULL);
+}
+
+static struct kunit_case rbuff_test_cases[] = {
+	KUNIT_CASE(a_new_ring_is_empty_and_may_be_read_and_written),
+	KUNIT_CASE(what_goes_in_comes_out),
+	KUNIT_CASE(it_is_filled_and_drained_in_order),
+	KUNIT_CASE_PARAM(it_is_bounded_in_bytes_of_memory, bytes_gen_params),
+	KUNIT_CASE(its_user_pays_in_steps_until_it_is_empty),
+	KUNIT_CASE(rings_of_one_user_share_a_limit),
+	KUNIT_CASE(each_packet_wakes_readers),
+	KUNIT_CASE(a_packet_that_was_refused_wakes_nobody),
+	KUNIT_CASE(flags_do_not_touch_what_is_queued),
+	KUNIT_CASE(the_place_to_sleep_outlives_the_ring),
+	{}
+};
+
+static struct kunit_suite rbuff_test_suite = {
+	.name = "ipcp_rbuff",
+	.test_cases = rbuff_test_cases,
+};
+
+kunit_test_suite(rbuff_test_suite);
