@@ -245,6 +245,7 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	rk->has_pending = true;
 	rk->in_flight = false;
 	rk->exchange = ep->exchange;
+	rk->claim = ep->exchange;	/* it is, but for the first */
 	WRITE_ONCE(rk->due, 0);
 	atomic_set(&flow->auth_failures, 0);
 	ipcp_event(flow, IPCP_REKEY_EVENT_PARKED, ep->no, ep->exchange);

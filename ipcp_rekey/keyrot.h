@@ -99,8 +99,8 @@ struct ipcp_epoch {
  * @newest: newest epoch
  * @pending_epoch: epoch of the seed that waits
  * @due: IPCP_REKEY_DUE_*, why an agent ought to claim the flow
- * @exchange: number of the last claim, or of the last seed that came
- * @claim: number of the claim in flight
+ * @exchange: number of the exchange that delivered last
+ * @claim: number of the last claim; before the first as @exchange
  * @seeds: what seeds there were, as keyed hashes
  * @nseeds: how many there were
  * @drops: how often all keys were dropped

@@ -282,8 +282,7 @@ static bool claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
 	claimed = due(flow, min_age, anyway);
 	if (claimed) {
 		rk->in_flight = true;
-		/* Of all numbers that were ever claimed or delivered the next. */
-		rk->claim = max(rk->claim, rk->exchange) + 1;
+		rk->claim++;	/* never one that was claimed or delivered */
 		c->flow = flow;
 		c->exchange = rk->claim;
 		c->epoch = rk->newest + 1;
@@ -443,15 +442,15 @@ void ipcp_registry_lapse(struct ipcp_net *in)
 	unsigned long id = 0;
 
 	for (; (flow = ipcp_registry_next(in, &id)); id++) {
-		u32 exchange = 0;
-		bool pending;
+		bool claimed, pending;
+		u32 exchange;
 
 		spin_lock_bh(&flow->lock);
-		if (flow->rk.in_flight)
-			exchange = flow->rk.claim;
+		claimed = flow->rk.in_flight;
+		exchange = flow->rk.claim;
 		pending = flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 		spin_unlock_bh(&flow->lock);
-		if (exchange)
+		if (claimed)
 			ipcp_registry_clear_in_flight(flow, exchange);
 		if (pending)
 			ipcp_flow_fail(flow, ENOTCONN, "the agent went away");
