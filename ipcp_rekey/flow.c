@@ -290,12 +290,20 @@ static bool closing(struct ipcp_flow *flow, unsigned long *next)
 	unsigned int round = IPCP_CLOSES - flow->closes;
 
 	/* The peer that closed hears it once, and need not say it again. */
-	if (!flow->closes || (seen && round))
+	if (seen && round)
+		return true;
+	/* What else comes up does not hurry it: a loss of some lasts a while. */
+	if (round && time_before(jiffies, flow->close_at)) {
+		ipcp_sooner(next, flow->close_at);
+		return false;
+	}
+	if (!flow->closes)
 		return true;
 	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN || seen)
 		return true;	/* no key, nothing to be said; or all is */
 	flow->closes--;
-	ipcp_sooner(next, jiffies + msecs_to_jiffies(IPCP_CLOSE_MS << round));
+	flow->close_at = jiffies + msecs_to_jiffies(IPCP_CLOSE_MS << round);
+	ipcp_sooner(next, flow->close_at);
 	return false;
 }
 

@@ -109,6 +109,7 @@ enum {
  * @ctl: control packets for the worker
  * @work: everything that is not done on the packet path
  * @closes: CLOSE packets still to be sent
+ * @close_at: jiffies of the next
  * @listener: where a responder's flow waits to be accepted, under names' lock
  * @accept: in the listener's queue
  * @blob: what the agent left, under @lock
@@ -164,6 +165,7 @@ struct ipcp_flow {
 	struct sk_buff_head ctl;
 	struct delayed_work work;
 	unsigned int closes;
+	unsigned long close_at;
 	struct ipcp_listener *listener;
 	struct list_head accept;
 	void *blob;
