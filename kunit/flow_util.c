@@ -46,8 +46,7 @@ struct ipcp_flow *test_flow(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, end_flow, flow), 0);
-	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
-	cancel_delayed_work_sync(&flow->work);
+	disable_delayed_work_sync(&flow->work);
 
 	flow->grace = TEST_TIME;
 	flow->linger_time = TEST_TIME;
@@ -56,6 +55,14 @@ struct ipcp_flow *test_flow(struct kunit *test)
 	flow->peer_eid = TEST_PEER_EID;
 	flow->mtu = 1000;
 	return flow;
+}
+
+/* What the worker would do now. */
+void test_work(struct ipcp_flow *flow)
+{
+	struct work_struct *work = &flow->work.work;
+
+	work->func(work);
 }
 
 /* A flow that waits for its first seed. */

@@ -26,6 +26,7 @@ struct ipcp_net *test_net(void);
 void test_drain(void);
 
 struct ipcp_flow *test_flow(struct kunit *test);
+void test_work(struct ipcp_flow *flow);
 struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 			       u16 cipher);
 struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch);

@@ -40,6 +40,17 @@ static struct heap_watch *watch_keys(struct kunit *test)
 	return w;
 }
 
+/*
+ * Debug objects are made in between, and do without memory: then not each
+ * failure is the call's own.
+ */
+static void each_failure_counts(struct kunit *test)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_OBJECTS))
+		kunit_skip(test, "debug objects fail among the rest");
+	failing_allocations(test);
+}
+
 /* Makes the call with its n-th allocation failing. False if it had fewer. */
 static bool call_failing(struct heap_watch *w, unsigned int n, int *err,
 			 int (*call)(void *arg), void *arg)
@@ -108,7 +119,7 @@ static void park_fails_whole(struct kunit *test)
 	struct heap_watch *w = watch_keys(test);
 	unsigned int failed;
 
-	failing_allocations(test);
+	each_failure_counts(test);
 	failed = fail_until_it_works(test, w, park, flow);
 	/* the epoch, its nodes, and for each direction a set and a leaf */
 	KUNIT_EXPECT_GE(test, failed, 6);
@@ -125,7 +136,7 @@ static void nothing_is_parked_without_memory(struct kunit *test)
 	struct ipcp_rk rk = flow->rk;
 	int err;
 
-	failing_allocations(test);
+	each_failure_counts(test);
 	KUNIT_EXPECT_TRUE(test, call_failing(w, 3, &err, park, flow));
 	KUNIT_EXPECT_EQ(test, err, -ENOMEM);
 	KUNIT_EXPECT_MEMEQ(test, &flow->rk, &rk, sizeof(rk));
@@ -146,7 +157,7 @@ static void a_leaf_is_prepared_or_not(struct kunit *test)
 	struct heap_watch *w = watch_keys(test);
 	unsigned int failed = 0;
 
-	failing_allocations(test);
+	each_failure_counts(test);
 	/* into the second node */
 	for (unsigned int no = 1; no <= IPCP_LEAVES; no++) {
 		struct ipcp_leaf *leaf;
@@ -173,7 +184,7 @@ static void a_jump_is_tried_or_not(struct kunit *test)
 	struct ipcp_epoch *ep = vectors_epoch(test, c->cipher);
 	struct heap_watch *w = watch_keys(test);
 
-	failing_allocations(test);
+	each_failure_counts(test);
 	/* a leaf, and a set for the copies */
 	KUNIT_EXPECT_GE(test, fail_until_it_works(test, w, jump, ep), 2);
 	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.node, 0);
