@@ -84,7 +84,7 @@ check: ## style, sparse, warnings, docs, generated code, model
 fuzz: ## what parses the network's input, SECONDS each; needs clang
 	tests/fuzz/run --seconds $(SECONDS)
 
-coverage: ## line coverage of the pure parts by their KUnit suites
+coverage: ## line coverage of what deals with keys, by KUnit suites
 	tests/check/coverage
 
 soak: ## long runs; their figures are in Documentation/

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/* CONFIRM: what it says, when it is sent, and that both ends come to DONE. */
+#include "confirm.h"
+#include "flow_util.h"
+#include "path_util.h"
+#include "rx.h"
+#include "test_util.h"
+
+#define SEEN	IPCP_CONFIRM_SEEN
+#define SENDING	IPCP_CONFIRM_SENDING
+#define DONE	IPCP_CONFIRM_DONE
+
+/* Two ends in epoch 0, both with the seed of epoch 1 parked and taken. */
+static void new_pair(struct kunit *test, struct ipcp_flow **initiator,
+		     struct ipcp_flow **responder)
+{
+	test_pair(test, initiator, responder);
+	test_next(test, *responder);
+	test_next(test, *initiator);
+	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(*responder));
+	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(*initiator));
+}
+
+/* The flags of the CONFIRM that was sent to this end. */
+static u8 said_to(struct kunit *test, struct ipcp_flow *flow)
+{
+	unsigned int len = 1;
+	struct ipcp_hdr hdr;
+	u8 flags = 0xff;
+
+	hdr = test_open_packet(test, flow, &flags, &len);
+	KUNIT_EXPECT_EQ(test, hdr.type, IPCP_PDU_CONFIRM);
+	KUNIT_EXPECT_EQ(test, hdr.epoch, flow->rk.newest);
+	KUNIT_EXPECT_EQ(test, len, 1);
+	return flags;
+}
+
+static const struct say_case {
+	const char *desc;
+	enum test_role role;
+	bool observed;
+	bool peer_sending;
+	bool grace_over;
+	bool asks;
+	u8 flags;		/* all that is true */
+} says[] = {
+	{ "initiator, nothing", INITIATOR, 0, 0, 0, true, 0 },
+	{ "initiator, sends", INITIATOR, 0, 0, 1, true, SENDING },
+	{ "initiator, heard the peer", INITIATOR, 1, 0, 0, true,
+	  SEEN | SENDING },
+	{ "initiator, heard the peer send", INITIATOR, 1, 1, 0, true,
+	  SEEN | SENDING | DONE },
+	{ "responder, nothing", RESPONDER, 0, 0, 0, false, 0 },
+	{ "responder, grace over", RESPONDER, 0, 0, 1, false, 0 },
+	{ "responder, heard the peer", RESPONDER, 1, 0, 0, true,
+	  SEEN | SENDING },
+	{ "responder, heard the peer send", RESPONDER, 1, 1, 0, true,
+	  SEEN | SENDING | DONE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(say, says, desc);
+
+static struct ipcp_flow *prepare_say(struct kunit *test,
+				     const struct say_case *c,
+				     struct ipcp_flow **peer)
+{
+	struct ipcp_flow *initiator, *responder, *flow;
+
+	new_pair(test, &initiator, &responder);
+	flow = c->role == INITIATOR ? initiator : responder;
+	*peer = c->role == INITIATOR ? responder : initiator;
+	if (c->observed)
+		ipcp_keyrot_observe(flow, test_newest(flow), c->peer_sending);
+	if (c->grace_over)
+		test_newest(flow)->parked -= flow->grace;
+	ipcp_keyrot_promote(flow);
+	return flow;
+}
+
+/* Were DONE said when asking, nobody could tell that DONE is still asked for. */
+static void asking_says_what_is_true_but_never_done(struct kunit *test)
+{
+	const struct say_case *c = test->param_value;
+	struct ipcp_flow *peer, *flow = prepare_say(test, c, &peer);
+	struct ipcp_epoch *ep = test_newest(flow);
+
+	ep->confirm = jiffies;
+	ipcp_confirm_ask(flow, ep);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), c->asks);
+	if (c->asks)
+		KUNIT_EXPECT_EQ(test, said_to(test, peer), c->flags & ~DONE);
+}
+
+static void an_answer_says_all_that_is_true(struct kunit *test)
+{
+	const struct say_case *c = test->param_value;
+	struct ipcp_flow *peer, *flow = prepare_say(test, c, &peer);
+
+	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(flow, test_newest(flow), 0));
+	KUNIT_EXPECT_EQ(test, said_to(test, peer), c->flags);
+}
+
+static void it_asks_when_it_is_time_and_ever_less_often(struct kunit *test)
+{
+	const unsigned long min = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
+	const unsigned long max = msecs_to_jiffies(IPCP_CONFIRM_MAX_MS);
+	struct ipcp_flow *initiator, *responder;
+	unsigned long wait = min;
+	struct ipcp_epoch *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(initiator);
+	for (int i = 1; i <= 10; i++) {
+		ep->confirm = jiffies + TEST_TIME;
+		KUNIT_EXPECT_EQ(test, ipcp_confirm_ask(initiator, ep),
+				ep->confirm);
+		KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), i - 1);
+
+		ep->confirm = jiffies;
+		KUNIT_EXPECT_EQ(test, ep->backoff, wait);
+		KUNIT_EXPECT_EQ(test, ipcp_confirm_ask(initiator, ep),
+				ep->confirm);
+		KUNIT_EXPECT_TRUE(test, time_in_range(ep->confirm, jiffies,
+						      jiffies + wait));
+		KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), i);
+		wait = min(2 * wait, max);
+	}
+	KUNIT_EXPECT_EQ(test, wait, max);
+}
+
+static void the_worker_asks_until_it_is_done(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(initiator);
+	ep->confirm = jiffies;
+	KUNIT_EXPECT_EQ(test, ipcp_keyrot_work(initiator), ep->confirm);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
+
+	ipcp_keyrot_observe(initiator, ep, true);
+	ipcp_confirm_rcv(initiator, ep, SEEN | SENDING | DONE);
+	ep->confirm = jiffies;
+	ipcp_keyrot_work(initiator);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
+}
+
+static void one_with_done_is_not_answered(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(initiator);
+	ipcp_keyrot_observe(initiator, ep, true);
+	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep,
+						 SEEN | SENDING | DONE));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
+}
+
+/* The peer cannot have seen what was not sent. */
+static void done_is_believed_of_who_sends(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(initiator);
+	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep, DONE));
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+}
+
+static void the_same_is_answered_once_in_a_while(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(responder);
+	ipcp_confirm_rcv(responder, ep, 0);
+	ep->answered = jiffies + TEST_TIME;	/* just now, on any machine */
+	ipcp_confirm_rcv(responder, ep, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
+
+	ipcp_keyrot_observe(responder, ep, false);	/* news */
+	ipcp_confirm_rcv(responder, ep, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 2);
+
+	ep->answered = jiffies - msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
+	ipcp_confirm_rcv(responder, ep, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 3);
+}
+
+static void unknown_flags_make_no_sense(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(initiator);
+	ipcp_keyrot_observe(initiator, ep, true);
+	for (unsigned int flags = 8; flags < 256; flags <<= 1)
+		KUNIT_EXPECT_FALSE(test, ipcp_confirm_rcv(initiator, ep,
+							  DONE | flags));
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
+}
+
+static void a_keepalive_says_all_there_is_to_say(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+
+	test_pair(test, &initiator, &responder);
+	ipcp_confirm_keepalive(initiator);
+	KUNIT_EXPECT_EQ(test, said_to(test, responder), SEEN | SENDING | DONE);
+
+	ipcp_keyrot_drop(responder);
+	ipcp_confirm_keepalive(responder);	/* no key, nothing to say */
+	KUNIT_EXPECT_EQ(test, test_sent(responder), 0);
+}
+
+static bool done(struct ipcp_flow *flow)
+{
+	return test_bit(IPCP_EP_DONE, &test_newest(flow)->flags);
+}
+
+/* A while later the worker runs: it is time to ask, and to answer again. */
+static void later(struct ipcp_flow *flow)
+{
+	test_newest(flow)->confirm = jiffies;
+	test_newest(flow)->answered -= TEST_TIME;
+	ipcp_rx_control(flow);
+	ipcp_keyrot_work(flow);
+}
+
+/* Carries what was sent since; the packets in the mask @lost get lost. */
+static void carry(struct kunit *test, struct ipcp_flow *const end[2],
+		  unsigned int *carried, unsigned long lost)
+{
+	while (*carried < atomic64_read(&test_newest(end[0])->sent) +
+			  atomic64_read(&test_newest(end[1])->sent)) {
+		struct sk_buff *skb = test_receive(test);
+
+		if (lost >> (*carried)++ & 1)
+			kfree_skb(skb);
+		else
+			test_deliver(skb);
+	}
+}
+
+/* Any of the first packets of an epoch may be lost: each mask is a case. */
+static void both_come_to_done_whatever_is_lost(struct kunit *test)
+{
+	struct ipcp_flow *end[2];
+
+	test_pair(test, &end[0], &end[1]);
+	for (unsigned long lost = 0; lost < BIT(7); lost++) {
+		unsigned int carried = 0;
+		int rounds;
+
+		for (int i = 0; i < 2; i++) {
+			test_next(test, end[i]);
+			KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(end[i]));
+		}
+		for (rounds = 0; rounds < 20; rounds++) {
+			if (done(end[0]) && done(end[1]))
+				break;
+			for (int i = 0; i < 2; i++) {
+				later(end[i]);
+				carry(test, end, &carried, lost);
+			}
+		}
+		KUNIT_ASSERT_LT_MSG(test, rounds, 20, "lost: %lx", lost);
+	}
+}
+
+static struct kunit_case confirm_test_cases[] = {
+	KUNIT_CASE_PARAM(asking_says_what_is_true_but_never_done,
+			 say_gen_params),
+	KUNIT_CASE_PARAM(an_answer_says_all_that_is_true, say_gen_params),
+	KUNIT_CASE(it_asks_when_it_is_time_and_ever_less_often),
+	KUNIT_CASE(the_worker_asks_until_it_is_done),
+	KUNIT_CASE(one_with_done_is_not_answered),
+	KUNIT_CASE(done_is_believed_of_who_sends),
+	KUNIT_CASE(the_same_is_answered_once_in_a_while),
+	KUNIT_CASE(unknown_flags_make_no_sense),
+	KUNIT_CASE(a_keepalive_says_all_there_is_to_say),
+	KUNIT_CASE(both_come_to_done_whatever_is_lost),
+	{}
+};
+
+static struct kunit_suite confirm_test_suite = {
+	.name = "ipcp_confirm",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = test_path_clear,
+	.test_cases = confirm_test_cases,
+};
+
+kunit_test_suite(confirm_test_suite);

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A flow's states: who may change them, and what each end of it leaves. */
+#include "flow_util.h"
+#include "path_util.h"
+#include "test_util.h"
+#include "upcall.h"
+
+#define CIPHER	IPCP_REKEY_CIPHER_CHACHA20_POLY1305
+#define STATE(name)	IPCP_REKEY_FLOW_STATE_##name
+
+static void allocated(struct ipcp_flow *flow)
+{
+	ipcp_flow_allocated(flow);
+}
+
+static void fail(struct ipcp_flow *flow)
+{
+	ipcp_flow_fail(flow, EACCES, "no");
+}
+
+static void take_down(struct ipcp_flow *flow)
+{
+	ipcp_flow_down(flow, EPIPE, "gone");
+}
+
+static void destroy(struct ipcp_flow *flow)
+{
+	ipcp_flow_destroy(flow);
+}
+
+static void dealloc(struct ipcp_flow *flow)
+{
+	ipcp_flow_dealloc(flow);
+}
+
+static const struct change_case {
+	const char *desc;
+	void (*change)(struct ipcp_flow *flow);
+	u8 from;
+	u8 to;
+	int error;
+} changes[] = {
+	{ "allocated from INIT", allocated, STATE(INIT), STATE(INIT) },
+	{ "allocated from ALLOC_PENDING", allocated, STATE(ALLOC_PENDING),
+	  STATE(ALLOCATED) },
+	{ "allocated from ACCEPT_PENDING", allocated, STATE(ACCEPT_PENDING),
+	  STATE(ALLOCATED) },
+	{ "allocated again", allocated, STATE(ALLOCATED), STATE(ALLOCATED) },
+	{ "allocated from DEALLOC_PENDING", allocated, STATE(DEALLOC_PENDING),
+	  STATE(DEALLOC_PENDING) },
+	{ "allocated from DEALLOCATED", allocated, STATE(DEALLOCATED),
+	  STATE(DEALLOCATED) },
+
+	{ "fails in INIT", fail, STATE(INIT), STATE(INIT) },
+	{ "fails in ALLOC_PENDING", fail, STATE(ALLOC_PENDING),
+	  STATE(DEALLOCATED), EACCES },
+	{ "fails in ACCEPT_PENDING", fail, STATE(ACCEPT_PENDING),
+	  STATE(DEALLOCATED), EACCES },
+	{ "fails in ALLOCATED", fail, STATE(ALLOCATED), STATE(ALLOCATED) },
+
+	{ "goes down in ALLOCATED", take_down, STATE(ALLOCATED),
+	  STATE(ALLOCATED), EPIPE },
+
+	{ "closed in INIT", dealloc, STATE(INIT), STATE(DEALLOCATED) },
+	{ "closed in ALLOC_PENDING", dealloc, STATE(ALLOC_PENDING),
+	  STATE(DEALLOCATED) },
+	{ "closed in ACCEPT_PENDING", dealloc, STATE(ACCEPT_PENDING),
+	  STATE(DEALLOCATED) },
+	{ "closed in ALLOCATED", dealloc, STATE(ALLOCATED),
+	  STATE(DEALLOC_PENDING) },
+
+	{ "destroyed in INIT", destroy, STATE(INIT), STATE(DEALLOCATED) },
+	{ "destroyed in ALLOC_PENDING", destroy, STATE(ALLOC_PENDING),
+	  STATE(DEALLOCATED) },
+	{ "destroyed in ALLOCATED", destroy, STATE(ALLOCATED),
+	  STATE(DEALLOCATED) },
+	{ "destroyed in DEALLOC_PENDING", destroy, STATE(DEALLOC_PENDING),
+	  STATE(DEALLOCATED) },
+};
+
+KUNIT_ARRAY_PARAM_DESC(change, changes, desc);
+
+static void a_state_changes_or_not(struct kunit *test)
+{
+	const struct change_case *c = test->param_value;
+	struct ipcp_flow *flow = test_flow(test);
+
+	flow->state = c->from;
+	c->change(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, c->to);
+	KUNIT_EXPECT_EQ(test, flow->error, c->error);
+	/* what is over is found no more */
+	KUNIT_EXPECT_EQ(test, test_bit(IPCP_FLOW_HASHED, &flow->bits),
+			c->to != STATE(DEALLOCATED) ||
+			c->from == STATE(DEALLOCATED));
+}
+
+static void allocated_says_whether_it_was_pending(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.wait);
+
+	KUNIT_EXPECT_EQ(test, ipcp_flow_allocated(flow), 0);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+	KUNIT_EXPECT_EQ(test, ipcp_flow_allocated(flow), -ESTALE);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+}
+
+static void the_first_error_stays(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.wait);
+
+	ipcp_flow_down(flow, EPIPE, "first");
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+	ipcp_flow_down(flow, ETIMEDOUT, "second");
+	KUNIT_EXPECT_EQ(test, flow->error, EPIPE);
+	KUNIT_EXPECT_STREQ(test, flow->reason, "first");
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+}
+
+static void a_reason_is_cut_and_may_be_missing(struct kunit *test)
+{
+	struct ipcp_flow *longer = test_end(test, INITIATOR, 0);
+	struct ipcp_flow *none = test_end(test, INITIATOR, 0);
+	char words[2 * IPCP_REASON_LEN] = {};
+
+	memset(words, 'x', sizeof(words) - 1);
+	ipcp_flow_down(longer, EPIPE, words);
+	KUNIT_EXPECT_EQ(test, strlen(longer->reason), IPCP_REASON_LEN - 1);
+	ipcp_flow_down(none, EPIPE, NULL);
+	KUNIT_EXPECT_STREQ(test, none->reason, "");
+}
+
+static const struct timeout_case {
+	const char *desc;
+	u32 ms;
+	u32 taken;
+} timeouts[] = {
+	{ "never", 0, 0 },
+	{ "too short", 1, IPCP_PEER_TIMEOUT_MIN_MS },
+	{ "shortest", IPCP_PEER_TIMEOUT_MIN_MS, IPCP_PEER_TIMEOUT_MIN_MS },
+	{ "default", IPCP_PEER_TIMEOUT_MS, IPCP_PEER_TIMEOUT_MS },
+	{ "longest", U32_MAX, INT_MAX },
+};
+
+KUNIT_ARRAY_PARAM_DESC(timeout, timeouts, desc);
+
+static void a_peer_timeout_has_bounds(struct kunit *test)
+{
+	const struct timeout_case *c = test->param_value;
+	struct ipcp_flow *flow = test_flow(test);
+
+	ipcp_flow_set_timeout(flow, c->ms);
+	KUNIT_EXPECT_EQ(test, flow->peer_timeout, msecs_to_jiffies(c->taken));
+}
+
+static void an_allocation_has_a_deadline(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
+	struct test_waker *sleeper;
+
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOC_PENDING));
+	sleeper = test_sleep(test, flow->n_rb.wait);
+	flow->deadline = jiffies;
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
+	KUNIT_EXPECT_EQ(test, flow->error, ETIMEDOUT);
+	KUNIT_EXPECT_GE(test, sleeper->wakes, 1);
+	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
+}
+
+static void a_responder_is_allocated_when_its_peer_is_heard(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_pending(test, RESPONDER, CIPHER);
+
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
+	ipcp_registry_take_pending(flow);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(ACCEPT_PENDING));
+	ipcp_keyrot_observe(flow, test_newest(flow), false);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOCATED));
+}
+
+static void silence_is_told_and_broken(struct kunit *test)
+{
+	struct ipcp_flow *flow, *peer;
+
+	test_pair(test, &flow, &peer);
+	flow->last_rx = jiffies;
+	flow->last_tx = jiffies;
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, test_sent(flow), 0);
+
+	/* after a quarter of the time a keepalive goes out */
+	flow->last_tx = jiffies - flow->peer_timeout / 4;
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, test_sent(flow), 1);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER);
+
+	/* and after all of it the peer counts as lost */
+	flow->last_rx = jiffies - flow->peer_timeout;
+	test_work(flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN);
+}
+
+static void a_flow_without_timeout_is_silent(struct kunit *test)
+{
+	struct ipcp_flow *flow, *peer;
+
+	test_pair(test, &flow, &peer);
+	ipcp_flow_set_timeout(flow, 0);
+	flow->last_rx = jiffies - TEST_TIME;
+	flow->last_tx = jiffies - TEST_TIME;
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, test_sent(flow), 0);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER);
+}
+
+/* What was asked of the agent, or it was told, in this order. */
+static void expect_told(struct kunit *test, struct ipcp_flow *flow, u32 type)
+{
+	struct ipcp_upcall *up = ipcp_upcall_next(test_net());
+
+	KUNIT_ASSERT_NOT_NULL(test, up);
+	KUNIT_EXPECT_EQ(test, up->type, type);
+	KUNIT_EXPECT_EQ(test, up->flow_id, flow->id);
+	KUNIT_EXPECT_STREQ(test, up->name, flow->name);
+	ipcp_upcall_free(up);
+	KUNIT_EXPECT_NULL(test, ipcp_upcall_next(test_net()));
+}
+
+static void the_agent_is_told_what_is_over(struct kunit *test)
+{
+	struct ipcp_flow *pending = test_pending(test, INITIATOR, CIPHER);
+	struct ipcp_flow *late = test_pending(test, INITIATOR, CIPHER);
+	struct ipcp_flow *open = test_end(test, INITIATOR, 0);
+
+	test_net()->agent = 1;
+	ipcp_flow_dealloc(pending);
+	expect_told(test, pending, IPCP_REKEY_UPCALL_TYPE_CANCEL);
+	ipcp_flow_dealloc(open);
+	expect_told(test, open, IPCP_REKEY_UPCALL_TYPE_CLOSED);
+	late->deadline = jiffies;
+	test_work(late);
+	expect_told(test, late, IPCP_REKEY_UPCALL_TYPE_CANCEL);
+	test_net()->agent = 0;
+}
+
+static void the_peer_is_told_three_times(struct kunit *test)
+{
+	struct ipcp_flow *flow, *peer;
+
+	test_pair(test, &flow, &peer);
+	ipcp_flow_dealloc(flow);
+	for (int i = 1; i <= 3; i++) {
+		struct sk_buff *skb;
+
+		KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOC_PENDING));
+		test_work(flow);
+		skb = test_receive(test);
+		KUNIT_EXPECT_EQ(test, test_header(test, skb).type,
+				IPCP_PDU_CLOSE);
+		kfree_skb(skb);
+
+		flow->close_at = jiffies + TEST_TIME;
+		test_work(flow);	/* for another reason */
+		KUNIT_EXPECT_EQ(test, test_sent(flow), i);
+		flow->close_at = jiffies;
+	}
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
+	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
+}
+
+static void a_peer_that_closed_is_told_once(struct kunit *test)
+{
+	struct ipcp_flow *flow, *peer;
+	struct ipcp_epoch *ep;
+
+	test_pair(test, &flow, &peer);
+	ep = test_hold(test, test_tx(flow));
+	set_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
+	ipcp_flow_dealloc(flow);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
+}
+
+static void without_keys_there_is_nothing_to_tell(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+
+	ipcp_keyrot_drop(flow);
+	ipcp_flow_dealloc(flow);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
+}
+
+static void a_user_has_only_so_many_flows(struct kunit *test)
+{
+	static const struct ipcp_qos qos = { .loss = 1 };
+	struct ipcp_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
+	struct ipcp_payer payer = { .user = user };
+	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_flow *flow;
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	user->in = test_net();
+	user->holders = 1;
+	atomic_set(&user->flows, IPCP_USER_FLOWS);
+	flow = ipcp_flow_new(test_net(), "kunit", &qos, &payer, wait);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(flow), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), IPCP_USER_FLOWS);
+	KUNIT_EXPECT_EQ(test, user->holders, 1);
+	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
+	ipcp_wait_put(wait);
+}
+
+static struct kunit_case flow_test_cases[] = {
+	KUNIT_CASE_PARAM(a_state_changes_or_not, change_gen_params),
+	KUNIT_CASE(allocated_says_whether_it_was_pending),
+	KUNIT_CASE(the_first_error_stays),
+	KUNIT_CASE(a_reason_is_cut_and_may_be_missing),
+	KUNIT_CASE_PARAM(a_peer_timeout_has_bounds, timeout_gen_params),
+	KUNIT_CASE(an_allocation_has_a_deadline),
+	KUNIT_CASE(a_responder_is_allocated_when_its_peer_is_heard),
+	KUNIT_CASE(silence_is_told_and_broken),
+	KUNIT_CASE(a_flow_without_timeout_is_silent),
+	KUNIT_CASE(the_agent_is_told_what_is_over),
+	KUNIT_CASE(the_peer_is_told_three_times),
+	KUNIT_CASE(a_peer_that_closed_is_told_once),
+	KUNIT_CASE(without_keys_there_is_nothing_to_tell),
+	KUNIT_CASE(a_user_has_only_so_many_flows),
+	{}
+};
+
+static struct kunit_suite flow_test_suite = {
+	.name = "ipcp_flow",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = test_path_clear,
+	.test_cases = flow_test_cases,
+};
+
+kunit_test_suite(flow_test_suite);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_KUNIT_PATH_UTIL_H
+#define _IPCP_KUNIT_PATH_UTIL_H
+
+#include <kunit/test.h>
+#include <linux/skbuff.h>
+
+#include "flow.h"
+#include "wire.h"
+
+/*
+ * The path between two ends: what either sends ends up in a socket of the
+ * test's, which delivers, drops or opens it. Nothing arrives by itself.
+ */
+int test_path_open(struct kunit_suite *suite);
+void test_path_close(struct kunit_suite *suite);
+int test_path_clear(struct kunit *test);
+
+void test_connect(struct ipcp_flow *flow, struct ipcp_flow *peer);
+void test_pair(struct kunit *test, struct ipcp_flow **initiator,
+	       struct ipcp_flow **responder);
+
+struct sk_buff *test_receive(struct kunit *test);
+void test_deliver(struct sk_buff *skb);
+void test_carry(struct kunit *test);
+struct ipcp_hdr test_header(struct kunit *test, const struct sk_buff *skb);
+struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
+				 u8 *payload, unsigned int *len);
+
+u64 test_sent(struct ipcp_flow *flow);
+unsigned long test_drops(const struct ipcp_flow *flow, enum ipcp_drop reason);
+
+#endif /* _IPCP_KUNIT_PATH_UTIL_H */

@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receiving: what is dropped and why, what is read and in which order, and that
+ * nothing is lost when keys go.
+ */
+#include <linux/unaligned.h>
+
+#include "fail_nth.h"
+#include "flow_util.h"
+#include "heap.h"
+#include "path_util.h"
+#include "rx.h"
+#include "test_util.h"
+#include "tx.h"
+#include "upcall.h"
+
+#define SHORT	IPCP_PPL_SHIFT_MIN
+#define LEAF	BIT(SHORT)	/* packets of a leaf */
+
+/* Two ends of a flow with short leaves. What is said goes from @from to @to. */
+struct ends {
+	struct ipcp_flow *from;
+	struct ipcp_flow *to;
+	u32 said;
+};
+
+static struct ends new_ends(struct kunit *test)
+{
+	struct ends e = {};
+
+	test_pair(test, &e.from, &e.to);
+	e.from->ppl_shift = SHORT;
+	for (int i = 0; i < 2; i++) {
+		struct ipcp_flow *flow = i ? e.from : e.to;
+
+		test_next(test, flow);
+		test_settle(test, flow);
+	}
+	return e;
+}
+
+/* Messages are numbered, too: from 0 on, each once. */
+static struct sk_buff *say(struct kunit *test, struct ends *e)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(sizeof(e->said), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_data(skb, &e->said, sizeof(e->said));
+	e->said++;
+	KUNIT_ASSERT_EQ(test, ipcp_tx_data(e->from, skb), 0);
+	return test_receive(test);
+}
+
+static void lose(struct kunit *test, struct ends *e, unsigned int n)
+{
+	while (n--)
+		kfree_skb(say(test, e));
+}
+
+static void arrive(struct kunit *test, struct ends *e, unsigned int n)
+{
+	while (n--)
+		test_deliver(say(test, e));
+}
+
+static struct sk_buff *say_control(struct kunit *test, struct ends *e, u8 type,
+				   size_t len)
+{
+	/* of a CONFIRM: one that is not answered */
+	static const u8 payload[4] = { IPCP_CONFIRM_DONE };
+
+	KUNIT_ASSERT_EQ(test, ipcp_tx_current(e->from, type, payload, len), 0);
+	return test_receive(test);
+}
+
+/* The number of the next message, or -1. */
+static s64 hear(struct ipcp_flow *flow)
+{
+	struct sk_buff *skb = ipcp_rx_read(flow);
+	s64 no = -1;
+
+	if (skb && skb->len == sizeof(u32))
+		no = *(u32 *)skb->data;
+	kfree_skb(skb);
+	return no;
+}
+
+static void expect_heard(struct kunit *test, struct ends *e, u32 from, u32 to)
+{
+	for (u32 no = from; no < to; no++)
+		KUNIT_EXPECT_EQ(test, hear(e->to), no);
+	KUNIT_EXPECT_EQ(test, hear(e->to), -1);
+}
+
+static unsigned long stray(enum ipcp_drop reason)
+{
+	struct ipcp_drops sum;
+
+	ipcp_drops_sum(test_net()->drops, &sum);
+	return sum.drops[reason];
+}
+
+static void what_is_sent_is_read_in_order_over_all_leaves(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_stats sum;
+
+	/* not read before all is there: no leaf but the first was prepared */
+	arrive(test, &e, 10 * LEAF);
+	expect_heard(test, &e, 0, 10 * LEAF);
+	ipcp_stats_sum(e.to->stats, &sum);
+	KUNIT_EXPECT_EQ(test, sum.rx_packets, 10 * LEAF);
+	KUNIT_EXPECT_EQ(test, sum.rx_bytes, 10 * LEAF * sizeof(u32));
+	for (int i = 0; i < IPCP_DROP_MAX; i++)
+		KUNIT_EXPECT_EQ(test, sum.drops[i], 0);
+}
+
+static void short_reorder_over_a_leafs_end_is_tolerated(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *late;
+
+	lose(test, &e, LEAF - 1);
+	late = say(test, &e);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), LEAF);
+	test_deliver(late);
+	KUNIT_EXPECT_EQ(test, hear(e.to), LEAF - 1);
+}
+
+static void what_comes_after_two_leaves_is_too_late(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *late = say(test, &e);
+
+	arrive(test, &e, 2 * LEAF);
+	expect_heard(test, &e, 1, 2 * LEAF + 1);
+	test_deliver(late);
+	KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_LATE), 1);
+}
+
+static void a_loss_of_whole_leaves_is_jumped_over(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	lose(test, &e, 5 * LEAF + 7);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), 5 * LEAF + 7);
+	lose(test, &e, 100 * LEAF);
+	arrive(test, &e, LEAF);
+	expect_heard(test, &e, 105 * LEAF + 8, 106 * LEAF + 8);
+}
+
+/* In place of the packet's own leaf, with a tag that cannot be right. */
+static void forge(struct sk_buff *skb, u64 counter)
+{
+	put_unaligned_be32(counter, skb->data + 4);
+	skb->data[3] = counter >> 32;
+}
+
+static void few_jumps_are_tried_for_who_forges(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *skb;
+
+	e.to->jumps = IPCP_JUMPS_PER_SECOND;
+	e.to->jumps_at = jiffies + TEST_TIME;	/* no second passes */
+	for (unsigned int i = 0; i < IPCP_JUMPS_PER_SECOND + 3; i++) {
+		skb = say(test, &e);
+		forge(skb, ipcp_ctr_make(1000 + 10 * i, 0));
+		test_deliver(skb);
+		KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+	}
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH),
+			IPCP_JUMPS_PER_SECOND);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 3);
+
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+	e.to->jumps_at = jiffies - HZ;		/* one did */
+	lose(test, &e, 20 * LEAF);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+}
+
+static void a_packet_is_read_once(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *skb = say(test, &e);
+	struct sk_buff *again = skb_copy(skb, GFP_KERNEL);
+	struct sk_buff *later = skb_copy(skb, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, again);
+	KUNIT_ASSERT_NOT_NULL(test, later);
+	test_deliver(skb);
+	test_deliver(again);	/* nobody knows yet */
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 2);
+	expect_heard(test, &e, 0, 1);
+	test_deliver(later);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 0);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_REPLAY), 2);
+}
+
+static void what_does_not_authenticate_changes_nothing(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_epoch *ep = test_newest(e.to);
+	u64 highest = ep->highest;
+
+	for (unsigned int byte = 0; byte < sizeof(u32) + IPCP_TAG_LEN; byte++) {
+		struct sk_buff *skb = say(test, &e);
+
+		skb->data[IPCP_HDR_LEN + byte] ^= 1;
+		test_deliver(skb);
+		KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&e.to->auth_failures),
+			sizeof(u32) + IPCP_TAG_LEN);
+	KUNIT_EXPECT_EQ(test, ep->highest, highest);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+}
+
+static void no_flow(struct ends *e, struct sk_buff *skb)
+{
+	put_unaligned_be32(~e->to->eid, skb->data + 8);
+}
+
+static void cut(struct ends *e, struct sk_buff *skb)
+{
+	skb_trim(skb, IPCP_OVERHEAD - 1);
+}
+
+static void nothing_left(struct ends *e, struct sk_buff *skb)
+{
+	skb_trim(skb, 0);
+}
+
+static void other_version(struct ends *e, struct sk_buff *skb)
+{
+	skb->data[0] += 0x10;
+}
+
+static void other_type(struct ends *e, struct sk_buff *skb)
+{
+	skb->data[0] |= 0x0f;
+}
+
+static void other_epoch(struct ends *e, struct sk_buff *skb)
+{
+	skb->data[1] += IPCP_EPOCH_SLOTS;
+}
+
+static void flow_without_keys(struct ends *e, struct sk_buff *skb)
+{
+	ipcp_keyrot_drop(e->to);
+}
+
+static void flow_that_is_gone(struct ends *e, struct sk_buff *skb)
+{
+	e->to->state = IPCP_REKEY_FLOW_STATE_DEALLOCATED;
+}
+
+static void flow_not_encrypted(struct ends *e, struct sk_buff *skb)
+{
+	e->to->rk.encrypted = false;
+}
+
+static void clear_text(struct ends *e, struct sk_buff *skb)
+{
+	memset(skb->data, 0, IPCP_HDR_LEN);
+	skb->data[0] = 0x10 | IPCP_PDU_CTRL;
+}
+
+static const struct arrival_case {
+	const char *desc;
+	void (*change)(struct ends *e, struct sk_buff *skb);
+	enum ipcp_drop reason;
+	bool flow;	/* counted there */
+} arrivals[] = {
+	{ "for no flow", no_flow, IPCP_DROP_EID, false },
+	{ "cut", cut, IPCP_DROP_SHORT, false },
+	{ "empty", nothing_left, IPCP_DROP_SHORT, false },
+	{ "of another version", other_version, IPCP_DROP_VERSION, false },
+	{ "of no type", other_type, IPCP_DROP_TYPE, false },
+	{ "for an agent that is not there", clear_text, IPCP_DROP_CTRL_FULL,
+	  false },
+	{ "of no epoch", other_epoch, IPCP_DROP_EPOCH, true },
+	{ "for a flow without keys", flow_without_keys, IPCP_DROP_EPOCH, true },
+	{ "for a flow that is gone", flow_that_is_gone, IPCP_DROP_STATE, true },
+	{ "for a flow without encryption", flow_not_encrypted, IPCP_DROP_STATE,
+	  true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(arrival, arrivals, desc);
+
+static void what_cannot_be_for_anybody_is_dropped_on_arrival(struct kunit *test)
+{
+	const struct arrival_case *c = test->param_value;
+	struct ends e = new_ends(test);
+	struct sk_buff *skb = say(test, &e);
+	unsigned long before;
+
+	c->change(&e, skb);
+	before = c->flow ? test_drops(e.to, c->reason) : stray(c->reason);
+	test_deliver(skb);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 0);
+	KUNIT_EXPECT_EQ(test, c->flow ? test_drops(e.to, c->reason) :
+					stray(c->reason), before + 1);
+}
+
+static void a_full_ring_drops_what_comes_last(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	arrive(test, &e, IPCP_RB_PACKETS + 3);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_RING_FULL), 3);
+	expect_heard(test, &e, 0, IPCP_RB_PACKETS);
+}
+
+static void control_packets_wait_in_a_queue_of_their_own(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	for (int i = 0; i < IPCP_CTL_QUEUE + 2; i++)
+		test_deliver(say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), IPCP_CTL_QUEUE);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_RING_FULL), 2);
+	arrive(test, &e, 1);
+	ipcp_rx_control(e.to);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), 0);
+	expect_heard(test, &e, 0, 1);
+}
+
+/* The reader is slow, and the keys go. */
+static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_epoch *old = test_hold(test, test_newest(e.to));
+
+	arrive(test, &e, 3 * LEAF);
+	test_next(test, e.to);
+	test_settle(test, e.to);
+	test_newest(e.to)->linger = jiffies;
+	ipcp_keyrot_work(e.to);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
+	expect_heard(test, &e, 0, 3 * LEAF);
+}
+
+static void what_waits_is_opened_when_its_leaf_is_left_behind(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	unsigned int dir = ipcp_rx_dir(&e.to->rk);
+	struct ipcp_epoch *ep = test_newest(e.to);
+	struct ipcp_leaf *leaf = test_leaf(&ep->leaves[dir].cur);
+
+	refcount_inc(&leaf->refs);
+	arrive(test, &e, 3);
+	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 5);
+	for (int i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
+		KUNIT_ASSERT_TRUE(test, ipcp_leaf_advance(ep, dir,
+					test_leaf(&ep->leaves[dir].next)));
+	}
+	KUNIT_EXPECT_TRUE(test, leaf->closed);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED, &e.to->bits));
+
+	ipcp_rx_open_queued(e.to);
+	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 1);
+	ipcp_leaf_put(leaf);
+	expect_heard(test, &e, 0, 3);
+}
+
+static void what_was_forged_under_keys_that_go_is_dropped(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *skb;
+
+	arrive(test, &e, 1);
+	skb = say(test, &e);
+	skb->data[IPCP_HDR_LEN] ^= 1;
+	test_deliver(skb);
+	skb = say(test, &e);
+	forge(skb, ipcp_ctr_make(100, 5));
+	test_deliver(skb);
+	test_next(test, e.to);
+	ipcp_rx_open_queued(e.to);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 1);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), 2);
+	expect_heard(test, &e, 0, 1);
+}
+
+/* Nobody reads; what came last, if it is authentic, shows that it is there. */
+static void a_probe_opens_what_came_last(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *skb;
+
+	arrive(test, &e, 2);
+	skb = say(test, &e);
+	skb->data[IPCP_HDR_LEN] ^= 1;
+	test_deliver(skb);
+	e.to->last_rx = jiffies - TEST_TIME;
+	ipcp_rx_probe(e.to);
+	KUNIT_EXPECT_TRUE(test, time_after(e.to->last_rx, jiffies - TEST_TIME));
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), 1);
+	ipcp_rx_probe(e.to);
+	expect_heard(test, &e, 0, 2);
+	ipcp_rx_probe(e.to);
+}
+
+static void a_peer_that_is_heard_is_back(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	ipcp_rbuff_change(&e.to->n_rb, IPCP_RB_FLOWPEER, 0);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWPEER);
+	KUNIT_EXPECT_EQ(test, hear(e.to), 0);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWPEER);
+}
+
+static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *older = say(test, &e);
+	__be16 port = e.to->peer.sin.sin_port;
+
+	e.to->peer.sin.sin_port = htons(1);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), 1);
+	KUNIT_EXPECT_EQ(test, e.to->peer.sin.sin_port, port);
+
+	e.to->peer.sin.sin_port = htons(1);
+	test_deliver(older);
+	KUNIT_EXPECT_EQ(test, hear(e.to), 0);
+	KUNIT_EXPECT_EQ(test, e.to->peer.sin.sin_port, htons(1));
+}
+
+static void close_takes_the_flow_down_but_not_what_waits(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	arrive(test, &e, 2);
+	test_deliver(say_control(test, &e, IPCP_PDU_CLOSE, 0));
+	ipcp_rx_control(e.to);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWDOWN);
+	KUNIT_EXPECT_EQ(test, e.to->error, ESHUTDOWN);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_CLOSE_SEEN, &e.to->bits));
+	expect_heard(test, &e, 0, 2);
+}
+
+static void sealed_messages_go_to_the_agent(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_upcall *up;
+
+	test_net()->agent = 1;
+	test_deliver(say_control(test, &e, IPCP_PDU_SEALED, 3));
+	ipcp_rx_control(e.to);
+	test_net()->agent = 0;
+	up = ipcp_upcall_next(test_net());
+	KUNIT_ASSERT_NOT_NULL(test, up);
+	KUNIT_EXPECT_EQ(test, up->type, IPCP_REKEY_UPCALL_TYPE_SEALED);
+	KUNIT_EXPECT_EQ(test, up->flow_id, e.to->id);
+	KUNIT_EXPECT_EQ(test, up->epoch, 1);
+	KUNIT_EXPECT_EQ(test, up->skb->len, 3);
+	ipcp_upcall_free(up);
+}
+
+static const struct malformed_case {
+	const char *desc;
+	u8 type;
+	size_t len;
+	enum ipcp_drop reason;
+} malformed[] = {
+	{ "CONFIRM without flags", IPCP_PDU_CONFIRM, 0, IPCP_DROP_MALFORMED },
+	{ "CONFIRM with more than flags", IPCP_PDU_CONFIRM, 2,
+	  IPCP_DROP_MALFORMED },
+	{ "CLOSE that says something", IPCP_PDU_CLOSE, 1, IPCP_DROP_MALFORMED },
+	{ "SEALED for an agent that is not there", IPCP_PDU_SEALED, 1,
+	  IPCP_DROP_CTRL_FULL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(malformed, malformed, desc);
+
+static void control_that_makes_no_sense_is_dropped(struct kunit *test)
+{
+	const struct malformed_case *c = test->param_value;
+	struct ends e = new_ends(test);
+
+	test_deliver(say_control(test, &e, c->type, c->len));
+	ipcp_rx_control(e.to);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, c->reason), 1);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWDOWN);
+}
+
+/* Its leaf is derived for it; only data leaves another one behind. */
+static void control_far_ahead_does_not_move_the_leaf(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	unsigned int dir = ipcp_rx_dir(&e.to->rk);
+
+	lose(test, &e, 3 * LEAF);
+	test_deliver(say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	ipcp_rx_control(e.to);
+	KUNIT_EXPECT_EQ(test, test_newest(e.to)->highest, ipcp_ctr_make(3, 0));
+	KUNIT_EXPECT_EQ(test, test_leaf(&test_newest(e.to)->leaves[dir].cur)->no,
+			0);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), 3 * LEAF);
+	KUNIT_EXPECT_EQ(test, test_leaf(&test_newest(e.to)->leaves[dir].cur)->no,
+			3);
+}
+
+static void the_next_leaf_is_due_when_the_peer_sends(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	unsigned int dir = ipcp_rx_dir(&e.to->rk);
+	struct ipcp_epoch *ep = test_newest(e.to);
+
+	arrive(test, &e, IPCP_RX_AHEAD);
+	expect_heard(test, &e, 0, IPCP_RX_AHEAD);
+	ipcp_keyrot_work(e.to);
+	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[dir].next));
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), IPCP_RX_AHEAD);
+	ipcp_keyrot_work(e.to);
+	KUNIT_EXPECT_NOT_NULL(test, test_leaf(&ep->leaves[dir].next));
+}
+
+static void what_nobody_will_read_is_dropped(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	unsigned int dir = ipcp_rx_dir(&e.to->rk);
+	struct ipcp_leaf *leaf = test_leaf(&test_newest(e.to)->leaves[dir].cur);
+
+	arrive(test, &e, 2);
+	test_deliver(say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	ipcp_rx_purge(e.to);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e.to->n_rb));
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 3);
+	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 1);
+}
+
+/* What is shared with others is copied before it is opened in place. */
+static void a_packet_that_is_shared_is_copied_or_dropped(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *skb[2], *clone[2];
+	s64 heard;
+	bool did;
+
+	failing_allocations(test);
+	for (int i = 0; i < 2; i++) {
+		u8 before[64];
+
+		skb[i] = say(test, &e);
+		clone[i] = skb_clone(skb[i], GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, clone[i]);
+		memcpy(before, clone[i]->data, clone[i]->len);
+		test_deliver(skb[i]);
+		fail_nth(i ? 0 : 1);
+		heard = hear(e.to);
+		did = fail_nth_did();
+		KUNIT_EXPECT_EQ(test, heard, i ? 1 : -1);
+		KUNIT_EXPECT_TRUE(test, did);
+		KUNIT_EXPECT_MEMEQ(test, clone[i]->data, before, clone[i]->len);
+		kfree_skb(clone[i]);
+	}
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_NOMEM), 1);
+}
+
+static struct kunit_case rx_test_cases[] = {
+	KUNIT_CASE(what_is_sent_is_read_in_order_over_all_leaves),
+	KUNIT_CASE(short_reorder_over_a_leafs_end_is_tolerated),
+	KUNIT_CASE(what_comes_after_two_leaves_is_too_late),
+	KUNIT_CASE(a_loss_of_whole_leaves_is_jumped_over),
+	KUNIT_CASE(few_jumps_are_tried_for_who_forges),
+	KUNIT_CASE(a_packet_is_read_once),
+	KUNIT_CASE(what_does_not_authenticate_changes_nothing),
+	KUNIT_CASE_PARAM(what_cannot_be_for_anybody_is_dropped_on_arrival,
+			 arrival_gen_params),
+	KUNIT_CASE(a_full_ring_drops_what_comes_last),
+	KUNIT_CASE(control_packets_wait_in_a_queue_of_their_own),
+	KUNIT_CASE(what_waits_is_read_after_its_epoch_ended),
+	KUNIT_CASE(what_waits_is_opened_when_its_leaf_is_left_behind),
+	KUNIT_CASE(what_was_forged_under_keys_that_go_is_dropped),
+	KUNIT_CASE(a_probe_opens_what_came_last),
+	KUNIT_CASE(a_peer_that_is_heard_is_back),
+	KUNIT_CASE(the_highest_packet_says_where_the_peer_is),
+	KUNIT_CASE(close_takes_the_flow_down_but_not_what_waits),
+	KUNIT_CASE(sealed_messages_go_to_the_agent),
+	KUNIT_CASE_PARAM(control_that_makes_no_sense_is_dropped,
+			 malformed_gen_params),
+	KUNIT_CASE(control_far_ahead_does_not_move_the_leaf),
+	KUNIT_CASE(the_next_leaf_is_due_when_the_peer_sends),
+	KUNIT_CASE(what_nobody_will_read_is_dropped),
+	KUNIT_CASE(a_packet_that_is_shared_is_copied_or_dropped),
+	{}
+};
+
+static struct kunit_suite rx_test_suite = {
+	.name = "ipcp_rx",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = test_path_clear,
+	.test_cases = rx_test_cases,
+};
+
+kunit_test_suite(rx_test_suite);

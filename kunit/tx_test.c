@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending: counters that come once and in order, leaves, and the limits of an
+ * epoch: where data stops, and where everything does.
+ */
+#include "flow_util.h"
+#include "path_util.h"
+#include "test_util.h"
+#include "tx.h"
+
+#define SHORT	IPCP_PPL_SHIFT_MIN
+
+/* An end, connected, whose epoch has leaves of 2^@shift packets. */
+static struct ipcp_flow *new_sender(struct kunit *test, unsigned int shift)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+
+	flow->ppl_shift = shift;
+	test_next(test, flow);
+	test_settle(test, flow);
+	test_connect(flow, flow);
+	return flow;
+}
+
+static int send_data(struct kunit *test, struct ipcp_flow *flow, size_t len)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_zero(skb, len);
+	return ipcp_tx_data(flow, skb);
+}
+
+static int send_control(struct ipcp_flow *flow)
+{
+	static const u8 payload[3];
+
+	return ipcp_tx_current(flow, IPCP_PDU_SEALED, payload, sizeof(payload));
+}
+
+static u64 counter_of_next(struct kunit *test)
+{
+	struct sk_buff *skb = test_receive(test);
+	u64 counter = test_header(test, skb).counter;
+
+	kfree_skb(skb);
+	return counter;
+}
+
+/* As if all packets up to number @n had been sent, leaf by leaf. */
+static void go_to(struct kunit *test, struct ipcp_flow *flow, u64 n)
+{
+	unsigned int dir = ipcp_tx_dir(&flow->rk);
+	struct ipcp_epoch *ep = test_tx(flow);
+	struct ipcp_leaves *lv = &ep->leaves[dir];
+
+	while (test_leaf(&lv->cur)->no < n >> ep->ppl_shift) {
+		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
+		KUNIT_ASSERT_TRUE(test, ipcp_leaf_advance(ep, dir,
+							  test_leaf(&lv->next)));
+		cond_resched();
+	}
+	atomic64_set(&ep->sent, n);
+}
+
+static void packets_are_numbered_across_leaves(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	for (u64 n = 0; n < 5 << SHORT; n++) {
+		KUNIT_ASSERT_EQ(test, n % 3 ? send_data(test, flow, n) :
+					      send_control(flow), 0);
+		KUNIT_ASSERT_EQ(test, counter_of_next(test),
+				ipcp_tx_counter(n, SHORT));
+	}
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), 5 << SHORT);
+}
+
+static void what_is_sent_is_counted(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct ipcp_stats sum;
+
+	flow->last_tx = jiffies - TEST_TIME;
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 100), 0);
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 0), 0);
+	KUNIT_EXPECT_EQ(test, send_control(flow), 0);
+	ipcp_stats_sum(flow->stats, &sum);
+	KUNIT_EXPECT_EQ(test, sum.tx_packets, 2);	/* messages only */
+	KUNIT_EXPECT_EQ(test, sum.tx_bytes, 100);
+	KUNIT_EXPECT_TRUE(test, time_after(flow->last_tx, jiffies - TEST_TIME));
+}
+
+static void a_message_leaves_with_the_overhead_and_no_more(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct sk_buff *skb;
+	struct ipcp_hdr hdr;
+
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 100), 0);
+	skb = test_receive(test);
+	hdr = test_header(test, skb);
+	KUNIT_EXPECT_EQ(test, skb->len, 100 + IPCP_OVERHEAD);
+	KUNIT_EXPECT_EQ(test, hdr.type, IPCP_PDU_DATA);
+	KUNIT_EXPECT_EQ(test, hdr.epoch, 1);
+	KUNIT_EXPECT_EQ(test, hdr.eid, flow->peer_eid);
+	kfree_skb(skb);
+}
+
+static void the_end_of_an_epoch_is_kept_for_control(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	u64 limit = ipcp_tx_limit(SHORT), n;
+
+	n = ipcp_tx_data_limit(SHORT) - 1;
+	go_to(test, flow, n);
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_ready(flow));
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
+	KUNIT_EXPECT_EQ(test, counter_of_next(test), ipcp_tx_counter(n++, SHORT));
+	KUNIT_EXPECT_FALSE(test, ipcp_tx_ready(flow));
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), -EKEYEXPIRED);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_EXPIRED,
+					 &test_tx(flow)->flags));
+
+	for (; n < limit; n++) {
+		KUNIT_ASSERT_EQ(test, send_control(flow), 0);
+		KUNIT_ASSERT_EQ(test, counter_of_next(test),
+				ipcp_tx_counter(n, SHORT));
+	}
+	KUNIT_EXPECT_EQ(test, send_control(flow), -EKEYEXPIRED);
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), -EKEYEXPIRED);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), limit);
+}
+
+static void the_next_seed_ends_the_standstill(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	atomic64_set(&test_tx(flow)->sent, ipcp_tx_limit(SHORT));
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), -EKEYEXPIRED);
+	test_next(test, flow);
+	test_settle(test, flow);
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
+	KUNIT_EXPECT_EQ(test, counter_of_next(test), 0);
+}
+
+static void an_epoch_that_is_too_old_carries_no_data(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	flow->max_age = TEST_TIME;
+	test_tx(flow)->parked -= TEST_TIME / 2;
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_ready(flow));
+	test_tx(flow)->parked -= TEST_TIME;
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), -EKEYEXPIRED);
+	KUNIT_EXPECT_FALSE(test, ipcp_tx_ready(flow));
+	KUNIT_EXPECT_EQ(test, send_control(flow), 0);
+}
+
+static void without_keys_nothing_is_sent(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	ipcp_keyrot_drop(flow);
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, send_control(flow), -EAGAIN);
+	KUNIT_EXPECT_FALSE(test, ipcp_tx_ready(flow));
+}
+
+/* Asked too late: the epoch was closed meanwhile. */
+static void an_epoch_that_ended_sends_nothing(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct ipcp_epoch *ep = test_hold(test, test_tx(flow));
+
+	ipcp_keyrot_drop(flow);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_control(flow, ep, IPCP_PDU_CLOSE, NULL, 0),
+			-EKEYEXPIRED);
+	KUNIT_EXPECT_EQ(test, test_drops(flow, IPCP_DROP_TX_NOKEY), 1);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
+}
+
+/* The number is spent, whatever becomes of the packet. */
+static void a_packet_that_cannot_go_does_not_give_its_number_back(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	flow->peer.sa.sa_family = AF_UNSPEC;
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), -EDESTADDRREQ);
+	test_connect(flow, flow);
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 65508), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, test_drops(flow, IPCP_DROP_TX_ROUTE), 2);
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
+	KUNIT_EXPECT_EQ(test, counter_of_next(test), 2);
+}
+
+static void too_many_on_their_way_make_writers_wait(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_room(flow));
+	atomic_add(IPCP_TX_QUEUE, &flow->tx_queued);
+	KUNIT_EXPECT_FALSE(test, ipcp_tx_room(flow));
+	atomic_sub(1, &flow->tx_queued);
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_room(flow));
+	atomic_set(&flow->tx_queued, 0);
+}
+
+static void what_has_left_is_not_on_its_way(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
+	counter_of_next(test);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flow->tx_queued), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 2);
+}
+
+static struct kunit_case tx_test_cases[] = {
+	KUNIT_CASE(packets_are_numbered_across_leaves),
+	KUNIT_CASE(what_is_sent_is_counted),
+	KUNIT_CASE(a_message_leaves_with_the_overhead_and_no_more),
+	KUNIT_CASE(the_end_of_an_epoch_is_kept_for_control),
+	KUNIT_CASE(the_next_seed_ends_the_standstill),
+	KUNIT_CASE(an_epoch_that_is_too_old_carries_no_data),
+	KUNIT_CASE(without_keys_nothing_is_sent),
+	KUNIT_CASE(an_epoch_that_ended_sends_nothing),
+	KUNIT_CASE(a_packet_that_cannot_go_does_not_give_its_number_back),
+	KUNIT_CASE(too_many_on_their_way_make_writers_wait),
+	KUNIT_CASE(what_has_left_is_not_on_its_way),
+	{}
+};
+
+static struct kunit_suite tx_test_suite = {
+	.name = "ipcp_tx",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = test_path_clear,
+	.test_cases = tx_test_cases,
+};
+
+kunit_test_suite(tx_test_suite);
