@@ -2,7 +2,6 @@
 /* A network for the suites: the loopback device, and a socket in the middle. */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
-#include <linux/scatterlist.h>
 #include <net/net_namespace.h>
 #include <net/udp.h>
 #include <net/udp_tunnel.h>
@@ -153,7 +152,6 @@ struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
 	struct ipcp_hdr hdr = test_header(test, skb);
 	unsigned int n = skb->len - IPCP_OVERHEAD;
 	struct ipcp_epoch *ep = test_epoch(at, hdr.epoch);
-	struct scatterlist sg[2];
 	struct ipcp_leaf *leaf;
 
 	KUNIT_ASSERT_EQ(test, hdr.eid, at->eid);
@@ -166,11 +164,8 @@ struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
 	KUNIT_ASSERT_EQ(test, skb_linearize(skb), 0);
 	KUNIT_ASSERT_LE(test, n, *len);
 
-	sg_init_table(sg, 2);
-	sg_set_buf(&sg[0], skb->data, IPCP_HDR_LEN);
-	sg_set_buf(&sg[1], skb->data + IPCP_HDR_LEN, skb->len - IPCP_HDR_LEN);
 	local_bh_disable();
-	KUNIT_EXPECT_EQ(test, ipcp_aead_open(&leaf->aead, sg,
+	KUNIT_EXPECT_EQ(test, ipcp_aead_open(&leaf->aead, skb->data, skb->data,
 					     skb->len - IPCP_HDR_LEN,
 					     hdr.counter), 0);
 	local_bh_enable();

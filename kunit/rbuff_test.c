@@ -43,7 +43,7 @@ static bool put(struct kunit *test, struct ipcp_rbuff *rb, u32 no,
 		unsigned int size)
 {
 	struct sk_buff *skb = packet(test, no, size);
-	bool room = ipcp_rbuff_write(rb, skb);
+	bool room = ipcp_rbuff_write(rb, skb, 1);
 
 	if (!room)
 		kfree_skb(skb);		/* still ours */
@@ -59,7 +59,7 @@ static s64 get(struct ipcp_rbuff *rb)
 	spin_lock_bh(&rb->queue.lock);
 	skb = skb_peek(&rb->queue);
 	if (skb)
-		__ipcp_rbuff_unlink(rb, skb);
+		__ipcp_rbuff_unlink(rb, skb, 1);
 	spin_unlock_bh(&rb->queue.lock);
 	if (skb)
 		no = *(u32 *)skb->data;

@@ -5,9 +5,7 @@
  */
 #include <linux/unaligned.h>
 
-#include "fail_nth.h"
 #include "flow_util.h"
-#include "heap.h"
 #include "path_util.h"
 #include "rx.h"
 #include "test_util.h"
@@ -76,12 +74,14 @@ static struct sk_buff *say_control(struct kunit *test, struct ends *e, u8 type,
 /* The number of the next message, or -1. */
 static s64 hear(struct ipcp_flow *flow)
 {
-	struct sk_buff *skb = ipcp_rx_read(flow);
+	struct ipcp_reader r;
+	const u8 *msg;
 	s64 no = -1;
 
-	if (skb && skb->len == sizeof(u32))
-		no = *(u32 *)skb->data;
-	kfree_skb(skb);
+	ipcp_reader_init(&r, flow);
+	if (ipcp_reader_next(&r, &msg) == sizeof(u32))
+		no = *(const u32 *)msg;
+	ipcp_reader_end(&r);
 	return no;
 }
 
@@ -544,34 +544,6 @@ static void what_nobody_will_read_is_dropped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 1);
 }
 
-/* What is shared with others is copied before it is opened in place. */
-static void a_packet_that_is_shared_is_copied_or_dropped(struct kunit *test)
-{
-	struct ends e = new_ends(test);
-	struct sk_buff *skb[2], *clone[2];
-	s64 heard;
-	bool did;
-
-	failing_allocations(test);
-	for (int i = 0; i < 2; i++) {
-		u8 before[64];
-
-		skb[i] = say(test, &e);
-		clone[i] = skb_clone(skb[i], GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, clone[i]);
-		memcpy(before, clone[i]->data, clone[i]->len);
-		test_deliver(skb[i]);
-		fail_nth(i ? 0 : 1);
-		heard = hear(e.to);
-		did = fail_nth_did();
-		KUNIT_EXPECT_EQ(test, heard, i ? 1 : -1);
-		KUNIT_EXPECT_TRUE(test, did);
-		KUNIT_EXPECT_MEMEQ(test, clone[i]->data, before, clone[i]->len);
-		kfree_skb(clone[i]);
-	}
-	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_NOMEM), 1);
-}
-
 static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(what_is_sent_is_read_in_order_over_all_leaves),
 	KUNIT_CASE(short_reorder_over_a_leafs_end_is_tolerated),
@@ -597,7 +569,6 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(control_far_ahead_does_not_move_the_leaf),
 	KUNIT_CASE(the_next_leaf_is_due_when_the_peer_sends),
 	KUNIT_CASE(what_nobody_will_read_is_dropped),
-	KUNIT_CASE(a_packet_that_is_shared_is_copied_or_dropped),
 	{}
 };
 
