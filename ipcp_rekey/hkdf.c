@@ -15,6 +15,26 @@
 
 static_assert(IPCP_PRK_LEN == SHA256_DIGEST_SIZE);
 
+/* Deeper than the library goes, with an interrupt inside of it. */
+#define IPCP_DEAD_STACK	1536
+
+/**
+ * ipcp_stack_wipe() - Wipe the stack below the caller's frame
+ *
+ * For whoever has worked with keys other than to seal and open. Buffers are
+ * wiped where they are; but compilers and assembler code keep words of keys on
+ * the stack in between, and interrupts put registers there. Where those frames
+ * were, this one is.
+ *
+ * Context: Any context.
+ */
+noinline void ipcp_stack_wipe(void)
+{
+	u8 dead[IPCP_DEAD_STACK];
+
+	memzero_explicit(dead, sizeof(dead));
+}
+
 /**
  * ipcp_hkdf_expand() - Expand a key into as many bytes as are asked for
  * @out: (output) the bytes; must not overlap @prk or @info
@@ -23,7 +43,7 @@ static_assert(IPCP_PRK_LEN == SHA256_DIGEST_SIZE);
  * @info: says what the bytes are for
  * @info_len: length of @info
  *
- * Leaves no copy of @out or @prk behind, wherever the library does not.
+ * Leaves no copy of @out or @prk behind, nor of what could take their place.
  *
  * Context: Any context.
  */
@@ -50,4 +70,5 @@ void ipcp_hkdf_expand(u8 *out, size_t len, const u8 prk[IPCP_PRK_LEN],
 	}
 	memzero_explicit(block, sizeof(block));
 	memzero_explicit(&key, sizeof(key));
+	ipcp_stack_wipe();
 }

@@ -9,5 +9,6 @@
 
 void ipcp_hkdf_expand(u8 *out, size_t len, const u8 prk[IPCP_PRK_LEN],
 		      const u8 *info, size_t info_len);
+void ipcp_stack_wipe(void);
 
 #endif /* _IPCP_HKDF_H */

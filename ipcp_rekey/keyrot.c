@@ -23,6 +23,7 @@
 #include "confirm.h"
 #include "event.h"
 #include "flow.h"
+#include "hkdf.h"
 #include "rx.h"
 #include "trace.h"
 
@@ -546,6 +547,7 @@ static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 		ipcp_keysched_enter(&ep->ks, dir, IPCP_NODES - 1);
 	}
 	mutex_unlock(&ep->derive);
+	ipcp_stack_wipe();
 }
 
 /* Prepares leaves ahead. */

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "flow.h"
+#include "hkdf.h"
 #include "trace.h"
 
 static void leaf_free_work(struct work_struct *work)
@@ -307,6 +308,7 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 	spend_key(ep, dir, no);
 unlock:
 	mutex_unlock(&ep->derive);
+	ipcp_stack_wipe();
 	return err;
 }
 
@@ -402,6 +404,7 @@ int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 	}
 unlock:
 	mutex_unlock(&ep->derive);
+	ipcp_stack_wipe();
 	return err;
 }
 

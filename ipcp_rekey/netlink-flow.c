@@ -7,6 +7,7 @@
 #include <linux/pid_namespace.h>
 
 #include "dump.h"
+#include "hkdf.h"
 #include "names.h"
 #include "netlink-int.h"
 #include "udp.h"
@@ -267,6 +268,7 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 	ipcp_flow_put(flow);
 wipe:
 	ipcp_root_wipe(&seed);
+	ipcp_stack_wipe();	/* all that was made of it on the way */
 	return err;
 }
 

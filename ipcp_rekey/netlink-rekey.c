@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "dump.h"
+#include "hkdf.h"
 #include "netlink-int.h"
 #include "tx.h"
 #include "wire.h"
@@ -40,6 +41,7 @@ int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 	ipcp_flow_put(flow);
 wipe:
 	ipcp_root_wipe(&seed);
+	ipcp_stack_wipe();	/* all that was made of it on the way */
 	return err;
 }
 
