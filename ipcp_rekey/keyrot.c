@@ -24,6 +24,7 @@
 #include "event.h"
 #include "flow.h"
 #include "hkdf.h"
+#include "registry.h"
 #include "rx.h"
 #include "trace.h"
 
@@ -198,6 +199,11 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 		NL_SET_ERR_MSG(extack, "the flow is not encrypted");
 		return -EOPNOTSUPP;
 	}
+	/* Under the lock: the keys that there were are dropped after that. */
+	if (ipcp_registry_asleep()) {
+		NL_SET_ERR_MSG(extack, "the machine is about to sleep");
+		return -EBUSY;
+	}
 	if (drops != flow->rk.drops) {
 		NL_SET_ERR_MSG(extack, "all keys were dropped meanwhile");
 		return -ESTALE;
@@ -265,7 +271,8 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
  *
  * Context: Process context, may sleep.
  * Return: 0; -EALREADY this exchange delivered before; -ESTALE its claim ended
- * or a later one delivered; -EBUSY the epoch before is not confirmed;
+ * or a later one delivered; -EBUSY the epoch before is not confirmed, or the
+ * machine is about to sleep;
  * -EINVAL wrong epoch; -EKEYREJECTED used seed; -EOPNOTSUPP no encryption;
  * -ESHUTDOWN; -ENOMEM.
  */

@@ -82,7 +82,7 @@ struct workqueue_struct *ipcp_wq;
 
 static int vm_fork(struct notifier_block *nb, unsigned long action, void *data)
 {
-	ipcp_registry_drop_keys();
+	ipcp_registry_copied();
 	return NOTIFY_DONE;
 }
 
@@ -90,8 +90,16 @@ static struct notifier_block vm_notifier = { .notifier_call = vm_fork };
 
 static int pm_event(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action == PM_HIBERNATION_PREPARE || action == PM_SUSPEND_PREPARE)
-		ipcp_registry_drop_keys();
+	switch (action) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_SUSPEND_PREPARE:
+		ipcp_registry_sleep();
+		break;
+	case PM_POST_HIBERNATION:
+	case PM_POST_SUSPEND:
+		ipcp_registry_wake();
+		break;
+	}
 	return NOTIFY_DONE;
 }
 

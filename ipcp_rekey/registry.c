@@ -19,6 +19,9 @@
 
 static unsigned int ipcp_net_id __read_mostly;
 
+/* The machine is about to sleep, or to be written to disk. */
+static bool asleep;
+
 static const struct rhashtable_params by_eid_params = {
 	.key_len = sizeof_field(struct ipcp_flow, eid),
 	.key_offset = offsetof(struct ipcp_flow, eid),
@@ -261,7 +264,7 @@ static bool due(struct ipcp_flow *flow, unsigned long min_age, bool anyway)
 	lockdep_assert_held(&flow->lock);
 	if (flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED ||
 	    ipcp_registry_is_direct(flow) || !rk->encrypted || !rk->initiator ||
-	    rk->in_flight || rk->has_pending ||
+	    rk->in_flight || rk->has_pending || ipcp_registry_asleep() ||
 	    ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN)
 		return false;
 	if (!ep)
@@ -458,37 +461,109 @@ void ipcp_registry_lapse(struct ipcp_net *in)
 	}
 }
 
-static void drop_keys_of(struct ipcp_net *in)
-{
-	struct ipcp_flow *flow;
-	unsigned long id = 0;
-
-	for (; (flow = ipcp_registry_next(in, &id)); id++) {
-		if (READ_ONCE(flow->rk.encrypted)) {
-			ipcp_keyrot_drop(flow);
-			ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NO_KEYS);
-		}
-		ipcp_flow_put(flow);
-	}
-}
-
-/**
- * ipcp_registry_drop_keys() - Wipe all keys of all flows of the machine
- *
- * Before a suspend, and when the machine is a copy of another: what was in
- * memory then may be in somebody else's hands, and counters may have been set
- * back.
- *
- * Context: Process context, may sleep.
- */
-void ipcp_registry_drop_keys(void)
+/* Does something with all flows of the machine. */
+static void each_flow(void (*fn)(struct ipcp_flow *flow))
 {
 	struct net *net;
 
 	down_read(&net_rwsem);
-	for_each_net(net)
-		drop_keys_of(ipcp_net(net));
+	for_each_net(net) {
+		struct ipcp_net *in = ipcp_net(net);
+		struct ipcp_flow *flow;
+		unsigned long id = 0;
+
+		for (; (flow = ipcp_registry_next(in, &id)); id++) {
+			fn(flow);
+			ipcp_flow_put(flow);
+		}
+	}
 	up_read(&net_rwsem);
+}
+
+static void drop_keys(struct ipcp_flow *flow)
+{
+	if (!READ_ONCE(flow->rk.encrypted))
+		return;
+	ipcp_keyrot_drop(flow);
+	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NO_KEYS);
+}
+
+/*
+ * Wipes all keys of all flows. When this returns, no packet leaves under one of
+ * them any more.
+ */
+static void drop_all_keys(void)
+{
+	each_flow(drop_keys);
+	/* Who had found a key before may be sealing with it still. */
+	synchronize_rcu();
+}
+
+static void fail_pending(struct ipcp_flow *flow)
+{
+	ipcp_flow_fail(flow, ECONNABORTED, "the machine was copied meanwhile");
+}
+
+/**
+ * ipcp_registry_copied() - The machine is a copy of another
+ *
+ * Wipes all keys: counters may have been set back, and another machine may go
+ * on with them. An allocation that is under way fails, since the other machine
+ * would get the same keys from it.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_registry_copied(void)
+{
+	each_flow(fail_pending);
+	drop_all_keys();
+}
+
+/**
+ * ipcp_registry_asleep() - May no new keys be had?
+ *
+ * Context: Any context.
+ * Return: true from the notice that the machine will sleep until it woke up.
+ */
+bool ipcp_registry_asleep(void)
+{
+	return READ_ONCE(asleep);
+}
+
+/**
+ * ipcp_registry_sleep() - The machine is about to sleep
+ *
+ * Wipes all keys and lets none come: what is in the memory that sleeps, or on
+ * the disk, may fall into somebody else's hands, and agents run for a while yet.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_registry_sleep(void)
+{
+	WRITE_ONCE(asleep, true);
+	drop_all_keys();
+}
+
+static void remind_agent(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	if (flow->rk.due)
+		ipcp_event(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
+			   flow->rk.exchange);
+	spin_unlock_bh(&flow->lock);
+}
+
+/**
+ * ipcp_registry_wake() - The machine woke up, or did not sleep after all
+ *
+ * Agents are told again which flows want keys: they could do nothing about it.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_registry_wake(void)
+{
+	WRITE_ONCE(asleep, false);
+	each_flow(remind_agent);
 }
 
 static int __net_init net_init(struct net *net)

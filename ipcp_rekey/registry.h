@@ -108,7 +108,10 @@ void ipcp_registry_notify_flow(struct ipcp_flow *flow);
 bool ipcp_registry_is_direct(const struct ipcp_flow *flow);
 
 void ipcp_registry_lapse(struct ipcp_net *in);
-void ipcp_registry_drop_keys(void);
+void ipcp_registry_copied(void);
+void ipcp_registry_sleep(void);
+void ipcp_registry_wake(void);
+bool ipcp_registry_asleep(void);
 
 int ipcp_registry_init(void);
 void ipcp_registry_exit(void);
