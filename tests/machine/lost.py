@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: GPL-2.0
+"""All keys are dropped: what becomes of the flows. Usage: lost.py WAY...
+WAY is fork, suspend or hibernate; of the last two only what comes before the
+machine sleeps.
+
+Four flows: one with messages in both directions, one that is re-keyed all the
+time, one that is silent, and one whose ends proved nothing to each other.
+"""
+
+import array
+import collections
+import ctypes
+import errno
+import mmap
+import multiprocessing
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+from ipcp import (
+    EVENT, NSEC, PORT, RB_FLOWDOWN, SET_RCVTIMEO, Endpoint, Netlink, case, enter, fails,
+    note, pair, run, same, settled, show, talk, until)
+from outside import Hand
+
+AGENT = int(os.environ["AGENT_bob"])
+TRACING = "/sys/kernel/tracing"
+TRACE = f"{TRACING}/instances/lost"
+PR_SET_PDEATHSIG = 1
+SO_RCVBUFFORCE, SO_TIMESTAMPNS, SOL_PACKET, PACKET_STATISTICS = 33, 35, 263, 6
+ETH_P_ALL, ETH_P_IP = 3, 0x0800
+OUTGOING = 4
+CTRL = 3
+BURST = 16
+Packet = collections.namedtuple("Packet", "time eid epoch")
+
+
+def write(path, text):
+    """A word to a file of the kernel's."""
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+
+
+def spawn(work, *args):
+    """A process that does work until it is killed, or we end."""
+    pid = os.fork()
+    if not pid:
+        try:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            work(*args)
+        finally:
+            os._exit(1)
+    return pid
+
+
+class Traffic:
+    """Numbered messages from one end to the other, until it is ended."""
+
+    def __init__(self, source, sink):
+        self.source, self.sink = source, sink
+        self.shared = memoryview(mmap.mmap(-1, 32)).cast("Q")
+        self.sent, self.read, self.wrong, self.stop = range(4)
+        sink.set(SET_RCVTIMEO, rcvtimeo=NSEC // 5)
+        self.pids = [spawn(self.reader), spawn(self.writer)]
+
+    def writer(self):
+        """Waits in the kernel while there is no key."""
+        number = 0
+        while not self.shared[self.stop]:
+            for _ in range(BURST):
+                os.write(self.source.fd, struct.pack("=Q", number))
+                number += 1
+            self.shared[self.sent] = number
+            time.sleep(0.002)
+        os._exit(0)
+
+    def reader(self):
+        """Nothing comes twice, or too late: on this wire all comes in order."""
+        last = -1
+        while True:
+            try:
+                number, = struct.unpack("=Q", os.read(self.sink.fd, 64))
+            except OSError as err:
+                if err.errno != errno.ETIMEDOUT:
+                    raise
+                if self.shared[self.stop]:
+                    os._exit(0)
+                continue
+            if number <= last:
+                self.shared[self.wrong] += 1
+            last = number
+            self.shared[self.read] = number + 1
+
+    def goes_on(self):
+        """Waits for a message that was not written yet."""
+        now = self.shared[self.sent]
+        until(lambda: self.shared[self.read] > now + BURST, "messages arrive")
+
+    def end(self):
+        """Ends both; no message came in the wrong place."""
+        self.shared[self.stop] = 1
+        for pid in self.pids[::-1]:
+            same(os.waitpid(pid, 0)[1], 0, "status of a reader or writer")
+        self.pids = []
+        same(self.shared[self.wrong], 0, "messages in the wrong place")
+
+
+class Capture:
+    """What leaves both hosts, with the time when it does."""
+
+    def __init__(self):
+        self.socks = [self.open("alice"), self.open("bob")]
+        self.result, out = multiprocessing.Pipe(False)
+        self.word, self.told = multiprocessing.Pipe(False)
+        self.pid = spawn(self.work, out)
+
+    @staticmethod
+    def open(host):
+        """A socket that sees all packets."""
+        enter(host)
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        sock.bind(("veth", ETH_P_ALL))
+        sock.setblocking(False)
+        return sock
+
+    def work(self, out):
+        """Collects packets until there is a word."""
+        found = array.array("Q")
+        while not self.word.poll():
+            select.select([self.word, *self.socks], [], [])
+            for sock in self.socks:
+                while self.take(sock, found):
+                    pass
+        dropped = [struct.unpack("=II", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+                   for sock in self.socks]
+        out.send((dropped, found.tobytes()))
+        os._exit(0)
+
+    @staticmethod
+    def take(sock, found):
+        """The next packet, if there is one."""
+        try:
+            packet, ancillary, _, address = sock.recvmsg(60, 64)
+        except BlockingIOError:
+            return False
+        start = (packet[0] & 15) * 4
+        if address[1:3] == (ETH_P_IP, OUTGOING) and packet[9] == socket.IPPROTO_UDP and \
+                packet[start:start + 4] == struct.pack(">HH", PORT, PORT):
+            header = packet[start + 8:]
+            if header[0] & 15 != CTRL:
+                seconds, nsec = struct.unpack("=qq", ancillary[0][2])
+                eid, = struct.unpack_from(">I", header, 8)
+                found.extend((seconds * NSEC + nsec, eid, header[1]))
+        return True
+
+    def end(self):
+        """All packets."""
+        self.told.send("end")
+        dropped, data = self.result.recv()
+        os.waitpid(self.pid, 0)
+        same(dropped, [0, 0], "packets that were not captured")
+        found = array.array("Q", data)
+        return [Packet(*found[i:i + 3]) for i in range(0, len(found), 3)]
+
+
+class Trace:
+    """When the kernel was told, and when epochs began."""
+
+    def __init__(self, notifier):
+        write(f"{TRACING}/kprobe_events", f"r:lost/told ipcp_rekey:{notifier}\n")
+        os.mkdir(TRACE)
+        write(f"{TRACE}/trace_clock", "mono")
+        for event in "lost/told", "ipcp_rekey/ipcp_event", "power/suspend_resume":
+            write(f"{TRACE}/events/{event}/enable", "1")
+
+    @staticmethod
+    def lines():
+        """Time of day in ns and text of each event."""
+        since = time.clock_gettime_ns(time.CLOCK_REALTIME) - \
+            time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        with open(f"{TRACE}/trace", encoding="ascii") as f:
+            for line in f:
+                found = re.match(r".* (\d+)\.(\d{6}): (.*)", line)
+                if found:
+                    seconds, usec, text = found.groups()
+                    yield (int(seconds) * NSEC + int(usec) * 1000 + since, text)
+
+    def told(self):
+        """When, or nothing yet."""
+        return next((when for when, text in self.lines() if text.startswith("told:")), None)
+
+    @staticmethod
+    def end():
+        """Nothing is left of it."""
+        write(f"{TRACE}/events/enable", "0")
+        os.rmdir(TRACE)
+        write(f"{TRACING}/kprobe_events", "")
+
+
+# --- ways to lose keys
+
+def fork():
+    """The copy goes on from here."""
+    Hand().send("fork")
+
+
+def suspend():
+    """All of it up to the point where no process runs any more."""
+    write("/sys/power/pm_test", "freezer")
+    write("/sys/module/suspend/parameters/pm_test_delay", "1")
+    write("/sys/power/state", "freeze")
+    write("/sys/power/pm_test", "none")
+
+
+def hibernate():
+    """As a program does that writes the image, but for freezing processes: they
+    have a long time to do something wrong."""
+    with open("/dev/snapshot", "rb"):
+        time.sleep(3)
+        write(f"{TRACE}/trace_marker", "awake")
+
+
+# what it is called, how it is done, what the kernel calls, the end of it
+WAYS = {
+    "fork": ("the machine is a copy of another", fork, "vm_fork", None),
+    "suspend": ("the machine is suspended", suspend, "pm_event",
+                "suspend_resume: thaw_processes"),
+    "hibernate": ("the machine is written to disk", hibernate, "pm_event",
+                  "tracing_mark_write: awake"),
+}
+
+
+# --- cases
+
+class State:
+    """What the cases of one way have in common."""
+
+
+def setup(s):
+    """Flows, each in its way."""
+    s.flows = {name: pair("known") for name in ("busy", "rekeyed", "silent")}
+    s.flows["unknown"] = pair("unknown")
+    settled(*(end for ends in s.flows.values() for end in ends))
+    s.trace = Trace(s.notifier)
+    s.capture = Capture()
+    one, other = s.flows["busy"]
+    s.traffic = [Traffic(one, other), Traffic(other, one)]
+    s.rekeyer = spawn(rekey_for_ever, s.flows["rekeyed"][0].info().id)
+    for traffic in s.traffic:
+        traffic.goes_on()
+    until(lambda: s.flows["rekeyed"][0].info().rekeys >= 2, "two re-keys")
+    if s.notifier == "vm_fork":
+        begin(s)
+
+
+def begin(s):
+    """A re-key and an allocation, which are under way while bob's agent stands."""
+    os.kill(AGENT, signal.SIGSTOP)
+    end = s.flows["rekeyed"][0]
+    until(lambda: show(end)["keys"]["in_flight"], "a re-key is under way")
+    s.pending = Endpoint("alice", os.O_NONBLOCK)
+    with fails(errno.EINPROGRESS):
+        s.pending.alloc("known")
+
+
+def rekey_for_ever(number):
+    """Asks for the next re-key when the one before is confirmed."""
+    events = Netlink("alice")
+    events.join("events")
+    for epoch in range(1, 256):
+        events.rekey(number)
+        try:
+            events.event("DONE", number, epoch)
+        except AssertionError:
+            pass	# one was skipped
+
+
+def lose(s, way):
+    """And the kernel is told in time."""
+    s.before = {name: ends[0].info().newest_epoch for name, ends in s.flows.items()}
+    way()
+    s.told = until(s.trace.told, "the kernel is told")
+    os.kill(AGENT, signal.SIGCONT)
+
+
+def nothing_old(s):
+    """Which epochs went over the wire before and after."""
+    for traffic in s.traffic:
+        traffic.goes_on()
+    packets = s.capture.end()
+    epochs = collections.defaultdict(lambda: (set(), set()))
+    for packet in packets:
+        epochs[packet.eid][packet.time > s.told].add(packet.epoch)
+    note(f"epochs before and after, by flow's end: {list(epochs.values())}")
+    last = max(p.time for p in packets if p.time <= s.told)
+    first = min(p.time for p in packets if p.time > s.told)
+    note(f"{len(packets)} packets; the last one before was {(s.told - last) / 1e6:.1f} ms "
+         f"earlier, the first one after {(first - s.told) / 1e6:.1f} ms later")
+    assert s.told - last < NSEC, "there was no traffic then"
+    for eid, (before, after) in epochs.items():
+        same(before & after, set(), f"old epochs that packets to {eid:08x} left in")
+    # both directions of the one with messages, and of the silent ones
+    assert sum(bool(before) and bool(after) for before, after in epochs.values()) >= 2
+
+
+def known_go_on(s):
+    """New keys, and messages under them."""
+    os.kill(s.rekeyer, signal.SIGKILL)
+    os.waitpid(s.rekeyer, 0)
+    for traffic in s.traffic:
+        traffic.goes_on()
+        traffic.end()
+    for name in "busy", "rekeyed", "silent":
+        ends = s.flows[name]
+        until(lambda: all(end.info().tx_epoch != s.before[name] for end in ends),  # noqa: B023
+              f"{name}: a new epoch")
+        settled(*ends)
+        talk(*ends)
+        same([end.info().error for end in ends], [0, 0])
+        for end in ends:
+            end.close()
+
+
+def pending_fails(s):
+    """The machine that this is a copy of would get the same keys from it."""
+    s.pending.wait(select.POLLOUT | select.POLLHUP | select.POLLERR)
+    info = s.pending.info()
+    same((info.error, info.reason), (errno.ECONNABORTED, "the machine was copied meanwhile"))
+    s.pending.close()
+
+
+def unknown_is_down(s):
+    """Nobody could be trusted with new keys."""
+    for end in s.flows["unknown"]:
+        end.wait(select.POLLHUP)
+        info = end.info()
+        same((info.error, info.rb_flags & RB_FLOWDOWN), (errno.EKEYEXPIRED, RB_FLOWDOWN))
+        with fails(errno.ESHUTDOWN):
+            end.read()
+        with fails(errno.ESHUTDOWN):
+            os.write(end.fd, b"under which key?")
+        end.close()
+
+
+def new_flow(_):
+    """The agents do what they did before."""
+    for name in "known", "unknown":
+        ends = pair(name)
+        talk(*ends)
+        for end in ends:
+            end.close()
+
+
+def nothing_parked(s):
+    """What is written to disk, or stays in memory, has no key that is used."""
+    inside = []
+    for when, text in s.trace.lines():
+        if when >= s.told:
+            if text.startswith(s.awake):
+                break
+            inside.append(text)
+    else:
+        raise AssertionError("the machine did not sleep")
+    parked = f" event={EVENT['PARKED']} "
+    same([text for text in inside if parked in text], [])
+
+
+def cases(name):
+    """The cases of one way."""
+    s = State()
+    words, way, s.notifier, s.awake = WAYS[name]
+    case(f"{words}: flows are busy until then")(lambda: setup(s))
+    case(f"{words}: the kernel is told")(lambda: lose(s, way))
+    case(f"{words}: no packet leaves under an old key from then on")(lambda: nothing_old(s))
+    if name == "fork":
+        case(f"{words}: an allocation under way fails")(lambda: pending_fails(s))
+    else:
+        case(f"{words}: no new key comes before that is over")(lambda: nothing_parked(s))
+    case(f"{words}: who proved a certificate is re-keyed, and goes on")(
+        lambda: known_go_on(s))
+    case(f"{words}: a flow of an unknown peer is down")(lambda: unknown_is_down(s))
+    case(f"{words}: new flows can be made")(lambda: new_flow(s))
+    case(f"{words}: nothing is left of the test")(lambda: s.trace.end())
+
+
+for arg in sys.argv[1:]:
+    cases(arg)
+run()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# For tests of the loss of all keys: sourced, never run. Two hosts with agents,
+# the names that lost.py asks for.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+
+lost_hosts()
+{
+	# Nothing is re-keyed but on request, or for want of keys.
+	two_hosts 'rekey-interval = 3600.0'
+	add_name known
+	agent_name alice unknown "address = \"${HOSTS_ADDR[bob]}\"" \
+		'auth = "optional"'
+	agent_name bob unknown 'auth = "optional"'
+	start_agents
+}
+
+# lost WAY...: loses the keys, looks what becomes of the flows
+lost()
+{
+	AGENT_bob=$(host_pid bob agent) PYTHONPATH=$E2E python3 "$(dirname "${BASH_SOURCE[0]}")/lost.py" "$@"
+}

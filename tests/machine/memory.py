@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where keys are, and where they are not any more, in all of the memory.
+
+The hand outside makes the seeds and looks for all that comes of them. Flows of
+each cipher are used at the same time; a look is at all of them.
+"""
+
+import bisect
+import errno
+import os
+import socket
+import struct
+from unittest import mock
+
+import keys
+from ipcp import (
+    A, ADDR, NSEC, PORT, SET_RCVTIMEO, Netlink, attrs, case, enter, fails, run, same,
+    settled, sockaddr, until)
+from keys import Agents
+from outside import Hand, Injector, Secret
+
+CIPHERS = {"aes-128-gcm": 895, "aes-256-gcm": 901, "chacha20-poly1305": 1018}
+PPL, LEAVES, NODES = 64, 64, 128
+LEAF = 1 << 20
+FAR = 50 * LEAVES + 7		# a leaf that nobody comes to
+LINGER_MS = 100
+TRACING = "/sys/kernel/tracing"
+SYMBOLS = []
+
+
+class Count:
+    """How many leaf keys there are, by what made and wiped them."""
+
+    def __init__(self):
+        with open(f"{TRACING}/kprobe_events", "w", encoding="ascii") as f:
+            f.write("p:ipcp/made ipcp_rekey:ipcp_aead_setkey\n"
+                    "r:ipcp/gone ipcp_rekey:leaf_free_work\n")
+        with open(f"{TRACING}/events/ipcp/enable", "w", encoding="ascii") as f:
+            f.write("1")
+
+    def now(self):
+        """How many there are."""
+        with open(f"{TRACING}/kprobe_profile", encoding="ascii") as f:
+            hits = {line.split()[0]: list(map(int, line.split()[1:])) for line in f}
+        same([hits["made"][1], hits["gone"][1]], [0, 0], "calls that were not counted")
+        return hits["made"][0] - hits["gone"][0]
+
+    @staticmethod
+    def end():
+        """Takes the probes away."""
+        with open(f"{TRACING}/events/ipcp/enable", "w", encoding="ascii") as f:
+            f.write("0")
+        with open(f"{TRACING}/kprobe_events", "w", encoding="ascii"):
+            pass
+
+
+class Flow:
+    """A flow of one cipher."""
+
+    def __init__(self, cipher):
+        self.cipher = cipher
+        self.secret = secret(f"{cipher} epoch 0")
+        self.secrets = [self.secret]
+        self.far = 0
+        with mock.patch.object(keys, "CIPHER", CIPHERS[cipher]), \
+                mock.patch.object(os, "urandom", return_value=self.secret.masked):
+            self.ends = agents.flow("demo", packets_per_leaf=PPL, linger=LINGER_MS)
+        for end in self.ends:
+            end.set(SET_RCVTIMEO, rcvtimeo=30 * NSEC)
+
+    def talk(self, messages):
+        """So many there and back."""
+        one, other = self.ends
+        for _ in range(messages):
+            one.write(b"there")
+            same(other.read(), b"there")
+            other.write(b"back")
+            same(one.read(), b"back")
+
+    def forge(self):
+        """A packet far ahead: its key is derived, and it is not authentic."""
+        end = self.ends[1]
+        eid = agents.bob.do("FLOW_GET", "FLOW", id=end.info().id)[A["FLOW_EID"]]
+        enter("alice")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(bytes([0x11, 0, 0]) + (FAR * LEAF).to_bytes(5, "big") +
+                        eid[::-1] + bytes(32), (ADDR["bob"], PORT))
+        end.set(SET_RCVTIMEO, rcvtimeo=NSEC // 10)
+        with fails(errno.ETIMEDOUT):
+            end.read()
+        end.set(SET_RCVTIMEO, rcvtimeo=30 * NSEC)
+        same(end.info().drop_auth, 1)
+        self.far = 1
+
+    def rekey(self, epoch):
+        """The next epoch, and the end of the one before."""
+        self.secrets.append(secret(f"{self.cipher} epoch {epoch}"))
+        self.secret = self.secrets[-1]
+        exchange = claim(self.ends[0])
+        for agent, end in zip((agents.bob, agents.alice), self.ends[::-1]):
+            agent.do("SEED_SET", "FLOW", id=end.info().id, epoch=bytes([epoch]),
+                     exchange=exchange, seed=self.secret.masked)
+        for end in self.ends:
+            end.rekey()
+        settled(*self.ends)
+        self.far = 0
+
+    def leaves_there(self):
+        """How many leaf keys both ends hold: of each direction the current one
+        and the next, and the last one that was received with."""
+        return self.far + sum(4 + (end.info().rx_leaf > 0) for end in self.ends)
+
+    def split(self):
+        """Keys of the epoch in use, those that are gone and those that live."""
+        spent, live, first = [], [], []
+        for direction, (sender, receiver) in enumerate((self.ends, self.ends[::-1])):
+            tx, rx = sender.info().tx_leaf, receiver.info().rx_leaf
+            node = tx // LEAVES
+            spent.append([direction, 0, min(tx, rx - 1)])
+            live.append([direction, max(tx, rx), (node + 1) * LEAVES])
+            first.append(node + 1)
+        if self.far:
+            start = FAR // LEAVES * LEAVES
+            spent += [[0, start, FAR], [0, FAR + 1, start + LEAVES]]
+            live.append([0, FAR, FAR + 1])
+        common = {"seed": self.secret.name, "cipher": CIPHERS[self.cipher]}
+        # no fork is kept once both directions have come to the node
+        same(first[0], first[1], "both directions are in one node")
+        return ({**common, "root": True, "nodes": [0, first[0]],
+                 "forks": [[0, 0, NODES], [1, 0, NODES]], "leaves": spent},
+                {**common, "nodes": [first[0], NODES], "leaves": live})
+
+
+def everything(secret_name, cipher):
+    """All that an epoch of the test can have had."""
+    far = FAR // LEAVES * LEAVES
+    return {"seed": secret_name, "cipher": CIPHERS[cipher], "root": True,
+            "nodes": [0, NODES], "forks": [[0, 0, NODES], [1, 0, NODES]],
+            "leaves": [[d, *part] for d in (0, 1)
+                       for part in ((0, 3 * LEAVES), (far, far + LEAVES))]}
+
+
+def leaves_there():
+    """How many leaf keys all flows hold."""
+    return sum(flow.leaves_there() for flow in flows)
+
+
+def secret(name):
+    """A new seed, which both agents can bring."""
+    made = Secret(hand, name)
+    secrets.append(made)
+    return made
+
+
+def claim(end):
+    """The number of an exchange, for alice."""
+    enter("alice")
+    answer = agents.alice.do("REKEY_CLAIM", "CLAIM", id=end.info().id)
+    answer = attrs(answer[A["CLAIM_FLOW"]])
+    return answer[A["CLAIMED_EXCHANGE"]]
+
+
+def look(gone, live, want):
+    """At the whole memory, when so many leaf keys are left."""
+    until(lambda: count.now() == want, f"{want} leaf keys are left")
+    seen = hand.ask("scan", gone=gone, live=live)
+    return {"missing": seen["missing"],
+            "found": [f"{text}, near {symbols(code)}" for text, code in seen["found"]]}
+
+
+def symbols(addresses):
+    """The functions that these addresses are in."""
+    if not SYMBOLS:
+        with open("/proc/kallsyms", encoding="ascii") as f:
+            SYMBOLS.extend(sorted((int(line.split()[0], 16), line.split()[2]) for line in f))
+    places = (bisect.bisect(SYMBOLS, (address, "~")) - 1 for address in addresses)
+    return " ".join(SYMBOLS[place][1] for place in places if place >= 0)
+
+
+def of_each(name):
+    """A case for each cipher: what was seen of its keys."""
+    def add(fn):
+        seen = {}
+
+        def one(cipher):
+            if not seen:
+                seen.update(fn())
+            for what in "found", "missing":
+                mine = [text for text in seen[what] if text.startswith(cipher)]
+                assert not mine, "\n".join([what, *mine])
+        for cipher in CIPHERS:
+            case(f"{cipher}: {name}")(lambda cipher=cipher: one(cipher))
+        return fn
+    return add
+
+
+def epoch_in_use():
+    """What is there of the epochs in use, and that nothing is of those before."""
+    parts = [flow.split() for flow in flows]
+    gone = [spent for spent, _ in parts]
+    gone += [everything(old.name, flow.cipher) for flow in flows
+             for old in flow.secrets[:-1]]
+    return look(gone, [live for _, live in parts], leaves_there())
+
+
+@of_each("of an epoch in use only what is to come is there")
+def rotated():
+    for flow in flows:
+        # into the second node
+        flow.talk(PPL * (LEAVES + 3) + 10)
+        flow.forge()
+    return epoch_in_use()
+
+
+@of_each("nothing of an epoch is left when the next one is in use")
+def rekeyed():
+    for flow in flows:
+        settled(*flow.ends)
+        flow.rekey(1)
+        flow.talk(PPL * 3)
+    return epoch_in_use()
+
+
+REFUSALS = []
+
+
+def refused(name, err):
+    """A way to bring a seed that is refused."""
+    def add(fn):
+        REFUSALS.append((name, err, fn))
+        return fn
+    return add
+
+
+@refused("no such flow", errno.ENOENT)
+def no_flow(seed, _):
+    agents.alice.do("FLOW_ALLOCATE", "FLOW", id=12345, peer=sockaddr("bob"), peer_eid=1,
+                    cipher=901, seed=seed)
+
+
+@refused("an attribute is missing", errno.EINVAL)
+def missing(seed, number):
+    agents.alice.do("SEED_SET", "FLOW", id=number, seed=seed)
+
+
+@refused("the flow has keys", errno.ESTALE)
+def has_keys(seed, number):
+    agents.alice.do("FLOW_ALLOCATE", "FLOW", id=number, peer=sockaddr("bob"), peer_eid=1,
+                    cipher=901, seed=seed)
+
+
+@refused("there is no way to the peer", errno.ENETUNREACH)
+def no_route(seed, number):
+    nowhere = sockaddr("bob").replace(socket.inet_aton(ADDR["bob"]),
+                                      socket.inet_aton("192.0.2.1"))
+    agents.alice.do("FLOW_ALLOCATE", "FLOW", id=number, peer=nowhere, peer_eid=1,
+                    cipher=901, seed=seed)
+
+
+@refused("nobody claimed the flow", errno.ESTALE)
+def no_claim(seed, number):
+    agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=77, seed=seed)
+
+
+@refused("it is for another epoch", errno.EINVAL)
+def wrong_epoch(seed, number):
+    exchange = claim(flows[0].ends[0])
+    try:
+        agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\7", exchange=exchange,
+                        seed=seed)
+    finally:
+        agents.alice.do("REKEY_CLEAR", "FLOW", id=number, exchange=exchange)
+
+
+@refused("it is not the agent who brings it", errno.EPERM)
+def not_agent(seed, number):
+    other = Netlink("alice")
+    other.sock = Injector(other.sock, secrets)
+    try:
+        other.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=1, seed=seed)
+    finally:
+        other.close()
+
+
+@case("nothing of a seed that is refused is left")
+def refusals():
+    number = flows[0].ends[0].info().id
+    brought = []
+    for name, err, fn in REFUSALS:
+        enter("alice")
+        brought.append(secret(f"refused: {name}"))
+        with fails(err):
+            fn(brought[-1].masked, number)
+    seen = look([everything(one.name, "aes-256-gcm") for one in brought], [],
+                leaves_there())
+    assert not seen["found"], "\n".join(seen["found"])
+
+
+def all_there_were():
+    """The keys of all epochs of all flows."""
+    return [everything(one.name, flow.cipher) for flow in flows for one in flow.secrets]
+
+
+@of_each("nothing of any key is there when the machine is written to disk")
+def hibernating():
+    # as a program does that writes it, before it freezes the others
+    with open("/dev/snapshot", "rb"):
+        return look(all_there_were(), [], 0)
+
+
+@of_each("nothing of any key is left when the flow is closed")
+def closed():
+    for flow in flows:
+        # it has no keys any more
+        flow.rekey(2)
+        flow.talk(PPL)
+        for end in flow.ends:
+            end.close()
+    gone = all_there_were()
+    flows.clear()
+    return look(gone, [], 0)
+
+
+hand = Hand()
+secrets = []
+agents = Agents()
+agents.alice.sock = Injector(agents.alice.sock, secrets)
+agents.bob.sock = Injector(agents.bob.sock, secrets)
+count = Count()
+flows = []
+try:
+    flows += [Flow(cipher) for cipher in CIPHERS]
+    run()
+finally:
+    for flow in flows:
+        for end in flow.ends:
+            end.close()
+    agents.close()
+    count.end()

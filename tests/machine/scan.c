@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Looks for byte strings in a big file, all at once, at any place, whole or in
+ * pieces of at least 8 bytes.
+ *
+ * Usage: scan FILE <STRINGS
+ *   STRINGS   one a line, hexadecimal, of at most 512 bytes
+ *
+ * For each piece that is there: number of the string (from 0), first byte of
+ * it, how many bytes, place in the file.
+ *
+ * A piece is found by a word of it that begins at a multiple of 8 in the
+ * string, so one of 8 to 14 bytes that has no such word in it is missed. A
+ * processor moves words, not such pieces.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define WORD		8
+#define STRING_MAX	512
+#define FILTER_BITS	24	/* words that none of ours is like */
+#define TABLE_BITS	20
+
+struct string {
+	uint8_t bytes[STRING_MAX];
+	size_t len;
+	size_t reported;	/* end of the last piece that was, in the file */
+};
+
+struct entry {
+	struct entry *next;
+	uint64_t word;
+	unsigned int string;
+	unsigned int at;
+};
+
+static struct string *strings;
+static unsigned int nstrings;
+static uint64_t filter[1 << (FILTER_BITS - 6)];
+static struct entry *table[1 << TABLE_BITS];
+
+static uint64_t word_at(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static uint64_t hash(uint64_t word)
+{
+	return word * 0x9e3779b97f4a7c15ULL;
+}
+
+static void remember(unsigned int string, unsigned int at)
+{
+	struct entry *e = malloc(sizeof(*e));
+	uint64_t h;
+
+	if (!e)
+		err(2, "malloc");
+	e->word = word_at(strings[string].bytes + at);
+	e->string = string;
+	e->at = at;
+	h = hash(e->word);
+	e->next = table[h >> (64 - TABLE_BITS)];
+	table[h >> (64 - TABLE_BITS)] = e;
+	h >>= 64 - FILTER_BITS;
+	filter[h / 64] |= 1ULL << (h % 64);
+}
+
+static void read_string(struct string *s, const char *hex)
+{
+	unsigned int byte;
+
+	memset(s, 0, sizeof(*s));
+	while (s->len < STRING_MAX && sscanf(hex, "%2x", &byte) == 1) {
+		s->bytes[s->len++] = byte;
+		hex += 2;
+	}
+	if (s->len < WORD || *hex != '\n')
+		errx(2, "string %u is too short or too long", nstrings);
+}
+
+static void read_strings(void)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, stdin) > 0) {
+		strings = reallocarray(strings, nstrings + 1, sizeof(*strings));
+		if (!strings)
+			err(2, "reallocarray");
+		read_string(&strings[nstrings], line);
+		nstrings++;
+	}
+	free(line);
+	for (unsigned int i = 0; i < nstrings; i++)
+		for (unsigned int at = 0; at + WORD <= strings[i].len; at += WORD)
+			remember(i, at);
+}
+
+/* A word of a string is at @pos: how much of the string is around it? */
+static void piece(const struct entry *e, const uint8_t *file, size_t size,
+		  size_t pos)
+{
+	struct string *s = &strings[e->string];
+	size_t begin = e->at, end = e->at + WORD, from = pos, to = pos + WORD;
+
+	if (pos < s->reported)
+		return;		/* a word of the piece before */
+	while (begin && from && file[from - 1] == s->bytes[begin - 1]) {
+		begin--;
+		from--;
+	}
+	while (end < s->len && to < size && file[to] == s->bytes[end]) {
+		end++;
+		to++;
+	}
+	s->reported = to;
+	printf("%u %zu %zu %zu\n", e->string, begin, end - begin, from);
+}
+
+static void look(const uint8_t *file, size_t size)
+{
+	for (size_t pos = 0; pos + WORD <= size; pos++) {
+		uint64_t word = word_at(file + pos), h = hash(word);
+		struct entry *e;
+
+		if (!(filter[h >> (64 - FILTER_BITS + 6)] >>
+		      (h >> (64 - FILTER_BITS) & 63) & 1))
+			continue;
+		for (e = table[h >> (64 - TABLE_BITS)]; e; e = e->next)
+			if (e->word == word)
+				piece(e, file, size, pos);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct stat st;
+	void *file;
+	int fd;
+
+	if (argc != 2 || argv[1][0] == '-')
+		errx(2, "usage: scan FILE <STRINGS");
+	read_strings();
+	fd = open(argv[1], O_RDONLY);
+	if (fd < 0 || fstat(fd, &st))
+		err(2, "%s", argv[1]);
+	file = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (file == MAP_FAILED)
+		err(2, "%s", argv[1]);
+	look(file, st.st_size);
+	return fflush(stdout) ? 1 : 0;
+}
