@@ -40,8 +40,8 @@ static void set_rekey_is_once_and_for_all(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 
-	KUNIT_EXPECT_FALSE(test, ipcp_registry_set_rekey(flow,
-						IPCP_REKEY_CIPHER_AES_128_GCM));
+	KUNIT_EXPECT_FALSE(test,
+			   ipcp_registry_set_rekey(flow, IPCP_REKEY_CIPHER_AES_128_GCM));
 	KUNIT_EXPECT_EQ(test, flow->cipher, CIPHER);
 }
 

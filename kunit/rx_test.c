@@ -360,8 +360,9 @@ static void what_waits_is_opened_when_its_leaf_is_left_behind(struct kunit *test
 	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 5);
 	for (int i = 0; i < 2; i++) {
 		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
-		KUNIT_ASSERT_TRUE(test, ipcp_leaf_advance(ep, dir,
-					test_leaf(&ep->leaves[dir].next)));
+		KUNIT_ASSERT_TRUE(test,
+				  ipcp_leaf_advance(ep, dir,
+						    test_leaf(&ep->leaves[dir].next)));
 	}
 	KUNIT_EXPECT_TRUE(test, leaf->closed);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED, &e.to->bits));

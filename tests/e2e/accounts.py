@@ -103,13 +103,20 @@ class Limited(Agents):
         return one, self.alice.upcall(UPCALL_ALLOC)
 
 
+def arrived(info):
+    """All messages that came, whatever became of them."""
+    return info.rx_packets + info.queued + info.drop_full
+
+
 def fill(sender, reader, dropped):
     """Sends until the reader's ring drops one more; how many it then has."""
-    sent = 0
+    sent, before = 0, arrived(reader.info())
     while reader.info().drop_full == dropped:
         sender.write(bytes(1000))
         sent += 1
         same(sent < 4 * RING, True, "the ring is bounded")
+    # none is under way any more: it would find room as soon as one is read
+    until(lambda: arrived(reader.info()) == before + sent, "all have arrived")
     return reader.info().queued
 
 
