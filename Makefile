@@ -69,7 +69,7 @@ dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
 demo: ## two hosts, one flow, a big file, many re-keys (KERNEL=6.12 or 7.3)
 	tests/demo/run --kernel $(KERNEL)
 
-test: ## all tests: KUnit, unit tests, end to end on 6.12 and 7.3
+test: ## KUnit, unit tests, end to end and whole machines on 6.12 and 7.3
 	tests/run
 
 kunit: ## only the KUnit suites, on User Mode Linux
