@@ -50,8 +50,10 @@ class Load:
     for each BURST of messages. So none is lost for want of room.
     """
 
-    def __init__(self, source, sink, writers, readers, tokens, size=64, nice=5):
-        self.source, self.sink, self.size, self.nice = source, sink, size, nice
+    def __init__(self, source, sink, writers, readers, tokens, size=64,
+                 pause=0.0):
+        self.source, self.sink, self.size = source, sink, size
+        self.pause = pause	# of a writer after each burst, in seconds
         words = 2 + writers + 2 * readers
         memory = memoryview(mmap.mmap(-1, 8 * words + writers * RING))
         self.shared = memory[:8 * words].cast("Q")
@@ -76,7 +78,7 @@ class Load:
         status = 1
         try:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.nice(self.nice)	# the agents come first
+            os.nice(5)	# the agents come first
             work(*args)
             status = 0
         except OSError as err:
@@ -93,6 +95,8 @@ class Load:
                 os.write(self.source.fd, HEAD.pack(number, sent) + fill)
                 sent += 1
             self.shared[place] = sent
+            if self.pause:
+                time.sleep(self.pause)
 
     def reader(self, place, wrong):
         """Reads until all that was sent is there, or nothing comes any more."""

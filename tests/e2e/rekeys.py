@@ -13,7 +13,7 @@ from load import Load
 
 WANTED = int(sys.argv[1])
 OF_KEYS = "epoch", "late", "ahead", "tx-nokey"
-NICE = 5		# of those who write and read
+PAUSE = 0.0		# of a writer between bursts, in seconds
 ends = []
 each = []		# called after each re-key, with its number
 figures = {}		# what was measured
@@ -25,8 +25,8 @@ def busy():
     events.join("events")
     ends.extend(pair("demo"))
     number = ends[0].info().id
-    there = Load(ends[0], ends[1], writers=2, readers=2, tokens=16, nice=NICE)
-    back = Load(ends[1], ends[0], writers=1, readers=1, tokens=8, nice=NICE)
+    there = Load(ends[0], ends[1], writers=2, readers=2, tokens=16, pause=PAUSE)
+    back = Load(ends[1], ends[0], writers=1, readers=1, tokens=8, pause=PAUSE)
     settled(*ends)
     start = time.monotonic()
     for count in range(1, WANTED + 1):
