@@ -9,8 +9,6 @@
  * sealed in one go. A train that comes in may be cut anywhere, and others may
  * look at its memory: it is read only.
  */
-#include <linux/udp.h>
-
 #include "train.h"
 
 /* A piece of memory that does not come at once need not come at all. */
@@ -132,8 +130,4 @@ void ipcp_train_couple(struct sk_buff *skb, unsigned int stride,
 	skb_shinfo(skb)->gso_size = stride;
 	skb_shinfo(skb)->gso_segs = count;
 	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
-	/* The sum of each is made when they are taken apart, if ever. */
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb_headroom(skb) - sizeof(struct udphdr);
-	skb->csum_offset = offsetof(struct udphdr, check);
 }

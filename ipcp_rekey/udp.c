@@ -7,10 +7,13 @@
  * sk_data_ready(), in the softirq that put them there: unlike encap_rcv() this
  * is a place where the stack leaves received batches whole.
  *
- * Sending has no queue of its own: a route, kept with the flow, and the stack.
+ * Sending has no queue of its own: a route, kept with the flow, headers, and
+ * the stack. What the helpers for tunnels do beside, to hide what is inside from
+ * what is outside, is of no use to packets that are made here.
  */
 #include <linux/skbuff.h>
 #include <net/inet_common.h>
+#include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
 #include <net/route.h>
@@ -224,6 +227,58 @@ static struct rtable *route4(struct ipcp_net *in, struct sock *sk,
 	return rt;
 }
 
+/*
+ * Puts the UDP header in front. The sum of it all is left to the device, or to
+ * who takes a train apart; ours is that of the addresses.
+ */
+static struct udphdr *push_udp(struct sk_buff *skb, __be16 sport, __be16 dport)
+{
+	struct udphdr *uh = __skb_push(skb, sizeof(*uh));
+
+	skb_reset_transport_header(skb);
+	uh->source = sport;
+	uh->dest = dport;
+	uh->len = htons(skb->len);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct udphdr, check);
+	return uh;
+}
+
+/* Puts the headers in front and hands over. Takes the route, too. */
+static void out4(struct ipcp_net *in, struct sock *sk, struct rtable *rt,
+		 __be32 saddr, const struct sockaddr_in *to,
+		 struct sk_buff *skb)
+{
+	__be32 daddr = to->sin_addr.s_addr;
+	struct udphdr *uh;
+	struct iphdr *iph;
+
+	uh = push_udp(skb, inet_sk(sk)->inet_sport, to->sin_port);
+	uh->check = ~udp_v4_check(skb->len, saddr, daddr, 0);
+	skb_dst_set(skb, &rt->dst);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+
+	iph = __skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = 0;
+	iph->ttl = ip4_dst_hoplimit(&rt->dst);
+	iph->protocol = IPPROTO_UDP;
+	iph->saddr = saddr;
+	iph->daddr = daddr;
+	if (unlikely(ip_mtu_locked(&rt->dst))) {
+		iph->frag_off = 0;
+		__ip_select_ident(in->net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+	} else {
+		/* Never a fragment, so there is no use for an id. */
+		iph->frag_off = htons(IP_DF);
+		iph->id = 0;
+	}
+	ip_local_out(in->net, sk, skb);	/* its length and sum, too */
+}
+
 static int xmit4(struct ipcp_net *in, const struct sockaddr_in *to,
 		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
@@ -242,9 +297,7 @@ static int xmit4(struct ipcp_net *in, const struct sockaddr_in *to,
 		return -EMSGSIZE;
 	}
 	skb->mark = READ_ONCE(in->mark);
-	ipcp_udp4_xmit(rt, sk, skb, saddr, to->sin_addr.s_addr, 0,
-		       ip4_dst_hoplimit(&rt->dst), htons(IP_DF),
-		       inet_sk(sk)->inet_sport, to->sin_port);
+	out4(in, sk, rt, saddr, to, skb);
 	return 0;
 }
 
@@ -273,6 +326,29 @@ static struct dst_entry *route6(struct ipcp_net *in, struct sock *sk,
 	return dst;
 }
 
+/* As out4(). */
+static void out6(struct ipcp_net *in, struct sock *sk, struct dst_entry *dst,
+		 const struct in6_addr *saddr, const struct sockaddr_in6 *to,
+		 struct sk_buff *skb)
+{
+	struct ipv6hdr *iph;
+	struct udphdr *uh;
+
+	uh = push_udp(skb, inet_sk(sk)->inet_sport, to->sin6_port);
+	uh->check = ~udp_v6_check(skb->len, saddr, &to->sin6_addr, 0);
+	skb_dst_set(skb, dst);
+	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+
+	iph = __skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	ip6_flow_hdr(iph, 0, 0);
+	iph->hop_limit = ip6_dst_hoplimit(dst);
+	iph->nexthdr = IPPROTO_UDP;
+	iph->saddr = *saddr;
+	iph->daddr = to->sin6_addr;
+	ip6_local_out(in->net, sk, skb);	/* its length, too */
+}
+
 static int xmit6(struct ipcp_net *in, const struct sockaddr_in6 *to,
 		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
@@ -291,9 +367,7 @@ static int xmit6(struct ipcp_net *in, const struct sockaddr_in6 *to,
 		return -EMSGSIZE;
 	}
 	skb->mark = READ_ONCE(in->mark);
-	ipcp_udp6_xmit(dst, sk, skb, &saddr, &to->sin6_addr, 0,
-		       ip6_dst_hoplimit(dst), inet_sk(sk)->inet_sport,
-		       to->sin6_port);
+	out6(in, sk, dst, &saddr, to, skb);
 	return 0;
 }
 
