@@ -46,17 +46,27 @@ static void receive(struct ipcp_net *in, struct sk_buff *skb)
 	ipcp_rx(in, skb);
 }
 
+/*
+ * Whoever adds a datagram calls data_ready() after that, so nothing is missed.
+ * Asked first since skb_recv_udp() looks into both queues twice before it says
+ * that there is nothing.
+ */
+static bool queues_empty(struct sock *sk)
+{
+	return skb_queue_empty_lockless(&sk->sk_receive_queue) &&
+	       skb_queue_empty_lockless(&udp_sk(sk)->reader_queue);
+}
+
+/* In a softirq, under RCU: the stack is at the delivery of a datagram. */
 static void data_ready(struct sock *sk)
 {
-	struct ipcp_net *in;
+	struct ipcp_net *in = rcu_dereference_sk_user_data(sk);
 	struct sk_buff *skb;
 	int err;
 
-	rcu_read_lock();
-	in = rcu_dereference_sk_user_data(sk);
-	while (in && (skb = skb_recv_udp(sk, MSG_DONTWAIT, &err)))
+	while (in && !queues_empty(sk) &&
+	       (skb = skb_recv_udp(sk, MSG_DONTWAIT, &err)))
 		receive(in, skb);
-	rcu_read_unlock();
 }
 
 static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
