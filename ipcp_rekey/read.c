@@ -222,6 +222,19 @@ void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow)
 	r->flow = flow;
 }
 
+/*
+ * Frees what was read. With bottom halves off its descriptor goes to this
+ * processor's own, where the next packet gets one without the allocator.
+ */
+static void free_read(struct sk_buff *skb)
+{
+	if (!skb)
+		return;
+	local_bh_disable();
+	napi_consume_skb(skb, 1);
+	local_bh_enable();
+}
+
 /**
  * ipcp_reader_end() - Let go of what was read, and count it
  * @r: reader
@@ -232,8 +245,8 @@ void ipcp_reader_end(struct ipcp_reader *r)
 {
 	this_cpu_add(r->flow->stats->rx_packets, r->packets);
 	this_cpu_add(r->flow->stats->rx_bytes, r->bytes);
-	consume_skb(r->message);
-	consume_skb(r->train);
+	free_read(r->message);
+	free_read(r->train);
 	ipcp_leaf_put(r->leaf);
 	kfree(r->scratch);
 }
@@ -389,7 +402,7 @@ static int make_scratch(struct ipcp_reader *r, unsigned int len)
  */
 int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
 {
-	consume_skb(r->message);
+	free_read(r->message);
 	r->message = NULL;
 	for (int i = 0; i < 2 * IPCP_RB_PACKETS; i++) {
 		struct ipcp_skb_cb want;
