@@ -518,6 +518,30 @@ static bool same(const struct ipcp_endpoint *a, const struct ipcp_endpoint *b)
 	       ipv6_addr_equal(&a->sin6.sin6_addr, &b->sin6.sin6_addr);
 }
 
+/*
+ * same() for the address that a datagram came from, not written down first. The
+ * peer's may change meanwhile: who is told that it moved looks again under the
+ * lock, and if it is told otherwise by mistake, the next packet is from there,
+ * too.
+ */
+static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
+{
+	const struct sockaddr_in6 *sin6 = &ep->sin6;
+	const struct in6_addr *saddr;
+
+	if (skb->protocol == htons(ETH_P_IP))
+		return READ_ONCE(ep->sa.sa_family) == AF_INET &&
+		       READ_ONCE(ep->sin.sin_port) == udp_hdr(skb)->source &&
+		       READ_ONCE(ep->sin.sin_addr.s_addr) == ip_hdr(skb)->saddr;
+
+	saddr = &ipv6_hdr(skb)->saddr;
+	return READ_ONCE(sin6->sin6_family) == AF_INET6 &&
+	       READ_ONCE(sin6->sin6_port) == udp_hdr(skb)->source &&
+	       READ_ONCE(sin6->sin6_scope_id) ==
+		       ipv6_iface_scope_id(saddr, skb->skb_iif) &&
+	       ipv6_addr_equal(&sin6->sin6_addr, saddr);
+}
+
 /**
  * ipcp_udp_roam() - Send to where this packet came from, from now on
  * @flow: flow
@@ -533,15 +557,13 @@ void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb,
 	struct ipcp_endpoint from;
 	bool moved;
 
-	ipcp_udp_source(skb, &from);
-	read_lock_bh(&flow->peer_lock);
-	moved = !same(&flow->peer, &from);
-	read_unlock_bh(&flow->peer_lock);
-	if (likely(!moved))
+	if (likely(is_from(&flow->peer, skb)))
 		return;
 
+	ipcp_udp_source(skb, &from);
 	write_lock_bh(&flow->peer_lock);
-	moved = READ_ONCE(ep->highest) == counter;	/* not an older one */
+	moved = READ_ONCE(ep->highest) == counter &&	/* not an older one */
+		!same(&flow->peer, &from);
 	if (moved) {
 		flow->peer = from;
 		dst_cache_reset(&flow->dst);
