@@ -51,10 +51,8 @@ static void queue_data(struct ipcp_flow *flow, struct sk_buff *skb)
 	struct ipcp_leaf *leaf = ipcp_cb(skb)->leaf;
 	bool closed;
 
-	/* The reader may free both once the packet is in the ring. */
-	rcu_read_lock();
+	/* The reader may let go of both; RCU, that we are under, keeps them. */
 	if (!ipcp_rbuff_write(&flow->n_rb, skb, ipcp_cb(skb)->left)) {
-		rcu_read_unlock();
 		ipcp_rx_drop(flow, skb, IPCP_DROP_RING_FULL);
 		return;
 	}
@@ -63,7 +61,6 @@ static void queue_data(struct ipcp_flow *flow, struct sk_buff *skb)
 	 * looked before the packet came in, the mark can be seen here.
 	 */
 	closed = leaf && READ_ONCE(leaf->closed);
-	rcu_read_unlock();
 	if (unlikely(closed)) {
 		set_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits);
 		ipcp_flow_kick(flow);

@@ -381,13 +381,12 @@ static int xmit6(struct ipcp_net *in, const struct sockaddr_in6 *to,
 	return 0;
 }
 
+/* Under RCU, with bottom halves off. */
 static int xmit(struct ipcp_net *in, const struct ipcp_endpoint *to,
 		struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
 	int err;
 
-	local_bh_disable();
-	rcu_read_lock();
 	if (to->sa.sa_family == AF_INET)
 		err = xmit4(in, &to->sin, cache, mtu, skb);
 	else if (to->sa.sa_family == AF_INET6)
@@ -396,8 +395,6 @@ static int xmit(struct ipcp_net *in, const struct ipcp_endpoint *to,
 		err = -EDESTADDRREQ;
 	if (err)
 		kfree_skb(skb);
-	rcu_read_unlock();
-	local_bh_enable();
 	return err;
 }
 
@@ -406,7 +403,7 @@ static int xmit(struct ipcp_net *in, const struct ipcp_endpoint *to,
  * @flow: flow
  * @skb: from our header on; taken
  *
- * Context: Task or softirq.
+ * Context: Under RCU, with bottom halves off.
  * Return: 0; -EMSGSIZE if it does not fit the path; -ENETUNREACH without a
  * socket of the family; what routing says.
  */
@@ -416,9 +413,9 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	int err;
 
 	/* Held over it all: the route in the cache is one to this address. */
-	read_lock_bh(&flow->peer_lock);
+	read_lock(&flow->peer_lock);
 	err = xmit(flow->net, &flow->peer, &flow->dst, &mtu, skb);
-	read_unlock_bh(&flow->peer_lock);
+	read_unlock(&flow->peer_lock);
 	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
 		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
 	if (err)
@@ -439,8 +436,14 @@ int ipcp_udp_xmit_to(struct ipcp_net *in, const struct ipcp_endpoint *to,
 		     struct sk_buff *skb)
 {
 	u32 mtu;
+	int err;
 
-	return xmit(in, to, NULL, &mtu, skb);
+	local_bh_disable();
+	rcu_read_lock();
+	err = xmit(in, to, NULL, &mtu, skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	return err;
 }
 
 /**
