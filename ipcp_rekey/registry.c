@@ -22,10 +22,26 @@ static unsigned int ipcp_net_id __read_mostly;
 /* The machine is about to sleep, or to be written to disk. */
 static bool asleep;
 
+/*
+ * Endpoint ids are random numbers of our own, so they spread as they are. With
+ * these two, a lookup has neither a hash nor a comparison of any length to call.
+ */
+static u32 eid_hash(const void *eid, u32 len, u32 seed)
+{
+	return *(const u32 *)eid ^ seed;
+}
+
+static int eid_differs(struct rhashtable_compare_arg *arg, const void *flow)
+{
+	return ((const struct ipcp_flow *)flow)->eid != *(const u32 *)arg->key;
+}
+
 static const struct rhashtable_params by_eid_params = {
 	.key_len = sizeof_field(struct ipcp_flow, eid),
 	.key_offset = offsetof(struct ipcp_flow, eid),
 	.head_offset = offsetof(struct ipcp_flow, node),
+	.hashfn = eid_hash,
+	.obj_cmpfn = eid_differs,
 	.automatic_shrinking = true,
 };
 
