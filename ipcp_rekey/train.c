@@ -34,21 +34,20 @@ void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
 }
 
 /**
- * ipcp_cursor_next() - Go on
+ * __ipcp_cursor_next() - Go on to another piece of memory
  * @c: cursor
  * @len: by how many bytes
  *
  * Context: Any context.
- * Return: where these bytes are, or NULL if they are not in one piece; they
- * can be copied then, from @c->pos - @len.
+ * Return: as ipcp_cursor_next().
  */
-u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
+u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 {
 	const struct skb_shared_info *info = skb_shinfo(c->skb);
 	unsigned int pos = c->pos;
 
 	c->pos += len;
-	while (unlikely(pos >= c->end)) {
+	while (pos >= c->end) {
 		const skb_frag_t *frag = &info->frags[c->frag];
 
 		if (c->frag >= info->nr_frags)
@@ -58,7 +57,7 @@ u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 		c->end += skb_frag_size(frag);
 		c->area = skb_frag_address_safe(frag);
 	}
-	if (unlikely(c->pos > c->end || !c->area))
+	if (c->pos > c->end || !c->area)
 		return NULL;
 	return c->area + (pos - c->begin);
 }

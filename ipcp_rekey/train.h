@@ -29,7 +29,28 @@ struct ipcp_cursor {
 
 void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
 		      unsigned int pos);
-u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len);
+u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len);
+
+/**
+ * ipcp_cursor_next() - Go on
+ * @c: cursor
+ * @len: by how many bytes, at least one
+ *
+ * Most packets of a train are in the same piece of memory as the one before.
+ *
+ * Context: Any context.
+ * Return: where these bytes are, or NULL if they are not in one piece; they
+ * can be copied then, from @c->pos - @len.
+ */
+static inline u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
+{
+	unsigned int pos = c->pos;
+
+	if (unlikely(pos + len > c->end || !c->area))
+		return __ipcp_cursor_next(c, len);
+	c->pos = pos + len;
+	return c->area + (pos - c->begin);
+}
 
 struct sk_buff *ipcp_train_alloc(unsigned int headroom, unsigned int stride,
 				 unsigned int count, gfp_t gfp);
