@@ -198,28 +198,32 @@ enum ipcp_drop ipcp_open_in_train(struct ipcp_flow *flow,
 {
 	u8 *pkt = ipcp_cursor_next(c, len);
 	enum ipcp_drop reason;
-	struct ipcp_hdr hdr;
+	u64 counter;
 	int err;
 
 	if (unlikely(!pkt)) {
 		skb_copy_bits(c->skb, c->pos - len, out, len);
 		pkt = out;
 	}
-	/* Its memory may be another's, too, and not be what it was. */
-	reason = ipcp_wire_parse(pkt, len, &hdr);
-	if (unlikely(reason))
-		return reason;
-	if (unlikely(hdr.type != IPCP_PDU_DATA ||
-		     ipcp_ctr_leaf(hdr.counter) != leaf->no))
+	/*
+	 * Its memory may be another's, too, and not be what it was when it was
+	 * parsed. All of the header is authenticated; what is looked at here
+	 * says whether this key may be tried, and with which nonce.
+	 */
+	if (unlikely(len < IPCP_OVERHEAD))
+		return IPCP_DROP_SHORT;
+	counter = ipcp_wire_counter(pkt);
+	if (unlikely(!ipcp_wire_is_data(pkt) ||
+		     ipcp_ctr_leaf(counter) != leaf->no))
 		return IPCP_DROP_MALFORMED;
-	reason = ipcp_replay_check(leaf->replay, ipcp_ctr_seq(hdr.counter));
+	reason = ipcp_replay_check(leaf->replay, ipcp_ctr_seq(counter));
 	if (unlikely(reason))
 		return reason;
 	err = ipcp_aead_open(&leaf->aead, pkt, out, len - IPCP_HDR_LEN,
-			     hdr.counter);
+			     counter);
 	if (unlikely(err))
 		return not_authentic(flow, err);
-	return authentic(flow, leaf, hdr.type, hdr.counter, c->skb,
+	return authentic(flow, leaf, IPCP_PDU_DATA, counter, c->skb,
 			 len - IPCP_OVERHEAD);
 }
 

@@ -13,12 +13,10 @@
  * and eid are zero and its payload is in the clear, with no tag.
  */
 #include <linux/string.h>
-#include <linux/unaligned.h>
 
 #include "keysched.h"
 #include "wire.h"
 
-#define VERSION_SHIFT	4
 #define TYPE_MASK	0x0f
 
 static bool type_known(u8 type)
@@ -30,11 +28,6 @@ static bool type_known(u8 type)
 static size_t min_len(u8 type)
 {
 	return type == IPCP_PDU_CTRL ? IPCP_HDR_LEN + 1 : IPCP_OVERHEAD;
-}
-
-static u64 get_counter(const u8 *pkt)
-{
-	return (u64)pkt[3] << 32 | get_unaligned_be32(pkt + 4);
 }
 
 /**
@@ -59,12 +52,12 @@ enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr)
 {
 	if (len < IPCP_HDR_LEN)
 		return IPCP_DROP_SHORT;
-	if (pkt[0] >> VERSION_SHIFT != IPCP_VERSION)
+	if (pkt[0] >> IPCP_VERSION_SHIFT != IPCP_VERSION)
 		return IPCP_DROP_VERSION;
 
 	hdr->type = pkt[0] & TYPE_MASK;
 	hdr->epoch = pkt[1];
-	hdr->counter = get_counter(pkt);
+	hdr->counter = ipcp_wire_counter(pkt);
 	hdr->eid = get_unaligned_be32(pkt + 8);
 
 	if (!type_known(hdr->type))
@@ -88,7 +81,7 @@ enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr)
  */
 void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN], const struct ipcp_hdr *hdr)
 {
-	pkt[0] = IPCP_VERSION << VERSION_SHIFT | hdr->type;
+	pkt[0] = IPCP_VERSION << IPCP_VERSION_SHIFT | hdr->type;
 	pkt[1] = hdr->epoch;
 	pkt[2] = 0;
 	pkt[3] = hdr->counter >> 32;

@@ -3,6 +3,7 @@
 #define _IPCP_WIRE_H
 
 #include <linux/types.h>
+#include <linux/unaligned.h>
 
 #include "drop.h"
 
@@ -11,6 +12,7 @@
 #define IPCP_OVERHEAD	(IPCP_HDR_LEN + IPCP_TAG_LEN)
 #define IPCP_NONCE_LEN	12
 #define IPCP_VERSION	1
+#define IPCP_VERSION_SHIFT	4
 
 enum ipcp_pdu_type {
 	IPCP_PDU_DATA = 1,	/* a message of the program */
@@ -37,6 +39,18 @@ struct ipcp_hdr {
 	u64 counter;
 	u32 eid;
 };
+
+/* The counter of a packet of ours, or of what may be none: 40 bits then. */
+static inline u64 ipcp_wire_counter(const u8 *pkt)
+{
+	return (u64)pkt[3] << 32 | get_unaligned_be32(pkt + 4);
+}
+
+/* Is it DATA, and of our version? */
+static inline bool ipcp_wire_is_data(const u8 *pkt)
+{
+	return *pkt == (IPCP_VERSION << IPCP_VERSION_SHIFT | IPCP_PDU_DATA);
+}
 
 enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr);
 void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN], const struct ipcp_hdr *hdr);
