@@ -123,10 +123,10 @@ static enum ipcp_drop authentic(struct ipcp_flow *flow,
 	enum ipcp_drop reason;
 	bool due;
 
-	spin_lock_bh(&leaf->lock);
+	spin_lock(&leaf->lock);
 	reason = leaf->abandoned ? IPCP_DROP_LATE :
 		 ipcp_replay_commit(leaf->replay, ipcp_ctr_seq(counter));
-	spin_unlock_bh(&leaf->lock);
+	spin_unlock(&leaf->lock);
 	if (unlikely(reason))
 		return reason;
 
@@ -158,7 +158,7 @@ static enum ipcp_drop not_authentic(struct ipcp_flow *flow, int err)
  * @flow: flow
  * @skb: buffer with a leaf; no train. Its message when that went well
  *
- * Context: Any context but hard interrupts.
+ * Context: Bottom halves are off.
  * Return: why to drop it.
  */
 enum ipcp_drop ipcp_open(struct ipcp_flow *flow, struct sk_buff *skb)
@@ -189,7 +189,7 @@ enum ipcp_drop ipcp_open(struct ipcp_flow *flow, struct sk_buff *skb)
  * @len: length of the packet in bytes, with header and tag
  * @out: room for as much; the message is after the header
  *
- * Context: Any context but hard interrupts.
+ * Context: Bottom halves are off.
  * Return: why to drop it.
  */
 enum ipcp_drop ipcp_open_in_train(struct ipcp_flow *flow,

@@ -310,6 +310,7 @@ static enum found look(struct ipcp_reader *r, struct sk_buff *skb,
 	return cb->opened || cb->stride <= r->room ? FOUND_PACKET : FOUND_LONG;
 }
 
+/* With bottom halves off. */
 static enum found take(struct ipcp_reader *r, struct ipcp_skb_cb *want,
 		       enum ipcp_drop *reason)
 {
@@ -320,7 +321,7 @@ static enum found take(struct ipcp_reader *r, struct ipcp_skb_cb *want,
 	struct sk_buff *skb;
 
 	*reason = IPCP_DROP_NONE;
-	spin_lock_bh(&rb->queue.lock);
+	spin_lock(&rb->queue.lock);
 	skb = skb_peek(&rb->queue);
 	if (skb) {
 		found = look(r, skb, reason);
@@ -334,7 +335,7 @@ static enum found take(struct ipcp_reader *r, struct ipcp_skb_cb *want,
 			hold_train(r, skb, &before, &leaf);
 		take_packet(r);
 	}
-	spin_unlock_bh(&rb->queue.lock);
+	spin_unlock(&rb->queue.lock);
 	consume_skb(before);
 	ipcp_leaf_put(leaf);
 	return found;
@@ -391,6 +392,27 @@ static int make_scratch(struct ipcp_reader *r, unsigned int len)
 	return r->scratch ? 0 : -ENOMEM;
 }
 
+/* Does what was found to be needed first. -ENOMEM if that cannot be. */
+static int make_way(struct ipcp_reader *r, enum found found,
+		    const struct ipcp_skb_cb *want, enum ipcp_drop reason)
+{
+	switch (found) {
+	case FOUND_BAD:
+		ipcp_rx_drop(r->flow, r->message, reason);
+		r->message = NULL;
+		return 0;
+	case FOUND_KEYLESS:
+		reason = ipcp_derive_leaf(r->flow, want);
+		if (reason)
+			drop_same(r->flow, first_packet, want, reason);
+		return 0;
+	case FOUND_LONG:
+		return make_scratch(r, want->stride);
+	default:
+		return 0;	/* was not authentic, and is dropped */
+	}
+}
+
 /**
  * ipcp_reader_next() - Take the next message that authenticates
  * @r: reader
@@ -408,35 +430,25 @@ int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
 		struct ipcp_skb_cb want;
 		enum ipcp_drop reason;
 		int len = -EBADMSG;
+		enum found found;
 
-		switch (take(r, &want, &reason)) {
-		case FOUND_NOTHING:
-			return -EAGAIN;
-		case FOUND_MESSAGE:
-			len = open_message(r, msg);
-			break;
-		case FOUND_PACKET:
+		/* Once for all the locks on the way of a packet. */
+		local_bh_disable();
+		found = take(r, &want, &reason);
+		if (found == FOUND_PACKET)
 			len = open_packet(r, &want, msg);
-			break;
-		case FOUND_BAD:
-			ipcp_rx_drop(r->flow, r->message, reason);
-			r->message = NULL;
-			break;
-		case FOUND_KEYLESS:
-			reason = ipcp_derive_leaf(r->flow, &want);
-			if (reason)
-				drop_same(r->flow, first_packet, &want, reason);
-			break;
-		case FOUND_LONG:
-			if (make_scratch(r, want.stride))
-				return -ENOMEM;
-			break;
-		}
+		else if (found == FOUND_MESSAGE)
+			len = open_message(r, msg);
+		local_bh_enable();
 		if (likely(len >= 0)) {
 			r->packets++;
 			r->bytes += len;
 			return len;
 		}
+		if (found == FOUND_NOTHING)
+			return -EAGAIN;
+		if (make_way(r, found, &want, reason))
+			return -ENOMEM;
 		cond_resched();
 	}
 	return -EAGAIN;

@@ -353,8 +353,11 @@ static enum ipcp_drop rx_control_one(struct ipcp_flow *flow,
 	enum ipcp_drop reason = get_leaf(flow, *skb);
 	struct ipcp_epoch *ep;
 
-	if (!reason)
-		reason = ipcp_open(flow, *skb);
+	if (reason)
+		return reason;
+	local_bh_disable();
+	reason = ipcp_open(flow, *skb);
+	local_bh_enable();
 	if (reason)
 		return reason;
 
