@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The packet's header: the one place that reads and writes it.
+ * The packet's header: it is read and written here and in wire.h only.
  *
  *   0       version (high 4 bits) = 1, type (low 4 bits)
  *   1       epoch
@@ -12,8 +12,6 @@
  * All of it in network order. A CTRL packet has no keys: its epoch, counter
  * and eid are zero and its payload is in the clear, with no tag.
  */
-#include <linux/string.h>
-
 #include "keysched.h"
 #include "wire.h"
 
@@ -70,37 +68,4 @@ enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr)
 		return hdr->epoch || hdr->counter || hdr->eid ?
 			IPCP_DROP_MALFORMED : IPCP_DROP_NONE;
 	return hdr->eid ? IPCP_DROP_NONE : IPCP_DROP_EID;
-}
-
-/**
- * ipcp_wire_build() - Write a header
- * @pkt: (output) the header
- * @hdr: the fields, of which the counter is below IPCP_CTR_LIMIT
- *
- * Context: Any context.
- */
-void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN], const struct ipcp_hdr *hdr)
-{
-	pkt[0] = IPCP_VERSION << IPCP_VERSION_SHIFT | hdr->type;
-	pkt[1] = hdr->epoch;
-	pkt[2] = 0;
-	pkt[3] = hdr->counter >> 32;
-	put_unaligned_be32(hdr->counter, pkt + 4);
-	put_unaligned_be32(hdr->eid, pkt + 8);
-}
-
-/**
- * ipcp_wire_nonce() - The AEAD's nonce of a packet
- * @nonce: (output) four zero bytes, then the counter, little endian
- * @counter: the packet's counter
- *
- * This is the form that the library's ChaCha20-Poly1305 takes, which is given
- * the counter as a number.
- *
- * Context: Any context.
- */
-void ipcp_wire_nonce(u8 nonce[IPCP_NONCE_LEN], u64 counter)
-{
-	memset(nonce, 0, 4);
-	put_unaligned_le64(counter, nonce + 4);
 }

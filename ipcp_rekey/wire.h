@@ -2,6 +2,7 @@
 #ifndef _IPCP_WIRE_H
 #define _IPCP_WIRE_H
 
+#include <linux/string.h>
 #include <linux/types.h>
 #include <linux/unaligned.h>
 
@@ -53,7 +54,39 @@ static inline bool ipcp_wire_is_data(const u8 *pkt)
 }
 
 enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr);
-void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN], const struct ipcp_hdr *hdr);
-void ipcp_wire_nonce(u8 nonce[IPCP_NONCE_LEN], u64 counter);
+
+/**
+ * ipcp_wire_build() - Write a header
+ * @pkt: (output) the header
+ * @hdr: the fields, of which the counter is below IPCP_CTR_LIMIT
+ *
+ * Context: Any context.
+ */
+static inline void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN],
+				   const struct ipcp_hdr *hdr)
+{
+	pkt[0] = IPCP_VERSION << IPCP_VERSION_SHIFT | hdr->type;
+	pkt[1] = hdr->epoch;
+	pkt[2] = 0;
+	pkt[3] = hdr->counter >> 32;
+	put_unaligned_be32(hdr->counter, pkt + 4);
+	put_unaligned_be32(hdr->eid, pkt + 8);
+}
+
+/**
+ * ipcp_wire_nonce() - The AEAD's nonce of a packet
+ * @nonce: (output) four zero bytes, then the counter, little endian
+ * @counter: the packet's counter
+ *
+ * This is the form that the library's ChaCha20-Poly1305 takes, which is given
+ * the counter as a number.
+ *
+ * Context: Any context.
+ */
+static inline void ipcp_wire_nonce(u8 nonce[IPCP_NONCE_LEN], u64 counter)
+{
+	memset(nonce, 0, 4);
+	put_unaligned_le64(counter, nonce + 4);
+}
 
 #endif /* _IPCP_WIRE_H */
