@@ -173,22 +173,39 @@ static void rx_alone(struct ipcp_net *in, const struct sk_buff *train,
 
 /**
  * struct run - packets of a train that belong together
- * @hdr: header of the first
+ * @head: header of the first, as it was then
+ * @hdr: the same, parsed
  * @pos: where it begins
  * @count: how many
  */
 struct run {
+	u8 head[IPCP_HDR_LEN];
 	struct ipcp_hdr hdr;
 	unsigned int pos;
 	unsigned int count;
 };
 
-static bool joins(const struct run *run, const struct ipcp_hdr *hdr)
+/* Is this one more of them? It needs no parsing then. */
+static bool joins(const struct run *run, const u8 *pkt, unsigned int len)
 {
 	return run->count && run->hdr.type == IPCP_PDU_DATA &&
-	       hdr->type == IPCP_PDU_DATA && run->hdr.epoch == hdr->epoch &&
-	       run->hdr.eid == hdr->eid &&
-	       ipcp_ctr_leaf(run->hdr.counter) == ipcp_ctr_leaf(hdr->counter);
+	       len >= IPCP_OVERHEAD && ipcp_wire_alike(run->head, pkt) &&
+	       ipcp_ctr_leaf(run->hdr.counter) ==
+	       ipcp_ctr_leaf(ipcp_wire_counter(pkt));
+}
+
+/* Begins another, if this packet is well formed. Why to drop it, if not. */
+static enum ipcp_drop begin_run(struct run *run, unsigned int pos,
+				const u8 *pkt, unsigned int len)
+{
+	enum ipcp_drop reason;
+
+	/* Its memory may change: what is parsed is what is kept. */
+	memcpy(run->head, pkt, min(len, IPCP_HDR_LEN));
+	reason = ipcp_wire_parse(run->head, len, &run->hdr);
+	run->pos = pos;
+	run->count = !reason;
+	return reason;
 }
 
 /* The run is complete. Takes the train if it was all of it. */
@@ -223,19 +240,16 @@ static bool rx_run(struct ipcp_net *in, struct sk_buff *train,
 	return all;
 }
 
-/* The header of the next packet of a train. */
-static enum ipcp_drop next_header(struct ipcp_cursor *c, unsigned int stride,
-				  struct ipcp_hdr *hdr)
+/* The next packet of a train: where it is, or a copy of its header. */
+static const u8 *next_packet(struct ipcp_cursor *c, unsigned int len,
+			     u8 copy[IPCP_HDR_LEN])
 {
-	unsigned int pos = c->pos, len = ipcp_train_len(c->skb, pos, stride);
 	const u8 *pkt = ipcp_cursor_next(c, len);
-	u8 copy[IPCP_HDR_LEN];
 
-	if (unlikely(!pkt)) {
-		skb_copy_bits(c->skb, pos, copy, min(len, IPCP_HDR_LEN));
-		pkt = copy;
-	}
-	return ipcp_wire_parse(pkt, len, hdr);
+	if (likely(pkt))
+		return pkt;
+	skb_copy_bits(c->skb, c->pos - len, copy, min(len, IPCP_HDR_LEN));
+	return copy;
 }
 
 static void rx_train(struct ipcp_net *in, struct sk_buff *skb)
@@ -247,21 +261,20 @@ static void rx_train(struct ipcp_net *in, struct sk_buff *skb)
 
 	ipcp_cursor_init(&c, skb, 0);
 	while (c.pos < skb->len) {
-		unsigned int pos = c.pos;
+		unsigned int pos = c.pos, len = ipcp_train_len(skb, pos, stride);
+		u8 copy[IPCP_HDR_LEN] __uninitialized;
+		const u8 *pkt = next_packet(&c, len, copy);
 		enum ipcp_drop reason;
-		struct ipcp_hdr hdr;
 
-		reason = next_header(&c, stride, &hdr);
-		if (!reason && joins(&run, &hdr)) {
+		if (likely(joins(&run, pkt, len))) {
 			run.count++;
 			continue;
 		}
 		rx_run(in, skb, &run);	/* not all: here is one more */
-		run = (struct run) { .hdr = hdr, .pos = pos, .count = !reason };
+		reason = begin_run(&run, pos, pkt, len);
 		if (reason) {
 			this_cpu_inc(in->drops->drops[reason]);
-			trace_ipcp_drop(0, reason,
-					ipcp_train_len(skb, pos, stride));
+			trace_ipcp_drop(0, reason, len);
 		}
 	}
 	taken = rx_run(in, skb, &run);

@@ -53,6 +53,18 @@ static inline bool ipcp_wire_is_data(const u8 *pkt)
 	return *pkt == (IPCP_VERSION << IPCP_VERSION_SHIFT | IPCP_PDU_DATA);
 }
 
+/*
+ * Have both the same version, type, epoch, highest byte of the counter, and eid?
+ * Then one is as well formed as the other, but for the rest of the counter and
+ * the length.
+ */
+static inline bool ipcp_wire_alike(const u8 *a, const u8 *b)
+{
+	return get_unaligned((const u32 *)a) == get_unaligned((const u32 *)b) &&
+	       get_unaligned((const u32 *)(a + 8)) ==
+	       get_unaligned((const u32 *)(b + 8));
+}
+
 enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr);
 
 /**
