@@ -84,7 +84,7 @@ cases()
 
 within()
 {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${SLOW:-1}))
 
 	shift
 	until "$@"; do
