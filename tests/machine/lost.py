@@ -132,8 +132,10 @@ class Capture:
     def work(self, out):
         """Collects packets until there is a word."""
         found = array.array("Q")
-        while not self.word.poll():
+        more = True
+        while more:
             select.select([self.word, *self.socks], [], [])
+            more = not self.word.poll()	# before the last look: that sees all
             for sock in self.socks:
                 while self.take(sock, found):
                     pass
