@@ -136,8 +136,9 @@ class Capture:
         while more:
             select.select([self.word, *self.socks], [], [])
             more = not self.word.poll()	# before the last look: that sees all
+            now = time.clock_gettime_ns(time.CLOCK_REALTIME)
             for sock in self.socks:
-                while self.take(sock, found):
+                while self.take(sock, found) < now:
                     pass
         dropped = [struct.unpack("=II", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
                    for sock in self.socks]
@@ -146,20 +147,21 @@ class Capture:
 
     @staticmethod
     def take(sock, found):
-        """The next packet, if there is one."""
+        """The next packet. When it left, or a time to come if there is none."""
         try:
             packet, ancillary, _, address = sock.recvmsg(60, 64)
         except BlockingIOError:
-            return False
+            return 1 << 64
+        seconds, nsec = struct.unpack("=qq", ancillary[0][2])
+        when = seconds * NSEC + nsec
         start = (packet[0] & 15) * 4
         if address[1:3] == (ETH_P_IP, OUTGOING) and packet[9] == socket.IPPROTO_UDP and \
                 packet[start:start + 4] == struct.pack(">HH", PORT, PORT):
             header = packet[start + 8:]
             if header[0] & 15 != CTRL:
-                seconds, nsec = struct.unpack("=qq", ancillary[0][2])
                 eid, = struct.unpack_from(">I", header, 8)
-                found.extend((seconds * NSEC + nsec, eid, header[1]))
-        return True
+                found.extend((when, eid, header[1]))
+        return when
 
     def end(self):
         """All packets."""
