@@ -243,7 +243,12 @@ static void a_flow_is_made_or_not(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ipcp_registry_count(test_net()), flows);
 	}
 	KUNIT_EXPECT_EQ(test, err, 0);
-	KUNIT_EXPECT_GE(test, failed, 2);	/* the flow, its name */
+	/*
+	 * The flow, and its name. Debug objects are allocated in between when
+	 * their pool runs low, so the count may pass the name's by.
+	 */
+	KUNIT_EXPECT_GE(test, failed,
+			IS_ENABLED(CONFIG_DEBUG_OBJECTS) ? 1 : 2);
 	ipcp_wait_put(new.wait);
 }
 
