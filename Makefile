@@ -62,7 +62,7 @@ install-tools:
 dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
 	rm -rf $(DKMS_DIR)
 	install -d $(DKMS_DIR)
-	git ls-files -z Kbuild Makefile COPYING LICENSES ipcp_rekey include | \
+	git ls-files -z Kbuild Makefile COPYING LICENSES ipcp_rekey include samples | \
 		xargs -0 cp --parents -t $(DKMS_DIR)
 	sed 's/#MODULE_VERSION#/$(VERSION)/' dkms.conf >$(DKMS_DIR)/dkms.conf
 

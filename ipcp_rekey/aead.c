@@ -127,6 +127,18 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
 }
 
 /**
+ * ipcp_aead_ready() - Can packets be sealed and opened here?
+ *
+ * Context: Task or softirq.
+ * Return: true in a task. False in a softirq if it has interrupted who uses the
+ * FPU, as it can on older kernels, until it is over.
+ */
+bool ipcp_aead_ready(void)
+{
+	return ipcp_aead_usable();
+}
+
+/**
  * ipcp_aead_seal() - Encrypt a packet in place and add its tag
  * @aead: key
  * @pkt: header of IPCP_HDR_LEN bytes, message, and room for a tag; in memory
@@ -134,7 +146,7 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
  * @len: length of the message in bytes
  * @counter: the packet's counter, never used with this key before
  *
- * Context: Task or softirq.
+ * Context: Task, or softirq if ipcp_aead_ready().
  * Return: 0; -EBUSY if the FPU is in use here, which a caller that keeps to
  * the context never sees.
  */
@@ -164,7 +176,7 @@ int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
  *
  * Both are in memory of the kernel's direct mapping.
  *
- * Context: Task or softirq.
+ * Context: Task, or softirq if ipcp_aead_ready().
  * Return: 0; -EBADMSG if it does not authenticate, the content is of no use
  * then; -EBUSY as ipcp_aead_seal().
  */

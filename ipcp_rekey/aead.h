@@ -29,6 +29,7 @@ int ipcp_aead_init(struct ipcp_aead *aead, u16 cipher);
 int ipcp_aead_setkey(struct ipcp_aead *aead, struct ipcp_key *key);
 void ipcp_aead_free(struct ipcp_aead *aead);
 
+bool ipcp_aead_ready(void);
 int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
 		   u64 counter);
 int ipcp_aead_open(const struct ipcp_aead *aead, u8 *pkt, u8 *out,

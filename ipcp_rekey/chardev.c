@@ -22,7 +22,6 @@
 #include "registry.h"
 #include "rx.h"
 #include "tx.h"
-#include "upcall.h"
 #include "wire.h"
 
 #define IPCP_BACKLOG_DEFAULT	64
@@ -169,16 +168,14 @@ static char *get_name(u64 addr, u32 len)
 {
 	char *name;
 
-	if (!len || len > IPCP_NAME_LEN)
+	if (len > IPCP_NAME_LEN)
 		return ERR_PTR(-EINVAL);
 	name = memdup_user_nul(u64_to_user_ptr(addr), len);
 	if (IS_ERR(name))
 		return name;
-	for (u32 i = 0; i < len; i++) {
-		if (name[i] <= ' ' || name[i] == 0x7f) {
-			kfree(name);
-			return ERR_PTR(-EINVAL);
-		}
+	if (strlen(name) != len || !ipcp_name_valid(name)) {
+		kfree(name);
+		return ERR_PTR(-EINVAL);
 	}
 	return name;
 }
@@ -197,33 +194,13 @@ static int check_qos(const struct ipcp_qos *qos)
 static int begin_alloc(struct ipcp_file *f, const char *name,
 		       const struct ipcp_alloc *arg, long timeo)
 {
-	struct ipcp_payer payer;
 	struct ipcp_flow *flow;
-	int err;
 
 	if (f->flow || f->listener)
 		return -EBUSY;
-	if (!READ_ONCE(f->in->agent))
-		return -ENOTCONN;
-	err = ipcp_payer_current(&payer, f->in);
-	if (err)
-		return err;
-	flow = ipcp_flow_new(f->in, name, &arg->qos, &payer, f->wait);
-	ipcp_payer_clear(&payer);
+	flow = ipcp_flow_ask(f->in, name, &arg->qos, timeo, f->wait);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
-	ipcp_owner_current(&flow->owner);
-	spin_lock_bh(&flow->lock);
-	flow->deadline = jiffies + min(timeo, (long)(MAX_JIFFY_OFFSET / 2));
-	WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
-	spin_unlock_bh(&flow->lock);
-	ipcp_flow_kick(flow);	/* has a deadline now */
-	err = ipcp_upcall_alloc(flow);
-	if (err) {
-		ipcp_flow_destroy(flow);
-		ipcp_flow_put(flow);
-		return err;
-	}
 	become_flow(f, flow);
 	return 0;
 }
@@ -264,12 +241,6 @@ static int ioc_alloc(struct file *file, void *argp)
 	       0 : ipcp_io_not_allocated(f->flow);
 }
 
-static bool is_answered(const struct ipcp_listener *l)
-{
-	/* Paired with answer(): the error comes with it. */
-	return smp_load_acquire(&l->answered);
-}
-
 static int ioc_listen(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
@@ -296,7 +267,7 @@ static int ioc_listen(struct file *file, void *argp)
 		err = PTR_ERR(l);
 		goto err_unlock;
 	}
-	err = wait_event_interruptible(f->wait->wq, is_answered(l)) ?:
+	err = wait_event_interruptible(f->wait->wq, ipcp_names_answered(l)) ?:
 	      -l->error;
 	if (err)
 		ipcp_names_unlisten(l);
@@ -314,10 +285,14 @@ err_name:
 
 static const struct file_operations ipcp_fops;
 
-/* A file for the flow that is to be accepted. Nobody has it yet. */
-static struct file *new_flow_file(struct ipcp_net *in, bool nonblock)
+/*
+ * A file for the flow that is to be accepted, open for the directions that the
+ * listener was opened for. Nobody has it yet.
+ */
+static struct file *new_flow_file(struct ipcp_net *in, unsigned int access,
+				  bool nonblock)
 {
-	unsigned int flags = O_RDWR | (nonblock ? O_NONBLOCK : 0);
+	unsigned int flags = access | (nonblock ? O_NONBLOCK : 0);
 	struct ipcp_file *f = file_new(in, NULL);
 	struct file *file;
 
@@ -382,7 +357,8 @@ static int ioc_accept(struct file *file, void *argp)
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	new = new_flow_file(f->in, arg->flags & IPCP_ACCEPT_NONBLOCK);
+	new = new_flow_file(f->in, file->f_flags & O_ACCMODE,
+			    arg->flags & IPCP_ACCEPT_NONBLOCK);
 	if (IS_ERR(new)) {
 		err = PTR_ERR(new);
 		goto err_fd;
@@ -496,14 +472,19 @@ static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg)
 	return 0;
 }
 
+/* As write(2) and read(2), of a file that was opened for the other direction. */
 static int ioc_send(struct file *file, void *argp)
 {
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
 	return check_batch(file->private_data, argp) ?:
 	       ipcp_io_send(file, argp);
 }
 
 static int ioc_recv(struct file *file, void *argp)
 {
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
 	return check_batch(file->private_data, argp) ?:
 	       ipcp_io_recv(file, argp);
 }

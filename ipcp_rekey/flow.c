@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 
 #include "confirm.h"
+#include "direct.h"
 #include "event.h"
 #include "flow.h"
 #include "names.h"
@@ -46,6 +47,21 @@ void ipcp_owner_current(struct ipcp_owner *owner)
 	owner->gid = current_egid();
 	owner->groups = get_group_info(current_cred()->group_info);
 	get_task_comm(owner->comm, current);
+}
+
+/**
+ * ipcp_owner_copy() - Say that it is the same as of something else
+ * @to: out
+ * @from: owner
+ *
+ * Context: Any context.
+ */
+void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from)
+{
+	*to = *from;
+	get_pid(to->pid);
+	if (to->groups)
+		get_group_info(to->groups);
 }
 
 /**
@@ -144,6 +160,7 @@ static void finish(struct ipcp_flow *flow)
 	spin_unlock_bh(&flow->lock);
 	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
 	ipcp_keyrot_drop(flow);
+	ipcp_direct_part(flow);
 	ipcp_rx_purge(flow);
 	ipcp_names_forget(flow);
 	ipcp_registry_del(flow);
@@ -239,9 +256,11 @@ void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason)
 void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason)
 {
 	set_error(flow, error, reason);
-	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWDOWN, 0))
+	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWDOWN, 0)) {
 		ipcp_event(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
 			   flow->rk.exchange);
+		ipcp_direct_down(flow);
+	}
 	ipcp_flow_kick(flow);
 }
 
@@ -271,6 +290,8 @@ void ipcp_flow_dealloc(struct ipcp_flow *flow)
 	if (allocated) {
 		ipcp_event(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
 			   flow->rk.exchange);
+		/* First, or its writer would find the room that is made here. */
+		ipcp_direct_down(flow);
 		ipcp_rx_purge(flow);
 		ipcp_flow_kick(flow);
 		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CLOSED,
@@ -344,7 +365,7 @@ static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 	unsigned long silent = READ_ONCE(flow->last_rx) + timeout;
 	unsigned long idle = READ_ONCE(flow->last_tx) + timeout / 4;
 
-	if (!timeout)
+	if (!timeout || ipcp_flow_is_direct(flow))
 		return;
 	if (time_after_eq(jiffies, idle)) {
 		ipcp_confirm_keepalive(flow);
@@ -501,5 +522,49 @@ struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
 	struct ipcp_flow *flow = make_flow(in, name, qos, payer, wait);
 
 	ipcp_pay_end(before);
+	return flow;
+}
+
+/**
+ * ipcp_flow_ask() - Ask the agent for a flow to a name
+ * @in: namespace
+ * @name: name
+ * @qos: what is asked of it
+ * @timeo: jiffies until the allocation has failed
+ * @wait: whom to wake; a reference is taken
+ *
+ * Context: Process context of who asks, who owns and pays for the flow.
+ * Return: flow, ALLOC_PENDING, with a reference for the caller; -ENOTCONN
+ * without an agent; -EUSERS it has too much to do; as ipcp_flow_new().
+ */
+struct ipcp_flow *ipcp_flow_ask(struct ipcp_net *in, const char *name,
+				const struct ipcp_qos *qos, long timeo,
+				struct ipcp_wait *wait)
+{
+	struct ipcp_payer payer;
+	struct ipcp_flow *flow;
+	int err;
+
+	if (!READ_ONCE(in->agent))
+		return ERR_PTR(-ENOTCONN);
+	err = ipcp_payer_current(&payer, in);
+	if (err)
+		return ERR_PTR(err);
+	flow = ipcp_flow_new(in, name, qos, &payer, wait);
+	ipcp_payer_clear(&payer);
+	if (IS_ERR(flow))
+		return flow;
+	ipcp_owner_current(&flow->owner);
+	spin_lock_bh(&flow->lock);
+	flow->deadline = jiffies + min(timeo, (long)(MAX_JIFFY_OFFSET / 2));
+	WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
+	spin_unlock_bh(&flow->lock);
+	ipcp_flow_kick(flow);	/* has a deadline now */
+	err = ipcp_upcall_alloc(flow);
+	if (err) {
+		ipcp_flow_destroy(flow);
+		ipcp_flow_put(flow);
+		return ERR_PTR(err);
+	}
 	return flow;
 }

@@ -61,6 +61,7 @@ enum {
 	IPCP_FLOW_HASHED,	/* findable by eid */
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer closed */
 	IPCP_FLOW_PEER_CLOSED,	/* that, and nothing else, ended it */
+	IPCP_FLOW_DIRECT,	/* the peer is another flow of this host */
 };
 
 /**
@@ -98,6 +99,7 @@ enum {
  * @peer: address of the peer
  * @dst: route to it
  * @mtu: longest message
+ * @mate: the other end of a direct flow, with a reference; changes under @lock
  * @last_tx: jiffies of the last packet sent
  * @last_rx: jiffies of the last packet that authenticated
  * @auth_failures: packets that did not authenticate since the last seed
@@ -152,6 +154,7 @@ struct ipcp_flow {
 	struct ipcp_endpoint peer;
 	struct dst_cache dst;
 	u32 mtu;
+	struct ipcp_flow __rcu *mate;
 
 	unsigned long last_tx;
 	unsigned long last_rx;
@@ -179,6 +182,9 @@ struct ipcp_flow *ipcp_flow_new(struct ipcp_net *net, const char *name,
 				const struct ipcp_qos *qos,
 				const struct ipcp_payer *payer,
 				struct ipcp_wait *wait);
+struct ipcp_flow *ipcp_flow_ask(struct ipcp_net *net, const char *name,
+				const struct ipcp_qos *qos, long timeo,
+				struct ipcp_wait *wait);
 void ipcp_flow_put(struct ipcp_flow *flow);
 void ipcp_flow_kick(struct ipcp_flow *flow);
 int ipcp_flow_allocated(struct ipcp_flow *flow);
@@ -190,6 +196,7 @@ void ipcp_flow_destroy(struct ipcp_flow *flow);
 void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms);
 
 void ipcp_owner_current(struct ipcp_owner *owner);
+void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from);
 void ipcp_owner_clear(struct ipcp_owner *owner);
 
 static inline struct ipcp_flow *ipcp_flow_get(struct ipcp_flow *flow)

@@ -7,6 +7,7 @@
  * SHA-512, because the library of the oldest kernel has only that one. The
  * library rather than the crypto API, because it can neither sleep nor fail.
  */
+#include <linux/compiler.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 
@@ -18,21 +19,34 @@ static_assert(IPCP_PRK_LEN == SHA256_DIGEST_SIZE);
 /* Deeper than the library goes, with an interrupt inside of it. */
 #define IPCP_DEAD_STACK	1536
 
+/* Built so that nothing is in the registers that a call may use: see Kbuild. */
+static noinline void registers_wipe(void)
+{
+	barrier();
+}
+
+static noinline void dead_stack_wipe(void)
+{
+	u8 dead[IPCP_DEAD_STACK];
+
+	memzero_explicit(dead, sizeof(dead));
+}
+
 /**
  * ipcp_stack_wipe() - Wipe the stack below the caller's frame
  *
  * For whoever has worked with keys other than to seal and open. Buffers are
  * wiped where they are; but compilers and assembler code keep words of keys on
  * the stack in between, and interrupts put registers there. Where those frames
- * were, this one is.
+ * were, that of the wiping is. Before it the registers: an interrupt of the
+ * wiping itself puts them below that frame, where nothing would wipe them.
  *
  * Context: Any context.
  */
 noinline void ipcp_stack_wipe(void)
 {
-	u8 dead[IPCP_DEAD_STACK];
-
-	memzero_explicit(dead, sizeof(dead));
+	registers_wipe();
+	dead_stack_wipe();
 }
 
 /**

@@ -11,6 +11,7 @@
 #include <net/sock.h>
 
 #include "chardev.h"
+#include "direct.h"
 #include "flow.h"
 #include "registry.h"
 #include "rx.h"
@@ -24,6 +25,21 @@ static bool nonblocking(const struct kiocb *iocb)
 {
 	return iocb->ki_filp->f_flags & O_NONBLOCK ||
 	       iocb->ki_flags & IOCB_NOWAIT;
+}
+
+/*
+ * io_uring asks first not to sleep, for memory neither, and again from where it
+ * may. O_NONBLOCK is about waiting for messages.
+ */
+static gfp_t gfp_of(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT | __GFP_NOWARN :
+					      GFP_KERNEL;
+}
+
+static ssize_t without_memory(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT ? -EAGAIN : -ENOMEM;
 }
 
 /**
@@ -138,8 +154,10 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 		return f->listener ? -EINVAL : -ENOTCONN;
 	if (!iov_iter_count(to))
 		return 0;	/* as read(2) of a socket: nothing is taken */
-	ipcp_reader_init(&r, flow);
+	ipcp_reader_init(&r, flow, gfp_of(iocb));
 	len = next_message(f, &r, nonblocking(iocb), &msg);
+	if (unlikely(len == -ENOMEM))
+		len = without_memory(iocb);
 	if (len > 0) {
 		len = min_t(size_t, len, iov_iter_count(to));
 		if (copy_to_iter(msg, len, to) != len)
@@ -159,7 +177,9 @@ static int write_error(const struct ipcp_flow *flow)
 		return -ESHUTDOWN;
 	if (!(flags & IPCP_RB_WR))
 		return -EPERM;
-	if (!ipcp_tx_room(flow) || !rcu_access_pointer(flow->tx))
+	if (!ipcp_tx_room(flow))
+		return -EAGAIN;
+	if (!rcu_access_pointer(flow->tx) && !ipcp_flow_is_direct(flow))
 		return -EAGAIN;
 	return 0;
 }
@@ -193,7 +213,7 @@ static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
 }
 
 /* Sends the message, or leaves it where it was. */
-static int write_one(struct ipcp_flow *flow, struct iov_iter *from)
+static int write_one(struct ipcp_flow *flow, struct iov_iter *from, gfp_t gfp)
 {
 	size_t len = iov_iter_count(from);
 	struct sk_buff *skb;
@@ -201,7 +221,7 @@ static int write_one(struct ipcp_flow *flow, struct iov_iter *from)
 
 	if (len > READ_ONCE(flow->mtu))
 		return -EMSGSIZE;
-	skb = ipcp_tx_alloc(len, GFP_KERNEL);
+	skb = ipcp_tx_alloc(len, gfp);
 	if (!skb)
 		return -ENOMEM;
 	if (!copy_from_iter_full(skb_put(skb, len), len, from)) {
@@ -237,9 +257,11 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 	do {
 		err = wait_to_write(f, flow, nonblock, &timeo);
 		if (!err)
-			err = write_one(flow, from);
+			err = write_one(flow, from, gfp_of(iocb));
 		/* Keys that were dropped meanwhile: waits for the next ones. */
 	} while (err == -EAGAIN && !nonblock);
+	if (unlikely(err == -ENOMEM))
+		return without_memory(iocb);
 	return err ?: len;
 }
 
@@ -300,7 +322,7 @@ static int send_alone(struct ipcp_flow *flow, const struct ipcp_msg *msg)
 
 	err = import_ubuf(ITER_SOURCE, u64_to_user_ptr(msg->base), msg->len,
 			  &from);
-	return err ?: write_one(flow, &from) ?: 1;
+	return err ?: write_one(flow, &from, GFP_KERNEL) ?: 1;
 }
 
 /* Sends the first of these messages, as many as go together. How many. */
@@ -315,7 +337,7 @@ static int send_some(struct ipcp_flow *flow, const struct ipcp_msg *msg,
 	if (msg->len > READ_ONCE(flow->mtu))
 		return -EMSGSIZE;
 	count = train_of(msg, n);
-	if (count > 1) {
+	if (count > 1 && !ipcp_flow_is_direct(flow)) {
 		err = send_train(flow, msg, count);
 		if (err != -ENOMEM)
 			return err;
@@ -441,7 +463,7 @@ int ipcp_io_recv(struct file *file, const struct ipcp_batch *batch)
 
 	if (!msg)
 		return -ENOMEM;
-	ipcp_reader_init(&r, ipcp_file_flow(f));
+	ipcp_reader_init(&r, ipcp_file_flow(f), GFP_KERNEL);
 	while (got < batch->count) {
 		n = get_msgs(msg, batch, got);
 		err = n < 0 ? n : recv_some(f, &r, msg, n,

@@ -564,10 +564,9 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
 	int err = 0;
 
-	if (ep == rcu_access_pointer(flow->tx) &&
-	    atomic64_read(&ep->sent) >= IPCP_TX_AHEAD(ep->ppl_shift))
+	if (ep == rcu_access_pointer(flow->tx) && ipcp_leaf_next_due(ep, tx))
 		err = ipcp_leaf_prepare(ep, tx);
-	if (test_bit(IPCP_EP_RX_AHEAD, &ep->flags))
+	if (ipcp_leaf_next_due(ep, rx))
 		err = ipcp_leaf_prepare(ep, rx) ?: err;
 	if (err == -ENOMEM)
 		ipcp_sooner(next, jiffies + HZ / 10);
@@ -631,7 +630,7 @@ unsigned long ipcp_keyrot_work(struct ipcp_flow *flow)
 		ipcp_sooner(&next, ep->parked +
 			    msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1);
 	}
-	if (flow->max_age && time_before(jiffies, ep->parked + flow->max_age))
+	if (flow->max_age && time_before_eq(jiffies, ep->parked + flow->max_age))
 		ipcp_sooner(&next, ep->parked + flow->max_age + 1);
 	tend_epochs(flow, &next);
 	ipcp_epoch_put(ep);

@@ -23,8 +23,8 @@
 #define IPCP_CTRL_RESERVE	1024
 /*
  * The next leaf is prepared once this much of one was used: soon enough, and
- * not for flows that are idle. A receiver does not know how early the sender
- * leaves a leaf, so it goes by the shortest.
+ * not for leaves that stay almost unused. A receiver does not know how early the
+ * sender leaves a leaf, so it goes by the shortest.
  */
 #define IPCP_TX_AHEAD(shift)	((1U << (shift)) / 4)
 #define IPCP_RX_AHEAD		IPCP_TX_AHEAD(IPCP_PPL_SHIFT_MIN)

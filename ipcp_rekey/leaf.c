@@ -8,7 +8,10 @@
  * key is wiped a grace period after the last packet that holds it was opened.
  *
  * What needs to sleep, that is deriving keys and getting transforms, is under
- * epoch->derive. Moving on to a leaf that is there changes pointers only.
+ * epoch->derive. Moving on to a leaf that is there changes pointers only: the
+ * worker is called for the one after it later, when some packets of the leaf
+ * came or went. So it has all the rest of the leaf's packets to do that, and the
+ * packet that is the first of a leaf costs what others do.
  */
 #include <linux/slab.h>
 
@@ -62,18 +65,31 @@ void ipcp_leaf_put(struct ipcp_leaf *leaf)
 		queue_rcu_work(ipcp_wq, &leaf->free);
 }
 
-/* Takes the leaf out of *pp, so that nothing finds it there any more. */
-static void leave_behind(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
+/*
+ * A leaf that nothing finds any more goes. True if packets that wait have it:
+ * the worker is to open them.
+ */
+static bool leave(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 {
-	struct ipcp_leaf *leaf;
+	bool held;
 
-	leaf = rcu_replace_pointer(*pp, NULL, lockdep_is_held(&ep->lock));
 	if (!leaf)
-		return;
-	/* Paired with rx.c: what joins the ring later sees it and kicks. */
+		return false;
 	WRITE_ONCE(leaf->closed, true);
-	set_bit(IPCP_FLOW_OPEN_CLOSED, &ep->flow->bits);
+	/* Paired with get_leaf(): who is not seen to hold it sees it closed. */
+	smp_mb();
+	held = refcount_read(&leaf->refs) > 1;
+	if (held)
+		set_bit(IPCP_FLOW_OPEN_CLOSED, &ep->flow->bits);
 	ipcp_leaf_put(leaf);
+	return held;
+}
+
+/* Takes the leaf out of *pp, so that nothing finds it there any more. */
+static bool leave_behind(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
+{
+	return leave(ep, rcu_replace_pointer(*pp, NULL,
+					     lockdep_is_held(&ep->lock)));
 }
 
 /**
@@ -113,7 +129,11 @@ static struct ipcp_leaf *get_leaf(const struct ipcp_leaves *lv, unsigned int no)
 {
 	struct ipcp_leaf *leaf = ipcp_leaf_find(lv, no);
 
-	return leaf && refcount_inc_not_zero(&leaf->refs) ? leaf : NULL;
+	if (!leaf || !refcount_inc_not_zero(&leaf->refs))
+		return NULL;
+	/* Paired with leave_behind(), for who looks at leaf->closed later. */
+	smp_mb__after_atomic();
+	return leaf;
 }
 
 /**
@@ -312,6 +332,33 @@ unlock:
 	return err;
 }
 
+/**
+ * ipcp_leaf_next_due() - Is it time to prepare the leaf after the current one?
+ * @ep: epoch
+ * @dir: direction
+ *
+ * Not before the current one is in use: a flow that is idle has no leaf for
+ * nothing.
+ *
+ * Context: Any context but hard interrupts.
+ * Return: true if ipcp_leaf_prepare() is due, or was done.
+ */
+bool ipcp_leaf_next_due(struct ipcp_epoch *ep, unsigned int dir)
+{
+	u64 ppl = BIT_ULL(ep->ppl_shift);
+	struct ipcp_leaf *cur;
+	bool due;
+
+	if (dir == ipcp_tx_dir(&ep->flow->rk))
+		return (atomic64_read(&ep->sent) & (ppl - 1)) >=
+		       IPCP_TX_AHEAD(ep->ppl_shift);
+	rcu_read_lock();
+	cur = rcu_dereference(ep->leaves[dir].cur);
+	due = cur && READ_ONCE(cur->begun);
+	rcu_read_unlock();
+	return due;
+}
+
 /* Takes a jump out, so that nothing is received with it. Under ep->lock. */
 static bool abandon_jump(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
 {
@@ -408,18 +455,21 @@ unlock:
 	return err;
 }
 
-/* Leaves the jumps behind that were overtaken. */
-static void leave_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
+/* Leaves the jumps behind that were overtaken. True as leave(). */
+static bool leave_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
 			 unsigned int no)
 {
+	bool held = false;
+
 	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
 		struct ipcp_leaf *leaf;
 
 		leaf = rcu_dereference_protected(lv->jump[i],
 						 lockdep_is_held(&ep->lock));
 		if (leaf && leaf->no <= no)
-			leave_behind(ep, &lv->jump[i]);
+			held |= leave_behind(ep, &lv->jump[i]);
 	}
+	return held;
 }
 
 /**
@@ -431,40 +481,46 @@ static void leave_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
  * A receiver leaves the leaf before the one that was current behind; a sender
  * the current one, since a writer has its leaf before it claims its counter.
  *
- * Context: Any context but hard interrupts; does not sleep.
- * Return: true if that changed something; ipcp_leaf_prepare() is due then.
+ * Context: Bottom halves are off; does not sleep.
+ * Return: true if the worker is to be called: packets wait under a key that is
+ * to go, or it was a jump, and keys before it are to be wiped.
  */
 bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 		       struct ipcp_leaf *leaf)
 {
 	bool receives = dir == ipcp_rx_dir(&ep->flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf *cur;
-	bool moved = false;
+	struct ipcp_leaf *cur, *old;
+	bool work = false;
 
-	spin_lock_bh(&ep->lock);
+	spin_lock(&ep->lock);
 	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
 	if (!cur || cur->no >= leaf->no)
 		goto unlock;
-	if (rcu_access_pointer(lv->next) == leaf)
+	if (rcu_access_pointer(lv->next) == leaf) {
 		RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
-	else if (take_jump(ep, lv, leaf->no) == leaf)
+	} else if (take_jump(ep, lv, leaf->no) == leaf) {
 		leave_behind(ep, &lv->next);
-	else
+		/* What prepares the next leaf wipes the keys before this. */
+		WRITE_ONCE(leaf->begun, true);
+		work = true;
+	} else {
 		goto unlock;
+	}
 
-	leave_behind(ep, &lv->prev);
-	rcu_assign_pointer(lv->prev, cur);
+	old = cur;
+	if (receives)
+		old = rcu_replace_pointer(lv->prev, cur,
+					  lockdep_is_held(&ep->lock));
 	rcu_assign_pointer(lv->cur, leaf);
-	if (!receives)
-		leave_behind(ep, &lv->prev);
-	leave_jumped(ep, lv, leaf->no);
+	work |= leave(ep, old);
+	if (receives)
+		work |= leave_jumped(ep, lv, leaf->no);
 	lv->used++;
-	moved = true;
 	trace_ipcp_leaf(ep->flow, ep->no, dir, leaf->no);
 unlock:
-	spin_unlock_bh(&ep->lock);
-	return moved;
+	spin_unlock(&ep->lock);
+	return work;
 }
 
 /**

@@ -22,6 +22,7 @@ struct ipcp_epoch;
  *	under @lock
  * @refs: one of the epoch's that points to it, one of each packet in a ring
  * @lock: serialises commits to @replay
+ * @begun: receiver only, so much came under it that the next leaf is due
  * @epoch: whose leaf it is, with a reference
  * @free: the key is wiped in process context a grace period after the last
  *	reference, so a lookup under RCU may look at it until then
@@ -34,6 +35,7 @@ struct ipcp_leaf {
 	bool abandoned;
 	refcount_t refs;
 	spinlock_t lock;	/* @replay */
+	bool begun;
 	struct ipcp_epoch *epoch;
 	struct rcu_work free;
 	struct ipcp_replay replay[];
@@ -69,6 +71,7 @@ int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 void ipcp_leaf_put(struct ipcp_leaf *leaf);
 
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir);
+bool ipcp_leaf_next_due(struct ipcp_epoch *ep, unsigned int dir);
 int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no);
 bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 		       struct ipcp_leaf *leaf);

@@ -7,6 +7,8 @@
  * -------------
  * chardev   programs: files, ioctls, poll
  * io        programs: messages, one a call or many
+ * consumer  kernel code: functions that are called, sending without sleeping
+ * netdev    network interfaces over a flow, as another consumer
  * netlink   the agent and operators; netlink-rekey: seeds come in here
  * upcall    what the kernel has for the agent
  * registry  flows of a namespace, by number and endpoint id; claims
@@ -21,19 +23,22 @@
  * rx, open, read  arrival, decryption, what readers take
  * train     packets that cross the stack in one buffer
  * udp       the transport
+ * direct    flows between two programs of this host
  * keysched hkdf aead replay wire   key schedule, cryptography, packet format
  *
  * Objects and how long they live
  * ------------------------------
  * An open file pins the module, its network namespace (struct ipcp_net) and
- * its flow or listener. A flow is held by the registry until it is dead, by its
+ * its flow or listener; so does what kernel code has of a flow or listener,
+ * until it is released. A flow is held by the registry until it is dead, by its
  * file, by a listener it waits at, by whoever looked it up, and by each of its
  * messages that the stack has; it is freed a grace period after the last of
- * them. An epoch is held by its slot in the flow and by its leaves; its keys go
- * when it leaves the slot, whoever holds the rest. A leaf is held by the epoch
- * and by each packet in a ring that needs it; its key is wiped, in process
- * context, a grace period after the last. So lookups by eid, of epochs and of
- * leaves need RCU only.
+ * them. The ends of a direct flow hold each other until they are finished. An
+ * epoch is held by its slot in the flow and by its leaves; its keys go when it
+ * leaves the slot, whoever holds the rest. A leaf is held by the epoch and by
+ * each packet in a ring that needs it; its key is wiped, in process context, a
+ * grace period after the last. So lookups by eid, of epochs and of leaves need
+ * RCU only.
  *
  * A flow's worker needs no reference: whoever queues it has one or is under
  * RCU, and the flow is freed after a grace period by a work item that cancels
@@ -44,6 +49,8 @@
  *
  * Locks, in the order in which they are taken
  * -------------------------------------------
+ * RTNL                  interfaces; others only try to take it
+ * an interface's lock (mutex) what it is to have, and has
  * net->agent_lock (mutex) who is the agent, the sockets; a flow's worker never
  *                       takes it, so its holder may wait for one
  * net->lock (mutex)     listeners, flows that wait at them
@@ -55,15 +62,21 @@
  * flow->peer_lock       address of the peer
  * net->upcall_lock      queue to the agent
  * net->users' lock      who has flows; nothing is taken inside of it
+ * kflow->held.lock      messages that kernel code sent and that wait for a key
+ * n_rb.wait->wq.lock    who is woken, also with interrupts off; a function that
+ *                       is called there may queue work, and nothing else
  *
- * All but the mutexes are spinlocks taken with bottom halves off.
+ * All but the mutexes are spinlocks taken with bottom halves off. Of the last
+ * two none is taken inside the other.
  *
  * Contexts
  * --------
  * A datagram arrives in a softirq and is parsed and queued there. Programs'
  * calls and the workers decrypt, derive keys and may sleep; from the claim of
  * a counter until the stack has the packet bottom halves are off. Seeds are
- * installed by the agent's system call.
+ * installed by the agent's system call. For kernel code packets are decrypted
+ * in a softirq of their own, a work item of the flow's consumer, that does not
+ * derive keys; it takes seeds, too.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -73,6 +86,7 @@
 
 #include "chardev.h"
 #include "flow.h"
+#include "netdev.h"
 #include "netlink.h"
 #include "registry.h"
 #include "version.h"
@@ -128,8 +142,13 @@ static int __init ipcp_init(void)
 	err = ipcp_chardev_init();
 	if (err)
 		goto err_netlink;
+	err = ipcp_netdev_init();
+	if (err)
+		goto err_chardev;
 	return 0;
 
+err_chardev:
+	ipcp_chardev_exit();
 err_netlink:
 	ipcp_netlink_exit();
 err_vm:
@@ -146,6 +165,7 @@ err_wq:
 
 static void __exit ipcp_exit(void)
 {
+	ipcp_netdev_exit();
 	ipcp_chardev_exit();
 	ipcp_netlink_exit();
 	unregister_random_vmfork_notifier(&vm_notifier);
@@ -169,5 +189,6 @@ module_exit(ipcp_exit);
 MODULE_DESCRIPTION("Encrypted flows that re-key themselves");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(IPCP_VERSION_STRING);
+MODULE_ALIAS_RTNL_LINK("ipcp_rekey");
 MODULE_ALIAS_GENL_FAMILY(IPCP_REKEY_FAMILY_NAME);
 MODULE_SOFTDEP("pre: aesni_intel gcm");

@@ -13,6 +13,23 @@
 #include "upcall.h"
 
 /**
+ * ipcp_name_valid() - May this be a name?
+ * @name: zero terminated
+ *
+ * Return: true if it has 1 to IPCP_NAME_LEN bytes, none of them a space or a
+ * control character.
+ */
+bool ipcp_name_valid(const char *name)
+{
+	size_t len;
+
+	for (len = 0; name[len]; len++)
+		if (name[len] <= ' ' || name[len] == 0x7f)
+			return false;
+	return len && len <= IPCP_NAME_LEN;
+}
+
+/**
  * ipcp_names_listen() - Ask the agent for leave to serve a name
  * @in: namespace
  * @name: name; taken on success
@@ -69,7 +86,7 @@ static void answer(struct ipcp_listener *l, int error, const char *reason)
 {
 	l->error = error;
 	strscpy(l->reason, reason ?: "", sizeof(l->reason));
-	/* Paired with is_answered(). */
+	/* Paired with ipcp_names_answered(). */
 	smp_store_release(&l->answered, true);
 	wake(l);
 }
@@ -119,6 +136,19 @@ void ipcp_names_lapse(struct ipcp_net *in)
 		if (!l->answered)
 			answer(l, ENOTCONN, "the agent went away");
 	mutex_unlock(&in->lock);
+}
+
+/**
+ * ipcp_names_answered() - Did the agent say whether the name is granted?
+ * @l: listener
+ *
+ * Context: Any context.
+ * Return: true if so; its error can be looked at then.
+ */
+bool ipcp_names_answered(const struct ipcp_listener *l)
+{
+	/* Paired with answer(): the error comes with it. */
+	return smp_load_acquire(&l->answered);
 }
 
 /* Takes all flows off a list. They are the caller's, each with a reference. */

@@ -45,6 +45,8 @@ struct ipcp_listener {
 	struct ipcp_wait *wait;
 };
 
+bool ipcp_name_valid(const char *name);
+
 struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
 					u32 backlog, struct ipcp_wait *wait);
 void ipcp_names_unlisten(struct ipcp_listener *l);
@@ -57,6 +59,7 @@ struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
 void ipcp_names_ready(struct ipcp_flow *flow);
 void ipcp_names_forget(struct ipcp_flow *flow);
 struct ipcp_flow *ipcp_names_accept(struct ipcp_listener *l);
+bool ipcp_names_answered(const struct ipcp_listener *l);
 bool ipcp_names_waiting(struct ipcp_listener *l);
 
 #endif /* _IPCP_NAMES_H */

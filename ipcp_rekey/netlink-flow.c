@@ -6,6 +6,7 @@
 #include <linux/log2.h>
 #include <linux/pid_namespace.h>
 
+#include "direct.h"
 #include "dump.h"
 #include "hkdf.h"
 #include "names.h"
@@ -269,6 +270,27 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 wipe:
 	ipcp_root_wipe(&seed);
 	ipcp_stack_wipe();	/* all that was made of it on the way */
+	return err;
+}
+
+int ipcp_rekey_nl_flow_direct_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipcp_flow *flow;
+	int err;
+
+	if (!ipcp_nl_is_agent(info))
+		return -EPERM;
+	flow = ipcp_nl_flow(info);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	err = ipcp_direct_join(flow);
+	if (err == -ENOENT)
+		GENL_SET_ERR_MSG(info, "nobody serves this name here");
+	else if (err == -EUSERS)
+		GENL_SET_ERR_MSG(info, "the backlog is full");
+	else if (err == -ESTALE)
+		GENL_SET_ERR_MSG(info, "the flow is not pending, or has keys");
+	ipcp_flow_put(flow);
 	return err;
 }
 

@@ -158,8 +158,13 @@ static const struct nla_policy ipcp_rekey_sealed_send_nl_policy[IPCP_REKEY_A_FLO
 	[IPCP_REKEY_A_FLOW_PAYLOAD] = { .type = NLA_BINARY, },
 };
 
+/* IPCP_REKEY_CMD_FLOW_DIRECT - do */
+static const struct nla_policy ipcp_rekey_flow_direct_nl_policy[IPCP_REKEY_A_FLOW_ID + 1] = {
+	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
 /* Ops table for ipcp_rekey */
-const struct genl_split_ops ipcp_rekey_nl_ops[18] = {
+const struct genl_split_ops ipcp_rekey_nl_ops[19] = {
 	{
 		.cmd	= IPCP_REKEY_CMD_INFO_GET,
 		.doit	= ipcp_rekey_nl_info_get_doit,
@@ -275,5 +280,12 @@ const struct genl_split_ops ipcp_rekey_nl_ops[18] = {
 		.cmd	= IPCP_REKEY_CMD_STATS_GET,
 		.doit	= ipcp_rekey_nl_stats_get_doit,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= IPCP_REKEY_CMD_FLOW_DIRECT,
+		.doit		= ipcp_rekey_nl_flow_direct_doit,
+		.policy		= ipcp_rekey_flow_direct_nl_policy,
+		.maxattr	= IPCP_REKEY_A_FLOW_ID,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

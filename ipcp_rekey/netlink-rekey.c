@@ -115,7 +115,8 @@ int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
 
 	if (info->attrs[IPCP_REKEY_A_FLOW_ALL]) {
 		for (; (flow = ipcp_registry_next(in, &id)); id++) {
-			if (flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED)
+			if (flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
+			    flow->rk.encrypted)
 				ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
 			ipcp_flow_put(flow);
 		}

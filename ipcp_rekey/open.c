@@ -102,12 +102,17 @@ static void track(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		ipcp_flow_kick(flow);
 }
 
-/* Is it time to prepare the leaf after this one? Once in an epoch. */
-static bool next_is_due(struct ipcp_epoch *ep, u64 counter)
+/*
+ * Does this packet make the leaf after its own due? Once in a leaf; or twice, by
+ * two readers at a time, which does not hurt.
+ */
+static bool begins_next(struct ipcp_leaf *leaf, u64 counter)
 {
-	return counter >= IPCP_RX_AHEAD &&
-	       !test_bit(IPCP_EP_RX_AHEAD, &ep->flags) &&
-	       !test_and_set_bit(IPCP_EP_RX_AHEAD, &ep->flags);
+	if (likely(READ_ONCE(leaf->begun)) ||
+	    ipcp_ctr_seq(counter) < IPCP_RX_AHEAD)
+		return false;
+	WRITE_ONCE(leaf->begun, true);
+	return true;
 }
 
 /*
@@ -121,7 +126,7 @@ static enum ipcp_drop authentic(struct ipcp_flow *flow,
 	unsigned int dir = ipcp_rx_dir(&flow->rk);
 	struct ipcp_epoch *ep = leaf->epoch;
 	enum ipcp_drop reason;
-	bool due;
+	bool work;
 
 	spin_lock(&leaf->lock);
 	reason = leaf->abandoned ? IPCP_DROP_LATE :
@@ -135,10 +140,10 @@ static enum ipcp_drop authentic(struct ipcp_flow *flow,
 	track(flow, ep, skb, counter);
 	if (type == IPCP_PDU_DATA) {
 		ipcp_keyrot_observe(flow, ep, true);
-		due = next_is_due(ep, counter);
+		work = begins_next(leaf, counter);
 		if (unlikely(leaf != rcu_access_pointer(ep->leaves[dir].cur)))
-			due |= ipcp_leaf_advance(ep, dir, leaf);
-		if (unlikely(due))
+			work |= ipcp_leaf_advance(ep, dir, leaf);
+		if (unlikely(work))
 			ipcp_flow_kick(flow);
 	}
 	return IPCP_DROP_NONE;

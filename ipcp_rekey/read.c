@@ -183,6 +183,35 @@ void ipcp_rx_open_queued(struct ipcp_flow *flow)
 }
 
 /**
+ * ipcp_rx_derive_first() - See that the packet in front has its key
+ * @flow: flow
+ *
+ * It is dropped if there can be none.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_rx_derive_first(struct ipcp_flow *flow)
+{
+	struct ipcp_rbuff *rb = &flow->n_rb;
+	struct ipcp_skb_cb want;
+	enum ipcp_drop reason;
+	struct sk_buff *skb;
+	bool keyless;
+
+	spin_lock_bh(&rb->queue.lock);
+	skb = first_packet(flow);
+	keyless = skb && !ipcp_cb(skb)->leaf && !ipcp_cb(skb)->opened;
+	if (keyless)
+		want = *ipcp_cb(skb);
+	spin_unlock_bh(&rb->queue.lock);
+	if (!keyless)
+		return;
+	reason = ipcp_derive_leaf(flow, &want);
+	if (reason)
+		drop_same(flow, first_packet, &want, reason);
+}
+
+/**
  * ipcp_rx_probe() - Open what came last, to see whether the peer is there
  * @flow: flow that nobody reads
  *
@@ -215,11 +244,13 @@ void ipcp_rx_probe(struct ipcp_flow *flow)
  * ipcp_reader_init() - Begin to read
  * @r: out
  * @flow: flow
+ * @gfp: how to allocate what reading takes
  */
-void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow)
+void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow, gfp_t gfp)
 {
 	memset(r, 0, sizeof(*r));
 	r->flow = flow;
+	r->gfp = gfp;
 }
 
 /*
@@ -387,7 +418,7 @@ static int open_packet(struct ipcp_reader *r, const struct ipcp_skb_cb *cb,
 static int make_scratch(struct ipcp_reader *r, unsigned int len)
 {
 	kfree(r->scratch);
-	r->scratch = kmalloc(len, GFP_KERNEL_ACCOUNT);
+	r->scratch = kmalloc(len, r->gfp | __GFP_ACCOUNT);
 	r->room = r->scratch ? len : 0;
 	return r->scratch ? 0 : -ENOMEM;
 }

@@ -11,8 +11,10 @@
 #include <linux/rhashtable.h>
 #include <net/netns/generic.h>
 
+#include "direct.h"
 #include "event.h"
 #include "flow.h"
+#include "netdev.h"
 #include "registry.h"
 #include "udp.h"
 #include "upcall.h"
@@ -268,7 +270,7 @@ struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow)
  */
 bool ipcp_registry_is_direct(const struct ipcp_flow *flow)
 {
-	return false;
+	return ipcp_flow_is_direct(flow);
 }
 
 /* May an agent claim this flow, its newest epoch settled one way or another? */
@@ -592,6 +594,7 @@ static int __net_init net_init(struct net *net)
 	mutex_init(&in->agent_lock);
 	mutex_init(&in->lock);
 	INIT_LIST_HEAD(&in->listeners);
+	INIT_LIST_HEAD(&in->netdevs);
 	xa_init(&in->users);
 	ipcp_upcall_net_init(in);
 	in->drops = alloc_percpu(struct ipcp_drops);
@@ -614,6 +617,7 @@ static void __net_exit net_exit(struct net *net)
 	struct ipcp_flow *flow;
 	unsigned long id = 0;
 
+	ipcp_netdev_net_exit(in);
 	mutex_lock(&in->agent_lock);
 	in->agent = 0;
 	ipcp_udp_close(in);	/* no packet comes in from here on */

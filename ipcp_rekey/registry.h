@@ -31,6 +31,7 @@ struct netlink_ext_ack;
  * @sock6: for IPv6
  * @lock: protects @listeners and the flows that wait at them
  * @listeners: names that programs serve
+ * @netdevs: interfaces whose flows are here, under RTNL
  * @users: who has flows or serves names, by user id
  * @upcall_lock: protects the next members
  * @upcalls: queue towards the agent
@@ -56,6 +57,7 @@ struct ipcp_net {
 
 	struct mutex lock;	/* listeners */
 	struct list_head listeners;
+	struct list_head netdevs;
 	struct xarray users;
 
 	spinlock_t upcall_lock;	/* queue to the agent */

@@ -20,6 +20,7 @@ struct sk_buff;
  * @cursor: where its next packet is
  * @scratch: where a packet of a train is opened
  * @room: length of @scratch in bytes
+ * @gfp: how @scratch is allocated
  * @packets: messages read
  * @bytes: bytes of them
  */
@@ -31,6 +32,7 @@ struct ipcp_reader {
 	struct ipcp_cursor cursor;
 	u8 *scratch;
 	unsigned int room;
+	gfp_t gfp;
 	unsigned long packets;
 	unsigned long bytes;
 };
@@ -41,8 +43,9 @@ void ipcp_rx_purge(struct ipcp_flow *flow);
 
 void ipcp_rx_open_queued(struct ipcp_flow *flow);
 void ipcp_rx_probe(struct ipcp_flow *flow);
+void ipcp_rx_derive_first(struct ipcp_flow *flow);
 
-void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow);
+void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow, gfp_t gfp);
 int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg);
 void ipcp_reader_end(struct ipcp_reader *r);
 

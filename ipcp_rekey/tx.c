@@ -11,9 +11,10 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
+#include "direct.h"
 #include "event.h"
 #include "flow.h"
-#include "rx.h"
+#include "rx-int.h"
 #include "trace.h"
 #include "train.h"
 #include "tx.h"
@@ -23,6 +24,9 @@
 #define IPCP_HEADROOM \
 	(LL_MAX_HEADER + sizeof(struct ipv6hdr) + sizeof(struct udphdr) + \
 	 IPCP_HDR_LEN)
+
+static_assert(sizeof(struct ipv6hdr) + sizeof(struct udphdr) + IPCP_HDR_LEN ==
+	      IPCP_TX_HEADROOM);
 
 /**
  * ipcp_tx_alloc() - Get a buffer for a message
@@ -140,6 +144,15 @@ static int claim(struct ipcp_epoch *ep, const struct ipcp_leaves *lv, u64 limit,
 	return got;
 }
 
+/* Do these packets of one leaf make the next one due? Once in a leaf. */
+static bool begins_next(const struct ipcp_epoch *ep, u64 n, unsigned int count)
+{
+	unsigned int before = n & (BIT_ULL(ep->ppl_shift) - 1);
+	unsigned int ahead = IPCP_TX_AHEAD(ep->ppl_shift);
+
+	return before < ahead && before + count >= ahead;
+}
+
 static bool too_old(const struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 {
 	return flow->max_age &&
@@ -173,9 +186,9 @@ static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 				.eid = flow->peer_eid };
 	unsigned int dir = ipcp_tx_dir(&flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	u64 n, ahead = IPCP_TX_AHEAD(ep->ppl_shift);
 	struct ipcp_leaf *leaf;
 	int got, err;
+	u64 n;
 
 	got = claim(ep, lv, limit_of(ep, type), want, &n, &leaf);
 	if (unlikely(got < 0)) {
@@ -183,7 +196,7 @@ static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 			expired(flow, ep);
 		return got;
 	}
-	if (unlikely((n < ahead && n + got >= ahead) ||
+	if (unlikely(begins_next(ep, n, got) ||
 		     ipcp_tx_watermark(n + got, ep->ppl_shift)))
 		ipcp_flow_kick(flow);
 	if (unlikely(leaf == rcu_access_pointer(lv->next)) &&
@@ -210,9 +223,15 @@ static void touch_tx(struct ipcp_flow *flow)
 		WRITE_ONCE(flow->last_tx, jiffies);
 }
 
+/* Was nothing claimed, so that the buffer is as it was, and the caller's? */
+static bool kept(int err)
+{
+	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
+}
+
 /*
- * Sends a packet in an epoch. Takes the buffer but for -EINPROGRESS, which
- * says that the leaf key has to be prepared first.
+ * Sends a packet in an epoch. Takes the buffer, unless it is kept(): then the
+ * leaf key has to be prepared first, or there is none any more.
  */
 static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		   struct sk_buff *skb, u8 type)
@@ -226,7 +245,7 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	ipcp_cursor_init(&c, skb, 0);
 	err = seal(flow, ep, type, &c, 1, len, len);
 	if (unlikely(err < 0)) {
-		if (err == -EINPROGRESS) {
+		if (kept(err)) {
 			__skb_pull(skb, IPCP_HDR_LEN);
 			__skb_trim(skb, len);
 		} else {
@@ -245,7 +264,7 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 
 /*
  * Sends a train in an epoch, or what of it got counters. Takes the buffer and
- * @s but for -EINPROGRESS. How many messages were sent, or an error.
+ * @s unless they are kept(). How many messages were sent, or an error.
  */
 static int send_train_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			 struct sk_buff *skb, unsigned int len,
@@ -264,7 +283,7 @@ static int send_train_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		done += max(err, 0);
 	}
 	if (unlikely(!done)) {
-		if (err != -EINPROGRESS) {
+		if (!kept(err)) {
 			kfree_skb(skb);
 			kfree(s);
 		}
@@ -317,55 +336,120 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 
 	rcu_read_lock();
 	ep = rcu_dereference(flow->tx);
-	ready = ep && !too_old(flow, ep) &&
-		atomic64_read(&ep->sent) < ipcp_tx_data_limit(ep->ppl_shift);
+	if (ep)
+		ready = !too_old(flow, ep) && atomic64_read(&ep->sent) <
+			ipcp_tx_data_limit(ep->ppl_shift);
+	else
+		ready = ipcp_flow_is_direct(flow);
 	rcu_read_unlock();
 	return ready;
 }
 
-/* Sends one message, or a train if there is @s. Takes all that it is given. */
+/*
+ * Into the ring of the other end, where it counts as on its way until it was
+ * read. What finds no room there is lost, as is what comes from elsewhere. Takes
+ * the buffer, unless it is kept(). Under RCU.
+ */
+static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	struct ipcp_flow *mate = rcu_dereference(flow->mate);
+
+	if (unlikely(!mate))
+		return -ENOKEY;	/* not seen here yet */
+	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
+		.arrived = jiffies,
+		.left = 1,
+		.type = IPCP_PDU_DATA,
+		.opened = true,
+	};
+	touch_tx(flow);
+	this_cpu_inc(flow->stats->tx_packets);
+	this_cpu_add(flow->stats->tx_bytes, skb->len);
+	account(flow, skb, NULL);
+	if (!ipcp_rbuff_write(&mate->n_rb, skb, 1))
+		ipcp_flow_drop(mate, skb, IPCP_DROP_RING_FULL);
+	return 0;
+}
+
+/**
+ * ipcp_tx_prepare() - See that the next leaf to send with is there
+ * @flow: flow
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 if it is worth to try again; as ipcp_leaf_prepare().
+ */
+int ipcp_tx_prepare(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *ep = tx_epoch(flow);
+	int err = ep ? prepare(flow, ep) : 0;
+
+	if (ep)
+		ipcp_epoch_put(ep);
+	/* No key left in an epoch that made way: there is a newer. */
+	if (err == -EKEYEXPIRED && ep != rcu_access_pointer(flow->tx))
+		return 0;
+	return err;
+}
+
+/*
+ * Sends one message, or a train if there is @s. Takes what it is given, unless
+ * that is kept(): -ENOKEY says that there is no epoch to send in.
+ */
+static int try_send(struct ipcp_flow *flow, struct sk_buff *skb,
+		    unsigned int len, struct ipcp_sent *s)
+{
+	struct ipcp_epoch *ep;
+	int err;
+
+	local_bh_disable();
+	rcu_read_lock();
+	ep = rcu_dereference(flow->tx);
+	if (unlikely(!ep)) {
+		err = ipcp_flow_is_direct(flow) && !s ?
+			send_direct(flow, skb) : -ENOKEY;
+	} else if (unlikely(too_old(flow, ep))) {
+		expired(flow, ep);
+		err = -EKEYEXPIRED;
+	} else {
+		err = s ? send_train_in(flow, ep, skb, len, s) :
+			  send_in(flow, ep, skb, IPCP_PDU_DATA);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	return err;
+}
+
+/* The same, preparing the key if need be. Takes all that it is given. */
 static int send_data(struct ipcp_flow *flow, struct sk_buff *skb,
 		     unsigned int len, struct ipcp_sent *s)
 {
 	int err;
 
-	for (;;) {
-		struct ipcp_epoch *ep;
-
-		local_bh_disable();
-		rcu_read_lock();
-		ep = rcu_dereference(flow->tx);
-		if (unlikely(!ep)) {
-			err = -EAGAIN;
-		} else if (unlikely(too_old(flow, ep))) {
-			expired(flow, ep);
-			err = -EKEYEXPIRED;
-		} else {
-			err = s ? send_train_in(flow, ep, skb, len, s) :
-				  send_in(flow, ep, skb, IPCP_PDU_DATA);
-			if (err != -EINPROGRESS) {
-				rcu_read_unlock();
-				local_bh_enable();
-				return err;
-			}
-		}
-		rcu_read_unlock();
-		local_bh_enable();
-		if (err != -EINPROGRESS)
-			break;
-
-		ep = tx_epoch(flow);
-		err = ep ? prepare(flow, ep) : 0;
-		if (ep)
-			ipcp_epoch_put(ep);
-		/* No key left in an epoch that made way: there is a newer. */
-		if (err && (err != -EKEYEXPIRED ||
-			    ep == rcu_access_pointer(flow->tx)))
-			break;
-	}
+	do {
+		err = try_send(flow, skb, len, s);
+		if (likely(!kept(err)))
+			return err;
+		if (err == -EINPROGRESS)
+			err = ipcp_tx_prepare(flow);
+	} while (!err);
 	kfree_skb(skb);
 	kfree(s);
-	return err;
+	return err == -ENOKEY ? -EAGAIN : err;
+}
+
+/**
+ * ipcp_tx_try() - Send a message without waiting for anything
+ * @flow: flow
+ * @skb: as ipcp_tx_data() takes it; taken but for the errors that say so
+ *
+ * Context: Any context but hard interrupts, of somebody who holds the module.
+ * Return: 0; with the buffer still the caller's: -EINPROGRESS until
+ * ipcp_tx_prepare(), -EKEYEXPIRED or -ENOKEY until the next seed; else as
+ * ipcp_tx_data().
+ */
+int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	return try_send(flow, skb, skb->len, NULL);
 }
 
 /**
@@ -456,9 +540,10 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		err = send_in(flow, ep, skb, type);
 		rcu_read_unlock();
 		local_bh_enable();
-		if (err != -EINPROGRESS)
+		if (!kept(err))
 			return err;
-		err = prepare(flow, ep);
+		if (err == -EINPROGRESS)
+			err = prepare(flow, ep);
 	} while (!err);
 	this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_NOKEY]);
 	kfree_skb(skb);

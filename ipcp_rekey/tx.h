@@ -8,6 +8,9 @@ struct ipcp_epoch;
 struct ipcp_flow;
 struct sk_buff;
 
+/* What a message needs in front of it, beside what the device wants. */
+#define IPCP_TX_HEADROOM	60U
+
 /* Messages of a flow that may be on their way through the stack. */
 #define IPCP_TX_QUEUE	256
 
@@ -15,6 +18,8 @@ struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp);
 bool ipcp_tx_room(const struct ipcp_flow *flow);
 bool ipcp_tx_ready(struct ipcp_flow *flow);
 int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb);
+int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb);
+int ipcp_tx_prepare(struct ipcp_flow *flow);
 struct sk_buff *ipcp_tx_train_alloc(unsigned int len, unsigned int last,
 				    unsigned int count, gfp_t gfp);
 int ipcp_tx_train(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,

@@ -261,6 +261,7 @@ static void out4(struct ipcp_net *in, struct sock *sk, struct rtable *rt,
 		 struct sk_buff *skb)
 {
 	__be32 daddr = to->sin_addr.s_addr;
+	u8 dsfield = ipcp_udp_dsfield(skb);
 	struct udphdr *uh;
 	struct iphdr *iph;
 
@@ -273,7 +274,7 @@ static void out4(struct ipcp_net *in, struct sock *sk, struct rtable *rt,
 	skb_reset_network_header(skb);
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) / 4;
-	iph->tos = 0;
+	iph->tos = dsfield;
 	iph->ttl = ip4_dst_hoplimit(&rt->dst);
 	iph->protocol = IPPROTO_UDP;
 	iph->saddr = saddr;
@@ -341,6 +342,7 @@ static void out6(struct ipcp_net *in, struct sock *sk, struct dst_entry *dst,
 		 const struct in6_addr *saddr, const struct sockaddr_in6 *to,
 		 struct sk_buff *skb)
 {
+	u8 dsfield = ipcp_udp_dsfield(skb);
 	struct ipv6hdr *iph;
 	struct udphdr *uh;
 
@@ -351,7 +353,7 @@ static void out6(struct ipcp_net *in, struct sock *sk, struct dst_entry *dst,
 
 	iph = __skb_push(skb, sizeof(*iph));
 	skb_reset_network_header(skb);
-	ip6_flow_hdr(iph, 0, 0);
+	ip6_flow_hdr(iph, dsfield, 0);
 	iph->hop_limit = ip6_dst_hoplimit(dst);
 	iph->nexthdr = IPPROTO_UDP;
 	iph->saddr = *saddr;

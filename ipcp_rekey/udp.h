@@ -2,14 +2,27 @@
 #ifndef _IPCP_UDP_H
 #define _IPCP_UDP_H
 
-#include <linux/types.h>
+#include <linux/skbuff.h>
 
 struct ipcp_endpoint;
 struct ipcp_epoch;
 struct ipcp_flow;
 struct ipcp_net;
 struct netlink_ext_ack;
-struct sk_buff;
+
+/*
+ * A buffer that goes out has the traffic class of its packet in its control
+ * block, which is all zero if nobody wrote there.
+ */
+static inline void ipcp_udp_set_dsfield(struct sk_buff *skb, u8 dsfield)
+{
+	*(u8 *)skb->cb = dsfield;
+}
+
+static inline u8 ipcp_udp_dsfield(const struct sk_buff *skb)
+{
+	return *(const u8 *)skb->cb;
+}
 
 int ipcp_udp_open(struct ipcp_net *in, u16 port, u32 mark,
 		  struct netlink_ext_ack *extack);

@@ -192,6 +192,18 @@ struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp)
 	return rcu_dereference_protected(*pp, true);
 }
 
+/* Moves on to a leaf as the packet path does. */
+bool test_advance(struct ipcp_epoch *ep, unsigned int dir,
+		  struct ipcp_leaf *leaf)
+{
+	bool work;
+
+	local_bh_disable();
+	work = ipcp_leaf_advance(ep, dir, leaf);
+	local_bh_enable();
+	return work;
+}
+
 static int wake_up_test(struct wait_queue_entry *entry, unsigned int mode,
 			int flags, void *key)
 {

@@ -160,7 +160,7 @@ static void going_to_a_jump_leaves_what_is_before_behind(struct kunit *test)
 	jump(test, ep, 70, 1);
 	leaf = jump(test, ep, 90, 1);
 	jump(test, ep, 110, 1);
-	KUNIT_EXPECT_TRUE(test, ipcp_leaf_advance(ep, RX, leaf));
+	KUNIT_EXPECT_TRUE(test, test_advance(ep, RX, leaf));
 
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), leaf);
 	KUNIT_EXPECT_EQ(test, test_leaf(&ep->leaves[RX].prev)->no, 0);
@@ -189,7 +189,7 @@ static void a_jump_that_becomes_the_next_leaf_keeps_its_window(struct kunit *tes
 	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[RX].jump[0]));
 	KUNIT_EXPECT_EQ(test, ipcp_replay_check(leaf->replay, 2),
 			IPCP_DROP_REPLAY);
-	KUNIT_EXPECT_TRUE(test, ipcp_leaf_advance(ep, RX, leaf));
+	test_advance(ep, RX, leaf);
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), leaf);
 }
 
@@ -200,7 +200,7 @@ static void a_jump_from_a_jump_works(struct kunit *test)
 	for (unsigned int no = 50; no < IPCP_LEAF_TOTAL; no += 777) {
 		struct ipcp_leaf *leaf = jump(test, ep, no, 1);
 
-		KUNIT_EXPECT_TRUE(test, ipcp_leaf_advance(ep, RX, leaf));
+		KUNIT_EXPECT_TRUE(test, test_advance(ep, RX, leaf));
 		KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
 		KUNIT_EXPECT_NOT_NULL(test, find(ep, no + 1));
 	}

@@ -55,7 +55,7 @@ static void go_to(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 	if (found(test, ep, dir, no) == -EAGAIN)
 		KUNIT_ASSERT_EQ(test, ipcp_leaf_try_jump(ep, no), 0);
 	KUNIT_ASSERT_EQ(test, lookup(ep, dir, no, &leaf), 0);
-	KUNIT_EXPECT_TRUE(test, ipcp_leaf_advance(ep, dir, leaf));
+	test_advance(ep, dir, leaf);
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[dir].cur), leaf);
 	ipcp_leaf_put(leaf);
 }
@@ -193,22 +193,75 @@ static void it_only_goes_forward_and_to_leaves_it_has(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 0, &first), 0);
 	step(test, ep, 0);
 	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 1, &second), 0);
-	KUNIT_EXPECT_FALSE(test, ipcp_leaf_advance(ep, 0, first));
-	KUNIT_EXPECT_FALSE(test, ipcp_leaf_advance(ep, 0, second));
+	KUNIT_EXPECT_FALSE(test, test_advance(ep, 0, first));
+	KUNIT_EXPECT_FALSE(test, test_advance(ep, 0, second));
 	step(test, ep, 0);
 	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 2, &third), 0);
 
 	/* A leaf that was never there, though its number fits. */
 	first->no = 3;
-	KUNIT_EXPECT_FALSE(test, ipcp_leaf_advance(ep, 0, first));
+	KUNIT_EXPECT_FALSE(test, test_advance(ep, 0, first));
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[0].cur), third);
 	KUNIT_EXPECT_EQ(test, ep->leaves[0].used, 3);
 
 	ipcp_keyrot_drop(ep->flow);
-	KUNIT_EXPECT_FALSE(test, ipcp_leaf_advance(third->epoch, 0, third));
+	KUNIT_EXPECT_FALSE(test, test_advance(third->epoch, 0, third));
 	ipcp_leaf_put(first);
 	ipcp_leaf_put(second);
 	ipcp_leaf_put(third);
+}
+
+/* Moving on to a leaf that is there is a matter of pointers. */
+static void the_worker_is_not_called_for_a_crossing(struct kunit *test)
+{
+	const unsigned int dir = *(const unsigned int *)test->param_value;
+	struct ipcp_epoch *ep = new_epoch(test);
+	struct ipcp_leaves *lv = &ep->leaves[dir];
+
+	for (int i = 0; i < 3; i++) {
+		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
+		KUNIT_EXPECT_FALSE(test, test_advance(ep, dir,
+						      test_leaf(&lv->next)));
+	}
+	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 3);
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_OPEN_CLOSED,
+					  &ep->flow->bits));
+	KUNIT_EXPECT_FALSE(test, ipcp_leaf_next_due(ep, dir));
+}
+
+/* What a jump leaves behind is wiped when the leaf after it is prepared. */
+static void the_worker_is_called_after_a_jump(struct kunit *test)
+{
+	struct ipcp_epoch *ep = new_epoch(test);
+	struct ipcp_leaf *leaf;
+
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_try_jump(ep, 5), 0);
+	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 5, &leaf), 0);
+	KUNIT_EXPECT_TRUE(test, test_advance(ep, 0, leaf));
+	KUNIT_EXPECT_TRUE(test, ipcp_leaf_next_due(ep, 0));
+	KUNIT_EXPECT_EQ(test, ep->leaves[0].set.next, 1);
+	ipcp_keyrot_work(ep->flow);
+	KUNIT_EXPECT_EQ(test, ep->leaves[0].set.next, 7);
+	ipcp_leaf_put(leaf);
+}
+
+static void the_worker_is_called_for_packets_that_wait(struct kunit *test)
+{
+	struct ipcp_epoch *ep = new_epoch(test);
+	struct ipcp_leaf *held;
+
+	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 0, &held), 0);
+	for (unsigned int no = 1; no <= 2; no++) {
+		struct ipcp_leaf *next;
+
+		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, 0), 0);
+		next = test_leaf(&ep->leaves[0].next);
+		/* a receiver keeps the leaf before: the second leaves it */
+		KUNIT_EXPECT_EQ(test, test_advance(ep, 0, next), no == 2);
+	}
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED,
+					 &ep->flow->bits));
+	ipcp_leaf_put(held);
 }
 
 static void a_closed_epoch_has_no_leaves(struct kunit *test)
@@ -272,6 +325,10 @@ static struct kunit_case leaf_test_cases[] = {
 	KUNIT_CASE(a_receiver_keeps_the_leaf_before),
 	KUNIT_CASE(a_sender_leaves_its_leaf_behind_at_once),
 	KUNIT_CASE(it_only_goes_forward_and_to_leaves_it_has),
+	KUNIT_CASE_PARAM(the_worker_is_not_called_for_a_crossing,
+			 dir_gen_params),
+	KUNIT_CASE(the_worker_is_called_after_a_jump),
+	KUNIT_CASE(the_worker_is_called_for_packets_that_wait),
 	KUNIT_CASE(a_closed_epoch_has_no_leaves),
 	KUNIT_CASE(a_key_that_is_held_outlives_its_leaf_and_epoch),
 	{}

@@ -165,7 +165,8 @@ static void a_leaf_is_prepared_or_not(struct kunit *test)
 		failed += fail_until_it_works(test, w, prepare, ep);
 		leaf = test_leaf(&ep->leaves[RX].next);
 		KUNIT_ASSERT_NOT_NULL(test, leaf);
-		KUNIT_ASSERT_TRUE(test, ipcp_leaf_advance(ep, RX, leaf));
+		test_advance(ep, RX, leaf);
+		KUNIT_ASSERT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), leaf);
 		w->count = 0;	/* it stays */
 	}
 	KUNIT_EXPECT_GE(test, failed, IPCP_LEAVES);

@@ -78,7 +78,7 @@ static s64 hear(struct ipcp_flow *flow)
 	const u8 *msg;
 	s64 no = -1;
 
-	ipcp_reader_init(&r, flow);
+	ipcp_reader_init(&r, flow, GFP_KERNEL);
 	if (ipcp_reader_next(&r, &msg) == sizeof(u32))
 		no = *(const u32 *)msg;
 	ipcp_reader_end(&r);
@@ -360,9 +360,7 @@ static void what_waits_is_opened_when_its_leaf_is_left_behind(struct kunit *test
 	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 5);
 	for (int i = 0; i < 2; i++) {
 		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
-		KUNIT_ASSERT_TRUE(test,
-				  ipcp_leaf_advance(ep, dir,
-						    test_leaf(&ep->leaves[dir].next)));
+		test_advance(ep, dir, test_leaf(&ep->leaves[dir].next));
 	}
 	KUNIT_EXPECT_TRUE(test, leaf->closed);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED, &e.to->bits));
@@ -518,17 +516,33 @@ static void control_far_ahead_does_not_move_the_leaf(struct kunit *test)
 static void the_next_leaf_is_due_when_the_peer_sends(struct kunit *test)
 {
 	struct ends e = new_ends(test);
-	unsigned int dir = ipcp_rx_dir(&e.to->rk);
-	struct ipcp_epoch *ep = test_newest(e.to);
+	struct ipcp_leaves *lv =
+		&test_newest(e.to)->leaves[ipcp_rx_dir(&e.to->rk)];
 
-	arrive(test, &e, IPCP_RX_AHEAD);
-	expect_heard(test, &e, 0, IPCP_RX_AHEAD);
-	ipcp_keyrot_work(e.to);
-	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[dir].next));
-	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), IPCP_RX_AHEAD);
-	ipcp_keyrot_work(e.to);
-	KUNIT_EXPECT_NOT_NULL(test, test_leaf(&ep->leaves[dir].next));
+	for (u32 n = 0; n < 3 * LEAF; n++) {
+		arrive(test, &e, 1);
+		KUNIT_ASSERT_EQ(test, hear(e.to), n);
+		ipcp_keyrot_work(e.to);
+		KUNIT_ASSERT_EQ(test, !test_leaf(&lv->next),
+				n % LEAF < IPCP_RX_AHEAD);
+	}
+}
+
+static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_leaves *lv =
+		&test_newest(e.to)->leaves[ipcp_rx_dir(&e.to->rk)];
+
+	enable_delayed_work(&e.to->work);
+	for (u32 n = 0; n < 3 * LEAF; n++) {
+		arrive(test, &e, 1);
+		KUNIT_ASSERT_EQ(test, hear(e.to), n);
+		flush_workqueue(ipcp_wq);
+		if (n % LEAF == IPCP_RX_AHEAD)
+			KUNIT_EXPECT_NOT_NULL(test, test_leaf(&lv->next));
+	}
+	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 2);
 }
 
 static void what_nobody_will_read_is_dropped(struct kunit *test)
@@ -569,6 +583,7 @@ static struct kunit_case rx_test_cases[] = {
 			 malformed_gen_params),
 	KUNIT_CASE(control_far_ahead_does_not_move_the_leaf),
 	KUNIT_CASE(the_next_leaf_is_due_when_the_peer_sends),
+	KUNIT_CASE(the_worker_is_called_for_the_next_leaf),
 	KUNIT_CASE(what_nobody_will_read_is_dropped),
 	{}
 };

@@ -56,8 +56,7 @@ static void go_to(struct kunit *test, struct ipcp_flow *flow, u64 n)
 
 	while (test_leaf(&lv->cur)->no < n >> ep->ppl_shift) {
 		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
-		KUNIT_ASSERT_TRUE(test, ipcp_leaf_advance(ep, dir,
-							  test_leaf(&lv->next)));
+		test_advance(ep, dir, test_leaf(&lv->next));
 		cond_resched();
 	}
 	atomic64_set(&ep->sent, n);
@@ -105,6 +104,42 @@ static void a_message_leaves_with_the_overhead_and_no_more(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hdr.epoch, 1);
 	KUNIT_EXPECT_EQ(test, hdr.eid, flow->peer_eid);
 	kfree_skb(skb);
+}
+
+/* Of each leaf, so it is there in time; and not before, for it takes memory. */
+static void the_next_leaf_is_due_when_a_quarter_was_sent(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct ipcp_epoch *ep = test_tx(flow);
+	struct ipcp_leaves *lv = &ep->leaves[ipcp_tx_dir(&flow->rk)];
+
+	for (u64 n = 0; n < 3 << SHORT; n++) {
+		unsigned int sent = n % BIT(SHORT);
+
+		ipcp_keyrot_work(flow);
+		if (sent)	/* before the first it is still in the last */
+			KUNIT_ASSERT_EQ(test, !test_leaf(&lv->next),
+					sent < BIT(SHORT) / 4);
+		KUNIT_ASSERT_EQ(test, send_data(test, flow, 1), 0);
+		counter_of_next(test);
+	}
+}
+
+static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct ipcp_epoch *ep = test_tx(flow);
+	struct ipcp_leaves *lv = &ep->leaves[ipcp_tx_dir(&flow->rk)];
+
+	enable_delayed_work(&flow->work);
+	for (u64 n = 0; n < 3 << SHORT; n++) {
+		KUNIT_ASSERT_EQ(test, send_data(test, flow, 1), 0);
+		counter_of_next(test);
+		flush_workqueue(ipcp_wq);
+		if (n % BIT(SHORT) == BIT(SHORT) / 4)
+			KUNIT_EXPECT_NOT_NULL(test, test_leaf(&lv->next));
+	}
+	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 2);
 }
 
 static void the_end_of_an_epoch_is_kept_for_control(struct kunit *test)
@@ -221,6 +256,8 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(packets_are_numbered_across_leaves),
 	KUNIT_CASE(what_is_sent_is_counted),
 	KUNIT_CASE(a_message_leaves_with_the_overhead_and_no_more),
+	KUNIT_CASE(the_next_leaf_is_due_when_a_quarter_was_sent),
+	KUNIT_CASE(the_worker_is_called_for_the_next_leaf),
 	KUNIT_CASE(the_end_of_an_epoch_is_kept_for_control),
 	KUNIT_CASE(the_next_seed_ends_the_standstill),
 	KUNIT_CASE(an_epoch_that_is_too_old_carries_no_data),

@@ -6,9 +6,10 @@
  * request for a synchronous one gets generic code, twelve times slower.
  * What the wrapper wraps, "__gcm(aes)", is synchronous and fast; it is
  * CRYPTO_ALG_INTERNAL since its caller has to know that the FPU may be used.
- * ipcp_aead_usable() is that question. It is always answered by yes where we
- * ask: tasks and softirqs with no kernel FPU section open on this CPU, since
- * such a section keeps softirqs off and we never call from inside one.
+ * ipcp_aead_usable() is that question. The answer is always yes in a task, since
+ * we never call from inside of a kernel FPU section. A softirq may have
+ * interrupted one, since there that keeps tasks off, and not softirqs; so who
+ * decrypts in a softirq has to ask first, and to leave it to a task.
  */
 #ifndef _IPCP_COMPAT_SYNC_AEAD_H
 #define _IPCP_COMPAT_SYNC_AEAD_H

@@ -134,7 +134,8 @@ def seeds(agents):
 
 
 def crossings(agents, cross):
-    """Messages that are the first of a leaf, or of a node, beside all."""
+    """Messages that are the first of a leaf, or of a node, beside all; and those
+    at the dearest place in a leaf or node, wherever that is."""
     for what, ppl, leaves in ("leaf", 4096, 1), ("node", 64, 64):
         one, other = agents.flow("bench-" + what, packets_per_leaf=ppl)
         step = ppl * leaves
@@ -143,8 +144,10 @@ def crossings(agents, cross):
             check=True, stdout=subprocess.PIPE,
             pass_fds=(one.fd, other.fd)).stdout)
         first = (len(costs) + RESERVE + one.info().tx_left) % step
-        yield f"first message of a {what}", \
-            statistics.median(costs[first::step])
+        places = [statistics.median(costs[(first + i) % step::step])
+                  for i in range(step)]
+        yield f"first message of a {what}", places[0]
+        yield f"dearest place in a {what}", max(places)
         yield f"median message, {ppl} to a leaf", statistics.median(costs)
 
 

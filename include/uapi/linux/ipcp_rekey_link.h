@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Network interfaces of the kind "ipcp_rekey": a link from point to point over
+ * one flow. These are the attributes in IFLA_INFO_DATA.
+ */
+#ifndef _UAPI_LINUX_IPCP_REKEY_LINK_H
+#define _UAPI_LINUX_IPCP_REKEY_LINK_H
+
+#include <linux/types.h>
+
+/**
+ * enum ipcp_rekey_link - attributes of an interface
+ * @IFLA_IPCP_REKEY_UNSPEC: not used
+ * @IFLA_IPCP_REKEY_PAD: for alignment
+ * @IFLA_IPCP_REKEY_CONNECT: string, name to have a flow to; in and out
+ * @IFLA_IPCP_REKEY_LISTEN: string, name to serve; in and out. The newest flow
+ *	to it is the interface's. An empty string in either ends what there is.
+ * @IFLA_IPCP_REKEY_STATE: u32, enum ipcp_rekey_link_state; this and all that
+ *	follow are out, and but for the state only there while there is a flow
+ * @IFLA_IPCP_REKEY_FLOW: u32, number of the flow
+ * @IFLA_IPCP_REKEY_EPOCH: u8, epoch that is sent in
+ * @IFLA_IPCP_REKEY_TX_LEFT: u64, packets that may still be sent in the newest
+ * @IFLA_IPCP_REKEY_RX_LEFT: u64, packets that may still be received in it
+ * @IFLA_IPCP_REKEY_REKEYS: u64, re-keys of the flow
+ * @__IFLA_IPCP_REKEY_MAX: one more than the last
+ * @IFLA_IPCP_REKEY_MAX: the last
+ */
+enum ipcp_rekey_link {
+	IFLA_IPCP_REKEY_UNSPEC,
+	IFLA_IPCP_REKEY_PAD,
+	IFLA_IPCP_REKEY_CONNECT,
+	IFLA_IPCP_REKEY_LISTEN,
+	IFLA_IPCP_REKEY_STATE,
+	IFLA_IPCP_REKEY_FLOW,
+	IFLA_IPCP_REKEY_EPOCH,
+	IFLA_IPCP_REKEY_TX_LEFT,
+	IFLA_IPCP_REKEY_RX_LEFT,
+	IFLA_IPCP_REKEY_REKEYS,
+	__IFLA_IPCP_REKEY_MAX,
+	IFLA_IPCP_REKEY_MAX = __IFLA_IPCP_REKEY_MAX - 1
+};
+
+/**
+ * enum ipcp_rekey_link_state - IFLA_IPCP_REKEY_STATE, bits
+ * @IPCP_REKEY_LINK_UP: there is a flow
+ * @IPCP_REKEY_LINK_SILENT: its peer was not heard for the peer timeout
+ * @IPCP_REKEY_LINK_KEYLESS: it has no key to send with, and holds what it can
+ */
+enum ipcp_rekey_link_state {
+	IPCP_REKEY_LINK_UP	= 1,
+	IPCP_REKEY_LINK_SILENT	= 4,
+	IPCP_REKEY_LINK_KEYLESS	= 8,
+};
+
+/**
+ * struct ipcp_rekey_link_xstats - IFLA_INFO_XSTATS
+ * @held: packets that wait for a key
+ * @stalls: how often the flow went without a key
+ * @flows: flows that the interface has had
+ */
+struct ipcp_rekey_link_xstats {
+	__u64 held;
+	__u64 stalls;
+	__u64 flows;
+};
+
+#endif /* _UAPI_LINUX_IPCP_REKEY_LINK_H */

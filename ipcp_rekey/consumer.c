@@ -1,0 +1,966 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Flows of kernel code: include/net/ipcp_flow.h.
+ *
+ * A consumer sleeps where a program would, in the flow's wait queue, with a
+ * function that is called instead of a task that is woken. So the packet path
+ * does not know of consumers, and programs do not pay for them. Being woken, it
+ * has a work item run in a softirq, which takes a seed that waits, receives what
+ * is in the ring, sends what was held, and tells what has changed. The work
+ * queue runs it on one processor at a time, so all is in order. A wake-up that
+ * comes while it runs has it run again.
+ *
+ * It cannot derive keys there, and on older kernels not decrypt if the softirq
+ * has interrupted who uses the FPU. If the packet in front needs a key, or the
+ * next message, the slow work derives it; what is behind waits in the ring, and what is
+ * sent meanwhile is held. Messages that find no key at all are held, too, in the
+ * order they came, and the seed that brings keys wakes us.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <net/dsfield.h>
+#include <net/net_namespace.h>
+
+#include "consumer.h"
+#include "dump.h"
+#include "flow.h"
+#include "names.h"
+#include "registry.h"
+#include "rx-int.h"
+#include "tx.h"
+#include "udp.h"
+#include "wire.h"
+
+#define IPCP_HOLD	256	/* messages of a flow that are held */
+#define IPCP_BUDGET	64	/* buffers received before others have a turn */
+
+/* ipcp_kflow.bits */
+enum {
+	IPCP_KF_KEYLESS,	/* there is no key to send with */
+	IPCP_KF_NO_ROOM,	/* a send was refused for want of room */
+};
+
+/**
+ * struct ipcp_kflow - a flow and its consumer
+ * @flow: flow, with a reference
+ * @in: its namespace
+ * @pins: the namespace is held
+ * @refs: the consumer's, and one while it is being accepted
+ * @lock: protects the next two
+ * @attached: @wait is in its queue
+ * @released: it is not to be put there any more
+ * @ops: what the consumer is called for
+ * @priv: the consumer's
+ * @wait: in the flow's wait queue
+ * @soft: what is done in a softirq
+ * @slow: what has to sleep
+ * @bits: IPCP_KF_*
+ * @told: state that the consumer was told last; @soft's alone
+ * @held: messages that wait for a key; its lock protects @holding, too
+ * @holding: what is sent has to go behind others
+ * @stalls: how often there was no key, under @held's lock
+ */
+struct ipcp_kflow {
+	struct ipcp_flow *flow;
+	struct ipcp_net *in;
+	bool pins;
+	refcount_t refs;
+	struct mutex lock;	/* beginning and end */
+	bool attached;
+	bool released;
+	const struct ipcp_kflow_ops *ops;
+	void *priv;
+	struct wait_queue_entry wait;
+	struct work_struct soft;
+	struct delayed_work slow;
+	unsigned long bits;
+	unsigned int told;
+	struct sk_buff_head held;
+	bool holding;
+	u64 stalls;
+};
+
+/**
+ * struct ipcp_klisten - a name that a consumer serves
+ * @l: listener
+ * @in: its namespace
+ * @pins: the namespace is held, and that of its flows
+ * @ops: what the consumer is called for
+ * @priv: the consumer's
+ * @place: where @l wakes who waits
+ * @wait: in its wait queue
+ * @work: takes the agent's answer, and accepts
+ * @told: the consumer knows the answer
+ */
+struct ipcp_klisten {
+	struct ipcp_listener *l;
+	struct ipcp_net *in;
+	bool pins;
+	const struct ipcp_kflow_ops *ops;
+	void *priv;
+	struct ipcp_wait *place;
+	struct wait_queue_entry wait;
+	struct work_struct work;
+	bool told;
+};
+
+/**
+ * ipcp_kflow_priv() - The consumer's data
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: what was given last.
+ */
+void *ipcp_kflow_priv(const struct ipcp_kflow *flow)
+{
+	return flow->priv;
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_priv);
+
+/**
+ * ipcp_kflow_set_priv() - Set the consumer's data
+ * @flow: flow
+ * @priv: anything
+ *
+ * Context: While no other function is called for the flow, as in accept.
+ */
+void ipcp_kflow_set_priv(struct ipcp_kflow *flow, void *priv)
+{
+	flow->priv = priv;
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_set_priv);
+
+/**
+ * ipcp_kflow_state() - What is the matter with a flow
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: IPCP_KFLOW_*; none while it is to be allocated.
+ */
+unsigned int ipcp_kflow_state(const struct ipcp_kflow *flow)
+{
+	const struct ipcp_flow *f = flow->flow;
+	int flags = ipcp_rbuff_flags(&f->n_rb);
+	unsigned int state = 0;
+
+	if (ipcp_flow_pending(f))
+		return 0;
+	if (READ_ONCE(f->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED ||
+	    flags & IPCP_RB_FLOWDOWN)
+		return IPCP_KFLOW_DOWN;
+	if (flags & IPCP_RB_FLOWPEER)
+		state |= IPCP_KFLOW_SILENT;
+	if (test_bit(IPCP_KF_KEYLESS, &flow->bits))
+		state |= IPCP_KFLOW_KEYLESS;
+	return state | IPCP_KFLOW_UP;
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_state);
+
+/**
+ * ipcp_kflow_mtu() - Longest message that fits the path
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: bytes.
+ */
+unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
+{
+	return READ_ONCE(flow->flow->mtu);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_mtu);
+
+/**
+ * ipcp_kflow_info() - What there is to know of a flow
+ * @flow: flow
+ * @info: out
+ *
+ * Context: Process context.
+ */
+void ipcp_kflow_info(struct ipcp_kflow *flow, struct ipcp_kflow_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->flow.size = sizeof(info->flow);
+	ipcp_dump_for_program(flow->flow, &info->flow);
+	info->state = ipcp_kflow_state(flow);
+	spin_lock_bh(&flow->held.lock);
+	info->held = skb_queue_len(&flow->held);
+	info->stalls = flow->stalls;
+	spin_unlock_bh(&flow->held.lock);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_info);
+
+static void run_soon(struct ipcp_kflow *k)
+{
+	queue_work(system_bh_wq, &k->soft);
+}
+
+/* With interrupts off, under the lock of the wait queue. */
+static int woken(struct wait_queue_entry *wait, unsigned int mode, int sync,
+		 void *key)
+{
+	run_soon(container_of(wait, struct ipcp_kflow, wait));
+	return 0;
+}
+
+/* The buffer in front of the ring. *derive says that it needs a key first. */
+static struct sk_buff *take(struct ipcp_kflow *k, enum ipcp_drop *reason,
+			    bool *derive)
+{
+	struct ipcp_rbuff *rb = &k->flow->n_rb;
+	struct sk_buff *skb;
+
+	*reason = IPCP_DROP_NONE;
+	*derive = false;
+	spin_lock(&rb->queue.lock);
+	skb = skb_peek(&rb->queue);
+	if (skb && !ipcp_cb(skb)->opened)
+		*reason = ipcp_look_again(k->flow, skb, derive);
+	if (*derive)
+		skb = NULL;
+	if (skb)
+		__ipcp_rbuff_unlink(rb, skb, ipcp_cb(skb)->left);
+	spin_unlock(&rb->queue.lock);
+	return skb;
+}
+
+/* Traffic class of the packet that a buffer came in; 0 if that is gone. */
+static u8 outer_dsfield(const struct sk_buff *skb)
+{
+	switch (skb->protocol) {
+	case htons(ETH_P_IP):
+		return ipv4_get_dsfield(ip_hdr(skb));
+	case htons(ETH_P_IPV6):
+		return ipv6_get_dsfield(ipv6_hdr(skb));
+	}
+	return 0;
+}
+
+static void deliver(struct ipcp_kflow *k, struct sk_buff *skb, u8 dsfield)
+{
+	this_cpu_inc(k->flow->stats->rx_packets);
+	this_cpu_add(k->flow->stats->rx_bytes, skb->len);
+	skb_orphan(skb);	/* the sender's until now, if the flow is direct */
+	/* Nothing that the outside said of it is true of the inside. */
+	skb_scrub_packet(skb, true);
+	skb_clear_hash(skb);
+	skb->ip_summed = CHECKSUM_NONE;
+	memset(skb->cb, 0, sizeof(skb->cb));
+	ipcp_kflow_cb(skb)->dsfield = dsfield;
+	k->ops->receive(k, skb);
+}
+
+static void receive_alone(struct ipcp_kflow *k, struct sk_buff *skb)
+{
+	enum ipcp_drop reason = IPCP_DROP_NONE;
+
+	if (!ipcp_cb(skb)->opened)
+		reason = ipcp_open(k->flow, skb);
+	if (reason) {
+		ipcp_rx_drop(k->flow, skb, reason);
+		return;
+	}
+	ipcp_release_leaf(skb);
+	deliver(k, skb, outer_dsfield(skb));
+}
+
+/* Opens the next packet of a train. Why to drop it. */
+static enum ipcp_drop open_next(struct ipcp_flow *flow,
+				const struct ipcp_skb_cb *cb,
+				struct ipcp_cursor *c, unsigned int len,
+				u8 *out)
+{
+	const u8 *pkt;
+
+	if (!cb->opened)
+		return ipcp_open_in_train(flow, cb->leaf, c, len, out);
+	pkt = ipcp_cursor_next(c, len);
+	memcpy(out, pkt, len);
+	return IPCP_DROP_NONE;
+}
+
+/* The next message of a train in a buffer of its own, or NULL. */
+static struct sk_buff *next_of(struct ipcp_flow *flow,
+			       const struct ipcp_skb_cb *cb,
+			       struct ipcp_cursor *c, unsigned int len)
+{
+	enum ipcp_drop reason = IPCP_DROP_NOMEM;
+	struct sk_buff *skb;
+	u8 *pkt;
+
+	skb = ipcp_tx_alloc(len, GFP_ATOMIC);
+	if (!skb) {
+		ipcp_cursor_next(c, len);
+		goto drop;
+	}
+	pkt = skb_put(skb, len);
+	reason = open_next(flow, cb, c, len, pkt);
+	if (reason)
+		goto free;
+	if (cb->opened && !*pkt) {	/* counted when it was opened */
+		kfree_skb(skb);
+		return NULL;
+	}
+	__skb_pull(skb, IPCP_HDR_LEN);
+	__skb_trim(skb, len - IPCP_OVERHEAD);
+	return skb;
+free:
+	kfree_skb(skb);
+drop:
+	ipcp_flow_dropped(flow, len, reason);
+	return NULL;
+}
+
+static void receive_train(struct ipcp_kflow *k, struct sk_buff *train)
+{
+	const struct ipcp_skb_cb *cb = ipcp_cb(train);
+	struct ipcp_cursor c;
+
+	ipcp_cursor_init(&c, train, cb->pos);
+	for (unsigned int i = 0; i < cb->left; i++) {
+		unsigned int len = ipcp_train_len(train, c.pos, cb->stride);
+		struct sk_buff *skb = next_of(k->flow, cb, &c, len);
+
+		if (skb)
+			deliver(k, skb, outer_dsfield(train));
+	}
+	ipcp_release_leaf(train);
+	consume_skb(train);
+}
+
+/* Receives what is there. True if there may be more than the budget. */
+static bool receive(struct ipcp_kflow *k)
+{
+	for (int i = 0; i < IPCP_BUDGET; i++) {
+		enum ipcp_drop reason;
+		struct sk_buff *skb;
+		bool derive;
+
+		skb = take(k, &reason, &derive);
+		if (derive)
+			mod_delayed_work(ipcp_wq, &k->slow, 0);
+		if (!skb)
+			return false;
+		if (reason)
+			ipcp_rx_drop(k->flow, skb, reason);
+		else if (ipcp_cb(skb)->stride)
+			receive_train(k, skb);
+		else
+			receive_alone(k, skb);
+	}
+	return true;
+}
+
+static bool has_room(const struct ipcp_kflow *k)
+{
+	return ipcp_tx_room(k->flow) &&
+	       skb_queue_len_lockless(&k->held) < IPCP_HOLD;
+}
+
+/* Is it a matter of keys, so that the message is to be held? */
+static bool wants_key(int err)
+{
+	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
+}
+
+/* Sees that the key is waited for. Under the lock of what is held. */
+static void await_key(struct ipcp_kflow *k, int err)
+{
+	lockdep_assert_held(&k->held.lock);
+	if (err == -EINPROGRESS)
+		mod_delayed_work(ipcp_wq, &k->slow, 0);
+	else if (wants_key(err) && !test_and_set_bit(IPCP_KF_KEYLESS, &k->bits))
+		k->stalls++;
+}
+
+/*
+ * Puts a message behind those that are held. The seed may have come since a
+ * send failed, so the work has to look again.
+ */
+static void hold(struct ipcp_kflow *k, struct sk_buff *skb, int err)
+{
+	spin_lock_bh(&k->held.lock);
+	__skb_queue_tail(&k->held, skb);
+	k->holding = true;
+	await_key(k, err);
+	spin_unlock_bh(&k->held.lock);
+	run_soon(k);
+}
+
+/* The next of what is held. What is sent goes behind it until it is empty. */
+static struct sk_buff *next_held(struct ipcp_kflow *k)
+{
+	struct sk_buff *skb = NULL;
+
+	spin_lock(&k->held.lock);
+	if (ipcp_tx_room(k->flow)) {
+		skb = __skb_dequeue(&k->held);
+		if (!skb)
+			WRITE_ONCE(k->holding, false);
+	}
+	spin_unlock(&k->held.lock);
+	return skb;
+}
+
+static void send_held(struct ipcp_kflow *k)
+{
+	struct sk_buff *skb;
+
+	if (!READ_ONCE(k->holding))
+		return;
+	while ((skb = next_held(k))) {
+		int err = ipcp_tx_try(k->flow, skb);
+
+		if (wants_key(err)) {
+			spin_lock(&k->held.lock);
+			__skb_queue_head(&k->held, skb);
+			await_key(k, err);
+			spin_unlock(&k->held.lock);
+			return;
+		}
+		clear_bit(IPCP_KF_KEYLESS, &k->bits);
+	}
+}
+
+/* Nobody will send what is held. */
+static void drop_held(struct ipcp_kflow *k)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&k->held)))
+		ipcp_flow_drop(k->flow, skb, IPCP_DROP_TX_NOKEY);
+}
+
+/* Tells the state if it is another one. An end is told when all was received. */
+static void tell(struct ipcp_kflow *k)
+{
+	unsigned int state = ipcp_kflow_state(k);
+
+	if (state == k->told)
+		return;
+	if (state == IPCP_KFLOW_DOWN) {
+		drop_held(k);
+		if (!ipcp_rbuff_empty(&k->flow->n_rb))
+			return;
+	}
+	k->told = state;
+	if (k->ops->changed)
+		k->ops->changed(k, state);
+}
+
+static void soft_work(struct work_struct *work)
+{
+	struct ipcp_kflow *k = container_of(work, struct ipcp_kflow, soft);
+	bool more;
+
+	if (unlikely(!ipcp_aead_ready())) {
+		mod_delayed_work(ipcp_wq, &k->slow, 0);	/* which calls us */
+		return;
+	}
+	ipcp_registry_take_pending(k->flow);
+	tell(k);
+	more = receive(k);
+	send_held(k);
+	if (test_bit(IPCP_KF_NO_ROOM, &k->bits) && has_room(k)) {
+		clear_bit(IPCP_KF_NO_ROOM, &k->bits);
+		if (k->ops->room)
+			k->ops->room(k);
+	}
+	tell(k);
+	if (more)
+		run_soon(k);
+}
+
+static void slow_work(struct work_struct *work)
+{
+	struct ipcp_kflow *k = container_of(to_delayed_work(work),
+					    struct ipcp_kflow, slow);
+
+	ipcp_rx_derive_first(k->flow);
+	if (READ_ONCE(k->holding) && ipcp_tx_prepare(k->flow) == -ENOMEM)
+		queue_delayed_work(ipcp_wq, &k->slow, HZ / 10);
+	run_soon(k);
+}
+
+static struct ipcp_kflow *kflow_new(struct ipcp_net *in,
+				    const struct ipcp_kflow_ops *ops,
+				    void *priv, bool pin)
+{
+	struct ipcp_kflow *k;
+
+	/* Who calls us may hold us not until the release, or be ourselves. */
+	if (!try_module_get(THIS_MODULE))
+		return NULL;
+	k = kzalloc(sizeof(*k), GFP_KERNEL_ACCOUNT);
+	if (!k) {
+		module_put(THIS_MODULE);
+		return NULL;
+	}
+	k->in = in;
+	k->pins = pin;
+	k->ops = ops;
+	k->priv = priv;
+	refcount_set(&k->refs, 1);
+	mutex_init(&k->lock);
+	init_waitqueue_func_entry(&k->wait, woken);
+	INIT_WORK(&k->soft, soft_work);
+	INIT_DELAYED_WORK(&k->slow, slow_work);
+	skb_queue_head_init(&k->held);
+	if (pin)
+		get_net(in->net);
+	return k;
+}
+
+static void kflow_put(struct ipcp_kflow *k)
+{
+	if (!refcount_dec_and_test(&k->refs))
+		return;
+	if (k->pins)
+		put_net(k->in->net);
+	kfree(k);
+	module_put(THIS_MODULE);
+}
+
+/* From here on the consumer is called, unless it was faster in releasing it. */
+static void attach(struct ipcp_kflow *k)
+{
+	mutex_lock(&k->lock);
+	if (!k->released) {
+		k->attached = true;
+		add_wait_queue(&k->flow->n_rb.wait->wq, &k->wait);
+		run_soon(k);	/* for what was before */
+	}
+	mutex_unlock(&k->lock);
+}
+
+/**
+ * ipcp_consumer_alloc() - Ask for a flow to a name
+ * @in: namespace
+ * @name: name
+ * @ops: what the consumer is called for
+ * @priv: the consumer's
+ * @pin: hold the namespace; or else the flow is released before that ends
+ *
+ * Context: As ipcp_kflow_alloc().
+ * Return: as that.
+ */
+struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *in, const char *name,
+				       const struct ipcp_kflow_ops *ops,
+				       void *priv, bool pin)
+{
+	const struct ipcp_qos qos = { .loss = 1, .ber = 1 };
+	struct ipcp_wait *wait;
+	struct ipcp_kflow *k;
+	int err = -ENOMEM;
+
+	if (!ipcp_name_valid(name))
+		return ERR_PTR(-EINVAL);
+	wait = ipcp_wait_new();
+	if (!wait)
+		return ERR_PTR(-ENOMEM);
+	k = kflow_new(in, ops, priv, pin);
+	if (!k)
+		goto err_wait;
+	k->flow = ipcp_flow_ask(in, name, &qos,
+				msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS), wait);
+	if (IS_ERR(k->flow)) {
+		err = PTR_ERR(k->flow);
+		goto err_kflow;
+	}
+	ipcp_wait_put(wait);
+	attach(k);
+	return k;
+
+err_kflow:
+	kflow_put(k);
+err_wait:
+	ipcp_wait_put(wait);
+	return ERR_PTR(err);
+}
+
+/**
+ * ipcp_kflow_alloc() - Ask for a flow to a name
+ * @net: namespace, that it holds until it is released
+ * @name: name
+ * @ops: what the consumer is called for
+ * @priv: the consumer's
+ *
+ * Does not wait for it: changed is called with IPCP_KFLOW_UP when it is there,
+ * or with IPCP_KFLOW_DOWN if that failed; ipcp_kflow_info() says why.
+ *
+ * Context: Process context of who the flow is for: it owns and pays for it, and
+ * the agent's policy is about it.
+ * Return: flow, to be released; -EINVAL no such name can be; -ENOTCONN without
+ * an agent; -EUSERS; -EDQUOT; -ENOMEM.
+ */
+struct ipcp_kflow *ipcp_kflow_alloc(struct net *net, const char *name,
+				    const struct ipcp_kflow_ops *ops,
+				    void *priv)
+{
+	return ipcp_consumer_alloc(ipcp_net(net), name, ops, priv, true);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_alloc);
+
+/**
+ * ipcp_kflow_release() - Let go of a flow, in whatever state it is
+ * @flow: flow; freed. No other function is called for it at that time.
+ *
+ * The peer is told. What was not received, and what is held, is dropped.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_kflow_release(struct ipcp_kflow *flow)
+{
+	/* ORDER: what wakes the work first, then what the works do. */
+	mutex_lock(&flow->lock);
+	flow->released = true;
+	if (flow->attached)
+		remove_wait_queue(&flow->flow->n_rb.wait->wq, &flow->wait);
+	mutex_unlock(&flow->lock);
+	disable_work_sync(&flow->soft);
+	disable_delayed_work_sync(&flow->slow);
+	drop_held(flow);
+	ipcp_flow_dealloc(flow->flow);
+	ipcp_flow_put(flow->flow);
+	kflow_put(flow);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_release);
+
+/**
+ * ipcp_kflow_buffer() - Get a buffer for a message
+ * @len: length of the message in bytes
+ * @gfp: how
+ *
+ * Any other can be sent, but may have to be copied.
+ *
+ * Context: As @gfp.
+ * Return: an empty buffer with room for the message and all around it, or NULL.
+ */
+struct sk_buff *ipcp_kflow_buffer(unsigned int len, gfp_t gfp)
+{
+	return ipcp_tx_alloc(len, gfp);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_buffer);
+
+/* Is it in one piece that is nobody else's, with room on both sides? */
+static bool fits_as_it_is(const struct sk_buff *skb)
+{
+	return !skb_shared(skb) && !skb_cloned(skb) && !skb_is_nonlinear(skb) &&
+	       skb_headroom(skb) >= IPCP_TX_HEADROOM + HH_DATA_MOD &&
+	       skb_tailroom(skb) >= IPCP_TAG_LEN;
+}
+
+/* Makes a buffer one that can be sealed in place. NULL, and it is freed. */
+static struct sk_buff *make_fit(struct sk_buff *skb)
+{
+	struct sk_buff *copy;
+
+	skb_orphan(skb);
+	if (unlikely(skb_is_gso(skb) || (skb->ip_summed == CHECKSUM_PARTIAL &&
+					 skb_checksum_help(skb)))) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	if (unlikely(!fits_as_it_is(skb))) {
+		copy = skb_copy_expand(skb, IPCP_TX_HEADROOM + LL_MAX_HEADER,
+				       IPCP_TAG_LEN, GFP_ATOMIC);
+		consume_skb(skb);
+		if (!copy)
+			return NULL;
+		skb = copy;
+	}
+	/* What the inside is, is no matter of the outside. */
+	skb_scrub_packet(skb, true);
+	skb_clear_hash(skb);
+	skb->encapsulation = 0;
+	skb->protocol = 0;
+	return skb;
+}
+
+/**
+ * ipcp_consumer_room() - May one more message be sent?
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: false if too much is under way or held.
+ */
+bool ipcp_consumer_room(struct ipcp_kflow *flow)
+{
+	return has_room(flow);
+}
+
+/**
+ * ipcp_consumer_want_room() - Have room called when there is room again
+ * @flow: flow, without room
+ *
+ * Context: Any context.
+ * Return: false if there is some by now.
+ */
+bool ipcp_consumer_want_room(struct ipcp_kflow *flow)
+{
+	set_bit(IPCP_KF_NO_ROOM, &flow->bits);
+	/* Paired with sent() of tx.c: what made room since wakes nobody. */
+	smp_mb__after_atomic();
+	return !has_room(flow);
+}
+
+/**
+ * ipcp_consumer_send() - Send a message, whether there is room or not
+ * @flow: flow
+ * @skb: message; taken
+ * @dsfield: traffic class of the packet that it goes in
+ *
+ * Context: As ipcp_kflow_send().
+ * Return: as that, but never -EAGAIN.
+ */
+int ipcp_consumer_send(struct ipcp_kflow *flow, struct sk_buff *skb,
+		       u8 dsfield)
+{
+	int err;
+
+	if (unlikely(skb->len > ipcp_kflow_mtu(flow))) {
+		kfree_skb(skb);
+		return -EMSGSIZE;
+	}
+	skb = make_fit(skb);
+	if (unlikely(!skb))
+		return -ENOBUFS;
+	ipcp_udp_set_dsfield(skb, dsfield);
+	err = READ_ONCE(flow->holding) || !ipcp_aead_ready() ? -EINPROGRESS :
+		ipcp_tx_try(flow->flow, skb);
+	if (unlikely(wants_key(err))) {
+		hold(flow, skb, err);
+		return 0;
+	}
+	return err == -EAGAIN ? -ENETUNREACH : err;	/* it was taken */
+}
+
+/**
+ * ipcp_kflow_send() - Send a message
+ * @flow: flow
+ * @skb: message; taken, but for -EAGAIN
+ *
+ * Messages of one sender arrive in order, or not at all. One that finds no key
+ * is held until there is one; it was sent then as far as its sender goes.
+ *
+ * Context: Any context but hard interrupts; does not sleep.
+ * Return: 0; -EAGAIN and the buffer is still the caller's: too much is under
+ * way or held, room will be called; -ENOTCONN the flow is not there yet;
+ * -ESHUTDOWN it is over; -EMSGSIZE longer than ipcp_kflow_mtu(); -ENOBUFS it
+ * cannot be copied, or is to be segmented first; what routing says.
+ */
+int ipcp_kflow_send(struct ipcp_kflow *flow, struct sk_buff *skb)
+{
+	unsigned int state = ipcp_kflow_state(flow);
+
+	if (unlikely(!(state & IPCP_KFLOW_UP))) {
+		kfree_skb(skb);
+		return state & IPCP_KFLOW_DOWN ? -ESHUTDOWN : -ENOTCONN;
+	}
+	if (unlikely(!has_room(flow)) && ipcp_consumer_want_room(flow))
+		return -EAGAIN;
+	return ipcp_consumer_send(flow, skb, 0);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_send);
+
+/**
+ * ipcp_kflow_send_list() - Send messages, in this order
+ * @flow: flow
+ * @list: messages, nobody else's; what is left in it is still the caller's
+ *
+ * Context: As ipcp_kflow_send().
+ * Return: 0; -EAGAIN if there was no room for what is left; else as
+ * ipcp_kflow_send() for the first that was lost, and all were taken.
+ */
+int ipcp_kflow_send_list(struct ipcp_kflow *flow, struct sk_buff_head *list)
+{
+	struct sk_buff *skb;
+	int first = 0;
+
+	local_bh_disable();	/* once for all of them */
+	while ((skb = __skb_dequeue(list))) {
+		int err = ipcp_kflow_send(flow, skb);
+
+		if (err == -EAGAIN) {
+			__skb_queue_head(list, skb);
+			first = err;
+			break;
+		}
+		first = first ?: err;
+	}
+	local_bh_enable();
+	return first;
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_send_list);
+
+/* Gives a flow that waits to the consumer. */
+static void accept_one(struct ipcp_klisten *kl, struct ipcp_flow *flow)
+{
+	struct ipcp_kflow *k = kflow_new(kl->in, kl->ops, kl->priv, kl->pins);
+
+	if (!k) {
+		ipcp_flow_dealloc(flow);
+		ipcp_flow_put(flow);
+		return;
+	}
+	ipcp_owner_copy(&flow->owner, &kl->l->owner);
+	k->flow = flow;
+	/* The consumer's from here on: it may be released at any time. */
+	refcount_inc(&k->refs);
+	if (kl->ops->accept(k))
+		ipcp_kflow_release(k);
+	else
+		attach(k);
+	kflow_put(k);
+}
+
+static void listen_work(struct work_struct *work)
+{
+	struct ipcp_klisten *kl = container_of(work, struct ipcp_klisten, work);
+	struct ipcp_flow *flow;
+
+	if (!ipcp_names_answered(kl->l))
+		return;
+	if (!kl->told) {
+		kl->told = true;
+		if (kl->ops->served)
+			kl->ops->served(kl->priv, -kl->l->error);
+	}
+	while ((flow = ipcp_names_accept(kl->l)))
+		accept_one(kl, flow);
+}
+
+/* As woken(). */
+static int listener_woken(struct wait_queue_entry *wait, unsigned int mode,
+			  int sync, void *key)
+{
+	struct ipcp_klisten *kl = container_of(wait, struct ipcp_klisten, wait);
+
+	queue_work(ipcp_wq, &kl->work);
+	return 0;
+}
+
+static struct ipcp_klisten *klisten_new(struct ipcp_net *in,
+					const struct ipcp_kflow_ops *ops,
+					void *priv, bool pin)
+{
+	struct ipcp_klisten *kl;
+
+	if (!try_module_get(THIS_MODULE))
+		return NULL;
+	kl = kzalloc(sizeof(*kl), GFP_KERNEL_ACCOUNT);
+	if (!kl)
+		goto err_module;
+	kl->place = ipcp_wait_new();
+	if (!kl->place)
+		goto err_free;
+	kl->in = in;
+	kl->pins = pin;
+	kl->ops = ops;
+	kl->priv = priv;
+	init_waitqueue_func_entry(&kl->wait, listener_woken);
+	INIT_WORK(&kl->work, listen_work);
+	if (pin)
+		get_net(in->net);
+	return kl;
+
+err_free:
+	kfree(kl);
+err_module:
+	module_put(THIS_MODULE);
+	return NULL;
+}
+
+static void klisten_free(struct ipcp_klisten *kl)
+{
+	ipcp_wait_put(kl->place);
+	if (kl->pins)
+		put_net(kl->in->net);
+	kfree(kl);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * ipcp_consumer_listen() - Serve a name
+ * @in: namespace
+ * @name: name
+ * @backlog: flows that may wait
+ * @ops: what the consumer is called for; accept has to be there
+ * @priv: the consumer's
+ * @pin: hold the namespace; or else it is ended before that ends
+ *
+ * Context: As ipcp_kflow_listen().
+ * Return: as that.
+ */
+struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *in, const char *name,
+					  u32 backlog,
+					  const struct ipcp_kflow_ops *ops,
+					  void *priv, bool pin)
+{
+	struct ipcp_klisten *kl;
+	char *copy;
+	int err;
+
+	if (!ipcp_name_valid(name))
+		return ERR_PTR(-EINVAL);
+	kl = klisten_new(in, ops, priv, pin);
+	copy = kstrdup(name, GFP_KERNEL_ACCOUNT);
+	if (!kl || !copy) {
+		err = -ENOMEM;
+		goto err_free;
+	}
+	kl->l = ipcp_names_listen(kl->in, copy, backlog, kl->place);
+	if (IS_ERR(kl->l)) {
+		err = PTR_ERR(kl->l);
+		goto err_free;
+	}
+	add_wait_queue(&kl->place->wq, &kl->wait);
+	queue_work(ipcp_wq, &kl->work);	/* for an agent that was faster */
+	return kl;
+
+err_free:
+	kfree(copy);
+	if (kl)
+		klisten_free(kl);
+	return ERR_PTR(err);
+}
+
+/**
+ * ipcp_kflow_listen() - Serve a name
+ * @net: namespace, that it holds until it is released
+ * @name: name
+ * @backlog: flows that may wait
+ * @ops: what the consumer is called for; accept has to be there
+ * @priv: the consumer's
+ *
+ * Does not wait for the agent: served tells what it says.
+ *
+ * Context: Process context of who the name is for, as ipcp_kflow_alloc().
+ * Return: listener, to be ended; -EINVAL no such name can be; -ENOTCONN without
+ * an agent; -EUSERS; -ENOMEM.
+ */
+struct ipcp_klisten *ipcp_kflow_listen(struct net *net, const char *name,
+				       u32 backlog,
+				       const struct ipcp_kflow_ops *ops,
+				       void *priv)
+{
+	return ipcp_consumer_listen(ipcp_net(net), name, backlog, ops, priv,
+				    true);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_listen);
+
+/**
+ * ipcp_kflow_unlisten() - Stop to serve a name
+ * @listener: listener; freed
+ *
+ * Flows that were accepted go on.
+ *
+ * Context: Process context, may sleep; not from its functions.
+ */
+void ipcp_kflow_unlisten(struct ipcp_klisten *listener)
+{
+	remove_wait_queue(&listener->place->wq, &listener->wait);
+	disable_work_sync(&listener->work);
+	ipcp_names_unlisten(listener->l);
+	klisten_free(listener);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_unlisten);

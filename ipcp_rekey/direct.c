@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Direct flows: both ends are programs of this host, in one namespace. A message
+ * goes from one end into the ring of the other, in the clear, and is the
+ * sender's until it was read: so a writer waits for its reader as it otherwise
+ * waits for the network stack. There are no keys, so there is nothing to re-key;
+ * the kernel knows of either end's end, so there is no keepalive.
+ *
+ * The ends have a reference to each other. An end gives up its own when it is
+ * finished; what it sent holds it until it was read or dropped.
+ */
+#include "direct.h"
+#include "names.h"
+#include "registry.h"
+
+/* The two are one flow, if the first one still waits for that. */
+static bool couple(struct ipcp_flow *flow, struct ipcp_flow *mate)
+{
+	bool pending;
+
+	set_bit(IPCP_FLOW_DIRECT, &mate->bits);
+	WRITE_ONCE(mate->mtu, IPCP_DIRECT_MTU);
+	ipcp_flow_set_timeout(mate, 0);
+	WRITE_ONCE(mate->peer_eid, flow->eid);
+
+	spin_lock_bh(&flow->lock);
+	pending = flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING &&
+		  !flow->rk.encrypted && !ipcp_flow_is_direct(flow);
+	if (pending) {
+		flow->rk.initiator = true;
+		WRITE_ONCE(flow->mtu, IPCP_DIRECT_MTU);
+		ipcp_flow_set_timeout(flow, 0);
+		WRITE_ONCE(flow->peer_eid, mate->eid);
+		rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
+		set_bit(IPCP_FLOW_DIRECT, &flow->bits);
+	}
+	spin_unlock_bh(&flow->lock);
+	if (!pending)
+		return false;
+
+	spin_lock_bh(&mate->lock);
+	/* If it is finished already it gives no reference up any more. */
+	if (mate->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING)
+		rcu_assign_pointer(mate->mate, ipcp_flow_get(flow));
+	spin_unlock_bh(&mate->lock);
+	return true;
+}
+
+/* What its own program has closed already need not hear of it. */
+static void peer_closed(struct ipcp_flow *flow)
+{
+	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED &&
+	    !ipcp_flow_pending(flow))
+		return;
+	if (ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN)
+		return;
+	set_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits);
+	ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");
+}
+
+/**
+ * ipcp_direct_join() - Allocate a flow to a program of this host
+ * @flow: flow that is to be allocated; its name is served here
+ *
+ * Context: Process context, may sleep. The operation flow-direct.
+ * Return: 0; -ESTALE the flow is not pending, or has keys; as ipcp_names_flow().
+ */
+int ipcp_direct_join(struct ipcp_flow *flow)
+{
+	struct ipcp_flow *mate;
+	int err;
+
+	mate = ipcp_names_flow(flow->net, flow->name, &flow->qos, &err);
+	if (!mate)
+		return err;
+	err = couple(flow, mate) ? ipcp_flow_allocated(flow) : -ESTALE;
+	if (err)
+		ipcp_flow_fail(mate, ECONNABORTED, "nobody asks any more");
+	else if (ipcp_flow_allocated(mate))
+		peer_closed(flow);	/* nobody serves the name any more */
+	ipcp_flow_put(mate);
+	return err;
+}
+
+/**
+ * ipcp_direct_down() - This end is down, or closed, so the other one is down
+ * @flow: flow
+ *
+ * Context: Process context.
+ */
+void ipcp_direct_down(struct ipcp_flow *flow)
+{
+	struct ipcp_flow *mate;
+
+	rcu_read_lock();
+	mate = rcu_dereference(flow->mate);
+	if (mate)
+		peer_closed(mate);
+	rcu_read_unlock();
+}
+
+/**
+ * ipcp_direct_part() - This end is finished: the other one is told, and let go of
+ * @flow: flow, DEALLOCATED
+ *
+ * Context: Process context.
+ */
+void ipcp_direct_part(struct ipcp_flow *flow)
+{
+	struct ipcp_flow *mate;
+
+	spin_lock_bh(&flow->lock);
+	mate = rcu_replace_pointer(flow->mate, NULL,
+				   lockdep_is_held(&flow->lock));
+	spin_unlock_bh(&flow->lock);
+	if (!mate)
+		return;
+	peer_closed(mate);
+	ipcp_flow_put(mate);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_DIRECT_H
+#define _IPCP_DIRECT_H
+
+#include "flow.h"
+
+/*
+ * As many messages as may be on their way fit into a ring: one of this length has
+ * a buffer of 8 KiB, with all that is around it.
+ */
+#define IPCP_DIRECT_MTU		7424
+
+int ipcp_direct_join(struct ipcp_flow *flow);
+void ipcp_direct_part(struct ipcp_flow *flow);
+void ipcp_direct_down(struct ipcp_flow *flow);
+
+/* Are both ends on this host, and no packet leaves it? */
+static inline bool ipcp_flow_is_direct(const struct ipcp_flow *flow)
+{
+	return test_bit(IPCP_FLOW_DIRECT, &flow->bits);
+}
+
+#endif /* _IPCP_DIRECT_H */

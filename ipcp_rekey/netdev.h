@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_NETDEV_H
+#define _IPCP_NETDEV_H
+
+struct ipcp_net;
+
+void ipcp_netdev_net_exit(struct ipcp_net *in);
+int ipcp_netdev_init(void);
+void ipcp_netdev_exit(void);
+
+#endif /* _IPCP_NETDEV_H */

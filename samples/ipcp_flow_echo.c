@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ipcp_flow_echo: a server that sends back what it gets, and a probe that
+ * measures how long that takes. To be copied from.
+ *
+ *	cd /sys/module/ipcp_flow_echo/parameters
+ *	echo NAME >serve	# serve the name in this network namespace
+ *	echo NAME >probe	# keep messages under way to it
+ *	cat probe		# how many, and how long each took
+ *	echo Y >drain		# send no new ones
+ *	echo >probe		# end it
+ */
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <net/ipcp_flow.h>
+
+static unsigned int size = 64;
+module_param(size, uint, 0644);
+MODULE_PARM_DESC(size, "bytes of a message of the probe, at least 8");
+
+static unsigned int window = 16;
+module_param(window, uint, 0644);
+MODULE_PARM_DESC(window, "messages that the probe keeps under way");
+
+static bool drain;
+module_param(drain, bool, 0644);
+MODULE_PARM_DESC(drain, "the probe sends no new messages");
+
+static bool gone;	/* under the lock of the parameters */
+
+/* --- the server: any number of flows --- */
+
+struct echo {
+	struct list_head list;
+	struct ipcp_kflow *flow;
+};
+
+static struct ipcp_klisten *listener;
+static LIST_HEAD(echoes);
+static DEFINE_MUTEX(echoes_lock);
+static atomic_long_t echoed;
+
+static void echo_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
+{
+	int err = ipcp_kflow_send(flow, skb);
+
+	if (!err)
+		atomic_long_inc(&echoed);
+	else if (err == -EAGAIN)
+		kfree_skb(skb);		/* who asks too fast gets no answer */
+}
+
+/* Releases the flows that are over, or all. */
+static void release_echoes(bool all)
+{
+	struct echo *echo, *next;
+
+	mutex_lock(&echoes_lock);
+	list_for_each_entry_safe(echo, next, &echoes, list) {
+		if (!all && !(ipcp_kflow_state(echo->flow) & IPCP_KFLOW_DOWN))
+			continue;
+		list_del(&echo->list);
+		ipcp_kflow_release(echo->flow);
+		kfree(echo);
+	}
+	mutex_unlock(&echoes_lock);
+}
+
+static void reap(struct work_struct *work)
+{
+	release_echoes(false);
+}
+
+static DECLARE_WORK(reap_work, reap);
+
+/* In a softirq, where nothing can be released. */
+static void echo_changed(struct ipcp_kflow *flow, unsigned int state)
+{
+	if (state & IPCP_KFLOW_DOWN)
+		schedule_work(&reap_work);
+}
+
+static int echo_accept(struct ipcp_kflow *flow)
+{
+	struct echo *echo = kzalloc(sizeof(*echo), GFP_KERNEL);
+
+	if (!echo)
+		return -ENOMEM;
+	echo->flow = flow;
+	mutex_lock(&echoes_lock);
+	list_add(&echo->list, &echoes);
+	mutex_unlock(&echoes_lock);
+	return 0;
+}
+
+static const struct ipcp_kflow_ops echo_ops = {
+	.receive = echo_receive,
+	.changed = echo_changed,
+	.accept = echo_accept,
+};
+
+static void serve_end(void)
+{
+	/* ORDER: who makes flows, who tells of their end, who releases them. */
+	if (listener)
+		ipcp_kflow_unlisten(listener);
+	listener = NULL;
+	release_echoes(true);
+	cancel_work_sync(&reap_work);
+}
+
+static int serve_begin(const char *name)
+{
+	struct ipcp_klisten *l;
+
+	l = ipcp_kflow_listen(current->nsproxy->net_ns, name, 16, &echo_ops,
+			      NULL);
+	if (IS_ERR(l))
+		return PTR_ERR(l);
+	listener = l;
+	return 0;
+}
+
+static int serve_get(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "echoed %ld\n", atomic_long_read(&echoed));
+}
+
+/* --- the probe: one flow --- */
+
+/*
+ * All but what is read for show is touched by the flow's functions alone, and
+ * those are called one at a time: no lock.
+ */
+static struct probe {
+	struct ipcp_kflow *flow;
+	u64 sent;
+	u64 received;
+	u64 min;
+	u64 max;
+	u64 sum;
+} probe;
+
+static int probe_send(struct ipcp_kflow *flow)
+{
+	unsigned int len = max_t(unsigned int, READ_ONCE(size), sizeof(u64));
+	struct sk_buff *skb = ipcp_kflow_buffer(len, GFP_ATOMIC);
+	u64 now = ktime_get_ns();
+	int err;
+
+	if (!skb)
+		return -ENOMEM;
+	skb_put_zero(skb, len);
+	memcpy(skb->data, &now, sizeof(now));
+	err = ipcp_kflow_send(flow, skb);
+	if (err == -EAGAIN)
+		kfree_skb(skb);		/* room is told */
+	return err;
+}
+
+static void probe_fill(struct ipcp_kflow *flow)
+{
+	while (!READ_ONCE(drain) &&
+	       probe.sent - probe.received < READ_ONCE(window) &&
+	       !probe_send(flow))
+		probe.sent++;
+}
+
+static void probe_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
+{
+	u64 then, took;
+
+	if (skb->len >= sizeof(then)) {
+		memcpy(&then, skb->data, sizeof(then));
+		took = ktime_get_ns() - then;
+		probe.min = min(probe.min, took);
+		probe.max = max(probe.max, took);
+		probe.sum += took;
+		probe.received++;
+	}
+	consume_skb(skb);
+	probe_fill(flow);
+}
+
+static void probe_changed(struct ipcp_kflow *flow, unsigned int state)
+{
+	if (state & IPCP_KFLOW_UP)
+		probe_fill(flow);
+}
+
+static const struct ipcp_kflow_ops probe_ops = {
+	.receive = probe_receive,
+	.room = probe_fill,
+	.changed = probe_changed,
+};
+
+static void probe_end(void)
+{
+	if (probe.flow)
+		ipcp_kflow_release(probe.flow);
+	probe.flow = NULL;
+}
+
+static int probe_begin(const char *name)
+{
+	struct ipcp_kflow *flow;
+
+	probe = (struct probe){ .min = U64_MAX };
+	flow = ipcp_kflow_alloc(current->nsproxy->net_ns, name, &probe_ops,
+				NULL);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	probe.flow = flow;
+	return 0;
+}
+
+static int probe_get(char *buf, const struct kernel_param *kp)
+{
+	struct ipcp_kflow_info info = { };
+	u64 n = max(probe.received, 1);
+
+	if (probe.flow)
+		ipcp_kflow_info(probe.flow, &info);
+	return sysfs_emit(buf,
+			  "sent %llu received %llu state %u error %u held %u stalls %llu rekeys %llu ns %llu %llu %llu\n",
+			  probe.sent, probe.received, info.state,
+			  info.flow.error, info.held, info.stalls,
+			  info.flow.rekeys, probe.received ? probe.min : 0,
+			  div64_u64(probe.sum, n), probe.max);
+}
+
+/* --- parameters --- */
+
+static int set(const char *val, int (*begin)(const char *name),
+	       void (*end)(void))
+{
+	char name[IPCP_NAME_LEN + 2];	/* and a line feed */
+
+	if (gone)
+		return -ENODEV;
+	if (strscpy(name, val, sizeof(name)) < 0)
+		return -EINVAL;
+	end();
+	return *strim(name) ? begin(strim(name)) : 0;
+}
+
+static int serve_set(const char *val, const struct kernel_param *kp)
+{
+	return set(val, serve_begin, serve_end);
+}
+
+static int probe_set(const char *val, const struct kernel_param *kp)
+{
+	return set(val, probe_begin, probe_end);
+}
+
+static const struct kernel_param_ops serve_param = {
+	.set = serve_set,
+	.get = serve_get,
+};
+
+static const struct kernel_param_ops probe_param = {
+	.set = probe_set,
+	.get = probe_get,
+};
+
+module_param_cb(serve, &serve_param, NULL, 0600);
+MODULE_PARM_DESC(serve, "name to serve; empty for none");
+module_param_cb(probe, &probe_param, NULL, 0600);
+MODULE_PARM_DESC(probe, "name to send to; empty for none");
+
+static int __init echo_init(void)
+{
+	return 0;
+}
+
+/* The parameters can be written to until the module is taken apart. */
+static void __exit echo_exit(void)
+{
+	kernel_param_lock(THIS_MODULE);
+	gone = true;
+	probe_end();
+	serve_end();
+	kernel_param_unlock(THIS_MODULE);
+}
+
+module_init(echo_init);
+module_exit(echo_exit);
+
+MODULE_DESCRIPTION("Echo server and latency probe over flows, as an example");
+MODULE_LICENSE("GPL");
