@@ -307,7 +307,7 @@ static bool reload(struct agent *a)
 	struct oap_env *oap = NULL;
 
 	if (conf && privs_enough(conf) &&
-	    !dns_servers(a->kernel.dns, conf->dns_servers))
+	    !dns_servers(a->kernel.dns, conf->dns_servers, conf->alloc_timeout))
 		oap = reload_oap(a, conf);
 	if (!oap) {
 		config_free(conf);
@@ -414,7 +414,8 @@ static int set_up(struct agent *a)
 	err = make_loop(a);
 	if (err)
 		return err;
-	a->kernel.dns = dns_open(a->loop, a->conf->dns_servers, on_resolved, a);
+	a->kernel.dns = dns_open(a->loop, a->conf->dns_servers,
+				 a->conf->alloc_timeout, on_resolved, a);
 	if (!a->kernel.dns)
 		return -EINVAL;
 	if (a->conf->socket)

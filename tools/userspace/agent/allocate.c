@@ -116,13 +116,33 @@ static void ask_dns(struct engine *e, struct exchange *x)
 			"the name has no address in the agent's configuration, and the DNS cannot be asked");
 }
 
+/* To a program of this host, if the configuration is for it, and there is one. */
+static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
+{
+	const struct config_name *block = config_find(e->conf, up->name);
+	int status;
+
+	if (!block || !block->direct)
+		return false;
+	status = e->ops->flow_direct(e->ctx, up->flow_id);
+	if (status == -ENOENT)
+		return false;
+	if (status)
+		refuse_alloc(e, up->flow_id, up->name, NULL, -status,
+			     e->ops->reason(e->ctx));
+	else
+		log_info("flow %u to %s: allocated, on this host", up->flow_id,
+			 up->name);
+	return true;
+}
+
 void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
 {
 	uint32_t timeout = e->conf->alloc_timeout;
 	const struct config_name *block;
 	struct exchange *x;
 
-	if (!check(e, up))
+	if (!check(e, up) || stays_here(e, up))
 		return;
 	if (up->timeout && up->timeout < timeout)
 		timeout = up->timeout;

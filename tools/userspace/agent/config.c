@@ -212,6 +212,7 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 	const char *auth = cfg_getstr(sec, "auth");
 
 	name->port = conf->port;
+	name->direct = cfg_getbool(sec, "direct");
 	name->name = strdup(cfg_title(sec));
 	if (!name->name || !oap_name_ok(name->name)) {
 		log_err("name \"%s\": a name has 1 to 255 printable characters, no space and no '/', and does not begin with '.'",
@@ -226,10 +227,17 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 		if (!get_auth(auth, &name->auth))
 			return false;
 	}
-	return get_addresses(sec, name) &&
-	       get_rule(sec, "listen", &name->listen) &&
-	       get_rule(sec, "alloc", &name->alloc) &&
-	       get_strings(sec, "peers", &name->peers, &name->npeers);
+	if (!get_addresses(sec, name) ||
+	    !get_rule(sec, "listen", &name->listen) ||
+	    !get_rule(sec, "alloc", &name->alloc) ||
+	    !get_strings(sec, "peers", &name->peers, &name->npeers))
+		return false;
+	if (name->direct && name->npeers) {
+		log_err("name \"%s\": peers and direct do not go together, a program of this host shows no certificate",
+			name->name);
+		return false;
+	}
+	return true;
 }
 
 static bool get_params(cfg_t *cfg, struct config *conf)
@@ -358,6 +366,7 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 static cfg_opt_t name_opts[] = {
 	CFG_STR_LIST("address", NULL, CFGF_NODEFAULT),
 	CFG_INT("port", 0, CFGF_NODEFAULT),
+	CFG_BOOL("direct", cfg_false, CFGF_NONE),
 	CFG_STR("auth", "", CFGF_NONE),
 	CFG_STR_LIST("listen-users", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("listen-groups", NULL, CFGF_NODEFAULT),

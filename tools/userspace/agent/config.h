@@ -34,12 +34,14 @@ struct rule {
  * struct config_name - what is said of a name
  * @addrs: where its agent is; none: ask the DNS
  * @port: of that agent, where the DNS does not say another
+ * @direct: programs of this host that serve it come first
  */
 struct config_name {
 	char *name;
 	struct sockaddr_storage *addrs;
 	size_t naddrs;
 	uint16_t port;
+	bool direct;
 	bool has_auth;
 	enum oap_auth auth;
 	struct rule listen;

@@ -25,10 +25,9 @@
 #define ADDRS_MAX	4	/* of a host */
 #define WHY_LEN		128
 
-/* Two silent servers are given up within the default alloc-timeout. */
+/* A server that is silent is asked again after 1, 2, and then always 2.5 s. */
 #define TIMEOUT_MS	1000
 #define TIMEOUT_MAX_MS	2500
-#define TRIES		4
 
 struct host {
 	struct question *question;
@@ -399,13 +398,21 @@ void dns_cancel(struct dns *dns, uint32_t flow)
 
 /* Set-up */
 
-static int make_channel(struct dns *dns, const char *servers,
+/* So many that two silent servers are given up in time, but 2 at the least. */
+static int tries(uint32_t patience)
+{
+	uint32_t each = patience / 2, first = 3 * TIMEOUT_MS;
+
+	return 2 + (each > first ? (each - first) / TIMEOUT_MAX_MS : 0);
+}
+
+static int make_channel(struct dns *dns, const char *servers, uint32_t patience,
 			ares_channel_t **channel)
 {
 	struct ares_options options = {
 		.sock_state_cb = on_state, .sock_state_cb_data = dns,
 		.timeout = TIMEOUT_MS, .maxtimeout = TIMEOUT_MAX_MS,
-		.tries = TRIES,
+		.tries = tries(patience),
 	};
 	int status = ares_init_options(channel, &options,
 				       ARES_OPT_SOCK_STATE_CB |
@@ -423,10 +430,10 @@ static int make_channel(struct dns *dns, const char *servers,
 	return -EINVAL;
 }
 
-int dns_servers(struct dns *dns, const char *servers)
+int dns_servers(struct dns *dns, const char *servers, uint32_t patience)
 {
 	ares_channel_t *old = dns->channel;
-	int err = make_channel(dns, servers, &dns->channel);
+	int err = make_channel(dns, servers, patience, &dns->channel);
 
 	if (err) {
 		dns->channel = old;
@@ -436,8 +443,8 @@ int dns_servers(struct dns *dns, const char *servers)
 	return 0;
 }
 
-struct dns *dns_open(sd_event *loop, const char *servers, dns_answer_fn answer,
-		     void *arg)
+struct dns *dns_open(sd_event *loop, const char *servers, uint32_t patience,
+		     dns_answer_fn answer, void *arg)
 {
 	struct dns *dns = calloc(1, sizeof(*dns));
 
@@ -449,7 +456,7 @@ struct dns *dns_open(sd_event *loop, const char *servers, dns_answer_fn answer,
 	dns->answer = answer;
 	dns->arg = arg;
 	if (ares_library_init(ARES_LIB_INIT_ALL) ||
-	    make_channel(dns, servers, &dns->channel)) {
+	    make_channel(dns, servers, patience, &dns->channel)) {
 		sd_event_unref(loop);
 		free(dns);
 		return NULL;

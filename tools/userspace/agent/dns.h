@@ -31,23 +31,27 @@ typedef void (*dns_answer_fn)(void *arg, uint32_t flow,
  * dns_open() - be ready to ask
  * @loop: event loop
  * @servers: addresses with commas between; NULL for those of resolv.conf
+ * @patience: milliseconds within which two servers that are silent have been
+ *	given up
  * @answer: what to call
  * @arg: for it
  *
  * Return: NULL if that cannot be, and says why in the log.
  */
-struct dns *dns_open(sd_event *loop, const char *servers, dns_answer_fn answer,
-		     void *arg);
+struct dns *dns_open(sd_event *loop, const char *servers, uint32_t patience,
+		     dns_answer_fn answer, void *arg);
 void dns_close(struct dns *dns);
 
 /**
  * dns_servers() - from now on ask these
+ * @servers: as for dns_open()
+ * @patience: likewise
  *
  * What is being asked is asked again. On failure all stays as it was.
  *
  * Return: 0 or a negative errno.
  */
-int dns_servers(struct dns *dns, const char *servers);
+int dns_servers(struct dns *dns, const char *servers, uint32_t patience);
 
 /**
  * dns_ask() - ask for a name

@@ -53,6 +53,7 @@ struct engine_ops {
 			const struct ipcp_nl_seed *seed);
 	int (*rekey_clear)(void *ctx, uint32_t id, uint32_t exchange);
 	int (*rekey_request)(void *ctx, uint32_t id);
+	int (*flow_direct)(void *ctx, uint32_t id);
 };
 
 struct engine *engine_new(const struct engine_ops *ops, void *ctx,

@@ -114,6 +114,11 @@ static int op_flow_set(void *ctx, uint32_t id,
 	return ipcp_nl_flow_set(nl_of(ctx), id, params);
 }
 
+static int op_flow_direct(void *ctx, uint32_t id)
+{
+	return ipcp_nl_flow_direct(nl_of(ctx), id);
+}
+
 static int op_flow_del(void *ctx, uint32_t id, uint32_t error,
 		       const char *reason)
 {
@@ -148,6 +153,7 @@ const struct engine_ops kernel_ops = {
 	.flow_allocate = op_flow_allocate,
 	.flow_set = op_flow_set,
 	.flow_del = op_flow_del,
+	.flow_direct = op_flow_direct,
 	.seed_set = op_seed_set,
 	.rekey_clear = op_rekey_clear,
 	.rekey_request = op_rekey_request,

@@ -89,6 +89,7 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int cmd_agent(int argc, char **argv);
 int cmd_flow(int argc, char **argv);
+int cmd_netdev(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
 int cmd_listen(int argc, char **argv);

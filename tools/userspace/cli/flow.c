@@ -126,6 +126,11 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 	return obj;
 }
 
+static const char *where(const struct ipcp_nl_flow *f, char *buf, size_t len)
+{
+	return f->direct ? "this host" : nlcmd_peer(&f->peer, buf, len);
+}
+
 static int list_one(const struct ipcp_nl_flow *f, void *arg)
 {
 	struct listing *list = arg;
@@ -143,7 +148,7 @@ static int list_one(const struct ipcp_nl_flow *f, void *arg)
 	printf("%-5u %-20s %-14s %-9s %-22s %-17s %5u %10llu %10llu %s\n", f->id,
 	       nlcmd_text(f->name), ipcp_nl_state_name(f->state),
 	       f->initiator ? "initiator" : "responder",
-	       nlcmd_peer(&f->peer, peer, sizeof(peer)),
+	       where(f, peer, sizeof(peer)),
 	       ipcp_nl_cipher_name(f->cipher), f->epoch,
 	       (unsigned long long)f->stats.tx_packets,
 	       (unsigned long long)f->stats.rx_packets,
@@ -185,16 +190,11 @@ static void show_stats(const struct ipcp_nl_stats *s)
 			       ipcp_nl_drop_name(i));
 }
 
-static void show_text(const struct ipcp_nl_flow *f)
+/* A flow between two programs of this host has none of these. */
+static void show_keys(const struct ipcp_nl_flow *f)
 {
 	char buf[128];
 
-	printf("id             %u\nname           %s\nstate          %s\n", f->id,
-	       nlcmd_text(f->name), ipcp_nl_state_name(f->state));
-	printf("role           %s\n", f->initiator ? "initiator" : "responder");
-	printf("owner          pid %u, uid %u\n", f->cred.pid, f->cred.uid);
-	printf("eid            %08x, peer %08x\n", f->eid, f->peer_eid);
-	printf("peer           %s\n", nlcmd_peer(&f->peer, buf, sizeof(buf)));
 	printf("cipher         %s\n", ipcp_nl_cipher_name(f->cipher));
 	printf("epoch          %u, sending in %u, newest %u (%s), exchange %u\n",
 	       f->epoch, f->tx_epoch, f->newest_epoch,
@@ -208,6 +208,20 @@ static void show_text(const struct ipcp_nl_flow *f)
 	       f->tx_leaf, f->rx_leaf, f->packets_per_leaf);
 	printf("packets left   sending %llu, receiving %llu\n",
 	       (unsigned long long)f->tx_left, (unsigned long long)f->rx_left);
+}
+
+static void show_text(const struct ipcp_nl_flow *f)
+{
+	char buf[128];
+
+	printf("id             %u\nname           %s\nstate          %s\n", f->id,
+	       nlcmd_text(f->name), ipcp_nl_state_name(f->state));
+	printf("role           %s\n", f->initiator ? "initiator" : "responder");
+	printf("owner          pid %u, uid %u\n", f->cred.pid, f->cred.uid);
+	printf("eid            %08x, peer %08x\n", f->eid, f->peer_eid);
+	printf("peer           %s\n", where(f, buf, sizeof(buf)));
+	if (!f->direct)
+		show_keys(f);
 	printf("flags          %s\n", rb_text(f->rb_flags, buf, sizeof(buf)));
 	printf("mtu            %u bytes\nqueued         %u\n", f->mtu, f->queued);
 	printf("timeouts       peer %u ms, grace %u ms, linger %u ms, epoch %u ms\n",

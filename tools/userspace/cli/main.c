@@ -9,13 +9,14 @@
 
 static const struct cmd commands[] = {
 	{ "flow", "list flows or show one", cmd_flow },
+	{ "netdev", "network interfaces over a flow", cmd_netdev },
 	{ "rekey", "ask for new keys", cmd_rekey },
 	{ "monitor", "print what happens to flows, a line an event", cmd_monitor },
 	{ "listen", "serve a name: messages to and from stdin and stdout", cmd_listen },
 	{ "connect", "talk to a name: messages to and from stdin and stdout", cmd_connect },
 	{ "ping", "measure round trips to a name", cmd_ping },
 	{ "perf", "measure throughput to a name", cmd_perf },
-	{ "name", "list the names that are served here", cmd_name },
+	{ "name", "names: list what is served, bind programs to them", cmd_name },
 	{ "stats", "packets that were dropped, by reason", cmd_stats },
 	{ "oap", "one step of the agents' protocol on files, for tests", cmd_oap },
 	{ "agent", "how the agent fares", cmd_agent },

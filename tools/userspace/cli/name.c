@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ipcp-rekey name: the names that programs serve here.
+ * ipcp-rekey name: the names that programs serve here, and those that programs
+ * with the library are to serve.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "bind.h"
 #include "cmd.h"
 #include "nlcmd.h"
 
@@ -54,10 +59,127 @@ static int name_list(int argc, char **argv)
 	return nlcmd_list(&of, argc, argv);
 }
 
+/*
+ * As the library will know it: what has a slash is a path, and the kernel tells
+ * a program its path without symbolic links. To be freed.
+ */
+static char *program_of(const char *word)
+{
+	char *path = strchr(word, '/') ? realpath(word, NULL) : NULL;
+
+	return path ? path : strdup(word);
+}
+
+static int bind_failed(const char *program, const char *name, int err)
+{
+	switch (err) {
+	case -EINVAL:
+	case -ENAMETOOLONG:
+		return fail("'%s' and '%s' are no program and name; a name is 1 to 255 bytes without spaces",
+			    program, name);
+	case -ENOENT:
+		return fail("'%s' is not bound to '%s', or there is no folder for %s",
+			    program, name, ipcp_bindings);
+	case -EEXIST:
+		return fail("'%s' is bound to '%s' already", program, name);
+	default:
+		return fail("cannot change %s: %s", ipcp_bindings,
+			    strerror(-err));
+	}
+}
+
+static int change(const struct use *use, int argc, char **argv,
+		  int (*how)(const char *, const char *, const char *))
+{
+	char **args = use_parse(use, argc, argv);
+	char *program = program_of(args[0]);
+	int err, status = EXIT_OK;
+
+	if (!program)
+		return fail("no memory");
+	err = how(ipcp_bindings, program, args[1]);
+	if (err)
+		status = bind_failed(program, args[1], err);
+	free(program);
+	return status;
+}
+
+static int name_bind(int argc, char **argv)
+{
+	static const struct opt opts[] = { { 0 } };
+	static const struct use use = {
+		"name bind", "PROGRAM NAME",
+		"From its next start on, PROGRAM serves NAME when it accepts flows with\n"
+		"libipcp_rekey. PROGRAM is a path, or the last part of one, which stands\n"
+		"for all programs that are called so.\n",
+		opts, 2, 2
+	};
+
+	return change(&use, argc, argv, ipcp_bind_add);
+}
+
+static int name_unbind(int argc, char **argv)
+{
+	static const struct opt opts[] = { { 0 } };
+	static const struct use use = {
+		"name unbind", "PROGRAM NAME",
+		"Undoes a binding. A PROGRAM that runs goes on to serve NAME.\n",
+		opts, 2, 2
+	};
+
+	return change(&use, argc, argv, ipcp_bind_remove);
+}
+
+static int binding_one(const char *program, const char *name, void *arg)
+{
+	struct listing *list = arg;
+
+	if (list->json) {
+		json_array_append_new(list->json,
+				      json_pack("{s:o, s:o}",
+						"program", nlcmd_json(program),
+						"name", nlcmd_json(name)));
+		return 0;
+	}
+	if (!list->head)
+		printf("%-30s %s\n", "NAME", "PROGRAM");
+	list->head = true;
+	printf("%-30s ", nlcmd_text(name));
+	printf("%s\n", nlcmd_text(program));
+	return 0;
+}
+
+static int name_bindings(int argc, char **argv)
+{
+	bool json = false;
+	const struct opt opts[] = {
+		{ "json", 'j', NULL, "print JSON, an array", OPT_FLAG, &json, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"name bindings", "", "Lists which programs are to serve which names.\n",
+		opts, 0, 0
+	};
+	struct listing list = { 0 };
+	int err;
+
+	use_parse(&use, argc, argv);
+	list.json = json ? json_array() : NULL;
+	err = ipcp_bind_each(ipcp_bindings, binding_one, &list);
+	if (err) {
+		json_decref(list.json);
+		return fail("cannot read %s: %s", ipcp_bindings, strerror(-err));
+	}
+	return json ? out_json(list.json, false) : EXIT_OK;
+}
+
 int cmd_name(int argc, char **argv)
 {
 	static const struct cmd table[] = {
 		{ "list", "list the names that are served here", name_list },
+		{ "bind", "let a program serve a name", name_bind },
+		{ "unbind", "undo that", name_unbind },
+		{ "bindings", "list which program is to serve which name", name_bindings },
 		{ 0 }
 	};
 

@@ -233,6 +233,13 @@ static int op_rekey_request(void *ctx, uint32_t id)
 	return 0;
 }
 
+static int op_flow_direct(void *ctx, uint32_t id)
+{
+	(void)ctx;
+	(void)id;
+	return -ENOENT;
+}
+
 static const struct engine_ops ops = {
 	.now = op_now,
 	.reason = op_reason,
@@ -249,6 +256,7 @@ static const struct engine_ops ops = {
 	.seed_set = op_seed_set,
 	.rekey_clear = op_rekey_clear,
 	.rekey_request = op_rekey_request,
+	.flow_direct = op_flow_direct,
 };
 
 /* The world at its beginning */

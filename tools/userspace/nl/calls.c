@@ -373,6 +373,17 @@ int ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
 	return finish(&call, bad);
 }
 
+int ipcp_nl_flow_direct(struct ipcp_nl *nl, uint32_t id)
+{
+	struct nl_call call;
+	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_FLOW_DIRECT, 0,
+				ROOM_SMALL);
+
+	if (err)
+		return err;
+	return finish(&call, nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id));
+}
+
 int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
 		     const char *reason)
 {

@@ -326,6 +326,13 @@ int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 		     uint32_t *eid);
 
 /**
+ * ipcp_nl_flow_direct() - allocate a pending flow to a program of this host
+ *
+ * Return: -ENOENT if nobody serves its name here.
+ */
+int ipcp_nl_flow_direct(struct ipcp_nl *nl, uint32_t id);
+
+/**
  * ipcp_nl_flow_allocate() - give a pending flow its peer and first seed
  * @seed: NULL for a flow without encryption (cipher none)
  * @params: NULL for the kernel's defaults

@@ -58,6 +58,45 @@ static void test_alloc_lossy(void **state)
 	assert_true(done >= 58);
 }
 
+/* Programs of one host, if the configuration says so; else as ever. */
+static void test_direct(void **state)
+{
+	static const struct {
+		const char *extra;
+		const char *serves;	/* at alice's */
+		bool full;
+		bool direct;
+		int error;
+	} cases[] = {
+		{ "direct = true", BOB, false, true, 0 },
+		{ "direct = true", NULL, false, false, 0 },
+		{ "direct = true", "other", false, false, 0 },
+		{ "direct = true", BOB, true, false, EUSERS },
+		{ "direct = false", BOB, false, false, 0 },
+		{ "", BOB, false, false, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake_flow *f;
+
+		creds(ALICE, &ca, BOB, &ca);
+		start(cases[i].extra, "");
+		alice.serves = cases[i].serves;
+		alice.full = cases[i].full;
+		f = alloc(BOB, 0);
+		run_for(1000);
+		assert_int_equal(f->f.direct, cases[i].direct);
+		assert_int_equal(allocated(f), !cases[i].error);
+		assert_int_equal(f->error, cases[i].error);
+		assert_int_equal(flows_at(&bob),
+				 !cases[i].direct && !cases[i].error);
+		assert_true(TAILQ_EMPTY(&alice.e->exchanges));
+		stop();
+	}
+}
+
 static void refused_alloc(int error, const char *words, bool half_open_goes)
 {
 	struct fake_flow *f = alloc(BOB, 0);
@@ -455,6 +494,7 @@ int main(void)
 		TEST(test_no_address_answers),
 		TEST(test_address_that_goes_silent),
 		TEST(test_second_address_serves),
+		TEST(test_direct),
 		TEST(test_all_addresses_refuse),
 		TEST(test_nobody_answers),
 		TEST(test_no_auth),

@@ -346,10 +346,24 @@ static int op_rekey_request(void *ctx, uint32_t id)
 	return 0;
 }
 
+static int op_flow_direct(void *ctx, uint32_t id)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+	struct side *s = ctx;
+
+	if (!f || !s->serves || strcmp(s->serves, f->f.name))
+		return -ENOENT;
+	if (s->full)
+		return -EUSERS;
+	f->f.direct = 1;
+	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	return 0;
+}
+
 static const struct engine_ops ops = {
 	op_now, op_reason, op_resolve, op_resolve_cancel, op_ctrl_send, op_sealed_send, op_flow_get,
 	op_flow_find, op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
-	op_rekey_clear, op_rekey_request,
+	op_rekey_clear, op_rekey_request, op_flow_direct,
 };
 
 /* What the program and the main loop do */

@@ -52,6 +52,7 @@ struct side {
 	struct sockaddr_storage addr;
 	struct fake_flow flows[FLOWS];
 	const char *serves;
+	bool full;			/* its backlog is */
 	bool busy;			/* the epoch before is not done */
 	bool no_keys;			/* all keys are lost */
 	bool no_dns;

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Bindings: which names a program serves.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/ipcp_rekey.h>
+
+#include "bind.h"
+
+#define BLANKS " \t\r\n"
+
+const char ipcp_bindings[] = IPCP_BINDINGS;
+
+/*
+ * Splits a line in place. A name has no blanks, so it is the last word; a
+ * program may have some. False for comments and what is no binding.
+ */
+static bool split(char *line, const char **program, const char **name)
+{
+	char *end = line + strlen(line);
+	char *word;
+
+	line += strspn(line, BLANKS);
+	while (end > line && strchr(BLANKS, end[-1]))
+		*--end = '\0';
+	word = end;
+	while (word > line && !strchr(BLANKS, word[-1]))
+		word--;
+	if (*line == '#' || word == line)
+		return false;
+	*program = line;
+	*name = word;
+	while (strchr(BLANKS, word[-1]))
+		*--word = '\0';
+	return true;
+}
+
+/**
+ * ipcp_bind_each() - go through all bindings
+ * @path: the file
+ * @fn: what is done with each
+ * @arg: for @fn
+ *
+ * Return: 0, also if there is no such file; what @fn returned, if that is not
+ * 0; or a negative errno.
+ */
+int ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg)
+{
+	const char *program, *name;
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	int ret = 0;
+
+	if (!file)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && getline(&line, &room, file) >= 0)
+		if (split(line, &program, &name))
+			ret = fn(program, name, arg);
+	if (!ret && ferror(file))
+		ret = -EIO;
+	free(line);
+	fclose(file);
+	return ret;
+}
+
+/**
+ * ipcp_bind_is() - is a binding about this program?
+ * @program: of the binding: a path, or its last part, which stands for all
+ *	programs of that name
+ * @exe: path of the program that runs
+ *
+ * Return: whether it is.
+ */
+bool ipcp_bind_is(const char *program, const char *exe)
+{
+	const char *last = strrchr(exe, '/');
+
+	if (!strchr(program, '/') && last)
+		exe = last + 1;
+	return !strcmp(program, exe);
+}
+
+/**
+ * ipcp_bind_check() - can this be a binding?
+ * @program: path of the program, or its last part
+ * @name: what it is to serve
+ *
+ * Return: 0, -EINVAL, or -ENAMETOOLONG.
+ */
+int ipcp_bind_check(const char *program, const char *name)
+{
+	const unsigned char *c;
+	size_t len = strlen(program);
+
+	for (c = (const unsigned char *)name; *c; c++)
+		if (*c <= ' ' || *c == 0x7f)
+			return -EINVAL;
+	for (c = (const unsigned char *)program; *c; c++)
+		if (*c < ' ' || *c == 0x7f)
+			return -EINVAL;
+	if (!*name || !len || program[0] == ' ' || program[0] == '#' ||
+	    program[len - 1] == ' ' || program[len - 1] == '/')
+		return -EINVAL;
+	return strlen(name) > IPCP_NAME_LEN || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* A change: what is read and what is written. */
+struct edit {
+	const char *program;
+	const char *name;
+	bool remove;
+	bool found;
+	FILE *out;
+};
+
+static bool is_it(const struct edit *edit, const char *line)
+{
+	const char *program, *name;
+	char *copy = strdup(line);
+	bool is = copy && split(copy, &program, &name) &&
+		  !strcmp(program, edit->program) && !strcmp(name, edit->name);
+
+	free(copy);
+	return is;
+}
+
+/* All lines but what is to go, and what is to come. */
+static int copy_lines(struct edit *edit, const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	char last = '\n';
+
+	if (!in && errno != ENOENT)
+		return -errno;
+	while (in && getline(&line, &room, in) >= 0) {
+		if (is_it(edit, line)) {
+			edit->found = true;
+			if (edit->remove)
+				continue;
+		}
+		fputs(line, edit->out);
+		last = line[strlen(line) - 1];
+	}
+	if (!edit->remove && !edit->found)
+		fprintf(edit->out, "%s%s %s\n", last == '\n' ? "" : "\n",
+			edit->program, edit->name);
+	free(line);
+	if (in)
+		fclose(in);
+	return 0;
+}
+
+/* The new file takes the old one's place once it is whole. */
+static int replace(struct edit *edit, const char *path, const char *tmp)
+{
+	int err;
+
+	if (fchmod(fileno(edit->out), 0644))
+		return -errno;
+	err = copy_lines(edit, path);
+	if (err)
+		return err;
+	if (edit->found != edit->remove)
+		return edit->remove ? -ENOENT : -EEXIST;
+	if (fflush(edit->out) || ferror(edit->out) ||
+	    fsync(fileno(edit->out)) || rename(tmp, path))
+		return -errno;
+	return 0;
+}
+
+static int edit_locked(struct edit *edit, const char *path)
+{
+	char tmp[PATH_MAX];
+	int fd, err;
+
+	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
+		return -ENAMETOOLONG;
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	edit->out = fdopen(fd, "w");
+	if (!edit->out) {
+		err = -errno;
+		close(fd);
+	} else {
+		err = replace(edit, path, tmp);
+		fclose(edit->out);
+	}
+	if (err)
+		unlink(tmp);
+	return err;
+}
+
+/* One after the other: the folder is the lock. */
+static int edit_file(struct edit *edit, const char *path)
+{
+	char *copy = strdup(path);
+	int dir, err;
+
+	if (!copy)
+		return -ENOMEM;
+	dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (dir < 0)
+		return -errno;
+	err = flock(dir, LOCK_EX) ? -errno : edit_locked(edit, path);
+	close(dir);
+	return err;
+}
+
+/**
+ * ipcp_bind_add() - bind a program to a name
+ * @path: the file
+ * @program: path of the program, or its last part
+ * @name: what it is to serve
+ *
+ * Return: 0; -EEXIST if it is so already; or a negative errno.
+ */
+int ipcp_bind_add(const char *path, const char *program, const char *name)
+{
+	struct edit edit = { .program = program, .name = name };
+	int err = ipcp_bind_check(program, name);
+
+	return err ? err : edit_file(&edit, path);
+}
+
+/**
+ * ipcp_bind_remove() - undo a binding
+ * @path: the file
+ * @program: as it was bound
+ * @name: likewise
+ *
+ * Return: 0; -ENOENT if there is no such binding; or a negative errno.
+ */
+int ipcp_bind_remove(const char *path, const char *program, const char *name)
+{
+	struct edit edit = { .program = program, .name = name, .remove = true };
+	int err = ipcp_bind_check(program, name);
+
+	return err ? err : edit_file(&edit, path);
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The table of flows, and errors as programs of this interface know them.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <ouroboros/dev.h>
+
+#include "flows.h"
+
+static struct flow flows[FLOWS_END] = {
+	[0 ... FLOWS_END - 1] = {
+		.use = PTHREAD_RWLOCK_INITIALIZER,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	},
+};
+
+static int end = FLOWS_FIRST;	/* no flow was there from here on */
+
+/* The entry of a descriptor, or NULL if there cannot be one. */
+struct flow *flows_at(int fd)
+{
+	return fd >= 0 && fd < FLOWS_END ? &flows[fd] : NULL;
+}
+
+/* The first descriptor that never was a flow, to end a walk. */
+int flows_end(void)
+{
+	return __atomic_load_n(&end, __ATOMIC_RELAXED);
+}
+
+/* A second descriptor of what fd is, that may be a flow's; or -EBADF. */
+int flows_reserve(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, FLOWS_FIRST);
+
+	if (high < FLOWS_END)
+		return high < 0 ? -EBADF : high;
+	close(high);
+	return -EBADF;
+}
+
+static void fill(struct flow *flow, const qosspec_t *qos)
+{
+	rests_drop(flow);
+	flow->qos = *qos;
+	flow->rcv_limited = false;
+	flow->snd_limited = false;
+	flow->set = NULL;
+	flow->quiet = false;
+	flow->over = false;
+	__atomic_store_n(&flow->flags, FLOWFDEFAULT, __ATOMIC_RELAXED);
+	__atomic_store_n(&flow->state, FLOW_THERE, __ATOMIC_RELEASE);
+}
+
+/* From now on this descriptor is a flow. */
+void flows_add(int fd, const qosspec_t *qos)
+{
+	struct flow *flow = &flows[fd];
+	int seen = flows_end();
+
+	/* one that is just being deallocated has the number until then */
+	pthread_rwlock_wrlock(&flow->use);
+	fill(flow, qos);
+	pthread_rwlock_unlock(&flow->use);
+	while (fd >= seen && !__atomic_compare_exchange_n(&end, &seen, fd + 1,
+							  false, __ATOMIC_RELAXED,
+							  __ATOMIC_RELAXED))
+		;
+}
+
+/* The flow, which stays until flows_put(); or NULL, and why. */
+struct flow *flows_get(int fd, int *err)
+{
+	struct flow *flow = flows_at(fd);
+
+	*err = flow ? -ENOTALLOC : -EBADF;
+	if (!flow || __atomic_load_n(&flow->state, __ATOMIC_ACQUIRE) != FLOW_THERE)
+		return NULL;
+	pthread_rwlock_rdlock(&flow->use);
+	if (__atomic_load_n(&flow->state, __ATOMIC_ACQUIRE) == FLOW_THERE)
+		return flow;
+	pthread_rwlock_unlock(&flow->use);
+	return NULL;
+}
+
+void flows_put(void *flow)
+{
+	pthread_rwlock_unlock(&((struct flow *)flow)->use);
+}
+
+/* Nobody is in a call of this flow any more; who slept in one was woken. */
+static void wait_for_calls(int fd, struct flow *flow)
+{
+	const struct ipcp_set down = { .mask = IPCP_SET_DOWN, .down = 1 };
+
+	if (!pthread_rwlock_trywrlock(&flow->use))
+		return;
+	ipcp_dev_set(fd, &down);
+	pthread_rwlock_wrlock(&flow->use);
+}
+
+int flow_dealloc(int fd)
+{
+	struct flow *flow = flows_at(fd);
+	int there = FLOW_THERE;
+	int cancel;
+
+	if (!flow)
+		return -EINVAL;
+	if (!__atomic_compare_exchange_n(&flow->state, &there, FLOW_ENDING, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return -ENOTALLOC;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	wait_for_calls(fd, flow);
+	sets_forget(fd, flow);
+	rests_drop(flow);
+	__atomic_store_n(&flow->state, FLOW_NONE, __ATOMIC_RELEASE);
+	close(fd);
+	pthread_rwlock_unlock(&flow->use);
+	pthread_setcancelstate(cancel, NULL);
+	return 0;
+}
+
+/* There are no layers that send to all. */
+int flow_join(const char *bc, const struct timespec *timeo)
+{
+	(void)bc;
+	(void)timeo;
+	return -ENOTSUP;
+}
+
+static int to_get_flow(enum ipcp_dev_op op, int err)
+{
+	switch (err) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:		/* no module */
+	case ENOTCONN:		/* no agent */
+		return -EIRMD;
+	case EACCES:
+		return -EPERM;
+	case EHOSTUNREACH:
+		return op == IPCP_DEV_ALLOC ? -ENAME : -EHOSTUNREACH;
+	case EKEYREJECTED:
+		return -EAUTH;
+	case EPROTO:
+		return -ECRYPT;
+	default:
+		return -err;
+	}
+}
+
+/**
+ * flow_errno() - a device's error as these programs know it
+ * @op: what was tried
+ * @err: negative errno
+ *
+ * Return: what a call returns.
+ */
+int flow_errno(enum ipcp_dev_op op, int err)
+{
+	if (op < IPCP_DEV_READ)
+		return to_get_flow(op, -err);
+	switch (-err) {
+	case ESHUTDOWN:
+		return -EFLOWDOWN;
+	case EPIPE:
+		return -EFLOWPEER;
+	case ENOTCONN:
+		return -ENOTALLOC;
+	default:
+		return err;
+	}
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* From now on it is so long, or for ever if that is NULL. */
+void limit_start(struct limit *limit, const struct timespec *timeo)
+{
+	int64_t ns = flow_limit(timeo);
+
+	limit->none = ns == IPCP_TIMEOUT_NONE;
+	if (__builtin_add_overflow(now(), ns, &limit->at))
+		limit->at = INT64_MAX;
+}
+
+/* What is left of it, or NULL for ever. */
+const struct timespec *limit_left(const struct limit *limit,
+				  struct timespec *left)
+{
+	int64_t ns;
+
+	if (limit->none)
+		return NULL;
+	ns = limit->at - now();
+	if (ns < 0)
+		ns = 0;
+	left->tv_sec = ns / 1000000000;
+	left->tv_nsec = ns % 1000000000;
+	return left;
+}
+
+/**
+ * flow_limit() - a time limit as the device takes it
+ * @timeo: how long, or NULL for ever
+ *
+ * Return: nanoseconds, at least 1, since 0 means something else there; or
+ * IPCP_TIMEOUT_NONE.
+ */
+int64_t flow_limit(const struct timespec *timeo)
+{
+	if (!timeo || timeo->tv_sec >= INT64_MAX / 1000000000)
+		return IPCP_TIMEOUT_NONE;
+	if (timeo->tv_sec < 0 || (!timeo->tv_sec && timeo->tv_nsec <= 0))
+		return 1;
+	return (int64_t)timeo->tv_sec * 1000000000 + timeo->tv_nsec;
+}

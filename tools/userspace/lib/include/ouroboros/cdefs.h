@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * For programs in C++.
+ */
+#ifndef OUROBOROS_CDEFS_H
+#define OUROBOROS_CDEFS_H
+
+#ifdef __cplusplus
+#define __BEGIN_DECLS extern "C" {
+#define __END_DECLS }
+#else
+#ifndef __BEGIN_DECLS
+#define __BEGIN_DECLS
+#define __END_DECLS
+#endif
+#endif
+
+#endif /* OUROBOROS_CDEFS_H */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Flows: messages to and from a name. See libipcp_rekey(3).
+ */
+#ifndef OUROBOROS_DEV_H
+#define OUROBOROS_DEV_H
+
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <ouroboros/cdefs.h>
+#include <ouroboros/qos.h>
+
+struct timespec;
+
+__BEGIN_DECLS
+
+int flow_alloc(const char *dst, qosspec_t *qs, const struct timespec *timeo);
+int flow_accept(qosspec_t *qs, const struct timespec *timeo);
+int flow_join(const char *bc, const struct timespec *timeo);
+int flow_dealloc(int fd);
+
+ssize_t flow_write(int fd, const void *buf, size_t count);
+ssize_t flow_read(int fd, void *buf, size_t count);
+
+__END_DECLS
+
+#endif /* OUROBOROS_DEV_H */

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Programs include this and use nothing of it.
+ */
+#ifndef OUROBOROS_HASH_H
+#define OUROBOROS_HASH_H
+#endif /* OUROBOROS_HASH_H */

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Messages. A read that a message does not fit into leaves its rest to the next
+ * one; one that it fills exactly is followed by one that returns 0. The kernel
+ * cuts messages off, so a read has room for the longest one behind the
+ * program's own.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <ouroboros/dev.h>
+
+#include "flows.h"
+
+static int waiting;	/* rests of all flows */
+
+/* Does any flow have the rest of a message? */
+bool rests_any(void)
+{
+	return __atomic_load_n(&waiting, __ATOMIC_RELAXED);
+}
+
+/* Does this one? */
+bool rests_waiting(struct flow *flow)
+{
+	return __atomic_load_n(&flow->rests, __ATOMIC_RELAXED);
+}
+
+static struct rest *get_room(struct flow *flow)
+{
+	struct rest *rest = __atomic_exchange_n(&flow->spare, NULL,
+						__ATOMIC_ACQUIRE);
+
+	return rest ? rest : malloc(sizeof(*rest));
+}
+
+static void put_room(struct flow *flow, struct rest *rest)
+{
+	free(__atomic_exchange_n(&flow->spare, rest, __ATOMIC_ACQ_REL));
+}
+
+/* The flow goes: nobody else has it. */
+void rests_drop(struct flow *flow)
+{
+	struct rest *rest;
+
+	while ((rest = flow->rests)) {
+		flow->rests = rest->next;
+		free(rest);
+		__atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
+	}
+	put_room(flow, NULL);
+}
+
+static void add_rest(struct flow *flow, struct rest *rest)
+{
+	struct rest **at = &flow->rests;
+
+	rest->next = NULL;
+	pthread_mutex_lock(&flow->lock);
+	while (*at)
+		at = &(*at)->next;
+	__atomic_store_n(at, rest, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&flow->lock);
+}
+
+/* Copies of the first rest; true if that is over. Under the flow's lock. */
+static bool copy_rest(struct rest *rest, void *buf, size_t count, ssize_t *ret)
+{
+	size_t n = count < rest->len ? count : rest->len;
+	bool last = n < count || !rest->len;
+
+	if (n)
+		memcpy(buf, rest->data + rest->off, n);
+	rest->off += n;
+	rest->len -= n;
+	*ret = n;
+	return last;
+}
+
+/* From the rest of an earlier message; false if there is none. */
+static bool read_rest(struct flow *flow, void *buf, size_t count, ssize_t *ret)
+{
+	struct rest *rest, *done = NULL;
+
+	if (!rests_waiting(flow))
+		return false;
+	pthread_mutex_lock(&flow->lock);
+	rest = flow->rests;
+	if (rest && copy_rest(rest, buf, count, ret)) {
+		done = rest;
+		flow->rests = rest->next;
+		__atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&flow->lock);
+	if (done)
+		put_room(flow, done);
+	return rest;
+}
+
+/* How long this read may take, whatever it finds. */
+static void start_limit(struct flow *flow, struct limit *limit)
+{
+	pthread_mutex_lock(&flow->lock);
+	limit_start(limit, flow->rcv_limited ? &flow->rcvtimeo : NULL);
+	pthread_mutex_unlock(&flow->lock);
+}
+
+static bool is_late(const struct limit *limit)
+{
+	struct timespec left;
+
+	return limit_left(limit, &left) && !left.tv_sec && !left.tv_nsec;
+}
+
+/*
+ * The next message that is not empty: an empty one says that its sender is
+ * there, no more. A limit is the kernel's; it is looked at here only so that
+ * empty messages do not make it endless.
+ */
+static ssize_t next_message(struct flow *flow, int fd, const struct iovec *iov,
+			    bool nowait)
+{
+	struct limit limit = { .none = true };
+	ssize_t n;
+
+	if (__atomic_load_n(&flow->rcv_limited, __ATOMIC_RELAXED))
+		start_limit(flow, &limit);
+	do {
+		n = preadv2(fd, iov, 2, -1, nowait ? RWF_NOWAIT : 0);
+		if (!n && is_late(&limit))
+			return -ETIMEDOUT;
+	} while (!n);
+	return n < 0 ? flow_errno(IPCP_DEV_READ, -errno) : n;
+}
+
+struct room {
+	struct flow *flow;
+	struct rest *rest;
+};
+
+static void end_room(void *arg)
+{
+	struct room *room = arg;
+
+	if (room->rest)
+		put_room(room->flow, room->rest);
+}
+
+/* What fits; the rest is kept, be it that there is none. */
+static ssize_t read_part(struct flow *flow, int fd, void *buf, size_t count,
+			 bool nowait)
+{
+	struct room room = { .flow = flow, .rest = get_room(flow) };
+	ssize_t n;
+
+	if (!room.rest)
+		return -ENOMEM;
+	pthread_cleanup_push(end_room, &room);
+	n = next_message(flow, fd, (struct iovec []) {
+				{ buf, count }, { room.rest->data, MESSAGE_MAX }
+			 }, nowait);
+	if (n >= 0 && (size_t)n >= count) {
+		room.rest->off = 0;
+		room.rest->len = n - count;
+		add_rest(flow, room.rest);
+		room.rest = NULL;
+		n = count;
+	}
+	pthread_cleanup_pop(1);
+	return n;
+}
+
+/* All of it; a longer message is lost. */
+static ssize_t read_whole(struct flow *flow, int fd, void *buf, size_t count,
+			  bool nowait)
+{
+	char more;
+	ssize_t n = next_message(flow, fd, (struct iovec []) {
+					{ buf, count }, { &more, 1 }
+				 }, nowait);
+
+	return n > 0 && (size_t)n > count ? -EMSGSIZE : n;
+}
+
+ssize_t flow_read(int fd, void *buf, size_t count)
+{
+	uint32_t flags;
+	struct flow *flow;
+	ssize_t ret = 0;
+	int err;
+
+	if (!buf && count)
+		return -EINVAL;
+	flow = flows_get(fd, &err);
+	if (!flow)
+		return err;
+	flags = __atomic_load_n(&flow->flags, __ATOMIC_RELAXED);
+	pthread_cleanup_push(flows_put, flow);
+	if (!read_rest(flow, buf, count, &ret))
+		ret = (flags & FLOWFRNOPART ? read_whole : read_part)
+		      (flow, fd, buf, count, flags & FLOWFRNOBLOCK);
+	pthread_cleanup_pop(1);
+	return ret;
+}
+
+/* A vector of nothing is no message, an empty message of a batch is one. */
+static ssize_t write_nowait(int fd, const void *buf, size_t count)
+{
+	struct ipcp_msg msg = { .base = (uintptr_t)buf };
+	struct ipcp_batch batch = {
+		.size = sizeof(batch),
+		.flags = IPCP_BATCH_DONTWAIT,
+		.msgs = (uintptr_t)&msg,
+		.count = 1,
+	};
+	struct iovec iov = { (void *)buf, count };
+
+	if (count)
+		return pwritev2(fd, &iov, 1, -1, RWF_NOWAIT);
+	return ioctl(fd, IPCP_IOC_SEND, &batch) < 0 ? -1 : 0;
+}
+
+ssize_t flow_write(int fd, const void *buf, size_t count)
+{
+	struct flow *flow;
+	ssize_t ret;
+	int err;
+
+	if (!buf && count)
+		return -EINVAL;
+	flow = flows_get(fd, &err);
+	if (!flow)
+		return err;
+	pthread_cleanup_push(flows_put, flow);
+	if (__atomic_load_n(&flow->flags, __ATOMIC_RELAXED) & FLOWFWNOBLOCK)
+		ret = write_nowait(fd, buf, count);
+	else
+		ret = write(fd, buf, count);
+	if (ret < 0)
+		ret = flow_errno(IPCP_DEV_WRITE, -errno);
+	pthread_cleanup_pop(1);
+	return ret;
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Flows come: by asking for one, or by serving the names that the program is
+ * bound to. Whatever waits is poll(), which a thread can be cancelled in.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ouroboros/dev.h>
+
+#include "bind.h"
+#include "flows.h"
+
+static void close_it(void *fd)
+{
+	close(*(int *)fd);
+}
+
+/* Whether this thread could be cancelled when it called. */
+static __thread int cancel;
+
+/* The only place in these calls where it can. */
+static int wait_for(struct pollfd *fds, nfds_t count, const struct limit *limit)
+{
+	struct timespec left;
+	int ret;
+
+	pthread_setcancelstate(cancel, NULL);
+	ret = ppoll(fds, count, limit_left(limit, &left), NULL);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	return ret < 0 ? -errno : ret;
+}
+
+static struct ipcp_qos to_kernel(const qosspec_t *qs)
+{
+	return (struct ipcp_qos) {
+		.bandwidth = qs->bandwidth,
+		.delay = qs->delay,
+		.loss = qs->loss,
+		.ber = qs->ber,
+		.max_gap = qs->max_gap,
+		.timeout = qs->timeout,
+		.availability = qs->availability,
+		.in_order = qs->in_order,
+	};
+}
+
+static qosspec_t from_kernel(const struct ipcp_qos *qos)
+{
+	return (qosspec_t) {
+		.delay = qos->delay,
+		.bandwidth = qos->bandwidth,
+		.availability = qos->availability,
+		.loss = qos->loss,
+		.ber = qos->ber,
+		.in_order = qos->in_order,
+		.max_gap = qos->max_gap,
+		.timeout = qos->timeout,
+	};
+}
+
+/* An endpoint at a descriptor that may be a flow's. */
+static int open_high(void)
+{
+	int low = ipcp_dev_open(O_NONBLOCK);
+	int high;
+
+	if (low < 0)
+		return flow_errno(IPCP_DEV_OPEN, low);
+	high = flows_reserve(low);
+	close(low);
+	return high;
+}
+
+/* What became of an allocation that is not under way any more. */
+static int outcome(int fd)
+{
+	struct ipcp_info info;
+	int err = ipcp_dev_info(fd, &info);
+
+	if (err)
+		return err;
+	if (info.state == IPCP_STATE_ALLOCATED)
+		return 0;
+	return info.error ? -(int)info.error : -ECONNABORTED;
+}
+
+/* The kernel ends the wait: the allocation has its time limit there. */
+static int allocate(int fd, const char *dst, const qosspec_t *qs, int64_t ns)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	const struct limit none = { .none = true };
+	struct ipcp_qos qos = to_kernel(qs);
+	int err = ipcp_dev_alloc(fd, dst, &qos, ns);
+
+	if (err && err != -EINPROGRESS)
+		return err;
+	err = wait_for(&pfd, 1, &none);
+	if (err < 0)
+		return err;
+	err = outcome(fd);
+	return err ? err : ipcp_dev_nonblock(fd, false);
+}
+
+static int alloc_uncancelled(const char *dst, const qosspec_t *qos, int64_t ns)
+{
+	int fd = open_high();
+	int err;
+
+	if (fd < 0)
+		return fd;
+	pthread_cleanup_push(close_it, &fd);
+	err = allocate(fd, dst, qos, ns);
+	pthread_cleanup_pop(err != 0);
+	if (err)
+		return flow_errno(IPCP_DEV_ALLOC, err);
+	flows_add(fd, qos);
+	return fd;
+}
+
+int flow_alloc(const char *dst, qosspec_t *qs, const struct timespec *timeo)
+{
+	qosspec_t qos = qs ? *qs : qos_raw;
+	int fd;
+
+	if (!dst)
+		return -EINVAL;
+	/* what has a wrong bit does not authenticate */
+	qos.ber = 1;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	fd = alloc_uncancelled(dst, &qos, timeo ? flow_limit(timeo) :
+						  IPCP_TIMEOUT_DEFAULT);
+	if (fd >= 0 && qs)
+		*qs = qos;
+	pthread_setcancelstate(cancel, NULL);
+	return fd;
+}
+
+/*
+ * The names that this program serves: what it is bound to when it first asks
+ * for a flow. A failure is not kept, so it may ask again.
+ */
+static struct {
+	pthread_mutex_t lock;
+	struct pollfd *fds;
+	nfds_t count;
+	int err;		/* of the last name that could not be served */
+	char exe[PATH_MAX];
+} served = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int serve(const char *name)
+{
+	struct pollfd *more = realloc(served.fds,
+				      (served.count + 1) * sizeof(*more));
+	int fd, err;
+
+	if (!more)
+		return -ENOMEM;
+	served.fds = more;
+	fd = ipcp_dev_open(O_NONBLOCK);
+	if (fd < 0)
+		return flow_errno(IPCP_DEV_OPEN, fd);
+	err = ipcp_dev_listen(fd, name, 0);
+	if (err) {
+		close(fd);
+		return flow_errno(IPCP_DEV_LISTEN, err);
+	}
+	more[served.count++] = (struct pollfd) { .fd = fd, .events = POLLIN };
+	return 0;
+}
+
+static int serve_ours(const char *program, const char *name, void *arg)
+{
+	int err = 0;
+
+	(void)arg;
+	if (ipcp_bind_is(program, served.exe))
+		err = serve(name);
+	/* the others may work */
+	if (err)
+		served.err = err;
+	return 0;
+}
+
+static int find_exe(void)
+{
+	static const char gone[] = " (deleted)";
+	ssize_t len = readlink("/proc/self/exe", served.exe,
+			       sizeof(served.exe) - 1);
+	size_t tail = sizeof(gone) - 1;
+
+	if (len < 0)
+		return -errno;
+	served.exe[len] = '\0';
+	/* it was replaced while it runs */
+	if ((size_t)len > tail && !strcmp(served.exe + len - tail, gone))
+		served.exe[len - tail] = '\0';
+	return 0;
+}
+
+static int serve_all(void)
+{
+	int err;
+
+	if (served.count)
+		return 0;
+	served.err = -ENAME;
+	err = find_exe();
+	if (!err)
+		err = ipcp_bind_each(ipcp_bindings, serve_ours, NULL);
+	if (err)
+		return err;
+	return served.count ? 0 : served.err;
+}
+
+/* A copy of what is served, to be polled; it does not change once it is. */
+static struct pollfd *listeners(nfds_t *count, int *err)
+{
+	struct pollfd *copy = NULL;
+
+	pthread_mutex_lock(&served.lock);
+	*err = serve_all();
+	*count = served.count;
+	if (!*err) {
+		copy = malloc(served.count * sizeof(*copy));
+		*err = copy ? 0 : -ENOMEM;
+	}
+	if (copy)
+		memcpy(copy, served.fds, served.count * sizeof(*copy));
+	pthread_mutex_unlock(&served.lock);
+	return copy;
+}
+
+/*
+ * A flow of this name, at a descriptor that may be a flow's. That is there
+ * before the flow is taken, so none is taken and then lost.
+ */
+static int accept_one(int listener, qosspec_t *qos)
+{
+	int high = flows_reserve(listener);
+	struct ipcp_qos asked;
+	int low;
+
+	if (high < 0)
+		return high;
+	low = ipcp_dev_accept(listener, 0, IPCP_TIMEOUT_DEFAULT, &asked);
+	if (low < 0) {
+		close(high);
+		return low;
+	}
+	dup3(low, high, O_CLOEXEC);
+	close(low);
+	*qos = from_kernel(&asked);
+	return high;
+}
+
+/* The flow of the first name that has one: -EAGAIN if somebody else had it. */
+static int accept_any(const struct pollfd *fds, nfds_t count, qosspec_t *qos)
+{
+	int fd = -EAGAIN;
+	nfds_t i;
+
+	for (i = 0; i < count && fd == -EAGAIN; i++)
+		if (fds[i].revents)
+			fd = accept_one(fds[i].fd, qos);
+	return fd;
+}
+
+/* As listeners() gave it; freed in any case. */
+static int accept_from(struct pollfd *fds, nfds_t count, qosspec_t *qos,
+		       const struct limit *limit)
+{
+	int ret;
+
+	pthread_cleanup_push(free, fds);
+	do {
+		ret = wait_for(fds, count, limit);
+		if (ret > 0)
+			ret = accept_any(fds, count, qos);
+		else if (!ret)
+			ret = -ETIMEDOUT;
+	} while (ret == -EAGAIN);
+	pthread_cleanup_pop(1);
+	return ret;
+}
+
+static int accept_uncancelled(qosspec_t *qos, const struct limit *limit)
+{
+	struct pollfd *fds;
+	nfds_t count;
+	int err;
+
+	fds = listeners(&count, &err);
+	if (err)
+		return err;
+	return flow_errno(IPCP_DEV_ACCEPT, accept_from(fds, count, qos, limit));
+}
+
+int flow_accept(qosspec_t *qs, const struct timespec *timeo)
+{
+	struct limit limit;
+	qosspec_t qos;
+	int fd;
+
+	limit_start(&limit, timeo);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	fd = accept_uncancelled(&qos, &limit);
+	if (fd >= 0)
+		flows_add(fd, &qos);
+	if (fd >= 0 && qs)
+		*qs = qos;
+	pthread_setcancelstate(cancel, NULL);
+	return fd;
+}

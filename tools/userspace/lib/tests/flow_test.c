@@ -1,0 +1,578 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What the library does by itself: parts of messages, flags, sets, errors. A
+ * socket that keeps messages apart stands for the device.
+ */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <ouroboros/dev.h>
+
+#include "flows.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* A flow, and its other end. */
+struct pair {
+	int fd;
+	int peer;
+};
+
+static struct pair make_pair(void)
+{
+	struct pair pair;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	pair.fd = flows_reserve(fds[0]);
+	assert_true(pair.fd >= FLOWS_FIRST);
+	close(fds[0]);
+	pair.peer = fds[1];
+	flows_add(pair.fd, &qos_raw);
+	return pair;
+}
+
+static void end_pair(struct pair *pair)
+{
+	assert_int_equal(flow_dealloc(pair->fd), 0);
+	close(pair->peer);
+}
+
+static void send_text(const struct pair *pair, const char *text)
+{
+	assert_int_equal(send(pair->peer, text, strlen(text), 0), strlen(text));
+}
+
+/* Reads at most so much, and that is it. */
+static void assert_read(int fd, size_t count, const char *text)
+{
+	char buf[64];
+
+	assert_int_equal(flow_read(fd, buf, count), strlen(text));
+	assert_memory_equal(buf, text, strlen(text));
+}
+
+static void set_flags(int fd, uint32_t flags)
+{
+	assert_int_equal(fccntl(fd, FLOWSFLAGS, flags), 0);
+}
+
+static void descriptors_from_64(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+
+	(void)state;
+	assert_int_equal(a.fd, 64);
+	assert_int_equal(b.fd, 65);
+	end_pair(&a);
+	a = make_pair();
+	assert_int_equal(a.fd, 64);
+	end_pair(&a);
+	end_pair(&b);
+}
+
+static void parts(void **state)
+{
+	struct pair pair = make_pair();
+
+	(void)state;
+	send_text(&pair, "short");
+	send_text(&pair, "a message in parts");
+	send_text(&pair, "next");
+	assert_read(pair.fd, 64, "short");
+	assert_read(pair.fd, 10, "a message ");
+	assert_read(pair.fd, 2, "in");
+	assert_read(pair.fd, 64, " parts");
+	assert_read(pair.fd, 64, "next");
+	end_pair(&pair);
+}
+
+static void filled_exactly_then_0(void **state)
+{
+	struct pair pair = make_pair();
+
+	(void)state;
+	send_text(&pair, "1234");
+	send_text(&pair, "12345678");
+	send_text(&pair, "next");
+	assert_read(pair.fd, 4, "1234");
+	assert_int_equal(flow_read(pair.fd, NULL, 0), 0);
+	assert_read(pair.fd, 4, "1234");
+	assert_read(pair.fd, 4, "5678");
+	assert_read(pair.fd, 4, "");
+	assert_read(pair.fd, 64, "next");
+	end_pair(&pair);
+}
+
+static void no_room_takes_nothing(void **state)
+{
+	struct pair pair = make_pair();
+
+	(void)state;
+	send_text(&pair, "there");
+	assert_int_equal(flow_read(pair.fd, NULL, 0), 0);
+	assert_int_equal(flow_read(pair.fd, NULL, 0), 0);
+	assert_read(pair.fd, 64, "there");
+	end_pair(&pair);
+}
+
+static void whole_or_not_at_all(void **state)
+{
+	struct pair pair = make_pair();
+	char buf[4];
+
+	(void)state;
+	set_flags(pair.fd, FLOWFDEFAULT | FLOWFRNOPART);
+	send_text(&pair, "12345");
+	send_text(&pair, "1234");
+	send_text(&pair, "123");
+	assert_int_equal(flow_read(pair.fd, buf, 4), -EMSGSIZE);
+	assert_read(pair.fd, 4, "1234");
+	assert_read(pair.fd, 4, "123");
+	end_pair(&pair);
+}
+
+static void empty_messages_are_passed_over(void **state)
+{
+	struct pair pair = make_pair();
+
+	(void)state;
+	send_text(&pair, "");
+	send_text(&pair, "");
+	send_text(&pair, "full");
+	assert_read(pair.fd, 64, "full");
+	end_pair(&pair);
+}
+
+static void longest_message(void **state)
+{
+	struct pair pair = make_pair();
+	unsigned char *out = malloc(MESSAGE_MAX), *in = malloc(MESSAGE_MAX);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < MESSAGE_MAX; i++)
+		out[i] = i * 7 + i / 256;
+	assert_int_equal(send(pair.peer, out, MESSAGE_MAX, 0), MESSAGE_MAX);
+	assert_int_equal(flow_read(pair.fd, in, 1), 1);
+	assert_int_equal(flow_read(pair.fd, in + 1, MESSAGE_MAX), MESSAGE_MAX - 1);
+	assert_memory_equal(in, out, MESSAGE_MAX);
+	free(in);
+	free(out);
+	end_pair(&pair);
+}
+
+static void reads_and_writes_that_do_not_wait(void **state)
+{
+	struct pair pair = make_pair();
+	char buf[8];
+
+	(void)state;
+	set_flags(pair.fd, FLOWFDEFAULT | FLOWFRNOBLOCK);
+	assert_int_equal(flow_read(pair.fd, buf, 8), -EAGAIN);
+	send_text(&pair, "12");
+	assert_read(pair.fd, 1, "1");
+	assert_read(pair.fd, 8, "2");
+	assert_int_equal(flow_read(pair.fd, buf, 8), -EAGAIN);
+	set_flags(pair.fd, FLOWFDEFAULT | FLOWFWNOBLOCK);
+	while (flow_write(pair.fd, buf, 8) == 8)
+		;
+	assert_int_equal(flow_write(pair.fd, buf, 8), -EAGAIN);
+	end_pair(&pair);
+}
+
+static void what_is_no_flow(void **state)
+{
+	static const struct {
+		int fd;
+		int err;
+		int dealloc_err;
+	} cases[] = {
+		{ -1, -EBADF, -EINVAL },
+		{ 0, -ENOTALLOC, -ENOTALLOC },
+		{ 64, -ENOTALLOC, -ENOTALLOC },
+		{ FLOWS_END - 1, -ENOTALLOC, -ENOTALLOC },
+		{ FLOWS_END, -EBADF, -EINVAL },
+	};
+	uint32_t flags;
+	char c = 0;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(flow_read(cases[i].fd, &c, 1), cases[i].err);
+		assert_int_equal(flow_write(cases[i].fd, &c, 1), cases[i].err);
+		assert_int_equal(fccntl(cases[i].fd, FLOWGFLAGS, &flags),
+				 cases[i].err);
+		assert_int_equal(flow_dealloc(cases[i].fd), cases[i].dealloc_err);
+	}
+}
+
+static void bad_arguments(void **state)
+{
+	struct pair pair = make_pair();
+	static const int get[] = { FLOWGRCVTIMEO, FLOWGSNDTIMEO, FLOWGQOSSPEC,
+				   FLOWGFLAGS, FLOWGRXQLEN, FLOWGTXQLEN };
+	struct timespec timeo;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(flow_read(pair.fd, NULL, 1), -EINVAL);
+	assert_int_equal(flow_write(pair.fd, NULL, 1), -EINVAL);
+	assert_int_equal(flow_alloc(NULL, NULL, NULL), -EINVAL);
+	assert_int_equal(flow_join("x", NULL), -ENOTSUP);
+	for (i = 0; i < ARRAY_SIZE(get); i++)
+		assert_int_equal(fccntl(pair.fd, get[i], NULL), -EINVAL);
+	assert_int_equal(fccntl(pair.fd, FLOWGRCVTIMEO, &timeo), -EPERM);
+	assert_int_equal(fccntl(pair.fd, FLOWGSNDTIMEO, &timeo), -EPERM);
+	assert_int_equal(fccntl(pair.fd, FLOWSFLAGS, FLOWFINVALID), -EINVAL);
+	assert_int_equal(fccntl(pair.fd, FLOWSFLAGS, 040000), -EINVAL);
+	assert_int_equal(fccntl(pair.fd, FRCTSFLAGS, 0), -EPERM);
+	assert_int_equal(fccntl(pair.fd, 077, 0), -ENOTSUP);
+	end_pair(&pair);
+}
+
+static void flags_and_qos(void **state)
+{
+	struct pair pair = make_pair();
+	uint32_t flags = 0;
+	qosspec_t qos;
+
+	(void)state;
+	assert_int_equal(fccntl(pair.fd, FLOWGFLAGS, &flags), 0);
+	assert_int_equal(flags, FLOWFDEFAULT);
+	set_flags(pair.fd, FLOWFRDWR | FLOWFNONBLOCK);
+	assert_int_equal(fccntl(pair.fd, FLOWGFLAGS, &flags), 0);
+	assert_int_equal(flags, FLOWFRDWR | FLOWFNONBLOCK);
+	assert_int_equal(fccntl(pair.fd, FLOWGQOSSPEC, &qos), 0);
+	assert_int_equal(qos.loss, 1);
+	assert_int_equal(qos.timeout, DEFAULT_PEER_TIMEOUT);
+	end_pair(&pair);
+}
+
+static const struct timespec now = { 0, 0 };
+
+/* What is told now: a letter an event, 'a' for the first flow. */
+static void assert_events(fset_t *set, int first, const char *text)
+{
+	fqueue_t *fq = fqueue_create();
+	char got[16] = "";
+	size_t n = 0;
+	int fd;
+
+	assert_int_equal(fevent(set, fq, &now), *text ? 1 : -ETIMEDOUT);
+	while ((fd = fqueue_next(fq)) >= 0) {
+		switch (fqueue_type(fq)) {
+		case FLOW_PKT:
+			got[n++] = 'a' + fd - first;
+			break;
+		case FLOW_DEALLOC:
+			got[n++] = 'A' + fd - first;
+			break;
+		default:
+			got[n++] = '?';
+		}
+	}
+	assert_int_equal(fd, -EPERM);
+	assert_string_equal(got, text);
+	fqueue_destroy(fq);
+}
+
+static void sets(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+	fset_t *set = fset_create(), *other = fset_create();
+
+	(void)state;
+	assert_events(set, a.fd, "");
+	assert_int_equal(fset_add(set, a.fd), 0);
+	assert_int_equal(fset_add(set, a.fd), -EPERM);
+	assert_int_equal(fset_add(other, a.fd), -EPERM);
+	assert_int_equal(fset_add(other, b.fd), 0);
+	assert_true(fset_has(set, a.fd));
+	assert_false(fset_has(other, a.fd));
+	fset_del(other, a.fd);
+	assert_true(fset_has(set, a.fd));
+	fset_del(set, a.fd);
+	assert_false(fset_has(set, a.fd));
+	assert_int_equal(fset_add(other, a.fd), 0);
+	fset_zero(other);
+	assert_false(fset_has(other, a.fd) || fset_has(other, b.fd));
+	assert_int_equal(fset_add(set, 0), -EINVAL);
+	assert_int_equal(fset_add(set, -1), -EINVAL);
+	assert_int_equal(fset_add(NULL, a.fd), -EINVAL);
+	assert_false(fset_has(set, 255) || fset_has(set, -1));
+	fset_destroy(set);
+	fset_destroy(other);
+	end_pair(&a);
+	end_pair(&b);
+}
+
+static void events(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	/* what was there before counts, too, until it is read */
+	send_text(&a, "1");
+	assert_int_equal(fset_add(set, a.fd), 0);
+	assert_int_equal(fset_add(set, b.fd), 0);
+	assert_events(set, a.fd, "a");
+	assert_events(set, a.fd, "a");
+	send_text(&b, "2");
+	assert_events(set, a.fd, "ab");
+	assert_read(a.fd, 64, "1");
+	assert_events(set, a.fd, "b");
+	assert_read(b.fd, 64, "2");
+	assert_events(set, a.fd, "");
+	end_pair(&a);
+	end_pair(&b);
+	fset_destroy(set);
+}
+
+static void a_rest_is_an_event(void **state)
+{
+	struct pair pair = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	assert_int_equal(fset_add(set, pair.fd), 0);
+	send_text(&pair, "12");
+	assert_read(pair.fd, 1, "1");
+	assert_events(set, pair.fd, "a");
+	assert_read(pair.fd, 1, "2");
+	assert_events(set, pair.fd, "a");
+	assert_read(pair.fd, 1, "");
+	assert_events(set, pair.fd, "");
+	end_pair(&pair);
+	fset_destroy(set);
+}
+
+static void the_end_is_told_once(void **state)
+{
+	struct pair pair = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	assert_int_equal(fset_add(set, pair.fd), 0);
+	close(pair.peer);
+	assert_events(set, pair.fd, "A");
+	assert_events(set, pair.fd, "");
+	assert_true(fset_has(set, pair.fd));
+	assert_int_equal(flow_dealloc(pair.fd), 0);
+	assert_false(fset_has(set, pair.fd));
+	fset_destroy(set);
+}
+
+static void unread_events_come_first(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+
+	(void)state;
+	assert_int_equal(fqueue_next(NULL), -EINVAL);
+	assert_int_equal((int)fqueue_type(NULL), -EINVAL);
+	assert_int_equal((int)fqueue_type(fq), -EPERM);
+	assert_int_equal(fevent(NULL, fq, &now), -EINVAL);
+	assert_int_equal(fevent(set, NULL, &now), -EINVAL);
+	fset_add(set, a.fd);
+	fset_add(set, b.fd);
+	send_text(&a, "1");
+	send_text(&b, "2");
+	assert_int_equal(fevent(set, fq, NULL), 1);
+	assert_int_equal(fqueue_next(fq), a.fd);
+	assert_int_equal(fevent(set, fq, NULL), 1);
+	assert_int_equal(fqueue_next(fq), b.fd);
+	assert_int_equal(fqueue_next(fq), -EPERM);
+	end_pair(&a);
+	end_pair(&b);
+	fqueue_destroy(fq);
+	fset_destroy(set);
+}
+
+static void error_numbers(void **state)
+{
+	static const struct {
+		enum ipcp_dev_op op;
+		int from;
+		int to;
+	} cases[] = {
+		{ IPCP_DEV_OPEN, ENOENT, EIRMD },
+		{ IPCP_DEV_OPEN, ENODEV, EIRMD },
+		{ IPCP_DEV_OPEN, EACCES, EPERM },
+		{ IPCP_DEV_ALLOC, ENOTCONN, EIRMD },
+		{ IPCP_DEV_ALLOC, EHOSTUNREACH, ENAME },
+		{ IPCP_DEV_ALLOC, EKEYREJECTED, EAUTH },
+		{ IPCP_DEV_ALLOC, EPROTO, ECRYPT },
+		{ IPCP_DEV_ALLOC, EACCES, EPERM },
+		{ IPCP_DEV_ALLOC, EOPNOTSUPP, ENOTSUP },
+		{ IPCP_DEV_ALLOC, ETIMEDOUT, ETIMEDOUT },
+		{ IPCP_DEV_LISTEN, ENOTCONN, EIRMD },
+		{ IPCP_DEV_LISTEN, EACCES, EPERM },
+		{ IPCP_DEV_ACCEPT, EMFILE, EMFILE },
+		{ IPCP_DEV_READ, ESHUTDOWN, EFLOWDOWN },
+		{ IPCP_DEV_READ, EPIPE, EFLOWPEER },
+		{ IPCP_DEV_READ, ENOTCONN, ENOTALLOC },
+		{ IPCP_DEV_WRITE, ESHUTDOWN, EFLOWDOWN },
+		{ IPCP_DEV_WRITE, EHOSTUNREACH, EHOSTUNREACH },
+		{ IPCP_DEV_WRITE, EMSGSIZE, EMSGSIZE },
+		{ IPCP_DEV_SET, ENOTCONN, ENOTALLOC },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(flow_errno(cases[i].op, -cases[i].from),
+				 -cases[i].to);
+}
+
+static void time_limits(void **state)
+{
+	static const struct {
+		struct timespec timeo;
+		int64_t ns;
+	} cases[] = {
+		{ { 0, 0 }, 1 },
+		{ { 0, 1 }, 1 },
+		{ { -1, 5 }, 1 },
+		{ { 1, 500000000 }, 1500000000 },
+		{ { INT64_MAX, 0 }, IPCP_TIMEOUT_NONE },
+	};
+	size_t i;
+
+	(void)state;
+	assert_int_equal(flow_limit(NULL), IPCP_TIMEOUT_NONE);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(flow_limit(&cases[i].timeo), cases[i].ns);
+}
+
+static void *read_one(void *arg)
+{
+	struct pair *pair = arg;
+	char buf[8];
+
+	flow_read(pair->fd, buf, sizeof(buf));
+	return NULL;
+}
+
+/* What a thread held when it was cancelled is free again. */
+static void a_reader_is_cancelled(void **state)
+{
+	struct pair pair = make_pair();
+	pthread_t reader;
+
+	(void)state;
+	/* the address sanitizer takes the way out of the thread for a fault */
+	if (SANITIZED) {
+		end_pair(&pair);
+		return;
+	}
+	assert_int_equal(pthread_create(&reader, NULL, read_one, &pair), 0);
+	assert_int_equal(pthread_cancel(reader), 0);
+	assert_int_equal(pthread_join(reader, NULL), 0);
+	send_text(&pair, "next");
+	assert_read(pair.fd, 8, "next");
+	end_pair(&pair);
+}
+
+#define MESSAGES	20000
+
+static void *write_many(void *arg)
+{
+	struct pair *pair = arg;
+	uint32_t i;
+
+	for (i = 0; i < MESSAGES; i++)
+		if (flow_write(pair->fd, &i, sizeof(i)) != sizeof(i))
+			return (void *)"a write failed";
+	return NULL;
+}
+
+static void *read_many(void *arg)
+{
+	struct pair *pair = arg;
+	uint16_t half[2];
+	uint32_t i, got;
+
+	for (i = 0; i < MESSAGES; i++) {
+		if (flow_read(pair->fd, &half[0], 2) != 2 ||
+		    flow_read(pair->fd, &half[1], 2) != 2 ||
+		    flow_read(pair->fd, half, 2))
+			return (void *)"a read failed";
+		memcpy(&got, half, sizeof(got));
+		if (got != i)
+			return (void *)"a message is not the next one";
+	}
+	return NULL;
+}
+
+/* The other end sends back what comes. */
+static void *echo(void *arg)
+{
+	struct pair *pair = arg;
+	uint32_t i, got;
+
+	for (i = 0; i < MESSAGES; i++)
+		if (recv(pair->peer, &got, sizeof(got), 0) != sizeof(got) ||
+		    send(pair->peer, &got, sizeof(got), 0) != sizeof(got))
+			return (void *)"the echo failed";
+	return NULL;
+}
+
+static void a_reader_and_a_writer(void **state)
+{
+	static void *(*const run[])(void *) = { write_many, read_many, echo };
+	struct pair pair = make_pair();
+	pthread_t threads[ARRAY_SIZE(run)];
+	void *said;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(run); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, run[i], &pair), 0);
+	for (i = 0; i < ARRAY_SIZE(run); i++) {
+		pthread_join(threads[i], &said);
+		assert_null(said);
+	}
+	end_pair(&pair);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(descriptors_from_64),
+		cmocka_unit_test(parts),
+		cmocka_unit_test(filled_exactly_then_0),
+		cmocka_unit_test(no_room_takes_nothing),
+		cmocka_unit_test(whole_or_not_at_all),
+		cmocka_unit_test(empty_messages_are_passed_over),
+		cmocka_unit_test(longest_message),
+		cmocka_unit_test(reads_and_writes_that_do_not_wait),
+		cmocka_unit_test(what_is_no_flow),
+		cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(flags_and_qos),
+		cmocka_unit_test(sets),
+		cmocka_unit_test(events),
+		cmocka_unit_test(a_rest_is_an_event),
+		cmocka_unit_test(the_end_is_told_once),
+		cmocka_unit_test(unread_events_come_first),
+		cmocka_unit_test(error_numbers),
+		cmocka_unit_test(time_limits),
+		cmocka_unit_test(a_reader_is_cancelled),
+		cmocka_unit_test(a_reader_and_a_writer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
