@@ -59,13 +59,13 @@ class Paid(Agents):
         super().__init__()
         self.programs = programs
 
-    def listen(self, name, error=0):
+    def listen(self, name, error=0, fd=None):
         with self.programs.entered():
-            return super().listen(name, error)
+            return super().listen(name, error, fd)
 
-    def begin(self, name):
+    def begin(self, name, fd=None):
         with self.programs.entered():
-            return super().begin(name)
+            return super().begin(name, fd)
 
 
 @case("flows and keys are charged to who opened them, not to the agent")
@@ -92,8 +92,8 @@ def charged_to_the_opener():
 class Limited(Agents):
     """Agents whose programs at alice have no privileges when they ask."""
 
-    def begin(self, name):
-        one = Endpoint("alice", os.O_NONBLOCK)
+    def begin(self, name, fd=None):
+        one = Endpoint("alice", os.O_NONBLOCK, fd=fd)
         os.setresuid(NOBODY, NOBODY, 0)
         try:
             with fails(errno.EINPROGRESS):

@@ -32,9 +32,9 @@ class Agents:
         self.alice.close()
         self.bob.close()
 
-    def listen(self, name, error=0):
+    def listen(self, name, error=0, fd=None):
         """Serves a name at bob; with an error the agent refuses."""
-        listener, failed = Endpoint("bob"), []
+        listener, failed = Endpoint("bob", fd=fd), []
 
         def serve():
             try:
@@ -52,9 +52,10 @@ class Agents:
             raise failed[0]
         return listener
 
-    def begin(self, name):
+    def begin(self, name, fd=None):
         """A flow that alice asked for, and what the kernel told the agent."""
-        one = Endpoint("alice", os.O_NONBLOCK)
+        one = Endpoint("alice", fd=fd)
+        one.nonblock()
         with fails(errno.EINPROGRESS):
             one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
@@ -73,9 +74,9 @@ class Agents:
                      peer_eid=peer, cipher=CIPHER, seed=seed,
                      epoch=struct.pack("B", 0), **params)
 
-    def connect(self, listener, name, **params):
+    def connect(self, listener, name, fd=None, **params):
         """Both ends of a new flow, blocking, of a name that is served."""
-        one, asked = self.begin(name)
+        one, asked = self.begin(name, fd)
         self.answer(name, asked, **params)
         other = listener.accept()
         one.nonblock(False)

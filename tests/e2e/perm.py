@@ -9,6 +9,7 @@ import mmap
 import os
 import pickle
 import select
+import socket
 import struct
 
 from ipcp import (
@@ -461,6 +462,48 @@ def allocated():
         talk(one, other)
         one.close()
         other.close()
+
+
+def opened(host, access):
+    """The device, open for one direction."""
+    enter(host)
+    return os.open("/dev/ipcp_rekey", access | os.O_CLOEXEC)
+
+
+def refused(end):
+    """The calls that this end was not opened for."""
+    end.nonblock()
+    calls = {"read": lambda: os.read(end.fd, 10),
+             "RECV": lambda: end.ioctl(RECV, batch()),
+             "write": lambda: os.write(end.fd, b"x"),
+             "SEND": lambda: end.ioctl(SEND, batch())}
+    return {call for call, fn in calls.items() if outcome(fn) == "EBADF"}
+
+
+@case("a file has the directions that it was opened for, in each call")
+def one_direction():
+    with Agents() as agents:
+        for access, want in ((os.O_RDONLY, {"write", "SEND"}),
+                             (os.O_WRONLY, {"read", "RECV"}),
+                             (os.O_RDWR, set())):
+            # who asks for a flow, and who accepts it
+            listener = agents.listen("demo", fd=opened("bob", access))
+            ends = agents.connect(listener, "demo", fd=opened("alice", access))
+            listener.close()
+            for end in ends:
+                same(refused(end), want, end.host)
+                end.close()
+
+
+@case("what is not the device does not know its calls")
+def other_files():
+    pipe = os.pipe()
+    sockets = socket.socketpair()
+    others = (*pipe, *(s.fileno() for s in sockets),
+              os.open("/dev/null", os.O_RDWR), os.open("/", os.O_RDONLY))
+    for fd in others:
+        for number, make in (*STRUCTURES.items(), (REKEY, lambda: b"")):
+            same(outcome(fcntl.ioctl, fd, number, bytearray(make())), "ENOTTY")
 
 
 @case("nothing is left of all that")

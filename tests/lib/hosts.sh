@@ -22,6 +22,7 @@
 #   agent_stop HOST [SIGNAL]	end it, KILL for a crash
 #   agent_status HOST [FILTER]	what it says of itself, through jq -e FILTER
 #   flow_id HOST NAME		number of the newest allocated flow of a name
+#   slow SECONDS		that many, times $SLOW: for the limit of a command
 #
 # $HOSTS is a folder that is removed at the end; $HOSTS/HOST/security is where
 # that host's certificates go (tests/lib/make-ca).
@@ -35,7 +36,12 @@ declare -A HOSTS_ADDR=([alice]=10.77.0.1 [bob]=10.77.0.2)
 declare -A HOSTS_ADDR6=([alice]=fd77::1 [bob]=fd77::2)
 
 # How long a server may take to get ready; generous, for slow machines.
-HOSTS_READY=${HOSTS_READY:-60}
+HOSTS_READY=${HOSTS_READY:-$((60 * ${SLOW:-1}))}
+
+slow()
+{
+	echo $(($1 * ${SLOW:-1}))
+}
 
 hosts_say()
 {
@@ -95,12 +101,12 @@ hosts_dump()
 		[ -e "/run/netns/$host" ] || continue
 		{
 			echo "--- $host: flows, names, drops"
-			on "$host" timeout 10 ipcp-rekey flow list
-			on "$host" timeout 10 ipcp-rekey name list
+			on "$host" timeout "$(slow 10)" ipcp-rekey flow list
+			on "$host" timeout "$(slow 10)" ipcp-rekey name list
 			echo "--- $host: agent"
-			timeout 10 ipcp-rekey agent status \
+			timeout "$(slow 10)" ipcp-rekey agent status \
 				--socket "$HOSTS/$host/agent.sock"
-			on "$host" timeout 10 ipcp-rekey stats |
+			on "$host" timeout "$(slow 10)" ipcp-rekey stats |
 				awk 'NR == 1 || $2 + $3 > 0'
 			for log in "$HOSTS/$host"/*.log; do
 				[ -s "$log" ] || continue

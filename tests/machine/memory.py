@@ -21,6 +21,7 @@ from outside import Hand, Injector, Secret
 
 CIPHERS = {"aes-128-gcm": 895, "aes-256-gcm": 901, "chacha20-poly1305": 1018}
 PPL, LEAVES, NODES = 64, 64, 128
+SOME = PPL // 2			# of a leaf, then the next one is there
 LEAF = 1 << 20
 FAR = 50 * LEAVES + 7		# a leaf that nobody comes to
 LINGER_MS = 100
@@ -207,7 +208,7 @@ def epoch_in_use():
 def rotated():
     for flow in flows:
         # into the second node
-        flow.talk(PPL * (LEAVES + 3) + 10)
+        flow.talk(PPL * (LEAVES + 3) + SOME)
         flow.forge()
     return epoch_in_use()
 
@@ -217,7 +218,7 @@ def rekeyed():
     for flow in flows:
         settled(*flow.ends)
         flow.rekey(1)
-        flow.talk(PPL * 3)
+        flow.talk(PPL * 3 + SOME)
     return epoch_in_use()
 
 

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Kernel code that uses flows: a server at bob and a probe at alice, both of
+the module ipcp_flow_echo. Usage: kernel.py NUMBER of cycles of loading and
+unloading. Agents that only bring seeds (keys.py) make it quick."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import struct
+import subprocess
+import sys
+
+from ipcp import (
+    A, ALLOCATED, SEND, Netlink, case, drops, enter, fails, note, run,
+    same, until)
+from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
+
+CYCLES = int(sys.argv[1])
+UP, DOWN, KEYLESS = 1, 2, 8
+PARAMS = "/sys/module/ipcp_flow_echo/parameters"
+WINDOW = 16
+REKEYS = 20
+PER_LEAF = 64		# keys are derived all the time, and used up at once
+PATIENT = {"grace": 600000}	# the kernel takes no seed for who does not
+
+
+# --- the module
+
+def module(command, *args):
+    """Exit status of modprobe or rmmod."""
+    return subprocess.run([command, *args], timeout=60, check=False,
+                          stderr=subprocess.DEVNULL).returncode
+
+
+def param(name, value, host="alice"):
+    """Sets a parameter, in the namespace of a host."""
+    enter(host)
+    fd = os.open(f"{PARAMS}/{name}", os.O_WRONLY)
+    try:
+        os.write(fd, str(value).encode() + b"\n")
+    finally:
+        os.close(fd)
+
+
+def text(name):
+    """What a parameter shows."""
+    with open(f"{PARAMS}/{name}", encoding="ascii") as f:
+        return f.read().split()
+
+
+def probe(key):
+    """A number of the probe's."""
+    words = text("probe")
+    return int(words[words.index(key) + 1])
+
+
+def begin():
+    """Loads the module, with nothing under way, whatever a case before left."""
+    module("rmmod", "ipcp_flow_echo")
+    same(module("modprobe", "ipcp_flow_echo", f"window={WINDOW}"), 0)
+
+
+def end():
+    """Unloads it, whatever it does."""
+    same(module("rmmod", "ipcp_flow_echo"), 0)
+
+
+# --- flows of it
+
+def serve(agents, name, error=0):
+    """Bob's kernel serves a name."""
+    param("serve", name, "bob")
+    asked = agents.bob.upcall(UPCALL_LISTEN)
+    agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=error)
+
+
+def connect(agents, name, **params):
+    """Alice's kernel has a flow to it, on which messages go. Its number."""
+    param("drain", "N")
+    param("probe", name)
+    asked = agents.alice.upcall(UPCALL_ALLOC)
+    agents.answer(name, asked, **params)
+    until(lambda: probe("received") > 2 * WINDOW, "messages go")
+    return number_of(agents.alice)
+
+
+def number_of(agent):
+    """Number of the one flow there, but for those that are ending."""
+    found, = (flow for flow in agent.dump("FLOW_GET")
+              if struct.unpack("=I", flow[A["FLOW_STATE"]])[0] == ALLOCATED)
+    return struct.unpack("=I", found[A["FLOW_ID"]])[0]
+
+
+@contextlib.contextmanager
+def traffic(name="demo", **params):
+    """Agents, and the two numbers of a flow with messages under way."""
+    begin()
+    try:
+        with Agents() as agents:
+            serve(agents, name)
+            number = connect(agents, name, **params)
+            yield agents, number, number_of(agents.bob)
+    finally:
+        end()
+
+
+def drained():
+    """All that was sent came back. How much that is."""
+    param("drain", "Y")
+    try:
+        return until(lambda: probe("sent") == probe("received") and
+                     probe("sent"), "all messages are back", 10)
+    except AssertionError:
+        note(f"{' '.join(text('probe'))}; dropped: {lost()}")
+        raise
+
+
+def more(count=4 * WINDOW):
+    """Waits until so many more messages were answered."""
+    before = probe("received")
+    until(lambda: probe("received") >= before + count, f"{count} more messages")
+
+
+def rekey(agents, number, other, program=None):
+    """A new seed at both ends, confirmed by both."""
+    def confirmed():
+        for agent, flow in (agents.bob, other), (agents.alice, number):
+            until(lambda agent=agent, flow=flow:
+                  any(agent.do("FLOW_GET", "FLOW", id=flow)[A["FLOW_DONE"]]),
+                  "the newest epoch is confirmed")
+    confirmed()	# before that there is to be no other
+    epoch, exchange = agents.claim(number)
+    seed = os.urandom(32)
+    for agent, flow in (agents.bob, other), (agents.alice, number):
+        agent.do("SEED_SET", "FLOW", id=flow, epoch=bytes([epoch]),
+                 exchange=exchange, seed=seed)
+    if program:
+        program.rekey()
+    confirmed()
+    return epoch
+
+
+def lost(*but):
+    """Packets that were dropped for a reason that loses a message. With keys that
+    are used up at once a packet of the kernel's own may come late for its key."""
+    return {key: count for host in ("alice", "bob")
+            for key, count in drops(host).items()
+            if count and key[1] not in ("closed", "eid", "state", *but)}
+
+
+@case("kernel code serves a name, and kernel code reaches it")
+def both():
+    with traffic() as (_agents, number, other):
+        same(probe("state"), UP)
+        sent = drained()
+        note(f"{sent} messages; flows {number} and {other}; "
+             f"{' '.join(text('probe')[-4:])} (least, mean, most)")
+        same(lost(), {})
+
+
+@case("programs reach it, one message at a time or a train of them")
+def programs():
+    begin()
+    with Agents() as agents:
+        serve(agents, "demo")
+        one, asked = agents.begin("demo")
+        agents.answer("demo", asked)
+        one.wait(4)
+        for message in b"", b"x", b"echo" * 300:
+            one.write(message)
+            same(one.receive(), message)
+        messages = [struct.pack("=I", i) * 50 for i in range(60)]
+        messages.append(b"the last is shorter")
+        buffers = [ctypes.create_string_buffer(m, len(m)) for m in messages]
+        array = ctypes.create_string_buffer(b"".join(
+            struct.pack("=QII", ctypes.addressof(b), len(b), 0) for b in buffers))
+        same(one.ioctl(SEND, struct.pack("=IIQII", 24, 0, ctypes.addressof(array),
+                                         len(buffers), 0))[0], len(messages))
+        same([one.receive() for _ in messages], messages)
+        one.close()
+        until(lambda: not agents.bob.dump("FLOW_GET"), "it lets go of the flow")
+    end()
+
+
+@case("messages go on over leaf keys of 64 messages each")
+def leaves():
+    with traffic(packets_per_leaf=PER_LEAF):
+        more(100 * PER_LEAF)
+        drained()
+        same(lost("late"), {})
+
+
+@case(f"{REKEYS} seeds under load are taken at once, by both; nothing is lost")
+def rekeys():
+    with traffic(packets_per_leaf=PER_LEAF, **PATIENT) as (agents, *numbers):
+        for count in range(1, REKEYS + 1):
+            same(rekey(agents, *numbers), count)
+            more()
+        same(probe("rekeys"), REKEYS)
+        same((probe("state"), probe("stalls")), (UP, 0))
+        drained()
+        same(lost("late"), {})
+
+
+@case("without a key messages are held and that is told; the next seed sends them")
+def keyless():
+    with traffic(**PATIENT) as (agents, *numbers):
+        with contextlib.closing(Netlink("alice")) as events:
+            events.join("events")
+            agents.alice.do("FLOW_SET", "FLOW", id=numbers[0], max_epoch_age=1)
+            events.event("EXPIRED", numbers[0], 0)
+        until(lambda: probe("state") == UP | KEYLESS, "it is told")
+        until(lambda: probe("held") == WINDOW, "all that is sent is held")
+        same(probe("stalls"), 1)
+        agents.alice.do("FLOW_SET", "FLOW", id=numbers[0], max_epoch_age=0)
+        same(rekey(agents, *numbers), 1)
+        more()
+        same((probe("state"), probe("held"), probe("stalls")), (UP, 0, 1))
+        drained()
+        same(lost(), {})
+
+
+@case("what was held comes in the order in which it was sent")
+def in_order():
+    begin()
+    with Agents() as agents:
+        listener = agents.listen("demo")
+        param("probe", "demo")
+        agents.answer("demo", agents.alice.upcall(UPCALL_ALLOC), **PATIENT)
+        other = listener.accept()
+        first = [other.receive() for _ in range(WINDOW)]
+        numbers = [number_of(agent) for agent in (agents.alice, agents.bob)]
+        agents.alice.do("FLOW_SET", "FLOW", id=numbers[0], max_epoch_age=1)
+        until(lambda: any(agents.alice.do("FLOW_GET", "FLOW",
+                                          id=numbers[0])[A["FLOW_DUE"]]),
+              "the epoch is too old")
+        for message in first:
+            other.write(message)
+        until(lambda: probe("held") == WINDOW, "as many more are held")
+        agents.alice.do("FLOW_SET", "FLOW", id=numbers[0], max_epoch_age=0)
+        same(rekey(agents, *numbers, other), 1)
+        held = [other.receive() for _ in range(WINDOW)]
+        sent = [struct.unpack_from("=Q", message)[0] for message in held]
+        same(sent, sorted(sent))
+        other.close()
+        listener.close()
+    end()
+
+
+@case("programs reach it from the same host")
+def direct():
+    begin()
+    with Agents() as agents:
+        param("serve", "demo", "alice")
+        asked = agents.alice.upcall(UPCALL_LISTEN)
+        agents.alice.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=0)
+        one, asked = agents.begin("demo")
+        agents.alice.do("FLOW_DIRECT", "FLOW", id=asked[A["UPCALL_FLOW_ID"]])
+        one.wait(4)
+        for message in b"", b"x", b"echo" * 300:
+            one.write(message)
+            same(one.receive(), message)
+        one.close()
+        until(lambda: not agents.alice.dump("FLOW_GET"), "no flow is left")
+    end()
+
+
+@case("what is refused says why: no agent, no such name, not granted, given up")
+def refused():
+    begin()
+    for name in "serve", "probe":
+        with fails(errno.ENOTCONN):
+            param(name, "demo")
+        with fails(errno.EINVAL):
+            param(name, "no name")
+    with Agents() as agents:
+        serve(agents, "demo", errno.EACCES)
+        one, asked = agents.begin("demo")
+        with fails(errno.ENOENT):
+            agents.answer("demo", asked)
+        one.close()
+        param("probe", "demo")
+        asked = agents.alice.upcall(UPCALL_ALLOC)
+        same(probe("state"), 0)
+        agents.alice.do("FLOW_DEL", "FLOW", id=asked[A["UPCALL_FLOW_ID"]],
+                        error=errno.EKEYREJECTED)
+        until(lambda: probe("state") == DOWN, "the end is told")
+        same(probe("error"), errno.EKEYREJECTED)
+    end()
+
+
+@case("either end may let go under traffic: the other is told")
+def released():
+    begin()
+    with Agents() as agents:
+        for host in "bob", "alice":
+            serve(agents, "demo")
+            connect(agents, "demo")
+            if host == "bob":
+                param("serve", "", "bob")
+                until(lambda: probe("state") == DOWN, "alice is told")
+                same(probe("error"), errno.ESHUTDOWN)
+            param("probe", "")
+            until(lambda: not agents.bob.dump("FLOW_GET") and
+                  not agents.alice.dump("FLOW_GET"), "no flow is left")
+    end()
+
+
+@case("ipcp_rekey stays while kernel code may use it, and while it does")
+def order():
+    begin()
+    same(module("rmmod", "ipcp_rekey"), 1)
+    end()
+    with traffic():
+        same(module("rmmod", "ipcp_rekey"), 1)
+        more()
+
+
+@case(f"{CYCLES} times: loaded, unloaded under traffic; and ipcp_rekey after it")
+def cycles():
+    for cycle in range(CYCLES):
+        with traffic():
+            pass
+        if cycle % 2:
+            until(lambda: module("rmmod", "ipcp_rekey") == 0,
+                  "ipcp_rekey goes", 5)
+    same(os.path.isdir("/sys/module/ipcp_flow_echo"), False)
+
+
+try:
+    run()
+finally:
+    module("rmmod", "ipcp_flow_echo")
+    module("modprobe", "ipcp_rekey")	# who called us takes it away

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a program gets of the library, a case a run. C89, as the programs that
+ * the library is for.
+ *
+ * lib-cases serve		sends back what comes; "bye" ends the flow, "qos"
+ *				asks what was asked of it
+ * lib-cases list		the names of the cases, one a line
+ * lib-cases CASE		runs it, with flows to the name "demo"
+ */
+#define _POSIX_C_SOURCE 200112L
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <ouroboros/dev.h>
+#include <ouroboros/errno.h>
+#include <ouroboros/fccntl.h>
+#include <ouroboros/fqueue.h>
+
+#define SIZE	65536
+
+/* --- the other side */
+
+static void answer(int fd, const char *buf, size_t len, const qosspec_t *qs)
+{
+	char said[64];
+
+	if (len == 3 && !memcmp(buf, "qos", 3)) {
+		len = sprintf(said, "loss %lu, timeout %lu",
+			      (unsigned long)qs->loss,
+			      (unsigned long)qs->timeout);
+		buf = said;
+	}
+	flow_write(fd, buf, len);
+}
+
+static void *serve_flow(void *arg)
+{
+	char *buf = malloc(SIZE);
+	int fd = *(int *)arg;
+	qosspec_t qs;
+	ssize_t len;
+
+	free(arg);
+	fccntl(fd, FLOWGQOSSPEC, &qs);
+	while (buf && (len = flow_read(fd, buf, SIZE)) >= 0) {
+		if (len == 3 && !memcmp(buf, "bye", 3))
+			break;
+		answer(fd, buf, len, &qs);
+	}
+	flow_dealloc(fd);
+	free(buf);
+	return NULL;
+}
+
+static int serve(void)
+{
+	pthread_t thread;
+	int *fd;
+
+	for (;;) {
+		fd = malloc(sizeof(*fd));
+		*fd = flow_accept(NULL, NULL);
+		if (*fd < 0 || pthread_create(&thread, NULL, serve_flow, fd))
+			break;
+		pthread_detach(thread);
+	}
+	printf("accept: %d\n", *fd);
+	return 1;
+}
+
+/* --- the cases */
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+static void is(long got, long wanted, const char *what, int line)
+{
+	if (got == wanted)
+		return;
+	printf("line %d: %s is %ld, not %ld\n", line, what, got, wanted);
+	exit(1);
+}
+
+#define IS(what, wanted)	is((what), (wanted), #what, __LINE__)
+#define HOLDS(what)		is(!!(what), 1, #what, __LINE__)
+
+static const struct timespec patience = { 20, 0 };
+static const struct timespec soon = { 0, 50000000 };
+static const struct timespec at_once = { 0, 0 };
+
+/* A flow; a read of it does not wait for ever. */
+static int demo(void)
+{
+	int fd = flow_alloc("demo", NULL, NULL);
+
+	HOLDS(fd >= 0);
+	IS(fccntl(fd, FLOWSRCVTIMEO, &patience), 0);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	IS(flow_write(fd, text, strlen(text)), (long)strlen(text));
+}
+
+/* The next read, of so much at most, gets this. */
+static void hear(int fd, size_t count, const char *text)
+{
+	char buf[256];
+
+	IS(flow_read(fd, buf, count), (long)strlen(text));
+	IS(memcmp(buf, text, strlen(text)), 0);
+}
+
+static void set_flags(int fd, uint32_t flags)
+{
+	IS(fccntl(fd, FLOWSFLAGS, flags), 0);
+}
+
+/* Until so many messages wait to be read. */
+static void queued(int fd, size_t count)
+{
+	const struct timespec nap = { 0, 10000000 };
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < 2000 && len != count; i++) {
+		IS(fccntl(fd, FLOWGRXQLEN, &len), 0);
+		nanosleep(&nap, NULL);
+	}
+	IS(len, count);
+}
+
+static void numbers(void)
+{
+	int fds[8];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = demo();
+		IS(fds[i], 64 + i);
+	}
+	IS(flow_dealloc(fds[3]), 0);
+	IS(demo(), fds[3]);
+}
+
+static void echo(void)
+{
+	int fd = demo();
+
+	say(fd, "hello");
+	hear(fd, 64, "hello");
+	IS(flow_dealloc(fd), 0);
+	IS(flow_dealloc(fd), -ENOTALLOC);
+	IS(flow_write(fd, "x", 1), -ENOTALLOC);
+}
+
+static void parts(void)
+{
+	int fd = demo();
+
+	say(fd, "a message in parts");
+	say(fd, "12345678");
+	say(fd, "next");
+	hear(fd, 10, "a message ");
+	hear(fd, 64, "in parts");
+	hear(fd, 8, "12345678");
+	IS(flow_read(fd, NULL, 0), 0);
+	hear(fd, 64, "next");
+}
+
+static void whole(void)
+{
+	char buf[4];
+	int fd = demo();
+
+	set_flags(fd, FLOWFDEFAULT | FLOWFRNOPART);
+	say(fd, "12345");
+	say(fd, "1234");
+	IS(flow_read(fd, buf, 4), -EMSGSIZE);
+	hear(fd, 4, "1234");
+}
+
+static void empty(void)
+{
+	int fd = demo();
+
+	IS(flow_write(fd, NULL, 0), 0);
+	set_flags(fd, FLOWFDEFAULT | FLOWFWNOBLOCK);
+	IS(flow_write(fd, NULL, 0), 0);
+	say(fd, "after");
+	hear(fd, 64, "after");
+}
+
+static void no_wait(void)
+{
+	struct pollfd pfd = { 0, POLLIN, 0 };
+	char buf[8];
+	int fd = demo();
+
+	set_flags(fd, FLOWFDEFAULT | FLOWFNONBLOCK);
+	IS(flow_read(fd, buf, sizeof(buf)), -EAGAIN);
+	say(fd, "x");
+	/* the descriptor is the kernel's, too */
+	pfd.fd = fd;
+	IS(poll(&pfd, 1, 20000), 1);
+	hear(fd, 8, "x");
+	IS(flow_read(fd, buf, sizeof(buf)), -EAGAIN);
+}
+
+static void limits(void)
+{
+	struct timespec got = { 0, 0 };
+	char buf[8];
+	int fd = demo();
+
+	IS(fccntl(fd, FLOWSRCVTIMEO, &soon), 0);
+	IS(fccntl(fd, FLOWGRCVTIMEO, &got), 0);
+	IS(got.tv_nsec, soon.tv_nsec);
+	IS(flow_read(fd, buf, sizeof(buf)), -ETIMEDOUT);
+	IS(fccntl(fd, FLOWSRCVTIMEO, &at_once), 0);
+	IS(flow_read(fd, buf, sizeof(buf)), -ETIMEDOUT);
+	IS(fccntl(fd, FLOWSRCVTIMEO, NULL), 0);
+	IS(fccntl(fd, FLOWGRCVTIMEO, &got), -EPERM);
+	IS(fccntl(fd, FLOWSSNDTIMEO, &soon), 0);
+	IS(fccntl(fd, FLOWGSNDTIMEO, &got), 0);
+	say(fd, "x");
+	hear(fd, 8, "x");
+}
+
+static void long_messages(void)
+{
+	static char out[SIZE], in[SIZE];
+	int fd = demo();
+	size_t i;
+
+	for (i = 0; i < SIZE; i++)
+		out[i] = i * 7;
+	IS(flow_write(fd, out, SIZE), -EMSGSIZE);
+	IS(flow_write(fd, out, 1400), 1400);
+	IS(flow_read(fd, in, 1), 1);
+	IS(flow_read(fd, in + 1, SIZE - 1), 1399);
+	IS(memcmp(in, out, 1400), 0);
+}
+
+static void qualities(void)
+{
+	qosspec_t qs = qos_raw;
+	int fd;
+
+	qs.timeout = 7000;
+	qs.ber = 0;
+	fd = flow_alloc("demo", &qs, &patience);
+	HOLDS(fd >= 0);
+	IS(qs.ber, 1);
+	say(fd, "qos");
+	hear(fd, 64, "loss 1, timeout 7000");
+	memset(&qs, 0, sizeof(qs));
+	IS(fccntl(fd, FLOWGQOSSPEC, &qs), 0);
+	IS(qs.timeout, 7000);
+}
+
+static void order_and_no_loss(void)
+{
+	qosspec_t lossless = qos_raw;
+	qosspec_t ordered = qos_raw;
+	qosspec_t data = qos_data;
+
+	lossless.loss = 0;
+	ordered.in_order = 1;
+	IS(flow_alloc("demo", &lossless, NULL), -ENOTSUP);
+	IS(flow_alloc("demo", &ordered, NULL), -ENOTSUP);
+	IS(flow_alloc("demo", &data, NULL), -ENOTSUP);
+	/* nothing is left of them */
+	IS(demo(), 64);
+}
+
+static void names(void)
+{
+	char name[257];
+
+	IS(flow_alloc("nobody.invalid", NULL, &patience), -ENAME);
+	IS(flow_alloc("idle", NULL, &patience), -ECONNREFUSED);
+	IS(flow_alloc("denied", NULL, &patience), -EPERM);
+	IS(flow_alloc("", NULL, NULL), -EINVAL);
+	memset(name, 'n', 256);
+	name[256] = '\0';
+	IS(flow_alloc(name, NULL, NULL), -ENAMETOOLONG);
+	IS(demo(), 64);
+}
+
+static void access_modes(void)
+{
+	char buf[8];
+	int fd = demo();
+
+	set_flags(fd, FLOWFRDONLY);
+	IS(flow_write(fd, "x", 1), -EPERM);
+	set_flags(fd, FLOWFWRONLY);
+	say(fd, "x");
+	IS(flow_read(fd, buf, sizeof(buf)), -EPERM);
+	set_flags(fd, FLOWFRDWR);
+	hear(fd, 8, "x");
+}
+
+static void queue(void)
+{
+	int fd = demo();
+	size_t len = 1;
+
+	say(fd, "1");
+	say(fd, "2");
+	say(fd, "3");
+	queued(fd, 3);
+	hear(fd, 8, "1");
+	IS(fccntl(fd, FLOWGRXQLEN, &len), 0);
+	IS(len, 2);
+	IS(fccntl(fd, FLOWGTXQLEN, &len), 0);
+	IS(len, 0);
+}
+
+static void events(void)
+{
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+	int fds[8], fd, first, seen = 0;
+	size_t i;
+
+	IS(fevent(set, fq, &at_once), -ETIMEDOUT);
+	IS(fevent(set, fq, &soon), -ETIMEDOUT);
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = demo();
+		IS(fset_add(set, fds[i]), 0);
+	}
+	first = fds[0];
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		say(fds[i], "x");
+	while (seen != 0xff) {
+		IS(fevent(set, fq, &patience), 1);
+		while ((fd = fqueue_next(fq)) >= 0) {
+			IS(fqueue_type(fq), FLOW_PKT);
+			hear(fd, 8, "x");
+			seen |= 1 << (fd - first);
+		}
+	}
+	IS(fevent(set, fq, &soon), -ETIMEDOUT);
+}
+
+static void peer_ends(void)
+{
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+	char buf[8];
+	int fd = demo();
+
+	IS(fset_add(set, fd), 0);
+	say(fd, "last");
+	queued(fd, 1);
+	say(fd, "bye");
+	/* what is there can be read before the end shows */
+	IS(fevent(set, fq, &patience), 1);
+	IS(fqueue_next(fq), fd);
+	IS(fqueue_type(fq), FLOW_PKT);
+	hear(fd, 8, "last");
+	IS(fevent(set, fq, &patience), 1);
+	IS(fqueue_next(fq), fd);
+	IS(fqueue_type(fq), FLOW_DEALLOC);
+	IS(fevent(set, fq, &soon), -ETIMEDOUT);
+	IS(flow_read(fd, buf, sizeof(buf)), -EFLOWDOWN);
+	IS(flow_write(fd, "x", 1), -EFLOWDOWN);
+	IS(flow_dealloc(fd), 0);
+}
+
+static void down(void)
+{
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+	char buf[8];
+	int fd = demo();
+
+	IS(fset_add(set, fd), 0);
+	set_flags(fd, FLOWFDEFAULT | FLOWFDOWN);
+	IS(flow_write(fd, "x", 1), -EFLOWDOWN);
+	IS(flow_read(fd, buf, sizeof(buf)), -EFLOWDOWN);
+	IS(fevent(set, fq, &patience), 1);
+	IS(fqueue_next(fq), fd);
+	IS(fqueue_type(fq), FLOW_DOWN);
+	IS(flow_dealloc(fd), 0);
+}
+
+#define MESSAGES	2000
+#define AHEAD		200	/* fewer than a queue holds */
+
+static int both_fd;
+static pthread_mutex_t both_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t both_cond = PTHREAD_COND_INITIALIZER;
+static int both_read;
+
+static void *write_all(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < MESSAGES; i++) {
+		pthread_mutex_lock(&both_lock);
+		while (i - both_read >= AHEAD)
+			pthread_cond_wait(&both_cond, &both_lock);
+		pthread_mutex_unlock(&both_lock);
+		IS(flow_write(both_fd, &i, sizeof(i)), sizeof(i));
+	}
+	return NULL;
+}
+
+static void *read_all(void *arg)
+{
+	int i, got;
+
+	(void)arg;
+	for (i = 0; i < MESSAGES; i++) {
+		IS(flow_read(both_fd, &got, sizeof(got)), sizeof(got));
+		IS(got, i);
+		IS(flow_read(both_fd, &got, sizeof(got)), 0);
+		pthread_mutex_lock(&both_lock);
+		both_read++;
+		pthread_cond_signal(&both_cond);
+		pthread_mutex_unlock(&both_lock);
+	}
+	return NULL;
+}
+
+static void two_threads(void)
+{
+	pthread_t reader, writer;
+
+	both_fd = demo();
+	IS(pthread_create(&reader, NULL, read_all, NULL), 0);
+	IS(pthread_create(&writer, NULL, write_all, NULL), 0);
+	IS(pthread_join(writer, NULL), 0);
+	IS(pthread_join(reader, NULL), 0);
+	IS(flow_dealloc(both_fd), 0);
+}
+
+static void *read_one(void *arg)
+{
+	char buf[8];
+
+	IS(fccntl(*(int *)arg, FLOWSRCVTIMEO, NULL), 0);
+	*(int *)arg = flow_read(*(int *)arg, buf, sizeof(buf));
+	return NULL;
+}
+
+/* Whether it waits already or is about to, it does not wait on. */
+static void ended_under_a_reader(void)
+{
+	pthread_t reader;
+	int fd = demo(), arg = fd;
+
+	IS(pthread_create(&reader, NULL, read_one, &arg), 0);
+	nanosleep(&soon, NULL);
+	IS(flow_dealloc(fd), 0);
+	IS(pthread_join(reader, NULL), 0);
+	HOLDS(arg == -EFLOWDOWN || arg == -ENOTALLOC);
+}
+
+static void *accept_one(void *arg)
+{
+	flow_accept(NULL, NULL);
+	return arg;
+}
+
+static void cancel(void *(*run)(void *), void *arg)
+{
+	pthread_t thread;
+	void *ret;
+
+	IS(pthread_create(&thread, NULL, run, arg), 0);
+	nanosleep(&soon, NULL);
+	IS(pthread_cancel(thread), 0);
+	IS(pthread_join(thread, &ret), 0);
+	HOLDS(ret == PTHREAD_CANCELED);
+}
+
+static void cancelled(void)
+{
+	int fd = demo(), arg = fd;
+
+	cancel(read_one, &arg);
+	cancel(accept_one, NULL);
+	say(fd, "x");
+	hear(fd, 8, "x");
+	IS(flow_accept(NULL, &soon), -ETIMEDOUT);
+	IS(flow_dealloc(fd), 0);
+}
+
+static void nobody_asks(void)
+{
+	qosspec_t qs;
+
+	IS(flow_accept(&qs, &soon), -ETIMEDOUT);
+	IS(flow_accept(&qs, &at_once), -ETIMEDOUT);
+}
+
+static void no_name(void)
+{
+	IS(flow_accept(NULL, &patience), -ENAME);
+}
+
+static void not_allowed(void)
+{
+	IS(flow_accept(NULL, &patience), -EPERM);
+}
+
+static void no_agent(void)
+{
+	IS(flow_alloc("demo", NULL, NULL), -EIRMD);
+	IS(flow_accept(NULL, NULL), -EIRMD);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "descriptors-are-64-and-up", numbers },
+	{ "a-message-there-and-back", echo },
+	{ "a-message-is-read-in-parts", parts },
+	{ "or-whole-or-not-at-all", whole },
+	{ "an-empty-message-is-passed-over", empty },
+	{ "calls-that-do-not-wait", no_wait },
+	{ "time-limits", limits },
+	{ "long-messages", long_messages },
+	{ "what-was-asked-of-a-flow", qualities },
+	{ "order-and-no-loss-are-refused", order_and_no_loss },
+	{ "names-that-cannot-be-reached", names },
+	{ "access", access_modes },
+	{ "lengths-of-queues", queue },
+	{ "events-of-many-flows", events },
+	{ "the-peer-ends-it", peer_ends },
+	{ "it-is-taken-down", down },
+	{ "a-reader-and-a-writer", two_threads },
+	{ "it-ends-under-a-reader", ended_under_a_reader },
+	{ "threads-are-cancelled", cancelled },
+	{ "nobody-asks", nobody_asks },
+	/* in another surrounding */
+	{ "not-bound", no_name },
+	{ "not-allowed", not_allowed },
+	{ "no-agent", no_agent }
+};
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc == 2 && !strcmp(argv[1], "serve"))
+		return serve();
+	if (argc == 2 && !strcmp(argv[1], "list")) {
+		for (i = 0; i < ARRAY_SIZE(cases); i++)
+			puts(cases[i].name);
+		return 0;
+	}
+	for (i = 0; argc == 2 && i < ARRAY_SIZE(cases); i++)
+		if (!strcmp(argv[1], cases[i].name)) {
+			cases[i].run();
+			return 0;
+		}
+	return 2;
+}

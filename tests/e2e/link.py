@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Interfaces of the kind ipcp_rekey, one at each host, with agents that only
+bring seeds (keys.py). Usage: link.py NUMBER of removals under traffic."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+from ipcp import (
+    A, DEADLINE, Netlink, attr, attrs, case, drops, enter, fails,
+    note, run, same, until)
+from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
+
+REMOVALS = int(sys.argv[1])
+REKEYS = 10
+BYTES = 4 << 20		# of a TCP connection
+OVERHEAD = 20 + 8 + 28	# IPv4, UDP, ours
+PATIENT = {"grace": 600000}
+INNER = {"alice": "10.99.0.1", "bob": "10.99.0.2"}
+INNER6 = {"alice": "fd99::1", "bob": "fd99::2"}
+OUTER = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
+
+RTM_NEWLINK, RTM_GETLINK = 16, 18
+IFLA_LINKINFO, INFO_KIND, INFO_DATA, INFO_XSTATS = 18, 1, 2, 3
+CONNECT, LISTEN, STATE, FLOW, EPOCH, TX_LEFT, RX_LEFT, REKEYED = range(2, 10)
+UP, KEYLESS = 1, 8
+ETH_P_IP, IP_TOS, IP_RECVTOS = 0x0800, 1, 13
+ECT0, CE = 2, 3
+
+
+def ip(host, *args, wanted=0):
+    """ip in a namespace; what it says."""
+    done = subprocess.run(["ip", "-n", host, *args], text=True, timeout=DEADLINE,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+    if wanted is not None:
+        same(done.returncode, wanted, done.stdout)
+    return done.stdout
+
+
+def there(host, *args):
+    """Runs a command there; its exit status."""
+    return subprocess.run(["ip", "netns", "exec", host, *args], check=False,
+                          timeout=DEADLINE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode
+
+
+def rtnetlink(host, kind, payload):
+    """A request about links there; the answer's attributes, if there is one."""
+    enter(host)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+        sock.settimeout(DEADLINE)
+        sock.send(struct.pack("=IHHII", 16 + len(payload), kind, 5, 1, 0) +
+                  payload)
+        found = None
+        while True:
+            data = sock.recv(1 << 16)
+            while data:
+                size, what = struct.unpack_from("=IH", data)
+                if what == 2:
+                    err = -struct.unpack_from("=i", data, 16)[0]
+                    if err:
+                        raise OSError(err, os.strerror(err))
+                    return found
+                found = attrs(data[32:size])
+                data = data[(size + 3) & ~3:]
+
+
+def about(host, dev):
+    """The header of a request about an interface."""
+    enter(host)
+    return struct.pack("=BBHiII", 0, 0, 0, socket.if_nametoindex(dev), 0, 0)
+
+
+def configure(host, what, name, dev="flow0"):
+    """What the interface is to have."""
+    data = attr(INFO_DATA, attr(what, name.encode() + b"\0"))
+    rtnetlink(host, RTM_NEWLINK, about(host, dev) +
+              attr(IFLA_LINKINFO, attr(INFO_KIND, b"ipcp_rekey\0") + data))
+
+
+def shown(host, dev="flow0"):
+    """What is shown of it: attributes, and the three further counters."""
+    info = attrs(rtnetlink(host, RTM_GETLINK, about(host, dev))[IFLA_LINKINFO])
+    same(info[INFO_KIND], b"ipcp_rekey\0")
+    return attrs(info[INFO_DATA]), struct.unpack("=3Q", info[INFO_XSTATS])
+
+
+def number(host, what):
+    """A number that is shown."""
+    return int.from_bytes(shown(host)[0].get(what, b""), sys.byteorder)
+
+
+def carrier(host, dev="flow0"):
+    """Has it one?"""
+    return "LOWER_UP" in ip(host, "link", "show", dev)
+
+
+def mtu(host):
+    """Its MTU."""
+    words = ip(host, "link", "show", "flow0").split()
+    return int(words[words.index("mtu") + 1])
+
+
+def make(host):
+    """An interface with addresses."""
+    ip(host, "link", "add", "flow0", "type", "ipcp_rekey")
+    ip(host, "addr", "add", f"{INNER[host]}/24", "dev", "flow0")
+    ip(host, "addr", "add", f"{INNER6[host]}/64", "dev", "flow0", "nodad")
+    ip(host, "link", "set", "flow0", "up")
+
+
+def connect(agents, **params):
+    """Both ends have a flow, of a name that bob serves."""
+    same(there("bob", "ipcp-rekey", "netdev", "listen", "flow0", "net"), 0)
+    asked = agents.bob.upcall(UPCALL_LISTEN)
+    agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=0)
+    same(there("alice", "ipcp-rekey", "netdev", "connect", "flow0", "net"), 0)
+    agents.answer("net", agents.alice.upcall(UPCALL_ALLOC), **params)
+    until(lambda: carrier("alice") and carrier("bob"), "both have a carrier")
+
+
+@contextlib.contextmanager
+def links(**params):
+    """Agents, and an interface at each host, connected."""
+    with Agents() as agents:
+        try:
+            for host in INNER:
+                make(host)
+            connect(agents, **params)
+            yield agents
+        finally:
+            for host in INNER:
+                ip(host, "link", "del", "flow0", wanted=None)
+            subprocess.run(["ip", "netns", "del", "carol"], check=False,
+                           stderr=subprocess.DEVNULL)
+    until(lambda: not any(Netlink(host).dump("FLOW_GET") for host in INNER),
+          "no flow is left")
+
+
+def lost():
+    """Packets that were dropped for a reason that loses one."""
+    return {key: count for host in INNER for key, count in drops(host).items()
+            if count and key[1] not in ("closed", "eid", "state", "epoch")}
+
+
+def reachable(host="alice"):
+    """Pings through it, with both protocols."""
+    for address in INNER["bob"], INNER6["bob"]:
+        same(there(host, "ping", "-c", "2", "-W", "5", "-i", "0.2", address), 0,
+             address)
+
+
+class Transfer:
+    """A TCP connection over it, that carries bytes one way."""
+
+    def __init__(self, address=INNER["bob"], size=BYTES):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        enter("bob")
+        self.server = socket.create_server((address, 0), family=family)
+        enter("alice")
+        self.client = socket.create_connection(self.server.getsockname()[:2],
+                                               timeout=DEADLINE)
+        self.peer, _ = self.server.accept()
+        self.peer.settimeout(DEADLINE)
+        self.data = os.urandom(1 << 16) * (size >> 16)
+        self.got = hashlib.sha256()
+        self.threads = [threading.Thread(target=self.send),
+                        threading.Thread(target=self.receive)]
+        for thread in self.threads:
+            thread.start()
+
+    def send(self):
+        """All of it."""
+        with contextlib.suppress(OSError):
+            self.client.sendall(self.data)
+            self.client.shutdown(socket.SHUT_WR)
+
+    def receive(self):
+        """Until its end."""
+        with contextlib.suppress(OSError):
+            while chunk := self.peer.recv(1 << 16):
+                self.got.update(chunk)
+
+    def running(self):
+        """Is there more to come?"""
+        return self.threads[1].is_alive()
+
+    def end(self):
+        """Ends it, done or not."""
+        for sock in self.client, self.peer:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
+        for sock in self.client, self.peer, self.server:
+            sock.close()
+
+    def whole(self):
+        """Waits for it: all came, as it was."""
+        for thread in self.threads:
+            thread.join(2 * DEADLINE)
+        same(self.got.digest(), hashlib.sha256(self.data).digest())
+        self.end()
+
+
+def rekey(agents):
+    """A new seed at both ends, confirmed by both."""
+    ends = (agents.bob, number("bob", FLOW)), (agents.alice, number("alice", FLOW))
+
+    def confirmed():
+        for agent, flow in ends:
+            until(lambda agent=agent, flow=flow:
+                  any(agent.do("FLOW_GET", "FLOW", id=flow)[A["FLOW_DONE"]]),
+                  "the newest epoch is confirmed")
+    confirmed()
+    epoch, exchange = agents.claim(ends[1][1])
+    seed = os.urandom(32)
+    for agent, flow in ends:
+        agent.do("SEED_SET", "FLOW", id=flow, epoch=bytes([epoch]),
+                 exchange=exchange, seed=seed)
+    confirmed()
+    return epoch
+
+
+@case("an interface is made, shown and removed by ip; it has no carrier without a flow")
+def made():
+    make("alice")
+    same(carrier("alice"), False)
+    same(shown("alice"), ({STATE: bytes(4)}, (0, 0, 0)))
+    for attribute, value in ((CONNECT, "no name"), (STATE, "x")):
+        with fails(errno.EINVAL):
+            configure("alice", attribute, value)
+    ip("alice", "link", "del", "flow0")
+
+
+@case("with a flow it has a carrier, the path's MTU, and is a way for IPv4 and IPv6")
+def connected():
+    with links():
+        same([mtu(host) for host in INNER], [1500 - OVERHEAD] * 2)
+        reachable()
+        info, (held, stalls, flows) = shown("alice")
+        same((info[CONNECT], held, stalls, flows), (b"net\0", 0, 0, 1))
+        same(shown("bob")[0][LISTEN], b"net\0")
+        said = json.loads(subprocess.run(
+            ["ip", "netns", "exec", "alice", "ipcp-rekey", "netdev", "show", "flow0"],
+            check=True, timeout=DEADLINE, stdout=subprocess.PIPE).stdout)
+        same((said["connect"], said["up"], said["flow"], said["keyless"]),
+             ("net", True, number("alice", FLOW), False))
+        same(number("alice", STATE), UP)
+        assert 0 < number("alice", TX_LEFT) < 1 << 33
+        assert 0 < number("alice", RX_LEFT) < 1 << 33
+        same(lost(), {})
+
+
+@case(f"TCP over IPv4 and IPv6 goes on over {REKEYS} re-keys, and nothing is lost")
+def rekeys():
+    with links(**PATIENT) as agents:
+        both = Transfer(), Transfer(INNER6["bob"])
+        for count in range(1, REKEYS + 1):
+            same(rekey(agents), count)
+        note(f"{sum(t.running() for t in both)} of 2 transfers go on")
+        for transfer in both:
+            transfer.whole()
+        same((number("alice", REKEYED), number("bob", EPOCH)), (REKEYS, REKEYS))
+        same(lost(), {})
+
+
+@case("without a key packets are held; the next seed sends them")
+def keyless():
+    with links(**PATIENT) as agents:
+        flow = number("alice", FLOW)
+        agents.alice.do("FLOW_SET", "FLOW", id=flow, max_epoch_age=1)
+        until(lambda: there("alice", "ping", "-c", "1", "-W", "1",
+                            INNER["bob"]) != 0, "the epoch is too old")
+        until(lambda: number("alice", STATE) == UP | KEYLESS, "that is shown")
+        same(carrier("alice"), True)
+        held, stalls, _ = shown("alice")[1]
+        assert held > 0
+        same(stalls, 1)
+        agents.alice.do("FLOW_SET", "FLOW", id=flow, max_epoch_age=0)
+        rekey(agents)
+        until(lambda: number("alice", STATE) == UP, "there is a key")
+        same(shown("alice")[1][:2], (0, 1))
+        reachable()
+        same(lost(), {})
+
+
+def datagrams(tos, count=5):
+    """What the inside has at bob of datagrams that alice sent with this
+    traffic class, and what the outside had."""
+    enter("bob")
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
+    sock.bind((INNER["bob"], 0))
+    sock.settimeout(DEADLINE)
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
+    wire.bind(("veth", ETH_P_IP))
+    wire.settimeout(DEADLINE)
+    enter("alice")
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.IPPROTO_IP, IP_TOS, tos)
+    inside, outside = set(), set()
+    for _ in range(count):
+        sender.sendto(b"x" * 1000, sock.getsockname())
+        inside.add(sock.recvmsg(2000, 64)[1][0][2][0])
+        while True:
+            packet = wire.recv(2000)
+            if len(packet) > 1000:
+                outside.add(packet[1])
+                break
+    for each in sock, wire, sender:
+        each.close()
+    return inside, outside
+
+
+@case("ECN is as RFC 6040 has it, and the outside shows no DSCP")
+def ecn():
+    with links():
+        same(datagrams(0xb8), ({0xb8}, {0}))
+        same(datagrams(0xb8 | ECT0), ({0xb8 | ECT0}, {ECT0}))
+        # as a router does that is about to drop packets
+        rules = ("table ip outer { chain out { type filter hook output priority 0;"
+                 " udp dport 3435 ip ecn ect0 ip ecn set ce; }; }")
+        same(there("alice", "nft", rules), 0)
+        try:
+            same(datagrams(0xb8 | ECT0), ({0xb8 | CE}, {CE}))
+        finally:
+            there("alice", "nft", "delete table ip outer")
+        same(lost(), {})
+
+
+@case("a path that gets narrower is told to who sends, and the MTU follows")
+def narrower():
+    with links():
+        transfer = Transfer()
+        for host in INNER:
+            ip(host, "link", "set", "veth", "mtu", "1280")
+        try:
+            transfer.whole()
+            until(lambda: mtu("alice") == 1280 - OVERHEAD, "the MTU follows")
+            same("fd99::" in ip("alice", "-6", "addr", "show", "flow0"), False)
+        finally:
+            for host in INNER:
+                ip(host, "link", "set", "veth", "mtu", "1500")
+
+
+@case("the peer may move to another address under traffic")
+def roams():
+    with links():
+        transfer = Transfer()
+        ip("alice", "addr", "del", f"{OUTER['alice']}/24", "dev", "veth")
+        ip("alice", "addr", "add", "10.77.0.3/24", "dev", "veth")
+        try:
+            transfer.whole()
+        finally:
+            ip("alice", "addr", "flush", "dev", "veth", "scope", "global")
+            for address in OUTER["alice"] + "/24", "fd77::1/64":
+                ip("alice", "addr", "add", address, "dev", "veth",
+                   *(["nodad"] if ":" in address else []))
+
+
+@case("it may move to another namespace, which has no other way out, and end with it")
+def moves():
+    with links():
+        subprocess.run(["ip", "netns", "add", "carol"], check=True)
+        ip("alice", "link", "set", "flow0", "netns", "carol")
+        ip("carol", "addr", "add", f"{INNER['alice']}/24", "dev", "flow0")
+        ip("carol", "addr", "add", f"{INNER6['alice']}/64", "dev", "flow0", "nodad")
+        ip("carol", "link", "set", "flow0", "up")
+        reachable("carol")
+        subprocess.run(["ip", "netns", "del", "carol"], check=True)
+        until(lambda: not carrier("bob"), "bob has no carrier")
+    until(lambda: not Netlink("alice").dump("FLOW_GET"), "no flow is left")
+
+
+@case("the namespace of its flow may end before it does")
+def outer_ends():
+    subprocess.run(["ip", "netns", "add", "carol"], check=True)
+    ip("carol", "link", "add", "flow0", "type", "ipcp_rekey")
+    configure("carol", CONNECT, "net")
+    ip("carol", "link", "set", "flow0", "netns", "alice")
+    subprocess.run(["ip", "netns", "del", "carol"], check=True)
+
+    def ended():
+        try:
+            configure("alice", CONNECT, "net")
+        except OSError as err:
+            return err.errno == errno.ENODEV
+        return False
+    until(ended, "it is known that the namespace ended")
+    ip("alice", "link", "del", "flow0")
+
+
+@case("it has another flow when its peer has one; without an agent it waits for one")
+def again():
+    with links() as agents:
+        asked = agents.alice.upcall
+        same(there("bob", "ipcp-rekey", "netdev", "end", "flow0"), 0)
+        until(lambda: not carrier("alice"), "alice has no carrier")
+        configure("bob", LISTEN, "net")
+        granted = agents.bob.upcall(UPCALL_LISTEN)
+        agents.bob.do("UPCALL_DONE", "UPCALL", id=granted[A["UPCALL_ID"]], error=0)
+        agents.answer("net", asked(UPCALL_ALLOC))
+        until(lambda: carrier("alice") and carrier("bob"), "there is another")
+        same(shown("alice")[1][2], 2)
+        reachable()
+    make("alice")
+    configure("alice", CONNECT, "net")
+    with Agents() as agents:
+        agents.alice.upcall(UPCALL_ALLOC)
+    ip("alice", "link", "del", "flow0")
+
+
+@case(f"{REMOVALS} times removed under traffic, at either end")
+def removed():
+    for count in range(REMOVALS):
+        with links():
+            transfer = Transfer(size=64 << 20)
+            until(lambda: number("bob", STATE) == UP, "it is up")
+            ip(("alice", "bob")[count % 2], "link", "del", "flow0")
+            transfer.end()
+
+
+@case("the module goes when no interface has a flow, and takes the others with it")
+def unloaded():
+    def rmmod():
+        return subprocess.run(["rmmod", "ipcp_rekey"], check=False,
+                              stderr=subprocess.DEVNULL).returncode
+    with links():
+        same(rmmod(), 1)
+        reachable()
+    make("alice")
+    until(lambda: rmmod() == 0, "the module goes", 5)
+    same("flow0" in ip("alice", "link"), False)
+    same(subprocess.run(["modprobe", "ipcp_rekey"], check=False).returncode, 0)
+
+
+run()

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A flow through io_uring: what can be done at once is, what cannot is polled,
+ * and no thread of the kernel has to wait for it.
+ *
+ * uring CASE		with a flow to the name "demo", where everything comes
+ *			back, and "bye" ends the flow
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ouroboros/dev.h>
+
+#define DEPTH		64
+#define MESSAGES	2048
+#define SIZE		256
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define IS(got, wanted)		is((got), (wanted), #got, __LINE__)
+
+static struct io_uring ring;
+static int flow;
+
+static void is(long got, long wanted, const char *what, int line)
+{
+	if (got == wanted)
+		return;
+	printf("line %d: %s is %ld, not %ld\n", line, what, got, wanted);
+	exit(1);
+}
+
+/* Threads of the kernel that do for this process what would sleep. */
+static int workers(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int count = 0;
+
+	while ((entry = readdir(dir))) {
+		char path[64], comm[32] = "";
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%.20s/comm",
+			 entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(comm, sizeof(comm), file) && !strncmp(comm, "iou-wrk", 7))
+			count++;
+		fclose(file);
+	}
+	closedir(dir);
+	return count;
+}
+
+struct op {
+	bool write;
+	uint32_t msg[SIZE / sizeof(uint32_t)];
+};
+
+static void queue(struct op *op, unsigned int flags)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+	if (op->write)
+		io_uring_prep_write(sqe, flow, op->msg, SIZE, -1);
+	else
+		io_uring_prep_read(sqe, flow, op->msg, SIZE, -1);
+	io_uring_sqe_set_flags(sqe, flags);
+	io_uring_sqe_set_data(sqe, op);
+}
+
+/* The next one that is done; its result. */
+static int done(struct op **op)
+{
+	struct __kernel_timespec patience = { .tv_sec = 30 };
+	struct io_uring_cqe *cqe;
+	int res;
+
+	IS(io_uring_submit(&ring) < 0, 0);
+	IS(io_uring_wait_cqe_timeout(&ring, &cqe, &patience), 0);
+	*op = io_uring_cqe_get_data(cqe);
+	res = cqe->res;
+	io_uring_cqe_seen(&ring, cqe);
+	return res;
+}
+
+static bool idle(void)
+{
+	struct io_uring_cqe *cqe;
+
+	return io_uring_peek_cqe(&ring, &cqe) == -EAGAIN;
+}
+
+/*
+ * As many reads as writes at a time; each message comes back once. No more are
+ * on their way than there are writes: more than a ring holds would be dropped.
+ */
+static void both_ways(void)
+{
+	static struct op reads[DEPTH], writes[DEPTH];
+	static bool seen[MESSAGES];
+	unsigned int i, sent = 0, received = 0, left = DEPTH;
+	struct op *op, *spare[DEPTH];
+
+	for (i = 0; i < DEPTH; i++) {
+		queue(&reads[i], 0);
+		writes[i].write = true;
+		spare[i] = &writes[i];
+	}
+	while (received < MESSAGES) {
+		while (left && sent < MESSAGES && sent - received < DEPTH) {
+			op = spare[--left];
+			op->msg[0] = sent++;
+			queue(op, 0);
+		}
+		IS(done(&op), SIZE);
+		if (op->write) {
+			spare[left++] = op;
+			continue;
+		}
+		IS(op->msg[0] < MESSAGES && !seen[op->msg[0]], 1);
+		seen[op->msg[0]] = true;
+		received++;
+		queue(op, 0);
+	}
+	IS(workers(), 0);
+}
+
+/* Reads that find nothing are polled, and can be taken back. */
+static void reads_wait(void)
+{
+	static struct op ops[DEPTH];
+	struct io_uring_sqe *sqe;
+	struct op *op;
+	unsigned int i;
+
+	for (i = 0; i < DEPTH; i++)
+		queue(&ops[i], 0);
+	IS(io_uring_submit(&ring), DEPTH);
+	IS(idle(), true);
+	IS(workers(), 0);
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_cancel_fd(sqe, flow, IORING_ASYNC_CANCEL_ALL);
+	io_uring_sqe_set_data(sqe, NULL);
+	for (i = 0; i <= DEPTH; i++) {
+		int res = done(&op);
+
+		IS(res, op ? -ECANCELED : DEPTH);
+	}
+	IS(workers(), 0);
+}
+
+/* A read that waits ends with the flow, after what came before. */
+static void it_ends(void)
+{
+	static struct op ops[2], bye = { .write = true };
+	struct io_uring_sqe *sqe;
+	struct op *op;
+
+	memcpy(bye.msg, "bye", 3);
+	queue(&ops[0], 0);
+	IS(io_uring_submit(&ring), 1);
+	IS(idle(), true);
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_write(sqe, flow, bye.msg, 3, -1);
+	io_uring_sqe_set_data(sqe, &bye);
+	IS(done(&op), 3);
+	IS(done(&op), -ESHUTDOWN);
+	IS(op == &ops[0], true);
+	IS(workers(), 0);
+}
+
+/* Linked: the read comes after its write, message by message. */
+static void linked(void)
+{
+	static struct op there = { .write = true }, back;
+	struct op *op;
+	uint32_t i;
+
+	for (i = 0; i < 100; i++) {
+		there.msg[0] = i;
+		queue(&there, IOSQE_IO_LINK);
+		queue(&back, 0);
+		IS(done(&op), SIZE);
+		IS(done(&op), SIZE);
+		IS(back.msg[0], i);
+	}
+	IS(workers(), 0);
+}
+
+/* What is asked for in a thread is in a thread: they can be seen. */
+static void threads_show(void)
+{
+	static struct op read;
+
+	queue(&read, IOSQE_ASYNC);
+	IS(io_uring_submit(&ring), 1);
+	IS(workers(), 1);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "both-ways", both_ways },
+	{ "reads-wait", reads_wait },
+	{ "it-ends", it_ends },
+	{ "linked", linked },
+	{ "threads-show", threads_show },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	flow = flow_alloc("demo", NULL, NULL);
+	IS(flow < 0, 0);
+	IS(io_uring_queue_init(4 * DEPTH, &ring, 0), 0);
+	for (i = 0; argc == 2 && i < ARRAY_SIZE(cases); i++)
+		if (!strcmp(argv[1], cases[i].name)) {
+			cases[i].run();
+			return 0;
+		}
+	return 2;
+}
