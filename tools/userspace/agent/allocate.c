@@ -66,18 +66,33 @@ static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
 	return false;
 }
 
-/* Goes to the place that is now @x->place. */
-static void go_there(struct engine *e, struct exchange *x)
+/* With a new token; false if that was the end. */
+static bool begin_anew(struct engine *e, struct exchange *x)
 {
+	if (exchange_token(x))
+		return true;
+	allocate_failed(e, x, EPROTO, 0, "no random numbers");
+	return false;
+}
+
+/*
+ * Goes to the place that is now @x->place. Each responder that may have seen a
+ * request gets one of its own.
+ */
+static bool go_there(struct engine *e, struct exchange *x)
+{
+	if (!begin_anew(e, x))
+		return false;
 	x->peer = x->places[x->place];
 	x->has_cookie = false;
 	x->tries = 0;
 	x->wait = RESEND_FIRST_MS;
 	exchange_send(e, x);
+	return true;
 }
 
-/* A request of its own for each responder that may have seen one. */
-static bool renew(struct engine *e, struct exchange *x)
+/* Makes the request; false if that was the end. */
+static bool make_request(struct engine *e, struct exchange *x)
 {
 	struct oap_err err;
 
@@ -85,6 +100,12 @@ static bool renew(struct engine *e, struct exchange *x)
 		return true;
 	allocate_failed(e, x, errno_of_oap(err.code), 0, err.text);
 	return false;
+}
+
+/* The responder takes the newest request, and none that is too old. */
+static bool is_stale(struct engine *e, const struct exchange *x)
+{
+	return x->run && engine_now(e) - x->made >= REQUEST_RENEW_MS;
 }
 
 /* Now that it is known where to. */
@@ -98,8 +119,7 @@ static void begin(struct engine *e, struct exchange *x,
 	}
 	memcpy(x->places, addrs, count * sizeof(*addrs));
 	x->nplaces = count;
-	if (renew(e, x))
-		go_there(e, x);
+	go_there(e, x);
 }
 
 static void ask_dns(struct engine *e, struct exchange *x)
@@ -185,8 +205,13 @@ void engine_resolved(struct engine *e, uint32_t flow,
 		allocate_failed(e, x, EHOSTUNREACH, 0, why);
 }
 
-/* The first place that answers is the one that is talked to. */
-void allocate_cookie(struct exchange *x, const struct sockaddr_storage *peer)
+/*
+ * The first place that answers is the one that is talked to. The request is made
+ * now, so that its time is not that of a HELLO which may have been lost often;
+ * false if that was the end.
+ */
+bool allocate_cookie(struct engine *e, struct exchange *x,
+		     const struct sockaddr_storage *peer)
 {
 	size_t i;
 
@@ -196,8 +221,9 @@ void allocate_cookie(struct exchange *x, const struct sockaddr_storage *peer)
 		x->place = i;
 		x->peer = x->places[i];
 		x->tries = 0;
-		return;
+		break;
 	}
+	return x->run || make_request(e, x);
 }
 
 /* Nothing came: sends again, here or elsewhere; false if that was the end. */
@@ -205,17 +231,15 @@ bool allocate_resend(struct engine *e, struct exchange *x)
 {
 	if (x->nplaces < 2 ||
 	    x->tries < (x->has_cookie ? ALLOC_TRIES : HELLO_TRIES)) {
+		if (is_stale(e, x) &&
+		    (!begin_anew(e, x) || !make_request(e, x)))
+			return false;
 		exchange_send(e, x);
 		return true;
 	}
 	x->place = (x->place + 1) % x->nplaces;
-	if (x->sent) {
-		allocate_abort(e, x, REFUSE_CANCELLED, "no answer in time");
-		if (!renew(e, x))
-			return false;
-	}
-	go_there(e, x);
-	return true;
+	allocate_abort(e, x, REFUSE_CANCELLED, "no answer in time");
+	return go_there(e, x);
 }
 
 /*
@@ -239,13 +263,11 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 		 peer_text(&x->peer), text);
 	if (code)
 		allocate_abort(e, x, code, text);
-	x->sent = false;
 	x->nplaces--;
 	memmove(&x->places[x->place], &x->places[x->place + 1],
 		(x->nplaces - x->place) * sizeof(x->places[0]));
 	x->place %= x->nplaces;
-	if (renew(e, x))
-		go_there(e, x);
+	go_there(e, x);
 }
 
 void allocate_timeout(struct engine *e, struct exchange *x)

@@ -24,6 +24,7 @@
 #define SEALED_TRIES		4	/* then in the clear, if signed */
 #define HELLO_TRIES		2	/* then at another address, if any */
 #define ALLOC_TRIES		5	/* likewise */
+#define REQUEST_RENEW_MS	10000	/* the peer takes none older than 20 s */
 #define ANSWER_CHAINS		256
 
 /* Why a peer refuses; in REFUSED, REKEY_REFUSED and ABORT. */
@@ -56,8 +57,9 @@ struct exchange {
 	struct sockaddr_storage *places;	/* where else, for allocations */
 	size_t nplaces;
 	size_t place;			/* @peer among them */
-	struct message msg;		/* points into @run */
-	struct oap_run *run;
+	struct message msg;		/* points into @run; the token is HELLO's, too */
+	struct oap_run *run;		/* NULL until there is a request */
+	uint64_t made;			/* when @run was, in monotonic ms */
 	struct binding bind;		/* as asked */
 	struct blob blob;		/* name, auth, identity */
 	uint8_t cookie[COOKIE_LEN];
@@ -79,6 +81,8 @@ struct answer {
 	bool rekey;
 	uint32_t flow;			/* 0: refused */
 	struct sockaddr_storage peer;	/* allocation */
+	uint32_t eid;			/* allocation: the initiator's */
+	uint64_t time;			/* allocation: of the request, its clock */
 	struct message msg;		/* owned */
 	uint64_t expires;
 	uint64_t repeated;
@@ -142,6 +146,7 @@ void engine_claim_soon(struct engine *e, uint64_t after_ms);
 struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
 			      uint32_t timeout);
 void exchange_free(struct engine *e, struct exchange *x);
+bool exchange_token(struct exchange *x);
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err);
 void exchange_send(struct engine *e, struct exchange *x);
@@ -157,7 +162,8 @@ uint64_t initiator_tick(struct engine *e, uint64_t now);
 void initiator_free(struct engine *e);
 
 /* allocate.c */
-void allocate_cookie(struct exchange *x, const struct sockaddr_storage *peer);
+bool allocate_cookie(struct engine *e, struct exchange *x,
+		     const struct sockaddr_storage *peer);
 void allocate_done(struct engine *e, struct exchange *x);
 void allocate_failed(struct engine *e, struct exchange *x, int error,
 		     enum refusal code, const char *text);

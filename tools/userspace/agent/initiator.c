@@ -51,7 +51,25 @@ static struct oap_params params_of(const struct exchange *x)
 	return params;
 }
 
-/* Makes a request, in place of the one before; or there is nothing to send. */
+/*
+ * A new token, which makes answers to the one before strangers. The request
+ * that had that one goes.
+ */
+bool exchange_token(struct exchange *x)
+{
+	assembly_free(&x->in);
+	oap_free(x->run);
+	x->run = NULL;
+	x->sent = false;
+	memset(&x->msg, 0, sizeof(x->msg));
+	while (!x->msg.token)
+		if (RAND_bytes((uint8_t *)&x->msg.token,
+			       sizeof(x->msg.token)) != 1)
+			return false;
+	return true;
+}
+
+/* Makes the request of the token, or there is nothing to send. */
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err)
 {
@@ -59,9 +77,6 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 	uint8_t data[BINDING_MAX];
 	enum oap_code code;
 
-	assembly_free(&x->in);
-	oap_free(x->run);
-	memset(&x->msg, 0, sizeof(x->msg));
 	params.data = data;
 	params.data_len = binding_write(&x->bind, data);
 	code = oap_request(e->oap, &params, &x->run, err);
@@ -69,11 +84,13 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 		return code;
 	x->msg.type = x->rekey ? MSG_REKEY : MSG_ALLOC;
 	x->msg.p = (uint8_t *)oap_message(x->run, &x->msg.len);
-	if (x->msg.len <= MESSAGE_MAX &&
-	    RAND_bytes((uint8_t *)&x->msg.token, sizeof(x->msg.token)) == 1)
+	x->made = engine_now(e);
+	if (x->msg.len <= MESSAGE_MAX)
 		return OAP_OK;
 	err->code = OAP_INTERNAL;
-	snprintf(err->text, sizeof(err->text), "cannot make the request");
+	snprintf(err->text, sizeof(err->text),
+		 "the request has %zu bytes, more than %u", x->msg.len,
+		 MESSAGE_MAX);
 	return OAP_INTERNAL;
 }
 
@@ -172,6 +189,10 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 		rekey_over(e, x);
 		return;
 	}
+	if (!exchange_token(x)) {
+		rekey_failed(e, x, REKEY_FAILED, "no random numbers");
+		return;
+	}
 	if (exchange_request(e, x, &err)) {
 		rekey_failed(e, x, REKEY_FAILED, err.text);
 		return;
@@ -188,7 +209,7 @@ static struct exchange *find(struct engine *e, uint32_t flow, uint64_t token)
 	struct exchange *x;
 
 	TAILQ_FOREACH(x, &e->exchanges, entry)
-		if (x->run && x->msg.token == token &&
+		if (x->msg.token && x->msg.token == token &&
 		    (flow ? x->rekey && x->flow == flow : x->in_clear))
 			return x;
 	return NULL;
@@ -203,9 +224,10 @@ void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
 		   (!same_peer(peer, &x->peer) ||
 		    !memcmp(x->cookie, frame->cookie, COOKIE_LEN))))
 		return;
-	allocate_cookie(x, peer);
 	memcpy(x->cookie, frame->cookie, COOKIE_LEN);
 	x->has_cookie = true;
+	if (!x->rekey && !allocate_cookie(e, x, peer))
+		return;
 	x->wait = RESEND_FIRST_MS;
 	exchange_send(e, x);
 }

@@ -129,6 +129,10 @@ static void answer(struct request *r, uint32_t flow, enum msg_type type,
 	a->flow = r->rekey ? r->flow : flow;
 	if (r->peer)
 		a->peer = *r->peer;
+	if (!r->rekey && flow) {
+		a->eid = r->bind.initiator_eid;
+		a->time = oap_time(r->run);
+	}
 	a->expires = now + ANSWER_KEEP_MS;
 	a->repeated = now;
 	TAILQ_INSERT_TAIL(&e->answers, a, entry);
@@ -212,6 +216,55 @@ static bool check_alloc(struct request *r)
 	return true;
 }
 
+/* The answer to another request of the flow that this one is for. */
+static struct answer *find_allocation(struct request *r)
+{
+	struct answer *a;
+
+	TAILQ_FOREACH(a, &r->e->answers, entry)
+		if (a->eid && a->eid == r->bind.initiator_eid &&
+		    same_peer(&a->peer, r->peer))
+			return a;
+	return NULL;
+}
+
+/* Is it whom the flow was made for, and was the flow not confirmed by now? */
+static bool may_replace(const struct request *r, const struct ipcp_nl_flow *flow)
+{
+	struct blob blob;
+
+	return flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED &&
+	       blob_read(&blob, flow->blob, flow->blob_len) &&
+	       blob.peer.authenticated == r->blob.peer.authenticated &&
+	       !strcmp(blob.peer.name, r->blob.peer.name);
+}
+
+/*
+ * An initiator that has no answer asks again with a newer request. What it will
+ * not use is taken down; one that was overtaken by a newer one is not answered.
+ */
+static bool replace_older(struct request *r)
+{
+	struct answer *old = find_allocation(r);
+	struct engine *e = r->e;
+	struct ipcp_nl_flow flow;
+
+	if (!old)
+		return true;
+	if (oap_time(r->run) <= old->time) {
+		r->again = true;
+		return refuse(r, REFUSE_AUTH, "a newer request was answered");
+	}
+	if (!e->ops->flow_get(e->ctx, old->flow, &flow)) {
+		if (!may_replace(r, &flow))
+			return true;
+		e->ops->flow_del(e->ctx, old->flow, ECONNABORTED,
+				 "the peer asked anew");
+	}
+	answer_free(e, old);
+	return true;
+}
+
 static bool new_flow(struct request *r, uint32_t *id)
 {
 	struct engine *e = r->e;
@@ -290,7 +343,7 @@ static bool allocate(struct request *r, uint32_t id)
 
 static bool try_alloc(struct request *r, uint32_t *id)
 {
-	if (!check_alloc(r) || !new_flow(r, id))
+	if (!check_alloc(r) || !replace_older(r) || !new_flow(r, id))
 		return false;
 	if (allocate(r, *id))
 		return true;
@@ -307,6 +360,10 @@ static void on_alloc(struct request *r)
 	size_t len;
 
 	if (!try_alloc(r, &id)) {
+		if (r->again) {
+			log_dbg("%s: %s", peer_text(r->peer), r->text);
+			return;
+		}
 		record_answer(&e->record, ALLOC_REFUSED, engine_now(e));
 		record_failure(&e->record, ALLOC_REFUSED, 0, r->bind.name,
 			       r->peer, r->text, engine_now(e));

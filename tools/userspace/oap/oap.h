@@ -287,6 +287,15 @@ const uint8_t *oap_data(const struct oap_run *run, size_t *len);
 const struct oap_identity *oap_peer(const struct oap_run *run);
 
 /**
+ * oap_time() - when the peer made its message, by its own clock
+ * @run: of oap_process() or oap_complete()
+ *
+ * Return: nanoseconds since 1970. Of two requests of one peer the newer one has
+ * the later time.
+ */
+uint64_t oap_time(const struct oap_run *run);
+
+/**
  * oap_cipher() - the cipher both agreed on
  * @run: of the exchange
  *

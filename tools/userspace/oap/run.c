@@ -59,6 +59,11 @@ const struct oap_identity *oap_peer(const struct oap_run *run)
 	return &run->peer;
 }
 
+uint64_t oap_time(const struct oap_run *run)
+{
+	return run->hdr.timestamp;
+}
+
 uint16_t oap_cipher(const struct oap_run *run)
 {
 	return run->has_key ? run->cipher : 0;

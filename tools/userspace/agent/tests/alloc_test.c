@@ -58,6 +58,109 @@ static void test_alloc_lossy(void **state)
 	assert_true(done >= 58);
 }
 
+/* What is on the wire of this type, or NULL. */
+static struct packet *frame_on_wire(uint8_t type)
+{
+	unsigned int i;
+
+	for (i = 0; i < on_wire; i++)
+		if (wire[i]->p[1] == type)
+			return wire[i];
+	return NULL;
+}
+
+/* An allocation that is given a minute, until this is on the wire. */
+static struct fake_flow *alloc_until(uint8_t type)
+{
+	struct fake_flow *f;
+
+	start_good();
+	alice.conf->alloc_timeout = 60000;
+	f = alloc(BOB, 0);
+	while (!frame_on_wire(type))
+		assert_true(step(clock_ms + 1000));
+	return f;
+}
+
+/* Nothing arrives for longer than a request may be old. */
+static void outage_then_allocated(struct fake_flow *f)
+{
+	lose_all_on_wire();
+	loss = 100;
+	run_for(25000);
+	loss = 0;
+	run_for(5000);
+	assert_true(allocated(f));
+	check_same(f);
+	assert_int_equal(flows_at(&bob), 1);
+	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 0);
+}
+
+static void test_no_cookie_for_long(void **state)
+{
+	(void)state;
+	outage_then_allocated(alloc_until(MSG_HELLO));
+}
+
+static void test_no_request_for_long(void **state)
+{
+	(void)state;
+	outage_then_allocated(alloc_until(MSG_ALLOC));
+}
+
+static void test_no_answer_for_long(void **state)
+{
+	struct fake_flow *f = alloc_until(MSG_ALLOC_OK);
+	uint32_t first = bob.flows[0].f.eid;
+
+	(void)state;
+	outage_then_allocated(f);
+	/* the newer request has a flow of its own, in place of the first */
+	assert_int_not_equal(peer_of(f)->f.eid, first);
+}
+
+static void test_overtaken_request(void **state)
+{
+	struct fake_flow *f = alloc_until(MSG_ALLOC);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < on_wire; i++)
+		wire[i]->at += 15000;
+	loss = 100;
+	run_for(11000);
+	loss = 0;
+	run_for(3500);
+	assert_true(allocated(f));
+	assert_true(on_wire > 0);
+	run_for(5000);
+	assert_int_equal(on_wire, 0);
+	check_same(f);
+	assert_int_equal(flows_at(&bob), 1);
+	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 0);
+}
+
+/* An endpoint id is no secret: whoever uses another's takes nothing down. */
+static void test_replaced_by_its_own_only(void **state)
+{
+	struct ipcp_nl_upcall up = { .name = BOB };
+	struct fake_flow *f = alloc_until(MSG_ALLOC_OK), *other;
+
+	(void)state;
+	run_for(1000);
+	creds("carol.example", &ca, BOB, &ca);
+	other = add_flow(&alice, BOB);
+	other->f.state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+	other->f.eid = f->f.eid;
+	up.flow_id = other->f.id;
+	up.eid = other->f.eid;
+	engine_alloc(alice.e, &up);
+	run_for(1000);
+	assert_true(allocated(other));
+	assert_int_equal(flows_at(&bob), 2);
+	check_same(f);
+}
+
 /* Programs of one host, if the configuration says so; else as ever. */
 static void test_direct(void **state)
 {
@@ -475,6 +578,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_alloc),
 		TEST(test_alloc_lossy),
+		TEST(test_no_cookie_for_long),
+		TEST(test_no_request_for_long),
+		TEST(test_no_answer_for_long),
+		TEST(test_overtaken_request),
+		TEST(test_replaced_by_its_own_only),
 		TEST(test_not_served),
 		TEST(test_alice_wrong_ca),
 		TEST(test_alice_unsigned),

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -70,35 +71,33 @@ static void deliver(struct packet *pk)
 
 bool step(uint64_t until)
 {
+	struct packet *pk = NULL;
 	uint64_t at = until, t;
-	unsigned int i, first = PACKETS;
-	struct packet *pk;
+	unsigned int i;
 
-	for (i = 0; i < on_wire; i++) {
-		if (wire[i]->at < at) {
-			at = wire[i]->at;
-			first = i;
-		}
-	}
+	/* first, since what they send now may be the next to arrive */
 	t = alice.e ? engine_tick(alice.e) : UINT64_MAX;
-	if (t < at) {
+	if (t < at)
 		at = t;
-		first = PACKETS;
-	}
 	t = bob.e ? engine_tick(bob.e) : UINT64_MAX;
-	if (t < at) {
+	if (t < at)
 		at = t;
-		first = PACKETS;
+	for (i = 0; i < on_wire; i++) {
+		if (wire[i]->at <= at && (!pk || wire[i]->at < pk->at))
+			pk = wire[i];
 	}
+	if (pk)
+		at = pk->at;
 	if (at >= until) {
 		clock_ms = until;
 		return false;
 	}
 	if (at > clock_ms)
 		clock_ms = at;
-	if (first < PACKETS) {
-		pk = wire[first];
-		wire[first] = wire[--on_wire];
+	if (pk) {
+		for (i = 0; wire[i] != pk; i++)
+			;
+		wire[i] = wire[--on_wire];
 		deliver(pk);
 	}
 	return true;
@@ -125,6 +124,17 @@ struct fake_flow *flow_of(struct side *s, uint32_t id)
 	if (!id || id > FLOWS || !s->flows[id - 1].used)
 		return NULL;
 	return &s->flows[id - 1];
+}
+
+/* The wall clock of both sides goes with the world's. */
+static uint64_t wall_clock(void *arg)
+{
+	static time_t began;
+
+	(void)arg;
+	if (!began)
+		began = time(NULL);
+	return began * UINT64_C(1000000000) + clock_ms * UINT64_C(1000000);
 }
 
 static uint64_t op_now(void *ctx)
@@ -472,7 +482,7 @@ static void make_side(struct side *s, const char *name, const char *addr,
 
 static void open_side(struct side *s)
 {
-	struct oap_settings set = { .dir = s->conf->security };
+	struct oap_settings set = { .dir = s->conf->security, .now = wall_clock };
 	struct oap_err err;
 
 	set.slack_ms = 2000;
