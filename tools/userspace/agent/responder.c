@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/ipcp_rekey.h>
 #include <openssl/crypto.h>
 
 #include "engine-int.h"
@@ -422,6 +423,13 @@ static bool find_flow(struct request *r, struct ipcp_nl_flow *flow)
 	return true;
 }
 
+/* True while this side can read what its peer seals, and hears it. */
+static bool in_touch(const struct ipcp_nl_flow *flow)
+{
+	return !(flow->due & IPCP_REKEY_DUE_NO_KEYS) &&
+	       !(flow->rb_flags & IPCP_RB_FLOWPEER);
+}
+
 static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 {
 	if (!find_flow(r, flow))
@@ -436,6 +444,10 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 	if (!r->sealed && !r->blob.peer.authenticated)
 		return refuse(r, REFUSE_AUTH,
 			      "a peer without certificate re-keys under the flow's keys only");
+	/* else a stolen certificate would do to take a live flow over */
+	if (!r->sealed && in_touch(flow))
+		return refuse(r, REFUSE_BUSY,
+			      "this side has the flow's keys and hears its peer: re-key under them");
 	return true;
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/ipcp_rekey.h>
+
 #include "world.h"
 
 static void test_rekey(void **state)
@@ -178,6 +180,43 @@ static void test_rekey_timeout(void **state)
 	check_same(f);
 }
 
+static void set_no_keys(struct fake_flow *at_bob, bool no_keys)
+{
+	bob.no_keys = no_keys;
+	at_bob->f.due = no_keys ? IPCP_REKEY_DUE_NO_KEYS : 0;
+}
+
+static void set_silent(struct fake_flow *at_bob, bool silent)
+{
+	at_bob->f.rb_flags = silent ? IPCP_RB_FLOWPEER : 0;
+}
+
+/* The certificate alone takes over no flow whose ends are in touch. */
+static void test_clear_refused_in_touch(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	alice.no_keys = true;
+	claim(f);
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.newest_epoch, 0);
+	assert_int_equal(peer_of(f)->f.newest_epoch, 0);
+	assert_int_equal(alice.e->record.by[REKEY_BUSY].count, 1);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+	assert_true(allocated(f));
+	/* until she was silent for the peer timeout */
+	set_silent(peer_of(f), true);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
 /* Without the flow's keys the certificates must do. */
 static void test_keys_lost(void **state)
 {
@@ -190,7 +229,9 @@ static void test_keys_lost(void **state)
 	run_for(1000);
 	for (i = 1; i < 4; i++) {
 		alice.no_keys = i & 1;
-		bob.no_keys = i & 2;
+		set_no_keys(peer_of(f), i & 2);
+		/* if he has his, hers are believed to be lost when she is silent */
+		set_silent(peer_of(f), !(i & 2));
 		claim(f);
 		run_for(i == 2 ? 10000 : 1000);
 		assert_int_equal(f->f.newest_epoch, i);
@@ -377,6 +418,7 @@ int main(void)
 		TEST(test_late_duplicate),
 		TEST(test_answer_in_clear),
 		TEST(test_rekey_timeout),
+		TEST(test_clear_refused_in_touch),
 		TEST(test_keys_lost),
 		TEST(test_keys_lost_unsigned),
 		TEST(test_rekey_identity),
