@@ -69,8 +69,10 @@ need_host()
 	(
 		flock 9
 		export DEBIAN_FRONTEND=noninteractive
-		apt-get update -qq &&
-		apt-get install -y -qq --no-install-recommends "${missing[@]}"
+		apt-get update -qq -o Acquire::Retries=3 &&
+		apt-get install -y -qq --no-install-recommends \
+			-o Acquire::Retries=3 -o DPkg::Lock::Timeout=600 \
+			"${missing[@]}"
 	) 9>"$CACHE/apt.lock" >"$CACHE/apt.log" 2>&1 || {
 		tail -n 20 "$CACHE/apt.log" >&2
 		die "could not install ${missing[*]}"
@@ -88,6 +90,65 @@ locked()
 		say "waiting for another run that holds the lock '$1'"
 		flock "$fd"
 	fi
+}
+
+# Where something is built and kept, a mark says that a build is under way. A
+# mark that is found was left by a build that was killed, which may have left
+# half of an object.
+#
+#   work_begin FOLDER	makes FOLDER, anew if there is a mark; sets the mark
+#   work_end FOLDER	takes the mark away
+#   work_mend FOLDER	removes what is not older than the mark, which is then
+#			whole: for what takes long to build
+work_begin()
+{
+	if [ -e "$1/.building" ]; then
+		say "a build in ${1##*/} was killed: anew"
+		rm -rf --one-file-system "$1"
+	fi
+	mkdir -p "$1"
+	touch "$1/.building"
+}
+
+work_end()
+{
+	rm -f "$1/.building"
+}
+
+work_mend()
+{
+	[ ! -e "$1/.building" ] || {
+		say "a build in ${1##*/} was killed: what it wrote goes"
+		find "$1" ! -type d -newer "$1/.building" -delete
+	}
+	# older than all that is written from here on, whatever the clock's grain
+	touch -d '2 seconds ago' "$1/.building"
+}
+
+# emulator_fault LOG: true if the first thing that went wrong is that a processor
+# ran into code while the kernel patched it (static keys and calls), which real
+# ones do not. It is a breakpoint that nobody set, or an opcode that is invalid
+# though it is no BUG(), and no function of this module is in the trace.
+emulator_fault()
+{
+	awk '
+		/(int3|invalid opcode): [0-9]+ \[#1\]/ && !report { fault = 1 }
+		/BUG: |WARNING: |KASAN: |general protection fault|Oops: / && !fault { report = 1 }
+		fault && /ipcp_/ { ours = 1 }
+		fault && /Code: / && /<0f> (0b|b9|ff)/ { bug = 1 }
+		fault && /---\[ end trace|Kernel panic/ { exit }
+		END { exit !(fault && !ours && !bug) }
+	' "$1"
+}
+
+# need_space MIB FOR: there, or dies with what to do.
+need_space()
+{
+	local free
+
+	free=$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$1" ] ||
+		die "$2 needs $1 MiB in $CACHE, and $free are free: make room, or set XDG_CACHE_HOME to a place that has it"
 }
 
 # hash_of FILE...: a short hash of their contents.

@@ -15,10 +15,10 @@ $(ARCHIVE): $(OBJS)
 %.o: %.c
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
-install test: all
+install test tests: all
 
 clean:
 	rm -f $(OBJS) $(OBJS:.o=.d) $(ARCHIVE)
 
 -include $(OBJS:.o=.d)
-.PHONY: all install test clean
+.PHONY: all install test tests clean

@@ -30,3 +30,6 @@ endif
 CFLAGS_ALL = -std=gnu11 $(WARN) $(HARDEN) -D_GNU_SOURCE -MMD -MP \
 	-I$(TOP)/include/uapi $(CPPFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(LDFLAGS_SAN) $(LDFLAGS)
+
+# Runs one test program: its name first, so that a failure says where it was.
+run-test = CMOCKA_MESSAGE_OUTPUT=TAP sh -c 'echo "\# Subtest: $${0\#\#*/}"; exec "$$0"'

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# How tests and checks say what failed. Sourced, never run.
+#
+#   report_begin FILE
+#   report_failure TITLE WHY NAME LOGS COMMAND
+#			the diagnosis is printed now, two lines go to the report;
+#			WHY is what tests/ktap/count wrote
+#   report_rounds RESULTS ROUNDS PART...
+#			a table of rounds
+#   report_end LINE	prints the report with LINE at its end
+
+report_begin()
+{
+	REPORT=$1
+	mkdir -p "$(dirname "$REPORT")"
+	: >"$REPORT"
+}
+
+# reasons WHY NAME: what was said of the failure NAME
+reasons()
+{
+	awk -v name="$2" '
+		/^\t/	{ if (on) print substr($0, 2); next }
+			{ on = $0 == name && !done; done = done || on }
+	' "$1" 2>/dev/null
+}
+
+# The line of it that says most.
+reason()
+{
+	awk '
+		/[^ ]/ { last = $0 }
+		/(Error|error|ERROR|[Ff]ailed|FAILED|[Ee]xpected|ended with|time limit|WARNING|BUG|KASAN|no such|not )/ {
+			best = $0
+		}
+		END { sub(/^ */, "", best); sub(/^ */, "", last)
+			print substr(best != "" ? best : last, 1, 200) }'
+}
+
+report_failure()
+{
+	local text
+
+	text=$(reasons "$2" "$3")
+	printf -- '---- FAILED %s\n' "$1"
+	[ -z "$text" ] || printf '%s\n' "$text" | sed 's/^/     | /'
+	{
+		printf 'FAILED  %s\n' "$1"
+		printf '        %s\n' "$(printf '%s\n' "$text" | reason)"
+		printf '        logs: %s  again: %s\n' "${4#"$TOP"/}" "$5"
+	} >>"$REPORT"
+}
+
+# median FILE: of numbers, one in a line
+median()
+{
+	sort -n "$1" | awk '{ n[NR] = $1 } END { print n[int((NR + 1) / 2)] }'
+}
+
+report_rounds()
+{
+	local results=$1 rounds=$2 part i counts good times
+
+	shift 2
+	times=$(mktemp)
+	{
+		printf '%-14s %7s %7s %8s %8s %8s\n' part passed failed \
+			shortest median longest
+		for part; do
+			good=0
+			: >"$times"
+			for ((i = 1; i <= rounds; i++)); do
+				read -r -a counts <"$results/round-$i/$part/tally"
+				[ "${counts[1]}" != 0 ] || good=$((good + 1))
+				cat "$results/round-$i/$part/seconds" >>"$times"
+			done
+			printf '%-14s %7d %7d %6d s %6d s %6d s\n' "$part" $good \
+				$((rounds - good)) "$(sort -n "$times" | head -n 1)" \
+				"$(median "$times")" "$(sort -n "$times" | tail -n 1)"
+		done
+	} >>"$REPORT"
+	rm -f "$times"
+}
+
+report_end()
+{
+	printf '%s\n' "$1" >>"$REPORT"
+	cat "$REPORT"
+}
