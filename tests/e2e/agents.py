@@ -3,6 +3,7 @@
 
 import atexit
 import os
+import select
 import signal
 import subprocess
 
@@ -21,22 +22,14 @@ def is_up(host):
         return False
 
 
-def gone(pid):
-    """Is a process that may be another's child no more, or a zombie?"""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 def kill(host):
     """As a crash would."""
-    os.kill(PIDS[host], signal.SIGKILL)
+    pidfd = os.pidfd_open(PIDS[host])	# it may be another's child
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    until(lambda: select.select([pidfd], [], [], 1)[0], f"{host}'s agent is gone")
+    os.close(pidfd)
     if host in STARTED:
         STARTED[host].wait()
-    else:
-        until(lambda: gone(PIDS[host]), f"{host}'s agent is gone")
 
 
 def start(host):

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import threading
 
-from ipcp import ADDR, DEADLINE, RECV, SEND, enter, same, until
+from ipcp import ADDR, DEADLINE, RECV, SEND, enter, in_turns, same, until
 
 EVENTS = {name: getattr(select, f"EPOLL{name}") for name in
           ("IN", "PRI", "OUT", "RDNORM", "WRNORM", "RDHUP", "ERR", "HUP")}
@@ -75,7 +75,7 @@ def polled(end, events=ALL, seconds=DEADLINE):
 
 def selected(end, seconds=DEADLINE):
     """Which of the three sets of select() it is in: r, w, x."""
-    sets = select.select([end.fd], [end.fd], [end.fd], seconds)
+    sets = in_turns(lambda s: select.select([end.fd], [end.fd], [end.fd], s), seconds)
     return "".join(what for what, found in zip("rwx", sets) if found)
 
 
@@ -83,7 +83,7 @@ def epolled(end, events=ALL, flags=0, seconds=DEADLINE):
     """What an epoll of its own says, by name."""
     with select.epoll() as epoll:
         epoll.register(end.fd, events | flags)
-        return names((epoll.poll(seconds) or [(0, 0)])[0][1])
+        return names((in_turns(epoll.poll, seconds) or [(0, 0)])[0][1])
 
 
 def outcome(call, *args):
@@ -121,8 +121,7 @@ class Sleeper:
 
     def outcome(self):
         """What came of it."""
-        self.thread.join(DEADLINE)
-        assert self.done, f"the call still sleeps after {DEADLINE} s"
+        until(lambda: self.thread.join(1) or self.done, "the call returns")
         return self.done[0]
 
     def interrupt(self, restart=False):

@@ -15,7 +15,7 @@ from blocked import (
     ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write,
     received, sent)
 from ipcp import (
-    A, ACCEPT, ADDR, ALLOCATED, DEADLINE, NSEC, PORT, SET_DOWN, SET_RCVTIMEO,
+    A, ACCEPT, ADDR, ALLOCATED, NET, NSEC, PORT, SET_DOWN, SET_RCVTIMEO,
     SET_SNDTIMEO, Endpoint, case, enter, fails, run, same, talk, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 from load import Load
@@ -270,7 +270,7 @@ def forged():
 # --- signals
 
 # Has the handler SA_RESTART, and the call a time limit?
-INTERRUPTED = (False, 0), (False, DEADLINE), (True, DEADLINE)
+INTERRUPTED = (False, 0), (False, NET), (True, NET)
 
 @case("a signal ends a read with EINTR; SA_RESTART lets one go on that waits for ever")
 def read_signal():

@@ -9,9 +9,9 @@ import signal
 import struct
 
 from ipcp import (
-    ALLOCATED, NSEC, RB_RD, RB_REKEY, RB_WR, SET_ACCESS, SET_DOWN, SET_RCVTIMEO,
-    Endpoint, case, fails, flows, pair, rekey, run, same, settled, show, talk,
-    until)
+    ALLOCATED, DEADLINE, NSEC, RB_RD, RB_REKEY, RB_WR, SET_ACCESS, SET_DOWN,
+    SET_RCVTIMEO, Endpoint, case, fails, flows, in_turns, pair, rekey, run, same,
+    settled, show, talk, until)
 
 OVERHEAD = 28		# header and tag
 ALL = select.POLLIN | select.POLLOUT | select.POLLPRI | select.POLLRDHUP
@@ -222,7 +222,7 @@ def in_progress():
         one.alloc("demo")
     with fails(errno.EBUSY):
         one.alloc("demo")
-    same(epoll.poll(30), [(one.fd, select.EPOLLOUT)])
+    same(in_turns(epoll.poll, DEADLINE), [(one.fd, select.EPOLLOUT)])
     same(one.info().state, ALLOCATED)
     other = listener.accept()
     talk(one, other)

@@ -21,9 +21,16 @@ import sys
 import time
 import traceback
 
+LIB = f"{os.path.dirname(os.path.abspath(__file__))}/../lib"
+sys.path.insert(0, LIB)
+from limit import Limit	# noqa: E402 pylint: disable=wrong-import-position
+
 ADDR = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
 PORT = 3435
 DEADLINE = 30 * int(os.environ.get("SLOW", "1"))	# seconds; how long anything may take
+# For calls that end by themselves, a net: one that hangs is to say where. No test
+# depends on that time; a machine that was held up for a while stays below.
+NET = 20 * DEADLINE
 
 RB_RD, RB_WR, RB_FLOWDOWN, RB_FLOWPEER, RB_REKEY = 1, 2, 4, 8, 16
 SET_RCVTIMEO, SET_SNDTIMEO, SET_ACCESS, SET_DOWN, SET_PPL = 1, 2, 4, 8, 16
@@ -66,14 +73,23 @@ def fails(err):
 
 def until(condition, what, seconds=DEADLINE):
     """Waits until condition() is true, and returns what it returned."""
-    end = time.monotonic() + seconds
+    limit = Limit(seconds)
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if not limit.turn():
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.01)
+
+
+def in_turns(wait, seconds):
+    """What wait(s) finds, which waits s seconds for an event; within a deadline."""
+    limit = Limit(seconds)
+    while True:
+        found = wait(limit.wait())
+        if any(found) or not limit.turn():
+            return found
 
 
 def note(text):
@@ -97,6 +113,24 @@ def run():
     sys.exit(failed > 0)
 
 
+# --- the machine
+
+def warnings():
+    """What the kernel has warned of, but for what is harmless (kernel-log.sh)."""
+    return subprocess.run(["bash", "-c", '. "$0" && kernel_warnings', f"{LIB}/kernel-log.sh"],
+                          text=True, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+
+
+def unloaded(module="ipcp_rekey"):
+    """Unloads a module (the ciphers stay, which load slowly). Is it gone? The only
+    reason why not may be that somebody uses it."""
+    done = subprocess.run(["rmmod", module], text=True, stderr=subprocess.PIPE,
+                          timeout=NET, check=False)
+    if done.returncode:
+        assert "in use" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
 # --- hosts
 
 def enter(host):
@@ -110,7 +144,7 @@ def tool(host, *args):
     """What "ipcp-rekey ARGS --json" says there."""
     enter(host)
     out = subprocess.run(["ipcp-rekey", *args, "--json"], check=True,
-                         stdout=subprocess.PIPE, timeout=DEADLINE).stdout
+                         stdout=subprocess.PIPE, timeout=NET).stdout
     return json.loads(out)
 
 
@@ -129,7 +163,7 @@ def rekey(host, number):
     """Asks for a re-key."""
     enter(host)
     subprocess.run(["ipcp-rekey", "rekey", str(number)], check=True,
-                   timeout=DEADLINE)
+                   timeout=NET)
 
 
 NETLINKS = {}
@@ -205,7 +239,7 @@ class Endpoint:
         self.ioctl(LISTEN, struct.pack("=IIQII", 24, 0, addr, length, backlog))
         return self
 
-    def accept(self, timeout=DEADLINE * NSEC):
+    def accept(self, timeout=NET * NSEC):
         """The next flow."""
         fd, _ = self.ioctl(ACCEPT, struct.pack("=IIq32x", 48, 0, timeout))
         return Endpoint(self.host, fd=fd)
@@ -234,7 +268,7 @@ class Endpoint:
         """The events that are there, of these and those that always count."""
         poll = select.poll()
         poll.register(self.fd, events)
-        return (poll.poll(seconds * 1000) or [(0, 0)])[0][1]
+        return (in_turns(lambda s: poll.poll(s * 1000), seconds) or [(0, 0)])[0][1]
 
     def wait(self, event, others=0):
         """Waits until poll() shows an event; returns all of them."""
@@ -358,7 +392,7 @@ class Netlink:
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
                                   NETLINK_GENERIC)
         self.sock.setsockopt(SOL_NETLINK, EXT_ACK, 1)
-        self.sock.settimeout(DEADLINE)
+        self.sock.settimeout(NET)
         self.sock.bind((0, 0))
         self.seq = 0
         self.events = []
@@ -424,7 +458,7 @@ class Netlink:
     def event(self, want, number, epoch):
         """Waits for an event of a flow and epoch; those before are gone then."""
         want = number, EVENT[want], epoch
-        end = time.monotonic() + DEADLINE
+        limit = Limit(DEADLINE)
         while True:
             while self.events:
                 command, found = self.events.pop(0)
@@ -432,9 +466,10 @@ class Netlink:
                         int.from_bytes(found.get(A[f"FLOW_{key}"], b""), sys.byteorder)
                         for key in ("ID", "EVENT", "EPOCH")):
                     return
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+            if not limit.turn():
                 raise AssertionError(f"no event {want} within {DEADLINE} s")
+            if not select.select([self.sock], [], [], limit.wait())[0]:
+                continue
             for _kind, _seq, body in self.messages():
                 self.events.append((body[0], attrs(body[4:])))
 

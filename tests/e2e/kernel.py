@@ -12,8 +12,8 @@ import subprocess
 import sys
 
 from ipcp import (
-    A, ALLOCATED, SEND, Netlink, case, drops, enter, fails, note, run,
-    same, until)
+    A, ALLOCATED, NET, SEND, Netlink, case, drops, enter, fails, note, run,
+    same, unloaded, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 CYCLES = int(sys.argv[1])
@@ -29,7 +29,7 @@ PATIENT = {"grace": 600000}	# the kernel takes no seed for who does not
 
 def module(command, *args):
     """Exit status of modprobe or rmmod."""
-    return subprocess.run([command, *args], timeout=60, check=False,
+    return subprocess.run([command, *args], timeout=NET, check=False,
                           stderr=subprocess.DEVNULL).returncode
 
 
@@ -323,8 +323,7 @@ def cycles():
         with traffic():
             pass
         if cycle % 2:
-            until(lambda: module("rmmod", "ipcp_rekey") == 0,
-                  "ipcp_rekey goes", 5)
+            until(unloaded, "ipcp_rekey goes")
     same(os.path.isdir("/sys/module/ipcp_flow_echo"), False)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# For the end-to-end tests with two hosts: sourced, never run. Brings ktap.sh
-# and hosts.sh with it.
+# For the end-to-end tests with two hosts: sourced, never run. Brings ktap.sh,
+# hosts.sh (with limit.sh) and kernel-log.sh with it.
 #
 #   needs_faults		skip the test unless allocations can be made to fail
 #   two_hosts [LINE]...		module and hosts up, LINEs are settings of both
@@ -9,27 +9,45 @@
 #   add_name NAME [ADDRESS]	alice may ask for NAME, bob may serve it
 #   start_agents		start both
 #   cases SCRIPT [ARGUMENT]...	run a Python script of cases that prints KTAP
-#   within SECONDS COMMAND...	wait until COMMAND succeeds
 #   no_flows			true if neither host has a flow
 #   all_flows HOST FILTER	true if jq's FILTER holds for all its flows, and
 #				there is one
 #   log_begin			from here on
-#   no_warnings			the kernel has not warned of anything
+#   no_warnings			the kernel has not warned of anything (that is
+#				not harmless, see kernel-log.sh)
+#
+# No tool is run with a limit of its own: that of the whole test, which the runner
+# keeps, is the net for what hangs.
 
 # shellcheck source=../ktap/ktap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../ktap/ktap.sh"
 # shellcheck source=../lib/hosts.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/hosts.sh"
+# shellcheck source=../lib/kernel-log.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/kernel-log.sh"
 
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 E2E_LOG=0
+
+# Of every host, as HOST-NAME.log.
+keep_logs()
+{
+	local log host
+
+	[ -n "$HOSTS" ] || return
+	for log in "$HOSTS"/*/*.log; do
+		[ -e "$log" ] || continue
+		host=$(basename "$(dirname "$log")")
+		cp "$log" "${RESULTS:-/tmp}/$host-${log##*/}"
+	done
+}
 
 hosts_end()
 {
 	local status=$?
 
 	[ $status = 0 ] || hosts_dump
-	[ -z "$HOSTS" ] || cp "$HOSTS"/*/*.log "${RESULTS:-/tmp}" 2>/dev/null
+	keep_logs
 	hosts_down
 	# modprobe -r would let go of the ciphers, too, and they load slowly
 	rmmod ipcp_rekey
@@ -82,17 +100,6 @@ cases()
 	python3 "$E2E/$1" "${@:2}"
 }
 
-within()
-{
-	local end=$((SECONDS + $1 * ${SLOW:-1}))
-
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
-	done
-}
-
 no_flows()
 {
 	[ "$(on alice ipcp-rekey flow list --json | jq length)" = 0 ] &&
@@ -105,20 +112,12 @@ all_flows()
 		jq -e "length > 0 and all(.[]; $2)" >/dev/null
 }
 
-warnings()
-{
-	dmesg --level=emerg,alert,crit,err,warn
-}
-
 log_begin()
 {
-	E2E_LOG=$(warnings | wc -l)
+	E2E_LOG=$(kernel_warnings | wc -l)
 }
 
-# But for what is not about us: that there is a module from elsewhere, unsigned,
-# and that an emulated clock was held up.
 no_warnings()
 {
-	! warnings | tail -n "+$((E2E_LOG + 1))" |
-		grep -v -E 'loading out-of-tree module|module verification failed|clocksource: |TSC found unstable'
+	! kernel_warnings | tail -n "+$((E2E_LOG + 1))" | grep .
 }

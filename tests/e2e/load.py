@@ -9,7 +9,7 @@ import signal
 import struct
 import time
 
-from ipcp import DEADLINE, NSEC, SET_RCVTIMEO, same, until
+from ipcp import DEADLINE, NSEC, SET_RCVTIMEO, Limit, same, until
 
 HEAD = struct.Struct("=IQ")	# who wrote it, and its number
 PR_SET_PDEATHSIG = 1
@@ -99,8 +99,9 @@ class Load:
                 time.sleep(self.pause)
 
     def reader(self, place, wrong):
-        """Reads until all that was sent is there, or nothing comes any more."""
-        got, heard = 0, time.monotonic()
+        """Reads until all that was sent is there. What is missing is said at the
+        end: the limit is there only so that the end comes."""
+        got, limit = 0, None
         while True:
             try:
                 message = os.read(self.sink.fd, 65536)
@@ -108,11 +109,11 @@ class Load:
                 if err.errno != errno.ETIMEDOUT:
                     raise
                 self.shared[place] = got
-                if self.shared[1] and (self.complete() or
-                                       time.monotonic() > heard + 5):
+                limit = limit or Limit(DEADLINE)
+                if self.shared[1] and (self.complete() or not limit.turn()):
                     break
                 continue
-            heard = time.monotonic()
+            limit = None
             self.shared[wrong] += not self.marks.put(*HEAD.unpack_from(message))
             got += 1
             if got % BURST == 0:

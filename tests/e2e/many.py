@@ -12,7 +12,7 @@ import sys
 import time
 
 from ipcp import (
-    A, CMD, EVENT, Endpoint, Netlink, agent, attrs, case, flows, note, run, same,
+    A, CMD, EVENT, Endpoint, Limit, Netlink, agent, attrs, case, flows, note, run, same,
     tool, until)
 
 FLOWS, LIMIT = int(sys.argv[1]), int(sys.argv[2])
@@ -52,13 +52,12 @@ class Watch:
 
     def follow(self, count, seconds):
         """Until so many flows are done."""
-        end = time.monotonic() + seconds
+        limit = Limit(seconds)
         while len(self.done) < count:
-            left = end - time.monotonic()
-            if left <= 0:
+            if not limit.turn():
                 raise AssertionError(
                     f"{len(self.done)} of {count} flows after {seconds} s")
-            if not select.select([self.nl.sock], [], [], left)[0]:
+            if not select.select([self.nl.sock], [], [], limit.wait())[0]:
                 continue
             for _kind, _seq, body in self.nl.messages():
                 if body[0] == CMD["FLOW_NTF"]:

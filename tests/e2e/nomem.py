@@ -16,7 +16,7 @@ import faults
 from faults import walk
 from ipcp import (
     A, CMD, EVENT, SET_DOWN, Endpoint, Netlink, attrs, case, drops, enter, note,
-    run, same, sockaddr, talk, until)
+    run, same, sockaddr, talk, unloaded, until, warnings)
 from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 HOSTS = "alice", "bob"
@@ -55,11 +55,9 @@ def confirmed(*ends):
     until(lambda: all(map(done, ends)), "all ends have confirmed")
 
 
-def warnings():
+def complaints():
     """What the kernel warned of, but that others had no memory."""
-    lines = subprocess.run(["dmesg", "--level=emerg,alert,crit,err,warn"],
-                           text=True, stdout=subprocess.PIPE, check=True).stdout
-    return [line for line in lines.splitlines() if "no more sockets" not in line
+    return [line for line in warnings() if "no more sockets" not in line
             and "unreliable refcount tracker" not in line]
 
 
@@ -686,13 +684,11 @@ def no_workers():
 def nothing_left():
     gone()
     same([names(host) for host in HOSTS], [[], []])
-    until(lambda: subprocess.run(["rmmod", "ipcp_rekey"], check=False,
-                                 stderr=subprocess.DEVNULL).returncode == 0,
-          "the module goes", 5)
-    same(warnings()[logged:], [])
+    until(unloaded, "the module goes")
+    same(complaints()[logged:], [])
 
 
-logged = len(warnings())
+logged = len(complaints())
 watch = [News(host, "events") for host in HOSTS]
 faults.begin()
 try:

@@ -20,7 +20,7 @@ from blocked import (
     polled, selected)
 from ipcp import (
     A, DEADLINE, RB_RD, RB_REKEY, RB_WR, SET_ACCESS, SET_DOWN, Endpoint, case,
-    fails, note, run, same, settled, talk, until)
+    fails, in_turns, note, run, same, settled, talk, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 IN, OUT, PRI, ET = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLPRI,
@@ -58,7 +58,8 @@ def park(end):
 
 def found(epoll, seconds=0, most=-1):
     """Descriptors that an epoll reports, with the events by name."""
-    return {fd: names(mask) for fd, mask in epoll.poll(seconds, most)}
+    return {fd: names(mask)
+            for fd, mask in in_turns(lambda s: epoll.poll(s, most), seconds)}
 
 
 def watch(ends, events):
@@ -295,7 +296,7 @@ class Child:
         count = -1
         while count < want:
             got = b""
-            if select.select([self.told], [], [], 2 * DEADLINE)[0]:
+            if in_turns(lambda s: select.select([self.told], [], [], s), 2 * DEADLINE)[0]:
                 got = os.read(self.told, 4)
             assert got, f"{count} of {want} were seen"
             count = struct.unpack("=I", got)[0]

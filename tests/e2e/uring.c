@@ -79,7 +79,8 @@ static void queue(struct op *op, unsigned int flags)
 /* The next one that is done; its result. */
 static int done(struct op **op)
 {
-	struct __kernel_timespec patience = { .tv_sec = 30 };
+	/* a net for what hangs; a machine may be held up for long */
+	struct __kernel_timespec patience = { .tv_sec = 600 };
 	struct io_uring_cqe *cqe;
 	int res;
 

@@ -22,13 +22,15 @@
 #   agent_stop HOST [SIGNAL]	end it, KILL for a crash
 #   agent_status HOST [FILTER]	what it says of itself, through jq -e FILTER
 #   flow_id HOST NAME		number of the newest allocated flow of a name
-#   slow SECONDS		that many, times $SLOW: for the limit of a command
+#   within SECONDS COMMAND...	wait until COMMAND succeeds (limit.sh)
 #
 # $HOSTS is a folder that is removed at the end; $HOSTS/HOST/security is where
 # that host's certificates go (tests/lib/make-ca).
 
 HOSTS_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 HOSTS=
+# shellcheck source=limit.sh
+. "$HOSTS_LIB/limit.sh"
 declare -A HOSTS_PID=()
 # shellcheck disable=SC2034
 declare -A HOSTS_ADDR=([alice]=10.77.0.1 [bob]=10.77.0.2)
@@ -37,11 +39,8 @@ declare -A HOSTS_ADDR6=([alice]=fd77::1 [bob]=fd77::2)
 
 # How long a server may take to get ready; generous, for slow machines.
 HOSTS_READY=${HOSTS_READY:-$((60 * ${SLOW:-1}))}
-
-slow()
-{
-	echo $(($1 * ${SLOW:-1}))
-}
+# A command that shows the state after a failure; what failed may have hung it.
+HOSTS_DUMP=$((60 * ${SLOW:-1}))
 
 hosts_say()
 {
@@ -101,12 +100,12 @@ hosts_dump()
 		[ -e "/run/netns/$host" ] || continue
 		{
 			echo "--- $host: flows, names, drops"
-			on "$host" timeout "$(slow 10)" ipcp-rekey flow list
-			on "$host" timeout "$(slow 10)" ipcp-rekey name list
+			on "$host" timeout $HOSTS_DUMP ipcp-rekey flow list
+			on "$host" timeout $HOSTS_DUMP ipcp-rekey name list
 			echo "--- $host: agent"
-			timeout "$(slow 10)" ipcp-rekey agent status \
+			timeout $HOSTS_DUMP ipcp-rekey agent status \
 				--socket "$HOSTS/$host/agent.sock"
-			on "$host" timeout "$(slow 10)" ipcp-rekey stats |
+			on "$host" timeout $HOSTS_DUMP ipcp-rekey stats |
 				awk 'NR == 1 || $2 + $3 > 0'
 			for log in "$HOSTS/$host"/*.log; do
 				[ -s "$log" ] || continue
@@ -121,7 +120,7 @@ hosts_dump()
 
 host_start()
 {
-	local host=$1 tag=$2 fifo fd word=late
+	local host=$1 tag=$2 fifo fd word limit_left limit_at
 
 	shift 2
 	fifo=$HOSTS/$host/$tag.fifo
@@ -133,11 +132,15 @@ host_start()
 	HOSTS_PID[$host/$tag]=$!
 	# opened for both, so that neither waits for the other
 	exec {fd}<>"$fifo"
-	read -r -t $((HOSTS_READY + 10)) -u "$fd" word
+	# notify-exec has a word in the end, unless it is killed
+	limit_begin $((HOSTS_READY + 10))
+	until read -r -t 1 -u "$fd" word; do
+		limit_turn || break
+	done
 	exec {fd}>&-
 	rm -f "$fifo"
 	[ "$word" = ready ] && return 0
-	hosts_say "$host: $1 is not ready ($word); $tag.log says:"
+	hosts_say "$host: $1 is not ready (${word:=late}); $tag.log says:"
 	sed 's/^/#   /' "$HOSTS/$host/$tag.log" >&2
 	if [ "$word" = late ]; then
 		hosts_say "it sleeps in the kernel at:"

@@ -7,6 +7,8 @@ import os
 import subprocess
 import time
 
+from ipcp import Limit
+
 DEADLINE = 180
 
 
@@ -37,13 +39,13 @@ class Hand:
 
     def line(self):
         """The next line. Nothing is read while nobody holds the other end."""
-        end = time.monotonic() + DEADLINE
+        limit = Limit(DEADLINE)
         line = b""
         while not line.endswith(b"\n"):
             data = os.read(self.fd, 65536)
             line += data
             if not data:
-                if time.monotonic() > end:
+                if not limit.turn():
                     raise TimeoutError("nobody is outside")
                 time.sleep(0.01)
         return line

@@ -63,9 +63,10 @@ def shrink():
             f.write("1")
 
 
-def settled(still=5, within=120, by=128 * 1024):
+def settled(still=5, within=30, by=128 * 1024):
     """Waits until the kernel's memory was the same for so many seconds, that is
-    until all that waits for a grace period or a worker is done."""
+    until all that waits for a grace period or a worker is done. It looks so often
+    at most."""
     def calm():
         shrink()
         before = meminfo()

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Limits for waits, in turns: sourced, never run. limit.py is the same in Python.
+#
+#   within SECONDS COMMAND...	wait until COMMAND succeeds
+#   limit_begin SECONDS		a wait of the caller's begins, which declares
+#				"local limit_left limit_at" and does the waiting
+#   limit_turn			it took another turn: is there time left?
+#
+# All limits are $SLOW times that. A turn counts for at most a second, whatever it
+# took: a machine that was held up does not use the limit up.
+
+limit_now()
+{
+	local up rest
+
+	read -r up rest </proc/uptime
+	echo $((10#${up/./}))
+}
+
+limit_begin()
+{
+	limit_left=$(($1 * ${SLOW:-1} * 100))
+	limit_at=$(limit_now)
+}
+
+limit_turn()
+{
+	local now turn
+
+	now=$(limit_now)
+	turn=$((now - limit_at))
+	limit_at=$now
+	limit_left=$((limit_left - (turn < 100 ? turn : 100)))
+	[ "$limit_left" -gt 0 ]
+}
+
+within()
+{
+	local limit_left limit_at
+
+	limit_begin "$1"
+	shift
+	until "$@"; do
+		limit_turn || return 1
+		sleep 0.05
+	done
+}
