@@ -22,6 +22,7 @@
 #include "deadline.h"
 #include "direct.h"
 #include "event.h"
+#include "failure.h"
 #include "flow.h"
 #include "names.h"
 #include "registry.h"
@@ -219,7 +220,7 @@ static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 	if (!flow->error) {
 		strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
 		smp_wmb();	/* whoever sees the error sees the reason */
-		WRITE_ONCE(flow->error, error);
+		WRITE_ONCE(flow->error, ipcp_failure(error));
 	}
 	spin_unlock_bh(&flow->lock);
 }
@@ -227,7 +228,7 @@ static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 /**
  * ipcp_flow_fail() - A pending allocation failed
  * @flow: flow
- * @error: positive errno
+ * @error: positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
  * Context: Process context, may sleep; not the flow's worker.
@@ -247,7 +248,7 @@ void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason)
 /**
  * ipcp_flow_down() - The flow cannot go on
  * @flow: flow
- * @error: positive errno
+ * @error: positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
  * What is queued can still be read.
