@@ -3,7 +3,8 @@
  * CONFIRM: how both ends learn that the other one is in a new epoch.
  *
  * A side that took an epoch asks, with back-off, until it hears DONE, that is
- * until the peer has seen it send in the epoch. What asks never says DONE; an
+ * until the peer has seen it send in the epoch, or until the epoch is given up
+ * (ipcp_epoch_overdue()): a new seed is due then. What asks never says DONE; an
  * answer does as soon as it is true. Each CONFIRM without DONE is answered, one
  * with DONE is not: so asking ends, answers are not answered for ever, and it
  * does not matter which of them is lost. Were DONE said when asking, the other
@@ -15,6 +16,7 @@
  * A keepalive is a CONFIRM that says all there is to say.
  */
 #include "confirm.h"
+#include "deadline.h"
 #include "event.h"
 #include "flow.h"
 #include "tx.h"
@@ -40,24 +42,24 @@ static u8 what_is(struct ipcp_flow *flow, struct ipcp_epoch *ep)
  * ipcp_confirm_ask() - Ask for the peer's DONE if it is time to
  * @flow: flow
  * @ep: its newest epoch
+ * @next: jiffies when the worker is to come again
  *
  * Context: The flow's worker.
- * Return: jiffies when to ask next.
  */
-unsigned long ipcp_confirm_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+void ipcp_confirm_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		      unsigned long *next)
 {
 	u8 flags = what_is(flow, ep) & ~IPCP_CONFIRM_DONE;
 
 	if (!flow->rk.initiator && !test_bit(IPCP_EP_OBSERVED, &ep->flags))
-		return jiffies + MAX_JIFFY_OFFSET / 2;	/* that will kick */
-	if (time_before(jiffies, ep->confirm))
-		return ep->confirm;
+		return;		/* that will kick */
+	if (ipcp_deadline_add(next, ep->confirm))
+		return;
 	/* If a promotion comes between, it asks at once: one more, no less. */
-	ep->confirm = jiffies + ep->backoff;
+	ep->confirm = ipcp_deadline_in(next, ep->backoff);
 	ep->backoff = min(2 * ep->backoff,
 			  msecs_to_jiffies(IPCP_CONFIRM_MAX_MS));
 	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
-	return ep->confirm;
 }
 
 static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)

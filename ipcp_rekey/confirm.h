@@ -7,7 +7,8 @@
 struct ipcp_epoch;
 struct ipcp_flow;
 
-unsigned long ipcp_confirm_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep);
+void ipcp_confirm_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		      unsigned long *next);
 bool ipcp_confirm_rcv(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags);
 void ipcp_confirm_keepalive(struct ipcp_flow *flow);
 

@@ -19,8 +19,10 @@
 #include <linux/slab.h>
 
 #include "confirm.h"
+#include "deadline.h"
 #include "direct.h"
 #include "event.h"
+#include "failure.h"
 #include "flow.h"
 #include "names.h"
 #include "registry.h"
@@ -218,7 +220,7 @@ static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 	if (!flow->error) {
 		strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
 		smp_wmb();	/* whoever sees the error sees the reason */
-		WRITE_ONCE(flow->error, error);
+		WRITE_ONCE(flow->error, ipcp_failure(error));
 	}
 	spin_unlock_bh(&flow->lock);
 }
@@ -226,7 +228,7 @@ static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 /**
  * ipcp_flow_fail() - A pending allocation failed
  * @flow: flow
- * @error: positive errno
+ * @error: positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
  * Context: Process context, may sleep; not the flow's worker.
@@ -246,7 +248,7 @@ void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason)
 /**
  * ipcp_flow_down() - The flow cannot go on
  * @flow: flow
- * @error: positive errno
+ * @error: positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
  * What is queued can still be read.
@@ -314,22 +316,20 @@ static bool closing(struct ipcp_flow *flow, unsigned long *next)
 	if (seen && round)
 		return true;
 	/* What else comes up does not hurry it: a loss of some lasts a while. */
-	if (round && time_before(jiffies, flow->close_at)) {
-		ipcp_sooner(next, flow->close_at);
+	if (round && ipcp_deadline_add(next, flow->close_at))
 		return false;
-	}
 	if (!flow->closes)
 		return true;
 	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN || seen)
 		return true;	/* no key, nothing to be said; or all is */
 	flow->closes--;
-	flow->close_at = jiffies + msecs_to_jiffies(IPCP_CLOSE_MS << round);
-	ipcp_sooner(next, flow->close_at);
+	flow->close_at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_CLOSE_MS <<
+								 round));
 	return false;
 }
 
 /* The peer was heard, so this end of the flow can be accepted. */
-static void check_pending(struct ipcp_flow *flow, unsigned long *next)
+static void check_heard(struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *ep;
 	bool heard;
@@ -340,14 +340,11 @@ static void check_pending(struct ipcp_flow *flow, unsigned long *next)
 	rcu_read_unlock();
 	if (heard && flow->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING)
 		ipcp_flow_allocated(flow);
-	else
-		ipcp_sooner(next, flow->deadline);
 }
 
-static bool too_late(struct ipcp_flow *flow)
+static bool too_late(struct ipcp_flow *flow, unsigned long *next)
 {
-	if (!ipcp_flow_pending(flow) ||
-	    time_before(jiffies, flow->deadline))
+	if (!ipcp_flow_pending(flow) || ipcp_deadline_add(next, flow->deadline))
 		return false;
 	set_error(flow, ETIMEDOUT, "no answer in time");
 	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
@@ -362,61 +359,72 @@ static bool too_late(struct ipcp_flow *flow)
 static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 {
 	unsigned long timeout = READ_ONCE(flow->peer_timeout);
-	unsigned long silent = READ_ONCE(flow->last_rx) + timeout;
-	unsigned long idle = READ_ONCE(flow->last_tx) + timeout / 4;
 
 	if (!timeout || ipcp_flow_is_direct(flow))
 		return;
-	if (time_after_eq(jiffies, idle)) {
+	if (!ipcp_deadline_add(next, READ_ONCE(flow->last_tx) + timeout / 4)) {
 		ipcp_confirm_keepalive(flow);
-		idle = jiffies + timeout / 4;
+		ipcp_deadline_in(next, timeout / 4);
 	}
-	ipcp_sooner(next, idle);
+	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
+		return;
 	/* What nobody has read may tell that the peer is there. */
-	if (time_after_eq(jiffies, silent)) {
-		ipcp_rx_probe(flow);
-		silent = READ_ONCE(flow->last_rx) + timeout;
-	}
-	if (time_before(jiffies, silent))
-		ipcp_sooner(next, silent);
-	else if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWPEER, 0))
+	ipcp_rx_probe(flow);
+	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
+		return;
+	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWPEER, 0))
 		ipcp_event(flow, IPCP_REKEY_EVENT_PEER_LOST, flow->rk.epoch, 0);
+}
+
+/**
+ * ipcp_flow_tend() - Do all that the worker has to do for a flow now
+ * @flow: flow
+ * @next: out, jiffies when to come again
+ *
+ * Context: The flow's worker.
+ * Return: false if there is no next time: the flow is over.
+ */
+bool ipcp_flow_tend(struct ipcp_flow *flow, unsigned long *next)
+{
+	bool done = false;
+
+	*next = ipcp_deadline_never();
+	ipcp_rx_control(flow);
+	if (test_and_clear_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits))
+		ipcp_rx_open_queued(flow);
+
+	if (ipcp_flow_pending(flow))
+		check_heard(flow);
+	if (READ_ONCE(flow->rk.encrypted))
+		ipcp_keyrot_work(flow, next);
+	/* Paired with ipcp_flow_dealloc(). */
+	switch (smp_load_acquire(&flow->state)) {
+	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
+		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN))
+			check_peer(flow, next);
+		break;
+	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
+		done = closing(flow, next);
+		break;
+	default:
+		done = too_late(flow, next);
+	}
+	if (done)
+		finish(flow);
+	return !test_bit(IPCP_FLOW_STOPPED, &flow->bits);
 }
 
 static void flow_work(struct work_struct *work)
 {
 	struct ipcp_flow *flow = container_of(to_delayed_work(work),
 					      struct ipcp_flow, work);
-	unsigned long next = jiffies + MAX_JIFFY_OFFSET / 2;
-	bool done = false;
+	unsigned long next;
 
 	if (test_bit(IPCP_FLOW_STOPPED, &flow->bits))
 		return;
-	ipcp_rx_control(flow);
-	if (test_and_clear_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits))
-		ipcp_rx_open_queued(flow);
-
-	if (ipcp_flow_pending(flow))
-		check_pending(flow, &next);
-	if (READ_ONCE(flow->rk.encrypted))
-		ipcp_sooner(&next, ipcp_keyrot_work(flow));
-	/* Paired with ipcp_flow_dealloc(). */
-	switch (smp_load_acquire(&flow->state)) {
-	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
-		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN))
-			check_peer(flow, &next);
-		break;
-	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
-		done = closing(flow, &next);
-		break;
-	default:
-		done = too_late(flow);
-	}
-	if (done)
-		finish(flow);
-	else if (!test_bit(IPCP_FLOW_STOPPED, &flow->bits))
+	if (ipcp_flow_tend(flow, &next))
 		queue_delayed_work(ipcp_wq, &flow->work,
-				   time_after(next, jiffies) ? next - jiffies : 0);
+				   ipcp_deadline_delay(next));
 }
 
 /**

@@ -187,6 +187,7 @@ struct ipcp_flow *ipcp_flow_ask(struct ipcp_net *net, const char *name,
 				struct ipcp_wait *wait);
 void ipcp_flow_put(struct ipcp_flow *flow);
 void ipcp_flow_kick(struct ipcp_flow *flow);
+bool ipcp_flow_tend(struct ipcp_flow *flow, unsigned long *next);
 int ipcp_flow_allocated(struct ipcp_flow *flow);
 void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason);
 void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason);
@@ -203,13 +204,6 @@ static inline struct ipcp_flow *ipcp_flow_get(struct ipcp_flow *flow)
 {
 	refcount_inc(&flow->refs);
 	return flow;
-}
-
-/* Moves a time to come again to an earlier one. */
-static inline void ipcp_sooner(unsigned long *next, unsigned long when)
-{
-	if (time_before(when, *next))
-		*next = when;
 }
 
 /* Is the flow still to be allocated, at either side? */

@@ -21,6 +21,7 @@
 #include <net/netlink.h>
 
 #include "confirm.h"
+#include "deadline.h"
 #include "event.h"
 #include "flow.h"
 #include "hkdf.h"
@@ -136,11 +137,30 @@ err_free:
 	return NULL;
 }
 
-/* Is it given up on the peer to confirm it? */
-static bool lost(const struct ipcp_epoch *ep)
+/*
+ * Until when the peer has time to confirm an epoch: some time after this side
+ * began to send in it, or could have.
+ */
+static unsigned long confirm_by(const struct ipcp_epoch *ep)
 {
-	return time_after(jiffies, ep->parked +
-			  msecs_to_jiffies(IPCP_NOT_DONE_MS));
+	/* Paired with __promote(): the time comes with the bit. */
+	bool sending = test_bit_acquire(IPCP_EP_SENDING, &ep->flags);
+
+	return (sending ? ep->promoted : ep->parked) +
+	       msecs_to_jiffies(IPCP_NOT_DONE_MS);
+}
+
+/**
+ * ipcp_epoch_overdue() - Is it given up on the peer to confirm an epoch?
+ * @ep: epoch
+ *
+ * Context: Any context.
+ * Return: true if the peer never said DONE, and had time to.
+ */
+bool ipcp_epoch_overdue(const struct ipcp_epoch *ep)
+{
+	return !test_bit(IPCP_EP_DONE, &ep->flags) &&
+	       time_after_eq(jiffies, confirm_by(ep));
 }
 
 static bool seed_seen(const struct ipcp_rk *rk, u64 id)
@@ -226,7 +246,7 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 	}
 	/* At the initiator the claim was the gate, when the exchange began. */
 	if (!flow->rk.initiator && !test_bit(IPCP_EP_DONE, &newest->flags) &&
-	    !lost(newest)) {
+	    !ipcp_epoch_overdue(newest)) {
 		NL_SET_ERR_MSG(extack, "the peer did not confirm the epoch before yet");
 		return -EBUSY;
 	}
@@ -346,9 +366,11 @@ static void __promote(struct ipcp_flow *flow)
 
 	rcu_assign_pointer(flow->tx, ep);
 	clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
-	set_bit(IPCP_EP_SENDING, &ep->flags);
 	ep->promoted = jiffies;
 	ep->confirm = jiffies;
+	/* Whoever sees the bit sees the times. */
+	smp_mb__before_atomic();
+	set_bit(IPCP_EP_SENDING, &ep->flags);
 	ipcp_event(flow, IPCP_REKEY_EVENT_PROMOTED, ep->no, ep->exchange);
 	ipcp_rbuff_wake(&flow->n_rb, EPOLLOUT | EPOLLWRNORM);
 	ipcp_flow_kick(flow);
@@ -460,7 +482,8 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 	spin_unlock_bh(&flow->lock);
 }
 
-static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		      unsigned long *next)
 {
 	u64 sent = atomic64_read(&ep->sent);
 
@@ -470,9 +493,11 @@ static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	if (atomic_read(&flow->auth_failures) >= IPCP_AUTH_FAILURES)
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AUTH_FAILURES);
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
-	    !test_bit(IPCP_EP_DONE, &ep->flags) && lost(ep))
+	    !test_bit(IPCP_EP_DONE, &ep->flags) &&
+	    !ipcp_deadline_add(next, confirm_by(ep)))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NOT_DONE);
-	if (flow->max_age && time_after(jiffies, ep->parked + flow->max_age))
+	if (flow->max_age &&
+	    !ipcp_deadline_add(next, ep->parked + flow->max_age + 1))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
 }
 
@@ -512,10 +537,7 @@ static struct ipcp_epoch *lingered(struct ipcp_flow *flow, int i,
 	if (!ep || ep == rcu_access_pointer(flow->tx) ||
 	    !linger_end(flow, ep, &end))
 		return NULL;
-	if (time_after_eq(jiffies, end))
-		return ep;
-	ipcp_sooner(next, end);
-	return NULL;
+	return ipcp_deadline_add(next, end) ? NULL : ep;
 }
 
 /* Takes an epoch whose linger is over out of its slot, and wipes it. */
@@ -569,7 +591,7 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	if (ipcp_leaf_next_due(ep, rx))
 		err = ipcp_leaf_prepare(ep, rx) ?: err;
 	if (err == -ENOMEM)
-		ipcp_sooner(next, jiffies + HZ / 10);
+		ipcp_deadline_in(next, HZ / 10);
 }
 
 static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
@@ -600,13 +622,12 @@ static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
 /**
  * ipcp_keyrot_work() - Do what time or the packet path has left to do
  * @flow: flow
+ * @next: jiffies when the worker is to come again
  *
  * Context: The flow's worker.
- * Return: jiffies when to come again.
  */
-unsigned long ipcp_keyrot_work(struct ipcp_flow *flow)
+void ipcp_keyrot_work(struct ipcp_flow *flow, unsigned long *next)
 {
-	unsigned long next = jiffies + MAX_JIFFY_OFFSET / 2;
 	struct ipcp_epoch *ep;
 
 	rcu_read_lock();
@@ -615,26 +636,19 @@ unsigned long ipcp_keyrot_work(struct ipcp_flow *flow)
 		ep = NULL;
 	rcu_read_unlock();
 	if (!ep)
-		return next;
+		return;
 
-	if (time_after_eq(jiffies, ep->parked + flow->grace)) {
+	if (!test_bit(IPCP_EP_SENDING, &ep->flags) &&
+	    !ipcp_deadline_add(next, ep->parked + flow->grace)) {
 		ipcp_keyrot_take(flow);
 		ipcp_keyrot_promote(flow);
-	} else if (!test_bit(IPCP_EP_SENDING, &ep->flags)) {
-		next = ep->parked + flow->grace;
 	}
-	check_due(flow, ep);
+	check_due(flow, ep, next);
 	if (test_bit(IPCP_EP_TAKEN, &ep->flags) &&
-	    !test_bit(IPCP_EP_DONE, &ep->flags)) {
-		ipcp_sooner(&next, ipcp_confirm_ask(flow, ep));
-		ipcp_sooner(&next, ep->parked +
-			    msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1);
-	}
-	if (flow->max_age && time_before_eq(jiffies, ep->parked + flow->max_age))
-		ipcp_sooner(&next, ep->parked + flow->max_age + 1);
-	tend_epochs(flow, &next);
+	    !test_bit(IPCP_EP_DONE, &ep->flags) && !ipcp_epoch_overdue(ep))
+		ipcp_confirm_ask(flow, ep, next);
+	tend_epochs(flow, next);
 	ipcp_epoch_put(ep);
-	return next;
 }
 
 /**

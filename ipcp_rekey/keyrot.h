@@ -53,7 +53,7 @@ enum {
  * @sent: packets claimed by this side, never reset
  * @highest: highest counter received, under flow->lock
  * @parked: jiffies when the seed came
- * @promoted: jiffies when this side began to send in it
+ * @promoted: jiffies when this side began to send in it, once it does
  * @linger: jiffies when keys of the epoch before may go
  * @confirm: jiffies of the next CONFIRM to ask for the peer's DONE
  * @backoff: jiffies between the last two of them
@@ -138,12 +138,13 @@ bool ipcp_keyrot_take(struct ipcp_flow *flow);
 void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			 bool sending);
 void ipcp_keyrot_promote(struct ipcp_flow *flow);
-unsigned long ipcp_keyrot_work(struct ipcp_flow *flow);
+void ipcp_keyrot_work(struct ipcp_flow *flow, unsigned long *next);
 void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
 struct ipcp_epoch *ipcp_epoch_find(struct ipcp_flow *flow, u8 no);
 struct ipcp_epoch *ipcp_epoch_newest(struct ipcp_flow *flow);
+bool ipcp_epoch_overdue(const struct ipcp_epoch *ep);
 void ipcp_epoch_put(struct ipcp_epoch *ep);
 
 #endif /* _IPCP_KEYROT_H */

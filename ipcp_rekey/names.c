@@ -8,6 +8,7 @@
  */
 #include <linux/slab.h>
 
+#include "failure.h"
 #include "names.h"
 #include "registry.h"
 #include "upcall.h"
@@ -84,7 +85,7 @@ static void wake(struct ipcp_listener *l)
 
 static void answer(struct ipcp_listener *l, int error, const char *reason)
 {
-	l->error = error;
+	l->error = error ? ipcp_failure(error) : 0;
 	strscpy(l->reason, reason ?: "", sizeof(l->reason));
 	/* Paired with ipcp_names_answered(). */
 	smp_store_release(&l->answered, true);
@@ -95,7 +96,7 @@ static void answer(struct ipcp_listener *l, int error, const char *reason)
  * ipcp_names_answer() - The agent granted or refused a name
  * @in: namespace
  * @request: number of the request
- * @error: 0 or a positive errno
+ * @error: 0, or a positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
  * Context: Process context. The operation upcall-done.

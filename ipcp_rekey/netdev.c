@@ -23,6 +23,7 @@
 
 #include "compat/rtnetlink.h"
 #include "consumer.h"
+#include "deadline.h"
 #include "names.h"
 #include "netdev.h"
 #include "registry.h"
@@ -373,30 +374,29 @@ static bool wants(struct ipcp_dev *d)
 }
 
 /* The next attempt is later than the one before. */
-static void later(struct ipcp_dev *d)
+static void later(struct ipcp_dev *d, unsigned long *next)
 {
 	d->retry = clamp(2 * d->retry, (unsigned long)HZ,
 			 (unsigned long)IPCP_DEV_RETRY_MAX);
-	d->again = jiffies + d->retry;
+	d->again = ipcp_deadline_in(next, d->retry);
 }
 
 /* Has what it is to have, or tries again later. */
 static void see_to_flow(struct ipcp_dev *d)
 {
 	struct ipcp_kflow *new = xchg(&d->accepted, NULL);
+	unsigned long next = ipcp_deadline_never();
 
 	if (new)
 		set_flow(d, new);
 	if (flow_of(d) && ipcp_kflow_state(flow_of(d)) & IPCP_KFLOW_DOWN) {
 		set_flow(d, NULL);
-		later(d);
+		later(d, &next);
 	}
-	if (wants(d) && time_after_eq(jiffies, d->again) && begin(d))
-		later(d);
+	if (wants(d) && !ipcp_deadline_add(&next, d->again) && begin(d))
+		later(d, &next);
 	if (wants(d))
-		queue_delayed_work(ipcp_wq, &d->work,
-				   time_after(d->again, jiffies) ?
-				   d->again - jiffies : 1);
+		queue_delayed_work(ipcp_wq, &d->work, ipcp_deadline_delay(next));
 }
 
 /* The MTU that it ought to have. Under the lock. */

@@ -297,10 +297,16 @@ int ipcp_rekey_nl_flow_direct_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_flow_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *reason = info->attrs[IPCP_REKEY_A_FLOW_REASON];
-	u32 error = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_FLOW_ERROR]);
+	struct nlattr *nla = info->attrs[IPCP_REKEY_A_FLOW_ERROR];
 	const char *why = reason ? nla_data(reason) : NULL;
-	struct ipcp_flow *flow = ipcp_nl_flow(info);
+	u32 error = ipcp_nl_u32(nla);
+	struct ipcp_flow *flow;
+	int err;
 
+	err = ipcp_nl_failure(info, nla);
+	if (err)
+		return err;
+	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
 	if (ipcp_flow_pending(flow))

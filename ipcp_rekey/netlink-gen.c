@@ -67,7 +67,7 @@ static const struct nla_policy ipcp_rekey_agent_set_nl_policy[IPCP_REKEY_A_AGENT
 /* IPCP_REKEY_CMD_UPCALL_DONE - do */
 static const struct nla_policy ipcp_rekey_upcall_done_nl_policy[IPCP_REKEY_A_UPCALL_REASON + 1] = {
 	[IPCP_REKEY_A_UPCALL_ID] = { .type = NLA_U64, },
-	[IPCP_REKEY_A_UPCALL_ERROR] = NLA_POLICY_MAX(NLA_U32, 4095),
+	[IPCP_REKEY_A_UPCALL_ERROR] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_UPCALL_REASON] = { .type = NLA_NUL_STRING, .len = IPCP_REKEY_REASON_MAX, },
 };
 
@@ -115,7 +115,7 @@ static const struct nla_policy ipcp_rekey_flow_set_nl_policy[IPCP_REKEY_A_FLOW_B
 /* IPCP_REKEY_CMD_FLOW_DEL - do */
 static const struct nla_policy ipcp_rekey_flow_del_nl_policy[IPCP_REKEY_A_FLOW_REASON + 1] = {
 	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
-	[IPCP_REKEY_A_FLOW_ERROR] = NLA_POLICY_MAX(NLA_U32, 4095),
+	[IPCP_REKEY_A_FLOW_ERROR] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_FLOW_REASON] = { .type = NLA_NUL_STRING, .len = IPCP_REKEY_REASON_MAX, },
 };
 

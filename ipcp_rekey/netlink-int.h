@@ -25,6 +25,7 @@ static inline u32 ipcp_nl_u32(const struct nlattr *nla)
 
 bool ipcp_nl_is_agent(struct genl_info *info);
 struct ipcp_flow *ipcp_nl_flow(struct genl_info *info);
+int ipcp_nl_failure(struct genl_info *info, const struct nlattr *nla);
 int ipcp_nl_endpoint(struct genl_info *info, int attr,
 		     struct ipcp_endpoint *ep);
 void ipcp_nl_move_seed(struct ipcp_root *seed, struct nlattr *nla);

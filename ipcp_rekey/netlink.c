@@ -14,6 +14,7 @@
 #include <linux/skbuff.h>
 
 #include "dump.h"
+#include "failure.h"
 #include "names.h"
 #include "netlink-int.h"
 #include "tx.h"
@@ -212,19 +213,39 @@ again:
 	return 0;
 }
 
+/**
+ * ipcp_nl_failure() - Look at an errno that a program is to get
+ * @info: request
+ * @nla: its attribute with a positive errno, or NULL
+ *
+ * Return: 0, or -EINVAL if programs do not get this one.
+ */
+int ipcp_nl_failure(struct genl_info *info, const struct nlattr *nla)
+{
+	if (!nla || ipcp_failure_known(nla_get_u32(nla)))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, nla,
+			    "not an errno for programs; there are " IPCP_FAILURES);
+	return -EINVAL;
+}
+
 int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *reason = info->attrs[IPCP_REKEY_A_UPCALL_REASON];
+	struct nlattr *nla = info->attrs[IPCP_REKEY_A_UPCALL_ERROR];
+	u32 error = ipcp_nl_u32(nla);
 	int err;
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_ID))
 		return -EINVAL;
 	if (!ipcp_nl_is_agent(info))
 		return -EPERM;
+	err = error ? ipcp_nl_failure(info, nla) : 0;
+	if (err)
+		return err;
 	err = ipcp_names_answer(ipcp_nl_in(info),
 				nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
-				ipcp_nl_u32(info->attrs[IPCP_REKEY_A_UPCALL_ERROR]),
-				reason ? nla_data(reason) : NULL);
+				error, reason ? nla_data(reason) : NULL);
 	if (err)
 		GENL_SET_ERR_MSG(info, "nobody waits for this answer");
 	return err;

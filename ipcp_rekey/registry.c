@@ -288,7 +288,7 @@ static bool due(struct ipcp_flow *flow, unsigned long min_age, bool anyway)
 	if (!ep)
 		return true;	/* no keys */
 	if (!test_bit(IPCP_EP_DONE, &ep->flags) &&
-	    !time_after(jiffies, ep->parked + msecs_to_jiffies(IPCP_NOT_DONE_MS)))
+	    !ipcp_epoch_overdue(ep))
 		return false;
 	return anyway || rk->due || time_after_eq(jiffies, ep->parked + min_age);
 }

@@ -56,7 +56,7 @@ static void not_done(struct ipcp_flow *flow)
 static void lost(struct ipcp_flow *flow)
 {
 	not_done(flow);
-	test_newest(flow)->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	test_give_up(test_newest(flow));
 }
 
 static void no_keys(struct ipcp_flow *flow)

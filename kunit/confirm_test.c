@@ -85,7 +85,7 @@ static void asking_says_what_is_true_but_never_done(struct kunit *test)
 	struct ipcp_epoch *ep = test_newest(flow);
 
 	ep->confirm = jiffies;
-	ipcp_confirm_ask(flow, ep);
+	test_ask(flow, ep);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), c->asks);
 	if (c->asks)
 		KUNIT_EXPECT_EQ(test, said_to(test, peer), c->flags & ~DONE);
@@ -112,13 +112,13 @@ static void it_asks_when_it_is_time_and_ever_less_often(struct kunit *test)
 	ep = test_newest(initiator);
 	for (int i = 1; i <= 10; i++) {
 		ep->confirm = jiffies + TEST_TIME;
-		KUNIT_EXPECT_EQ(test, ipcp_confirm_ask(initiator, ep),
+		KUNIT_EXPECT_EQ(test, test_ask(initiator, ep),
 				ep->confirm);
 		KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), i - 1);
 
 		ep->confirm = jiffies;
 		KUNIT_EXPECT_EQ(test, ep->backoff, wait);
-		KUNIT_EXPECT_EQ(test, ipcp_confirm_ask(initiator, ep),
+		KUNIT_EXPECT_EQ(test, test_ask(initiator, ep),
 				ep->confirm);
 		KUNIT_EXPECT_TRUE(test, time_in_range(ep->confirm, jiffies,
 						      jiffies + wait));
@@ -136,13 +136,32 @@ static void the_worker_asks_until_it_is_done(struct kunit *test)
 	new_pair(test, &initiator, &responder);
 	ep = test_newest(initiator);
 	ep->confirm = jiffies;
-	KUNIT_EXPECT_EQ(test, ipcp_keyrot_work(initiator), ep->confirm);
+	KUNIT_EXPECT_EQ(test, test_keyrot(initiator), ep->confirm);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 
 	ipcp_keyrot_observe(initiator, ep, true);
 	ipcp_confirm_rcv(initiator, ep, SEEN | SENDING | DONE);
 	ep->confirm = jiffies;
-	ipcp_keyrot_work(initiator);
+	test_keyrot(initiator);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
+}
+
+static void the_worker_stops_to_ask_when_a_new_seed_is_due(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(initiator);
+	ipcp_keyrot_observe(initiator, ep, false);
+	test_give_up(ep);
+	KUNIT_EXPECT_TRUE(test, time_after(test_keyrot(initiator),
+					   jiffies + TEST_TIME / 2));
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
+	KUNIT_EXPECT_TRUE(test, initiator->rk.due & IPCP_REKEY_DUE_NOT_DONE);
+
+	/* what is asked of it, it answers */
+	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep, SEEN));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 }
 
@@ -232,7 +251,7 @@ static void later(struct ipcp_flow *flow)
 	test_newest(flow)->confirm = jiffies;
 	test_newest(flow)->answered -= TEST_TIME;
 	ipcp_rx_control(flow);
-	ipcp_keyrot_work(flow);
+	test_keyrot(flow);
 }
 
 /* Carries what was sent since; the packets in the mask @lost get lost. */
@@ -282,6 +301,7 @@ static struct kunit_case confirm_test_cases[] = {
 	KUNIT_CASE_PARAM(an_answer_says_all_that_is_true, say_gen_params),
 	KUNIT_CASE(it_asks_when_it_is_time_and_ever_less_often),
 	KUNIT_CASE(the_worker_asks_until_it_is_done),
+	KUNIT_CASE(the_worker_stops_to_ask_when_a_new_seed_is_due),
 	KUNIT_CASE(one_with_done_is_not_answered),
 	KUNIT_CASE(done_is_believed_of_who_sends),
 	KUNIT_CASE(the_same_is_answered_once_in_a_while),

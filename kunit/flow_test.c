@@ -20,7 +20,7 @@ static void fail(struct ipcp_flow *flow)
 
 static void take_down(struct ipcp_flow *flow)
 {
-	ipcp_flow_down(flow, EPIPE, "gone");
+	ipcp_flow_down(flow, ESHUTDOWN, "gone");
 }
 
 static void destroy(struct ipcp_flow *flow)
@@ -59,7 +59,7 @@ static const struct change_case {
 	{ "fails in ALLOCATED", fail, STATE(ALLOCATED), STATE(ALLOCATED) },
 
 	{ "goes down in ALLOCATED", take_down, STATE(ALLOCATED),
-	  STATE(ALLOCATED), EPIPE },
+	  STATE(ALLOCATED), ESHUTDOWN },
 
 	{ "closed in INIT", dealloc, STATE(INIT), STATE(DEALLOCATED) },
 	{ "closed in ALLOC_PENDING", dealloc, STATE(ALLOC_PENDING),
@@ -111,11 +111,11 @@ static void the_first_error_stays(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	struct test_waker *sleeper = test_sleep(test, flow->n_rb.wait);
 
-	ipcp_flow_down(flow, EPIPE, "first");
+	ipcp_flow_down(flow, ESHUTDOWN, "first");
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 	ipcp_flow_down(flow, ETIMEDOUT, "second");
-	KUNIT_EXPECT_EQ(test, flow->error, EPIPE);
+	KUNIT_EXPECT_EQ(test, flow->error, ESHUTDOWN);
 	KUNIT_EXPECT_STREQ(test, flow->reason, "first");
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 }
@@ -127,9 +127,9 @@ static void a_reason_is_cut_and_may_be_missing(struct kunit *test)
 	char words[2 * IPCP_REASON_LEN] = {};
 
 	memset(words, 'x', sizeof(words) - 1);
-	ipcp_flow_down(longer, EPIPE, words);
+	ipcp_flow_down(longer, ESHUTDOWN, words);
 	KUNIT_EXPECT_EQ(test, strlen(longer->reason), IPCP_REASON_LEN - 1);
-	ipcp_flow_down(none, EPIPE, NULL);
+	ipcp_flow_down(none, ESHUTDOWN, NULL);
 	KUNIT_EXPECT_STREQ(test, none->reason, "");
 }
 

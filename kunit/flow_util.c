@@ -5,6 +5,7 @@
 
 #include "account.h"
 #include "confirm.h"
+#include "deadline.h"
 #include "flow_util.h"
 #include "test_util.h"
 #include "wire.h"
@@ -63,6 +64,31 @@ void test_work(struct ipcp_flow *flow)
 	struct work_struct *work = &flow->work.work;
 
 	work->func(work);
+}
+
+/* What the worker would do with the keys now. When it would come again. */
+unsigned long test_keyrot(struct ipcp_flow *flow)
+{
+	unsigned long next = ipcp_deadline_never();
+
+	ipcp_keyrot_work(flow, &next);
+	return next;
+}
+
+/* Asks for DONE, if it is time to. When it is time again. */
+unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	unsigned long next = ipcp_deadline_never();
+
+	ipcp_confirm_ask(flow, ep, &next);
+	return next;
+}
+
+/* So much time passes that the peer has to have confirmed an epoch. */
+void test_give_up(struct ipcp_epoch *ep)
+{
+	ep->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS);
+	ep->promoted -= msecs_to_jiffies(IPCP_NOT_DONE_MS);
 }
 
 /* A flow that waits for its first seed. */

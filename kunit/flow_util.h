@@ -27,6 +27,9 @@ void test_drain(void);
 
 struct ipcp_flow *test_flow(struct kunit *test);
 void test_work(struct ipcp_flow *flow);
+unsigned long test_keyrot(struct ipcp_flow *flow);
+unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep);
+void test_give_up(struct ipcp_epoch *ep);
 struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 			       u16 cipher);
 struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch);

@@ -3,7 +3,7 @@
 #include "flow_util.h"
 #include "test_util.h"
 
-#define NOT_DONE_TIME	(msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1)
+#define NOT_DONE_TIME	msecs_to_jiffies(IPCP_NOT_DONE_MS)
 #define WATERMARK	((u64)IPCP_REKEY_WATERMARK_LEAF)
 
 static void sent_enough(struct ipcp_flow *flow, struct ipcp_epoch *ep)
@@ -46,7 +46,7 @@ static void one_failure_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 static void never_done(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	clear_bit(IPCP_EP_DONE, &ep->flags);
-	ep->parked -= NOT_DONE_TIME;
+	test_give_up(ep);
 }
 
 static void not_done_yet(struct ipcp_flow *flow, struct ipcp_epoch *ep)
@@ -56,7 +56,7 @@ static void not_done_yet(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 
 static void done_long_ago(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	ep->parked -= NOT_DONE_TIME;
+	test_give_up(ep);
 }
 
 /* It is the peer that has not answered: a matter of its own re-key. */
@@ -64,6 +64,13 @@ static void never_sent_in(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	never_done(flow, ep);
 	clear_bit(IPCP_EP_SENDING, &ep->flags);
+}
+
+/* The peer has its time from when this side sends in it. */
+static void sent_in_late(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	never_done(flow, ep);
+	ep->promoted = jiffies;
 }
 
 static void too_old(struct ipcp_flow *flow, struct ipcp_epoch *ep)
@@ -108,6 +115,7 @@ static const struct due_case {
 	{ "not confirmed yet", not_done_yet, 0 },
 	{ "confirmed long ago", done_long_ago, 0 },
 	{ "never confirmed, never sent in", never_sent_in, 0 },
+	{ "not confirmed, sent in late", sent_in_late, 0 },
 	{ "older than it may be", too_old, IPCP_REKEY_DUE_AGE },
 	{ "not older than it may be", not_too_old, 0 },
 	{ "old, without a limit", old_without_limit, 0 },
@@ -125,7 +133,7 @@ static void the_worker_says_why(struct kunit *test)
 		struct ipcp_flow *flow = test_end(test, role, 0);
 
 		c->before(flow, test_newest(flow));
-		ipcp_keyrot_work(flow);
+		test_keyrot(flow);
 		KUNIT_EXPECT_EQ(test, flow->rk.due, c->due);
 	}
 }
@@ -136,10 +144,10 @@ static void it_comes_back_when_something_may_be_due(struct kunit *test)
 	struct ipcp_epoch *ep = test_newest(flow);
 
 	flow->max_age = TEST_TIME;
-	KUNIT_EXPECT_EQ(test, ipcp_keyrot_work(flow), ep->parked + TEST_TIME + 1);
+	KUNIT_EXPECT_EQ(test, test_keyrot(flow), ep->parked + TEST_TIME + 1);
 	clear_bit(IPCP_EP_DONE, &ep->flags);
 	ep->confirm = ep->parked + TEST_TIME;
-	KUNIT_EXPECT_EQ(test, ipcp_keyrot_work(flow), ep->parked + NOT_DONE_TIME);
+	KUNIT_EXPECT_EQ(test, test_keyrot(flow), ep->promoted + NOT_DONE_TIME);
 }
 
 static void a_reason_is_told_once(struct kunit *test)

@@ -267,7 +267,7 @@ static void an_epoch_given_up_does_not_hold_the_next_back(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, RESPONDER, FIRST_EPOCH);
 
 	not_done(flow);
-	test_newest(flow)->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	test_give_up(test_newest(flow));
 	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, FIRST_EPOCH + 1, 2), 0);
 }
 

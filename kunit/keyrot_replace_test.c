@@ -21,7 +21,7 @@ static void taken(struct kunit *test, struct ipcp_flow *flow)
 static void given_up(struct kunit *test, struct ipcp_flow *flow)
 {
 	taken(test, flow);
-	test_newest(flow)->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	test_give_up(test_newest(flow));
 }
 
 static const struct replace_case {
@@ -108,7 +108,7 @@ static void the_initiator_replaces_nothing(struct kunit *test)
 	test_next(test, flow);
 	ep = test_newest(flow);
 	taken(test, flow);
-	ep->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	test_give_up(ep);
 	KUNIT_EXPECT_EQ(test, test_park(test, flow, 3, NEXT,
 					test_claim(test, flow)), -EINVAL);
 	KUNIT_EXPECT_PTR_EQ(test, test_newest(flow), ep);

@@ -128,12 +128,12 @@ static void the_kernel_takes_what_the_program_does_not(struct kunit *test)
 
 	test_next(test, flow);
 	ep = test_newest(flow);
-	next = ipcp_keyrot_work(flow);
+	next = test_keyrot(flow);
 	KUNIT_EXPECT_TRUE(test, ipcp_registry_rekey_pending(flow));
 	KUNIT_EXPECT_EQ(test, next, ep->parked + flow->grace);
 
 	ep->parked -= flow->grace;
-	ipcp_keyrot_work(flow);
+	test_keyrot(flow);
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
@@ -147,10 +147,10 @@ static void what_was_taken_late_is_sent_in_at_the_deadline(struct kunit *test)
 	test_next(test, flow);
 	ep = test_newest(flow);
 	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
-	ipcp_keyrot_work(flow);
+	test_keyrot(flow);
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
 	ep->parked -= flow->grace;
-	ipcp_keyrot_work(flow);
+	test_keyrot(flow);
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
 }
 
@@ -209,7 +209,7 @@ static void epochs_wrap(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, epoch - 1));
 		KUNIT_EXPECT_NULL(test, test_epoch(flow, epoch + 1));
 		test_newest(flow)->linger = jiffies;
-		ipcp_keyrot_work(flow);
+		test_keyrot(flow);
 		KUNIT_EXPECT_NULL(test, test_epoch(flow, epoch - 1));
 	}
 	KUNIT_EXPECT_EQ(test, flow->rekeys, 15);
@@ -222,7 +222,7 @@ static void a_flow_without_keys_has_nothing_to_do(struct kunit *test)
 		test_pending(test, INITIATOR,
 			     IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
 
-	KUNIT_EXPECT_TRUE(test, time_after(ipcp_keyrot_work(flow),
+	KUNIT_EXPECT_TRUE(test, time_after(test_keyrot(flow),
 					   jiffies + TEST_TIME));
 	ipcp_keyrot_promote(flow);
 	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));

@@ -23,7 +23,7 @@ static void linger(struct kunit *test, struct ipcp_flow *flow)
 	test_next(test, flow);
 	test_settle(test, flow);
 	test_newest(flow)->linger = jiffies;
-	ipcp_keyrot_work(flow);
+	test_keyrot(flow);
 }
 
 static void cut_linger(struct kunit *test, struct ipcp_flow *flow)
@@ -85,7 +85,7 @@ static void dropping_ends_all_that_was_begun(struct kunit *test)
 
 	test_next(test, flow);
 	ipcp_keyrot_take(flow);
-	test_newest(flow)->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS) + 1;
+	test_give_up(test_newest(flow));
 	exchange = test_claim(test, flow);
 	ipcp_keyrot_drop(flow);
 

@@ -240,7 +240,7 @@ static void the_worker_is_called_after_a_jump(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, test_advance(ep, 0, leaf));
 	KUNIT_EXPECT_TRUE(test, ipcp_leaf_next_due(ep, 0));
 	KUNIT_EXPECT_EQ(test, ep->leaves[0].set.next, 1);
-	ipcp_keyrot_work(ep->flow);
+	test_keyrot(ep->flow);
 	KUNIT_EXPECT_EQ(test, ep->leaves[0].set.next, 7);
 	ipcp_leaf_put(leaf);
 }

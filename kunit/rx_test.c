@@ -343,7 +343,7 @@ static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
 	test_next(test, e.to);
 	test_settle(test, e.to);
 	test_newest(e.to)->linger = jiffies;
-	ipcp_keyrot_work(e.to);
+	test_keyrot(e.to);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
 	expect_heard(test, &e, 0, 3 * LEAF);
 }
@@ -522,7 +522,7 @@ static void the_next_leaf_is_due_when_the_peer_sends(struct kunit *test)
 	for (u32 n = 0; n < 3 * LEAF; n++) {
 		arrive(test, &e, 1);
 		KUNIT_ASSERT_EQ(test, hear(e.to), n);
-		ipcp_keyrot_work(e.to);
+		test_keyrot(e.to);
 		KUNIT_ASSERT_EQ(test, !test_leaf(&lv->next),
 				n % LEAF < IPCP_RX_AHEAD);
 	}

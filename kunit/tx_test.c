@@ -116,7 +116,7 @@ static void the_next_leaf_is_due_when_a_quarter_was_sent(struct kunit *test)
 	for (u64 n = 0; n < 3 << SHORT; n++) {
 		unsigned int sent = n % BIT(SHORT);
 
-		ipcp_keyrot_work(flow);
+		test_keyrot(flow);
 		if (sent)	/* before the first it is still in the last */
 			KUNIT_ASSERT_EQ(test, !test_leaf(&lv->next),
 					sent < BIT(SHORT) / 4);

@@ -383,6 +383,20 @@ def sockaddr(host):
         socket.inet_aton(ADDR[host]) + bytes(8)
 
 
+def refusal(err, body):
+    """The OSError of a refused request, with what the kernel says of it: in
+    .says the words, in .attribute the number of the attribute, else None."""
+    error = OSError(err, os.strerror(err))
+    size, = struct.unpack_from("=I", body, 4)
+    more = attrs(body[4 + ((size + 3) & ~3):])
+    error.says = more.get(1, b"").rstrip(b"\0").decode()
+    error.attribute = None
+    if 2 in more:
+        offset = 4 + int.from_bytes(more[2], sys.byteorder)
+        error.attribute, = struct.unpack_from("=H", body, offset + 2)
+    return error
+
+
 class Netlink:
     """A socket of the family."""
 
@@ -426,7 +440,7 @@ class Netlink:
                 elif kind in (2, 3):
                     err = -struct.unpack_from("=i", body)[0]
                     if err:
-                        raise OSError(err, os.strerror(err))
+                        raise refusal(err, body)
                     return answers
                 else:
                     self.last = body[4:]

@@ -32,8 +32,9 @@ class Agents:
         self.alice.close()
         self.bob.close()
 
-    def listen(self, name, error=0, fd=None):
-        """Serves a name at bob; with an error the agent refuses."""
+    def listen(self, name, error=0, fd=None, before=None):
+        """Serves a name at bob; with an error the agent refuses. It calls
+        before() with the upcall first."""
         listener, failed = Endpoint("bob", fd=fd), []
 
         def serve():
@@ -44,6 +45,8 @@ class Agents:
         thread = threading.Thread(target=serve)
         thread.start()
         asked = self.bob.upcall(UPCALL_LISTEN)
+        if before:
+            before(asked)
         self.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]],
                     error=error)
         thread.join()

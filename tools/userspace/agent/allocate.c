@@ -148,8 +148,8 @@ static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 	if (status == -ENOENT)
 		return false;
 	if (status)
-		refuse_alloc(e, up->flow_id, up->name, NULL, -status,
-			     e->ops->reason(e->ctx));
+		refuse_alloc(e, up->flow_id, up->name, NULL,
+			     errno_of_status(status), e->ops->reason(e->ctx));
 	else
 		log_info("flow %u to %s: allocated, on this host", up->flow_id,
 			 up->name);
@@ -310,7 +310,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 				       &s, &params);
 	OPENSSL_cleanse(seed, sizeof(seed));
 	if (status) {
-		allocate_failed(e, x, -status, REFUSE_CANCELLED,
+		allocate_failed(e, x, errno_of_status(status), REFUSE_CANCELLED,
 				e->ops->reason(e->ctx));
 		return;
 	}

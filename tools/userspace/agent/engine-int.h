@@ -138,6 +138,7 @@ enum refusal refusal_read(const uint8_t *p, size_t len, char *text);
 enum refusal refusal_of(enum oap_code code);
 int errno_of_refusal(enum refusal code);
 int errno_of_oap(enum oap_code code);
+int errno_of_status(int status);
 bool engine_hopeless(struct engine *e, uint32_t flow, uint32_t due,
 		     const struct blob *blob);
 void engine_claim_soon(struct engine *e, uint64_t after_ms);

@@ -230,6 +230,26 @@ int errno_of_oap(enum oap_code code)
 	return errno_of_refusal(refusal_of(code));
 }
 
+/*
+ * What a program is told when the kernel refused what its agent asked for. The
+ * kernel lets the agent say no others, see flow-del.
+ */
+int errno_of_status(int status)
+{
+	switch (-status) {
+	case EDQUOT:
+	case EHOSTUNREACH:
+	case EKEYREJECTED:
+	case ENETUNREACH:
+	case ENOMEM:
+	case EOPNOTSUPP:
+	case EUSERS:
+		return -status;
+	default:
+		return ECONNABORTED;
+	}
+}
+
 static void on_hello(struct engine *e, const struct sockaddr_storage *peer,
 		     const struct frame *frame)
 {

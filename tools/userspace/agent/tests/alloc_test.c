@@ -222,6 +222,36 @@ static void test_not_served(void **state)
 	refused_alloc(ECONNREFUSED, "not served", true);
 }
 
+/* The kernel takes no other errnos for programs. */
+static void test_kernel_refuses(void **state)
+{
+	static const struct {
+		int status;
+		int error;
+	} cases[] = {
+		{ -ENETUNREACH, ENETUNREACH },
+		{ -EHOSTUNREACH, EHOSTUNREACH },
+		{ -ENOMEM, ENOMEM },
+		{ -EOPNOTSUPP, EOPNOTSUPP },
+		{ -EKEYREJECTED, EKEYREJECTED },
+		{ -EAGAIN, ECONNABORTED },
+		{ -EINTR, ECONNABORTED },
+		{ -EINVAL, ECONNABORTED },
+		{ -ESTALE, ECONNABORTED },
+		{ -529, ECONNABORTED },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		start_good();
+		alice.broken = cases[i].status;
+		refused_alloc(cases[i].error, "", true);
+		stop();
+	}
+	start_good();
+}
+
 static void test_alice_wrong_ca(void **state)
 {
 	(void)state;
@@ -584,6 +614,7 @@ int main(void)
 		TEST(test_overtaken_request),
 		TEST(test_replaced_by_its_own_only),
 		TEST(test_not_served),
+		TEST(test_kernel_refuses),
 		TEST(test_alice_wrong_ca),
 		TEST(test_alice_unsigned),
 		TEST(test_bob_wrong_ca),

@@ -270,6 +270,8 @@ static int op_flow_allocate(void *ctx, uint32_t id,
 
 	if (!f || f->f.state == IPCP_REKEY_FLOW_STATE_ALLOCATED)
 		return -ENOENT;
+	if (((struct side *)ctx)->broken)
+		return ((struct side *)ctx)->broken;
 	assert_int_equal(seed->epoch, 0);
 	f->f.initiator = f->f.state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 	if (f->f.initiator)

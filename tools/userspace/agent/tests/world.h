@@ -56,6 +56,7 @@ struct side {
 	bool busy;			/* the epoch before is not done */
 	bool no_keys;			/* all keys are lost */
 	bool no_dns;
+	int broken;			/* what flow_allocate says, or 0 */
 	uint32_t asked;			/* the DNS, for this flow */
 	uint16_t asked_port;
 	uint64_t bytes_out;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_FAILURE_H
+#define _IPCP_FAILURE_H
+
+#include <linux/types.h>
+
+/* For people: what ipcp_failure_known() knows. */
+#define IPCP_FAILURES \
+	"EACCES, ECONNABORTED, ECONNREFUSED, EDQUOT, EHOSTUNREACH, " \
+	"EKEYEXPIRED, EKEYREJECTED, ENETUNREACH, ENOMEM, ENOTCONN, " \
+	"EOPNOTSUPP, EPROTO, ESHUTDOWN, ETIMEDOUT, EUSERS"
+
+bool ipcp_failure_known(u32 error);
+int ipcp_failure(int error);
+
+#endif /* _IPCP_FAILURE_H */

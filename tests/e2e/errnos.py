@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The errnos that an agent may give to programs reach them as they are. All
+others are refused, in words, and change nothing."""
+
+import errno
+import os
+
+from ipcp import ALLOCATED, A, case, fails, run, same, talk
+from keys import Agents
+
+ALLOWED = ["EACCES", "ECONNABORTED", "ECONNREFUSED", "EDQUOT", "EHOSTUNREACH",
+           "EKEYEXPIRED", "EKEYREJECTED", "ENETUNREACH", "ENOMEM", "ENOTCONN",
+           "EOPNOTSUPP", "EPROTO", "ESHUTDOWN", "ETIMEDOUT", "EUSERS"]
+REFUSED = {
+    "EPERM": errno.EPERM,
+    "EINTR": errno.EINTR,
+    "EAGAIN": errno.EAGAIN,
+    "EINVAL": errno.EINVAL,
+    "EPIPE": errno.EPIPE,
+    "EINPROGRESS": errno.EINPROGRESS,
+    "ERESTARTSYS": 512,
+    "ERESTARTNOINTR": 513,
+    "ERESTARTNOHAND": 514,
+    "ENOIOCTLCMD": 515,
+    "ERESTART_RESTARTBLOCK": 516,
+    "EIOCBQUEUED": 529,
+    "the last errno": 4095,
+    "the first that is none": 4096,
+    "INT_MAX": 2 ** 31 - 1,
+    "INT_MIN": 2 ** 31,
+    "-EACCES": 2 ** 32 - errno.EACCES,
+    "-1": 2 ** 32 - 1,
+}
+agents = Agents()
+
+
+def allowed_case(name):
+    """An errno that reaches programs."""
+    number = getattr(errno, name)
+
+    @case(f"{name} of an allocation")
+    def _alloc():
+        one, asked = agents.begin("demo")
+        agents.alice.do("FLOW_DEL", "FLOW", id=asked[A["UPCALL_FLOW_ID"]],
+                        error=number)
+        one.nonblock(False)
+        with fails(number):
+            one.read()
+        with fails(number):
+            os.write(one.fd, b"x")
+        same(one.info().error, number)
+        one.close()
+
+    @case(f"{name} of a name")
+    def _listen():
+        with fails(number):
+            agents.listen("refused", error=number)
+
+
+def refuse(agent, command, space, number, **params):
+    """The kernel does not take this errno, and says which there are."""
+    try:
+        agent.do(command, space, error=number, **params)
+    except OSError as err:
+        same((err.errno, err.attribute), (errno.EINVAL, A[f"{space}_ERROR"]))
+        same([name for name in ALLOWED if name not in err.says], [], err.says)
+    else:
+        raise AssertionError("not refused")
+
+
+def refused_case(name, number):
+    """An errno that does not."""
+    @case(f"{name}, {number}, fails no allocation")
+    def _alloc():
+        listener = agents.listen("demo")
+        one, asked = agents.begin("demo")
+        refuse(agents.alice, "FLOW_DEL", "FLOW", number,
+               id=asked[A["UPCALL_FLOW_ID"]])
+        with fails(errno.EAGAIN):
+            one.read()
+        agents.answer("demo", asked)
+        other = listener.accept()
+        one.nonblock(False)
+        talk(one, other)
+        for end in one, other, listener:
+            end.close()
+
+    @case(f"{name}, {number}, takes no flow down")
+    def _down():
+        listener = agents.listen("demo")
+        one, other = agents.connect(listener, "demo")
+        for agent, end in (agents.alice, one), (agents.bob, other):
+            refuse(agent, "FLOW_DEL", "FLOW", number, id=end.info().id)
+            same((end.info().state, end.info().error), (ALLOCATED, 0))
+        talk(one, other)
+        for end in one, other, listener:
+            end.close()
+
+    if not number:
+        return
+
+    @case(f"{name}, {number}, refuses no name")
+    def _listen():
+        grants = []
+
+        def grant(asked):
+            refuse(agents.bob, "UPCALL_DONE", "UPCALL", number,
+                   id=asked[A["UPCALL_ID"]])
+            grants.append(asked)
+        agents.listen("demo", before=grant).close()
+        same(len(grants), 1)
+
+
+for _name in ALLOWED:
+    allowed_case(_name)
+for _name, _number in {"0": 0, **REFUSED}.items():
+    refused_case(_name, _number)
+
+
+@case("without an errno an allocation that is given up is ECONNABORTED")
+def no_errno():
+    one, asked = agents.begin("demo")
+    agents.alice.do("FLOW_DEL", "FLOW", id=asked[A["UPCALL_FLOW_ID"]])
+    with fails(errno.ECONNABORTED):
+        one.read()
+    one.close()
+
+
+run()
