@@ -3,6 +3,7 @@
 #define _IPCP_TX_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/types.h>
 
@@ -18,7 +19,7 @@ struct sk_buff;
 #define IPCP_TX_QUEUE	256
 
 /* The flow's share of the count of its messages: more than there can be. */
-#define IPCP_INFLIGHT_FLOW	(1 << 30)
+#define IPCP_INFLIGHT_FLOW	((int)BIT(30))
 
 /**
  * struct ipcp_inflight - messages of a flow that are on their way out

@@ -6,6 +6,7 @@
 #include <linux/cred.h>
 #include <net/dst.h>
 #include <net/dst_cache.h>
+#include <net/route.h>
 
 #include "account.h"
 #include "flow_util.h"
@@ -212,6 +213,13 @@ static void who_waits_for_room_is_woken_by_the_messages(struct kunit *test)
 	__skb_queue_purge(&taken);
 }
 
+/* Also waits until the flows of the test before are freed. */
+static int begin(struct kunit *test)
+{
+	test_drain();
+	return test_path_clear(test);
+}
+
 static struct kunit_case inflight_test_cases[] = {
 	KUNIT_CASE(messages_hold_no_user_route_or_namespace),
 	KUNIT_CASE(the_last_message_lets_go_of_who_sleeps_and_of_the_module),
@@ -224,7 +232,7 @@ static struct kunit_suite inflight_test_suite = {
 	.name = "ipcp_inflight",
 	.suite_init = test_path_open,
 	.suite_exit = test_path_close,
-	.init = test_path_clear,
+	.init = begin,
 	.test_cases = inflight_test_cases,
 };
 
