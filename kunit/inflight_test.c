@@ -108,6 +108,8 @@ static struct dst_entry *find_route(struct kunit *test, struct ipcp_flow *flow)
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	test_connect(flow, flow);
+	/* A route as old as the cache's reset, in jiffies, counts as older. */
+	flow->dst.reset_ts = jiffies - 1;
 	local_bh_disable();
 	rcu_read_lock();
 	KUNIT_EXPECT_EQ(test, ipcp_udp_xmit(flow, skb), 0);
