@@ -7,7 +7,7 @@
  * the kernel knows of either end's end, so there is no keepalive.
  *
  * The ends have a reference to each other. An end gives up its own when it is
- * finished; what it sent holds it until it was read or dropped.
+ * finished. What it sent is in its count until it was read or dropped.
  */
 #include "direct.h"
 #include "names.h"

@@ -123,7 +123,11 @@ void ipcp_flow_kick(struct ipcp_flow *flow)
 		mod_delayed_work(ipcp_wq, &flow->work, 0);
 }
 
-/* Nobody has the flow any more, nor can the worker be queued again. */
+/*
+ * Nobody has the flow any more, nor can the worker be queued again. The end of
+ * the namespace waits for this, so nothing that others may keep for any time
+ * is to hold a flow.
+ */
 static void free_work(struct work_struct *work)
 {
 	struct ipcp_flow *flow = container_of(to_rcu_work(work),
@@ -135,10 +139,12 @@ static void free_work(struct work_struct *work)
 	ipcp_owner_clear(&flow->owner);
 	ipcp_user_del_flow(flow->payer.user);
 	ipcp_payer_clear(&flow->payer);
+	ipcp_inflight_end(flow->inflight);
 	ipcp_wait_put(flow->n_rb.wait);
 	free_percpu(flow->stats);
 	kfree(flow->name);
 	kfree(flow->blob);
+	atomic_dec(&flow->net->living);
 	kfree_sensitive(flow);
 }
 
@@ -481,15 +487,20 @@ static struct ipcp_flow *make_flow(struct ipcp_net *in, const char *name,
 	err = dst_cache_init(&flow->dst, GFP_KERNEL_ACCOUNT);
 	if (err)
 		goto err_stats;
+	err = -ENOMEM;
+	flow->inflight = ipcp_inflight_new(wait);
+	if (!flow->inflight)
+		goto err_dst;
 	err = ipcp_user_add_flow(payer->user);
 	if (err)
-		goto err_dst;
+		goto err_inflight;
 	ipcp_payer_copy(&flow->payer, payer);
 	ipcp_rbuff_init(&flow->n_rb, ipcp_wait_get(wait));
 	flow->n_rb.user = payer->user;
 	err = ipcp_registry_add(flow);
 	if (err)
 		goto err_wait;
+	atomic_inc(&in->living);
 	ipcp_event(flow, IPCP_REKEY_EVENT_CREATED, 0, 0);
 	ipcp_flow_kick(flow);
 	return flow;
@@ -498,6 +509,8 @@ err_wait:
 	ipcp_wait_put(wait);
 	ipcp_payer_clear(&flow->payer);
 	ipcp_user_del_flow(payer->user);
+err_inflight:
+	ipcp_inflight_end(flow->inflight);
 err_dst:
 	dst_cache_destroy(&flow->dst);
 err_stats:

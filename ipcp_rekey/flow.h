@@ -18,6 +18,7 @@
 #include "stats.h"
 
 struct ipcp_net;
+struct ipcp_inflight;
 struct ipcp_listener;
 struct pid;
 
@@ -70,7 +71,7 @@ enum {
  * @node: in the table by @eid
  * @id: number in the namespace
  * @eid: endpoint id, what the peer puts in its packets
- * @refs: registry, file, whoever looked it up, each packet on its way out
+ * @refs: registry, file, whoever looked it up; none that could outlive @net
  * @state: enum ipcp_rekey_flow_state, under @lock
  * @bits: IPCP_FLOW_*
  * @lock: protects what is said to be under it; taken inside of nothing but
@@ -116,7 +117,7 @@ enum {
  * @accept: in the listener's queue
  * @blob: what the agent left, under @lock
  * @blob_len: length of it
- * @tx_queued: messages on their way out
+ * @inflight: count of messages on their way out, that outlives the flow
  * @stats: counters
  * @free: it is freed a grace period after the last reference
  */
@@ -173,7 +174,7 @@ struct ipcp_flow {
 	struct list_head accept;
 	void *blob;
 	u16 blob_len;
-	atomic_t tx_queued;
+	struct ipcp_inflight *inflight;
 	struct ipcp_stats __percpu *stats;
 	struct rcu_work free;
 };

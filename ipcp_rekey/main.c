@@ -30,10 +30,11 @@
  * ------------------------------
  * An open file pins the module, its network namespace (struct ipcp_net) and
  * its flow or listener; so does what kernel code has of a flow or listener,
- * until it is released. A flow is held by the registry until it is dead, by its
- * file, by a listener it waits at, by whoever looked it up, and by each of its
- * messages that the stack has; it is freed a grace period after the last of
- * them. The ends of a direct flow hold each other until they are finished. An
+ * until it is released, but for an interface, which lets go of its flow when
+ * the flow's namespace ends. A flow is held by the registry until it is dead, by
+ * its file, by a listener it waits at, by the upcall that asks for it, and by
+ * whoever looked it up; it is freed a grace period after the last of them. The
+ * ends of a direct flow hold each other until they are finished. An
  * epoch is held by its slot in the flow and by its leaves; its keys go when it
  * leaves the slot, whoever holds the rest. A leaf is held by the epoch and by
  * each packet in a ring that needs it; its key is wiped, in process context, a
@@ -44,8 +45,18 @@
  * RCU, and the flow is freed after a grace period by a work item that cancels
  * it. IPCP_FLOW_STOPPED keeps it from being queued for ever.
  *
- * A message on its way out calls back when it is freed. The first of a flow
- * takes a reference to the module, the last puts it.
+ * None of those outlives the network namespace, whose end destroys its flows
+ * and waits until they are freed: with them go their route and what their user
+ * and control group have of them. So a flow may use its struct ipcp_net to the
+ * end, and nothing may hold a flow that others can keep for any time.
+ *
+ * Messages on their way out are such: a queue of somebody else's has them for as
+ * long as it likes. They have the flow's count of them (struct ipcp_inflight)
+ * and nothing else of the flow. The count has a share of the flow's, is freed a
+ * grace period after that and the last message are gone, and holds the place
+ * where writers sleep (struct ipcp_wait), whom the messages wake, which is freed
+ * a grace period after its last holder. The message that finds no other on its
+ * way takes a reference to the module, the one that leaves none puts it.
  *
  * Locks, in the order in which they are taken
  * -------------------------------------------

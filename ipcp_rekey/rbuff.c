@@ -33,14 +33,27 @@ struct ipcp_wait *ipcp_wait_new(void)
 
 /**
  * ipcp_wait_put() - Let go of it
- * @wait: may be NULL
+ * @wait: may be NULL; freed a grace period of RCU after the last reference
  *
  * Context: Any context.
  */
 void ipcp_wait_put(struct ipcp_wait *wait)
 {
 	if (wait && refcount_dec_and_test(&wait->refs))
-		kfree(wait);
+		kfree_rcu(wait, rcu);
+}
+
+/**
+ * ipcp_wait_wake() - Wake who sleeps there
+ * @wait: held, or under RCU
+ * @events: EPOLL* that may be true now
+ *
+ * Context: Any context.
+ */
+void ipcp_wait_wake(struct ipcp_wait *wait, __poll_t events)
+{
+	if (wq_has_sleeper(&wait->wq))
+		wake_up_interruptible_poll(&wait->wq, events);
 }
 
 /**
@@ -68,8 +81,7 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait)
  */
 void ipcp_rbuff_wake(struct ipcp_rbuff *rb, __poll_t events)
 {
-	if (wq_has_sleeper(&rb->wait->wq))
-		wake_up_interruptible_poll(&rb->wait->wq, events);
+	ipcp_wait_wake(rb->wait, events);
 }
 
 /* Is there room, and may the user have it? Under the lock. */

@@ -16,18 +16,22 @@ struct ipcp_user;
 
 /**
  * struct ipcp_wait - where a file's users sleep
- * @refs: the file's reference, and one for each flow that wakes them
+ * @refs: the file's reference, and two for each flow that wakes them: its ring's
+ *	and its count's of messages on their way
  * @wq: readers, writers, pollers, who waits for an allocation or to accept
+ * @rcu: freed a grace period after the last reference
  *
- * It outlives both the file and the flow, so either may wake at any time.
+ * It outlives the file, the flow and its messages, so each may wake at any time.
  */
 struct ipcp_wait {
 	refcount_t refs;
 	wait_queue_head_t wq;
+	struct rcu_head rcu;
 };
 
 struct ipcp_wait *ipcp_wait_new(void);
 void ipcp_wait_put(struct ipcp_wait *wait);
+void ipcp_wait_wake(struct ipcp_wait *wait, __poll_t events);
 
 static inline struct ipcp_wait *ipcp_wait_get(struct ipcp_wait *wait)
 {

@@ -627,9 +627,15 @@ static void __net_exit net_exit(struct net *net)
 		ipcp_flow_put(flow);
 	}
 	ipcp_upcall_net_exit(in);
-	/* Flows are freed, and with them their use of @in, by the workqueue. */
+	/*
+	 * Flows are freed, and with them their use of @in, by the workqueue, a
+	 * grace period after the last reference: which a worker may still be
+	 * about to put, whose flow ended by itself and is not found any more.
+	 */
+	flush_workqueue(ipcp_wq);
 	rcu_barrier();
 	flush_workqueue(ipcp_wq);
+	WARN_ON_ONCE(atomic_read(&in->living));
 	rhashtable_destroy(&in->by_eid);
 	xa_destroy(&in->flows);
 	xa_destroy(&in->users);

@@ -33,6 +33,7 @@ struct netlink_ext_ack;
  * @listeners: names that programs serve
  * @netdevs: interfaces whose flows are here, under RTNL
  * @users: who has flows or serves names, by user id
+ * @living: flows that are not freed yet
  * @upcall_lock: protects the next members
  * @upcalls: queue towards the agent
  * @upcall_bytes: bytes of messages in it
@@ -59,6 +60,7 @@ struct ipcp_net {
 	struct list_head listeners;
 	struct list_head netdevs;
 	struct xarray users;
+	atomic_t living;
 
 	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;

@@ -55,32 +55,77 @@ struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp)
  */
 bool ipcp_tx_room(const struct ipcp_flow *flow)
 {
-	return atomic_read(&flow->tx_queued) < IPCP_TX_QUEUE;
+	return atomic_read(&flow->inflight->count) - IPCP_INFLIGHT_FLOW <
+	       IPCP_TX_QUEUE;
+}
+
+/**
+ * ipcp_inflight_new() - Begin to count messages on their way
+ * @wait: who is woken when there is room; a reference is taken
+ *
+ * Context: Process context, may sleep.
+ * Return: the count, without messages, the flow's until ipcp_inflight_end(); or
+ * NULL.
+ */
+struct ipcp_inflight *ipcp_inflight_new(struct ipcp_wait *wait)
+{
+	struct ipcp_inflight *out = kzalloc(sizeof(*out), GFP_KERNEL_ACCOUNT);
+
+	if (!out)
+		return NULL;
+	atomic_set(&out->count, IPCP_INFLIGHT_FLOW);
+	out->wait = ipcp_wait_get(wait);
+	return out;
+}
+
+/* What is left of a count, the flow's share included. Under RCU. */
+static unsigned int inflight_sub(struct ipcp_inflight *out, unsigned int n)
+{
+	unsigned int left = atomic_sub_return(n, &out->count);
+
+	if (unlikely(!left)) {
+		ipcp_wait_put(out->wait);
+		kfree_rcu(out, rcu);
+	}
+	return left;
+}
+
+/**
+ * ipcp_inflight_end() - The flow sends no more, and does not look any more
+ * @out: count; freed when the last message is
+ *
+ * Context: Any context.
+ */
+void ipcp_inflight_end(struct ipcp_inflight *out)
+{
+	rcu_read_lock();
+	inflight_sub(out, IPCP_INFLIGHT_FLOW);
+	rcu_read_unlock();
 }
 
 /**
  * struct ipcp_sent - a train on its way through the stack
- * @flow: flow, with a reference
+ * @out: count that it is in
  * @count: its messages
  */
 struct ipcp_sent {
-	struct ipcp_flow *flow;
+	struct ipcp_inflight *out;
 	unsigned int count;
 };
 
 /*
- * The last message of the flow on its way lets go of the module. The code that
- * follows the put is safe: freeing a module waits for a grace period of RCU.
+ * The last message of the flow on its way lets go of the module. RCU keeps the
+ * count and who sleeps there, if others let go of them meanwhile, and the code
+ * that follows the put: freeing a module waits for a grace period.
  */
-static void sent(struct ipcp_flow *flow, unsigned int count)
+static void sent(struct ipcp_inflight *out, unsigned int count)
 {
-	int left;
+	unsigned int left;
 
 	rcu_read_lock();
-	left = atomic_sub_return(count, &flow->tx_queued);
+	left = inflight_sub(out, count) & ~IPCP_INFLIGHT_FLOW;
 	if (left < IPCP_TX_QUEUE && left + count >= IPCP_TX_QUEUE - 8)
-		ipcp_rbuff_wake(&flow->n_rb, EPOLLOUT | EPOLLWRNORM);
-	ipcp_flow_put(flow);
+		ipcp_wait_wake(out->wait, EPOLLOUT | EPOLLWRNORM);
 	if (!left)
 		module_put(THIS_MODULE);
 	rcu_read_unlock();
@@ -95,20 +140,23 @@ static void train_destructor(struct sk_buff *skb)
 {
 	struct ipcp_sent *s = skb_shinfo(skb)->destructor_arg;
 
-	sent(s->flow, s->count);
+	sent(s->out, s->count);
 	kfree(s);
 }
 
-/* Counts messages until the stack frees them. The caller holds the module. */
+/*
+ * Counts messages until the stack frees them. The caller holds the module, and
+ * the flow, which has its share of the count.
+ */
 static void account(struct ipcp_flow *flow, struct sk_buff *skb,
 		    struct ipcp_sent *s)
 {
+	struct ipcp_inflight *out = flow->inflight;
 	unsigned int count = s ? s->count : 1;
 
-	if (atomic_add_return(count, &flow->tx_queued) == count)
+	if (atomic_add_return(count, &out->count) == IPCP_INFLIGHT_FLOW + count)
 		__module_get(THIS_MODULE);
-	ipcp_flow_get(flow);
-	skb_shinfo(skb)->destructor_arg = s ? (void *)s : flow;
+	skb_shinfo(skb)->destructor_arg = s ? (void *)s : out;
 	skb->destructor = s ? train_destructor : one_destructor;
 }
 
@@ -509,7 +557,7 @@ int ipcp_tx_train(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
 		kfree_skb(skb);
 		return -ENOMEM;
 	}
-	s->flow = flow;
+	s->out = flow->inflight;
 	s->count = count;
 	return send_data(flow, skb, len, s);
 }

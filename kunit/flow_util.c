@@ -22,7 +22,7 @@ void test_drain(void)
 		rcu_barrier();
 		flush_workqueue(ipcp_wq);
 	}
-	rcu_barrier();
+	kvfree_rcu_barrier();
 }
 
 static void end_flow(void *data)
@@ -33,17 +33,15 @@ static void end_flow(void *data)
 	ipcp_flow_put(flow);
 }
 
-/* A flow in INIT. */
-struct ipcp_flow *test_flow(struct kunit *test)
+/* A flow in INIT, that @payer pays for and that wakes who sleeps at @wait. */
+struct ipcp_flow *test_flow_of(struct kunit *test,
+			       const struct ipcp_payer *payer,
+			       struct ipcp_wait *wait)
 {
-	struct ipcp_wait *wait = ipcp_wait_new();
-	struct ipcp_payer nobody = {};
 	struct ipcp_qos qos = { .loss = 1 };
 	struct ipcp_flow *flow;
 
-	KUNIT_ASSERT_NOT_NULL(test, wait);
-	flow = ipcp_flow_new(test_net(), "kunit", &qos, &nobody, wait);
-	ipcp_wait_put(wait);
+	flow = ipcp_flow_new(test_net(), "kunit", &qos, payer, wait);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, end_flow, flow), 0);
@@ -56,6 +54,25 @@ struct ipcp_flow *test_flow(struct kunit *test)
 	flow->peer_eid = TEST_PEER_EID;
 	flow->mtu = 1000;
 	return flow;
+}
+
+/* The same, of nobody. */
+struct ipcp_flow *test_flow(struct kunit *test)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_payer nobody = {};
+	struct ipcp_flow *flow;
+
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	flow = test_flow_of(test, &nobody, wait);
+	ipcp_wait_put(wait);
+	return flow;
+}
+
+/* Ends a flow before the test ends. */
+void test_end_flow(struct kunit *test, struct ipcp_flow *flow)
+{
+	kunit_release_action(test, end_flow, flow);
 }
 
 /* What the worker would do now. */

@@ -26,6 +26,10 @@ struct ipcp_net *test_net(void);
 void test_drain(void);
 
 struct ipcp_flow *test_flow(struct kunit *test);
+struct ipcp_flow *test_flow_of(struct kunit *test,
+			       const struct ipcp_payer *payer,
+			       struct ipcp_wait *wait);
+void test_end_flow(struct kunit *test, struct ipcp_flow *flow);
 void test_work(struct ipcp_flow *flow);
 unsigned long test_keyrot(struct ipcp_flow *flow);
 unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep);

@@ -4,6 +4,7 @@
 
 #include <kunit/test.h>
 #include <linux/hex.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 /* The bytes that a vector's hex digits stand for; @len of them, or it fails. */
@@ -26,6 +27,22 @@ static inline u8 *unhex(struct kunit *test, const char *hex)
 static inline bool wiped(const void *mem, size_t len)
 {
 	return !memchr_inv(mem, 0, len);
+}
+
+/* Is it a module of its own? Where it is built in nothing holds it. */
+static inline bool test_is_module(void)
+{
+	return THIS_MODULE;
+}
+
+/* How many hold the module. */
+static inline int test_module_refs(void)
+{
+#if defined(MODULE) && defined(CONFIG_MODULE_UNLOAD)
+	return module_refcount(THIS_MODULE);
+#else
+	return 0;
+#endif
 }
 
 #endif /* _IPCP_KUNIT_TEST_UTIL_H */

@@ -235,11 +235,11 @@ static void too_many_on_their_way_make_writers_wait(struct kunit *test)
 	struct ipcp_flow *flow = new_sender(test, SHORT);
 
 	KUNIT_EXPECT_TRUE(test, ipcp_tx_room(flow));
-	atomic_add(IPCP_TX_QUEUE, &flow->tx_queued);
+	atomic_add(IPCP_TX_QUEUE, &flow->inflight->count);
 	KUNIT_EXPECT_FALSE(test, ipcp_tx_room(flow));
-	atomic_sub(1, &flow->tx_queued);
+	atomic_sub(1, &flow->inflight->count);
 	KUNIT_EXPECT_TRUE(test, ipcp_tx_room(flow));
-	atomic_set(&flow->tx_queued, 0);
+	atomic_sub(IPCP_TX_QUEUE - 1, &flow->inflight->count);
 }
 
 static void what_has_left_is_not_on_its_way(struct kunit *test)
@@ -248,7 +248,8 @@ static void what_has_left_is_not_on_its_way(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
 	counter_of_next(test);
-	KUNIT_EXPECT_EQ(test, atomic_read(&flow->tx_queued), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
+			IPCP_INFLIGHT_FLOW);
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 2);
 }
 

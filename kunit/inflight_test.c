@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages on their way out, in the hands of somebody who keeps them for as long
+ * as he likes: what they hold, and what not.
+ */
+#include <linux/cred.h>
+#include <net/dst.h>
+#include <net/dst_cache.h>
+#include <net/route.h>
+
+#include "account.h"
+#include "flow_util.h"
+#include "path_util.h"
+#include "test_util.h"
+#include "tx.h"
+#include "udp.h"
+
+#define MESSAGES	3
+#define UID		4242
+
+static void put_wait(void *wait)
+{
+	ipcp_wait_put(wait);
+}
+
+/* A place to sleep that the test has a reference to. */
+static struct ipcp_wait *new_wait(struct kunit *test)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_wait, wait),
+			0);
+	return wait;
+}
+
+/* A user with limits pays. */
+static void user_pays(struct kunit *test, struct ipcp_payer *payer)
+{
+	struct cred *user = prepare_creds();
+	const struct cred *before;
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	user->euid = KUIDT_INIT(UID);
+	cap_lower(user->cap_effective, CAP_SYS_RESOURCE);
+	before = override_creds(user);
+	KUNIT_EXPECT_EQ(test, ipcp_payer_current(payer, test_net()), 0);
+	revert_creds(before);
+	put_cred(user);
+	KUNIT_ASSERT_NOT_NULL(test, payer->user);
+}
+
+static bool user_has_something(void)
+{
+	return xa_load(&test_net()->users, UID);
+}
+
+/*
+ * A flow of the user. What it sends goes into the ring of another, which is
+ * nobody's: the test takes the messages from there, as a queue would.
+ */
+static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_wait *wait,
+				    struct ipcp_flow *mate)
+{
+	struct ipcp_payer payer;
+	struct ipcp_flow *flow;
+
+	user_pays(test, &payer);
+	flow = test_flow_of(test, &payer, wait);
+	ipcp_payer_clear(&payer);
+	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
+	rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
+	return flow;
+}
+
+/* Sends messages, and takes them off the ring. */
+static void send(struct kunit *test, struct ipcp_flow *flow,
+		 struct ipcp_flow *mate, unsigned int n,
+		 struct sk_buff_head *taken)
+{
+	struct ipcp_rbuff *rb = &mate->n_rb;
+
+	__skb_queue_head_init(taken);
+	for (unsigned int i = 0; i < n; i++) {
+		struct sk_buff *skb = ipcp_tx_alloc(0, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		KUNIT_ASSERT_EQ(test, ipcp_tx_data(flow, skb), 0);
+		spin_lock_bh(&rb->queue.lock);
+		skb = skb_peek(&rb->queue);
+		__ipcp_rbuff_unlink(rb, skb, 1);
+		spin_unlock_bh(&rb->queue.lock);
+		__skb_queue_tail(taken, skb);
+	}
+}
+
+static void free_one(struct sk_buff_head *taken)
+{
+	kfree_skb(__skb_dequeue(taken));
+}
+
+/* The route that the flow then has in its cache, held by the test. */
+static struct dst_entry *find_route(struct kunit *test, struct ipcp_flow *flow)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(0, GFP_KERNEL);
+	struct rtable *rt;
+	__be32 saddr;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	test_connect(flow, flow);
+	/* A route as old as the cache's reset, in jiffies, counts as older. */
+	flow->dst.reset_ts = jiffies - 1;
+	local_bh_disable();
+	rcu_read_lock();
+	KUNIT_EXPECT_EQ(test, ipcp_udp_xmit(flow, skb), 0);
+	rt = dst_cache_get_ip4(&flow->dst, &saddr);
+	rcu_read_unlock();
+	local_bh_enable();
+	kfree_skb(test_receive(test));
+	KUNIT_ASSERT_NOT_NULL(test, rt);
+	return &rt->dst;
+}
+
+static void messages_hold_no_user_route_or_namespace(struct kunit *test)
+{
+	int living = atomic_read(&test_net()->living), refs;
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_wait *wait = new_wait(test);
+	struct sk_buff_head taken;
+	struct dst_entry *route;
+
+	flow = new_sender(test, wait, mate);
+	route = find_route(test, flow);
+	refs = rcuref_read(&route->__rcuref);
+	send(test, flow, mate, MESSAGES, &taken);
+	KUNIT_EXPECT_TRUE(test, user_has_something());
+	KUNIT_EXPECT_EQ(test, atomic_read(&test_net()->living), living + 2);
+
+	test_end_flow(test, flow);
+	test_drain();
+	KUNIT_EXPECT_FALSE(test, user_has_something());
+	KUNIT_EXPECT_EQ(test, rcuref_read(&route->__rcuref), refs - 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&test_net()->living), living + 1);
+
+	__skb_queue_purge(&taken);
+	dst_release(route);
+}
+
+static void the_last_message_lets_go_of_who_sleeps_and_of_the_module(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_wait *wait = new_wait(test);
+	int modules = test_module_refs();
+	struct sk_buff_head taken;
+
+	flow = new_sender(test, wait, mate);
+	send(test, flow, mate, MESSAGES, &taken);
+	KUNIT_EXPECT_EQ(test, test_module_refs(), modules + test_is_module());
+	test_end_flow(test, flow);
+	test_drain();
+	while (skb_queue_len(&taken)) {
+		KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 2);
+		KUNIT_EXPECT_EQ(test, test_module_refs(),
+				modules + test_is_module());
+		free_one(&taken);
+	}
+	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
+	KUNIT_EXPECT_EQ(test, test_module_refs(), modules);
+}
+
+static void so_does_a_flow_that_ends_after_its_messages(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_wait *wait = new_wait(test);
+	int modules = test_module_refs();
+	struct sk_buff_head taken;
+
+	flow = new_sender(test, wait, mate);
+	for (int i = 0; i < 2; i++) {
+		send(test, flow, mate, MESSAGES, &taken);
+		KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
+				IPCP_INFLIGHT_FLOW + MESSAGES);
+		__skb_queue_purge(&taken);
+		KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
+				IPCP_INFLIGHT_FLOW);
+		KUNIT_EXPECT_EQ(test, test_module_refs(), modules);
+	}
+	test_end_flow(test, flow);
+	test_drain();
+	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
+	KUNIT_EXPECT_EQ(test, test_module_refs(), modules);
+}
+
+static void who_waits_for_room_is_woken_by_the_messages(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_wait *wait = new_wait(test);
+	struct test_waker *sleeper = test_sleep(test, wait);
+	struct sk_buff_head taken;
+
+	flow = new_sender(test, wait, mate);
+	send(test, flow, mate, IPCP_TX_QUEUE, &taken);
+	KUNIT_EXPECT_FALSE(test, ipcp_tx_room(flow));
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 0);
+	free_one(&taken);
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_room(flow));
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
+
+	/* Also when there is no flow that has a place for them. */
+	test_end_flow(test, flow);
+	test_drain();
+	free_one(&taken);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 2);
+	__skb_queue_purge(&taken);
+}
+
+/* Also waits until the flows of the test before are freed. */
+static int begin(struct kunit *test)
+{
+	test_drain();
+	return test_path_clear(test);
+}
+
+static struct kunit_case inflight_test_cases[] = {
+	KUNIT_CASE(messages_hold_no_user_route_or_namespace),
+	KUNIT_CASE(the_last_message_lets_go_of_who_sleeps_and_of_the_module),
+	KUNIT_CASE(so_does_a_flow_that_ends_after_its_messages),
+	KUNIT_CASE(who_waits_for_room_is_woken_by_the_messages),
+	{}
+};
+
+static struct kunit_suite inflight_test_suite = {
+	.name = "ipcp_inflight",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = begin,
+	.test_cases = inflight_test_cases,
+};
+
+kunit_test_suite(inflight_test_suite);

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The end of a network namespace while messages of its flows are on their way,
+in a queue outside of it: alice and bob are ports of a bridge, and the way from
+there to bob is slow."""
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+import subprocess
+
+import keys
+from ipcp import PORT, Endpoint, case, enter, fails, note, run, same, talk, until
+from keys import UPCALL_ALLOC, Agents
+
+NOBODY = 65534
+MESSAGES = 200
+HERE = os.open("/proc/self/ns/net", os.O_RDONLY)
+ADDRESSES = {socket.AF_INET: {"alice": "10.77.0.1", "bob": "10.77.0.2"},
+             socket.AF_INET6: {"alice": "fd77::1", "bob": "fd77::2"}}
+TRICKLE = "tbf rate 1kbit burst 2000 limit 200000"
+FAST = "tbf rate 1gbit burst 200000 limit 200000"
+
+
+def shell(command):
+    """Does it outside of both hosts, and so this process holds neither."""
+    os.setns(HERE, os.CLONE_NEWNET)
+    return subprocess.run(["bash", "-ec", command], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def sockaddr(family, host):
+    """Where a host's agent is."""
+    address = socket.inet_pton(family, ADDRESSES[family][host])
+    head = struct.pack("=H", family) + struct.pack(">H", PORT)
+    return head + (address + bytes(8) if family == socket.AF_INET else
+                   bytes(4) + address + bytes(4))
+
+
+@contextlib.contextmanager
+def bridged():
+    """Both hosts anew, on a bridge: its ports are to_alice and to_bob."""
+    shell("ip link add br0 up type bridge")
+    try:
+        for host in "alice", "bob":
+            shell(f"""
+                ip netns del {host} 2>/dev/null || :
+                ip netns add {host}
+                ip link add to_{host} type veth peer name veth netns {host}
+                ip link set to_{host} master br0 up
+                ip netns exec {host} sysctl -q -w net.ipv6.conf.veth.accept_dad=0
+                ip -n {host} link set lo up
+                ip -n {host} link set veth up
+                ip -n {host} addr add {ADDRESSES[socket.AF_INET][host]}/24 dev veth
+                ip -n {host} addr add {ADDRESSES[socket.AF_INET6][host]}/64 \
+                    dev veth nodad""")
+        yield
+    finally:
+        shell("ip link del br0; ip link del to_bob")
+
+
+class Limited(Agents):
+    """Agents on addresses of a family, whose programs at alice have no
+    privileges when they ask."""
+
+    def __init__(self, family):
+        super().__init__()
+        keys.sockaddr = lambda host: sockaddr(family, host)
+
+    def begin(self, name, fd=None):
+        one = Endpoint("alice", os.O_NONBLOCK, fd=fd)
+        os.setresuid(NOBODY, NOBODY, 0)
+        try:
+            with fails(errno.EINPROGRESS):
+                one.alloc(name)
+        finally:
+            os.setresuid(0, 0, 0)
+        return one, self.alice.upcall(UPCALL_ALLOC)
+
+
+def backlog(device, host=None):
+    """Packets that wait in its queue."""
+    where = f"-n {host} " if host else ""
+    shown = shell(f"tc {where}-s qdisc show dev {device}")
+    return int(shown.split("backlog ")[1].split()[1].rstrip("p"))
+
+
+def holders():
+    """How many hold the module."""
+    with open("/sys/module/ipcp_rekey/refcnt", encoding="ascii") as f:
+        return int(f.read())
+
+
+def end_alice(agents, one):
+    """Closes all that is open there, and sees the namespace end."""
+    one.close()
+    agents.alice.close()
+    shell("ip netns del alice")
+    # the other end of its device goes after what the module has of it
+    until(lambda: not os.path.exists("/sys/class/net/to_alice"),
+          "the namespace has ended")
+
+
+def queue_outside(family):
+    """The flow ends, the namespace ends, then the messages go on."""
+    with bridged():
+        agents = Limited(family)
+        one, other = agents.flow("demo")
+        talk(one, other)
+        until(lambda: holders() == 2, "all messages have left: two files")
+        shell(f"tc qdisc add dev to_bob root {TRICKLE}")
+        for i in range(MESSAGES):
+            one.write(b"%03d" % i + bytes(200))
+        end_alice(agents, one)
+        waiting = backlog("to_bob")
+        note(f"{waiting} packets wait")
+        assert waiting > MESSAGES // 2, waiting
+        same(holders(), 2, "bob's file and the messages")
+        shell(f"tc qdisc change dev to_bob root {FAST}")
+        for i in range(MESSAGES):
+            same(other.receive(), b"%03d" % i + bytes(200))
+        until(lambda: holders() == 1, "no message is on its way")
+        other.close()
+        agents.bob.close()
+
+
+@case("messages of IPv4 outlive their namespace in somebody else's queue")
+def ipv4():
+    queue_outside(socket.AF_INET)
+
+
+@case("the same with IPv6, whose routes are the namespace's")
+def ipv6():
+    queue_outside(socket.AF_INET6)
+
+
+@case("a queue of the namespace itself ends with it, and its messages")
+def queue_inside():
+    with bridged():
+        agents = Limited(socket.AF_INET)
+        one, other = agents.flow("demo")
+        shell(f"tc -n alice qdisc add dev veth root {TRICKLE}")
+        for _ in range(MESSAGES):
+            one.write(bytes(200))
+        assert backlog("veth", "alice") > MESSAGES // 2
+        end_alice(agents, one)
+        until(lambda: holders() == 1, "no message is on its way: bob's file")
+        other.close()
+        agents.bob.close()
+
+
+@case("the module goes after that, and the kernel did not warn")
+def no_traces():
+    enter("bob")
+    until(lambda: subprocess.run(["rmmod", "ipcp_rekey"], check=False,
+                                 stderr=subprocess.DEVNULL).returncode == 0,
+          "the module goes")
+    same([line for line in warnings()[BEGIN:] if "taint" not in line], [])
+
+
+def warnings():
+    """What the kernel warned of."""
+    return shell("dmesg --level=emerg,alert,crit,err,warn").splitlines()
+
+
+BEGIN = len(warnings())
+run()
