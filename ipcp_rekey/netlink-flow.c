@@ -251,7 +251,7 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
-	ipcp_nl_move_seed(&seed, info->attrs[IPCP_REKEY_A_FLOW_SEED]);
+	ipcp_nl_move_seed(&seed, info);
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER))

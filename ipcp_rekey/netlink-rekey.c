@@ -21,7 +21,7 @@ int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
-	ipcp_nl_move_seed(&seed, a[IPCP_REKEY_A_FLOW_SEED]);
+	ipcp_nl_move_seed(&seed, info);
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EPOCH) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
 		goto wipe;

@@ -5,8 +5,12 @@
  * Here are the operations of agents, upcalls and names; those of a flow are in
  * netlink-flow.c, of re-keying in netlink-rekey.c.
  *
- * Seeds come down only, and are wiped in the message before the operation
- * returns, whatever came of it: nothing sends them back.
+ * Seeds come down only. An operation that takes one wipes all seeds in the
+ * request before anything can refuse it, so neither the error's answer, which
+ * repeats the request, nor freed memory has them. A request that reaches no
+ * operation, for want of a permission or for an attribute that the policy
+ * refuses, is freed as it came, and repeated to its sender unless that asked for
+ * short answers (NETLINK_CAP_ACK), as the agent does.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
@@ -90,16 +94,22 @@ int ipcp_nl_endpoint(struct genl_info *info, int attr,
 }
 
 /**
- * ipcp_nl_move_seed() - Take a seed out of a message
+ * ipcp_nl_move_seed() - Take the seed out of a request
  * @seed: out
- * @nla: its attribute; nothing of the seed stays there
+ * @info: request, which has one; nothing stays there of any that it has
  *
  * Context: Process context.
  */
-void ipcp_nl_move_seed(struct ipcp_root *seed, struct nlattr *nla)
+void ipcp_nl_move_seed(struct ipcp_root *seed, struct genl_info *info)
 {
+	struct nlattr *nla = info->attrs[IPCP_REKEY_A_FLOW_SEED];
+	int rem;
+
 	memcpy(seed->bytes, nla_data(nla), sizeof(seed->bytes));
-	memzero_explicit(nla_data(nla), nla_len(nla));
+	/* of several the last one counts, and the others are seeds, too */
+	nlmsg_for_each_attr(nla, info->nlhdr, GENL_HDRLEN, rem)
+		if (nla_type(nla) == IPCP_REKEY_A_FLOW_SEED)
+			memzero_explicit(nla_data(nla), nla_len(nla));
 }
 
 /**

@@ -198,7 +198,9 @@ def patterns(name, root, wanted):
     """What to look for: (name of the key, shape): bytes."""
     found = {}
     for what, kind, key in keys_of(root, wanted):
-        shapes = [("itself", key)]
+        # SHA-256, which all keys come from, has what it gives as words
+        shapes = [("itself", key),
+                  ("as words", struct.pack("<8I", *struct.unpack(">8I", key)))]
         if kind == "prf":
             shapes += hmac_shapes(key)
         elif wanted["cipher"] in AES_KEY:

@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernel never says a key: all that comes from it is kept and looked through,
+for the seeds that this test brings and for all keys that come of them.
+
+A request that is refused comes back with its error, as netlink has it. What the
+kernel's operation has seen has no seed any more. What was refused before, for an
+attribute that is none, comes back as it was sent: to the sender alone, and only if
+that did not ask for short answers (NETLINK_CAP_ACK), as agents do.
+"""
+
+import collections
+import contextlib
+import ctypes
+import errno
+import fcntl
+import glob
+import os
+import signal
+import socket
+import struct
+import subprocess
+from unittest import mock
+
+import keys
+from agents import PIDS, gone
+from blocked import received, sent
+from ipcp import (
+    A, ADDR, CMD, PORT, SOL_NETLINK, Endpoint, Netlink, attr, case, enter, note, run,
+    same, settled, sockaddr, until)
+from keys import Agents
+from leaks import Keys
+
+CIPHERS = {"aes-128-gcm": 895, "aes-256-gcm": 901, "chacha20-poly1305": 1018}
+PPL = 64
+CAP_ACK, LIST_MEMBERSHIPS, SO_PROTOCOL = 10, 9, 38
+PIDFD_GETFD = 438
+TRACE = "/sys/kernel/tracing/instances/silence"
+secret = Keys()
+heard = collections.defaultdict(list)	# by where it came from
+
+
+# --- what is kept
+
+class Recorder:
+    """A netlink socket, and all that comes from it."""
+
+    def __init__(self, sock, kind):
+        self.sock, self.kind = sock, kind
+
+    def recv(self, size):
+        """What came, kept."""
+        data = self.sock.recv(size)
+        heard[self.kind].append(data)
+        return data
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+
+def recorded(nl, kind, capped=True):
+    """A socket of the family that is listened to."""
+    nl.sock.setsockopt(SOL_NETLINK, CAP_ACK, capped)
+    nl.sock = Recorder(nl.sock, kind)
+    return nl
+
+
+def recorded_ioctl(self, number, arg):
+    """An ioctl; what it made of its structure is kept, if it fails, too."""
+    arg = bytearray(arg)
+    try:
+        return fcntl.ioctl(self.fd, number, arg, True), bytes(arg)
+    finally:
+        heard["device"].append(bytes(arg))
+
+
+def recorded_read(self, size=65536):
+    """A message, kept."""
+    message = os.read(self.fd, size)
+    heard["device"].append(message)
+    return message
+
+
+def write(path, text):
+    """A word to a file of the kernel's."""
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+
+
+def trace_begin():
+    """All trace events of ours, and all that is said in the kernel log only if
+    somebody wants it."""
+    os.makedirs(TRACE, exist_ok=True)
+    write(f"{TRACE}/events/ipcp_rekey/enable", "1")
+    control = "/sys/kernel/debug/dynamic_debug/control"
+    if os.path.exists(control):
+        write(control, "module ipcp_rekey +p")
+
+
+def trace_end():
+    """What the events were, as text and as they are stored."""
+    write(f"{TRACE}/events/ipcp_rekey/enable", "0")
+    with open(f"{TRACE}/trace", "rb") as f:
+        heard["trace"].append(f.read())
+    for cpu in glob.glob(f"{TRACE}/per_cpu/cpu*"):
+        with open(f"{cpu}/stats", encoding="ascii") as f:
+            assert "\noverrun: 0\n" in f.read(), "trace events were lost"
+        fd = os.open(f"{cpu}/trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while page := os.read(fd, 4096):
+                heard["trace as stored"].append(page)
+        os.close(fd)
+    os.rmdir(TRACE)
+
+
+def new_seed(name):
+    """One that nobody had before."""
+    seed = os.urandom(32)
+    secret.add(name, seed)
+    return seed
+
+
+def silent(kind):
+    """Something came from there, and no key was in it."""
+    assert heard[kind], "nothing came"
+    data = b"\0".join(heard[kind])
+    note(f"{len(data)} bytes")
+    same(secret.found(data), [], "keys")
+
+
+# --- the agents, and this test
+
+def sockets_of(pid):
+    """The generic netlink sockets of another process with which it asks: they are
+    in no group."""
+    pidfd = os.pidfd_open(pid)
+    libc = ctypes.CDLL(None, use_errno=True)
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        if not os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
+            continue
+        fd = libc.syscall(PIDFD_GETFD, pidfd, int(number), 0)
+        assert fd >= 0, os.strerror(ctypes.get_errno())
+        with socket.socket(fileno=fd) as sock:
+            if sock.family == socket.AF_NETLINK and \
+               sock.getsockopt(socket.SOL_SOCKET, SO_PROTOCOL) == 16 and \
+               not any(sock.getsockopt(SOL_NETLINK, LIST_MEMBERSHIPS, 64)):
+                yield sock
+    os.close(pidfd)
+
+
+@case("agents ask for answers that do not repeat their requests")
+def capped():
+    for host, pid in PIDS.items():
+        same([sock.getsockopt(SOL_NETLINK, CAP_ACK) for sock in sockets_of(pid)], [1],
+             f"{host}'s agent")
+        os.kill(pid, signal.SIGTERM)
+        until(lambda pid=pid: gone(pid), "the agent has ended")
+    acting.append(Agents())
+    for nl in acting[0].alice, acting[0].bob:
+        recorded(nl, "answers")
+
+
+@case("a key is found in all shapes, if it is there")
+def looked_for():
+    seed = new_seed("the search's own")
+    piece = seed[11:19]
+    same(secret.found(os.urandom(100000)), [])
+    for data in (piece, piece[::-1], piece.hex().encode(), piece.hex().upper().encode(),
+                 piece.hex(" ").encode(), piece.hex(":").encode(),
+                 ", ".join(f"{byte:#04x}" for byte in piece).encode(),
+                 f"{struct.unpack('<Q', piece)[0]:016x}".encode(),
+                 "{:08x} {:08x}".format(*struct.unpack("<II", piece)).encode()):
+        same(secret.found(b"\1some" + data + b"thing\n"), ["the search's own, root"],
+             repr(data))
+
+
+# --- flows
+
+def new_flow(cipher):
+    """Both ends of a flow under a seed of ours."""
+    with mock.patch.object(keys, "CIPHER", CIPHERS[cipher]), \
+            mock.patch.object(os, "urandom", return_value=new_seed(f"{cipher}, epoch 0")):
+        return acting[0].flow("demo", packets_per_leaf=PPL, linger=100)
+
+
+def use(one, other):
+    """Messages into the third leaf each way, by both ways to send and receive."""
+    for _ in range(PPL + 2):
+        for end, peer in ((one, other), (other, one)):
+            end.write(b"message")
+            same(peer.receive(), b"message")
+    for end, peer in ((one, other), (other, one)):
+        for _ in range(PPL):
+            same(sent(end, b"message"), 7, "bytes sent")
+            heard["device"].append(received(peer))
+
+
+def rekeyed(cipher, one, other):
+    """The next epoch."""
+    epoch, exchange = acting[0].claim(one.info().id)
+    seed = new_seed(f"{cipher}, epoch {epoch}")
+    for end in other, one:
+        acting[0].park(end, epoch, exchange, seed)
+    for end in one, other:
+        end.rekey()
+    settled(one, other)
+
+
+def ask_all(one, other):
+    """All that the kernel can be asked."""
+    for end in one, other:
+        nl = acting[0].of(end)
+        number = end.info().id
+        enter(end.host)
+        for command, args in (("INFO_GET", {}), ("STATS_GET", {}), ("FLOW_GET", {"id": number}),
+                              ("FLOW_SET", {"id": number, "blob": b"of the agent"}),
+                              ("REKEY_REQUEST", {"id": number})):
+            nl.do(command, "FLOW", **args)
+        same(len(nl.dump("FLOW_GET")) > 0, True, "flows")
+        nl.dump("NAME_GET")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                nl.do("UPCALL_GET")
+
+
+def strangers():
+    """Packets of nobody's, so that they are dropped."""
+    enter("alice")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for packet in (b"", b"\x11" * 40, b"\x21" * 40):
+            sock.sendto(packet, (ADDR["bob"], PORT))
+
+
+@case("flows of each cipher are used, re-keyed, asked about and closed")
+def flows():
+    listening = [recorded(Netlink(host), "events") for host in ("alice", "bob")]
+    for nl in listening:
+        for group in nl.groups:
+            nl.join(group)
+    trace_begin()
+    for cipher in CIPHERS:
+        one, other = new_flow(cipher)
+        use(one, other)
+        ask_all(one, other)
+        rekeyed(cipher, one, other)
+        use(one, other)
+        ask_all(one, other)
+        strangers()
+        if cipher != "aes-256-gcm":
+            one.close()
+            other.close()
+        else:
+            ends.extend((one, other))
+    for nl in listening:
+        nl.dump("FLOW_GET")	# what waited is before its answer
+        nl.close()
+
+
+# --- refusals
+
+def refusals(number):
+    """Requests with a seed that their operation refuses."""
+    place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901}
+    yield "no such flow", errno.ENOENT, "FLOW_ALLOCATE", {**place, "id": 12345}
+    yield "an attribute is missing", errno.EINVAL, "SEED_SET", {"id": number}
+    yield "the flow has keys", errno.ESTALE, "FLOW_ALLOCATE", place
+    yield "nobody claimed the flow", errno.ESTALE, "SEED_SET", {
+        "id": number, "epoch": b"\2", "exchange": 77}
+
+
+def no_requests(number):
+    """Requests with a seed that are none: no operation sees them."""
+    place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901}
+    park = {"id": number, "epoch": b"\2", "exchange": 77}
+    yield "a cipher that is none", "FLOW_ALLOCATE", {**place, "cipher": 7}, 32
+    yield "a time out of range", "FLOW_ALLOCATE", {**place, "grace": 1}, 32
+    yield "an epoch of two bytes", "SEED_SET", {**park, "epoch": b"\2\2"}, 32
+    yield "a seed for an operation without", "FLOW_SET", {"id": number}, 32
+    yield "a seed of 31 bytes", "SEED_SET", park, 31
+    yield "a seed of 33 bytes", "SEED_SET", park, 33
+
+
+def payload_of(args, *seeds):
+    """The attributes of a request: seeds first, the last of which counts."""
+    return b"".join([attr(A["FLOW_SEED"], seed) for seed in seeds] +
+                    [attr(A[f"FLOW_{key.upper()}"], value) for key, value in args.items()])
+
+
+def refused(nl, command, payload):
+    """Asks; the errno."""
+    try:
+        nl.ask(nl.family, CMD[command], payload)
+    except OSError as err:
+        return err.errno
+    return 0
+
+
+@contextlib.contextmanager
+def answers_of(nl, kind, is_capped):
+    """What comes from a socket is kept apart."""
+    nl.sock.kind = kind
+    nl.sock.setsockopt(SOL_NETLINK, CAP_ACK, is_capped)
+    try:
+        yield
+    finally:
+        nl.sock.kind = "answers"
+        nl.sock.setsockopt(SOL_NETLINK, CAP_ACK, 1)
+
+
+def refuse_all(kind, is_capped):
+    """Has all seeds refused by their operation, once alone, once after another."""
+    nl, number = acting[0].alice, ends[0].info().id
+    stranger = recorded(Netlink("alice"), kind, is_capped)
+    with answers_of(nl, kind, is_capped):
+        for what, err, command, args in refusals(number):
+            for count in 1, 2:
+                seeds = [os.urandom(32) for _ in range(count)]
+                for seed in seeds:
+                    secret.add_key(what, seed)
+                same(refused(nl, command, payload_of(args, *seeds)), err, what)
+                same(refused(stranger, command, payload_of(args, *seeds)) in
+                     (err, errno.EPERM), True, f"{what}, not the agent")
+    stranger.close()
+
+
+@case("an answer to a seed that is refused has nothing of it")
+def answered():
+    refuse_all("refusals", True)
+    silent("refusals")
+
+
+@case("nor has the request in it, if the sender asked for that")
+def echoed():
+    refuse_all("refusals with the request", False)
+    assert max(map(len, heard["refusals with the request"])) > 100, "no request came back"
+    silent("refusals with the request")
+
+
+@case("an answer to a request with a seed that is no request has nothing of it")
+def malformed():
+    nl = acting[0].alice
+    with answers_of(nl, "malformed", True):
+        for what, command, args, size in no_requests(ends[0].info().id):
+            seed = os.urandom(size)
+            secret.add_key(what, seed)
+            for seeds in (seed,), (seed, seed):
+                err = refused(nl, command, payload_of(args, *seeds))
+                same(err in (errno.EINVAL, errno.ERANGE), True, f"{what}: {err}")
+    silent("malformed")
+
+
+@case("nobody but the sender gets it back, if the answer has the request in it")
+def to_the_sender():
+    nl = acting[0].alice
+    others = [recorded(Netlink(host), "others") for host in ("alice", "bob")]
+    for other in others:
+        for group in other.groups:
+            other.join(group)
+    with answers_of(nl, "sender", False):
+        for what, command, args, size in no_requests(ends[0].info().id):
+            seed = os.urandom(size)
+            secret.add_key(what, seed)
+            same(refused(nl, command, payload_of(args, seed)) != 0, True, what)
+    note(f"came back to the sender: {secret.found(b''.join(heard.pop('sender')))}")
+    nl.do("REKEY_REQUEST", "FLOW", id=ends[0].info().id)
+    for other in others:
+        other.dump("FLOW_GET")
+        other.close()
+    silent("others")
+
+
+# --- all that came
+
+for place, sentence in (
+        ("answers", "no answer of netlink has anything of a key"),
+        ("events", "no event has"),
+        ("device", "nothing that the device answers and no message has"),
+        ("trace", "no trace event has"),
+        ("trace as stored", "nor has it as it is stored"),
+        ("kernel log", "no line of the kernel log has")):
+    def look(place=place):
+        """The last cases: at what was kept meanwhile."""
+        if place == "answers":
+            for end in ends:
+                end.close()
+            acting[0].close()
+        if place == "trace":
+            trace_end()
+        if place == "kernel log":
+            heard[place].append(subprocess.run(["dmesg"], check=True,
+                                               stdout=subprocess.PIPE).stdout)
+        silent(place)
+    case(sentence)(look)
+
+
+acting, ends = [], []
+with mock.patch.object(Endpoint, "ioctl", recorded_ioctl), \
+        mock.patch.object(Endpoint, "read", recorded_read):
+    run()
