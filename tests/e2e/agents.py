@@ -22,14 +22,19 @@ def is_up(host):
         return False
 
 
-def kill(host):
-    """As a crash would."""
+def stop(host, how=signal.SIGTERM):
+    """Ends it, and waits until it has ended."""
     pidfd = os.pidfd_open(PIDS[host])	# it may be another's child
-    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    signal.pidfd_send_signal(pidfd, how)
     until(lambda: select.select([pidfd], [], [], 1)[0], f"{host}'s agent is gone")
     os.close(pidfd)
     if host in STARTED:
         STARTED[host].wait()
+
+
+def kill(host):
+    """As a crash would."""
+    stop(host, signal.SIGKILL)
 
 
 def start(host):

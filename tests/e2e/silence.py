@@ -15,18 +15,17 @@ import errno
 import fcntl
 import glob
 import os
-import signal
 import socket
 import struct
 import subprocess
 from unittest import mock
 
 import keys
-from agents import PIDS, gone
+from agents import PIDS, stop
 from blocked import received, sent
 from ipcp import (
     A, ADDR, CMD, PORT, SOL_NETLINK, Endpoint, Netlink, attr, case, enter, note, run,
-    same, settled, sockaddr, until)
+    same, settled, sockaddr)
 from keys import Agents
 from leaks import Keys
 
@@ -152,8 +151,7 @@ def capped():
     for host, pid in PIDS.items():
         same([sock.getsockopt(SOL_NETLINK, CAP_ACK) for sock in sockets_of(pid)], [1],
              f"{host}'s agent")
-        os.kill(pid, signal.SIGTERM)
-        until(lambda pid=pid: gone(pid), "the agent has ended")
+        stop(host)
     acting.append(Agents())
     for nl in acting[0].alice, acting[0].bob:
         recorded(nl, "answers")

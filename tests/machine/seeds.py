@@ -10,10 +10,9 @@ to the hand outside, who turns it round.
 import collections
 import os
 import re
-import signal
 import struct
 
-from agents import PIDS, gone
+from agents import PIDS, stop
 from ipcp import case, enter, pair, rekey, run, same, settled, talk, until
 from outside import Hand
 
@@ -215,9 +214,8 @@ def ended():
         one.close()
         other.close()
     ends.clear()
-    for host, pid in PIDS.items():
-        os.kill(pid, signal.SIGTERM)
-        until(lambda pid=pid: gone(pid), f"{host}'s agent has ended")
+    for host in PIDS:
+        stop(host)
     look(whole({b.name for b in brought}) + whole(set(secrets)), [])
 
 
