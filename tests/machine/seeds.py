@@ -71,9 +71,11 @@ class Probes:
                      ("next", "ipcp_nl_seed_set", "flow=%si:u32 epoch=+12(%dx):u8",
                       "+0(%dx)"),
                      ("secret", "oap_root_from_key", "epoch=%si:u8", "%di"))]
+        # not open(): that looks for the end of what has none
+        events = os.open(f"{TRACING}/uprobe_events", os.O_WRONLY | os.O_APPEND)
         for line in lines:
-            with open(f"{TRACING}/uprobe_events", "a", encoding="ascii") as f:
-                f.write(line + "\n")
+            os.write(events, line.encode() + b"\n")
+        os.close(events)
         with open(f"{TRACING}/events/ipcp/enable", "w", encoding="ascii") as f:
             f.write("1")
 
