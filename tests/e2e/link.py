@@ -430,7 +430,7 @@ def removed():
 
 
 @case("the module goes when no interface has a flow, and takes the others with it")
-def unloaded():
+def module_goes():
     with links():
         same(unloaded(), False)
         reachable()

@@ -120,7 +120,7 @@ hosts_dump()
 
 host_start()
 {
-	local host=$1 tag=$2 fifo fd word limit_left limit_at
+	local host=$1 tag=$2 fifo fd word
 
 	shift 2
 	fifo=$HOSTS/$host/$tag.fifo
@@ -133,10 +133,8 @@ host_start()
 	# opened for both, so that neither waits for the other
 	exec {fd}<>"$fifo"
 	# notify-exec has a word in the end, unless it is killed
-	limit_begin $((HOSTS_READY + 10))
-	until read -r -t 1 -u "$fd" word; do
-		limit_turn || break
-	done
+	limit_read "$fd" $((HOSTS_READY + 10)) || :
+	word=$LIMIT_LINE
 	exec {fd}>&-
 	rm -f "$fifo"
 	[ "$word" = ready ] && return 0

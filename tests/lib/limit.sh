@@ -3,6 +3,8 @@
 # Limits for waits, in turns: sourced, never run. limit.py is the same in Python.
 #
 #   within SECONDS COMMAND...	wait until COMMAND succeeds
+#   limit_read FD SECONDS	wait for a line there, which is in $LIMIT_LINE then;
+#				false, with what came of it, if it was late or the end
 #   limit_begin SECONDS		a wait of the caller's begins, which declares
 #				"local limit_left limit_at" and does the waiting
 #   limit_turn			it took another turn: is there time left?
@@ -44,5 +46,21 @@ within()
 	until "$@"; do
 		limit_turn || return 1
 		sleep 0.05
+	done
+}
+
+limit_read()
+{
+	local limit_left limit_at part status
+
+	LIMIT_LINE=
+	limit_begin "$2"
+	while :; do
+		status=0
+		IFS= read -r -t 1 -u "$1" part || status=$?
+		# a turn may end in the middle of the line
+		LIMIT_LINE+=$part
+		[ $status -gt 128 ] || return $status
+		limit_turn || return 1
 	done
 }
