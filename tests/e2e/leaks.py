@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Looks for pieces of keys in whatever came from somewhere."""
+"""Looks for pieces of keys in whatever came from somewhere, with
+tests/machine/scan.c, whose program is $SCAN."""
 
+import os
 import re
+import subprocess
+import tempfile
 
 import keytree
 
@@ -9,18 +13,31 @@ WINDOW = 8		# bytes of a key that nothing has by chance
 NODES_USED = 2		# of each epoch, by a test
 
 
-def orders(piece):
-    """A piece of a key as it is, and with its words turned round."""
-    yield piece
-    yield piece[::-1]
-    yield piece[3::-1] + piece[:3:-1]
+def orders(key):
+    """A key as it is, turned round, and with its 32-bit words turned round, which
+    may begin anywhere."""
+    yield key
+    yield key[::-1]
+    for begin in range(4):
+        yield b"".join(key[at:at + 4][::-1] for at in range(begin, len(key) - 3, 4))
+
+
+def readings(data):
+    """What came, and what it says as hexadecimal text, with or without something
+    between the bytes."""
+    yield data
+    text = re.sub(rb"0x|[\s:,-]", b"", data.lower()).decode("latin1")
+    for digits in re.findall("[0-9a-f]{%d,}" % (2 * WINDOW), text):
+        for begin in 0, 1:
+            yield bytes.fromhex(digits[begin:len(digits) - (len(digits) - begin) % 2])
 
 
 class Keys:
     """All keys of some seeds."""
 
     def __init__(self):
-        self.pieces = {}	# bytes, and their hexadecimal text: what it is
+        self.names = []		# of the strings that the program is given
+        self.strings = bytearray()
 
     def add(self, name, seed):
         """All that an epoch has, of forks and leaves those of the first nodes."""
@@ -31,18 +48,18 @@ class Keys:
             self.add_key(f"{name}, {what}", key)
 
     def add_key(self, what, key):
-        """One of them."""
-        for at in range(len(key) - WINDOW + 1):
-            for piece in orders(key[at:at + WINDOW]):
-                self.pieces[piece] = self.pieces[piece.hex().encode()] = what
+        """One of them. The program looks for words of a string, of which the first
+        begins with it: so for each place in a key where one may begin."""
+        for turned in orders(key):
+            for at in range(min(WINDOW, len(turned) - WINDOW + 1)):
+                self.names.append(what)
+                self.strings += turned[at:].hex().encode() + b"\n"
 
     def found(self, data):
-        """What keys have a piece in there: binary, or as hexadecimal text, with
-        or without something between the bytes."""
-        seen = {self.pieces.get(data[at:at + WINDOW])
-                for at in range(len(data) - WINDOW + 1)}
-        text = re.sub(rb"0x|[\s:,-]", b"", data.lower())
-        for digits in re.findall(b"[0-9a-f]{%d,}" % (2 * WINDOW), text):
-            seen |= {self.pieces.get(digits[at:at + 2 * WINDOW])
-                     for at in range(len(digits) - 2 * WINDOW + 1)}
-        return sorted(seen - {None})
+        """What keys have a piece in there."""
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"\0".join(readings(data)) + b"\0")
+            file.flush()
+            said = subprocess.run([os.environ["SCAN"], file.name], input=bytes(self.strings),
+                                  stdout=subprocess.PIPE, check=True).stdout
+        return sorted({self.names[int(line.split()[0])] for line in said.splitlines()})
