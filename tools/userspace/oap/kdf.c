@@ -18,6 +18,23 @@ void oap_key_wipe(struct oap_key *key)
 	OPENSSL_cleanse(key->b, sizeof(key->b));
 }
 
+/* Deeper than the cryptography goes. */
+#define DEAD_STACK	16384
+
+/**
+ * oap_stack_wipe() - wipe the stack below the caller's frame
+ *
+ * For whoever has worked with keys. Buffers are wiped where they are; but what
+ * OpenSSL keeps of keys on the stack in between, above all its assembler code,
+ * nobody wipes. Where those frames were, this one is. Best effort.
+ */
+void __attribute__((noinline)) oap_stack_wipe(void)
+{
+	uint8_t dead[DEAD_STACK];
+
+	OPENSSL_cleanse(dead, sizeof(dead));
+}
+
 static bool derive(const EVP_MD *md, int mode, const uint8_t *key,
 		   size_t key_len, const uint8_t *salt, size_t salt_len,
 		   const uint8_t *info, size_t info_len, uint8_t *out)

@@ -188,10 +188,14 @@ enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
 enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
 		       struct oap_err *err)
 {
+	bool ok;
+
 	if (!run->has_key)
 		return oap_fail(err, OAP_INTERNAL, "there is no key");
-	if (!oap_root_from_key(run->key, epoch, run->cipher, run->req_hash,
-			       run->rsp_hash, seed)) {
+	ok = oap_root_from_key(run->key, epoch, run->cipher, run->req_hash,
+			       run->rsp_hash, seed);
+	oap_stack_wipe();
+	if (!ok) {
 		OPENSSL_cleanse(seed, OAP_KEY_LEN);
 		return oap_fail(err, OAP_INTERNAL,
 				"cannot derive the root seed");
