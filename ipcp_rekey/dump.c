@@ -203,6 +203,7 @@ int ipcp_dump_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
  */
 struct key_view {
 	u8 newest;
+	bool sends;
 	u8 tx;
 	u32 tx_leaf;
 	u32 rx_leaf;
@@ -261,6 +262,7 @@ static void view_keys(struct ipcp_flow *flow, struct key_view *v)
 		view_newest(flow, ep, v);
 	ep = rcu_dereference(flow->tx);
 	if (ep) {
+		v->sends = true;
 		v->tx = ep->no;
 		v->tx_leaf = leaf_in_use(ep, tx);
 	}
@@ -277,7 +279,7 @@ static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
 	return U32(FLOW_CIPHER, flow->cipher) ?:
 	       U8(FLOW_EPOCH, ipcp_registry_get_epoch(flow)) ?:
 	       U8(FLOW_NEWEST_EPOCH, v->newest) ?:
-	       U8(FLOW_TX_EPOCH, v->tx) ?:
+	       (v->sends ? U8(FLOW_TX_EPOCH, v->tx) : 0) ?:
 	       U32(FLOW_EXCHANGE, READ_ONCE(rk->exchange)) ?:
 	       U32(FLOW_IN_FLIGHT, READ_ONCE(rk->in_flight)) ?:
 	       U32(FLOW_HAS_PENDING, ipcp_registry_rekey_pending(flow)) ?:

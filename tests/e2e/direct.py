@@ -37,10 +37,16 @@ def close(*ends):
 
 
 def sent_packets():
-    """What alice's host has sent so far."""
+    """What alice's host has sent so far, but for what IPv6 says of itself whenever
+    it likes to."""
     enter("alice")
-    with open("/proc/net/dev", encoding="ascii") as f:
-        return sum(int(line.split(":")[1].split()[8]) for line in f if ":" in line)
+    with open("/proc/net/snmp", encoding="ascii") as f:
+        names, counts = (line.split() for line in f if line.startswith("Ip: "))
+    count = dict(zip(names, counts))
+    with open("/proc/net/snmp6", encoding="ascii") as f:
+        count.update(line.split() for line in f)
+    return int(count["OutRequests"]) + int(count["Ip6OutRequests"]) - \
+        int(count["Icmp6OutMsgs"])
 
 
 @case("a flow is allocated, without keys, and it says so")

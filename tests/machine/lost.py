@@ -179,21 +179,21 @@ class Trace:
     def __init__(self, notifier):
         write(f"{TRACING}/kprobe_events", f"r:lost/told ipcp_rekey:{notifier}\n")
         os.mkdir(TRACE)
-        write(f"{TRACE}/trace_clock", "mono")
+        # that of packets: nobody sets it, so it is the time of day here. To compare
+        # two clocks takes two looks, between which a machine may be held up.
+        write(f"{TRACE}/trace_clock", "tai")
         for event in "lost/told", "ipcp_rekey/ipcp_event", "power/suspend_resume":
             write(f"{TRACE}/events/{event}/enable", "1")
 
     @staticmethod
     def lines():
         """Time of day in ns and text of each event."""
-        since = time.clock_gettime_ns(time.CLOCK_REALTIME) - \
-            time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         with open(f"{TRACE}/trace", encoding="ascii") as f:
             for line in f:
                 found = re.match(r".* (\d+)\.(\d{6}): (.*)", line)
                 if found:
                     seconds, usec, text = found.groups()
-                    yield (int(seconds) * NSEC + int(usec) * 1000 + since, text)
+                    yield (int(seconds) * NSEC + int(usec) * 1000, text)
 
     def told(self):
         """When, or nothing yet."""

@@ -423,10 +423,13 @@ static bool find_flow(struct request *r, struct ipcp_nl_flow *flow)
 	return true;
 }
 
-/* True while this side can read what its peer seals, and hears it. */
+/*
+ * True while this side has keys that the peer showed it has, too, and hears it.
+ * A seed that was parked since, and that nobody was heard under, is none.
+ */
 static bool in_touch(const struct ipcp_nl_flow *flow)
 {
-	return !(flow->due & IPCP_REKEY_DUE_NO_KEYS) &&
+	return IPCP_NL_HAS(flow, TX_EPOCH) &&
 	       !(flow->rb_flags & IPCP_RB_FLOWPEER);
 }
 

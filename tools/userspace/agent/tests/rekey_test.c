@@ -180,12 +180,6 @@ static void test_rekey_timeout(void **state)
 	check_same(f);
 }
 
-static void set_no_keys(struct fake_flow *at_bob, bool no_keys)
-{
-	bob.no_keys = no_keys;
-	at_bob->f.due = no_keys ? IPCP_REKEY_DUE_NO_KEYS : 0;
-}
-
 static void set_silent(struct fake_flow *at_bob, bool silent)
 {
 	at_bob->f.rb_flags = silent ? IPCP_RB_FLOWPEER : 0;
@@ -229,7 +223,7 @@ static void test_keys_lost(void **state)
 	run_for(1000);
 	for (i = 1; i < 4; i++) {
 		alice.no_keys = i & 1;
-		set_no_keys(peer_of(f), i & 2);
+		bob.no_keys = i & 2;
 		/* if he has his, hers are believed to be lost when she is silent */
 		set_silent(peer_of(f), !(i & 2));
 		claim(f);

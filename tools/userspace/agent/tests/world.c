@@ -207,6 +207,8 @@ static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
 	if (!f)
 		return -ENOENT;
 	*flow = f->f;
+	if (!((struct side *)ctx)->no_keys)
+		flow->has |= UINT64_C(1) << IPCP_REKEY_A_FLOW_TX_EPOCH;
 	return 0;
 }
 
