@@ -353,7 +353,7 @@ DROPS = {name[6:].lower().replace("_", "-"): number
          for name, number in A.items()
          if name.startswith("DROPS_") and not name.endswith("MAX")}
 NETLINK_GENERIC, GENL_ID_CTRL = 16, 16
-SOL_NETLINK, ADD_MEMBERSHIP, EXT_ACK = 270, 1, 11
+SOL_NETLINK, ADD_MEMBERSHIP, CAP_ACK, EXT_ACK = 270, 1, 10, 11
 
 
 def attr(number, value):
@@ -368,6 +368,7 @@ def each_attr(data):
     """The attributes in there, one after the other: number and value."""
     while len(data) >= 4:
         size, number = struct.unpack_from("=HH", data)
+        assert size >= 4, f"no attribute: {data[:16].hex()}"
         yield number & 0x3fff, data[4:size]
         data = data[(size + 3) & ~3:]
 
@@ -383,15 +384,16 @@ def sockaddr(host):
         socket.inet_aton(ADDR[host]) + bytes(8)
 
 
-def refusal(err, body):
+def refusal(err, body, is_capped):
     """The OSError of a refused request, with what the kernel says of it: in
-    .says the words, in .attribute the number of the attribute, else None."""
+    .says the words, in .attribute the number of the attribute, else None. A
+    capped answer has the request's header only, and so no such number."""
     error = OSError(err, os.strerror(err))
-    size, = struct.unpack_from("=I", body, 4)
+    size = 16 if is_capped else struct.unpack_from("=I", body, 4)[0]
     more = attrs(body[4 + ((size + 3) & ~3):])
     error.says = more.get(1, b"").rstrip(b"\0").decode()
     error.attribute = None
-    if 2 in more:
+    if 2 in more and not is_capped:
         offset = 4 + int.from_bytes(more[2], sys.byteorder)
         error.attribute, = struct.unpack_from("=H", body, offset + 2)
     return error
@@ -440,11 +442,15 @@ class Netlink:
                 elif kind in (2, 3):
                     err = -struct.unpack_from("=i", body)[0]
                     if err:
-                        raise refusal(err, body)
+                        raise refusal(err, body, self.is_capped())
                     return answers
                 else:
                     self.last = body[4:]
                     answers.append(attrs(self.last))
+
+    def is_capped(self):
+        """Do answers not repeat what was asked?"""
+        return bool(self.sock.getsockopt(SOL_NETLINK, CAP_ACK))
 
     def messages(self):
         """What came next: kind, sequence number, body of each message."""

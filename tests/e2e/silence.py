@@ -24,14 +24,14 @@ import keys
 from agents import PIDS, stop
 from blocked import received, sent
 from ipcp import (
-    A, ADDR, CMD, PORT, SOL_NETLINK, Endpoint, Netlink, attr, case, enter, note, run,
+    A, ADDR, CAP_ACK, CMD, PORT, SOL_NETLINK, Endpoint, Netlink, attr, case, enter, note, run,
     same, settled, sockaddr)
 from keys import Agents
 from leaks import Keys
 
 CIPHERS = {"aes-128-gcm": 895, "aes-256-gcm": 901, "chacha20-poly1305": 1018}
 PPL = 64
-CAP_ACK, LIST_MEMBERSHIPS, SO_PROTOCOL = 10, 9, 38
+LIST_MEMBERSHIPS, SO_PROTOCOL = 9, 38
 PIDFD_GETFD = 438
 TRACE = "/sys/kernel/tracing/instances/silence"
 secret = Keys()
