@@ -190,6 +190,7 @@ int ipcp_dump_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 /**
  * struct key_view - what is shown of a flow's keys at one moment
  * @newest: newest epoch
+ * @sends: there is an epoch that this side sends in
  * @tx: epoch that this side sends in
  * @tx_leaf: leaf that it sends with
  * @rx_leaf: leaf that it received with last
