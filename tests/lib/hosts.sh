@@ -60,20 +60,24 @@ hosts_up()
 	local mtu=${1:-1500} host
 
 	HOSTS=$(mktemp -d "${TMPDIR:-/tmp}/hosts.XXXXXX") || return
-	ip netns add alice && ip netns add bob || return
-	ip link add veth netns alice mtu "$mtu" type veth \
-		peer name veth netns bob mtu "$mtu" || return
+	ip -batch - <<-END || return
+		netns add alice
+		netns add bob
+		link add veth netns alice mtu $mtu type veth peer name veth netns bob mtu $mtu
+	END
 	for host in alice bob; do
 		mkdir -p "$HOSTS/$host/security"
-		# the address is usable at once
-		on "$host" sysctl -q -w net.ipv6.conf.veth.accept_dad=0
-		on "$host" ip link set lo up
-		on "$host" ip link set veth up
-		# One queue for all senders: as on a wire, what was sent first
-		# arrives first, whichever processor was held up.
-		on "$host" bash -c 'echo 1 >/sys/class/net/veth/queues/rx-0/rps_cpus'
-		on "$host" ip addr add "${HOSTS_ADDR[$host]}/24" dev veth
-		on "$host" ip addr add "${HOSTS_ADDR6[$host]}/64" dev veth nodad
+		# The address is usable at once. One queue for all senders: as on a
+		# wire, what was sent first arrives first, whichever processor was
+		# held up.
+		on "$host" bash -c 'echo 0 >/proc/sys/net/ipv6/conf/veth/accept_dad &&
+			echo 1 >/sys/class/net/veth/queues/rx-0/rps_cpus' || return
+		ip -n "$host" -batch - <<-END || return
+			link set lo up
+			link set veth up
+			addr add ${HOSTS_ADDR[$host]}/24 dev veth
+			addr add ${HOSTS_ADDR6[$host]}/64 dev veth nodad
+		END
 	done
 }
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# A private apt, which sees Debian 13 and nothing of this machine's: sourced after
+# lib.sh, never run. Whoever uses it first calls private_apt.
+
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+suites="trixie trixie-updates trixie-backports"
+
+# The mirror that this machine's own apt uses for its Debian release.
+mirror()
+{
+	local codename uri
+
+	# shellcheck disable=SC1091
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	# shellcheck disable=SC2016
+	uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
+		"Created-By: Packages" |
+		awk -v r="$codename" '$1 == r { print $2; exit }')
+	[ -n "$uri" ] ||
+		die "no Debian mirror in this machine's apt sources (looked for '$codename')"
+	echo "$uri"
+}
+
+# Its configuration, in $CACHE/apt: each file is replaced as a whole, under those
+# who are reading it.
+private_apt()
+{
+	local apt=$CACHE/apt suite uri tmp
+
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
+	touch "$apt/status"
+	tmp=$(mktemp -d "$apt/tmp.XXXXXX")
+	uri=$(mirror)
+	for suite in $suites; do
+		echo "deb [arch=amd64 signed-by=$keyring] $uri $suite main"
+	done >"$tmp/sources.list"
+	{
+		# how this machine reaches the mirror, and whether its clock is right
+		apt-config dump | grep -E \
+			'^Acquire::((http|https|ftp)::|Retries|Check-|ForceIPv)' || :
+		cat <<-EOF
+		APT::Architecture "amd64";
+		APT::Architectures { "amd64"; };
+		APT::Sandbox::User "root";
+		Dir::State "$apt";
+		Dir::State::lists "$apt/lists";
+		Dir::State::status "$apt/status";
+		Dir::Cache "$apt/cache";
+		Dir::Etc::sourcelist "$apt/sources.list";
+		Dir::Etc::sourceparts "$apt/parts";
+		Dir::Etc::preferences "$apt/none";
+		Dir::Etc::preferencesparts "$apt/parts";
+		Dir::Etc::trusted "$keyring";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		EOF
+	} >"$tmp/apt.conf"
+	mv "$tmp"/* "$apt"
+	rmdir "$tmp"
+}
+
+apt_get()
+{
+	APT_CONFIG=$CACHE/apt/apt.conf apt-get -o DPkg::Lock::Timeout=600 "$@"
+}
+
+apt_cache()
+{
+	APT_CONFIG=$CACHE/apt/apt.conf apt-cache "$@"
+}
+
+# fetch PACKAGE[=VERSION]...: .deb files into the current folder.
+fetch()
+{
+	apt_get download -qq "$@" >&2 || die -1 "could not download $*"
+}
+
