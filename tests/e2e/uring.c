@@ -203,6 +203,9 @@ static void threads_show(void)
 
 	queue(&read, IOSQE_ASYNC);
 	IS(io_uring_submit(&ring), 1);
+	/* It gives itself its name when it runs first. */
+	while (!workers())
+		usleep(1000);
 	IS(workers(), 1);
 }
 

@@ -4,7 +4,7 @@
  * pieces of at least 8 bytes.
  *
  * Usage: scan FILE <STRINGS
- *   STRINGS   one a line, hexadecimal, of at most 512 bytes
+ *   STRINGS   one a line, in lower-case hexadecimal, of 8 to 512 bytes
  *
  * For each piece that is there: number of the string (from 0), first byte of
  * it, how many bytes, place in the file.
@@ -76,17 +76,24 @@ static void remember(unsigned int string, unsigned int at)
 	filter[h / 64] |= 1ULL << (h % 64);
 }
 
+/* The value of a hexadecimal digit, or -1. */
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static void read_string(struct string *s, const char *hex)
 {
-	unsigned int byte;
-
-	memset(s, 0, sizeof(*s));
-	while (s->len < STRING_MAX && sscanf(hex, "%2x", &byte) == 1) {
-		s->bytes[s->len++] = byte;
+	s->len = 0;
+	s->reported = 0;
+	while (s->len < STRING_MAX && digit(hex[0]) >= 0 && digit(hex[1]) >= 0) {
+		s->bytes[s->len++] = digit(hex[0]) << 4 | digit(hex[1]);
 		hex += 2;
 	}
 	if (s->len < WORD || *hex != '\n')
-		errx(2, "string %u is too short or too long", nstrings);
+		errx(2, "string %u is too short, too long, or not hexadecimal", nstrings);
 }
 
 static void read_strings(void)
@@ -95,7 +102,9 @@ static void read_strings(void)
 	size_t size = 0;
 
 	while (getline(&line, &size, stdin) > 0) {
-		strings = reallocarray(strings, nstrings + 1, sizeof(*strings));
+		if (!(nstrings & (nstrings - 1)))
+			strings = reallocarray(strings, nstrings ? 2 * nstrings : 1,
+					       sizeof(*strings));
 		if (!strings)
 			err(2, "reallocarray");
 		read_string(&strings[nstrings], line);

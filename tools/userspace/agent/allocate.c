@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "engine-int.h"
 #include "log.h"
 
@@ -308,7 +306,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 	status = e->ops->flow_allocate(e->ctx, x->flow, &x->peer,
 				       x->bind.responder_eid, x->blob.cipher,
 				       &s, &params);
-	OPENSSL_cleanse(seed, sizeof(seed));
+	oap_seed_wipe(seed);
 	if (status) {
 		allocate_failed(e, x, errno_of_status(status), REFUSE_CANCELLED,
 				e->ops->reason(e->ctx));

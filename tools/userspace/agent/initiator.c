@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #include "engine-int.h"
@@ -305,7 +304,7 @@ static void rekey_done(struct engine *e, struct exchange *x)
 		return;
 	}
 	status = e->ops->seed_set(e->ctx, x->flow, &s);
-	OPENSSL_cleanse(seed, sizeof(seed));
+	oap_seed_wipe(seed);
 	if (status) {
 		rekey_failed(e, x, REKEY_FAILED, e->ops->reason(e->ctx));
 		return;

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <linux/ipcp_rekey.h>
-#include <openssl/crypto.h>
 
 #include "engine-int.h"
 #include "log.h"
@@ -334,7 +333,7 @@ static bool allocate(struct request *r, uint32_t id)
 	status = e->ops->flow_allocate(e->ctx, id, r->peer,
 				       r->bind.initiator_eid, r->blob.cipher,
 				       &s, &params);
-	OPENSSL_cleanse(seed, sizeof(seed));
+	oap_seed_wipe(seed);
 	if (status)
 		return refuse(r, REFUSE_INTERNAL,
 			      "the flow cannot be allocated: %.80s",
@@ -523,7 +522,7 @@ static bool try_rekey(struct request *r)
 	    !respond(r, FOR_REKEY_RESPONSE, flow.cipher, seed))
 		return false;
 	ok = park(r, seed);
-	OPENSSL_cleanse(seed, sizeof(seed));
+	oap_seed_wipe(seed);
 	if (ok)
 		update_blob(r);
 	return ok;

@@ -96,7 +96,7 @@ enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
 	if (!code)
 		code = request(run, params, &creds, err);
 	oap_creds_free(&creds);
-	oap_stack_wipe();
+	oap_traces_wipe();
 	if (code)
 		oap_free(run);
 	else
@@ -240,7 +240,7 @@ enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
 	code = oap_msg_keep(&in, response, len, err);
 	if (!code)
 		code = complete(run, params, &in, &hdr, &peer, err);
-	oap_stack_wipe();
+	oap_traces_wipe();
 	if (code) {
 		free(in.p);
 		return code;

@@ -14,7 +14,7 @@ struct oap_key {
 	uint8_t b[OAP_KEY_LEN];
 };
 
-void oap_stack_wipe(void);
+void oap_traces_wipe(void);
 void oap_key_wipe(struct oap_key *key);
 
 enum oap_code oap_fail(struct oap_err *err, enum oap_code code,

@@ -4,36 +4,9 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/kdf.h>
 
 #include "int.h"
-
-/**
- * oap_key_wipe() - wipe a key
- * @key: the key
- */
-void oap_key_wipe(struct oap_key *key)
-{
-	OPENSSL_cleanse(key->b, sizeof(key->b));
-}
-
-/* Deeper than the cryptography goes. */
-#define DEAD_STACK	16384
-
-/**
- * oap_stack_wipe() - wipe the stack below the caller's frame
- *
- * For whoever has worked with keys. Buffers are wiped where they are; but what
- * OpenSSL keeps of keys on the stack in between, above all its assembler code,
- * nobody wipes. Where those frames were, this one is. Best effort.
- */
-void __attribute__((noinline)) oap_stack_wipe(void)
-{
-	uint8_t dead[DEAD_STACK];
-
-	OPENSSL_cleanse(dead, sizeof(dead));
-}
 
 static bool derive(const EVP_MD *md, int mode, const uint8_t *key,
 		   size_t key_len, const uint8_t *salt, size_t salt_len,

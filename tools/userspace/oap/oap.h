@@ -307,7 +307,7 @@ uint16_t oap_cipher(const struct oap_run *run);
  * oap_root() - root seed of an epoch, bound to the whole exchange
  * @run: of the exchange
  * @epoch: which
- * @seed: OAP_KEY_LEN bytes; the caller wipes it
+ * @seed: OAP_KEY_LEN bytes; the caller wipes them (oap_seed_wipe())
  * @err: why not
  *
  * Only after oap_complete() or oap_respond(), with a cipher.
@@ -316,6 +316,14 @@ uint16_t oap_cipher(const struct oap_run *run);
  */
 enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
 		       struct oap_err *err);
+
+/**
+ * oap_seed_wipe() - wipe a root seed that was delivered, and what that has left
+ * @seed: of oap_root(), OAP_KEY_LEN bytes
+ *
+ * On the stack below the caller and in the vector registers, too.
+ */
+void oap_seed_wipe(uint8_t *seed);
 
 /**
  * oap_free() - wipe and free

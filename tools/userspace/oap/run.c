@@ -194,7 +194,7 @@ enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
 		return oap_fail(err, OAP_INTERNAL, "there is no key");
 	ok = oap_root_from_key(run->key, epoch, run->cipher, run->req_hash,
 			       run->rsp_hash, seed);
-	oap_stack_wipe();
+	oap_traces_wipe();
 	if (!ok) {
 		OPENSSL_cleanse(seed, OAP_KEY_LEN);
 		return oap_fail(err, OAP_INTERNAL,

@@ -207,7 +207,7 @@ enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
 	if (!code)
 		code = respond(run, params, &creds, err);
 	oap_creds_free(&creds);
-	oap_stack_wipe();
+	oap_traces_wipe();
 	if (code) {
 		run->has_key = false;
 		oap_key_wipe(run->key);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Registers, as far as a call may change them. */
+#ifndef OAP_REGISTERS_H
+#define OAP_REGISTERS_H
+
+#if !defined(__has_attribute)
+#define ZEROES
+#elif __has_attribute(zero_call_used_regs)
+#define ZEROES	__attribute__((noinline, zero_call_used_regs("all")))
+#else
+#define ZEROES	__attribute__((noinline))
+#endif
+
+/* When it returns they are zero: of vectors, what all processors have. */
+static void ZEROES zero_registers(void)
+{
+	__asm__ volatile("");
+}
+
+#ifdef __x86_64__
+/* Of 16 vectors the halves that not all processors have, too. */
+static void ZEROES __attribute__((target("avx"))) zero_avx(void)
+{
+	__asm__ volatile("");
+}
+
+/* The 16 other vectors. */
+static void __attribute__((noinline, target("avx512f"))) zero_avx512(void)
+{
+	__asm__ volatile(".irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
+			 "vpxord %%zmm\\n, %%zmm\\n, %%zmm\\n\n\t"
+			 ".endr" : : : "memory");
+}
+
+static inline void oap_registers_wipe(void)
+{
+	if (__builtin_cpu_supports("avx512f"))
+		zero_avx512();
+	if (__builtin_cpu_supports("avx"))
+		zero_avx();
+	zero_registers();
+}
+#else
+static inline void oap_registers_wipe(void)
+{
+	zero_registers();
+}
+#endif
+
+#endif /* OAP_REGISTERS_H */
