@@ -3,6 +3,7 @@
 this one, of a few lines, on top of Python's own. Both know the root seed."""
 
 import collections
+import functools
 import hashlib
 import hmac
 import os
@@ -38,7 +39,12 @@ def expand(prk, info, length):
 
 def leaf_key(direction, counter):
     """The key of a packet."""
-    node, leaf = counter // NODE, counter % NODE // LEAF
+    return key_of_leaf(direction, counter // NODE, counter % NODE // LEAF)
+
+
+@functools.cache
+def key_of_leaf(direction, node, leaf):
+    """The key of a leaf of a node."""
     node_key = expand(SEED, b"ipcp-rekey node", 4096)[32 * node:][:32]
     fork = expand(node_key, b"ipcp-rekey dir" + bytes([direction]), 32)
     return expand(fork, b"ipcp-rekey leaf", 2048)[32 * leaf:][:32]
