@@ -37,7 +37,8 @@ keep_logs()
 	[ -n "$HOSTS" ] || return
 	for log in "$HOSTS"/*/*.log; do
 		[ -e "$log" ] || continue
-		host=$(basename "$(dirname "$log")")
+		host=${log%/*}
+		host=${host##*/}
 		cp "$log" "${RESULTS:-/tmp}/$host-${log##*/}"
 	done
 }

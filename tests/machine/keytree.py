@@ -13,6 +13,7 @@ have to be there. What is looked for of a seed is said by a dictionary:
   leaves   [direction, first, end]: leaf keys, counted over all nodes
 """
 
+import functools
 import hashlib
 import hmac
 import math
@@ -194,20 +195,24 @@ def aes_shapes(key):
 
 # --- for the scan
 
+@functools.cache
+def shapes_of(kind, key, cipher):
+    """All shapes of a key: (shape, bytes)."""
+    # SHA-256, which all keys come from, has what it gives as words
+    shapes = [("itself", key),
+              ("as words", struct.pack("<8I", *struct.unpack(">8I", key)))]
+    if kind == "prf":
+        shapes += hmac_shapes(key)
+    elif cipher in AES_KEY:
+        shapes += aes_shapes(key[:AES_KEY[cipher]])
+    return shapes
+
+
 def patterns(name, root, wanted):
     """What to look for: (name of the key, shape): bytes."""
-    found = {}
-    for what, kind, key in keys_of(root, wanted):
-        # SHA-256, which all keys come from, has what it gives as words
-        shapes = [("itself", key),
-                  ("as words", struct.pack("<8I", *struct.unpack(">8I", key)))]
-        if kind == "prf":
-            shapes += hmac_shapes(key)
-        elif wanted["cipher"] in AES_KEY:
-            shapes += aes_shapes(key[:AES_KEY[wanted["cipher"]]])
-        for shape, value in shapes:
-            found[f"{name}, {what}", shape] = value
-    return found
+    return {(f"{name}, {what}", shape): value
+            for what, kind, key in keys_of(root, wanted)
+            for shape, value in shapes_of(kind, key, wanted.get("cipher"))}
 
 
 def check():
