@@ -16,11 +16,11 @@
 #include <net/sock.h>
 
 #include "chardev.h"
-#include "dump.h"
 #include "flow.h"
-#include "names.h"
+#include "listener.h"
 #include "registry.h"
 #include "rx.h"
+#include "show.h"
 #include "tx.h"
 #include "wire.h"
 
@@ -55,29 +55,29 @@ static void become_listener(struct ipcp_file *f, struct ipcp_listener *l)
 	wake_up_poll(&f->wait->wq, EPOLLIN | EPOLLRDNORM);
 }
 
-static struct ipcp_file *file_new(struct ipcp_net *in, struct ipcp_wait *wait)
+static struct ipcp_file *file_new(struct ipcp_net *ipn, struct ipcp_wait *wait)
 {
 	struct ipcp_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 
 	if (!f)
 		return NULL;
-	f->in = in;
+	f->ipn = ipn;
 	f->wait = wait;
 	mutex_init(&f->lock);
 	f->rcvtimeo = MAX_SCHEDULE_TIMEOUT;
 	f->sndtimeo = MAX_SCHEDULE_TIMEOUT;
-	get_net(in->net);
+	get_net(ipn->net);
 	return f;
 }
 
 static void file_free(struct ipcp_file *f)
 {
-	put_net(f->in->net);
+	put_net(f->ipn->net);
 	ipcp_wait_put(f->wait);
 	kfree(f);
 }
 
-static int ipcp_open(struct inode *inode, struct file *file)
+static int chardev_open(struct inode *inode, struct file *file)
 {
 	struct ipcp_wait *wait = ipcp_wait_new();
 	struct ipcp_file *f;
@@ -94,7 +94,7 @@ static int ipcp_open(struct inode *inode, struct file *file)
 	return nonseekable_open(inode, file);
 }
 
-static int ipcp_release(struct inode *inode, struct file *file)
+static int chardev_release(struct inode *inode, struct file *file)
 {
 	struct ipcp_file *f = file->private_data;
 
@@ -103,7 +103,7 @@ static int ipcp_release(struct inode *inode, struct file *file)
 		ipcp_flow_put(f->flow);
 	}
 	if (f->listener)
-		ipcp_names_unlisten(f->listener);
+		ipcp_listener_end(f->listener);
 	file_free(f);
 	return 0;
 }
@@ -133,7 +133,7 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 	return mask;
 }
 
-static __poll_t ipcp_poll(struct file *file, poll_table *wait)
+static __poll_t chardev_poll(struct file *file, poll_table *wait)
 {
 	struct ipcp_file *f = file->private_data;
 	struct ipcp_listener *l;
@@ -145,7 +145,7 @@ static __poll_t ipcp_poll(struct file *file, poll_table *wait)
 		return poll_flow(flow);
 	l = listener_of(f);
 	if (l)
-		return ipcp_names_waiting(l) ? EPOLLIN | EPOLLRDNORM : 0;
+		return ipcp_listener_waiting(l) ? EPOLLIN | EPOLLRDNORM : 0;
 	return 0;
 }
 
@@ -198,7 +198,7 @@ static int begin_alloc(struct ipcp_file *f, const char *name,
 
 	if (f->flow || f->listener)
 		return -EBUSY;
-	flow = ipcp_flow_ask(f->in, name, &arg->qos, timeo, f->wait);
+	flow = ipcp_flow_ask(f->ipn, name, &arg->qos, timeo, f->wait);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
 	become_flow(f, flow);
@@ -261,16 +261,16 @@ static int ioc_listen(struct file *file, void *argp)
 		err = -EBUSY;
 		goto err_unlock;
 	}
-	l = ipcp_names_listen(f->in, name,
+	l = ipcp_listener_new(f->ipn, name,
 			      arg->backlog ?: IPCP_BACKLOG_DEFAULT, f->wait);
 	if (IS_ERR(l)) {
 		err = PTR_ERR(l);
 		goto err_unlock;
 	}
-	err = wait_event_interruptible(f->wait->wq, ipcp_names_answered(l)) ?:
-	      -l->error;
+	err = wait_event_interruptible(f->wait->wq,
+				       ipcp_listener_answered(l)) ?: -l->error;
 	if (err)
-		ipcp_names_unlisten(l);
+		ipcp_listener_end(l);
 	else
 		become_listener(f, l);
 	mutex_unlock(&f->lock);
@@ -283,22 +283,22 @@ err_name:
 	return err;
 }
 
-static const struct file_operations ipcp_fops;
+static const struct file_operations chardev_fops;
 
 /*
  * A file for the flow that is to be accepted, open for the directions that the
  * listener was opened for. Nobody has it yet.
  */
-static struct file *new_flow_file(struct ipcp_net *in, unsigned int access,
+static struct file *new_flow_file(struct ipcp_net *ipn, unsigned int access,
 				  bool nonblock)
 {
 	unsigned int flags = access | (nonblock ? O_NONBLOCK : 0);
-	struct ipcp_file *f = file_new(in, NULL);
+	struct ipcp_file *f = file_new(ipn, NULL);
 	struct file *file;
 
 	if (!f)
 		return ERR_PTR(-ENOMEM);
-	file = anon_inode_getfile("[ipcp_rekey]", &ipcp_fops, f, flags);
+	file = anon_inode_getfile("[ipcp_rekey]", &chardev_fops, f, flags);
 	if (IS_ERR(file)) {
 		file_free(f);
 		return file;
@@ -322,14 +322,15 @@ static void give_flow(struct file *file, struct ipcp_flow *flow)
 static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
 				   long timeo)
 {
+	wait_queue_head_t *wq = &l->wait->wq;
 	struct ipcp_flow *flow;
 	int err;
 
-	while (!(flow = ipcp_names_accept(l))) {
+	while (!(flow = ipcp_listener_accept(l))) {
 		if (file->f_flags & O_NONBLOCK)
 			return ERR_PTR(-EAGAIN);
-		err = ipcp_io_slept(wait_event_interruptible_timeout(l->wait->wq,
-								     ipcp_names_waiting(l),
+		err = ipcp_io_slept(wait_event_interruptible_timeout(*wq,
+								     ipcp_listener_waiting(l),
 								     timeo),
 				    &timeo);
 		if (err)
@@ -357,7 +358,7 @@ static int ioc_accept(struct file *file, void *argp)
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	new = new_flow_file(f->in, file->f_flags & O_ACCMODE,
+	new = new_flow_file(f->ipn, file->f_flags & O_ACCMODE,
 			    arg->flags & IPCP_ACCEPT_NONBLOCK);
 	if (IS_ERR(new)) {
 		err = PTR_ERR(new);
@@ -399,7 +400,7 @@ static int ioc_get_info(struct file *file, void *argp)
 	memset(info, 0, sizeof(*info));
 	info->size = min_t(u32, size, sizeof(*info));
 	if (flow)
-		ipcp_dump_for_program(flow, info);
+		ipcp_show_for_program(flow, info);
 	else if (listener_of(f))
 		strscpy(info->name, f->listener->name, sizeof(info->name));
 	return 0;
@@ -536,7 +537,8 @@ static int copy_back(void __user *uarg, const void *arg, u32 usize, size_t size)
 	return copy_to_user(uarg, arg, min_t(size_t, usize, size)) ? -EFAULT : 0;
 }
 
-static long ipcp_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+static long chardev_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long uarg)
 {
 	void __user *up = (void __user *)uarg;
 	const struct ioc *ioc;
@@ -582,14 +584,14 @@ static void ipcp_show_fdinfo(struct seq_file *m, struct file *file)
 		seq_printf(m, "ipcp-flow:\t%u\n", flow->id);
 }
 
-static const struct file_operations ipcp_fops = {
+static const struct file_operations chardev_fops = {
 	.owner = THIS_MODULE,
-	.open = ipcp_open,
-	.release = ipcp_release,
+	.open = chardev_open,
+	.release = chardev_release,
 	.read_iter = ipcp_io_read,
 	.write_iter = ipcp_io_write,
-	.poll = ipcp_poll,
-	.unlocked_ioctl = ipcp_ioctl,
+	.poll = chardev_poll,
+	.unlocked_ioctl = chardev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.show_fdinfo = ipcp_show_fdinfo,
 };
@@ -597,7 +599,7 @@ static const struct file_operations ipcp_fops = {
 static struct miscdevice ipcp_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "ipcp_rekey",
-	.fops = &ipcp_fops,
+	.fops = &chardev_fops,
 	.mode = 0600,
 };
 

@@ -13,7 +13,7 @@ struct ipcp_wait;
 
 /**
  * struct ipcp_file - an open file
- * @in: its namespace, which it pins
+ * @ipn: its namespace, which it pins
  * @wait: where its users sleep
  * @lock: serialises what makes it a flow or a listener
  * @flow: set once; NULL while it is not a flow
@@ -22,7 +22,7 @@ struct ipcp_wait;
  * @sndtimeo: longest wait of a write
  */
 struct ipcp_file {
-	struct ipcp_net *in;
+	struct ipcp_net *ipn;
 	struct ipcp_wait *wait;
 	struct mutex lock;	/* protects the becoming of the next two */
 	struct ipcp_flow *flow;

@@ -4,8 +4,8 @@
  *
  * A side that took an epoch asks, with back-off, until it hears DONE, that is
  * until the peer has seen it send in the epoch, or until the epoch is given up
- * (ipcp_epoch_overdue()): a new seed is due then. What asks never says DONE; an
- * answer does as soon as it is true. Each CONFIRM without DONE is answered, one
+ * (ipcp_epoch_confirm_overdue()): a new seed is due then. What asks never says
+ * DONE; an answer does as soon as it is true. Each CONFIRM without DONE is answered, one
  * with DONE is not: so asking ends, answers are not answered for ever, and it
  * does not matter which of them is lost. Were DONE said when asking, the other
  * side could not tell that its own DONE is still asked for.
@@ -17,15 +17,15 @@
  */
 #include "confirm.h"
 #include "deadline.h"
-#include "event.h"
 #include "flow.h"
+#include "notify.h"
 #include "tx.h"
 #include "wire.h"
 
 #define IPCP_CONFIRM_KNOWN \
 	(IPCP_CONFIRM_SEEN | IPCP_CONFIRM_SENDING | IPCP_CONFIRM_DONE)
 
-static u8 what_is(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+static u8 confirm_flags(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	u8 flags = 0;
 
@@ -49,7 +49,7 @@ static u8 what_is(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 void ipcp_confirm_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      unsigned long *next)
 {
-	u8 flags = what_is(flow, ep) & ~IPCP_CONFIRM_DONE;
+	u8 flags = confirm_flags(flow, ep) & ~IPCP_CONFIRM_DONE;
 
 	if (!flow->rk.initiator && !test_bit(IPCP_EP_OBSERVED, &ep->flags))
 		return;		/* that will kick */
@@ -62,9 +62,9 @@ void ipcp_confirm_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
 }
 
-static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	u8 flags = what_is(flow, ep);
+	u8 flags = confirm_flags(flow, ep);
 
 	/* News at once: there are three at most. */
 	if (flags == ep->answer &&
@@ -90,12 +90,12 @@ bool ipcp_confirm_rcv(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags)
 	if (flags & ~IPCP_CONFIRM_KNOWN)
 		return false;
 	if (!(flags & IPCP_CONFIRM_DONE)) {
-		answer(flow, ep);
+		send_answer(flow, ep);
 		return true;
 	}
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
-	    !test_and_set_bit(IPCP_EP_DONE, &ep->flags))
-		ipcp_event(flow, IPCP_REKEY_EVENT_DONE, ep->no, ep->exchange);
+	    !test_and_set_bit(IPCP_EP_CONFIRMED, &ep->flags))
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DONE, ep->no, ep->exchange);
 	return true;
 }
 
@@ -117,7 +117,7 @@ void ipcp_confirm_keepalive(struct ipcp_flow *flow)
 	rcu_read_unlock();
 	if (!ep)
 		return;
-	flags = what_is(flow, ep);
+	flags = confirm_flags(flow, ep);
 	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
 	ipcp_epoch_put(ep);
 }

@@ -22,11 +22,11 @@
 #include <net/net_namespace.h>
 
 #include "consumer.h"
-#include "dump.h"
 #include "flow.h"
-#include "names.h"
+#include "listener.h"
 #include "registry.h"
 #include "rx-int.h"
+#include "show.h"
 #include "tx.h"
 #include "udp.h"
 #include "wire.h"
@@ -43,7 +43,7 @@ enum {
 /**
  * struct ipcp_kflow - a flow and its consumer
  * @flow: flow, with a reference
- * @in: its namespace
+ * @ipn: its namespace
  * @pins: the namespace is held
  * @refs: the consumer's, and one while it is being accepted
  * @lock: protects the next two
@@ -62,7 +62,7 @@ enum {
  */
 struct ipcp_kflow {
 	struct ipcp_flow *flow;
-	struct ipcp_net *in;
+	struct ipcp_net *ipn;
 	bool pins;
 	refcount_t refs;
 	struct mutex lock;	/* beginning and end */
@@ -83,7 +83,7 @@ struct ipcp_kflow {
 /**
  * struct ipcp_klisten - a name that a consumer serves
  * @l: listener
- * @in: its namespace
+ * @ipn: its namespace
  * @pins: the namespace is held, and that of its flows
  * @ops: what the consumer is called for
  * @priv: the consumer's
@@ -94,7 +94,7 @@ struct ipcp_kflow {
  */
 struct ipcp_klisten {
 	struct ipcp_listener *l;
-	struct ipcp_net *in;
+	struct ipcp_net *ipn;
 	bool pins;
 	const struct ipcp_kflow_ops *ops;
 	void *priv;
@@ -180,7 +180,7 @@ void ipcp_kflow_info(struct ipcp_kflow *flow, struct ipcp_kflow_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->flow.size = sizeof(info->flow);
-	ipcp_dump_for_program(flow->flow, &info->flow);
+	ipcp_show_for_program(flow->flow, &info->flow);
 	info->state = ipcp_kflow_state(flow);
 	spin_lock_bh(&flow->held.lock);
 	info->held = skb_queue_len(&flow->held);
@@ -195,16 +195,16 @@ static void run_soon(struct ipcp_kflow *k)
 }
 
 /* With interrupts off, under the lock of the wait queue. */
-static int woken(struct wait_queue_entry *wait, unsigned int mode, int sync,
-		 void *key)
+static int consumer_woken(struct wait_queue_entry *wait, unsigned int mode,
+			  int sync, void *key)
 {
 	run_soon(container_of(wait, struct ipcp_kflow, wait));
 	return 0;
 }
 
 /* The buffer in front of the ring. *derive says that it needs a key first. */
-static struct sk_buff *take(struct ipcp_kflow *k, enum ipcp_drop *reason,
-			    bool *derive)
+static struct sk_buff *take_buffer(struct ipcp_kflow *k, enum ipcp_drop *reason,
+				   bool *derive)
 {
 	struct ipcp_rbuff *rb = &k->flow->n_rb;
 	struct sk_buff *skb;
@@ -213,7 +213,7 @@ static struct sk_buff *take(struct ipcp_kflow *k, enum ipcp_drop *reason,
 	*derive = false;
 	spin_lock(&rb->queue.lock);
 	skb = skb_peek(&rb->queue);
-	if (skb && !ipcp_cb(skb)->opened)
+	if (skb && !ipcp_cb(skb)->decrypted)
 		*reason = ipcp_look_again(k->flow, skb, derive);
 	if (*derive)
 		skb = NULL;
@@ -235,7 +235,8 @@ static u8 outer_dsfield(const struct sk_buff *skb)
 	return 0;
 }
 
-static void deliver(struct ipcp_kflow *k, struct sk_buff *skb, u8 dsfield)
+static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
+			    u8 dsfield)
 {
 	this_cpu_inc(k->flow->stats->rx_packets);
 	this_cpu_add(k->flow->stats->rx_bytes, skb->len);
@@ -253,14 +254,14 @@ static void receive_alone(struct ipcp_kflow *k, struct sk_buff *skb)
 {
 	enum ipcp_drop reason = IPCP_DROP_NONE;
 
-	if (!ipcp_cb(skb)->opened)
-		reason = ipcp_open(k->flow, skb);
+	if (!ipcp_cb(skb)->decrypted)
+		reason = ipcp_decrypt_packet(k->flow, skb);
 	if (reason) {
 		ipcp_rx_drop(k->flow, skb, reason);
 		return;
 	}
 	ipcp_release_leaf(skb);
-	deliver(k, skb, outer_dsfield(skb));
+	deliver_message(k, skb, outer_dsfield(skb));
 }
 
 /* Opens the next packet of a train. Why to drop it. */
@@ -271,8 +272,8 @@ static enum ipcp_drop open_next(struct ipcp_flow *flow,
 {
 	const u8 *pkt;
 
-	if (!cb->opened)
-		return ipcp_open_in_train(flow, cb->leaf, c, len, out);
+	if (!cb->decrypted)
+		return ipcp_decrypt_seg(flow, cb->leaf, c, len, out);
 	pkt = ipcp_cursor_next(c, len);
 	memcpy(out, pkt, len);
 	return IPCP_DROP_NONE;
@@ -296,7 +297,7 @@ static struct sk_buff *next_of(struct ipcp_flow *flow,
 	reason = open_next(flow, cb, c, len, pkt);
 	if (reason)
 		goto free;
-	if (cb->opened && !*pkt) {	/* counted when it was opened */
+	if (cb->decrypted && !*pkt) {	/* counted when it was opened */
 		kfree_skb(skb);
 		return NULL;
 	}
@@ -317,32 +318,32 @@ static void receive_train(struct ipcp_kflow *k, struct sk_buff *train)
 
 	ipcp_cursor_init(&c, train, cb->pos);
 	for (unsigned int i = 0; i < cb->left; i++) {
-		unsigned int len = ipcp_train_len(train, c.pos, cb->stride);
+		unsigned int len = ipcp_seg_len(train, c.pos, cb->seg_len);
 		struct sk_buff *skb = next_of(k->flow, cb, &c, len);
 
 		if (skb)
-			deliver(k, skb, outer_dsfield(train));
+			deliver_message(k, skb, outer_dsfield(train));
 	}
 	ipcp_release_leaf(train);
 	consume_skb(train);
 }
 
 /* Receives what is there. True if there may be more than the budget. */
-static bool receive(struct ipcp_kflow *k)
+static bool receive_ring(struct ipcp_kflow *k)
 {
 	for (int i = 0; i < IPCP_BUDGET; i++) {
 		enum ipcp_drop reason;
 		struct sk_buff *skb;
 		bool derive;
 
-		skb = take(k, &reason, &derive);
+		skb = take_buffer(k, &reason, &derive);
 		if (derive)
 			mod_delayed_work(ipcp_wq, &k->slow, 0);
 		if (!skb)
 			return false;
 		if (reason)
 			ipcp_rx_drop(k->flow, skb, reason);
-		else if (ipcp_cb(skb)->stride)
+		else if (ipcp_cb(skb)->seg_len)
 			receive_train(k, skb);
 		else
 			receive_alone(k, skb);
@@ -376,7 +377,7 @@ static void await_key(struct ipcp_kflow *k, int err)
  * Puts a message behind those that are held. The seed may have come since a
  * send failed, so the work has to look again.
  */
-static void hold(struct ipcp_kflow *k, struct sk_buff *skb, int err)
+static void hold_message(struct ipcp_kflow *k, struct sk_buff *skb, int err)
 {
 	spin_lock_bh(&k->held.lock);
 	__skb_queue_tail(&k->held, skb);
@@ -431,7 +432,7 @@ static void drop_held(struct ipcp_kflow *k)
 }
 
 /* Tells the state if it is another one. An end is told when all was received. */
-static void tell(struct ipcp_kflow *k)
+static void tell_state(struct ipcp_kflow *k)
 {
 	unsigned int state = ipcp_kflow_state(k);
 
@@ -457,15 +458,15 @@ static void soft_work(struct work_struct *work)
 		return;
 	}
 	ipcp_registry_take_pending(k->flow);
-	tell(k);
-	more = receive(k);
+	tell_state(k);
+	more = receive_ring(k);
 	send_held(k);
 	if (test_bit(IPCP_KF_NO_ROOM, &k->bits) && has_room(k)) {
 		clear_bit(IPCP_KF_NO_ROOM, &k->bits);
 		if (k->ops->room)
 			k->ops->room(k);
 	}
-	tell(k);
+	tell_state(k);
 	if (more)
 		run_soon(k);
 }
@@ -481,7 +482,7 @@ static void slow_work(struct work_struct *work)
 	run_soon(k);
 }
 
-static struct ipcp_kflow *kflow_new(struct ipcp_net *in,
+static struct ipcp_kflow *kflow_new(struct ipcp_net *ipn,
 				    const struct ipcp_kflow_ops *ops,
 				    void *priv, bool pin)
 {
@@ -495,18 +496,18 @@ static struct ipcp_kflow *kflow_new(struct ipcp_net *in,
 		module_put(THIS_MODULE);
 		return NULL;
 	}
-	k->in = in;
+	k->ipn = ipn;
 	k->pins = pin;
 	k->ops = ops;
 	k->priv = priv;
 	refcount_set(&k->refs, 1);
 	mutex_init(&k->lock);
-	init_waitqueue_func_entry(&k->wait, woken);
+	init_waitqueue_func_entry(&k->wait, consumer_woken);
 	INIT_WORK(&k->soft, soft_work);
 	INIT_DELAYED_WORK(&k->slow, slow_work);
 	skb_queue_head_init(&k->held);
 	if (pin)
-		get_net(in->net);
+		get_net(ipn->net);
 	return k;
 }
 
@@ -515,13 +516,13 @@ static void kflow_put(struct ipcp_kflow *k)
 	if (!refcount_dec_and_test(&k->refs))
 		return;
 	if (k->pins)
-		put_net(k->in->net);
+		put_net(k->ipn->net);
 	kfree(k);
 	module_put(THIS_MODULE);
 }
 
 /* From here on the consumer is called, unless it was faster in releasing it. */
-static void attach(struct ipcp_kflow *k)
+static void attach_consumer(struct ipcp_kflow *k)
 {
 	mutex_lock(&k->lock);
 	if (!k->released) {
@@ -534,7 +535,7 @@ static void attach(struct ipcp_kflow *k)
 
 /**
  * ipcp_consumer_alloc() - Ask for a flow to a name
- * @in: namespace
+ * @ipn: namespace
  * @name: name
  * @ops: what the consumer is called for
  * @priv: the consumer's
@@ -543,7 +544,7 @@ static void attach(struct ipcp_kflow *k)
  * Context: As ipcp_kflow_alloc().
  * Return: as that.
  */
-struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *in, const char *name,
+struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *ipn, const char *name,
 				       const struct ipcp_kflow_ops *ops,
 				       void *priv, bool pin)
 {
@@ -557,17 +558,17 @@ struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *in, const char *name,
 	wait = ipcp_wait_new();
 	if (!wait)
 		return ERR_PTR(-ENOMEM);
-	k = kflow_new(in, ops, priv, pin);
+	k = kflow_new(ipn, ops, priv, pin);
 	if (!k)
 		goto err_wait;
-	k->flow = ipcp_flow_ask(in, name, &qos,
+	k->flow = ipcp_flow_ask(ipn, name, &qos,
 				msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS), wait);
 	if (IS_ERR(k->flow)) {
 		err = PTR_ERR(k->flow);
 		goto err_kflow;
 	}
 	ipcp_wait_put(wait);
-	attach(k);
+	attach_consumer(k);
 	return k;
 
 err_kflow:
@@ -728,7 +729,7 @@ int ipcp_consumer_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 	err = READ_ONCE(flow->holding) || !ipcp_aead_ready() ? -EINPROGRESS :
 		ipcp_tx_try(flow->flow, skb);
 	if (unlikely(wants_key(err))) {
-		hold(flow, skb, err);
+		hold_message(flow, skb, err);
 		return 0;
 	}
 	return err == -EAGAIN ? -ENETUNREACH : err;	/* it was taken */
@@ -795,7 +796,7 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_send_list);
 /* Gives a flow that waits to the consumer. */
 static void accept_one(struct ipcp_klisten *kl, struct ipcp_flow *flow)
 {
-	struct ipcp_kflow *k = kflow_new(kl->in, kl->ops, kl->priv, kl->pins);
+	struct ipcp_kflow *k = kflow_new(kl->ipn, kl->ops, kl->priv, kl->pins);
 
 	if (!k) {
 		ipcp_flow_dealloc(flow);
@@ -809,7 +810,7 @@ static void accept_one(struct ipcp_klisten *kl, struct ipcp_flow *flow)
 	if (kl->ops->accept(k))
 		ipcp_kflow_release(k);
 	else
-		attach(k);
+		attach_consumer(k);
 	kflow_put(k);
 }
 
@@ -818,18 +819,18 @@ static void listen_work(struct work_struct *work)
 	struct ipcp_klisten *kl = container_of(work, struct ipcp_klisten, work);
 	struct ipcp_flow *flow;
 
-	if (!ipcp_names_answered(kl->l))
+	if (!ipcp_listener_answered(kl->l))
 		return;
 	if (!kl->told) {
 		kl->told = true;
 		if (kl->ops->served)
 			kl->ops->served(kl->priv, -kl->l->error);
 	}
-	while ((flow = ipcp_names_accept(kl->l)))
+	while ((flow = ipcp_listener_accept(kl->l)))
 		accept_one(kl, flow);
 }
 
-/* As woken(). */
+/* As consumer_woken(). */
 static int listener_woken(struct wait_queue_entry *wait, unsigned int mode,
 			  int sync, void *key)
 {
@@ -839,7 +840,7 @@ static int listener_woken(struct wait_queue_entry *wait, unsigned int mode,
 	return 0;
 }
 
-static struct ipcp_klisten *klisten_new(struct ipcp_net *in,
+static struct ipcp_klisten *klisten_new(struct ipcp_net *ipn,
 					const struct ipcp_kflow_ops *ops,
 					void *priv, bool pin)
 {
@@ -853,14 +854,14 @@ static struct ipcp_klisten *klisten_new(struct ipcp_net *in,
 	kl->place = ipcp_wait_new();
 	if (!kl->place)
 		goto err_free;
-	kl->in = in;
+	kl->ipn = ipn;
 	kl->pins = pin;
 	kl->ops = ops;
 	kl->priv = priv;
 	init_waitqueue_func_entry(&kl->wait, listener_woken);
 	INIT_WORK(&kl->work, listen_work);
 	if (pin)
-		get_net(in->net);
+		get_net(ipn->net);
 	return kl;
 
 err_free:
@@ -874,14 +875,14 @@ static void klisten_free(struct ipcp_klisten *kl)
 {
 	ipcp_wait_put(kl->place);
 	if (kl->pins)
-		put_net(kl->in->net);
+		put_net(kl->ipn->net);
 	kfree(kl);
 	module_put(THIS_MODULE);
 }
 
 /**
  * ipcp_consumer_listen() - Serve a name
- * @in: namespace
+ * @ipn: namespace
  * @name: name
  * @backlog: flows that may wait
  * @ops: what the consumer is called for; accept has to be there
@@ -891,8 +892,8 @@ static void klisten_free(struct ipcp_klisten *kl)
  * Context: As ipcp_kflow_listen().
  * Return: as that.
  */
-struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *in, const char *name,
-					  u32 backlog,
+struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *ipn,
+					  const char *name, u32 backlog,
 					  const struct ipcp_kflow_ops *ops,
 					  void *priv, bool pin)
 {
@@ -902,13 +903,13 @@ struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *in, const char *name,
 
 	if (!ipcp_name_valid(name))
 		return ERR_PTR(-EINVAL);
-	kl = klisten_new(in, ops, priv, pin);
+	kl = klisten_new(ipn, ops, priv, pin);
 	copy = kstrdup(name, GFP_KERNEL_ACCOUNT);
 	if (!kl || !copy) {
 		err = -ENOMEM;
 		goto err_free;
 	}
-	kl->l = ipcp_names_listen(kl->in, copy, backlog, kl->place);
+	kl->l = ipcp_listener_new(kl->ipn, copy, backlog, kl->place);
 	if (IS_ERR(kl->l)) {
 		err = PTR_ERR(kl->l);
 		goto err_free;
@@ -960,7 +961,7 @@ void ipcp_kflow_unlisten(struct ipcp_klisten *listener)
 {
 	remove_wait_queue(&listener->place->wq, &listener->wait);
 	disable_work_sync(&listener->work);
-	ipcp_names_unlisten(listener->l);
+	ipcp_listener_end(listener->l);
 	klisten_free(listener);
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_unlisten);

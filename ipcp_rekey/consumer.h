@@ -20,11 +20,11 @@ static inline struct ipcp_kflow_cb *ipcp_kflow_cb(struct sk_buff *skb)
 	return (struct ipcp_kflow_cb *)skb->cb;
 }
 
-struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *in, const char *name,
+struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *ipn, const char *name,
 				       const struct ipcp_kflow_ops *ops,
 				       void *priv, bool pin);
-struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *in, const char *name,
-					  u32 backlog,
+struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *ipn,
+					  const char *name, u32 backlog,
 					  const struct ipcp_kflow_ops *ops,
 					  void *priv, bool pin);
 bool ipcp_consumer_room(struct ipcp_kflow *flow);

@@ -20,11 +20,11 @@
 
 #include "confirm.h"
 #include "deadline.h"
-#include "direct.h"
-#include "event.h"
 #include "failure.h"
 #include "flow.h"
-#include "names.h"
+#include "listener.h"
+#include "local.h"
+#include "notify.h"
 #include "registry.h"
 #include "rx.h"
 #include "trace.h"
@@ -161,16 +161,16 @@ void ipcp_flow_put(struct ipcp_flow *flow)
 }
 
 /* The end: no packet, no key, no number. Whoever comes second does nothing. */
-static void finish(struct ipcp_flow *flow)
+static void finish_flow(struct ipcp_flow *flow)
 {
 	spin_lock_bh(&flow->lock);
 	flow->state = IPCP_REKEY_FLOW_STATE_DEALLOCATED;
 	spin_unlock_bh(&flow->lock);
 	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
 	ipcp_keyrot_drop(flow);
-	ipcp_direct_part(flow);
+	ipcp_local_part(flow);
 	ipcp_rx_purge(flow);
-	ipcp_names_forget(flow);
+	ipcp_listener_forget(flow);
 	ipcp_registry_del(flow);
 }
 
@@ -184,7 +184,7 @@ void ipcp_flow_destroy(struct ipcp_flow *flow)
 {
 	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
 	cancel_delayed_work_sync(&flow->work);
-	finish(flow);
+	finish_flow(flow);
 }
 
 static bool set_state(struct ipcp_flow *flow, u8 state)
@@ -212,9 +212,9 @@ int ipcp_flow_allocated(struct ipcp_flow *flow)
 	WRITE_ONCE(flow->last_tx, jiffies);
 	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_ALLOCATED))
 		return -ESTALE;
-	ipcp_event(flow, IPCP_REKEY_EVENT_ALLOCATED, flow->rk.epoch,
-		   flow->rk.exchange);
-	ipcp_names_ready(flow);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_ALLOCATED, flow->rk.epoch,
+		    flow->rk.exchange);
+	ipcp_listener_flow_ready(flow);
 	ipcp_registry_notify_flow(flow);
 	ipcp_flow_kick(flow);
 	return 0;
@@ -246,7 +246,7 @@ void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason)
 	set_error(flow, error, reason);
 	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
 		return;
-	ipcp_event(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
 	ipcp_registry_notify_flow(flow);
 	ipcp_flow_destroy(flow);
 }
@@ -265,9 +265,9 @@ void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason)
 {
 	set_error(flow, error, reason);
 	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWDOWN, 0)) {
-		ipcp_event(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
-			   flow->rk.exchange);
-		ipcp_direct_down(flow);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
+			    flow->rk.exchange);
+		ipcp_local_down(flow);
 	}
 	ipcp_flow_kick(flow);
 }
@@ -296,10 +296,10 @@ void ipcp_flow_dealloc(struct ipcp_flow *flow)
 	spin_unlock_bh(&flow->lock);
 
 	if (allocated) {
-		ipcp_event(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
-			   flow->rk.exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
+			    flow->rk.exchange);
 		/* First, or its writer would find the room that is made here. */
-		ipcp_direct_down(flow);
+		ipcp_local_down(flow);
 		ipcp_rx_purge(flow);
 		ipcp_flow_kick(flow);
 		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CLOSED,
@@ -313,7 +313,7 @@ void ipcp_flow_dealloc(struct ipcp_flow *flow)
 }
 
 /* Tells the peer that the flow is closed. True if that is done. */
-static bool closing(struct ipcp_flow *flow, unsigned long *next)
+static bool send_close(struct ipcp_flow *flow, unsigned long *next)
 {
 	bool seen = test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
 	unsigned int round = IPCP_CLOSES - flow->closes;
@@ -348,14 +348,14 @@ static void check_heard(struct ipcp_flow *flow)
 		ipcp_flow_allocated(flow);
 }
 
-static bool too_late(struct ipcp_flow *flow, unsigned long *next)
+static bool allocation_late(struct ipcp_flow *flow, unsigned long *next)
 {
 	if (!ipcp_flow_pending(flow) || ipcp_deadline_add(next, flow->deadline))
 		return false;
 	set_error(flow, ETIMEDOUT, "no answer in time");
 	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
 		return false;
-	ipcp_event(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
 	ipcp_registry_notify_flow(flow);
 	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
 			 flow->name);
@@ -379,7 +379,8 @@ static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
 		return;
 	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWPEER, 0))
-		ipcp_event(flow, IPCP_REKEY_EVENT_PEER_LOST, flow->rk.epoch, 0);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_LOST, flow->rk.epoch,
+			    0);
 }
 
 /**
@@ -397,7 +398,7 @@ bool ipcp_flow_tend(struct ipcp_flow *flow, unsigned long *next)
 	*next = ipcp_deadline_never();
 	ipcp_rx_control(flow);
 	if (test_and_clear_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits))
-		ipcp_rx_open_queued(flow);
+		ipcp_rx_decrypt_queued(flow);
 
 	if (ipcp_flow_pending(flow))
 		check_heard(flow);
@@ -410,13 +411,13 @@ bool ipcp_flow_tend(struct ipcp_flow *flow, unsigned long *next)
 			check_peer(flow, next);
 		break;
 	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
-		done = closing(flow, next);
+		done = send_close(flow, next);
 		break;
 	default:
-		done = too_late(flow, next);
+		done = allocation_late(flow, next);
 	}
 	if (done)
-		finish(flow);
+		finish_flow(flow);
 	return !test_bit(IPCP_FLOW_STOPPED, &flow->bits);
 }
 
@@ -456,7 +457,7 @@ static void set_defaults(struct ipcp_flow *flow)
 	flow->deadline = jiffies + msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS);
 }
 
-static struct ipcp_flow *make_flow(struct ipcp_net *in, const char *name,
+static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos,
 				   const struct ipcp_payer *payer,
 				   struct ipcp_wait *wait)
@@ -466,7 +467,7 @@ static struct ipcp_flow *make_flow(struct ipcp_net *in, const char *name,
 
 	if (!flow)
 		return ERR_PTR(-ENOMEM);
-	flow->net = in;
+	flow->net = ipn;
 	refcount_set(&flow->refs, 2);
 	spin_lock_init(&flow->lock);
 	rwlock_init(&flow->peer_lock);
@@ -500,8 +501,8 @@ static struct ipcp_flow *make_flow(struct ipcp_net *in, const char *name,
 	err = ipcp_registry_add(flow);
 	if (err)
 		goto err_wait;
-	atomic_inc(&in->living);
-	ipcp_event(flow, IPCP_REKEY_EVENT_CREATED, 0, 0);
+	atomic_inc(&ipn->living);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_CREATED, 0, 0);
 	ipcp_flow_kick(flow);
 	return flow;
 
@@ -524,7 +525,7 @@ err_free:
 
 /**
  * ipcp_flow_new() - Make a flow and register it
- * @in: namespace
+ * @ipn: namespace
  * @name: name that is asked for or served
  * @qos: what is asked of it
  * @payer: who pays for it
@@ -534,13 +535,13 @@ err_free:
  * Return: flow in INIT, with a reference for the caller; -ENOMEM; -EBUSY no
  * number is free; -EDQUOT the payer has too many.
  */
-struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
+struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos,
 				const struct ipcp_payer *payer,
 				struct ipcp_wait *wait)
 {
 	struct mem_cgroup *before = ipcp_pay(payer);
-	struct ipcp_flow *flow = make_flow(in, name, qos, payer, wait);
+	struct ipcp_flow *flow = make_flow(ipn, name, qos, payer, wait);
 
 	ipcp_pay_end(before);
 	return flow;
@@ -548,7 +549,7 @@ struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
 
 /**
  * ipcp_flow_ask() - Ask the agent for a flow to a name
- * @in: namespace
+ * @ipn: namespace
  * @name: name
  * @qos: what is asked of it
  * @timeo: jiffies until the allocation has failed
@@ -558,7 +559,7 @@ struct ipcp_flow *ipcp_flow_new(struct ipcp_net *in, const char *name,
  * Return: flow, ALLOC_PENDING, with a reference for the caller; -ENOTCONN
  * without an agent; -EUSERS it has too much to do; as ipcp_flow_new().
  */
-struct ipcp_flow *ipcp_flow_ask(struct ipcp_net *in, const char *name,
+struct ipcp_flow *ipcp_flow_ask(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos, long timeo,
 				struct ipcp_wait *wait)
 {
@@ -566,12 +567,12 @@ struct ipcp_flow *ipcp_flow_ask(struct ipcp_net *in, const char *name,
 	struct ipcp_flow *flow;
 	int err;
 
-	if (!READ_ONCE(in->agent))
+	if (!READ_ONCE(ipn->agent))
 		return ERR_PTR(-ENOTCONN);
-	err = ipcp_payer_current(&payer, in);
+	err = ipcp_payer_current(&payer, ipn);
 	if (err)
 		return ERR_PTR(err);
-	flow = ipcp_flow_new(in, name, qos, &payer, wait);
+	flow = ipcp_flow_new(ipn, name, qos, &payer, wait);
 	ipcp_payer_clear(&payer);
 	if (IS_ERR(flow))
 		return flow;

@@ -12,8 +12,8 @@
 #include <uapi/linux/ipcp_rekey.h>
 #include <uapi/linux/ipcp_rekey_netlink.h>
 
-#include "account.h"
 #include "keyrot.h"
+#include "owner.h"
 #include "rbuff.h"
 #include "stats.h"
 

@@ -11,17 +11,17 @@
 #include <net/sock.h>
 
 #include "chardev.h"
-#include "direct.h"
 #include "flow.h"
+#include "local.h"
 #include "registry.h"
 #include "rx.h"
 #include "tx.h"
 #include "wire.h"
 
 /* Descriptors of messages that are copied at a time: a train's. */
-#define IPCP_MSGS	IPCP_TRAIN_MAX
+#define IPCP_MSGS	IPCP_SEGS_MAX
 
-static bool nonblocking(const struct kiocb *iocb)
+static bool is_nonblocking(const struct kiocb *iocb)
 {
 	return iocb->ki_filp->f_flags & O_NONBLOCK ||
 	       iocb->ki_flags & IOCB_NOWAIT;
@@ -155,7 +155,7 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 	if (!iov_iter_count(to))
 		return 0;	/* as read(2) of a socket: nothing is taken */
 	ipcp_reader_init(&r, flow, gfp_of(iocb));
-	len = next_message(f, &r, nonblocking(iocb), &msg);
+	len = next_message(f, &r, is_nonblocking(iocb), &msg);
 	if (unlikely(len == -ENOMEM))
 		len = without_memory(iocb);
 	if (len > 0) {
@@ -247,7 +247,7 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 	struct ipcp_file *f = iocb->ki_filp->private_data;
 	struct ipcp_flow *flow = ipcp_file_flow(f);
 	size_t len = iov_iter_count(from);
-	bool nonblock = nonblocking(iocb);
+	bool nonblock = is_nonblocking(iocb);
 	long timeo;
 	int err;
 
@@ -266,11 +266,11 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 }
 
 /* How many of these messages one train can have: the last may be shorter. */
-static unsigned int train_of(const struct ipcp_msg *msg, unsigned int n)
+static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 {
 	unsigned int len = msg->len, count = 1;
 
-	n = min(n, IPCP_TRAIN_LEN / (len + IPCP_OVERHEAD));
+	n = min(n, IPCP_SEGS_BYTES / (len + IPCP_OVERHEAD));
 	while (count < n && msg[count].len == len && !msg[count].flags)
 		count++;
 	if (count < n && msg[count].len < len && !msg[count].flags)
@@ -279,8 +279,8 @@ static unsigned int train_of(const struct ipcp_msg *msg, unsigned int n)
 }
 
 /* Copies messages into their train. How many could be read. */
-static unsigned int fill(struct sk_buff *skb, const struct ipcp_msg *msg,
-			 unsigned int count)
+static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
+			      unsigned int count)
 {
 	struct ipcp_cursor c;
 	unsigned int i;
@@ -296,21 +296,21 @@ static unsigned int fill(struct sk_buff *skb, const struct ipcp_msg *msg,
 	return i;
 }
 
-static int send_train(struct ipcp_flow *flow, const struct ipcp_msg *msg,
-		      unsigned int count)
+static int send_segs(struct ipcp_flow *flow, const struct ipcp_msg *msg,
+		     unsigned int count)
 {
 	unsigned int got, len = msg->len;
 	struct sk_buff *skb;
 
-	skb = ipcp_tx_train_alloc(len, msg[count - 1].len, count,
-				  GFP_KERNEL);
+	skb = ipcp_tx_segs_alloc(len, msg[count - 1].len, count,
+				 GFP_KERNEL);
 	if (!skb)
 		return -ENOMEM;
-	got = fill(skb, msg, count);
+	got = copy_segs(skb, msg, count);
 	if (unlikely(got < count))
 		pskb_trim(skb, got * (len + IPCP_OVERHEAD));
 	if (got)
-		return ipcp_tx_train(flow, skb, len, got);
+		return ipcp_tx_segs(flow, skb, len, got);
 	kfree_skb(skb);
 	return -EFAULT;
 }
@@ -336,9 +336,9 @@ static int send_some(struct ipcp_flow *flow, const struct ipcp_msg *msg,
 		return -EINVAL;
 	if (msg->len > READ_ONCE(flow->mtu))
 		return -EMSGSIZE;
-	count = train_of(msg, n);
+	count = segs_of(msg, n);
 	if (count > 1 && !ipcp_flow_is_direct(flow)) {
-		err = send_train(flow, msg, count);
+		err = send_segs(flow, msg, count);
 		if (err != -ENOMEM)
 			return err;
 	}

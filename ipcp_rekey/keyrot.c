@@ -22,14 +22,14 @@
 
 #include "confirm.h"
 #include "deadline.h"
-#include "event.h"
 #include "flow.h"
 #include "hkdf.h"
+#include "notify.h"
 #include "registry.h"
 #include "rx.h"
 #include "trace.h"
 
-static bool older(u8 a, u8 b)
+static bool epoch_before(u8 a, u8 b)
 {
 	return (s8)(a - b) < 0;
 }
@@ -77,14 +77,14 @@ void ipcp_epoch_put(struct ipcp_epoch *ep)
 }
 
 /* Wipes all keys of an epoch that nothing finds any more. */
-static void epoch_close(struct ipcp_epoch *ep)
+static void epoch_wipe_keys(struct ipcp_epoch *ep)
 {
 	struct ipcp_node_keys *nodes;
 
 	mutex_lock(&ep->derive);
-	set_bit(IPCP_EP_CLOSED, &ep->flags);
+	set_bit(IPCP_EP_RETIRED, &ep->flags);
 	for (int dir = 0; dir < IPCP_DIRS; dir++)
-		ipcp_leaves_close(ep, &ep->leaves[dir]);
+		ipcp_leaves_retire(ep, &ep->leaves[dir]);
 	nodes = ep->ks.nodes;
 	ipcp_keysched_wipe(&ep->ks);
 	kfree_sensitive(nodes);
@@ -95,8 +95,8 @@ static void epoch_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	for (int i = 0; i < 2; i++)
 		flow->leaves_done[i] += ep->leaves[i].used;
-	epoch_close(ep);
-	ipcp_event(flow, IPCP_REKEY_EVENT_WIPED, ep->no, ep->exchange);
+	epoch_wipe_keys(ep);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_WIPED, ep->no, ep->exchange);
 	ipcp_flow_kick(flow);	/* what is queued under it has to be opened */
 	ipcp_epoch_put(ep);
 }
@@ -131,7 +131,7 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	return ep;
 
 err_close:
-	epoch_close(ep);
+	epoch_wipe_keys(ep);
 err_free:
 	ipcp_epoch_put(ep);
 	return NULL;
@@ -151,15 +151,15 @@ static unsigned long confirm_by(const struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_epoch_overdue() - Is it given up on the peer to confirm an epoch?
+ * ipcp_epoch_confirm_overdue() - Did the peer fail to confirm an epoch in time?
  * @ep: epoch
  *
  * Context: Any context.
  * Return: true if the peer never said DONE, and had time to.
  */
-bool ipcp_epoch_overdue(const struct ipcp_epoch *ep)
+bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep)
 {
-	return !test_bit(IPCP_EP_DONE, &ep->flags) &&
+	return !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
 	       time_after_eq(jiffies, confirm_by(ep));
 }
 
@@ -172,7 +172,7 @@ static bool seed_seen(const struct ipcp_rk *rk, u64 id)
 }
 
 /* May this epoch's keys be replaced? See the top of the file. */
-static bool replaceable(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+static bool may_replace(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	return !flow->rk.initiator &&
 	       !test_bit(IPCP_EP_OBSERVED, &ep->flags) &&
@@ -237,7 +237,7 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 	err = check_exchange(flow, exchange, extack);
 	if (err || !newest)
 		return err;
-	if (epoch == newest->no && replaceable(flow, newest))
+	if (epoch == newest->no && may_replace(flow, newest))
 		return 0;
 	if (epoch != (u8)(newest->no + 1)) {
 		NL_SET_ERR_MSG_FMT(extack, "wrong epoch, the next is %u",
@@ -245,8 +245,9 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 		return -EINVAL;
 	}
 	/* At the initiator the claim was the gate, when the exchange began. */
-	if (!flow->rk.initiator && !test_bit(IPCP_EP_DONE, &newest->flags) &&
-	    !ipcp_epoch_overdue(newest)) {
+	if (!flow->rk.initiator &&
+	    !test_bit(IPCP_EP_CONFIRMED, &newest->flags) &&
+	    !ipcp_epoch_confirm_overdue(newest)) {
 		NL_SET_ERR_MSG(extack, "the peer did not confirm the epoch before yet");
 		return -EBUSY;
 	}
@@ -275,7 +276,7 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	rk->claim = ep->exchange;	/* it is, but for the first */
 	WRITE_ONCE(rk->due, 0);
 	atomic_set(&flow->auth_failures, 0);
-	ipcp_event(flow, IPCP_REKEY_EVENT_PARKED, ep->no, ep->exchange);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_PARKED, ep->no, ep->exchange);
 	/* Under the lock that takes it: never set without a seed. */
 	ipcp_rbuff_change(&flow->n_rb, IPCP_RB_REKEY, 0);
 	return old;
@@ -326,13 +327,14 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 		old = park_commit(flow, ep, id);
 	spin_unlock_bh(&flow->lock);
 	if (err) {
-		epoch_close(ep);
+		epoch_wipe_keys(ep);
 		ipcp_epoch_put(ep);
 		goto wipe;
 	}
 
 	if (old && old->no == epoch)
-		ipcp_event(flow, IPCP_REKEY_EVENT_REPLACED, epoch, old->exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_REPLACED, epoch,
+			    old->exchange);
 	else if (old)
 		flow->linger_cut++;
 	if (old)
@@ -350,7 +352,7 @@ static void __promote(struct ipcp_flow *flow)
 	bool may;
 
 	lockdep_assert_held(&flow->lock);
-	if (!ep || !test_bit(IPCP_EP_TAKEN, &ep->flags) ||
+	if (!ep || !test_bit(IPCP_EP_ACTIVE, &ep->flags) ||
 	    rcu_access_pointer(flow->tx) == ep) {
 		clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
 		return;
@@ -371,7 +373,7 @@ static void __promote(struct ipcp_flow *flow)
 	/* Whoever sees the bit sees the times. */
 	smp_mb__before_atomic();
 	set_bit(IPCP_EP_SENDING, &ep->flags);
-	ipcp_event(flow, IPCP_REKEY_EVENT_PROMOTED, ep->no, ep->exchange);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_PROMOTED, ep->no, ep->exchange);
 	ipcp_rbuff_wake(&flow->n_rb, EPOLLOUT | EPOLLWRNORM);
 	ipcp_flow_kick(flow);
 }
@@ -390,13 +392,13 @@ void ipcp_keyrot_promote(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_keyrot_take() - Install the seed that waits
+ * ipcp_keyrot_activate() - Install the seed that waits
  * @flow: flow
  *
  * Context: Any context but hard interrupts; does not sleep, cannot fail.
  * Return: true if there was one.
  */
-bool ipcp_keyrot_take(struct ipcp_flow *flow)
+bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 {
 	struct ipcp_rk *rk = &flow->rk;
 	struct ipcp_epoch *ep;
@@ -410,9 +412,9 @@ bool ipcp_keyrot_take(struct ipcp_flow *flow)
 		rk->has_pending = false;
 		ep->confirm = jiffies;
 		ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
-		set_bit(IPCP_EP_TAKEN, &ep->flags);
+		set_bit(IPCP_EP_ACTIVE, &ep->flags);
 		set_bit(IPCP_FLOW_PROMOTE, &flow->bits);
-		ipcp_event(flow, IPCP_REKEY_EVENT_TAKEN, ep->no, ep->exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_TAKEN, ep->no, ep->exchange);
 		ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_REKEY);
 		__promote(flow);
 	}
@@ -426,7 +428,8 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      bool sending)
 {
 	if (!test_and_set_bit(IPCP_EP_OBSERVED, &ep->flags)) {
-		ipcp_event(flow, IPCP_REKEY_EVENT_OBSERVED, ep->no, ep->exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_OBSERVED, ep->no,
+			    ep->exchange);
 		__promote(flow);
 	}
 	if (sending && !test_bit(IPCP_EP_PEER_SENDING, &ep->flags)) {
@@ -476,8 +479,8 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 	spin_lock_bh(&flow->lock);
 	if (flow->rk.encrypted && !(flow->rk.due & reason)) {
 		WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
-		ipcp_event(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-			   flow->rk.exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
+			    flow->rk.exchange);
 	}
 	spin_unlock_bh(&flow->lock);
 }
@@ -493,7 +496,7 @@ static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	if (atomic_read(&flow->auth_failures) >= IPCP_AUTH_FAILURES)
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AUTH_FAILURES);
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
-	    !test_bit(IPCP_EP_DONE, &ep->flags) &&
+	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
 	    !ipcp_deadline_add(next, confirm_by(ep)))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NOT_DONE);
 	if (flow->max_age &&
@@ -515,7 +518,7 @@ static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 
 		n = rcu_dereference_protected(flow->slots[i],
 					      lockdep_is_held(&flow->lock));
-		if (!n || !older(ep->no, n->no) ||
+		if (!n || !epoch_before(ep->no, n->no) ||
 		    !test_bit(IPCP_EP_PEER_SENDING, &n->flags))
 			continue;
 		if (!any || time_before(n->linger, *end))
@@ -526,8 +529,8 @@ static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 }
 
 /* The epoch in this slot if its linger is over. Under flow->lock. */
-static struct ipcp_epoch *lingered(struct ipcp_flow *flow, int i,
-				   unsigned long *next)
+static struct ipcp_epoch *linger_over(struct ipcp_flow *flow, int i,
+				      unsigned long *next)
 {
 	struct ipcp_epoch *ep;
 	unsigned long end;
@@ -546,15 +549,15 @@ static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
 	struct ipcp_epoch *ep;
 
 	spin_lock_bh(&flow->lock);
-	ep = lingered(flow, i, next);
+	ep = linger_over(flow, i, next);
 	spin_unlock_bh(&flow->lock);
 	if (!ep)
 		return false;
 	/* What a slow reader left is opened first: not lost with the key. */
-	ipcp_rx_open_queued(flow);
+	ipcp_rx_decrypt_queued(flow);
 	/* A new epoch may have been parked in the slot meanwhile. */
 	spin_lock_bh(&flow->lock);
-	ep = lingered(flow, i, next);
+	ep = linger_over(flow, i, next);
 	if (ep)
 		RCU_INIT_POINTER(flow->slots[i], NULL);
 	spin_unlock_bh(&flow->lock);
@@ -571,8 +574,8 @@ static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	if (!rcu_access_pointer(ep->leaves[dir].cur))
 		return;
 	mutex_lock(&ep->derive);
-	if (!test_bit(IPCP_EP_CLOSED, &ep->flags)) {
-		ipcp_leaves_close(ep, &ep->leaves[dir]);
+	if (!test_bit(IPCP_EP_RETIRED, &ep->flags)) {
+		ipcp_leaves_retire(ep, &ep->leaves[dir]);
 		ipcp_keysched_enter(&ep->ks, dir, IPCP_NODES - 1);
 	}
 	mutex_unlock(&ep->derive);
@@ -608,7 +611,7 @@ static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
 		tx = rcu_dereference(flow->tx);
 		if (ep && !refcount_inc_not_zero(&ep->refs))
 			ep = NULL;
-		spent = ep && tx && older(ep->no, tx->no);
+		spent = ep && tx && epoch_before(ep->no, tx->no);
 		rcu_read_unlock();
 		if (!ep)
 			continue;
@@ -640,12 +643,13 @@ void ipcp_keyrot_work(struct ipcp_flow *flow, unsigned long *next)
 
 	if (!test_bit(IPCP_EP_SENDING, &ep->flags) &&
 	    !ipcp_deadline_add(next, ep->parked + flow->grace)) {
-		ipcp_keyrot_take(flow);
+		ipcp_keyrot_activate(flow);
 		ipcp_keyrot_promote(flow);
 	}
 	check_due(flow, ep, next);
-	if (test_bit(IPCP_EP_TAKEN, &ep->flags) &&
-	    !test_bit(IPCP_EP_DONE, &ep->flags) && !ipcp_epoch_overdue(ep))
+	if (test_bit(IPCP_EP_ACTIVE, &ep->flags) &&
+	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
+	    !ipcp_epoch_confirm_overdue(ep))
 		ipcp_confirm_ask(flow, ep, next);
 	tend_epochs(flow, next);
 	ipcp_epoch_put(ep);

@@ -28,12 +28,12 @@ enum ipcp_rekey_limits {
 
 /* ipcp_epoch.flags */
 enum {
-	IPCP_EP_TAKEN,		/* the flow may send in it */
+	IPCP_EP_ACTIVE,		/* the flow may send in it */
 	IPCP_EP_OBSERVED,	/* the peer sent something in it */
 	IPCP_EP_SENDING,	/* this side sends its data in it */
 	IPCP_EP_PEER_SENDING,	/* the peer sends its data in it */
-	IPCP_EP_DONE,		/* the peer knows that this side does */
-	IPCP_EP_CLOSED,		/* nothing can be received any more */
+	IPCP_EP_CONFIRMED,		/* the peer knows that this side does */
+	IPCP_EP_RETIRED,		/* nothing can be received any more */
 	IPCP_EP_EXPIRED,	/* the end was told to the user */
 };
 
@@ -134,7 +134,7 @@ static inline unsigned int ipcp_rx_dir(const struct ipcp_rk *rk)
 
 int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 		     u32 exchange, struct netlink_ext_ack *extack);
-bool ipcp_keyrot_take(struct ipcp_flow *flow);
+bool ipcp_keyrot_activate(struct ipcp_flow *flow);
 void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			 bool sending);
 void ipcp_keyrot_promote(struct ipcp_flow *flow);
@@ -144,7 +144,7 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
 struct ipcp_epoch *ipcp_epoch_find(struct ipcp_flow *flow, u8 no);
 struct ipcp_epoch *ipcp_epoch_newest(struct ipcp_flow *flow);
-bool ipcp_epoch_overdue(const struct ipcp_epoch *ep);
+bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep);
 void ipcp_epoch_put(struct ipcp_epoch *ep);
 
 #endif /* _IPCP_KEYROT_H */

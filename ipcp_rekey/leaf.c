@@ -69,14 +69,14 @@ void ipcp_leaf_put(struct ipcp_leaf *leaf)
  * A leaf that nothing finds any more goes. True if packets that wait have it:
  * the worker is to open them.
  */
-static bool leave(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
+static bool retire_leaf(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 {
 	bool held;
 
 	if (!leaf)
 		return false;
-	WRITE_ONCE(leaf->closed, true);
-	/* Paired with get_leaf(): who is not seen to hold it sees it closed. */
+	WRITE_ONCE(leaf->retired, true);
+	/* Pairs with get_held_leaf(): a holder not seen here sees it retired. */
 	smp_mb();
 	held = refcount_read(&leaf->refs) > 1;
 	if (held)
@@ -86,10 +86,10 @@ static bool leave(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 }
 
 /* Takes the leaf out of *pp, so that nothing finds it there any more. */
-static bool leave_behind(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
+static bool retire_leaf_at(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
 {
-	return leave(ep, rcu_replace_pointer(*pp, NULL,
-					     lockdep_is_held(&ep->lock)));
+	return retire_leaf(ep, rcu_replace_pointer(*pp, NULL,
+						   lockdep_is_held(&ep->lock)));
 }
 
 /**
@@ -125,13 +125,14 @@ struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no)
 	return NULL;
 }
 
-static struct ipcp_leaf *get_leaf(const struct ipcp_leaves *lv, unsigned int no)
+static struct ipcp_leaf *get_held_leaf(const struct ipcp_leaves *lv,
+				       unsigned int no)
 {
 	struct ipcp_leaf *leaf = ipcp_leaf_find(lv, no);
 
 	if (!leaf || !refcount_inc_not_zero(&leaf->refs))
 		return NULL;
-	/* Paired with leave_behind(), for who looks at leaf->closed later. */
+	/* Paired with retire_leaf_at(), for who looks at leaf->retired later. */
 	smp_mb__after_atomic();
 	return leaf;
 }
@@ -154,13 +155,13 @@ int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	struct ipcp_leaf *cur;
 	int err = 0;
 
-	*leaf = get_leaf(lv, no);
+	*leaf = get_held_leaf(lv, no);
 	if (likely(*leaf))
 		return 0;
 
 	/* It may have been on the move. With the lock a miss is one. */
 	spin_lock_bh(&ep->lock);
-	*leaf = get_leaf(lv, no);
+	*leaf = get_held_leaf(lv, no);
 	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
 	if (!*leaf)
 		err = !cur ? -ENOKEY : no <= cur->no ? -EKEYEXPIRED : -EAGAIN;
@@ -194,11 +195,10 @@ static void spend_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
 }
 
 /* Makes the leaf @no, with a copy of its key, whose origin stays for now. */
-static struct ipcp_leaf *derive(struct ipcp_epoch *ep, unsigned int dir,
-				unsigned int no,
-				int (*get)(struct ipcp_epoch *ep,
-					   unsigned int dir, unsigned int no,
-					   struct ipcp_key *key))
+static struct ipcp_leaf *
+derive_leaf(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
+	    int (*get)(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
+		       struct ipcp_key *key))
 {
 	struct mem_cgroup *before = ipcp_pay(&ep->flow->payer);
 	struct ipcp_leaf *leaf = leaf_new(ep, dir, no);
@@ -308,7 +308,7 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 		err = -EKEYEXPIRED;
 		goto unlock;
 	}
-	leaf = derive(ep, dir, no, next_key);
+	leaf = derive_leaf(ep, dir, no, next_key);
 	if (IS_ERR(leaf)) {
 		err = PTR_ERR(leaf);
 		goto unlock;
@@ -371,7 +371,7 @@ static bool abandon_jump(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
 	leaf->abandoned = abandoned;
 	spin_unlock(&leaf->lock);
 	if (abandoned)
-		leave_behind(ep, pp);
+		retire_leaf_at(ep, pp);
 	return abandoned;
 }
 
@@ -435,7 +435,7 @@ int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
 	if (cur >= 0)
 		spend_key(ep, dir, cur);
 
-	leaf = derive(ep, dir, no, peek_key);
+	leaf = derive_leaf(ep, dir, no, peek_key);
 	if (IS_ERR(leaf)) {
 		err = PTR_ERR(leaf);
 		goto unlock;
@@ -455,9 +455,9 @@ unlock:
 	return err;
 }
 
-/* Leaves the jumps behind that were overtaken. True as leave(). */
-static bool leave_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
-			 unsigned int no)
+/* Leaves the jumps behind that were overtaken. True as retire_leaf(). */
+static bool retire_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
+			  unsigned int no)
 {
 	bool held = false;
 
@@ -467,7 +467,7 @@ static bool leave_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
 		leaf = rcu_dereference_protected(lv->jump[i],
 						 lockdep_is_held(&ep->lock));
 		if (leaf && leaf->no <= no)
-			held |= leave_behind(ep, &lv->jump[i]);
+			held |= retire_leaf_at(ep, &lv->jump[i]);
 	}
 	return held;
 }
@@ -500,7 +500,7 @@ bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 	if (rcu_access_pointer(lv->next) == leaf) {
 		RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
 	} else if (take_jump(ep, lv, leaf->no) == leaf) {
-		leave_behind(ep, &lv->next);
+		retire_leaf_at(ep, &lv->next);
 		/* What prepares the next leaf wipes the keys before this. */
 		WRITE_ONCE(leaf->begun, true);
 		work = true;
@@ -513,9 +513,9 @@ bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
 		old = rcu_replace_pointer(lv->prev, cur,
 					  lockdep_is_held(&ep->lock));
 	rcu_assign_pointer(lv->cur, leaf);
-	work |= leave(ep, old);
+	work |= retire_leaf(ep, old);
 	if (receives)
-		work |= leave_jumped(ep, lv, leaf->no);
+		work |= retire_jumped(ep, lv, leaf->no);
 	lv->used++;
 	trace_ipcp_leaf(ep->flow, ep->no, dir, leaf->no);
 unlock:
@@ -541,7 +541,7 @@ int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 		return -ENOMEM;
 	ipcp_leaf_set_init(&lv->set, lv->set.keys);
 
-	leaf = derive(ep, dir, 0, next_key);
+	leaf = derive_leaf(ep, dir, 0, next_key);
 	if (IS_ERR(leaf))
 		return PTR_ERR(leaf);
 	spend_key(ep, dir, 0);
@@ -551,20 +551,20 @@ int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 }
 
 /**
- * ipcp_leaves_close() - Leave all leaves of a direction behind
+ * ipcp_leaves_retire() - Leave all leaves of a direction behind
  * @ep: epoch
  * @lv: its leaves
  *
  * Context: Process context, under epoch->derive.
  */
-void ipcp_leaves_close(struct ipcp_epoch *ep, struct ipcp_leaves *lv)
+void ipcp_leaves_retire(struct ipcp_epoch *ep, struct ipcp_leaves *lv)
 {
 	lockdep_assert_held(&ep->derive);
 	spin_lock_bh(&ep->lock);
-	leave_behind(ep, &lv->prev);
-	leave_behind(ep, &lv->cur);
-	leave_behind(ep, &lv->next);
-	leave_jumped(ep, lv, IPCP_LEAF_TOTAL);
+	retire_leaf_at(ep, &lv->prev);
+	retire_leaf_at(ep, &lv->cur);
+	retire_leaf_at(ep, &lv->next);
+	retire_jumped(ep, lv, IPCP_LEAF_TOTAL);
 	spin_unlock_bh(&ep->lock);
 	ipcp_leaves_wipe(lv);
 }

@@ -17,7 +17,7 @@ struct ipcp_epoch;
  * struct ipcp_leaf - a leaf key in use
  * @aead: the key
  * @no: which leaf of the epoch, counted over all nodes
- * @closed: nothing that arrives may use it any more
+ * @retired: nothing that arrives may use it any more
  * @abandoned: it will be derived anew, so nothing may be received with it;
  *	under @lock
  * @refs: one of the epoch's that points to it, one of each packet in a ring
@@ -31,7 +31,7 @@ struct ipcp_epoch;
 struct ipcp_leaf {
 	struct ipcp_aead aead;
 	u16 no;
-	bool closed;
+	bool retired;
 	bool abandoned;
 	refcount_t refs;
 	spinlock_t lock;	/* @replay */
@@ -62,7 +62,7 @@ struct ipcp_leaves {
 };
 
 int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir);
-void ipcp_leaves_close(struct ipcp_epoch *ep, struct ipcp_leaves *lv);
+void ipcp_leaves_retire(struct ipcp_epoch *ep, struct ipcp_leaves *lv);
 void ipcp_leaves_wipe(struct ipcp_leaves *lv);
 
 struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no);

@@ -24,7 +24,7 @@
 #include "compat/rtnetlink.h"
 #include "consumer.h"
 #include "deadline.h"
-#include "names.h"
+#include "listener.h"
 #include "netdev.h"
 #include "registry.h"
 #include "tx.h"
@@ -50,7 +50,7 @@ enum ipcp_dev_role {
  * struct ipcp_dev - an interface
  * @dev: the device
  * @list: in the outer namespace's list, under RTNL
- * @in: outer namespace, NULL when it has ended; changes under RTNL and @lock
+ * @ipn: outer namespace, NULL when it has ended; changes under RTNL and @lock
  * @lock: protects what follows; taken inside of RTNL
  * @role: what it is to have
  * @name: to or of which
@@ -70,7 +70,7 @@ enum ipcp_dev_role {
 struct ipcp_dev {
 	struct net_device *dev;
 	struct list_head list;
-	struct ipcp_net *in;
+	struct ipcp_net *ipn;
 	struct mutex lock;	/* see above */
 	enum ipcp_dev_role role;
 	char name[IPCP_NAME_LEN + 1];
@@ -96,7 +96,7 @@ static void tend_soon(struct ipcp_dev *d)
 /* --- receiving --- */
 
 /* Makes it a packet of the interface. False if it is none. */
-static bool decapsulate(struct net_device *dev, struct sk_buff *skb)
+static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 {
 	u8 outer = ipcp_kflow_cb(skb)->dsfield;
 
@@ -122,7 +122,7 @@ static void link_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 	struct ipcp_dev *d = netdev_priv(dev);
 	unsigned int len = skb->len;
 
-	if (!decapsulate(dev, skb)) {
+	if (!decapsulate_packet(dev, skb)) {
 		DEV_STATS_INC(dev, rx_errors);
 		DEV_STATS_INC(dev, rx_frame_errors);
 		kfree_skb(skb);
@@ -196,8 +196,8 @@ static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
 }
 
 /* Why a packet cannot be sent, as a counter; NULL if it can. */
-static atomic_long_t *check(struct ipcp_dev *d, struct ipcp_kflow *flow,
-			    struct sk_buff *skb)
+static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
+				   struct sk_buff *skb)
 {
 	struct net_device *dev = d->dev;
 	unsigned int mtu;
@@ -215,7 +215,7 @@ static atomic_long_t *check(struct ipcp_dev *d, struct ipcp_kflow *flow,
 }
 
 /* Cuts a long packet. NULL, and it is freed, if that cannot be. */
-static struct sk_buff *segment(struct sk_buff *skb)
+static struct sk_buff *segment_packet(struct sk_buff *skb)
 {
 	struct sk_buff *segs;
 
@@ -231,7 +231,7 @@ static struct sk_buff *segment(struct sk_buff *skb)
 }
 
 /* Is there no room? The queue is stopped, then, and room() wakes it. */
-static bool stopped(struct net_device *dev, struct ipcp_kflow *flow)
+static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 {
 	if (likely(ipcp_consumer_room(flow)))
 		return false;
@@ -246,16 +246,16 @@ static netdev_tx_t link_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
 	struct ipcp_kflow *flow = rcu_dereference_bh(d->flow);
-	atomic_long_t *why = check(d, flow, skb);
+	atomic_long_t *why = check_packet(d, flow, skb);
 
 	if (unlikely(why)) {
 		atomic_long_inc(why);
 		kfree_skb(skb);
 		return NETDEV_TX_OK;
 	}
-	if (unlikely(stopped(dev, flow)))
+	if (unlikely(is_stopped(dev, flow)))
 		return NETDEV_TX_BUSY;
-	skb = segment(skb);
+	skb = segment_packet(skb);
 	if (likely(skb))
 		send_all(dev, flow, skb);
 	else
@@ -309,7 +309,7 @@ static struct ipcp_kflow *flow_of(struct ipcp_dev *d)
 	return rcu_dereference_protected(d->flow, lockdep_is_held(&d->lock));
 }
 
-static void set_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
+static void set_link_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
 {
 	struct ipcp_kflow *old;
 
@@ -337,11 +337,11 @@ static void end_all(struct ipcp_dev *d)
 	accepted = xchg(&d->accepted, NULL);
 	if (accepted)
 		ipcp_kflow_release(accepted);
-	set_flow(d, NULL);
+	set_link_flow(d, NULL);
 }
 
 /* Begins what it is to have, in the name of who said so. */
-static int begin(struct ipcp_dev *d)
+static int begin_flow(struct ipcp_dev *d)
 {
 	const struct cred *before = override_creds(d->cred);
 	struct ipcp_klisten *l;
@@ -349,13 +349,13 @@ static int begin(struct ipcp_dev *d)
 	int err = 0;
 
 	if (d->role == IPCP_DEV_CONNECT) {
-		k = ipcp_consumer_alloc(d->in, d->name, &link_flow_ops, d->dev,
+		k = ipcp_consumer_alloc(d->ipn, d->name, &link_flow_ops, d->dev,
 					false);
 		err = PTR_ERR_OR_ZERO(k);
 		if (!err)
-			set_flow(d, k);
+			set_link_flow(d, k);
 	} else {
-		l = ipcp_consumer_listen(d->in, d->name, 4, &link_flow_ops,
+		l = ipcp_consumer_listen(d->ipn, d->name, 4, &link_flow_ops,
 					 d->dev, false);
 		err = PTR_ERR_OR_ZERO(l);
 		if (!err)
@@ -366,15 +366,15 @@ static int begin(struct ipcp_dev *d)
 }
 
 /* Is there something to begin? */
-static bool wants(struct ipcp_dev *d)
+static bool wants_flow(struct ipcp_dev *d)
 {
-	if (!d->in || d->role == IPCP_DEV_IDLE)
+	if (!d->ipn || d->role == IPCP_DEV_IDLE)
 		return false;
 	return d->role == IPCP_DEV_CONNECT ? !flow_of(d) : !d->listener;
 }
 
 /* The next attempt is later than the one before. */
-static void later(struct ipcp_dev *d, unsigned long *next)
+static void queue_later(struct ipcp_dev *d, unsigned long *next)
 {
 	d->retry = clamp(2 * d->retry, (unsigned long)HZ,
 			 (unsigned long)IPCP_DEV_RETRY_MAX);
@@ -388,14 +388,15 @@ static void see_to_flow(struct ipcp_dev *d)
 	unsigned long next = ipcp_deadline_never();
 
 	if (new)
-		set_flow(d, new);
+		set_link_flow(d, new);
 	if (flow_of(d) && ipcp_kflow_state(flow_of(d)) & IPCP_KFLOW_DOWN) {
-		set_flow(d, NULL);
-		later(d, &next);
+		set_link_flow(d, NULL);
+		queue_later(d, &next);
 	}
-	if (wants(d) && !ipcp_deadline_add(&next, d->again) && begin(d))
-		later(d, &next);
-	if (wants(d))
+	if (wants_flow(d) && !ipcp_deadline_add(&next, d->again) &&
+	    begin_flow(d))
+		queue_later(d, &next);
+	if (wants_flow(d))
 		queue_delayed_work(ipcp_wq, &d->work, ipcp_deadline_delay(next));
 }
 
@@ -413,7 +414,7 @@ static unsigned int want_mtu(struct ipcp_dev *d, struct ipcp_kflow *flow)
  * Carrier and MTU are those of the flow. Returns the MTU, to be set without the
  * lock, since who is told of it may ask us for more; 0 without a flow.
  */
-static unsigned int follow(struct ipcp_dev *d)
+static unsigned int follow_flow(struct ipcp_dev *d)
 {
 	struct ipcp_kflow *flow = flow_of(d);
 	unsigned int state = flow ? ipcp_kflow_state(flow) : 0;
@@ -441,7 +442,7 @@ static bool set_mtu(struct net_device *dev, unsigned int mtu)
 	return true;
 }
 
-static void tend(struct work_struct *work)
+static void tend_link(struct work_struct *work)
 {
 	struct ipcp_dev *d = container_of(to_delayed_work(work),
 					  struct ipcp_dev, work);
@@ -455,7 +456,7 @@ static void tend(struct work_struct *work)
 		end_all(d);
 	}
 	see_to_flow(d);
-	mtu = follow(d);
+	mtu = follow_flow(d);
 	mutex_unlock(&d->lock);
 
 	if (!mtu || mtu == READ_ONCE(d->dev->mtu) || set_mtu(d->dev, mtu))
@@ -573,8 +574,8 @@ static int link_validate(struct nlattr *tb[], struct nlattr *data[],
 }
 
 /* Writes down what it is to have, if anything is said of it. */
-static int configure(struct ipcp_dev *d, struct nlattr *data[],
-		     struct netlink_ext_ack *extack)
+static int configure_link(struct ipcp_dev *d, struct nlattr *data[],
+			  struct netlink_ext_ack *extack)
 {
 	const struct nlattr *connect = data ? data[IFLA_IPCP_REKEY_CONNECT] : NULL;
 	const struct nlattr *listen = data ? data[IFLA_IPCP_REKEY_LISTEN] : NULL;
@@ -582,11 +583,11 @@ static int configure(struct ipcp_dev *d, struct nlattr *data[],
 
 	if (!name)
 		return 0;
-	if (!d->in) {
+	if (!d->ipn) {
 		NL_SET_ERR_MSG(extack, "the namespace of the flow has ended");
 		return -ENODEV;
 	}
-	if (!ns_capable(d->in->net->user_ns, CAP_NET_ADMIN)) {
+	if (!ns_capable(d->ipn->net->user_ns, CAP_NET_ADMIN)) {
 		NL_SET_ERR_MSG(extack, "not allowed in the namespace of the flow");
 		return -EPERM;
 	}
@@ -620,9 +621,9 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 	int err;
 
 	d->dev = dev;
-	d->in = ipcp_net(outer);
+	d->ipn = ipcp_net(outer);
 	mutex_init(&d->lock);
-	INIT_DELAYED_WORK(&d->work, tend);
+	INIT_DELAYED_WORK(&d->work, tend_link);
 	INIT_LIST_HEAD(&d->list);
 	skb_queue_head_init(&d->rxq);
 	netif_napi_add(dev, &d->napi, link_poll);
@@ -630,8 +631,8 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 	err = register_netdevice(dev);
 	if (err)
 		return err;
-	list_add(&d->list, &d->in->netdevs);
-	err = configure(d, data, extack);
+	list_add(&d->list, &d->ipn->netdevs);
+	err = configure_link(d, data, extack);
 	if (err)
 		unregister_netdevice(dev);
 	return err;
@@ -641,7 +642,7 @@ static int link_changelink(struct net_device *dev, struct nlattr *tb[],
 			   struct nlattr *data[],
 			   struct netlink_ext_ack *extack)
 {
-	return configure(netdev_priv(dev), data, extack);
+	return configure_link(netdev_priv(dev), data, extack);
 }
 
 static size_t link_get_size(const struct net_device *dev)
@@ -714,7 +715,7 @@ static struct net *link_get_link_net(const struct net_device *dev)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
 
-	return d->in ? d->in->net : dev_net(dev);
+	return d->ipn ? d->ipn->net : dev_net(dev);
 }
 
 static struct rtnl_link_ops rtnl_ops __read_mostly = {
@@ -735,22 +736,22 @@ static struct rtnl_link_ops rtnl_ops __read_mostly = {
 
 /**
  * ipcp_netdev_net_exit() - The namespace of flows ends
- * @in: namespace
+ * @ipn: namespace
  *
  * Interfaces that have gone elsewhere stay, without a flow for ever.
  *
  * Context: Process context.
  */
-void ipcp_netdev_net_exit(struct ipcp_net *in)
+void ipcp_netdev_net_exit(struct ipcp_net *ipn)
 {
 	struct ipcp_dev *d, *next;
 
 	rtnl_lock();
-	list_for_each_entry_safe(d, next, &in->netdevs, list) {
+	list_for_each_entry_safe(d, next, &ipn->netdevs, list) {
 		list_del_init(&d->list);
 		mutex_lock(&d->lock);
 		end_all(d);
-		d->in = NULL;
+		d->ipn = NULL;
 		mutex_unlock(&d->lock);
 		netif_carrier_off(d->dev);
 	}

@@ -4,7 +4,7 @@
 
 struct ipcp_net;
 
-void ipcp_netdev_net_exit(struct ipcp_net *in);
+void ipcp_netdev_net_exit(struct ipcp_net *ipn);
 int ipcp_netdev_init(void);
 void ipcp_netdev_exit(void);
 

@@ -6,11 +6,11 @@
 #include <linux/log2.h>
 #include <linux/pid_namespace.h>
 
-#include "direct.h"
-#include "dump.h"
 #include "hkdf.h"
-#include "names.h"
+#include "listener.h"
+#include "local.h"
 #include "netlink-int.h"
+#include "show.h"
 #include "udp.h"
 
 int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -26,7 +26,7 @@ int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_GET, NLMSG_GOODSIZE, &hdr);
 	if (rsp)
 		err = ipcp_nl_reply_send(info, rsp, hdr,
-					 ipcp_dump_flow(rsp, flow, ns));
+					 ipcp_show_flow(rsp, flow, ns));
 	ipcp_flow_put(flow);
 	return err;
 }
@@ -34,18 +34,18 @@ int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_flow_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)
 {
-	struct ipcp_net *in = ipcp_net(sock_net(skb->sk));
+	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
 	struct pid_namespace *ns = task_active_pid_ns(current);
 	struct ipcp_flow *flow;
 	unsigned long id = cb->args[0];
 	int err = 0;
 
-	for (; !err && (flow = ipcp_registry_next(in, &id)); id++) {
+	for (; !err && (flow = ipcp_registry_next(ipn, &id)); id++) {
 		void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
 					cb->nlh->nlmsg_seq, &ipcp_nl_family,
 					NLM_F_MULTI, IPCP_REKEY_CMD_FLOW_GET);
 
-		err = hdr ? ipcp_dump_flow(skb, flow, ns) : -EMSGSIZE;
+		err = hdr ? ipcp_show_flow(skb, flow, ns) : -EMSGSIZE;
 		if (!err)
 			genlmsg_end(skb, hdr);
 		else if (hdr)
@@ -89,7 +89,7 @@ static void set_peer(struct ipcp_flow *flow, const struct ipcp_endpoint *peer,
 
 int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ipcp_net *in = ipcp_nl_in(info);
+	struct ipcp_net *ipn = ipcp_nl_net(info);
 	struct ipcp_endpoint peer;
 	struct ipcp_flow *flow;
 	struct ipcp_qos qos;
@@ -111,8 +111,9 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_NEW, NLMSG_DEFAULT_SIZE, &hdr);
 	if (!rsp)
 		return -ENOMEM;
-	flow = ipcp_names_flow(in, nla_data(info->attrs[IPCP_REKEY_A_FLOW_NAME]),
-			       &qos, &err);
+	flow = ipcp_listener_new_flow(ipn,
+				      nla_data(info->attrs[IPCP_REKEY_A_FLOW_NAME]),
+				      &qos, &err);
 	if (!flow) {
 		nlmsg_free(rsp);
 		if (err == -ENOENT)
@@ -283,7 +284,7 @@ int ipcp_rekey_nl_flow_direct_doit(struct sk_buff *skb, struct genl_info *info)
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
-	err = ipcp_direct_join(flow);
+	err = ipcp_local_join(flow);
 	if (err == -ENOENT)
 		GENL_SET_ERR_MSG(info, "nobody serves this name here");
 	else if (err == -EUSERS)

@@ -12,7 +12,7 @@
 /* Refuses a request that lacks an attribute. */
 #define IPCP_NL_MISSING(info, attr) GENL_REQ_ATTR_CHECK(info, attr)
 
-static inline struct ipcp_net *ipcp_nl_in(const struct genl_info *info)
+static inline struct ipcp_net *ipcp_nl_net(const struct genl_info *info)
 {
 	return ipcp_net(genl_info_net(info));
 }

@@ -6,9 +6,9 @@
 #include <linux/pid_namespace.h>
 #include <linux/slab.h>
 
-#include "dump.h"
 #include "hkdf.h"
 #include "netlink-int.h"
+#include "show.h"
 #include "tx.h"
 #include "wire.h"
 
@@ -50,7 +50,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	struct nlattr *age = info->attrs[IPCP_REKEY_A_CLAIM_MIN_AGE];
 	struct nlattr *max = info->attrs[IPCP_REKEY_A_CLAIM_LIMIT];
 	struct nlattr *only = info->attrs[IPCP_REKEY_A_CLAIM_ID];
-	struct ipcp_net *in = ipcp_nl_in(info);
+	struct ipcp_net *ipn = ipcp_nl_net(info);
 	struct ipcp_claim *claims;
 	unsigned long min_age;
 	struct sk_buff *rsp;
@@ -60,7 +60,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!ipcp_nl_is_agent(info))
 		return -EPERM;
 	min_age = age ? min_t(u64, nla_get_u64(age), INT_MAX) : INT_MAX;
-	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(in) + 1);
+	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(ipn) + 1);
 	claims = kcalloc(n, sizeof(*claims), GFP_KERNEL);
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_REKEY_CLAIM,
 			    NLMSG_DEFAULT_SIZE + n * IPCP_CLAIM_SIZE, &hdr);
@@ -69,11 +69,11 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		nlmsg_free(rsp);
 		return -ENOMEM;
 	}
-	n = ipcp_registry_snapshot_rekey_due(in, only ? nla_get_u32(only) : 0,
+	n = ipcp_registry_snapshot_rekey_due(ipn, only ? nla_get_u32(only) : 0,
 					     msecs_to_jiffies(min_age), claims,
 					     n);
 	for (int i = 0; i < n; i++)
-		err = err ?: ipcp_dump_claim(rsp, &claims[i],
+		err = err ?: ipcp_show_claim(rsp, &claims[i],
 					     task_active_pid_ns(current));
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	for (int i = 0; i < n; i++) {
@@ -109,12 +109,12 @@ int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
 				     struct genl_info *info)
 {
-	struct ipcp_net *in = ipcp_nl_in(info);
+	struct ipcp_net *ipn = ipcp_nl_net(info);
 	struct ipcp_flow *flow;
 	unsigned long id = 0;
 
 	if (info->attrs[IPCP_REKEY_A_FLOW_ALL]) {
-		for (; (flow = ipcp_registry_next(in, &id)); id++) {
+		for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 			if (flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
 			    flow->rk.encrypted)
 				ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);

@@ -17,10 +17,10 @@
 #include <linux/pid_namespace.h>
 #include <linux/skbuff.h>
 
-#include "dump.h"
 #include "failure.h"
-#include "names.h"
+#include "listener.h"
 #include "netlink-int.h"
+#include "show.h"
 #include "tx.h"
 #include "udp.h"
 #include "upcall.h"
@@ -35,7 +35,7 @@
  */
 bool ipcp_nl_is_agent(struct genl_info *info)
 {
-	if (READ_ONCE(ipcp_nl_in(info)->agent) == info->snd_portid)
+	if (READ_ONCE(ipcp_nl_net(info)->agent) == info->snd_portid)
 		return true;
 	GENL_SET_ERR_MSG(info, "only the agent of this network namespace may");
 	return false;
@@ -54,7 +54,7 @@ struct ipcp_flow *ipcp_nl_flow(struct genl_info *info)
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_ID))
 		return ERR_PTR(-EINVAL);
-	flow = ipcp_registry_get(ipcp_nl_in(info),
+	flow = ipcp_registry_get(ipcp_nl_net(info),
 				 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_ID]));
 	if (!flow) {
 		NL_SET_BAD_ATTR(info->extack, info->attrs[IPCP_REKEY_A_FLOW_ID]);
@@ -166,28 +166,29 @@ int ipcp_rekey_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_INFO_GET, NLMSG_DEFAULT_SIZE, &hdr);
 	if (!rsp)
 		return -ENOMEM;
-	return ipcp_nl_reply_send(info, rsp, hdr, ipcp_dump_info(rsp, ipcp_nl_in(info)));
+	return ipcp_nl_reply_send(info, rsp, hdr,
+				  ipcp_show_info(rsp, ipcp_nl_net(info)));
 }
 
 int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *port = info->attrs[IPCP_REKEY_A_AGENT_PORT];
 	struct nlattr *mark = info->attrs[IPCP_REKEY_A_AGENT_MARK];
-	struct ipcp_net *in = ipcp_nl_in(info);
+	struct ipcp_net *ipn = ipcp_nl_net(info);
 	int err;
 
-	mutex_lock(&in->agent_lock);
-	if (in->agent && in->agent != info->snd_portid) {
+	mutex_lock(&ipn->agent_lock);
+	if (ipn->agent && ipn->agent != info->snd_portid) {
 		GENL_SET_ERR_MSG(info, "this network namespace has an agent");
 		err = -EBUSY;
 		goto unlock;
 	}
-	err = ipcp_udp_open(in, port ? nla_get_u16(port) : 0,
+	err = ipcp_udp_open(ipn, port ? nla_get_u16(port) : 0,
 			    mark ? nla_get_u32(mark) : 0, info->extack);
 	if (!err)
-		WRITE_ONCE(in->agent, info->snd_portid);
+		WRITE_ONCE(ipn->agent, info->snd_portid);
 unlock:
-	mutex_unlock(&in->agent_lock);
+	mutex_unlock(&ipn->agent_lock);
 	return err;
 }
 
@@ -203,7 +204,7 @@ int ipcp_rekey_nl_upcall_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!ipcp_nl_is_agent(info))
 		return -EPERM;
 again:
-	up = ipcp_upcall_next(ipcp_nl_in(info));
+	up = ipcp_upcall_next(ipcp_nl_net(info));
 	if (!up)
 		return -EAGAIN;
 	if (up->flow && !ipcp_flow_pending(up->flow)) {
@@ -214,9 +215,9 @@ again:
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_UPCALL_GET, size, &hdr);
 	if (rsp)
 		err = ipcp_nl_reply_send(info, rsp, hdr,
-					 ipcp_dump_upcall(rsp, up, ns));
+					 ipcp_show_upcall(rsp, up, ns));
 	if (err) {
-		ipcp_upcall_requeue(ipcp_nl_in(info), up);
+		ipcp_upcall_requeue(ipcp_nl_net(info), up);
 		return -ENOBUFS;	/* EAGAIN is an empty queue */
 	}
 	ipcp_upcall_free(up);
@@ -253,9 +254,9 @@ int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 	err = error ? ipcp_nl_failure(info, nla) : 0;
 	if (err)
 		return err;
-	err = ipcp_names_answer(ipcp_nl_in(info),
-				nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
-				error, reason ? nla_data(reason) : NULL);
+	err = ipcp_listener_answer(ipcp_nl_net(info),
+				   nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
+				   error, reason ? nla_data(reason) : NULL);
 	if (err)
 		GENL_SET_ERR_MSG(info, "nobody waits for this answer");
 	return err;
@@ -285,18 +286,18 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 	skb_put_data(pkt, nla_data(payload), nla_len(payload));
 	ipcp_wire_build(skb_push(pkt, IPCP_HDR_LEN), &hdr);
-	return ipcp_udp_xmit_to(ipcp_nl_in(info), &to, pkt);
+	return ipcp_udp_xmit_to(ipcp_nl_net(info), &to, pkt);
 }
 
 int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)
 {
-	struct ipcp_net *in = ipcp_net(sock_net(skb->sk));
+	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
 	struct ipcp_listener *l;
 	int err = 0, n = 0;
 
-	mutex_lock(&in->lock);
-	list_for_each_entry(l, &in->listeners, list) {
+	mutex_lock(&ipn->lock);
+	list_for_each_entry(l, &ipn->listeners, list) {
 		void *hdr;
 
 		if (n++ < cb->args[0])
@@ -304,7 +305,8 @@ int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
 				  cb->nlh->nlmsg_seq, &ipcp_nl_family,
 				  NLM_F_MULTI, IPCP_REKEY_CMD_NAME_GET);
-		err = hdr ? ipcp_dump_name(skb, l, task_active_pid_ns(current)) :
+		err = hdr ? ipcp_show_name(skb, l,
+					   task_active_pid_ns(current)) :
 			    -EMSGSIZE;
 		if (err) {
 			if (hdr)
@@ -314,7 +316,7 @@ int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 		}
 		genlmsg_end(skb, hdr);
 	}
-	mutex_unlock(&in->lock);
+	mutex_unlock(&ipn->lock);
 	cb->args[0] = n;
 	return skb->len ?: err;
 }
@@ -328,7 +330,7 @@ int ipcp_rekey_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_STATS_GET, NLMSG_DEFAULT_SIZE, &hdr);
 	if (!rsp)
 		return -ENOMEM;
-	ipcp_drops_sum(ipcp_nl_in(info)->drops, &sum);
+	ipcp_drops_sum(ipcp_nl_net(info)->drops, &sum);
 	return ipcp_nl_reply_send(info, rsp, hdr,
 			  ipcp_drops_put(rsp, IPCP_REKEY_A_NET_STATS_DROPS,
 					 sum.drops));
@@ -336,20 +338,20 @@ int ipcp_rekey_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 /**
  * ipcp_netlink_hint() - Tell the agent that its queue has something
- * @in: namespace
+ * @ipn: namespace
  *
  * Context: Any context.
  * Return: false if it could not be told; the next one has to be then.
  */
-bool ipcp_netlink_hint(struct ipcp_net *in)
+bool ipcp_netlink_hint(struct ipcp_net *ipn)
 {
 	struct sk_buff *skb = genlmsg_new(0, GFP_ATOMIC);
 	void *hdr;
 
 	if (!skb) {
 		/* Nobody may come next: it wakes up for the error. */
-		genl_set_err(&ipcp_nl_family, in->net, 0, IPCP_REKEY_NLGRP_AGENT,
-			     -ENOBUFS);
+		genl_set_err(&ipcp_nl_family, ipn->net, 0,
+			     IPCP_REKEY_NLGRP_AGENT, -ENOBUFS);
 		return false;
 	}
 	hdr = genlmsg_put(skb, 0, 0, &ipcp_nl_family, 0,
@@ -359,7 +361,7 @@ bool ipcp_netlink_hint(struct ipcp_net *in)
 		return false;
 	}
 	genlmsg_end(skb, hdr);
-	return !genlmsg_multicast_netns(&ipcp_nl_family, in->net, skb, 0,
+	return !genlmsg_multicast_netns(&ipcp_nl_family, ipn->net, skb, 0,
 					IPCP_REKEY_NLGRP_AGENT, GFP_ATOMIC);
 }
 
@@ -368,23 +370,23 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
 {
 	struct netlink_notify *n = data;
-	struct ipcp_net *in;
+	struct ipcp_net *ipn;
 
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
-	in = ipcp_net(n->net);
-	if (!n->portid || READ_ONCE(in->agent) != n->portid)
+	ipn = ipcp_net(n->net);
+	if (!n->portid || READ_ONCE(ipn->agent) != n->portid)
 		return NOTIFY_DONE;
 
 	/* The next agent begins when the end of this one is complete. */
-	mutex_lock(&in->agent_lock);
-	if (in->agent == n->portid) {
-		WRITE_ONCE(in->agent, 0);
-		ipcp_names_lapse(in);
-		ipcp_registry_lapse(in);
-		ipcp_upcall_purge(in);
+	mutex_lock(&ipn->agent_lock);
+	if (ipn->agent == n->portid) {
+		WRITE_ONCE(ipn->agent, 0);
+		ipcp_listener_lapse(ipn);
+		ipcp_registry_lapse(ipn);
+		ipcp_upcall_purge(ipn);
 	}
-	mutex_unlock(&in->agent_lock);
+	mutex_unlock(&ipn->agent_lock);
 	return NOTIFY_DONE;
 }
 

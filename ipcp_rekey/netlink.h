@@ -9,6 +9,6 @@ extern struct genl_family ipcp_nl_family;
 
 int ipcp_netlink_init(void);
 void ipcp_netlink_exit(void);
-bool ipcp_netlink_hint(struct ipcp_net *in);
+bool ipcp_netlink_hint(struct ipcp_net *ipn);
 
 #endif /* _IPCP_NETLINK_H */

@@ -11,7 +11,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 
-#include "account.h"
+#include "owner.h"
 #include "rbuff.h"
 
 /**

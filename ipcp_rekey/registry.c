@@ -11,10 +11,10 @@
 #include <linux/rhashtable.h>
 #include <net/netns/generic.h>
 
-#include "direct.h"
-#include "event.h"
 #include "flow.h"
+#include "local.h"
 #include "netdev.h"
+#include "notify.h"
 #include "registry.h"
 #include "udp.h"
 #include "upcall.h"
@@ -83,23 +83,23 @@ static int hash_flow(struct ipcp_flow *flow)
  */
 int ipcp_registry_add(struct ipcp_flow *flow)
 {
-	struct ipcp_net *in = flow->net;
+	struct ipcp_net *ipn = flow->net;
 	int err;
 
 	/* The number is reserved first: once hashed, packets find the flow. */
-	err = xa_alloc_cyclic(&in->flows, &flow->id, NULL,
-			      XA_LIMIT(1, INT_MAX), &in->next_id,
+	err = xa_alloc_cyclic(&ipn->flows, &flow->id, NULL,
+			      XA_LIMIT(1, INT_MAX), &ipn->next_id,
 			      GFP_KERNEL_ACCOUNT);
 	if (err < 0)
 		return err;
 	err = hash_flow(flow);
 	if (err) {
-		xa_release(&in->flows, flow->id);
+		xa_release(&ipn->flows, flow->id);
 		return err;
 	}
 	set_bit(IPCP_FLOW_HASHED, &flow->bits);
 	/* Needs no memory, since the place is reserved. */
-	xa_store(&in->flows, flow->id, flow, GFP_KERNEL_ACCOUNT);
+	xa_store(&ipn->flows, flow->id, flow, GFP_KERNEL_ACCOUNT);
 	return 0;
 }
 
@@ -113,29 +113,29 @@ int ipcp_registry_add(struct ipcp_flow *flow)
  */
 void ipcp_registry_del(struct ipcp_flow *flow)
 {
-	struct ipcp_net *in = flow->net;
+	struct ipcp_net *ipn = flow->net;
 
 	if (!test_and_clear_bit(IPCP_FLOW_HASHED, &flow->bits))
 		return;
-	rhashtable_remove_fast(&in->by_eid, &flow->node, by_eid_params);
-	xa_erase(&in->flows, flow->id);
+	rhashtable_remove_fast(&ipn->by_eid, &flow->node, by_eid_params);
+	xa_erase(&ipn->flows, flow->id);
 	ipcp_flow_put(flow);
 }
 
 /**
  * ipcp_registry_get() - Look a flow up by its number
- * @in: namespace
+ * @ipn: namespace
  * @id: number
  *
  * Context: Any context.
  * Return: it, with a reference, or NULL.
  */
-struct ipcp_flow *ipcp_registry_get(struct ipcp_net *in, u32 id)
+struct ipcp_flow *ipcp_registry_get(struct ipcp_net *ipn, u32 id)
 {
 	struct ipcp_flow *flow;
 
 	rcu_read_lock();
-	flow = xa_load(&in->flows, id);
+	flow = xa_load(&ipn->flows, id);
 	if (flow && !refcount_inc_not_zero(&flow->refs))
 		flow = NULL;
 	rcu_read_unlock();
@@ -144,7 +144,7 @@ struct ipcp_flow *ipcp_registry_get(struct ipcp_net *in, u32 id)
 
 /**
  * ipcp_registry_next() - The next flow of a walk
- * @in: namespace
+ * @ipn: namespace
  * @id: in and out, where the walk is; begins with 0
  *
  * Flows may come and go meanwhile; one that is there all the time is seen.
@@ -152,13 +152,13 @@ struct ipcp_flow *ipcp_registry_get(struct ipcp_net *in, u32 id)
  * Context: Any context.
  * Return: the first flow with at least this number and a reference, or NULL.
  */
-struct ipcp_flow *ipcp_registry_next(struct ipcp_net *in, unsigned long *id)
+struct ipcp_flow *ipcp_registry_next(struct ipcp_net *ipn, unsigned long *id)
 {
 	struct ipcp_flow *flow;
 
 	rcu_read_lock();
 	for (;;) {
-		flow = xa_find(&in->flows, id, ULONG_MAX, XA_PRESENT);
+		flow = xa_find(&ipn->flows, id, ULONG_MAX, XA_PRESENT);
 		if (!flow || refcount_inc_not_zero(&flow->refs))
 			break;
 		++*id;
@@ -169,27 +169,27 @@ struct ipcp_flow *ipcp_registry_next(struct ipcp_net *in, unsigned long *id)
 
 /**
  * ipcp_registry_count() - How many flows there are
- * @in: namespace
+ * @ipn: namespace
  *
  * Context: Any context.
  * Return: number of flows, in all states.
  */
-u32 ipcp_registry_count(struct ipcp_net *in)
+u32 ipcp_registry_count(struct ipcp_net *ipn)
 {
-	return atomic_read(&in->by_eid.nelems);
+	return atomic_read(&ipn->by_eid.nelems);
 }
 
 /**
  * ipcp_registry_by_eid() - The flow that a packet is for
- * @in: namespace
+ * @ipn: namespace
  * @eid: endpoint id of the packet
  *
  * Context: Under RCU, which keeps the flow in being.
  * Return: it, without a reference, or NULL.
  */
-struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid)
+struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid)
 {
-	return rhashtable_lookup(&in->by_eid, &eid, by_eid_params);
+	return rhashtable_lookup(&ipn->by_eid, &eid, by_eid_params);
 }
 
 /**
@@ -274,7 +274,8 @@ bool ipcp_registry_is_direct(const struct ipcp_flow *flow)
 }
 
 /* May an agent claim this flow, its newest epoch settled one way or another? */
-static bool due(struct ipcp_flow *flow, unsigned long min_age, bool anyway)
+static bool rekey_is_due(struct ipcp_flow *flow, unsigned long min_age,
+			 bool anyway)
 {
 	const struct ipcp_rk *rk = &flow->rk;
 	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
@@ -287,20 +288,20 @@ static bool due(struct ipcp_flow *flow, unsigned long min_age, bool anyway)
 		return false;
 	if (!ep)
 		return true;	/* no keys */
-	if (!test_bit(IPCP_EP_DONE, &ep->flags) &&
-	    !ipcp_epoch_overdue(ep))
+	if (!test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
+	    !ipcp_epoch_confirm_overdue(ep))
 		return false;
 	return anyway || rk->due || time_after_eq(jiffies, ep->parked + min_age);
 }
 
-static bool claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
-		  struct ipcp_claim *c)
+static bool claim_flow(struct ipcp_flow *flow, unsigned long min_age,
+		       bool anyway, struct ipcp_claim *c)
 {
 	struct ipcp_rk *rk = &flow->rk;
 	bool claimed;
 
 	spin_lock_bh(&flow->lock);
-	claimed = due(flow, min_age, anyway);
+	claimed = rekey_is_due(flow, min_age, anyway);
 	if (claimed) {
 		rk->in_flight = true;
 		rk->claim++;	/* never one that was claimed or delivered */
@@ -308,14 +309,15 @@ static bool claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
 		c->exchange = rk->claim;
 		c->epoch = rk->newest + 1;
 		c->due = rk->due;
-		ipcp_event(flow, IPCP_REKEY_EVENT_CLAIMED, c->epoch, rk->claim);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_CLAIMED, c->epoch,
+			    rk->claim);
 	}
 	spin_unlock_bh(&flow->lock);
 	return claimed;
 }
 
 /* Claims flows whose numbers are from first to last. */
-static int claim_range(struct ipcp_net *in, unsigned long first,
+static int claim_range(struct ipcp_net *ipn, unsigned long first,
 		       unsigned long last, unsigned long min_age,
 		       struct ipcp_claim *claims, int max)
 {
@@ -323,11 +325,12 @@ static int claim_range(struct ipcp_net *in, unsigned long first,
 	int n = 0;
 
 	for (; n < max; id++) {
-		struct ipcp_flow *flow = ipcp_registry_next(in, &id);
+		struct ipcp_flow *flow = ipcp_registry_next(ipn, &id);
 
 		if (!flow)
 			break;
-		if (id <= last && claim(flow, min_age, false, &claims[n])) {
+		if (id <= last &&
+		    claim_flow(flow, min_age, false, &claims[n])) {
 			n++;
 			continue;
 		}
@@ -340,7 +343,7 @@ static int claim_range(struct ipcp_net *in, unsigned long first,
 
 /**
  * ipcp_registry_snapshot_rekey_due() - Claim flows that want a new seed
- * @in: namespace
+ * @ipn: namespace
  * @only: number of the one flow to claim, whether it is due or not; or 0
  * @min_age: jiffies; a flow is due as well if its newest epoch is that old
  * @claims: out
@@ -353,26 +356,26 @@ static int claim_range(struct ipcp_net *in, unsigned long first,
  * Context: Process context. The operation rekey-claim.
  * Return: number of flows claimed, each with a reference.
  */
-int ipcp_registry_snapshot_rekey_due(struct ipcp_net *in, u32 only,
+int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 				     unsigned long min_age,
 				     struct ipcp_claim *claims, int max)
 {
-	u32 last = READ_ONCE(in->claimed);
+	u32 last = READ_ONCE(ipn->claimed);
 	struct ipcp_flow *flow;
 	int n;
 
 	if (only) {
-		flow = ipcp_registry_get(in, only);
-		if (flow && max && claim(flow, min_age, true, claims))
+		flow = ipcp_registry_get(ipn, only);
+		if (flow && max && claim_flow(flow, min_age, true, claims))
 			return 1;
 		if (flow)
 			ipcp_flow_put(flow);
 		return 0;
 	}
-	n = claim_range(in, last + 1UL, U32_MAX, min_age, claims, max);
-	n += claim_range(in, 0, last, min_age, claims + n, max - n);
+	n = claim_range(ipn, last + 1UL, U32_MAX, min_age, claims, max);
+	n += claim_range(ipn, 0, last, min_age, claims + n, max - n);
 	if (n)
-		WRITE_ONCE(in->claimed, claims[n - 1].flow->id);
+		WRITE_ONCE(ipn->claimed, claims[n - 1].flow->id);
 	return n;
 }
 
@@ -395,8 +398,8 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange)
 		err = -ESTALE;
 	} else {
 		flow->rk.in_flight = false;
-		ipcp_event(flow, IPCP_REKEY_EVENT_CLEARED, flow->rk.newest + 1,
-			   exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_CLEARED, flow->rk.newest + 1,
+			    exchange);
 	}
 	spin_unlock_bh(&flow->lock);
 	return err;
@@ -431,7 +434,7 @@ bool ipcp_registry_take_pending(struct ipcp_flow *flow)
 {
 	if (likely(!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY)))
 		return false;
-	return ipcp_keyrot_take(flow);
+	return ipcp_keyrot_activate(flow);
 }
 
 /**
@@ -450,19 +453,19 @@ void ipcp_registry_notify_flow(struct ipcp_flow *flow)
 
 /**
  * ipcp_registry_lapse() - The agent is gone: end what it had begun
- * @in: namespace
+ * @ipn: namespace
  *
  * Claims lapse, so that the next agent can claim the flows, and allocations
  * that wait for an agent fail.
  *
  * Context: Process context, may sleep.
  */
-void ipcp_registry_lapse(struct ipcp_net *in)
+void ipcp_registry_lapse(struct ipcp_net *ipn)
 {
 	struct ipcp_flow *flow;
 	unsigned long id = 0;
 
-	for (; (flow = ipcp_registry_next(in, &id)); id++) {
+	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 		bool claimed, pending;
 		u32 exchange;
 
@@ -486,11 +489,11 @@ static void each_flow(void (*fn)(struct ipcp_flow *flow))
 
 	down_read(&net_rwsem);
 	for_each_net(net) {
-		struct ipcp_net *in = ipcp_net(net);
+		struct ipcp_net *ipn = ipcp_net(net);
 		struct ipcp_flow *flow;
 		unsigned long id = 0;
 
-		for (; (flow = ipcp_registry_next(in, &id)); id++) {
+		for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 			fn(flow);
 			ipcp_flow_put(flow);
 		}
@@ -566,8 +569,8 @@ static void remind_agent(struct ipcp_flow *flow)
 {
 	spin_lock_bh(&flow->lock);
 	if (flow->rk.due)
-		ipcp_event(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-			   flow->rk.exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
+			    flow->rk.exchange);
 	spin_unlock_bh(&flow->lock);
 }
 
@@ -586,23 +589,23 @@ void ipcp_registry_wake(void)
 
 static int __net_init net_init(struct net *net)
 {
-	struct ipcp_net *in = ipcp_net(net);
+	struct ipcp_net *ipn = ipcp_net(net);
 	int err;
 
-	in->net = net;
-	xa_init_flags(&in->flows, XA_FLAGS_ALLOC1);
-	mutex_init(&in->agent_lock);
-	mutex_init(&in->lock);
-	INIT_LIST_HEAD(&in->listeners);
-	INIT_LIST_HEAD(&in->netdevs);
-	xa_init(&in->users);
-	ipcp_upcall_net_init(in);
-	in->drops = alloc_percpu(struct ipcp_drops);
-	if (!in->drops)
+	ipn->net = net;
+	xa_init_flags(&ipn->flows, XA_FLAGS_ALLOC1);
+	mutex_init(&ipn->agent_lock);
+	mutex_init(&ipn->lock);
+	INIT_LIST_HEAD(&ipn->listeners);
+	INIT_LIST_HEAD(&ipn->netdevs);
+	xa_init(&ipn->users);
+	ipcp_upcall_net_init(ipn);
+	ipn->drops = alloc_percpu(struct ipcp_drops);
+	if (!ipn->drops)
 		return -ENOMEM;
-	err = rhashtable_init(&in->by_eid, &by_eid_params);
+	err = rhashtable_init(&ipn->by_eid, &by_eid_params);
 	if (err)
-		free_percpu(in->drops);
+		free_percpu(ipn->drops);
 	return err;
 }
 
@@ -613,33 +616,33 @@ static int __net_init net_init(struct net *net)
  */
 static void __net_exit net_exit(struct net *net)
 {
-	struct ipcp_net *in = ipcp_net(net);
+	struct ipcp_net *ipn = ipcp_net(net);
 	struct ipcp_flow *flow;
 	unsigned long id = 0;
 
-	ipcp_netdev_net_exit(in);
-	mutex_lock(&in->agent_lock);
-	in->agent = 0;
-	ipcp_udp_close(in);	/* no packet comes in from here on */
-	mutex_unlock(&in->agent_lock);
-	for (; (flow = ipcp_registry_next(in, &id)); id++) {
+	ipcp_netdev_net_exit(ipn);
+	mutex_lock(&ipn->agent_lock);
+	ipn->agent = 0;
+	ipcp_udp_close(ipn);	/* no packet comes in from here on */
+	mutex_unlock(&ipn->agent_lock);
+	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 		ipcp_flow_destroy(flow);
 		ipcp_flow_put(flow);
 	}
-	ipcp_upcall_net_exit(in);
+	ipcp_upcall_net_exit(ipn);
 	/*
-	 * Flows are freed, and with them their use of @in, by the workqueue, a
+	 * Flows are freed, and with them their use of @ipn, by the workqueue, a
 	 * grace period after the last reference: which a worker may still be
 	 * about to put, whose flow ended by itself and is not found any more.
 	 */
 	flush_workqueue(ipcp_wq);
 	rcu_barrier();
 	flush_workqueue(ipcp_wq);
-	WARN_ON_ONCE(atomic_read(&in->living));
-	rhashtable_destroy(&in->by_eid);
-	xa_destroy(&in->flows);
-	xa_destroy(&in->users);
-	free_percpu(in->drops);
+	WARN_ON_ONCE(atomic_read(&ipn->living));
+	rhashtable_destroy(&ipn->by_eid);
+	xa_destroy(&ipn->flows);
+	xa_destroy(&ipn->users);
+	free_percpu(ipn->drops);
 }
 
 static struct pernet_operations ipcp_net_ops = {

@@ -90,17 +90,17 @@ struct ipcp_net *ipcp_net(struct net *net);
 
 int ipcp_registry_add(struct ipcp_flow *flow);
 void ipcp_registry_del(struct ipcp_flow *flow);
-struct ipcp_flow *ipcp_registry_get(struct ipcp_net *in, u32 id);
-struct ipcp_flow *ipcp_registry_next(struct ipcp_net *in, unsigned long *id);
-u32 ipcp_registry_count(struct ipcp_net *in);
-struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *in, u32 eid);
+struct ipcp_flow *ipcp_registry_get(struct ipcp_net *ipn, u32 id);
+struct ipcp_flow *ipcp_registry_next(struct ipcp_net *ipn, unsigned long *id);
+u32 ipcp_registry_count(struct ipcp_net *ipn);
+struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid);
 
 /* What Ouroboros's registry does for re-keying, by the same names. */
 bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher);
 int ipcp_registry_get_epoch(struct ipcp_flow *flow);
 bool ipcp_registry_rekey_pending(struct ipcp_flow *flow);
 struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow);
-int ipcp_registry_snapshot_rekey_due(struct ipcp_net *in, u32 only,
+int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 				     unsigned long min_age,
 				     struct ipcp_claim *claims, int max);
 int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange);
@@ -111,7 +111,7 @@ bool ipcp_registry_take_pending(struct ipcp_flow *flow);
 void ipcp_registry_notify_flow(struct ipcp_flow *flow);
 bool ipcp_registry_is_direct(const struct ipcp_flow *flow);
 
-void ipcp_registry_lapse(struct ipcp_net *in);
+void ipcp_registry_lapse(struct ipcp_net *ipn);
 void ipcp_registry_copied(void);
 void ipcp_registry_sleep(void);
 void ipcp_registry_wake(void);

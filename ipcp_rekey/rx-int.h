@@ -15,10 +15,10 @@
  * @arrived: jiffies when it came
  * @pos: of a train, where the next packet to be read begins
  * @left: packets to be read, 1 if it is no train
- * @stride: of a train, length of each packet but the last; else 0
+ * @seg_len: of a train, length of each packet but the last; else 0
  * @epoch: their epoch
  * @type: enum ipcp_pdu_type; a train has DATA only
- * @opened: it is plaintext already
+ * @decrypted: it is plaintext already
  *
  * A train keeps the headers in front of its messages; of any other buffer the
  * header is gone.
@@ -29,10 +29,10 @@ struct ipcp_skb_cb {
 	unsigned long arrived;
 	u32 pos;
 	u16 left;
-	u16 stride;
+	u16 seg_len;
 	u8 epoch;
 	u8 type;
-	bool opened;
+	bool decrypted;
 };
 
 static inline struct ipcp_skb_cb *ipcp_cb(struct sk_buff *skb)
@@ -48,10 +48,10 @@ static inline void ipcp_release_leaf(struct sk_buff *skb)
 }
 
 /* Length of the packet that begins at @pos of a train. */
-static inline unsigned int ipcp_train_len(const struct sk_buff *skb,
-					  unsigned int pos, unsigned int stride)
+static inline unsigned int ipcp_seg_len(const struct sk_buff *skb,
+					unsigned int pos, unsigned int seg_len)
 {
-	return min(stride, skb->len - pos);
+	return min(seg_len, skb->len - pos);
 }
 
 void ipcp_rx_drop(struct ipcp_flow *flow, struct sk_buff *skb,
@@ -62,9 +62,9 @@ enum ipcp_drop ipcp_look_again(struct ipcp_flow *flow, struct sk_buff *skb,
 			       bool *derive);
 enum ipcp_drop ipcp_derive_leaf(struct ipcp_flow *flow,
 				const struct ipcp_skb_cb *cb);
-enum ipcp_drop ipcp_open(struct ipcp_flow *flow, struct sk_buff *skb);
-enum ipcp_drop ipcp_open_in_train(struct ipcp_flow *flow,
-				  struct ipcp_leaf *leaf, struct ipcp_cursor *c,
-				  unsigned int len, u8 *out);
+enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow, struct sk_buff *skb);
+enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow,
+				struct ipcp_leaf *leaf, struct ipcp_cursor *c,
+				unsigned int len, u8 *out);
 
 #endif /* _IPCP_RX_INT_H */

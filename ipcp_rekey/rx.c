@@ -3,7 +3,7 @@
  * Arrival. A packet is only parsed, its flow and key are found by what its
  * header says, and an obvious repeat is dropped; then it waits, in the ring if
  * it is data and otherwise for the flow's worker. Who reads it, or the worker,
- * decrypts it (open.c, read.c). All that is written to a flow's state is
+ * decrypts it (decrypt.c, reader.c). All that is written to a flow's state is
  * written after the packet authenticated.
  *
  * A buffer in the ring holds a reference on the leaf key of its packets, so the
@@ -60,7 +60,7 @@ static void queue_data(struct ipcp_flow *flow, struct sk_buff *skb)
 	 * The worker looks into the ring after a leaf was marked closed. If it
 	 * looked before the packet came in, the mark can be seen here.
 	 */
-	closed = leaf && READ_ONCE(leaf->closed);
+	closed = leaf && READ_ONCE(leaf->retired);
 	if (unlikely(closed)) {
 		set_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits);
 		ipcp_flow_kick(flow);
@@ -90,24 +90,24 @@ static bool may_receive(const struct ipcp_flow *flow)
 	return false;
 }
 
-static void rx_stray(struct ipcp_net *in, struct sk_buff *skb,
+static void rx_stray(struct ipcp_net *ipn, struct sk_buff *skb,
 		     enum ipcp_drop reason)
 {
-	this_cpu_inc(in->drops->drops[reason]);
+	this_cpu_inc(ipn->drops->drops[reason]);
 	trace_ipcp_drop(0, reason, skb->len);
 	kfree_skb(skb);
 }
 
 /* A buffer with all in its control block but the leaf and the time. */
-static void rx_flow(struct ipcp_net *in, struct sk_buff *skb, u32 eid)
+static void rx_flow(struct ipcp_net *ipn, struct sk_buff *skb, u32 eid)
 {
-	struct ipcp_flow *flow = ipcp_registry_by_eid(in, eid);
+	struct ipcp_flow *flow = ipcp_registry_by_eid(ipn, eid);
 	struct ipcp_skb_cb *cb = ipcp_cb(skb);
 	enum ipcp_drop reason;
 
 	if (!flow) {
-		this_cpu_add(in->drops->drops[IPCP_DROP_EID], cb->left - 1);
-		rx_stray(in, skb, IPCP_DROP_EID);
+		this_cpu_add(ipn->drops->drops[IPCP_DROP_EID], cb->left - 1);
+		rx_stray(ipn, skb, IPCP_DROP_EID);
 		return;
 	}
 	cb->arrived = jiffies;
@@ -120,25 +120,25 @@ static void rx_flow(struct ipcp_net *in, struct sk_buff *skb, u32 eid)
 		queue_control(flow, skb);
 }
 
-static void rx_packet(struct ipcp_net *in, struct sk_buff *skb)
+static void rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	enum ipcp_drop reason;
 	struct ipcp_hdr hdr;
 
 	if (!pskb_may_pull(skb, min(skb->len, IPCP_HDR_LEN))) {
-		rx_stray(in, skb, IPCP_DROP_NOMEM);
+		rx_stray(ipn, skb, IPCP_DROP_NOMEM);
 		return;
 	}
 	reason = ipcp_wire_parse(skb->data, skb->len, &hdr);
 	if (reason) {
-		rx_stray(in, skb, reason);
+		rx_stray(ipn, skb, reason);
 		return;
 	}
 	__skb_pull(skb, IPCP_HDR_LEN);
 	if (hdr.type == IPCP_PDU_CTRL) {
-		reason = ipcp_upcall_ctrl(in, skb);
+		reason = ipcp_upcall_ctrl(ipn, skb);
 		if (reason)
-			rx_stray(in, skb, reason);
+			rx_stray(ipn, skb, reason);
 		return;
 	}
 	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
@@ -147,18 +147,18 @@ static void rx_packet(struct ipcp_net *in, struct sk_buff *skb)
 		.epoch = hdr.epoch,
 		.type = hdr.type,
 	};
-	rx_flow(in, skb, hdr.eid);
+	rx_flow(ipn, skb, hdr.eid);
 }
 
 /* One packet of a train, in a buffer of its own with all that we look at. */
-static void rx_alone(struct ipcp_net *in, const struct sk_buff *train,
+static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *train,
 		     unsigned int pos, unsigned int len)
 {
 	int headers = -skb_network_offset(train);
 	struct sk_buff *skb = alloc_skb(headers + len, GFP_ATOMIC);
 
 	if (!skb) {
-		this_cpu_inc(in->drops->drops[IPCP_DROP_NOMEM]);
+		this_cpu_inc(ipn->drops->drops[IPCP_DROP_NOMEM]);
 		return;
 	}
 	skb_put_data(skb, skb_network_header(train), headers);
@@ -168,17 +168,17 @@ static void rx_alone(struct ipcp_net *in, const struct sk_buff *train,
 	skb->protocol = train->protocol;
 	skb->skb_iif = train->skb_iif;
 	skb_copy_bits(train, pos, skb_put(skb, len), len);
-	rx_packet(in, skb);
+	rx_packet(ipn, skb);
 }
 
 /**
- * struct run - packets of a train that belong together
+ * struct seg_run - packets of a train that belong together
  * @head: header of the first, as it was then
  * @hdr: the same, parsed
  * @pos: where it begins
  * @count: how many
  */
-struct run {
+struct seg_run {
 	u8 head[IPCP_HDR_LEN];
 	struct ipcp_hdr hdr;
 	unsigned int pos;
@@ -186,57 +186,59 @@ struct run {
 };
 
 /* Is this one more of them? It needs no parsing then. */
-static bool joins(const struct run *run, const u8 *pkt, unsigned int len)
+static bool joins_run(const struct seg_run *seg_run, const u8 *pkt,
+		      unsigned int len)
 {
-	return run->count && run->hdr.type == IPCP_PDU_DATA &&
-	       len >= IPCP_OVERHEAD && ipcp_wire_alike(run->head, pkt) &&
-	       ipcp_ctr_leaf(run->hdr.counter) ==
+	return seg_run->count && seg_run->hdr.type == IPCP_PDU_DATA &&
+	       len >= IPCP_OVERHEAD && ipcp_wire_alike(seg_run->head, pkt) &&
+	       ipcp_ctr_leaf(seg_run->hdr.counter) ==
 	       ipcp_ctr_leaf(ipcp_wire_counter(pkt));
 }
 
 /* Begins another, if this packet is well formed. Why to drop it, if not. */
-static enum ipcp_drop begin_run(struct run *run, unsigned int pos,
+static enum ipcp_drop begin_run(struct seg_run *seg_run, unsigned int pos,
 				const u8 *pkt, unsigned int len)
 {
 	enum ipcp_drop reason;
 
 	/* Its memory may change: what is parsed is what is kept. */
-	memcpy(run->head, pkt, min(len, IPCP_HDR_LEN));
-	reason = ipcp_wire_parse(run->head, len, &run->hdr);
-	run->pos = pos;
-	run->count = !reason;
+	memcpy(seg_run->head, pkt, min(len, IPCP_HDR_LEN));
+	reason = ipcp_wire_parse(seg_run->head, len, &seg_run->hdr);
+	seg_run->pos = pos;
+	seg_run->count = !reason;
 	return reason;
 }
 
 /* The run is complete. Takes the train if it was all of it. */
-static bool rx_run(struct ipcp_net *in, struct sk_buff *train,
-		   const struct run *run)
+static bool rx_run(struct ipcp_net *ipn, struct sk_buff *train,
+		   const struct seg_run *seg_run)
 {
-	unsigned int stride = skb_shinfo(train)->gso_size;
-	bool all = run->count == ipcp_train_count(train);
+	unsigned int seg_len = skb_shinfo(train)->gso_size;
+	bool all = seg_run->count == ipcp_segs_count(train);
 	struct sk_buff *skb;
 
-	if (!run->count)
+	if (!seg_run->count)
 		return false;
-	if (run->count == 1) {
-		rx_alone(in, train, run->pos,
-			 ipcp_train_len(train, run->pos, stride));
+	if (seg_run->count == 1) {
+		rx_alone(ipn, train, seg_run->pos,
+			 ipcp_seg_len(train, seg_run->pos, seg_len));
 		return false;
 	}
 	skb = all ? train : skb_clone(train, GFP_ATOMIC);
 	if (!skb) {
-		this_cpu_add(in->drops->drops[IPCP_DROP_NOMEM], run->count);
+		this_cpu_add(ipn->drops->drops[IPCP_DROP_NOMEM],
+			     seg_run->count);
 		return false;
 	}
 	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
-		.counter = run->hdr.counter,
-		.pos = run->pos,
-		.left = run->count,
-		.stride = stride,
-		.epoch = run->hdr.epoch,
+		.counter = seg_run->hdr.counter,
+		.pos = seg_run->pos,
+		.left = seg_run->count,
+		.seg_len = seg_len,
+		.epoch = seg_run->hdr.epoch,
 		.type = IPCP_PDU_DATA,
 	};
-	rx_flow(in, skb, run->hdr.eid);
+	rx_flow(ipn, skb, seg_run->hdr.eid);
 	return all;
 }
 
@@ -252,51 +254,51 @@ static const u8 *next_packet(struct ipcp_cursor *c, unsigned int len,
 	return copy;
 }
 
-static void rx_train(struct ipcp_net *in, struct sk_buff *skb)
+static void rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
 {
-	unsigned int stride = skb_shinfo(skb)->gso_size;
-	struct run run = { };
+	unsigned int seg_len = skb_shinfo(skb)->gso_size;
+	struct seg_run seg_run = { };
 	struct ipcp_cursor c;
 	bool taken = false;
 
 	ipcp_cursor_init(&c, skb, 0);
 	while (c.pos < skb->len) {
-		unsigned int pos = c.pos, len = ipcp_train_len(skb, pos, stride);
+		unsigned int pos = c.pos, len = ipcp_seg_len(skb, pos, seg_len);
 		u8 copy[IPCP_HDR_LEN] __uninitialized;
 		const u8 *pkt = next_packet(&c, len, copy);
 		enum ipcp_drop reason;
 
-		if (likely(joins(&run, pkt, len))) {
-			run.count++;
+		if (likely(joins_run(&seg_run, pkt, len))) {
+			seg_run.count++;
 			continue;
 		}
-		rx_run(in, skb, &run);	/* not all: here is one more */
-		reason = begin_run(&run, pos, pkt, len);
+		rx_run(ipn, skb, &seg_run);	/* not all: here is one more */
+		reason = begin_run(&seg_run, pos, pkt, len);
 		if (reason) {
-			this_cpu_inc(in->drops->drops[reason]);
+			this_cpu_inc(ipn->drops->drops[reason]);
 			trace_ipcp_drop(0, reason, len);
 		}
 	}
-	taken = rx_run(in, skb, &run);
+	taken = rx_run(ipn, skb, &seg_run);
 	if (!taken)
 		consume_skb(skb);
 }
 
 /**
  * ipcp_rx() - A datagram came in, or several of one sender in one buffer
- * @in: namespace
+ * @ipn: namespace
  * @skb: its data begins with our header; taken
  *
  * Context: Softirq or task, under RCU.
  */
-void ipcp_rx(struct ipcp_net *in, struct sk_buff *skb)
+void ipcp_rx(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	if (!skb_is_gso(skb) || skb->len <= skb_shinfo(skb)->gso_size)
-		rx_packet(in, skb);
+		rx_packet(ipn, skb);
 	else if (skb_shinfo(skb)->gso_size < IPCP_OVERHEAD)
-		rx_stray(in, skb, IPCP_DROP_SHORT);
+		rx_stray(ipn, skb, IPCP_DROP_SHORT);
 	else
-		rx_train(in, skb);
+		rx_segs(ipn, skb);
 }
 
 static enum ipcp_drop handle_close(struct ipcp_flow *flow, struct sk_buff *skb)
@@ -345,7 +347,8 @@ static enum ipcp_drop handle_control(struct ipcp_flow *flow,
 }
 
 /* Sees that a control packet has its leaf. Process context, may sleep. */
-static enum ipcp_drop get_leaf(struct ipcp_flow *flow, struct sk_buff *skb)
+static enum ipcp_drop get_control_leaf(struct ipcp_flow *flow,
+				       struct sk_buff *skb)
 {
 	enum ipcp_drop reason;
 	bool derive;
@@ -363,13 +366,13 @@ static enum ipcp_drop get_leaf(struct ipcp_flow *flow, struct sk_buff *skb)
 static enum ipcp_drop rx_control_one(struct ipcp_flow *flow,
 				     struct sk_buff **skb)
 {
-	enum ipcp_drop reason = get_leaf(flow, *skb);
+	enum ipcp_drop reason = get_control_leaf(flow, *skb);
 	struct ipcp_epoch *ep;
 
 	if (reason)
 		return reason;
 	local_bh_disable();
-	reason = ipcp_open(flow, *skb);
+	reason = ipcp_decrypt_packet(flow, *skb);
 	local_bh_enable();
 	if (reason)
 		return reason;

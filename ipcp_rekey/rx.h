@@ -4,7 +4,7 @@
 
 #include <linux/types.h>
 
-#include "train.h"
+#include "segs.h"
 
 struct ipcp_flow;
 struct ipcp_leaf;
@@ -37,11 +37,11 @@ struct ipcp_reader {
 	unsigned long bytes;
 };
 
-void ipcp_rx(struct ipcp_net *in, struct sk_buff *skb);
+void ipcp_rx(struct ipcp_net *ipn, struct sk_buff *skb);
 void ipcp_rx_control(struct ipcp_flow *flow);
 void ipcp_rx_purge(struct ipcp_flow *flow);
 
-void ipcp_rx_open_queued(struct ipcp_flow *flow);
+void ipcp_rx_decrypt_queued(struct ipcp_flow *flow);
 void ipcp_rx_probe(struct ipcp_flow *flow);
 void ipcp_rx_derive_first(struct ipcp_flow *flow);
 

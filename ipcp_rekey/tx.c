@@ -11,12 +11,12 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
-#include "direct.h"
-#include "event.h"
 #include "flow.h"
+#include "local.h"
+#include "notify.h"
 #include "rx-int.h"
+#include "segs.h"
 #include "trace.h"
-#include "train.h"
 #include "tx.h"
 #include "udp.h"
 #include "wire.h"
@@ -118,7 +118,7 @@ struct ipcp_sent {
  * count and who sleeps there, if others let go of them meanwhile, and the code
  * that follows the put: freeing a module waits for a grace period.
  */
-static void sent(struct ipcp_inflight *out, unsigned int count)
+static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 {
 	unsigned int left;
 
@@ -133,14 +133,14 @@ static void sent(struct ipcp_inflight *out, unsigned int count)
 
 static void one_destructor(struct sk_buff *skb)
 {
-	sent(skb_shinfo(skb)->destructor_arg, 1);
+	tx_inflight_done(skb_shinfo(skb)->destructor_arg, 1);
 }
 
-static void train_destructor(struct sk_buff *skb)
+static void segs_destructor(struct sk_buff *skb)
 {
 	struct ipcp_sent *s = skb_shinfo(skb)->destructor_arg;
 
-	sent(s->out, s->count);
+	tx_inflight_done(s->out, s->count);
 	kfree(s);
 }
 
@@ -148,8 +148,8 @@ static void train_destructor(struct sk_buff *skb)
  * Counts messages until the stack frees them. The caller holds the module, and
  * the flow, which has its share of the count.
  */
-static void account(struct ipcp_flow *flow, struct sk_buff *skb,
-		    struct ipcp_sent *s)
+static void tx_inflight_start(struct ipcp_flow *flow, struct sk_buff *skb,
+			      struct ipcp_sent *s)
 {
 	struct ipcp_inflight *out = flow->inflight;
 	unsigned int count = s ? s->count : 1;
@@ -157,7 +157,7 @@ static void account(struct ipcp_flow *flow, struct sk_buff *skb,
 	if (atomic_add_return(count, &out->count) == IPCP_INFLIGHT_FLOW + count)
 		__module_get(THIS_MODULE);
 	skb_shinfo(skb)->destructor_arg = s ? (void *)s : out;
-	skb->destructor = s ? train_destructor : one_destructor;
+	skb->destructor = s ? segs_destructor : one_destructor;
 }
 
 /*
@@ -166,8 +166,9 @@ static void account(struct ipcp_flow *flow, struct sk_buff *skb,
  * -EINPROGRESS, with nothing claimed, if the leaf has to be prepared first;
  * -EKEYEXPIRED at the limit.
  */
-static int claim(struct ipcp_epoch *ep, const struct ipcp_leaves *lv, u64 limit,
-		 unsigned int want, u64 *n, struct ipcp_leaf **leaf)
+static int claim_counters(struct ipcp_epoch *ep, const struct ipcp_leaves *lv,
+			  u64 limit, unsigned int want, u64 *n,
+			  struct ipcp_leaf **leaf)
 {
 	u64 ppl = BIT_ULL(ep->ppl_shift);
 	s64 sent = atomic64_read(&ep->sent);
@@ -193,7 +194,8 @@ static int claim(struct ipcp_epoch *ep, const struct ipcp_leaves *lv, u64 limit,
 }
 
 /* Do these packets of one leaf make the next one due? Once in a leaf. */
-static bool begins_next(const struct ipcp_epoch *ep, u64 n, unsigned int count)
+static bool tx_begins_next(const struct ipcp_epoch *ep, u64 n,
+			   unsigned int count)
 {
 	unsigned int before = n & (BIT_ULL(ep->ppl_shift) - 1);
 	unsigned int ahead = IPCP_TX_AHEAD(ep->ppl_shift);
@@ -207,10 +209,11 @@ static bool too_old(const struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 	       time_after(jiffies, ep->parked + flow->max_age);
 }
 
-static void expired(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+static void tell_expired(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	if (!test_and_set_bit(IPCP_EP_EXPIRED, &ep->flags)) {
-		ipcp_event(flow, IPCP_REKEY_EVENT_EXPIRED, ep->no, ep->exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_EXPIRED, ep->no,
+			    ep->exchange);
 		ipcp_flow_kick(flow);
 	}
 }
@@ -224,11 +227,11 @@ static u64 limit_of(const struct ipcp_epoch *ep, u8 type)
 /*
  * Seals up to @want packets of @len bytes of message each, but the last of the
  * train that has @last, with counters of one leaf. Returns how many, or an
- * error as claim().
+ * error as claim_counters().
  */
-static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
-		struct ipcp_cursor *c, unsigned int want, unsigned int len,
-		unsigned int last)
+static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
+			struct ipcp_cursor *c, unsigned int want,
+			unsigned int len, unsigned int last)
 {
 	struct ipcp_hdr hdr = { .type = type, .epoch = ep->no,
 				.eid = flow->peer_eid };
@@ -238,13 +241,13 @@ static int seal(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 	int got, err;
 	u64 n;
 
-	got = claim(ep, lv, limit_of(ep, type), want, &n, &leaf);
+	got = claim_counters(ep, lv, limit_of(ep, type), want, &n, &leaf);
 	if (unlikely(got < 0)) {
 		if (got == -EKEYEXPIRED)
-			expired(flow, ep);
+			tell_expired(flow, ep);
 		return got;
 	}
-	if (unlikely(begins_next(ep, n, got) ||
+	if (unlikely(tx_begins_next(ep, n, got) ||
 		     ipcp_tx_watermark(n + got, ep->ppl_shift)))
 		ipcp_flow_kick(flow);
 	if (unlikely(leaf == rcu_access_pointer(lv->next)) &&
@@ -272,14 +275,14 @@ static void touch_tx(struct ipcp_flow *flow)
 }
 
 /* Was nothing claimed, so that the buffer is as it was, and the caller's? */
-static bool kept(int err)
+static bool buffer_is_kept(int err)
 {
 	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
 }
 
 /*
- * Sends a packet in an epoch. Takes the buffer, unless it is kept(): then the
- * leaf key has to be prepared first, or there is none any more.
+ * Sends a packet in an epoch. Takes the buffer, unless buffer_is_kept(): then
+ * the leaf key has to be prepared first, or there is none any more.
  */
 static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		   struct sk_buff *skb, u8 type)
@@ -291,9 +294,9 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	__skb_push(skb, IPCP_HDR_LEN);
 	__skb_put(skb, IPCP_TAG_LEN);
 	ipcp_cursor_init(&c, skb, 0);
-	err = seal(flow, ep, type, &c, 1, len, len);
+	err = seal_packets(flow, ep, type, &c, 1, len, len);
 	if (unlikely(err < 0)) {
-		if (kept(err)) {
+		if (buffer_is_kept(err)) {
 			__skb_pull(skb, IPCP_HDR_LEN);
 			__skb_trim(skb, len);
 		} else {
@@ -303,7 +306,7 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	}
 	touch_tx(flow);
 	if (type == IPCP_PDU_DATA) {
-		account(flow, skb, NULL);
+		tx_inflight_start(flow, skb, NULL);
 		this_cpu_inc(flow->stats->tx_packets);
 		this_cpu_add(flow->stats->tx_bytes, len);
 	}
@@ -312,26 +315,26 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 
 /*
  * Sends a train in an epoch, or what of it got counters. Takes the buffer and
- * @s unless they are kept(). How many messages were sent, or an error.
+ * @s unless buffer_is_kept(). How many messages were sent, or an error.
  */
-static int send_train_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			 struct sk_buff *skb, unsigned int len,
-			 struct ipcp_sent *s)
+static int send_segs_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			struct sk_buff *skb, unsigned int len,
+			struct ipcp_sent *s)
 {
-	unsigned int stride = len + IPCP_OVERHEAD;
-	unsigned int last = skb->len - (s->count - 1) * stride - IPCP_OVERHEAD;
+	unsigned int seg_len = len + IPCP_OVERHEAD;
+	unsigned int last = skb->len - (s->count - 1) * seg_len - IPCP_OVERHEAD;
 	unsigned int done = 0;
 	struct ipcp_cursor c;
 	int err = 0;
 
 	ipcp_cursor_init(&c, skb, 0);
 	while (done < s->count && err >= 0) {
-		err = seal(flow, ep, IPCP_PDU_DATA, &c, s->count - done, len,
-			   last);
+		err = seal_packets(flow, ep, IPCP_PDU_DATA, &c, s->count - done,
+				   len, last);
 		done += max(err, 0);
 	}
 	if (unlikely(!done)) {
-		if (!kept(err)) {
+		if (!buffer_is_kept(err)) {
 			kfree_skb(skb);
 			kfree(s);
 		}
@@ -339,14 +342,14 @@ static int send_train_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	}
 	if (unlikely(done < s->count)) {
 		/* No room is needed to cut fragments off. */
-		pskb_trim(skb, stride * done);
+		pskb_trim(skb, seg_len * done);
 		s->count = done;
 		last = len;
 	}
 	if (done > 1)
-		ipcp_train_couple(skb, stride, done);
+		ipcp_segs_set_gso(skb, seg_len, done);
 	touch_tx(flow);
-	account(flow, skb, s);
+	tx_inflight_start(flow, skb, s);
 	this_cpu_add(flow->stats->tx_packets, done);
 	this_cpu_add(flow->stats->tx_bytes, (done - 1) * len + last);
 	err = ipcp_udp_xmit(flow, skb);
@@ -365,7 +368,7 @@ static struct ipcp_epoch *tx_epoch(struct ipcp_flow *flow)
 	return ep;
 }
 
-static int prepare(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+static int prepare_leaf(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	return ipcp_leaf_prepare(ep, ipcp_tx_dir(&flow->rk));
 }
@@ -396,7 +399,7 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 /*
  * Into the ring of the other end, where it counts as on its way until it was
  * read. What finds no room there is lost, as is what comes from elsewhere. Takes
- * the buffer, unless it is kept(). Under RCU.
+ * the buffer, unless it is buffer_is_kept(). Under RCU.
  */
 static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -408,12 +411,12 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 		.arrived = jiffies,
 		.left = 1,
 		.type = IPCP_PDU_DATA,
-		.opened = true,
+		.decrypted = true,
 	};
 	touch_tx(flow);
 	this_cpu_inc(flow->stats->tx_packets);
 	this_cpu_add(flow->stats->tx_bytes, skb->len);
-	account(flow, skb, NULL);
+	tx_inflight_start(flow, skb, NULL);
 	if (!ipcp_rbuff_write(&mate->n_rb, skb, 1))
 		ipcp_flow_drop(mate, skb, IPCP_DROP_RING_FULL);
 	return 0;
@@ -429,7 +432,7 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 int ipcp_tx_prepare(struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *ep = tx_epoch(flow);
-	int err = ep ? prepare(flow, ep) : 0;
+	int err = ep ? prepare_leaf(flow, ep) : 0;
 
 	if (ep)
 		ipcp_epoch_put(ep);
@@ -441,7 +444,7 @@ int ipcp_tx_prepare(struct ipcp_flow *flow)
 
 /*
  * Sends one message, or a train if there is @s. Takes what it is given, unless
- * that is kept(): -ENOKEY says that there is no epoch to send in.
+ * that is buffer_is_kept(): -ENOKEY says that there is no epoch to send in.
  */
 static int try_send(struct ipcp_flow *flow, struct sk_buff *skb,
 		    unsigned int len, struct ipcp_sent *s)
@@ -456,10 +459,10 @@ static int try_send(struct ipcp_flow *flow, struct sk_buff *skb,
 		err = ipcp_flow_is_direct(flow) && !s ?
 			send_direct(flow, skb) : -ENOKEY;
 	} else if (unlikely(too_old(flow, ep))) {
-		expired(flow, ep);
+		tell_expired(flow, ep);
 		err = -EKEYEXPIRED;
 	} else {
-		err = s ? send_train_in(flow, ep, skb, len, s) :
+		err = s ? send_segs_in(flow, ep, skb, len, s) :
 			  send_in(flow, ep, skb, IPCP_PDU_DATA);
 	}
 	rcu_read_unlock();
@@ -475,7 +478,7 @@ static int send_data(struct ipcp_flow *flow, struct sk_buff *skb,
 
 	do {
 		err = try_send(flow, skb, len, s);
-		if (likely(!kept(err)))
+		if (likely(!buffer_is_kept(err)))
 			return err;
 		if (err == -EINPROGRESS)
 			err = ipcp_tx_prepare(flow);
@@ -515,10 +518,10 @@ int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_tx_train_alloc() - Get a buffer for messages to be sent as a train
- * @len: length of each message in bytes, at most IPCP_TRAIN_LEN with overhead
+ * ipcp_tx_segs_alloc() - Get a buffer for messages to be sent as a train
+ * @len: length of each message in bytes, at most IPCP_SEGS_BYTES with overhead
  * @last: length of the last, not more
- * @count: how many, 2 to IPCP_TRAIN_MAX
+ * @count: how many, 2 to IPCP_SEGS_MAX
  * @gfp: how
  *
  * Each message is to be written IPCP_HDR_LEN bytes into its packet; there are
@@ -527,29 +530,29 @@ int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb)
  * Context: As @gfp.
  * Return: buffer or NULL.
  */
-struct sk_buff *ipcp_tx_train_alloc(unsigned int len, unsigned int last,
-				    unsigned int count, gfp_t gfp)
+struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
+				   unsigned int count, gfp_t gfp)
 {
 	struct sk_buff *skb;
 
-	skb = ipcp_train_alloc(IPCP_HEADROOM, len + IPCP_OVERHEAD, count, gfp);
+	skb = ipcp_segs_alloc(IPCP_HEADROOM, len + IPCP_OVERHEAD, count, gfp);
 	if (skb && last < len)
 		pskb_trim(skb, skb->len - (len - last));
 	return skb;
 }
 
 /**
- * ipcp_tx_train() - Send several messages of the program at once
+ * ipcp_tx_segs() - Send several messages of the program at once
  * @flow: flow
- * @skb: of ipcp_tx_train_alloc(), the messages in it; taken
+ * @skb: of ipcp_tx_segs_alloc(), the messages in it; taken
  * @len: length of each but the last
  * @count: how many
  *
  * Context: Process context of somebody who holds the module, may sleep.
  * Return: how many were sent, the first ones; or as ipcp_tx_data().
  */
-int ipcp_tx_train(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
-		  unsigned int count)
+int ipcp_tx_segs(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
+		 unsigned int count)
 {
 	struct ipcp_sent *s = kmalloc(sizeof(*s), GFP_KERNEL);
 
@@ -588,10 +591,10 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		err = send_in(flow, ep, skb, type);
 		rcu_read_unlock();
 		local_bh_enable();
-		if (!kept(err))
+		if (!buffer_is_kept(err))
 			return err;
 		if (err == -EINPROGRESS)
-			err = prepare(flow, ep);
+			err = prepare_leaf(flow, ep);
 	} while (!err);
 	this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_NOKEY]);
 	kfree_skb(skb);

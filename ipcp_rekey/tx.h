@@ -45,10 +45,10 @@ bool ipcp_tx_ready(struct ipcp_flow *flow);
 int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_tx_prepare(struct ipcp_flow *flow);
-struct sk_buff *ipcp_tx_train_alloc(unsigned int len, unsigned int last,
-				    unsigned int count, gfp_t gfp);
-int ipcp_tx_train(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
-		  unsigned int count);
+struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
+				   unsigned int count, gfp_t gfp);
+int ipcp_tx_segs(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
+		 unsigned int count);
 int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len);
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,

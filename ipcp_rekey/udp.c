@@ -21,8 +21,8 @@
 #include <net/udp.h>
 
 #include "compat/udp_tunnel.h"
-#include "event.h"
 #include "flow.h"
+#include "notify.h"
 #include "registry.h"
 #include "rx.h"
 #include "udp.h"
@@ -31,10 +31,10 @@
 #define IPCP_UDP_RCVBUF	(8 * 1024 * 1024)
 #define IPCP_UDP_MAX	65507	/* payload of the longest IPv4 datagram */
 
-static void receive(struct ipcp_net *in, struct sk_buff *skb)
+static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	if (skb_checksum_complete(skb)) {
-		this_cpu_inc(in->drops->drops[IPCP_DROP_CHECKSUM]);
+		this_cpu_inc(ipn->drops->drops[IPCP_DROP_CHECKSUM]);
 		kfree_skb(skb);
 		return;
 	}
@@ -43,7 +43,7 @@ static void receive(struct ipcp_net *in, struct sk_buff *skb)
 	skb_dst_drop(skb);
 	skb_ext_reset(skb);
 	nf_reset_ct(skb);
-	ipcp_rx(in, skb);
+	ipcp_rx(ipn, skb);
 }
 
 /*
@@ -60,16 +60,16 @@ static bool queues_empty(struct sock *sk)
 /* In a softirq, under RCU: the stack is at the delivery of a datagram. */
 static void data_ready(struct sock *sk)
 {
-	struct ipcp_net *in = rcu_dereference_sk_user_data(sk);
+	struct ipcp_net *ipn = rcu_dereference_sk_user_data(sk);
 	struct sk_buff *skb;
 	int err;
 
-	while (in && !queues_empty(sk) &&
+	while (ipn && !queues_empty(sk) &&
 	       (skb = skb_recv_udp(sk, MSG_DONTWAIT, &err)))
-		receive(in, skb);
+		receive_datagram(ipn, skb);
 }
 
-static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
+static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
 			       u16 port, u32 mark)
 {
 	struct udp_port_cfg cfg = {
@@ -86,7 +86,7 @@ static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
 
 	if (family == AF_INET)
 		cfg.local_ip.s_addr = htonl(INADDR_ANY);
-	err = udp_sock_create(in->net, &cfg, &sock);
+	err = udp_sock_create(ipn->net, &cfg, &sock);
 	if (err)
 		return ERR_PTR(err);
 	/* Trains come in as they are. */
@@ -104,7 +104,7 @@ static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
 	sk->sk_ll_usec = 0;	/* nothing to poll for: we are called */
 #endif
 	/* The object first, then who is called with it. */
-	rcu_assign_sk_user_data(sk, in);
+	rcu_assign_sk_user_data(sk, ipn);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_data_ready = data_ready;
 	write_unlock_bh(&sk->sk_callback_lock);
@@ -112,15 +112,15 @@ static struct socket *open_one(struct ipcp_net *in, sa_family_t family,
 }
 
 /* Another mark may mean other routes. */
-static void set_mark(struct ipcp_net *in, u32 mark)
+static void set_mark(struct ipcp_net *ipn, u32 mark)
 {
 	struct ipcp_flow *flow;
 	unsigned long id = 0;
 
-	if (in->mark == mark)
+	if (ipn->mark == mark)
 		return;
-	WRITE_ONCE(in->mark, mark);
-	for (; (flow = ipcp_registry_next(in, &id)); id++) {
+	WRITE_ONCE(ipn->mark, mark);
+	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 		write_lock_bh(&flow->peer_lock);
 		dst_cache_reset(&flow->dst);
 		write_unlock_bh(&flow->peer_lock);
@@ -130,7 +130,7 @@ static void set_mark(struct ipcp_net *in, u32 mark)
 
 /**
  * ipcp_udp_open() - Open the sockets of a namespace
- * @in: namespace, its agent_lock held
+ * @ipn: namespace, its agent_lock held
  * @port: UDP port, 0 for the default
  * @mark: mark of outgoing packets
  * @extack: for the reason of a failure
@@ -140,38 +140,38 @@ static void set_mark(struct ipcp_net *in, u32 mark)
  * Context: Process context, may sleep.
  * Return: 0; -EBUSY if flows use another port; what binding says.
  */
-int ipcp_udp_open(struct ipcp_net *in, u16 port, u32 mark,
+int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
 		  struct netlink_ext_ack *extack)
 {
 	struct socket *sock4, *sock6;
 
 	port = port ?: IPCP_REKEY_PORT;
-	if (in->port == port) {
-		set_mark(in, mark);
+	if (ipn->port == port) {
+		set_mark(ipn, mark);
 		return 0;
 	}
-	if (in->port && !xa_empty(&in->flows)) {
+	if (ipn->port && !xa_empty(&ipn->flows)) {
 		NL_SET_ERR_MSG(extack, "flows of an agent before use another port");
 		return -EBUSY;
 	}
-	ipcp_udp_close(in);
+	ipcp_udp_close(ipn);
 
-	sock4 = open_one(in, AF_INET, port, mark);
+	sock4 = open_one(ipn, AF_INET, port, mark);
 	if (IS_ERR(sock4)) {
 		NL_SET_ERR_MSG(extack, "cannot bind the UDP port");
 		return PTR_ERR(sock4);
 	}
-	sock6 = open_one(in, AF_INET6, port, mark);
+	sock6 = open_one(ipn, AF_INET6, port, mark);
 	if (IS_ERR(sock6) && PTR_ERR(sock6) != -EAFNOSUPPORT &&
 	    PTR_ERR(sock6) != -EPFNOSUPPORT) {
 		ipcp_udp_sock_release(sock4);
 		NL_SET_ERR_MSG(extack, "cannot bind the UDP port for IPv6");
 		return PTR_ERR(sock6);
 	}
-	in->port = port;
-	WRITE_ONCE(in->mark, mark);
-	rcu_assign_pointer(in->sock4, sock4->sk);
-	rcu_assign_pointer(in->sock6, IS_ERR(sock6) ? NULL : sock6->sk);
+	ipn->port = port;
+	WRITE_ONCE(ipn->mark, mark);
+	rcu_assign_pointer(ipn->sock4, sock4->sk);
+	rcu_assign_pointer(ipn->sock6, IS_ERR(sock6) ? NULL : sock6->sk);
 	return 0;
 }
 
@@ -188,18 +188,19 @@ static void close_one(struct sock __rcu **psk)
 
 /**
  * ipcp_udp_close() - Close the sockets of a namespace
- * @in: namespace, its agent_lock held
+ * @ipn: namespace, its agent_lock held
  *
  * Context: Process context, sleeps.
  */
-void ipcp_udp_close(struct ipcp_net *in)
+void ipcp_udp_close(struct ipcp_net *ipn)
 {
-	close_one(&in->sock4);
-	close_one(&in->sock6);
-	in->port = 0;
+	close_one(&ipn->sock4);
+	close_one(&ipn->sock6);
+	ipn->port = 0;
 }
 
-static unsigned int fits(const struct dst_entry *dst, unsigned int ip_len)
+static unsigned int payload_mtu(const struct dst_entry *dst,
+				unsigned int ip_len)
 {
 	unsigned int mtu = dst_mtu(dst);
 
@@ -213,7 +214,7 @@ static unsigned int packet_len(const struct sk_buff *skb)
 	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
 }
 
-static struct rtable *route4(struct ipcp_net *in, struct sock *sk,
+static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
 			     const struct sockaddr_in *to,
 			     struct dst_cache *cache, __be32 *saddr)
 {
@@ -221,14 +222,14 @@ static struct rtable *route4(struct ipcp_net *in, struct sock *sk,
 		.daddr = to->sin_addr.s_addr,
 		.fl4_dport = to->sin_port,
 		.fl4_sport = inet_sk(sk)->inet_sport,
-		.flowi4_mark = READ_ONCE(in->mark),
+		.flowi4_mark = READ_ONCE(ipn->mark),
 		.flowi4_proto = IPPROTO_UDP,
 	};
 	struct rtable *rt = cache ? dst_cache_get_ip4(cache, saddr) : NULL;
 
 	if (rt)
 		return rt;
-	rt = ip_route_output_flow(in->net, &fl, sk);
+	rt = ip_route_output_flow(ipn->net, &fl, sk);
 	if (IS_ERR(rt))
 		return rt;
 	*saddr = fl.saddr;
@@ -256,7 +257,7 @@ static struct udphdr *push_udp(struct sk_buff *skb, __be16 sport, __be16 dport)
 }
 
 /* Puts the headers in front and hands over. Takes the route, too. */
-static void out4(struct ipcp_net *in, struct sock *sk, struct rtable *rt,
+static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 		 __be32 saddr, const struct sockaddr_in *to,
 		 struct sk_buff *skb)
 {
@@ -281,38 +282,39 @@ static void out4(struct ipcp_net *in, struct sock *sk, struct rtable *rt,
 	iph->daddr = daddr;
 	if (unlikely(ip_mtu_locked(&rt->dst))) {
 		iph->frag_off = 0;
-		__ip_select_ident(in->net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+		__ip_select_ident(ipn->net, iph,
+				  skb_shinfo(skb)->gso_segs ?: 1);
 	} else {
 		/* Never a fragment, so there is no use for an id. */
 		iph->frag_off = htons(IP_DF);
 		iph->id = 0;
 	}
-	ip_local_out(in->net, sk, skb);	/* its length and sum, too */
+	ip_local_out(ipn->net, sk, skb);	/* its length and sum, too */
 }
 
-static int xmit4(struct ipcp_net *in, const struct sockaddr_in *to,
+static int xmit4(struct ipcp_net *ipn, const struct sockaddr_in *to,
 		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
-	struct sock *sk = rcu_dereference(in->sock4);
+	struct sock *sk = rcu_dereference(ipn->sock4);
 	struct rtable *rt;
 	__be32 saddr;
 
 	if (!sk)
 		return -ENETUNREACH;
-	rt = route4(in, sk, to, cache, &saddr);
+	rt = route4(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
-	*mtu = fits(&rt->dst, sizeof(struct iphdr));
+	*mtu = payload_mtu(&rt->dst, sizeof(struct iphdr));
 	if (packet_len(skb) > *mtu) {
 		ip_rt_put(rt);
 		return -EMSGSIZE;
 	}
-	skb->mark = READ_ONCE(in->mark);
-	out4(in, sk, rt, saddr, to, skb);
+	skb->mark = READ_ONCE(ipn->mark);
+	out4(ipn, sk, rt, saddr, to, skb);
 	return 0;
 }
 
-static struct dst_entry *route6(struct ipcp_net *in, struct sock *sk,
+static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
 				const struct sockaddr_in6 *to,
 				struct dst_cache *cache, struct in6_addr *saddr)
 {
@@ -320,7 +322,7 @@ static struct dst_entry *route6(struct ipcp_net *in, struct sock *sk,
 		.daddr = to->sin6_addr,
 		.fl6_dport = to->sin6_port,
 		.fl6_sport = inet_sk(sk)->inet_sport,
-		.flowi6_mark = READ_ONCE(in->mark),
+		.flowi6_mark = READ_ONCE(ipn->mark),
 		.flowi6_oif = to->sin6_scope_id,
 		.flowi6_proto = IPPROTO_UDP,
 	};
@@ -328,7 +330,7 @@ static struct dst_entry *route6(struct ipcp_net *in, struct sock *sk,
 
 	if (dst)
 		return dst;
-	dst = ip6_dst_lookup_flow(in->net, sk, &fl, NULL);
+	dst = ip6_dst_lookup_flow(ipn->net, sk, &fl, NULL);
 	if (IS_ERR(dst))
 		return dst;
 	*saddr = fl.saddr;
@@ -338,7 +340,7 @@ static struct dst_entry *route6(struct ipcp_net *in, struct sock *sk,
 }
 
 /* As out4(). */
-static void out6(struct ipcp_net *in, struct sock *sk, struct dst_entry *dst,
+static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 		 const struct in6_addr *saddr, const struct sockaddr_in6 *to,
 		 struct sk_buff *skb)
 {
@@ -358,41 +360,41 @@ static void out6(struct ipcp_net *in, struct sock *sk, struct dst_entry *dst,
 	iph->nexthdr = IPPROTO_UDP;
 	iph->saddr = *saddr;
 	iph->daddr = to->sin6_addr;
-	ip6_local_out(in->net, sk, skb);	/* its length, too */
+	ip6_local_out(ipn->net, sk, skb);	/* its length, too */
 }
 
-static int xmit6(struct ipcp_net *in, const struct sockaddr_in6 *to,
+static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
 		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
-	struct sock *sk = rcu_dereference(in->sock6);
+	struct sock *sk = rcu_dereference(ipn->sock6);
 	struct dst_entry *dst;
 	struct in6_addr saddr;
 
 	if (!sk)
 		return -ENETUNREACH;
-	dst = route6(in, sk, to, cache, &saddr);
+	dst = route6(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	*mtu = fits(dst, sizeof(struct ipv6hdr));
+	*mtu = payload_mtu(dst, sizeof(struct ipv6hdr));
 	if (packet_len(skb) > *mtu) {
 		dst_release(dst);
 		return -EMSGSIZE;
 	}
-	skb->mark = READ_ONCE(in->mark);
-	out6(in, sk, dst, &saddr, to, skb);
+	skb->mark = READ_ONCE(ipn->mark);
+	out6(ipn, sk, dst, &saddr, to, skb);
 	return 0;
 }
 
 /* Under RCU, with bottom halves off. */
-static int xmit(struct ipcp_net *in, const struct ipcp_endpoint *to,
-		struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+		       struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
 	int err;
 
 	if (to->sa.sa_family == AF_INET)
-		err = xmit4(in, &to->sin, cache, mtu, skb);
+		err = xmit4(ipn, &to->sin, cache, mtu, skb);
 	else if (to->sa.sa_family == AF_INET6)
-		err = xmit6(in, &to->sin6, cache, mtu, skb);
+		err = xmit6(ipn, &to->sin6, cache, mtu, skb);
 	else
 		err = -EDESTADDRREQ;
 	if (err)
@@ -416,7 +418,7 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 
 	/* Held over it all: the route in the cache is one to this address. */
 	read_lock(&flow->peer_lock);
-	err = xmit(flow->net, &flow->peer, &flow->dst, &mtu, skb);
+	err = xmit_family(flow->net, &flow->peer, &flow->dst, &mtu, skb);
 	read_unlock(&flow->peer_lock);
 	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
 		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
@@ -427,14 +429,14 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 
 /**
  * ipcp_udp_xmit_to() - Send a packet that belongs to no flow
- * @in: namespace
+ * @ipn: namespace
  * @to: to whom
  * @skb: from our header on; taken
  *
  * Context: Task or softirq.
  * Return: as ipcp_udp_xmit().
  */
-int ipcp_udp_xmit_to(struct ipcp_net *in, const struct ipcp_endpoint *to,
+int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
 		     struct sk_buff *skb)
 {
 	u32 mtu;
@@ -442,7 +444,7 @@ int ipcp_udp_xmit_to(struct ipcp_net *in, const struct ipcp_endpoint *to,
 
 	local_bh_disable();
 	rcu_read_lock();
-	err = xmit(in, to, NULL, &mtu, skb);
+	err = xmit_family(ipn, to, NULL, &mtu, skb);
 	rcu_read_unlock();
 	local_bh_enable();
 	return err;
@@ -450,13 +452,13 @@ int ipcp_udp_xmit_to(struct ipcp_net *in, const struct ipcp_endpoint *to,
 
 /**
  * ipcp_udp_mtu() - Longest message that fits the path to an address
- * @in: namespace
+ * @ipn: namespace
  * @to: address
  *
  * Context: Process context.
  * Return: bytes, or what routing says.
  */
-int ipcp_udp_mtu(struct ipcp_net *in, const struct ipcp_endpoint *to)
+int ipcp_udp_mtu(struct ipcp_net *ipn, const struct ipcp_endpoint *to)
 {
 	int mtu = -ENETUNREACH;
 	struct in6_addr saddr6;
@@ -467,17 +469,17 @@ int ipcp_udp_mtu(struct ipcp_net *in, const struct ipcp_endpoint *to)
 
 	local_bh_disable();
 	rcu_read_lock();
-	sk = to->sa.sa_family == AF_INET ? rcu_dereference(in->sock4) :
-					   rcu_dereference(in->sock6);
+	sk = to->sa.sa_family == AF_INET ? rcu_dereference(ipn->sock4) :
+					   rcu_dereference(ipn->sock6);
 	if (sk && to->sa.sa_family == AF_INET) {
-		rt = route4(in, sk, &to->sin, NULL, &saddr);
+		rt = route4(ipn, sk, &to->sin, NULL, &saddr);
 		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
 		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
-				    fits(dst, sizeof(struct iphdr));
+				    payload_mtu(dst, sizeof(struct iphdr));
 	} else if (sk) {
-		dst = route6(in, sk, &to->sin6, NULL, &saddr6);
+		dst = route6(ipn, sk, &to->sin6, NULL, &saddr6);
 		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
-				    fits(dst, sizeof(struct ipv6hdr));
+				    payload_mtu(dst, sizeof(struct ipv6hdr));
 	}
 	if (mtu >= 0)
 		dst_release(dst);
@@ -511,7 +513,8 @@ void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from)
 		ipv6_iface_scope_id(&from->sin6.sin6_addr, skb->skb_iif);
 }
 
-static bool same(const struct ipcp_endpoint *a, const struct ipcp_endpoint *b)
+static bool endpoint_equal(const struct ipcp_endpoint *a,
+			   const struct ipcp_endpoint *b)
 {
 	if (a->sa.sa_family != b->sa.sa_family)
 		return false;
@@ -524,8 +527,8 @@ static bool same(const struct ipcp_endpoint *a, const struct ipcp_endpoint *b)
 }
 
 /*
- * same() for the address that a datagram came from, not written down first. The
- * peer's may change meanwhile: who is told that it moved looks again under the
+ * endpoint_equal() for the address that a datagram came from, not written down
+ * first. The peer's may change meanwhile: who is told that it moved looks again under the
  * lock, and if it is told otherwise by mistake, the next packet is from there,
  * too.
  */
@@ -568,12 +571,12 @@ void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb,
 	ipcp_udp_source(skb, &from);
 	write_lock_bh(&flow->peer_lock);
 	moved = READ_ONCE(ep->highest) == counter &&	/* not an older one */
-		!same(&flow->peer, &from);
+		!endpoint_equal(&flow->peer, &from);
 	if (moved) {
 		flow->peer = from;
 		dst_cache_reset(&flow->dst);
 	}
 	write_unlock_bh(&flow->peer_lock);
 	if (moved)
-		ipcp_event(flow, IPCP_REKEY_EVENT_ROAMED, flow->rk.epoch, 0);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, flow->rk.epoch, 0);
 }

@@ -47,104 +47,105 @@ void ipcp_upcall_free(struct ipcp_upcall *up)
 	kfree(up);
 }
 
-static void count(struct ipcp_net *in, const struct ipcp_upcall *up, int sign)
+static void count_upcall(struct ipcp_net *ipn, const struct ipcp_upcall *up,
+			 int sign)
 {
-	lockdep_assert_held(&in->upcall_lock);
+	lockdep_assert_held(&ipn->upcall_lock);
 	if (up->skb)
-		in->upcall_bytes += sign * (int)up->skb->truesize;
+		ipn->upcall_bytes += sign * (int)up->skb->truesize;
 	else
-		in->upcall_count += sign;
+		ipn->upcall_count += sign;
 }
 
 /*
  * Queues an upcall, unless there is no agent or too much waits already. With
  * @id it is numbered. It belongs to the agent, who may be faster, afterwards.
  */
-static int enqueue(struct ipcp_net *in, struct ipcp_upcall *up, u64 *id)
+static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 {
 	unsigned int bytes = up->skb ? up->skb->truesize : 0;
 	bool hint = false;
 	int err = 0;
 
-	spin_lock_bh(&in->upcall_lock);
-	if (!READ_ONCE(in->agent)) {
+	spin_lock_bh(&ipn->upcall_lock);
+	if (!READ_ONCE(ipn->agent)) {
 		err = -ENOTCONN;
-	} else if (bytes && in->upcall_bytes + bytes > IPCP_UPCALL_BYTES) {
+	} else if (bytes && ipn->upcall_bytes + bytes > IPCP_UPCALL_BYTES) {
 		err = -ENOBUFS;
-	} else if (!bytes && in->upcall_count >= IPCP_UPCALL_COUNT) {
+	} else if (!bytes && ipn->upcall_count >= IPCP_UPCALL_COUNT) {
 		err = -EUSERS;
 	} else {
 		if (id)
-			*id = up->id = ++in->upcall_id;
-		count(in, up, 1);
-		list_add_tail(&up->list, &in->upcalls);
-		hint = !in->hinted;
-		in->hinted = true;
+			*id = up->id = ++ipn->upcall_id;
+		count_upcall(ipn, up, 1);
+		list_add_tail(&up->list, &ipn->upcalls);
+		hint = !ipn->hinted;
+		ipn->hinted = true;
 	}
-	spin_unlock_bh(&in->upcall_lock);
-	if (hint && !ipcp_netlink_hint(in))
-		WRITE_ONCE(in->hinted, false);	/* the next one tries again */
+	spin_unlock_bh(&ipn->upcall_lock);
+	if (hint && !ipcp_netlink_hint(ipn))
+		WRITE_ONCE(ipn->hinted, false);	/* the next one tries again */
 	return err;
 }
 
 /**
  * ipcp_upcall_next() - Take the next one off the queue
- * @in: namespace
+ * @ipn: namespace
  *
  * Context: Process context.
  * Return: it, to be freed by ipcp_upcall_free(), or NULL.
  */
-struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *in)
+struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 {
 	struct ipcp_upcall *up;
 
-	spin_lock_bh(&in->upcall_lock);
-	up = list_first_entry_or_null(&in->upcalls, struct ipcp_upcall, list);
+	spin_lock_bh(&ipn->upcall_lock);
+	up = list_first_entry_or_null(&ipn->upcalls, struct ipcp_upcall, list);
 	if (up) {
 		list_del(&up->list);
-		count(in, up, -1);
+		count_upcall(ipn, up, -1);
 	} else {
-		in->hinted = false;
+		ipn->hinted = false;
 	}
-	spin_unlock_bh(&in->upcall_lock);
+	spin_unlock_bh(&ipn->upcall_lock);
 	return up;
 }
 
 /**
  * ipcp_upcall_requeue() - Put one back that could not be delivered
- * @in: namespace
+ * @ipn: namespace
  * @up: upcall, the first in the queue again
  *
  * Context: Process context.
  */
-void ipcp_upcall_requeue(struct ipcp_net *in, struct ipcp_upcall *up)
+void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up)
 {
-	spin_lock_bh(&in->upcall_lock);
-	count(in, up, 1);
-	list_add(&up->list, &in->upcalls);
-	spin_unlock_bh(&in->upcall_lock);
+	spin_lock_bh(&ipn->upcall_lock);
+	count_upcall(ipn, up, 1);
+	list_add(&up->list, &ipn->upcalls);
+	spin_unlock_bh(&ipn->upcall_lock);
 }
 
 /**
  * ipcp_upcall_ctrl() - A cleartext message of another agent came
- * @in: namespace
+ * @ipn: namespace
  * @skb: message, its IP header still in front; taken if that went well
  *
  * Context: Softirq or task.
  * Return: IPCP_DROP_NONE, IPCP_DROP_CTRL_FULL or IPCP_DROP_NOMEM.
  */
-enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *in, struct sk_buff *skb)
+enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	struct ipcp_upcall *up;
 
-	if (!READ_ONCE(in->agent) || skb->len > IPCP_REKEY_CTRL_MAX)
+	if (!READ_ONCE(ipn->agent) || skb->len > IPCP_REKEY_CTRL_MAX)
 		return IPCP_DROP_CTRL_FULL;
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_CTRL, NULL, GFP_ATOMIC);
 	if (!up)
 		return IPCP_DROP_NOMEM;
 	ipcp_udp_source(skb, &up->from);
 	up->skb = skb;
-	if (enqueue(in, up, NULL)) {
+	if (enqueue_upcall(ipn, up, NULL)) {
 		up->skb = NULL;
 		ipcp_upcall_free(up);
 		return IPCP_DROP_CTRL_FULL;
@@ -174,7 +175,7 @@ enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 	up->flow_id = flow->id;
 	up->epoch = epoch;
 	up->skb = *skb;
-	if (enqueue(flow->net, up, NULL)) {
+	if (enqueue_upcall(flow->net, up, NULL)) {
 		up->skb = NULL;
 		ipcp_upcall_free(up);
 		return IPCP_DROP_CTRL_FULL;
@@ -200,7 +201,7 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 		return -ENOMEM;
 	up->flow = ipcp_flow_get(flow);
 	up->flow_id = flow->id;
-	err = enqueue(flow->net, up, NULL);
+	err = enqueue_upcall(flow->net, up, NULL);
 	if (err)
 		ipcp_upcall_free(up);
 	return err;
@@ -208,14 +209,14 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 
 /**
  * ipcp_upcall_listen() - A program asks to serve a name
- * @in: namespace; its mutex is held
+ * @ipn: namespace; its mutex is held
  * @name: name
  * @id: out, number of the request
  *
  * Context: Process context of the program.
  * Return: 0, -ENOTCONN without an agent, -EUSERS if too much waits, -ENOMEM.
  */
-int ipcp_upcall_listen(struct ipcp_net *in, const char *name, u64 *id)
+int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name, u64 *id)
 {
 	struct ipcp_upcall *up;
 	int err;
@@ -224,7 +225,7 @@ int ipcp_upcall_listen(struct ipcp_net *in, const char *name, u64 *id)
 	if (!up)
 		return -ENOMEM;
 	ipcp_owner_current(&up->owner);
-	err = enqueue(in, up, id);
+	err = enqueue_upcall(ipn, up, id);
 	if (err)
 		ipcp_upcall_free(up);
 	return err;
@@ -232,7 +233,7 @@ int ipcp_upcall_listen(struct ipcp_net *in, const char *name, u64 *id)
 
 /**
  * ipcp_upcall_tell() - Tell the agent of something that needs no answer
- * @in: namespace
+ * @ipn: namespace
  * @type: IPCP_REKEY_UPCALL_TYPE_UNLISTEN, _CANCEL or _CLOSED
  * @flow_id: number of the flow, or 0
  * @name: name, or NULL
@@ -241,52 +242,52 @@ int ipcp_upcall_listen(struct ipcp_net *in, const char *name, u64 *id)
  *
  * Context: Process context.
  */
-void ipcp_upcall_tell(struct ipcp_net *in, u32 type, u32 flow_id,
+void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
 		      const char *name)
 {
 	struct ipcp_upcall *up;
 
-	if (!READ_ONCE(in->agent))
+	if (!READ_ONCE(ipn->agent))
 		return;
 	up = upcall_new(type, name, GFP_KERNEL);
 	if (!up)
 		return;
 	up->flow_id = flow_id;
-	if (enqueue(in, up, NULL))
+	if (enqueue_upcall(ipn, up, NULL))
 		ipcp_upcall_free(up);
 }
 
 /**
  * ipcp_upcall_purge() - Empty the queue of an agent that is gone
- * @in: namespace, without an agent
+ * @ipn: namespace, without an agent
  *
  * Context: Process context.
  */
-void ipcp_upcall_purge(struct ipcp_net *in)
+void ipcp_upcall_purge(struct ipcp_net *ipn)
 {
 	struct ipcp_upcall *up;
 
-	while ((up = ipcp_upcall_next(in)))
+	while ((up = ipcp_upcall_next(ipn)))
 		ipcp_upcall_free(up);
 }
 
 /**
  * ipcp_upcall_net_init() - Initialise
- * @in: namespace
+ * @ipn: namespace
  */
-void ipcp_upcall_net_init(struct ipcp_net *in)
+void ipcp_upcall_net_init(struct ipcp_net *ipn)
 {
-	spin_lock_init(&in->upcall_lock);
-	INIT_LIST_HEAD(&in->upcalls);
+	spin_lock_init(&ipn->upcall_lock);
+	INIT_LIST_HEAD(&ipn->upcalls);
 }
 
 /**
  * ipcp_upcall_net_exit() - Free what nobody took
- * @in: namespace
+ * @ipn: namespace
  *
  * Context: Process context.
  */
-void ipcp_upcall_net_exit(struct ipcp_net *in)
+void ipcp_upcall_net_exit(struct ipcp_net *ipn)
 {
-	ipcp_upcall_purge(in);
+	ipcp_upcall_purge(ipn);
 }

@@ -36,20 +36,20 @@ struct ipcp_upcall {
 	struct sk_buff *skb;
 };
 
-void ipcp_upcall_net_init(struct ipcp_net *in);
-void ipcp_upcall_net_exit(struct ipcp_net *in);
-void ipcp_upcall_purge(struct ipcp_net *in);
+void ipcp_upcall_net_init(struct ipcp_net *ipn);
+void ipcp_upcall_net_exit(struct ipcp_net *ipn);
+void ipcp_upcall_purge(struct ipcp_net *ipn);
 
-enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *in, struct sk_buff *skb);
+enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb);
 enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 				  struct sk_buff **skb);
 int ipcp_upcall_alloc(struct ipcp_flow *flow);
-int ipcp_upcall_listen(struct ipcp_net *in, const char *name, u64 *id);
-void ipcp_upcall_tell(struct ipcp_net *in, u32 type, u32 flow_id,
+int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name, u64 *id);
+void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
 		      const char *name);
 
-struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *in);
-void ipcp_upcall_requeue(struct ipcp_net *in, struct ipcp_upcall *up);
+struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn);
+void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up);
 void ipcp_upcall_free(struct ipcp_upcall *up);
 
 #endif /* _IPCP_UPCALL_H */

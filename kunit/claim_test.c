@@ -50,7 +50,7 @@ static void went_down(struct ipcp_flow *flow)
 
 static void not_done(struct ipcp_flow *flow)
 {
-	clear_bit(IPCP_EP_DONE, &test_newest(flow)->flags);
+	clear_bit(IPCP_EP_CONFIRMED, &test_newest(flow)->flags);
 }
 
 static void lost(struct ipcp_flow *flow)

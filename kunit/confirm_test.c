@@ -17,8 +17,8 @@ static void new_pair(struct kunit *test, struct ipcp_flow **initiator,
 	test_pair(test, initiator, responder);
 	test_next(test, *responder);
 	test_next(test, *initiator);
-	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(*responder));
-	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(*initiator));
+	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_activate(*responder));
+	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_activate(*initiator));
 }
 
 /* The flags of the CONFIRM that was sent to this end. */
@@ -175,7 +175,7 @@ static void one_with_done_is_not_answered(struct kunit *test)
 	ipcp_keyrot_observe(initiator, ep, true);
 	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep,
 						 SEEN | SENDING | DONE));
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
 
@@ -188,7 +188,7 @@ static void done_is_believed_of_who_sends(struct kunit *test)
 	new_pair(test, &initiator, &responder);
 	ep = test_newest(initiator);
 	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep, DONE));
-	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 }
 
 static void the_same_is_answered_once_in_a_while(struct kunit *test)
@@ -223,7 +223,7 @@ static void unknown_flags_make_no_sense(struct kunit *test)
 	for (unsigned int flags = 8; flags < 256; flags <<= 1)
 		KUNIT_EXPECT_FALSE(test, ipcp_confirm_rcv(initiator, ep,
 							  DONE | flags));
-	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
 
@@ -242,7 +242,7 @@ static void a_keepalive_says_all_there_is_to_say(struct kunit *test)
 
 static bool done(struct ipcp_flow *flow)
 {
-	return test_bit(IPCP_EP_DONE, &test_newest(flow)->flags);
+	return test_bit(IPCP_EP_CONFIRMED, &test_newest(flow)->flags);
 }
 
 /* A while later the worker runs: it is time to ask, and to answer again. */
@@ -281,7 +281,7 @@ static void both_come_to_done_whatever_is_lost(struct kunit *test)
 
 		for (int i = 0; i < 2; i++) {
 			test_next(test, end[i]);
-			KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(end[i]));
+			KUNIT_ASSERT_TRUE(test, ipcp_keyrot_activate(end[i]));
 		}
 		for (rounds = 0; rounds < 20; rounds++) {
 			if (done(end[0]) && done(end[1]))

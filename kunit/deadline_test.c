@@ -70,7 +70,7 @@ static void parked(struct kunit *test, struct ipcp_flow *flow)
 static void taken(struct kunit *test, struct ipcp_flow *flow)
 {
 	parked(test, flow);
-	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_activate(flow));
 }
 
 static void promoted(struct kunit *test, struct ipcp_flow *flow)
@@ -161,7 +161,7 @@ static void a_pending_flow_costs_next_to_nothing(struct kunit *test)
 		usual_times(flow);
 		flow->deadline = jiffies + msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS);
 		KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
-		KUNIT_ASSERT_TRUE(test, ipcp_keyrot_take(flow));
+		KUNIT_ASSERT_TRUE(test, ipcp_keyrot_activate(flow));
 		KUNIT_EXPECT_LE(test, runs(flow, 600 * HZ), MAX_RUNS);
 		KUNIT_EXPECT_EQ(test, flow->state,
 				IPCP_REKEY_FLOW_STATE_DEALLOCATED);

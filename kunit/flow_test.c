@@ -311,7 +311,7 @@ static void a_user_has_only_so_many_flows(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, user);
 	KUNIT_ASSERT_NOT_NULL(test, wait);
-	user->in = test_net();
+	user->ipn = test_net();
 	user->holders = 1;
 	atomic_set(&user->flows, IPCP_USER_FLOWS);
 	flow = ipcp_flow_new(test_net(), "kunit", &qos, &payer, wait);

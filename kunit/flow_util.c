@@ -3,10 +3,10 @@
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 
-#include "account.h"
 #include "confirm.h"
 #include "deadline.h"
 #include "flow_util.h"
+#include "owner.h"
 #include "test_util.h"
 #include "wire.h"
 
@@ -191,7 +191,7 @@ void test_settle(struct kunit *test, struct ipcp_flow *flow)
 	KUNIT_ASSERT_TRUE(test, ipcp_confirm_rcv(flow, ep, IPCP_CONFIRM_SEEN |
 						 IPCP_CONFIRM_SENDING |
 						 IPCP_CONFIRM_DONE));
-	KUNIT_ASSERT_TRUE(test, test_bit(IPCP_EP_DONE, &ep->flags));
+	KUNIT_ASSERT_TRUE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 }
 
 /* The epoch with this number, while it is in its slot. */

@@ -8,8 +8,8 @@
 #include <net/dst_cache.h>
 #include <net/route.h>
 
-#include "account.h"
 #include "flow_util.h"
+#include "owner.h"
 #include "path_util.h"
 #include "test_util.h"
 #include "tx.h"

@@ -134,7 +134,7 @@ static void what_makes_room_is_not_received_under(struct kunit *test)
 	jump(test, ep, 100, 0);
 	KUNIT_EXPECT_NULL(test, find(ep, 10));
 	KUNIT_EXPECT_TRUE(test, leaf->abandoned);
-	KUNIT_EXPECT_TRUE(test, leaf->closed);
+	KUNIT_EXPECT_TRUE(test, leaf->retired);
 	ipcp_leaf_put(leaf);
 }
 

@@ -45,13 +45,13 @@ static void one_failure_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 
 static void never_done(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	clear_bit(IPCP_EP_DONE, &ep->flags);
+	clear_bit(IPCP_EP_CONFIRMED, &ep->flags);
 	test_give_up(ep);
 }
 
 static void not_done_yet(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	clear_bit(IPCP_EP_DONE, &ep->flags);
+	clear_bit(IPCP_EP_CONFIRMED, &ep->flags);
 }
 
 static void done_long_ago(struct ipcp_flow *flow, struct ipcp_epoch *ep)
@@ -145,7 +145,7 @@ static void it_comes_back_when_something_may_be_due(struct kunit *test)
 
 	flow->max_age = TEST_TIME;
 	KUNIT_EXPECT_EQ(test, test_keyrot(flow), ep->parked + TEST_TIME + 1);
-	clear_bit(IPCP_EP_DONE, &ep->flags);
+	clear_bit(IPCP_EP_CONFIRMED, &ep->flags);
 	ep->confirm = ep->parked + TEST_TIME;
 	KUNIT_EXPECT_EQ(test, test_keyrot(flow), ep->promoted + NOT_DONE_TIME);
 }

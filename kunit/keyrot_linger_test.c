@@ -28,7 +28,7 @@ static void old_keys_stay_for_the_linger_and_no_longer(struct kunit *test)
 	test_newest(flow)->linger = jiffies;
 	test_keyrot(flow);
 	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_RETIRED, &old->flags));
 	KUNIT_EXPECT_NULL(test, old->ks.nodes);
 	KUNIT_EXPECT_EQ(test, flow->leaves_done[0], 1);
 	KUNIT_EXPECT_EQ(test, flow->leaves_done[1], 1);
@@ -41,7 +41,7 @@ static void old_keys_stay_until_the_peer_sends_in_newer_ones(struct kunit *test)
 
 	flow->linger_time = 0;
 	test_next(test, flow);
-	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 	ipcp_keyrot_observe(flow, test_newest(flow), false);
 	test_keyrot(flow);
 	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, 0));
@@ -106,7 +106,7 @@ static void the_fifth_epoch_cuts_the_linger_of_the_first(struct kunit *test)
 	test_next(test, flow);
 	KUNIT_EXPECT_EQ(test, flow->linger_cut, 1);
 	KUNIT_EXPECT_NULL(test, test_epoch(flow, no));
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_RETIRED, &old->flags));
 	for (u8 i = 1; i <= IPCP_EPOCH_SLOTS; i++)
 		KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, no + i));
 }
@@ -118,7 +118,7 @@ static void an_epoch_whose_slot_goes_is_not_sent_in(struct kunit *test)
 
 	for (int i = 1; i < IPCP_EPOCH_SLOTS; i++) {
 		test_next(test, flow);
-		KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+		KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 		KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
 		/* that the next may be claimed */
 		test_give_up(test_newest(flow));
@@ -126,7 +126,7 @@ static void an_epoch_whose_slot_goes_is_not_sent_in(struct kunit *test)
 	test_next(test, flow);
 	KUNIT_EXPECT_NULL(test, test_tx(flow));
 	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
-	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_newest(flow));
 }
 
@@ -156,7 +156,7 @@ static void nothing_to_send_with_is_left_after_promotion(struct kunit *test)
 	struct ipcp_epoch *old = test_newest(flow);
 
 	test_next(test, flow);
-	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 	test_keyrot(flow);
 	KUNIT_EXPECT_TRUE(test, has_keys(test, old, tx));
 

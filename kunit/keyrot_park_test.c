@@ -24,7 +24,7 @@ static void no_keys_agreed(struct ipcp_flow *flow)
 
 static void not_done(struct ipcp_flow *flow)
 {
-	clear_bit(IPCP_EP_DONE, &test_newest(flow)->flags);
+	clear_bit(IPCP_EP_CONFIRMED, &test_newest(flow)->flags);
 }
 
 static void claimed(struct ipcp_flow *flow)

@@ -20,7 +20,7 @@ static void take_installs_the_seed_that_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
 	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_TAKEN,
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_ACTIVE,
 					 &test_newest(flow)->flags));
 	KUNIT_EXPECT_GE(test, sleeper->wakes, 1);
 }
@@ -30,10 +30,10 @@ static void what_was_taken_cannot_be_taken_again(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_take_pending(flow));
-	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_activate(flow));
 	test_next(test, flow);
-	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
-	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_activate(flow));
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
 }
 
@@ -91,7 +91,7 @@ static void this_side_sends_when_it_knows_enough(struct kunit *test)
 	if (c->observed)
 		ipcp_keyrot_observe(flow, ep, false);
 	if (c->taken)
-		KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+		KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 	if (c->grace_over)
 		ep->parked -= flow->grace;
 	ipcp_keyrot_promote(flow);
@@ -111,7 +111,7 @@ static void being_heard_is_enough_whatever_comes_first(struct kunit *test)
 
 	test_next(test, flow);
 	ep = test_newest(flow);
-	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 	sleeper = test_sleep(test, flow->n_rb.wait);
 	ipcp_keyrot_observe(flow, ep, false);
 
@@ -146,7 +146,7 @@ static void what_was_taken_late_is_sent_in_at_the_deadline(struct kunit *test)
 
 	test_next(test, flow);
 	ep = test_newest(flow);
-	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 	test_keyrot(flow);
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
 	ep->parked -= flow->grace;
@@ -225,7 +225,7 @@ static void a_flow_without_keys_has_nothing_to_do(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_after(test_keyrot(flow),
 					   jiffies + TEST_TIME));
 	ipcp_keyrot_promote(flow);
-	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_activate(flow));
 	KUNIT_EXPECT_NULL(test, test_tx(flow));
 }
 

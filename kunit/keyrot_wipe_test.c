@@ -84,7 +84,7 @@ static void dropping_ends_all_that_was_begun(struct kunit *test)
 	u32 exchange;
 
 	test_next(test, flow);
-	ipcp_keyrot_take(flow);
+	ipcp_keyrot_activate(flow);
 	test_give_up(test_newest(flow));
 	exchange = test_claim(test, flow);
 	ipcp_keyrot_drop(flow);
@@ -104,7 +104,7 @@ static void dropping_takes_a_seed_that_waited(struct kunit *test)
 	ipcp_keyrot_drop(flow);
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
 	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
-	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_take(flow));
+	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_activate(flow));
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 5);
 }
 

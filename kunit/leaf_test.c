@@ -301,11 +301,11 @@ static void a_key_that_is_held_outlives_its_leaf_and_epoch(struct kunit *test)
 	heap_secret(w, &key, sizeof(key));
 	go_to(test, ep, 0, 1);
 	step(test, ep, 0);
-	KUNIT_EXPECT_FALSE(test, leaf->closed);
+	KUNIT_EXPECT_FALSE(test, leaf->retired);
 	clear_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits);
 
 	step(test, ep, 0);
-	KUNIT_EXPECT_TRUE(test, leaf->closed);
+	KUNIT_EXPECT_TRUE(test, leaf->retired);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits));
 	ipcp_keyrot_drop(flow);
 	test_drain();

@@ -221,7 +221,7 @@ static void a_flow_is_made_or_not(struct kunit *test)
 	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, user);
-	user->in = test_net();
+	user->ipn = test_net();
 	user->holders = 1;
 	new.wait = ipcp_wait_new();
 	KUNIT_ASSERT_NOT_NULL(test, new.wait);

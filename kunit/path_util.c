@@ -32,15 +32,15 @@ int test_path_open(struct kunit_suite *suite)
 		.family = AF_INET,
 		.local_ip.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	struct ipcp_net *in = test_net();
+	struct ipcp_net *ipn = test_net();
 	int err;
 
 	err = open_loopback();
 	if (err)
 		return err;
-	mutex_lock(&in->agent_lock);
-	err = ipcp_udp_open(in, 0, 0, NULL);
-	mutex_unlock(&in->agent_lock);
+	mutex_lock(&ipn->agent_lock);
+	err = ipcp_udp_open(ipn, 0, 0, NULL);
+	mutex_unlock(&ipn->agent_lock);
 	if (err)
 		return err;
 	err = udp_sock_create(&init_net, &cfg, &path);
@@ -55,14 +55,14 @@ int test_path_open(struct kunit_suite *suite)
 /* For kunit_suite.suite_exit. */
 void test_path_close(struct kunit_suite *suite)
 {
-	struct ipcp_net *in = test_net();
+	struct ipcp_net *ipn = test_net();
 
 	if (path)
 		ipcp_udp_sock_release(path);
 	path = NULL;
-	mutex_lock(&in->agent_lock);
-	ipcp_udp_close(in);
-	mutex_unlock(&in->agent_lock);
+	mutex_lock(&ipn->agent_lock);
+	ipcp_udp_close(ipn);
+	mutex_unlock(&ipn->agent_lock);
 }
 
 /* For kunit_suite.init: forgets what the test before left. */

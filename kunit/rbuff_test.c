@@ -2,8 +2,8 @@
 /* The ring towards the reader: order, bounds, and who is woken. */
 #include <linux/poll.h>
 
-#include "account.h"
 #include "flow_util.h"
+#include "owner.h"
 #include "rbuff.h"
 #include "test_util.h"
 

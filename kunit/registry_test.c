@@ -75,13 +75,13 @@ static void numbers_are_not_used_again_soon(struct kunit *test)
 
 static void numbers_go_round_and_leave_out_zero(struct kunit *test)
 {
-	struct ipcp_net *in = test_net();
-	u32 next = in->next_id;
+	struct ipcp_net *ipn = test_net();
+	u32 next = ipn->next_id;
 
-	in->next_id = INT_MAX;
+	ipn->next_id = INT_MAX;
 	KUNIT_EXPECT_EQ(test, test_flow(test)->id, INT_MAX);
 	KUNIT_EXPECT_GE(test, test_flow(test)->id, 1);
-	in->next_id = next;
+	ipn->next_id = next;
 }
 
 static void a_flow_that_is_gone_is_not_found(struct kunit *test)

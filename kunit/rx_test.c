@@ -344,7 +344,7 @@ static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
 	test_settle(test, e.to);
 	test_newest(e.to)->linger = jiffies;
 	test_keyrot(e.to);
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CLOSED, &old->flags));
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_RETIRED, &old->flags));
 	expect_heard(test, &e, 0, 3 * LEAF);
 }
 
@@ -362,10 +362,10 @@ static void what_waits_is_opened_when_its_leaf_is_left_behind(struct kunit *test
 		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
 		test_advance(ep, dir, test_leaf(&ep->leaves[dir].next));
 	}
-	KUNIT_EXPECT_TRUE(test, leaf->closed);
+	KUNIT_EXPECT_TRUE(test, leaf->retired);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED, &e.to->bits));
 
-	ipcp_rx_open_queued(e.to);
+	ipcp_rx_decrypt_queued(e.to);
 	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 1);
 	ipcp_leaf_put(leaf);
 	expect_heard(test, &e, 0, 3);
@@ -384,7 +384,7 @@ static void what_was_forged_under_keys_that_go_is_dropped(struct kunit *test)
 	forge(skb, ipcp_ctr_make(100, 5));
 	test_deliver(skb);
 	test_next(test, e.to);
-	ipcp_rx_open_queued(e.to);
+	ipcp_rx_decrypt_queued(e.to);
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 1);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), 2);
 	expect_heard(test, &e, 0, 1);

@@ -8,11 +8,11 @@
  * As many messages as may be on their way fit into a ring: one of this length has
  * a buffer of 8 KiB, with all that is around it.
  */
-#define IPCP_DIRECT_MTU		7424
+#define IPCP_LOCAL_MTU		7424
 
-int ipcp_direct_join(struct ipcp_flow *flow);
-void ipcp_direct_part(struct ipcp_flow *flow);
-void ipcp_direct_down(struct ipcp_flow *flow);
+int ipcp_local_join(struct ipcp_flow *flow);
+void ipcp_local_part(struct ipcp_flow *flow);
+void ipcp_local_down(struct ipcp_flow *flow);
 
 /* Are both ends on this host, and no packet leaves it? */
 static inline bool ipcp_flow_is_direct(const struct ipcp_flow *flow)

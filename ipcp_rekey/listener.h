@@ -12,7 +12,7 @@ struct ipcp_net;
 /**
  * struct ipcp_listener - a file that serves a name
  * @list: in the namespace's list
- * @in: namespace
+ * @ipn: namespace
  * @name: name
  * @owner: who opened it
  * @payer: who pays for its flows
@@ -30,7 +30,7 @@ struct ipcp_net;
  */
 struct ipcp_listener {
 	struct list_head list;
-	struct ipcp_net *in;
+	struct ipcp_net *ipn;
 	char *name;
 	struct ipcp_owner owner;
 	struct ipcp_payer payer;
@@ -47,19 +47,19 @@ struct ipcp_listener {
 
 bool ipcp_name_valid(const char *name);
 
-struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
+struct ipcp_listener *ipcp_listener_new(struct ipcp_net *ipn, char *name,
 					u32 backlog, struct ipcp_wait *wait);
-void ipcp_names_unlisten(struct ipcp_listener *l);
-int ipcp_names_answer(struct ipcp_net *in, u64 request, int error,
-		      const char *reason);
-void ipcp_names_lapse(struct ipcp_net *in);
+void ipcp_listener_end(struct ipcp_listener *l);
+int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,
+			 const char *reason);
+void ipcp_listener_lapse(struct ipcp_net *ipn);
 
-struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
-				  const struct ipcp_qos *qos, int *err);
-void ipcp_names_ready(struct ipcp_flow *flow);
-void ipcp_names_forget(struct ipcp_flow *flow);
-struct ipcp_flow *ipcp_names_accept(struct ipcp_listener *l);
-bool ipcp_names_answered(const struct ipcp_listener *l);
-bool ipcp_names_waiting(struct ipcp_listener *l);
+struct ipcp_flow *ipcp_listener_new_flow(struct ipcp_net *ipn, const char *name,
+					 const struct ipcp_qos *qos, int *err);
+void ipcp_listener_flow_ready(struct ipcp_flow *flow);
+void ipcp_listener_forget(struct ipcp_flow *flow);
+struct ipcp_flow *ipcp_listener_accept(struct ipcp_listener *l);
+bool ipcp_listener_answered(const struct ipcp_listener *l);
+bool ipcp_listener_waiting(struct ipcp_listener *l);
 
 #endif /* _IPCP_NAMES_H */

@@ -5,10 +5,10 @@
  */
 #include <net/genetlink.h>
 
-#include "event.h"
 #include "flow.h"
-#include "netlink.h"
 #include "netlink-gen.h"
+#include "netlink.h"
+#include "notify.h"
 #include "registry.h"
 #include "trace.h"
 
@@ -35,7 +35,7 @@ static int put_event(struct sk_buff *skb, struct ipcp_flow *flow, u32 event,
 }
 
 /**
- * ipcp_event() - Tell what happened to a flow
+ * ipcp_notify() - Tell what happened to a flow
  * @flow: flow
  * @event: enum ipcp_rekey_event
  * @epoch: epoch that it is about
@@ -43,7 +43,7 @@ static int put_event(struct sk_buff *skb, struct ipcp_flow *flow, u32 event,
  *
  * Context: Any context, also with flow->lock held.
  */
-void ipcp_event(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange)
+void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange)
 {
 	struct net *net = flow->net->net;
 	struct sk_buff *skb;

@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 
 #include "failure.h"
-#include "names.h"
+#include "listener.h"
 #include "registry.h"
 #include "upcall.h"
 
@@ -31,8 +31,8 @@ bool ipcp_name_valid(const char *name)
 }
 
 /**
- * ipcp_names_listen() - Ask the agent for leave to serve a name
- * @in: namespace
+ * ipcp_listener_new() - Ask the agent for leave to serve a name
+ * @ipn: namespace
  * @name: name; taken on success
  * @backlog: flows that may wait
  * @wait: woken for the answer and for flows; a reference is taken
@@ -40,7 +40,7 @@ bool ipcp_name_valid(const char *name)
  * Context: Process context.
  * Return: a listener, not answered yet; -ENOTCONN without an agent; -ENOMEM.
  */
-struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
+struct ipcp_listener *ipcp_listener_new(struct ipcp_net *ipn, char *name,
 					u32 backlog, struct ipcp_wait *wait)
 {
 	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
@@ -48,23 +48,23 @@ struct ipcp_listener *ipcp_names_listen(struct ipcp_net *in, char *name,
 
 	if (!l)
 		return ERR_PTR(-ENOMEM);
-	l->in = in;
+	l->ipn = ipn;
 	l->backlog = backlog;
 	INIT_LIST_HEAD(&l->pending);
 	INIT_LIST_HEAD(&l->waiting);
-	err = ipcp_payer_current(&l->payer, in);
+	err = ipcp_payer_current(&l->payer, ipn);
 	if (err)
 		goto err_free;
 	ipcp_owner_current(&l->owner);
 
-	mutex_lock(&in->lock);
-	err = ipcp_upcall_listen(in, name, &l->request);
+	mutex_lock(&ipn->lock);
+	err = ipcp_upcall_listen(ipn, name, &l->request);
 	if (!err) {
 		l->name = name;
 		l->wait = ipcp_wait_get(wait);
-		list_add(&l->list, &in->listeners);
+		list_add(&l->list, &ipn->listeners);
 	}
-	mutex_unlock(&in->lock);
+	mutex_unlock(&ipn->lock);
 	if (err)
 		goto err_owner;
 	return l;
@@ -77,24 +77,25 @@ err_free:
 	return ERR_PTR(err);
 }
 
-static void wake(struct ipcp_listener *l)
+static void wake_listener(struct ipcp_listener *l)
 {
 	wake_up_poll(&l->wait->wq, EPOLLIN | EPOLLRDNORM |
 		     EPOLLERR);
 }
 
-static void answer(struct ipcp_listener *l, int error, const char *reason)
+static void answer_listen(struct ipcp_listener *l, int error,
+			  const char *reason)
 {
 	l->error = error ? ipcp_failure(error) : 0;
 	strscpy(l->reason, reason ?: "", sizeof(l->reason));
-	/* Paired with ipcp_names_answered(). */
+	/* Paired with ipcp_listener_answered(). */
 	smp_store_release(&l->answered, true);
-	wake(l);
+	wake_listener(l);
 }
 
 /**
- * ipcp_names_answer() - The agent granted or refused a name
- * @in: namespace
+ * ipcp_listener_answer() - The agent granted or refused a name
+ * @ipn: namespace
  * @request: number of the request
  * @error: 0, or a positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
@@ -102,53 +103,53 @@ static void answer(struct ipcp_listener *l, int error, const char *reason)
  * Context: Process context. The operation upcall-done.
  * Return: 0, or -ENOENT if nobody waits for this answer.
  */
-int ipcp_names_answer(struct ipcp_net *in, u64 request, int error,
-		      const char *reason)
+int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,
+			 const char *reason)
 {
 	struct ipcp_listener *l;
 	int err = -ENOENT;
 
-	mutex_lock(&in->lock);
-	list_for_each_entry(l, &in->listeners, list) {
+	mutex_lock(&ipn->lock);
+	list_for_each_entry(l, &ipn->listeners, list) {
 		if (l->request == request && !l->answered) {
-			answer(l, error, reason);
+			answer_listen(l, error, reason);
 			err = 0;
 			break;
 		}
 	}
-	mutex_unlock(&in->lock);
+	mutex_unlock(&ipn->lock);
 	return err;
 }
 
 /**
- * ipcp_names_lapse() - The agent is gone: nobody will answer
- * @in: namespace
+ * ipcp_listener_lapse() - The agent is gone: nobody will answer
+ * @ipn: namespace
  *
  * Names that were granted stay granted.
  *
  * Context: Process context.
  */
-void ipcp_names_lapse(struct ipcp_net *in)
+void ipcp_listener_lapse(struct ipcp_net *ipn)
 {
 	struct ipcp_listener *l;
 
-	mutex_lock(&in->lock);
-	list_for_each_entry(l, &in->listeners, list)
+	mutex_lock(&ipn->lock);
+	list_for_each_entry(l, &ipn->listeners, list)
 		if (!l->answered)
-			answer(l, ENOTCONN, "the agent went away");
-	mutex_unlock(&in->lock);
+			answer_listen(l, ENOTCONN, "the agent went away");
+	mutex_unlock(&ipn->lock);
 }
 
 /**
- * ipcp_names_answered() - Did the agent say whether the name is granted?
+ * ipcp_listener_answered() - Did the agent say whether the name is granted?
  * @l: listener
  *
  * Context: Any context.
  * Return: true if so; its error can be looked at then.
  */
-bool ipcp_names_answered(const struct ipcp_listener *l)
+bool ipcp_listener_answered(const struct ipcp_listener *l)
 {
-	/* Paired with answer(): the error comes with it. */
+	/* Paired with answer_listen(): the error comes with it. */
 	return smp_load_acquire(&l->answered);
 }
 
@@ -164,26 +165,26 @@ static void take_all(struct ipcp_listener *l, struct list_head *from,
 }
 
 /**
- * ipcp_names_unlisten() - Stop to serve a name
+ * ipcp_listener_end() - Stop to serve a name
  * @l: listener; freed
  *
  * Flows that were not accepted are closed.
  *
  * Context: Process context, may sleep.
  */
-void ipcp_names_unlisten(struct ipcp_listener *l)
+void ipcp_listener_end(struct ipcp_listener *l)
 {
-	struct ipcp_net *in = l->in;
+	struct ipcp_net *ipn = l->ipn;
 	struct ipcp_flow *flow, *tmp;
 	LIST_HEAD(flows);
 	bool granted;
 
-	mutex_lock(&in->lock);
+	mutex_lock(&ipn->lock);
 	list_del(&l->list);
 	granted = l->answered && !l->error;
 	take_all(l, &l->pending, &flows);
 	take_all(l, &l->waiting, &flows);
-	mutex_unlock(&in->lock);
+	mutex_unlock(&ipn->lock);
 
 	list_for_each_entry_safe(flow, tmp, &flows, accept) {
 		list_del_init(&flow->accept);
@@ -191,7 +192,7 @@ void ipcp_names_unlisten(struct ipcp_listener *l)
 		ipcp_flow_put(flow);
 	}
 	if (granted)
-		ipcp_upcall_tell(in, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
+		ipcp_upcall_tell(ipn, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
 				 l->name);
 	ipcp_wait_put(l->wait);
 	ipcp_owner_clear(&l->owner);
@@ -200,13 +201,13 @@ void ipcp_names_unlisten(struct ipcp_listener *l)
 	kfree(l);
 }
 
-static struct ipcp_listener *find(struct ipcp_net *in, const char *name,
-				  int *err)
+static struct ipcp_listener *find_listener(struct ipcp_net *ipn,
+					   const char *name, int *err)
 {
 	struct ipcp_listener *l;
 
 	*err = -ENOENT;
-	list_for_each_entry(l, &in->listeners, list) {
+	list_for_each_entry(l, &ipn->listeners, list) {
 		if (!l->answered || l->error || strcmp(l->name, name))
 			continue;
 		if (l->nflows < l->backlog)
@@ -217,8 +218,8 @@ static struct ipcp_listener *find(struct ipcp_net *in, const char *name,
 }
 
 /**
- * ipcp_names_flow() - Make the responder's end of a flow
- * @in: namespace
+ * ipcp_listener_new_flow() - Make the responder's end of a flow
+ * @ipn: namespace
  * @name: name that a program serves
  * @qos: what the peer asks of it
  * @err: out, if it cannot be made
@@ -228,8 +229,8 @@ static struct ipcp_listener *find(struct ipcp_net *in, const char *name,
  * -ENOENT nobody serves the name, -EUSERS the backlog is full, -EDQUOT its user
  * has too many flows, -ENOMEM.
  */
-struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
-				  const struct ipcp_qos *qos, int *err)
+struct ipcp_flow *ipcp_listener_new_flow(struct ipcp_net *ipn, const char *name,
+					 const struct ipcp_qos *qos, int *err)
 {
 	struct ipcp_wait *wait = ipcp_wait_new();
 	struct ipcp_flow *flow = NULL;
@@ -239,11 +240,11 @@ struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
 		*err = -ENOMEM;
 		return NULL;
 	}
-	mutex_lock(&in->lock);
-	l = find(in, name, err);
+	mutex_lock(&ipn->lock);
+	l = find_listener(ipn, name, err);
 	if (!l)
 		goto unlock;
-	flow = ipcp_flow_new(in, name, qos, &l->payer, wait);
+	flow = ipcp_flow_new(ipn, name, qos, &l->payer, wait);
 	if (IS_ERR(flow)) {
 		*err = PTR_ERR(flow);
 		flow = NULL;
@@ -257,82 +258,82 @@ struct ipcp_flow *ipcp_names_flow(struct ipcp_net *in, const char *name,
 	l->nflows++;
 	ipcp_flow_kick(flow);	/* has a deadline now */
 unlock:
-	mutex_unlock(&in->lock);
+	mutex_unlock(&ipn->lock);
 	ipcp_wait_put(wait);
 	return flow;
 }
 
 /**
- * ipcp_names_ready() - The peer of a pending flow was heard
+ * ipcp_listener_flow_ready() - The peer of a pending flow was heard
  * @flow: flow, ALLOCATED
  *
  * Context: Process context, may sleep.
  */
-void ipcp_names_ready(struct ipcp_flow *flow)
+void ipcp_listener_flow_ready(struct ipcp_flow *flow)
 {
-	struct ipcp_net *in = flow->net;
+	struct ipcp_net *ipn = flow->net;
 
-	mutex_lock(&in->lock);
+	mutex_lock(&ipn->lock);
 	if (flow->listener) {
 		list_move_tail(&flow->accept, &flow->listener->waiting);
-		wake(flow->listener);
+		wake_listener(flow->listener);
 	}
-	mutex_unlock(&in->lock);
+	mutex_unlock(&ipn->lock);
 }
 
 /**
- * ipcp_names_forget() - A flow that was not accepted is gone
+ * ipcp_listener_forget() - A flow that was not accepted is gone
  * @flow: flow
  *
  * Context: Process context, may sleep.
  */
-void ipcp_names_forget(struct ipcp_flow *flow)
+void ipcp_listener_forget(struct ipcp_flow *flow)
 {
-	struct ipcp_net *in = flow->net;
+	struct ipcp_net *ipn = flow->net;
 	bool had;
 
-	mutex_lock(&in->lock);
+	mutex_lock(&ipn->lock);
 	had = flow->listener;
 	if (had) {
 		flow->listener->nflows--;
 		flow->listener = NULL;
 		list_del_init(&flow->accept);
 	}
-	mutex_unlock(&in->lock);
+	mutex_unlock(&ipn->lock);
 	if (had)
 		ipcp_flow_put(flow);
 }
 
 /**
- * ipcp_names_accept() - Take the next flow of a name
+ * ipcp_listener_accept() - Take the next flow of a name
  * @l: listener
  *
  * Context: Process context, may sleep.
  * Return: flow with a reference, or NULL.
  */
-struct ipcp_flow *ipcp_names_accept(struct ipcp_listener *l)
+struct ipcp_flow *ipcp_listener_accept(struct ipcp_listener *l)
 {
 	struct ipcp_flow *flow;
 
-	mutex_lock(&l->in->lock);
+	mutex_lock(&l->ipn->lock);
 	flow = list_first_entry_or_null(&l->waiting, struct ipcp_flow, accept);
 	if (flow) {
 		list_del_init(&flow->accept);
 		flow->listener = NULL;
 		l->nflows--;
 	}
-	mutex_unlock(&l->in->lock);
+	mutex_unlock(&l->ipn->lock);
 	return flow;
 }
 
 /**
- * ipcp_names_waiting() - Is there a flow to accept?
+ * ipcp_listener_waiting() - Is there a flow to accept?
  * @l: listener
  *
  * Context: Any context.
  * Return: true if so.
  */
-bool ipcp_names_waiting(struct ipcp_listener *l)
+bool ipcp_listener_waiting(struct ipcp_listener *l)
 {
 	return !list_empty_careful(&l->waiting);
 }

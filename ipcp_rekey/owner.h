@@ -17,14 +17,14 @@ enum ipcp_user_limits {
 
 /**
  * struct ipcp_user - what a user has in a namespace
- * @in: namespace
+ * @ipn: namespace
  * @uid: effective user of who opened a flow or serves a name
  * @holders: flows and listeners that hold it, under the table's lock
  * @flows: flows, in all states
  * @queued: bytes of memory that rings may take beyond IPCP_QUEUE_FREE each
  */
 struct ipcp_user {
-	struct ipcp_net *in;
+	struct ipcp_net *ipn;
 	kuid_t uid;
 	unsigned int holders;
 	atomic_t flows;
@@ -42,7 +42,7 @@ struct ipcp_payer {
 	struct mem_cgroup *memcg;
 };
 
-int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *in);
+int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *ipn);
 void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from);
 void ipcp_payer_clear(struct ipcp_payer *payer);
 

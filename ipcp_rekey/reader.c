@@ -13,38 +13,38 @@
 #include "wire.h"
 
 /* Is the key of this packet going? */
-static bool has_to_open(struct ipcp_flow *flow, struct sk_buff *skb)
+static bool must_decrypt(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	const struct ipcp_skb_cb *cb = ipcp_cb(skb);
 
-	if (cb->opened)
+	if (cb->decrypted)
 		return false;
 	return cb->epoch != READ_ONCE(flow->rk.newest) ||
-	       (cb->leaf && READ_ONCE(cb->leaf->closed));
+	       (cb->leaf && READ_ONCE(cb->leaf->retired));
 }
 
 /*
  * Opens what is left of a train into memory of its own. A packet that is not
  * authentic gets a header of zeros. NULL if there is no memory.
  */
-static struct sk_buff *open_train(struct ipcp_flow *flow, struct sk_buff *skb)
+static struct sk_buff *decrypt_segs(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	struct ipcp_skb_cb *cb = ipcp_cb(skb);
 	struct ipcp_cursor from, to;
 	struct sk_buff *new;
 
-	new = ipcp_train_alloc(0, cb->stride, cb->left,
-			       GFP_ATOMIC | __GFP_ACCOUNT);
+	new = ipcp_segs_alloc(0, cb->seg_len, cb->left,
+			      GFP_ATOMIC | __GFP_ACCOUNT);
 	if (!new)
 		return NULL;
 	ipcp_cursor_init(&from, skb, cb->pos);
 	ipcp_cursor_init(&to, new, 0);
 	for (unsigned int i = 0; i < cb->left; i++) {
-		unsigned int len = ipcp_train_len(skb, from.pos, cb->stride);
+		unsigned int len = ipcp_seg_len(skb, from.pos, cb->seg_len);
 		u8 *out = ipcp_cursor_next(&to, len);
 		enum ipcp_drop reason;
 
-		reason = ipcp_open_in_train(flow, cb->leaf, &from, len, out);
+		reason = ipcp_decrypt_seg(flow, cb->leaf, &from, len, out);
 		memset(out, 0, IPCP_HDR_LEN);
 		*out = !reason;
 		if (reason)
@@ -54,15 +54,15 @@ static struct sk_buff *open_train(struct ipcp_flow *flow, struct sk_buff *skb)
 	*ipcp_cb(new) = *cb;
 	ipcp_cb(new)->leaf = NULL;
 	ipcp_cb(new)->pos = 0;
-	ipcp_cb(new)->opened = true;
+	ipcp_cb(new)->decrypted = true;
 	return new;
 }
 
 /* A train is opened into a new buffer, which takes its place. */
-static enum ipcp_drop open_train_in_ring(struct ipcp_flow *flow,
-					 struct sk_buff *skb)
+static enum ipcp_drop decrypt_segs_in_ring(struct ipcp_flow *flow,
+					   struct sk_buff *skb)
 {
-	struct sk_buff *new = open_train(flow, skb);
+	struct sk_buff *new = decrypt_segs(flow, skb);
 	struct ipcp_rbuff *rb = &flow->n_rb;
 
 	if (!new)
@@ -80,8 +80,8 @@ static enum ipcp_drop open_train_in_ring(struct ipcp_flow *flow,
  * leaf has to be derived first. The buffer is another one afterwards, unless it
  * is to be dropped.
  */
-static enum ipcp_drop open_in_ring(struct ipcp_flow *flow, struct sk_buff *skb,
-				   bool *derive)
+static enum ipcp_drop decrypt_in_ring(struct ipcp_flow *flow,
+				      struct sk_buff *skb, bool *derive)
 {
 	struct ipcp_rbuff *rb = &flow->n_rb;
 	enum ipcp_drop reason;
@@ -90,23 +90,23 @@ static enum ipcp_drop open_in_ring(struct ipcp_flow *flow, struct sk_buff *skb,
 	reason = ipcp_look_again(flow, skb, derive);
 	if (reason || *derive)
 		return reason;
-	if (ipcp_cb(skb)->stride)
-		return open_train_in_ring(flow, skb);
+	if (ipcp_cb(skb)->seg_len)
+		return decrypt_segs_in_ring(flow, skb);
 	/* What is shared is copied: it may change its size. */
 	rb->bytes -= skb->truesize;
-	reason = ipcp_open(flow, skb);
+	reason = ipcp_decrypt_packet(flow, skb);
 	rb->bytes += skb->truesize;
 	ipcp_release_leaf(skb);
 	return reason;
 }
 
 /* The first packet in the ring that has to be opened. */
-static struct sk_buff *next_to_open(struct ipcp_flow *flow)
+static struct sk_buff *next_to_decrypt(struct ipcp_flow *flow)
 {
 	struct sk_buff *skb;
 
 	skb_queue_walk(&flow->n_rb.queue, skb)
-		if (has_to_open(flow, skb))
+		if (must_decrypt(flow, skb))
 			return skb;
 	return NULL;
 }
@@ -126,7 +126,7 @@ static void drop_same(struct ipcp_flow *flow,
 
 	spin_lock_bh(&rb->queue.lock);
 	skb = first(flow);
-	if (skb && !ipcp_cb(skb)->leaf && !ipcp_cb(skb)->opened &&
+	if (skb && !ipcp_cb(skb)->leaf && !ipcp_cb(skb)->decrypted &&
 	    ipcp_cb(skb)->counter == cb->counter && ipcp_cb(skb)->epoch == cb->epoch)
 		__ipcp_rbuff_unlink(rb, skb, ipcp_cb(skb)->left);
 	else
@@ -137,7 +137,7 @@ static void drop_same(struct ipcp_flow *flow,
 }
 
 /**
- * ipcp_rx_open_queued() - Open what waits in the ring under keys that go
+ * ipcp_rx_decrypt_queued() - Open what waits in the ring under keys that go
  * @flow: flow
  *
  * Opens in place what is queued of all epochs but the newest, and of leaves
@@ -145,7 +145,7 @@ static void drop_same(struct ipcp_flow *flow,
  *
  * Context: The flow's worker.
  */
-void ipcp_rx_open_queued(struct ipcp_flow *flow)
+void ipcp_rx_decrypt_queued(struct ipcp_flow *flow)
 {
 	struct ipcp_rbuff *rb = &flow->n_rb;
 
@@ -157,13 +157,13 @@ void ipcp_rx_open_queued(struct ipcp_flow *flow)
 		bool derive;
 
 		spin_lock_bh(&rb->queue.lock);
-		skb = next_to_open(flow);
+		skb = next_to_decrypt(flow);
 		if (!skb) {
 			spin_unlock_bh(&rb->queue.lock);
 			return;
 		}
 		want = *ipcp_cb(skb);
-		reason = open_in_ring(flow, skb, &derive);
+		reason = decrypt_in_ring(flow, skb, &derive);
 		if (reason)
 			__ipcp_rbuff_unlink(rb, skb, ipcp_cb(skb)->left);
 		spin_unlock_bh(&rb->queue.lock);
@@ -174,7 +174,7 @@ void ipcp_rx_open_queued(struct ipcp_flow *flow)
 			continue;
 		reason = ipcp_derive_leaf(flow, &want);
 		if (reason)
-			drop_same(flow, next_to_open, &want, reason);
+			drop_same(flow, next_to_decrypt, &want, reason);
 		cond_resched();
 	}
 	/* More came all the time: the other work is not to wait for it. */
@@ -200,7 +200,7 @@ void ipcp_rx_derive_first(struct ipcp_flow *flow)
 
 	spin_lock_bh(&rb->queue.lock);
 	skb = first_packet(flow);
-	keyless = skb && !ipcp_cb(skb)->leaf && !ipcp_cb(skb)->opened;
+	keyless = skb && !ipcp_cb(skb)->leaf && !ipcp_cb(skb)->decrypted;
 	if (keyless)
 		want = *ipcp_cb(skb);
 	spin_unlock_bh(&rb->queue.lock);
@@ -229,8 +229,8 @@ void ipcp_rx_probe(struct ipcp_flow *flow)
 		reason = IPCP_DROP_NONE;
 		spin_lock_bh(&rb->queue.lock);
 		skb = skb_peek_tail(&rb->queue);
-		if (skb && !ipcp_cb(skb)->opened)
-			reason = open_in_ring(flow, skb, &derive);
+		if (skb && !ipcp_cb(skb)->decrypted)
+			reason = decrypt_in_ring(flow, skb, &derive);
 		if (reason)
 			__ipcp_rbuff_unlink(rb, skb, ipcp_cb(skb)->left);
 		spin_unlock_bh(&rb->queue.lock);
@@ -293,8 +293,8 @@ enum found {
 };
 
 /* Holds a train and its key; @r has what it held before then. */
-static void hold_train(struct ipcp_reader *r, struct sk_buff *skb,
-		       struct sk_buff **before, struct ipcp_leaf **leaf)
+static void hold_segs(struct ipcp_reader *r, struct sk_buff *skb,
+		      struct sk_buff **before, struct ipcp_leaf **leaf)
 {
 	*before = r->train;
 	*leaf = r->leaf;
@@ -313,7 +313,7 @@ static void take_packet(struct ipcp_reader *r)
 
 	if (unlikely(r->cursor.pos != cb->pos))	/* another reader's came between */
 		ipcp_cursor_init(&r->cursor, r->train, cb->pos);
-	cb->pos += ipcp_train_len(r->train, cb->pos, cb->stride);
+	cb->pos += ipcp_seg_len(r->train, cb->pos, cb->seg_len);
 	if (--cb->left) {
 		__ipcp_rbuff_taken(rb, 1);
 		return;
@@ -324,26 +324,27 @@ static void take_packet(struct ipcp_reader *r)
 }
 
 /* Looks at what is in front, under the ring's lock, and what to do with it. */
-static enum found look(struct ipcp_reader *r, struct sk_buff *skb,
-		       enum ipcp_drop *reason)
+static enum found classify_head(struct ipcp_reader *r, struct sk_buff *skb,
+				enum ipcp_drop *reason)
 {
 	struct ipcp_skb_cb *cb = ipcp_cb(skb);
 	bool derive = false;
 
-	if (!cb->opened)
+	if (!cb->decrypted)
 		*reason = ipcp_look_again(r->flow, skb, &derive);
 	if (unlikely(*reason))
 		return FOUND_BAD;
 	if (unlikely(derive))
 		return FOUND_KEYLESS;
-	if (!cb->stride)
+	if (!cb->seg_len)
 		return FOUND_MESSAGE;
-	return cb->opened || cb->stride <= r->room ? FOUND_PACKET : FOUND_LONG;
+	return cb->decrypted || cb->seg_len <= r->room ? FOUND_PACKET :
+							 FOUND_LONG;
 }
 
 /* With bottom halves off. */
-static enum found take(struct ipcp_reader *r, struct ipcp_skb_cb *want,
-		       enum ipcp_drop *reason)
+static enum found take_head(struct ipcp_reader *r, struct ipcp_skb_cb *want,
+			    enum ipcp_drop *reason)
 {
 	struct ipcp_rbuff *rb = &r->flow->n_rb;
 	enum found found = FOUND_NOTHING;
@@ -355,7 +356,7 @@ static enum found take(struct ipcp_reader *r, struct ipcp_skb_cb *want,
 	spin_lock(&rb->queue.lock);
 	skb = skb_peek(&rb->queue);
 	if (skb) {
-		found = look(r, skb, reason);
+		found = classify_head(r, skb, reason);
 		*want = *ipcp_cb(skb);
 	}
 	if (found == FOUND_MESSAGE || found == FOUND_BAD) {
@@ -363,7 +364,7 @@ static enum found take(struct ipcp_reader *r, struct ipcp_skb_cb *want,
 		r->message = skb;
 	} else if (found == FOUND_PACKET) {
 		if (r->train != skb)
-			hold_train(r, skb, &before, &leaf);
+			hold_segs(r, skb, &before, &leaf);
 		take_packet(r);
 	}
 	spin_unlock(&rb->queue.lock);
@@ -373,13 +374,13 @@ static enum found take(struct ipcp_reader *r, struct ipcp_skb_cb *want,
 }
 
 /* Opens a message in its buffer. Length of it, or -EBADMSG and it is dropped. */
-static int open_message(struct ipcp_reader *r, const u8 **msg)
+static int decrypt_message(struct ipcp_reader *r, const u8 **msg)
 {
 	enum ipcp_drop reason = IPCP_DROP_NONE;
 	struct sk_buff *skb = r->message;
 
-	if (!ipcp_cb(skb)->opened)
-		reason = ipcp_open(r->flow, skb);
+	if (!ipcp_cb(skb)->decrypted)
+		reason = ipcp_decrypt_packet(r->flow, skb);
 	if (unlikely(reason)) {
 		ipcp_rx_drop(r->flow, skb, reason);
 		r->message = NULL;
@@ -391,20 +392,20 @@ static int open_message(struct ipcp_reader *r, const u8 **msg)
 }
 
 /* The same for the next packet of a train. */
-static int open_packet(struct ipcp_reader *r, const struct ipcp_skb_cb *cb,
-		       const u8 **msg)
+static int decrypt_head(struct ipcp_reader *r, const struct ipcp_skb_cb *cb,
+			const u8 **msg)
 {
-	unsigned int len = ipcp_train_len(r->train, r->cursor.pos, cb->stride);
+	unsigned int len = ipcp_seg_len(r->train, r->cursor.pos, cb->seg_len);
 	enum ipcp_drop reason;
 	const u8 *pkt;
 
-	if (unlikely(cb->opened)) {
+	if (unlikely(cb->decrypted)) {
 		pkt = ipcp_cursor_next(&r->cursor, len);
 		if (!*pkt)
 			return -EBADMSG;	/* counted when it was opened */
 	} else {
-		reason = ipcp_open_in_train(r->flow, r->leaf, &r->cursor, len,
-					    r->scratch);
+		reason = ipcp_decrypt_seg(r->flow, r->leaf, &r->cursor, len,
+					  r->scratch);
 		if (unlikely(reason)) {
 			ipcp_flow_dropped(r->flow, len, reason);
 			return -EBADMSG;
@@ -438,7 +439,7 @@ static int make_way(struct ipcp_reader *r, enum found found,
 			drop_same(r->flow, first_packet, want, reason);
 		return 0;
 	case FOUND_LONG:
-		return make_scratch(r, want->stride);
+		return make_scratch(r, want->seg_len);
 	default:
 		return 0;	/* was not authentic, and is dropped */
 	}
@@ -465,11 +466,11 @@ int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
 
 		/* Once for all the locks on the way of a packet. */
 		local_bh_disable();
-		found = take(r, &want, &reason);
+		found = take_head(r, &want, &reason);
 		if (found == FOUND_PACKET)
-			len = open_packet(r, &want, msg);
+			len = decrypt_head(r, &want, msg);
 		else if (found == FOUND_MESSAGE)
-			len = open_message(r, msg);
+			len = decrypt_message(r, msg);
 		local_bh_enable();
 		if (likely(len >= 0)) {
 			r->packets++;

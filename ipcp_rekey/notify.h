@@ -6,6 +6,6 @@
 
 struct ipcp_flow;
 
-void ipcp_event(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange);
+void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange);
 
 #endif /* _IPCP_EVENT_H */

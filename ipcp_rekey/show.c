@@ -8,10 +8,10 @@
 #include <linux/user_namespace.h>
 #include <net/netlink.h>
 
-#include "dump.h"
 #include "flow.h"
-#include "names.h"
+#include "listener.h"
 #include "registry.h"
+#include "show.h"
 #include "upcall.h"
 #include "version.h"
 
@@ -28,21 +28,21 @@ static const u32 ciphers[] = {
 };
 
 /**
- * ipcp_dump_info() - Write what anybody may know
+ * ipcp_show_info() - Write what anybody may know
  * @skb: message
- * @in: namespace
+ * @ipn: namespace
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
-int ipcp_dump_info(struct sk_buff *skb, struct ipcp_net *in)
+int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn)
 {
 	int err = STR(INFO_VERSION, IPCP_VERSION_STRING);
 
 	for (int i = 0; !err && i < ARRAY_SIZE(ciphers); i++)
 		err = U32(INFO_CIPHERS, ciphers[i]);
-	return err ?: U32(INFO_HAS_AGENT, !!READ_ONCE(in->agent)) ?:
-	       U32(INFO_FLOWS, ipcp_registry_count(in));
+	return err ?: U32(INFO_HAS_AGENT, !!READ_ONCE(ipn->agent)) ?:
+	       U32(INFO_FLOWS, ipcp_registry_count(ipn));
 }
 
 static int put_groups(struct sk_buff *skb, const struct group_info *groups)
@@ -147,7 +147,7 @@ static int put_message(struct sk_buff *skb, const struct sk_buff *msg)
 	return skb_copy_bits(msg, 0, nla_data(nla), msg->len);
 }
 
-static u32 patience(const struct ipcp_flow *flow)
+static u32 alloc_time_left(const struct ipcp_flow *flow)
 {
 	return time_before(jiffies, flow->deadline) ?
 	       jiffies_to_msecs(flow->deadline - jiffies) : 0;
@@ -160,11 +160,11 @@ static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
 	       STR(UPCALL_NAME, flow->name) ?:
 	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, ns) ?:
 	       put_qos(skb, IPCP_REKEY_A_UPCALL_QOS, &flow->qos) ?:
-	       U32(UPCALL_TIMEOUT, patience(flow));
+	       U32(UPCALL_TIMEOUT, alloc_time_left(flow));
 }
 
 /**
- * ipcp_dump_upcall() - Write an upcall
+ * ipcp_show_upcall() - Write an upcall
  * @skb: message
  * @up: upcall
  * @ns: pid namespace of the reader
@@ -172,7 +172,7 @@ static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
-int ipcp_dump_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
+int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 		     struct pid_namespace *ns)
 {
 	return U64(UPCALL_ID, up->id) ?:
@@ -235,7 +235,7 @@ static void view_newest(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	v->rx_left = ipcp_rx_left(highest);
 	v->rx_leaf = leaf_in_use(ep, ipcp_rx_dir(&flow->rk));
 	v->age_ms = jiffies_to_msecs(jiffies - ep->parked);
-	v->done = test_bit(IPCP_EP_DONE, &ep->flags);
+	v->done = test_bit(IPCP_EP_CONFIRMED, &ep->flags);
 }
 
 static void view_keys(struct ipcp_flow *flow, struct key_view *v)
@@ -330,7 +330,7 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_dump_flow() - Write all that is shown of a flow
+ * ipcp_show_flow() - Write all that is shown of a flow
  * @skb: message
  * @flow: flow
  * @ns: pid namespace of the reader
@@ -338,7 +338,7 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
-int ipcp_dump_flow(struct sk_buff *skb, struct ipcp_flow *flow,
+int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 		   struct pid_namespace *ns)
 {
 	struct key_view v;
@@ -364,7 +364,7 @@ int ipcp_dump_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 }
 
 /**
- * ipcp_dump_name() - Write a name that is served
+ * ipcp_show_name() - Write a name that is served
  * @skb: message
  * @l: listener, its namespace's mutex held
  * @ns: pid namespace of the reader
@@ -372,7 +372,7 @@ int ipcp_dump_flow(struct sk_buff *skb, struct ipcp_flow *flow,
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
-int ipcp_dump_name(struct sk_buff *skb, const struct ipcp_listener *l,
+int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
 		   struct pid_namespace *ns)
 {
 	return STR(NAME_NAME, l->name) ?:
@@ -383,7 +383,7 @@ int ipcp_dump_name(struct sk_buff *skb, const struct ipcp_listener *l,
 }
 
 /**
- * ipcp_dump_claim() - Write a claimed flow
+ * ipcp_show_claim() - Write a claimed flow
  * @skb: message
  * @claim: claim
  * @ns: pid namespace of the reader
@@ -391,7 +391,7 @@ int ipcp_dump_name(struct sk_buff *skb, const struct ipcp_listener *l,
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
-int ipcp_dump_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
+int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 		    struct pid_namespace *ns)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPCP_REKEY_A_CLAIM_FLOW);
@@ -433,13 +433,13 @@ static u64 other_drops(const struct ipcp_stats *s)
 }
 
 /**
- * ipcp_dump_for_program() - What a program may know of its flow
+ * ipcp_show_for_program() - What a program may know of its flow
  * @flow: flow
  * @info: out; its size is the caller's
  *
  * Context: Process context.
  */
-void ipcp_dump_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
+void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 {
 	struct ipcp_stats s;
 	struct key_view v;

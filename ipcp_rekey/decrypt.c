@@ -9,7 +9,7 @@
  */
 #include <linux/skbuff.h>
 
-#include "event.h"
+#include "notify.h"
 #include "rx-int.h"
 #include "trace.h"
 #include "udp.h"
@@ -41,7 +41,7 @@ enum ipcp_drop ipcp_find_leaf(struct ipcp_flow *flow, struct ipcp_skb_cb *cb)
 		reason = IPCP_DROP_EPOCH;
 	else if (err == -EKEYEXPIRED)
 		reason = IPCP_DROP_LATE;
-	else if (!err && !cb->stride)
+	else if (!err && !cb->seg_len)
 		reason = ipcp_replay_check(cb->leaf->replay,
 					   ipcp_ctr_seq(cb->counter));
 	rcu_read_unlock();
@@ -82,12 +82,13 @@ static void peer_was_there(struct ipcp_flow *flow, unsigned long arrived)
 	if (unlikely(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER) &&
 	    (!timeout || time_before(jiffies, arrived + timeout)) &&
 	    ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_FLOWPEER))
-		ipcp_event(flow, IPCP_REKEY_EVENT_PEER_BACK, flow->rk.epoch, 0);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_BACK, flow->rk.epoch,
+			    0);
 }
 
 /* An authentic packet with the highest counter yet says where the peer is. */
-static void track(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-		  struct sk_buff *skb, u64 counter)
+static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		       struct sk_buff *skb, u64 counter)
 {
 	u64 highest = READ_ONCE(ep->highest);
 
@@ -106,7 +107,7 @@ static void track(struct ipcp_flow *flow, struct ipcp_epoch *ep,
  * Does this packet make the leaf after its own due? Once in a leaf; or twice, by
  * two readers at a time, which does not hurt.
  */
-static bool begins_next(struct ipcp_leaf *leaf, u64 counter)
+static bool rx_begins_next(struct ipcp_leaf *leaf, u64 counter)
 {
 	if (likely(READ_ONCE(leaf->begun)) ||
 	    ipcp_ctr_seq(counter) < IPCP_RX_AHEAD)
@@ -119,9 +120,10 @@ static bool begins_next(struct ipcp_leaf *leaf, u64 counter)
  * A packet authenticated, or so it seems: lets it pass once, and does what
  * follows from it. @skb says when it came, and from where.
  */
-static enum ipcp_drop authentic(struct ipcp_flow *flow,
-				struct ipcp_leaf *leaf, u8 type, u64 counter,
-				struct sk_buff *skb, unsigned int len)
+static enum ipcp_drop accept_authentic(struct ipcp_flow *flow,
+				       struct ipcp_leaf *leaf, u8 type,
+				       u64 counter, struct sk_buff *skb,
+				       unsigned int len)
 {
 	unsigned int dir = ipcp_rx_dir(&flow->rk);
 	struct ipcp_epoch *ep = leaf->epoch;
@@ -137,10 +139,10 @@ static enum ipcp_drop authentic(struct ipcp_flow *flow,
 
 	trace_ipcp_rx(flow, type, ep->no, counter, dir, len);
 	peer_was_there(flow, ipcp_cb(skb)->arrived);
-	track(flow, ep, skb, counter);
+	track_peer(flow, ep, skb, counter);
 	if (type == IPCP_PDU_DATA) {
 		ipcp_keyrot_observe(flow, ep, true);
-		work = begins_next(leaf, counter);
+		work = rx_begins_next(leaf, counter);
 		if (unlikely(leaf != rcu_access_pointer(ep->leaves[dir].cur)))
 			work |= ipcp_leaf_advance(ep, dir, leaf);
 		if (unlikely(work))
@@ -149,7 +151,7 @@ static enum ipcp_drop authentic(struct ipcp_flow *flow,
 	return IPCP_DROP_NONE;
 }
 
-static enum ipcp_drop not_authentic(struct ipcp_flow *flow, int err)
+static enum ipcp_drop count_forged(struct ipcp_flow *flow, int err)
 {
 	if (err != -EBADMSG)
 		return IPCP_DROP_NOMEM;
@@ -159,14 +161,14 @@ static enum ipcp_drop not_authentic(struct ipcp_flow *flow, int err)
 }
 
 /**
- * ipcp_open() - Open a packet in its buffer, and account for it
+ * ipcp_decrypt_packet() - Open a packet in its buffer, and account for it
  * @flow: flow
  * @skb: buffer with a leaf; no train. Its message when that went well
  *
  * Context: Bottom halves are off.
  * Return: why to drop it.
  */
-enum ipcp_drop ipcp_open(struct ipcp_flow *flow, struct sk_buff *skb)
+enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	struct ipcp_skb_cb *cb = ipcp_cb(skb);
 	enum ipcp_drop reason;
@@ -179,15 +181,16 @@ enum ipcp_drop ipcp_open(struct ipcp_flow *flow, struct sk_buff *skb)
 	pkt = skb->data - IPCP_HDR_LEN;
 	err = ipcp_aead_open(&cb->leaf->aead, pkt, pkt, skb->len, cb->counter);
 	if (unlikely(err))
-		return not_authentic(flow, err);
+		return count_forged(flow, err);
 	__skb_trim(skb, skb->len - IPCP_TAG_LEN);
-	reason = authentic(flow, cb->leaf, cb->type, cb->counter, skb, skb->len);
-	cb->opened = !reason;
+	reason = accept_authentic(flow, cb->leaf, cb->type, cb->counter, skb,
+				  skb->len);
+	cb->decrypted = !reason;
 	return reason;
 }
 
 /**
- * ipcp_open_in_train() - Open the next packet of a train, and account for it
+ * ipcp_decrypt_seg() - Open the next packet of a train, and account for it
  * @flow: flow
  * @leaf: key of the train's packets
  * @c: where the packet begins; moves on to the next
@@ -197,9 +200,9 @@ enum ipcp_drop ipcp_open(struct ipcp_flow *flow, struct sk_buff *skb)
  * Context: Bottom halves are off.
  * Return: why to drop it.
  */
-enum ipcp_drop ipcp_open_in_train(struct ipcp_flow *flow,
-				  struct ipcp_leaf *leaf, struct ipcp_cursor *c,
-				  unsigned int len, u8 *out)
+enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow,
+				struct ipcp_leaf *leaf, struct ipcp_cursor *c,
+				unsigned int len, u8 *out)
 {
 	u8 *pkt = ipcp_cursor_next(c, len);
 	enum ipcp_drop reason;
@@ -227,9 +230,9 @@ enum ipcp_drop ipcp_open_in_train(struct ipcp_flow *flow,
 	err = ipcp_aead_open(&leaf->aead, pkt, out, len - IPCP_HDR_LEN,
 			     counter);
 	if (unlikely(err))
-		return not_authentic(flow, err);
-	return authentic(flow, leaf, IPCP_PDU_DATA, counter, c->skb,
-			 len - IPCP_OVERHEAD);
+		return count_forged(flow, err);
+	return accept_authentic(flow, leaf, IPCP_PDU_DATA, counter, c->skb,
+				len - IPCP_OVERHEAD);
 }
 
 /* Is there a derivation left for a packet far ahead? */

@@ -9,17 +9,17 @@
  * The ends have a reference to each other. An end gives up its own when it is
  * finished. What it sent is in its count until it was read or dropped.
  */
-#include "direct.h"
-#include "names.h"
+#include "listener.h"
+#include "local.h"
 #include "registry.h"
 
 /* The two are one flow, if the first one still waits for that. */
-static bool couple(struct ipcp_flow *flow, struct ipcp_flow *mate)
+static bool couple_flows(struct ipcp_flow *flow, struct ipcp_flow *mate)
 {
 	bool pending;
 
 	set_bit(IPCP_FLOW_DIRECT, &mate->bits);
-	WRITE_ONCE(mate->mtu, IPCP_DIRECT_MTU);
+	WRITE_ONCE(mate->mtu, IPCP_LOCAL_MTU);
 	ipcp_flow_set_timeout(mate, 0);
 	WRITE_ONCE(mate->peer_eid, flow->eid);
 
@@ -28,7 +28,7 @@ static bool couple(struct ipcp_flow *flow, struct ipcp_flow *mate)
 		  !flow->rk.encrypted && !ipcp_flow_is_direct(flow);
 	if (pending) {
 		flow->rk.initiator = true;
-		WRITE_ONCE(flow->mtu, IPCP_DIRECT_MTU);
+		WRITE_ONCE(flow->mtu, IPCP_LOCAL_MTU);
 		ipcp_flow_set_timeout(flow, 0);
 		WRITE_ONCE(flow->peer_eid, mate->eid);
 		rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
@@ -59,21 +59,22 @@ static void peer_closed(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_direct_join() - Allocate a flow to a program of this host
+ * ipcp_local_join() - Allocate a flow to a program of this host
  * @flow: flow that is to be allocated; its name is served here
  *
  * Context: Process context, may sleep. The operation flow-direct.
- * Return: 0; -ESTALE the flow is not pending, or has keys; as ipcp_names_flow().
+ * Return: 0; -ESTALE the flow is not pending, or has keys; as
+ * ipcp_listener_new_flow().
  */
-int ipcp_direct_join(struct ipcp_flow *flow)
+int ipcp_local_join(struct ipcp_flow *flow)
 {
 	struct ipcp_flow *mate;
 	int err;
 
-	mate = ipcp_names_flow(flow->net, flow->name, &flow->qos, &err);
+	mate = ipcp_listener_new_flow(flow->net, flow->name, &flow->qos, &err);
 	if (!mate)
 		return err;
-	err = couple(flow, mate) ? ipcp_flow_allocated(flow) : -ESTALE;
+	err = couple_flows(flow, mate) ? ipcp_flow_allocated(flow) : -ESTALE;
 	if (err)
 		ipcp_flow_fail(mate, ECONNABORTED, "nobody asks any more");
 	else if (ipcp_flow_allocated(mate))
@@ -83,12 +84,12 @@ int ipcp_direct_join(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_direct_down() - This end is down, or closed, so the other one is down
+ * ipcp_local_down() - This end is down, or closed, so the other one is down
  * @flow: flow
  *
  * Context: Process context.
  */
-void ipcp_direct_down(struct ipcp_flow *flow)
+void ipcp_local_down(struct ipcp_flow *flow)
 {
 	struct ipcp_flow *mate;
 
@@ -100,12 +101,12 @@ void ipcp_direct_down(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_direct_part() - This end is finished: the other one is told, and let go of
+ * ipcp_local_part() - This end is finished: tell the other and let go of it
  * @flow: flow, DEALLOCATED
  *
  * Context: Process context.
  */
-void ipcp_direct_part(struct ipcp_flow *flow)
+void ipcp_local_part(struct ipcp_flow *flow)
 {
 	struct ipcp_flow *mate;
 

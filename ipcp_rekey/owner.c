@@ -14,42 +14,42 @@
 #include <linux/memcontrol.h>
 #include <linux/slab.h>
 
-#include "account.h"
+#include "owner.h"
 #include "registry.h"
 
-static struct ipcp_user *hold(struct ipcp_net *in, kuid_t uid)
+static struct ipcp_user *hold_user(struct ipcp_net *ipn, kuid_t uid)
 {
 	struct ipcp_user *user;
 
-	xa_lock(&in->users);
-	user = xa_load(&in->users, __kuid_val(uid));
+	xa_lock(&ipn->users);
+	user = xa_load(&ipn->users, __kuid_val(uid));
 	if (user)
 		user->holders++;
-	xa_unlock(&in->users);
+	xa_unlock(&ipn->users);
 	return user;
 }
 
 /* The user's entry, made if need be, held. */
-static struct ipcp_user *user_get(struct ipcp_net *in, kuid_t uid)
+static struct ipcp_user *user_get(struct ipcp_net *ipn, kuid_t uid)
 {
 	struct ipcp_user *user, *new;
 	int err;
 
-	user = hold(in, uid);
+	user = hold_user(ipn, uid);
 	if (user)
 		return user;
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return NULL;
-	new->in = in;
+	new->ipn = ipn;
 	new->uid = uid;
 	new->holders = 1;
 	for (;;) {
-		err = xa_insert(&in->users, __kuid_val(uid), new,
+		err = xa_insert(&ipn->users, __kuid_val(uid), new,
 				GFP_KERNEL_ACCOUNT);
 		if (!err)
 			return new;
-		user = err == -EBUSY ? hold(in, uid) : NULL;
+		user = err == -EBUSY ? hold_user(ipn, uid) : NULL;
 		if (user || err != -EBUSY)
 			break;	/* somebody else's, or no memory */
 	}
@@ -59,14 +59,14 @@ static struct ipcp_user *user_get(struct ipcp_net *in, kuid_t uid)
 
 static void user_put(struct ipcp_user *user)
 {
-	struct ipcp_net *in = user->in;
+	struct ipcp_net *ipn = user->ipn;
 	bool last;
 
-	xa_lock(&in->users);
+	xa_lock(&ipn->users);
 	last = !--user->holders;
 	if (last)
-		__xa_erase(&in->users, __kuid_val(user->uid));
-	xa_unlock(&in->users);
+		__xa_erase(&ipn->users, __kuid_val(user->uid));
+	xa_unlock(&ipn->users);
 	if (last)
 		kfree(user);
 }
@@ -74,17 +74,17 @@ static void user_put(struct ipcp_user *user)
 /**
  * ipcp_payer_current() - The current process pays
  * @payer: out
- * @in: namespace
+ * @ipn: namespace
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *in)
+int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *ipn)
 {
 	payer->user = NULL;
 	payer->memcg = NULL;
 	if (!capable(CAP_SYS_RESOURCE)) {
-		payer->user = user_get(in, current_euid());
+		payer->user = user_get(ipn, current_euid());
 		if (!payer->user)
 			return -ENOMEM;
 	}
@@ -103,9 +103,9 @@ void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from)
 {
 	*to = *from;
 	if (to->user) {
-		xa_lock(&to->user->in->users);
+		xa_lock(&to->user->ipn->users);
 		to->user->holders++;
-		xa_unlock(&to->user->in->users);
+		xa_unlock(&to->user->ipn->users);
 	}
 	if (!mem_cgroup_tryget(to->memcg))
 		to->memcg = NULL;	/* never: @from holds it */

@@ -5,9 +5,9 @@
 #include <linux/skbuff.h>
 
 /* Packets of a train, at most. */
-#define IPCP_TRAIN_MAX	64
+#define IPCP_SEGS_MAX	64
 /* Bytes of it: what is left of the longest IPv4 datagram. */
-#define IPCP_TRAIN_LEN	65507
+#define IPCP_SEGS_BYTES	65507
 
 /**
  * struct ipcp_cursor - where one is in the bytes of a packet buffer
@@ -52,17 +52,17 @@ static inline u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 	return c->area + (pos - c->begin);
 }
 
-struct sk_buff *ipcp_train_alloc(unsigned int headroom, unsigned int stride,
-				 unsigned int count, gfp_t gfp);
-void ipcp_train_couple(struct sk_buff *skb, unsigned int stride,
+struct sk_buff *ipcp_segs_alloc(unsigned int headroom, unsigned int seg_len,
+				unsigned int count, gfp_t gfp);
+void ipcp_segs_set_gso(struct sk_buff *skb, unsigned int seg_len,
 		       unsigned int count);
 
 /* How many packets a buffer that was received has. */
-static inline unsigned int ipcp_train_count(const struct sk_buff *skb)
+static inline unsigned int ipcp_segs_count(const struct sk_buff *skb)
 {
-	unsigned int stride = skb_shinfo(skb)->gso_size;
+	unsigned int seg_len = skb_shinfo(skb)->gso_size;
 
-	return stride ? DIV_ROUND_UP(skb->len, stride) : 1;
+	return seg_len ? DIV_ROUND_UP(skb->len, seg_len) : 1;
 }
 
 #endif /* _IPCP_TRAIN_H */

@@ -16,16 +16,16 @@ struct sk_buff;
 /* Room for one claim in a message, all attributes at their longest. */
 #define IPCP_CLAIM_SIZE	(IPCP_REKEY_NAME_MAX + IPCP_REKEY_BLOB_MAX + 256)
 
-int ipcp_dump_info(struct sk_buff *skb, struct ipcp_net *in);
-int ipcp_dump_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
+int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn);
+int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 		     struct pid_namespace *ns);
-int ipcp_dump_flow(struct sk_buff *skb, struct ipcp_flow *flow,
+int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 		   struct pid_namespace *ns);
-int ipcp_dump_name(struct sk_buff *skb, const struct ipcp_listener *l,
+int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
 		   struct pid_namespace *ns);
-int ipcp_dump_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
+int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 		    struct pid_namespace *ns);
 
-void ipcp_dump_for_program(struct ipcp_flow *flow, struct ipcp_info *info);
+void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info);
 
 #endif /* _IPCP_DUMP_H */

@@ -9,10 +9,10 @@
  * sealed in one go. A train that comes in may be cut anywhere, and others may
  * look at its memory: it is read only.
  */
-#include "train.h"
+#include "segs.h"
 
 /* A piece of memory that does not come at once need not come at all. */
-#define IPCP_PIECE_ORDER	3
+#define IPCP_CHUNK_ORDER	3
 
 /**
  * ipcp_cursor_init() - Begin to walk through a buffer
@@ -63,11 +63,11 @@ u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 }
 
 /* Room for @count packets in a piece, as many as go in; how many did. */
-static unsigned int add_piece(struct sk_buff *skb, unsigned int stride,
+static unsigned int add_chunk(struct sk_buff *skb, unsigned int seg_len,
 			      unsigned int count, gfp_t gfp)
 {
-	int least = get_order(stride);
-	int order = clamp(IPCP_PIECE_ORDER, least, get_order(stride * count));
+	int least = get_order(seg_len);
+	int order = clamp(IPCP_CHUNK_ORDER, least, get_order(seg_len * count));
 	struct page *page;
 
 	page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN |
@@ -78,16 +78,16 @@ static unsigned int add_piece(struct sk_buff *skb, unsigned int stride,
 	}
 	if (!page)
 		return 0;
-	count = min_t(unsigned int, count, (PAGE_SIZE << order) / stride);
+	count = min_t(unsigned int, count, (PAGE_SIZE << order) / seg_len);
 	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, 0,
-			stride * count, PAGE_SIZE << order);
+			seg_len * count, PAGE_SIZE << order);
 	return count;
 }
 
 /**
- * ipcp_train_alloc() - Get a buffer for a train
+ * ipcp_segs_alloc() - Get a buffer for a train
  * @headroom: bytes for headers in front of it
- * @stride: length of a packet in bytes
+ * @seg_len: length of a packet in bytes
  * @count: how many
  * @gfp: how
  *
@@ -95,8 +95,8 @@ static unsigned int add_piece(struct sk_buff *skb, unsigned int stride,
  * Return: a buffer as long as all packets together, each to be in one piece, or
  * NULL.
  */
-struct sk_buff *ipcp_train_alloc(unsigned int headroom, unsigned int stride,
-				 unsigned int count, gfp_t gfp)
+struct sk_buff *ipcp_segs_alloc(unsigned int headroom, unsigned int seg_len,
+				unsigned int count, gfp_t gfp)
 {
 	struct sk_buff *skb = alloc_skb(headroom, gfp);
 	unsigned int got;
@@ -106,7 +106,7 @@ struct sk_buff *ipcp_train_alloc(unsigned int headroom, unsigned int stride,
 	skb_reserve(skb, headroom);
 	for (; count; count -= got) {
 		got = skb_shinfo(skb)->nr_frags < MAX_SKB_FRAGS ?
-			add_piece(skb, stride, count, gfp) : 0;
+			add_chunk(skb, seg_len, count, gfp) : 0;
 		if (!got) {
 			kfree_skb(skb);
 			return NULL;
@@ -116,17 +116,17 @@ struct sk_buff *ipcp_train_alloc(unsigned int headroom, unsigned int stride,
 }
 
 /**
- * ipcp_train_couple() - Make a buffer a train, as UDP knows it
+ * ipcp_segs_set_gso() - Make a buffer a train, as UDP knows it
  * @skb: packets, one after the other, with no header yet
- * @stride: length of each but the last
+ * @seg_len: length of each but the last
  * @count: how many, more than one
  *
  * Context: Any context.
  */
-void ipcp_train_couple(struct sk_buff *skb, unsigned int stride,
+void ipcp_segs_set_gso(struct sk_buff *skb, unsigned int seg_len,
 		       unsigned int count)
 {
-	skb_shinfo(skb)->gso_size = stride;
+	skb_shinfo(skb)->gso_size = seg_len;
 	skb_shinfo(skb)->gso_segs = count;
 	skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4;
 }
