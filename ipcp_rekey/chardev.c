@@ -457,8 +457,9 @@ static int ioc_set(struct file *file, void *argp)
 	if (arg->mask & IPCP_SET_PPL)
 		WRITE_ONCE(flow->ppl_shift, ilog2(arg->packets_per_leaf));
 	if (arg->mask & IPCP_SET_DOWN) {
-		ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0);
+		/* First, or the peer's own CLOSE could come before. */
 		ipcp_flow_down(flow, ESHUTDOWN, "taken down by the program");
+		ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0);
 	}
 	return 0;
 }
