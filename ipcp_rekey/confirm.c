@@ -5,10 +5,10 @@
  * A side that took an epoch asks, with back-off, until it hears DONE, that is
  * until the peer has seen it send in the epoch, or until the epoch is given up
  * (ipcp_epoch_confirm_overdue()): a new seed is due then. What asks never says
- * DONE; an answer does as soon as it is true. Each CONFIRM without DONE is answered, one
- * with DONE is not: so asking ends, answers are not answered for ever, and it
- * does not matter which of them is lost. Were DONE said when asking, the other
- * side could not tell that its own DONE is still asked for.
+ * DONE; an answer does as soon as it is true. Each CONFIRM without DONE is
+ * answered, one with DONE is not: so asking ends, answers are not answered for
+ * ever, and it does not matter which of them is lost. Were DONE said when asking,
+ * the other side could not tell that its own DONE is still asked for.
  *
  * The responder asks nothing before it was asked: until then it cannot know
  * that the initiator has the keys, and the question would be dropped there.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * keyrot: the epochs of a flow. A seed comes (park), the program or the grace
- * time takes it (take), the peer is heard under it (observe), this side sends
- * under it (promote), and the epoch before goes after its linger (close).
+ * time takes it (activate), the peer is heard under it (observe), this side sends
+ * under it (promote), and the epoch before goes after its linger (retire).
  *
  * Why it may be known that both ends hold the same seed for an epoch: the
  * responder's agent parks a seed before it answers, so when the initiator parks
@@ -14,8 +14,8 @@
  * never heard under may be replaced by that of a later exchange. Replaced keys
  * were used for receiving only, and the new ones count from 0 under other keys.
  *
- * park does all that can fail before it changes anything. take, observe and
- * promote change bits and pointers under flow->lock; they never fail or sleep.
+ * park does all that can fail before it changes anything. activate, observe
+ * and promote change bits and pointers under flow->lock; they never fail or sleep.
  */
 #include <linux/slab.h>
 #include <net/netlink.h>

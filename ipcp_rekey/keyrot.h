@@ -32,7 +32,7 @@ enum {
 	IPCP_EP_OBSERVED,	/* the peer sent something in it */
 	IPCP_EP_SENDING,	/* this side sends its data in it */
 	IPCP_EP_PEER_SENDING,	/* the peer sends its data in it */
-	IPCP_EP_CONFIRMED,		/* the peer knows that this side does */
+	IPCP_EP_CONFIRMED,	/* the peer knows that this side does */
 	IPCP_EP_RETIRED,		/* nothing can be received any more */
 	IPCP_EP_EXPIRED,	/* the end was told to the user */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef _IPCP_NAMES_H
-#define _IPCP_NAMES_H
+#ifndef _IPCP_LISTENER_H
+#define _IPCP_LISTENER_H
 
 #include <linux/list.h>
 #include <linux/types.h>
@@ -62,4 +62,4 @@ struct ipcp_flow *ipcp_listener_accept(struct ipcp_listener *l);
 bool ipcp_listener_answered(const struct ipcp_listener *l);
 bool ipcp_listener_waiting(struct ipcp_listener *l);
 
-#endif /* _IPCP_NAMES_H */
+#endif /* _IPCP_LISTENER_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef _IPCP_DIRECT_H
-#define _IPCP_DIRECT_H
+#ifndef _IPCP_LOCAL_H
+#define _IPCP_LOCAL_H
 
 #include "flow.h"
 
@@ -20,4 +20,4 @@ static inline bool ipcp_flow_is_direct(const struct ipcp_flow *flow)
 	return test_bit(IPCP_FLOW_DIRECT, &flow->bits);
 }
 
-#endif /* _IPCP_DIRECT_H */
+#endif /* _IPCP_LOCAL_H */

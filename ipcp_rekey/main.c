@@ -12,18 +12,19 @@
  * netlink   the agent and operators; netlink-rekey: seeds come in here
  * upcall    what the kernel has for the agent
  * registry  flows of a namespace, by number and endpoint id; claims
- * names     names that are served, and flows to be accepted
+ * listener  names that are served, and flows to be accepted
  * flow      a flow's states, its worker, its end
  * rbuff     the ring towards the reader, and the flags word
- * account   who pays for it all, and limits of users
- * keyrot    epochs: park, take, observe, promote, linger, wipe
+ * owner     who pays for it all, and limits of users
+ * keyrot    epochs: park, activate, observe, promote, linger, wipe
  * leaf      leaf keys: prepare ahead, find, leave behind
  * confirm   how both ends learn of each other's epoch
  * tx        sending: claim, seal, hand to the stack
- * rx, open, read  arrival, decryption, what readers take
- * train     packets that cross the stack in one buffer
+ * rx, decrypt, reader  arrival, decryption, what readers take
+ * segs      packets that cross the stack in one buffer
  * udp       the transport
- * direct    flows between two programs of this host
+ * local     flows between two programs of this host
+ * notify    what monitors and tracepoints are told; show: what is shown
  * keysched hkdf aead replay wire   key schedule, cryptography, packet format
  *
  * Objects and how long they live

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef _IPCP_EVENT_H
-#define _IPCP_EVENT_H
+#ifndef _IPCP_NOTIFY_H
+#define _IPCP_NOTIFY_H
 
 #include <linux/types.h>
 
@@ -8,4 +8,4 @@ struct ipcp_flow;
 
 void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange);
 
-#endif /* _IPCP_EVENT_H */
+#endif /* _IPCP_NOTIFY_H */

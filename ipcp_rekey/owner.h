@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef _IPCP_ACCOUNT_H
-#define _IPCP_ACCOUNT_H
+#ifndef _IPCP_OWNER_H
+#define _IPCP_OWNER_H
 
 #include <linux/atomic.h>
 #include <linux/sched/mm.h>
@@ -62,4 +62,4 @@ static inline void ipcp_pay_end(struct mem_cgroup *before)
 	set_active_memcg(before);
 }
 
-#endif /* _IPCP_ACCOUNT_H */
+#endif /* _IPCP_OWNER_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef _IPCP_TRAIN_H
-#define _IPCP_TRAIN_H
+#ifndef _IPCP_SEGS_H
+#define _IPCP_SEGS_H
 
 #include <linux/skbuff.h>
 
@@ -65,4 +65,4 @@ static inline unsigned int ipcp_segs_count(const struct sk_buff *skb)
 	return seg_len ? DIV_ROUND_UP(skb->len, seg_len) : 1;
 }
 
-#endif /* _IPCP_TRAIN_H */
+#endif /* _IPCP_SEGS_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef _IPCP_DUMP_H
-#define _IPCP_DUMP_H
+#ifndef _IPCP_SHOW_H
+#define _IPCP_SHOW_H
 
 #include <uapi/linux/ipcp_rekey_netlink.h>
 
@@ -28,4 +28,4 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 
 void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info);
 
-#endif /* _IPCP_DUMP_H */
+#endif /* _IPCP_SHOW_H */

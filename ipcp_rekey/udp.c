@@ -528,9 +528,9 @@ static bool endpoint_equal(const struct ipcp_endpoint *a,
 
 /*
  * endpoint_equal() for the address that a datagram came from, not written down
- * first. The peer's may change meanwhile: who is told that it moved looks again under the
- * lock, and if it is told otherwise by mistake, the next packet is from there,
- * too.
+ * first. The peer's may change meanwhile: who is told that it moved looks again
+ * under the lock, and if it is told otherwise by mistake, the next packet is from
+ * there, too.
  */
 static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
 {

@@ -196,12 +196,12 @@ def aes_shapes(key):
 # --- for the scan
 
 @functools.cache
-def shapes_of(kind, key, cipher):
-    """All shapes of a key: (shape, bytes)."""
+def shapes_of(key, cipher):
+    """All shapes of a cipher's key, or of one that others come of: (shape, bytes)."""
     # SHA-256, which all keys come from, has what it gives as words
     shapes = [("itself", key),
               ("as words", struct.pack("<8I", *struct.unpack(">8I", key)))]
-    if kind == "prf":
+    if cipher is None:
         shapes += hmac_shapes(key)
     elif cipher in AES_KEY:
         shapes += aes_shapes(key[:AES_KEY[cipher]])
@@ -212,7 +212,7 @@ def patterns(name, root, wanted):
     """What to look for: (name of the key, shape): bytes."""
     return {(f"{name}, {what}", shape): value
             for what, kind, key in keys_of(root, wanted)
-            for shape, value in shapes_of(kind, key, wanted.get("cipher"))}
+            for shape, value in shapes_of(key, None if kind == "prf" else wanted["cipher"])}
 
 
 def check():

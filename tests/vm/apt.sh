@@ -30,8 +30,8 @@ private_apt()
 
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
 	touch "$apt/status"
-	tmp=$(mktemp -d "$apt/tmp.XXXXXX")
 	uri=$(mirror)
+	tmp=$(mktemp -d "$apt/tmp.XXXXXX")
 	for suite in $suites; do
 		echo "deb [arch=amd64 signed-by=$keyring] $uri $suite main"
 	done >"$tmp/sources.list"
