@@ -17,9 +17,9 @@
 
 #include "chardev.h"
 #include "flow.h"
+#include "keysched.h"
 #include "listener.h"
 #include "registry.h"
-#include "rx.h"
 #include "show.h"
 #include "tx.h"
 #include "wire.h"
@@ -110,7 +110,7 @@ static int chardev_release(struct inode *inode, struct file *file)
 
 static __poll_t poll_flow(struct ipcp_flow *flow)
 {
-	int flags = ipcp_rbuff_flags(&flow->n_rb);
+	int flags = ipcp_rbflags(&flow->n_rb.flags);
 	__poll_t mask = 0;
 
 	if (ipcp_flow_pending(flow))
@@ -314,7 +314,7 @@ static void give_flow(struct file *file, struct ipcp_flow *flow)
 	struct ipcp_file *f = file->private_data;
 
 	ipcp_owner_current(&flow->owner);
-	f->wait = ipcp_wait_get(flow->n_rb.wait);
+	f->wait = ipcp_wait_get(flow->n_rb.flags.wait);
 	f->flow = flow;
 }
 
@@ -412,7 +412,7 @@ static int set_access(struct ipcp_flow *flow, u32 access)
 
 	if (access & ~all)
 		return -EINVAL;
-	ipcp_rbuff_change(&flow->n_rb, access, all & ~access);
+	ipcp_rbflags_change(&flow->n_rb.flags, access, all & ~access);
 	return 0;
 }
 

@@ -10,22 +10,23 @@
  * queue runs it on one processor at a time, so all is in order. A wake-up that
  * comes while it runs has it run again.
  *
- * It cannot derive keys there, and on older kernels not decrypt if the softirq
- * has interrupted who uses the FPU. If the packet in front needs a key, or the
- * next message, the slow work derives it; what is behind waits in the ring, and what is
- * sent meanwhile is held. Messages that find no key at all are held, too, in the
- * order they came, and the seed that brings keys wakes us.
+ * It cannot derive keys there, and on older kernels not encrypt if the softirq
+ * has interrupted who uses the FPU. If the next message needs a key, the slow
+ * work derives it, and what is sent meanwhile is held. Messages that find no key
+ * at all are held, too, in the order they came, and the seed that brings keys
+ * wakes us.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <net/dsfield.h>
 #include <net/net_namespace.h>
 
+#include "aead.h"
+#include "cb.h"
 #include "consumer.h"
 #include "flow.h"
 #include "listener.h"
 #include "registry.h"
-#include "rx-int.h"
+#include "segs.h"
 #include "show.h"
 #include "tx.h"
 #include "udp.h"
@@ -140,7 +141,7 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_set_priv);
 unsigned int ipcp_kflow_state(const struct ipcp_kflow *flow)
 {
 	const struct ipcp_flow *f = flow->flow;
-	int flags = ipcp_rbuff_flags(&f->n_rb);
+	int flags = ipcp_rbflags(&f->n_rb.flags);
 	unsigned int state = 0;
 
 	if (ipcp_flow_pending(f))
@@ -202,37 +203,18 @@ static int consumer_woken(struct wait_queue_entry *wait, unsigned int mode,
 	return 0;
 }
 
-/* The buffer in front of the ring. *derive says that it needs a key first. */
-static struct sk_buff *take_buffer(struct ipcp_kflow *k, enum ipcp_drop *reason,
-				   bool *derive)
+/* The buffer in front of the ring, or NULL. */
+static struct sk_buff *take_buffer(struct ipcp_kflow *k)
 {
 	struct ipcp_rbuff *rb = &k->flow->n_rb;
 	struct sk_buff *skb;
 
-	*reason = IPCP_DROP_NONE;
-	*derive = false;
 	spin_lock(&rb->queue.lock);
 	skb = skb_peek(&rb->queue);
-	if (skb && !ipcp_cb(skb)->decrypted)
-		*reason = ipcp_look_again(k->flow, skb, derive);
-	if (*derive)
-		skb = NULL;
 	if (skb)
 		__ipcp_rbuff_unlink(rb, skb, ipcp_cb(skb)->left);
 	spin_unlock(&rb->queue.lock);
 	return skb;
-}
-
-/* Traffic class of the packet that a buffer came in; 0 if that is gone. */
-static u8 outer_dsfield(const struct sk_buff *skb)
-{
-	switch (skb->protocol) {
-	case htons(ETH_P_IP):
-		return ipv4_get_dsfield(ip_hdr(skb));
-	case htons(ETH_P_IPV6):
-		return ipv6_get_dsfield(ipv6_hdr(skb));
-	}
-	return 0;
 }
 
 static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
@@ -250,103 +232,49 @@ static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
 	k->ops->receive(k, skb);
 }
 
-static void receive_alone(struct ipcp_kflow *k, struct sk_buff *skb)
+/* The next message of several in a buffer of its own, or NULL. */
+static struct sk_buff *next_of(struct ipcp_flow *flow, struct ipcp_cursor *c,
+			       unsigned int len)
 {
-	enum ipcp_drop reason = IPCP_DROP_NONE;
-
-	if (!ipcp_cb(skb)->decrypted)
-		reason = ipcp_decrypt_packet(k->flow, skb);
-	if (reason) {
-		ipcp_rx_drop(k->flow, skb, reason);
-		return;
-	}
-	ipcp_release_leaf(skb);
-	deliver_message(k, skb, outer_dsfield(skb));
-}
-
-/* Opens the next packet of a train. Why to drop it. */
-static enum ipcp_drop open_next(struct ipcp_flow *flow,
-				const struct ipcp_skb_cb *cb,
-				struct ipcp_cursor *c, unsigned int len,
-				u8 *out)
-{
-	const u8 *pkt;
-
-	if (!cb->decrypted)
-		return ipcp_decrypt_seg(flow, cb->leaf, c, len, out);
-	pkt = ipcp_cursor_next(c, len);
-	memcpy(out, pkt, len);
-	return IPCP_DROP_NONE;
-}
-
-/* The next message of a train in a buffer of its own, or NULL. */
-static struct sk_buff *next_of(struct ipcp_flow *flow,
-			       const struct ipcp_skb_cb *cb,
-			       struct ipcp_cursor *c, unsigned int len)
-{
-	enum ipcp_drop reason = IPCP_DROP_NOMEM;
+	const u8 *pkt = ipcp_cursor_next(c, len);
 	struct sk_buff *skb;
-	u8 *pkt;
 
-	skb = ipcp_tx_alloc(len, GFP_ATOMIC);
-	if (!skb) {
-		ipcp_cursor_next(c, len);
-		goto drop;
-	}
-	pkt = skb_put(skb, len);
-	reason = open_next(flow, cb, c, len, pkt);
-	if (reason)
-		goto free;
-	if (cb->decrypted && !*pkt) {	/* counted when it was opened */
-		kfree_skb(skb);
-		return NULL;
-	}
-	__skb_pull(skb, IPCP_HDR_LEN);
-	__skb_trim(skb, len - IPCP_OVERHEAD);
+	skb = ipcp_tx_alloc(len - IPCP_OVERHEAD, GFP_ATOMIC);
+	if (skb)
+		skb_put_data(skb, pkt + IPCP_HDR_LEN, len - IPCP_OVERHEAD);
+	else
+		ipcp_flow_dropped(flow, len, IPCP_DROP_NOMEM);
 	return skb;
-free:
-	kfree_skb(skb);
-drop:
-	ipcp_flow_dropped(flow, len, reason);
-	return NULL;
 }
 
-static void receive_train(struct ipcp_kflow *k, struct sk_buff *train)
+static void receive_segs(struct ipcp_kflow *k, struct sk_buff *segs)
 {
-	const struct ipcp_skb_cb *cb = ipcp_cb(train);
+	const struct ipcp_skb_cb *cb = ipcp_cb(segs);
 	struct ipcp_cursor c;
 
-	ipcp_cursor_init(&c, train, cb->pos);
+	ipcp_cursor_init(&c, segs, cb->pos);
 	for (unsigned int i = 0; i < cb->left; i++) {
-		unsigned int len = ipcp_seg_len(train, c.pos, cb->seg_len);
-		struct sk_buff *skb = next_of(k->flow, cb, &c, len);
+		unsigned int len = ipcp_seg_len(segs, c.pos, cb->seg_len);
+		struct sk_buff *skb = next_of(k->flow, &c, len);
 
 		if (skb)
-			deliver_message(k, skb, outer_dsfield(train));
+			deliver_message(k, skb, cb->dsfield);
 	}
-	ipcp_release_leaf(train);
-	consume_skb(train);
+	consume_skb(segs);
 }
 
 /* Receives what is there. True if there may be more than the budget. */
 static bool receive_ring(struct ipcp_kflow *k)
 {
 	for (int i = 0; i < IPCP_BUDGET; i++) {
-		enum ipcp_drop reason;
-		struct sk_buff *skb;
-		bool derive;
+		struct sk_buff *skb = take_buffer(k);
 
-		skb = take_buffer(k, &reason, &derive);
-		if (derive)
-			mod_delayed_work(ipcp_wq, &k->slow, 0);
 		if (!skb)
 			return false;
-		if (reason)
-			ipcp_rx_drop(k->flow, skb, reason);
-		else if (ipcp_cb(skb)->seg_len)
-			receive_train(k, skb);
+		if (ipcp_cb(skb)->seg_len)
+			receive_segs(k, skb);
 		else
-			receive_alone(k, skb);
+			deliver_message(k, skb, ipcp_cb(skb)->dsfield);
 	}
 	return true;
 }
@@ -476,7 +404,6 @@ static void slow_work(struct work_struct *work)
 	struct ipcp_kflow *k = container_of(to_delayed_work(work),
 					    struct ipcp_kflow, slow);
 
-	ipcp_rx_derive_first(k->flow);
 	if (READ_ONCE(k->holding) && ipcp_tx_prepare(k->flow) == -ENOMEM)
 		queue_delayed_work(ipcp_wq, &k->slow, HZ / 10);
 	run_soon(k);
@@ -527,7 +454,7 @@ static void attach_consumer(struct ipcp_kflow *k)
 	mutex_lock(&k->lock);
 	if (!k->released) {
 		k->attached = true;
-		add_wait_queue(&k->flow->n_rb.wait->wq, &k->wait);
+		add_wait_queue(&k->flow->n_rb.flags.wait->wq, &k->wait);
 		run_soon(k);	/* for what was before */
 	}
 	mutex_unlock(&k->lock);
@@ -615,7 +542,7 @@ void ipcp_kflow_release(struct ipcp_kflow *flow)
 	mutex_lock(&flow->lock);
 	flow->released = true;
 	if (flow->attached)
-		remove_wait_queue(&flow->flow->n_rb.wait->wq, &flow->wait);
+		remove_wait_queue(&flow->flow->n_rb.flags.wait->wq, &flow->wait);
 	mutex_unlock(&flow->lock);
 	disable_work_sync(&flow->soft);
 	disable_delayed_work_sync(&flow->slow);

@@ -18,10 +18,10 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
-#include "confirm.h"
+#include "control.h"
 #include "deadline.h"
 #include "failure.h"
-#include "flow.h"
+#include "keyrot.h"
 #include "listener.h"
 #include "local.h"
 #include "notify.h"
@@ -35,51 +35,6 @@
 /* CLOSE may be lost: it is sent so often, each time after twice the time. */
 #define IPCP_CLOSES		3
 #define IPCP_CLOSE_MS		200
-
-/**
- * ipcp_owner_current() - Say that it is the current process
- * @owner: out
- *
- * Context: Process context of the program.
- */
-void ipcp_owner_current(struct ipcp_owner *owner)
-{
-	owner->pid = get_pid(task_tgid(current));
-	owner->uid = current_euid();
-	owner->gid = current_egid();
-	owner->groups = get_group_info(current_cred()->group_info);
-	get_task_comm(owner->comm, current);
-}
-
-/**
- * ipcp_owner_copy() - Say that it is the same as of something else
- * @to: out
- * @from: owner
- *
- * Context: Any context.
- */
-void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from)
-{
-	*to = *from;
-	get_pid(to->pid);
-	if (to->groups)
-		get_group_info(to->groups);
-}
-
-/**
- * ipcp_owner_clear() - Let go of it
- * @owner: owner, or all zero
- *
- * Context: Any context.
- */
-void ipcp_owner_clear(struct ipcp_owner *owner)
-{
-	put_pid(owner->pid);
-	if (owner->groups)
-		put_group_info(owner->groups);
-	owner->pid = NULL;
-	owner->groups = NULL;
-}
 
 /**
  * ipcp_flow_dropped() - Count a packet of a flow that was dropped
@@ -140,7 +95,7 @@ static void free_work(struct work_struct *work)
 	ipcp_user_del_flow(flow->payer.user);
 	ipcp_payer_clear(&flow->payer);
 	ipcp_inflight_end(flow->inflight);
-	ipcp_wait_put(flow->n_rb.wait);
+	ipcp_wait_put(flow->n_rb.flags.wait);
 	free_percpu(flow->stats);
 	kfree(flow->name);
 	kfree(flow->blob);
@@ -264,7 +219,7 @@ void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason)
 void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason)
 {
 	set_error(flow, error, reason);
-	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWDOWN, 0)) {
+	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWDOWN, 0)) {
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
 			    flow->rk.exchange);
 		ipcp_local_down(flow);
@@ -369,16 +324,12 @@ static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 	if (!timeout || ipcp_flow_is_direct(flow))
 		return;
 	if (!ipcp_deadline_add(next, READ_ONCE(flow->last_tx) + timeout / 4)) {
-		ipcp_confirm_keepalive(flow);
+		ipcp_control_keepalive(flow);
 		ipcp_deadline_in(next, timeout / 4);
 	}
 	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
 		return;
-	/* What nobody has read may tell that the peer is there. */
-	ipcp_rx_probe(flow);
-	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
-		return;
-	if (ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWPEER, 0))
+	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWPEER, 0))
 		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_LOST, flow->rk.epoch,
 			    0);
 }
@@ -396,9 +347,8 @@ bool ipcp_flow_tend(struct ipcp_flow *flow, unsigned long *next)
 	bool done = false;
 
 	*next = ipcp_deadline_never();
-	ipcp_rx_control(flow);
-	if (test_and_clear_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits))
-		ipcp_rx_decrypt_queued(flow);
+	ipcp_rx_drain(flow);
+	ipcp_control_work(flow);
 
 	if (ipcp_flow_pending(flow))
 		check_heard(flow);
@@ -407,7 +357,7 @@ bool ipcp_flow_tend(struct ipcp_flow *flow, unsigned long *next)
 	/* Paired with ipcp_flow_dealloc(). */
 	switch (smp_load_acquire(&flow->state)) {
 	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
-		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN))
+		if (!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN))
 			check_peer(flow, next);
 		break;
 	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
@@ -471,6 +421,7 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 	refcount_set(&flow->refs, 2);
 	spin_lock_init(&flow->lock);
 	rwlock_init(&flow->peer_lock);
+	ipcp_waiting_init(&flow->waiting);
 	skb_queue_head_init(&flow->ctl);
 	INIT_DELAYED_WORK(&flow->work, flow_work);
 	INIT_RCU_WORK(&flow->free, free_work);

@@ -12,17 +12,27 @@
 #include <uapi/linux/ipcp_rekey.h>
 #include <uapi/linux/ipcp_rekey_netlink.h>
 
-#include "keyrot.h"
 #include "owner.h"
 #include "rbuff.h"
 #include "stats.h"
+#include "waiting.h"
 
-struct ipcp_net;
+struct ipcp_epoch;
 struct ipcp_inflight;
 struct ipcp_listener;
-struct pid;
+struct ipcp_net;
 
 #define IPCP_CTL_QUEUE	64	/* control packets of a flow that may wait */
+
+enum ipcp_flow_limits {
+	IPCP_EPOCH_SLOTS	= 4,	/* an epoch is in slot epoch % 4 */
+	IPCP_SEEDS_KEPT		= 16,	/* seeds that are not taken again */
+	IPCP_GRACE_MS		= 5000,
+	IPCP_LINGER_MS		= 10000,
+	IPCP_PEER_TIMEOUT_MS	= 120000,
+	IPCP_PEER_TIMEOUT_MIN_MS = 1000,
+	IPCP_ALLOC_TIMEOUT_MS	= 20000,
+};
 
 /**
  * struct ipcp_endpoint - an address of a peer
@@ -39,27 +49,48 @@ struct ipcp_endpoint {
 };
 
 /**
- * struct ipcp_owner - who opened a flow or serves a name
- * @pid: process, shown in the reader's pid namespace
- * @uid: effective user
- * @gid: effective group
- * @groups: supplementary groups
- * @comm: name of the process
+ * struct ipcp_rk - re-key state of a flow, as Ouroboros has it
+ * @encrypted: the flow has keys
+ * @initiator: this side allocated the flow, and drives re-keys
+ * @in_flight: an agent claimed the flow
+ * @has_pending: a seed was parked and waits to be taken
+ * @epoch: epoch taken last
+ * @newest: newest epoch
+ * @observed: newest epoch that the peer was observed in; of no use before the
+ *	first. Locking: read without
+ * @pending_epoch: epoch of the seed that waits
+ * @due: IPCP_REKEY_DUE_*, why an agent ought to claim the flow
+ * @exchange: number of the exchange that delivered last
+ * @claim: number of the last claim; before the first as @exchange
+ * @seeds: what seeds there were, as keyed hashes
+ * @nseeds: how many there were
+ * @drops: how often all keys were dropped
+ *
+ * Locking: flow->lock.
  */
-struct ipcp_owner {
-	struct pid *pid;
-	kuid_t uid;
-	kgid_t gid;
-	struct group_info *groups;
-	char comm[TASK_COMM_LEN];
+struct ipcp_rk {
+	bool encrypted;
+	bool initiator;
+	bool in_flight;
+	bool has_pending;
+	u8 epoch;
+	u8 newest;
+	u8 observed;
+	u8 pending_epoch;
+	u32 due;
+	u32 exchange;
+	u32 claim;
+	u64 seeds[IPCP_SEEDS_KEPT];
+	unsigned int nseeds;
+	unsigned int drops;
 };
 
 /* ipcp_flow.bits */
 enum {
 	IPCP_FLOW_STOPPED,	/* the worker is not to run any more */
 	IPCP_FLOW_PROMOTE,	/* a look at the keys before sending is due */
-	IPCP_FLOW_OPEN_CLOSED,	/* packets wait under a key that was closed */
 	IPCP_FLOW_HASHED,	/* findable by eid */
+	IPCP_FLOW_CLOSE_CAME,	/* a CLOSE of the peer waits for the worker */
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer closed */
 	IPCP_FLOW_PEER_CLOSED,	/* that, and nothing else, ended it */
 	IPCP_FLOW_DIRECT,	/* the peer is another flow of this host */
@@ -107,9 +138,8 @@ enum {
  * @rekeys: seeds after the first
  * @linger_cut: lingers that ended early
  * @leaves_done: leaves used in epochs that are gone, sent and received
- * @jumps: derivations for packets far ahead that may be made now
- * @jumps_at: jiffies when @jumps was last filled
- * @ctl: control packets for the worker
+ * @waiting: packets that wait for their leaf
+ * @ctl: control packets that decrypted, for the worker
  * @work: everything that is not done on the packet path
  * @closes: CLOSE packets still to be sent
  * @close_at: jiffies of the next
@@ -159,13 +189,12 @@ struct ipcp_flow {
 
 	unsigned long last_tx;
 	unsigned long last_rx;
-	atomic_t auth_failures;
+	atomic64_t auth_failures;
 	u64 rekeys;
 	u64 linger_cut;
 	u64 leaves_done[2];
-	unsigned int jumps;
-	unsigned long jumps_at;
 
+	struct ipcp_waiting waiting;
 	struct sk_buff_head ctl;
 	struct delayed_work work;
 	unsigned int closes;
@@ -196,10 +225,6 @@ void ipcp_flow_dealloc(struct ipcp_flow *flow);
 void ipcp_flow_destroy(struct ipcp_flow *flow);
 
 void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms);
-
-void ipcp_owner_current(struct ipcp_owner *owner);
-void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from);
-void ipcp_owner_clear(struct ipcp_owner *owner);
 
 static inline struct ipcp_flow *ipcp_flow_get(struct ipcp_flow *flow)
 {

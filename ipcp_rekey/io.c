@@ -11,10 +11,10 @@
 #include <net/sock.h>
 
 #include "chardev.h"
-#include "flow.h"
+#include "keyrot.h"
 #include "local.h"
+#include "reader.h"
 #include "registry.h"
-#include "rx.h"
 #include "tx.h"
 #include "wire.h"
 
@@ -75,7 +75,7 @@ int ipcp_io_slept(long left, long *timeo)
 
 static int read_error(const struct ipcp_flow *flow)
 {
-	int flags = ipcp_rbuff_flags(&flow->n_rb);
+	int flags = ipcp_rbflags(&flow->n_rb.flags);
 
 	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
 		return ipcp_io_not_allocated(flow);
@@ -91,7 +91,7 @@ static int read_error(const struct ipcp_flow *flow)
 /* True when a sleeping reader ought to look again. */
 static bool read_wakes(const struct ipcp_flow *flow)
 {
-	int flags = ipcp_rbuff_flags(&flow->n_rb);
+	int flags = ipcp_rbflags(&flow->n_rb.flags);
 
 	return read_error(flow) != -EAGAIN || flags & IPCP_RB_REKEY ||
 	       !(flags & IPCP_RB_RD);
@@ -108,7 +108,7 @@ static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
 		int err, len = -EAGAIN;
 
 		ipcp_registry_take_pending(flow);
-		if (!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_RD))
+		if (!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_RD))
 			return -EPERM;
 		/* The error first: a packet that came before it is seen. */
 		err = read_error(flow);
@@ -154,10 +154,8 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 		return f->listener ? -EINVAL : -ENOTCONN;
 	if (!iov_iter_count(to))
 		return 0;	/* as read(2) of a socket: nothing is taken */
-	ipcp_reader_init(&r, flow, gfp_of(iocb));
+	ipcp_reader_init(&r, flow);
 	len = next_message(f, &r, is_nonblocking(iocb), &msg);
-	if (unlikely(len == -ENOMEM))
-		len = without_memory(iocb);
 	if (len > 0) {
 		len = min_t(size_t, len, iov_iter_count(to));
 		if (copy_to_iter(msg, len, to) != len)
@@ -169,7 +167,7 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 
 static int write_error(const struct ipcp_flow *flow)
 {
-	int flags = ipcp_rbuff_flags(&flow->n_rb);
+	int flags = ipcp_rbflags(&flow->n_rb.flags);
 
 	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED)
 		return ipcp_io_not_allocated(flow);
@@ -187,7 +185,7 @@ static int write_error(const struct ipcp_flow *flow)
 static bool write_wakes(const struct ipcp_flow *flow)
 {
 	return write_error(flow) != -EAGAIN ||
-	       ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY;
+	       ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY;
 }
 
 /* Waits until a message can be sent. */
@@ -463,7 +461,7 @@ int ipcp_io_recv(struct file *file, const struct ipcp_batch *batch)
 
 	if (!msg)
 		return -ENOMEM;
-	ipcp_reader_init(&r, ipcp_file_flow(f), GFP_KERNEL);
+	ipcp_reader_init(&r, ipcp_file_flow(f));
 	while (got < batch->count) {
 		n = get_msgs(msg, batch, got);
 		err = n < 0 ? n : recv_some(f, &r, msg, n,

@@ -20,10 +20,11 @@
 #include <linux/slab.h>
 #include <net/netlink.h>
 
-#include "confirm.h"
+#include "control.h"
 #include "deadline.h"
-#include "flow.h"
 #include "hkdf.h"
+#include "keyrot.h"
+#include "leaf.h"
 #include "notify.h"
 #include "registry.h"
 #include "rx.h"
@@ -32,48 +33,6 @@
 static bool epoch_before(u8 a, u8 b)
 {
 	return (s8)(a - b) < 0;
-}
-
-/**
- * ipcp_epoch_find() - The epoch with a number
- * @flow: flow
- * @no: number modulo 256
- *
- * Context: Under RCU or flow->lock.
- * Return: it, or NULL if nothing can be received in it.
- */
-struct ipcp_epoch *ipcp_epoch_find(struct ipcp_flow *flow, u8 no)
-{
-	struct ipcp_epoch *ep;
-
-	ep = rcu_dereference_check(flow->slots[no % IPCP_EPOCH_SLOTS],
-				   lockdep_is_held(&flow->lock) ||
-				   rcu_read_lock_bh_held());
-	return ep && ep->no == no ? ep : NULL;
-}
-
-/**
- * ipcp_epoch_newest() - The newest epoch
- * @flow: flow
- *
- * Context: Under RCU or flow->lock.
- * Return: it, or NULL if the flow has no keys.
- */
-struct ipcp_epoch *ipcp_epoch_newest(struct ipcp_flow *flow)
-{
-	return ipcp_epoch_find(flow, READ_ONCE(flow->rk.newest));
-}
-
-/**
- * ipcp_epoch_put() - Let go of an epoch
- * @ep: epoch; whoever held it last has closed it
- *
- * Context: Any context.
- */
-void ipcp_epoch_put(struct ipcp_epoch *ep)
-{
-	if (refcount_dec_and_test(&ep->refs))
-		kfree_rcu(ep, rcu);
 }
 
 /* Wipes all keys of an epoch that nothing finds any more. */
@@ -97,7 +56,6 @@ static void epoch_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 		flow->leaves_done[i] += ep->leaves[i].used;
 	epoch_wipe_keys(ep);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_WIPED, ep->no, ep->exchange);
-	ipcp_flow_kick(flow);	/* what is queued under it has to be opened */
 	ipcp_epoch_put(ep);
 }
 
@@ -275,10 +233,10 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	rk->exchange = ep->exchange;
 	rk->claim = ep->exchange;	/* it is, but for the first */
 	WRITE_ONCE(rk->due, 0);
-	atomic_set(&flow->auth_failures, 0);
+	atomic64_set(&flow->auth_failures, 0);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_PARKED, ep->no, ep->exchange);
 	/* Under the lock that takes it: never set without a seed. */
-	ipcp_rbuff_change(&flow->n_rb, IPCP_RB_REKEY, 0);
+	ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_REKEY, 0);
 	return old;
 }
 
@@ -374,7 +332,7 @@ static void __promote(struct ipcp_flow *flow)
 	smp_mb__before_atomic();
 	set_bit(IPCP_EP_SENDING, &ep->flags);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_PROMOTED, ep->no, ep->exchange);
-	ipcp_rbuff_wake(&flow->n_rb, EPOLLOUT | EPOLLWRNORM);
+	ipcp_rbflags_wake(&flow->n_rb.flags, EPOLLOUT | EPOLLWRNORM);
 	ipcp_flow_kick(flow);
 }
 
@@ -415,7 +373,7 @@ bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 		set_bit(IPCP_EP_ACTIVE, &ep->flags);
 		set_bit(IPCP_FLOW_PROMOTE, &flow->bits);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_TAKEN, ep->no, ep->exchange);
-		ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_REKEY);
+		ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
 		__promote(flow);
 	}
 	spin_unlock_bh(&flow->lock);
@@ -424,10 +382,23 @@ bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 	return taken;
 }
 
+/* Remember the newest epoch that the peer was seen in: it says where the peer is. */
+static void note_observed(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
+{
+	const struct ipcp_epoch *before = ipcp_epoch_find(flow,
+							  flow->rk.observed);
+
+	lockdep_assert_held(&flow->lock);
+	if (!before || before == ep || epoch_before(before->no, ep->no) ||
+	    !test_bit(IPCP_EP_OBSERVED, &before->flags))
+		WRITE_ONCE(flow->rk.observed, ep->no);
+}
+
 static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      bool sending)
 {
 	if (!test_and_set_bit(IPCP_EP_OBSERVED, &ep->flags)) {
+		note_observed(flow, ep);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_OBSERVED, ep->no,
 			    ep->exchange);
 		__promote(flow);
@@ -488,12 +459,12 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      unsigned long *next)
 {
-	u64 sent = atomic64_read(&ep->sent);
+	u64 sent = atomic64_read(&ep->sent), end = READ_ONCE(ep->rx_end);
 
 	if (ipcp_tx_watermark(sent, ep->ppl_shift) ||
-	    ipcp_rx_watermark(READ_ONCE(ep->highest)))
+	    ipcp_rx_watermark(end ? end - 1 : 0))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_WATERMARK);
-	if (atomic_read(&flow->auth_failures) >= IPCP_AUTH_FAILURES)
+	if (atomic64_read(&flow->auth_failures) >= IPCP_AUTH_FAILURES)
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AUTH_FAILURES);
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
 	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
@@ -550,14 +521,6 @@ static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
 
 	spin_lock_bh(&flow->lock);
 	ep = linger_over(flow, i, next);
-	spin_unlock_bh(&flow->lock);
-	if (!ep)
-		return false;
-	/* What a slow reader left is opened first: not lost with the key. */
-	ipcp_rx_decrypt_queued(flow);
-	/* A new epoch may have been parked in the slot meanwhile. */
-	spin_lock_bh(&flow->lock);
-	ep = linger_over(flow, i, next);
 	if (ep)
 		RCU_INIT_POINTER(flow->slots[i], NULL);
 	spin_unlock_bh(&flow->lock);
@@ -587,12 +550,16 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			unsigned long *next)
 {
 	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
+	unsigned long until;
 	int err = 0;
 
 	if (ep == rcu_access_pointer(flow->tx) && ipcp_leaf_next_due(ep, tx))
 		err = ipcp_leaf_prepare(ep, tx);
 	if (ipcp_leaf_next_due(ep, rx))
 		err = ipcp_leaf_prepare(ep, rx) ?: err;
+	while (ipcp_leaf_retire_late(ep, &until) &&
+	       !ipcp_deadline_add(next, until))
+		continue;	/* the time came meanwhile */
 	if (err == -ENOMEM)
 		ipcp_deadline_in(next, HZ / 10);
 }
@@ -607,10 +574,8 @@ static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
 			continue;
 		/* Whoever takes it out of its slot meanwhile only closes it. */
 		rcu_read_lock();
-		ep = rcu_dereference(flow->slots[i]);
+		ep = ipcp_epoch_get(rcu_dereference(flow->slots[i]));
 		tx = rcu_dereference(flow->tx);
-		if (ep && !refcount_inc_not_zero(&ep->refs))
-			ep = NULL;
 		spent = ep && tx && epoch_before(ep->no, tx->no);
 		rcu_read_unlock();
 		if (!ep)
@@ -634,9 +599,7 @@ void ipcp_keyrot_work(struct ipcp_flow *flow, unsigned long *next)
 	struct ipcp_epoch *ep;
 
 	rcu_read_lock();
-	ep = ipcp_epoch_newest(flow);
-	if (ep && !refcount_inc_not_zero(&ep->refs))
-		ep = NULL;
+	ep = ipcp_epoch_get(ipcp_epoch_newest(flow));
 	rcu_read_unlock();
 	if (!ep)
 		return;
@@ -650,7 +613,7 @@ void ipcp_keyrot_work(struct ipcp_flow *flow, unsigned long *next)
 	if (test_bit(IPCP_EP_ACTIVE, &ep->flags) &&
 	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
 	    !ipcp_epoch_confirm_overdue(ep))
-		ipcp_confirm_ask(flow, ep, next);
+		ipcp_control_ask(flow, ep, next);
 	tend_epochs(flow, next);
 	ipcp_epoch_put(ep);
 }
@@ -678,7 +641,7 @@ void ipcp_keyrot_drop(struct ipcp_flow *flow)
 					 lockdep_is_held(&flow->lock));
 		RCU_INIT_POINTER(flow->tx, NULL);
 		flow->rk.has_pending = false;
-		ipcp_rbuff_change(&flow->n_rb, 0, IPCP_RB_REKEY);
+		ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
 		spin_unlock_bh(&flow->lock);
 		if (ep)
 			epoch_retire(flow, ep);

@@ -205,13 +205,12 @@ static inline u64 ipcp_tx_left(u64 n, unsigned int shift)
 }
 
 /*
- * Packets at most still to come when @highest is the highest counter that
- * authenticated; IPCP_CTR_LIMIT before the first. The peer may leave leaves
- * early, then they are fewer.
+ * Packets at most still to come when all below @end came, or may have: the peer
+ * may leave leaves early, then they are fewer.
  */
-static inline u64 ipcp_rx_left(u64 highest)
+static inline u64 ipcp_rx_left(u64 end)
 {
-	return IPCP_CTR_LIMIT - 1 - highest;
+	return IPCP_CTR_LIMIT - end;
 }
 
 /* Is a re-key due after a sender claimed packet @n? */
@@ -220,10 +219,10 @@ static inline bool ipcp_tx_watermark(u64 n, unsigned int shift)
 	return n >> shift >= IPCP_REKEY_WATERMARK_LEAF;
 }
 
-/* Is a re-key due after a packet with counter @highest authenticated? */
-static inline bool ipcp_rx_watermark(u64 highest)
+/* Is a re-key due after a packet with counter @n authenticated? */
+static inline bool ipcp_rx_watermark(u64 n)
 {
-	return ipcp_ctr_leaf(highest) >= IPCP_REKEY_WATERMARK_LEAF;
+	return ipcp_ctr_leaf(n) >= IPCP_REKEY_WATERMARK_LEAF;
 }
 
 #endif /* _IPCP_KEYSCHED_H */

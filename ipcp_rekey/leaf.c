@@ -3,9 +3,15 @@
  * Leaf keys in use: preparing the next one ahead, finding the one of a packet,
  * leaving one behind.
  *
- * A leaf is found by its number through a few pointers under RCU. Leaving it
- * behind takes the pointer away, so nothing that arrives later can use it; its
- * key is wiped a grace period after the last packet that holds it was opened.
+ * A leaf is found by its number through three pointers under RCU. Retiring a leaf
+ * takes its pointer away, so nothing that arrives later finds it; its key is
+ * wiped a grace period after that.
+ *
+ * A receiver leaves a leaf when nothing of it is expected any more: a packet of
+ * the leaf after the next came, or IPCP_LEAF_LEAVE_SEQ of the next one, or
+ * IPCP_LEAF_LEAVE_MS have passed since the first of that. A sender leaves it with
+ * the first packet of the next, since writers have their leaf before they claim
+ * a counter.
  *
  * What needs to sleep, that is deriving keys and getting transforms, is under
  * epoch->derive. Moving on to a leaf that is there changes pointers only: the
@@ -15,18 +21,26 @@
  */
 #include <linux/slab.h>
 
-#include "flow.h"
 #include "hkdf.h"
+#include "leaf.h"
 #include "trace.h"
 
-static void leaf_free_work(struct work_struct *work)
+/**
+ * ipcp_leaf_free() - Wipe and free a leaf that nobody else can find
+ * @leaf: leaf
+ *
+ * Context: Process context.
+ */
+void ipcp_leaf_free(struct ipcp_leaf *leaf)
 {
-	struct ipcp_leaf *leaf = container_of(to_rcu_work(work),
-					      struct ipcp_leaf, free);
-
 	ipcp_aead_free(&leaf->aead);
 	ipcp_epoch_put(leaf->epoch);
 	kfree_sensitive(leaf);
+}
+
+static void leaf_free_work(struct work_struct *work)
+{
+	ipcp_leaf_free(container_of(to_rcu_work(work), struct ipcp_leaf, free));
 }
 
 static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
@@ -43,7 +57,6 @@ static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
 		return NULL;
 	}
 	leaf->no = no;
-	refcount_set(&leaf->refs, 1);
 	spin_lock_init(&leaf->lock);
 	if (receives)
 		ipcp_replay_init(leaf->replay);
@@ -53,43 +66,18 @@ static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
 	return leaf;
 }
 
-/**
- * ipcp_leaf_put() - Let go of a leaf
- * @leaf: may be NULL
- *
- * Context: Any context.
- */
-void ipcp_leaf_put(struct ipcp_leaf *leaf)
+/* Nothing finds the leaf any more: see to its wipe. */
+static void retire_leaf(struct ipcp_leaf *leaf)
 {
-	if (leaf && refcount_dec_and_test(&leaf->refs))
+	if (leaf)
 		queue_rcu_work(ipcp_wq, &leaf->free);
 }
 
-/*
- * A leaf that nothing finds any more goes. True if packets that wait have it:
- * the worker is to open them.
- */
-static bool retire_leaf(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
+/* Take the leaf out of *@pp, and retire it. */
+static void retire_leaf_at(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
 {
-	bool held;
-
-	if (!leaf)
-		return false;
-	WRITE_ONCE(leaf->retired, true);
-	/* Pairs with get_held_leaf(): a holder not seen here sees it retired. */
-	smp_mb();
-	held = refcount_read(&leaf->refs) > 1;
-	if (held)
-		set_bit(IPCP_FLOW_OPEN_CLOSED, &ep->flow->bits);
-	ipcp_leaf_put(leaf);
-	return held;
-}
-
-/* Takes the leaf out of *pp, so that nothing finds it there any more. */
-static bool retire_leaf_at(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
-{
-	return retire_leaf(ep, rcu_replace_pointer(*pp, NULL,
-						   lockdep_is_held(&ep->lock)));
+	retire_leaf(rcu_replace_pointer(*pp, NULL,
+					lockdep_is_held(&ep->lock)));
 }
 
 /**
@@ -116,55 +104,46 @@ struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no)
 	leaf = rcu_dereference_check(lv->prev, rcu_read_lock_bh_held());
 	if (leaf && leaf->no == no)
 		return leaf;
-	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
-		leaf = rcu_dereference_check(lv->jump[i],
-					     rcu_read_lock_bh_held());
-		if (leaf && leaf->no == no)
-			return leaf;
-	}
 	return NULL;
 }
 
-static struct ipcp_leaf *get_held_leaf(const struct ipcp_leaves *lv,
-				       unsigned int no)
+/* Why there is no leaf @no while @cur is the current one. */
+static int why_missing(const struct ipcp_leaf *cur, unsigned int no)
 {
-	struct ipcp_leaf *leaf = ipcp_leaf_find(lv, no);
-
-	if (!leaf || !refcount_inc_not_zero(&leaf->refs))
-		return NULL;
-	/* Paired with retire_leaf_at(), for who looks at leaf->retired later. */
-	smp_mb__after_atomic();
-	return leaf;
+	if (!cur)
+		return -ENOKEY;
+	if (no <= cur->no)
+		return -EKEYEXPIRED;
+	return no == cur->no + 1U ? -EAGAIN : -ERANGE;
 }
 
 /**
- * ipcp_leaf_lookup() - The leaf with a number, and a reference to it
+ * ipcp_leaf_lookup() - Find the leaf of a received packet
  * @ep: epoch
- * @dir: direction
- * @no: number
- * @leaf: out; NULL unless it was found
+ * @no: number of the leaf
+ * @leaf: out, if it was found
  *
- * Context: Under RCU.
- * Return: 0 if it was found; -EAGAIN if it was not derived yet; -EKEYEXPIRED if
- * it was left behind; -ENOKEY if the direction is closed.
+ * Context: Under RCU, which keeps the leaf and its key.
+ * Return: 0; -EAGAIN it is the next one and not derived yet; -ERANGE it is
+ * farther ahead; -EKEYEXPIRED it was retired; -ENOKEY the direction is closed.
  */
-int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
+int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int no,
 		     struct ipcp_leaf **leaf)
 {
-	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf *cur;
+	struct ipcp_leaves *lv = &ep->leaves[ipcp_rx_dir(&ep->flow->rk)];
 	int err = 0;
 
-	*leaf = get_held_leaf(lv, no);
+	*leaf = ipcp_leaf_find(lv, no);
 	if (likely(*leaf))
 		return 0;
 
 	/* It may have been on the move. With the lock a miss is one. */
 	spin_lock_bh(&ep->lock);
-	*leaf = get_held_leaf(lv, no);
-	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
+	*leaf = ipcp_leaf_find(lv, no);
 	if (!*leaf)
-		err = !cur ? -ENOKEY : no <= cur->no ? -EKEYEXPIRED : -EAGAIN;
+		err = why_missing(rcu_dereference_protected(lv->cur,
+							    lockdep_is_held(&ep->lock)),
+				  no);
 	spin_unlock_bh(&ep->lock);
 	return err;
 }
@@ -212,7 +191,8 @@ derive_leaf(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	ipcp_pay_end(before);
 	if (!err)
 		return leaf;
-	ipcp_leaf_put(leaf);
+	if (leaf)
+		ipcp_leaf_free(leaf);
 	return ERR_PTR(err);
 }
 
@@ -262,47 +242,34 @@ static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
 	return no;
 }
 
-/* Takes the leaf out of the jumps, if it is one. Under ep->lock. */
-static struct ipcp_leaf *take_jump(struct ipcp_epoch *ep,
-				   struct ipcp_leaves *lv, unsigned int no)
-{
-	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
-		struct ipcp_leaf *leaf;
-
-		leaf = rcu_dereference_protected(lv->jump[i],
-						 lockdep_is_held(&ep->lock));
-		if (leaf && leaf->no == no) {
-			RCU_INIT_POINTER(lv->jump[i], NULL);
-			return leaf;
-		}
-	}
-	return NULL;
-}
-
 /**
  * ipcp_leaf_prepare() - See that the leaf after the current one is there
  * @ep: epoch
  * @dir: direction
  *
  * Context: Process context, may sleep.
- * Return: 0; -EKEYEXPIRED if there is none, or the epoch is closed; -ENOMEM;
- * -ENOENT if the kernel lost the cipher.
+ * Return: 0; -EKEYEXPIRED if there is none, or the epoch is closed; -ENOMEM.
  */
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 {
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf *leaf, *jumped;
+	struct ipcp_leaf *leaf;
 	int no, err = 0;
+	bool prepared;
 
 	mutex_lock(&ep->derive);
+	/* Both at one time: a leaf may be on the move from one to the other. */
+	spin_lock_bh(&ep->lock);
 	no = cur_no(ep, dir);
+	prepared = rcu_access_pointer(lv->next);
+	spin_unlock_bh(&ep->lock);
 	if (no < 0) {
 		err = -EKEYEXPIRED;
 		goto unlock;
 	}
 	spend_key(ep, dir, no);	/* if it came by a jump */
 	no++;
-	if (rcu_access_pointer(lv->next))
+	if (prepared)
 		goto unlock;
 	if (no >= IPCP_LEAF_TOTAL) {
 		err = -EKEYEXPIRED;
@@ -316,15 +283,12 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 
 	spin_lock_bh(&ep->lock);
 	if (cur_no(ep, dir) == no - 1) {
-		/* A leaf that was jumped to knows what it has received. */
-		jumped = take_jump(ep, lv, no);
-		if (jumped)
-			swap(leaf, jumped);
 		rcu_assign_pointer(lv->next, leaf);
-		leaf = jumped;
+		leaf = NULL;
 	}
 	spin_unlock_bh(&ep->lock);
-	ipcp_leaf_put(leaf);
+	if (leaf)
+		ipcp_leaf_free(leaf);
 	spend_key(ep, dir, no);
 unlock:
 	mutex_unlock(&ep->derive);
@@ -359,168 +323,192 @@ bool ipcp_leaf_next_due(struct ipcp_epoch *ep, unsigned int dir)
 	return due;
 }
 
-/* Takes a jump out, so that nothing is received with it. Under ep->lock. */
-static bool abandon_jump(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
+/**
+ * ipcp_leaf_derive_jump() - Derive a receive leaf for packets far ahead
+ * @ep: epoch
+ * @no: leaf that the packets claim to be of
+ *
+ * None of them authenticated yet, so this works on copies and changes nothing,
+ * and nobody else finds the leaf before ipcp_leaf_received() was called for it.
+ * Then all keys before it are spent by the worker.
+ *
+ * Context: Process context, may sleep.
+ * Return: leaf, to be freed by ipcp_leaf_free() if nothing was received with it;
+ * -EKEYEXPIRED there is none, or not any more; -ENOMEM.
+ */
+struct ipcp_leaf *ipcp_leaf_derive_jump(struct ipcp_epoch *ep, unsigned int no)
 {
-	struct ipcp_leaf *leaf;
-	bool abandoned;
+	unsigned int dir = ipcp_rx_dir(&ep->flow->rk);
+	struct ipcp_leaf *leaf = ERR_PTR(-EKEYEXPIRED);
+	int cur;
 
-	leaf = rcu_dereference_protected(*pp, lockdep_is_held(&ep->lock));
-	spin_lock(&leaf->lock);
-	abandoned = !leaf->replay->next;
-	leaf->abandoned = abandoned;
-	spin_unlock(&leaf->lock);
-	if (abandoned)
-		retire_leaf_at(ep, pp);
-	return abandoned;
+	mutex_lock(&ep->derive);
+	cur = cur_no(ep, dir);
+	if (cur >= 0 && no > cur) {
+		spend_key(ep, dir, cur);
+		leaf = derive_leaf(ep, dir, no, peek_key);
+	}
+	mutex_unlock(&ep->derive);
+	ipcp_stack_wipe();
+	return leaf;
+}
+
+/* Make @leaf the current one; the caller has seen to what was before. */
+static void set_cur(struct ipcp_epoch *ep, unsigned int dir,
+		    struct ipcp_leaf *leaf)
+{
+	struct ipcp_leaves *lv = &ep->leaves[dir];
+
+	lockdep_assert_held(&ep->lock);
+	leaf->since = jiffies;
+	rcu_assign_pointer(lv->cur, leaf);
+	lv->used++;
+	trace_ipcp_leaf(ep->flow, ep->no, dir, leaf->no);
+}
+
+/**
+ * ipcp_leaf_used() - A sender claimed a counter of a leaf
+ * @ep: epoch
+ * @leaf: prepared ahead
+ *
+ * The leaf becomes the current one, if it was not yet, and the one before is
+ * retired.
+ *
+ * Context: Under RCU, with bottom halves off.
+ */
+void ipcp_leaf_used(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
+{
+	unsigned int dir = ipcp_tx_dir(&ep->flow->rk);
+	struct ipcp_leaves *lv = &ep->leaves[dir];
+
+	spin_lock(&ep->lock);
+	if (rcu_access_pointer(lv->next) == leaf) {
+		RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
+		retire_leaf(rcu_dereference_protected(lv->cur,
+						      lockdep_is_held(&ep->lock)));
+		set_cur(ep, dir, leaf);
+	}
+	spin_unlock(&ep->lock);
 }
 
 /*
- * Makes room for one more jump. A leaf with which something was received stays:
- * derived anew, it would not know what. Of the others the oldest goes, if there
- * is no other room: what the newest was derived for is about to be opened.
+ * The peer is in a later leaf, the next or one that was jumped to. The one before
+ * that stays for packets that were overtaken, if it is there; all others go.
+ * False if the peer is in a later one still, or the epoch is gone.
  */
-static struct ipcp_leaf __rcu **free_jump(struct ipcp_epoch *ep,
-					  struct ipcp_leaves *lv)
-{
-	const int last = IPCP_JUMP_LEAVES - 1;
-	int i;
-
-	lockdep_assert_held(&ep->lock);
-	for (i = 0; i <= last; i++)
-		if (!rcu_access_pointer(lv->jump[i]))
-			return &lv->jump[i];
-	for (i = 0; i <= last; i++)
-		if (abandon_jump(ep, &lv->jump[i]))
-			break;
-	if (i > last)
-		return NULL;
-	for (; i < last; i++)
-		rcu_assign_pointer(lv->jump[i],
-				   rcu_dereference_protected(lv->jump[i + 1],
-							     lockdep_is_held(&ep->lock)));
-	RCU_INIT_POINTER(lv->jump[last], NULL);
-	return &lv->jump[last];
-}
-
-/**
- * ipcp_leaf_try_jump() - Derive a receive leaf for a packet far ahead
- * @ep: epoch
- * @no: leaf that the packet claims to be of
- *
- * The packet did not authenticate yet, so this works on copies and changes
- * nothing but the one leaf to try with. Its caller bounds how often.
- *
- * Context: Process context, may sleep.
- * Return: 0 if the leaf can be found now; -EKEYEXPIRED if it was left behind;
- * -ENOKEY if the epoch is closed; -ENOSPC if there are too many already; -ENOMEM.
- */
-int ipcp_leaf_try_jump(struct ipcp_epoch *ep, unsigned int no)
+static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 {
 	unsigned int dir = ipcp_rx_dir(&ep->flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf __rcu **room;
-	struct ipcp_leaf *leaf;
-	int err, cur;
+	struct ipcp_leaf *cur, *next;
 
-	mutex_lock(&ep->derive);
-	rcu_read_lock();
-	err = ipcp_leaf_lookup(ep, dir, no, &leaf);
-	rcu_read_unlock();
-	ipcp_leaf_put(leaf);
-	if (err != -EAGAIN)
-		goto unlock;
-	err = 0;
-	cur = cur_no(ep, dir);
-	if (cur >= 0)
-		spend_key(ep, dir, cur);
-
-	leaf = derive_leaf(ep, dir, no, peek_key);
-	if (IS_ERR(leaf)) {
-		err = PTR_ERR(leaf);
-		goto unlock;
+	lockdep_assert_held(&ep->lock);
+	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
+	next = rcu_dereference_protected(lv->next, lockdep_is_held(&ep->lock));
+	if (!cur || cur->no >= leaf->no)
+		return cur == leaf;
+	RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
+	if (next == leaf)
+		next = NULL;
+	retire_leaf_at(ep, &lv->prev);
+	if (leaf->no == cur->no + 1) {
+		rcu_assign_pointer(lv->prev, cur);
+	} else {
+		retire_leaf(cur);
+		if (next && next->no + 1 == leaf->no) {
+			rcu_assign_pointer(lv->prev, next);
+			next = NULL;
+		}
+		/* What prepares the next leaf wipes the keys before this. */
+		WRITE_ONCE(leaf->begun, true);
 	}
-	spin_lock_bh(&ep->lock);
-	room = free_jump(ep, lv);
-	if (room)
-		rcu_assign_pointer(*room, leaf);
-	spin_unlock_bh(&ep->lock);
-	if (!room) {
-		ipcp_leaf_put(leaf);
-		err = -ENOSPC;
-	}
-unlock:
-	mutex_unlock(&ep->derive);
-	ipcp_stack_wipe();
-	return err;
+	retire_leaf(next);
+	set_cur(ep, dir, leaf);
+	return true;
 }
 
-/* Leaves the jumps behind that were overtaken. True as retire_leaf(). */
-static bool retire_jumped(struct ipcp_epoch *ep, struct ipcp_leaves *lv,
-			  unsigned int no)
+/* Retire the leaf before @cur, unless that is not the current one any more. */
+static void retire_before(struct ipcp_epoch *ep, const struct ipcp_leaf *cur)
 {
-	bool held = false;
+	struct ipcp_leaves *lv = &ep->leaves[ipcp_rx_dir(&ep->flow->rk)];
 
-	for (int i = 0; i < IPCP_JUMP_LEAVES; i++) {
-		struct ipcp_leaf *leaf;
+	spin_lock_bh(&ep->lock);
+	if (rcu_access_pointer(lv->cur) == cur)
+		retire_leaf_at(ep, &lv->prev);
+	spin_unlock_bh(&ep->lock);
+}
 
-		leaf = rcu_dereference_protected(lv->jump[i],
-						 lockdep_is_held(&ep->lock));
-		if (leaf && leaf->no <= no)
-			held |= retire_leaf_at(ep, &lv->jump[i]);
-	}
-	return held;
+/* So much came of the current leaf that the next one is due: once in a leaf. */
+static void begin_leaf(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
+		       unsigned int seq)
+{
+	if (likely(READ_ONCE(leaf->begun)) || seq < IPCP_RX_AHEAD)
+		return;
+	WRITE_ONCE(leaf->begun, true);
+	ipcp_flow_kick(ep->flow);
 }
 
 /**
- * ipcp_leaf_advance() - Move on to a leaf
+ * ipcp_leaf_received() - A packet of a leaf authenticated
  * @ep: epoch
- * @dir: direction
- * @leaf: prepared ahead, or jumped to; a receiver authenticated DATA with it
+ * @leaf: leaf; of ipcp_leaf_derive_jump(), it is the epoch's from now on
+ * @counter: the packet's counter
  *
- * A receiver leaves the leaf before the one that was current behind; a sender
- * the current one, since a writer has its leaf before it claims its counter.
- *
- * Context: Bottom halves are off; does not sleep.
- * Return: true if the worker is to be called: packets wait under a key that is
- * to go, or it was a jump, and keys before it are to be wiped.
+ * Context: Under RCU, with bottom halves off.
+ * Return: false if nothing of the leaf is accepted any more, since it was retired
+ * meanwhile; one of ipcp_leaf_derive_jump() is still the caller's then.
  */
-bool ipcp_leaf_advance(struct ipcp_epoch *ep, unsigned int dir,
-		       struct ipcp_leaf *leaf)
+bool ipcp_leaf_received(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
+			u64 counter)
 {
-	bool receives = dir == ipcp_rx_dir(&ep->flow->rk);
-	struct ipcp_leaves *lv = &ep->leaves[dir];
-	struct ipcp_leaf *cur, *old;
-	bool work = false;
+	struct ipcp_leaves *lv = &ep->leaves[ipcp_rx_dir(&ep->flow->rk)];
+	struct ipcp_leaf *cur = rcu_dereference_check(lv->cur,
+						      rcu_read_lock_bh_held());
+	unsigned int seq = ipcp_ctr_seq(counter);
+	bool before, moved;
 
-	spin_lock(&ep->lock);
-	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
-	if (!cur || cur->no >= leaf->no)
-		goto unlock;
-	if (rcu_access_pointer(lv->next) == leaf) {
-		RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
-	} else if (take_jump(ep, lv, leaf->no) == leaf) {
-		retire_leaf_at(ep, &lv->next);
-		/* What prepares the next leaf wipes the keys before this. */
-		WRITE_ONCE(leaf->begun, true);
-		work = true;
-	} else {
-		goto unlock;
+	if (likely(cur == leaf)) {
+		begin_leaf(ep, leaf, seq);
+		if (unlikely(seq >= IPCP_LEAF_LEAVE_SEQ &&
+			     rcu_access_pointer(lv->prev)))
+			retire_before(ep, leaf);
+		return true;
 	}
-
-	old = cur;
-	if (receives)
-		old = rcu_replace_pointer(lv->prev, cur,
-					  lockdep_is_held(&ep->lock));
-	rcu_assign_pointer(lv->cur, leaf);
-	work |= retire_leaf(ep, old);
-	if (receives)
-		work |= retire_jumped(ep, lv, leaf->no);
-	lv->used++;
-	trace_ipcp_leaf(ep->flow, ep->no, dir, leaf->no);
-unlock:
+	spin_lock(&ep->lock);
+	before = rcu_access_pointer(lv->prev) == leaf;
+	moved = !before && move_on(ep, leaf);
 	spin_unlock(&ep->lock);
-	return work;
+	if (moved)
+		ipcp_flow_kick(ep->flow);	/* knows when to retire the other */
+	return before || moved;
+}
+
+/**
+ * ipcp_leaf_retire_late() - Retire the leaf before the current one by its time
+ * @ep: epoch
+ * @until: out, jiffies when that is, if it is to come
+ *
+ * Context: Any context but hard interrupts.
+ * Return: true if there is such a leaf, and its time is to come.
+ */
+bool ipcp_leaf_retire_late(struct ipcp_epoch *ep, unsigned long *until)
+{
+	struct ipcp_leaves *lv = &ep->leaves[ipcp_rx_dir(&ep->flow->rk)];
+	struct ipcp_leaf *cur;
+	bool stays;
+
+	spin_lock_bh(&ep->lock);
+	cur = rcu_dereference_protected(lv->cur, lockdep_is_held(&ep->lock));
+	stays = cur && rcu_access_pointer(lv->prev);
+	if (stays) {
+		*until = cur->since + msecs_to_jiffies(IPCP_LEAF_LEAVE_MS);
+		if (time_after_eq(jiffies, *until)) {
+			retire_leaf_at(ep, &lv->prev);
+			stays = false;
+		}
+	}
+	spin_unlock_bh(&ep->lock);
+	return stays;
 }
 
 /**
@@ -551,7 +539,7 @@ int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 }
 
 /**
- * ipcp_leaves_retire() - Leave all leaves of a direction behind
+ * ipcp_leaves_retire() - Retire all leaves of a direction
  * @ep: epoch
  * @lv: its leaves
  *
@@ -564,7 +552,6 @@ void ipcp_leaves_retire(struct ipcp_epoch *ep, struct ipcp_leaves *lv)
 	retire_leaf_at(ep, &lv->prev);
 	retire_leaf_at(ep, &lv->cur);
 	retire_leaf_at(ep, &lv->next);
-	retire_jumped(ep, lv, IPCP_LEAF_TOTAL);
 	spin_unlock_bh(&ep->lock);
 	ipcp_leaves_wipe(lv);
 }

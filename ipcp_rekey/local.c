@@ -52,7 +52,7 @@ static void peer_closed(struct ipcp_flow *flow)
 	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED &&
 	    !ipcp_flow_pending(flow))
 		return;
-	if (ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN)
+	if (ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
 		return;
 	set_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits);
 	ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");

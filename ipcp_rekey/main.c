@@ -14,13 +14,16 @@
  * registry  flows of a namespace, by number and endpoint id; claims
  * listener  names that are served, and flows to be accepted
  * flow      a flow's states, its worker, its end
- * rbuff     the ring towards the reader, and the flags word
+ * rbuff     the ring towards the reader; rbflags: its flags word
  * owner     who pays for it all, and limits of users
  * keyrot    epochs: park, activate, observe, promote, linger, wipe
- * leaf      leaf keys: prepare ahead, find, leave behind
- * confirm   how both ends learn of each other's epoch
+ * keys      what an epoch and a leaf are; leaf: prepare, find, retire leaf keys
+ * control   CONFIRM, SEALED, CLOSE; how both ends learn of each other's epoch
  * tx        sending: claim, seal, hand to the stack
- * rx, decrypt, reader  arrival, decryption, what readers take
+ * rx        arrival; rx-segs: of several packets in one buffer
+ * waiting   packets that wait for their leaf key
+ * decrypt   decryption, and what follows from an authentic packet
+ * reader    what readers take out of the ring
  * segs      packets that cross the stack in one buffer
  * udp       the transport
  * local     flows between two programs of this host
@@ -37,10 +40,11 @@
  * whoever looked it up; it is freed a grace period after the last of them. The
  * ends of a direct flow hold each other until they are finished. An
  * epoch is held by its slot in the flow and by its leaves; its keys go when it
- * leaves the slot, whoever holds the rest. A leaf is held by the epoch and by
- * each packet in a ring that needs it; its key is wiped, in process context, a
- * grace period after the last. So lookups by eid, of epochs and of leaves need
- * RCU only.
+ * leaves the slot, whoever holds the rest. A leaf is the epoch's alone: when
+ * nothing finds it any more its key is wiped, in process context, a grace period
+ * later. Packets do not hold one. A leaf that is derived for packets far ahead is
+ * the worker's until one of them authenticated. So lookups by eid, of epochs and
+ * of leaves need RCU only.
  *
  * A flow's worker needs no reference: whoever queues it has one or is under
  * RCU, and the flow is freed after a grace period by a work item that cancels
@@ -67,7 +71,9 @@
  *                       takes it, so its holder may wait for one
  * net->lock (mutex)     listeners, flows that wait at them
  * epoch->derive (mutex) key schedule; process context only
- * n_rb.queue.lock       ring
+ * n_rb.queue.lock       ring; nothing is taken inside of it but a user's limit
+ * waiting.queue.lock    packets that wait for their leaf key
+ * ctl.lock              what control packets said
  * flow->lock            state, re-key state, epochs' slots
  * epoch->lock           pointers to leaves
  * leaf->lock            replay window
@@ -75,7 +81,7 @@
  * net->upcall_lock      queue to the agent
  * net->users' lock      who has flows; nothing is taken inside of it
  * kflow->held.lock      messages that kernel code sent and that wait for a key
- * n_rb.wait->wq.lock    who is woken, also with interrupts off; a function that
+ * n_rb.flags.wait->wq.lock    who is woken, also with interrupts off; a function that
  *                       is called there may queue work, and nothing else
  *
  * All but the mutexes are spinlocks taken with bottom halves off. Of the last
@@ -83,12 +89,13 @@
  *
  * Contexts
  * --------
- * A datagram arrives in a softirq and is parsed and queued there. Programs'
- * calls and the workers decrypt, derive keys and may sleep; from the claim of
- * a counter until the stack has the packet bottom halves are off. Seeds are
- * installed by the agent's system call. For kernel code packets are decrypted
- * in a softirq of their own, a work item of the flow's consumer, that does not
- * derive keys; it takes seeds, too.
+ * A datagram is decrypted in the softirq that it arrives in, and its message is
+ * queued. If its key is not derived yet the flow's worker does that and decrypts
+ * it, with bottom halves off. Workers and programs' calls derive keys and may
+ * sleep; from the claim of a counter until the stack has the packet bottom halves
+ * are off. Seeds are expanded by the agent's system call. Kernel code is called
+ * in a softirq, by a work item of the flow's consumer, which does not derive keys;
+ * it activates seeds, too.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -184,8 +191,8 @@ static void __exit ipcp_exit(void)
 	unregister_pm_notifier(&pm_notifier);
 	ipcp_registry_exit();
 	/*
-	 * A flow's last reference queues its end a grace period later, which
-	 * puts leaves, whose end is queued a grace period later: two rounds.
+	 * Flows and leaves are freed by work items a grace period after the last
+	 * that has them, which may be such a work item: two rounds.
 	 */
 	for (int i = 0; i < 2; i++) {
 		rcu_barrier();

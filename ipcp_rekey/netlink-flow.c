@@ -6,7 +6,9 @@
 #include <linux/log2.h>
 #include <linux/pid_namespace.h>
 
+#include "aead.h"
 #include "hkdf.h"
+#include "keysched.h"
 #include "listener.h"
 #include "local.h"
 #include "netlink-int.h"

@@ -7,6 +7,8 @@
 #include <linux/slab.h>
 
 #include "hkdf.h"
+#include "keyrot.h"
+#include "keysched.h"
 #include "netlink-int.h"
 #include "show.h"
 #include "tx.h"

@@ -18,6 +18,7 @@
 #include <linux/skbuff.h>
 
 #include "failure.h"
+#include "keysched.h"
 #include "listener.h"
 #include "netlink-int.h"
 #include "show.h"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who pays. A flow, its keys and what the agent makes for it are charged to the
- * control group of the process that opened the flow, or that serves the name,
- * whoever's call or worker allocates them. What control groups do not see, that
- * is transforms and queued packets, is bounded by limits for each user of a
- * namespace; who may override resource limits has none.
+ * Who opened a flow or serves a name, and who pays. A flow, its keys and what
+ * the agent makes for it are charged to the control group of the process that
+ * opened the flow, or that serves the name, whoever's call or worker allocates
+ * them. What control groups do not see, that is transforms and queued packets,
+ * is bounded by limits for each user of a namespace; who may override resource
+ * limits has none.
  *
  * A ring is counted in steps, when it grows, so the packet path shares nothing
  * between processors as long as readers keep up.
@@ -14,8 +15,53 @@
 #include <linux/memcontrol.h>
 #include <linux/slab.h>
 
+#include "net.h"
 #include "owner.h"
-#include "registry.h"
+
+/**
+ * ipcp_owner_current() - Say that it is the current process
+ * @owner: out
+ *
+ * Context: Process context of the program.
+ */
+void ipcp_owner_current(struct ipcp_owner *owner)
+{
+	owner->pid = get_pid(task_tgid(current));
+	owner->uid = current_euid();
+	owner->gid = current_egid();
+	owner->groups = get_group_info(current_cred()->group_info);
+	get_task_comm(owner->comm, current);
+}
+
+/**
+ * ipcp_owner_copy() - Say that it is the same as of something else
+ * @to: out
+ * @from: owner
+ *
+ * Context: Any context.
+ */
+void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from)
+{
+	*to = *from;
+	get_pid(to->pid);
+	if (to->groups)
+		get_group_info(to->groups);
+}
+
+/**
+ * ipcp_owner_clear() - Let go of it
+ * @owner: owner, or all zero
+ *
+ * Context: Any context.
+ */
+void ipcp_owner_clear(struct ipcp_owner *owner)
+{
+	put_pid(owner->pid);
+	if (owner->groups)
+		put_group_info(owner->groups);
+	owner->pid = NULL;
+	owner->groups = NULL;
+}
 
 static struct ipcp_user *hold_user(struct ipcp_net *ipn, kuid_t uid)
 {

@@ -3,10 +3,13 @@
 #define _IPCP_OWNER_H
 
 #include <linux/atomic.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/uidgid.h>
 
+struct group_info;
 struct ipcp_net;
+struct pid;
 
 enum ipcp_user_limits {
 	IPCP_USER_FLOWS		= 32768,	/* of one user, in a namespace */
@@ -41,6 +44,26 @@ struct ipcp_payer {
 	struct ipcp_user *user;
 	struct mem_cgroup *memcg;
 };
+
+/**
+ * struct ipcp_owner - who opened a flow or serves a name
+ * @pid: process, shown in the reader's pid namespace
+ * @uid: effective user
+ * @gid: effective group
+ * @groups: supplementary groups
+ * @comm: name of the process
+ */
+struct ipcp_owner {
+	struct pid *pid;
+	kuid_t uid;
+	kgid_t gid;
+	struct group_info *groups;
+	char comm[TASK_COMM_LEN];
+};
+
+void ipcp_owner_current(struct ipcp_owner *owner);
+void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from);
+void ipcp_owner_clear(struct ipcp_owner *owner);
 
 int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *ipn);
 void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from);

@@ -11,7 +11,7 @@
 #include <linux/rhashtable.h>
 #include <net/netns/generic.h>
 
-#include "flow.h"
+#include "keyrot.h"
 #include "local.h"
 #include "netdev.h"
 #include "notify.h"
@@ -284,7 +284,7 @@ static bool rekey_is_due(struct ipcp_flow *flow, unsigned long min_age,
 	if (flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED ||
 	    ipcp_registry_is_direct(flow) || !rk->encrypted || !rk->initiator ||
 	    rk->in_flight || rk->has_pending || ipcp_registry_asleep() ||
-	    ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN)
+	    ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
 		return false;
 	if (!ep)
 		return true;	/* no keys */
@@ -432,7 +432,7 @@ int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
  */
 bool ipcp_registry_take_pending(struct ipcp_flow *flow)
 {
-	if (likely(!(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY)))
+	if (likely(!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY)))
 		return false;
 	return ipcp_keyrot_activate(flow);
 }
@@ -447,8 +447,7 @@ bool ipcp_registry_take_pending(struct ipcp_flow *flow)
  */
 void ipcp_registry_notify_flow(struct ipcp_flow *flow)
 {
-	ipcp_rbuff_wake(&flow->n_rb, EPOLLIN | EPOLLRDNORM | EPOLLOUT |
-			EPOLLWRNORM | EPOLLPRI | EPOLLHUP | EPOLLERR);
+	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
 }
 
 /**
@@ -510,14 +509,15 @@ static void drop_keys(struct ipcp_flow *flow)
 }
 
 /*
- * Wipes all keys of all flows. When this returns, no packet leaves under one of
- * them any more.
+ * Wipes all keys of all flows. When this returns, no packet is sealed or opened
+ * with one of them any more, and none is left: leaves are wiped by work items
+ * a grace period after nothing finds them, which is waited for.
  */
 static void drop_all_keys(void)
 {
 	each_flow(drop_keys);
-	/* Who had found a key before may be sealing with it still. */
-	synchronize_rcu();
+	rcu_barrier();
+	flush_workqueue(ipcp_wq);
 }
 
 static void fail_pending(struct ipcp_flow *flow)
@@ -600,6 +600,7 @@ static int __net_init net_init(struct net *net)
 	INIT_LIST_HEAD(&ipn->netdevs);
 	xa_init(&ipn->users);
 	ipcp_upcall_net_init(ipn);
+	ipcp_udp_net_init(ipn);
 	ipn->drops = alloc_percpu(struct ipcp_drops);
 	if (!ipn->drops)
 		return -ENOMEM;

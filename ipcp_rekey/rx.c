@@ -1,144 +1,262 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arrival. A packet is only parsed, its flow and key are found by what its
- * header says, and an obvious repeat is dropped; then it waits, in the ring if
- * it is data and otherwise for the flow's worker. Who reads it, or the worker,
- * decrypts it (decrypt.c, reader.c). All that is written to a flow's state is
- * written after the packet authenticated.
+ * Arrival. A packet is parsed, its flow and leaf are found by what its header
+ * says, and it is decrypted at once; then its message is queued, in the ring if
+ * it is data and otherwise for the flow's worker. So what is forged or repeated
+ * takes no place, and what waits for its reader needs no key.
  *
- * A buffer in the ring holds a reference on the leaf key of its packets, so the
- * key may be left behind and they can still be opened. They then are, by the
- * worker, so that the key can be wiped without waiting for the reader.
- *
- * A packet whose leaf was not derived yet is queued without; it is derived when
- * its turn comes. The reader takes packets in the ring's order, so only a
- * forged one, or one after the loss of a whole leaf, is farther ahead than the
- * leaf that is prepared: those are tried on copies, and few of them a second.
- *
- * A train may be of packets that the stack has put together, of several flows
- * even. It is taken apart where the flow, the leaf or the kind of packet
- * changes; what remains of it goes into the ring whole.
+ * A packet whose leaf is not derived yet waits for the worker (waiting.c). What
+ * arrives as several packets in one buffer is rx-segs.c's.
  */
 #include <linux/skbuff.h>
+#include <net/dsfield.h>
 
-#include "confirm.h"
+#include "cb.h"
+#include "decrypt.h"
+#include "leaf.h"
 #include "registry.h"
-#include "rx-int.h"
+#include "rx.h"
 #include "trace.h"
 #include "upcall.h"
 #include "wire.h"
 
-/**
- * ipcp_rx_drop() - Drop what is left of a received buffer
- * @flow: flow
- * @skb: buffer; freed
- * @reason: why
- *
- * Context: Any context.
- */
-void ipcp_rx_drop(struct ipcp_flow *flow, struct sk_buff *skb,
-		  enum ipcp_drop reason)
-{
-	unsigned int more = ipcp_cb(skb)->left - 1;
-
-	ipcp_release_leaf(skb);
-	this_cpu_add(flow->stats->drops[reason], more);
-	ipcp_flow_drop(flow, skb, reason);
-}
-
-static void queue_data(struct ipcp_flow *flow, struct sk_buff *skb)
-{
-	struct ipcp_leaf *leaf = ipcp_cb(skb)->leaf;
-	bool closed;
-
-	/* The reader may let go of both; RCU, that we are under, keeps them. */
-	if (!ipcp_rbuff_write(&flow->n_rb, skb, ipcp_cb(skb)->left)) {
-		ipcp_rx_drop(flow, skb, IPCP_DROP_RING_FULL);
-		return;
-	}
-	/*
-	 * The worker looks into the ring after a leaf was marked closed. If it
-	 * looked before the packet came in, the mark can be seen here.
-	 */
-	closed = leaf && READ_ONCE(leaf->retired);
-	if (unlikely(closed)) {
-		set_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits);
-		ipcp_flow_kick(flow);
-	}
-}
-
-static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
-{
-	if (skb_queue_len_lockless(&flow->ctl) >= IPCP_CTL_QUEUE) {
-		ipcp_rx_drop(flow, skb, IPCP_DROP_RING_FULL);
-		return;
-	}
-	skb_queue_tail(&flow->ctl, skb);
-	ipcp_flow_kick(flow);
-}
-
-static bool may_receive(const struct ipcp_flow *flow)
-{
-	switch (READ_ONCE(flow->state)) {
-	case IPCP_REKEY_FLOW_STATE_ALLOC_PENDING:
-	case IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING:
-	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
-	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
-		/* Paired with set_rekey: the direction is known then. */
-		return smp_load_acquire(&flow->rk.encrypted);
-	}
-	return false;
-}
-
-static void rx_stray(struct ipcp_net *ipn, struct sk_buff *skb,
-		     enum ipcp_drop reason)
+static void rx_drop_stray(struct ipcp_net *ipn, struct sk_buff *skb,
+			  enum ipcp_drop reason)
 {
 	this_cpu_inc(ipn->drops->drops[reason]);
 	trace_ipcp_drop(0, reason, skb->len);
 	kfree_skb(skb);
 }
 
-/* A buffer with all in its control block but the leaf and the time. */
-static void rx_flow(struct ipcp_net *ipn, struct sk_buff *skb, u32 eid)
+/* Drop a buffer of one message or several. */
+static void rx_drop(struct ipcp_flow *flow, struct sk_buff *skb,
+		    enum ipcp_drop reason)
 {
-	struct ipcp_flow *flow = ipcp_registry_by_eid(ipn, eid);
-	struct ipcp_skb_cb *cb = ipcp_cb(skb);
-	enum ipcp_drop reason;
-
-	if (!flow) {
-		this_cpu_add(ipn->drops->drops[IPCP_DROP_EID], cb->left - 1);
-		rx_stray(ipn, skb, IPCP_DROP_EID);
-		return;
-	}
-	cb->arrived = jiffies;
-	reason = may_receive(flow) ? ipcp_find_leaf(flow, cb) : IPCP_DROP_STATE;
-	if (reason)
-		ipcp_rx_drop(flow, skb, reason);
-	else if (cb->type == IPCP_PDU_DATA)
-		queue_data(flow, skb);
-	else
-		queue_control(flow, skb);
+	this_cpu_add(flow->stats->drops[reason], ipcp_cb(skb)->left - 1);
+	ipcp_flow_drop(flow, skb, reason);
 }
 
-static void rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
+/**
+ * ipcp_rx_allowed() - May a flow receive in its state?
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: true from when its keys may come until its end.
+ */
+bool ipcp_rx_allowed(const struct ipcp_flow *flow)
 {
+	switch (READ_ONCE(flow->state)) {
+	case IPCP_REKEY_FLOW_STATE_ALLOC_PENDING:
+	case IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING:
+	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
+	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
+		/* Pairs with set_rekey: the direction is known then. */
+		return smp_load_acquire(&flow->rk.encrypted);
+	}
+	return false;
+}
+
+/* Messages that decrypted */
+
+/**
+ * ipcp_rx_data() - Queue messages for the reader
+ * @flow: flow
+ * @skb: messages, decrypted; consumed
+ *
+ * Context: Under RCU, with bottom halves off.
+ */
+void ipcp_rx_data(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	enum ipcp_drop reason;
+
+	reason = ipcp_rbuff_write(&flow->n_rb, skb, ipcp_cb(skb)->left);
+	if (unlikely(reason))
+		rx_drop(flow, skb, reason);
+}
+
+static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	enum ipcp_drop reason = IPCP_DROP_NONE;
+
+	spin_lock_bh(&flow->ctl.lock);
+	/* Pairs with ipcp_rx_purge() at the end: nothing joins after that. */
+	if (!ipcp_rx_allowed(flow))
+		reason = IPCP_DROP_CLOSED;
+	else if (skb_queue_len(&flow->ctl) >= IPCP_CTL_QUEUE)
+		reason = IPCP_DROP_CTRL_FULL;
+	else
+		__skb_queue_tail(&flow->ctl, skb);
+	spin_unlock_bh(&flow->ctl.lock);
+	if (unlikely(reason))
+		rx_drop(flow, skb, reason);
+	else
+		ipcp_flow_kick(flow);
+}
+
+/* CLOSE says nothing but that, so it needs no place. */
+static void take_close(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	if (skb->len) {
+		rx_drop(flow, skb, IPCP_DROP_MALFORMED);
+		return;
+	}
+	set_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits);
+	ipcp_flow_kick(flow);
+	consume_skb(skb);
+}
+
+static void deliver(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	switch (ipcp_cb(skb)->type) {
+	case IPCP_PDU_DATA:
+		ipcp_rx_data(flow, skb);
+		break;
+	case IPCP_PDU_CLOSE:
+		take_close(flow, skb);
+		break;
+	default:
+		queue_control(flow, skb);
+	}
+}
+
+/**
+ * ipcp_rx_dsfield() - Traffic class of the packet that a buffer came in
+ * @skb: buffer
+ *
+ * Context: Any context.
+ * Return: traffic class, 0 if its header is gone.
+ */
+u8 ipcp_rx_dsfield(const struct sk_buff *skb)
+{
+	switch (skb->protocol) {
+	case htons(ETH_P_IP):
+		return ipv4_get_dsfield(ip_hdr(skb));
+	case htons(ETH_P_IPV6):
+		return ipv6_get_dsfield(ipv6_hdr(skb));
+	}
+	return 0;
+}
+
+/* One packet */
+
+static enum ipcp_drop drop_reason(int err)
+{
+	switch (err) {
+	case -ENOKEY:
+		return IPCP_DROP_EPOCH;
+	case -ENOMEM:
+		return IPCP_DROP_NOMEM;
+	default:
+		return IPCP_DROP_LATE;
+	}
+}
+
+/**
+ * ipcp_rx_find_leaf() - Find the leaf of a packet
+ * @flow: flow
+ * @epoch: the packet's
+ * @counter: the packet's
+ * @leaf: out, if it was found
+ *
+ * Context: Under RCU.
+ * Return: as ipcp_leaf_lookup(); -ENOKEY without the epoch, too.
+ */
+int ipcp_rx_find_leaf(struct ipcp_flow *flow, u8 epoch, u64 counter,
+		      struct ipcp_leaf **leaf)
+{
+	struct ipcp_epoch *ep = ipcp_epoch_find(flow, epoch);
+
+	return ep ? ipcp_leaf_lookup(ep, ipcp_ctr_leaf(counter), leaf) :
+		    -ENOKEY;
+}
+
+/* Decrypt a packet and deliver it. Under RCU, with bottom halves off. */
+static enum ipcp_drop rx_open(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			      struct sk_buff *skb)
+{
+	enum ipcp_drop reason;
+
+	reason = ipcp_replay_check(leaf->replay,
+				   ipcp_ctr_seq(ipcp_cb(skb)->counter));
+	ipcp_cb(skb)->exchange = leaf->epoch->exchange;
+	if (likely(!reason))
+		reason = ipcp_decrypt_packet(flow, leaf, skb);
+	if (likely(!reason))
+		deliver(flow, skb);
+	else
+		rx_drop(flow, skb, reason);
+	return reason;
+}
+
+static void wait_for_leaf(struct ipcp_flow *flow, struct sk_buff *skb, bool far)
+{
+	enum ipcp_drop reason = ipcp_waiting_add(&flow->waiting, skb, far);
+
+	if (reason)
+		rx_drop(flow, skb, reason);
+	else
+		ipcp_flow_kick(flow);
+}
+
+/* The leaf is there, but packets of it wait: join them, if there is a place. */
+static void rx_behind(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		      struct sk_buff *skb)
+{
+	if (!ipcp_waiting_add(&flow->waiting, skb, false))
+		ipcp_flow_kick(flow);
+	else
+		rx_open(flow, leaf, skb);
+}
+
+static void rx_flow(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	const struct ipcp_skb_cb *cb = ipcp_cb(skb);
+	struct ipcp_leaf *leaf;
+	int err;
+
+	err = ipcp_rx_find_leaf(flow, cb->epoch, cb->counter, &leaf);
+	if (unlikely(err == -EAGAIN || err == -ERANGE))
+		wait_for_leaf(flow, skb, err == -ERANGE);
+	else if (unlikely(err))
+		rx_drop(flow, skb, drop_reason(err));
+	else if (unlikely(ipcp_waiting_has(&flow->waiting, ipcp_cb_leaf_id(skb))))
+		rx_behind(flow, leaf, skb);
+	else
+		rx_open(flow, leaf, skb);
+}
+
+/**
+ * ipcp_rx_packet() - A packet came in a buffer of its own
+ * @ipn: namespace
+ * @skb: packet; consumed
+ *
+ * Context: Under RCU, with bottom halves off.
+ */
+void ipcp_rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
+{
+	struct ipcp_flow *flow;
 	enum ipcp_drop reason;
 	struct ipcp_hdr hdr;
 
 	if (!pskb_may_pull(skb, min(skb->len, IPCP_HDR_LEN))) {
-		rx_stray(ipn, skb, IPCP_DROP_NOMEM);
+		rx_drop_stray(ipn, skb, IPCP_DROP_NOMEM);
 		return;
 	}
 	reason = ipcp_wire_parse(skb->data, skb->len, &hdr);
 	if (reason) {
-		rx_stray(ipn, skb, reason);
+		rx_drop_stray(ipn, skb, reason);
 		return;
 	}
 	__skb_pull(skb, IPCP_HDR_LEN);
 	if (hdr.type == IPCP_PDU_CTRL) {
 		reason = ipcp_upcall_ctrl(ipn, skb);
 		if (reason)
-			rx_stray(ipn, skb, reason);
+			rx_drop_stray(ipn, skb, reason);
+		return;
+	}
+	flow = ipcp_registry_by_eid(ipn, hdr.eid);
+	if (!flow) {
+		rx_drop_stray(ipn, skb, IPCP_DROP_EID);
 		return;
 	}
 	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
@@ -146,272 +264,142 @@ static void rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
 		.left = 1,
 		.epoch = hdr.epoch,
 		.type = hdr.type,
+		.dsfield = ipcp_rx_dsfield(skb),
 	};
-	rx_flow(ipn, skb, hdr.eid);
-}
-
-/* One packet of a train, in a buffer of its own with all that we look at. */
-static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *train,
-		     unsigned int pos, unsigned int len)
-{
-	int headers = -skb_network_offset(train);
-	struct sk_buff *skb = alloc_skb(headers + len, GFP_ATOMIC);
-
-	if (!skb) {
-		this_cpu_inc(ipn->drops->drops[IPCP_DROP_NOMEM]);
-		return;
-	}
-	skb_put_data(skb, skb_network_header(train), headers);
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, skb_transport_offset(train) + headers);
-	__skb_pull(skb, headers);
-	skb->protocol = train->protocol;
-	skb->skb_iif = train->skb_iif;
-	skb_copy_bits(train, pos, skb_put(skb, len), len);
-	rx_packet(ipn, skb);
-}
-
-/**
- * struct seg_run - packets of a train that belong together
- * @head: header of the first, as it was then
- * @hdr: the same, parsed
- * @pos: where it begins
- * @count: how many
- */
-struct seg_run {
-	u8 head[IPCP_HDR_LEN];
-	struct ipcp_hdr hdr;
-	unsigned int pos;
-	unsigned int count;
-};
-
-/* Is this one more of them? It needs no parsing then. */
-static bool joins_run(const struct seg_run *seg_run, const u8 *pkt,
-		      unsigned int len)
-{
-	return seg_run->count && seg_run->hdr.type == IPCP_PDU_DATA &&
-	       len >= IPCP_OVERHEAD && ipcp_wire_alike(seg_run->head, pkt) &&
-	       ipcp_ctr_leaf(seg_run->hdr.counter) ==
-	       ipcp_ctr_leaf(ipcp_wire_counter(pkt));
-}
-
-/* Begins another, if this packet is well formed. Why to drop it, if not. */
-static enum ipcp_drop begin_run(struct seg_run *seg_run, unsigned int pos,
-				const u8 *pkt, unsigned int len)
-{
-	enum ipcp_drop reason;
-
-	/* Its memory may change: what is parsed is what is kept. */
-	memcpy(seg_run->head, pkt, min(len, IPCP_HDR_LEN));
-	reason = ipcp_wire_parse(seg_run->head, len, &seg_run->hdr);
-	seg_run->pos = pos;
-	seg_run->count = !reason;
-	return reason;
-}
-
-/* The run is complete. Takes the train if it was all of it. */
-static bool rx_run(struct ipcp_net *ipn, struct sk_buff *train,
-		   const struct seg_run *seg_run)
-{
-	unsigned int seg_len = skb_shinfo(train)->gso_size;
-	bool all = seg_run->count == ipcp_segs_count(train);
-	struct sk_buff *skb;
-
-	if (!seg_run->count)
-		return false;
-	if (seg_run->count == 1) {
-		rx_alone(ipn, train, seg_run->pos,
-			 ipcp_seg_len(train, seg_run->pos, seg_len));
-		return false;
-	}
-	skb = all ? train : skb_clone(train, GFP_ATOMIC);
-	if (!skb) {
-		this_cpu_add(ipn->drops->drops[IPCP_DROP_NOMEM],
-			     seg_run->count);
-		return false;
-	}
-	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
-		.counter = seg_run->hdr.counter,
-		.pos = seg_run->pos,
-		.left = seg_run->count,
-		.seg_len = seg_len,
-		.epoch = seg_run->hdr.epoch,
-		.type = IPCP_PDU_DATA,
-	};
-	rx_flow(ipn, skb, seg_run->hdr.eid);
-	return all;
-}
-
-/* The next packet of a train: where it is, or a copy of its header. */
-static const u8 *next_packet(struct ipcp_cursor *c, unsigned int len,
-			     u8 copy[IPCP_HDR_LEN])
-{
-	const u8 *pkt = ipcp_cursor_next(c, len);
-
-	if (likely(pkt))
-		return pkt;
-	skb_copy_bits(c->skb, c->pos - len, copy, min(len, IPCP_HDR_LEN));
-	return copy;
-}
-
-static void rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
-{
-	unsigned int seg_len = skb_shinfo(skb)->gso_size;
-	struct seg_run seg_run = { };
-	struct ipcp_cursor c;
-	bool taken = false;
-
-	ipcp_cursor_init(&c, skb, 0);
-	while (c.pos < skb->len) {
-		unsigned int pos = c.pos, len = ipcp_seg_len(skb, pos, seg_len);
-		u8 copy[IPCP_HDR_LEN] __uninitialized;
-		const u8 *pkt = next_packet(&c, len, copy);
-		enum ipcp_drop reason;
-
-		if (likely(joins_run(&seg_run, pkt, len))) {
-			seg_run.count++;
-			continue;
-		}
-		rx_run(ipn, skb, &seg_run);	/* not all: here is one more */
-		reason = begin_run(&seg_run, pos, pkt, len);
-		if (reason) {
-			this_cpu_inc(ipn->drops->drops[reason]);
-			trace_ipcp_drop(0, reason, len);
-		}
-	}
-	taken = rx_run(ipn, skb, &seg_run);
-	if (!taken)
-		consume_skb(skb);
+	if (ipcp_rx_allowed(flow))
+		rx_flow(flow, skb);
+	else
+		rx_drop(flow, skb, IPCP_DROP_STATE);
 }
 
 /**
  * ipcp_rx() - A datagram came in, or several of one sender in one buffer
  * @ipn: namespace
- * @skb: its data begins with our header; taken
+ * @skb: its data begins with our header; consumed
  *
- * Context: Softirq or task, under RCU.
+ * Context: Under RCU, with bottom halves off.
  */
 void ipcp_rx(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	if (!skb_is_gso(skb) || skb->len <= skb_shinfo(skb)->gso_size)
-		rx_packet(ipn, skb);
+		ipcp_rx_packet(ipn, skb);
 	else if (skb_shinfo(skb)->gso_size < IPCP_OVERHEAD)
-		rx_stray(ipn, skb, IPCP_DROP_SHORT);
+		rx_drop_stray(ipn, skb, IPCP_DROP_SHORT);
 	else
-		rx_segs(ipn, skb);
+		ipcp_rx_segs(ipn, skb);
 }
 
-static enum ipcp_drop handle_close(struct ipcp_flow *flow, struct sk_buff *skb)
+/* The worker's part */
+
+/*
+ * See that a leaf is there for packets that wait. Returns NULL if it can be
+ * found, a leaf to try if it is far ahead, or an error.
+ */
+static struct ipcp_leaf *derive_for(struct ipcp_flow *flow, u32 id)
 {
-	if (skb->len)
-		return IPCP_DROP_MALFORMED;
-	set_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
-	if (READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
-	    !(ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN)) {
-		set_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits);
-		ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");
-	}
-	return IPCP_DROP_NONE;
-}
-
-static enum ipcp_drop handle_confirm(struct ipcp_flow *flow,
-				     struct ipcp_epoch *ep,
-				     const struct sk_buff *skb)
-{
-	u8 flags;
-
-	if (skb->len != 1)
-		return IPCP_DROP_MALFORMED;
-	flags = *skb->data;
-	ipcp_keyrot_observe(flow, ep, flags & IPCP_CONFIRM_SENDING);
-	return ipcp_confirm_rcv(flow, ep, flags) ? IPCP_DROP_NONE :
-						   IPCP_DROP_MALFORMED;
-}
-
-/* What an authentic control packet says. SEALED takes the buffer. */
-static enum ipcp_drop handle_control(struct ipcp_flow *flow,
-				     struct ipcp_epoch *ep,
-				     struct sk_buff **skb)
-{
-	switch (ipcp_cb(*skb)->type) {
-	case IPCP_PDU_CONFIRM:
-		return handle_confirm(flow, ep, *skb);
-	case IPCP_PDU_CLOSE:
-		ipcp_keyrot_observe(flow, ep, false);
-		return handle_close(flow, *skb);
-	case IPCP_PDU_SEALED:
-		ipcp_keyrot_observe(flow, ep, false);
-		return ipcp_upcall_sealed(flow, ep->no, skb);
-	}
-	return IPCP_DROP_TYPE;
-}
-
-/* Sees that a control packet has its leaf. Process context, may sleep. */
-static enum ipcp_drop get_control_leaf(struct ipcp_flow *flow,
-				       struct sk_buff *skb)
-{
-	enum ipcp_drop reason;
-	bool derive;
-
-	reason = ipcp_look_again(flow, skb, &derive);
-	if (!derive)
-		return reason;
-	reason = ipcp_derive_leaf(flow, ipcp_cb(skb));
-	if (reason)
-		return reason;
-	reason = ipcp_look_again(flow, skb, &derive);
-	return derive ? IPCP_DROP_AHEAD : reason;
-}
-
-static enum ipcp_drop rx_control_one(struct ipcp_flow *flow,
-				     struct sk_buff **skb)
-{
-	enum ipcp_drop reason = get_control_leaf(flow, *skb);
+	struct ipcp_leaf *leaf;
 	struct ipcp_epoch *ep;
+	int err = -ENOKEY;
 
-	if (reason)
-		return reason;
-	local_bh_disable();
-	reason = ipcp_decrypt_packet(flow, *skb);
-	local_bh_enable();
-	if (reason)
-		return reason;
-
-	ep = ipcp_cb(*skb)->leaf->epoch;
-	refcount_inc(&ep->refs);
-	ipcp_release_leaf(*skb);
-	reason = handle_control(flow, ep, skb);
+	rcu_read_lock();
+	ep = ipcp_epoch_get(ipcp_epoch_find(flow, id >> 16));
+	if (ep)
+		err = ipcp_leaf_lookup(ep, id & U16_MAX, &leaf);
+	rcu_read_unlock();
+	if (!ep)
+		return ERR_PTR(err);
+	leaf = NULL;
+	if (err == -EAGAIN)
+		err = ipcp_leaf_prepare(ep, ipcp_rx_dir(&flow->rk));
+	if (err == -ERANGE) {
+		leaf = ipcp_leaf_derive_jump(ep, id & U16_MAX);
+		err = PTR_ERR_OR_ZERO(leaf);
+	}
 	ipcp_epoch_put(ep);
+	return err ? ERR_PTR(err) : leaf;
+}
+
+/* Open a packet that waited; with @jump if nobody else can find its leaf yet. */
+static enum ipcp_drop rx_waited(struct ipcp_flow *flow, struct ipcp_leaf *jump,
+				struct sk_buff *skb)
+{
+	const struct ipcp_skb_cb *cb = ipcp_cb(skb);
+	struct ipcp_leaf *leaf = jump;
+	enum ipcp_drop reason;
+	int err = 0;
+
+	local_bh_disable();
+	rcu_read_lock();
+	if (!jump)
+		err = ipcp_rx_find_leaf(flow, cb->epoch, cb->counter, &leaf);
+	if (err) {
+		reason = err == -EAGAIN || err == -ERANGE ?
+			IPCP_DROP_AHEAD : drop_reason(err);
+		rx_drop(flow, skb, reason);
+	} else {
+		reason = rx_open(flow, leaf, skb);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
 	return reason;
 }
 
-/**
- * ipcp_rx_control() - Handle the control packets that came
- * @flow: flow
- *
- * Context: The flow's worker.
- */
-void ipcp_rx_control(struct ipcp_flow *flow)
+/* Open some packets that waited. @jump as rx_waited(), NULL once it is found. */
+static void open_batch(struct ipcp_flow *flow, struct ipcp_leaf **jump,
+		       struct sk_buff_head *batch)
 {
 	struct sk_buff *skb;
 
-	for (int i = 0; i < IPCP_CTL_QUEUE; i++) {
-		enum ipcp_drop reason;
-
-		skb = skb_dequeue(&flow->ctl);
-		if (!skb)
-			return;
-		reason = rx_control_one(flow, &skb);
-		if (reason)
-			ipcp_rx_drop(flow, skb, reason);
-		else
-			consume_skb(skb);	/* NULL if it went on */
+	while ((skb = __skb_dequeue(batch))) {
+		if (IS_ERR(*jump))
+			rx_drop(flow, skb, drop_reason(PTR_ERR(*jump)));
+		else if (!rx_waited(flow, *jump, skb))
+			*jump = NULL;	/* the epoch has it now */
 	}
-	ipcp_flow_kick(flow);	/* the other work is not to wait for the rest */
+}
+
+/* Open the packets that wait for one leaf, and what joins them meanwhile. */
+static void drain_leaf(struct ipcp_flow *flow, u32 id)
+{
+	struct ipcp_leaf *jump = derive_for(flow, id);
+	struct sk_buff_head batch;
+
+	for (int i = 1; i <= IPCP_WAIT_ROUNDS; i++) {
+		ipcp_waiting_take(&flow->waiting, id, &batch,
+				  i == IPCP_WAIT_ROUNDS);
+		if (skb_queue_empty(&batch))
+			break;
+		open_batch(flow, &jump, &batch);
+		cond_resched();
+	}
+	if (!IS_ERR_OR_NULL(jump))
+		ipcp_leaf_free(jump);
 }
 
 /**
- * ipcp_rx_purge() - Drop all that waits
+ * ipcp_rx_drain() - Open packets that waited for their leaf
+ * @flow: flow
+ *
+ * As many leaves as may be waited for; if there are more meanwhile the worker is
+ * called again, so that its other work need not wait.
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_rx_drain(struct ipcp_flow *flow)
+{
+	u32 leaf = IPCP_NO_LEAF;
+
+	for (int i = 0; i < IPCP_JUMP_LEAVES + IPCP_EPOCH_SLOTS; i++) {
+		leaf = ipcp_waiting_first(&flow->waiting);
+		if (leaf == IPCP_NO_LEAF)
+			return;
+		drain_leaf(flow, leaf);
+	}
+	ipcp_flow_kick(flow);
+}
+
+/**
+ * ipcp_rx_purge() - Drop all that waits, and let nothing join any more
  * @flow: flow that nobody reads any more
  *
  * Context: Process context.
@@ -423,14 +411,17 @@ void ipcp_rx_purge(struct ipcp_flow *flow)
 
 	for (;;) {
 		spin_lock_bh(&rb->queue.lock);
+		rb->closed = true;
 		skb = skb_peek(&rb->queue);
 		if (skb)
 			__ipcp_rbuff_unlink(rb, skb, ipcp_cb(skb)->left);
 		spin_unlock_bh(&rb->queue.lock);
 		if (!skb)
 			break;
-		ipcp_rx_drop(flow, skb, IPCP_DROP_CLOSED);
+		rx_drop(flow, skb, IPCP_DROP_CLOSED);
 	}
+	while ((skb = ipcp_waiting_close(&flow->waiting)))
+		rx_drop(flow, skb, IPCP_DROP_CLOSED);
 	while ((skb = skb_dequeue(&flow->ctl)))
-		ipcp_rx_drop(flow, skb, IPCP_DROP_CLOSED);
+		rx_drop(flow, skb, IPCP_DROP_CLOSED);
 }

@@ -7,11 +7,11 @@
  *
  * Each packet of a train that we build lies in one piece of memory, so it is
  * sealed in one go. A train that comes in may be cut anywhere, and others may
- * look at its memory: it is read only.
+ * have its memory, too.
  */
 #include "segs.h"
 
-/* A piece of memory that does not come at once need not come at all. */
+/* The largest chunk of memory that is asked for. */
 #define IPCP_CHUNK_ORDER	3
 
 /**
@@ -62,20 +62,35 @@ u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 	return c->area + (pos - c->begin);
 }
 
-/* Room for @count packets in a piece, as many as go in; how many did. */
+/*
+ * Get a chunk for @count packets, or for fewer of them. Chunks larger than one
+ * packet needs are opportunistic (__GFP_NORETRY), up to IPCP_CHUNK_ORDER; fall
+ * back to the smallest order that holds one packet.
+ */
+static struct page *get_chunk(unsigned int seg_len, unsigned int count,
+			      gfp_t gfp, int *order)
+{
+	int least = get_order(seg_len);
+	struct page *page;
+
+	gfp |= __GFP_COMP | __GFP_NOWARN;
+	*order = clamp(IPCP_CHUNK_ORDER, least, get_order(seg_len * count));
+	for (; *order > least; --*order) {
+		page = alloc_pages(gfp | __GFP_NORETRY, *order);
+		if (page)
+			return page;
+	}
+	return alloc_pages(gfp, least);
+}
+
+/* Add memory for up to @count packets. Returns for how many. */
 static unsigned int add_chunk(struct sk_buff *skb, unsigned int seg_len,
 			      unsigned int count, gfp_t gfp)
 {
-	int least = get_order(seg_len);
-	int order = clamp(IPCP_CHUNK_ORDER, least, get_order(seg_len * count));
 	struct page *page;
+	int order;
 
-	page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN |
-			   (order ? __GFP_NORETRY : 0), order);
-	if (!page && order > least) {
-		order = least;
-		page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN, order);
-	}
+	page = get_chunk(seg_len, count, gfp, &order);
 	if (!page)
 		return 0;
 	count = min_t(unsigned int, count, (PAGE_SIZE << order) / seg_len);

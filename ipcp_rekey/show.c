@@ -8,7 +8,7 @@
 #include <linux/user_namespace.h>
 #include <net/netlink.h>
 
-#include "flow.h"
+#include "keys.h"
 #include "listener.h"
 #include "registry.h"
 #include "show.h"
@@ -227,12 +227,10 @@ static u32 leaf_in_use(struct ipcp_epoch *ep, unsigned int dir)
 static void view_newest(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			struct key_view *v)
 {
-	u64 highest = READ_ONCE(ep->highest);
-
 	v->newest = ep->no;
 	v->ppl = 1U << ep->ppl_shift;
 	v->tx_left = ipcp_tx_left(atomic64_read(&ep->sent), ep->ppl_shift);
-	v->rx_left = ipcp_rx_left(highest);
+	v->rx_left = ipcp_rx_left(READ_ONCE(ep->rx_end));
 	v->rx_leaf = leaf_in_use(ep, ipcp_rx_dir(&flow->rk));
 	v->age_ms = jiffies_to_msecs(jiffies - ep->parked);
 	v->done = test_bit(IPCP_EP_CONFIRMED, &ep->flags);
@@ -320,7 +318,7 @@ static int put_stats(struct sk_buff *skb, struct ipcp_flow *flow,
 
 static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 {
-	return U32(FLOW_RB_FLAGS, ipcp_rbuff_flags(&flow->n_rb)) ?:
+	return U32(FLOW_RB_FLAGS, ipcp_rbflags(&flow->n_rb.flags)) ?:
 	       U32(FLOW_MTU, READ_ONCE(flow->mtu)) ?:
 	       U32(FLOW_PEER_TIMEOUT, jiffies_to_msecs(flow->peer_timeout)) ?:
 	       U32(FLOW_GRACE, jiffies_to_msecs(flow->grace)) ?:
@@ -449,7 +447,7 @@ void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 	info->state = READ_ONCE(flow->state);
 	info->id = flow->id;
 	info->cipher = flow->cipher;
-	info->rb_flags = ipcp_rbuff_flags(&flow->n_rb);
+	info->rb_flags = ipcp_rbflags(&flow->n_rb.flags);
 	info->mtu = READ_ONCE(flow->mtu);
 	info->epoch = flow->rk.epoch;
 	info->tx_epoch = v.tx;

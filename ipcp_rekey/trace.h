@@ -15,6 +15,7 @@
 
 #include "drop.h"
 #include "flow.h"
+#include "keysched.h"
 #include "wire.h"
 
 #define DROP_ENUM(name)	TRACE_DEFINE_ENUM(IPCP_DROP_##name);

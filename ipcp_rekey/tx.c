@@ -11,10 +11,10 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
-#include "flow.h"
+#include "leaf.h"
 #include "local.h"
 #include "notify.h"
-#include "rx-int.h"
+#include "cb.h"
 #include "segs.h"
 #include "trace.h"
 #include "tx.h"
@@ -248,11 +248,11 @@ static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		return got;
 	}
 	if (unlikely(tx_begins_next(ep, n, got) ||
-		     ipcp_tx_watermark(n + got, ep->ppl_shift)))
+		     (ipcp_tx_watermark(n + got, ep->ppl_shift) &&
+		      !(READ_ONCE(flow->rk.due) & IPCP_REKEY_DUE_WATERMARK))))
 		ipcp_flow_kick(flow);
-	if (unlikely(leaf == rcu_access_pointer(lv->next)) &&
-	    ipcp_leaf_advance(ep, dir, leaf))
-		ipcp_flow_kick(flow);
+	if (unlikely(leaf == rcu_access_pointer(lv->next)))
+		ipcp_leaf_used(ep, leaf);
 
 	for (int i = 0; i < got; i++) {
 		unsigned int bytes = i + 1 < want ? len : last;
@@ -361,9 +361,7 @@ static struct ipcp_epoch *tx_epoch(struct ipcp_flow *flow)
 	struct ipcp_epoch *ep;
 
 	rcu_read_lock();
-	ep = rcu_dereference(flow->tx);
-	if (ep && !refcount_inc_not_zero(&ep->refs))
-		ep = NULL;
+	ep = ipcp_epoch_get(rcu_dereference(flow->tx));
 	rcu_read_unlock();
 	return ep;
 }
@@ -404,21 +402,19 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	struct ipcp_flow *mate = rcu_dereference(flow->mate);
+	enum ipcp_drop reason;
 
 	if (unlikely(!mate))
 		return -ENOKEY;	/* not seen here yet */
-	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
-		.arrived = jiffies,
-		.left = 1,
-		.type = IPCP_PDU_DATA,
-		.decrypted = true,
-	};
+	*ipcp_cb(skb) = (struct ipcp_skb_cb) { .left = 1,
+					       .type = IPCP_PDU_DATA };
 	touch_tx(flow);
 	this_cpu_inc(flow->stats->tx_packets);
 	this_cpu_add(flow->stats->tx_bytes, skb->len);
 	tx_inflight_start(flow, skb, NULL);
-	if (!ipcp_rbuff_write(&mate->n_rb, skb, 1))
-		ipcp_flow_drop(mate, skb, IPCP_DROP_RING_FULL);
+	reason = ipcp_rbuff_write(&mate->n_rb, skb, 1);
+	if (reason)
+		ipcp_flow_drop(mate, skb, reason);
 	return 0;
 }
 

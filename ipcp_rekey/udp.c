@@ -4,8 +4,8 @@
  *
  * Two kernel sockets a namespace, one each for IPv4 and IPv6, all flows on the
  * same port. Receiving takes the datagrams off the socket's queue in its
- * sk_data_ready(), in the softirq that put them there: unlike encap_rcv() this
- * is a place where the stack leaves received batches whole.
+ * sk_data_ready(), in the softirq that put them there, and decrypts them: unlike
+ * encap_rcv() this is a place where the stack leaves received batches whole.
  *
  * Sending has no queue of its own: a route, kept with the flow, headers, and
  * the stack. What the helpers for tunnels do beside, to hide what is inside from
@@ -20,8 +20,9 @@
 #include <net/sock.h>
 #include <net/udp.h>
 
+#include "aead.h"
 #include "compat/udp_tunnel.h"
-#include "flow.h"
+#include "keys.h"
 #include "notify.h"
 #include "registry.h"
 #include "rx.h"
@@ -30,6 +31,7 @@
 
 #define IPCP_UDP_RCVBUF	(8 * 1024 * 1024)
 #define IPCP_UDP_MAX	65507	/* payload of the longest IPv4 datagram */
+#define IPCP_UDP_BUDGET	64	/* buffers taken off a socket at a time */
 
 static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
 {
@@ -57,16 +59,108 @@ static bool queues_empty(struct sock *sk)
 	       skb_queue_empty_lockless(&udp_sk(sk)->reader_queue);
 }
 
-/* In a softirq, under RCU: the stack is at the delivery of a datagram. */
-static void data_ready(struct sock *sk)
+/* Takes up to a budget of buffers off a socket. True if there may be more. */
+static bool receive_some(struct ipcp_net *ipn, struct sock *sk)
 {
-	struct ipcp_net *ipn = rcu_dereference_sk_user_data(sk);
 	struct sk_buff *skb;
 	int err;
 
-	while (ipn && !queues_empty(sk) &&
-	       (skb = skb_recv_udp(sk, MSG_DONTWAIT, &err)))
-		receive_datagram(ipn, skb);
+	for (int i = 0; i < IPCP_UDP_BUDGET; i++) {
+		if (queues_empty(sk))
+			return false;
+		skb = skb_recv_udp(sk, MSG_DONTWAIT, &err);
+		if (likely(skb))
+			receive_datagram(ipn, skb);
+	}
+	return !queues_empty(sk);
+}
+
+/* Well below where __udp_enqueue_schedule_skb() takes its busylock. */
+static bool much_waits(struct sock *sk)
+{
+	return atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) / 4;
+}
+
+static unsigned long *busy_of(struct ipcp_net *ipn, const struct sock *sk)
+{
+	return sk->sk_family == AF_INET ? &ipn->rx4_busy : &ipn->rx6_busy;
+}
+
+static struct work_struct *rest_of(struct ipcp_net *ipn, const struct sock *sk)
+{
+	return sk->sk_family == AF_INET ? &ipn->rx4 : &ipn->rx6;
+}
+
+/*
+ * One takes datagrams off a socket at a time, since two would change their order.
+ * Others leave it to that one, who looks again after letting go.
+ */
+static bool may_receive(struct ipcp_net *ipn, const struct sock *sk)
+{
+	return !test_and_set_bit(0, busy_of(ipn, sk));
+}
+
+static bool receive_again(struct ipcp_net *ipn, struct sock *sk)
+{
+	clear_bit(0, busy_of(ipn, sk));
+	/* Pairs with the barrier of test_and_set_bit() in may_receive(). */
+	smp_mb__after_atomic();
+	return !queues_empty(sk) && may_receive(ipn, sk);
+}
+
+/*
+ * In a softirq, under RCU: the stack is at the delivery of a datagram. What
+ * is more than the budget is left to a work item, as is all if the softirq has
+ * interrupted a user of the FPU, as on older kernels it can; and if much waits,
+ * since the stack may hold a lock then for which other processors spin.
+ */
+static void data_ready(struct sock *sk)
+{
+	struct ipcp_net *ipn = rcu_dereference_sk_user_data(sk);
+
+	if (!ipn || !may_receive(ipn, sk))
+		return;
+	if (unlikely(!ipcp_aead_ready()) || much_waits(sk) ||
+	    receive_some(ipn, sk) || receive_again(ipn, sk))
+		queue_work(ipcp_wq, rest_of(ipn, sk));
+}
+
+/* The work item: it was queued by who might receive, and may therefore. */
+static void receive_rest(struct ipcp_net *ipn, struct sock __rcu **psk)
+{
+	struct sock *sk;
+
+	local_bh_disable();
+	rcu_read_lock();
+	sk = rcu_dereference(*psk);
+	if (sk && (receive_some(ipn, sk) || receive_again(ipn, sk)))
+		queue_work(ipcp_wq, rest_of(ipn, sk));
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+static void rx4_work(struct work_struct *work)
+{
+	struct ipcp_net *ipn = container_of(work, struct ipcp_net, rx4);
+
+	receive_rest(ipn, &ipn->sock4);
+}
+
+static void rx6_work(struct work_struct *work)
+{
+	struct ipcp_net *ipn = container_of(work, struct ipcp_net, rx6);
+
+	receive_rest(ipn, &ipn->sock6);
+}
+
+/**
+ * ipcp_udp_net_init() - Initialise
+ * @ipn: namespace
+ */
+void ipcp_udp_net_init(struct ipcp_net *ipn)
+{
+	INIT_WORK(&ipn->rx4, rx4_work);
+	INIT_WORK(&ipn->rx6, rx6_work);
 }
 
 static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
@@ -172,10 +266,15 @@ int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
 	WRITE_ONCE(ipn->mark, mark);
 	rcu_assign_pointer(ipn->sock4, sock4->sk);
 	rcu_assign_pointer(ipn->sock6, IS_ERR(sock6) ? NULL : sock6->sk);
+	/* For what came before data_ready() was there to see it. */
+	if (may_receive(ipn, sock4->sk))
+		queue_work(ipcp_wq, &ipn->rx4);
+	if (!IS_ERR(sock6) && may_receive(ipn, sock6->sk))
+		queue_work(ipcp_wq, &ipn->rx6);
 	return 0;
 }
 
-static void close_one(struct sock __rcu **psk)
+static void close_one(struct ipcp_net *ipn, struct sock __rcu **psk)
 {
 	struct sock *sk = rcu_replace_pointer(*psk, NULL, true);
 
@@ -183,6 +282,8 @@ static void close_one(struct sock __rcu **psk)
 		return;
 	rcu_assign_sk_user_data(sk, NULL);
 	synchronize_net();	/* no sender, no data_ready() has it any more */
+	cancel_work_sync(rest_of(ipn, sk));
+	clear_bit(0, busy_of(ipn, sk));
 	ipcp_udp_sock_release(sk->sk_socket);
 }
 
@@ -194,8 +295,8 @@ static void close_one(struct sock __rcu **psk)
  */
 void ipcp_udp_close(struct ipcp_net *ipn)
 {
-	close_one(&ipn->sock4);
-	close_one(&ipn->sock6);
+	close_one(ipn, &ipn->sock4);
+	close_one(ipn, &ipn->sock6);
 	ipn->port = 0;
 }
 
@@ -559,7 +660,7 @@ static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
  *
  * Context: Any context but hard interrupts.
  */
-void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb,
+void ipcp_udp_roam(struct ipcp_flow *flow, const struct sk_buff *skb,
 		   const struct ipcp_epoch *ep, u64 counter)
 {
 	struct ipcp_endpoint from;
@@ -570,7 +671,7 @@ void ipcp_udp_roam(struct ipcp_flow *flow, struct sk_buff *skb,
 
 	ipcp_udp_source(skb, &from);
 	write_lock_bh(&flow->peer_lock);
-	moved = READ_ONCE(ep->highest) == counter &&	/* not an older one */
+	moved = READ_ONCE(ep->rx_end) == counter + 1 &&	/* not an older one */
 		!endpoint_equal(&flow->peer, &from);
 	if (moved) {
 		flow->peer = from;

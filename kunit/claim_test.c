@@ -66,7 +66,7 @@ static void no_keys(struct ipcp_flow *flow)
 
 static void peer_silent(struct ipcp_flow *flow)
 {
-	ipcp_rbuff_change(&flow->n_rb, IPCP_RB_FLOWPEER, 0);
+	ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWPEER, 0);
 }
 
 static void nothing(struct ipcp_flow *flow)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* CONFIRM: what it says, when it is sent, and that both ends come to DONE. */
-#include "confirm.h"
+#include "control.h"
 #include "flow_util.h"
 #include "path_util.h"
 #include "rx.h"
@@ -96,7 +96,7 @@ static void an_answer_says_all_that_is_true(struct kunit *test)
 	const struct say_case *c = test->param_value;
 	struct ipcp_flow *peer, *flow = prepare_say(test, c, &peer);
 
-	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(flow, test_newest(flow), 0));
+	KUNIT_EXPECT_TRUE(test, ipcp_control_confirm(flow, test_newest(flow), 0));
 	KUNIT_EXPECT_EQ(test, said_to(test, peer), c->flags);
 }
 
@@ -140,7 +140,7 @@ static void the_worker_asks_until_it_is_done(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 
 	ipcp_keyrot_observe(initiator, ep, true);
-	ipcp_confirm_rcv(initiator, ep, SEEN | SENDING | DONE);
+	ipcp_control_confirm(initiator, ep, SEEN | SENDING | DONE);
 	ep->confirm = jiffies;
 	test_keyrot(initiator);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
@@ -161,7 +161,7 @@ static void the_worker_stops_to_ask_when_a_new_seed_is_due(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, initiator->rk.due & IPCP_REKEY_DUE_NOT_DONE);
 
 	/* what is asked of it, it answers */
-	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep, SEEN));
+	KUNIT_EXPECT_TRUE(test, ipcp_control_confirm(initiator, ep, SEEN));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 }
 
@@ -173,8 +173,8 @@ static void one_with_done_is_not_answered(struct kunit *test)
 	new_pair(test, &initiator, &responder);
 	ep = test_newest(initiator);
 	ipcp_keyrot_observe(initiator, ep, true);
-	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep,
-						 SEEN | SENDING | DONE));
+	KUNIT_EXPECT_TRUE(test, ipcp_control_confirm(initiator, ep,
+						     SEEN | SENDING | DONE));
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
@@ -187,7 +187,7 @@ static void done_is_believed_of_who_sends(struct kunit *test)
 
 	new_pair(test, &initiator, &responder);
 	ep = test_newest(initiator);
-	KUNIT_EXPECT_TRUE(test, ipcp_confirm_rcv(initiator, ep, DONE));
+	KUNIT_EXPECT_TRUE(test, ipcp_control_confirm(initiator, ep, DONE));
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 }
 
@@ -198,17 +198,17 @@ static void the_same_is_answered_once_in_a_while(struct kunit *test)
 
 	new_pair(test, &initiator, &responder);
 	ep = test_newest(responder);
-	ipcp_confirm_rcv(responder, ep, 0);
+	ipcp_control_confirm(responder, ep, 0);
 	ep->answered = jiffies + TEST_TIME;	/* just now, on any machine */
-	ipcp_confirm_rcv(responder, ep, 0);
+	ipcp_control_confirm(responder, ep, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 
 	ipcp_keyrot_observe(responder, ep, false);	/* news */
-	ipcp_confirm_rcv(responder, ep, 0);
+	ipcp_control_confirm(responder, ep, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 2);
 
 	ep->answered = jiffies - msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
-	ipcp_confirm_rcv(responder, ep, 0);
+	ipcp_control_confirm(responder, ep, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 3);
 }
 
@@ -221,8 +221,8 @@ static void unknown_flags_make_no_sense(struct kunit *test)
 	ep = test_newest(initiator);
 	ipcp_keyrot_observe(initiator, ep, true);
 	for (unsigned int flags = 8; flags < 256; flags <<= 1)
-		KUNIT_EXPECT_FALSE(test, ipcp_confirm_rcv(initiator, ep,
-							  DONE | flags));
+		KUNIT_EXPECT_FALSE(test, ipcp_control_confirm(initiator, ep,
+							      DONE | flags));
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
@@ -232,11 +232,11 @@ static void a_keepalive_says_all_there_is_to_say(struct kunit *test)
 	struct ipcp_flow *initiator, *responder;
 
 	test_pair(test, &initiator, &responder);
-	ipcp_confirm_keepalive(initiator);
+	ipcp_control_keepalive(initiator);
 	KUNIT_EXPECT_EQ(test, said_to(test, responder), SEEN | SENDING | DONE);
 
 	ipcp_keyrot_drop(responder);
-	ipcp_confirm_keepalive(responder);	/* no key, nothing to say */
+	ipcp_control_keepalive(responder);	/* no key, nothing to say */
 	KUNIT_EXPECT_EQ(test, test_sent(responder), 0);
 }
 
@@ -250,7 +250,7 @@ static void later(struct ipcp_flow *flow)
 {
 	test_newest(flow)->confirm = jiffies;
 	test_newest(flow)->answered -= TEST_TIME;
-	ipcp_rx_control(flow);
+	ipcp_control_work(flow);
 	test_keyrot(flow);
 }
 

@@ -154,9 +154,9 @@ static void a_rekey_is_due_with_an_eighth_left_to_receive(struct kunit *test)
 
 static void what_the_peer_can_still_send(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, ipcp_rx_left(0), IPCP_CTR_LIMIT - 1);
-	KUNIT_EXPECT_EQ(test, ipcp_rx_left(IPCP_CTR_LIMIT - 2), 1);
-	KUNIT_EXPECT_EQ(test, ipcp_rx_left(IPCP_CTR_LIMIT - 1), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_rx_left(0), IPCP_CTR_LIMIT);
+	KUNIT_EXPECT_EQ(test, ipcp_rx_left(IPCP_CTR_LIMIT - 1), 1);
+	KUNIT_EXPECT_EQ(test, ipcp_rx_left(IPCP_CTR_LIMIT), 0);
 }
 
 static const struct ppl_case {

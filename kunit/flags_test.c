@@ -12,7 +12,7 @@ static void free_wait(void *data)
 {
 	struct ipcp_rbuff *rb = data;
 
-	ipcp_wait_put(rb->wait);
+	ipcp_wait_put(rb->flags.wait);
 }
 
 static struct ipcp_rbuff *new_ring(struct kunit *test)
@@ -46,26 +46,26 @@ static void a_flag_is_a_bit_of_its_own(struct kunit *test)
 	const struct flag_case *c = test->param_value;
 	struct ipcp_rbuff *rb = new_ring(test);
 
-	ipcp_rbuff_change(rb, 0, c->flag);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), START & ~c->flag);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, c->flag, 0), c->flag);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), START | c->flag);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, 0, c->flag), c->flag);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), START & ~c->flag);
+	ipcp_rbflags_change(&rb->flags, 0, c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags(&rb->flags), START & ~c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, c->flag, 0), c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags(&rb->flags), START | c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, 0, c->flag), c->flag);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags(&rb->flags), START & ~c->flag);
 }
 
 static void each_change_wakes_everybody(struct kunit *test)
 {
 	const struct flag_case *c = test->param_value;
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *one = test_sleep(test, rb->wait);
-	struct test_waker *other = test_sleep(test, rb->wait);
+	struct test_waker *one = test_sleep(test, rb->flags.wait);
+	struct test_waker *other = test_sleep(test, rb->flags.wait);
 	const __poll_t all = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP |
 			     EPOLLHUP | EPOLLERR;
 
-	ipcp_rbuff_change(rb, c->flag, 0);
-	ipcp_rbuff_change(rb, 0, c->flag);
-	ipcp_rbuff_change(rb, c->flag, 0);
+	ipcp_rbflags_change(&rb->flags, c->flag, 0);
+	ipcp_rbflags_change(&rb->flags, 0, c->flag);
+	ipcp_rbflags_change(&rb->flags, c->flag, 0);
 	/* RD and WR were set before */
 	KUNIT_EXPECT_EQ(test, one->wakes, START & c->flag ? 2 : 3);
 	KUNIT_EXPECT_EQ(test, other->wakes, one->wakes);
@@ -78,24 +78,25 @@ static void what_does_not_change_wakes_nobody(struct kunit *test)
 	struct ipcp_rbuff *rb = new_ring(test);
 	struct test_waker *sleeper;
 
-	ipcp_rbuff_change(rb, c->flag, 0);
-	sleeper = test_sleep(test, rb->wait);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, c->flag, 0), 0);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, 0, 0), 0);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_change(rb, c->flag, c->flag), 0);
+	ipcp_rbflags_change(&rb->flags, c->flag, 0);
+	sleeper = test_sleep(test, rb->flags.wait);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, c->flag, 0), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, c->flag, c->flag), 0);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 0);
 }
 
 static void flags_are_set_and_cleared_in_one_step(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *sleeper = test_sleep(test, rb->wait);
+	struct test_waker *sleeper = test_sleep(test, rb->flags.wait);
 
 	KUNIT_EXPECT_EQ(test,
-			ipcp_rbuff_change(rb, IPCP_RB_FLOWDOWN | IPCP_RB_RD,
-					  IPCP_RB_WR | IPCP_RB_REKEY),
+			ipcp_rbflags_change(&rb->flags,
+					    IPCP_RB_FLOWDOWN | IPCP_RB_RD,
+					    IPCP_RB_WR | IPCP_RB_REKEY),
 			IPCP_RB_FLOWDOWN | IPCP_RB_WR);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb),
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags(&rb->flags),
 			IPCP_RB_FLOWDOWN | IPCP_RB_RD);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 }
@@ -115,8 +116,8 @@ static int change_often(void *data)
 	for (int i = 0; i < 20000; i++) {
 		int set = i % 2 ? c->flag : 0;
 
-		if (ipcp_rbuff_change(c->rb, set, c->flag ^ set) != c->flag ||
-		    (ipcp_rbuff_flags(c->rb) & c->flag) != set)
+		if (ipcp_rbflags_change(&c->rb->flags, set, c->flag ^ set) != c->flag ||
+		    (ipcp_rbflags(&c->rb->flags) & c->flag) != set)
 			c->lost++;
 		if (i % 100 == 0)
 			cond_resched();
@@ -131,7 +132,7 @@ static void no_change_is_lost_among_others(struct kunit *test)
 
 	c = kunit_kcalloc(test, ARRAY_SIZE(flags), sizeof(*c), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, c);
-	ipcp_rbuff_change(rb, IPCP_RB_RD | IPCP_RB_WR | IPCP_RB_FLOWDOWN |
+	ipcp_rbflags_change(&rb->flags, IPCP_RB_RD | IPCP_RB_WR | IPCP_RB_FLOWDOWN |
 			  IPCP_RB_FLOWPEER | IPCP_RB_REKEY, 0);
 	for (int i = 0; i < ARRAY_SIZE(flags); i++) {
 		struct task_struct *task;

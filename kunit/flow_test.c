@@ -98,7 +98,7 @@ static void a_state_changes_or_not(struct kunit *test)
 static void allocated_says_whether_it_was_pending(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.wait);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
 
 	KUNIT_EXPECT_EQ(test, ipcp_flow_allocated(flow), 0);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
@@ -109,10 +109,10 @@ static void allocated_says_whether_it_was_pending(struct kunit *test)
 static void the_first_error_stays(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.wait);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
 
 	ipcp_flow_down(flow, ESHUTDOWN, "first");
-	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 	ipcp_flow_down(flow, ETIMEDOUT, "second");
 	KUNIT_EXPECT_EQ(test, flow->error, ESHUTDOWN);
@@ -163,7 +163,7 @@ static void an_allocation_has_a_deadline(struct kunit *test)
 
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOC_PENDING));
-	sleeper = test_sleep(test, flow->n_rb.wait);
+	sleeper = test_sleep(test, flow->n_rb.flags.wait);
 	flow->deadline = jiffies;
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
@@ -199,13 +199,13 @@ static void silence_is_told_and_broken(struct kunit *test)
 	flow->last_tx = jiffies - flow->peer_timeout / 4;
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, test_sent(flow), 1);
-	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
 
 	/* and after all of it the peer counts as lost */
 	flow->last_rx = jiffies - flow->peer_timeout;
 	test_work(flow);
-	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER);
-	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWDOWN);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
 }
 
 static void a_flow_without_timeout_is_silent(struct kunit *test)
@@ -218,7 +218,7 @@ static void a_flow_without_timeout_is_silent(struct kunit *test)
 	flow->last_tx = jiffies - TEST_TIME;
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, test_sent(flow), 0);
-	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_FLOWPEER);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
 }
 
 /* What was asked of the agent, or it was told, in this order. */

@@ -3,9 +3,10 @@
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 
-#include "confirm.h"
+#include "control.h"
 #include "deadline.h"
 #include "flow_util.h"
+#include "leaf.h"
 #include "owner.h"
 #include "test_util.h"
 #include "wire.h"
@@ -97,7 +98,7 @@ unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	unsigned long next = ipcp_deadline_never();
 
-	ipcp_confirm_ask(flow, ep, &next);
+	ipcp_control_ask(flow, ep, &next);
 	return next;
 }
 
@@ -188,7 +189,7 @@ void test_settle(struct kunit *test, struct ipcp_flow *flow)
 	KUNIT_ASSERT_NOT_NULL(test, ep);
 	KUNIT_ASSERT_TRUE(test, ipcp_registry_take_pending(flow));
 	ipcp_keyrot_observe(flow, ep, true);
-	KUNIT_ASSERT_TRUE(test, ipcp_confirm_rcv(flow, ep, IPCP_CONFIRM_SEEN |
+	KUNIT_ASSERT_TRUE(test, ipcp_control_confirm(flow, ep, IPCP_CONFIRM_SEEN |
 						 IPCP_CONFIRM_SENDING |
 						 IPCP_CONFIRM_DONE));
 	KUNIT_ASSERT_TRUE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
@@ -235,16 +236,20 @@ struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp)
 	return rcu_dereference_protected(*pp, true);
 }
 
-/* Moves on to a leaf as the packet path does. */
-bool test_advance(struct ipcp_epoch *ep, unsigned int dir,
-		  struct ipcp_leaf *leaf)
+/* The first packet of a leaf goes out, or came in and authenticated. */
+bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf)
 {
-	bool work;
+	bool used = true;
 
 	local_bh_disable();
-	work = ipcp_leaf_advance(ep, dir, leaf);
+	rcu_read_lock();
+	if (dir == ipcp_tx_dir(&ep->flow->rk))
+		ipcp_leaf_used(ep, leaf);
+	else
+		used = ipcp_leaf_received(ep, leaf, ipcp_ctr_make(leaf->no, 0));
+	rcu_read_unlock();
 	local_bh_enable();
-	return work;
+	return used;
 }
 
 static int wake_up_test(struct wait_queue_entry *entry, unsigned int mode,

@@ -6,6 +6,7 @@
 #include <linux/wait.h>
 
 #include "flow.h"
+#include "keyrot.h"
 #include "registry.h"
 
 /*
@@ -50,8 +51,7 @@ struct ipcp_epoch *test_newest(struct ipcp_flow *flow);
 struct ipcp_epoch *test_tx(struct ipcp_flow *flow);
 struct ipcp_epoch *test_hold(struct kunit *test, struct ipcp_epoch *ep);
 struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp);
-bool test_advance(struct ipcp_epoch *ep, unsigned int dir,
-		  struct ipcp_leaf *leaf);
+bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf);
 
 /**
  * struct test_waker - somebody who sleeps, or polls, and is woken

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Jumps: a receiver tries a leaf far ahead, on copies, for a packet that anybody
- * may have sent; once one authenticated, it goes there.
+ * may have sent; once one authenticated, the receiver goes there.
  */
 #include "flow_util.h"
+#include "leaf.h"
 #include "test_util.h"
 #include "vectors.h"
 
@@ -29,18 +30,23 @@ static struct ipcp_leaf *find(struct ipcp_epoch *ep, unsigned int no)
 	return leaf;
 }
 
-/* The leaf far ahead, with packets received under it. */
-static struct ipcp_leaf *jump(struct kunit *test, struct ipcp_epoch *ep,
-			      unsigned int no, u32 packets)
+static struct ipcp_leaf *derive(struct kunit *test, struct ipcp_epoch *ep,
+				unsigned int no)
 {
-	struct ipcp_leaf *leaf;
+	struct ipcp_leaf *leaf = ipcp_leaf_derive_jump(ep, no);
 
-	KUNIT_ASSERT_EQ(test, ipcp_leaf_try_jump(ep, no), 0);
-	leaf = find(ep, no);
-	KUNIT_ASSERT_NOT_NULL(test, leaf);
-	for (u32 seq = 0; seq < packets; seq++)
-		KUNIT_EXPECT_EQ(test, ipcp_replay_commit(leaf->replay, seq),
-				IPCP_DROP_NONE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(leaf));
+	KUNIT_EXPECT_EQ(test, leaf->no, no);
+	return leaf;
+}
+
+/* A packet of the leaf authenticated. */
+static struct ipcp_leaf *jump(struct kunit *test, struct ipcp_epoch *ep,
+			      unsigned int no)
+{
+	struct ipcp_leaf *leaf = derive(test, ep, no);
+
+	KUNIT_ASSERT_TRUE(test, test_use(ep, RX, leaf));
 	return leaf;
 }
 
@@ -63,10 +69,8 @@ static void a_jump_has_the_key_and_changes_nothing_else(struct kunit *test)
 	struct ipcp_leaf *cur = test_leaf(&ep->leaves[RX].cur);
 	struct ipcp_leaf_set set = ep->leaves[RX].set;
 	struct ipcp_keysched ks = ep->ks;
-	struct ipcp_leaf *leaf = jump(test, ep, c->no, 0);
-	u8 state[IPCP_NODES];
+	struct ipcp_leaf *leaf = derive(test, ep, c->no);
 
-	memcpy(state, ks.state, sizeof(state));
 	for (unsigned int i = 0; i < ARRAY_SIZE(leaf_vectors); i++) {
 		const struct leaf_vector *v = &leaf_vectors[i];
 
@@ -75,101 +79,49 @@ static void a_jump_has_the_key_and_changes_nothing_else(struct kunit *test)
 					   unhex_len(test, v->key, IPCP_KEY_LEN),
 					   IPCP_KEY_LEN);
 	}
+	ipcp_leaf_free(leaf);
+	KUNIT_EXPECT_NULL(test, find(ep, c->no));
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), cur);
 	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.node, set.node);
 	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.next, set.next);
 	KUNIT_EXPECT_EQ(test, ep->ks.entered[RX], ks.entered[RX]);
-	KUNIT_EXPECT_MEMEQ(test, ep->ks.state, state, sizeof(state));
+	KUNIT_EXPECT_MEMEQ(test, ep->ks.state, ks.state, sizeof(ks.state));
 }
 
-static void a_leaf_that_is_there_needs_no_jump(struct kunit *test)
+static void nobody_finds_a_jump_before_something_was_received(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
-	struct ipcp_leaf *leaf = jump(test, ep, 100, 0);
+	struct ipcp_leaf *leaf = derive(test, ep, 100);
 
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_try_jump(ep, 0), 0);
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_try_jump(ep, 100), 0);
+	KUNIT_EXPECT_NULL(test, find(ep, 100));
+	KUNIT_EXPECT_TRUE(test, test_use(ep, RX, leaf));
 	KUNIT_EXPECT_PTR_EQ(test, find(ep, 100), leaf);
-	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].jump[0]), leaf);
-	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[RX].jump[1]));
 }
 
-/* What nothing was received under makes room: it can be derived anew. */
-static void forged_jumps_make_room(struct kunit *test)
+static void what_is_behind_cannot_be_jumped_to(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
-	for (unsigned int no = 10; no < 200; no += 10) {
-		jump(test, ep, no, 0);
-		KUNIT_EXPECT_NOT_NULL(test, find(ep, no));
-	}
-	/* the oldest went first */
-	for (unsigned int no = 10; no < 200; no += 10)
-		KUNIT_EXPECT_EQ(test, !!find(ep, no),
-				no > 190 - 10 * IPCP_JUMP_LEAVES);
+	jump(test, ep, 100);
+	for (unsigned int no = 0; no <= 100; no += 50)
+		KUNIT_EXPECT_EQ(test, PTR_ERR(ipcp_leaf_derive_jump(ep, no)),
+				-EKEYEXPIRED);
 }
 
-static void there_is_room_before_one_is_given_up(struct kunit *test)
-{
-	struct ipcp_epoch *ep = new_epoch(test);
-
-	for (unsigned int no = 10; no < 10 + IPCP_JUMP_LEAVES; no++)
-		jump(test, ep, no, 0);
-	for (unsigned int no = 10; no < 10 + IPCP_JUMP_LEAVES; no++)
-		KUNIT_EXPECT_NOT_NULL(test, find(ep, no));
-}
-
-static void what_makes_room_is_not_received_under(struct kunit *test)
-{
-	struct ipcp_epoch *ep = new_epoch(test);
-	struct ipcp_leaf *first, *leaf;
-
-	first = jump(test, ep, 10, 0);
-	for (unsigned int no = 11; no < 10 + IPCP_JUMP_LEAVES; no++)
-		jump(test, ep, no, 0);
-	rcu_read_lock();
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_lookup(ep, RX, 10, &leaf), 0);
-	rcu_read_unlock();
-	KUNIT_ASSERT_PTR_EQ(test, leaf, first);
-	jump(test, ep, 100, 0);
-	KUNIT_EXPECT_NULL(test, find(ep, 10));
-	KUNIT_EXPECT_TRUE(test, leaf->abandoned);
-	KUNIT_EXPECT_TRUE(test, leaf->retired);
-	ipcp_leaf_put(leaf);
-}
-
-static void jumps_that_were_received_under_stay(struct kunit *test)
-{
-	struct ipcp_epoch *ep = new_epoch(test);
-
-	for (unsigned int no = 10; no < 10 + IPCP_JUMP_LEAVES; no++)
-		jump(test, ep, no, 1);
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_try_jump(ep, 100), -ENOSPC);
-	for (unsigned int no = 10; no < 10 + IPCP_JUMP_LEAVES; no++) {
-		KUNIT_EXPECT_NOT_NULL(test, find(ep, no));
-		KUNIT_EXPECT_FALSE(test, find(ep, no)->abandoned);
-	}
-}
-
-static void going_to_a_jump_leaves_what_is_before_behind(struct kunit *test)
+static void a_jump_retires_all_before_it(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *leaf;
 
 	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
-	jump(test, ep, 70, 1);
-	leaf = jump(test, ep, 90, 1);
-	jump(test, ep, 110, 1);
-	KUNIT_EXPECT_TRUE(test, test_advance(ep, RX, leaf));
-
+	leaf = jump(test, ep, 90);
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), leaf);
-	KUNIT_EXPECT_EQ(test, test_leaf(&ep->leaves[RX].prev)->no, 0);
+	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[RX].prev));
+	KUNIT_EXPECT_NULL(test, find(ep, 0));
 	KUNIT_EXPECT_NULL(test, find(ep, 1));
-	KUNIT_EXPECT_NULL(test, find(ep, 70));
-	KUNIT_EXPECT_NOT_NULL(test, find(ep, 110));
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_try_jump(ep, 70), -EKEYEXPIRED);
 
 	/* and of the keys before it nothing is left once the next is there */
+	KUNIT_EXPECT_TRUE(test, ipcp_leaf_next_due(ep, RX));
 	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
 	KUNIT_EXPECT_EQ(test, test_leaf(&ep->leaves[RX].next)->no, 91);
 	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.node, 1);
@@ -177,30 +129,40 @@ static void going_to_a_jump_leaves_what_is_before_behind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ep->ks.entered[RX], 1);
 }
 
-/* Derived anew it would let pass again what it had let pass. */
-static void a_jump_that_becomes_the_next_leaf_keeps_its_window(struct kunit *test)
+/* What was overtaken by the jump may be of the leaf just before. */
+static void a_jump_over_the_next_leaf_keeps_that(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
-	struct ipcp_leaf *leaf = jump(test, ep, 1, 3);
+	struct ipcp_leaf *next;
 
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
-	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].next), leaf);
-	KUNIT_EXPECT_PTR_EQ(test, find(ep, 1), leaf);
-	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[RX].jump[0]));
-	KUNIT_EXPECT_EQ(test, ipcp_replay_check(leaf->replay, 2),
-			IPCP_DROP_REPLAY);
-	test_advance(ep, RX, leaf);
-	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), leaf);
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
+	next = test_leaf(&ep->leaves[RX].next);
+	jump(test, ep, 2);
+	KUNIT_EXPECT_PTR_EQ(test, find(ep, 1), next);
+	KUNIT_EXPECT_NULL(test, find(ep, 0));
+}
+
+static void a_jump_that_others_overtook_is_not_taken(struct kunit *test)
+{
+	struct ipcp_epoch *ep = new_epoch(test);
+	struct ipcp_leaf *late = derive(test, ep, 5);
+	struct ipcp_leaf *same = derive(test, ep, 9);
+	struct ipcp_leaf *leaf = jump(test, ep, 9);
+
+	KUNIT_EXPECT_FALSE(test, test_use(ep, RX, late));
+	KUNIT_EXPECT_FALSE(test, test_use(ep, RX, same));
+	KUNIT_EXPECT_PTR_EQ(test, find(ep, 9), leaf);
+	KUNIT_EXPECT_NULL(test, find(ep, 5));
+	ipcp_leaf_free(late);
+	ipcp_leaf_free(same);
 }
 
 static void a_jump_from_a_jump_works(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
-	for (unsigned int no = 50; no < IPCP_LEAF_TOTAL; no += 777) {
-		struct ipcp_leaf *leaf = jump(test, ep, no, 1);
-
-		KUNIT_EXPECT_TRUE(test, test_advance(ep, RX, leaf));
+	for (unsigned int no = 50; no < IPCP_LEAF_TOTAL - 1; no += 777) {
+		jump(test, ep, no);
 		KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
 		KUNIT_EXPECT_NOT_NULL(test, find(ep, no + 1));
 	}
@@ -209,13 +171,11 @@ static void a_jump_from_a_jump_works(struct kunit *test)
 static struct kunit_case jump_test_cases[] = {
 	KUNIT_CASE_PARAM(a_jump_has_the_key_and_changes_nothing_else,
 			 where_gen_params),
-	KUNIT_CASE(a_leaf_that_is_there_needs_no_jump),
-	KUNIT_CASE(forged_jumps_make_room),
-	KUNIT_CASE(there_is_room_before_one_is_given_up),
-	KUNIT_CASE(what_makes_room_is_not_received_under),
-	KUNIT_CASE(jumps_that_were_received_under_stay),
-	KUNIT_CASE(going_to_a_jump_leaves_what_is_before_behind),
-	KUNIT_CASE(a_jump_that_becomes_the_next_leaf_keeps_its_window),
+	KUNIT_CASE(nobody_finds_a_jump_before_something_was_received),
+	KUNIT_CASE(what_is_behind_cannot_be_jumped_to),
+	KUNIT_CASE(a_jump_retires_all_before_it),
+	KUNIT_CASE(a_jump_over_the_next_leaf_keeps_that),
+	KUNIT_CASE(a_jump_that_others_overtook_is_not_taken),
 	KUNIT_CASE(a_jump_from_a_jump_works),
 	{}
 };

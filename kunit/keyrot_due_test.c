@@ -25,22 +25,22 @@ static void sent_enough_of_short_leaves(struct ipcp_flow *flow,
 
 static void received_enough(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	ep->highest = ipcp_ctr_make(WATERMARK, 0);
+	ep->rx_end = ipcp_ctr_make(WATERMARK, 0) + 1;
 }
 
 static void received_one_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	ep->highest = ipcp_ctr_make(WATERMARK, 0) - 1;
+	ep->rx_end = ipcp_ctr_make(WATERMARK, 0);
 }
 
 static void failures(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	atomic_set(&flow->auth_failures, IPCP_AUTH_FAILURES);
+	atomic64_set(&flow->auth_failures, IPCP_AUTH_FAILURES);
 }
 
 static void one_failure_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	atomic_set(&flow->auth_failures, IPCP_AUTH_FAILURES - 1);
+	atomic64_set(&flow->auth_failures, IPCP_AUTH_FAILURES - 1);
 }
 
 static void never_done(struct ipcp_flow *flow, struct ipcp_epoch *ep)

@@ -139,8 +139,6 @@ static bool has_keys(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir
 
 	KUNIT_ASSERT_NOT_NULL(test, out);
 	any = ep->leaves[dir].set.keys;
-	for (int i = 0; i < IPCP_JUMP_LEAVES; i++)
-		any = any || rcu_access_pointer(ep->leaves[dir].jump[i]);
 	any = any || rcu_access_pointer(ep->leaves[dir].prev) ||
 	      rcu_access_pointer(ep->leaves[dir].cur) ||
 	      rcu_access_pointer(ep->leaves[dir].next);

@@ -97,7 +97,7 @@ static void a_refused_seed_changes_nothing(struct kunit *test)
 
 	KUNIT_EXPECT_MEMEQ(test, &flow->rk, &rk, sizeof(rk));
 	KUNIT_EXPECT_MEMEQ(test, flow->slots, slots, sizeof(slots));
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(&flow->n_rb),
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags(&flow->n_rb.flags),
 			IPCP_RB_RD | IPCP_RB_WR);
 	KUNIT_EXPECT_EQ(test, flow->rekeys, 0);
 }
@@ -169,22 +169,22 @@ static void a_parked_seed_waits_and_its_doorbell_rings(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
 	struct ipcp_flow *flow = test_end(test, role, FIRST_EPOCH);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.wait);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
 
 	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
-	atomic_set(&flow->auth_failures, 5);
+	atomic64_set(&flow->auth_failures, 5);
 	test_next(test, flow);
 
 	KUNIT_EXPECT_TRUE(test, ipcp_registry_rekey_pending(flow));
 	KUNIT_EXPECT_EQ(test, flow->rk.newest, FIRST_EPOCH + 1);
 	KUNIT_EXPECT_EQ(test, flow->rk.exchange, 2);
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), FIRST_EPOCH);
-	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLPRI);
 	KUNIT_EXPECT_FALSE(test, flow->rk.in_flight);
 	KUNIT_EXPECT_EQ(test, flow->rk.due, 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&flow->auth_failures), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&flow->auth_failures), 0);
 	KUNIT_EXPECT_EQ(test, flow->rekeys, 1);
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, FIRST_EPOCH));
 }

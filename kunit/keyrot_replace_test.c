@@ -51,7 +51,7 @@ static void an_epoch_nobody_was_heard_in_is_replaced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_newest(flow)->exchange, 3);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&test_newest(flow)->sent), 0);
 	KUNIT_EXPECT_TRUE(test, ipcp_registry_rekey_pending(flow));
-	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY);
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_ACTIVE,
 					  &test_newest(flow)->flags));
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_RETIRED, &old->flags));

@@ -3,7 +3,7 @@
  * The switch to a new epoch: the flow takes it, the peer is heard in it, and
  * this side sends in it once it knows that the peer has the keys.
  */
-#include "confirm.h"
+#include "control.h"
 #include "flow_util.h"
 #include "test_util.h"
 #include "wire.h"
@@ -14,12 +14,12 @@ static void take_installs_the_seed_that_waits(struct kunit *test)
 	struct test_waker *sleeper;
 
 	test_next(test, flow);
-	sleeper = test_sleep(test, flow->n_rb.wait);
+	sleeper = test_sleep(test, flow->n_rb.flags.wait);
 	KUNIT_EXPECT_TRUE(test, ipcp_registry_take_pending(flow));
 
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
-	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_ACTIVE,
 					 &test_newest(flow)->flags));
 	KUNIT_EXPECT_GE(test, sleeper->wakes, 1);
@@ -112,7 +112,7 @@ static void being_heard_is_enough_whatever_comes_first(struct kunit *test)
 	test_next(test, flow);
 	ep = test_newest(flow);
 	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
-	sleeper = test_sleep(test, flow->n_rb.wait);
+	sleeper = test_sleep(test, flow->n_rb.flags.wait);
 	ipcp_keyrot_observe(flow, ep, false);
 
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);

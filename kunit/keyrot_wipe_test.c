@@ -103,7 +103,7 @@ static void dropping_takes_a_seed_that_waited(struct kunit *test)
 	test_next(test, flow);
 	ipcp_keyrot_drop(flow);
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_rekey_pending(flow));
-	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&flow->n_rb) & IPCP_RB_REKEY);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY);
 	KUNIT_EXPECT_FALSE(test, ipcp_keyrot_activate(flow));
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 5);
 }

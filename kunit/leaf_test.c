@@ -5,10 +5,13 @@
  */
 #include "flow_util.h"
 #include "heap.h"
+#include "leaf.h"
 #include "test_util.h"
 #include "vectors.h"
 
 #define LAST	(IPCP_LEAF_TOTAL - 1)
+#define RX	IPCP_DIR_INITIATOR	/* of a responder */
+#define TX	IPCP_DIR_RESPONDER
 
 /* The first epoch of a responder, which receives in direction 0. */
 static struct ipcp_epoch *new_epoch(struct kunit *test)
@@ -21,43 +24,40 @@ static struct ipcp_epoch *new_epoch(struct kunit *test)
 	return test_newest(flow);
 }
 
-static int lookup(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
-		  struct ipcp_leaf **leaf)
-{
-	int err;
-
-	rcu_read_lock();
-	err = ipcp_leaf_lookup(ep, dir, no, leaf);
-	rcu_read_unlock();
-	return err;
-}
-
-/* What lookup says of a leaf, and that what it finds is that leaf. */
+/* What there is to say of a leaf; of a sender's, only that it is there or not. */
 static int found(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 		 unsigned int no)
 {
-	struct ipcp_leaf *leaf;
-	int err = lookup(ep, dir, no, &leaf);
+	struct ipcp_leaf *leaf = NULL;
+	int err = 0;
 
-	KUNIT_EXPECT_EQ(test, !err, !!leaf);
+	rcu_read_lock();
+	if (dir == RX)
+		err = ipcp_leaf_lookup(ep, no, &leaf);
+	else
+		leaf = ipcp_leaf_find(&ep->leaves[dir], no);
+	rcu_read_unlock();
+	if (dir == RX)
+		KUNIT_EXPECT_EQ(test, !err, !!leaf);
 	if (leaf)
 		KUNIT_EXPECT_EQ(test, leaf->no, no);
-	ipcp_leaf_put(leaf);
-	return err;
+	return leaf ? 0 : err ?: -ENOENT;
 }
 
-/* Moves on to the leaf, by one or by a jump. */
+/* The leaf, prepared or far ahead, is used. */
 static void go_to(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 		  unsigned int no)
 {
 	struct ipcp_leaf *leaf;
 
-	if (found(test, ep, dir, no) == -EAGAIN)
-		KUNIT_ASSERT_EQ(test, ipcp_leaf_try_jump(ep, no), 0);
-	KUNIT_ASSERT_EQ(test, lookup(ep, dir, no, &leaf), 0);
-	test_advance(ep, dir, leaf);
+	rcu_read_lock();
+	leaf = ipcp_leaf_find(&ep->leaves[dir], no);
+	rcu_read_unlock();
+	if (!leaf)
+		leaf = ipcp_leaf_derive_jump(ep, no);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(leaf));
+	KUNIT_ASSERT_TRUE(test, test_use(ep, dir, leaf));
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[dir].cur), leaf);
-	ipcp_leaf_put(leaf);
 }
 
 static void step(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir)
@@ -74,10 +74,12 @@ static void an_epoch_begins_with_its_first_leaf(struct kunit *test)
 
 	for (int dir = 0; dir < IPCP_DIRS; dir++) {
 		KUNIT_EXPECT_EQ(test, found(test, ep, dir, 0), 0);
-		KUNIT_EXPECT_EQ(test, found(test, ep, dir, 1), -EAGAIN);
-		KUNIT_EXPECT_EQ(test, found(test, ep, dir, LAST), -EAGAIN);
 		KUNIT_EXPECT_EQ(test, ep->leaves[dir].used, 1);
 	}
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 2), -ERANGE);
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, LAST), -ERANGE);
+	KUNIT_EXPECT_EQ(test, found(test, ep, TX, 1), -ENOENT);
 }
 
 static void the_next_leaf_is_prepared_once(struct kunit *test)
@@ -176,107 +178,107 @@ static void a_receiver_keeps_the_leaf_before(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found(test, ep, 0, 2), 0);
 }
 
-static void a_sender_leaves_its_leaf_behind_at_once(struct kunit *test)
+static void a_sender_leaves_its_leaf_at_once(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
-	step(test, ep, 1);
-	KUNIT_EXPECT_EQ(test, found(test, ep, 1, 0), -EKEYEXPIRED);
-	KUNIT_EXPECT_EQ(test, found(test, ep, 1, 1), 0);
+	step(test, ep, TX);
+	KUNIT_EXPECT_EQ(test, found(test, ep, TX, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, found(test, ep, TX, 1), 0);
 }
 
-static void it_only_goes_forward_and_to_leaves_it_has(struct kunit *test)
+static bool receive(struct ipcp_epoch *ep, struct ipcp_leaf *leaf, u32 seq)
 {
-	struct ipcp_epoch *ep = new_epoch(test);
-	struct ipcp_leaf *first, *second, *third;
+	bool received;
 
-	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 0, &first), 0);
-	step(test, ep, 0);
-	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 1, &second), 0);
-	KUNIT_EXPECT_FALSE(test, test_advance(ep, 0, first));
-	KUNIT_EXPECT_FALSE(test, test_advance(ep, 0, second));
-	step(test, ep, 0);
-	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 2, &third), 0);
-
-	/* A leaf that was never there, though its number fits. */
-	first->no = 3;
-	KUNIT_EXPECT_FALSE(test, test_advance(ep, 0, first));
-	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[0].cur), third);
-	KUNIT_EXPECT_EQ(test, ep->leaves[0].used, 3);
-
-	ipcp_keyrot_drop(ep->flow);
-	KUNIT_EXPECT_FALSE(test, test_advance(third->epoch, 0, third));
-	ipcp_leaf_put(first);
-	ipcp_leaf_put(second);
-	ipcp_leaf_put(third);
+	local_bh_disable();
+	rcu_read_lock();
+	received = ipcp_leaf_received(ep, leaf, ipcp_ctr_make(leaf->no, seq));
+	rcu_read_unlock();
+	local_bh_enable();
+	return received;
 }
 
-/* Moving on to a leaf that is there is a matter of pointers. */
-static void the_worker_is_not_called_for_a_crossing(struct kunit *test)
-{
-	const unsigned int dir = *(const unsigned int *)test->param_value;
-	struct ipcp_epoch *ep = new_epoch(test);
-	struct ipcp_leaves *lv = &ep->leaves[dir];
-
-	for (int i = 0; i < 3; i++) {
-		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
-		KUNIT_EXPECT_FALSE(test, test_advance(ep, dir,
-						      test_leaf(&lv->next)));
-	}
-	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 3);
-	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_OPEN_CLOSED,
-					  &ep->flow->bits));
-	KUNIT_EXPECT_FALSE(test, ipcp_leaf_next_due(ep, dir));
-}
-
-/* What a jump leaves behind is wiped when the leaf after it is prepared. */
-static void the_worker_is_called_after_a_jump(struct kunit *test)
+static void much_of_a_leaf_retires_the_one_before(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *leaf;
 
-	KUNIT_ASSERT_EQ(test, ipcp_leaf_try_jump(ep, 5), 0);
-	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 5, &leaf), 0);
-	KUNIT_EXPECT_TRUE(test, test_advance(ep, 0, leaf));
-	KUNIT_EXPECT_TRUE(test, ipcp_leaf_next_due(ep, 0));
-	KUNIT_EXPECT_EQ(test, ep->leaves[0].set.next, 1);
-	test_keyrot(ep->flow);
-	KUNIT_EXPECT_EQ(test, ep->leaves[0].set.next, 7);
-	ipcp_leaf_put(leaf);
+	step(test, ep, RX);
+	leaf = test_leaf(&ep->leaves[RX].cur);
+	KUNIT_EXPECT_TRUE(test, receive(ep, leaf, IPCP_LEAF_LEAVE_SEQ - 1));
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 0), 0);
+	KUNIT_EXPECT_TRUE(test, receive(ep, leaf, IPCP_LEAF_LEAVE_SEQ));
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 0), -EKEYEXPIRED);
+	KUNIT_EXPECT_TRUE(test, receive(ep, leaf, IPCP_LEAF_LEAVE_SEQ + 1));
 }
 
-static void the_worker_is_called_for_packets_that_wait(struct kunit *test)
+static void time_retires_the_leaf_before(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
-	struct ipcp_leaf *held;
+	unsigned long until, next;
 
-	KUNIT_ASSERT_EQ(test, lookup(ep, 0, 0, &held), 0);
-	for (unsigned int no = 1; no <= 2; no++) {
-		struct ipcp_leaf *next;
+	KUNIT_EXPECT_FALSE(test, ipcp_leaf_retire_late(ep, &until));
+	step(test, ep, RX);
+	KUNIT_ASSERT_TRUE(test, ipcp_leaf_retire_late(ep, &until));
+	KUNIT_EXPECT_TRUE(test, time_after(until, jiffies));
+	next = test_keyrot(ep->flow);
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 0), 0);
+	KUNIT_EXPECT_TRUE(test, time_before_eq(next, until));
 
-		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, 0), 0);
-		next = test_leaf(&ep->leaves[0].next);
-		/* a receiver keeps the leaf before: the second leaves it */
-		KUNIT_EXPECT_EQ(test, test_advance(ep, 0, next), no == 2);
-	}
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED,
-					 &ep->flow->bits));
-	ipcp_leaf_put(held);
+	test_leaf(&ep->leaves[RX].cur)->since -=
+		msecs_to_jiffies(IPCP_LEAF_LEAVE_MS);
+	test_keyrot(ep->flow);
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 0), -EKEYEXPIRED);
+	KUNIT_EXPECT_FALSE(test, ipcp_leaf_retire_late(ep, &until));
 }
 
-static void a_closed_epoch_has_no_leaves(struct kunit *test)
+/* A lookup found it before, and RCU keeps it. */
+static void a_leaf_that_was_retired_meanwhile_passes_no_packet(struct kunit *test)
+{
+	struct ipcp_epoch *ep = new_epoch(test);
+	struct ipcp_leaf *first = test_leaf(&ep->leaves[RX].cur);
+	struct ipcp_leaf *third = ipcp_leaf_derive_jump(ep, 2);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(third));
+	local_bh_disable();
+	rcu_read_lock();
+	KUNIT_EXPECT_TRUE(test, ipcp_leaf_received(ep, third,
+						   ipcp_ctr_make(2, 0)));
+	KUNIT_EXPECT_FALSE(test, ipcp_leaf_received(ep, first,
+						    ipcp_ctr_make(0, 7)));
+	rcu_read_unlock();
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 0), -EKEYEXPIRED);
+	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), third);
+	KUNIT_EXPECT_EQ(test, ep->leaves[RX].used, 2);
+}
+
+/* What a jump leaves is wiped when the leaf after it is prepared. */
+static void the_worker_wipes_what_a_jump_has_passed(struct kunit *test)
+{
+	struct ipcp_epoch *ep = new_epoch(test);
+
+	go_to(test, ep, RX, 5);
+	KUNIT_EXPECT_TRUE(test, ipcp_leaf_next_due(ep, RX));
+	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.next, 1);
+	test_keyrot(ep->flow);
+	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.next, 7);
+}
+
+static void an_epoch_without_keys_has_no_leaves(struct kunit *test)
 {
 	struct ipcp_epoch *ep = test_hold(test, new_epoch(test));
 
-	step(test, ep, 0);
-	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, 0), 0);
-	KUNIT_ASSERT_EQ(test, ipcp_leaf_try_jump(ep, 70), 0);
+	step(test, ep, RX);
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
 	ipcp_keyrot_drop(ep->flow);
 
 	for (unsigned int no = 0; no < 80; no++)
-		KUNIT_EXPECT_EQ(test, found(test, ep, 0, no), -ENOKEY);
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, 0), -EKEYEXPIRED);
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_try_jump(ep, 70), -ENOKEY);
+		KUNIT_EXPECT_EQ(test, found(test, ep, RX, no), -ENOKEY);
+	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, RX), -EKEYEXPIRED);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(ipcp_leaf_derive_jump(ep, 70)),
+			-EKEYEXPIRED);
 }
 
 static const struct ipcp_key *key_of(struct ipcp_leaf *leaf)
@@ -284,35 +286,33 @@ static const struct ipcp_key *key_of(struct ipcp_leaf *leaf)
 	return &leaf->aead.key;
 }
 
-/* Who holds it, as a packet in the ring does, can open with it to the end. */
-static void a_key_that_is_held_outlives_its_leaf_and_epoch(struct kunit *test)
+/* A lookup may use it until its grace period is over; then nothing is left. */
+static void a_key_is_wiped_a_grace_period_after_it_was_retired(struct kunit *test)
 {
+	unsigned long until;
 	struct ipcp_epoch *ep = new_epoch(test);
-	struct ipcp_flow *flow = ep->flow;
 	struct heap_watch *w = heap_watch(test);
 	struct ipcp_leaf *leaf;
 	struct ipcp_key key;
 
 	heap_begin(w);
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, 0), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
 	heap_end(w);
-	KUNIT_EXPECT_EQ(test, lookup(ep, 0, 1, &leaf), 0);
+	leaf = test_leaf(&ep->leaves[RX].next);
 	key = *key_of(leaf);
 	heap_secret(w, &key, sizeof(key));
-	go_to(test, ep, 0, 1);
-	step(test, ep, 0);
-	KUNIT_EXPECT_FALSE(test, leaf->retired);
-	clear_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits);
+	go_to(test, ep, RX, 1);
+	step(test, ep, RX);
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), 0);
 
-	step(test, ep, 0);
-	KUNIT_EXPECT_TRUE(test, leaf->retired);
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED, &flow->bits));
-	ipcp_keyrot_drop(flow);
-	test_drain();
+	rcu_read_lock();
+	test_leaf(&ep->leaves[RX].cur)->since -=
+		msecs_to_jiffies(IPCP_LEAF_LEAVE_MS);
+	KUNIT_EXPECT_FALSE(test, ipcp_leaf_retire_late(ep, &until));
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), -EKEYEXPIRED);
 	KUNIT_EXPECT_MEMEQ(test, key_of(leaf), &key, sizeof(key));
+	rcu_read_unlock();
 	KUNIT_EXPECT_GE(test, w->count, 1);	/* debug objects count, too */
-
-	ipcp_leaf_put(leaf);
 	test_drain();
 	heap_expect_nothing_left(test, w);
 }
@@ -323,14 +323,13 @@ static struct kunit_case leaf_test_cases[] = {
 	KUNIT_CASE_PARAM(all_leaves_have_the_keys_of_the_vectors,
 			 dir_gen_params),
 	KUNIT_CASE(a_receiver_keeps_the_leaf_before),
-	KUNIT_CASE(a_sender_leaves_its_leaf_behind_at_once),
-	KUNIT_CASE(it_only_goes_forward_and_to_leaves_it_has),
-	KUNIT_CASE_PARAM(the_worker_is_not_called_for_a_crossing,
-			 dir_gen_params),
-	KUNIT_CASE(the_worker_is_called_after_a_jump),
-	KUNIT_CASE(the_worker_is_called_for_packets_that_wait),
-	KUNIT_CASE(a_closed_epoch_has_no_leaves),
-	KUNIT_CASE(a_key_that_is_held_outlives_its_leaf_and_epoch),
+	KUNIT_CASE(a_sender_leaves_its_leaf_at_once),
+	KUNIT_CASE(much_of_a_leaf_retires_the_one_before),
+	KUNIT_CASE(time_retires_the_leaf_before),
+	KUNIT_CASE(a_leaf_that_was_retired_meanwhile_passes_no_packet),
+	KUNIT_CASE(the_worker_wipes_what_a_jump_has_passed),
+	KUNIT_CASE(an_epoch_without_keys_has_no_leaves),
+	KUNIT_CASE(a_key_is_wiped_a_grace_period_after_it_was_retired),
 	{}
 };
 

@@ -9,6 +9,7 @@
 #include "aead.h"
 #include "compat/udp_tunnel.h"
 #include "flow_util.h"
+#include "leaf.h"
 #include "path_util.h"
 #include "rx.h"
 #include "udp.h"
@@ -65,13 +66,20 @@ void test_path_close(struct kunit_suite *suite)
 	mutex_unlock(&ipn->agent_lock);
 }
 
+/* The next packet that has been sent, or NULL. */
+struct sk_buff *test_receive_now(void)
+{
+	int err;
+
+	return skb_recv_udp(path->sk, MSG_DONTWAIT, &err);
+}
+
 /* For kunit_suite.init: forgets what the test before left. */
 int test_path_clear(struct kunit *test)
 {
 	struct sk_buff *skb;
-	int err;
 
-	while ((skb = skb_recv_udp(path->sk, MSG_DONTWAIT, &err)))
+	while ((skb = test_receive_now()))
 		kfree_skb(skb);
 	return 0;
 }

@@ -21,6 +21,7 @@ void test_pair(struct kunit *test, struct ipcp_flow **initiator,
 	       struct ipcp_flow **responder);
 
 struct sk_buff *test_receive(struct kunit *test);
+struct sk_buff *test_receive_now(void);
 void test_deliver(struct sk_buff *skb);
 void test_carry(struct kunit *test);
 struct ipcp_hdr test_header(struct kunit *test, const struct sk_buff *skb);

@@ -12,7 +12,7 @@ static void free_ring(void *data)
 	struct ipcp_rbuff *rb = data;
 
 	__skb_queue_purge(&rb->queue);
-	ipcp_wait_put(rb->wait);
+	ipcp_wait_put(rb->flags.wait);
 }
 
 static struct ipcp_rbuff *new_ring(struct kunit *test)
@@ -43,11 +43,14 @@ static bool put(struct kunit *test, struct ipcp_rbuff *rb, u32 no,
 		unsigned int size)
 {
 	struct sk_buff *skb = packet(test, no, size);
-	bool room = ipcp_rbuff_write(rb, skb, 1);
+	enum ipcp_drop reason = ipcp_rbuff_write(rb, skb, 1);
 
-	if (!room)
-		kfree_skb(skb);		/* still ours */
-	return room;
+	if (!reason)
+		return true;
+	KUNIT_EXPECT_EQ(test, reason, rb->closed ? IPCP_DROP_CLOSED :
+						   IPCP_DROP_RING_FULL);
+	kfree_skb(skb);		/* still ours */
+	return false;
 }
 
 /* The number of the first packet, or -1. */
@@ -73,7 +76,7 @@ static void a_new_ring_is_empty_and_may_be_read_and_written(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(rb));
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(rb), 0);
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_flags(rb), IPCP_RB_RD | IPCP_RB_WR);
+	KUNIT_EXPECT_EQ(test, ipcp_rbflags(&rb->flags), IPCP_RB_RD | IPCP_RB_WR);
 	KUNIT_EXPECT_EQ(test, get(rb), -1);
 }
 
@@ -178,10 +181,21 @@ static void rings_of_one_user_share_a_limit(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, put(test, other, 1, 1));
 }
 
+static void one_that_is_closed_takes_nothing(struct kunit *test)
+{
+	struct ipcp_rbuff *rb = new_ring(test);
+
+	KUNIT_EXPECT_TRUE(test, put(test, rb, 0, 1));
+	rb->closed = true;
+	KUNIT_EXPECT_FALSE(test, put(test, rb, 1, 1));
+	KUNIT_EXPECT_EQ(test, get(rb), 0);
+	KUNIT_EXPECT_EQ(test, get(rb), -1);
+}
+
 static void each_packet_wakes_readers(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *reader = test_sleep(test, rb->wait);
+	struct test_waker *reader = test_sleep(test, rb->flags.wait);
 
 	put(test, rb, 0, 1);
 	put(test, rb, 1, 1);
@@ -192,7 +206,7 @@ static void each_packet_wakes_readers(struct kunit *test)
 static void a_packet_that_was_refused_wakes_nobody(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *reader = test_sleep(test, rb->wait);
+	struct test_waker *reader = test_sleep(test, rb->flags.wait);
 
 	KUNIT_EXPECT_FALSE(test, put(test, rb, 0, IPCP_RB_BYTES + 1));
 	KUNIT_EXPECT_EQ(test, reader->wakes, 0);
@@ -204,8 +218,8 @@ static void flags_do_not_touch_what_is_queued(struct kunit *test)
 	struct ipcp_rbuff *rb = new_ring(test);
 
 	put(test, rb, 1, 1);
-	ipcp_rbuff_change(rb, IPCP_RB_FLOWDOWN | IPCP_RB_FLOWPEER,
-			  IPCP_RB_RD | IPCP_RB_WR);
+	ipcp_rbflags_change(&rb->flags, IPCP_RB_FLOWDOWN | IPCP_RB_FLOWPEER,
+			    IPCP_RB_RD | IPCP_RB_WR);
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(rb), 1);
 	KUNIT_EXPECT_EQ(test, get(rb), 1);
 }
@@ -213,7 +227,7 @@ static void flags_do_not_touch_what_is_queued(struct kunit *test)
 static void the_place_to_sleep_outlives_the_ring(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct ipcp_wait *wait = ipcp_wait_get(rb->wait);
+	struct ipcp_wait *wait = ipcp_wait_get(rb->flags.wait);
 
 	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 2);
 	ipcp_wait_put(wait);
@@ -228,6 +242,7 @@ static struct kunit_case rbuff_test_cases[] = {
 	KUNIT_CASE_PARAM(it_is_bounded_in_bytes_of_memory, bytes_gen_params),
 	KUNIT_CASE(its_user_pays_in_steps_until_it_is_empty),
 	KUNIT_CASE(rings_of_one_user_share_a_limit),
+	KUNIT_CASE(one_that_is_closed_takes_nothing),
 	KUNIT_CASE(each_packet_wakes_readers),
 	KUNIT_CASE(a_packet_that_was_refused_wakes_nobody),
 	KUNIT_CASE(flags_do_not_touch_what_is_queued),

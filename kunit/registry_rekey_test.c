@@ -81,7 +81,7 @@ static void the_kernel_itself_carries_the_packets(struct kunit *test)
 static void notify_flow_wakes_for_everything(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.wait);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
 
 	ipcp_registry_notify_flow(flow);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);

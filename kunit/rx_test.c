@@ -5,8 +5,13 @@
  */
 #include <linux/unaligned.h>
 
+#include "cb.h"
+#include "control.h"
 #include "flow_util.h"
+#include "keyrot.h"
+#include "leaf.h"
 #include "path_util.h"
+#include "reader.h"
 #include "rx.h"
 #include "test_util.h"
 #include "tx.h"
@@ -55,10 +60,18 @@ static void lose(struct kunit *test, struct ends *e, unsigned int n)
 		kfree_skb(say(test, e));
 }
 
+/* A packet comes in, and the worker does what it is called for. */
+static void deliver(struct ends *e, struct sk_buff *skb)
+{
+	test_deliver(skb);
+	ipcp_rx_drain(e->to);
+	test_keyrot(e->to);
+}
+
 static void arrive(struct kunit *test, struct ends *e, unsigned int n)
 {
 	while (n--)
-		test_deliver(say(test, e));
+		deliver(e, say(test, e));
 }
 
 static struct sk_buff *say_control(struct kunit *test, struct ends *e, u8 type,
@@ -78,7 +91,7 @@ static s64 hear(struct ipcp_flow *flow)
 	const u8 *msg;
 	s64 no = -1;
 
-	ipcp_reader_init(&r, flow, GFP_KERNEL);
+	ipcp_reader_init(&r, flow);
 	if (ipcp_reader_next(&r, &msg) == sizeof(u32))
 		no = *(const u32 *)msg;
 	ipcp_reader_end(&r);
@@ -105,7 +118,7 @@ static void what_is_sent_is_read_in_order_over_all_leaves(struct kunit *test)
 	struct ends e = new_ends(test);
 	struct ipcp_stats sum;
 
-	/* not read before all is there: no leaf but the first was prepared */
+	/* not read before all is there */
 	arrive(test, &e, 10 * LEAF);
 	expect_heard(test, &e, 0, 10 * LEAF);
 	ipcp_stats_sum(e.to->stats, &sum);
@@ -164,12 +177,13 @@ static void few_jumps_are_tried_for_who_forges(struct kunit *test)
 	struct ends e = new_ends(test);
 	struct sk_buff *skb;
 
-	e.to->jumps = IPCP_JUMPS_PER_SECOND;
-	e.to->jumps_at = jiffies + TEST_TIME;	/* no second passes */
+	e.to->waiting.grants = IPCP_JUMPS_PER_SECOND;
+	e.to->waiting.filled = true;
+	e.to->waiting.filled_at = get_jiffies_64() + TEST_TIME;	/* no second passes */
 	for (unsigned int i = 0; i < IPCP_JUMPS_PER_SECOND + 3; i++) {
 		skb = say(test, &e);
 		forge(skb, ipcp_ctr_make(1000 + 10 * i, 0));
-		test_deliver(skb);
+		deliver(&e, skb);
 		KUNIT_EXPECT_EQ(test, hear(e.to), -1);
 	}
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH),
@@ -178,7 +192,7 @@ static void few_jumps_are_tried_for_who_forges(struct kunit *test)
 
 	arrive(test, &e, 1);
 	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
-	e.to->jumps_at = jiffies - HZ;		/* one did */
+	e.to->waiting.filled_at = get_jiffies_64() - HZ;	/* one did */
 	lose(test, &e, 20 * LEAF);
 	arrive(test, &e, 1);
 	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
@@ -194,8 +208,8 @@ static void a_packet_is_read_once(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, again);
 	KUNIT_ASSERT_NOT_NULL(test, later);
 	test_deliver(skb);
-	test_deliver(again);	/* nobody knows yet */
-	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 2);
+	test_deliver(again);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 1);
 	expect_heard(test, &e, 0, 1);
 	test_deliver(later);
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 0);
@@ -206,7 +220,7 @@ static void what_does_not_authenticate_changes_nothing(struct kunit *test)
 {
 	struct ends e = new_ends(test);
 	struct ipcp_epoch *ep = test_newest(e.to);
-	u64 highest = ep->highest;
+	u64 end = ep->rx_end;
 
 	for (unsigned int byte = 0; byte < sizeof(u32) + IPCP_TAG_LEN; byte++) {
 		struct sk_buff *skb = say(test, &e);
@@ -215,9 +229,9 @@ static void what_does_not_authenticate_changes_nothing(struct kunit *test)
 		test_deliver(skb);
 		KUNIT_EXPECT_EQ(test, hear(e.to), -1);
 	}
-	KUNIT_EXPECT_EQ(test, atomic_read(&e.to->auth_failures),
+	KUNIT_EXPECT_EQ(test, atomic64_read(&e.to->auth_failures),
 			sizeof(u32) + IPCP_TAG_LEN);
-	KUNIT_EXPECT_EQ(test, ep->highest, highest);
+	KUNIT_EXPECT_EQ(test, ep->rx_end, end);
 	arrive(test, &e, 1);
 	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
 }
@@ -322,13 +336,20 @@ static void a_full_ring_drops_what_comes_last(struct kunit *test)
 static void control_packets_wait_in_a_queue_of_their_own(struct kunit *test)
 {
 	struct ends e = new_ends(test);
+	struct sk_buff_head said;
 
+	/* Said first: the worker, which empties the queue, may run meanwhile. */
+	__skb_queue_head_init(&said);
 	for (int i = 0; i < IPCP_CTL_QUEUE + 2; i++)
-		test_deliver(say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+		__skb_queue_tail(&said,
+				 say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	while (!skb_queue_empty(&said))
+		test_deliver(__skb_dequeue(&said));
+	ipcp_rx_drain(e.to);	/* the last are of the next leaf */
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), IPCP_CTL_QUEUE);
-	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_RING_FULL), 2);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CTRL_FULL), 2);
 	arrive(test, &e, 1);
-	ipcp_rx_control(e.to);
+	ipcp_control_work(e.to);
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), 0);
 	expect_heard(test, &e, 0, 1);
 }
@@ -348,76 +369,185 @@ static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
 	expect_heard(test, &e, 0, 3 * LEAF);
 }
 
-static void what_waits_is_opened_when_its_leaf_is_left_behind(struct kunit *test)
+/* A flood of packets that are not the peer's, and of repeats, while nobody reads. */
+static void what_is_forged_or_repeated_takes_no_place(struct kunit *test)
 {
 	struct ends e = new_ends(test);
-	unsigned int dir = ipcp_rx_dir(&e.to->rk);
-	struct ipcp_epoch *ep = test_newest(e.to);
-	struct ipcp_leaf *leaf = test_leaf(&ep->leaves[dir].cur);
+	struct sk_buff *skb = say(test, &e), *copy;
 
-	refcount_inc(&leaf->refs);
-	arrive(test, &e, 3);
-	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 5);
-	for (int i = 0; i < 2; i++) {
-		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
-		test_advance(ep, dir, test_leaf(&ep->leaves[dir].next));
+	for (unsigned int i = 0; i < 2 * IPCP_RB_PACKETS; i++) {
+		copy = skb_copy(skb, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, copy);
+		if (i & 1)
+			forge(copy, ipcp_ctr_make(0, i % LEAF));
+		test_deliver(copy);
 	}
-	KUNIT_EXPECT_TRUE(test, leaf->retired);
-	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_OPEN_CLOSED, &e.to->bits));
-
-	ipcp_rx_decrypt_queued(e.to);
-	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 1);
-	ipcp_leaf_put(leaf);
-	expect_heard(test, &e, 0, 3);
-}
-
-static void what_was_forged_under_keys_that_go_is_dropped(struct kunit *test)
-{
-	struct ends e = new_ends(test);
-	struct sk_buff *skb;
-
-	arrive(test, &e, 1);
-	skb = say(test, &e);
-	skb->data[IPCP_HDR_LEN] ^= 1;
-	test_deliver(skb);
-	skb = say(test, &e);
-	forge(skb, ipcp_ctr_make(100, 5));
-	test_deliver(skb);
-	test_next(test, e.to);
-	ipcp_rx_decrypt_queued(e.to);
+	kfree_skb(skb);
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to->n_rb), 1);
-	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), 2);
-	expect_heard(test, &e, 0, 1);
+	arrive(test, &e, IPCP_RB_PACKETS - 1);
+	expect_heard(test, &e, 0, IPCP_RB_PACKETS);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_RING_FULL), 0);
 }
 
-/* Nobody reads; what came last, if it is authentic, shows that it is there. */
-static void a_probe_opens_what_came_last(struct kunit *test)
+/* The worker is late: what comes of the next leaf waits, in order. */
+static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 {
 	struct ends e = new_ends(test);
-	struct sk_buff *skb;
+	struct ipcp_epoch *ep = test_newest(e.to);
 
-	arrive(test, &e, 2);
-	skb = say(test, &e);
-	skb->data[IPCP_HDR_LEN] ^= 1;
-	test_deliver(skb);
-	e.to->last_rx = jiffies - TEST_TIME;
-	ipcp_rx_probe(e.to);
-	KUNIT_EXPECT_TRUE(test, time_after(e.to->last_rx, jiffies - TEST_TIME));
+	lose(test, &e, LEAF);
+	for (int i = 0; i < 3; i++)
+		test_deliver(say(test, &e));
+	KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+	/* there is a key now, but others wait */
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
+	test_deliver(say(test, &e));
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), 4);
+	KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+
+	ipcp_rx_drain(e.to);
+	test_deliver(say(test, &e));
+	expect_heard(test, &e, LEAF, LEAF + 5);
+	KUNIT_EXPECT_EQ(test, e.to->waiting.next, 0);
+}
+
+/* Nobody can keep the worker busy with a leaf, or what comes of it waiting. */
+static void a_leaf_is_waited_for_until_its_last_batch(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_waiting *w = &e.to->waiting;
+	struct sk_buff_head batch;
+	struct sk_buff *skb;
+	u32 leaf;
+
+	lose(test, &e, LEAF);
+	for (int last = 0; last < 2; last++) {
+		for (int i = 0; i < 3; i++)
+			test_deliver(say(test, &e));
+		leaf = ipcp_waiting_first(w);
+		KUNIT_EXPECT_EQ(test, leaf & U16_MAX, 1);
+		ipcp_waiting_take(w, leaf, &batch, last);
+		KUNIT_EXPECT_EQ(test, skb_queue_len(&batch), 3);
+		KUNIT_EXPECT_EQ(test, w->next, 0);
+		KUNIT_EXPECT_EQ(test, ipcp_waiting_has(w, leaf), !last);
+		while ((skb = __skb_dequeue(&batch)))
+			kfree_skb(skb);
+	}
+	KUNIT_EXPECT_EQ(test, ipcp_waiting_first(w), IPCP_NO_LEAF);
+}
+
+/* Forged ones wait for the next leaf, have all places, and it is derived. */
+static void a_packet_whose_leaf_is_there_needs_no_place(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_epoch *ep = test_newest(e.to);
+	struct sk_buff *late;
+
+	lose(test, &e, LEAF);
+	late = say(test, &e);
+	for (unsigned int i = 0; i < IPCP_WAIT_NEXT; i++) {
+		struct sk_buff *skb = skb_copy(late, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		forge(skb, ipcp_ctr_make(1, 1 + i % (LEAF - 1)));
+		test_deliver(skb);
+	}
+	KUNIT_ASSERT_EQ(test, e.to->waiting.next, IPCP_WAIT_NEXT);
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
+	test_deliver(late);
+	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 0);
+	ipcp_rx_drain(e.to);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), IPCP_WAIT_NEXT);
+}
+
+/* After a loss of all keys another epoch may have the number. */
+static void a_confirm_says_nothing_of_other_keys_with_its_number(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	u8 epoch = test_newest(e.to)->no;
+	u32 exchange = test_newest(e.to)->exchange;
+
+	test_deliver(say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	ipcp_keyrot_drop(e.to);
+	KUNIT_ASSERT_EQ(test, test_park(test, e.to, 77, epoch, exchange + 1), 0);
+	ipcp_control_work(e.to);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_EPOCH), 1);
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_OBSERVED,
+					  &test_newest(e.to)->flags));
+}
+
+static const struct bound_case {
+	const char *desc;
+	unsigned int leaves;	/* ahead */
+	unsigned int packets;
+} bounds[] = {
+	{ "for the next leaf", 1, IPCP_WAIT_NEXT },
+	{ "for a leaf far ahead", 20, IPCP_WAIT_JUMP },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bound, bounds, desc);
+
+static void only_so_many_wait(struct kunit *test)
+{
+	const struct bound_case *c = test->param_value;
+	struct ends e = new_ends(test);
+
+	for (unsigned int i = 0; i < c->packets + 3; i++) {
+		struct sk_buff *skb = say(test, &e);
+
+		forge(skb, ipcp_ctr_make(c->leaves, i));
+		test_deliver(skb);
+	}
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), c->packets);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 3);
+	ipcp_rx_drain(e.to);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), c->packets);
+	KUNIT_EXPECT_TRUE(test, skb_queue_empty(&e.to->waiting.queue));
+}
+
+static void only_so_many_leaves_far_ahead_are_waited_for(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	for (unsigned int i = 0; i < IPCP_JUMP_LEAVES + 2; i++) {
+		struct sk_buff *skb = say(test, &e);
+
+		forge(skb, ipcp_ctr_make(100 + i, 0));
+		test_deliver(skb);
+	}
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue),
+			IPCP_JUMP_LEAVES);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 2);
+	ipcp_rx_drain(e.to);
+}
+
+static void a_forged_jump_leaves_nothing(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_leaves *lv =
+		&test_newest(e.to)->leaves[ipcp_rx_dir(&e.to->rk)];
+	struct ipcp_leaf *cur = test_leaf(&lv->cur);
+	struct sk_buff *skb = say(test, &e);
+
+	forge(skb, ipcp_ctr_make(100, 5));
+	deliver(&e, skb);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), 1);
-	ipcp_rx_probe(e.to);
-	expect_heard(test, &e, 0, 2);
-	ipcp_rx_probe(e.to);
+	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&lv->cur), cur);
+	KUNIT_EXPECT_EQ(test, lv->used, 1);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, hear(e.to), 1);
 }
 
 static void a_peer_that_is_heard_is_back(struct kunit *test)
 {
 	struct ends e = new_ends(test);
 
-	ipcp_rbuff_change(&e.to->n_rb, IPCP_RB_FLOWPEER, 0);
+	ipcp_rbflags_change(&e.to->n_rb.flags, IPCP_RB_FLOWPEER, 0);
+	e.to->last_rx = jiffies - TEST_TIME;
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWPEER);
-	KUNIT_EXPECT_EQ(test, hear(e.to), 0);
-	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWPEER);
+	KUNIT_EXPECT_TRUE(test, time_after(e.to->last_rx, jiffies - TEST_TIME));
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&e.to->n_rb.flags) & IPCP_RB_FLOWPEER);
 }
 
 static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
@@ -443,8 +573,8 @@ static void close_takes_the_flow_down_but_not_what_waits(struct kunit *test)
 
 	arrive(test, &e, 2);
 	test_deliver(say_control(test, &e, IPCP_PDU_CLOSE, 0));
-	ipcp_rx_control(e.to);
-	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWDOWN);
+	ipcp_control_work(e.to);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&e.to->n_rb.flags) & IPCP_RB_FLOWDOWN);
 	KUNIT_EXPECT_EQ(test, e.to->error, ESHUTDOWN);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_CLOSE_SEEN, &e.to->bits));
 	expect_heard(test, &e, 0, 2);
@@ -457,7 +587,7 @@ static void sealed_messages_go_to_the_agent(struct kunit *test)
 
 	test_net()->agent = 1;
 	test_deliver(say_control(test, &e, IPCP_PDU_SEALED, 3));
-	ipcp_rx_control(e.to);
+	ipcp_control_work(e.to);
 	test_net()->agent = 0;
 	up = ipcp_upcall_next(test_net());
 	KUNIT_ASSERT_NOT_NULL(test, up);
@@ -490,23 +620,24 @@ static void control_that_makes_no_sense_is_dropped(struct kunit *test)
 	struct ends e = new_ends(test);
 
 	test_deliver(say_control(test, &e, c->type, c->len));
-	ipcp_rx_control(e.to);
+	ipcp_control_work(e.to);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, c->reason), 1);
-	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_flags(&e.to->n_rb) & IPCP_RB_FLOWDOWN);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&e.to->n_rb.flags) & IPCP_RB_FLOWDOWN);
 }
 
-/* Its leaf is derived for it; only data leaves another one behind. */
-static void control_far_ahead_does_not_move_the_leaf(struct kunit *test)
+static void control_far_ahead_moves_the_leaf_as_data_does(struct kunit *test)
 {
 	struct ends e = new_ends(test);
 	unsigned int dir = ipcp_rx_dir(&e.to->rk);
 
 	lose(test, &e, 3 * LEAF);
-	test_deliver(say_control(test, &e, IPCP_PDU_CONFIRM, 1));
-	ipcp_rx_control(e.to);
-	KUNIT_EXPECT_EQ(test, test_newest(e.to)->highest, ipcp_ctr_make(3, 0));
+	deliver(&e, say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), 1);
+	ipcp_control_work(e.to);
+	KUNIT_EXPECT_EQ(test, test_newest(e.to)->rx_end,
+			ipcp_ctr_make(3, 0) + 1);
 	KUNIT_EXPECT_EQ(test, test_leaf(&test_newest(e.to)->leaves[dir].cur)->no,
-			0);
+			3);
 	arrive(test, &e, 1);
 	KUNIT_EXPECT_EQ(test, hear(e.to), 3 * LEAF);
 	KUNIT_EXPECT_EQ(test, test_leaf(&test_newest(e.to)->leaves[dir].cur)->no,
@@ -536,7 +667,7 @@ static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
 
 	enable_delayed_work(&e.to->work);
 	for (u32 n = 0; n < 3 * LEAF; n++) {
-		arrive(test, &e, 1);
+		test_deliver(say(test, &e));
 		KUNIT_ASSERT_EQ(test, hear(e.to), n);
 		flush_workqueue(ipcp_wq);
 		if (n % LEAF == IPCP_RX_AHEAD)
@@ -548,15 +679,17 @@ static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
 static void what_nobody_will_read_is_dropped(struct kunit *test)
 {
 	struct ends e = new_ends(test);
-	unsigned int dir = ipcp_rx_dir(&e.to->rk);
-	struct ipcp_leaf *leaf = test_leaf(&test_newest(e.to)->leaves[dir].cur);
 
 	arrive(test, &e, 2);
 	test_deliver(say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	lose(test, &e, LEAF);
+	test_deliver(say(test, &e));	/* waits for its leaf */
 	ipcp_rx_purge(e.to);
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e.to->n_rb));
-	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 3);
-	KUNIT_EXPECT_EQ(test, refcount_read(&leaf->refs), 1);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 4);
+	/* and nothing joins after that */
+	test_deliver(say(test, &e));
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 5);
 }
 
 static struct kunit_case rx_test_cases[] = {
@@ -572,16 +705,21 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(a_full_ring_drops_what_comes_last),
 	KUNIT_CASE(control_packets_wait_in_a_queue_of_their_own),
 	KUNIT_CASE(what_waits_is_read_after_its_epoch_ended),
-	KUNIT_CASE(what_waits_is_opened_when_its_leaf_is_left_behind),
-	KUNIT_CASE(what_was_forged_under_keys_that_go_is_dropped),
-	KUNIT_CASE(a_probe_opens_what_came_last),
+	KUNIT_CASE(what_is_forged_or_repeated_takes_no_place),
+	KUNIT_CASE(packets_wait_for_the_next_leaf_in_order),
+	KUNIT_CASE(a_leaf_is_waited_for_until_its_last_batch),
+	KUNIT_CASE(a_packet_whose_leaf_is_there_needs_no_place),
+	KUNIT_CASE(a_confirm_says_nothing_of_other_keys_with_its_number),
+	KUNIT_CASE_PARAM(only_so_many_wait, bound_gen_params),
+	KUNIT_CASE(only_so_many_leaves_far_ahead_are_waited_for),
+	KUNIT_CASE(a_forged_jump_leaves_nothing),
 	KUNIT_CASE(a_peer_that_is_heard_is_back),
 	KUNIT_CASE(the_highest_packet_says_where_the_peer_is),
 	KUNIT_CASE(close_takes_the_flow_down_but_not_what_waits),
 	KUNIT_CASE(sealed_messages_go_to_the_agent),
 	KUNIT_CASE_PARAM(control_that_makes_no_sense_is_dropped,
 			 malformed_gen_params),
-	KUNIT_CASE(control_far_ahead_does_not_move_the_leaf),
+	KUNIT_CASE(control_far_ahead_moves_the_leaf_as_data_does),
 	KUNIT_CASE(the_next_leaf_is_due_when_the_peer_sends),
 	KUNIT_CASE(the_worker_is_called_for_the_next_leaf),
 	KUNIT_CASE(what_nobody_will_read_is_dropped),

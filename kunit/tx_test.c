@@ -4,6 +4,7 @@
  * epoch: where data stops, and where everything does.
  */
 #include "flow_util.h"
+#include "leaf.h"
 #include "path_util.h"
 #include "test_util.h"
 #include "tx.h"
@@ -56,10 +57,37 @@ static void go_to(struct kunit *test, struct ipcp_flow *flow, u64 n)
 
 	while (test_leaf(&lv->cur)->no < n >> ep->ppl_shift) {
 		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
-		test_advance(ep, dir, test_leaf(&lv->next));
+		test_use(ep, dir, test_leaf(&lv->next));
 		cond_resched();
 	}
 	atomic64_set(&ep->sent, n);
+}
+
+static const struct due_case {
+	const char *desc;
+	u32 due;
+	bool called;
+} dues[] = {
+	{ "not said yet", 0, true },
+	{ "said for another reason", IPCP_REKEY_DUE_REQUEST, true },
+	{ "said", IPCP_REKEY_DUE_WATERMARK, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(due, dues, desc);
+
+static void the_worker_is_called_until_it_said_that_a_rekey_is_due(struct kunit *test)
+{
+	const struct due_case *c = test->param_value;
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+
+	go_to(test, flow, 7 * (ipcp_tx_limit(SHORT) / 8) + BIT(SHORT) / 2);
+	flow->rk.due = c->due;
+	enable_delayed_work(&flow->work);
+	cancel_delayed_work_sync(&flow->work);
+	KUNIT_EXPECT_EQ(test, send_data(test, flow, 0), 0);
+	KUNIT_EXPECT_EQ(test, delayed_work_pending(&flow->work), c->called);
+	disable_delayed_work_sync(&flow->work);
+	kfree_skb(test_receive(test));
 }
 
 static void packets_are_numbered_across_leaves(struct kunit *test)
@@ -255,6 +283,8 @@ static void what_has_left_is_not_on_its_way(struct kunit *test)
 
 static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(packets_are_numbered_across_leaves),
+	KUNIT_CASE_PARAM(the_worker_is_called_until_it_said_that_a_rekey_is_due,
+			 due_gen_params),
 	KUNIT_CASE(what_is_sent_is_counted),
 	KUNIT_CASE(a_message_leaves_with_the_overhead_and_no_more),
 	KUNIT_CASE(the_next_leaf_is_due_when_a_quarter_was_sent),

@@ -9,68 +9,9 @@ import struct
 import subprocess
 import threading
 
+from batches import DONTWAIT, TRUNC, Batch, receive, receive_all, send, send_all
 from ipcp import RECV, SEND, Netlink, case, enter, fails, run, same, until
 from keys import Agents
-
-TRUNC, DONTWAIT = 1, 1
-BATCH = struct.Struct("=IIQII")
-MSG = struct.Struct("=QII")
-
-
-class Batch:
-    """Descriptors of messages, and their memory."""
-
-    def __init__(self, sizes, messages=None):
-        self.buffers = [ctypes.create_string_buffer(max(size, 1))
-                        for size in sizes]
-        self.array = bytearray(MSG.size * len(sizes))
-        for i, size in enumerate(sizes):
-            if messages:
-                ctypes.memmove(self.buffers[i], messages[i], size)
-            self.set(i, ctypes.addressof(self.buffers[i]), size)
-
-    def set(self, i, base, size, flags=0):
-        """Writes a descriptor."""
-        MSG.pack_into(self.array, i * MSG.size, base, size, flags)
-
-    def get(self, i):
-        """Message and flags of a descriptor."""
-        _base, size, flags = MSG.unpack_from(self.array, i * MSG.size)
-        return self.buffers[i].raw[:size], flags
-
-    def call(self, end, number, flags=0, count=None):
-        """How many the call says."""
-        count = len(self.buffers) if count is None else count
-        array = (ctypes.c_char * len(self.array)).from_buffer(self.array)
-        return end.ioctl(number, BATCH.pack(BATCH.size, flags,
-                                            ctypes.addressof(array), count,
-                                            0))[0]
-
-
-def send(end, messages, flags=0):
-    """Sends them; how many went."""
-    return Batch([len(m) for m in messages], messages).call(end, SEND, flags)
-
-
-def send_all(end, messages):
-    """Sends them, in as many calls as the room for messages on their way asks for."""
-    sent = 0
-    while sent < len(messages):
-        sent += send(end, messages[sent:])
-
-
-def receive(end, count, size=2048, flags=0):
-    """Up to so many messages."""
-    batch = Batch([size] * count)
-    return [batch.get(i)[0] for i in range(batch.call(end, RECV, flags))]
-
-
-def receive_all(end, count, size=2048, at_once=64):
-    """So many messages, in several calls."""
-    got = []
-    while len(got) < count:
-        got += receive(end, min(at_once, count - len(got)), size)
-    return got
 
 
 def messages_of(sizes):

@@ -6,15 +6,18 @@ each cipher are used at the same time; a look is at all of them.
 """
 
 import bisect
+import ctypes
 import errno
 import os
+import signal
 import socket
 import struct
 from unittest import mock
 
 import keys
+from blocked import Sleeper
 from ipcp import (
-    A, ADDR, NSEC, PORT, SET_RCVTIMEO, Netlink, attrs, case, enter, fails, run, same,
+    A, ADDR, NSEC, PORT, SET_RCVTIMEO, Endpoint, Netlink, attrs, case, enter, fails, run, same,
     settled, sockaddr, until)
 from keys import Agents
 from outside import Hand, Injector, Secret
@@ -25,34 +28,65 @@ SOME = PPL // 2			# of a leaf, then the next one is there
 LEAF = 1 << 20
 FAR = 50 * LEAVES + 7		# a leaf that nobody comes to
 LINGER_MS = 100
+FULL = 1024			# messages in a ring
+UDP_SEGMENT = 103
+PR_SET_PDEATHSIG = 1
 TRACING = "/sys/kernel/tracing"
 SYMBOLS = []
+
+
+def spawn(work, *args):
+    """A process that does work until it is killed, or we end."""
+    pid = os.fork()
+    if not pid:
+        try:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            work(*args)
+        finally:
+            os._exit(1)
+    return pid
+
+
+def kill(pids):
+    """Ends what spawn() began."""
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def write(path, text):
+    """A word to a file of the kernel's."""
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
 
 
 class Count:
     """How many leaf keys there are, by what made and wiped them."""
 
     def __init__(self):
-        with open(f"{TRACING}/kprobe_events", "w", encoding="ascii") as f:
-            f.write("p:ipcp/made ipcp_rekey:ipcp_aead_setkey\n"
-                    "r:ipcp/gone ipcp_rekey:leaf_free_work\n")
-        with open(f"{TRACING}/events/ipcp/enable", "w", encoding="ascii") as f:
-            f.write("1")
+        write(f"{TRACING}/kprobe_events",
+              "p:ipcp/made ipcp_rekey:ipcp_aead_setkey\n"
+              "r:ipcp/gone ipcp_rekey:ipcp_leaf_free\n"
+              "r:ipcp/copied ipcp_rekey:vm_fork\n")
+        write(f"{TRACING}/events/ipcp/enable", "1")
+
+    @staticmethod
+    def hits(name):
+        """How often a probe was hit."""
+        with open(f"{TRACING}/kprobe_profile", encoding="ascii") as f:
+            hits = {line.split()[0]: list(map(int, line.split()[1:])) for line in f}
+        same(hits[name][1], 0, "calls that were not counted")
+        return hits[name][0]
 
     def now(self):
         """How many there are."""
-        with open(f"{TRACING}/kprobe_profile", encoding="ascii") as f:
-            hits = {line.split()[0]: list(map(int, line.split()[1:])) for line in f}
-        same([hits["made"][1], hits["gone"][1]], [0, 0], "calls that were not counted")
-        return hits["made"][0] - hits["gone"][0]
+        return self.hits("made") - self.hits("gone")
 
     @staticmethod
     def end():
         """Takes the probes away."""
-        with open(f"{TRACING}/events/ipcp/enable", "w", encoding="ascii") as f:
-            f.write("0")
-        with open(f"{TRACING}/kprobe_events", "w", encoding="ascii"):
-            pass
+        write(f"{TRACING}/events/ipcp/enable", "0")
+        write(f"{TRACING}/kprobe_events", "")
 
 
 class Flow:
@@ -62,7 +96,6 @@ class Flow:
         self.cipher = cipher
         self.secret = secret(f"{cipher} epoch 0")
         self.secrets = [self.secret]
-        self.far = 0
         with mock.patch.object(keys, "CIPHER", CIPHERS[cipher]), \
                 mock.patch.object(os, "urandom", return_value=self.secret.masked):
             self.ends = agents.flow("demo", packets_per_leaf=PPL, linger=LINGER_MS)
@@ -91,10 +124,47 @@ class Flow:
             end.read()
         end.set(SET_RCVTIMEO, rcvtimeo=30 * NSEC)
         same(end.info().drop_auth, 1)
-        self.far = 1
 
-    def rekey(self, epoch):
-        """The next epoch, and the end of the one before."""
+    def forge_trains(self):
+        """Several forged packets in one buffer, of the current leaf and the next."""
+        end = self.ends[1]
+        eid = agents.bob.do("FLOW_GET", "FLOW", id=end.info().id)[A["FLOW_EID"]]
+        leaf, before, count = end.info().rx_leaf, end.info().drop_auth, 20
+        packets = b"".join(
+            bytes([0x11, 0, 0]) + ((leaf + i % 2) * LEAF + 50 + i).to_bytes(5, "big") +
+            eid[::-1] + bytes(32) for i in range(count))
+        enter("alice")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(packets) // count)
+            sock.sendto(packets, (ADDR["bob"], PORT))
+        until(lambda: end.info().drop_auth == before + count, "all of them are dropped")
+
+    def fill(self):
+        """Messages both ways that nobody reads, until the rings are full, and
+        more of them. What sends them."""
+        writers = [spawn(self.write_for_ever, end) for end in self.ends]
+        for end in self.ends:
+            until(lambda: end.info().queued == FULL, "a ring is full")  # noqa: B023
+        return writers
+
+    @staticmethod
+    def write_for_ever(end):
+        """Sleeps in the kernel when there is no key."""
+        while True:
+            os.write(end.fd, b"who reads this?")
+
+    def empty(self):
+        """Reads what is there."""
+        for end in self.ends:
+            end.nonblock()
+            with fails(errno.EAGAIN):
+                while True:
+                    end.read()
+            end.nonblock(False)
+
+    def rekey(self, epoch, reading=()):
+        """The next epoch, and the end of the one before. Readers that sleep take
+        the seed themselves."""
         self.secrets.append(secret(f"{self.cipher} epoch {epoch}"))
         self.secret = self.secrets[-1]
         exchange = claim(self.ends[0])
@@ -102,14 +172,14 @@ class Flow:
             agent.do("SEED_SET", "FLOW", id=end.info().id, epoch=bytes([epoch]),
                      exchange=exchange, seed=self.secret.masked)
         for end in self.ends:
-            end.rekey()
+            if end not in reading:
+                end.rekey()
         settled(*self.ends)
-        self.far = 0
 
     def leaves_there(self):
-        """How many leaf keys both ends hold: of each direction the current one
-        and the next, and the last one that was received with."""
-        return self.far + sum(4 + (end.info().rx_leaf > 0) for end in self.ends)
+        """How many leaf keys both ends hold, some seconds later: of each direction
+        the current one and, once that is in use, the next."""
+        return sum(4 if end.info().tx_leaf else 2 for end in self.ends)
 
     def split(self):
         """Keys of the epoch in use, those that are gone and those that live."""
@@ -117,13 +187,12 @@ class Flow:
         for direction, (sender, receiver) in enumerate((self.ends, self.ends[::-1])):
             tx, rx = sender.info().tx_leaf, receiver.info().rx_leaf
             node = tx // LEAVES
-            spent.append([direction, 0, min(tx, rx - 1)])
+            spent.append([direction, 0, min(tx, rx)])
             live.append([direction, max(tx, rx), (node + 1) * LEAVES])
             first.append(node + 1)
-        if self.far:
-            start = FAR // LEAVES * LEAVES
-            spent += [[0, start, FAR], [0, FAR + 1, start + LEAVES]]
-            live.append([0, FAR, FAR + 1])
+        # what was derived for a packet far ahead, which was forged
+        start = FAR // LEAVES * LEAVES
+        spent.append([0, start, start + LEAVES])
         common = {"seed": self.secret.name, "cipher": CIPHERS[self.cipher]}
         # no fork is kept once both directions have come to the node
         same(first[0], first[1], "both directions are in one node")
@@ -195,31 +264,33 @@ def of_each(name):
     return add
 
 
-def epoch_in_use():
-    """What is there of the epochs in use, and that nothing is of those before."""
-    parts = [flow.split() for flow in flows]
-    gone = [spent for spent, _ in parts]
-    gone += [everything(old.name, flow.cipher) for flow in flows
-             for old in flow.secrets[:-1]]
-    return look(gone, [live for _, live in parts], leaves_there())
-
-
 @of_each("of an epoch in use only what is to come is there")
 def rotated():
     for flow in flows:
         # into the second node
         flow.talk(PPL * (LEAVES + 3) + SOME)
         flow.forge()
-    return epoch_in_use()
+    parts = [flow.split() for flow in flows]
+    return look([spent for spent, _ in parts], [live for _, live in parts],
+                leaves_there())
 
 
-@of_each("nothing of an epoch is left when the next one is in use")
+@of_each("nothing of an epoch is left when the next one is in use, though a reader "
+         "slept through forged packets")
 def rekeyed():
     for flow in flows:
         settled(*flow.ends)
-        flow.rekey(1)
-        flow.talk(PPL * 3 + SOME)
-    return epoch_in_use()
+    readers = [Sleeper(Endpoint.read, flow.ends[1]).asleep() for flow in flows]
+    for flow in flows:
+        flow.forge_trains()
+        flow.rekey(1, reading=flow.ends[1:])
+    seen = look([everything(flow.secrets[0].name, flow.cipher) for flow in flows], [],
+                leaves_there())
+    for flow, reader in zip(flows, readers):
+        reader.asleep()
+        flow.ends[0].write(b"there")
+        same(reader.outcome(), b"there")
+    return seen
 
 
 REFUSALS = []
@@ -302,18 +373,66 @@ def all_there_were():
     return [everything(one.name, flow.cipher) for flow in flows for one in flow.secrets]
 
 
-@of_each("nothing of any key is there when the machine is written to disk")
-def hibernating():
-    # as a program does that writes it, before it freezes the others
+def hibernated():
+    """What is seen as a program that writes the machine to disk would see it,
+    before it freezes the others."""
     with open("/dev/snapshot", "rb"):
-        return look(all_there_were(), [], 0)
+        return nothing_left()
+
+
+def suspended():
+    """All of it up to the point where no process runs any more."""
+    write("/sys/power/pm_test", "freezer")
+    write("/sys/module/suspend/parameters/pm_test_delay", "0")
+    write("/sys/power/state", "freeze")
+    write("/sys/power/pm_test", "none")
+    return nothing_left()
+
+
+def copied():
+    """The copy goes on from here, and the kernel is told."""
+    hand.send("fork")
+    until(lambda: count.hits("copied") == 1, "the kernel is told")
+    return nothing_left()
+
+
+def nothing_left():
+    """No key is there as soon as the notice has returned, and all memory is seen."""
+    same(count.now(), 0, "leaf keys")
+    return look(all_there_were(), [], 0)
+
+
+# what they are called, how they are brought about, the epoch that is lost
+LOSSES = {
+    "written to disk": (hibernated, 1),
+    "suspended": (suspended, 2),
+    "copied": (copied, 3),
+}
+
+
+def lose(way, epoch):
+    """All keys, while messages go both ways and rings are full of them."""
+    for flow in flows:
+        if len(flow.secrets) <= epoch:
+            flow.rekey(epoch)	# it has no keys any more
+    writers = [pid for flow in flows for pid in flow.fill()]
+    try:
+        return way()
+    finally:
+        kill(writers)
+        for flow in flows:
+            flow.empty()
+
+
+for _what, (_way, _epoch) in LOSSES.items():
+    of_each(f"nothing of any key is there when the machine is {_what}, with full rings")(
+        lambda way=_way, epoch=_epoch: lose(way, epoch))
 
 
 @of_each("nothing of any key is left when the flow is closed")
 def closed():
     for flow in flows:
-        # it has no keys any more
-        flow.rekey(2)
+        flow.rekey(4)
         flow.talk(PPL)
         for end in flow.ends:
             end.close()

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_CB_H
+#define _IPCP_CB_H
+
+#include <linux/skbuff.h>
+
+#include "keysched.h"
+
+/**
+ * struct ipcp_skb_cb - what is known of a received buffer
+ * @counter: counter of its packet; of several, of the first
+ * @pos: of several, where the next message to be read begins
+ * @left: messages to be read
+ * @seg_len: length of each packet but the last if there are several, else 0
+ * @epoch: their epoch
+ * @type: enum ipcp_pdu_type; several have DATA only
+ * @dsfield: traffic class of the packet that it came in
+ * @exchange: of a control packet that decrypted, exchange of its epoch
+ *
+ * A buffer of several packets keeps header and tag around each message; of any
+ * other they are gone.
+ */
+struct ipcp_skb_cb {
+	u64 counter;
+	u32 pos;
+	u16 left;
+	u16 seg_len;
+	u8 epoch;
+	u8 type;
+	u8 dsfield;
+	u32 exchange;
+};
+
+static inline struct ipcp_skb_cb *ipcp_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct ipcp_skb_cb) > sizeof(skb->cb));
+	return (struct ipcp_skb_cb *)skb->cb;
+}
+
+/* The leaf that a packet says it is of, with the epoch, as a number. */
+static inline u32 ipcp_leaf_id(u8 epoch, u64 counter)
+{
+	return (u32)epoch << 16 | ipcp_ctr_leaf(counter);
+}
+
+static inline u32 ipcp_cb_leaf_id(struct sk_buff *skb)
+{
+	return ipcp_leaf_id(ipcp_cb(skb)->epoch, ipcp_cb(skb)->counter);
+}
+
+/* Length of the packet that begins at @pos of a buffer of several. */
+static inline unsigned int ipcp_seg_len(const struct sk_buff *skb,
+					unsigned int pos, unsigned int seg_len)
+{
+	return min(seg_len, skb->len - pos);
+}
+
+#endif /* _IPCP_CB_H */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_DECRYPT_H
+#define _IPCP_DECRYPT_H
+
+#include "drop.h"
+#include "keys.h"
+#include "segs.h"
+
+bool ipcp_decrypt_in_place(const struct sk_buff *skb);
+enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
+				   struct ipcp_leaf *leaf, struct sk_buff *skb);
+enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+				struct ipcp_cursor *c, unsigned int len,
+				u8 *out);
+
+#endif /* _IPCP_DECRYPT_H */

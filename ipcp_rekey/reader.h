@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_READER_H
+#define _IPCP_READER_H
+
+#include "segs.h"
+
+struct ipcp_flow;
+struct sk_buff;
+
+/**
+ * struct ipcp_reader - takes messages out of a flow's ring
+ * @flow: flow
+ * @message: the message that was taken last, if it has a buffer of its own
+ * @segs: the buffer of several messages that was read from last, with a
+ *	reference: readers may share one
+ * @cursor: where the next message of @segs is
+ * @packets: messages taken
+ * @bytes: bytes of them
+ */
+struct ipcp_reader {
+	struct ipcp_flow *flow;
+	struct sk_buff *message;
+	struct sk_buff *segs;
+	struct ipcp_cursor cursor;
+	unsigned long packets;
+	unsigned long bytes;
+};
+
+void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow);
+int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg);
+void ipcp_reader_end(struct ipcp_reader *r);
+
+#endif /* _IPCP_READER_H */

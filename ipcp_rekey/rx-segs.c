@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Arrival of several packets of one sender in one buffer, as the stack has put
+ * them together or never took apart: of several flows even.
+ *
+ * If all are of one flow and leaf, and all decrypt where they are, the ring gets
+ * that buffer. Else what is good goes to a buffer of the flow's own, which alone
+ * is charged; one by one if there is no memory for it.
+ */
+#include <linux/skbuff.h>
+
+#include "cb.h"
+#include "decrypt.h"
+#include "registry.h"
+#include "rx.h"
+#include "trace.h"
+#include "wire.h"
+
+static void drop_stray(struct ipcp_net *ipn, enum ipcp_drop reason,
+		       unsigned int len)
+{
+	this_cpu_inc(ipn->drops->drops[reason]);
+	trace_ipcp_drop(0, reason, len);
+}
+
+/* One of them, in a buffer of its own with all that is looked at. */
+static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
+		     unsigned int pos, unsigned int len)
+{
+	int headers = -skb_network_offset(segs);
+	struct sk_buff *skb = alloc_skb(headers + len, GFP_ATOMIC);
+
+	if (!skb) {
+		drop_stray(ipn, IPCP_DROP_NOMEM, len);
+		return;
+	}
+	skb_put_data(skb, skb_network_header(segs), headers);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, skb_transport_offset(segs) + headers);
+	__skb_pull(skb, headers);
+	skb->protocol = segs->protocol;
+	skb->skb_iif = segs->skb_iif;
+	skb_copy_bits(segs, pos, skb_put(skb, len), len);
+	ipcp_rx_packet(ipn, skb);
+}
+
+/**
+ * struct seg_run - packets of a buffer that are of one flow and leaf
+ * @head: header of the first, as it was then
+ * @hdr: the same, parsed
+ * @pos: where it begins
+ * @count: how many
+ * @good: which of them decrypted where they are, a bit each
+ */
+struct seg_run {
+	u8 head[IPCP_HDR_LEN];
+	struct ipcp_hdr hdr;
+	unsigned int pos;
+	unsigned int count;
+	u64 good;
+};
+
+static_assert(IPCP_SEGS_MAX <= 64);	/* bits of seg_run.good */
+
+/* Is this one more of them? It needs no parsing then. */
+static bool joins_run(const struct seg_run *run, const u8 *pkt,
+		      unsigned int len)
+{
+	return run->count && run->count < IPCP_SEGS_MAX &&
+	       run->hdr.type == IPCP_PDU_DATA && len >= IPCP_OVERHEAD &&
+	       ipcp_wire_alike(run->head, pkt) &&
+	       ipcp_ctr_leaf(run->hdr.counter) ==
+	       ipcp_ctr_leaf(ipcp_wire_counter(pkt));
+}
+
+/* Begin another with this packet, if it is well formed. Why to drop it else. */
+static enum ipcp_drop begin_run(struct seg_run *run, unsigned int pos,
+				const u8 *pkt, unsigned int len)
+{
+	enum ipcp_drop reason;
+
+	/* The memory may change: what is parsed is what is kept. */
+	memcpy(run->head, pkt, min(len, IPCP_HDR_LEN));
+	reason = ipcp_wire_parse(run->head, len, &run->hdr);
+	run->pos = pos;
+	run->count = !reason;
+	return reason;
+}
+
+/* Each of the run's packets lies in one piece? */
+static bool in_pieces(struct sk_buff *segs, const struct seg_run *run)
+{
+	unsigned int seg_len = skb_shinfo(segs)->gso_size;
+	struct ipcp_cursor c;
+
+	ipcp_cursor_init(&c, segs, run->pos);
+	for (unsigned int i = 0; i < run->count; i++)
+		if (!ipcp_cursor_next(&c, ipcp_seg_len(segs, c.pos, seg_len)))
+			return false;
+	return true;
+}
+
+/* Decrypt all packets of a run where they are. True if all are good. */
+static bool open_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			  struct sk_buff *segs, struct seg_run *run)
+{
+	unsigned int seg_len = skb_shinfo(segs)->gso_size;
+	struct ipcp_cursor c;
+
+	run->good = 0;
+	ipcp_cursor_init(&c, segs, run->pos);
+	for (unsigned int i = 0; i < run->count; i++) {
+		unsigned int len = ipcp_seg_len(segs, c.pos, seg_len);
+		enum ipcp_drop reason;
+
+		reason = ipcp_decrypt_seg(flow, leaf, &c, len, NULL);
+		if (likely(!reason))
+			run->good |= BIT_ULL(i);
+		else
+			ipcp_flow_dropped(flow, len, reason);
+	}
+	return hweight64(run->good) == run->count;
+}
+
+/*
+ * Bring the next packet of a run to @out: decrypt it, or copy it if it was
+ * decrypted already. False if it is not good.
+ */
+static bool fetch_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		      struct ipcp_cursor *c, unsigned int len, u8 *out,
+		      const struct seg_run *run, unsigned int i, bool decrypted)
+{
+	enum ipcp_drop reason;
+
+	if (decrypted) {
+		u8 *pkt = ipcp_cursor_next(c, len);
+
+		if (!(run->good & BIT_ULL(i)))
+			return false;	/* counted already */
+		memcpy(out, pkt, len);
+		return true;
+	}
+	reason = ipcp_decrypt_seg(flow, leaf, c, len, out);
+	if (reason)
+		ipcp_flow_dropped(flow, len, reason);
+	return !reason;
+}
+
+/* Deliver one packet of a run in a buffer of its own. */
+static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		       struct ipcp_cursor *c, unsigned int len,
+		       const struct seg_run *run, unsigned int i,
+		       bool decrypted)
+{
+	struct sk_buff *skb;
+
+	if (decrypted && !(run->good & BIT_ULL(i))) {
+		ipcp_cursor_next(c, len);	/* counted already */
+		return;
+	}
+	skb = alloc_skb(len, GFP_ATOMIC | __GFP_ACCOUNT);
+	if (!skb) {
+		ipcp_cursor_next(c, len);
+		ipcp_flow_dropped(flow, len, IPCP_DROP_NOMEM);
+		return;
+	}
+	if (!fetch_seg(flow, leaf, c, len, skb_put(skb, len), run, i,
+		       decrypted)) {
+		kfree_skb(skb);
+		return;
+	}
+	__skb_pull(skb, IPCP_HDR_LEN);
+	__skb_trim(skb, len - IPCP_OVERHEAD);
+	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
+		.left = 1,
+		.type = IPCP_PDU_DATA,
+		.dsfield = ipcp_rx_dsfield(c->skb),
+	};
+	ipcp_rx_data(flow, skb);
+}
+
+/*
+ * Move packets to a buffer that is not larger than they need, since all of it is
+ * charged. They stay where they are if there is no memory.
+ */
+static struct sk_buff *tighten(struct sk_buff *segs, unsigned int seg_len,
+			       unsigned int count)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_ACCOUNT;
+	struct ipcp_cursor from, to;
+	struct sk_buff *tight;
+
+	if (!skb_is_nonlinear(segs))
+		return segs;	/* pskb_trim() did that */
+	if (segs->len <= SKB_MAX_HEAD(0)) {
+		tight = alloc_skb(segs->len, gfp);
+		if (tight)
+			skb_put(tight, segs->len);
+	} else {
+		tight = ipcp_segs_alloc(0, seg_len, count, gfp);
+		if (tight)
+			pskb_trim(tight, segs->len);
+	}
+	if (!tight)
+		return segs;
+	ipcp_cursor_init(&from, segs, 0);
+	ipcp_cursor_init(&to, tight, 0);
+	while (from.pos < segs->len) {
+		unsigned int len = ipcp_seg_len(segs, from.pos, seg_len);
+		const u8 *pkt = ipcp_cursor_next(&from, len);
+
+		memcpy(ipcp_cursor_next(&to, len), pkt, len);
+	}
+	consume_skb(segs);
+	return tight;
+}
+
+/* Deliver what is good of a run in @own, which has room for all of it. */
+static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		     struct sk_buff *segs, struct sk_buff *own,
+		     const struct seg_run *run, bool decrypted)
+{
+	unsigned int seg_len = skb_shinfo(segs)->gso_size, count = 0;
+	struct ipcp_cursor from, to, next;
+
+	ipcp_cursor_init(&from, segs, run->pos);
+	ipcp_cursor_init(&to, own, 0);
+	for (unsigned int i = 0; i < run->count; i++) {
+		unsigned int len = ipcp_seg_len(segs, from.pos, seg_len);
+		u8 *out;
+
+		next = to;
+		out = ipcp_cursor_next(&next, len);
+		if (!fetch_seg(flow, leaf, &from, len, out, run, i, decrypted))
+			continue;
+		to = next;
+		count++;
+	}
+	if (!count) {
+		kfree_skb(own);
+		return;
+	}
+	/* No room is needed to cut fragments off. */
+	pskb_trim(own, to.pos);
+	if (count <= run->count / 2)
+		own = tighten(own, seg_len, count);
+	*ipcp_cb(own) = (struct ipcp_skb_cb) {
+		.left = count,
+		.seg_len = seg_len,
+		.type = IPCP_PDU_DATA,
+		.dsfield = ipcp_rx_dsfield(segs),
+	};
+	ipcp_rx_data(flow, own);
+}
+
+/* Deliver what is good of a run in memory of the flow's own. */
+static void rx_own(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		   struct sk_buff *segs, const struct seg_run *run,
+		   bool decrypted)
+{
+	struct mem_cgroup *before = ipcp_pay(&flow->payer);
+	unsigned int seg_len = skb_shinfo(segs)->gso_size;
+	struct ipcp_cursor c;
+	struct sk_buff *own;
+
+	own = ipcp_segs_alloc(0, seg_len, run->count,
+			      GFP_ATOMIC | __GFP_ACCOUNT);
+	if (own) {
+		own_segs(flow, leaf, segs, own, run, decrypted);
+		goto out;
+	}
+	ipcp_cursor_init(&c, segs, run->pos);
+	for (unsigned int i = 0; i < run->count; i++)
+		own_packet(flow, leaf, &c, ipcp_seg_len(segs, c.pos, seg_len),
+			   run, i, decrypted);
+out:
+	ipcp_pay_end(before);
+}
+
+/*
+ * Decrypt and deliver the packets of a run, whose leaf is held. Consumes the
+ * buffer if it goes into the ring, and returns true then.
+ */
+static bool rx_open_run(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			struct sk_buff *segs, struct seg_run *run, bool all)
+{
+	bool in_place = all && ipcp_decrypt_in_place(segs) &&
+			in_pieces(segs, run);
+
+	if (!in_place || !open_in_place(flow, leaf, segs, run)) {
+		if (!in_place || run->good)
+			rx_own(flow, leaf, segs, run, in_place);
+		return false;
+	}
+	*ipcp_cb(segs) = (struct ipcp_skb_cb) {
+		.left = run->count,
+		.seg_len = skb_shinfo(segs)->gso_size,
+		.type = IPCP_PDU_DATA,
+		.dsfield = ipcp_rx_dsfield(segs),
+	};
+	ipcp_rx_data(flow, segs);
+	return true;
+}
+
+/* Each packet of a run alone: it is one, or their leaf is not held. */
+static void rx_each(struct ipcp_net *ipn, struct sk_buff *segs,
+		    const struct seg_run *run)
+{
+	unsigned int seg_len = skb_shinfo(segs)->gso_size;
+	unsigned int pos = run->pos;
+
+	for (unsigned int i = 0; i < run->count; i++) {
+		unsigned int len = ipcp_seg_len(segs, pos, seg_len);
+
+		rx_alone(ipn, segs, pos, len);
+		pos += len;
+	}
+}
+
+/* A run is complete, and @all of the buffer. True if it consumed the buffer. */
+static bool rx_run(struct ipcp_net *ipn, struct sk_buff *segs,
+		   struct seg_run *run, bool all)
+{
+	struct ipcp_flow *flow = NULL;
+	struct ipcp_leaf *leaf;
+
+	if (run->count > 1)
+		flow = ipcp_registry_by_eid(ipn, run->hdr.eid);
+	if (!flow || !ipcp_rx_allowed(flow) ||
+	    ipcp_rx_find_leaf(flow, run->hdr.epoch, run->hdr.counter, &leaf) ||
+	    ipcp_waiting_has(&flow->waiting, ipcp_leaf_id(run->hdr.epoch,
+							  run->hdr.counter))) {
+		rx_each(ipn, segs, run);
+		return false;
+	}
+	return rx_open_run(flow, leaf, segs, run, all);
+}
+
+/* The next packet of a buffer: where it is, or a copy of its header. */
+static const u8 *next_packet(struct ipcp_cursor *c, unsigned int len,
+			     u8 copy[IPCP_HDR_LEN])
+{
+	const u8 *pkt = ipcp_cursor_next(c, len);
+
+	if (likely(pkt))
+		return pkt;
+	skb_copy_bits(c->skb, c->pos - len, copy, min(len, IPCP_HDR_LEN));
+	return copy;
+}
+
+/**
+ * ipcp_rx_segs() - Several packets of one sender came in one buffer
+ * @ipn: namespace
+ * @skb: packets of at least IPCP_OVERHEAD bytes but the last; consumed
+ *
+ * Context: Under RCU, with bottom halves off.
+ */
+void ipcp_rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
+{
+	unsigned int seg_len = skb_shinfo(skb)->gso_size;
+	struct seg_run run = { };
+	struct ipcp_cursor c;
+
+	ipcp_cursor_init(&c, skb, 0);
+	while (c.pos < skb->len) {
+		unsigned int pos = c.pos, len = ipcp_seg_len(skb, pos, seg_len);
+		u8 copy[IPCP_HDR_LEN] __uninitialized;
+		const u8 *pkt = next_packet(&c, len, copy);
+		enum ipcp_drop reason;
+
+		if (likely(joins_run(&run, pkt, len))) {
+			run.count++;
+			continue;
+		}
+		rx_run(ipn, skb, &run, false);
+		reason = begin_run(&run, pos, pkt, len);
+		if (reason)
+			drop_stray(ipn, reason, len);
+	}
+	if (!rx_run(ipn, skb, &run, run.count == ipcp_segs_count(skb)))
+		consume_skb(skb);
+}

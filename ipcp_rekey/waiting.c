@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Received packets that wait for their leaf to be derived.
+ *
+ * IPCP_WAIT_NEXT wait for the next leaf, which is derived ahead of time, so there
+ * are few. Of a leaf farther ahead, as only a forged packet or one after the loss
+ * of a whole leaf is, IPCP_WAIT_JUMP wait, and only with a grant, of which there
+ * are few a second. So what somebody makes up for leaves far ahead takes no place
+ * of the next leaf's, and what is made up for the next leaf takes places only
+ * until that is derived.
+ *
+ * Packets of a leaf stay in order: what arrives while others of its leaf wait, or
+ * are being opened, joins them, for as long as there is a place, and the worker
+ * does not do this for ever.
+ */
+#include <linux/jiffies.h>
+
+#include "cb.h"
+#include "waiting.h"
+
+/**
+ * ipcp_waiting_init() - Initialise
+ * @w: out
+ */
+void ipcp_waiting_init(struct ipcp_waiting *w)
+{
+	memset(w, 0, sizeof(*w));
+	skb_queue_head_init(&w->queue);
+	w->drained = IPCP_NO_LEAF;
+}
+
+/* The slot of a leaf that was granted a derivation, or NULL. */
+static struct ipcp_jump *find_jump(struct ipcp_waiting *w, u32 leaf)
+{
+	for (int i = 0; i < IPCP_JUMP_LEAVES; i++)
+		if (w->jumps[i].count && w->jumps[i].leaf == leaf)
+			return &w->jumps[i];
+	return NULL;
+}
+
+/* Grant one more leaf far ahead a derivation, if there is one left. */
+static struct ipcp_jump *grant_jump(struct ipcp_waiting *w, u32 leaf)
+{
+	if (!w->filled ||
+	    time_after_eq64(get_jiffies_64(), w->filled_at + HZ)) {
+		w->grants = IPCP_JUMPS_PER_SECOND;
+		w->filled_at = get_jiffies_64();
+		w->filled = true;
+	}
+	for (int i = 0; w->grants && i < IPCP_JUMP_LEAVES; i++) {
+		if (w->jumps[i].count)
+			continue;
+		w->jumps[i].leaf = leaf;
+		w->grants--;
+		return &w->jumps[i];
+	}
+	return NULL;
+}
+
+/* Find a place for one more packet of a leaf. */
+static bool take_place(struct ipcp_waiting *w, u32 leaf, bool far)
+{
+	struct ipcp_jump *jump = find_jump(w, leaf);
+
+	lockdep_assert_held(&w->queue.lock);
+	if (!jump && !far) {
+		if (w->next >= IPCP_WAIT_NEXT)
+			return false;
+		w->next++;
+		return true;
+	}
+	if (!jump)
+		jump = grant_jump(w, leaf);
+	if (!jump || jump->count >= IPCP_WAIT_JUMP)
+		return false;
+	jump->count++;
+	return true;
+}
+
+static void leave_place(struct ipcp_waiting *w, u32 leaf)
+{
+	struct ipcp_jump *jump = find_jump(w, leaf);
+
+	if (jump)
+		jump->count--;
+	else
+		w->next--;
+}
+
+/**
+ * ipcp_waiting_add() - Have a packet wait
+ * @w: packets
+ * @skb: packet; consumed on success
+ * @far: its leaf is farther ahead than the next
+ *
+ * Context: Any context but hard interrupts.
+ * Return: why the packet cannot wait.
+ */
+enum ipcp_drop ipcp_waiting_add(struct ipcp_waiting *w, struct sk_buff *skb,
+				bool far)
+{
+	enum ipcp_drop reason = IPCP_DROP_NONE;
+
+	spin_lock_bh(&w->queue.lock);
+	if (w->closed)
+		reason = IPCP_DROP_CLOSED;
+	else if (!take_place(w, ipcp_cb_leaf_id(skb), far))
+		reason = IPCP_DROP_AHEAD;
+	else
+		__skb_queue_tail(&w->queue, skb);
+	spin_unlock_bh(&w->queue.lock);
+	return reason;
+}
+
+static bool any_of(struct ipcp_waiting *w, u32 leaf)
+{
+	struct sk_buff *skb;
+
+	lockdep_assert_held(&w->queue.lock);
+	skb_queue_walk(&w->queue, skb)
+		if (ipcp_cb_leaf_id(skb) == leaf)
+			return true;
+	return false;
+}
+
+/**
+ * __ipcp_waiting_has() - ipcp_waiting_has(), of all leaves
+ * @w: packets
+ * @leaf: leaf
+ *
+ * Context: Any context but hard interrupts.
+ * Return: as that.
+ */
+bool __ipcp_waiting_has(struct ipcp_waiting *w, u32 leaf)
+{
+	bool has;
+
+	spin_lock_bh(&w->queue.lock);
+	has = w->drained == leaf || any_of(w, leaf);
+	spin_unlock_bh(&w->queue.lock);
+	return has;
+}
+
+/**
+ * ipcp_waiting_first() - Leaf of the packet that waited longest
+ * @w: packets
+ *
+ * Context: Any context but hard interrupts.
+ * Return: leaf, or IPCP_NO_LEAF if no packet waits.
+ */
+u32 ipcp_waiting_first(struct ipcp_waiting *w)
+{
+	struct sk_buff *skb;
+	u32 leaf;
+
+	spin_lock_bh(&w->queue.lock);
+	skb = skb_peek(&w->queue);
+	leaf = skb ? ipcp_cb_leaf_id(skb) : IPCP_NO_LEAF;
+	spin_unlock_bh(&w->queue.lock);
+	return leaf;
+}
+
+/**
+ * ipcp_waiting_take() - Take off all packets of a leaf
+ * @w: packets; one task takes at a time
+ * @leaf: leaf
+ * @batch: out, packets in order of arrival, the caller's
+ * @last: what arrives while they are opened may overtake them
+ *
+ * Unless it is the last time, or there was none, packets of the leaf go on to
+ * wait until the next call.
+ *
+ * Context: Any context but hard interrupts.
+ */
+void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
+		       struct sk_buff_head *batch, bool last)
+{
+	struct sk_buff *skb, *tmp;
+
+	__skb_queue_head_init(batch);
+	spin_lock_bh(&w->queue.lock);
+	skb_queue_walk_safe(&w->queue, skb, tmp) {
+		if (ipcp_cb_leaf_id(skb) != leaf)
+			continue;
+		leave_place(w, leaf);
+		__skb_unlink(skb, &w->queue);
+		__skb_queue_tail(batch, skb);
+	}
+	WRITE_ONCE(w->drained, last || skb_queue_empty(batch) ? IPCP_NO_LEAF :
+								leaf);
+	spin_unlock_bh(&w->queue.lock);
+}
+
+/**
+ * ipcp_waiting_close() - Let nothing join any more, and take off what is there
+ * @w: packets
+ *
+ * Context: Process context.
+ * Return: a packet, the caller's; NULL if there is none.
+ */
+struct sk_buff *ipcp_waiting_close(struct ipcp_waiting *w)
+{
+	struct sk_buff *skb;
+
+	spin_lock_bh(&w->queue.lock);
+	w->closed = true;
+	skb = __skb_dequeue(&w->queue);
+	if (skb)
+		leave_place(w, ipcp_cb_leaf_id(skb));
+	spin_unlock_bh(&w->queue.lock);
+	return skb;
+}

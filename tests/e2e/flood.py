@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Forged packets with the right endpoint id and epoch, ten for each real one, and
+flows of one pair of hosts that send in turns: while the programs do not read, each
+real message finds its place in the ring."""
+
+import functools
+import socket
+import struct
+import subprocess
+
+from batches import receive_all, send_all
+from ipcp import A, ADDR, PORT, case, enter, note, run, same, until
+from keys import Agents
+
+HEADER, TAG, LEAF = 12, 16, 1 << 20
+UDP_SEGMENT = 103
+TRACING = "/sys/kernel/tracing"
+REAL, FORGED = 1000, 10000
+BURSTS = 100
+AT_ONCE = 50			# forged packets in a call
+FLOWS, FULL, SIZE = 8, 1024, 1350
+
+# in which leaf, counted from the current one
+WHERE = {"in the current leaf": 0, "in the next": 1, "far ahead": 100}
+
+
+def forged(eid, leaf, numbers, size):
+    """Packets that nobody can have made who knows the key."""
+    return [bytes([0x11, 0, 0]) + (leaf * LEAF + n % 64).to_bytes(5, "big") + eid +
+            bytes(size + TAG) for n in numbers]
+
+
+class Stranger:
+    """Sends from a port of its own, many packets in a call."""
+
+    def __init__(self):
+        enter("alice")
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def send(self, packets):
+        """All of them have one size."""
+        for first in range(0, len(packets), AT_ONCE):
+            some = packets[first:first + AT_ONCE]
+            self.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(some[0]))
+            self.sock.sendto(b"".join(some), (ADDR["bob"], PORT))
+
+    def close(self):
+        """Ends it."""
+        self.sock.close()
+
+
+@functools.cache
+def datagram(payload):
+    """What alice would send to bob. The kernel makes IP's checksum."""
+    ends = socket.inet_aton(ADDR["alice"]) + socket.inet_aton(ADDR["bob"])
+    size = 8 + len(payload)
+    ports = struct.pack(">HHH", PORT, PORT, size)
+    summed = ends + struct.pack(">HH", socket.IPPROTO_UDP, size) + ports + payload
+    total = sum(struct.unpack(f">{len(summed) // 2}H", summed))
+    check = ~(total % 0xffff) & 0xffff or 0xffff
+    return struct.pack(">BBHHHBBH", 0x45, 0, 20 + size, 0, 0x4000, 64,
+                       socket.IPPROTO_UDP, 0) + \
+        ends + ports + struct.pack(">H", check) + payload
+
+
+class Impostor:
+    """Sends with the peer's address and port."""
+
+    def __init__(self):
+        enter("alice")
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+    def send(self, packets):
+        """One by one."""
+        for packet in packets:
+            self.sock.sendto(datagram(packet), (ADDR["bob"], 0))
+
+    def close(self):
+        """Ends it."""
+        self.sock.close()
+
+
+def write(path, text):
+    """A word to a file of the kernel's."""
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+
+
+class PutTogether:
+    """While it lasts, bob's device puts packets together that come within 1 ms."""
+
+    def __enter__(self):
+        self.set("on", 1_000_000)
+        write(f"{TRACING}/kprobe_events", "p:ipcp/segs ipcp_rekey:ipcp_rx_segs\n")
+        write(f"{TRACING}/events/ipcp/enable", "1")
+        return self
+
+    def __exit__(self, *_):
+        write(f"{TRACING}/events/ipcp/enable", "0")
+        write(f"{TRACING}/kprobe_events", "")
+        self.set("off", 0)
+
+    @staticmethod
+    def set(gro, timeout):
+        """How the device does it: not what comes from a device that segments TCP."""
+        tso = "off" if gro == "on" else "on"
+        subprocess.run(["ip", "netns", "exec", "alice", "ethtool", "-K", "veth", "tso", tso],
+                       check=True)
+        subprocess.run(
+            ["ip", "netns", "exec", "bob", "sh", "-ec",
+             f"ethtool -K veth gro {gro}\n"
+             f"echo {timeout} >/sys/class/net/veth/gro_flush_timeout"], check=True)
+
+    @staticmethod
+    def buffers():
+        """How many buffers of several packets came."""
+        with open(f"{TRACING}/kprobe_profile", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f if line.split()[0] == "segs")
+
+
+def flood(attacker, leaf, per_leaf):
+    """Real messages with forged ones between them."""
+    with Agents() as agents:
+        one, other = agents.flow("flood", packets_per_leaf=per_leaf)
+        eid = agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]][::-1]
+        messages = [struct.pack("=Q", n) for n in range(REAL)]
+        size, dropped = len(messages[0]), 0
+        if leaf == 1:
+            # the worker derives it for the first, and it is held from then on
+            attacker.send(forged(eid, leaf, [0], size))
+            until(lambda: other.info().drop_auth == 1, "the next leaf is held")
+            dropped = 1
+        share, more = REAL // BURSTS, FORGED // BURSTS
+        for burst in range(BURSTS):
+            for message in messages[burst * share:(burst + 1) * share]:
+                one.write(message)
+                attacker.send(forged(eid, leaf, range(more // share), size))
+        until(lambda: other.info().queued == REAL, "all real messages are there")
+        got = receive_all(other, REAL)
+        same(got == messages, True, "all, in order")
+        info = other.info()
+        same(info.drop_auth + info.drop_key + info.drop_replay, FORGED + dropped,
+             "forged packets dropped")
+        same((info.drop_full, info.drop_other), (0, 0), "other drops")
+        one.close()
+        other.close()
+
+
+for _per_leaf in 12, 20:
+    for _where, _leaf in WHERE.items():
+        @case(f"a flood of forged packets {_where}, 2^{_per_leaf} packets a leaf")
+        def _(leaf=_leaf, per_leaf=1 << _per_leaf):
+            attacker = Stranger()
+            try:
+                flood(attacker, leaf, per_leaf)
+            finally:
+                attacker.close()
+
+
+@case("a flood from the peer's address, which the device puts together with the real ones")
+def together():
+    attacker = Impostor()
+    with PutTogether() as device:
+        flood(attacker, 0, LEAF)
+        note(f"{device.buffers()} buffers of several packets")
+        assert device.buffers() > 0, "the device put nothing together"
+    attacker.close()
+
+
+@case("each of eight flows that send in turns has room for a ring full of long messages")
+def turns():
+    with Agents() as agents:
+        listener = agents.listen("turns")
+        flows = [agents.connect(listener, "turns") for _ in range(FLOWS)]
+        for start in range(0, FULL, 32):
+            for one, _ in flows:
+                send_all(one, [struct.pack("=I", n) + bytes(SIZE - 4)
+                               for n in range(start, start + 32)])
+        for one, other in flows:
+            until(lambda: other.info().queued == FULL, "all are there")  # noqa: B023
+            same(other.info().drop_full, 0, "drops")
+            one.write(b"one more")
+            until(lambda: other.info().drop_full == 1, "no room for one more")  # noqa: B023
+        for one, other in flows:
+            numbers = [struct.unpack_from("=I", m)[0] for m in receive_all(other, FULL)]
+            same(numbers == list(range(FULL)), True, "all, in order")
+            one.close()
+            other.close()
+        listener.close()
+
+
+run()
