@@ -11,11 +11,11 @@
 #include <linux/mm.h>
 #include <linux/skbuff.h>
 
+#include "cb.h"
 #include "decrypt.h"
 #include "keyrot.h"
 #include "leaf.h"
 #include "notify.h"
-#include "cb.h"
 #include "trace.h"
 #include "udp.h"
 #include "wire.h"

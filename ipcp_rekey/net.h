@@ -3,6 +3,7 @@
 #define _IPCP_NET_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/mutex.h>
 #include <linux/rhashtable-types.h>
 #include <linux/spinlock.h>
@@ -13,6 +14,12 @@
 #include "stats.h"
 
 struct sock;
+
+/* ipcp_net.receiving */
+enum {
+	IPCP_NET_RX4,
+	IPCP_NET_RX6,
+};
 
 /**
  * struct ipcp_net - all that a network namespace has of this module
@@ -29,8 +36,6 @@ struct sock;
  * @sock6: for IPv6
  * @rx4: takes off what @sock4's data_ready() has left
  * @rx6: the same for @sock6
- * @rx4_busy: bit 0 says that somebody takes datagrams off @sock4. Locking: atomic
- * @rx6_busy: the same for @sock6
  * @lock: protects @listeners and the flows that wait at them
  * @listeners: names that programs serve
  * @netdevs: interfaces whose flows are here, under RTNL
@@ -43,6 +48,8 @@ struct sock;
  * @upcall_id: number of the last request
  * @hinted: the agent was told that the queue has something
  * @drops: drops that belong to no flow
+ * @receiving: IPCP_NET_RX*, whose socket somebody takes datagrams off. Written for
+ *	each datagram, so on a line that senders do not read. Locking: atomic
  */
 struct ipcp_net {
 	struct net *net;
@@ -59,8 +66,6 @@ struct ipcp_net {
 	struct sock __rcu *sock6;
 	struct work_struct rx4;
 	struct work_struct rx6;
-	unsigned long rx4_busy;
-	unsigned long rx6_busy;
 
 	struct mutex lock;	/* listeners */
 	struct list_head listeners;
@@ -76,6 +81,8 @@ struct ipcp_net {
 	bool hinted;
 
 	struct ipcp_drops __percpu *drops;
+
+	unsigned long receiving ____cacheline_aligned_in_smp;
 };
 
 struct ipcp_net *ipcp_net(struct net *net);

@@ -6,9 +6,9 @@
  */
 #include <linux/skbuff.h>
 
+#include "cb.h"
 #include "flow.h"
 #include "reader.h"
-#include "cb.h"
 #include "wire.h"
 
 /**

@@ -13,15 +13,7 @@
 #include "decrypt.h"
 #include "registry.h"
 #include "rx.h"
-#include "trace.h"
 #include "wire.h"
-
-static void drop_stray(struct ipcp_net *ipn, enum ipcp_drop reason,
-		       unsigned int len)
-{
-	this_cpu_inc(ipn->drops->drops[reason]);
-	trace_ipcp_drop(0, reason, len);
-}
 
 /* One of them, in a buffer of its own with all that is looked at. */
 static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
@@ -31,7 +23,7 @@ static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
 	struct sk_buff *skb = alloc_skb(headers + len, GFP_ATOMIC);
 
 	if (!skb) {
-		drop_stray(ipn, IPCP_DROP_NOMEM, len);
+		ipcp_rx_stray(ipn, IPCP_DROP_NOMEM, len);
 		return;
 	}
 	skb_put_data(skb, skb_network_header(segs), headers);
@@ -50,13 +42,15 @@ static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
  * @hdr: the same, parsed
  * @pos: where it begins
  * @count: how many
- * @good: which of them decrypted where they are, a bit each
+ * @decrypted: they were, where they are, those that are good
+ * @good: which are that, a bit each, once @decrypted
  */
 struct seg_run {
 	u8 head[IPCP_HDR_LEN];
 	struct ipcp_hdr hdr;
 	unsigned int pos;
 	unsigned int count;
+	bool decrypted;
 	u64 good;
 };
 
@@ -84,6 +78,7 @@ static enum ipcp_drop begin_run(struct seg_run *run, unsigned int pos,
 	reason = ipcp_wire_parse(run->head, len, &run->hdr);
 	run->pos = pos;
 	run->count = !reason;
+	run->decrypted = false;
 	return reason;
 }
 
@@ -107,6 +102,7 @@ static bool open_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	unsigned int seg_len = skb_shinfo(segs)->gso_size;
 	struct ipcp_cursor c;
 
+	run->decrypted = true;
 	run->good = 0;
 	ipcp_cursor_init(&c, segs, run->pos);
 	for (unsigned int i = 0; i < run->count; i++) {
@@ -122,22 +118,24 @@ static bool open_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	return hweight64(run->good) == run->count;
 }
 
+/* Was packet @i of a run decrypted where it is, and is not good? It was counted. */
+static bool is_bad(const struct seg_run *run, unsigned int i)
+{
+	return run->decrypted && !(run->good & BIT_ULL(i));
+}
+
 /*
- * Bring the next packet of a run to @out: decrypt it, or copy it if it was
- * decrypted already. False if it is not good.
+ * Bring the next packet of a run, which is not bad, to @out: decrypt it, or copy
+ * it if it was decrypted already. False if it is not good.
  */
 static bool fetch_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		      struct ipcp_cursor *c, unsigned int len, u8 *out,
-		      const struct seg_run *run, unsigned int i, bool decrypted)
+		      const struct seg_run *run, struct ipcp_cursor *c,
+		      unsigned int len, u8 *out)
 {
 	enum ipcp_drop reason;
 
-	if (decrypted) {
-		u8 *pkt = ipcp_cursor_next(c, len);
-
-		if (!(run->good & BIT_ULL(i)))
-			return false;	/* counted already */
-		memcpy(out, pkt, len);
+	if (run->decrypted) {
+		memcpy(out, ipcp_cursor_next(c, len), len);
 		return true;
 	}
 	reason = ipcp_decrypt_seg(flow, leaf, c, len, out);
@@ -146,26 +144,19 @@ static bool fetch_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	return !reason;
 }
 
-/* Deliver one packet of a run in a buffer of its own. */
+/* Deliver the next packet of a run in a buffer of its own. */
 static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		       struct ipcp_cursor *c, unsigned int len,
-		       const struct seg_run *run, unsigned int i,
-		       bool decrypted)
+		       const struct seg_run *run, struct ipcp_cursor *c,
+		       unsigned int len)
 {
-	struct sk_buff *skb;
+	struct sk_buff *skb = alloc_skb(len, GFP_ATOMIC | __GFP_ACCOUNT);
 
-	if (decrypted && !(run->good & BIT_ULL(i))) {
-		ipcp_cursor_next(c, len);	/* counted already */
-		return;
-	}
-	skb = alloc_skb(len, GFP_ATOMIC | __GFP_ACCOUNT);
 	if (!skb) {
 		ipcp_cursor_next(c, len);
 		ipcp_flow_dropped(flow, len, IPCP_DROP_NOMEM);
 		return;
 	}
-	if (!fetch_seg(flow, leaf, c, len, skb_put(skb, len), run, i,
-		       decrypted)) {
+	if (!fetch_seg(flow, leaf, run, c, len, skb_put(skb, len))) {
 		kfree_skb(skb);
 		return;
 	}
@@ -179,74 +170,74 @@ static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	ipcp_rx_data(flow, skb);
 }
 
-/*
- * Move packets to a buffer that is not larger than they need, since all of it is
- * charged. They stay where they are if there is no memory.
- */
-static struct sk_buff *tighten(struct sk_buff *segs, unsigned int seg_len,
-			       unsigned int count)
+static void own_packets(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			struct sk_buff *segs, const struct seg_run *run)
 {
-	const gfp_t gfp = GFP_ATOMIC | __GFP_ACCOUNT;
-	struct ipcp_cursor from, to;
-	struct sk_buff *tight;
+	unsigned int seg_len = skb_shinfo(segs)->gso_size;
+	struct ipcp_cursor c;
 
-	if (!skb_is_nonlinear(segs))
-		return segs;	/* pskb_trim() did that */
-	if (segs->len <= SKB_MAX_HEAD(0)) {
-		tight = alloc_skb(segs->len, gfp);
-		if (tight)
-			skb_put(tight, segs->len);
-	} else {
-		tight = ipcp_segs_alloc(0, seg_len, count, gfp);
-		if (tight)
-			pskb_trim(tight, segs->len);
-	}
-	if (!tight)
-		return segs;
-	ipcp_cursor_init(&from, segs, 0);
-	ipcp_cursor_init(&to, tight, 0);
-	while (from.pos < segs->len) {
-		unsigned int len = ipcp_seg_len(segs, from.pos, seg_len);
-		const u8 *pkt = ipcp_cursor_next(&from, len);
+	ipcp_cursor_init(&c, segs, run->pos);
+	for (unsigned int i = 0; i < run->count; i++) {
+		unsigned int len = ipcp_seg_len(segs, c.pos, seg_len);
 
-		memcpy(ipcp_cursor_next(&to, len), pkt, len);
+		if (is_bad(run, i))
+			ipcp_cursor_next(&c, len);
+		else
+			own_packet(flow, leaf, run, &c, len);
 	}
-	consume_skb(segs);
-	return tight;
 }
 
-/* Deliver what is good of a run in @own, which has room for all of it. */
-static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		     struct sk_buff *segs, struct sk_buff *own,
-		     const struct seg_run *run, bool decrypted)
+/* Bring what is good of a run to @own, which has room for all. How many that is. */
+static unsigned int fetch_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			       struct sk_buff *segs, const struct seg_run *run,
+			       struct sk_buff *own)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size, count = 0;
-	struct ipcp_cursor from, to, next;
+	struct ipcp_cursor from, to;
 
 	ipcp_cursor_init(&from, segs, run->pos);
 	ipcp_cursor_init(&to, own, 0);
 	for (unsigned int i = 0; i < run->count; i++) {
 		unsigned int len = ipcp_seg_len(segs, from.pos, seg_len);
-		u8 *out;
+		struct ipcp_cursor next = to;
 
-		next = to;
-		out = ipcp_cursor_next(&next, len);
-		if (!fetch_seg(flow, leaf, &from, len, out, run, i, decrypted))
+		if (is_bad(run, i)) {
+			ipcp_cursor_next(&from, len);
+			continue;
+		}
+		if (!fetch_seg(flow, leaf, run, &from, len,
+			       ipcp_cursor_next(&next, len)))
 			continue;
 		to = next;
 		count++;
 	}
+	/* No room is needed to cut fragments off. */
+	pskb_trim(own, to.pos);
+	return count;
+}
+
+/* Deliver what is good of a run in @own, which has room for all of it. */
+static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		     struct sk_buff *segs, const struct seg_run *run,
+		     struct sk_buff *own)
+{
+	unsigned int count = fetch_segs(flow, leaf, segs, run, own);
+	struct sk_buff *tight = NULL;
+
 	if (!count) {
 		kfree_skb(own);
 		return;
 	}
-	/* No room is needed to cut fragments off. */
-	pskb_trim(own, to.pos);
-	if (count <= run->count / 2)
-		own = tighten(own, seg_len, count);
+	/* All of the memory is charged, so no more than is needed, if there is any. */
+	if (count <= run->count / 2 && skb_is_nonlinear(own))
+		tight = skb_copy(own, GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (tight) {
+		consume_skb(own);
+		own = tight;
+	}
 	*ipcp_cb(own) = (struct ipcp_skb_cb) {
 		.left = count,
-		.seg_len = seg_len,
+		.seg_len = skb_shinfo(segs)->gso_size,
 		.type = IPCP_PDU_DATA,
 		.dsfield = ipcp_rx_dsfield(segs),
 	};
@@ -255,25 +246,17 @@ static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 
 /* Deliver what is good of a run in memory of the flow's own. */
 static void rx_own(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		   struct sk_buff *segs, const struct seg_run *run,
-		   bool decrypted)
+		   struct sk_buff *segs, const struct seg_run *run)
 {
 	struct mem_cgroup *before = ipcp_pay(&flow->payer);
-	unsigned int seg_len = skb_shinfo(segs)->gso_size;
-	struct ipcp_cursor c;
 	struct sk_buff *own;
 
-	own = ipcp_segs_alloc(0, seg_len, run->count,
+	own = ipcp_segs_alloc(0, skb_shinfo(segs)->gso_size, run->count,
 			      GFP_ATOMIC | __GFP_ACCOUNT);
-	if (own) {
-		own_segs(flow, leaf, segs, own, run, decrypted);
-		goto out;
-	}
-	ipcp_cursor_init(&c, segs, run->pos);
-	for (unsigned int i = 0; i < run->count; i++)
-		own_packet(flow, leaf, &c, ipcp_seg_len(segs, c.pos, seg_len),
-			   run, i, decrypted);
-out:
+	if (own)
+		own_segs(flow, leaf, segs, run, own);
+	else
+		own_packets(flow, leaf, segs, run);
 	ipcp_pay_end(before);
 }
 
@@ -289,7 +272,7 @@ static bool rx_open_run(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 
 	if (!in_place || !open_in_place(flow, leaf, segs, run)) {
 		if (!in_place || run->good)
-			rx_own(flow, leaf, segs, run, in_place);
+			rx_own(flow, leaf, segs, run);
 		return false;
 	}
 	*ipcp_cb(segs) = (struct ipcp_skb_cb) {
@@ -317,16 +300,39 @@ static void rx_each(struct ipcp_net *ipn, struct sk_buff *segs,
 	}
 }
 
+/* Drop the packets of a run, of which no flow knows. */
+static void rx_none(struct ipcp_net *ipn, const struct sk_buff *segs,
+		    const struct seg_run *run)
+{
+	unsigned int seg_len = skb_shinfo(segs)->gso_size;
+	unsigned int pos = run->pos;
+
+	for (unsigned int i = 0; i < run->count; i++) {
+		unsigned int len = ipcp_seg_len(segs, pos, seg_len);
+
+		ipcp_rx_stray(ipn, IPCP_DROP_EID, len);
+		pos += len;
+	}
+}
+
 /* A run is complete, and @all of the buffer. True if it consumed the buffer. */
 static bool rx_run(struct ipcp_net *ipn, struct sk_buff *segs,
 		   struct seg_run *run, bool all)
 {
-	struct ipcp_flow *flow = NULL;
 	struct ipcp_leaf *leaf;
+	struct ipcp_flow *flow;
 
-	if (run->count > 1)
-		flow = ipcp_registry_by_eid(ipn, run->hdr.eid);
-	if (!flow || !ipcp_rx_allowed(flow) ||
+	if (run->count < 2) {
+		rx_each(ipn, segs, run);
+		return false;
+	}
+	/* DATA, since there are several. */
+	flow = ipcp_registry_by_eid(ipn, run->hdr.eid);
+	if (!flow) {
+		rx_none(ipn, segs, run);
+		return false;
+	}
+	if (!ipcp_rx_allowed(flow) ||
 	    ipcp_rx_find_leaf(flow, run->hdr.epoch, run->hdr.counter, &leaf) ||
 	    ipcp_waiting_has(&flow->waiting, ipcp_leaf_id(run->hdr.epoch,
 							  run->hdr.counter))) {
@@ -375,7 +381,7 @@ void ipcp_rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
 		rx_run(ipn, skb, &run, false);
 		reason = begin_run(&run, pos, pkt, len);
 		if (reason)
-			drop_stray(ipn, reason, len);
+			ipcp_rx_stray(ipn, reason, len);
 	}
 	if (!rx_run(ipn, skb, &run, run.count == ipcp_segs_count(skb)))
 		consume_skb(skb);

@@ -20,11 +20,24 @@
 #include "upcall.h"
 #include "wire.h"
 
+/**
+ * ipcp_rx_stray() - Count a packet of no flow that was dropped
+ * @ipn: namespace
+ * @reason: why
+ * @len: length of the packet in bytes
+ *
+ * Context: Any context.
+ */
+void ipcp_rx_stray(struct ipcp_net *ipn, enum ipcp_drop reason, unsigned int len)
+{
+	this_cpu_inc(ipn->drops->drops[reason]);
+	trace_ipcp_drop(0, reason, len);
+}
+
 static void rx_drop_stray(struct ipcp_net *ipn, struct sk_buff *skb,
 			  enum ipcp_drop reason)
 {
-	this_cpu_inc(ipn->drops->drops[reason]);
-	trace_ipcp_drop(0, reason, skb->len);
+	ipcp_rx_stray(ipn, reason, skb->len);
 	kfree_skb(skb);
 }
 

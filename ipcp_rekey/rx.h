@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+#include "drop.h"
+
 struct ipcp_flow;
 struct ipcp_leaf;
 struct ipcp_net;
@@ -14,6 +16,7 @@ void ipcp_rx_drain(struct ipcp_flow *flow);
 void ipcp_rx_purge(struct ipcp_flow *flow);
 
 /* Shared with rx-segs.c */
+void ipcp_rx_stray(struct ipcp_net *ipn, enum ipcp_drop reason, unsigned int len);
 bool ipcp_rx_allowed(const struct ipcp_flow *flow);
 int ipcp_rx_find_leaf(struct ipcp_flow *flow, u8 epoch, u64 counter,
 		      struct ipcp_leaf **leaf);

@@ -11,10 +11,10 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
+#include "cb.h"
 #include "leaf.h"
 #include "local.h"
 #include "notify.h"
-#include "cb.h"
 #include "segs.h"
 #include "trace.h"
 #include "tx.h"

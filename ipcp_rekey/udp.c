@@ -81,14 +81,14 @@ static bool much_waits(struct sock *sk)
 	return atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) / 4;
 }
 
-static unsigned long *busy_of(struct ipcp_net *ipn, const struct sock *sk)
-{
-	return sk->sk_family == AF_INET ? &ipn->rx4_busy : &ipn->rx6_busy;
-}
-
 static struct work_struct *rest_of(struct ipcp_net *ipn, const struct sock *sk)
 {
 	return sk->sk_family == AF_INET ? &ipn->rx4 : &ipn->rx6;
+}
+
+static int rx_bit(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET ? IPCP_NET_RX4 : IPCP_NET_RX6;
 }
 
 /*
@@ -97,12 +97,12 @@ static struct work_struct *rest_of(struct ipcp_net *ipn, const struct sock *sk)
  */
 static bool may_receive(struct ipcp_net *ipn, const struct sock *sk)
 {
-	return !test_and_set_bit(0, busy_of(ipn, sk));
+	return !test_and_set_bit(rx_bit(sk), &ipn->receiving);
 }
 
 static bool receive_again(struct ipcp_net *ipn, struct sock *sk)
 {
-	clear_bit(0, busy_of(ipn, sk));
+	clear_bit_unlock(rx_bit(sk), &ipn->receiving);
 	/* Pairs with the barrier of test_and_set_bit() in may_receive(). */
 	smp_mb__after_atomic();
 	return !queues_empty(sk) && may_receive(ipn, sk);
@@ -283,7 +283,7 @@ static void close_one(struct ipcp_net *ipn, struct sock __rcu **psk)
 	rcu_assign_sk_user_data(sk, NULL);
 	synchronize_net();	/* no sender, no data_ready() has it any more */
 	cancel_work_sync(rest_of(ipn, sk));
-	clear_bit(0, busy_of(ipn, sk));
+	clear_bit(rx_bit(sk), &ipn->receiving);
 	ipcp_udp_sock_release(sk->sk_socket);
 }
 

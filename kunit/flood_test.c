@@ -55,19 +55,6 @@ static struct sk_buff *say(struct kunit *test, struct ipcp_flow *from, u32 no)
 	return skb;
 }
 
-static s64 hear(struct ipcp_flow *flow)
-{
-	struct ipcp_reader r;
-	const u8 *msg;
-	s64 no = -1;
-
-	ipcp_reader_init(&r, flow);
-	if (ipcp_reader_next(&r, &msg) == sizeof(u32))
-		no = *(const u32 *)msg;
-	ipcp_reader_end(&r);
-	return no;
-}
-
 /* What follows from packets is the worker's to do. */
 static void work(struct ipcp_flow *flow)
 {
@@ -190,8 +177,8 @@ static void no_real_packet_is_dropped_for_forged_ones(struct kunit *test)
 	lv = &test_newest(to)->leaves[ipcp_rx_dir(&to->rk)];
 	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 1);
 	for (unsigned int i = 0; i < REAL; i++)
-		KUNIT_EXPECT_EQ(test, hear(to), i);
-	KUNIT_EXPECT_EQ(test, hear(to), -1);
+		KUNIT_EXPECT_EQ(test, test_hear(to), i);
+	KUNIT_EXPECT_EQ(test, test_hear(to), -1);
 	expect_only_forged_dropped(test, f, to);
 }
 

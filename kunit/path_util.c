@@ -11,6 +11,7 @@
 #include "flow_util.h"
 #include "leaf.h"
 #include "path_util.h"
+#include "reader.h"
 #include "rx.h"
 #include "udp.h"
 
@@ -132,6 +133,20 @@ void test_deliver(struct sk_buff *skb)
 	ipcp_rx(test_net(), skb);
 	rcu_read_unlock();
 	local_bh_enable();
+}
+
+/* Reads the next message, of a number: that, or -1. */
+s64 test_hear(struct ipcp_flow *flow)
+{
+	struct ipcp_reader r;
+	const u8 *msg;
+	s64 no = -1;
+
+	ipcp_reader_init(&r, flow);
+	if (ipcp_reader_next(&r, &msg) == sizeof(u32))
+		no = *(const u32 *)msg;
+	ipcp_reader_end(&r);
+	return no;
 }
 
 /* Carries the next packet to whom it is for. */

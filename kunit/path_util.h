@@ -24,6 +24,7 @@ struct sk_buff *test_receive(struct kunit *test);
 struct sk_buff *test_receive_now(void);
 void test_deliver(struct sk_buff *skb);
 void test_carry(struct kunit *test);
+s64 test_hear(struct ipcp_flow *flow);
 struct ipcp_hdr test_header(struct kunit *test, const struct sk_buff *skb);
 struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
 				 u8 *payload, unsigned int *len);

@@ -84,25 +84,11 @@ static struct sk_buff *say_control(struct kunit *test, struct ends *e, u8 type,
 	return test_receive(test);
 }
 
-/* The number of the next message, or -1. */
-static s64 hear(struct ipcp_flow *flow)
-{
-	struct ipcp_reader r;
-	const u8 *msg;
-	s64 no = -1;
-
-	ipcp_reader_init(&r, flow);
-	if (ipcp_reader_next(&r, &msg) == sizeof(u32))
-		no = *(const u32 *)msg;
-	ipcp_reader_end(&r);
-	return no;
-}
-
 static void expect_heard(struct kunit *test, struct ends *e, u32 from, u32 to)
 {
 	for (u32 no = from; no < to; no++)
-		KUNIT_EXPECT_EQ(test, hear(e->to), no);
-	KUNIT_EXPECT_EQ(test, hear(e->to), -1);
+		KUNIT_EXPECT_EQ(test, test_hear(e->to), no);
+	KUNIT_EXPECT_EQ(test, test_hear(e->to), -1);
 }
 
 static unsigned long stray(enum ipcp_drop reason)
@@ -136,9 +122,9 @@ static void short_reorder_over_a_leafs_end_is_tolerated(struct kunit *test)
 	lose(test, &e, LEAF - 1);
 	late = say(test, &e);
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), LEAF);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), LEAF);
 	test_deliver(late);
-	KUNIT_EXPECT_EQ(test, hear(e.to), LEAF - 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), LEAF - 1);
 }
 
 static void what_comes_after_two_leaves_is_too_late(struct kunit *test)
@@ -149,7 +135,7 @@ static void what_comes_after_two_leaves_is_too_late(struct kunit *test)
 	arrive(test, &e, 2 * LEAF);
 	expect_heard(test, &e, 1, 2 * LEAF + 1);
 	test_deliver(late);
-	KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_LATE), 1);
 }
 
@@ -159,7 +145,7 @@ static void a_loss_of_whole_leaves_is_jumped_over(struct kunit *test)
 
 	lose(test, &e, 5 * LEAF + 7);
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), 5 * LEAF + 7);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 5 * LEAF + 7);
 	lose(test, &e, 100 * LEAF);
 	arrive(test, &e, LEAF);
 	expect_heard(test, &e, 105 * LEAF + 8, 106 * LEAF + 8);
@@ -184,18 +170,18 @@ static void few_jumps_are_tried_for_who_forges(struct kunit *test)
 		skb = say(test, &e);
 		forge(skb, ipcp_ctr_make(1000 + 10 * i, 0));
 		deliver(&e, skb);
-		KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+		KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
 	}
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH),
 			IPCP_JUMPS_PER_SECOND);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 3);
 
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
 	e.to->waiting.filled_at = get_jiffies_64() - HZ;	/* one did */
 	lose(test, &e, 20 * LEAF);
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
 }
 
 static void a_packet_is_read_once(struct kunit *test)
@@ -227,13 +213,13 @@ static void what_does_not_authenticate_changes_nothing(struct kunit *test)
 
 		skb->data[IPCP_HDR_LEN + byte] ^= 1;
 		test_deliver(skb);
-		KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+		KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
 	}
 	KUNIT_EXPECT_EQ(test, atomic64_read(&e.to->auth_failures),
 			sizeof(u32) + IPCP_TAG_LEN);
 	KUNIT_EXPECT_EQ(test, ep->rx_end, end);
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
 }
 
 static void no_flow(struct ends *e, struct sk_buff *skb)
@@ -398,12 +384,12 @@ static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 	lose(test, &e, LEAF);
 	for (int i = 0; i < 3; i++)
 		test_deliver(say(test, &e));
-	KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
 	/* there is a key now, but others wait */
 	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
 	test_deliver(say(test, &e));
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), 4);
-	KUNIT_EXPECT_EQ(test, hear(e.to), -1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
 
 	ipcp_rx_drain(e.to);
 	test_deliver(say(test, &e));
@@ -455,7 +441,7 @@ static void a_packet_whose_leaf_is_there_needs_no_place(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, e.to->waiting.next, IPCP_WAIT_NEXT);
 	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
 	test_deliver(late);
-	KUNIT_EXPECT_EQ(test, hear(e.to), e.said - 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 0);
 	ipcp_rx_drain(e.to);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), IPCP_WAIT_NEXT);
@@ -536,7 +522,7 @@ static void a_forged_jump_leaves_nothing(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&lv->cur), cur);
 	KUNIT_EXPECT_EQ(test, lv->used, 1);
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 1);
 }
 
 static void a_peer_that_is_heard_is_back(struct kunit *test)
@@ -558,12 +544,12 @@ static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
 
 	e.to->peer.sin.sin_port = htons(1);
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 1);
 	KUNIT_EXPECT_EQ(test, e.to->peer.sin.sin_port, port);
 
 	e.to->peer.sin.sin_port = htons(1);
 	test_deliver(older);
-	KUNIT_EXPECT_EQ(test, hear(e.to), 0);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
 	KUNIT_EXPECT_EQ(test, e.to->peer.sin.sin_port, htons(1));
 }
 
@@ -639,7 +625,7 @@ static void control_far_ahead_moves_the_leaf_as_data_does(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_leaf(&test_newest(e.to)->leaves[dir].cur)->no,
 			3);
 	arrive(test, &e, 1);
-	KUNIT_EXPECT_EQ(test, hear(e.to), 3 * LEAF);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 3 * LEAF);
 	KUNIT_EXPECT_EQ(test, test_leaf(&test_newest(e.to)->leaves[dir].cur)->no,
 			3);
 }
@@ -652,7 +638,7 @@ static void the_next_leaf_is_due_when_the_peer_sends(struct kunit *test)
 
 	for (u32 n = 0; n < 3 * LEAF; n++) {
 		arrive(test, &e, 1);
-		KUNIT_ASSERT_EQ(test, hear(e.to), n);
+		KUNIT_ASSERT_EQ(test, test_hear(e.to), n);
 		test_keyrot(e.to);
 		KUNIT_ASSERT_EQ(test, !test_leaf(&lv->next),
 				n % LEAF < IPCP_RX_AHEAD);
@@ -668,7 +654,7 @@ static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
 	enable_delayed_work(&e.to->work);
 	for (u32 n = 0; n < 3 * LEAF; n++) {
 		test_deliver(say(test, &e));
-		KUNIT_ASSERT_EQ(test, hear(e.to), n);
+		KUNIT_ASSERT_EQ(test, test_hear(e.to), n);
 		flush_workqueue(ipcp_wq);
 		if (n % LEAF == IPCP_RX_AHEAD)
 			KUNIT_EXPECT_NOT_NULL(test, test_leaf(&lv->next));

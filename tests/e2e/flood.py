@@ -11,10 +11,10 @@ import subprocess
 from batches import receive_all, send_all
 from ipcp import A, ADDR, PORT, case, enter, note, run, same, until
 from keys import Agents
+from probes import Probes
 
 HEADER, TAG, LEAF = 12, 16, 1 << 20
 UDP_SEGMENT = 103
-TRACING = "/sys/kernel/tracing"
 REAL, FORGED = 1000, 10000
 BURSTS = 100
 AT_ONCE = 50			# forged packets in a call
@@ -80,24 +80,16 @@ class Impostor:
         self.sock.close()
 
 
-def write(path, text):
-    """A word to a file of the kernel's."""
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
 class PutTogether:
     """While it lasts, bob's device puts packets together that come within 1 ms."""
 
     def __enter__(self):
         self.set("on", 1_000_000)
-        write(f"{TRACING}/kprobe_events", "p:ipcp/segs ipcp_rekey:ipcp_rx_segs\n")
-        write(f"{TRACING}/events/ipcp/enable", "1")
+        self.probes = Probes("p:ipcp/segs ipcp_rekey:ipcp_rx_segs")
         return self
 
     def __exit__(self, *_):
-        write(f"{TRACING}/events/ipcp/enable", "0")
-        write(f"{TRACING}/kprobe_events", "")
+        self.probes.end()
         self.set("off", 0)
 
     @staticmethod
@@ -111,11 +103,9 @@ class PutTogether:
              f"ethtool -K veth gro {gro}\n"
              f"echo {timeout} >/sys/class/net/veth/gro_flush_timeout"], check=True)
 
-    @staticmethod
-    def buffers():
+    def buffers(self):
         """How many buffers of several packets came."""
-        with open(f"{TRACING}/kprobe_profile", encoding="ascii") as f:
-            return next(int(line.split()[1]) for line in f if line.split()[0] == "segs")
+        return self.probes.hits("segs")
 
 
 def flood(attacker, leaf, per_leaf):

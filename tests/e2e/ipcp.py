@@ -14,6 +14,7 @@ import json
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -38,6 +39,7 @@ ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV = (
     0xE700 | n for n in range(1, 9))
 ALLOCATED = 3
 NSEC = 1000000000
+PR_SET_PDEATHSIG = 1
 
 
 # --- cases
@@ -90,6 +92,24 @@ def in_turns(wait, seconds):
         found = wait(limit.wait())
         if any(found) or not limit.turn():
             return found
+
+
+def write(path, text):
+    """A word to a file of the kernel's."""
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+
+
+def spawn(work, *args):
+    """A process that does work until it is killed, or we end."""
+    pid = os.fork()
+    if not pid:
+        try:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            work(*args)
+        finally:
+            os._exit(1)
+    return pid
 
 
 def note(text):

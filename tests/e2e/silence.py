@@ -24,8 +24,8 @@ import keys
 from agents import PIDS, stop
 from blocked import received, sent
 from ipcp import (
-    A, ADDR, CAP_ACK, CMD, PORT, SOL_NETLINK, Endpoint, Netlink, attr, case, enter, note, run,
-    same, settled, sockaddr)
+    A, ADDR, CAP_ACK, CMD, PORT, SOL_NETLINK, Endpoint, Netlink, attr, case, enter, note,
+    run, same, settled, sockaddr, write)
 from keys import Agents
 from leaks import Keys
 
@@ -77,12 +77,6 @@ def recorded_read(self, size=65536):
     message = os.read(self.fd, size)
     heard["device"].append(message)
     return message
-
-
-def write(path, text):
-    """A word to a file of the kernel's."""
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
 
 
 def trace_begin():

@@ -9,7 +9,6 @@ time, one that is silent, and one whose ends proved nothing to each other.
 
 import array
 import collections
-import ctypes
 import errno
 import mmap
 import multiprocessing
@@ -24,37 +23,18 @@ import time
 
 from ipcp import (
     EVENT, NSEC, PORT, RB_FLOWDOWN, SET_RCVTIMEO, Endpoint, Netlink, case, enter, fails,
-    note, pair, run, same, settled, show, talk, until)
+    note, pair, run, same, settled, show, spawn, talk, until, write)
 from outside import Hand
 
 AGENT = int(os.environ["AGENT_bob"])
 TRACING = "/sys/kernel/tracing"
 TRACE = f"{TRACING}/instances/lost"
-PR_SET_PDEATHSIG = 1
 SO_RCVBUFFORCE, SO_TIMESTAMPNS, SOL_PACKET, PACKET_STATISTICS = 33, 35, 263, 6
 ETH_P_ALL, ETH_P_IP = 3, 0x0800
 OUTGOING = 4
 CTRL = 3
 BURST = 16
 Packet = collections.namedtuple("Packet", "time eid epoch")
-
-
-def write(path, text):
-    """A word to a file of the kernel's."""
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
-def spawn(work, *args):
-    """A process that does work until it is killed, or we end."""
-    pid = os.fork()
-    if not pid:
-        try:
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            work(*args)
-        finally:
-            os._exit(1)
-    return pid
 
 
 class Traffic:

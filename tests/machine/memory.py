@@ -6,7 +6,6 @@ each cipher are used at the same time; a look is at all of them.
 """
 
 import bisect
-import ctypes
 import errno
 import os
 import signal
@@ -17,10 +16,11 @@ from unittest import mock
 import keys
 from blocked import Sleeper
 from ipcp import (
-    A, ADDR, NSEC, PORT, SET_RCVTIMEO, Endpoint, Netlink, attrs, case, enter, fails, run, same,
-    settled, sockaddr, until)
+    A, ADDR, NSEC, PORT, SET_RCVTIMEO, Endpoint, Netlink, attrs, case, enter, fails, run,
+    same, settled, sockaddr, spawn, until, write)
 from keys import Agents
 from outside import Hand, Injector, Secret
+from probes import Probes
 
 CIPHERS = {"aes-128-gcm": 895, "aes-256-gcm": 901, "chacha20-poly1305": 1018}
 PPL, LEAVES, NODES = 64, 64, 128
@@ -30,21 +30,7 @@ FAR = 50 * LEAVES + 7		# a leaf that nobody comes to
 LINGER_MS = 100
 FULL = 1024			# messages in a ring
 UDP_SEGMENT = 103
-PR_SET_PDEATHSIG = 1
-TRACING = "/sys/kernel/tracing"
 SYMBOLS = []
-
-
-def spawn(work, *args):
-    """A process that does work until it is killed, or we end."""
-    pid = os.fork()
-    if not pid:
-        try:
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            work(*args)
-        finally:
-            os._exit(1)
-    return pid
 
 
 def kill(pids):
@@ -54,39 +40,17 @@ def kill(pids):
         os.waitpid(pid, 0)
 
 
-def write(path, text):
-    """A word to a file of the kernel's."""
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
-class Count:
+class Count(Probes):
     """How many leaf keys there are, by what made and wiped them."""
 
     def __init__(self):
-        write(f"{TRACING}/kprobe_events",
-              "p:ipcp/made ipcp_rekey:ipcp_aead_setkey\n"
-              "r:ipcp/gone ipcp_rekey:ipcp_leaf_free\n"
-              "r:ipcp/copied ipcp_rekey:vm_fork\n")
-        write(f"{TRACING}/events/ipcp/enable", "1")
-
-    @staticmethod
-    def hits(name):
-        """How often a probe was hit."""
-        with open(f"{TRACING}/kprobe_profile", encoding="ascii") as f:
-            hits = {line.split()[0]: list(map(int, line.split()[1:])) for line in f}
-        same(hits[name][1], 0, "calls that were not counted")
-        return hits[name][0]
+        super().__init__("p:ipcp/made ipcp_rekey:ipcp_aead_setkey",
+                         "r:ipcp/gone ipcp_rekey:ipcp_leaf_free",
+                         "r:ipcp/copied ipcp_rekey:vm_fork")
 
     def now(self):
         """How many there are."""
         return self.hits("made") - self.hits("gone")
-
-    @staticmethod
-    def end():
-        """Takes the probes away."""
-        write(f"{TRACING}/events/ipcp/enable", "0")
-        write(f"{TRACING}/kprobe_events", "")
 
 
 class Flow:
