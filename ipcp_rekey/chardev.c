@@ -18,9 +18,13 @@
 #include "chardev.h"
 #include "flow.h"
 #include "keysched.h"
+#include "listen.h"
 #include "listener.h"
 #include "registry.h"
+#include "rekey.h"
+#include "session.h"
 #include "show.h"
+#include "state.h"
 #include "tx.h"
 #include "wire.h"
 
@@ -99,11 +103,11 @@ static int chardev_release(struct inode *inode, struct file *file)
 	struct ipcp_file *f = file->private_data;
 
 	if (f->flow) {
-		ipcp_flow_dealloc(f->flow);
+		ipcp_state_close(f->flow);
 		ipcp_flow_put(f->flow);
 	}
 	if (f->listener)
-		ipcp_listener_end(f->listener);
+		ipcp_listen_end(f->listener);
 	file_free(f);
 	return 0;
 }
@@ -198,7 +202,7 @@ static int begin_alloc(struct ipcp_file *f, const char *name,
 
 	if (f->flow || f->listener)
 		return -EBUSY;
-	flow = ipcp_flow_ask(f->ipn, name, &arg->qos, timeo, f->wait);
+	flow = ipcp_session_ask(f->ipn, name, &arg->qos, timeo, f->wait);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
 	become_flow(f, flow);
@@ -261,7 +265,7 @@ static int ioc_listen(struct file *file, void *argp)
 		err = -EBUSY;
 		goto err_unlock;
 	}
-	l = ipcp_listener_new(f->ipn, name,
+	l = ipcp_listen_new(f->ipn, name,
 			      arg->backlog ?: IPCP_BACKLOG_DEFAULT, f->wait);
 	if (IS_ERR(l)) {
 		err = PTR_ERR(l);
@@ -270,7 +274,7 @@ static int ioc_listen(struct file *file, void *argp)
 	err = wait_event_interruptible(f->wait->wq,
 				       ipcp_listener_answered(l)) ?: -l->error;
 	if (err)
-		ipcp_listener_end(l);
+		ipcp_listen_end(l);
 	else
 		become_listener(f, l);
 	mutex_unlock(&f->lock);
@@ -458,7 +462,7 @@ static int ioc_set(struct file *file, void *argp)
 		WRITE_ONCE(flow->ppl_shift, ilog2(arg->packets_per_leaf));
 	if (arg->mask & IPCP_SET_DOWN) {
 		/* First, or the peer's own CLOSE could come before. */
-		ipcp_flow_down(flow, ESHUTDOWN, "taken down by the program");
+		ipcp_state_down(flow, ESHUTDOWN, "taken down by the program");
 		ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0);
 	}
 	return 0;

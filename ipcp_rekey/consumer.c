@@ -24,10 +24,14 @@
 #include "cb.h"
 #include "consumer.h"
 #include "flow.h"
+#include "listen.h"
 #include "listener.h"
 #include "registry.h"
+#include "rekey.h"
 #include "segs.h"
+#include "session.h"
 #include "show.h"
+#include "state.h"
 #include "tx.h"
 #include "udp.h"
 #include "wire.h"
@@ -488,7 +492,7 @@ struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *ipn, const char *name,
 	k = kflow_new(ipn, ops, priv, pin);
 	if (!k)
 		goto err_wait;
-	k->flow = ipcp_flow_ask(ipn, name, &qos,
+	k->flow = ipcp_session_ask(ipn, name, &qos,
 				msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS), wait);
 	if (IS_ERR(k->flow)) {
 		err = PTR_ERR(k->flow);
@@ -547,7 +551,7 @@ void ipcp_kflow_release(struct ipcp_kflow *flow)
 	disable_work_sync(&flow->soft);
 	disable_delayed_work_sync(&flow->slow);
 	drop_held(flow);
-	ipcp_flow_dealloc(flow->flow);
+	ipcp_state_close(flow->flow);
 	ipcp_flow_put(flow->flow);
 	kflow_put(flow);
 }
@@ -726,7 +730,7 @@ static void accept_one(struct ipcp_klisten *kl, struct ipcp_flow *flow)
 	struct ipcp_kflow *k = kflow_new(kl->ipn, kl->ops, kl->priv, kl->pins);
 
 	if (!k) {
-		ipcp_flow_dealloc(flow);
+		ipcp_state_close(flow);
 		ipcp_flow_put(flow);
 		return;
 	}
@@ -836,7 +840,7 @@ struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *ipn,
 		err = -ENOMEM;
 		goto err_free;
 	}
-	kl->l = ipcp_listener_new(kl->ipn, copy, backlog, kl->place);
+	kl->l = ipcp_listen_new(kl->ipn, copy, backlog, kl->place);
 	if (IS_ERR(kl->l)) {
 		err = PTR_ERR(kl->l);
 		goto err_free;
@@ -888,7 +892,7 @@ void ipcp_kflow_unlisten(struct ipcp_klisten *listener)
 {
 	remove_wait_queue(&listener->place->wq, &listener->wait);
 	disable_work_sync(&listener->work);
-	ipcp_listener_end(listener->l);
+	ipcp_listen_end(listener->l);
 	klisten_free(listener);
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_unlisten);

@@ -23,6 +23,7 @@
 #include "deadline.h"
 #include "keyrot.h"
 #include "notify.h"
+#include "state.h"
 #include "tx.h"
 #include "upcall.h"
 #include "wire.h"
@@ -169,7 +170,7 @@ static void handle_close(struct ipcp_flow *flow)
 	    ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
 		return;
 	set_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits);
-	ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");
+	ipcp_state_down(flow, ESHUTDOWN, "the peer closed the flow");
 }
 
 /**

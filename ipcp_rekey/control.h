@@ -7,12 +7,6 @@
 struct ipcp_epoch;
 struct ipcp_flow;
 
-/* Asking for the peer's DONE: from the first to the longest pause. */
-enum ipcp_confirm_limits {
-	IPCP_CONFIRM_MIN_MS	= 100,
-	IPCP_CONFIRM_MAX_MS	= 5000,
-};
-
 void ipcp_control_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      unsigned long *next);
 bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags);

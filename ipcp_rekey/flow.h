@@ -8,6 +8,7 @@
 #include <linux/rhashtable-types.h>
 #include <linux/siphash.h>
 #include <linux/uidgid.h>
+#include <linux/workqueue.h>
 #include <net/dst_cache.h>
 #include <uapi/linux/ipcp_rekey.h>
 #include <uapi/linux/ipcp_rekey_netlink.h>
@@ -32,6 +33,7 @@ enum ipcp_flow_limits {
 	IPCP_PEER_TIMEOUT_MS	= 120000,
 	IPCP_PEER_TIMEOUT_MIN_MS = 1000,
 	IPCP_ALLOC_TIMEOUT_MS	= 20000,
+	IPCP_CLOSES		= 3,	/* CLOSE packets, since they may be lost */
 };
 
 /**
@@ -208,22 +210,13 @@ struct ipcp_flow {
 	struct rcu_work free;
 };
 
-struct ipcp_flow *ipcp_flow_new(struct ipcp_net *net, const char *name,
+struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos,
 				const struct ipcp_payer *payer,
-				struct ipcp_wait *wait);
-struct ipcp_flow *ipcp_flow_ask(struct ipcp_net *net, const char *name,
-				const struct ipcp_qos *qos, long timeo,
-				struct ipcp_wait *wait);
+				struct ipcp_wait *wait, work_func_t worker);
+void ipcp_flow_free(struct ipcp_flow *flow);
 void ipcp_flow_put(struct ipcp_flow *flow);
 void ipcp_flow_kick(struct ipcp_flow *flow);
-bool ipcp_flow_tend(struct ipcp_flow *flow, unsigned long *next);
-int ipcp_flow_allocated(struct ipcp_flow *flow);
-void ipcp_flow_fail(struct ipcp_flow *flow, int error, const char *reason);
-void ipcp_flow_down(struct ipcp_flow *flow, int error, const char *reason);
-void ipcp_flow_dealloc(struct ipcp_flow *flow);
-void ipcp_flow_destroy(struct ipcp_flow *flow);
-
 void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms);
 
 static inline struct ipcp_flow *ipcp_flow_get(struct ipcp_flow *flow)
@@ -239,6 +232,12 @@ static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
 
 	return state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING ||
 	       state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
+}
+
+/* Are both ends on this host, and no packet leaves it? */
+static inline bool ipcp_flow_is_direct(const struct ipcp_flow *flow)
+{
+	return test_bit(IPCP_FLOW_DIRECT, &flow->bits);
 }
 
 void ipcp_flow_dropped(struct ipcp_flow *flow, unsigned int len,

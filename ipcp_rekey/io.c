@@ -15,6 +15,7 @@
 #include "local.h"
 #include "reader.h"
 #include "registry.h"
+#include "rekey.h"
 #include "tx.h"
 #include "wire.h"
 

@@ -20,15 +20,37 @@
 #include <linux/slab.h>
 #include <net/netlink.h>
 
-#include "control.h"
 #include "deadline.h"
 #include "hkdf.h"
 #include "keyrot.h"
 #include "leaf.h"
 #include "notify.h"
-#include "registry.h"
-#include "rx.h"
 #include "trace.h"
+
+/* The machine is about to sleep, or to be written to disk. */
+static bool asleep;
+
+/**
+ * ipcp_keyrot_set_asleep() - Take no seed until the machine woke up, or do again
+ * @yes: the machine is about to sleep
+ *
+ * Context: Process context. Keys that there are have to be dropped after that.
+ */
+void ipcp_keyrot_set_asleep(bool yes)
+{
+	WRITE_ONCE(asleep, yes);
+}
+
+/**
+ * ipcp_keyrot_asleep() - Are no new keys to be had?
+ *
+ * Context: Any context.
+ * Return: true from the notice that the machine will sleep until it woke up.
+ */
+bool ipcp_keyrot_asleep(void)
+{
+	return READ_ONCE(asleep);
+}
 
 static bool epoch_before(u8 a, u8 b)
 {
@@ -121,6 +143,21 @@ bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep)
 	       time_after_eq(jiffies, confirm_by(ep));
 }
 
+/**
+ * ipcp_epoch_unconfirmed() - Is the peer to be asked to confirm an epoch?
+ * @ep: epoch
+ *
+ * Context: Any context.
+ * Return: true from when the epoch was taken until the peer has confirmed it, or
+ * had its time.
+ */
+bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep)
+{
+	return test_bit(IPCP_EP_ACTIVE, &ep->flags) &&
+	       !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
+	       !ipcp_epoch_confirm_overdue(ep);
+}
+
 static bool seed_seen(const struct ipcp_rk *rk, u64 id)
 {
 	for (int i = 0; i < min(rk->nseeds, IPCP_SEEDS_KEPT); i++)
@@ -178,7 +215,7 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 		return -EOPNOTSUPP;
 	}
 	/* Under the lock: the keys that there were are dropped after that. */
-	if (ipcp_registry_asleep()) {
+	if (READ_ONCE(asleep)) {
 		NL_SET_ERR_MSG(extack, "the machine is about to sleep");
 		return -EBUSY;
 	}
@@ -456,8 +493,16 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 	spin_unlock_bh(&flow->lock);
 }
 
-static void check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-		      unsigned long *next)
+/**
+ * ipcp_keyrot_check_due() - See whether the newest epoch makes a new seed due
+ * @flow: flow
+ * @ep: its newest epoch
+ * @next: jiffies when to look again
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			   unsigned long *next)
 {
 	u64 sent = atomic64_read(&ep->sent), end = READ_ONCE(ep->rx_end);
 
@@ -564,7 +609,14 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		ipcp_deadline_in(next, HZ / 10);
 }
 
-static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
+/**
+ * ipcp_keyrot_tend() - Prepare leaves ahead, and wipe what is spent
+ * @flow: flow
+ * @next: jiffies when to look again
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
 {
 	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
 		struct ipcp_epoch *ep, *tx;
@@ -588,34 +640,24 @@ static void tend_epochs(struct ipcp_flow *flow, unsigned long *next)
 }
 
 /**
- * ipcp_keyrot_work() - Do what time or the packet path has left to do
+ * ipcp_keyrot_grace() - Take a seed that nobody took, when its grace time is over
  * @flow: flow
- * @next: jiffies when the worker is to come again
+ * @ep: its newest epoch
+ * @next: jiffies when to look again
+ *
+ * The initiator may send in the epoch from then on, whether or not the peer was
+ * heard there.
  *
  * Context: The flow's worker.
  */
-void ipcp_keyrot_work(struct ipcp_flow *flow, unsigned long *next)
+void ipcp_keyrot_grace(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		       unsigned long *next)
 {
-	struct ipcp_epoch *ep;
-
-	rcu_read_lock();
-	ep = ipcp_epoch_get(ipcp_epoch_newest(flow));
-	rcu_read_unlock();
-	if (!ep)
+	if (test_bit(IPCP_EP_SENDING, &ep->flags) ||
+	    ipcp_deadline_add(next, ep->parked + flow->grace))
 		return;
-
-	if (!test_bit(IPCP_EP_SENDING, &ep->flags) &&
-	    !ipcp_deadline_add(next, ep->parked + flow->grace)) {
-		ipcp_keyrot_activate(flow);
-		ipcp_keyrot_promote(flow);
-	}
-	check_due(flow, ep, next);
-	if (test_bit(IPCP_EP_ACTIVE, &ep->flags) &&
-	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
-	    !ipcp_epoch_confirm_overdue(ep))
-		ipcp_control_ask(flow, ep, next);
-	tend_epochs(flow, next);
-	ipcp_epoch_put(ep);
+	ipcp_keyrot_activate(flow);
+	ipcp_keyrot_promote(flow);
 }
 
 /**

@@ -16,16 +16,30 @@ enum ipcp_keyrot_limits {
 	IPCP_NOT_DONE_MS	= 60000,	/* to confirm an epoch */
 };
 
+/* Asking for the peer's DONE: from the first to the longest pause. */
+enum ipcp_confirm_limits {
+	IPCP_CONFIRM_MIN_MS	= 100,
+	IPCP_CONFIRM_MAX_MS	= 5000,
+};
+
 int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 		     u32 exchange, struct netlink_ext_ack *extack);
 bool ipcp_keyrot_activate(struct ipcp_flow *flow);
 void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			 bool sending);
 void ipcp_keyrot_promote(struct ipcp_flow *flow);
-void ipcp_keyrot_work(struct ipcp_flow *flow, unsigned long *next);
+void ipcp_keyrot_grace(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		       unsigned long *next);
+void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			   unsigned long *next);
+void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next);
 void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
 bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep);
+bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep);
+
+void ipcp_keyrot_set_asleep(bool yes);
+bool ipcp_keyrot_asleep(void);
 
 #endif /* _IPCP_KEYROT_H */

@@ -6,76 +6,10 @@
  * on. It is pending until the peer was heard under its keys; only then it is
  * given to the program, so nobody sees a flow whose other end does not exist.
  */
-#include <linux/slab.h>
-
 #include "failure.h"
+#include "flow.h"
 #include "listener.h"
-#include "registry.h"
-#include "upcall.h"
-
-/**
- * ipcp_name_valid() - May this be a name?
- * @name: zero terminated
- *
- * Return: true if it has 1 to IPCP_NAME_LEN bytes, none of them a space or a
- * control character.
- */
-bool ipcp_name_valid(const char *name)
-{
-	size_t len;
-
-	for (len = 0; name[len]; len++)
-		if (name[len] <= ' ' || name[len] == 0x7f)
-			return false;
-	return len && len <= IPCP_NAME_LEN;
-}
-
-/**
- * ipcp_listener_new() - Ask the agent for leave to serve a name
- * @ipn: namespace
- * @name: name; taken on success
- * @backlog: flows that may wait
- * @wait: woken for the answer and for flows; a reference is taken
- *
- * Context: Process context.
- * Return: a listener, not answered yet; -ENOTCONN without an agent; -ENOMEM.
- */
-struct ipcp_listener *ipcp_listener_new(struct ipcp_net *ipn, char *name,
-					u32 backlog, struct ipcp_wait *wait)
-{
-	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
-	int err;
-
-	if (!l)
-		return ERR_PTR(-ENOMEM);
-	l->ipn = ipn;
-	l->backlog = backlog;
-	INIT_LIST_HEAD(&l->pending);
-	INIT_LIST_HEAD(&l->waiting);
-	err = ipcp_payer_current(&l->payer, ipn);
-	if (err)
-		goto err_free;
-	ipcp_owner_current(&l->owner);
-
-	mutex_lock(&ipn->lock);
-	err = ipcp_upcall_listen(ipn, name, &l->request);
-	if (!err) {
-		l->name = name;
-		l->wait = ipcp_wait_get(wait);
-		list_add(&l->list, &ipn->listeners);
-	}
-	mutex_unlock(&ipn->lock);
-	if (err)
-		goto err_owner;
-	return l;
-
-err_owner:
-	ipcp_owner_clear(&l->owner);
-	ipcp_payer_clear(&l->payer);
-err_free:
-	kfree(l);
-	return ERR_PTR(err);
-}
+#include "net.h"
 
 static void wake_listener(struct ipcp_listener *l)
 {
@@ -153,7 +87,7 @@ bool ipcp_listener_answered(const struct ipcp_listener *l)
 	return smp_load_acquire(&l->answered);
 }
 
-/* Takes all flows off a list. They are the caller's, each with a reference. */
+/* Take all flows off a list. They are the caller's, each with a reference. */
 static void take_all(struct ipcp_listener *l, struct list_head *from,
 		     struct list_head *to)
 {
@@ -165,102 +99,64 @@ static void take_all(struct ipcp_listener *l, struct list_head *from,
 }
 
 /**
- * ipcp_listener_end() - Stop to serve a name
- * @l: listener; freed
- *
- * Flows that were not accepted are closed.
+ * ipcp_listener_remove() - Serve a name no more
+ * @l: listener
+ * @flows: out, flows that were not accepted, by flow->accept, each with a reference
  *
  * Context: Process context, may sleep.
+ * Return: true if the agent had granted the name.
  */
-void ipcp_listener_end(struct ipcp_listener *l)
+bool ipcp_listener_remove(struct ipcp_listener *l, struct list_head *flows)
 {
 	struct ipcp_net *ipn = l->ipn;
-	struct ipcp_flow *flow, *tmp;
-	LIST_HEAD(flows);
 	bool granted;
 
 	mutex_lock(&ipn->lock);
 	list_del(&l->list);
 	granted = l->answered && !l->error;
-	take_all(l, &l->pending, &flows);
-	take_all(l, &l->waiting, &flows);
+	take_all(l, &l->pending, flows);
+	take_all(l, &l->waiting, flows);
 	mutex_unlock(&ipn->lock);
-
-	list_for_each_entry_safe(flow, tmp, &flows, accept) {
-		list_del_init(&flow->accept);
-		ipcp_flow_dealloc(flow);
-		ipcp_flow_put(flow);
-	}
-	if (granted)
-		ipcp_upcall_tell(ipn, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
-				 l->name);
-	ipcp_wait_put(l->wait);
-	ipcp_owner_clear(&l->owner);
-	ipcp_payer_clear(&l->payer);
-	kfree(l->name);
-	kfree(l);
+	return granted;
 }
 
-static struct ipcp_listener *find_listener(struct ipcp_net *ipn,
-					   const char *name, int *err)
+/**
+ * ipcp_listener_find() - Find who serves a name and can take one more flow
+ * @ipn: namespace
+ * @name: name
+ *
+ * Context: Under ipn->lock.
+ * Return: listener; -ENOENT nobody serves the name; -EUSERS the backlog is full.
+ */
+struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name)
 {
 	struct ipcp_listener *l;
+	int err = -ENOENT;
 
-	*err = -ENOENT;
+	lockdep_assert_held(&ipn->lock);
 	list_for_each_entry(l, &ipn->listeners, list) {
 		if (!l->answered || l->error || strcmp(l->name, name))
 			continue;
 		if (l->nflows < l->backlog)
 			return l;
-		*err = -EUSERS;
+		err = -EUSERS;
 	}
-	return NULL;
+	return ERR_PTR(err);
 }
 
 /**
- * ipcp_listener_new_flow() - Make the responder's end of a flow
- * @ipn: namespace
- * @name: name that a program serves
- * @qos: what the peer asks of it
- * @err: out, if it cannot be made
+ * ipcp_listener_add_flow() - A flow is to be accepted, once its peer was heard
+ * @l: listener of ipcp_listener_find()
+ * @flow: flow; a reference is taken
  *
- * Context: Process context. The operation flow-new.
- * Return: flow, ACCEPT_PENDING, with a reference for the caller; or NULL and
- * -ENOENT nobody serves the name, -EUSERS the backlog is full, -EDQUOT its user
- * has too many flows, -ENOMEM.
+ * Context: Under ipn->lock.
  */
-struct ipcp_flow *ipcp_listener_new_flow(struct ipcp_net *ipn, const char *name,
-					 const struct ipcp_qos *qos, int *err)
+void ipcp_listener_add_flow(struct ipcp_listener *l, struct ipcp_flow *flow)
 {
-	struct ipcp_wait *wait = ipcp_wait_new();
-	struct ipcp_flow *flow = NULL;
-	struct ipcp_listener *l;
-
-	if (!wait) {
-		*err = -ENOMEM;
-		return NULL;
-	}
-	mutex_lock(&ipn->lock);
-	l = find_listener(ipn, name, err);
-	if (!l)
-		goto unlock;
-	flow = ipcp_flow_new(ipn, name, qos, &l->payer, wait);
-	if (IS_ERR(flow)) {
-		*err = PTR_ERR(flow);
-		flow = NULL;
-		goto unlock;
-	}
-	spin_lock_bh(&flow->lock);
-	flow->state = IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
-	spin_unlock_bh(&flow->lock);
+	lockdep_assert_held(&l->ipn->lock);
 	flow->listener = l;
 	list_add_tail(&ipcp_flow_get(flow)->accept, &l->pending);
 	l->nflows++;
-	ipcp_flow_kick(flow);	/* has a deadline now */
-unlock:
-	mutex_unlock(&ipn->lock);
-	ipcp_wait_put(wait);
-	return flow;
 }
 
 /**

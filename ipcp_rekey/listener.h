@@ -45,17 +45,13 @@ struct ipcp_listener {
 	struct ipcp_wait *wait;
 };
 
-bool ipcp_name_valid(const char *name);
-
-struct ipcp_listener *ipcp_listener_new(struct ipcp_net *ipn, char *name,
-					u32 backlog, struct ipcp_wait *wait);
-void ipcp_listener_end(struct ipcp_listener *l);
 int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,
 			 const char *reason);
 void ipcp_listener_lapse(struct ipcp_net *ipn);
 
-struct ipcp_flow *ipcp_listener_new_flow(struct ipcp_net *ipn, const char *name,
-					 const struct ipcp_qos *qos, int *err);
+struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name);
+bool ipcp_listener_remove(struct ipcp_listener *l, struct list_head *flows);
+void ipcp_listener_add_flow(struct ipcp_listener *l, struct ipcp_flow *flow);
 void ipcp_listener_flow_ready(struct ipcp_flow *flow);
 void ipcp_listener_forget(struct ipcp_flow *flow);
 struct ipcp_flow *ipcp_listener_accept(struct ipcp_listener *l);

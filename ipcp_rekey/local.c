@@ -12,6 +12,8 @@
 #include "listener.h"
 #include "local.h"
 #include "registry.h"
+#include "session.h"
+#include "state.h"
 
 /* The two are one flow, if the first one still waits for that. */
 static bool couple_flows(struct ipcp_flow *flow, struct ipcp_flow *mate)
@@ -55,7 +57,7 @@ static void peer_closed(struct ipcp_flow *flow)
 	if (ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
 		return;
 	set_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits);
-	ipcp_flow_down(flow, ESHUTDOWN, "the peer closed the flow");
+	ipcp_state_down(flow, ESHUTDOWN, "the peer closed the flow");
 }
 
 /**
@@ -64,20 +66,20 @@ static void peer_closed(struct ipcp_flow *flow)
  *
  * Context: Process context, may sleep. The operation flow-direct.
  * Return: 0; -ESTALE the flow is not pending, or has keys; as
- * ipcp_listener_new_flow().
+ * ipcp_session_respond().
  */
 int ipcp_local_join(struct ipcp_flow *flow)
 {
 	struct ipcp_flow *mate;
 	int err;
 
-	mate = ipcp_listener_new_flow(flow->net, flow->name, &flow->qos, &err);
-	if (!mate)
-		return err;
-	err = couple_flows(flow, mate) ? ipcp_flow_allocated(flow) : -ESTALE;
+	mate = ipcp_session_respond(flow->net, flow->name, &flow->qos);
+	if (IS_ERR(mate))
+		return PTR_ERR(mate);
+	err = couple_flows(flow, mate) ? ipcp_state_allocated(flow) : -ESTALE;
 	if (err)
-		ipcp_flow_fail(mate, ECONNABORTED, "nobody asks any more");
-	else if (ipcp_flow_allocated(mate))
+		ipcp_state_fail(mate, ECONNABORTED, "nobody asks any more");
+	else if (ipcp_state_allocated(mate))
 		peer_closed(flow);	/* nobody serves the name any more */
 	ipcp_flow_put(mate);
 	return err;

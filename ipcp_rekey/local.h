@@ -14,10 +14,4 @@ int ipcp_local_join(struct ipcp_flow *flow);
 void ipcp_local_part(struct ipcp_flow *flow);
 void ipcp_local_down(struct ipcp_flow *flow);
 
-/* Are both ends on this host, and no packet leaves it? */
-static inline bool ipcp_flow_is_direct(const struct ipcp_flow *flow)
-{
-	return test_bit(IPCP_FLOW_DIRECT, &flow->bits);
-}
-
 #endif /* _IPCP_LOCAL_H */

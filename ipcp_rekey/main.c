@@ -107,15 +107,12 @@
 #include "flow.h"
 #include "netdev.h"
 #include "netlink.h"
-#include "registry.h"
+#include "netns.h"
 #include "version.h"
-
-/* Everything that is not done by a caller. Ordered per work item only. */
-struct workqueue_struct *ipcp_wq;
 
 static int vm_fork(struct notifier_block *nb, unsigned long action, void *data)
 {
-	ipcp_registry_copied();
+	ipcp_netns_copied();
 	return NOTIFY_DONE;
 }
 
@@ -126,11 +123,11 @@ static int pm_event(struct notifier_block *nb, unsigned long action, void *data)
 	switch (action) {
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
-		ipcp_registry_sleep();
+		ipcp_netns_sleep();
 		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
-		ipcp_registry_wake();
+		ipcp_netns_wake();
 		break;
 	}
 	return NOTIFY_DONE;
@@ -145,12 +142,12 @@ static int __init ipcp_init(void)
 	ipcp_wq = alloc_workqueue("ipcp_rekey", WQ_UNBOUND, 0);
 	if (!ipcp_wq)
 		return -ENOMEM;
-	err = ipcp_registry_init();
+	err = ipcp_netns_init();
 	if (err)
 		goto err_wq;
 	err = register_pm_notifier(&pm_notifier);
 	if (err)
-		goto err_registry;
+		goto err_netns;
 	err = register_random_vmfork_notifier(&vm_notifier);
 	if (err)
 		goto err_pm;
@@ -174,8 +171,8 @@ err_vm:
 	unregister_random_vmfork_notifier(&vm_notifier);
 err_pm:
 	unregister_pm_notifier(&pm_notifier);
-err_registry:
-	ipcp_registry_exit();
+err_netns:
+	ipcp_netns_exit();
 err_wq:
 	rcu_barrier();
 	destroy_workqueue(ipcp_wq);
@@ -189,7 +186,7 @@ static void __exit ipcp_exit(void)
 	ipcp_netlink_exit();
 	unregister_random_vmfork_notifier(&vm_notifier);
 	unregister_pm_notifier(&pm_notifier);
-	ipcp_registry_exit();
+	ipcp_netns_exit();
 	/*
 	 * Flows and leaves are freed by work items a grace period after the last
 	 * that has them, which may be such a work item: two rounds.

@@ -85,6 +85,8 @@ struct ipcp_net {
 	unsigned long receiving ____cacheline_aligned_in_smp;
 };
 
+extern unsigned int ipcp_net_id;
+
 struct ipcp_net *ipcp_net(struct net *net);
 
 #endif /* _IPCP_NET_H */

@@ -24,6 +24,7 @@
 #include "compat/rtnetlink.h"
 #include "consumer.h"
 #include "deadline.h"
+#include "listen.h"
 #include "listener.h"
 #include "netdev.h"
 #include "registry.h"
@@ -734,16 +735,19 @@ static struct rtnl_link_ops rtnl_ops __read_mostly = {
 	.get_link_net = link_get_link_net,
 };
 
-/**
- * ipcp_netdev_net_exit() - The namespace of flows ends
- * @ipn: namespace
- *
- * Interfaces that have gone elsewhere stay, without a flow for ever.
- *
- * Context: Process context.
- */
-void ipcp_netdev_net_exit(struct ipcp_net *ipn)
+static int __net_init netdev_net_init(struct net *net)
 {
+	INIT_LIST_HEAD(&ipcp_net(net)->netdevs);
+	return 0;
+}
+
+/*
+ * The namespace of flows ends. Interfaces that have gone elsewhere stay, without a
+ * flow for ever.
+ */
+static void __net_exit netdev_net_exit(struct net *net)
+{
+	struct ipcp_net *ipn = ipcp_net(net);
 	struct ipcp_dev *d, *next;
 
 	rtnl_lock();
@@ -758,6 +762,12 @@ void ipcp_netdev_net_exit(struct ipcp_net *ipn)
 	rtnl_unlock();
 }
 
+/* ORDER: registered after the namespaces' own, so its exit comes before. */
+static struct pernet_operations netdev_net_ops = {
+	.init = netdev_net_init,
+	.exit = netdev_net_exit,
+};
+
 /**
  * ipcp_netdev_init() - Interfaces can be made
  *
@@ -766,7 +776,14 @@ void ipcp_netdev_net_exit(struct ipcp_net *ipn)
  */
 int ipcp_netdev_init(void)
 {
-	return rtnl_link_register(&rtnl_ops);
+	int err = register_pernet_device(&netdev_net_ops);
+
+	if (err)
+		return err;
+	err = rtnl_link_register(&rtnl_ops);
+	if (err)
+		unregister_pernet_device(&netdev_net_ops);
+	return err;
 }
 
 /**
@@ -777,4 +794,5 @@ int ipcp_netdev_init(void)
 void ipcp_netdev_exit(void)
 {
 	rtnl_link_unregister(&rtnl_ops);
+	unregister_pernet_device(&netdev_net_ops);
 }

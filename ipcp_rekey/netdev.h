@@ -2,9 +2,6 @@
 #ifndef _IPCP_NETDEV_H
 #define _IPCP_NETDEV_H
 
-struct ipcp_net;
-
-void ipcp_netdev_net_exit(struct ipcp_net *ipn);
 int ipcp_netdev_init(void);
 void ipcp_netdev_exit(void);
 

@@ -12,7 +12,10 @@
 #include "listener.h"
 #include "local.h"
 #include "netlink-int.h"
+#include "rekey.h"
+#include "session.h"
 #include "show.h"
+#include "state.h"
 #include "udp.h"
 
 int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -113,11 +116,12 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_NEW, NLMSG_DEFAULT_SIZE, &hdr);
 	if (!rsp)
 		return -ENOMEM;
-	flow = ipcp_listener_new_flow(ipn,
-				      nla_data(info->attrs[IPCP_REKEY_A_FLOW_NAME]),
-				      &qos, &err);
-	if (!flow) {
+	flow = ipcp_session_respond(ipn,
+				    nla_data(info->attrs[IPCP_REKEY_A_FLOW_NAME]),
+				    &qos);
+	if (IS_ERR(flow)) {
 		nlmsg_free(rsp);
+		err = PTR_ERR(flow);
 		if (err == -ENOENT)
 			GENL_SET_ERR_MSG(info, "nobody serves this name");
 		else if (err == -EUSERS)
@@ -130,7 +134,7 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid);
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	if (err)	/* what was not told cannot be allocated */
-		ipcp_flow_fail(flow, ECONNABORTED, "the agent was not told");
+		ipcp_state_fail(flow, ECONNABORTED, "the agent was not told");
 	ipcp_flow_put(flow);
 	return err;
 }
@@ -242,7 +246,7 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 		return err;
 	/* Nobody could hold an epoch back that is the first. */
 	ipcp_registry_take_pending(flow);
-	return flow->rk.initiator ? ipcp_flow_allocated(flow) : 0;
+	return flow->rk.initiator ? ipcp_state_allocated(flow) : 0;
 }
 
 int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
@@ -313,10 +317,10 @@ int ipcp_rekey_nl_flow_del_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
 	if (ipcp_flow_pending(flow))
-		ipcp_flow_fail(flow, error ?: ECONNABORTED,
+		ipcp_state_fail(flow, error ?: ECONNABORTED,
 			       why ?: "the agent gave up");
 	else
-		ipcp_flow_down(flow, error ?: ESHUTDOWN,
+		ipcp_state_down(flow, error ?: ESHUTDOWN,
 			       why ?: "the agent took the flow down");
 	ipcp_flow_put(flow);
 	return 0;

@@ -10,6 +10,7 @@
 #include "keyrot.h"
 #include "keysched.h"
 #include "netlink-int.h"
+#include "rekey.h"
 #include "show.h"
 #include "tx.h"
 #include "wire.h"

@@ -21,6 +21,7 @@
 #include "keysched.h"
 #include "listener.h"
 #include "netlink-int.h"
+#include "rekey.h"
 #include "show.h"
 #include "tx.h"
 #include "udp.h"

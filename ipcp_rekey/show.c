@@ -11,6 +11,7 @@
 #include "keys.h"
 #include "listener.h"
 #include "registry.h"
+#include "rekey.h"
 #include "show.h"
 #include "upcall.h"
 #include "version.h"

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 
 #include "cb.h"
+#include "inflight.h"
 #include "leaf.h"
 #include "local.h"
 #include "notify.h"
@@ -60,50 +61,6 @@ bool ipcp_tx_room(const struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_inflight_new() - Begin to count messages on their way
- * @wait: who is woken when there is room; a reference is taken
- *
- * Context: Process context, may sleep.
- * Return: the count, without messages, the flow's until ipcp_inflight_end(); or
- * NULL.
- */
-struct ipcp_inflight *ipcp_inflight_new(struct ipcp_wait *wait)
-{
-	struct ipcp_inflight *out = kzalloc(sizeof(*out), GFP_KERNEL_ACCOUNT);
-
-	if (!out)
-		return NULL;
-	atomic_set(&out->count, IPCP_INFLIGHT_FLOW);
-	out->wait = ipcp_wait_get(wait);
-	return out;
-}
-
-/* What is left of a count, the flow's share included. Under RCU. */
-static unsigned int inflight_sub(struct ipcp_inflight *out, unsigned int n)
-{
-	unsigned int left = atomic_sub_return(n, &out->count);
-
-	if (unlikely(!left)) {
-		ipcp_wait_put(out->wait);
-		kfree_rcu(out, rcu);
-	}
-	return left;
-}
-
-/**
- * ipcp_inflight_end() - The flow sends no more, and does not look any more
- * @out: count; freed when the last message is
- *
- * Context: Any context.
- */
-void ipcp_inflight_end(struct ipcp_inflight *out)
-{
-	rcu_read_lock();
-	inflight_sub(out, IPCP_INFLIGHT_FLOW);
-	rcu_read_unlock();
-}
-
-/**
  * struct ipcp_sent - a train on its way through the stack
  * @out: count that it is in
  * @count: its messages
@@ -123,7 +80,7 @@ static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 	unsigned int left;
 
 	rcu_read_lock();
-	left = inflight_sub(out, count) & ~IPCP_INFLIGHT_FLOW;
+	left = ipcp_inflight_sub(out, count) & ~IPCP_INFLIGHT_FLOW;
 	if (left < IPCP_TX_QUEUE && left + count >= IPCP_TX_QUEUE - 8)
 		ipcp_wait_wake(out->wait, EPOLLOUT | EPOLLWRNORM);
 	if (!left)

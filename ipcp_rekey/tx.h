@@ -2,14 +2,10 @@
 #ifndef _IPCP_TX_H
 #define _IPCP_TX_H
 
-#include <linux/atomic.h>
-#include <linux/bits.h>
-#include <linux/cache.h>
 #include <linux/types.h>
 
 struct ipcp_epoch;
 struct ipcp_flow;
-struct ipcp_wait;
 struct sk_buff;
 
 /* What a message needs in front of it, beside what the device wants. */
@@ -17,27 +13,6 @@ struct sk_buff;
 
 /* Messages of a flow that may be on their way through the stack. */
 #define IPCP_TX_QUEUE	256
-
-/* The flow's share of the count of its messages: more than there can be. */
-#define IPCP_INFLIGHT_FLOW	((int)BIT(30))
-
-/**
- * struct ipcp_inflight - messages of a flow that are on their way out
- * @count: how many, and IPCP_INFLIGHT_FLOW until the flow has ended
- * @wait: who is woken when there is room, with a reference
- * @rcu: freed a grace period after @count has become 0
- *
- * All that a message has of its flow: who has the message may keep it for longer
- * than the flow, and its namespace, live.
- */
-struct ipcp_inflight {
-	atomic_t count;
-	struct ipcp_wait *wait;
-	struct rcu_head rcu;
-} ____cacheline_aligned_in_smp;
-
-struct ipcp_inflight *ipcp_inflight_new(struct ipcp_wait *wait);
-void ipcp_inflight_end(struct ipcp_inflight *out);
 
 struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp);
 bool ipcp_tx_room(const struct ipcp_flow *flow);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Claims: which flows an agent gets to re-key, and under which numbers. */
 #include "flow_util.h"
+#include "rekey.h"
+#include "state.h"
 #include "test_util.h"
 
 #define CIPHER	IPCP_REKEY_CIPHER_CHACHA20_POLY1305
@@ -45,7 +47,7 @@ static void pending(struct ipcp_flow *flow)
 
 static void went_down(struct ipcp_flow *flow)
 {
-	ipcp_flow_down(flow, ESHUTDOWN, NULL);
+	ipcp_state_down(flow, ESHUTDOWN, NULL);
 }
 
 static void not_done(struct ipcp_flow *flow)
@@ -209,7 +211,7 @@ static void no_exchange_number_comes_twice(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, c->first), 0);
 	test_settle(test, flow);
-	KUNIT_ASSERT_EQ(test, ipcp_flow_allocated(flow), 0);
+	KUNIT_ASSERT_EQ(test, ipcp_state_allocated(flow), 0);
 	for (int i = 0; i < 6; i++) {
 		u32 exchange = test_claim(test, flow);
 

@@ -5,7 +5,9 @@
  */
 #include "flow_util.h"
 #include "path_util.h"
+#include "state.h"
 #include "test_util.h"
+#include "worker.h"
 
 #define CIPHER		IPCP_REKEY_CIPHER_CHACHA20_POLY1305
 #define NOT_DONE_TIME	msecs_to_jiffies(IPCP_NOT_DONE_MS)
@@ -46,7 +48,7 @@ static unsigned int runs(struct ipcp_flow *flow, unsigned long time)
 	unsigned int n = 0;
 	unsigned long next;
 
-	while (n <= MAX_RUNS && ipcp_flow_tend(flow, &next)) {
+	while (n <= MAX_RUNS && ipcp_worker_tend(flow, &next)) {
 		unsigned long wait = time_after(next, jiffies) ? next - jiffies : 0;
 
 		n++;
@@ -99,13 +101,13 @@ static void short_lived(struct kunit *test, struct ipcp_flow *flow)
 
 static void closed(struct kunit *test, struct ipcp_flow *flow)
 {
-	ipcp_flow_dealloc(flow);
+	ipcp_state_close(flow);
 }
 
 static void went_down(struct kunit *test, struct ipcp_flow *flow)
 {
 	peer_sends(test, flow);
-	ipcp_flow_down(flow, ESHUTDOWN, NULL);
+	ipcp_state_down(flow, ESHUTDOWN, NULL);
 }
 
 static void lost_keys(struct kunit *test, struct ipcp_flow *flow)
@@ -224,8 +226,8 @@ static void closing(struct kunit *test, struct ipcp_flow *flow)
 {
 	unsigned long next;
 
-	ipcp_flow_dealloc(flow);
-	KUNIT_ASSERT_TRUE(test, ipcp_flow_tend(flow, &next));
+	ipcp_state_close(flow);
+	KUNIT_ASSERT_TRUE(test, ipcp_worker_tend(flow, &next));
 	flow->close_at = jiffies;
 }
 
@@ -259,7 +261,7 @@ static void a_time_that_has_passed_is_acted_on_once(struct kunit *test)
 		c->before(test, end[role]);
 		for (int i = 0; i < 2; i++) {
 			before = jiffies;
-			KUNIT_ASSERT_TRUE(test, ipcp_flow_tend(end[role], &next));
+			KUNIT_ASSERT_TRUE(test, ipcp_worker_tend(end[role], &next));
 			KUNIT_EXPECT_TRUE_MSG(test, time_after(next, before),
 					      "role %d, run %d: %ld jiffies",
 					      role, i, (long)(next - before));

@@ -2,6 +2,9 @@
 /* A flow's states: who may change them, and what each end of it leaves. */
 #include "flow_util.h"
 #include "path_util.h"
+#include "rekey.h"
+#include "session.h"
+#include "state.h"
 #include "test_util.h"
 #include "upcall.h"
 
@@ -10,27 +13,27 @@
 
 static void allocated(struct ipcp_flow *flow)
 {
-	ipcp_flow_allocated(flow);
+	ipcp_state_allocated(flow);
 }
 
 static void fail(struct ipcp_flow *flow)
 {
-	ipcp_flow_fail(flow, EACCES, "no");
+	ipcp_state_fail(flow, EACCES, "no");
 }
 
 static void take_down(struct ipcp_flow *flow)
 {
-	ipcp_flow_down(flow, ESHUTDOWN, "gone");
+	ipcp_state_down(flow, ESHUTDOWN, "gone");
 }
 
 static void destroy(struct ipcp_flow *flow)
 {
-	ipcp_flow_destroy(flow);
+	ipcp_state_destroy(flow);
 }
 
 static void dealloc(struct ipcp_flow *flow)
 {
-	ipcp_flow_dealloc(flow);
+	ipcp_state_close(flow);
 }
 
 static const struct change_case {
@@ -100,9 +103,9 @@ static void allocated_says_whether_it_was_pending(struct kunit *test)
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
 
-	KUNIT_EXPECT_EQ(test, ipcp_flow_allocated(flow), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_state_allocated(flow), 0);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
-	KUNIT_EXPECT_EQ(test, ipcp_flow_allocated(flow), -ESTALE);
+	KUNIT_EXPECT_EQ(test, ipcp_state_allocated(flow), -ESTALE);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 }
 
@@ -111,10 +114,10 @@ static void the_first_error_stays(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
 
-	ipcp_flow_down(flow, ESHUTDOWN, "first");
+	ipcp_state_down(flow, ESHUTDOWN, "first");
 	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
-	ipcp_flow_down(flow, ETIMEDOUT, "second");
+	ipcp_state_down(flow, ETIMEDOUT, "second");
 	KUNIT_EXPECT_EQ(test, flow->error, ESHUTDOWN);
 	KUNIT_EXPECT_STREQ(test, flow->reason, "first");
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
@@ -127,9 +130,9 @@ static void a_reason_is_cut_and_may_be_missing(struct kunit *test)
 	char words[2 * IPCP_REASON_LEN] = {};
 
 	memset(words, 'x', sizeof(words) - 1);
-	ipcp_flow_down(longer, ESHUTDOWN, words);
+	ipcp_state_down(longer, ESHUTDOWN, words);
 	KUNIT_EXPECT_EQ(test, strlen(longer->reason), IPCP_REASON_LEN - 1);
-	ipcp_flow_down(none, ESHUTDOWN, NULL);
+	ipcp_state_down(none, ESHUTDOWN, NULL);
 	KUNIT_EXPECT_STREQ(test, none->reason, "");
 }
 
@@ -241,9 +244,9 @@ static void the_agent_is_told_what_is_over(struct kunit *test)
 	struct ipcp_flow *open = test_end(test, INITIATOR, 0);
 
 	test_net()->agent = 1;
-	ipcp_flow_dealloc(pending);
+	ipcp_state_close(pending);
 	expect_told(test, pending, IPCP_REKEY_UPCALL_TYPE_CANCEL);
-	ipcp_flow_dealloc(open);
+	ipcp_state_close(open);
 	expect_told(test, open, IPCP_REKEY_UPCALL_TYPE_CLOSED);
 	late->deadline = jiffies;
 	test_work(late);
@@ -256,7 +259,7 @@ static void the_peer_is_told_three_times(struct kunit *test)
 	struct ipcp_flow *flow, *peer;
 
 	test_pair(test, &flow, &peer);
-	ipcp_flow_dealloc(flow);
+	ipcp_state_close(flow);
 	for (int i = 1; i <= 3; i++) {
 		struct sk_buff *skb;
 
@@ -285,7 +288,7 @@ static void a_peer_that_closed_is_told_once(struct kunit *test)
 	test_pair(test, &flow, &peer);
 	ep = test_hold(test, test_tx(flow));
 	set_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
-	ipcp_flow_dealloc(flow);
+	ipcp_state_close(flow);
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
@@ -296,7 +299,7 @@ static void without_keys_there_is_nothing_to_tell(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
 	ipcp_keyrot_drop(flow);
-	ipcp_flow_dealloc(flow);
+	ipcp_state_close(flow);
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
 }
@@ -314,7 +317,7 @@ static void a_user_has_only_so_many_flows(struct kunit *test)
 	user->ipn = test_net();
 	user->holders = 1;
 	atomic_set(&user->flows, IPCP_USER_FLOWS);
-	flow = ipcp_flow_new(test_net(), "kunit", &qos, &payer, wait);
+	flow = ipcp_session_new(test_net(), "kunit", &qos, &payer, wait);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(flow), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), IPCP_USER_FLOWS);
 	KUNIT_EXPECT_EQ(test, user->holders, 1);

@@ -8,8 +8,12 @@
 #include "flow_util.h"
 #include "leaf.h"
 #include "owner.h"
+#include "rekey.h"
+#include "session.h"
+#include "state.h"
 #include "test_util.h"
 #include "wire.h"
+#include "worker.h"
 
 struct ipcp_net *test_net(void)
 {
@@ -30,7 +34,7 @@ static void end_flow(void *data)
 {
 	struct ipcp_flow *flow = data;
 
-	ipcp_flow_destroy(flow);
+	ipcp_state_destroy(flow);
 	ipcp_flow_put(flow);
 }
 
@@ -42,7 +46,7 @@ struct ipcp_flow *test_flow_of(struct kunit *test,
 	struct ipcp_qos qos = { .loss = 1 };
 	struct ipcp_flow *flow;
 
-	flow = ipcp_flow_new(test_net(), "kunit", &qos, payer, wait);
+	flow = ipcp_session_new(test_net(), "kunit", &qos, payer, wait);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, end_flow, flow), 0);
@@ -89,7 +93,7 @@ unsigned long test_keyrot(struct ipcp_flow *flow)
 {
 	unsigned long next = ipcp_deadline_never();
 
-	ipcp_keyrot_work(flow, &next);
+	ipcp_worker_keys(flow, &next);
 	return next;
 }
 
@@ -129,7 +133,7 @@ struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch)
 	flow = test_pending(test, role, IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
 	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, epoch, 1), 0);
 	test_settle(test, flow);
-	KUNIT_ASSERT_EQ(test, ipcp_flow_allocated(flow), 0);
+	KUNIT_ASSERT_EQ(test, ipcp_state_allocated(flow), 0);
 	return flow;
 }
 

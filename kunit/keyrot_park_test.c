@@ -2,6 +2,8 @@
 /* Parking a seed: which ones are taken, and that a refused one changes nothing. */
 #include "flow_util.h"
 #include "heap.h"
+#include "rekey.h"
+#include "state.h"
 #include "test_util.h"
 #include "vectors.h"
 
@@ -236,7 +238,7 @@ static void the_first_epoch_may_be_any(struct kunit *test)
 						c->exchange), 0);
 		KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, c->epoch));
 		test_settle(test, flow);
-		KUNIT_EXPECT_EQ(test, ipcp_flow_allocated(flow), 0);
+		KUNIT_EXPECT_EQ(test, ipcp_state_allocated(flow), 0);
 		test_next(test, flow);
 		KUNIT_EXPECT_EQ(test, flow->rk.exchange, c->exchange + 1);
 		KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, c->epoch + 1));

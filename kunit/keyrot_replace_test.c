@@ -5,6 +5,7 @@
  */
 #include "flow_util.h"
 #include "heap.h"
+#include "rekey.h"
 #include "test_util.h"
 
 #define NEXT	1	/* epoch that is parked twice; the first was 0 */

@@ -5,6 +5,7 @@
  */
 #include "control.h"
 #include "flow_util.h"
+#include "rekey.h"
 #include "test_util.h"
 #include "wire.h"
 

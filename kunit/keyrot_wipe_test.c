@@ -5,6 +5,8 @@
  */
 #include "flow_util.h"
 #include "heap.h"
+#include "netns.h"
+#include "state.h"
 #include "test_util.h"
 
 static void drop(struct kunit *test, struct ipcp_flow *flow)
@@ -14,7 +16,7 @@ static void drop(struct kunit *test, struct ipcp_flow *flow)
 
 static void destroy(struct kunit *test, struct ipcp_flow *flow)
 {
-	ipcp_flow_destroy(flow);
+	ipcp_state_destroy(flow);
 }
 
 static void linger(struct kunit *test, struct ipcp_flow *flow)
@@ -125,7 +127,7 @@ static void a_flow_that_lost_its_keys_goes_on(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, role, 5);
 	u32 exchange = 2;
 
-	ipcp_registry_copied();
+	ipcp_netns_copied();
 	KUNIT_EXPECT_EQ(test, flow->rk.due, IPCP_REKEY_DUE_NO_KEYS);
 	if (role == INITIATOR)
 		exchange = test_claim(test, flow);
@@ -143,7 +145,7 @@ static void a_flow_without_encryption_has_no_keys_to_lose(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 
-	ipcp_registry_copied();
+	ipcp_netns_copied();
 	KUNIT_EXPECT_EQ(test, flow->rk.due, 0);
 	KUNIT_EXPECT_EQ(test, flow->rk.drops, 0);
 }

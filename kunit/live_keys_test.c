@@ -9,6 +9,7 @@
 #include "flow_util.h"
 #include "keyrot.h"
 #include "leaf.h"
+#include "netns.h"
 #include "path_util.h"
 #include "reader.h"
 #include "registry.h"
@@ -19,13 +20,13 @@
 
 static void copied(void)
 {
-	ipcp_registry_copied();
+	ipcp_netns_copied();
 }
 
 static void slept(void)
 {
-	ipcp_registry_sleep();
-	ipcp_registry_wake();
+	ipcp_netns_sleep();
+	ipcp_netns_wake();
 }
 
 static const struct notice {

@@ -9,6 +9,8 @@
 #include "heap.h"
 #include "keyrot.h"
 #include "leaf.h"
+#include "session.h"
+#include "state.h"
 #include "test_util.h"
 #include "vectors.h"
 
@@ -215,7 +217,7 @@ static int make_flow(void *arg)
 	static const struct ipcp_qos qos = { .loss = 1 };
 	struct new_flow *new = arg;
 
-	new->flow = ipcp_flow_new(test_net(), "kunit", &qos, &new->payer,
+	new->flow = ipcp_session_new(test_net(), "kunit", &qos, &new->payer,
 				  new->wait);
 	return PTR_ERR_OR_ZERO(new->flow);
 }
@@ -244,7 +246,7 @@ static void a_flow_is_made_or_not(struct kunit *test)
 			failed++;
 		} else {
 			KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), 1);
-			ipcp_flow_destroy(new.flow);
+			ipcp_state_destroy(new.flow);
 			ipcp_flow_put(new.flow);
 		}
 		test_drain();

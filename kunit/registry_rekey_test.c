@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The registry's functions for re-keying, by the names that Ouroboros has. */
 #include "flow_util.h"
+#include "rekey.h"
+#include "state.h"
 #include "test_util.h"
 
 #define CIPHER	IPCP_REKEY_CIPHER_CHACHA20_POLY1305
@@ -137,7 +139,7 @@ static void a_claim_of_any_number_lapses(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, U32_MAX), 0);
 	test_settle(test, flow);
-	KUNIT_ASSERT_EQ(test, ipcp_flow_allocated(flow), 0);
+	KUNIT_ASSERT_EQ(test, ipcp_state_allocated(flow), 0);
 	KUNIT_EXPECT_EQ(test, test_claim(test, flow), 0);
 	ipcp_registry_lapse(test_net());
 	KUNIT_EXPECT_FALSE(test, flow->rk.in_flight);

@@ -4,6 +4,8 @@
 #include <linux/kthread.h>
 
 #include "flow_util.h"
+#include "session.h"
+#include "state.h"
 #include "test_util.h"
 
 static struct ipcp_flow *by_eid(u32 eid)
@@ -68,7 +70,7 @@ static void numbers_are_not_used_again_soon(struct kunit *test)
 	struct ipcp_flow *flow = test_flow(test);
 	u32 id = flow->id;
 
-	ipcp_flow_destroy(flow);
+	ipcp_state_destroy(flow);
 	for (int i = 0; i < 8; i++)
 		KUNIT_EXPECT_GT(test, test_flow(test)->id, id);
 }
@@ -122,7 +124,7 @@ static struct ipcp_flow *make_flow(struct ipcp_wait *wait)
 	static const struct ipcp_qos qos = { .loss = 1 };
 	static const struct ipcp_payer nobody;
 
-	return ipcp_flow_new(test_net(), "kunit", &qos, &nobody, wait);
+	return ipcp_session_new(test_net(), "kunit", &qos, &nobody, wait);
 }
 
 struct coming {
@@ -142,7 +144,7 @@ static int come_and_go(void *data)
 			c->failed++;
 			continue;
 		}
-		ipcp_flow_destroy(flow);
+		ipcp_state_destroy(flow);
 		ipcp_flow_put(flow);
 		cond_resched();
 	}

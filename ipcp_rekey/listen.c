@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Serving a name: the agent's leave for it, and the end. */
+#include <linux/slab.h>
+
+#include "listen.h"
+#include "listener.h"
+#include "net.h"
+#include "state.h"
+#include "upcall.h"
+
+/**
+ * ipcp_name_valid() - May this be a name?
+ * @name: zero terminated
+ *
+ * Return: true if it has 1 to IPCP_NAME_LEN bytes, none of them a space or a
+ * control character.
+ */
+bool ipcp_name_valid(const char *name)
+{
+	size_t len;
+
+	for (len = 0; name[len]; len++)
+		if (name[len] <= ' ' || name[len] == 0x7f)
+			return false;
+	return len && len <= IPCP_NAME_LEN;
+}
+
+/**
+ * ipcp_listen_new() - Ask the agent for leave to serve a name
+ * @ipn: namespace
+ * @name: name; taken on success
+ * @backlog: flows that may wait
+ * @wait: woken for the answer and for flows; a reference is taken
+ *
+ * Context: Process context.
+ * Return: a listener, not answered yet; -ENOTCONN without an agent; -ENOMEM.
+ */
+struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
+					u32 backlog, struct ipcp_wait *wait)
+{
+	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!l)
+		return ERR_PTR(-ENOMEM);
+	l->ipn = ipn;
+	l->backlog = backlog;
+	INIT_LIST_HEAD(&l->pending);
+	INIT_LIST_HEAD(&l->waiting);
+	err = ipcp_payer_current(&l->payer, ipn);
+	if (err)
+		goto err_free;
+	ipcp_owner_current(&l->owner);
+
+	mutex_lock(&ipn->lock);
+	err = ipcp_upcall_listen(ipn, name, &l->request);
+	if (!err) {
+		l->name = name;
+		l->wait = ipcp_wait_get(wait);
+		list_add(&l->list, &ipn->listeners);
+	}
+	mutex_unlock(&ipn->lock);
+	if (err)
+		goto err_owner;
+	return l;
+
+err_owner:
+	ipcp_owner_clear(&l->owner);
+	ipcp_payer_clear(&l->payer);
+err_free:
+	kfree(l);
+	return ERR_PTR(err);
+}
+
+/**
+ * ipcp_listen_end() - Stop to serve a name
+ * @l: listener; freed
+ *
+ * Flows that were not accepted are closed.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_listen_end(struct ipcp_listener *l)
+{
+	struct ipcp_flow *flow, *tmp;
+	LIST_HEAD(flows);
+	bool granted = ipcp_listener_remove(l, &flows);
+
+	list_for_each_entry_safe(flow, tmp, &flows, accept) {
+		list_del_init(&flow->accept);
+		ipcp_state_close(flow);
+		ipcp_flow_put(flow);
+	}
+	if (granted)
+		ipcp_upcall_tell(l->ipn, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
+				 l->name);
+	ipcp_wait_put(l->wait);
+	ipcp_owner_clear(&l->owner);
+	ipcp_payer_clear(&l->payer);
+	kfree(l->name);
+	kfree(l);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_NETNS_H
+#define _IPCP_NETNS_H
+
+void ipcp_netns_copied(void);
+void ipcp_netns_sleep(void);
+void ipcp_netns_wake(void);
+
+int ipcp_netns_init(void);
+void ipcp_netns_exit(void);
+
+#endif /* _IPCP_NETNS_H */

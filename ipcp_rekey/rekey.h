@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_REKEY_INT_H
+#define _IPCP_REKEY_INT_H
+
+#include <linux/types.h>
+
+struct ipcp_flow;
+struct ipcp_net;
+struct ipcp_root;
+struct netlink_ext_ack;
+struct pid;
+
+/**
+ * struct ipcp_claim - a flow that an agent claimed for a re-key
+ * @flow: flow, with a reference
+ * @exchange: number of the claim
+ * @epoch: epoch of the seed to deliver
+ * @due: IPCP_REKEY_DUE_* at that time
+ */
+struct ipcp_claim {
+	struct ipcp_flow *flow;
+	u32 exchange;
+	u8 epoch;
+	u32 due;
+};
+
+/* What Ouroboros's registry does for re-keying, by the same names. */
+bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher);
+int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
+				     unsigned long min_age,
+				     struct ipcp_claim *claims, int max);
+int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange);
+int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
+				u8 epoch, u32 exchange,
+				struct netlink_ext_ack *extack);
+bool ipcp_registry_take_pending(struct ipcp_flow *flow);
+void ipcp_registry_notify_flow(struct ipcp_flow *flow);
+
+void ipcp_registry_lapse(struct ipcp_net *ipn);
+
+#endif /* _IPCP_REKEY_INT_H */

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What every user of flows does: make one, ask for one, close one. */
+#include "listener.h"
+#include "notify.h"
+#include "registry.h"
+#include "session.h"
+#include "state.h"
+#include "upcall.h"
+#include "worker.h"
+
+/**
+ * ipcp_session_new() - Make a flow and register it
+ * @ipn: namespace
+ * @name: name that is asked for or served
+ * @qos: what is asked of it
+ * @payer: who pays for it
+ * @wait: whom to wake; a reference is taken
+ *
+ * Context: Process context, may sleep.
+ * Return: flow in INIT, with a reference for the caller; -ENOMEM; -EBUSY no
+ * number is free; -EDQUOT the payer has too many.
+ */
+struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
+				   const struct ipcp_qos *qos,
+				   const struct ipcp_payer *payer,
+				   struct ipcp_wait *wait)
+{
+	struct ipcp_flow *flow;
+	struct mem_cgroup *before;
+	int err;
+
+	flow = ipcp_flow_new(ipn, name, qos, payer, wait, ipcp_worker);
+	if (IS_ERR(flow))
+		return flow;
+	before = ipcp_pay(payer);
+	err = ipcp_registry_add(flow);
+	ipcp_pay_end(before);
+	if (err) {
+		ipcp_flow_free(flow);
+		return ERR_PTR(err);
+	}
+	ipcp_notify(flow, IPCP_REKEY_EVENT_CREATED, 0, 0);
+	ipcp_flow_kick(flow);
+	return flow;
+}
+
+/**
+ * ipcp_session_ask() - Ask the agent for a flow to a name
+ * @ipn: namespace
+ * @name: name
+ * @qos: what is asked of it
+ * @timeo: jiffies until the allocation has failed
+ * @wait: whom to wake; a reference is taken
+ *
+ * Context: Process context of who asks, who owns and pays for the flow.
+ * Return: flow, ALLOC_PENDING, with a reference for the caller; -ENOTCONN
+ * without an agent; -EUSERS it has too much to do; as ipcp_session_new().
+ */
+struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
+				const struct ipcp_qos *qos, long timeo,
+				struct ipcp_wait *wait)
+{
+	struct ipcp_payer payer;
+	struct ipcp_flow *flow;
+	int err;
+
+	if (!READ_ONCE(ipn->agent))
+		return ERR_PTR(-ENOTCONN);
+	err = ipcp_payer_current(&payer, ipn);
+	if (err)
+		return ERR_PTR(err);
+	flow = ipcp_session_new(ipn, name, qos, &payer, wait);
+	ipcp_payer_clear(&payer);
+	if (IS_ERR(flow))
+		return flow;
+	ipcp_owner_current(&flow->owner);
+	spin_lock_bh(&flow->lock);
+	flow->deadline = jiffies + min(timeo, (long)(MAX_JIFFY_OFFSET / 2));
+	WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
+	spin_unlock_bh(&flow->lock);
+	ipcp_flow_kick(flow);	/* has a deadline now */
+	err = ipcp_upcall_alloc(flow);
+	if (err) {
+		ipcp_state_destroy(flow);
+		ipcp_flow_put(flow);
+		return ERR_PTR(err);
+	}
+	return flow;
+}
+
+/**
+ * ipcp_session_respond() - Make the responder's end of a flow
+ * @ipn: namespace
+ * @name: name that a program serves
+ * @qos: what the peer asks of it
+ *
+ * Context: Process context. The operation flow-new.
+ * Return: flow, ACCEPT_PENDING, with a reference for the caller; -ENOENT nobody serves the name, -EUSERS the backlog is full, -EDQUOT its user
+ * has too many flows, -ENOMEM.
+ */
+struct ipcp_flow *ipcp_session_respond(struct ipcp_net *ipn, const char *name,
+					 const struct ipcp_qos *qos)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_listener *l;
+	struct ipcp_flow *flow;
+
+	if (!wait)
+		return ERR_PTR(-ENOMEM);
+	mutex_lock(&ipn->lock);
+	l = ipcp_listener_find(ipn, name);
+	flow = IS_ERR(l) ? ERR_CAST(l) :
+		ipcp_session_new(ipn, name, qos, &l->payer, wait);
+	if (!IS_ERR(flow)) {
+		spin_lock_bh(&flow->lock);
+		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING);
+		spin_unlock_bh(&flow->lock);
+		ipcp_listener_add_flow(l, flow);
+		ipcp_flow_kick(flow);	/* has a deadline now */
+	}
+	mutex_unlock(&ipn->lock);
+	ipcp_wait_put(wait);
+	return flow;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The states of a flow, and its end.
+ *
+ *   INIT -> ALLOC_PENDING  -> ALLOCATED      the agent brought the first seed
+ *   INIT -> ACCEPT_PENDING -> ALLOCATED      the peer was heard under it
+ *   *_PENDING              -> DEALLOCATED    refused, given up, too late
+ *   ALLOCATED              -> DEALLOC_PENDING   the program closed it
+ *   DEALLOC_PENDING        -> DEALLOCATED    the peer was told
+ */
+#include "failure.h"
+#include "keyrot.h"
+#include "listener.h"
+#include "local.h"
+#include "notify.h"
+#include "registry.h"
+#include "rx.h"
+#include "state.h"
+#include "upcall.h"
+
+/**
+ * ipcp_state_finish() - End a flow: no packet, no key, no number
+ * @flow: flow; whoever comes second does nothing
+ *
+ * Context: Process context, may sleep. The flow's worker, or nobody else can be it.
+ */
+void ipcp_state_finish(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	flow->state = IPCP_REKEY_FLOW_STATE_DEALLOCATED;
+	spin_unlock_bh(&flow->lock);
+	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
+	ipcp_keyrot_drop(flow);
+	ipcp_local_part(flow);
+	ipcp_rx_purge(flow);
+	ipcp_listener_forget(flow);
+	ipcp_registry_del(flow);
+}
+
+/**
+ * ipcp_state_destroy() - End a flow at once, without telling the peer
+ * @flow: flow; the caller has a reference
+ *
+ * Context: Process context, may sleep; not the flow's worker.
+ */
+void ipcp_state_destroy(struct ipcp_flow *flow)
+{
+	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
+	cancel_delayed_work_sync(&flow->work);
+	ipcp_state_finish(flow);
+}
+
+static bool set_state(struct ipcp_flow *flow, u8 state)
+{
+	bool pending;
+
+	spin_lock_bh(&flow->lock);
+	pending = ipcp_flow_pending(flow);
+	if (pending)
+		WRITE_ONCE(flow->state, state);
+	spin_unlock_bh(&flow->lock);
+	return pending;
+}
+
+/**
+ * ipcp_state_allocated() - A pending flow has keys and a peer
+ * @flow: flow
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -ESTALE if it was not pending any more.
+ */
+int ipcp_state_allocated(struct ipcp_flow *flow)
+{
+	WRITE_ONCE(flow->last_rx, jiffies);
+	WRITE_ONCE(flow->last_tx, jiffies);
+	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_ALLOCATED))
+		return -ESTALE;
+	ipcp_notify(flow, IPCP_REKEY_EVENT_ALLOCATED, flow->rk.epoch,
+		    flow->rk.exchange);
+	ipcp_listener_flow_ready(flow);
+	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
+	ipcp_flow_kick(flow);
+	return 0;
+}
+
+static void set_error(struct ipcp_flow *flow, int error, const char *reason)
+{
+	spin_lock_bh(&flow->lock);
+	if (!flow->error) {
+		strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
+		smp_wmb();	/* whoever sees the error sees the reason */
+		WRITE_ONCE(flow->error, ipcp_failure(error));
+	}
+	spin_unlock_bh(&flow->lock);
+}
+
+/**
+ * ipcp_state_fail() - A pending allocation failed
+ * @flow: flow
+ * @error: positive errno that ipcp_failure_known() knows
+ * @reason: the same in words, or NULL
+ *
+ * Context: Process context, may sleep; not the flow's worker.
+ */
+void ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason)
+{
+	if (!ipcp_flow_pending(flow))
+		return;
+	set_error(flow, error, reason);
+	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
+		return;
+	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
+	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
+	ipcp_state_destroy(flow);
+}
+
+/**
+ * ipcp_state_down() - The flow cannot go on
+ * @flow: flow
+ * @error: positive errno that ipcp_failure_known() knows
+ * @reason: the same in words, or NULL
+ *
+ * What is queued can still be read.
+ *
+ * Context: Process context.
+ */
+void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
+{
+	set_error(flow, error, reason);
+	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWDOWN, 0)) {
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
+			    flow->rk.exchange);
+		ipcp_local_down(flow);
+	}
+	ipcp_flow_kick(flow);
+}
+
+/**
+ * ipcp_state_late() - The time of a pending allocation is over
+ * @flow: flow
+ *
+ * Context: The flow's worker, which ends the flow then.
+ * Return: false if the flow was not pending any more.
+ */
+bool ipcp_state_late(struct ipcp_flow *flow)
+{
+	set_error(flow, ETIMEDOUT, "no answer in time");
+	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
+		return false;
+	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
+	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
+	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
+			 flow->name);
+	return true;
+}
+
+/**
+ * ipcp_state_close() - Nobody uses this end of the flow any more
+ * @flow: flow
+ *
+ * An allocated flow stays until the peer was told.
+ *
+ * Context: Process context, may sleep; not the flow's worker.
+ */
+void ipcp_state_close(struct ipcp_flow *flow)
+{
+	bool allocated, pending;
+
+	spin_lock_bh(&flow->lock);
+	pending = ipcp_flow_pending(flow);
+	allocated = flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	if (allocated) {
+		flow->closes = IPCP_CLOSES;
+		/* The worker may see it at once, and what it is to do. */
+		smp_store_release(&flow->state,
+				  IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
+	}
+	spin_unlock_bh(&flow->lock);
+
+	if (allocated) {
+		ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
+			    flow->rk.exchange);
+		/* First, or its writer would find the room that is made here. */
+		ipcp_local_down(flow);
+		ipcp_rx_purge(flow);
+		ipcp_flow_kick(flow);
+		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CLOSED,
+				 flow->id, flow->name);
+		return;
+	}
+	if (pending)
+		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL,
+				 flow->id, flow->name);
+	ipcp_state_destroy(flow);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The worker of a flow: what is done when. Everything that sleeps or waits for
+ * time is done here, one work item a flow: packets that waited for their leaf,
+ * control packets, keys to prepare and to wipe, CONFIRM, keepalive, and the end.
+ * So those never run beside themselves.
+ */
+#include "control.h"
+#include "deadline.h"
+#include "keyrot.h"
+#include "notify.h"
+#include "rx.h"
+#include "state.h"
+#include "tx.h"
+#include "wire.h"
+#include "worker.h"
+
+/* CLOSE may be lost: it is sent IPCP_CLOSES times, each time after twice the time. */
+#define IPCP_CLOSE_MS		200
+
+/* Tells the peer that the flow is closed. True if that is done. */
+static bool send_close(struct ipcp_flow *flow, unsigned long *next)
+{
+	bool seen = test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
+	unsigned int round = IPCP_CLOSES - flow->closes;
+
+	/* The peer that closed hears it once, and need not say it again. */
+	if (seen && round)
+		return true;
+	/* What else comes up does not hurry it: a loss of some lasts a while. */
+	if (round && ipcp_deadline_add(next, flow->close_at))
+		return false;
+	if (!flow->closes)
+		return true;
+	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN || seen)
+		return true;	/* no key, nothing to be said; or all is */
+	flow->closes--;
+	flow->close_at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_CLOSE_MS <<
+								 round));
+	return false;
+}
+
+/* The peer was heard, so this end of the flow can be accepted. */
+static void check_heard(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *ep;
+	bool heard;
+
+	rcu_read_lock();
+	ep = ipcp_epoch_newest(flow);
+	heard = ep && test_bit(IPCP_EP_OBSERVED, &ep->flags);
+	rcu_read_unlock();
+	if (heard && flow->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING)
+		ipcp_state_allocated(flow);
+}
+
+static bool allocation_late(struct ipcp_flow *flow, unsigned long *next)
+{
+	if (!ipcp_flow_pending(flow) || ipcp_deadline_add(next, flow->deadline))
+		return false;
+	return ipcp_state_late(flow);
+}
+
+static void check_peer(struct ipcp_flow *flow, unsigned long *next)
+{
+	unsigned long timeout = READ_ONCE(flow->peer_timeout);
+
+	if (!timeout || ipcp_flow_is_direct(flow))
+		return;
+	if (!ipcp_deadline_add(next, READ_ONCE(flow->last_tx) + timeout / 4)) {
+		ipcp_control_keepalive(flow);
+		ipcp_deadline_in(next, timeout / 4);
+	}
+	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
+		return;
+	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWPEER, 0))
+		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_LOST, flow->rk.epoch,
+			    0);
+}
+
+/**
+ * ipcp_worker_keys() - Do what time or the packet path has left to do with keys
+ * @flow: flow
+ * @next: jiffies when the worker is to come again
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_worker_keys(struct ipcp_flow *flow, unsigned long *next)
+{
+	struct ipcp_epoch *ep;
+
+	rcu_read_lock();
+	ep = ipcp_epoch_get(ipcp_epoch_newest(flow));
+	rcu_read_unlock();
+	if (!ep)
+		return;
+	ipcp_keyrot_grace(flow, ep, next);
+	ipcp_keyrot_check_due(flow, ep, next);
+	if (ipcp_epoch_unconfirmed(ep))
+		ipcp_control_ask(flow, ep, next);
+	ipcp_keyrot_tend(flow, next);
+	ipcp_epoch_put(ep);
+}
+
+/**
+ * ipcp_worker_tend() - Do all that the worker has to do for a flow now
+ * @flow: flow
+ * @next: out, jiffies when to come again
+ *
+ * Context: The flow's worker.
+ * Return: false if there is no next time: the flow is over.
+ */
+bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
+{
+	bool done = false;
+
+	*next = ipcp_deadline_never();
+	ipcp_rx_drain(flow);
+	ipcp_control_work(flow);
+
+	if (ipcp_flow_pending(flow))
+		check_heard(flow);
+	if (READ_ONCE(flow->rk.encrypted))
+		ipcp_worker_keys(flow, next);
+	/* Pairs with ipcp_state_close(). */
+	switch (smp_load_acquire(&flow->state)) {
+	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
+		if (!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN))
+			check_peer(flow, next);
+		break;
+	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
+		done = send_close(flow, next);
+		break;
+	default:
+		done = allocation_late(flow, next);
+	}
+	if (done)
+		ipcp_state_finish(flow);
+	return !test_bit(IPCP_FLOW_STOPPED, &flow->bits);
+}
+
+/**
+ * ipcp_worker() - The work item of a flow
+ * @work: flow->work
+ *
+ * Context: Work item.
+ */
+void ipcp_worker(struct work_struct *work)
+{
+	struct ipcp_flow *flow = container_of(to_delayed_work(work),
+					      struct ipcp_flow, work);
+	unsigned long next;
+
+	if (test_bit(IPCP_FLOW_STOPPED, &flow->bits))
+		return;
+	if (ipcp_worker_tend(flow, &next))
+		queue_delayed_work(ipcp_wq, &flow->work,
+				   ipcp_deadline_delay(next));
+}
