@@ -26,6 +26,7 @@
 #include "show.h"
 #include "state.h"
 #include "tx.h"
+#include "wait.h"
 #include "wire.h"
 
 #define IPCP_BACKLOG_DEFAULT	64
@@ -46,9 +47,11 @@ static void become_flow(struct ipcp_file *f, struct ipcp_flow *flow)
 {
 	/* Paired with ipcp_file_flow(). */
 	smp_store_release(&f->flow, flow);
-	/* What was before: an agent and a peer may have been faster. */
-	wake_up_poll(&f->wait->wq, EPOLLIN | EPOLLRDNORM | EPOLLOUT |
-		     EPOLLWRNORM | EPOLLPRI | EPOLLRDHUP | EPOLLERR);
+	/*
+	 * The flow may have become ready before ->flow was set: make pollers
+	 * look again.
+	 */
+	ipcp_wait_wake(&f->wait->consumer, IPCP_WAKE_ALL);
 }
 
 static void become_listener(struct ipcp_file *f, struct ipcp_listener *l)
@@ -56,7 +59,7 @@ static void become_listener(struct ipcp_file *f, struct ipcp_listener *l)
 	/* Paired with listener_of(). */
 	smp_store_release(&f->listener, l);
 	/* For flows that were faster. */
-	wake_up_poll(&f->wait->wq, EPOLLIN | EPOLLRDNORM);
+	ipcp_wait_wake(&f->wait->consumer, EPOLLIN | EPOLLRDNORM);
 }
 
 static struct ipcp_file *file_new(struct ipcp_net *ipn, struct ipcp_wait *wait)
@@ -77,7 +80,8 @@ static struct ipcp_file *file_new(struct ipcp_net *ipn, struct ipcp_wait *wait)
 static void file_free(struct ipcp_file *f)
 {
 	put_net(f->ipn->net);
-	ipcp_wait_put(f->wait);
+	if (f->wait)
+		ipcp_consumer_put(&f->wait->consumer);
 	kfree(f);
 }
 
@@ -90,7 +94,7 @@ static int chardev_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	f = file_new(ipcp_net(current->nsproxy->net_ns), wait);
 	if (!f) {
-		ipcp_wait_put(wait);
+		ipcp_consumer_put(&wait->consumer);
 		return -ENOMEM;
 	}
 	file->private_data = f;
@@ -202,7 +206,8 @@ static int begin_alloc(struct ipcp_file *f, const char *name,
 
 	if (f->flow || f->listener)
 		return -EBUSY;
-	flow = ipcp_session_ask(f->ipn, name, &arg->qos, timeo, f->wait);
+	flow = ipcp_session_ask(f->ipn, name, &arg->qos, timeo,
+				&f->wait->consumer);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
 	become_flow(f, flow);
@@ -266,7 +271,8 @@ static int ioc_listen(struct file *file, void *argp)
 		goto err_unlock;
 	}
 	l = ipcp_listen_new(f->ipn, name,
-			      arg->backlog ?: IPCP_BACKLOG_DEFAULT, f->wait);
+			    arg->backlog ?: IPCP_BACKLOG_DEFAULT,
+			    &f->wait->consumer);
 	if (IS_ERR(l)) {
 		err = PTR_ERR(l);
 		goto err_unlock;
@@ -312,13 +318,13 @@ static struct file *new_flow_file(struct ipcp_net *ipn, unsigned int access,
 	return file;
 }
 
-/* The flow wakes who waits at its own place from its beginning on. */
+/* The flow has had its own place to sleep from its beginning on. */
 static void give_flow(struct file *file, struct ipcp_flow *flow)
 {
 	struct ipcp_file *f = file->private_data;
 
 	ipcp_owner_current(&flow->owner);
-	f->wait = ipcp_wait_get(flow->n_rb.flags.wait);
+	f->wait = ipcp_wait_of(ipcp_consumer_get(flow->n_rb.flags.consumer));
 	f->flow = flow;
 }
 
@@ -326,14 +332,14 @@ static void give_flow(struct file *file, struct ipcp_flow *flow)
 static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
 				   long timeo)
 {
-	wait_queue_head_t *wq = &l->wait->wq;
+	struct ipcp_file *f = file->private_data;
 	struct ipcp_flow *flow;
 	int err;
 
 	while (!(flow = ipcp_listener_accept(l))) {
 		if (file->f_flags & O_NONBLOCK)
 			return ERR_PTR(-EAGAIN);
-		err = ipcp_io_slept(wait_event_interruptible_timeout(*wq,
+		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
 								     ipcp_listener_waiting(l),
 								     timeo),
 				    &timeo);

@@ -8,10 +8,12 @@
  * No reference to the leaf is taken: RCU keeps it and its key until the packet is
  * dealt with. A packet whose leaf is retired meanwhile is too late.
  */
+#include <linux/indirect_call_wrapper.h>
 #include <linux/mm.h>
 #include <linux/skbuff.h>
 
 #include "cb.h"
+#include "path.h"
 #include "decrypt.h"
 #include "keyrot.h"
 #include "leaf.h"
@@ -72,6 +74,7 @@ static void peer_is_there(struct ipcp_flow *flow)
 static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       const struct sk_buff *skb, u64 counter)
 {
+	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
 	u64 end = READ_ONCE(ep->rx_end);
 
 	do {
@@ -79,7 +82,8 @@ static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			return;
 	} while (!try_cmpxchg64(&ep->rx_end, &end, counter + 1));
 	if (likely(ep->no == READ_ONCE(flow->rk.observed)))
-		ipcp_udp_roam(flow, skb, ep, counter);
+		INDIRECT_CALL_1(path->received, ipcp_udp_received,
+				flow, skb, ep, counter);
 	if (unlikely(ipcp_rx_watermark(counter) &&
 		     !(READ_ONCE(flow->rk.due) & IPCP_REKEY_DUE_WATERMARK)))
 		ipcp_flow_kick(flow);

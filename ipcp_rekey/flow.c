@@ -67,7 +67,7 @@ void ipcp_flow_free(struct ipcp_flow *flow)
 	ipcp_user_del_flow(flow->payer.user);
 	ipcp_payer_clear(&flow->payer);
 	ipcp_inflight_end(flow->inflight);
-	ipcp_wait_put(flow->n_rb.flags.wait);
+	ipcp_consumer_put(flow->n_rb.flags.consumer);
 	free_percpu(flow->stats);
 	kfree(flow->name);
 	kfree(flow->blob);
@@ -123,7 +123,8 @@ static void set_defaults(struct ipcp_flow *flow)
 static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos,
 				   const struct ipcp_payer *payer,
-				   struct ipcp_wait *wait, work_func_t worker)
+				   struct ipcp_consumer *consumer,
+				   work_func_t worker)
 {
 	struct ipcp_flow *flow = kzalloc(sizeof(*flow), GFP_KERNEL_ACCOUNT);
 	int err = -ENOMEM;
@@ -153,14 +154,14 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 	if (err)
 		goto err_stats;
 	err = -ENOMEM;
-	flow->inflight = ipcp_inflight_new(wait);
+	flow->inflight = ipcp_inflight_new(consumer);
 	if (!flow->inflight)
 		goto err_dst;
 	err = ipcp_user_add_flow(payer->user);
 	if (err)
 		goto err_inflight;
 	ipcp_payer_copy(&flow->payer, payer);
-	ipcp_rbuff_init(&flow->n_rb, ipcp_wait_get(wait));
+	ipcp_rbuff_init(&flow->n_rb, ipcp_consumer_get(consumer));
 	flow->n_rb.user = payer->user;
 	atomic_inc(&ipn->living);
 	return flow;
@@ -184,7 +185,7 @@ err_free:
  * @name: name that is asked for or served
  * @qos: what is asked of it
  * @payer: who pays for it
- * @wait: whom to wake; a reference is taken
+ * @consumer: whom to wake; a reference is taken
  * @worker: its work item
  *
  * Context: Process context, may sleep.
@@ -194,11 +195,13 @@ err_free:
 struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos,
 				const struct ipcp_payer *payer,
-				struct ipcp_wait *wait, work_func_t worker)
+				struct ipcp_consumer *consumer,
+				work_func_t worker)
 {
 	struct mem_cgroup *before = ipcp_pay(payer);
-	struct ipcp_flow *flow = make_flow(ipn, name, qos, payer, wait, worker);
+	struct ipcp_flow *flow;
 
+	flow = make_flow(ipn, name, qos, payer, consumer, worker);
 	ipcp_pay_end(before);
 	return flow;
 }

@@ -22,6 +22,7 @@ struct ipcp_epoch;
 struct ipcp_inflight;
 struct ipcp_listener;
 struct ipcp_net;
+struct ipcp_path_ops;
 
 #define IPCP_CTL_QUEUE	64	/* control packets of a flow that may wait */
 
@@ -128,6 +129,8 @@ enum {
  * @linger_time: jiffies that an old epoch's keys stay
  * @max_age: jiffies after which an epoch carries no data, 0 for no limit
  * @peer_timeout: jiffies of silence until the peer counts as lost, or 0
+ * @path: what carries its packets; may change until the flow is allocated.
+ *	Locking: written under @lock once the flow can be found, read without
  * @peer_eid: endpoint id at the peer
  * @peer_lock: protects @peer
  * @peer: address of the peer
@@ -182,6 +185,7 @@ struct ipcp_flow {
 	unsigned long max_age;
 	unsigned long peer_timeout;
 
+	const struct ipcp_path_ops *path;
 	u32 peer_eid;
 	rwlock_t peer_lock;
 	struct ipcp_endpoint peer;
@@ -213,7 +217,8 @@ struct ipcp_flow {
 struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos,
 				const struct ipcp_payer *payer,
-				struct ipcp_wait *wait, work_func_t worker);
+				struct ipcp_consumer *consumer,
+				work_func_t worker);
 void ipcp_flow_free(struct ipcp_flow *flow);
 void ipcp_flow_put(struct ipcp_flow *flow);
 void ipcp_flow_kick(struct ipcp_flow *flow);

@@ -10,20 +10,20 @@
 
 /**
  * ipcp_inflight_new() - Begin to count messages on their way
- * @wait: who is woken when there is room; a reference is taken
+ * @consumer: who is woken when there is room; a reference is taken
  *
  * Context: Process context, may sleep.
  * Return: the count, without messages, the flow's until ipcp_inflight_end(); or
  * NULL.
  */
-struct ipcp_inflight *ipcp_inflight_new(struct ipcp_wait *wait)
+struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer)
 {
 	struct ipcp_inflight *out = kzalloc(sizeof(*out), GFP_KERNEL_ACCOUNT);
 
 	if (!out)
 		return NULL;
 	atomic_set(&out->count, IPCP_INFLIGHT_FLOW);
-	out->wait = ipcp_wait_get(wait);
+	out->consumer = ipcp_consumer_get(consumer);
 	return out;
 }
 
@@ -40,7 +40,7 @@ unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n)
 	unsigned int left = atomic_sub_return(n, &out->count);
 
 	if (unlikely(!left)) {
-		ipcp_wait_put(out->wait);
+		ipcp_consumer_put(out->consumer);
 		kfree_rcu(out, rcu);
 	}
 	return left;

@@ -7,7 +7,7 @@
 #include <linux/cache.h>
 #include <linux/rcupdate.h>
 
-struct ipcp_wait;
+struct ipcp_consumer;
 
 /* The flow's share of the count of its messages: more than there can be. */
 #define IPCP_INFLIGHT_FLOW	((int)BIT(30))
@@ -15,7 +15,7 @@ struct ipcp_wait;
 /**
  * struct ipcp_inflight - messages of a flow that are on their way out
  * @count: how many, and IPCP_INFLIGHT_FLOW until the flow has ended
- * @wait: who is woken when there is room, with a reference
+ * @consumer: who is woken when there is room, with a reference
  * @rcu: freed a grace period after @count has become 0
  *
  * All that a message has of its flow: who has the message may keep it for longer
@@ -23,11 +23,11 @@ struct ipcp_wait;
  */
 struct ipcp_inflight {
 	atomic_t count;
-	struct ipcp_wait *wait;
+	struct ipcp_consumer *consumer;
 	struct rcu_head rcu;
 } ____cacheline_aligned_in_smp;
 
-struct ipcp_inflight *ipcp_inflight_new(struct ipcp_wait *wait);
+struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer);
 void ipcp_inflight_end(struct ipcp_inflight *out);
 unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n);
 

@@ -17,6 +17,7 @@
 #include "registry.h"
 #include "rekey.h"
 #include "tx.h"
+#include "wait.h"
 #include "wire.h"
 
 /* Descriptors of messages that are copied at a time: a train's. */

@@ -30,13 +30,14 @@ bool ipcp_name_valid(const char *name)
  * @ipn: namespace
  * @name: name; taken on success
  * @backlog: flows that may wait
- * @wait: woken for the answer and for flows; a reference is taken
+ * @consumer: woken for the answer and for flows; a reference is taken
  *
  * Context: Process context.
  * Return: a listener, not answered yet; -ENOTCONN without an agent; -ENOMEM.
  */
 struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
-					u32 backlog, struct ipcp_wait *wait)
+				      u32 backlog,
+				      struct ipcp_consumer *consumer)
 {
 	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
 	int err;
@@ -56,7 +57,7 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 	err = ipcp_upcall_listen(ipn, name, &l->request);
 	if (!err) {
 		l->name = name;
-		l->wait = ipcp_wait_get(wait);
+		l->consumer = ipcp_consumer_get(consumer);
 		list_add(&l->list, &ipn->listeners);
 	}
 	mutex_unlock(&ipn->lock);
@@ -94,7 +95,7 @@ void ipcp_listen_end(struct ipcp_listener *l)
 	if (granted)
 		ipcp_upcall_tell(l->ipn, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
 				 l->name);
-	ipcp_wait_put(l->wait);
+	ipcp_consumer_put(l->consumer);
 	ipcp_owner_clear(&l->owner);
 	ipcp_payer_clear(&l->payer);
 	kfree(l->name);

@@ -6,11 +6,12 @@
 
 struct ipcp_listener;
 struct ipcp_net;
-struct ipcp_wait;
+struct ipcp_consumer;
 
 bool ipcp_name_valid(const char *name);
 struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
-				      u32 backlog, struct ipcp_wait *wait);
+				      u32 backlog,
+				      struct ipcp_consumer *consumer);
 void ipcp_listen_end(struct ipcp_listener *l);
 
 #endif /* _IPCP_LISTEN_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names that programs serve, and the flows that wait to be accepted.
+ * Names that consumers serve, and the flows that wait to be accepted.
  *
  * A responder's flow is made by the agent while the exchange with the peer goes
  * on. It is pending until the peer was heard under its keys; only then it is
@@ -13,8 +13,7 @@
 
 static void wake_listener(struct ipcp_listener *l)
 {
-	wake_up_poll(&l->wait->wq, EPOLLIN | EPOLLRDNORM |
-		     EPOLLERR);
+	ipcp_consumer_wake(l->consumer, EPOLLIN | EPOLLRDNORM | EPOLLERR);
 }
 
 static void answer_listen(struct ipcp_listener *l, int error,

@@ -10,7 +10,7 @@
 struct ipcp_net;
 
 /**
- * struct ipcp_listener - a file that serves a name
+ * struct ipcp_listener - a name that a consumer serves
  * @list: in the namespace's list
  * @ipn: namespace
  * @name: name
@@ -24,7 +24,7 @@ struct ipcp_net;
  * @pending: flows that the peer has not confirmed yet
  * @waiting: flows to be accepted
  * @nflows: flows in both lists
- * @wait: who waits for the answer, or to accept
+ * @consumer: who is told of the answer, and of flows to accept; with a reference
  *
  * All but what never changes is under the namespace's mutex.
  */
@@ -42,7 +42,7 @@ struct ipcp_listener {
 	struct list_head pending;
 	struct list_head waiting;
 	unsigned int nflows;
-	struct ipcp_wait *wait;
+	struct ipcp_consumer *consumer;
 };
 
 int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Direct flows: both ends are programs of this host, in one namespace. A message
+ * Direct flows: both ends are consumers of this host, in one namespace. A message
  * goes from one end into the ring of the other, in the clear, and is the
  * sender's until it was read: so a writer waits for its reader as it otherwise
  * waits for the network stack. There are no keys, so there is nothing to re-key;
@@ -11,42 +11,10 @@
  */
 #include "listener.h"
 #include "local.h"
+#include "path.h"
 #include "registry.h"
 #include "session.h"
 #include "state.h"
-
-/* The two are one flow, if the first one still waits for that. */
-static bool couple_flows(struct ipcp_flow *flow, struct ipcp_flow *mate)
-{
-	bool pending;
-
-	set_bit(IPCP_FLOW_DIRECT, &mate->bits);
-	WRITE_ONCE(mate->mtu, IPCP_LOCAL_MTU);
-	ipcp_flow_set_timeout(mate, 0);
-	WRITE_ONCE(mate->peer_eid, flow->eid);
-
-	spin_lock_bh(&flow->lock);
-	pending = flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING &&
-		  !flow->rk.encrypted && !ipcp_flow_is_direct(flow);
-	if (pending) {
-		flow->rk.initiator = true;
-		WRITE_ONCE(flow->mtu, IPCP_LOCAL_MTU);
-		ipcp_flow_set_timeout(flow, 0);
-		WRITE_ONCE(flow->peer_eid, mate->eid);
-		rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
-		set_bit(IPCP_FLOW_DIRECT, &flow->bits);
-	}
-	spin_unlock_bh(&flow->lock);
-	if (!pending)
-		return false;
-
-	spin_lock_bh(&mate->lock);
-	/* If it is finished already it gives no reference up any more. */
-	if (mate->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING)
-		rcu_assign_pointer(mate->mate, ipcp_flow_get(flow));
-	spin_unlock_bh(&mate->lock);
-	return true;
-}
 
 /* What its own program has closed already need not hear of it. */
 static void peer_closed(struct ipcp_flow *flow)
@@ -58,6 +26,85 @@ static void peer_closed(struct ipcp_flow *flow)
 		return;
 	set_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits);
 	ipcp_state_down(flow, ESHUTDOWN, "the peer closed the flow");
+}
+
+/* This end is down, or closed, so the other one is down. */
+static void local_down(struct ipcp_flow *flow)
+{
+	struct ipcp_flow *mate;
+
+	rcu_read_lock();
+	mate = rcu_dereference(flow->mate);
+	if (mate)
+		peer_closed(mate);
+	rcu_read_unlock();
+}
+
+/* This end is finished: tell the other and let go of it. */
+static void local_finish(struct ipcp_flow *flow)
+{
+	struct ipcp_flow *mate;
+
+	spin_lock_bh(&flow->lock);
+	mate = rcu_replace_pointer(flow->mate, NULL,
+				   lockdep_is_held(&flow->lock));
+	spin_unlock_bh(&flow->lock);
+	if (!mate)
+		return;
+	peer_closed(mate);
+	ipcp_flow_put(mate);
+}
+
+/* Messages go from ring to ring (tx.c): no packet is sealed, or comes in. */
+static int local_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	kfree_skb(skb);
+	return -ENETUNREACH;
+}
+
+static void local_received(struct ipcp_flow *flow, const struct sk_buff *skb,
+			   const struct ipcp_epoch *ep, u64 counter)
+{
+}
+
+static const struct ipcp_path_ops local_path = {
+	.xmit = local_xmit,
+	.received = local_received,
+	.down = local_down,
+	.finish = local_finish,
+};
+
+/* Make a flow, in this state and without keys, an end that has the other. */
+static bool couple_flow(struct ipcp_flow *flow, u8 state, struct ipcp_flow *mate)
+{
+	bool may;
+
+	spin_lock_bh(&flow->lock);
+	may = flow->state == state && !flow->rk.encrypted &&
+	      !ipcp_flow_is_direct(flow);
+	if (may) {
+		flow->rk.initiator =
+			state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+		WRITE_ONCE(flow->mtu, IPCP_LOCAL_MTU);
+		ipcp_flow_set_timeout(flow, 0);
+		WRITE_ONCE(flow->peer_eid, mate->eid);
+		WRITE_ONCE(flow->path, &local_path);
+		rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
+		set_bit(IPCP_FLOW_DIRECT, &flow->bits);
+	}
+	spin_unlock_bh(&flow->lock);
+	return may;
+}
+
+/* Both are pending: the flow that was asked for, and its other end. */
+static int couple_flows(struct ipcp_flow *flow, struct ipcp_flow *mate)
+{
+	if (!couple_flow(flow, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING, mate))
+		return -ESTALE;
+	if (couple_flow(mate, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING, flow))
+		return 0;
+	ipcp_state_fail(flow, ECONNABORTED, "nobody serves the name any more");
+	return -ESTALE;
 }
 
 /**
@@ -76,48 +123,11 @@ int ipcp_local_join(struct ipcp_flow *flow)
 	mate = ipcp_session_respond(flow->net, flow->name, &flow->qos);
 	if (IS_ERR(mate))
 		return PTR_ERR(mate);
-	err = couple_flows(flow, mate) ? ipcp_state_allocated(flow) : -ESTALE;
+	err = couple_flows(flow, mate) ?: ipcp_state_allocated(flow);
 	if (err)
 		ipcp_state_fail(mate, ECONNABORTED, "nobody asks any more");
 	else if (ipcp_state_allocated(mate))
 		peer_closed(flow);	/* nobody serves the name any more */
 	ipcp_flow_put(mate);
 	return err;
-}
-
-/**
- * ipcp_local_down() - This end is down, or closed, so the other one is down
- * @flow: flow
- *
- * Context: Process context.
- */
-void ipcp_local_down(struct ipcp_flow *flow)
-{
-	struct ipcp_flow *mate;
-
-	rcu_read_lock();
-	mate = rcu_dereference(flow->mate);
-	if (mate)
-		peer_closed(mate);
-	rcu_read_unlock();
-}
-
-/**
- * ipcp_local_part() - This end is finished: tell the other and let go of it
- * @flow: flow, DEALLOCATED
- *
- * Context: Process context.
- */
-void ipcp_local_part(struct ipcp_flow *flow)
-{
-	struct ipcp_flow *mate;
-
-	spin_lock_bh(&flow->lock);
-	mate = rcu_replace_pointer(flow->mate, NULL,
-				   lockdep_is_held(&flow->lock));
-	spin_unlock_bh(&flow->lock);
-	if (!mate)
-		return;
-	peer_closed(mate);
-	ipcp_flow_put(mate);
 }

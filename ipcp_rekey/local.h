@@ -11,7 +11,5 @@
 #define IPCP_LOCAL_MTU		7424
 
 int ipcp_local_join(struct ipcp_flow *flow);
-void ipcp_local_part(struct ipcp_flow *flow);
-void ipcp_local_down(struct ipcp_flow *flow);
 
 #endif /* _IPCP_LOCAL_H */

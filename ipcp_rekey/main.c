@@ -3,39 +3,15 @@
  * ipcp_rekey: flows, that is named, authenticated, encrypted channels of
  * messages that re-key themselves.
  *
- * Where to look
- * -------------
- * chardev   programs: files, ioctls, poll
- * io        programs: messages, one a call or many
- * consumer  kernel code: functions that are called, sending without sleeping
- * netdev    network interfaces over a flow, as another consumer
- * netlink   the agent and operators; netlink-rekey: seeds come in here
- * upcall    what the kernel has for the agent
- * registry  flows of a namespace, by number and endpoint id; claims
- * listener  names that are served, and flows to be accepted
- * flow      a flow's states, its worker, its end
- * rbuff     the ring towards the reader; rbflags: its flags word
- * owner     who pays for it all, and limits of users
- * keyrot    epochs: park, activate, observe, promote, linger, wipe
- * keys      what an epoch and a leaf are; leaf: prepare, find, retire leaf keys
- * control   CONFIRM, SEALED, CLOSE; how both ends learn of each other's epoch
- * tx        sending: claim, seal, hand to the stack
- * rx        arrival; rx-segs: of several packets in one buffer
- * waiting   packets that wait for their leaf key
- * decrypt   decryption, and what follows from an authentic packet
- * reader    what readers take out of the ring
- * segs      packets that cross the stack in one buffer
- * udp       the transport
- * local     flows between two programs of this host
- * notify    what monitors and tracepoints are told; show: what is shown
- * keysched hkdf aead replay wire   key schedule, cryptography, packet format
+ * Documentation/architecture.md lists the source files by floors: a file uses
+ * lower ones only.
  *
  * Objects and how long they live
  * ------------------------------
  * An open file pins the module, its network namespace (struct ipcp_net) and
- * its flow or listener; so does what kernel code has of a flow or listener,
- * until it is released, but for an interface, which lets go of its flow when
- * the flow's namespace ends. A flow is held by the registry until it is dead, by
+ * its flow or listener; so does kernel code that has a flow or listener, until the
+ * release, but for an interface, which releases its flow when the flow's namespace
+ * ends. A flow is held by the registry until it is dead, by
  * its file, by a listener it waits at, by the upcall that asks for it, and by
  * whoever looked it up; it is freed a grace period after the last of them. The
  * ends of a direct flow hold each other until they are finished. An
@@ -58,10 +34,15 @@
  * Messages on their way out are such: a queue of somebody else's has them for as
  * long as it likes. They have the flow's count of them (struct ipcp_inflight)
  * and nothing else of the flow. The count has a share of the flow's, is freed a
- * grace period after that and the last message are gone, and holds the place
- * where writers sleep (struct ipcp_wait), whom the messages wake, which is freed
- * a grace period after its last holder. The message that finds no other on its
- * way takes a reference to the module, the one that leaves none puts it.
+ * grace period after that and the last message are gone, and holds the flow's
+ * consumer, whom the messages wake. The message that finds no other on its way
+ * takes a reference to the module, the one that leaves none puts it.
+ *
+ * The consumer (struct ipcp_consumer) of a flow is the place where a program
+ * sleeps, or what kernel code has of the flow. The user, the flow's ring, the count
+ * and, of a name, the listener hold it; it is freed a grace period after the last
+ * of them. So it can be woken at any time, and once its user has released the flow
+ * being woken does nothing.
  *
  * Locks, in the order in which they are taken
  * -------------------------------------------
@@ -81,8 +62,7 @@
  * net->upcall_lock      queue to the agent
  * net->users' lock      who has flows; nothing is taken inside of it
  * kflow->held.lock      messages that kernel code sent and that wait for a key
- * n_rb.flags.wait->wq.lock    who is woken, also with interrupts off; a function that
- *                       is called there may queue work, and nothing else
+ * wait->wq.lock         programs that sleep, also with interrupts off
  *
  * All but the mutexes are spinlocks taken with bottom halves off. Of the last
  * two none is taken inside the other.

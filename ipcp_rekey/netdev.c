@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Network interfaces of the kind "ipcp_rekey": a link from point to point over
- * one flow, as any other kernel code could have it (consumer.c).
+ * one flow, as any other kernel code could have it (api.c).
  *
  * What an interface is to have, a flow to a name or a name to serve, is written
  * down by who configures it, with the right to; a work item sees that it has
@@ -22,7 +22,7 @@
 #include <uapi/linux/ipcp_rekey_link.h>
 
 #include "compat/rtnetlink.h"
-#include "consumer.h"
+#include "api.h"
 #include "deadline.h"
 #include "listen.h"
 #include "listener.h"
@@ -186,7 +186,7 @@ static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
 		unsigned int len = skb->len;
 
 		skb_mark_not_on_list(skb);
-		if (ipcp_consumer_send(flow, skb, ds)) {
+		if (ipcp_api_send(flow, skb, ds)) {
 			DEV_STATS_INC(dev, tx_dropped);
 			continue;
 		}
@@ -234,10 +234,10 @@ static struct sk_buff *segment_packet(struct sk_buff *skb)
 /* Is there no room? The queue is stopped, then, and room() wakes it. */
 static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 {
-	if (likely(ipcp_consumer_room(flow)))
+	if (likely(ipcp_api_room(flow)))
 		return false;
 	netif_stop_queue(dev);
-	if (ipcp_consumer_want_room(flow))
+	if (ipcp_api_want_room(flow))
 		return true;
 	netif_start_queue(dev);
 	return false;
@@ -350,14 +350,14 @@ static int begin_flow(struct ipcp_dev *d)
 	int err = 0;
 
 	if (d->role == IPCP_DEV_CONNECT) {
-		k = ipcp_consumer_alloc(d->ipn, d->name, &link_flow_ops, d->dev,
-					false);
+		k = ipcp_api_alloc(d->ipn, d->name, &link_flow_ops, d->dev,
+				   false);
 		err = PTR_ERR_OR_ZERO(k);
 		if (!err)
 			set_link_flow(d, k);
 	} else {
-		l = ipcp_consumer_listen(d->ipn, d->name, 4, &link_flow_ops,
-					 d->dev, false);
+		l = ipcp_api_listen(d->ipn, d->name, 4, &link_flow_ops,
+				    d->dev, false);
 		err = PTR_ERR_OR_ZERO(l);
 		if (!err)
 			d->listener = l;

@@ -47,7 +47,7 @@ int ipcp_rekey_nl_flow_get_dumpit(struct sk_buff *skb,
 
 	for (; !err && (flow = ipcp_registry_next(ipn, &id)); id++) {
 		void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
-					cb->nlh->nlmsg_seq, &ipcp_nl_family,
+					cb->nlh->nlmsg_seq, genl_info_dump(cb)->family,
 					NLM_F_MULTI, IPCP_REKEY_CMD_FLOW_GET);
 
 		err = hdr ? ipcp_show_flow(skb, flow, ns) : -EMSGSIZE;
@@ -70,7 +70,7 @@ static void get_qos(const struct nlattr *nla, struct ipcp_qos *qos)
 	memset(qos, 0, sizeof(*qos));
 	/* Checked by the policy of the operation before. */
 	if (!nla || nla_parse_nested(tb, IPCP_REKEY_A_QOS_MAX, nla,
-				     ipcp_rekey_qos_nl_policy, NULL))
+				     NULL, NULL))
 		return;
 	qos->delay = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_DELAY]);
 	qos->availability = ipcp_nl_u32(tb[IPCP_REKEY_A_QOS_AVAILABILITY]);
@@ -318,10 +318,10 @@ int ipcp_rekey_nl_flow_del_doit(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(flow);
 	if (ipcp_flow_pending(flow))
 		ipcp_state_fail(flow, error ?: ECONNABORTED,
-			       why ?: "the agent gave up");
+				why ?: "the agent gave up");
 	else
 		ipcp_state_down(flow, error ?: ESHUTDOWN,
-			       why ?: "the agent took the flow down");
+				why ?: "the agent took the flow down");
 	ipcp_flow_put(flow);
 	return 0;
 }

@@ -9,6 +9,8 @@
 #include "netlink.h"
 #include "registry.h"
 
+struct ipcp_root;
+
 /* Refuses a request that lacks an attribute. */
 #define IPCP_NL_MISSING(info, attr) GENL_REQ_ATTR_CHECK(info, attr)
 

@@ -131,9 +131,11 @@ static int __net_init net_init(struct net *net)
 }
 
 /*
- * An open file holds its namespace and the module, so there is none now, and
- * no listener either. What is left are flows that were closed and still tell
- * the peer, and what the agent made and nobody accepted.
+ * An open file holds its namespace and the module, and so does kernel code, but
+ * for interfaces. Those have ended: netdev.c is registered after this file, so its
+ * exit came first. So no flow has a user, and there is no listener. What is left
+ * are flows that were closed and still tell the peer, and what the agent made and
+ * nobody accepted.
  */
 static void __net_exit net_exit(struct net *net)
 {

@@ -6,11 +6,35 @@
 #include <net/genetlink.h>
 
 #include "flow.h"
+#include "net.h"
 #include "netlink-gen.h"
-#include "netlink.h"
 #include "notify.h"
-#include "registry.h"
 #include "trace.h"
+
+/* NULL once the family is not registered any more; flows may end after that. */
+static const struct genl_family __rcu *notify_family;
+
+/**
+ * ipcp_notify_init() - Tell what happens by a family's multicasts
+ * @family: family that is about to be registered
+ *
+ * Context: Module init. Without the family there are no flows.
+ */
+void __init ipcp_notify_init(const struct genl_family *family)
+{
+	rcu_assign_pointer(notify_family, family);
+}
+
+/**
+ * ipcp_notify_exit() - Tell tracepoints only
+ *
+ * Context: Module exit, may sleep. The family can be unregistered afterwards.
+ */
+void ipcp_notify_exit(void)
+{
+	RCU_INIT_POINTER(notify_family, NULL);
+	synchronize_rcu();
+}
 
 static int put_event(struct sk_buff *skb, struct ipcp_flow *flow, u32 event,
 		     u8 epoch, u32 exchange)
@@ -34,6 +58,33 @@ static int put_event(struct sk_buff *skb, struct ipcp_flow *flow, u32 event,
 	       nla_put_string(skb, IPCP_REKEY_A_FLOW_REASON, flow->reason);
 }
 
+/* Under RCU, which keeps the family registered. */
+static void multicast_event(const struct genl_family *family,
+			    struct ipcp_flow *flow, u32 event, u8 epoch,
+			    u32 exchange)
+{
+	struct net *net = flow->net->net;
+	struct sk_buff *skb;
+	void *hdr;
+
+	if (!genl_has_listeners(family, net, IPCP_REKEY_NLGRP_EVENTS))
+		return;
+	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
+	if (!skb) {
+		/* As if its buffer had been full: it looks at the state. */
+		genl_set_err(family, net, 0, IPCP_REKEY_NLGRP_EVENTS, -ENOBUFS);
+		return;
+	}
+	hdr = genlmsg_put(skb, 0, 0, family, 0, IPCP_REKEY_CMD_FLOW_NTF);
+	if (!hdr || put_event(skb, flow, event, epoch, exchange)) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, hdr);
+	genlmsg_multicast_netns(family, net, skb, 0, IPCP_REKEY_NLGRP_EVENTS,
+				GFP_ATOMIC);
+}
+
 /**
  * ipcp_notify() - Tell what happened to a flow
  * @flow: flow
@@ -45,27 +96,53 @@ static int put_event(struct sk_buff *skb, struct ipcp_flow *flow, u32 event,
  */
 void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange)
 {
-	struct net *net = flow->net->net;
-	struct sk_buff *skb;
-	void *hdr;
+	const struct genl_family *family;
 
 	trace_ipcp_event(flow, event, epoch, exchange);
-	if (!genl_has_listeners(&ipcp_nl_family, net, IPCP_REKEY_NLGRP_EVENTS))
-		return;
-	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
+	rcu_read_lock();
+	family = rcu_dereference(notify_family);
+	if (family)
+		multicast_event(family, flow, event, epoch, exchange);
+	rcu_read_unlock();
+}
+
+/* Under RCU, which keeps the family registered. False if nobody was told. */
+static bool multicast_upcall(const struct genl_family *family, struct net *net)
+{
+	struct sk_buff *skb = genlmsg_new(0, GFP_ATOMIC);
+	void *hdr;
+
 	if (!skb) {
-		/* As if its buffer had been full: it looks at the state. */
-		genl_set_err(&ipcp_nl_family, net, 0, IPCP_REKEY_NLGRP_EVENTS,
-			     -ENOBUFS);
-		return;
+		/* Nobody may come next: it wakes up for the error. */
+		genl_set_err(family, net, 0, IPCP_REKEY_NLGRP_AGENT, -ENOBUFS);
+		return false;
 	}
-	hdr = genlmsg_put(skb, 0, 0, &ipcp_nl_family, 0,
-			  IPCP_REKEY_CMD_FLOW_NTF);
-	if (!hdr || put_event(skb, flow, event, epoch, exchange)) {
+	hdr = genlmsg_put(skb, 0, 0, family, 0, IPCP_REKEY_CMD_UPCALL_NTF);
+	if (!hdr) {
 		nlmsg_free(skb);
-		return;
+		return false;
 	}
 	genlmsg_end(skb, hdr);
-	genlmsg_multicast_netns(&ipcp_nl_family, net, skb, 0,
-				IPCP_REKEY_NLGRP_EVENTS, GFP_ATOMIC);
+	return !genlmsg_multicast_netns(family, net, skb, 0,
+					IPCP_REKEY_NLGRP_AGENT, GFP_ATOMIC);
+}
+
+/**
+ * ipcp_notify_agent() - Tell the agent that its queue has something
+ * @ipn: namespace
+ *
+ * Context: Any context.
+ * Return: false if it could not be told; the next one has to be then.
+ */
+bool ipcp_notify_agent(struct ipcp_net *ipn)
+{
+	const struct genl_family *family;
+	bool told = false;
+
+	rcu_read_lock();
+	family = rcu_dereference(notify_family);
+	if (family)
+		told = multicast_upcall(family, ipn->net);
+	rcu_read_unlock();
+	return told;
 }

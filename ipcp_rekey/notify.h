@@ -4,8 +4,13 @@
 
 #include <linux/types.h>
 
+struct genl_family;
 struct ipcp_flow;
+struct ipcp_net;
 
+void ipcp_notify_init(const struct genl_family *family);
+void ipcp_notify_exit(void);
 void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange);
+bool ipcp_notify_agent(struct ipcp_net *ipn);
 
 #endif /* _IPCP_NOTIFY_H */

@@ -1,66 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The flags word of a ring, and where its users sleep.
- *
- * Update the queue or a flag, then wake. Sleepers queue themselves before
- * checking, so no wakeup is lost. The barrier in wq_has_sleeper() pairs with the
- * one in poll_wait() and prepare_to_wait().
- */
+/* The flags word of a ring, and the consumer that is woken when it changes. */
+#include <linux/indirect_call_wrapper.h>
 #include <linux/slab.h>
 
 #include "rbflags.h"
+#include "wait.h"
 
 /**
- * ipcp_wait_new() - Make a place to sleep
- *
- * Context: Process context.
- * Return: it, with one reference, or NULL.
- */
-struct ipcp_wait *ipcp_wait_new(void)
-{
-	struct ipcp_wait *wait = kzalloc(sizeof(*wait), GFP_KERNEL_ACCOUNT);
-
-	if (!wait)
-		return NULL;
-	refcount_set(&wait->refs, 1);
-	init_waitqueue_head(&wait->wq);
-	return wait;
-}
-
-/**
- * ipcp_wait_put() - Let go of it
- * @wait: may be NULL; freed a grace period of RCU after the last reference
+ * ipcp_consumer_put() - Drop a reference
+ * @consumer: consumer; freed a grace period after the last reference
  *
  * Context: Any context.
  */
-void ipcp_wait_put(struct ipcp_wait *wait)
+void ipcp_consumer_put(struct ipcp_consumer *consumer)
 {
-	if (wait && refcount_dec_and_test(&wait->refs))
-		kfree_rcu(wait, rcu);
+	if (refcount_dec_and_test(&consumer->refs))
+		kfree_rcu(consumer, rcu);
 }
 
 /**
- * ipcp_wait_wake() - Wake who sleeps there
- * @wait: held, or under RCU
+ * ipcp_consumer_wake() - Tell a consumer that something may have become true
+ * @consumer: with a reference, or under RCU
  * @events: EPOLL* that may be true now
  *
  * Context: Any context.
  */
-void ipcp_wait_wake(struct ipcp_wait *wait, __poll_t events)
+void ipcp_consumer_wake(struct ipcp_consumer *consumer, __poll_t events)
 {
-	if (wq_has_sleeper(&wait->wq))
-		wake_up_interruptible_poll(&wait->wq, events);
+	INDIRECT_CALL_1(consumer->ops->wake, ipcp_wait_wake, consumer, events);
 }
 
 /**
  * ipcp_rbflags_init() - Initialise: reading and writing are allowed
  * @flags: flags word
- * @wait: where users sleep; consumes the caller's reference
+ * @consumer: whom to wake; consumes the caller's reference
  */
-void ipcp_rbflags_init(struct ipcp_rbflags *flags, struct ipcp_wait *wait)
+void ipcp_rbflags_init(struct ipcp_rbflags *flags,
+		       struct ipcp_consumer *consumer)
 {
 	atomic_set(&flags->word, IPCP_RB_RD | IPCP_RB_WR);
-	flags->wait = wait;
+	flags->consumer = consumer;
 }
 
 /**

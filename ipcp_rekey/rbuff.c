@@ -8,9 +8,9 @@
 /**
  * ipcp_rbuff_init() - Initialise
  * @rb: ring
- * @wait: whom to wake; the caller's reference goes to the ring
+ * @consumer: whom to wake; the caller's reference goes to the ring
  */
-void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait)
+void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 {
 	skb_queue_head_init(&rb->queue);
 	rb->packets = 0;
@@ -18,7 +18,7 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait)
 	rb->quota = IPCP_QUEUE_FREE;
 	rb->closed = false;
 	rb->user = NULL;
-	ipcp_rbflags_init(&rb->flags, wait);
+	ipcp_rbflags_init(&rb->flags, consumer);
 }
 
 /* Is there room, and may the user have it? Under the lock. */

@@ -8,7 +8,7 @@
 #include "rbflags.h"
 
 struct ipcp_user;
-struct ipcp_wait;
+struct ipcp_consumer;
 
 /* The ring is bounded in messages and in memory. */
 #define IPCP_RB_PACKETS		1024
@@ -34,7 +34,7 @@ struct ipcp_rbuff {
 	struct ipcp_user *user;
 };
 
-void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_wait *wait);
+void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer);
 enum ipcp_drop ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
 				unsigned int count);
 void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count);

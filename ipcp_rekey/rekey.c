@@ -21,15 +21,16 @@
  * want of memory, it may be called again with the same cipher.
  *
  * Context: Any context.
- * Return: false if the flow is not pending, or has a seed or another cipher.
+ * Return: false if the flow is not pending, is direct, or has a seed or another
+ * cipher.
  */
 bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 {
 	bool may;
 
 	spin_lock_bh(&flow->lock);
-	may = ipcp_flow_pending(flow) && !flow->rk.nseeds &&
-	      (!flow->rk.encrypted || flow->cipher == cipher);
+	may = ipcp_flow_pending(flow) && !ipcp_flow_is_direct(flow) &&
+	      !flow->rk.nseeds && (!flow->rk.encrypted || flow->cipher == cipher);
 	if (may) {
 		flow->cipher = cipher;
 		flow->rk.initiator =
@@ -204,19 +205,6 @@ bool ipcp_registry_take_pending(struct ipcp_flow *flow)
 	if (likely(!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY)))
 		return false;
 	return ipcp_keyrot_activate(flow);
-}
-
-/**
- * ipcp_registry_notify_flow() - Wake the program that owns a flow
- * @flow: flow
- *
- * State is set before; this is a hint to look at it.
- *
- * Context: Any context.
- */
-void ipcp_registry_notify_flow(struct ipcp_flow *flow)
-{
-	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
 }
 
 /**

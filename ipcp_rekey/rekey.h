@@ -34,7 +34,6 @@ int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
 				u8 epoch, u32 exchange,
 				struct netlink_ext_ack *extack);
 bool ipcp_registry_take_pending(struct ipcp_flow *flow);
-void ipcp_registry_notify_flow(struct ipcp_flow *flow);
 
 void ipcp_registry_lapse(struct ipcp_net *ipn);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arrival of several packets of one sender in one buffer, as the stack has put
- * them together or never took apart: of several flows even.
+ * Where datagrams come in. A buffer has one packet, or several of one sender, maybe
+ * of several flows: the stack has put them together, or never took them apart.
  *
  * If all are of one flow and leaf, and all decrypt where they are, the ring gets
  * that buffer. Else what is good goes to a buffer of the flow's own, which alone
@@ -354,14 +354,8 @@ static const u8 *next_packet(struct ipcp_cursor *c, unsigned int len,
 	return copy;
 }
 
-/**
- * ipcp_rx_segs() - Several packets of one sender came in one buffer
- * @ipn: namespace
- * @skb: packets of at least IPCP_OVERHEAD bytes but the last; consumed
- *
- * Context: Under RCU, with bottom halves off.
- */
-void ipcp_rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
+/* Several packets of at least IPCP_OVERHEAD bytes but the last. Tests probe it. */
+static noinline void rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	unsigned int seg_len = skb_shinfo(skb)->gso_size;
 	struct seg_run run = { };
@@ -385,4 +379,23 @@ void ipcp_rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
 	}
 	if (!rx_run(ipn, skb, &run, run.count == ipcp_segs_count(skb)))
 		consume_skb(skb);
+}
+
+/**
+ * ipcp_rx() - A datagram came in, or several of one sender in one buffer
+ * @ipn: namespace
+ * @skb: its data begins with our header; consumed
+ *
+ * Context: Under RCU, with bottom halves off.
+ */
+void ipcp_rx(struct ipcp_net *ipn, struct sk_buff *skb)
+{
+	if (!skb_is_gso(skb) || skb->len <= skb_shinfo(skb)->gso_size) {
+		ipcp_rx_packet(ipn, skb);
+	} else if (skb_shinfo(skb)->gso_size < IPCP_OVERHEAD) {
+		ipcp_rx_stray(ipn, IPCP_DROP_SHORT, skb->len);
+		kfree_skb(skb);
+	} else {
+		rx_segs(ipn, skb);
+	}
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arrival. A packet is parsed, its flow and leaf are found by what its header
+ * A packet that came. It is parsed, its flow and leaf are found by what its header
  * says, and it is decrypted at once; then its message is queued, in the ring if
  * it is data and otherwise for the flow's worker. So what is forged or repeated
  * takes no place, and what waits for its reader needs no key.
  *
- * A packet whose leaf is not derived yet waits for the worker (waiting.c). What
- * arrives as several packets in one buffer is rx-segs.c's.
+ * A packet whose leaf is not derived yet waits for the worker (waiting.c). Where
+ * buffers come in, with one packet or several, is rx-segs.c.
  */
 #include <linux/skbuff.h>
 #include <net/dsfield.h>
@@ -283,23 +283,6 @@ void ipcp_rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
 		rx_flow(flow, skb);
 	else
 		rx_drop(flow, skb, IPCP_DROP_STATE);
-}
-
-/**
- * ipcp_rx() - A datagram came in, or several of one sender in one buffer
- * @ipn: namespace
- * @skb: its data begins with our header; consumed
- *
- * Context: Under RCU, with bottom halves off.
- */
-void ipcp_rx(struct ipcp_net *ipn, struct sk_buff *skb)
-{
-	if (!skb_is_gso(skb) || skb->len <= skb_shinfo(skb)->gso_size)
-		ipcp_rx_packet(ipn, skb);
-	else if (skb_shinfo(skb)->gso_size < IPCP_OVERHEAD)
-		rx_drop_stray(ipn, skb, IPCP_DROP_SHORT);
-	else
-		ipcp_rx_segs(ipn, skb);
 }
 
 /* The worker's part */

@@ -22,7 +22,6 @@ int ipcp_rx_find_leaf(struct ipcp_flow *flow, u8 epoch, u64 counter,
 		      struct ipcp_leaf **leaf);
 void ipcp_rx_data(struct ipcp_flow *flow, struct sk_buff *skb);
 void ipcp_rx_packet(struct ipcp_net *ipn, struct sk_buff *skb);
-void ipcp_rx_segs(struct ipcp_net *ipn, struct sk_buff *skb);
 u8 ipcp_rx_dsfield(const struct sk_buff *skb);
 
 #endif /* _IPCP_RX_H */

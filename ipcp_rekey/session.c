@@ -5,6 +5,7 @@
 #include "registry.h"
 #include "session.h"
 #include "state.h"
+#include "udp.h"
 #include "upcall.h"
 #include "worker.h"
 
@@ -14,7 +15,7 @@
  * @name: name that is asked for or served
  * @qos: what is asked of it
  * @payer: who pays for it
- * @wait: whom to wake; a reference is taken
+ * @consumer: whom to wake; a reference is taken
  *
  * Context: Process context, may sleep.
  * Return: flow in INIT, with a reference for the caller; -ENOMEM; -EBUSY no
@@ -23,15 +24,16 @@
 struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos,
 				   const struct ipcp_payer *payer,
-				   struct ipcp_wait *wait)
+				   struct ipcp_consumer *consumer)
 {
 	struct ipcp_flow *flow;
 	struct mem_cgroup *before;
 	int err;
 
-	flow = ipcp_flow_new(ipn, name, qos, payer, wait, ipcp_worker);
+	flow = ipcp_flow_new(ipn, name, qos, payer, consumer, ipcp_worker);
 	if (IS_ERR(flow))
 		return flow;
+	flow->path = &ipcp_udp_path;	/* unless said otherwise */
 	before = ipcp_pay(payer);
 	err = ipcp_registry_add(flow);
 	ipcp_pay_end(before);
@@ -50,15 +52,15 @@ struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
  * @name: name
  * @qos: what is asked of it
  * @timeo: jiffies until the allocation has failed
- * @wait: whom to wake; a reference is taken
+ * @consumer: whom to wake; a reference is taken
  *
  * Context: Process context of who asks, who owns and pays for the flow.
  * Return: flow, ALLOC_PENDING, with a reference for the caller; -ENOTCONN
  * without an agent; -EUSERS it has too much to do; as ipcp_session_new().
  */
 struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
-				const struct ipcp_qos *qos, long timeo,
-				struct ipcp_wait *wait)
+				   const struct ipcp_qos *qos, long timeo,
+				   struct ipcp_consumer *consumer)
 {
 	struct ipcp_payer payer;
 	struct ipcp_flow *flow;
@@ -69,7 +71,7 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 	err = ipcp_payer_current(&payer, ipn);
 	if (err)
 		return ERR_PTR(err);
-	flow = ipcp_session_new(ipn, name, qos, &payer, wait);
+	flow = ipcp_session_new(ipn, name, qos, &payer, consumer);
 	ipcp_payer_clear(&payer);
 	if (IS_ERR(flow))
 		return flow;
@@ -88,29 +90,43 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 	return flow;
 }
 
+/* A flow for a name that is served, with a consumer of its server's kind. */
+static struct ipcp_flow *new_served(struct ipcp_listener *l,
+				    const struct ipcp_qos *qos)
+{
+	struct mem_cgroup *before = ipcp_pay(&l->payer);
+	struct ipcp_consumer *consumer;
+	struct ipcp_flow *flow;
+
+	consumer = l->consumer->ops->spawn(l->consumer);
+	ipcp_pay_end(before);
+	if (!consumer)
+		return ERR_PTR(-ENOMEM);
+	flow = ipcp_session_new(l->ipn, l->name, qos, &l->payer, consumer);
+	ipcp_consumer_put(consumer);
+	return flow;
+}
+
 /**
  * ipcp_session_respond() - Make the responder's end of a flow
  * @ipn: namespace
- * @name: name that a program serves
+ * @name: name that is served
  * @qos: what the peer asks of it
  *
  * Context: Process context. The operation flow-new.
- * Return: flow, ACCEPT_PENDING, with a reference for the caller; -ENOENT nobody serves the name, -EUSERS the backlog is full, -EDQUOT its user
- * has too many flows, -ENOMEM.
+ * Return: flow, ACCEPT_PENDING, with a reference for the caller; -ENOENT nobody
+ * serves the name; -EUSERS the backlog is full; -EDQUOT its user has too many
+ * flows; -ENOMEM.
  */
 struct ipcp_flow *ipcp_session_respond(struct ipcp_net *ipn, const char *name,
-					 const struct ipcp_qos *qos)
+				       const struct ipcp_qos *qos)
 {
-	struct ipcp_wait *wait = ipcp_wait_new();
 	struct ipcp_listener *l;
 	struct ipcp_flow *flow;
 
-	if (!wait)
-		return ERR_PTR(-ENOMEM);
 	mutex_lock(&ipn->lock);
 	l = ipcp_listener_find(ipn, name);
-	flow = IS_ERR(l) ? ERR_CAST(l) :
-		ipcp_session_new(ipn, name, qos, &l->payer, wait);
+	flow = IS_ERR(l) ? ERR_CAST(l) : new_served(l, qos);
 	if (!IS_ERR(flow)) {
 		spin_lock_bh(&flow->lock);
 		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING);
@@ -119,6 +135,5 @@ struct ipcp_flow *ipcp_session_respond(struct ipcp_net *ipn, const char *name,
 		ipcp_flow_kick(flow);	/* has a deadline now */
 	}
 	mutex_unlock(&ipn->lock);
-	ipcp_wait_put(wait);
 	return flow;
 }

@@ -7,10 +7,10 @@
 struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos,
 				   const struct ipcp_payer *payer,
-				   struct ipcp_wait *wait);
+				   struct ipcp_consumer *consumer);
 struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos, long timeo,
-				   struct ipcp_wait *wait);
+				   struct ipcp_consumer *consumer);
 struct ipcp_flow *ipcp_session_respond(struct ipcp_net *ipn, const char *name,
 				       const struct ipcp_qos *qos);
 

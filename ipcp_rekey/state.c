@@ -11,12 +11,28 @@
 #include "failure.h"
 #include "keyrot.h"
 #include "listener.h"
-#include "local.h"
 #include "notify.h"
+#include "path.h"
 #include "registry.h"
 #include "rx.h"
 #include "state.h"
 #include "upcall.h"
+
+static void path_down(struct ipcp_flow *flow)
+{
+	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
+
+	if (path->down)
+		path->down(flow);
+}
+
+static void path_finish(struct ipcp_flow *flow)
+{
+	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
+
+	if (path->finish)
+		path->finish(flow);
+}
 
 /**
  * ipcp_state_finish() - End a flow: no packet, no key, no number
@@ -31,7 +47,7 @@ void ipcp_state_finish(struct ipcp_flow *flow)
 	spin_unlock_bh(&flow->lock);
 	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
 	ipcp_keyrot_drop(flow);
-	ipcp_local_part(flow);
+	path_finish(flow);
 	ipcp_rx_purge(flow);
 	ipcp_listener_forget(flow);
 	ipcp_registry_del(flow);
@@ -130,7 +146,7 @@ void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
 	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWDOWN, 0)) {
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
 			    flow->rk.exchange);
-		ipcp_local_down(flow);
+		path_down(flow);
 	}
 	ipcp_flow_kick(flow);
 }
@@ -181,7 +197,7 @@ void ipcp_state_close(struct ipcp_flow *flow)
 		ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
 			    flow->rk.exchange);
 		/* First, or its writer would find the room that is made here. */
-		ipcp_local_down(flow);
+		path_down(flow);
 		ipcp_rx_purge(flow);
 		ipcp_flow_kick(flow);
 		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CLOSED,

@@ -8,10 +8,12 @@
  * more than the receiver's window. The leaf is at hand before its counter is
  * claimed, so no counter is claimed in vain; none is ever given back.
  */
+#include <linux/indirect_call_wrapper.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
 #include "cb.h"
+#include "path.h"
 #include "inflight.h"
 #include "leaf.h"
 #include "local.h"
@@ -82,7 +84,7 @@ static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 	rcu_read_lock();
 	left = ipcp_inflight_sub(out, count) & ~IPCP_INFLIGHT_FLOW;
 	if (left < IPCP_TX_QUEUE && left + count >= IPCP_TX_QUEUE - 8)
-		ipcp_wait_wake(out->wait, EPOLLOUT | EPOLLWRNORM);
+		ipcp_consumer_wake(out->consumer, EPOLLOUT | EPOLLWRNORM);
 	if (!left)
 		module_put(THIS_MODULE);
 	rcu_read_unlock();
@@ -237,6 +239,13 @@ static bool buffer_is_kept(int err)
 	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
 }
 
+static int xmit(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
+
+	return INDIRECT_CALL_1(path->xmit, ipcp_udp_xmit, flow, skb);
+}
+
 /*
  * Sends a packet in an epoch. Takes the buffer, unless buffer_is_kept(): then
  * the leaf key has to be prepared first, or there is none any more.
@@ -267,7 +276,7 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		this_cpu_inc(flow->stats->tx_packets);
 		this_cpu_add(flow->stats->tx_bytes, len);
 	}
-	return ipcp_udp_xmit(flow, skb);
+	return xmit(flow, skb);
 }
 
 /*
@@ -309,7 +318,7 @@ static int send_segs_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	tx_inflight_start(flow, skb, s);
 	this_cpu_add(flow->stats->tx_packets, done);
 	this_cpu_add(flow->stats->tx_bytes, (done - 1) * len + last);
-	err = ipcp_udp_xmit(flow, skb);
+	err = xmit(flow, skb);
 	return err ?: done;
 }
 

@@ -24,6 +24,7 @@
 #include "compat/udp_tunnel.h"
 #include "keys.h"
 #include "notify.h"
+#include "path.h"
 #include "registry.h"
 #include "rx.h"
 #include "udp.h"
@@ -652,16 +653,16 @@ static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
 }
 
 /**
- * ipcp_udp_roam() - Send to where this packet came from, from now on
+ * ipcp_udp_received() - Send to where a packet came from, from now on
  * @flow: flow
- * @skb: packet that authenticated with the highest counter yet
- * @ep: its epoch
- * @counter: that counter
+ * @skb: packet that authenticated
+ * @ep: epoch that it came in, the newest that the peer was seen in
+ * @counter: its counter, the highest yet
  *
- * Context: Any context but hard interrupts.
+ * Context: Under RCU, with bottom halves off.
  */
-void ipcp_udp_roam(struct ipcp_flow *flow, const struct sk_buff *skb,
-		   const struct ipcp_epoch *ep, u64 counter)
+void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
+		       const struct ipcp_epoch *ep, u64 counter)
 {
 	struct ipcp_endpoint from;
 	bool moved;
@@ -681,3 +682,8 @@ void ipcp_udp_roam(struct ipcp_flow *flow, const struct sk_buff *skb,
 	if (moved)
 		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, flow->rk.epoch, 0);
 }
+
+const struct ipcp_path_ops ipcp_udp_path = {
+	.xmit = ipcp_udp_xmit,
+	.received = ipcp_udp_received,
+};

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "netlink.h"
+#include "notify.h"
 #include "registry.h"
 #include "udp.h"
 #include "upcall.h"
@@ -83,7 +84,7 @@ static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 		ipn->hinted = true;
 	}
 	spin_unlock_bh(&ipn->upcall_lock);
-	if (hint && !ipcp_netlink_hint(ipn))
+	if (hint && !ipcp_notify_agent(ipn))
 		WRITE_ONCE(ipn->hinted, false);	/* the next one tries again */
 	return err;
 }
@@ -143,7 +144,6 @@ enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb)
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_CTRL, NULL, GFP_ATOMIC);
 	if (!up)
 		return IPCP_DROP_NOMEM;
-	ipcp_udp_source(skb, &up->from);
 	up->skb = skb;
 	if (enqueue_upcall(ipn, up, NULL)) {
 		up->skb = NULL;

@@ -8,23 +8,23 @@
 
 #define START	(IPCP_RB_RD | IPCP_RB_WR)
 
-static void free_wait(void *data)
+static void free_consumer(void *data)
 {
 	struct ipcp_rbuff *rb = data;
 
-	ipcp_wait_put(rb->flags.wait);
+	ipcp_consumer_put(rb->flags.consumer);
 }
 
 static struct ipcp_rbuff *new_ring(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = kunit_kzalloc(test, sizeof(*rb), GFP_KERNEL);
-	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_consumer *consumer = test_consumer();
 
 	KUNIT_ASSERT_NOT_NULL(test, rb);
-	KUNIT_ASSERT_NOT_NULL(test, wait);
-	ipcp_rbuff_init(rb, wait);
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
+	ipcp_rbuff_init(rb, consumer);
 	KUNIT_ASSERT_EQ(test,
-			kunit_add_action_or_reset(test, free_wait, rb), 0);
+			kunit_add_action_or_reset(test, free_consumer, rb), 0);
 	return rb;
 }
 
@@ -58,8 +58,8 @@ static void each_change_wakes_everybody(struct kunit *test)
 {
 	const struct flag_case *c = test->param_value;
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *one = test_sleep(test, rb->flags.wait);
-	struct test_waker *other = test_sleep(test, rb->flags.wait);
+	struct test_waker *one = test_sleep(test, rb->flags.consumer);
+	struct test_waker *other = test_sleep(test, rb->flags.consumer);
 	const __poll_t all = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP |
 			     EPOLLHUP | EPOLLERR;
 
@@ -79,7 +79,7 @@ static void what_does_not_change_wakes_nobody(struct kunit *test)
 	struct test_waker *sleeper;
 
 	ipcp_rbflags_change(&rb->flags, c->flag, 0);
-	sleeper = test_sleep(test, rb->flags.wait);
+	sleeper = test_sleep(test, rb->flags.consumer);
 	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, c->flag, 0), 0);
 	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, 0, 0), 0);
 	KUNIT_EXPECT_EQ(test, ipcp_rbflags_change(&rb->flags, c->flag, c->flag), 0);
@@ -89,7 +89,7 @@ static void what_does_not_change_wakes_nobody(struct kunit *test)
 static void flags_are_set_and_cleared_in_one_step(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *sleeper = test_sleep(test, rb->flags.wait);
+	struct test_waker *sleeper = test_sleep(test, rb->flags.consumer);
 
 	KUNIT_EXPECT_EQ(test,
 			ipcp_rbflags_change(&rb->flags,

@@ -101,7 +101,7 @@ static void a_state_changes_or_not(struct kunit *test)
 static void allocated_says_whether_it_was_pending(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.consumer);
 
 	KUNIT_EXPECT_EQ(test, ipcp_state_allocated(flow), 0);
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
@@ -112,7 +112,7 @@ static void allocated_says_whether_it_was_pending(struct kunit *test)
 static void the_first_error_stays(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.consumer);
 
 	ipcp_state_down(flow, ESHUTDOWN, "first");
 	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
@@ -166,7 +166,7 @@ static void an_allocation_has_a_deadline(struct kunit *test)
 
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOC_PENDING));
-	sleeper = test_sleep(test, flow->n_rb.flags.wait);
+	sleeper = test_sleep(test, flow->n_rb.flags.consumer);
 	flow->deadline = jiffies;
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
@@ -309,20 +309,20 @@ static void a_user_has_only_so_many_flows(struct kunit *test)
 	static const struct ipcp_qos qos = { .loss = 1 };
 	struct ipcp_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
 	struct ipcp_payer payer = { .user = user };
-	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_consumer *consumer = test_consumer();
 	struct ipcp_flow *flow;
 
 	KUNIT_ASSERT_NOT_NULL(test, user);
-	KUNIT_ASSERT_NOT_NULL(test, wait);
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
 	user->ipn = test_net();
 	user->holders = 1;
 	atomic_set(&user->flows, IPCP_USER_FLOWS);
-	flow = ipcp_session_new(test_net(), "kunit", &qos, &payer, wait);
+	flow = ipcp_session_new(test_net(), "kunit", &qos, &payer, consumer);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(flow), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), IPCP_USER_FLOWS);
 	KUNIT_EXPECT_EQ(test, user->holders, 1);
-	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
-	ipcp_wait_put(wait);
+	KUNIT_EXPECT_EQ(test, refcount_read(&consumer->refs), 1);
+	ipcp_consumer_put(consumer);
 }
 
 static struct kunit_case flow_test_cases[] = {

@@ -12,6 +12,7 @@
 #include "session.h"
 #include "state.h"
 #include "test_util.h"
+#include "wait.h"
 #include "wire.h"
 #include "worker.h"
 
@@ -38,15 +39,23 @@ static void end_flow(void *data)
 	ipcp_flow_put(flow);
 }
 
-/* A flow in INIT, that @payer pays for and that wakes who sleeps at @wait. */
+/* Where a test sleeps, with a reference for the test; or NULL. */
+struct ipcp_consumer *test_consumer(void)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+
+	return wait ? &wait->consumer : NULL;
+}
+
+/* A flow in INIT, that @payer pays for and that wakes @consumer. */
 struct ipcp_flow *test_flow_of(struct kunit *test,
 			       const struct ipcp_payer *payer,
-			       struct ipcp_wait *wait)
+			       struct ipcp_consumer *consumer)
 {
 	struct ipcp_qos qos = { .loss = 1 };
 	struct ipcp_flow *flow;
 
-	flow = ipcp_session_new(test_net(), "kunit", &qos, payer, wait);
+	flow = ipcp_session_new(test_net(), "kunit", &qos, payer, consumer);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, flow);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, end_flow, flow), 0);
@@ -64,13 +73,13 @@ struct ipcp_flow *test_flow_of(struct kunit *test,
 /* The same, of nobody. */
 struct ipcp_flow *test_flow(struct kunit *test)
 {
-	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_consumer *consumer = test_consumer();
 	struct ipcp_payer nobody = {};
 	struct ipcp_flow *flow;
 
-	KUNIT_ASSERT_NOT_NULL(test, wait);
-	flow = test_flow_of(test, &nobody, wait);
-	ipcp_wait_put(wait);
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
+	flow = test_flow_of(test, &nobody, consumer);
+	ipcp_consumer_put(consumer);
 	return flow;
 }
 
@@ -274,14 +283,14 @@ static void end_sleep(void *data)
 }
 
 /* Counts how often who sleeps there is woken. */
-struct test_waker *test_sleep(struct kunit *test, struct ipcp_wait *wait)
+struct test_waker *test_sleep(struct kunit *test, struct ipcp_consumer *consumer)
 {
 	struct test_waker *waker = kunit_kzalloc(test, sizeof(*waker),
 						 GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, waker);
 	init_waitqueue_func_entry(&waker->entry, wake_up_test);
-	waker->wq = &wait->wq;
+	waker->wq = &ipcp_wait_of(consumer)->wq;
 	add_wait_queue(waker->wq, &waker->entry);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, end_sleep, waker), 0);

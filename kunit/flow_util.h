@@ -29,7 +29,7 @@ void test_drain(void);
 struct ipcp_flow *test_flow(struct kunit *test);
 struct ipcp_flow *test_flow_of(struct kunit *test,
 			       const struct ipcp_payer *payer,
-			       struct ipcp_wait *wait);
+			       struct ipcp_consumer *consumer);
 void test_end_flow(struct kunit *test, struct ipcp_flow *flow);
 void test_work(struct ipcp_flow *flow);
 unsigned long test_keyrot(struct ipcp_flow *flow);
@@ -67,6 +67,7 @@ struct test_waker {
 	__poll_t events;
 };
 
-struct test_waker *test_sleep(struct kunit *test, struct ipcp_wait *wait);
+struct ipcp_consumer *test_consumer(void);
+struct test_waker *test_sleep(struct kunit *test, struct ipcp_consumer *consumer);
 
 #endif /* _IPCP_KUNIT_FLOW_UTIL_H */

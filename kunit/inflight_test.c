@@ -9,6 +9,7 @@
 #include <net/route.h>
 
 #include "flow_util.h"
+#include "inflight.h"
 #include "owner.h"
 #include "path_util.h"
 #include "test_util.h"
@@ -18,20 +19,20 @@
 #define MESSAGES	3
 #define UID		4242
 
-static void put_wait(void *wait)
+static void put_consumer(void *consumer)
 {
-	ipcp_wait_put(wait);
+	ipcp_consumer_put(consumer);
 }
 
 /* A place to sleep that the test has a reference to. */
-static struct ipcp_wait *new_wait(struct kunit *test)
+static struct ipcp_consumer *new_consumer(struct kunit *test)
 {
-	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_consumer *consumer = test_consumer();
 
-	KUNIT_ASSERT_NOT_NULL(test, wait);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_wait, wait),
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_consumer, consumer),
 			0);
-	return wait;
+	return consumer;
 }
 
 /* A user with limits pays. */
@@ -59,14 +60,14 @@ static bool user_has_something(void)
  * A flow of the user. What it sends goes into the ring of another, which is
  * nobody's: the test takes the messages from there, as a queue would.
  */
-static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_wait *wait,
+static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *consumer,
 				    struct ipcp_flow *mate)
 {
 	struct ipcp_payer payer;
 	struct ipcp_flow *flow;
 
 	user_pays(test, &payer);
-	flow = test_flow_of(test, &payer, wait);
+	flow = test_flow_of(test, &payer, consumer);
 	ipcp_payer_clear(&payer);
 	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
 	rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
@@ -125,11 +126,11 @@ static void messages_hold_no_user_route_or_namespace(struct kunit *test)
 {
 	int living = atomic_read(&test_net()->living), refs;
 	struct ipcp_flow *mate = test_flow(test), *flow;
-	struct ipcp_wait *wait = new_wait(test);
+	struct ipcp_consumer *consumer = new_consumer(test);
 	struct sk_buff_head taken;
 	struct dst_entry *route;
 
-	flow = new_sender(test, wait, mate);
+	flow = new_sender(test, consumer, mate);
 	route = find_route(test, flow);
 	refs = rcuref_read(&route->__rcuref);
 	send(test, flow, mate, MESSAGES, &taken);
@@ -149,33 +150,33 @@ static void messages_hold_no_user_route_or_namespace(struct kunit *test)
 static void the_last_message_lets_go_of_who_sleeps_and_of_the_module(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
-	struct ipcp_wait *wait = new_wait(test);
+	struct ipcp_consumer *consumer = new_consumer(test);
 	int modules = test_module_refs();
 	struct sk_buff_head taken;
 
-	flow = new_sender(test, wait, mate);
+	flow = new_sender(test, consumer, mate);
 	send(test, flow, mate, MESSAGES, &taken);
 	KUNIT_EXPECT_EQ(test, test_module_refs(), modules + test_is_module());
 	test_end_flow(test, flow);
 	test_drain();
 	while (skb_queue_len(&taken)) {
-		KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 2);
+		KUNIT_EXPECT_EQ(test, refcount_read(&consumer->refs), 2);
 		KUNIT_EXPECT_EQ(test, test_module_refs(),
 				modules + test_is_module());
 		free_one(&taken);
 	}
-	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
+	KUNIT_EXPECT_EQ(test, refcount_read(&consumer->refs), 1);
 	KUNIT_EXPECT_EQ(test, test_module_refs(), modules);
 }
 
 static void so_does_a_flow_that_ends_after_its_messages(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
-	struct ipcp_wait *wait = new_wait(test);
+	struct ipcp_consumer *consumer = new_consumer(test);
 	int modules = test_module_refs();
 	struct sk_buff_head taken;
 
-	flow = new_sender(test, wait, mate);
+	flow = new_sender(test, consumer, mate);
 	for (int i = 0; i < 2; i++) {
 		send(test, flow, mate, MESSAGES, &taken);
 		KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
@@ -187,18 +188,18 @@ static void so_does_a_flow_that_ends_after_its_messages(struct kunit *test)
 	}
 	test_end_flow(test, flow);
 	test_drain();
-	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
+	KUNIT_EXPECT_EQ(test, refcount_read(&consumer->refs), 1);
 	KUNIT_EXPECT_EQ(test, test_module_refs(), modules);
 }
 
 static void who_waits_for_room_is_woken_by_the_messages(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
-	struct ipcp_wait *wait = new_wait(test);
-	struct test_waker *sleeper = test_sleep(test, wait);
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct test_waker *sleeper = test_sleep(test, consumer);
 	struct sk_buff_head taken;
 
-	flow = new_sender(test, wait, mate);
+	flow = new_sender(test, consumer, mate);
 	send(test, flow, mate, IPCP_TX_QUEUE, &taken);
 	KUNIT_EXPECT_FALSE(test, ipcp_tx_room(flow));
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 0);

@@ -171,7 +171,7 @@ static void a_parked_seed_waits_and_its_doorbell_rings(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
 	struct ipcp_flow *flow = test_end(test, role, FIRST_EPOCH);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
+	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.consumer);
 
 	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
 	atomic64_set(&flow->auth_failures, 5);

@@ -15,7 +15,7 @@ static void take_installs_the_seed_that_waits(struct kunit *test)
 	struct test_waker *sleeper;
 
 	test_next(test, flow);
-	sleeper = test_sleep(test, flow->n_rb.flags.wait);
+	sleeper = test_sleep(test, flow->n_rb.flags.consumer);
 	KUNIT_EXPECT_TRUE(test, ipcp_registry_take_pending(flow));
 
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 1);
@@ -113,7 +113,7 @@ static void being_heard_is_enough_whatever_comes_first(struct kunit *test)
 	test_next(test, flow);
 	ep = test_newest(flow);
 	KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
-	sleeper = test_sleep(test, flow->n_rb.flags.wait);
+	sleeper = test_sleep(test, flow->n_rb.flags.consumer);
 	ipcp_keyrot_observe(flow, ep, false);
 
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);

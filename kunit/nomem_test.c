@@ -207,7 +207,7 @@ static void a_jump_is_tried_or_not(struct kunit *test)
 }
 
 struct new_flow {
-	struct ipcp_wait *wait;
+	struct ipcp_consumer *consumer;
 	struct ipcp_payer payer;
 	struct ipcp_flow *flow;
 };
@@ -218,7 +218,7 @@ static int make_flow(void *arg)
 	struct new_flow *new = arg;
 
 	new->flow = ipcp_session_new(test_net(), "kunit", &qos, &new->payer,
-				  new->wait);
+				     new->consumer);
 	return PTR_ERR_OR_ZERO(new->flow);
 }
 
@@ -236,8 +236,8 @@ static void a_flow_is_made_or_not(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, user);
 	user->ipn = test_net();
 	user->holders = 1;
-	new.wait = ipcp_wait_new();
-	KUNIT_ASSERT_NOT_NULL(test, new.wait);
+	new.consumer = test_consumer();
+	KUNIT_ASSERT_NOT_NULL(test, new.consumer);
 	failing_allocations(test);
 	for (unsigned int n = 1; did; n++) {
 		did = call_failing(w, n, &err, make_flow, &new);
@@ -253,7 +253,7 @@ static void a_flow_is_made_or_not(struct kunit *test)
 		heap_expect_nothing_left(test, w);
 		KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), 0);
 		KUNIT_EXPECT_EQ(test, user->holders, 1);
-		KUNIT_EXPECT_EQ(test, refcount_read(&new.wait->refs), 1);
+		KUNIT_EXPECT_EQ(test, refcount_read(&new.consumer->refs), 1);
 		KUNIT_EXPECT_EQ(test, ipcp_registry_count(test_net()), flows);
 	}
 	KUNIT_EXPECT_EQ(test, err, 0);
@@ -263,7 +263,7 @@ static void a_flow_is_made_or_not(struct kunit *test)
 	 */
 	KUNIT_EXPECT_GE(test, failed,
 			IS_ENABLED(CONFIG_DEBUG_OBJECTS) ? 1 : 2);
-	ipcp_wait_put(new.wait);
+	ipcp_consumer_put(new.consumer);
 }
 
 static struct kunit_case nomem_test_cases[] = {

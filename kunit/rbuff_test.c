@@ -12,17 +12,17 @@ static void free_ring(void *data)
 	struct ipcp_rbuff *rb = data;
 
 	__skb_queue_purge(&rb->queue);
-	ipcp_wait_put(rb->flags.wait);
+	ipcp_consumer_put(rb->flags.consumer);
 }
 
 static struct ipcp_rbuff *new_ring(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = kunit_kzalloc(test, sizeof(*rb), GFP_KERNEL);
-	struct ipcp_wait *wait = ipcp_wait_new();
+	struct ipcp_consumer *consumer = test_consumer();
 
 	KUNIT_ASSERT_NOT_NULL(test, rb);
-	KUNIT_ASSERT_NOT_NULL(test, wait);
-	ipcp_rbuff_init(rb, wait);
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
+	ipcp_rbuff_init(rb, consumer);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, free_ring, rb), 0);
 	return rb;
@@ -195,7 +195,7 @@ static void one_that_is_closed_takes_nothing(struct kunit *test)
 static void each_packet_wakes_readers(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *reader = test_sleep(test, rb->flags.wait);
+	struct test_waker *reader = test_sleep(test, rb->flags.consumer);
 
 	put(test, rb, 0, 1);
 	put(test, rb, 1, 1);
@@ -206,7 +206,7 @@ static void each_packet_wakes_readers(struct kunit *test)
 static void a_packet_that_was_refused_wakes_nobody(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct test_waker *reader = test_sleep(test, rb->flags.wait);
+	struct test_waker *reader = test_sleep(test, rb->flags.consumer);
 
 	KUNIT_EXPECT_FALSE(test, put(test, rb, 0, IPCP_RB_BYTES + 1));
 	KUNIT_EXPECT_EQ(test, reader->wakes, 0);
@@ -224,15 +224,14 @@ static void flags_do_not_touch_what_is_queued(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get(rb), 1);
 }
 
-static void the_place_to_sleep_outlives_the_ring(struct kunit *test)
+static void the_consumer_outlives_the_ring(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
-	struct ipcp_wait *wait = ipcp_wait_get(rb->flags.wait);
+	struct ipcp_consumer *consumer = ipcp_consumer_get(rb->flags.consumer);
 
-	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 2);
-	ipcp_wait_put(wait);
-	KUNIT_EXPECT_EQ(test, refcount_read(&wait->refs), 1);
-	ipcp_wait_put(NULL);
+	KUNIT_EXPECT_EQ(test, refcount_read(&consumer->refs), 2);
+	ipcp_consumer_put(consumer);
+	KUNIT_EXPECT_EQ(test, refcount_read(&consumer->refs), 1);
 }
 
 static struct kunit_case rbuff_test_cases[] = {
@@ -246,7 +245,7 @@ static struct kunit_case rbuff_test_cases[] = {
 	KUNIT_CASE(each_packet_wakes_readers),
 	KUNIT_CASE(a_packet_that_was_refused_wakes_nobody),
 	KUNIT_CASE(flags_do_not_touch_what_is_queued),
-	KUNIT_CASE(the_place_to_sleep_outlives_the_ring),
+	KUNIT_CASE(the_consumer_outlives_the_ring),
 	{}
 };
 

@@ -80,15 +80,15 @@ static void the_kernel_itself_carries_the_packets(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_is_direct(flow));
 }
 
-static void notify_flow_wakes_for_everything(struct kunit *test)
+/* Two ends of this host agree on no keys, whatever an agent says. */
+static void a_direct_flow_is_never_to_be_re_keyed(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
-	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.wait);
 
-	ipcp_registry_notify_flow(flow);
-	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
-	KUNIT_EXPECT_EQ(test, sleeper->events & (EPOLLIN | EPOLLOUT | EPOLLPRI),
-			EPOLLIN | EPOLLOUT | EPOLLPRI);
+	flow->state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
+	KUNIT_EXPECT_FALSE(test, ipcp_registry_set_rekey(flow, CIPHER));
+	KUNIT_EXPECT_FALSE(test, flow->rk.encrypted);
 }
 
 static void clear_in_flight_is_for_the_claim_in_flight(struct kunit *test)
@@ -151,7 +151,7 @@ static struct kunit_case rekey_test_cases[] = {
 	KUNIT_CASE(get_epoch_is_what_the_program_took),
 	KUNIT_CASE(rekey_pending_is_from_park_to_take),
 	KUNIT_CASE(the_kernel_itself_carries_the_packets),
-	KUNIT_CASE(notify_flow_wakes_for_everything),
+	KUNIT_CASE(a_direct_flow_is_never_to_be_re_keyed),
 	KUNIT_CASE(clear_in_flight_is_for_the_claim_in_flight),
 	KUNIT_CASE(an_agent_that_goes_leaves_no_claim),
 	KUNIT_CASE(a_claim_of_any_number_lapses),

@@ -119,16 +119,16 @@ static void a_walk_sees_all_flows_in_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(flow));
 }
 
-static struct ipcp_flow *make_flow(struct ipcp_wait *wait)
+static struct ipcp_flow *make_flow(struct ipcp_consumer *consumer)
 {
 	static const struct ipcp_qos qos = { .loss = 1 };
 	static const struct ipcp_payer nobody;
 
-	return ipcp_session_new(test_net(), "kunit", &qos, &nobody, wait);
+	return ipcp_session_new(test_net(), "kunit", &qos, &nobody, consumer);
 }
 
 struct coming {
-	struct ipcp_wait *wait;
+	struct ipcp_consumer *consumer;
 	unsigned int failed;
 	struct completion done;
 };
@@ -138,7 +138,7 @@ static int come_and_go(void *data)
 	struct coming *c = data;
 
 	for (int i = 0; i < 1000; i++) {
-		struct ipcp_flow *flow = make_flow(c->wait);
+		struct ipcp_flow *flow = make_flow(c->consumer);
 
 		if (IS_ERR(flow)) {
 			c->failed++;
@@ -177,8 +177,8 @@ static void a_walk_sees_who_stays_while_others_come_and_go(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, c);
 	for (int i = 0; i < ARRAY_SIZE(flow); i++)
 		flow[i] = test_flow(test);
-	c->wait = ipcp_wait_new();
-	KUNIT_ASSERT_NOT_NULL(test, c->wait);
+	c->consumer = test_consumer();
+	KUNIT_ASSERT_NOT_NULL(test, c->consumer);
 	init_completion(&c->done);
 	task = kthread_run(come_and_go, c, "come-and-go");
 	if (IS_ERR(task))
@@ -191,7 +191,7 @@ static void a_walk_sees_who_stays_while_others_come_and_go(struct kunit *test)
 		cond_resched();
 	} while (!done);
 	KUNIT_EXPECT_EQ(test, c->failed, 0);
-	ipcp_wait_put(c->wait);
+	ipcp_consumer_put(c->consumer);
 }
 
 static struct kunit_case registry_test_cases[] = {

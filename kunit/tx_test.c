@@ -4,6 +4,7 @@
  * epoch: where data stops, and where everything does.
  */
 #include "flow_util.h"
+#include "inflight.h"
 #include "leaf.h"
 #include "path_util.h"
 #include "test_util.h"

@@ -85,7 +85,7 @@ class PutTogether:
 
     def __enter__(self):
         self.set("on", 1_000_000)
-        self.probes = Probes("p:ipcp/segs ipcp_rekey:ipcp_rx_segs")
+        self.probes = Probes("p:ipcp/segs ipcp_rekey:rx_segs")
         return self
 
     def __exit__(self, *_):

@@ -2,13 +2,10 @@
 /*
  * Flows of kernel code: include/net/ipcp_flow.h.
  *
- * A consumer sleeps where a program would, in the flow's wait queue, with a
- * function that is called instead of a task that is woken. So the packet path
- * does not know of consumers, and programs do not pay for them. Being woken, it
- * has a work item run in a softirq, which takes a seed that waits, receives what
- * is in the ring, sends what was held, and tells what has changed. The work
- * queue runs it on one processor at a time, so all is in order. A wake-up that
- * comes while it runs has it run again.
+ * A consumer that is woken has a work item run in a softirq, which activates a
+ * seed that waits, receives what is in the ring, sends what was held, and tells
+ * what has changed. The work queue runs the item on one processor at a time, so
+ * all is in order. A wake-up that comes while it runs has it run again.
  *
  * It cannot derive keys there, and on older kernels not encrypt if the softirq
  * has interrupted who uses the FPU. If the next message needs a key, the slow
@@ -22,7 +19,7 @@
 
 #include "aead.h"
 #include "cb.h"
-#include "consumer.h"
+#include "api.h"
 #include "flow.h"
 #include "listen.h"
 #include "listener.h"
@@ -47,18 +44,15 @@ enum {
 
 /**
  * struct ipcp_kflow - a flow and its consumer
- * @flow: flow, with a reference
+ * @consumer: first, since the memory is freed with it
+ * @flow: flow, with a reference from when the consumer has it until the release
  * @ipn: its namespace
- * @pins: the namespace is held
- * @refs: the consumer's, and one while it is being accepted
- * @lock: protects the next two
- * @attached: @wait is in its queue
- * @released: it is not to be put there any more
+ * @pins: the namespace is held until the release
  * @ops: what the consumer is called for
  * @priv: the consumer's
- * @wait: in the flow's wait queue
- * @soft: what is done in a softirq
- * @slow: what has to sleep
+ * @soft: what is done in a softirq; disabled until the consumer has the flow, and
+ *	from its release on, so that it can be woken at any time
+ * @slow: what has to sleep; queued by senders and by @soft, disabled with that
  * @bits: IPCP_KF_*
  * @told: state that the consumer was told last; @soft's alone
  * @held: messages that wait for a key; its lock protects @holding, too
@@ -66,16 +60,12 @@ enum {
  * @stalls: how often there was no key, under @held's lock
  */
 struct ipcp_kflow {
+	struct ipcp_consumer consumer;
 	struct ipcp_flow *flow;
 	struct ipcp_net *ipn;
 	bool pins;
-	refcount_t refs;
-	struct mutex lock;	/* beginning and end */
-	bool attached;
-	bool released;
 	const struct ipcp_kflow_ops *ops;
 	void *priv;
-	struct wait_queue_entry wait;
 	struct work_struct soft;
 	struct delayed_work slow;
 	unsigned long bits;
@@ -87,24 +77,23 @@ struct ipcp_kflow {
 
 /**
  * struct ipcp_klisten - a name that a consumer serves
+ * @consumer: first, since the memory is freed with it
  * @l: listener
  * @ipn: its namespace
- * @pins: the namespace is held, and that of its flows
+ * @pins: the namespace is held until the end, and that of its flows
  * @ops: what the consumer is called for
  * @priv: the consumer's
- * @place: where @l wakes who waits
- * @wait: in its wait queue
- * @work: takes the agent's answer, and accepts
+ * @work: takes the agent's answer, and accepts; disabled until @l is set, and
+ *	from the end on
  * @told: the consumer knows the answer
  */
 struct ipcp_klisten {
+	struct ipcp_consumer consumer;
 	struct ipcp_listener *l;
 	struct ipcp_net *ipn;
 	bool pins;
 	const struct ipcp_kflow_ops *ops;
 	void *priv;
-	struct ipcp_wait *place;
-	struct wait_queue_entry wait;
 	struct work_struct work;
 	bool told;
 };
@@ -197,14 +186,6 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_info);
 static void run_soon(struct ipcp_kflow *k)
 {
 	queue_work(system_bh_wq, &k->soft);
-}
-
-/* With interrupts off, under the lock of the wait queue. */
-static int consumer_woken(struct wait_queue_entry *wait, unsigned int mode,
-			  int sync, void *key)
-{
-	run_soon(container_of(wait, struct ipcp_kflow, wait));
-	return 0;
 }
 
 /* The buffer in front of the ring, or NULL. */
@@ -413,59 +394,58 @@ static void slow_work(struct work_struct *work)
 	run_soon(k);
 }
 
+static void kflow_wake(struct ipcp_consumer *consumer, __poll_t events)
+{
+	run_soon(container_of(consumer, struct ipcp_kflow, consumer));
+}
+
+/* Kernel code serves names with struct ipcp_klisten, never with a flow. */
+static const struct ipcp_consumer_ops kflow_ops = {
+	.wake = kflow_wake,
+};
+
 static struct ipcp_kflow *kflow_new(struct ipcp_net *ipn,
 				    const struct ipcp_kflow_ops *ops,
 				    void *priv, bool pin)
 {
-	struct ipcp_kflow *k;
+	struct ipcp_kflow *k = kzalloc(sizeof(*k), GFP_KERNEL_ACCOUNT);
 
-	/* Who calls us may hold us not until the release, or be ourselves. */
-	if (!try_module_get(THIS_MODULE))
+	static_assert(offsetof(struct ipcp_kflow, consumer) == 0);
+	if (!k)
 		return NULL;
-	k = kzalloc(sizeof(*k), GFP_KERNEL_ACCOUNT);
-	if (!k) {
-		module_put(THIS_MODULE);
-		return NULL;
-	}
+	ipcp_consumer_init(&k->consumer, &kflow_ops);
 	k->ipn = ipn;
 	k->pins = pin;
 	k->ops = ops;
 	k->priv = priv;
-	refcount_set(&k->refs, 1);
-	mutex_init(&k->lock);
-	init_waitqueue_func_entry(&k->wait, consumer_woken);
 	INIT_WORK(&k->soft, soft_work);
+	disable_work(&k->soft);
 	INIT_DELAYED_WORK(&k->slow, slow_work);
 	skb_queue_head_init(&k->held);
-	if (pin)
-		get_net(ipn->net);
 	return k;
 }
 
-static void kflow_put(struct ipcp_kflow *k)
+/*
+ * The consumer is to have the flow and what the caller has of it: a reference, and
+ * one to the module, since the consumer's module need not hold ours until the
+ * release, or is ours.
+ */
+static void kflow_take(struct ipcp_kflow *k, struct ipcp_flow *flow)
 {
-	if (!refcount_dec_and_test(&k->refs))
-		return;
 	if (k->pins)
-		put_net(k->ipn->net);
-	kfree(k);
-	module_put(THIS_MODULE);
+		get_net(k->ipn->net);
+	k->flow = flow;
 }
 
-/* From here on the consumer is called, unless it was faster in releasing it. */
-static void attach_consumer(struct ipcp_kflow *k)
+/* From here on the consumer is called, unless it has released the flow already. */
+static void kflow_start(struct ipcp_kflow *k)
 {
-	mutex_lock(&k->lock);
-	if (!k->released) {
-		k->attached = true;
-		add_wait_queue(&k->flow->n_rb.flags.wait->wq, &k->wait);
-		run_soon(k);	/* for what was before */
-	}
-	mutex_unlock(&k->lock);
+	enable_work(&k->soft);
+	run_soon(k);	/* for what was before */
 }
 
 /**
- * ipcp_consumer_alloc() - Ask for a flow to a name
+ * ipcp_api_alloc() - Ask for a flow to a name
  * @ipn: namespace
  * @name: name
  * @ops: what the consumer is called for
@@ -475,37 +455,37 @@ static void attach_consumer(struct ipcp_kflow *k)
  * Context: As ipcp_kflow_alloc().
  * Return: as that.
  */
-struct ipcp_kflow *ipcp_consumer_alloc(struct ipcp_net *ipn, const char *name,
-				       const struct ipcp_kflow_ops *ops,
-				       void *priv, bool pin)
+struct ipcp_kflow *ipcp_api_alloc(struct ipcp_net *ipn, const char *name,
+				  const struct ipcp_kflow_ops *ops,
+				  void *priv, bool pin)
 {
 	const struct ipcp_qos qos = { .loss = 1, .ber = 1 };
-	struct ipcp_wait *wait;
+	struct ipcp_flow *flow;
 	struct ipcp_kflow *k;
 	int err = -ENOMEM;
 
 	if (!ipcp_name_valid(name))
 		return ERR_PTR(-EINVAL);
-	wait = ipcp_wait_new();
-	if (!wait)
-		return ERR_PTR(-ENOMEM);
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ENODEV);
 	k = kflow_new(ipn, ops, priv, pin);
 	if (!k)
-		goto err_wait;
-	k->flow = ipcp_session_ask(ipn, name, &qos,
-				msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS), wait);
-	if (IS_ERR(k->flow)) {
-		err = PTR_ERR(k->flow);
-		goto err_kflow;
+		goto err_module;
+	flow = ipcp_session_ask(ipn, name, &qos,
+				msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS),
+				&k->consumer);
+	if (IS_ERR(flow)) {
+		err = PTR_ERR(flow);
+		goto err_put;
 	}
-	ipcp_wait_put(wait);
-	attach_consumer(k);
+	kflow_take(k, flow);
+	kflow_start(k);
 	return k;
 
-err_kflow:
-	kflow_put(k);
-err_wait:
-	ipcp_wait_put(wait);
+err_put:
+	ipcp_consumer_put(&k->consumer);
+err_module:
+	module_put(THIS_MODULE);
 	return ERR_PTR(err);
 }
 
@@ -522,13 +502,13 @@ err_wait:
  * Context: Process context of who the flow is for: it owns and pays for it, and
  * the agent's policy is about it.
  * Return: flow, to be released; -EINVAL no such name can be; -ENOTCONN without
- * an agent; -EUSERS; -EDQUOT; -ENOMEM.
+ * an agent; -EUSERS; -EDQUOT; -ENOMEM; -ENODEV the module is being removed.
  */
 struct ipcp_kflow *ipcp_kflow_alloc(struct net *net, const char *name,
 				    const struct ipcp_kflow_ops *ops,
 				    void *priv)
 {
-	return ipcp_consumer_alloc(ipcp_net(net), name, ops, priv, true);
+	return ipcp_api_alloc(ipcp_net(net), name, ops, priv, true);
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_alloc);
 
@@ -542,18 +522,16 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_alloc);
  */
 void ipcp_kflow_release(struct ipcp_kflow *flow)
 {
-	/* ORDER: what wakes the work first, then what the works do. */
-	mutex_lock(&flow->lock);
-	flow->released = true;
-	if (flow->attached)
-		remove_wait_queue(&flow->flow->n_rb.flags.wait->wq, &flow->wait);
-	mutex_unlock(&flow->lock);
+	/* Each may queue the other: a disabled one is not queued any more. */
 	disable_work_sync(&flow->soft);
 	disable_delayed_work_sync(&flow->slow);
 	drop_held(flow);
 	ipcp_state_close(flow->flow);
 	ipcp_flow_put(flow->flow);
-	kflow_put(flow);
+	if (flow->pins)
+		put_net(flow->ipn->net);
+	ipcp_consumer_put(&flow->consumer);
+	module_put(THIS_MODULE);
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_release);
 
@@ -609,25 +587,25 @@ static struct sk_buff *make_fit(struct sk_buff *skb)
 }
 
 /**
- * ipcp_consumer_room() - May one more message be sent?
+ * ipcp_api_room() - May one more message be sent?
  * @flow: flow
  *
  * Context: Any context.
  * Return: false if too much is under way or held.
  */
-bool ipcp_consumer_room(struct ipcp_kflow *flow)
+bool ipcp_api_room(struct ipcp_kflow *flow)
 {
 	return has_room(flow);
 }
 
 /**
- * ipcp_consumer_want_room() - Have room called when there is room again
+ * ipcp_api_want_room() - Have room called when there is room again
  * @flow: flow, without room
  *
  * Context: Any context.
  * Return: false if there is some by now.
  */
-bool ipcp_consumer_want_room(struct ipcp_kflow *flow)
+bool ipcp_api_want_room(struct ipcp_kflow *flow)
 {
 	set_bit(IPCP_KF_NO_ROOM, &flow->bits);
 	/* Paired with sent() of tx.c: what made room since wakes nobody. */
@@ -636,7 +614,7 @@ bool ipcp_consumer_want_room(struct ipcp_kflow *flow)
 }
 
 /**
- * ipcp_consumer_send() - Send a message, whether there is room or not
+ * ipcp_api_send() - Send a message, whether there is room or not
  * @flow: flow
  * @skb: message; taken
  * @dsfield: traffic class of the packet that it goes in
@@ -644,8 +622,8 @@ bool ipcp_consumer_want_room(struct ipcp_kflow *flow)
  * Context: As ipcp_kflow_send().
  * Return: as that, but never -EAGAIN.
  */
-int ipcp_consumer_send(struct ipcp_kflow *flow, struct sk_buff *skb,
-		       u8 dsfield)
+int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
+		  u8 dsfield)
 {
 	int err;
 
@@ -688,9 +666,9 @@ int ipcp_kflow_send(struct ipcp_kflow *flow, struct sk_buff *skb)
 		kfree_skb(skb);
 		return state & IPCP_KFLOW_DOWN ? -ESHUTDOWN : -ENOTCONN;
 	}
-	if (unlikely(!has_room(flow)) && ipcp_consumer_want_room(flow))
+	if (unlikely(!has_room(flow)) && ipcp_api_want_room(flow))
 		return -EAGAIN;
-	return ipcp_consumer_send(flow, skb, 0);
+	return ipcp_api_send(flow, skb, 0);
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_send);
 
@@ -727,22 +705,20 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_send_list);
 /* Gives a flow that waits to the consumer. */
 static void accept_one(struct ipcp_klisten *kl, struct ipcp_flow *flow)
 {
-	struct ipcp_kflow *k = kflow_new(kl->ipn, kl->ops, kl->priv, kl->pins);
+	struct ipcp_kflow *k = container_of(flow->n_rb.flags.consumer,
+					    struct ipcp_kflow, consumer);
 
-	if (!k) {
-		ipcp_state_close(flow);
-		ipcp_flow_put(flow);
-		return;
-	}
 	ipcp_owner_copy(&flow->owner, &kl->l->owner);
-	k->flow = flow;
-	/* The consumer's from here on: it may be released at any time. */
-	refcount_inc(&k->refs);
+	ipcp_consumer_get(&k->consumer);	/* the user's */
+	__module_get(THIS_MODULE);	/* the listener has one, too */
+	kflow_take(k, flow);
+	/* The user's from here on, who may release it at any time. */
+	ipcp_consumer_get(&k->consumer);
 	if (kl->ops->accept(k))
 		ipcp_kflow_release(k);
 	else
-		attach_consumer(k);
-	kflow_put(k);
+		kflow_start(k);
+	ipcp_consumer_put(&k->consumer);
 }
 
 static void listen_work(struct work_struct *work)
@@ -761,58 +737,49 @@ static void listen_work(struct work_struct *work)
 		accept_one(kl, flow);
 }
 
-/* As consumer_woken(). */
-static int listener_woken(struct wait_queue_entry *wait, unsigned int mode,
-			  int sync, void *key)
+static void klisten_wake(struct ipcp_consumer *consumer, __poll_t events)
 {
-	struct ipcp_klisten *kl = container_of(wait, struct ipcp_klisten, wait);
+	struct ipcp_klisten *kl = container_of(consumer, struct ipcp_klisten,
+					       consumer);
 
 	queue_work(ipcp_wq, &kl->work);
-	return 0;
 }
+
+static struct ipcp_consumer *klisten_spawn(struct ipcp_consumer *server)
+{
+	struct ipcp_klisten *kl = container_of(server, struct ipcp_klisten,
+					       consumer);
+	struct ipcp_kflow *k = kflow_new(kl->ipn, kl->ops, kl->priv, kl->pins);
+
+	return k ? &k->consumer : NULL;
+}
+
+static const struct ipcp_consumer_ops klisten_ops = {
+	.wake = klisten_wake,
+	.spawn = klisten_spawn,
+};
 
 static struct ipcp_klisten *klisten_new(struct ipcp_net *ipn,
 					const struct ipcp_kflow_ops *ops,
 					void *priv, bool pin)
 {
-	struct ipcp_klisten *kl;
+	struct ipcp_klisten *kl = kzalloc(sizeof(*kl), GFP_KERNEL_ACCOUNT);
 
-	if (!try_module_get(THIS_MODULE))
-		return NULL;
-	kl = kzalloc(sizeof(*kl), GFP_KERNEL_ACCOUNT);
+	static_assert(offsetof(struct ipcp_klisten, consumer) == 0);
 	if (!kl)
-		goto err_module;
-	kl->place = ipcp_wait_new();
-	if (!kl->place)
-		goto err_free;
+		return NULL;
+	ipcp_consumer_init(&kl->consumer, &klisten_ops);
 	kl->ipn = ipn;
 	kl->pins = pin;
 	kl->ops = ops;
 	kl->priv = priv;
-	init_waitqueue_func_entry(&kl->wait, listener_woken);
 	INIT_WORK(&kl->work, listen_work);
-	if (pin)
-		get_net(ipn->net);
+	disable_work(&kl->work);
 	return kl;
-
-err_free:
-	kfree(kl);
-err_module:
-	module_put(THIS_MODULE);
-	return NULL;
-}
-
-static void klisten_free(struct ipcp_klisten *kl)
-{
-	ipcp_wait_put(kl->place);
-	if (kl->pins)
-		put_net(kl->ipn->net);
-	kfree(kl);
-	module_put(THIS_MODULE);
 }
 
 /**
- * ipcp_consumer_listen() - Serve a name
+ * ipcp_api_listen() - Serve a name
  * @ipn: namespace
  * @name: name
  * @backlog: flows that may wait
@@ -823,36 +790,42 @@ static void klisten_free(struct ipcp_klisten *kl)
  * Context: As ipcp_kflow_listen().
  * Return: as that.
  */
-struct ipcp_klisten *ipcp_consumer_listen(struct ipcp_net *ipn,
-					  const char *name, u32 backlog,
-					  const struct ipcp_kflow_ops *ops,
-					  void *priv, bool pin)
+struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
+				     const char *name, u32 backlog,
+				     const struct ipcp_kflow_ops *ops,
+				     void *priv, bool pin)
 {
 	struct ipcp_klisten *kl;
+	int err = -ENOMEM;
 	char *copy;
-	int err;
 
 	if (!ipcp_name_valid(name))
 		return ERR_PTR(-EINVAL);
-	kl = klisten_new(ipn, ops, priv, pin);
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ENODEV);
 	copy = kstrdup(name, GFP_KERNEL_ACCOUNT);
-	if (!kl || !copy) {
-		err = -ENOMEM;
-		goto err_free;
-	}
-	kl->l = ipcp_listen_new(kl->ipn, copy, backlog, kl->place);
+	if (!copy)
+		goto err_module;
+	kl = klisten_new(ipn, ops, priv, pin);
+	if (!kl)
+		goto err_name;
+	kl->l = ipcp_listen_new(ipn, copy, backlog, &kl->consumer);
 	if (IS_ERR(kl->l)) {
 		err = PTR_ERR(kl->l);
-		goto err_free;
+		goto err_put;
 	}
-	add_wait_queue(&kl->place->wq, &kl->wait);
+	if (pin)
+		get_net(ipn->net);
+	enable_work(&kl->work);
 	queue_work(ipcp_wq, &kl->work);	/* for an agent that was faster */
 	return kl;
 
-err_free:
+err_put:
+	ipcp_consumer_put(&kl->consumer);
+err_name:
 	kfree(copy);
-	if (kl)
-		klisten_free(kl);
+err_module:
+	module_put(THIS_MODULE);
 	return ERR_PTR(err);
 }
 
@@ -868,14 +841,14 @@ err_free:
  *
  * Context: Process context of who the name is for, as ipcp_kflow_alloc().
  * Return: listener, to be ended; -EINVAL no such name can be; -ENOTCONN without
- * an agent; -EUSERS; -ENOMEM.
+ * an agent; -EUSERS; -ENOMEM; -ENODEV the module is being removed.
  */
 struct ipcp_klisten *ipcp_kflow_listen(struct net *net, const char *name,
 				       u32 backlog,
 				       const struct ipcp_kflow_ops *ops,
 				       void *priv)
 {
-	return ipcp_consumer_listen(ipcp_net(net), name, backlog, ops, priv,
+	return ipcp_api_listen(ipcp_net(net), name, backlog, ops, priv,
 				    true);
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_listen);
@@ -890,9 +863,11 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_listen);
  */
 void ipcp_kflow_unlisten(struct ipcp_klisten *listener)
 {
-	remove_wait_queue(&listener->place->wq, &listener->wait);
 	disable_work_sync(&listener->work);
 	ipcp_listen_end(listener->l);
-	klisten_free(listener);
+	if (listener->pins)
+		put_net(listener->ipn->net);
+	ipcp_consumer_put(&listener->consumer);
+	module_put(THIS_MODULE);
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_unlisten);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _IPCP_API_H
+#define _IPCP_API_H
+
+#include <linux/skbuff.h>
+#include <net/ipcp_flow.h>
+
+struct ipcp_net;
+
+/**
+ * struct ipcp_kflow_cb - what is said of a message that was received
+ * @dsfield: traffic class of the packet that it came in
+ */
+struct ipcp_kflow_cb {
+	u8 dsfield;
+};
+
+static inline struct ipcp_kflow_cb *ipcp_kflow_cb(struct sk_buff *skb)
+{
+	return (struct ipcp_kflow_cb *)skb->cb;
+}
+
+struct ipcp_kflow *ipcp_api_alloc(struct ipcp_net *ipn, const char *name,
+				  const struct ipcp_kflow_ops *ops,
+				  void *priv, bool pin);
+struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
+				     const char *name, u32 backlog,
+				     const struct ipcp_kflow_ops *ops,
+				     void *priv, bool pin);
+bool ipcp_api_room(struct ipcp_kflow *flow);
+bool ipcp_api_want_room(struct ipcp_kflow *flow);
+int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
+		  u8 dsfield);
+
+#endif /* _IPCP_API_H */

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The netlink operations of agents, upcalls and names. */
+#include <linux/pid_namespace.h>
+#include <linux/skbuff.h>
+
+#include "listener.h"
+#include "netlink-int.h"
+#include "show.h"
+#include "tx.h"
+#include "udp.h"
+#include "upcall.h"
+#include "wire.h"
+
+int ipcp_rekey_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *rsp;
+	void *hdr;
+
+	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_INFO_GET, NLMSG_DEFAULT_SIZE, &hdr);
+	if (!rsp)
+		return -ENOMEM;
+	return ipcp_nl_reply_send(info, rsp, hdr,
+				  ipcp_show_info(rsp, ipcp_nl_net(info)));
+}
+
+int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *port = info->attrs[IPCP_REKEY_A_AGENT_PORT];
+	struct nlattr *mark = info->attrs[IPCP_REKEY_A_AGENT_MARK];
+	struct ipcp_net *ipn = ipcp_nl_net(info);
+	int err;
+
+	mutex_lock(&ipn->agent_lock);
+	if (ipn->agent && ipn->agent != info->snd_portid) {
+		GENL_SET_ERR_MSG(info, "this network namespace has an agent");
+		err = -EBUSY;
+		goto unlock;
+	}
+	err = ipcp_udp_open(ipn, port ? nla_get_u16(port) : 0,
+			    mark ? nla_get_u32(mark) : 0, info->extack);
+	if (!err)
+		WRITE_ONCE(ipn->agent, info->snd_portid);
+unlock:
+	mutex_unlock(&ipn->agent_lock);
+	return err;
+}
+
+int ipcp_rekey_nl_upcall_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	struct ipcp_upcall *up;
+	struct sk_buff *rsp;
+	int err = -ENOMEM;
+	size_t size;
+	void *hdr;
+
+	if (!ipcp_nl_is_agent(info))
+		return -EPERM;
+again:
+	up = ipcp_upcall_next(ipcp_nl_net(info));
+	if (!up)
+		return -EAGAIN;
+	if (up->flow && !ipcp_flow_pending(up->flow)) {
+		ipcp_upcall_free(up);	/* given up meanwhile */
+		goto again;
+	}
+	if (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL)
+		ipcp_udp_source(up->skb, &up->from);
+	size = NLMSG_DEFAULT_SIZE + (up->skb ? up->skb->len : 0);
+	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_UPCALL_GET, size, &hdr);
+	if (rsp)
+		err = ipcp_nl_reply_send(info, rsp, hdr,
+					 ipcp_show_upcall(rsp, up, ns));
+	if (err) {
+		ipcp_upcall_requeue(ipcp_nl_net(info), up);
+		return -ENOBUFS;	/* EAGAIN is an empty queue */
+	}
+	ipcp_upcall_free(up);
+	return 0;
+}
+
+int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *reason = info->attrs[IPCP_REKEY_A_UPCALL_REASON];
+	struct nlattr *nla = info->attrs[IPCP_REKEY_A_UPCALL_ERROR];
+	u32 error = ipcp_nl_u32(nla);
+	int err;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_ID))
+		return -EINVAL;
+	if (!ipcp_nl_is_agent(info))
+		return -EPERM;
+	err = error ? ipcp_nl_failure(info, nla) : 0;
+	if (err)
+		return err;
+	err = ipcp_listener_answer(ipcp_nl_net(info),
+				   nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
+				   error, reason ? nla_data(reason) : NULL);
+	if (err)
+		GENL_SET_ERR_MSG(info, "nobody waits for this answer");
+	return err;
+}
+
+int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	static const struct ipcp_hdr hdr = { .type = IPCP_PDU_CTRL };
+	struct ipcp_endpoint to;
+	struct nlattr *payload;
+	struct sk_buff *pkt;
+	int err;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_PEER) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_PAYLOAD))
+		return -EINVAL;
+	err = ipcp_nl_endpoint(info, IPCP_REKEY_A_UPCALL_PEER, &to);
+	if (err)
+		return err;
+	payload = info->attrs[IPCP_REKEY_A_UPCALL_PAYLOAD];
+	if (!nla_len(payload) || nla_len(payload) > IPCP_REKEY_CTRL_MAX) {
+		NL_SET_ERR_MSG_ATTR(info->extack, payload, "empty or too long");
+		return -EMSGSIZE;
+	}
+	pkt = ipcp_tx_alloc(nla_len(payload), GFP_KERNEL);
+	if (!pkt)
+		return -ENOMEM;
+	skb_put_data(pkt, nla_data(payload), nla_len(payload));
+	ipcp_wire_build(skb_push(pkt, IPCP_HDR_LEN), &hdr);
+	return ipcp_udp_xmit_to(ipcp_nl_net(info), &to, pkt);
+}
+
+int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
+				  struct netlink_callback *cb)
+{
+	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
+	struct ipcp_listener *l;
+	int err = 0, n = 0;
+
+	mutex_lock(&ipn->lock);
+	list_for_each_entry(l, &ipn->listeners, list) {
+		void *hdr;
+
+		if (n++ < cb->args[0])
+			continue;
+		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
+				  cb->nlh->nlmsg_seq, genl_info_dump(cb)->family,
+				  NLM_F_MULTI, IPCP_REKEY_CMD_NAME_GET);
+		err = hdr ? ipcp_show_name(skb, l,
+					   task_active_pid_ns(current)) :
+			    -EMSGSIZE;
+		if (err) {
+			if (hdr)
+				genlmsg_cancel(skb, hdr);
+			n--;
+			break;
+		}
+		genlmsg_end(skb, hdr);
+	}
+	mutex_unlock(&ipn->lock);
+	cb->args[0] = n;
+	return skb->len ?: err;
+}
+
+int ipcp_rekey_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipcp_drops sum;
+	struct sk_buff *rsp;
+	void *hdr;
+
+	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_STATS_GET, NLMSG_DEFAULT_SIZE, &hdr);
+	if (!rsp)
+		return -ENOMEM;
+	ipcp_drops_sum(ipcp_nl_net(info)->drops, &sum);
+	return ipcp_nl_reply_send(info, rsp, hdr,
+			  ipcp_drops_put(rsp, IPCP_REKEY_A_NET_STATS_DROPS,
+					 sum.drops));
+}

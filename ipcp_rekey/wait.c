@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where programs sleep: the consumer of a flow that has a file.
+ *
+ * Update the queue or a flag, then wake. Sleepers queue themselves before
+ * checking, so no wakeup is lost. The barrier in wq_has_sleeper() pairs with the
+ * one in poll_wait() and prepare_to_wait().
+ */
+#include <linux/slab.h>
+
+#include "wait.h"
+
+/**
+ * ipcp_wait_wake() - Wake the sleepers
+ * @consumer: of a struct ipcp_wait
+ * @events: EPOLL* that may be true now
+ *
+ * Context: Any context.
+ */
+void ipcp_wait_wake(struct ipcp_consumer *consumer, __poll_t events)
+{
+	struct ipcp_wait *wait = ipcp_wait_of(consumer);
+
+	if (wq_has_sleeper(&wait->wq))
+		wake_up_interruptible_poll(&wait->wq, events);
+}
+
+/* The flow that is accepted gets a file of its own, and sleepers of its own. */
+static struct ipcp_consumer *wait_spawn(struct ipcp_consumer *server)
+{
+	struct ipcp_wait *wait = ipcp_wait_new();
+
+	return wait ? &wait->consumer : NULL;
+}
+
+const struct ipcp_consumer_ops ipcp_wait_ops = {
+	.wake = ipcp_wait_wake,
+	.spawn = wait_spawn,
+};
+
+/**
+ * ipcp_wait_new() - Make a place to sleep
+ *
+ * Context: Process context, may sleep.
+ * Return: the place, with one reference for the caller, or NULL.
+ */
+struct ipcp_wait *ipcp_wait_new(void)
+{
+	struct ipcp_wait *wait = kzalloc(sizeof(*wait), GFP_KERNEL_ACCOUNT);
+
+	static_assert(offsetof(struct ipcp_wait, consumer) == 0);
+	if (!wait)
+		return NULL;
+	ipcp_consumer_init(&wait->consumer, &ipcp_wait_ops);
+	init_waitqueue_head(&wait->wq);
+	return wait;
+}
