@@ -634,14 +634,16 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 	skb = make_fit(skb);
 	if (unlikely(!skb))
 		return -ENOBUFS;
-	ipcp_udp_set_dsfield(skb, dsfield);
+	ipcp_tx_wrap(skb, IPCP_PDU_DATA, dsfield);
 	err = READ_ONCE(flow->holding) || !ipcp_aead_ready() ? -EINPROGRESS :
 		ipcp_tx_try(flow->flow, skb);
 	if (unlikely(wants_key(err))) {
 		hold_message(flow, skb, err);
 		return 0;
 	}
-	return err == -EAGAIN ? -ENETUNREACH : err;	/* it was taken */
+	if (unlikely(err == -EAGAIN))
+		return -ENETUNREACH;	/* the buffer was consumed */
+	return min(err, 0);
 }
 
 /**

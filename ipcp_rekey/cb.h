@@ -7,24 +7,24 @@
 #include "keysched.h"
 
 /**
- * struct ipcp_skb_cb - what is known of a received buffer
- * @counter: counter of its packet; of several, of the first
- * @pos: of several, where the next message to be read begins
- * @left: messages to be read
- * @seg_len: length of each packet but the last if there are several, else 0
- * @epoch: their epoch
+ * struct ipcp_skb_cb - what is known of a buffer of packets
+ * @counter: received: counter of its packet
+ * @pos: received, several: where the next message to be read begins
+ * @left: messages to be read, or to be sent
+ * @seg_len: length of each packet but the last; received: 0 if there is one only
+ * @epoch: received: its epoch
  * @type: enum ipcp_pdu_type; several have DATA only
- * @dsfield: traffic class of the packet that it came in
+ * @dsfield: traffic class of the packet that it came in, or is to go in
  * @exchange: of a control packet that decrypted, exchange of its epoch
  *
- * A buffer of several packets keeps header and tag around each message; of any
- * other they are gone.
+ * A buffer that was received and has several packets keeps header and tag around
+ * each message; of one they are gone. A buffer to be sent has room for them.
  */
 struct ipcp_skb_cb {
 	u64 counter;
 	u32 pos;
 	u16 left;
-	u16 seg_len;
+	u32 seg_len;
 	u8 epoch;
 	u8 type;
 	u8 dsfield;

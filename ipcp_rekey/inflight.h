@@ -4,7 +4,6 @@
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
-#include <linux/cache.h>
 #include <linux/rcupdate.h>
 
 struct ipcp_consumer;
@@ -18,14 +17,15 @@ struct ipcp_consumer;
  * @consumer: who is woken when there is room, with a reference
  * @rcu: freed a grace period after @count has become 0
  *
- * All that a message has of its flow: who has the message may keep it for longer
+ * All that a message has of its flow, in a word with how many of them a buffer has,
+ * hence the alignment: who has the message may keep it for longer
  * than the flow, and its namespace, live.
  */
 struct ipcp_inflight {
 	atomic_t count;
 	struct ipcp_consumer *consumer;
 	struct rcu_head rcu;
-} ____cacheline_aligned_in_smp;
+} __aligned(64);
 
 struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer);
 void ipcp_inflight_end(struct ipcp_inflight *out);

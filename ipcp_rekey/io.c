@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading and writing messages: one a call, or many. A batch is sent as trains,
- * as many messages of one length as follow each other in one buffer; so it
- * crosses the stack once, and what it costs is sealing and copying.
+ * Reading and writing messages: one a call, or many. Of a batch, as many messages
+ * of one length as follow each other go in one buffer, which crosses the stack
+ * once; what a message costs then is sealing and copying.
  */
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -12,7 +12,6 @@
 
 #include "chardev.h"
 #include "keyrot.h"
-#include "local.h"
 #include "reader.h"
 #include "registry.h"
 #include "rekey.h"
@@ -20,7 +19,7 @@
 #include "wait.h"
 #include "wire.h"
 
-/* Descriptors of messages that are copied at a time: a train's. */
+/* Descriptors of messages that are copied at a time: those of one buffer. */
 #define IPCP_MSGS	IPCP_SEGS_MAX
 
 static bool is_nonblocking(const struct kiocb *iocb)
@@ -212,7 +211,7 @@ static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
 	}
 }
 
-/* Sends the message, or leaves it where it was. */
+/* Sends the message, or leaves it where it was. Returns 1 or an error. */
 static int write_one(struct ipcp_flow *flow, struct iov_iter *from, gfp_t gfp)
 {
 	size_t len = iov_iter_count(from);
@@ -228,8 +227,9 @@ static int write_one(struct ipcp_flow *flow, struct iov_iter *from, gfp_t gfp)
 		kfree_skb(skb);
 		return -EFAULT;
 	}
-	err = ipcp_tx_data(flow, skb);
-	if (err)
+	ipcp_tx_wrap(skb, IPCP_PDU_DATA, 0);
+	err = ipcp_tx_send(flow, skb);
+	if (err < 0)
 		iov_iter_revert(from, len);
 	return err;
 }
@@ -262,15 +262,15 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 	} while (err == -EAGAIN && !nonblock);
 	if (unlikely(err == -ENOMEM))
 		return without_memory(iocb);
-	return err ?: len;
+	return err < 0 ? err : len;
 }
 
-/* How many of these messages one train can have: the last may be shorter. */
+/* How many of these messages one buffer can have: the last may be shorter. */
 static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 {
 	unsigned int len = msg->len, count = 1;
 
-	n = min(n, IPCP_SEGS_BYTES / (len + IPCP_OVERHEAD));
+	n = min(n, ipcp_tx_segs_max(len));
 	while (count < n && msg[count].len == len && !msg[count].flags)
 		count++;
 	if (count < n && msg[count].len < len && !msg[count].flags)
@@ -278,7 +278,7 @@ static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 	return count;
 }
 
-/* Copies messages into their train. How many could be read. */
+/* Copies messages into their buffer. How many could be read. */
 static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
 			      unsigned int count)
 {
@@ -287,9 +287,7 @@ static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
 
 	ipcp_cursor_init(&c, skb, 0);
 	for (i = 0; i < count; i++) {
-		u8 *pkt = ipcp_cursor_next(&c, msg[i].len + IPCP_OVERHEAD);
-
-		if (copy_from_user(pkt + IPCP_HDR_LEN,
+		if (copy_from_user(ipcp_tx_next(&c, msg[i].len),
 				   u64_to_user_ptr(msg[i].base), msg[i].len))
 			break;
 	}
@@ -299,20 +297,21 @@ static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
 static int send_segs(struct ipcp_flow *flow, const struct ipcp_msg *msg,
 		     unsigned int count)
 {
-	unsigned int got, len = msg->len;
 	struct sk_buff *skb;
+	unsigned int got;
 
-	skb = ipcp_tx_segs_alloc(len, msg[count - 1].len, count,
+	skb = ipcp_tx_segs_alloc(msg->len, msg[count - 1].len, count,
 				 GFP_KERNEL);
 	if (!skb)
 		return -ENOMEM;
 	got = copy_segs(skb, msg, count);
+	if (unlikely(!got)) {
+		kfree_skb(skb);
+		return -EFAULT;
+	}
 	if (unlikely(got < count))
-		pskb_trim(skb, got * (len + IPCP_OVERHEAD));
-	if (got)
-		return ipcp_tx_segs(flow, skb, len, got);
-	kfree_skb(skb);
-	return -EFAULT;
+		ipcp_tx_segs_trim(skb, got);
+	return ipcp_tx_send(flow, skb);
 }
 
 static int send_alone(struct ipcp_flow *flow, const struct ipcp_msg *msg)
@@ -322,7 +321,7 @@ static int send_alone(struct ipcp_flow *flow, const struct ipcp_msg *msg)
 
 	err = import_ubuf(ITER_SOURCE, u64_to_user_ptr(msg->base), msg->len,
 			  &from);
-	return err ?: write_one(flow, &from, GFP_KERNEL) ?: 1;
+	return err ?: write_one(flow, &from, GFP_KERNEL);
 }
 
 /* Sends the first of these messages, as many as go together. How many. */
@@ -337,7 +336,7 @@ static int send_some(struct ipcp_flow *flow, const struct ipcp_msg *msg,
 	if (msg->len > READ_ONCE(flow->mtu))
 		return -EMSGSIZE;
 	count = segs_of(msg, n);
-	if (count > 1 && !ipcp_flow_is_direct(flow)) {
+	if (count > 1) {
 		err = send_segs(flow, msg, count);
 		if (err != -ENOMEM)
 			return err;

@@ -182,6 +182,7 @@ static void __exit ipcp_exit(void)
 module_init(ipcp_init);
 module_exit(ipcp_exit);
 
+MODULE_AUTHOR("The ipcp_rekey authors");
 MODULE_DESCRIPTION("Encrypted flows that re-key themselves");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(IPCP_VERSION_STRING);

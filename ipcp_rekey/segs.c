@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Trains: packets of one flow and of one length, but the last that may be
- * shorter, which cross the stack in one buffer. A device that cannot segment
+ * Buffers of several packets, of one flow and of one length, but the last that may
+ * be shorter, which cross the stack as one. A device that cannot segment
  * has the stack do it, so on the wire they are packets like all others; what
  * receives them may have put them together again, or never taken apart.
  *
- * Each packet of a train that we build lies in one piece of memory, so it is
- * sealed in one go. A train that comes in may be cut anywhere, and others may
+ * Each packet of a buffer that we build lies in one piece of memory, so it is
+ * sealed in one go. A buffer that comes in may be cut anywhere, and others may
  * have its memory, too.
  */
 #include "segs.h"
@@ -100,7 +100,7 @@ static unsigned int add_chunk(struct sk_buff *skb, unsigned int seg_len,
 }
 
 /**
- * ipcp_segs_alloc() - Get a buffer for a train
+ * ipcp_segs_alloc() - Get a buffer for several packets
  * @headroom: bytes for headers in front of it
  * @seg_len: length of a packet in bytes
  * @count: how many
@@ -131,7 +131,7 @@ struct sk_buff *ipcp_segs_alloc(unsigned int headroom, unsigned int seg_len,
 }
 
 /**
- * ipcp_segs_set_gso() - Make a buffer a train, as UDP knows it
+ * ipcp_segs_set_gso() - Have the stack segment a buffer, as UDP does
  * @skb: packets, one after the other, with no header yet
  * @seg_len: length of each but the last
  * @count: how many, more than one

@@ -4,9 +4,9 @@
 
 #include <linux/skbuff.h>
 
-/* Packets of a train, at most. */
+/* Packets in a buffer of several, at most. */
 #define IPCP_SEGS_MAX	64
-/* Bytes of it: what is left of the longest IPv4 datagram. */
+/* Bytes in it: what is left of the longest IPv4 datagram. */
 #define IPCP_SEGS_BYTES	65507
 
 /**
@@ -36,7 +36,7 @@ u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len);
  * @c: cursor
  * @len: by how many bytes, at least one
  *
- * Most packets of a train are in the same piece of memory as the one before.
+ * Most packets of a buffer are in the same piece of memory as the one before.
  *
  * Context: Any context.
  * Return: where these bytes are, or NULL if they are not in one piece; they

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sending: claim a counter, seal, hand to the stack.
+ * Sending: claim counters, seal, hand to the stack.
+ *
+ * A buffer that is sent has one packet or several, each of a header, a message and
+ * a tag, all of one length but the last, which may be shorter. Its control block
+ * (cb.h) says how many and how long. So one message goes the way of many.
  *
  * All that may wait comes first: memory, the copy from the program, room, the
  * next leaf key. Then bottom halves go off, the counter is claimed, and they
@@ -16,7 +20,6 @@
 #include "path.h"
 #include "inflight.h"
 #include "leaf.h"
-#include "local.h"
 #include "notify.h"
 #include "segs.h"
 #include "trace.h"
@@ -50,6 +53,84 @@ struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp)
 }
 
 /**
+ * ipcp_tx_wrap() - Make a message a packet that can be sent
+ * @skb: of ipcp_tx_alloc(), the message in it
+ * @type: enum ipcp_pdu_type
+ * @dsfield: traffic class of the packet
+ *
+ * Context: Any context.
+ */
+void ipcp_tx_wrap(struct sk_buff *skb, u8 type, u8 dsfield)
+{
+	__skb_push(skb, IPCP_HDR_LEN);
+	__skb_put(skb, IPCP_TAG_LEN);
+	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
+		.left = 1,
+		.seg_len = skb->len,
+		.type = type,
+		.dsfield = dsfield,
+	};
+}
+
+/**
+ * ipcp_tx_segs_max() - How many messages can one buffer have?
+ * @len: length of each but the last, which is not longer
+ *
+ * Context: Any context.
+ * Return: IPCP_SEGS_MAX at most; 0 or 1 if there is no gain.
+ */
+unsigned int ipcp_tx_segs_max(unsigned int len)
+{
+	return min(IPCP_SEGS_MAX, IPCP_SEGS_BYTES / (len + IPCP_OVERHEAD));
+}
+
+/**
+ * ipcp_tx_segs_alloc() - Get a buffer for several messages
+ * @len: length of each message but the last in bytes
+ * @last: length of the last, not more
+ * @count: how many, 2 to ipcp_tx_segs_max()
+ * @gfp: how
+ *
+ * The messages are to be written to where ipcp_tx_next() says.
+ *
+ * Context: As @gfp.
+ * Return: buffer or NULL.
+ */
+struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
+				   unsigned int count, gfp_t gfp)
+{
+	unsigned int seg_len = len + IPCP_OVERHEAD;
+	struct sk_buff *skb;
+
+	skb = ipcp_segs_alloc(IPCP_HEADROOM, seg_len, count, gfp);
+	if (!skb)
+		return NULL;
+	/* No room is needed to cut fragments off. */
+	pskb_trim(skb, skb->len - (len - last));
+	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
+		.left = count,
+		.seg_len = seg_len,
+		.type = IPCP_PDU_DATA,
+	};
+	return skb;
+}
+
+/**
+ * ipcp_tx_segs_trim() - Keep the first messages of a buffer
+ * @skb: of ipcp_tx_segs_alloc()
+ * @count: how many, fewer than there are
+ *
+ * Context: Any context.
+ */
+void ipcp_tx_segs_trim(struct sk_buff *skb, unsigned int count)
+{
+	pskb_trim(skb, count * ipcp_cb(skb)->seg_len);
+	ipcp_cb(skb)->left = count;
+}
+
+/* Messages on their way */
+
+/**
  * ipcp_tx_room() - May one more message be sent?
  * @flow: flow
  *
@@ -62,20 +143,10 @@ bool ipcp_tx_room(const struct ipcp_flow *flow)
 	       IPCP_TX_QUEUE;
 }
 
-/**
- * struct ipcp_sent - a train on its way through the stack
- * @out: count that it is in
- * @count: its messages
- */
-struct ipcp_sent {
-	struct ipcp_inflight *out;
-	unsigned int count;
-};
-
 /*
- * The last message of the flow on its way lets go of the module. RCU keeps the
- * count and who sleeps there, if others let go of them meanwhile, and the code
- * that follows the put: freeing a module waits for a grace period.
+ * The last message of the flow on its way drops the module reference. RCU keeps
+ * the count and the consumer, if others drop theirs meanwhile, and the code that
+ * follows the put: unloading waits for a grace period.
  */
 static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 {
@@ -90,17 +161,16 @@ static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 	rcu_read_unlock();
 }
 
-static void one_destructor(struct sk_buff *skb)
-{
-	tx_inflight_done(skb_shinfo(skb)->destructor_arg, 1);
-}
+/* What a buffer has of its flow's count: the address, and the messages less one. */
+static_assert(__alignof__(struct ipcp_inflight) >= IPCP_SEGS_MAX);
 
-static void segs_destructor(struct sk_buff *skb)
+static void tx_destructor(struct sk_buff *skb)
 {
-	struct ipcp_sent *s = skb_shinfo(skb)->destructor_arg;
+	unsigned long arg = (unsigned long)skb_shinfo(skb)->destructor_arg;
+	unsigned long less_one = arg & (IPCP_SEGS_MAX - 1);
 
-	tx_inflight_done(s->out, s->count);
-	kfree(s);
+	tx_inflight_done((struct ipcp_inflight *)(arg - less_one),
+			 less_one + 1);
 }
 
 /*
@@ -108,16 +178,17 @@ static void segs_destructor(struct sk_buff *skb)
  * the flow, which has its share of the count.
  */
 static void tx_inflight_start(struct ipcp_flow *flow, struct sk_buff *skb,
-			      struct ipcp_sent *s)
+			      unsigned int count)
 {
 	struct ipcp_inflight *out = flow->inflight;
-	unsigned int count = s ? s->count : 1;
 
 	if (atomic_add_return(count, &out->count) == IPCP_INFLIGHT_FLOW + count)
 		__module_get(THIS_MODULE);
-	skb_shinfo(skb)->destructor_arg = s ? (void *)s : out;
-	skb->destructor = s ? segs_destructor : one_destructor;
+	skb_shinfo(skb)->destructor_arg = (u8 *)out + count - 1;
+	skb->destructor = tx_destructor;
 }
+
+/* Counters and keys */
 
 /*
  * Claims the numbers of the next packets, up to @want of one leaf, and has the
@@ -184,13 +255,13 @@ static u64 limit_of(const struct ipcp_epoch *ep, u8 type)
 }
 
 /*
- * Seals up to @want packets of @len bytes of message each, but the last of the
- * train that has @last, with counters of one leaf. Returns how many, or an
- * error as claim_counters().
+ * Seals up to @want of the packets from the cursor on, each of @seg_len bytes but
+ * for the buffer's last, with counters of one leaf. Returns how many, or an error
+ * as claim_counters().
  */
 static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 			struct ipcp_cursor *c, unsigned int want,
-			unsigned int len, unsigned int last)
+			unsigned int seg_len)
 {
 	struct ipcp_hdr hdr = { .type = type, .epoch = ep->no,
 				.eid = flow->peer_eid };
@@ -214,13 +285,14 @@ static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		ipcp_leaf_used(ep, leaf);
 
 	for (int i = 0; i < got; i++) {
-		unsigned int bytes = i + 1 < want ? len : last;
-		u8 *pkt = ipcp_cursor_next(c, bytes + IPCP_OVERHEAD);
+		unsigned int len = ipcp_seg_len(c->skb, c->pos, seg_len);
+		u8 *pkt = ipcp_cursor_next(c, len);
 
+		len -= IPCP_OVERHEAD;
 		hdr.counter = ipcp_tx_counter(n + i, ep->ppl_shift);
 		ipcp_wire_build(pkt, &hdr);
-		trace_ipcp_tx(flow, &hdr, dir, bytes);
-		err = ipcp_aead_seal(&leaf->aead, pkt, bytes, hdr.counter);
+		trace_ipcp_tx(flow, &hdr, dir, len);
+		err = ipcp_aead_seal(&leaf->aead, pkt, len, hdr.counter);
 		if (unlikely(err))
 			return err;
 	}
@@ -246,78 +318,46 @@ static int xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	return INDIRECT_CALL_1(path->xmit, ipcp_udp_xmit, flow, skb);
 }
 
-/*
- * Sends a packet in an epoch. Takes the buffer, unless buffer_is_kept(): then
- * the leaf key has to be prepared first, or there is none any more.
- */
-static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-		   struct sk_buff *skb, u8 type)
+/* Messages of the program's leave: @done of them, in one buffer. */
+static void count_sent(struct ipcp_flow *flow, struct sk_buff *skb,
+		       unsigned int done)
 {
-	unsigned int len = skb->len;
-	struct ipcp_cursor c;
-	int err;
-
-	__skb_push(skb, IPCP_HDR_LEN);
-	__skb_put(skb, IPCP_TAG_LEN);
-	ipcp_cursor_init(&c, skb, 0);
-	err = seal_packets(flow, ep, type, &c, 1, len, len);
-	if (unlikely(err < 0)) {
-		if (buffer_is_kept(err)) {
-			__skb_pull(skb, IPCP_HDR_LEN);
-			__skb_trim(skb, len);
-		} else {
-			kfree_skb(skb);
-		}
-		return err;
-	}
-	touch_tx(flow);
-	if (type == IPCP_PDU_DATA) {
-		tx_inflight_start(flow, skb, NULL);
-		this_cpu_inc(flow->stats->tx_packets);
-		this_cpu_add(flow->stats->tx_bytes, len);
-	}
-	return xmit(flow, skb);
+	tx_inflight_start(flow, skb, done);
+	this_cpu_add(flow->stats->tx_packets, done);
+	this_cpu_add(flow->stats->tx_bytes, skb->len - done * IPCP_OVERHEAD);
 }
 
 /*
- * Sends a train in an epoch, or what of it got counters. Takes the buffer and
- * @s unless buffer_is_kept(). How many messages were sent, or an error.
+ * Sends a buffer in an epoch, or the first packets of it, as many as got counters.
+ * Consumes the buffer, unless buffer_is_kept(): then the leaf key has to be
+ * prepared first, or there is none any more. How many were sent, or an error.
  */
-static int send_segs_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			struct sk_buff *skb, unsigned int len,
-			struct ipcp_sent *s)
+static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		   struct sk_buff *skb)
 {
-	unsigned int seg_len = len + IPCP_OVERHEAD;
-	unsigned int last = skb->len - (s->count - 1) * seg_len - IPCP_OVERHEAD;
-	unsigned int done = 0;
+	unsigned int count = ipcp_cb(skb)->left, done = 0;
+	unsigned int seg_len = ipcp_cb(skb)->seg_len;
+	u8 type = ipcp_cb(skb)->type;
 	struct ipcp_cursor c;
-	int err = 0;
+	int err;
 
 	ipcp_cursor_init(&c, skb, 0);
-	while (done < s->count && err >= 0) {
-		err = seal_packets(flow, ep, IPCP_PDU_DATA, &c, s->count - done,
-				   len, last);
+	do {
+		err = seal_packets(flow, ep, type, &c, count - done, seg_len);
 		done += max(err, 0);
-	}
+	} while (unlikely(done < count) && err > 0);
 	if (unlikely(!done)) {
-		if (!buffer_is_kept(err)) {
+		if (!buffer_is_kept(err))
 			kfree_skb(skb);
-			kfree(s);
-		}
 		return err;
 	}
-	if (unlikely(done < s->count)) {
-		/* No room is needed to cut fragments off. */
-		pskb_trim(skb, seg_len * done);
-		s->count = done;
-		last = len;
-	}
+	if (unlikely(done < count))
+		ipcp_tx_segs_trim(skb, done);
 	if (done > 1)
 		ipcp_segs_set_gso(skb, seg_len, done);
 	touch_tx(flow);
-	tx_inflight_start(flow, skb, s);
-	this_cpu_add(flow->stats->tx_packets, done);
-	this_cpu_add(flow->stats->tx_bytes, (done - 1) * len + last);
+	if (type == IPCP_PDU_DATA)
+		count_sent(flow, skb, done);
 	err = xmit(flow, skb);
 	return err ?: done;
 }
@@ -361,27 +401,31 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 }
 
 /*
- * Into the ring of the other end, where it counts as on its way until it was
- * read. What finds no room there is lost, as is what comes from elsewhere. Takes
- * the buffer, unless it is buffer_is_kept(). Under RCU.
+ * Into the ring of the other end, where messages count as on their way until they
+ * were read. What finds no room there is lost, as is what comes from elsewhere.
+ * Consumes the buffer, unless buffer_is_kept(). Under RCU.
  */
 static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	struct ipcp_flow *mate = rcu_dereference(flow->mate);
+	unsigned int count = ipcp_cb(skb)->left;
 	enum ipcp_drop reason;
 
 	if (unlikely(!mate))
 		return -ENOKEY;	/* not seen here yet */
-	*ipcp_cb(skb) = (struct ipcp_skb_cb) { .left = 1,
-					       .type = IPCP_PDU_DATA };
 	touch_tx(flow);
-	this_cpu_inc(flow->stats->tx_packets);
-	this_cpu_add(flow->stats->tx_bytes, skb->len);
-	tx_inflight_start(flow, skb, NULL);
-	reason = ipcp_rbuff_write(&mate->n_rb, skb, 1);
-	if (reason)
+	count_sent(flow, skb, count);
+	if (count == 1) {
+		__skb_pull(skb, IPCP_HDR_LEN);
+		__skb_trim(skb, skb->len - IPCP_TAG_LEN);
+		ipcp_cb(skb)->seg_len = 0;
+	}
+	reason = ipcp_rbuff_write(&mate->n_rb, skb, count);
+	if (unlikely(reason)) {
+		this_cpu_add(mate->stats->drops[reason], count - 1);
 		ipcp_flow_drop(mate, skb, reason);
-	return 0;
+	}
+	return count;
 }
 
 /**
@@ -404,12 +448,18 @@ int ipcp_tx_prepare(struct ipcp_flow *flow)
 	return err;
 }
 
-/*
- * Sends one message, or a train if there is @s. Takes what it is given, unless
- * that is buffer_is_kept(): -ENOKEY says that there is no epoch to send in.
+/**
+ * ipcp_tx_try() - Send messages without waiting for anything
+ * @flow: flow
+ * @skb: of ipcp_tx_wrap() or ipcp_tx_segs_alloc(); consumed but for the errors that
+ *	say so
+ *
+ * Context: Any context but hard interrupts, of somebody who holds the module.
+ * Return: how many were sent, the first ones; with the buffer still the caller's,
+ * as it was: -EINPROGRESS until ipcp_tx_prepare(), -EKEYEXPIRED or -ENOKEY until
+ * the next seed; else as ipcp_tx_send().
  */
-static int try_send(struct ipcp_flow *flow, struct sk_buff *skb,
-		    unsigned int len, struct ipcp_sent *s)
+int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	struct ipcp_epoch *ep;
 	int err;
@@ -418,113 +468,42 @@ static int try_send(struct ipcp_flow *flow, struct sk_buff *skb,
 	rcu_read_lock();
 	ep = rcu_dereference(flow->tx);
 	if (unlikely(!ep)) {
-		err = ipcp_flow_is_direct(flow) && !s ?
-			send_direct(flow, skb) : -ENOKEY;
+		err = ipcp_flow_is_direct(flow) ? send_direct(flow, skb) :
+						  -ENOKEY;
 	} else if (unlikely(too_old(flow, ep))) {
 		tell_expired(flow, ep);
 		err = -EKEYEXPIRED;
 	} else {
-		err = s ? send_segs_in(flow, ep, skb, len, s) :
-			  send_in(flow, ep, skb, IPCP_PDU_DATA);
+		err = send_in(flow, ep, skb);
 	}
 	rcu_read_unlock();
 	local_bh_enable();
 	return err;
 }
 
-/* The same, preparing the key if need be. Takes all that it is given. */
-static int send_data(struct ipcp_flow *flow, struct sk_buff *skb,
-		     unsigned int len, struct ipcp_sent *s)
+/**
+ * ipcp_tx_send() - Send messages of a program
+ * @flow: flow
+ * @skb: of ipcp_tx_wrap() or ipcp_tx_segs_alloc(); consumed
+ *
+ * Context: Process context of somebody who holds the module, may sleep.
+ * Return: how many were sent, the first ones; -EAGAIN the flow has no key to send
+ * with yet; -EKEYEXPIRED until the next seed; -EMSGSIZE; what routing says;
+ * -ENOMEM.
+ */
+int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	int err;
 
 	do {
-		err = try_send(flow, skb, len, s);
+		err = ipcp_tx_try(flow, skb);
 		if (likely(!buffer_is_kept(err)))
 			return err;
 		if (err == -EINPROGRESS)
 			err = ipcp_tx_prepare(flow);
 	} while (!err);
 	kfree_skb(skb);
-	kfree(s);
 	return err == -ENOKEY ? -EAGAIN : err;
-}
-
-/**
- * ipcp_tx_try() - Send a message without waiting for anything
- * @flow: flow
- * @skb: as ipcp_tx_data() takes it; taken but for the errors that say so
- *
- * Context: Any context but hard interrupts, of somebody who holds the module.
- * Return: 0; with the buffer still the caller's: -EINPROGRESS until
- * ipcp_tx_prepare(), -EKEYEXPIRED or -ENOKEY until the next seed; else as
- * ipcp_tx_data().
- */
-int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
-{
-	return try_send(flow, skb, skb->len, NULL);
-}
-
-/**
- * ipcp_tx_data() - Send a message of the program
- * @flow: flow
- * @skb: of ipcp_tx_alloc(), the message in it; taken
- *
- * Context: Process context of somebody who holds the module, may sleep.
- * Return: 0; -EAGAIN the flow has no key to send with yet; -EKEYEXPIRED until
- * the next seed; -EMSGSIZE; what routing says; -ENOMEM.
- */
-int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb)
-{
-	return send_data(flow, skb, skb->len, NULL);
-}
-
-/**
- * ipcp_tx_segs_alloc() - Get a buffer for messages to be sent as a train
- * @len: length of each message in bytes, at most IPCP_SEGS_BYTES with overhead
- * @last: length of the last, not more
- * @count: how many, 2 to IPCP_SEGS_MAX
- * @gfp: how
- *
- * Each message is to be written IPCP_HDR_LEN bytes into its packet; there are
- * IPCP_OVERHEAD bytes more of a packet than of its message.
- *
- * Context: As @gfp.
- * Return: buffer or NULL.
- */
-struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
-				   unsigned int count, gfp_t gfp)
-{
-	struct sk_buff *skb;
-
-	skb = ipcp_segs_alloc(IPCP_HEADROOM, len + IPCP_OVERHEAD, count, gfp);
-	if (skb && last < len)
-		pskb_trim(skb, skb->len - (len - last));
-	return skb;
-}
-
-/**
- * ipcp_tx_segs() - Send several messages of the program at once
- * @flow: flow
- * @skb: of ipcp_tx_segs_alloc(), the messages in it; taken
- * @len: length of each but the last
- * @count: how many
- *
- * Context: Process context of somebody who holds the module, may sleep.
- * Return: how many were sent, the first ones; or as ipcp_tx_data().
- */
-int ipcp_tx_segs(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
-		 unsigned int count)
-{
-	struct ipcp_sent *s = kmalloc(sizeof(*s), GFP_KERNEL);
-
-	if (!s) {
-		kfree_skb(skb);
-		return -ENOMEM;
-	}
-	s->out = flow->inflight;
-	s->count = count;
-	return send_data(flow, skb, len, s);
 }
 
 /**
@@ -536,7 +515,7 @@ int ipcp_tx_segs(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
  * @len: length of it
  *
  * Context: Process context, may sleep.
- * Return: as ipcp_tx_data().
+ * Return: 0, or an error as ipcp_tx_send().
  */
 int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len)
@@ -547,14 +526,15 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 	if (!skb)
 		return -ENOMEM;
 	skb_put_data(skb, payload, len);
+	ipcp_tx_wrap(skb, type, 0);
 	do {
 		local_bh_disable();
 		rcu_read_lock();
-		err = send_in(flow, ep, skb, type);
+		err = send_in(flow, ep, skb);
 		rcu_read_unlock();
 		local_bh_enable();
 		if (!buffer_is_kept(err))
-			return err;
+			return min(err, 0);
 		if (err == -EINPROGRESS)
 			err = prepare_leaf(flow, ep);
 	} while (!err);
@@ -571,7 +551,7 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
  * @len: length of it
  *
  * Context: Process context, may sleep.
- * Return: as ipcp_tx_data(); -EAGAIN if there is no such epoch.
+ * Return: as ipcp_tx_control(); -EAGAIN if there is no such epoch.
  */
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len)

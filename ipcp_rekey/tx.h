@@ -4,6 +4,9 @@
 
 #include <linux/types.h>
 
+#include "segs.h"
+#include "wire.h"
+
 struct ipcp_epoch;
 struct ipcp_flow;
 struct sk_buff;
@@ -15,18 +18,25 @@ struct sk_buff;
 #define IPCP_TX_QUEUE	256
 
 struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp);
-bool ipcp_tx_room(const struct ipcp_flow *flow);
-bool ipcp_tx_ready(struct ipcp_flow *flow);
-int ipcp_tx_data(struct ipcp_flow *flow, struct sk_buff *skb);
-int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb);
-int ipcp_tx_prepare(struct ipcp_flow *flow);
+void ipcp_tx_wrap(struct sk_buff *skb, u8 type, u8 dsfield);
+unsigned int ipcp_tx_segs_max(unsigned int len);
 struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
 				   unsigned int count, gfp_t gfp);
-int ipcp_tx_segs(struct ipcp_flow *flow, struct sk_buff *skb, unsigned int len,
-		 unsigned int count);
+void ipcp_tx_segs_trim(struct sk_buff *skb, unsigned int count);
+bool ipcp_tx_room(const struct ipcp_flow *flow);
+bool ipcp_tx_ready(struct ipcp_flow *flow);
+int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb);
+int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb);
+int ipcp_tx_prepare(struct ipcp_flow *flow);
 int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len);
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len);
+
+/* Where the next message of a buffer is to be written, of @len bytes. */
+static inline u8 *ipcp_tx_next(struct ipcp_cursor *c, unsigned int len)
+{
+	return ipcp_cursor_next(c, len + IPCP_OVERHEAD) + IPCP_HDR_LEN;
+}
 
 #endif /* _IPCP_TX_H */

@@ -21,6 +21,7 @@
 #include <net/udp.h>
 
 #include "aead.h"
+#include "cb.h"
 #include "compat/udp_tunnel.h"
 #include "keys.h"
 #include "notify.h"
@@ -184,7 +185,7 @@ static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
 	err = udp_sock_create(ipn->net, &cfg, &sock);
 	if (err)
 		return ERR_PTR(err);
-	/* Trains come in as they are. */
+	/* Buffers of several packets come in as they are. */
 	err = sock->ops->setsockopt(sock, SOL_UDP, UDP_GRO, KERNEL_SOCKPTR(&on),
 				    sizeof(on));
 	if (err) {
@@ -342,7 +343,7 @@ static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
 
 /*
  * Puts the UDP header in front. The sum of it all is left to the device, or to
- * who takes a train apart; ours is that of the addresses.
+ * who segments a buffer; ours is that of the addresses.
  */
 static struct udphdr *push_udp(struct sk_buff *skb, __be16 sport, __be16 dport)
 {
@@ -364,7 +365,7 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 		 struct sk_buff *skb)
 {
 	__be32 daddr = to->sin_addr.s_addr;
-	u8 dsfield = ipcp_udp_dsfield(skb);
+	u8 dsfield = ipcp_cb(skb)->dsfield;
 	struct udphdr *uh;
 	struct iphdr *iph;
 
@@ -446,7 +447,7 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 		 const struct in6_addr *saddr, const struct sockaddr_in6 *to,
 		 struct sk_buff *skb)
 {
-	u8 dsfield = ipcp_udp_dsfield(skb);
+	u8 dsfield = ipcp_cb(skb)->dsfield;
 	struct ipv6hdr *iph;
 	struct udphdr *uh;
 

@@ -10,20 +10,6 @@ struct ipcp_flow;
 struct ipcp_net;
 struct netlink_ext_ack;
 
-/*
- * A buffer that goes out has the traffic class of its packet in its control
- * block, which is all zero if nobody wrote there.
- */
-static inline void ipcp_udp_set_dsfield(struct sk_buff *skb, u8 dsfield)
-{
-	*(u8 *)skb->cb = dsfield;
-}
-
-static inline u8 ipcp_udp_dsfield(const struct sk_buff *skb)
-{
-	return *(const u8 *)skb->cb;
-}
-
 void ipcp_udp_net_init(struct ipcp_net *ipn);
 int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
 		  struct netlink_ext_ack *extack);

@@ -49,7 +49,7 @@ static struct sk_buff *say(struct kunit *test, struct ipcp_flow *from, u32 no)
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	skb_put_data(skb, &no, sizeof(no));
-	KUNIT_ASSERT_EQ(test, ipcp_tx_data(from, skb), 0);
+	KUNIT_ASSERT_EQ(test, test_send(from, skb), 0);
 	skb = test_receive(test);
 	KUNIT_ASSERT_EQ(test, skb_linearize(skb), 0);
 	return skb;

@@ -12,6 +12,7 @@
 #include "session.h"
 #include "state.h"
 #include "test_util.h"
+#include "tx.h"
 #include "wait.h"
 #include "wire.h"
 #include "worker.h"
@@ -263,6 +264,13 @@ bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf)
 	rcu_read_unlock();
 	local_bh_enable();
 	return used;
+}
+
+/* Sends a message of ipcp_tx_alloc(). 0 or an error. */
+int test_send(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	ipcp_tx_wrap(skb, IPCP_PDU_DATA, 0);
+	return min(ipcp_tx_send(flow, skb), 0);
 }
 
 static int wake_up_test(struct wait_queue_entry *entry, unsigned int mode,

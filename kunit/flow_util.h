@@ -67,6 +67,8 @@ struct test_waker {
 	__poll_t events;
 };
 
+int test_send(struct ipcp_flow *flow, struct sk_buff *skb);
+
 struct ipcp_consumer *test_consumer(void);
 struct test_waker *test_sleep(struct kunit *test, struct ipcp_consumer *consumer);
 

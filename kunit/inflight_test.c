@@ -12,6 +12,7 @@
 #include "inflight.h"
 #include "owner.h"
 #include "path_util.h"
+#include "rx.h"
 #include "test_util.h"
 #include "tx.h"
 #include "udp.h"
@@ -86,7 +87,7 @@ static void send(struct kunit *test, struct ipcp_flow *flow,
 		struct sk_buff *skb = ipcp_tx_alloc(0, GFP_KERNEL);
 
 		KUNIT_ASSERT_NOT_NULL(test, skb);
-		KUNIT_ASSERT_EQ(test, ipcp_tx_data(flow, skb), 0);
+		KUNIT_ASSERT_EQ(test, test_send(flow, skb), 0);
 		spin_lock_bh(&rb->queue.lock);
 		skb = skb_peek(&rb->queue);
 		__ipcp_rbuff_unlink(rb, skb, 1);
@@ -223,11 +224,41 @@ static int begin(struct kunit *test)
 	return test_path_clear(test);
 }
 
+static const struct together_case {
+	const char *desc;
+	unsigned int count;
+} togethers[] = {
+	{ "two", 2 },
+	{ "as many as there may be", IPCP_SEGS_MAX },
+};
+
+KUNIT_ARRAY_PARAM_DESC(together, togethers, desc);
+
+static void messages_in_one_buffer_count_until_it_is_freed(struct kunit *test)
+{
+	const struct together_case *c = test->param_value;
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct sk_buff *skb;
+
+	flow = new_sender(test, consumer, mate);
+	skb = ipcp_tx_segs_alloc(1, 1, c->count, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_send(flow, skb), c->count);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
+			IPCP_INFLIGHT_FLOW + c->count);
+	ipcp_rx_purge(mate);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
+			IPCP_INFLIGHT_FLOW);
+}
+
 static struct kunit_case inflight_test_cases[] = {
 	KUNIT_CASE(messages_hold_no_user_route_or_namespace),
 	KUNIT_CASE(the_last_message_lets_go_of_who_sleeps_and_of_the_module),
 	KUNIT_CASE(so_does_a_flow_that_ends_after_its_messages),
 	KUNIT_CASE(who_waits_for_room_is_woken_by_the_messages),
+	KUNIT_CASE_PARAM(messages_in_one_buffer_count_until_it_is_freed,
+			 together_gen_params),
 	{}
 };
 

@@ -66,7 +66,7 @@ static int send_for_ever(void *arg)
 
 		if (skb) {
 			skb_put_zero(skb, sizeof(u32));
-			if (!ipcp_tx_data(t->from, skb))
+			if (!test_send(t->from, skb))
 				t->sent++;
 		}
 		while ((skb = test_receive_now()))

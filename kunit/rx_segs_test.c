@@ -50,7 +50,7 @@ static struct sk_buff *say(struct kunit *test, struct ends *e, int flow,
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	memset(skb_put(skb, len), 0, len);
 	*(u32 *)skb->data = e->said++;
-	KUNIT_ASSERT_EQ(test, ipcp_tx_data(e->from[flow], skb), 0);
+	KUNIT_ASSERT_EQ(test, test_send(e->from[flow], skb), 0);
 	skb = test_receive(test);
 	KUNIT_ASSERT_EQ(test, skb_linearize(skb), 0);
 	return skb;

@@ -50,7 +50,7 @@ static struct sk_buff *say(struct kunit *test, struct ends *e)
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	skb_put_data(skb, &e->said, sizeof(e->said));
 	e->said++;
-	KUNIT_ASSERT_EQ(test, ipcp_tx_data(e->from, skb), 0);
+	KUNIT_ASSERT_EQ(test, test_send(e->from, skb), 0);
 	return test_receive(test);
 }
 

@@ -3,8 +3,10 @@
  * Sending: counters that come once and in order, leaves, and the limits of an
  * epoch: where data stops, and where everything does.
  */
+#include "cb.h"
 #include "flow_util.h"
 #include "inflight.h"
+#include "keyrot.h"
 #include "leaf.h"
 #include "path_util.h"
 #include "test_util.h"
@@ -30,7 +32,7 @@ static int send_data(struct kunit *test, struct ipcp_flow *flow, size_t len)
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	skb_put_zero(skb, len);
-	return ipcp_tx_data(flow, skb);
+	return test_send(flow, skb);
 }
 
 static int send_control(struct ipcp_flow *flow)
@@ -282,6 +284,100 @@ static void what_has_left_is_not_on_its_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 2);
 }
 
+/* A buffer of several messages, with their numbers in them. */
+static struct sk_buff *several(struct kunit *test, unsigned int count)
+{
+	struct sk_buff *skb;
+	struct ipcp_cursor c;
+
+	skb = ipcp_tx_segs_alloc(sizeof(u32), sizeof(u32), count, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	ipcp_cursor_init(&c, skb, 0);
+	for (u32 i = 0; i < count; i++)
+		*(u32 *)ipcp_tx_next(&c, sizeof(i)) = i;
+	return skb;
+}
+
+static void several_go_as_far_as_there_are_counters(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	u64 limit = ipcp_tx_data_limit(SHORT);
+	struct ipcp_stats sum;
+	struct sk_buff *skb;
+
+	go_to(test, flow, limit - 3);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_send(flow, several(test, 8)), 3);
+	skb = test_receive(test);
+	KUNIT_EXPECT_EQ(test, test_header(test, skb).counter,
+			ipcp_tx_counter(limit - 3, SHORT));
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), limit);
+	ipcp_stats_sum(flow->stats, &sum);
+	KUNIT_EXPECT_EQ(test, sum.tx_packets, 3);
+	KUNIT_EXPECT_EQ(test, sum.tx_bytes, 3 * sizeof(u32));
+}
+
+static void take_keys(struct kunit *test, struct ipcp_flow *flow)
+{
+	ipcp_keyrot_drop(flow);
+}
+
+static void use_up(struct kunit *test, struct ipcp_flow *flow)
+{
+	go_to(test, flow, ipcp_tx_data_limit(SHORT));
+}
+
+static void leave_leaf(struct kunit *test, struct ipcp_flow *flow)
+{
+	atomic64_set(&test_tx(flow)->sent, 2 * BIT_ULL(SHORT));
+}
+
+static const struct kept_case {
+	const char *desc;
+	void (*without)(struct kunit *test, struct ipcp_flow *flow);
+	int err;
+} kepts[] = {
+	{ "no key", take_keys, -ENOKEY },
+	{ "no key left", use_up, -EKEYEXPIRED },
+	{ "a leaf that is not derived", leave_leaf, -EINPROGRESS },
+};
+
+KUNIT_ARRAY_PARAM_DESC(kept, kepts, desc);
+
+static void a_try_that_finds_no_key_leaves_the_buffer_as_it_was(struct kunit *test)
+{
+	const struct kept_case *c = test->param_value;
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct sk_buff *skb = several(test, 3);
+	unsigned int len = skb->len;
+	struct ipcp_skb_cb cb = *ipcp_cb(skb);
+
+	c->without(test, flow);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_try(flow, skb), c->err);
+	KUNIT_EXPECT_EQ(test, skb->len, len);
+	KUNIT_EXPECT_MEMEQ(test, ipcp_cb(skb), &cb, sizeof(cb));
+	KUNIT_EXPECT_NULL(test, skb->destructor);
+	kfree_skb(skb);
+}
+
+static void several_to_a_consumer_of_this_host_are_read_in_order(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow = test_flow(test);
+
+	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
+	rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
+	KUNIT_EXPECT_EQ(test, ipcp_tx_try(flow, several(test, 3)), 3);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_try(flow, several(test, 2)), 2);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&mate->n_rb), 5);
+	for (int i = 0; i < 5; i++) {
+		KUNIT_EXPECT_EQ(test, test_hear(mate), i % 3);
+		KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
+				IPCP_INFLIGHT_FLOW + (i < 2 ? 5 : i < 4 ? 2 : 0));
+	}
+	RCU_INIT_POINTER(flow->mate, NULL);
+	ipcp_flow_put(mate);
+}
+
 static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(packets_are_numbered_across_leaves),
 	KUNIT_CASE_PARAM(the_worker_is_called_until_it_said_that_a_rekey_is_due,
@@ -298,6 +394,10 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(a_packet_that_cannot_go_does_not_give_its_number_back),
 	KUNIT_CASE(too_many_on_their_way_make_writers_wait),
 	KUNIT_CASE(what_has_left_is_not_on_its_way),
+	KUNIT_CASE(several_go_as_far_as_there_are_counters),
+	KUNIT_CASE_PARAM(a_try_that_finds_no_key_leaves_the_buffer_as_it_was,
+			 kept_gen_params),
+	KUNIT_CASE(several_to_a_consumer_of_this_host_are_read_in_order),
 	{}
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""IPCP_IOC_SEND and IPCP_IOC_RECV: batches of messages, and trains of packets
+"""IPCP_IOC_SEND and IPCP_IOC_RECV: batches of messages, and buffers of packets
 below them."""
 
 import ctypes
@@ -30,7 +30,7 @@ SHAPES = [
     ("all sizes", list(range(0, 200, 7))),
     ("falling sizes", list(range(200, 0, -3))),
     ("empty ones", [0] * 70),
-    ("more than a train takes", [1000] * 300),
+    ("more than a buffer takes", [1000] * 300),
 ]
 
 

@@ -159,7 +159,7 @@ def both():
         same(lost(), {})
 
 
-@case("programs reach it, one message at a time or a train of them")
+@case("programs reach it, one message at a time or several in a buffer")
 def programs():
     begin()
     with Agents() as agents:

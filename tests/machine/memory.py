@@ -89,7 +89,7 @@ class Flow:
         end.set(SET_RCVTIMEO, rcvtimeo=30 * NSEC)
         same(end.info().drop_auth, 1)
 
-    def forge_trains(self):
+    def forge_segs(self):
         """Several forged packets in one buffer, of the current leaf and the next."""
         end = self.ends[1]
         eid = agents.bob.do("FLOW_GET", "FLOW", id=end.info().id)[A["FLOW_EID"]]
@@ -246,7 +246,7 @@ def rekeyed():
         settled(*flow.ends)
     readers = [Sleeper(Endpoint.read, flow.ends[1]).asleep() for flow in flows]
     for flow in flows:
-        flow.forge_trains()
+        flow.forge_segs()
         flow.rekey(1, reading=flow.ends[1:])
     seen = look([everything(flow.secrets[0].name, flow.cipher) for flow in flows], [],
                 leaves_there())
