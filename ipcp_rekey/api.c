@@ -18,11 +18,10 @@
 #include <net/net_namespace.h>
 
 #include "aead.h"
-#include "cb.h"
 #include "api.h"
+#include "cb.h"
 #include "flow.h"
 #include "listen.h"
-#include "listener.h"
 #include "registry.h"
 #include "rekey.h"
 #include "segs.h"
@@ -30,7 +29,6 @@
 #include "show.h"
 #include "state.h"
 #include "tx.h"
-#include "udp.h"
 #include "wire.h"
 
 #define IPCP_HOLD	256	/* messages of a flow that are held */
@@ -73,29 +71,6 @@ struct ipcp_kflow {
 	struct sk_buff_head held;
 	bool holding;
 	u64 stalls;
-};
-
-/**
- * struct ipcp_klisten - a name that a consumer serves
- * @consumer: first, since the memory is freed with it
- * @l: listener
- * @ipn: its namespace
- * @pins: the namespace is held until the end, and that of its flows
- * @ops: what the consumer is called for
- * @priv: the consumer's
- * @work: takes the agent's answer, and accepts; disabled until @l is set, and
- *	from the end on
- * @told: the consumer knows the answer
- */
-struct ipcp_klisten {
-	struct ipcp_consumer consumer;
-	struct ipcp_listener *l;
-	struct ipcp_net *ipn;
-	bool pins;
-	const struct ipcp_kflow_ops *ops;
-	void *priv;
-	struct work_struct work;
-	bool told;
 };
 
 /**
@@ -399,7 +374,7 @@ static void kflow_wake(struct ipcp_consumer *consumer, __poll_t events)
 	run_soon(container_of(consumer, struct ipcp_kflow, consumer));
 }
 
-/* Kernel code serves names with struct ipcp_klisten, never with a flow. */
+/* Names are served by a struct ipcp_klisten (api-listen.c), never by a flow. */
 static const struct ipcp_consumer_ops kflow_ops = {
 	.wake = kflow_wake,
 };
@@ -704,172 +679,45 @@ int ipcp_kflow_send_list(struct ipcp_kflow *flow, struct sk_buff_head *list)
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_send_list);
 
-/* Gives a flow that waits to the consumer. */
-static void accept_one(struct ipcp_klisten *kl, struct ipcp_flow *flow)
+/**
+ * ipcp_api_spawn() - Make the consumer of a flow that comes in
+ * @ipn: namespace
+ * @ops: what the consumer is called for
+ * @priv: the consumer's
+ * @pin: hold the namespace, once the flow is accepted
+ *
+ * Context: Process context, may sleep.
+ * Return: consumer with a reference for the caller, or NULL.
+ */
+struct ipcp_consumer *ipcp_api_spawn(struct ipcp_net *ipn,
+				     const struct ipcp_kflow_ops *ops,
+				     void *priv, bool pin)
+{
+	struct ipcp_kflow *k = kflow_new(ipn, ops, priv, pin);
+
+	return k ? &k->consumer : NULL;
+}
+
+/**
+ * ipcp_api_accept() - Give a flow that came in to its consumer
+ * @flow: flow, whose consumer is of ipcp_api_spawn(); consumes the caller's
+ *	reference
+ *
+ * Context: Process context, may sleep, of somebody who holds the module.
+ */
+void ipcp_api_accept(struct ipcp_flow *flow)
 {
 	struct ipcp_kflow *k = container_of(flow->n_rb.flags.consumer,
 					    struct ipcp_kflow, consumer);
 
-	ipcp_owner_copy(&flow->owner, &kl->l->owner);
 	ipcp_consumer_get(&k->consumer);	/* the user's */
-	__module_get(THIS_MODULE);	/* the listener has one, too */
+	__module_get(THIS_MODULE);
 	kflow_take(k, flow);
 	/* The user's from here on, who may release it at any time. */
 	ipcp_consumer_get(&k->consumer);
-	if (kl->ops->accept(k))
+	if (k->ops->accept(k))
 		ipcp_kflow_release(k);
 	else
 		kflow_start(k);
 	ipcp_consumer_put(&k->consumer);
 }
-
-static void listen_work(struct work_struct *work)
-{
-	struct ipcp_klisten *kl = container_of(work, struct ipcp_klisten, work);
-	struct ipcp_flow *flow;
-
-	if (!ipcp_listener_answered(kl->l))
-		return;
-	if (!kl->told) {
-		kl->told = true;
-		if (kl->ops->served)
-			kl->ops->served(kl->priv, -kl->l->error);
-	}
-	while ((flow = ipcp_listener_accept(kl->l)))
-		accept_one(kl, flow);
-}
-
-static void klisten_wake(struct ipcp_consumer *consumer, __poll_t events)
-{
-	struct ipcp_klisten *kl = container_of(consumer, struct ipcp_klisten,
-					       consumer);
-
-	queue_work(ipcp_wq, &kl->work);
-}
-
-static struct ipcp_consumer *klisten_spawn(struct ipcp_consumer *server)
-{
-	struct ipcp_klisten *kl = container_of(server, struct ipcp_klisten,
-					       consumer);
-	struct ipcp_kflow *k = kflow_new(kl->ipn, kl->ops, kl->priv, kl->pins);
-
-	return k ? &k->consumer : NULL;
-}
-
-static const struct ipcp_consumer_ops klisten_ops = {
-	.wake = klisten_wake,
-	.spawn = klisten_spawn,
-};
-
-static struct ipcp_klisten *klisten_new(struct ipcp_net *ipn,
-					const struct ipcp_kflow_ops *ops,
-					void *priv, bool pin)
-{
-	struct ipcp_klisten *kl = kzalloc(sizeof(*kl), GFP_KERNEL_ACCOUNT);
-
-	static_assert(offsetof(struct ipcp_klisten, consumer) == 0);
-	if (!kl)
-		return NULL;
-	ipcp_consumer_init(&kl->consumer, &klisten_ops);
-	kl->ipn = ipn;
-	kl->pins = pin;
-	kl->ops = ops;
-	kl->priv = priv;
-	INIT_WORK(&kl->work, listen_work);
-	disable_work(&kl->work);
-	return kl;
-}
-
-/**
- * ipcp_api_listen() - Serve a name
- * @ipn: namespace
- * @name: name
- * @backlog: flows that may wait
- * @ops: what the consumer is called for; accept has to be there
- * @priv: the consumer's
- * @pin: hold the namespace; or else it is ended before that ends
- *
- * Context: As ipcp_kflow_listen().
- * Return: as that.
- */
-struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
-				     const char *name, u32 backlog,
-				     const struct ipcp_kflow_ops *ops,
-				     void *priv, bool pin)
-{
-	struct ipcp_klisten *kl;
-	int err = -ENOMEM;
-	char *copy;
-
-	if (!ipcp_name_valid(name))
-		return ERR_PTR(-EINVAL);
-	if (!try_module_get(THIS_MODULE))
-		return ERR_PTR(-ENODEV);
-	copy = kstrdup(name, GFP_KERNEL_ACCOUNT);
-	if (!copy)
-		goto err_module;
-	kl = klisten_new(ipn, ops, priv, pin);
-	if (!kl)
-		goto err_name;
-	kl->l = ipcp_listen_new(ipn, copy, backlog, &kl->consumer);
-	if (IS_ERR(kl->l)) {
-		err = PTR_ERR(kl->l);
-		goto err_put;
-	}
-	if (pin)
-		get_net(ipn->net);
-	enable_work(&kl->work);
-	queue_work(ipcp_wq, &kl->work);	/* for an agent that was faster */
-	return kl;
-
-err_put:
-	ipcp_consumer_put(&kl->consumer);
-err_name:
-	kfree(copy);
-err_module:
-	module_put(THIS_MODULE);
-	return ERR_PTR(err);
-}
-
-/**
- * ipcp_kflow_listen() - Serve a name
- * @net: namespace, that it holds until it is released
- * @name: name
- * @backlog: flows that may wait
- * @ops: what the consumer is called for; accept has to be there
- * @priv: the consumer's
- *
- * Does not wait for the agent: served tells what it says.
- *
- * Context: Process context of who the name is for, as ipcp_kflow_alloc().
- * Return: listener, to be ended; -EINVAL no such name can be; -ENOTCONN without
- * an agent; -EUSERS; -ENOMEM; -ENODEV the module is being removed.
- */
-struct ipcp_klisten *ipcp_kflow_listen(struct net *net, const char *name,
-				       u32 backlog,
-				       const struct ipcp_kflow_ops *ops,
-				       void *priv)
-{
-	return ipcp_api_listen(ipcp_net(net), name, backlog, ops, priv,
-				    true);
-}
-EXPORT_SYMBOL_GPL(ipcp_kflow_listen);
-
-/**
- * ipcp_kflow_unlisten() - Stop to serve a name
- * @listener: listener; freed
- *
- * Flows that were accepted go on.
- *
- * Context: Process context, may sleep; not from its functions.
- */
-void ipcp_kflow_unlisten(struct ipcp_klisten *listener)
-{
-	disable_work_sync(&listener->work);
-	ipcp_listen_end(listener->l);
-	if (listener->pins)
-		put_net(listener->ipn->net);
-	ipcp_consumer_put(&listener->consumer);
-	module_put(THIS_MODULE);
-}
-EXPORT_SYMBOL_GPL(ipcp_kflow_unlisten);

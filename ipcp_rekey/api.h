@@ -5,6 +5,8 @@
 #include <linux/skbuff.h>
 #include <net/ipcp_flow.h>
 
+struct ipcp_consumer;
+struct ipcp_flow;
 struct ipcp_net;
 
 /**
@@ -27,6 +29,10 @@ struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
 				     const char *name, u32 backlog,
 				     const struct ipcp_kflow_ops *ops,
 				     void *priv, bool pin);
+struct ipcp_consumer *ipcp_api_spawn(struct ipcp_net *ipn,
+				     const struct ipcp_kflow_ops *ops,
+				     void *priv, bool pin);
+void ipcp_api_accept(struct ipcp_flow *flow);
 bool ipcp_api_room(struct ipcp_kflow *flow);
 bool ipcp_api_want_room(struct ipcp_kflow *flow);
 int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,

@@ -13,11 +13,11 @@
 #include <linux/skbuff.h>
 
 #include "cb.h"
-#include "path.h"
 #include "decrypt.h"
 #include "keyrot.h"
 #include "leaf.h"
 #include "notify.h"
+#include "path.h"
 #include "trace.h"
 #include "udp.h"
 #include "wire.h"

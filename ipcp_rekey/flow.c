@@ -3,6 +3,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
+#include "cb.h"
 #include "flow.h"
 #include "inflight.h"
 #include "net.h"
@@ -39,6 +40,21 @@ void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
 {
 	ipcp_flow_dropped(flow, skb->len, reason);
 	kfree_skb(skb);
+}
+
+/**
+ * ipcp_flow_drop_all() - Drop a buffer of one message or several, and count them
+ * @flow: flow
+ * @skb: buffer, whose control block says how many are left; freed
+ * @reason: why
+ *
+ * Context: Any context.
+ */
+void ipcp_flow_drop_all(struct ipcp_flow *flow, struct sk_buff *skb,
+			enum ipcp_drop reason)
+{
+	this_cpu_add(flow->stats->drops[reason], ipcp_cb(skb)->left - 1);
+	ipcp_flow_drop(flow, skb, reason);
 }
 
 /**

@@ -249,6 +249,8 @@ void ipcp_flow_dropped(struct ipcp_flow *flow, unsigned int len,
 		       enum ipcp_drop reason);
 void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
 		    enum ipcp_drop reason);
+void ipcp_flow_drop_all(struct ipcp_flow *flow, struct sk_buff *skb,
+			enum ipcp_drop reason);
 
 extern struct workqueue_struct *ipcp_wq;
 

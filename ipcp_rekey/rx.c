@@ -41,14 +41,6 @@ static void rx_drop_stray(struct ipcp_net *ipn, struct sk_buff *skb,
 	kfree_skb(skb);
 }
 
-/* Drop a buffer of one message or several. */
-static void rx_drop(struct ipcp_flow *flow, struct sk_buff *skb,
-		    enum ipcp_drop reason)
-{
-	this_cpu_add(flow->stats->drops[reason], ipcp_cb(skb)->left - 1);
-	ipcp_flow_drop(flow, skb, reason);
-}
-
 /**
  * ipcp_rx_allowed() - May a flow receive in its state?
  * @flow: flow
@@ -84,7 +76,7 @@ void ipcp_rx_data(struct ipcp_flow *flow, struct sk_buff *skb)
 
 	reason = ipcp_rbuff_write(&flow->n_rb, skb, ipcp_cb(skb)->left);
 	if (unlikely(reason))
-		rx_drop(flow, skb, reason);
+		ipcp_flow_drop_all(flow, skb, reason);
 }
 
 static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
@@ -101,7 +93,7 @@ static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
 		__skb_queue_tail(&flow->ctl, skb);
 	spin_unlock_bh(&flow->ctl.lock);
 	if (unlikely(reason))
-		rx_drop(flow, skb, reason);
+		ipcp_flow_drop_all(flow, skb, reason);
 	else
 		ipcp_flow_kick(flow);
 }
@@ -110,7 +102,7 @@ static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
 static void take_close(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	if (skb->len) {
-		rx_drop(flow, skb, IPCP_DROP_MALFORMED);
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_MALFORMED);
 		return;
 	}
 	set_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits);
@@ -197,7 +189,7 @@ static enum ipcp_drop rx_open(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	if (likely(!reason))
 		deliver(flow, skb);
 	else
-		rx_drop(flow, skb, reason);
+		ipcp_flow_drop_all(flow, skb, reason);
 	return reason;
 }
 
@@ -206,7 +198,7 @@ static void wait_for_leaf(struct ipcp_flow *flow, struct sk_buff *skb, bool far)
 	enum ipcp_drop reason = ipcp_waiting_add(&flow->waiting, skb, far);
 
 	if (reason)
-		rx_drop(flow, skb, reason);
+		ipcp_flow_drop_all(flow, skb, reason);
 	else
 		ipcp_flow_kick(flow);
 }
@@ -231,7 +223,7 @@ static void rx_flow(struct ipcp_flow *flow, struct sk_buff *skb)
 	if (unlikely(err == -EAGAIN || err == -ERANGE))
 		wait_for_leaf(flow, skb, err == -ERANGE);
 	else if (unlikely(err))
-		rx_drop(flow, skb, drop_reason(err));
+		ipcp_flow_drop_all(flow, skb, drop_reason(err));
 	else if (unlikely(ipcp_waiting_has(&flow->waiting, ipcp_cb_leaf_id(skb))))
 		rx_behind(flow, leaf, skb);
 	else
@@ -282,7 +274,7 @@ void ipcp_rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
 	if (ipcp_rx_allowed(flow))
 		rx_flow(flow, skb);
 	else
-		rx_drop(flow, skb, IPCP_DROP_STATE);
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_STATE);
 }
 
 /* The worker's part */
@@ -331,7 +323,7 @@ static enum ipcp_drop rx_waited(struct ipcp_flow *flow, struct ipcp_leaf *jump,
 	if (err) {
 		reason = err == -EAGAIN || err == -ERANGE ?
 			IPCP_DROP_AHEAD : drop_reason(err);
-		rx_drop(flow, skb, reason);
+		ipcp_flow_drop_all(flow, skb, reason);
 	} else {
 		reason = rx_open(flow, leaf, skb);
 	}
@@ -348,7 +340,7 @@ static void open_batch(struct ipcp_flow *flow, struct ipcp_leaf **jump,
 
 	while ((skb = __skb_dequeue(batch))) {
 		if (IS_ERR(*jump))
-			rx_drop(flow, skb, drop_reason(PTR_ERR(*jump)));
+			ipcp_flow_drop_all(flow, skb, drop_reason(PTR_ERR(*jump)));
 		else if (!rx_waited(flow, *jump, skb))
 			*jump = NULL;	/* the epoch has it now */
 	}
@@ -414,10 +406,10 @@ void ipcp_rx_purge(struct ipcp_flow *flow)
 		spin_unlock_bh(&rb->queue.lock);
 		if (!skb)
 			break;
-		rx_drop(flow, skb, IPCP_DROP_CLOSED);
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_CLOSED);
 	}
 	while ((skb = ipcp_waiting_close(&flow->waiting)))
-		rx_drop(flow, skb, IPCP_DROP_CLOSED);
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_CLOSED);
 	while ((skb = skb_dequeue(&flow->ctl)))
-		rx_drop(flow, skb, IPCP_DROP_CLOSED);
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_CLOSED);
 }

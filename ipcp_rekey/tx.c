@@ -17,10 +17,10 @@
 #include <linux/slab.h>
 
 #include "cb.h"
-#include "path.h"
 #include "inflight.h"
 #include "leaf.h"
 #include "notify.h"
+#include "path.h"
 #include "segs.h"
 #include "trace.h"
 #include "tx.h"
@@ -421,10 +421,8 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 		ipcp_cb(skb)->seg_len = 0;
 	}
 	reason = ipcp_rbuff_write(&mate->n_rb, skb, count);
-	if (unlikely(reason)) {
-		this_cpu_add(mate->stats->drops[reason], count - 1);
-		ipcp_flow_drop(mate, skb, reason);
-	}
+	if (unlikely(reason))
+		ipcp_flow_drop_all(mate, skb, reason);
 	return count;
 }
 
