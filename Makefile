@@ -78,6 +78,9 @@ kunit: ## only the KUnit suites, on User Mode Linux
 debug-test: ## KUnit and end-to-end tests on a kernel with KASAN, lockdep, ...
 	tests/run debug
 
+kcsan-test: ## the same on a kernel with KCSAN, which finds data races
+	tests/run kcsan
+
 check: ## style, sparse, warnings, docs, generated code, model
 	tests/check/run
 
@@ -110,4 +113,4 @@ check-kernel:
 		exit 1; }
 
 .PHONY: all module tools kunit-module install install-module install-tools dkms demo test \
-	kunit debug-test check fuzz coverage soak bench clean help check-kernel
+	kunit debug-test kcsan-test check fuzz coverage soak bench clean help check-kernel

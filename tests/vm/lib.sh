@@ -193,8 +193,8 @@ kernel_of()
 	TREE=$("$VM/tree")
 	# shellcheck disable=SC2034
 	K_BINDS=()
-	if [ "$1" = debug ]; then
-		dir=$("$VM/debug-kernel")
+	if [ "$1" = debug ] || [ "$1" = kcsan ]; then
+		dir=$("$VM/debug-kernel" "$1")
 		K_RELEASE=$(cat "$dir/release")
 		K_IMAGE=$dir/bzImage
 		K_SRC=/build/out
@@ -204,7 +204,7 @@ kernel_of()
 	fi
 	K_RELEASE=$("$VM/tree" --kernels | awk -v n="$1" '$1 == n { print $2 }')
 	[ -n "$K_RELEASE" ] ||
-		die "no kernel '$1'; there are: $("$VM/tree" --kernels | awk '{ printf "%s ", $1 }')debug"
+		die "no kernel '$1'; there are: $("$VM/tree" --kernels | awk '{ printf "%s ", $1 }')debug kcsan"
 	# shellcheck disable=SC2034
 	K_IMAGE=$TREE/boot/vmlinuz-$K_RELEASE
 	# shellcheck disable=SC2034
