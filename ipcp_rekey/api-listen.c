@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Names that kernel code serves: include/net/ipcp_flow.h; its flows are api.c's. */
 #include <linux/module.h>
 #include <linux/slab.h>

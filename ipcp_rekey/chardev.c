@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * /dev/ipcp_rekey: flows for programs. A file is nothing yet, or serves a name,
  * or is a flow; it becomes one of the latter once, and stays it. It has one

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Control packets: what authentic CONFIRM, SEALED and CLOSE say. They were
  * decrypted on arrival and wait for the flow's worker, where answers may sleep.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Decryption, and what follows from a packet that authenticated: the replay
  * window, the leaf and the epoch that the peer is in, that the peer is there,

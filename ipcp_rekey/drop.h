@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Why a packet was dropped. The list is the one place that has the reasons:
  * the enumeration, the names in trace events and the check against the "drops"

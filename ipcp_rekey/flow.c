@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* A flow: the object, who holds it, and what every file does with one. */
 #include <linux/random.h>
 #include <linux/slab.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * HKDF-Expand of RFC 5869 with SHA-256: all keys are made by it.
  *

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Reading and writing messages: one a call, or many. Of a batch, as many messages
  * of one length as follow each other go in one buffer, which crosses the stack

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * keyrot: the epochs of a flow. A seed comes (park), the program or the grace
  * time takes it (activate), the peer is heard under it (observe), this side sends

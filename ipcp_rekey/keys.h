@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Keys in use: an epoch is what one root seed gave, a leaf is one key of it. How
  * leaves come and go is leaf.c's, how epochs do keyrot.c's.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * The key schedule's numbers, its secrets and what is done with them. All that
  * is counted or indexed here is also the packet format's: see wire.h.

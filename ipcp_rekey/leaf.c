@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Leaf keys in use: preparing the next one ahead, finding the one of a packet,
  * leaving one behind.

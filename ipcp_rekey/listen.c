@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Serving a name: the agent's leave for it, and the end. */
 #include <linux/slab.h>
 

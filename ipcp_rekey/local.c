@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Direct flows: both ends are consumers of this host, in one namespace. A message
  * goes from one end into the ring of the other, in the clear, and is the

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp_rekey: flows, that is named, authenticated, encrypted channels of
  * messages that re-key themselves.
@@ -182,7 +183,7 @@ static void __exit ipcp_exit(void)
 module_init(ipcp_init);
 module_exit(ipcp_exit);
 
-MODULE_AUTHOR("The ipcp_rekey authors");
+MODULE_AUTHOR("The ipcp_rekey contributors");
 MODULE_DESCRIPTION("Encrypted flows that re-key themselves");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(IPCP_VERSION_STRING);

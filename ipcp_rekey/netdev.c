@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Network interfaces of the kind "ipcp_rekey": a link from point to point over
  * one flow, as any other kernel code could have it (api.c).

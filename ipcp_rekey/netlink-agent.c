@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The netlink operations of agents, upcalls and names. */
 #include <linux/pid_namespace.h>
 #include <linux/skbuff.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Netlink operations of a flow: look at it, make it, give it its first keys,
  * set it, end it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Netlink operations of re-keying: claim, exchange, deliver the seed. Where a
  * seed is installed: ipcp_rekey_nl_seed_set_doit().

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The netlink family: what the agent and the command line tool say. Policies
  * and tables are generated from Documentation/netlink/specs/ipcp_rekey.yaml.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * What each network namespace has of this module, and what the machine's sleep
  * and its copies are to all flows.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * What happens to a flow, told to who listens: a trace event, and a multicast
  * of the netlink family. Both are hints; the flow's state is the truth.

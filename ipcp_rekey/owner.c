@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Who opened a flow or serves a name, and who pays. A flow, its keys and what
  * the agent makes for it are charged to the control group of the process that

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The flags word of a ring, and the consumer that is woken when it changes. */
 #include <linux/indirect_call_wrapper.h>
 #include <linux/slab.h>

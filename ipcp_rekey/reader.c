@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * What readers take out of the ring, one message after the other. All in it is
  * plaintext. Several readers may take messages of one buffer; each holds the

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The registry: the flows of each network namespace, by number for people and
  * agents, by endpoint id for packets. Nothing is shared between namespaces.

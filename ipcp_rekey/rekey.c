@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Re-keying as an agent sees it: who claims a flow, and what becomes of that. The
  * functions of Ouroboros's registry keep their names; what they do to keys is in

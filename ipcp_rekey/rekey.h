@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 #ifndef _IPCP_REKEY_INT_H
 #define _IPCP_REKEY_INT_H
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Where datagrams come in. A buffer has one packet, or several of one sender, maybe
  * of several flows: the stack has put them together, or never took them apart.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * A packet that came. It is parsed, its flow and leaf are found by what its header
  * says, and it is decrypted at once; then its message is queued, in the ring if

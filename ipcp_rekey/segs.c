@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Buffers of several packets, of one flow and of one length, but the last that may
  * be shorter, which cross the stack as one. A device that cannot segment

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* What every user of flows does: make one, ask for one, close one. */
 #include "listener.h"
 #include "notify.h"

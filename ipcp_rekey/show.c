@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * What is shown of flows, names and upcalls: to agents and operators over
  * netlink, to programs by IPCP_IOC_GET_INFO. Never a key, a seed or a counter

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Counters. Each CPU has its own and nobody waits for another to count; they
  * are summed when somebody asks. One word each, so they never tear.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Trace events. Numbers only, never bytes of keys or messages: which packet
  * went out or came in under which key, why one was dropped, and what became of

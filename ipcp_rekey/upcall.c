@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Upcalls: what the kernel has for the agent. The queue is the truth; the agent
  * takes one after the other off it. A multicast says that there is something,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The worker of a flow: what is done when. Everything that sleeps or waits for
  * time is done here, one work item a flow: packets that waited for their leaf,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Whole packets of the vectors: sealed to the byte, opened, and forged. */
 #include <linux/err.h>
 #include <linux/ipcp_rekey_netlink.h>

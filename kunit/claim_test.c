@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Claims: which flows an agent gets to re-key, and under which numbers. */
 #include "flow_util.h"
 #include "rekey.h"

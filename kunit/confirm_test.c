@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* CONFIRM: what it says, when it is sent, and that both ends come to DONE. */
 #include "control.h"
 #include "flow_util.h"

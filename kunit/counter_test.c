@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Index math: packet counters, leaves, limits, at every boundary. */
 #include "keysched.h"
 #include "test_util.h"

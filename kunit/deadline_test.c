@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The worker comes back when something is to be done, and not before: a time
  * that has passed is acted on once, and never a reason to come back at once.

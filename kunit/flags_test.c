@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The flags word: what changes, who is woken for it, and that no change is lost. */
 #include <linux/completion.h>
 #include <linux/kthread.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * A flood of forged packets with the right endpoint id and epoch, while nobody
  * reads: not one authentic packet is dropped, for any reason. Each forged packet

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* A flow's states: who may change them, and what each end of it leaves. */
 #include "flow_util.h"
 #include "path_util.h"

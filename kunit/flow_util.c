@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Flows for the suites, made with the module's own functions. */
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The heap, watched and made to fail. The tracepoints of the slab allocators
  * show all that a task takes and, just before it goes, all that is given back,

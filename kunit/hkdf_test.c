@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* HKDF-Expand against RFC 5869, and at the edges of its lengths. */
 #include <crypto/sha2.h>
 

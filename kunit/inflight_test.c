@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Messages on their way out, in the hands of somebody who keeps them for as long
  * as he likes: what they hold, and what not.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Jumps: a receiver tries a leaf far ahead, on copies, for a packet that anybody
  * may have sent; once one authenticated, the receiver goes there.

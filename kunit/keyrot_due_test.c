@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* When a flow wants a new seed, and why. */
 #include "flow_util.h"
 #include "test_util.h"

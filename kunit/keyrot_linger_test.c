@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * How long keys of an old epoch stay: those to receive with for the linger,
  * those to send with until the promotion to a newer one.

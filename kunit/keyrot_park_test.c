@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Parking a seed: which ones are taken, and that a refused one changes nothing. */
 #include "flow_util.h"
 #include "heap.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Replacement: the responder cannot know whether its answer arrived, so a later
  * exchange may bring the same epoch anew, as long as nobody was heard in it.

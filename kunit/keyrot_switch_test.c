@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The switch to a new epoch: the flow takes it, the peer is heard in it, and
  * this side sends in it once it knows that the peer has the keys.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * However keys end, nothing of them is left, neither memory nor a secret in
  * memory that was given back; and a flow that lost all of them can go on.

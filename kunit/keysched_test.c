@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The key schedule against its vectors, and what it forgets: after a direction
  * has entered a node, no byte from which its past could be derived is left.

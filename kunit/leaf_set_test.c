@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The leaf keys of a node: taken in order, each at most once. */
 #include "keysched.h"
 #include "test_util.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Leaf keys in use: prepared ahead, found by number, left behind in order. The
  * keys are those of the vectors' root, seed 0.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The notices that the machine sleeps or was copied: when they return, no key is
  * left, whatever went on meanwhile. Each leaf key holds its epoch, so the epoch's

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Included in front of main.c: the family's name loads the module itself, never
  * the one with the tests, which would take its place.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * No memory: each allocation of a call fails in turn, until the call succeeds.
  * All that was begun is undone, no key is left in memory that was given back,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* A network for the suites: the loopback device, and a socket in the middle. */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>

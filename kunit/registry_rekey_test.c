@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The registry's functions for re-keying, by the names that Ouroboros has. */
 #include "flow_util.h"
 #include "rekey.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The registry: numbers, who is found by them, and walks. */
 #include <linux/completion.h>
 #include <linux/kthread.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The replay window, in terms of its constants. */
 #include "keysched.h"
 #include "replay.h"

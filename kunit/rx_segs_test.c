@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Receiving several packets in one buffer: in whatever memory they come, all that
  * is good is read, in order, and memory that others have is not written to.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Receiving: what is dropped and why, what is read and in which order, and that
  * nothing is lost when keys go.

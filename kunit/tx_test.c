@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Sending: counters that come once and in order, leaves, and the limits of an
  * epoch: where data stops, and where everything does.

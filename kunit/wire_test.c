@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The packet's header: every reason to reject one, and the vectors. */
 #include "keysched.h"
 #include "test_util.h"

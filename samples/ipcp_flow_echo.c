@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp_flow_echo: a server that sends back what it gets, and a probe that
  * measures how long that takes. To be copied from.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Flows for kernel code: encrypted channels of messages to a name, that re-key
  * themselves. Documentation/kernel-api.md says more, samples/ipcp_flow_echo.c

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * HMAC-SHA256 of the library, for kernels that have only SHA-256 there.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * What makes an interface: with 6.15 its arguments are in a structure.
  */

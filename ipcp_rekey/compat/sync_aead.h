@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Synchronous AEAD: struct crypto_sync_aead of linux 7.2 for older kernels.
  *

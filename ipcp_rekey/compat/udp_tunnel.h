@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * The socket of a UDP tunnel: with 7.1 its release takes a struct sock.
  */

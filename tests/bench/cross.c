@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * What each message of a flow costs the program that sends and receives it, to
  * find those that cross from one key to the next.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Our flows: made by who runs us, so they are only read and written here. */
 #include <linux/ipcp_rekey.h>
 #include <sys/ioctl.h>

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Messages between two hosts in the test machine, over us and over others.
 
 Usage: measure.py rows PLAN PAIR	instructions per message, on a machine

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* A sender and a receiver, and the ways between them that are compared. */
 #ifndef _BENCH_PAIR_H
 #define _BENCH_PAIR_H

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """What is measured: prints the rows as JSON.
 
 Usage: plan.py [quick]

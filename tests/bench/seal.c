@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Encryption in the program, as one would write it: one context for each
  * direction that keeps its key, a header that is authenticated, a nonce of a

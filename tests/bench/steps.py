@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """What it costs to set up a flow, to install a seed, to cross from one key to
 the next: instructions, on a machine that counts a nanosecond for each.
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Kernel TLS 1.3 over TCP. A message is a record; of a batch all messages are
  * written, and read, at once, in as few records as the kernel makes of them.

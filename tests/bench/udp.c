@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * UDP sockets, connected: one call a message, or batches that cross the stack
  * as one packet (segmentation offload of sending and of receiving). In clear,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Memory of a flow and its keys is charged to the control group of who opened
 it, whoever allocates it; the ring of a user with limits grows and shrinks."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """IPCP_IOC_SEND and IPCP_IOC_RECV: batches of messages, and buffers of packets
 below them."""
 

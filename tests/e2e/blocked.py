@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Calls that sleep, each in a thread of its own, and packets that are held back
 so that a writer has to."""
 

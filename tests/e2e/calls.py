@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Calls that wait, and how each of them ends: with what it waits for, at its
 time limit, by a signal, by the end of the flow. Buffers that do not fit.
 Descriptors that several have."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Flows between two programs of one host: as any other, but that no packet
 leaves the host and there are no keys."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """The errnos that an agent may give to programs reach them as they are. All
 others are refused, in words, and change nothing."""
 

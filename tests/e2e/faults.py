@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Allocations that fail when told to, by the fault injection of the kernel: only
 those made for the module, that is with a function of it on the stack, whichever
 part of the kernel it called for them."""

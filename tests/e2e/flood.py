@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Forged packets with the right endpoint id and epoch, ten for each real one, and
 flows of one pair of hosts that send in turns: while the programs do not read, each
 real message finds its place in the ring."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """A flow from end to end: messages, errors, poll bits, its end."""
 
 import errno

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Packets that are not the peer's. Each is put on the wire as if alice, or
 somebody else, had sent it; bob must drop it, count it under its own reason,
 say nothing, and go on.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """What the end-to-end tests need in Python: cases that print KTAP, flows of
 either host, the netlink family, and waiting with a deadline.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Kernel code that uses flows: a server at bob and a probe at alice, both of
 the module ipcp_flow_echo. Usage: kernel.py NUMBER of cycles of loading and
 unloading. Agents that only bring seeds (keys.py) make it quick."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Agents of both hosts that exchange no keys: they make up the seeds that they
 bring to the kernel. For tests of the kernel alone, and quick."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Agents killed at random moments while flows are re-keyed.
 Usage: kills.py KILLS [SEED]"""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Looks for pieces of keys in whatever came from somewhere, with
 tests/machine/scan.c, whose program is $SCAN."""
 

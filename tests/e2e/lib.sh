@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
 # For the end-to-end tests with two hosts: sourced, never run. Brings ktap.sh,
 # hosts.sh (with limit.sh) and kernel-log.sh with it.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Interfaces of the kind ipcp_rekey, one at each host, with agents that only
 bring seeds (keys.py). Usage: link.py NUMBER of removals under traffic."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Writers and readers, processes of their own, on the ends of a flow."""
 
 import ctypes

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Many flows between two hosts, re-keyed all at once, so many at a time.
 Usage: many.py FLOWS AT-A-TIME [SECONDS]
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """A bad path: loss, delay, another order, copies. Usage: netem.py FLOWS REKEYS"""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """The end of a network namespace while messages of its flows are on their way,
 in a queue outside of it: alice and bob are ports of a bridge, and the way from
 there to bob is slow."""

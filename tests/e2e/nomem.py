@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Each allocation that is made for a call into the module fails in turn: of
 programs' calls, of agents', and of what a reader and a writer derive when no
 worker can. Agents that only bring seeds (keys.py) make it quick."""

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Two writers on one end of a flow and two readers on the other, one of each the
 other way, while it is re-keyed, over leaves and nodes; then all packets that the
 tracepoint ipcp_tx told of, looked at."""

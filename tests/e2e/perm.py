@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Every netlink command and group as nobody; every ioctl with bad arguments and
 in states where it makes no sense."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Who may serve and who may reach which name: each rule of the configuration,
 by each kind of user, through alice's agent."""
 

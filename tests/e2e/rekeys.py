@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Re-keys in a row, each as soon as the one before is confirmed, of a flow with
 two writers and two readers. Usage: rekeys.py NUMBER
 

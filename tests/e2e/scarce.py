@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """A busy flow that is re-keyed by real agents while many of the allocations that
 are made for the module fail, anybody's: programs', agents', workers', softirqs'."""
 

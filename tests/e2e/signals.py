@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """What poll, select and epoll say of a flow: a seed that waits, above all. It
 shows exactly while it does, in all of them, and no event is ever missed.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """The kernel never says a key: all that comes from it is kept and looked through,
 for the seeds that this test brings and for all keys that come of them.
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * A flow through io_uring: what can be done at once is, what cannot is polled,
  * and no thread of the kernel has to wait for it.

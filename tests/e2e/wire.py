@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """The kernel against another implementation of key schedule and packet format:
 this one, of a few lines, on top of Python's own. Both know the root seed."""
 

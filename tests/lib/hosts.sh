@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
 # Two hosts in one machine: the network namespaces alice and bob, a veth
 # between them, each with an agent of its own. Sourced by the demo and by the

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
 # Limits for waits, in turns: sourced, never run. limit.py is the same in Python.
 #

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Sends one message that has a secret in it, and leaves no copy of that behind
  * in user space: it comes in under a mask, which is taken off in locked memory

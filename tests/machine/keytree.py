@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """All keys that a seed gives, and all shapes in which memory may hold one.
 
 Another implementation of the key schedule than the kernel's, of SHA-256's inside

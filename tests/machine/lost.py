@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """All keys are dropped: what becomes of the flows. Usage: lost.py WAY...
 WAY is fork, suspend or hibernate; of the last two only what comes before the
 machine sleeps.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
 # For tests of the loss of all keys: sourced, never run. Two hosts with agents,
 # the names that lost.py asks for.

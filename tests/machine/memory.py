@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Where keys are, and where they are not any more, in all of the memory.
 
 The hand outside makes the seeds and looks for all that comes of them. Flows of

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Looks for byte strings in a big file, all at once, at any place, whole or in
  * pieces of at least 8 bytes.

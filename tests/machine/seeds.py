@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Seeds of real agents: brought to the kernel, and then nowhere in the memory.
 
 Nobody else ever has these seeds, so a probe at the functions that bring them

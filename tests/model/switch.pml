@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Model of the two-sided epoch switch, for spin. Documentation/switch-model.md
  * says what stands for what, the bounds, and what is left out.

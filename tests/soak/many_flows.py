@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """Many encrypted flows at once, their memory, and what is left of them.
 Usage: many_flows.py NUMBER
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 """The cases of rekeys.py, with the memory looked at a hundred times on the way.
 Usage: many_rekeys.py NUMBER"""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
 # A private apt, which sees Debian 13 and nothing of this machine's: sourced after
 # lib.sh, never run. Whoever uses it first calls private_apt.

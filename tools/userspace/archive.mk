@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The ipcp_rekey contributors
 # For a folder that builds one static library for our own programs, which is
 # not installed. Set ARCHIVE and OBJS, and PKGS if it needs some, then include.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
 # Flags that the folders of tools/userspace share. Include it, then use
 # $(CFLAGS_ALL) and $(LDFLAGS_ALL). $(TOP) is the root of the checkout.
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Network interfaces of the kind "ipcp_rekey": a link from point to point over
  * one flow. These are the attributes in IFLA_INFO_DATA.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The agent of a network namespace: when things are done, and by whom. */
 
 #include <errno.h>

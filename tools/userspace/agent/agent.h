@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* The agent of a network namespace: the engine, the module and the event loop. */
 #ifndef REKEYD_AGENT_H
 #define REKEYD_AGENT_H

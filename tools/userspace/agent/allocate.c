@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Allocations of our programs: may they, where is the name's agent, and what
  * to do if it is not there or says no.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* What the agents sign along with OAP, and what they leave with a flow. */
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * What the agents sign along with OAP: what an exchange is for. And the blob:
  * what an agent leaves with a flow, to find again after a restart. Byte tables

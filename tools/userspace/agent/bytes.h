@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* Big endian numbers in byte strings. */
 #ifndef REKEYD_BYTES_H
 #define REKEYD_BYTES_H

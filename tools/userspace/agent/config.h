@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* The configuration file, checked and ready to use. */
 #ifndef REKEYD_CONFIG_H
 #define REKEYD_CONFIG_H

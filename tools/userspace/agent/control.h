@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * The agent's socket: who connects gets one JSON document, how things are, and
  * the end of the connection. Nothing is read. Its user and group may connect.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Cookies prove that somebody receives at the address he sends from. They
  * need no state for each address: a MAC over it with a secret that changes.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Where a name's agent is, as the DNS has it: SRV records of the service
  * _ipcp-rekey._udp, else the name's own addresses. c-ares asks, on the event

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* What the files of the engine share. */
 #ifndef REKEYD_ENGINE_INT_H
 #define REKEYD_ENGINE_INT_H

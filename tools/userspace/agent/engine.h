@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * The agents' protocol without any input or output of its own: allocation and
  * re-keying, from both sides. The program feeds it upcalls, messages, claims

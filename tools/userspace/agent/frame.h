@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Messages between agents, cut into frames that fit a path of 1280 bytes, and
  * put together again. Byte tables are in Documentation/agent-protocol.md.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The side that asks: what allocations and re-keys have in common, and re-keys
  * of our flows. allocate.c has the rest.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Lines for the operator. What comes from the network is made printable. */
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* Lines for the operator: on the terminal, in the journal or in syslog. */
 #ifndef REKEYD_LOG_H
 #define REKEYD_LOG_H

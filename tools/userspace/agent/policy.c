@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Who may serve a name, ask for a flow to it, or come from afar to it. */
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* Keys stay in memory, and the agent may do no more than it must. */
 #ifndef REKEYD_PRIVS_H
 #define REKEYD_PRIVS_H

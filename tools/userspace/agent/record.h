@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* How exchanges ended, for the operator: counts, times, and why some failed. */
 #ifndef REKEYD_RECORD_H
 #define REKEYD_RECORD_H

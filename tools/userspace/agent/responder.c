@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The side that is asked: by now the peer has shown that it receives where
  * it sends from, by its cookie or by the keys of the flow.
  */

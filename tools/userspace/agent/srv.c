@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The order in which the hosts of a service are tried: RFC 2782. */
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* How things are, as JSON: Documentation/agent-status.md says what is in it. */
 #ifndef REKEYD_STATUS_H
 #define REKEYD_STATUS_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Flows for the sub-commands. A flow is opened blocking, where a signal simply
  * ends the program, and is non-blocking from then on.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp-rekey listen: serve a name, and pass the messages of its first flow on
  * to stdout and those of stdin into it.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp-rekey netdev: what network interfaces of the kind "ipcp_rekey" are to
  * have a flow to. "ip link" makes and removes them.

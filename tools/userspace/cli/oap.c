@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp-rekey oap: one step of OAP on files, so that the protocol can be driven
  * and compared from outside. It writes keys into files: it is for tests only.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp-rekey perf: throughput. The client sends as fast as the flow takes it,
  * for some time, then asks the server what arrived.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * blockfile-recv NAME OUT: serves NAME, takes one flow, and writes the file
  * that comes over it to OUT. See block.h for the protocol.

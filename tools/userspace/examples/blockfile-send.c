@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * blockfile-send NAME FILE: a file over a flow to NAME, where blockfile-recv
  * serves. See block.h for the protocol.

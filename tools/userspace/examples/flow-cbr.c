@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * flow-cbr: serves the name that it is bound to, and counts what comes over each
  * flow. flow-cbr NAME COUNT SIZE: sends COUNT messages to NAME, as fast as they

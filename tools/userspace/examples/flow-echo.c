@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * flow-echo: serves the name that it is bound to, and sends the first message
  * of each flow back. flow-echo NAME TEXT: asks NAME, prints what comes back.

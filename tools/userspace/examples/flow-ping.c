@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * flow-ping: serves the name that it is bound to, and sends all messages of all
  * flows back. flow-ping NAME COUNT SIZE: measures round trips to NAME.

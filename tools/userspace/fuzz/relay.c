@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Fuzz target: frames come to two agents, one that asks and one that answers.
  * The first byte of the input says what the initiator has begun: bit 0 an

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Runs inputs through a fuzz target without a fuzzer, or records real ones.
  * Those must be believed, but for what is called "refused".

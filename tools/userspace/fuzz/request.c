@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Fuzz target: a request comes to a server. The input is the request. */
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Fuzz target: a response comes to a client that waits for one. The input is
  * the response; which of the requests it answers its id tells. Since random

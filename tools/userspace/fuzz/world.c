@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* A world in which everything repeats. */
 
 #define OPENSSL_SUPPRESS_DEPRECATED	/* of RAND_METHOD; there is no other way */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * What the fuzz targets share: a world in which everything repeats, so that a
  * message recorded once is understood for ever: fixed certificates, a clock

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * The device from user space: one function a call, negative errno on failure,
  * and errors in words that say what to do.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Sets of flows, by epoll. A flow that can be read is told of as long as it can
  * be; that its peer is silent, or that it is over, once.

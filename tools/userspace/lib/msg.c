@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Messages. A read that a message does not fit into leaves its rest to the next
  * one; one that it fills exactly is followed by one that returns 0. The kernel

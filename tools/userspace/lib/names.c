@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Flows come: by asking for one, or by serving the names that the program is
  * bound to. Whatever waits is poll(), which a thread can be cancelled in.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Tells who started a server that it serves now (sd_notify(3)).
  */

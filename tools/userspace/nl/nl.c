@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* The handle: one request, its answer, and what the kernel said about it. */
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * enc.conf: which key exchange, cipher and digests a name uses. The syntax is
  * that of Ouroboros: what is not understood is skipped, but the value of a key

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* What the files of the library share. */
 #ifndef OAP_INT_H
 #define OAP_INT_H

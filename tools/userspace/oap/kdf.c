@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* HKDF: OAP's key from a shared secret, a root seed from OAP's key. */
 
 #include <string.h>

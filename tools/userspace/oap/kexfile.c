@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The static key of a KEM whose client encapsulates (kem_mode = client): the
  * server has kex.key.pem or kex.key.raw, its clients kex.srv.pub.pem or

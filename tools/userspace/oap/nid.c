@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Numbers of algorithms (OpenSSL's NIDs, and two of Ouroboros's own), and how
  * strong each is held to be: the tables are in that order, weakest first.

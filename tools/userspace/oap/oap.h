@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * OAP, the allocation and authentication protocol: one request and one
  * response give two agents a fresh key and each other's identity. No input or

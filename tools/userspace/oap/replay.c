@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Ids of the requests that were accepted lately. Bounded: a queue in order of
  * arrival, and hash chains through it. What is older than a request may be

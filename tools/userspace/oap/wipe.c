@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Nothing of a key stays behind: where it was, and where work on it went. */
 
 #include <openssl/crypto.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Allocation: what both sides have then, and every way in which it is refused. */
 
 #include <arpa/inet.h>

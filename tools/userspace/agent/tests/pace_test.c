@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Many flows are not re-keyed at once, few not all too regularly. */
 
 #include <stdarg.h>

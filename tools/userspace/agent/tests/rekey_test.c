@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Re-keying: loss, restarts, lost keys, and what both sides are held to. */
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * A world for the engine: two of them, alice's and bob's, wired back to back
  * over a network that loses, repeats and reorders, with a clock of its own and

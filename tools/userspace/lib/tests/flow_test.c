@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * What the library does by itself: parts of messages, flags, sets, errors. A
  * socket that keeps messages apart stands for the device.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /* Certificates for the tests, made on the fly. */
 #ifndef OAP_TEST_CERTS_H
 #define OAP_TEST_CERTS_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Messages that were changed on their way. Signed ones are refused whatever was
  * changed; unsigned ones at least when they make no sense.

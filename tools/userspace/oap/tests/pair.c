@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
 /* Two sides of an exchange in one process, each with a folder of its own. */
 
 #include <stdio.h>

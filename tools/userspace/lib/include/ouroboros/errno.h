@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Errors that <errno.h> does not have. Calls return them negative.
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Sets of flows, and what happened to the flows of a set. See libipcp_rekey(3).
  */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * What can be asked of a flow. These flows neither keep order nor repeat what
  * was lost: with in_order set or loss 0, flow_alloc() returns -ENOTSUP.
