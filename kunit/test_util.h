@@ -33,7 +33,7 @@ static inline bool wiped(const void *mem, size_t len)
 /* Is it a module of its own? Where it is built in nothing holds it. */
 static inline bool test_is_module(void)
 {
-	return THIS_MODULE;
+	return __is_defined(MODULE);
 }
 
 /* How many hold the module. */
