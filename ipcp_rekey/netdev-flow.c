@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Which flow an interface has. A work item sees that it has the one it is to have,
+ * tries again when that is lost, and lets the carrier and the MTU follow.
+ */
+#include <linux/cred.h>
+#include <linux/rtnetlink.h>
+#include <net/ipv6.h>
+
+#include "deadline.h"
+#include "netdev-int.h"
+
+#define IPCP_DEV_RETRY_MAX	(32 * HZ)
+
+static void link_room(struct ipcp_kflow *flow)
+{
+	netif_wake_queue(ipcp_kflow_priv(flow));
+}
+
+static void link_changed(struct ipcp_kflow *flow, unsigned int state)
+{
+	ipcp_netdev_tend_soon(netdev_priv(ipcp_kflow_priv(flow)));
+}
+
+static void link_served(void *priv, int err)
+{
+	struct ipcp_dev *d = netdev_priv(priv);
+
+	if (err)
+		netdev_info(d->dev, "the agent does not let it serve the name: %pe\n",
+			    ERR_PTR(err));
+}
+
+/* The newest flow counts: the peer may have lost the one before. */
+static int link_accept(struct ipcp_kflow *flow)
+{
+	struct ipcp_dev *d = netdev_priv(ipcp_kflow_priv(flow));
+	struct ipcp_kflow *before = xchg(&d->accepted, flow);
+
+	if (before)
+		ipcp_kflow_release(before);
+	ipcp_netdev_tend_soon(d);
+	return 0;
+}
+
+static const struct ipcp_kflow_ops link_flow_ops = {
+	.receive = ipcp_netdev_receive,
+	.room = link_room,
+	.changed = link_changed,
+	.served = link_served,
+	.accept = link_accept,
+};
+
+static void set_link_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
+{
+	struct ipcp_kflow *old;
+
+	old = rcu_replace_pointer(d->flow, flow, lockdep_is_held(&d->lock));
+	if (flow) {
+		d->flows++;
+		d->fit = true;
+	}
+	if (!old)
+		return;
+	synchronize_net();	/* no sender has it any more */
+	ipcp_kflow_release(old);
+	netif_wake_queue(d->dev);	/* nobody else would */
+}
+
+/**
+ * ipcp_netdev_end_flow() - End the flow and the name that is served
+ * @d: interface
+ *
+ * Context: Process context, under its lock; sleeps.
+ */
+void ipcp_netdev_end_flow(struct ipcp_dev *d)
+{
+	struct ipcp_kflow *accepted;
+
+	lockdep_assert_held(&d->lock);
+	if (d->listener)
+		ipcp_kflow_unlisten(d->listener);
+	d->listener = NULL;
+	accepted = xchg(&d->accepted, NULL);
+	if (accepted)
+		ipcp_kflow_release(accepted);
+	set_link_flow(d, NULL);
+}
+
+/* Begins what it is to have, in the name of who said so. */
+static int begin_flow(struct ipcp_dev *d)
+{
+	const struct cred *before = override_creds(d->cred);
+	struct ipcp_klisten *l;
+	struct ipcp_kflow *k;
+	int err = 0;
+
+	if (d->role == IPCP_DEV_CONNECT) {
+		k = ipcp_api_alloc(d->ipn, d->name, &link_flow_ops, d->dev,
+				   false);
+		err = PTR_ERR_OR_ZERO(k);
+		if (!err)
+			set_link_flow(d, k);
+	} else {
+		l = ipcp_api_listen(d->ipn, d->name, 4, &link_flow_ops,
+				    d->dev, false);
+		err = PTR_ERR_OR_ZERO(l);
+		if (!err)
+			d->listener = l;
+	}
+	revert_creds(before);
+	return err;
+}
+
+/* Is there something to begin? */
+static bool wants_flow(struct ipcp_dev *d)
+{
+	if (!d->ipn || d->role == IPCP_DEV_IDLE)
+		return false;
+	return d->role == IPCP_DEV_CONNECT ? !ipcp_netdev_flow(d) : !d->listener;
+}
+
+/* The next attempt is later than the one before. */
+static void queue_later(struct ipcp_dev *d, unsigned long *next)
+{
+	d->retry = clamp(2 * d->retry, (unsigned long)HZ,
+			 (unsigned long)IPCP_DEV_RETRY_MAX);
+	d->again = ipcp_deadline_in(next, d->retry);
+}
+
+/* Has what it is to have, or tries again later. */
+static void see_to_flow(struct ipcp_dev *d)
+{
+	struct ipcp_kflow *new = xchg(&d->accepted, NULL);
+	unsigned long next = ipcp_deadline_never();
+	struct ipcp_kflow *flow;
+
+	if (new)
+		set_link_flow(d, new);
+	flow = ipcp_netdev_flow(d);
+	if (flow && ipcp_kflow_state(flow) & IPCP_KFLOW_DOWN) {
+		set_link_flow(d, NULL);
+		queue_later(d, &next);
+	}
+	if (wants_flow(d) && !ipcp_deadline_add(&next, d->again) &&
+	    begin_flow(d))
+		queue_later(d, &next);
+	if (wants_flow(d))
+		queue_delayed_work(ipcp_wq, &d->work, ipcp_deadline_delay(next));
+}
+
+/* The MTU that it ought to have. Under the lock. */
+static unsigned int want_mtu(struct ipcp_dev *d, struct ipcp_kflow *flow)
+{
+	unsigned int mtu = READ_ONCE(d->dev->mtu);
+	bool fit = d->fit;
+
+	d->fit = false;
+	return fit ? ipcp_kflow_mtu(flow) : min(mtu, ipcp_kflow_mtu(flow));
+}
+
+/*
+ * Carrier and MTU are those of the flow. Returns the MTU, to be set without the
+ * lock, since who is told of it may ask us for more; 0 without a flow.
+ */
+static unsigned int follow_flow(struct ipcp_dev *d)
+{
+	struct ipcp_kflow *flow = ipcp_netdev_flow(d);
+	unsigned int state = flow ? ipcp_kflow_state(flow) : 0;
+
+	lockdep_assert_held(&d->lock);
+	if (!(state & IPCP_KFLOW_UP) || state & IPCP_KFLOW_SILENT) {
+		netif_carrier_off(d->dev);
+	} else {
+		d->retry = 0;
+		netif_carrier_on(d->dev);
+	}
+	return state & IPCP_KFLOW_UP ? want_mtu(d, flow) : 0;
+}
+
+/* Sets the MTU. Who has RTNL may wait for us: false to come again. */
+static bool set_mtu(struct net_device *dev, unsigned int mtu)
+{
+	if (!rtnl_trylock())
+		return false;
+	if (mtu < IPV6_MIN_MTU)
+		netdev_info(dev, "%u bytes fit the path: no IPv6, which needs %u\n",
+			    mtu, IPV6_MIN_MTU);
+	dev_set_mtu(dev, mtu);
+	rtnl_unlock();
+	return true;
+}
+
+/**
+ * ipcp_netdev_tend() - See that an interface has the flow it is to have
+ * @work: of an interface
+ *
+ * Context: The interface's work item; not under RTNL.
+ */
+void ipcp_netdev_tend(struct work_struct *work)
+{
+	struct ipcp_dev *d = container_of(to_delayed_work(work),
+					  struct ipcp_dev, work);
+	unsigned int mtu;
+
+	mutex_lock(&d->lock);
+	if (d->anew) {
+		d->anew = false;
+		d->retry = 0;
+		d->again = jiffies;
+		ipcp_netdev_end_flow(d);
+	}
+	see_to_flow(d);
+	mtu = follow_flow(d);
+	mutex_unlock(&d->lock);
+
+	if (!mtu || mtu == READ_ONCE(d->dev->mtu) || set_mtu(d->dev, mtu))
+		return;
+	mutex_lock(&d->lock);
+	d->fit = true;
+	mutex_unlock(&d->lock);
+	mod_delayed_work(ipcp_wq, &d->work, 1);
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * The packets of an interface. What its flow receives becomes a packet that NAPI
+ * hands up; what the stack sends is cut to what fits the path and goes into the
+ * flow, or the sender is told what would have fitted.
+ */
+#include <linux/icmpv6.h>
+#include <net/gso.h>
+#include <net/icmp.h>
+#include <net/inet_ecn.h>
+#include <net/ip_tunnels.h>
+
+#include "netdev-int.h"
+
+#define IPCP_DEV_RXQ		1024	/* packets on their way to NAPI */
+
+/* --- receiving --- */
+
+/* Makes it a packet of the interface. False if it is none. */
+static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
+{
+	u8 outer = ipcp_kflow_cb(skb)->dsfield;
+
+	skb->dev = dev;
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	skb->protocol = ip_tunnel_parse_protocol(skb);
+	if (!skb->protocol || !pskb_inet_may_pull(skb))
+		return false;
+	/* Marked as congested outside, and that cannot be told inside: RFC 6040. */
+	if (INET_ECN_decapsulate(skb, outer,
+				 ip_tunnel_get_dsfield(ip_hdr(skb), skb)) > 1)
+		return false;
+	/* It is what the peer sent: that was authenticated. */
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	skb->csum_level = ~0;
+	return true;
+}
+
+/**
+ * ipcp_netdev_receive() - Take a message of the flow as a packet
+ * @flow: flow of an interface
+ * @skb: message; consumed
+ *
+ * Context: A softirq, one at a time for a flow.
+ */
+void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
+{
+	struct net_device *dev = ipcp_kflow_priv(flow);
+	struct ipcp_dev *d = netdev_priv(dev);
+	unsigned int len = skb->len;
+
+	if (!decapsulate_packet(dev, skb)) {
+		DEV_STATS_INC(dev, rx_errors);
+		DEV_STATS_INC(dev, rx_frame_errors);
+		kfree_skb(skb);
+	} else if (!netif_running(dev) ||
+		   skb_queue_len_lockless(&d->rxq) >= IPCP_DEV_RXQ) {
+		DEV_STATS_INC(dev, rx_dropped);
+		kfree_skb(skb);
+	} else {
+		dev_sw_netstats_rx_add(dev, len);
+		skb_queue_tail(&d->rxq, skb);
+		napi_schedule(&d->napi);
+	}
+}
+
+/**
+ * ipcp_netdev_poll() - Hand packets up
+ * @napi: of an interface
+ * @budget: how many at most
+ *
+ * Context: NAPI.
+ * Return: how many.
+ */
+int ipcp_netdev_poll(struct napi_struct *napi, int budget)
+{
+	struct ipcp_dev *d = container_of(napi, struct ipcp_dev, napi);
+	struct sk_buff *skb;
+	int done = 0;
+
+	while (done < budget && (skb = skb_dequeue(&d->rxq))) {
+		napi_gro_receive(napi, skb);
+		done++;
+	}
+	if (done < budget)
+		napi_complete_done(napi, done);
+	return done;
+}
+
+/* --- sending --- */
+
+static bool too_long(const struct sk_buff *skb, unsigned int mtu)
+{
+	return skb_is_gso(skb) ? !skb_gso_validate_network_len(skb, mtu) :
+				 skb->len > mtu;
+}
+
+/* Tells the sender what fits, and has the interface follow. */
+static void tell_mtu(struct ipcp_dev *d, struct sk_buff *skb, unsigned int mtu)
+{
+	if (mtu < READ_ONCE(d->dev->mtu))
+		ipcp_netdev_tend_soon(d);
+	skb_dst_update_pmtu_no_confirm(skb, mtu);
+	if (skb->protocol == htons(ETH_P_IP))
+		icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
+			      htonl(mtu));
+	else
+		icmpv6_ndo_send(skb, ICMPV6_PKT_TOOBIG, 0, mtu);
+}
+
+/* Sends a packet, or a list of its segments. */
+static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
+		     struct sk_buff *skb)
+{
+	unsigned int packets = 0, bytes = 0;
+	struct sk_buff *next;
+
+	skb_list_walk_safe(skb, skb, next) {
+		u8 ds = ip_tunnel_ecn_encap(0, ip_hdr(skb), skb);
+		unsigned int len = skb->len;
+
+		skb_mark_not_on_list(skb);
+		if (ipcp_api_send(flow, skb, ds)) {
+			DEV_STATS_INC(dev, tx_dropped);
+			continue;
+		}
+		packets++;
+		bytes += len;
+	}
+	dev_sw_netstats_tx_add(dev, packets, bytes);
+}
+
+/* Why a packet cannot be sent, as a counter; NULL if it can. */
+static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
+				   struct sk_buff *skb)
+{
+	struct net_device *dev = d->dev;
+	unsigned int mtu;
+
+	if (!flow || !(ipcp_kflow_state(flow) & IPCP_KFLOW_UP))
+		return &dev->stats.__tx_carrier_errors;
+	if (ip_tunnel_parse_protocol(skb) != skb->protocol ||
+	    !pskb_inet_may_pull(skb))
+		return &dev->stats.__tx_errors;
+	mtu = ipcp_kflow_mtu(flow);
+	if (likely(!too_long(skb, mtu)))
+		return NULL;
+	tell_mtu(d, skb, mtu);
+	return &dev->stats.__tx_errors;
+}
+
+/* Cuts a long packet. NULL, and it is freed, if that cannot be. */
+static struct sk_buff *segment_packet(struct sk_buff *skb)
+{
+	struct sk_buff *segs;
+
+	if (!skb_is_gso(skb))
+		return skb;
+	segs = skb_gso_segment(skb, 0);
+	if (IS_ERR_OR_NULL(segs)) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	consume_skb(skb);
+	return segs;
+}
+
+/* Is there no room? The queue is stopped, then, and link_room() wakes it. */
+static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
+{
+	if (likely(ipcp_api_room(flow)))
+		return false;
+	netif_stop_queue(dev);
+	if (ipcp_api_want_room(flow))
+		return true;
+	netif_start_queue(dev);
+	return false;
+}
+
+/**
+ * ipcp_netdev_xmit() - Send a packet
+ * @skb: packet; consumed unless the queue is stopped
+ * @dev: interface
+ *
+ * Context: ndo_start_xmit, without a lock of the queue.
+ * Return: NETDEV_TX_OK; NETDEV_TX_BUSY with the queue stopped.
+ */
+netdev_tx_t ipcp_netdev_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct ipcp_dev *d = netdev_priv(dev);
+	struct ipcp_kflow *flow = rcu_dereference_bh(d->flow);
+	atomic_long_t *why = check_packet(d, flow, skb);
+
+	if (unlikely(why)) {
+		atomic_long_inc(why);
+		kfree_skb(skb);
+		return NETDEV_TX_OK;
+	}
+	if (unlikely(is_stopped(dev, flow)))
+		return NETDEV_TX_BUSY;
+	skb = segment_packet(skb);
+	if (likely(skb))
+		send_all(dev, flow, skb);
+	else
+		DEV_STATS_INC(dev, tx_dropped);
+	return NETDEV_TX_OK;
+}
