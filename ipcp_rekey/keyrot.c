@@ -3,7 +3,8 @@
 /*
  * keyrot: the epochs of a flow. A seed comes (park), the program or the grace
  * time takes it (activate), the peer is heard under it (observe), this side sends
- * under it (promote), and the epoch before goes after its linger (retire).
+ * under it (promote), and the epoch before goes after its linger (retire, which is
+ * keyrot-retire.c's). When a seed is due says keyrot-due.c.
  *
  * Why it may be known that both ends hold the same seed for an epoch: the
  * responder's agent parks a seed before it answers, so when the initiator parks
@@ -22,7 +23,6 @@
 #include <net/netlink.h>
 
 #include "deadline.h"
-#include "hkdf.h"
 #include "keyrot.h"
 #include "leaf.h"
 #include "notify.h"
@@ -51,35 +51,6 @@ void ipcp_keyrot_set_asleep(bool yes)
 bool ipcp_keyrot_asleep(void)
 {
 	return READ_ONCE(asleep);
-}
-
-static bool epoch_before(u8 a, u8 b)
-{
-	return (s8)(a - b) < 0;
-}
-
-/* Wipes all keys of an epoch that nothing finds any more. */
-static void epoch_wipe_keys(struct ipcp_epoch *ep)
-{
-	struct ipcp_node_keys *nodes;
-
-	mutex_lock(&ep->derive);
-	set_bit(IPCP_EP_RETIRED, &ep->flags);
-	for (int dir = 0; dir < IPCP_DIRS; dir++)
-		ipcp_leaves_retire(ep, &ep->leaves[dir]);
-	nodes = ep->ks.nodes;
-	ipcp_keysched_wipe(&ep->ks);
-	kfree_sensitive(nodes);
-	mutex_unlock(&ep->derive);
-}
-
-static void epoch_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
-{
-	for (int i = 0; i < 2; i++)
-		flow->leaves_done[i] += ep->leaves[i].used;
-	epoch_wipe_keys(ep);
-	ipcp_notify(flow, IPCP_REKEY_EVENT_WIPED, ep->no, ep->exchange);
-	ipcp_epoch_put(ep);
 }
 
 static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
@@ -112,51 +83,10 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	return ep;
 
 err_close:
-	epoch_wipe_keys(ep);
+	ipcp_keyrot_wipe(ep);
 err_free:
 	ipcp_epoch_put(ep);
 	return NULL;
-}
-
-/*
- * Until when the peer has time to confirm an epoch: some time after this side
- * began to send in it, or could have.
- */
-static unsigned long confirm_by(const struct ipcp_epoch *ep)
-{
-	/* Paired with __promote(): the time comes with the bit. */
-	bool sending = test_bit_acquire(IPCP_EP_SENDING, &ep->flags);
-
-	return (sending ? ep->promoted : ep->parked) +
-	       msecs_to_jiffies(IPCP_NOT_DONE_MS);
-}
-
-/**
- * ipcp_epoch_confirm_overdue() - Did the peer fail to confirm an epoch in time?
- * @ep: epoch
- *
- * Context: Any context.
- * Return: true if the peer never said DONE, and had time to.
- */
-bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep)
-{
-	return !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
-	       time_after_eq(jiffies, confirm_by(ep));
-}
-
-/**
- * ipcp_epoch_unconfirmed() - Is the peer to be asked to confirm an epoch?
- * @ep: epoch
- *
- * Context: Any context.
- * Return: true from when the epoch was taken until the peer has confirmed it, or
- * had its time.
- */
-bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep)
-{
-	return test_bit(IPCP_EP_ACTIVE, &ep->flags) &&
-	       !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
-	       !ipcp_epoch_confirm_overdue(ep);
 }
 
 static bool seed_seen(const struct ipcp_rk *rk, u64 id)
@@ -323,7 +253,7 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 		old = park_commit(flow, ep, id);
 	spin_unlock_bh(&flow->lock);
 	if (err) {
-		epoch_wipe_keys(ep);
+		ipcp_keyrot_wipe(ep);
 		ipcp_epoch_put(ep);
 		goto wipe;
 	}
@@ -334,7 +264,7 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 	else if (old)
 		flow->linger_cut++;
 	if (old)
-		epoch_retire(flow, old);
+		ipcp_keyrot_retire(flow, old);
 	ipcp_flow_kick(flow);
 wipe:
 	ipcp_root_wipe(seed);
@@ -427,7 +357,7 @@ static void note_observed(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 							  flow->rk.observed);
 
 	lockdep_assert_held(&flow->lock);
-	if (!before || before == ep || epoch_before(before->no, ep->no) ||
+	if (!before || before == ep || ipcp_epoch_before(before->no, ep->no) ||
 	    !test_bit(IPCP_EP_OBSERVED, &before->flags))
 		WRITE_ONCE(flow->rk.observed, ep->no);
 }
@@ -475,172 +405,6 @@ void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 }
 
 /**
- * ipcp_keyrot_due() - Say that the flow wants a new seed
- * @flow: flow
- * @reason: IPCP_REKEY_DUE_*
- *
- * Context: Any context but hard interrupts.
- */
-void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
-{
-	if (READ_ONCE(flow->rk.due) & reason)
-		return;
-	spin_lock_bh(&flow->lock);
-	if (flow->rk.encrypted && !(flow->rk.due & reason)) {
-		WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
-		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-			    flow->rk.exchange);
-	}
-	spin_unlock_bh(&flow->lock);
-}
-
-/**
- * ipcp_keyrot_check_due() - See whether the newest epoch makes a new seed due
- * @flow: flow
- * @ep: its newest epoch
- * @next: jiffies when to look again
- *
- * Context: The flow's worker.
- */
-void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			   unsigned long *next)
-{
-	u64 sent = atomic64_read(&ep->sent), end = READ_ONCE(ep->rx_end);
-
-	if (ipcp_tx_watermark(sent, ep->ppl_shift) ||
-	    ipcp_rx_watermark(end ? end - 1 : 0))
-		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_WATERMARK);
-	if (atomic64_read(&flow->auth_failures) >= IPCP_AUTH_FAILURES)
-		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AUTH_FAILURES);
-	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
-	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
-	    !ipcp_deadline_add(next, confirm_by(ep)))
-		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NOT_DONE);
-	if (flow->max_age &&
-	    !ipcp_deadline_add(next, ep->parked + flow->max_age + 1))
-		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
-}
-
-/*
- * Whether a newer epoch is in use, and when this one's keys may go for that: by
- * the first of them, whichever slots they are in.
- */
-static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-		       unsigned long *end)
-{
-	bool any = false;
-
-	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
-		struct ipcp_epoch *n;
-
-		n = rcu_dereference_protected(flow->slots[i],
-					      lockdep_is_held(&flow->lock));
-		if (!n || !epoch_before(ep->no, n->no) ||
-		    !test_bit(IPCP_EP_PEER_SENDING, &n->flags))
-			continue;
-		if (!any || time_before(n->linger, *end))
-			*end = n->linger;
-		any = true;
-	}
-	return any;
-}
-
-/* The epoch in this slot if its linger is over. Under flow->lock. */
-static struct ipcp_epoch *linger_over(struct ipcp_flow *flow, int i,
-				      unsigned long *next)
-{
-	struct ipcp_epoch *ep;
-	unsigned long end;
-
-	ep = rcu_dereference_protected(flow->slots[i],
-				       lockdep_is_held(&flow->lock));
-	if (!ep || ep == rcu_access_pointer(flow->tx) ||
-	    !linger_end(flow, ep, &end))
-		return NULL;
-	return ipcp_deadline_add(next, end) ? NULL : ep;
-}
-
-/* Takes an epoch whose linger is over out of its slot, and wipes it. */
-static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
-{
-	struct ipcp_epoch *ep;
-
-	spin_lock_bh(&flow->lock);
-	ep = linger_over(flow, i, next);
-	if (ep)
-		RCU_INIT_POINTER(flow->slots[i], NULL);
-	spin_unlock_bh(&flow->lock);
-	if (ep)
-		epoch_retire(flow, ep);
-	return ep;
-}
-
-/* Wipes what an epoch before the one in use was sent with. */
-static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
-{
-	unsigned int dir = ipcp_tx_dir(&flow->rk);
-
-	if (!rcu_access_pointer(ep->leaves[dir].cur))
-		return;
-	mutex_lock(&ep->derive);
-	if (!test_bit(IPCP_EP_RETIRED, &ep->flags)) {
-		ipcp_leaves_retire(ep, &ep->leaves[dir]);
-		ipcp_keysched_enter(&ep->ks, dir, IPCP_NODES - 1);
-	}
-	mutex_unlock(&ep->derive);
-	ipcp_stack_wipe();
-}
-
-/* Prepares leaves ahead. */
-static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			unsigned long *next)
-{
-	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
-	unsigned long until;
-	int err = 0;
-
-	if (ep == rcu_access_pointer(flow->tx) && ipcp_leaf_next_due(ep, tx))
-		err = ipcp_leaf_prepare(ep, tx);
-	if (ipcp_leaf_next_due(ep, rx))
-		err = ipcp_leaf_prepare(ep, rx) ?: err;
-	while (ipcp_leaf_retire_late(ep, &until) &&
-	       !ipcp_deadline_add(next, until))
-		continue;	/* the time came meanwhile */
-	if (err == -ENOMEM)
-		ipcp_deadline_in(next, HZ / 10);
-}
-
-/**
- * ipcp_keyrot_tend() - Prepare leaves ahead, and wipe what is spent
- * @flow: flow
- * @next: jiffies when to look again
- *
- * Context: The flow's worker.
- */
-void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
-{
-	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
-		struct ipcp_epoch *ep, *tx;
-		bool spent;
-
-		if (retire_lingered(flow, i, next))
-			continue;
-		/* Whoever takes it out of its slot meanwhile only closes it. */
-		rcu_read_lock();
-		ep = ipcp_epoch_get(rcu_dereference(flow->slots[i]));
-		tx = rcu_dereference(flow->tx);
-		spent = ep && tx && epoch_before(ep->no, tx->no);
-		rcu_read_unlock();
-		if (!ep)
-			continue;
-		if (spent)
-			wipe_tx(flow, ep);
-		tend_leaves(flow, ep, next);
-		ipcp_epoch_put(ep);
-	}
-}
-
-/**
  * ipcp_keyrot_grace() - Take a seed that nobody took, when its grace time is over
  * @flow: flow
  * @ep: its newest epoch
@@ -659,34 +423,4 @@ void ipcp_keyrot_grace(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		return;
 	ipcp_keyrot_activate(flow);
 	ipcp_keyrot_promote(flow);
-}
-
-/**
- * ipcp_keyrot_drop() - Wipe all keys of a flow
- * @flow: flow; it is not to send or receive until the next seed
- *
- * A claim in flight ends, too: if this machine is a copy of another, both have
- * what its seed will be made of.
- *
- * Context: Process context, may sleep.
- */
-void ipcp_keyrot_drop(struct ipcp_flow *flow)
-{
-	spin_lock_bh(&flow->lock);
-	flow->rk.in_flight = false;
-	flow->rk.drops++;
-	spin_unlock_bh(&flow->lock);
-	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
-		struct ipcp_epoch *ep;
-
-		spin_lock_bh(&flow->lock);
-		ep = rcu_replace_pointer(flow->slots[i], NULL,
-					 lockdep_is_held(&flow->lock));
-		RCU_INIT_POINTER(flow->tx, NULL);
-		flow->rk.has_pending = false;
-		ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
-		spin_unlock_bh(&flow->lock);
-		if (ep)
-			epoch_retire(flow, ep);
-	}
 }

@@ -37,6 +37,10 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next);
 void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
+/* Shared by keyrot.c and keyrot-retire.c */
+void ipcp_keyrot_wipe(struct ipcp_epoch *ep);
+void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep);
+
 bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep);
 bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep);
 

@@ -135,6 +135,12 @@ static inline unsigned int ipcp_rx_dir(const struct ipcp_rk *rk)
 	return rk->initiator ? IPCP_DIR_RESPONDER : IPCP_DIR_INITIATOR;
 }
 
+/* Is an epoch before another, by their numbers modulo 256? */
+static inline bool ipcp_epoch_before(u8 a, u8 b)
+{
+	return (s8)(a - b) < 0;
+}
+
 /**
  * ipcp_epoch_find() - Find the epoch with a number
  * @flow: flow

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * When a flow is due for a new seed: an epoch is nearly used up, old, under attack,
+ * or the peer did not confirm it in the time it has. Due is said here, and claimed
+ * elsewhere (rekey.c).
+ */
+#include "deadline.h"
+#include "keyrot.h"
+#include "leaf.h"
+#include "notify.h"
+
+/*
+ * Until when the peer has time to confirm an epoch: some time after this side
+ * began to send in it, or could have.
+ */
+static unsigned long confirm_by(const struct ipcp_epoch *ep)
+{
+	/* Paired with __promote() of keyrot.c: the time comes with the bit. */
+	bool sending = test_bit_acquire(IPCP_EP_SENDING, &ep->flags);
+
+	return (sending ? ep->promoted : ep->parked) +
+	       msecs_to_jiffies(IPCP_NOT_DONE_MS);
+}
+
+/**
+ * ipcp_epoch_confirm_overdue() - Did the peer fail to confirm an epoch in time?
+ * @ep: epoch
+ *
+ * Context: Any context.
+ * Return: true if the peer never said DONE, and had time to.
+ */
+bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep)
+{
+	return !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
+	       time_after_eq(jiffies, confirm_by(ep));
+}
+
+/**
+ * ipcp_epoch_unconfirmed() - Is the peer to be asked to confirm an epoch?
+ * @ep: epoch
+ *
+ * Context: Any context.
+ * Return: true from when the epoch was taken until the peer has confirmed it, or
+ * had its time.
+ */
+bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep)
+{
+	return test_bit(IPCP_EP_ACTIVE, &ep->flags) &&
+	       !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
+	       !ipcp_epoch_confirm_overdue(ep);
+}
+
+/**
+ * ipcp_keyrot_due() - Say that the flow wants a new seed
+ * @flow: flow
+ * @reason: IPCP_REKEY_DUE_*
+ *
+ * Context: Any context but hard interrupts.
+ */
+void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
+{
+	if (READ_ONCE(flow->rk.due) & reason)
+		return;
+	spin_lock_bh(&flow->lock);
+	if (flow->rk.encrypted && !(flow->rk.due & reason)) {
+		WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
+			    flow->rk.exchange);
+	}
+	spin_unlock_bh(&flow->lock);
+}
+
+/**
+ * ipcp_keyrot_check_due() - See whether the newest epoch makes a new seed due
+ * @flow: flow
+ * @ep: its newest epoch
+ * @next: jiffies when to look again
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			   unsigned long *next)
+{
+	u64 sent = atomic64_read(&ep->sent), end = READ_ONCE(ep->rx_end);
+
+	if (ipcp_tx_watermark(sent, ep->ppl_shift) ||
+	    ipcp_rx_watermark(end ? end - 1 : 0))
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_WATERMARK);
+	if (atomic64_read(&flow->auth_failures) >= IPCP_AUTH_FAILURES)
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AUTH_FAILURES);
+	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
+	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
+	    !ipcp_deadline_add(next, confirm_by(ep)))
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NOT_DONE);
+	if (flow->max_age &&
+	    !ipcp_deadline_add(next, ep->parked + flow->max_age + 1))
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * How keys end: those of an epoch whose linger is over, what an epoch was sent
+ * with once a newer one is in use, and all of a flow. The worker, which looks after
+ * them, has the next leaf keys made here, too.
+ */
+#include <linux/slab.h>
+
+#include "deadline.h"
+#include "hkdf.h"
+#include "keyrot.h"
+#include "leaf.h"
+#include "notify.h"
+
+/**
+ * ipcp_keyrot_wipe() - Wipe all keys of an epoch
+ * @ep: epoch that nothing finds any more
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_keyrot_wipe(struct ipcp_epoch *ep)
+{
+	struct ipcp_node_keys *nodes;
+
+	mutex_lock(&ep->derive);
+	set_bit(IPCP_EP_RETIRED, &ep->flags);
+	for (int dir = 0; dir < IPCP_DIRS; dir++)
+		ipcp_leaves_retire(ep, &ep->leaves[dir]);
+	nodes = ep->ks.nodes;
+	ipcp_keysched_wipe(&ep->ks);
+	kfree_sensitive(nodes);
+	mutex_unlock(&ep->derive);
+}
+
+/**
+ * ipcp_keyrot_retire() - Wipe an epoch that was taken out of its slot
+ * @flow: flow
+ * @ep: epoch; consumes the slot's reference
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	for (int i = 0; i < 2; i++)
+		flow->leaves_done[i] += ep->leaves[i].used;
+	ipcp_keyrot_wipe(ep);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_WIPED, ep->no, ep->exchange);
+	ipcp_epoch_put(ep);
+}
+
+/*
+ * Whether a newer epoch is in use, and when this one's keys may go for that: by
+ * the first of them, whichever slots they are in.
+ */
+static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		       unsigned long *end)
+{
+	bool any = false;
+
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *n;
+
+		n = rcu_dereference_protected(flow->slots[i],
+					      lockdep_is_held(&flow->lock));
+		if (!n || !ipcp_epoch_before(ep->no, n->no) ||
+		    !test_bit(IPCP_EP_PEER_SENDING, &n->flags))
+			continue;
+		if (!any || time_before(n->linger, *end))
+			*end = n->linger;
+		any = true;
+	}
+	return any;
+}
+
+/* The epoch in this slot if its linger is over. Under flow->lock. */
+static struct ipcp_epoch *linger_over(struct ipcp_flow *flow, int i,
+				      unsigned long *next)
+{
+	struct ipcp_epoch *ep;
+	unsigned long end;
+
+	ep = rcu_dereference_protected(flow->slots[i],
+				       lockdep_is_held(&flow->lock));
+	if (!ep || ep == rcu_access_pointer(flow->tx) ||
+	    !linger_end(flow, ep, &end))
+		return NULL;
+	return ipcp_deadline_add(next, end) ? NULL : ep;
+}
+
+/* Takes an epoch whose linger is over out of its slot, and wipes it. */
+static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
+{
+	struct ipcp_epoch *ep;
+
+	spin_lock_bh(&flow->lock);
+	ep = linger_over(flow, i, next);
+	if (ep)
+		RCU_INIT_POINTER(flow->slots[i], NULL);
+	spin_unlock_bh(&flow->lock);
+	if (ep)
+		ipcp_keyrot_retire(flow, ep);
+	return ep;
+}
+
+/* Wipes what an epoch before the one in use was sent with. */
+static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	unsigned int dir = ipcp_tx_dir(&flow->rk);
+
+	if (!rcu_access_pointer(ep->leaves[dir].cur))
+		return;
+	mutex_lock(&ep->derive);
+	if (!test_bit(IPCP_EP_RETIRED, &ep->flags)) {
+		ipcp_leaves_retire(ep, &ep->leaves[dir]);
+		ipcp_keysched_enter(&ep->ks, dir, IPCP_NODES - 1);
+	}
+	mutex_unlock(&ep->derive);
+	ipcp_stack_wipe();
+}
+
+/* Prepares leaves ahead. */
+static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			unsigned long *next)
+{
+	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
+	unsigned long until;
+	int err = 0;
+
+	if (ep == rcu_access_pointer(flow->tx) && ipcp_leaf_next_due(ep, tx))
+		err = ipcp_leaf_prepare(ep, tx);
+	if (ipcp_leaf_next_due(ep, rx))
+		err = ipcp_leaf_prepare(ep, rx) ?: err;
+	while (ipcp_leaf_retire_late(ep, &until) &&
+	       !ipcp_deadline_add(next, until))
+		continue;	/* the time came meanwhile */
+	if (err == -ENOMEM)
+		ipcp_deadline_in(next, HZ / 10);
+}
+
+/**
+ * ipcp_keyrot_tend() - Prepare leaves ahead, and wipe what is spent
+ * @flow: flow
+ * @next: jiffies when to look again
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
+{
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *ep, *tx;
+		bool spent;
+
+		if (retire_lingered(flow, i, next))
+			continue;
+		/* Whoever takes it out of its slot meanwhile only closes it. */
+		rcu_read_lock();
+		ep = ipcp_epoch_get(rcu_dereference(flow->slots[i]));
+		tx = rcu_dereference(flow->tx);
+		spent = ep && tx && ipcp_epoch_before(ep->no, tx->no);
+		rcu_read_unlock();
+		if (!ep)
+			continue;
+		if (spent)
+			wipe_tx(flow, ep);
+		tend_leaves(flow, ep, next);
+		ipcp_epoch_put(ep);
+	}
+}
+
+/**
+ * ipcp_keyrot_drop() - Wipe all keys of a flow
+ * @flow: flow; it is not to send or receive until the next seed
+ *
+ * A claim in flight ends, too: if this machine is a copy of another, both have
+ * what its seed will be made of.
+ *
+ * Context: Process context, may sleep.
+ */
+void ipcp_keyrot_drop(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	flow->rk.in_flight = false;
+	flow->rk.drops++;
+	spin_unlock_bh(&flow->lock);
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *ep;
+
+		spin_lock_bh(&flow->lock);
+		ep = rcu_replace_pointer(flow->slots[i], NULL,
+					 lockdep_is_held(&flow->lock));
+		RCU_INIT_POINTER(flow->tx, NULL);
+		flow->rk.has_pending = false;
+		ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
+		spin_unlock_bh(&flow->lock);
+		if (ep)
+			ipcp_keyrot_retire(flow, ep);
+	}
+}
