@@ -17,12 +17,14 @@ int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
 void ipcp_udp_close(struct ipcp_net *ipn);
 extern const struct ipcp_path_ops ipcp_udp_path;
 
-int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb);
-int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
-		     struct sk_buff *skb);
 void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 		       const struct ipcp_epoch *ep, u64 counter);
 void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from);
+
+/* udp-xmit.c */
+int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb);
+int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+		     struct sk_buff *skb);
 int ipcp_udp_mtu(struct ipcp_net *ipn, const struct ipcp_endpoint *to);
 
 #endif /* _IPCP_UDP_H */

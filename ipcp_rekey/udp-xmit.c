@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Sending by UDP: a route, kept with the flow, headers, and the stack. There is no
+ * queue here. What the helpers for tunnels do beside, to hide what is inside from
+ * what is outside, is of no use to packets that are made here.
+ */
+#include <linux/skbuff.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/udp.h>
+
+#include "cb.h"
+#include "flow.h"
+#include "net.h"
+#include "udp.h"
+#include "wire.h"
+
+#define IPCP_UDP_MAX	65507	/* payload of the longest IPv4 datagram */
+
+static unsigned int payload_mtu(const struct dst_entry *dst,
+				unsigned int ip_len)
+{
+	unsigned int mtu = dst_mtu(dst);
+
+	mtu -= min(mtu, ip_len + (unsigned int)sizeof(struct udphdr));
+	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
+}
+
+/* Length of the longest packet in a buffer. */
+static unsigned int packet_len(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
+}
+
+static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
+			     const struct sockaddr_in *to,
+			     struct dst_cache *cache, __be32 *saddr)
+{
+	struct flowi4 fl = {
+		.daddr = to->sin_addr.s_addr,
+		.fl4_dport = to->sin_port,
+		.fl4_sport = inet_sk(sk)->inet_sport,
+		.flowi4_mark = READ_ONCE(ipn->mark),
+		.flowi4_proto = IPPROTO_UDP,
+	};
+	struct rtable *rt = cache ? dst_cache_get_ip4(cache, saddr) : NULL;
+
+	if (rt)
+		return rt;
+	rt = ip_route_output_flow(ipn->net, &fl, sk);
+	if (IS_ERR(rt))
+		return rt;
+	*saddr = fl.saddr;
+	if (cache)
+		dst_cache_set_ip4(cache, &rt->dst, fl.saddr);
+	return rt;
+}
+
+/*
+ * Puts the UDP header in front. The sum of it all is left to the device, or to
+ * who segments a buffer; ours is that of the addresses.
+ */
+static struct udphdr *push_udp(struct sk_buff *skb, __be16 sport, __be16 dport)
+{
+	struct udphdr *uh = __skb_push(skb, sizeof(*uh));
+
+	skb_reset_transport_header(skb);
+	uh->source = sport;
+	uh->dest = dport;
+	uh->len = htons(skb->len);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct udphdr, check);
+	return uh;
+}
+
+/* Puts the headers in front and hands over. Takes the route, too. */
+static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
+		 __be32 saddr, const struct sockaddr_in *to,
+		 struct sk_buff *skb)
+{
+	__be32 daddr = to->sin_addr.s_addr;
+	u8 dsfield = ipcp_cb(skb)->dsfield;
+	struct udphdr *uh;
+	struct iphdr *iph;
+
+	uh = push_udp(skb, inet_sk(sk)->inet_sport, to->sin_port);
+	uh->check = ~udp_v4_check(skb->len, saddr, daddr, 0);
+	skb_dst_set(skb, &rt->dst);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+
+	iph = __skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = dsfield;
+	iph->ttl = ip4_dst_hoplimit(&rt->dst);
+	iph->protocol = IPPROTO_UDP;
+	iph->saddr = saddr;
+	iph->daddr = daddr;
+	if (unlikely(ip_mtu_locked(&rt->dst))) {
+		iph->frag_off = 0;
+		__ip_select_ident(ipn->net, iph,
+				  skb_shinfo(skb)->gso_segs ?: 1);
+	} else {
+		/* Never a fragment, so there is no use for an id. */
+		iph->frag_off = htons(IP_DF);
+		iph->id = 0;
+	}
+	ip_local_out(ipn->net, sk, skb);	/* its length and sum, too */
+}
+
+static int xmit4(struct ipcp_net *ipn, const struct sockaddr_in *to,
+		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+{
+	struct sock *sk = rcu_dereference(ipn->sock4);
+	struct rtable *rt;
+	__be32 saddr;
+
+	if (!sk)
+		return -ENETUNREACH;
+	rt = route4(ipn, sk, to, cache, &saddr);
+	if (IS_ERR(rt))
+		return PTR_ERR(rt);
+	*mtu = payload_mtu(&rt->dst, sizeof(struct iphdr));
+	if (packet_len(skb) > *mtu) {
+		ip_rt_put(rt);
+		return -EMSGSIZE;
+	}
+	skb->mark = READ_ONCE(ipn->mark);
+	out4(ipn, sk, rt, saddr, to, skb);
+	return 0;
+}
+
+static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
+				const struct sockaddr_in6 *to,
+				struct dst_cache *cache, struct in6_addr *saddr)
+{
+	struct flowi6 fl = {
+		.daddr = to->sin6_addr,
+		.fl6_dport = to->sin6_port,
+		.fl6_sport = inet_sk(sk)->inet_sport,
+		.flowi6_mark = READ_ONCE(ipn->mark),
+		.flowi6_oif = to->sin6_scope_id,
+		.flowi6_proto = IPPROTO_UDP,
+	};
+	struct dst_entry *dst = cache ? dst_cache_get_ip6(cache, saddr) : NULL;
+
+	if (dst)
+		return dst;
+	dst = ip6_dst_lookup_flow(ipn->net, sk, &fl, NULL);
+	if (IS_ERR(dst))
+		return dst;
+	*saddr = fl.saddr;
+	if (cache)
+		dst_cache_set_ip6(cache, dst, &fl.saddr);
+	return dst;
+}
+
+/* As out4(). */
+static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
+		 const struct in6_addr *saddr, const struct sockaddr_in6 *to,
+		 struct sk_buff *skb)
+{
+	u8 dsfield = ipcp_cb(skb)->dsfield;
+	struct ipv6hdr *iph;
+	struct udphdr *uh;
+
+	uh = push_udp(skb, inet_sk(sk)->inet_sport, to->sin6_port);
+	uh->check = ~udp_v6_check(skb->len, saddr, &to->sin6_addr, 0);
+	skb_dst_set(skb, dst);
+	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+
+	iph = __skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	ip6_flow_hdr(iph, dsfield, 0);
+	iph->hop_limit = ip6_dst_hoplimit(dst);
+	iph->nexthdr = IPPROTO_UDP;
+	iph->saddr = *saddr;
+	iph->daddr = to->sin6_addr;
+	ip6_local_out(ipn->net, sk, skb);	/* its length, too */
+}
+
+static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
+		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+{
+	struct sock *sk = rcu_dereference(ipn->sock6);
+	struct dst_entry *dst;
+	struct in6_addr saddr;
+
+	if (!sk)
+		return -ENETUNREACH;
+	dst = route6(ipn, sk, to, cache, &saddr);
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+	*mtu = payload_mtu(dst, sizeof(struct ipv6hdr));
+	if (packet_len(skb) > *mtu) {
+		dst_release(dst);
+		return -EMSGSIZE;
+	}
+	skb->mark = READ_ONCE(ipn->mark);
+	out6(ipn, sk, dst, &saddr, to, skb);
+	return 0;
+}
+
+/* Under RCU, with bottom halves off. */
+static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+		       struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+{
+	int err;
+
+	if (to->sa.sa_family == AF_INET)
+		err = xmit4(ipn, &to->sin, cache, mtu, skb);
+	else if (to->sa.sa_family == AF_INET6)
+		err = xmit6(ipn, &to->sin6, cache, mtu, skb);
+	else
+		err = -EDESTADDRREQ;
+	if (err)
+		kfree_skb(skb);
+	return err;
+}
+
+/**
+ * ipcp_udp_xmit() - Send a sealed packet to a flow's peer
+ * @flow: flow
+ * @skb: from our header on; taken
+ *
+ * Context: Under RCU, with bottom halves off.
+ * Return: 0; -EMSGSIZE if it does not fit the path; -ENETUNREACH without a
+ * socket of the family; what routing says.
+ */
+int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	u32 mtu = 0;
+	int err;
+
+	/* Held over it all: the route in the cache is one to this address. */
+	read_lock(&flow->peer_lock);
+	err = xmit_family(flow->net, &flow->peer, &flow->dst, &mtu, skb);
+	read_unlock(&flow->peer_lock);
+	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
+		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
+	if (err)
+		this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_ROUTE]);
+	return err;
+}
+
+/**
+ * ipcp_udp_xmit_to() - Send a packet that belongs to no flow
+ * @ipn: namespace
+ * @to: to whom
+ * @skb: from our header on; taken
+ *
+ * Context: Task or softirq.
+ * Return: as ipcp_udp_xmit().
+ */
+int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+		     struct sk_buff *skb)
+{
+	u32 mtu;
+	int err;
+
+	local_bh_disable();
+	rcu_read_lock();
+	err = xmit_family(ipn, to, NULL, &mtu, skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	return err;
+}
+
+/**
+ * ipcp_udp_mtu() - Longest message that fits the path to an address
+ * @ipn: namespace
+ * @to: address
+ *
+ * Context: Process context.
+ * Return: bytes, or what routing says.
+ */
+int ipcp_udp_mtu(struct ipcp_net *ipn, const struct ipcp_endpoint *to)
+{
+	int mtu = -ENETUNREACH;
+	struct in6_addr saddr6;
+	struct dst_entry *dst;
+	struct rtable *rt;
+	struct sock *sk;
+	__be32 saddr;
+
+	local_bh_disable();
+	rcu_read_lock();
+	sk = to->sa.sa_family == AF_INET ? rcu_dereference(ipn->sock4) :
+					   rcu_dereference(ipn->sock6);
+	if (sk && to->sa.sa_family == AF_INET) {
+		rt = route4(ipn, sk, &to->sin, NULL, &saddr);
+		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
+				    payload_mtu(dst, sizeof(struct iphdr));
+	} else if (sk) {
+		dst = route6(ipn, sk, &to->sin6, NULL, &saddr6);
+		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
+				    payload_mtu(dst, sizeof(struct ipv6hdr));
+	}
+	if (mtu >= 0)
+		dst_release(dst);
+	rcu_read_unlock();
+	local_bh_enable();
+	if (mtu < 0)
+		return mtu;
+	return mtu > IPCP_OVERHEAD ? mtu - IPCP_OVERHEAD : -EMSGSIZE;
+}
