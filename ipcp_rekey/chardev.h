@@ -35,12 +35,25 @@ struct ipcp_file {
 /* The flow is complete before its file has it. */
 static inline struct ipcp_flow *ipcp_file_flow(const struct ipcp_file *f)
 {
-	/* Paired with become_flow(). */
+	/* Paired with ipcp_file_become_flow(). */
 	return smp_load_acquire(&f->flow);
+}
+
+/* The listener is complete before its file has it. */
+static inline struct ipcp_listener *ipcp_file_listener(const struct ipcp_file *f)
+{
+	/* Paired with ipcp_file_become_listener(). */
+	return smp_load_acquire(&f->listener);
 }
 
 int ipcp_chardev_init(void);
 void ipcp_chardev_exit(void);
+long ipcp_chardev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg);
+
+struct ipcp_file *ipcp_file_new(struct ipcp_net *ipn, struct ipcp_wait *wait);
+void ipcp_file_free(struct ipcp_file *f);
+void ipcp_file_become_flow(struct ipcp_file *f, struct ipcp_flow *flow);
+void ipcp_file_become_listener(struct ipcp_file *f, struct ipcp_listener *l);
 
 ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from);

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * The ioctls of /dev/ipcp_rekey: flows asked for, served and accepted, options,
+ * what there is to know, and messages in batches (which are io.c's).
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <net/sock.h>
+
+#include "chardev.h"
+#include "flow.h"
+#include "keysched.h"
+#include "listen.h"
+#include "listener.h"
+#include "registry.h"
+#include "rekey.h"
+#include "session.h"
+#include "show.h"
+#include "state.h"
+#include "tx.h"
+#include "wait.h"
+#include "wire.h"
+
+#define IPCP_BACKLOG_DEFAULT	64
+#define IPCP_BACKLOG_MAX	1024
+
+/* Nanoseconds of the interface to jiffies; 0 takes the default. */
+static int get_timeout(s64 ns, long deflt, long *timeo)
+{
+	if (ns < IPCP_TIMEOUT_NONE)
+		return -EINVAL;
+	if (ns == IPCP_TIMEOUT_NONE)
+		*timeo = MAX_SCHEDULE_TIMEOUT;
+	else if (ns == IPCP_TIMEOUT_DEFAULT)
+		*timeo = deflt;
+	else
+		*timeo = min_t(u64, nsecs_to_jiffies64(ns) + 1,
+			       MAX_JIFFY_OFFSET / 2);
+	return 0;
+}
+
+static char *get_name(u64 addr, u32 len)
+{
+	char *name;
+
+	if (len > IPCP_NAME_LEN)
+		return ERR_PTR(-EINVAL);
+	name = memdup_user_nul(u64_to_user_ptr(addr), len);
+	if (IS_ERR(name))
+		return name;
+	if (strlen(name) != len || !ipcp_name_valid(name)) {
+		kfree(name);
+		return ERR_PTR(-EINVAL);
+	}
+	return name;
+}
+
+static int check_qos(const struct ipcp_qos *qos)
+{
+	if (qos->reserved[0] || qos->reserved[1])
+		return -EINVAL;
+	/* There is no retransmission here, and silence would lose data. */
+	if (qos->in_order || !qos->loss)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* Makes the file a flow that the agent is asked for. Under f->lock. */
+static int begin_alloc(struct ipcp_file *f, const char *name,
+		       const struct ipcp_alloc *arg, long timeo)
+{
+	struct ipcp_flow *flow;
+
+	if (f->flow || f->listener)
+		return -EBUSY;
+	flow = ipcp_session_ask(f->ipn, name, &arg->qos, timeo,
+				&f->wait->consumer);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	ipcp_file_become_flow(f, flow);
+	return 0;
+}
+
+static int ioc_alloc(struct file *file, void *argp)
+{
+	long timeo, deflt = msecs_to_jiffies(IPCP_ALLOC_TIMEOUT_MS);
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_alloc *arg = argp;
+	char *name;
+	int err;
+
+	if (arg->flags || arg->reserved)
+		return -EINVAL;
+	err = get_timeout(arg->timeout, deflt, &timeo) ?: check_qos(&arg->qos);
+	if (err)
+		return err;
+	name = get_name(arg->name, arg->name_len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	err = mutex_lock_interruptible(&f->lock);
+	if (!err) {
+		err = begin_alloc(f, name, arg, timeo);
+		mutex_unlock(&f->lock);
+	}
+	kfree(name);
+	if (err)
+		return err;
+
+	if (file->f_flags & O_NONBLOCK)
+		return -EINPROGRESS;
+	/* As connect(2): a signal ends the wait, not the allocation. */
+	err = wait_event_interruptible(f->wait->wq,
+				       !ipcp_flow_pending(f->flow));
+	if (err)
+		return -EINTR;
+	return READ_ONCE(f->flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED ?
+	       0 : ipcp_io_not_allocated(f->flow);
+}
+
+static int ioc_listen(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_listen *arg = argp;
+	struct ipcp_listener *l;
+	char *name;
+	int err;
+
+	if (arg->flags || arg->backlog > IPCP_BACKLOG_MAX)
+		return -EINVAL;
+	name = get_name(arg->name, arg->name_len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	err = mutex_lock_interruptible(&f->lock);
+	if (err)
+		goto err_name;
+	if (f->flow || f->listener) {
+		err = -EBUSY;
+		goto err_unlock;
+	}
+	l = ipcp_listen_new(f->ipn, name,
+			    arg->backlog ?: IPCP_BACKLOG_DEFAULT,
+			    &f->wait->consumer);
+	if (IS_ERR(l)) {
+		err = PTR_ERR(l);
+		goto err_unlock;
+	}
+	err = wait_event_interruptible(f->wait->wq,
+				       ipcp_listener_answered(l)) ?: -l->error;
+	if (err)
+		ipcp_listen_end(l);
+	else
+		ipcp_file_become_listener(f, l);
+	mutex_unlock(&f->lock);
+	return err;
+
+err_unlock:
+	mutex_unlock(&f->lock);
+err_name:
+	kfree(name);
+	return err;
+}
+
+/*
+ * A file for the flow that is to be accepted, with the functions of that of the
+ * listener, and open for the same directions. Nobody has it yet.
+ */
+static struct file *new_flow_file(const struct file *listener, bool nonblock)
+{
+	const struct ipcp_file *l = listener->private_data;
+	unsigned int flags = (listener->f_flags & O_ACCMODE) |
+			     (nonblock ? O_NONBLOCK : 0);
+	struct ipcp_file *f = ipcp_file_new(l->ipn, NULL);
+	struct file *file;
+
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	file = anon_inode_getfile("[ipcp_rekey]", listener->f_op, f, flags);
+	if (IS_ERR(file)) {
+		ipcp_file_free(f);
+		return file;
+	}
+	file->f_mode |= FMODE_NOWAIT;
+	file->f_mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE);
+	return file;
+}
+
+/* The flow has had its own place to sleep from its beginning on. */
+static void give_flow(struct file *file, struct ipcp_flow *flow)
+{
+	struct ipcp_file *f = file->private_data;
+
+	ipcp_owner_current(&flow->owner);
+	f->wait = ipcp_wait_of(ipcp_consumer_get(flow->n_rb.flags.consumer));
+	f->flow = flow;
+}
+
+/* Waits for a flow to accept. */
+static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
+				   long timeo)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_flow *flow;
+	int err;
+
+	while (!(flow = ipcp_listener_accept(l))) {
+		if (file->f_flags & O_NONBLOCK)
+			return ERR_PTR(-EAGAIN);
+		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
+								     ipcp_listener_waiting(l),
+								     timeo),
+				    &timeo);
+		if (err)
+			return ERR_PTR(err);
+	}
+	return flow;
+}
+
+static int ioc_accept(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_listener *l = ipcp_file_listener(f);
+	struct ipcp_accept *arg = argp;
+	struct ipcp_flow *flow;
+	struct file *new;
+	long timeo;
+	int err, fd;
+
+	if (!l || arg->flags & ~IPCP_ACCEPT_NONBLOCK)
+		return -EINVAL;
+	err = get_timeout(arg->timeout, MAX_SCHEDULE_TIMEOUT, &timeo);
+	if (err)
+		return err;
+	/* All that can fail comes first: no flow is taken and then lost. */
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	new = new_flow_file(file, arg->flags & IPCP_ACCEPT_NONBLOCK);
+	if (IS_ERR(new)) {
+		err = PTR_ERR(new);
+		goto err_fd;
+	}
+	flow = next_flow(file, l, timeo);
+	if (IS_ERR(flow)) {
+		err = PTR_ERR(flow);
+		goto err_file;
+	}
+	arg->qos = flow->qos;
+	give_flow(new, flow);
+	fd_install(fd, new);
+	return fd;
+
+err_file:
+	fput(new);
+err_fd:
+	put_unused_fd(fd);
+	return err;
+}
+
+static int ioc_rekey(struct file *file, void *argp)
+{
+	struct ipcp_flow *flow = ipcp_file_flow(file->private_data);
+
+	if (!flow)
+		return -ENOTCONN;
+	return ipcp_registry_take_pending(flow) ? 0 : -ENODATA;
+}
+
+static int ioc_get_info(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_flow *flow = ipcp_file_flow(f);
+	struct ipcp_info *info = argp;
+	u32 size = info->size;
+
+	memset(info, 0, sizeof(*info));
+	info->size = min_t(u32, size, sizeof(*info));
+	if (flow)
+		ipcp_show_for_program(flow, info);
+	else if (ipcp_file_listener(f))
+		strscpy(info->name, f->listener->name, sizeof(info->name));
+	return 0;
+}
+
+static int set_access(struct ipcp_flow *flow, u32 access)
+{
+	const u32 all = IPCP_RB_RD | IPCP_RB_WR;
+
+	if (access & ~all)
+		return -EINVAL;
+	ipcp_rbflags_change(&flow->n_rb.flags, access, all & ~access);
+	return 0;
+}
+
+static int check_set(const struct ipcp_set *arg)
+{
+	const u32 known = IPCP_SET_RCVTIMEO | IPCP_SET_SNDTIMEO |
+			  IPCP_SET_ACCESS | IPCP_SET_DOWN | IPCP_SET_PPL;
+
+	if (arg->mask & ~known || arg->reserved)
+		return -EINVAL;
+	if (arg->mask & IPCP_SET_DOWN && arg->down != 1)
+		return -EINVAL;
+	if (arg->mask & IPCP_SET_PPL && !ipcp_ppl_valid(arg->packets_per_leaf))
+		return -EINVAL;
+	return 0;
+}
+
+static int ioc_set(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_flow *flow = ipcp_file_flow(f);
+	const struct ipcp_set *arg = argp;
+	long rcv = f->rcvtimeo, snd = f->sndtimeo;
+	int err;
+
+	if (!flow)
+		return -ENOTCONN;
+	err = check_set(arg);
+	if (!err && arg->mask & IPCP_SET_RCVTIMEO)
+		err = get_timeout(arg->rcvtimeo, MAX_SCHEDULE_TIMEOUT, &rcv);
+	if (!err && arg->mask & IPCP_SET_SNDTIMEO)
+		err = get_timeout(arg->sndtimeo, MAX_SCHEDULE_TIMEOUT, &snd);
+	if (!err && arg->mask & IPCP_SET_DOWN && ipcp_flow_pending(flow))
+		err = -EAGAIN;	/* there is no peer to be told */
+	if (!err && arg->mask & IPCP_SET_ACCESS)
+		err = set_access(flow, arg->access);
+	if (err)
+		return err;
+
+	WRITE_ONCE(f->rcvtimeo, rcv);
+	WRITE_ONCE(f->sndtimeo, snd);
+	if (arg->mask & IPCP_SET_PPL)
+		WRITE_ONCE(flow->ppl_shift, ilog2(arg->packets_per_leaf));
+	if (arg->mask & IPCP_SET_DOWN) {
+		/* First, or the peer's own CLOSE could come before. */
+		ipcp_state_down(flow, ESHUTDOWN, "taken down by the program");
+		ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0);
+	}
+	return 0;
+}
+
+static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg)
+{
+	if (!ipcp_file_flow(f))
+		return f->listener ? -EINVAL : -ENOTCONN;
+	if (arg->flags & ~IPCP_BATCH_DONTWAIT || arg->reserved ||
+	    !arg->count || arg->count > IPCP_BATCH_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+/* As write(2) and read(2), of a file that was opened for the other direction. */
+static int ioc_send(struct file *file, void *argp)
+{
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	return check_batch(file->private_data, argp) ?:
+	       ipcp_io_send(file, argp);
+}
+
+static int ioc_recv(struct file *file, void *argp)
+{
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
+	return check_batch(file->private_data, argp) ?:
+	       ipcp_io_recv(file, argp);
+}
+
+/**
+ * struct ioc - an ioctl
+ * @fn: what it does
+ * @size: of its argument, 0 if there is none
+ * @min: size of its argument's first version
+ * @out: the argument is copied back on success
+ */
+struct ioc {
+	int (*fn)(struct file *file, void *argp);
+	size_t size;
+	size_t min;
+	bool out;
+};
+
+#define IOC(name, fn_, type, last, out_)				\
+	[_IOC_NR(IPCP_IOC_##name)] = {					\
+		.fn = fn_,						\
+		.size = sizeof(struct type),				\
+		.min = offsetofend(struct type, last),			\
+		.out = out_,						\
+	}
+
+static const struct ioc iocs[] = {
+	IOC(ALLOC, ioc_alloc, ipcp_alloc, qos, false),
+	IOC(LISTEN, ioc_listen, ipcp_listen, backlog, false),
+	IOC(ACCEPT, ioc_accept, ipcp_accept, qos, true),
+	[_IOC_NR(IPCP_IOC_REKEY)] = { .fn = ioc_rekey },
+	IOC(GET_INFO, ioc_get_info, ipcp_info, size, true),
+	IOC(SET, ioc_set, ipcp_set, reserved, false),
+	IOC(SEND, ioc_send, ipcp_batch, reserved, false),
+	IOC(RECV, ioc_recv, ipcp_batch, reserved, false),
+};
+
+union ioc_arg {
+	struct ipcp_alloc alloc;
+	struct ipcp_listen listen;
+	struct ipcp_accept accept;
+	struct ipcp_info info;
+	struct ipcp_set set;
+	struct ipcp_batch batch;
+};
+
+static int copy_back(void __user *uarg, const void *arg, u32 usize, size_t size)
+{
+	return copy_to_user(uarg, arg, min_t(size_t, usize, size)) ? -EFAULT : 0;
+}
+
+/**
+ * ipcp_chardev_ioctl() - Do an ioctl
+ * @file: file
+ * @cmd: IPCP_IOC_*
+ * @uarg: address of its argument
+ *
+ * Context: Process context of the program, may sleep.
+ * Return: 0, a descriptor, a count, or a negative errno.
+ */
+long ipcp_chardev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	void __user *up = (void __user *)uarg;
+	const struct ioc *ioc;
+	union ioc_arg arg;
+	u32 usize;
+	int err;
+
+	if (_IOC_TYPE(cmd) != IPCP_IOC_TYPE || _IOC_SIZE(cmd) ||
+	    _IOC_DIR(cmd) || _IOC_NR(cmd) >= ARRAY_SIZE(iocs) ||
+	    !iocs[_IOC_NR(cmd)].fn)
+		return -ENOTTY;
+	ioc = &iocs[_IOC_NR(cmd)];
+	if (!ioc->size)
+		return ioc->fn(file, NULL);
+
+	if (get_user(usize, (u32 __user *)up))
+		return -EFAULT;
+	if (usize < ioc->min)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	if (ioc->fn == ioc_get_info) {
+		arg.info.size = usize;	/* all the rest is out */
+	} else {
+		err = copy_struct_from_user(&arg, ioc->size, up, usize);
+		if (err)
+			return err;
+		/* A new descriptor is not taken back: can it be answered? */
+		if (ioc->out && copy_back(up, &arg, usize, ioc->size))
+			return -EFAULT;
+	}
+	err = ioc->fn(file, &arg);
+	if (err >= 0 && ioc->out && copy_back(up, &arg, usize, ioc->size))
+		return -EFAULT;
+	return err;
+}
