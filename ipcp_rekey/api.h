@@ -34,7 +34,7 @@ struct ipcp_consumer *ipcp_api_spawn(struct ipcp_net *ipn,
 				     const struct ipcp_kflow_ops *ops,
 				     void *priv, bool pin);
 void ipcp_api_accept(struct ipcp_flow *flow);
-bool ipcp_api_room(struct ipcp_kflow *flow);
+bool ipcp_api_room(const struct ipcp_kflow *flow);
 bool ipcp_api_want_room(struct ipcp_kflow *flow);
 int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 		  u8 dsfield);

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * What is done for kernel code in a softirq: the work item that a wake-up has run
+ * activates a seed that waits, receives what is in the ring, sends what was held,
+ * and tells what has changed. The work queue runs the item on one processor at a
+ * time, so all is in order. A wake-up that comes while it runs has it run again.
+ */
+#include "aead.h"
+#include "api-int.h"
+#include "cb.h"
+#include "rekey.h"
+#include "segs.h"
+#include "tx.h"
+#include "wire.h"
+
+#define IPCP_BUDGET	64	/* buffers received before others have a turn */
+
+/* The buffer in front of the ring, or NULL. */
+static struct sk_buff *take_buffer(struct ipcp_kflow *k)
+{
+	struct ipcp_rbuff *rb = &k->flow->n_rb;
+	struct sk_buff *skb;
+
+	spin_lock(&rb->queue.lock);
+	skb = skb_peek(&rb->queue);
+	if (skb)
+		__ipcp_rbuff_unlink(rb, skb, ipcp_cb(skb)->left);
+	spin_unlock(&rb->queue.lock);
+	return skb;
+}
+
+static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
+			    u8 dsfield)
+{
+	this_cpu_inc(k->flow->stats->rx_packets);
+	this_cpu_add(k->flow->stats->rx_bytes, skb->len);
+	skb_orphan(skb);	/* the sender's until now, if the flow is direct */
+	/* Nothing that the outside said of it is true of the inside. */
+	skb_scrub_packet(skb, true);
+	skb_clear_hash(skb);
+	skb->ip_summed = CHECKSUM_NONE;
+	memset(skb->cb, 0, sizeof(skb->cb));
+	ipcp_kflow_cb(skb)->dsfield = dsfield;
+	k->ops->receive(k, skb);
+}
+
+/* The next message of several in a buffer of its own, or NULL. */
+static struct sk_buff *next_of(struct ipcp_flow *flow, struct ipcp_cursor *c,
+			       unsigned int len)
+{
+	const u8 *pkt = ipcp_cursor_next(c, len);
+	struct sk_buff *skb;
+
+	skb = ipcp_tx_alloc(len - IPCP_OVERHEAD, GFP_ATOMIC);
+	if (skb)
+		skb_put_data(skb, pkt + IPCP_HDR_LEN, len - IPCP_OVERHEAD);
+	else
+		ipcp_flow_dropped(flow, len, IPCP_DROP_NOMEM);
+	return skb;
+}
+
+static void receive_segs(struct ipcp_kflow *k, struct sk_buff *segs)
+{
+	const struct ipcp_skb_cb *cb = ipcp_cb(segs);
+	struct ipcp_cursor c;
+
+	ipcp_cursor_init(&c, segs, cb->pos);
+	for (unsigned int i = 0; i < cb->left; i++) {
+		unsigned int len = ipcp_seg_len(segs, c.pos, cb->seg_len);
+		struct sk_buff *skb = next_of(k->flow, &c, len);
+
+		if (skb)
+			deliver_message(k, skb, cb->dsfield);
+	}
+	consume_skb(segs);
+}
+
+/* Receives what is there. True if there may be more than the budget. */
+static bool receive_ring(struct ipcp_kflow *k)
+{
+	for (int i = 0; i < IPCP_BUDGET; i++) {
+		struct sk_buff *skb = take_buffer(k);
+
+		if (!skb)
+			return false;
+		if (ipcp_cb(skb)->seg_len)
+			receive_segs(k, skb);
+		else
+			deliver_message(k, skb, ipcp_cb(skb)->dsfield);
+	}
+	return true;
+}
+
+/* Tells the state if it is another one. An end is told when all was received. */
+static void tell_state(struct ipcp_kflow *k)
+{
+	unsigned int state = ipcp_api_state(k);
+
+	if (state == k->told)
+		return;
+	if (state == IPCP_KFLOW_DOWN) {
+		ipcp_api_drop_held(k);
+		if (!ipcp_rbuff_empty(&k->flow->n_rb))
+			return;
+	}
+	k->told = state;
+	if (k->ops->changed)
+		k->ops->changed(k, state);
+}
+
+/**
+ * ipcp_api_soft_work() - Do what a flow was woken for
+ * @work: of a flow
+ *
+ * Context: The flow's soft work, in a softirq.
+ */
+void ipcp_api_soft_work(struct work_struct *work)
+{
+	struct ipcp_kflow *k = container_of(work, struct ipcp_kflow, soft);
+	bool more;
+
+	if (unlikely(!ipcp_aead_ready())) {
+		mod_delayed_work(ipcp_wq, &k->slow, 0);	/* which calls us */
+		return;
+	}
+	ipcp_registry_take_pending(k->flow);
+	tell_state(k);
+	more = receive_ring(k);
+	if (READ_ONCE(k->holding))
+		ipcp_api_send_held(k);
+	if (test_bit(IPCP_KF_NO_ROOM, &k->bits) && ipcp_api_room(k)) {
+		clear_bit(IPCP_KF_NO_ROOM, &k->bits);
+		if (k->ops->room)
+			k->ops->room(k);
+	}
+	tell_state(k);
+	if (more)
+		ipcp_api_run_soon(k);
+}
