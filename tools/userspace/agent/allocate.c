@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/addr.h"
+#include "../common/cipher.h"
 #include "engine-int.h"
 #include "log.h"
 
@@ -17,11 +19,13 @@ static void refuse_alloc(struct engine *e, uint32_t flow, const char *name,
 			 const struct sockaddr_storage *peer, int error,
 			 const char *text)
 {
+	char at[ADDR_TEXT_LEN];
+
 	record_failure(&e->record, ALLOC_FAILED, 0, name, peer, text,
 		       engine_now(e));
 	if (peer && peer->ss_family)
-		log_warn("flow %u to %s at %s: %s", flow, name, peer_text(peer),
-			 text);
+		log_warn("flow %u to %s at %s: %s", flow, name,
+			 addr_text(peer, at), text);
 	else
 		log_warn("flow %u to %s: %s", flow, name, text);
 	e->ops->flow_del(e->ctx, flow, error, text);
@@ -248,6 +252,8 @@ bool allocate_resend(struct engine *e, struct exchange *x)
 void allocate_refused(struct engine *e, struct exchange *x, int error,
 		      enum refusal code, const char *text)
 {
+	char at[ADDR_TEXT_LEN];
+
 	if (!x->error) {
 		x->error = error;
 		snprintf(x->why, sizeof(x->why), "%s", text);
@@ -259,7 +265,7 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 		return;
 	}
 	log_info("flow %u to %s at %s: %s", x->flow, x->blob.name,
-		 peer_text(&x->peer), text);
+		 addr_text(&x->peer, at), text);
 	if (code)
 		allocate_abort(e, x, code, text);
 	x->nplaces--;
@@ -271,7 +277,7 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 
 void allocate_timeout(struct engine *e, struct exchange *x)
 {
-	char text[REASON_LEN];
+	char text[REASON_LEN], at[ADDR_TEXT_LEN];
 	size_t i, used;
 
 	if (x->error) {
@@ -286,7 +292,7 @@ void allocate_timeout(struct engine *e, struct exchange *x)
 	used = snprintf(text, sizeof(text), "no agent answers at ");
 	for (i = 0; i < x->nplaces && used < sizeof(text); i++)
 		used += snprintf(text + used, sizeof(text) - used, "%s%s",
-				 i ? ", " : "", peer_text(&x->places[i]));
+				 i ? ", " : "", addr_text(&x->places[i], at));
 	allocate_failed(e, x, EHOSTUNREACH, REFUSE_CANCELLED, text);
 }
 
@@ -295,6 +301,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 	struct ipcp_nl_params params = e->conf->params;
 	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
 	struct ipcp_nl_seed s = { .seed = seed };
+	char at[ADDR_TEXT_LEN];
 	struct oap_err err;
 	int status;
 
@@ -315,8 +322,8 @@ void allocate_done(struct engine *e, struct exchange *x)
 	}
 	record_end(&e->record, ALLOC_DONE, x->began, engine_now(e));
 	log_info("flow %u to %s at %s: allocated, %s, peer %s", x->flow,
-		 x->blob.name, peer_text(&x->peer),
-		 oap_cipher_name(x->blob.cipher),
+		 x->blob.name, addr_text(&x->peer, at),
+		 cipher_name(x->blob.cipher),
 		 x->blob.peer.authenticated ? x->blob.peer.name :
 					      "not authenticated");
 	exchange_free(e, x);

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "../common/bytes.h"
 #include "binding.h"
-#include "bytes.h"
 
 #define VERSION		1
 #define QOS_LEN		36
@@ -38,26 +38,26 @@ static const uint8_t *get_name(const uint8_t *p, size_t *left, char *name,
 
 static uint8_t *put_qos(uint8_t *p, const struct ipcp_nl_qos *qos)
 {
-	p = put_u64(p, qos->bandwidth);
-	p = put_u32(p, qos->delay);
-	p = put_u32(p, qos->availability);
-	p = put_u32(p, qos->loss);
-	p = put_u32(p, qos->ber);
-	p = put_u32(p, qos->in_order);
-	p = put_u32(p, qos->max_gap);
-	return put_u32(p, qos->timeout);
+	p = put64(p, qos->bandwidth);
+	p = put32(p, qos->delay);
+	p = put32(p, qos->availability);
+	p = put32(p, qos->loss);
+	p = put32(p, qos->ber);
+	p = put32(p, qos->in_order);
+	p = put32(p, qos->max_gap);
+	return put32(p, qos->timeout);
 }
 
 static void get_qos(const uint8_t *p, struct ipcp_nl_qos *qos)
 {
-	qos->bandwidth = get_u64(p);
-	qos->delay = get_u32(p + 8);
-	qos->availability = get_u32(p + 12);
-	qos->loss = get_u32(p + 16);
-	qos->ber = get_u32(p + 20);
-	qos->in_order = get_u32(p + 24);
-	qos->max_gap = get_u32(p + 28);
-	qos->timeout = get_u32(p + 32);
+	qos->bandwidth = get64(p);
+	qos->delay = get32(p + 8);
+	qos->availability = get32(p + 12);
+	qos->loss = get32(p + 16);
+	qos->ber = get32(p + 20);
+	qos->in_order = get32(p + 24);
+	qos->max_gap = get32(p + 28);
+	qos->timeout = get32(p + 32);
 }
 
 size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
@@ -68,9 +68,9 @@ size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
 	*p++ = b->purpose;
 	*p++ = b->epoch;
 	*p++ = 0;
-	p = put_u32(p, b->exchange);
-	p = put_u32(p, b->initiator_eid);
-	p = put_u32(p, b->responder_eid);
+	p = put32(p, b->exchange);
+	p = put32(p, b->initiator_eid);
+	p = put32(p, b->responder_eid);
 	if (b->purpose == FOR_ALLOC_REQUEST) {
 		p = put_qos(p, &b->qos);
 		p = put_name(p, b->name);
@@ -87,9 +87,9 @@ bool binding_read(struct binding *b, const uint8_t *p, size_t len)
 		return false;
 	b->purpose = p[1];
 	b->epoch = p[2];
-	b->exchange = get_u32(p + 4);
-	b->initiator_eid = get_u32(p + 8);
-	b->responder_eid = get_u32(p + 12);
+	b->exchange = get32(p + 4);
+	b->initiator_eid = get32(p + 8);
+	b->responder_eid = get32(p + 12);
 	p += BINDING_FIXED;
 	if (b->purpose != FOR_ALLOC_REQUEST)
 		return !left;
@@ -116,8 +116,8 @@ size_t blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
 	*p++ = blob->role;
 	*p++ = blob->auth;
 	*p++ = blob->peer.authenticated;
-	p = put_u16(p, blob->cipher);
-	p = put_u16(p, 0);
+	p = put16(p, blob->cipher);
+	p = put16(p, 0);
 	memcpy(p, blob->peer.fingerprint, OAP_FP_LEN);
 	p = put_name(p + OAP_FP_LEN, blob->peer.name);
 	p = put_name(p, blob->name);
@@ -130,12 +130,12 @@ bool blob_read(struct blob *blob, const uint8_t *p, size_t len)
 
 	memset(blob, 0, sizeof(*blob));
 	if (len < 8 + OAP_FP_LEN || p[0] != VERSION || p[3] > 1 ||
-	    p[2] > OAP_AUTH_REQUIRED || get_u16(p + 6))
+	    p[2] > OAP_AUTH_REQUIRED || get16(p + 6))
 		return false;
 	blob->role = p[1];
 	blob->auth = p[2];
 	blob->peer.authenticated = p[3];
-	blob->cipher = get_u16(p + 4);
+	blob->cipher = get16(p + 4);
 	memcpy(blob->peer.fingerprint, p + 8, OAP_FP_LEN);
 	p = get_name(p + 8 + OAP_FP_LEN, &left, blob->peer.name, true);
 	if (p)

@@ -125,7 +125,6 @@ struct engine {
 uint64_t engine_now(const struct engine *e);
 bool same_peer(const struct sockaddr_storage *a,
 	       const struct sockaddr_storage *b);
-const char *peer_text(const struct sockaddr_storage *peer);
 void send_message(struct engine *e, uint32_t flow,
 		  const struct sockaddr_storage *peer,
 		  const struct message *msg, const uint8_t *cookie);

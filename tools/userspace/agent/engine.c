@@ -2,14 +2,13 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* What initiator and responder share, and who gets which message. */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/rand.h>
 
+#include "../common/addr.h"
 #include "engine-int.h"
 #include "log.h"
 
@@ -100,30 +99,13 @@ bool same_peer(const struct sockaddr_storage *a,
 	       !memcmp(&a6->sin6_addr, &b6->sin6_addr, 16);
 }
 
-const char *peer_text(const struct sockaddr_storage *peer)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
-	static char buf[INET6_ADDRSTRLEN + 16];
-	char addr[INET6_ADDRSTRLEN];
-
-	if (peer->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, addr, sizeof(addr));
-		snprintf(buf, sizeof(buf), "[%s]:%u", addr,
-			 ntohs(in6->sin6_port));
-	} else {
-		inet_ntop(AF_INET, &in->sin_addr, addr, sizeof(addr));
-		snprintf(buf, sizeof(buf), "%s:%u", addr, ntohs(in->sin_port));
-	}
-	return buf;
-}
-
 /* Over the flow if @flow is not 0, else in the clear to @peer. */
 void send_message(struct engine *e, uint32_t flow,
 		  const struct sockaddr_storage *peer,
 		  const struct message *msg, const uint8_t *cookie)
 {
 	unsigned int i, n = frame_count(msg);
+	char to[ADDR_TEXT_LEN];
 	uint8_t buf[FRAME_MAX];
 	size_t len;
 	int err = 0;
@@ -140,7 +122,7 @@ void send_message(struct engine *e, uint32_t flow,
 		log_dbg("flow %u: cannot send a sealed message: %s", flow,
 			e->ops->reason(e->ctx));
 	else
-		log_dbg("cannot send to %s: %s", peer_text(peer),
+		log_dbg("cannot send to %s: %s", addr_text(peer, to),
 			e->ops->reason(e->ctx));
 }
 

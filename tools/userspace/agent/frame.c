@@ -10,18 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "../common/bytes.h"
 #include "frame.h"
 
 bool frame_read(struct frame *frame, const uint8_t *p, size_t len)
 {
 	if (len < FRAME_HDR || len > FRAME_MAX || p[0] != FRAME_VERSION ||
-	    get_u32(p + 4))
+	    get32(p + 4))
 		return false;
 	frame->type = p[1];
 	frame->index = p[2];
 	frame->count = p[3];
-	frame->token = get_u64(p + 8);
+	frame->token = get64(p + 8);
 	memcpy(frame->cookie, p + 16, COOKIE_LEN);
 	frame->payload = p + FRAME_HDR;
 	frame->len = len - FRAME_HDR;
@@ -49,8 +49,8 @@ size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
 	*p++ = msg->type;
 	*p++ = index;
 	*p++ = frame_count(msg);
-	p = put_u32(p, 0);
-	p = put_u64(p, msg->token);
+	p = put32(p, 0);
+	p = put64(p, msg->token);
 	if (cookie)
 		memcpy(p, cookie, COOKIE_LEN);
 	else

@@ -12,6 +12,8 @@
 
 #include <linux/ipcp_rekey.h>
 
+#include "../common/addr.h"
+#include "../common/cipher.h"
 #include "engine-int.h"
 #include "log.h"
 
@@ -355,6 +357,7 @@ static bool try_alloc(struct request *r, uint32_t *id)
 
 static void on_alloc(struct request *r)
 {
+	char from[ADDR_TEXT_LEN];
 	struct engine *e = r->e;
 	const uint8_t *msg;
 	uint32_t id = 0;
@@ -362,19 +365,19 @@ static void on_alloc(struct request *r)
 
 	if (!try_alloc(r, &id)) {
 		if (r->again) {
-			log_dbg("%s: %s", peer_text(r->peer), r->text);
+			log_dbg("%s: %s", addr_text(r->peer, from), r->text);
 			return;
 		}
 		record_answer(&e->record, ALLOC_REFUSED, engine_now(e));
 		record_failure(&e->record, ALLOC_REFUSED, 0, r->bind.name,
 			       r->peer, r->text, engine_now(e));
-		log_warn("%s refused: %s", peer_text(r->peer), r->text);
+		log_warn("%s refused: %s", addr_text(r->peer, from), r->text);
 		answer_refusal(r);
 		return;
 	}
 	record_answer(&e->record, ALLOC_ANSWERED, engine_now(e));
 	log_info("flow %u of %s from %s: %s, peer %s", id, r->blob.name,
-		 peer_text(r->peer), oap_cipher_name(r->blob.cipher),
+		 addr_text(r->peer, from), cipher_name(r->blob.cipher),
 		 r->blob.peer.authenticated ? r->blob.peer.name :
 					      "not authenticated");
 	msg = oap_message(r->run, &len);
@@ -386,7 +389,7 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 		     const struct frame *frame)
 {
 	struct answer *a = find_answer(e, 0, peer, frame->token);
-	char text[REASON_LEN], why[2 * REASON_LEN];
+	char text[REASON_LEN], why[2 * REASON_LEN], from[ADDR_TEXT_LEN];
 	struct ipcp_nl_flow flow;
 	enum refusal code;
 
@@ -397,7 +400,8 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 	if (!e->ops->flow_get(e->ctx, a->flow, &flow) &&
 	    flow.state != IPCP_REKEY_FLOW_STATE_ALLOCATED) {
 		snprintf(why, sizeof(why), "the peer gave up: %s", text);
-		log_warn("flow %u from %s: %s", a->flow, peer_text(peer), why);
+		log_warn("flow %u from %s: %s", a->flow,
+			 addr_text(peer, from), why);
 		e->ops->flow_del(e->ctx, a->flow, errno_of_refusal(code), why);
 	}
 	answer_free(e, a);

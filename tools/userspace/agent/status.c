@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/addr.h"
 #include "engine-int.h"
 #include "status.h"
 
@@ -32,7 +33,9 @@ static json_t *text(const char *s)
 
 static json_t *peer_json(const struct sockaddr_storage *peer)
 {
-	return peer->ss_family ? json_string(peer_text(peer)) : json_null();
+	char buf[ADDR_TEXT_LEN];
+
+	return peer->ss_family ? json_string(addr_text(peer, buf)) : json_null();
 }
 
 static json_t *ms(uint64_t value)

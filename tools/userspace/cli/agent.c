@@ -90,11 +90,11 @@ static long long num(json_t *json, const char *path)
 	return json_integer_value(at(json, path));
 }
 
-static const char *str(json_t *json, const char *path)
+static const char *str(json_t *json, const char *path, char buf[NLCMD_TEXT_LEN])
 {
 	const char *s = json_string_value(at(json, path));
 
-	return s ? nlcmd_text(s) : "-";
+	return s ? nlcmd_text(s, buf) : "-";
 }
 
 static const char *seconds(json_t *json, const char *path, char *buf, size_t len)
@@ -108,10 +108,12 @@ static const char *seconds(json_t *json, const char *path, char *buf, size_t len
 
 static void show_about(json_t *s)
 {
+	char buf[NLCMD_TEXT_LEN];
+
 	printf("agent          version %s, pid %lld, uid %lld, up %.3f s\n",
-	       str(s, "version"), num(s, "pid"), num(s, "uid"),
+	       str(s, "version", buf), num(s, "pid"), num(s, "uid"),
 	       num(s, "up_ms") / 1e3);
-	printf("configuration  %s, read %.3f s ago\n", str(s, "config.file"),
+	printf("configuration  %s, read %.3f s ago\n", str(s, "config.file", buf),
 	       num(s, "config.read_ms_ago") / 1e3);
 	printf("               port %lld, re-key every %g s, at most %lld at a time\n",
 	       num(s, "config.port"), num(s, "config.rekey_interval_ms") / 1e3,
@@ -142,31 +144,33 @@ static void show_exchanges(json_t *s, const char *kind)
 
 static void show_lists(json_t *s)
 {
+	char buf[NLCMD_TEXT_LEN];
 	json_t *entry;
 	size_t i;
 
 	json_array_foreach(json_object_get(s, "under_way"), i, entry) {
-		printf("under way: %s of flow %lld", str(entry, "kind"),
+		printf("under way: %s of flow %lld", str(entry, "kind", buf),
 		       num(entry, "flow"));
-		printf(" to %s", str(entry, "name"));
-		printf(" at %s", str(entry, "peer"));
+		printf(" to %s", str(entry, "name", buf));
+		printf(" at %s", str(entry, "peer", buf));
 		printf(", for %.3f s, sent %lld times, waits for: %s\n",
 		       num(entry, "for_ms") / 1e3, num(entry, "sent"),
-		       str(entry, "waits_for"));
+		       str(entry, "waits_for", buf));
 	}
 	json_array_foreach(json_object_get(s, "due"), i, entry) {
 		printf("due: flow %lld", num(entry, "flow"));
-		printf(" to %s", str(entry, "name"));
-		printf(" (%s)", str(entry, "role"));
-		printf(": %s\n", str(entry, "reasons"));
+		printf(" to %s", str(entry, "name", buf));
+		printf(" (%s)", str(entry, "role", buf));
+		printf(": %s\n", str(entry, "reasons", buf));
 	}
 	json_array_foreach(json_object_get(s, "failed"), i, entry) {
-		printf("%s: %s", str(entry, "outcome"), str(entry, "kind"));
-		printf(" to %s", str(entry, "name"));
-		printf(" at %s", str(entry, "peer"));
+		printf("%s: ", str(entry, "outcome", buf));
+		printf("%s", str(entry, "kind", buf));
+		printf(" to %s", str(entry, "name", buf));
+		printf(" at %s", str(entry, "peer", buf));
 		printf(", %lld times, last %.3f s ago: ", num(entry, "times"),
 		       num(entry, "ms_ago") / 1e3);
-		printf("%s\n", str(entry, "reason"));
+		printf("%s\n", str(entry, "reason", buf));
 	}
 }
 

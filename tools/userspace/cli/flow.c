@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/addr.h"
+#include "../common/cipher.h"
 #include "cmd.h"
 #include "nlcmd.h"
 
@@ -97,15 +99,15 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 {
 	json_t *obj = json_object();
 	json_t *more;
-	char peer[80];
+	char peer[ADDR_TEXT_LEN];
 
 	more = json_pack("{s:I, s:o, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:b}",
 			 "id", (json_int_t)f->id, "name", nlcmd_json(f->name),
 			 "state", ipcp_nl_state_name(f->state),
 			 "eid", (json_int_t)f->eid,
 			 "peer_eid", (json_int_t)f->peer_eid,
-			 "peer", nlcmd_peer(&f->peer, peer, sizeof(peer)),
-			 "cipher", ipcp_nl_cipher_name(f->cipher),
+			 "peer", addr_text(&f->peer, peer),
+			 "cipher", cipher_name(f->cipher),
 			 "role", f->initiator ? "initiator" : "responder",
 			 "direct", !!f->direct, "encrypted", !!f->encrypted);
 	json_object_update(obj, more);
@@ -127,15 +129,15 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 	return obj;
 }
 
-static const char *where(const struct ipcp_nl_flow *f, char *buf, size_t len)
+static const char *where(const struct ipcp_nl_flow *f, char buf[ADDR_TEXT_LEN])
 {
-	return f->direct ? "this host" : nlcmd_peer(&f->peer, buf, len);
+	return f->direct ? "this host" : addr_text(&f->peer, buf);
 }
 
 static int list_one(const struct ipcp_nl_flow *f, void *arg)
 {
 	struct listing *list = arg;
-	char peer[80], flags[64];
+	char name[NLCMD_TEXT_LEN], peer[ADDR_TEXT_LEN], flags[64];
 
 	if (list->json) {
 		json_array_append_new(list->json, flow_json(f));
@@ -147,10 +149,10 @@ static int list_one(const struct ipcp_nl_flow *f, void *arg)
 		       "SENT", "RECEIVED", "FLAGS");
 	list->head = true;
 	printf("%-5u %-20s %-14s %-9s %-22s %-17s %5u %10llu %10llu %s\n", f->id,
-	       nlcmd_text(f->name), ipcp_nl_state_name(f->state),
+	       nlcmd_text(f->name, name), ipcp_nl_state_name(f->state),
 	       f->initiator ? "initiator" : "responder",
-	       where(f, peer, sizeof(peer)),
-	       ipcp_nl_cipher_name(f->cipher), f->epoch,
+	       where(f, peer),
+	       cipher_name(f->cipher), f->epoch,
 	       (unsigned long long)f->stats.tx_packets,
 	       (unsigned long long)f->stats.rx_packets,
 	       rb_text(f->rb_flags, flags, sizeof(flags)));
@@ -196,7 +198,7 @@ static void show_keys(const struct ipcp_nl_flow *f)
 {
 	char buf[128];
 
-	printf("cipher         %s\n", ipcp_nl_cipher_name(f->cipher));
+	printf("cipher         %s\n", cipher_name(f->cipher));
 	printf("epoch          %u, sending in %u, newest %u (%s), exchange %u\n",
 	       f->epoch, f->tx_epoch, f->newest_epoch,
 	       f->done ? "confirmed" : "not confirmed", f->exchange);
@@ -213,17 +215,17 @@ static void show_keys(const struct ipcp_nl_flow *f)
 
 static void show_text(const struct ipcp_nl_flow *f)
 {
-	char buf[128];
+	char name[NLCMD_TEXT_LEN], peer[ADDR_TEXT_LEN], flags[64];
 
 	printf("id             %u\nname           %s\nstate          %s\n", f->id,
-	       nlcmd_text(f->name), ipcp_nl_state_name(f->state));
+	       nlcmd_text(f->name, name), ipcp_nl_state_name(f->state));
 	printf("role           %s\n", f->initiator ? "initiator" : "responder");
 	printf("owner          pid %u, uid %u\n", f->cred.pid, f->cred.uid);
 	printf("eid            %08x, peer %08x\n", f->eid, f->peer_eid);
-	printf("peer           %s\n", where(f, buf, sizeof(buf)));
+	printf("peer           %s\n", where(f, peer));
 	if (!f->direct)
 		show_keys(f);
-	printf("flags          %s\n", rb_text(f->rb_flags, buf, sizeof(buf)));
+	printf("flags          %s\n", rb_text(f->rb_flags, flags, sizeof(flags)));
 	printf("mtu            %u bytes\nqueued         %u\n", f->mtu, f->queued);
 	printf("timeouts       peer %u ms, grace %u ms, linger %u ms, epoch %u ms\n",
 	       f->peer_timeout, f->grace, f->linger, f->max_epoch_age);

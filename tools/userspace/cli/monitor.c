@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../common/addr.h"
 #include "cmd.h"
 #include "io.h"
 #include "nlcmd.h"
@@ -33,24 +34,24 @@ static void print_time(const struct timespec *ts)
 static void print_text(const struct ipcp_nl_event *ev)
 {
 	const struct ipcp_nl_flow *f = &ev->flow;
-	char buf[128];
+	char text[NLCMD_TEXT_LEN], peer[ADDR_TEXT_LEN], due[128];
 
 	printf("flow %u", f->id);
 	if (f->name[0])
-		printf(" '%s'", nlcmd_text(f->name));
+		printf(" '%s'", nlcmd_text(f->name, text));
 	printf(" %s", ipcp_nl_event_name(ev->event));
 	if (IPCP_NL_HAS(f, EPOCH))
 		printf(" epoch %u", f->epoch);
 	if (IPCP_NL_HAS(f, EXCHANGE))
 		printf(" exchange %u", f->exchange);
 	if (f->due)
-		printf(" due %s", ipcp_nl_due_names(f->due, buf, sizeof(buf)));
+		printf(" due %s", ipcp_nl_due_names(f->due, due, sizeof(due)));
 	if (f->peer.ss_family)
-		printf(" peer %s", nlcmd_peer(&f->peer, buf, sizeof(buf)));
+		printf(" peer %s", addr_text(&f->peer, peer));
 	if (f->error)
 		printf(" error %s", strerror(f->error));
 	if (f->reason[0])
-		printf(" (%s)", nlcmd_text(f->reason));
+		printf(" (%s)", nlcmd_text(f->reason, text));
 	putchar('\n');
 	fflush(stdout);
 }
@@ -59,7 +60,7 @@ static json_t *event_json(const struct ipcp_nl_event *ev,
 			  const struct timespec *ts)
 {
 	const struct ipcp_nl_flow *f = &ev->flow;
-	char buf[128];
+	char peer[ADDR_TEXT_LEN], due[128];
 	json_t *obj = json_pack("{s:f, s:s, s:I}",
 				"time", ts->tv_sec + ts->tv_nsec / 1e9,
 				"event", ipcp_nl_event_name(ev->event),
@@ -78,10 +79,10 @@ static json_t *event_json(const struct ipcp_nl_event *ev,
 		json_object_set_new(obj, "exchange", json_integer(f->exchange));
 	if (f->due)
 		json_object_set_new(obj, "due", json_string(
-				    ipcp_nl_due_names(f->due, buf, sizeof(buf))));
+				    ipcp_nl_due_names(f->due, due, sizeof(due))));
 	if (f->peer.ss_family)
 		json_object_set_new(obj, "peer", json_string(
-				    nlcmd_peer(&f->peer, buf, sizeof(buf))));
+				    addr_text(&f->peer, peer)));
 	if (f->error)
 		json_object_set_new(obj, "errno", json_integer(f->error));
 	if (f->reason[0])

@@ -27,6 +27,7 @@ static json_t *name_json(const struct ipcp_nl_name *n)
 
 static int list_one(const struct ipcp_nl_name *n, void *arg)
 {
+	char name[NLCMD_TEXT_LEN], program[NLCMD_TEXT_LEN];
 	struct listing *list = arg;
 
 	if (list->json) {
@@ -37,10 +38,10 @@ static int list_one(const struct ipcp_nl_name *n, void *arg)
 		printf("%-30s %-8s %8s %8s %8s %6s %s\n", "NAME", "GRANTED",
 		       "WAITING", "BACKLOG", "PID", "UID", "PROGRAM");
 	list->head = true;
-	printf("%-30s %-8s %8u %8u %8u %6u ", nlcmd_text(n->name),
-	       n->granted ? "yes" : "not yet", n->waiting, n->backlog,
-	       n->cred.pid, n->cred.uid);
-	printf("%s\n", nlcmd_text(n->cred.comm));
+	printf("%-30s %-8s %8u %8u %8u %6u %s\n",
+	       nlcmd_text(n->name, name), n->granted ? "yes" : "not yet",
+	       n->waiting, n->backlog, n->cred.pid, n->cred.uid,
+	       nlcmd_text(n->cred.comm, program));
 	return 0;
 }
 
@@ -133,6 +134,7 @@ static int name_unbind(int argc, char **argv)
 
 static int binding_one(const char *program, const char *name, void *arg)
 {
+	char buf[NLCMD_TEXT_LEN];
 	struct listing *list = arg;
 
 	if (list->json) {
@@ -145,8 +147,8 @@ static int binding_one(const char *program, const char *name, void *arg)
 	if (!list->head)
 		printf("%-30s %s\n", "NAME", "PROGRAM");
 	list->head = true;
-	printf("%-30s ", nlcmd_text(name));
-	printf("%s\n", nlcmd_text(program));
+	printf("%-30s ", nlcmd_text(name, buf));
+	printf("%s\n", nlcmd_text(program, buf));
 	return 0;
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Netlink for the sub-commands: errors in words, addresses, counters.
+ * Netlink for the sub-commands: errors in words, names, counters.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,15 +48,15 @@ int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err)
 /**
  * nlcmd_text() - what another program chose, safe to show on a terminal
  * @text: a name, a reason
+ * @buf: where to, with control characters as '?'
  *
- * Return: @text with control characters as '?', until the next call.
+ * Return: @buf.
  */
-const char *nlcmd_text(const char *text)
+const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN])
 {
-	static char buf[512];
 	size_t i;
 
-	for (i = 0; text[i] && i < sizeof(buf) - 1; i++)
+	for (i = 0; text[i] && i < NLCMD_TEXT_LEN - 1; i++)
 		buf[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ?
 			 '?' : text[i];
 	buf[i] = '\0';
@@ -69,7 +67,7 @@ const char *nlcmd_text(const char *text)
 json_t *nlcmd_json(const char *text)
 {
 	json_t *json = json_string(text);
-	char buf[512];
+	char buf[NLCMD_TEXT_LEN];
 	size_t i;
 
 	if (json)
@@ -90,26 +88,6 @@ json_t *nlcmd_drops(const struct ipcp_nl_drops *drops)
 		json_object_set_new(obj, ipcp_nl_drop_name(i),
 				    json_integer(drops->by[i]));
 	return obj;
-}
-
-/* "192.0.2.1:3435", "[2001:db8::1]:3435", or "-" without an address. */
-const char *nlcmd_peer(const struct sockaddr_storage *peer, char *buf,
-		       size_t len)
-{
-	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)peer;
-	const struct sockaddr_in *sin = (const struct sockaddr_in *)peer;
-	char addr[INET6_ADDRSTRLEN];
-
-	if (peer->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &sin->sin_addr, addr, sizeof(addr));
-		snprintf(buf, len, "%s:%u", addr, ntohs(sin->sin_port));
-	} else if (peer->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &sin6->sin6_addr, addr, sizeof(addr));
-		snprintf(buf, len, "[%s]:%u", addr, ntohs(sin6->sin6_port));
-	} else {
-		snprintf(buf, len, "-");
-	}
-	return buf;
 }
 
 /**

@@ -9,14 +9,14 @@
 #include "nl.h"
 #include "out.h"
 
+#define NLCMD_TEXT_LEN	512
+
 int nlcmd_open(struct ipcp_nl **nl);
 int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err);
 
-const char *nlcmd_text(const char *text);
+const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN]);
 json_t *nlcmd_json(const char *text);
 json_t *nlcmd_drops(const struct ipcp_nl_drops *drops);
-const char *nlcmd_peer(const struct sockaddr_storage *peer, char *buf,
-		       size_t len);
 
 /* A list while it is printed or collected. */
 struct listing {

@@ -15,6 +15,7 @@
 
 #include <openssl/crypto.h>
 
+#include "../common/cipher.h"
 #include "../oap/oap.h"
 #include "cmd.h"
 
@@ -199,7 +200,7 @@ static int write_key(struct step *s)
 	for (i = 0; oap_cipher(s->run) && i < OAP_KEY_LEN; i++)
 		at += sprintf(text + at, "%02x", key[i]);
 	at += sprintf(text + at, "\ncipher %s\n",
-		      oap_cipher_name(oap_cipher(s->run)));
+		      cipher_name(oap_cipher(s->run)));
 	status = write_secret(s->key, (uint8_t *)text, at);
 	OPENSSL_cleanse(key, sizeof(key));
 	OPENSSL_cleanse(text, sizeof(text));

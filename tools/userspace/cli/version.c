@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/cipher.h"
 #include "cmd.h"
 #include "nlcmd.h"
 
@@ -21,7 +22,7 @@ static int print_json(const struct ipcp_nl_info *info, bool loaded)
 		ciphers = json_array();
 		for (i = 0; i < info->nciphers; i++)
 			json_array_append_new(ciphers, json_string(
-				ipcp_nl_cipher_name(info->ciphers[i])));
+				cipher_name(info->ciphers[i])));
 		module = json_pack("{s:s, s:o, s:b, s:I}",
 				   "version", info->version, "ciphers", ciphers,
 				   "agent", !!info->has_agent,
@@ -42,7 +43,7 @@ static int print_text(const struct ipcp_nl_info *info, bool loaded)
 	}
 	printf("module   %s\nciphers ", info->version);
 	for (i = 0; i < info->nciphers; i++)
-		printf(" %s", ipcp_nl_cipher_name(info->ciphers[i]));
+		printf(" %s", cipher_name(info->ciphers[i]));
 	printf("\nagent    %s\nflows    %u\n",
 	       info->has_agent ? "runs" :
 	       "none in this network namespace; start ipcp-rekeyd", info->flows);

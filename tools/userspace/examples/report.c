@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "../common/cipher.h"
 #include "block.h"
 
 #define LEAVES_PER_NODE	64
@@ -76,7 +77,7 @@ static json_t *flow_json(const struct ipcp_info *i)
 {
 	return json_pack("{s:I, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "id", (json_int_t)i->id, "name", i->name,
-			 "cipher", ipcp_dev_cipher_name(i->cipher),
+			 "cipher", cipher_name(i->cipher),
 			 "epoch", (int)i->epoch,
 			 "mtu", (json_int_t)i->mtu,
 			 "packets_per_leaf", (json_int_t)i->packets_per_leaf,

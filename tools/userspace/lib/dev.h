@@ -37,9 +37,6 @@ int ipcp_dev_info(int fd, struct ipcp_info *info);
 int ipcp_dev_set(int fd, const struct ipcp_set *set);
 int ipcp_dev_nonblock(int fd, bool on);
 
-const char *ipcp_dev_state_name(uint32_t state);
-const char *ipcp_dev_cipher_name(uint32_t cipher);
-
 const char *ipcp_dev_words(enum ipcp_dev_op op, int err);
 void ipcp_dev_explain(int fd, enum ipcp_dev_op op, int err, const char *name,
 		      char *buf, size_t len);

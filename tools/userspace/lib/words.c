@@ -155,35 +155,3 @@ void ipcp_dev_explain(int fd, enum ipcp_dev_op op, int err, const char *name,
 		 ipcp_dev_words(op, err),
 		 more ? " (" : "", more ? info.reason : "", more ? ")" : "");
 }
-
-/* Name of a state; "unknown" for one this version does not know. */
-const char *ipcp_dev_state_name(uint32_t state)
-{
-	static const char *const names[] = {
-		[IPCP_STATE_INIT] = "init",
-		[IPCP_STATE_ALLOC_PENDING] = "alloc-pending",
-		[IPCP_STATE_ACCEPT_PENDING] = "accept-pending",
-		[IPCP_STATE_ALLOCATED] = "allocated",
-		[IPCP_STATE_DEALLOC_PENDING] = "dealloc-pending",
-		[IPCP_STATE_DEALLOCATED] = "deallocated",
-	};
-
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
-}
-
-/* Name of a cipher; "unknown" for one this version does not know. */
-const char *ipcp_dev_cipher_name(uint32_t cipher)
-{
-	switch (cipher) {
-	case 0:
-		return "none";
-	case 895:
-		return "aes-128-gcm";
-	case 901:
-		return "aes-256-gcm";
-	case 1018:
-		return "chacha20-poly1305";
-	default:
-		return "unknown";
-	}
-}

@@ -410,7 +410,6 @@ int ipcp_nl_events(struct ipcp_nl *nl, ipcp_nl_event_cb cb, void *arg);
 /* Words for enum values; "?" for one that is unknown: parse.c */
 const char *ipcp_nl_state_name(uint32_t state);
 const char *ipcp_nl_event_name(uint32_t event);
-const char *ipcp_nl_cipher_name(uint32_t cipher);
 
 /**
  * ipcp_nl_due_names() - a set of IPCP_REKEY_DUE_* in words

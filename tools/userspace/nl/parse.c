@@ -232,22 +232,6 @@ const char *ipcp_nl_event_name(uint32_t event)
 	return WORDS(names, event);
 }
 
-const char *ipcp_nl_cipher_name(uint32_t cipher)
-{
-	switch (cipher) {
-	case IPCP_REKEY_CIPHER_NONE:
-		return "none";
-	case IPCP_REKEY_CIPHER_AES_128_GCM:
-		return "aes-128-gcm";
-	case IPCP_REKEY_CIPHER_AES_256_GCM:
-		return "aes-256-gcm";
-	case IPCP_REKEY_CIPHER_CHACHA20_POLY1305:
-		return "chacha20-poly1305";
-	default:
-		return "?";
-	}
-}
-
 const char *ipcp_nl_drop_name(unsigned int attr)
 {
 	static const char * const names[IPCP_REKEY_A_DROPS_MAX + 1] = {

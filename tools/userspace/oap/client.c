@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "../common/cipher.h"
 #include "int.h"
 
 /* For a key that the server has for good: the client makes the secret. */
@@ -131,13 +132,13 @@ static enum oap_code check_cipher(const struct oap_run *run,
 	int kdf = oap_digest_rank(hdr->kdf);
 	int own_kdf = oap_digest_rank(run->conf.kdf);
 
-	if (oap_cipher_rank(hdr->cipher) < oap_cipher_rank(run->conf.cipher) ||
+	if (cipher_rank(hdr->cipher) < cipher_rank(run->conf.cipher) ||
 	    (params->cipher && hdr->cipher != params->cipher) ||
-	    !oap_cipher_offered(hdr->cipher))
+	    !cipher_offered(hdr->cipher))
 		return oap_fail(err, OAP_BAD_CIPHER,
 				"the response has %s, which is not acceptable for %s",
-				oap_cipher_name(hdr->cipher),
-				oap_cipher_name(run->conf.cipher));
+				cipher_name(hdr->cipher),
+				cipher_name(run->conf.cipher));
 	if (kdf < own_kdf)
 		return oap_fail(err, OAP_BAD_CIPHER,
 				"the response has a weaker key derivation digest");

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/cipher.h"
 #include "int.h"
 
 #define LINE_LEN	257	/* 255 characters, newline, end */
@@ -34,7 +35,7 @@ static bool set_kex(struct oap_conf *conf, const char *value)
 
 static bool set_cipher(struct oap_conf *conf, const char *value)
 {
-	conf->cipher = oap_cipher_by_name(value);
+	conf->cipher = cipher_by_name(value);
 	return conf->cipher;
 }
 
@@ -130,11 +131,13 @@ static enum oap_code parse(struct oap_conf *conf, FILE *file, const char *path,
 static enum oap_code check(const struct oap_conf *conf, const char *path,
 			   struct oap_err *err)
 {
-	if (!conf->kex || oap_cipher_offered(conf->cipher))
+	char list[CIPHER_LIST_LEN];
+
+	if (!conf->kex || cipher_offered(conf->cipher))
 		return OAP_OK;
 	return oap_fail(err, OAP_BAD_CONFIG,
-			"%.100s: the kernel module has no %s: use aes-128-gcm, aes-256-gcm or chacha20-poly1305",
-			path, oap_cipher_name(conf->cipher));
+			"%.100s: the kernel module has no %s: use %s",
+			path, cipher_name(conf->cipher), cipher_list(list));
 }
 
 /**
@@ -157,7 +160,7 @@ enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
 
 	memset(conf, 0, sizeof(*conf));
 	conf->kex = oap_kex_by_name("prime256v1");
-	conf->cipher = oap_cipher_by_name("aes-256-gcm");
+	conf->cipher = cipher_by_name("aes-256-gcm");
 	conf->kdf = oap_digest_by_name("sha256");
 	conf->md = conf->kdf;
 	if (!file) {

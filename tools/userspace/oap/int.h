@@ -39,14 +39,8 @@ struct oap_kex {
 };
 
 /* How strong: 1 is the weakest, 0 for none, -1 for unknown. */
-int oap_cipher_rank(uint16_t nid);
 int oap_digest_rank(uint16_t nid);
 int oap_kex_rank(const struct oap_kex *kex);
-
-uint16_t oap_cipher_by_name(const char *name);	/* 0: unknown */
-bool oap_cipher_known(uint16_t nid);
-bool oap_cipher_offered(uint16_t nid);		/* by the kernel module */
-uint16_t oap_cipher_of_rank(int rank);	/* offered, this rank or higher */
 
 uint16_t oap_digest_by_name(const char *name);	/* 0: unknown */
 bool oap_digest_known(uint16_t nid);

@@ -7,6 +7,7 @@
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
 
+#include "../common/bytes.h"
 #include "int.h"
 
 static bool derive(const EVP_MD *md, int mode, const uint8_t *key,
@@ -85,8 +86,7 @@ bool oap_root_from_key(const struct oap_key *key, uint8_t epoch,
 	memcpy(p, label, sizeof(label) - 1);
 	p += sizeof(label) - 1;
 	*p++ = epoch;
-	*p++ = cipher >> 8;
-	*p++ = cipher & 0xff;
+	p = put16(p, cipher);
 	memcpy(both, req_hash, 32);
 	memcpy(both + 32, rsp_hash, 32);
 	if (EVP_Digest(both, sizeof(both), p, NULL, EVP_sha256(), NULL) != 1)

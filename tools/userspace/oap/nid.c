@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Numbers of algorithms (OpenSSL's NIDs, and two of Ouroboros's own), and how
- * strong each is held to be: the tables are in that order, weakest first.
+ * Numbers of digests and key exchanges (OpenSSL's NIDs, and two of Ouroboros's
+ * own), and how strong each is held to be: the tables are in that order, weakest
+ * first. Ciphers are in ../common/cipher.c.
  */
 
 #include <string.h>
@@ -10,20 +11,6 @@
 #include "int.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-
-static const struct {
-	uint16_t nid;
-	bool offered;		/* the kernel module has it */
-	const char *name;
-} ciphers[] = {
-	{ 904, false, "aes-128-ctr" },
-	{ 905, false, "aes-192-ctr" },
-	{ 906, false, "aes-256-ctr" },
-	{ 895, true, "aes-128-gcm" },
-	{ 898, false, "aes-192-gcm" },
-	{ 901, true, "aes-256-gcm" },
-	{ 1018, true, "chacha20-poly1305" },
-};
 
 static const struct {
 	uint16_t nid;
@@ -56,59 +43,6 @@ static const struct oap_kex kexes[] = {
 	{ 2053, OAP_KEX_HYBRID, "X25519MLKEM768", 1216 },
 	{ 2054, OAP_KEX_HYBRID, "X448MLKEM1024", 1624 },
 };
-
-int oap_cipher_rank(uint16_t nid)
-{
-	size_t i;
-
-	if (!nid)
-		return 0;
-	for (i = 0; i < COUNT(ciphers); i++)
-		if (ciphers[i].nid == nid)
-			return i + 1;
-	return -1;
-}
-
-bool oap_cipher_known(uint16_t nid)
-{
-	return oap_cipher_rank(nid) > 0;
-}
-
-uint16_t oap_cipher_of_rank(int rank)
-{
-	size_t i;
-
-	for (i = rank > 0 ? rank - 1 : 0; i < COUNT(ciphers); i++)
-		if (ciphers[i].offered)
-			return ciphers[i].nid;
-	return 0;
-}
-
-uint16_t oap_cipher_by_name(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < COUNT(ciphers); i++)
-		if (!strcmp(ciphers[i].name, name))
-			return ciphers[i].nid;
-	return 0;
-}
-
-bool oap_cipher_offered(uint16_t nid)
-{
-	int rank = oap_cipher_rank(nid);
-
-	return rank > 0 && ciphers[rank - 1].offered;
-}
-
-const char *oap_cipher_name(uint16_t nid)
-{
-	int rank = oap_cipher_rank(nid);
-
-	if (!rank)
-		return "none";
-	return rank > 0 ? ciphers[rank - 1].name : "?";
-}
 
 int oap_digest_rank(uint16_t nid)
 {

@@ -332,14 +332,6 @@ void oap_seed_wipe(uint8_t *seed);
  */
 void oap_free(struct oap_run *run);
 
-/**
- * oap_cipher_name() - name of a cipher
- * @nid: its number
- *
- * Return: the name that enc.conf has; "none" for 0, "?" for what is unknown.
- */
-const char *oap_cipher_name(uint16_t nid);
-
 /*
  * For tests, and for tools that take an exchange apart. An agent needs none
  * of this: what it gives to the kernel is oap_root()'s.

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 
+#include "../common/cipher.h"
 #include "int.h"
 
 const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len)
@@ -54,19 +55,19 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
 				   struct oap_err *err)
 {
-	int theirs = oap_cipher_rank(run->hdr.cipher);
-	int ours = oap_cipher_rank(run->conf.cipher);
+	int theirs = cipher_rank(run->hdr.cipher);
+	int ours = cipher_rank(run->conf.cipher);
 
 	if (only && run->hdr.cipher != only)
 		return oap_fail(err, OAP_BAD_CIPHER,
 				"the flow has %s, the peer asks for %s",
-				oap_cipher_name(only),
-				oap_cipher_name(run->hdr.cipher));
+				cipher_name(only),
+				cipher_name(run->hdr.cipher));
 	if (theirs <= 0 && ours <= 0)
 		return oap_fail(err, OAP_BAD_CIPHER,
 				"neither side names a cipher");
 	run->cipher = only ? only :
-		      oap_cipher_of_rank(theirs > ours ? theirs : ours);
+		      cipher_of_rank(theirs > ours ? theirs : ours);
 	return OAP_OK;
 }
 

@@ -16,6 +16,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "../common/bytes.h"
 #include "int.h"
 
 #define MAGIC		"OAPSTAT1"
@@ -27,18 +28,6 @@
 #define SECRET_MAX	4096
 
 #define HAS_CLIENT_ENCAP 1
-
-static uint8_t *put16(uint8_t *p, size_t v)
-{
-	p[0] = v >> 8;
-	p[1] = v & 0xff;
-	return p + 2;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static bool sum(const uint8_t *p, size_t len, uint8_t *out)
 {

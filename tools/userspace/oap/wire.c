@@ -13,42 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/bytes.h"
+#include "../common/cipher.h"
 #include "int.h"
 
 #define FLAG_RAW	0x8000
 #define FLAG_CLIENT	0x4000
 #define KEX_LEN_MASK	0x3fff
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint8_t *put16(uint8_t *p, uint16_t v)
-{
-	p[0] = v >> 8;
-	p[1] = v & 0xff;
-	return p + 2;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-	uint64_t v = 0;
-	int i;
-
-	for (i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static uint8_t *put64(uint8_t *p, uint64_t v)
-{
-	int i;
-
-	for (i = 0; i < 8; i++)
-		p[i] = v >> (56 - 8 * i);
-	return p + 8;
-}
 
 static uint8_t *put(uint8_t *p, const struct oap_buf *buf)
 {
@@ -60,7 +31,7 @@ static uint8_t *put(uint8_t *p, const struct oap_buf *buf)
 static enum oap_code check_numbers(const struct oap_hdr *hdr,
 				   struct oap_err *err)
 {
-	if (hdr->cipher && !oap_cipher_known(hdr->cipher))
+	if (hdr->cipher && !cipher_known(hdr->cipher))
 		return oap_fail(err, OAP_BAD_CIPHER, "unknown cipher %u",
 				hdr->cipher);
 	if (hdr->kdf && !oap_digest_known(hdr->kdf))

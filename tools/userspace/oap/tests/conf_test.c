@@ -158,7 +158,7 @@ static void numbers_are_those_of_openssl(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(ciphers); i++)
-		assert_int_equal(oap_cipher_by_name(ciphers[i]),
+		assert_int_equal(cipher_by_name(ciphers[i]),
 				 OBJ_txt2nid(ciphers[i]));
 	for (i = 0; i < COUNT(digests); i++) {
 		nid = OBJ_txt2nid(digests[i]);
@@ -204,14 +204,14 @@ static void ranks_are_in_the_order_of_strength(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(ciphers); i++)
-		assert_int_equal(oap_cipher_rank(ciphers[i]), i);
+		assert_int_equal(cipher_rank(ciphers[i]), i);
 	for (i = 0; i < COUNT(digests); i++)
 		assert_int_equal(oap_digest_rank(digests[i]), i);
 	for (i = 0; i < COUNT(kexes); i++)
 		assert_int_equal(oap_kex_rank(oap_kex_by_name(kexes[i])),
 				 i + 1);
 	assert_int_equal(oap_kex_rank(NULL), 0);
-	assert_int_equal(oap_cipher_rank(9999), -1);
+	assert_int_equal(cipher_rank(9999), -1);
 	assert_int_equal(oap_digest_rank(9999), -1);
 	assert_null(oap_kex_by_name("rubbish"));
 }
@@ -219,9 +219,9 @@ static void ranks_are_in_the_order_of_strength(void **state)
 static void a_cipher_that_the_module_lacks_is_raised(void **state)
 {
 	(void)state;
-	assert_int_equal(oap_cipher_of_rank(oap_cipher_rank(898)), 901);
-	assert_int_equal(oap_cipher_of_rank(oap_cipher_rank(904)), 895);
-	assert_int_equal(oap_cipher_of_rank(oap_cipher_rank(1018)), 1018);
+	assert_int_equal(cipher_of_rank(cipher_rank(898)), 901);
+	assert_int_equal(cipher_of_rank(cipher_rank(904)), 895);
+	assert_int_equal(cipher_of_rank(cipher_rank(1018)), 1018);
 }
 
 /* Own files */

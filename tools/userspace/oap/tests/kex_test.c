@@ -51,7 +51,7 @@ static void round_trip(const char *kex, const char *kdf, const char *cipher)
 	open_pair(&p, OAP_AUTH_NONE);
 	exchange_ok(&p);
 	same_keys(&p);
-	assert_int_equal(oap_cipher(p.req), oap_cipher_by_name(cipher));
+	assert_int_equal(oap_cipher(p.req), cipher_by_name(cipher));
 	close_pair(&p);
 }
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../../common/cipher.h"
 #include "certs.h"
 #include "int.h"
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/* Socket addresses in words. */
+#ifndef IPCP_COMMON_ADDR_H
+#define IPCP_COMMON_ADDR_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define ADDR_TEXT_LEN	(INET6_ADDRSTRLEN + 8)	/* brackets, colon, port */
+
+/**
+ * addr_text() - write an address as people do
+ * @addr: IPv4, IPv6, or none
+ * @buf: where to
+ *
+ * "192.0.2.1:3435", "[2001:db8::1]:3435", or "-" without an address.
+ *
+ * Return: @buf.
+ */
+const char *addr_text(const struct sockaddr_storage *addr,
+		      char buf[ADDR_TEXT_LEN]);
+
+#endif /* IPCP_COMMON_ADDR_H */
