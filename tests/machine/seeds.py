@@ -71,7 +71,7 @@ class Probes:
                       "+0(%r9)"),
                      ("next", "ipcp_nl_seed_set", "flow=%si:u32 epoch=+12(%dx):u8",
                       "+0(%dx)"),
-                     ("secret", "oap_root_from_key", "epoch=%si:u8", "%di"))]
+                     ("secret", "oap_kdf_root", "epoch=%si:u8", "%di"))]
         # not open(): that looks for the end of what has none
         events = os.open(f"{TRACING}/uprobe_events", os.O_WRONLY | os.O_APPEND)
         for line in lines:

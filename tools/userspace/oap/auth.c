@@ -23,14 +23,14 @@ static X509 *read_crt(const char *path)
 
 	if (!file)
 		return NULL;
-	crt = PEM_read_X509(file, NULL, oap_no_passphrase, NULL);
+	crt = PEM_read_X509(file, NULL, oap_secret_no_passphrase, NULL);
 	fclose(file);
 	return crt;
 }
 
 static const char *why_not(const char *path)
 {
-	return access(path, R_OK) ? strerror(errno) : oap_why();
+	return access(path, R_OK) ? strerror(errno) : oap_err_why();
 }
 
 static int visible(const struct dirent *entry)
@@ -45,17 +45,17 @@ static enum oap_code load_one(struct oap_store *store, const char *path,
 	bool ok;
 
 	if (!crt)
-		return oap_fail(err, OAP_BAD_CONFIG,
-				"%.120s is no PEM certificate: %s", path,
-				why_not(path));
+		return oap_err_set(err, OAP_BAD_CONFIG,
+				   "%.120s is no PEM certificate: %s", path,
+				   why_not(path));
 	if (root)
 		ok = X509_STORE_add_cert(store->roots, crt) == 1;
 	else
 		ok = sk_X509_push(store->untrusted, crt) > 0;
 	if (root || !ok)
 		X509_free(crt);
-	return ok ? OAP_OK : oap_fail(err, OAP_BAD_CONFIG,
-				      "cannot use %.120s: %s", path, oap_why());
+	return ok ? OAP_OK : oap_err_set(err, OAP_BAD_CONFIG,
+					 "cannot use %.120s: %s", path, oap_err_why());
 }
 
 static enum oap_code load_dir(struct oap_store *store, const char *dir,
@@ -68,8 +68,8 @@ static enum oap_code load_dir(struct oap_store *store, const char *dir,
 
 	if (n < 0)
 		return errno == ENOENT ? OAP_OK :
-			oap_fail(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
-				 dir, strerror(errno));
+			oap_err_set(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
+				    dir, strerror(errno));
 	for (i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "%.700s/%s", dir,
 			 list[i]->d_name);
@@ -82,15 +82,15 @@ static enum oap_code load_dir(struct oap_store *store, const char *dir,
 }
 
 /**
- * oap_store_load() - read the certificates that are trusted
+ * oap_auth_store_load() - read the certificates that are trusted
  * @store: where they go
  * @dir: folder with cacert/ and untrusted/
  * @err: which one cannot be used
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
-enum oap_code oap_store_load(struct oap_store *store, const char *dir,
-			     struct oap_err *err)
+enum oap_code oap_auth_store_load(struct oap_store *store, const char *dir,
+				  struct oap_err *err)
 {
 	enum oap_code code;
 	char path[800];
@@ -98,8 +98,8 @@ enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 	store->roots = X509_STORE_new();
 	store->untrusted = sk_X509_new_null();
 	if (!store->roots || !store->untrusted) {
-		oap_store_free(store);
-		return oap_fail(err, OAP_INTERNAL, "no memory");
+		oap_auth_store_free(store);
+		return oap_err_set(err, OAP_INTERNAL, "no memory");
 	}
 	snprintf(path, sizeof(path), "%.700s/cacert", dir);
 	code = load_dir(store, path, true, err);
@@ -107,15 +107,15 @@ enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 	if (!code)
 		code = load_dir(store, path, false, err);
 	if (code)
-		oap_store_free(store);
+		oap_auth_store_free(store);
 	return code;
 }
 
 /**
- * oap_store_free() - free the certificates
+ * oap_auth_store_free() - free the certificates
  * @store: is empty then
  */
-void oap_store_free(struct oap_store *store)
+void oap_auth_store_free(struct oap_store *store)
 {
 	X509_STORE_free(store->roots);
 	sk_X509_pop_free(store->untrusted, X509_free);
@@ -128,18 +128,18 @@ static enum oap_code read_key(struct oap_creds *creds, const char *path,
 {
 	enum oap_code code;
 
-	code = oap_private_pem(path, OAP_NO_CREDENTIALS, &creds->key, err);
+	code = oap_secret_pem(path, OAP_NO_CREDENTIALS, &creds->key, err);
 	if (!code && X509_check_private_key(creds->crt, creds->key) != 1)
-		code = oap_fail(err, OAP_NO_CREDENTIALS,
-				"%.120s does not belong to the certificate beside it",
-				path);
+		code = oap_err_set(err, OAP_NO_CREDENTIALS,
+				   "%.120s does not belong to the certificate beside it",
+				   path);
 	ERR_clear_error();
 	return code;
 }
 
 /**
- * oap_creds_load() - crt.pem and key.pem of a folder
- * @creds: what was read; oap_creds_free() it
+ * oap_auth_creds_load() - crt.pem and key.pem of a folder
+ * @creds: what was read; oap_auth_creds_free() it
  * @dir: the folder
  * @err: why they cannot be used
  *
@@ -147,8 +147,8 @@ static enum oap_code read_key(struct oap_creds *creds, const char *path,
  *
  * Return: OAP_OK, OAP_NO_CREDENTIALS or OAP_INTERNAL.
  */
-enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
-			     struct oap_err *err)
+enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
+				  struct oap_err *err)
 {
 	char crt[1024], key[1024];
 	enum oap_code code;
@@ -162,25 +162,25 @@ enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
 		return OAP_OK;
 	creds->crt = read_crt(crt);
 	if (!creds->crt)
-		return oap_fail(err, OAP_NO_CREDENTIALS,
-				"cannot use the certificate %.100s: %s", crt,
-				why_not(crt));
+		return oap_err_set(err, OAP_NO_CREDENTIALS,
+				   "cannot use the certificate %.100s: %s", crt,
+				   why_not(crt));
 	code = read_key(creds, key, err);
 	if (!code) {
 		creds->der_len = i2d_X509(creds->crt, &creds->der);
 		if (creds->der_len <= 0)
-			code = oap_fail(err, OAP_INTERNAL, "no memory");
+			code = oap_err_set(err, OAP_INTERNAL, "no memory");
 	}
 	if (code)
-		oap_creds_free(creds);
+		oap_auth_creds_free(creds);
 	return code;
 }
 
 /**
- * oap_creds_free() - wipe and free credentials
+ * oap_auth_creds_free() - wipe and free credentials
  * @creds: are empty then
  */
-void oap_creds_free(struct oap_creds *creds)
+void oap_auth_creds_free(struct oap_creds *creds)
 {
 	X509_free(creds->crt);
 	EVP_PKEY_free(creds->key);
@@ -201,11 +201,11 @@ static const EVP_MD *md_for(EVP_PKEY *key, uint16_t md)
 		return NULL;
 	if (EVP_PKEY_get_id(key) < 0)
 		return NULL;
-	return oap_digest(md);
+	return oap_nid_digest(md);
 }
 
 /**
- * oap_sign() - append the signature to an encoded message
+ * oap_auth_sign() - append the signature to an encoded message
  * @creds: whose
  * @md: digest in the message's header
  * @msg: the message, which grows
@@ -213,8 +213,8 @@ static const EVP_MD *md_for(EVP_PKEY *key, uint16_t md)
  *
  * Return: OAP_OK, OAP_NO_CREDENTIALS or OAP_INTERNAL.
  */
-enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
-		       struct oap_msg *msg, struct oap_err *err)
+enum oap_code oap_auth_sign(const struct oap_creds *creds, uint16_t md,
+			    struct oap_msg *msg, struct oap_err *err)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	enum oap_code code = OAP_OK;
@@ -225,22 +225,22 @@ enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
 	    EVP_DigestSignInit(ctx, NULL, md_for(creds->key, md), NULL,
 			       creds->key) != 1 ||
 	    EVP_DigestSign(ctx, NULL, &len, msg->p, msg->len) != 1) {
-		code = oap_fail(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
-				oap_why());
+		code = oap_err_set(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
+				   oap_err_why());
 		goto out;
 	}
 	p = realloc(msg->p, msg->len + len);
 	if (!p) {
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
+		code = oap_err_set(err, OAP_INTERNAL, "no memory");
 		goto out;
 	}
 	msg->p = p;
 	if (EVP_DigestSign(ctx, p + msg->len, &len, p, msg->len) != 1)
-		code = oap_fail(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
-				oap_why());
+		code = oap_err_set(err, OAP_NO_CREDENTIALS, "cannot sign: %s",
+				   oap_err_why());
 	else if (msg->len + len > OAP_MSG_MAX)
-		code = oap_fail(err, OAP_NO_CREDENTIALS,
-				"the message would be too long: use a smaller certificate");
+		code = oap_err_set(err, OAP_NO_CREDENTIALS,
+				   "the message would be too long: use a smaller certificate");
 	else
 		msg->len += len;
 out:
@@ -262,8 +262,8 @@ static enum oap_code check_signature(X509 *crt, const struct oap_hdr *hdr,
 			      hdr->head.len) == 1;
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
-	return ok ? OAP_OK : oap_fail(err, OAP_BAD_SIGNATURE,
-				      "the signature is wrong");
+	return ok ? OAP_OK : oap_err_set(err, OAP_BAD_SIGNATURE,
+					 "the signature is wrong");
 }
 
 static enum oap_code check_chain(const struct oap_store *store, X509 *crt,
@@ -276,18 +276,18 @@ static enum oap_code check_chain(const struct oap_store *store, X509 *crt,
 	if (!ctx || X509_STORE_CTX_init(ctx, store->roots, crt,
 					store->untrusted) != 1) {
 		X509_STORE_CTX_free(ctx);
-		return oap_fail(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "no memory");
 	}
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), 2);
 	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), now);
 	if (X509_verify_cert(ctx) != 1) {
 		reason = X509_STORE_CTX_get_error(ctx);
-		code = oap_fail(err, OAP_BAD_CERT,
-				"the certificate was refused: %s",
-				X509_verify_cert_error_string(reason));
+		code = oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate was refused: %s",
+				   X509_verify_cert_error_string(reason));
 	} else if (!(X509_get_key_usage(crt) & KU_DIGITAL_SIGNATURE)) {
-		code = oap_fail(err, OAP_BAD_CERT,
-				"the certificate is not for signatures");
+		code = oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate is not for signatures");
 	}
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();
@@ -356,11 +356,11 @@ static enum oap_code check_name(X509 *crt, const char *want, char *name,
 		return OAP_OK;
 	name[0] = '\0';
 	if (!want)
-		return oap_fail(err, OAP_BAD_NAME,
-				"the certificate has no usable name");
-	return oap_fail(err, OAP_BAD_NAME,
-			"the certificate is of '%.60s', not of '%.60s'",
-			has_cn ? cn : "?", want);
+		return oap_err_set(err, OAP_BAD_NAME,
+				   "the certificate has no usable name");
+	return oap_err_set(err, OAP_BAD_NAME,
+			   "the certificate is of '%.60s', not of '%.60s'",
+			   has_cn ? cn : "?", want);
 }
 
 static X509 *parse_crt(const struct oap_buf *buf)
@@ -400,13 +400,13 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 	if (!hdr->crt.len) {
 		if (params->auth == OAP_AUTH_OPTIONAL)
 			return OAP_OK;
-		return oap_fail(err, OAP_UNSIGNED,
-				"the message is not signed, and auth = required");
+		return oap_err_set(err, OAP_UNSIGNED,
+				   "the message is not signed, and auth = required");
 	}
 	crt = parse_crt(&hdr->crt);
 	if (!crt)
-		return oap_fail(err, OAP_BAD_CERT,
-				"the certificate cannot be read: %s", oap_why());
+		return oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate cannot be read: %s", oap_err_why());
 	code = check_chain(store, crt, now, err);
 	if (!code)
 		code = check_signature(crt, hdr, err);
@@ -414,7 +414,7 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 		code = check_name(crt, params->peer_name, id->name, err);
 	if (!code && EVP_Digest(hdr->crt.p, hdr->crt.len, id->fingerprint,
 				NULL, EVP_sha256(), NULL) != 1)
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
+		code = oap_err_set(err, OAP_INTERNAL, "no memory");
 	X509_free(crt);
 	if (code)
 		memset(id, 0, sizeof(*id));

@@ -22,7 +22,7 @@ static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
 	code = oap_env_path(run->env, false, run->name, "", dir, sizeof(dir),
 			    err);
 	if (!code)
-		code = oap_kex_load_public(run->conf.kex, dir, &key, err);
+		code = oap_kexfile_public(run->conf.kex, dir, &key, err);
 	if (!code)
 		code = oap_kex_public(run->conf.kex, key, &pub, err);
 	if (!code)
@@ -43,7 +43,7 @@ static enum oap_code offer(struct oap_run *run, bool rekey,
 	const struct oap_conf *conf = &run->conf;
 	enum oap_code code;
 
-	run->client_encap = conf->client_encap && oap_kex_is_kem(conf->kex) &&
+	run->client_encap = conf->client_encap && oap_nid_kex_is_kem(conf->kex) &&
 			    !rekey;
 	if (run->client_encap)
 		code = encapsulate(run, err);
@@ -67,12 +67,12 @@ static enum oap_code request(struct oap_run *run,
 
 	strcpy(run->name, params->name);
 	if (RAND_bytes(run->id, sizeof(run->id)) != 1)
-		return oap_fail(err, OAP_INTERNAL, "no random numbers");
+		return oap_err_set(err, OAP_INTERNAL, "no random numbers");
 	if (params->cipher) {
 		if (!run->conf.kex)
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"enc.conf of '%.60s' says none, but its flows are encrypted",
-					params->name);
+			return oap_err_set(err, OAP_BAD_CONFIG,
+					   "enc.conf of '%.60s' says none, but its flows are encrypted",
+					   params->name);
 		run->conf.cipher = params->cipher;
 	}
 	if (run->conf.kex)
@@ -81,7 +81,7 @@ static enum oap_code request(struct oap_run *run,
 		return code;
 	run->req_md = run->conf.md;
 	code = oap_run_seal(run, &hdr, creds, err);
-	return code ? code : oap_msg_sha256(&run->out, run->req_hash, err);
+	return code ? code : oap_run_sha256(&run->out, run->req_hash, err);
 }
 
 enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
@@ -97,8 +97,8 @@ enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
 	code = oap_run_load(run, false, params->name, &creds, err);
 	if (!code)
 		code = request(run, params, &creds, err);
-	oap_creds_free(&creds);
-	oap_traces_wipe();
+	oap_auth_creds_free(&creds);
+	oap_wipe_traces();
 	if (code)
 		oap_free(run);
 	else
@@ -114,13 +114,13 @@ static enum oap_code check_answer(const struct oap_run *run,
 	uint8_t hash[EVP_MAX_MD_SIZE];
 
 	if (CRYPTO_memcmp(hdr->id, run->id, OAP_ID_LEN))
-		return oap_fail(err, OAP_MISMATCH,
-				"the response is to another request");
-	if (oap_msg_hash(&run->out, run->req_md, hash, err))
+		return oap_err_set(err, OAP_MISMATCH,
+				   "the response is to another request");
+	if (oap_run_hash(&run->out, run->req_md, hash, err))
 		return err->code;
 	if (CRYPTO_memcmp(hdr->hash.p, hash, hdr->hash.len))
-		return oap_fail(err, OAP_MISMATCH,
-				"the peer answers a request that was changed on its way");
+		return oap_err_set(err, OAP_MISMATCH,
+				   "the peer answers a request that was changed on its way");
 	return OAP_OK;
 }
 
@@ -129,22 +129,22 @@ static enum oap_code check_cipher(const struct oap_run *run,
 				  const struct oap_hdr *hdr,
 				  struct oap_err *err)
 {
-	int kdf = oap_digest_rank(hdr->kdf);
-	int own_kdf = oap_digest_rank(run->conf.kdf);
+	int kdf = oap_nid_digest_rank(hdr->kdf);
+	int own_kdf = oap_nid_digest_rank(run->conf.kdf);
 
 	if (cipher_rank(hdr->cipher) < cipher_rank(run->conf.cipher) ||
 	    (params->cipher && hdr->cipher != params->cipher) ||
 	    !cipher_offered(hdr->cipher))
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"the response has %s, which is not acceptable for %s",
-				cipher_name(hdr->cipher),
-				cipher_name(run->conf.cipher));
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "the response has %s, which is not acceptable for %s",
+				   cipher_name(hdr->cipher),
+				   cipher_name(run->conf.cipher));
 	if (kdf < own_kdf)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"the response has a weaker key derivation digest");
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "the response has a weaker key derivation digest");
 	if (run->client_encap && kdf != own_kdf)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"the response has another key derivation digest than the key");
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "the response has another key derivation digest than the key");
 	return OAP_OK;
 }
 
@@ -157,16 +157,16 @@ static enum oap_code check_choice(const struct oap_run *run,
 
 	if (!kex || run->client_encap) {
 		if (hdr->kex.len || (!kex && hdr->cipher))
-			return oap_fail(err, OAP_MISMATCH,
-					"the response has a key exchange that nobody asked for");
+			return oap_err_set(err, OAP_MISMATCH,
+					   "the response has a key exchange that nobody asked for");
 		return kex ? check_cipher(run, params, hdr, err) : OAP_OK;
 	}
 	if (!hdr->kex.len || hdr->client_encap)
-		return oap_fail(err, OAP_BAD_KEX,
-				"the response has no key exchange");
+		return oap_err_set(err, OAP_BAD_KEX,
+				   "the response has no key exchange");
 	if (hdr->raw != (kex->kind == OAP_KEX_HYBRID))
-		return oap_fail(err, OAP_BAD_KEX,
-				"the response has another key exchange");
+		return oap_err_set(err, OAP_BAD_KEX,
+				   "the response has another key exchange");
 	return check_cipher(run, params, hdr, err);
 }
 
@@ -179,8 +179,8 @@ static enum oap_code finish_dhe(struct oap_run *run, const struct oap_hdr *hdr,
 
 	code = oap_kex_infer(hdr, &kex, &peer, err);
 	if (!code && kex != run->conf.kex)
-		code = oap_fail(err, OAP_BAD_KEX,
-				"the response has another key exchange");
+		code = oap_err_set(err, OAP_BAD_KEX,
+				   "the response has another key exchange");
 	if (!code)
 		code = oap_kex_dhe(run->own, peer, &run->own_pub, &hdr->kex,
 				   hdr->kdf, run->key, err);
@@ -196,13 +196,13 @@ static enum oap_code finish_kex(struct oap_run *run, const struct oap_hdr *hdr,
 
 	if (!run->conf.kex || run->client_encap)
 		return OAP_OK;
-	if (oap_kex_is_kem(run->conf.kex))
+	if (oap_nid_kex_is_kem(run->conf.kex))
 		code = oap_kex_decap(run->own, &run->own_pub, &hdr->kex,
 				     hdr->kdf, run->key, err);
 	else
 		code = finish_dhe(run, hdr, err);
 	if (code)
-		oap_key_wipe(run->key);
+		oap_wipe_key(run->key);
 	return code;
 }
 
@@ -213,18 +213,18 @@ static enum oap_code complete(struct oap_run *run,
 {
 	enum oap_code code;
 
-	code = oap_decode(hdr, in->p, in->len, oap_digest_len(run->req_md),
-			  err);
+	code = oap_wire_decode(hdr, in->p, in->len, oap_nid_digest_len(run->req_md),
+			       err);
 	if (!code)
 		code = check_answer(run, hdr, err);
 	if (!code)
 		code = oap_auth_peer(&run->env->store, params, hdr,
-				     oap_now(run->env) / 1000000000, peer,
+				     oap_env_now(run->env) / 1000000000, peer,
 				     err);
 	if (!code)
 		code = check_choice(run, params, hdr, err);
 	if (!code)
-		code = oap_msg_sha256(in, run->rsp_hash, err);
+		code = oap_run_sha256(in, run->rsp_hash, err);
 	return code ? code : finish_kex(run, hdr, err);
 }
 
@@ -238,11 +238,11 @@ enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
 	enum oap_code code;
 
 	if (run->in.p)
-		return oap_fail(err, OAP_INTERNAL, "complete already");
-	code = oap_msg_keep(&in, response, len, err);
+		return oap_err_set(err, OAP_INTERNAL, "complete already");
+	code = oap_run_keep(&in, response, len, err);
 	if (!code)
 		code = complete(run, params, &in, &hdr, &peer, err);
-	oap_traces_wipe();
+	oap_wipe_traces();
 	if (code) {
 		free(in.p);
 		return code;

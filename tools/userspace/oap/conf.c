@@ -29,7 +29,7 @@ static char *trim(char *s)
 
 static bool set_kex(struct oap_conf *conf, const char *value)
 {
-	conf->kex = oap_kex_by_name(value);
+	conf->kex = oap_nid_kex_by_name(value);
 	return conf->kex;
 }
 
@@ -41,13 +41,13 @@ static bool set_cipher(struct oap_conf *conf, const char *value)
 
 static bool set_kdf(struct oap_conf *conf, const char *value)
 {
-	conf->kdf = oap_digest_by_name(value);
+	conf->kdf = oap_nid_digest_by_name(value);
 	return conf->kdf;
 }
 
 static bool set_digest(struct oap_conf *conf, const char *value)
 {
-	conf->md = oap_digest_by_name(value);
+	conf->md = oap_nid_digest_by_name(value);
 	return conf->md;
 }
 
@@ -81,9 +81,9 @@ static enum oap_code set(struct oap_conf *conf, const char *where, char *line,
 	value = trim(eq + 1);
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!strcmp(keys[i].key, key) && !keys[i].set(conf, value))
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"%s: unknown %s '%.60s'", where, key,
-					value);
+			return oap_err_set(err, OAP_BAD_CONFIG,
+					   "%s: unknown %s '%.60s'", where, key,
+					   value);
 	return OAP_OK;
 }
 
@@ -113,9 +113,9 @@ static enum oap_code parse(struct oap_conf *conf, FILE *file, const char *path,
 		if (line[0] == '#')
 			continue;
 		if (!whole)
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"%s is longer than 255 characters",
-					where);
+			return oap_err_set(err, OAP_BAD_CONFIG,
+					   "%s is longer than 255 characters",
+					   where);
 		if (!strcmp(trim(line), "none")) {
 			memset(conf, 0, sizeof(*conf));
 			return OAP_OK;
@@ -123,8 +123,8 @@ static enum oap_code parse(struct oap_conf *conf, FILE *file, const char *path,
 		code = set(conf, where, line, err);
 	}
 	if (!code && ferror(file))
-		code = oap_fail(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
-				path, strerror(errno));
+		code = oap_err_set(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
+				   path, strerror(errno));
 	return code;
 }
 
@@ -135,9 +135,9 @@ static enum oap_code check(const struct oap_conf *conf, const char *path,
 
 	if (!conf->kex || cipher_offered(conf->cipher))
 		return OAP_OK;
-	return oap_fail(err, OAP_BAD_CONFIG,
-			"%.100s: the kernel module has no %s: use %s",
-			path, cipher_name(conf->cipher), cipher_list(list));
+	return oap_err_set(err, OAP_BAD_CONFIG,
+			   "%.100s: the kernel module has no %s: use %s",
+			   path, cipher_name(conf->cipher), cipher_list(list));
 }
 
 /**
@@ -159,17 +159,17 @@ enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
 	enum oap_code code;
 
 	memset(conf, 0, sizeof(*conf));
-	conf->kex = oap_kex_by_name("prime256v1");
+	conf->kex = oap_nid_kex_by_name("prime256v1");
 	conf->cipher = cipher_by_name("aes-256-gcm");
-	conf->kdf = oap_digest_by_name("sha256");
+	conf->kdf = oap_nid_digest_by_name("sha256");
 	conf->md = conf->kdf;
 	if (!file) {
 		if (errno != ENOENT && errno != ENOTDIR)
-			return oap_fail(err, OAP_BAD_CONFIG,
-					"cannot read %.120s: %s", path,
-					strerror(errno));
+			return oap_err_set(err, OAP_BAD_CONFIG,
+					   "cannot read %.120s: %s", path,
+					   strerror(errno));
 		if (!server)
-			conf->kex = oap_kex_by_name("X25519");
+			conf->kex = oap_nid_kex_by_name("X25519");
 		return OAP_OK;
 	}
 	code = parse(conf, file, path, err);

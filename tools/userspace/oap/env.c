@@ -3,7 +3,6 @@
 /* The environment of exchanges: folder, trust store, clock, replay cache. */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,26 +16,6 @@
 #define REPLAY_MAX	65536
 #define REPLAY_UNKNOWN	4096
 
-/**
- * oap_fail() - say why something failed
- * @err: where it is said
- * @code: what it is
- * @fmt: the same in words
- *
- * Return: @code.
- */
-enum oap_code oap_fail(struct oap_err *err, enum oap_code code,
-		       const char *fmt, ...)
-{
-	va_list ap;
-
-	err->code = code;
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return code;
-}
-
 static uint64_t system_clock(void *arg)
 {
 	struct timespec ts;
@@ -47,26 +26,14 @@ static uint64_t system_clock(void *arg)
 }
 
 /**
- * oap_now() - the time
+ * oap_env_now() - the time
  * @env: whose clock
  *
  * Return: nanoseconds since 1970.
  */
-uint64_t oap_now(const struct oap_env *env)
+uint64_t oap_env_now(const struct oap_env *env)
 {
 	return env->now(env->now_arg);
-}
-
-bool oap_name_ok(const char *name)
-{
-	size_t i, len = strnlen(name, OAP_NAME_MAX + 1);
-
-	if (!len || len > OAP_NAME_MAX || name[0] == '.')
-		return false;
-	for (i = 0; i < len; i++)
-		if (name[i] <= ' ' || name[i] > '~' || name[i] == '/')
-			return false;
-	return true;
 }
 
 /**
@@ -88,14 +55,14 @@ enum oap_code oap_env_path(const struct oap_env *env, bool server,
 	int n;
 
 	if (!oap_name_ok(name))
-		return oap_fail(err, OAP_BAD_CONFIG, "not a usable name");
+		return oap_err_set(err, OAP_BAD_CONFIG, "not a usable name");
 	n = snprintf(path, len, "%s/%s/%s%s%s", env->dir,
 		     server ? "server" : "client", name, *file ? "/" : "",
 		     file);
 	if (n < 0 || (size_t)n >= len)
-		return oap_fail(err, OAP_BAD_CONFIG,
-				"the path of the folder %s is too long",
-				env->dir);
+		return oap_err_set(err, OAP_BAD_CONFIG,
+				   "the path of the folder %s is too long",
+				   env->dir);
 	return OAP_OK;
 }
 
@@ -121,7 +88,7 @@ enum oap_code oap_env_open(struct oap_env **envp,
 
 	*envp = NULL;
 	if (!env)
-		return oap_fail(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "no memory");
 	env->max_age = (set->max_age_ms ? set->max_age_ms : MAX_AGE_MS) * MS;
 	env->slack = set->slack_ms * MS;
 	env->now = set->now ? set->now : system_clock;
@@ -131,9 +98,9 @@ enum oap_code oap_env_open(struct oap_env **envp,
 	env->known = oap_replay_new(max, keep, false);
 	env->unknown = oap_replay_new(REPLAY_UNKNOWN, keep, true);
 	if (!env->dir || !env->known || !env->unknown)
-		code = oap_fail(err, OAP_INTERNAL, "no memory");
+		code = oap_err_set(err, OAP_INTERNAL, "no memory");
 	else
-		code = oap_store_load(&env->store, env->dir, err);
+		code = oap_auth_store_load(&env->store, env->dir, err);
 	if (code)
 		oap_env_close(env);
 	else
@@ -144,11 +111,11 @@ enum oap_code oap_env_open(struct oap_env **envp,
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 {
 	struct oap_store store = { 0 };
-	enum oap_code code = oap_store_load(&store, env->dir, err);
+	enum oap_code code = oap_auth_store_load(&store, env->dir, err);
 
 	if (code)
 		return code;
-	oap_store_free(&env->store);
+	oap_auth_store_free(&env->store);
 	env->store = store;
 	return OAP_OK;
 }
@@ -157,7 +124,7 @@ void oap_env_close(struct oap_env *env)
 {
 	if (!env)
 		return;
-	oap_store_free(&env->store);
+	oap_auth_store_free(&env->store);
 	oap_replay_free(env->known);
 	oap_replay_free(env->unknown);
 	free(env->dir);
@@ -165,7 +132,7 @@ void oap_env_close(struct oap_env *env)
 }
 
 /**
- * oap_fresh() - is a request of now, and was it not here before
+ * oap_env_fresh() - is a request of now, and was it not here before
  * @env: clock and cache
  * @hdr: the request
  * @no_clock: its time does not matter
@@ -174,21 +141,21 @@ void oap_env_close(struct oap_env *env)
  *
  * Return: OAP_OK, OAP_CLOCK, OAP_REPLAY or OAP_FULL.
  */
-enum oap_code oap_fresh(struct oap_env *env, const struct oap_hdr *hdr,
-			bool no_clock, bool authentic, struct oap_err *err)
+enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
+			    bool no_clock, bool authentic, struct oap_err *err)
 {
-	uint64_t now = oap_now(env);
+	uint64_t now = oap_env_now(env);
 
 	if (!no_clock && hdr->timestamp > now &&
 	    hdr->timestamp - now > env->slack)
-		return oap_fail(err, OAP_CLOCK,
-				"the request is of %.3f s in the future, see to the clocks",
-				(hdr->timestamp - now) / 1e9);
+		return oap_err_set(err, OAP_CLOCK,
+				   "the request is of %.3f s in the future, see to the clocks",
+				   (hdr->timestamp - now) / 1e9);
 	if (!no_clock && hdr->timestamp < now &&
 	    now - hdr->timestamp > env->max_age + env->slack)
-		return oap_fail(err, OAP_CLOCK,
-				"the request is %.3f s old, see to the clocks",
-				(now - hdr->timestamp) / 1e9);
+		return oap_err_set(err, OAP_CLOCK,
+				   "the request is %.3f s old, see to the clocks",
+				   (now - hdr->timestamp) / 1e9);
 	return oap_replay_add(authentic ? env->known : env->unknown, hdr->id,
 			      err);
 }

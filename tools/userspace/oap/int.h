@@ -10,17 +10,20 @@
 #include "oap.h"
 #include "wire.h"
 
-/* A secret of the exchange; never copied, wiped by oap_key_wipe(). */
+/* A secret of the exchange; never copied, wiped by oap_wipe_key(). */
 struct oap_key {
 	uint8_t b[OAP_KEY_LEN];
 };
 
-void oap_traces_wipe(void);
-void oap_key_wipe(struct oap_key *key);
+/* wipe.c */
+void oap_wipe_traces(void);
+void oap_wipe_key(struct oap_key *key);
 
-enum oap_code oap_fail(struct oap_err *err, enum oap_code code,
-		       const char *fmt, ...)
+/* err.c */
+enum oap_code oap_err_set(struct oap_err *err, enum oap_code code,
+			  const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+const char *oap_err_why(void);
 
 /* nid.c: what the numbers mean */
 enum oap_kex_kind {
@@ -39,18 +42,18 @@ struct oap_kex {
 };
 
 /* How strong: 1 is the weakest, 0 for none, -1 for unknown. */
-int oap_digest_rank(uint16_t nid);
-int oap_kex_rank(const struct oap_kex *kex);
+int oap_nid_digest_rank(uint16_t nid);
+int oap_nid_kex_rank(const struct oap_kex *kex);
 
-uint16_t oap_digest_by_name(const char *name);	/* 0: unknown */
-bool oap_digest_known(uint16_t nid);
-const EVP_MD *oap_digest(uint16_t nid);
-size_t oap_digest_len(uint16_t nid);
+uint16_t oap_nid_digest_by_name(const char *name);	/* 0: unknown */
+bool oap_nid_digest_known(uint16_t nid);
+const EVP_MD *oap_nid_digest(uint16_t nid);
+size_t oap_nid_digest_len(uint16_t nid);
 
-const struct oap_kex *oap_kex_by_name(const char *name);
-const struct oap_kex *oap_kex_by_nid(uint16_t nid);
-const struct oap_kex *oap_kex_by_raw_len(size_t len);
-bool oap_kex_is_kem(const struct oap_kex *kex);
+const struct oap_kex *oap_nid_kex_by_name(const char *name);
+const struct oap_kex *oap_nid_kex_by_nid(uint16_t nid);
+const struct oap_kex *oap_nid_kex_by_raw_len(size_t len);
+bool oap_nid_kex_is_kem(const struct oap_kex *kex);
 
 /* conf.c: enc.conf of a name */
 struct oap_conf {
@@ -77,14 +80,14 @@ struct oap_store {
 	STACK_OF(X509) *untrusted;
 };
 
-enum oap_code oap_store_load(struct oap_store *store, const char *dir,
-			     struct oap_err *err);
-void oap_store_free(struct oap_store *store);
-enum oap_code oap_creds_load(struct oap_creds *creds, const char *dir,
-			     struct oap_err *err);
-void oap_creds_free(struct oap_creds *creds);
-enum oap_code oap_sign(const struct oap_creds *creds, uint16_t md,
-		       struct oap_msg *msg, struct oap_err *err);
+enum oap_code oap_auth_store_load(struct oap_store *store, const char *dir,
+				  struct oap_err *err);
+void oap_auth_store_free(struct oap_store *store);
+enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
+				  struct oap_err *err);
+void oap_auth_creds_free(struct oap_creds *creds);
+enum oap_code oap_auth_sign(const struct oap_creds *creds, uint16_t md,
+			    struct oap_msg *msg, struct oap_err *err);
 enum oap_code oap_auth_peer(const struct oap_store *store,
 			    const struct oap_params *params,
 			    const struct oap_hdr *hdr, time_t now,
@@ -96,13 +99,12 @@ struct oap_secret {
 	size_t len;
 };
 
-const char *oap_why(void);
-int oap_no_passphrase(char *buf, int size, int rwflag, void *arg);
+int oap_secret_no_passphrase(char *buf, int size, int rwflag, void *arg);
 enum oap_code oap_secret_read(struct oap_secret *secret, const char *path,
 			      enum oap_code code, struct oap_err *err);
 void oap_secret_free(struct oap_secret *secret);
-enum oap_code oap_private_pem(const char *path, enum oap_code code,
-			      EVP_PKEY **key, struct oap_err *err);
+enum oap_code oap_secret_pem(const char *path, enum oap_code code,
+			     EVP_PKEY **key, struct oap_err *err);
 
 /* kex.c: key exchange */
 enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
@@ -126,18 +128,18 @@ enum oap_code oap_kex_public(const struct oap_kex *kex, EVP_PKEY *key,
 const struct oap_kex *oap_kex_of(EVP_PKEY *key);
 
 /* kexfile.c: the static key of a KEM whose client encapsulates */
-enum oap_code oap_kex_load_private(const struct oap_kex *kex, const char *dir,
-				   EVP_PKEY **key, struct oap_err *err);
-enum oap_code oap_kex_load_public(const struct oap_kex *kex, const char *dir,
+enum oap_code oap_kexfile_private(const struct oap_kex *kex, const char *dir,
 				  EVP_PKEY **key, struct oap_err *err);
+enum oap_code oap_kexfile_public(const struct oap_kex *kex, const char *dir,
+				 EVP_PKEY **key, struct oap_err *err);
 
 /* kdf.c */
-bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
-	      const uint8_t *salt, size_t salt_len, const char *info,
-	      struct oap_key *key);
-bool oap_root_from_key(const struct oap_key *key, uint8_t epoch,
-		       uint16_t cipher, const uint8_t req_hash[32],
-		       const uint8_t rsp_hash[32], uint8_t *seed);
+bool oap_kdf_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
+		  const uint8_t *salt, size_t salt_len, const char *info,
+		  struct oap_key *key);
+bool oap_kdf_root(const struct oap_key *key, uint8_t epoch,
+		  uint16_t cipher, const uint8_t req_hash[32],
+		  const uint8_t rsp_hash[32], uint8_t *seed);
 
 /* replay.c: which requests were here already */
 struct oap_replay;
@@ -159,9 +161,9 @@ struct oap_env {
 	struct oap_replay *unknown;	/* others: the oldest makes room */
 };
 
-uint64_t oap_now(const struct oap_env *env);
-enum oap_code oap_fresh(struct oap_env *env, const struct oap_hdr *hdr,
-			bool no_clock, bool authentic, struct oap_err *err);
+uint64_t oap_env_now(const struct oap_env *env);
+enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
+			    bool no_clock, bool authentic, struct oap_err *err);
 enum oap_code oap_env_path(const struct oap_env *env, bool server,
 			   const char *name, const char *file, char *path,
 			   size_t len, struct oap_err *err);
@@ -193,11 +195,11 @@ enum oap_code oap_run_load(struct oap_run *run, bool server, const char *name,
 			   struct oap_creds *creds, struct oap_err *err);
 enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
 			   const struct oap_creds *creds, struct oap_err *err);
-enum oap_code oap_msg_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
+enum oap_code oap_run_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
 			   struct oap_err *err);
-enum oap_code oap_msg_sha256(const struct oap_msg *msg, uint8_t *out,
+enum oap_code oap_run_sha256(const struct oap_msg *msg, uint8_t *out,
 			     struct oap_err *err);
-enum oap_code oap_msg_hash(const struct oap_msg *msg, uint16_t md,
+enum oap_code oap_run_hash(const struct oap_msg *msg, uint16_t md,
 			   uint8_t *out, struct oap_err *err);
 
 #endif /* OAP_INT_H */

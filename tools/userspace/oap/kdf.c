@@ -41,7 +41,7 @@ out:
 }
 
 /**
- * oap_hkdf() - OAP's key from a shared secret
+ * oap_kdf_hkdf() - OAP's key from a shared secret
  * @md: digest
  * @ikm: the secret
  * @ikm_len: its length
@@ -52,9 +52,9 @@ out:
  *
  * Return: false if there is no memory.
  */
-bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
-	      const uint8_t *salt, size_t salt_len, const char *info,
-	      struct oap_key *key)
+bool oap_kdf_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
+		  const uint8_t *salt, size_t salt_len, const char *info,
+		  struct oap_key *key)
 {
 	return derive(md, EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, ikm, ikm_len,
 		      salt, salt_len, (const uint8_t *)info, strlen(info),
@@ -62,7 +62,7 @@ bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
 }
 
 /**
- * oap_root_from_key() - root seed of an epoch
+ * oap_kdf_root() - root seed of an epoch
  * @key: OAP's key
  * @epoch: the epoch
  * @cipher: what both agreed on
@@ -75,9 +75,9 @@ bool oap_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
  *
  * Return: false if there is no memory.
  */
-bool oap_root_from_key(const struct oap_key *key, uint8_t epoch,
-		       uint16_t cipher, const uint8_t req_hash[32],
-		       const uint8_t rsp_hash[32], uint8_t *seed)
+bool oap_kdf_root(const struct oap_key *key, uint8_t epoch,
+		  uint16_t cipher, const uint8_t req_hash[32],
+		  const uint8_t rsp_hash[32], uint8_t *seed)
 {
 	static const char label[] = "ipcp-rekey root";
 	uint8_t info[sizeof(label) - 1 + 3 + 32], both[64];

@@ -18,7 +18,7 @@
 
 static enum oap_code fail(struct oap_err *err, const char *what)
 {
-	return oap_fail(err, OAP_BAD_KEX, "%s: %s", what, oap_why());
+	return oap_err_set(err, OAP_BAD_KEX, "%s: %s", what, oap_err_why());
 }
 
 static EVP_PKEY *generate(const struct oap_kex *kex)
@@ -87,9 +87,9 @@ enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 	if (*own)
 		return oap_kex_public(kex, *own, pub, err);
 	ERR_clear_error();
-	return oap_fail(err, OAP_BAD_KEX,
-			"this OpenSSL has no %s (ML-KEM needs 3.5)",
-			kex->name);
+	return oap_err_set(err, OAP_BAD_KEX,
+			   "this OpenSSL has no %s (ML-KEM needs 3.5)",
+			   kex->name);
 }
 
 /**
@@ -109,9 +109,9 @@ const struct oap_kex *oap_kex_of(EVP_PKEY *key)
 		if (EVP_PKEY_get_group_name(key, group, sizeof(group),
 					    NULL) != 1)
 			return NULL;
-		return oap_kex_by_name(group);
+		return oap_nid_kex_by_name(group);
 	}
-	return oap_kex_by_name(type);
+	return oap_nid_kex_by_name(type);
 }
 
 static bool public_ok(EVP_PKEY *key)
@@ -140,7 +140,7 @@ enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 
 	*kex = NULL;
 	if (hdr->raw) {
-		*kex = oap_kex_by_raw_len(hdr->kex.len);
+		*kex = oap_nid_kex_by_raw_len(hdr->kex.len);
 		*peer = *kex ? EVP_PKEY_new_raw_public_key_ex(NULL,
 				(*kex)->name, NULL, hdr->kex.p, hdr->kex.len) :
 			NULL;
@@ -162,9 +162,9 @@ static enum oap_code key_from(uint8_t *secret, size_t len, uint16_t kdf,
 			      const uint8_t *salt, const char *info,
 			      struct oap_key *key, struct oap_err *err)
 {
-	const EVP_MD *md = oap_digest(kdf);
-	bool ok = oap_hkdf(md ? md : EVP_sha256(), secret, len, salt, SALT_LEN,
-			   info, key);
+	const EVP_MD *md = oap_nid_digest(kdf);
+	bool ok = oap_kdf_hkdf(md ? md : EVP_sha256(), secret, len, salt, SALT_LEN,
+			       info, key);
 
 	OPENSSL_secure_clear_free(secret, len);
 	return ok ? OAP_OK : fail(err, "cannot derive the key");

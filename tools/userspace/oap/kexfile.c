@@ -30,12 +30,12 @@ static enum oap_code check_kind(const struct oap_kex *kex, const char *path,
 		return OAP_OK;
 	EVP_PKEY_free(*key);
 	*key = NULL;
-	return oap_fail(err, OAP_BAD_CONFIG, "%.120s is no key of %s: %s",
-			path, kex->name, oap_why());
+	return oap_err_set(err, OAP_BAD_CONFIG, "%.120s is no key of %s: %s",
+			   path, kex->name, oap_err_why());
 }
 
 /**
- * oap_kex_load_private() - the server's key
+ * oap_kexfile_private() - the server's key
  * @kex: the KEM of its enc.conf
  * @dir: server/NAME
  * @key: the key; EVP_PKEY_free() it
@@ -43,8 +43,8 @@ static enum oap_code check_kind(const struct oap_kex *kex, const char *path,
  *
  * Return: OAP_OK, or what is wrong.
  */
-enum oap_code oap_kex_load_private(const struct oap_kex *kex, const char *dir,
-				   EVP_PKEY **key, struct oap_err *err)
+enum oap_code oap_kexfile_private(const struct oap_kex *kex, const char *dir,
+				  EVP_PKEY **key, struct oap_err *err)
 {
 	struct oap_secret secret;
 	enum oap_code code;
@@ -53,7 +53,7 @@ enum oap_code oap_kex_load_private(const struct oap_kex *kex, const char *dir,
 	*key = NULL;
 	path_of(kex, dir, "kex.key", path, sizeof(path));
 	if (kex->kind != OAP_KEX_HYBRID) {
-		code = oap_private_pem(path, OAP_BAD_CONFIG, key, err);
+		code = oap_secret_pem(path, OAP_BAD_CONFIG, key, err);
 	} else {
 		code = oap_secret_read(&secret, path, OAP_BAD_CONFIG, err);
 		if (!code)
@@ -65,7 +65,7 @@ enum oap_code oap_kex_load_private(const struct oap_kex *kex, const char *dir,
 }
 
 /**
- * oap_kex_load_public() - what a client knows of the server's key
+ * oap_kexfile_public() - what a client knows of the server's key
  * @kex: the KEM of its enc.conf
  * @dir: client/NAME
  * @key: the key; EVP_PKEY_free() it
@@ -73,8 +73,8 @@ enum oap_code oap_kex_load_private(const struct oap_kex *kex, const char *dir,
  *
  * Return: OAP_OK, or what is wrong.
  */
-enum oap_code oap_kex_load_public(const struct oap_kex *kex, const char *dir,
-				  EVP_PKEY **key, struct oap_err *err)
+enum oap_code oap_kexfile_public(const struct oap_kex *kex, const char *dir,
+				 EVP_PKEY **key, struct oap_err *err)
 {
 	uint8_t raw[PUBLIC_MAX];
 	char path[1100];
@@ -84,10 +84,10 @@ enum oap_code oap_kex_load_public(const struct oap_kex *kex, const char *dir,
 	path_of(kex, dir, "kex.srv.pub", path, sizeof(path));
 	file = fopen(path, "re");
 	if (!file)
-		return oap_fail(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
-				path, strerror(errno));
+		return oap_err_set(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
+				   path, strerror(errno));
 	if (kex->kind != OAP_KEX_HYBRID)
-		*key = PEM_read_PUBKEY(file, NULL, oap_no_passphrase, NULL);
+		*key = PEM_read_PUBKEY(file, NULL, oap_secret_no_passphrase, NULL);
 	else
 		*key = EVP_PKEY_new_raw_public_key_ex(NULL, kex->name, NULL,
 				raw, fread(raw, 1, sizeof(raw), file));

@@ -44,7 +44,7 @@ static const struct oap_kex kexes[] = {
 	{ 2054, OAP_KEX_HYBRID, "X448MLKEM1024", 1624 },
 };
 
-int oap_digest_rank(uint16_t nid)
+int oap_nid_digest_rank(uint16_t nid)
 {
 	size_t i;
 
@@ -56,12 +56,12 @@ int oap_digest_rank(uint16_t nid)
 	return -1;
 }
 
-bool oap_digest_known(uint16_t nid)
+bool oap_nid_digest_known(uint16_t nid)
 {
-	return oap_digest_rank(nid) > 0;
+	return oap_nid_digest_rank(nid) > 0;
 }
 
-uint16_t oap_digest_by_name(const char *name)
+uint16_t oap_nid_digest_by_name(const char *name)
 {
 	size_t i;
 
@@ -72,32 +72,32 @@ uint16_t oap_digest_by_name(const char *name)
 }
 
 /* NULL for none or unknown. */
-const EVP_MD *oap_digest(uint16_t nid)
+const EVP_MD *oap_nid_digest(uint16_t nid)
 {
-	int rank = oap_digest_rank(nid);
+	int rank = oap_nid_digest_rank(nid);
 
 	return rank > 0 ? digests[rank - 1].md() : NULL;
 }
 
 /* Of the request's hash: SHA-384 if the request names no digest. */
-size_t oap_digest_len(uint16_t nid)
+size_t oap_nid_digest_len(uint16_t nid)
 {
-	int rank = oap_digest_rank(nid);
+	int rank = oap_nid_digest_rank(nid);
 
 	return rank > 0 ? digests[rank - 1].len : 48;
 }
 
-int oap_kex_rank(const struct oap_kex *kex)
+int oap_nid_kex_rank(const struct oap_kex *kex)
 {
 	return kex ? kex - kexes + 1 : 0;
 }
 
-bool oap_kex_is_kem(const struct oap_kex *kex)
+bool oap_nid_kex_is_kem(const struct oap_kex *kex)
 {
 	return kex && (kex->kind == OAP_KEX_KEM || kex->kind == OAP_KEX_HYBRID);
 }
 
-const struct oap_kex *oap_kex_by_name(const char *name)
+const struct oap_kex *oap_nid_kex_by_name(const char *name)
 {
 	size_t i;
 
@@ -108,7 +108,7 @@ const struct oap_kex *oap_kex_by_name(const char *name)
 }
 
 /* NULL for none or unknown. */
-const struct oap_kex *oap_kex_by_nid(uint16_t nid)
+const struct oap_kex *oap_nid_kex_by_nid(uint16_t nid)
 {
 	size_t i;
 
@@ -118,7 +118,7 @@ const struct oap_kex *oap_kex_by_nid(uint16_t nid)
 	return NULL;
 }
 
-const struct oap_kex *oap_kex_by_raw_len(size_t len)
+const struct oap_kex *oap_nid_kex_by_raw_len(size_t len)
 {
 	size_t i;
 

@@ -128,13 +128,13 @@ enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 		forget_oldest(replay);
 	for (i = *chain_of(replay, id); i != NONE; i = replay->entries[i].next)
 		if (!memcmp(replay->entries[i].id, id, OAP_ID_LEN))
-			return oap_fail(err, OAP_REPLAY,
-					"this request came before");
+			return oap_err_set(err, OAP_REPLAY,
+					   "this request came before");
 	if (replay->count == replay->max) {
 		if (!replay->evict)
-			return oap_fail(err, OAP_FULL,
-					"%u requests within the time window, no more are taken",
-					replay->max);
+			return oap_err_set(err, OAP_FULL,
+					   "%u requests within the time window, no more are taken",
+					   replay->max);
 		forget_oldest(replay);
 	}
 	i = (replay->first + replay->count) % replay->max;

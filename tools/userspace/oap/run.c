@@ -24,7 +24,7 @@ struct oap_run *oap_run_new(struct oap_env *env, struct oap_err *err)
 		run->key = OPENSSL_secure_zalloc(sizeof(*run->key));
 	if (!run || !run->key) {
 		free(run);
-		oap_fail(err, OAP_INTERNAL, "no memory for a key");
+		oap_err_set(err, OAP_INTERNAL, "no memory for a key");
 		return NULL;
 	}
 	run->env = env;
@@ -71,23 +71,23 @@ uint16_t oap_cipher(const struct oap_run *run)
 }
 
 /**
- * oap_msg_sha256() - hash of a message, for the root seed
+ * oap_run_sha256() - hash of a message, for the root seed
  * @msg: the message
  * @out: 32 bytes
  * @err: why not
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
-enum oap_code oap_msg_sha256(const struct oap_msg *msg, uint8_t *out,
+enum oap_code oap_run_sha256(const struct oap_msg *msg, uint8_t *out,
 			     struct oap_err *err)
 {
 	if (EVP_Digest(msg->p, msg->len, out, NULL, EVP_sha256(), NULL) == 1)
 		return OAP_OK;
-	return oap_fail(err, OAP_INTERNAL, "no memory");
+	return oap_err_set(err, OAP_INTERNAL, "no memory");
 }
 
 /**
- * oap_msg_hash() - hash of a request as it stands in a response
+ * oap_run_hash() - hash of a request as it stands in a response
  * @msg: the request
  * @md: the digest its header names; 0 for none
  * @out: EVP_MAX_MD_SIZE bytes
@@ -95,19 +95,19 @@ enum oap_code oap_msg_sha256(const struct oap_msg *msg, uint8_t *out,
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
-enum oap_code oap_msg_hash(const struct oap_msg *msg, uint16_t md,
+enum oap_code oap_run_hash(const struct oap_msg *msg, uint16_t md,
 			   uint8_t *out, struct oap_err *err)
 {
-	const EVP_MD *digest = oap_digest(md);
+	const EVP_MD *digest = oap_nid_digest(md);
 
 	if (EVP_Digest(msg->p, msg->len, out, NULL,
 		       digest ? digest : EVP_sha384(), NULL) == 1)
 		return OAP_OK;
-	return oap_fail(err, OAP_INTERNAL, "no memory");
+	return oap_err_set(err, OAP_INTERNAL, "no memory");
 }
 
 /**
- * oap_msg_keep() - a copy of what came
+ * oap_run_keep() - a copy of what came
  * @msg: the copy
  * @p: what came
  * @len: its length
@@ -115,12 +115,12 @@ enum oap_code oap_msg_hash(const struct oap_msg *msg, uint16_t md,
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
-enum oap_code oap_msg_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
+enum oap_code oap_run_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
 			   struct oap_err *err)
 {
 	msg->p = malloc(len ? len : 1);
 	if (!msg->p)
-		return oap_fail(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "no memory");
 	if (len)
 		memcpy(msg->p, p, len);
 	msg->len = len;
@@ -132,7 +132,7 @@ enum oap_code oap_msg_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
  * @run: gets the enc.conf
  * @server: of server/NAME, else of client/NAME
  * @name: the name
- * @creds: the credentials; oap_creds_free() them, whatever is returned
+ * @creds: the credentials; oap_auth_creds_free() them, whatever is returned
  * @err: why not
  *
  * Return: OAP_OK, or what is wrong with the files.
@@ -152,7 +152,7 @@ enum oap_code oap_run_load(struct oap_run *run, bool server, const char *name,
 		code = oap_env_path(run->env, server, name, "", path,
 				    sizeof(path), err);
 	if (!code)
-		code = oap_creds_load(creds, path, err);
+		code = oap_auth_creds_load(creds, path, err);
 	return code;
 }
 
@@ -171,13 +171,13 @@ enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
 	enum oap_code code;
 
 	hdr->id = run->id;
-	hdr->timestamp = oap_now(run->env);
+	hdr->timestamp = oap_env_now(run->env);
 	hdr->md = run->conf.md;
 	hdr->crt.p = creds->der;
 	hdr->crt.len = creds->der_len;
-	code = oap_encode(&run->out, hdr, err);
+	code = oap_wire_encode(&run->out, hdr, err);
 	if (!code && creds->crt)
-		code = oap_sign(creds, hdr->md, &run->out, err);
+		code = oap_auth_sign(creds, hdr->md, &run->out, err);
 	if (code) {
 		/* nobody shall send it unsigned */
 		free(run->out.p);
@@ -192,14 +192,14 @@ enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
 	bool ok;
 
 	if (!run->has_key)
-		return oap_fail(err, OAP_INTERNAL, "there is no key");
-	ok = oap_root_from_key(run->key, epoch, run->cipher, run->req_hash,
-			       run->rsp_hash, seed);
-	oap_traces_wipe();
+		return oap_err_set(err, OAP_INTERNAL, "there is no key");
+	ok = oap_kdf_root(run->key, epoch, run->cipher, run->req_hash,
+			  run->rsp_hash, seed);
+	oap_wipe_traces();
 	if (!ok) {
 		OPENSSL_cleanse(seed, OAP_KEY_LEN);
-		return oap_fail(err, OAP_INTERNAL,
-				"cannot derive the root seed");
+		return oap_err_set(err, OAP_INTERNAL,
+				   "cannot derive the root seed");
 	}
 	return OAP_OK;
 }

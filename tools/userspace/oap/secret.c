@@ -10,30 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "int.h"
 
 #define SECRET_MAX	32768
 
-/**
- * oap_why() - what OpenSSL says about its last failure
- *
- * Forgets it, too.
- *
- * Return: words.
- */
-const char *oap_why(void)
-{
-	const char *text = ERR_reason_error_string(ERR_peek_last_error());
-
-	ERR_clear_error();
-	return text ? text : "not usable";
-}
-
 /* Key files have no passphrase; never ask on a terminal. */
-int oap_no_passphrase(char *buf, int size, int rwflag, void *arg)
+int oap_secret_no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf;
 	(void)size;
@@ -66,21 +50,21 @@ static enum oap_code read_open(struct oap_secret *secret, int fd,
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    st.st_size > SECRET_MAX)
-		return oap_fail(err, code, "%.120s is no file with a key",
-				path);
+		return oap_err_set(err, code, "%.120s is no file with a key",
+				   path);
 	if (st.st_mode & 07)
-		return oap_fail(err, code,
-				"everybody may read %.120s: chmod o= it",
-				path);
+		return oap_err_set(err, code,
+				   "everybody may read %.120s: chmod o= it",
+				   path);
 	secret->p = OPENSSL_secure_malloc(st.st_size);
 	if (!secret->p)
-		return oap_fail(err, OAP_INTERNAL, "no memory for a key");
+		return oap_err_set(err, OAP_INTERNAL, "no memory for a key");
 	secret->len = st.st_size;
 	if (read_all(fd, secret->p, secret->len))
 		return OAP_OK;
 	oap_secret_free(secret);
-	return oap_fail(err, code, "cannot read %.120s: %s", path,
-			strerror(errno));
+	return oap_err_set(err, code, "cannot read %.120s: %s", path,
+			   strerror(errno));
 }
 
 /**
@@ -99,8 +83,8 @@ enum oap_code oap_secret_read(struct oap_secret *secret, const char *path,
 
 	memset(secret, 0, sizeof(*secret));
 	if (fd < 0)
-		return oap_fail(err, code, "cannot read %.120s: %s", path,
-				strerror(errno));
+		return oap_err_set(err, code, "cannot read %.120s: %s", path,
+				   strerror(errno));
 	code = read_open(secret, fd, path, code, err);
 	close(fd);
 	return code;
@@ -117,7 +101,7 @@ void oap_secret_free(struct oap_secret *secret)
 }
 
 /**
- * oap_private_pem() - read a private key
+ * oap_secret_pem() - read a private key
  * @path: of a PEM file without a passphrase
  * @code: what a failure is called
  * @key: the key
@@ -125,8 +109,8 @@ void oap_secret_free(struct oap_secret *secret)
  *
  * Return: OAP_OK, @code or OAP_INTERNAL.
  */
-enum oap_code oap_private_pem(const char *path, enum oap_code code,
-			      EVP_PKEY **key, struct oap_err *err)
+enum oap_code oap_secret_pem(const char *path, enum oap_code code,
+			     EVP_PKEY **key, struct oap_err *err)
 {
 	struct oap_secret secret;
 	enum oap_code status;
@@ -136,13 +120,13 @@ enum oap_code oap_private_pem(const char *path, enum oap_code code,
 	if (status)
 		return status;
 	bio = BIO_new_mem_buf(secret.p, secret.len);
-	*key = bio ? PEM_read_bio_PrivateKey(bio, NULL, oap_no_passphrase,
+	*key = bio ? PEM_read_bio_PrivateKey(bio, NULL, oap_secret_no_passphrase,
 					     NULL) : NULL;
 	BIO_free(bio);
 	oap_secret_free(&secret);
 	if (*key)
 		return OAP_OK;
-	return oap_fail(err, code,
-			"%.120s is no PEM key without a passphrase: %s", path,
-			oap_why());
+	return oap_err_set(err, code,
+			   "%.120s is no PEM key without a passphrase: %s", path,
+			   oap_err_why());
 }

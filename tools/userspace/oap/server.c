@@ -14,7 +14,7 @@ const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len)
 	struct oap_hdr hdr;
 	struct oap_err err;
 
-	if (oap_decode(&hdr, request, req_len, 0, &err))
+	if (oap_wire_decode(&hdr, request, req_len, 0, &err))
 		return NULL;
 	*len = hdr.data.len;
 	return hdr.data.p;
@@ -30,18 +30,18 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 	*runp = NULL;
 	if (!run)
 		return err->code;
-	code = oap_msg_keep(&run->in, request, len, err);
+	code = oap_run_keep(&run->in, request, len, err);
 	if (!code)
-		code = oap_decode(&run->hdr, run->in.p, len, 0, err);
+		code = oap_wire_decode(&run->hdr, run->in.p, len, 0, err);
 	if (!code)
 		code = oap_auth_peer(&env->store, params, &run->hdr,
-				     oap_now(env) / 1000000000, &run->peer,
+				     oap_env_now(env) / 1000000000, &run->peer,
 				     err);
 	if (!code)
-		code = oap_fresh(env, &run->hdr, params->no_clock,
-				 run->peer.authenticated, err);
+		code = oap_env_fresh(env, &run->hdr, params->no_clock,
+				     run->peer.authenticated, err);
 	if (!code)
-		code = oap_msg_sha256(&run->in, run->req_hash, err);
+		code = oap_run_sha256(&run->in, run->req_hash, err);
 	if (code) {
 		oap_free(run);
 		return code;
@@ -59,13 +59,13 @@ static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
 	int ours = cipher_rank(run->conf.cipher);
 
 	if (only && run->hdr.cipher != only)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"the flow has %s, the peer asks for %s",
-				cipher_name(only),
-				cipher_name(run->hdr.cipher));
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "the flow has %s, the peer asks for %s",
+				   cipher_name(only),
+				   cipher_name(run->hdr.cipher));
 	if (theirs <= 0 && ours <= 0)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"neither side names a cipher");
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "neither side names a cipher");
 	run->cipher = only ? only :
 		      cipher_of_rank(theirs > ours ? theirs : ours);
 	return OAP_OK;
@@ -74,16 +74,16 @@ static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
 /* The client that encapsulates has used its own already. */
 static enum oap_code choose_kdf(struct oap_run *run, struct oap_err *err)
 {
-	int theirs = oap_digest_rank(run->hdr.kdf);
-	int ours = oap_digest_rank(run->conf.kdf);
+	int theirs = oap_nid_digest_rank(run->hdr.kdf);
+	int ours = oap_nid_digest_rank(run->conf.kdf);
 
 	if (run->hdr.client_encap && ours > theirs)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"the peer's key derivation digest is too weak");
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "the peer's key derivation digest is too weak");
 	run->kdf = theirs > ours ? run->hdr.kdf : run->conf.kdf;
 	if (!run->kdf)
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"neither side names a key derivation digest");
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "neither side names a key derivation digest");
 	return OAP_OK;
 }
 
@@ -99,20 +99,20 @@ static enum oap_code decapsulate(struct oap_run *run,
 	char dir[1024];
 
 	if (params->cipher)
-		return oap_fail(err, OAP_BAD_KEX,
-				"a re-key without forward secrecy is refused");
-	if (!oap_kex_is_kem(conf->kex) || !conf->client_encap)
-		return oap_fail(err, OAP_BAD_KEX,
-				"a key exchange without forward secrecy is refused: '%.60s' has no kem_mode = client",
-				params->name);
+		return oap_err_set(err, OAP_BAD_KEX,
+				   "a re-key without forward secrecy is refused");
+	if (!oap_nid_kex_is_kem(conf->kex) || !conf->client_encap)
+		return oap_err_set(err, OAP_BAD_KEX,
+				   "a key exchange without forward secrecy is refused: '%.60s' has no kem_mode = client",
+				   params->name);
 	if (run->hdr.raw != (conf->kex->kind == OAP_KEX_HYBRID))
-		return oap_fail(err, OAP_BAD_KEX,
-				"the peer encapsulated to another kind of key than %s",
-				conf->kex->name);
+		return oap_err_set(err, OAP_BAD_KEX,
+				   "the peer encapsulated to another kind of key than %s",
+				   conf->kex->name);
 	code = oap_env_path(run->env, true, params->name, "", dir, sizeof(dir),
 			    err);
 	if (!code)
-		code = oap_kex_load_private(conf->kex, dir, &key, err);
+		code = oap_kexfile_private(conf->kex, dir, &key, err);
 	if (!code)
 		code = oap_kex_public(conf->kex, key, &pub, err);
 	if (!code)
@@ -132,13 +132,13 @@ static enum oap_code answer_kex(struct oap_run *run, struct oap_hdr *rsp,
 	enum oap_code code;
 
 	code = oap_kex_infer(&run->hdr, &kex, &peer, err);
-	if (!code && oap_kex_rank(kex) < oap_kex_rank(run->conf.kex))
-		code = oap_fail(err, OAP_BAD_KEX, "%s is weaker than %s",
-				kex->name, run->conf.kex->name);
+	if (!code && oap_nid_kex_rank(kex) < oap_nid_kex_rank(run->conf.kex))
+		code = oap_err_set(err, OAP_BAD_KEX, "%s is weaker than %s",
+				   kex->name, run->conf.kex->name);
 	if (code)
 		goto out;
 	rsp->raw = kex->kind == OAP_KEX_HYBRID;
-	if (oap_kex_is_kem(kex)) {
+	if (oap_nid_kex_is_kem(kex)) {
 		code = oap_kex_encap(peer, &run->hdr.kex, run->kdf,
 				     &run->own_pub, run->key, err);
 		goto out;
@@ -161,9 +161,9 @@ static enum oap_code make_key(struct oap_run *run,
 	if (!run->hdr.kex.len) {
 		if (!run->conf.kex && !params->cipher)
 			return OAP_OK;
-		return oap_fail(err, OAP_BAD_KEX,
-				"the peer offers no key exchange, and '%.60s' is encrypted",
-				params->name);
+		return oap_err_set(err, OAP_BAD_KEX,
+				   "the peer offers no key exchange, and '%.60s' is encrypted",
+				   params->name);
 	}
 	code = choose_cipher(run, params->cipher, err);
 	if (!code)
@@ -189,12 +189,12 @@ static enum oap_code respond(struct oap_run *run,
 
 	code = make_key(run, params, &rsp, err);
 	if (!code)
-		code = oap_msg_hash(&run->in, run->req_md, hash, err);
+		code = oap_run_hash(&run->in, run->req_md, hash, err);
 	rsp.hash.p = hash;
-	rsp.hash.len = oap_digest_len(run->req_md);
+	rsp.hash.len = oap_nid_digest_len(run->req_md);
 	if (!code)
 		code = oap_run_seal(run, &rsp, creds, err);
-	return code ? code : oap_msg_sha256(&run->out, run->rsp_hash, err);
+	return code ? code : oap_run_sha256(&run->out, run->rsp_hash, err);
 }
 
 enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
@@ -204,15 +204,15 @@ enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
 	enum oap_code code;
 
 	if (run->out.p)
-		return oap_fail(err, OAP_INTERNAL, "answered already");
+		return oap_err_set(err, OAP_INTERNAL, "answered already");
 	code = oap_run_load(run, true, params->name, &creds, err);
 	if (!code)
 		code = respond(run, params, &creds, err);
-	oap_creds_free(&creds);
-	oap_traces_wipe();
+	oap_auth_creds_free(&creds);
+	oap_wipe_traces();
 	if (code) {
 		run->has_key = false;
-		oap_key_wipe(run->key);
+		oap_wipe_key(run->key);
 	}
 	return code;
 }

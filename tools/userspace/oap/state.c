@@ -71,7 +71,7 @@ enum oap_code oap_save(const struct oap_run *run, uint8_t *state, size_t *len,
 	uint8_t *p = state;
 
 	if (run->in.p || !run->out.p)
-		return oap_fail(err, OAP_INTERNAL, "nothing waits");
+		return oap_err_set(err, OAP_INTERNAL, "nothing waits");
 	memset(state, 0, HEAD_LEN);
 	memcpy(p, MAGIC, MAGIC_LEN);
 	p = put16(p + MAGIC_LEN, conf->kex ? conf->kex->nid : 0);
@@ -86,14 +86,14 @@ enum oap_code oap_save(const struct oap_run *run, uint8_t *state, size_t *len,
 	if (conf->kex) {
 		secret = put_secret(run, p);
 		if (!secret)
-			return oap_fail(err, OAP_INTERNAL,
-					"the key cannot be saved: %s",
-					oap_why());
+			return oap_err_set(err, OAP_INTERNAL,
+					   "the key cannot be saved: %s",
+					   oap_err_why());
 	}
 	p += secret;
 	put16(put16(state + AT_LEN, run->out.len), secret);
 	if (!sum(state, p - state, p))
-		return oap_fail(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "no memory");
 	*len = p - state + SUM_LEN;
 	return OAP_OK;
 }
@@ -122,8 +122,8 @@ static enum oap_code get_secret(struct oap_run *run, const uint8_t *p,
 	}
 	if (!run->conf.kex && !len)
 		return OAP_OK;
-	return oap_fail(err, OAP_MALFORMED, "the state's key is unusable: %s",
-			oap_why());
+	return oap_err_set(err, OAP_MALFORMED, "the state's key is unusable: %s",
+			   oap_err_why());
 }
 
 /* Is it whole, and of the name? */
@@ -136,15 +136,15 @@ static enum oap_code check(const char *name, const uint8_t *state, size_t len,
 	    memcmp(state, MAGIC, MAGIC_LEN) || state[AT_LEN - 1] ||
 	    len != HEAD_LEN + SUM_LEN + (size_t)get16(state + AT_LEN) +
 		   get16(state + AT_LEN + 2))
-		return oap_fail(err, OAP_MALFORMED,
-				"this is no state of an exchange");
+		return oap_err_set(err, OAP_MALFORMED,
+				   "this is no state of an exchange");
 	if (!sum(state, len - SUM_LEN, want) ||
 	    memcmp(want, state + len - SUM_LEN, SUM_LEN))
-		return oap_fail(err, OAP_MALFORMED, "the state is damaged");
+		return oap_err_set(err, OAP_MALFORMED, "the state is damaged");
 	if (strcmp((const char *)state + AT_NAME, name))
-		return oap_fail(err, OAP_MISMATCH,
-				"the state is of a request to '%.60s', not to '%.60s'",
-				(const char *)state + AT_NAME, name);
+		return oap_err_set(err, OAP_MISMATCH,
+				   "the state is of a request to '%.60s', not to '%.60s'",
+				   (const char *)state + AT_NAME, name);
 	return OAP_OK;
 }
 
@@ -156,15 +156,15 @@ static enum oap_code restore(struct oap_run *run, const uint8_t *state,
 	struct oap_hdr hdr;
 	enum oap_code code;
 
-	run->conf.kex = oap_kex_by_nid(get16(p));
+	run->conf.kex = oap_nid_kex_by_nid(get16(p));
 	run->conf.cipher = get16(p + 2);
 	run->conf.kdf = get16(p + 4);
 	run->conf.md = get16(p + 6);
 	run->client_encap = get16(p + 8) == HAS_CLIENT_ENCAP;
 	strcpy(run->name, (const char *)state + AT_NAME);
-	code = oap_msg_keep(&run->out, state + HEAD_LEN, req, err);
+	code = oap_run_keep(&run->out, state + HEAD_LEN, req, err);
 	if (!code)
-		code = oap_decode(&hdr, run->out.p, req, 0, err);
+		code = oap_wire_decode(&hdr, run->out.p, req, 0, err);
 	if (!code)
 		code = get_secret(run, state + HEAD_LEN + req,
 				  get16(state + AT_LEN + 2), err);
@@ -172,7 +172,7 @@ static enum oap_code restore(struct oap_run *run, const uint8_t *state,
 		return code;
 	memcpy(run->id, hdr.id, OAP_ID_LEN);
 	run->req_md = hdr.md;
-	return oap_msg_sha256(&run->out, run->req_hash, err);
+	return oap_run_sha256(&run->out, run->req_hash, err);
 }
 
 enum oap_code oap_restore(struct oap_env *env, const char *name,
@@ -200,7 +200,7 @@ enum oap_code oap_key(const struct oap_run *run, uint8_t *key,
 		      struct oap_err *err)
 {
 	if (!run->has_key)
-		return oap_fail(err, OAP_INTERNAL, "there is no key");
+		return oap_err_set(err, OAP_INTERNAL, "there is no key");
 	memcpy(key, run->key->b, OAP_KEY_LEN);
 	return OAP_OK;
 }

@@ -19,23 +19,23 @@ static void __attribute__((noinline)) wipe_stack(void)
 }
 
 /**
- * oap_traces_wipe() - wipe what work on keys has left on the way
+ * oap_wipe_traces() - wipe what work on keys has left on the way
  *
  * Buffers are wiped where they are. But what OpenSSL's assembler code keeps of keys
  * on the stack nobody wipes; nor a digest that the processor's instructions for it
  * leave in vector registers, which the kernel stores with the thread. Best effort.
  */
-void oap_traces_wipe(void)
+void oap_wipe_traces(void)
 {
 	wipe_stack();
 	oap_registers_wipe();
 }
 
 /**
- * oap_key_wipe() - wipe a key
+ * oap_wipe_key() - wipe a key
  * @key: the key
  */
-void oap_key_wipe(struct oap_key *key)
+void oap_wipe_key(struct oap_key *key)
 {
 	OPENSSL_cleanse(key->b, sizeof(key->b));
 }
@@ -43,5 +43,5 @@ void oap_key_wipe(struct oap_key *key)
 void oap_seed_wipe(uint8_t *seed)
 {
 	OPENSSL_cleanse(seed, OAP_KEY_LEN);
-	oap_traces_wipe();
+	oap_wipe_traces();
 }

@@ -32,14 +32,14 @@ static enum oap_code check_numbers(const struct oap_hdr *hdr,
 				   struct oap_err *err)
 {
 	if (hdr->cipher && !cipher_known(hdr->cipher))
-		return oap_fail(err, OAP_BAD_CIPHER, "unknown cipher %u",
-				hdr->cipher);
-	if (hdr->kdf && !oap_digest_known(hdr->kdf))
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"unknown key derivation digest %u", hdr->kdf);
-	if (hdr->md && !oap_digest_known(hdr->md))
-		return oap_fail(err, OAP_BAD_CIPHER,
-				"unknown signature digest %u", hdr->md);
+		return oap_err_set(err, OAP_BAD_CIPHER, "unknown cipher %u",
+				   hdr->cipher);
+	if (hdr->kdf && !oap_nid_digest_known(hdr->kdf))
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "unknown key derivation digest %u", hdr->kdf);
+	if (hdr->md && !oap_nid_digest_known(hdr->md))
+		return oap_err_set(err, OAP_BAD_CIPHER,
+				   "unknown signature digest %u", hdr->md);
 	return OAP_OK;
 }
 
@@ -51,7 +51,7 @@ static const uint8_t *cut(struct oap_buf *buf, const uint8_t *p, size_t len)
 }
 
 /**
- * oap_decode() - find the fields of a message
+ * oap_wire_decode() - find the fields of a message
  * @hdr: the fields, which point into the message
  * @p: the message
  * @len: its length
@@ -60,16 +60,16 @@ static const uint8_t *cut(struct oap_buf *buf, const uint8_t *p, size_t len)
  *
  * Return: OAP_OK, OAP_MALFORMED or OAP_BAD_CIPHER.
  */
-enum oap_code oap_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
-			 size_t hash_len, struct oap_err *err)
+enum oap_code oap_wire_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
+			      size_t hash_len, struct oap_err *err)
 {
 	size_t crt, kex, data, sum;
 	const uint8_t *at;
 
 	memset(hdr, 0, sizeof(*hdr));
 	if (len < OAP_HDR_LEN || len > OAP_MSG_MAX)
-		return oap_fail(err, OAP_MALFORMED, "message of %zu bytes",
-				len);
+		return oap_err_set(err, OAP_MALFORMED, "message of %zu bytes",
+				   len);
 	hdr->id = p;
 	hdr->timestamp = get64(p + 16);
 	hdr->cipher = get16(p + 24);
@@ -82,19 +82,19 @@ enum oap_code oap_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
 	data = get16(p + 34);
 	sum = OAP_HDR_LEN + crt + kex + data + hash_len;
 	if (sum > len)
-		return oap_fail(err, OAP_MALFORMED,
-				"message of %zu bytes, its fields need %zu",
-				len, sum);
+		return oap_err_set(err, OAP_MALFORMED,
+				   "message of %zu bytes, its fields need %zu",
+				   len, sum);
 	if (!crt && sum != len)
-		return oap_fail(err, OAP_MALFORMED,
-				"%zu bytes follow an unsigned message",
-				len - sum);
+		return oap_err_set(err, OAP_MALFORMED,
+				   "%zu bytes follow an unsigned message",
+				   len - sum);
 	if (crt && sum == len)
-		return oap_fail(err, OAP_MALFORMED,
-				"a certificate but no signature");
+		return oap_err_set(err, OAP_MALFORMED,
+				   "a certificate but no signature");
 	if (!kex && (hdr->raw || hdr->client_encap))
-		return oap_fail(err, OAP_MALFORMED,
-				"flags of a key exchange that is not there");
+		return oap_err_set(err, OAP_MALFORMED,
+				   "flags of a key exchange that is not there");
 	at = cut(&hdr->crt, p + OAP_HDR_LEN, crt);
 	at = cut(&hdr->kex, at, kex);
 	at = cut(&hdr->data, at, data);
@@ -105,15 +105,15 @@ enum oap_code oap_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
 }
 
 /**
- * oap_encode() - make the message, all but the signature
+ * oap_wire_encode() - make the message, all but the signature
  * @msg: where it goes; free() its bytes
  * @hdr: the fields; @head and @sig do not count
  * @err: why not
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
-enum oap_code oap_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
-			 struct oap_err *err)
+enum oap_code oap_wire_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
+			      struct oap_err *err)
 {
 	size_t len = OAP_HDR_LEN + hdr->crt.len + hdr->kex.len +
 		     hdr->data.len + hdr->hash.len;
@@ -122,12 +122,12 @@ enum oap_code oap_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
 
 	if (hdr->crt.len > 0xffff || hdr->data.len > 0xffff ||
 	    hdr->kex.len > KEX_LEN_MASK || len > OAP_MSG_MAX)
-		return oap_fail(err, OAP_INTERNAL,
-				"the message would be too long (%zu bytes): use a smaller certificate",
-				len);
+		return oap_err_set(err, OAP_INTERNAL,
+				   "the message would be too long (%zu bytes): use a smaller certificate",
+				   len);
 	p = malloc(len);
 	if (!p)
-		return oap_fail(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "no memory");
 	msg->p = p;
 	msg->len = len;
 	if (kex && hdr->raw)

@@ -36,9 +36,9 @@ struct oap_msg {
 	size_t len;
 };
 
-enum oap_code oap_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
-			 size_t hash_len, struct oap_err *err);
-enum oap_code oap_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
-			 struct oap_err *err);
+enum oap_code oap_wire_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
+			      size_t hash_len, struct oap_err *err);
+enum oap_code oap_wire_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
+			      struct oap_err *err);
 
 #endif /* OAP_WIRE_H */

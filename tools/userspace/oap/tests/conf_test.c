@@ -87,7 +87,7 @@ static void test_conf(void **state)
 		assert_non_null(strstr(err.text, "enc.conf"));
 		return;
 	}
-	assert_ptr_equal(conf.kex, c->kex ? oap_kex_by_name(c->kex) : NULL);
+	assert_ptr_equal(conf.kex, c->kex ? oap_nid_kex_by_name(c->kex) : NULL);
 	assert_int_equal(conf.cipher, c->cipher);
 	assert_int_equal(conf.kdf, c->kdf);
 	assert_int_equal(conf.md, c->md);
@@ -162,12 +162,12 @@ static void numbers_are_those_of_openssl(void **state)
 				 OBJ_txt2nid(ciphers[i]));
 	for (i = 0; i < COUNT(digests); i++) {
 		nid = OBJ_txt2nid(digests[i]);
-		assert_int_equal(oap_digest_by_name(digests[i]), nid);
-		assert_int_equal(oap_digest_len(nid),
-				 EVP_MD_get_size(oap_digest(nid)));
+		assert_int_equal(oap_nid_digest_by_name(digests[i]), nid);
+		assert_int_equal(oap_nid_digest_len(nid),
+				 EVP_MD_get_size(oap_nid_digest(nid)));
 	}
 	for (i = 0; i < COUNT(kexes); i++)
-		assert_int_equal(oap_kex_by_name(kexes[i])->nid,
+		assert_int_equal(oap_nid_kex_by_name(kexes[i])->nid,
 				 OBJ_txt2nid(kexes[i]));
 }
 
@@ -181,10 +181,10 @@ static void ml_kem_numbers_are_those_of_openssl(void **state)
 	(void)state;
 	need_pq("ML-KEM");
 	for (i = 0; i < COUNT(names); i++)
-		assert_int_equal(oap_kex_by_name(names[i])->nid,
+		assert_int_equal(oap_nid_kex_by_name(names[i])->nid,
 				 OBJ_txt2nid(names[i]));
-	assert_int_equal(oap_kex_by_name("X25519MLKEM768")->nid, 2053);
-	assert_int_equal(oap_kex_by_name("X448MLKEM1024")->nid, 2054);
+	assert_int_equal(oap_nid_kex_by_name("X25519MLKEM768")->nid, 2053);
+	assert_int_equal(oap_nid_kex_by_name("X448MLKEM1024")->nid, 2054);
 }
 
 static void ranks_are_in_the_order_of_strength(void **state)
@@ -206,14 +206,14 @@ static void ranks_are_in_the_order_of_strength(void **state)
 	for (i = 0; i < COUNT(ciphers); i++)
 		assert_int_equal(cipher_rank(ciphers[i]), i);
 	for (i = 0; i < COUNT(digests); i++)
-		assert_int_equal(oap_digest_rank(digests[i]), i);
+		assert_int_equal(oap_nid_digest_rank(digests[i]), i);
 	for (i = 0; i < COUNT(kexes); i++)
-		assert_int_equal(oap_kex_rank(oap_kex_by_name(kexes[i])),
+		assert_int_equal(oap_nid_kex_rank(oap_nid_kex_by_name(kexes[i])),
 				 i + 1);
-	assert_int_equal(oap_kex_rank(NULL), 0);
+	assert_int_equal(oap_nid_kex_rank(NULL), 0);
 	assert_int_equal(cipher_rank(9999), -1);
-	assert_int_equal(oap_digest_rank(9999), -1);
-	assert_null(oap_kex_by_name("rubbish"));
+	assert_int_equal(oap_nid_digest_rank(9999), -1);
+	assert_null(oap_nid_kex_by_name("rubbish"));
 }
 
 static void a_cipher_that_the_module_lacks_is_raised(void **state)

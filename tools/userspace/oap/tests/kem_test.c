@@ -71,7 +71,7 @@ static void key_files(const char *kex)
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, kex);
 
 	assert_non_null(key);
-	if (oap_kex_by_name(kex)->kind == OAP_KEX_HYBRID)
+	if (oap_nid_kex_by_name(kex)->kind == OAP_KEX_HYBRID)
 		write_raw(key);
 	else
 		write_pem(key);
@@ -192,7 +192,7 @@ static void kem_key(uint16_t kdf, const uint8_t *secret, size_t len,
 {
 	static const uint8_t info[] = "o7s-ossl-encap\x01";
 	uint8_t salt[32], prk[EVP_MAX_MD_SIZE];
-	const EVP_MD *md = oap_digest(kdf);
+	const EVP_MD *md = oap_nid_digest(kdf);
 
 	EVP_Digest(pub->p, pub->len, salt, NULL, EVP_sha256(), NULL);
 	hmac(md, salt, sizeof(salt), secret, len, prk);
@@ -203,7 +203,7 @@ static void test_kem_key(void **state)
 {
 	uint8_t ct[2048], secret[128], want[EVP_MAX_MD_SIZE];
 	size_t i, ct_len = sizeof(ct), len = sizeof(secret);
-	const struct oap_kex *kex = oap_kex_by_name(*state);
+	const struct oap_kex *kex = oap_nid_kex_by_name(*state);
 	struct oap_buf pub = { 0 }, text;
 	EVP_PKEY *own = NULL;
 	EVP_PKEY_CTX *ctx;
@@ -219,7 +219,7 @@ static void test_kem_key(void **state)
 			 1);
 	text = (struct oap_buf){ ct, ct_len };
 	for (i = 0; i < COUNT(kdfs); i++) {
-		kdf = oap_digest_by_name(kdfs[i]);
+		kdf = oap_nid_digest_by_name(kdfs[i]);
 		kem_key(kdf, secret, len, &pub, want);
 		assert_int_equal(oap_kex_decap(own, &pub, &text, kdf, &key,
 					       &err), OAP_OK);
@@ -403,7 +403,7 @@ static void test_wrong_key_pair(void **state)
 	const char *ext;
 
 	client_mode(*state);
-	ext = oap_kex_by_name(*state)->kind == OAP_KEX_HYBRID ? "raw" : "pem";
+	ext = oap_nid_kex_by_name(*state)->kind == OAP_KEX_HYBRID ? "raw" : "pem";
 	rename(path("srv/server/%s/kex.key.%s", NAME, ext), path("old"));
 	key_files(*state);
 	rename(path("old"), path("srv/server/%s/kex.key.%s", NAME, ext));

@@ -127,7 +127,7 @@ static EVP_PKEY *x25519(uint8_t first, struct oap_buf *pub)
 static void test_vector(void **state)
 {
 	const struct vector *v = *state;
-	uint16_t kdf = oap_digest_by_name(v->kdf);
+	uint16_t kdf = oap_nid_digest_by_name(v->kdf);
 	struct oap_buf a, b;
 	EVP_PKEY *ka = x25519(1, &a), *kb = x25519(101, &b);
 	struct oap_err err;
@@ -159,13 +159,13 @@ static void the_root_binds_epoch_cipher_and_both_messages(void **state)
 	EVP_Digest("rsp", 3, rsp, NULL, EVP_sha256(), NULL);
 	hex("aa640d988e9a48fcaf3f06ca40090cade964d59389ea981ec538797315f0192d",
 	    want);
-	assert_true(oap_root_from_key(&key, 5, 901, req, rsp, got));
+	assert_true(oap_kdf_root(&key, 5, 901, req, rsp, got));
 	assert_memory_equal(want, got, 32);
-	assert_true(oap_root_from_key(&key, 6, 901, req, rsp, got));
+	assert_true(oap_kdf_root(&key, 6, 901, req, rsp, got));
 	assert_memory_not_equal(want, got, 32);
-	assert_true(oap_root_from_key(&key, 5, 895, req, rsp, got));
+	assert_true(oap_kdf_root(&key, 5, 895, req, rsp, got));
 	assert_memory_not_equal(want, got, 32);
-	assert_true(oap_root_from_key(&key, 5, 901, rsp, req, got));
+	assert_true(oap_kdf_root(&key, 5, 901, rsp, req, got));
 	assert_memory_not_equal(want, got, 32);
 }
 
@@ -201,7 +201,7 @@ static void make(const char *name, EVP_PKEY **key, struct oap_buf *pub)
 	struct oap_err err;
 
 	pub->p = NULL;
-	if (oap_kex_new(oap_kex_by_name(name), key, pub, &err))
+	if (oap_kex_new(oap_nid_kex_by_name(name), key, pub, &err))
 		fail_msg("%s", err.text);
 }
 
@@ -211,7 +211,7 @@ static enum oap_code infer(const char *name, const struct oap_buf *pub,
 	uint8_t *copy = malloc(pub->len);
 	struct oap_hdr hdr = {
 		.kex = { copy, pub->len },
-		.raw = oap_kex_by_name(name)->kind == OAP_KEX_HYBRID,
+		.raw = oap_nid_kex_by_name(name)->kind == OAP_KEX_HYBRID,
 	};
 	enum oap_code code;
 	struct oap_err err;
@@ -310,7 +310,7 @@ static void corrupted(const char *name, EVP_PKEY *own, EVP_PKEY *other,
 	EVP_PKEY *peer;
 
 	assert_int_equal(oap_kex_dhe(other, own, b, a, 672, &y, &err), OAP_OK);
-	if (!infer(name, bad, &kex, &peer) && kex == oap_kex_by_name(name) &&
+	if (!infer(name, bad, &kex, &peer) && kex == oap_nid_kex_by_name(name) &&
 	    !oap_kex_dhe(own, peer, a, bad, 672, &x, &err))
 		assert_memory_not_equal(x.b, y.b, 32);
 	EVP_PKEY_free(peer);

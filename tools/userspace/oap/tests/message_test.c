@@ -121,7 +121,7 @@ static uint8_t *strip(const struct oap_run *run, size_t hash_len, bool crt,
 	struct oap_hdr hdr;
 	struct oap_err err;
 
-	assert_int_equal(oap_decode(&hdr, msg, all, hash_len, &err), OAP_OK);
+	assert_int_equal(oap_wire_decode(&hdr, msg, all, hash_len, &err), OAP_OK);
 	cut_crt = crt ? hdr.crt.len : 0;
 	cut_sig = sig ? hdr.sig.len : 0;
 	*len = all - cut_crt - cut_sig;
@@ -311,12 +311,12 @@ static void flags_without_key_exchange_are_refused(void **state)
 	struct oap_err err;
 
 	(void)state;
-	assert_int_equal(oap_decode(&hdr, msg, sizeof(msg), 0, &err), OAP_OK);
+	assert_int_equal(oap_wire_decode(&hdr, msg, sizeof(msg), 0, &err), OAP_OK);
 	msg[32] = 0x80;
-	assert_int_equal(oap_decode(&hdr, msg, sizeof(msg), 0, &err),
+	assert_int_equal(oap_wire_decode(&hdr, msg, sizeof(msg), 0, &err),
 			 OAP_MALFORMED);
 	msg[32] = 0x40;
-	assert_int_equal(oap_decode(&hdr, msg, sizeof(msg), 0, &err),
+	assert_int_equal(oap_wire_decode(&hdr, msg, sizeof(msg), 0, &err),
 			 OAP_MALFORMED);
 }
 

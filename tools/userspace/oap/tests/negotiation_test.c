@@ -59,7 +59,7 @@ static void test_agreed(void **state)
 	same_keys(&p);
 	assert_int_equal(oap_cipher(p.req), c->cipher);
 	msg = oap_message(p.rsp, &len);
-	assert_int_equal(oap_decode(&hdr, msg, len, 32, &p.err), OAP_OK);
+	assert_int_equal(oap_wire_decode(&hdr, msg, len, 32, &p.err), OAP_OK);
 	assert_int_equal(hdr.cipher, c->cipher);
 	assert_int_equal(hdr.kdf, c->kdf);
 	close_pair(&p);
@@ -225,7 +225,7 @@ static void a_request_without_digest_is_answered(void **state)
 	assert_int_equal(respond(&p), OAP_OK);
 	EVP_Digest(msg, len, hash, NULL, EVP_sha384(), NULL);
 	rsp = oap_message(p.rsp, &rsp_len);
-	assert_int_equal(oap_decode(&hdr, rsp, rsp_len, 48, &p.err), OAP_OK);
+	assert_int_equal(oap_wire_decode(&hdr, rsp, rsp_len, 48, &p.err), OAP_OK);
 	assert_memory_equal(hdr.hash.p, hash, 48);
 	free(msg);
 	close_pair(&p);
