@@ -101,7 +101,7 @@ static bool make_request(struct engine *e, struct exchange *x)
 
 	if (!exchange_request(e, x, &err))
 		return true;
-	allocate_failed(e, x, errno_of_oap(err.code), 0, err.text);
+	allocate_failed(e, x, refusal_errno_of_oap(err.code), 0, err.text);
 	return false;
 }
 
@@ -152,14 +152,14 @@ static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 		return false;
 	if (status)
 		refuse_alloc(e, up->flow_id, up->name, NULL,
-			     errno_of_status(status), e->ops->reason(e->ctx));
+			     refusal_errno_of_status(status), e->ops->reason(e->ctx));
 	else
 		log_info("flow %u to %s: allocated, on this host", up->flow_id,
 			 up->name);
 	return true;
 }
 
-void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
+void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 {
 	uint32_t timeout = e->conf->alloc_timeout;
 	const struct config_name *block;
@@ -190,9 +190,9 @@ void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *up)
 		ask_dns(e, x);
 }
 
-void engine_resolved(struct engine *e, uint32_t flow,
-		     const struct sockaddr_storage *addrs, size_t count,
-		     const char *why)
+void allocate_resolved(struct engine *e, uint32_t flow,
+		       const struct sockaddr_storage *addrs, size_t count,
+		       const char *why)
 {
 	struct exchange *x;
 
@@ -219,7 +219,7 @@ bool allocate_cookie(struct engine *e, struct exchange *x,
 	size_t i;
 
 	for (i = 0; i < x->nplaces; i++) {
-		if (!same_peer(peer, &x->places[i]))
+		if (!peer_equal(peer, &x->places[i]))
 			continue;
 		x->place = i;
 		x->peer = x->places[i];
@@ -306,17 +306,20 @@ void allocate_done(struct engine *e, struct exchange *x)
 	int status;
 
 	if (!exchange_complete(x, seed, &err)) {
-		allocate_refused(e, x, errno_of_oap(err.code),
+		allocate_refused(e, x, refusal_errno_of_oap(err.code),
 				 refusal_of(err.code), err.text);
 		return;
 	}
-	exchange_peer(x, &params, blob);
+	x->blob.peer = *oap_peer(x->run);
+	x->blob.cipher = oap_cipher(x->run);
+	params.blob = blob;
+	params.blob_len = binding_blob_write(&x->blob, blob);
 	status = e->ops->flow_allocate(e->ctx, x->flow, &x->peer,
 				       x->bind.responder_eid, x->blob.cipher,
 				       &s, &params);
 	oap_seed_wipe(seed);
 	if (status) {
-		allocate_failed(e, x, errno_of_status(status), REFUSE_CANCELLED,
+		allocate_failed(e, x, refusal_errno_of_status(status), REFUSE_CANCELLED,
 				e->ops->reason(e->ctx));
 		return;
 	}

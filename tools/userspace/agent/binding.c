@@ -108,7 +108,7 @@ bool binding_same(const struct binding *a, const struct binding *b)
 	       a->responder_eid == b->responder_eid;
 }
 
-size_t blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
+size_t binding_blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
 {
 	uint8_t *p = buf;
 
@@ -124,7 +124,7 @@ size_t blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
 	return p - buf;
 }
 
-bool blob_read(struct blob *blob, const uint8_t *p, size_t len)
+bool binding_blob_read(struct blob *blob, const uint8_t *p, size_t len)
 {
 	size_t left = len - 8 - OAP_FP_LEN;
 

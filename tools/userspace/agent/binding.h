@@ -49,7 +49,7 @@ struct blob {
 
 #define BLOB_LEN_MAX	(8 + OAP_FP_LEN + 2 * (1 + OAP_NAME_MAX))
 
-size_t blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX]);
-bool blob_read(struct blob *blob, const uint8_t *p, size_t len);
+size_t binding_blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX]);
+bool binding_blob_read(struct blob *blob, const uint8_t *p, size_t len);
 
 #endif /* REKEYD_BINDING_H */

@@ -121,10 +121,36 @@ struct engine {
 	struct record record;
 };
 
-/* engine.c */
-uint64_t engine_now(const struct engine *e);
-bool same_peer(const struct sockaddr_storage *a,
-	       const struct sockaddr_storage *b);
+static inline uint64_t engine_now(const struct engine *e)
+{
+	return e->ops->now(e->ctx);
+}
+
+/* Flows should be claimed out of turn, see engine_claim_at(). */
+static inline void engine_claim_soon(struct engine *e, uint64_t after_ms)
+{
+	uint64_t at = engine_now(e) + after_ms;
+
+	if (at < e->claim_at)
+		e->claim_at = at;
+}
+
+/* peer.c */
+bool peer_equal(const struct sockaddr_storage *a,
+		const struct sockaddr_storage *b);
+void peer_renewed(struct engine *e, uint32_t flow, struct blob *blob,
+		  const struct oap_identity *peer);
+
+/* refusal.c */
+size_t refusal_write(uint8_t buf[1 + REASON_LEN], enum refusal code,
+		     const char *text);
+enum refusal refusal_read(const uint8_t *p, size_t len, char *text);
+enum refusal refusal_of(enum oap_code code);
+int refusal_errno(enum refusal code);
+int refusal_errno_of_oap(enum oap_code code);
+int refusal_errno_of_status(int status);
+
+/* send.c */
 void send_message(struct engine *e, uint32_t flow,
 		  const struct sockaddr_storage *peer,
 		  const struct message *msg, const uint8_t *cookie);
@@ -132,37 +158,45 @@ void send_refusal(struct engine *e, uint32_t flow,
 		  const struct sockaddr_storage *peer, enum msg_type type,
 		  uint64_t token, const uint8_t *cookie, enum refusal code,
 		  const char *text);
-size_t refusal_write(uint8_t buf[1 + REASON_LEN], enum refusal code,
-		     const char *text);
-enum refusal refusal_read(const uint8_t *p, size_t len, char *text);
-enum refusal refusal_of(enum oap_code code);
-int errno_of_refusal(enum refusal code);
-int errno_of_oap(enum oap_code code);
-int errno_of_status(int status);
-bool engine_hopeless(struct engine *e, uint32_t flow, uint32_t due,
-		     const struct blob *blob);
-void engine_claim_soon(struct engine *e, uint64_t after_ms);
 
-/* initiator.c */
+/* incoming.c */
+bool incoming_add(struct engine *e, uint32_t flow,
+		  const struct sockaddr_storage *peer,
+		  const struct frame *frame, struct assembly *msg);
+void incoming_gone(struct engine *e, uint32_t flow);
+uint64_t incoming_tick(struct engine *e, uint64_t now);
+void incoming_free(struct engine *e);
+
+/* exchange.c */
 struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
 			      uint32_t timeout);
 void exchange_free(struct engine *e, struct exchange *x);
+struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token);
 bool exchange_token(struct exchange *x);
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err);
 void exchange_send(struct engine *e, struct exchange *x);
 bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err);
-void exchange_peer(struct exchange *x, struct ipcp_nl_params *params,
-		   uint8_t *buf);
-void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
-		      const struct frame *frame);
-void initiator_answer(struct engine *e, uint32_t flow,
-		      const struct frame *frame);
-void initiator_gone(struct engine *e, uint32_t flow);
-uint64_t initiator_tick(struct engine *e, uint64_t now);
-void initiator_free(struct engine *e);
+
+/* answers.c */
+struct answer *answers_find(struct engine *e, uint32_t flow,
+			    const struct sockaddr_storage *peer, uint64_t token);
+struct answer *answers_of_flow(struct engine *e, uint32_t eid,
+			       const struct sockaddr_storage *peer);
+void answers_send(struct engine *e, const struct answer *from);
+void answers_repeat(struct engine *e, struct answer *a, uint32_t flow,
+		    const struct sockaddr_storage *peer,
+		    const struct frame *frame);
+void answers_drop(struct engine *e, struct answer *a);
+void answers_gone(struct engine *e, uint32_t flow);
+uint64_t answers_tick(struct engine *e, uint64_t now);
+void answers_free(struct engine *e);
 
 /* allocate.c */
+void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up);
+void allocate_resolved(struct engine *e, uint32_t flow,
+		       const struct sockaddr_storage *addrs, size_t count,
+		       const char *why);
 bool allocate_cookie(struct engine *e, struct exchange *x,
 		     const struct sockaddr_storage *peer);
 void allocate_done(struct engine *e, struct exchange *x);
@@ -175,7 +209,20 @@ void allocate_abort(struct engine *e, struct exchange *x, enum refusal code,
 void allocate_timeout(struct engine *e, struct exchange *x);
 bool allocate_resend(struct engine *e, struct exchange *x);
 
+/* rekey.c */
+void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim);
+void rekey_drop(struct engine *e, struct exchange *x);
+void rekey_done(struct engine *e, struct exchange *x);
+void rekey_refused(struct engine *e, struct exchange *x, enum refusal code,
+		   const char *why);
+void rekey_timeout(struct engine *e, struct exchange *x);
+void rekey_resend(struct engine *e, struct exchange *x);
+void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow);
+void rekey_wanted(struct engine *e, uint32_t id);
+
 /* responder.c */
+void responder_hello(struct engine *e, const struct sockaddr_storage *peer,
+		     const struct frame *frame);
 void responder_frame(struct engine *e, uint32_t flow,
 		     const struct sockaddr_storage *peer,
 		     const struct frame *frame);
@@ -184,5 +231,15 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 void responder_gone(struct engine *e, uint32_t flow);
 uint64_t responder_tick(struct engine *e, uint64_t now);
 void responder_free(struct engine *e);
+
+/* initiator.c */
+void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
+		      const struct frame *frame);
+void initiator_answer(struct engine *e, uint32_t flow,
+		      const struct frame *frame);
+void initiator_drop(struct engine *e);
+void initiator_gone(struct engine *e, uint32_t flow);
+uint64_t initiator_tick(struct engine *e, uint64_t now);
+void initiator_free(struct engine *e);
 
 #endif /* REKEYD_ENGINE_INT_H */

@@ -71,6 +71,7 @@ size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
 		   unsigned int index, const uint8_t *cookie);
 unsigned int frame_count(const struct message *msg);
 
+/* assembly.c */
 /**
  * assembly_add() - add a frame
  *

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The side that is asked: by now the peer has shown that it receives where
- * it sends from, by its cookie or by the keys of the flow.
+/*
+ * The side that is asked. Who has not shown yet that it receives where it sends
+ * from, by its cookie or by the keys of the flow, gets a cookie.
  */
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/ipcp_rekey.h>
@@ -56,92 +56,26 @@ static bool refuse_oap(struct request *r, const struct oap_err *err)
 		      err->text);
 }
 
-/* What was answered, and is repeated when the request comes again */
-
-static struct answer_chain *chain_of(struct engine *e, uint64_t token)
-{
-	uint64_t mix = (token ^ e->salt) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &e->chains[(mix >> 32) % ANSWER_CHAINS];
-}
-
-static void answer_free(struct engine *e, struct answer *a)
-{
-	TAILQ_REMOVE(&e->answers, a, entry);
-	LIST_REMOVE(a, chain);
-	e->nanswers--;
-	free(a->msg.p);
-	free(a);
-}
-
-/*
- * The answer to a request with this token. Who got none under the flow's keys
- * may ask again in the clear: it is the same request, and the same answer.
- */
-static struct answer *find_answer(struct engine *e, uint32_t flow,
-				  const struct sockaddr_storage *peer,
-				  uint64_t token)
-{
-	struct answer *a;
-
-	LIST_FOREACH(a, chain_of(e, token), chain) {
-		if (a->msg.token != token)
-			continue;
-		if (a->sealed ? !flow || a->flow == flow :
-				!flow && same_peer(&a->peer, peer))
-			return a;
-	}
-	return NULL;
-}
-
-static void drop_sealed(struct engine *e, uint32_t flow)
-{
-	struct answer *a, *next;
-
-	for (a = TAILQ_FIRST(&e->answers); a; a = next) {
-		next = TAILQ_NEXT(a, entry);
-		if (a->sealed && a->flow == flow)
-			answer_free(e, a);
-	}
-}
-
 /* Keeps and sends an answer. @flow: the flow that came of it, or 0. */
 static void answer(struct request *r, uint32_t flow, enum msg_type type,
 		   const uint8_t *p, size_t len)
 {
-	struct engine *e = r->e;
-	struct answer *a = calloc(1, sizeof(*a));
-	uint64_t now = engine_now(e);
+	struct answer a = {
+		.sealed = r->sealed, .rekey = r->rekey,
+		.flow = r->rekey ? r->flow : flow,
+		.msg = {
+			.type = type, .token = r->token, .p = (uint8_t *)p,
+			.len = len,
+		},
+	};
 
-	if (a)
-		a->msg.p = malloc(len);
-	if (!a || !a->msg.p) {
-		free(a);
-		return;
-	}
-	if (r->sealed)
-		drop_sealed(e, r->flow);
-	else if (e->nanswers >= ANSWERS_MAX)
-		answer_free(e, TAILQ_FIRST(&e->answers));
-	memcpy(a->msg.p, p, len);
-	a->msg.len = len;
-	a->msg.type = type;
-	a->msg.token = r->token;
-	a->sealed = r->sealed;
-	a->rekey = r->rekey;
-	a->flow = r->rekey ? r->flow : flow;
 	if (r->peer)
-		a->peer = *r->peer;
+		a.peer = *r->peer;
 	if (!r->rekey && flow) {
-		a->eid = r->bind.initiator_eid;
-		a->time = oap_time(r->run);
+		a.eid = r->bind.initiator_eid;
+		a.time = oap_time(r->run);
 	}
-	a->expires = now + ANSWER_KEEP_MS;
-	a->repeated = now;
-	TAILQ_INSERT_TAIL(&e->answers, a, entry);
-	LIST_INSERT_HEAD(chain_of(e, r->token), a, chain);
-	e->nanswers++;
-	send_message(e, r->sealed ? r->flow : 0, r->peer, &a->msg, NULL);
+	answers_send(r->e, &a);
 }
 
 static void answer_refusal(struct request *r)
@@ -150,20 +84,6 @@ static void answer_refusal(struct request *r)
 	size_t len = refusal_write(buf, r->refusal, r->text);
 
 	answer(r, 0, r->rekey ? MSG_REKEY_REFUSED : MSG_REFUSED, buf, len);
-}
-
-/* To where the request came from. */
-static void repeat(struct engine *e, struct answer *a, uint32_t flow,
-		   const struct sockaddr_storage *peer,
-		   const struct frame *frame)
-{
-	uint64_t now = engine_now(e);
-
-	/* once for a whole request, not for each of its frames */
-	if (frame->index || now - a->repeated < ANSWER_REPEAT_MS)
-		return;
-	a->repeated = now;
-	send_message(e, flow, peer, &a->msg, NULL);
 }
 
 /* Allocation */
@@ -219,25 +139,13 @@ static bool check_alloc(struct request *r)
 	return true;
 }
 
-/* The answer to another request of the flow that this one is for. */
-static struct answer *find_allocation(struct request *r)
-{
-	struct answer *a;
-
-	TAILQ_FOREACH(a, &r->e->answers, entry)
-		if (a->eid && a->eid == r->bind.initiator_eid &&
-		    same_peer(&a->peer, r->peer))
-			return a;
-	return NULL;
-}
-
 /* Is it whom the flow was made for, and was the flow not confirmed by now? */
 static bool may_replace(const struct request *r, const struct ipcp_nl_flow *flow)
 {
 	struct blob blob;
 
 	return flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED &&
-	       blob_read(&blob, flow->blob, flow->blob_len) &&
+	       binding_blob_read(&blob, flow->blob, flow->blob_len) &&
 	       blob.peer.authenticated == r->blob.peer.authenticated &&
 	       !strcmp(blob.peer.name, r->blob.peer.name);
 }
@@ -248,8 +156,8 @@ static bool may_replace(const struct request *r, const struct ipcp_nl_flow *flow
  */
 static bool replace_older(struct request *r)
 {
-	struct answer *old = find_allocation(r);
 	struct engine *e = r->e;
+	struct answer *old = answers_of_flow(e, r->bind.initiator_eid, r->peer);
 	struct ipcp_nl_flow flow;
 
 	if (!old)
@@ -264,7 +172,7 @@ static bool replace_older(struct request *r)
 		e->ops->flow_del(e->ctx, old->flow, ECONNABORTED,
 				 "the peer asked anew");
 	}
-	answer_free(e, old);
+	answers_drop(e, old);
 	return true;
 }
 
@@ -332,7 +240,7 @@ static bool allocate(struct request *r, uint32_t id)
 		return false;
 	r->blob.cipher = oap_cipher(r->run);
 	params.blob = blob;
-	params.blob_len = blob_write(&r->blob, blob);
+	params.blob_len = binding_blob_write(&r->blob, blob);
 	status = e->ops->flow_allocate(e->ctx, id, r->peer,
 				       r->bind.initiator_eid, r->blob.cipher,
 				       &s, &params);
@@ -350,7 +258,7 @@ static bool try_alloc(struct request *r, uint32_t *id)
 		return false;
 	if (allocate(r, *id))
 		return true;
-	r->e->ops->flow_del(r->e->ctx, *id, errno_of_refusal(r->refusal),
+	r->e->ops->flow_del(r->e->ctx, *id, refusal_errno(r->refusal),
 			    r->text);
 	return false;
 }
@@ -388,7 +296,7 @@ static void on_alloc(struct request *r)
 void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 		     const struct frame *frame)
 {
-	struct answer *a = find_answer(e, 0, peer, frame->token);
+	struct answer *a = answers_find(e, 0, peer, frame->token);
 	char text[REASON_LEN], why[2 * REASON_LEN], from[ADDR_TEXT_LEN];
 	struct ipcp_nl_flow flow;
 	enum refusal code;
@@ -402,9 +310,9 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 		snprintf(why, sizeof(why), "the peer gave up: %s", text);
 		log_warn("flow %u from %s: %s", a->flow,
 			 addr_text(peer, from), why);
-		e->ops->flow_del(e->ctx, a->flow, errno_of_refusal(code), why);
+		e->ops->flow_del(e->ctx, a->flow, refusal_errno(code), why);
 	}
-	answer_free(e, a);
+	answers_drop(e, a);
 }
 
 /* Re-keying */
@@ -441,7 +349,7 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 {
 	if (!find_flow(r, flow))
 		return refuse(r, REFUSE_INTERNAL, "no such flow");
-	if (!blob_read(&r->blob, flow->blob, flow->blob_len) ||
+	if (!binding_blob_read(&r->blob, flow->blob, flow->blob_len) ||
 	    r->blob.cipher != flow->cipher)
 		return refuse(r, REFUSE_INTERNAL,
 			      "what the agent left with the flow is unusable");
@@ -501,22 +409,6 @@ static bool park(struct request *r, const uint8_t *seed)
 	}
 }
 
-static void update_blob(struct request *r)
-{
-	struct ipcp_nl_params params = { .set = IPCP_NL_P_BLOB };
-	const struct oap_identity *peer = oap_peer(r->run);
-	uint8_t blob[BLOB_LEN_MAX];
-
-	if (!peer->authenticated || !memcmp(peer->fingerprint,
-					    r->blob.peer.fingerprint,
-					    OAP_FP_LEN))
-		return;
-	r->blob.peer = *peer;
-	params.blob = blob;
-	params.blob_len = blob_write(&r->blob, blob);
-	r->e->ops->flow_set(r->e->ctx, r->flow, &params);
-}
-
 static bool try_rekey(struct request *r)
 {
 	uint8_t seed[OAP_KEY_LEN];
@@ -529,7 +421,7 @@ static bool try_rekey(struct request *r)
 	ok = park(r, seed);
 	oap_seed_wipe(seed);
 	if (ok)
-		update_blob(r);
+		peer_renewed(r->e, r->flow, &r->blob, oap_peer(r->run));
 	return ok;
 }
 
@@ -568,55 +460,6 @@ static void on_rekey(struct request *r)
 	answer_refusal(r);
 }
 
-/* Requests that come in pieces */
-
-static void incoming_free(struct engine *e, struct incoming *in)
-{
-	TAILQ_REMOVE(&e->incomings, in, entry);
-	e->nincomings--;
-	assembly_free(&in->in);
-	free(in);
-}
-
-static bool same_source(const struct incoming *in, uint32_t flow,
-			const struct sockaddr_storage *peer)
-{
-	return in->flow == flow && (flow || same_peer(&in->peer, peer));
-}
-
-static struct incoming *find_incoming(struct engine *e, uint32_t flow,
-				      const struct sockaddr_storage *peer,
-				      uint64_t token)
-{
-	struct incoming *in, *oldest = NULL;
-	unsigned int each = 0;
-
-	TAILQ_FOREACH(in, &e->incomings, entry) {
-		if (!same_source(in, flow, peer))
-			continue;
-		if (in->in.token == token && in->in.p)
-			return in;
-		if (!oldest)
-			oldest = in;
-		each++;
-	}
-	/* a source has few of them at a time, all together have some */
-	if (each >= (flow ? 1 : ASSEMBLIES_EACH))
-		incoming_free(e, oldest);
-	else if (e->nincomings >= ASSEMBLIES_MAX)
-		incoming_free(e, TAILQ_FIRST(&e->incomings));
-	in = calloc(1, sizeof(*in));
-	if (!in)
-		return NULL;
-	in->flow = flow;
-	if (peer)
-		in->peer = *peer;
-	in->expires = engine_now(e) + ASSEMBLY_KEEP_MS;
-	TAILQ_INSERT_TAIL(&e->incomings, in, entry);
-	e->nincomings++;
-	return in;
-}
-
 static void on_request(struct engine *e, uint32_t flow,
 		       const struct sockaddr_storage *peer,
 		       const struct assembly *msg)
@@ -634,75 +477,54 @@ static void on_request(struct engine *e, uint32_t flow,
 	oap_free(r.run);
 }
 
+/* Gives a cookie. */
+void responder_hello(struct engine *e, const struct sockaddr_storage *peer,
+		     const struct frame *frame)
+{
+	struct message msg = { .type = MSG_COOKIE, .token = frame->token };
+	uint8_t cookie[COOKIE_LEN];
+
+	/* never longer than what came: a frame has a header at least */
+	if (!cookie_make(&e->jar, engine_now(e), peer, cookie))
+		return;
+	e->record.cookies++;
+	send_message(e, 0, peer, &msg, cookie);
+}
+
 /* A frame of a request, for a flow or from an address. */
 void responder_frame(struct engine *e, uint32_t flow,
 		     const struct sockaddr_storage *peer,
 		     const struct frame *frame)
 {
-	struct answer *a = find_answer(e, flow, peer, frame->token);
-	struct incoming *in;
+	struct answer *a = answers_find(e, flow, peer, frame->token);
 	struct assembly msg;
-	int status;
 
 	if (a) {
-		repeat(e, a, flow, peer, frame);
+		answers_repeat(e, a, flow, peer, frame);
 		return;
 	}
-	in = find_incoming(e, flow, peer, frame->token);
-	if (!in)
+	if (!incoming_add(e, flow, peer, frame, &msg))
 		return;
-	status = assembly_add(&in->in, frame);
-	if (status == 0)
-		return;
-	msg = in->in;
-	memset(&in->in, 0, sizeof(in->in));
-	incoming_free(e, in);
-	if (status == 1)
-		on_request(e, flow, peer, &msg);
-	else
-		e->record.bad_messages++;
+	on_request(e, flow, peer, &msg);
 	assembly_free(&msg);
 }
 
 void responder_gone(struct engine *e, uint32_t flow)
 {
-	struct incoming *in, *next_in;
-	struct answer *a, *next;
-
-	for (a = TAILQ_FIRST(&e->answers); a; a = next) {
-		next = TAILQ_NEXT(a, entry);
-		if (a->flow == flow)
-			answer_free(e, a);
-	}
-	for (in = TAILQ_FIRST(&e->incomings); in; in = next_in) {
-		next_in = TAILQ_NEXT(in, entry);
-		if (in->flow == flow)
-			incoming_free(e, in);
-	}
+	answers_gone(e, flow);
+	incoming_gone(e, flow);
 }
 
 uint64_t responder_tick(struct engine *e, uint64_t now)
 {
-	struct incoming *in;
-	struct answer *a;
-	uint64_t at = UINT64_MAX;
+	uint64_t a = answers_tick(e, now);
+	uint64_t b = incoming_tick(e, now);
 
-	/* both lists are in order of time */
-	while ((a = TAILQ_FIRST(&e->answers)) && now >= a->expires)
-		answer_free(e, a);
-	while ((in = TAILQ_FIRST(&e->incomings)) && now >= in->expires)
-		incoming_free(e, in);
-	if (a)
-		at = a->expires;
-	if (in && in->expires < at)
-		at = in->expires;
-	return at;
+	return a < b ? a : b;
 }
 
 void responder_free(struct engine *e)
 {
-	while (!TAILQ_EMPTY(&e->answers))
-		answer_free(e, TAILQ_FIRST(&e->answers));
-	while (!TAILQ_EMPTY(&e->incomings))
-		incoming_free(e, TAILQ_FIRST(&e->incomings));
+	answers_free(e);
+	incoming_free(e);
 }

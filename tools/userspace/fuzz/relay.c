@@ -295,7 +295,7 @@ static void allocated(struct side *s, uint32_t id)
 		blob.peer.authenticated = true;
 		strcpy(blob.peer.name, s->initiator ? WORLD_NAME : WORLD_US);
 	}
-	s->flows[id].blob_len = blob_write(&blob, s->flows[id].blob);
+	s->flows[id].blob_len = binding_blob_write(&blob, s->flows[id].blob);
 }
 
 static void ask(void)

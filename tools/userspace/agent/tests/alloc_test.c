@@ -21,13 +21,13 @@ static void test_alloc(void **state)
 	run_for(1000);
 	assert_true(allocated(f));
 	check_same(f);
-	assert_true(blob_read(&blob, f->f.blob, f->f.blob_len));
+	assert_true(binding_blob_read(&blob, f->f.blob, f->f.blob_len));
 	assert_int_equal(blob.role, ROLE_INITIATOR);
 	assert_string_equal(blob.peer.name, BOB);
 	assert_string_equal(blob.name, BOB);
 	assert_int_equal(blob.cipher, 901);
-	assert_true(blob_read(&blob, peer_of(f)->f.blob,
-			      peer_of(f)->f.blob_len));
+	assert_true(binding_blob_read(&blob, peer_of(f)->f.blob,
+				      peer_of(f)->f.blob_len));
 	assert_int_equal(blob.role, ROLE_RESPONDER);
 	assert_string_equal(blob.peer.name, ALICE);
 	assert_true(TAILQ_EMPTY(&alice.e->exchanges));

@@ -284,14 +284,14 @@ static void test_rekey_identity(void **state)
 	run_for(1000);
 	assert_false(f->f.in_flight);
 	assert_int_equal(f->f.newest_epoch, 0);
-	blob_read(&before, f->f.blob, f->f.blob_len);
+	binding_blob_read(&before, f->f.blob, f->f.blob_len);
 	creds(NULL, NULL, BOB, &ca);
 	/* bob parked the exchange that alice refused; the next replaces it */
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
 	check_same(f);
-	blob_read(&after, f->f.blob, f->f.blob_len);
+	binding_blob_read(&after, f->f.blob, f->f.blob_len);
 	assert_memory_not_equal(before.peer.fingerprint,
 				after.peer.fingerprint, OAP_FP_LEN);
 }
@@ -370,7 +370,7 @@ static void test_bad_blob(void **state)
 	f = alloc(BOB, 0);
 	run_for(1000);
 	for (i = 0; i < f->f.blob_len; i++)
-		assert_false(blob_read(&blob, f->f.blob, i));
+		assert_false(binding_blob_read(&blob, f->f.blob, i));
 	f->f.blob_len = 3;
 	claim(f);
 	assert_false(f->f.in_flight);

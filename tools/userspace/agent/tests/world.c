@@ -176,7 +176,7 @@ static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
 {
 	struct side *s = ctx;
 
-	if (same_peer(peer, &s->other->addr))
+	if (peer_equal(peer, &s->other->addr))
 		put_on_wire(s, 0, p, len);
 	else
 		s->bytes_out += len;

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* What was answered, and is repeated when the request comes again. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine-int.h"
+
+static struct answer_chain *chain_of(struct engine *e, uint64_t token)
+{
+	uint64_t mix = (token ^ e->salt) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &e->chains[(mix >> 32) % ANSWER_CHAINS];
+}
+
+void answers_drop(struct engine *e, struct answer *a)
+{
+	TAILQ_REMOVE(&e->answers, a, entry);
+	LIST_REMOVE(a, chain);
+	e->nanswers--;
+	free(a->msg.p);
+	free(a);
+}
+
+/*
+ * The answer to a request with this token. Who got none under the flow's keys
+ * may ask again in the clear: it is the same request, and the same answer.
+ */
+struct answer *answers_find(struct engine *e, uint32_t flow,
+			    const struct sockaddr_storage *peer, uint64_t token)
+{
+	struct answer *a;
+
+	LIST_FOREACH(a, chain_of(e, token), chain) {
+		if (a->msg.token != token)
+			continue;
+		if (a->sealed ? !flow || a->flow == flow :
+				!flow && peer_equal(&a->peer, peer))
+			return a;
+	}
+	return NULL;
+}
+
+/* The answer to an allocation of the peer's flow @eid. */
+struct answer *answers_of_flow(struct engine *e, uint32_t eid,
+			       const struct sockaddr_storage *peer)
+{
+	struct answer *a;
+
+	TAILQ_FOREACH(a, &e->answers, entry)
+		if (a->eid && a->eid == eid && peer_equal(&a->peer, peer))
+			return a;
+	return NULL;
+}
+
+static void drop_sealed(struct engine *e, uint32_t flow)
+{
+	struct answer *a, *next;
+
+	for (a = TAILQ_FIRST(&e->answers); a; a = next) {
+		next = TAILQ_NEXT(a, entry);
+		if (a->sealed && a->flow == flow)
+			answers_drop(e, a);
+	}
+}
+
+static struct answer *copy(const struct answer *from)
+{
+	struct answer *a = malloc(sizeof(*a));
+
+	if (!a)
+		return NULL;
+	*a = *from;
+	a->msg.p = malloc(from->msg.len);
+	if (!a->msg.p) {
+		free(a);
+		return NULL;
+	}
+	memcpy(a->msg.p, from->msg.p, from->msg.len);
+	return a;
+}
+
+/* Keeps a copy of an answer, and sends it. */
+void answers_send(struct engine *e, const struct answer *from)
+{
+	struct answer *a = copy(from);
+
+	if (!a)
+		return;
+	if (a->sealed)
+		drop_sealed(e, a->flow);
+	else if (e->nanswers >= ANSWERS_MAX)
+		answers_drop(e, TAILQ_FIRST(&e->answers));
+	a->repeated = engine_now(e);
+	a->expires = a->repeated + ANSWER_KEEP_MS;
+	TAILQ_INSERT_TAIL(&e->answers, a, entry);
+	LIST_INSERT_HEAD(chain_of(e, a->msg.token), a, chain);
+	e->nanswers++;
+	send_message(e, a->sealed ? a->flow : 0, &a->peer, &a->msg, NULL);
+}
+
+/* To where the request came from. */
+void answers_repeat(struct engine *e, struct answer *a, uint32_t flow,
+		    const struct sockaddr_storage *peer,
+		    const struct frame *frame)
+{
+	uint64_t now = engine_now(e);
+
+	/* once for a whole request, not for each of its frames */
+	if (frame->index || now - a->repeated < ANSWER_REPEAT_MS)
+		return;
+	a->repeated = now;
+	send_message(e, flow, peer, &a->msg, NULL);
+}
+
+void answers_gone(struct engine *e, uint32_t flow)
+{
+	struct answer *a, *next;
+
+	for (a = TAILQ_FIRST(&e->answers); a; a = next) {
+		next = TAILQ_NEXT(a, entry);
+		if (a->flow == flow)
+			answers_drop(e, a);
+	}
+}
+
+/* Forgets what is too old. Return: when to come again. */
+uint64_t answers_tick(struct engine *e, uint64_t now)
+{
+	struct answer *a;
+
+	/* they are in order of time */
+	while ((a = TAILQ_FIRST(&e->answers)) && now >= a->expires)
+		answers_drop(e, a);
+	return a ? a->expires : UINT64_MAX;
+}
+
+void answers_free(struct engine *e)
+{
+	while (!TAILQ_EMPTY(&e->answers))
+		answers_drop(e, TAILQ_FIRST(&e->answers));
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* An exchange that this side began: what allocations and re-keys have in common. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "engine-int.h"
+
+struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
+			      uint32_t timeout)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->flow = flow;
+	x->rekey = rekey;
+	x->wait = RESEND_FIRST_MS;
+	x->began = engine_now(e);
+	x->deadline = x->began + timeout;
+	e->nrekeys += rekey;
+	TAILQ_INSERT_TAIL(&e->exchanges, x, entry);
+	return x;
+}
+
+void exchange_free(struct engine *e, struct exchange *x)
+{
+	TAILQ_REMOVE(&e->exchanges, x, entry);
+	if (x->rekey)
+		e->nrekeys--;
+	if (x->resolving)
+		e->ops->resolve_cancel(e->ctx, x->flow);
+	assembly_free(&x->in);
+	oap_free(x->run);
+	free(x->places);
+	free(x);
+}
+
+/* The one that an answer under @flow's keys, or with 0 in the clear, is for. */
+struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token)
+{
+	struct exchange *x;
+
+	TAILQ_FOREACH(x, &e->exchanges, entry)
+		if (x->msg.token && x->msg.token == token &&
+		    (flow ? x->rekey && x->flow == flow : x->in_clear))
+			return x;
+	return NULL;
+}
+
+static struct oap_params params_of(const struct exchange *x)
+{
+	struct oap_params params = {
+		.name = x->blob.name,
+		.auth = x->blob.auth,
+		.peer_name = x->blob.name,
+	};
+
+	if (x->rekey) {
+		params.auth = x->blob.peer.authenticated ? OAP_AUTH_REQUIRED :
+							   OAP_AUTH_NONE;
+		params.peer_name = x->blob.peer.name;
+		params.cipher = x->blob.cipher;
+	}
+	return params;
+}
+
+/*
+ * A new token, which makes answers to the one before strangers. The request
+ * that had that one goes.
+ */
+bool exchange_token(struct exchange *x)
+{
+	assembly_free(&x->in);
+	oap_free(x->run);
+	x->run = NULL;
+	x->sent = false;
+	memset(&x->msg, 0, sizeof(x->msg));
+	while (!x->msg.token)
+		if (RAND_bytes((uint8_t *)&x->msg.token,
+			       sizeof(x->msg.token)) != 1)
+			return false;
+	return true;
+}
+
+/* Makes the request of the token, or there is nothing to send. */
+enum oap_code exchange_request(struct engine *e, struct exchange *x,
+			       struct oap_err *err)
+{
+	struct oap_params params = params_of(x);
+	uint8_t data[BINDING_MAX];
+	enum oap_code code;
+
+	params.data = data;
+	params.data_len = binding_write(&x->bind, data);
+	code = oap_request(e->oap, &params, &x->run, err);
+	if (code)
+		return code;
+	x->msg.type = x->rekey ? MSG_REKEY : MSG_ALLOC;
+	x->msg.p = (uint8_t *)oap_message(x->run, &x->msg.len);
+	x->made = engine_now(e);
+	if (x->msg.len <= MESSAGE_MAX)
+		return OAP_OK;
+	err->code = OAP_INTERNAL;
+	snprintf(err->text, sizeof(err->text),
+		 "the request has %zu bytes, more than %u", x->msg.len,
+		 MESSAGE_MAX);
+	return OAP_INTERNAL;
+}
+
+/* Sends what is next to be sent, and sets the time to send it again. */
+void exchange_send(struct engine *e, struct exchange *x)
+{
+	struct message hello = { .type = MSG_HELLO, .token = x->msg.token };
+
+	if (x->in_clear && !x->has_cookie) {
+		send_message(e, 0, &x->peer, &hello, NULL);
+	} else {
+		x->sent = true;
+		send_message(e, x->in_clear ? 0 : x->flow, &x->peer, &x->msg,
+			     x->in_clear ? x->cookie : NULL);
+	}
+	x->tries++;
+	x->resend_at = engine_now(e) + x->wait;
+	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
+}
+
+/* The response is authentic; is it about what we asked? */
+static bool binding_fits(struct exchange *x, struct oap_err *err)
+{
+	struct binding want = x->bind, got;
+	const uint8_t *data;
+	size_t len;
+
+	data = oap_data(x->run, &len);
+	want.purpose = x->rekey ? FOR_REKEY_RESPONSE : FOR_ALLOC_RESPONSE;
+	if (binding_read(&got, data, len)) {
+		if (!x->rekey)
+			want.responder_eid = got.responder_eid;
+		if (binding_same(&want, &got) && got.responder_eid) {
+			x->bind.responder_eid = got.responder_eid;
+			return true;
+		}
+	}
+	err->code = OAP_MISMATCH;
+	snprintf(err->text, sizeof(err->text),
+		 "the response is about something else");
+	return false;
+}
+
+bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err)
+{
+	struct oap_params params = params_of(x);
+
+	if (oap_complete(x->run, &params, x->in.p, x->in.len, err) ||
+	    !binding_fits(x, err))
+		return false;
+	return !oap_root(x->run, x->bind.epoch, seed, err);
+}

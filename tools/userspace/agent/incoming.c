@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Requests that come in pieces. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine-int.h"
+
+static void drop(struct engine *e, struct incoming *in)
+{
+	TAILQ_REMOVE(&e->incomings, in, entry);
+	e->nincomings--;
+	assembly_free(&in->in);
+	free(in);
+}
+
+static bool same_source(const struct incoming *in, uint32_t flow,
+			const struct sockaddr_storage *peer)
+{
+	return in->flow == flow && (flow || peer_equal(&in->peer, peer));
+}
+
+/* The request with this token; a new one if there is none. */
+static struct incoming *find(struct engine *e, uint32_t flow,
+			     const struct sockaddr_storage *peer,
+			     uint64_t token)
+{
+	struct incoming *in, *oldest = NULL;
+	unsigned int each = 0;
+
+	TAILQ_FOREACH(in, &e->incomings, entry) {
+		if (!same_source(in, flow, peer))
+			continue;
+		if (in->in.token == token && in->in.p)
+			return in;
+		if (!oldest)
+			oldest = in;
+		each++;
+	}
+	/* a source has few of them at a time, all together have some */
+	if (each >= (flow ? 1 : ASSEMBLIES_EACH))
+		drop(e, oldest);
+	else if (e->nincomings >= ASSEMBLIES_MAX)
+		drop(e, TAILQ_FIRST(&e->incomings));
+	in = calloc(1, sizeof(*in));
+	if (!in)
+		return NULL;
+	in->flow = flow;
+	if (peer)
+		in->peer = *peer;
+	in->expires = engine_now(e) + ASSEMBLY_KEEP_MS;
+	TAILQ_INSERT_TAIL(&e->incomings, in, entry);
+	e->nincomings++;
+	return in;
+}
+
+/* Adds a frame. True if the request is whole: @msg is it, and the caller's. */
+bool incoming_add(struct engine *e, uint32_t flow,
+		  const struct sockaddr_storage *peer,
+		  const struct frame *frame, struct assembly *msg)
+{
+	struct incoming *in = find(e, flow, peer, frame->token);
+	int status;
+
+	if (!in)
+		return false;
+	status = assembly_add(&in->in, frame);
+	if (status == 0)
+		return false;
+	if (status == 1) {
+		*msg = in->in;
+		memset(&in->in, 0, sizeof(in->in));
+	} else {
+		e->record.bad_messages++;
+	}
+	drop(e, in);
+	return status == 1;
+}
+
+void incoming_gone(struct engine *e, uint32_t flow)
+{
+	struct incoming *in, *next;
+
+	for (in = TAILQ_FIRST(&e->incomings); in; in = next) {
+		next = TAILQ_NEXT(in, entry);
+		if (in->flow == flow)
+			drop(e, in);
+	}
+}
+
+/* Forgets what is too old. Return: when to come again. */
+uint64_t incoming_tick(struct engine *e, uint64_t now)
+{
+	struct incoming *in;
+
+	/* they are in order of time */
+	while ((in = TAILQ_FIRST(&e->incomings)) && now >= in->expires)
+		drop(e, in);
+	return in ? in->expires : UINT64_MAX;
+}
+
+void incoming_free(struct engine *e)
+{
+	while (!TAILQ_EMPTY(&e->incomings))
+		drop(e, TAILQ_FIRST(&e->incomings));
+}

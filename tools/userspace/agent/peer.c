@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Who a peer is: where it is, and what it has proved. */
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "engine-int.h"
+
+bool peer_equal(const struct sockaddr_storage *a,
+		const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)b;
+	const struct sockaddr_in *a4 = (const struct sockaddr_in *)a;
+	const struct sockaddr_in *b4 = (const struct sockaddr_in *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return a4->sin_port == b4->sin_port &&
+		       a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	return a6->sin6_port == b6->sin6_port &&
+	       a6->sin6_scope_id == b6->sin6_scope_id &&
+	       !memcmp(&a6->sin6_addr, &b6->sin6_addr, 16);
+}
+
+/* A renewed certificate of the same name: the flow's blob says which one it is. */
+void peer_renewed(struct engine *e, uint32_t flow, struct blob *blob,
+		  const struct oap_identity *peer)
+{
+	struct ipcp_nl_params params = { .set = IPCP_NL_P_BLOB };
+	uint8_t buf[BLOB_LEN_MAX];
+
+	if (!peer->authenticated || !memcmp(peer->fingerprint,
+					    blob->peer.fingerprint, OAP_FP_LEN))
+		return;
+	blob->peer = *peer;
+	params.blob = buf;
+	params.blob_len = binding_blob_write(blob, buf);
+	e->ops->flow_set(e->ctx, flow, &params);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Why something is refused: as a message, and as the errno of a program. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine-int.h"
+
+size_t refusal_write(uint8_t buf[1 + REASON_LEN], enum refusal code,
+		     const char *text)
+{
+	size_t len = strnlen(text, REASON_LEN - 1);
+
+	buf[0] = code;
+	memcpy(buf + 1, text, len);
+	return 1 + len;
+}
+
+/* @text: REASON_LEN bytes, made printable. */
+enum refusal refusal_read(const uint8_t *p, size_t len, char *text)
+{
+	size_t i, n = len ? len - 1 : 0;
+
+	if (n >= REASON_LEN)
+		n = REASON_LEN - 1;
+	for (i = 0; i < n; i++)
+		text[i] = p[1 + i] >= ' ' && p[1 + i] <= '~' ? p[1 + i] : '?';
+	text[n] = '\0';
+	return len ? p[0] : REFUSE_INTERNAL;
+}
+
+enum refusal refusal_of(enum oap_code code)
+{
+	switch (code) {
+	case OAP_UNSIGNED:
+	case OAP_BAD_CERT:
+	case OAP_BAD_SIGNATURE:
+	case OAP_BAD_NAME:
+	case OAP_REPLAY:
+		return REFUSE_AUTH;
+	case OAP_CLOCK:
+		return REFUSE_CLOCK;
+	case OAP_BAD_KEX:
+	case OAP_BAD_CIPHER:
+		return REFUSE_CRYPTO;
+	case OAP_MALFORMED:
+	case OAP_MISMATCH:
+		return REFUSE_MALFORMED;
+	case OAP_NO_CREDENTIALS:
+	case OAP_BAD_CONFIG:
+		return REFUSE_CREDENTIALS;
+	case OAP_FULL:
+		return REFUSE_FULL;
+	default:
+		return REFUSE_INTERNAL;
+	}
+}
+
+/* What the program at the initiator gets. */
+int refusal_errno(enum refusal code)
+{
+	switch (code) {
+	case REFUSE_NOT_SERVED:
+	case REFUSE_FULL:
+		return ECONNREFUSED;
+	case REFUSE_AUTH:
+	case REFUSE_CLOCK:
+	case REFUSE_CREDENTIALS:
+		return EKEYREJECTED;
+	case REFUSE_POLICY:
+		return EACCES;
+	case REFUSE_QOS:
+		return EOPNOTSUPP;
+	default:
+		return EPROTO;
+	}
+}
+
+int refusal_errno_of_oap(enum oap_code code)
+{
+	return refusal_errno(refusal_of(code));
+}
+
+/*
+ * What a program is told when the kernel refused what its agent asked for. The
+ * kernel lets the agent say no others, see flow-del.
+ */
+int refusal_errno_of_status(int status)
+{
+	switch (-status) {
+	case EDQUOT:
+	case EHOSTUNREACH:
+	case EKEYREJECTED:
+	case ENETUNREACH:
+	case ENOMEM:
+	case EOPNOTSUPP:
+	case EUSERS:
+		return -status;
+	default:
+		return ECONNABORTED;
+	}
+}

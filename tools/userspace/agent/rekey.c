@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Re-keys of flows: those that this side begins, and how either side asks. */
+
+#include <errno.h>
+
+#include "engine-int.h"
+#include "log.h"
+
+/* The re-key is over, and the flow may be claimed again. */
+void rekey_drop(struct engine *e, struct exchange *x)
+{
+	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange);
+	exchange_free(e, x);
+}
+
+static void rekey_failed(struct engine *e, struct exchange *x,
+			 enum outcome_kind kind, const char *text)
+{
+	uint64_t now = engine_now(e);
+
+	record_end(&e->record, kind, x->began, now);
+	record_failure(&e->record, kind, x->flow, x->blob.name, &x->peer, text,
+		       now);
+	log_warn("flow %u to %s: re-key to epoch %u failed: %s", x->flow,
+		 x->blob.name, x->bind.epoch, text);
+	rekey_drop(e, x);
+}
+
+/*
+ * A side that lost all keys cannot read what is sealed. Who proved a
+ * certificate at allocation proves it again in the clear; others cannot.
+ */
+static void go_in_clear(struct engine *e, struct exchange *x)
+{
+	if (x->in_clear || !x->blob.peer.authenticated || !x->peer.ss_family)
+		return;
+	x->in_clear = true;
+	x->wait = RESEND_FIRST_MS;
+	e->record.rekey_in_clear++;
+	log_dbg("flow %u to %s: re-key without the flow's keys", x->flow,
+		x->blob.name);
+}
+
+/*
+ * A flow that lost its keys, and whose peer proved nothing at allocation, has
+ * nobody who could be trusted with new ones: it is taken down.
+ */
+static bool hopeless(struct engine *e, uint32_t flow, uint32_t due,
+		     const struct blob *blob)
+{
+	static const char why[] =
+		"all keys were lost, and the peer has no certificate";
+
+	if (!(due & IPCP_REKEY_DUE_NO_KEYS) || blob->peer.authenticated)
+		return false;
+	log_warn("flow %u to %s: %s", flow, blob->name, why);
+	e->ops->flow_del(e->ctx, flow, EKEYEXPIRED, why);
+	return true;
+}
+
+void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
+{
+	struct exchange *x = exchange_new(e, claim->id, true,
+					  e->conf->rekey_timeout);
+	struct oap_err err;
+
+	if (!x) {
+		e->ops->rekey_clear(e->ctx, claim->id, claim->exchange);
+		return;
+	}
+	x->peer = claim->peer;
+	x->bind.purpose = FOR_REKEY_REQUEST;
+	x->bind.epoch = claim->epoch;
+	x->bind.exchange = claim->exchange;
+	x->bind.initiator_eid = claim->eid;
+	x->bind.responder_eid = claim->peer_eid;
+	if (!binding_blob_read(&x->blob, claim->blob, claim->blob_len) ||
+	    x->blob.role != ROLE_INITIATOR ||
+	    x->blob.cipher != claim->cipher) {
+		rekey_failed(e, x, REKEY_FAILED,
+			     "what the agent left with the flow is unusable");
+		return;
+	}
+	if (hopeless(e, claim->id, claim->due, &x->blob)) {
+		rekey_drop(e, x);
+		return;
+	}
+	if (!exchange_token(x)) {
+		rekey_failed(e, x, REKEY_FAILED, "no random numbers");
+		return;
+	}
+	if (exchange_request(e, x, &err)) {
+		rekey_failed(e, x, REKEY_FAILED, err.text);
+		return;
+	}
+	log_dbg("flow %u to %s: re-key to epoch %u, exchange %u", x->flow,
+		x->blob.name, x->bind.epoch, x->bind.exchange);
+	if (claim->due & IPCP_REKEY_DUE_NO_KEYS)
+		go_in_clear(e, x);
+	exchange_send(e, x);
+}
+
+void rekey_done(struct engine *e, struct exchange *x)
+{
+	uint8_t seed[OAP_KEY_LEN];
+	struct ipcp_nl_seed s = {
+		.seed = seed, .epoch = x->bind.epoch,
+		.exchange = x->bind.exchange,
+	};
+	struct oap_err err;
+	int status;
+
+	if (!exchange_complete(x, seed, &err)) {
+		rekey_failed(e, x, REKEY_FAILED, err.text);
+		return;
+	}
+	status = e->ops->seed_set(e->ctx, x->flow, &s);
+	oap_seed_wipe(seed);
+	if (status) {
+		rekey_failed(e, x, REKEY_FAILED, e->ops->reason(e->ctx));
+		return;
+	}
+	peer_renewed(e, x->flow, &x->blob, oap_peer(x->run));
+	record_end(&e->record, REKEY_DONE, x->began, engine_now(e));
+	record_forget(&e->record, x->flow);
+	log_dbg("flow %u to %s: epoch %u parked", x->flow, x->blob.name,
+		x->bind.epoch);
+	exchange_free(e, x);
+}
+
+void rekey_refused(struct engine *e, struct exchange *x, enum refusal code,
+		   const char *why)
+{
+	if (code != REFUSE_BUSY && code != REFUSE_ANEW) {
+		rekey_failed(e, x, REKEY_FAILED, why);
+		return;
+	}
+	record_end(&e->record, REKEY_BUSY, x->began, engine_now(e));
+	log_dbg("flow %u: %s", x->flow, why);
+	rekey_drop(e, x);
+	engine_claim_soon(e, BUSY_RETRY_MS);
+}
+
+void rekey_timeout(struct engine *e, struct exchange *x)
+{
+	rekey_failed(e, x, REKEY_TIMEOUT, "no answer in time");
+}
+
+/* Nothing came: sends again, after some tries in the clear. */
+void rekey_resend(struct engine *e, struct exchange *x)
+{
+	if (x->tries >= SEALED_TRIES)
+		go_in_clear(e, x);
+	exchange_send(e, x);
+}
+
+/* Asks the initiator of a flow for a new seed. */
+void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow)
+{
+	struct message msg = { .type = MSG_REKEY_WANTED };
+	struct blob blob;
+
+	if (flow->initiator || !flow->due ||
+	    flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return;
+	if (binding_blob_read(&blob, flow->blob, flow->blob_len) &&
+	    hopeless(e, flow->id, flow->due, &blob))
+		return;
+	send_message(e, flow->id, NULL, &msg, NULL);
+}
+
+/* The responder of a flow asks for one. */
+void rekey_wanted(struct engine *e, uint32_t id)
+{
+	struct ipcp_nl_flow flow;
+
+	if (e->ops->flow_get(e->ctx, id, &flow) || !flow.initiator)
+		return;
+	/* a peer may not make us work all the time */
+	if (flow.epoch_age < 1000)
+		return;
+	log_dbg("flow %u: the peer asks for a re-key", id);
+	if (!e->ops->rekey_request(e->ctx, id))
+		engine_claim_soon(e, 0);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Messages to a peer, frame by frame. */
+
+#include "../common/addr.h"
+#include "engine-int.h"
+#include "log.h"
+
+/* Over the flow if @flow is not 0, else in the clear to @peer. */
+void send_message(struct engine *e, uint32_t flow,
+		  const struct sockaddr_storage *peer,
+		  const struct message *msg, const uint8_t *cookie)
+{
+	unsigned int i, n = frame_count(msg);
+	char to[ADDR_TEXT_LEN];
+	uint8_t buf[FRAME_MAX];
+	size_t len;
+	int err = 0;
+
+	for (i = 0; !err && i < n; i++) {
+		len = frame_write(buf, msg, i, cookie);
+		err = flow ? e->ops->sealed_send(e->ctx, flow, buf, len) :
+			     e->ops->ctrl_send(e->ctx, peer, buf, len);
+	}
+	if (!err)
+		return;
+	/* as if it was lost: whoever asked will ask again */
+	if (flow)
+		log_dbg("flow %u: cannot send a sealed message: %s", flow,
+			e->ops->reason(e->ctx));
+	else
+		log_dbg("cannot send to %s: %s", addr_text(peer, to),
+			e->ops->reason(e->ctx));
+}
+
+void send_refusal(struct engine *e, uint32_t flow,
+		  const struct sockaddr_storage *peer, enum msg_type type,
+		  uint64_t token, const uint8_t *cookie, enum refusal code,
+		  const char *text)
+{
+	uint8_t buf[1 + REASON_LEN];
+	struct message msg = { .type = type, .token = token, .p = buf };
+
+	msg.len = refusal_write(buf, code, text);
+	send_message(e, flow, peer, &msg, cookie);
+}
