@@ -39,6 +39,20 @@ in_checkout()
 			cd /build/ipcp-rekey && exec "$@"' sh "$@"
 }
 
+# build_tools TARGET...: from scratch, in a copy. Sets BUILD to the copy's folder.
+build_tools()
+{
+	need_host git=git rsync=rsync
+	BUILD=$CACHE/work-check-tools
+	locked work-check-tools
+	mkdir -p "$BUILD"
+	rsync -r --links --perms --times --delete --delete-excluded --exclude='*.o' \
+		--exclude='*.a' --exclude='.*' "$TOP"/{include,tools} "$BUILD/"
+	in_tree "$("$VM/tree")" "$BUILD:/build/ipcp-rekey" -- \
+		make --no-print-directory -s -j "$(nproc)" \
+		-C /build/ipcp-rekey/tools/userspace "$@"
+}
+
 # build_module KERNEL ARGUMENTS...: from scratch, in a copy; what make says on
 # stdout. Sets BUILD to the copy's folder.
 build_module()
