@@ -90,14 +90,10 @@ static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		ipcp_flow_kick(flow);
 }
 
-/*
- * A packet decrypted: let it pass once, and do what follows. @skb says where the
- * packet came from.
- */
-static enum ipcp_drop accept_authentic(struct ipcp_flow *flow,
-				       struct ipcp_leaf *leaf, u8 type,
-				       u64 counter, const struct sk_buff *skb,
-				       unsigned int len)
+/* A packet decrypted: let it pass once. */
+static enum ipcp_drop accept_once(struct ipcp_flow *flow,
+				  struct ipcp_leaf *leaf, u8 type, u64 counter,
+				  unsigned int len)
 {
 	struct ipcp_epoch *ep = leaf->epoch;
 	enum ipcp_drop reason;
@@ -111,10 +107,16 @@ static enum ipcp_drop accept_authentic(struct ipcp_flow *flow,
 		return IPCP_DROP_LATE;
 
 	trace_ipcp_rx(flow, type, ep->no, counter, ipcp_rx_dir(&flow->rk), len);
-	ipcp_keyrot_observe(flow, ep, type == IPCP_PDU_DATA);
+	return IPCP_DROP_NONE;
+}
+
+/* Do what follows when a packet was accepted; @skb says where it came from. */
+static void follow_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep, bool data,
+			u64 counter, const struct sk_buff *skb)
+{
+	ipcp_keyrot_observe(flow, ep, data);
 	peer_is_there(flow);
 	track_peer(flow, ep, skb, counter);
-	return IPCP_DROP_NONE;
 }
 
 static enum ipcp_drop count_forged(struct ipcp_flow *flow, int err)
@@ -140,6 +142,7 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 				   struct ipcp_leaf *leaf, struct sk_buff *skb)
 {
 	const struct ipcp_skb_cb *cb = ipcp_cb(skb);
+	enum ipcp_drop reason;
 	u8 *pkt;
 	int err;
 
@@ -150,12 +153,15 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 	if (unlikely(err))
 		return count_forged(flow, err);
 	__skb_trim(skb, skb->len - IPCP_TAG_LEN);
-	return accept_authentic(flow, leaf, cb->type, cb->counter, skb,
-				skb->len);
+	reason = accept_once(flow, leaf, cb->type, cb->counter, skb->len);
+	if (likely(!reason))
+		follow_peer(flow, leaf->epoch, cb->type == IPCP_PDU_DATA,
+			    cb->counter, skb);
+	return reason;
 }
 
 /**
- * ipcp_decrypt_seg() - Decrypt the next of several packets, and account for it
+ * ipcp_decrypt_seg() - Decrypt the next of several packets
  * @flow: flow
  * @leaf: key of the packets
  * @c: where the packet begins; moves on to the next
@@ -169,7 +175,7 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
  */
 enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 				struct ipcp_cursor *c, unsigned int len,
-				u8 *out)
+				u8 *out, u64 *end)
 {
 	u8 *pkt = ipcp_cursor_next(c, len);
 	enum ipcp_drop reason;
@@ -200,6 +206,27 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	err = ipcp_aead_open(&leaf->aead, pkt, pkt, len - IPCP_HDR_LEN, counter);
 	if (unlikely(err))
 		return count_forged(flow, err);
-	return accept_authentic(flow, leaf, IPCP_PDU_DATA, counter, c->skb,
-				len - IPCP_OVERHEAD);
+	reason = accept_once(flow, leaf, IPCP_PDU_DATA, counter,
+			     len - IPCP_OVERHEAD);
+	if (likely(!reason))
+		*end = max(*end, counter + 1);
+	return reason;
+}
+
+/**
+ * ipcp_decrypt_follow() - Do what follows from packets that were accepted
+ * @flow: flow
+ * @leaf: key of the packets
+ * @skb: buffer that they came in
+ * @end: as ipcp_decrypt_seg() left it; 0 if none was accepted
+ *
+ * Once for a buffer: the packets in it come from one address.
+ *
+ * Context: Under RCU, with bottom halves off.
+ */
+void ipcp_decrypt_follow(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			 const struct sk_buff *skb, u64 end)
+{
+	if (end)
+		follow_peer(flow, leaf->epoch, true, end - 1, skb);
 }

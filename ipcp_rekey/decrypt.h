@@ -12,6 +12,8 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 				   struct ipcp_leaf *leaf, struct sk_buff *skb);
 enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 				struct ipcp_cursor *c, unsigned int len,
-				u8 *out);
+				u8 *out, u64 *end);
+void ipcp_decrypt_follow(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			 const struct sk_buff *skb, u64 end);
 
 #endif /* _IPCP_DECRYPT_H */

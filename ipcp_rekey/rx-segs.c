@@ -43,6 +43,8 @@ static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
  * @hdr: the same, parsed
  * @pos: where it begins
  * @count: how many
+ * @whole: each lies in one piece of memory
+ * @end: after the highest counter that was accepted
  * @decrypted: they were, where they are, those that are good
  * @good: which are that, a bit each, once @decrypted
  */
@@ -51,7 +53,9 @@ struct seg_run {
 	struct ipcp_hdr hdr;
 	unsigned int pos;
 	unsigned int count;
+	bool whole;
 	bool decrypted;
+	u64 end;
 	u64 good;
 };
 
@@ -79,21 +83,10 @@ static enum ipcp_drop begin_run(struct seg_run *run, unsigned int pos,
 	reason = ipcp_wire_parse(run->head, len, &run->hdr);
 	run->pos = pos;
 	run->count = !reason;
+	run->whole = true;
 	run->decrypted = false;
+	run->end = 0;
 	return reason;
-}
-
-/* Each of the run's packets lies in one piece? */
-static bool in_pieces(struct sk_buff *segs, const struct seg_run *run)
-{
-	unsigned int seg_len = skb_shinfo(segs)->gso_size;
-	struct ipcp_cursor c;
-
-	ipcp_cursor_init(&c, segs, run->pos);
-	for (unsigned int i = 0; i < run->count; i++)
-		if (!ipcp_cursor_next(&c, ipcp_seg_len(segs, c.pos, seg_len)))
-			return false;
-	return true;
 }
 
 /* Decrypt all packets of a run where they are. True if all are good. */
@@ -110,12 +103,13 @@ static bool open_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		unsigned int len = ipcp_seg_len(segs, c.pos, seg_len);
 		enum ipcp_drop reason;
 
-		reason = ipcp_decrypt_seg(flow, leaf, &c, len, NULL);
+		reason = ipcp_decrypt_seg(flow, leaf, &c, len, NULL, &run->end);
 		if (likely(!reason))
 			run->good |= BIT_ULL(i);
 		else
 			ipcp_flow_dropped(flow, len, reason);
 	}
+	ipcp_decrypt_follow(flow, leaf, segs, run->end);
 	return hweight64(run->good) == run->count;
 }
 
@@ -130,7 +124,7 @@ static bool is_bad(const struct seg_run *run, unsigned int i)
  * it if it was decrypted already. False if it is not good.
  */
 static bool fetch_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		      const struct seg_run *run, struct ipcp_cursor *c,
+		      struct seg_run *run, struct ipcp_cursor *c,
 		      unsigned int len, u8 *out)
 {
 	enum ipcp_drop reason;
@@ -139,7 +133,7 @@ static bool fetch_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		memcpy(out, ipcp_cursor_next(c, len), len);
 		return true;
 	}
-	reason = ipcp_decrypt_seg(flow, leaf, c, len, out);
+	reason = ipcp_decrypt_seg(flow, leaf, c, len, out, &run->end);
 	if (reason)
 		ipcp_flow_dropped(flow, len, reason);
 	return !reason;
@@ -147,7 +141,7 @@ static bool fetch_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 
 /* Deliver the next packet of a run in a buffer of its own. */
 static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		       const struct seg_run *run, struct ipcp_cursor *c,
+		       struct seg_run *run, struct ipcp_cursor *c,
 		       unsigned int len)
 {
 	struct sk_buff *skb = alloc_skb(len, GFP_ATOMIC | __GFP_ACCOUNT);
@@ -172,7 +166,7 @@ static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 }
 
 static void own_packets(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			struct sk_buff *segs, const struct seg_run *run)
+			struct sk_buff *segs, struct seg_run *run)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size;
 	struct ipcp_cursor c;
@@ -186,11 +180,13 @@ static void own_packets(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		else
 			own_packet(flow, leaf, run, &c, len);
 	}
+	if (!run->decrypted)
+		ipcp_decrypt_follow(flow, leaf, segs, run->end);
 }
 
 /* Bring what is good of a run to @own, which has room for all. How many that is. */
 static unsigned int fetch_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			       struct sk_buff *segs, const struct seg_run *run,
+			       struct sk_buff *segs, struct seg_run *run,
 			       struct sk_buff *own)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size, count = 0;
@@ -214,12 +210,14 @@ static unsigned int fetch_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	}
 	/* No room is needed to cut fragments off. */
 	pskb_trim(own, to.pos);
+	if (!run->decrypted)
+		ipcp_decrypt_follow(flow, leaf, segs, run->end);
 	return count;
 }
 
 /* Deliver what is good of a run in @own, which has room for all of it. */
 static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		     struct sk_buff *segs, const struct seg_run *run,
+		     struct sk_buff *segs, struct seg_run *run,
 		     struct sk_buff *own)
 {
 	unsigned int count = fetch_segs(flow, leaf, segs, run, own);
@@ -247,7 +245,7 @@ static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 
 /* Deliver what is good of a run in memory of the flow's own. */
 static void rx_own(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		   struct sk_buff *segs, const struct seg_run *run)
+		   struct sk_buff *segs, struct seg_run *run)
 {
 	struct mem_cgroup *before = ipcp_pay(&flow->payer);
 	struct sk_buff *own;
@@ -268,8 +266,7 @@ static void rx_own(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 static bool rx_open_run(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 			struct sk_buff *segs, struct seg_run *run, bool all)
 {
-	bool in_place = all && ipcp_decrypt_in_place(segs) &&
-			in_pieces(segs, run);
+	bool in_place = all && run->whole && ipcp_decrypt_in_place(segs);
 
 	if (!in_place || !open_in_place(flow, leaf, segs, run)) {
 		if (!in_place || run->good)
@@ -369,14 +366,15 @@ static noinline void rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
 		const u8 *pkt = next_packet(&c, len, copy);
 		enum ipcp_drop reason;
 
-		if (likely(joins_run(&run, pkt, len))) {
+		if (unlikely(!joins_run(&run, pkt, len))) {
+			rx_run(ipn, skb, &run, false);
+			reason = begin_run(&run, pos, pkt, len);
+			if (reason)
+				ipcp_rx_stray(ipn, reason, len);
+		} else {
 			run.count++;
-			continue;
 		}
-		rx_run(ipn, skb, &run, false);
-		reason = begin_run(&run, pos, pkt, len);
-		if (reason)
-			ipcp_rx_stray(ipn, reason, len);
+		run.whole &= pkt != copy;
 	}
 	if (!rx_run(ipn, skb, &run, run.count == ipcp_segs_count(skb)))
 		consume_skb(skb);

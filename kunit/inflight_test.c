@@ -72,7 +72,8 @@ static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *co
 	flow = test_flow_of(test, &payer, consumer);
 	ipcp_payer_clear(&payer);
 	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
-	rcu_assign_pointer(flow->mate, ipcp_flow_get(mate));
+	/* The test holds it for longer than this flow lives. */
+	rcu_assign_pointer(flow->mate, mate);
 	return flow;
 }
 

@@ -102,6 +102,50 @@ static void the_worker_is_called_until_it_said_that_a_rekey_is_due(struct kunit 
 	kfree_skb(test_receive(test));
 }
 
+static const struct alloc_case {
+	const char *desc;
+	size_t len;
+	gfp_t gfp;
+} allocs[] = {
+	{ "empty", 0, GFP_KERNEL },
+	{ "short", 64, GFP_KERNEL },
+	{ "of a packet on Ethernet", 1350, GFP_KERNEL },
+	{ "the same, without waiting", 1350, GFP_ATOMIC },
+	{ "of more than a page", PAGE_SIZE, GFP_KERNEL },
+	{ "of a jumbo packet", 8900, GFP_KERNEL },
+	{ "the longest", 65000, GFP_KERNEL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(alloc, allocs, desc);
+
+/* More buffers than a page fragment has, all in use at once: none has another's. */
+static void a_buffer_has_room_for_all_around_its_message(struct kunit *test)
+{
+	const struct alloc_case *c = test->param_value;
+	struct sk_buff_head all;
+	struct sk_buff *skb;
+	u8 no = 0;
+
+	__skb_queue_head_init(&all);
+	for (int i = 0; i < 30; i++) {
+		skb = ipcp_tx_alloc(c->len, c->gfp);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		__skb_queue_tail(&all, skb);
+		KUNIT_EXPECT_EQ(test, skb->len, 0);
+		KUNIT_EXPECT_GE(test, skb_headroom(skb),
+				LL_MAX_HEADER + IPCP_TX_HEADROOM);
+		KUNIT_ASSERT_GE(test, skb_tailroom(skb), c->len + IPCP_TAG_LEN);
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((ulong)skb->head,
+						   __alignof__(u64)));
+		memset(skb->head, i, skb_end_offset(skb));
+	}
+	while ((skb = __skb_dequeue(&all))) {
+		KUNIT_EXPECT_PTR_EQ(test, memchr_inv(skb->head, no++,
+						     skb_end_offset(skb)), NULL);
+		kfree_skb(skb);
+	}
+}
+
 static void packets_are_numbered_across_leaves(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_sender(test, SHORT);
@@ -388,6 +432,8 @@ static void several_to_a_consumer_of_this_host_are_read_in_order(struct kunit *t
 }
 
 static struct kunit_case tx_test_cases[] = {
+	KUNIT_CASE_PARAM(a_buffer_has_room_for_all_around_its_message,
+			 alloc_gen_params),
 	KUNIT_CASE(packets_are_numbered_across_leaves),
 	KUNIT_CASE_PARAM(the_worker_is_called_until_it_said_that_a_rekey_is_due,
 			 due_gen_params),
