@@ -32,39 +32,8 @@
 	(LL_MAX_HEADER + sizeof(struct ipv6hdr) + sizeof(struct udphdr) + \
 	 IPCP_HDR_LEN)
 
-/* From what size on a buffer comes from a page fragment, up to a page. */
-#define IPCP_FRAG_MIN	1024
-
 static_assert(sizeof(struct ipv6hdr) + sizeof(struct udphdr) + IPCP_HDR_LEN ==
 	      IPCP_TX_HEADROOM);
-
-/* Who may wait for memory, and does not get it for others who do: sk_page_frag(). */
-static bool may_use_task_frag(gfp_t gfp)
-{
-	const gfp_t mask = __GFP_DIRECT_RECLAIM | __GFP_MEMALLOC | __GFP_FS;
-
-	return (gfp & mask) == (__GFP_DIRECT_RECLAIM | __GFP_FS);
-}
-
-/*
- * Get a buffer of @size bytes of the task's page fragment. That is cheaper than
- * kmalloc(), which rounds up to a power of two and clears all of it.
- */
-static struct sk_buff *alloc_in_frag(unsigned int size, gfp_t gfp)
-{
-	struct page_frag *frag = &current->task_frag;
-	struct sk_buff *skb;
-
-	frag->offset = ALIGN(frag->offset, SMP_CACHE_BYTES);
-	if (!skb_page_frag_refill(size, frag, gfp))
-		return NULL;
-	skb = build_skb(page_address(frag->page) + frag->offset, size);
-	if (!skb)
-		return NULL;
-	get_page(frag->page);
-	frag->offset += size;
-	return skb;
-}
 
 /**
  * ipcp_tx_alloc() - Get a buffer for a message
@@ -76,14 +45,9 @@ static struct sk_buff *alloc_in_frag(unsigned int size, gfp_t gfp)
  */
 struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp)
 {
-	size_t room = IPCP_HEADROOM + len + IPCP_TAG_LEN;
-	size_t size = SKB_HEAD_ALIGN(room);
 	struct sk_buff *skb;
 
-	if (size > IPCP_FRAG_MIN && size <= PAGE_SIZE && may_use_task_frag(gfp))
-		skb = alloc_in_frag(size, gfp);
-	else
-		skb = alloc_skb(room, gfp);
+	skb = alloc_skb(IPCP_HEADROOM + len + IPCP_TAG_LEN, gfp);
 	if (skb)
 		skb_reserve(skb, IPCP_HEADROOM);
 	return skb;

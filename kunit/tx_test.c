@@ -118,7 +118,7 @@ static const struct alloc_case {
 
 KUNIT_ARRAY_PARAM_DESC(alloc, allocs, desc);
 
-/* More buffers than a page fragment has, all in use at once: none has another's. */
+/* Several in use at once: none has memory of another. */
 static void a_buffer_has_room_for_all_around_its_message(struct kunit *test)
 {
 	const struct alloc_case *c = test->param_value;
