@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sealing and opening of one packet, in the caller's context.
+ * Seal and open single packets, synchronously and in the caller's context.
  *
- * AES-GCM goes through the crypto API, since that is where the vectorised code
- * is; ChaCha20-Poly1305 through the library. Both are synchronous: a packet's
- * buffers and keys need no life beyond the call, which is what most bugs of
- * asynchronous users of the crypto API were about.
+ * AES-GCM uses the crypto API, which has the vectorised implementations.
+ * ChaCha20-Poly1305 uses the library. Both are synchronous, so the buffers and
+ * keys of a packet need not outlive the call.
  */
 #include <crypto/chacha20poly1305.h>
 #include <linux/scatterlist.h>
@@ -22,11 +21,11 @@ static unsigned int aes_key_len(u16 cipher)
 }
 
 /**
- * ipcp_aead_known() - Is this a cipher that flows can use?
- * @cipher: enum ipcp_rekey_cipher, or any number
+ * ipcp_aead_known() - Test whether flows can use a cipher
+ * @cipher: enum ipcp_rekey_cipher, or any other number
  *
  * Context: Any context.
- * Return: true if it is one of the AEAD ciphers.
+ * Return: true if @cipher is one of the supported AEAD ciphers.
  */
 bool ipcp_aead_known(u32 cipher)
 {
@@ -36,12 +35,12 @@ bool ipcp_aead_known(u32 cipher)
 }
 
 /**
- * ipcp_aead_init() - Get all that a key will need, but the key
- * @aead: to be initialised
- * @cipher: one of those ipcp_aead_known() knows
+ * ipcp_aead_init() - Allocate everything a key needs
+ * @aead: AEAD to initialise; it has no key yet
+ * @cipher: cipher for which ipcp_aead_known() is true
  *
  * Context: Process context, may sleep and load modules.
- * Return: 0, -ENOENT if the kernel has no such cipher, -ENOMEM.
+ * Return: 0; -ENOENT if the kernel does not have the cipher; -ENOMEM.
  */
 int ipcp_aead_init(struct ipcp_aead *aead, u16 cipher)
 {
@@ -66,12 +65,12 @@ int ipcp_aead_init(struct ipcp_aead *aead, u16 cipher)
 }
 
 /**
- * ipcp_aead_setkey() - Give it its key
- * @aead: fresh from ipcp_aead_init(); nobody else uses it yet
- * @key: moved, that is wiped, also on failure
+ * ipcp_aead_setkey() - Set the key
+ * @aead: AEAD initialised by ipcp_aead_init() and not in use yet
+ * @key: key; consumed and wiped, also on failure
  *
  * Context: Process context.
- * Return: 0, or an error of the crypto API, for want of memory.
+ * Return: 0, or an error of the crypto API if memory is short.
  */
 int ipcp_aead_setkey(struct ipcp_aead *aead, struct ipcp_key *key)
 {
@@ -87,10 +86,10 @@ int ipcp_aead_setkey(struct ipcp_aead *aead, struct ipcp_key *key)
 }
 
 /**
- * ipcp_aead_free() - Wipe the key and give everything back
- * @aead: as ipcp_aead_init() made it
+ * ipcp_aead_free() - Wipe the key and free all resources
+ * @aead: AEAD initialised by ipcp_aead_init()
  *
- * The crypto API wipes a transform's key schedule when it frees it.
+ * The crypto API wipes the key schedule of a transform when it frees it.
  *
  * Context: Process context.
  */
@@ -101,7 +100,7 @@ void ipcp_aead_free(struct ipcp_aead *aead)
 	memzero_explicit(aead, sizeof(*aead));
 }
 
-/* A list of one, as sg_init_one() makes it, which takes five times as long. */
+/* Equivalent to sg_init_one(), which takes five times as long. */
 static void one_piece(struct scatterlist *sg, void *buf, unsigned int len)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_SG))
@@ -128,11 +127,11 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
 }
 
 /**
- * ipcp_aead_ready() - Can packets be sealed and opened here?
+ * ipcp_aead_ready() - Test whether packets can be sealed and opened here
  *
  * Context: Task or softirq.
- * Return: true in a task. False in a softirq if it has interrupted who uses the
- * FPU, as it can on older kernels, until it is over.
+ * Return: true in a task. False in a softirq that has interrupted a user of the
+ * FPU, which is possible on older kernels only.
  */
 bool ipcp_aead_ready(void)
 {
@@ -140,16 +139,16 @@ bool ipcp_aead_ready(void)
 }
 
 /**
- * ipcp_aead_seal() - Encrypt a packet in place and add its tag
+ * ipcp_aead_seal() - Encrypt a packet in place and append its tag
  * @aead: key
- * @pkt: header of IPCP_HDR_LEN bytes, message, and room for a tag; in memory
- *	of the kernel's direct mapping
+ * @pkt: header of IPCP_HDR_LEN bytes, message, and room for the tag; in the
+ *	kernel's direct mapping
  * @len: length of the message in bytes
- * @counter: the packet's counter, never used with this key before
+ * @counter: counter of the packet, never used with this key before
  *
  * Context: Task, or softirq if ipcp_aead_ready().
- * Return: 0; -EBUSY if the FPU is in use here, which a caller that keeps to
- * the context never sees.
+ * Return: 0; -EBUSY if the FPU is in use, which does not happen in the contexts
+ * above.
  */
 int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
 		   u64 counter)
@@ -167,19 +166,20 @@ int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
 }
 
 /**
- * ipcp_aead_open() - Check a packet's tag and decrypt it
+ * ipcp_aead_open() - Verify the tag of a packet and decrypt it
  * @aead: key
  * @pkt: header of IPCP_HDR_LEN bytes, ciphertext and tag
- * @out: @pkt itself, or memory for as much that does not overlap it; the
- *	message is after IPCP_HDR_LEN bytes, which may be overwritten
+ * @out: @pkt itself, or a buffer of the same size that does not overlap it. The
+ *	message is written at offset IPCP_HDR_LEN; the bytes before it may be
+ *	overwritten.
  * @len: length of ciphertext and tag in bytes, at least IPCP_TAG_LEN
- * @counter: the packet's counter
+ * @counter: counter of the packet
  *
- * Both are in memory of the kernel's direct mapping.
+ * Both buffers are in the kernel's direct mapping.
  *
  * Context: Task, or softirq if ipcp_aead_ready().
- * Return: 0; -EBADMSG if it does not authenticate, the content is of no use
- * then; -EBUSY as ipcp_aead_seal().
+ * Return: 0; -EBADMSG if the packet does not authenticate, in which case the
+ * contents of @out are undefined; -EBUSY as for ipcp_aead_seal().
  */
 int ipcp_aead_open(const struct ipcp_aead *aead, u8 *pkt, u8 *out,
 		   unsigned int len, u64 counter)

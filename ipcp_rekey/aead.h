@@ -10,13 +10,13 @@
 struct crypto_sync_aead;
 
 /**
- * struct ipcp_aead - one leaf key, ready to use
+ * struct ipcp_aead - a leaf key that is ready for use
  * @cipher: enum ipcp_rekey_cipher
- * @tfm: AES-GCM with its key
- * @key: ChaCha20-Poly1305's key; secret
+ * @tfm: AES-GCM transform with its key set
+ * @key: ChaCha20-Poly1305 key; secret
  *
- * Nothing in here changes once the key is set, so any number of CPUs may use
- * it at a time.
+ * Locking: none. Nothing changes after the key is set, so any number of CPUs
+ * may use the key concurrently.
  */
 struct ipcp_aead {
 	u16 cipher;

@@ -8,26 +8,32 @@
 
 /* ipcp_kflow.bits */
 enum {
-	IPCP_KF_KEYLESS,	/* there is no key to send with */
-	IPCP_KF_NO_ROOM,	/* a send was refused for want of room */
+	IPCP_KF_KEYLESS,	/* no key to send with */
+	IPCP_KF_NO_ROOM,	/* a send was refused for lack of room */
 };
 
 /**
- * struct ipcp_kflow - a flow and its consumer
- * @consumer: first, since the memory is freed with it
- * @flow: flow, with a reference from when the consumer has it until the release
- * @ipn: its namespace
- * @pins: the namespace is held until the release
- * @ops: what the consumer is called for
- * @priv: the consumer's
- * @soft: what is done in a softirq; disabled until the consumer has the flow, and
- *	from its release on, so that it can be woken at any time
- * @slow: what has to sleep; queued by senders and by @soft, disabled with that
- * @bits: IPCP_KF_*
- * @told: state that the consumer was told last; @soft's alone
- * @held: messages that wait for a key; its lock protects @holding, too
- * @holding: what is sent has to go behind others
- * @stalls: how often there was no key, under @held's lock
+ * struct ipcp_kflow - a flow and its in-kernel consumer
+ * @consumer: first member, since the structure is freed with it
+ * @flow: flow, with a reference held until the release. Locking: set once,
+ *	before @soft is enabled.
+ * @ipn: network namespace of the flow
+ * @pins: true if a reference to the namespace is held until the release
+ * @ops: callbacks of the consumer
+ * @priv: private data of the consumer. Locking: the consumer serialises
+ *	ipcp_kflow_set_priv() with its other calls.
+ * @soft: work done in a softirq. Disabled until the consumer has the flow and
+ *	again from the release on, so it may be queued at any time.
+ * @slow: work that has to sleep. Queued by senders and by @soft, and disabled
+ *	when the flow is released.
+ * @bits: IPCP_KF_*. Locking: atomic bitops.
+ * @told: state last reported to the consumer. Locking: accessed by @soft only.
+ * @held: messages waiting for a key. Locking: held.lock; the length may be read
+ *	locklessly.
+ * @holding: true if new messages have to be queued behind those in @held.
+ *	Locking: protected by held.lock, may be read locklessly.
+ * @stalls: number of times no key was available. Locking: protected by
+ *	held.lock.
  */
 struct ipcp_kflow {
 	struct ipcp_consumer consumer;
@@ -45,7 +51,7 @@ struct ipcp_kflow {
 	u64 stalls;
 };
 
-/* ipcp_kflow_state(), for those who ask with each message. */
+/* Inline version of ipcp_kflow_state() for use on the packet path. */
 static inline unsigned int ipcp_api_state(const struct ipcp_kflow *flow)
 {
 	const struct ipcp_flow *f = flow->flow;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Names that kernel code serves: include/net/ipcp_flow.h; its flows are api.c's. */
+/*
+ * Names served by kernel code (include/net/ipcp_flow.h). Accepted flows are
+ * handled in api.c.
+ */
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
@@ -13,15 +16,17 @@
 
 /**
  * struct ipcp_klisten - a name that a consumer serves
- * @consumer: first, since the memory is freed with it
- * @l: listener
- * @ipn: its namespace
- * @pins: the namespace is held until the end, and that of its flows
- * @ops: what the consumer is called for
- * @priv: the consumer's
- * @work: takes the agent's answer, and accepts; disabled until @l is set, and
- *	from the end on
- * @told: the consumer knows the answer
+ * @consumer: first member, since the structure is freed with it
+ * @l: listener. Locking: set once, before @work is enabled.
+ * @ipn: network namespace
+ * @pins: true if the listener holds a reference to the namespace until it ends,
+ *	and each of its flows until its release
+ * @ops: callbacks of the consumer
+ * @priv: private data of the consumer
+ * @work: handles the agent's answer and accepts flows. Disabled until @l is set
+ *	and again once the listener ends.
+ * @told: true if the consumer knows the answer. Locking: accessed by @work
+ *	only.
  */
 struct ipcp_klisten {
 	struct ipcp_consumer consumer;
@@ -98,15 +103,16 @@ static struct ipcp_klisten *klisten_new(struct ipcp_net *ipn,
 
 /**
  * ipcp_api_listen() - Serve a name
- * @ipn: namespace
+ * @ipn: network namespace
  * @name: name
- * @backlog: flows that may wait
- * @ops: what the consumer is called for; accept has to be there
- * @priv: the consumer's
- * @pin: hold the namespace; or else it is ended before that ends
+ * @backlog: maximum number of flows waiting to be accepted
+ * @ops: callbacks of the consumer; @ops->accept is mandatory
+ * @priv: private data of the consumer
+ * @pin: true to hold a reference to the namespace; otherwise the caller ends
+ *	the listener before the namespace ends
  *
- * Context: As ipcp_kflow_listen().
- * Return: as that.
+ * Context: As for ipcp_kflow_listen().
+ * Return: As for ipcp_kflow_listen().
  */
 struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
 				     const char *name, u32 backlog,
@@ -135,7 +141,7 @@ struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
 	if (pin)
 		get_net(ipn->net);
 	enable_work(&kl->work);
-	queue_work(ipcp_wq, &kl->work);	/* for an agent that was faster */
+	queue_work(ipcp_wq, &kl->work);	/* in case of an answer already */
 	return kl;
 
 err_put:
@@ -149,17 +155,19 @@ err_module:
 
 /**
  * ipcp_kflow_listen() - Serve a name
- * @net: namespace, that it holds until it is released
+ * @net: network namespace; the listener holds a reference to it
  * @name: name
- * @backlog: flows that may wait
- * @ops: what the consumer is called for; accept has to be there
- * @priv: the consumer's
+ * @backlog: maximum number of flows waiting to be accepted
+ * @ops: callbacks of the consumer; @ops->accept is mandatory
+ * @priv: private data of the consumer
  *
- * Does not wait for the agent: served tells what it says.
+ * Does not wait for the agent. @ops->served reports its answer.
  *
- * Context: Process context of who the name is for, as ipcp_kflow_alloc().
- * Return: listener, to be ended; -EINVAL no such name can be; -ENOTCONN without
- * an agent; -EUSERS; -ENOMEM; -ENODEV the module is being removed.
+ * Context: Process context of the task that the name is served for, as for
+ * ipcp_kflow_alloc().
+ * Return: listener, to be ended by ipcp_kflow_unlisten(); -EINVAL if the name
+ * is not valid; -ENOTCONN without an agent; -EUSERS; -ENOMEM; -ENODEV if the
+ * module is being removed.
  */
 struct ipcp_klisten *ipcp_kflow_listen(struct net *net, const char *name,
 				       u32 backlog,
@@ -171,12 +179,12 @@ struct ipcp_klisten *ipcp_kflow_listen(struct net *net, const char *name,
 EXPORT_SYMBOL_GPL(ipcp_kflow_listen);
 
 /**
- * ipcp_kflow_unlisten() - Stop to serve a name
+ * ipcp_kflow_unlisten() - Stop serving a name
  * @listener: listener; freed
  *
- * Flows that were accepted go on.
+ * Flows that were accepted are not affected.
  *
- * Context: Process context, may sleep; not from its functions.
+ * Context: Process context, may sleep; not from callbacks of the listener.
  */
 void ipcp_kflow_unlisten(struct ipcp_klisten *listener)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What is done for kernel code in a softirq: the work item that a wake-up has run
- * activates a seed that waits, receives what is in the ring, sends what was held,
- * and tells what has changed. The work queue runs the item on one processor at a
- * time, so all is in order. A wake-up that comes while it runs has it run again.
+ * Softirq part of the flows of kernel code. A wakeup queues a work item that
+ * activates a pending seed, receives the messages in the ring, sends the
+ * messages held for a key, and reports state changes. The workqueue runs the
+ * item on one CPU at a time, so the order is kept. A wakeup while the item runs
+ * makes it run again.
  */
 #include "aead.h"
 #include "api-int.h"
@@ -14,9 +15,9 @@
 #include "tx.h"
 #include "wire.h"
 
-#define IPCP_BUDGET	64	/* buffers received before others have a turn */
+#define IPCP_BUDGET	64	/* buffers received per run of the work */
 
-/* The buffer in front of the ring, or NULL. */
+/* Take the first buffer out of the ring. Return NULL if the ring is empty. */
 static struct sk_buff *take_buffer(struct ipcp_kflow *k)
 {
 	struct ipcp_rbuff *rb = &k->flow->n_rb;
@@ -35,8 +36,8 @@ static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
 {
 	this_cpu_inc(k->flow->stats->rx_packets);
 	this_cpu_add(k->flow->stats->rx_bytes, skb->len);
-	skb_orphan(skb);	/* the sender's until now, if the flow is direct */
-	/* Nothing that the outside said of it is true of the inside. */
+	skb_orphan(skb);	/* owned by the sender if the flow is direct */
+	/* Metadata of the outer packet does not apply to the message. */
 	skb_scrub_packet(skb, true);
 	skb_clear_hash(skb);
 	skb->ip_summed = CHECKSUM_NONE;
@@ -45,7 +46,7 @@ static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
 	k->ops->receive(k, skb);
 }
 
-/* The next message of several in a buffer of its own, or NULL. */
+/* Copy the next of several messages to a buffer of its own, or return NULL. */
 static struct sk_buff *next_of(struct ipcp_flow *flow, struct ipcp_cursor *c,
 			       unsigned int len)
 {
@@ -76,7 +77,7 @@ static void receive_segs(struct ipcp_kflow *k, struct sk_buff *segs)
 	consume_skb(segs);
 }
 
-/* Receives what is there. True if there may be more than the budget. */
+/* Receive queued buffers. True if the budget ran out, so there may be more. */
 static bool receive_ring(struct ipcp_kflow *k)
 {
 	for (int i = 0; i < IPCP_BUDGET; i++) {
@@ -92,7 +93,10 @@ static bool receive_ring(struct ipcp_kflow *k)
 	return true;
 }
 
-/* Tells the state if it is another one. An end is told when all was received. */
+/*
+ * Report the state if it has changed. The end of the flow is reported only
+ * after all messages were received.
+ */
 static void tell_state(struct ipcp_kflow *k)
 {
 	unsigned int state = ipcp_api_state(k);
@@ -110,10 +114,10 @@ static void tell_state(struct ipcp_kflow *k)
 }
 
 /**
- * ipcp_api_soft_work() - Do what a flow was woken for
- * @work: of a flow
+ * ipcp_api_soft_work() - Run the softirq part of a flow after a wakeup
+ * @work: @soft of a struct ipcp_kflow
  *
- * Context: The flow's soft work, in a softirq.
+ * Context: The soft work of the flow, in a softirq.
  */
 void ipcp_api_soft_work(struct work_struct *work)
 {
@@ -121,7 +125,7 @@ void ipcp_api_soft_work(struct work_struct *work)
 	bool more;
 
 	if (unlikely(!ipcp_aead_ready())) {
-		mod_delayed_work(ipcp_wq, &k->slow, 0);	/* which calls us */
+		mod_delayed_work(ipcp_wq, &k->slow, 0);	/* requeues this work */
 		return;
 	}
 	ipcp_registry_take_pending(k->flow);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sending by kernel code: include/net/ipcp_flow.h.
+ * Sending by kernel code (include/net/ipcp_flow.h).
  *
- * A message is sent at once if its key is there. If the key has to be derived, the
- * slow work does that, and what is sent meanwhile is held. Messages that find no
- * key at all are held, too, in the order they came, and the seed that brings keys
- * wakes us.
+ * A message is sent immediately if its key is available. If the key has to be
+ * derived, the slow work derives it, and messages sent in the meantime are
+ * held. Messages are also held, in order, while there is no key at all; the
+ * seed that provides new keys wakes the consumer, which runs the soft work.
  */
 #include <linux/module.h>
 
@@ -16,14 +16,15 @@
 #include "tx.h"
 #include "wire.h"
 
-#define IPCP_HOLD	256	/* messages of a flow that are held */
+#define IPCP_HOLD	256	/* maximum number of held messages of a flow */
 
 /**
- * ipcp_kflow_mtu() - Longest message that fits the path
+ * ipcp_kflow_mtu() - Return the length of the longest message that fits the
+ * path
  * @flow: flow
  *
  * Context: Any context.
- * Return: bytes.
+ * Return: length in bytes.
  */
 unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
 {
@@ -32,14 +33,14 @@ unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_mtu);
 
 /**
- * ipcp_kflow_buffer() - Get a buffer for a message
+ * ipcp_kflow_buffer() - Allocate a buffer for a message
  * @len: length of the message in bytes
- * @gfp: how
+ * @gfp: allocation flags
  *
- * Any other can be sent, but may have to be copied.
+ * Any other buffer can be sent too, but may have to be copied.
  *
- * Context: As @gfp.
- * Return: an empty buffer with room for the message and all around it, or NULL.
+ * Context: Depends on @gfp.
+ * Return: an empty buffer with room for the message, headers and tag; or NULL.
  */
 struct sk_buff *ipcp_kflow_buffer(unsigned int len, gfp_t gfp)
 {
@@ -48,11 +49,11 @@ struct sk_buff *ipcp_kflow_buffer(unsigned int len, gfp_t gfp)
 EXPORT_SYMBOL_GPL(ipcp_kflow_buffer);
 
 /**
- * ipcp_api_room() - May one more message be sent?
+ * ipcp_api_room() - Test whether one more message may be sent
  * @flow: flow
  *
  * Context: Any context.
- * Return: false if too much is under way or held.
+ * Return: false if too many messages are in flight or held.
  */
 bool ipcp_api_room(const struct ipcp_kflow *flow)
 {
@@ -61,27 +62,34 @@ bool ipcp_api_room(const struct ipcp_kflow *flow)
 }
 
 /**
- * ipcp_api_want_room() - Have room called when there is room again
- * @flow: flow, without room
+ * ipcp_api_want_room() - Request a call of ops->room once there is room again
+ * @flow: flow without room
  *
  * Context: Any context.
- * Return: false if there is some by now.
+ * Return: false if there is room by now.
  */
 bool ipcp_api_want_room(struct ipcp_kflow *flow)
 {
 	set_bit(IPCP_KF_NO_ROOM, &flow->bits);
-	/* Paired with sent() of tx.c: what made room since wakes nobody. */
+	/*
+	 * Pairs with atomic_sub_return() in ipcp_inflight_sub(): either the
+	 * room is seen below, or the soft work that the wakeup queues sees the
+	 * bit.
+	 */
 	smp_mb__after_atomic();
 	return !ipcp_api_room(flow);
 }
 
-/* Is it a matter of keys, so that the message is to be held? */
+/* True if a send failed for lack of a key, so the message is to be held. */
 static bool wants_key(int err)
 {
 	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
 }
 
-/* Sees that the key is waited for. Under the lock of what is held. */
+/*
+ * Arrange for the missing key to be derived, or note that there is none. Called
+ * with held.lock held.
+ */
 static void await_key(struct ipcp_kflow *k, int err)
 {
 	lockdep_assert_held(&k->held.lock);
@@ -92,8 +100,8 @@ static void await_key(struct ipcp_kflow *k, int err)
 }
 
 /*
- * Puts a message behind those that are held. The seed may have come since a
- * send failed, so the work has to look again.
+ * Queue a message behind those that are held. A seed may have arrived since the
+ * send failed, so the soft work has to run again.
  */
 static void hold_message(struct ipcp_kflow *k, struct sk_buff *skb, int err)
 {
@@ -105,7 +113,10 @@ static void hold_message(struct ipcp_kflow *k, struct sk_buff *skb, int err)
 	ipcp_api_run_soon(k);
 }
 
-/* The next of what is held. What is sent goes behind it until it is empty. */
+/*
+ * Take the next held message. New messages are queued behind the held ones
+ * until the queue is empty.
+ */
 static struct sk_buff *next_held(struct ipcp_kflow *k)
 {
 	struct sk_buff *skb = NULL;
@@ -121,8 +132,8 @@ static struct sk_buff *next_held(struct ipcp_kflow *k)
 }
 
 /**
- * ipcp_api_send_held() - Send what is held, as far as there are keys
- * @k: flow, of which something is held
+ * ipcp_api_send_held() - Send held messages as far as keys are available
+ * @k: flow with held messages
  *
  * Context: The soft work.
  */
@@ -145,10 +156,10 @@ void ipcp_api_send_held(struct ipcp_kflow *k)
 }
 
 /**
- * ipcp_api_drop_held() - Drop what is held: nobody will send it
- * @k: flow that is over
+ * ipcp_api_drop_held() - Drop the held messages of a flow that has ended
+ * @k: flow
  *
- * Context: The soft work, or process context when that does not run any more.
+ * Context: The soft work, or process context once the soft work is disabled.
  */
 void ipcp_api_drop_held(struct ipcp_kflow *k)
 {
@@ -160,9 +171,9 @@ void ipcp_api_drop_held(struct ipcp_kflow *k)
 
 /**
  * ipcp_api_slow_work() - Derive the key that a message waits for
- * @work: of a flow
+ * @work: @slow of a struct ipcp_kflow
  *
- * Context: The flow's slow work.
+ * Context: The slow work of the flow.
  */
 void ipcp_api_slow_work(struct work_struct *work)
 {
@@ -174,7 +185,7 @@ void ipcp_api_slow_work(struct work_struct *work)
 	ipcp_api_run_soon(k);
 }
 
-/* Is it in one piece that is nobody else's, with room on both sides? */
+/* True if the buffer is linear, not shared, and has head- and tailroom. */
 static bool fits_as_it_is(const struct sk_buff *skb)
 {
 	return !skb_shared(skb) && !skb_cloned(skb) && !skb_is_nonlinear(skb) &&
@@ -182,7 +193,9 @@ static bool fits_as_it_is(const struct sk_buff *skb)
 	       skb_tailroom(skb) >= IPCP_TAG_LEN;
 }
 
-/* Makes a buffer one that can be sealed in place. NULL, and it is freed. */
+/*
+ * Make a buffer fit for sealing in place. On failure, free it and return NULL.
+ */
 static struct sk_buff *make_fit(struct sk_buff *skb)
 {
 	struct sk_buff *copy;
@@ -201,7 +214,7 @@ static struct sk_buff *make_fit(struct sk_buff *skb)
 			return NULL;
 		skb = copy;
 	}
-	/* What the inside is, is no matter of the outside. */
+	/* Metadata of the message does not apply to the outer packet. */
 	skb_scrub_packet(skb, true);
 	skb_clear_hash(skb);
 	skb->encapsulation = 0;
@@ -210,13 +223,13 @@ static struct sk_buff *make_fit(struct sk_buff *skb)
 }
 
 /**
- * ipcp_api_send() - Send a message, whether there is room or not
+ * ipcp_api_send() - Send a message regardless of the room left
  * @flow: flow
- * @skb: message; taken
- * @dsfield: traffic class of the packet that it goes in
+ * @skb: message; consumed
+ * @dsfield: traffic class of the outer packet
  *
- * Context: As ipcp_kflow_send().
- * Return: as that, but never -EAGAIN.
+ * Context: As for ipcp_kflow_send().
+ * Return: As for ipcp_kflow_send(), but never -EAGAIN.
  */
 int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 		  u8 dsfield)
@@ -245,16 +258,17 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 /**
  * ipcp_kflow_send() - Send a message
  * @flow: flow
- * @skb: message; taken, but for -EAGAIN
+ * @skb: message; consumed unless -EAGAIN is returned
  *
- * Messages of one sender arrive in order, or not at all. One that finds no key
- * is held until there is one; it was sent then as far as its sender goes.
+ * Messages of one sender arrive in order, or not at all. A message without a
+ * key is held until there is one, and counts as sent.
  *
- * Context: Any context but hard interrupts; does not sleep.
- * Return: 0; -EAGAIN and the buffer is still the caller's: too much is under
- * way or held, room will be called; -ENOTCONN the flow is not there yet;
- * -ESHUTDOWN it is over; -EMSGSIZE longer than ipcp_kflow_mtu(); -ENOBUFS it
- * cannot be copied, or is to be segmented first; what routing says.
+ * Context: Any context except hard interrupts; does not sleep.
+ * Return: 0; -EAGAIN if too many messages are in flight or held: the caller
+ * keeps the buffer, and @ops->room will be called; -ENOTCONN if the flow is not
+ * allocated yet; -ESHUTDOWN if the flow has ended; -EMSGSIZE if the message is
+ * longer than ipcp_kflow_mtu(); -ENOBUFS if it cannot be copied, or has to be
+ * segmented first; or an error of routing.
  */
 int ipcp_kflow_send(struct ipcp_kflow *flow, struct sk_buff *skb)
 {
@@ -271,20 +285,22 @@ int ipcp_kflow_send(struct ipcp_kflow *flow, struct sk_buff *skb)
 EXPORT_SYMBOL_GPL(ipcp_kflow_send);
 
 /**
- * ipcp_kflow_send_list() - Send messages, in this order
+ * ipcp_kflow_send_list() - Send messages in the order of a list
  * @flow: flow
- * @list: messages, nobody else's; what is left in it is still the caller's
+ * @list: messages, not shared with other users; the caller keeps those left in
+ *	it
  *
- * Context: As ipcp_kflow_send().
- * Return: 0; -EAGAIN if there was no room for what is left; else as
- * ipcp_kflow_send() for the first that was lost, and all were taken.
+ * Context: As for ipcp_kflow_send().
+ * Return: 0; -EAGAIN if there was no room for the messages left; otherwise the
+ * error of ipcp_kflow_send() for the first message that was lost, and all were
+ * consumed.
  */
 int ipcp_kflow_send_list(struct ipcp_kflow *flow, struct sk_buff_head *list)
 {
 	struct sk_buff *skb;
 	int first = 0;
 
-	local_bh_disable();	/* once for all of them */
+	local_bh_disable();	/* once for the whole list */
 	while ((skb = __skb_dequeue(list))) {
 		int err = ipcp_kflow_send(flow, skb);
 

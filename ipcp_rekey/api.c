@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Flows of kernel code: include/net/ipcp_flow.h. How they begin and end, and what
- * there is to know of them; messages are api-send.c's and api-receive.c's.
+ * Flows of kernel code (include/net/ipcp_flow.h): how they begin and end, and
+ * how to query them. Messages are handled in api-send.c and api-receive.c.
  *
- * A consumer that is woken has a work item run in a softirq (api-receive.c). It
- * cannot derive keys there, and on older kernels not encrypt if the softirq has
- * interrupted who uses the FPU: that is for the slow work (api-send.c).
+ * A wakeup of the consumer runs a work item in a softirq (api-receive.c). Keys
+ * cannot be derived there, and on older kernels the softirq cannot encrypt if
+ * it has interrupted a user of the FPU. The slow work (api-send.c) covers both.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -21,11 +21,11 @@
 #include "state.h"
 
 /**
- * ipcp_kflow_priv() - The consumer's data
+ * ipcp_kflow_priv() - Return the private data of the consumer
  * @flow: flow
  *
  * Context: Any context.
- * Return: what was given last.
+ * Return: the pointer set last.
  */
 void *ipcp_kflow_priv(const struct ipcp_kflow *flow)
 {
@@ -34,11 +34,11 @@ void *ipcp_kflow_priv(const struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_priv);
 
 /**
- * ipcp_kflow_set_priv() - Set the consumer's data
+ * ipcp_kflow_set_priv() - Set the private data of the consumer
  * @flow: flow
- * @priv: anything
+ * @priv: any pointer
  *
- * Context: While no other function is called for the flow, as in accept.
+ * Context: While no other function is called for the flow, as in @ops->accept.
  */
 void ipcp_kflow_set_priv(struct ipcp_kflow *flow, void *priv)
 {
@@ -47,11 +47,11 @@ void ipcp_kflow_set_priv(struct ipcp_kflow *flow, void *priv)
 EXPORT_SYMBOL_GPL(ipcp_kflow_set_priv);
 
 /**
- * ipcp_kflow_state() - What is the matter with a flow
+ * ipcp_kflow_state() - Return the state of a flow
  * @flow: flow
  *
  * Context: Any context.
- * Return: IPCP_KFLOW_*; none while it is to be allocated.
+ * Return: IPCP_KFLOW_* bits; none while the flow is being allocated.
  */
 unsigned int ipcp_kflow_state(const struct ipcp_kflow *flow)
 {
@@ -60,9 +60,9 @@ unsigned int ipcp_kflow_state(const struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_state);
 
 /**
- * ipcp_kflow_info() - What there is to know of a flow
+ * ipcp_kflow_info() - Return information about a flow
  * @flow: flow
- * @info: out
+ * @info: (output) information
  *
  * Context: Process context.
  */
@@ -84,7 +84,7 @@ static void kflow_wake(struct ipcp_consumer *consumer, __poll_t events)
 	ipcp_api_run_soon(container_of(consumer, struct ipcp_kflow, consumer));
 }
 
-/* Names are served by a struct ipcp_klisten (api-listen.c), never by a flow. */
+/* No ->spawn(): names are served by a struct ipcp_klisten (api-listen.c). */
 static const struct ipcp_consumer_ops kflow_ops = {
 	.wake = kflow_wake,
 };
@@ -111,9 +111,9 @@ static struct ipcp_kflow *kflow_new(struct ipcp_net *ipn,
 }
 
 /*
- * The consumer is to have the flow and what the caller has of it: a reference, and
- * one to the module, since the consumer's module need not hold ours until the
- * release, or is ours.
+ * Give the flow to its consumer, with the references that the caller holds: one
+ * to the flow, and one to this module. The module of the consumer may be this
+ * one, or need not hold a reference to it until the release.
  */
 static void kflow_take(struct ipcp_kflow *k, struct ipcp_flow *flow)
 {
@@ -122,23 +122,26 @@ static void kflow_take(struct ipcp_kflow *k, struct ipcp_flow *flow)
 	k->flow = flow;
 }
 
-/* From here on the consumer is called, unless it has released the flow already. */
+/*
+ * Enable callbacks. Does nothing if the consumer has already released the flow.
+ */
 static void kflow_start(struct ipcp_kflow *k)
 {
 	enable_work(&k->soft);
-	ipcp_api_run_soon(k);	/* for what was before */
+	ipcp_api_run_soon(k);	/* for earlier wakeups */
 }
 
 /**
- * ipcp_api_alloc() - Ask for a flow to a name
- * @ipn: namespace
+ * ipcp_api_alloc() - Request a flow to a name
+ * @ipn: network namespace
  * @name: name
- * @ops: what the consumer is called for
- * @priv: the consumer's
- * @pin: hold the namespace; or else the flow is released before that ends
+ * @ops: callbacks of the consumer
+ * @priv: private data of the consumer
+ * @pin: true to hold a reference to the namespace; otherwise the caller
+ *	releases the flow before the namespace ends
  *
- * Context: As ipcp_kflow_alloc().
- * Return: as that.
+ * Context: As for ipcp_kflow_alloc().
+ * Return: As for ipcp_kflow_alloc().
  */
 struct ipcp_kflow *ipcp_api_alloc(struct ipcp_net *ipn, const char *name,
 				  const struct ipcp_kflow_ops *ops,
@@ -175,19 +178,21 @@ err_module:
 }
 
 /**
- * ipcp_kflow_alloc() - Ask for a flow to a name
- * @net: namespace, that it holds until it is released
+ * ipcp_kflow_alloc() - Request a flow to a name
+ * @net: network namespace; the flow holds a reference to it until the release
  * @name: name
- * @ops: what the consumer is called for
- * @priv: the consumer's
+ * @ops: callbacks of the consumer
+ * @priv: private data of the consumer
  *
- * Does not wait for it: changed is called with IPCP_KFLOW_UP when it is there,
- * or with IPCP_KFLOW_DOWN if that failed; ipcp_kflow_info() says why.
+ * Does not wait for the flow. @ops->changed is called with IPCP_KFLOW_UP once
+ * the flow is allocated, or with IPCP_KFLOW_DOWN if the allocation failed;
+ * ipcp_kflow_info() returns the reason.
  *
- * Context: Process context of who the flow is for: it owns and pays for it, and
- * the agent's policy is about it.
- * Return: flow, to be released; -EINVAL no such name can be; -ENOTCONN without
- * an agent; -EUSERS; -EDQUOT; -ENOMEM; -ENODEV the module is being removed.
+ * Context: Process context of the task that the flow is for. That task owns the
+ * flow, pays for it, and is subject to the policy of the agent.
+ * Return: flow, to be released; -EINVAL if the name is not valid; -ENOTCONN
+ * without an agent; -EUSERS; -EDQUOT; -ENOMEM; -ENODEV if the module is being
+ * removed.
  */
 struct ipcp_kflow *ipcp_kflow_alloc(struct net *net, const char *name,
 				    const struct ipcp_kflow_ops *ops,
@@ -198,16 +203,16 @@ struct ipcp_kflow *ipcp_kflow_alloc(struct net *net, const char *name,
 EXPORT_SYMBOL_GPL(ipcp_kflow_alloc);
 
 /**
- * ipcp_kflow_release() - Let go of a flow, in whatever state it is
- * @flow: flow; freed. No other function is called for it at that time.
+ * ipcp_kflow_release() - Release a flow in any state
+ * @flow: flow; freed. No other function may be called for it concurrently.
  *
- * The peer is told. What was not received, and what is held, is dropped.
+ * Informs the peer, and drops messages that are held or not received yet.
  *
  * Context: Process context, may sleep.
  */
 void ipcp_kflow_release(struct ipcp_kflow *flow)
 {
-	/* Each may queue the other: a disabled one is not queued any more. */
+	/* Each may queue the other; disabled work cannot be queued again. */
 	disable_work_sync(&flow->soft);
 	disable_delayed_work_sync(&flow->slow);
 	ipcp_api_drop_held(flow);
@@ -221,11 +226,11 @@ void ipcp_kflow_release(struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_release);
 
 /**
- * ipcp_api_spawn() - Make the consumer of a flow that comes in
- * @ipn: namespace
- * @ops: what the consumer is called for
- * @priv: the consumer's
- * @pin: hold the namespace, once the flow is accepted
+ * ipcp_api_spawn() - Create the consumer of an incoming flow
+ * @ipn: network namespace
+ * @ops: callbacks of the consumer
+ * @priv: private data of the consumer
+ * @pin: true to hold a reference to the namespace once the flow is accepted
  *
  * Context: Process context, may sleep.
  * Return: consumer with a reference for the caller, or NULL.
@@ -240,11 +245,11 @@ struct ipcp_consumer *ipcp_api_spawn(struct ipcp_net *ipn,
 }
 
 /**
- * ipcp_api_accept() - Give a flow that came in to its consumer
- * @flow: flow, whose consumer is of ipcp_api_spawn(); consumes the caller's
- *	reference
+ * ipcp_api_accept() - Give an incoming flow to its consumer
+ * @flow: flow, whose consumer was created by ipcp_api_spawn(); consumes the
+ *	caller's reference
  *
- * Context: Process context, may sleep, of somebody who holds the module.
+ * Context: Process context, may sleep; the caller holds the module.
  */
 void ipcp_api_accept(struct ipcp_flow *flow)
 {
@@ -254,7 +259,7 @@ void ipcp_api_accept(struct ipcp_flow *flow)
 	ipcp_consumer_get(&k->consumer);	/* the user's */
 	__module_get(THIS_MODULE);
 	kflow_take(k, flow);
-	/* The user's from here on, who may release it at any time. */
+	/* The callback may release the flow, so keep the consumer. */
 	ipcp_consumer_get(&k->consumer);
 	if (k->ops->accept(k))
 		ipcp_kflow_release(k);

@@ -11,8 +11,10 @@ struct ipcp_flow;
 struct ipcp_net;
 
 /**
- * struct ipcp_kflow_cb - what is said of a message that was received
- * @dsfield: traffic class of the packet that it came in
+ * struct ipcp_kflow_cb - control block of a received message
+ * @dsfield: traffic class of the outer packet
+ *
+ * Locking: none, the holder of the buffer owns it.
  */
 struct ipcp_kflow_cb {
 	u8 dsfield;

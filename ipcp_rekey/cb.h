@@ -8,18 +8,23 @@
 #include "keysched.h"
 
 /**
- * struct ipcp_skb_cb - what is known of a buffer of packets
+ * struct ipcp_skb_cb - control block of a buffer with one or several packets
  * @counter: received: counter of its packet
- * @pos: received, several: where the next message to be read begins
- * @left: messages to be read, or to be sent
- * @seg_len: length of each packet but the last; received: 0 if there is one only
- * @epoch: received: its epoch
- * @type: enum ipcp_pdu_type; several have DATA only
- * @dsfield: traffic class of the packet that it came in, or is to go in
- * @exchange: of a control packet that decrypted, exchange of its epoch
+ * @pos: received, several packets: offset of the next message to read
+ * @left: number of messages still to read or to send
+ * @seg_len: length of each packet but the last; received: 0 if there is only
+ *	one
+ * @epoch: received: epoch of the packets
+ * @type: enum ipcp_pdu_type; always DATA for several packets
+ * @dsfield: traffic class of the packet that arrived, or is to be sent
+ * @exchange: control packet that was decrypted: exchange of its epoch
  *
- * A buffer that was received and has several packets keeps header and tag around
- * each message; of one they are gone. A buffer to be sent has room for them.
+ * A received buffer with several packets keeps header and tag around each
+ * message; they are removed from a single packet. A buffer to be sent has room
+ * for them.
+ *
+ * Locking: owned by the holder of the buffer; protected by the lock of the queue
+ * while the buffer is in one.
  */
 struct ipcp_skb_cb {
 	u64 counter;
@@ -38,7 +43,7 @@ static inline struct ipcp_skb_cb *ipcp_cb(struct sk_buff *skb)
 	return (struct ipcp_skb_cb *)skb->cb;
 }
 
-/* The leaf that a packet says it is of, with the epoch, as a number. */
+/* Combine the epoch and the leaf that a packet claims to belong to. */
 static inline u32 ipcp_leaf_id(u8 epoch, u64 counter)
 {
 	return (u32)epoch << 16 | ipcp_ctr_leaf(counter);
@@ -49,7 +54,7 @@ static inline u32 ipcp_cb_leaf_id(struct sk_buff *skb)
 	return ipcp_leaf_id(ipcp_cb(skb)->epoch, ipcp_cb(skb)->counter);
 }
 
-/* Length of the packet that begins at @pos of a buffer of several. */
+/* Return the length of the packet at @pos of a buffer with several packets. */
 static inline unsigned int ipcp_seg_len(const struct sk_buff *skb,
 					unsigned int pos, unsigned int seg_len)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * An open file of /dev/ipcp_rekey, apart from what is done with it: how it begins
- * and ends, and how it becomes a flow or a listener while others look at it.
+ * Open files of /dev/ipcp_rekey: how they begin and end, and how they become a
+ * flow or a listener while other tasks use them.
  */
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -13,12 +13,13 @@
 #include "wait.h"
 
 /**
- * ipcp_file_new() - Make what an open file is
- * @ipn: namespace
- * @wait: where its users sleep; consumes the reference. Or NULL: set later
+ * ipcp_file_new() - Allocate the state of an open file
+ * @ipn: network namespace
+ * @wait: wait queue of the file; consumes the reference. NULL if set later.
  *
  * Context: Process context, may sleep.
- * Return: nothing yet, to be freed; or NULL, and the reference is the caller's.
+ * Return: state of a file that is neither a flow nor a listener yet; NULL if
+ * memory is short, and the caller keeps the reference.
  */
 struct ipcp_file *ipcp_file_new(struct ipcp_net *ipn, struct ipcp_wait *wait)
 {
@@ -36,8 +37,8 @@ struct ipcp_file *ipcp_file_new(struct ipcp_net *ipn, struct ipcp_wait *wait)
 }
 
 /**
- * ipcp_file_free() - Free what an open file was
- * @f: file; what it was has ended
+ * ipcp_file_free() - Free the state of an open file
+ * @f: file, whose flow or listener has ended
  *
  * Context: Process context.
  */
@@ -50,7 +51,7 @@ void ipcp_file_free(struct ipcp_file *f)
 }
 
 /**
- * ipcp_file_become_flow() - Let a file be a flow from now on
+ * ipcp_file_become_flow() - Make a file a flow
  * @f: file, its lock held
  * @flow: flow; consumes the reference
  *
@@ -58,7 +59,7 @@ void ipcp_file_free(struct ipcp_file *f)
  */
 void ipcp_file_become_flow(struct ipcp_file *f, struct ipcp_flow *flow)
 {
-	/* Paired with ipcp_file_flow(). */
+	/* Pairs with smp_load_acquire() in ipcp_file_flow(). */
 	smp_store_release(&f->flow, flow);
 	/*
 	 * The flow may have become ready before ->flow was set: make pollers
@@ -68,16 +69,16 @@ void ipcp_file_become_flow(struct ipcp_file *f, struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_file_become_listener() - Let a file serve a name from now on
+ * ipcp_file_become_listener() - Make a file a listener
  * @f: file, its lock held
- * @l: listener, which is the file's
+ * @l: listener; owned by the file from now on
  *
  * Context: Process context.
  */
 void ipcp_file_become_listener(struct ipcp_file *f, struct ipcp_listener *l)
 {
-	/* Paired with ipcp_file_listener(). */
+	/* Pairs with smp_load_acquire() in ipcp_file_listener(). */
 	smp_store_release(&f->listener, l);
-	/* For flows that were faster. */
+	/* Flows may have arrived before ->listener was set. */
 	ipcp_wait_wake(&f->wait->consumer, EPOLLIN | EPOLLRDNORM);
 }

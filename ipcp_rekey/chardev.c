@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * /dev/ipcp_rekey: flows for programs. A file is nothing yet, or serves a name,
- * or is a flow; it becomes one of the latter once, and stays it. It has one
- * place to sleep for its whole life, so epoll may be set up at any time.
+ * /dev/ipcp_rekey: flows for programs. A new file can become either a flow or a
+ * listener for a name, once. It has one wait queue for its whole life, so epoll
+ * may be set up at any time.
  *
- * Opening, polling and closing are here, ioctls in chardev-ioctl.c, reading and
- * writing in io.c.
+ * This file implements opening, polling and closing, chardev-ioctl.c the
+ * ioctls, and io.c reading and writing.
  */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -23,7 +23,7 @@
 #include "tx.h"
 #include "wait.h"
 
-/* A flow that is over: no call waits. */
+/* Events of a flow that has ended: no call blocks. */
 #define IPCP_POLL_DEAD		(EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM | \
 				 EPOLLOUT | EPOLLWRNORM)
 
@@ -127,7 +127,7 @@ static struct miscdevice ipcp_misc = {
 };
 
 /**
- * ipcp_chardev_init() - Let programs in
+ * ipcp_chardev_init() - Register the device
  *
  * Context: Module init.
  * Return: 0 or a negative errno.
@@ -138,7 +138,7 @@ int ipcp_chardev_init(void)
 }
 
 /**
- * ipcp_chardev_exit() - No program can come in any more
+ * ipcp_chardev_exit() - Unregister the device
  *
  * Context: Module exit; no file is open.
  */

@@ -14,35 +14,39 @@ struct ipcp_wait;
 
 /**
  * struct ipcp_file - an open file
- * @ipn: its namespace, which it pins
- * @wait: where its users sleep
- * @lock: serialises what makes it a flow or a listener
- * @flow: set once; NULL while it is not a flow
- * @listener: set once; NULL while it serves no name
- * @rcvtimeo: longest wait of a read in jiffies
- * @sndtimeo: longest wait of a write
+ * @ipn: network namespace; the file holds a reference to it
+ * @wait: wait queue of the file. Locking: set before the file can be found.
+ * @lock: serialises the setting of @flow and @listener
+ * @flow: flow, or NULL. Locking: set once under @lock, may be read locklessly
+ *	with ipcp_file_flow().
+ * @listener: listener, or NULL. Locking: set once under @lock, may be read
+ *	locklessly with ipcp_file_listener().
+ * @rcvtimeo: maximum time that a read waits, in jiffies. Locking: none,
+ *	accessed with READ_ONCE() and WRITE_ONCE().
+ * @sndtimeo: maximum time that a write waits, in jiffies. Locking: as
+ *	@rcvtimeo.
  */
 struct ipcp_file {
 	struct ipcp_net *ipn;
 	struct ipcp_wait *wait;
-	struct mutex lock;	/* protects the becoming of the next two */
+	struct mutex lock;	/* @flow, @listener */
 	struct ipcp_flow *flow;
 	struct ipcp_listener *listener;
 	long rcvtimeo;
 	long sndtimeo;
 };
 
-/* The flow is complete before its file has it. */
+/* The flow is fully set up before ->flow is set. */
 static inline struct ipcp_flow *ipcp_file_flow(const struct ipcp_file *f)
 {
-	/* Paired with ipcp_file_become_flow(). */
+	/* Pairs with smp_store_release() in ipcp_file_become_flow(). */
 	return smp_load_acquire(&f->flow);
 }
 
-/* The listener is complete before its file has it. */
+/* The listener is fully set up before ->listener is set. */
 static inline struct ipcp_listener *ipcp_file_listener(const struct ipcp_file *f)
 {
-	/* Paired with ipcp_file_become_listener(). */
+	/* Pairs with smp_store_release() in ipcp_file_become_listener(). */
 	return smp_load_acquire(&f->listener);
 }
 

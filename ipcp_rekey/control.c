@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Control packets: what authentic CONFIRM, SEALED and CLOSE say. They were
- * decrypted on arrival and wait for the flow's worker, where answers may sleep.
+ * Control packets: handling of authentic CONFIRM, SEALED and CLOSE. They are
+ * decrypted on arrival and queued for the worker of the flow, where sending an
+ * answer may sleep.
  *
- * CONFIRM is how both ends learn that the other one is in a new epoch.
+ * Each end learns through CONFIRM that the other end is in a new epoch.
  *
- * A side that took an epoch asks, with back-off, until it hears DONE, that is
- * until the peer has seen it send in the epoch, or until the epoch is given up
- * (ipcp_epoch_confirm_overdue()): a new seed is due then. What asks never says
- * DONE; an answer does as soon as it is true. Each CONFIRM without DONE is
- * answered, one with DONE is not: so asking ends, answers are not answered for
- * ever, and it does not matter which of them is lost. Were DONE said when asking,
- * the other side could not tell that its own DONE is still asked for.
+ * A side that took an epoch sends CONFIRM, with back-off, until it receives
+ * DONE, which means that the peer has seen it send in the epoch, or until the
+ * epoch is overdue (ipcp_epoch_confirm_overdue()); a new seed is due then. Such
+ * a request never carries DONE. An answer carries DONE as soon as it is true. A
+ * CONFIRM without DONE is answered, a CONFIRM with DONE is not. So the requests
+ * end, no answer is answered in turn, and any of the packets may be lost. If
+ * requests carried DONE, the other side could not tell that its own DONE is
+ * still requested.
  *
- * The responder asks nothing before it was asked: until then it cannot know
- * that the initiator has the keys, and the question would be dropped there.
+ * The responder does not send requests before it receives one: until then it
+ * cannot know whether the initiator has the keys, and the initiator would drop
+ * the request.
  *
- * A keepalive is a CONFIRM that says all there is to say.
+ * A keepalive is a CONFIRM with all flags that are true.
  */
 #include "cb.h"
 #include "control.h"
@@ -46,12 +49,12 @@ static u8 confirm_flags(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_control_ask() - Ask for the peer's DONE if it is time to
+ * ipcp_control_ask() - Send CONFIRM to request the peer's DONE, if it is time
  * @flow: flow
- * @ep: its newest epoch
- * @next: jiffies when the worker is to come again
+ * @ep: newest epoch of @flow
+ * @next: (in/out) jiffies when the worker has to run again
  *
- * Context: The flow's worker.
+ * Context: The worker of the flow.
  */
 void ipcp_control_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      unsigned long *next)
@@ -59,10 +62,15 @@ void ipcp_control_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	u8 flags = confirm_flags(flow, ep) & ~IPCP_CONFIRM_DONE;
 
 	if (!flow->rk.initiator && !test_bit(IPCP_EP_OBSERVED, &ep->flags))
-		return;		/* that will kick */
+		return;		/* observing the peer kicks the worker */
 	if (ipcp_deadline_add(next, ep->confirm))
 		return;
-	/* If a promotion comes between, it asks at once: one more, no less. */
+	/*
+	 * A promotion may set ->confirm concurrently. If it comes after the
+	 * store below, another CONFIRM follows immediately. If it comes before,
+	 * its value is overwritten, and the next CONFIRM follows after the
+	 * back-off.
+	 */
 	ep->confirm = ipcp_deadline_in(next, ep->backoff);
 	ep->backoff = min(2 * ep->backoff,
 			  msecs_to_jiffies(IPCP_CONFIRM_MAX_MS));
@@ -73,7 +81,10 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	u8 flags = confirm_flags(flow, ep);
 
-	/* News at once: there are three at most. */
+	/*
+	 * Rate-limit repeated answers. Changed flags are sent immediately, and
+	 * they change at most three times.
+	 */
 	if (flags == ep->answer &&
 	    time_before(jiffies, ep->answered +
 			msecs_to_jiffies(IPCP_CONFIRM_MIN_MS)))
@@ -84,13 +95,13 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_control_confirm() - The peer sent a CONFIRM, and it authenticated
+ * ipcp_control_confirm() - Handle an authentic CONFIRM of the peer
  * @flow: flow
- * @ep: epoch it came in
- * @flags: what it says
+ * @ep: epoch of the packet
+ * @flags: flags of the packet
  *
- * Context: The flow's worker.
- * Return: false if it makes no sense.
+ * Context: The worker of the flow.
+ * Return: false if @flags has unknown bits set.
  */
 bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags)
 {
@@ -107,10 +118,10 @@ bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flag
 }
 
 /**
- * ipcp_control_keepalive() - Show the peer that this side is there
+ * ipcp_control_keepalive() - Show the peer that this side is alive
  * @flow: flow
  *
- * Context: The flow's worker.
+ * Context: The worker of the flow.
  */
 void ipcp_control_keepalive(struct ipcp_flow *flow)
 {
@@ -141,7 +152,7 @@ static enum ipcp_drop handle_confirm(struct ipcp_flow *flow,
 						       IPCP_DROP_MALFORMED;
 }
 
-/* Do what a control packet says. SEALED consumes the buffer. */
+/* Handle one control packet. SEALED consumes the buffer. */
 static enum ipcp_drop handle_control(struct ipcp_flow *flow,
 				     struct sk_buff **skb)
 {
@@ -155,7 +166,7 @@ static enum ipcp_drop handle_control(struct ipcp_flow *flow,
 	rcu_read_unlock();
 	if (!ep)
 		return IPCP_DROP_EPOCH;
-	/* Other keys may have the number by now. */
+	/* Replaced or newer keys may use the same epoch number by now. */
 	if (ep->exchange != ipcp_cb(*skb)->exchange)
 		reason = IPCP_DROP_EPOCH;
 	else if (ipcp_cb(*skb)->type == IPCP_PDU_CONFIRM)
@@ -175,10 +186,10 @@ static void handle_close(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_control_work() - Do what the control packets that came say
+ * ipcp_control_work() - Handle the queued control packets of a flow
  * @flow: flow
  *
- * Context: The flow's worker.
+ * Context: The worker of the flow.
  */
 void ipcp_control_work(struct ipcp_flow *flow)
 {
@@ -191,11 +202,11 @@ void ipcp_control_work(struct ipcp_flow *flow)
 		if (reason)
 			ipcp_flow_drop(flow, skb, reason);
 		else
-			consume_skb(skb);	/* NULL if it went on */
+			consume_skb(skb);	/* NULL if consumed */
 	}
 	if (test_and_clear_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits))
 		handle_close(flow);
-	/* The other work is not to wait for the rest. */
+	/* Handle the rest in another run, so other work is not delayed. */
 	if (!skb_queue_empty_lockless(&flow->ctl))
 		ipcp_flow_kick(flow);
 }

@@ -8,17 +8,18 @@
 #include <linux/typecheck.h>
 
 /*
- * When a worker is to run next: the earliest of its deadlines. Each deadline
- * lies ahead, and the worker comes back for it, or has passed, and is acted on
- * now. One comparison says which, so that none is lost between two looks at the
- * clock; and a deadline that has passed is never a reason to come back, or the
- * worker would run without a pause.
+ * Compute when a worker has to run next: at the earliest of its deadlines. A
+ * deadline either lies ahead, and the worker runs again for it, or it has
+ * passed, and the worker acts on it now. A single comparison with jiffies
+ * decides which, so no deadline is lost between two reads of the clock. A
+ * deadline that has passed never requeues the worker, which would then run
+ * without a pause.
  */
 
 /**
- * ipcp_deadline_never() - Begin without a deadline
+ * ipcp_deadline_never() - Start without a deadline
  *
- * Return: jiffies so far ahead that somebody kicks the worker before.
+ * Return: jiffies far enough ahead that the worker is kicked before then.
  */
 static inline unsigned long ipcp_deadline_never(void)
 {
@@ -26,12 +27,12 @@ static inline unsigned long ipcp_deadline_never(void)
 }
 
 /**
- * ipcp_deadline_add() - Come back at a deadline, if it lies ahead
- * @next: jiffies when to come back; moved to an earlier time only
+ * ipcp_deadline_add() - Run again at a deadline if it lies ahead
+ * @next: (in/out) jiffies of the next run; only moved to an earlier time
  * @at: jiffies of the deadline
  *
- * Return: true if the deadline lies ahead; false if it has passed: the caller
- * is to act on it, so that it is no deadline any more.
+ * Return: true if the deadline lies ahead; false if it has passed. In that case
+ * the caller acts on it and thereby removes it.
  */
 static inline bool __must_check ipcp_deadline_add(unsigned long *next,
 						  unsigned long at)
@@ -44,11 +45,11 @@ static inline bool __must_check ipcp_deadline_add(unsigned long *next,
 }
 
 /**
- * ipcp_deadline_in() - Come back after a time
- * @next: jiffies when to come back; moved to an earlier time only
- * @delay: jiffies from now; one at least
+ * ipcp_deadline_in() - Run again after a delay
+ * @next: (in/out) jiffies of the next run; only moved to an earlier time
+ * @delay: delay in jiffies; 0 is rounded up to 1
  *
- * Return: jiffies when that is.
+ * Return: jiffies at the end of the delay.
  */
 static inline unsigned long ipcp_deadline_in(unsigned long *next,
 					     unsigned long delay)
@@ -61,11 +62,12 @@ static inline unsigned long ipcp_deadline_in(unsigned long *next,
 }
 
 /**
- * ipcp_deadline_delay() - What to give to queue_delayed_work()
- * @next: jiffies when to come back
+ * ipcp_deadline_delay() - Convert the next run to a delay for
+ * queue_delayed_work()
+ * @next: jiffies of the next run
  *
- * Return: jiffies from now; 0 if the time came while the worker ran, which
- * acts on the deadline then.
+ * Return: delay in jiffies; 0 if the time has passed while the worker ran, in
+ * which case it acts on the deadline in the next run.
  */
 static inline unsigned long ipcp_deadline_delay(unsigned long next)
 {
