@@ -19,12 +19,11 @@
 #define IPCP_HOLD	256	/* maximum number of held messages of a flow */
 
 /**
- * ipcp_kflow_mtu() - Return the length of the longest message that fits the
- * path
+ * ipcp_kflow_mtu() - Return the length of the longest message
  * @flow: flow
  *
  * Context: Any context.
- * Return: length in bytes.
+ * Return: length in bytes, for the current path.
  */
 unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
 {

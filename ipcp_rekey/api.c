@@ -256,7 +256,7 @@ void ipcp_api_accept(struct ipcp_flow *flow)
 	struct ipcp_kflow *k = container_of(flow->n_rb.flags.consumer,
 					    struct ipcp_kflow, consumer);
 
-	ipcp_consumer_get(&k->consumer);	/* the user's */
+	ipcp_consumer_get(&k->consumer);	/* for the release */
 	__module_get(THIS_MODULE);
 	kflow_take(k, flow);
 	/* The callback may release the flow, so keep the consumer. */

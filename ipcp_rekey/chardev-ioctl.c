@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The ioctls of /dev/ipcp_rekey: flows asked for, served and accepted, options,
- * what there is to know, and messages in batches (which are io.c's).
+ * Ioctls of /dev/ipcp_rekey: allocate, serve and accept flows, set options and
+ * query information. Batches of messages are handled in io.c.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -27,7 +27,7 @@
 #define IPCP_BACKLOG_DEFAULT	64
 #define IPCP_BACKLOG_MAX	1024
 
-/* Nanoseconds of the interface to jiffies; 0 takes the default. */
+/* Convert a timeout in nanoseconds to jiffies; 0 selects the default. */
 static int get_timeout(s64 ns, long deflt, long *timeo)
 {
 	if (ns < IPCP_TIMEOUT_NONE)
@@ -62,13 +62,13 @@ static int check_qos(const struct ipcp_qos *qos)
 {
 	if (qos->reserved[0] || qos->reserved[1])
 		return -EINVAL;
-	/* There is no retransmission here, and silence would lose data. */
+	/* Without retransmission there is no order and no zero loss. */
 	if (qos->in_order || !qos->loss)
 		return -EOPNOTSUPP;
 	return 0;
 }
 
-/* Makes the file a flow that the agent is asked for. Under f->lock. */
+/* Request a flow and make the file that flow. Called with f->lock held. */
 static int begin_alloc(struct ipcp_file *f, const char *name,
 		       const struct ipcp_alloc *arg, long timeo)
 {
@@ -111,7 +111,7 @@ static int ioc_alloc(struct file *file, void *argp)
 
 	if (file->f_flags & O_NONBLOCK)
 		return -EINPROGRESS;
-	/* As connect(2): a signal ends the wait, not the allocation. */
+	/* As for connect(2): a signal ends the wait, not the allocation. */
 	err = wait_event_interruptible(f->wait->wq,
 				       !ipcp_flow_pending(f->flow));
 	if (err)
@@ -164,8 +164,8 @@ err_name:
 }
 
 /*
- * A file for the flow that is to be accepted, with the functions of that of the
- * listener, and open for the same directions. Nobody has it yet.
+ * Create a file for a flow to accept, with the file operations and access mode
+ * of the listener's file. No other task can access it yet.
  */
 static struct file *new_flow_file(const struct file *listener, bool nonblock)
 {
@@ -187,7 +187,7 @@ static struct file *new_flow_file(const struct file *listener, bool nonblock)
 	return file;
 }
 
-/* The flow has had its own place to sleep from its beginning on. */
+/* Make a new file the accepted flow. The flow brings its wait queue along. */
 static void give_flow(struct file *file, struct ipcp_flow *flow)
 {
 	struct ipcp_file *f = file->private_data;
@@ -197,7 +197,7 @@ static void give_flow(struct file *file, struct ipcp_flow *flow)
 	f->flow = flow;
 }
 
-/* Waits for a flow to accept. */
+/* Wait for a flow to accept. */
 static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
 				   long timeo)
 {
@@ -233,7 +233,10 @@ static int ioc_accept(struct file *file, void *argp)
 	err = get_timeout(arg->timeout, MAX_SCHEDULE_TIMEOUT, &timeo);
 	if (err)
 		return err;
-	/* All that can fail comes first: no flow is taken and then lost. */
+	/*
+	 * Do everything that can fail first, so that no flow is accepted and
+	 * lost.
+	 */
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
@@ -324,7 +327,7 @@ static int ioc_set(struct file *file, void *argp)
 	if (!err && arg->mask & IPCP_SET_SNDTIMEO)
 		err = get_timeout(arg->sndtimeo, MAX_SCHEDULE_TIMEOUT, &snd);
 	if (!err && arg->mask & IPCP_SET_DOWN && ipcp_flow_pending(flow))
-		err = -EAGAIN;	/* there is no peer to be told */
+		err = -EAGAIN;	/* no peer to inform yet */
 	if (!err && arg->mask & IPCP_SET_ACCESS)
 		err = set_access(flow, arg->access);
 	if (err)
@@ -335,7 +338,7 @@ static int ioc_set(struct file *file, void *argp)
 	if (arg->mask & IPCP_SET_PPL)
 		WRITE_ONCE(flow->ppl_shift, ilog2(arg->packets_per_leaf));
 	if (arg->mask & IPCP_SET_DOWN) {
-		/* First, or the peer's own CLOSE could come before. */
+		/* Go down before sending CLOSE: the peer may answer at once. */
 		ipcp_state_down(flow, ESHUTDOWN, "taken down by the program");
 		ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0);
 	}
@@ -352,7 +355,7 @@ static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg)
 	return 0;
 }
 
-/* As write(2) and read(2), of a file that was opened for the other direction. */
+/* Fail as write(2) and read(2) do on a file opened for the other direction. */
 static int ioc_send(struct file *file, void *argp)
 {
 	if (!(file->f_mode & FMODE_WRITE))
@@ -371,10 +374,10 @@ static int ioc_recv(struct file *file, void *argp)
 
 /**
  * struct ioc - an ioctl
- * @fn: what it does
- * @size: of its argument, 0 if there is none
- * @min: size of its argument's first version
- * @out: the argument is copied back on success
+ * @fn: handler
+ * @size: size of the argument, or 0 without one
+ * @min: size of the first version of the argument
+ * @out: true if the argument is copied back on success
  */
 struct ioc {
 	int (*fn)(struct file *file, void *argp);
@@ -417,13 +420,13 @@ static int copy_back(void __user *uarg, const void *arg, u32 usize, size_t size)
 }
 
 /**
- * ipcp_chardev_ioctl() - Do an ioctl
+ * ipcp_chardev_ioctl() - Handle an ioctl
  * @file: file
  * @cmd: IPCP_IOC_*
- * @uarg: address of its argument
+ * @uarg: user address of the argument
  *
  * Context: Process context of the program, may sleep.
- * Return: 0, a descriptor, a count, or a negative errno.
+ * Return: 0, a file descriptor, a count, or a negative errno.
  */
 long ipcp_chardev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
@@ -448,12 +451,15 @@ long ipcp_chardev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
 	if (ioc->fn == ioc_get_info) {
-		arg.info.size = usize;	/* all the rest is out */
+		arg.info.size = usize;	/* the only input */
 	} else {
 		err = copy_struct_from_user(&arg, ioc->size, up, usize);
 		if (err)
 			return err;
-		/* A new descriptor is not taken back: can it be answered? */
+		/*
+		 * A new descriptor cannot be revoked: check that the argument
+		 * is writable before.
+		 */
 		if (ioc->out && copy_back(up, &arg, usize, ioc->size))
 			return -EFAULT;
 	}

@@ -62,8 +62,7 @@ static inline unsigned long ipcp_deadline_in(unsigned long *next,
 }
 
 /**
- * ipcp_deadline_delay() - Convert the next run to a delay for
- * queue_delayed_work()
+ * ipcp_deadline_delay() - Return the delay for queue_delayed_work()
  * @next: jiffies of the next run
  *
  * Return: delay in jiffies; 0 if the time has passed while the worker ran, in

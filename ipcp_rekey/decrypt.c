@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Decryption, and what follows from a packet that authenticated: the replay
- * window, the leaf and the epoch that the peer is in, that the peer is there,
- * and where. Before that only the count of packets that did not authenticate
- * changes.
+ * Decryption, and handling of packets that authenticate: update the replay
+ * window, note the leaf and the epoch that the peer uses, and that the peer is
+ * alive and at which address. Before a packet authenticates only the count of
+ * authentication failures changes.
  *
- * No reference to the leaf is taken: RCU keeps it and its key until the packet is
- * dealt with. A packet whose leaf is retired meanwhile is too late.
+ * No reference to the leaf is taken: RCU keeps the leaf and its key until the
+ * packet is handled. A packet whose leaf is retired in the meantime is too
+ * late.
  */
 #include <linux/indirect_call_wrapper.h>
 #include <linux/mm.h>
@@ -23,12 +24,12 @@
 #include "udp.h"
 #include "wire.h"
 
-/* Does this buffer alone hold the pages of its fragments? */
+/* True if no other buffer holds the pages of the fragments. */
 static bool frags_are_ours(const struct sk_buff *skb)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 
-	/* A copy of the buffer may have a share in a pool's pages, too. */
+	/* The page pool counts references to its pages elsewhere. */
 	if (info->nr_frags && skb->pp_recycle)
 		return false;
 	for (int i = 0; i < info->nr_frags; i++) {
@@ -41,15 +42,16 @@ static bool frags_are_ours(const struct sk_buff *skb)
 }
 
 /**
- * ipcp_decrypt_in_place() - May a buffer be written to where it is?
+ * ipcp_decrypt_in_place() - Test whether a buffer may be overwritten
  * @skb: received buffer
  *
- * Not if somebody else has its memory, too: a clone; a user or a file, whose pages
- * fragments may be; a copy that shares fragments (pskb_copy()), of which neither
- * side is marked; or, of what GRO has put into a list, perhaps a clone.
+ * A buffer must not be overwritten if its memory is shared: with a clone; with
+ * a user process or a file that owns the pages of the fragments; with a copy
+ * that shares fragments (pskb_copy()), since neither copy is marked; or, after
+ * GRO built a list of buffers, possibly with a clone of one of them.
  *
  * Context: Any context.
- * Return: true if only its holder has its memory.
+ * Return: true if the memory of @skb is not shared.
  */
 bool ipcp_decrypt_in_place(const struct sk_buff *skb)
 {
@@ -69,8 +71,9 @@ static void peer_is_there(struct ipcp_flow *flow)
 }
 
 /*
- * The highest counter yet, in the newest epoch that the peer was seen in, says
- * where the peer is. A lingering epoch's does not.
+ * Track the address of the peer. Only the highest counter so far, in the newest
+ * epoch in which the peer was observed, tells where the peer is. A lingering
+ * epoch does not.
  */
 static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       const struct sk_buff *skb, u64 counter)
@@ -90,7 +93,7 @@ static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		ipcp_flow_kick(flow);
 }
 
-/* A packet decrypted: let it pass once. */
+/* Commit a decrypted packet to the replay window, so it is accepted once. */
 static enum ipcp_drop accept_once(struct ipcp_flow *flow,
 				  struct ipcp_leaf *leaf, u8 type, u64 counter,
 				  unsigned int len)
@@ -110,7 +113,10 @@ static enum ipcp_drop accept_once(struct ipcp_flow *flow,
 	return IPCP_DROP_NONE;
 }
 
-/* Do what follows when a packet was accepted; @skb says where it came from. */
+/*
+ * Update the state of the peer after an accepted packet. @skb gives the source
+ * address.
+ */
 static void follow_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep, bool data,
 			u64 counter, const struct sk_buff *skb)
 {
@@ -129,14 +135,14 @@ static enum ipcp_drop count_forged(struct ipcp_flow *flow, int err)
 }
 
 /**
- * ipcp_decrypt_packet() - Decrypt a packet in its buffer, and account for it
+ * ipcp_decrypt_packet() - Decrypt a packet in its buffer, and update the flow
  * @flow: flow
  * @leaf: key of the packet
- * @skb: one packet behind its header, which is in front of the data; the message
- *	on success, its memory replaced if somebody else has it
+ * @skb: one packet without its header, which precedes the data; on success the
+ *	message. The memory is replaced if it is shared.
  *
  * Context: Under RCU, with bottom halves off.
- * Return: why to drop the packet.
+ * Return: reason to drop the packet, or IPCP_DROP_NONE.
  */
 enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 				   struct ipcp_leaf *leaf, struct sk_buff *skb)
@@ -164,14 +170,16 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
  * ipcp_decrypt_seg() - Decrypt the next of several packets
  * @flow: flow
  * @leaf: key of the packets
- * @c: where the packet begins; moves on to the next
+ * @c: start of the packet; advanced to the next packet
  * @len: length of the packet in bytes, with header and tag
- * @out: room for as much, the message behind the header; NULL for where it is,
- *	which then is one piece of memory of ours alone. Others may write to it
- *	otherwise, so what is decrypted is a copy
+ * @out: room for @len bytes, where the message follows the header; the packet
+ *	is copied here first, since others may write to a shared buffer. NULL to
+ *	decrypt in place, if the packet is contiguous and not shared.
+ * @end: (in/out) highest accepted counter plus one; unchanged if the packet is
+ *	dropped
  *
  * Context: Under RCU, with bottom halves off.
- * Return: why to drop the packet.
+ * Return: reason to drop the packet, or IPCP_DROP_NONE.
  */
 enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 				struct ipcp_cursor *c, unsigned int len,
@@ -190,9 +198,9 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		pkt = out;
 	}
 	/*
-	 * The packet may not be what it was when it was parsed. All of the header
-	 * is authenticated; what is looked at here says whether this key may be
-	 * tried, and with which nonce.
+	 * The packet may have changed since it was parsed. The tag
+	 * authenticates the whole header; the fields checked here decide
+	 * whether this key may be tried, and with which nonce.
 	 */
 	if (unlikely(len < IPCP_OVERHEAD))
 		return IPCP_DROP_SHORT;
@@ -214,13 +222,14 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 }
 
 /**
- * ipcp_decrypt_follow() - Do what follows from packets that were accepted
+ * ipcp_decrypt_follow() - Update the flow after accepted packets
  * @flow: flow
  * @leaf: key of the packets
- * @skb: buffer that they came in
- * @end: as ipcp_decrypt_seg() left it; 0 if none was accepted
+ * @skb: buffer that contained the packets
+ * @end: highest accepted counter plus one, as set by ipcp_decrypt_seg(); 0 if
+ *	no packet was accepted
  *
- * Once for a buffer: the packets in it come from one address.
+ * Called once per buffer: all packets in a buffer have the same source.
  *
  * Context: Under RCU, with bottom halves off.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Why a packet was dropped. The list is the one place that has the reasons:
- * the enumeration, the names in trace events and the check against the "drops"
- * attributes of the netlink specification are all made from it.
+ * Reasons for dropping packets. This list is the only place that names them:
+ * the enumeration, the names in trace events, and the check against the "drops"
+ * attributes of the netlink specification are generated from it.
  */
 #ifndef _IPCP_DROP_H
 #define _IPCP_DROP_H
@@ -11,7 +11,7 @@
 #include <linux/build_bug.h>
 #include <linux/ipcp_rekey_netlink.h>
 
-/* LAST is for the last one: where FN ends in a comma, it does not. */
+/* LAST() is applied to the last entry, for users whose FN() ends in a comma. */
 #define IPCP_DROPS(FN, LAST)	\
 	FN(SHORT)		\
 	FN(VERSION)		\
@@ -33,9 +33,9 @@
 	LAST(CLOSED)
 
 /*
- * Why a packet was dropped; IPCP_DROP_NONE if it was not. The values are those
- * of the attributes IPCP_REKEY_A_DROPS_*: the specification of the family says
- * what each means. IPCP_DROP_MAX is for arrays of counters.
+ * Reason for dropping a packet, or IPCP_DROP_NONE. The values equal those of
+ * the attributes IPCP_REKEY_A_DROPS_*, which the specification of the family
+ * describes. IPCP_DROP_MAX is the size of arrays of counters.
  */
 enum ipcp_drop {
 	IPCP_DROP_NONE,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The errnos that a program may get because an agent, or the module, says so.
+ * The errnos that an agent, or this module, may report to a program.
  *
- * Others mean something to whoever passes them on: EIOCBQUEUED and ERESTARTSYS
- * to the kernel, which stops or restarts a call, EAGAIN and EINTR to those who
- * wait and would wait for ever.
+ * Other errnos have a meaning for code that passes them on: the kernel stops or
+ * restarts a call that returns EIOCBQUEUED or ERESTARTSYS, and a caller that
+ * waits would wait again, forever, after EAGAIN or EINTR.
  */
 #include <linux/bug.h>
 #include <linux/errno.h>
@@ -13,11 +13,11 @@
 #include "failure.h"
 
 /**
- * ipcp_failure_known() - May a program get this errno for a flow or a name?
- * @error: what is to be a positive errno
+ * ipcp_failure_known() - Test whether an errno may be reported to a program
+ * @error: number to be used as a positive errno
  *
  * Context: Any context.
- * Return: true if so.
+ * Return: true if the failure of a flow or a name may be reported as @error.
  */
 bool ipcp_failure_known(u32 error)
 {
@@ -44,13 +44,13 @@ bool ipcp_failure_known(u32 error)
 }
 
 /**
- * ipcp_failure() - The errno that a program gets
- * @error: why a flow or a name failed, a positive errno
+ * ipcp_failure() - Sanitise an errno that is reported to a program
+ * @error: positive errno of a failed flow or name
  *
- * All that becomes such an errno comes through here.
+ * Every errno of a flow or a name passes through this function.
  *
  * Context: Any context.
- * Return: @error, or EPROTO if that is not for programs.
+ * Return: @error, or EPROTO if @error must not be reported to programs.
  */
 int ipcp_failure(int error)
 {

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-/* For people: what ipcp_failure_known() knows. */
+/* For messages: the errnos that ipcp_failure_known() accepts. */
 #define IPCP_FAILURES \
 	"EACCES, ECONNABORTED, ECONNREFUSED, EDQUOT, EHOSTUNREACH, " \
 	"EKEYEXPIRED, EKEYREJECTED, ENETUNREACH, ENOMEM, ENOTCONN, " \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A flow: the object, who holds it, and what every file does with one. */
+/* The flow object: reference counting, and helpers that all files use. */
 #include <linux/random.h>
 #include <linux/slab.h>
 
@@ -10,14 +10,14 @@
 #include "net.h"
 #include "trace.h"
 
-/* Everything that is not done by a caller. Ordered per work item only. */
+/* Workqueue for all deferred work. Ordered per work item only. */
 struct workqueue_struct *ipcp_wq;
 
 /**
- * ipcp_flow_dropped() - Count a packet of a flow that was dropped
+ * ipcp_flow_dropped() - Count a dropped packet of a flow
  * @flow: flow
- * @len: its length in bytes
- * @reason: why
+ * @len: length of the packet in bytes
+ * @reason: reason of the drop
  *
  * Context: Any context.
  */
@@ -32,7 +32,7 @@ void ipcp_flow_dropped(struct ipcp_flow *flow, unsigned int len,
  * ipcp_flow_drop() - Drop a packet of a flow, and count it
  * @flow: flow
  * @skb: packet; freed
- * @reason: why
+ * @reason: reason of the drop
  *
  * Context: Any context.
  */
@@ -44,10 +44,11 @@ void ipcp_flow_drop(struct ipcp_flow *flow, struct sk_buff *skb,
 }
 
 /**
- * ipcp_flow_drop_all() - Drop a buffer of one message or several, and count them
+ * ipcp_flow_drop_all() - Drop and count a buffer with several messages
  * @flow: flow
- * @skb: buffer, whose control block says how many are left; freed
- * @reason: why
+ * @skb: buffer, whose control block has the number of messages left, one or
+ *	more; freed
+ * @reason: reason of the drop
  *
  * Context: Any context.
  */
@@ -59,7 +60,7 @@ void ipcp_flow_drop_all(struct ipcp_flow *flow, struct sk_buff *skb,
 }
 
 /**
- * ipcp_flow_kick() - Let the worker look at the flow
+ * ipcp_flow_kick() - Run the worker of a flow now
  * @flow: flow
  *
  * Context: Any context.
@@ -71,8 +72,8 @@ void ipcp_flow_kick(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_flow_free() - Free a flow that nobody has
- * @flow: flow; its queues are empty
+ * ipcp_flow_free() - Free a flow without references
+ * @flow: flow, with empty queues
  *
  * Context: Process context, may sleep.
  */
@@ -93,9 +94,10 @@ void ipcp_flow_free(struct ipcp_flow *flow)
 }
 
 /*
- * Nobody has the flow any more, nor can the worker be queued again, and its
- * queues were purged when it was finished. The end of the namespace waits for
- * this, so nothing that others may keep for any time is to hold a flow.
+ * Free a flow after its last reference and a grace period. The worker cannot be
+ * queued again, and the queues were purged when the flow was finished. The end
+ * of the namespace waits for this work, so references to a flow must not be
+ * held indefinitely.
  */
 static void free_work(struct work_struct *work)
 {
@@ -103,7 +105,7 @@ static void free_work(struct work_struct *work)
 }
 
 /**
- * ipcp_flow_put() - Let go of a flow
+ * ipcp_flow_put() - Drop a reference
  * @flow: flow
  *
  * Context: Any context.
@@ -115,9 +117,9 @@ void ipcp_flow_put(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_flow_set_timeout() - Set after how much silence the peer is lost
+ * ipcp_flow_set_timeout() - Set the silence after which the peer counts as lost
  * @flow: flow
- * @ms: milliseconds, at least IPCP_PEER_TIMEOUT_MIN_MS are taken; 0 for never
+ * @ms: milliseconds, raised to IPCP_PEER_TIMEOUT_MIN_MS if less; 0 for no limit
  *
  * Context: Any context.
  */
@@ -197,17 +199,17 @@ err_free:
 }
 
 /**
- * ipcp_flow_new() - Make a flow, which nothing finds yet
- * @ipn: namespace
- * @name: name that is asked for or served
- * @qos: what is asked of it
- * @payer: who pays for it
- * @consumer: whom to wake; a reference is taken
- * @worker: its work item
+ * ipcp_flow_new() - Create a flow that cannot be found yet
+ * @ipn: network namespace
+ * @name: name that is requested or served
+ * @qos: requested quality of service
+ * @payer: user and control group that the flow is charged to
+ * @consumer: consumer to wake; a reference is taken
+ * @worker: worker of the flow
  *
  * Context: Process context, may sleep.
  * Return: flow in INIT with two references, one for the registry; -ENOMEM;
- * -EDQUOT the payer has too many.
+ * -EDQUOT if the payer has too many flows.
  */
 struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos,

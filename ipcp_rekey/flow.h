@@ -25,21 +25,21 @@ struct ipcp_listener;
 struct ipcp_net;
 struct ipcp_path_ops;
 
-#define IPCP_CTL_QUEUE	64	/* control packets of a flow that may wait */
+#define IPCP_CTL_QUEUE	64	/* maximum number of queued control packets */
 
 enum ipcp_flow_limits {
-	IPCP_EPOCH_SLOTS	= 4,	/* an epoch is in slot epoch % 4 */
-	IPCP_SEEDS_KEPT		= 16,	/* seeds that are not taken again */
+	IPCP_EPOCH_SLOTS	= 4,	/* epoch n is in slot n % 4 */
+	IPCP_SEEDS_KEPT		= 16,	/* recent seeds that are refused */
 	IPCP_GRACE_MS		= 5000,
 	IPCP_LINGER_MS		= 10000,
 	IPCP_PEER_TIMEOUT_MS	= 120000,
 	IPCP_PEER_TIMEOUT_MIN_MS = 1000,
 	IPCP_ALLOC_TIMEOUT_MS	= 20000,
-	IPCP_CLOSES		= 3,	/* CLOSE packets, since they may be lost */
+	IPCP_CLOSES		= 3,	/* CLOSE packets, as some may be lost */
 };
 
 /**
- * struct ipcp_endpoint - an address of a peer
+ * struct ipcp_endpoint - address of a peer
  * @sa: either family, or AF_UNSPEC
  * @sin: IPv4
  * @sin6: IPv6
@@ -53,24 +53,29 @@ struct ipcp_endpoint {
 };
 
 /**
- * struct ipcp_rk - re-key state of a flow, as Ouroboros has it
- * @encrypted: the flow has keys
- * @initiator: this side allocated the flow, and drives re-keys
- * @in_flight: an agent claimed the flow
- * @has_pending: a seed was parked and waits to be taken
- * @epoch: epoch taken last
- * @newest: newest epoch
- * @observed: newest epoch that the peer was observed in; of no use before the
- *	first. Locking: read without
+ * struct ipcp_rk - re-key state of a flow, modelled after Ouroboros
+ * @encrypted: true if the flow has keys. Set once, with smp_store_release()
+ *	after @initiator and flow->cipher; may be read locklessly.
+ * @initiator: true if this side allocated the flow and drives re-keys. Set
+ *	before @encrypted or IPCP_FLOW_DIRECT and constant from then on.
+ * @in_flight: true if an agent has claimed the flow; may be read locklessly
+ * @has_pending: true if a parked seed waits to be activated; may be read
+ *	locklessly
+ * @epoch: epoch activated last; may be read locklessly
+ * @newest: newest epoch; may be read locklessly
+ * @observed: newest epoch in which the peer was observed; undefined before the
+ *	first; may be read locklessly
  * @pending_epoch: epoch of the seed that waits
- * @due: IPCP_REKEY_DUE_*, why an agent ought to claim the flow
- * @exchange: number of the exchange that delivered last
- * @claim: number of the last claim; before the first as @exchange
- * @seeds: what seeds there were, as keyed hashes
- * @nseeds: how many there were
- * @drops: how often all keys were dropped
+ * @due: IPCP_REKEY_DUE_*, reasons for an agent to claim the flow; may be read
+ *	locklessly
+ * @exchange: number of the exchange that delivered a seed last; may be read
+ *	locklessly
+ * @claim: number of the last claim; equal to @exchange before the first claim
+ * @seeds: keyed hashes of the most recent seeds
+ * @nseeds: number of seeds so far
+ * @drops: number of times all keys were dropped
  *
- * Locking: flow->lock.
+ * Locking: protected by flow->lock, except for lockless reads as noted.
  */
 struct ipcp_rk {
 	bool encrypted;
@@ -91,71 +96,96 @@ struct ipcp_rk {
 
 /* ipcp_flow.bits */
 enum {
-	IPCP_FLOW_STOPPED,	/* the worker is not to run any more */
-	IPCP_FLOW_PROMOTE,	/* a look at the keys before sending is due */
-	IPCP_FLOW_HASHED,	/* findable by eid */
-	IPCP_FLOW_CLOSE_CAME,	/* a CLOSE of the peer waits for the worker */
-	IPCP_FLOW_CLOSE_SEEN,	/* the peer closed */
-	IPCP_FLOW_PEER_CLOSED,	/* that, and nothing else, ended it */
-	IPCP_FLOW_DIRECT,	/* the peer is another flow of this host */
+	IPCP_FLOW_STOPPED,	/* the worker must not be queued any more */
+	IPCP_FLOW_PROMOTE,	/* senders have to try ipcp_keyrot_promote() */
+	IPCP_FLOW_HASHED,	/* in the registry */
+	IPCP_FLOW_CLOSE_CAME,	/* the worker has to handle a CLOSE */
+	IPCP_FLOW_CLOSE_SEEN,	/* the peer has sent CLOSE */
+	IPCP_FLOW_PEER_CLOSED,	/* a close by the peer ended the flow */
+	IPCP_FLOW_DIRECT,	/* the peer is another flow on this host */
 };
 
 /**
  * struct ipcp_flow - a flow
- * @net: its namespace
- * @node: in the table by @eid
- * @id: number in the namespace
- * @eid: endpoint id, what the peer puts in its packets
- * @refs: registry, file, whoever looked it up; none that could outlive @net
- * @state: enum ipcp_rekey_flow_state, under @lock
- * @bits: IPCP_FLOW_*
- * @lock: protects what is said to be under it; taken inside of nothing but
- *	the registry's mutex and epoch->derive
- * @name: what was asked for
- * @qos: what was asked of it
- * @payer: who pays for it
- * @owner: of this side; nobody before a responder's flow is accepted
- * @error: positive errno of a failed allocation, or why the flow is down
- * @reason: the same in words
- * @deadline: jiffies when a pending allocation fails
- * @n_rb: ring towards the program
- * @rk: re-key state, under @lock
- * @slots: epochs that can be received, by epoch % IPCP_EPOCH_SLOTS; change
- *	under @lock
- * @tx: epoch to send in, one of @slots; changes under @lock
- * @secret: key of the hashes of seeds
- * @cipher: enum ipcp_rekey_cipher
- * @ppl_shift: packets per leaf of the next epoch, as a power of two
- * @grace: jiffies until the kernel takes a seed itself
- * @linger_time: jiffies that an old epoch's keys stay
- * @max_age: jiffies after which an epoch carries no data, 0 for no limit
- * @peer_timeout: jiffies of silence until the peer counts as lost, or 0
- * @path: what carries its packets; may change until the flow is allocated.
- *	Locking: written under @lock once the flow can be found, read without
- * @peer_eid: endpoint id at the peer
- * @peer_lock: protects @peer
- * @peer: address of the peer
- * @dst: route to it
- * @mtu: longest message
- * @mate: the other end of a direct flow, with a reference; changes under @lock
- * @last_tx: jiffies of the last packet sent
- * @last_rx: jiffies of the last packet that authenticated
- * @auth_failures: packets that did not authenticate since the last seed
- * @rekeys: seeds after the first
- * @linger_cut: lingers that ended early
- * @leaves_done: leaves used in epochs that are gone, sent and received
- * @waiting: packets that wait for their leaf
- * @ctl: control packets that decrypted, for the worker
- * @work: everything that is not done on the packet path
- * @closes: CLOSE packets still to be sent
- * @close_at: jiffies of the next
- * @listener: where a responder's flow waits to be accepted, under names' lock
- * @accept: in the listener's queue
- * @blob: what the agent left, under @lock
- * @blob_len: length of it
- * @inflight: count of messages on their way out, that outlives the flow
- * @stats: counters
- * @free: it is freed a grace period after the last reference
+ * @net: network namespace of the flow
+ * @node: entry in the table by @eid
+ * @id: number in the namespace. Locking: set before the flow can be found.
+ * @eid: endpoint id that the peer puts in its packets. Locking: as @id.
+ * @refs: references of the registry, the user, a listener, an upcall, the other
+ *	end of a direct flow, and lookups. No holder may outlive @net.
+ * @state: enum ipcp_rekey_flow_state. Locking: written under @lock, may be read
+ *	locklessly.
+ * @bits: IPCP_FLOW_*. Locking: atomic bitops.
+ * @lock: protects the fields noted below. Taken inside net->lock and
+ *	epoch->derive only.
+ * @name: name that was requested or is served. Locking: constant.
+ * @qos: requested quality of service. Locking: constant.
+ * @payer: user and control group that the flow is charged to. Locking:
+ *	constant.
+ * @owner: task that uses this side; empty until a responder's flow is accepted.
+ *	Locking: none, set once by the task that requests or accepts the flow.
+ * @error: positive errno of a failed allocation, or the reason why the flow is
+ *	down. Locking: set once under @lock, may be read locklessly.
+ * @reason: @error in words. Locking: set once under @lock before @error, may be
+ *	read locklessly after @error, with smp_rmb() in between.
+ * @deadline: jiffies when a pending allocation fails. Locking: written under
+ *	@lock before the flow becomes pending, read locklessly.
+ * @n_rb: ring towards the program, with locks of its own
+ * @rk: re-key state. Locking: see struct ipcp_rk.
+ * @slots: epochs that can be received, by epoch % IPCP_EPOCH_SLOTS. Locking:
+ *	written under @lock, read under @lock or RCU.
+ * @tx: epoch to send in, one of @slots. Locking: as @slots.
+ * @secret: key of the hashes of seeds. Locking: constant.
+ * @cipher: enum ipcp_rekey_cipher. Locking: written under @lock before
+ *	rk.encrypted and constant from then on.
+ * @ppl_shift: packets per leaf of the next epoch, as a power of two. Locking:
+ *	written with or without @lock, read locklessly.
+ * @grace: jiffies until the kernel activates a parked seed itself. Locking:
+ *	written under @lock, may be read locklessly.
+ * @linger_time: jiffies for which the keys of an old epoch stay. Locking:
+ *	written under @lock, may be read locklessly.
+ * @max_age: jiffies after which an epoch carries no data, or 0 for no limit.
+ *	Locking: written under @lock, may be read locklessly.
+ * @peer_timeout: jiffies of silence after which the peer counts as lost, or 0
+ *	for no limit. Locking: none, accessed with READ_ONCE() and WRITE_ONCE().
+ * @path: transport of the packets; may change until the flow is allocated.
+ *	Locking: written under @lock once the flow can be found, may be read
+ *	locklessly.
+ * @peer_eid: endpoint id at the peer. Locking: none, accessed with READ_ONCE()
+ *	and WRITE_ONCE().
+ * @peer_lock: protects @peer and resets of @dst
+ * @peer: address of the peer. Locking: protected by @peer_lock. The receive
+ *	path compares it locklessly first.
+ * @dst: cached route to the peer. Locking: used and reset under @peer_lock.
+ * @mtu: length of the longest message in bytes. Locking: none, accessed with
+ *	READ_ONCE() and WRITE_ONCE().
+ * @mate: other end of a direct flow, with a reference. Locking: written under
+ *	@lock, read under RCU.
+ * @last_tx: jiffies when a packet was sent last. Locking: none, accessed with
+ *	READ_ONCE() and WRITE_ONCE().
+ * @last_rx: jiffies when a packet authenticated last. Locking: as @last_tx.
+ * @auth_failures: packets that did not authenticate since the last seed.
+ *	Locking: atomic.
+ * @rekeys: number of seeds after the first. Locking: written under @lock, may
+ *	be read locklessly.
+ * @linger_cut: number of lingers that ended early; a statistic. Locking: none.
+ * @leaves_done: leaves used in epochs that were wiped, by direction; a
+ *	statistic. Locking: none.
+ * @waiting: packets that wait for their leaf, with a lock of its own
+ * @ctl: decrypted control packets for the worker. Locking: ctl.lock.
+ * @work: the worker, which does everything off the packet path
+ * @closes: number of CLOSE packets left to send. Locking: set under @lock
+ *	before DEALLOC_PENDING, then accessed by the worker only.
+ * @close_at: jiffies of the next CLOSE. Locking: accessed by the worker only.
+ * @listener: listener where a responder's flow waits to be accepted, or NULL.
+ *	Locking: protected by net->lock.
+ * @accept: entry in the queue of @listener. Locking: protected by net->lock.
+ * @blob: opaque data of the agent. Locking: protected by @lock.
+ * @blob_len: length of @blob in bytes. Locking: protected by @lock.
+ * @inflight: count of messages in flight, which may outlive the flow. Locking:
+ *	constant.
+ * @stats: per-CPU counters
+ * @free: frees the flow a grace period after the last reference
  */
 struct ipcp_flow {
 	struct ipcp_net *net;
@@ -165,7 +195,7 @@ struct ipcp_flow {
 	refcount_t refs;
 	u8 state;
 	unsigned long bits;
-	spinlock_t lock;	/* see above */
+	spinlock_t lock;	/* see kernel-doc */
 	char *name;
 	struct ipcp_qos qos;
 	struct ipcp_payer payer;
@@ -231,7 +261,7 @@ static inline struct ipcp_flow *ipcp_flow_get(struct ipcp_flow *flow)
 	return flow;
 }
 
-/* Is the flow still to be allocated, at either side? */
+/* True while the flow is being allocated, on either side. */
 static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
 {
 	u8 state = READ_ONCE(flow->state);
@@ -240,7 +270,7 @@ static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
 	       state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
 }
 
-/* Are both ends on this host, and no packet leaves it? */
+/* True if both ends are on this host, so that no packet leaves the host. */
 static inline bool ipcp_flow_is_direct(const struct ipcp_flow *flow)
 {
 	return test_bit(IPCP_FLOW_DIRECT, &flow->bits);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * HKDF-Expand of RFC 5869 with SHA-256: all keys are made by it.
+ * HKDF-Expand of RFC 5869 with SHA-256, which derives all keys.
  *
- * Only Expand: what comes in is a uniformly random key already, a seed from
- * OAP's own key derivation or the output of another Expand. SHA-256 and not
- * SHA-512, because the library of the oldest kernel has only that one. The
- * library rather than the crypto API, because it can neither sleep nor fail.
+ * HKDF-Extract is not needed: every input key is uniformly random already,
+ * since it is a seed from the key derivation of OAP or the output of another
+ * Expand. SHA-256 is used instead of SHA-512, because the library of the oldest
+ * supported kernel only has SHA-256. The library is used instead of the crypto
+ * API, because it can neither sleep nor fail.
  */
 #include <linux/compiler.h>
 #include <linux/minmax.h>
@@ -17,10 +18,10 @@
 
 static_assert(IPCP_PRK_LEN == SHA256_DIGEST_SIZE);
 
-/* Deeper than the library goes, with an interrupt inside of it. */
+/* Covers the stack of the library plus an interrupt on top of it. */
 #define IPCP_DEAD_STACK	1536
 
-/* Built so that nothing is in the registers that a call may use: see Kbuild. */
+/* Clears the call-used registers: see zero-registers in Kbuild. */
 static noinline void registers_wipe(void)
 {
 	barrier();
@@ -36,11 +37,12 @@ static noinline void dead_stack_wipe(void)
 /**
  * ipcp_stack_wipe() - Wipe the stack below the caller's frame
  *
- * For whoever has worked with keys other than to seal and open. Buffers are
- * wiped where they are; but compilers and assembler code keep words of keys on
- * the stack in between, and interrupts put registers there. Where those frames
- * were, that of the wiping is. Before it the registers: an interrupt of the
- * wiping itself puts them below that frame, where nothing would wipe them.
+ * Call after handling keys for anything but sealing and opening. Named buffers
+ * are wiped in place, but compilers and assembler code spill words of keys to
+ * the stack, and interrupts save registers there. The frame of the wiping
+ * function overlays the frames that handled keys and zeroes them. The registers
+ * are wiped before: an interrupt during the wiping saves them below that frame,
+ * where nothing would wipe them.
  *
  * Context: Any context.
  */
@@ -51,14 +53,15 @@ noinline void ipcp_stack_wipe(void)
 }
 
 /**
- * ipcp_hkdf_expand() - Expand a key into as many bytes as are asked for
- * @out: (output) the bytes; must not overlap @prk or @info
- * @len: how many, at most IPCP_HKDF_MAX
- * @prk: the key
- * @info: says what the bytes are for
+ * ipcp_hkdf_expand() - Expand a key to a number of bytes
+ * @out: (output) derived bytes; must not overlap @prk or @info
+ * @len: number of bytes, at most IPCP_HKDF_MAX
+ * @prk: pseudorandom key
+ * @info: purpose of the derived bytes
  * @info_len: length of @info
  *
- * Leaves no copy of @out or @prk behind, nor of what could take their place.
+ * Leaves no copy of @out or @prk behind, nor any intermediate value from which
+ * they could be derived.
  *
  * Context: Any context.
  */

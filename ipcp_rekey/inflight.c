@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The count of a flow's messages that are on their way out, which they outlive
- * the flow with.
+ * The count of messages of a flow that are in flight. The messages may outlive
+ * the flow, and so does the count.
  */
 #include <linux/slab.h>
 
@@ -10,12 +10,12 @@
 #include "rbflags.h"
 
 /**
- * ipcp_inflight_new() - Begin to count messages on their way
- * @consumer: who is woken when there is room; a reference is taken
+ * ipcp_inflight_new() - Allocate the count of messages in flight
+ * @consumer: consumer to wake when there is room; a reference is taken
  *
  * Context: Process context, may sleep.
- * Return: the count, without messages, the flow's until ipcp_inflight_end(); or
- * NULL.
+ * Return: count without messages, held by the flow until ipcp_inflight_end();
+ * or NULL.
  */
 struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer)
 {
@@ -29,12 +29,12 @@ struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer)
 }
 
 /**
- * ipcp_inflight_sub() - Messages are not on their way any more
+ * ipcp_inflight_sub() - Account for messages that left the stack
  * @out: count
- * @n: how many
+ * @n: number of messages, or IPCP_INFLIGHT_FLOW
  *
- * Context: Under RCU, which keeps the count and its waiters.
- * Return: what is left of the count, the flow's share included.
+ * Context: Under RCU, which keeps the count and its consumer.
+ * Return: the remaining count, including the share of the flow.
  */
 unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n)
 {
@@ -48,8 +48,8 @@ unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n)
 }
 
 /**
- * ipcp_inflight_end() - The flow sends no more, and does not look any more
- * @out: count; freed when the last message is
+ * ipcp_inflight_end() - Drop the flow's share of the count
+ * @out: count; freed together with the last message
  *
  * Context: Any context.
  */

@@ -9,18 +9,20 @@
 
 struct ipcp_consumer;
 
-/* The flow's share of the count of its messages: more than there can be. */
+/* The flow's share of the count; exceeds any number of messages. */
 #define IPCP_INFLIGHT_FLOW	((int)BIT(30))
 
 /**
- * struct ipcp_inflight - messages of a flow that are on their way out
- * @count: how many, and IPCP_INFLIGHT_FLOW until the flow has ended
- * @consumer: who is woken when there is room, with a reference
- * @rcu: freed a grace period after @count has become 0
+ * struct ipcp_inflight - messages of a flow that are in flight
+ * @count: number of messages, plus IPCP_INFLIGHT_FLOW until the flow has ended.
+ *	Locking: atomic.
+ * @consumer: consumer to wake when there is room, with a reference. Locking:
+ *	set once.
+ * @rcu: frees the structure a grace period after @count has become 0
  *
- * All that a message has of its flow, in a word with how many of them a buffer has,
- * hence the alignment: who has the message may keep it for longer
- * than the flow, and its namespace, live.
+ * A message in flight may be held for longer than its flow and the namespace
+ * live, so it points to this structure only. The pointer shares a word with the
+ * number of messages in the buffer, hence the alignment.
  */
 struct ipcp_inflight {
 	atomic_t count;

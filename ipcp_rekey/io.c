@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Reading and writing messages: one a call, or many. Of a batch, as many messages
- * of one length as follow each other go in one buffer, which crosses the stack
- * once; what a message costs then is sealing and copying.
+ * Read and write messages, one per call or in batches. Consecutive messages of
+ * the same length in a batch share one buffer, which passes through the network
+ * stack once, so that each message costs little more than sealing and copying.
  */
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -20,7 +20,7 @@
 #include "wait.h"
 #include "wire.h"
 
-/* Descriptors of messages that are copied at a time: those of one buffer. */
+/* Number of message descriptors copied at a time: those of one buffer. */
 #define IPCP_MSGS	IPCP_SEGS_MAX
 
 static bool is_nonblocking(const struct kiocb *iocb)
@@ -30,8 +30,9 @@ static bool is_nonblocking(const struct kiocb *iocb)
 }
 
 /*
- * io_uring asks first not to sleep, for memory neither, and again from where it
- * may. O_NONBLOCK is about waiting for messages.
+ * io_uring first calls with IOCB_NOWAIT, which forbids sleeping for memory too,
+ * and retries from a context that may sleep. O_NONBLOCK only concerns waiting
+ * for messages.
  */
 static gfp_t gfp_of(const struct kiocb *iocb)
 {
@@ -45,8 +46,8 @@ static ssize_t without_memory(const struct kiocb *iocb)
 }
 
 /**
- * ipcp_io_not_allocated() - Why a flow that is not allocated cannot be used
- * @flow: flow
+ * ipcp_io_not_allocated() - Return why a flow cannot be used
+ * @flow: flow that is not allocated
  *
  * Context: Any context.
  * Return: negative errno.
@@ -59,11 +60,11 @@ int ipcp_io_not_allocated(const struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_io_slept() - What came of a wait
- * @left: as wait_event_interruptible_timeout() says it
- * @timeo: in and out, jiffies that may be waited
+ * ipcp_io_slept() - Evaluate the result of a wait
+ * @left: return value of wait_event_interruptible_timeout()
+ * @timeo: (in/out) remaining time in jiffies
  *
- * Return: 0, -ETIMEDOUT, or what a signal makes of it.
+ * Return: 0; -ETIMEDOUT; or the errno for a signal.
  */
 int ipcp_io_slept(long left, long *timeo)
 {
@@ -90,7 +91,7 @@ static int read_error(const struct ipcp_flow *flow)
 	return -EAGAIN;
 }
 
-/* True when a sleeping reader ought to look again. */
+/* True if a sleeping reader has to check again. */
 static bool read_wakes(const struct ipcp_flow *flow)
 {
 	int flags = ipcp_rbflags(&flow->n_rb.flags);
@@ -99,7 +100,7 @@ static bool read_wakes(const struct ipcp_flow *flow)
 	       !(flags & IPCP_RB_RD);
 }
 
-/* The next message, waited for if need be. Length of it, or an errno. */
+/* Wait for the next message if necessary. Return its length, or an errno. */
 static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
 			bool nonblock, const u8 **msg)
 {
@@ -112,7 +113,10 @@ static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
 		ipcp_registry_take_pending(flow);
 		if (!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_RD))
 			return -EPERM;
-		/* The error first: a packet that came before it is seen. */
+		/*
+		 * Read the error first, so that a packet queued before it is
+		 * not missed.
+		 */
 		err = read_error(flow);
 		if (!err)
 			len = ipcp_reader_next(r, msg);
@@ -120,13 +124,16 @@ static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
 			return len;
 		if (err && err != -EAGAIN)
 			return err;
-		/* If all that was there was dropped, there may be an error now. */
+		/*
+		 * If all queued messages were dropped, the error may have
+		 * changed.
+		 */
 		if (nonblock)
 			return read_error(flow) ?: -EAGAIN;
 		if (signal_pending(current))
 			return sock_intr_errno(timeo);
 		if (!err)
-			continue;	/* all that was there was dropped */
+			continue;	/* all queued messages were dropped */
 		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
 								     read_wakes(flow),
 								     timeo),
@@ -137,12 +144,12 @@ static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
 }
 
 /**
- * ipcp_io_read() - Read a message, as read_iter
+ * ipcp_io_read() - Read a message (read_iter)
  * @iocb: file, and whether to wait
- * @to: where to; as SOCK_DGRAM, what does not fit is cut off
+ * @to: destination; a message that does not fit is truncated, as for SOCK_DGRAM
  *
  * Context: Process context.
- * Return: bytes, or an errno of Documentation/device.md.
+ * Return: length in bytes, or an errno of Documentation/device.md.
  */
 ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 {
@@ -155,7 +162,7 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 	if (!flow)
 		return f->listener ? -EINVAL : -ENOTCONN;
 	if (!iov_iter_count(to))
-		return 0;	/* as read(2) of a socket: nothing is taken */
+		return 0;	/* as for a socket, no message is consumed */
 	ipcp_reader_init(&r, flow);
 	len = next_message(f, &r, is_nonblocking(iocb), &msg);
 	if (len > 0) {
@@ -190,7 +197,7 @@ static bool write_wakes(const struct ipcp_flow *flow)
 	       ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY;
 }
 
-/* Waits until a message can be sent. */
+/* Wait until a message can be sent. */
 static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
 			 bool nonblock, long *timeo)
 {
@@ -212,7 +219,7 @@ static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
 	}
 }
 
-/* Sends the message, or leaves it where it was. Returns 1 or an error. */
+/* Send a message; on error, leave @from unchanged. Return 1 or an error. */
 static int write_one(struct ipcp_flow *flow, struct iov_iter *from, gfp_t gfp)
 {
 	size_t len = iov_iter_count(from);
@@ -236,12 +243,12 @@ static int write_one(struct ipcp_flow *flow, struct iov_iter *from, gfp_t gfp)
 }
 
 /**
- * ipcp_io_write() - Write a message, as write_iter
+ * ipcp_io_write() - Write a message (write_iter)
  * @iocb: file, and whether to wait
  * @from: message
  *
  * Context: Process context.
- * Return: its length in bytes, or an errno of Documentation/device.md.
+ * Return: length in bytes, or an errno of Documentation/device.md.
  */
 ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -259,14 +266,14 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 		err = wait_to_write(f, flow, nonblock, &timeo);
 		if (!err)
 			err = write_one(flow, from, gfp_of(iocb));
-		/* Keys that were dropped meanwhile: waits for the next ones. */
+		/* If keys were dropped in the meantime, wait for new ones. */
 	} while (err == -EAGAIN && !nonblock);
 	if (unlikely(err == -ENOMEM))
 		return without_memory(iocb);
 	return err < 0 ? err : len;
 }
 
-/* How many of these messages one buffer can have: the last may be shorter. */
+/* Return how many of the messages fit one buffer; the last may be shorter. */
 static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 {
 	unsigned int len = msg->len, count = 1;
@@ -279,7 +286,7 @@ static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 	return count;
 }
 
-/* Copies messages into their buffer. How many could be read. */
+/* Copy messages to their buffer. Return how many could be copied. */
 static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
 			      unsigned int count)
 {
@@ -325,7 +332,10 @@ static int send_alone(struct ipcp_flow *flow, const struct ipcp_msg *msg)
 	return err ?: write_one(flow, &from, GFP_KERNEL);
 }
 
-/* Sends the first of these messages, as many as go together. How many. */
+/*
+ * Send the first of these messages, as many as one buffer takes. Return how
+ * many were sent, or an error.
+ */
 static int send_some(struct ipcp_flow *flow, const struct ipcp_msg *msg,
 		     unsigned int n)
 {
@@ -357,7 +367,7 @@ static struct ipcp_msg *alloc_msgs(const struct ipcp_batch *batch)
 			     sizeof(struct ipcp_msg), GFP_KERNEL);
 }
 
-/* Descriptors of the next messages of a batch. How many. */
+/* Copy the next descriptors of a batch. Return how many, or an error. */
 static int get_msgs(struct ipcp_msg *msg, const struct ipcp_batch *batch,
 		    unsigned int from)
 {
@@ -368,13 +378,13 @@ static int get_msgs(struct ipcp_msg *msg, const struct ipcp_batch *batch,
 }
 
 /**
- * ipcp_io_send() - IPCP_IOC_SEND
- * @file: a flow
- * @batch: checked by the caller
+ * ipcp_io_send() - Send a batch of messages (IPCP_IOC_SEND)
+ * @file: file of a flow
+ * @batch: batch, checked by the caller
  *
  * Context: Process context.
- * Return: how many messages were sent, the first ones; an errno of
- * Documentation/device.md if none was.
+ * Return: number of leading messages that were sent; an errno of
+ * Documentation/device.md if there are none.
  */
 int ipcp_io_send(struct file *file, const struct ipcp_batch *batch)
 {
@@ -400,7 +410,7 @@ int ipcp_io_send(struct file *file, const struct ipcp_batch *batch)
 		if (!err)
 			err = send_some(flow, msg + at, n - at);
 		if (err == -EAGAIN && !sent && may_wait(file, batch)) {
-			err = 0;	/* keys that were dropped meanwhile */
+			err = 0;	/* keys were dropped */
 			continue;
 		}
 		if (err < 0)
@@ -413,7 +423,7 @@ int ipcp_io_send(struct file *file, const struct ipcp_batch *batch)
 	return sent ?: err;
 }
 
-/* One message to where its descriptor says; that says then what it was. */
+/* Copy a message to user space and update its descriptor. */
 static int put_msg(struct ipcp_msg *m, const u8 *msg, unsigned int len)
 {
 	m->flags = len > m->len ? IPCP_MSG_TRUNC : 0;
@@ -421,7 +431,10 @@ static int put_msg(struct ipcp_msg *m, const u8 *msg, unsigned int len)
 	return copy_to_user(u64_to_user_ptr(m->base), msg, m->len) ? -EFAULT : 0;
 }
 
-/* Fills up to @n descriptors; waits for the first if it may. How many. */
+/*
+ * Receive up to @n messages; wait for the first unless @nonblock. Return how
+ * many were received, or an error.
+ */
 static int recv_some(struct ipcp_file *f, struct ipcp_reader *r,
 		     struct ipcp_msg *m, unsigned int n, bool nonblock)
 {
@@ -444,13 +457,13 @@ static int recv_some(struct ipcp_file *f, struct ipcp_reader *r,
 }
 
 /**
- * ipcp_io_recv() - IPCP_IOC_RECV
- * @file: a flow
- * @batch: checked by the caller
+ * ipcp_io_recv() - Receive a batch of messages (IPCP_IOC_RECV)
+ * @file: file of a flow
+ * @batch: batch, checked by the caller
  *
  * Context: Process context.
- * Return: how many messages were read; an errno of Documentation/device.md if
- * none was.
+ * Return: number of messages that were read; an errno of
+ * Documentation/device.md if there are none.
  */
 int ipcp_io_recv(struct file *file, const struct ipcp_batch *batch)
 {

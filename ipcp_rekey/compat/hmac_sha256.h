@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * HMAC-SHA256 of the library, for kernels that have only SHA-256 there.
+ * HMAC-SHA256 of the crypto library, for kernels whose library only has
+ * SHA-256.
  *
- * Since 6.17 <crypto/sha2.h> has what is made here: same names, same meaning.
- * No macro of that header tells the two apart, so the version has to. The
- * file dies when 6.17 is the oldest kernel that the module is built for.
+ * Since 6.17 <crypto/sha2.h> provides these functions with the same names and
+ * semantics. No macro of that header tells the two apart, so the kernel version
+ * is checked. Remove this file when 6.17 is the oldest supported kernel.
  */
 #ifndef _IPCP_COMPAT_HMAC_SHA256_H
 #define _IPCP_COMPAT_HMAC_SHA256_H
@@ -64,7 +65,7 @@ static inline void hmac_sha256_update(struct hmac_sha256_ctx *ctx,
 	sha256_update(&ctx->inner, data, data_len);
 }
 
-/* sha256_final() wipes what it is given, so nothing of @ctx is left. */
+/* sha256_final() wipes its context, so nothing of @ctx remains. */
 static inline void hmac_sha256_final(struct hmac_sha256_ctx *ctx,
 				     u8 out[SHA256_DIGEST_SIZE])
 {

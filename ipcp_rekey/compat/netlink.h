@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Policies that the generated code uses and that came after 6.12. Included in
- * front of it by the build.
+ * Netlink policies that the generated code uses and that 6.12 does not have.
+ * The build includes this file ahead of the generated code.
  */
 #ifndef _IPCP_COMPAT_NETLINK_H
 #define _IPCP_COMPAT_NETLINK_H

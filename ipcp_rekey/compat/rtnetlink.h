@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * What makes an interface: with 6.15 its arguments are in a structure.
- */
+/* ->newlink() of rtnl_link_ops: 6.15 moved its arguments to a structure. */
 #ifndef _IPCP_COMPAT_RTNETLINK_H
 #define _IPCP_COMPAT_RTNETLINK_H
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Synchronous AEAD: struct crypto_sync_aead of linux 7.2 for older kernels.
+ * Synchronous AEAD: backport of struct crypto_sync_aead of Linux 7.2.
  *
- * There, x86's gcm(aes) is a wrapper that counts as asynchronous, and a
- * request for a synchronous one gets generic code, twelve times slower.
- * What the wrapper wraps, "__gcm(aes)", is synchronous and fast; it is
- * CRYPTO_ALG_INTERNAL since its caller has to know that the FPU may be used.
- * ipcp_aead_usable() is that question. The answer is always yes in a task, since
- * we never call from inside of a kernel FPU section. A softirq may have
- * interrupted one, since there that keeps tasks off, and not softirqs; so who
- * decrypts in a softirq has to ask first, and to leave it to a task.
+ * On older kernels x86's gcm(aes) is a wrapper that counts as asynchronous, and
+ * a request for a synchronous transform gets the generic code, which is twelve
+ * times slower. The wrapped algorithm, "__gcm(aes)", is synchronous and fast.
+ * It is CRYPTO_ALG_INTERNAL, since its caller has to check that the FPU may be
+ * used; ipcp_aead_usable() does that. In a task the FPU may always be used,
+ * since this module never encrypts inside a kernel FPU section. A softirq may
+ * have interrupted such a section, which disables preemption but not softirqs
+ * on these kernels. So code that decrypts in a softirq has to check first, and
+ * to defer the packet to a task if the FPU is in use.
  */
 #ifndef _IPCP_COMPAT_SYNC_AEAD_H
 #define _IPCP_COMPAT_SYNC_AEAD_H
@@ -80,7 +81,7 @@ static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
 	    !strcmp(name, "gcm(aes)")) {
 		tfm = crypto_alloc_sync_aead("__gcm(aes)", CRYPTO_ALG_INTERNAL,
 					     CRYPTO_ALG_INTERNAL);
-		/* For want of memory nobody is to get the slow one. */
+		/* Do not fall back to the slow code if memory is short. */
 		if (!IS_ERR(tfm) || PTR_ERR(tfm) == -ENOMEM)
 			return tfm;
 	}
@@ -95,8 +96,8 @@ static inline bool ipcp_aead_usable(void)
 #endif
 
 /*
- * A request in memory of the caller's stack. SYNC_AEAD_REQUEST_ON_STACK() would
- * have a hardened kernel zero all of it first, for every packet.
+ * Memory for a request on the caller's stack. SYNC_AEAD_REQUEST_ON_STACK()
+ * would make a hardened kernel zero all of it for every packet.
  */
 #define IPCP_AEAD_REQUEST_LEN \
 	(sizeof(struct aead_request) + MAX_SYNC_AEAD_REQSIZE)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * The socket of a UDP tunnel: with 7.1 its release takes a struct sock.
- */
+/* Socket of a UDP tunnel: since 7.1 its release takes a struct sock. */
 #ifndef _IPCP_COMPAT_UDP_TUNNEL_H
 #define _IPCP_COMPAT_UDP_TUNNEL_H
 
