@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * When a flow is due for a new seed: an epoch is nearly used up, old, under attack,
- * or the peer did not confirm it in the time it has. Due is said here, and claimed
- * elsewhere (rekey.c).
+ * Decide when a flow is due for a new seed: when an epoch is nearly exhausted,
+ * old or under attack, or when the peer did not confirm it in time. This file
+ * only reports that a seed is due; rekey.c claims the flow.
  */
 #include "deadline.h"
 #include "keyrot.h"
@@ -11,12 +11,12 @@
 #include "notify.h"
 
 /*
- * Until when the peer has time to confirm an epoch: some time after this side
- * began to send in it, or could have.
+ * Return the deadline of the peer to confirm an epoch: IPCP_NOT_DONE_MS after
+ * this side began to send in it, or after the seed was parked.
  */
 static unsigned long confirm_by(const struct ipcp_epoch *ep)
 {
-	/* Paired with __promote() of keyrot.c: the time comes with the bit. */
+	/* Pairs with smp_mb__before_atomic() in __promote(). */
 	bool sending = test_bit_acquire(IPCP_EP_SENDING, &ep->flags);
 
 	return (sending ? ep->promoted : ep->parked) +
@@ -24,11 +24,12 @@ static unsigned long confirm_by(const struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_epoch_confirm_overdue() - Did the peer fail to confirm an epoch in time?
+ * ipcp_epoch_confirm_overdue() - Test whether a confirmation is overdue
  * @ep: epoch
  *
  * Context: Any context.
- * Return: true if the peer never said DONE, and had time to.
+ * Return: true once the peer has had IPCP_NOT_DONE_MS to confirm the epoch, and
+ * did not send DONE.
  */
 bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep)
 {
@@ -37,12 +38,12 @@ bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_epoch_unconfirmed() - Is the peer to be asked to confirm an epoch?
+ * ipcp_epoch_unconfirmed() - Test whether to ask the peer to confirm an epoch
  * @ep: epoch
  *
  * Context: Any context.
- * Return: true from when the epoch was taken until the peer has confirmed it, or
- * had its time.
+ * Return: true from the activation of the epoch until the peer has confirmed
+ * it, or has had IPCP_NOT_DONE_MS to do so.
  */
 bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep)
 {
@@ -52,11 +53,11 @@ bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_keyrot_due() - Say that the flow wants a new seed
+ * ipcp_keyrot_due() - Report that a flow is due for a new seed
  * @flow: flow
  * @reason: IPCP_REKEY_DUE_*
  *
- * Context: Any context but hard interrupts.
+ * Context: Any context except hard interrupts.
  */
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 {
@@ -72,12 +73,12 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 }
 
 /**
- * ipcp_keyrot_check_due() - See whether the newest epoch makes a new seed due
+ * ipcp_keyrot_check_due() - Check whether the newest epoch makes a new seed due
  * @flow: flow
- * @ep: its newest epoch
- * @next: jiffies when to look again
+ * @ep: newest epoch of @flow
+ * @next: (in/out) jiffies when to check again
  *
- * Context: The flow's worker.
+ * Context: The worker of the flow.
  */
 void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			   unsigned long *next)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * How keys end: those of an epoch whose linger is over, what an epoch was sent
- * with once a newer one is in use, and all of a flow. The worker, which looks after
- * them, has the next leaf keys made here, too.
+ * Retire keys: all keys of an epoch after its linger, the send keys of an epoch
+ * once a newer one is in use, and all keys of a flow. The worker, which does
+ * this, also prepares the next leaf keys here.
  */
 #include <linux/slab.h>
 
@@ -15,7 +15,7 @@
 
 /**
  * ipcp_keyrot_wipe() - Wipe all keys of an epoch
- * @ep: epoch that nothing finds any more
+ * @ep: epoch that cannot be found any more
  *
  * Context: Process context, may sleep.
  */
@@ -34,9 +34,9 @@ void ipcp_keyrot_wipe(struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_keyrot_retire() - Wipe an epoch that was taken out of its slot
+ * ipcp_keyrot_retire() - Retire an epoch that was removed from its slot
  * @flow: flow
- * @ep: epoch; consumes the slot's reference
+ * @ep: epoch; consumes the reference of the slot
  *
  * Context: Process context, may sleep.
  */
@@ -50,8 +50,8 @@ void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /*
- * Whether a newer epoch is in use, and when this one's keys may go for that: by
- * the first of them, whichever slots they are in.
+ * True if the peer sends in a newer epoch. @end is then the end of this epoch's
+ * linger, which the first of the newer epochs determines, in whichever slot.
  */
 static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       unsigned long *end)
@@ -73,7 +73,10 @@ static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	return any;
 }
 
-/* The epoch in this slot if its linger is over. Under flow->lock. */
+/*
+ * Return the epoch in a slot if its linger is over. Called with flow->lock
+ * held.
+ */
 static struct ipcp_epoch *linger_over(struct ipcp_flow *flow, int i,
 				      unsigned long *next)
 {
@@ -88,7 +91,7 @@ static struct ipcp_epoch *linger_over(struct ipcp_flow *flow, int i,
 	return ipcp_deadline_add(next, end) ? NULL : ep;
 }
 
-/* Takes an epoch whose linger is over out of its slot, and wipes it. */
+/* Remove an epoch from its slot if its linger is over, and retire it. */
 static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
 {
 	struct ipcp_epoch *ep;
@@ -103,7 +106,7 @@ static bool retire_lingered(struct ipcp_flow *flow, int i, unsigned long *next)
 	return ep;
 }
 
-/* Wipes what an epoch before the one in use was sent with. */
+/* Wipe the send keys of an epoch older than the one this side sends in. */
 static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	unsigned int dir = ipcp_tx_dir(&flow->rk);
@@ -119,7 +122,7 @@ static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	ipcp_stack_wipe();
 }
 
-/* Prepares leaves ahead. */
+/* Prepare the next leaves and retire late ones. */
 static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			unsigned long *next)
 {
@@ -133,17 +136,17 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		err = ipcp_leaf_prepare(ep, rx) ?: err;
 	while (ipcp_leaf_retire_late(ep, &until) &&
 	       !ipcp_deadline_add(next, until))
-		continue;	/* the time came meanwhile */
+		continue;	/* the time has passed in between */
 	if (err == -ENOMEM)
 		ipcp_deadline_in(next, HZ / 10);
 }
 
 /**
- * ipcp_keyrot_tend() - Prepare leaves ahead, and wipe what is spent
+ * ipcp_keyrot_tend() - Prepare leaves ahead, and wipe old keys
  * @flow: flow
- * @next: jiffies when to look again
+ * @next: (in/out) jiffies when to check again
  *
- * Context: The flow's worker.
+ * Context: The worker of the flow.
  */
 void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
 {
@@ -153,7 +156,10 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
 
 		if (retire_lingered(flow, i, next))
 			continue;
-		/* Whoever takes it out of its slot meanwhile only closes it. */
+		/*
+		 * A task that removes the epoch from its slot concurrently
+		 * wipes its keys, but the reference keeps the structure.
+		 */
 		rcu_read_lock();
 		ep = ipcp_epoch_get(rcu_dereference(flow->slots[i]));
 		tx = rcu_dereference(flow->tx);
@@ -170,10 +176,10 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
 
 /**
  * ipcp_keyrot_drop() - Wipe all keys of a flow
- * @flow: flow; it is not to send or receive until the next seed
+ * @flow: flow; cannot send or receive until the next seed
  *
- * A claim in flight ends, too: if this machine is a copy of another, both have
- * what its seed will be made of.
+ * Also ends a claim in flight: if this machine is a copy of another one, both
+ * know the secrets that its seed would be derived from.
  *
  * Context: Process context, may sleep.
  */

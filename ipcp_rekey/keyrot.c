@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * keyrot: the epochs of a flow. A seed comes (park), the program or the grace
- * time takes it (activate), the peer is heard under it (observe), this side sends
- * under it (promote), and the epoch before goes after its linger (retire, which is
- * keyrot-retire.c's). When a seed is due says keyrot-due.c.
+ * keyrot: the epochs of a flow.
  *
- * Why it may be known that both ends hold the same seed for an epoch: the
+ *  park       a seed is expanded; its epoch can be received from then on
+ *  activate   the program, or the grace time, takes the seed; the epoch may be
+ *             sent in
+ *  observe    a packet of the peer authenticated in the epoch
+ *  promote    this side begins to send in the epoch
+ *  confirmed  the peer has seen this side send in the epoch
+ *  linger     time for which the previous epoch is still received
+ *  retire     the keys of the epoch are wiped (keyrot-retire.c)
+ *
+ * keyrot-due.c decides when a new seed is due.
+ *
+ * Both ends hold the same seed for an epoch, for the following reasons. The
  * responder's agent parks a seed before it answers, so when the initiator parks
  * the seed of exchange n, the responder has parked it too. The initiator issues
- * exchange n + 1 only when it can no longer park n, since a claim ends with the
- * seed or is refused for ever; so the responder holds nothing newer than n at
- * that time. The responder cannot know whether its answer arrived. Therefore
- * it sends in an epoch only once the peer was heard in it, and a seed that was
- * never heard under may be replaced by that of a later exchange. Replaced keys
- * were used for receiving only, and the new ones count from 0 under other keys.
+ * exchange n + 1 only when it can no longer park n, since a claim ends with its
+ * seed or is refused forever; so the responder holds nothing newer than n at
+ * that time. The responder cannot know whether its answer arrived. Therefore it
+ * sends in an epoch only after the peer was observed in it, and a seed in whose
+ * epoch the peer was never observed may be replaced by the seed of a later
+ * exchange. The replaced keys were used for receiving only, and the counters of
+ * the new ones start at 0 under different keys.
  *
- * park does all that can fail before it changes anything. activate, observe
- * and promote change bits and pointers under flow->lock; they never fail or sleep.
+ * Parking does everything that can fail before it changes any state. activate,
+ * observe and promote change bits and pointers under flow->lock; they never
+ * fail or sleep.
  */
 #include <linux/slab.h>
 #include <net/netlink.h>
@@ -28,14 +38,18 @@
 #include "notify.h"
 #include "trace.h"
 
-/* The machine is about to sleep, or to be written to disk. */
+/*
+ * True from the notice of suspend or hibernation until the machine has woken
+ * up.
+ */
 static bool asleep;
 
 /**
- * ipcp_keyrot_set_asleep() - Take no seed until the machine woke up, or do again
- * @yes: the machine is about to sleep
+ * ipcp_keyrot_set_asleep() - Refuse seeds until the machine has woken up
+ * @yes: true if the machine is about to sleep, false to accept seeds again
  *
- * Context: Process context. Keys that there are have to be dropped after that.
+ * Context: Process context. The caller drops all existing keys after setting
+ * it.
  */
 void ipcp_keyrot_set_asleep(bool yes)
 {
@@ -43,10 +57,11 @@ void ipcp_keyrot_set_asleep(bool yes)
 }
 
 /**
- * ipcp_keyrot_asleep() - Are no new keys to be had?
+ * ipcp_keyrot_asleep() - Test whether seeds are refused
  *
  * Context: Any context.
- * Return: true from the notice that the machine will sleep until it woke up.
+ * Return: true from the notice that the machine will sleep until it has woken
+ * up.
  */
 bool ipcp_keyrot_asleep(void)
 {
@@ -97,7 +112,7 @@ static bool seed_seen(const struct ipcp_rk *rk, u64 id)
 	return false;
 }
 
-/* May this epoch's keys be replaced? See the top of the file. */
+/* True if the keys of the epoch may be replaced: see the top of this file. */
 static bool may_replace(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	return !flow->rk.initiator &&
@@ -118,7 +133,7 @@ static int check_exchange(struct ipcp_flow *flow, u32 exchange,
 								    -ESTALE;
 	}
 	if (exchange == rk->exchange) {
-		NL_SET_ERR_MSG(extack, "this exchange delivered its seed already");
+		NL_SET_ERR_MSG(extack, "this exchange already delivered its seed");
 		return -EALREADY;
 	}
 	if ((s32)(exchange - rk->exchange) < 0) {
@@ -128,7 +143,7 @@ static int check_exchange(struct ipcp_flow *flow, u32 exchange,
 	return 0;
 }
 
-/* Whether a seed may be parked, and whose keys it replaces. */
+/* Check whether a seed may be parked. Called with flow->lock held. */
 static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 		      unsigned int drops, struct netlink_ext_ack *extack)
 {
@@ -145,13 +160,16 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 		NL_SET_ERR_MSG(extack, "the flow is not encrypted");
 		return -EOPNOTSUPP;
 	}
-	/* Under the lock: the keys that there were are dropped after that. */
+	/*
+	 * Checked under the lock: existing keys are dropped after the flag is
+	 * set.
+	 */
 	if (READ_ONCE(asleep)) {
 		NL_SET_ERR_MSG(extack, "the machine is about to sleep");
 		return -EBUSY;
 	}
 	if (drops != flow->rk.drops) {
-		NL_SET_ERR_MSG(extack, "all keys were dropped meanwhile");
+		NL_SET_ERR_MSG(extack, "all keys were dropped in the meantime");
 		return -ESTALE;
 	}
 	if (seed_seen(&flow->rk, id)) {
@@ -166,21 +184,23 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 	if (epoch == newest->no && may_replace(flow, newest))
 		return 0;
 	if (epoch != (u8)(newest->no + 1)) {
-		NL_SET_ERR_MSG_FMT(extack, "wrong epoch, the next is %u",
+		NL_SET_ERR_MSG_FMT(extack, "wrong epoch, the next one is %u",
 				   (u8)(newest->no + 1));
 		return -EINVAL;
 	}
-	/* At the initiator the claim was the gate, when the exchange began. */
+	/* The initiator checked this when the flow was claimed. */
 	if (!flow->rk.initiator &&
 	    !test_bit(IPCP_EP_CONFIRMED, &newest->flags) &&
 	    !ipcp_epoch_confirm_overdue(newest)) {
-		NL_SET_ERR_MSG(extack, "the peer did not confirm the epoch before yet");
+		NL_SET_ERR_MSG(extack, "the peer has not confirmed the previous epoch yet");
 		return -EBUSY;
 	}
 	return 0;
 }
 
-/* The last step of parking: nothing in here can fail. */
+/*
+ * Publish a parked epoch; cannot fail. Return the epoch that was in its slot.
+ */
 static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 				      struct ipcp_epoch *ep, u64 id)
 {
@@ -199,11 +219,12 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	rk->has_pending = true;
 	rk->in_flight = false;
 	rk->exchange = ep->exchange;
-	rk->claim = ep->exchange;	/* it is, but for the first */
+	/* Equal already at the initiator, except for the first seed. */
+	rk->claim = ep->exchange;
 	WRITE_ONCE(rk->due, 0);
 	atomic64_set(&flow->auth_failures, 0);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_PARKED, ep->no, ep->exchange);
-	/* Under the lock that takes it: never set without a seed. */
+	/* Changed under the lock, so the flag is never set without a seed. */
 	ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_REKEY, 0);
 	return old;
 }
@@ -211,17 +232,18 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 /**
  * ipcp_keyrot_park() - Expand a seed and let its epoch be received
  * @flow: flow
- * @seed: root seed; moved, that is wiped, on every path
+ * @seed: root seed; consumed and wiped on every path
  * @epoch: number of the epoch
- * @exchange: number of the exchange that delivered it
- * @extack: for the reason of a refusal
+ * @exchange: number of the exchange that delivered the seed
+ * @extack: reports the reason of a refusal
  *
  * Context: Process context, may sleep.
- * Return: 0; -EALREADY this exchange delivered before; -ESTALE its claim ended
- * or a later one delivered; -EBUSY the epoch before is not confirmed, or the
- * machine is about to sleep;
- * -EINVAL wrong epoch; -EKEYREJECTED used seed; -EOPNOTSUPP no encryption;
- * -ESHUTDOWN; -ENOMEM.
+ * Return: 0; -EALREADY if this exchange already delivered a seed; -ESTALE if
+ * its claim has ended, a later exchange delivered a seed, or all keys were
+ * dropped in the meantime; -EBUSY if the previous epoch is not confirmed, or
+ * the machine is about to sleep; -EINVAL if the epoch is wrong; -EKEYREJECTED
+ * if the seed was used before; -EOPNOTSUPP if the flow is not encrypted;
+ * -ESHUTDOWN if the flow is closed; -ENOMEM.
  */
 int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 		     u32 exchange, struct netlink_ext_ack *extack)
@@ -271,7 +293,7 @@ wipe:
 	return err;
 }
 
-/* Sends in the newest epoch from now on, if it may. */
+/* Send in the newest epoch from now on, if allowed. */
 static void __promote(struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
@@ -284,7 +306,10 @@ static void __promote(struct ipcp_flow *flow)
 		return;
 	}
 	may = test_bit(IPCP_EP_OBSERVED, &ep->flags);
-	/* Only the initiator knows that the peer's kernel has the seed. */
+	/*
+	 * The responder has parked the seed before the initiator parks it, so
+	 * only the initiator may send without having observed the peer.
+	 */
 	if (flow->rk.initiator &&
 	    (!rcu_access_pointer(flow->tx) ||
 	     time_after_eq(jiffies, ep->parked + flow->grace)))
@@ -296,7 +321,10 @@ static void __promote(struct ipcp_flow *flow)
 	clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
 	ep->promoted = jiffies;
 	ep->confirm = jiffies;
-	/* Whoever sees the bit sees the times. */
+	/*
+	 * Pairs with test_bit_acquire() in confirm_by(): the times are visible
+	 * before the bit is.
+	 */
 	smp_mb__before_atomic();
 	set_bit(IPCP_EP_SENDING, &ep->flags);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_PROMOTED, ep->no, ep->exchange);
@@ -305,10 +333,10 @@ static void __promote(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_keyrot_promote() - See whether this side may send in the newest epoch
+ * ipcp_keyrot_promote() - Send in the newest epoch, if allowed
  * @flow: flow
  *
- * Context: Any context but hard interrupts; does not sleep.
+ * Context: Any context except hard interrupts; does not sleep.
  */
 void ipcp_keyrot_promote(struct ipcp_flow *flow)
 {
@@ -318,11 +346,11 @@ void ipcp_keyrot_promote(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_keyrot_activate() - Install the seed that waits
+ * ipcp_keyrot_activate() - Activate the parked seed
  * @flow: flow
  *
- * Context: Any context but hard interrupts; does not sleep, cannot fail.
- * Return: true if there was one.
+ * Context: Any context except hard interrupts; does not sleep, cannot fail.
+ * Return: true if a seed was pending.
  */
 bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 {
@@ -350,7 +378,10 @@ bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 	return taken;
 }
 
-/* Remember the newest epoch that the peer was seen in: it says where the peer is. */
+/*
+ * Note the newest epoch in which the peer was observed, whose packets tell the
+ * address of the peer.
+ */
 static void note_observed(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 {
 	const struct ipcp_epoch *before = ipcp_epoch_find(flow,
@@ -373,19 +404,19 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	}
 	if (sending && !test_bit(IPCP_EP_PEER_SENDING, &ep->flags)) {
 		ep->linger = jiffies + flow->linger_time;
-		/* Whoever sees the bit sees the time. */
+		/* The time is visible before the bit is. */
 		smp_mb__before_atomic();
 		set_bit(IPCP_EP_PEER_SENDING, &ep->flags);
 	}
 }
 
 /**
- * ipcp_keyrot_observe() - A packet of the peer authenticated
+ * ipcp_keyrot_observe() - Handle an authentic packet of the peer
  * @flow: flow
- * @ep: its epoch
- * @sending: the peer's data is in this epoch
+ * @ep: epoch of the packet
+ * @sending: true if the peer sends its data in this epoch
  *
- * Context: Any context but hard interrupts; does not sleep.
+ * Context: Any context except hard interrupts; does not sleep.
  */
 void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			 bool sending)
@@ -405,15 +436,15 @@ void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 }
 
 /**
- * ipcp_keyrot_grace() - Take a seed that nobody took, when its grace time is over
+ * ipcp_keyrot_grace() - Activate a seed at the end of its grace time
  * @flow: flow
- * @ep: its newest epoch
- * @next: jiffies when to look again
+ * @ep: newest epoch of @flow
+ * @next: (in/out) jiffies when to check again
  *
- * The initiator may send in the epoch from then on, whether or not the peer was
- * heard there.
+ * From then on the initiator may send in the epoch even if the peer was not
+ * observed in it.
  *
- * Context: The flow's worker.
+ * Context: The worker of the flow.
  */
 void ipcp_keyrot_grace(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       unsigned long *next)

@@ -8,16 +8,17 @@
 struct netlink_ext_ack;
 
 /*
- * So many packets of an epoch did not authenticate, and a re-key is due: far below
- * what RFC 9001 section 6.6 allows a key, and no stranger can order one.
+ * Number of packets that fail to authenticate before a re-key is due: far below
+ * the limit of RFC 9001 section 6.6, and too many for an attacker to force a
+ * re-key.
  */
 #define IPCP_AUTH_FAILURES	BIT_ULL(32)
 
 enum ipcp_keyrot_limits {
-	IPCP_NOT_DONE_MS	= 60000,	/* to confirm an epoch */
+	IPCP_NOT_DONE_MS	= 60000,	/* time to confirm an epoch */
 };
 
-/* Asking for the peer's DONE: from the first to the longest pause. */
+/* Shortest and longest interval between requests for the peer's DONE. */
 enum ipcp_confirm_limits {
 	IPCP_CONFIRM_MIN_MS	= 100,
 	IPCP_CONFIRM_MAX_MS	= 5000,
@@ -37,7 +38,7 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next);
 void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
-/* Shared by keyrot.c and keyrot-retire.c */
+/* Shared by keyrot.c and keyrot-retire.c. */
 void ipcp_keyrot_wipe(struct ipcp_epoch *ep);
 void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep);
 

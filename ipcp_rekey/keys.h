@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Keys in use: an epoch is what one root seed gave, a leaf is one key of it. How
- * leaves come and go is leaf.c's, how epochs do keyrot.c's.
+ * Keys in use: an epoch is derived from one root seed, a leaf is one of its
+ * keys. leaf.c handles the life of leaves, keyrot.c that of epochs.
  */
 #ifndef _IPCP_KEYS_H
 #define _IPCP_KEYS_H
@@ -21,23 +21,25 @@
 
 /**
  * struct ipcp_leaf - a leaf key in use
- * @aead: key
- * @no: number in the epoch, counted over all nodes
- * @begun: receiver only, so much came under the key that the next leaf is due.
- *	Locking: none; readers and the writer agree on true.
+ * @aead: key. Locking: constant.
+ * @no: number in the epoch, counted over all nodes. Locking: constant.
+ * @begun: receiver only: true once enough packets were received that the next
+ *	leaf is due. Locking: none, accessed with READ_ONCE() and WRITE_ONCE();
+ *	only ever changes to true.
  * @lock: serialises commits to @replay
- * @since: receiver only, jiffies when the leaf became the current one.
- *	Locking: epoch->lock, read without.
- * @epoch: whose leaf it is, with a reference
- * @free: wipes the key in process context a grace period after nothing finds the
- *	leaf any more, so a lookup under RCU may use it until then
- * @replay: what was received under the key; a leaf to send with has none
+ * @since: receiver only: jiffies when the leaf became the current one. Locking:
+ *	protected by epoch->lock.
+ * @epoch: epoch of the leaf, with a reference. Locking: constant.
+ * @free: wipes the key in process context a grace period after the leaf was
+ *	retired, so lookups under RCU may use it until then
+ * @replay: replay window; absent in a leaf to send with. Locking: committed
+ *	under @lock, may be checked locklessly.
  */
 struct ipcp_leaf {
 	struct ipcp_aead aead;
 	u16 no;
 	bool begun;
-	spinlock_t lock;	/* @replay */
+	spinlock_t lock;	/* protects commits to @replay */
 	unsigned long since;
 	struct ipcp_epoch *epoch;
 	struct rcu_work free;
@@ -46,13 +48,16 @@ struct ipcp_leaf {
 
 /**
  * struct ipcp_leaves - the leaf keys of one direction of an epoch
- * @set: leaf keys of the node that the direction is in; under epoch->derive
- * @prev: receiver only, leaf before @cur, for packets that were overtaken
- * @cur: newest leaf that was used
- * @next: prepared ahead; NULL while it is not
- * @used: leaves that were used
+ * @set: unused leaf keys of the current node. Locking: protected by
+ *	epoch->derive.
+ * @prev: receiver only: leaf before @cur, for reordered packets
+ * @cur: newest leaf in use
+ * @next: leaf prepared ahead, or NULL
+ * @used: number of leaves used so far. Locking: written under epoch->lock, may
+ *	be read locklessly.
  *
- * Locking: pointers change under epoch->lock and are read under RCU.
+ * Locking: the pointers are written under epoch->lock and read under
+ * epoch->lock or RCU.
  */
 struct ipcp_leaves {
 	struct ipcp_leaf_set set;
@@ -64,39 +69,48 @@ struct ipcp_leaves {
 
 /* ipcp_epoch.flags */
 enum {
-	IPCP_EP_ACTIVE,		/* the flow may send in it */
-	IPCP_EP_OBSERVED,	/* the peer sent something in it */
+	IPCP_EP_ACTIVE,		/* activated: the flow may send in it */
+	IPCP_EP_OBSERVED,	/* a packet of the peer authenticated */
 	IPCP_EP_SENDING,	/* this side sends its data in it */
 	IPCP_EP_PEER_SENDING,	/* the peer sends its data in it */
-	IPCP_EP_CONFIRMED,	/* the peer knows that this side does */
-	IPCP_EP_RETIRED,		/* nothing can be received any more */
-	IPCP_EP_EXPIRED,	/* the end was told to the user */
+	IPCP_EP_CONFIRMED,	/* the peer has seen this side send in it */
+	IPCP_EP_RETIRED,		/* the keys were wiped */
+	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
 };
 
 /**
- * struct ipcp_epoch - the keys that one root seed gave
- * @flow: whose; not to be used by what frees an epoch or a leaf, which may be
- *	after the flow
- * @refs: the flow's slot, and each leaf's
- * @no: number, modulo 256
- * @cipher: enum ipcp_rekey_cipher
- * @ppl_shift: packets per leaf this side sends are 2^@ppl_shift
- * @exchange: number of the exchange that delivered the seed
- * @flags: IPCP_EP_*
+ * struct ipcp_epoch - the keys derived from one root seed
+ * @flow: flow of the epoch. Must not be used when freeing an epoch or a leaf,
+ *	which may happen after the flow was freed.
+ * @refs: references of the slot of the flow, of each leaf, and of temporary
+ *	users
+ * @no: number modulo 256. Locking: constant.
+ * @cipher: enum ipcp_rekey_cipher. Locking: constant.
+ * @ppl_shift: this side sends 2^@ppl_shift packets per leaf. Locking: constant.
+ * @exchange: number of the exchange that delivered the seed. Locking: constant.
+ * @flags: IPCP_EP_*. Locking: atomic bitops.
  * @derive: serialises the key schedule; taken before @lock
- * @ks: node keys
- * @lock: protects pointers to leaves
- * @leaves: by direction
- * @sent: packets claimed by this side, never reset
- * @rx_end: highest counter received, plus one; 0 while there is none
- * @parked: jiffies when the seed came
- * @promoted: jiffies when this side began to send in it, once it does
- * @linger: jiffies when keys of the epoch before may go
- * @confirm: jiffies of the next CONFIRM to ask for the peer's DONE
- * @backoff: jiffies between the last two of them
- * @answered: jiffies of the last answer to one of the peer's
- * @answer: what it said
- * @rcu: it is freed a grace period after the last reference
+ * @ks: node keys. Locking: protected by @derive.
+ * @lock: protects the pointers to leaves
+ * @leaves: leaf keys, by direction. Locking: see struct ipcp_leaves.
+ * @sent: packets claimed by this side, never reset. Locking: atomic.
+ * @rx_end: highest counter received plus one, or 0 before the first. Locking:
+ *	written with cmpxchg, may be read locklessly.
+ * @parked: jiffies when the seed was parked. Locking: constant.
+ * @promoted: jiffies when this side began to send in the epoch. Locking:
+ *	written under flow->lock before IPCP_EP_SENDING is set, may be read
+ *	locklessly once that bit is seen.
+ * @linger: jiffies when the keys of the previous epoch may be wiped. Locking:
+ *	protected by flow->lock; valid once IPCP_EP_PEER_SENDING is set.
+ * @confirm: jiffies of the next CONFIRM that requests the peer's DONE. Locking:
+ *	written under flow->lock, and by the worker without it; read by the
+ *	worker only.
+ * @backoff: jiffies between the last two of these requests. Locking: set under
+ *	flow->lock before IPCP_EP_ACTIVE, then accessed by the worker only.
+ * @answered: jiffies of the last answer to a CONFIRM of the peer. Locking:
+ *	accessed by the worker only.
+ * @answer: flags of the last answer. Locking: as @answered.
+ * @rcu: frees the structure a grace period after the last reference
  */
 struct ipcp_epoch {
 	struct ipcp_flow *flow;
@@ -107,9 +121,9 @@ struct ipcp_epoch {
 	u32 exchange;
 	unsigned long flags;
 
-	struct mutex derive;	/* key schedule */
+	struct mutex derive;	/* protects @ks and leaf sets */
 	struct ipcp_keysched ks;
-	spinlock_t lock;	/* pointers to leaves */
+	spinlock_t lock;	/* protects pointers to leaves */
 	struct ipcp_leaves leaves[IPCP_DIRS];
 
 	atomic64_t sent ____cacheline_aligned_in_smp;
@@ -135,19 +149,19 @@ static inline unsigned int ipcp_rx_dir(const struct ipcp_rk *rk)
 	return rk->initiator ? IPCP_DIR_RESPONDER : IPCP_DIR_INITIATOR;
 }
 
-/* Is an epoch before another, by their numbers modulo 256? */
+/* True if epoch @a precedes @b, by their numbers modulo 256. */
 static inline bool ipcp_epoch_before(u8 a, u8 b)
 {
 	return (s8)(a - b) < 0;
 }
 
 /**
- * ipcp_epoch_find() - Find the epoch with a number
+ * ipcp_epoch_find() - Find an epoch by its number
  * @flow: flow
  * @no: number modulo 256
  *
  * Context: Under RCU or flow->lock.
- * Return: epoch, or NULL if nothing can be received in it.
+ * Return: epoch, or NULL if there is none that can be received.
  */
 static inline struct ipcp_epoch *ipcp_epoch_find(struct ipcp_flow *flow, u8 no)
 {
@@ -172,11 +186,11 @@ static inline struct ipcp_epoch *ipcp_epoch_newest(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_epoch_get() - Hold an epoch that was found under RCU
+ * ipcp_epoch_get() - Take a reference to an epoch found under RCU
  * @ep: epoch, or NULL
  *
  * Context: Under RCU.
- * Return: epoch, with a reference; NULL if its last reference is gone.
+ * Return: epoch with a reference, or NULL if its last reference was dropped.
  */
 static inline struct ipcp_epoch *ipcp_epoch_get(struct ipcp_epoch *ep)
 {
@@ -185,7 +199,7 @@ static inline struct ipcp_epoch *ipcp_epoch_get(struct ipcp_epoch *ep)
 
 /**
  * ipcp_epoch_put() - Drop a reference
- * @ep: epoch; the holder of its slot has wiped its keys
+ * @ep: epoch, whose keys were wiped when it left its slot
  *
  * Context: Any context.
  */

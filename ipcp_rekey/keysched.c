@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The key schedule: from a root seed to the keys that seal packets.
+ * The key schedule: derive the keys that seal packets from a root seed.
  *
- *   root --"ipcp-rekey node"--> 128 node keys             (root wiped)
- *   node --"ipcp-rekey dir" 0-> direction 0's fork
- *        --"ipcp-rekey dir" 1-> direction 1's fork        (node wiped)
- *   fork --"ipcp-rekey leaf"--> 64 leaf keys              (fork wiped)
+ *  root --"ipcp-rekey node"--> 128 node keys             (root wiped)
+ *  node --"ipcp-rekey dir" 0-> fork of direction 0
+ *       --"ipcp-rekey dir" 1-> fork of direction 1       (node wiped)
+ *  fork --"ipcp-rekey leaf"--> 64 leaf keys              (fork wiped)
  *
  * Each arrow is HKDF-Expand. A node is forked when the first of the two
- * directions enters it; the other one's fork waits in the node's slot. So each
- * direction forgets its own past, however far the other lags behind: from what
- * is left, neither its spent leaves nor what made them can be derived.
+ * directions enters it; the fork of the other direction stays in the slot of
+ * the node. So each direction has forward secrecy of its own, however far the
+ * other one lags behind: neither its spent leaves nor the keys they were
+ * derived from can be derived from the keys that remain.
  *
- * Nothing here takes memory, sleeps or fails. A receiver may look ahead with
- * ipcp_keysched_peek(), which changes nothing; once a packet authenticated, it
- * enters the node for good.
+ * Nothing here allocates memory, sleeps or fails. A receiver may look ahead
+ * with ipcp_keysched_peek(), which changes nothing; once a packet has
+ * authenticated, the receiver enters the node for good.
  */
 #include <linux/bug.h>
 #include <linux/minmax.h>
@@ -36,8 +37,8 @@ static_assert(IPCP_REKEY_WATERMARK_LEAF == 7168);
 static_assert((IPCP_LEAF_TOTAL << IPCP_PPL_SHIFT_MIN) > IPCP_CTRL_RESERVE);
 
 /**
- * ipcp_key_wipe() - Forget a key
- * @key: the key
+ * ipcp_key_wipe() - Wipe a key
+ * @key: key
  *
  * Context: Any context.
  */
@@ -47,8 +48,8 @@ void ipcp_key_wipe(struct ipcp_key *key)
 }
 
 /**
- * ipcp_root_wipe() - Forget a root seed
- * @root: the root seed
+ * ipcp_root_wipe() - Wipe a root seed
+ * @root: root seed
  *
  * Context: Any context.
  */
@@ -57,14 +58,14 @@ void ipcp_root_wipe(struct ipcp_root *root)
 	memzero_explicit(root, sizeof(*root));
 }
 
-/* @out may not be @node itself. */
+/* @out must not be @node. */
 static void fork_node(struct ipcp_key *out, const struct ipcp_key *node,
 		      unsigned int dir)
 {
 	u8 info[sizeof(label_dir)];
 
 	memcpy(info, label_dir, sizeof(info));
-	info[sizeof(info) - 1] = dir;	/* in place of the label's zero */
+	info[sizeof(info) - 1] = dir;	/* replaces the NUL of the label */
 	ipcp_hkdf_expand(out->bytes, sizeof(out->bytes), node->bytes,
 			 info, sizeof(info));
 }
@@ -76,9 +77,9 @@ static u8 slot_of_fork(unsigned int dir)
 
 /**
  * ipcp_keysched_init() - Expand a root seed
- * @ks: (output) the schedule of a new epoch
- * @nodes: (output) memory for the node keys, which stays with @ks
- * @root: the root seed, wiped
+ * @ks: (output) schedule of a new epoch
+ * @nodes: (output) memory for the node keys, which @ks uses from now on
+ * @root: root seed; wiped
  *
  * Context: Any context.
  */
@@ -96,18 +97,18 @@ void ipcp_keysched_init(struct ipcp_keysched *ks, struct ipcp_node_keys *nodes,
 }
 
 /**
- * ipcp_keysched_peek() - The leaf keys of a node that a direction may enter
- * @ks: the schedule
- * @dir: the direction, IPCP_DIR_INITIATOR or IPCP_DIR_RESPONDER
- * @node: the node
- * @out: (output) the direction's leaf keys; untouched on failure
+ * ipcp_keysched_peek() - Derive the leaf keys of a node ahead of entering it
+ * @ks: schedule
+ * @dir: direction, IPCP_DIR_INITIATOR or IPCP_DIR_RESPONDER
+ * @node: node
+ * @out: (output) leaf keys of the direction; unchanged on failure
  *
- * Works on copies and changes nothing, so it can be tried for a packet that
- * nobody has authenticated yet. The caller wipes @out, whatever comes of it.
+ * Works on copies and changes nothing, so it can be called for a packet that
+ * has not authenticated yet. The caller wipes @out in any case.
  *
  * Context: Any context.
- * Return: false if there is no such node, or the direction has entered it or a
- *	   later one
+ * Return: false if there is no such node, or the direction has already entered
+ * it or a later one
  */
 bool ipcp_keysched_peek(const struct ipcp_keysched *ks, unsigned int dir,
 			unsigned int node, struct ipcp_leaf_keys *out)
@@ -122,7 +123,7 @@ bool ipcp_keysched_peek(const struct ipcp_keysched *ks, unsigned int dir,
 	else if (ks->state[node] == slot_of_fork(dir))
 		fork = ks->nodes->key[node];
 	else
-		return false;	/* the direction was here, or all is wiped */
+		return false;	/* already entered, or wiped */
 
 	ipcp_hkdf_expand(out->key[0].bytes, sizeof(*out), fork.bytes,
 			 label_leaf, sizeof(label_leaf) - 1);
@@ -130,7 +131,7 @@ bool ipcp_keysched_peek(const struct ipcp_keysched *ks, unsigned int dir,
 	return true;
 }
 
-/* The direction has no use for a node any more: leave what the other needs. */
+/* Leave a node in one direction: keep only the key the other one needs. */
 static void leave_slot(struct ipcp_keysched *ks, unsigned int dir,
 		       unsigned int node)
 {
@@ -149,14 +150,15 @@ static void leave_slot(struct ipcp_keysched *ks, unsigned int dir,
 }
 
 /**
- * ipcp_keysched_enter() - A direction has come to a node
- * @ks: the schedule
- * @dir: the direction
- * @node: the node, whose leaf keys the caller has from ipcp_keysched_peek()
+ * ipcp_keysched_enter() - Enter a node in one direction
+ * @ks: schedule
+ * @dir: direction
+ * @node: node, whose leaf keys the caller has from ipcp_keysched_peek()
  *
- * Of this node and all before it, nothing of the direction's own is left; the
- * other direction's forks stay until it comes there. Does nothing if the
- * direction has entered the node or a later one, or all is wiped.
+ * Wipes the direction's own keys of this node and all nodes before it. The
+ * forks of the other direction stay until that direction enters the nodes. Does
+ * nothing if the direction has already entered the node or a later one, or if
+ * the schedule was wiped.
  *
  * Context: Any context.
  */
@@ -176,10 +178,10 @@ void ipcp_keysched_enter(struct ipcp_keysched *ks, unsigned int dir,
 }
 
 /**
- * ipcp_keysched_wipe() - Forget all keys of an epoch but the leaf sets
- * @ks: the schedule; no node can be entered any more. May be all zeros.
+ * ipcp_keysched_wipe() - Wipe all keys of an epoch except the leaf sets
+ * @ks: schedule; no node can be entered any more. May be all zeros.
  *
- * The memory of the node keys goes back to the caller.
+ * The memory of the node keys is returned to the caller.
  *
  * Context: Any context.
  */
@@ -192,9 +194,9 @@ void ipcp_keysched_wipe(struct ipcp_keysched *ks)
 }
 
 /**
- * ipcp_leaf_set_init() - Make a set that holds no keys
- * @ls: (output) the set
- * @keys: memory for the keys, which stays with the set; zeroed
+ * ipcp_leaf_set_init() - Initialise an empty set
+ * @ls: (output) set
+ * @keys: memory for the keys, which the set uses from now on; zeroed
  *
  * Context: Any context.
  */
@@ -205,12 +207,12 @@ void ipcp_leaf_set_init(struct ipcp_leaf_set *ls, struct ipcp_leaf_keys *keys)
 }
 
 /**
- * ipcp_leaf_set_fill() - The memory of a set was filled with leaf keys
- * @ls: the set
- * @node: whose they are
+ * ipcp_leaf_set_fill() - Note that a set was filled with leaf keys
+ * @ls: set
+ * @node: node of the leaf keys
  *
- * Goes with ipcp_keysched_peek() into @ls->keys. Where that fails, the set
- * is as it was.
+ * Call after ipcp_keysched_peek() into @ls->keys has succeeded. If it fails,
+ * the set is unchanged.
  *
  * Context: Any context.
  */
@@ -227,12 +229,12 @@ static bool leaf_present(const struct ipcp_leaf_set *ls, unsigned int leaf)
 
 /**
  * ipcp_leaf_peek() - Copy a leaf key
- * @ls: the set
- * @leaf: the leaf inside of its node
- * @out: (output) the key, for the caller to wipe; untouched on failure
+ * @ls: set
+ * @leaf: index of the leaf in its node
+ * @out: (output) key, for the caller to wipe; unchanged on failure
  *
  * Context: Any context.
- * Return: false if the leaf or a later one was taken, or there is none
+ * Return: false if the leaf or a later one was taken, or the set has no keys
  */
 bool ipcp_leaf_peek(const struct ipcp_leaf_set *ls, unsigned int leaf,
 		    struct ipcp_key *out)
@@ -244,13 +246,13 @@ bool ipcp_leaf_peek(const struct ipcp_leaf_set *ls, unsigned int leaf,
 }
 
 /**
- * ipcp_leaf_take() - Move a leaf key out
- * @ls: the set; this key and all before it are wiped
- * @leaf: the leaf inside of its node
- * @out: (output) the key, for the caller to wipe; untouched on failure
+ * ipcp_leaf_take() - Move a leaf key out of a set
+ * @ls: set; this key and all before it are wiped
+ * @leaf: index of the leaf in its node
+ * @out: (output) key, for the caller to wipe; unchanged on failure
  *
  * Context: Any context.
- * Return: false if the leaf or a later one was taken, or there is none
+ * Return: false if the leaf or a later one was taken, or the set has no keys
  */
 bool ipcp_leaf_take(struct ipcp_leaf_set *ls, unsigned int leaf,
 		    struct ipcp_key *out)
@@ -264,8 +266,8 @@ bool ipcp_leaf_take(struct ipcp_leaf_set *ls, unsigned int leaf,
 }
 
 /**
- * ipcp_leaf_set_wipe() - Forget all keys of a set
- * @ls: the set, empty after that; its memory stays with it. May be all zeros.
+ * ipcp_leaf_set_wipe() - Wipe all keys of a set
+ * @ls: set, empty afterwards; keeps its memory. May be all zeros.
  *
  * Context: Any context.
  */

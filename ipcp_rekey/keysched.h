@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The key schedule's numbers, its secrets and what is done with them. All that
- * is counted or indexed here is also the packet format's: see wire.h.
+ * Sizes, secrets and functions of the key schedule. Counters and indices are
+ * also part of the packet format: see wire.h.
  */
 #ifndef _IPCP_KEYSCHED_H
 #define _IPCP_KEYSCHED_H
@@ -14,26 +14,26 @@
 #define IPCP_KEY_LEN		32
 
 #define IPCP_NODES		128	/* node keys of a root seed */
-#define IPCP_LEAVES		64	/* leaf keys of a node, each direction */
-#define IPCP_LEAF_SHIFT		20	/* a leaf key is good for 2^20 packets */
-#define IPCP_PPL_SHIFT_MIN	6	/* a sender uses at least 2^6 of them */
+#define IPCP_LEAVES		64	/* leaf keys of a node, per direction */
+#define IPCP_LEAF_SHIFT		20	/* at most 2^20 packets per leaf key */
+#define IPCP_PPL_SHIFT_MIN	6	/* at least 2^6 packets per leaf key */
 #define IPCP_LEAF_TOTAL		(IPCP_NODES * IPCP_LEAVES)
 #define IPCP_CTR_LIMIT		((u64)IPCP_LEAF_TOTAL << IPCP_LEAF_SHIFT)
 
-/* The last packets of an epoch are no data: they get a re-key through. */
+/* The last packets of an epoch are reserved for control packets of a re-key. */
 #define IPCP_CTRL_RESERVE	1024
 /*
- * The next leaf is prepared once this much of one was used: soon enough, and
- * not for leaves that stay almost unused. A receiver does not know how early the
- * sender leaves a leaf, so it goes by the shortest.
+ * The next leaf is prepared after this number of packets of the current one:
+ * early enough, but not for leaves that stay almost unused. A receiver does not
+ * know how early the sender leaves a leaf, so it assumes the shortest.
  */
 #define IPCP_TX_AHEAD(shift)	((1U << (shift)) / 4)
 #define IPCP_RX_AHEAD		IPCP_TX_AHEAD(IPCP_PPL_SHIFT_MIN)
 
-/* From this leaf on one eighth of the keys is left, and a re-key is due. */
+/* From this leaf on, one eighth of the keys is left and a re-key is due. */
 #define IPCP_REKEY_WATERMARK_LEAF	(IPCP_LEAF_TOTAL / 8 * 7)
 
-/* Who sends: the side that allocated the flow, or the other one. */
+/* Direction by sender: the side that allocated the flow, or the other one. */
 #define IPCP_DIR_INITIATOR	0
 #define IPCP_DIR_RESPONDER	1
 #define IPCP_DIRS		2
@@ -48,14 +48,14 @@ struct ipcp_root {
 
 /**
  * struct ipcp_key - a node key, a fork of one, or a leaf key
- * @bytes: secret; aes-128-gcm uses the first 16 of a leaf key's
+ * @bytes: secret; aes-128-gcm uses the first 16 bytes of a leaf key
  */
 struct ipcp_key {
 	u8 bytes[IPCP_KEY_LEN];
 };
 
 /**
- * struct ipcp_node_keys - what a root seed expands to
+ * struct ipcp_node_keys - the keys that a root seed expands to
  * @key: secret
  */
 struct ipcp_node_keys {
@@ -65,7 +65,7 @@ struct ipcp_node_keys {
 static_assert(sizeof(struct ipcp_node_keys) == 4096);
 
 /**
- * struct ipcp_leaf_keys - what one direction's fork of a node expands to
+ * struct ipcp_leaf_keys - the keys that a fork of a node expands to
  * @key: secret
  */
 struct ipcp_leaf_keys {
@@ -74,21 +74,21 @@ struct ipcp_leaf_keys {
 
 static_assert(sizeof(struct ipcp_leaf_keys) == 2048);
 
-/* What a slot of the node keys holds. */
+/* Contents of a slot of the node keys. */
 enum ipcp_slot {
-	IPCP_SLOT_EMPTY,	/* zeros: both directions have been here */
-	IPCP_SLOT_NODE,		/* the node key: neither has */
-	IPCP_SLOT_FORK_0,	/* direction 0's fork: only direction 1 has */
-	IPCP_SLOT_FORK_1,	/* direction 1's fork: only direction 0 has */
+	IPCP_SLOT_EMPTY,	/* zeros: both directions have entered */
+	IPCP_SLOT_NODE,		/* node key: no direction has entered */
+	IPCP_SLOT_FORK_0,	/* fork of 0: only direction 1 has entered */
+	IPCP_SLOT_FORK_1,	/* fork of 1: only direction 0 has entered */
 };
 
 /**
- * struct ipcp_keysched - the keys of an epoch that neither side has come to
- * @nodes: one slot a node, memory of the owner
+ * struct ipcp_keysched - the keys of an epoch's nodes that were not entered yet
+ * @nodes: one slot per node; memory of the owner
  * @state: enum ipcp_slot of each slot
- * @entered: each direction's newest node, -1 before the first
+ * @entered: newest node of each direction, or -1 before the first
  *
- * The owner serialises all calls.
+ * Locking: the owner serialises all calls (epoch->derive).
  */
 struct ipcp_keysched {
 	struct ipcp_node_keys *nodes;
@@ -107,12 +107,14 @@ void ipcp_keysched_wipe(struct ipcp_keysched *ks);
 /**
  * struct ipcp_leaf_set - the leaf keys of the node that a direction is in
  * @keys: memory of the owner
- * @node: whose leaves they are, -1 if there are none
+ * @node: node of the keys, or -1 if the set is empty
  * @next: first leaf that was not taken; all before it are wiped
  *
- * The owner serialises all calls. A set begins empty (ipcp_leaf_set_init()),
- * and is filled by ipcp_keysched_peek() into @keys and ipcp_leaf_set_fill(). A
- * receiver tries a jump on a set of its own.
+ * A set is initialised empty with ipcp_leaf_set_init(), and filled with
+ * ipcp_keysched_peek() into @keys and ipcp_leaf_set_fill(). A receiver tries a
+ * jump on a set of its own.
+ *
+ * Locking: the owner serialises all calls (epoch->derive).
  */
 struct ipcp_leaf_set {
 	struct ipcp_leaf_keys *keys;
@@ -132,72 +134,74 @@ void ipcp_key_wipe(struct ipcp_key *key);
 void ipcp_root_wipe(struct ipcp_root *root);
 
 /*
- * Index math. A wire counter is node(7) | leaf(6) | sequence(20). "Leaf" is
- * counted over all nodes, 0 to IPCP_LEAF_TOTAL - 1, unless it is said to be
- * inside of a node.
+ * Index math. A wire counter is node(7) | leaf(6) | sequence(20). A leaf number
+ * counts over all nodes, 0 to IPCP_LEAF_TOTAL - 1; a leaf index counts inside a
+ * node.
  */
 
-/* The leaf whose key seals the packet with counter @ctr. */
+/* Return the leaf whose key seals the packet with counter @ctr. */
 static inline unsigned int ipcp_ctr_leaf(u64 ctr)
 {
 	return ctr >> IPCP_LEAF_SHIFT;
 }
 
-/* The number of the packet in its leaf, for the replay window. */
+/* Return the sequence of the packet in its leaf, for the replay window. */
 static inline u32 ipcp_ctr_seq(u64 ctr)
 {
 	return ctr & ((1U << IPCP_LEAF_SHIFT) - 1);
 }
 
-/* The counter of packet @seq of @leaf. */
+/* Return the counter of packet @seq of @leaf. */
 static inline u64 ipcp_ctr_make(unsigned int leaf, u32 seq)
 {
 	return (u64)leaf << IPCP_LEAF_SHIFT | seq;
 }
 
-/* The node that @leaf belongs to. */
+/* Return the node of @leaf. */
 static inline unsigned int ipcp_leaf_node(unsigned int leaf)
 {
 	return leaf / IPCP_LEAVES;
 }
 
-/* Which leaf inside of its node @leaf is. */
+/* Return the index of @leaf in its node. */
 static inline unsigned int ipcp_leaf_index(unsigned int leaf)
 {
 	return leaf % IPCP_LEAVES;
 }
 
 /*
- * A sender counts its packets from 0, one by one, in a single counter that is
- * never reset; with 2^@shift packets per leaf, @shift fixed for the epoch.
+ * A sender counts its packets from 0 in a single counter that is never reset,
+ * with 2^@shift packets per leaf. @shift is fixed for the epoch.
  */
 
-/* Is @ppl packets per leaf possible? ilog2(@ppl) is the shift then. */
+/* True if @ppl packets per leaf are allowed; ilog2(@ppl) is the shift then. */
 static inline bool ipcp_ppl_valid(u32 ppl)
 {
 	return is_power_of_2(ppl) && ppl >= 1U << IPCP_PPL_SHIFT_MIN &&
 	       ppl <= 1U << IPCP_LEAF_SHIFT;
 }
 
-/* Wire counter of packet @n, which is below ipcp_tx_limit(@shift). */
+/*
+ * Return the wire counter of packet @n, which is below ipcp_tx_limit(@shift).
+ */
 static inline u64 ipcp_tx_counter(u64 n, unsigned int shift)
 {
 	return ipcp_ctr_make(n >> shift, n & ((1U << shift) - 1));
 }
 
-/* Packets of all types that an epoch can carry in one direction. */
+/* Return the number of packets of all types that one direction can send. */
 static inline u64 ipcp_tx_limit(unsigned int shift)
 {
 	return (u64)IPCP_LEAF_TOTAL << shift;
 }
 
-/* The same without the reserve: from packet of this number on no data goes. */
+/* Return the limit for DATA packets, which excludes the reserve. */
 static inline u64 ipcp_tx_data_limit(unsigned int shift)
 {
 	return ipcp_tx_limit(shift) - IPCP_CTRL_RESERVE;
 }
 
-/* DATA packets that may still be sent when @n packets were. */
+/* Return how many DATA packets may still be sent after @n packets. */
 static inline u64 ipcp_tx_left(u64 n, unsigned int shift)
 {
 	u64 limit = ipcp_tx_data_limit(shift);
@@ -206,21 +210,21 @@ static inline u64 ipcp_tx_left(u64 n, unsigned int shift)
 }
 
 /*
- * Packets at most still to come when all below @end came, or may have: the peer
- * may leave leaves early, then they are fewer.
+ * Return the maximum number of packets to come after counter @end - 1. The peer
+ * may send fewer, since it may leave leaves early.
  */
 static inline u64 ipcp_rx_left(u64 end)
 {
 	return IPCP_CTR_LIMIT - end;
 }
 
-/* Is a re-key due after a sender claimed packet @n? */
+/* True if a re-key is due after a sender claimed packet @n. */
 static inline bool ipcp_tx_watermark(u64 n, unsigned int shift)
 {
 	return n >> shift >= IPCP_REKEY_WATERMARK_LEAF;
 }
 
-/* Is a re-key due after a packet with counter @n authenticated? */
+/* True if a re-key is due after a packet with counter @n authenticated. */
 static inline bool ipcp_rx_watermark(u64 n)
 {
 	return ipcp_ctr_leaf(n) >= IPCP_REKEY_WATERMARK_LEAF;

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Leaf keys in use: preparing the next one ahead, finding the one of a packet,
- * leaving one behind.
+ * Leaf keys in use: prepare the next leaf ahead, find the leaf of a packet, and
+ * retire leaves.
  *
- * A leaf is found by its number through three pointers under RCU. Retiring a leaf
- * takes its pointer away, so nothing that arrives later finds it; its key is
- * wiped a grace period after that.
+ * A leaf is found by its number through three pointers under RCU. Retiring a
+ * leaf clears its pointer, so no later packet finds it; its key is wiped a
+ * grace period later.
  *
- * A receiver leaves a leaf when nothing of it is expected any more: a packet of
- * the leaf after the next came, or IPCP_LEAF_LEAVE_SEQ of the next one, or
- * IPCP_LEAF_LEAVE_MS have passed since the first of that. A sender leaves it with
- * the first packet of the next, since writers have their leaf before they claim
- * a counter.
+ * A receiver retires a leaf when no more of its packets are expected: when a
+ * packet of the leaf after the next one arrives, or a packet of the
+ * next one with sequence IPCP_LEAF_LEAVE_SEQ or above, or IPCP_LEAF_LEAVE_MS
+ * after the first packet of the next one. A sender retires it with the first
+ * packet of the next one, since writers look up their leaf before they claim a
+ * counter.
  *
- * What needs to sleep, that is deriving keys and getting transforms, is under
- * epoch->derive. Moving on to a leaf that is there changes pointers only: the
- * worker is called for the one after it later, when some packets of the leaf
- * came or went. So it has all the rest of the leaf's packets to do that, and the
- * packet that is the first of a leaf costs what others do.
+ * Everything that may sleep, which is deriving keys and allocating transforms,
+ * is done under epoch->derive. Moving on to a leaf that is prepared only
+ * changes pointers: the worker prepares the leaf after it later, when some
+ * packets of the current leaf were received or sent. So it has the rest of the
+ * leaf's packets to do that, and the first packet of a leaf costs no more than
+ * others.
  */
 #include <linux/slab.h>
 
@@ -27,7 +29,7 @@
 #include "trace.h"
 
 /**
- * ipcp_leaf_free() - Wipe and free a leaf that nobody else can find
+ * ipcp_leaf_free() - Wipe and free a leaf that cannot be found
  * @leaf: leaf
  *
  * Context: Process context.
@@ -67,14 +69,14 @@ static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
 	return leaf;
 }
 
-/* Nothing finds the leaf any more: see to its wipe. */
+/* Wipe and free a leaf that cannot be found any more, after a grace period. */
 static void retire_leaf(struct ipcp_leaf *leaf)
 {
 	if (leaf)
 		queue_rcu_work(ipcp_wq, &leaf->free);
 }
 
-/* Take the leaf out of *@pp, and retire it. */
+/* Clear *@pp and retire the leaf that it pointed to. */
 static void retire_leaf_at(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
 {
 	retire_leaf(rcu_replace_pointer(*pp, NULL,
@@ -82,15 +84,15 @@ static void retire_leaf_at(struct ipcp_epoch *ep, struct ipcp_leaf __rcu **pp)
 }
 
 /**
- * ipcp_leaf_find() - The leaf with a number
+ * ipcp_leaf_find() - Find a leaf by its number
  * @lv: leaves of a direction
  * @no: number
  *
  * Without epoch->lock a leaf that moves from one pointer to another may be
  * missed.
  *
- * Context: Under RCU, which keeps the leaf and its key in being.
- * Return: it, or NULL.
+ * Context: Under RCU, which keeps the leaf and its key.
+ * Return: leaf, or NULL.
  */
 struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no)
 {
@@ -108,7 +110,7 @@ struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no)
 	return NULL;
 }
 
-/* Why there is no leaf @no while @cur is the current one. */
+/* Return the reason why there is no leaf @no while @cur is the current one. */
 static int why_missing(const struct ipcp_leaf *cur, unsigned int no)
 {
 	if (!cur)
@@ -122,11 +124,12 @@ static int why_missing(const struct ipcp_leaf *cur, unsigned int no)
  * ipcp_leaf_lookup() - Find the leaf of a received packet
  * @ep: epoch
  * @no: number of the leaf
- * @leaf: out, if it was found
+ * @leaf: (output) leaf, or NULL
  *
  * Context: Under RCU, which keeps the leaf and its key.
- * Return: 0; -EAGAIN it is the next one and not derived yet; -ERANGE it is
- * farther ahead; -EKEYEXPIRED it was retired; -ENOKEY the direction is closed.
+ * Return: 0; -EAGAIN if the leaf is the next one and not derived yet; -ERANGE
+ * if it is farther ahead; -EKEYEXPIRED if it was retired; -ENOKEY if all leaves
+ * of the direction were retired.
  */
 int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int no,
 		     struct ipcp_leaf **leaf)
@@ -138,7 +141,7 @@ int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int no,
 	if (likely(*leaf))
 		return 0;
 
-	/* It may have been on the move. With the lock a miss is one. */
+	/* Look again under the lock, in case the leaf was moving. */
 	spin_lock_bh(&ep->lock);
 	*leaf = ipcp_leaf_find(lv, no);
 	if (!*leaf)
@@ -149,7 +152,10 @@ int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int no,
 	return err;
 }
 
-/* Has the leaf keys of the node that leaf @no is of, and of none before. */
+/*
+ * Enter the node of leaf @no, so that @set has its leaf keys. False if the node
+ * cannot be entered any more.
+ */
 static bool enter_node(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
 {
 	struct ipcp_leaf_set *set = &ep->leaves[dir].set;
@@ -164,7 +170,7 @@ static bool enter_node(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
 	return true;
 }
 
-/* Wipes the key of leaf @no, which is in use, and all before it. */
+/* Wipe the key of leaf @no, which is in use, and all keys before it. */
 static void spend_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
 {
 	struct ipcp_key key;
@@ -174,7 +180,7 @@ static void spend_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
 		ipcp_key_wipe(&key);
 }
 
-/* Makes the leaf @no, with a copy of its key, whose origin stays for now. */
+/* Derive leaf @no from a copy of its key. The set keeps the key for now. */
 static struct ipcp_leaf *
 derive_leaf(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	    int (*get)(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
@@ -197,7 +203,7 @@ derive_leaf(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	return ERR_PTR(err);
 }
 
-/* A copy of the key of the next leaf, whose node is entered for it. */
+/* Copy the key of the next leaf, and enter its node. */
 static int next_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 		    struct ipcp_key *key)
 {
@@ -206,7 +212,7 @@ static int next_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 		0 : -EKEYEXPIRED;
 }
 
-/* A copy of the key of leaf @no, changing nothing. */
+/* Copy the key of leaf @no without changing any state. */
 static int peek_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 		    struct ipcp_key *key)
 {
@@ -230,7 +236,7 @@ static int peek_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	return err;
 }
 
-/* Number of the current leaf, or -1. It may move on at any time. */
+/* Return the number of the current leaf, or -1. It may change at any time. */
 static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
 {
 	struct ipcp_leaf *cur;
@@ -244,12 +250,15 @@ static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
 }
 
 /**
- * ipcp_leaf_prepare() - See that the leaf after the current one is there
+ * ipcp_leaf_prepare() - Prepare the leaf after the current one
  * @ep: epoch
  * @dir: direction
  *
+ * Does nothing if that leaf is already prepared.
+ *
  * Context: Process context, may sleep.
- * Return: 0; -EKEYEXPIRED if there is none, or the epoch is closed; -ENOMEM.
+ * Return: 0; -EKEYEXPIRED if there is no such leaf, or the leaves were retired;
+ * -ENOMEM.
  */
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 {
@@ -259,7 +268,9 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 	bool prepared;
 
 	mutex_lock(&ep->derive);
-	/* Both at one time: a leaf may be on the move from one to the other. */
+	/*
+	 * Read both under the lock: a leaf may be moving from one to the other.
+	 */
 	spin_lock_bh(&ep->lock);
 	no = cur_no(ep, dir);
 	prepared = rcu_access_pointer(lv->next);
@@ -268,7 +279,7 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 		err = -EKEYEXPIRED;
 		goto unlock;
 	}
-	spend_key(ep, dir, no);	/* if it came by a jump */
+	spend_key(ep, dir, no);	/* if derived by a jump */
 	no++;
 	if (prepared)
 		goto unlock;
@@ -298,15 +309,15 @@ unlock:
 }
 
 /**
- * ipcp_leaf_next_due() - Is it time to prepare the leaf after the current one?
+ * ipcp_leaf_next_due() - Test whether to prepare the leaf after the current one
  * @ep: epoch
  * @dir: direction
  *
- * Not before the current one is in use: a flow that is idle has no leaf for
- * nothing.
+ * Not due before the current leaf is in use, so that an idle flow has no leaf
+ * that it does not need.
  *
- * Context: Any context but hard interrupts.
- * Return: true if ipcp_leaf_prepare() is due, or was done.
+ * Context: Any context except hard interrupts.
+ * Return: true if ipcp_leaf_prepare() is due, or was called already.
  */
 bool ipcp_leaf_next_due(struct ipcp_epoch *ep, unsigned int dir)
 {
@@ -327,15 +338,15 @@ bool ipcp_leaf_next_due(struct ipcp_epoch *ep, unsigned int dir)
 /**
  * ipcp_leaf_derive_jump() - Derive a receive leaf for packets far ahead
  * @ep: epoch
- * @no: leaf that the packets claim to be of
+ * @no: leaf that the packets claim to belong to
  *
- * None of them authenticated yet, so this works on copies and changes nothing,
- * and nobody else finds the leaf before ipcp_leaf_received() was called for it.
- * Then all keys before it are spent by the worker.
+ * None of the packets has authenticated yet, so this works on copies and
+ * changes nothing, and no lookup finds the leaf before ipcp_leaf_received() was
+ * called for it. Then the worker spends all keys before it.
  *
  * Context: Process context, may sleep.
- * Return: leaf, to be freed by ipcp_leaf_free() if nothing was received with it;
- * -EKEYEXPIRED there is none, or not any more; -ENOMEM.
+ * Return: leaf, to be freed by ipcp_leaf_free() if no packet was received with
+ * it; -EKEYEXPIRED if there is no such leaf, or not any more; -ENOMEM.
  */
 struct ipcp_leaf *ipcp_leaf_derive_jump(struct ipcp_epoch *ep, unsigned int no)
 {
@@ -354,7 +365,7 @@ struct ipcp_leaf *ipcp_leaf_derive_jump(struct ipcp_epoch *ep, unsigned int no)
 	return leaf;
 }
 
-/* Make @leaf the current one; the caller has seen to what was before. */
+/* Make @leaf the current one. The caller handles the previous one. */
 static void set_cur(struct ipcp_epoch *ep, unsigned int dir,
 		    struct ipcp_leaf *leaf)
 {
@@ -368,12 +379,12 @@ static void set_cur(struct ipcp_epoch *ep, unsigned int dir,
 }
 
 /**
- * ipcp_leaf_used() - A sender claimed a counter of a leaf
+ * ipcp_leaf_used() - Note that a sender claimed a counter of the next leaf
  * @ep: epoch
- * @leaf: prepared ahead
+ * @leaf: leaf that was prepared ahead
  *
- * The leaf becomes the current one, if it was not yet, and the one before is
- * retired.
+ * Makes @leaf the current one, unless it is already, and retires the previous
+ * one.
  *
  * Context: Under RCU, with bottom halves off.
  */
@@ -384,7 +395,8 @@ void ipcp_leaf_used(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 
 	spin_lock(&ep->lock);
 	if (rcu_access_pointer(lv->next) == leaf) {
-		RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
+		/* A lookup that misses the leaf here repeats under the lock. */
+		RCU_INIT_POINTER(lv->next, NULL);
 		retire_leaf(rcu_dereference_protected(lv->cur,
 						      lockdep_is_held(&ep->lock)));
 		set_cur(ep, dir, leaf);
@@ -393,9 +405,10 @@ void ipcp_leaf_used(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 }
 
 /*
- * The peer is in a later leaf, the next or one that was jumped to. The one before
- * that stays for packets that were overtaken, if it is there; all others go.
- * False if the peer is in a later one still, or the epoch is gone.
+ * Move on to a later leaf that the peer uses: the next one, or one derived by a
+ * jump. The leaf before it, if there is one, is kept for reordered packets; all
+ * others are retired. False if the peer is in an even later leaf, or the epoch
+ * was retired.
  */
 static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 {
@@ -408,7 +421,8 @@ static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 	next = rcu_dereference_protected(lv->next, lockdep_is_held(&ep->lock));
 	if (!cur || cur->no >= leaf->no)
 		return cur == leaf;
-	RCU_INIT_POINTER(lv->next, NULL);	/* see lookup */
+	/* A lookup that misses the leaf here repeats under the lock. */
+	RCU_INIT_POINTER(lv->next, NULL);
 	if (next == leaf)
 		next = NULL;
 	retire_leaf_at(ep, &lv->prev);
@@ -420,7 +434,7 @@ static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 			rcu_assign_pointer(lv->prev, next);
 			next = NULL;
 		}
-		/* What prepares the next leaf wipes the keys before this. */
+		/* ipcp_leaf_prepare() wipes the keys before this leaf. */
 		WRITE_ONCE(leaf->begun, true);
 	}
 	retire_leaf(next);
@@ -428,7 +442,7 @@ static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 	return true;
 }
 
-/* Retire the leaf before @cur, unless that is not the current one any more. */
+/* Retire the leaf before @cur, unless @cur is not the current one any more. */
 static void retire_before(struct ipcp_epoch *ep, const struct ipcp_leaf *cur)
 {
 	struct ipcp_leaves *lv = &ep->leaves[ipcp_rx_dir(&ep->flow->rk)];
@@ -439,7 +453,7 @@ static void retire_before(struct ipcp_epoch *ep, const struct ipcp_leaf *cur)
 	spin_unlock_bh(&ep->lock);
 }
 
-/* So much came of the current leaf that the next one is due: once in a leaf. */
+/* Kick the worker, once per leaf, when the next leaf is due. */
 static void begin_leaf(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
 		       unsigned int seq)
 {
@@ -450,14 +464,14 @@ static void begin_leaf(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
 }
 
 /**
- * ipcp_leaf_received() - A packet of a leaf authenticated
+ * ipcp_leaf_received() - Note that a packet of a leaf authenticated
  * @ep: epoch
- * @leaf: leaf; of ipcp_leaf_derive_jump(), it is the epoch's from now on
- * @counter: the packet's counter
+ * @leaf: leaf; one of ipcp_leaf_derive_jump() belongs to the epoch on success
+ * @counter: counter of the packet
  *
  * Context: Under RCU, with bottom halves off.
- * Return: false if nothing of the leaf is accepted any more, since it was retired
- * meanwhile; one of ipcp_leaf_derive_jump() is still the caller's then.
+ * Return: false if the packet must not be accepted, since the leaf was retired
+ * in the meantime. The caller then keeps a leaf of ipcp_leaf_derive_jump().
  */
 bool ipcp_leaf_received(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
 			u64 counter)
@@ -480,17 +494,17 @@ bool ipcp_leaf_received(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
 	moved = !before && move_on(ep, leaf);
 	spin_unlock(&ep->lock);
 	if (moved)
-		ipcp_flow_kick(ep->flow);	/* knows when to retire the other */
+		ipcp_flow_kick(ep->flow);	/* to retire @prev in time */
 	return before || moved;
 }
 
 /**
- * ipcp_leaf_retire_late() - Retire the leaf before the current one by its time
+ * ipcp_leaf_retire_late() - Retire the leaf before the current one after a time
  * @ep: epoch
- * @until: out, jiffies when that is, if it is to come
+ * @until: (output) jiffies when the leaf has to be retired, if true is returned
  *
- * Context: Any context but hard interrupts.
- * Return: true if there is such a leaf, and its time is to come.
+ * Context: Any context except hard interrupts.
+ * Return: true if there is such a leaf, and its time has not come yet.
  */
 bool ipcp_leaf_retire_late(struct ipcp_epoch *ep, unsigned long *until)
 {
@@ -514,11 +528,11 @@ bool ipcp_leaf_retire_late(struct ipcp_epoch *ep, unsigned long *until)
 
 /**
  * ipcp_leaves_init() - Enter the first leaf of an epoch
- * @ep: epoch, its node keys expanded; nobody else knows of it yet
+ * @ep: epoch with expanded node keys; not published yet
  * @dir: direction
  *
  * Context: Process context, may sleep.
- * Return: 0 or -ENOMEM, with nothing to undo but ipcp_leaves_wipe().
+ * Return: 0, or -ENOMEM. On failure the caller wipes all keys of the epoch.
  */
 int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 {
@@ -542,7 +556,7 @@ int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 /**
  * ipcp_leaves_retire() - Retire all leaves of a direction
  * @ep: epoch
- * @lv: its leaves
+ * @lv: leaves of the direction
  *
  * Context: Process context, under epoch->derive.
  */
@@ -558,10 +572,11 @@ void ipcp_leaves_retire(struct ipcp_epoch *ep, struct ipcp_leaves *lv)
 }
 
 /**
- * ipcp_leaves_wipe() - Wipe the leaf keys that were not used
- * @lv: leaves of a direction
+ * ipcp_leaves_wipe() - Wipe the unused leaf keys of a direction
+ * @lv: leaves of the direction
  *
- * Context: Process context, under epoch->derive or with the epoch to oneself.
+ * Context: Process context, under epoch->derive or before the epoch is
+ * published.
  */
 void ipcp_leaves_wipe(struct ipcp_leaves *lv)
 {

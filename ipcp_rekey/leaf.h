@@ -5,9 +5,9 @@
 
 #include "keys.h"
 
-/* So many packets of a leaf, and nothing of the one before is accepted more. */
+/* After this sequence of a leaf, no packet of the previous leaf is accepted. */
 #define IPCP_LEAF_LEAVE_SEQ	2048
-/* The same for a time since its first. */
+/* The same after this time since the leaf became the current one. */
 #define IPCP_LEAF_LEAVE_MS	10000
 
 int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Serving a name: the agent's leave for it, and the end. */
+/* Start and stop serving a name, with the permission of the agent. */
 #include <linux/slab.h>
 
 #include "listen.h"
@@ -10,8 +10,8 @@
 #include "upcall.h"
 
 /**
- * ipcp_name_valid() - May this be a name?
- * @name: zero terminated
+ * ipcp_name_valid() - Test whether a string can be a name
+ * @name: NUL-terminated string
  *
  * Return: true if it has 1 to IPCP_NAME_LEN bytes, none of them a space or a
  * control character.
@@ -27,14 +27,15 @@ bool ipcp_name_valid(const char *name)
 }
 
 /**
- * ipcp_listen_new() - Ask the agent for leave to serve a name
- * @ipn: namespace
- * @name: name; taken on success
- * @backlog: flows that may wait
- * @consumer: woken for the answer and for flows; a reference is taken
+ * ipcp_listen_new() - Ask the agent for permission to serve a name
+ * @ipn: network namespace
+ * @name: name; consumed on success
+ * @backlog: maximum number of flows waiting to be accepted
+ * @consumer: consumer to wake for the answer and for flows; a reference is
+ *	taken
  *
  * Context: Process context.
- * Return: a listener, not answered yet; -ENOTCONN without an agent; -ENOMEM.
+ * Return: listener without an answer yet; -ENOTCONN without an agent; -ENOMEM.
  */
 struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 				      u32 backlog,
@@ -75,7 +76,7 @@ err_free:
 }
 
 /**
- * ipcp_listen_end() - Stop to serve a name
+ * ipcp_listen_end() - Stop serving a name
  * @l: listener; freed
  *
  * Flows that were not accepted are closed.

@@ -3,9 +3,10 @@
 /*
  * Names that consumers serve, and the flows that wait to be accepted.
  *
- * A responder's flow is made by the agent while the exchange with the peer goes
- * on. It is pending until the peer was heard under its keys; only then it is
- * given to the program, so nobody sees a flow whose other end does not exist.
+ * The agent creates a responder's flow while the exchange with the peer is in
+ * progress. The flow is pending until the peer was observed under its keys.
+ * Only then can the program accept it, so no program sees a flow whose other
+ * end does not exist.
  */
 #include "failure.h"
 #include "flow.h"
@@ -22,20 +23,20 @@ static void answer_listen(struct ipcp_listener *l, int error,
 {
 	l->error = error ? ipcp_failure(error) : 0;
 	strscpy(l->reason, reason ?: "", sizeof(l->reason));
-	/* Paired with ipcp_listener_answered(). */
+	/* Pairs with smp_load_acquire() in ipcp_listener_answered(). */
 	smp_store_release(&l->answered, true);
 	wake_listener(l);
 }
 
 /**
- * ipcp_listener_answer() - The agent granted or refused a name
- * @ipn: namespace
+ * ipcp_listener_answer() - Handle the agent's answer for a name
+ * @ipn: network namespace
  * @request: number of the request
  * @error: 0, or a positive errno that ipcp_failure_known() knows
- * @reason: the same in words, or NULL
+ * @reason: @error in words, or NULL
  *
  * Context: Process context. The operation upcall-done.
- * Return: 0, or -ENOENT if nobody waits for this answer.
+ * Return: 0, or -ENOENT if no listener waits for this answer.
  */
 int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,
 			 const char *reason)
@@ -56,8 +57,8 @@ int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,
 }
 
 /**
- * ipcp_listener_lapse() - The agent is gone: nobody will answer
- * @ipn: namespace
+ * ipcp_listener_lapse() - Refuse all unanswered names, since the agent is gone
+ * @ipn: network namespace
  *
  * Names that were granted stay granted.
  *
@@ -75,19 +76,19 @@ void ipcp_listener_lapse(struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_listener_answered() - Did the agent say whether the name is granted?
+ * ipcp_listener_answered() - Test whether the agent granted or refused the name
  * @l: listener
  *
  * Context: Any context.
- * Return: true if so; its error can be looked at then.
+ * Return: true if the agent has answered; l->error is valid then.
  */
 bool ipcp_listener_answered(const struct ipcp_listener *l)
 {
-	/* Paired with answer_listen(): the error comes with it. */
+	/* Pairs with smp_store_release() in answer_listen(). */
 	return smp_load_acquire(&l->answered);
 }
 
-/* Take all flows off a list. They are the caller's, each with a reference. */
+/* Move all flows off a list. The caller gets their references. */
 static void take_all(struct ipcp_listener *l, struct list_head *from,
 		     struct list_head *to)
 {
@@ -99,9 +100,10 @@ static void take_all(struct ipcp_listener *l, struct list_head *from,
 }
 
 /**
- * ipcp_listener_remove() - Serve a name no more
+ * ipcp_listener_remove() - Remove a listener from its namespace
  * @l: listener
- * @flows: out, flows that were not accepted, by flow->accept, each with a reference
+ * @flows: (output) flows that were not accepted, linked by flow->accept, each
+ *	with a reference
  *
  * Context: Process context, may sleep.
  * Return: true if the agent had granted the name.
@@ -121,12 +123,13 @@ bool ipcp_listener_remove(struct ipcp_listener *l, struct list_head *flows)
 }
 
 /**
- * ipcp_listener_find() - Find who serves a name and can take one more flow
- * @ipn: namespace
+ * ipcp_listener_find() - Find a listener for a name with room for one more flow
+ * @ipn: network namespace
  * @name: name
  *
  * Context: Under ipn->lock.
- * Return: listener; -ENOENT nobody serves the name; -EUSERS the backlog is full.
+ * Return: listener; -ENOENT if there is none for the name; -EUSERS if the
+ * backlog is full.
  */
 struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name)
 {
@@ -145,9 +148,9 @@ struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name)
 }
 
 /**
- * ipcp_listener_add_flow() - A flow is to be accepted, once its peer was heard
+ * ipcp_listener_add_flow() - Add a pending flow to a listener
  * @l: listener of ipcp_listener_find()
- * @flow: flow; a reference is taken
+ * @flow: flow to be accepted once its peer was observed; a reference is taken
  *
  * Context: Under ipn->lock.
  */
@@ -160,8 +163,10 @@ void ipcp_listener_add_flow(struct ipcp_listener *l, struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_listener_flow_ready() - The peer of a pending flow was heard
- * @flow: flow, ALLOCATED
+ * ipcp_listener_flow_ready() - Let a pending flow be accepted
+ * @flow: flow, ALLOCATED since its peer was observed
+ *
+ * Does nothing if the flow does not wait at a listener.
  *
  * Context: Process context, may sleep.
  */
@@ -178,7 +183,7 @@ void ipcp_listener_flow_ready(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_listener_forget() - A flow that was not accepted is gone
+ * ipcp_listener_forget() - Remove a flow from its listener
  * @flow: flow
  *
  * Context: Process context, may sleep.
@@ -201,7 +206,7 @@ void ipcp_listener_forget(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_listener_accept() - Take the next flow of a name
+ * ipcp_listener_accept() - Take the next flow of a listener
  * @l: listener
  *
  * Context: Process context, may sleep.
@@ -223,11 +228,11 @@ struct ipcp_flow *ipcp_listener_accept(struct ipcp_listener *l)
 }
 
 /**
- * ipcp_listener_waiting() - Is there a flow to accept?
+ * ipcp_listener_waiting() - Test whether a flow can be accepted
  * @l: listener
  *
  * Context: Any context.
- * Return: true if so.
+ * Return: true if a flow can be accepted.
  */
 bool ipcp_listener_waiting(struct ipcp_listener *l)
 {

@@ -12,22 +12,27 @@ struct ipcp_net;
 
 /**
  * struct ipcp_listener - a name that a consumer serves
- * @list: in the namespace's list
- * @ipn: namespace
- * @name: name
- * @owner: who opened it
- * @payer: who pays for its flows
- * @backlog: flows that may be pending or waiting
- * @request: number of the request to the agent
- * @answered: the agent said whether it is granted
- * @error: 0 if it was granted, else a positive errno
- * @reason: the same in words
- * @pending: flows that the peer has not confirmed yet
- * @waiting: flows to be accepted
- * @nflows: flows in both lists
- * @consumer: who is told of the answer, and of flows to accept; with a reference
+ * @list: entry in the list of the namespace
+ * @ipn: network namespace. Locking: constant.
+ * @name: name. Locking: constant.
+ * @owner: task that serves the name. Locking: constant.
+ * @payer: user and control group that its flows are charged to. Locking:
+ *	constant.
+ * @backlog: maximum number of flows in @pending and @waiting. Locking:
+ *	constant.
+ * @request: number of the request to the agent. Locking: constant.
+ * @answered: true once the agent granted or refused the name. Locking: set once
+ *	under net->lock, may be read locklessly with ipcp_listener_answered().
+ * @error: 0 if the name was granted, otherwise a positive errno. Locking: set
+ *	once under net->lock before @answered, may be read locklessly after it.
+ * @reason: @error in words. Locking: as @error.
+ * @pending: flows whose peer was not observed yet
+ * @waiting: flows that can be accepted. May be tested for emptiness locklessly.
+ * @nflows: number of flows in both lists
+ * @consumer: consumer to wake for the answer and for flows to accept, with a
+ *	reference. Locking: constant.
  *
- * All but what never changes is under the namespace's mutex.
+ * Locking: protected by net->lock, except as noted.
  */
 struct ipcp_listener {
 	struct list_head list;
