@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Direct flows: both ends are consumers of this host, in one namespace. A message
- * goes from one end into the ring of the other, in the clear, and is the
- * sender's until it was read: so a writer waits for its reader as it otherwise
- * waits for the network stack. There are no keys, so there is nothing to re-key;
- * the kernel knows of either end's end, so there is no keepalive.
+ * Direct flows: both ends are consumers on this host, in one namespace. A
+ * message goes from one end into the ring of the other, in the clear, and is
+ * charged to the sender until it was read. So a writer waits for its reader as
+ * it otherwise waits for the network stack. There are no keys and no re-keys,
+ * and no keepalive, since the kernel knows when either end is closed.
  *
- * The ends have a reference to each other. An end gives up its own when it is
- * finished. What it sent is in its count until it was read or dropped.
+ * The ends hold a reference to each other, which each drops when it is
+ * finished. The messages of an end stay in its count until they were read or
+ * dropped.
  */
 #include "listener.h"
 #include "local.h"
@@ -17,7 +18,7 @@
 #include "session.h"
 #include "state.h"
 
-/* What its own program has closed already need not hear of it. */
+/* Take this end down, unless its own program has closed it already. */
 static void peer_closed(struct ipcp_flow *flow)
 {
 	if (READ_ONCE(flow->state) != IPCP_REKEY_FLOW_STATE_ALLOCATED &&
@@ -29,7 +30,7 @@ static void peer_closed(struct ipcp_flow *flow)
 	ipcp_state_down(flow, ESHUTDOWN, "the peer closed the flow");
 }
 
-/* This end is down, or closed, so the other one is down. */
+/* Take the other end down, since this end is down or closed. */
 static void local_down(struct ipcp_flow *flow)
 {
 	struct ipcp_flow *mate;
@@ -41,7 +42,7 @@ static void local_down(struct ipcp_flow *flow)
 	rcu_read_unlock();
 }
 
-/* This end is finished: tell the other and let go of it. */
+/* Finish this end: inform the other end and drop the reference to it. */
 static void local_finish(struct ipcp_flow *flow)
 {
 	struct ipcp_flow *mate;
@@ -56,7 +57,7 @@ static void local_finish(struct ipcp_flow *flow)
 	ipcp_flow_put(mate);
 }
 
-/* Messages go from ring to ring (tx.c): no packet is sealed, or comes in. */
+/* Not used: messages go from ring to ring (tx.c). */
 static int local_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	kfree_skb(skb);
@@ -75,8 +76,8 @@ static const struct ipcp_path_ops local_path = {
 	.finish = local_finish,
 };
 
-/* Make a flow, in this state and without keys, an end that has the other. */
-static bool couple_flow(struct ipcp_flow *flow, u8 state, struct ipcp_flow *mate)
+/* Make a flow in @state, and without keys, one end of a direct flow. */
+static bool join_end(struct ipcp_flow *flow, u8 state, struct ipcp_flow *mate)
 {
 	bool may;
 
@@ -97,24 +98,24 @@ static bool couple_flow(struct ipcp_flow *flow, u8 state, struct ipcp_flow *mate
 	return may;
 }
 
-/* Both are pending: the flow that was asked for, and its other end. */
-static int couple_flows(struct ipcp_flow *flow, struct ipcp_flow *mate)
+/* Join a requested flow and its other end, both of which are pending. */
+static int join_ends(struct ipcp_flow *flow, struct ipcp_flow *mate)
 {
-	if (!couple_flow(flow, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING, mate))
+	if (!join_end(flow, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING, mate))
 		return -ESTALE;
-	if (couple_flow(mate, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING, flow))
+	if (join_end(mate, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING, flow))
 		return 0;
-	ipcp_state_fail(flow, ECONNABORTED, "nobody serves the name any more");
+	ipcp_state_fail(flow, ECONNABORTED, "the name is no longer served");
 	return -ESTALE;
 }
 
 /**
- * ipcp_local_join() - Allocate a flow to a program of this host
- * @flow: flow that is to be allocated; its name is served here
+ * ipcp_local_join() - Allocate a flow to a program on this host
+ * @flow: pending flow to a name that is served here
  *
  * Context: Process context, may sleep. The operation flow-direct.
- * Return: 0; -ESTALE the flow is not pending, or has keys; as
- * ipcp_session_respond().
+ * Return: 0; -ESTALE if the flow is not pending, or has keys; otherwise an
+ * error of ipcp_session_respond().
  */
 int ipcp_local_join(struct ipcp_flow *flow)
 {
@@ -124,11 +125,11 @@ int ipcp_local_join(struct ipcp_flow *flow)
 	mate = ipcp_session_respond(flow->net, flow->name, &flow->qos);
 	if (IS_ERR(mate))
 		return PTR_ERR(mate);
-	err = couple_flows(flow, mate) ?: ipcp_state_allocated(flow);
+	err = join_ends(flow, mate) ?: ipcp_state_allocated(flow);
 	if (err)
-		ipcp_state_fail(mate, ECONNABORTED, "nobody asks any more");
+		ipcp_state_fail(mate, ECONNABORTED, "the flow is no longer requested");
 	else if (ipcp_state_allocated(mate))
-		peer_closed(flow);	/* nobody serves the name any more */
+		peer_closed(flow);	/* the other end was closed */
 	ipcp_flow_put(mate);
 	return err;
 }

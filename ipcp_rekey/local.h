@@ -6,8 +6,8 @@
 #include "flow.h"
 
 /*
- * As many messages as may be on their way fit into a ring: one of this length has
- * a buffer of 8 KiB, with all that is around it.
+ * Chosen so that a ring has room for the maximum number of messages in flight:
+ * the buffer of a message of this length takes 8 KiB including overhead.
  */
 #define IPCP_LOCAL_MTU		7424
 
