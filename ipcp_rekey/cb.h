@@ -23,8 +23,8 @@
  * message; they are removed from a single packet. A buffer to be sent has room
  * for them.
  *
- * Locking: owned by the holder of the buffer; protected by the lock of the queue
- * while the buffer is in one.
+ * Locking: owned by the holder of the buffer; protected by the lock of the
+ * queue while the buffer is queued.
  */
 struct ipcp_skb_cb {
 	u64 counter;

@@ -12,13 +12,13 @@
  * epoch is overdue (ipcp_epoch_confirm_overdue()); a new seed is due then. Such
  * a request never carries DONE. An answer carries DONE as soon as it is true. A
  * CONFIRM without DONE is answered, a CONFIRM with DONE is not. So the requests
- * end, no answer is answered in turn, and any of the packets may be lost. If
- * requests carried DONE, the other side could not tell that its own DONE is
- * still requested.
+ * end, the two sides do not answer each other forever, and any of the packets
+ * may be lost. If requests carried DONE, the other side could not tell that its
+ * own DONE is still requested.
  *
- * The responder does not send requests before it receives one: until then it
- * cannot know whether the initiator has the keys, and the initiator would drop
- * the request.
+ * The responder does not send requests before the initiator was observed in the
+ * epoch: until then it cannot know whether the initiator has the keys, and the
+ * initiator would drop the request.
  *
  * A keepalive is a CONFIRM with all flags that are true.
  */

@@ -150,7 +150,7 @@ struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name)
 /**
  * ipcp_listener_add_flow() - Add a pending flow to a listener
  * @l: listener of ipcp_listener_find()
- * @flow: flow to be accepted once its peer was observed; a reference is taken
+ * @flow: flow to be accepted once it is allocated; a reference is taken
  *
  * Context: Under ipn->lock.
  */
@@ -163,8 +163,8 @@ void ipcp_listener_add_flow(struct ipcp_listener *l, struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_listener_flow_ready() - Let a pending flow be accepted
- * @flow: flow, ALLOCATED since its peer was observed
+ * ipcp_listener_flow_ready() - Let a flow be accepted
+ * @flow: flow that has become ALLOCATED
  *
  * Does nothing if the flow does not wait at a listener.
  *

@@ -26,7 +26,7 @@ struct ipcp_net;
  * @error: 0 if the name was granted, otherwise a positive errno. Locking: set
  *	once under net->lock before @answered, may be read locklessly after it.
  * @reason: @error in words. Locking: as @error.
- * @pending: flows whose peer was not observed yet
+ * @pending: flows that are not allocated yet
  * @waiting: flows that can be accepted. May be tested for emptiness locklessly.
  * @nflows: number of flows in both lists
  * @consumer: consumer to wake for the answer and for flows to accept, with a
