@@ -72,6 +72,7 @@ def mixed_reading():
         one, other = agents.flow("mixed")
         want = messages_of([700] * 64)
         same(send(one, want), 64)
+        until(lambda: other.info().queued == 64, "all have come")
         got = [other.read() for _ in range(5)] + receive(other, 7) + \
             [other.read()] + receive_all(other, 51, at_once=10)
         same(got == want, True, "all, in order")
