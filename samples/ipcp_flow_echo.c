@@ -138,13 +138,14 @@ static int serve_get(char *buf, const struct kernel_param *kp)
  * those are called one at a time: no lock.
  */
 static struct probe {
-	struct ipcp_kflow *flow;
+	struct ipcp_kflow *flow;	/* protected by the parameter's lock */
+	spinlock_t lock;		/* protects what follows */
 	u64 sent;
 	u64 received;
 	u64 min;
 	u64 max;
 	u64 sum;
-} probe;
+} probe = { .lock = __SPIN_LOCK_UNLOCKED(probe.lock) };
 
 static int probe_send(struct ipcp_kflow *flow)
 {
@@ -163,25 +164,55 @@ static int probe_send(struct ipcp_kflow *flow)
 	return err;
 }
 
+/*
+ * The callbacks may run at the same time on several processors. No lock is held
+ * during a send, which may call back.
+ */
+static bool probe_claim(void)
+{
+	bool room;
+
+	spin_lock_bh(&probe.lock);
+	room = probe.sent - probe.received < READ_ONCE(window);
+	probe.sent += room;
+	spin_unlock_bh(&probe.lock);
+	return room;
+}
+
+static void probe_unclaim(void)
+{
+	spin_lock_bh(&probe.lock);
+	probe.sent--;
+	spin_unlock_bh(&probe.lock);
+}
+
 static void probe_fill(struct ipcp_kflow *flow)
 {
-	while (!READ_ONCE(drain) &&
-	       probe.sent - probe.received < READ_ONCE(window) &&
-	       !probe_send(flow))
-		probe.sent++;
+	while (!READ_ONCE(drain) && probe_claim()) {
+		if (probe_send(flow)) {
+			probe_unclaim();
+			return;
+		}
+	}
+}
+
+static void probe_count(u64 took)
+{
+	spin_lock_bh(&probe.lock);
+	probe.min = min(probe.min, took);
+	probe.max = max(probe.max, took);
+	probe.sum += took;
+	probe.received++;
+	spin_unlock_bh(&probe.lock);
 }
 
 static void probe_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 {
-	u64 then, took;
+	u64 then;
 
 	if (skb->len >= sizeof(then)) {
 		memcpy(&then, skb->data, sizeof(then));
-		took = ktime_get_ns() - then;
-		probe.min = min(probe.min, took);
-		probe.max = max(probe.max, took);
-		probe.sum += took;
-		probe.received++;
+		probe_count(ktime_get_ns() - then);
 	}
 	consume_skb(skb);
 	probe_fill(flow);
@@ -210,7 +241,12 @@ static int probe_begin(const char *name)
 {
 	struct ipcp_kflow *flow;
 
-	probe = (struct probe){ .min = U64_MAX };
+	/* The last flow was released: nobody calls back. */
+	probe.sent = 0;
+	probe.received = 0;
+	probe.min = U64_MAX;
+	probe.max = 0;
+	probe.sum = 0;
 	flow = ipcp_kflow_alloc(current->nsproxy->net_ns, name, &probe_ops,
 				NULL);
 	if (IS_ERR(flow))
@@ -222,16 +258,22 @@ static int probe_begin(const char *name)
 static int probe_get(char *buf, const struct kernel_param *kp)
 {
 	struct ipcp_kflow_info info = { };
-	u64 n = max(probe.received, 1);
+	u64 sent, received, shortest, longest, sum;
 
 	if (probe.flow)
 		ipcp_kflow_info(probe.flow, &info);
+	spin_lock_bh(&probe.lock);
+	sent = probe.sent;
+	received = probe.received;
+	shortest = received ? probe.min : 0;
+	longest = probe.max;
+	sum = probe.sum;
+	spin_unlock_bh(&probe.lock);
 	return sysfs_emit(buf,
 			  "sent %llu received %llu state %u error %u held %u stalls %llu rekeys %llu ns %llu %llu %llu\n",
-			  probe.sent, probe.received, info.state,
-			  info.flow.error, info.held, info.stalls,
-			  info.flow.rekeys, probe.received ? probe.min : 0,
-			  div64_u64(probe.sum, n), probe.max);
+			  sent, received, info.state, info.flow.error,
+			  info.held, info.stalls, info.flow.rekeys, shortest,
+			  div64_u64(sum, max(received, 1)), longest);
 }
 
 /* --- parameters --- */
