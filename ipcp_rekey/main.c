@@ -1,82 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp_rekey: flows, that is named, authenticated, encrypted channels of
- * messages that re-key themselves.
+ * ipcp_rekey: flows, which are named, authenticated, encrypted channels of
+ * messages that rekey themselves.
  *
- * Documentation/architecture.md lists the source files by floors: a file uses
- * lower ones only.
+ * Documentation/architecture.md lists the source files by floor. A file uses
+ * files of lower floors only.
  *
- * Objects and how long they live
- * ------------------------------
- * An open file pins the module, its network namespace (struct ipcp_net) and
- * its flow or listener; so does kernel code that has a flow or listener, until the
- * release, but for an interface, which releases its flow when the flow's namespace
- * ends. A flow is held by the registry until it is dead, by
- * its file, by a listener it waits at, by the upcall that asks for it, and by
- * whoever looked it up; it is freed a grace period after the last of them. The
- * ends of a direct flow hold each other until they are finished. An
- * epoch is held by its slot in the flow and by its leaves; its keys go when it
- * leaves the slot, whoever holds the rest. A leaf is the epoch's alone: when
- * nothing finds it any more its key is wiped, in process context, a grace period
- * later. Packets do not hold one. A leaf that is derived for packets far ahead is
- * the worker's until one of them authenticated. So lookups by eid, of epochs and
- * of leaves need RCU only.
+ * Objects and lifetimes
+ * ---------------------
+ * An open file pins the module, its network namespace (struct ipcp_net) and its
+ * flow or listener. Kernel code that owns a flow or a listener pins the same
+ * until it releases the object. A network interface is the exception: it does
+ * not pin the namespace, but releases its flow when the namespace of the flow
+ * ends.
  *
- * A flow's worker needs no reference: whoever queues it has one or is under
- * RCU, and the flow is freed after a grace period by a work item that cancels
- * it. IPCP_FLOW_STOPPED keeps it from being queued for ever.
+ * A flow is reference counted. References are held by the registry until the
+ * flow has ended, by the file or the kernel consumer, by the listener that the
+ * flow waits at, by the upcall that asks for the flow, and by every lookup. The
+ * two ends of a direct flow hold a reference to each other until they are
+ * finished. A flow is freed a grace period after the last reference is dropped.
  *
- * None of those outlives the network namespace, whose end destroys its flows
- * and waits until they are freed: with them go their route and what their user
- * and control group have of them. So a flow may use its struct ipcp_net to the
- * end, and nothing may hold a flow that others can keep for any time.
+ * An epoch is reference counted by its slot in the flow and by its leaves. Its
+ * keys are wiped when it leaves the slot, whatever references remain.
  *
- * Messages on their way out are such: a queue of somebody else's has them for as
- * long as it likes. They have the flow's count of them (struct ipcp_inflight)
- * and nothing else of the flow. The count has a share of the flow's, is freed a
- * grace period after that and the last message are gone, and holds the flow's
- * consumer, whom the messages wake. The message that finds no other on its way
- * takes a reference to the module, the one that leaves none puts it.
+ * A leaf belongs to its epoch. It has no reference count: packets do not hold a
+ * leaf. Once no lookup can find the leaf, its key is wiped in process context a
+ * grace period later. A leaf derived for packets far ahead belongs to the
+ * worker until one of those packets authenticates.
  *
- * The consumer (struct ipcp_consumer) of a flow is the place where a program
- * sleeps, or what kernel code has of the flow. The user, the flow's ring, the count
- * and, of a name, the listener hold it; it is freed a grace period after the last
- * of them. So it can be woken at any time, and once its user has released the flow
- * being woken does nothing.
+ * So looking up a flow by eid, an epoch or a leaf needs RCU only.
  *
- * Locks, in the order in which they are taken
- * -------------------------------------------
- * RTNL                  interfaces; others only try to take it
- * an interface's lock (mutex) what it is to have, and has
- * net->agent_lock (mutex) who is the agent, the sockets; a flow's worker never
- *                       takes it, so its holder may wait for one
- * net->lock (mutex)     listeners, flows that wait at them
- * epoch->derive (mutex) key schedule; process context only
- * n_rb.queue.lock       ring; nothing is taken inside of it but a user's limit
- * waiting.queue.lock    packets that wait for their leaf key
- * ctl.lock              what control packets said
- * flow->lock            state, re-key state, epochs' slots
- * epoch->lock           pointers to leaves
- * leaf->lock            replay window
- * flow->peer_lock       address of the peer
- * net->upcall_lock      queue to the agent
- * net->users' lock      who has flows; nothing is taken inside of it
- * kflow->held.lock      messages that kernel code sent and that wait for a key
- * wait->wq.lock         programs that sleep, also with interrupts off
+ * The worker of a flow holds no reference. Whoever queues the worker holds a
+ * reference or is inside an RCU read-side section, and the flow is freed after
+ * a grace period by a work item that cancels the worker first.
+ * IPCP_FLOW_STOPPED keeps the worker from being queued again after the flow has
+ * ended.
  *
- * All but the mutexes are spinlocks taken with bottom halves off. Of the last
- * two none is taken inside the other.
+ * None of these objects outlives the network namespace. Its exit destroys the
+ * flows and waits until they are freed, and their cached routes and their
+ * charges to users and control groups are released with them. So a flow may use
+ * its struct ipcp_net until it is freed, and nothing that can be kept for an
+ * unbounded time by others may hold a flow.
+ *
+ * A message in flight is such an object, since a queue of another subsystem may
+ * keep it for as long as it likes. It refers to the flow's count of messages in
+ * flight (struct ipcp_inflight) and to nothing else of the flow. The flow has a
+ * share of that count. The count is freed a grace period after the flow's share
+ * and the last message are gone. It holds the flow's consumer, which is woken
+ * when messages are freed. The first message in flight takes a module
+ * reference, and the last one drops it.
+ *
+ * The consumer of a flow (struct ipcp_consumer) is the place where a program
+ * sleeps, or the handle that kernel code has of the flow. References are held
+ * by the user, by the flow's ring, by the count of messages in flight and, for
+ * a name, by the listener. The consumer is freed a grace period after the last
+ * reference is dropped. So it can be woken at any time. Waking it does nothing
+ * once its user has released the flow.
+ *
+ * Lock order, outermost first
+ * ---------------------------
+ * file->lock (mutex)      what an open file becomes; held while IPCP_IOC_LISTEN
+ *                         waits for the agent's answer
+ * RTNL                    interfaces; other code only tries to take it
+ * ipcp_dev->lock (mutex)  role and flow of an interface
+ * net->agent_lock (mutex) agent and sockets; the worker of a flow never takes
+ *                         it, so its holder may wait for a worker
+ * net->lock (mutex)       listeners, and flows that wait at them
+ * epoch->derive (mutex)   key schedule; process context only
+ * n_rb.queue.lock         ring; no other lock is taken inside
+ * waiting.queue.lock      packets that wait for their leaf key
+ * ctl.lock                control packets for the worker
+ * flow->lock              state, rekey state, epoch slots
+ * epoch->lock             pointers to leaves
+ * leaf->lock              replay window
+ * flow->peer_lock         address of the peer
+ * net->upcall_lock        queue to the agent
+ * net->users' lock        users that have flows; no other lock is taken inside
+ * kflow->held.lock        messages of kernel code that wait for a key
+ * wait->wq.lock           sleeping programs; also taken with interrupts off
+ *
+ * RTNL is a mutex, too. flow->peer_lock is an rwlock and the others are
+ * spinlocks. All are taken with bottom halves off, but for net->users' lock,
+ * which is only taken in process context. The last two are never nested.
  *
  * Contexts
  * --------
  * A datagram is decrypted in the softirq that it arrives in, and its message is
- * queued. If its key is not derived yet the flow's worker does that and decrypts
- * it, with bottom halves off. Workers and programs' calls derive keys and may
- * sleep; from the claim of a counter until the stack has the packet bottom halves
- * are off. Seeds are expanded by the agent's system call. Kernel code is called
- * in a softirq, by a work item of the flow's consumer, which does not derive keys;
- * it activates seeds, too.
+ * queued. If its key is not derived yet, the flow's worker derives the key and
+ * decrypts the packet, with bottom halves off.
+ *
+ * Workers and system calls of programs derive keys and may sleep. Bottom halves
+ * are off from when a counter is claimed until the stack has the packet.
+ *
+ * Seeds are expanded in the agent's system call. The callbacks of kernel code
+ * run in a softirq, in a work item of the flow's consumer. That work item
+ * activates seeds, too, but does not derive keys.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -132,7 +151,7 @@ static int __init ipcp_init(void)
 	err = register_random_vmfork_notifier(&vm_notifier);
 	if (err)
 		goto err_pm;
-	/* ORDER: the doors last, when everything behind them is there. */
+	/* ORDER: the user interfaces last, once all they use is initialised. */
 	err = ipcp_netlink_init();
 	if (err)
 		goto err_vm;
@@ -169,15 +188,16 @@ static void __exit ipcp_exit(void)
 	unregister_pm_notifier(&pm_notifier);
 	ipcp_netns_exit();
 	/*
-	 * Flows and leaves are freed by work items a grace period after the last
-	 * that has them, which may be such a work item: two rounds.
+	 * Flows and leaves are freed by work items a grace period after the
+	 * last reference is dropped. Such a work item may itself drop the last
+	 * reference to another object, so do this twice.
 	 */
 	for (int i = 0; i < 2; i++) {
 		rcu_barrier();
 		flush_workqueue(ipcp_wq);
 	}
 	destroy_workqueue(ipcp_wq);
-	rcu_barrier();	/* epochs */
+	rcu_barrier();	/* epochs are freed by RCU callbacks */
 }
 
 module_init(ipcp_init);

@@ -23,34 +23,44 @@ enum {
 };
 
 /**
- * struct ipcp_net - all that a network namespace has of this module
+ * struct ipcp_net - state of a network namespace
  * @net: the namespace
- * @flows: flows by id; a reference each
- * @by_eid: the same flows by endpoint id, for packets
- * @next_id: where the search for a free id begins
- * @claimed: number of the flow that was claimed last
- * @agent_lock: protects the next members; who comes and who goes as agent
- * @agent: netlink port of the agent's socket, 0 if there is none
- * @port: UDP port, 0 while there are no sockets
- * @mark: mark of outgoing packets
- * @sock4: for IPv4
- * @sock6: for IPv6
- * @rx4: takes off what @sock4's data_ready() has left
+ * @flows: flows by id, each with a reference. Locking: its own xa_lock; lookups
+ *	use RCU
+ * @by_eid: the same flows by endpoint id, for received packets. Locking: its
+ *	own; lookups use RCU
+ * @next_id: where the search for a free id starts. Locking: the xa_lock of
+ *	@flows
+ * @claimed: id of the flow that was claimed last. Locking: none, READ_ONCE()
+ *	and WRITE_ONCE(); a lost update only changes whose turn is next
+ * @agent_lock: serialises the coming and going of an agent, and protects
+ *	@agent, @port, @mark, @sock4 and @sock6
+ * @agent: netlink port of the agent's socket, or 0. Locking: written under
+ *	@agent_lock, read locklessly
+ * @port: UDP port, 0 while there are no sockets. Locking: @agent_lock
+ * @mark: mark of outgoing packets. Locking: written under @agent_lock, read
+ *	locklessly
+ * @sock4: socket for IPv4. Locking: written under @agent_lock, read under RCU
+ * @sock6: socket for IPv6. Locking: as @sock4
+ * @rx4: receives the datagrams that data_ready() of @sock4 has left
  * @rx6: the same for @sock6
  * @lock: protects @listeners and the flows that wait at them
- * @listeners: names that programs serve
- * @netdevs: interfaces whose flows are here, under RTNL
- * @users: who has flows or serves names, by user id
- * @living: flows that are not freed yet
- * @upcall_lock: protects the next members
- * @upcalls: queue towards the agent
- * @upcall_bytes: bytes of messages in it
- * @upcall_count: requests and what needs no answer in it
- * @upcall_id: number of the last request
- * @hinted: the agent was told that the queue has something
- * @drops: drops that belong to no flow
- * @receiving: IPCP_NET_RX*, whose socket somebody takes datagrams off. Written for
- *	each datagram, so on a line that senders do not read. Locking: atomic
+ * @listeners: names that are served. Locking: @lock
+ * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
+ * @users: users that have flows or serve names, by user id. Locking: its own
+ *	xa_lock
+ * @living: flows that are not freed yet. Locking: atomic
+ * @upcall_lock: protects @upcalls to @hinted
+ * @upcalls: queue to the agent. Locking: @upcall_lock
+ * @upcall_bytes: bytes of messages in @upcalls. Locking: @upcall_lock
+ * @upcall_count: upcalls without a message in @upcalls. Locking: @upcall_lock
+ * @upcall_id: number of the last request. Locking: @upcall_lock
+ * @hinted: the agent was notified and has not found the queue empty since.
+ *	Locking: @upcall_lock, but cleared locklessly if the notification failed
+ * @drops: drops of packets of no flow. Locking: none, per CPU
+ * @receiving: IPCP_NET_RX* bits of the sockets that are being received from.
+ *	Written for every datagram, so kept in a cache line that senders do not
+ *	read. Locking: atomic
  */
 struct ipcp_net {
 	struct net *net;
@@ -59,7 +69,7 @@ struct ipcp_net {
 	u32 next_id;
 	u32 claimed;
 
-	struct mutex agent_lock;	/* who is the agent, the sockets */
+	struct mutex agent_lock;	/* the agent and the sockets */
 	u32 agent;
 	u16 port;
 	u32 mark;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Which flow an interface has. A work item sees that it has the one it is to have,
- * tries again when that is lost, and lets the carrier and the MTU follow.
+ * The flow of an interface. A work item sets up the flow or the listener that
+ * the role asks for, retries when it is lost, and updates the carrier and the
+ * MTU.
  */
 #include <linux/cred.h>
 #include <linux/rtnetlink.h>
@@ -28,11 +29,11 @@ static void link_served(void *priv, int err)
 	struct ipcp_dev *d = netdev_priv(priv);
 
 	if (err)
-		netdev_info(d->dev, "the agent does not let it serve the name: %pe\n",
+		netdev_info(d->dev, "the agent refused to serve the name: %pe\n",
 			    ERR_PTR(err));
 }
 
-/* The newest flow counts: the peer may have lost the one before. */
+/* Use the newest flow: the peer may have lost the previous one. */
 static int link_accept(struct ipcp_kflow *flow)
 {
 	struct ipcp_dev *d = netdev_priv(ipcp_kflow_priv(flow));
@@ -63,16 +64,16 @@ static void set_link_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
 	}
 	if (!old)
 		return;
-	synchronize_net();	/* no sender has it any more */
+	synchronize_net();	/* wait for senders that use the old flow */
 	ipcp_kflow_release(old);
-	netif_wake_queue(d->dev);	/* nobody else would */
+	netif_wake_queue(d->dev);	/* the old flow no longer wakes it */
 }
 
 /**
- * ipcp_netdev_end_flow() - End the flow and the name that is served
+ * ipcp_netdev_end_flow() - End the flow and the listener
  * @d: interface
  *
- * Context: Process context, under its lock; sleeps.
+ * Context: Process context with d->lock held; sleeps.
  */
 void ipcp_netdev_end_flow(struct ipcp_dev *d)
 {
@@ -88,7 +89,7 @@ void ipcp_netdev_end_flow(struct ipcp_dev *d)
 	set_link_flow(d, NULL);
 }
 
-/* Begins what it is to have, in the name of who said so. */
+/* Start to connect or to listen, with the credentials of the configuration. */
 static int begin_flow(struct ipcp_dev *d)
 {
 	const struct cred *before = override_creds(d->cred);
@@ -113,7 +114,7 @@ static int begin_flow(struct ipcp_dev *d)
 	return err;
 }
 
-/* Is there something to begin? */
+/* True if the role asks for a flow or a listener that does not exist. */
 static bool wants_flow(struct ipcp_dev *d)
 {
 	if (!d->ipn || d->role == IPCP_DEV_IDLE)
@@ -121,7 +122,7 @@ static bool wants_flow(struct ipcp_dev *d)
 	return d->role == IPCP_DEV_CONNECT ? !ipcp_netdev_flow(d) : !d->listener;
 }
 
-/* The next attempt is later than the one before. */
+/* Schedule the next attempt, with exponential backoff. */
 static void queue_later(struct ipcp_dev *d, unsigned long *next)
 {
 	d->retry = clamp(2 * d->retry, (unsigned long)HZ,
@@ -129,7 +130,7 @@ static void queue_later(struct ipcp_dev *d, unsigned long *next)
 	d->again = ipcp_deadline_in(next, d->retry);
 }
 
-/* Has what it is to have, or tries again later. */
+/* Set up the flow or the listener, or schedule another attempt. */
 static void see_to_flow(struct ipcp_dev *d)
 {
 	struct ipcp_kflow *new = xchg(&d->accepted, NULL);
@@ -150,7 +151,7 @@ static void see_to_flow(struct ipcp_dev *d)
 		queue_delayed_work(ipcp_wq, &d->work, ipcp_deadline_delay(next));
 }
 
-/* The MTU that it ought to have. Under the lock. */
+/* Return the MTU to set. Locking: d->lock. */
 static unsigned int want_mtu(struct ipcp_dev *d, struct ipcp_kflow *flow)
 {
 	unsigned int mtu = READ_ONCE(d->dev->mtu);
@@ -161,8 +162,9 @@ static unsigned int want_mtu(struct ipcp_dev *d, struct ipcp_kflow *flow)
 }
 
 /*
- * Carrier and MTU are those of the flow. Returns the MTU, to be set without the
- * lock, since who is told of it may ask us for more; 0 without a flow.
+ * Update the carrier and return the MTU to set, or 0 without a flow. The caller
+ * sets the MTU without d->lock, since a notifier may call back into this
+ * driver.
  */
 static unsigned int follow_flow(struct ipcp_dev *d)
 {
@@ -179,13 +181,16 @@ static unsigned int follow_flow(struct ipcp_dev *d)
 	return state & IPCP_KFLOW_UP ? want_mtu(d, flow) : 0;
 }
 
-/* Sets the MTU. Who has RTNL may wait for us: false to come again. */
+/*
+ * Set the MTU. Only try to take RTNL: its holder may be waiting for this work
+ * item. Return false if the caller has to try again.
+ */
 static bool set_mtu(struct net_device *dev, unsigned int mtu)
 {
 	if (!rtnl_trylock())
 		return false;
 	if (mtu < IPV6_MIN_MTU)
-		netdev_info(dev, "%u bytes fit the path: no IPv6, which needs %u\n",
+		netdev_info(dev, "MTU %u is too small for IPv6, which needs %u\n",
 			    mtu, IPV6_MIN_MTU);
 	dev_set_mtu(dev, mtu);
 	rtnl_unlock();
@@ -193,10 +198,10 @@ static bool set_mtu(struct net_device *dev, unsigned int mtu)
 }
 
 /**
- * ipcp_netdev_tend() - See that an interface has the flow it is to have
- * @work: of an interface
+ * ipcp_netdev_tend() - Bring the flow of an interface in line with its role
+ * @work: ipcp_dev.work
  *
- * Context: The interface's work item; not under RTNL.
+ * Context: Work item, without RTNL.
  */
 void ipcp_netdev_tend(struct work_struct *work)
 {

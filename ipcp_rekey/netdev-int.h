@@ -21,31 +21,32 @@ enum ipcp_dev_role {
 };
 
 /**
- * struct ipcp_dev - an interface
+ * struct ipcp_dev - a network interface over one flow
  * @dev: the device
- * @list: in the outer namespace's list, under RTNL
- * @ipn: outer namespace, NULL when it has ended; changes under RTNL and @lock
- * @lock: protects what follows; taken inside of RTNL
- * @role: what it is to have
- * @name: to or of which
- * @cred: of who said so
- * @anew: that was said since the work looked
- * @fit: the MTU is to be that of the flow
- * @flow: flow, if it has one
- * @listener: the name it serves, if it does
- * @accepted: a flow that is to replace @flow; exchanged, not under @lock
- * @retry: jiffies between the last attempt and the next
- * @again: jiffies when that is
- * @flows: flows it has had
- * @work: sees to it all
- * @rxq: packets for @napi
- * @napi: hands them up
+ * @list: entry in ipcp_net.netdevs. Locking: RTNL
+ * @ipn: namespace of the flow, NULL once it has ended. Locking: written under
+ *	RTNL and @lock, so either is enough to read
+ * @lock: protects @role to @flows, but for @accepted; taken inside of RTNL
+ * @role: whether to connect, to listen or neither. Locking: @lock
+ * @name: name to connect to or to serve. Locking: @lock
+ * @cred: credentials of the task that configured the role. Locking: @lock
+ * @anew: the role was configured since @work ran. Locking: @lock
+ * @fit: set the MTU to that of the flow, even if larger. Locking: @lock
+ * @flow: the flow, or NULL. Locking: written under @lock, read under RCU
+ * @listener: the name that is served, or NULL. Locking: @lock
+ * @accepted: a new flow that is to replace @flow. Locking: none, xchg()
+ * @retry: jiffies between the last attempt and the next. Locking: @lock
+ * @again: jiffies of the next attempt. Locking: @lock
+ * @flows: number of flows so far. Locking: @lock
+ * @work: brings the flow in line with the role
+ * @rxq: packets for @napi. Locking: its own lock
+ * @napi: passes received packets to the stack
  */
 struct ipcp_dev {
 	struct net_device *dev;
 	struct list_head list;
 	struct ipcp_net *ipn;
-	struct mutex lock;	/* see above */
+	struct mutex lock;	/* role, flow and listener */
 	enum ipcp_dev_role role;
 	char name[IPCP_NAME_LEN + 1];
 	const struct cred *cred;
@@ -67,7 +68,7 @@ static inline void ipcp_netdev_tend_soon(struct ipcp_dev *d)
 	mod_delayed_work(ipcp_wq, &d->work, 0);
 }
 
-/* Under its lock. */
+/* Return the flow of an interface. Locking: d->lock. */
 static inline struct ipcp_kflow *ipcp_netdev_flow(struct ipcp_dev *d)
 {
 	return rcu_dereference_protected(d->flow, lockdep_is_held(&d->lock));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The packets of an interface. What its flow receives becomes a packet that NAPI
- * hands up; what the stack sends is cut to what fits the path and goes into the
- * flow, or the sender is told what would have fitted.
+ * The packets of an interface. A message from the flow becomes a packet that
+ * NAPI passes to the stack. A packet from the stack is segmented if necessary
+ * and sent as messages of the flow. If it does not fit the path, the sender
+ * gets an ICMP error with the MTU.
  */
 #include <linux/icmpv6.h>
 #include <net/gso.h>
@@ -13,11 +14,11 @@
 
 #include "netdev-int.h"
 
-#define IPCP_DEV_RXQ		1024	/* packets on their way to NAPI */
+#define IPCP_DEV_RXQ		1024	/* packets queued for NAPI */
 
 /* --- receiving --- */
 
-/* Makes it a packet of the interface. False if it is none. */
+/* Turn a message into a packet of the interface. False if it is not IP. */
 static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 {
 	u8 outer = ipcp_kflow_cb(skb)->dsfield;
@@ -28,22 +29,22 @@ static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 	skb->protocol = ip_tunnel_parse_protocol(skb);
 	if (!skb->protocol || !pskb_inet_may_pull(skb))
 		return false;
-	/* Marked as congested outside, and that cannot be told inside: RFC 6040. */
+	/* CE outside but not ECN-capable inside: drop, as RFC 6040 says. */
 	if (INET_ECN_decapsulate(skb, outer,
 				 ip_tunnel_get_dsfield(ip_hdr(skb), skb)) > 1)
 		return false;
-	/* It is what the peer sent: that was authenticated. */
+	/* The message was authenticated, so its checksums need no check. */
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	skb->csum_level = ~0;
 	return true;
 }
 
 /**
- * ipcp_netdev_receive() - Take a message of the flow as a packet
+ * ipcp_netdev_receive() - Receive a message of the flow as a packet
  * @flow: flow of an interface
  * @skb: message; consumed
  *
- * Context: A softirq, one at a time for a flow.
+ * Context: Softirq; not called concurrently for one flow.
  */
 void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 {
@@ -67,12 +68,12 @@ void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_netdev_poll() - Hand packets up
- * @napi: of an interface
- * @budget: how many at most
+ * ipcp_netdev_poll() - Pass received packets to the stack
+ * @napi: ipcp_dev.napi
+ * @budget: maximum number of packets
  *
  * Context: NAPI.
- * Return: how many.
+ * Return: the number of packets.
  */
 int ipcp_netdev_poll(struct napi_struct *napi, int budget)
 {
@@ -97,7 +98,9 @@ static bool too_long(const struct sk_buff *skb, unsigned int mtu)
 				 skb->len > mtu;
 }
 
-/* Tells the sender what fits, and has the interface follow. */
+/*
+ * Tell the sender the path MTU, and have the work item lower the device's MTU.
+ */
 static void tell_mtu(struct ipcp_dev *d, struct sk_buff *skb, unsigned int mtu)
 {
 	if (mtu < READ_ONCE(d->dev->mtu))
@@ -110,7 +113,7 @@ static void tell_mtu(struct ipcp_dev *d, struct sk_buff *skb, unsigned int mtu)
 		icmpv6_ndo_send(skb, ICMPV6_PKT_TOOBIG, 0, mtu);
 }
 
-/* Sends a packet, or a list of its segments. */
+/* Send a packet, or a list of segments. */
 static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
 		     struct sk_buff *skb)
 {
@@ -132,7 +135,7 @@ static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
 	dev_sw_netstats_tx_add(dev, packets, bytes);
 }
 
-/* Why a packet cannot be sent, as a counter; NULL if it can. */
+/* Return NULL if a packet can be sent, else the error counter to increment. */
 static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 				   struct sk_buff *skb)
 {
@@ -151,7 +154,7 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 	return &dev->stats.__tx_errors;
 }
 
-/* Cuts a long packet. NULL, and it is freed, if that cannot be. */
+/* Segment a GSO packet. Free it and return NULL on failure. */
 static struct sk_buff *segment_packet(struct sk_buff *skb)
 {
 	struct sk_buff *segs;
@@ -167,7 +170,10 @@ static struct sk_buff *segment_packet(struct sk_buff *skb)
 	return segs;
 }
 
-/* Is there no room? The queue is stopped, then, and link_room() wakes it. */
+/*
+ * True if there is no room. Then the queue is stopped until link_room() wakes
+ * it.
+ */
 static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 {
 	if (likely(ipcp_api_room(flow)))
@@ -181,11 +187,11 @@ static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 
 /**
  * ipcp_netdev_xmit() - Send a packet
- * @skb: packet; consumed unless the queue is stopped
+ * @skb: packet; consumed unless NETDEV_TX_BUSY is returned
  * @dev: interface
  *
- * Context: ndo_start_xmit, without a lock of the queue.
- * Return: NETDEV_TX_OK; NETDEV_TX_BUSY with the queue stopped.
+ * Context: ndo_start_xmit without a queue lock (dev->lltx).
+ * Return: NETDEV_TX_OK, or NETDEV_TX_BUSY if the queue was stopped.
  */
 netdev_tx_t ipcp_netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 {

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Network interfaces of the kind "ipcp_rekey": a link from point to point over
- * one flow, as any other kernel code could have it (api.c).
+ * Network interfaces of the kind "ipcp_rekey": a point-to-point link over one
+ * flow, which uses the same interface as any other kernel code (api.c).
  *
- * What an interface is to have, a flow to a name or a name to serve, is written
- * down here by who configures it, with the right to; a work item sees to it later
- * (netdev-flow.c). So nothing depends on whether an agent runs at that moment.
- * Packets are netdev-packet.c's.
+ * This file records the role of an interface, which is to connect to a name or
+ * to serve one, together with the credentials of the task that configured it. A
+ * work item sets up the flow later (netdev-flow.c), so configuration does not
+ * depend on whether an agent is running. Packets are handled in
+ * netdev-packet.c.
  *
- * The flow stays in the namespace in which the interface was made, wherever the
- * interface goes. It does not hold it: when that namespace ends, the flow does.
+ * The flow stays in the namespace where the interface was created, even if the
+ * interface moves. The interface does not pin that namespace: the flow ends
+ * with it.
  */
 #include <linux/cred.h>
 #include <linux/if_arp.h>
@@ -24,7 +26,7 @@
 #include "tx.h"
 #include "wire.h"
 
-/* What fits a path of 1500 bytes that may be IPv6's. */
+/* The longest packet that fits a path of 1500 bytes, over IPv4 or IPv6. */
 #define IPCP_DEV_MTU \
 	(ETH_DATA_LEN - (int)IPCP_TX_HEADROOM - IPCP_TAG_LEN)
 
@@ -53,7 +55,7 @@ static int link_stop(struct net_device *dev)
 	return 0;
 }
 
-/* Nobody sends any more; under RTNL. */
+/* The device no longer sends. Locking: RTNL. */
 static void link_uninit(struct net_device *dev)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
@@ -120,7 +122,7 @@ static int link_validate(struct nlattr *tb[], struct nlattr *data[],
 			continue;
 		if (i != IFLA_IPCP_REKEY_CONNECT && i != IFLA_IPCP_REKEY_LISTEN) {
 			NL_SET_ERR_MSG_ATTR(extack, data[i],
-					    "this is not to be set");
+					    "this attribute cannot be set");
 			return -EINVAL;
 		}
 		if (*(char *)nla_data(data[i]) &&
@@ -132,13 +134,13 @@ static int link_validate(struct nlattr *tb[], struct nlattr *data[],
 	}
 	if (data && data[IFLA_IPCP_REKEY_CONNECT] &&
 	    data[IFLA_IPCP_REKEY_LISTEN]) {
-		NL_SET_ERR_MSG(extack, "one flow: connect or listen");
+		NL_SET_ERR_MSG(extack, "connect and listen exclude each other");
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* Writes down what it is to have, if anything is said of it. */
+/* Record the role of an interface, if the request has one. */
 static int configure_link(struct ipcp_dev *d, struct nlattr *data[],
 			  struct netlink_ext_ack *extack)
 {
@@ -170,9 +172,9 @@ static int configure_link(struct ipcp_dev *d, struct nlattr *data[],
 }
 
 /**
- * ipcp_netdev_newlink() - Make an interface
- * @outer: namespace of its flow
- * @dev: device, set up and not registered
+ * ipcp_netdev_newlink() - Create an interface
+ * @outer: namespace of the flow
+ * @dev: device, set up but not registered
  * @data: attributes, or NULL
  * @extack: for the reason of a failure
  *
@@ -310,8 +312,8 @@ static int __net_init netdev_net_init(struct net *net)
 }
 
 /*
- * The namespace of flows ends. Interfaces that have gone elsewhere stay, without a
- * flow for ever.
+ * The namespace of the flows ends. Interfaces that were moved to another
+ * namespace stay, but never have a flow again.
  */
 static void __net_exit netdev_net_exit(struct net *net)
 {
@@ -330,14 +332,14 @@ static void __net_exit netdev_net_exit(struct net *net)
 	rtnl_unlock();
 }
 
-/* ORDER: registered after the namespaces' own, so its exit comes before. */
+/* ORDER: registered after the operations of netns.c, so its exit runs first. */
 static struct pernet_operations netdev_net_ops = {
 	.init = netdev_net_init,
 	.exit = netdev_net_exit,
 };
 
 /**
- * ipcp_netdev_init() - Interfaces can be made
+ * ipcp_netdev_init() - Register the link type
  *
  * Context: Module init.
  * Return: 0 or a negative errno.
@@ -355,9 +357,9 @@ int ipcp_netdev_init(void)
 }
 
 /**
- * ipcp_netdev_exit() - All interfaces go, and none can be made
+ * ipcp_netdev_exit() - Delete all interfaces and unregister the link type
  *
- * Context: Module exit; none has a flow.
+ * Context: Module exit.
  */
 void ipcp_netdev_exit(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The netlink operations of agents, upcalls and names. */
+/* Netlink operations on agents, upcalls and names. */
 #include <linux/pid_namespace.h>
 #include <linux/skbuff.h>
 
@@ -33,7 +33,7 @@ int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 
 	mutex_lock(&ipn->agent_lock);
 	if (ipn->agent && ipn->agent != info->snd_portid) {
-		GENL_SET_ERR_MSG(info, "this network namespace has an agent");
+		GENL_SET_ERR_MSG(info, "this network namespace already has an agent");
 		err = -EBUSY;
 		goto unlock;
 	}
@@ -62,7 +62,7 @@ again:
 	if (!up)
 		return -EAGAIN;
 	if (up->flow && !ipcp_flow_pending(up->flow)) {
-		ipcp_upcall_free(up);	/* given up meanwhile */
+		ipcp_upcall_free(up);	/* cancelled meanwhile */
 		goto again;
 	}
 	if (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL)
@@ -74,7 +74,7 @@ again:
 					 ipcp_show_upcall(rsp, up, ns));
 	if (err) {
 		ipcp_upcall_requeue(ipcp_nl_net(info), up);
-		return -ENOBUFS;	/* EAGAIN is an empty queue */
+		return -ENOBUFS;	/* EAGAIN would mean an empty queue */
 	}
 	ipcp_upcall_free(up);
 	return 0;
@@ -98,7 +98,7 @@ int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 				   nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
 				   error, reason ? nla_data(reason) : NULL);
 	if (err)
-		GENL_SET_ERR_MSG(info, "nobody waits for this answer");
+		GENL_SET_ERR_MSG(info, "no pending request has this id");
 	return err;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Netlink operations of a flow: look at it, make it, give it its first keys,
- * set it, end it.
+ * Netlink operations on a flow: show, create, allocate (install the first
+ * keys), change and end it.
  */
 #include <linux/log2.h>
 #include <linux/pid_namespace.h>
@@ -69,7 +69,7 @@ static void get_qos(const struct nlattr *nla, struct ipcp_qos *qos)
 	struct nlattr *tb[IPCP_REKEY_A_QOS_MAX + 1];
 
 	memset(qos, 0, sizeof(*qos));
-	/* Checked by the policy of the operation before. */
+	/* The policy of the operation has already validated the attributes. */
 	if (!nla || nla_parse_nested(tb, IPCP_REKEY_A_QOS_MAX, nla,
 				     NULL, NULL))
 		return;
@@ -124,7 +124,7 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 		nlmsg_free(rsp);
 		err = PTR_ERR(flow);
 		if (err == -ENOENT)
-			GENL_SET_ERR_MSG(info, "nobody serves this name");
+			GENL_SET_ERR_MSG(info, "no listener serves this name");
 		else if (err == -EUSERS)
 			GENL_SET_ERR_MSG(info, "the backlog is full");
 		return err;
@@ -134,8 +134,8 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	err = nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid);
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
-	if (err)	/* what was not told cannot be allocated */
-		ipcp_state_fail(flow, ECONNABORTED, "the agent was not told");
+	if (err)	/* the agent does not know the flow's id */
+		ipcp_state_fail(flow, ECONNABORTED, "the reply to the agent was lost");
 	ipcp_flow_put(flow);
 	return err;
 }
@@ -150,7 +150,7 @@ static int check_ppl(struct genl_info *info)
 	return -EINVAL;
 }
 
-/* What flow-allocate and flow-set have in common. */
+/* Apply the settings of flow-allocate or flow-set. */
 static int set_flow(struct genl_info *info, struct ipcp_flow *flow)
 {
 	struct nlattr **a = info->attrs;
@@ -210,7 +210,7 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 	int mtu = ipcp_udp_mtu(flow->net, peer);
 
 	if (!ipcp_aead_known(cipher)) {
-		GENL_SET_ERR_MSG(info, "no such cipher here");
+		GENL_SET_ERR_MSG(info, "this cipher is not supported");
 		return -EOPNOTSUPP;
 	}
 	if (mtu < 0) {
@@ -218,7 +218,7 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		return mtu;
 	}
 	if (!ipcp_registry_set_rekey(flow, cipher)) {
-		GENL_SET_ERR_MSG(info, "the flow is not pending, or has keys");
+		GENL_SET_ERR_MSG(info, "the flow is not pending, or already has keys");
 		return -ESTALE;
 	}
 	WRITE_ONCE(flow->mtu, mtu);
@@ -245,7 +245,7 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 					  info->extack);
 	if (err)
 		return err;
-	/* Nobody could hold an epoch back that is the first. */
+	/* Take the first epoch at once: there is no older one to go on with. */
 	ipcp_registry_take_pending(flow);
 	return flow->rk.initiator ? ipcp_state_allocated(flow) : 0;
 }
@@ -277,7 +277,7 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 	ipcp_flow_put(flow);
 wipe:
 	ipcp_root_wipe(&seed);
-	ipcp_stack_wipe();	/* all that was made of it on the way */
+	ipcp_stack_wipe();	/* keys derived from the seed */
 	return err;
 }
 
@@ -293,11 +293,11 @@ int ipcp_rekey_nl_flow_direct_doit(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(flow);
 	err = ipcp_local_join(flow);
 	if (err == -ENOENT)
-		GENL_SET_ERR_MSG(info, "nobody serves this name here");
+		GENL_SET_ERR_MSG(info, "no listener in this namespace serves this name");
 	else if (err == -EUSERS)
 		GENL_SET_ERR_MSG(info, "the backlog is full");
 	else if (err == -ESTALE)
-		GENL_SET_ERR_MSG(info, "the flow is not pending, or has keys");
+		GENL_SET_ERR_MSG(info, "the flow is not pending, or already has keys");
 	ipcp_flow_put(flow);
 	return err;
 }

@@ -12,7 +12,7 @@
 
 struct ipcp_root;
 
-/* Refuses a request that lacks an attribute. */
+/* Reject a request that lacks an attribute. True if so. */
 #define IPCP_NL_MISSING(info, attr) GENL_REQ_ATTR_CHECK(info, attr)
 
 static inline struct ipcp_net *ipcp_nl_net(const struct genl_info *info)
@@ -20,7 +20,7 @@ static inline struct ipcp_net *ipcp_nl_net(const struct genl_info *info)
 	return ipcp_net(genl_info_net(info));
 }
 
-/* An attribute that may be left out. */
+/* Return the value of an optional attribute, 0 if it is missing. */
 static inline u32 ipcp_nl_u32(const struct nlattr *nla)
 {
 	return nla ? nla_get_u32(nla) : 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Netlink operations of re-keying: claim, exchange, deliver the seed. Where a
- * seed is installed: ipcp_rekey_nl_seed_set_doit().
+ * Netlink operations for rekeying: claim a flow, exchange messages with the
+ * peer's agent, and deliver the seed, in ipcp_rekey_nl_seed_set_doit().
  */
 #include <linux/pid_namespace.h>
 #include <linux/slab.h>
@@ -45,7 +45,7 @@ int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 	ipcp_flow_put(flow);
 wipe:
 	ipcp_root_wipe(&seed);
-	ipcp_stack_wipe();	/* all that was made of it on the way */
+	ipcp_stack_wipe();	/* keys derived from the seed */
 	return err;
 }
 
@@ -81,7 +81,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 					     task_active_pid_ns(current));
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	for (int i = 0; i < n; i++) {
-		if (err)	/* what was not told cannot be delivered */
+		if (err)	/* the agent does not know of the claim */
 			ipcp_registry_clear_in_flight(claims[i].flow,
 						      claims[i].exchange);
 		ipcp_flow_put(claims[i].flow);

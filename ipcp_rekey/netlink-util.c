@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What the operations of the netlink family share. */
+/* Helpers of the netlink operations. */
 #include <linux/netlink.h>
 #include <linux/skbuff.h>
 
@@ -9,26 +9,27 @@
 #include "netlink-int.h"
 
 /**
- * ipcp_nl_is_agent() - May this socket go on with what an agent has begun?
- * @info: request; told why not
+ * ipcp_nl_is_agent() - Check that a request comes from the agent
+ * @info: request; gets an error message if not
  *
  * Context: Process context.
- * Return: true if it is the agent of its namespace.
+ * Return: true if the socket is that of the namespace's agent.
  */
 bool ipcp_nl_is_agent(struct genl_info *info)
 {
 	if (READ_ONCE(ipcp_nl_net(info)->agent) == info->snd_portid)
 		return true;
-	GENL_SET_ERR_MSG(info, "only the agent of this network namespace may");
+	GENL_SET_ERR_MSG(info, "only the agent of this network namespace may do this");
 	return false;
 }
 
 /**
- * ipcp_nl_flow() - The flow that a request is about
- * @info: request; told what is wrong
+ * ipcp_nl_flow() - Look up the flow that a request names
+ * @info: request; gets an error message on failure
  *
  * Context: Process context.
- * Return: flow with a reference; -EINVAL without a number; -ENOENT.
+ * Return: the flow, with a reference; -EINVAL if the request has no flow id;
+ * -ENOENT if there is no such flow.
  */
 struct ipcp_flow *ipcp_nl_flow(struct genl_info *info)
 {
@@ -47,10 +48,10 @@ struct ipcp_flow *ipcp_nl_flow(struct genl_info *info)
 }
 
 /**
- * ipcp_nl_endpoint() - An address in a request
- * @info: request; told what is wrong
- * @attr: which attribute, known to be there
- * @ep: out
+ * ipcp_nl_endpoint() - Read an address from a request
+ * @info: request; gets an error message on failure
+ * @attr: type of the attribute, which must be present
+ * @ep: (output) the address
  *
  * Context: Process context.
  * Return: 0 or -EINVAL.
@@ -76,9 +77,9 @@ int ipcp_nl_endpoint(struct genl_info *info, int attr,
 }
 
 /**
- * ipcp_nl_move_seed() - Take the seed out of a request
- * @seed: out
- * @info: request, which has one; nothing stays there of any that it has
+ * ipcp_nl_move_seed() - Move the seed out of a request
+ * @seed: (output) the seed
+ * @info: request with a seed; all seeds in it are wiped
  *
  * Context: Process context.
  */
@@ -88,21 +89,21 @@ void ipcp_nl_move_seed(struct ipcp_root *seed, struct genl_info *info)
 	int rem;
 
 	memcpy(seed->bytes, nla_data(nla), sizeof(seed->bytes));
-	/* of several the last one counts, and the others are seeds, too */
+	/* The last of several counts, but the others are secret, too. */
 	nlmsg_for_each_attr(nla, info->nlhdr, GENL_HDRLEN, rem)
 		if (nla_type(nla) == IPCP_REKEY_A_FLOW_SEED)
 			memzero_explicit(nla_data(nla), nla_len(nla));
 }
 
 /**
- * ipcp_nl_reply() - Begin an answer
+ * ipcp_nl_reply() - Start a reply
  * @info: request
  * @cmd: operation
  * @size: bytes of attributes
- * @hdr: out, for ipcp_nl_reply_send()
+ * @hdr: (output) header, for ipcp_nl_reply_send()
  *
  * Context: Process context, may sleep.
- * Return: message or NULL.
+ * Return: the message, or NULL.
  */
 struct sk_buff *ipcp_nl_reply(struct genl_info *info, u8 cmd, size_t size,
 			      void **hdr)
@@ -120,14 +121,14 @@ struct sk_buff *ipcp_nl_reply(struct genl_info *info, u8 cmd, size_t size,
 }
 
 /**
- * ipcp_nl_reply_send() - Send an answer, or give it up
+ * ipcp_nl_reply_send() - Send a reply, or free it on an error
  * @info: request
- * @skb: answer; taken
- * @hdr: of ipcp_nl_reply()
- * @err: an error that makes it void, or 0
+ * @skb: reply; consumed
+ * @hdr: header from ipcp_nl_reply()
+ * @err: error while the reply was written, or 0
  *
  * Context: Process context.
- * Return: @err, or what netlink says.
+ * Return: @err if not 0, else the result of genlmsg_reply().
  */
 int ipcp_nl_reply_send(struct genl_info *info, struct sk_buff *skb, void *hdr,
 		       int err)
@@ -141,17 +142,18 @@ int ipcp_nl_reply_send(struct genl_info *info, struct sk_buff *skb, void *hdr,
 }
 
 /**
- * ipcp_nl_failure() - Look at an errno that a program is to get
- * @info: request
- * @nla: its attribute with a positive errno, or NULL
+ * ipcp_nl_failure() - Check an errno that is meant for a program
+ * @info: request; gets an error message on failure
+ * @nla: attribute with a positive errno, or NULL
  *
- * Return: 0, or -EINVAL if programs do not get this one.
+ * Context: Process context.
+ * Return: 0, or -EINVAL if programs cannot be given this errno.
  */
 int ipcp_nl_failure(struct genl_info *info, const struct nlattr *nla)
 {
 	if (!nla || ipcp_failure_known(nla_get_u32(nla)))
 		return 0;
 	NL_SET_ERR_MSG_ATTR(info->extack, nla,
-			    "not an errno for programs; there are " IPCP_FAILURES);
+			    "not an errno for programs; use one of " IPCP_FAILURES);
 	return -EINVAL;
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The netlink family: what the agent and the command line tool say. Policies
- * and tables are generated from Documentation/netlink/specs/ipcp_rekey.yaml.
- * The operations are in netlink-agent.c, netlink-flow.c and netlink-rekey.c, what
- * they share in netlink-util.c.
+ * The netlink family, used by the agent and the command line tool. Policies and
+ * tables are generated from Documentation/netlink/specs/ipcp_rekey.yaml. The
+ * operations are in netlink-agent.c, netlink-flow.c and netlink-rekey.c, and
+ * their helpers in netlink-util.c.
  *
- * Seeds come down only. An operation that takes one wipes all seeds in the
- * request before anything can refuse it, so neither the error's answer, which
- * repeats the request, nor freed memory has them. A request that reaches no
- * operation, for want of a permission or for an attribute that the policy
- * refuses, is freed as it came, and repeated to its sender unless that asked for
- * short answers (NETLINK_CAP_ACK), as the agent does.
+ * Seeds are passed to the kernel and never back. An operation that takes a seed
+ * wipes all seeds in the request before anything can reject it. So seeds appear
+ * neither in the error reply, which repeats the request, nor in freed memory.
+ *
+ * A request that reaches no operation, because its sender lacks a permission or
+ * the policy rejects an attribute, is freed unchanged. It is also repeated to
+ * its sender, unless the socket has NETLINK_CAP_ACK set, as the agent's has.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
@@ -24,7 +25,9 @@
 #include "rekey.h"
 #include "upcall.h"
 
-/* A netlink socket closed. If it was an agent's, what it had begun ends. */
+/*
+ * A netlink socket was closed. If it was the agent's, end what it had started.
+ */
 static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
 {
@@ -37,7 +40,10 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (!n->portid || READ_ONCE(ipn->agent) != n->portid)
 		return NOTIFY_DONE;
 
-	/* The next agent begins when the end of this one is complete. */
+	/*
+	 * Holding agent_lock throughout keeps the next agent from starting
+	 * early.
+	 */
 	mutex_lock(&ipn->agent_lock);
 	if (ipn->agent == n->portid) {
 		WRITE_ONCE(ipn->agent, 0);
@@ -97,7 +103,7 @@ int __init ipcp_netlink_init(void)
 }
 
 /**
- * ipcp_netlink_exit() - No agent, no tool from here on
+ * ipcp_netlink_exit() - Unregister the family
  *
  * Context: Module exit.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What each network namespace has of this module, and what the machine's sleep
- * and its copies are to all flows.
+ * Network namespaces, and what happens to all flows when the machine is
+ * suspended or cloned.
  */
 #include <net/netns/generic.h>
 
@@ -15,7 +15,7 @@
 #include "udp.h"
 #include "upcall.h"
 
-/* Does something with all flows of the machine. */
+/* Call a function for every flow in every namespace. */
 static void each_flow(void (*fn)(struct ipcp_flow *flow))
 {
 	struct net *net;
@@ -43,9 +43,10 @@ static void drop_keys(struct ipcp_flow *flow)
 }
 
 /*
- * Wipes all keys of all flows. When this returns, no packet is sealed or opened
- * with one of them any more, and none is left: leaves are wiped by work items
- * a grace period after nothing finds them, which is waited for.
+ * Wipe all keys of all flows. When this returns, no packet is sealed or
+ * decrypted with any of them, and none is left in memory. Leaves are wiped by
+ * work items a grace period after they can no longer be found, so wait for
+ * both.
  */
 static void drop_all_keys(void)
 {
@@ -60,11 +61,11 @@ static void fail_pending(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_netns_copied() - The machine is a copy of another
+ * ipcp_netns_copied() - Drop all keys after the machine was cloned
  *
- * Wipes all keys: counters may have been set back, and another machine may go
- * on with them. An allocation that is under way fails, since the other machine
- * would get the same keys from it.
+ * Counters may have been set back, and another machine may continue with the
+ * same keys and counters. Fail pending allocations as well, since both machines
+ * would derive the same keys.
  *
  * Context: Process context, may sleep.
  */
@@ -75,10 +76,10 @@ void ipcp_netns_copied(void)
 }
 
 /**
- * ipcp_netns_sleep() - The machine is about to sleep
+ * ipcp_netns_sleep() - Drop all keys before the machine is suspended
  *
- * Wipes all keys and lets none come: what is in the memory that sleeps, or on
- * the disk, may fall into somebody else's hands, and agents run for a while yet.
+ * Keys in suspended memory, or in an image on disk, could be stolen. Agents
+ * still run for a while, so refuse new keys, too.
  *
  * Context: Process context, may sleep.
  */
@@ -98,9 +99,10 @@ static void remind_agent(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_netns_wake() - The machine woke up, or did not sleep after all
+ * ipcp_netns_wake() - Allow keys again after a resume or a cancelled suspend
  *
- * Agents are told again which flows want keys: they could do nothing about it.
+ * Notify agents again of the flows that want keys: they could not act on the
+ * earlier notification.
  *
  * Context: Process context, may sleep.
  */
@@ -132,11 +134,11 @@ static int __net_init net_init(struct net *net)
 }
 
 /*
- * An open file holds its namespace and the module, and so does kernel code, but
- * for interfaces. Those have ended: netdev.c is registered after this file, so its
- * exit came first. So no flow has a user, and there is no listener. What is left
- * are flows that were closed and still tell the peer, and what the agent made and
- * nobody accepted.
+ * Open files and kernel code pin the namespace and the module. Interfaces do
+ * not, but netdev.c is registered after this file, so its exit has already
+ * released their flows. So no flow has a user, and there is no listener. The
+ * remaining flows were closed but still have to tell the peer, or were created
+ * by the agent and never accepted.
  */
 static void __net_exit net_exit(struct net *net)
 {
@@ -146,7 +148,7 @@ static void __net_exit net_exit(struct net *net)
 
 	mutex_lock(&ipn->agent_lock);
 	ipn->agent = 0;
-	ipcp_udp_close(ipn);	/* no packet comes in from here on */
+	ipcp_udp_close(ipn);	/* no packet is received from here on */
 	mutex_unlock(&ipn->agent_lock);
 	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 		ipcp_state_destroy(flow);
@@ -154,9 +156,11 @@ static void __net_exit net_exit(struct net *net)
 	}
 	ipcp_upcall_net_exit(ipn);
 	/*
-	 * Flows are freed, and with them their use of @ipn, by the workqueue, a
-	 * grace period after the last reference: which a worker may still be
-	 * about to put, whose flow ended by itself and is not found any more.
+	 * Flows use @ipn until the workqueue frees them, a grace period after
+	 * the last reference is dropped. The worker of a flow that ended by
+	 * itself, and that the registry no longer finds, may still be about to
+	 * drop it. So flush the workers first, then wait for the grace period,
+	 * then for the work items that free the flows.
 	 */
 	flush_workqueue(ipcp_wq);
 	rcu_barrier();
@@ -175,7 +179,7 @@ static struct pernet_operations ipcp_net_ops = {
 };
 
 /**
- * ipcp_netns_init() - Begin to have namespaces
+ * ipcp_netns_init() - Register the per-namespace state
  *
  * Context: Module init.
  * Return: 0 or a negative errno.
@@ -186,7 +190,7 @@ int ipcp_netns_init(void)
 }
 
 /**
- * ipcp_netns_exit() - End of all namespaces' state
+ * ipcp_netns_exit() - Unregister and free the per-namespace state
  *
  * Context: Module exit.
  */

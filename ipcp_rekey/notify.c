@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What happens to a flow, told to who listens: a trace event, and a multicast
- * of the netlink family. Both are hints; the flow's state is the truth.
+ * Events of flows, reported as trace events and as multicasts of the netlink
+ * family. Both may be lost. The state of the flow is authoritative.
  */
 #include <net/genetlink.h>
 
@@ -12,14 +12,14 @@
 #include "notify.h"
 #include "trace.h"
 
-/* NULL once the family is not registered any more; flows may end after that. */
+/* NULL once the family is being unregistered. Flows may end after that. */
 static const struct genl_family __rcu *notify_family;
 
 /**
- * ipcp_notify_init() - Tell what happens by a family's multicasts
+ * ipcp_notify_init() - Start to report events by netlink
  * @family: family that is about to be registered
  *
- * Context: Module init. Without the family there are no flows.
+ * Context: Module init, before the first flow.
  */
 void __init ipcp_notify_init(const struct genl_family *family)
 {
@@ -27,9 +27,11 @@ void __init ipcp_notify_init(const struct genl_family *family)
 }
 
 /**
- * ipcp_notify_exit() - Tell tracepoints only
+ * ipcp_notify_exit() - Report events by tracepoints only
  *
- * Context: Module exit, may sleep. The family can be unregistered afterwards.
+ * The caller can unregister the family afterwards.
+ *
+ * Context: Module exit, may sleep.
  */
 void ipcp_notify_exit(void)
 {
@@ -53,13 +55,16 @@ static int put_event(struct sk_buff *skb, struct ipcp_flow *flow, u32 event,
 		return -EMSGSIZE;
 	if (!error)
 		return 0;
-	/* Written before the error, once. */
+	/*
+	 * The reason was written once, before the error. Pairs with smp_wmb()
+	 * in set_error().
+	 */
 	smp_rmb();
 	return nla_put_u32(skb, IPCP_REKEY_A_FLOW_ERROR, error) ?:
 	       nla_put_string(skb, IPCP_REKEY_A_FLOW_REASON, flow->reason);
 }
 
-/* Under RCU, which keeps the family registered. */
+/* Context: Under RCU, which keeps the family registered. */
 static void multicast_event(const struct genl_family *family,
 			    struct ipcp_flow *flow, u32 event, u8 epoch,
 			    u32 exchange)
@@ -72,7 +77,7 @@ static void multicast_event(const struct genl_family *family,
 		return;
 	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
 	if (!skb) {
-		/* As if its buffer had been full: it looks at the state. */
+		/* Report an overrun: the listener then reads the state. */
 		genl_set_err(family, net, 0, IPCP_REKEY_NLGRP_EVENTS, -ENOBUFS);
 		return;
 	}
@@ -87,11 +92,11 @@ static void multicast_event(const struct genl_family *family,
 }
 
 /**
- * ipcp_notify() - Tell what happened to a flow
+ * ipcp_notify() - Report an event of a flow
  * @flow: flow
  * @event: enum ipcp_rekey_event
- * @epoch: epoch that it is about
- * @exchange: number of the exchange that it is about, or 0
+ * @epoch: epoch that the event is about
+ * @exchange: number of the exchange that the event is about, or 0
  *
  * Context: Any context, also with flow->lock held.
  */
@@ -107,14 +112,19 @@ void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange)
 	rcu_read_unlock();
 }
 
-/* Under RCU, which keeps the family registered. False if nobody was told. */
+/*
+ * Notify the agent. Return false on failure.
+ * Context: Under RCU, which keeps the family registered.
+ */
 static bool multicast_upcall(const struct genl_family *family, struct net *net)
 {
 	struct sk_buff *skb = genlmsg_new(0, GFP_ATOMIC);
 	void *hdr;
 
 	if (!skb) {
-		/* Nobody may come next: it wakes up for the error. */
+		/*
+		 * There may be no next upcall, so wake the agent with an error.
+		 */
 		genl_set_err(family, net, 0, IPCP_REKEY_NLGRP_AGENT, -ENOBUFS);
 		return false;
 	}
@@ -129,11 +139,11 @@ static bool multicast_upcall(const struct genl_family *family, struct net *net)
 }
 
 /**
- * ipcp_notify_agent() - Tell the agent that its queue has something
+ * ipcp_notify_agent() - Notify the agent that its queue is not empty
  * @ipn: namespace
  *
  * Context: Any context.
- * Return: false if it could not be told; the next one has to be then.
+ * Return: false on failure; the caller has to notify again at the next upcall.
  */
 bool ipcp_notify_agent(struct ipcp_net *ipn)
 {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Who opened a flow or serves a name, and who pays. A flow, its keys and what
- * the agent makes for it are charged to the control group of the process that
- * opened the flow, or that serves the name, whoever's call or worker allocates
- * them. What control groups do not see, that is transforms and queued packets,
- * is bounded by limits for each user of a namespace; who may override resource
- * limits has none.
+ * Owners of flows and names, and accounting.
  *
- * A ring is counted in steps, when it grows, so the packet path shares nothing
- * between processors as long as readers keep up.
+ * A flow, its keys and what the agent adds to it are charged to the control
+ * group of the process that opened the flow or serves the name, whatever task
+ * or worker allocates them. Cipher transforms, and packets queued in the
+ * buffers that the stack received them in, are not charged to control groups.
+ * They are bounded by limits for each user of a namespace. Tasks with
+ * CAP_SYS_RESOURCE have no limits.
+ *
+ * A ring reserves memory in steps when it grows, so the packet path shares no
+ * cache line between CPUs as long as readers keep up.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -20,8 +22,8 @@
 #include "owner.h"
 
 /**
- * ipcp_owner_current() - Say that it is the current process
- * @owner: out
+ * ipcp_owner_current() - Set the owner to the current process
+ * @owner: (output) owner
  *
  * Context: Process context of the program.
  */
@@ -35,8 +37,8 @@ void ipcp_owner_current(struct ipcp_owner *owner)
 }
 
 /**
- * ipcp_owner_copy() - Say that it is the same as of something else
- * @to: out
+ * ipcp_owner_copy() - Copy an owner, with references
+ * @to: (output) owner
  * @from: owner
  *
  * Context: Any context.
@@ -50,7 +52,7 @@ void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from)
 }
 
 /**
- * ipcp_owner_clear() - Let go of it
+ * ipcp_owner_clear() - Drop the references of an owner
  * @owner: owner, or all zero
  *
  * Context: Any context.
@@ -76,7 +78,7 @@ static struct ipcp_user *hold_user(struct ipcp_net *ipn, kuid_t uid)
 	return user;
 }
 
-/* The user's entry, made if need be, held. */
+/* Return the entry of a user with a reference. Create it if necessary. */
 static struct ipcp_user *user_get(struct ipcp_net *ipn, kuid_t uid)
 {
 	struct ipcp_user *user, *new;
@@ -98,7 +100,7 @@ static struct ipcp_user *user_get(struct ipcp_net *ipn, kuid_t uid)
 			return new;
 		user = err == -EBUSY ? hold_user(ipn, uid) : NULL;
 		if (user || err != -EBUSY)
-			break;	/* somebody else's, or no memory */
+			break;	/* another task was faster, or no memory */
 	}
 	kfree(new);
 	return user;
@@ -119,8 +121,8 @@ static void user_put(struct ipcp_user *user)
 }
 
 /**
- * ipcp_payer_current() - The current process pays
- * @payer: out
+ * ipcp_payer_current() - Set the payer to the current process
+ * @payer: (output) payer
  * @ipn: namespace
  *
  * Context: Process context, may sleep.
@@ -140,9 +142,9 @@ int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_payer_copy() - The same pays for something else, too
- * @to: out
- * @from: who
+ * ipcp_payer_copy() - Copy a payer, with references
+ * @to: (output) payer
+ * @from: payer
  *
  * Context: Process context.
  */
@@ -155,11 +157,11 @@ void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from)
 		xa_unlock(&to->user->ipn->users);
 	}
 	if (!mem_cgroup_tryget(to->memcg))
-		to->memcg = NULL;	/* never: @from holds it */
+		to->memcg = NULL;	/* cannot happen: @from holds it */
 }
 
 /**
- * ipcp_payer_clear() - Nobody pays any more
+ * ipcp_payer_clear() - Drop the references of a payer
  * @payer: payer, or all zero
  *
  * Context: Process context.
@@ -187,7 +189,7 @@ int ipcp_user_add_flow(struct ipcp_user *user)
 }
 
 /**
- * ipcp_user_del_flow() - A flow is gone
+ * ipcp_user_del_flow() - Uncount a flow
  * @user: user, or NULL
  *
  * Context: Any context.
@@ -199,12 +201,12 @@ void ipcp_user_del_flow(struct ipcp_user *user)
 }
 
 /**
- * ipcp_user_reserve() - Let a ring of the user grow
+ * ipcp_user_reserve() - Reserve memory for a ring of the user
  * @user: user, or NULL
- * @bytes: by how much
+ * @bytes: number of bytes
  *
  * Context: Any context.
- * Return: false if the user's rings have too much already.
+ * Return: false if the user's rings would exceed IPCP_USER_QUEUE.
  */
 bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes)
 {
@@ -217,9 +219,9 @@ bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes)
 }
 
 /**
- * ipcp_user_release() - A ring gave back what it had reserved
+ * ipcp_user_release() - Release memory that was reserved for a ring
  * @user: user, or NULL
- * @bytes: how much
+ * @bytes: number of bytes
  *
  * Context: Any context.
  */

@@ -13,19 +13,19 @@ struct ipcp_net;
 struct pid;
 
 enum ipcp_user_limits {
-	IPCP_USER_FLOWS		= 32768,	/* of one user, in a namespace */
+	IPCP_USER_FLOWS		= 32768,	/* per user and namespace */
 	IPCP_USER_QUEUE		= 256 << 20,	/* bytes in the user's rings */
-	IPCP_QUEUE_FREE		= 16 << 10,	/* of each ring, not counted */
-	IPCP_QUEUE_STEP		= 128 << 10,	/* counted at a time */
+	IPCP_QUEUE_FREE		= 16 << 10,	/* bytes per ring, not counted */
+	IPCP_QUEUE_STEP		= 128 << 10,	/* bytes reserved at a time */
 };
 
 /**
- * struct ipcp_user - what a user has in a namespace
- * @ipn: namespace
- * @uid: effective user of who opened a flow or serves a name
- * @holders: flows and listeners that hold it, under the table's lock
- * @flows: flows, in all states
- * @queued: bytes of memory that rings may take beyond IPCP_QUEUE_FREE each
+ * struct ipcp_user - resources of a user in a namespace
+ * @ipn: namespace; does not change
+ * @uid: effective user id; does not change
+ * @holders: references, one for each payer. Locking: xa_lock of ipcp_net.users
+ * @flows: number of flows, in all states. Locking: atomic
+ * @queued: bytes reserved by rings beyond IPCP_QUEUE_FREE each. Locking: atomic
  */
 struct ipcp_user {
 	struct ipcp_net *ipn;
@@ -36,10 +36,12 @@ struct ipcp_user {
 };
 
 /**
- * struct ipcp_payer - who pays for a flow
- * @user: against whose limits it counts; NULL for none
- * @memcg: control group that its memory is charged to; NULL for the allocating
- *	task's
+ * struct ipcp_payer - the user and the control group that a flow is charged to
+ * @user: user whose limits apply, with a reference; NULL for no limits
+ * @memcg: control group that memory is charged to, with a reference; NULL for
+ *	that of the allocating task
+ *
+ * Locking: None. It does not change while its flow or listener is in use.
  */
 struct ipcp_payer {
 	struct ipcp_user *user;
@@ -47,12 +49,15 @@ struct ipcp_payer {
 };
 
 /**
- * struct ipcp_owner - who opened a flow or serves a name
- * @pid: process, shown in the reader's pid namespace
+ * struct ipcp_owner - the process that opened a flow or serves a name
+ * @pid: process, with a reference; shown in the reader's pid namespace
  * @uid: effective user
  * @gid: effective group
- * @groups: supplementary groups
+ * @groups: supplementary groups, with a reference
  * @comm: name of the process
+ *
+ * Locking: None. It is written once, for a flow after the flow can be found:
+ * ipcp_show_flow() may see it half written.
  */
 struct ipcp_owner {
 	struct pid *pid;
@@ -75,7 +80,7 @@ void ipcp_user_del_flow(struct ipcp_user *user);
 bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes);
 void ipcp_user_release(struct ipcp_user *user, unsigned int bytes);
 
-/* From here to ipcp_pay_end() accounted memory is charged to the payer. */
+/* Charge accounted memory to the payer until ipcp_pay_end(). */
 static inline struct mem_cgroup *ipcp_pay(const struct ipcp_payer *payer)
 {
 	return set_active_memcg(payer->memcg);

@@ -10,17 +10,17 @@ struct ipcp_flow;
 struct sk_buff;
 
 /**
- * struct ipcp_path_ops - what carries the packets of flows
+ * struct ipcp_path_ops - operations of the path that carries a flow's packets
  * @xmit: send a sealed packet, or several in one buffer, to the flow's peer;
- *	consumes the buffer. Under RCU, with bottom halves off. Returns 0;
- *	-EMSGSIZE if it does not fit; what routing says
- * @received: a packet authenticated, with the highest counter yet in the newest
- *	epoch that the peer was seen in: so @skb says where the peer is. Under RCU,
- *	with bottom halves off
- * @down: this end of the flow is down, or closed; or NULL. Process context, maybe
- *	under RCU: does not sleep
- * @finish: the flow is over, drop what the path has of others; or NULL. Process
- *	context
+ *	consumes the buffer. Called under RCU with bottom halves off. Returns 0,
+ *	-EMSGSIZE if the packet does not fit the path, or a routing error
+ * @received: called when a packet authenticated that has the highest counter
+ *	yet in the newest epoch that the peer was seen in, so its source is the
+ *	current address of the peer. Called under RCU with bottom halves off
+ * @down: called when this end of the flow is down or closed; may be NULL.
+ *	Called in process context, possibly under RCU; must not sleep
+ * @finish: called when the flow has ended, to drop references that the path
+ *	holds; may be NULL. Called in process context
  */
 struct ipcp_path_ops {
 	int (*xmit)(struct ipcp_flow *flow, struct sk_buff *skb);
