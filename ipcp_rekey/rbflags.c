@@ -20,8 +20,8 @@ void ipcp_consumer_put(struct ipcp_consumer *consumer)
 }
 
 /**
- * ipcp_consumer_wake() - Tell a consumer that something may have become true
- * @consumer: with a reference, or under RCU
+ * ipcp_consumer_wake() - Wake a consumer
+ * @consumer: consumer that the caller has a reference to, or that RCU keeps
  * @events: EPOLL* that may be true now
  *
  * Context: Any context.
@@ -32,9 +32,9 @@ void ipcp_consumer_wake(struct ipcp_consumer *consumer, __poll_t events)
 }
 
 /**
- * ipcp_rbflags_init() - Initialise: reading and writing are allowed
+ * ipcp_rbflags_init() - Initialise a flags word to allow reading and writing
  * @flags: flags word
- * @consumer: whom to wake; consumes the caller's reference
+ * @consumer: consumer to wake; consumes the caller's reference
  */
 void ipcp_rbflags_init(struct ipcp_rbflags *flags,
 		       struct ipcp_consumer *consumer)
@@ -44,13 +44,13 @@ void ipcp_rbflags_init(struct ipcp_rbflags *flags,
 }
 
 /**
- * ipcp_rbflags_change() - Set and clear flags in one step, and wake for it
+ * ipcp_rbflags_change() - Set and clear flags atomically, and wake the consumer
  * @flags: flags word
  * @set: IPCP_RB_* to set
  * @clear: IPCP_RB_* to clear
  *
  * Context: Any context.
- * Return: the flags that did change.
+ * Return: the flags that changed.
  */
 int ipcp_rbflags_change(struct ipcp_rbflags *flags, int set, int clear)
 {

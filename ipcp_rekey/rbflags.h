@@ -10,19 +10,22 @@
 
 struct ipcp_consumer;
 
-/* What may have become true when a flag or the state of a flow changed. */
+/*
+ * Events that may have become true when a flag or the state of a flow changed.
+ */
 #define IPCP_WAKE_ALL	(EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | \
 			 EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 
 /**
- * struct ipcp_consumer_ops - what uses a flow, or serves a name
- * @wake: the ring, a flag or the state changed, so that @events (EPOLL*) may be
- *	true now; for a server: the agent answered, or a flow can be accepted.
- *	Called in any context, also with interrupts off and after the consumer has
- *	released the flow: does not sleep, takes no lock but its own
- * @spawn: make the consumer of a flow that comes in for the name that @server
- *	serves, with one reference for the caller. Process context, under ipn->lock,
- *	may sleep. Returns NULL without memory
+ * struct ipcp_consumer_ops - operations of the user of a flow or a name
+ * @wake: called when the ring, a flag or the state changed, so that @events
+ *	(EPOLL*) may be true now. For a server: called when the agent answered
+ *	or a flow can be accepted. Called in any context, also with interrupts
+ *	off and after the consumer has released the flow. Must not sleep and
+ *	takes no lock but its own
+ * @spawn: create the consumer of an incoming flow for the name that @server
+ *	serves, with one reference for the caller. Called in process context
+ *	under ipn->lock; may sleep. Returns NULL if out of memory
  */
 struct ipcp_consumer_ops {
 	void (*wake)(struct ipcp_consumer *consumer, __poll_t events);
@@ -30,14 +33,15 @@ struct ipcp_consumer_ops {
 };
 
 /**
- * struct ipcp_consumer - who uses a flow, or serves a name
- * @ops: what the consumer does
- * @refs: the user's own; its listener's; and two for each flow, its ring's and
- *	its count's of messages on their way
- * @rcu: freed a grace period after the last reference
+ * struct ipcp_consumer - the user of a flow or a name
+ * @ops: operations of the consumer
+ * @refs: references, held by the user, by its listener, by the ring of each
+ *	flow and by the count of messages in flight of each flow
+ * @rcu: frees the consumer a grace period after the last reference is dropped
  *
- * The first member of what the user has of its flow, which is freed with it. So it
- * outlives the file, the flow and its messages, and each may wake at any time.
+ * This is the first member of the user's own structure, which is freed with it.
+ * The consumer outlives the file, the flow and its messages, so each of them
+ * can wake it at any time.
  */
 struct ipcp_consumer {
 	const struct ipcp_consumer_ops *ops;
@@ -64,8 +68,8 @@ void ipcp_consumer_wake(struct ipcp_consumer *consumer, __poll_t events);
 
 /**
  * struct ipcp_rbflags - the flags word of a ring
- * @word: IPCP_RB_*, changed by ipcp_rbflags_change() alone
- * @consumer: who is woken for it, with a reference
+ * @word: IPCP_RB_*. Locking: atomic; changed by ipcp_rbflags_change() only
+ * @consumer: consumer to wake, with a reference; does not change
  */
 struct ipcp_rbflags {
 	atomic_t word;

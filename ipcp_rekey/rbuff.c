@@ -7,9 +7,9 @@
 #include "rbuff.h"
 
 /**
- * ipcp_rbuff_init() - Initialise
+ * ipcp_rbuff_init() - Initialise a ring
  * @rb: ring
- * @consumer: whom to wake; the caller's reference goes to the ring
+ * @consumer: consumer to wake; consumes the caller's reference
  */
 void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 {
@@ -22,7 +22,7 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 	ipcp_rbflags_init(&rb->flags, consumer);
 }
 
-/* Is there room, and may the user have it? Under the lock. */
+/* True if there is room and the user may use it. Locking: queue.lock. */
 static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 		      unsigned int count)
 {
@@ -44,7 +44,7 @@ static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
  * @count: messages in it
  *
  * Context: Any context but hard interrupts.
- * Return: why the ring does not take it.
+ * Return: IPCP_DROP_NONE, or why the buffer was not added.
  */
 enum ipcp_drop ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
 				unsigned int count)
@@ -69,9 +69,9 @@ enum ipcp_drop ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
 }
 
 /**
- * __ipcp_rbuff_taken() - Packets were read of a buffer that stays
+ * __ipcp_rbuff_taken() - Count messages that were read from a buffer that stays
  * @rb: ring, locked
- * @count: how many
+ * @count: number of messages
  */
 void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count)
 {
@@ -80,10 +80,10 @@ void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count)
 }
 
 /**
- * __ipcp_rbuff_unlink() - Take a buffer out
+ * __ipcp_rbuff_unlink() - Remove a buffer from the ring
  * @rb: ring, locked
- * @skb: buffer in it, the caller's afterwards
- * @count: packets that are left in it
+ * @skb: buffer in the ring; afterwards the caller owns it
+ * @count: number of unread messages in the buffer
  */
 void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
 			 unsigned int count)

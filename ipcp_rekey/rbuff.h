@@ -11,19 +11,20 @@
 struct ipcp_user;
 struct ipcp_consumer;
 
-/* The ring is bounded in messages and in memory. */
+/* Limits of a ring: the number of messages and the memory they take. */
 #define IPCP_RB_PACKETS		1024
 #define IPCP_RB_BYTES		(4 * 1024 * 1024)
 
 /**
  * struct ipcp_rbuff - a bounded queue of messages, and its flags word
- * @queue: buffers in order of arrival; its lock is the ring's
- * @packets: packets in all of them, to be read
- * @bytes: memory they take, under the lock
- * @quota: memory they may take without asking @user, under the lock
- * @closed: nothing joins any more, under the lock
- * @flags: flags word, and who waits for packets, room, or a flag
- * @user: whose limit it counts against, NULL for nobody's
+ * @queue: buffers in order of arrival; its lock protects the ring
+ * @packets: unread messages in all buffers. Locking: written under queue.lock,
+ *	read locklessly
+ * @bytes: memory that the buffers take. Locking: queue.lock
+ * @quota: memory reserved from @user, and IPCP_QUEUE_FREE. Locking: queue.lock
+ * @closed: nothing can be added any more. Locking: queue.lock
+ * @flags: flags word and the consumer to wake. Locking: atomic
+ * @user: user whose limit applies, or NULL for no limit; does not change
  */
 struct ipcp_rbuff {
 	struct sk_buff_head queue;

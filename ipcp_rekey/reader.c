@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What readers take out of the ring, one message after the other. All in it is
- * plaintext. Several readers may take messages of one buffer; each holds the
- * buffer until it has gone on to another.
+ * Reading from the ring, one message at a time. The ring holds plaintext only.
+ * Several readers may read from one buffer. Each of them holds a reference to
+ * the buffer until it moves on to another.
  */
 #include <linux/skbuff.h>
 
@@ -13,8 +13,8 @@
 #include "wire.h"
 
 /**
- * ipcp_reader_init() - Begin to read
- * @r: out
+ * ipcp_reader_init() - Start to read
+ * @r: (output) reader
  * @flow: flow
  */
 void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow)
@@ -24,8 +24,9 @@ void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow)
 }
 
 /*
- * Free what was read. With bottom halves off the descriptor goes to this
- * processor's own, where the next packet gets one without the allocator.
+ * Free a buffer that was read. With bottom halves off, napi_consume_skb() puts
+ * the sk_buff into the per-CPU cache, where the next received packet takes it
+ * from.
  */
 static void free_read(struct sk_buff *skb)
 {
@@ -37,7 +38,8 @@ static void free_read(struct sk_buff *skb)
 }
 
 /**
- * ipcp_reader_end() - Free what was read, and count it
+ * ipcp_reader_end() - Free the buffers that were read, and update the
+ * statistics
  * @r: reader
  *
  * Context: Process context.
@@ -50,7 +52,7 @@ void ipcp_reader_end(struct ipcp_reader *r)
 	free_read(r->segs);
 }
 
-/* Read from this buffer; returns the one that was read from before. */
+/* Start to read from a buffer. Return the previous one, to be freed. */
 static struct sk_buff *hold_segs(struct ipcp_reader *r, struct sk_buff *skb)
 {
 	struct sk_buff *before = r->segs;
@@ -60,14 +62,14 @@ static struct sk_buff *hold_segs(struct ipcp_reader *r, struct sk_buff *skb)
 	return before;
 }
 
-/* Take the next message of the buffer that is held. Returns its length. */
+/* Take the next message of the current buffer. Return the message's length. */
 static int take_seg(struct ipcp_reader *r, const u8 **msg)
 {
 	struct ipcp_skb_cb *cb = ipcp_cb(r->segs);
 	struct ipcp_rbuff *rb = &r->flow->n_rb;
 	unsigned int len = ipcp_seg_len(r->segs, cb->pos, cb->seg_len);
 
-	if (unlikely(r->cursor.pos != cb->pos))	/* another reader was here */
+	if (unlikely(r->cursor.pos != cb->pos))	/* another reader moved it */
 		ipcp_cursor_init(&r->cursor, r->segs, cb->pos);
 	*msg = ipcp_cursor_next(&r->cursor, len) + IPCP_HDR_LEN;
 	cb->pos += len;
@@ -80,7 +82,9 @@ static int take_seg(struct ipcp_reader *r, const u8 **msg)
 	return len - IPCP_OVERHEAD;
 }
 
-/* Take the next message of the ring. Returns its length, or -EAGAIN. */
+/*
+ * Take the next message of the ring. Return the message's length, or -EAGAIN.
+ */
 static int take_message(struct ipcp_reader *r, const u8 **msg,
 			struct sk_buff **before)
 {
@@ -104,7 +108,7 @@ static int take_message(struct ipcp_reader *r, const u8 **msg,
 /**
  * ipcp_reader_next() - Take the next message
  * @r: reader
- * @msg: out, the message until the next call
+ * @msg: (output) the message, valid until the next call
  *
  * Context: Process context.
  * Return: length of the message; -EAGAIN if the ring is empty.

@@ -9,14 +9,16 @@ struct ipcp_flow;
 struct sk_buff;
 
 /**
- * struct ipcp_reader - takes messages out of a flow's ring
+ * struct ipcp_reader - state of reading messages from a flow's ring
  * @flow: flow
- * @message: the message that was taken last, if it has a buffer of its own
- * @segs: the buffer of several messages that was read from last, with a
- *	reference: readers may share one
- * @cursor: where the next message of @segs is
- * @packets: messages taken
- * @bytes: bytes of them
+ * @message: the last message read, if it has a buffer of its own
+ * @segs: the last buffer of several messages that was read from, with a
+ *	reference, since readers may share a buffer
+ * @cursor: position of the next message in @segs
+ * @packets: number of messages read
+ * @bytes: number of bytes read
+ *
+ * Locking: None. A reader belongs to one task.
  */
 struct ipcp_reader {
 	struct ipcp_flow *flow;

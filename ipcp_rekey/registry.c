@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The registry: the flows of each network namespace, by number for people and
- * agents, by endpoint id for packets. Nothing is shared between namespaces.
+ * The registry: the flows of each network namespace, by id for users and agents
+ * and by endpoint id for packets. Namespaces share nothing.
  */
 #include <linux/jhash.h>
 #include <linux/random.h>
@@ -16,8 +16,8 @@
 unsigned int ipcp_net_id __read_mostly;
 
 /*
- * Endpoint ids are random numbers of our own, so they spread as they are. With
- * these two, a lookup has neither a hash nor a comparison of any length to call.
+ * Endpoint ids are random numbers chosen here, so they need no hashing. With
+ * these two functions, a lookup calls neither a hash nor a memcmp().
  */
 static u32 eid_hash(const void *eid, u32 len, u32 seed)
 {
@@ -39,18 +39,20 @@ static const struct rhashtable_params by_eid_params = {
 };
 
 /**
- * ipcp_net() - What a network namespace has of this module
+ * ipcp_net() - Return this module's state of a network namespace
  * @net: namespace
  *
  * Context: Any context.
- * Return: it, never NULL.
+ * Return: the state, never NULL.
  */
 struct ipcp_net *ipcp_net(struct net *net)
 {
 	return net_generic(net, ipcp_net_id);
 }
 
-/* An endpoint id that no packet can guess and no other flow has. */
+/*
+ * Choose an unpredictable, unique endpoint id, and make lookups find the flow.
+ */
 static int hash_flow(struct ipcp_flow *flow)
 {
 	int err;
@@ -66,18 +68,20 @@ static int hash_flow(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_registry_add() - Give a flow its numbers and let it be found
- * @flow: flow; its first reference is the registry's from now on
+ * ipcp_registry_add() - Assign an id and an endpoint id, and publish a flow
+ * @flow: flow; on success the registry owns one of its references
  *
  * Context: Process context, may sleep.
- * Return: 0, -ENOMEM, -EBUSY if no number is free.
+ * Return: 0; -ENOMEM; -EBUSY if no id is free.
  */
 int ipcp_registry_add(struct ipcp_flow *flow)
 {
 	struct ipcp_net *ipn = flow->net;
 	int err;
 
-	/* The number is reserved first: once hashed, packets find the flow. */
+	/*
+	 * Reserve the id first: packets find the flow as soon as it is hashed.
+	 */
 	err = xa_alloc_cyclic(&ipn->flows, &flow->id, NULL,
 			      XA_LIMIT(1, INT_MAX), &ipn->next_id,
 			      GFP_KERNEL_ACCOUNT);
@@ -89,16 +93,16 @@ int ipcp_registry_add(struct ipcp_flow *flow)
 		return err;
 	}
 	set_bit(IPCP_FLOW_HASHED, &flow->bits);
-	/* Needs no memory, since the place is reserved. */
+	/* Cannot fail, since the entry is reserved. */
 	xa_store(&ipn->flows, flow->id, flow, GFP_KERNEL_ACCOUNT);
 	return 0;
 }
 
 /**
- * ipcp_registry_del() - Let a flow be found no more
+ * ipcp_registry_del() - Remove a flow from the registry
  * @flow: flow
  *
- * The registry's reference is put, by the first to call this.
+ * The first call drops the registry's reference. Later calls do nothing.
  *
  * Context: Process context.
  */
@@ -114,12 +118,12 @@ void ipcp_registry_del(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_registry_get() - Look a flow up by its number
+ * ipcp_registry_get() - Look up a flow by its id
  * @ipn: namespace
- * @id: number
+ * @id: id of the flow
  *
  * Context: Any context.
- * Return: it, with a reference, or NULL.
+ * Return: the flow, with a reference, or NULL.
  */
 struct ipcp_flow *ipcp_registry_get(struct ipcp_net *ipn, u32 id)
 {
@@ -134,14 +138,15 @@ struct ipcp_flow *ipcp_registry_get(struct ipcp_net *ipn, u32 id)
 }
 
 /**
- * ipcp_registry_next() - The next flow of a walk
+ * ipcp_registry_next() - Return the next flow of a walk
  * @ipn: namespace
- * @id: in and out, where the walk is; begins with 0
+ * @id: (input and output) position of the walk, 0 to start
  *
- * Flows may come and go meanwhile; one that is there all the time is seen.
+ * Flows may be added and removed during a walk. A flow that is registered all
+ * the time is visited.
  *
  * Context: Any context.
- * Return: the first flow with at least this number and a reference, or NULL.
+ * Return: the first flow whose id is at least @id, with a reference, or NULL.
  */
 struct ipcp_flow *ipcp_registry_next(struct ipcp_net *ipn, unsigned long *id)
 {
@@ -159,11 +164,11 @@ struct ipcp_flow *ipcp_registry_next(struct ipcp_net *ipn, unsigned long *id)
 }
 
 /**
- * ipcp_registry_count() - How many flows there are
+ * ipcp_registry_count() - Count the flows of a namespace
  * @ipn: namespace
  *
  * Context: Any context.
- * Return: number of flows, in all states.
+ * Return: the number of flows, in all states.
  */
 u32 ipcp_registry_count(struct ipcp_net *ipn)
 {
@@ -171,12 +176,12 @@ u32 ipcp_registry_count(struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_registry_by_eid() - The flow that a packet is for
+ * ipcp_registry_by_eid() - Look up the flow that a packet is for
  * @ipn: namespace
- * @eid: endpoint id of the packet
+ * @eid: endpoint id in the packet
  *
- * Context: Under RCU, which keeps the flow in being.
- * Return: it, without a reference, or NULL.
+ * Context: Under RCU, which keeps the flow from being freed.
+ * Return: the flow, without a reference, or NULL.
  */
 struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid)
 {
@@ -184,7 +189,7 @@ struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid)
 }
 
 /**
- * ipcp_registry_get_epoch() - Epoch that the flow took last
+ * ipcp_registry_get_epoch() - Return the epoch that the flow activated last
  * @flow: flow
  *
  * Context: Any context. Used by flow-get and by IPCP_IOC_GET_INFO.
@@ -197,11 +202,11 @@ int ipcp_registry_get_epoch(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_registry_rekey_pending() - Does a seed wait to be taken?
+ * ipcp_registry_rekey_pending() - Check for a parked seed
  * @flow: flow
  *
  * Context: Any context. Used by flow-get.
- * Return: true if so.
+ * Return: true if a seed is parked and not yet activated.
  */
 bool ipcp_registry_rekey_pending(struct ipcp_flow *flow)
 {
@@ -209,11 +214,12 @@ bool ipcp_registry_rekey_pending(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_registry_get_n_1_pid() - Who carries the flow's packets
+ * ipcp_registry_get_n_1_pid() - Return the process that carries the flow's
+ * packets
  * @flow: flow
  *
  * Context: Any context. Used by flow-get and rekey-claim.
- * Return: the process of a provider, or NULL for the kernel's own UDP.
+ * Return: always NULL, which stands for the kernel's own UDP.
  */
 struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow)
 {
@@ -221,11 +227,11 @@ struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_registry_is_direct() - Are both ends on this host?
+ * ipcp_registry_is_direct() - Check whether both ends are on this host
  * @flow: flow
  *
  * Context: Any context. Used by flow-get.
- * Return: true if packets do not leave the host; such a flow has no keys.
+ * Return: true if packets do not leave the host. Such a flow has no keys.
  */
 bool ipcp_registry_is_direct(const struct ipcp_flow *flow)
 {
@@ -233,7 +239,7 @@ bool ipcp_registry_is_direct(const struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_registry_net_init() - Begin with no flows
+ * ipcp_registry_net_init() - Initialise the registry of a namespace
  * @ipn: namespace
  *
  * Context: Process context, may sleep.
@@ -246,8 +252,8 @@ int ipcp_registry_net_init(struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_registry_net_exit() - No flow is left
- * @ipn: namespace
+ * ipcp_registry_net_exit() - Destroy the registry of a namespace
+ * @ipn: namespace, without flows
  *
  * Context: Process context, may sleep.
  */

@@ -15,7 +15,7 @@ struct ipcp_flow *ipcp_registry_next(struct ipcp_net *ipn, unsigned long *id);
 u32 ipcp_registry_count(struct ipcp_net *ipn);
 struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid);
 
-/* What re-keying is to a flow, by the names of Ouroboros; the rest is in rekey.h. */
+/* Rekey functions of Ouroboros's registry; the others are in rekey.h. */
 int ipcp_registry_get_epoch(struct ipcp_flow *flow);
 bool ipcp_registry_rekey_pending(struct ipcp_flow *flow);
 struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Re-keying as an agent sees it: who claims a flow, and what becomes of that. The
- * functions of Ouroboros's registry keep their names; what they do to keys is in
- * keyrot.c.
+ * Rekeying as an agent sees it: claiming a flow, and ending a claim. The
+ * functions have the names of those in Ouroboros's registry. Keys are handled
+ * in keyrot.c.
  */
 #include "keyrot.h"
 #include "notify.h"
@@ -12,14 +12,15 @@
 #include "state.h"
 
 /**
- * ipcp_registry_set_rekey() - This flow will have keys, and is to be re-keyed
+ * ipcp_registry_set_rekey() - Make a flow encrypted, and set its role in rekeys
  * @flow: flow
  * @cipher: enum ipcp_rekey_cipher
  *
  * Called by flow-allocate, before the first seed is parked. The side that
- * allocates drives re-keys; that, and so the direction that it sends in, is
- * settled here once and for all. If no seed could be parked after that, for
- * want of memory, it may be called again with the same cipher.
+ * allocated the flow drives rekeys. This role, and with it the direction that
+ * each side sends in, never changes afterwards. If the first seed cannot be
+ * parked for lack of memory, this function may be called again with the same
+ * cipher.
  *
  * Context: Any context.
  * Return: false if the flow is not pending, is direct, or has a seed or another
@@ -37,14 +38,20 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 		flow->rk.initiator =
 			flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 		flow->rk.epoch = 0;
-		/* Packets may come from here on: the last to be written. */
+		/*
+		 * Write this last: packets may be received from here on. Pairs
+		 * with smp_load_acquire() in ipcp_rx_allowed().
+		 */
 		smp_store_release(&flow->rk.encrypted, true);
 	}
 	spin_unlock_bh(&flow->lock);
 	return may;
 }
 
-/* May an agent claim this flow, its newest epoch settled one way or another? */
+/*
+ * True if an agent may claim this flow. The peer must have confirmed the newest
+ * epoch, or be overdue with that.
+ */
 static bool rekey_is_due(struct ipcp_flow *flow, unsigned long min_age,
 			 bool anyway)
 {
@@ -75,7 +82,7 @@ static bool claim_flow(struct ipcp_flow *flow, unsigned long min_age,
 	claimed = rekey_is_due(flow, min_age, anyway);
 	if (claimed) {
 		rk->in_flight = true;
-		rk->claim++;	/* never one that was claimed or delivered */
+		rk->claim++;	/* never claimed or delivered before */
 		c->flow = flow;
 		c->exchange = rk->claim;
 		c->epoch = rk->newest + 1;
@@ -87,7 +94,7 @@ static bool claim_flow(struct ipcp_flow *flow, unsigned long min_age,
 	return claimed;
 }
 
-/* Claims flows whose numbers are from first to last. */
+/* Claim flows with ids from first to last. */
 static int claim_range(struct ipcp_net *ipn, unsigned long first,
 		       unsigned long last, unsigned long min_age,
 		       struct ipcp_claim *claims, int max)
@@ -115,17 +122,17 @@ static int claim_range(struct ipcp_net *ipn, unsigned long first,
 /**
  * ipcp_registry_snapshot_rekey_due() - Claim flows that want a new seed
  * @ipn: namespace
- * @only: number of the one flow to claim, whether it is due or not; or 0
- * @min_age: jiffies; a flow is due as well if its newest epoch is that old
- * @claims: out
- * @max: room in @claims
+ * @only: id of the only flow to claim, whether due or not; 0 for all flows
+ * @min_age: age of the newest epoch in jiffies from which a flow is due as well
+ * @claims: (output) claims
+ * @max: size of @claims
  *
- * A claim ends with store_pending, clear_in_flight or the end of the agent.
- * Flows have their turn one after the other: those whose re-keys fail do not
- * keep the others waiting.
+ * A claim ends with ipcp_registry_store_pending(), with
+ * ipcp_registry_clear_in_flight() or when the agent goes away. Flows are
+ * claimed in turn, so flows whose rekeys fail do not starve the others.
  *
  * Context: Process context. The operation rekey-claim.
- * Return: number of flows claimed, each with a reference.
+ * Return: the number of flows claimed, each with a reference.
  */
 int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 				     unsigned long min_age,
@@ -151,11 +158,11 @@ int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 }
 
 /**
- * ipcp_registry_clear_in_flight() - A claim ended without a seed
+ * ipcp_registry_clear_in_flight() - End a claim without a seed
  * @flow: flow
  * @exchange: number of the claim
  *
- * From now on no seed is taken for that number.
+ * No seed is accepted for that number afterwards.
  *
  * Context: Any context. The operation rekey-clear.
  * Return: 0, or -ESTALE if that claim is not in flight.
@@ -180,7 +187,7 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange)
  * ipcp_registry_store_pending() - Park a seed
  * @flow: flow
  * @seed: root seed, wiped on every path
- * @epoch: its epoch
+ * @epoch: epoch of the seed
  * @exchange: number of the exchange that delivered it
  * @extack: for the reason of a refusal
  *
@@ -195,11 +202,12 @@ int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
 }
 
 /**
- * ipcp_registry_take_pending() - Install the seed that waits
+ * ipcp_registry_take_pending() - Activate the parked seed
  * @flow: flow
  *
- * Context: Any context but hard interrupts. read, write, IPCP_IOC_REKEY.
- * Return: true if there was one.
+ * Context: Any context but hard interrupts. Called for read, write and
+ * IPCP_IOC_REKEY.
+ * Return: true if a seed was parked.
  */
 bool ipcp_registry_take_pending(struct ipcp_flow *flow)
 {
@@ -209,11 +217,11 @@ bool ipcp_registry_take_pending(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_registry_lapse() - The agent is gone: end what it had begun
- * @ipn: namespace
+ * ipcp_registry_lapse() - End what an agent had started
+ * @ipn: namespace, without an agent
  *
- * Claims lapse, so that the next agent can claim the flows, and allocations
- * that wait for an agent fail.
+ * Clear its claims, so that the next agent can claim the flows, and fail the
+ * allocations that wait for an agent.
  *
  * Context: Process context, may sleep.
  */

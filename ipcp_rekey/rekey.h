@@ -12,11 +12,11 @@ struct netlink_ext_ack;
 struct pid;
 
 /**
- * struct ipcp_claim - a flow that an agent claimed for a re-key
+ * struct ipcp_claim - a flow that an agent claimed for a rekey
  * @flow: flow, with a reference
  * @exchange: number of the claim
  * @epoch: epoch of the seed to deliver
- * @due: IPCP_REKEY_DUE_* at that time
+ * @due: IPCP_REKEY_DUE_* at the time of the claim
  */
 struct ipcp_claim {
 	struct ipcp_flow *flow;
@@ -25,7 +25,7 @@ struct ipcp_claim {
 	u32 due;
 };
 
-/* What Ouroboros's registry does for re-keying, by the same names. */
+/* Rekey functions of Ouroboros's registry, under the same names. */
 bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher);
 int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 				     unsigned long min_age,

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The replay window of RFC 6479, one for each leaf key that is held.
+ * The replay window of RFC 6479, one for each leaf key to receive with.
  *
- * The map is a ring of words. When the window moves on, words that it newly
- * covers are zeroed; no bit is ever shifted. The word that holds the highest
- * number is only partly in use, so the window is one word shorter than the map.
+ * The map is a ring of words. When the window advances, the words that it newly
+ * covers are zeroed. Bits are never shifted. The word that holds the highest
+ * sequence number is only partly in use, so the window is one word shorter than
+ * the map.
  *
- * Numbers are those of packets in a leaf, so they never wrap.
+ * Sequence numbers count packets within a leaf, so they never wrap.
  */
 #include <asm/barrier.h>
 #include <linux/minmax.h>
@@ -28,7 +29,7 @@ static unsigned long bit_of(u32 seq)
 }
 
 /**
- * ipcp_replay_init() - Nothing was received yet
+ * ipcp_replay_init() - Initialise an empty window
  * @r: the window
  *
  * Context: Any context.
@@ -39,22 +40,22 @@ void ipcp_replay_init(struct ipcp_replay *r)
 }
 
 /**
- * ipcp_replay_check() - Can this packet still be new?
+ * ipcp_replay_check() - Check that a packet may be new, before decrypting it
  * @r: the window
- * @seq: the packet's number in its leaf
+ * @seq: the packet's sequence number in its leaf
  *
- * Serves to drop packets before the work of decrypting them. Only reads, and
- * may run beside ipcp_replay_commit(): then it may let pass what commit will
- * refuse, but never the other way round.
+ * This function may run concurrently with ipcp_replay_commit(). Then it may
+ * accept a packet that ipcp_replay_commit() rejects later, but never the
+ * reverse.
  *
  * Context: Any context.
- * Return: IPCP_DROP_NONE, IPCP_DROP_LATE or IPCP_DROP_REPLAY
+ * Return: IPCP_DROP_NONE, IPCP_DROP_LATE or IPCP_DROP_REPLAY.
  */
 enum ipcp_drop ipcp_replay_check(const struct ipcp_replay *r, u32 seq)
 {
 	/*
-	 * Pairs with the release in ipcp_replay_commit(): who sees the window
-	 * cover a number also sees its word zeroed.
+	 * Pairs with smp_store_release() in ipcp_replay_commit(): once @next
+	 * covers a sequence number, its word is seen zeroed.
 	 */
 	u32 next = smp_load_acquire(&r->next);
 
@@ -67,7 +68,7 @@ enum ipcp_drop ipcp_replay_check(const struct ipcp_replay *r, u32 seq)
 	return IPCP_DROP_NONE;
 }
 
-/* Zeroes the words between that of the highest number and that of @seq. */
+/* Zero the words after that of the highest number, up to that of @seq. */
 static void clear_up_to(struct ipcp_replay *r, u32 seq)
 {
 	u32 from = r->next ? (r->next - 1) / BITS_PER_LONG + 1 : 0;
@@ -81,13 +82,13 @@ static void clear_up_to(struct ipcp_replay *r, u32 seq)
 }
 
 /**
- * ipcp_replay_commit() - A packet authenticated: let it pass once
+ * ipcp_replay_commit() - Record a packet that authenticated
  * @r: the window
- * @seq: the packet's number in its leaf
+ * @seq: the packet's sequence number in its leaf
  *
  * Context: Any context. The caller serialises commits to one window.
- * Return: IPCP_DROP_NONE the first time, IPCP_DROP_REPLAY after that;
- *	   IPCP_DROP_LATE if it is too old to tell
+ * Return: IPCP_DROP_NONE the first time; IPCP_DROP_REPLAY after that;
+ * IPCP_DROP_LATE if the packet is older than the window.
  */
 enum ipcp_drop ipcp_replay_commit(struct ipcp_replay *r, u32 seq)
 {
@@ -101,7 +102,7 @@ enum ipcp_drop ipcp_replay_commit(struct ipcp_replay *r, u32 seq)
 		clear_up_to(r, seq);
 	WRITE_ONCE(*word, *word | bit_of(seq));
 	if (seq >= r->next)
-		/* Pairs with the acquire in ipcp_replay_check(). */
+		/* Pairs with smp_load_acquire() in ipcp_replay_check(). */
 		smp_store_release(&r->next, seq + 1);
 	return IPCP_DROP_NONE;
 }

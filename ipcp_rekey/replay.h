@@ -9,16 +9,19 @@
 #include "drop.h"
 
 #define IPCP_REPLAY_BITS	4096
-/* How far back a packet may come: one word of the map is always in change. */
+/*
+ * Size of the window: the word with the highest counter is only partly in use.
+ */
 #define IPCP_REPLAY_WINDOW	(IPCP_REPLAY_BITS - BITS_PER_LONG)
 
 /**
- * struct ipcp_replay - which sequence numbers of a leaf were received
- * @next: one more than the highest received, 0 before the first
- * @map: a bit for each of the last numbers, number modulo IPCP_REPLAY_BITS
+ * struct ipcp_replay - replay window: the sequence numbers received under a
+ * leaf
+ * @next: highest sequence number received, plus one; 0 before the first
+ * @map: one bit for each sequence number in the window, modulo IPCP_REPLAY_BITS
  *
- * Written by ipcp_replay_commit() alone, which the owner of the leaf
- * serialises; read by ipcp_replay_check() at any time.
+ * Locking: Written by ipcp_replay_commit() only, which the caller serialises.
+ * ipcp_replay_check() reads locklessly.
  */
 struct ipcp_replay {
 	u32 next;
