@@ -15,7 +15,7 @@ struct pid;
 enum ipcp_user_limits {
 	IPCP_USER_FLOWS		= 32768,	/* per user and namespace */
 	IPCP_USER_QUEUE		= 256 << 20,	/* bytes in the user's rings */
-	IPCP_QUEUE_FREE		= 16 << 10,	/* bytes per ring, not counted */
+	IPCP_QUEUE_FREE		= 16 << 10,	/* bytes per ring, uncounted */
 	IPCP_QUEUE_STEP		= 128 << 10,	/* bytes reserved at a time */
 };
 

@@ -21,7 +21,7 @@ struct ipcp_consumer;
  * @packets: unread messages in all buffers. Locking: written under queue.lock,
  *	read locklessly
  * @bytes: memory that the buffers take. Locking: queue.lock
- * @quota: memory reserved from @user, and IPCP_QUEUE_FREE. Locking: queue.lock
+ * @quota: memory reserved from @user, plus IPCP_QUEUE_FREE. Locking: queue.lock
  * @closed: nothing can be added any more. Locking: queue.lock
  * @flags: flags word and the consumer to wake. Locking: atomic
  * @user: user whose limit applies, or NULL for no limit; does not change

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Where datagrams come in. A buffer has one packet, or several of one sender, maybe
- * of several flows: the stack has put them together, or never took them apart.
+ * The entry point for received datagrams. A buffer holds one packet, or several
+ * of one sender that the stack has merged (GRO) or never segmented. The packets
+ * may belong to several flows.
  *
- * If all are of one flow and leaf, and all decrypt where they are, the ring gets
- * that buffer. Else what is good goes to a buffer of the flow's own, which alone
- * is charged; one by one if there is no memory for it.
+ * If all packets are of one flow and leaf, and all of them can be decrypted in
+ * place, the buffer itself goes into the ring. Otherwise the valid packets are
+ * decrypted into, or copied to, a new buffer, and only that memory is charged
+ * to the flow's payer. If the new buffer cannot be allocated, each packet gets
+ * a buffer of its own.
  */
 #include <linux/skbuff.h>
 
@@ -16,7 +19,9 @@
 #include "rx.h"
 #include "wire.h"
 
-/* One of them, in a buffer of its own with all that is looked at. */
+/*
+ * Receive one packet of a buffer in a copy, with the headers that are needed.
+ */
 static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
 		     unsigned int pos, unsigned int len)
 {
@@ -38,17 +43,17 @@ static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
 }
 
 /**
- * struct seg_run - packets of a buffer that are of one flow and leaf
- * @head: header of the first, as it was then
+ * struct seg_group - consecutive packets of a buffer, of one flow and leaf
+ * @head: copy of the first packet's header
  * @hdr: the same, parsed
- * @pos: where it begins
- * @count: how many
- * @whole: each lies in one piece of memory
- * @end: after the highest counter that was accepted
- * @decrypted: they were, where they are, those that are good
- * @good: which are that, a bit each, once @decrypted
+ * @pos: position of the first packet in the buffer
+ * @count: number of packets
+ * @whole: each packet lies in contiguous memory
+ * @end: highest counter that was accepted, plus one
+ * @decrypted: the packets were decrypted in place
+ * @good: bitmap of the valid packets; set if @decrypted
  */
-struct seg_run {
+struct seg_group {
 	u8 head[IPCP_HDR_LEN];
 	struct ipcp_hdr hdr;
 	unsigned int pos;
@@ -59,89 +64,94 @@ struct seg_run {
 	u64 good;
 };
 
-static_assert(IPCP_SEGS_MAX <= 64);	/* bits of seg_run.good */
+static_assert(IPCP_SEGS_MAX <= 64);	/* bits of seg_group.good */
 
-/* Is this one more of them? It needs no parsing then. */
-static bool joins_run(const struct seg_run *run, const u8 *pkt,
-		      unsigned int len)
+/* True if a packet belongs to the group. Then it needs no parsing. */
+static bool joins_group(const struct seg_group *group, const u8 *pkt,
+			unsigned int len)
 {
-	return run->count && run->count < IPCP_SEGS_MAX &&
-	       run->hdr.type == IPCP_PDU_DATA && len >= IPCP_OVERHEAD &&
-	       ipcp_wire_alike(run->head, pkt) &&
-	       ipcp_ctr_leaf(run->hdr.counter) ==
+	return group->count && group->count < IPCP_SEGS_MAX &&
+	       group->hdr.type == IPCP_PDU_DATA && len >= IPCP_OVERHEAD &&
+	       ipcp_wire_alike(group->head, pkt) &&
+	       ipcp_ctr_leaf(group->hdr.counter) ==
 	       ipcp_ctr_leaf(ipcp_wire_counter(pkt));
 }
 
-/* Begin another with this packet, if it is well formed. Why to drop it else. */
-static enum ipcp_drop begin_run(struct seg_run *run, unsigned int pos,
-				const u8 *pkt, unsigned int len)
+/*
+ * Start a group with a packet. Return why to drop the packet if it is
+ * malformed.
+ */
+static enum ipcp_drop begin_group(struct seg_group *group, unsigned int pos,
+				  const u8 *pkt, unsigned int len)
 {
 	enum ipcp_drop reason;
 
-	/* The memory may change: what is parsed is what is kept. */
-	memcpy(run->head, pkt, min(len, IPCP_HDR_LEN));
-	reason = ipcp_wire_parse(run->head, len, &run->hdr);
-	run->pos = pos;
-	run->count = !reason;
-	run->whole = true;
-	run->decrypted = false;
-	run->end = 0;
+	/* Parse the copy, since others may change the buffer's memory. */
+	memcpy(group->head, pkt, min(len, IPCP_HDR_LEN));
+	reason = ipcp_wire_parse(group->head, len, &group->hdr);
+	group->pos = pos;
+	group->count = !reason;
+	group->whole = true;
+	group->decrypted = false;
+	group->end = 0;
 	return reason;
 }
 
-/* Decrypt all packets of a run where they are. True if all are good. */
+/* Decrypt all packets of a group in place. Return true if all are valid. */
 static bool open_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			  struct sk_buff *segs, struct seg_run *run)
+			  struct sk_buff *segs, struct seg_group *group)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size;
 	struct ipcp_cursor c;
 
-	run->decrypted = true;
-	run->good = 0;
-	ipcp_cursor_init(&c, segs, run->pos);
-	for (unsigned int i = 0; i < run->count; i++) {
+	group->decrypted = true;
+	group->good = 0;
+	ipcp_cursor_init(&c, segs, group->pos);
+	for (unsigned int i = 0; i < group->count; i++) {
 		unsigned int len = ipcp_seg_len(segs, c.pos, seg_len);
 		enum ipcp_drop reason;
 
-		reason = ipcp_decrypt_seg(flow, leaf, &c, len, NULL, &run->end);
+		reason = ipcp_decrypt_seg(flow, leaf, &c, len, NULL,
+					  &group->end);
 		if (likely(!reason))
-			run->good |= BIT_ULL(i);
+			group->good |= BIT_ULL(i);
 		else
 			ipcp_flow_dropped(flow, len, reason);
 	}
-	ipcp_decrypt_follow(flow, leaf, segs, run->end);
-	return hweight64(run->good) == run->count;
+	ipcp_decrypt_follow(flow, leaf, segs, group->end);
+	return hweight64(group->good) == group->count;
 }
 
-/* Was packet @i of a run decrypted where it is, and is not good? It was counted. */
-static bool is_bad(const struct seg_run *run, unsigned int i)
+/* True if packet @i was decrypted in place, found invalid and counted. */
+static bool is_bad(const struct seg_group *group, unsigned int i)
 {
-	return run->decrypted && !(run->good & BIT_ULL(i));
+	return group->decrypted && !(group->good & BIT_ULL(i));
 }
 
 /*
- * Bring the next packet of a run, which is not bad, to @out: decrypt it, or copy
- * it if it was decrypted already. False if it is not good.
+ * Write the next packet of a group to @out: decrypt it, or copy it if it was
+ * decrypted in place. The packet must not be bad. Return false if it is
+ * invalid.
  */
 static bool fetch_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		      struct seg_run *run, struct ipcp_cursor *c,
+		      struct seg_group *group, struct ipcp_cursor *c,
 		      unsigned int len, u8 *out)
 {
 	enum ipcp_drop reason;
 
-	if (run->decrypted) {
+	if (group->decrypted) {
 		memcpy(out, ipcp_cursor_next(c, len), len);
 		return true;
 	}
-	reason = ipcp_decrypt_seg(flow, leaf, c, len, out, &run->end);
+	reason = ipcp_decrypt_seg(flow, leaf, c, len, out, &group->end);
 	if (reason)
 		ipcp_flow_dropped(flow, len, reason);
 	return !reason;
 }
 
-/* Deliver the next packet of a run in a buffer of its own. */
+/* Deliver the next packet of a group in a buffer of its own. */
 static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		       struct seg_run *run, struct ipcp_cursor *c,
+		       struct seg_group *group, struct ipcp_cursor *c,
 		       unsigned int len)
 {
 	struct sk_buff *skb = alloc_skb(len, GFP_ATOMIC | __GFP_ACCOUNT);
@@ -151,7 +161,7 @@ static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		ipcp_flow_dropped(flow, len, IPCP_DROP_NOMEM);
 		return;
 	}
-	if (!fetch_seg(flow, leaf, run, c, len, skb_put(skb, len))) {
+	if (!fetch_seg(flow, leaf, group, c, len, skb_put(skb, len))) {
 		kfree_skb(skb);
 		return;
 	}
@@ -166,69 +176,76 @@ static void own_packet(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 }
 
 static void own_packets(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			struct sk_buff *segs, struct seg_run *run)
+			struct sk_buff *segs, struct seg_group *group)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size;
 	struct ipcp_cursor c;
 
-	ipcp_cursor_init(&c, segs, run->pos);
-	for (unsigned int i = 0; i < run->count; i++) {
+	ipcp_cursor_init(&c, segs, group->pos);
+	for (unsigned int i = 0; i < group->count; i++) {
 		unsigned int len = ipcp_seg_len(segs, c.pos, seg_len);
 
-		if (is_bad(run, i))
+		if (is_bad(group, i))
 			ipcp_cursor_next(&c, len);
 		else
-			own_packet(flow, leaf, run, &c, len);
+			own_packet(flow, leaf, group, &c, len);
 	}
-	if (!run->decrypted)
-		ipcp_decrypt_follow(flow, leaf, segs, run->end);
+	if (!group->decrypted)
+		ipcp_decrypt_follow(flow, leaf, segs, group->end);
 }
 
-/* Bring what is good of a run to @own, which has room for all. How many that is. */
+/*
+ * Write the valid packets of a group to @own, which has room for all of the
+ * group. Return their number.
+ */
 static unsigned int fetch_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			       struct sk_buff *segs, struct seg_run *run,
+			       struct sk_buff *segs, struct seg_group *group,
 			       struct sk_buff *own)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size, count = 0;
 	struct ipcp_cursor from, to;
 
-	ipcp_cursor_init(&from, segs, run->pos);
+	ipcp_cursor_init(&from, segs, group->pos);
 	ipcp_cursor_init(&to, own, 0);
-	for (unsigned int i = 0; i < run->count; i++) {
+	for (unsigned int i = 0; i < group->count; i++) {
 		unsigned int len = ipcp_seg_len(segs, from.pos, seg_len);
 		struct ipcp_cursor next = to;
 
-		if (is_bad(run, i)) {
+		if (is_bad(group, i)) {
 			ipcp_cursor_next(&from, len);
 			continue;
 		}
-		if (!fetch_seg(flow, leaf, run, &from, len,
+		if (!fetch_seg(flow, leaf, group, &from, len,
 			       ipcp_cursor_next(&next, len)))
 			continue;
 		to = next;
 		count++;
 	}
-	/* No room is needed to cut fragments off. */
+	/* Trimming fragments does not allocate memory, so it cannot fail. */
 	pskb_trim(own, to.pos);
-	if (!run->decrypted)
-		ipcp_decrypt_follow(flow, leaf, segs, run->end);
+	if (!group->decrypted)
+		ipcp_decrypt_follow(flow, leaf, segs, group->end);
 	return count;
 }
 
-/* Deliver what is good of a run in @own, which has room for all of it. */
+/*
+ * Deliver the valid packets of a group in @own, which has room for all of it.
+ */
 static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		     struct sk_buff *segs, struct seg_run *run,
+		     struct sk_buff *segs, struct seg_group *group,
 		     struct sk_buff *own)
 {
-	unsigned int count = fetch_segs(flow, leaf, segs, run, own);
+	unsigned int count = fetch_segs(flow, leaf, segs, group, own);
 	struct sk_buff *tight = NULL;
 
 	if (!count) {
 		kfree_skb(own);
 		return;
 	}
-	/* All of the memory is charged, so no more than is needed, if there is any. */
-	if (count <= run->count / 2 && skb_is_nonlinear(own))
+	/*
+	 * The whole buffer is charged: copy to a smaller one if half is unused.
+	 */
+	if (count <= group->count / 2 && skb_is_nonlinear(own))
 		tight = skb_copy(own, GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (tight) {
 		consume_skb(own);
@@ -243,38 +260,40 @@ static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	ipcp_rx_data(flow, own);
 }
 
-/* Deliver what is good of a run in memory of the flow's own. */
+/*
+ * Deliver the valid packets of a group in memory charged to the flow's payer.
+ */
 static void rx_own(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		   struct sk_buff *segs, struct seg_run *run)
+		   struct sk_buff *segs, struct seg_group *group)
 {
 	struct mem_cgroup *before = ipcp_pay(&flow->payer);
 	struct sk_buff *own;
 
-	own = ipcp_segs_alloc(0, skb_shinfo(segs)->gso_size, run->count,
+	own = ipcp_segs_alloc(0, skb_shinfo(segs)->gso_size, group->count,
 			      GFP_ATOMIC | __GFP_ACCOUNT);
 	if (own)
-		own_segs(flow, leaf, segs, run, own);
+		own_segs(flow, leaf, segs, group, own);
 	else
-		own_packets(flow, leaf, segs, run);
+		own_packets(flow, leaf, segs, group);
 	ipcp_pay_end(before);
 }
 
 /*
- * Decrypt and deliver the packets of a run, whose leaf is held. Consumes the
- * buffer if it goes into the ring, and returns true then.
+ * Decrypt and deliver the packets of a group whose leaf was found. Return true
+ * if the buffer itself went into the ring, which consumes it.
  */
-static bool rx_open_run(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			struct sk_buff *segs, struct seg_run *run, bool all)
+static bool rx_open_group(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			  struct sk_buff *segs, struct seg_group *group, bool all)
 {
-	bool in_place = all && run->whole && ipcp_decrypt_in_place(segs);
+	bool in_place = all && group->whole && ipcp_decrypt_in_place(segs);
 
-	if (!in_place || !open_in_place(flow, leaf, segs, run)) {
-		if (!in_place || run->good)
-			rx_own(flow, leaf, segs, run);
+	if (!in_place || !open_in_place(flow, leaf, segs, group)) {
+		if (!in_place || group->good)
+			rx_own(flow, leaf, segs, group);
 		return false;
 	}
 	*ipcp_cb(segs) = (struct ipcp_skb_cb) {
-		.left = run->count,
+		.left = group->count,
 		.seg_len = skb_shinfo(segs)->gso_size,
 		.type = IPCP_PDU_DATA,
 		.dsfield = ipcp_rx_dsfield(segs),
@@ -283,14 +302,14 @@ static bool rx_open_run(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	return true;
 }
 
-/* Each packet of a run alone: it is one, or their leaf is not held. */
+/* Receive the packets of a group one by one. */
 static void rx_each(struct ipcp_net *ipn, struct sk_buff *segs,
-		    const struct seg_run *run)
+		    const struct seg_group *group)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size;
-	unsigned int pos = run->pos;
+	unsigned int pos = group->pos;
 
-	for (unsigned int i = 0; i < run->count; i++) {
+	for (unsigned int i = 0; i < group->count; i++) {
 		unsigned int len = ipcp_seg_len(segs, pos, seg_len);
 
 		rx_alone(ipn, segs, pos, len);
@@ -298,14 +317,14 @@ static void rx_each(struct ipcp_net *ipn, struct sk_buff *segs,
 	}
 }
 
-/* Drop the packets of a run, of which no flow knows. */
+/* Drop the packets of a group that belongs to no flow. */
 static void rx_none(struct ipcp_net *ipn, const struct sk_buff *segs,
-		    const struct seg_run *run)
+		    const struct seg_group *group)
 {
 	unsigned int seg_len = skb_shinfo(segs)->gso_size;
-	unsigned int pos = run->pos;
+	unsigned int pos = group->pos;
 
-	for (unsigned int i = 0; i < run->count; i++) {
+	for (unsigned int i = 0; i < group->count; i++) {
 		unsigned int len = ipcp_seg_len(segs, pos, seg_len);
 
 		ipcp_rx_stray(ipn, IPCP_DROP_EID, len);
@@ -313,34 +332,39 @@ static void rx_none(struct ipcp_net *ipn, const struct sk_buff *segs,
 	}
 }
 
-/* A run is complete, and @all of the buffer. True if it consumed the buffer. */
-static bool rx_run(struct ipcp_net *ipn, struct sk_buff *segs,
-		   struct seg_run *run, bool all)
+/*
+ * Receive a complete group. @all is true if the group is the whole buffer.
+ * Return true if the buffer was consumed.
+ */
+static bool rx_group(struct ipcp_net *ipn, struct sk_buff *segs,
+		     struct seg_group *group, bool all)
 {
 	struct ipcp_leaf *leaf;
 	struct ipcp_flow *flow;
 
-	if (run->count < 2) {
-		rx_each(ipn, segs, run);
+	if (group->count < 2) {
+		rx_each(ipn, segs, group);
 		return false;
 	}
-	/* DATA, since there are several. */
-	flow = ipcp_registry_by_eid(ipn, run->hdr.eid);
+	/* Only DATA packets form groups of several. */
+	flow = ipcp_registry_by_eid(ipn, group->hdr.eid);
 	if (!flow) {
-		rx_none(ipn, segs, run);
+		rx_none(ipn, segs, group);
 		return false;
 	}
 	if (!ipcp_rx_allowed(flow) ||
-	    ipcp_rx_find_leaf(flow, run->hdr.epoch, run->hdr.counter, &leaf) ||
-	    ipcp_waiting_has(&flow->waiting, ipcp_leaf_id(run->hdr.epoch,
-							  run->hdr.counter))) {
-		rx_each(ipn, segs, run);
+	    ipcp_rx_find_leaf(flow, group->hdr.epoch, group->hdr.counter,
+			      &leaf) ||
+	    ipcp_waiting_has(&flow->waiting,
+			     ipcp_leaf_id(group->hdr.epoch,
+					  group->hdr.counter))) {
+		rx_each(ipn, segs, group);
 		return false;
 	}
-	return rx_open_run(flow, leaf, segs, run, all);
+	return rx_open_group(flow, leaf, segs, group, all);
 }
 
-/* The next packet of a buffer: where it is, or a copy of its header. */
+/* Return the next packet of a buffer, or a copy of its header if fragmented. */
 static const u8 *next_packet(struct ipcp_cursor *c, unsigned int len,
 			     u8 copy[IPCP_HDR_LEN])
 {
@@ -352,11 +376,14 @@ static const u8 *next_packet(struct ipcp_cursor *c, unsigned int len,
 	return copy;
 }
 
-/* Several packets of at least IPCP_OVERHEAD bytes but the last. Tests probe it. */
+/*
+ * Receive a buffer of several packets, each but the last of at least
+ * IPCP_OVERHEAD bytes. Not inlined, since tests put a probe on it.
+ */
 static noinline void rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	unsigned int seg_len = skb_shinfo(skb)->gso_size;
-	struct seg_run run = { };
+	struct seg_group group = { };
 	struct ipcp_cursor c;
 
 	ipcp_cursor_init(&c, skb, 0);
@@ -366,24 +393,24 @@ static noinline void rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
 		const u8 *pkt = next_packet(&c, len, copy);
 		enum ipcp_drop reason;
 
-		if (unlikely(!joins_run(&run, pkt, len))) {
-			rx_run(ipn, skb, &run, false);
-			reason = begin_run(&run, pos, pkt, len);
+		if (unlikely(!joins_group(&group, pkt, len))) {
+			rx_group(ipn, skb, &group, false);
+			reason = begin_group(&group, pos, pkt, len);
 			if (reason)
 				ipcp_rx_stray(ipn, reason, len);
 		} else {
-			run.count++;
+			group.count++;
 		}
-		run.whole &= pkt != copy;
+		group.whole &= pkt != copy;
 	}
-	if (!rx_run(ipn, skb, &run, run.count == ipcp_segs_count(skb)))
+	if (!rx_group(ipn, skb, &group, group.count == ipcp_segs_count(skb)))
 		consume_skb(skb);
 }
 
 /**
- * ipcp_rx() - A datagram came in, or several of one sender in one buffer
+ * ipcp_rx() - Receive a buffer of one datagram, or of several of one sender
  * @ipn: namespace
- * @skb: its data begins with our header; consumed
+ * @skb: buffer, whose data starts with a packet header; consumed
  *
  * Context: Under RCU, with bottom halves off.
  */

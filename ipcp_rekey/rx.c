@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * A packet that came. It is parsed, its flow and leaf are found by what its header
- * says, and it is decrypted at once; then its message is queued, in the ring if
- * it is data and otherwise for the flow's worker. So what is forged or repeated
- * takes no place, and what waits for its reader needs no key.
+ * Receiving a packet. The header is parsed, the flow and the leaf are looked
+ * up, and the packet is decrypted at once. Then its message is queued, in the
+ * ring if it is data and otherwise for the flow's worker. So forged and
+ * replayed packets take no place in queues, and queued messages need no key.
  *
- * A packet whose leaf is not derived yet waits for the worker (waiting.c). Where
- * buffers come in, with one packet or several, is rx-segs.c.
+ * A packet whose leaf is not derived yet waits for the worker (waiting.c).
+ * Buffers arrive in rx-segs.c, which splits those of several packets.
  */
 #include <linux/skbuff.h>
 #include <net/dsfield.h>
@@ -22,9 +22,9 @@
 #include "wire.h"
 
 /**
- * ipcp_rx_stray() - Count a packet of no flow that was dropped
+ * ipcp_rx_stray() - Count a dropped packet that belongs to no flow
  * @ipn: namespace
- * @reason: why
+ * @reason: why the packet is dropped
  * @len: length of the packet in bytes
  *
  * Context: Any context.
@@ -43,11 +43,11 @@ static void rx_drop_stray(struct ipcp_net *ipn, struct sk_buff *skb,
 }
 
 /**
- * ipcp_rx_allowed() - May a flow receive in its state?
+ * ipcp_rx_allowed() - Check that a flow may receive in its state
  * @flow: flow
  *
  * Context: Any context.
- * Return: true from when its keys may come until its end.
+ * Return: true from when the flow is made encrypted until it has ended.
  */
 bool ipcp_rx_allowed(const struct ipcp_flow *flow)
 {
@@ -56,18 +56,21 @@ bool ipcp_rx_allowed(const struct ipcp_flow *flow)
 	case IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING:
 	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
 	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
-		/* Pairs with set_rekey: the direction is known then. */
+		/*
+		 * Pairs with smp_store_release() in ipcp_registry_set_rekey():
+		 * the direction to receive in is known.
+		 */
 		return smp_load_acquire(&flow->rk.encrypted);
 	}
 	return false;
 }
 
-/* Messages that decrypted */
+/* Decrypted messages */
 
 /**
  * ipcp_rx_data() - Queue messages for the reader
  * @flow: flow
- * @skb: messages, decrypted; consumed
+ * @skb: decrypted messages; consumed
  *
  * Context: Under RCU, with bottom halves off.
  */
@@ -85,7 +88,10 @@ static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
 	enum ipcp_drop reason = IPCP_DROP_NONE;
 
 	spin_lock_bh(&flow->ctl.lock);
-	/* Pairs with ipcp_rx_purge() at the end: nothing joins after that. */
+	/*
+	 * Checked under the lock, so nothing is queued any more after the purge
+	 * in ipcp_state_finish().
+	 */
 	if (!ipcp_rx_allowed(flow))
 		reason = IPCP_DROP_CLOSED;
 	else if (skb_queue_len(&flow->ctl) >= IPCP_CTL_QUEUE)
@@ -99,7 +105,7 @@ static void queue_control(struct ipcp_flow *flow, struct sk_buff *skb)
 		ipcp_flow_kick(flow);
 }
 
-/* CLOSE says nothing but that, so it needs no place. */
+/* CLOSE has no payload, so a flag is enough and nothing is queued. */
 static void take_close(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	if (skb->len) {
@@ -126,11 +132,11 @@ static void deliver(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_rx_dsfield() - Traffic class of the packet that a buffer came in
- * @skb: buffer
+ * ipcp_rx_dsfield() - Return the traffic class of a received packet
+ * @skb: buffer of the packet
  *
  * Context: Any context.
- * Return: traffic class, 0 if its header is gone.
+ * Return: the traffic class, or 0 if the buffer is of neither IPv4 nor IPv6.
  */
 u8 ipcp_rx_dsfield(const struct sk_buff *skb)
 {
@@ -158,14 +164,14 @@ static enum ipcp_drop drop_reason(int err)
 }
 
 /**
- * ipcp_rx_find_leaf() - Find the leaf of a packet
+ * ipcp_rx_find_leaf() - Look up the leaf of a packet
  * @flow: flow
- * @epoch: the packet's
- * @counter: the packet's
- * @leaf: out, if it was found
+ * @epoch: epoch of the packet
+ * @counter: counter of the packet
+ * @leaf: (output) the leaf, if found
  *
  * Context: Under RCU.
- * Return: as ipcp_leaf_lookup(); -ENOKEY without the epoch, too.
+ * Return: as ipcp_leaf_lookup(), and -ENOKEY if there is no such epoch.
  */
 int ipcp_rx_find_leaf(struct ipcp_flow *flow, u8 epoch, u64 counter,
 		      struct ipcp_leaf **leaf)
@@ -176,7 +182,7 @@ int ipcp_rx_find_leaf(struct ipcp_flow *flow, u8 epoch, u64 counter,
 		    -ENOKEY;
 }
 
-/* Decrypt a packet and deliver it. Under RCU, with bottom halves off. */
+/* Decrypt and deliver a packet. Context: under RCU, with bottom halves off. */
 static enum ipcp_drop rx_open(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 			      struct sk_buff *skb)
 {
@@ -204,7 +210,11 @@ static void wait_for_leaf(struct ipcp_flow *flow, struct sk_buff *skb, bool far)
 		ipcp_flow_kick(flow);
 }
 
-/* The leaf is there, but packets of it wait: join them, if there is a place. */
+/*
+ * The leaf was derived, but earlier packets still wait for the worker. Queue
+ * the packet behind them to keep the order. If the queue is full, decrypt it
+ * now.
+ */
 static void rx_behind(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		      struct sk_buff *skb)
 {
@@ -232,7 +242,7 @@ static void rx_flow(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_rx_packet() - A packet came in a buffer of its own
+ * ipcp_rx_packet() - Receive a packet in a buffer of its own
  * @ipn: namespace
  * @skb: packet; consumed
  *
@@ -278,11 +288,11 @@ void ipcp_rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
 		ipcp_flow_drop_all(flow, skb, IPCP_DROP_STATE);
 }
 
-/* The worker's part */
+/* Packets that waited for the worker */
 
 /*
- * See that a leaf is there for packets that wait. Returns NULL if it can be
- * found, a leaf to try if it is far ahead, or an error.
+ * Derive the leaf that packets wait for. Return NULL if lookups find the leaf
+ * now, a leaf to try if it is far ahead, or an error.
  */
 static struct ipcp_leaf *derive_for(struct ipcp_flow *flow, u32 id)
 {
@@ -308,7 +318,9 @@ static struct ipcp_leaf *derive_for(struct ipcp_flow *flow, u32 id)
 	return err ? ERR_PTR(err) : leaf;
 }
 
-/* Open a packet that waited; with @jump if nobody else can find its leaf yet. */
+/*
+ * Decrypt a packet that waited, with @jump if lookups do not find its leaf yet.
+ */
 static enum ipcp_drop rx_waited(struct ipcp_flow *flow, struct ipcp_leaf *jump,
 				struct sk_buff *skb)
 {
@@ -333,7 +345,10 @@ static enum ipcp_drop rx_waited(struct ipcp_flow *flow, struct ipcp_leaf *jump,
 	return reason;
 }
 
-/* Open some packets that waited. @jump as rx_waited(), NULL once it is found. */
+/*
+ * Decrypt packets that waited. @jump is the leaf for rx_waited(). It becomes
+ * NULL once a packet authenticated, since the leaf then belongs to the epoch.
+ */
 static void open_batch(struct ipcp_flow *flow, struct ipcp_leaf **jump,
 		       struct sk_buff_head *batch)
 {
@@ -343,11 +358,11 @@ static void open_batch(struct ipcp_flow *flow, struct ipcp_leaf **jump,
 		if (IS_ERR(*jump))
 			ipcp_flow_drop_all(flow, skb, drop_reason(PTR_ERR(*jump)));
 		else if (!rx_waited(flow, *jump, skb))
-			*jump = NULL;	/* the epoch has it now */
+			*jump = NULL;	/* now owned by the epoch */
 	}
 }
 
-/* Open the packets that wait for one leaf, and what joins them meanwhile. */
+/* Decrypt the packets that wait for a leaf, and those that arrive meanwhile. */
 static void drain_leaf(struct ipcp_flow *flow, u32 id)
 {
 	struct ipcp_leaf *jump = derive_for(flow, id);
@@ -366,11 +381,11 @@ static void drain_leaf(struct ipcp_flow *flow, u32 id)
 }
 
 /**
- * ipcp_rx_drain() - Open packets that waited for their leaf
+ * ipcp_rx_drain() - Decrypt packets that waited for their leaf
  * @flow: flow
  *
- * As many leaves as may be waited for; if there are more meanwhile the worker is
- * called again, so that its other work need not wait.
+ * Handle as many leaves as packets may wait for at a time. If more arrive
+ * meanwhile, queue the worker again, so that its other work is not delayed.
  *
  * Context: The flow's worker.
  */
@@ -388,8 +403,8 @@ void ipcp_rx_drain(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_rx_purge() - Drop all that waits, and let nothing join any more
- * @flow: flow that nobody reads any more
+ * ipcp_rx_purge() - Drop all queued packets, and let nothing more be queued
+ * @flow: flow that has no reader any more
  *
  * Context: Process context.
  */

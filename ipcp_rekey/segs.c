@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Buffers of several packets, of one flow and of one length, but the last that may
- * be shorter, which cross the stack as one. A device that cannot segment
- * has the stack do it, so on the wire they are packets like all others; what
- * receives them may have put them together again, or never taken apart.
+ * Buffers of several packets (GSO). All packets have one length, but the last,
+ * which may be shorter. They pass through the stack as one buffer, which the
+ * device or the stack segments, so on the wire they are like any other packets.
+ * The receiving stack may merge them again, or may never have segmented them.
  *
- * Each packet of a buffer that we build lies in one piece of memory, so it is
- * sealed in one go. A buffer that comes in may be cut anywhere, and others may
- * have its memory, too.
+ * Each packet of a buffer built here is contiguous in memory, so it can be
+ * sealed in one call. A received buffer may be fragmented anywhere, and its
+ * memory may be shared.
  */
 #include "segs.h"
 
-/* The largest chunk of memory that is asked for. */
+/* Order of the largest chunk to allocate. */
 #define IPCP_CHUNK_ORDER	3
 
 /**
- * ipcp_cursor_init() - Begin to walk through a buffer
- * @c: out
+ * ipcp_cursor_init() - Initialise a cursor
+ * @c: (output) cursor
  * @skb: buffer
- * @pos: where to begin, in bytes
+ * @pos: start position in bytes
  *
  * Context: Any context.
  */
@@ -35,9 +35,9 @@ void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
 }
 
 /**
- * __ipcp_cursor_next() - Go on to another piece of memory
+ * __ipcp_cursor_next() - Advance a cursor to another fragment
  * @c: cursor
- * @len: by how many bytes
+ * @len: number of bytes
  *
  * Context: Any context.
  * Return: as ipcp_cursor_next().
@@ -52,7 +52,7 @@ u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 		const skb_frag_t *frag = &info->frags[c->frag];
 
 		if (c->frag >= info->nr_frags)
-			return NULL;	/* a list of buffers */
+			return NULL;	/* the rest is in the frag_list */
 		c->frag++;
 		c->begin = c->end;
 		c->end += skb_frag_size(frag);
@@ -84,7 +84,7 @@ static struct page *get_chunk(unsigned int seg_len, unsigned int count,
 	return alloc_pages(gfp, least);
 }
 
-/* Add memory for up to @count packets. Returns for how many. */
+/* Add memory for up to @count packets. Return how many fit. */
 static unsigned int add_chunk(struct sk_buff *skb, unsigned int seg_len,
 			      unsigned int count, gfp_t gfp)
 {
@@ -101,15 +101,15 @@ static unsigned int add_chunk(struct sk_buff *skb, unsigned int seg_len,
 }
 
 /**
- * ipcp_segs_alloc() - Get a buffer for several packets
- * @headroom: bytes for headers in front of it
+ * ipcp_segs_alloc() - Allocate a buffer for several packets
+ * @headroom: headroom in bytes
  * @seg_len: length of a packet in bytes
- * @count: how many
- * @gfp: how
+ * @count: number of packets
+ * @gfp: allocation flags
  *
- * Context: As @gfp.
- * Return: a buffer as long as all packets together, each to be in one piece, or
- * NULL.
+ * Context: As @gfp allows.
+ * Return: a buffer of @count times @seg_len bytes, in which each packet is
+ * contiguous, or NULL.
  */
 struct sk_buff *ipcp_segs_alloc(unsigned int headroom, unsigned int seg_len,
 				unsigned int count, gfp_t gfp)
@@ -132,10 +132,10 @@ struct sk_buff *ipcp_segs_alloc(unsigned int headroom, unsigned int seg_len,
 }
 
 /**
- * ipcp_segs_set_gso() - Have the stack segment a buffer, as UDP does
- * @skb: packets, one after the other, with no header yet
- * @seg_len: length of each but the last
- * @count: how many, more than one
+ * ipcp_segs_set_gso() - Mark a buffer for UDP segmentation
+ * @skb: packets, one after the other, without UDP and IP headers yet
+ * @seg_len: length of each packet but the last
+ * @count: number of packets, more than one
  *
  * Context: Any context.
  */

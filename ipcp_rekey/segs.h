@@ -5,19 +5,21 @@
 
 #include <linux/skbuff.h>
 
-/* Packets in a buffer of several, at most. */
+/* Maximum number of packets in one buffer. */
 #define IPCP_SEGS_MAX	64
-/* Bytes in it: what is left of the longest IPv4 datagram. */
+/*
+ * Maximum number of bytes in one buffer: payload of the longest IPv4 datagram.
+ */
 #define IPCP_SEGS_BYTES	65507
 
 /**
- * struct ipcp_cursor - where one is in the bytes of a packet buffer
+ * struct ipcp_cursor - position in a packet buffer
  * @skb: the buffer
- * @pos: bytes passed
- * @area: contiguous memory
- * @begin: position of its first byte
- * @end: position after its last byte
- * @frag: the fragment that comes after it
+ * @pos: position, in bytes from the start of the buffer
+ * @area: the current contiguous memory, linear data or a fragment; may be NULL
+ * @begin: position of the first byte of @area
+ * @end: position after the last byte of @area
+ * @frag: index of the next fragment
  */
 struct ipcp_cursor {
 	struct sk_buff *skb;
@@ -33,15 +35,16 @@ void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
 u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len);
 
 /**
- * ipcp_cursor_next() - Go on
+ * ipcp_cursor_next() - Return the next bytes and advance the cursor
  * @c: cursor
- * @len: by how many bytes, at least one
+ * @len: number of bytes, at least one
  *
- * Most packets of a buffer are in the same piece of memory as the one before.
+ * The fast path: most packets of a buffer are in the same fragment as the
+ * previous one.
  *
  * Context: Any context.
- * Return: where these bytes are, or NULL if they are not in one piece; they
- * can be copied then, from @c->pos - @len.
+ * Return: address of the bytes, or NULL if they are not contiguous. Then they
+ * can be copied from position @c->pos - @len.
  */
 static inline u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 {
@@ -58,7 +61,7 @@ struct sk_buff *ipcp_segs_alloc(unsigned int headroom, unsigned int seg_len,
 void ipcp_segs_set_gso(struct sk_buff *skb, unsigned int seg_len,
 		       unsigned int count);
 
-/* How many packets a buffer that was received has. */
+/* Return the number of packets in a received buffer. */
 static inline unsigned int ipcp_segs_count(const struct sk_buff *skb)
 {
 	unsigned int seg_len = skb_shinfo(skb)->gso_size;

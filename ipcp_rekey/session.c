@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What every user of flows does: make one, ask for one, close one. */
+/* Create flows: for a request, and for a peer that asks for a served name. */
 #include "listener.h"
 #include "notify.h"
 #include "registry.h"
@@ -11,16 +11,16 @@
 #include "worker.h"
 
 /**
- * ipcp_session_new() - Make a flow and register it
+ * ipcp_session_new() - Create a flow and register it
  * @ipn: namespace
  * @name: name that is asked for or served
- * @qos: what is asked of it
- * @payer: who pays for it
- * @consumer: whom to wake; a reference is taken
+ * @qos: requested quality of service
+ * @payer: payer of the flow
+ * @consumer: consumer to wake; a reference is taken
  *
  * Context: Process context, may sleep.
- * Return: flow in INIT, with a reference for the caller; -ENOMEM; -EBUSY no
- * number is free; -EDQUOT the payer has too many.
+ * Return: a flow in INIT, with a reference for the caller; -ENOMEM; -EBUSY if
+ * no id is free; -EDQUOT if the payer's user has too many flows.
  */
 struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos,
@@ -34,7 +34,7 @@ struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
 	flow = ipcp_flow_new(ipn, name, qos, payer, consumer, ipcp_worker);
 	if (IS_ERR(flow))
 		return flow;
-	flow->path = &ipcp_udp_path;	/* unless said otherwise */
+	flow->path = &ipcp_udp_path;	/* the default */
 	before = ipcp_pay(payer);
 	err = ipcp_registry_add(flow);
 	ipcp_pay_end(before);
@@ -51,13 +51,14 @@ struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
  * ipcp_session_ask() - Ask the agent for a flow to a name
  * @ipn: namespace
  * @name: name
- * @qos: what is asked of it
- * @timeo: jiffies until the allocation has failed
- * @consumer: whom to wake; a reference is taken
+ * @qos: requested quality of service
+ * @timeo: jiffies until the allocation fails
+ * @consumer: consumer to wake; a reference is taken
  *
- * Context: Process context of who asks, who owns and pays for the flow.
- * Return: flow, ALLOC_PENDING, with a reference for the caller; -ENOTCONN
- * without an agent; -EUSERS it has too much to do; as ipcp_session_new().
+ * Context: Process context. The current process owns and pays for the flow.
+ * Return: a flow in ALLOC_PENDING, with a reference for the caller; -ENOTCONN
+ * without an agent; -EUSERS if too many requests wait for the agent; or an
+ * error as ipcp_session_new().
  */
 struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos, long timeo,
@@ -81,7 +82,7 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 	flow->deadline = jiffies + min(timeo, (long)(MAX_JIFFY_OFFSET / 2));
 	WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
 	spin_unlock_bh(&flow->lock);
-	ipcp_flow_kick(flow);	/* has a deadline now */
+	ipcp_flow_kick(flow);	/* let the worker see the deadline */
 	err = ipcp_upcall_alloc(flow);
 	if (err) {
 		ipcp_state_destroy(flow);
@@ -91,7 +92,7 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 	return flow;
 }
 
-/* A flow for a name that is served, with a consumer of its server's kind. */
+/* Create a flow for a served name, with a consumer of the listener's kind. */
 static struct ipcp_flow *new_served(struct ipcp_listener *l,
 				    const struct ipcp_qos *qos)
 {
@@ -109,15 +110,15 @@ static struct ipcp_flow *new_served(struct ipcp_listener *l,
 }
 
 /**
- * ipcp_session_respond() - Make the responder's end of a flow
+ * ipcp_session_respond() - Create the responder's end of a flow
  * @ipn: namespace
  * @name: name that is served
- * @qos: what the peer asks of it
+ * @qos: quality of service that the peer requested
  *
- * Context: Process context. The operation flow-new.
- * Return: flow, ACCEPT_PENDING, with a reference for the caller; -ENOENT nobody
- * serves the name; -EUSERS the backlog is full; -EDQUOT its user has too many
- * flows; -ENOMEM.
+ * Context: Process context. The operations flow-new and flow-direct.
+ * Return: a flow in ACCEPT_PENDING, with a reference for the caller; -ENOENT if
+ * the name is not served; -EUSERS if the backlog is full; -EDQUOT if the
+ * listener's user has too many flows; -EBUSY if no id is free; -ENOMEM.
  */
 struct ipcp_flow *ipcp_session_respond(struct ipcp_net *ipn, const char *name,
 				       const struct ipcp_qos *qos)
@@ -133,7 +134,7 @@ struct ipcp_flow *ipcp_session_respond(struct ipcp_net *ipn, const char *name,
 		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING);
 		spin_unlock_bh(&flow->lock);
 		ipcp_listener_add_flow(l, flow);
-		ipcp_flow_kick(flow);	/* has a deadline now */
+		ipcp_flow_kick(flow);	/* let the worker see the deadline */
 	}
 	mutex_unlock(&ipn->lock);
 	return flow;

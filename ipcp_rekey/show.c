@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What is shown of flows, names and upcalls: to agents and operators over
- * netlink, to programs by IPCP_IOC_GET_INFO. Never a key, a seed or a counter
- * that could be used to choose one.
+ * Showing flows, names and upcalls, to agents and operators by netlink and to
+ * programs by IPCP_IOC_GET_INFO. Keys and seeds are never shown, nor is a
+ * counter that could be used to choose one.
  */
 #include <linux/pid.h>
 #include <linux/user_namespace.h>
@@ -17,7 +17,10 @@
 #include "upcall.h"
 #include "version.h"
 
-/* Writes of integers end a chain with the first that does not fit. */
+/*
+ * Write an attribute. Chained by ?:, the first that does not fit ends the
+ * chain.
+ */
 #define U8(attr, value)		nla_put_u8(skb, IPCP_REKEY_A_##attr, value)
 #define U32(attr, value)	nla_put_u32(skb, IPCP_REKEY_A_##attr, value)
 #define U64(attr, value)	nla_put_u64_64bit(skb, IPCP_REKEY_A_##attr, value, 0)
@@ -30,7 +33,7 @@ static const u32 ciphers[] = {
 };
 
 /**
- * ipcp_show_info() - Write what anybody may know
+ * ipcp_show_info() - Write general information, which is not restricted
  * @skb: message
  * @ipn: namespace
  *
@@ -125,7 +128,7 @@ static int put_peer(struct sk_buff *skb, int attr, struct ipcp_flow *flow)
 	return put_endpoint(skb, attr, &peer);
 }
 
-/* The agent may replace the blob at any time. */
+/* Locking: flow->lock, since the agent may replace the blob at any time. */
 static int put_blob(struct sk_buff *skb, int attr, struct ipcp_flow *flow)
 {
 	int err = 0;
@@ -190,19 +193,19 @@ int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 }
 
 /**
- * struct key_view - what is shown of a flow's keys at one moment
+ * struct key_view - snapshot of what is shown of a flow's keys
  * @newest: newest epoch
- * @sends: there is an epoch that this side sends in
+ * @sends: true if there is an epoch that this side sends in
  * @tx: epoch that this side sends in
- * @tx_leaf: leaf that it sends with
- * @rx_leaf: leaf that it received with last
+ * @tx_leaf: leaf that this side sends with
+ * @rx_leaf: leaf that this side received with last, in the newest epoch
  * @ppl: packets per leaf in the newest epoch
- * @tx_left: messages left in the newest epoch
- * @rx_left: packets left to the peer in it
- * @age_ms: age of it in milliseconds
- * @tx_leaves: leaves sent with, over all epochs
- * @rx_leaves: leaves received with
- * @done: the peer confirmed it
+ * @tx_left: messages that can still be sent in the newest epoch
+ * @rx_left: packets that the peer can still send in the newest epoch
+ * @age_ms: age of the newest epoch in milliseconds
+ * @tx_leaves: number of leaves sent with, over all epochs
+ * @rx_leaves: number of leaves received with, over all epochs
+ * @done: true if the peer confirmed the newest epoch
  */
 struct key_view {
 	u8 newest;
@@ -330,7 +333,7 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_show_flow() - Write all that is shown of a flow
+ * ipcp_show_flow() - Write a flow
  * @skb: message
  * @flow: flow
  * @ns: pid namespace of the reader
@@ -366,10 +369,10 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 /**
  * ipcp_show_name() - Write a name that is served
  * @skb: message
- * @l: listener, its namespace's mutex held
+ * @l: listener
  * @ns: pid namespace of the reader
  *
- * Context: Process context.
+ * Context: Process context, under ipn->lock.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
@@ -433,9 +436,9 @@ static u64 other_drops(const struct ipcp_stats *s)
 }
 
 /**
- * ipcp_show_for_program() - What a program may know of its flow
+ * ipcp_show_for_program() - Fill in what a program may know of its flow
  * @flow: flow
- * @info: out; its size is the caller's
+ * @info: (output) information; the caller sets @info->size
  *
  * Context: Process context.
  */
@@ -476,7 +479,7 @@ void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 	info->queued = ipcp_rbuff_queued(&flow->n_rb);
 	info->error = READ_ONCE(flow->error);
 	if (info->error) {
-		smp_rmb();	/* written before the error */
+		smp_rmb();	/* pairs with smp_wmb() in set_error() */
 		strscpy(info->reason, flow->reason, sizeof(info->reason));
 	}
 	strscpy(info->name, flow->name, sizeof(info->name));

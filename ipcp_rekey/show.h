@@ -14,7 +14,7 @@ struct ipcp_upcall;
 struct pid_namespace;
 struct sk_buff;
 
-/* Room for one claim in a message, all attributes at their longest. */
+/* Upper bound of the attributes of one claim in a message. */
 #define IPCP_CLAIM_SIZE	(IPCP_REKEY_NAME_MAX + IPCP_REKEY_BLOB_MAX + 256)
 
 int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn);

@@ -3,11 +3,11 @@
 /*
  * The states of a flow, and its end.
  *
- *   INIT -> ALLOC_PENDING  -> ALLOCATED      the agent brought the first seed
- *   INIT -> ACCEPT_PENDING -> ALLOCATED      the peer was heard under it
- *   *_PENDING              -> DEALLOCATED    refused, given up, too late
- *   ALLOCATED              -> DEALLOC_PENDING   the program closed it
- *   DEALLOC_PENDING        -> DEALLOCATED    the peer was told
+ *   INIT -> ALLOC_PENDING  -> ALLOCATED     the agent installed the first seed
+ *   INIT -> ACCEPT_PENDING -> ALLOCATED     a packet of the peer authenticated
+ *   *_PENDING       -> DEALLOCATED          rejected, cancelled or timed out
+ *   ALLOCATED       -> DEALLOC_PENDING      the program closed the flow
+ *   DEALLOC_PENDING -> DEALLOCATED          the peer was told
  */
 #include "failure.h"
 #include "keyrot.h"
@@ -36,10 +36,12 @@ static void path_finish(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_state_finish() - End a flow: no packet, no key, no number
- * @flow: flow; whoever comes second does nothing
+ * ipcp_state_finish() - End a flow: wipe its keys, purge its queues, unregister
+ * it
+ * @flow: flow; later calls have no effect
  *
- * Context: Process context, may sleep. The flow's worker, or nobody else can be it.
+ * Context: Process context, may sleep. Called by the flow's worker, or when the
+ * worker cannot run any more.
  */
 void ipcp_state_finish(struct ipcp_flow *flow)
 {
@@ -80,11 +82,11 @@ static bool set_state(struct ipcp_flow *flow, u8 state)
 }
 
 /**
- * ipcp_state_allocated() - A pending flow has keys and a peer
- * @flow: flow
+ * ipcp_state_allocated() - Make a pending flow allocated
+ * @flow: flow, with keys and a peer, or direct
  *
  * Context: Process context, may sleep.
- * Return: 0, or -ESTALE if it was not pending any more.
+ * Return: 0, or -ESTALE if the flow was not pending any more.
  */
 int ipcp_state_allocated(struct ipcp_flow *flow)
 {
@@ -105,15 +107,16 @@ static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 	spin_lock_bh(&flow->lock);
 	if (!flow->error) {
 		strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
-		smp_wmb();	/* whoever sees the error sees the reason */
+		/* Write the reason before the error. Pairs with smp_rmb(). */
+		smp_wmb();
 		WRITE_ONCE(flow->error, ipcp_failure(error));
 	}
 	spin_unlock_bh(&flow->lock);
 }
 
 /**
- * ipcp_state_fail() - A pending allocation failed
- * @flow: flow
+ * ipcp_state_fail() - Fail a pending allocation
+ * @flow: flow; nothing is done if it is not pending
  * @error: positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
@@ -132,12 +135,12 @@ void ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason)
 }
 
 /**
- * ipcp_state_down() - The flow cannot go on
+ * ipcp_state_down() - Take a flow down
  * @flow: flow
  * @error: positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
- * What is queued can still be read.
+ * Queued messages can still be read.
  *
  * Context: Process context.
  */
@@ -153,10 +156,10 @@ void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
 }
 
 /**
- * ipcp_state_late() - The time of a pending allocation is over
+ * ipcp_state_late() - Time out a pending allocation
  * @flow: flow
  *
- * Context: The flow's worker, which ends the flow then.
+ * Context: The flow's worker, which then ends the flow.
  * Return: false if the flow was not pending any more.
  */
 bool ipcp_state_late(struct ipcp_flow *flow)
@@ -172,10 +175,11 @@ bool ipcp_state_late(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_state_close() - Nobody uses this end of the flow any more
+ * ipcp_state_close() - Close a flow whose user has released it
  * @flow: flow
  *
- * An allocated flow stays until the peer was told.
+ * An allocated flow remains until the peer was told. Any other flow ends at
+ * once.
  *
  * Context: Process context, may sleep; not the flow's worker.
  */
@@ -188,7 +192,10 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	allocated = flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED;
 	if (allocated) {
 		flow->closes = IPCP_CLOSES;
-		/* The worker may see it at once, and what it is to do. */
+		/*
+		 * The worker may run at once and must see ->closes. Pairs with
+		 * smp_load_acquire() in ipcp_worker_tend().
+		 */
 		smp_store_release(&flow->state,
 				  IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
 	}
@@ -197,7 +204,7 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	if (allocated) {
 		ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
 			    flow->rk.exchange);
-		/* First, or its writer would find the room that is made here. */
+		/* Before the purge, which would make room for the writer. */
 		path_down(flow);
 		ipcp_rx_purge(flow);
 		ipcp_flow_kick(flow);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Counters. Each CPU has its own and nobody waits for another to count; they
- * are summed when somebody asks. One word each, so they never tear.
+ * Per-CPU statistics. They are summed when they are read. Each counter is one
+ * word, so a read never tears.
  */
 #include <linux/string.h>
 #include <net/netlink.h>
@@ -10,9 +10,9 @@
 #include "stats.h"
 
 /**
- * ipcp_stats_sum() - Sum a flow's counters over all CPUs
- * @stats: counters
- * @sum: out
+ * ipcp_stats_sum() - Sum a flow's statistics over all CPUs
+ * @stats: per-CPU statistics
+ * @sum: (output) sum
  *
  * Context: Any context.
  */
@@ -36,8 +36,8 @@ void ipcp_stats_sum(const struct ipcp_stats __percpu *stats,
 
 /**
  * ipcp_drops_sum() - Sum a namespace's drops over all CPUs
- * @drops: counters
- * @sum: out
+ * @drops: per-CPU drops
+ * @sum: (output) sum
  *
  * Context: Any context.
  */
@@ -57,7 +57,7 @@ void ipcp_drops_sum(const struct ipcp_drops __percpu *drops,
  * ipcp_drops_put() - Write drops by reason into a netlink message
  * @skb: message
  * @attr: type of the nest that holds them
- * @drops: IPCP_DROP_MAX numbers
+ * @drops: IPCP_DROP_MAX counters
  *
  * Context: Any context.
  * Return: 0 or -EMSGSIZE.

@@ -10,12 +10,14 @@
 struct sk_buff;
 
 /**
- * struct ipcp_stats - what is counted of a flow, one a CPU
- * @tx_packets: messages handed to the stack
- * @tx_bytes: bytes of them
- * @rx_packets: messages that authenticated
- * @rx_bytes: bytes of them
+ * struct ipcp_stats - statistics of a flow on one CPU
+ * @tx_packets: messages passed to the stack
+ * @tx_bytes: bytes of those messages
+ * @rx_packets: messages read by the consumer
+ * @rx_bytes: bytes of those messages
  * @drops: dropped packets by enum ipcp_drop
+ *
+ * Locking: None. Written with this_cpu operations, read locklessly.
  */
 struct ipcp_stats {
 	unsigned long tx_packets;
@@ -26,8 +28,10 @@ struct ipcp_stats {
 };
 
 /**
- * struct ipcp_drops - drops that belong to no flow, one a CPU
+ * struct ipcp_drops - drops of packets of no flow on one CPU
  * @drops: dropped packets by enum ipcp_drop
+ *
+ * Locking: As struct ipcp_stats.
  */
 struct ipcp_drops {
 	unsigned long drops[IPCP_DROP_MAX];

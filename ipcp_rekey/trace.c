@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The trace events' code is made here. */
+/* Instantiate the trace events. */
 #define CREATE_TRACE_POINTS
 #include "trace.h"

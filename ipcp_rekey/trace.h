@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Trace events. Numbers only, never bytes of keys or messages: which packet
- * went out or came in under which key, why one was dropped, and what became of
- * an epoch.
+ * Trace events: packets sent and received with the position of their key, drops
+ * with their reason, and events of epochs. They contain numbers only, never
+ * bytes of keys or messages.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM ipcp_rekey
@@ -28,7 +28,7 @@ IPCP_DROPS(DROP_ENUM, DROP_ENUM)
 #define DROP_NAME(name)	{ IPCP_DROP_##name, #name },
 #define DROP_LAST(name)	{ IPCP_DROP_##name, #name }
 
-/* A packet was sealed and goes to the stack. */
+/* A packet is about to be sealed and passed to the stack. */
 TRACE_EVENT(ipcp_tx,
 	TP_PROTO(const struct ipcp_flow *flow, const struct ipcp_hdr *hdr,
 		 unsigned int dir, unsigned int len),
@@ -56,7 +56,7 @@ TRACE_EVENT(ipcp_tx,
 		  __entry->dir, __entry->counter, __entry->len)
 );
 
-/* A packet authenticated, for the first time. */
+/* A packet authenticated and was not a replay. */
 TRACE_EVENT(ipcp_rx,
 	TP_PROTO(const struct ipcp_flow *flow, u8 type, u8 epoch, u64 counter,
 		 unsigned int dir, unsigned int len),
@@ -82,7 +82,7 @@ TRACE_EVENT(ipcp_rx,
 		  __entry->counter, __entry->len)
 );
 
-/* A packet was dropped; of flow 0 if it belongs to none. */
+/* A packet was dropped. The flow is 0 if the packet belongs to no flow. */
 TRACE_EVENT(ipcp_drop,
 	TP_PROTO(u32 id, enum ipcp_drop reason, unsigned int len),
 	TP_ARGS(id, reason, len),
@@ -101,7 +101,7 @@ TRACE_EVENT(ipcp_drop,
 		  __entry->len)
 );
 
-/* A direction moved on to a leaf key. */
+/* A direction started to use a leaf key. */
 TRACE_EVENT(ipcp_leaf,
 	TP_PROTO(const struct ipcp_flow *flow, u8 epoch, unsigned int dir,
 		 unsigned int leaf),
@@ -123,7 +123,7 @@ TRACE_EVENT(ipcp_leaf,
 		  __entry->leaf / IPCP_LEAVES, __entry->leaf % IPCP_LEAVES)
 );
 
-/* What flow-ntf tells, see enum ipcp_rekey_event. */
+/* An event of a flow, as in flow-ntf. See enum ipcp_rekey_event. */
 TRACE_EVENT(ipcp_event,
 	TP_PROTO(const struct ipcp_flow *flow, u32 event, u8 epoch,
 		 u32 exchange),
