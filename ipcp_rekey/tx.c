@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sending: claim counters, seal, hand to the stack.
+ * Sending: claim counters, seal the packets and pass them to the stack.
  *
- * A buffer that is sent has one packet or several, each of a header, a message and
- * a tag, all of one length but the last, which may be shorter. Its control block
- * (cb.h) says how many and how long. So one message goes the way of many.
+ * A buffer to send holds one or more packets, each of which is a header, a
+ * message and a tag. All have one length, but the last may be shorter. The
+ * control block (cb.h) has their number and length, so the same code sends one
+ * message or many.
  *
- * All that may wait comes first: memory, the copy from the program, room, the
- * next leaf key. Then bottom halves go off, the counter is claimed, and they
- * stay off until the stack has the packet; so no writer overtakes another by
- * more than the receiver's window. The leaf is at hand before its counter is
- * claimed, so no counter is claimed in vain; none is ever given back.
+ * Everything that may sleep comes first: allocating memory, copying from the
+ * program, waiting for room, and deriving the next leaf key. Then bottom halves
+ * are disabled and a counter is claimed, and they stay disabled until the stack
+ * has the packet. So no writer overtakes another by more than the receiver's
+ * replay window. A counter is claimed only once its leaf was found, so no
+ * counter is wasted. Claimed counters are never reused.
  */
 #include <linux/indirect_call_wrapper.h>
 #include <linux/skbuff.h>
@@ -36,12 +38,13 @@ static_assert(sizeof(struct ipv6hdr) + sizeof(struct udphdr) + IPCP_HDR_LEN ==
 	      IPCP_TX_HEADROOM);
 
 /**
- * ipcp_tx_alloc() - Get a buffer for a message
+ * ipcp_tx_alloc() - Allocate a buffer for a message
  * @len: length of the message in bytes
- * @gfp: how
+ * @gfp: allocation flags
  *
- * Context: As @gfp.
- * Return: an empty buffer with room for the message and all around it, or NULL.
+ * Context: As @gfp allows.
+ * Return: an empty buffer with room for the message, its headers and its tag,
+ * or NULL.
  */
 struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp)
 {
@@ -54,8 +57,8 @@ struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp)
 }
 
 /**
- * ipcp_tx_wrap() - Make a message a packet that can be sent
- * @skb: of ipcp_tx_alloc(), the message in it
+ * ipcp_tx_wrap() - Add room for header and tag, and fill in the control block
+ * @skb: buffer from ipcp_tx_alloc() with the message
  * @type: enum ipcp_pdu_type
  * @dsfield: traffic class of the packet
  *
@@ -74,11 +77,12 @@ void ipcp_tx_wrap(struct sk_buff *skb, u8 type, u8 dsfield)
 }
 
 /**
- * ipcp_tx_segs_max() - How many messages can one buffer have?
- * @len: length of each but the last, which is not longer
+ * ipcp_tx_segs_max() - Return how many messages fit one buffer
+ * @len: length of each message but the last, which may be shorter
  *
  * Context: Any context.
- * Return: IPCP_SEGS_MAX at most; 0 or 1 if there is no gain.
+ * Return: at most IPCP_SEGS_MAX. With 0 or 1, one buffer for several messages
+ * is of no use.
  */
 unsigned int ipcp_tx_segs_max(unsigned int len)
 {
@@ -86,16 +90,16 @@ unsigned int ipcp_tx_segs_max(unsigned int len)
 }
 
 /**
- * ipcp_tx_segs_alloc() - Get a buffer for several messages
- * @len: length of each message but the last in bytes
- * @last: length of the last, not more
- * @count: how many, 2 to ipcp_tx_segs_max()
- * @gfp: how
+ * ipcp_tx_segs_alloc() - Allocate a buffer for several messages
+ * @len: length of each message but the last, in bytes
+ * @last: length of the last message, at most @len
+ * @count: number of messages, 2 to ipcp_tx_segs_max()
+ * @gfp: allocation flags
  *
- * The messages are to be written to where ipcp_tx_next() says.
+ * The caller writes the messages to where ipcp_tx_next() returns.
  *
- * Context: As @gfp.
- * Return: buffer or NULL.
+ * Context: As @gfp allows.
+ * Return: the buffer, or NULL.
  */
 struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
 				   unsigned int count, gfp_t gfp)
@@ -106,7 +110,7 @@ struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
 	skb = ipcp_segs_alloc(IPCP_HEADROOM, seg_len, count, gfp);
 	if (!skb)
 		return NULL;
-	/* No room is needed to cut fragments off. */
+	/* Trimming fragments does not allocate memory, so it cannot fail. */
 	pskb_trim(skb, skb->len - (len - last));
 	*ipcp_cb(skb) = (struct ipcp_skb_cb) {
 		.left = count,
@@ -117,9 +121,9 @@ struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
 }
 
 /**
- * ipcp_tx_segs_trim() - Keep the first messages of a buffer
- * @skb: of ipcp_tx_segs_alloc()
- * @count: how many, fewer than there are
+ * ipcp_tx_segs_trim() - Keep the first messages of a buffer only
+ * @skb: buffer from ipcp_tx_segs_alloc()
+ * @count: number of messages to keep, fewer than the buffer has
  *
  * Context: Any context.
  */
@@ -129,14 +133,14 @@ void ipcp_tx_segs_trim(struct sk_buff *skb, unsigned int count)
 	ipcp_cb(skb)->left = count;
 }
 
-/* Messages on their way */
+/* Messages in flight */
 
 /**
- * ipcp_tx_room() - May one more message be sent?
+ * ipcp_tx_room() - Check that one more message may be sent
  * @flow: flow
  *
  * Context: Any context.
- * Return: false while too many are on their way through the stack.
+ * Return: false while IPCP_TX_QUEUE messages or more are in flight.
  */
 bool ipcp_tx_room(const struct ipcp_flow *flow)
 {
@@ -145,9 +149,9 @@ bool ipcp_tx_room(const struct ipcp_flow *flow)
 }
 
 /*
- * The last message of the flow on its way drops the module reference. RCU keeps
- * the count and the consumer, if others drop theirs meanwhile, and the code that
- * follows the put: unloading waits for a grace period.
+ * The last message in flight of a flow drops the module reference. RCU keeps
+ * the count and the consumer, even if others drop their references meanwhile.
+ * Running past module_put() is safe, too: unloading waits for a grace period.
  */
 static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 {
@@ -162,7 +166,10 @@ static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 	rcu_read_unlock();
 }
 
-/* What a buffer has of its flow's count: the address, and the messages less one. */
+/*
+ * destructor_arg is the address of the flow's count plus the number of messages
+ * in the buffer less one, so the alignment must leave room for that number.
+ */
 static_assert(__alignof__(struct ipcp_inflight) >= IPCP_SEGS_MAX);
 
 static void tx_destructor(struct sk_buff *skb)
@@ -175,8 +182,8 @@ static void tx_destructor(struct sk_buff *skb)
 }
 
 /*
- * Counts messages until the stack frees them. The caller holds the module, and
- * the flow, which has its share of the count.
+ * Count messages as in flight until the buffer is freed. The caller holds a
+ * module reference and the flow, whose share keeps the count.
  */
 static void tx_inflight_start(struct ipcp_flow *flow, struct sk_buff *skb,
 			      unsigned int count)
@@ -192,10 +199,10 @@ static void tx_inflight_start(struct ipcp_flow *flow, struct sk_buff *skb,
 /* Counters and keys */
 
 /*
- * Claims the numbers of the next packets, up to @want of one leaf, and has the
- * key for them. Under RCU, which keeps the leaf. How many it got;
- * -EINPROGRESS, with nothing claimed, if the leaf has to be prepared first;
- * -EKEYEXPIRED at the limit.
+ * Claim the counters of the next packets, up to @want of one leaf, and return
+ * the leaf. Context: under RCU, which keeps the leaf. Return: the number of
+ * counters claimed, from @n on; or, with nothing claimed, -EINPROGRESS if the
+ * leaf has to be prepared first, or -EKEYEXPIRED at the limit.
  */
 static int claim_counters(struct ipcp_epoch *ep, const struct ipcp_leaves *lv,
 			  u64 limit, unsigned int want, u64 *n,
@@ -210,7 +217,9 @@ static int claim_counters(struct ipcp_epoch *ep, const struct ipcp_leaves *lv,
 			return -EKEYEXPIRED;
 		*leaf = ipcp_leaf_find(lv, sent >> ep->ppl_shift);
 		if (unlikely(!*leaf)) {
-			/* Unless somebody moved on since the count was read. */
+			/*
+			 * Retry if another sender has changed ->sent meanwhile.
+			 */
 			if (atomic64_read(&ep->sent) == sent)
 				return -EINPROGRESS;
 			sent = atomic64_read(&ep->sent);
@@ -224,7 +233,10 @@ static int claim_counters(struct ipcp_epoch *ep, const struct ipcp_leaves *lv,
 	return got;
 }
 
-/* Do these packets of one leaf make the next one due? Once in a leaf. */
+/*
+ * True if these packets make the next leaf due. That happens once for each
+ * leaf.
+ */
 static bool tx_begins_next(const struct ipcp_epoch *ep, u64 n,
 			   unsigned int count)
 {
@@ -256,9 +268,9 @@ static u64 limit_of(const struct ipcp_epoch *ep, u8 type)
 }
 
 /*
- * Seals up to @want of the packets from the cursor on, each of @seg_len bytes but
- * for the buffer's last, with counters of one leaf. Returns how many, or an error
- * as claim_counters().
+ * Seal up to @want packets from the cursor on, with counters of one leaf. Each
+ * packet but the last of the buffer has @seg_len bytes. Return the number of
+ * packets sealed, an error as claim_counters(), or an error of the cipher.
  */
 static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 			struct ipcp_cursor *c, unsigned int want,
@@ -306,7 +318,9 @@ static void touch_tx(struct ipcp_flow *flow)
 		WRITE_ONCE(flow->last_tx, jiffies);
 }
 
-/* Was nothing claimed, so that the buffer is as it was, and the caller's? */
+/*
+ * True if no counter was claimed: the caller still owns the unchanged buffer.
+ */
 static bool buffer_is_kept(int err)
 {
 	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
@@ -319,7 +333,7 @@ static int xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	return INDIRECT_CALL_1(path->xmit, ipcp_udp_xmit, flow, skb);
 }
 
-/* Messages of the program's leave: @done of them, in one buffer. */
+/* Account for @done messages that are sent in one buffer. */
 static void count_sent(struct ipcp_flow *flow, struct sk_buff *skb,
 		       unsigned int done)
 {
@@ -329,9 +343,10 @@ static void count_sent(struct ipcp_flow *flow, struct sk_buff *skb,
 }
 
 /*
- * Sends a buffer in an epoch, or the first packets of it, as many as got counters.
- * Consumes the buffer, unless buffer_is_kept(): then the leaf key has to be
- * prepared first, or there is none any more. How many were sent, or an error.
+ * Send a buffer in an epoch, or only its first packets if there are not enough
+ * counters. Consume the buffer, unless buffer_is_kept(): then the leaf key has
+ * to be prepared first, or the epoch is exhausted. Return the number of packets
+ * sent, or an error.
  */
 static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		   struct sk_buff *skb)
@@ -379,11 +394,12 @@ static int prepare_leaf(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_tx_ready() - Would a message find a key now?
+ * ipcp_tx_ready() - Check that messages can be sent with the current keys
  * @flow: flow
  *
  * Context: Any context.
- * Return: false while this side may not send yet, or not any more.
+ * Return: false if this side has no epoch to send in yet, or if that epoch has
+ * expired.
  */
 bool ipcp_tx_ready(struct ipcp_flow *flow)
 {
@@ -402,9 +418,10 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 }
 
 /*
- * Into the ring of the other end, where messages count as on their way until they
- * were read. What finds no room there is lost, as is what comes from elsewhere.
- * Consumes the buffer, unless buffer_is_kept(). Under RCU.
+ * Write a buffer to the ring of the other end of a direct flow. Its messages
+ * count as in flight until they are read. If the ring is full they are lost,
+ * like those from other hosts. Consume the buffer, unless buffer_is_kept().
+ * Context: under RCU.
  */
 static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -413,7 +430,7 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 	enum ipcp_drop reason;
 
 	if (unlikely(!mate))
-		return -ENOKEY;	/* not seen here yet */
+		return -ENOKEY;	/* not set yet, or this end has ended */
 	touch_tx(flow);
 	count_sent(flow, skb, count);
 	if (count == 1) {
@@ -428,11 +445,12 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_tx_prepare() - See that the next leaf to send with is there
+ * ipcp_tx_prepare() - Prepare the next leaf to send with
  * @flow: flow
  *
  * Context: Process context, may sleep.
- * Return: 0 if it is worth to try again; as ipcp_leaf_prepare().
+ * Return: 0 if the caller should try to send again, else an error as
+ * ipcp_leaf_prepare().
  */
 int ipcp_tx_prepare(struct ipcp_flow *flow)
 {
@@ -441,22 +459,26 @@ int ipcp_tx_prepare(struct ipcp_flow *flow)
 
 	if (ep)
 		ipcp_epoch_put(ep);
-	/* No key left in an epoch that made way: there is a newer. */
+	/*
+	 * The epoch is exhausted but flow->tx has moved on: retry in the new
+	 * one.
+	 */
 	if (err == -EKEYEXPIRED && ep != rcu_access_pointer(flow->tx))
 		return 0;
 	return err;
 }
 
 /**
- * ipcp_tx_try() - Send messages without waiting for anything
+ * ipcp_tx_try() - Send messages without sleeping
  * @flow: flow
- * @skb: of ipcp_tx_wrap() or ipcp_tx_segs_alloc(); consumed but for the errors that
- *	say so
+ * @skb: buffer from ipcp_tx_wrap() or ipcp_tx_segs_alloc(); consumed, except on
+ *	-EINPROGRESS, -EKEYEXPIRED and -ENOKEY
  *
- * Context: Any context but hard interrupts, of somebody who holds the module.
- * Return: how many were sent, the first ones; with the buffer still the caller's,
- * as it was: -EINPROGRESS until ipcp_tx_prepare(), -EKEYEXPIRED or -ENOKEY until
- * the next seed; else as ipcp_tx_send().
+ * Context: Any context but hard interrupts. The caller holds a module
+ * reference.
+ * Return: the number of messages sent, which are the first of the buffer;
+ * -EINPROGRESS if ipcp_tx_prepare() has to be called first; -EKEYEXPIRED or
+ * -ENOKEY until the next seed; else an error as ipcp_tx_send().
  */
 int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -481,14 +503,14 @@ int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_tx_send() - Send messages of a program
+ * ipcp_tx_send() - Send messages, and derive the leaf key if necessary
  * @flow: flow
- * @skb: of ipcp_tx_wrap() or ipcp_tx_segs_alloc(); consumed
+ * @skb: buffer from ipcp_tx_wrap() or ipcp_tx_segs_alloc(); consumed
  *
- * Context: Process context of somebody who holds the module, may sleep.
- * Return: how many were sent, the first ones; -EAGAIN the flow has no key to send
- * with yet; -EKEYEXPIRED until the next seed; -EMSGSIZE; what routing says;
- * -ENOMEM.
+ * Context: Process context, may sleep. The caller holds a module reference.
+ * Return: the number of messages sent, which are the first of the buffer;
+ * -EAGAIN if the flow has no key to send with yet; -EKEYEXPIRED until the next
+ * seed; -EMSGSIZE; a routing error; -ENOMEM.
  */
 int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -506,15 +528,15 @@ int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_tx_control() - Send a packet of the module's own
+ * ipcp_tx_control() - Send a control packet
  * @flow: flow
  * @ep: epoch to send it in, with a reference
  * @type: IPCP_PDU_CONFIRM, _SEALED or _CLOSE
  * @payload: plaintext
- * @len: length of it
+ * @len: length of the plaintext in bytes
  *
  * Context: Process context, may sleep.
- * Return: 0, or an error as ipcp_tx_send().
+ * Return: 0, or a negative errno.
  */
 int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len)
@@ -543,14 +565,14 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 }
 
 /**
- * ipcp_tx_current() - The same, in the epoch that data goes in
+ * ipcp_tx_current() - Send a control packet in the epoch that data is sent in
  * @flow: flow
  * @type: IPCP_PDU_SEALED or IPCP_PDU_CLOSE
  * @payload: plaintext
- * @len: length of it
+ * @len: length of the plaintext in bytes
  *
  * Context: Process context, may sleep.
- * Return: as ipcp_tx_control(); -EAGAIN if there is no such epoch.
+ * Return: as ipcp_tx_control(), and -EAGAIN if there is no such epoch.
  */
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len)

@@ -12,10 +12,10 @@ struct ipcp_epoch;
 struct ipcp_flow;
 struct sk_buff;
 
-/* What a message needs in front of it, beside what the device wants. */
+/* Headroom of a message in bytes, beside that of the device. */
 #define IPCP_TX_HEADROOM	60U
 
-/* Messages of a flow that may be on their way through the stack. */
+/* Maximum number of messages of a flow in flight in the stack. */
 #define IPCP_TX_QUEUE	256
 
 struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp);
@@ -34,7 +34,7 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len);
 
-/* Where the next message of a buffer is to be written, of @len bytes. */
+/* Return where to write the next message of a buffer, of @len bytes. */
 static inline u8 *ipcp_tx_next(struct ipcp_cursor *c, unsigned int len)
 {
 	return ipcp_cursor_next(c, len + IPCP_OVERHEAD) + IPCP_HDR_LEN;

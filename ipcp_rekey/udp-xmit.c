@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sending by UDP: a route, kept with the flow, headers, and the stack. There is no
- * queue here. What the helpers for tunnels do beside, to hide what is inside from
- * what is outside, is of no use to packets that are made here.
+ * Sending over UDP: look up the route, which is cached in the flow, add the
+ * headers and pass the packet to the stack. There is no queue here.
+ *
+ * The tunnel helpers (udp_tunnel_xmit_skb()) are not used. They also scrub the
+ * state of the inner packet, which packets that are built here do not have.
  */
 #include <linux/skbuff.h>
 #include <net/ip6_checksum.h>
@@ -30,7 +32,7 @@ static unsigned int payload_mtu(const struct dst_entry *dst,
 	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
 }
 
-/* Length of the longest packet in a buffer. */
+/* Return the length of the longest packet in a buffer. */
 static unsigned int packet_len(const struct sk_buff *skb)
 {
 	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
@@ -61,8 +63,8 @@ static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
 }
 
 /*
- * Puts the UDP header in front. The sum of it all is left to the device, or to
- * who segments a buffer; ours is that of the addresses.
+ * Push the UDP header. The checksum is completed by the device or when the
+ * buffer is segmented. The callers fill in the sum of the pseudo-header.
  */
 static struct udphdr *push_udp(struct sk_buff *skb, __be16 sport, __be16 dport)
 {
@@ -78,7 +80,7 @@ static struct udphdr *push_udp(struct sk_buff *skb, __be16 sport, __be16 dport)
 	return uh;
 }
 
-/* Puts the headers in front and hands over. Takes the route, too. */
+/* Push the headers and send. Consumes the packet and the route. */
 static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 		 __be32 saddr, const struct sockaddr_in *to,
 		 struct sk_buff *skb)
@@ -107,11 +109,11 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 		__ip_select_ident(ipn->net, iph,
 				  skb_shinfo(skb)->gso_segs ?: 1);
 	} else {
-		/* Never a fragment, so there is no use for an id. */
+		/* Never fragmented, so no id is needed. */
 		iph->frag_off = htons(IP_DF);
 		iph->id = 0;
 	}
-	ip_local_out(ipn->net, sk, skb);	/* its length and sum, too */
+	ip_local_out(ipn->net, sk, skb);	/* sets length and checksum */
 }
 
 static int xmit4(struct ipcp_net *ipn, const struct sockaddr_in *to,
@@ -161,7 +163,7 @@ static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
 	return dst;
 }
 
-/* As out4(). */
+/* The same for IPv6. */
 static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 		 const struct in6_addr *saddr, const struct sockaddr_in6 *to,
 		 struct sk_buff *skb)
@@ -182,7 +184,7 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 	iph->nexthdr = IPPROTO_UDP;
 	iph->saddr = *saddr;
 	iph->daddr = to->sin6_addr;
-	ip6_local_out(ipn->net, sk, skb);	/* its length, too */
+	ip6_local_out(ipn->net, sk, skb);	/* sets the length */
 }
 
 static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
@@ -207,7 +209,10 @@ static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
 	return 0;
 }
 
-/* Under RCU, with bottom halves off. */
+/*
+ * Send a packet to an endpoint, and store the path's payload MTU in @mtu.
+ * Consumes the packet. Context: under RCU, with bottom halves off.
+ */
 static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
 		       struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
@@ -227,18 +232,22 @@ static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
 /**
  * ipcp_udp_xmit() - Send a sealed packet to a flow's peer
  * @flow: flow
- * @skb: from our header on; taken
+ * @skb: packet, starting with its header; consumed
  *
  * Context: Under RCU, with bottom halves off.
- * Return: 0; -EMSGSIZE if it does not fit the path; -ENETUNREACH without a
- * socket of the family; what routing says.
+ * Return: 0; -EMSGSIZE if the packet does not fit the path; -ENETUNREACH
+ * without a socket of the address family; -EDESTADDRREQ without an address; a
+ * routing error.
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	u32 mtu = 0;
 	int err;
 
-	/* Held over it all: the route in the cache is one to this address. */
+	/*
+	 * Hold the lock throughout, so that the cached route matches the
+	 * address.
+	 */
 	read_lock(&flow->peer_lock);
 	err = xmit_family(flow->net, &flow->peer, &flow->dst, &mtu, skb);
 	read_unlock(&flow->peer_lock);
@@ -252,10 +261,10 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 /**
  * ipcp_udp_xmit_to() - Send a packet that belongs to no flow
  * @ipn: namespace
- * @to: to whom
- * @skb: from our header on; taken
+ * @to: destination
+ * @skb: packet, starting with its header; consumed
  *
- * Context: Task or softirq.
+ * Context: Process context or softirq.
  * Return: as ipcp_udp_xmit().
  */
 int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
@@ -273,12 +282,13 @@ int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
 }
 
 /**
- * ipcp_udp_mtu() - Longest message that fits the path to an address
+ * ipcp_udp_mtu() - Return the longest message that fits the path to an address
  * @ipn: namespace
  * @to: address
  *
  * Context: Process context.
- * Return: bytes, or what routing says.
+ * Return: the length in bytes; -EMSGSIZE if no message fits; -ENETUNREACH
+ * without a socket of the address family; a routing error.
  */
 int ipcp_udp_mtu(struct ipcp_net *ipn, const struct ipcp_endpoint *to)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * UDP, the transport between hosts: its sockets, and what they receive. Sending
- * is udp-xmit.c's.
+ * UDP, the transport between hosts: sockets and receiving. Sending is in
+ * udp-xmit.c.
  *
- * Two kernel sockets a namespace, one each for IPv4 and IPv6, all flows on the
- * same port. Receiving takes the datagrams off the socket's queue in its
- * sk_data_ready(), in the softirq that put them there, and decrypts them: unlike
- * encap_rcv() this is a place where the stack leaves received batches whole.
+ * Each namespace has two kernel sockets, one for IPv4 and one for IPv6, and all
+ * flows use the same port. Datagrams are taken off the socket's queue in
+ * sk_data_ready(), in the softirq that queued them, and decrypted there. Unlike
+ * with encap_rcv(), the stack does not segment GRO packets before that.
  */
 #include <linux/skbuff.h>
 #include <net/inet_common.h>
@@ -25,7 +25,7 @@
 #include "udp.h"
 
 #define IPCP_UDP_RCVBUF	(8 * 1024 * 1024)
-#define IPCP_UDP_BUDGET	64	/* buffers taken off a socket at a time */
+#define IPCP_UDP_BUDGET	64	/* buffers received from a socket at a time */
 
 static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
 {
@@ -34,8 +34,8 @@ static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
 		kfree_skb(skb);
 		return;
 	}
-	/* The packet may wait for its reader: let go of what it does not need. */
-	skb->dev = NULL;	/* the socket's accounting was there */
+	/* The packet may be queued for long: drop what it does not need. */
+	skb->dev = NULL;	/* UDP has used it as dev_scratch */
 	skb_dst_drop(skb);
 	skb_ext_reset(skb);
 	nf_reset_ct(skb);
@@ -43,9 +43,9 @@ static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
 }
 
 /*
- * Whoever adds a datagram calls data_ready() after that, so nothing is missed.
- * Asked first since skb_recv_udp() looks into both queues twice before it says
- * that there is nothing.
+ * True if a socket has no datagrams. The stack calls data_ready() after it
+ * queues a datagram, so none is missed. Check this before skb_recv_udp(), which
+ * looks into both queues twice before it finds them empty.
  */
 static bool queues_empty(struct sock *sk)
 {
@@ -53,7 +53,7 @@ static bool queues_empty(struct sock *sk)
 	       skb_queue_empty_lockless(&udp_sk(sk)->reader_queue);
 }
 
-/* Takes up to a budget of buffers off a socket. True if there may be more. */
+/* Receive up to a budget of buffers. Return true if there may be more. */
 static bool receive_some(struct ipcp_net *ipn, struct sock *sk)
 {
 	struct sk_buff *skb;
@@ -69,7 +69,10 @@ static bool receive_some(struct ipcp_net *ipn, struct sock *sk)
 	return !queues_empty(sk);
 }
 
-/* Well below where __udp_enqueue_schedule_skb() takes its busylock. */
+/*
+ * True if much is queued. The limit is well below that from which
+ * __udp_enqueue_schedule_skb() takes its busylock.
+ */
 static bool much_waits(struct sock *sk)
 {
 	return atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) / 4;
@@ -86,8 +89,9 @@ static int rx_bit(const struct sock *sk)
 }
 
 /*
- * One takes datagrams off a socket at a time, since two would change their order.
- * Others leave it to that one, who looks again after letting go.
+ * Try to become the only receiver of a socket, since two would reorder
+ * datagrams. A task that fails leaves its datagrams to the receiver, which
+ * looks at the queue again after it has cleared the bit.
  */
 static bool may_receive(struct ipcp_net *ipn, const struct sock *sk)
 {
@@ -103,10 +107,11 @@ static bool receive_again(struct ipcp_net *ipn, struct sock *sk)
 }
 
 /*
- * In a softirq, under RCU: the stack is at the delivery of a datagram. What
- * is more than the budget is left to a work item, as is all if the softirq has
- * interrupted a user of the FPU, as on older kernels it can; and if much waits,
- * since the stack may hold a lock then for which other processors spin.
+ * Receive datagrams. Leave them to a work item beyond the budget; if the
+ * softirq has interrupted a user of the FPU, which is possible on older
+ * kernels; and if much is queued, since the stack may then hold a lock that
+ * other CPUs spin on.
+ * Context: softirq, under RCU.
  */
 static void data_ready(struct sock *sk)
 {
@@ -119,7 +124,9 @@ static void data_ready(struct sock *sk)
 		queue_work(ipcp_wq, rest_of(ipn, sk));
 }
 
-/* The work item: it was queued by who might receive, and may therefore. */
+/*
+ * The work item. It is queued by the receiver, and inherits the receiver's bit.
+ */
 static void receive_rest(struct ipcp_net *ipn, struct sock __rcu **psk)
 {
 	struct sock *sk;
@@ -148,7 +155,7 @@ static void rx6_work(struct work_struct *work)
 }
 
 /**
- * ipcp_udp_net_init() - Initialise
+ * ipcp_udp_net_init() - Initialise the UDP state of a namespace
  * @ipn: namespace
  */
 void ipcp_udp_net_init(struct ipcp_net *ipn)
@@ -177,7 +184,7 @@ static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
 	err = udp_sock_create(ipn->net, &cfg, &sock);
 	if (err)
 		return ERR_PTR(err);
-	/* Buffers of several packets come in as they are. */
+	/* Receive GRO packets without segmenting them. */
 	err = sock->ops->setsockopt(sock, SOL_UDP, UDP_GRO, KERNEL_SOCKPTR(&on),
 				    sizeof(on));
 	if (err) {
@@ -189,9 +196,9 @@ static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
 	sk->sk_mark = mark;
 	sk->sk_rcvbuf = IPCP_UDP_RCVBUF;
 #ifdef CONFIG_NET_RX_BUSY_POLL
-	sk->sk_ll_usec = 0;	/* nothing to poll for: we are called */
+	sk->sk_ll_usec = 0;	/* no busy polling: sk_data_ready() is called */
 #endif
-	/* The object first, then who is called with it. */
+	/* Set sk_user_data before data_ready() can be called. */
 	rcu_assign_sk_user_data(sk, ipn);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_data_ready = data_ready;
@@ -199,7 +206,7 @@ static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
 	return sock;
 }
 
-/* Another mark may mean other routes. */
+/* Set the mark and drop all cached routes, which may depend on the mark. */
 static void set_mark(struct ipcp_net *ipn, u32 mark)
 {
 	struct ipcp_flow *flow;
@@ -223,10 +230,11 @@ static void set_mark(struct ipcp_net *ipn, u32 mark)
  * @mark: mark of outgoing packets
  * @extack: for the reason of a failure
  *
- * Sockets that are open already, of an agent before, are kept.
+ * Open sockets of an earlier agent are kept if the port is the same.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EBUSY if flows use another port; what binding says.
+ * Return: 0; -EBUSY if flows use another port; an error of creating or binding
+ * a socket.
  */
 int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
 		  struct netlink_ext_ack *extack)
@@ -239,7 +247,7 @@ int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
 		return 0;
 	}
 	if (ipn->port && !xa_empty(&ipn->flows)) {
-		NL_SET_ERR_MSG(extack, "flows of an agent before use another port");
+		NL_SET_ERR_MSG(extack, "flows of an earlier agent use another port");
 		return -EBUSY;
 	}
 	ipcp_udp_close(ipn);
@@ -260,7 +268,7 @@ int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
 	WRITE_ONCE(ipn->mark, mark);
 	rcu_assign_pointer(ipn->sock4, sock4->sk);
 	rcu_assign_pointer(ipn->sock6, IS_ERR(sock6) ? NULL : sock6->sk);
-	/* For what came before data_ready() was there to see it. */
+	/* Receive datagrams that came before data_ready() was set. */
 	if (may_receive(ipn, sock4->sk))
 		queue_work(ipcp_wq, &ipn->rx4);
 	if (!IS_ERR(sock6) && may_receive(ipn, sock6->sk))
@@ -275,7 +283,7 @@ static void close_one(struct ipcp_net *ipn, struct sock __rcu **psk)
 	if (!sk)
 		return;
 	rcu_assign_sk_user_data(sk, NULL);
-	synchronize_net();	/* no sender, no data_ready() has it any more */
+	synchronize_net();	/* wait for senders and data_ready() */
 	cancel_work_sync(rest_of(ipn, sk));
 	clear_bit(rx_bit(sk), &ipn->receiving);
 	ipcp_udp_sock_release(sk->sk_socket);
@@ -295,9 +303,9 @@ void ipcp_udp_close(struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_udp_source() - Where a datagram came from
- * @skb: a received datagram, its IP header still in front of the data
- * @from: out
+ * ipcp_udp_source() - Read the source address of a datagram
+ * @skb: received datagram, whose IP header is still in front of the data
+ * @from: (output) address
  *
  * Context: Any context.
  */
@@ -331,10 +339,11 @@ static bool endpoint_equal(const struct ipcp_endpoint *a,
 }
 
 /*
- * endpoint_equal() for the address that a datagram came from, not written down
- * first. The peer's may change meanwhile: who is told that it moved looks again
- * under the lock, and if it is told otherwise by mistake, the next packet is from
- * there, too.
+ * True if a datagram came from an endpoint. This is endpoint_equal() without
+ * copying the source address, and without the lock. If the peer's address
+ * changes concurrently and the result is false, the caller checks again under
+ * the lock. If the result is wrongly true, the next packet from the new address
+ * is noticed.
  */
 static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
 {
@@ -355,11 +364,11 @@ static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
 }
 
 /**
- * ipcp_udp_received() - Send to where a packet came from, from now on
+ * ipcp_udp_received() - Update the peer's address from a packet
  * @flow: flow
  * @skb: packet that authenticated
- * @ep: epoch that it came in, the newest that the peer was seen in
- * @counter: its counter, the highest yet
+ * @ep: epoch of the packet, the newest that the peer was seen in
+ * @counter: counter of the packet, the highest yet
  *
  * Context: Under RCU, with bottom halves off.
  */
@@ -374,7 +383,8 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 
 	ipcp_udp_source(skb, &from);
 	write_lock_bh(&flow->peer_lock);
-	moved = READ_ONCE(ep->rx_end) == counter + 1 &&	/* not an older one */
+	/* Unless a newer packet was received meanwhile. */
+	moved = READ_ONCE(ep->rx_end) == counter + 1 &&
 		!endpoint_equal(&flow->peer, &from);
 	if (moved) {
 		flow->peer = from;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Upcalls: what the kernel has for the agent. The queue is the truth; the agent
- * takes one after the other off it. A multicast says that there is something,
- * once until the agent has found the queue empty, so losing one loses nothing.
+ * Upcalls: requests, messages and notifications for the agent. The agent takes
+ * them off a queue one by one. A multicast notifies the agent once that the
+ * queue is not empty, and again only after the agent has found the queue empty.
+ * A failed notification is repeated with the next upcall.
  *
- * Without an agent there is nothing to wait for: who asks is told at once.
+ * Without an agent nothing is queued, and requests fail at once.
  */
 #include <linux/skbuff.h>
 #include <linux/slab.h>
@@ -60,8 +61,9 @@ static void count_upcall(struct ipcp_net *ipn, const struct ipcp_upcall *up,
 }
 
 /*
- * Queues an upcall, unless there is no agent or too much waits already. With
- * @id it is numbered. It belongs to the agent, who may be faster, afterwards.
+ * Queue an upcall, unless there is no agent or the queue is full. If @id is not
+ * NULL, assign a request number. On success the caller must not use the upcall
+ * any more, since the agent may have taken and freed it.
  */
 static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 {
@@ -86,16 +88,16 @@ static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 	}
 	spin_unlock_bh(&ipn->upcall_lock);
 	if (hint && !ipcp_notify_agent(ipn))
-		WRITE_ONCE(ipn->hinted, false);	/* the next one tries again */
+		WRITE_ONCE(ipn->hinted, false);	/* retry at the next upcall */
 	return err;
 }
 
 /**
- * ipcp_upcall_next() - Take the next one off the queue
+ * ipcp_upcall_next() - Take the next upcall off the queue
  * @ipn: namespace
  *
  * Context: Process context.
- * Return: it, to be freed by ipcp_upcall_free(), or NULL.
+ * Return: the upcall, which the caller frees with ipcp_upcall_free(), or NULL.
  */
 struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 {
@@ -114,9 +116,9 @@ struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_upcall_requeue() - Put one back that could not be delivered
+ * ipcp_upcall_requeue() - Put back an upcall that could not be delivered
  * @ipn: namespace
- * @up: upcall, the first in the queue again
+ * @up: upcall; becomes the first of the queue
  *
  * Context: Process context.
  */
@@ -129,11 +131,11 @@ void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up)
 }
 
 /**
- * ipcp_upcall_ctrl() - A cleartext message of another agent came
+ * ipcp_upcall_ctrl() - Queue a cleartext message of another agent
  * @ipn: namespace
- * @skb: message, its IP header still in front; taken if that went well
+ * @skb: message, whose IP header is still in front of it; consumed on success
  *
- * Context: Softirq or task.
+ * Context: Softirq or process context.
  * Return: IPCP_DROP_NONE, IPCP_DROP_CTRL_FULL or IPCP_DROP_NOMEM.
  */
 enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb)
@@ -155,13 +157,13 @@ enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb)
 }
 
 /**
- * ipcp_upcall_sealed() - A message of the peer's agent authenticated
+ * ipcp_upcall_sealed() - Queue a sealed message of the peer's agent
  * @flow: flow
- * @epoch: epoch that it came in
- * @skb: message; taken, and NULL then, if that went well
+ * @epoch: epoch that the message came in
+ * @skb: message; consumed and set to NULL on success
  *
  * Context: The flow's worker.
- * Return: as ipcp_upcall_ctrl().
+ * Return: as ipcp_upcall_ctrl(), and IPCP_DROP_MALFORMED if it is too long.
  */
 enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 				  struct sk_buff **skb)
@@ -186,11 +188,11 @@ enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 }
 
 /**
- * ipcp_upcall_alloc() - A program asks for a flow
- * @flow: flow, ALLOC_PENDING
+ * ipcp_upcall_alloc() - Ask the agent to allocate a flow
+ * @flow: flow in ALLOC_PENDING
  *
  * Context: Process context.
- * Return: 0, -ENOTCONN without an agent, -EUSERS if too much waits, -ENOMEM.
+ * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -ENOMEM.
  */
 int ipcp_upcall_alloc(struct ipcp_flow *flow)
 {
@@ -209,13 +211,13 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_upcall_listen() - A program asks to serve a name
- * @ipn: namespace; its mutex is held
+ * ipcp_upcall_listen() - Ask the agent whether the caller may serve a name
+ * @ipn: namespace
  * @name: name
- * @id: out, number of the request
+ * @id: (output) number of the request
  *
- * Context: Process context of the program.
- * Return: 0, -ENOTCONN without an agent, -EUSERS if too much waits, -ENOMEM.
+ * Context: Process context of the program, under ipn->lock.
+ * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -ENOMEM.
  */
 int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name, u64 *id)
 {
@@ -233,13 +235,13 @@ int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name, u64 *id)
 }
 
 /**
- * ipcp_upcall_tell() - Tell the agent of something that needs no answer
+ * ipcp_upcall_tell() - Queue a notification that needs no answer
  * @ipn: namespace
  * @type: IPCP_REKEY_UPCALL_TYPE_UNLISTEN, _CANCEL or _CLOSED
- * @flow_id: number of the flow, or 0
+ * @flow_id: id of the flow, or 0
  * @name: name, or NULL
  *
- * If it cannot be told, the agent still finds out from a dump.
+ * If the notification is lost, the agent still finds out from a dump.
  *
  * Context: Process context.
  */
@@ -259,7 +261,7 @@ void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
 }
 
 /**
- * ipcp_upcall_purge() - Empty the queue of an agent that is gone
+ * ipcp_upcall_purge() - Empty the queue after the agent has gone away
  * @ipn: namespace, without an agent
  *
  * Context: Process context.
@@ -273,7 +275,7 @@ void ipcp_upcall_purge(struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_upcall_net_init() - Initialise
+ * ipcp_upcall_net_init() - Initialise the queue of a namespace
  * @ipn: namespace
  */
 void ipcp_upcall_net_init(struct ipcp_net *ipn)
@@ -283,7 +285,7 @@ void ipcp_upcall_net_init(struct ipcp_net *ipn)
 }
 
 /**
- * ipcp_upcall_net_exit() - Free what nobody took
+ * ipcp_upcall_net_exit() - Free the upcalls that are left
  * @ipn: namespace
  *
  * Context: Process context.

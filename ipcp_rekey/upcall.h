@@ -6,23 +6,26 @@
 #include "drop.h"
 #include "flow.h"
 
-/* Bytes of messages that may wait for the agent. */
+/* Maximum bytes of messages queued for the agent. */
 #define IPCP_UPCALL_BYTES	(4 * 1024 * 1024)
-/* All else that may: more than an agent that lives ever lets wait. */
+/* Maximum number of other upcalls: more than a running agent leaves queued. */
 #define IPCP_UPCALL_COUNT	4096
 
 /**
- * struct ipcp_upcall - something for the agent
- * @list: in the queue
- * @id: number, of a request that is answered with upcall-done
+ * struct ipcp_upcall - a request, message or notification for the agent
+ * @list: entry in ipcp_net.upcalls. Locking: ipcp_net.upcall_lock
+ * @id: number of a request that is answered with upcall-done, else 0
  * @type: enum ipcp_rekey_upcall_type
  * @flow: for ALLOC: the flow, with a reference
- * @flow_id: number of the flow, if there is one
- * @name: for LISTEN and UNLISTEN, and those that tell of a flow
- * @owner: for LISTEN: who asks
- * @from: for CTRL: where the message came from
- * @epoch: for SEALED: epoch that it came in
+ * @flow_id: id of the flow, or 0
+ * @name: for LISTEN, UNLISTEN, CANCEL and CLOSED: name
+ * @owner: for LISTEN: process that asks to serve the name
+ * @from: for CTRL: source of the message, filled in when the agent takes it
+ * @epoch: for SEALED: epoch that the message came in
  * @skb: for CTRL and SEALED: the message
+ *
+ * Locking: All but @list belongs to the task that took the upcall off the
+ * queue, and does not change while the upcall is queued.
  */
 struct ipcp_upcall {
 	struct list_head list;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Where programs sleep: the consumer of a flow that has a file.
+ * The wait queue of a file, which is the consumer of the file's flow.
  *
  * Update the queue or a flag, then wake. Sleepers queue themselves before
- * checking, so no wakeup is lost. The barrier in wq_has_sleeper() pairs with the
- * one in poll_wait() and prepare_to_wait().
+ * checking, so no wakeup is lost. The barrier in wq_has_sleeper() pairs with
+ * the one in poll_wait() and prepare_to_wait().
  */
 #include <linux/slab.h>
 
@@ -13,7 +13,7 @@
 
 /**
  * ipcp_wait_wake() - Wake the sleepers
- * @consumer: of a struct ipcp_wait
+ * @consumer: consumer in a struct ipcp_wait
  * @events: EPOLL* that may be true now
  *
  * Context: Any context.
@@ -26,7 +26,7 @@ void ipcp_wait_wake(struct ipcp_consumer *consumer, __poll_t events)
 		wake_up_interruptible_poll(&wait->wq, events);
 }
 
-/* The flow that is accepted gets a file of its own, and sleepers of its own. */
+/* An accepted flow gets a file, and so a wait queue, of its own. */
 static struct ipcp_consumer *wait_spawn(struct ipcp_consumer *server)
 {
 	struct ipcp_wait *wait = ipcp_wait_new();
@@ -40,10 +40,10 @@ const struct ipcp_consumer_ops ipcp_wait_ops = {
 };
 
 /**
- * ipcp_wait_new() - Make a place to sleep
+ * ipcp_wait_new() - Create a wait queue
  *
  * Context: Process context, may sleep.
- * Return: the place, with one reference for the caller, or NULL.
+ * Return: the wait queue, with one reference for the caller, or NULL.
  */
 struct ipcp_wait *ipcp_wait_new(void)
 {

@@ -8,11 +8,12 @@
 #include "rbflags.h"
 
 /**
- * struct ipcp_wait - where a program sleeps, as the consumer of its flow
- * @consumer: first, since the memory is freed with it
- * @wq: readers, writers, pollers, waits for an allocation or for a flow to accept
+ * struct ipcp_wait - wait queue of a file, which is the consumer of its flow
+ * @consumer: consumer; must be the first member, since it frees the structure
+ * @wq: readers, writers, pollers, and tasks that wait for an allocation, for
+ *	the agent's answer or for a flow to accept. Locking: its own lock
  *
- * The file has one for its whole life, and a reference to it.
+ * The file holds a reference for its whole life.
  */
 struct ipcp_wait {
 	struct ipcp_consumer consumer;

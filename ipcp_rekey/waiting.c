@@ -3,16 +3,17 @@
 /*
  * Received packets that wait for their leaf to be derived.
  *
- * IPCP_WAIT_NEXT wait for the next leaf, which is derived ahead of time, so there
- * are few. Of a leaf farther ahead, as only a forged packet or one after the loss
- * of a whole leaf is, IPCP_WAIT_JUMP wait, and only with a grant, of which there
- * are few a second. So what somebody makes up for leaves far ahead takes no place
- * of the next leaf's, and what is made up for the next leaf takes places only
- * until that is derived.
+ * Up to IPCP_WAIT_NEXT packets wait for the next leaf. That leaf is derived
+ * ahead of time, so there are few of them. A packet of a leaf farther ahead is
+ * either forged or comes after the loss of a whole leaf. Up to IPCP_WAIT_JUMP
+ * packets wait for such a leaf, and only if the leaf was granted a derivation,
+ * of which there are few per second. So forged packets of leaves far ahead take
+ * no place of the next leaf, and forged packets of the next leaf take places
+ * only until it is derived.
  *
- * Packets of a leaf stay in order: what arrives while others of its leaf wait, or
- * are being opened, joins them, for as long as there is a place, and the worker
- * does not do this for ever.
+ * The packets of a leaf stay in order. A packet that arrives while others of
+ * its leaf wait or are being decrypted is queued behind them, as long as there
+ * is room and for a limited number of rounds.
  */
 #include <linux/jiffies.h>
 
@@ -20,8 +21,8 @@
 #include "waiting.h"
 
 /**
- * ipcp_waiting_init() - Initialise
- * @w: out
+ * ipcp_waiting_init() - Initialise an empty queue
+ * @w: (output) waiting packets
  */
 void ipcp_waiting_init(struct ipcp_waiting *w)
 {
@@ -30,7 +31,7 @@ void ipcp_waiting_init(struct ipcp_waiting *w)
 	w->drained = IPCP_NO_LEAF;
 }
 
-/* The slot of a leaf that was granted a derivation, or NULL. */
+/* Return the slot of a leaf that was granted a derivation, or NULL. */
 static struct ipcp_jump *find_jump(struct ipcp_waiting *w, u32 leaf)
 {
 	for (int i = 0; i < IPCP_JUMP_LEAVES; i++)
@@ -39,7 +40,10 @@ static struct ipcp_jump *find_jump(struct ipcp_waiting *w, u32 leaf)
 	return NULL;
 }
 
-/* Grant one more leaf far ahead a derivation, if there is one left. */
+/*
+ * Grant a derivation to one more leaf far ahead, if a grant and a slot are
+ * left.
+ */
 static struct ipcp_jump *grant_jump(struct ipcp_waiting *w, u32 leaf)
 {
 	if (!w->filled ||
@@ -58,7 +62,7 @@ static struct ipcp_jump *grant_jump(struct ipcp_waiting *w, u32 leaf)
 	return NULL;
 }
 
-/* Find a place for one more packet of a leaf. */
+/* Take a place for one more packet of a leaf. Return false if there is none. */
 static bool take_place(struct ipcp_waiting *w, u32 leaf, bool far)
 {
 	struct ipcp_jump *jump = find_jump(w, leaf);
@@ -89,13 +93,13 @@ static void leave_place(struct ipcp_waiting *w, u32 leaf)
 }
 
 /**
- * ipcp_waiting_add() - Have a packet wait
- * @w: packets
+ * ipcp_waiting_add() - Queue a packet until its leaf is derived
+ * @w: waiting packets
  * @skb: packet; consumed on success
- * @far: its leaf is farther ahead than the next
+ * @far: true if the packet's leaf is farther ahead than the next one
  *
  * Context: Any context but hard interrupts.
- * Return: why the packet cannot wait.
+ * Return: IPCP_DROP_NONE, or why the packet cannot wait.
  */
 enum ipcp_drop ipcp_waiting_add(struct ipcp_waiting *w, struct sk_buff *skb,
 				bool far)
@@ -125,12 +129,12 @@ static bool any_of(struct ipcp_waiting *w, u32 leaf)
 }
 
 /**
- * __ipcp_waiting_has() - ipcp_waiting_has(), of all leaves
- * @w: packets
+ * __ipcp_waiting_has() - Slow path of ipcp_waiting_has()
+ * @w: waiting packets
  * @leaf: leaf
  *
  * Context: Any context but hard interrupts.
- * Return: as that.
+ * Return: as ipcp_waiting_has().
  */
 bool __ipcp_waiting_has(struct ipcp_waiting *w, u32 leaf)
 {
@@ -143,11 +147,11 @@ bool __ipcp_waiting_has(struct ipcp_waiting *w, u32 leaf)
 }
 
 /**
- * ipcp_waiting_first() - Leaf of the packet that waited longest
- * @w: packets
+ * ipcp_waiting_first() - Return the leaf of the packet that has waited longest
+ * @w: waiting packets
  *
  * Context: Any context but hard interrupts.
- * Return: leaf, or IPCP_NO_LEAF if no packet waits.
+ * Return: the leaf, or IPCP_NO_LEAF if no packet waits.
  */
 u32 ipcp_waiting_first(struct ipcp_waiting *w)
 {
@@ -162,14 +166,14 @@ u32 ipcp_waiting_first(struct ipcp_waiting *w)
 }
 
 /**
- * ipcp_waiting_take() - Take off all packets of a leaf
- * @w: packets; one task takes at a time
+ * ipcp_waiting_take() - Remove all packets of a leaf
+ * @w: waiting packets
  * @leaf: leaf
- * @batch: out, packets in order of arrival, the caller's
- * @last: what arrives while they are opened may overtake them
+ * @batch: (output) packets in order of arrival, owned by the caller
+ * @last: true if packets that arrive from now on may overtake @batch
  *
- * Unless it is the last time, or there was none, packets of the leaf go on to
- * wait until the next call.
+ * Unless @last is true or @batch is empty, further packets of the leaf have to
+ * wait until the next call. Only one task may call this at a time.
  *
  * Context: Any context but hard interrupts.
  */
@@ -193,11 +197,11 @@ void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
 }
 
 /**
- * ipcp_waiting_close() - Let nothing join any more, and take off what is there
- * @w: packets
+ * ipcp_waiting_close() - Let nothing more be queued, and remove a packet
+ * @w: waiting packets
  *
  * Context: Process context.
- * Return: a packet, the caller's; NULL if there is none.
+ * Return: a packet, owned by the caller, or NULL if none is left.
  */
 struct sk_buff *ipcp_waiting_close(struct ipcp_waiting *w)
 {

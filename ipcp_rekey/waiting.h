@@ -8,20 +8,22 @@
 #include "drop.h"
 
 enum ipcp_waiting_limits {
-	IPCP_WAIT_NEXT		= 64,	/* packets for the next leaf */
-	IPCP_WAIT_JUMP		= 16,	/* for one that is farther ahead */
+	IPCP_WAIT_NEXT		= 64,	/* packets of the next leaf */
+	IPCP_WAIT_JUMP		= 16,	/* packets of a leaf farther ahead */
 	IPCP_JUMP_LEAVES	= 4,	/* leaves farther ahead at a time */
-	IPCP_JUMPS_PER_SECOND	= 8,	/* of them that are derived */
-	IPCP_WAIT_ROUNDS	= 8,	/* looks for more of a leaf that is opened */
+	IPCP_JUMPS_PER_SECOND	= 8,	/* derivations of such leaves */
+	IPCP_WAIT_ROUNDS	= 8,	/* batches of a leaf in one drain */
 };
 
-/* No leaf has this number. */
+/* Not the id of any leaf. */
 #define IPCP_NO_LEAF	U32_MAX
 
 /**
  * struct ipcp_jump - a leaf far ahead that the worker may derive
  * @leaf: ipcp_leaf_id()
- * @count: packets that wait for it; 0 if the slot is free
+ * @count: number of packets that wait for the leaf; 0 if the slot is free
+ *
+ * Locking: ipcp_waiting.queue.lock.
  */
 struct ipcp_jump {
 	u32 leaf;
@@ -30,15 +32,15 @@ struct ipcp_jump {
 
 /**
  * struct ipcp_waiting - received packets that wait for their leaf
- * @queue: packets, in order of arrival; its lock protects the rest
- * @next: how many are of the next leaf
+ * @queue: packets in order of arrival. Its lock protects all members
+ * @next: number of packets of the next leaf
  * @jumps: leaves farther ahead
- * @grants: derivations of such that are left
- * @filled_at: jiffies, of 64 bits, when @grants was filled last
- * @filled: it was
- * @drained: leaf whose packets are being opened, or IPCP_NO_LEAF. Locking: read
- *	without
- * @closed: nothing joins any more
+ * @grants: number of derivations of such leaves that are left
+ * @filled_at: 64-bit jiffies when @grants was filled last
+ * @filled: true once @grants was filled
+ * @drained: leaf whose packets are being decrypted, or IPCP_NO_LEAF. Locking:
+ *	written under queue.lock, read locklessly
+ * @closed: true once nothing can be queued any more
  */
 struct ipcp_waiting {
 	struct sk_buff_head queue;
@@ -61,12 +63,12 @@ void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
 struct sk_buff *ipcp_waiting_close(struct ipcp_waiting *w);
 
 /**
- * ipcp_waiting_has() - Has a packet to join others of its leaf?
- * @w: packets
- * @leaf: the packet's
+ * ipcp_waiting_has() - Check for waiting packets of a leaf
+ * @w: waiting packets
+ * @leaf: leaf
  *
  * Context: Any context but hard interrupts.
- * Return: true if some of the leaf wait, or are being opened.
+ * Return: true if packets of the leaf wait or are being decrypted.
  */
 static inline bool ipcp_waiting_has(struct ipcp_waiting *w, u32 leaf)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The packet's header: it is read and written here and in wire.h only.
+ * The packet header. Only this file and wire.h read and write it.
  *
  *   0       version (high 4 bits) = 1, type (low 4 bits)
  *   1       epoch
  *   2       zero
  *   3..7    packet counter, top 7 bits zero
  *   8..11   eid, the receiver's endpoint id
- *   12..    ciphertext, then the tag; bytes 0..11 are authenticated with it
+ *   12..    ciphertext, then the tag, which covers bytes 0..11, too
  *
- * All of it in network order. A CTRL packet has no keys: its epoch, counter
- * and eid are zero and its payload is in the clear, with no tag.
+ * All fields are in network byte order. A CTRL packet is not sealed: its epoch,
+ * counter and eid are zero, and its payload is in the clear without a tag.
  */
 #include "keysched.h"
 #include "wire.h"
@@ -23,29 +23,31 @@ static bool type_known(u8 type)
 	return type >= IPCP_PDU_DATA && type <= IPCP_PDU_CLOSE;
 }
 
-/* The shortest packet of a type: an empty CTRL says nothing to anybody. */
+/*
+ * Return the length of the shortest packet of a type. CTRL must have a payload.
+ */
 static size_t min_len(u8 type)
 {
 	return type == IPCP_PDU_CTRL ? IPCP_HDR_LEN + 1 : IPCP_OVERHEAD;
 }
 
 /**
- * ipcp_wire_parse() - Read a header that anybody may have sent
- * @pkt: the packet, beginning with the header
- * @len: length of the packet: all of the UDP payload
- * @hdr: (output) the fields; undefined if the packet is to be dropped
+ * ipcp_wire_parse() - Parse and validate an untrusted header
+ * @pkt: the packet, starting with the header
+ * @len: length of the packet, which is all of the UDP payload
+ * @hdr: (output) the fields; undefined unless IPCP_DROP_NONE is returned
  *
- * Looks at no state: whether there is such a flow or key is for the caller to
- * find out. Reads the header only.
+ * This function depends on the packet only. The caller looks up the flow and
+ * the key. Nothing beyond the header is read.
  *
  * Context: Any context.
  * Return:
  * * IPCP_DROP_NONE - well formed
- * * IPCP_DROP_SHORT - shorter than such a packet can be
+ * * IPCP_DROP_SHORT - shorter than a packet of this type
  * * IPCP_DROP_VERSION - another version, or a reserved bit is set
  * * IPCP_DROP_TYPE - unknown type
- * * IPCP_DROP_MALFORMED - CTRL with epoch, counter or eid
- * * IPCP_DROP_EID - zero, which no flow has
+ * * IPCP_DROP_MALFORMED - CTRL with an epoch, counter or eid that is not zero
+ * * IPCP_DROP_EID - eid of zero, which no flow has
  */
 enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr)
 {

@@ -21,7 +21,7 @@ enum ipcp_pdu_type {
 	IPCP_PDU_CONFIRM,	/* one byte of IPCP_CONFIRM_* flags */
 	IPCP_PDU_CTRL,		/* between agents, in the clear, no flow yet */
 	IPCP_PDU_SEALED,	/* between agents, under the keys of a flow */
-	IPCP_PDU_CLOSE,		/* the peer let go of the flow */
+	IPCP_PDU_CLOSE,		/* the sender has closed the flow */
 };
 
 #define IPCP_CONFIRM_SEEN	0x01	/* I authenticated you in this epoch */
@@ -29,9 +29,9 @@ enum ipcp_pdu_type {
 #define IPCP_CONFIRM_DONE	0x04	/* I saw your SENDING */
 
 /**
- * struct ipcp_hdr - a packet's header, in host order
+ * struct ipcp_hdr - a packet's header, in host byte order
  * @type: enum ipcp_pdu_type
- * @epoch: whose keys it is sealed with; 0 in CTRL
+ * @epoch: epoch that the packet is sealed in; 0 in CTRL
  * @counter: 33 bits, node(7) | leaf(6) | sequence(20); 0 in CTRL
  * @eid: endpoint id of the receiver, never 0; 0 in CTRL
  */
@@ -42,22 +42,23 @@ struct ipcp_hdr {
 	u32 eid;
 };
 
-/* The counter of a packet of ours, or of what may be none: 40 bits then. */
+/* Return the counter of a packet. It has up to 40 bits if not validated yet. */
 static inline u64 ipcp_wire_counter(const u8 *pkt)
 {
 	return (u64)pkt[3] << 32 | get_unaligned_be32(pkt + 4);
 }
 
-/* Is it DATA, and of our version? */
+/* True if a packet is DATA and of this version. */
 static inline bool ipcp_wire_is_data(const u8 *pkt)
 {
 	return *pkt == (IPCP_VERSION << IPCP_VERSION_SHIFT | IPCP_PDU_DATA);
 }
 
 /*
- * Have both the same version, type, epoch, highest byte of the counter, and eid?
- * Then one is as well formed as the other, but for the rest of the counter and
- * the length.
+ * True if two packets have the same version, type, epoch, reserved byte,
+ * highest byte of the counter, and eid. Then both headers are well formed or
+ * neither is, since ipcp_wire_parse() checks nothing else in a header but for
+ * CTRL. The length has to be checked separately.
  */
 static inline bool ipcp_wire_alike(const u8 *a, const u8 *b)
 {
@@ -71,7 +72,7 @@ enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr);
 /**
  * ipcp_wire_build() - Write a header
  * @pkt: (output) the header
- * @hdr: the fields, of which the counter is below IPCP_CTR_LIMIT
+ * @hdr: the fields; the counter must be below IPCP_CTR_LIMIT
  *
  * Context: Any context.
  */
@@ -87,12 +88,12 @@ static inline void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN],
 }
 
 /**
- * ipcp_wire_nonce() - The AEAD's nonce of a packet
+ * ipcp_wire_nonce() - Write the AEAD nonce of a packet
  * @nonce: (output) four zero bytes, then the counter, little endian
  * @counter: the packet's counter
  *
- * This is the form that the library's ChaCha20-Poly1305 takes, which is given
- * the counter as a number.
+ * The ChaCha20-Poly1305 library builds the same nonce from the counter, which
+ * it takes as a number.
  *
  * Context: Any context.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The worker of a flow: what is done when. Everything that sleeps or waits for
- * time is done here, one work item a flow: packets that waited for their leaf,
- * control packets, keys to prepare and to wipe, CONFIRM, keepalive, and the end.
- * So those never run beside themselves.
+ * The worker of a flow. One work item for each flow does everything that sleeps
+ * or waits for time: packets that waited for their leaf, control packets,
+ * preparing and wiping keys, CONFIRM, keepalive, and ending the flow. So none
+ * of these runs concurrently with itself or with another.
  */
 #include "control.h"
 #include "deadline.h"
@@ -16,32 +16,38 @@
 #include "wire.h"
 #include "worker.h"
 
-/* CLOSE may be lost: it is sent IPCP_CLOSES times, each time after twice the time. */
+/* CLOSE may be lost, so send it IPCP_CLOSES times, with exponential backoff. */
 #define IPCP_CLOSE_MS		200
 
-/* Tells the peer that the flow is closed. True if that is done. */
+/*
+ * Tell the peer that the flow is closed. Return true once nothing is left to
+ * send.
+ */
 static bool send_close(struct ipcp_flow *flow, unsigned long *next)
 {
 	bool seen = test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
 	unsigned int round = IPCP_CLOSES - flow->closes;
 
-	/* The peer that closed hears it once, and need not say it again. */
+	/* A peer that has closed the flow, too, is told only once. */
 	if (seen && round)
 		return true;
-	/* What else comes up does not hurry it: a loss of some lasts a while. */
+	/*
+	 * Do not send early if the worker runs for other reasons: losses come
+	 * in bursts.
+	 */
 	if (round && ipcp_deadline_add(next, flow->close_at))
 		return false;
 	if (!flow->closes)
 		return true;
 	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN || seen)
-		return true;	/* no key, nothing to be said; or all is */
+		return true;	/* without a key, or the peer has closed, too */
 	flow->closes--;
 	flow->close_at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_CLOSE_MS <<
 								 round));
 	return false;
 }
 
-/* The peer was heard, so this end of the flow can be accepted. */
+/* If the peer was heard, make this end of the flow ready to be accepted. */
 static void check_heard(struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *ep;
@@ -80,9 +86,9 @@ static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 }
 
 /**
- * ipcp_worker_keys() - Do what time or the packet path has left to do with keys
+ * ipcp_worker_keys() - Do all work on a flow's keys that is due
  * @flow: flow
- * @next: jiffies when the worker is to come again
+ * @next: (input and output) jiffies when the worker has to run again
  *
  * Context: The flow's worker.
  */
@@ -104,12 +110,12 @@ void ipcp_worker_keys(struct ipcp_flow *flow, unsigned long *next)
 }
 
 /**
- * ipcp_worker_tend() - Do all that the worker has to do for a flow now
+ * ipcp_worker_tend() - Do all work for a flow that is due
  * @flow: flow
- * @next: out, jiffies when to come again
+ * @next: (output) jiffies when the worker has to run again
  *
  * Context: The flow's worker.
- * Return: false if there is no next time: the flow is over.
+ * Return: false if the flow has ended and the worker must not run again.
  */
 bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 {
@@ -123,7 +129,7 @@ bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 		check_heard(flow);
 	if (READ_ONCE(flow->rk.encrypted))
 		ipcp_worker_keys(flow, next);
-	/* Pairs with ipcp_state_close(). */
+	/* Pairs with smp_store_release() in ipcp_state_close(). */
 	switch (smp_load_acquire(&flow->state)) {
 	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
 		if (!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp_flow_echo: a server that sends back what it gets, and a probe that
- * measures how long that takes. To be copied from.
+ * ipcp_flow_echo: a server that echoes messages, and a probe that measures the
+ * round-trip time. This is an example of the kernel API.
  *
  *	cd /sys/module/ipcp_flow_echo/parameters
  *	echo NAME >serve	# serve the name in this network namespace
- *	echo NAME >probe	# keep messages under way to it
- *	cat probe		# how many, and how long each took
- *	echo Y >drain		# send no new ones
- *	echo >probe		# end it
+ *	echo NAME >probe	# start a probe, which keeps messages in flight
+ *	cat probe		# show counts and round-trip times
+ *	echo Y >drain		# send no new messages
+ *	echo >probe		# end the probe
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -21,17 +21,17 @@
 
 static unsigned int size = 64;
 module_param(size, uint, 0644);
-MODULE_PARM_DESC(size, "bytes of a message of the probe, at least 8");
+MODULE_PARM_DESC(size, "size of the probe's messages in bytes, at least 8");
 
 static unsigned int window = 16;
 module_param(window, uint, 0644);
-MODULE_PARM_DESC(window, "messages that the probe keeps under way");
+MODULE_PARM_DESC(window, "number of messages that the probe keeps in flight");
 
 static bool drain;
 module_param(drain, bool, 0644);
 MODULE_PARM_DESC(drain, "the probe sends no new messages");
 
-static bool gone;	/* under the lock of the parameters */
+static bool gone;	/* protected by kernel_param_lock() */
 
 /* --- the server: any number of flows --- */
 
@@ -52,10 +52,10 @@ static void echo_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 	if (!err)
 		atomic_long_inc(&echoed);
 	else if (err == -EAGAIN)
-		kfree_skb(skb);		/* who asks too fast gets no answer */
+		kfree_skb(skb);		/* do not answer faster than possible */
 }
 
-/* Releases the flows that are over, or all. */
+/* Release the flows that are down, or all flows. */
 static void release_echoes(bool all)
 {
 	struct echo *echo, *next;
@@ -78,7 +78,7 @@ static void reap(struct work_struct *work)
 
 static DECLARE_WORK(reap_work, reap);
 
-/* In a softirq, where nothing can be released. */
+/* Called in a softirq, where flows cannot be released. */
 static void echo_changed(struct ipcp_kflow *flow, unsigned int state)
 {
 	if (state & IPCP_KFLOW_DOWN)
@@ -106,7 +106,7 @@ static const struct ipcp_kflow_ops echo_ops = {
 
 static void serve_end(void)
 {
-	/* ORDER: who makes flows, who tells of their end, who releases them. */
+	/* ORDER: stop new flows, release all flows, then stop the work item. */
 	if (listener)
 		ipcp_kflow_unlisten(listener);
 	listener = NULL;
@@ -134,8 +134,8 @@ static int serve_get(char *buf, const struct kernel_param *kp)
 /* --- the probe: one flow --- */
 
 /*
- * All but what is read for show is touched by the flow's functions alone, and
- * those are called one at a time: no lock.
+ * No lock is needed: only the flow's callbacks change the counters, and they
+ * are called one at a time. probe_get() reads them for display.
  */
 static struct probe {
 	struct ipcp_kflow *flow;	/* protected by the parameter's lock */
@@ -160,7 +160,7 @@ static int probe_send(struct ipcp_kflow *flow)
 	memcpy(skb->data, &now, sizeof(now));
 	err = ipcp_kflow_send(flow, skb);
 	if (err == -EAGAIN)
-		kfree_skb(skb);		/* room is told */
+		kfree_skb(skb);		/* probe_fill() runs on ->room() */
 	return err;
 }
 
@@ -281,7 +281,7 @@ static int probe_get(char *buf, const struct kernel_param *kp)
 static int set(const char *val, int (*begin)(const char *name),
 	       void (*end)(void))
 {
-	char name[IPCP_NAME_LEN + 2];	/* and a line feed */
+	char name[IPCP_NAME_LEN + 2];	/* with line feed and NUL */
 
 	if (gone)
 		return -ENODEV;
@@ -321,7 +321,7 @@ static int __init echo_init(void)
 	return 0;
 }
 
-/* The parameters can be written to until the module is taken apart. */
+/* The parameters can be written until the module is removed. */
 static void __exit echo_exit(void)
 {
 	kernel_param_lock(THIS_MODULE);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Flows for kernel code: encrypted channels of messages to a name, that re-key
- * themselves. Documentation/kernel-api.md says more, samples/ipcp_flow_echo.c
- * shows it.
+ * Flows for kernel code: encrypted channels of messages to a name that rekey
+ * themselves. See Documentation/kernel-api.md, and samples/ipcp_flow_echo.c for
+ * an example.
  */
 #ifndef _NET_IPCP_FLOW_H
 #define _NET_IPCP_FLOW_H
@@ -20,13 +20,15 @@ struct sk_buff;
 struct sk_buff_head;
 
 /**
- * enum ipcp_kflow_state - what is the matter with a flow
- * @IPCP_KFLOW_UP: it is there, and messages may be sent
- * @IPCP_KFLOW_DOWN: it is over, or the allocation failed; it can only be
- *	released. What had come before was received before this is told.
- * @IPCP_KFLOW_SILENT: the peer was not heard for the peer timeout; that may pass
- * @IPCP_KFLOW_KEYLESS: the last key is used up, or all keys were dropped, and
- *	no seed came: messages are held until the next one
+ * enum ipcp_kflow_state - state of a flow
+ * @IPCP_KFLOW_UP: the flow is allocated, and messages may be sent
+ * @IPCP_KFLOW_DOWN: the flow has ended, or the allocation failed; it can only
+ *	be released. All messages that arrived before are received before this
+ *	is reported.
+ * @IPCP_KFLOW_SILENT: the peer was not heard for the peer timeout; it may come
+ *	back
+ * @IPCP_KFLOW_KEYLESS: the last key is used up, or all keys were dropped;
+ *	messages are held until the next seed
  */
 enum ipcp_kflow_state {
 	IPCP_KFLOW_UP		= BIT(0),
@@ -36,23 +38,28 @@ enum ipcp_kflow_state {
 };
 
 /**
- * struct ipcp_kflow_ops - what a flow calls its consumer for
- * @receive: a message came; the buffer is the consumer's. Its data is the
- *	message, with the room that ipcp_kflow_send() wants around it, so it may
- *	be sent on as it is.
- * @room: there is room again after a send was -EAGAIN; may be NULL
- * @changed: the state, IPCP_KFLOW_*, is another than was told last; the first
- *	that is told is IPCP_KFLOW_UP or IPCP_KFLOW_DOWN; may be NULL
- * @served: of a listener: 0 if the agent granted the name, or a negative errno;
- *	@priv is the listener's; may be NULL
- * @accept: of a listener: a new flow, whose consumer's data is the listener's
- *	until ipcp_kflow_set_priv(). Nothing else is called for it before this
- *	returned. It is the consumer's to release, unless this returns an errno.
+ * struct ipcp_kflow_ops - callbacks of a flow or a listener
+ * @receive: called with a received message; the callback owns the buffer. The
+ *	buffer's data is the message, with the headroom and tailroom that
+ *	ipcp_kflow_send() wants, so it may be passed to that function as it is.
+ * @room: called when there is room again after a send has returned -EAGAIN; may
+ *	be NULL
+ * @changed: called when the state, IPCP_KFLOW_*, differs from the one reported
+ *	last. The first state reported is IPCP_KFLOW_UP or IPCP_KFLOW_DOWN; may
+ *	be NULL
+ * @served: for a listener: called with 0 if the agent granted the name, else
+ *	with a negative errno; @priv is the data of the listener; may be NULL
+ * @accept: for a listener: called with a new flow, which has the data of the
+ *	listener until ipcp_kflow_set_priv(). No other callback is called for
+ *	the flow before this one returns. If it returns 0, the consumer has to
+ *	release the flow later. If it returns a negative errno, the flow is
+ *	released.
  *
  * @receive, @room and @changed are called in a softirq, one at a time for a
  * flow, and may send. @served and @accept are called in process context, one at
- * a time for a listener; they may sleep, but not end the listener. None is
- * called any more when the function that ends the flow or listener returned.
+ * a time for a listener. They may sleep, but must not end the listener. No
+ * callback runs after the function that ends the flow or the listener has
+ * returned.
  */
 struct ipcp_kflow_ops {
 	void (*receive)(struct ipcp_kflow *flow, struct sk_buff *skb);
@@ -63,11 +70,11 @@ struct ipcp_kflow_ops {
 };
 
 /**
- * struct ipcp_kflow_info - what there is to know of a flow
- * @flow: as a program is told of its flow
+ * struct ipcp_kflow_info - information about a flow
+ * @flow: the same information that a program gets of its flow
  * @state: IPCP_KFLOW_*
- * @held: messages that wait for a key
- * @stalls: how often it went without a key
+ * @held: number of messages that wait for a key
+ * @stalls: how often the flow ran out of keys
  */
 struct ipcp_kflow_info {
 	struct ipcp_info flow;

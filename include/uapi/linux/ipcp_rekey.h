@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Programs and /dev/ipcp_rekey.
+ * The interface of /dev/ipcp_rekey for programs.
  *
- * An open file is an endpoint in the network namespace of who opened it. It
- * becomes a flow with IPCP_IOC_ALLOC, or serves a name with IPCP_IOC_LISTEN;
- * IPCP_IOC_ACCEPT on the latter returns a new file that is a flow. A flow is
- * read and written one message a call, and polled.
+ * An open file is an endpoint in the network namespace of the process that
+ * opened it. The file becomes a flow with IPCP_IOC_ALLOC, or serves a name with
+ * IPCP_IOC_LISTEN. IPCP_IOC_ACCEPT on a listening file returns a new file that
+ * is a flow. read(2) and write(2) transfer one message per call, and poll(2)
+ * works as usual.
  *
- * Every structure begins with its size. A longer one than the kernel knows is
- * taken if the rest is zero; what a shorter one leaves out counts as zero.
- * Unknown flags and reserved fields that are not zero are EINVAL.
+ * The argument of each ioctl starts with its size. A structure longer than the
+ * kernel knows is accepted if the excess bytes are zero. Missing bytes of a
+ * shorter one are taken as zero. Unknown flags and reserved fields that are not
+ * zero are rejected with EINVAL.
  */
 #ifndef _UAPI_LINUX_IPCP_REKEY_H
 #define _UAPI_LINUX_IPCP_REKEY_H
@@ -21,18 +23,18 @@
 #define IPCP_REKEY_DEVICE	"/dev/ipcp_rekey"
 #define IPCP_REKEY_PORT		3435	/* UDP */
 
-#define IPCP_NAME_LEN		255	/* longest name, without a zero */
-#define IPCP_REASON_LEN		128	/* with the zero */
+#define IPCP_NAME_LEN		255	/* longest name, without the NUL */
+#define IPCP_REASON_LEN		128	/* with the NUL */
 
 /* The flags word of a flow. */
 #define IPCP_RB_RD		0x01	/* may read */
 #define IPCP_RB_WR		0x02	/* may write */
-#define IPCP_RB_FLOWDOWN	0x04	/* down for good */
+#define IPCP_RB_FLOWDOWN	0x04	/* permanently down */
 #define IPCP_RB_FLOWPEER	0x08	/* the peer is silent */
-#define IPCP_RB_REKEY		0x10	/* a seed waits to be taken */
+#define IPCP_RB_REKEY		0x10	/* a seed waits to be activated */
 
 /**
- * struct ipcp_qos - what a program asks of a flow
+ * struct ipcp_qos - quality of service that a program requests
  * @bandwidth: bits per second, 0 for any
  * @delay: milliseconds
  * @loss: 1 if loss is acceptable; 0 is refused with EOPNOTSUPP
@@ -56,28 +58,30 @@ struct ipcp_qos {
 };
 
 /* ipcp_alloc.timeout, ipcp_accept.timeout */
-#define IPCP_TIMEOUT_DEFAULT	0	/* alloc: 20 s, accept: for ever */
-#define IPCP_TIMEOUT_NONE	(-1)	/* for ever */
+#define IPCP_TIMEOUT_DEFAULT	0	/* alloc: 20 s, accept: no timeout */
+#define IPCP_TIMEOUT_NONE	(-1)	/* no timeout */
 
 /**
- * struct ipcp_alloc - IPCP_IOC_ALLOC: ask for a flow to a name
+ * struct ipcp_alloc - IPCP_IOC_ALLOC: allocate a flow to a name
  * @size: sizeof(struct ipcp_alloc)
  * @flags: zero
  * @name: address of the name
  * @name_len: length of the name in bytes, 1 to IPCP_NAME_LEN
  * @reserved: zero
  * @timeout: nanoseconds, or IPCP_TIMEOUT_DEFAULT, IPCP_TIMEOUT_NONE
- * @qos: what is asked of the flow
+ * @qos: requested quality of service
  *
  * On a blocking file the call returns when the flow is allocated. On a
- * non-blocking one it fails with EINPROGRESS, EPOLLOUT says when the flow is
- * allocated and EPOLLERR that it failed; IPCP_IOC_GET_INFO tells why.
+ * non-blocking file the call fails with EINPROGRESS. Then EPOLLOUT reports that
+ * the flow is allocated, and EPOLLERR that the allocation failed.
+ * IPCP_IOC_GET_INFO returns the reason.
  *
- * Errors: ENOTCONN no agent runs; EHOSTUNREACH the name is unknown or nobody
- * answered; ECONNREFUSED the peer does not serve the name; EKEYREJECTED the
- * peer could not prove its name, or did not believe ours; EACCES not allowed
- * to this user; ETIMEDOUT; EINPROGRESS; EBUSY the file is in use already;
- * EOPNOTSUPP the QoS cannot be had; EINTR; EUSERS too many flows.
+ * Errors: ENOTCONN no agent is running; EHOSTUNREACH the name is unknown or no
+ * host answered; ECONNREFUSED the peer does not serve the name; EKEYREJECTED
+ * the peer could not prove its name, or did not accept the proof of ours;
+ * EACCES not allowed for this user; ETIMEDOUT; EINPROGRESS; EBUSY the file is
+ * already in use; EOPNOTSUPP the QoS is not supported; EINTR; EUSERS too many
+ * flows.
  */
 struct ipcp_alloc {
 	__u32 size;
@@ -97,8 +101,8 @@ struct ipcp_alloc {
  * @name_len: length of the name in bytes
  * @backlog: flows that may wait to be accepted, 1 to 1024; 0 for 64
  *
- * Several files may serve one name; a new flow goes to the one that listened
- * last and has room.
+ * Several files may serve one name. A new flow goes to the file with room in
+ * its backlog that listened last.
  */
 struct ipcp_listen {
 	__u32 size;
@@ -111,15 +115,16 @@ struct ipcp_listen {
 #define IPCP_ACCEPT_NONBLOCK	0x1	/* the new file is O_NONBLOCK */
 
 /**
- * struct ipcp_accept - IPCP_IOC_ACCEPT: the next flow of a served name
+ * struct ipcp_accept - IPCP_IOC_ACCEPT: accept the next flow of a served name
  * @size: sizeof(struct ipcp_accept)
  * @flags: IPCP_ACCEPT_NONBLOCK
  * @timeout: nanoseconds, or IPCP_TIMEOUT_DEFAULT, IPCP_TIMEOUT_NONE
- * @qos: out, what the peer asked of the flow
+ * @qos: (output) quality of service that the peer requested
  *
- * Returns a new file descriptor, close-on-exec.
- * Errors: EAGAIN, ETIMEDOUT, EINTR, EINVAL not a listening file, EMFILE; the
- * flow waits on.
+ * Returns a new file descriptor with the close-on-exec flag set.
+ *
+ * Errors: EAGAIN; ETIMEDOUT; EINTR; EINVAL not a listening file; EMFILE. After
+ * an error the flow still waits to be accepted.
  */
 struct ipcp_accept {
 	__u32 size;
@@ -139,39 +144,39 @@ enum ipcp_state {
 };
 
 /**
- * struct ipcp_info - IPCP_IOC_GET_INFO
- * @size: in, room at the caller's; out, bytes filled
+ * struct ipcp_info - IPCP_IOC_GET_INFO: get information about a flow
+ * @size: size of the caller's buffer; (output) number of bytes filled in
  * @state: enum ipcp_state
- * @id: number of the flow in its network namespace, 0 if none
+ * @id: id of the flow in its network namespace, 0 if none
  * @cipher: 895 aes-128-gcm, 901 aes-256-gcm, 1018 chacha20-poly1305, 0 none
  * @rb_flags: the flags word, IPCP_RB_*
  * @mtu: longest message in bytes
- * @epoch: epoch that was taken last
+ * @epoch: epoch that was activated last
  * @tx_epoch: epoch that this side sends in
  * @newest_epoch: newest epoch that can be received
- * @initiator: 1 at the side that allocated
+ * @initiator: 1 on the side that allocated the flow
  * @tx_leaf: leaf key in use for sending, 0..8191
- * @rx_leaf: leaf key last received with, 0..8191
+ * @rx_leaf: newest leaf key that packets were received with, 0..8191
  * @packets_per_leaf: packets per leaf key of the newest epoch
  * @peer_timeout: milliseconds
- * @tx_left: packets that may still be sent in the newest epoch
- * @rx_left: packets that the peer may still send in it
+ * @tx_left: packets that can still be sent in the newest epoch
+ * @rx_left: packets that the peer can still send in the newest epoch
  * @tx_packets: messages sent
- * @tx_bytes: bytes of them
+ * @tx_bytes: bytes of the messages sent
  * @rx_packets: messages read
- * @rx_bytes: bytes of them
- * @drop_key: packets dropped for a reason of key or epoch (epoch, late, ahead)
- * @drop_auth: packets that did not authenticate
- * @drop_replay: packets seen before
+ * @rx_bytes: bytes of the messages read
+ * @drop_key: packets dropped for lack of a key (reasons epoch, late and ahead)
+ * @drop_auth: packets dropped because they did not authenticate
+ * @drop_replay: packets dropped as replays
  * @drop_full: packets dropped because the ring was full
- * @drop_other: packets dropped for another reason
+ * @drop_other: packets dropped for other reasons
  * @rekeys: seeds installed after the first
- * @leaves: leaf keys used, both directions
- * @error: positive errno of a failed allocation or of why the flow is down
+ * @leaves: leaf keys used, in both directions
+ * @error: positive errno why the allocation failed or the flow is down
  * @queued: messages waiting to be read
  * @reserved: zero
- * @reason: the same in words, zero terminated
- * @name: name that was asked for or served, zero terminated
+ * @reason: the same in words, NUL-terminated
+ * @name: name that was asked for or served, NUL-terminated
  */
 struct ipcp_info {
 	__u32 size;
@@ -218,14 +223,13 @@ struct ipcp_info {
 /**
  * struct ipcp_set - IPCP_IOC_SET: change a flow
  * @size: sizeof(struct ipcp_set)
- * @mask: which fields count, IPCP_SET_*
- * @rcvtimeo: longest wait of a read in nanoseconds, for ever if it is 0 or
- *	IPCP_TIMEOUT_NONE
- * @sndtimeo: the same of a write
+ * @mask: fields to set, IPCP_SET_*
+ * @rcvtimeo: read timeout in nanoseconds; 0 or IPCP_TIMEOUT_NONE for no timeout
+ * @sndtimeo: write timeout, as @rcvtimeo
  * @access: IPCP_RB_RD, IPCP_RB_WR or both
- * @down: 1 takes the flow down for good, for both sides; EAGAIN if it is not
- *	allocated yet
- * @packets_per_leaf: a power of two, 64 to 1048576, from the next epoch on
+ * @down: 1 to take the flow down permanently, on both sides; EAGAIN if the flow
+ *	is not allocated yet
+ * @packets_per_leaf: a power of two, 64 to 1048576; used from the next epoch on
  * @reserved: zero
  */
 struct ipcp_set {
@@ -239,13 +243,14 @@ struct ipcp_set {
 	__u32 reserved;
 };
 
-#define IPCP_MSG_TRUNC		0x1	/* out: the message was longer */
+#define IPCP_MSG_TRUNC		0x1	/* output: the message was truncated */
 
 /**
- * struct ipcp_msg - a message of a batch
- * @base: address of it, or of room for it
- * @len: its length in bytes, or the room; out of RECV, bytes that are there
- * @flags: in, zero; out of RECV, IPCP_MSG_TRUNC
+ * struct ipcp_msg - one message of a batch
+ * @base: address of the buffer
+ * @len: length of the message in bytes; for IPCP_IOC_RECV, size of the buffer,
+ *	(output) number of bytes received
+ * @flags: zero; for IPCP_IOC_RECV, (output) IPCP_MSG_TRUNC
  */
 struct ipcp_msg {
 	__aligned_u64 base;
@@ -257,20 +262,24 @@ struct ipcp_msg {
 #define IPCP_BATCH_DONTWAIT	0x1	/* as O_NONBLOCK, for this call */
 
 /**
- * struct ipcp_batch - IPCP_IOC_SEND, IPCP_IOC_RECV: many messages in a call
+ * struct ipcp_batch - IPCP_IOC_SEND, IPCP_IOC_RECV: send or receive many
+ * messages
  * @size: sizeof(struct ipcp_batch)
  * @flags: IPCP_BATCH_DONTWAIT
  * @msgs: address of an array of struct ipcp_msg
- * @count: how many, 1 to IPCP_BATCH_MAX
+ * @count: number of messages, 1 to IPCP_BATCH_MAX
  * @reserved: zero
  *
- * Returns how many messages were sent or received, the first ones of the
- * array, at least one: after that it does not wait, and an error shows at the
- * next call. If the address of a message to be received is bad, that message is
- * lost. Messages of one length that follow each other are sent at the least
- * cost; the last of them may be shorter.
+ * Returns the number of messages sent or received, which are the first of the
+ * array. The call waits for the first message only. If an error occurs after
+ * that one, the call returns the number so far, and the next call returns the
+ * error. If a message cannot be copied to the buffer at @base, the message is
+ * lost.
  *
- * Errors: those of write and read.
+ * Consecutive messages of the same length are sent most efficiently. The last
+ * of them may be shorter.
+ *
+ * Errors: as write(2) and read(2).
  */
 struct ipcp_batch {
 	__u32 size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Network interfaces of the kind "ipcp_rekey": a link from point to point over
- * one flow. These are the attributes in IFLA_INFO_DATA.
+ * Network interfaces of the kind "ipcp_rekey": a point-to-point link over one
+ * flow. These are the attributes in IFLA_INFO_DATA.
  */
 #ifndef _UAPI_LINUX_IPCP_REKEY_LINK_H
 #define _UAPI_LINUX_IPCP_REKEY_LINK_H
@@ -13,16 +13,20 @@
  * enum ipcp_rekey_link - attributes of an interface
  * @IFLA_IPCP_REKEY_UNSPEC: not used
  * @IFLA_IPCP_REKEY_PAD: for alignment
- * @IFLA_IPCP_REKEY_CONNECT: string, name to have a flow to; in and out
- * @IFLA_IPCP_REKEY_LISTEN: string, name to serve; in and out. The newest flow
- *	to it is the interface's. An empty string in either ends what there is.
- * @IFLA_IPCP_REKEY_STATE: u32, enum ipcp_rekey_link_state; this and all that
- *	follow are out, and but for the state only there while there is a flow
- * @IFLA_IPCP_REKEY_FLOW: u32, number of the flow
- * @IFLA_IPCP_REKEY_EPOCH: u8, epoch that is sent in
- * @IFLA_IPCP_REKEY_TX_LEFT: u64, packets that may still be sent in the newest
- * @IFLA_IPCP_REKEY_RX_LEFT: u64, packets that may still be received in it
- * @IFLA_IPCP_REKEY_REKEYS: u64, re-keys of the flow
+ * @IFLA_IPCP_REKEY_CONNECT: string, name to connect to; input and output
+ * @IFLA_IPCP_REKEY_LISTEN: string, name to serve; input and output. The
+ *	interface uses the newest flow to the name. An empty string in either
+ *	attribute ends the flow and the listener.
+ * @IFLA_IPCP_REKEY_STATE: u32, enum ipcp_rekey_link_state; output. The
+ *	attributes after this one are output, too, and present only while there
+ *	is a flow
+ * @IFLA_IPCP_REKEY_FLOW: u32, id of the flow
+ * @IFLA_IPCP_REKEY_EPOCH: u8, epoch that packets are sent in
+ * @IFLA_IPCP_REKEY_TX_LEFT: u64, packets that can still be sent in the newest
+ *	epoch
+ * @IFLA_IPCP_REKEY_RX_LEFT: u64, packets that can still be received in the
+ *	newest epoch
+ * @IFLA_IPCP_REKEY_REKEYS: u64, number of rekeys of the flow
  * @__IFLA_IPCP_REKEY_MAX: one more than the last
  * @IFLA_IPCP_REKEY_MAX: the last
  */
@@ -43,9 +47,10 @@ enum ipcp_rekey_link {
 
 /**
  * enum ipcp_rekey_link_state - IFLA_IPCP_REKEY_STATE, bits
- * @IPCP_REKEY_LINK_UP: there is a flow
- * @IPCP_REKEY_LINK_SILENT: its peer was not heard for the peer timeout
- * @IPCP_REKEY_LINK_KEYLESS: it has no key to send with, and holds what it can
+ * @IPCP_REKEY_LINK_UP: the flow is allocated
+ * @IPCP_REKEY_LINK_SILENT: the peer was not heard for the peer timeout
+ * @IPCP_REKEY_LINK_KEYLESS: the flow has no key to send with; a limited number
+ *	of packets is held
  */
 enum ipcp_rekey_link_state {
 	IPCP_REKEY_LINK_UP	= 1,
@@ -55,9 +60,9 @@ enum ipcp_rekey_link_state {
 
 /**
  * struct ipcp_rekey_link_xstats - IFLA_INFO_XSTATS
- * @held: packets that wait for a key
- * @stalls: how often the flow went without a key
- * @flows: flows that the interface has had
+ * @held: number of packets that wait for a key
+ * @stalls: how often the flow ran out of keys
+ * @flows: number of flows that the interface has had
  */
 struct ipcp_rekey_link_xstats {
 	__u64 held;
