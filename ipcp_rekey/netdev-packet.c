@@ -98,9 +98,7 @@ static bool too_long(const struct sk_buff *skb, unsigned int mtu)
 				 skb->len > mtu;
 }
 
-/*
- * Tell the sender the path MTU, and have the work item lower the device's MTU.
- */
+/* Tell the sender the path MTU, and let the work item lower the device MTU. */
 static void tell_mtu(struct ipcp_dev *d, struct sk_buff *skb, unsigned int mtu)
 {
 	if (mtu < READ_ONCE(d->dev->mtu))
@@ -170,10 +168,7 @@ static struct sk_buff *segment_packet(struct sk_buff *skb)
 	return segs;
 }
 
-/*
- * True if there is no room. Then the queue is stopped until link_room() wakes
- * it.
- */
+/* True if there is no room: the queue is stopped until link_room() wakes it. */
 static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 {
 	if (likely(ipcp_api_room(flow)))

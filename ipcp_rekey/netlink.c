@@ -25,9 +25,7 @@
 #include "rekey.h"
 #include "upcall.h"
 
-/*
- * A netlink socket was closed. If it was the agent's, end what it had started.
- */
+/* A netlink socket was closed. If the agent's, end what it had started. */
 static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
 {
@@ -40,10 +38,7 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (!n->portid || READ_ONCE(ipn->agent) != n->portid)
 		return NOTIFY_DONE;
 
-	/*
-	 * Holding agent_lock throughout keeps the next agent from starting
-	 * early.
-	 */
+	/* Under the lock throughout, so that the next agent starts after it. */
 	mutex_lock(&ipn->agent_lock);
 	if (ipn->agent == n->portid) {
 		WRITE_ONCE(ipn->agent, 0);

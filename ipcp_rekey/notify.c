@@ -122,9 +122,7 @@ static bool multicast_upcall(const struct genl_family *family, struct net *net)
 	void *hdr;
 
 	if (!skb) {
-		/*
-		 * There may be no next upcall, so wake the agent with an error.
-		 */
+		/* There may be no next upcall: wake the agent with an error. */
 		genl_set_err(family, net, 0, IPCP_REKEY_NLGRP_AGENT, -ENOBUFS);
 		return false;
 	}

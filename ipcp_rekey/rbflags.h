@@ -10,9 +10,7 @@
 
 struct ipcp_consumer;
 
-/*
- * Events that may have become true when a flag or the state of a flow changed.
- */
+/* Events that may have become true when a flag or the state changed. */
 #define IPCP_WAKE_ALL	(EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | \
 			 EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 

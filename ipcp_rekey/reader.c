@@ -82,9 +82,7 @@ static int take_seg(struct ipcp_reader *r, const u8 **msg)
 	return len - IPCP_OVERHEAD;
 }
 
-/*
- * Take the next message of the ring. Return the message's length, or -EAGAIN.
- */
+/* Take the next message of the ring. Return its length, or -EAGAIN. */
 static int take_message(struct ipcp_reader *r, const u8 **msg,
 			struct sk_buff **before)
 {

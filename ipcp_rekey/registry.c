@@ -50,9 +50,7 @@ struct ipcp_net *ipcp_net(struct net *net)
 	return net_generic(net, ipcp_net_id);
 }
 
-/*
- * Choose an unpredictable, unique endpoint id, and make lookups find the flow.
- */
+/* Choose an unpredictable, unique endpoint id, and hash the flow by it. */
 static int hash_flow(struct ipcp_flow *flow)
 {
 	int err;
@@ -79,9 +77,7 @@ int ipcp_registry_add(struct ipcp_flow *flow)
 	struct ipcp_net *ipn = flow->net;
 	int err;
 
-	/*
-	 * Reserve the id first: packets find the flow as soon as it is hashed.
-	 */
+	/* Reserve the id first: packets find the flow once it is hashed. */
 	err = xa_alloc_cyclic(&ipn->flows, &flow->id, NULL,
 			      XA_LIMIT(1, INT_MAX), &ipn->next_id,
 			      GFP_KERNEL_ACCOUNT);

@@ -9,9 +9,7 @@
 #include "drop.h"
 
 #define IPCP_REPLAY_BITS	4096
-/*
- * Size of the window: the word with the highest counter is only partly in use.
- */
+/* Window size: the word with the highest counter is only partly in use. */
 #define IPCP_REPLAY_WINDOW	(IPCP_REPLAY_BITS - BITS_PER_LONG)
 
 /**

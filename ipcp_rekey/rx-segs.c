@@ -19,9 +19,7 @@
 #include "rx.h"
 #include "wire.h"
 
-/*
- * Receive one packet of a buffer in a copy, with the headers that are needed.
- */
+/* Receive one packet of a buffer in a copy, with its outer headers. */
 static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
 		     unsigned int pos, unsigned int len)
 {
@@ -77,10 +75,7 @@ static bool joins_group(const struct seg_group *group, const u8 *pkt,
 	       ipcp_ctr_leaf(ipcp_wire_counter(pkt));
 }
 
-/*
- * Start a group with a packet. Return why to drop the packet if it is
- * malformed.
- */
+/* Start a group with a packet, or return why to drop the packet. */
 static enum ipcp_drop begin_group(struct seg_group *group, unsigned int pos,
 				  const u8 *pkt, unsigned int len)
 {
@@ -228,9 +223,7 @@ static unsigned int fetch_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	return count;
 }
 
-/*
- * Deliver the valid packets of a group in @own, which has room for all of it.
- */
+/* Deliver the valid packets of a group in @own, which has room for all. */
 static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		     struct sk_buff *segs, struct seg_group *group,
 		     struct sk_buff *own)
@@ -242,9 +235,7 @@ static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		kfree_skb(own);
 		return;
 	}
-	/*
-	 * The whole buffer is charged: copy to a smaller one if half is unused.
-	 */
+	/* The whole buffer is charged: use a smaller one if half is unused. */
 	if (count <= group->count / 2 && skb_is_nonlinear(own))
 		tight = skb_copy(own, GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (tight) {
@@ -260,9 +251,7 @@ static void own_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	ipcp_rx_data(flow, own);
 }
 
-/*
- * Deliver the valid packets of a group in memory charged to the flow's payer.
- */
+/* Deliver the valid packets of a group in memory charged to the payer. */
 static void rx_own(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		   struct sk_buff *segs, struct seg_group *group)
 {

@@ -318,9 +318,7 @@ static struct ipcp_leaf *derive_for(struct ipcp_flow *flow, u32 id)
 	return err ? ERR_PTR(err) : leaf;
 }
 
-/*
- * Decrypt a packet that waited, with @jump if lookups do not find its leaf yet.
- */
+/* Decrypt a packet that waited, with @jump if lookups cannot find its leaf. */
 static enum ipcp_drop rx_waited(struct ipcp_flow *flow, struct ipcp_leaf *jump,
 				struct sk_buff *skb)
 {

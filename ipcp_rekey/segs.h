@@ -7,9 +7,7 @@
 
 /* Maximum number of packets in one buffer. */
 #define IPCP_SEGS_MAX	64
-/*
- * Maximum number of bytes in one buffer: payload of the longest IPv4 datagram.
- */
+/* Maximum bytes in one buffer: payload of the longest IPv4 datagram. */
 #define IPCP_SEGS_BYTES	65507
 
 /**

@@ -17,10 +17,7 @@
 #include "upcall.h"
 #include "version.h"
 
-/*
- * Write an attribute. Chained by ?:, the first that does not fit ends the
- * chain.
- */
+/* Write an attribute. In a ?: chain, the first failure ends the chain. */
 #define U8(attr, value)		nla_put_u8(skb, IPCP_REKEY_A_##attr, value)
 #define U32(attr, value)	nla_put_u32(skb, IPCP_REKEY_A_##attr, value)
 #define U64(attr, value)	nla_put_u64_64bit(skb, IPCP_REKEY_A_##attr, value, 0)

@@ -12,8 +12,8 @@
  * program, waiting for room, and deriving the next leaf key. Then bottom halves
  * are disabled and a counter is claimed, and they stay disabled until the stack
  * has the packet. So no writer overtakes another by more than the receiver's
- * replay window. A counter is claimed only once its leaf was found, so no
- * counter is wasted. Claimed counters are never reused.
+ * replay window. A counter is claimed only once its leaf was found, so none is
+ * wasted for lack of a key. Claimed counters are never reused.
  */
 #include <linux/indirect_call_wrapper.h>
 #include <linux/skbuff.h>
@@ -217,9 +217,7 @@ static int claim_counters(struct ipcp_epoch *ep, const struct ipcp_leaves *lv,
 			return -EKEYEXPIRED;
 		*leaf = ipcp_leaf_find(lv, sent >> ep->ppl_shift);
 		if (unlikely(!*leaf)) {
-			/*
-			 * Retry if another sender has changed ->sent meanwhile.
-			 */
+			/* Retry if another sender has changed ->sent. */
 			if (atomic64_read(&ep->sent) == sent)
 				return -EINPROGRESS;
 			sent = atomic64_read(&ep->sent);
@@ -233,10 +231,7 @@ static int claim_counters(struct ipcp_epoch *ep, const struct ipcp_leaves *lv,
 	return got;
 }
 
-/*
- * True if these packets make the next leaf due. That happens once for each
- * leaf.
- */
+/* True if these packets make the next leaf due, which happens once a leaf. */
 static bool tx_begins_next(const struct ipcp_epoch *ep, u64 n,
 			   unsigned int count)
 {
@@ -318,9 +313,7 @@ static void touch_tx(struct ipcp_flow *flow)
 		WRITE_ONCE(flow->last_tx, jiffies);
 }
 
-/*
- * True if no counter was claimed: the caller still owns the unchanged buffer.
- */
+/* True if no counter was claimed: the caller still owns the buffer. */
 static bool buffer_is_kept(int err)
 {
 	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
@@ -459,10 +452,7 @@ int ipcp_tx_prepare(struct ipcp_flow *flow)
 
 	if (ep)
 		ipcp_epoch_put(ep);
-	/*
-	 * The epoch is exhausted but flow->tx has moved on: retry in the new
-	 * one.
-	 */
+	/* The epoch is exhausted but flow->tx has moved on: retry there. */
 	if (err == -EKEYEXPIRED && ep != rcu_access_pointer(flow->tx))
 		return 0;
 	return err;

@@ -12,7 +12,7 @@ struct ipcp_epoch;
 struct ipcp_flow;
 struct sk_buff;
 
-/* Headroom of a message in bytes, beside that of the device. */
+/* Headroom of a message in bytes, in addition to that of the device. */
 #define IPCP_TX_HEADROOM	60U
 
 /* Maximum number of messages of a flow in flight in the stack. */

@@ -244,10 +244,7 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	u32 mtu = 0;
 	int err;
 
-	/*
-	 * Hold the lock throughout, so that the cached route matches the
-	 * address.
-	 */
+	/* Hold the lock throughout: the cached route is for this address. */
 	read_lock(&flow->peer_lock);
 	err = xmit_family(flow->net, &flow->peer, &flow->dst, &mtu, skb);
 	read_unlock(&flow->peer_lock);

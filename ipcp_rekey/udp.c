@@ -124,9 +124,7 @@ static void data_ready(struct sock *sk)
 		queue_work(ipcp_wq, rest_of(ipn, sk));
 }
 
-/*
- * The work item. It is queued by the receiver, and inherits the receiver's bit.
- */
+/* The work item. It inherits the bit of the receiver that queued it. */
 static void receive_rest(struct ipcp_net *ipn, struct sock __rcu **psk)
 {
 	struct sock *sk;

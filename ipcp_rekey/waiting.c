@@ -40,10 +40,7 @@ static struct ipcp_jump *find_jump(struct ipcp_waiting *w, u32 leaf)
 	return NULL;
 }
 
-/*
- * Grant a derivation to one more leaf far ahead, if a grant and a slot are
- * left.
- */
+/* Grant a derivation to a leaf far ahead, if a grant and a slot are left. */
 static struct ipcp_jump *grant_jump(struct ipcp_waiting *w, u32 leaf)
 {
 	if (!w->filled ||

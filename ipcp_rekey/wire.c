@@ -23,9 +23,7 @@ static bool type_known(u8 type)
 	return type >= IPCP_PDU_DATA && type <= IPCP_PDU_CLOSE;
 }
 
-/*
- * Return the length of the shortest packet of a type. CTRL must have a payload.
- */
+/* Length of the shortest packet of a type. CTRL must have a payload. */
 static size_t min_len(u8 type)
 {
 	return type == IPCP_PDU_CTRL ? IPCP_HDR_LEN + 1 : IPCP_OVERHEAD;

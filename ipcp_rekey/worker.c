@@ -19,10 +19,7 @@
 /* CLOSE may be lost, so send it IPCP_CLOSES times, with exponential backoff. */
 #define IPCP_CLOSE_MS		200
 
-/*
- * Tell the peer that the flow is closed. Return true once nothing is left to
- * send.
- */
+/* Send CLOSE to the peer if it is due. Return true once all are sent. */
 static bool send_close(struct ipcp_flow *flow, unsigned long *next)
 {
 	bool seen = test_bit(IPCP_FLOW_CLOSE_SEEN, &flow->bits);
