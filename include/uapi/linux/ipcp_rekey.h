@@ -262,8 +262,7 @@ struct ipcp_msg {
 #define IPCP_BATCH_DONTWAIT	0x1	/* as O_NONBLOCK, for this call */
 
 /**
- * struct ipcp_batch - IPCP_IOC_SEND, IPCP_IOC_RECV: send or receive many
- * messages
+ * struct ipcp_batch - IPCP_IOC_SEND, IPCP_IOC_RECV: send or receive messages
  * @size: sizeof(struct ipcp_batch)
  * @flags: IPCP_BATCH_DONTWAIT
  * @msgs: address of an array of struct ipcp_msg
@@ -271,9 +270,9 @@ struct ipcp_msg {
  * @reserved: zero
  *
  * Returns the number of messages sent or received, which are the first of the
- * array. The call waits for the first message only. If an error occurs after
- * that one, the call returns the number so far, and the next call returns the
- * error. If a message cannot be copied to the buffer at @base, the message is
+ * array. The call waits for the first message only. An error after that one
+ * ends the batch, and the next call returns the error if it persists. If a
+ * received message cannot be copied to the buffer at @base, the message is
  * lost.
  *
  * Consecutive messages of the same length are sent most efficiently. The last
