@@ -33,8 +33,8 @@ enum ipcp_rekey_flow_state {
  * @IPCP_REKEY_RB_FLAGS_RD: The program may read.
  * @IPCP_REKEY_RB_FLAGS_WR: The program may write.
  * @IPCP_REKEY_RB_FLAGS_FLOWDOWN: The flow is down for good.
- * @IPCP_REKEY_RB_FLAGS_FLOWPEER: Nothing authentic came from the peer for the
- *   peer timeout.
+ * @IPCP_REKEY_RB_FLAGS_FLOWPEER: No authentic packet arrived from the peer for
+ *   the peer timeout.
  * @IPCP_REKEY_RB_FLAGS_REKEY: A seed waits to be taken.
  */
 enum ipcp_rekey_rb_flags {
@@ -46,9 +46,9 @@ enum ipcp_rekey_rb_flags {
 };
 
 /**
- * enum ipcp_rekey_due - Why a flow wants a new seed. The agent's own timer is
- *   not among them.
- * @IPCP_REKEY_DUE_REQUEST: Somebody asked for it.
+ * enum ipcp_rekey_due - Why a flow is due for a new seed. The agent's own
+ *   timer is not a reason.
+ * @IPCP_REKEY_DUE_REQUEST: A user requested a re-key.
  * @IPCP_REKEY_DUE_WATERMARK: At most one eighth of the keys of a direction is
  *   left.
  * @IPCP_REKEY_DUE_AUTH_FAILURES: Many packets did not authenticate.
@@ -67,14 +67,14 @@ enum ipcp_rekey_due {
 
 /**
  * enum ipcp_rekey_upcall_type
- * @IPCP_REKEY_UPCALL_TYPE_LISTEN: A program asks to serve a name; answer with
- *   upcall-done.
- * @IPCP_REKEY_UPCALL_TYPE_ALLOC: A program asks for a flow; answer with
+ * @IPCP_REKEY_UPCALL_TYPE_LISTEN: A program requests to serve a name; answer
+ *   with upcall-done.
+ * @IPCP_REKEY_UPCALL_TYPE_ALLOC: A program requests a flow; answer with
  *   flow-allocate or flow-del.
- * @IPCP_REKEY_UPCALL_TYPE_CTRL: A cleartext message of another agent; nothing
- *   to answer here.
- * @IPCP_REKEY_UPCALL_TYPE_SEALED: An authenticated message of the flow's peer
- *   agent.
+ * @IPCP_REKEY_UPCALL_TYPE_CTRL: A cleartext message from another agent;
+ *   nothing to answer here.
+ * @IPCP_REKEY_UPCALL_TYPE_SEALED: An authenticated message from the agent of
+ *   the flow's peer.
  * @IPCP_REKEY_UPCALL_TYPE_UNLISTEN: A name is no longer served; nothing to
  *   answer.
  * @IPCP_REKEY_UPCALL_TYPE_CANCEL: A program gave up its allocation; nothing to
@@ -95,18 +95,19 @@ enum ipcp_rekey_upcall_type {
 /**
  * enum ipcp_rekey_event
  * @IPCP_REKEY_EVENT_FAILED: The allocation failed; errno and reason say why.
- * @IPCP_REKEY_EVENT_CLOSED: The program let go of the flow.
- * @IPCP_REKEY_EVENT_DOWN: The peer closed the flow, or it cannot go on.
- * @IPCP_REKEY_EVENT_ROAMED: The peer's address changed, authenticated.
+ * @IPCP_REKEY_EVENT_CLOSED: The program closed the flow.
+ * @IPCP_REKEY_EVENT_DOWN: The peer closed the flow, or the flow cannot go on.
+ * @IPCP_REKEY_EVENT_ROAMED: The peer's address changed, as an authentic packet
+ *   shows.
  * @IPCP_REKEY_EVENT_CLEARED: A claim ended without a seed.
- * @IPCP_REKEY_EVENT_PARKED: A seed was expanded; the new epoch can be
- *   received.
+ * @IPCP_REKEY_EVENT_PARKED: A seed was expanded; packets of the new epoch can
+ *   be received.
  * @IPCP_REKEY_EVENT_OBSERVED: The peer sent in the new epoch.
  * @IPCP_REKEY_EVENT_PROMOTED: This side sends in the new epoch.
  * @IPCP_REKEY_EVENT_DONE: The peer has seen this side send in the new epoch.
  * @IPCP_REKEY_EVENT_WIPED: The last key of an epoch is gone.
- * @IPCP_REKEY_EVENT_REPLACED: A parked epoch made way for a later exchange.
- * @IPCP_REKEY_EVENT_EXPIRED: No packet may be sent until the next seed.
+ * @IPCP_REKEY_EVENT_REPLACED: A later exchange replaced a parked epoch.
+ * @IPCP_REKEY_EVENT_EXPIRED: No data can be sent until the next seed.
  */
 enum ipcp_rekey_event {
 	IPCP_REKEY_EVENT_NONE,
@@ -132,7 +133,7 @@ enum ipcp_rekey_event {
 };
 
 /*
- * The AEAD of a flow, numbered as OAP does (OpenSSL NIDs).
+ * The AEAD of a flow, with the numbers of OAP (OpenSSL NIDs).
  */
 enum ipcp_rekey_cipher {
 	IPCP_REKEY_CIPHER_NONE,
