@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Whole packets of the vectors: sealed to the byte, opened, and forged. */
+/* The packets of the vectors: sealed byte by byte, opened, and forged. */
 #include <linux/err.h>
 #include <linux/ipcp_rekey_netlink.h>
 
@@ -28,7 +28,7 @@ static u16 cipher_of(struct kunit *test, const char *name)
 	return IPCP_REKEY_CIPHER_CHACHA20_POLY1305;
 }
 
-/* The leaf key of a packet, all the way from the root seed. */
+/* Derive the leaf key of a packet from the root seed. */
 static struct ipcp_key leaf_key(struct kunit *test, const struct pdu_vector *v)
 {
 	struct ipcp_node_keys *nodes =

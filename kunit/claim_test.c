@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Claims: which flows an agent gets to re-key, and under which numbers. */
+/* Claims: the flows that an agent may re-key, and their exchange numbers. */
 #include "flow_util.h"
 #include "rekey.h"
 #include "state.h"
@@ -10,7 +10,7 @@
 
 static struct ipcp_claim claims[8];
 
-/* Claims, and lets go of the flows. How many there were. */
+/* Claim flows and drop their references. Return: the number of flows. */
 static int snapshot(u32 only, unsigned long min_age, int max)
 {
 	int n = ipcp_registry_snapshot_rekey_due(test_net(), only, min_age,
@@ -160,7 +160,7 @@ static void one_flow_can_be_claimed_by_its_number(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, first->rk.in_flight);
 }
 
-/* The next flow is not meant, nor is there one without a number. */
+/* A missing id does not select the next flow, and no flow has id 0. */
 static void a_number_that_is_not_there_claims_nothing(struct kunit *test)
 {
 	struct ipcp_flow *first = test_end(test, INITIATOR, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* CONFIRM: what it says, when it is sent, and that both ends come to DONE. */
+/* CONFIRM: its flags, the times it is sent, and that both ends reach DONE. */
 #include "control.h"
 #include "flow_util.h"
 #include "path_util.h"
@@ -11,7 +11,7 @@
 #define SENDING	IPCP_CONFIRM_SENDING
 #define DONE	IPCP_CONFIRM_DONE
 
-/* Two ends in epoch 0, both with the seed of epoch 1 parked and taken. */
+/* Make two ends in epoch 0, both with the seed of epoch 1 parked and taken. */
 static void new_pair(struct kunit *test, struct ipcp_flow **initiator,
 		     struct ipcp_flow **responder)
 {
@@ -22,7 +22,7 @@ static void new_pair(struct kunit *test, struct ipcp_flow **initiator,
 	KUNIT_ASSERT_TRUE(test, ipcp_keyrot_activate(*initiator));
 }
 
-/* The flags of the CONFIRM that was sent to this end. */
+/* Return: the flags of the CONFIRM that was sent to this end. */
 static u8 said_to(struct kunit *test, struct ipcp_flow *flow)
 {
 	unsigned int len = 1;
@@ -43,7 +43,7 @@ static const struct say_case {
 	bool peer_sending;
 	bool grace_over;
 	bool asks;
-	u8 flags;		/* all that is true */
+	u8 flags;		/* all true flags */
 } says[] = {
 	{ "initiator, nothing", INITIATOR, 0, 0, 0, true, 0 },
 	{ "initiator, sends", INITIATOR, 0, 0, 1, true, SENDING },
@@ -78,7 +78,7 @@ static struct ipcp_flow *prepare_say(struct kunit *test,
 	return flow;
 }
 
-/* Were DONE said when asking, nobody could tell that DONE is still asked for. */
+/* With DONE in a question the peer could not tell that DONE is still needed. */
 static void asking_says_what_is_true_but_never_done(struct kunit *test)
 {
 	const struct say_case *c = test->param_value;
@@ -161,7 +161,7 @@ static void the_worker_stops_to_ask_when_a_new_seed_is_due(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 	KUNIT_EXPECT_TRUE(test, initiator->rk.due & IPCP_REKEY_DUE_NOT_DONE);
 
-	/* what is asked of it, it answers */
+	/* a question is answered */
 	KUNIT_EXPECT_TRUE(test, ipcp_control_confirm(initiator, ep, SEEN));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 }
@@ -180,7 +180,7 @@ static void one_with_done_is_not_answered(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
 
-/* The peer cannot have seen what was not sent. */
+/* The peer cannot have seen packets that were never sent. */
 static void done_is_believed_of_who_sends(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
@@ -200,7 +200,7 @@ static void the_same_is_answered_once_in_a_while(struct kunit *test)
 	new_pair(test, &initiator, &responder);
 	ep = test_newest(responder);
 	ipcp_control_confirm(responder, ep, 0);
-	ep->answered = jiffies + TEST_TIME;	/* just now, on any machine */
+	ep->answered = jiffies + TEST_TIME;	/* recent on any machine */
 	ipcp_control_confirm(responder, ep, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 
@@ -237,7 +237,7 @@ static void a_keepalive_says_all_there_is_to_say(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, said_to(test, responder), SEEN | SENDING | DONE);
 
 	ipcp_keyrot_drop(responder);
-	ipcp_control_keepalive(responder);	/* no key, nothing to say */
+	ipcp_control_keepalive(responder);	/* no key to send with */
 	KUNIT_EXPECT_EQ(test, test_sent(responder), 0);
 }
 
@@ -246,7 +246,7 @@ static bool done(struct ipcp_flow *flow)
 	return test_bit(IPCP_EP_CONFIRMED, &test_newest(flow)->flags);
 }
 
-/* A while later the worker runs: it is time to ask, and to answer again. */
+/* Run the worker at a time when it may ask, and answer again. */
 static void later(struct ipcp_flow *flow)
 {
 	test_newest(flow)->confirm = jiffies;
@@ -255,7 +255,7 @@ static void later(struct ipcp_flow *flow)
 	test_keyrot(flow);
 }
 
-/* Carries what was sent since; the packets in the mask @lost get lost. */
+/* Deliver the packets sent since; drop those in the mask @lost. */
 static void carry(struct kunit *test, struct ipcp_flow *const end[2],
 		  unsigned int *carried, unsigned long lost)
 {
@@ -270,7 +270,7 @@ static void carry(struct kunit *test, struct ipcp_flow *const end[2],
 	}
 }
 
-/* Any of the first packets of an epoch may be lost: each mask is a case. */
+/* Any of the first packets of an epoch may be lost: try every mask. */
 static void both_come_to_done_whatever_is_lost(struct kunit *test)
 {
 	struct ipcp_flow *end[2];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Index math: packet counters, leaves, limits, at every boundary. */
+/* Arithmetic of packet counters, leaves and limits, at every boundary. */
 #include "keysched.h"
 #include "test_util.h"
 
@@ -10,7 +10,7 @@ static const struct parts_case {
 	const char *desc;
 	u64 counter;
 	unsigned int node;
-	unsigned int leaf;	/* inside of the node */
+	unsigned int leaf;	/* within the node */
 	u32 seq;
 } parts_cases[] = {
 	{ "first packet", 0, 0, 0, 0 },
@@ -81,7 +81,7 @@ static void a_sender_leaves_a_leaf_early(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_ctr_seq(counter), c->seq);
 }
 
-/* Every packet of a whole epoch of the shortest leaves. */
+/* Check every packet of an epoch with the shortest leaves. */
 static void no_counter_comes_twice(struct kunit *test)
 {
 	const unsigned int shift = IPCP_PPL_SHIFT_MIN;
@@ -135,11 +135,11 @@ static void a_rekey_is_due_with_an_eighth_left_to_send(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ipcp_tx_watermark(first, shift));
 	KUNIT_EXPECT_TRUE(test, ipcp_tx_watermark(ipcp_tx_limit(shift) - 1,
 						  shift));
-	/* and well before the data stops */
+	/* and long before data stops */
 	KUNIT_EXPECT_GT(test, ipcp_tx_left(first, shift), IPCP_CTRL_RESERVE);
 }
 
-/* Sender and receiver find it due at the same packet. */
+/* Sender and receiver are due at the same packet. */
 static void a_rekey_is_due_with_an_eighth_left_to_receive(struct kunit *test)
 {
 	const unsigned int shift = *(const unsigned int *)test->param_value;

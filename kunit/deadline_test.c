@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The worker comes back when something is to be done, and not before: a time
- * that has passed is acted on once, and never a reason to come back at once.
+ * The worker runs again when work is due, and not before. A time that has
+ * passed is handled once, and never makes the worker run again at once.
  */
 #include "flow_util.h"
 #include "path_util.h"
@@ -12,9 +12,9 @@
 
 #define CIPHER		IPCP_REKEY_CIPHER_CHACHA20_POLY1305
 #define NOT_DONE_TIME	msecs_to_jiffies(IPCP_NOT_DONE_MS)
-#define MAX_RUNS	60	/* of the worker, in ten minutes of silence */
+#define MAX_RUNS	60	/* worker runs in ten minutes of silence */
 
-/* Time passes for a flow. */
+/* Let time pass for a flow. */
 static void pass(struct ipcp_flow *flow, unsigned long time)
 {
 	flow->deadline -= time;
@@ -35,7 +35,7 @@ static void pass(struct ipcp_flow *flow, unsigned long time)
 	}
 }
 
-/* The times of a flow as they are outside of the suites. */
+/* Set the default times of a flow. */
 static void usual_times(struct ipcp_flow *flow)
 {
 	flow->grace = msecs_to_jiffies(IPCP_GRACE_MS);
@@ -43,7 +43,7 @@ static void usual_times(struct ipcp_flow *flow)
 	flow->peer_timeout = msecs_to_jiffies(IPCP_PEER_TIMEOUT_MS);
 }
 
-/* How often the worker runs in a time, each run at the time that it said. */
+/* Count the worker runs in @time, each at the time that the last one set. */
 static unsigned int runs(struct ipcp_flow *flow, unsigned long time)
 {
 	unsigned int n = 0;
@@ -155,7 +155,7 @@ static void a_peer_that_vanished_costs_next_to_nothing(struct kunit *test)
 	}
 }
 
-/* Nor one that was never there. */
+/* A peer that was never heard costs few worker runs, too. */
 static void a_pending_flow_costs_next_to_nothing(struct kunit *test)
 {
 	for (enum test_role role = INITIATOR; role <= RESPONDER; role++) {
@@ -171,7 +171,7 @@ static void a_pending_flow_costs_next_to_nothing(struct kunit *test)
 	}
 }
 
-/* Moves one of the times that the worker looks at into the past. */
+/* Move one of the worker's times into the past. */
 static void grace_over(struct kunit *test, struct ipcp_flow *flow)
 {
 	parked(test, flow);

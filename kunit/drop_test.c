@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The list of drop reasons is as whole as the enumeration. */
+/* The list of drop reasons is as complete as the enumeration. */
 #include "drop.h"
 #include "test_util.h"
 

@@ -7,13 +7,13 @@
 
 #ifdef CONFIG_FAULT_INJECTION
 
-/* The current task's n-th allocation from here on fails; 0 for none. */
+/* Make the n-th allocation of the current task from now on fail; 0 for none. */
 static inline void fail_nth(unsigned int n)
 {
 	WRITE_ONCE(current->fail_nth, n);
 }
 
-/* Did it come to that? Ends it, too. */
+/* Stop the injection. Return: true if an allocation failed. */
 static inline bool fail_nth_did(void)
 {
 	bool did = !READ_ONCE(current->fail_nth);

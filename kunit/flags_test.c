@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The flags word: what changes, who is woken for it, and that no change is lost. */
+/* The flags word: changes, wakeups, and that no change is lost. */
 #include <linux/completion.h>
 #include <linux/kthread.h>
 
@@ -67,7 +67,7 @@ static void each_change_wakes_everybody(struct kunit *test)
 	ipcp_rbflags_change(&rb->flags, c->flag, 0);
 	ipcp_rbflags_change(&rb->flags, 0, c->flag);
 	ipcp_rbflags_change(&rb->flags, c->flag, 0);
-	/* RD and WR were set before */
+	/* RD and WR were set already */
 	KUNIT_EXPECT_EQ(test, one->wakes, START & c->flag ? 2 : 3);
 	KUNIT_EXPECT_EQ(test, other->wakes, one->wakes);
 	KUNIT_EXPECT_EQ(test, one->events & all, all);
@@ -109,7 +109,7 @@ struct changer {
 	struct completion done;
 };
 
-/* Whoever changes one flag sees it changed, whatever others do to theirs. */
+/* A task sees its own flag change, whatever other tasks do to their flags. */
 static int change_often(void *data)
 {
 	struct changer *c = data;
@@ -142,7 +142,7 @@ static void no_change_is_lost_among_others(struct kunit *test)
 		c[i].flag = flags[i].flag;
 		init_completion(&c[i].done);
 		task = kthread_run(change_often, &c[i], "flags-%s", flags[i].desc);
-		/* nobody is waited for who does not run */
+		/* do not wait for a thread that does not run */
 		if (IS_ERR(task))
 			complete(&c[i].done);
 		KUNIT_EXPECT_FALSE(test, IS_ERR(task));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * A flood of forged packets with the right endpoint id and epoch, while nobody
- * reads: not one authentic packet is dropped, for any reason. Each forged packet
- * is dropped and counted.
+ * A flood of forged packets with the right endpoint id and epoch, without a
+ * reader: no authentic packet is dropped for any reason. Each forged packet is
+ * dropped and counted.
  */
 #include <linux/unaligned.h>
 
@@ -16,9 +16,9 @@
 #include "segs.h"
 #include "tx.h"
 
-#define REAL		1000	/* messages, not more than the ring takes */
-#define PER_REAL	10	/* forged packets to each of them */
-#define BEFORE		500	/* real ones in the leaf that the flood begins in */
+#define REAL		1000	/* messages, at most the size of the ring */
+#define PER_REAL	10	/* forged packets for each message */
+#define BEFORE		500	/* messages in the first leaf of the flood */
 
 enum where { CURRENT, NEXT, FAR };
 
@@ -56,14 +56,14 @@ static struct sk_buff *say(struct kunit *test, struct ipcp_flow *from, u32 no)
 	return skb;
 }
 
-/* What follows from packets is the worker's to do. */
+/* Do the worker's part of receiving. */
 static void work(struct ipcp_flow *flow)
 {
 	ipcp_rx_drain(flow);
 	test_keyrot(flow);
 }
 
-/* The counter of forged packet @n, which comes with a real one of @leaf. */
+/* Return: the counter of forged packet @n, sent with a real one of @leaf. */
 static u64 forged_counter(const struct flood *f, unsigned int leaf,
 			  unsigned int n)
 {
@@ -100,7 +100,7 @@ static void deliver_each(struct kunit *test, const struct flood *f,
 	test_deliver(real);
 }
 
-/* GRO puts packets of one length from one address together: the real one last. */
+/* Merge packets of one length and address as GRO does, the real one last. */
 static void deliver_together(struct kunit *test, const struct flood *f,
 			     struct sk_buff *real, u64 counter, unsigned int n)
 {
@@ -122,7 +122,7 @@ static void deliver_together(struct kunit *test, const struct flood *f,
 	test_deliver(skb);
 }
 
-/* Both ends near the end of the first leaf, and the receiver has the next. */
+/* Move the sender near the end of its leaf; the receiver has the next leaf. */
 static void near_the_end(struct kunit *test, const struct flood *f,
 			 struct ipcp_flow *from, struct ipcp_flow *to)
 {
@@ -138,7 +138,7 @@ static void expect_only_forged_dropped(struct kunit *test, const struct flood *f
 	struct ipcp_stats sum;
 	u64 dropped = 0;
 
-	/* in this epoch some were seen before; in a leaf that was left, late */
+	/* counters may be used, or late in a retired leaf */
 	refused += test_drops(to, IPCP_DROP_AHEAD);
 	refused += test_drops(to, IPCP_DROP_REPLAY);
 	refused += test_drops(to, IPCP_DROP_LATE);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A flow's states: who may change them, and what each end of it leaves. */
+/* The states of a flow: valid transitions, and cleanup after each end. */
 #include "flow_util.h"
 #include "path_util.h"
 #include "rekey.h"
@@ -93,7 +93,7 @@ static void a_state_changes_or_not(struct kunit *test)
 	c->change(flow);
 	KUNIT_EXPECT_EQ(test, flow->state, c->to);
 	KUNIT_EXPECT_EQ(test, flow->error, c->error);
-	/* what is over is found no more */
+	/* a flow that ended cannot be found */
 	KUNIT_EXPECT_EQ(test, test_bit(IPCP_FLOW_HASHED, &flow->bits),
 			c->to != STATE(DEALLOCATED) ||
 			c->from == STATE(DEALLOCATED));
@@ -199,13 +199,13 @@ static void silence_is_told_and_broken(struct kunit *test)
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, test_sent(flow), 0);
 
-	/* after a quarter of the time a keepalive goes out */
+	/* a keepalive is sent after a quarter of the timeout */
 	flow->last_tx = jiffies - flow->peer_timeout / 4;
 	test_work(flow);
 	KUNIT_EXPECT_EQ(test, test_sent(flow), 1);
 	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
 
-	/* and after all of it the peer counts as lost */
+	/* and after the whole timeout the peer counts as lost */
 	flow->last_rx = jiffies - flow->peer_timeout;
 	test_work(flow);
 	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
@@ -225,7 +225,7 @@ static void a_flow_without_timeout_is_silent(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
 }
 
-/* What was asked of the agent, or it was told, in this order. */
+/* Expect the next upcall to the agent. */
 static void expect_told(struct kunit *test, struct ipcp_flow *flow, u32 type)
 {
 	struct ipcp_upcall *up = ipcp_upcall_next(test_net());
@@ -272,7 +272,7 @@ static void the_peer_is_told_three_times(struct kunit *test)
 		kfree_skb(skb);
 
 		flow->close_at = jiffies + TEST_TIME;
-		test_work(flow);	/* for another reason */
+		test_work(flow);	/* the worker runs for another reason */
 		KUNIT_EXPECT_EQ(test, test_sent(flow), i);
 		flow->close_at = jiffies;
 	}

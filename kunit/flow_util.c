@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Flows for the suites, made with the module's own functions. */
+/* Flows for the suites, created by the module's own functions. */
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 
@@ -23,7 +23,7 @@ struct ipcp_net *test_net(void)
 	return ipcp_net(&init_net);
 }
 
-/* Waits for all that is freed a grace period later, as the module's exit. */
+/* Wait for all objects freed after a grace period, as module exit does. */
 void test_drain(void)
 {
 	for (int i = 0; i < 2; i++) {
@@ -41,7 +41,7 @@ static void end_flow(void *data)
 	ipcp_flow_put(flow);
 }
 
-/* Where a test sleeps, with a reference for the test; or NULL. */
+/* Return: a consumer with a reference for the test, or NULL. */
 struct ipcp_consumer *test_consumer(void)
 {
 	struct ipcp_wait *wait = ipcp_wait_new();
@@ -49,7 +49,7 @@ struct ipcp_consumer *test_consumer(void)
 	return wait ? &wait->consumer : NULL;
 }
 
-/* A flow in INIT, that @payer pays for and that wakes @consumer. */
+/* Create a flow in INIT that charges @payer and wakes @consumer. */
 struct ipcp_flow *test_flow_of(struct kunit *test,
 			       const struct ipcp_payer *payer,
 			       struct ipcp_consumer *consumer)
@@ -72,7 +72,7 @@ struct ipcp_flow *test_flow_of(struct kunit *test,
 	return flow;
 }
 
-/* The same, of nobody. */
+/* Create a flow in INIT that charges nobody. */
 struct ipcp_flow *test_flow(struct kunit *test)
 {
 	struct ipcp_consumer *consumer = test_consumer();
@@ -85,13 +85,13 @@ struct ipcp_flow *test_flow(struct kunit *test)
 	return flow;
 }
 
-/* Ends a flow before the test ends. */
+/* End a flow before the end of the test. */
 void test_end_flow(struct kunit *test, struct ipcp_flow *flow)
 {
 	kunit_release_action(test, end_flow, flow);
 }
 
-/* What the worker would do now. */
+/* Run the worker now. */
 void test_work(struct ipcp_flow *flow)
 {
 	struct work_struct *work = &flow->work.work;
@@ -99,7 +99,7 @@ void test_work(struct ipcp_flow *flow)
 	work->func(work);
 }
 
-/* What the worker would do with the keys now. When it would come again. */
+/* Run the worker's key steps now. Return: the time of its next run. */
 unsigned long test_keyrot(struct ipcp_flow *flow)
 {
 	unsigned long next = ipcp_deadline_never();
@@ -108,7 +108,7 @@ unsigned long test_keyrot(struct ipcp_flow *flow)
 	return next;
 }
 
-/* Asks for DONE, if it is time to. When it is time again. */
+/* Ask for DONE if it is time. Return: the time of the next question. */
 unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	unsigned long next = ipcp_deadline_never();
@@ -117,14 +117,14 @@ unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	return next;
 }
 
-/* So much time passes that the peer has to have confirmed an epoch. */
+/* Let so much time pass that the confirmation of an epoch is overdue. */
 void test_give_up(struct ipcp_epoch *ep)
 {
 	ep->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS);
 	ep->promoted -= msecs_to_jiffies(IPCP_NOT_DONE_MS);
 }
 
-/* A flow that waits for its first seed. */
+/* Create a flow that waits for its first seed. */
 struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 			       u16 cipher)
 {
@@ -136,7 +136,7 @@ struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 	return flow;
 }
 
-/* An allocated flow whose first epoch both ends are in. */
+/* Create an allocated flow with both ends in its first epoch. */
 struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch)
 {
 	struct ipcp_flow *flow;
@@ -148,7 +148,7 @@ struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch)
 	return flow;
 }
 
-/* Seeds that are told apart by their number. Number 0 is the vectors' root. */
+/* Make a seed that depends on its number. Seed 0 is the root of the vectors. */
 void test_seed(struct ipcp_root *seed, unsigned int no)
 {
 	for (unsigned int i = 0; i < sizeof(*seed); i++)
@@ -157,7 +157,7 @@ void test_seed(struct ipcp_root *seed, unsigned int no)
 	seed->bytes[1] += no >> 8;
 }
 
-/* Parks a seed. Whatever comes of it, no copy is left with the caller. */
+/* Park a seed. In any case the caller keeps no copy. */
 int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 	      u8 epoch, u32 exchange)
 {
@@ -174,7 +174,7 @@ int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 	return err;
 }
 
-/* Claims the flow as an agent does. The number of the exchange. */
+/* Claim the flow as an agent does. Return: the exchange number. */
 u32 test_claim(struct kunit *test, struct ipcp_flow *flow)
 {
 	struct ipcp_claim claim;
@@ -186,7 +186,7 @@ u32 test_claim(struct kunit *test, struct ipcp_flow *flow)
 	return claim.exchange;
 }
 
-/* Parks the seed of the next epoch, as the agents of either end would. */
+/* Park the seed of the next epoch, as the agent of this end does. */
 void test_next(struct kunit *test, struct ipcp_flow *flow)
 {
 	u32 exchange = flow->rk.initiator ? test_claim(test, flow) :
@@ -196,7 +196,7 @@ void test_next(struct kunit *test, struct ipcp_flow *flow)
 					flow->rk.newest + 1, exchange), 0);
 }
 
-/* Takes the newest epoch, and lets the peer be heard in it and hear this end. */
+/* Take the newest epoch, hear the peer in it, and be heard by the peer. */
 void test_settle(struct kunit *test, struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *ep = test_newest(flow);
@@ -210,7 +210,7 @@ void test_settle(struct kunit *test, struct ipcp_flow *flow)
 	KUNIT_ASSERT_TRUE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 }
 
-/* The epoch with this number, while it is in its slot. */
+/* Return: the epoch with this number, while it is in its slot. */
 struct ipcp_epoch *test_epoch(struct ipcp_flow *flow, u8 no)
 {
 	struct ipcp_epoch *ep;
@@ -226,7 +226,7 @@ struct ipcp_epoch *test_newest(struct ipcp_flow *flow)
 	return test_epoch(flow, flow->rk.newest);
 }
 
-/* The epoch that the flow sends in. */
+/* Return: the epoch in which the flow sends. */
 struct ipcp_epoch *test_tx(struct ipcp_flow *flow)
 {
 	return rcu_dereference_protected(flow->tx, true);
@@ -237,7 +237,7 @@ static void put_epoch(void *ep)
 	ipcp_epoch_put(ep);
 }
 
-/* An epoch that can be looked at until the test ends. */
+/* Hold an epoch until the end of the test. */
 struct ipcp_epoch *test_hold(struct kunit *test, struct ipcp_epoch *ep)
 {
 	KUNIT_ASSERT_NOT_NULL(test, ep);
@@ -251,7 +251,7 @@ struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp)
 	return rcu_dereference_protected(*pp, true);
 }
 
-/* The first packet of a leaf goes out, or came in and authenticated. */
+/* Send the first packet of a leaf, or receive an authentic one. */
 bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf)
 {
 	bool used = true;
@@ -267,7 +267,7 @@ bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf)
 	return used;
 }
 
-/* Sends a message of ipcp_tx_alloc(). 0 or an error. */
+/* Send a message from ipcp_tx_alloc(). Return: 0 or a negative errno. */
 int test_send(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	ipcp_tx_wrap(skb, IPCP_PDU_DATA, 0);
@@ -291,7 +291,7 @@ static void end_sleep(void *data)
 	remove_wait_queue(waker->wq, &waker->entry);
 }
 
-/* Counts how often who sleeps there is woken. */
+/* Count the wakeups of a consumer's sleepers. */
 struct test_waker *test_sleep(struct kunit *test, struct ipcp_consumer *consumer)
 {
 	struct test_waker *waker = kunit_kzalloc(test, sizeof(*waker),

@@ -11,14 +11,14 @@
 #include "registry.h"
 
 /*
- * Flows whose worker stands still: only what the test calls happens, and time
- * passes when the test moves a flow's or an epoch's stamps. Their times are
- * hours, so that no machine is too slow.
+ * Flows with a disabled worker: nothing happens but the calls of the test, and
+ * time passes only when the test moves the stamps of a flow or an epoch.
+ * Timeouts are hours, so that no machine is too slow.
  */
 #define TEST_TIME	(3600UL * HZ)
 #define TEST_PEER_EID	0x0e1d0e1d
 
-/* The way that a test ends is a flow with keys: an end. */
+/* The role of an end, that is of a flow with keys. */
 enum test_role {
 	INITIATOR,
 	RESPONDER,
@@ -55,11 +55,11 @@ struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp);
 bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf);
 
 /**
- * struct test_waker - somebody who sleeps, or polls, and is woken
- * @entry: in the wait queue
+ * struct test_waker - counter of the wakeups of a sleeping or polling task
+ * @entry: entry in the wait queue
  * @wq: the wait queue
- * @wakes: how often
- * @events: what for, the last time
+ * @wakes: number of wakeups
+ * @events: events of the last wakeup
  */
 struct test_waker {
 	struct wait_queue_entry entry;

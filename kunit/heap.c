@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The heap, watched and made to fail. The tracepoints of the slab allocators
- * show all that a task takes and, just before it goes, all that is given back,
- * whoever does that: so a test can see that nothing is left, and that nothing
- * went with a secret in it.
+ * Watch the heap, and make allocations fail. The tracepoints of the slab
+ * allocators show each allocation of a task and, just before the memory is
+ * freed, each free by any task. So a test can check that no memory is left, and
+ * that no freed memory contained a secret.
  */
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
@@ -92,7 +92,7 @@ static void unwatch(void *data)
 	tracepoint_synchronize_unregister();
 }
 
-/* Makes a watch for the length of a test. Without tracepoints it is skipped. */
+/* Watch the heap until the end of the test. Skip it without tracepoints. */
 struct heap_watch *heap_watch(struct kunit *test)
 {
 	struct heap_watch *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
@@ -111,7 +111,7 @@ struct heap_watch *heap_watch(struct kunit *test)
 	return w;
 }
 
-/* What the task takes from here to heap_end() is watched until it is gone. */
+/* Watch the task's allocations from here to heap_end() until they are freed. */
 void heap_begin(struct heap_watch *w)
 {
 	WRITE_ONCE(w->task, current);
@@ -122,7 +122,7 @@ void heap_end(struct heap_watch *w)
 	WRITE_ONCE(w->task, NULL);
 }
 
-/* Says what memory may not hold any more when it is given back. */
+/* Add a secret that freed memory must not contain. */
 void heap_secret(struct heap_watch *w, const void *bytes, size_t len)
 {
 	unsigned long flags;
@@ -138,8 +138,8 @@ void heap_secret(struct heap_watch *w, const void *bytes, size_t len)
 }
 
 /*
- * All that was taken is given back, and without a secret. Where RCU frees in
- * bulk, that is without a tracepoint, only kmemleak can tell what is left.
+ * Expect that all memory was freed, without a secret in it. Where RCU frees in
+ * bulk, that is without a tracepoint, only kmemleak can find what is left.
  */
 void heap_expect_nothing_left(struct kunit *test, struct heap_watch *w)
 {
@@ -150,8 +150,8 @@ void heap_expect_nothing_left(struct kunit *test, struct heap_watch *w)
 }
 
 /*
- * The fault injection's settings of the slab allocators: only their files in
- * debugfs know where they are.
+ * Return: a setting of the slab allocators' fault injection. Only the files in
+ * debugfs have the addresses of these settings.
  */
 static void *setting(const char *name)
 {
@@ -170,7 +170,7 @@ static void *setting(const char *name)
 	return value;
 }
 
-/* Quiet, and for allocations that may sleep, too. */
+/* Inject without messages, and into allocations that may sleep, too. */
 static void set_up_failslab(bool ours, bool *ignore, unsigned long *verbose)
 {
 	static unsigned long before;
@@ -187,7 +187,7 @@ static void end_failing(void *unused)
 	set_up_failslab(false, setting("ignore-gfp-wait"), setting("verbose"));
 }
 
-/* Lets fail_nth() work for the length of a test, or skips it. */
+/* Enable fail_nth() until the end of the test, or skip the test. */
 void failing_allocations(struct kunit *test)
 {
 	bool *ignore = setting("ignore-gfp-wait");

@@ -10,19 +10,19 @@
 #define HEAP_SECRETS	8
 
 /**
- * struct heap_watch - what a task takes of the heap, and what becomes of it
- * @task: whose memory is watched, while it is watched
- * @lock: protects the next members
- * @live: taken and not given back
- * @count: how many those are
- * @secret: what no memory may hold when it is given back
- * @nsecrets: how many secrets there are
- * @exposed: how often it did
- * @lost: more was taken than there is room for
- * @size: call @hook when so many bytes are taken
- * @hook: what shall happen then, in the middle of what is tested; it can
- *	neither sleep nor take memory
- * @arg: for @hook
+ * struct heap_watch - the heap allocations of a task
+ * @task: watched task, or NULL
+ * @lock: protects the members from @live to @lost
+ * @live: allocations that were not freed
+ * @count: number of entries in @live
+ * @secret: secrets that freed memory must not contain
+ * @nsecrets: number of entries in @secret
+ * @exposed: number of secrets found in freed memory
+ * @lost: true if @live or @secret was too small
+ * @size: call @hook when so many bytes are allocated
+ * @hook: called in the middle of the tested function; it must neither sleep nor
+ *	allocate
+ * @arg: argument of @hook
  */
 struct heap_watch {
 	struct task_struct *task;

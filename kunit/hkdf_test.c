@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* HKDF-Expand against RFC 5869, and at the edges of its lengths. */
+/* HKDF-Expand against RFC 5869, and at the bounds of its lengths. */
 #include <crypto/sha2.h>
 
 #include "hkdf.h"
 #include "test_util.h"
 #include "vectors.h"
 
-/* The Expand half of RFC 5869, appendix A, cases with SHA-256. */
+/* The Expand step of the SHA-256 cases of RFC 5869, appendix A. */
 static const struct rfc5869_case {
 	const char *desc;
 	const char *prk;
@@ -75,7 +75,7 @@ static void describe_length(const size_t *len, char *desc)
 
 KUNIT_ARRAY_PARAM(length, lengths, describe_length);
 
-/* More output begins like less of it, and nothing else is written. */
+/* A longer output begins with the shorter one; nothing else is written. */
 static void writes_as_much_as_asked(struct kunit *test)
 {
 	const size_t len = *(const size_t *)test->param_value;

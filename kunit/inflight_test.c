@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Messages on their way out, in the hands of somebody who keeps them for as long
- * as he likes: what they hold, and what not.
+ * Messages in flight in a queue that keeps them for any time: the objects that
+ * they hold, and those that they do not hold.
  */
 #include <linux/cred.h>
 #include <net/dst.h>
@@ -26,7 +26,7 @@ static void put_consumer(void *consumer)
 	ipcp_consumer_put(consumer);
 }
 
-/* A place to sleep that the test has a reference to. */
+/* Return: a consumer with a reference for the test. */
 static struct ipcp_consumer *new_consumer(struct kunit *test)
 {
 	struct ipcp_consumer *consumer = test_consumer();
@@ -37,7 +37,7 @@ static struct ipcp_consumer *new_consumer(struct kunit *test)
 	return consumer;
 }
 
-/* A user with limits pays. */
+/* Make a user with limits the payer. */
 static void user_pays(struct kunit *test, struct ipcp_payer *payer)
 {
 	struct cred *user = prepare_creds();
@@ -59,8 +59,8 @@ static bool user_has_something(void)
 }
 
 /*
- * A flow of the user. What it sends goes into the ring of another, which is
- * nobody's: the test takes the messages from there, as a queue would.
+ * Create a flow of the user that sends into the ring of another flow without an
+ * owner. The test takes the messages from that ring, as a queue would.
  */
 static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *consumer,
 				    struct ipcp_flow *mate)
@@ -72,12 +72,12 @@ static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *co
 	flow = test_flow_of(test, &payer, consumer);
 	ipcp_payer_clear(&payer);
 	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
-	/* The test holds it for longer than this flow lives. */
+	/* The reference of the test outlives this flow. */
 	rcu_assign_pointer(flow->mate, mate);
 	return flow;
 }
 
-/* Sends messages, and takes them off the ring. */
+/* Send messages and take them off the ring. */
 static void send(struct kunit *test, struct ipcp_flow *flow,
 		 struct ipcp_flow *mate, unsigned int n,
 		 struct sk_buff_head *taken)
@@ -103,7 +103,7 @@ static void free_one(struct sk_buff_head *taken)
 	kfree_skb(__skb_dequeue(taken));
 }
 
-/* The route that the flow then has in its cache, held by the test. */
+/* Fill the route cache of the flow. Return: the route, held by the test. */
 static struct dst_entry *find_route(struct kunit *test, struct ipcp_flow *flow)
 {
 	struct sk_buff *skb = ipcp_tx_alloc(0, GFP_KERNEL);
@@ -112,7 +112,7 @@ static struct dst_entry *find_route(struct kunit *test, struct ipcp_flow *flow)
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	test_connect(flow, flow);
-	/* A route as old as the cache's reset, in jiffies, counts as older. */
+	/* A route of the same jiffy as the cache's reset counts as older. */
 	flow->dst.reset_ts = jiffies - 1;
 	local_bh_disable();
 	rcu_read_lock();
@@ -211,7 +211,7 @@ static void who_waits_for_room_is_woken_by_the_messages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
 
-	/* Also when there is no flow that has a place for them. */
+	/* Also after the end of their flow. */
 	test_end_flow(test, flow);
 	test_drain();
 	free_one(&taken);
@@ -219,7 +219,7 @@ static void who_waits_for_room_is_woken_by_the_messages(struct kunit *test)
 	__skb_queue_purge(&taken);
 }
 
-/* Also waits until the flows of the test before are freed. */
+/* Wait until the flows of the previous test are freed, too. */
 static int begin(struct kunit *test)
 {
 	test_drain();

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Jumps: a receiver tries a leaf far ahead, on copies, for a packet that anybody
- * may have sent; once one authenticated, the receiver goes there.
+ * Jumps: a receiver derives a leaf far ahead, on copies of its keys, for a
+ * packet that any host may have sent. Once one authenticates, the receiver
+ * moves there.
  */
 #include "flow_util.h"
 #include "leaf.h"
 #include "test_util.h"
 #include "vectors.h"
 
-#define RX	IPCP_DIR_INITIATOR	/* of a responder */
+#define RX	IPCP_DIR_INITIATOR	/* the responder receives in it */
 
 static struct ipcp_epoch *new_epoch(struct kunit *test)
 {
@@ -41,7 +42,7 @@ static struct ipcp_leaf *derive(struct kunit *test, struct ipcp_epoch *ep,
 	return leaf;
 }
 
-/* A packet of the leaf authenticated. */
+/* Receive an authentic packet of the leaf. */
 static struct ipcp_leaf *jump(struct kunit *test, struct ipcp_epoch *ep,
 			      unsigned int no)
 {
@@ -121,7 +122,7 @@ static void a_jump_retires_all_before_it(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, find(ep, 0));
 	KUNIT_EXPECT_NULL(test, find(ep, 1));
 
-	/* and of the keys before it nothing is left once the next is there */
+	/* and no earlier key is left once the next leaf is prepared */
 	KUNIT_EXPECT_TRUE(test, ipcp_leaf_next_due(ep, RX));
 	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
 	KUNIT_EXPECT_EQ(test, test_leaf(&ep->leaves[RX].next)->no, 91);
@@ -130,7 +131,7 @@ static void a_jump_retires_all_before_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ep->ks.entered[RX], 1);
 }
 
-/* What was overtaken by the jump may be of the leaf just before. */
+/* Packets that the jump overtook may be of the leaf just before. */
 static void a_jump_over_the_next_leaf_keeps_that(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);

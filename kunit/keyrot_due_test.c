@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* When a flow wants a new seed, and why. */
+/* When a flow is due for a new seed, and why. */
 #include "flow_util.h"
 #include "test_util.h"
 
@@ -60,14 +60,14 @@ static void done_long_ago(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	test_give_up(ep);
 }
 
-/* It is the peer that has not answered: a matter of its own re-key. */
+/* This side never sent in the epoch, so a confirmation is not missing. */
 static void never_sent_in(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	never_done(flow, ep);
 	clear_bit(IPCP_EP_SENDING, &ep->flags);
 }
 
-/* The peer has its time from when this side sends in it. */
+/* The time to confirm begins when this side sends in the epoch. */
 static void sent_in_late(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	never_done(flow, ep);

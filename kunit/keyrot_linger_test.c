@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * How long keys of an old epoch stay: those to receive with for the linger,
- * those to send with until the promotion to a newer one.
+ * The life of the keys of an old epoch: receiving keys stay for the linger,
+ * sending keys until the promotion to a newer epoch.
  */
 #include "flow_util.h"
 #include "test_util.h"
 
-/* An end in epoch @no + 1, with epoch @no still there. */
+/* Create an end in epoch @no + 1 that still has epoch @no. */
 static struct ipcp_flow *rekeyed(struct kunit *test, enum test_role role, u8 no)
 {
 	struct ipcp_flow *flow = test_end(test, role, no);
@@ -73,7 +73,7 @@ static void describe_number(const u8 *no, char *desc)
 
 KUNIT_ARRAY_PARAM(number, numbers, describe_number);
 
-/* Not with that of an even newer one, whichever slots they are in. */
+/* It does not end with the linger of a later one, whatever their slots. */
 static void a_linger_ends_with_that_of_the_next_epoch(struct kunit *test)
 {
 	const u8 no = *(const u8 *)test->param_value;
@@ -112,7 +112,7 @@ static void the_fifth_epoch_cuts_the_linger_of_the_first(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, no + i));
 }
 
-/* The peer was never heard in the newer ones, so this side did not move on. */
+/* The flow still sends in epoch 0, since no newer one is observed. */
 static void an_epoch_whose_slot_goes_is_not_sent_in(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
@@ -121,7 +121,7 @@ static void an_epoch_whose_slot_goes_is_not_sent_in(struct kunit *test)
 		test_next(test, flow);
 		KUNIT_EXPECT_TRUE(test, ipcp_keyrot_activate(flow));
 		KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
-		/* that the next may be claimed */
+		/* allow the next claim */
 		test_give_up(test_newest(flow));
 	}
 	test_next(test, flow);
@@ -131,7 +131,7 @@ static void an_epoch_whose_slot_goes_is_not_sent_in(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_newest(flow));
 }
 
-/* Can a key of the direction be derived from what the epoch has? */
+/* Return: true if the epoch can derive a key of the direction. */
 static bool has_keys(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir)
 {
 	struct ipcp_leaf_keys *out = kunit_kzalloc(test, sizeof(*out),
@@ -164,7 +164,7 @@ static void nothing_to_send_with_is_left_after_promotion(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_epoch(flow, 0), old);
 	KUNIT_EXPECT_FALSE(test, has_keys(test, old, tx));
 	KUNIT_EXPECT_TRUE(test, has_keys(test, old, rx));
-	test_keyrot(flow);		/* once is enough */
+	test_keyrot(flow);		/* a second run changes nothing */
 	KUNIT_EXPECT_TRUE(test, has_keys(test, test_newest(flow), tx));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Parking a seed: which ones are taken, and that a refused one changes nothing. */
+/* Parking: which seeds are accepted; a refused seed changes nothing. */
 #include "flow_util.h"
 #include "heap.h"
 #include "rekey.h"
@@ -8,7 +8,7 @@
 #include "test_util.h"
 #include "vectors.h"
 
-#define FIRST_EPOCH	7	/* the exchange that delivered it was number 1 */
+#define FIRST_EPOCH	7	/* delivered by exchange 1 */
 
 static void close_now(struct ipcp_flow *flow)
 {
@@ -132,7 +132,7 @@ static const struct meanwhile_case {
 
 KUNIT_ARRAY_PARAM_DESC(meanwhile, meanwhiles, desc);
 
-/* What comes while the seed is being expanded counts. */
+/* Changes during the expansion of the seed are respected. */
 static void a_seed_refused_late_leaves_nothing(struct kunit *test)
 {
 	const struct meanwhile_case *c = test->param_value;
@@ -192,7 +192,7 @@ static void a_parked_seed_waits_and_its_doorbell_rings(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, FIRST_EPOCH));
 }
 
-/* Seed 0 is the vectors' root. */
+/* Seed 0 is the root of the vectors. */
 static void a_parked_epoch_has_the_keys_of_the_vectors(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Replacement: the responder cannot know whether its answer arrived, so a later
- * exchange may bring the same epoch anew, as long as nobody was heard in it.
+ * Replacement: the responder cannot know whether its answer arrived. So a later
+ * exchange may deliver the same epoch again until the peer is heard in it.
  */
 #include "flow_util.h"
 #include "heap.h"
 #include "rekey.h"
 #include "test_util.h"
 
-#define NEXT	1	/* epoch that is parked twice; the first was 0 */
+#define NEXT	1	/* parked twice; the first epoch is 0 */
 
 static void not_taken(struct kunit *test, struct ipcp_flow *flow)
 {
@@ -101,7 +101,7 @@ static void an_epoch_the_peer_was_heard_in_stays(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_newest(flow), ep);
 }
 
-/* The peer's kernel has the seed that the initiator parked. */
+/* The peer's kernel already has the seed that the initiator parked. */
 static void the_initiator_replaces_nothing(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);

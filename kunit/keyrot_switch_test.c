@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The switch to a new epoch: the flow takes it, the peer is heard in it, and
- * this side sends in it once it knows that the peer has the keys.
+ * The switch to a new epoch: the flow takes the epoch, the peer is heard in it,
+ * and this side sends in it once it knows that the peer has the keys.
  */
 #include "control.h"
 #include "flow_util.h"
@@ -42,7 +42,7 @@ static void what_was_taken_cannot_be_taken_again(struct kunit *test)
 static const struct promote_case {
 	const char *desc;
 	enum test_role role;
-	bool first;		/* there is no epoch before */
+	bool first;		/* there is no older epoch */
 	bool taken;
 	bool observed;
 	bool grace_over;
@@ -100,7 +100,7 @@ static void this_side_sends_when_it_knows_enough(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), c->sends ? ep : before);
 	KUNIT_EXPECT_EQ(test, test_bit(IPCP_EP_SENDING, &ep->flags), c->sends);
-	/* as long as it does not, a writer has to look again */
+	/* until it sends there, a writer must check again */
 	KUNIT_EXPECT_EQ(test, test_bit(IPCP_FLOW_PROMOTE, &flow->bits),
 			c->taken && !c->sends);
 }
@@ -118,7 +118,7 @@ static void being_heard_is_enough_whatever_comes_first(struct kunit *test)
 	ipcp_keyrot_observe(flow, ep, false);
 
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
-	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);	/* writers */
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);	/* wakes writers */
 	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
 }
 

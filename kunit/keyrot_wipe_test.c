@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * However keys end, nothing of them is left, neither memory nor a secret in
- * memory that was given back; and a flow that lost all of them can go on.
+ * However keys end, they leave neither memory nor secrets in freed memory, and
+ * a flow that lost all keys can be re-keyed.
  */
 #include "flow_util.h"
 #include "heap.h"
@@ -121,7 +121,7 @@ static void describe_role(const enum test_role *role, char *desc)
 
 KUNIT_ARRAY_PARAM(role, roles, describe_role);
 
-/* It has no epoch, so it takes any. What it knows of seeds it keeps. */
+/* Without an epoch a flow accepts any number. It still refuses used seeds. */
 static void a_flow_that_lost_its_keys_goes_on(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;

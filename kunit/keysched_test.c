@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The key schedule against its vectors, and what it forgets: after a direction
- * has entered a node, no byte from which its past could be derived is left.
+ * The key schedule against its vectors, and what it wipes: after a direction
+ * has entered a node, no byte is left from which its past could be derived.
  */
 #include <crypto/sha2.h>
 
@@ -14,7 +14,7 @@ static_assert(IPCP_NODES == VECTOR_NODES);
 static_assert(IPCP_LEAVES == VECTOR_LEAVES);
 static_assert(IPCP_LEAF_SHIFT == VECTOR_LEAF_PACKETS_SHIFT);
 
-/* The schedule of the vectors' root seed. */
+/* Create the schedule of the vectors' root seed. */
 static struct ipcp_keysched *new_schedule(struct kunit *test)
 {
 	struct ipcp_keysched *ks = kunit_kzalloc(test, sizeof(*ks), GFP_KERNEL);
@@ -77,7 +77,7 @@ static void describe_fork(const struct fork_vector *v, char *desc)
 
 KUNIT_ARRAY_PARAM(fork, fork_vectors, describe_fork);
 
-/* When one direction enters a node, the other's fork of it takes its place. */
+/* When one direction enters a node, the other's fork replaces the node key. */
 static void entering_leaves_the_fork_of_the_other_direction(struct kunit *test)
 {
 	const struct fork_vector *v = test->param_value;
@@ -200,7 +200,7 @@ static void peek_refuses_what_is_past(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wiped(leaves, sizeof(*leaves)), c->refused);
 }
 
-/* Where both directions go, one step after the other. */
+/* The moves of both directions, in order. */
 struct step {
 	unsigned int dir;
 	unsigned int node;
@@ -225,7 +225,7 @@ static const struct walk {
 
 KUNIT_ARRAY_PARAM_DESC(walk, walks, desc);
 
-/* What makes direction @dir's leaves of node @node, in a fresh schedule. */
+/* Return: the fork of direction @dir at node @node, in a new schedule. */
 static struct ipcp_key fork_of(struct kunit *test, unsigned int dir,
 			       unsigned int node)
 {
@@ -257,9 +257,10 @@ static void expect_slot(struct kunit *test, const struct ipcp_keysched *ks,
 }
 
 /*
- * Slot by slot: the node key where neither direction was, the other's fork
- * where one was, zeros where both were. Nothing else can be in memory of this
- * size, so each direction's past is gone, whatever the other does.
+ * Check each slot: the node key if no direction entered the node, the other's
+ * fork if one direction did, zeros if both did. Memory of this size has no room
+ * for anything else, so each direction's past is wiped, whatever the other
+ * does.
  */
 static void each_direction_forgets_its_own_past(struct kunit *test)
 {
@@ -296,7 +297,7 @@ static void wiping_leaves_zeros_and_no_way_in(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_keysched_peek(ks, 0, 3, leaves));
 	KUNIT_EXPECT_FALSE(test, ipcp_keysched_peek(ks, 1, 0, leaves));
 	KUNIT_EXPECT_TRUE(test, wiped(leaves, sizeof(*leaves)));
-	ipcp_keysched_enter(ks, 1, 5);	/* finds nothing to leave */
+	ipcp_keysched_enter(ks, 1, 5);	/* has no node to leave */
 	ipcp_keysched_wipe(ks);
 }
 

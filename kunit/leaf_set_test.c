@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The leaf keys of a node: taken in order, each at most once. */
+/* The leaf keys of a node are taken in order, each at most once. */
 #include "keysched.h"
 #include "test_util.h"
 
 #define KEY	sizeof(struct ipcp_key)
 
-/* Key i is all bytes i + 1, so that every one can be told from a wiped one. */
+/* All bytes of key i are i + 1, so that no key looks wiped. */
 static void fill(struct ipcp_leaf_set *ls, unsigned int node)
 {
 	unsigned int i;
@@ -38,7 +38,7 @@ static void expect_key(struct kunit *test, const struct ipcp_key *key,
 	KUNIT_EXPECT_MEMEQ_MSG(test, key, &expected, KEY, "leaf %u", leaf);
 }
 
-/* All before @next is wiped, all from there on is whole. */
+/* Expect wiped keys before @next, and whole keys from there on. */
 static void expect_left(struct kunit *test, const struct ipcp_leaf_set *ls,
 			unsigned int next)
 {
@@ -64,7 +64,7 @@ static void a_new_set_is_empty(struct kunit *test)
 
 static const struct take_case {
 	const char *desc;
-	unsigned int leaf[3];	/* one after the other */
+	unsigned int leaf[3];	/* in this order */
 	unsigned int takes;
 } take_cases[] = {
 	{ "the first", { 0 }, 1 },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Leaf keys in use: prepared ahead, found by number, left behind in order. The
- * keys are those of the vectors' root, seed 0.
+ * Leaf keys in use: prepared ahead, found by number, retired in order. The keys
+ * are those of the vectors' root, seed 0.
  */
 #include "flow_util.h"
 #include "heap.h"
@@ -11,10 +11,10 @@
 #include "vectors.h"
 
 #define LAST	(IPCP_LEAF_TOTAL - 1)
-#define RX	IPCP_DIR_INITIATOR	/* of a responder */
+#define RX	IPCP_DIR_INITIATOR	/* the responder receives in it */
 #define TX	IPCP_DIR_RESPONDER
 
-/* The first epoch of a responder, which receives in direction 0. */
+/* Create the first epoch of a responder, which receives in direction 0. */
 static struct ipcp_epoch *new_epoch(struct kunit *test)
 {
 	struct ipcp_flow *flow =
@@ -25,7 +25,7 @@ static struct ipcp_epoch *new_epoch(struct kunit *test)
 	return test_newest(flow);
 }
 
-/* What there is to say of a leaf; of a sender's, only that it is there or not. */
+/* Describe a leaf; for the sending direction, only whether it exists. */
 static int found(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 		 unsigned int no)
 {
@@ -45,7 +45,7 @@ static int found(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 	return leaf ? 0 : err ?: -ENOENT;
 }
 
-/* The leaf, prepared or far ahead, is used. */
+/* Use a leaf, prepared or far ahead. */
 static void go_to(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 		  unsigned int no)
 {
@@ -108,7 +108,7 @@ static const struct leaf_vector *vector_of(unsigned int dir, unsigned int no)
 	return NULL;
 }
 
-/* In an array of keys. */
+/* Return: true if an array of keys contains the key. */
 static bool held(const void *mem, size_t size, const struct ipcp_key *key)
 {
 	for (size_t i = 0; i + sizeof(*key) <= size; i += sizeof(*key))
@@ -117,7 +117,7 @@ static bool held(const void *mem, size_t size, const struct ipcp_key *key)
 	return false;
 }
 
-/* A key in use is in its leaf, and nowhere else it could be taken again. */
+/* Expect the key in no place from which it could be taken again. */
 static void expect_spent(struct kunit *test, struct ipcp_epoch *ep,
 			 unsigned int dir, const struct ipcp_key *key)
 {
@@ -136,7 +136,7 @@ static void describe_dir(const unsigned int *dir, char *desc)
 
 KUNIT_ARRAY_PARAM(dir, dirs, describe_dir);
 
-/* From the first leaf to the last, one by one. */
+/* Compare all leaves, from the first to the last. */
 static void all_leaves_have_the_keys_of_the_vectors(struct kunit *test)
 {
 	const unsigned int dir = *(const unsigned int *)test->param_value;
@@ -234,7 +234,7 @@ static void time_retires_the_leaf_before(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_leaf_retire_late(ep, &until));
 }
 
-/* A lookup found it before, and RCU keeps it. */
+/* A lookup found the leaf before, and RCU keeps it. */
 static void a_leaf_that_was_retired_meanwhile_passes_no_packet(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
@@ -255,7 +255,7 @@ static void a_leaf_that_was_retired_meanwhile_passes_no_packet(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, ep->leaves[RX].used, 2);
 }
 
-/* What a jump leaves is wiped when the leaf after it is prepared. */
+/* Keys behind a jump are wiped when the leaf after it is prepared. */
 static void the_worker_wipes_what_a_jump_has_passed(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
@@ -287,7 +287,7 @@ static const struct ipcp_key *key_of(struct ipcp_leaf *leaf)
 	return &leaf->aead.key;
 }
 
-/* A lookup may use it until its grace period is over; then nothing is left. */
+/* A lookup may use the key for a grace period; then the key is wiped. */
 static void a_key_is_wiped_a_grace_period_after_it_was_retired(struct kunit *test)
 {
 	unsigned long until;
@@ -313,7 +313,7 @@ static void a_key_is_wiped_a_grace_period_after_it_was_retired(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), -EKEYEXPIRED);
 	KUNIT_EXPECT_MEMEQ(test, key_of(leaf), &key, sizeof(key));
 	rcu_read_unlock();
-	KUNIT_EXPECT_GE(test, w->count, 1);	/* debug objects count, too */
+	KUNIT_EXPECT_GE(test, w->count, 1);	/* includes debug objects */
 	test_drain();
 	heap_expect_nothing_left(test, w);
 }

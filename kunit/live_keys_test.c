@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The notices that the machine sleeps or was copied: when they return, no key is
- * left, whatever went on meanwhile. Each leaf key holds its epoch, so the epoch's
- * references count the keys.
+ * The notifiers of suspend and of a machine copy: no key is left when they
+ * return, whatever else runs. Each leaf key holds its epoch, so the references
+ * of the epoch count the keys.
  */
 #include <linux/kthread.h>
 
@@ -17,7 +17,7 @@
 #include "rx.h"
 #include "tx.h"
 
-#define TIMES	500		/* of each notice */
+#define TIMES	500		/* calls of each notifier */
 
 static void copied(void)
 {
@@ -57,7 +57,7 @@ static void read_all(struct ipcp_flow *flow)
 	ipcp_reader_end(&r);
 }
 
-/* Messages and derivations of leaf keys, which fail while there is no key. */
+/* Send messages and derive leaf keys. Both fail while there is no key. */
 static int send_for_ever(void *arg)
 {
 	struct traffic *t = arg;
@@ -84,7 +84,7 @@ static void stop_traffic(void *task)
 	kthread_stop(task);
 }
 
-/* Go to the next epoch, whose keys are all that a flow has. */
+/* Move to the next epoch, whose keys are the only ones of the flow. */
 static struct ipcp_epoch *next_epoch(struct kunit *test, struct ipcp_flow *flow)
 {
 	test_next(test, flow);
@@ -111,7 +111,7 @@ static void no_key_is_left_when_the_notice_returns(struct kunit *test)
 		for (int turns = 0; turns < i % 100; turns++)
 			schedule();
 		notice->give();
-		/* what the test holds */
+		/* the test's own references */
 		KUNIT_EXPECT_EQ(test, refcount_read(&to->refs), 1);
 		KUNIT_EXPECT_EQ(test, refcount_read(&from->refs), 1);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Included in front of main.c: the family's name loads the module itself, never
- * the one with the tests, which would take its place.
+ * Included before main.c, so that the name of the family loads the module
+ * itself, and not the module with the tests in its place.
  */
 #include <linux/module.h>
 #include <net/genetlink.h>

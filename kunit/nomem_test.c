@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * No memory: each allocation of a call fails in turn, until the call succeeds.
- * All that was begun is undone, no key is left in memory that was given back,
- * and the call can be made again.
+ * Out of memory: each allocation of a call fails in turn, until the call
+ * succeeds. A failed call undoes its changes, leaves no key in freed memory,
+ * and can be repeated.
  */
 #include "fail_nth.h"
 #include "flow_util.h"
@@ -15,7 +15,7 @@
 #include "test_util.h"
 #include "vectors.h"
 
-#define RX	IPCP_DIR_INITIATOR	/* of a responder */
+#define RX	IPCP_DIR_INITIATOR	/* the responder receives in it */
 
 static const struct cipher_case {
 	const char *desc;
@@ -27,7 +27,7 @@ static const struct cipher_case {
 
 KUNIT_ARRAY_PARAM_DESC(cipher, ciphers, desc);
 
-/* A watch that knows the keys of seed 0, the vectors' root. */
+/* Create a heap watch for the keys of seed 0, the vectors' root. */
 static struct heap_watch *watch_keys(struct kunit *test)
 {
 	struct heap_watch *w = heap_watch(test);
@@ -46,8 +46,8 @@ static struct heap_watch *watch_keys(struct kunit *test)
 }
 
 /*
- * Debug objects are made in between, and do without memory: then not each
- * failure is the call's own.
+ * Debug objects allocate in between and tolerate a failure, so a failed
+ * allocation is not always one of the call.
  */
 static void each_failure_counts(struct kunit *test)
 {
@@ -56,7 +56,7 @@ static void each_failure_counts(struct kunit *test)
 	failing_allocations(test);
 }
 
-/* Makes the call with its n-th allocation failing. False if it had fewer. */
+/* Make the n-th allocation of a call fail. Return: false if it has fewer. */
 static bool call_failing(struct heap_watch *w, unsigned int n, int *err,
 			 int (*call)(void *arg), void *arg)
 {
@@ -70,7 +70,7 @@ static bool call_failing(struct heap_watch *w, unsigned int n, int *err,
 	return did;
 }
 
-/* Until it succeeds; how often it did not. */
+/* Repeat the call until it succeeds. Return: the number of failures. */
 static unsigned int fail_until_it_works(struct kunit *test,
 					struct heap_watch *w,
 					int (*call)(void *arg), void *arg)
@@ -89,7 +89,7 @@ static unsigned int fail_until_it_works(struct kunit *test,
 	return n - 1;
 }
 
-/* An end whose keys come with seed 0, or the next one will. */
+/* Create an end whose next seed is seed 0. */
 static struct ipcp_flow *new_end(struct kunit *test, u16 cipher)
 {
 	struct ipcp_flow *flow = test_pending(test, RESPONDER, cipher);
@@ -163,7 +163,7 @@ static void a_leaf_is_prepared_or_not(struct kunit *test)
 	unsigned int failed = 0;
 
 	each_failure_counts(test);
-	/* into the second node */
+	/* reach the second node */
 	for (unsigned int no = 1; no <= IPCP_LEAVES; no++) {
 		struct ipcp_leaf *leaf;
 
@@ -172,7 +172,7 @@ static void a_leaf_is_prepared_or_not(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, leaf);
 		KUNIT_ASSERT_TRUE(test, test_use(ep, RX, leaf));
 		KUNIT_ASSERT_PTR_EQ(test, test_leaf(&ep->leaves[RX].cur), leaf);
-		w->count = 0;	/* it stays */
+		w->count = 0;	/* the leaf stays allocated */
 	}
 	KUNIT_EXPECT_GE(test, failed, IPCP_LEAVES);
 	KUNIT_EXPECT_EQ(test, ep->leaves[RX].set.node, 1);
@@ -199,7 +199,7 @@ static void a_jump_is_tried_or_not(struct kunit *test)
 	struct heap_watch *w = watch_keys(test);
 
 	each_failure_counts(test);
-	/* a leaf, and a set for the copies */
+	/* a leaf, and a set of copied keys */
 	KUNIT_EXPECT_GE(test, fail_until_it_works(test, w, jump, &j), 2);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(j.leaf));
 	KUNIT_EXPECT_EQ(test, j.ep->leaves[RX].set.node, 0);
@@ -223,7 +223,7 @@ static int make_flow(void *arg)
 	return PTR_ERR_OR_ZERO(new->flow);
 }
 
-/* Some allocations have a second way: the flow is made or it is not. */
+/* Some allocations have a fallback: the flow is created or not. */
 static void a_flow_is_made_or_not(struct kunit *test)
 {
 	struct ipcp_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
@@ -259,8 +259,8 @@ static void a_flow_is_made_or_not(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, err, 0);
 	/*
-	 * The flow, and its name. Debug objects are allocated in between when
-	 * their pool runs low, so the count may pass the name's by.
+	 * The flow and its name. Debug objects are allocated in between when
+	 * their pool runs low, so the count may skip the name.
 	 */
 	KUNIT_EXPECT_GE(test, failed,
 			IS_ENABLED(CONFIG_DEBUG_OBJECTS) ? 1 : 2);

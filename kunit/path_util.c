@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A network for the suites: the loopback device, and a socket in the middle. */
+/* The network of the suites: the loopback device and a socket in between. */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/net_namespace.h>
@@ -28,7 +28,7 @@ static int open_loopback(void)
 	return err;
 }
 
-/* For kunit_suite.suite_init: the module's sockets, and the test's. */
+/* Open the sockets of the module and of the test, as kunit_suite.suite_init. */
 int test_path_open(struct kunit_suite *suite)
 {
 	struct udp_port_cfg cfg = {
@@ -55,7 +55,7 @@ int test_path_open(struct kunit_suite *suite)
 	return 0;
 }
 
-/* For kunit_suite.suite_exit. */
+/* Close the sockets, as kunit_suite.suite_exit. */
 void test_path_close(struct kunit_suite *suite)
 {
 	struct ipcp_net *ipn = test_net();
@@ -68,7 +68,7 @@ void test_path_close(struct kunit_suite *suite)
 	mutex_unlock(&ipn->agent_lock);
 }
 
-/* The next packet that has been sent, or NULL. */
+/* Return: the next packet that was sent, or NULL. */
 struct sk_buff *test_receive_now(void)
 {
 	int err;
@@ -76,7 +76,7 @@ struct sk_buff *test_receive_now(void)
 	return skb_recv_udp(path->sk, MSG_DONTWAIT, &err);
 }
 
-/* For kunit_suite.init: forgets what the test before left. */
+/* Drop the packets of the previous test, as kunit_suite.init. */
 int test_path_clear(struct kunit *test)
 {
 	struct sk_buff *skb;
@@ -91,7 +91,7 @@ static __be16 path_port(void)
 	return inet_sk(path->sk)->inet_sport;
 }
 
-/* What the flow sends is for the peer, and goes to the path. */
+/* Address the packets of a flow to the peer, through the test's socket. */
 void test_connect(struct ipcp_flow *flow, struct ipcp_flow *peer)
 {
 	flow->peer_eid = peer->eid;
@@ -102,7 +102,7 @@ void test_connect(struct ipcp_flow *flow, struct ipcp_flow *peer)
 	write_unlock_bh(&flow->peer_lock);
 }
 
-/* Two ends of one flow, both in epoch 0. */
+/* Create the two ends of a flow, both in epoch 0. */
 void test_pair(struct kunit *test, struct ipcp_flow **initiator,
 	       struct ipcp_flow **responder)
 {
@@ -112,7 +112,7 @@ void test_pair(struct kunit *test, struct ipcp_flow **initiator,
 	test_connect(*responder, *initiator);
 }
 
-/* The next packet that was sent. It is there, or on its way. */
+/* Wait for the next packet, which was sent already. */
 struct sk_buff *test_receive(struct kunit *test)
 {
 	struct sk_buff *skb;
@@ -123,7 +123,7 @@ struct sk_buff *test_receive(struct kunit *test)
 	return skb;
 }
 
-/* As if it had come in from the path, in a softirq. */
+/* Receive a packet as from the path, as if in a softirq. */
 void test_deliver(struct sk_buff *skb)
 {
 	skb->dev = NULL;
@@ -136,7 +136,7 @@ void test_deliver(struct sk_buff *skb)
 	local_bh_enable();
 }
 
-/* Reads the next message, of a number: that, or -1. */
+/* Read the next message. Return: the number in it, or -1. */
 s64 test_hear(struct ipcp_flow *flow)
 {
 	struct ipcp_reader r;
@@ -150,7 +150,7 @@ s64 test_hear(struct ipcp_flow *flow)
 	return no;
 }
 
-/* Carries the next packet to whom it is for. */
+/* Deliver the next packet to its receiver. */
 void test_carry(struct kunit *test)
 {
 	test_deliver(test_receive(test));
@@ -166,8 +166,8 @@ struct ipcp_hdr test_header(struct kunit *test, const struct sk_buff *skb)
 }
 
 /*
- * Opens the next packet with the keys that the peer @at has for it, without
- * receiving it. @payload has room for @len bytes, which are set.
+ * Decrypt the next packet with the keys of the peer @at, without receiving it.
+ * @payload has room for @len bytes; @len is set to the length of the payload.
  */
 struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
 				 u8 *payload, unsigned int *len)
@@ -199,7 +199,7 @@ struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
 	return hdr;
 }
 
-/* Packets that the flow sent, in the epochs that it has. */
+/* Return: the number of packets that the flow sent in its current epochs. */
 u64 test_sent(struct ipcp_flow *flow)
 {
 	u64 sent = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The ring towards the reader: order, bounds, and who is woken. */
+/* The ring towards the reader: order, bounds and wakeups. */
 #include <linux/poll.h>
 
 #include "flow_util.h"
@@ -29,7 +29,7 @@ static struct ipcp_rbuff *new_ring(struct kunit *test)
 	return rb;
 }
 
-/* A packet that counts as so many bytes, with a number in it. */
+/* Create a packet with a number in it that is charged as @size bytes. */
 static struct sk_buff *packet(struct kunit *test, u32 no, unsigned int size)
 {
 	struct sk_buff *skb = alloc_skb(sizeof(no), GFP_KERNEL);
@@ -50,11 +50,11 @@ static bool put(struct kunit *test, struct ipcp_rbuff *rb, u32 no,
 		return true;
 	KUNIT_EXPECT_EQ(test, reason, rb->closed ? IPCP_DROP_CLOSED :
 						   IPCP_DROP_RING_FULL);
-	kfree_skb(skb);		/* still ours */
+	kfree_skb(skb);		/* the caller still owns it */
 	return false;
 }
 
-/* The number of the first packet, or -1. */
+/* Take the first packet. Return: its number, or -1. */
 static s64 get(struct ipcp_rbuff *rb)
 {
 	struct sk_buff *skb;
@@ -213,7 +213,7 @@ static void a_packet_that_was_refused_wakes_nobody(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reader->wakes, 0);
 }
 
-/* What is queued can be read whatever the flags say. */
+/* Queued packets can be read whatever the flags are. */
 static void flags_do_not_touch_what_is_queued(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The registry's functions for re-keying, by the names that Ouroboros has. */
+/* The registry functions of a re-key, with their names in Ouroboros. */
 #include "flow_util.h"
 #include "rekey.h"
 #include "state.h"
@@ -81,7 +81,7 @@ static void the_kernel_itself_carries_the_packets(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_is_direct(flow));
 }
 
-/* Two ends of this host agree on no keys, whatever an agent says. */
+/* A flow within this host never gets keys, whatever an agent requests. */
 static void a_direct_flow_is_never_to_be_re_keyed(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
@@ -125,10 +125,10 @@ static void an_agent_that_goes_leaves_no_claim(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claimed->state, IPCP_REKEY_FLOW_STATE_ALLOCATED);
 	KUNIT_EXPECT_EQ(test, test_park(test, claimed, 2, 1, exchange), -ESTALE);
 	KUNIT_EXPECT_EQ(test, idle->state, IPCP_REKEY_FLOW_STATE_ALLOCATED);
-	/* nobody will answer it any more */
+	/* no agent will answer it any more */
 	KUNIT_EXPECT_EQ(test, asks->state, IPCP_REKEY_FLOW_STATE_DEALLOCATED);
 	KUNIT_EXPECT_EQ(test, asks->error, ENOTCONN);
-	/* its peer may still be heard */
+	/* the peer may still be heard */
 	KUNIT_EXPECT_EQ(test, answers->state,
 			IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING);
 	KUNIT_EXPECT_EQ(test, fresh->state, IPCP_REKEY_FLOW_STATE_INIT);

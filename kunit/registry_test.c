@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The registry: numbers, who is found by them, and walks. */
+/* The registry: numbers, lookups by number, and walks. */
 #include <linux/completion.h>
 #include <linux/kthread.h>
 
@@ -19,7 +19,7 @@ static struct ipcp_flow *by_eid(u32 eid)
 	return flow;
 }
 
-/* The flow with this number, if it is there. Nobody else ends it meanwhile. */
+/* Return: the flow with this number, or NULL. No other task ends it. */
 static struct ipcp_flow *by_id(u32 id)
 {
 	struct ipcp_flow *flow = ipcp_registry_get(test_net(), id);
@@ -65,7 +65,7 @@ static void numbers_are_of_one_flow(struct kunit *test)
 	}
 }
 
-/* An old number is not at once another flow's. */
+/* A freed number is not reused at once. */
 static void numbers_are_not_used_again_soon(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
@@ -98,7 +98,7 @@ static void a_flow_that_is_gone_is_not_found(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, by_eid(flow->eid));
 	KUNIT_EXPECT_EQ(test, ipcp_registry_count(test_net()), count - 1);
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
-	ipcp_registry_del(flow);	/* the second does nothing */
+	ipcp_registry_del(flow);	/* the second call does nothing */
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
 }
 
@@ -152,7 +152,7 @@ static int come_and_go(void *data)
 	kthread_complete_and_exit(&c->done, 0);
 }
 
-/* How many of the flows a walk sees, each once. */
+/* Return: the number of the flows that a walk sees, each once. */
 static unsigned int walk(struct ipcp_flow *const *flow, unsigned int n)
 {
 	unsigned long id = 0, last = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The replay window, in terms of its constants. */
+/* The replay window, relative to its constants. */
 #include "keysched.h"
 #include "replay.h"
 #include "test_util.h"
@@ -12,7 +12,7 @@
 #define LATE	IPCP_DROP_LATE
 #define AGAIN	IPCP_DROP_REPLAY
 
-/* One packet after the other, and what becomes of it. */
+/* Packets in order, with their expected result. */
 struct packet {
 	u32 seq;
 	enum ipcp_drop drop;
@@ -72,7 +72,7 @@ static struct ipcp_replay *new_window(struct kunit *test)
 	return r;
 }
 
-/* Check foretells what commit says, and changes nothing. */
+/* The check has the same result as the commit, and changes nothing. */
 static enum ipcp_drop receive(struct kunit *test, struct ipcp_replay *r, u32 seq)
 {
 	enum ipcp_drop check = ipcp_replay_check(r, seq);
@@ -108,7 +108,7 @@ static void describe_start(const u32 *start, char *desc)
 
 KUNIT_ARRAY_PARAM(start, starts, describe_start);
 
-/* A whole window in reverse order is all new, and all known after that. */
+/* All packets of a reversed window are new, and known afterwards. */
 static void a_whole_window_may_be_reordered(struct kunit *test)
 {
 	const u32 start = *(const u32 *)test->param_value;
@@ -123,7 +123,7 @@ static void a_whole_window_may_be_reordered(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, receive(test, r, start - 1), LATE);
 }
 
-/* The plainest memory there is: a byte for each packet of a leaf. */
+/* The simplest model: a byte for each packet of a leaf. */
 struct model {
 	u32 next;
 	u8 seen[1U << IPCP_LEAF_SHIFT];
@@ -140,7 +140,7 @@ static enum ipcp_drop model_receive(struct model *m, u32 seq)
 	return NONE;
 }
 
-/* A number at most half of @range from the next: the same in every run. */
+/* Return: a reproducible number at most half of @range from @next. */
 static u32 pick(u32 *state, u32 next, u32 range)
 {
 	s64 seq;
@@ -161,7 +161,7 @@ KUNIT_ARRAY_PARAM(range, ranges, describe_range);
 
 #define RUNS	100000
 
-/* One leaf, from the first packet to the last. Every fourth comes again. */
+/* Run a leaf from the first packet to the last, with every fourth repeated. */
 static u32 agrees_on_a_leaf(struct kunit *test, struct model *m, u32 *state,
 			    u32 range, unsigned int count[IPCP_DROP_MAX])
 {
@@ -197,7 +197,7 @@ static void agrees_with_a_model(struct kunit *test)
 		i += agrees_on_a_leaf(test, m, &state, range, count);
 	kvfree(m);
 
-	/* or the numbers were no test */
+	/* the numbers must cover all results */
 	KUNIT_EXPECT_GT(test, count[NONE], RUNS / 10);
 	KUNIT_EXPECT_GT(test, count[AGAIN], RUNS / 200);
 	if (range > 2 * WINDOW)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Receiving several packets in one buffer: in whatever memory they come, all that
- * is good is read, in order, and memory that others have is not written to.
+ * Receiving several packets in one buffer: whatever the layout of its memory,
+ * all good packets are read in order, and shared memory is not written.
  */
 #include <linux/mm.h>
 #include <linux/unaligned.h>
@@ -16,11 +16,11 @@
 #include "test_util.h"
 #include "tx.h"
 
-#define PACKETS	6		/* in a buffer */
+#define PACKETS	6		/* per buffer */
 #define SHORT	IPCP_PPL_SHIFT_MIN
-#define LEAF	BIT(SHORT)	/* packets of a leaf */
+#define LEAF	BIT(SHORT)	/* packets per leaf */
 
-/* Two flows between the same hosts; what is said goes from @from to @to. */
+/* Two flows between the same hosts; messages go from @from to @to. */
 struct ends {
 	struct ipcp_flow *from[2];
 	struct ipcp_flow *to[2];
@@ -42,7 +42,7 @@ static struct ends new_ends(struct kunit *test)
 	return e;
 }
 
-/* A message of a number and zeros. */
+/* Send a message with a number and zeros. Return: its packet. */
 static struct sk_buff *say(struct kunit *test, struct ends *e, int flow,
 			   unsigned int len)
 {
@@ -57,7 +57,7 @@ static struct sk_buff *say(struct kunit *test, struct ends *e, int flow,
 	return skb;
 }
 
-/* The number of the next message, or -1. */
+/* Read the next message. Return: its number, or -1. */
 static s64 hear(struct ipcp_flow *flow, unsigned int *len)
 {
 	struct ipcp_reader r;
@@ -75,9 +75,9 @@ static s64 hear(struct ipcp_flow *flow, unsigned int *len)
 	return no;
 }
 
-/* Memory in which packets come */
+/* Memory layouts of a buffer */
 
-/* Add bytes to a buffer, in fragments that end where these do. */
+/* Add bytes to a buffer as a fragment of their own. */
 static void add_frag(struct kunit *test, struct sk_buff *skb, const void *data,
 		     unsigned int len)
 {
@@ -103,7 +103,7 @@ static void a_fragment_each(struct kunit *test, struct sk_buff *skb,
 		add_frag(test, skb, data + pos, min(seg_len, len - pos));
 }
 
-/* Most packets lie in two of them. */
+/* Split most packets across two fragments. */
 static void cut_anywhere(struct kunit *test, struct sk_buff *skb,
 			 const u8 *data, unsigned int len, unsigned int seg_len)
 {
@@ -127,7 +127,7 @@ static void put_page_action(void *page)
 	put_page(page);
 }
 
-/* As a copy of the buffer has them that shares fragments: neither is marked. */
+/* Share the fragments with another buffer, without a mark on either. */
 static void pages_of_others_too(struct kunit *test, struct sk_buff *skb,
 				const u8 *data, unsigned int len,
 				unsigned int seg_len)
@@ -168,7 +168,7 @@ static const struct shape {
 	void (*fill)(struct kunit *test, struct sk_buff *skb, const u8 *data,
 		     unsigned int len, unsigned int seg_len);
 	bool cloned;
-	bool whole;	/* the ring takes the buffer as it is */
+	bool whole;	/* the ring keeps the buffer */
 } shapes[] = {
 	{ "in one piece", in_one_piece, false, true },
 	{ "in a fragment each", a_fragment_each, false, true },
@@ -182,7 +182,7 @@ static const struct shape {
 
 KUNIT_ARRAY_PARAM_DESC(shape, shapes, desc);
 
-/* Puts packets together as a device or GRO does; they are freed. */
+/* Merge packets as a device or GRO does, and free them. */
 static struct sk_buff *together(struct kunit *test, const struct shape *shape,
 				struct sk_buff **pkts, unsigned int count)
 {
@@ -208,7 +208,7 @@ static struct sk_buff *together(struct kunit *test, const struct shape *shape,
 	return skb;
 }
 
-/* The buffer comes in. Where others have its memory, that stays as it was. */
+/* Receive the buffer. Shared memory must not change. */
 static void arrive(struct kunit *test, const struct shape *shape,
 		   struct sk_buff *skb)
 {
@@ -225,7 +225,7 @@ static void arrive(struct kunit *test, const struct shape *shape,
 	KUNIT_ASSERT_NOT_NULL(test, before);
 	KUNIT_ASSERT_NOT_NULL(test, after);
 	KUNIT_ASSERT_EQ(test, skb_copy_bits(skb, 0, before, len), 0);
-	/* not a clone of it, but the buffer itself */
+	/* not a clone, but the buffer itself */
 	other = shape->cloned ? skb_clone(skb, GFP_KERNEL) : skb_get(skb);
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	test_deliver(skb);
@@ -257,7 +257,7 @@ static void packets_of_one_leaf_are_read_from_where_they_are(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.to[0]->n_rb.bytes, 0);
 }
 
-/* What the packets are */
+/* Contents of the packets */
 
 static void forged(struct sk_buff **pkts)
 {
@@ -293,9 +293,9 @@ static void cut_off(struct sk_buff **pkts)
 static const struct content {
 	const char *desc;
 	void (*change)(struct sk_buff **pkts);
-	unsigned int lost;	/* a bit each */
+	unsigned int lost;	/* one bit per packet */
 	enum ipcp_drop reason;
-	bool stray;		/* of no flow */
+	bool stray;		/* belongs to no flow */
 } contents[] = {
 	{ "one is forged", forged, BIT(2), IPCP_DROP_AUTH },
 	{ "all are", all_forged, BIT(PACKETS) - 1, IPCP_DROP_AUTH },
@@ -366,7 +366,7 @@ static void flows_that_send_in_turns_are_charged_for_their_own(struct kunit *tes
 	for (int i = 0; i < PACKETS; i++)
 		pkts[i] = say(test, &e, i & 1, 100);
 	arrive(test, shapes, together(test, shapes, pkts, PACKETS));
-	/* for a packet with its headers each, not for all of the buffer */
+	/* each flow is charged for its own packet with headers */
 	alone = alloc_skb(200, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, alone);
 	for (int i = 0; i < 2; i++)
@@ -375,7 +375,7 @@ static void flows_that_send_in_turns_are_charged_for_their_own(struct kunit *tes
 	kfree_skb(alone);
 }
 
-/* What was forged takes no memory of the ring, whatever it came together with. */
+/* Forged packets are not charged, whatever they were merged with. */
 static void only_what_is_good_of_several_is_charged(struct kunit *test)
 {
 	const struct shape *shape = test->param_value;
@@ -404,14 +404,14 @@ static void packets_of_two_leaves_are_read_in_order(struct kunit *test)
 	for (int i = 0; i < PACKETS; i++)
 		pkts[i] = say(test, &e, 0, 100);
 	arrive(test, shape, together(test, shape, pkts, PACKETS));
-	/* the second leaf is not derived yet */
+	/* the second leaf was not derived yet */
 	ipcp_rx_drain(e.to[0]);
 	for (int i = 0; i < PACKETS; i++)
 		KUNIT_EXPECT_EQ(test, hear(e.to[0], NULL), LEAF - 2 + i);
 	KUNIT_EXPECT_EQ(test, hear(e.to[0], NULL), -1);
 }
 
-/* As long as the others, since they would not be in one buffer. */
+/* Send a SEALED packet of the length of the others, so that they can merge. */
 static struct sk_buff *say_sealed(struct kunit *test, struct ends *e,
 				  unsigned int len)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Receiving: what is dropped and why, what is read and in which order, and that
- * nothing is lost when keys go.
+ * Receiving: which packets are dropped and why, which are read and in which
+ * order, and that no packet is lost when keys are wiped.
  */
 #include <linux/unaligned.h>
 
@@ -19,9 +19,9 @@
 #include "upcall.h"
 
 #define SHORT	IPCP_PPL_SHIFT_MIN
-#define LEAF	BIT(SHORT)	/* packets of a leaf */
+#define LEAF	BIT(SHORT)	/* packets per leaf */
 
-/* Two ends of a flow with short leaves. What is said goes from @from to @to. */
+/* Two ends of a flow with short leaves. Messages go from @from to @to. */
 struct ends {
 	struct ipcp_flow *from;
 	struct ipcp_flow *to;
@@ -43,7 +43,7 @@ static struct ends new_ends(struct kunit *test)
 	return e;
 }
 
-/* Messages are numbered, too: from 0 on, each once. */
+/* Send a message with the next number, from 0 on. Return: its packet. */
 static struct sk_buff *say(struct kunit *test, struct ends *e)
 {
 	struct sk_buff *skb = ipcp_tx_alloc(sizeof(e->said), GFP_KERNEL);
@@ -61,7 +61,7 @@ static void lose(struct kunit *test, struct ends *e, unsigned int n)
 		kfree_skb(say(test, e));
 }
 
-/* A packet comes in, and the worker does what it is called for. */
+/* Receive a packet, and do the worker's part of it. */
 static void deliver(struct ends *e, struct sk_buff *skb)
 {
 	test_deliver(skb);
@@ -78,7 +78,7 @@ static void arrive(struct kunit *test, struct ends *e, unsigned int n)
 static struct sk_buff *say_control(struct kunit *test, struct ends *e, u8 type,
 				   size_t len)
 {
-	/* of a CONFIRM: one that is not answered */
+	/* as a CONFIRM it gets no answer */
 	static const u8 payload[4] = { IPCP_CONFIRM_DONE };
 
 	KUNIT_ASSERT_EQ(test, ipcp_tx_current(e->from, type, payload, len), 0);
@@ -105,7 +105,7 @@ static void what_is_sent_is_read_in_order_over_all_leaves(struct kunit *test)
 	struct ends e = new_ends(test);
 	struct ipcp_stats sum;
 
-	/* not read before all is there */
+	/* nothing is read before all have arrived */
 	arrive(test, &e, 10 * LEAF);
 	expect_heard(test, &e, 0, 10 * LEAF);
 	ipcp_stats_sum(e.to->stats, &sum);
@@ -152,7 +152,7 @@ static void a_loss_of_whole_leaves_is_jumped_over(struct kunit *test)
 	expect_heard(test, &e, 105 * LEAF + 8, 106 * LEAF + 8);
 }
 
-/* In place of the packet's own leaf, with a tag that cannot be right. */
+/* Change the counter of a packet, so that its tag is wrong. */
 static void forge(struct sk_buff *skb, u64 counter)
 {
 	put_unaligned_be32(counter, skb->data + 4);
@@ -179,7 +179,7 @@ static void few_jumps_are_tried_for_who_forges(struct kunit *test)
 
 	arrive(test, &e, 1);
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
-	e.to->waiting.filled_at = get_jiffies_64() - HZ;	/* one did */
+	e.to->waiting.filled_at = get_jiffies_64() - HZ;	/* one passed */
 	lose(test, &e, 20 * LEAF);
 	arrive(test, &e, 1);
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
@@ -278,7 +278,7 @@ static const struct arrival_case {
 	const char *desc;
 	void (*change)(struct ends *e, struct sk_buff *skb);
 	enum ipcp_drop reason;
-	bool flow;	/* counted there */
+	bool flow;	/* counted by the flow */
 } arrivals[] = {
 	{ "for no flow", no_flow, IPCP_DROP_EID, false },
 	{ "cut", cut, IPCP_DROP_SHORT, false },
@@ -325,14 +325,14 @@ static void control_packets_wait_in_a_queue_of_their_own(struct kunit *test)
 	struct ends e = new_ends(test);
 	struct sk_buff_head said;
 
-	/* Said first: the worker, which empties the queue, may run meanwhile. */
+	/* Sent first, since the worker may run and empty the queue. */
 	__skb_queue_head_init(&said);
 	for (int i = 0; i < IPCP_CTL_QUEUE + 2; i++)
 		__skb_queue_tail(&said,
 				 say_control(test, &e, IPCP_PDU_CONFIRM, 1));
 	while (!skb_queue_empty(&said))
 		test_deliver(__skb_dequeue(&said));
-	ipcp_rx_drain(e.to);	/* the last are of the next leaf */
+	ipcp_rx_drain(e.to);	/* the last packets are of the next leaf */
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), IPCP_CTL_QUEUE);
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CTRL_FULL), 2);
 	arrive(test, &e, 1);
@@ -341,7 +341,7 @@ static void control_packets_wait_in_a_queue_of_their_own(struct kunit *test)
 	expect_heard(test, &e, 0, 1);
 }
 
-/* The reader is slow, and the keys go. */
+/* The reader is slow, and the keys are wiped. */
 static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -356,7 +356,7 @@ static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
 	expect_heard(test, &e, 0, 3 * LEAF);
 }
 
-/* A flood of packets that are not the peer's, and of repeats, while nobody reads. */
+/* A flood of forged and repeated packets arrives without a reader. */
 static void what_is_forged_or_repeated_takes_no_place(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -376,7 +376,7 @@ static void what_is_forged_or_repeated_takes_no_place(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_RING_FULL), 0);
 }
 
-/* The worker is late: what comes of the next leaf waits, in order. */
+/* While the worker is late, packets of the next leaf wait in order. */
 static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -386,7 +386,7 @@ static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 	for (int i = 0; i < 3; i++)
 		test_deliver(say(test, &e));
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
-	/* there is a key now, but others wait */
+	/* the key is there now, but earlier packets wait */
 	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
 	test_deliver(say(test, &e));
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), 4);
@@ -398,7 +398,7 @@ static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.to->waiting.next, 0);
 }
 
-/* Nobody can keep the worker busy with a leaf, or what comes of it waiting. */
+/* A sender can neither keep the worker busy with a leaf nor packets waiting. */
 static void a_leaf_is_waited_for_until_its_last_batch(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -423,7 +423,7 @@ static void a_leaf_is_waited_for_until_its_last_batch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_waiting_first(w), IPCP_NO_LEAF);
 }
 
-/* Forged ones wait for the next leaf, have all places, and it is derived. */
+/* Forged packets fill the queue for the next leaf, which is then derived. */
 static void a_packet_whose_leaf_is_there_needs_no_place(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -448,7 +448,7 @@ static void a_packet_whose_leaf_is_there_needs_no_place(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), IPCP_WAIT_NEXT);
 }
 
-/* After a loss of all keys another epoch may have the number. */
+/* After a loss of all keys a new epoch may have the same number. */
 static void a_confirm_says_nothing_of_other_keys_with_its_number(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -466,7 +466,7 @@ static void a_confirm_says_nothing_of_other_keys_with_its_number(struct kunit *t
 
 static const struct bound_case {
 	const char *desc;
-	unsigned int leaves;	/* ahead */
+	unsigned int leaves;	/* leaves ahead */
 	unsigned int packets;
 } bounds[] = {
 	{ "for the next leaf", 1, IPCP_WAIT_NEXT },
@@ -674,7 +674,7 @@ static void what_nobody_will_read_is_dropped(struct kunit *test)
 	ipcp_rx_purge(e.to);
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e.to->n_rb));
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 4);
-	/* and nothing joins after that */
+	/* and no packet is queued after that */
 	test_deliver(say(test, &e));
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 5);
 }

@@ -8,7 +8,7 @@
 #include <linux/module.h>
 #include <linux/string.h>
 
-/* The bytes that a vector's hex digits stand for; @len of them, or it fails. */
+/* Decode the hex digits of a vector; fail unless there are @len bytes. */
 static inline u8 *unhex_len(struct kunit *test, const char *hex, size_t len)
 {
 	u8 *bytes = kunit_kmalloc(test, len + 1, GFP_KERNEL);
@@ -24,19 +24,19 @@ static inline u8 *unhex(struct kunit *test, const char *hex)
 	return unhex_len(test, hex, strlen(hex) / 2);
 }
 
-/* Is there nothing but zeros? */
+/* True if all bytes are zero. */
 static inline bool wiped(const void *mem, size_t len)
 {
 	return !memchr_inv(mem, 0, len);
 }
 
-/* Is it a module of its own? Where it is built in nothing holds it. */
+/* True if the tests are a module. Built-in code has no references. */
 static inline bool test_is_module(void)
 {
 	return __is_defined(MODULE);
 }
 
-/* How many hold the module. */
+/* Return: the number of references to the module. */
 static inline int test_module_refs(void)
 {
 #if defined(MODULE) && defined(CONFIG_MODULE_UNLOAD)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sending: counters that come once and in order, leaves, and the limits of an
- * epoch: where data stops, and where everything does.
+ * Sending: unique counters in order, leaves, and the limits of an epoch, for
+ * data and for all packets.
  */
 #include "cb.h"
 #include "flow_util.h"
@@ -15,7 +15,7 @@
 
 #define SHORT	IPCP_PPL_SHIFT_MIN
 
-/* An end, connected, whose epoch has leaves of 2^@shift packets. */
+/* Create a connected end with leaves of 2^@shift packets. */
 static struct ipcp_flow *new_sender(struct kunit *test, unsigned int shift)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
@@ -52,7 +52,7 @@ static u64 counter_of_next(struct kunit *test)
 	return counter;
 }
 
-/* As if all packets up to number @n had been sent, leaf by leaf. */
+/* Move to counter @n as if all packets before it had been sent. */
 static void go_to(struct kunit *test, struct ipcp_flow *flow, u64 n)
 {
 	unsigned int dir = ipcp_tx_dir(&flow->rk);
@@ -118,7 +118,7 @@ static const struct alloc_case {
 
 KUNIT_ARRAY_PARAM_DESC(alloc, allocs, desc);
 
-/* Several in use at once: none has memory of another. */
+/* Several buffers are in use at once, without overlap. */
 static void a_buffer_has_room_for_all_around_its_message(struct kunit *test)
 {
 	const struct alloc_case *c = test->param_value;
@@ -190,7 +190,7 @@ static void a_message_leaves_with_the_overhead_and_no_more(struct kunit *test)
 	kfree_skb(skb);
 }
 
-/* Of each leaf, so it is there in time; and not before, for it takes memory. */
+/* A quarter leaves enough time to prepare; earlier preparation costs memory. */
 static void the_next_leaf_is_due_when_a_quarter_was_sent(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_sender(test, SHORT);
@@ -201,7 +201,7 @@ static void the_next_leaf_is_due_when_a_quarter_was_sent(struct kunit *test)
 		unsigned int sent = n % BIT(SHORT);
 
 		test_keyrot(flow);
-		if (sent)	/* before the first it is still in the last */
+		if (sent)	/* else the previous leaf is current */
 			KUNIT_ASSERT_EQ(test, !test_leaf(&lv->next),
 					sent < BIT(SHORT) / 4);
 		KUNIT_ASSERT_EQ(test, send_data(test, flow, 1), 0);
@@ -287,7 +287,7 @@ static void without_keys_nothing_is_sent(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_tx_ready(flow));
 }
 
-/* Asked too late: the epoch was closed meanwhile. */
+/* The epoch was closed before the send. */
 static void an_epoch_that_ended_sends_nothing(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_sender(test, SHORT);
@@ -300,7 +300,7 @@ static void an_epoch_that_ended_sends_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
 
-/* The number is spent, whatever becomes of the packet. */
+/* A counter is used up even if its packet cannot be sent. */
 static void a_packet_that_cannot_go_does_not_give_its_number_back(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_sender(test, SHORT);
@@ -337,7 +337,7 @@ static void what_has_left_is_not_on_its_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 2);
 }
 
-/* A buffer of several messages, with their numbers in them. */
+/* Create a buffer of several messages, each with its number. */
 static struct sk_buff *several(struct kunit *test, unsigned int count)
 {
 	struct sk_buff *skb;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The packet's header: every reason to reject one, and the vectors. */
+/* The packet header: every reason to reject it, and the vectors. */
 #include "keysched.h"
 #include "test_util.h"
 #include "vectors.h"
@@ -14,8 +14,8 @@
 static const struct parse_case {
 	const char *desc;
 	u8 pkt[IPCP_HDR_LEN];
-	u8 at;		/* this byte of the packet */
-	u8 value;	/* becomes this */
+	u8 at;		/* offset of a byte in the packet */
+	u8 value;	/* its new value */
 	size_t len;
 	enum ipcp_drop drop;
 } parse_cases[] = {
@@ -71,7 +71,7 @@ static const struct parse_case {
 
 KUNIT_ARRAY_PARAM_DESC(parse, parse_cases, desc);
 
-/* A packet of exactly @len bytes, so that KASAN sees a read past its end. */
+/* Create a packet of exactly @len bytes, so that KASAN sees reads past it. */
 static u8 *new_packet(struct kunit *test, const u8 hdr[IPCP_HDR_LEN], size_t len)
 {
 	u8 *pkt = kunit_kzalloc(test, len ?: 1, GFP_KERNEL);
@@ -145,8 +145,8 @@ static void builds_and_parses_the_packets_of_the_vectors(struct kunit *test)
 }
 
 /*
- * Whatever is accepted can be built again to the bit: so there is no bit that
- * is neither checked nor handed on, and two packets never mean the same.
+ * Each accepted header can be rebuilt bit by bit. So every bit is either
+ * checked or returned, and two different headers never have the same meaning.
  */
 static void no_bit_goes_unnoticed(struct kunit *test)
 {
