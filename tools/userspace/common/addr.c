@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Socket addresses in words. */
+/* Socket addresses as text. */
 
 #include <arpa/inet.h>
 #include <stdio.h>

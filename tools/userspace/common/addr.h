@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Socket addresses in words. */
+/* Socket addresses as text. */
 #ifndef IPCP_COMMON_ADDR_H
 #define IPCP_COMMON_ADDR_H
 
@@ -10,11 +10,12 @@
 #define ADDR_TEXT_LEN	(INET6_ADDRSTRLEN + 8)	/* brackets, colon, port */
 
 /**
- * addr_text() - write an address as people do
- * @addr: IPv4, IPv6, or none
- * @buf: where to
+ * addr_text() - format a socket address
+ * @addr: IPv4, IPv6, or AF_UNSPEC
+ * @buf: the buffer
  *
- * "192.0.2.1:3435", "[2001:db8::1]:3435", or "-" without an address.
+ * Formats are "192.0.2.1:3435", "[2001:db8::1]:3435", and "-" without an
+ * address.
  *
  * Return: @buf.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Big endian numbers in byte strings. Writers return the byte after. */
+/* Big-endian numbers in byte strings. Writers return the next position. */
 #ifndef IPCP_COMMON_BYTES_H
 #define IPCP_COMMON_BYTES_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The ciphers. The numbers are OpenSSL's NIDs. */
+/* Table of ciphers. The numbers are the NIDs of OpenSSL. */
 
 #include <stdio.h>
 #include <string.h>
@@ -9,10 +9,10 @@
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* The weakest first. */
+/* Sorted by strength, the weakest first. */
 static const struct {
 	uint16_t nid;
-	bool offered;		/* the kernel module has it */
+	bool offered;		/* supported by the kernel module */
 	const char *name;
 } ciphers[] = {
 	{ 904, false, "aes-128-ctr" },

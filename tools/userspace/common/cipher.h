@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* The ciphers: numbers, names, and how strong each is held to be. */
+/* Ciphers: numbers, names and strength. */
 #ifndef IPCP_COMMON_CIPHER_H
 #define IPCP_COMMON_CIPHER_H
 
@@ -8,59 +8,60 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CIPHER_LIST_LEN	128	/* room for cipher_list() */
+#define CIPHER_LIST_LEN	128	/* buffer of cipher_list() */
 
 /**
- * cipher_rank() - how strong a cipher is
- * @nid: its number
+ * cipher_rank() - get the strength of a cipher
+ * @nid: number of the cipher
  *
- * Return: 1 is the weakest; 0 for none, -1 for what is unknown.
+ * Return: 1 for the weakest; 0 for none, -1 for an unknown cipher.
  */
 int cipher_rank(uint32_t nid);
 
 /**
- * cipher_known() - does the table have it
- * @nid: its number
+ * cipher_known() - check whether the table has a cipher
+ * @nid: number of the cipher
  *
- * Return: false for none, too.
+ * Return: false also for none.
  */
 bool cipher_known(uint32_t nid);
 
 /**
- * cipher_offered() - does the kernel module have it
- * @nid: its number
+ * cipher_offered() - check whether the kernel module supports a cipher
+ * @nid: number of the cipher
  *
- * Return: false for none and for what is unknown, too.
+ * Return: false also for none and for an unknown cipher.
  */
 bool cipher_offered(uint32_t nid);
 
 /**
- * cipher_of_rank() - the weakest cipher of the module that is strong enough
- * @rank: how strong, see cipher_rank()
+ * cipher_of_rank() - find the weakest supported cipher of at least some
+ * strength
+ * @rank: the strength, see cipher_rank()
  *
- * Return: its number, or 0.
+ * Return: the number of the cipher, or 0.
  */
 uint16_t cipher_of_rank(int rank);
 
 /**
  * cipher_by_name() - look a cipher up
- * @name: name that enc.conf has
+ * @name: name as in enc.conf
  *
- * Return: its number; 0 if it is unknown.
+ * Return: the number of the cipher; 0 if it is unknown.
  */
 uint16_t cipher_by_name(const char *name);
 
 /**
- * cipher_name() - name of a cipher
- * @nid: its number
+ * cipher_name() - get the name of a cipher
+ * @nid: number of the cipher
  *
- * Return: the name that enc.conf has; "none" for 0, "?" for what is unknown.
+ * Return: the name as in enc.conf; "none" for 0, "?" for an unknown cipher.
  */
 const char *cipher_name(uint32_t nid);
 
 /**
- * cipher_list() - the ciphers of the module in words
- * @buf: where to; "A, B or C", the weakest first
+ * cipher_list() - list the supported ciphers
+ * @buf: the buffer; receives "A, B or C", the weakest first
  *
  * Return: @buf.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Certificates and signatures: own credentials, and who the peer is. */
+/* Certificates and signatures: load our credentials, verify the peer's. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -82,10 +82,10 @@ static enum oap_code load_dir(struct oap_store *store, const char *dir,
 }
 
 /**
- * oap_auth_store_load() - read the certificates that are trusted
- * @store: where they go
- * @dir: folder with cacert/ and untrusted/
- * @err: which one cannot be used
+ * oap_auth_store_load() - load the trusted certificates
+ * @store: the store to fill
+ * @dir: directory with cacert/ and untrusted/
+ * @err: reason of a failure, names the file
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
@@ -112,8 +112,8 @@ enum oap_code oap_auth_store_load(struct oap_store *store, const char *dir,
 }
 
 /**
- * oap_auth_store_free() - free the certificates
- * @store: is empty then
+ * oap_auth_store_free() - free the certificates of a store
+ * @store: the store, empty afterwards
  */
 void oap_auth_store_free(struct oap_store *store)
 {
@@ -138,12 +138,12 @@ static enum oap_code read_key(struct oap_creds *creds, const char *path,
 }
 
 /**
- * oap_auth_creds_load() - crt.pem and key.pem of a folder
- * @creds: what was read; oap_auth_creds_free() it
- * @dir: the folder
- * @err: why they cannot be used
+ * oap_auth_creds_load() - load crt.pem and key.pem from a directory
+ * @creds: the credentials; free them with oap_auth_creds_free()
+ * @dir: the directory
+ * @err: reason of a failure
  *
- * Both or neither must be there; neither leaves @creds empty.
+ * Either both files exist or neither does. Without them @creds is empty.
  *
  * Return: OAP_OK, OAP_NO_CREDENTIALS or OAP_INTERNAL.
  */
@@ -178,7 +178,7 @@ enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 
 /**
  * oap_auth_creds_free() - wipe and free credentials
- * @creds: are empty then
+ * @creds: the credentials, empty afterwards
  */
 void oap_auth_creds_free(struct oap_creds *creds)
 {
@@ -189,8 +189,9 @@ void oap_auth_creds_free(struct oap_creds *creds)
 }
 
 /*
- * The digest for a signature. Ed25519, Ed448 and the post-quantum kinds hash
- * by themselves; no digest in the header means the key's default one.
+ * Return the digest to sign with. Ed25519, Ed448 and the post-quantum
+ * algorithms have a digest built in; if the header names none, use the default
+ * of the key.
  */
 static const EVP_MD *md_for(EVP_PKEY *key, uint16_t md)
 {
@@ -206,10 +207,10 @@ static const EVP_MD *md_for(EVP_PKEY *key, uint16_t md)
 
 /**
  * oap_auth_sign() - append the signature to an encoded message
- * @creds: whose
- * @md: digest in the message's header
- * @msg: the message, which grows
- * @err: why not
+ * @creds: credentials of the signer
+ * @md: digest named in the header of the message
+ * @msg: the message, extended by the signature
+ * @err: reason of a failure
  *
  * Return: OAP_OK, OAP_NO_CREDENTIALS or OAP_INTERNAL.
  */
@@ -310,7 +311,7 @@ static bool copy_name(const ASN1_STRING *str, char *name)
 	return ok;
 }
 
-/* The one common name; false if there is none, several or an odd one. */
+/* Get the common name; false if there is none, several or an unusable one. */
 static bool common_name(X509 *crt, char *name)
 {
 	X509_NAME *subject = X509_get_subject_name(crt);
@@ -323,7 +324,9 @@ static bool common_name(X509 *crt, char *name)
 				X509_NAME_get_entry(subject, at)), name);
 }
 
-/* The DNS name @want among the alternative names; NULL: the first one. */
+/*
+ * Find @want among the DNS alternative names; if @want is NULL, take the first.
+ */
 static bool alt_name(X509 *crt, const char *want, char *name)
 {
 	GENERAL_NAMES *names = X509_get_ext_d2i(crt, NID_subject_alt_name,
@@ -376,15 +379,15 @@ static X509 *parse_crt(const struct oap_buf *buf)
 }
 
 /**
- * oap_auth_peer() - who sent a message, and do we believe it
- * @store: whom we trust
- * @params: what is demanded of the peer
+ * oap_auth_peer() - authenticate the sender of a message
+ * @store: trusted certificates
+ * @params: what the caller requires of the peer
  * @hdr: the message
- * @now: seconds since 1970, for the certificate's dates
- * @id: who it is; nobody on failure
- * @err: why it is refused
+ * @now: seconds since 1970, compared with the validity of the certificate
+ * @id: identity of the sender; unauthenticated on failure
+ * @err: reason of a refusal
  *
- * Return: OAP_OK, or why it is refused.
+ * Return: OAP_OK, or the code of the refusal.
  */
 enum oap_code oap_auth_peer(const struct oap_store *store,
 			    const struct oap_params *params,

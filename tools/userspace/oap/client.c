@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The side that asks: the request, and what came back. */
+/* The initiator: make the request, process the response. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "../common/cipher.h"
 #include "int.h"
 
-/* For a key that the server has for good: the client makes the secret. */
+/* Encapsulate to the static key of the server. */
 static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
 {
 	struct oap_buf pub = { 0 };
@@ -34,8 +34,8 @@ static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
 }
 
 /*
- * A re-key is for forward secrecy: then a KEM's client sends a fresh key, even
- * where the first exchange was with a key that lasts.
+ * A re-key must provide forward secrecy: the client of a KEM sends a fresh key
+ * even if the first exchange used the static key of the server.
  */
 static enum oap_code offer(struct oap_run *run, bool rekey,
 			   struct oap_hdr *hdr, struct oap_err *err)
@@ -106,7 +106,7 @@ enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
 	return code;
 }
 
-/* Is it the answer to our request? */
+/* Check that the response answers our request. */
 static enum oap_code check_answer(const struct oap_run *run,
 				  const struct oap_hdr *hdr,
 				  struct oap_err *err)
@@ -188,7 +188,7 @@ static enum oap_code finish_dhe(struct oap_run *run, const struct oap_hdr *hdr,
 	return code;
 }
 
-/* The initiator's half of the key exchange. */
+/* Complete the key exchange on the initiator. */
 static enum oap_code finish_kex(struct oap_run *run, const struct oap_hdr *hdr,
 				struct oap_err *err)
 {

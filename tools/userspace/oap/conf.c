@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * enc.conf: which key exchange, cipher and digests a name uses. The syntax is
- * that of Ouroboros: what is not understood is skipped, but the value of a key
- * that is known must be right.
+ * Parse enc.conf: which key exchange, cipher and digests a name uses. The
+ * syntax is that of Ouroboros: unknown keys are skipped, but the value of a
+ * known key must be valid.
  */
 
 #include <errno.h>
@@ -142,13 +142,13 @@ static enum oap_code check(const struct oap_conf *conf, const char *path,
 
 /**
  * oap_conf_load() - read an enc.conf
- * @conf: what it says
- * @path: of the file
- * @server: for the side that answers
- * @err: what is wrong with it
+ * @conf: the settings
+ * @path: path of the file
+ * @server: true for the responder
+ * @err: reason of a failure
  *
- * Without a file both sides have encryption: the client asks for X25519, the
- * server takes anything from prime256v1 up. (Ouroboros has none then.)
+ * Without a file both sides encrypt: the client asks for X25519, and the server
+ * accepts prime256v1 and anything stronger. (Ouroboros does not encrypt then.)
  *
  * Return: OAP_OK or OAP_BAD_CONFIG.
  */

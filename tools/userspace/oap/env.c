@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The environment of exchanges: folder, trust store, clock, replay cache. */
+/* The environment of exchanges: directory, trust store, clock, replay cache. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,8 +26,8 @@ static uint64_t system_clock(void *arg)
 }
 
 /**
- * oap_env_now() - the time
- * @env: whose clock
+ * oap_env_now() - read the clock
+ * @env: the environment
  *
  * Return: nanoseconds since 1970.
  */
@@ -37,14 +37,14 @@ uint64_t oap_env_now(const struct oap_env *env)
 }
 
 /**
- * oap_env_path() - path of a file, DIR/{server,client}/NAME/FILE
- * @env: whose folder
- * @server: in server/, else in client/
+ * oap_env_path() - build the path DIR/{server,client}/NAME/FILE
+ * @env: the environment, for the directory
+ * @server: use server/, else client/
  * @name: the name
- * @file: the file; "" for the folder itself
+ * @file: the file; "" for the directory itself
  * @path: the path
- * @len: room in @path
- * @err: why there is none
+ * @len: size of @path
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_BAD_CONFIG.
  */
@@ -132,12 +132,12 @@ void oap_env_close(struct oap_env *env)
 }
 
 /**
- * oap_env_fresh() - is a request of now, and was it not here before
- * @env: clock and cache
+ * oap_env_fresh() - check that a request is recent and no replay
+ * @env: the environment, for its clock and replay caches
  * @hdr: the request
- * @no_clock: its time does not matter
- * @authentic: which cache it belongs to
- * @err: why it is refused
+ * @no_clock: ignore the timestamp
+ * @authentic: use the cache of authenticated requests
+ * @err: reason of a refusal
  *
  * Return: OAP_OK, OAP_CLOCK, OAP_REPLAY or OAP_FULL.
  */

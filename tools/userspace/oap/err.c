@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Why something failed, in words. */
+/* Error codes and texts. */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,10 +10,10 @@
 #include "int.h"
 
 /**
- * oap_err_set() - say why something failed
- * @err: where it is said
- * @code: what it is
- * @fmt: the same in words
+ * oap_err_set() - record why a call failed
+ * @err: where to store the reason
+ * @code: the error code
+ * @fmt: the reason in words
  *
  * Return: @code.
  */
@@ -30,11 +30,11 @@ enum oap_code oap_err_set(struct oap_err *err, enum oap_code code,
 }
 
 /**
- * oap_err_why() - what OpenSSL says about its last failure
+ * oap_err_why() - describe the last failure of OpenSSL
  *
- * Forgets it, too.
+ * Clears the error queue of OpenSSL.
  *
- * Return: words.
+ * Return: the description.
  */
 const char *oap_err_why(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* What the files of the library share. */
+/* Declarations shared by the files of the library. */
 #ifndef OAP_INT_H
 #define OAP_INT_H
 
@@ -10,7 +10,7 @@
 #include "oap.h"
 #include "wire.h"
 
-/* A secret of the exchange; never copied, wiped by oap_wipe_key(). */
+/* A secret of the exchange. Never copied; wiped by oap_wipe_key(). */
 struct oap_key {
 	uint8_t b[OAP_KEY_LEN];
 };
@@ -25,7 +25,7 @@ enum oap_code oap_err_set(struct oap_err *err, enum oap_code code,
 	__attribute__((format(printf, 3, 4)));
 const char *oap_err_why(void);
 
-/* nid.c: what the numbers mean */
+/* nid.c: tables of digests and key exchanges */
 enum oap_kex_kind {
 	OAP_KEX_EC,		/* group of "EC" */
 	OAP_KEX_X,		/* X25519, X448 */
@@ -37,11 +37,11 @@ enum oap_kex_kind {
 struct oap_kex {
 	uint16_t nid;
 	enum oap_kex_kind kind;
-	const char *name;	/* OpenSSL's, and that of enc.conf */
-	uint16_t raw_len;	/* of a hybrid's public key */
+	const char *name;	/* as in OpenSSL and in enc.conf */
+	uint16_t raw_len;	/* length of a hybrid public key */
 };
 
-/* How strong: 1 is the weakest, 0 for none, -1 for unknown. */
+/* Strength: 1 is the weakest, 0 means none, -1 unknown. */
 int oap_nid_digest_rank(uint16_t nid);
 int oap_nid_kex_rank(const struct oap_kex *kex);
 
@@ -93,7 +93,7 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 			    const struct oap_hdr *hdr, time_t now,
 			    struct oap_identity *id, struct oap_err *err);
 
-/* secret.c: files with keys */
+/* secret.c: files that contain keys */
 struct oap_secret {
 	uint8_t *p;		/* in the secure heap */
 	size_t len;
@@ -141,7 +141,7 @@ bool oap_kdf_root(const struct oap_key *key, uint8_t epoch,
 		  uint16_t cipher, const uint8_t req_hash[32],
 		  const uint8_t rsp_hash[32], uint8_t *seed);
 
-/* replay.c: which requests were here already */
+/* replay.c: requests seen before */
 struct oap_replay;
 
 struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict);
@@ -157,8 +157,8 @@ struct oap_env {
 	uint64_t (*now)(void *arg);
 	void *now_arg;
 	struct oap_store store;
-	struct oap_replay *known;	/* authentic requests: full is full */
-	struct oap_replay *unknown;	/* others: the oldest makes room */
+	struct oap_replay *known;	/* authentic; refuses when full */
+	struct oap_replay *unknown;	/* others; evicts when full */
 };
 
 uint64_t oap_env_now(const struct oap_env *env);
@@ -168,21 +168,21 @@ enum oap_code oap_env_path(const struct oap_env *env, bool server,
 			   const char *name, const char *file, char *path,
 			   size_t len, struct oap_err *err);
 
-/* run.c: an exchange, from either side */
+/* run.c: an exchange, on either side */
 struct oap_run {
 	struct oap_env *env;
 	struct oap_conf conf;
-	char name[OAP_NAME_MAX + 1];	/* initiator: whom it asked */
+	char name[OAP_NAME_MAX + 1];	/* initiator: the destination */
 	EVP_PKEY *own;			/* ephemeral */
-	struct oap_buf own_pub;		/* or ciphertext: what was sent */
+	struct oap_buf own_pub;		/* public key or ciphertext sent */
 	uint8_t id[OAP_ID_LEN];
-	uint16_t req_md;		/* of the request's header */
+	uint16_t req_md;		/* digest named in the request */
 	uint16_t cipher;
 	uint16_t kdf;
-	bool client_encap;		/* initiator: has the key already */
-	bool has_key;			/* the exchange is over, with a key */
-	struct oap_msg out;		/* what this side sends */
-	struct oap_msg in;		/* what came */
+	bool client_encap;		/* initiator: the key exists already */
+	bool has_key;			/* exchange complete, with a key */
+	struct oap_msg out;		/* message of this side */
+	struct oap_msg in;		/* message of the peer */
 	struct oap_hdr hdr;		/* points into @in */
 	struct oap_identity peer;
 	uint8_t req_hash[32];		/* SHA-256, for the root seed */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* HKDF: OAP's key from a shared secret, a root seed from OAP's key. */
+/*
+ * HKDF: derive the OAP key from a shared secret, and root seeds from the OAP
+ * key.
+ */
 
 #include <string.h>
 
@@ -41,14 +44,14 @@ out:
 }
 
 /**
- * oap_kdf_hkdf() - OAP's key from a shared secret
+ * oap_kdf_hkdf() - derive the OAP key from a shared secret
  * @md: digest
- * @ikm: the secret
- * @ikm_len: its length
+ * @ikm: the shared secret
+ * @ikm_len: length of @ikm
  * @salt: salt
- * @salt_len: its length
+ * @salt_len: length of @salt
  * @info: label
- * @key: the key
+ * @key: the derived key
  *
  * Return: false if there is no memory.
  */
@@ -62,10 +65,10 @@ bool oap_kdf_hkdf(const EVP_MD *md, const uint8_t *ikm, size_t ikm_len,
 }
 
 /**
- * oap_kdf_root() - root seed of an epoch
- * @key: OAP's key
+ * oap_kdf_root() - derive the root seed of an epoch
+ * @key: the OAP key
  * @epoch: the epoch
- * @cipher: what both agreed on
+ * @cipher: the negotiated cipher
  * @req_hash: SHA-256 of the request
  * @rsp_hash: SHA-256 of the response
  * @seed: OAP_KEY_LEN bytes

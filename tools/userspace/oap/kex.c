@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Key exchange: ephemeral keys, shared secrets, and OAP's key from them. */
+/*
+ * Key exchange: ephemeral keys, shared secrets, and the OAP key derived from
+ * them.
+ */
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,11 +49,11 @@ static EVP_PKEY *generate(const struct oap_kex *kex)
 }
 
 /**
- * oap_kex_public() - the public half of a key as it goes out
- * @kex: of the key
- * @key: the key
- * @pub: the bytes; OPENSSL_free() them
- * @err: why not
+ * oap_kex_public() - encode the public key for the wire
+ * @kex: the key exchange
+ * @key: the key pair
+ * @pub: the encoded key; free it with OPENSSL_free()
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_BAD_KEX.
  */
@@ -72,11 +75,11 @@ enum oap_code oap_kex_public(const struct oap_kex *kex, EVP_PKEY *key,
 }
 
 /**
- * oap_kex_new() - a fresh key pair
- * @kex: of which kind
- * @own: the pair
- * @pub: the public key as it goes out; OPENSSL_free() it
- * @err: why not
+ * oap_kex_new() - generate a key pair
+ * @kex: the key exchange
+ * @own: the key pair
+ * @pub: the encoded public key; free it with OPENSSL_free()
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_BAD_KEX.
  */
@@ -93,10 +96,10 @@ enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 }
 
 /**
- * oap_kex_of() - which key exchange does a key belong to
+ * oap_kex_of() - find the key exchange that a key belongs to
  * @key: the key
  *
- * Return: it, or NULL.
+ * Return: the key exchange, or NULL if it is unknown.
  */
 const struct oap_kex *oap_kex_of(EVP_PKEY *key)
 {
@@ -124,11 +127,11 @@ static bool public_ok(EVP_PKEY *key)
 }
 
 /**
- * oap_kex_infer() - which key exchange does the peer's public key belong to
- * @hdr: the message with the key
- * @kex: the key exchange
- * @peer: the key; EVP_PKEY_free() it, even on failure
- * @err: why it is refused
+ * oap_kex_infer() - decode the public key of the peer
+ * @hdr: the message that carries the key
+ * @kex: the key exchange that the key belongs to
+ * @peer: the key; free it with EVP_PKEY_free(), even on failure
+ * @err: reason of a refusal
  *
  * Return: OAP_OK or OAP_BAD_KEX.
  */
@@ -157,7 +160,7 @@ enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 	return OAP_OK;
 }
 
-/* Wipes and frees the shared secret, whatever happens. */
+/* Derive the key, then wipe and free the shared secret, also on failure. */
 static enum oap_code key_from(uint8_t *secret, size_t len, uint16_t kdf,
 			      const uint8_t *salt, const char *info,
 			      struct oap_key *key, struct oap_err *err)
@@ -170,7 +173,7 @@ static enum oap_code key_from(uint8_t *secret, size_t len, uint16_t kdf,
 	return ok ? OAP_OK : fail(err, "cannot derive the key");
 }
 
-/* SHA-256 over both public keys, the smaller first. */
+/* SHA-256 over both public keys, the smaller one first. */
 static bool salt_dhe(const struct oap_buf *a, const struct oap_buf *b,
 		     uint8_t *salt)
 {
@@ -194,14 +197,14 @@ static bool salt_dhe(const struct oap_buf *a, const struct oap_buf *b,
 }
 
 /**
- * oap_kex_dhe() - key of a Diffie-Hellman exchange
- * @own: own key pair
- * @peer: the peer's public key
- * @a: one public key as sent
- * @b: the other; which is which does not matter
- * @kdf: digest for the derivation
- * @key: the key
- * @err: why there is none
+ * oap_kex_dhe() - derive the key of a Diffie-Hellman exchange
+ * @own: our key pair
+ * @peer: public key of the peer
+ * @a: one of the two public keys as sent
+ * @b: the other public key; the order does not matter
+ * @kdf: digest of the key derivation
+ * @key: the derived key
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_BAD_KEX.
  */
@@ -236,13 +239,13 @@ static bool salt_kem(const struct oap_buf *pub, uint8_t *salt)
 }
 
 /**
- * oap_kex_encap() - key and ciphertext for the peer's public key
+ * oap_kex_encap() - encapsulate to the public key of the peer
  * @peer: the public key
- * @pub: the public key as it came
- * @kdf: digest for the derivation
- * @ct: the ciphertext; OPENSSL_free() it
- * @key: the key
- * @err: why there is none
+ * @pub: the public key as received
+ * @kdf: digest of the key derivation
+ * @ct: the ciphertext; free it with OPENSSL_free()
+ * @key: the derived key
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_BAD_KEX.
  */
@@ -273,13 +276,14 @@ enum oap_code oap_kex_encap(EVP_PKEY *peer, const struct oap_buf *pub,
 }
 
 /**
- * oap_kex_decap() - key from a ciphertext for our public key
- * @own: own key pair
- * @pub: own public key as the peer had it
+ * oap_kex_decap() - decapsulate a ciphertext sent to our public key
+ * @own: our key pair
+ * @pub: our public key as sent to the peer
  * @ct: the ciphertext
- * @kdf: digest for the derivation
- * @key: the key; a ciphertext that was made up gives one that nobody else has
- * @err: why there is none
+ * @kdf: digest of the key derivation
+ * @key: the derived key; a forged ciphertext yields a key that the peer does
+ *	not have
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_BAD_KEX.
  */

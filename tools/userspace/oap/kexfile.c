@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The static key of a KEM whose client encapsulates (kem_mode = client): the
- * server has kex.key.pem or kex.key.raw, its clients kex.srv.pub.pem or
- * kex.srv.pub.raw. OpenSSL has no PEM form of the hybrids: these are raw.
+ * Static key of a KEM to which the client encapsulates (kem_mode = client). The
+ * server has kex.key.pem or kex.key.raw, its clients have kex.srv.pub.pem or
+ * kex.srv.pub.raw. Hybrid keys are raw, because OpenSSL has no PEM form for
+ * them.
  */
 
 #include <errno.h>
@@ -35,13 +36,13 @@ static enum oap_code check_kind(const struct oap_kex *kex, const char *path,
 }
 
 /**
- * oap_kexfile_private() - the server's key
- * @kex: the KEM of its enc.conf
+ * oap_kexfile_private() - load the private key of the server
+ * @kex: the KEM named in its enc.conf
  * @dir: server/NAME
- * @key: the key; EVP_PKEY_free() it
- * @err: why not
+ * @key: the key; free it with EVP_PKEY_free()
+ * @err: reason of a failure
  *
- * Return: OAP_OK, or what is wrong.
+ * Return: OAP_OK, or the code of the failure.
  */
 enum oap_code oap_kexfile_private(const struct oap_kex *kex, const char *dir,
 				  EVP_PKEY **key, struct oap_err *err)
@@ -65,13 +66,13 @@ enum oap_code oap_kexfile_private(const struct oap_kex *kex, const char *dir,
 }
 
 /**
- * oap_kexfile_public() - what a client knows of the server's key
- * @kex: the KEM of its enc.conf
+ * oap_kexfile_public() - load the public key of the server on a client
+ * @kex: the KEM named in the enc.conf of the client
  * @dir: client/NAME
- * @key: the key; EVP_PKEY_free() it
- * @err: why not
+ * @key: the key; free it with EVP_PKEY_free()
+ * @err: reason of a failure
  *
- * Return: OAP_OK, or what is wrong.
+ * Return: OAP_OK, or the code of the failure.
  */
 enum oap_code oap_kexfile_public(const struct oap_kex *kex, const char *dir,
 				 EVP_PKEY **key, struct oap_err *err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Which names may be used. */
+/* Syntax of names. */
 
 #include <string.h>
 

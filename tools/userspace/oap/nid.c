@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Numbers of digests and key exchanges (OpenSSL's NIDs, and two of Ouroboros's
- * own), and how strong each is held to be: the tables are in that order, weakest
- * first. Ciphers are in ../common/cipher.c.
+ * Numbers of digests and key exchanges: the NIDs of OpenSSL, and two numbers
+ * defined by Ouroboros. The tables are sorted by strength, weakest first.
+ * Ciphers are in ../common/cipher.c.
  */
 
 #include <string.h>
@@ -71,7 +71,7 @@ uint16_t oap_nid_digest_by_name(const char *name)
 	return 0;
 }
 
-/* NULL for none or unknown. */
+/* Return NULL for none and for an unknown digest. */
 const EVP_MD *oap_nid_digest(uint16_t nid)
 {
 	int rank = oap_nid_digest_rank(nid);
@@ -79,7 +79,7 @@ const EVP_MD *oap_nid_digest(uint16_t nid)
 	return rank > 0 ? digests[rank - 1].md() : NULL;
 }
 
-/* Of the request's hash: SHA-384 if the request names no digest. */
+/* Length of the request hash; SHA-384 if the request names no digest. */
 size_t oap_nid_digest_len(uint16_t nid)
 {
 	int rank = oap_nid_digest_rank(nid);
@@ -107,7 +107,7 @@ const struct oap_kex *oap_nid_kex_by_name(const char *name)
 	return NULL;
 }
 
-/* NULL for none or unknown. */
+/* Return NULL for none and for an unknown key exchange. */
 const struct oap_kex *oap_nid_kex_by_nid(uint16_t nid)
 {
 	size_t i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Registers, as far as a call may change them. */
+/* Zero the registers that a call may change. */
 #ifndef OAP_REGISTERS_H
 #define OAP_REGISTERS_H
 
@@ -12,20 +12,23 @@
 #define ZEROES	__attribute__((noinline))
 #endif
 
-/* When it returns they are zero: of vectors, what all processors have. */
+/*
+ * ZEROES has the compiler zero registers on return: of vectors, those that all
+ * processors have.
+ */
 static void ZEROES zero_registers(void)
 {
 	__asm__ volatile("");
 }
 
 #ifdef __x86_64__
-/* Of 16 vectors the halves that not all processors have, too. */
+/* Zero the upper halves of the 16 vectors, which not all processors have. */
 static void ZEROES __attribute__((target("avx"))) zero_avx(void)
 {
 	__asm__ volatile("");
 }
 
-/* The 16 other vectors. */
+/* Zero the 16 other vectors. */
 static void __attribute__((noinline, target("avx512f"))) zero_avx512(void)
 {
 	__asm__ volatile(".irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"

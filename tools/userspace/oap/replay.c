@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Ids of the requests that were accepted lately. Bounded: a queue in order of
- * arrival, and hash chains through it. What is older than a request may be
- * is forgotten.
+ * Ids of recently accepted requests. The cache is bounded: a queue in order of
+ * arrival, with hash chains through it. Entries older than the oldest
+ * acceptable request are dropped.
  */
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 struct entry {
 	uint8_t id[OAP_ID_LEN];
 	uint64_t arrived;
-	uint32_t next;		/* in the chain */
+	uint32_t next;		/* in the hash chain */
 };
 
 struct oap_replay {
@@ -29,7 +29,7 @@ struct oap_replay {
 	uint32_t first;		/* oldest entry */
 	uint32_t count;
 	uint32_t mask;
-	bool evict;		/* when full: forget the oldest, or refuse */
+	bool evict;		/* when full: evict the oldest, else refuse */
 	uint32_t *chains;
 	struct entry *entries;
 };
@@ -54,10 +54,10 @@ static uint32_t *chain_of(struct oap_replay *replay, const uint8_t *id)
 }
 
 /**
- * oap_replay_new() - an empty cache
- * @max: most requests in it
- * @keep_ns: how long one counts
- * @evict: if it is full: forget the oldest, else refuse
+ * oap_replay_new() - allocate an empty cache
+ * @max: capacity in requests
+ * @keep_ns: how long to keep an entry
+ * @evict: when full, evict the oldest entry, else refuse
  *
  * Return: the cache, or NULL.
  */
@@ -87,7 +87,7 @@ struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict)
 
 /**
  * oap_replay_free() - free a cache
- * @replay: NULL is allowed
+ * @replay: the cache; may be NULL
  */
 void oap_replay_free(struct oap_replay *replay)
 {
@@ -112,10 +112,10 @@ static void forget_oldest(struct oap_replay *replay)
 /**
  * oap_replay_add() - remember a request
  * @replay: the cache
- * @id: of the request
- * @err: why it is refused
+ * @id: id of the request
+ * @err: reason of a refusal
  *
- * Return: OAP_OK; OAP_REPLAY if it was here before; OAP_FULL.
+ * Return: OAP_OK; OAP_REPLAY if the cache has the id; OAP_FULL.
  */
 enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 			     struct oap_err *err)

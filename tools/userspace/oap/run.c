@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What both sides of an exchange share. */
+/* Code shared by both sides of an exchange. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "int.h"
 
 /**
- * oap_run_new() - the beginning of an exchange
- * @env: its environment
- * @err: why not
+ * oap_run_new() - allocate an exchange
+ * @env: environment of the exchange
+ * @err: reason of a failure
  *
  * Return: the exchange, or NULL.
  */
@@ -71,10 +71,10 @@ uint16_t oap_cipher(const struct oap_run *run)
 }
 
 /**
- * oap_run_sha256() - hash of a message, for the root seed
+ * oap_run_sha256() - hash a message for the root seed
  * @msg: the message
  * @out: 32 bytes
- * @err: why not
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
@@ -87,11 +87,11 @@ enum oap_code oap_run_sha256(const struct oap_msg *msg, uint8_t *out,
 }
 
 /**
- * oap_run_hash() - hash of a request as it stands in a response
+ * oap_run_hash() - hash a request as its response carries it
  * @msg: the request
- * @md: the digest its header names; 0 for none
+ * @md: the digest named in its header; 0 for none
  * @out: EVP_MAX_MD_SIZE bytes
- * @err: why not
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
@@ -107,11 +107,11 @@ enum oap_code oap_run_hash(const struct oap_msg *msg, uint16_t md,
 }
 
 /**
- * oap_run_keep() - a copy of what came
+ * oap_run_keep() - copy a received message
  * @msg: the copy
- * @p: what came
- * @len: its length
- * @err: why not
+ * @p: the message
+ * @len: length of @p
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
@@ -128,14 +128,15 @@ enum oap_code oap_run_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
 }
 
 /**
- * oap_run_load() - enc.conf and credentials of a name
- * @run: gets the enc.conf
- * @server: of server/NAME, else of client/NAME
+ * oap_run_load() - load enc.conf and the credentials of a name
+ * @run: the exchange, for the settings of enc.conf
+ * @server: use server/NAME, else client/NAME
  * @name: the name
- * @creds: the credentials; oap_auth_creds_free() them, whatever is returned
- * @err: why not
+ * @creds: the credentials; free them with oap_auth_creds_free(), also on
+ *	failure
+ * @err: reason of a failure
  *
- * Return: OAP_OK, or what is wrong with the files.
+ * Return: OAP_OK, or the code of the failure.
  */
 enum oap_code oap_run_load(struct oap_run *run, bool server, const char *name,
 			   struct oap_creds *creds, struct oap_err *err)
@@ -157,13 +158,13 @@ enum oap_code oap_run_load(struct oap_run *run, bool server, const char *name,
 }
 
 /**
- * oap_run_seal() - make the message and, with credentials, sign it
- * @run: what the message is of
- * @hdr: what is in it: cipher, kdf, key exchange, data, hash
- * @creds: own credentials
- * @err: why not
+ * oap_run_seal() - encode the message and, with credentials, sign it
+ * @run: the exchange
+ * @hdr: the fields: cipher, kdf, key exchange, data, hash
+ * @creds: our credentials
+ * @err: reason of a failure
  *
- * Return: OAP_OK, or why there is no message.
+ * Return: OAP_OK, or the code of the failure.
  */
 enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
 			   const struct oap_creds *creds, struct oap_err *err)
@@ -179,7 +180,7 @@ enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
 	if (!code && creds->crt)
 		code = oap_auth_sign(creds, hdr->md, &run->out, err);
 	if (code) {
-		/* nobody shall send it unsigned */
+		/* the unsigned message must not be sent */
 		free(run->out.p);
 		memset(&run->out, 0, sizeof(run->out));
 	}

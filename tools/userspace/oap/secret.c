@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Files with keys. They are read without stdio, whose buffers nobody wipes.
+ * Read files that contain keys. Not with stdio, which does not wipe its
+ * buffers.
  */
 
 #include <errno.h>
@@ -68,11 +69,11 @@ static enum oap_code read_open(struct oap_secret *secret, int fd,
 }
 
 /**
- * oap_secret_read() - read a file with a key, which not everybody may read
- * @secret: what is in it; oap_secret_free() it
- * @path: of the file
- * @code: what a failure is called
- * @err: why not
+ * oap_secret_read() - read a key file, unless it is readable by everybody
+ * @secret: the contents; free them with oap_secret_free()
+ * @path: path of the file
+ * @code: error code for a failure
+ * @err: reason of a failure
  *
  * Return: OAP_OK, @code or OAP_INTERNAL; @secret is then empty.
  */
@@ -91,8 +92,8 @@ enum oap_code oap_secret_read(struct oap_secret *secret, const char *path,
 }
 
 /**
- * oap_secret_free() - wipe and free
- * @secret: is empty then
+ * oap_secret_free() - wipe and free a secret
+ * @secret: the secret, empty afterwards
  */
 void oap_secret_free(struct oap_secret *secret)
 {
@@ -102,10 +103,10 @@ void oap_secret_free(struct oap_secret *secret)
 
 /**
  * oap_secret_pem() - read a private key
- * @path: of a PEM file without a passphrase
- * @code: what a failure is called
+ * @path: path of a PEM file without a passphrase
+ * @code: error code for a failure
  * @key: the key
- * @err: why not
+ * @err: reason of a failure
  *
  * Return: OAP_OK, @code or OAP_INTERNAL.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The side that is asked. */
+/* The responder: process a request, make the response. */
 
 #include <string.h>
 
@@ -71,7 +71,9 @@ static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
 	return OAP_OK;
 }
 
-/* The client that encapsulates has used its own already. */
+/*
+ * A client that encapsulates has already derived the key with its own digest.
+ */
 static enum oap_code choose_kdf(struct oap_run *run, struct oap_err *err)
 {
 	int theirs = oap_nid_digest_rank(run->hdr.kdf);
@@ -87,7 +89,7 @@ static enum oap_code choose_kdf(struct oap_run *run, struct oap_err *err)
 	return OAP_OK;
 }
 
-/* The client encapsulated to the key that this side has for good. */
+/* Decapsulate with the static key of the server. */
 static enum oap_code decapsulate(struct oap_run *run,
 				 const struct oap_params *params,
 				 struct oap_err *err)
@@ -123,7 +125,7 @@ static enum oap_code decapsulate(struct oap_run *run,
 	return code;
 }
 
-/* The responder's half of the key exchange. */
+/* Perform the key exchange on the responder. */
 static enum oap_code answer_kex(struct oap_run *run, struct oap_hdr *rsp,
 				struct oap_err *err)
 {

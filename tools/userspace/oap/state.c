@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * An exchange that waits for its response, as bytes. Big endian:
+ * Serialized state of an exchange that waits for its response. Big endian:
  *
  *   0 magic (8)   8 kex   10 cipher   12 kdf   14 md   16 flags   18 zero (2)
- *   20 name (256, filled up with zeros)   276 lengths (2 each) of request and
- *   secret
+ *   20 name (256, zero padded)   276 lengths (2 each) of request and secret
  *
- * then request and secret, and the SHA-256 of all before. The secret is the
- * ephemeral key, or OAP's key itself if the client encapsulated.
+ * Then follow the request, the secret, and the SHA-256 of everything before.
+ * The secret is the ephemeral key, or the OAP key itself if the client
+ * encapsulated.
  */
 
 #include <string.h>
@@ -34,13 +34,13 @@ static bool sum(const uint8_t *p, size_t len, uint8_t *out)
 	return EVP_Digest(p, len, out, NULL, EVP_sha256(), NULL) == 1;
 }
 
-/* Groups need their DER form, the others are short and raw. */
+/* EC and DH groups need DER; the other keys are short and raw. */
 static bool is_raw(const struct oap_kex *kex)
 {
 	return kex->kind != OAP_KEX_EC && kex->kind != OAP_KEX_DH;
 }
 
-/* Returns the length of the ephemeral key; 0 on failure. */
+/* Return the length of the ephemeral key, or 0 on failure. */
 static size_t put_key(const struct oap_run *run, uint8_t *p)
 {
 	size_t len = SECRET_MAX;
@@ -126,7 +126,7 @@ static enum oap_code get_secret(struct oap_run *run, const uint8_t *p,
 			   oap_err_why());
 }
 
-/* Is it whole, and of the name? */
+/* Check that the state is intact and that it belongs to the name. */
 static enum oap_code check(const char *name, const uint8_t *state, size_t len,
 			   struct oap_err *err)
 {

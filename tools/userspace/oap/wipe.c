@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Nothing of a key stays behind: where it was, and where work on it went. */
+/* Wipe keys, and the stack and registers that operations on keys have used. */
 
 #include <openssl/crypto.h>
 
 #include "int.h"
 #include "registers.h"
 
-/* Deeper than the cryptography goes. */
+/* More stack than the cryptography uses. */
 #define DEAD_STACK	16384
 
-/* Where the frames of those who worked were, this one is. */
+/* This frame overlays the deeper frames that handled keys. Best effort. */
 static void __attribute__((noinline)) wipe_stack(void)
 {
 	uint8_t dead[DEAD_STACK];
@@ -19,11 +19,12 @@ static void __attribute__((noinline)) wipe_stack(void)
 }
 
 /**
- * oap_wipe_traces() - wipe what work on keys has left on the way
+ * oap_wipe_traces() - wipe what operations on keys left behind
  *
- * Buffers are wiped where they are. But what OpenSSL's assembler code keeps of keys
- * on the stack nobody wipes; nor a digest that the processor's instructions for it
- * leave in vector registers, which the kernel stores with the thread. Best effort.
+ * The buffers themselves are wiped by their owners. But the assembler code of
+ * OpenSSL leaves keys on the stack, and digest instructions of the processor
+ * leave state in vector registers, which the kernel saves with the thread. Best
+ * effort.
  */
 void oap_wipe_traces(void)
 {

@@ -6,8 +6,8 @@
  *   0 id (16)   16 timestamp (8)   24 cipher   26 kdf   28 md
  *   30 crt_len  32 flags and kex_len   34 data_len
  *
- * then certificate, key exchange data, data, in a response the hash of the
- * request, and the signature over all that comes before it.
+ * Then follow the certificate, the key exchange data, the data, in a response
+ * the hash of the request, and the signature over everything before it.
  */
 
 #include <stdlib.h>
@@ -51,12 +51,12 @@ static const uint8_t *cut(struct oap_buf *buf, const uint8_t *p, size_t len)
 }
 
 /**
- * oap_wire_decode() - find the fields of a message
+ * oap_wire_decode() - parse a message
  * @hdr: the fields, which point into the message
  * @p: the message
- * @len: its length
- * @hash_len: length of the request's hash in a response; 0 in a request
- * @err: what is wrong with it
+ * @len: length of @p
+ * @hash_len: length of the request hash in a response; 0 for a request
+ * @err: what is wrong with the message
  *
  * Return: OAP_OK, OAP_MALFORMED or OAP_BAD_CIPHER.
  */
@@ -105,10 +105,10 @@ enum oap_code oap_wire_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
 }
 
 /**
- * oap_wire_encode() - make the message, all but the signature
- * @msg: where it goes; free() its bytes
- * @hdr: the fields; @head and @sig do not count
- * @err: why not
+ * oap_wire_encode() - encode a message without its signature
+ * @msg: the message; free its bytes with free()
+ * @hdr: the fields; ignores @head and @sig
+ * @err: reason of a failure
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* The OAP header: bytes to fields and back. */
+/* Encode and decode the OAP header. */
 #ifndef OAP_WIRE_H
 #define OAP_WIRE_H
 
@@ -27,10 +27,10 @@ struct oap_hdr {
 	struct oap_buf data;
 	struct oap_buf hash;
 	struct oap_buf sig;
-	struct oap_buf head;	/* all that is signed */
+	struct oap_buf head;	/* the signed part */
 };
 
-/* A message being made or kept. */
+/* A message under construction, or a copy of one. */
 struct oap_msg {
 	uint8_t *p;
 	size_t len;
