@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The agent of a network namespace: when things are done, and by whom. */
+/*
+ * The agent of a network namespace: event loop, timers, signals, configuration.
+ */
 
 #include <errno.h>
 #include <signal.h>
@@ -34,11 +36,11 @@ struct agent {
 	sd_event *loop;
 	sd_event_source *timer;
 	uint64_t started;
-	uint64_t read;		/* the configuration */
+	uint64_t read;		/* when the configuration was read */
 	uint64_t next_claim;
 	uint64_t next_look;
-	bool hungry;		/* more flows are due than may be re-keyed now */
-	bool more;		/* upcalls may wait */
+	bool hungry;		/* more flows are due than are allowed */
+	bool more;		/* the upcall queue may hold more */
 };
 
 static uint64_t now_ms(void)
@@ -46,7 +48,7 @@ static uint64_t now_ms(void)
 	return kernel_ops.now(NULL);
 }
 
-/* From 3/4 to 5/4 of a time, so that many agents do not go in step. */
+/* Spread a time over 3/4 to 5/4, so that agents do not run in step. */
 static uint64_t jitter(uint64_t ms)
 {
 	uint16_t r = 0;
@@ -60,7 +62,7 @@ static uint64_t clamp(uint64_t ms, uint64_t min, uint64_t max)
 	return ms < min ? min : ms > max ? max : ms;
 }
 
-/* Flows that have reached the age at which they are re-keyed. */
+/* Claim flows that have reached the age at which they are re-keyed. */
 static void claim_old(struct agent *a, unsigned int room)
 {
 	uint64_t min_age;
@@ -83,7 +85,7 @@ static void claim(struct agent *a)
 	unsigned int room = engine_room(a->engine);
 	int n = 0;
 
-	/* those that are due for another reason cannot wait */
+	/* flows that are due for another reason take precedence */
 	if (room)
 		n = kernel_claim(&a->kernel, a->engine, room, 0);
 	if (n < 0)
@@ -94,7 +96,7 @@ static void claim(struct agent *a)
 		claim_old(a, room);
 }
 
-/* Is it worth while to claim, now that there is room again? */
+/* True if claiming again makes sense, because there is room again. */
 static bool may_eat(struct agent *a)
 {
 	return a->hungry &&
@@ -119,7 +121,7 @@ static int take_upcalls(struct agent *a)
 	return err < 0 ? err : 0;
 }
 
-/* Does what is due and sets the timer for what is next. */
+/* Do the work that is due, and set the timer for the next. */
 static void turn(struct agent *a)
 {
 	uint64_t next, now, wish;
@@ -195,7 +197,7 @@ static void on_resolved(void *arg, uint32_t flow,
 	turn(a);
 }
 
-/* What an operator sees of it */
+/* Status for the operator */
 
 static json_t *about(struct agent *a)
 {
@@ -260,7 +262,7 @@ struct oap_env *agent_oap(const struct config *conf)
 	return NULL;
 }
 
-/* The replay cache lives on unless the folder or the clock's slack changed. */
+/* Keep the replay cache unless the directory or the clock slack has changed. */
 static struct oap_env *reload_oap(struct agent *a, const struct config *conf)
 {
 	struct oap_err err;
@@ -287,11 +289,11 @@ static void warn_of_fixed(const struct config *old, const struct config *new)
 		log_warn("port, mark, user and socket change only when the agent starts anew");
 }
 
-/* From now on this is the configuration. */
+/* Switch to a new configuration. */
 static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 {
 	engine_set_config(a->engine, conf, oap);
-	/* exchanges that are under way hold on to their environment */
+	/* exchanges in progress keep a reference to their environment */
 	if (oap != a->oap) {
 		engine_drop_runs(a->engine);
 		oap_env_close(a->oap);
@@ -376,7 +378,7 @@ static int make_loop(struct agent *a)
 	return err < 0 ? err : 0;
 }
 
-/* From here on this is the agent, and upcalls come. */
+/* Become the agent; upcalls arrive from now on. */
 static int attach(struct agent *a)
 {
 	int err = ipcp_nl_open(&a->kernel.nl);

@@ -7,19 +7,19 @@
 #include "config.h"
 
 /**
- * agent_oap() - certificates, as a configuration says
+ * agent_oap() - load the certificates that a configuration names
  *
- * Return: NULL if they cannot be used, and says why in the log.
+ * Return: NULL if they cannot be used; the log says why.
  */
 struct oap_env *agent_oap(const struct config *conf);
 
 /**
- * agent_run() - be the agent until a signal ends it
- * @file: configuration file, to be read again
- * @conf: what was in it; belongs to the agent now
- * @oap: certificates; likewise
+ * agent_run() - run the agent until a signal ends it
+ * @file: path of the configuration file, for reloads
+ * @conf: its contents; consumed
+ * @oap: the certificates; consumed
  *
- * Return: 0 or a negative errno, after the error was logged.
+ * Return: 0 or a negative errno, after logging the error.
  */
 int agent_run(const char *file, struct config *conf, struct oap_env *oap);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Allocations of our programs: may they, where is the name's agent, and what
- * to do if it is not there or says no.
+ * Allocations for programs on this host: check the policy, locate the agent of
+ * the name, and try the next place if one does not answer or refuses.
  */
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static void refuse_alloc(struct engine *e, uint32_t flow, const char *name,
 	e->ops->flow_del(e->ctx, flow, error, text);
 }
 
-/* The responder shall not wait for us. */
+/* Tell the responder that this side has given up. */
 void allocate_abort(struct engine *e, struct exchange *x, enum refusal code,
 		    const char *text)
 {
@@ -41,7 +41,7 @@ void allocate_abort(struct engine *e, struct exchange *x, enum refusal code,
 	x->sent = false;
 }
 
-/* The allocation is over: the program and, with @code, the peer are told. */
+/* End an allocation: tell the program and, with @code, the peer. */
 void allocate_failed(struct engine *e, struct exchange *x, int error,
 		     enum refusal code, const char *text)
 {
@@ -52,7 +52,7 @@ void allocate_failed(struct engine *e, struct exchange *x, int error,
 	exchange_free(e, x);
 }
 
-/* May the program that asks? */
+/* Check whether the program may allocate a flow to the name. */
 static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
 {
 	char why[REASON_LEN];
@@ -69,7 +69,7 @@ static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
 	return false;
 }
 
-/* With a new token; false if that was the end. */
+/* Start over with a new token; false if that failed and @x is gone. */
 static bool begin_anew(struct engine *e, struct exchange *x)
 {
 	if (exchange_token(x))
@@ -79,8 +79,8 @@ static bool begin_anew(struct engine *e, struct exchange *x)
 }
 
 /*
- * Goes to the place that is now @x->place. Each responder that may have seen a
- * request gets one of its own.
+ * Turn to the place @x->place. Each responder that may have seen a request gets
+ * a request of its own.
  */
 static bool go_there(struct engine *e, struct exchange *x)
 {
@@ -94,7 +94,7 @@ static bool go_there(struct engine *e, struct exchange *x)
 	return true;
 }
 
-/* Makes the request; false if that was the end. */
+/* Make the request; false if that failed and @x is gone. */
 static bool make_request(struct engine *e, struct exchange *x)
 {
 	struct oap_err err;
@@ -105,13 +105,13 @@ static bool make_request(struct engine *e, struct exchange *x)
 	return false;
 }
 
-/* The responder takes the newest request, and none that is too old. */
+/* True if the responder would refuse the request because of its age. */
 static bool is_stale(struct engine *e, const struct exchange *x)
 {
 	return x->run && engine_now(e) - x->made >= REQUEST_RENEW_MS;
 }
 
-/* Now that it is known where to. */
+/* Begin the exchange, now that the address is known. */
 static void begin(struct engine *e, struct exchange *x,
 		  const struct sockaddr_storage *addrs, size_t count)
 {
@@ -139,7 +139,10 @@ static void ask_dns(struct engine *e, struct exchange *x)
 			"the name has no address in the agent's configuration, and the DNS cannot be asked");
 }
 
-/* To a program of this host, if the configuration is for it, and there is one. */
+/*
+ * True if the configuration allows a direct flow and a local program serves the
+ * name.
+ */
 static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 {
 	const struct config_name *block = config_find(e->conf, up->name);
@@ -209,9 +212,9 @@ void allocate_resolved(struct engine *e, uint32_t flow,
 }
 
 /*
- * The first place that answers is the one that is talked to. The request is made
- * now, so that its time is not that of a HELLO which may have been lost often;
- * false if that was the end.
+ * The first place that answers with a cookie is used. The request is made only
+ * now, so that its timestamp is recent even if many HELLOs were lost. False if
+ * that failed and @x is gone.
  */
 bool allocate_cookie(struct engine *e, struct exchange *x,
 		     const struct sockaddr_storage *peer)
@@ -229,7 +232,7 @@ bool allocate_cookie(struct engine *e, struct exchange *x,
 	return x->run || make_request(e, x);
 }
 
-/* Nothing came: sends again, here or elsewhere; false if that was the end. */
+/* No answer: send again, here or to another place; false if @x is gone. */
 bool allocate_resend(struct engine *e, struct exchange *x)
 {
 	if (x->nplaces < 2 ||
@@ -246,8 +249,8 @@ bool allocate_resend(struct engine *e, struct exchange *x)
 }
 
 /*
- * This place said no, or something that cannot be believed. What it was counts
- * if there is no other that does better.
+ * This place refused, or its answer failed verification. Report that to the
+ * program unless another place does better.
  */
 void allocate_refused(struct engine *e, struct exchange *x, int error,
 		      enum refusal code, const char *text)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What was answered, and is repeated when the request comes again. */
+/* Answers that are kept, and repeated when the request comes again. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,9 @@ void answers_drop(struct engine *e, struct answer *a)
 }
 
 /*
- * The answer to a request with this token. Who got none under the flow's keys
- * may ask again in the clear: it is the same request, and the same answer.
+ * Find the answer to the request with this token. A peer that received no
+ * answer under the keys of the flow may repeat the same request in the clear,
+ * and gets the same answer.
  */
 struct answer *answers_find(struct engine *e, uint32_t flow,
 			    const struct sockaddr_storage *peer, uint64_t token)
@@ -42,7 +43,7 @@ struct answer *answers_find(struct engine *e, uint32_t flow,
 	return NULL;
 }
 
-/* The answer to an allocation of the peer's flow @eid. */
+/* Find the answer to an allocation by the endpoint id of the initiator. */
 struct answer *answers_of_flow(struct engine *e, uint32_t eid,
 			       const struct sockaddr_storage *peer)
 {
@@ -81,7 +82,7 @@ static struct answer *copy(const struct answer *from)
 	return a;
 }
 
-/* Keeps a copy of an answer, and sends it. */
+/* Keep a copy of an answer, and send it. */
 void answers_send(struct engine *e, const struct answer *from)
 {
 	struct answer *a = copy(from);
@@ -100,14 +101,14 @@ void answers_send(struct engine *e, const struct answer *from)
 	send_message(e, a->sealed ? a->flow : 0, &a->peer, &a->msg, NULL);
 }
 
-/* To where the request came from. */
+/* Repeat an answer to the address that the request came from. */
 void answers_repeat(struct engine *e, struct answer *a, uint32_t flow,
 		    const struct sockaddr_storage *peer,
 		    const struct frame *frame)
 {
 	uint64_t now = engine_now(e);
 
-	/* once for a whole request, not for each of its frames */
+	/* once for each request, not for each of its frames */
 	if (frame->index || now - a->repeated < ANSWER_REPEAT_MS)
 		return;
 	a->repeated = now;
@@ -125,12 +126,12 @@ void answers_gone(struct engine *e, uint32_t flow)
 	}
 }
 
-/* Forgets what is too old. Return: when to come again. */
+/* Drop expired answers. Return: when to call again. */
 uint64_t answers_tick(struct engine *e, uint64_t now)
 {
 	struct answer *a;
 
-	/* they are in order of time */
+	/* the list is sorted by time */
 	while ((a = TAILQ_FIRST(&e->answers)) && now >= a->expires)
 		answers_drop(e, a);
 	return a ? a->expires : UINT64_MAX;

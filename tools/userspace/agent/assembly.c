@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Messages that come in frames, put together. */
+/* Reassembly of messages from frames. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What the agents sign along with OAP, and what they leave with a flow. */
+/* Data signed along with OAP, and the blob stored with a flow. */
 
 #include <string.h>
 
@@ -19,7 +19,7 @@ static uint8_t *put_name(uint8_t *p, const char *name)
 	return p + len;
 }
 
-/* A name of *@left bytes at most; NULL if it is not usable. */
+/* Get a name of at most *@left bytes; NULL if it is not usable. */
 static const uint8_t *get_name(const uint8_t *p, size_t *left, char *name,
 			       bool may_be_empty)
 {

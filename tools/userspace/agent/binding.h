@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * What the agents sign along with OAP: what an exchange is for. And the blob:
- * what an agent leaves with a flow, to find again after a restart. Byte tables
- * are in Documentation/agent-protocol.md.
+ * The binding states the purpose of an exchange; the agents have OAP sign it.
+ * The blob is stored with a flow, for an agent that restarts. Their layout is
+ * in Documentation/agent-protocol.md.
  */
 #ifndef REKEYD_BINDING_H
 #define REKEYD_BINDING_H
@@ -26,25 +26,25 @@ struct binding {
 	uint8_t epoch;
 	uint32_t exchange;
 	uint32_t initiator_eid;
-	uint32_t responder_eid;		/* 0 in an allocation's request */
-	struct ipcp_nl_qos qos;		/* allocation's request only */
+	uint32_t responder_eid;		/* 0 in the request of an allocation */
+	struct ipcp_nl_qos qos;		/* request of an allocation only */
 	char name[OAP_NAME_MAX + 1];	/* likewise */
 };
 
 size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX]);
 bool binding_read(struct binding *b, const uint8_t *p, size_t len);
 
-/* True if both are about the same exchange of the same flow. */
+/* True if both describe the same exchange of the same flow. */
 bool binding_same(const struct binding *a, const struct binding *b);
 
 enum role { ROLE_INITIATOR = 1, ROLE_RESPONDER };
 
 struct blob {
 	enum role role;
-	enum oap_auth auth;		/* as it was demanded */
+	enum oap_auth auth;		/* required at allocation */
 	uint16_t cipher;
 	struct oap_identity peer;
-	char name[OAP_NAME_MAX + 1];	/* whose credentials and enc.conf */
+	char name[OAP_NAME_MAX + 1];	/* name for credentials and enc.conf */
 };
 
 #define BLOB_LEN_MAX	(8 + OAP_FP_LEN + 2 * (1 + OAP_NAME_MAX))

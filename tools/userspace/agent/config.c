@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The configuration file: libconfuse reads it, this checks it. */
+/* Check the configuration file, which libconfuse parses. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 		"configuration", cfg ? cfg->line : 0, buf);
 }
 
-/* A time in seconds, to milliseconds. */
+/* Convert a time in seconds to milliseconds. */
 static bool get_time(cfg_t *cfg, const char *key, double min, uint32_t *ms)
 {
 	double s = cfg_getfloat(cfg, key);
@@ -157,7 +157,7 @@ static bool get_rule(cfg_t *sec, const char *what, struct rule *rule)
 	return true;
 }
 
-/* "192.0.2.1", "2001:db8::1" */
+/* Parse "192.0.2.1" or "2001:db8::1". */
 static bool read_address(const char *text, uint16_t port,
 			 struct sockaddr_storage *addr)
 {
@@ -285,7 +285,7 @@ static bool get_range(cfg_t *cfg, const char *key, long min, long max,
 	return true;
 }
 
-/* A word, or NULL if it is empty. False without memory. */
+/* Copy a word; NULL if it is empty. False if there is no memory. */
 static bool get_word(cfg_t *cfg, const char *key, char **word)
 {
 	const char *text = cfg_getstr(cfg, key);
@@ -310,7 +310,7 @@ static bool get_user(cfg_t *cfg, struct config *conf)
 	return false;
 }
 
-/* With commas between, as the resolver library wants them. */
+/* Join the servers with commas, as the resolver library expects them. */
 static bool get_dns_servers(cfg_t *cfg, struct config *conf)
 {
 	unsigned int i, n = cfg_size(cfg, "dns-servers");

@@ -16,9 +16,9 @@
 #define CONFIG_SOCKET	"/run/ipcp-rekey/agent.sock"
 
 /**
- * struct rule - who may do something with a name
- * @listed: the configuration says anything about it
- * @anyone: "*" was among the users
+ * struct rule - who may use a name
+ * @listed: the configuration has a list for this
+ * @anyone: "*" is among the users
  */
 struct rule {
 	bool listed;
@@ -32,10 +32,10 @@ struct rule {
 };
 
 /**
- * struct config_name - what is said of a name
- * @addrs: where its agent is; none: ask the DNS
- * @port: of that agent, where the DNS does not say another
- * @direct: programs of this host that serve it come first
+ * struct config_name - settings of a name
+ * @addrs: addresses of its agent; without any the DNS is asked
+ * @port: port of that agent, unless the DNS has another
+ * @direct: prefer programs on this host that serve the name
  */
 struct config_name {
 	char *name;
@@ -47,19 +47,19 @@ struct config_name {
 	enum oap_auth auth;
 	struct rule listen;
 	struct rule alloc;
-	char **peers;			/* who may allocate; none: anybody */
+	char **peers;			/* who may allocate; empty: any peer */
 	size_t npeers;
 };
 
 /**
- * struct config - all of it; times are in milliseconds
- * @port: of this agent, and of others where nothing else is said
- * @mark: of the packets, for the firewall
- * @max_exchanges: most re-keys under way at a time
- * @user: to run as; NULL to stay who started it
- * @socket: where the status is to be had; NULL for nowhere
- * @dns_servers: addresses with commas between; NULL for those of resolv.conf
- * @params: for new flows
+ * struct config - the whole configuration; times are in milliseconds
+ * @port: port of this agent, and default for others
+ * @mark: firewall mark of the packets
+ * @max_exchanges: limit of concurrent re-keys
+ * @user: user to run as; NULL to keep the current user
+ * @socket: path of the status socket; NULL for none
+ * @dns_servers: addresses separated by commas; NULL to use resolv.conf
+ * @params: parameters of new flows
  */
 struct config {
 	uint16_t port;
@@ -81,20 +81,20 @@ struct config {
 
 /**
  * config_load() - read and check a configuration file
- * @file: its path
+ * @file: path of the file
  *
- * Return: the configuration; NULL if it cannot be used, and says why.
+ * Return: the configuration; NULL if it cannot be used, after logging why.
  */
 struct config *config_load(const char *file);
 void config_free(struct config *conf);
 
-/* The block of a name, or NULL. */
+/* Return the settings of a name, or NULL. */
 const struct config_name *config_find(const struct config *conf,
 				      const char *name);
 
 enum oap_auth config_auth(const struct config *conf, const char *name);
 
-/* True if it says anything about programs, which others may not look at. */
+/* True if a rule names programs, which needs CAP_SYS_PTRACE to check. */
 bool config_names_programs(const struct config *conf);
 
 #endif /* REKEYD_CONFIG_H */

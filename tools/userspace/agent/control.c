@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The agent's socket. */
+/* The status socket. */
 
 #include <errno.h>
 #include <pwd.h>
@@ -17,7 +17,7 @@
 
 #define CLIENTS_MAX	16
 
-/* Somebody who reads slowly. */
+/* A client whose document is not completely sent. */
 struct client {
 	TAILQ_ENTRY(client) entry;
 	struct control *control;
@@ -49,7 +49,7 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-/* Sends what can be sent; the client is gone when that was all. */
+/* Send what the socket takes; free the client after the last byte. */
 static void client_send(struct client *c)
 {
 	ssize_t n;
@@ -106,14 +106,14 @@ static int on_connect(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	(void)revents;
 	if (client < 0)
 		return 0;
-	/* who does not read makes room for who does */
+	/* evict a client that does not read */
 	if (control->nclients == CLIENTS_MAX)
 		client_free(TAILQ_FIRST(&control->clients));
 	client_new(control, client);
 	return 0;
 }
 
-/* Is the one who made the socket still there? */
+/* True if a process listens on the socket. */
 static bool is_alive(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -197,7 +197,7 @@ void control_prepare(const char *path, const char *user)
 
 	if (slash && slash != dir) {
 		*slash = '\0';
-		/* made here, it is the agent's; made by others, it stays so */
+		/* change the owner only of a directory that was created here */
 		if (!mkdir(dir, 0755) && pw && chown(dir, pw->pw_uid, pw->pw_gid))
 			log_warn("%s: %s", dir, strerror(errno));
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The agent's socket: who connects gets one JSON document, how things are, and
- * the end of the connection. Nothing is read. Its user and group may connect.
+ * The status socket: each client gets one JSON document, then the connection is
+ * closed. Nothing is read. The user and the group of the agent may connect.
  */
 #ifndef REKEYD_CONTROL_H
 #define REKEYD_CONTROL_H
@@ -12,28 +12,28 @@
 struct control;
 
 /**
- * control_open() - be there to be asked
+ * control_open() - listen on the status socket
  * @loop: event loop
- * @path: of the socket
- * @document: gives the document, to be freed by free(); NULL for none
- * @arg: for it
+ * @path: path of the socket
+ * @document: returns the document, allocated with malloc(); NULL for none
+ * @arg: argument of @document
  *
- * Another agent's socket is left alone, one that was left behind is replaced.
+ * The socket of a running agent is left alone, a stale one is replaced.
  *
- * Return: NULL if it cannot be had, and says why in the log.
+ * Return: the socket; NULL on failure, after logging why.
  */
 struct control *control_open(sd_event *loop, const char *path,
 			     char *(*document)(void *arg), void *arg);
 
 /**
- * control_close() - and the socket is gone
+ * control_close() - close and remove the socket
  */
 void control_close(struct control *control);
 
 /**
- * control_prepare() - make the folder of the socket
- * @path: of the socket
- * @user: who is to make it, later; NULL for who we are
+ * control_prepare() - create the directory of the socket
+ * @path: path of the socket
+ * @user: user that will create the socket; NULL for the current one
  */
 void control_prepare(const char *path, const char *user);
 

@@ -12,7 +12,7 @@
 
 #include "cookie.h"
 
-/* A new secret for each slot of time; the one before still counts. */
+/* Take a new secret for each time slot; the previous one remains valid. */
 static bool turn(struct cookie_jar *jar, uint64_t now_ms)
 {
 	uint64_t slot = now_ms / COOKIE_SLOT_MS;

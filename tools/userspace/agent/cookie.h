@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Cookies prove that somebody receives at the address he sends from. They
- * need no state for each address: a MAC over it with a secret that changes.
+ * Cookies prove that a peer receives at the address it sends from. They need no
+ * state for each address: a cookie is a MAC over the address, with a secret
+ * that changes.
  */
 #ifndef REKEYD_COOKIE_H
 #define REKEYD_COOKIE_H
@@ -13,7 +14,7 @@
 
 #include "frame.h"
 
-#define COOKIE_SLOT_MS	60000	/* a cookie holds for one to two of these */
+#define COOKIE_SLOT_MS	60000	/* a cookie is valid for one to two slots */
 #define COOKIE_SECRET	32
 
 struct cookie_jar {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Where a name's agent is, as the DNS has it.
+ * Locate the agent of a name with the DNS.
  *
- * The library may call back from within the call that asks; answers are handed
- * on by a source of the event loop, so that nobody is called back too early.
+ * The library may call back from within the call that asks. Answers are
+ * therefore passed on from an event source, so that the caller is never called
+ * back too early.
  */
 
 #include <errno.h>
@@ -22,11 +23,11 @@
 #include "srv.h"
 
 #define SERVICE		"_ipcp-rekey._udp."
-#define HOSTS_MAX	8	/* of a name */
-#define ADDRS_MAX	4	/* of a host */
+#define HOSTS_MAX	8	/* for each name */
+#define ADDRS_MAX	4	/* for each host */
 #define WHY_LEN		128
 
-/* A server that is silent is asked again after 1, 2, and then always 2.5 s. */
+/* A silent server is asked again after 1 s, 2 s, and then every 2.5 s. */
 #define TIMEOUT_MS	1000
 #define TIMEOUT_MAX_MS	2500
 
@@ -42,7 +43,7 @@ struct question {
 	struct dns *dns;
 	uint32_t flow;
 	uint16_t port;
-	unsigned int pending;	/* answers that are to come */
+	unsigned int pending;	/* outstanding answers */
 	bool cancelled;
 	bool again;		/* the servers have changed meanwhile */
 	char name[256];
@@ -52,7 +53,7 @@ struct question {
 	char why[WHY_LEN];
 };
 
-/* A socket of the library's. */
+/* A socket of the library. */
 struct watch {
 	LIST_ENTRY(watch) entry;
 	struct dns *dns;
@@ -121,7 +122,7 @@ static void unwatch(struct watch *w)
 	free(w);
 }
 
-/* The library wants to know when this socket can be read or written. */
+/* Tell the event loop which events the library waits for on a socket. */
 static void on_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
 	uint32_t events = (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0);
@@ -142,13 +143,13 @@ static void on_state(void *arg, ares_socket_t fd, int readable, int writable)
 	}
 	w = calloc(1, sizeof(*w));
 	if (!w)
-		return;		/* as if nothing came: it will time out */
+		return;		/* as if nothing came: it times out */
 	w->fd = fd;
 	LIST_INSERT_HEAD(&dns->watches, w, entry);
 	sd_event_add_io(dns->loop, &w->source, fd, events, on_socket, dns);
 }
 
-/* What came of a question */
+/* Results of a question */
 
 static const char *words(int status)
 {
@@ -216,7 +217,7 @@ static int on_deliver(sd_event_source *s, void *arg)
 	return 0;
 }
 
-/* One answer came; the last one of a question makes it complete. */
+/* Account for one answer; the last one completes the question. */
 static void settle(struct question *q)
 {
 	if (!--q->pending)
@@ -289,7 +290,7 @@ static void add_record(struct question *q, const ares_dns_rr_t *rr)
 	    q->nhosts == HOSTS_MAX)
 		return;
 	host = ares_dns_rr_get_str(rr, ARES_RR_SRV_TARGET);
-	/* "." says that there is no such service */
+	/* "." says that the service is not available */
 	if (!host || !host[0] || !strcmp(host, ".") ||
 	    strlen(host) >= sizeof(srv->host)) {
 		set_why(q, "it offers no such service");
@@ -335,7 +336,7 @@ static void on_service(void *arg, ares_status_t status, size_t timeouts,
 		break;
 	}
 	if (!q->nhosts && !q->why[0] && !q->again) {
-		/* no such service known: the name itself will do */
+		/* no SRV record: use the addresses of the name itself */
 		snprintf(q->srv[0].host, sizeof(q->srv[0].host), "%s", q->name);
 		q->srv[0].port = q->port;
 		q->nhosts = 1;
@@ -345,7 +346,7 @@ static void on_service(void *arg, ares_status_t status, size_t timeouts,
 	settle(q);
 }
 
-/* Asks for the service; the name's addresses come after that. */
+/* Ask for the SRV records; the addresses follow. */
 static void ask(struct question *q)
 {
 	char service[sizeof(SERVICE) + 255];
@@ -391,7 +392,7 @@ void dns_cancel(struct dns *dns, uint32_t flow)
 {
 	struct question *q;
 
-	/* it stays until the library is done with it */
+	/* keep the question until the library has finished with it */
 	TAILQ_FOREACH(q, &dns->questions, entry)
 		if (q->flow == flow)
 			q->cancelled = true;
@@ -399,7 +400,7 @@ void dns_cancel(struct dns *dns, uint32_t flow)
 
 /* Set-up */
 
-/* So many that two silent servers are given up in time, but 2 at the least. */
+/* Tries that give up two silent servers within @patience, but at least 2. */
 static int tries(uint32_t patience)
 {
 	uint32_t each = patience / 2, first = 3 * TIMEOUT_MS;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Where a name's agent is, as the DNS has it: SRV records of the service
- * _ipcp-rekey._udp, else the name's own addresses. c-ares asks, on the event
- * loop; nothing here waits.
+ * Locate the agent of a name with the DNS: SRV records of the service
+ * _ipcp-rekey._udp, else the addresses of the name itself. c-ares asks on the
+ * event loop; nothing here blocks.
  */
 #ifndef REKEYD_DNS_H
 #define REKEYD_DNS_H
@@ -17,55 +17,55 @@
 struct dns;
 
 /**
- * typedef dns_answer_fn - an answer
+ * typedef dns_answer_fn - called with an answer
  * @arg: as given to dns_open()
  * @flow: as given to dns_ask()
- * @addrs: the best first
- * @count: of them; 0: there is none
- * @why: then says why
+ * @addrs: the addresses, best first
+ * @count: number of addresses; 0 if there are none
+ * @why: the reason if @count is 0
  */
 typedef void (*dns_answer_fn)(void *arg, uint32_t flow,
 			      const struct sockaddr_storage *addrs,
 			      size_t count, const char *why);
 
 /**
- * dns_open() - be ready to ask
+ * dns_open() - set up the resolver
  * @loop: event loop
- * @servers: addresses with commas between; NULL for those of resolv.conf
- * @patience: milliseconds within which two servers that are silent have been
- *	given up
- * @answer: what to call
- * @arg: for it
+ * @servers: addresses separated by commas; NULL to use resolv.conf
+ * @patience: milliseconds after which two silent servers have been given up
+ * @answer: callback
+ * @arg: argument of @answer
  *
- * Return: NULL if that cannot be, and says why in the log.
+ * Return: the resolver; NULL on failure, after logging why.
  */
 struct dns *dns_open(sd_event *loop, const char *servers, uint32_t patience,
 		     dns_answer_fn answer, void *arg);
 void dns_close(struct dns *dns);
 
 /**
- * dns_servers() - from now on ask these
+ * dns_servers() - change the servers
+ * @dns: the resolver
  * @servers: as for dns_open()
- * @patience: likewise
+ * @patience: as for dns_open()
  *
- * What is being asked is asked again. On failure all stays as it was.
+ * Outstanding questions are asked again. On failure nothing changes.
  *
  * Return: 0 or a negative errno.
  */
 int dns_servers(struct dns *dns, const char *servers, uint32_t patience);
 
 /**
- * dns_ask() - ask for a name
- * @flow: who wants to know
- * @name: name
- * @port: of agents whose records do not say one
+ * dns_ask() - look up a name
+ * @flow: flow that the answer is for
+ * @name: the name
+ * @port: port of agents whose records name none
  *
- * Return: 0 and the answer will come from the event loop; a negative errno.
+ * Return: 0 if the answer will come from the event loop, or a negative errno.
  */
 int dns_ask(struct dns *dns, uint32_t flow, const char *name, uint16_t port);
 
 /**
- * dns_cancel() - @flow does not want to know any more
+ * dns_cancel() - forget the question of @flow
  */
 void dns_cancel(struct dns *dns, uint32_t flow);
 

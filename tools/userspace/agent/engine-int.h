@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* What the files of the engine share. */
+/* Declarations shared by the files of the engine. */
 #ifndef REKEYD_ENGINE_INT_H
 #define REKEYD_ENGINE_INT_H
 
@@ -24,18 +24,18 @@
 #define BUSY_RETRY_MS		250
 #define SEALED_TRIES		4	/* then in the clear, if signed */
 #define HELLO_TRIES		2	/* then at another address, if any */
-#define ALLOC_TRIES		5	/* likewise */
-#define REQUEST_RENEW_MS	10000	/* the peer takes none older than 20 s */
+#define ALLOC_TRIES		5	/* as for HELLO */
+#define REQUEST_RENEW_MS	10000	/* the peer refuses after 20 s */
 #define ANSWER_CHAINS		256
 
-/* Why a peer refuses; in REFUSED, REKEY_REFUSED and ABORT. */
+/* Code of a refusal, in REFUSED, REKEY_REFUSED and ABORT. */
 enum refusal {
 	REFUSE_NOT_SERVED = 1,
 	REFUSE_AUTH,
 	REFUSE_POLICY,
 	REFUSE_CRYPTO,		/* key exchange, cipher */
 	REFUSE_CLOCK,
-	REFUSE_CREDENTIALS,	/* the refuser's own */
+	REFUSE_CREDENTIALS,	/* of the refusing side */
 	REFUSE_FULL,
 	REFUSE_QOS,
 	REFUSE_MALFORMED,
@@ -45,23 +45,23 @@ enum refusal {
 	REFUSE_CANCELLED,
 };
 
-/* An exchange this side began. */
+/* An exchange that this side began. */
 struct exchange {
 	TAILQ_ENTRY(exchange) entry;
 	bool rekey;
 	uint32_t flow;
 	uint64_t began;
-	bool resolving;			/* the DNS was asked where to */
+	bool resolving;			/* waits for the DNS */
 	bool in_clear;			/* over CTRL, with a cookie */
-	unsigned int tries;		/* here */
+	unsigned int tries;		/* at the current place */
 	struct sockaddr_storage peer;
-	struct sockaddr_storage *places;	/* where else, for allocations */
+	struct sockaddr_storage *places;	/* all, for allocations */
 	size_t nplaces;
-	size_t place;			/* @peer among them */
-	struct message msg;		/* points into @run; the token is HELLO's, too */
+	size_t place;			/* index of @peer */
+	struct message msg;		/* points into @run; also for HELLO */
 	struct oap_run *run;		/* NULL until there is a request */
-	uint64_t made;			/* when @run was, in monotonic ms */
-	struct binding bind;		/* as asked */
+	uint64_t made;			/* when @run was made, monotonic ms */
+	struct binding bind;		/* as requested */
 	struct blob blob;		/* name, auth, identity */
 	uint8_t cookie[COOKIE_LEN];
 	bool has_cookie;
@@ -70,26 +70,26 @@ struct exchange {
 	uint64_t deadline;
 	uint32_t wait;
 	struct assembly in;
-	int error;			/* of the first place that failed */
+	int error;			/* from the first place that failed */
 	char why[2 * REASON_LEN];
 };
 
-/* What this side answered, to be repeated. */
+/* An answer of this side, kept to be repeated. */
 struct answer {
-	TAILQ_ENTRY(answer) entry;	/* in order of time */
+	TAILQ_ENTRY(answer) entry;	/* sorted by time */
 	LIST_ENTRY(answer) chain;	/* by token */
 	bool sealed;
 	bool rekey;
 	uint32_t flow;			/* 0: refused */
 	struct sockaddr_storage peer;	/* allocation */
 	uint32_t eid;			/* allocation: the initiator's */
-	uint64_t time;			/* allocation: of the request, its clock */
+	uint64_t time;			/* allocation: of the request */
 	struct message msg;		/* owned */
 	uint64_t expires;
 	uint64_t repeated;
 };
 
-/* A request that is coming in. */
+/* A request of which not all frames have arrived. */
 struct incoming {
 	TAILQ_ENTRY(incoming) entry;
 	uint32_t flow;			/* 0: CTRL, from @peer */
@@ -112,9 +112,9 @@ struct engine {
 	struct exchanges exchanges;
 	struct answers answers;
 	struct answer_chain chains[ANSWER_CHAINS];
-	uint64_t salt;			/* of the chains */
+	uint64_t salt;			/* of the hash chains */
 	struct incomings incomings;
-	unsigned int nrekeys;		/* of the exchanges */
+	unsigned int nrekeys;		/* re-keys among the exchanges */
 	unsigned int nanswers;
 	unsigned int nincomings;
 	uint64_t claim_at;
@@ -126,7 +126,7 @@ static inline uint64_t engine_now(const struct engine *e)
 	return e->ops->now(e->ctx);
 }
 
-/* Flows should be claimed out of turn, see engine_claim_at(). */
+/* Ask to claim flows out of turn, see engine_claim_at(). */
 static inline void engine_claim_soon(struct engine *e, uint64_t after_ms)
 {
 	uint64_t at = engine_now(e) + after_ms;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The engine from outside: who gets which message, claim, upcall. */
+/* Entry points of the engine: dispatch messages, claims and upcalls. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ struct engine *engine_new(const struct engine_ops *ops, void *ctx,
 	TAILQ_INIT(&e->answers);
 	TAILQ_INIT(&e->incomings);
 	record_init(&e->record);
-	/* who picks tokens shall not know which ones meet in a chain */
+	/* a peer that chooses tokens must not be able to fill one hash chain */
 	if (RAND_bytes((uint8_t *)&e->salt, sizeof(e->salt)) != 1) {
 		free(e);
 		return NULL;
@@ -154,7 +154,7 @@ void engine_drop_runs(struct engine *e)
 	initiator_drop(e);
 }
 
-/* A program gave up, or a flow is gone. */
+/* Cancel an exchange, because the program gave up or the flow is gone. */
 void engine_cancel(struct engine *e, uint32_t flow)
 {
 	record_forget(&e->record, flow);

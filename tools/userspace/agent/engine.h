@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The agents' protocol without any input or output of its own: allocation and
- * re-keying, from both sides. The program feeds it upcalls, messages, claims
- * and time; it acts through struct engine_ops.
+ * The protocol between agents, without I/O of its own: allocation and
+ * re-keying, on both sides. The program feeds it upcalls, messages, claims and
+ * time; the engine acts through struct engine_ops.
  */
 #ifndef REKEYD_ENGINE_H
 #define REKEYD_ENGINE_H
@@ -13,17 +13,16 @@
 struct engine;
 
 /**
- * struct engine_ops - what the engine needs of the world
+ * struct engine_ops - operations that the engine calls
  * @now: monotonic milliseconds
- * @reason: words about the last failure of one of the others
+ * @reason: describe the last failure of another operation
+ * @resolve: ask the DNS for the agent of a name; engine_resolved() follows, but
+ *	not from within this call
+ * @resolve_cancel: the answer is no longer needed
+ * @flow_find: find the flow with an endpoint id on this side
  *
- * @resolve: ask the DNS where a name's agent is; engine_resolved() follows,
- *           not from within this call
- * @resolve_cancel: it need not follow any more
- * @flow_find: the flow with that endpoint id on this side
- *
- * The others are the netlink commands of the same names, and return 0 or a
- * negative errno.
+ * The other operations are the netlink commands of the same names. They return
+ * 0 or a negative errno.
  */
 struct engine_ops {
 	uint64_t (*now)(void *ctx);
@@ -64,20 +63,20 @@ void engine_set_config(struct engine *e, const struct config *conf,
 		       struct oap_env *oap);
 
 /**
- * engine_drop_runs() - give up what is under way
+ * engine_drop_runs() - abandon the exchanges in progress
  *
- * Allocations fail, re-keys are cleared and come again.
+ * Allocations fail; re-keys are cleared and will be claimed again.
  */
 void engine_drop_runs(struct engine *e);
 
 /* Upcalls */
 void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *upcall);
 /**
- * engine_resolved() - what the DNS said
+ * engine_resolved() - pass on an answer of the DNS
  * @flow: as given to resolve
- * @addrs: where the name's agent is, the best first
- * @count: of them; 0: nowhere
- * @why: then says why
+ * @addrs: addresses of the agent, best first
+ * @count: number of addresses; 0 if there are none
+ * @why: the reason if @count is 0
  */
 void engine_resolved(struct engine *e, uint32_t flow,
 		     const struct sockaddr_storage *addrs, size_t count,
@@ -89,30 +88,30 @@ void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
 		   size_t len);
 
 /**
- * engine_room() - how many more flows may be claimed now
+ * engine_room() - return how many more flows may be claimed now
  *
- * So that not all are re-keyed at once, see max-exchanges.
+ * Limits concurrent re-keys, see max-exchanges.
  */
 unsigned int engine_room(const struct engine *e);
 
-/* A claimed flow: re-key it. */
+/* Re-key a claimed flow. */
 void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
 
-/* A flow whose responder is here wants a new seed: ask the initiator. */
+/* A flow whose responder is here needs a new seed: ask the initiator. */
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow);
 
 /**
- * engine_tick() - do what time demands
+ * engine_tick() - do the work that is due
  *
  * Return: when to call again, in monotonic milliseconds.
  */
 uint64_t engine_tick(struct engine *e);
 
 /**
- * engine_claim_at() - when flows should be claimed out of turn
+ * engine_claim_at() - return when flows should be claimed out of turn
  *
- * Return: monotonic milliseconds; UINT64_MAX if there is no need. Asking
- * takes the wish away once its time has come.
+ * Return: monotonic milliseconds; UINT64_MAX if there is no need. Once the time
+ * has come, the call resets it.
  */
 uint64_t engine_claim_at(struct engine *e);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* An exchange that this side began: what allocations and re-keys have in common. */
+/* Exchanges that this side began: code shared by allocations and re-keys. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,10 @@ void exchange_free(struct engine *e, struct exchange *x)
 	free(x);
 }
 
-/* The one that an answer under @flow's keys, or with 0 in the clear, is for. */
+/*
+ * Find the exchange for an answer under the keys of @flow; 0 means in the
+ * clear.
+ */
 struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token)
 {
 	struct exchange *x;
@@ -70,8 +73,8 @@ static struct oap_params params_of(const struct exchange *x)
 }
 
 /*
- * A new token, which makes answers to the one before strangers. The request
- * that had that one goes.
+ * Choose a new token, which invalidates answers to the old one, and free the
+ * request that had the old token.
  */
 bool exchange_token(struct exchange *x)
 {
@@ -87,7 +90,9 @@ bool exchange_token(struct exchange *x)
 	return true;
 }
 
-/* Makes the request of the token, or there is nothing to send. */
+/*
+ * Make the request for the current token; on failure there is nothing to send.
+ */
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err)
 {
@@ -112,7 +117,7 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 	return OAP_INTERNAL;
 }
 
-/* Sends what is next to be sent, and sets the time to send it again. */
+/* Send the next message, and set the time to repeat it. */
 void exchange_send(struct engine *e, struct exchange *x)
 {
 	struct message hello = { .type = MSG_HELLO, .token = x->msg.token };
@@ -129,7 +134,7 @@ void exchange_send(struct engine *e, struct exchange *x)
 	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
 }
 
-/* The response is authentic; is it about what we asked? */
+/* Check that an authentic response matches our request. */
 static bool binding_fits(struct exchange *x, struct oap_err *err)
 {
 	struct binding want = x->bind, got;

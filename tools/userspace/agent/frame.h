@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Messages between agents, cut into frames that fit a path of 1280 bytes, and
- * put together again. Byte tables are in Documentation/agent-protocol.md.
+ * Messages between agents, split into frames that fit a path MTU of 1280 bytes,
+ * and reassembled. Their layout is in Documentation/agent-protocol.md.
  */
 #ifndef REKEYD_FRAME_H
 #define REKEYD_FRAME_H
@@ -46,7 +46,7 @@ struct frame {
 	size_t len;
 };
 
-/* A whole message, as it is kept for sending again. */
+/* A whole message, kept for retransmission. */
 struct message {
 	enum msg_type type;
 	uint64_t token;
@@ -54,19 +54,19 @@ struct message {
 	size_t len;
 };
 
-/* A message being put together. All but the last frame are full. */
+/* A message being reassembled. All frames but the last are full. */
 struct assembly {
 	enum msg_type type;
 	uint64_t token;
 	uint8_t count;
-	uint32_t have;		/* bit for each frame */
+	uint32_t have;		/* one bit for each frame */
 	size_t len;
 	uint8_t *p;
 };
 
 bool frame_read(struct frame *frame, const uint8_t *p, size_t len);
 
-/* Writes frame @index of a message; returns its length. */
+/* Write frame @index of a message; return its length. */
 size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
 		   unsigned int index, const uint8_t *cookie);
 unsigned int frame_count(const struct message *msg);
@@ -75,8 +75,8 @@ unsigned int frame_count(const struct message *msg);
 /**
  * assembly_add() - add a frame
  *
- * Return: 1 if the message is complete, 0 if not yet, -1 if the frame does
- * not fit the ones before.
+ * Return: 1 if the message is complete, 0 if not, -1 if the frame contradicts
+ * earlier frames.
  */
 int assembly_add(struct assembly *a, const struct frame *frame);
 void assembly_free(struct assembly *a);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Requests that come in pieces. */
+/* Reassembly of requests. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static bool same_source(const struct incoming *in, uint32_t flow,
 	return in->flow == flow && (flow || peer_equal(&in->peer, peer));
 }
 
-/* The request with this token; a new one if there is none. */
+/* Find the request with this token, or allocate a new one. */
 static struct incoming *find(struct engine *e, uint32_t flow,
 			     const struct sockaddr_storage *peer,
 			     uint64_t token)
@@ -38,7 +38,7 @@ static struct incoming *find(struct engine *e, uint32_t flow,
 			oldest = in;
 		each++;
 	}
-	/* a source has few of them at a time, all together have some */
+	/* limit each source, and all sources together */
 	if (each >= (flow ? 1 : ASSEMBLIES_EACH))
 		drop(e, oldest);
 	else if (e->nincomings >= ASSEMBLIES_MAX)
@@ -55,7 +55,7 @@ static struct incoming *find(struct engine *e, uint32_t flow,
 	return in;
 }
 
-/* Adds a frame. True if the request is whole: @msg is it, and the caller's. */
+/* Add a frame. True if the request is complete: the caller then owns @msg. */
 bool incoming_add(struct engine *e, uint32_t flow,
 		  const struct sockaddr_storage *peer,
 		  const struct frame *frame, struct assembly *msg)
@@ -89,12 +89,12 @@ void incoming_gone(struct engine *e, uint32_t flow)
 	}
 }
 
-/* Forgets what is too old. Return: when to come again. */
+/* Drop expired requests. Return: when to call again. */
 uint64_t incoming_tick(struct engine *e, uint64_t now)
 {
 	struct incoming *in;
 
-	/* they are in order of time */
+	/* the list is sorted by time */
 	while ((in = TAILQ_FIRST(&e->incomings)) && now >= in->expires)
 		drop(e, in);
 	return in ? in->expires : UINT64_MAX;

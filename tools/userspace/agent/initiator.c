@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The side that asks: what came, and whether it is for an allocation or a re-key. */
+/* The initiator: find the exchange that an answer belongs to. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void refused(struct engine *e, struct exchange *x)
 		allocate_refused(e, x, refusal_errno(code), 0, why);
 }
 
-/* A frame of the answer to something we asked. */
+/* Process a frame of an answer. */
 void initiator_answer(struct engine *e, uint32_t flow,
 		      const struct frame *frame)
 {
@@ -51,7 +51,7 @@ void initiator_answer(struct engine *e, uint32_t flow,
 
 	if (!x || !x->sent || x->rekey != (frame->type >= MSG_REKEY))
 		return;
-	/* a refusal and an answer do not mix */
+	/* do not mix frames of a refusal and of an answer */
 	if (x->in.p && x->in.type != frame->type)
 		assembly_free(&x->in);
 	if (assembly_add(&x->in, frame) != 1)
@@ -92,7 +92,7 @@ void initiator_drop(struct engine *e)
 	}
 }
 
-/* Does what time demands of it; false if that was its end. */
+/* Do the work of an exchange that is due; false if the exchange has ended. */
 static bool tick(struct engine *e, struct exchange *x, uint64_t now)
 {
 	if (now >= x->deadline) {

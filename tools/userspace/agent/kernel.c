@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The engine's world: the module, over netlink. */
+/* The operations of the engine, by netlink to the module. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static int compare(const struct ipcp_nl_flow *flow, void *arg)
 	return 0;
 }
 
-/* Rare, so a dump will do. */
+/* Rarely needed, so a dump is good enough. */
 static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
 {
 	struct search search = { .eid = eid, .flow = flow };
@@ -217,7 +217,7 @@ static void dispatch(struct ipcp_nl *nl, struct engine *e,
 	static uint8_t copy[IPCP_REKEY_CTRL_MAX];
 	size_t len = up->payload_len;
 
-	/* the payload lasts only until the next call */
+	/* the payload is valid only until the next call */
 	if (len > sizeof(copy))
 		return;
 	if (len)
@@ -263,7 +263,7 @@ int kernel_upcalls(struct kernel *k, struct engine *e,
 		return 1;
 	if (err == -EAGAIN)
 		return 0;
-	/* It is the first in the queue again. */
+	/* The upcall is back at the head of the queue. */
 	if (err == -ENOBUFS || err == -ENOMEM) {
 		log_warn("cannot take upcalls yet: %s", ipcp_nl_reason(k->nl));
 		return 1;
@@ -358,7 +358,7 @@ int kernel_want_all(struct kernel *k, struct engine *e)
 	err = ipcp_nl_flow_dump(k->nl, collect_due, &wanted);
 	for (i = 0; i < wanted.count; i++)
 		engine_want(e, &wanted.flows[i]);
-	/* flows come in order of their number */
+	/* flows are dumped in order of their id */
 	k->wanted = wanted.count == WANTED_AT_ONCE ?
 		    wanted.flows[wanted.count - 1].id : 0;
 	return err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* The engine's world: the module, over netlink. */
+/* The operations of the engine, by netlink to the module. */
 #ifndef REKEYD_KERNEL_H
 #define REKEYD_KERNEL_H
 
@@ -9,10 +9,10 @@
 struct dns;
 
 /**
- * struct kernel - what the engine acts through, its ctx
- * @nl: the module
- * @dns: where names are
- * @wanted: the flow that a re-key was last asked for, see kernel_want_all()
+ * struct kernel - context of the operations of the engine
+ * @nl: handle of the module
+ * @dns: the resolver
+ * @wanted: last flow for which a re-key was requested, see kernel_want_all()
  */
 struct kernel {
 	struct ipcp_nl *nl;
@@ -22,7 +22,7 @@ struct kernel {
 
 extern const struct engine_ops kernel_ops;
 
-/* What happened since the last look, see kernel_events(). */
+/* What happened since the last call, see kernel_events(). */
 struct kernel_news {
 	bool upcalls;
 	bool due;
@@ -34,9 +34,9 @@ struct kernel_news {
 int kernel_events(struct kernel *k, struct kernel_news *news);
 
 /**
- * kernel_upcalls() - take upcalls off the queue and have them done
+ * kernel_upcalls() - take upcalls off the queue and process them
  *
- * Not too many at once, so that a flood of messages does not hold up timers.
+ * Takes a limited number, so that a flood of messages does not delay timers.
  *
  * Return: 0 when the queue is empty, 1 if it may not be, or a negative errno.
  */
@@ -45,23 +45,23 @@ int kernel_upcalls(struct kernel *k, struct engine *e,
 
 /**
  * kernel_claim() - claim due flows and begin their exchanges
- * @limit: most
- * @min_age: also those whose newest epoch is that old; 0: only due ones
+ * @limit: most flows to claim
+ * @min_age: also claim flows whose newest epoch is that old; 0: only due ones
  *
- * Return: how many, or a negative errno.
+ * Return: the number of claimed flows, or a negative errno.
  */
 int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 		 uint64_t min_age);
 
 /**
- * kernel_flows() - how many there are
+ * kernel_flows() - return the number of flows
  */
 unsigned int kernel_flows(struct kernel *k);
 
 /**
- * kernel_want_all() - ask for a re-key of those flows that cannot begin one
+ * kernel_want_all() - request a re-key of flows that cannot begin one
  *
- * A few at a time, and all in turn.
+ * Handles a few flows at a time, all of them in turn.
  */
 int kernel_want_all(struct kernel *k, struct engine *e);
 void kernel_want(struct kernel *k, struct engine *e, uint32_t flow);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Lines for the operator. What comes from the network is made printable. */
+/* Log messages. Text from the network is made printable. */
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,14 +17,14 @@ static bool is_verbose;
 static bool is_quiet;
 static bool to_stderr = true;
 static bool to_syslog;
-static bool for_journal;	/* lines begin with their priority */
+static bool for_journal;	/* prefix lines with their priority */
 
 void log_quiet(void)
 {
 	is_quiet = true;
 }
 
-/* $JOURNAL_STREAM names the device and inode of the journal's socket. */
+/* $JOURNAL_STREAM holds the device and inode of the socket of the journal. */
 static bool is_journal(int fd)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Lines for the operator: on the terminal, in the journal or in syslog. */
+/* Log messages: to the terminal, the journal or syslog. */
 #ifndef REKEYD_LOG_H
 #define REKEYD_LOG_H
 
 #include <stdbool.h>
 
 /**
- * enum log_where - where lines go
- * @LOG_TO_AUTO: stderr if that is a terminal or the journal, else syslog
+ * enum log_where - destination of log messages
+ * @LOG_TO_AUTO: stderr if it is a terminal or the journal, else syslog
  * @LOG_TO_STDERR: stderr
- * @LOG_TO_SYSLOG: syslog; until log_settled() on stderr as well
+ * @LOG_TO_SYSLOG: syslog, and stderr until log_settled()
  */
 enum log_where { LOG_TO_AUTO, LOG_TO_STDERR, LOG_TO_SYSLOG };
 
 void log_setup(bool verbose, enum log_where where);
 
 /**
- * log_settled() - from now on nobody watches
+ * log_settled() - end of start-up: stop logging to stderr besides syslog
  */
 void log_settled(void);
-void log_quiet(void);	/* nothing at all, for tests */
+void log_quiet(void);	/* log nothing, for tests */
 
 #define PRINTF_LIKE	__attribute__((format(printf, 1, 2)))
 

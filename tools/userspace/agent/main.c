@@ -48,7 +48,7 @@ static bool get_where(const char *word, enum log_where *where)
 	return true;
 }
 
-/* Return: -1 to go on, or the exit status. */
+/* Return: -1 to continue, or the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
@@ -93,7 +93,7 @@ static int start(const struct options *o, struct config *conf)
 {
 	struct oap_env *oap;
 
-	/* what must be done as who started it comes before, all else after */
+	/* what needs the privileges of the starting user comes first */
 	if (!o->test) {
 		if (conf->socket)
 			control_prepare(conf->socket, conf->user);

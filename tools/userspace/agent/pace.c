@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * When flows are re-keyed for their age.
+ * Pace the re-keys of flows that have reached their age.
  *
- * The flows of one host are spread by credit: it comes in evenly, so much that
- * all flows have their turn within a quarter of the interval, and little of it
- * can be saved up. A flow that is alone on its host is spread against those of
- * other hosts by the random age that it has to reach.
+ * Credit spreads the flows of one host: it accrues evenly, so fast that all
+ * flows have their turn within a quarter of the interval, and little of it can
+ * be saved. A flow that is alone on its host is spread against those of other
+ * hosts by the random age that it must reach.
  */
 
 #include <openssl/rand.h>
@@ -23,7 +23,7 @@ uint64_t pace_tick(uint32_t interval)
 	return tick < TICK_MIN ? TICK_MIN : tick > TICK_MAX ? TICK_MAX : tick;
 }
 
-/* Thousandths of flows that may be re-keyed in a time. */
+/* Return the credit earned in a time, in thousandths of a flow. */
 static uint64_t earn(uint32_t interval, unsigned int flows, uint64_t ms)
 {
 	return UINT64_C(4000) * flows * ms / interval;
@@ -35,14 +35,14 @@ unsigned int pace_take(struct pace *pace, uint64_t now, uint32_t interval,
 	uint64_t most = earn(interval, flows, 2 * pace_tick(interval)) + 1000;
 	uint64_t since = now - pace->last;
 
-	/* what is longer ago than an interval earns too much in any case */
+	/* more than an interval earns the maximum anyway */
 	if (since > interval)
 		since = interval;
 	pace->last = now;
 	pace->credit += earn(interval, flows, since);
 	if (pace->credit > most)
 		pace->credit = most;
-	/* the more there are, the better the credit alone spreads them */
+	/* the more flows there are, the better the credit alone spreads them */
 	*min_age = interval - interval / 4 +
 		   (uint64_t)(interval / 4) * pace->share / 65536 /
 		   (flows ? flows : 1);

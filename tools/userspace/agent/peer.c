@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Who a peer is: where it is, and what it has proved. */
+/* Peers: their address, and the identity they have proved. */
 
 #include <netinet/in.h>
 #include <string.h>
@@ -25,7 +25,7 @@ bool peer_equal(const struct sockaddr_storage *a,
 	       !memcmp(&a6->sin6_addr, &b6->sin6_addr, 16);
 }
 
-/* A renewed certificate of the same name: the flow's blob says which one it is. */
+/* Record in the blob of the flow that the peer renewed its certificate. */
 void peer_renewed(struct engine *e, uint32_t flow, struct blob *blob,
 		  const struct oap_identity *peer)
 {

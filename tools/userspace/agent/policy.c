@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Who may serve a name, ask for a flow to it, or come from afar to it. */
+/*
+ * Policy: who may serve a name, allocate a flow to it, or reach it from remote.
+ */
 
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +36,7 @@ static bool user_matches(const struct rule *rule,
 	return false;
 }
 
-/* The executable, which unlike the command's name cannot be made up. */
+/* Compare the executable, which cannot be forged, unlike the command name. */
 static bool program_matches(const struct rule *rule,
 			    const struct ipcp_nl_cred *cred)
 {

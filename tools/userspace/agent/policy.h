@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Who may serve a name, ask for a flow to it, or come from afar to it. */
+/*
+ * Policy: who may serve a name, allocate a flow to it, or reach it from remote.
+ */
 #ifndef REKEYD_POLICY_H
 #define REKEYD_POLICY_H
 
@@ -11,16 +13,16 @@
 enum policy_what { POLICY_LISTEN, POLICY_ALLOC };
 
 /**
- * policy_program() - may a program do this
- * @has_creds: the name has a certificate here, so silence means no
- * @reason: REASON_LEN bytes, says why not
+ * policy_program() - check whether a program may do this
+ * @has_creds: this host has a certificate for the name, so the default is no
+ * @reason: REASON_LEN bytes, for the reason of a refusal
  */
 bool policy_program(const struct config *conf, enum policy_what what,
 		    const char *name, const struct ipcp_nl_cred *cred,
 		    bool has_creds, char *reason);
 
 /**
- * policy_peer() - may this peer allocate a flow to a name
+ * policy_peer() - check whether a peer may allocate a flow to a name
  */
 bool policy_peer(const struct config *conf, const char *name,
 		 const struct oap_identity *peer, char *reason);

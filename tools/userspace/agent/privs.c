@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Keys stay in memory, and the agent may do no more than it must. */
+/* Keep keys in memory, and drop privileges. */
 
 #include <errno.h>
 #include <grp.h>
@@ -27,12 +27,15 @@ void privs_lock_memory(void)
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
-	/* while that is allowed; who starts it otherwise sets it himself */
+	/*
+	 * still privileged; otherwise the user who starts the agent sets the
+	 * limit
+	 */
 	setrlimit(RLIMIT_MEMLOCK, &all);
 	if (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_MIN) != 1)
 		log_warn("no locked memory for keys: raise the limit of locked memory");
 	getrlimit(RLIMIT_MEMLOCK, &all);
-	/* with a limit, memory would end some time later */
+	/* with a limit, allocations would fail at some point */
 	if (all.rlim_cur != RLIM_INFINITY)
 		log_warn("not all memory is locked: take the limit of locked memory away");
 	else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
@@ -48,12 +51,14 @@ static bool is_one_of(cap_value_t cap, const cap_value_t *caps, int n)
 	return i < n;
 }
 
-/* What is not among these cannot come back, whatever is run. */
+/*
+ * Limit the bounding set, so that other capabilities cannot come back by exec.
+ */
 static void limit_to(const cap_value_t *caps, int n)
 {
 	cap_value_t c;
 
-	/* needs CAP_SETPCAP; without it there is not much to take away */
+	/* needs CAP_SETPCAP; without it there is little to drop */
 	for (c = 0; cap_get_bound(c) >= 0; c++)
 		if (!is_one_of(c, caps, n))
 			cap_drop_bound(c);
@@ -69,7 +74,7 @@ static int change_user(const char *name)
 	pw = getpwnam(name);
 	if (!pw)
 		return -ENOENT;
-	/* or the capabilities would go with root */
+	/* otherwise the capabilities are lost when root is dropped */
 	if (prctl(PR_SET_KEEPCAPS, 1) || initgroups(name, pw->pw_gid) ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid))
@@ -127,7 +132,7 @@ int privs_drop(const struct config *conf)
 		err = keep(caps, n);
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
-	/* a change of user has set this anew */
+	/* a change of user has reset this */
 	if (!err && prctl(PR_SET_DUMPABLE, 0))
 		err = -errno;
 	if (err)

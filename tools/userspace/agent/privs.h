@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Keys stay in memory, and the agent may do no more than it must. */
+/* Keep keys in memory, and drop privileges. */
 #ifndef REKEYD_PRIVS_H
 #define REKEYD_PRIVS_H
 
 #include "config.h"
 
 /**
- * privs_lock_memory() - no key leaves this process's memory
+ * privs_lock_memory() - prevent keys from leaving the memory of this process
  *
- * No swap, no core dump, no debugger.
+ * Disables swapping, core dumps and debuggers.
  */
 void privs_lock_memory(void);
 
 /**
- * privs_drop() - become who the agent is to be, with what it needs
- * @conf: says who, and whether it must look at programs
+ * privs_drop() - change to the user of the agent, keep the required
+ * capabilities
+ * @conf: names the user, and whether programs are checked
  *
- * What it needs is CAP_NET_ADMIN, to talk to the module, and CAP_SYS_PTRACE if
- * the configuration names programs, to see what a process runs.
+ * The agent requires CAP_NET_ADMIN to talk to the module, and CAP_SYS_PTRACE if
+ * the configuration names programs, to read which executable a process runs.
  *
- * Return: 0 or a negative errno, after the error was logged.
+ * Return: 0 or a negative errno, after logging the error.
  */
 int privs_drop(const struct config *conf);
 
 /**
- * privs_enough() - is what a configuration needs still there
+ * privs_enough() - check that the capabilities suffice for a configuration
  *
- * For one that is read again. Says in the log what is missing.
+ * For a reload. Logs what is missing.
  */
 bool privs_enough(const struct config *conf);
 

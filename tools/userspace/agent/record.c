@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* How exchanges ended. Bounded, however many do. */
+/* Record of how exchanges ended, of bounded size. */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* How exchanges ended, for the operator: counts, times, and why some failed. */
+/*
+ * Record of how exchanges ended, for the operator: counts, times and failures.
+ */
 #ifndef REKEYD_RECORD_H
 #define REKEYD_RECORD_H
 
@@ -17,8 +19,8 @@ enum outcome_kind {
 	ALLOC_FAILED,
 	REKEY_DONE,
 	REKEY_FAILED,		/* the peer or this side refused something */
-	REKEY_TIMEOUT,		/* nobody answered */
-	REKEY_BUSY,		/* put off */
+	REKEY_TIMEOUT,		/* no answer */
+	REKEY_BUSY,		/* postponed */
 	ALLOC_ANSWERED,		/* as responder */
 	ALLOC_REFUSED,
 	REKEY_ANSWERED,
@@ -26,17 +28,17 @@ enum outcome_kind {
 	OUTCOMES
 };
 
-/* How long exchanges took: bounds of the classes, in milliseconds. */
+/* Upper bounds of the classes of durations, in milliseconds. */
 #define SPANS	{ 10, 30, 100, 300, 1000, 3000, 10000 }
 #define NSPANS	7
 
 /**
- * struct outcome - exchanges that ended one way
- * @count: how many
- * @last: when the last one did, in monotonic milliseconds
- * @total: all their times together, in milliseconds; of own exchanges only
- * @longest: the longest of these
- * @within: how many took up to each of SPANS; the last: more
+ * struct outcome - exchanges with the same outcome
+ * @count: number of exchanges
+ * @last: end of the last one, in monotonic milliseconds
+ * @total: sum of their durations in milliseconds; only exchanges of this side
+ * @longest: the longest of them
+ * @within: exchanges in each class of SPANS; the last class has no bound
  */
 struct outcome {
 	uint64_t count;
@@ -47,11 +49,11 @@ struct outcome {
 };
 
 /**
- * struct failure - what went wrong, and is not yet right again
+ * struct failure - a failure that has not been followed by a success
  * @kind: ALLOC_FAILED, REKEY_FAILED, REKEY_TIMEOUT or _REFUSED
  * @flow: 0 if there is none
- * @times: how often in a row
- * @when: the last time, in monotonic milliseconds
+ * @times: consecutive failures
+ * @when: last failure, in monotonic milliseconds
  */
 struct failure {
 	TAILQ_ENTRY(failure) entry;
@@ -68,10 +70,10 @@ TAILQ_HEAD(failures, failure);
 
 struct record {
 	struct outcome by[OUTCOMES];
-	uint64_t rekey_in_clear;	/* tries without the flow's keys */
+	uint64_t rekey_in_clear;	/* attempts without keys */
 	uint64_t cookies;
 	uint64_t bad_messages;
-	struct failures failures;	/* the oldest first */
+	struct failures failures;	/* oldest first */
 	unsigned int nfailures;
 };
 
@@ -79,21 +81,21 @@ void record_init(struct record *record);
 void record_free(struct record *record);
 
 /**
- * record_end() - an exchange of ours ended
- * @began: when it did, in monotonic milliseconds like @now
+ * record_end() - record the end of an exchange of this side
+ * @began: its start, in monotonic milliseconds like @now
  */
 void record_end(struct record *record, enum outcome_kind kind, uint64_t began,
 		uint64_t now);
 
 /**
- * record_answer() - an exchange of the peer's ended
+ * record_answer() - record the end of an exchange of the peer
  */
 void record_answer(struct record *record, enum outcome_kind kind, uint64_t now);
 
 /**
- * record_failure() - remember why
+ * record_failure() - record why an exchange failed
  *
- * The last FAILURES_MAX are kept, one of each flow.
+ * Keeps the last FAILURES_MAX failures, one for each flow.
  */
 void record_failure(struct record *record, enum outcome_kind kind,
 		    uint32_t flow, const char *name,
@@ -101,7 +103,7 @@ void record_failure(struct record *record, enum outcome_kind kind,
 		    uint64_t now);
 
 /**
- * record_forget() - a flow is well again, or gone
+ * record_forget() - forget the failure of a flow that works again or is gone
  */
 void record_forget(struct record *record, uint32_t flow);
 

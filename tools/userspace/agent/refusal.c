@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Why something is refused: as a message, and as the errno of a program. */
+/* Refusals: as a message to the peer, and as the errno for a program. */
 
 #include <errno.h>
 #include <string.h>
@@ -57,7 +57,7 @@ enum refusal refusal_of(enum oap_code code)
 	}
 }
 
-/* What the program at the initiator gets. */
+/* Return the errno for the program at the initiator. */
 int refusal_errno(enum refusal code)
 {
 	switch (code) {
@@ -83,8 +83,8 @@ int refusal_errno_of_oap(enum oap_code code)
 }
 
 /*
- * What a program is told when the kernel refused what its agent asked for. The
- * kernel lets the agent say no others, see flow-del.
+ * Return the errno for a program when the kernel refused a request of its
+ * agent. The kernel does not accept other values from the agent, see flow-del.
  */
 int refusal_errno_of_status(int status)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Re-keys of flows: those that this side begins, and how either side asks. */
+/* Re-keys that this side begins, and requests for a re-key from either side. */
 
 #include <errno.h>
 
 #include "engine-int.h"
 #include "log.h"
 
-/* The re-key is over, and the flow may be claimed again. */
+/* End a re-key, so that the flow can be claimed again. */
 void rekey_drop(struct engine *e, struct exchange *x)
 {
 	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange);
@@ -28,8 +28,8 @@ static void rekey_failed(struct engine *e, struct exchange *x,
 }
 
 /*
- * A side that lost all keys cannot read what is sealed. Who proved a
- * certificate at allocation proves it again in the clear; others cannot.
+ * A side that lost all keys cannot read sealed messages. A peer that proved a
+ * certificate at allocation proves it again in the clear; other peers cannot.
  */
 static void go_in_clear(struct engine *e, struct exchange *x)
 {
@@ -43,8 +43,8 @@ static void go_in_clear(struct engine *e, struct exchange *x)
 }
 
 /*
- * A flow that lost its keys, and whose peer proved nothing at allocation, has
- * nobody who could be trusted with new ones: it is taken down.
+ * A flow that lost its keys and whose peer proved no certificate at allocation
+ * cannot be trusted with new keys: it is taken down.
  */
 static bool hopeless(struct engine *e, uint32_t flow, uint32_t due,
 		     const struct blob *blob)
@@ -147,7 +147,7 @@ void rekey_timeout(struct engine *e, struct exchange *x)
 	rekey_failed(e, x, REKEY_TIMEOUT, "no answer in time");
 }
 
-/* Nothing came: sends again, after some tries in the clear. */
+/* No answer: send again, after some attempts in the clear. */
 void rekey_resend(struct engine *e, struct exchange *x)
 {
 	if (x->tries >= SEALED_TRIES)
@@ -155,7 +155,7 @@ void rekey_resend(struct engine *e, struct exchange *x)
 	exchange_send(e, x);
 }
 
-/* Asks the initiator of a flow for a new seed. */
+/* Ask the initiator of a flow for a new seed. */
 void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow)
 {
 	struct message msg = { .type = MSG_REKEY_WANTED };
@@ -170,14 +170,14 @@ void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow)
 	send_message(e, flow->id, NULL, &msg, NULL);
 }
 
-/* The responder of a flow asks for one. */
+/* The responder of a flow asks for a new seed. */
 void rekey_wanted(struct engine *e, uint32_t id)
 {
 	struct ipcp_nl_flow flow;
 
 	if (e->ops->flow_get(e->ctx, id, &flow) || !flow.initiator)
 		return;
-	/* a peer may not make us work all the time */
+	/* limit the work that a peer can cause */
 	if (flow.epoch_age < 1000)
 		return;
 	log_dbg("flow %u: the peer asks for a re-key", id);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The side that is asked. Who has not shown yet that it receives where it sends
- * from, by its cookie or by the keys of the flow, gets a cookie.
+ * The responder. A peer that has not proved by a cookie or by the keys of the
+ * flow that it receives at its source address gets a cookie.
  */
 
 #include <errno.h>
@@ -17,20 +17,20 @@
 #include "engine-int.h"
 #include "log.h"
 
-/* A request being answered. */
+/* A request being processed. */
 struct request {
 	struct engine *e;
 	bool rekey;
-	bool sealed;				/* came under the flow's keys */
+	bool sealed;				/* under the keys of the flow */
 	uint32_t flow;				/* re-key */
-	const struct sockaddr_storage *peer;	/* in the clear */
+	const struct sockaddr_storage *peer;	/* if in the clear */
 	uint64_t token;
 	const uint8_t *p;
 	size_t len;
 	struct oap_run *run;
-	struct binding bind;			/* as asked */
+	struct binding bind;			/* as requested */
 	struct blob blob;
-	bool again;				/* it came before */
+	bool again;				/* the request was repeated */
 	enum refusal refusal;
 	char text[REASON_LEN];
 };
@@ -56,7 +56,7 @@ static bool refuse_oap(struct request *r, const struct oap_err *err)
 		      err->text);
 }
 
-/* Keeps and sends an answer. @flow: the flow that came of it, or 0. */
+/* Keep and send an answer. @flow: the resulting flow, or 0. */
 static void answer(struct request *r, uint32_t flow, enum msg_type type,
 		   const uint8_t *p, size_t len)
 {
@@ -88,7 +88,7 @@ static void answer_refusal(struct request *r)
 
 /* Allocation */
 
-/* What the request is held to depends on the name it is for. */
+/* The name selects the policy that the request must satisfy. */
 static enum oap_auth auth_for(struct request *r)
 {
 	struct binding peek;
@@ -139,7 +139,10 @@ static bool check_alloc(struct request *r)
 	return true;
 }
 
-/* Is it whom the flow was made for, and was the flow not confirmed by now? */
+/*
+ * True if the peer is the one the flow was made for, and the flow is
+ * unconfirmed.
+ */
 static bool may_replace(const struct request *r, const struct ipcp_nl_flow *flow)
 {
 	struct blob blob;
@@ -151,8 +154,9 @@ static bool may_replace(const struct request *r, const struct ipcp_nl_flow *flow
 }
 
 /*
- * An initiator that has no answer asks again with a newer request. What it will
- * not use is taken down; one that was overtaken by a newer one is not answered.
+ * An initiator without an answer asks again with a newer request. Take down the
+ * flow of the older request, which the initiator will not use; do not answer a
+ * request that a newer one has overtaken.
  */
 static bool replace_older(struct request *r)
 {
@@ -205,7 +209,7 @@ static bool new_flow(struct request *r, uint32_t *id)
 	}
 }
 
-/* Makes the response; its seed goes into @seed. */
+/* Make the response; store its seed in @seed. */
 static bool respond(struct request *r, enum purpose purpose, uint16_t cipher,
 		    uint8_t *seed)
 {
@@ -292,7 +296,7 @@ static void on_alloc(struct request *r)
 	answer(r, id, MSG_ALLOC_OK, msg, len);
 }
 
-/* The initiator did not like the answer: the half-open flow goes at once. */
+/* The initiator rejected the answer: take down the half-open flow at once. */
 void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 		     const struct frame *frame)
 {
@@ -304,7 +308,7 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 	if (!a || a->rekey || !a->flow || frame->count != 1)
 		return;
 	code = refusal_read(frame->payload, frame->len, text);
-	/* this came in the clear: it takes down nothing that is confirmed */
+	/* ABORT is unauthenticated: it never takes down a confirmed flow */
 	if (!e->ops->flow_get(e->ctx, a->flow, &flow) &&
 	    flow.state != IPCP_REKEY_FLOW_STATE_ALLOCATED) {
 		snprintf(why, sizeof(why), "the peer gave up: %s", text);
@@ -317,7 +321,7 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 
 /* Re-keying */
 
-/* In the clear the request itself says which flow; it proves that later. */
+/* In the clear, the request names the flow; it proves that claim later. */
 static bool find_flow(struct request *r, struct ipcp_nl_flow *flow)
 {
 	struct engine *e = r->e;
@@ -336,8 +340,9 @@ static bool find_flow(struct request *r, struct ipcp_nl_flow *flow)
 }
 
 /*
- * True while this side has keys that the peer showed it has, too, and hears it.
- * A seed that was parked since, and that nobody was heard under, is none.
+ * True while this side has keys that the peer has shown to have as well, and
+ * receives from the peer. A seed parked since does not count until the peer
+ * uses it.
  */
 static bool in_touch(const struct ipcp_nl_flow *flow)
 {
@@ -359,7 +364,7 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 	if (!r->sealed && !r->blob.peer.authenticated)
 		return refuse(r, REFUSE_AUTH,
 			      "a peer without certificate re-keys under the flow's keys only");
-	/* else a stolen certificate would do to take a live flow over */
+	/* otherwise a stolen certificate could take over a live flow */
 	if (!r->sealed && in_touch(flow))
 		return refuse(r, REFUSE_BUSY,
 			      "this side has the flow's keys and hears its peer: re-key under them");
@@ -442,13 +447,13 @@ static void on_rekey(struct request *r)
 	}
 	record_answer(&e->record, REKEY_REFUSED, engine_now(e));
 	if (r->again) {
-		/* a copy that was late; the answer to a newer one is kept */
+		/* a late copy; the answer to a newer request is kept */
 		log_dbg("flow %u: %s", r->flow, r->text);
 		return;
 	}
 	if (r->refusal == REFUSE_BUSY || r->refusal == REFUSE_ANEW) {
 		log_dbg("flow %u: re-key refused: %s", r->flow, r->text);
-		/* next time it may be different, so it is not kept */
+		/* a retry may succeed, so the refusal is not kept */
 		send_refusal(e, r->sealed ? r->flow : 0, r->peer,
 			     MSG_REKEY_REFUSED, r->token, NULL, r->refusal,
 			     r->text);
@@ -477,21 +482,21 @@ static void on_request(struct engine *e, uint32_t flow,
 	oap_free(r.run);
 }
 
-/* Gives a cookie. */
+/* Send a cookie. */
 void responder_hello(struct engine *e, const struct sockaddr_storage *peer,
 		     const struct frame *frame)
 {
 	struct message msg = { .type = MSG_COOKIE, .token = frame->token };
 	uint8_t cookie[COOKIE_LEN];
 
-	/* never longer than what came: a frame has a header at least */
+	/* no amplification: the reply is never longer than the frame */
 	if (!cookie_make(&e->jar, engine_now(e), peer, cookie))
 		return;
 	e->record.cookies++;
 	send_message(e, 0, peer, &msg, cookie);
 }
 
-/* A frame of a request, for a flow or from an address. */
+/* Process a frame of a request, for a flow or from an address. */
 void responder_frame(struct engine *e, uint32_t flow,
 		     const struct sockaddr_storage *peer,
 		     const struct frame *frame)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Messages to a peer, frame by frame. */
+/* Send messages to a peer, frame by frame. */
 
 #include "../common/addr.h"
 #include "engine-int.h"
 #include "log.h"
 
-/* Over the flow if @flow is not 0, else in the clear to @peer. */
+/* Send over the flow if @flow is not 0, else in the clear to @peer. */
 void send_message(struct engine *e, uint32_t flow,
 		  const struct sockaddr_storage *peer,
 		  const struct message *msg, const uint8_t *cookie)
@@ -24,7 +24,7 @@ void send_message(struct engine *e, uint32_t flow,
 	}
 	if (!err)
 		return;
-	/* as if it was lost: whoever asked will ask again */
+	/* treat it as lost: the sender of the request repeats it */
 	if (flow)
 		log_dbg("flow %u: cannot send a sealed message: %s", flow,
 			e->ops->reason(e->ctx));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The order in which the hosts of a service are tried: RFC 2782. */
+/* Order the hosts of a service as in RFC 2782. */
 
 #include <stdbool.h>
 
@@ -14,7 +14,7 @@ static void swap(struct srv *a, struct srv *b)
 	*b = c;
 }
 
-/* By priority; those without weight come first within one. */
+/* Compare by priority; within one priority, weight 0 comes first. */
 static bool before(const struct srv *a, const struct srv *b)
 {
 	if (a->priority != b->priority)
@@ -31,7 +31,7 @@ static void sort(struct srv *list, size_t count)
 			swap(&list[k], &list[k - 1]);
 }
 
-/* Whose turn it is among the first @count, by their weights. */
+/* Select one of the first @count records, with probability by weight. */
 static size_t pick(const struct srv *list, size_t count,
 		   uint32_t (*dice)(uint32_t below))
 {

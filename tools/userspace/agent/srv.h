@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* The order in which the hosts of a service are tried: RFC 2782. */
+/* Order the hosts of a service as in RFC 2782. */
 #ifndef REKEYD_SRV_H
 #define REKEYD_SRV_H
 
@@ -9,10 +9,10 @@
 
 /**
  * struct srv - one SRV record
- * @priority: smaller ones first
- * @weight: its share among those of its priority
- * @port: of the service
- * @host: where it is
+ * @priority: smaller values come first
+ * @weight: share among the records of the same priority
+ * @port: port of the service
+ * @host: name of the host
  */
 struct srv {
 	uint16_t priority;
@@ -22,10 +22,10 @@ struct srv {
 };
 
 /**
- * srv_order() - put records into the order in which to try them
- * @list: records
- * @count: of them
- * @dice: a random number below its argument
+ * srv_order() - sort records into the order in which to try them
+ * @list: the records
+ * @count: number of records
+ * @dice: returns a random number below its argument
  */
 void srv_order(struct srv *list, size_t count, uint32_t (*dice)(uint32_t below));
 

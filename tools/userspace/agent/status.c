@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* How things are, as JSON. */
+/* The status of the agent as JSON. */
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static bool is_alloc(enum outcome_kind kind)
 	       kind == ALLOC_ANSWERED || kind == ALLOC_REFUSED;
 }
 
-/* What a peer said may be anything. */
+/* Text from a peer may be invalid UTF-8. */
 static json_t *text(const char *s)
 {
 	json_t *json = json_string(s);
@@ -43,7 +43,9 @@ static json_t *ms(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-/* "10": how many took up to 10 ms and more than the class before. */
+/*
+ * Key "10" counts those that took up to 10 ms, but more than the class before.
+ */
 static json_t *classes(const struct outcome *o)
 {
 	static const uint64_t spans[NSPANS] = SPANS;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* How things are, as JSON: Documentation/agent-status.md says what is in it. */
+/*
+ * The status of the agent as JSON, described in Documentation/agent-status.md.
+ */
 #ifndef REKEYD_STATUS_H
 #define REKEYD_STATUS_H
 
@@ -9,20 +11,19 @@
 #include "engine.h"
 #include "../nl/nl.h"
 
-#define STATUS_DUE_MAX	256	/* flows that are listed; all are counted */
+#define STATUS_DUE_MAX	256	/* flows listed; all are counted */
 
 /**
- * status_engine() - what the engine knows: exchanges by outcome, those under
- *                   way, those that failed
+ * status_engine() - status of the engine: exchanges by outcome, exchanges in
+ * progress, failures
  *
  * Return: an object, or NULL without memory.
  */
 json_t *status_engine(const struct engine *e);
 
 /**
- * struct status_flows - a dump that is being looked through; all zero at first
- * @due: those that are due, once a list
- * @now: filled in by status_flow()
+ * struct status_flows - state of a dump of the flows; initially zero
+ * @due: array of due flows, at most STATUS_DUE_MAX
  */
 struct status_flows {
 	unsigned int total;
@@ -34,12 +35,12 @@ struct status_flows {
 };
 
 /**
- * status_flow() - one flow of a dump, as ipcp_nl_flow_cb
+ * status_flow() - add one flow of a dump, as ipcp_nl_flow_cb
  */
 int status_flow(const struct ipcp_nl_flow *flow, void *arg);
 
 /**
- * status_flows() - what was seen of all flows; @flows is done for then
+ * status_flows() - return the result of the dump; consumes @flows
  */
 json_t *status_flows(struct status_flows *flows);
 
