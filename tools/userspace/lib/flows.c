@@ -91,39 +91,6 @@ void flows_put(void *flow)
 	pthread_rwlock_unlock(&((struct flow *)flow)->use);
 }
 
-/* Nobody is in a call of this flow any more; who slept in one was woken. */
-static void wait_for_calls(int fd, struct flow *flow)
-{
-	const struct ipcp_set down = { .mask = IPCP_SET_DOWN, .down = 1 };
-
-	if (!pthread_rwlock_trywrlock(&flow->use))
-		return;
-	ipcp_dev_set(fd, &down);
-	pthread_rwlock_wrlock(&flow->use);
-}
-
-int flow_dealloc(int fd)
-{
-	struct flow *flow = flows_at(fd);
-	int there = FLOW_THERE;
-	int cancel;
-
-	if (!flow)
-		return -EINVAL;
-	if (!__atomic_compare_exchange_n(&flow->state, &there, FLOW_ENDING, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return -ENOTALLOC;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	wait_for_calls(fd, flow);
-	sets_forget(fd, flow);
-	rests_drop(flow);
-	__atomic_store_n(&flow->state, FLOW_NONE, __ATOMIC_RELEASE);
-	close(fd);
-	pthread_rwlock_unlock(&flow->use);
-	pthread_setcancelstate(cancel, NULL);
-	return 0;
-}
-
 /* There are no layers that send to all. */
 int flow_join(const char *bc, const struct timespec *timeo)
 {

@@ -91,6 +91,10 @@ int flows_end(void);
 bool rests_any(void);
 bool rests_waiting(struct flow *flow);
 void rests_drop(struct flow *flow);
+struct rest *rests_get_room(struct flow *flow);
+void rests_put_room(struct flow *flow, struct rest *rest);
+void rests_add(struct flow *flow, struct rest *rest);
+bool rests_read(struct flow *flow, void *buf, size_t count, ssize_t *ret);
 
 void sets_forget(int fd, struct flow *flow);
 

@@ -6,8 +6,6 @@
  * cuts messages off, so a read has room for the longest one behind the
  * program's own.
  */
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -15,93 +13,6 @@
 #include <ouroboros/dev.h>
 
 #include "flows.h"
-
-static int waiting;	/* rests of all flows */
-
-/* Does any flow have the rest of a message? */
-bool rests_any(void)
-{
-	return __atomic_load_n(&waiting, __ATOMIC_RELAXED);
-}
-
-/* Does this one? */
-bool rests_waiting(struct flow *flow)
-{
-	return __atomic_load_n(&flow->rests, __ATOMIC_RELAXED);
-}
-
-static struct rest *get_room(struct flow *flow)
-{
-	struct rest *rest = __atomic_exchange_n(&flow->spare, NULL,
-						__ATOMIC_ACQUIRE);
-
-	return rest ? rest : malloc(sizeof(*rest));
-}
-
-static void put_room(struct flow *flow, struct rest *rest)
-{
-	free(__atomic_exchange_n(&flow->spare, rest, __ATOMIC_ACQ_REL));
-}
-
-/* The flow goes: nobody else has it. */
-void rests_drop(struct flow *flow)
-{
-	struct rest *rest;
-
-	while ((rest = flow->rests)) {
-		flow->rests = rest->next;
-		free(rest);
-		__atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
-	}
-	put_room(flow, NULL);
-}
-
-static void add_rest(struct flow *flow, struct rest *rest)
-{
-	struct rest **at = &flow->rests;
-
-	rest->next = NULL;
-	pthread_mutex_lock(&flow->lock);
-	while (*at)
-		at = &(*at)->next;
-	__atomic_store_n(at, rest, __ATOMIC_RELEASE);
-	__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&flow->lock);
-}
-
-/* Copies of the first rest; true if that is over. Under the flow's lock. */
-static bool copy_rest(struct rest *rest, void *buf, size_t count, ssize_t *ret)
-{
-	size_t n = count < rest->len ? count : rest->len;
-	bool last = n < count || !rest->len;
-
-	if (n)
-		memcpy(buf, rest->data + rest->off, n);
-	rest->off += n;
-	rest->len -= n;
-	*ret = n;
-	return last;
-}
-
-/* From the rest of an earlier message; false if there is none. */
-static bool read_rest(struct flow *flow, void *buf, size_t count, ssize_t *ret)
-{
-	struct rest *rest, *done = NULL;
-
-	if (!rests_waiting(flow))
-		return false;
-	pthread_mutex_lock(&flow->lock);
-	rest = flow->rests;
-	if (rest && copy_rest(rest, buf, count, ret)) {
-		done = rest;
-		flow->rests = rest->next;
-		__atomic_sub_fetch(&waiting, 1, __ATOMIC_RELAXED);
-	}
-	pthread_mutex_unlock(&flow->lock);
-	if (done)
-		put_room(flow, done);
-	return rest;
-}
 
 /* How long this read may take, whatever it finds. */
 static void start_limit(struct flow *flow, struct limit *limit)
@@ -149,14 +60,14 @@ static void end_room(void *arg)
 	struct room *room = arg;
 
 	if (room->rest)
-		put_room(room->flow, room->rest);
+		rests_put_room(room->flow, room->rest);
 }
 
 /* What fits; the rest is kept, be it that there is none. */
 static ssize_t read_part(struct flow *flow, int fd, void *buf, size_t count,
 			 bool nowait)
 {
-	struct room room = { .flow = flow, .rest = get_room(flow) };
+	struct room room = { .flow = flow, .rest = rests_get_room(flow) };
 	ssize_t n;
 
 	if (!room.rest)
@@ -168,7 +79,7 @@ static ssize_t read_part(struct flow *flow, int fd, void *buf, size_t count,
 	if (n >= 0 && (size_t)n >= count) {
 		room.rest->off = 0;
 		room.rest->len = n - count;
-		add_rest(flow, room.rest);
+		rests_add(flow, room.rest);
 		room.rest = NULL;
 		n = count;
 	}
@@ -202,7 +113,7 @@ ssize_t flow_read(int fd, void *buf, size_t count)
 		return err;
 	flags = __atomic_load_n(&flow->flags, __ATOMIC_RELAXED);
 	pthread_cleanup_push(flows_put, flow);
-	if (!read_rest(flow, buf, count, &ret))
+	if (!rests_read(flow, buf, count, &ret))
 		ret = (flags & FLOWFRNOPART ? read_whole : read_part)
 		      (flow, fd, buf, count, flags & FLOWFRNOBLOCK);
 	pthread_cleanup_pop(1);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Deallocation of a flow.
+ */
+#include <unistd.h>
+
+#include <ouroboros/dev.h>
+
+#include "flows.h"
+
+/*
+ * Wait until no thread is in a call on this flow, with flow->use held for
+ * writing on return. Taking the flow down wakes those that sleep in a call.
+ */
+static void wait_for_calls(int fd, struct flow *flow)
+{
+	const struct ipcp_set down = { .mask = IPCP_SET_DOWN, .down = 1 };
+
+	if (!pthread_rwlock_trywrlock(&flow->use))
+		return;
+	ipcp_dev_set(fd, &down);
+	pthread_rwlock_wrlock(&flow->use);
+}
+
+int flow_dealloc(int fd)
+{
+	struct flow *flow = flows_at(fd);
+	int there = FLOW_THERE;
+	int cancel;
+
+	if (!flow)
+		return -EINVAL;
+	if (!__atomic_compare_exchange_n(&flow->state, &there, FLOW_ENDING, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return -ENOTALLOC;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	wait_for_calls(fd, flow);
+	sets_forget(fd, flow);
+	rests_drop(flow);
+	__atomic_store_n(&flow->state, FLOW_NONE, __ATOMIC_RELEASE);
+	close(fd);
+	pthread_rwlock_unlock(&flow->use);
+	pthread_setcancelstate(cancel, NULL);
+	return 0;
+}
