@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Bindings: which names a program serves.
- */
+/* Bindings: which names a program serves. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -23,8 +21,8 @@
 const char ipcp_bindings[] = IPCP_BINDINGS;
 
 /*
- * Splits a line in place. A name has no blanks, so it is the last word; a
- * program may have some. False for comments and what is no binding.
+ * Split a line in place. A name has no blanks, so it is the last word; a
+ * program may have some. False for comments and for lines that are no binding.
  */
 static bool split(char *line, const char **program, const char **name)
 {
@@ -47,13 +45,13 @@ static bool split(char *line, const char **program, const char **name)
 }
 
 /**
- * ipcp_bind_each() - go through all bindings
- * @path: the file
- * @fn: what is done with each
- * @arg: for @fn
+ * ipcp_bind_each() - call a function for each binding
+ * @path: path of the file
+ * @fn: the function
+ * @arg: argument of @fn
  *
- * Return: 0, also if there is no such file; what @fn returned, if that is not
- * 0; or a negative errno.
+ * Return: 0, also without a file; the value of @fn if it is not 0; or a
+ * negative errno.
  */
 int ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg)
 {
@@ -76,12 +74,12 @@ int ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg)
 }
 
 /**
- * ipcp_bind_is() - is a binding about this program?
- * @program: of the binding: a path, or its last part, which stands for all
- *	programs of that name
- * @exe: path of the program that runs
+ * ipcp_bind_is() - check whether a binding applies to a program
+ * @program: program of the binding: a path, or its last component, which stands
+ *	for all programs of that name
+ * @exe: path of the running program
  *
- * Return: whether it is.
+ * Return: true if it applies.
  */
 bool ipcp_bind_is(const char *program, const char *exe)
 {
@@ -93,9 +91,9 @@ bool ipcp_bind_is(const char *program, const char *exe)
 }
 
 /**
- * ipcp_bind_check() - can this be a binding?
- * @program: path of the program, or its last part
- * @name: what it is to serve
+ * ipcp_bind_check() - check the syntax of a binding
+ * @program: path of the program, or its last component
+ * @name: name to serve
  *
  * Return: 0, -EINVAL, or -ENAMETOOLONG.
  */
@@ -116,7 +114,7 @@ int ipcp_bind_check(const char *program, const char *name)
 	return strlen(name) > IPCP_NAME_LEN || len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* A change: what is read and what is written. */
+/* A change of the file: input, output, and the line to add or remove. */
 struct edit {
 	const char *program;
 	const char *name;
@@ -136,7 +134,7 @@ static bool is_it(const struct edit *edit, const char *line)
 	return is;
 }
 
-/* All lines but what is to go, and what is to come. */
+/* Copy all lines except the one to remove, and append the one to add. */
 static int copy_lines(struct edit *edit, const char *path)
 {
 	FILE *in = fopen(path, "re");
@@ -164,7 +162,7 @@ static int copy_lines(struct edit *edit, const char *path)
 	return 0;
 }
 
-/* The new file takes the old one's place once it is whole. */
+/* Replace the file by the complete new one. */
 static int replace(struct edit *edit, const char *path, const char *tmp)
 {
 	int err;
@@ -205,7 +203,7 @@ static int edit_locked(struct edit *edit, const char *path)
 	return err;
 }
 
-/* One after the other: the folder is the lock. */
+/* Serialize changes: the directory is the lock. */
 static int edit_file(struct edit *edit, const char *path)
 {
 	char *copy = strdup(path);
@@ -224,11 +222,11 @@ static int edit_file(struct edit *edit, const char *path)
 
 /**
  * ipcp_bind_add() - bind a program to a name
- * @path: the file
- * @program: path of the program, or its last part
- * @name: what it is to serve
+ * @path: path of the file
+ * @program: path of the program, or its last component
+ * @name: name to serve
  *
- * Return: 0; -EEXIST if it is so already; or a negative errno.
+ * Return: 0; -EEXIST if the binding exists; or a negative errno.
  */
 int ipcp_bind_add(const char *path, const char *program, const char *name)
 {
@@ -239,12 +237,12 @@ int ipcp_bind_add(const char *path, const char *program, const char *name)
 }
 
 /**
- * ipcp_bind_remove() - undo a binding
- * @path: the file
- * @program: as it was bound
- * @name: likewise
+ * ipcp_bind_remove() - remove a binding
+ * @path: path of the file
+ * @program: program as it was bound
+ * @name: name as it was bound
  *
- * Return: 0; -ENOENT if there is no such binding; or a negative errno.
+ * Return: 0; -ENOENT if the binding does not exist; or a negative errno.
  */
 int ipcp_bind_remove(const char *path, const char *program, const char *name)
 {

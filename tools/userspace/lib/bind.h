@@ -11,12 +11,12 @@
 extern const char ipcp_bindings[];	/* path of the file */
 
 /**
- * typedef ipcp_bind_fn - what is done with a binding
- * @program: path of the program, or its last part
- * @name: what it serves
- * @arg: of ipcp_bind_each()
+ * typedef ipcp_bind_fn - called for a binding
+ * @program: path of the program, or its last component
+ * @name: name that the program serves
+ * @arg: argument of ipcp_bind_each()
  *
- * Return: 0, or something else to end.
+ * Return: 0 to continue, or another value to stop.
  */
 typedef int (*ipcp_bind_fn)(const char *program, const char *name, void *arg);
 

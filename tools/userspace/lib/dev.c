@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * The calls of the device.
- */
+/* System calls of the device. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,7 +9,7 @@
 
 #include "dev.h"
 
-/* A program asks for what this layer has: messages that may get lost. */
+/* What this layer offers: messages that may get lost. */
 static const struct ipcp_qos qos_raw = {
 	.loss = 1,
 	.ber = 1,
@@ -24,7 +22,7 @@ static int call(int fd, unsigned long request, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
-/* -EINVAL and -ENAMETOOLONG before the kernel is asked. */
+/* Fail with -EINVAL or -ENAMETOOLONG before the kernel is asked. */
 static int check_name(const char *name)
 {
 	size_t len = strlen(name);
@@ -48,10 +46,10 @@ int ipcp_dev_open(int flags)
 }
 
 /**
- * ipcp_dev_alloc() - ask for a flow to a name
- * @fd: of ipcp_dev_open()
- * @name: what to reach
- * @qos: what is asked of the flow, or NULL for plain messages
+ * ipcp_dev_alloc() - allocate a flow to a name
+ * @fd: endpoint from ipcp_dev_open()
+ * @name: name of the destination
+ * @qos: requested quality of the flow, or NULL for plain messages
  * @timeout: nanoseconds, IPCP_TIMEOUT_DEFAULT or IPCP_TIMEOUT_NONE
  *
  * Return: 0, or a negative errno. -EINPROGRESS on a non-blocking descriptor:
@@ -74,9 +72,10 @@ int ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
 
 /**
  * ipcp_dev_listen() - serve a name
- * @fd: of ipcp_dev_open()
- * @name: what to serve
- * @backlog: flows that may wait to be accepted, or 0 for the default
+ * @fd: endpoint from ipcp_dev_open()
+ * @name: name to serve
+ * @backlog: maximum number of flows that wait to be accepted, or 0 for the
+ *	default
  *
  * Return: 0, or a negative errno.
  */
@@ -94,13 +93,13 @@ int ipcp_dev_listen(int fd, const char *name, unsigned int backlog)
 }
 
 /**
- * ipcp_dev_accept() - the next flow of a served name
- * @fd: that listens
+ * ipcp_dev_accept() - accept the next flow of a served name
+ * @fd: listening endpoint
  * @flags: IPCP_ACCEPT_NONBLOCK or 0
  * @timeout: nanoseconds, IPCP_TIMEOUT_DEFAULT or IPCP_TIMEOUT_NONE
- * @qos: where to put what the peer asked, or NULL
+ * @qos: quality requested by the peer, or NULL
  *
- * Return: the flow's file descriptor, or a negative errno.
+ * Return: the file descriptor of the flow, or a negative errno.
  */
 int ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 		    struct ipcp_qos *qos)
@@ -118,23 +117,23 @@ int ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 }
 
 /**
- * ipcp_dev_rekey() - take a seed that waits, as EPOLLPRI says
+ * ipcp_dev_rekey() - install a pending seed, as EPOLLPRI asks for
  * @fd: a flow
  *
- * Return: 0, also when nothing waits any more, or a negative errno.
+ * Return: 0, also if no seed is pending, or a negative errno.
  */
 int ipcp_dev_rekey(int fd)
 {
 	int ret = call(fd, IPCP_IOC_REKEY, NULL);
 
-	/* somebody else's read or write was faster */
+	/* a read or write of another thread has installed it */
 	return ret == -ENODATA ? 0 : ret;
 }
 
 /**
- * ipcp_dev_info() - what the kernel knows of a flow
+ * ipcp_dev_info() - query the state of a flow
  * @fd: a flow
- * @info: where to put it; what an older kernel does not fill is zero
+ * @info: the result; members unknown to an older kernel are zero
  *
  * Return: 0, or a negative errno.
  */
@@ -146,9 +145,9 @@ int ipcp_dev_info(int fd, struct ipcp_info *info)
 }
 
 /**
- * ipcp_dev_set() - change a flow
+ * ipcp_dev_set() - change the settings of a flow
  * @fd: a flow
- * @set: what to change; its size is filled in here
+ * @set: the settings; its size is filled in here
  *
  * Return: 0, or a negative errno.
  */
@@ -161,9 +160,9 @@ int ipcp_dev_set(int fd, const struct ipcp_set *set)
 }
 
 /**
- * ipcp_dev_nonblock() - make a descriptor non-blocking, or blocking again
- * @fd: any
- * @on: which of the two
+ * ipcp_dev_nonblock() - set or clear the non-blocking mode of a descriptor
+ * @fd: any descriptor
+ * @on: true for non-blocking
  *
  * Return: 0, or a negative errno.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The device from user space: one function a call, negative errno on failure,
- * and errors in words that say what to do.
+ * User-space interface of the device: one function for each call, which returns
+ * a negative errno on failure, and error messages that say what to do.
  */
 #ifndef IPCP_DEV_H
 #define IPCP_DEV_H
@@ -13,7 +13,7 @@
 
 #include <linux/ipcp_rekey.h>
 
-/* What was tried when an error came; the same errno differs in meaning. */
+/* The operation that failed; the meaning of an errno depends on it. */
 enum ipcp_dev_op {
 	IPCP_DEV_OPEN,
 	IPCP_DEV_ALLOC,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Flags, time limits and state of a flow.
- */
+/* Flags, time limits and state of a flow. */
 #include <stdarg.h>
 
 #include "flows.h"
@@ -38,7 +36,7 @@ static int set_flags(struct flow *flow, int fd, uint32_t flags)
 	return 0;
 }
 
-/* One of the two time limits; to the kernel first, then to what is told. */
+/* Set one of the two time limits: in the kernel first, then in the table. */
 static int set_limit(int fd, uint32_t mask, const struct timespec *timeo,
 		     bool *limited, struct timespec *kept)
 {
@@ -65,7 +63,9 @@ static int get_limit(bool limited, const struct timespec *kept,
 	return 0;
 }
 
-/* Messages that wait to be read, and those that this host has not sent yet. */
+/*
+ * Count the messages that wait to be read, or that this host has not sent yet.
+ */
 static int get_queue(int fd, bool sending, size_t *to)
 {
 	struct ipcp_info info;
@@ -76,7 +76,7 @@ static int get_queue(int fd, bool sending, size_t *to)
 	err = ipcp_dev_info(fd, &info);
 	if (err)
 		return flow_errno(IPCP_DEV_INFO, err);
-	/* what was written is the network stack's */
+	/* written messages are already in the network stack */
 	*to = sending ? 0 : info.queued;
 	return 0;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * The table of flows, and errors as programs of this interface know them.
- */
+/* The table of flows, and the translation of errors of the device. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -17,21 +15,23 @@ static struct flow flows[FLOWS_END] = {
 	},
 };
 
-static int end = FLOWS_FIRST;	/* no flow was there from here on */
+static int end = FLOWS_FIRST;	/* descriptors from here on never were flows */
 
-/* The entry of a descriptor, or NULL if there cannot be one. */
+/* Return the entry of a descriptor, or NULL if it is out of range. */
 struct flow *flows_at(int fd)
 {
 	return fd >= 0 && fd < FLOWS_END ? &flows[fd] : NULL;
 }
 
-/* The first descriptor that never was a flow, to end a walk. */
+/* Return the first descriptor that never was a flow, to end a loop. */
 int flows_end(void)
 {
 	return __atomic_load_n(&end, __ATOMIC_RELAXED);
 }
 
-/* A second descriptor of what fd is, that may be a flow's; or -EBADF. */
+/*
+ * Duplicate fd to a descriptor in the range of flows; -EBADF if there is none.
+ */
 int flows_reserve(int fd)
 {
 	int high = fcntl(fd, F_DUPFD_CLOEXEC, FLOWS_FIRST);
@@ -55,13 +55,13 @@ static void fill(struct flow *flow, const qosspec_t *qos)
 	__atomic_store_n(&flow->state, FLOW_THERE, __ATOMIC_RELEASE);
 }
 
-/* From now on this descriptor is a flow. */
+/* Make this descriptor a flow. */
 void flows_add(int fd, const qosspec_t *qos)
 {
 	struct flow *flow = &flows[fd];
 	int seen = flows_end();
 
-	/* one that is just being deallocated has the number until then */
+	/* wait for flow_dealloc() if it still uses this number */
 	pthread_rwlock_wrlock(&flow->use);
 	fill(flow, qos);
 	pthread_rwlock_unlock(&flow->use);
@@ -71,7 +71,9 @@ void flows_add(int fd, const qosspec_t *qos)
 		;
 }
 
-/* The flow, which stays until flows_put(); or NULL, and why. */
+/*
+ * Get a flow, which stays until flows_put(); or NULL, and the reason in *err.
+ */
 struct flow *flows_get(int fd, int *err)
 {
 	struct flow *flow = flows_at(fd);
@@ -91,7 +93,7 @@ void flows_put(void *flow)
 	pthread_rwlock_unlock(&((struct flow *)flow)->use);
 }
 
-/* There are no layers that send to all. */
+/* There are no broadcast layers. */
 int flow_join(const char *bc, const struct timespec *timeo)
 {
 	(void)bc;
@@ -121,11 +123,11 @@ static int to_get_flow(enum ipcp_dev_op op, int err)
 }
 
 /**
- * flow_errno() - a device's error as these programs know it
- * @op: what was tried
+ * flow_errno() - translate an error of the device for this interface
+ * @op: the operation that failed
  * @err: negative errno
  *
- * Return: what a call returns.
+ * Return: the value for a call to return.
  */
 int flow_errno(enum ipcp_dev_op op, int err)
 {
@@ -151,7 +153,7 @@ static int64_t now(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* From now on it is so long, or for ever if that is NULL. */
+/* Start a time limit; NULL means none. */
 void limit_start(struct limit *limit, const struct timespec *timeo)
 {
 	int64_t ns = flow_limit(timeo);
@@ -161,7 +163,7 @@ void limit_start(struct limit *limit, const struct timespec *timeo)
 		limit->at = INT64_MAX;
 }
 
-/* What is left of it, or NULL for ever. */
+/* Return the time left, or NULL if there is no limit. */
 const struct timespec *limit_left(const struct limit *limit,
 				  struct timespec *left)
 {
@@ -178,11 +180,11 @@ const struct timespec *limit_left(const struct limit *limit,
 }
 
 /**
- * flow_limit() - a time limit as the device takes it
- * @timeo: how long, or NULL for ever
+ * flow_limit() - convert a time limit for the device
+ * @timeo: the limit, or NULL for none
  *
- * Return: nanoseconds, at least 1, since 0 means something else there; or
- * IPCP_TIMEOUT_NONE.
+ * Return: nanoseconds, at least 1 because 0 means something else to the device;
+ * or IPCP_TIMEOUT_NONE.
  */
 int64_t flow_limit(const struct timespec *timeo)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Inside libipcp_rekey: the flows of this process.
+ * The flows of this process, inside libipcp_rekey.
  *
- * A flow's descriptor is a file descriptor of the kernel's, from 64 on, so it
- * can be polled. What the library knows besides lies in a table by that number,
- * whose entries stay: a call that is late finds no flow, never freed memory.
+ * The descriptor of a flow is a kernel file descriptor of at least 64, so that
+ * it can be polled. The state that the library adds is in a table indexed by
+ * the descriptor. Entries are never freed: a late call finds no flow, but never
+ * freed memory.
  */
 #ifndef IPCP_FLOWS_H
 #define IPCP_FLOWS_H
@@ -24,39 +25,41 @@
 #include "dev.h"
 
 #define FLOWS_FIRST	64
-#define FLOWS_END	4096	/* the first that is none */
-#define MESSAGE_MAX	65536	/* no message is longer */
+#define FLOWS_END	4096	/* not a valid descriptor */
+#define MESSAGE_MAX	65536	/* longest message */
 
 enum flow_state {
 	FLOW_NONE,
 	FLOW_THERE,
-	FLOW_ENDING,		/* no call may begin any more */
+	FLOW_ENDING,		/* no new calls may begin */
 };
 
-/* What is left of a message, after a read that it did not fit into. */
+/* Rest of a message that did not fit into the buffer of a read. */
 struct rest {
 	struct rest *next;
 	size_t off;
-	size_t len;		/* 0 if the end was not told yet */
+	size_t len;		/* 0 if the end is not yet reported */
 	unsigned char data[MESSAGE_MAX];
 };
 
 /**
- * struct flow - what the library knows of a flow
+ * struct flow - state of a flow in the library
  * @use: held for reading by a call, for writing while the flow comes or goes
- * @state: enum flow_state, atomic
- * @flags: FLOWF*, atomic
- * @lock: for what follows
- * @qos: what was asked of it
- * @rcv_limited: whether there is a @rcvtimeo
- * @snd_limited: whether there is a @sndtimeo
- * @rcvtimeo: how long a read may wait
- * @sndtimeo: how long a write may wait
- * @rests: messages that were read in part, the first one first
- * @spare: room for one, to be taken and put back atomically
- * @set: set that it is in; under the sets' lock, as what follows
- * @quiet: that the peer is silent was told
- * @over: that it is over was told
+ * @state: enum flow_state; atomic
+ * @flags: FLOWF*; atomic
+ * @lock: protects @qos to @rests; @rcv_limited and @rests can be read
+ *	locklessly
+ * @qos: requested quality
+ * @rcv_limited: true if @rcvtimeo is set
+ * @snd_limited: true if @sndtimeo is set
+ * @rcvtimeo: time limit of a read
+ * @sndtimeo: time limit of a write
+ * @rests: rests of messages, oldest first
+ * @spare: buffer for a rest, exchanged atomically
+ * @set: set that contains the flow. Protected by the lock of the sets, like
+ *	@quiet and @over
+ * @quiet: FLOW_PEER has been reported
+ * @over: the end of the flow has been reported
  */
 struct flow {
 	pthread_rwlock_t use;
@@ -75,7 +78,7 @@ struct flow {
 	bool over;
 };
 
-/* A point in time until which something waits. */
+/* A point in time at which waiting ends. */
 struct limit {
 	bool none;
 	int64_t at;		/* ns, CLOCK_MONOTONIC */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sets of flows, by epoll. A flow that can be read is told of as long as it can
- * be; that its peer is silent, or that it is over, once.
+ * Sets of flows, implemented with epoll. A readable flow is reported as long as
+ * it is readable; a silent peer and the end of a flow are reported once.
  */
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -10,7 +10,7 @@
 
 #include "flows.h"
 
-#define EVENTS	256	/* at a time */
+#define EVENTS	256	/* in one call */
 
 struct flow_set {
 	int epfd;
@@ -24,11 +24,11 @@ struct event {
 struct fqueue {
 	size_t count;
 	size_t next;
-	/* two an epoll event, and what is read in part */
+	/* two for each epoll event, and rests of messages */
 	struct event events[3 * EVENTS];
 };
 
-/* Which flow is in which set, and what was told of it. */
+/* Protects the membership of flows in sets, and what was reported of them. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 fset_t *fset_create(void)
@@ -61,7 +61,7 @@ static int watch(const fset_t *set, int op, int fd, uint32_t events)
 	return epoll_ctl(set->epfd, op, fd, &ev) ? -errno : 0;
 }
 
-/* Under the lock. */
+/* Locking: requires lock. */
 static void leave(struct flow *flow, int fd)
 {
 	if (!flow->over)
@@ -69,7 +69,7 @@ static void leave(struct flow *flow, int fd)
 	flow->set = NULL;
 }
 
-/* The flow goes. */
+/* Remove a flow that goes away from its set. */
 void sets_forget(int fd, struct flow *flow)
 {
 	pthread_mutex_lock(&lock);
@@ -177,7 +177,9 @@ static void tell(fqueue_t *fq, int fd, enum fqtype type)
 	fq->events[fq->count++] = (struct event) { fd, type };
 }
 
-/* Messages that were read in part; the kernel does not know of them. */
+/*
+ * Report flows with the rest of a message, which the kernel does not know of.
+ */
 static void tell_rests(const fset_t *set, fqueue_t *fq)
 {
 	int fd;
@@ -191,7 +193,7 @@ static void tell_rests(const fset_t *set, fqueue_t *fq)
 	pthread_mutex_unlock(&lock);
 }
 
-/* The kernel shows the end for ever, so it is asked no more. */
+/* The kernel reports the end forever, so stop watching the flow. */
 static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 {
 	struct flow *flow = flows_at(fd);
@@ -207,12 +209,12 @@ static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 	tell(fq, fd, events & EPOLLERR ? FLOW_DOWN : FLOW_DEALLOC);
 }
 
-/* Under the lock. */
+/* Locking: requires lock. */
 static void tell_one(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 {
 	struct flow *flow = flows_at(fd);
 
-	/* it was taken out since, or the end was told to another thread */
+	/* removed meanwhile, or another thread has reported the end */
 	if (flow->set != set || flow->over)
 		return;
 	if (events & EPOLLHUP) {
@@ -226,13 +228,16 @@ static void tell_one(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 		watch(set, EPOLL_CTL_MOD, fd, EPOLLIN);
 		tell(fq, fd, FLOW_PEER);
 	} else if (events & EPOLLIN && flow->quiet) {
-		/* it was heard again, so it may fall silent again */
+		/* the peer is back: report the next silence again */
 		flow->quiet = false;
 		watch(set, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLRDHUP);
 	}
 }
 
-/* What the kernel knows, after a while if there is nothing else to tell. */
+/*
+ * Report the events of the kernel; wait only if there is nothing else to
+ * report.
+ */
 static int tell_events(fset_t *set, fqueue_t *fq, const struct timespec *left)
 {
 	static const struct timespec none;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Messages. A read that a message does not fit into leaves its rest to the next
- * one; one that it fills exactly is followed by one that returns 0. The kernel
- * cuts messages off, so a read has room for the longest one behind the
- * program's own.
+ * Messages. If a message does not fit into the buffer of a read, the next read
+ * returns its rest; if it fits exactly, the next read returns 0. The kernel
+ * truncates messages, so a read offers room for the longest message behind the
+ * buffer of the program.
  */
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -14,7 +14,7 @@
 
 #include "flows.h"
 
-/* How long this read may take, whatever it finds. */
+/* Start the time limit of a read. */
 static void start_limit(struct flow *flow, struct limit *limit)
 {
 	pthread_mutex_lock(&flow->lock);
@@ -30,9 +30,9 @@ static bool is_late(const struct limit *limit)
 }
 
 /*
- * The next message that is not empty: an empty one says that its sender is
- * there, no more. A limit is the kernel's; it is looked at here only so that
- * empty messages do not make it endless.
+ * Return the next message that is not empty; an empty one only says that its
+ * sender is alive. The kernel enforces the time limit; it is checked here only
+ * so that empty messages do not extend it forever.
  */
 static ssize_t next_message(struct flow *flow, int fd, const struct iovec *iov,
 			    bool nowait)
@@ -63,7 +63,7 @@ static void end_room(void *arg)
 		rests_put_room(room->flow, room->rest);
 }
 
-/* What fits; the rest is kept, be it that there is none. */
+/* Return what fits and keep the rest, even if it is empty. */
 static ssize_t read_part(struct flow *flow, int fd, void *buf, size_t count,
 			 bool nowait)
 {
@@ -87,7 +87,7 @@ static ssize_t read_part(struct flow *flow, int fd, void *buf, size_t count,
 	return n;
 }
 
-/* All of it; a longer message is lost. */
+/* Return a whole message; a longer one is lost. */
 static ssize_t read_whole(struct flow *flow, int fd, void *buf, size_t count,
 			  bool nowait)
 {
@@ -120,7 +120,7 @@ ssize_t flow_read(int fd, void *buf, size_t count)
 	return ret;
 }
 
-/* A vector of nothing is no message, an empty message of a batch is one. */
+/* An empty vector sends nothing, but an empty message of a batch is sent. */
 static ssize_t write_nowait(int fd, const void *buf, size_t count)
 {
 	struct ipcp_msg msg = { .base = (uintptr_t)buf };

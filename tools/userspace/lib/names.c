@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Flows come: by asking for one, or by serving the names that the program is
- * bound to. Whatever waits is poll(), which a thread can be cancelled in.
+ * Flows are requested from a name, or accepted for the names that the program
+ * is bound to. All waiting is in poll(), where a thread can be cancelled.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -21,10 +21,10 @@ static void close_it(void *fd)
 	close(*(int *)fd);
 }
 
-/* Whether this thread could be cancelled when it called. */
+/* Cancel state of this thread at the time of the call. */
 static __thread int cancel;
 
-/* The only place in these calls where it can. */
+/* The only cancellation point of these calls. */
 static int wait_for(struct pollfd *fds, nfds_t count, const struct limit *limit)
 {
 	struct timespec left;
@@ -64,7 +64,7 @@ static qosspec_t from_kernel(const struct ipcp_qos *qos)
 	};
 }
 
-/* An endpoint at a descriptor that may be a flow's. */
+/* Open an endpoint at a descriptor in the range of flows. */
 static int open_high(void)
 {
 	int low = ipcp_dev_open(O_NONBLOCK);
@@ -77,7 +77,7 @@ static int open_high(void)
 	return high;
 }
 
-/* What became of an allocation that is not under way any more. */
+/* Return the result of an allocation that has ended. */
 static int outcome(int fd)
 {
 	struct ipcp_info info;
@@ -90,7 +90,10 @@ static int outcome(int fd)
 	return info.error ? -(int)info.error : -ECONNABORTED;
 }
 
-/* The kernel ends the wait: the allocation has its time limit there. */
+/*
+ * The kernel ends the wait, because it enforces the time limit of an
+ * allocation.
+ */
 static int allocate(int fd, const char *dst, const qosspec_t *qs, int64_t ns)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
@@ -130,7 +133,7 @@ int flow_alloc(const char *dst, qosspec_t *qs, const struct timespec *timeo)
 
 	if (!dst)
 		return -EINVAL;
-	/* what has a wrong bit does not authenticate */
+	/* messages with bit errors fail authentication */
 	qos.ber = 1;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	fd = alloc_uncancelled(dst, &qos, timeo ? flow_limit(timeo) :
@@ -142,14 +145,14 @@ int flow_alloc(const char *dst, qosspec_t *qs, const struct timespec *timeo)
 }
 
 /*
- * The names that this program serves: what it is bound to when it first asks
- * for a flow. A failure is not kept, so it may ask again.
+ * The names that this program serves: its bindings when it first accepts a
+ * flow. A failure is not remembered, so the next call tries again.
  */
 static struct {
 	pthread_mutex_t lock;
 	struct pollfd *fds;
 	nfds_t count;
-	int err;		/* of the last name that could not be served */
+	int err;		/* of the last name that failed */
 	char exe[PATH_MAX];
 } served = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -181,7 +184,7 @@ static int serve_ours(const char *program, const char *name, void *arg)
 	(void)arg;
 	if (ipcp_bind_is(program, served.exe))
 		err = serve(name);
-	/* the others may work */
+	/* other names may work */
 	if (err)
 		served.err = err;
 	return 0;
@@ -197,7 +200,7 @@ static int find_exe(void)
 	if (len < 0)
 		return -errno;
 	served.exe[len] = '\0';
-	/* it was replaced while it runs */
+	/* the program file was replaced while it runs */
 	if ((size_t)len > tail && !strcmp(served.exe + len - tail, gone))
 		served.exe[len - tail] = '\0';
 	return 0;
@@ -218,7 +221,7 @@ static int serve_all(void)
 	return served.count ? 0 : served.err;
 }
 
-/* A copy of what is served, to be polled; it does not change once it is. */
+/* Copy the list of listeners for poll(); once complete, it does not change. */
 static struct pollfd *listeners(nfds_t *count, int *err)
 {
 	struct pollfd *copy = NULL;
@@ -237,8 +240,8 @@ static struct pollfd *listeners(nfds_t *count, int *err)
 }
 
 /*
- * A flow of this name, at a descriptor that may be a flow's. That is there
- * before the flow is taken, so none is taken and then lost.
+ * Accept a flow of a name at a descriptor in the range of flows. The descriptor
+ * is reserved before the flow is accepted, so that no accepted flow is lost.
  */
 static int accept_one(int listener, qosspec_t *qos)
 {
@@ -259,7 +262,9 @@ static int accept_one(int listener, qosspec_t *qos)
 	return high;
 }
 
-/* The flow of the first name that has one: -EAGAIN if somebody else had it. */
+/*
+ * Accept a flow of the first ready name; -EAGAIN if another thread was faster.
+ */
 static int accept_any(const struct pollfd *fds, nfds_t count, qosspec_t *qos)
 {
 	int fd = -EAGAIN;
@@ -271,7 +276,7 @@ static int accept_any(const struct pollfd *fds, nfds_t count, qosspec_t *qos)
 	return fd;
 }
 
-/* As listeners() gave it; freed in any case. */
+/* Accept from the list that listeners() returned, and free the list. */
 static int accept_from(struct pollfd *fds, nfds_t count, qosspec_t *qos,
 		       const struct limit *limit)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Tells who started a server that it serves now (sd_notify(3)).
- */
+/* Notify the service manager that a server is ready (sd_notify(3)). */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +11,10 @@
 #include "dev.h"
 
 /**
- * ipcp_dev_ready() - send READY=1 to $NOTIFY_SOCKET, if there is one
+ * ipcp_dev_ready() - send READY=1 to $NOTIFY_SOCKET if it is set
  *
- * The environment loses it: children are not to say it again.
+ * Removes the variable from the environment, so that children do not send it
+ * again.
  */
 void ipcp_dev_ready(void)
 {
@@ -33,7 +32,7 @@ void ipcp_dev_ready(void)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	/* nobody there is no reason to fail */
+	/* a missing service manager is not an error */
 	(void)!sendto(fd, msg, sizeof(msg) - 1, MSG_NOSIGNAL,
 		      (struct sockaddr *)&sun,
 		      offsetof(struct sockaddr_un, sun_path) + len);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Errors of the device in words that say what to do.
- */
+/* Error messages of the device that say what to do. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +79,7 @@ static const struct words flow_words[] = {
 	{ 0, NULL }
 };
 
-/* Which table an operation has. */
+/* The table for each operation. */
 static const struct words *const tables[] = {
 	[IPCP_DEV_OPEN] = open_words,
 	[IPCP_DEV_ALLOC] = alloc_words,
@@ -95,11 +93,11 @@ static const struct words *const tables[] = {
 };
 
 /**
- * ipcp_dev_words() - an error in words
- * @op: what was tried
+ * ipcp_dev_words() - describe an error
+ * @op: the operation that failed
  * @err: errno, of either sign
  *
- * Return: words that say what to do, or those of strerror().
+ * Return: a description that says what to do, or strerror().
  */
 const char *ipcp_dev_words(enum ipcp_dev_op op, int err)
 {
@@ -118,20 +116,20 @@ const char *ipcp_dev_words(enum ipcp_dev_op op, int err)
 	return strerror(err);
 }
 
-/* The kernel's or the agent's own reason, if this file has one. */
+/* Get the reason from the kernel or the agent, if the endpoint has one. */
 static bool reason_of(int fd, struct ipcp_info *info)
 {
 	return fd >= 0 && !ipcp_dev_info(fd, info) && info->reason[0];
 }
 
 /**
- * ipcp_dev_explain() - one line for the user about what failed
- * @fd: the endpoint, asked for the agent's own reason; or -1
- * @op: what was tried
+ * ipcp_dev_explain() - describe a failure in one line for the user
+ * @fd: endpoint, to query the reason of the agent; or -1
+ * @op: the operation that failed
  * @err: errno, of either sign
- * @name: the name that was asked for or served, or NULL
- * @buf: where to put the line, without a newline
- * @len: room there
+ * @name: name that was requested or served, or NULL
+ * @buf: the line, without a newline
+ * @len: size of @buf
  */
 void ipcp_dev_explain(int fd, enum ipcp_dev_op op, int err, const char *name,
 		      char *buf, size_t len)

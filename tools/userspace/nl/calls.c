@@ -100,7 +100,7 @@ static int put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed)
 	return err;
 }
 
-/* Sends a request whose attributes were put with the result @bad. */
+/* Send a request; @bad is the result of adding its attributes. */
 static int finish(struct nl_call *call, int bad)
 {
 	if (!bad)
@@ -111,7 +111,7 @@ static int finish(struct nl_call *call, int bad)
 	return -EINVAL;
 }
 
-/* A command with a reply of one message that must come. */
+/* Send a command whose reply must be exactly one message. */
 static int ask(struct nl_call *call, int bad, int maxattr, nl_reply_fn reply,
 	       void *arg)
 {

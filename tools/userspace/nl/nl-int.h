@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* What the files of the netlink library share. */
+/* Declarations shared by the files of the netlink library. */
 #ifndef IPCP_NL_INT_H
 #define IPCP_NL_INT_H
 
@@ -15,16 +15,16 @@ struct ipcp_nl {
 	struct nl_sock *events;
 	int family;
 	int error;		/* negative errno of the last call */
-	struct nl_msg *kept;	/* whose payload an upcall points into */
+	struct nl_msg *kept;	/* payload of the last upcall */
 	char reason[256];
 };
 
-/* One message of a reply. Another value than 0 ends the deliveries. */
+/* Handle one message of a reply. A value other than 0 stops the delivery. */
 typedef int (*nl_reply_fn)(struct nlattr **tb, struct nl_msg *msg, void *arg);
 
 /*
- * One request and its answer. @size: room for attributes. The message is
- * wiped when it was sent.
+ * A request and its answer. @size: room for attributes. The message is wiped
+ * after it is sent.
  */
 struct nl_call {
 	struct ipcp_nl *nl;

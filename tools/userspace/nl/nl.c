@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The handle: one request, its answer, and what the kernel said about it. */
+/*
+ * The handle: send a request, process the answer, keep the message of the
+ * kernel.
+ */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +16,7 @@
 
 #include "nl-int.h"
 
-/* The library's own error codes, as far as a caller can act on them. */
+/* Convert error codes of libnl, as far as a caller can act on them. */
 int nl_errno(int nlerr)
 {
 	switch (nlerr < 0 ? -nlerr : nlerr) {
@@ -148,7 +151,7 @@ static int on_ack(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
-/* The end of a dump carries its error, if any. */
+/* The end of a dump carries its error, if there is one. */
 static int on_finish(struct nl_msg *msg, void *arg)
 {
 	struct nlmsghdr *hdr = nlmsg_hdr(msg);
@@ -179,7 +182,7 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Begins a request: call->msg is ready for its attributes. */
+/* Begin a request: afterwards, attributes can be added to call->msg. */
 int nl_call_begin(struct nl_call *call, struct ipcp_nl *nl, int cmd, int flags,
 		  size_t size)
 {
@@ -225,7 +228,7 @@ static int receive(struct nl_call *call)
 	return nl_errno(err);
 }
 
-/* Sends the request, wipes it, and waits for all of the answer. */
+/* Send the request, wipe it, and wait for the complete answer. */
 int nl_call_end(struct nl_call *call)
 {
 	struct ipcp_nl *nl = call->nl;

@@ -3,12 +3,12 @@
 /*
  * Client library of the generic netlink family "ipcp_rekey".
  *
- * One handle has one socket for requests and, once ipcp_nl_subscribe() was
- * called, a second one for events. Calls block only as long as the kernel
- * works on them. Every call returns 0 or a negative errno; what the kernel
- * said about it in words is in ipcp_nl_reason() until the next call.
+ * A handle has one socket for requests and, after ipcp_nl_subscribe(), a second
+ * one for events. Calls block only while the kernel processes them. Every call
+ * returns 0 or a negative errno; ipcp_nl_reason() returns the message of the
+ * kernel until the next call.
  *
- * Not thread safe: one handle belongs to one thread.
+ * A handle is not thread safe.
  *
  * Link with libipcp-nl.a and `pkg-config --libs libnl-genl-3.0`.
  */
@@ -24,12 +24,12 @@
 
 struct ipcp_nl;
 
-/* True if the attribute IPCP_REKEY_A_FLOW_... was in the message. */
+/* True if the message had the attribute IPCP_REKEY_A_FLOW_... */
 #define IPCP_NL_HAS(flow, attr) \
 	(!!((flow)->has & (UINT64_C(1) << IPCP_REKEY_A_FLOW_##attr)))
 
 /**
- * struct ipcp_nl_qos - what a program asked of a flow
+ * struct ipcp_nl_qos - quality requested by a program
  */
 struct ipcp_nl_qos {
 	uint64_t bandwidth;
@@ -45,8 +45,8 @@ struct ipcp_nl_qos {
 #define IPCP_NL_GROUPS_MAX	64
 
 /**
- * struct ipcp_nl_cred - who asked
- * @ngroups: how many of @groups count
+ * struct ipcp_nl_cred - credentials of a program
+ * @ngroups: number of valid entries in @groups
  */
 struct ipcp_nl_cred {
 	uint32_t uid;
@@ -66,7 +66,7 @@ struct ipcp_nl_drops {
 };
 
 /**
- * ipcp_nl_drop_name() - name of a drop reason as in the specification
+ * ipcp_nl_drop_name() - get the name of a drop reason in the specification
  * @attr: IPCP_REKEY_A_DROPS_SHORT and so on
  *
  * Return: the name, or NULL past the end.
@@ -87,10 +87,10 @@ struct ipcp_nl_stats {
 
 /**
  * struct ipcp_nl_flow - one flow of a dump, see the specification
- * @has: which attributes were there, see IPCP_NL_HAS()
+ * @has: attributes that were present, see IPCP_NL_HAS()
  *
- * Fields that were not there are zero, strings are empty. @peer.ss_family is
- * 0 if there is no peer yet.
+ * Missing attributes are zero or empty. @peer.ss_family is 0 if there is no
+ * peer yet.
  */
 struct ipcp_nl_flow {
 	uint64_t has;
@@ -144,10 +144,11 @@ struct ipcp_nl_info {
 };
 
 /**
- * struct ipcp_nl_upcall - what the kernel asks or tells the agent
+ * struct ipcp_nl_upcall - a request or notification from the kernel to the
+ * agent
  * @id: for ipcp_nl_upcall_done()
  * @type: enum ipcp_rekey_upcall_type
- * @payload: valid until the next call upon the handle
+ * @payload: valid until the next call with the handle
  */
 struct ipcp_nl_upcall {
 	uint64_t id;
@@ -165,8 +166,8 @@ struct ipcp_nl_upcall {
 };
 
 /**
- * struct ipcp_nl_params - what flow-allocate and flow-set may set
- * @set: IPCP_NL_P_* of the fields that count
+ * struct ipcp_nl_params - parameters for flow-allocate and flow-set
+ * @set: IPCP_NL_P_* of the valid members
  */
 struct ipcp_nl_params {
 	uint32_t set;
@@ -186,8 +187,8 @@ struct ipcp_nl_params {
 };
 
 /**
- * struct ipcp_nl_seed - a root seed and where it belongs
- * @seed: IPCP_REKEY_SEED_LEN bytes; stays the caller's, who wipes it
+ * struct ipcp_nl_seed - a root seed and the epoch it is for
+ * @seed: IPCP_REKEY_SEED_LEN bytes, owned and wiped by the caller
  */
 struct ipcp_nl_seed {
 	const uint8_t *seed;
@@ -226,11 +227,11 @@ struct ipcp_nl_name {
 };
 
 /**
- * struct ipcp_nl_event - something happened
- * @upcall: true if it only says that the upcall queue has something; the
- *          rest is then empty
+ * struct ipcp_nl_event - an event
+ * @upcall: true if the event only says that the upcall queue is not empty; the
+ *	other members are then empty
  * @event: enum ipcp_rekey_event
- * @flow: those attributes of the flow that came along
+ * @flow: the attributes of the flow that the event carries
  */
 struct ipcp_nl_event {
 	bool upcall;
@@ -239,15 +240,15 @@ struct ipcp_nl_event {
 };
 
 /*
- * Callbacks of dumps and claims. Another value than 0 ends the deliveries and
- * is what the call returns. They must not call upon the same handle.
+ * Callbacks of dumps and claims. A value other than 0 stops the delivery and is
+ * returned by the call. They must not use the same handle.
  */
 typedef int (*ipcp_nl_flow_cb)(const struct ipcp_nl_flow *flow, void *arg);
 typedef int (*ipcp_nl_name_cb)(const struct ipcp_nl_name *name, void *arg);
 typedef int (*ipcp_nl_claim_cb)(const struct ipcp_nl_claim *claim, void *arg);
 
 /*
- * Events; these may call upon the handle, since they come over the other
+ * Callback of events. It may use the handle, because events arrive on the other
  * socket.
  */
 typedef void (*ipcp_nl_event_cb)(const struct ipcp_nl_event *event, void *arg);
@@ -256,21 +257,21 @@ typedef void (*ipcp_nl_event_cb)(const struct ipcp_nl_event *event, void *arg);
 
 /**
  * ipcp_nl_open() - open a handle
- * @nl: where the handle goes; NULL on failure
+ * @nl: the handle; NULL on failure
  *
  * Return: 0; -ENOENT if the module is not loaded.
  */
 int ipcp_nl_open(struct ipcp_nl **nl);
 
 /**
- * ipcp_nl_close() - close both sockets; NULL is allowed
+ * ipcp_nl_close() - close both sockets; @nl may be NULL
  */
 void ipcp_nl_close(struct ipcp_nl *nl);
 
 /**
- * ipcp_nl_reason() - what the kernel said about the last failure
+ * ipcp_nl_reason() - get the message of the kernel about the last failure
  *
- * Return: words, or strerror() of the errno if it said nothing; "" after a
+ * Return: the message, or strerror() of the errno if there was none; "" after a
  * success. Valid until the next call.
  */
 const char *ipcp_nl_reason(const struct ipcp_nl *nl);
@@ -284,12 +285,12 @@ int ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info);
  * @port: 0 for the default
  * @mark: 0 for none
  *
- * Ends when the handle is closed or its process dies.
+ * The role ends when the handle is closed or its process exits.
  */
 int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark);
 
 /**
- * ipcp_nl_upcall_get() - take the next upcall off the kernel's queue
+ * ipcp_nl_upcall_get() - take the next upcall off the queue of the kernel
  *
  * Return: 0; -EAGAIN if there is none.
  */
@@ -297,8 +298,8 @@ int ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *upcall);
 
 /**
  * ipcp_nl_upcall_done() - answer a LISTEN upcall
- * @error: positive errno, or 0 to grant it
- * @reason: words, cut to IPCP_REKEY_REASON_MAX; NULL for none
+ * @error: positive errno, or 0 to grant the name
+ * @reason: text, truncated to IPCP_REKEY_REASON_MAX; NULL for none
  */
 int ipcp_nl_upcall_done(struct ipcp_nl *nl, uint64_t id, uint32_t error,
 			const char *reason);
@@ -307,19 +308,19 @@ int ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id,
 		     struct ipcp_nl_flow *flow);
 
 /**
- * ipcp_nl_flow_dump() - every flow of the network namespace
+ * ipcp_nl_flow_dump() - dump every flow of the network namespace
  *
- * Return: 0; -EINTR if flows changed under the dump (do it again).
+ * Return: 0; -EINTR if flows changed during the dump, which must be repeated.
  */
 int ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
 
 int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg);
 
 /**
- * ipcp_nl_flow_new() - make the responder's end of a flow
+ * ipcp_nl_flow_new() - create the responder's end of a flow
  * @qos: NULL for none
- * @id: out
- * @eid: out
+ * @id: set to the id of the flow
+ * @eid: set to the endpoint id of the flow
  */
 int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 		     const struct sockaddr_storage *peer, uint32_t peer_eid,
@@ -327,9 +328,9 @@ int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 		     uint32_t *eid);
 
 /**
- * ipcp_nl_flow_direct() - allocate a pending flow to a program of this host
+ * ipcp_nl_flow_direct() - allocate a pending flow to a program on this host
  *
- * Return: -ENOENT if nobody serves its name here.
+ * Return: -ENOENT if no program on this host serves its name.
  */
 int ipcp_nl_flow_direct(struct ipcp_nl *nl, uint32_t id);
 
@@ -350,17 +351,17 @@ int ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
 /**
  * ipcp_nl_flow_del() - fail a pending allocation, or take a flow down
  * @error: positive errno
- * @reason: words, cut to IPCP_REKEY_REASON_MAX; NULL for none
+ * @reason: text, truncated to IPCP_REKEY_REASON_MAX; NULL for none
  */
 int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
 		     const char *reason);
 
 /**
  * ipcp_nl_rekey_claim() - claim flows that are due
- * @max: most flows, 1 to IPCP_REKEY_CLAIM_MAX
- * @min_age: also those whose newest epoch is this old in milliseconds;
- *           0 for only those that are due
- * @id: only this flow, due or not; 0 for any
+ * @max: maximum number of flows, 1 to IPCP_REKEY_CLAIM_MAX
+ * @min_age: also claim flows whose newest epoch is this old, in milliseconds; 0
+ *	for only those that are due
+ * @id: claim only this flow, due or not; 0 for any
  */
 int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 			uint32_t id, ipcp_nl_claim_cb cb, void *arg);
@@ -383,8 +384,8 @@ int ipcp_nl_stats_get(struct ipcp_nl *nl, struct ipcp_nl_drops *drops);
 
 /* Events: events.c */
 
-#define IPCP_NL_GRP_AGENT	0x1	/* hints that upcalls wait */
-#define IPCP_NL_GRP_EVENTS	0x2	/* what happens to flows */
+#define IPCP_NL_GRP_AGENT	0x1	/* upcalls are waiting */
+#define IPCP_NL_GRP_EVENTS	0x2	/* events of flows */
 
 /**
  * ipcp_nl_subscribe() - open the event socket and join groups
@@ -400,20 +401,20 @@ int ipcp_nl_subscribe(struct ipcp_nl *nl, unsigned int groups);
 int ipcp_nl_event_fd(const struct ipcp_nl *nl);
 
 /**
- * ipcp_nl_events() - deliver the events that wait, without blocking
+ * ipcp_nl_events() - deliver pending events, without blocking
  *
- * Return: 0 when none is left; -ENOBUFS if some were lost: pull upcalls and
- * dump flows then, and call again.
+ * Return: 0 when none is left; -ENOBUFS if some were lost: then fetch upcalls,
+ * dump flows, and call again.
  */
 int ipcp_nl_events(struct ipcp_nl *nl, ipcp_nl_event_cb cb, void *arg);
 
-/* Words for enum values; "?" for one that is unknown: parse.c */
+/* Names of enum values, "?" for an unknown one: parse.c */
 const char *ipcp_nl_state_name(uint32_t state);
 const char *ipcp_nl_event_name(uint32_t event);
 
 /**
- * ipcp_nl_due_names() - a set of IPCP_REKEY_DUE_* in words
- * @buf: gets "request,age" or ""
+ * ipcp_nl_due_names() - format a set of IPCP_REKEY_DUE_*
+ * @buf: receives "request,age" or ""
  *
  * Return: @buf.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Attributes into plain structures, and words for enum values. */
+/* Convert attributes to plain structures, and enum values to names. */
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ void nl_get_cred(struct ipcp_nl_cred *cred, struct nlattr *attr)
 {
 	struct nlattr *tb[IPCP_REKEY_A_CRED_MAX + 1];
 
-	/* nobody, unless the kernel says otherwise */
+	/* no credentials unless the kernel sends some */
 	memset(cred, 0, sizeof(*cred));
 	cred->uid = UINT32_MAX;
 	cred->gid = UINT32_MAX;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * For programs in C++.
- */
+/* Support for C++. */
 #ifndef OUROBOROS_CDEFS_H
 #define OUROBOROS_CDEFS_H
 

@@ -17,12 +17,12 @@
 #define FLOWFINVALID	(FLOWFWRONLY | FLOWFRDWR)
 #define FLOWFDOWN	00000004	/* down, for good */
 
-#define FLOWFRNOBLOCK	00001000	/* reads do not wait */
-#define FLOWFWNOBLOCK	00002000	/* writes do not wait */
+#define FLOWFRNOBLOCK	00001000	/* reads do not block */
+#define FLOWFWNOBLOCK	00002000	/* writes do not block */
 #define FLOWFNONBLOCK	(FLOWFRNOBLOCK | FLOWFWNOBLOCK)
 
-#define FLOWFRNOPART	00010000	/* a message is read whole or not at all */
-#define FLOWFWNOPART	00020000	/* always so */
+#define FLOWFRNOPART	00010000	/* read a whole message, or fail */
+#define FLOWFWNOPART	00020000	/* always set */
 
 #define FLOWFDEFAULT	(FLOWFRDWR | FLOWFWNOPART)
 
@@ -30,7 +30,7 @@
 #define FRCTFRESCNTL	00000002
 #define FRCTFLINGER	00000004
 
-/* commands, and what the third argument is */
+/* commands, and the type of the third argument */
 #define FLOWSRCVTIMEO	00000001	/* const struct timespec *, NULL: none */
 #define FLOWGRCVTIMEO	00000002	/* struct timespec * */
 #define FLOWSSNDTIMEO	00000003	/* const struct timespec *, NULL: none */
@@ -41,7 +41,7 @@
 #define FLOWGRXQLEN	00000010	/* size_t * */
 #define FLOWGTXQLEN	00000011	/* size_t * */
 
-#define FRCTSFLAGS	00001000	/* -EPERM: there is no such layer */
+#define FRCTSFLAGS	00001000	/* -EPERM: there is no FRCT layer */
 #define FRCTGFLAGS	00002000
 
 __BEGIN_DECLS

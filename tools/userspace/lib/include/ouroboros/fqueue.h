@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * Sets of flows, and what happened to the flows of a set. See libipcp_rekey(3).
- */
+/* Sets of flows, and events of the flows of a set. See libipcp_rekey(3). */
 #ifndef OUROBOROS_FQUEUE_H
 #define OUROBOROS_FQUEUE_H
 
@@ -13,11 +11,11 @@
 #include <ouroboros/cdefs.h>
 
 enum fqtype {
-	FLOW_PKT     = (1 << 0),	/* there is something to read */
-	FLOW_DOWN    = (1 << 1),	/* it is down */
-	FLOW_UP      = (1 << 2),	/* never said here */
-	FLOW_ALLOC   = (1 << 3),	/* never said here */
-	FLOW_DEALLOC = (1 << 4),	/* the peer has deallocated it */
+	FLOW_PKT     = (1 << 0),	/* readable */
+	FLOW_DOWN    = (1 << 1),	/* the flow is down */
+	FLOW_UP      = (1 << 2),	/* never reported here */
+	FLOW_ALLOC   = (1 << 3),	/* never reported here */
+	FLOW_DEALLOC = (1 << 4),	/* deallocated by the peer */
 	FLOW_PEER    = (1 << 5)		/* the peer is silent */
 };
 

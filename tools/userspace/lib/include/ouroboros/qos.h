@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * What can be asked of a flow. These flows neither keep order nor repeat what
- * was lost: with in_order set or loss 0, flow_alloc() returns -ENOTSUP.
+ * Requested quality of a flow. These flows neither keep order nor retransmit:
+ * with in_order set or loss 0, flow_alloc() returns -ENOTSUP.
  */
 #ifndef OUROBOROS_QOS_H
 #define OUROBOROS_QOS_H
@@ -16,10 +16,10 @@ typedef struct qos_spec {
 	uint64_t bandwidth;	/* bits/s */
 	uint8_t  availability;	/* class of nines */
 	uint32_t loss;		/* 1 if messages may be lost */
-	uint32_t ber;		/* 1 if bits may be wrong; they never are */
+	uint32_t ber;		/* 1 if bit errors are tolerated; none occur */
 	uint8_t  in_order;	/* 1 if messages must stay in order */
 	uint32_t max_gap;	/* ms */
-	uint32_t timeout;	/* ms of silence after which a peer is gone */
+	uint32_t timeout;	/* ms of silence after which the peer is lost */
 } qosspec_t;
 
 static const qosspec_t qos_raw = {
