@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey agent: how the agent fares.
- */
+/* ipcp-rekey agent: show the status of the agent. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +52,7 @@ static size_t more(void *buf, size_t len, void *arg)
 	return n < 0 ? (size_t)-1 : (size_t)n;
 }
 
-/* What the agent says; NULL after the error was printed. */
+/* Get the status from the agent; NULL after printing an error. */
 static json_t *ask(const char *path)
 {
 	json_error_t error;
@@ -70,7 +68,7 @@ static json_t *ask(const char *path)
 	return json;
 }
 
-/* Members by "a.b.c"; 0 and "-" for what is not there. */
+/* Look up a member by "a.b.c". Missing members are 0 or "-". */
 static json_t *at(json_t *json, const char *path)
 {
 	char word[64];

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * A sub-command that measures a flow to a name.
- */
+/* Client part of ping and perf. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,10 +8,10 @@
 #include "client.h"
 
 /**
- * client_open() - the flow
- * @client: its name is set
+ * client_open() - allocate the flow
+ * @client: the client, with its name set
  *
- * Return: EXIT_OK, or EXIT_FAIL after the error was printed.
+ * Return: EXIT_OK, or EXIT_FAIL after printing an error.
  */
 int client_open(struct client *client)
 {
@@ -25,9 +23,9 @@ int client_open(struct client *client)
 }
 
 /**
- * client_close() - the end, and why, if that was the flow's
- * @client: with a flow
- * @status: so far
+ * client_close() - close the flow, and report if it ended early
+ * @client: the client
+ * @status: status so far
  *
  * Return: the exit status.
  */
@@ -42,12 +40,12 @@ int client_close(struct client *client, int status)
 }
 
 /**
- * client_send() - a message
- * @client: with a flow
- * @buf: message
- * @len: its length
+ * client_send() - send a message
+ * @client: the client
+ * @buf: the message
+ * @len: length of @buf
  *
- * Return: as io_send(); but for -EMSGSIZE, errors are noted, too.
+ * Return: as io_send(). Errors other than -EMSGSIZE are also stored in @client.
  */
 int client_send(struct client *client, const void *buf, size_t len)
 {
@@ -78,12 +76,12 @@ static void read_messages(struct client *client)
 }
 
 /**
- * client_wait() - wait for the flow, take what came and new keys
- * @client: with a flow
- * @events: what to wait for besides
- * @until: not longer than that
+ * client_wait() - wait for the flow, receive messages and install new keys
+ * @client: the client
+ * @events: additional events to wait for
+ * @until: when to stop waiting
  *
- * Return: EXIT_OK, or EXIT_FAIL after the error was printed.
+ * Return: EXIT_OK, or EXIT_FAIL after printing an error.
  */
 int client_wait(struct client *client, short events, int64_t until)
 {
@@ -102,13 +100,13 @@ int client_wait(struct client *client, short events, int64_t until)
 }
 
 /**
- * client_main() - either end, as the command line says
- * @use: how the sub-command is used
- * @argc: of the sub-command
- * @argv: of the sub-command
- * @client: where its options go
- * @serve: what the server does with a message
- * @measure: what the client does
+ * client_main() - run as client or as server
+ * @use: usage of the sub-command
+ * @argc: argument count of the sub-command
+ * @argv: arguments of the sub-command
+ * @client: the client, where the options are stored
+ * @serve: handles a message on the server
+ * @measure: runs the measurement on the client
  *
  * Return: the exit status.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * A sub-command that measures a flow to a name, where the same sub-command with
- * --server is at the other end.
+ * Client part of ping and perf. The same sub-command with --server runs on the
+ * other side.
  */
 #ifndef IPCP_CLI_CLIENT_H
 #define IPCP_CLI_CLIENT_H
@@ -12,14 +12,14 @@
 #include "serve.h"
 
 /**
- * struct client - the measuring end; embedded in what the sub-command knows
- * @got: a message came
+ * struct client - a measuring client, embedded in the state of the sub-command
+ * @got: called with each message
  * @json: print the result as JSON
- * @server: be the other end
- * @flows: with @server: end after so many
- * @name: who is measured
+ * @server: run as the server
+ * @flows: with @server: exit after that many flows
+ * @name: name of the destination
  * @fd: the flow
- * @err: why it ended, or 0
+ * @err: why the flow ended, or 0
  */
 struct client {
 	void (*got)(struct client *client, const char *buf, size_t len);
@@ -31,7 +31,7 @@ struct client {
 	int err;
 };
 
-/* The options that these sub-commands have in common. */
+/* Options common to these sub-commands. */
 #define CLIENT_OPTS(client, server_help)				\
 	{ "json", 'j', NULL, "print the result as JSON", OPT_FLAG,	\
 	  &(client)->json, 0, 0 },					\

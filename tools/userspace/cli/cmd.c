@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Options, help and errors of the sub-commands.
- */
+/* Options, help and errors of the sub-commands. */
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -15,7 +13,7 @@
 #include "cmd.h"
 
 #define MAX_OPTS	16
-#define LONG_ONLY	256	/* getopt values of options without a letter */
+#define LONG_ONLY	256	/* getopt value of an option without a letter */
 
 static void say(const char *fmt, va_list ap)
 {
@@ -24,7 +22,7 @@ static void say(const char *fmt, va_list ap)
 	fputc('\n', stderr);
 }
 
-/* A line for the user on stderr. */
+/* Print a line on stderr. */
 void note(const char *fmt, ...)
 {
 	va_list ap;
@@ -34,7 +32,7 @@ void note(const char *fmt, ...)
 	va_end(ap);
 }
 
-/* An error; returns the exit status. */
+/* Print an error; return the exit status. */
 int fail(const char *fmt, ...)
 {
 	va_list ap;
@@ -45,7 +43,7 @@ int fail(const char *fmt, ...)
 	return EXIT_FAIL;
 }
 
-/* A mistake in the command line; returns the exit status. */
+/* Report incorrect usage; return the exit status. */
 int use_error(const struct use *use, const char *fmt, ...)
 {
 	va_list ap;
@@ -75,7 +73,7 @@ static void print_help(const struct use *use)
 	printf("  %-22s %s\n", "-h, --help", "show this");
 }
 
-/* "unknown option --foo; there are: --count --help" */
+/* Print "unknown option --foo; there are: --count --help". */
 static int unknown_option(const struct use *use, const char *word)
 {
 	const struct opt *o;
@@ -139,14 +137,14 @@ static int opt_value(const struct use *use, int i)
 	return use->opts[i].letter ? use->opts[i].letter : LONG_ONLY + i;
 }
 
-/* Makes the tables of getopt_long; returns the number of options. */
+/* Build the tables for getopt_long(); return the number of options. */
 static int make_tables(const struct use *use, struct option *longs,
 		       char *shorts)
 {
 	const struct opt *o;
 	int n = 0;
 
-	*shorts++ = ':';	/* tell a missing argument from an unknown one */
+	*shorts++ = ':';	/* report a missing argument as such */
 	for (o = use->opts; o->name && n < MAX_OPTS; o++, n++) {
 		longs[n] = (struct option) {
 			o->name, o->arg ? required_argument : no_argument,
@@ -164,7 +162,7 @@ static int make_tables(const struct use *use, struct option *longs,
 	return n;
 }
 
-/* The word that getopt_long() did not like. */
+/* Return the word that getopt_long() rejected. */
 static const char *bad_word(char **argv, char buf[3])
 {
 	if (optopt && optopt < LONG_ONLY && strncmp(argv[optind - 1], "--", 2)) {
@@ -194,13 +192,13 @@ static int parse_one(const struct use *use, int c, int n, char **argv)
 
 /**
  * use_parse() - parse the command line of a sub-command
- * @use: how it is used
- * @argc: of its run()
- * @argv: of its run()
+ * @use: usage of the sub-command
+ * @argc: argument count
+ * @argv: arguments
  *
- * Ends the program for --help and for mistakes.
+ * Exits for --help and for incorrect usage.
  *
- * Return: the arguments that are no options, ended by NULL.
+ * Return: the arguments that are not options, terminated by NULL.
  */
 char **use_parse(const struct use *use, int argc, char **argv)
 {
@@ -224,13 +222,13 @@ char **use_parse(const struct use *use, int argc, char **argv)
 }
 
 /**
- * use_flow_id() - the number of a flow
- * @use: of the sub-command, for errors
- * @word: what the user typed
+ * use_flow_id() - parse a flow id
+ * @use: usage of the sub-command, for errors
+ * @word: the argument
  *
- * Ends the program if that is no number of a flow.
+ * Exits if the argument is not a flow id.
  *
- * Return: the number.
+ * Return: the id.
  */
 uint32_t use_flow_id(const struct use *use, const char *word)
 {
@@ -271,11 +269,11 @@ static int unknown_command(const char *prefix, const struct cmd *table,
 }
 
 /**
- * cmd_dispatch() - run the sub-command that argv[1] names
- * @prefix: words before it, each with a space behind
- * @table: the sub-commands, ended by an empty one
- * @argc: of the caller
- * @argv: of the caller
+ * cmd_dispatch() - run the sub-command named by argv[1]
+ * @prefix: preceding words, each followed by a space
+ * @table: the sub-commands, terminated by an empty one
+ * @argc: argument count of the caller
+ * @argv: arguments of the caller
  *
  * Return: the exit status.
  */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * What all sub-commands share: their table, options, errors.
- */
+/* Declarations shared by all sub-commands: their table, options, errors. */
 #ifndef IPCP_CLI_CMD_H
 #define IPCP_CLI_CMD_H
 
@@ -20,9 +18,9 @@ enum {
 
 /**
  * struct cmd - a sub-command
- * @name: what the user types
+ * @name: name on the command line
  * @summary: one line for the list
- * @run: gets its own name as argv[0], returns the exit status
+ * @run: called with its own name as argv[0]; returns the exit status
  */
 struct cmd {
 	const char *name;
@@ -41,15 +39,15 @@ enum opt_kind {
 };
 
 /**
- * struct opt - an option of a sub-command; a table ends with an empty one
+ * struct opt - an option of a sub-command; an empty one terminates a table
  * @name: long name
  * @letter: short name
- * @arg: name of its argument in the help, NULL for a flag
- * @help: what it does, one line
- * @kind: what @to points to
- * @to: where the value goes
- * @min: least value (OPT_COUNT)
- * @max: largest value (OPT_COUNT)
+ * @arg: name of the argument in the help; NULL for a flag
+ * @help: description, one line
+ * @kind: type of the value
+ * @to: where to store the value
+ * @min: minimum (OPT_COUNT)
+ * @max: maximum (OPT_COUNT)
  */
 struct opt {
 	const char *name;
@@ -63,13 +61,13 @@ struct opt {
 };
 
 /**
- * struct use - how a sub-command is used
- * @name: with the words before it, "flow show"
+ * struct use - usage of a sub-command
+ * @name: name with the preceding words, "flow show"
  * @args: its arguments, for the help
- * @about: what it does, lines that end with a newline
+ * @about: description, lines that end with a newline
  * @opts: its options
- * @min_args: least number of arguments
- * @max_args: largest number of arguments
+ * @min_args: minimum number of arguments
+ * @max_args: maximum number of arguments
  */
 struct use {
 	const char *name;

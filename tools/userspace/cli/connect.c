@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey connect: a flow to a name, its messages to stdout, stdin's into
- * it.
+ * ipcp-rekey connect: allocate a flow to a name, and relay messages between the
+ * flow and stdin and stdout.
  */
 #include <unistd.h>
 

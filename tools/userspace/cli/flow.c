@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey flow: list flows, show one.
- */
+/* ipcp-rekey flow: list flows, show one flow. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +46,7 @@ static json_t *rb_json(uint32_t flags)
 	return array;
 }
 
-/* A set of reasons, "request,age", as an array. */
+/* Convert a set of reasons, "request,age", to an array. */
 static json_t *due_json(uint32_t due)
 {
 	json_t *array = json_array();
@@ -75,7 +73,7 @@ static json_t *stats_json(const struct ipcp_nl_stats *s)
 			 "drops", nlcmd_drops(&s->drops));
 }
 
-/* What the key schedule is at. */
+/* State of the key schedule. */
 static json_t *keys_json(const struct ipcp_nl_flow *f)
 {
 	return json_pack("{s:i, s:i, s:i, s:I, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
@@ -193,7 +191,7 @@ static void show_stats(const struct ipcp_nl_stats *s)
 			       ipcp_nl_drop_name(i));
 }
 
-/* A flow between two programs of this host has none of these. */
+/* A flow between two programs on this host has no keys. */
 static void show_keys(const struct ipcp_nl_flow *f)
 {
 	char buf[128];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Flows for the sub-commands. A flow is opened blocking, where a signal simply
- * ends the program, and is non-blocking from then on.
+ * Flows of the sub-commands. A flow is opened in blocking mode, in which a
+ * signal simply terminates the program, and is non-blocking afterwards.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,8 +26,8 @@ static void on_stop(int sig)
 /**
  * stop_catch() - let SIGINT and SIGTERM set @stopped
  *
- * They are blocked but for wait_poll(), so that none comes unnoticed between a
- * look at @stopped and the wait.
+ * The signals are blocked except in wait_poll(), so that none is missed between
+ * a check of @stopped and the wait.
  */
 void stop_catch(void)
 {
@@ -44,7 +44,7 @@ void stop_catch(void)
 	sigaction(SIGTERM, &sa, NULL);
 }
 
-/* The monotonic clock. */
+/* Read the monotonic clock. */
 int64_t now_ns(void)
 {
 	struct timespec ts;
@@ -54,12 +54,12 @@ int64_t now_ns(void)
 }
 
 /**
- * wait_poll() - ppoll() until a moment
- * @fds: as of poll()
- * @n: their number
- * @until: moment of now_ns(), or 0 for none
+ * wait_poll() - ppoll() with a deadline
+ * @fds: as for poll()
+ * @n: number of @fds
+ * @until: deadline by now_ns(), or 0 for none
  *
- * Return: as of poll(); 0 after a signal too.
+ * Return: as for poll(); also 0 after a signal.
  */
 int wait_poll(struct pollfd *fds, unsigned int n, int64_t until)
 {
@@ -79,7 +79,7 @@ int wait_poll(struct pollfd *fds, unsigned int n, int64_t until)
 	return errno == EINTR ? 0 : -errno;
 }
 
-/* Prints what failed, closes @fd, returns -1. */
+/* Print what failed, close @fd, return -1. */
 static int give_up(int fd, enum ipcp_dev_op op, int err, const char *name)
 {
 	char line[512];
@@ -92,11 +92,11 @@ static int give_up(int fd, enum ipcp_dev_op op, int err, const char *name)
 }
 
 /**
- * io_connect() - a flow to a name
- * @name: the name
- * @timeout: nanoseconds, or 0 for the kernel's default
+ * io_connect() - allocate a flow to a name
+ * @name: name of the destination
+ * @timeout: nanoseconds, or 0 for the default of the kernel
  *
- * Return: a non-blocking flow; -1 after the error was printed.
+ * Return: a non-blocking flow; -1 after printing an error.
  */
 int io_connect(const char *name, int64_t timeout)
 {
@@ -112,10 +112,10 @@ int io_connect(const char *name, int64_t timeout)
 }
 
 /**
- * io_serve() - serve a name, and say so
+ * io_serve() - serve a name, and report it on stderr
  * @name: the name
  *
- * Return: a non-blocking endpoint that listens; -1 after the error was printed.
+ * Return: a non-blocking listening endpoint; -1 after printing an error.
  */
 int io_serve(const char *name)
 {
@@ -135,10 +135,10 @@ int io_serve(const char *name)
 }
 
 /**
- * io_accept() - the next flow, if one waits
- * @listener: of io_serve()
+ * io_accept() - accept a flow if one is pending
+ * @listener: endpoint from io_serve()
  *
- * Return: a non-blocking flow, -EAGAIN, or -1 after the error was printed.
+ * Return: a non-blocking flow, -EAGAIN, or -1 after printing an error.
  */
 int io_accept(int listener)
 {
@@ -154,10 +154,10 @@ int io_accept(int listener)
 }
 
 /**
- * io_send() - write one message
+ * io_send() - send one message
  * @fd: a flow
  * @buf: the message
- * @len: its length
+ * @len: length of @buf
  *
  * Return: IO_SENT, IO_ROOM or IO_LATER, or a negative errno.
  */
@@ -173,12 +173,12 @@ int io_send(int fd, const void *buf, size_t len)
 }
 
 /**
- * io_recv() - read one message
+ * io_recv() - receive one message
  * @fd: a flow
- * @buf: where it goes
- * @len: room there
+ * @buf: the buffer
+ * @len: size of @buf
  *
- * Return: its length, which may be 0, or a negative errno.
+ * Return: length of the message, may be 0, or a negative errno.
  */
 int io_recv(int fd, void *buf, size_t len)
 {
@@ -194,12 +194,12 @@ bool io_ended(int err)
 }
 
 /**
- * io_end_status() - how a flow ended
+ * io_end_status() - report how a flow ended
  * @fd: the flow
- * @err: what read or write said, a negative errno
+ * @err: negative errno of a read or write
  *
- * Return: EXIT_OK if the peer closed it, otherwise EXIT_FAIL after the error
- * was printed.
+ * Return: EXIT_OK if the peer closed the flow; EXIT_FAIL after printing an
+ * error otherwise.
  */
 int io_end_status(int fd, int err)
 {
@@ -213,7 +213,9 @@ int io_end_status(int fd, int err)
 	return fail("%s", line);
 }
 
-/* Takes the seed that EPOLLPRI told of; the flow says itself if it is over. */
+/*
+ * Install the seed announced by EPOLLPRI; a read reports the end of the flow.
+ */
 void io_rekey(int fd)
 {
 	char line[512];

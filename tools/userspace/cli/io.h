@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * Flows for the sub-commands: open, read, write; stopping; the clock.
- */
+/* Flows of the sub-commands: open, read, write; stopping; the clock. */
 #ifndef IPCP_CLI_IO_H
 #define IPCP_CLI_IO_H
 
@@ -19,7 +17,7 @@
 
 #define MESSAGE_MAX	65536
 
-/* Set by SIGINT and SIGTERM once stop_catch() was called. */
+/* Set by SIGINT and SIGTERM after stop_catch(). */
 extern volatile sig_atomic_t stopped;
 void stop_catch(void);
 
@@ -30,10 +28,10 @@ int io_connect(const char *name, int64_t timeout);
 int io_serve(const char *name);
 int io_accept(int listener);
 
-/* What io_send() returns when it is no error. */
+/* Return values of io_send() that are not errors. */
 enum {
-	IO_ROOM,	/* not taken: wait for POLLOUT */
-	IO_LATER,	/* not taken: wait for keys, or IO_LATER_NS */
+	IO_ROOM,	/* not sent: wait for POLLOUT */
+	IO_LATER,	/* not sent: wait for keys, or IO_LATER_NS */
 	IO_SENT,
 };
 

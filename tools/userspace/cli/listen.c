@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey listen: serve a name, and pass the messages of its first flow on
- * to stdout and those of stdin into it.
+ * ipcp-rekey listen: serve a name, and relay messages between its first flow
+ * and stdin and stdout.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "io.h"
 #include "pump.h"
 
-/* The first flow; -1 after the error was printed, or when stopped. */
+/* Accept the first flow; -1 after printing an error, or when stopped. */
 static int first_flow(int listener, int64_t timeout)
 {
 	struct pollfd pfd = { .fd = listener, .events = POLLIN };

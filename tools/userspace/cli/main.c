@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey: looks at flows, re-keys them, and talks over them.
- */
+/* ipcp-rekey: inspect and re-key flows, and communicate over them. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey monitor: a line an event.
- */
+/* ipcp-rekey monitor: print events, one on each line. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,14 +12,14 @@
 #include "nlcmd.h"
 
 struct monitor {
-	uint64_t count;		/* events to print, 0 for any number */
-	uint64_t flow;		/* only of this flow, 0 for all */
+	uint64_t count;		/* events to print; 0 for no limit */
+	uint64_t flow;		/* print only events of this flow; 0 for all */
 	bool json;
 	uint64_t printed;
 	int status;
 };
 
-/* "12:34:56.789" */
+/* Print "12:34:56.789". */
 static void print_time(const struct timespec *ts)
 {
 	struct tm tm;
@@ -112,7 +110,7 @@ static void on_event(const struct ipcp_nl_event *ev, void *arg)
 	print_text(ev);
 }
 
-/* The kernel dropped events because nobody read them. */
+/* The kernel dropped events, because this program reads too slowly. */
 static void print_lost(const struct monitor *m)
 {
 	if (m->json)
@@ -126,7 +124,7 @@ static int watch(struct ipcp_nl *nl, struct monitor *m)
 {
 	struct pollfd fds[2] = {
 		{ .fd = ipcp_nl_event_fd(nl), .events = POLLIN },
-		{ .fd = 1 },	/* nobody reads any more: POLLERR */
+		{ .fd = 1 },	/* POLLERR: the reader of stdout is gone */
 	};
 	int err;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey name: the names that programs serve here, and those that programs
- * with the library are to serve.
+ * ipcp-rekey name: the names that programs serve here, and the names that
+ * programs with the library are bound to.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -62,8 +62,9 @@ static int name_list(int argc, char **argv)
 }
 
 /*
- * As the library will know it: what has a slash is a path, and the kernel tells
- * a program its path without symbolic links. To be freed.
+ * Return the program as the library compares it: a word with a slash is a path,
+ * and the kernel tells a program its path without symbolic links. The caller
+ * frees the result.
  */
 static char *program_of(const char *word)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey netdev: what network interfaces of the kind "ipcp_rekey" are to
- * have a flow to. "ip link" makes and removes them.
+ * ipcp-rekey netdev: set the destinations of network interfaces of the kind
+ * "ipcp_rekey". Interfaces are created and deleted with "ip link".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@
 
 static const struct opt no_opts[] = { { 0 } };
 
-/* A request about an interface, or NULL if there is none, which was said. */
+/* Begin a request about an interface; NULL after printing an error. */
 static struct nl_msg *request(int type, int flags, const char *dev)
 {
 	struct ifinfomsg ifi = { .ifi_index = if_nametoindex(dev) };
@@ -85,7 +85,7 @@ static int configure(const char *dev, int attr, const char *name)
 		nl_socket_free(sk);
 		return EXIT_FAIL;
 	}
-	err = nl_send_sync(sk, msg);	/* which frees it */
+	err = nl_send_sync(sk, msg);	/* frees msg */
 	nl_socket_free(sk);
 	if (err == -NLE_PERM)
 		return fail("cannot set %s: not allowed; run this as root", dev);
@@ -134,7 +134,7 @@ static int netdev_end(int argc, char **argv)
 	return configure(args[0], IFLA_IPCP_REKEY_CONNECT, "");
 }
 
-/* The attributes of an interface of ours, as JSON; NULL if it is another. */
+/* Convert the attributes of our interface to JSON; NULL for another kind. */
 static json_t *link_json(struct nlattr **of)
 {
 	struct nlattr *info[IFLA_INFO_MAX + 1], *a[IFLA_IPCP_REKEY_MAX + 1];

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Netlink for the sub-commands: errors in words, names, counters.
- */
+/* Netlink for the sub-commands: error messages, names, counters. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +8,13 @@
 #include "cmd.h"
 #include "nlcmd.h"
 
-#define DUMP_TRIES	8	/* one that changes underneath is made again */
+#define DUMP_TRIES	8	/* repeats of a dump that was interrupted */
 
 /**
- * nlcmd_open() - a handle
- * @nl: where it goes
+ * nlcmd_open() - open a handle
+ * @nl: the handle
  *
- * Return: EXIT_OK, or EXIT_FAIL after the error was printed.
+ * Return: EXIT_OK, or EXIT_FAIL after printing an error.
  */
 int nlcmd_open(struct ipcp_nl **nl)
 {
@@ -30,9 +28,9 @@ int nlcmd_open(struct ipcp_nl **nl)
 }
 
 /**
- * nlcmd_fail() - say why a call failed
+ * nlcmd_fail() - report why a call failed
  * @nl: the handle
- * @what: what was tried, "cannot list flows"
+ * @what: what failed, "cannot list flows"
  * @err: the negative errno
  *
  * Return: EXIT_FAIL.
@@ -46,9 +44,9 @@ int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err)
 }
 
 /**
- * nlcmd_text() - what another program chose, safe to show on a terminal
- * @text: a name, a reason
- * @buf: where to, with control characters as '?'
+ * nlcmd_text() - make text from another program safe for a terminal
+ * @text: a name or a reason
+ * @buf: the buffer; control characters become '?'
  *
  * Return: @buf.
  */
@@ -63,7 +61,7 @@ const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN])
 	return buf;
 }
 
-/* The same for JSON, where what is no UTF-8 becomes '?'. */
+/* The same for JSON; invalid UTF-8 becomes '?'. */
 json_t *nlcmd_json(const char *text)
 {
 	json_t *json = json_string(text);
@@ -78,7 +76,9 @@ json_t *nlcmd_json(const char *text)
 	return json_string(buf);
 }
 
-/* Drop counters as a JSON object, every reason, in the specification's names. */
+/*
+ * Convert drop counters to a JSON object, with the names of the specification.
+ */
 json_t *nlcmd_drops(const struct ipcp_nl_drops *drops)
 {
 	json_t *obj = json_object();
@@ -91,10 +91,10 @@ json_t *nlcmd_drops(const struct ipcp_nl_drops *drops)
 }
 
 /**
- * nlcmd_list() - a sub-command that lists something
- * @of: what, and how
- * @argc: of the sub-command
- * @argv: of the sub-command
+ * nlcmd_list() - run a sub-command that lists something
+ * @of: what to list, and how
+ * @argc: argument count of the sub-command
+ * @argv: arguments of the sub-command
  *
  * Return: the exit status.
  */

@@ -18,18 +18,18 @@ const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN]);
 json_t *nlcmd_json(const char *text);
 json_t *nlcmd_drops(const struct ipcp_nl_drops *drops);
 
-/* A list while it is printed or collected. */
+/* A list that is being printed or collected. */
 struct listing {
 	json_t *json;		/* an array, or NULL for text */
-	bool head;		/* the heading was printed */
+	bool head;		/* the heading is printed */
 };
 
 /**
  * struct nlcmd_list - a sub-command that lists something
- * @name: with the words before it, "flow list"
- * @about: what it does, lines that end with a newline
+ * @name: name with the preceding words, "flow list"
+ * @about: description, lines that end with a newline
  * @failed: "cannot list flows"
- * @dump: hands each one on to the listing
+ * @dump: passes each entry to the listing
  */
 struct nlcmd_list {
 	const char *name;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey oap: one step of OAP on files, so that the protocol can be driven
- * and compared from outside. It writes keys into files: it is for tests only.
+ * ipcp-rekey oap: run one step of OAP on files, to drive the protocol and
+ * compare it with other implementations. Writes keys to files: for tests only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +19,12 @@
 #include "../oap/oap.h"
 #include "cmd.h"
 
-#define SLACK_MS	100		/* of the clocks, as Ouroboros has it */
+#define SLACK_MS	100		/* of the clocks, as in Ouroboros */
 #define SECURE_HEAP	(256 * 1024)
 #define WARNING \
 	"For tests: the key goes to a file, where no agent would leave it.\n"
 
-/* What the options say. */
+/* Values of the options. */
 struct step {
 	const char *name;
 	const char *conf;
@@ -32,7 +32,7 @@ struct step {
 	const char *key;
 	const char *auth;
 	const char *peer;
-	bool sends;			/* a message on stdout */
+	bool sends;			/* writes a message to stdout */
 	struct oap_params params;
 	struct oap_env *env;
 	struct oap_run *run;
@@ -62,7 +62,7 @@ static int wrong(struct step *s)
 	return fail("%s", s->err.text);
 }
 
-/* Sets up what all steps need. */
+/* Set up what all steps need. */
 static int step_open(struct step *s)
 {
 	struct oap_settings set = { .dir = s->conf, .slack_ms = SLACK_MS };
@@ -71,7 +71,10 @@ static int step_open(struct step *s)
 	setrlimit(RLIMIT_CORE, &none);
 	if (s->sends && isatty(STDOUT_FILENO))
 		return fail("the message is binary: send stdout to a file or a pipe");
-	/* where memory cannot be locked, the ordinary heap does for tests */
+	/*
+	 * if memory cannot be locked, the ordinary heap is good enough for
+	 * tests
+	 */
 	CRYPTO_secure_malloc_init(SECURE_HEAP, 16);
 	if (oap_env_open(&s->env, &set, &s->err))
 		return wrong(s);
@@ -86,7 +89,7 @@ static int step_close(struct step *s, int status)
 	return status;
 }
 
-/* Checks the options that each step must have; ends the program. */
+/* Check the options that every step requires; exits if one is missing. */
 static void step_check(const struct use *use, struct step *s)
 {
 	static const char * const words[] = { "none", "optional", "required" };
@@ -155,7 +158,7 @@ static int write_all(int fd, const uint8_t *buf, size_t len)
 	return 0;
 }
 
-/* A file that only its owner can read. On failure there is none. */
+/* Write a file readable only by its owner. On failure the file is removed. */
 static int write_secret(const char *path, const uint8_t *buf, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -163,7 +166,7 @@ static int write_secret(const char *path, const uint8_t *buf, size_t len)
 
 	if (fd < 0)
 		return fail("cannot write %s: %m", path);
-	/* it may have been there, for everybody to read */
+	/* the file may have existed, readable by everybody */
 	bad = fchmod(fd, 0600) || ftruncate(fd, 0) || write_all(fd, buf, len);
 	bad = close(fd) || bad;
 	if (!bad)
@@ -185,7 +188,7 @@ static int write_message(struct step *s, const char *secret)
 	return EXIT_FAIL;
 }
 
-/* "key" and 64 hex digits, "cipher" and its name. */
+/* Write "key" and 64 hex digits, "cipher" and its name. */
 static int write_key(struct step *s)
 {
 	uint8_t key[OAP_KEY_LEN] = { 0 };

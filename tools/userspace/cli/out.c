@@ -9,9 +9,9 @@
 #include "out.h"
 
 /**
- * out_json() - print a value and let go of it
+ * out_json() - print a value and drop the reference
  * @json: the value; NULL counts as out of memory
- * @one_line: as one line, flushed, for a stream of values
+ * @one_line: print one line and flush, for a stream of values
  *
  * Return: the exit status.
  */

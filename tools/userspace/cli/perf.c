@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey perf: throughput. The client sends as fast as the flow takes it,
- * for some time, then asks the server what arrived.
+ * ipcp-rekey perf: measure throughput. The client sends as fast as the flow
+ * allows for some time, then asks the server what arrived.
  */
 #include <endian.h>
 #include <errno.h>
@@ -15,17 +15,17 @@
 #define PERF_MAGIC	0x70657266	/* "perf" */
 #define PERF_SIZE	1024
 #define PERF_TIME	(10 * NSEC_PER_SEC)
-#define PERF_BURST	64		/* messages between looks at the clock */
+#define PERF_BURST	64		/* messages between clock reads */
 #define ASK_AGAIN	(200 * NSEC_PER_MSEC)
 #define ASK_FOR		(10 * NSEC_PER_SEC)
 
 enum perf_type {
 	PERF_DATA,
-	PERF_ASK,	/* what arrived? */
-	PERF_TELL,	/* the answer */
+	PERF_ASK,	/* request for the counts */
+	PERF_TELL,	/* the counts */
 };
 
-/* What a message begins with, big endian; the rest of DATA is zero. */
+/* Start of each message, big endian; the rest of DATA is zero. */
 struct perf_msg {
 	uint32_t magic;
 	uint32_t type;
@@ -35,19 +35,19 @@ struct perf_msg {
 } __attribute__((packed));
 
 struct perf {
-	struct client client;	/* first */
+	struct client client;	/* must be first */
 	uint64_t size;
 	int64_t time;
 
 	uint64_t sent;
-	int64_t ns;		/* how long sending took */
+	int64_t ns;		/* duration of sending */
 	bool told;
 	uint64_t received;
 	uint64_t received_bytes;
 	int64_t received_ns;
 };
 
-/* The server: counts, and tells. */
+/* Server: count messages, and report the counts. */
 static void count(struct serve_peer *peer, char *buf, size_t len)
 {
 	struct perf_msg msg;
@@ -68,7 +68,7 @@ static void count(struct serve_peer *peer, char *buf, size_t len)
 		msg.messages = htobe64(peer->messages);
 		msg.bytes = htobe64(peer->bytes);
 		msg.ns = htobe64(peer->last_ns - peer->first_ns);
-		/* lost, it is asked for again */
+		/* if it is lost, the client asks again */
 		io_send(peer->fd, &msg, sizeof(msg));
 	}
 }
@@ -101,7 +101,7 @@ static void note_answer(struct client *client, const char *buf, size_t len)
 	p->received_ns = be64toh(msg.ns);
 }
 
-/* Sends until the flow takes no more, or a burst. */
+/* Send until the flow is full or a burst is complete. */
 static int send_burst(struct perf *p)
 {
 	int i, ret = IO_SENT;
@@ -125,7 +125,7 @@ static int send_all(struct perf *p)
 			return EXIT_FAIL;
 		if (ret < 0)
 			break;
-		until = now_ns();	/* only a look, when all was sent */
+		until = now_ns();	/* do not wait when all was sent */
 		if (ret == IO_LATER)
 			until += IO_LATER_NS;
 		if (ret == IO_ROOM)
@@ -137,7 +137,7 @@ static int send_all(struct perf *p)
 	return status;
 }
 
-/* Asks what arrived; it may take a while behind what is queued. */
+/* Ask for the counts; the request may wait behind queued messages. */
 static int ask(struct perf *p)
 {
 	int64_t end = now_ns() + ASK_FOR;

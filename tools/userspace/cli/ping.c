@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey ping: round trips. The server sends back what it gets.
- */
+/* ipcp-rekey ping: measure round-trip times. The server echoes messages. */
 #include <endian.h>
 #include <errno.h>
 #include <math.h>
@@ -16,7 +14,7 @@
 #define PING_DEFAULT	64
 #define PING_WAIT	(2 * NSEC_PER_SEC)
 
-/* What a message begins with, big endian; the rest is zero. */
+/* Start of each message, big endian; the rest is zero. */
 struct ping_msg {
 	uint32_t magic;
 	uint32_t reserved;
@@ -25,7 +23,7 @@ struct ping_msg {
 } __attribute__((packed));
 
 struct ping {
-	struct client client;	/* first */
+	struct client client;	/* must be first */
 	uint64_t count;
 	uint64_t size;
 	int64_t interval;
@@ -33,13 +31,13 @@ struct ping {
 
 	uint64_t sent;
 	uint64_t received;
-	int64_t next;		/* when to send the next */
+	int64_t next;		/* when to send the next message */
 	double min, max, sum, sum2;	/* milliseconds */
 };
 
 static void echo(struct serve_peer *peer, char *buf, size_t len)
 {
-	/* without room the answer is lost, as on a network */
+	/* if there is no room, the answer is lost, as on a network */
 	io_send(peer->fd, buf, len);
 }
 

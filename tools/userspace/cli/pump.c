@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Messages between a flow and stdin and stdout: what listen and connect do
- * once they have a flow. Waits in one poll(); stdin and stdout stay blocking,
- * for they may be shared with other programs, and are used only when poll()
- * says so.
+ * Relay messages between a flow and stdin and stdout, for listen and connect.
+ * All waiting is in one poll(). stdin and stdout stay in blocking mode, because
+ * other programs may share them, and are used only when poll() reports them
+ * ready.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,20 +15,20 @@
 #include "io.h"
 #include "pump.h"
 
-#define CHUNK	4096	/* a pipe that polls writable takes this much */
+#define CHUNK	4096	/* a pipe that polls writable has this much room */
 
 struct pump {
 	const struct pump_opts *opts;
 	int flow;
 	uint32_t mtu;
-	int64_t heard;		/* when something last happened */
+	int64_t heard;		/* time of the last activity */
 	uint64_t received;
 
 	/* from stdin */
 	char in[2 * MESSAGE_MAX];
 	size_t in_len;
 	bool in_eof;
-	int blocked;		/* IO_ROOM, IO_LATER, or IO_SENT if it is not */
+	int blocked;		/* IO_ROOM, IO_LATER; IO_SENT: not blocked */
 
 	/* to stdout */
 	char out[2 * MESSAGE_MAX + 1];
@@ -39,7 +39,7 @@ struct pump {
 	int flow_err;		/* why the flow ended, or 0 */
 };
 
-/* The next message in p->in: its length, and how much it takes there. */
+/* Find the next message in p->in: its length, and the bytes it occupies. */
 static bool next_message(const struct pump *p, size_t *len, size_t *used)
 {
 	const char *nl;
@@ -70,7 +70,7 @@ static int too_long(const struct pump *p)
 		    p->mtu);
 }
 
-/* Sends what is complete; returns EXIT_OK or EXIT_FAIL. */
+/* Send complete messages; return EXIT_OK or EXIT_FAIL. */
 static int send_input(struct pump *p)
 {
 	size_t len, used;
@@ -111,7 +111,7 @@ static int read_input(struct pump *p)
 	return EXIT_OK;
 }
 
-/* Compacts the output and says whether another message fits. */
+/* Compact the output buffer; return true if another message fits. */
 static bool out_room(struct pump *p)
 {
 	if (p->out_pos) {
@@ -160,7 +160,7 @@ static int write_output(struct pump *p)
 	return EXIT_OK;
 }
 
-/* True when there is nothing left to do; *status says how it went. */
+/* True if nothing is left to do; *status is the result. */
 static bool finished(const struct pump *p, int *status)
 {
 	if (p->out_len)
@@ -178,7 +178,7 @@ static bool finished(const struct pump *p, int *status)
 	return p->in_eof && !p->in_len && p->opts->stdin_ends && !p->opts->count;
 }
 
-/* What to wait for; a descriptor with nothing to wait for is -1. */
+/* Set the events to wait for; a descriptor without events is set to -1. */
 static int64_t want(struct pump *p, struct pollfd *fds)
 {
 	bool reading = !p->flow_err && !enough(p) && out_room(p);
@@ -186,7 +186,10 @@ static int64_t want(struct pump *p, struct pollfd *fds)
 
 	fds[0].events = POLLPRI | (reading ? POLLIN : 0) |
 			(p->blocked == IO_ROOM ? POLLOUT : 0);
-	/* a flow that hung up would wake at once though nobody reads it */
+	/*
+	 * a flow that hung up would wake the poll at once, although it is not
+	 * read
+	 */
 	fds[0].fd = p->flow_hup && !reading ? -1 : p->flow;
 	fds[1].events = POLLIN;
 	fds[1].fd = !p->in_eof && p->blocked == IO_SENT && !p->flow_err ?
@@ -226,9 +229,9 @@ static int step(struct pump *p)
 }
 
 /**
- * pump_run() - carry messages until it is over
+ * pump_run() - relay messages until the end
  * @flow: a non-blocking flow
- * @opts: how
+ * @opts: options
  *
  * Return: the exit status.
  */

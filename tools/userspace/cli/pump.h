@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * Messages between a flow and stdin and stdout.
- */
+/* Relay messages between a flow and stdin and stdout. */
 #ifndef IPCP_CLI_PUMP_H
 #define IPCP_CLI_PUMP_H
 
@@ -10,11 +8,11 @@
 #include <stdint.h>
 
 /**
- * struct pump_opts - how
- * @size: bytes a message, raw; 0 for a line a message
- * @count: messages to receive, then end; 0 for any number
- * @timeout: longest silence in nanoseconds, 0 for any
- * @stdin_ends: the end of stdin ends it, unless there is a @count to wait for
+ * struct pump_opts - options of pump_run()
+ * @size: bytes of a raw message; 0 for one message on each line
+ * @count: stop after receiving that many messages; 0 for no limit
+ * @timeout: longest time without activity in nanoseconds; 0 for no limit
+ * @stdin_ends: stop at the end of stdin, unless @count is set
  */
 struct pump_opts {
 	uint64_t size;

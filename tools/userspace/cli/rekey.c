@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey rekey: ask for new keys.
- */
+/* ipcp-rekey rekey: request new keys. */
 #include <errno.h>
 
 #include "cmd.h"

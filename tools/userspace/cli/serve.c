@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * The server's side of ping and perf: one epoll loop, a callback a message.
- */
+/* Server part of ping and perf: one epoll loop, a callback for each message. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +12,12 @@
 #include "serve.h"
 
 #define EVENTS	16
-#define BURST	64	/* messages of one flow before the others' turn */
+#define BURST	64	/* messages of one flow before the next flow */
 
 struct server {
 	int listener;
 	int epoll;
-	uint64_t limit;		/* flows to serve, 0 for any number */
+	uint64_t limit;		/* flows to serve; 0 for no limit */
 	uint64_t accepted;
 	uint64_t ended;
 	serve_message_fn message;
@@ -125,10 +123,10 @@ static int loop(struct server *srv)
 /**
  * serve_run() - serve a name until stopped
  * @name: the name
- * @flows: end after so many flows, 0 for never
- * @message: what to do with a message
+ * @flows: stop after that many flows; 0 for no limit
+ * @message: handles a message
  *
- * Flows that are open at the end are closed by the kernel.
+ * Flows that are open at the end are closed when the program exits.
  *
  * Return: the exit status.
  */

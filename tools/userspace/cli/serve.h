@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/*
- * The server's side of ping and perf: any number of flows at once.
- */
+/* Server part of ping and perf: any number of flows at once. */
 #ifndef IPCP_CLI_SERVE_H
 #define IPCP_CLI_SERVE_H
 
@@ -12,10 +10,10 @@
 /**
  * struct serve_peer - one flow
  * @fd: the flow, non-blocking
- * @messages: what the server counts
- * @bytes: likewise
- * @first_ns: likewise
- * @last_ns: likewise
+ * @messages: for the callback
+ * @bytes: for the callback
+ * @first_ns: for the callback
+ * @last_ns: for the callback
  */
 struct serve_peer {
 	int fd;
@@ -26,10 +24,10 @@ struct serve_peer {
 };
 
 /**
- * typedef serve_message_fn - a message came
- * @peer: from whom
+ * typedef serve_message_fn - called with each message
+ * @peer: the flow it came from
  * @buf: the message
- * @len: its length
+ * @len: length of @buf
  */
 typedef void (*serve_message_fn)(struct serve_peer *peer, char *buf,
 				 size_t len);

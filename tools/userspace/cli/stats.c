@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey stats: packets that were dropped, by reason.
- */
+/* ipcp-rekey stats: show dropped packets by reason. */
 #include <stdio.h>
 
 #include "cmd.h"

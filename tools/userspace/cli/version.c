@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * ipcp-rekey version: of the tools and the module.
- */
+/* ipcp-rekey version: show the version of the tools and the module. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

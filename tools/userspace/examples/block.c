@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Messages of the block protocol, and how they go over a flow.
- */
+/* Messages of the block protocol, and how they are sent over a flow. */
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -22,7 +20,7 @@ int64_t now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* Prints an error; returns the exit status. */
+/* Print an error; return the exit status. */
 int die(const char *fmt, ...)
 {
 	va_list ap;
@@ -35,7 +33,7 @@ int die(const char *fmt, ...)
 	return EXIT_FAILURE;
 }
 
-/* A whole number for an option; false after the error was printed. */
+/* Parse a whole number of an option; false after printing an error. */
 bool number_arg(const char *opt, const char *word, unsigned long min,
 		unsigned long max, unsigned long *out)
 {
@@ -51,7 +49,9 @@ bool number_arg(const char *opt, const char *word, unsigned long min,
 	return false;
 }
 
-/* Puts a header before a payload that is there; returns the message's length. */
+/*
+ * Write the header in front of the payload; return the length of the message.
+ */
 size_t block_put(uint8_t *msg, enum block_type type, uint64_t number,
 		 uint32_t length)
 {
@@ -66,7 +66,7 @@ size_t block_put(uint8_t *msg, enum block_type type, uint64_t number,
 	return sizeof(hdr) + length;
 }
 
-/* Decodes a message; false if it is not one of this protocol. */
+/* Decode a message; false if it does not belong to this protocol. */
 bool block_get(const uint8_t *msg, size_t len, struct block *b)
 {
 	struct block_hdr hdr;
@@ -91,7 +91,7 @@ enum block_io block_write(int flow, const uint8_t *msg, size_t len)
 	case EAGAIN:
 	case EINTR:
 		return BLOCK_WAIT;
-	case EKEYEXPIRED:	/* the next seed will do */
+	case EKEYEXPIRED:	/* the next seed provides new ones */
 	case ENOBUFS:
 		return BLOCK_LATER;
 	default:
@@ -100,8 +100,8 @@ enum block_io block_write(int flow, const uint8_t *msg, size_t len)
 }
 
 /*
- * The protocol has no empty messages. (On a flow 0 is an empty message; on a
- * socket, given with --fd, it is the end.)
+ * The protocol has no empty messages. (Length 0 is an empty message on a flow,
+ * but the end of the connection on a socket given with --fd.)
  */
 enum block_io block_read(int flow, uint8_t *msg, size_t room, size_t *len)
 {
@@ -116,11 +116,11 @@ enum block_io block_read(int flow, uint8_t *msg, size_t room, size_t *len)
 }
 
 /*
- * Sleeps until something comes, @events, or a moment. A re-key shows as
- * POLLPRI: taking the seed at once is all a program has to do for it. (It may
- * even do nothing: the next read or write takes it too.)
+ * Wait for a message, @events, or a deadline. POLLPRI announces a re-key: a
+ * program only has to install the seed at once. (It may even ignore the event:
+ * the next read or write installs the seed, too.)
  *
- * Returns what poll() saw; BLOCK_READ says that the flow wants to be read.
+ * Return the result of poll(); BLOCK_READ means that the flow is readable.
  */
 short block_wait(int flow, short events, int64_t until)
 {

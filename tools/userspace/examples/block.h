@@ -4,13 +4,13 @@
  * A simple acknowledged block protocol for one flow.
  *
  * A flow carries messages, and may lose some. The sender numbers its blocks:
- * block 0 opens (size of the file), blocks 1 to n are the file, block n + 1
- * ends it (SHA-256). At most a window of blocks is on its way; it has to stay
- * below the receiver's ring (1024 messages) and what the network queues, for
- * there is no other flow control. The receiver acknowledges all blocks below
- * a number, and with a bit map single ones above it. The sender repeats a
- * block that was not acknowledged in time, and only that. The last block is
- * answered with DONE, which says whether the sums match.
+ * block 0 opens the transfer (size of the file), blocks 1 to n carry the file,
+ * block n + 1 ends it (SHA-256). At most a window of blocks is in flight. The
+ * window must be smaller than the ring of the receiver (1024 messages) and the
+ * queues of the network, because there is no other flow control. The receiver
+ * acknowledges all blocks below a number, and single blocks above it with a bit
+ * map. The sender repeats only blocks that were not acknowledged in time. The
+ * last block is answered with DONE, which says whether the sums match.
  */
 #ifndef BLOCK_H
 #define BLOCK_H
@@ -28,7 +28,7 @@
 #define BLOCK_WINDOW_MAX	512
 #define BLOCK_MSG_MAX		65536
 #define BLOCK_SUM_LEN		32	/* SHA-256 */
-#define BLOCK_QUIET_MS		30000	/* then the peer is gone */
+#define BLOCK_QUIET_MS		30000	/* then the peer is considered dead */
 
 enum block_type {
 	BLOCK_OPEN = 1,		/* payload: size of the file, 64 bits */
@@ -38,7 +38,7 @@ enum block_type {
 	BLOCK_DONE,		/* payload: 1 if the sums match, else 0 */
 };
 
-/* Every message begins with it, big endian. */
+/* Header of every message, big endian. */
 struct block_hdr {
 	uint8_t version;
 	uint8_t type;
@@ -47,7 +47,7 @@ struct block_hdr {
 	uint64_t number;
 } __attribute__((packed));
 
-/* A message, decoded. */
+/* A decoded message. */
 struct block {
 	enum block_type type;
 	uint64_t number;
@@ -59,12 +59,12 @@ size_t block_put(uint8_t *msg, enum block_type type, uint64_t number,
 		 uint32_t length);
 bool block_get(const uint8_t *msg, size_t len, struct block *b);
 
-/* What came of writing or reading a message. */
+/* Result of writing or reading a message. */
 enum block_io {
 	BLOCK_OK,
-	BLOCK_WAIT,		/* nothing to read, or no room: poll */
-	BLOCK_LATER,		/* keys are used up: wait for EPOLLPRI */
-	BLOCK_OVER,		/* the flow ended */
+	BLOCK_WAIT,		/* no message, or no room: poll */
+	BLOCK_LATER,		/* the keys are exhausted: wait for EPOLLPRI */
+	BLOCK_OVER,		/* the flow has ended */
 };
 
 enum block_io block_write(int flow, const uint8_t *msg, size_t len);
@@ -74,20 +74,20 @@ short block_wait(int flow, short events, int64_t until);
 #define BLOCK_READ	(POLLIN | POLLHUP | POLLERR)
 
 /**
- * struct report - what is shown while it runs, and at the end
+ * struct report - values shown during and after a transfer
  * @role: "send" or "recv"
  * @flow: the flow
- * @total: bytes of the file, 0 as long as it is not known
+ * @total: size of the file in bytes, 0 if it is not known yet
  * @bytes: bytes of the file that were acknowledged or received
  * @messages: blocks, each counted once
  * @repeated: blocks sent again, or received again
  * @sum: SHA-256 in hexadecimal
- * @match: both ends have the same
- * @start: when it began
+ * @match: true if both sides have the same sum
+ * @start: start time
  * @shown: when the last progress line was due
- * @last: what the kernel said last
- * @leaves_seen: leaf boundaries crossed sending, at the least
- * @nodes_seen: node boundaries crossed sending, at the least
+ * @last: last result of the kernel
+ * @leaves_seen: minimum number of leaf boundaries crossed in sending
+ * @nodes_seen: minimum number of node boundaries crossed in sending
  */
 struct report {
 	const char *role;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * blockfile-recv NAME OUT: serves NAME, takes one flow, and writes the file
- * that comes over it to OUT. See block.h for the protocol.
+ * blockfile-recv NAME OUT: serve NAME, accept one flow, and write the file
+ * received over it to OUT. See block.h for the protocol.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,28 +16,31 @@
 
 #include "block.h"
 
-#define ACK_EVERY	16	/* blocks, while more of them wait */
-#define LINGER_MS	3000	/* after the end, for a sender that lost DONE */
+#define ACK_EVERY	16	/* blocks, while more of them are queued */
+#define LINGER_MS	3000	/* after the end, if DONE was lost */
 
-/* A block that came before one below it. */
+/* A block that arrived before one below it. */
 struct early {
 	uint8_t *msg;
-	size_t len;		/* 0: not here */
+	size_t len;		/* 0: empty */
 };
 
 struct receiver {
 	int flow;
 	int file;
-	uint64_t next;		/* everything below it was written */
+	uint64_t next;		/* everything below it is written */
 	unsigned int unacked;	/* blocks since the last ACK */
-	struct early *early;	/* a block is at number % BLOCK_WINDOW_MAX */
+	struct early *early;	/* indexed by number % BLOCK_WINDOW_MAX */
 	EVP_MD_CTX *sum;
-	bool done;		/* END came */
-	int64_t heard;		/* when the sender last said something */
+	bool done;		/* END was received */
+	int64_t heard;		/* when the sender was last heard */
 	struct report rep;
 };
 
-/* All below next came, and which ones above. Lost, the next one says more. */
+/*
+ * Acknowledge all blocks below next, and single ones above. A lost ACK does no
+ * harm: the next one includes it.
+ */
 static void send_ack(struct receiver *r)
 {
 	uint8_t msg[sizeof(struct block_hdr) + BLOCK_WINDOW_MAX / 8] = { 0 };
@@ -76,7 +79,7 @@ static int write_all(int fd, const uint8_t *buf, size_t len)
 	return 0;
 }
 
-/* The next block in order. */
+/* Write the next block in order. */
 static int take(struct receiver *r, const struct block *b)
 {
 	uint8_t digest[BLOCK_SUM_LEN];
@@ -108,7 +111,7 @@ static int take(struct receiver *r, const struct block *b)
 	}
 }
 
-/* Takes what came early and is in order now. */
+/* Write blocks that arrived early and are in order now. */
 static int take_early(struct receiver *r)
 {
 	struct early *e = &r->early[r->next % BLOCK_WINDOW_MAX];
@@ -123,7 +126,7 @@ static int take_early(struct receiver *r)
 	return 0;
 }
 
-/* Keeps a block that came before one below it. */
+/* Keep a block that arrived before one below it. */
 static int keep(struct receiver *r, const uint8_t *msg, size_t len,
 		const struct block *b)
 {
@@ -149,7 +152,7 @@ static int on_block(struct receiver *r, const uint8_t *msg, size_t len,
 
 	r->unacked++;
 	if (r->done || b->number < r->next) {
-		/* again: the sender has not seen the acknowledgement */
+		/* a repeat: the sender has not received the acknowledgement */
 		r->rep.repeated++;
 		r->unacked = ACK_EVERY;
 		return 0;
@@ -160,13 +163,13 @@ static int on_block(struct receiver *r, const uint8_t *msg, size_t len,
 	}
 	if (b->number - r->next >= BLOCK_WINDOW_MAX)
 		return 0;
-	r->unacked = ACK_EVERY;		/* something is missing: say so */
+	r->unacked = ACK_EVERY;		/* a gap: acknowledge at once */
 	return keep(r, msg, len, b);
 }
 
 /*
- * Reads all messages that wait. Acknowledges now and then, and when nothing
- * more waits.
+ * Read all queued messages. Acknowledge every ACK_EVERY blocks, and when the
+ * queue is empty.
  */
 static enum block_io receive(struct receiver *r)
 {
@@ -189,7 +192,7 @@ static enum block_io receive(struct receiver *r)
 	return ret;
 }
 
-/* Until the sender has closed the flow, or is done and silent. */
+/* Run until the sender has closed the flow, or is finished and silent. */
 static int transfer(struct receiver *r)
 {
 	enum block_io ret = BLOCK_OK;
@@ -241,7 +244,7 @@ static int clean_up(struct receiver *r)
 	return ret;
 }
 
-/* The first flow of a served name; -1 after the error was printed. */
+/* Accept the first flow of a served name; -1 after printing an error. */
 static int serve(const char *name)
 {
 	enum ipcp_dev_op op = IPCP_DEV_OPEN;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * blockfile-send NAME FILE: a file over a flow to NAME, where blockfile-recv
- * serves. See block.h for the protocol.
+ * blockfile-send NAME FILE: send a file over a flow to NAME, where
+ * blockfile-recv serves. See block.h for the protocol.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,30 +17,30 @@
 
 #include "block.h"
 
-#define RETRY_MS	1000	/* default: repeat a block after that */
+#define RETRY_MS	1000	/* default: repeat a block after that time */
 
-/* A block on its way. */
+/* A block in flight. */
 struct slot {
 	uint8_t *msg;
 	size_t len;
-	int64_t sent;		/* when it was sent last */
+	int64_t sent;		/* when it was last sent */
 	bool acked;
 };
 
 struct sender {
 	int flow;
 	int file;
-	uint64_t blocks;	/* of the whole transfer, with OPEN and END */
-	uint64_t base;		/* lowest one that was not acknowledged */
-	uint64_t next;		/* the next one to send for the first time */
+	uint64_t blocks;	/* in the whole transfer, with OPEN and END */
+	uint64_t base;		/* lowest block not acknowledged */
+	uint64_t next;		/* next block to send for the first time */
 	unsigned long window;
 	unsigned long retry_ms;
-	size_t payload;		/* of a DATA block */
-	unsigned long rate;	/* bytes a second, 0 for no limit */
-	struct slot *slots;	/* a block is in slot number % window */
+	size_t payload;		/* size in a DATA block */
+	unsigned long rate;	/* bytes per second, 0 for no limit */
+	struct slot *slots;	/* slot of a block is number % window */
 	EVP_MD_CTX *sum;
-	int64_t heard;		/* when the receiver last said something */
-	enum block_io blocked;	/* what the last write said */
+	int64_t heard;		/* when the receiver was last heard */
+	enum block_io blocked;	/* result of the last write */
 	bool done;
 	struct report rep;
 };
@@ -50,7 +50,7 @@ static struct slot *slot_of(const struct sender *s, uint64_t number)
 	return &s->slots[number % s->window];
 }
 
-/* Fills a slot with the next block: OPEN, DATA in the order of the file, END. */
+/* Fill a slot with the next block: OPEN, DATA in the order of the file, END. */
 static int make_block(struct sender *s, struct slot *slot)
 {
 	uint8_t *payload = slot->msg + sizeof(struct block_hdr);
@@ -79,7 +79,7 @@ static int make_block(struct sender *s, struct slot *slot)
 	return 0;
 }
 
-/* When the next block may go, by --rate. */
+/* Return when the next block may be sent, by --rate. */
 static int64_t due(const struct sender *s)
 {
 	if (!s->rate)
@@ -87,7 +87,7 @@ static int64_t due(const struct sender *s)
 	return s->rep.start + (int64_t)(1000.0 * s->next * s->payload / s->rate);
 }
 
-/* Sends new blocks as long as the window and the flow have room. */
+/* Send new blocks while the window and the flow have room. */
 static int send_new(struct sender *s)
 {
 	struct slot *slot;
@@ -95,7 +95,7 @@ static int send_new(struct sender *s)
 	while (s->next < s->blocks && s->next < s->base + s->window &&
 	       due(s) <= now_ms()) {
 		slot = slot_of(s, s->next);
-		/* one that was made but found no room keeps its place */
+		/* a block that was built but found no room keeps its slot */
 		if (slot->len == 0 && make_block(s, slot))
 			return -1;
 		s->blocked = block_write(s->flow, slot->msg, slot->len);
@@ -107,7 +107,7 @@ static int send_new(struct sender *s)
 	return 0;
 }
 
-/* Repeats what was not acknowledged in time; returns when to look again. */
+/* Repeat blocks not acknowledged in time; return when to check again. */
 static int64_t send_again(struct sender *s)
 {
 	int64_t now = now_ms(), soonest = now + s->retry_ms;
@@ -143,7 +143,7 @@ static void mark(struct sender *s, uint64_t number)
 		s->rep.bytes += slot->len - sizeof(struct block_hdr);
 }
 
-/* An ACK: everything below its number, and single blocks above. */
+/* Process an ACK: all blocks below its number, and single ones above. */
 static void on_ack(struct sender *s, const struct block *b)
 {
 	uint64_t bit, n;
@@ -165,7 +165,7 @@ static void on_ack(struct sender *s, const struct block *b)
 	}
 }
 
-/* Reads all acknowledgements that wait. */
+/* Read all queued acknowledgements. */
 static enum block_io receive(struct sender *s)
 {
 	uint8_t msg[sizeof(struct block_hdr) + BLOCK_WINDOW_MAX / 8];
@@ -223,7 +223,10 @@ static int transfer(struct sender *s)
 	return 0;
 }
 
-/* The message size the flow can carry, the file's size, the window's memory. */
+/*
+ * Determine the message size of the flow and the file size, allocate the
+ * window.
+ */
 static int prepare(struct sender *s, const char *path)
 {
 	struct ipcp_info info;
@@ -269,7 +272,7 @@ static void clean_up(struct sender *s)
 	close(s->flow);
 }
 
-/* A flow to NAME; -1 after the error was printed. */
+/* Allocate a flow to NAME; -1 after printing an error. */
 static int connect_to(const char *name)
 {
 	int fd = ipcp_dev_open(0);

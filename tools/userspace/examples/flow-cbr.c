@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * flow-cbr: serves the name that it is bound to, and counts what comes over each
- * flow. flow-cbr NAME COUNT SIZE: sends COUNT messages to NAME, as fast as they
- * go.
+ * flow-cbr: serve the name that the program is bound to, and count the messages
+ * of each flow. flow-cbr NAME COUNT SIZE: send COUNT messages to NAME, as fast
+ * as possible.
  *
- * C89. A thread a flow; a read that finds nothing for a while looks around.
+ * C89. One thread for each flow; reads time out, so that a thread notices the
+ * end.
  */
 #define _POSIX_C_SOURCE 200112L
 
@@ -20,7 +21,7 @@
 #include <ouroboros/fccntl.h>
 
 #define MAX_SIZE	65536
-#define QUIET		300	/* reads that found nothing: it is over */
+#define QUIET		300	/* timeouts until a flow is given up */
 
 static void report(int fd, unsigned long count, unsigned long bytes)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * flow-echo: serves the name that it is bound to, and sends the first message
- * of each flow back. flow-echo NAME TEXT: asks NAME, prints what comes back.
+ * flow-echo: serve the name that the program is bound to, and echo the first
+ * message of each flow. flow-echo NAME TEXT: send TEXT to NAME, print the
+ * answer.
  *
- * C89, and nothing but the calls of <ouroboros/dev.h>.
+ * C89, with only the calls of <ouroboros/dev.h>.
  */
 #define _POSIX_C_SOURCE 200112L
 
@@ -24,7 +25,7 @@ static int serve(void)
 
 	for (;;) {
 		fd = flow_accept(NULL, NULL);
-		/* who asked could not prove who it is: the next one may */
+		/* the peer could not prove its identity; the next one may */
 		if (fd == -EAUTH || fd == -ECRYPT)
 			continue;
 		if (fd < 0) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * flow-ping: serves the name that it is bound to, and sends all messages of all
- * flows back. flow-ping NAME COUNT SIZE: measures round trips to NAME.
+ * flow-ping: serve the name that the program is bound to, and echo all messages
+ * of all flows. flow-ping NAME COUNT SIZE: measure round-trip times to NAME.
  *
- * C89. The server is one thread that accepts and one that waits for all flows,
- * the client one that writes and one that reads the same flow.
+ * C89. The server has one thread that accepts and one that waits for all flows;
+ * the client has one that writes and one that reads the same flow.
  */
 #define _POSIX_C_SOURCE 200112L
 
@@ -23,7 +23,7 @@
 
 #define MAX_SIZE	1400
 #define MAX_FLOWS	256	/* descriptors are below this */
-#define IDLE		60	/* s; then a flow is given up */
+#define IDLE		60	/* s; then the flow is closed */
 
 struct ping {
 	unsigned long id;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/*
- * Progress for people, a line a second, and a summary in JSON.
- */
+/* Progress for the user, one line per second, and a summary in JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +21,13 @@ void report_start(struct report *rep, const char *role, int flow)
 	report_sample(rep);
 }
 
-/* Asks the kernel; what was sent in an epoch that is over counts for good. */
+/* Query the kernel; counts of an epoch that has ended are final. */
 void report_sample(struct report *rep)
 {
 	struct ipcp_info info;
 
 	if (ipcp_dev_info(rep->flow, &info))
-		return;		/* no flow, but a socket: --fd */
+		return;		/* not a flow, but a socket: --fd */
 	if (info.tx_epoch != rep->last.tx_epoch) {
 		rep->leaves_seen += rep->last.tx_leaf;
 		rep->nodes_seen += rep->last.tx_leaf / LEAVES_PER_NODE;
@@ -55,7 +53,7 @@ static void show(const struct report *rep)
 	fflush(stdout);
 }
 
-/* A progress line, if a second is over. */
+/* Print a progress line if a second has passed. */
 void report_tick(struct report *rep)
 {
 	if (now_ms() < rep->shown + 1000)
@@ -112,7 +110,7 @@ static json_t *summary(struct report *rep, double seconds)
 			 "flow", flow);
 }
 
-/* The last line and the JSON file; returns the exit status. */
+/* Print the last line and write the JSON file; return the exit status. */
 int report_end(struct report *rep, const char *json_path)
 {
 	double seconds = (now_ms() - rep->start) / 1e3;

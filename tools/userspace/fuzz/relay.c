@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Fuzz target: frames come to two agents, one that asks and one that answers.
- * The first byte of the input says what the initiator has begun: bit 0 an
- * allocation, bit 1 a re-key, bit 2 a re-key of a flow that lost its keys. Then
- * comes what arrives, in order:
+ * Fuzz target: frames arrive at two agents, an initiator and a responder. The
+ * first byte of the input selects what the initiator has begun: bit 0 an
+ * allocation, bit 1 a re-key, bit 2 a re-key of a flow that lost its keys. The
+ * frames follow, in order of arrival:
  *
  *   byte 0	bit 0: at the initiator, else at the responder
  *		bit 1: under a flow's keys, else in the clear
  *		bits 2, 3: which flow
  *   byte 1, 2	length of the frame, which follows
  *
- * Random numbers repeat, so cookies and tokens recorded once are good for ever.
+ * Random numbers are deterministic, so recorded cookies and tokens stay valid.
  */
 
 #include <arpa/inet.h>
@@ -28,10 +28,10 @@
 #define FLOWS		4
 #define ALLOC		1	/* being allocated */
 #define REKEY		2	/* re-keyed under its keys */
-#define IN_CLEAR	3	/* its keys are lost */
+#define IN_CLEAR	3	/* has lost its keys */
 #define AES256		901
 #define SCRIPT_MAX	65536
-#define FRAMES_MAX	256	/* of an input */
+#define FRAMES_MAX	256	/* of one input */
 #define QUEUE_MAX	64
 
 #define TO_INITIATOR	1
@@ -47,7 +47,7 @@ struct side {
 	struct ipcp_nl_flow flows[FLOWS];
 };
 
-/* Frames on their way, while a real exchange is recorded. */
+/* Frames in flight, while a real exchange is recorded. */
 struct packet {
 	uint8_t how;
 	size_t len;
@@ -60,7 +60,7 @@ static unsigned int queued;
 static bool recording;
 static uint64_t clock_ms;
 
-/* What the engines need of the world */
+/* The operations that the engines need */
 
 static uint64_t op_now(void *ctx)
 {
@@ -260,7 +260,7 @@ static const struct engine_ops ops = {
 	.flow_direct = op_flow_direct,
 };
 
-/* The world at its beginning */
+/* Initial state */
 
 static void load(struct side *s, const char *dir, const char *addr)
 {
@@ -279,7 +279,9 @@ static void load(struct side *s, const char *dir, const char *addr)
 	s->oap = world_env(dir);
 }
 
-/* An allocated flow; of one in the clear the peer proved a certificate. */
+/*
+ * Set up an allocated flow; for one in the clear the peer proved a certificate.
+ */
 static void allocated(struct side *s, uint32_t id)
 {
 	struct blob blob = {
@@ -414,11 +416,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* Real exchanges */
+/* Recording of real exchanges */
 
 /*
- * Delivers what is on its way until nothing is, and writes it down. With
- * @spoil the longer ones are changed on their way, and refused.
+ * Deliver frames until none is in flight, and record them. With @spoil, damage
+ * the longer ones in flight, so that they are refused.
  */
 static void record_one(const char *dir, const char *name, uint8_t what,
 		       bool spoil)
@@ -434,7 +436,10 @@ static void record_one(const char *dir, const char *name, uint8_t what,
 	for (i = 0; i < queued; i++) {
 		pk = queue[i];
 		MUST(len + 3 + pk.len <= sizeof(script));
-		/* a certificate, or what is behind it: it will be refused */
+		/*
+		 * damage a certificate, or the data behind it: the peer refuses
+		 * it
+		 */
 		if (spoil && pk.len > 400)
 			pk.p[pk.len - 70] ^= 1;
 		script[len] = pk.how;
@@ -448,7 +453,7 @@ static void record_one(const char *dir, const char *name, uint8_t what,
 	record_file(dir, name, script, len);
 }
 
-/* The responder asks for a re-key. */
+/* Record a re-key requested by the responder. */
 static void record_wanted(const char *dir)
 {
 	struct message msg = { .type = MSG_REKEY_WANTED, .token = 5 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Runs inputs through a fuzz target without a fuzzer, or records real ones.
- * Those must be believed, but for what is called "refused".
+ * Run inputs through a fuzz target without a fuzzer, or record real ones. The
+ * target must accept real inputs, except those named "refused".
  *
  * Usage: TARGET-replay NAME REAL FOLDER	prints TAP, inputs on stderr
  *        TARGET-replay --record REAL
@@ -15,7 +15,10 @@
 
 #include "world.h"
 
-/* A buffer as long as the input, for the sanitizer to see an overrun. */
+/*
+ * Use a buffer of exactly the input's size, so that the sanitizer sees an
+ * overrun.
+ */
 static bool run_file(const char *path)
 {
 	FILE *file = fopen(path, "r");
@@ -39,7 +42,7 @@ static int visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Returns how many inputs there were. */
+/* Return the number of inputs. */
 static int run(const char *folder, bool real)
 {
 	struct dirent **list;
@@ -74,7 +77,7 @@ int main(int argc, char **argv)
 		record(argv[2]);
 		return 0;
 	}
-	/* the plan first: whoever dies has not kept it */
+	/* print the plan first, so that a crash counts as a failure */
 	puts("1..2");
 	fflush(stdout);
 	n = run(argv[2], true);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Fuzz target: a request comes to a server. The input is the request. */
+/* Fuzz target: a request arrives at a server. The input is the request. */
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void check_identity(const struct oap_run *run, enum oap_auth auth)
 	MUST(!id->authenticated || oap_name_ok(id->name));
 }
 
-/* Answers it as @name. */
+/* Answer the request as @name. */
 static void answer(struct oap_run *run, const char *name)
 {
 	struct oap_params params = { .name = name };
@@ -37,7 +37,7 @@ static void answer(struct oap_run *run, const char *name)
 	world_believed |= !code;
 }
 
-/* A server for each way to demand something, and for each key exchange. */
+/* Process the request once for each policy and each key exchange. */
 static void ask(const uint8_t *p, size_t len, enum oap_auth auth,
 		const char *name)
 {

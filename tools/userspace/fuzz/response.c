@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Fuzz target: a response comes to a client that waits for one. The input is
- * the response; which of the requests it answers its id tells. Since random
- * numbers repeat, so do the requests.
+ * Fuzz target: a response arrives at a client that waits for one. The input is
+ * the response; its id selects the request. Random numbers are deterministic,
+ * and so are the requests.
  */
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "world.h"
 
-/* What waits: of each name one for each demand. */
+/* Pending requests: for each name one for each policy. */
 #define DEMANDS	2
 #define NAMES	16
 
@@ -68,7 +68,7 @@ static void take(size_t i, size_t j, const uint8_t *p, size_t len)
 	MUST(!oap_cipher(run) == !!oap_key(run, key, &err));
 	if (code)
 		return;
-	/* one that was refused may still be answered; this one is over */
+	/* a refused exchange can still be answered; this one is complete */
 	world_believed = true;
 	oap_free(run);
 	waiting[i][j] = request(i);

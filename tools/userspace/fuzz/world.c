@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A world in which everything repeats. */
+/* A deterministic environment. */
 
 #define OPENSSL_SUPPRESS_DEPRECATED	/* of RAND_METHOD; there is no other way */
 
@@ -142,7 +142,7 @@ static void write_file(const char *path, const uint8_t *p, size_t len)
 	MUST(fclose(file) == 0);
 }
 
-/* The server's key that lasts, and the half of it that the client knows. */
+/* Create the static key of the server, and its public part for the client. */
 static void kem_pem(const char *name)
 {
 	const char *srv = world_path("server/server/%s/kex.key.pem", name);
@@ -216,7 +216,7 @@ void world_open(void)
 	test_crt_write_as(world_path("server/cacert/ca.pem"), &ca);
 	for (i = 0; i < world_count; i++)
 		add_name(&world_names[i], &cli, &srv);
-	/* what the agents speak of */
+	/* credentials of the name that the agents use */
 	test_crt_write(world_path("client/client/%s", WORLD_NAME), &cli);
 	test_crt_write(world_path("server/server/%s", WORLD_NAME), &srv);
 	test_crt_free(&ca);

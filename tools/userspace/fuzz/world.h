@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * What the fuzz targets share: a world in which everything repeats, so that a
- * message recorded once is understood for ever: fixed certificates, a clock
- * that stands, random numbers that are none.
+ * Deterministic environment of the fuzz targets, in which a recorded message
+ * stays valid: fixed certificates, a stopped clock, deterministic random
+ * numbers.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -15,12 +15,12 @@
 
 #include "../oap/oap.h"
 
-#define WORLD_NAME	"bob.example"	/* who serves, by his certificate */
+#define WORLD_NAME	"bob.example"	/* in the certificate of the server */
 #define WORLD_US	"alice.example"
-#define WORLD_SERVER	"server"	/* folders; alice's is called client */
+#define WORLD_SERVER	"server"	/* directory; the other is "client" */
 #define WORLD_CLIENT	"client"
 
-/* What an input does not hold to ends the program: the fuzzer has found it. */
+/* Abort if an input violates the condition, so that the fuzzer reports it. */
 #define MUST(condition) \
 	do { \
 		if (!(condition)) \
@@ -30,25 +30,25 @@
 void world_broken(const char *what, const char *file, int line)
 	__attribute__((noreturn));
 
-/* Makes the folders; they go when the program ends. */
+/* Create the directories, which are removed when the program exits. */
 void world_open(void);
 const char *world_path(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2)));
 
-/* Random numbers begin anew, a sequence for each number. */
+/* Restart the random numbers; each number selects a sequence. */
 void world_dice(uint64_t number);
 
-/* The environment of a side, and how it forgets what requests it saw. */
+/* Return the environment of a side; forget the requests that it has seen. */
 struct oap_env *world_env(const char *side);
 void world_forget(struct oap_env *env);
 
-/* Does OpenSSL have ML-KEM? */
+/* True if OpenSSL has ML-KEM. */
 bool world_has_kem(void);
 
-/* Set by the targets when they believed an input: real ones must be. */
+/* Set by the targets when they accept an input, as they must for real ones. */
 extern bool world_believed;
 
-/* The names that the client knows: of each its own enc.conf. */
+/* The names that the client knows, each with its own enc.conf. */
 struct world_name {
 	const char *name;
 	const char *conf;
@@ -59,10 +59,13 @@ struct world_name {
 extern const struct world_name world_names[];
 extern const size_t world_count;
 
-/* Can OpenSSL do what the name's enc.conf says? */
+/* True if OpenSSL supports the enc.conf of the name. */
 bool world_can(const struct world_name *n);
 
-/* The targets: each handles an input, and records real ones into a folder. */
+/*
+ * Entry points of the targets: process an input; record real ones into a
+ * directory.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 void record(const char *dir);
