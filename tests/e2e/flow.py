@@ -241,7 +241,7 @@ def grace():
             f.write(re.sub(r"grace = \S+", "grace = 0.5", text))
         os.kill(int(os.environ[f"AGENT_{host}"]), signal.SIGHUP)
         log = f"{os.environ['HOSTS']}/{host}/agent.log"
-        until(lambda: b"configuration read again" in open(log, "rb").read(),  # noqa: B023
+        until(lambda: b"configuration reloaded" in open(log, "rb").read(),  # noqa: B023
               "the agent has read its configuration")
     one, other = pair("demo")
     same([show(end)["grace_ms"] for end in (one, other)], [500, 500])

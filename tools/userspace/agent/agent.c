@@ -243,8 +243,8 @@ static int on_stop(sd_event_source *s, const struct signalfd_siginfo *si,
 	struct agent *a = arg;
 
 	(void)s;
-	log_info("signal %u: ending; flows go on", si->ssi_signo);
-	sd_notify(0, "STOPPING=1\nSTATUS=ending; flows go on");
+	log_info("signal %u: exiting; flows continue", si->ssi_signo);
+	sd_notify(0, "STOPPING=1\nSTATUS=exiting; flows continue");
 	return sd_event_exit(a->loop, 0);
 }
 
@@ -286,7 +286,7 @@ static void warn_of_fixed(const struct config *old, const struct config *new)
 	if (old->port != new->port || old->mark != new->mark ||
 	    !same_word(old->user, new->user) ||
 	    !same_word(old->socket, new->socket))
-		log_warn("port, mark, user and socket change only when the agent starts anew");
+		log_warn("port, mark, user and socket change only when the agent is restarted");
 }
 
 /* Switch to a new configuration. */
@@ -333,11 +333,11 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si,
 		   (unsigned long long)now_ms() * 1000);
 	ok = reload(a);
 	if (ok)
-		log_info("configuration read again");
+		log_info("configuration reloaded");
 	else
-		log_err("the configuration stays as it was");
-	sd_notify(0, ok ? "READY=1\nSTATUS=configuration read again" :
-		  "READY=1\nSTATUS=the new configuration cannot be used, the old one stays");
+		log_err("keeping the old configuration");
+	sd_notify(0, ok ? "READY=1\nSTATUS=configuration reloaded" :
+		  "READY=1\nSTATUS=the new configuration cannot be used, keeping the old one");
 	turn(a);
 	return 0;
 }
@@ -374,7 +374,7 @@ static int make_loop(struct agent *a)
 	if (err >= 0)
 		err = sd_event_set_watchdog(a->loop, true);
 	if (err < 0)
-		log_err("no event loop: %s", strerror(-err));
+		log_err("cannot create an event loop: %s", strerror(-err));
 	return err < 0 ? err : 0;
 }
 

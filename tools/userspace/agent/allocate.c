@@ -59,7 +59,7 @@ static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
 
 	if (!oap_name_ok(up->name)) {
 		refuse_alloc(e, up->flow_id, "?", NULL, EHOSTUNREACH,
-			     "not a usable name: no spaces, no '/'");
+			     "invalid name: use printable characters, no spaces, no '/'");
 		return false;
 	}
 	if (policy_program(e->conf, POLICY_ALLOC, up->name, &up->cred,
@@ -74,7 +74,7 @@ static bool begin_anew(struct engine *e, struct exchange *x)
 {
 	if (exchange_token(x))
 		return true;
-	allocate_failed(e, x, EPROTO, 0, "no random numbers");
+	allocate_failed(e, x, EPROTO, 0, "cannot get random numbers");
 	return false;
 }
 
@@ -117,7 +117,7 @@ static void begin(struct engine *e, struct exchange *x,
 {
 	x->places = calloc(count, sizeof(*addrs));
 	if (!x->places) {
-		allocate_failed(e, x, ENOMEM, 0, "no memory");
+		allocate_failed(e, x, ENOMEM, 0, "out of memory");
 		return;
 	}
 	memcpy(x->places, addrs, count * sizeof(*addrs));
@@ -175,7 +175,7 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	x = exchange_new(e, up->flow_id, false, timeout);
 	if (!x) {
 		refuse_alloc(e, up->flow_id, up->name, NULL, ENOMEM,
-			     "no memory");
+			     "out of memory");
 		return;
 	}
 	x->in_clear = true;
@@ -289,7 +289,7 @@ void allocate_timeout(struct engine *e, struct exchange *x)
 	}
 	if (x->resolving) {
 		allocate_failed(e, x, EHOSTUNREACH, 0,
-				"the DNS did not say in time where the name is");
+				"the DNS did not answer in time");
 		return;
 	}
 	used = snprintf(text, sizeof(text), "no agent answers at ");

@@ -234,7 +234,7 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 	    !get_strings(sec, "peers", &name->peers, &name->npeers))
 		return false;
 	if (name->direct && name->npeers) {
-		log_err("name \"%s\": peers and direct do not go together, a program of this host shows no certificate",
+		log_err("name \"%s\": peers and direct exclude each other: a program on this host has no certificate",
 			name->name);
 		return false;
 	}

@@ -169,8 +169,8 @@ struct control *control_open(sd_event *loop, const char *path,
 				      EPOLLIN, on_connect, control);
 	if (err >= 0)
 		return control;
-	log_warn("no status at %s: %s%s", path, strerror(-err),
-		 err == -EADDRINUSE ? ": another agent has it; give each a socket of its own" : "");
+	log_warn("cannot open the status socket %s: %s%s", path, strerror(-err),
+		 err == -EADDRINUSE ? ": another agent uses it; give each agent its own socket" : "");
 	if (control->fd >= 0)
 		close(control->fd);
 	free(control);

@@ -162,7 +162,7 @@ static const char *words(int status)
 	case ARES_ECONNREFUSED:
 		return "no server answers";
 	case ARES_EBADNAME:
-		return "that cannot be a name";
+		return "invalid name";
 	default:
 		return ares_strerror(status);
 	}
@@ -293,7 +293,7 @@ static void add_record(struct question *q, const ares_dns_rr_t *rr)
 	/* "." says that the service is not available */
 	if (!host || !host[0] || !strcmp(host, ".") ||
 	    strlen(host) >= sizeof(srv->host)) {
-		set_why(q, "it offers no such service");
+		set_why(q, "it does not offer this service");
 		return;
 	}
 	strcpy(srv->host, host);

@@ -153,7 +153,7 @@ static bool binding_fits(struct exchange *x, struct oap_err *err)
 	}
 	err->code = OAP_MISMATCH;
 	snprintf(err->text, sizeof(err->text),
-		 "the response is about something else");
+		 "the response is for another exchange");
 	return false;
 }
 

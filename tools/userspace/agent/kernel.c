@@ -195,7 +195,7 @@ int kernel_events(struct kernel *k, struct kernel_news *news)
 static void on_listen(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
 		      const struct config *conf, const struct oap_env *oap)
 {
-	char why[REASON_LEN] = "not a usable name: no spaces, no '/'";
+	char why[REASON_LEN] = "invalid name: use printable characters, no spaces, no '/'";
 	bool ok;
 
 	ok = oap_name_ok(up->name) &&
@@ -265,10 +265,10 @@ int kernel_upcalls(struct kernel *k, struct engine *e,
 		return 0;
 	/* The upcall is back at the head of the queue. */
 	if (err == -ENOBUFS || err == -ENOMEM) {
-		log_warn("cannot take upcalls yet: %s", ipcp_nl_reason(k->nl));
+		log_warn("cannot receive upcalls yet: %s", ipcp_nl_reason(k->nl));
 		return 1;
 	}
-	log_err("cannot take upcalls: %s", ipcp_nl_reason(k->nl));
+	log_err("cannot receive upcalls: %s", ipcp_nl_reason(k->nl));
 	return err;
 }
 

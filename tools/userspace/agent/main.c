@@ -25,15 +25,15 @@ static void usage(FILE *to)
 	      "Agent of the ipcp_rekey module: allocates flows and re-keys them.\n"
 	      "\n"
 	      "  -c, --config FILE  configuration (default " CONFIG_FILE ")\n"
-	      "  -t, --test         check the configuration and end\n"
+	      "  -t, --test         check the configuration and exit\n"
 	      "  -l, --log WHERE    stderr or syslog; by default stderr if that is\n"
 	      "                     a terminal or the journal, else syslog\n"
-	      "  -v, --verbose      say more\n"
+	      "  -v, --verbose      print debug messages\n"
 	      "  -h, --help\n"
 	      "\n"
 	      "It stays in the foreground. SIGHUP reads the configuration again,\n"
 	      "SIGTERM ends it; flows go on without it. \"ipcp-rekey agent status\"\n"
-	      "shows how it fares.\n",
+	      "shows its status.\n",
 	      to);
 }
 

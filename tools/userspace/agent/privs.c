@@ -33,11 +33,11 @@ void privs_lock_memory(void)
 	 */
 	setrlimit(RLIMIT_MEMLOCK, &all);
 	if (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_MIN) != 1)
-		log_warn("no locked memory for keys: raise the limit of locked memory");
+		log_warn("cannot lock memory for keys: raise the limit of locked memory");
 	getrlimit(RLIMIT_MEMLOCK, &all);
 	/* with a limit, allocations would fail at some point */
 	if (all.rlim_cur != RLIM_INFINITY)
-		log_warn("not all memory is locked: take the limit of locked memory away");
+		log_warn("not all memory is locked: remove the limit of locked memory");
 	else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		log_warn("cannot lock memory: %s", strerror(errno));
 }
@@ -114,7 +114,7 @@ bool privs_enough(const struct config *conf)
 	}
 	if (!config_names_programs(conf) || has(CAP_SYS_PTRACE))
 		return true;
-	log_err("the configuration names programs: to see what a process runs the agent must be started anew, as root or with CAP_SYS_PTRACE");
+	log_err("the configuration names programs: to see what a process runs, restart the agent as root or with CAP_SYS_PTRACE");
 	return false;
 }
 

@@ -79,7 +79,7 @@ void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
 	    x->blob.role != ROLE_INITIATOR ||
 	    x->blob.cipher != claim->cipher) {
 		rekey_failed(e, x, REKEY_FAILED,
-			     "what the agent left with the flow is unusable");
+			     "the data stored with the flow is unusable");
 		return;
 	}
 	if (hopeless(e, claim->id, claim->due, &x->blob)) {
@@ -87,7 +87,7 @@ void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
 		return;
 	}
 	if (!exchange_token(x)) {
-		rekey_failed(e, x, REKEY_FAILED, "no random numbers");
+		rekey_failed(e, x, REKEY_FAILED, "cannot get random numbers");
 		return;
 	}
 	if (exchange_request(e, x, &err)) {

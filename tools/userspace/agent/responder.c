@@ -111,7 +111,7 @@ static bool read_binding(struct request *r, enum purpose purpose)
 	if (!binding_read(&r->bind, data, len) ||
 	    r->bind.purpose != purpose || !r->bind.initiator_eid)
 		return refuse(r, REFUSE_MALFORMED,
-			      "the request's data makes no sense");
+			      "the data of the request is invalid");
 	return true;
 }
 
@@ -174,7 +174,7 @@ static bool replace_older(struct request *r)
 		if (!may_replace(r, &flow))
 			return true;
 		e->ops->flow_del(e->ctx, old->flow, ECONNABORTED,
-				 "the peer asked anew");
+				 "the peer sent a new request");
 	}
 	answers_drop(e, old);
 	return true;
@@ -204,7 +204,7 @@ static bool new_flow(struct request *r, uint32_t *id)
 		return refuse(r, REFUSE_QOS, "%.100s",
 			      e->ops->reason(e->ctx));
 	default:
-		return refuse(r, REFUSE_INTERNAL, "no flow can be made: %.90s",
+		return refuse(r, REFUSE_INTERNAL, "cannot create a flow: %.90s",
 			      e->ops->reason(e->ctx));
 	}
 }
@@ -357,7 +357,7 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 	if (!binding_blob_read(&r->blob, flow->blob, flow->blob_len) ||
 	    r->blob.cipher != flow->cipher)
 		return refuse(r, REFUSE_INTERNAL,
-			      "what the agent left with the flow is unusable");
+			      "the data stored with the flow is unusable");
 	if (r->blob.role != ROLE_RESPONDER || flow->initiator)
 		return refuse(r, REFUSE_MALFORMED,
 			      "this side began the flow and re-keys it");
@@ -367,7 +367,7 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 	/* otherwise a stolen certificate could take over a live flow */
 	if (!r->sealed && in_touch(flow))
 		return refuse(r, REFUSE_BUSY,
-			      "this side has the flow's keys and hears its peer: re-key under them");
+			      "this side has the flow's keys and receives from its peer: re-key under them");
 	return true;
 }
 
@@ -404,7 +404,7 @@ static bool park(struct request *r, const uint8_t *seed)
 	case 0:
 		return true;
 	case -EALREADY:
-		return refuse(r, REFUSE_ANEW, "answered before: start anew");
+		return refuse(r, REFUSE_ANEW, "already answered: start over");
 	case -EBUSY:
 		return refuse(r, REFUSE_BUSY, "%.100s",
 			      e->ops->reason(e->ctx));

@@ -18,10 +18,10 @@
 static int cannot(const char *path)
 {
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		return fail("no agent has a socket at %s; start ipcp-rekeyd, or say with --socket where it is",
+		return fail("no agent listens on %s; start ipcp-rekeyd, or give its socket with --socket",
 			    path);
 	if (errno == EACCES || errno == EPERM)
-		return fail("%s: not allowed; run this as root, or as a member of the agent's group",
+		return fail("%s: permission denied; run this as root, or as a member of the agent's group",
 			    path);
 	return fail("%s: %m", path);
 }
@@ -32,11 +32,11 @@ static int connect_to(const char *path, int *fd)
 	struct timeval patience = { .tv_sec = PATIENCE_S };
 
 	if (strlen(path) >= sizeof(addr.sun_path))
-		return fail("%s: too long for a socket", path);
+		return fail("%s: path too long for a socket", path);
 	strcpy(addr.sun_path, path);
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
-		return fail("no socket: %m");
+		return fail("cannot create a socket: %m");
 	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (!connect(*fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return EXIT_OK;
@@ -64,7 +64,7 @@ static json_t *ask(const char *path)
 	json = json_load_callback(more, &fd, 0, &error);
 	close(fd);
 	if (!json)
-		fail("the agent's answer makes no sense: %s", error.text);
+		fail("invalid answer from the agent: %s", error.text);
 	return json;
 }
 
@@ -184,7 +184,7 @@ static int agent_status(int argc, char **argv)
 	};
 	const struct use use = {
 		"agent status", "",
-		"Shows how the agent fares: exchanges by outcome, with their times in\n"
+		"Shows the status of the agent: exchanges by outcome, with their times in\n"
 		"seconds, those under way, flows that are due, and what failed and why.\n",
 		opts, 0, 0
 	};
@@ -209,7 +209,7 @@ static int agent_status(int argc, char **argv)
 int cmd_agent(int argc, char **argv)
 {
 	static const struct cmd table[] = {
-		{ "status", "how the agent fares", agent_status },
+		{ "status", "show the status of the agent", agent_status },
 		{ 0 }
 	};
 

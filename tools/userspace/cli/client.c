@@ -119,7 +119,7 @@ int client_main(const struct use *use, int argc, char **argv,
 	if (client->server)
 		return serve_run(args[0], client->flows, serve);
 	if (client->flows)
-		return use_error(use, "--flows goes with --server");
+		return use_error(use, "--flows requires --server");
 	client->name = args[0];
 	return measure(client);
 }

@@ -70,15 +70,15 @@ static void print_help(const struct use *use)
 			 o->arg ? o->arg : "");
 		printf("  %-22s %s\n", left, o->help);
 	}
-	printf("  %-22s %s\n", "-h, --help", "show this");
+	printf("  %-22s %s\n", "-h, --help", "show this help");
 }
 
-/* Print "unknown option --foo; there are: --count --help". */
+/* Print "unknown option --foo; use one of: --count --help". */
 static int unknown_option(const struct use *use, const char *word)
 {
 	const struct opt *o;
 
-	fprintf(stderr, PROG " %s: unknown option '%s'; there are:", use->name,
+	fprintf(stderr, PROG " %s: unknown option '%s'; use one of:", use->name,
 		word);
 	for (o = use->opts; o->name; o++)
 		fprintf(stderr, " --%s", o->name);
@@ -239,7 +239,7 @@ uint32_t use_flow_id(const struct use *use, const char *word)
 	id = strtoull(word, &end, 10);
 	if (errno || *end || !isdigit((unsigned char)word[0]) || !id ||
 	    id > UINT32_MAX)
-		exit(use_error(use, "'%s' is no flow number; '" PROG " flow list' shows them",
+		exit(use_error(use, "'%s' is not a flow number; '" PROG " flow list' shows them",
 			       word));
 	return id;
 }
@@ -252,7 +252,7 @@ static void print_table(FILE *out, const char *prefix, const struct cmd *table)
 		prefix);
 	for (c = table; c->name; c++)
 		fprintf(out, "  %-9s %s\n", c->name, c->summary);
-	fprintf(out, "\n'" PROG " %sCOMMAND --help' tells more.\n", prefix);
+	fprintf(out, "\nRun '" PROG " %sCOMMAND --help' for details.\n", prefix);
 }
 
 static int unknown_command(const char *prefix, const struct cmd *table,
@@ -260,7 +260,7 @@ static int unknown_command(const char *prefix, const struct cmd *table,
 {
 	const struct cmd *c;
 
-	fprintf(stderr, PROG ": unknown command '%s%s'; there are:", prefix,
+	fprintf(stderr, PROG ": unknown command '%s%s'; use one of:", prefix,
 		word);
 	for (c = table; c->name; c++)
 		fprintf(stderr, " %s", c->name);

@@ -14,11 +14,11 @@ int cmd_connect(int argc, char **argv)
 {
 	struct pump_opts pump = { .stdin_ends = true };
 	const struct opt opts[] = {
-		{ "count", 'c', "N", "end when N messages came, not at the end of stdin",
+		{ "count", 'c', "N", "exit after receiving N messages, not at the end of stdin",
 		  OPT_COUNT, &pump.count, 1, UINT64_MAX },
-		{ "size", 's', "N", "N bytes a message, raw, instead of a line",
+		{ "size", 's', "N", "raw messages of N bytes instead of lines",
 		  OPT_COUNT, &pump.size, 1, MESSAGE_MAX },
-		{ "timeout", 't', "S", "give up after S seconds without flow or message",
+		{ "timeout", 't', "S", "exit after S seconds without a flow or message",
 		  OPT_SECONDS, &pump.timeout, 0, 0 },
 		{ 0 }
 	};

@@ -238,7 +238,7 @@ static int flow_show(int argc, char **argv)
 		{ 0 }
 	};
 	const struct use use = {
-		"flow show", "ID", "Shows all that is known of the flow ID.\n",
+		"flow show", "ID", "Shows the details of the flow ID.\n",
 		opts, 1, 1
 	};
 	char **args = use_parse(&use, argc, argv);
@@ -268,7 +268,7 @@ int cmd_flow(int argc, char **argv)
 {
 	static const struct cmd table[] = {
 		{ "list", "list the flows of this network namespace", flow_list },
-		{ "show", "show all that is known of one", flow_show },
+		{ "show", "show the details of a flow", flow_show },
 		{ 0 }
 	};
 

@@ -29,7 +29,7 @@ static int first_flow(int listener, int64_t timeout)
 			return -1;
 		}
 		if (!ret && until && now_ns() >= until) {
-			fail("nobody asked for a flow for %.3g s, as --timeout says",
+			fail("no peer requested a flow for %.3g s (--timeout)",
 			     timeout / 1e9);
 			return -1;
 		}
@@ -41,11 +41,11 @@ int cmd_listen(int argc, char **argv)
 {
 	struct pump_opts pump = { 0 };
 	const struct opt opts[] = {
-		{ "count", 'c', "N", "end after N messages came", OPT_COUNT,
+		{ "count", 'c', "N", "exit after receiving N messages", OPT_COUNT,
 		  &pump.count, 1, UINT64_MAX },
-		{ "size", 's', "N", "N bytes a message, raw, instead of a line",
+		{ "size", 's', "N", "raw messages of N bytes instead of lines",
 		  OPT_COUNT, &pump.size, 1, MESSAGE_MAX },
-		{ "timeout", 't', "S", "give up after S seconds without flow or message",
+		{ "timeout", 't', "S", "exit after S seconds without a flow or message",
 		  OPT_SECONDS, &pump.timeout, 0, 0 },
 		{ 0 }
 	};

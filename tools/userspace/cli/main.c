@@ -7,18 +7,18 @@
 #include "cmd.h"
 
 static const struct cmd commands[] = {
-	{ "flow", "list flows or show one", cmd_flow },
+	{ "flow", "list flows, show a flow", cmd_flow },
 	{ "netdev", "network interfaces over a flow", cmd_netdev },
-	{ "rekey", "ask for new keys", cmd_rekey },
-	{ "monitor", "print what happens to flows, a line an event", cmd_monitor },
+	{ "rekey", "request new keys", cmd_rekey },
+	{ "monitor", "print events of flows, one per line", cmd_monitor },
 	{ "listen", "serve a name: messages to and from stdin and stdout", cmd_listen },
 	{ "connect", "talk to a name: messages to and from stdin and stdout", cmd_connect },
 	{ "ping", "measure round trips to a name", cmd_ping },
 	{ "perf", "measure throughput to a name", cmd_perf },
-	{ "name", "names: list what is served, bind programs to them", cmd_name },
+	{ "name", "list served names, bind programs to names", cmd_name },
 	{ "stats", "packets that were dropped, by reason", cmd_stats },
 	{ "oap", "one step of the agents' protocol on files, for tests", cmd_oap },
-	{ "agent", "how the agent fares", cmd_agent },
+	{ "agent", "show the status of the agent", cmd_agent },
 	{ "version", "version of the tools and the module", cmd_version },
 	{ 0 }
 };

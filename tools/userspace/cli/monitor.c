@@ -116,7 +116,7 @@ static void print_lost(const struct monitor *m)
 	if (m->json)
 		puts("{\"event\":\"events-lost\"}");
 	else
-		puts("some events were lost: read faster, or look at 'flow list'");
+		puts("some events were lost: read faster, or see 'flow list'");
 	fflush(stdout);
 }
 
@@ -149,18 +149,18 @@ int cmd_monitor(int argc, char **argv)
 {
 	struct monitor m = { 0 };
 	const struct opt opts[] = {
-		{ "json", 'j', NULL, "print JSON, one object a line", OPT_FLAG,
+		{ "json", 'j', NULL, "print JSON, one object per line", OPT_FLAG,
 		  &m.json, 0, 0 },
-		{ "count", 'c', "N", "end after N events", OPT_COUNT, &m.count,
+		{ "count", 'c', "N", "exit after N events", OPT_COUNT, &m.count,
 		  1, UINT64_MAX },
-		{ "flow", 'f', "ID", "only of this flow", OPT_COUNT, &m.flow, 1,
+		{ "flow", 'f', "ID", "only events of this flow", OPT_COUNT, &m.flow, 1,
 		  UINT32_MAX },
 		{ 0 }
 	};
 	const struct use use = {
 		"monitor", "",
-		"Prints what happens to the flows of this network namespace, a line an\n"
-		"event, until it is stopped.\n",
+		"Prints events of the flows of this network namespace, one per line,\n"
+		"until it is stopped.\n",
 		opts, 0, 0
 	};
 	struct ipcp_nl *nl;

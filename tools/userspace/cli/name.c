@@ -78,13 +78,13 @@ static int bind_failed(const char *program, const char *name, int err)
 	switch (err) {
 	case -EINVAL:
 	case -ENAMETOOLONG:
-		return fail("'%s' and '%s' are no program and name; a name is 1 to 255 bytes without spaces",
+		return fail("'%s' and '%s' are not a program and a name; a name is 1 to 255 bytes without spaces",
 			    program, name);
 	case -ENOENT:
 		return fail("'%s' is not bound to '%s', or there is no folder for %s",
 			    program, name, ipcp_bindings);
 	case -EEXIST:
-		return fail("'%s' is bound to '%s' already", program, name);
+		return fail("'%s' is already bound to '%s'", program, name);
 	default:
 		return fail("cannot change %s: %s", ipcp_bindings,
 			    strerror(-err));
@@ -99,7 +99,7 @@ static int change(const struct use *use, int argc, char **argv,
 	int err, status = EXIT_OK;
 
 	if (!program)
-		return fail("no memory");
+		return fail("out of memory");
 	err = how(ipcp_bindings, program, args[1]);
 	if (err)
 		status = bind_failed(program, args[1], err);
@@ -114,7 +114,7 @@ static int name_bind(int argc, char **argv)
 		"name bind", "PROGRAM NAME",
 		"From its next start on, PROGRAM serves NAME when it accepts flows with\n"
 		"libipcp_rekey. PROGRAM is a path, or the last part of one, which stands\n"
-		"for all programs that are called so.\n",
+		"for all programs of that name.\n",
 		opts, 2, 2
 	};
 
@@ -126,7 +126,7 @@ static int name_unbind(int argc, char **argv)
 	static const struct opt opts[] = { { 0 } };
 	static const struct use use = {
 		"name unbind", "PROGRAM NAME",
-		"Undoes a binding. A PROGRAM that runs goes on to serve NAME.\n",
+		"Undoes a binding. A running PROGRAM continues to serve NAME.\n",
 		opts, 2, 2
 	};
 
@@ -161,7 +161,7 @@ static int name_bindings(int argc, char **argv)
 		{ 0 }
 	};
 	const struct use use = {
-		"name bindings", "", "Lists which programs are to serve which names.\n",
+		"name bindings", "", "Lists the bindings of programs to names.\n",
 		opts, 0, 0
 	};
 	struct listing list = { 0 };
@@ -182,8 +182,8 @@ int cmd_name(int argc, char **argv)
 	static const struct cmd table[] = {
 		{ "list", "list the names that are served here", name_list },
 		{ "bind", "let a program serve a name", name_bind },
-		{ "unbind", "undo that", name_unbind },
-		{ "bindings", "list which program is to serve which name", name_bindings },
+		{ "unbind", "undo a binding", name_unbind },
+		{ "bindings", "list bindings of programs to names", name_bindings },
 		{ 0 }
 	};
 

@@ -43,7 +43,7 @@ static struct nl_msg *request(int type, int flags, const char *dev)
 		msg = NULL;
 	}
 	if (!msg)
-		fail("no memory");
+		fail("out of memory");
 	return msg;
 }
 
@@ -88,7 +88,7 @@ static int configure(const char *dev, int attr, const char *name)
 	err = nl_send_sync(sk, msg);	/* frees msg */
 	nl_socket_free(sk);
 	if (err == -NLE_PERM)
-		return fail("cannot set %s: not allowed; run this as root", dev);
+		return fail("cannot set %s: permission denied; run this as root", dev);
 	if (err == -NLE_OPNOTSUPP)
 		return fail("%s is no interface of the kind " KIND, dev);
 	if (err)
@@ -198,7 +198,7 @@ static int netdev_show(int argc, char **argv)
 {
 	const struct use use = {
 		"netdev show", "DEVICE",
-		"Shows, as JSON, what an interface has and how its flow fares.\n",
+		"Shows the state of an interface and of its flow, as JSON.\n",
 		no_opts, 1, 1
 	};
 	char **args = use_parse(&use, argc, argv);

@@ -38,7 +38,7 @@ int nlcmd_open(struct ipcp_nl **nl)
 int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err)
 {
 	if (err == -EPERM || err == -EACCES)
-		return fail("%s: not allowed; run this as root", what);
+		return fail("%s: permission denied; run this as root", what);
 	return fail("%s: %s", what, ipcp_nl_reason(nl)[0] ? ipcp_nl_reason(nl) :
 		    strerror(-err));
 }

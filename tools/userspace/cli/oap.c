@@ -100,7 +100,7 @@ static void step_check(const struct use *use, struct step *s)
 		if (!*(const char **)o->to && strcmp(o->name, "peer"))
 			exit(use_error(use, "--%s is needed", o->name));
 	if (!oap_name_ok(s->name))
-		exit(use_error(use, "'%s' is no usable name: 1 to 255 letters, no spaces, no '/'",
+		exit(use_error(use, "'%s' is not a valid name: 1 to 255 letters, no spaces, no '/'",
 			       s->name));
 	s->params.name = s->name;
 	for (i = 0; s->auth && strcmp(s->auth, words[i]); i++)

@@ -238,16 +238,16 @@ int cmd_perf(int argc, char **argv)
 	const struct opt opts[] = {
 		{ "time", 't', "S", "send for S seconds (default 10)",
 		  OPT_SECONDS, &perf.time, 0, 0 },
-		{ "size", 's', "N", "bytes a message (default 1024)", OPT_COUNT,
+		{ "size", 's', "N", "bytes per message (default 1024)", OPT_COUNT,
 		  &perf.size, sizeof(struct perf_msg), MESSAGE_MAX },
-		CLIENT_OPTS(&perf.client, "receive what is sent to NAME"),
+		CLIENT_OPTS(&perf.client, "receive the messages sent to NAME"),
 		{ 0 }
 	};
 	const struct use use = {
 		"perf", "NAME",
 		"Sends messages to NAME, where 'perf --server NAME' receives them, as\n"
-		"fast as the flow takes them. A flow has no flow control: what the\n"
-		"receiver is too slow for is lost, and shown.\n",
+		"fast as the flow takes them. A flow has no flow control: messages\n"
+		"that the receiver is too slow for are lost, and counted.\n",
 		opts, 1, 1
 	};
 

@@ -158,7 +158,7 @@ static int measure(struct client *client)
 	if (client_open(client))
 		return EXIT_FAIL;
 	if (!client->json) {
-		printf("PING %s: %llu bytes a message\n", client->name,
+		printf("PING %s: %llu bytes per message\n", client->name,
 		       (unsigned long long)p->size);
 		fflush(stdout);
 	}
@@ -181,9 +181,9 @@ int cmd_ping(int argc, char **argv)
 	const struct opt opts[] = {
 		{ "count", 'c', "N", "send N messages, then end", OPT_COUNT,
 		  &ping.count, 1, UINT64_MAX },
-		{ "interval", 'i', "S", "S seconds between two (default 1)",
+		{ "interval", 'i', "S", "S seconds between messages (default 1)",
 		  OPT_SECONDS, &ping.interval, 0, 0 },
-		{ "size", 's', "N", "bytes a message (default 64)", OPT_COUNT,
+		{ "size", 's', "N", "bytes per message (default 64)", OPT_COUNT,
 		  &ping.size, sizeof(struct ping_msg), MESSAGE_MAX },
 		{ "wait", 'W', "S", "wait S seconds for the last answer (default 2)",
 		  OPT_SECONDS, &ping.wait, 0, 0 },
@@ -193,7 +193,7 @@ int cmd_ping(int argc, char **argv)
 	const struct use use = {
 		"ping", "NAME",
 		"Sends messages to NAME, where 'ping --server NAME' answers them, and\n"
-		"prints how long each was on its way and back.\n",
+		"prints the round-trip time of each.\n",
 		opts, 1, 1
 	};
 

@@ -211,7 +211,7 @@ static int step(struct pump *p)
 	if (ret < 0)
 		return fail("poll: %s", strerror(-ret));
 	if (p->opts->timeout && now_ns() >= p->heard + p->opts->timeout && !ret)
-		return fail("nothing came or went for %.3g s, as --timeout says",
+		return fail("no message was sent or received for %.3g s (--timeout)",
 			    p->opts->timeout / 1e9);
 	if (fds[0].revents & POLLPRI)
 		io_rekey(p->flow);

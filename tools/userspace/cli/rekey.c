@@ -16,8 +16,8 @@ int cmd_rekey(int argc, char **argv)
 	};
 	const struct use use = {
 		"rekey", "ID|--all",
-		"Makes a flow due for a re-key; the agent does it. Returns at once,\n"
-		"'monitor' and 'flow show' tell when it is done.\n",
+		"Makes a flow due for a re-key, which the agent performs. Returns at\n"
+		"once; 'monitor' and 'flow show' show when it is complete.\n",
 		opts, 0, 1
 	};
 	char **args = use_parse(&use, argc, argv);

@@ -90,7 +90,7 @@ static int take(struct receiver *r, const struct block *b)
 	switch (b->type) {
 	case BLOCK_OPEN:
 		if (b->number || b->length != sizeof(size))
-			return die("the sender's first block makes no sense");
+			return die("the sender's first block is invalid");
 		memcpy(&size, b->payload, sizeof(size));
 		r->rep.total = be64toh(size);
 		return 0;
@@ -276,7 +276,7 @@ static const char usage[] =
 "Serves NAME, takes one flow from blockfile-send, and writes the file to OUT.\n\n"
 "  --json FILE   write a summary there\n"
 "  --fd N        use this descriptor instead of serving NAME\n"
-"  --help        show this\n";
+"  --help        show this help\n";
 
 int main(int argc, char **argv)
 {

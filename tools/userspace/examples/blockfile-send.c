@@ -218,7 +218,7 @@ static int transfer(struct sender *s)
 		if (seen & BLOCK_READ && receive(s) == BLOCK_OVER)
 			return die("the flow ended before the file did");
 		if (now_ms() > s->heard + BLOCK_QUIET_MS)
-			return die("the receiver says nothing any more");
+			return die("the receiver is silent");
 	}
 	return 0;
 }
@@ -238,7 +238,7 @@ static int prepare(struct sender *s, const char *path)
 	if (s->file < 0 || fstat(s->file, &st))
 		return die("cannot open %s: %m", path);
 	if (!S_ISREG(st.st_mode))
-		return die("%s is no regular file", path);
+		return die("%s is not a regular file", path);
 	if (!ipcp_dev_info(s->flow, &info))
 		mtu = info.mtu < BLOCK_MSG_MAX ? info.mtu : BLOCK_MSG_MAX;
 	if (mtu < sizeof(struct block_hdr) + BLOCK_SUM_LEN)
@@ -297,12 +297,12 @@ static const char usage[] =
 "Usage: blockfile-send [OPTION]... NAME FILE\n"
 "       blockfile-send --fd N [OPTION]... FILE\n\n"
 "Sends FILE over a flow to NAME, where blockfile-recv serves.\n\n"
-"  --window N    blocks on their way (default 64, at most 512)\n"
+"  --window N    blocks in flight (default 64, at most 512)\n"
 "  --retry MS    repeat a block after that many milliseconds (default 1000)\n"
 "  --rate N      at most N kB a second\n"
 "  --json FILE   write a summary there\n"
 "  --fd N        use this descriptor instead of a flow to NAME\n"
-"  --help        show this\n";
+"  --help        show this help\n";
 
 int main(int argc, char **argv)
 {

@@ -27,7 +27,7 @@ static const struct words open_words[] = {
 
 static const struct words alloc_words[] = {
 	{ ENOTCONN, "no agent runs in this network namespace; start ipcp-rekeyd" },
-	{ EHOSTUNREACH, "the name is unknown here or nobody answered; check the "
+	{ EHOSTUNREACH, "the name is unknown here or no agent answered; check the "
 			"name in the agent's configuration, and the network" },
 	{ ENETUNREACH, "no route to the peer; check the network" },
 	{ ECONNREFUSED, "the peer does not serve this name; start the server "
@@ -38,8 +38,8 @@ static const struct words alloc_words[] = {
 	{ EPERM, "the agent's policy does not allow this user the name" },
 	{ ETIMEDOUT, "no answer in time; check that the peer's agent runs, and "
 		     "the network" },
-	{ EBUSY, "this endpoint is in use already; open another" },
-	{ EOPNOTSUPP, "flows neither keep order nor repeat what was lost; ask "
+	{ EBUSY, "this endpoint is already in use; open another" },
+	{ EOPNOTSUPP, "flows neither keep order nor retransmit; ask "
 		      "for a quality without them" },
 	{ EUSERS, "too many flows are open for this user; close some" },
 	{ EINTR, "interrupted" },
@@ -50,8 +50,8 @@ static const struct words listen_words[] = {
 	{ ENOTCONN, "no agent runs in this network namespace; start ipcp-rekeyd" },
 	{ EACCES, "the agent's policy does not let this user serve the name" },
 	{ EPERM, "the agent's policy does not let this user serve the name" },
-	{ EADDRINUSE, "the name is served already; stop the other server" },
-	{ EBUSY, "this endpoint is in use already; open another" },
+	{ EADDRINUSE, "the name is already served; stop the other server" },
+	{ EBUSY, "this endpoint is already in use; open another" },
 	{ ETIMEDOUT, "the agent did not answer; look at its log" },
 	{ EUSERS, "too many flows are open for this user; close some" },
 	{ EINTR, "interrupted" },
@@ -59,7 +59,7 @@ static const struct words listen_words[] = {
 };
 
 static const struct words accept_words[] = {
-	{ ETIMEDOUT, "nobody asked for a flow in time" },
+	{ ETIMEDOUT, "no peer requested a flow in time" },
 	{ EINVAL, "this endpoint does not serve a name" },
 	{ EMFILE, "too many open files; raise the limit (ulimit -n)" },
 	{ ENOTCONN, "the agent is gone; start ipcp-rekeyd" },
@@ -108,7 +108,7 @@ const char *ipcp_dev_words(enum ipcp_dev_op op, int err)
 	if (err == ENAMETOOLONG)
 		return "a name has at most 255 bytes; use a shorter one";
 	if ((op == IPCP_DEV_ALLOC || op == IPCP_DEV_LISTEN) && err == EINVAL)
-		return "that is no name; use 1 to 255 bytes without spaces";
+		return "invalid name; use 1 to 255 bytes without spaces";
 	if ((size_t)op < sizeof(tables) / sizeof(tables[0]))
 		for (w = tables[op]; w->text; w++)
 			if (w->err == err)

@@ -46,7 +46,7 @@ static enum oap_code load_one(struct oap_store *store, const char *path,
 
 	if (!crt)
 		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "%.120s is no PEM certificate: %s", path,
+				   "%.120s is not a PEM certificate: %s", path,
 				   why_not(path));
 	if (root)
 		ok = X509_STORE_add_cert(store->roots, crt) == 1;
@@ -99,7 +99,7 @@ enum oap_code oap_auth_store_load(struct oap_store *store, const char *dir,
 	store->untrusted = sk_X509_new_null();
 	if (!store->roots || !store->untrusted) {
 		oap_auth_store_free(store);
-		return oap_err_set(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "out of memory");
 	}
 	snprintf(path, sizeof(path), "%.700s/cacert", dir);
 	code = load_dir(store, path, true, err);
@@ -169,7 +169,7 @@ enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 	if (!code) {
 		creds->der_len = i2d_X509(creds->crt, &creds->der);
 		if (creds->der_len <= 0)
-			code = oap_err_set(err, OAP_INTERNAL, "no memory");
+			code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	}
 	if (code)
 		oap_auth_creds_free(creds);
@@ -232,7 +232,7 @@ enum oap_code oap_auth_sign(const struct oap_creds *creds, uint16_t md,
 	}
 	p = realloc(msg->p, msg->len + len);
 	if (!p) {
-		code = oap_err_set(err, OAP_INTERNAL, "no memory");
+		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 		goto out;
 	}
 	msg->p = p;
@@ -277,7 +277,7 @@ static enum oap_code check_chain(const struct oap_store *store, X509 *crt,
 	if (!ctx || X509_STORE_CTX_init(ctx, store->roots, crt,
 					store->untrusted) != 1) {
 		X509_STORE_CTX_free(ctx);
-		return oap_err_set(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "out of memory");
 	}
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), 2);
 	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), now);
@@ -362,7 +362,7 @@ static enum oap_code check_name(X509 *crt, const char *want, char *name,
 		return oap_err_set(err, OAP_BAD_NAME,
 				   "the certificate has no usable name");
 	return oap_err_set(err, OAP_BAD_NAME,
-			   "the certificate is of '%.60s', not of '%.60s'",
+			   "the certificate is for '%.60s', not for '%.60s'",
 			   has_cn ? cn : "?", want);
 }
 
@@ -404,7 +404,7 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 		if (params->auth == OAP_AUTH_OPTIONAL)
 			return OAP_OK;
 		return oap_err_set(err, OAP_UNSIGNED,
-				   "the message is not signed, and auth = required");
+				   "the message is unsigned, but auth = required");
 	}
 	crt = parse_crt(&hdr->crt);
 	if (!crt)
@@ -417,7 +417,7 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 		code = check_name(crt, params->peer_name, id->name, err);
 	if (!code && EVP_Digest(hdr->crt.p, hdr->crt.len, id->fingerprint,
 				NULL, EVP_sha256(), NULL) != 1)
-		code = oap_err_set(err, OAP_INTERNAL, "no memory");
+		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	X509_free(crt);
 	if (code)
 		memset(id, 0, sizeof(*id));

@@ -67,11 +67,11 @@ static enum oap_code request(struct oap_run *run,
 
 	strcpy(run->name, params->name);
 	if (RAND_bytes(run->id, sizeof(run->id)) != 1)
-		return oap_err_set(err, OAP_INTERNAL, "no random numbers");
+		return oap_err_set(err, OAP_INTERNAL, "cannot get random numbers");
 	if (params->cipher) {
 		if (!run->conf.kex)
 			return oap_err_set(err, OAP_BAD_CONFIG,
-					   "enc.conf of '%.60s' says none, but its flows are encrypted",
+					   "enc.conf of '%.60s' disables encryption, but its flows are encrypted",
 					   params->name);
 		run->conf.cipher = params->cipher;
 	}
@@ -115,12 +115,12 @@ static enum oap_code check_answer(const struct oap_run *run,
 
 	if (CRYPTO_memcmp(hdr->id, run->id, OAP_ID_LEN))
 		return oap_err_set(err, OAP_MISMATCH,
-				   "the response is to another request");
+				   "the response belongs to another request");
 	if (oap_run_hash(&run->out, run->req_md, hash, err))
 		return err->code;
 	if (CRYPTO_memcmp(hdr->hash.p, hash, hdr->hash.len))
 		return oap_err_set(err, OAP_MISMATCH,
-				   "the peer answers a request that was changed on its way");
+				   "the peer answers a request that was modified in transit");
 	return OAP_OK;
 }
 
@@ -136,15 +136,15 @@ static enum oap_code check_cipher(const struct oap_run *run,
 	    (params->cipher && hdr->cipher != params->cipher) ||
 	    !cipher_offered(hdr->cipher))
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the response has %s, which is not acceptable for %s",
+				   "the response selects %s, which is not acceptable for %s",
 				   cipher_name(hdr->cipher),
 				   cipher_name(run->conf.cipher));
 	if (kdf < own_kdf)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the response has a weaker key derivation digest");
+				   "the response selects a weaker key derivation digest");
 	if (run->client_encap && kdf != own_kdf)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the response has another key derivation digest than the key");
+				   "the response selects a different key derivation digest than the key");
 	return OAP_OK;
 }
 
@@ -158,7 +158,7 @@ static enum oap_code check_choice(const struct oap_run *run,
 	if (!kex || run->client_encap) {
 		if (hdr->kex.len || (!kex && hdr->cipher))
 			return oap_err_set(err, OAP_MISMATCH,
-					   "the response has a key exchange that nobody asked for");
+					   "the response has a key exchange that was not requested");
 		return kex ? check_cipher(run, params, hdr, err) : OAP_OK;
 	}
 	if (!hdr->kex.len || hdr->client_encap)
@@ -166,7 +166,7 @@ static enum oap_code check_choice(const struct oap_run *run,
 				   "the response has no key exchange");
 	if (hdr->raw != (kex->kind == OAP_KEX_HYBRID))
 		return oap_err_set(err, OAP_BAD_KEX,
-				   "the response has another key exchange");
+				   "the response has a different key exchange");
 	return check_cipher(run, params, hdr, err);
 }
 
@@ -180,7 +180,7 @@ static enum oap_code finish_dhe(struct oap_run *run, const struct oap_hdr *hdr,
 	code = oap_kex_infer(hdr, &kex, &peer, err);
 	if (!code && kex != run->conf.kex)
 		code = oap_err_set(err, OAP_BAD_KEX,
-				   "the response has another key exchange");
+				   "the response has a different key exchange");
 	if (!code)
 		code = oap_kex_dhe(run->own, peer, &run->own_pub, &hdr->kex,
 				   hdr->kdf, run->key, err);
@@ -238,7 +238,7 @@ enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
 	enum oap_code code;
 
 	if (run->in.p)
-		return oap_err_set(err, OAP_INTERNAL, "complete already");
+		return oap_err_set(err, OAP_INTERNAL, "the exchange is already complete");
 	code = oap_run_keep(&in, response, len, err);
 	if (!code)
 		code = complete(run, params, &in, &hdr, &peer, err);

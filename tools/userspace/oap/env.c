@@ -55,13 +55,13 @@ enum oap_code oap_env_path(const struct oap_env *env, bool server,
 	int n;
 
 	if (!oap_name_ok(name))
-		return oap_err_set(err, OAP_BAD_CONFIG, "not a usable name");
+		return oap_err_set(err, OAP_BAD_CONFIG, "invalid name");
 	n = snprintf(path, len, "%s/%s/%s%s%s", env->dir,
 		     server ? "server" : "client", name, *file ? "/" : "",
 		     file);
 	if (n < 0 || (size_t)n >= len)
 		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "the path of the folder %s is too long",
+				   "the path of the directory %s is too long",
 				   env->dir);
 	return OAP_OK;
 }
@@ -88,7 +88,7 @@ enum oap_code oap_env_open(struct oap_env **envp,
 
 	*envp = NULL;
 	if (!env)
-		return oap_err_set(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "out of memory");
 	env->max_age = (set->max_age_ms ? set->max_age_ms : MAX_AGE_MS) * MS;
 	env->slack = set->slack_ms * MS;
 	env->now = set->now ? set->now : system_clock;
@@ -98,7 +98,7 @@ enum oap_code oap_env_open(struct oap_env **envp,
 	env->known = oap_replay_new(max, keep, false);
 	env->unknown = oap_replay_new(REPLAY_UNKNOWN, keep, true);
 	if (!env->dir || !env->known || !env->unknown)
-		code = oap_err_set(err, OAP_INTERNAL, "no memory");
+		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	else
 		code = oap_auth_store_load(&env->store, env->dir, err);
 	if (code)
@@ -149,12 +149,12 @@ enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 	if (!no_clock && hdr->timestamp > now &&
 	    hdr->timestamp - now > env->slack)
 		return oap_err_set(err, OAP_CLOCK,
-				   "the request is of %.3f s in the future, see to the clocks",
+				   "the request is %.3f s in the future; check the clocks",
 				   (hdr->timestamp - now) / 1e9);
 	if (!no_clock && hdr->timestamp < now &&
 	    now - hdr->timestamp > env->max_age + env->slack)
 		return oap_err_set(err, OAP_CLOCK,
-				   "the request is %.3f s old, see to the clocks",
+				   "the request is %.3f s old; check the clocks",
 				   (now - hdr->timestamp) / 1e9);
 	return oap_replay_add(authentic ? env->known : env->unknown, hdr->id,
 			      err);

@@ -91,7 +91,7 @@ enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 		return oap_kex_public(kex, *own, pub, err);
 	ERR_clear_error();
 	return oap_err_set(err, OAP_BAD_KEX,
-			   "this OpenSSL has no %s (ML-KEM needs 3.5)",
+			   "this OpenSSL does not support %s (ML-KEM requires 3.5)",
 			   kex->name);
 }
 
@@ -153,9 +153,9 @@ enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 			*kex = oap_kex_of(*peer);
 	}
 	if (!*peer || !*kex || ((*kex)->kind == OAP_KEX_HYBRID) != hdr->raw)
-		return fail(err, "the peer's public key is of no known kind");
+		return fail(err, "the peer's public key is of an unknown type");
 	if ((*kex)->kind <= OAP_KEX_DH && !public_ok(*peer))
-		return fail(err, "the peer's public key is not valid");
+		return fail(err, "the peer's public key is invalid");
 	ERR_clear_error();
 	return OAP_OK;
 }

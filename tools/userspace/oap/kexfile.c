@@ -31,7 +31,7 @@ static enum oap_code check_kind(const struct oap_kex *kex, const char *path,
 		return OAP_OK;
 	EVP_PKEY_free(*key);
 	*key = NULL;
-	return oap_err_set(err, OAP_BAD_CONFIG, "%.120s is no key of %s: %s",
+	return oap_err_set(err, OAP_BAD_CONFIG, "%.120s is not a key for %s: %s",
 			   path, kex->name, oap_err_why());
 }
 

@@ -129,11 +129,11 @@ enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 	for (i = *chain_of(replay, id); i != NONE; i = replay->entries[i].next)
 		if (!memcmp(replay->entries[i].id, id, OAP_ID_LEN))
 			return oap_err_set(err, OAP_REPLAY,
-					   "this request came before");
+					   "the request is a replay");
 	if (replay->count == replay->max) {
 		if (!replay->evict)
 			return oap_err_set(err, OAP_FULL,
-					   "%u requests within the time window, no more are taken",
+					   "the replay cache is full: %u requests within the time window",
 					   replay->max);
 		forget_oldest(replay);
 	}

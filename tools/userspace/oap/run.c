@@ -24,7 +24,7 @@ struct oap_run *oap_run_new(struct oap_env *env, struct oap_err *err)
 		run->key = OPENSSL_secure_zalloc(sizeof(*run->key));
 	if (!run || !run->key) {
 		free(run);
-		oap_err_set(err, OAP_INTERNAL, "no memory for a key");
+		oap_err_set(err, OAP_INTERNAL, "out of memory for keys");
 		return NULL;
 	}
 	run->env = env;
@@ -83,7 +83,7 @@ enum oap_code oap_run_sha256(const struct oap_msg *msg, uint8_t *out,
 {
 	if (EVP_Digest(msg->p, msg->len, out, NULL, EVP_sha256(), NULL) == 1)
 		return OAP_OK;
-	return oap_err_set(err, OAP_INTERNAL, "no memory");
+	return oap_err_set(err, OAP_INTERNAL, "out of memory");
 }
 
 /**
@@ -103,7 +103,7 @@ enum oap_code oap_run_hash(const struct oap_msg *msg, uint16_t md,
 	if (EVP_Digest(msg->p, msg->len, out, NULL,
 		       digest ? digest : EVP_sha384(), NULL) == 1)
 		return OAP_OK;
-	return oap_err_set(err, OAP_INTERNAL, "no memory");
+	return oap_err_set(err, OAP_INTERNAL, "out of memory");
 }
 
 /**
@@ -120,7 +120,7 @@ enum oap_code oap_run_keep(struct oap_msg *msg, const uint8_t *p, size_t len,
 {
 	msg->p = malloc(len ? len : 1);
 	if (!msg->p)
-		return oap_err_set(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "out of memory");
 	if (len)
 		memcpy(msg->p, p, len);
 	msg->len = len;

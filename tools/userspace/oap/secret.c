@@ -51,15 +51,15 @@ static enum oap_code read_open(struct oap_secret *secret, int fd,
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    st.st_size > SECRET_MAX)
-		return oap_err_set(err, code, "%.120s is no file with a key",
+		return oap_err_set(err, code, "%.120s is not a key file",
 				   path);
 	if (st.st_mode & 07)
 		return oap_err_set(err, code,
-				   "everybody may read %.120s: chmod o= it",
+				   "%.120s is readable by everybody: run chmod o= on it",
 				   path);
 	secret->p = OPENSSL_secure_malloc(st.st_size);
 	if (!secret->p)
-		return oap_err_set(err, OAP_INTERNAL, "no memory for a key");
+		return oap_err_set(err, OAP_INTERNAL, "out of memory for keys");
 	secret->len = st.st_size;
 	if (read_all(fd, secret->p, secret->len))
 		return OAP_OK;
@@ -128,6 +128,6 @@ enum oap_code oap_secret_pem(const char *path, enum oap_code code,
 	if (*key)
 		return OAP_OK;
 	return oap_err_set(err, code,
-			   "%.120s is no PEM key without a passphrase: %s", path,
+			   "%.120s is not a PEM key without a passphrase: %s", path,
 			   oap_err_why());
 }

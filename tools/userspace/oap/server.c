@@ -109,7 +109,7 @@ static enum oap_code decapsulate(struct oap_run *run,
 				   params->name);
 	if (run->hdr.raw != (conf->kex->kind == OAP_KEX_HYBRID))
 		return oap_err_set(err, OAP_BAD_KEX,
-				   "the peer encapsulated to another kind of key than %s",
+				   "the peer encapsulated to a key that is not %s",
 				   conf->kex->name);
 	code = oap_env_path(run->env, true, params->name, "", dir, sizeof(dir),
 			    err);
@@ -164,7 +164,7 @@ static enum oap_code make_key(struct oap_run *run,
 		if (!run->conf.kex && !params->cipher)
 			return OAP_OK;
 		return oap_err_set(err, OAP_BAD_KEX,
-				   "the peer offers no key exchange, and '%.60s' is encrypted",
+				   "the peer offers no key exchange, but '%.60s' requires encryption",
 				   params->name);
 	}
 	code = choose_cipher(run, params->cipher, err);
@@ -206,7 +206,7 @@ enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
 	enum oap_code code;
 
 	if (run->out.p)
-		return oap_err_set(err, OAP_INTERNAL, "answered already");
+		return oap_err_set(err, OAP_INTERNAL, "the request is already answered");
 	code = oap_run_load(run, true, params->name, &creds, err);
 	if (!code)
 		code = respond(run, params, &creds, err);

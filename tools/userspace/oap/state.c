@@ -71,7 +71,7 @@ enum oap_code oap_save(const struct oap_run *run, uint8_t *state, size_t *len,
 	uint8_t *p = state;
 
 	if (run->in.p || !run->out.p)
-		return oap_err_set(err, OAP_INTERNAL, "nothing waits");
+		return oap_err_set(err, OAP_INTERNAL, "no exchange is pending");
 	memset(state, 0, HEAD_LEN);
 	memcpy(p, MAGIC, MAGIC_LEN);
 	p = put16(p + MAGIC_LEN, conf->kex ? conf->kex->nid : 0);
@@ -93,7 +93,7 @@ enum oap_code oap_save(const struct oap_run *run, uint8_t *state, size_t *len,
 	p += secret;
 	put16(put16(state + AT_LEN, run->out.len), secret);
 	if (!sum(state, p - state, p))
-		return oap_err_set(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "out of memory");
 	*len = p - state + SUM_LEN;
 	return OAP_OK;
 }
@@ -137,13 +137,13 @@ static enum oap_code check(const char *name, const uint8_t *state, size_t len,
 	    len != HEAD_LEN + SUM_LEN + (size_t)get16(state + AT_LEN) +
 		   get16(state + AT_LEN + 2))
 		return oap_err_set(err, OAP_MALFORMED,
-				   "this is no state of an exchange");
+				   "this is not the state of an exchange");
 	if (!sum(state, len - SUM_LEN, want) ||
 	    memcmp(want, state + len - SUM_LEN, SUM_LEN))
 		return oap_err_set(err, OAP_MALFORMED, "the state is damaged");
 	if (strcmp((const char *)state + AT_NAME, name))
 		return oap_err_set(err, OAP_MISMATCH,
-				   "the state is of a request to '%.60s', not to '%.60s'",
+				   "the state belongs to a request to '%.60s', not to '%.60s'",
 				   (const char *)state + AT_NAME, name);
 	return OAP_OK;
 }

@@ -83,7 +83,7 @@ enum oap_code oap_wire_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
 	sum = OAP_HDR_LEN + crt + kex + data + hash_len;
 	if (sum > len)
 		return oap_err_set(err, OAP_MALFORMED,
-				   "message of %zu bytes, its fields need %zu",
+				   "message of %zu bytes, but its fields need %zu",
 				   len, sum);
 	if (!crt && sum != len)
 		return oap_err_set(err, OAP_MALFORMED,
@@ -94,7 +94,7 @@ enum oap_code oap_wire_decode(struct oap_hdr *hdr, const uint8_t *p, size_t len,
 				   "a certificate but no signature");
 	if (!kex && (hdr->raw || hdr->client_encap))
 		return oap_err_set(err, OAP_MALFORMED,
-				   "flags of a key exchange that is not there");
+				   "key exchange flags without a key exchange");
 	at = cut(&hdr->crt, p + OAP_HDR_LEN, crt);
 	at = cut(&hdr->kex, at, kex);
 	at = cut(&hdr->data, at, data);
@@ -127,7 +127,7 @@ enum oap_code oap_wire_encode(struct oap_msg *msg, const struct oap_hdr *hdr,
 				   len);
 	p = malloc(len);
 	if (!p)
-		return oap_err_set(err, OAP_INTERNAL, "no memory");
+		return oap_err_set(err, OAP_INTERNAL, "out of memory");
 	msg->p = p;
 	msg->len = len;
 	if (kex && hdr->raw)

@@ -266,7 +266,7 @@ static void test_alice_unsigned(void **state)
 	(void)state;
 	creds(NULL, NULL, BOB, &ca);
 	start("", "");
-	refused_alloc(EKEYREJECTED, "not signed", true);
+	refused_alloc(EKEYREJECTED, "unsigned", true);
 }
 
 static void test_bob_wrong_ca(void **state)
@@ -291,7 +291,7 @@ static void test_bob_unsigned(void **state)
 	(void)state;
 	creds(ALICE, &ca, NULL, NULL);
 	start("", "");
-	refused_alloc(EKEYREJECTED, "not signed", true);
+	refused_alloc(EKEYREJECTED, "unsigned", true);
 }
 
 static void test_bob_no_key(void **state)
