@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The ipcp_rekey contributors
-# For a folder that builds one static library for our own programs, which is
-# not installed. Set ARCHIVE and OBJS, and PKGS if it needs some, then include.
+# For a directory that builds one static library for our own programs, which is
+# not installed. Set ARCHIVE and OBJS, and PKGS if required, then include this.
 
 include $(dir $(lastword $(MAKEFILE_LIST)))flags.mk
 

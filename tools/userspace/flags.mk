@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-# Flags that the folders of tools/userspace share. Include it, then use
+# Flags shared by the directories of tools/userspace. Include this file, then use
 # $(CFLAGS_ALL) and $(LDFLAGS_ALL). $(TOP) is the root of the checkout.
 
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/../..)
@@ -32,5 +32,5 @@ CFLAGS_ALL = -std=gnu11 $(WARN) $(HARDEN) -D_GNU_SOURCE -MMD -MP \
 	-I$(TOP)/include/uapi $(CPPFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(LDFLAGS_SAN) $(LDFLAGS)
 
-# Runs one test program: its name first, so that a failure says where it was.
+# Run one test program; print its name first, so that a failure can be located.
 run-test = CMOCKA_MESSAGE_OUTPUT=TAP sh -c 'echo "\# Subtest: $${0\#\#*/}"; exec "$$0"'

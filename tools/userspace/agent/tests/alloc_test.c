@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Allocation: what both sides have then, and every way in which it is refused. */
+/* Allocation: the state of both sides, and every kind of refusal. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,11 +55,11 @@ static void test_alloc_lossy(void **state)
 		}
 		memset(bob.flows, 0, sizeof(bob.flows));
 	}
-	/* a try fails only if it loses about ten round trips in a row */
+	/* an attempt fails only if about ten round trips in a row are lost */
 	assert_true(done >= 58);
 }
 
-/* What is on the wire of this type, or NULL. */
+/* Return a frame of this type in flight, or NULL. */
 static struct packet *frame_on_wire(uint8_t type)
 {
 	unsigned int i;
@@ -70,7 +70,7 @@ static struct packet *frame_on_wire(uint8_t type)
 	return NULL;
 }
 
-/* An allocation that is given a minute, until this is on the wire. */
+/* Allocate with one minute, until a frame of this type is in flight. */
 static struct fake_flow *alloc_until(uint8_t type)
 {
 	struct fake_flow *f;
@@ -83,7 +83,7 @@ static struct fake_flow *alloc_until(uint8_t type)
 	return f;
 }
 
-/* Nothing arrives for longer than a request may be old. */
+/* Nothing arrives for longer than the maximum age of a request. */
 static void outage_then_allocated(struct fake_flow *f)
 {
 	lose_all_on_wire();
@@ -116,7 +116,7 @@ static void test_no_answer_for_long(void **state)
 
 	(void)state;
 	outage_then_allocated(f);
-	/* the newer request has a flow of its own, in place of the first */
+	/* the newer request has a flow of its own, which replaces the first */
 	assert_int_not_equal(peer_of(f)->f.eid, first);
 }
 
@@ -141,7 +141,9 @@ static void test_overtaken_request(void **state)
 	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 0);
 }
 
-/* An endpoint id is no secret: whoever uses another's takes nothing down. */
+/*
+ * An endpoint id is not secret: using that of another peer takes nothing down.
+ */
 static void test_replaced_by_its_own_only(void **state)
 {
 	struct ipcp_nl_upcall up = { .name = BOB };
@@ -162,12 +164,12 @@ static void test_replaced_by_its_own_only(void **state)
 	check_same(f);
 }
 
-/* Programs of one host, if the configuration says so; else as ever. */
+/* Direct flows between programs of one host, if configured. */
 static void test_direct(void **state)
 {
 	static const struct {
 		const char *extra;
-		const char *serves;	/* at alice's */
+		const char *serves;	/* name served at alice */
 		bool full;
 		bool direct;
 		int error;
@@ -223,7 +225,7 @@ static void test_not_served(void **state)
 	refused_alloc(ECONNREFUSED, "not served", true);
 }
 
-/* The kernel takes no other errnos for programs. */
+/* The kernel refuses other errnos for programs. */
 static void test_kernel_refuses(void **state)
 {
 	static const struct {
@@ -346,7 +348,7 @@ static void test_unusable_name(void **state)
 	assert_int_equal(alice.asked, 0);
 }
 
-/* Where a name's agent is */
+/* Locating the agent of a name */
 
 #define DEAD	"203.0.113.9"
 
@@ -360,7 +362,7 @@ static struct sockaddr_storage place(const char *addr)
 	return ss;
 }
 
-/* A name whose address the configuration does not say. */
+/* Allocate a flow to a name without a configured address. */
 static struct fake_flow *alloc_by_dns(void)
 {
 	struct fake_flow *f;
@@ -412,7 +414,7 @@ static void test_dns_does_not_answer(void **state)
 	assert_int_equal(f->error, EHOSTUNREACH);
 	assert_non_null(strstr(f->reason, "DNS"));
 	assert_int_equal(alice.asked, 0);
-	/* too late */
+	/* the answer is too late */
 	engine_resolved(alice.e, f->f.id, &bob.addr, 1, NULL);
 	assert_int_equal(alice.bytes_out, 0);
 }
@@ -440,7 +442,7 @@ static void test_dns_cancelled(void **state)
 	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
 }
 
-/* The next address has its turn soon, long before all patience is gone. */
+/* The second address is tried long before the time of the program is up. */
 static void test_second_address_answers(void **state)
 {
 	struct sockaddr_storage places[3];
@@ -473,7 +475,7 @@ static void test_no_address_answers(void **state)
 			    "no agent answers at 203.0.113.9:3435, 203.0.113.10:3435");
 }
 
-/* Who answers HELLO but not the request loses its turn, too. */
+/* An agent that answers HELLO but not the request is given up, too. */
 static void test_address_that_goes_silent(void **state)
 {
 	struct sockaddr_storage places[2];
@@ -496,7 +498,7 @@ static void test_address_that_goes_silent(void **state)
 	check_same(f);
 }
 
-/* A refusal is one place's; another may do better, with a request of its own. */
+/* After a refusal another address is tried, with a request of its own. */
 static void test_second_address_serves(void **state)
 {
 	struct sockaddr_storage places[2];
@@ -551,7 +553,7 @@ static void test_nobody_answers(void **state)
 	run_for(2000);
 	assert_false(f->used);
 	assert_int_equal(f->error, EHOSTUNREACH);
-	/* the program's patience counts if it is less */
+	/* a shorter time limit of the program takes precedence */
 	f = alloc(BOB, 1000);
 	run_for(1100);
 	assert_int_equal(f->error, EHOSTUNREACH);
@@ -588,7 +590,7 @@ static void test_cancel(void **state)
 	assert_int_equal(flows_at(&bob), 0);
 }
 
-/* An abort takes down nothing that was confirmed. */
+/* An abort never takes down a confirmed flow. */
 static void test_late_abort(void **state)
 {
 	struct fake_flow *f;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What strangers send: floods, forgeries, rubbish. */
+/* Messages from attackers: floods, forgeries, garbage. */
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "world.h"
 
-/* Who does not get the cookie gets nothing for his bytes. */
+/* A sender without a cookie gets no more bytes than it sent. */
 static void test_amplification(void **state)
 {
 	struct sockaddr_storage victim = bob.addr;
@@ -61,7 +61,7 @@ static void test_cookie(void **state)
 	assert_true(cookie_ok(&jar, 300000, &a, cookie));
 }
 
-/* Every bit of every frame, both ways: no flow with keys that differ. */
+/* Flip every bit of every frame, in both directions: the keys never differ. */
 static void test_tampering(void **state)
 {
 	struct fake_flow *f;

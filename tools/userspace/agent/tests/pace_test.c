@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Many flows are not re-keyed at once, few not all too regularly. */
+/* Many flows are not re-keyed at once, and few not too regularly. */
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -22,7 +22,7 @@ struct run {
 	unsigned int rekeys;
 };
 
-/* One look for flows that are old enough, the first ones first. */
+/* Re-key the flows that are old enough, the first ones first. */
 static unsigned int look(struct run *run, struct pace *pace, uint64_t now,
 			 uint64_t *born, unsigned int flows)
 {
@@ -46,7 +46,7 @@ static unsigned int look(struct run *run, struct pace *pace, uint64_t now,
 	return n;
 }
 
-/* Flows that were all allocated at once, for so many intervals. */
+/* Simulate flows that were all allocated at once, for a number of intervals. */
 static struct run simulate(unsigned int flows, unsigned int intervals)
 {
 	uint64_t now = 1000000, end = now + (uint64_t)intervals * INTERVAL;
@@ -77,7 +77,7 @@ static void test_one(void **state)
 	struct run run = simulate(1, 1000);
 
 	(void)state;
-	/* between 3/4 and the whole, and both occur */
+	/* between 3/4 and all of the interval, and both occur */
 	assert_in_range(run.youngest, INTERVAL * 75 / 100, INTERVAL * 77 / 100);
 	assert_in_range(run.oldest, INTERVAL * 98 / 100, INTERVAL * 101 / 100);
 	assert_in_range(run.rekeys, 1100, 1200);
@@ -102,7 +102,9 @@ static void test_many(void **state)
 	}
 }
 
-/* A short interval, and a look that comes late: no more than may be saved up. */
+/*
+ * A short interval and a late call: no more than the credit that may be saved.
+ */
 static void test_late(void **state)
 {
 	struct pace pace = { 0 };

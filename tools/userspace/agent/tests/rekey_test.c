@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Re-keying: loss, restarts, lost keys, and what both sides are held to. */
+/* Re-keying: loss, restarts, lost keys, and the checks of both sides. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,11 +47,13 @@ static void test_rekey_lossy(void **state)
 		dice_state = 77 + i;
 		claim(f);
 		while (f->f.in_flight && step(clock_ms + 60000)) {
-			/* one of the agents dies now and then */
+			/* occasionally restart one of the agents */
 			if (dice(100) == 0)
 				restart(dice(2) ? &alice : &bob);
 		}
-		/* what the initiator has, the responder has */
+		/*
+		 * if the initiator has the epoch, the responder has it as well
+		 */
 		if (f->f.newest_epoch == f->claimed_epoch) {
 			done++;
 			assert_int_equal(g->f.newest_epoch,
@@ -82,7 +84,10 @@ static void test_busy(void **state)
 	check_same(f);
 }
 
-/* The responder parked, its answer got lost, and so did its agent. */
+/*
+ * The responder parked the seed, but its answer is lost and its agent
+ * restarted.
+ */
 static void test_anew(void **state)
 {
 	struct fake_flow *f, *g;
@@ -106,8 +111,9 @@ static void test_anew(void **state)
 	check_same(f);
 }
 
-/* An old request that comes late again is not answered: the answer that is kept
- * is that to the newest one.
+/*
+ * A late copy of an old request is not answered: the responder keeps only the
+ * answer to the newest one.
  */
 static void test_late_duplicate(void **state)
 {
@@ -136,7 +142,7 @@ static void test_late_duplicate(void **state)
 	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 0);
 }
 
-/* The responder's answers under the keys are lost, those in the clear are not. */
+/* Answers under the keys are lost, those in the clear arrive. */
 static void test_answer_in_clear(void **state)
 {
 	struct fake_flow *f;
@@ -150,7 +156,7 @@ static void test_answer_in_clear(void **state)
 	while (f->f.in_flight && step(clock_ms + 5000)) {
 		for (i = 0; i < on_wire; i++)
 			if (wire[i]->to == &alice && wire[i]->flow)
-				wire[i]->flow = FLOWS;	/* none of hers */
+				wire[i]->flow = FLOWS;	/* not one of alice */
 	}
 	assert_int_equal(f->f.newest_epoch, 1);
 	check_same(f);
@@ -186,7 +192,7 @@ static void set_silent(struct fake_flow *at_bob, bool silent)
 	at_bob->f.rb_flags = silent ? IPCP_RB_FLOWPEER : 0;
 }
 
-/* The certificate alone takes over no flow whose ends are in touch. */
+/* A certificate alone cannot take over a flow whose ends are in touch. */
 static void test_clear_refused_in_touch(void **state)
 {
 	struct fake_flow *f;
@@ -204,7 +210,7 @@ static void test_clear_refused_in_touch(void **state)
 	assert_int_equal(alice.e->record.by[REKEY_BUSY].count, 1);
 	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
 	assert_true(allocated(f));
-	/* until she was silent for the peer timeout */
+	/* until alice has been silent for the peer timeout */
 	set_silent(peer_of(f), true);
 	claim(f);
 	run_for(1000);
@@ -212,7 +218,7 @@ static void test_clear_refused_in_touch(void **state)
 	check_same(f);
 }
 
-/* Without the flow's keys the certificates must do. */
+/* Without the keys of the flow, the certificates are sufficient. */
 static void test_keys_lost(void **state)
 {
 	struct fake_flow *f;
@@ -225,7 +231,10 @@ static void test_keys_lost(void **state)
 	for (i = 1; i < 4; i++) {
 		alice.no_keys = i & 1;
 		bob.no_keys = i & 2;
-		/* if he has his, hers are believed to be lost when she is silent */
+		/*
+		 * if bob has his keys, alice's are considered lost when she is
+		 * silent
+		 */
 		set_silent(peer_of(f), !(i & 2));
 		claim(f);
 		run_for(i == 2 ? 10000 : 1000);
@@ -233,7 +242,7 @@ static void test_keys_lost(void **state)
 		check_same(f);
 	}
 	assert_int_equal(alice.e->record.rekey_in_clear, 3);
-	/* another identity is refused there, too */
+	/* another identity is refused in the clear, too */
 	creds("mallory.example", &ca, NULL, NULL);
 	claim(f);
 	run_for(1000);
@@ -263,7 +272,7 @@ static void test_keys_lost_unsigned(void **state)
 	assert_int_equal(f->error, EKEYEXPIRED);
 }
 
-/* Another name may not take over; a new certificate of the same name may. */
+/* Another name cannot take over; a new certificate of the same name can. */
 static void test_rekey_identity(void **state)
 {
 	struct fake_flow *f;
@@ -286,7 +295,9 @@ static void test_rekey_identity(void **state)
 	assert_int_equal(f->f.newest_epoch, 0);
 	binding_blob_read(&before, f->f.blob, f->f.blob_len);
 	creds(NULL, NULL, BOB, &ca);
-	/* bob parked the exchange that alice refused; the next replaces it */
+	/*
+	 * bob parked the exchange that alice refused; the next one replaces it
+	 */
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
@@ -296,7 +307,7 @@ static void test_rekey_identity(void **state)
 				after.peer.fingerprint, OAP_FP_LEN);
 }
 
-/* Nobody re-keys a flow from its wrong end. */
+/* A flow cannot be re-keyed from its responder. */
 static void test_wrong_end(void **state)
 {
 	struct fake_flow *f, *g;
@@ -307,7 +318,7 @@ static void test_wrong_end(void **state)
 	run_for(1000);
 	g = peer_of(f);
 	claim(f);
-	/* alice's request comes back to her as if bob had sent it */
+	/* reflect alice's request as if bob had sent it */
 	assert_true(on_wire > 0);
 	wire[0]->to = &alice;
 	wire[0]->flow = f->f.id;
@@ -316,7 +327,7 @@ static void test_wrong_end(void **state)
 	assert_int_equal(alice.e->record.by[REKEY_ANSWERED].count, 0);
 }
 
-/* Nor another flow of the same two than the one that was claimed. */
+/* Nor can another flow of the same peers than the claimed one. */
 static void test_wrong_flow(void **state)
 {
 	struct fake_flow *f, *other;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The order in which the hosts of a service are tried. */
+/* Order of the hosts of a service. */
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -74,7 +74,7 @@ static void test_weight_zero(void **state)
 	};
 
 	(void)state;
-	/* has a small chance to be first, at zero, and none at another */
+	/* may come first if the dice show zero, otherwise not */
 	order("abc", zero, list, 3);
 	order("cba", highest, list, 3);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A world for the engine. */
+/* Test environment of the engine. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -60,7 +60,7 @@ static void deliver(struct packet *pk)
 {
 	uint8_t *exact = malloc(pk->len);
 
-	/* exactly as long, so that the sanitizer sees an overrun */
+	/* exactly sized, so that the sanitizer sees an overrun */
 	memcpy(exact, pk->p, pk->len);
 	if (pk->to->e && pk->flow)
 		engine_sealed(pk->to->e, pk->flow, exact, pk->len);
@@ -76,7 +76,7 @@ bool step(uint64_t until)
 	uint64_t at = until, t;
 	unsigned int i;
 
-	/* first, since what they send now may be the next to arrive */
+	/* first, because messages sent now may be the next to arrive */
 	t = alice.e ? engine_tick(alice.e) : UINT64_MAX;
 	if (t < at)
 		at = t;
@@ -127,7 +127,7 @@ struct fake_flow *flow_of(struct side *s, uint32_t id)
 	return &s->flows[id - 1];
 }
 
-/* The wall clock of both sides goes with the world's. */
+/* The wall clock of both sides follows the simulated time. */
 static uint64_t wall_clock(void *arg)
 {
 	static time_t began;
@@ -149,7 +149,7 @@ static const char *op_reason(void *ctx)
 	return ((struct side *)ctx)->reason;
 }
 
-/* What the DNS says the test says, with engine_resolved(). */
+/* The test provides the answers of the DNS with engine_resolved(). */
 static int op_resolve(void *ctx, uint32_t flow, const char *name,
 		      uint16_t port)
 {
@@ -330,7 +330,9 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 			return -EBUSY;
 		if (seed->exchange < f->f.exchange)
 			return -EINVAL;
-		/* a later exchange replaces an epoch not observed yet */
+		/*
+		 * a later exchange replaces an epoch that was not observed yet
+		 */
 		if (seed->epoch != (uint8_t)(f->f.newest_epoch + 1) &&
 		    !(seed->epoch == f->f.newest_epoch && f->f.exchange))
 			return -EINVAL;
@@ -381,7 +383,7 @@ static const struct engine_ops ops = {
 	op_rekey_clear, op_rekey_request, op_flow_direct,
 };
 
-/* What the program and the main loop do */
+/* The program and the main loop */
 
 struct fake_flow *alloc(const char *name, uint32_t timeout)
 {

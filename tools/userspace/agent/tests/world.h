@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * A world for the engine: two of them, alice's and bob's, wired back to back
- * over a network that loses, repeats and reorders, with a clock of its own and
- * the registry's rules about exchanges. The cryptography is the real one.
+ * Test environment of the engine: two engines, alice's and bob's, connected by
+ * a network that loses, repeats and reorders, with a clock of its own and the
+ * rules of the registry about exchanges. The cryptography is real.
  */
 #ifndef REKEYD_TEST_WORLD_H
 #define REKEYD_TEST_WORLD_H
@@ -25,14 +25,14 @@
 
 struct side;
 
-/* A flow as the registry has it. */
+/* A flow in the simulated registry. */
 struct fake_flow {
 	bool used;
 	struct ipcp_nl_flow f;
 	uint8_t seed[32];		/* of newest_epoch */
 	uint8_t claimed_epoch;
 	uint32_t next_exchange;
-	int error;			/* of flow_del */
+	int error;			/* from flow_del */
 	char reason[REASON_LEN];
 };
 
@@ -53,12 +53,12 @@ struct side {
 	struct sockaddr_storage addr;
 	struct fake_flow flows[FLOWS];
 	const char *serves;
-	bool full;			/* its backlog is */
-	bool busy;			/* the epoch before is not done */
+	bool full;			/* its backlog is full */
+	bool busy;			/* the previous epoch is unconfirmed */
 	bool no_keys;			/* all keys are lost */
 	bool no_dns;
-	int broken;			/* what flow_allocate says, or 0 */
-	uint32_t asked;			/* the DNS, for this flow */
+	int broken;			/* result of flow_allocate, or 0 */
+	uint32_t asked;			/* flow that waits for the DNS */
 	uint16_t asked_port;
 	uint64_t bytes_out;
 	char reason[64];
@@ -68,42 +68,42 @@ extern struct side alice, bob;
 extern struct packet *wire[PACKETS];
 extern unsigned int on_wire;
 extern uint64_t clock_ms;
-extern unsigned int loss;		/* per cent */
+extern unsigned int loss;		/* percent */
 extern bool chaos;			/* repeat and reorder */
 extern uint64_t dice_state;
-extern char top[64];			/* folder of this case */
+extern char top[64];			/* directory of this test */
 extern struct test_crt ca, other_ca;
 
 unsigned int dice(unsigned int n);
 
-/* Lets time pass until something arrives or is due; false at @until. */
+/* Advance the time until a message arrives or work is due; false at @until. */
 bool step(uint64_t until);
 void run_for(uint64_t ms);
 void lose_all_on_wire(void);
 
-/* What the program and the main loop do */
+/* The program and the main loop */
 struct fake_flow *add_flow(struct side *s, const char *name);
 struct fake_flow *alloc(const char *name, uint32_t timeout);
 void claim(struct fake_flow *f);
 
-/* What came of it */
+/* Results */
 struct fake_flow *flow_of(struct side *s, uint32_t id);
 struct fake_flow *peer_of(struct fake_flow *f);
 bool allocated(const struct fake_flow *f);
 unsigned int flows_at(struct side *s);
-/* Both hold the same seed, and each the other's endpoint id. */
+/* Check that both ends have the same seed and the endpoint id of each other. */
 void check_same(struct fake_flow *f);
 
-/* Set-up; NULL for what is to stay as it is */
+/* Set-up; NULL leaves a setting unchanged */
 void make_creds(const char *dir, const char *cn, const char *type,
 		const struct test_crt *by);
 void creds(const char *alice_cn, const struct test_crt *alice_ca,
 	   const char *bob_cn, const struct test_crt *bob_ca);
-/* @alice_extra: more of the name's block in the configuration */
+/* @alice_extra: more settings for the name */
 void start(const char *alice_extra, const char *bob_extra);
 void start_good(void);
 void stop(void);
-/* As after SIGKILL: all that the agent knew is gone, its claims lapse. */
+/* As after SIGKILL: the agent has lost its state, its claims lapse. */
 void restart(struct side *s);
 
 int world_setup(void **state);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The file that says which names a program serves. */
+/* The file of bindings of programs to names. */
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -169,7 +169,7 @@ static void a_change_leaves_the_rest(void **state)
 	assert_file("# ours\np one\n/b/p two\n");
 	assert_int_equal(ipcp_bind_remove(path, "p", "one"), 0);
 	assert_file("# ours\n/b/p two\n");
-	/* no temporary file is left: teardown removes the folder */
+	/* no temporary file is left: teardown removes the directory */
 }
 
 static void no_folder(void **state)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What the library does by itself: parts of messages, flags, sets, errors. A
- * socket that keeps messages apart stands for the device.
+ * Parts of the library that need no device: rests of messages, flags, sets,
+ * errors. A socket that preserves message boundaries replaces the device.
  */
 
 #include <stdarg.h>
@@ -54,7 +54,7 @@ static void send_text(const struct pair *pair, const char *text)
 	assert_int_equal(send(pair->peer, text, strlen(text), 0), strlen(text));
 }
 
-/* Reads at most so much, and that is it. */
+/* Read at most @count bytes, and check the result. */
 static void assert_read(int fd, size_t count, const char *text)
 {
 	char buf[64];
@@ -263,7 +263,7 @@ static void flags_and_qos(void **state)
 
 static const struct timespec now = { 0, 0 };
 
-/* What is told now: a letter an event, 'a' for the first flow. */
+/* Check the reported events: one letter each, 'a' for the first flow. */
 static void assert_events(fset_t *set, int first, const char *text)
 {
 	fqueue_t *fq = fqueue_create();
@@ -325,7 +325,7 @@ static void events(void **state)
 	fset_t *set = fset_create();
 
 	(void)state;
-	/* what was there before counts, too, until it is read */
+	/* a message from before counts as well, until it is read */
 	send_text(&a, "1");
 	assert_int_equal(fset_add(set, a.fd), 0);
 	assert_int_equal(fset_add(set, b.fd), 0);
@@ -468,14 +468,14 @@ static void *read_one(void *arg)
 	return NULL;
 }
 
-/* What a thread held when it was cancelled is free again. */
+/* A cancelled thread releases what it held. */
 static void a_reader_is_cancelled(void **state)
 {
 	struct pair pair = make_pair();
 	pthread_t reader;
 
 	(void)state;
-	/* the address sanitizer takes the way out of the thread for a fault */
+	/* the address sanitizer reports the exit of the thread as an error */
 	if (SANITIZED) {
 		end_pair(&pair);
 		return;
@@ -519,7 +519,7 @@ static void *read_many(void *arg)
 	return NULL;
 }
 
-/* The other end sends back what comes. */
+/* Echo messages at the other end. */
 static void *echo(void *arg)
 {
 	struct pair *pair = arg;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Certificates and signatures: who is believed, and who is not. */
+/*
+ * Certificates and signatures: which peers are accepted, and which are refused.
+ */
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 
 #include "pair.h"
 
-/* Kinds of keys */
+/* Types of keys */
 
 static const char * const types[] = {
 	"EC", "EC-384", "EC-521", "RSA", "ED25519", "ED448", "ML-DSA-44",
@@ -45,7 +47,7 @@ static void test_type(void **state)
 	close_pair(&p);
 }
 
-/* A root of the same kind signs the certificates. */
+/* The root has a key of the same type as the certificates it signs. */
 static void test_root_of_type(void **state)
 {
 	struct test_crt root;
@@ -63,7 +65,7 @@ static void test_root_of_type(void **state)
 	test_crt_free(&root);
 }
 
-/* Authentication alone: no key exchange, no digest in the header. */
+/* Authentication without a key exchange and without a digest in the header. */
 static void test_auth_only(void **state)
 {
 	struct pair p;
@@ -104,7 +106,7 @@ static void test_digest(void **state)
 	}
 }
 
-/* Keys that hash by themselves do not care what digest is configured. */
+/* Keys with a built-in digest ignore the configured one. */
 static void ed25519_works_with_every_digest(void **state)
 {
 	struct pair p;
@@ -167,12 +169,12 @@ static void data_of_both_sides_arrives(void **state)
 	close_pair(&p);
 }
 
-/* What is demanded of the peer */
+/* Authentication that is required of the peer */
 
 struct demand {
 	const char *name;
 	enum oap_auth auth;
-	const char *has;	/* "none", "ours", "theirs": the peer's CA */
+	const char *has;	/* "none", "ours", "theirs": CA of the peer */
 	enum oap_code code;
 	bool known;
 };
@@ -269,7 +271,7 @@ static void a_root_among_the_intermediates_is_not_trusted(void **state)
 	close_pair(&p);
 }
 
-/* A certificate that is no CA's signs another: that is no chain. */
+/* A chain through a certificate that is not a CA is refused. */
 static void a_leaf_cannot_sign_certificates(void **state)
 {
 	struct test_crt leaf = test_crt_make("EC", "mallory", NULL, &test_ca,
@@ -320,7 +322,7 @@ static void the_signature_of_another_key_is_refused(void **state)
 	close_pair(&p[1]);
 }
 
-/* A weak key: the security level asks for 112 bits. */
+/* A weak key: the security level requires 112 bits. */
 static void a_weak_rsa_key_is_refused(void **state)
 {
 	struct pair p;
@@ -379,7 +381,7 @@ static void test_named(void **state)
 	close_pair(&p);
 }
 
-/* A server whose certificate was changed, and signed by the CA again. */
+/* Use a server certificate that was modified and signed by the CA again. */
 static enum oap_code with_changed(void (*change)(X509 *crt))
 {
 	struct test_crt s = test_crt_make("EC", NAME, NULL, &test_ca, 0, -DAY,

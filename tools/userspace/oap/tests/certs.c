@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Certificates for the tests, made on the fly. */
+/* Certificates for the tests, generated at run time. */
 
 #include <stdarg.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Certificates for the tests, made on the fly. */
+/* Certificates for the tests, generated at run time. */
 #ifndef OAP_TEST_CERTS_H
 #define OAP_TEST_CERTS_H
 
@@ -21,7 +21,9 @@ struct test_crt {
 struct test_crt test_crt_make(const char *type, const char *cn,
 			      const char *san, const struct test_crt *issuer,
 			      int ca, long from, long to);
-/* Always the same: an Ed25519 key made of @number, from 2025 to 2125. */
+/*
+ * Deterministic: an Ed25519 key derived from @number, valid from 2025 to 2125.
+ */
 struct test_crt test_crt_fixed(uint8_t number, const char *cn,
 			       const struct test_crt *issuer, int ca);
 void test_crt_free(struct test_crt *crt);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ML-KEM and its hybrids, in both modes. They need OpenSSL 3.5. */
+/* ML-KEM and its hybrids, in both modes. Needs OpenSSL 3.5. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const char * const ciphers[] = {
 	"aes-128-gcm", "aes-256-gcm", "chacha20-poly1305",
 };
 
-/* The files of a key that lasts */
+/* Files of a static key */
 
 static FILE *create(const char *file, mode_t mode)
 {
@@ -86,7 +86,7 @@ static char *conf_of(const char *kex, const char *mode)
 	return conf;
 }
 
-/* Both sides have a key that lasts, and use it. */
+/* Both sides have the static key, and use it. */
 static void client_mode(const char *kex)
 {
 	need_pq(kex);
@@ -95,7 +95,7 @@ static void client_mode(const char *kex)
 	key_files(kex);
 }
 
-/* What works */
+/* Successful exchanges */
 
 static void round_trip(const char *kex, const char *kdf, const char *cipher)
 {
@@ -138,7 +138,7 @@ static void test_unconfigured_server(void **state)
 	close_pair(&p);
 }
 
-/* A server that has a key which lasts takes what is better, too. */
+/* A server with a static key also accepts a stronger exchange. */
 static void a_server_in_client_mode_takes_a_fresh_key(void **state)
 {
 	struct pair p;
@@ -174,7 +174,7 @@ static void test_rekey(void **state)
 	close_pair(&p);
 }
 
-/* What is derived, and what is on the wire */
+/* Derivation, and the wire format */
 
 static void hmac(const EVP_MD *md, const uint8_t *key, size_t key_len,
 		 const uint8_t *p, size_t len, uint8_t *out)
@@ -186,7 +186,7 @@ static void hmac(const EVP_MD *md, const uint8_t *key, size_t key_len,
 				  EVP_MAX_MD_SIZE, &out_len));
 }
 
-/* HKDF in the words of RFC 5869, salted with the public key's hash. */
+/* HKDF as in RFC 5869, with the hash of the public key as salt. */
 static void kem_key(uint16_t kdf, const uint8_t *secret, size_t len,
 		    const struct oap_buf *pub, uint8_t *out)
 {
@@ -268,9 +268,9 @@ static void kems_are_on_the_wire_as_with_ouroboros(void **state)
 	}
 }
 
-/* Damage */
+/* Damaged messages */
 
-/* Where the key exchange's data begins and how long it is; unsigned messages. */
+/* Find the key exchange data and its length in an unsigned message. */
 static uint8_t *kex_data(uint8_t *msg, size_t *len)
 {
 	*len = (msg[32] << 8 | msg[33]) & 0x3fff;
@@ -299,7 +299,10 @@ static bool keys_differ(struct pair *p)
 	return memcmp(a, b, 32);
 }
 
-/* ML-KEM answers rubbish with a key that nobody else has. */
+/*
+ * ML-KEM decapsulates an invalid ciphertext to a key that the peer does not
+ * have.
+ */
 static void test_corrupted_ciphertext(void **state)
 {
 	struct pair p;
@@ -396,7 +399,7 @@ static void test_truncated_in_client_mode(void **state)
 	close_pair(&p);
 }
 
-/* The client knows another key than the server has. */
+/* The public key of the client does not belong to the key of the server. */
 static void test_wrong_key_pair(void **state)
 {
 	struct pair p;
@@ -413,7 +416,7 @@ static void test_wrong_key_pair(void **state)
 	close_pair(&p);
 }
 
-/* A key in the other's stead, of a run that asked something else. */
+/* Use the public key of another run, which made another request. */
 static void the_ciphertext_for_another_request_gives_another_key(void **state)
 {
 	struct pair p[2];
@@ -445,7 +448,7 @@ static void the_ciphertext_for_another_request_gives_another_key(void **state)
 	close_pair(&p[1]);
 }
 
-/* What a server refuses that the client encapsulated to */
+/* Client encapsulation that the server refuses */
 
 struct refused {
 	const char *name;
@@ -477,7 +480,7 @@ static void test_refused(void **state)
 		srv_conf(c->srv);
 	else
 		unlink(path("srv/server/%s/enc.conf", NAME));
-	if (c->code == OAP_BAD_CONFIG)	/* there is a key, but of 768 */
+	if (c->code == OAP_BAD_CONFIG)	/* the key is for ML-KEM-768 */
 		rename(path("srv/server/%s/kex.key.raw", NAME), path("x"));
 	open_pair(&p, OAP_AUTH_NONE);
 	request_ok(&p);
@@ -486,7 +489,7 @@ static void test_refused(void **state)
 	close_pair(&p);
 }
 
-/* 32 bytes and the client's flag: no key exchange at all may be set up. */
+/* 32 bytes with the client flag: a key exchange must not be set up. */
 static void rubbish_in_client_mode_is_refused(void **state)
 {
 	uint8_t msg[OAP_HDR_LEN + 32] = { 1 };
@@ -518,7 +521,9 @@ static void a_rekey_with_a_key_that_lasts_is_refused(void **state)
 	close_pair(&p);
 }
 
-/* In client mode the answer has no key exchange, and the client's KDF. */
+/*
+ * In client mode the response has no key exchange, and the KDF of the client.
+ */
 static void an_answer_with_another_kdf_is_refused(void **state)
 {
 	struct pair p;
@@ -564,7 +569,7 @@ static void an_answer_with_a_key_exchange_nobody_asked_for_is_refused(void **sta
 	close_pair(&p);
 }
 
-/* Files that cannot be used */
+/* Unusable files */
 
 static enum oap_code client_mode_exchange(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Key exchanges: that they work, what is derived, what is refused. */
+/* Key exchanges: success, derivation and refusals. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static void hex(const char *text, uint8_t *out)
 	}
 }
 
-/* Every one with every KDF and every cipher */
+/* Each exchange with every KDF and every cipher */
 
 static void round_trip(const char *kex, const char *kdf, const char *cipher)
 {
@@ -65,7 +65,7 @@ static void test_round_trip(void **state)
 			round_trip(*state, kdfs[i], ciphers[j]);
 }
 
-/* Nothing to agree on with a server that has no configuration of its own. */
+/* The server has no configuration of its own. */
 static void test_unconfigured_server(void **state)
 {
 	const char *kex = *state;
@@ -82,14 +82,14 @@ static void test_unconfigured_server(void **state)
 	close_pair(&p);
 }
 
-/* What is derived */
+/* Derivation */
 
 struct vector {
 	const char *kdf;
 	const char *key;
 };
 
-/* Computed with Python: hashlib, hmac, and another X25519. */
+/* Computed with Python: hashlib, hmac, and an independent X25519. */
 static const struct vector vectors[] = {
 	{ "blake2s256",
 	  "b715635780e3af895fe2329828b30ac1af3c4f2b705c51a0ebd5851f92c44262" },
@@ -137,7 +137,7 @@ static void test_vector(void **state)
 	hex(v->key, want);
 	assert_int_equal(oap_kex_dhe(ka, kb, &a, &b, kdf, &key, &err), OAP_OK);
 	assert_memory_equal(want, key.b, 32);
-	/* whoever asks, and in whatever order */
+	/* the roles and the order of the keys do not matter */
 	assert_int_equal(oap_kex_dhe(kb, ka, &a, &b, kdf, &key, &err), OAP_OK);
 	assert_memory_equal(want, key.b, 32);
 	assert_int_equal(oap_kex_dhe(ka, kb, &b, &a, kdf, &key, &err), OAP_OK);
@@ -169,7 +169,7 @@ static void the_root_binds_epoch_cipher_and_both_messages(void **state)
 	assert_memory_not_equal(want, got, 32);
 }
 
-/* What is on the wire */
+/* Wire format */
 
 static void x25519_is_on_the_wire_as_with_ouroboros(void **state)
 {
@@ -194,7 +194,7 @@ static void x25519_is_on_the_wire_as_with_ouroboros(void **state)
 	close_pair(&p);
 }
 
-/* The key exchange that a public key belongs to */
+/* Key exchange inferred from a public key */
 
 static void make(const char *name, EVP_PKEY **key, struct oap_buf *pub)
 {
@@ -235,7 +235,7 @@ static void test_infer(void **state)
 	assert_string_equal(kex->name, *state);
 	assert_int_equal(EVP_PKEY_eq(own, peer), 1);
 	EVP_PKEY_free(peer);
-	/* cut off, with something behind, empty */
+	/* truncated, with trailing bytes, empty */
 	pub.len--;
 	assert_int_equal(infer(*state, &pub, &kex, &peer), OAP_BAD_KEX);
 	EVP_PKEY_free(peer);
@@ -274,9 +274,9 @@ static void keys_of_no_key_exchange_of_ours_are_refused(void **state)
 	}
 }
 
-/* Diffie-Hellman with something else */
+/* Diffie-Hellman with a key of another kind */
 
-/* A key of one kind with a key of each other kind. */
+/* Combine a key of each kind with keys of all other kinds. */
 static void test_wrong_kind(void **state)
 {
 	EVP_PKEY *own = NULL, *peer = NULL;
@@ -299,7 +299,7 @@ static void test_wrong_kind(void **state)
 	OPENSSL_free((void *)a.p);
 }
 
-/* Is the key refused, or at least another than the peer's? */
+/* Check that the key is refused, or at least differs from that of the peer. */
 static void corrupted(const char *name, EVP_PKEY *own, EVP_PKEY *other,
 		      const struct oap_buf *a, const struct oap_buf *b,
 		      const struct oap_buf *bad)
@@ -381,7 +381,7 @@ static void test_bad_public_key(void **state)
 	close_pair(&p);
 }
 
-/* A response with the key of another kind than that of the request. */
+/* The response has a key of another kind than the request. */
 static void the_answer_with_another_key_exchange_is_refused(void **state)
 {
 	static const char * const confs[] = { "kex=X25519\n", "kex=X448\n" };
@@ -396,13 +396,13 @@ static void the_answer_with_another_key_exchange_is_refused(void **state)
 		request_ok(&p[i]);
 		respond_ok(&p[i]);
 	}
-	/* a response to X448, with id and hash of the one to X25519 */
+	/* a response to X448, with the id and hash of the response to X25519 */
 	msg = copy_of(p[1].rsp, &len);
 	memcpy(msg, p[0].rsp->out.p, OAP_ID_LEN);
 	memcpy(msg + len - 32, p[0].rsp->out.p + p[0].rsp->out.len - 32, 32);
 	assert_int_equal(complete_bytes(&p[0], msg, len), OAP_BAD_KEX);
 	free(msg);
-	/* a refusal spoils nothing */
+	/* a refused response leaves the exchange intact */
 	assert_int_equal(complete(&p[0]), OAP_OK);
 	same_keys(&p[0]);
 	close_pair(&p[0]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Messages that were changed on their way. Signed ones are refused whatever was
- * changed; unsigned ones at least when they make no sense.
+ * Messages modified in transit. Signed messages are refused after any change,
+ * unsigned ones at least if they are malformed.
  */
 
 #include <stdlib.h>
@@ -10,11 +10,11 @@
 
 #include "pair.h"
 
-/* Signed: every bit of both messages */
+/* Signed messages: flip every bit */
 
 struct type {
 	const char *name;
-	bool thorough;		/* every bit; else one of each byte */
+	bool thorough;		/* every bit; otherwise one in each byte */
 };
 
 /* Messages with ML-DSA are ten times as long. */
@@ -27,7 +27,7 @@ static const struct type types[] = {
 
 typedef enum oap_code (*taker)(struct pair *p, const uint8_t *msg, size_t len);
 
-/* Changes each bit, and all of a byte at once. */
+/* Flip each bit, then all bits of a byte. */
 static void refuse_changed(struct pair *p, taker take,
 			   const struct oap_run *run, bool thorough)
 {
@@ -35,7 +35,7 @@ static void refuse_changed(struct pair *p, taker take,
 	size_t i, len;
 	int bit;
 
-	/* as long as it is, so that the sanitizer sees an overrun */
+	/* exactly sized, so that the sanitizer sees an overrun */
 	msg = copy_of(run, &len);
 	for (i = 0; i < len; i++) {
 		old = msg[i];
@@ -71,7 +71,7 @@ static void test_bits_of_request(void **state)
 	open_signed(&p, type->name);
 	request_ok(&p);
 	refuse_changed(&p, process_bytes, p.req, type->thorough);
-	/* nothing of that went into the replay cache */
+	/* the replay cache has none of the modified requests */
 	assert_int_equal(process(&p), OAP_OK);
 	close_pair(&p);
 }
@@ -85,13 +85,13 @@ static void test_bits_of_response(void **state)
 	request_ok(&p);
 	respond_ok(&p);
 	refuse_changed(&p, complete_bytes, p.rsp, type->thorough);
-	/* none of that spoilt the exchange */
+	/* the refused responses leave the exchange intact */
 	assert_int_equal(complete(&p), OAP_OK);
 	same_keys(&p);
 	close_pair(&p);
 }
 
-/* The request was changed, and the server does not look: the client does. */
+/* The server does not verify the modified request, but the client notices. */
 static void a_changed_request_shows_in_the_answer(void **state)
 {
 	struct pair p;
@@ -102,7 +102,7 @@ static void a_changed_request_shows_in_the_answer(void **state)
 	open_pair(&p, OAP_AUTH_NONE);
 	request_ok(&p);
 	msg = copy_of(p.req, &len);
-	msg[23] ^= 1;			/* a nanosecond or so */
+	msg[23] ^= 1;			/* 1 ns in the timestamp */
 	assert_int_equal(process_bytes(&p, msg, len), OAP_OK);
 	assert_int_equal(respond(&p), OAP_OK);
 	assert_int_equal(complete(&p), OAP_MISMATCH);
@@ -110,9 +110,9 @@ static void a_changed_request_shows_in_the_answer(void **state)
 	close_pair(&p);
 }
 
-/* Signed: parts taken away */
+/* Signed messages: remove parts */
 
-/* Takes away what is signed with, and the signature. */
+/* Remove the certificate and the signature. */
 static uint8_t *strip(const struct oap_run *run, size_t hash_len, bool crt,
 		      bool sig, size_t *len)
 {
@@ -187,7 +187,7 @@ static void test_stripped_response(void **state)
 	close_pair(&p);
 }
 
-/* Truncated and lengthened */
+/* Truncated and extended messages */
 
 static void refuse_lengths(struct pair *p, taker take,
 			   const struct oap_run *run)
@@ -303,7 +303,7 @@ static void test_field(void **state)
 	close_pair(&p);
 }
 
-/* Flags of a key exchange that is not there. */
+/* Key exchange flags without a key exchange. */
 static void flags_without_key_exchange_are_refused(void **state)
 {
 	uint8_t msg[OAP_HDR_LEN] = { 0 };
@@ -320,7 +320,7 @@ static void flags_without_key_exchange_are_refused(void **state)
 			 OAP_MALFORMED);
 }
 
-/* The wrong answer */
+/* Wrong responses */
 
 static void the_answer_to_another_request_is_refused(void **state)
 {
@@ -353,7 +353,7 @@ static void a_request_is_no_answer(void **state)
 	close_pair(&p);
 }
 
-/* The server's own request, sent back to it. */
+/* The request of the server is sent back to it. */
 static void a_reflected_answer_is_no_request(void **state)
 {
 	struct pair p;
@@ -370,7 +370,7 @@ static void a_reflected_answer_is_no_request(void **state)
 	close_pair(&p);
 }
 
-/* Right but for one byte of the id, or of the request's hash. */
+/* Change one byte of the id or of the request hash. */
 static void another_id_or_hash_is_refused(void **state)
 {
 	struct pair p;

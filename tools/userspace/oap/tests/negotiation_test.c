@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What both sides agree on, and which downgrades are refused. */
+/* Negotiation: the result for both sides, and refused downgrades. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #define SHA256	672
 #define SHA512	674
 
-/* What comes of the wishes of both sides */
+/* Result of the preferences of both sides */
 
 struct agreed {
 	const char *name;
@@ -82,7 +82,7 @@ static void neither_side_encrypts(void **state)
 	close_pair(&p);
 }
 
-/* What the server refuses */
+/* Refusals by the server */
 
 static enum oap_code ask(const char *cli, const char *srv)
 {
@@ -168,7 +168,7 @@ static void test_field(void **state)
 	close_pair(&p);
 }
 
-/* A cipher without a key exchange is a wish without a way. */
+/* A cipher requires a key exchange. */
 static void a_cipher_without_key_exchange_is_refused(void **state)
 {
 	struct pair p;
@@ -231,7 +231,7 @@ static void a_request_without_digest_is_answered(void **state)
 	close_pair(&p);
 }
 
-/* What the client refuses */
+/* Refusals by the client */
 
 static const struct field downgrades[] = {
 	{ "aes-128-ctr", 24, 904, OAP_BAD_CIPHER },
@@ -268,7 +268,7 @@ static void test_downgrade(void **state)
 	close_pair(&p);
 }
 
-/* A response without the key exchange that was asked for. */
+/* The response lacks the requested key exchange. */
 static void an_answer_without_key_exchange_is_refused(void **state)
 {
 	struct pair p;
@@ -309,7 +309,7 @@ static void an_answer_with_key_exchange_nobody_asked_for_is_refused(void **state
 	longer[33] = 4;
 	assert_int_equal(complete_bytes(&p, longer, len + 4), OAP_MISMATCH);
 	free(longer);
-	/* a cipher alone is as bad */
+	/* a cipher alone is refused, too */
 	msg[24] = AES256 >> 8;
 	msg[25] = AES256 & 0xff;
 	assert_int_equal(complete_bytes(&p, msg, len), OAP_MISMATCH);
@@ -345,7 +345,7 @@ static void a_rekey_with_another_cipher_is_refused(void **state)
 	assert_int_equal(process(&p), OAP_OK);
 	assert_int_equal(respond(&p), OAP_BAD_CIPHER);
 	drop_runs(&p);
-	/* a server that would raise it: the initiator refuses */
+	/* the server selects a stronger cipher: the initiator refuses */
 	p.sp.cipher = 0;
 	request_ok(&p);
 	respond_ok(&p);

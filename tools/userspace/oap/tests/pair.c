@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Two sides of an exchange in one process, each with a folder of its own. */
+/* Two sides of an exchange in one process, each with a directory of its own. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +112,7 @@ int suite_run(struct suite *suite, const char *name)
 				       group_setup, group_teardown);
 }
 
-/* Skips a test of what OpenSSL has from 3.5 on. */
+/* Skip a test that requires an algorithm of OpenSSL 3.5. */
 void need_pq(const char *algorithm)
 {
 	static const char * const pq[] = { "ML-", "MLKEM", "SLH-" };
@@ -124,7 +124,7 @@ void need_pq(const char *algorithm)
 			skip();
 }
 
-/* Credentials of both sides, of one type of key, by one CA. */
+/* Create credentials for both sides, with one type of key and one CA. */
 void credentials(const char *type, const struct test_crt *by)
 {
 	struct test_crt c = test_crt_make(type, US, NULL, by, 0, -DAY, DAY);
@@ -239,7 +239,7 @@ void exchange_ok(struct pair *p)
 		fail_msg("complete: %s", p->err.text);
 }
 
-/* Both sides have one key, one cipher, and one root for each epoch. */
+/* Check that both sides have the same key, cipher, and roots for all epochs. */
 void same_keys(struct pair *p)
 {
 	uint8_t a[32] = { 0 }, b[32] = { 1 }, c[32] = { 2 };

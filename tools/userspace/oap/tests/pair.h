@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Two sides of an exchange in one process, each with a folder of its own. */
+/* Two sides of an exchange in one process, each with a directory of its own. */
 #ifndef OAP_TEST_PAIR_H
 #define OAP_TEST_PAIR_H
 
@@ -24,12 +24,12 @@
 /**
  * struct pair - an exchange
  * @cli: environment of the client
- * @srv: of the server
- * @req: the client's exchange
- * @rsp: the server's exchange
- * @cp: the client's parameters
- * @sp: the server's parameters
- * @err: of the last call
+ * @srv: environment of the server
+ * @req: exchange of the client
+ * @rsp: exchange of the server
+ * @cp: parameters of the client
+ * @sp: parameters of the server
+ * @err: from the last call
  */
 struct pair {
 	struct oap_env *cli, *srv;
@@ -41,7 +41,7 @@ struct pair {
 extern struct test_crt test_ca, test_other_ca;
 extern uint64_t now_ns;			/* the clock of both sides */
 
-/* Tests with names; each has a folder of its own. */
+/* Named tests, each with a directory of its own. */
 #define SUITE_MAX	128
 
 struct suite {
@@ -54,7 +54,7 @@ void suite_add(struct suite *suite, CMUnitTestFunction f, const void *arg,
 	       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int suite_run(struct suite *suite, const char *name);
 
-/* A test whose name says it all. */
+/* Add a test that is named like its function. */
 #define SUITE_ADD(suite, f)	suite_add(suite, f, NULL, "%s", #f)
 
 char *path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -74,7 +74,7 @@ enum oap_code complete(struct pair *p);
 void exchange_ok(struct pair *p);
 void same_keys(struct pair *p);
 
-/* Copies of messages, to be changed; as long as they are, for the sanitizer. */
+/* Copy a message to modify it; exactly sized for the sanitizer. */
 uint8_t *copy_of(const struct oap_run *run, size_t *len);
 enum oap_code process_bytes(struct pair *p, const uint8_t *msg, size_t len);
 enum oap_code complete_bytes(struct pair *p, const uint8_t *msg, size_t len);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Time and repetition of requests. */
+/* Freshness and replays of requests. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "pair.h"
 
-/* The window of time */
+/* The time window */
 
 struct at {
 	const char *name;
-	int64_t ms;		/* that the server's clock is ahead */
+	int64_t ms;		/* by which the clock of the server is ahead */
 	bool no_clock;
 	enum oap_code code;
 };
@@ -45,7 +45,7 @@ static void test_time(void **state)
 	close_pair(&p);
 }
 
-/* The extremes of the field make no number run over. */
+/* Extreme timestamps do not overflow. */
 static void a_time_of_0_or_of_the_far_future_is_refused(void **state)
 {
 	struct pair p;
@@ -64,7 +64,7 @@ static void a_time_of_0_or_of_the_far_future_is_refused(void **state)
 	close_pair(&p);
 }
 
-/* Repetition */
+/* Replays */
 
 static void again(enum oap_auth auth, bool no_clock)
 {
@@ -95,7 +95,7 @@ static void a_signed_request_is_taken_once(void **state)
 	again(OAP_AUTH_REQUIRED, true);
 }
 
-/* Who knows no key cannot use up the id of one who does. */
+/* A peer without a key cannot use up the id of an authentic request. */
 static void a_forged_request_does_not_block_the_real_one(void **state)
 {
 	struct pair p;
@@ -110,7 +110,7 @@ static void a_forged_request_does_not_block_the_real_one(void **state)
 	msg[len - 1] ^= 1;
 	assert_int_equal(process_bytes(&p, msg, len), OAP_BAD_SIGNATURE);
 	free(msg);
-	/* not even where anybody may ask */
+	/* not even if authentication is not required */
 	p.sp.auth = OAP_AUTH_NONE;
 	assert_int_equal(process(&p), OAP_OK);
 	p.sp.auth = OAP_AUTH_REQUIRED;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* An exchange that waits for its response, saved and taken up again. */
+/* Saving and restoring an exchange that waits for its response. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static const char * const kexes[] = {
 	"ML-KEM-1024", "X25519MLKEM768", "X448MLKEM1024",
 };
 
-/* The client's exchange through bytes. */
+/* Save and restore the exchange of the client. */
 static enum oap_code through_bytes(struct pair *p, const char *name)
 {
 	uint8_t state[OAP_STATE_MAX], *exact;
