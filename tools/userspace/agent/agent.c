@@ -398,7 +398,7 @@ static int attach(struct agent *a)
 	}
 	err = ipcp_nl_agent_set(a->kernel.nl, a->conf->port, a->conf->mark);
 	if (err)
-		log_err("cannot be the agent: %s%s",
+		log_err("cannot become the agent: %s%s",
 			ipcp_nl_reason(a->kernel.nl),
 			err == -EBUSY ? ": another agent runs in this network namespace" :
 			err == -EADDRINUSE ? ": the UDP port is taken" : "");

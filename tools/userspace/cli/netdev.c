@@ -90,7 +90,7 @@ static int configure(const char *dev, int attr, const char *name)
 	if (err == -NLE_PERM)
 		return fail("cannot set %s: permission denied; run this as root", dev);
 	if (err == -NLE_OPNOTSUPP)
-		return fail("%s is no interface of the kind " KIND, dev);
+		return fail("%s is not an interface of the kind " KIND, dev);
 	if (err)
 		return fail("cannot set %s: %s", dev, nl_geterror(err));
 	return EXIT_OK;
@@ -100,7 +100,7 @@ static int netdev_connect(int argc, char **argv)
 {
 	const struct use use = {
 		"netdev connect", "DEVICE NAME",
-		"Has an interface carry packets over a flow to a name. Returns at once;\n"
+		"Makes an interface carry packets over a flow to a name. Returns at once;\n"
 		"the interface has a carrier while the flow is there.\n",
 		no_opts, 2, 2
 	};
@@ -113,7 +113,7 @@ static int netdev_listen(int argc, char **argv)
 {
 	const struct use use = {
 		"netdev listen", "DEVICE NAME",
-		"Has an interface serve a name, and carry packets over the newest flow\n"
+		"Makes an interface serve a name, and carry packets over the newest flow\n"
 		"to it. Returns at once.\n",
 		no_opts, 2, 2
 	};
@@ -126,7 +126,7 @@ static int netdev_end(int argc, char **argv)
 {
 	const struct use use = {
 		"netdev end", "DEVICE",
-		"Ends what an interface has: its flow, or the name it serves.\n",
+		"Closes the flow of an interface, or stops serving its name.\n",
 		no_opts, 1, 1
 	};
 	char **args = use_parse(&use, argc, argv);
@@ -218,19 +218,19 @@ static int netdev_show(int argc, char **argv)
 	nlmsg_free(msg);
 	nl_socket_free(sk);
 	if (err < 0)
-		return fail("cannot look at %s: %s", args[0], nl_geterror(err));
+		return fail("cannot query %s: %s", args[0], nl_geterror(err));
 	if (!json)
-		return fail("%s is no interface of the kind " KIND, args[0]);
+		return fail("%s is not an interface of the kind " KIND, args[0]);
 	return out_json(json, false);
 }
 
 int cmd_netdev(int argc, char **argv)
 {
 	static const struct cmd commands[] = {
-		{ "connect", "have an interface carry packets to a name", netdev_connect },
-		{ "listen", "have an interface serve a name", netdev_listen },
-		{ "end", "end either", netdev_end },
-		{ "show", "what an interface has", netdev_show },
+		{ "connect", "make an interface carry packets to a name", netdev_connect },
+		{ "listen", "make an interface serve a name", netdev_listen },
+		{ "end", "close the flow, or stop serving the name", netdev_end },
+		{ "show", "show the state of an interface", netdev_show },
 		{ 0 }
 	};
 

@@ -22,7 +22,7 @@
 #define SLACK_MS	100		/* of the clocks, as in Ouroboros */
 #define SECURE_HEAP	(256 * 1024)
 #define WARNING \
-	"For tests: the key goes to a file, where no agent would leave it.\n"
+	"For tests: the key is written to a file, which an agent never does.\n"
 
 /* Values of the options. */
 struct step {
@@ -48,7 +48,7 @@ struct step {
 #define OPT_STATE(s, help) \
 	{ "state", 's', "FILE", help, OPT_TEXT, &(s).state, 0, 0 }
 #define OPT_KEY(s) \
-	{ "key", 'k', "FILE", "where the key goes (hex), and the cipher", \
+	{ "key", 'k', "FILE", "file for the key (hex) and the cipher", \
 	  OPT_TEXT, &(s).key, 0, 0 }
 #define OPT_AUTH(s) \
 	{ "auth", 'a', "WORD", "of the peer: none, optional (default), required", \
@@ -98,9 +98,9 @@ static void step_check(const struct use *use, struct step *s)
 
 	for (o = use->opts; o->name; o++)
 		if (!*(const char **)o->to && strcmp(o->name, "peer"))
-			exit(use_error(use, "--%s is needed", o->name));
+			exit(use_error(use, "--%s is required", o->name));
 	if (!oap_name_ok(s->name))
-		exit(use_error(use, "'%s' is not a valid name: 1 to 255 letters, no spaces, no '/'",
+		exit(use_error(use, "'%s' is not a valid name: 1 to 255 printable characters, no spaces, no '/'",
 			       s->name));
 	s->params.name = s->name;
 	for (i = 0; s->auth && strcmp(s->auth, words[i]); i++)
@@ -243,12 +243,12 @@ static int oap_cmd_request(int argc, char **argv)
 	struct step s = { .sends = true };
 	const struct opt opts[] = {
 		OPT_NAME(s), OPT_CONF(s),
-		OPT_STATE(s, "where the exchange goes until 'complete'"),
+		OPT_STATE(s, "file for the exchange until 'complete'"),
 		{ 0 }
 	};
 	const struct use use = {
 		"oap request", "> REQUEST",
-		"Begins an exchange with NAME, with what client/NAME in DIR has.\n"
+		"Begins an exchange with NAME, using client/NAME in DIR.\n"
 		WARNING,
 		opts, 0, 0
 	};
@@ -284,7 +284,7 @@ static int oap_cmd_respond(int argc, char **argv)
 	};
 	const struct use use = {
 		"oap respond", "< REQUEST > RESPONSE",
-		"Answers a request, with what server/NAME in DIR has.\n" WARNING,
+		"Answers a request, using server/NAME in DIR.\n" WARNING,
 		opts, 0, 0
 	};
 
@@ -340,8 +340,8 @@ static int oap_cmd_complete(int argc, char **argv)
 	};
 	const struct use use = {
 		"oap complete", "< RESPONSE",
-		"Ends the exchange that 'request' began. Whoever answered must be NAME,\n"
-		"if it has a certificate.\n" WARNING,
+		"Completes the exchange that 'request' began. A responder with a\n"
+		"certificate must be NAME.\n" WARNING,
 		opts, 0, 0
 	};
 
@@ -356,7 +356,7 @@ int cmd_oap(int argc, char **argv)
 	static const struct cmd table[] = {
 		{ "request", "begin an exchange", oap_cmd_request },
 		{ "respond", "answer a request", oap_cmd_respond },
-		{ "complete", "end the exchange", oap_cmd_complete },
+		{ "complete", "complete the exchange", oap_cmd_complete },
 		{ 0 }
 	};
 

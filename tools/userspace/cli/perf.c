@@ -151,7 +151,7 @@ static int ask(struct perf *p)
 					     now_ns() + ASK_AGAIN);
 	}
 	if (!status && !p->told && !p->client.err)
-		status = fail("'%s' does not tell what arrived; does 'perf --server' run there?",
+		status = fail("no report from '%s'; check that 'perf --server' runs there",
 			      p->client.name);
 	return status;
 }
