@@ -340,7 +340,7 @@ static bool find_flow(struct request *r, struct ipcp_nl_flow *flow)
 }
 
 /*
- * True while this side has keys that the peer has shown to have as well, and
+ * True while this side has keys that the peer has shown to hold, too, and
  * receives from the peer. A seed parked since does not count until the peer
  * uses it.
  */

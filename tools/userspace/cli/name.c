@@ -81,7 +81,7 @@ static int bind_failed(const char *program, const char *name, int err)
 		return fail("'%s' and '%s' are not a program and a name; a name is 1 to 255 bytes without spaces",
 			    program, name);
 	case -ENOENT:
-		return fail("'%s' is not bound to '%s', or there is no folder for %s",
+		return fail("'%s' is not bound to '%s', or the directory of %s is missing",
 			    program, name, ipcp_bindings);
 	case -EEXIST:
 		return fail("'%s' is already bound to '%s'", program, name);
