@@ -19,10 +19,31 @@
 #include "state.h"
 #include "udp.h"
 
+/* The flow that a request names by its endpoint id, or by its number. */
+static struct ipcp_flow *flow_to_show(struct genl_info *info)
+{
+	const struct nlattr *eid = info->attrs[IPCP_REKEY_A_FLOW_EID];
+	struct ipcp_flow *flow;
+
+	if (!eid)
+		return ipcp_nl_flow(info);
+	if (info->attrs[IPCP_REKEY_A_FLOW_ID]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, eid,
+				    "give the number or the endpoint id, not both");
+		return ERR_PTR(-EINVAL);
+	}
+	flow = ipcp_registry_get_by_eid(ipcp_nl_net(info), nla_get_u32(eid));
+	if (!flow) {
+		NL_SET_ERR_MSG_ATTR(info->extack, eid, "no such flow");
+		return ERR_PTR(-ENOENT);
+	}
+	return flow;
+}
+
 int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct pid_namespace *ns = task_active_pid_ns(current);
-	struct ipcp_flow *flow = ipcp_nl_flow(info);
+	struct ipcp_flow *flow = flow_to_show(info);
 	struct sk_buff *rsp;
 	int err = -ENOMEM;
 	void *hdr;

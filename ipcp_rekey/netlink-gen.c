@@ -72,8 +72,9 @@ static const struct nla_policy ipcp_rekey_upcall_done_nl_policy[IPCP_REKEY_A_UPC
 };
 
 /* IPCP_REKEY_CMD_FLOW_GET - do */
-static const struct nla_policy ipcp_rekey_flow_get_nl_policy[IPCP_REKEY_A_FLOW_ID + 1] = {
+static const struct nla_policy ipcp_rekey_flow_get_nl_policy[IPCP_REKEY_A_FLOW_EID + 1] = {
 	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[IPCP_REKEY_A_FLOW_EID] = { .type = NLA_U32, },
 };
 
 /* IPCP_REKEY_CMD_FLOW_NEW - do */
@@ -193,7 +194,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[19] = {
 		.cmd		= IPCP_REKEY_CMD_FLOW_GET,
 		.doit		= ipcp_rekey_nl_flow_get_doit,
 		.policy		= ipcp_rekey_flow_get_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_ID,
+		.maxattr	= IPCP_REKEY_A_FLOW_EID,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -134,6 +134,26 @@ struct ipcp_flow *ipcp_registry_get(struct ipcp_net *ipn, u32 id)
 }
 
 /**
+ * ipcp_registry_get_by_eid() - Look up a flow by its endpoint id
+ * @ipn: namespace
+ * @eid: endpoint id on this side
+ *
+ * Context: Any context.
+ * Return: the flow with a reference, or NULL.
+ */
+struct ipcp_flow *ipcp_registry_get_by_eid(struct ipcp_net *ipn, u32 eid)
+{
+	struct ipcp_flow *flow;
+
+	rcu_read_lock();
+	flow = ipcp_registry_by_eid(ipn, eid);
+	if (flow && !refcount_inc_not_zero(&flow->refs))
+		flow = NULL;
+	rcu_read_unlock();
+	return flow;
+}
+
+/**
  * ipcp_registry_next() - Return the next flow of a walk
  * @ipn: namespace
  * @id: (input and output) position of the walk, 0 to start

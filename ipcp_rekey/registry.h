@@ -11,6 +11,7 @@ struct pid;
 int ipcp_registry_add(struct ipcp_flow *flow);
 void ipcp_registry_del(struct ipcp_flow *flow);
 struct ipcp_flow *ipcp_registry_get(struct ipcp_net *ipn, u32 id);
+struct ipcp_flow *ipcp_registry_get_by_eid(struct ipcp_net *ipn, u32 eid);
 struct ipcp_flow *ipcp_registry_next(struct ipcp_net *ipn, unsigned long *id);
 u32 ipcp_registry_count(struct ipcp_net *ipn);
 struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid);

@@ -11,6 +11,7 @@ import resource
 import select
 import socket
 import struct
+import sys
 
 from blocked import (
     ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write,
@@ -568,6 +569,20 @@ def passed():
         here.close()
         there.close()
         closed(other)
+
+
+@case("a flow is found by its number or by its endpoint id, not by both")
+def found_by_endpoint_id():
+    with flow() as (one, _):
+        number = one.info().id
+        found = agents.alice.do("FLOW_GET", "FLOW", id=number)
+        eid = int.from_bytes(found[A["FLOW_EID"]], sys.byteorder)
+        again = agents.alice.do("FLOW_GET", "FLOW", eid=eid)
+        same(int.from_bytes(again[A["FLOW_ID"]], sys.byteorder), number)
+        with fails(errno.EINVAL):
+            agents.alice.do("FLOW_GET", "FLOW", id=number, eid=eid)
+        with fails(errno.ENOENT):
+            agents.alice.do("FLOW_GET", "FLOW", eid=eid ^ 1)
 
 
 @case("who sleeps in a read keeps the flow until that ends")

@@ -82,6 +82,25 @@ static struct answer *copy(const struct answer *from)
 	return a;
 }
 
+/* Make room: a sender that has its share loses its own oldest answer. */
+static void make_room(struct engine *e, const char *who)
+{
+	struct answer *a, *oldest = NULL;
+	unsigned int count = 0;
+
+	TAILQ_FOREACH(a, &e->answers, entry) {
+		if (!*who || strcmp(a->who, who))
+			continue;
+		if (!oldest)
+			oldest = a;
+		count++;
+	}
+	if (count >= ANSWERS_EACH)
+		answers_drop(e, oldest);
+	else if (e->nanswers >= ANSWERS_MAX)
+		answers_drop(e, TAILQ_FIRST(&e->answers));
+}
+
 /* Keep a copy of an answer, and send it. */
 void answers_send(struct engine *e, const struct answer *from)
 {
@@ -91,8 +110,8 @@ void answers_send(struct engine *e, const struct answer *from)
 		return;
 	if (a->sealed)
 		drop_sealed(e, a->flow);
-	else if (e->nanswers >= ANSWERS_MAX)
-		answers_drop(e, TAILQ_FIRST(&e->answers));
+	else
+		make_room(e, a->who);
 	a->repeated = engine_now(e);
 	a->expires = a->repeated + ANSWER_KEEP_MS;
 	TAILQ_INSERT_TAIL(&e->answers, a, entry);

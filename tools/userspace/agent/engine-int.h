@@ -10,6 +10,7 @@
 #include "cookie.h"
 #include "engine.h"
 #include "frame.h"
+#include "log.h"
 #include "policy.h"
 #include "record.h"
 
@@ -18,6 +19,7 @@
 #define ANSWER_KEEP_MS		60000
 #define ANSWER_REPEAT_MS	100
 #define ANSWERS_MAX		4096
+#define ANSWERS_EACH		(ANSWERS_MAX / 16)	/* of one peer name */
 #define ASSEMBLY_KEEP_MS	10000
 #define ASSEMBLIES_MAX		256
 #define ASSEMBLIES_EACH		8
@@ -82,6 +84,7 @@ struct answer {
 	bool rekey;
 	uint32_t flow;			/* 0: refused */
 	struct sockaddr_storage peer;	/* allocation */
+	char who[OAP_NAME_MAX + 1];	/* whose share it counts in; or empty */
 	uint32_t eid;			/* allocation: the initiator's */
 	uint64_t time;			/* allocation: of the request */
 	struct message msg;		/* owned */
@@ -119,6 +122,7 @@ struct engine {
 	unsigned int nincomings;
 	uint64_t claim_at;
 	struct record record;
+	struct log_limit refusals;	/* of strangers' requests */
 };
 
 static inline uint64_t engine_now(const struct engine *e)

@@ -65,30 +65,9 @@ static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
 	return ipcp_nl_flow_get(nl_of(ctx), id, flow);
 }
 
-struct search {
-	uint32_t eid;
-	struct ipcp_nl_flow *flow;
-	bool found;
-};
-
-static int compare(const struct ipcp_nl_flow *flow, void *arg)
-{
-	struct search *search = arg;
-
-	if (!search->found && flow->eid == search->eid) {
-		*search->flow = *flow;
-		search->found = true;
-	}
-	return 0;
-}
-
-/* Rarely needed, so a dump is good enough. */
 static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
 {
-	struct search search = { .eid = eid, .flow = flow };
-	int err = ipcp_nl_flow_dump(nl_of(ctx), compare, &search);
-
-	return search.found ? 0 : err ? err : -ENOENT;
+	return ipcp_nl_flow_find(nl_of(ctx), eid, flow);
 }
 
 static int op_flow_new(void *ctx, const char *name,

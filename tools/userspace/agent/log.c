@@ -13,6 +13,10 @@
 
 #include "log.h"
 
+/* Lines of one kind that are logged within a span of time. */
+#define LIMIT_LINES	5
+#define LIMIT_MS	10000
+
 static bool is_verbose;
 static bool is_quiet;
 static bool to_stderr = true;
@@ -84,3 +88,20 @@ LOG(log_err, LOG_ERR, true)
 LOG(log_warn, LOG_WARNING, true)
 LOG(log_info, LOG_INFO, true)
 LOG(log_dbg, LOG_DEBUG, is_verbose)
+
+bool log_allowed(struct log_limit *limit, uint64_t now)
+{
+	unsigned int missed = limit->missed;
+
+	if (!limit->lines || now - limit->since >= LIMIT_MS) {
+		*limit = (struct log_limit) { .since = now };
+		if (missed)
+			log_warn("%u refusals more were not logged", missed);
+	}
+	if (limit->lines == LIMIT_LINES) {
+		limit->missed++;
+		return false;
+	}
+	limit->lines++;
+	return true;
+}

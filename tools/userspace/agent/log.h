@@ -5,6 +5,7 @@
 #define REKEYD_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /**
  * enum log_where - destination of log messages
@@ -28,5 +29,28 @@ void log_err(const char *fmt, ...) PRINTF_LIKE;
 void log_warn(const char *fmt, ...) PRINTF_LIKE;
 void log_info(const char *fmt, ...) PRINTF_LIKE;
 void log_dbg(const char *fmt, ...) PRINTF_LIKE;
+
+/**
+ * struct log_limit - how much of one kind is logged; initially zero
+ * @since: monotonic milliseconds when the first line of this span was logged
+ * @lines: lines in this span
+ * @missed: what was not logged in it
+ */
+struct log_limit {
+	uint64_t since;
+	unsigned int lines;
+	unsigned int missed;
+};
+
+/**
+ * log_allowed() - may a line that a stranger can cause be logged?
+ * @limit: of this kind of line
+ * @now: monotonic milliseconds
+ *
+ * Says once in a span how many lines were left out before.
+ *
+ * Return: true for the first five in ten seconds.
+ */
+bool log_allowed(struct log_limit *limit, uint64_t now);
 
 #endif /* REKEYD_LOG_H */

@@ -15,7 +15,6 @@
 #include "../common/addr.h"
 #include "../common/cipher.h"
 #include "engine-int.h"
-#include "log.h"
 
 /* A request being processed. */
 struct request {
@@ -56,6 +55,12 @@ static bool refuse_oap(struct request *r, const struct oap_err *err)
 		      err->text);
 }
 
+/* True if the sender has proved an identity that this side accepts. */
+static bool is_known(const struct request *r)
+{
+	return r->run && oap_peer(r->run)->authenticated;
+}
+
 /* Keep and send an answer. @flow: the resulting flow, or 0. */
 static void answer(struct request *r, uint32_t flow, enum msg_type type,
 		   const uint8_t *p, size_t len)
@@ -71,6 +76,8 @@ static void answer(struct request *r, uint32_t flow, enum msg_type type,
 
 	if (r->peer)
 		a.peer = *r->peer;
+	if (is_known(r))
+		strcpy(a.who, oap_peer(r->run)->name);
 	if (!r->rekey && flow) {
 		a.eid = r->bind.initiator_eid;
 		a.time = oap_time(r->run);
@@ -84,6 +91,21 @@ static void answer_refusal(struct request *r)
 	size_t len = refusal_write(buf, r->refusal, r->text);
 
 	answer(r, 0, r->rekey ? MSG_REKEY_REFUSED : MSG_REFUSED, buf, len);
+}
+
+/*
+ * Refuse the request of a stranger, who can make any number of them: nothing of
+ * it is kept, and a part of it is logged.
+ */
+static void refuse_stranger(struct request *r)
+{
+	char from[ADDR_TEXT_LEN];
+	struct engine *e = r->e;
+
+	if (log_allowed(&e->refusals, engine_now(e)))
+		log_warn("%s refused: %s", addr_text(r->peer, from), r->text);
+	send_refusal(e, 0, r->peer, r->rekey ? MSG_REKEY_REFUSED : MSG_REFUSED,
+		     r->token, NULL, r->refusal, r->text);
 }
 
 /* Allocation */
@@ -281,6 +303,10 @@ static void on_alloc(struct request *r)
 			return;
 		}
 		record_answer(&e->record, ALLOC_REFUSED, engine_now(e));
+		if (!is_known(r)) {
+			refuse_stranger(r);
+			return;
+		}
 		record_failure(&e->record, ALLOC_REFUSED, 0, r->bind.name,
 			       r->peer, r->text, engine_now(e));
 		log_warn("%s refused: %s", addr_text(r->peer, from), r->text);
@@ -321,22 +347,20 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 
 /* Re-keying */
 
-/* In the clear, the request names the flow; it proves that claim later. */
-static bool find_flow(struct request *r, struct ipcp_nl_flow *flow)
+/* Verify the request, and read what it is about. */
+static bool verify_rekey(struct request *r, enum oap_auth auth,
+			 const char *peer_name)
 {
-	struct engine *e = r->e;
-	struct binding peek;
-	const uint8_t *data;
-	size_t len;
+	struct oap_params params = {
+		.auth = auth, .peer_name = peer_name,
+		/* the keys of the flow and the exchange say that it is new */
+		.no_clock = r->sealed, .no_replay = r->sealed,
+	};
+	struct oap_err err;
 
-	if (r->sealed)
-		return !e->ops->flow_get(e->ctx, r->flow, flow);
-	data = oap_peek(r->p, r->len, &len);
-	if (!data || !binding_read(&peek, data, len) || !peek.responder_eid ||
-	    e->ops->flow_find(e->ctx, peek.responder_eid, flow))
-		return false;
-	r->flow = flow->id;
-	return true;
+	if (oap_process(r->e->oap, &params, r->p, r->len, &r->run, &err))
+		return refuse_oap(r, &err);
+	return read_binding(r, FOR_REKEY_REQUEST);
 }
 
 /*
@@ -350,10 +374,15 @@ static bool in_touch(const struct ipcp_nl_flow *flow)
 	       !(flow->rb_flags & IPCP_RB_FLOWPEER);
 }
 
+/* Load the flow that the request came under, or that it names. */
 static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 {
-	if (!find_flow(r, flow))
+	struct engine *e = r->e;
+
+	if (r->sealed ? e->ops->flow_get(e->ctx, r->flow, flow) :
+			e->ops->flow_find(e->ctx, r->bind.responder_eid, flow))
 		return refuse(r, REFUSE_INTERNAL, "no such flow");
+	r->flow = flow->id;
 	if (!binding_blob_read(&r->blob, flow->blob, flow->blob_len) ||
 	    r->blob.cipher != flow->cipher)
 		return refuse(r, REFUSE_INTERNAL,
@@ -361,29 +390,52 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 	if (r->blob.role != ROLE_RESPONDER || flow->initiator)
 		return refuse(r, REFUSE_MALFORMED,
 			      "this side began the flow and re-keys it");
-	if (!r->sealed && !r->blob.peer.authenticated)
+	return true;
+}
+
+/* Check a request under the keys of the flow, which says what is required. */
+static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
+{
+	bool known;
+
+	if (!load_flow(r, flow))
+		return false;
+	known = r->blob.peer.authenticated;
+	if (!verify_rekey(r, known ? OAP_AUTH_REQUIRED : OAP_AUTH_NONE,
+			  known ? r->blob.peer.name : NULL))
+		return false;
+	if (r->bind.exchange < flow->exchange) {
+		r->again = true;
+		return refuse(r, REFUSE_ANEW, "a later exchange was answered");
+	}
+	return true;
+}
+
+/*
+ * Check a request in the clear. The certificate comes first, so that a stranger
+ * learns of no flow, and costs the kernel nothing.
+ */
+static bool check_clear(struct request *r, struct ipcp_nl_flow *flow)
+{
+	struct oap_err err;
+
+	if (!verify_rekey(r, OAP_AUTH_REQUIRED, NULL) || !load_flow(r, flow))
+		return false;
+	if (!r->blob.peer.authenticated)
 		return refuse(r, REFUSE_AUTH,
 			      "a peer without certificate re-keys under the flow's keys only");
+	if (oap_require_peer(r->run, r->blob.peer.name, &err))
+		return refuse_oap(r, &err);
 	/* otherwise a stolen certificate could take over a live flow */
-	if (!r->sealed && in_touch(flow))
+	if (in_touch(flow))
 		return refuse(r, REFUSE_BUSY,
 			      "this side has the flow's keys and receives from its peer: re-key under them");
 	return true;
 }
 
-static bool check_rekey(struct request *r, const struct ipcp_nl_flow *flow)
+static bool check_rekey(struct request *r, struct ipcp_nl_flow *flow)
 {
-	bool known = r->blob.peer.authenticated;
-	struct oap_params params = {
-		.auth = known ? OAP_AUTH_REQUIRED : OAP_AUTH_NONE,
-		.peer_name = r->blob.peer.name,
-		.no_clock = r->sealed,
-	};
-	struct oap_err err;
-
-	if (oap_process(r->e->oap, &params, r->p, r->len, &r->run, &err))
-		return refuse_oap(r, &err);
-	if (!read_binding(r, FOR_REKEY_REQUEST))
+	if (!(r->sealed ? check_sealed(r, flow) : check_clear(r, flow)))
 		return false;
 	if (r->bind.initiator_eid != flow->peer_eid ||
 	    r->bind.responder_eid != flow->eid)
@@ -420,7 +472,7 @@ static bool try_rekey(struct request *r)
 	struct ipcp_nl_flow flow;
 	bool ok;
 
-	if (!load_flow(r, &flow) || !check_rekey(r, &flow) ||
+	if (!check_rekey(r, &flow) ||
 	    !respond(r, FOR_REKEY_RESPONSE, flow.cipher, seed))
 		return false;
 	ok = park(r, seed);
@@ -457,6 +509,10 @@ static void on_rekey(struct request *r)
 		send_refusal(e, r->sealed ? r->flow : 0, r->peer,
 			     MSG_REKEY_REFUSED, r->token, NULL, r->refusal,
 			     r->text);
+		return;
+	}
+	if (!r->sealed && !is_known(r)) {
+		refuse_stranger(r);
 		return;
 	}
 	log_warn("flow %u: re-key refused: %s", r->flow, r->text);

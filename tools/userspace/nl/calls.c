@@ -231,7 +231,9 @@ static int reply_flow(struct nlattr **tb, struct nl_msg *msg, void *arg)
 	return 0;
 }
 
-int ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id, struct ipcp_nl_flow *flow)
+/* Look up a flow by @value of an attribute that identifies it. */
+static int flow_get(struct ipcp_nl *nl, int attr, uint32_t value,
+		    struct ipcp_nl_flow *flow)
 {
 	struct nl_call call;
 	int bad;
@@ -241,8 +243,19 @@ int ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id, struct ipcp_nl_flow *flow)
 	memset(flow, 0, sizeof(*flow));
 	if (err)
 		return err;
-	bad = nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
+	bad = nla_put_u32(call.msg, attr, value);
 	return ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_flow, flow);
+}
+
+int ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id, struct ipcp_nl_flow *flow)
+{
+	return flow_get(nl, IPCP_REKEY_A_FLOW_ID, id, flow);
+}
+
+int ipcp_nl_flow_find(struct ipcp_nl *nl, uint32_t eid,
+		      struct ipcp_nl_flow *flow)
+{
+	return flow_get(nl, IPCP_REKEY_A_FLOW_EID, eid, flow);
 }
 
 struct dump_arg {

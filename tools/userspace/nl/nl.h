@@ -308,6 +308,12 @@ int ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id,
 		     struct ipcp_nl_flow *flow);
 
 /**
+ * ipcp_nl_flow_find() - get the flow with an endpoint id on this side
+ */
+int ipcp_nl_flow_find(struct ipcp_nl *nl, uint32_t eid,
+		      struct ipcp_nl_flow *flow);
+
+/**
  * ipcp_nl_flow_dump() - dump every flow of the network namespace
  *
  * Return: 0; -EINTR if flows changed during the dump, which must be repeated.

@@ -425,3 +425,30 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 		id->authenticated = true;
 	return code;
 }
+
+/**
+ * oap_auth_name() - check that a certificate has a name
+ * @hdr: message that oap_auth_peer() has authenticated
+ * @want: the name
+ * @id: identity of the sender; gets the name, or is unauthenticated on failure
+ * @err: reason of a refusal
+ *
+ * Return: OAP_OK, OAP_BAD_CERT or OAP_BAD_NAME.
+ */
+enum oap_code oap_auth_name(const struct oap_hdr *hdr, const char *want,
+			    struct oap_identity *id, struct oap_err *err)
+{
+	X509 *crt = parse_crt(&hdr->crt);
+	enum oap_code code;
+
+	if (crt)
+		code = check_name(crt, want, id->name, err);
+	else
+		code = oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate cannot be read: %s",
+				   oap_err_why());
+	X509_free(crt);
+	if (code)
+		memset(id, 0, sizeof(*id));
+	return code;
+}

@@ -135,16 +135,19 @@ void oap_env_close(struct oap_env *env)
  * oap_env_fresh() - check that a request is recent and no replay
  * @env: the environment, for its clock and replay caches
  * @hdr: the request
- * @no_clock: ignore the timestamp
- * @authentic: use the cache of authenticated requests
+ * @params: whether the clock and the replay cache are asked
+ * @peer: sender of the request; says which cache is asked, and whose share
  * @err: reason of a refusal
  *
  * Return: OAP_OK, OAP_CLOCK, OAP_REPLAY or OAP_FULL.
  */
 enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
-			    bool no_clock, bool authentic, struct oap_err *err)
+			    const struct oap_params *params,
+			    const struct oap_identity *peer,
+			    struct oap_err *err)
 {
 	uint64_t now = oap_env_now(env);
+	bool no_clock = params->no_clock;
 
 	if (!no_clock && hdr->timestamp > now &&
 	    hdr->timestamp - now > env->slack)
@@ -156,6 +159,9 @@ enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 		return oap_err_set(err, OAP_CLOCK,
 				   "the request is %.3f s old; check the clocks",
 				   (now - hdr->timestamp) / 1e9);
-	return oap_replay_add(authentic ? env->known : env->unknown, hdr->id,
-			      err);
+	if (params->no_replay)
+		return OAP_OK;
+	if (!peer->authenticated)
+		return oap_replay_add(env->unknown, hdr->id, NULL, err);
+	return oap_replay_add(env->known, hdr->id, peer->name, err);
 }

@@ -92,6 +92,8 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 			    const struct oap_params *params,
 			    const struct oap_hdr *hdr, time_t now,
 			    struct oap_identity *id, struct oap_err *err);
+enum oap_code oap_auth_name(const struct oap_hdr *hdr, const char *want,
+			    struct oap_identity *id, struct oap_err *err);
 
 /* secret.c: files that contain keys */
 struct oap_secret {
@@ -147,7 +149,7 @@ struct oap_replay;
 struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict);
 void oap_replay_free(struct oap_replay *replay);
 enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
-			     struct oap_err *err);
+			     const char *sender, struct oap_err *err);
 
 /* env.c */
 struct oap_env {
@@ -163,7 +165,9 @@ struct oap_env {
 
 uint64_t oap_env_now(const struct oap_env *env);
 enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
-			    bool no_clock, bool authentic, struct oap_err *err);
+			    const struct oap_params *params,
+			    const struct oap_identity *peer,
+			    struct oap_err *err);
 enum oap_code oap_env_path(const struct oap_env *env, bool server,
 			   const char *name, const char *file, char *path,
 			   size_t len, struct oap_err *err);

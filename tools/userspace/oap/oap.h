@@ -181,6 +181,8 @@ bool oap_name_ok(const char *name);
  *	required; 0 to follow enc.conf
  * @no_clock: ignore the timestamp of the request, because its freshness is
  *	known otherwise
+ * @no_replay: accept a request that came before, because the caller recognises
+ *	it otherwise
  * @data: our data, covered by the signature
  * @data_len: length of @data
  */
@@ -190,6 +192,7 @@ struct oap_params {
 	const char *peer_name;
 	uint16_t cipher;
 	bool no_clock;
+	bool no_replay;
 	const uint8_t *data;
 	size_t data_len;
 };
@@ -237,14 +240,15 @@ const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len);
 /**
  * oap_process() - verify the sender and the freshness of a request
  * @env: environment of the exchange
- * @params: parameters; uses @auth, @peer_name and @no_clock
+ * @params: parameters; uses @auth, @peer_name, @no_clock and @no_replay
  * @request: the request
  * @len: length of @request
  * @run: the exchange; NULL on failure
  * @err: reason of a refusal
  *
  * No key is computed yet. Unauthenticated requests have a replay cache of their
- * own, so that they cannot fill the cache of the authenticated ones.
+ * own, so that they cannot fill the cache of the authenticated ones. Each peer
+ * name has a share of that: a sixteenth, and at least 64 requests.
  *
  * Return: OAP_OK, or the code of the refusal.
  */
@@ -288,6 +292,20 @@ const uint8_t *oap_data(const struct oap_run *run, size_t *len);
  * Return: the identity, valid as long as @run.
  */
 const struct oap_identity *oap_peer(const struct oap_run *run);
+
+/**
+ * oap_require_peer() - check that the certificate of the peer has a name
+ * @run: exchange from oap_process(), whose peer is authenticated
+ * @name: the name
+ * @err: reason of a refusal
+ *
+ * For a caller that learns only from the request whom it has to be from.
+ *
+ * Return: OAP_OK; OAP_BAD_NAME or OAP_BAD_CERT, and the peer is not to be
+ * trusted.
+ */
+enum oap_code oap_require_peer(struct oap_run *run, const char *name,
+			       struct oap_err *err);
 
 /**
  * oap_time() - get the time at which the peer made its message, by its clock

@@ -15,11 +15,15 @@
 #include "int.h"
 
 #define NONE	UINT32_MAX
+#define SHARES		16	/* a sender may have one of so many parts */
+#define SHARE_MIN	64	/* but so many entries */
+#define SENDERS		4096	/* counters, to which a salted hash maps senders */
 
 struct entry {
 	uint8_t id[OAP_ID_LEN];
 	uint64_t arrived;
 	uint32_t next;		/* in the hash chain */
+	uint32_t sender;	/* counter; NONE without a share */
 };
 
 struct oap_replay {
@@ -32,6 +36,7 @@ struct oap_replay {
 	bool evict;		/* when full: evict the oldest, else refuse */
 	uint32_t *chains;
 	struct entry *entries;
+	uint32_t senders[SENDERS];	/* entries of each */
 };
 
 static uint64_t monotonic(void)
@@ -98,13 +103,32 @@ void oap_replay_free(struct oap_replay *replay)
 	free(replay);
 }
 
+/*
+ * Map a sender to a counter. Nobody knows the salt, so nobody can choose a name
+ * that shares the counter of another.
+ */
+static uint32_t sender_of(const struct oap_replay *replay, const char *name)
+{
+	uint64_t hash = replay->salt[0];
+
+	if (!name)
+		return NONE;
+	for (; *name; name++)
+		hash = ((hash ^ (uint8_t)*name) + replay->salt[1]) *
+		       UINT64_C(0x9e3779b97f4a7c15) ^ hash >> 32;
+	return (hash >> 32) % SENDERS;
+}
+
 static void forget_oldest(struct oap_replay *replay)
 {
-	uint32_t *at = chain_of(replay, replay->entries[replay->first].id);
+	struct entry *oldest = &replay->entries[replay->first];
+	uint32_t *at = chain_of(replay, oldest->id);
 
 	while (*at != replay->first)
 		at = &replay->entries[*at].next;
-	*at = replay->entries[replay->first].next;
+	*at = oldest->next;
+	if (oldest->sender != NONE)
+		replay->senders[oldest->sender]--;
 	replay->first = (replay->first + 1) % replay->max;
 	replay->count--;
 }
@@ -113,16 +137,21 @@ static void forget_oldest(struct oap_replay *replay)
  * oap_replay_add() - remember a request
  * @replay: the cache
  * @id: id of the request
+ * @sender: whose share the entry counts in; NULL for none
  * @err: reason of a refusal
  *
- * Return: OAP_OK; OAP_REPLAY if the cache has the id; OAP_FULL.
+ * Return: OAP_OK; OAP_REPLAY if the cache has the id; OAP_FULL if the cache or
+ * the share of the sender is full.
  */
 enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
-			     struct oap_err *err)
+			     const char *sender, struct oap_err *err)
 {
+	uint32_t *chain, i, from = sender_of(replay, sender);
+	uint32_t share = replay->max / SHARES;
 	uint64_t now = monotonic();
-	uint32_t *chain, i;
 
+	if (share < SHARE_MIN)
+		share = SHARE_MIN;
 	while (replay->count &&
 	       now - replay->entries[replay->first].arrived > replay->keep)
 		forget_oldest(replay);
@@ -130,6 +159,10 @@ enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 		if (!memcmp(replay->entries[i].id, id, OAP_ID_LEN))
 			return oap_err_set(err, OAP_REPLAY,
 					   "the request is a replay");
+	if (from != NONE && replay->senders[from] >= share)
+		return oap_err_set(err, OAP_FULL,
+				   "%u requests of %.60s within the time window, no more are taken",
+				   share, sender);
 	if (replay->count == replay->max) {
 		if (!replay->evict)
 			return oap_err_set(err, OAP_FULL,
@@ -142,6 +175,9 @@ enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 	memcpy(replay->entries[i].id, id, OAP_ID_LEN);
 	replay->entries[i].arrived = now;
 	replay->entries[i].next = *chain;
+	replay->entries[i].sender = from;
+	if (from != NONE)
+		replay->senders[from]++;
 	*chain = i;
 	replay->count++;
 	return OAP_OK;

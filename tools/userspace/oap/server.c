@@ -38,8 +38,7 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 				     oap_env_now(env) / 1000000000, &run->peer,
 				     err);
 	if (!code)
-		code = oap_env_fresh(env, &run->hdr, params->no_clock,
-				     run->peer.authenticated, err);
+		code = oap_env_fresh(env, &run->hdr, params, &run->peer, err);
 	if (!code)
 		code = oap_run_sha256(&run->in, run->req_hash, err);
 	if (code) {
@@ -50,6 +49,12 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 	run->req_md = run->hdr.md;
 	*runp = run;
 	return OAP_OK;
+}
+
+enum oap_code oap_require_peer(struct oap_run *run, const char *name,
+			       struct oap_err *err)
+{
+	return oap_auth_name(&run->hdr, name, &run->peer, err);
 }
 
 static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,

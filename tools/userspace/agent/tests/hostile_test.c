@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/ipcp_rekey.h>
+
 #include "world.h"
 
 /* A sender without a cookie gets no more bytes than it sent. */
@@ -114,9 +116,90 @@ static void test_rubbish(void **state)
 	assert_int_equal(flows_at(&bob), 0);
 }
 
+/* Refused strangers are counted, and a few of them logged; nothing is kept. */
+static void test_strangers_leave_nothing(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	creds(ALICE, &other_ca, NULL, NULL);
+	for (i = 1; i <= 20; i++) {
+		alloc(BOB, 0);
+		run_for(100);
+		assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, i);
+		assert_true(TAILQ_EMPTY(&bob.e->answers));
+		assert_true(TAILQ_EMPTY(&bob.e->record.failures));
+	}
+	assert_int_equal(bob.e->refusals.lines, 5);
+	assert_int_equal(bob.e->refusals.missed, 15);
+}
+
+/* The certificate comes before the flow. */
+static void test_strangers_look_up_no_flow(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	alice.no_keys = true;
+	peer_of(f)->f.rb_flags = IPCP_RB_FLOWPEER;
+	creds(ALICE, &other_ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+	assert_int_equal(bob.finds, 0);
+	creds(ALICE, &ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(bob.finds, 1);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+static void keep_answers(const char *who, unsigned int count)
+{
+	struct answer a = { .msg = { .type = MSG_ALLOC_OK, .p = (uint8_t *)"x",
+				     .len = 1 } };
+
+	strcpy(a.who, who);
+	a.peer = alice.addr;
+	while (count--) {
+		a.msg.token++;
+		answers_send(bob.e, &a);
+	}
+	lose_all_on_wire();
+}
+
+static unsigned int answers_to(const char *who)
+{
+	unsigned int count = 0;
+	struct answer *a;
+
+	TAILQ_FOREACH(a, &bob.e->answers, entry)
+		count += !strcmp(a->who, who);
+	return count;
+}
+
+/* One peer cannot push out the answers to others. */
+static void test_share_of_answers(void **state)
+{
+	(void)state;
+	start_good();
+	keep_answers("carol", 3);
+	keep_answers("mallory", ANSWERS_MAX);
+	assert_int_equal(answers_to("carol"), 3);
+	assert_int_equal(answers_to("mallory"), ANSWERS_EACH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_strangers_leave_nothing),
+		TEST(test_strangers_look_up_no_flow),
+		TEST(test_share_of_answers),
 		TEST(test_amplification),
 		TEST(test_cookie),
 		TEST(test_tampering),

@@ -217,6 +217,7 @@ static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
 {
 	uint32_t i;
 
+	((struct side *)ctx)->finds++;
 	for (i = 1; i <= FLOWS; i++) {
 		if (!op_flow_get(ctx, i, flow) && flow->eid == eid)
 			return 0;

@@ -61,6 +61,7 @@ struct side {
 	uint32_t asked;			/* flow that waits for the DNS */
 	uint16_t asked_port;
 	uint64_t bytes_out;
+	unsigned int finds;		/* flows looked up by endpoint id */
 	char reason[64];
 };
 

@@ -127,7 +127,44 @@ static enum oap_code add(struct oap_replay *r, unsigned int n)
 	uint8_t id[OAP_ID_LEN] = { n & 0xff, n >> 8 & 0xff, n >> 16 };
 	struct oap_err err;
 
-	return oap_replay_add(r, id, &err);
+	return oap_replay_add(r, id, NULL, &err);
+}
+
+static enum oap_code add_of(struct oap_replay *r, const char *sender,
+			    unsigned int n)
+{
+	uint8_t id[OAP_ID_LEN] = { n & 0xff, n >> 8 & 0xff, n >> 16 };
+	struct oap_err err;
+
+	return oap_replay_add(r, id, sender, &err);
+}
+
+static void a_sender_fills_its_share_and_no_more(void **state)
+{
+	struct oap_replay *r = oap_replay_new(65536, MINUTE, false);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4096; i++)
+		assert_int_equal(add_of(r, "mallory", i), OAP_OK);
+	for (; i < 10000; i++)
+		assert_int_equal(add_of(r, "mallory", i), OAP_FULL);
+	assert_int_equal(add_of(r, "mallory", 7), OAP_REPLAY);
+	for (; i < 14096; i++)
+		assert_int_equal(add_of(r, "alice", i), OAP_OK);
+	assert_int_equal(add_of(r, "alice", i), OAP_FULL);
+	oap_replay_free(r);
+}
+
+static void what_is_forgotten_is_no_part_of_a_share(void **state)
+{
+	struct oap_replay *r = oap_replay_new(65536, 0, false);
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 10000; i++)
+		assert_int_equal(add_of(r, "alice", i), OAP_OK);
+	oap_replay_free(r);
 }
 
 static void a_full_cache_of_authentic_requests_refuses(void **state)
@@ -221,6 +258,8 @@ int main(void)
 	SUITE_ADD(&suite, a_full_cache_of_others_forgets_the_oldest);
 	SUITE_ADD(&suite, what_is_too_old_is_forgotten);
 	SUITE_ADD(&suite, many_ids_are_all_remembered);
+	SUITE_ADD(&suite, a_sender_fills_its_share_and_no_more);
+	SUITE_ADD(&suite, what_is_forgotten_is_no_part_of_a_share);
 	SUITE_ADD(&suite, a_server_with_a_full_cache_says_so);
 	return suite_run(&suite, "oap: time and repetition");
 }
