@@ -134,12 +134,12 @@ static int serve_get(char *buf, const struct kernel_param *kp)
 /* --- the probe: one flow --- */
 
 /*
- * No lock is needed: only the flow's callbacks change the counters, and they
- * are called one at a time. probe_get() reads them for display.
+ * The callbacks of a flow are called one at a time. The lock protects the
+ * counters, since probe_get() reads them concurrently.
  */
 static struct probe {
-	struct ipcp_kflow *flow;	/* protected by the parameter's lock */
-	spinlock_t lock;		/* protects what follows */
+	struct ipcp_kflow *flow;	/* protected by kernel_param_lock() */
+	spinlock_t lock;		/* protects the members below */
 	u64 sent;
 	u64 received;
 	u64 min;
@@ -164,10 +164,7 @@ static int probe_send(struct ipcp_kflow *flow)
 	return err;
 }
 
-/*
- * The callbacks may run at the same time on several processors. No lock is held
- * during a send, which may call back.
- */
+/* Count a message before it is sent: the lock is not held during the send. */
 static bool probe_claim(void)
 {
 	bool room;
