@@ -126,6 +126,28 @@ work_mend()
 	touch -d '2 seconds ago' "$1/.building"
 }
 
+# What a healthy kernel does not say.
+reports='Kernel panic|BUG: |BUG at |WARNING: |Oops[:-]|general protection fault[,:]'
+reports+='|KASAN: |UBSAN: |KCSAN: |refcount_t: |ODEBUG: |list_(add|del) corruption'
+reports+='|kmemleak: [0-9]+ new suspected|unreferenced object 0x|leak detector disabled'
+reports+='|INFO: task .* blocked for more than|INFO: trying to register non-static key'
+reports+='|rcu: INFO: |rcu_.* detected stalls|self-detected stall'
+reports+='|possible (circular locking|recursive locking|irq lock inversion)'
+reports+='|inconsistent lock state|suspicious RCU usage|held lock freed|bad unlock balance'
+reports+='|lock held when returning|invalid wait context|unsafe lock order|DEBUG_LOCKS_WARN'
+reports+='|sleeping function called from invalid|scheduling while atomic'
+reports+='|Memory leak|Redzone|Poison overwritten|Object already free|double free'
+reports+='|nested lock|Voluntary context switch within RCU|unregister_netdevice: waiting'
+
+# kernel_reports LOG [REGEX]: the lines of the log that are reports, numbered, but
+# for those that match. Races that name none of our modules are not ours.
+kernel_reports()
+{
+	{ grep -n -E "$reports" "$1" || [ $? = 1 ]; } |
+		{ grep -v -E "${2:-^\$}" || [ $? = 1 ]; } |
+		awk '!/BUG: KCSAN: / || /\[ipcp_/'
+}
+
 # emulator_fault LOG: true if the first thing that went wrong is that a processor
 # ran into code while the kernel patched it (static keys and calls), which real
 # ones do not. It is a breakpoint that nobody set, or an opcode that is invalid
