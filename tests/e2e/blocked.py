@@ -159,8 +159,18 @@ class Held:
         """Changes how alice's interface sends."""
         subprocess.run(["tc", "-n", "alice", "qdisc", *args], check=True)
 
+    @staticmethod
+    def push(size):
+        """A packet of nobody's."""
+        enter("alice")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(bytes(size), (ADDR["bob"], 9))
+
     def __enter__(self):
         self.qdisc("add", *self.KIND, "rate", "64bit")
+        # the bits that are there at the beginning are gone with it, whatever
+        # small packet came before; else a message might get through later
+        self.push(1472)
         return self
 
     def __exit__(self, *_):
@@ -170,9 +180,7 @@ class Held:
         """Lets it all go, in order."""
         self.qdisc("change", *self.KIND, "rate", "1gbit")
         # the new rate counts from the next packet on
-        enter("alice")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.sendto(b"", (ADDR["bob"], 9))
+        self.push(0)
 
 
 def on_their_way(one, other):
@@ -182,7 +190,7 @@ def on_their_way(one, other):
 
 
 def fill(one, other):
-    """Sends until there is no room for more. One message may get through."""
+    """Sends until there is no room for more."""
     message = bytes(one.info().mtu)
 
     def full():
