@@ -17,7 +17,7 @@ import select
 import struct
 
 from blocked import (
-    ALL, EVENTS, Held, Sleeper, epolled, fill, names, neighbours, outcome,
+    ALL, EVENTS, TX_QUEUE, Held, Sleeper, epolled, fill, names, neighbours, outcome,
     polled, selected)
 from ipcp import (
     A, DEADLINE, RB_RD, RB_REKEY, RB_WR, SET_ACCESS, SET_DOWN, Endpoint, case,
@@ -419,7 +419,7 @@ def wakes_seed():
         woken(sleepers, "PRI", select="x")
         one.rekey()
         held.release()
-        until(lambda: other.info().queued > 256, "all have arrived")
+        until(lambda: other.info().queued >= TX_QUEUE, "all have arrived")
     for call in READ, WRITE:
         with full_flow() as (one, other, held):
             sleepers = {call[0]: Sleeper(call[1], one).asleep()}
@@ -475,7 +475,7 @@ def wakes_write():
         one.set(SET_ACCESS, access=RB_RD)
         woken(sleepers, None, write="EPERM")
         held.release()
-        until(lambda: other.info().queued > 256, "there is room")
+        until(lambda: other.info().queued >= TX_QUEUE, "there is room")
         woken(sleepers, None)
         one.set(SET_ACCESS, access=RB_RD | RB_WR)
         woken(sleepers, "OUT", select="w", read=None)
