@@ -316,7 +316,7 @@ static int ioc_set(struct file *file, void *argp)
 	struct ipcp_file *f = file->private_data;
 	struct ipcp_flow *flow = ipcp_file_flow(f);
 	const struct ipcp_set *arg = argp;
-	long rcv = f->rcvtimeo, snd = f->sndtimeo;
+	long rcv = 0, snd = 0;
 	int err;
 
 	if (!flow)
@@ -333,8 +333,10 @@ static int ioc_set(struct file *file, void *argp)
 	if (err)
 		return err;
 
-	WRITE_ONCE(f->rcvtimeo, rcv);
-	WRITE_ONCE(f->sndtimeo, snd);
+	if (arg->mask & IPCP_SET_RCVTIMEO)
+		WRITE_ONCE(f->rcvtimeo, rcv);
+	if (arg->mask & IPCP_SET_SNDTIMEO)
+		WRITE_ONCE(f->sndtimeo, snd);
 	if (arg->mask & IPCP_SET_PPL)
 		WRITE_ONCE(flow->ppl_shift, ilog2(arg->packets_per_leaf));
 	if (arg->mask & IPCP_SET_DOWN) {
@@ -348,7 +350,7 @@ static int ioc_set(struct file *file, void *argp)
 static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg)
 {
 	if (!ipcp_file_flow(f))
-		return f->listener ? -EINVAL : -ENOTCONN;
+		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
 	if (arg->flags & ~IPCP_BATCH_DONTWAIT || arg->reserved ||
 	    !arg->count || arg->count > IPCP_BATCH_MAX)
 		return -EINVAL;

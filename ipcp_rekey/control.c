@@ -63,7 +63,7 @@ void ipcp_control_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 
 	if (!flow->rk.initiator && !test_bit(IPCP_EP_OBSERVED, &ep->flags))
 		return;		/* observing the peer kicks the worker */
-	if (ipcp_deadline_add(next, ep->confirm))
+	if (ipcp_deadline_add(next, READ_ONCE(ep->confirm)))
 		return;
 	/*
 	 * A promotion may set ->confirm concurrently. If it comes after the
@@ -71,7 +71,7 @@ void ipcp_control_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	 * its value is overwritten, and the next CONFIRM follows after the
 	 * back-off.
 	 */
-	ep->confirm = ipcp_deadline_in(next, ep->backoff);
+	WRITE_ONCE(ep->confirm, ipcp_deadline_in(next, ep->backoff));
 	ep->backoff = min(2 * ep->backoff,
 			  msecs_to_jiffies(IPCP_CONFIRM_MAX_MS));
 	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));

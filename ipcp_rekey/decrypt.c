@@ -67,7 +67,7 @@ static void peer_is_there(struct ipcp_flow *flow)
 		WRITE_ONCE(flow->last_rx, now);
 	if (unlikely(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER) &&
 	    ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_FLOWPEER))
-		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_BACK, flow->rk.epoch, 0);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_BACK, READ_ONCE(flow->rk.epoch), 0);
 }
 
 /*

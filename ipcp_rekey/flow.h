@@ -168,9 +168,10 @@ enum {
  *	Locking: atomic.
  * @rekeys: number of seeds after the first. Locking: written under @lock, may
  *	be read locklessly.
- * @linger_cut: number of lingers that ended early; a statistic. Locking: none.
- * @leaves_done: leaves used in epochs that were wiped, by direction; a
- *	statistic. Locking: none.
+ * @linger_cut: number of lingers that ended early. Locking: written under @lock,
+ *	may be read locklessly.
+ * @leaves_done: leaves used in epochs that were wiped, by direction.
+ *	Locking: protected by @lock.
  * @waiting: packets that wait for their leaf, with a lock of its own
  * @ctl: decrypted control packets for the worker. Locking: ctl.lock.
  * @work: the worker, which does everything off the packet path

@@ -56,7 +56,9 @@ int ipcp_io_not_allocated(const struct ipcp_flow *flow)
 {
 	if (ipcp_flow_pending(flow))
 		return -EAGAIN;
-	return flow->error ? -flow->error : -ENOTCONN;
+	int error = READ_ONCE(flow->error);
+
+	return error ? -error : -ENOTCONN;
 }
 
 /**
@@ -160,7 +162,7 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 	int len;
 
 	if (!flow)
-		return f->listener ? -EINVAL : -ENOTCONN;
+		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
 	if (!iov_iter_count(to))
 		return 0;	/* as for a socket, no message is consumed */
 	ipcp_reader_init(&r, flow);
@@ -260,7 +262,7 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 	int err;
 
 	if (!flow)
-		return f->listener ? -EINVAL : -ENOTCONN;
+		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
 	timeo = READ_ONCE(f->sndtimeo);
 	do {
 		err = wait_to_write(f, flow, nonblock, &timeo);

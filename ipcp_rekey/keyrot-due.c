@@ -67,7 +67,7 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 	if (flow->rk.encrypted && !(flow->rk.due & reason)) {
 		WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-			    flow->rk.exchange);
+			    READ_ONCE(flow->rk.exchange));
 	}
 	spin_unlock_bh(&flow->lock);
 }
@@ -84,6 +84,7 @@ void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			   unsigned long *next)
 {
 	u64 sent = atomic64_read(&ep->sent), end = READ_ONCE(ep->rx_end);
+	unsigned long max_age = READ_ONCE(flow->max_age);
 
 	if (ipcp_tx_watermark(sent, ep->ppl_shift) ||
 	    ipcp_rx_watermark(end ? end - 1 : 0))
@@ -94,7 +95,6 @@ void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
 	    !ipcp_deadline_add(next, confirm_by(ep)))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NOT_DONE);
-	if (flow->max_age &&
-	    !ipcp_deadline_add(next, ep->parked + flow->max_age + 1))
+	if (max_age && !ipcp_deadline_add(next, ep->parked + max_age + 1))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
 }

@@ -42,9 +42,11 @@ void ipcp_keyrot_wipe(struct ipcp_epoch *ep)
  */
 void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	for (int i = 0; i < 2; i++)
-		flow->leaves_done[i] += ep->leaves[i].used;
 	ipcp_keyrot_wipe(ep);
+	spin_lock_bh(&flow->lock);
+	for (int i = 0; i < IPCP_DIRS; i++)
+		flow->leaves_done[i] += READ_ONCE(ep->leaves[i].used);
+	spin_unlock_bh(&flow->lock);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_WIPED, ep->no, ep->exchange);
 	ipcp_epoch_put(ep);
 }
@@ -186,7 +188,7 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
 void ipcp_keyrot_drop(struct ipcp_flow *flow)
 {
 	spin_lock_bh(&flow->lock);
-	flow->rk.in_flight = false;
+	WRITE_ONCE(flow->rk.in_flight, false);
 	flow->rk.drops++;
 	spin_unlock_bh(&flow->lock);
 	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
@@ -196,7 +198,7 @@ void ipcp_keyrot_drop(struct ipcp_flow *flow)
 		ep = rcu_replace_pointer(flow->slots[i], NULL,
 					 lockdep_is_held(&flow->lock));
 		RCU_INIT_POINTER(flow->tx, NULL);
-		flow->rk.has_pending = false;
+		WRITE_ONCE(flow->rk.has_pending, false);
 		ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
 		spin_unlock_bh(&flow->lock);
 		if (ep)

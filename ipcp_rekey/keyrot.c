@@ -80,7 +80,7 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	refcount_set(&ep->refs, 1);
 	ep->no = no;
 	ep->cipher = flow->cipher;
-	ep->ppl_shift = flow->ppl_shift;
+	ep->ppl_shift = READ_ONCE(flow->ppl_shift);
 	ep->exchange = exchange;
 	mutex_init(&ep->derive);
 	spin_lock_init(&ep->lock);
@@ -212,13 +212,13 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	if (old && old == rcu_access_pointer(flow->tx))
 		RCU_INIT_POINTER(flow->tx, NULL);
 	if (rk->nseeds)
-		flow->rekeys++;
+		WRITE_ONCE(flow->rekeys, flow->rekeys + 1);
 	rk->seeds[rk->nseeds++ % IPCP_SEEDS_KEPT] = id;
 	WRITE_ONCE(rk->newest, ep->no);
 	rk->pending_epoch = ep->no;
-	rk->has_pending = true;
-	rk->in_flight = false;
-	rk->exchange = ep->exchange;
+	WRITE_ONCE(rk->has_pending, true);
+	WRITE_ONCE(rk->in_flight, false);
+	WRITE_ONCE(rk->exchange, ep->exchange);
 	/* Equal already at the initiator, except for the first seed. */
 	rk->claim = ep->exchange;
 	WRITE_ONCE(rk->due, 0);
@@ -273,6 +273,8 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 	err = park_check(flow, id, epoch, exchange, drops, extack);
 	if (!err)
 		old = park_commit(flow, ep, id);
+	if (old && old->no != epoch)
+		WRITE_ONCE(flow->linger_cut, flow->linger_cut + 1);
 	spin_unlock_bh(&flow->lock);
 	if (err) {
 		ipcp_keyrot_wipe(ep);
@@ -283,8 +285,6 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 	if (old && old->no == epoch)
 		ipcp_notify(flow, IPCP_REKEY_EVENT_REPLACED, epoch,
 			    old->exchange);
-	else if (old)
-		flow->linger_cut++;
 	if (old)
 		ipcp_keyrot_retire(flow, old);
 	ipcp_flow_kick(flow);
@@ -312,7 +312,7 @@ static void __promote(struct ipcp_flow *flow)
 	 */
 	if (flow->rk.initiator &&
 	    (!rcu_access_pointer(flow->tx) ||
-	     time_after_eq(jiffies, ep->parked + flow->grace)))
+	     time_after_eq(jiffies, ep->parked + READ_ONCE(flow->grace))))
 		may = true;
 	if (!may)
 		return;
@@ -320,7 +320,7 @@ static void __promote(struct ipcp_flow *flow)
 	rcu_assign_pointer(flow->tx, ep);
 	clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
 	ep->promoted = jiffies;
-	ep->confirm = jiffies;
+	WRITE_ONCE(ep->confirm, jiffies);
 	/*
 	 * Pairs with test_bit_acquire() in confirm_by(): the times are visible
 	 * before the bit is.
@@ -362,9 +362,9 @@ bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 	ep = ipcp_epoch_newest(flow);
 	taken = rk->has_pending && ep;
 	if (taken) {
-		rk->epoch = rk->pending_epoch;
-		rk->has_pending = false;
-		ep->confirm = jiffies;
+		WRITE_ONCE(rk->epoch, rk->pending_epoch);
+		WRITE_ONCE(rk->has_pending, false);
+		WRITE_ONCE(ep->confirm, jiffies);
 		ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
 		set_bit(IPCP_EP_ACTIVE, &ep->flags);
 		set_bit(IPCP_FLOW_PROMOTE, &flow->bits);
@@ -403,7 +403,7 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		__promote(flow);
 	}
 	if (sending && !test_bit(IPCP_EP_PEER_SENDING, &ep->flags)) {
-		ep->linger = jiffies + flow->linger_time;
+		ep->linger = jiffies + READ_ONCE(flow->linger_time);
 		/* The time is visible before the bit is. */
 		smp_mb__before_atomic();
 		set_bit(IPCP_EP_PEER_SENDING, &ep->flags);
@@ -450,7 +450,7 @@ void ipcp_keyrot_grace(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       unsigned long *next)
 {
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) ||
-	    ipcp_deadline_add(next, ep->parked + flow->grace))
+	    ipcp_deadline_add(next, ep->parked + READ_ONCE(flow->grace)))
 		return;
 	ipcp_keyrot_activate(flow);
 	ipcp_keyrot_promote(flow);

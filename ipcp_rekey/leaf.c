@@ -374,7 +374,7 @@ static void set_cur(struct ipcp_epoch *ep, unsigned int dir,
 	lockdep_assert_held(&ep->lock);
 	leaf->since = jiffies;
 	rcu_assign_pointer(lv->cur, leaf);
-	lv->used++;
+	WRITE_ONCE(lv->used, lv->used + 1);
 	trace_ipcp_leaf(ep->flow, ep->no, dir, leaf->no);
 }
 

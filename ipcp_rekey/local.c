@@ -85,8 +85,8 @@ static bool join_end(struct ipcp_flow *flow, u8 state, struct ipcp_flow *mate)
 	may = flow->state == state && !flow->rk.encrypted &&
 	      !ipcp_flow_is_direct(flow);
 	if (may) {
-		flow->rk.initiator =
-			state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+		WRITE_ONCE(flow->rk.initiator,
+			   state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
 		WRITE_ONCE(flow->mtu, IPCP_LOCAL_MTU);
 		ipcp_flow_set_timeout(flow, 0);
 		WRITE_ONCE(flow->peer_eid, mate->eid);

@@ -171,6 +171,13 @@ static int check_ppl(struct genl_info *info)
 	return -EINVAL;
 }
 
+/* Set a time in jiffies, which the data path reads without a lock. */
+static void set_time(unsigned long *time, const struct nlattr *ms)
+{
+	if (ms)
+		WRITE_ONCE(*time, msecs_to_jiffies(nla_get_u32(ms)));
+}
+
 /* Apply the settings of flow-allocate or flow-set. */
 static int set_flow(struct genl_info *info, struct ipcp_flow *flow)
 {
@@ -192,17 +199,11 @@ static int set_flow(struct genl_info *info, struct ipcp_flow *flow)
 		flow->blob_len = nla_len(a[IPCP_REKEY_A_FLOW_BLOB]);
 	}
 	if (a[IPCP_REKEY_A_FLOW_PACKETS_PER_LEAF])
-		flow->ppl_shift =
-			ilog2(nla_get_u32(a[IPCP_REKEY_A_FLOW_PACKETS_PER_LEAF]));
-	if (a[IPCP_REKEY_A_FLOW_GRACE])
-		flow->grace =
-			msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_GRACE]));
-	if (a[IPCP_REKEY_A_FLOW_LINGER])
-		flow->linger_time =
-			msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_LINGER]));
-	if (a[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE])
-		flow->max_age =
-			msecs_to_jiffies(nla_get_u32(a[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE]));
+		WRITE_ONCE(flow->ppl_shift,
+			   ilog2(nla_get_u32(a[IPCP_REKEY_A_FLOW_PACKETS_PER_LEAF])));
+	set_time(&flow->grace, a[IPCP_REKEY_A_FLOW_GRACE]);
+	set_time(&flow->linger_time, a[IPCP_REKEY_A_FLOW_LINGER]);
+	set_time(&flow->max_age, a[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE]);
 	if (a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT])
 		ipcp_flow_set_timeout(flow,
 				      nla_get_u32(a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT]));
@@ -268,7 +269,7 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 		return err;
 	/* Take the first epoch at once: there is no older one to go on with. */
 	ipcp_registry_take_pending(flow);
-	return flow->rk.initiator ? ipcp_state_allocated(flow) : 0;
+	return READ_ONCE(flow->rk.initiator) ? ipcp_state_allocated(flow) : 0;
 }
 
 int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,

@@ -119,8 +119,8 @@ int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
 
 	if (info->attrs[IPCP_REKEY_A_FLOW_ALL]) {
 		for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
-			if (flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
-			    flow->rk.encrypted)
+			if (READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
+			    READ_ONCE(flow->rk.encrypted))
 				ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
 			ipcp_flow_put(flow);
 		}
@@ -129,7 +129,7 @@ int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
-	if (!flow->rk.encrypted) {
+	if (!READ_ONCE(flow->rk.encrypted)) {
 		GENL_SET_ERR_MSG(info, "the flow is not encrypted");
 		ipcp_flow_put(flow);
 		return -EOPNOTSUPP;

@@ -94,7 +94,7 @@ static void remind_agent(struct ipcp_flow *flow)
 	spin_lock_bh(&flow->lock);
 	if (flow->rk.due)
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-			    flow->rk.exchange);
+			    READ_ONCE(flow->rk.exchange));
 	spin_unlock_bh(&flow->lock);
 }
 
@@ -147,7 +147,7 @@ static void __net_exit net_exit(struct net *net)
 	unsigned long id = 0;
 
 	mutex_lock(&ipn->agent_lock);
-	ipn->agent = 0;
+	WRITE_ONCE(ipn->agent, 0);
 	ipcp_udp_close(ipn);	/* no packet is received from here on */
 	mutex_unlock(&ipn->agent_lock);
 	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {

@@ -29,11 +29,12 @@
  */
 void ipcp_owner_current(struct ipcp_owner *owner)
 {
-	owner->pid = get_pid(task_tgid(current));
 	owner->uid = current_euid();
 	owner->gid = current_egid();
 	owner->groups = get_group_info(current_cred()->group_info);
 	get_task_comm(owner->comm, current);
+	/* Pairs with smp_load_acquire() in put_owner(): a dump sees all or none. */
+	smp_store_release(&owner->pid, get_pid(task_tgid(current)));
 }
 
 /**

@@ -34,10 +34,10 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 	may = ipcp_flow_pending(flow) && !ipcp_flow_is_direct(flow) &&
 	      !flow->rk.nseeds && (!flow->rk.encrypted || flow->cipher == cipher);
 	if (may) {
-		flow->cipher = cipher;
-		flow->rk.initiator =
-			flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
-		flow->rk.epoch = 0;
+		WRITE_ONCE(flow->cipher, cipher);
+		WRITE_ONCE(flow->rk.initiator,
+			   flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
+		WRITE_ONCE(flow->rk.epoch, 0);
 		/*
 		 * Write this last: packets may be received from here on. Pairs
 		 * with smp_load_acquire() in ipcp_rx_allowed().
@@ -81,7 +81,7 @@ static bool claim_flow(struct ipcp_flow *flow, unsigned long min_age,
 	spin_lock_bh(&flow->lock);
 	claimed = rekey_is_due(flow, min_age, anyway);
 	if (claimed) {
-		rk->in_flight = true;
+		WRITE_ONCE(rk->in_flight, true);
 		rk->claim++;	/* never claimed or delivered before */
 		c->flow = flow;
 		c->exchange = rk->claim;
@@ -175,7 +175,7 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange)
 	if (!flow->rk.in_flight || flow->rk.claim != exchange) {
 		err = -ESTALE;
 	} else {
-		flow->rk.in_flight = false;
+		WRITE_ONCE(flow->rk.in_flight, false);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_CLEARED, flow->rk.newest + 1,
 			    exchange);
 	}

@@ -79,7 +79,8 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 		return flow;
 	ipcp_owner_current(&flow->owner);
 	spin_lock_bh(&flow->lock);
-	flow->deadline = jiffies + min(timeo, (long)(MAX_JIFFY_OFFSET / 2));
+	WRITE_ONCE(flow->deadline,
+		   jiffies + min(timeo, (long)(MAX_JIFFY_OFFSET / 2)));
 	WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
 	spin_unlock_bh(&flow->lock);
 	ipcp_flow_kick(flow);	/* let the worker see the deadline */

@@ -67,17 +67,19 @@ static int put_groups(struct sk_buff *skb, const struct group_info *groups)
 static int put_owner(struct sk_buff *skb, int attr,
 		     const struct ipcp_owner *owner, struct pid_namespace *ns)
 {
+	/* Pairs with smp_store_release() in ipcp_owner_current(). */
+	struct pid *pid = smp_load_acquire(&owner->pid);
 	struct nlattr *nest;
 	int err;
 
-	if (!owner->pid)
+	if (!pid)
 		return 0;
 	nest = nla_nest_start(skb, attr);
 	if (!nest)
 		return -EMSGSIZE;
 	err = U32(CRED_UID, from_kuid_munged(&init_user_ns, owner->uid)) ?:
 	      U32(CRED_GID, from_kgid_munged(&init_user_ns, owner->gid)) ?:
-	      U32(CRED_PID, pid_nr_ns(owner->pid, ns)) ?:
+	      U32(CRED_PID, pid_nr_ns(pid, ns)) ?:
 	      STR(CRED_COMM, owner->comm) ?:
 	      put_groups(skb, owner->groups);
 	if (!err)
@@ -151,8 +153,9 @@ static int put_message(struct sk_buff *skb, const struct sk_buff *msg)
 
 static u32 alloc_time_left(const struct ipcp_flow *flow)
 {
-	return time_before(jiffies, flow->deadline) ?
-	       jiffies_to_msecs(flow->deadline - jiffies) : 0;
+	unsigned long now = jiffies, deadline = READ_ONCE(flow->deadline);
+
+	return time_before(now, deadline) ? jiffies_to_msecs(deadline - now) : 0;
 }
 
 static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
@@ -277,7 +280,7 @@ static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
 
 	if (!rk->encrypted)
 		return 0;
-	return U32(FLOW_CIPHER, flow->cipher) ?:
+	return U32(FLOW_CIPHER, READ_ONCE(flow->cipher)) ?:
 	       U8(FLOW_EPOCH, ipcp_registry_get_epoch(flow)) ?:
 	       U8(FLOW_NEWEST_EPOCH, v->newest) ?:
 	       (v->sends ? U8(FLOW_TX_EPOCH, v->tx) : 0) ?:
@@ -322,10 +325,10 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 {
 	return U32(FLOW_RB_FLAGS, ipcp_rbflags(&flow->n_rb.flags)) ?:
 	       U32(FLOW_MTU, READ_ONCE(flow->mtu)) ?:
-	       U32(FLOW_PEER_TIMEOUT, jiffies_to_msecs(flow->peer_timeout)) ?:
-	       U32(FLOW_GRACE, jiffies_to_msecs(flow->grace)) ?:
-	       U32(FLOW_LINGER, jiffies_to_msecs(flow->linger_time)) ?:
-	       U32(FLOW_MAX_EPOCH_AGE, jiffies_to_msecs(flow->max_age)) ?:
+	       U32(FLOW_PEER_TIMEOUT, jiffies_to_msecs(READ_ONCE(flow->peer_timeout))) ?:
+	       U32(FLOW_GRACE, jiffies_to_msecs(READ_ONCE(flow->grace))) ?:
+	       U32(FLOW_LINGER, jiffies_to_msecs(READ_ONCE(flow->linger_time))) ?:
+	       U32(FLOW_MAX_EPOCH_AGE, jiffies_to_msecs(READ_ONCE(flow->max_age))) ?:
 	       U32(FLOW_QUEUED, ipcp_rbuff_queued(&flow->n_rb));
 }
 
@@ -350,9 +353,9 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 	       U32(FLOW_EID, flow->eid) ?:
 	       U32(FLOW_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
 	       put_peer(skb, IPCP_REKEY_A_FLOW_PEER, flow) ?:
-	       U32(FLOW_INITIATOR, flow->rk.initiator) ?:
+	       U32(FLOW_INITIATOR, READ_ONCE(flow->rk.initiator)) ?:
 	       U32(FLOW_DIRECT, ipcp_registry_is_direct(flow)) ?:
-	       U32(FLOW_ENCRYPTED, flow->rk.encrypted) ?:
+	       U32(FLOW_ENCRYPTED, READ_ONCE(flow->rk.encrypted)) ?:
 	       put_qos(skb, IPCP_REKEY_A_FLOW_QOS, &flow->qos) ?:
 	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, ns) ?:
 	       U32(FLOW_N_1_PID,
@@ -407,8 +410,8 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 	      put_peer(skb, IPCP_REKEY_A_CLAIMED_PEER, flow) ?:
 	      U8(CLAIMED_EPOCH, claim->epoch) ?:
 	      U32(CLAIMED_EXCHANGE, claim->exchange) ?:
-	      U32(CLAIMED_CIPHER, flow->cipher) ?:
-	      U32(CLAIMED_N_PID, pid_nr_ns(flow->owner.pid, ns)) ?:
+	      U32(CLAIMED_CIPHER, READ_ONCE(flow->cipher)) ?:
+	      U32(CLAIMED_N_PID, pid_nr_ns(READ_ONCE(flow->owner.pid), ns)) ?:
 	      U32(CLAIMED_N_1_PID,
 		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), ns)) ?:
 	      U32(CLAIMED_DUE, claim->due) ?:
@@ -448,17 +451,17 @@ void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 	ipcp_stats_sum(flow->stats, &s);
 	info->state = READ_ONCE(flow->state);
 	info->id = flow->id;
-	info->cipher = flow->cipher;
+	info->cipher = READ_ONCE(flow->cipher);
 	info->rb_flags = ipcp_rbflags(&flow->n_rb.flags);
 	info->mtu = READ_ONCE(flow->mtu);
-	info->epoch = flow->rk.epoch;
+	info->epoch = READ_ONCE(flow->rk.epoch);
 	info->tx_epoch = v.tx;
 	info->newest_epoch = v.newest;
-	info->initiator = flow->rk.initiator;
+	info->initiator = READ_ONCE(flow->rk.initiator);
 	info->tx_leaf = v.tx_leaf;
 	info->rx_leaf = v.rx_leaf;
 	info->packets_per_leaf = v.ppl;
-	info->peer_timeout = jiffies_to_msecs(flow->peer_timeout);
+	info->peer_timeout = jiffies_to_msecs(READ_ONCE(flow->peer_timeout));
 	info->tx_left = v.tx_left;
 	info->rx_left = v.rx_left;
 	info->tx_packets = s.tx_packets;

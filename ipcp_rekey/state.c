@@ -46,7 +46,7 @@ static void path_finish(struct ipcp_flow *flow)
 void ipcp_state_finish(struct ipcp_flow *flow)
 {
 	spin_lock_bh(&flow->lock);
-	flow->state = IPCP_REKEY_FLOW_STATE_DEALLOCATED;
+	WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_DEALLOCATED);
 	spin_unlock_bh(&flow->lock);
 	set_bit(IPCP_FLOW_STOPPED, &flow->bits);
 	ipcp_keyrot_drop(flow);
@@ -94,8 +94,8 @@ int ipcp_state_allocated(struct ipcp_flow *flow)
 	WRITE_ONCE(flow->last_tx, jiffies);
 	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_ALLOCATED))
 		return -ESTALE;
-	ipcp_notify(flow, IPCP_REKEY_EVENT_ALLOCATED, flow->rk.epoch,
-		    flow->rk.exchange);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_ALLOCATED, READ_ONCE(flow->rk.epoch),
+		    READ_ONCE(flow->rk.exchange));
 	ipcp_listener_flow_ready(flow);
 	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
 	ipcp_flow_kick(flow);
@@ -148,8 +148,8 @@ void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
 {
 	set_error(flow, error, reason);
 	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWDOWN, 0)) {
-		ipcp_notify(flow, IPCP_REKEY_EVENT_DOWN, flow->rk.epoch,
-			    flow->rk.exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DOWN, READ_ONCE(flow->rk.epoch),
+			    READ_ONCE(flow->rk.exchange));
 		path_down(flow);
 	}
 	ipcp_flow_kick(flow);
@@ -202,8 +202,8 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	spin_unlock_bh(&flow->lock);
 
 	if (allocated) {
-		ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, flow->rk.epoch,
-			    flow->rk.exchange);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, READ_ONCE(flow->rk.epoch),
+			    READ_ONCE(flow->rk.exchange));
 		/* Before the purge, which would make room for the writer. */
 		path_down(flow);
 		ipcp_rx_purge(flow);

@@ -243,8 +243,9 @@ static bool tx_begins_next(const struct ipcp_epoch *ep, u64 n,
 
 static bool too_old(const struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 {
-	return flow->max_age &&
-	       time_after(jiffies, ep->parked + flow->max_age);
+	unsigned long max_age = READ_ONCE(flow->max_age);
+
+	return max_age && time_after(jiffies, ep->parked + max_age);
 }
 
 static void tell_expired(struct ipcp_flow *flow, struct ipcp_epoch *ep)
@@ -272,7 +273,7 @@ static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 			unsigned int seg_len)
 {
 	struct ipcp_hdr hdr = { .type = type, .epoch = ep->no,
-				.eid = flow->peer_eid };
+				.eid = READ_ONCE(flow->peer_eid) };
 	unsigned int dir = ipcp_tx_dir(&flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
 	struct ipcp_leaf *leaf;

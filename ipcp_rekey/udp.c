@@ -390,7 +390,7 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 	}
 	write_unlock_bh(&flow->peer_lock);
 	if (moved)
-		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, flow->rk.epoch, 0);
+		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
 }
 
 const struct ipcp_path_ops ipcp_udp_path = {

@@ -84,7 +84,7 @@ static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 		count_upcall(ipn, up, 1);
 		list_add_tail(&up->list, &ipn->upcalls);
 		hint = !ipn->hinted;
-		ipn->hinted = true;
+		WRITE_ONCE(ipn->hinted, true);
 	}
 	spin_unlock_bh(&ipn->upcall_lock);
 	if (hint && !ipcp_notify_agent(ipn))
@@ -109,7 +109,7 @@ struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 		list_del(&up->list);
 		count_upcall(ipn, up, -1);
 	} else {
-		ipn->hinted = false;
+		WRITE_ONCE(ipn->hinted, false);
 	}
 	spin_unlock_bh(&ipn->upcall_lock);
 	return up;

@@ -54,13 +54,13 @@ static void check_heard(struct ipcp_flow *flow)
 	ep = ipcp_epoch_newest(flow);
 	heard = ep && test_bit(IPCP_EP_OBSERVED, &ep->flags);
 	rcu_read_unlock();
-	if (heard && flow->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING)
+	if (heard && READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING)
 		ipcp_state_allocated(flow);
 }
 
 static bool allocation_late(struct ipcp_flow *flow, unsigned long *next)
 {
-	if (!ipcp_flow_pending(flow) || ipcp_deadline_add(next, flow->deadline))
+	if (!ipcp_flow_pending(flow) || ipcp_deadline_add(next, READ_ONCE(flow->deadline)))
 		return false;
 	return ipcp_state_late(flow);
 }
@@ -78,7 +78,7 @@ static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
 		return;
 	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWPEER, 0))
-		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_LOST, flow->rk.epoch,
+		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_LOST, READ_ONCE(flow->rk.epoch),
 			    0);
 }
 
