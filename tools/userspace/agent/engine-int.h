@@ -18,6 +18,7 @@
 #define RESEND_MAX_MS		4000
 #define ANSWER_KEEP_MS		60000
 #define ANSWER_REPEAT_MS	100
+#define REQUEST_REPEAT_MS	100	/* however many cookies come */
 #define ANSWERS_MAX		4096
 #define ANSWERS_EACH		(ANSWERS_MAX / 16)	/* of one peer name */
 #define ASSEMBLY_KEEP_MS	10000
@@ -68,6 +69,7 @@ struct exchange {
 	uint8_t cookie[COOKIE_LEN];
 	bool has_cookie;
 	bool sent;			/* the responder may have answered */
+	uint64_t sent_at;
 	uint64_t resend_at;
 	uint64_t deadline;
 	uint32_t wait;

@@ -126,6 +126,7 @@ void exchange_send(struct engine *e, struct exchange *x)
 		send_message(e, 0, &x->peer, &hello, NULL);
 	} else {
 		x->sent = true;
+		x->sent_at = engine_now(e);
 		send_message(e, x->in_clear ? 0 : x->flow, &x->peer, &x->msg,
 			     x->in_clear ? x->cookie : NULL);
 	}

@@ -28,7 +28,11 @@ void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
 	if (!x->rekey && !allocate_cookie(e, x, peer))
 		return;
 	x->wait = RESEND_FIRST_MS;
-	exchange_send(e, x);
+	/* a request is much longer than a cookie, which anybody on the path sends */
+	if (x->sent && engine_now(e) - x->sent_at < REQUEST_REPEAT_MS)
+		x->resend_at = x->sent_at + REQUEST_REPEAT_MS;
+	else
+		exchange_send(e, x);
 }
 
 static void refused(struct engine *e, struct exchange *x)

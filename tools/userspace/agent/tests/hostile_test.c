@@ -159,6 +159,40 @@ static void test_strangers_look_up_no_flow(void **state)
 	check_same(f);
 }
 
+/* Cookies that differ do not make the initiator send its request for each. */
+static void test_many_cookies(void **state)
+{
+	struct message msg = { .type = MSG_COOKIE };
+	uint8_t cookie[COOKIE_LEN] = { 0 }, buf[FRAME_MAX];
+	uint64_t before, request;
+	struct fake_flow *f;
+	size_t len;
+	int i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	while (!TAILQ_FIRST(&alice.e->exchanges)->sent)
+		assert_true(step(clock_ms + 1000));
+	lose_all_on_wire();
+	request = alice.bytes_out;
+	before = clock_ms;
+	msg.token = TAILQ_FIRST(&alice.e->exchanges)->msg.token;
+	for (i = 0; i < 1000; i++) {
+		cookie[0] = i;
+		cookie[1] = i >> 8;
+		len = frame_write(buf, &msg, 0, cookie);
+		engine_ctrl(alice.e, &bob.addr, buf, len);
+		run_for(1);
+		lose_all_on_wire();
+	}
+	assert_int_equal(clock_ms - before, 1000);
+	assert_in_range(alice.bytes_out, 5 * request, 12 * request);
+	/* and the real one still does its work */
+	run_for(5000);
+	assert_true(allocated(f));
+}
+
 static void keep_answers(const char *who, unsigned int count)
 {
 	struct answer a = { .msg = { .type = MSG_ALLOC_OK, .p = (uint8_t *)"x",
@@ -199,6 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_strangers_leave_nothing),
 		TEST(test_strangers_look_up_no_flow),
+		TEST(test_many_cookies),
 		TEST(test_share_of_answers),
 		TEST(test_amplification),
 		TEST(test_cookie),
