@@ -74,6 +74,8 @@ struct ipcp_endpoint {
  * @seeds: keyed hashes of the most recent seeds
  * @nseeds: number of seeds so far
  * @drops: number of times all keys were dropped
+ * @held_off: true if no agent may claim the flow before @retry_at
+ * @retry_at: jiffies
  *
  * Locking: protected by flow->lock, except for lockless reads as noted.
  */
@@ -82,6 +84,7 @@ struct ipcp_rk {
 	bool initiator;
 	bool in_flight;
 	bool has_pending;
+	bool held_off;
 	u8 epoch;
 	u8 newest;
 	u8 observed;
@@ -92,6 +95,7 @@ struct ipcp_rk {
 	u64 seeds[IPCP_SEEDS_KEPT];
 	unsigned int nseeds;
 	unsigned int drops;
+	unsigned long retry_at;
 };
 
 /* ipcp_flow.bits */

@@ -218,6 +218,7 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	rk->pending_epoch = ep->no;
 	WRITE_ONCE(rk->has_pending, true);
 	WRITE_ONCE(rk->in_flight, false);
+	rk->held_off = false;
 	WRITE_ONCE(rk->exchange, ep->exchange);
 	/* Equal already at the initiator, except for the first seed. */
 	rk->claim = ep->exchange;

@@ -27,6 +27,10 @@ static const struct netlink_range_validation ipcp_rekey_a_flow_linger_range = {
 	.max	= 600000ULL,
 };
 
+static const struct netlink_range_validation ipcp_rekey_a_flow_retry_after_range = {
+	.max	= 600000ULL,
+};
+
 /* Sparse enums validation callbacks */
 static int
 ipcp_rekey_a_flow_cipher_validate(const struct nlattr *attr,
@@ -128,9 +132,10 @@ static const struct nla_policy ipcp_rekey_rekey_claim_nl_policy[IPCP_REKEY_A_CLA
 };
 
 /* IPCP_REKEY_CMD_REKEY_CLEAR - do */
-static const struct nla_policy ipcp_rekey_rekey_clear_nl_policy[IPCP_REKEY_A_FLOW_EXCHANGE + 1] = {
+static const struct nla_policy ipcp_rekey_rekey_clear_nl_policy[IPCP_REKEY_A_FLOW_RETRY_AFTER + 1] = {
 	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_EXCHANGE] = { .type = NLA_U32, },
+	[IPCP_REKEY_A_FLOW_RETRY_AFTER] = NLA_POLICY_FULL_RANGE(NLA_U32, &ipcp_rekey_a_flow_retry_after_range),
 };
 
 /* IPCP_REKEY_CMD_SEED_SET - do */
@@ -246,7 +251,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[19] = {
 		.cmd		= IPCP_REKEY_CMD_REKEY_CLEAR,
 		.doit		= ipcp_rekey_nl_rekey_clear_doit,
 		.policy		= ipcp_rekey_rekey_clear_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_EXCHANGE,
+		.maxattr	= IPCP_REKEY_A_FLOW_RETRY_AFTER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

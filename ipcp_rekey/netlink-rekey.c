@@ -83,7 +83,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	for (int i = 0; i < n; i++) {
 		if (err)	/* the agent does not know of the claim */
 			ipcp_registry_clear_in_flight(claims[i].flow,
-						      claims[i].exchange);
+						      claims[i].exchange, 0);
 		ipcp_flow_put(claims[i].flow);
 	}
 	kfree(claims);
@@ -93,6 +93,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipcp_flow *flow;
+	unsigned long hold;
 	int err;
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
@@ -102,8 +103,10 @@ int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
+	hold = msecs_to_jiffies(ipcp_nl_u32(info->attrs[IPCP_REKEY_A_FLOW_RETRY_AFTER]));
 	err = ipcp_registry_clear_in_flight(flow,
-					    nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_EXCHANGE]));
+					    nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_EXCHANGE]),
+					    hold);
 	if (err)
 		GENL_SET_ERR_MSG(info, "no claim in flight has this exchange number");
 	ipcp_flow_put(flow);
@@ -121,7 +124,7 @@ int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
 		for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 			if (READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
 			    READ_ONCE(flow->rk.encrypted))
-				ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
+				ipcp_registry_request(flow);
 			ipcp_flow_put(flow);
 		}
 		return 0;
@@ -134,7 +137,7 @@ int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
 		ipcp_flow_put(flow);
 		return -EOPNOTSUPP;
 	}
-	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
+	ipcp_registry_request(flow);
 	ipcp_flow_put(flow);
 	return 0;
 }

@@ -48,6 +48,14 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 	return may;
 }
 
+/* True if the last attempt failed and it is too early for another. */
+static bool rekey_held_off(struct ipcp_rk *rk)
+{
+	if (rk->held_off && time_after_eq(jiffies, rk->retry_at))
+		rk->held_off = false;
+	return rk->held_off;
+}
+
 /*
  * True if an agent may claim this flow. The peer must have confirmed the newest
  * epoch, or be overdue with that.
@@ -55,14 +63,16 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 static bool rekey_is_due(struct ipcp_flow *flow, unsigned long min_age,
 			 bool anyway)
 {
-	const struct ipcp_rk *rk = &flow->rk;
 	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
+	struct ipcp_rk *rk = &flow->rk;
 
 	lockdep_assert_held(&flow->lock);
 	if (flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED ||
 	    ipcp_flow_is_direct(flow) || !rk->encrypted || !rk->initiator ||
 	    rk->in_flight || rk->has_pending || ipcp_keyrot_asleep() ||
 	    ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
+		return false;
+	if (rekey_held_off(rk) && !anyway)
 		return false;
 	if (!ep)
 		return true;	/* no keys */
@@ -161,13 +171,15 @@ int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
  * ipcp_registry_clear_in_flight() - End a claim without a seed
  * @flow: flow
  * @exchange: number of the claim
+ * @hold: jiffies until the flow may be claimed again
  *
  * No seed is accepted for that number afterwards.
  *
  * Context: Any context. The operation rekey-clear.
  * Return: 0, or -ESTALE if that claim is not in flight.
  */
-int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange)
+int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
+				  unsigned long hold)
 {
 	int err = 0;
 
@@ -176,11 +188,29 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange)
 		err = -ESTALE;
 	} else {
 		WRITE_ONCE(flow->rk.in_flight, false);
+		flow->rk.held_off = hold;
+		flow->rk.retry_at = jiffies + hold;
 		ipcp_notify(flow, IPCP_REKEY_EVENT_CLEARED, flow->rk.newest + 1,
 			    exchange);
 	}
 	spin_unlock_bh(&flow->lock);
 	return err;
+}
+
+/**
+ * ipcp_registry_request() - Request a re-key of a flow
+ * @flow: flow
+ *
+ * A request does not wait for the time after a failure to pass.
+ *
+ * Context: Process context. The operation rekey-request.
+ */
+void ipcp_registry_request(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	flow->rk.held_off = false;
+	spin_unlock_bh(&flow->lock);
+	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
 }
 
 /**
@@ -240,7 +270,7 @@ void ipcp_registry_lapse(struct ipcp_net *ipn)
 		pending = flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 		spin_unlock_bh(&flow->lock);
 		if (claimed)
-			ipcp_registry_clear_in_flight(flow, exchange);
+			ipcp_registry_clear_in_flight(flow, exchange, 0);
 		if (pending)
 			ipcp_state_fail(flow, ENOTCONN, "the agent went away");
 		ipcp_flow_put(flow);

@@ -30,7 +30,9 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher);
 int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 				     unsigned long min_age,
 				     struct ipcp_claim *claims, int max);
-int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange);
+int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
+				  unsigned long hold);
+void ipcp_registry_request(struct ipcp_flow *flow);
 int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
 				u8 epoch, u32 exchange,
 				struct netlink_ext_ack *extack);

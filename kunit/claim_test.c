@@ -104,7 +104,7 @@ static void a_claim_is_for_flows_that_can_be_rekeyed(struct kunit *test)
 	c->before(flow);
 	KUNIT_EXPECT_EQ(test, snapshot(flow->id, 0, 8), c->due);
 	if (c->due)
-		ipcp_registry_clear_in_flight(flow, claims[0].exchange);
+		ipcp_registry_clear_in_flight(flow, claims[0].exchange, 0);
 	KUNIT_EXPECT_EQ(test, snapshot(0, 0, 8), c->due);
 }
 
@@ -223,7 +223,7 @@ static void no_exchange_number_comes_twice(struct kunit *test)
 							exchange), 0);
 			test_settle(test, flow);
 		} else {
-			ipcp_registry_clear_in_flight(flow, exchange);
+			ipcp_registry_clear_in_flight(flow, exchange, 0);
 		}
 	}
 }

@@ -39,7 +39,7 @@ static void claimed(struct ipcp_flow *flow)
 static void claim_cleared(struct ipcp_flow *flow)
 {
 	claimed(flow);
-	ipcp_registry_clear_in_flight(flow, 2);
+	ipcp_registry_clear_in_flight(flow, 2, 0);
 }
 
 static const struct refusal_case {

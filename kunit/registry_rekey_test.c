@@ -97,17 +97,48 @@ static void clear_in_flight_is_for_the_claim_in_flight(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	u32 exchange;
 
-	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, 1), -ESTALE);
+	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, 1, 0), -ESTALE);
 	exchange = test_claim(test, flow);
-	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange - 1),
+	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange - 1, 0),
 			-ESTALE);
-	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange + 1),
+	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange + 1, 0),
 			-ESTALE);
 	KUNIT_EXPECT_TRUE(test, flow->rk.in_flight);
-	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange, 0), 0);
 	KUNIT_EXPECT_FALSE(test, flow->rk.in_flight);
-	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange),
+	KUNIT_EXPECT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange, 0),
 			-ESTALE);
+}
+
+/* Claims the flow if it is due, and ends the claim as failed. Returns whether. */
+static bool try_claim(struct ipcp_flow *flow, unsigned long hold)
+{
+	struct ipcp_claim c;
+
+	if (!ipcp_registry_snapshot_rekey_due(test_net(), 0, 0, &c, 1))
+		return false;
+	ipcp_flow_put(c.flow);
+	return c.flow == flow &&
+	       !ipcp_registry_clear_in_flight(flow, c.exchange, hold);
+}
+
+static void a_claim_that_failed_may_hold_off_the_next(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+
+	KUNIT_EXPECT_TRUE(test, try_claim(flow, 0));
+	KUNIT_EXPECT_TRUE(test, try_claim(flow, TEST_TIME));
+	KUNIT_EXPECT_FALSE(test, try_claim(flow, 0));
+	flow->rk.retry_at = jiffies;	/* the time has passed */
+	KUNIT_EXPECT_TRUE(test, try_claim(flow, TEST_TIME));
+	KUNIT_EXPECT_FALSE(test, try_claim(flow, 0));
+	/* a request does not wait, nor does a claim of this very flow */
+	ipcp_registry_request(flow);
+	KUNIT_EXPECT_TRUE(test, try_claim(flow, TEST_TIME));
+	KUNIT_EXPECT_FALSE(test, try_claim(flow, 0));
+	test_next(test, flow);
+	test_settle(test, flow);
+	KUNIT_EXPECT_TRUE(test, try_claim(flow, 0));
 }
 
 static void an_agent_that_goes_leaves_no_claim(struct kunit *test)
@@ -154,6 +185,7 @@ static struct kunit_case rekey_test_cases[] = {
 	KUNIT_CASE(the_kernel_itself_carries_the_packets),
 	KUNIT_CASE(a_direct_flow_is_never_to_be_re_keyed),
 	KUNIT_CASE(clear_in_flight_is_for_the_claim_in_flight),
+	KUNIT_CASE(a_claim_that_failed_may_hold_off_the_next),
 	KUNIT_CASE(an_agent_that_goes_leaves_no_claim),
 	KUNIT_CASE(a_claim_of_any_number_lapses),
 	{}

@@ -18,6 +18,8 @@
 #define RESEND_MAX_MS		4000
 #define ANSWER_KEEP_MS		60000
 #define ANSWER_REPEAT_MS	100
+#define HOLD_FIRST_MS		1000	/* after a re-key that failed */
+#define HOLD_MAX_MS		120000
 #define REQUEST_REPEAT_MS	100	/* however many cookies come */
 #define ANSWERS_MAX		4096
 #define ANSWERS_EACH		(ANSWERS_MAX / 16)	/* of one peer name */

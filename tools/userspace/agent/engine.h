@@ -51,7 +51,8 @@ struct engine_ops {
 			const char *reason);
 	int (*seed_set)(void *ctx, uint32_t id,
 			const struct ipcp_nl_seed *seed);
-	int (*rekey_clear)(void *ctx, uint32_t id, uint32_t exchange);
+	int (*rekey_clear)(void *ctx, uint32_t id, uint32_t exchange,
+			   uint32_t retry_after);
 	int (*rekey_request)(void *ctx, uint32_t id);
 	int (*flow_direct)(void *ctx, uint32_t id);
 };

@@ -110,9 +110,10 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 	return ipcp_nl_seed_set(nl_of(ctx), id, seed);
 }
 
-static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange)
+static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
+			  uint32_t retry_after)
 {
-	return ipcp_nl_rekey_clear(nl_of(ctx), id, exchange);
+	return ipcp_nl_rekey_clear(nl_of(ctx), id, exchange, retry_after);
 }
 
 static int op_rekey_request(void *ctx, uint32_t id)

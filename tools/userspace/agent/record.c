@@ -59,24 +59,26 @@ static struct failure *find(struct record *record, uint32_t flow)
 	return NULL;
 }
 
-void record_forget(struct record *record, uint32_t flow)
+unsigned int record_forget(struct record *record, uint32_t flow)
 {
 	struct failure *f = flow ? find(record, flow) : NULL;
+	unsigned int times = f ? f->times : 0;
 
 	if (f)
 		drop(record, f);
+	return times;
 }
 
-void record_failure(struct record *record, enum outcome_kind kind,
-		    uint32_t flow, const char *name,
-		    const struct sockaddr_storage *peer, const char *text,
-		    uint64_t now)
+unsigned int record_failure(struct record *record, enum outcome_kind kind,
+			    uint32_t flow, const char *name,
+			    const struct sockaddr_storage *peer,
+			    const char *text, uint64_t now)
 {
 	struct failure *old = flow ? find(record, flow) : NULL;
 	struct failure *f = calloc(1, sizeof(*f));
 
 	if (!f)
-		return;
+		return old ? old->times : 1;
 	f->kind = kind;
 	f->flow = flow;
 	f->times = old ? old->times + 1 : 1;
@@ -91,4 +93,5 @@ void record_failure(struct record *record, enum outcome_kind kind,
 		drop(record, TAILQ_FIRST(&record->failures));
 	TAILQ_INSERT_TAIL(&record->failures, f, entry);
 	record->nfailures++;
+	return f->times;
 }

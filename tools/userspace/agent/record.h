@@ -96,15 +96,19 @@ void record_answer(struct record *record, enum outcome_kind kind, uint64_t now);
  * record_failure() - record why an exchange failed
  *
  * Keeps the last FAILURES_MAX failures, one for each flow.
+ *
+ * Return: how many times in a row the exchange has failed, if that is known.
  */
-void record_failure(struct record *record, enum outcome_kind kind,
-		    uint32_t flow, const char *name,
-		    const struct sockaddr_storage *peer, const char *text,
-		    uint64_t now);
+unsigned int record_failure(struct record *record, enum outcome_kind kind,
+			    uint32_t flow, const char *name,
+			    const struct sockaddr_storage *peer,
+			    const char *text, uint64_t now);
 
 /**
  * record_forget() - forget the failure of a flow that works again or is gone
+ *
+ * Return: how many times in a row its exchanges had failed.
  */
-void record_forget(struct record *record, uint32_t flow);
+unsigned int record_forget(struct record *record, uint32_t flow);
 
 #endif /* REKEYD_RECORD_H */

@@ -10,21 +10,57 @@
 /* End a re-key, so that the flow can be claimed again. */
 void rekey_drop(struct engine *e, struct exchange *x)
 {
-	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange);
+	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange, 0);
 	exchange_free(e, x);
+}
+
+/*
+ * How long a flow is left alone that failed @times times: twice as long each time.
+ * With more failing flows than the table has, nobody counts them: the longest.
+ */
+static uint32_t hold_time(const struct engine *e, unsigned int times)
+{
+	uint32_t hold = HOLD_FIRST_MS;
+
+	while (--times && hold < HOLD_MAX_MS)
+		hold *= 2;
+	if (hold > HOLD_MAX_MS || e->record.nfailures == FAILURES_MAX)
+		return HOLD_MAX_MS;
+	return hold;
 }
 
 static void rekey_failed(struct engine *e, struct exchange *x,
 			 enum outcome_kind kind, const char *text)
 {
 	uint64_t now = engine_now(e);
+	unsigned int times;
+	uint32_t hold;
 
 	record_end(&e->record, kind, x->began, now);
-	record_failure(&e->record, kind, x->flow, x->blob.name, &x->peer, text,
-		       now);
-	log_warn("flow %u to %s: re-key to epoch %u failed: %s", x->flow,
-		 x->blob.name, x->bind.epoch, text);
-	rekey_drop(e, x);
+	times = record_failure(&e->record, kind, x->flow, x->blob.name,
+			       &x->peer, text, now);
+	hold = hold_time(e, times);
+	if (times == 1)
+		log_warn("flow %u to %s: re-key to epoch %u failed: %s; trying again less and less often",
+			 x->flow, x->blob.name, x->bind.epoch, text);
+	else
+		log_dbg("flow %u to %s: re-key failed %u times, next attempt in %u s: %s",
+			x->flow, x->blob.name, times, hold / 1000, text);
+	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange, hold);
+	exchange_free(e, x);
+}
+
+/* A re-key of a flow went well. */
+static void log_done(struct engine *e, const struct exchange *x)
+{
+	unsigned int failed = record_forget(&e->record, x->flow);
+
+	if (failed)
+		log_info("flow %u to %s: re-keyed, after %u failures",
+			 x->flow, x->blob.name, failed);
+	else
+		log_dbg("flow %u to %s: epoch %u parked", x->flow,
+			x->blob.name, x->bind.epoch);
 }
 
 /*
@@ -66,7 +102,7 @@ void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
 	struct oap_err err;
 
 	if (!x) {
-		e->ops->rekey_clear(e->ctx, claim->id, claim->exchange);
+		e->ops->rekey_clear(e->ctx, claim->id, claim->exchange, 0);
 		return;
 	}
 	x->peer = claim->peer;
@@ -123,9 +159,7 @@ void rekey_done(struct engine *e, struct exchange *x)
 	}
 	peer_renewed(e, x->flow, &x->blob, oap_peer(x->run));
 	record_end(&e->record, REKEY_DONE, x->began, engine_now(e));
-	record_forget(&e->record, x->flow);
-	log_dbg("flow %u to %s: epoch %u parked", x->flow, x->blob.name,
-		x->bind.epoch);
+	log_done(e, x);
 	exchange_free(e, x);
 }
 

@@ -490,7 +490,8 @@ static void on_rekey(struct request *r)
 
 	if (try_rekey(r)) {
 		record_answer(&e->record, REKEY_ANSWERED, engine_now(e));
-		record_forget(&e->record, r->flow);
+		if (record_forget(&e->record, r->flow))
+			log_info("flow %u: re-keyed again", r->flow);
 		log_dbg("flow %u: epoch %u parked, exchange %u", r->flow,
 			r->bind.epoch, r->bind.exchange);
 		msg = oap_message(r->run, &len);
@@ -515,9 +516,10 @@ static void on_rekey(struct request *r)
 		refuse_stranger(r);
 		return;
 	}
-	log_warn("flow %u: re-key refused: %s", r->flow, r->text);
-	record_failure(&e->record, REKEY_REFUSED, r->flow, r->blob.name,
-		       r->peer, r->text, engine_now(e));
+	/* the first of several in a row: the initiator tries again and again */
+	if (record_failure(&e->record, REKEY_REFUSED, r->flow, r->blob.name,
+			   r->peer, r->text, engine_now(e)) == 1)
+		log_warn("flow %u: re-key refused: %s", r->flow, r->text);
 	answer_refusal(r);
 }
 

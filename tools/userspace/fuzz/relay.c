@@ -219,9 +219,11 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 	return 0;
 }
 
-static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange)
+static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
+			  uint32_t retry_after)
 {
 	(void)ctx;
+	(void)retry_after;
 	MUST((id == REKEY || id == IN_CLEAR) && exchange == 1);
 	return 0;
 }

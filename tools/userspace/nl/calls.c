@@ -457,7 +457,8 @@ int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 	return ask(&call, bad, IPCP_REKEY_A_CLAIM_MAX, reply_claim, &dump);
 }
 
-int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange)
+int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
+			uint32_t retry_after)
 {
 	struct nl_call call;
 	int bad = 0;
@@ -468,6 +469,9 @@ int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange)
 		return err;
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_EXCHANGE, exchange);
+	if (retry_after)
+		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_RETRY_AFTER,
+				   retry_after);
 	return finish(&call, bad);
 }
 

@@ -372,7 +372,13 @@ int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
 int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 			uint32_t id, ipcp_nl_claim_cb cb, void *arg);
 
-int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange);
+
+/**
+ * ipcp_nl_rekey_clear() - end a claim without a seed
+ * @retry_after: milliseconds until the flow may be claimed again; 0 for at once
+ */
+int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
+			uint32_t retry_after);
 int ipcp_nl_seed_set(struct ipcp_nl *nl, uint32_t id,
 		     const struct ipcp_nl_seed *seed);
 

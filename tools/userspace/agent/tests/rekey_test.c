@@ -414,9 +414,45 @@ static void test_big_message(void **state)
 	check_same(f);
 }
 
+/* A flow that cannot be re-keyed is tried less and less often. */
+static void test_back_off(void **state)
+{
+	static const uint32_t want[] = {
+		1000, 2000, 4000, 8000, 16000, 32000, 64000, 120000, 120000,
+	};
+	struct fake_flow *f;
+	size_t i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	creds("mallory.example", &ca, NULL, NULL);
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		claim(f);
+		run_for(1000);
+		assert_false(f->f.in_flight);
+		assert_int_equal(f->retry_after, want[i]);
+		assert_int_equal(alice.e->record.nfailures, 1);
+		assert_int_equal(bob.e->record.nfailures, 1);
+	}
+	creds(ALICE, &ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	assert_int_equal(alice.e->record.nfailures, 0);
+	assert_int_equal(bob.e->record.nfailures, 0);
+	/* and begins anew */
+	creds("mallory.example", &ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->retry_after, 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_back_off),
 		TEST(test_rekey),
 		TEST(test_rekey_lossy),
 		TEST(test_busy),

@@ -344,13 +344,15 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 	return 0;
 }
 
-static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange)
+static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
+			  uint32_t retry_after)
 {
 	struct fake_flow *f = flow_of(ctx, id);
 
 	if (!f || !f->f.in_flight || f->f.exchange != exchange)
 		return -ENOENT;
 	f->f.in_flight = 0;
+	f->retry_after = retry_after;
 	return 0;
 }
 

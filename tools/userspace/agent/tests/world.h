@@ -31,6 +31,7 @@ struct fake_flow {
 	struct ipcp_nl_flow f;
 	uint8_t seed[32];		/* of newest_epoch */
 	uint8_t claimed_epoch;
+	uint32_t retry_after;		/* of the last rekey_clear */
 	uint32_t next_exchange;
 	int error;			/* from flow_del */
 	char reason[REASON_LEN];
