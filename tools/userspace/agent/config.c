@@ -310,12 +310,28 @@ static bool get_user(cfg_t *cfg, struct config *conf)
 	return false;
 }
 
-/* Join the servers with commas, as the resolver library expects them. */
+/* Join the strings of a list. Returns NULL if there are none, or no memory. */
+static char *join(cfg_t *cfg, const char *opt, const char *separator)
+{
+	unsigned int i, n = cfg_size(cfg, opt);
+	size_t len = 1;
+	char *all;
+
+	for (i = 0; i < n; i++)
+		len += strlen(cfg_getnstr(cfg, opt, i)) + strlen(separator);
+	all = n ? calloc(1, len) : NULL;
+	for (i = 0; all && i < n; i++) {
+		strcat(all, i ? separator : "");
+		strcat(all, cfg_getnstr(cfg, opt, i));
+	}
+	return all;
+}
+
+/* The resolver library expects commas. */
 static bool get_dns_servers(cfg_t *cfg, struct config *conf)
 {
 	unsigned int i, n = cfg_size(cfg, "dns-servers");
 	struct sockaddr_storage addr;
-	size_t len = 1;
 
 	for (i = 0; i < n; i++) {
 		if (!read_address(cfg_getnstr(cfg, "dns-servers", i), 0, &addr)) {
@@ -323,16 +339,26 @@ static bool get_dns_servers(cfg_t *cfg, struct config *conf)
 				cfg_getnstr(cfg, "dns-servers", i));
 			return false;
 		}
-		len += strlen(cfg_getnstr(cfg, "dns-servers", i)) + 1;
 	}
-	if (!n)
-		return true;
-	conf->dns_servers = calloc(1, len);
-	for (i = 0; conf->dns_servers && i < n; i++) {
-		strcat(conf->dns_servers, i ? "," : "");
-		strcat(conf->dns_servers, cfg_getnstr(cfg, "dns-servers", i));
+	conf->dns_servers = join(cfg, "dns-servers", ",");
+	return conf->dns_servers || !n;
+}
+
+static bool get_kex(cfg_t *cfg, struct config *conf)
+{
+	unsigned int i, n = cfg_size(cfg, "accept-kex");
+	const char *name;
+
+	for (i = 0; i < n; i++) {
+		name = cfg_getnstr(cfg, "accept-kex", i);
+		if (!oap_kex_known(name)) {
+			log_err("accept-kex: '%s' is not a key exchange; oap.md lists them",
+				name);
+			return false;
+		}
 	}
-	return conf->dns_servers;
+	conf->kex_accept = n ? join(cfg, "accept-kex", " ") : strdup("");
+	return conf->kex_accept;
 }
 
 static bool get_all(cfg_t *cfg, struct config *conf)
@@ -346,7 +372,8 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	    !get_range(cfg, "mark", 0, UINT32_MAX, &conf->mark) ||
 	    !get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges) ||
 	    !get_word(cfg, "socket", &conf->socket) ||
-	    !get_user(cfg, conf) || !get_dns_servers(cfg, conf))
+	    !get_user(cfg, conf) || !get_dns_servers(cfg, conf) ||
+	    !get_kex(cfg, conf))
 		return false;
 	if (!get_time(cfg, "rekey-interval", 0.05, &conf->rekey_interval) ||
 	    !get_time(cfg, "rekey-timeout", 0.1, &conf->rekey_timeout) ||
@@ -363,6 +390,11 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 		}
 	return true;
 }
+
+/* All but those over finite fields, which cost the most by far. */
+#define ACCEPT_KEX							\
+	"{prime256v1, X25519, secp384r1, X448, secp521r1, ML-KEM-512, "	\
+	"ML-KEM-768, ML-KEM-1024, X25519MLKEM768, X448MLKEM1024}"
 
 static cfg_opt_t name_opts[] = {
 	CFG_STR_LIST("address", NULL, CFGF_NODEFAULT),
@@ -386,6 +418,7 @@ static cfg_opt_t top_opts[] = {
 	CFG_STR("user", "", CFGF_NONE),
 	CFG_STR("socket", CONFIG_SOCKET, CFGF_NONE),
 	CFG_STR_LIST("dns-servers", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("accept-kex", ACCEPT_KEX, CFGF_NONE),
 	CFG_FLOAT("rekey-interval", 120, CFGF_NONE),
 	CFG_FLOAT("rekey-timeout", 30, CFGF_NONE),
 	CFG_FLOAT("alloc-timeout", 20, CFGF_NONE),
@@ -458,6 +491,7 @@ void config_free(struct config *conf)
 	free(conf->user);
 	free(conf->socket);
 	free(conf->dns_servers);
+	free(conf->kex_accept);
 	free(conf);
 }
 

@@ -59,6 +59,7 @@ struct config_name {
  * @user: user to run as; NULL to keep the current user
  * @socket: path of the status socket; NULL for none
  * @dns_servers: addresses separated by commas; NULL to use resolv.conf
+ * @kex_accept: names of key exchanges that peers may choose, separated by spaces
  * @params: parameters of new flows
  */
 struct config {
@@ -68,6 +69,7 @@ struct config {
 	char *user;
 	char *socket;
 	char *dns_servers;
+	char *kex_accept;
 	uint32_t rekey_interval;
 	uint32_t rekey_timeout;
 	uint32_t alloc_timeout;

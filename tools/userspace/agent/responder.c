@@ -239,6 +239,7 @@ static bool respond(struct request *r, enum purpose purpose, uint16_t cipher,
 	uint8_t data[BINDING_MAX];
 	struct oap_params params = {
 		.name = r->blob.name, .cipher = cipher, .data = data,
+		.kex_accept = r->e->conf->kex_accept,
 	};
 	struct oap_err err;
 

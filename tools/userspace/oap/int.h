@@ -43,6 +43,7 @@ struct oap_kex {
 
 /* Strength: 1 is the weakest, 0 means none, -1 unknown. */
 int oap_nid_digest_rank(uint16_t nid);
+bool oap_nid_kex_in(const struct oap_kex *kex, const char *list);
 int oap_nid_kex_rank(const struct oap_kex *kex);
 
 uint16_t oap_nid_digest_by_name(const char *name);	/* 0: unknown */
@@ -111,6 +112,7 @@ enum oap_code oap_secret_pem(const char *path, enum oap_code code,
 /* kex.c: key exchange */
 enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 			  struct oap_buf *pub, struct oap_err *err);
+const struct oap_kex *oap_kex_peek(const struct oap_hdr *hdr);
 enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 			    const struct oap_kex **kex, EVP_PKEY **peer,
 			    struct oap_err *err);

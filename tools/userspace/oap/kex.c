@@ -126,18 +126,9 @@ static bool public_ok(EVP_PKEY *key)
 	return ok;
 }
 
-/**
- * oap_kex_infer() - decode the public key of the peer
- * @hdr: the message that carries the key
- * @kex: the key exchange that the key belongs to
- * @peer: the key; free it with EVP_PKEY_free(), even on failure
- * @err: reason of a refusal
- *
- * Return: OAP_OK or OAP_BAD_KEX.
- */
-enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
-			    const struct oap_kex **kex, EVP_PKEY **peer,
-			    struct oap_err *err)
+/* Decode the public key of a message. Whether the key is valid is not checked. */
+static void decode(const struct oap_hdr *hdr, const struct oap_kex **kex,
+		   EVP_PKEY **peer)
 {
 	const uint8_t *p = hdr->kex.p;
 
@@ -152,6 +143,39 @@ enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 		if (*peer && p == hdr->kex.p + hdr->kex.len)
 			*kex = oap_kex_of(*peer);
 	}
+}
+
+/**
+ * oap_kex_peek() - get the key exchange of a message, before any computation
+ * @hdr: the message that carries the key
+ *
+ * Return: the key exchange; NULL if it is unknown.
+ */
+const struct oap_kex *oap_kex_peek(const struct oap_hdr *hdr)
+{
+	const struct oap_kex *kex;
+	EVP_PKEY *peer;
+
+	decode(hdr, &kex, &peer);
+	EVP_PKEY_free(peer);
+	ERR_clear_error();
+	return kex;
+}
+
+/**
+ * oap_kex_infer() - decode the public key of the peer
+ * @hdr: the message that carries the key
+ * @kex: the key exchange that the key belongs to
+ * @peer: the key; free it with EVP_PKEY_free(), even on failure
+ * @err: reason of a refusal
+ *
+ * Return: OAP_OK or OAP_BAD_KEX.
+ */
+enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
+			    const struct oap_kex **kex, EVP_PKEY **peer,
+			    struct oap_err *err)
+{
+	decode(hdr, kex, peer);
 	if (!*peer || !*kex || ((*kex)->kind == OAP_KEX_HYBRID) != hdr->raw)
 		return fail(err, "the peer's public key is of an unknown type");
 	if ((*kex)->kind <= OAP_KEX_DH && !public_ok(*peer))

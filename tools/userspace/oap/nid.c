@@ -92,6 +92,24 @@ int oap_nid_kex_rank(const struct oap_kex *kex)
 	return kex ? kex - kexes + 1 : 0;
 }
 
+/* True if a list of names, separated by spaces, has the key exchange. */
+bool oap_nid_kex_in(const struct oap_kex *kex, const char *list)
+{
+	size_t len, want = strlen(kex->name);
+
+	for (; *list; list += len + strspn(list + len, " ")) {
+		len = strcspn(list, " ");
+		if (len == want && !memcmp(list, kex->name, len))
+			return true;
+	}
+	return false;
+}
+
+bool oap_kex_known(const char *name)
+{
+	return oap_nid_kex_by_name(name);
+}
+
 bool oap_nid_kex_is_kem(const struct oap_kex *kex)
 {
 	return kex && (kex->kind == OAP_KEX_KEM || kex->kind == OAP_KEX_HYBRID);

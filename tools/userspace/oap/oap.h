@@ -172,6 +172,11 @@ bool oap_has_credentials(const struct oap_env *env, bool server,
 bool oap_name_ok(const char *name);
 
 /**
+ * oap_kex_known() - is it the name of a key exchange?
+ */
+bool oap_kex_known(const char *name);
+
+/**
  * struct oap_params - parameters of one exchange
  * @name: name of the destination, on both sides; selects credentials and
  *	enc.conf
@@ -179,6 +184,8 @@ bool oap_name_ok(const char *name);
  * @peer_name: name that the peer must prove; NULL for any
  * @cipher: for a re-key: the only cipher allowed, and forward secrecy is
  *	required; 0 to follow enc.conf
+ * @kex_accept: for a server: names of the key exchanges that are accepted besides
+ *	the one of enc.conf, separated by spaces; NULL for all
  * @no_clock: ignore the timestamp of the request, because its freshness is
  *	known otherwise
  * @no_replay: accept a request that came before, because the caller recognises
@@ -191,6 +198,7 @@ struct oap_params {
 	enum oap_auth auth;
 	const char *peer_name;
 	uint16_t cipher;
+	const char *kex_accept;
 	bool no_clock;
 	bool no_replay;
 	const uint8_t *data;
@@ -259,7 +267,7 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 /**
  * oap_respond() - compute the key and the response
  * @run: exchange from oap_process()
- * @params: parameters; uses @name, @cipher and @data
+ * @params: parameters; uses @name, @cipher, @kex_accept and @data
  * @err: reason of a failure
  *
  * Return: OAP_OK, or the code of the failure.

@@ -130,15 +130,32 @@ static enum oap_code decapsulate(struct oap_run *run,
 	return code;
 }
 
+/* Refuse costly key exchanges before anything is computed. */
+static enum oap_code check_kex(const struct oap_run *run,
+			       const struct oap_params *params,
+			       struct oap_err *err)
+{
+	const struct oap_kex *kex = oap_kex_peek(&run->hdr);
+
+	if (!kex || !params->kex_accept || kex == run->conf.kex ||
+	    oap_nid_kex_in(kex, params->kex_accept))
+		return OAP_OK;
+	return oap_err_set(err, OAP_BAD_KEX, "%s is not accepted here",
+			   kex->name);
+}
+
 /* Perform the key exchange on the responder. */
-static enum oap_code answer_kex(struct oap_run *run, struct oap_hdr *rsp,
-				struct oap_err *err)
+static enum oap_code answer_kex(struct oap_run *run,
+				const struct oap_params *params,
+				struct oap_hdr *rsp, struct oap_err *err)
 {
 	const struct oap_kex *kex;
 	EVP_PKEY *peer = NULL;
 	enum oap_code code;
 
-	code = oap_kex_infer(&run->hdr, &kex, &peer, err);
+	code = check_kex(run, params, err);
+	if (!code)
+		code = oap_kex_infer(&run->hdr, &kex, &peer, err);
 	if (!code && oap_nid_kex_rank(kex) < oap_nid_kex_rank(run->conf.kex))
 		code = oap_err_set(err, OAP_BAD_KEX, "%s is weaker than %s",
 				   kex->name, run->conf.kex->name);
@@ -177,7 +194,7 @@ static enum oap_code make_key(struct oap_run *run,
 		code = choose_kdf(run, err);
 	if (!code)
 		code = run->hdr.client_encap ? decapsulate(run, params, err) :
-					       answer_kex(run, rsp, err);
+					       answer_kex(run, params, rsp, err);
 	rsp->kex = run->own_pub;
 	rsp->cipher = run->cipher;
 	rsp->kdf = run->kdf;

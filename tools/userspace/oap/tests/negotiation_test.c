@@ -123,6 +123,40 @@ static void a_weaker_key_exchange_is_refused(void **state)
 	assert_int_equal(ask("kex = X25519\n", "kex = X25519\n"), OAP_OK);
 }
 
+static const struct accept {
+	const char *name;
+	const char *cli, *srv, *accept;
+	enum oap_code code;
+} accepts[] = {
+	{ "not named: refused", "kex = ffdhe3072\n", "kex = X25519\n",
+	  "X25519 secp521r1", OAP_BAD_KEX },
+	{ "a part of a name is no name: refused", "kex = ffdhe3072\n", "kex = X25519\n",
+	  "ffdhe30 ffdhe30722 3072", OAP_BAD_KEX },
+	{ "named first: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
+	  "ffdhe3072 X25519", OAP_OK },
+	{ "named last: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
+	  "X25519 ffdhe3072", OAP_OK },
+	{ "the server's own: accepted", "kex = ffdhe3072\n", "kex = ffdhe3072\n",
+	  "X25519", OAP_OK },
+	{ "none but the server's own: refused", "kex = secp521r1\n",
+	  "kex = X25519\n", "", OAP_BAD_KEX },
+};
+
+static void test_accept(void **state)
+{
+	const struct accept *c = *state;
+	struct pair p;
+
+	cli_conf(c->cli);
+	srv_conf(c->srv);
+	open_pair(&p, OAP_AUTH_NONE);
+	p.sp.kex_accept = c->accept;
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	assert_int_equal(respond(&p), c->code);
+	close_pair(&p);
+}
+
 struct field {
 	const char *name;
 	size_t at;
@@ -384,6 +418,9 @@ int main(void)
 	SUITE_ADD(&suite, neither_side_encrypts);
 	SUITE_ADD(&suite, a_client_without_encryption_is_refused);
 	SUITE_ADD(&suite, a_weaker_key_exchange_is_refused);
+	for (i = 0; i < COUNT(accepts); i++)
+		suite_add(&suite, test_accept, &accepts[i],
+			  "a stronger key exchange, %s", accepts[i].name);
 	for (i = 0; i < COUNT(fields); i++)
 		suite_add(&suite, test_field, &fields[i], "request: %s",
 			  fields[i].name);
