@@ -29,6 +29,22 @@ kernel_c()
 	files 'ipcp_rekey/*.[ch]' 'include/*.h' 'kunit/*.[ch]' 'samples/*.c'
 }
 
+# Whether a check passed before on the same input, of which KEY is a checksum:
+# what depends on nothing else need not run again.
+#   has_passed KEY	true if pass was called with it
+#   pass KEY...
+has_passed()
+{
+	[ -e "$CACHE/passed/$1" ] && touch "$CACHE/passed/$1"
+}
+
+pass()
+{
+	mkdir -p "$CACHE/passed"
+	[ $# = 0 ] || (cd "$CACHE/passed" && touch "$@")
+	find "$CACHE/passed" -type f -mtime +30 -delete
+}
+
 # in_checkout COMMAND...: in the tree, in the checkout, which stays as it is;
 # the source of 6.12 is at /build/linux.
 in_checkout()

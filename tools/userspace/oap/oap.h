@@ -172,7 +172,10 @@ bool oap_has_credentials(const struct oap_env *env, bool server,
 bool oap_name_ok(const char *name);
 
 /**
- * oap_kex_known() - is it the name of a key exchange?
+ * oap_kex_known() - look a key exchange up
+ * @name: a name, as in enc.conf
+ *
+ * Return: true if it is the name of a key exchange of ours.
  */
 bool oap_kex_known(const char *name);
 
