@@ -6,6 +6,12 @@
  * AES-GCM uses the crypto API, which has the vectorised implementations.
  * ChaCha20-Poly1305 uses the library. Both are synchronous, so the buffers and
  * keys of a packet need not outlive the call.
+ *
+ * The library has the key in general registers, one of which it saves on the
+ * stack, and does not wipe that. The stack is wiped after each packet, since no
+ * later time is certain: in a softirq the frame may stay for as long as no other
+ * reaches as deep. AES-GCM keeps keys in vector registers only, where the
+ * processor has AES instructions.
  */
 #include <crypto/chacha20poly1305.h>
 #include <linux/scatterlist.h>
@@ -13,6 +19,7 @@
 
 #include "aead.h"
 #include "compat/sync_aead.h"
+#include "hkdf.h"
 #include "wire.h"
 
 static unsigned int aes_key_len(u16 cipher)
@@ -159,6 +166,7 @@ int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
 		chacha20poly1305_encrypt(pkt + IPCP_HDR_LEN, pkt + IPCP_HDR_LEN,
 					 len, pkt, IPCP_HDR_LEN, counter,
 					 aead->key.bytes);
+		ipcp_stack_wipe();
 		return 0;
 	}
 	one_piece(&sg, pkt, IPCP_HDR_LEN + len + IPCP_TAG_LEN);
@@ -185,13 +193,16 @@ int ipcp_aead_open(const struct ipcp_aead *aead, u8 *pkt, u8 *out,
 		   unsigned int len, u64 counter)
 {
 	struct scatterlist src __uninitialized, dst __uninitialized;
+	bool good;
 
-	if (aead->cipher == IPCP_REKEY_CIPHER_CHACHA20_POLY1305)
-		return chacha20poly1305_decrypt(out + IPCP_HDR_LEN,
+	if (aead->cipher == IPCP_REKEY_CIPHER_CHACHA20_POLY1305) {
+		good = chacha20poly1305_decrypt(out + IPCP_HDR_LEN,
 						pkt + IPCP_HDR_LEN, len, pkt,
 						IPCP_HDR_LEN, counter,
-						aead->key.bytes) ?
-			0 : -EBADMSG;
+						aead->key.bytes);
+		ipcp_stack_wipe();
+		return good ? 0 : -EBADMSG;
+	}
 	one_piece(&src, pkt, IPCP_HDR_LEN + len);
 	if (pkt == out)
 		return gcm_crypt(aead, &src, &src, len, counter, false);

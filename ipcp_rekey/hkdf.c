@@ -37,12 +37,11 @@ static noinline void dead_stack_wipe(void)
 /**
  * ipcp_stack_wipe() - Wipe the stack below the caller's frame
  *
- * Call after handling keys for anything but sealing and opening. Named buffers
- * are wiped in place, but compilers and assembler code spill words of keys to
- * the stack, and interrupts save registers there. The frame of the wiping
- * function overlays the frames that handled keys and zeroes them. The registers
- * are wiped before: an interrupt during the wiping saves them below that frame,
- * where nothing would wipe them.
+ * Call after handling keys. Named buffers are wiped in place, but compilers and
+ * assembler code spill words of keys to the stack, and interrupts save registers
+ * there. The frame of the wiping function overlays the frames that handled keys
+ * and zeroes them. The registers are wiped before: an interrupt during the
+ * wiping saves them below that frame, where nothing would wipe them.
  *
  * Context: Any context.
  */

@@ -3,6 +3,7 @@
 /* The packets of the vectors: sealed byte by byte, opened, and forged. */
 #include <linux/err.h>
 #include <linux/ipcp_rekey_netlink.h>
+#include <linux/unaligned.h>
 
 #include "aead.h"
 #include "keysched.h"
@@ -153,6 +154,50 @@ static void a_packet_changed_in_any_byte_does_not_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, open_packet(aead, pkt, len, v->counter), 0);
 }
 
+#define STACK_BELOW	2048
+
+static noinline void fill_stack(void)
+{
+	u8 below[STACK_BELOW];
+
+	memset(below, 0xa5, sizeof(below));
+	barrier_data(below);
+}
+
+/* The words of a key that the frames of functions called before have left. */
+static noinline unsigned int __no_sanitize_address
+words_on_stack(const struct ipcp_key *key)
+{
+	const u32 *sp = __builtin_frame_address(0);
+	unsigned int found = 0, i, word;
+
+	/* below the frame of this function itself */
+	for (i = 256 / sizeof(*sp); i < STACK_BELOW / sizeof(*sp); i++) {
+		for (word = 0; word + 8 <= sizeof(*key); word += 4)
+			found += get_unaligned((u64 *)(sp - i)) ==
+				 get_unaligned((u64 *)(key->bytes + word));
+	}
+	return found;
+}
+
+static void a_packet_leaves_no_word_of_its_key_on_the_stack(struct kunit *test)
+{
+	const struct pdu_vector *v = test->param_value;
+	struct ipcp_aead *aead = new_aead(test, v);
+	const struct ipcp_key key = leaf_key(test, v);
+	unsigned int len = strlen(v->bytes) / 2;
+	unsigned int plain = len - IPCP_OVERHEAD;
+	u8 *pkt = kunit_kzalloc(test, len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, pkt);
+	fill_stack();
+	KUNIT_EXPECT_EQ(test, words_on_stack(&key), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_aead_seal(aead, pkt, plain, v->counter), 0);
+	KUNIT_EXPECT_EQ(test, words_on_stack(&key), 0);
+	KUNIT_EXPECT_EQ(test, open_packet(aead, pkt, len, v->counter), 0);
+	KUNIT_EXPECT_EQ(test, words_on_stack(&key), 0);
+}
+
 static void only_three_ciphers_are_known(struct kunit *test)
 {
 	u32 i, known = 0;
@@ -171,6 +216,8 @@ static struct kunit_case aead_test_cases[] = {
 	KUNIT_CASE_PARAM(opens_into_other_memory_and_leaves_the_packet,
 			 pdu_gen_params),
 	KUNIT_CASE_PARAM(a_packet_changed_in_any_byte_does_not_open,
+			 pdu_gen_params),
+	KUNIT_CASE_PARAM(a_packet_leaves_no_word_of_its_key_on_the_stack,
 			 pdu_gen_params),
 	KUNIT_CASE(only_three_ciphers_are_known),
 	{}

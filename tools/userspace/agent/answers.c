@@ -88,12 +88,14 @@ static void make_room(struct engine *e, const char *who)
 	struct answer *a, *oldest = NULL;
 	unsigned int count = 0;
 
-	TAILQ_FOREACH(a, &e->answers, entry) {
-		if (!*who || strcmp(a->who, who))
-			continue;
-		if (!oldest)
-			oldest = a;
-		count++;
+	if (*who) {
+		TAILQ_FOREACH(a, &e->answers, entry) {
+			if (strcmp(a->who, who))
+				continue;
+			if (!oldest)
+				oldest = a;
+			count++;
+		}
 	}
 	if (count >= ANSWERS_EACH)
 		answers_drop(e, oldest);

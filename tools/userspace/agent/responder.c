@@ -405,7 +405,8 @@ static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 	if (!verify_rekey(r, known ? OAP_AUTH_REQUIRED : OAP_AUTH_NONE,
 			  known ? r->blob.peer.name : NULL))
 		return false;
-	if (r->bind.exchange < flow->exchange) {
+	/* in serial number arithmetic (RFC 1982) */
+	if ((int32_t)(r->bind.exchange - flow->exchange) < 0) {
 		r->again = true;
 		return refuse(r, REFUSE_ANEW, "a later exchange was answered");
 	}
