@@ -14,6 +14,7 @@
 #include <uapi/linux/ipcp_rekey.h>
 #include <uapi/linux/ipcp_rekey_netlink.h>
 
+#include "keysched.h"
 #include "owner.h"
 #include "rbuff.h"
 #include "stats.h"
@@ -73,7 +74,16 @@ struct ipcp_endpoint {
  * @claim: number of the last claim; equal to @exchange before the first claim
  * @seeds: keyed hashes of the most recent seeds
  * @nseeds: number of seeds so far
- * @drops: number of times all keys were dropped
+ * @drops: generation of the keys: number of times all were dropped
+ * @chain: what the seed after the newest epoch is mixed with; secret
+ * @chain_id: name of @chain
+ * @before: what the seed of the newest epoch was mixed with, for a seed that
+ *	replaces it; secret. Wiped once the peer was observed in that epoch. Not
+ *	kept by an initiator, whose seeds are never replaced.
+ * @before_id: name of @before, IPCP_CHAIN_FRESH if it is wiped
+ * @fresh: number of the claim whose seed is mixed with no chain though the flow
+ *	has keys, valid if @may_fresh
+ * @may_fresh: true from such a claim to its end
  * @held_off: true if no agent may claim the flow before @retry_at
  * @retry_at: jiffies
  *
@@ -85,6 +95,7 @@ struct ipcp_rk {
 	bool in_flight;
 	bool has_pending;
 	bool held_off;
+	bool may_fresh;
 	u8 epoch;
 	u8 newest;
 	u8 observed;
@@ -95,6 +106,11 @@ struct ipcp_rk {
 	u64 seeds[IPCP_SEEDS_KEPT];
 	unsigned int nseeds;
 	unsigned int drops;
+	u32 fresh;
+	struct ipcp_chain chain;
+	struct ipcp_chain before;
+	u64 chain_id;
+	u64 before_id;
 	unsigned long retry_at;
 };
 

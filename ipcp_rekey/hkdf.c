@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * HKDF-Expand of RFC 5869 with SHA-256, which derives all keys.
+ * HKDF of RFC 5869 with SHA-256: Expand derives all keys, Extract mixes a seed
+ * with the chain of a flow.
  *
- * HKDF-Extract is not needed: every input key is uniformly random already,
- * since it is a seed from the key derivation of OAP or the output of another
- * Expand. SHA-256 is used instead of SHA-512, because the library of the oldest
- * supported kernel only has SHA-256. The library is used instead of the crypto
- * API, because it can neither sleep nor fail.
+ * No other input needs Extract, since all others are uniformly random already:
+ * each is the output of Extract or of another Expand. SHA-256 is used instead of
+ * SHA-512, because the library of the oldest supported kernel only has SHA-256.
+ * The library is used instead of the crypto API, because it can neither sleep
+ * nor fail.
  */
 #include <linux/compiler.h>
 #include <linux/minmax.h>
@@ -49,6 +50,31 @@ noinline void ipcp_stack_wipe(void)
 {
 	registers_wipe();
 	dead_stack_wipe();
+}
+
+/**
+ * ipcp_hkdf_extract() - Mix an input key with a salt
+ * @prk: (output) pseudorandom key; may be @salt or @ikm
+ * @salt: salt
+ * @ikm: input keying material
+ * @len: length of @ikm in bytes
+ *
+ * HKDF-Extract of RFC 5869. Leaves no copy of the secrets behind.
+ *
+ * Context: Any context.
+ */
+void ipcp_hkdf_extract(u8 prk[IPCP_PRK_LEN], const u8 salt[IPCP_PRK_LEN],
+		       const u8 *ikm, size_t len)
+{
+	struct hmac_sha256_key key;
+	struct hmac_sha256_ctx ctx;
+
+	hmac_sha256_preparekey(&key, salt, IPCP_PRK_LEN);
+	hmac_sha256_init(&ctx, &key);
+	hmac_sha256_update(&ctx, ikm, len);
+	hmac_sha256_final(&ctx, prk);
+	memzero_explicit(&key, sizeof(key));
+	ipcp_stack_wipe();
 }
 
 /**

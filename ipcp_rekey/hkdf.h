@@ -10,6 +10,8 @@
 
 void ipcp_hkdf_expand(u8 *out, size_t len, const u8 prk[IPCP_PRK_LEN],
 		      const u8 *info, size_t info_len);
+void ipcp_hkdf_extract(u8 prk[IPCP_PRK_LEN], const u8 salt[IPCP_PRK_LEN],
+		       const u8 *ikm, size_t len);
 void ipcp_stack_wipe(void);
 
 #endif /* _IPCP_HKDF_H */

@@ -34,6 +34,20 @@ void ipcp_keyrot_wipe(struct ipcp_epoch *ep)
 }
 
 /**
+ * ipcp_keyrot_forget() - Wipe what the seed of the newest epoch was mixed with
+ * @flow: flow, whose newest epoch is not replaced any more. The caller holds
+ *	flow->lock.
+ *
+ * Context: Any context.
+ */
+void ipcp_keyrot_forget(struct ipcp_flow *flow)
+{
+	lockdep_assert_held(&flow->lock);
+	ipcp_chain_wipe(&flow->rk.before);
+	flow->rk.before_id = IPCP_CHAIN_FRESH;
+}
+
+/**
  * ipcp_keyrot_retire() - Retire an epoch that was removed from its slot
  * @flow: flow
  * @ep: epoch; consumes the reference of the slot
@@ -76,6 +90,19 @@ static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 }
 
 /*
+ * True if the peer had lost the keys of an epoch, and has others: it was observed
+ * in a newer epoch whose seed was mixed with no chain.
+ */
+static bool peer_recovered(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
+
+	return newest && newest != ep &&
+	       test_bit(IPCP_EP_FRESH, &newest->flags) &&
+	       test_bit(IPCP_EP_OBSERVED, &newest->flags);
+}
+
+/*
  * Return the epoch in a slot if its linger is over. Called with flow->lock
  * held.
  */
@@ -87,8 +114,11 @@ static struct ipcp_epoch *linger_over(struct ipcp_flow *flow, int i,
 
 	ep = rcu_dereference_protected(flow->slots[i],
 				       lockdep_is_held(&flow->lock));
-	if (!ep || ep == rcu_access_pointer(flow->tx) ||
-	    !linger_end(flow, ep, &end))
+	if (!ep || ep == rcu_access_pointer(flow->tx))
+		return NULL;
+	if (peer_recovered(flow, ep))
+		return ep;
+	if (!linger_end(flow, ep, &end))
 		return NULL;
 	return ipcp_deadline_add(next, end) ? NULL : ep;
 }
@@ -187,21 +217,24 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
  */
 void ipcp_keyrot_drop(struct ipcp_flow *flow)
 {
-	spin_lock_bh(&flow->lock);
-	WRITE_ONCE(flow->rk.in_flight, false);
-	flow->rk.drops++;
-	spin_unlock_bh(&flow->lock);
-	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
-		struct ipcp_epoch *ep;
+	struct ipcp_epoch *gone[IPCP_EPOCH_SLOTS];
+	struct ipcp_rk *rk = &flow->rk;
 
-		spin_lock_bh(&flow->lock);
-		ep = rcu_replace_pointer(flow->slots[i], NULL,
-					 lockdep_is_held(&flow->lock));
-		RCU_INIT_POINTER(flow->tx, NULL);
-		WRITE_ONCE(flow->rk.has_pending, false);
-		ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
-		spin_unlock_bh(&flow->lock);
-		if (ep)
-			ipcp_keyrot_retire(flow, ep);
-	}
+	spin_lock_bh(&flow->lock);
+	WRITE_ONCE(rk->in_flight, false);
+	WRITE_ONCE(rk->has_pending, false);
+	WRITE_ONCE(rk->drops, rk->drops + 1);
+	rk->may_fresh = false;
+	ipcp_keyrot_forget(flow);
+	ipcp_chain_wipe(&rk->chain);
+	rk->chain_id = IPCP_CHAIN_FRESH;
+	RCU_INIT_POINTER(flow->tx, NULL);
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++)
+		gone[i] = rcu_replace_pointer(flow->slots[i], NULL,
+					      lockdep_is_held(&flow->lock));
+	ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
+	spin_unlock_bh(&flow->lock);
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++)
+		if (gone[i])
+			ipcp_keyrot_retire(flow, gone[i]);
 }

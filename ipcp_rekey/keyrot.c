@@ -68,20 +68,26 @@ bool ipcp_keyrot_asleep(void)
 	return READ_ONCE(asleep);
 }
 
+/*
+ * Expand the root of a new epoch. Called with what the seed is mixed with in
+ * @chain; returns there what the next one is.
+ */
 static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
-				    struct ipcp_root *seed, u8 no, u32 exchange)
+				    struct ipcp_delivery *d,
+				    struct ipcp_chain *chain)
 {
 	struct ipcp_epoch *ep = kzalloc(sizeof(*ep), GFP_KERNEL_ACCOUNT);
 	struct ipcp_node_keys *nodes;
+	struct ipcp_root root;
 
 	if (!ep)
 		return NULL;
 	ep->flow = flow;
 	refcount_set(&ep->refs, 1);
-	ep->no = no;
+	ep->no = d->epoch;
 	ep->cipher = flow->cipher;
 	ep->ppl_shift = READ_ONCE(flow->ppl_shift);
-	ep->exchange = exchange;
+	ep->exchange = d->exchange;
 	mutex_init(&ep->derive);
 	spin_lock_init(&ep->lock);
 	for (int dir = 0; dir < IPCP_DIRS; dir++)
@@ -90,7 +96,9 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	nodes = kmalloc(sizeof(*nodes), GFP_KERNEL_ACCOUNT);
 	if (!nodes)
 		goto err_free;
-	ipcp_keysched_init(&ep->ks, nodes, seed);
+	ipcp_chain_mix(&root, chain, &d->seed);
+	ipcp_chain_next(chain, &root);
+	ipcp_keysched_init(&ep->ks, nodes, &root);
 	for (int dir = 0; dir < IPCP_DIRS; dir++)
 		if (ipcp_leaves_init(ep, dir))
 			goto err_close;
@@ -143,11 +151,74 @@ static int check_exchange(struct ipcp_flow *flow, u32 exchange,
 	return 0;
 }
 
-/* Check whether a seed may be parked. Called with flow->lock held. */
-static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
-		      unsigned int drops, struct netlink_ext_ack *extack)
+/*
+ * True if the seed of an exchange may be mixed with no chain: it is the first
+ * since there are no keys, or the exchange began so.
+ */
+static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
+{
+	const struct ipcp_rk *rk = &flow->rk;
+
+	return !ipcp_epoch_newest(flow) || !rk->initiator ||
+	       (rk->may_fresh && rk->fresh == exchange);
+}
+
+/*
+ * Find the chain that a seed is mixed with: that of the newest epoch, or that of
+ * the epoch before for a seed that replaces it. Which one the exchange names,
+ * since it cannot be told from the number of the epoch alone what the peer will
+ * mix. Return NULL if this side does not hold it.
+ */
+static const struct ipcp_chain *find_chain(struct ipcp_flow *flow,
+					   const struct ipcp_delivery *d)
+{
+	static const struct ipcp_chain none;
+	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
+	const struct ipcp_rk *rk = &flow->rk;
+
+	lockdep_assert_held(&flow->lock);
+	if (d->chain == IPCP_CHAIN_FRESH)
+		return may_be_fresh(flow, d->exchange) ? &none : NULL;
+	if (!newest)
+		return NULL;
+	if (d->epoch == newest->no)
+		return d->chain == rk->before_id ? &rk->before : NULL;
+	return d->chain == rk->chain_id ? &rk->chain : NULL;
+}
+
+/* Check that a seed comes in turn. Called with flow->lock held. */
+static int check_turn(struct ipcp_flow *flow, const struct ipcp_delivery *d,
+		      struct netlink_ext_ack *extack)
 {
 	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
+	int err;
+
+	if (!flow->rk.nseeds)
+		return 0;
+	err = check_exchange(flow, d->exchange, extack);
+	if (err || !newest)
+		return err;
+	if (d->epoch == newest->no && may_replace(flow, newest))
+		return 0;
+	if (d->epoch != (u8)(newest->no + 1)) {
+		NL_SET_ERR_MSG_FMT(extack, "wrong epoch, the next one is %u",
+				   (u8)(newest->no + 1));
+		return -EINVAL;
+	}
+	/* The initiator checked this when the flow was claimed. */
+	if (!flow->rk.initiator &&
+	    !test_bit(IPCP_EP_CONFIRMED, &newest->flags) &&
+	    !ipcp_epoch_confirm_overdue(newest)) {
+		NL_SET_ERR_MSG(extack, "the peer has not confirmed the previous epoch yet");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Check whether a seed may be parked. Called with flow->lock held. */
+static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
+		      u64 id, struct netlink_ext_ack *extack)
+{
 	int err;
 
 	lockdep_assert_held(&flow->lock);
@@ -168,7 +239,7 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 		NL_SET_ERR_MSG(extack, "the machine is about to sleep");
 		return -EBUSY;
 	}
-	if (drops != flow->rk.drops) {
+	if (d->generation != flow->rk.drops) {
 		NL_SET_ERR_MSG(extack, "all keys were dropped in the meantime");
 		return -ESTALE;
 	}
@@ -176,38 +247,50 @@ static int park_check(struct ipcp_flow *flow, u64 id, u8 epoch, u32 exchange,
 		NL_SET_ERR_MSG(extack, "this seed was used before");
 		return -EKEYREJECTED;
 	}
-	if (!flow->rk.nseeds)
-		return 0;
-	err = check_exchange(flow, exchange, extack);
-	if (err || !newest)
-		return err;
-	if (epoch == newest->no && may_replace(flow, newest))
-		return 0;
-	if (epoch != (u8)(newest->no + 1)) {
-		NL_SET_ERR_MSG_FMT(extack, "wrong epoch, the next one is %u",
-				   (u8)(newest->no + 1));
-		return -EINVAL;
+	err = check_turn(flow, d, extack);
+	if (!err && !find_chain(flow, d)) {
+		NL_SET_ERR_MSG(extack, "the flow does not hold this chain");
+		err = -ESTALE;
 	}
-	/* The initiator checked this when the flow was claimed. */
-	if (!flow->rk.initiator &&
-	    !test_bit(IPCP_EP_CONFIRMED, &newest->flags) &&
-	    !ipcp_epoch_confirm_overdue(newest)) {
-		NL_SET_ERR_MSG(extack, "the peer has not confirmed the previous epoch yet");
-		return -EBUSY;
+	return err;
+}
+
+/*
+ * Keep what the next seed is mixed with, and what this one was: see struct
+ * ipcp_rk.
+ */
+static void keep_chains(struct ipcp_flow *flow, bool replaces,
+			const struct ipcp_chain *next)
+{
+	struct ipcp_rk *rk = &flow->rk;
+
+	lockdep_assert_held(&flow->lock);
+	if (!replaces) {
+		rk->before = rk->chain;
+		rk->before_id = rk->chain_id;
 	}
-	return 0;
+	if (rk->initiator)
+		ipcp_keyrot_forget(flow);
+	rk->chain = *next;
+	rk->chain_id = ipcp_chain_id(next);
+	rk->may_fresh = false;
 }
 
 /*
  * Publish a parked epoch; cannot fail. Return the epoch that was in its slot.
  */
 static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
-				      struct ipcp_epoch *ep, u64 id)
+				      struct ipcp_epoch *ep, u64 id,
+				      const struct ipcp_delivery *d,
+				      const struct ipcp_chain *next)
 {
 	struct ipcp_epoch __rcu **slot = &flow->slots[ep->no % IPCP_EPOCH_SLOTS];
+	struct ipcp_epoch *newest = ipcp_epoch_newest(flow), *old;
 	struct ipcp_rk *rk = &flow->rk;
-	struct ipcp_epoch *old;
 
+	if (newest && d->chain == IPCP_CHAIN_FRESH)
+		set_bit(IPCP_EP_FRESH, &ep->flags);
+	keep_chains(flow, newest && newest->no == ep->no, next);
 	old = rcu_replace_pointer(*slot, ep, lockdep_is_held(&flow->lock));
 	if (old && old == rcu_access_pointer(flow->tx))
 		RCU_INIT_POINTER(flow->tx, NULL);
@@ -233,37 +316,37 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 /**
  * ipcp_keyrot_park() - Expand a seed and let its epoch be received
  * @flow: flow
- * @seed: root seed; consumed and wiped on every path
- * @epoch: number of the epoch
- * @exchange: number of the exchange that delivered the seed
+ * @d: seed, and what its exchange says of it; consumed, the seed is wiped on
+ *	every path
  * @extack: reports the reason of a refusal
  *
  * Context: Process context, may sleep.
  * Return: 0; -EALREADY if this exchange already delivered a seed; -ESTALE if
- * its claim has ended, a later exchange delivered a seed, or all keys were
- * dropped in the meantime; -EBUSY if the previous epoch is not confirmed, or
- * the machine is about to sleep; -EINVAL if the epoch is wrong; -EKEYREJECTED
- * if the seed was used before; -EOPNOTSUPP if the flow is not encrypted;
- * -ESHUTDOWN if the flow is closed; -ENOMEM.
+ * its claim has ended, a later exchange delivered a seed, all keys were dropped
+ * in the meantime, or the flow does not hold the chain to mix it with; -EBUSY if
+ * the previous epoch is not confirmed, or the machine is about to sleep; -EINVAL
+ * if the epoch is wrong; -EKEYREJECTED if the seed was used before; -EOPNOTSUPP
+ * if the flow is not encrypted; -ESHUTDOWN if the flow is closed; -ENOMEM.
  */
-int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
-		     u32 exchange, struct netlink_ext_ack *extack)
+int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
+		     struct netlink_ext_ack *extack)
 {
-	u64 id = siphash(seed->bytes, sizeof(seed->bytes), &flow->secret);
+	u64 id = siphash(d->seed.bytes, sizeof(d->seed.bytes), &flow->secret);
 	struct ipcp_epoch *ep = NULL, *old = NULL;
+	struct ipcp_chain chain = { };
 	struct mem_cgroup *before;
-	unsigned int drops;
 	int err;
 
 	spin_lock_bh(&flow->lock);
-	drops = flow->rk.drops;
-	err = park_check(flow, id, epoch, exchange, drops, extack);
+	err = park_check(flow, d, id, extack);
+	if (!err)
+		chain = *find_chain(flow, d);
 	spin_unlock_bh(&flow->lock);
 	if (err)
 		goto wipe;
 
 	before = ipcp_pay(&flow->payer);
-	ep = epoch_new(flow, seed, epoch, exchange);
+	ep = epoch_new(flow, d, &chain);
 	ipcp_pay_end(before);
 	if (!ep) {
 		err = -ENOMEM;
@@ -271,10 +354,10 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 	}
 
 	spin_lock_bh(&flow->lock);
-	err = park_check(flow, id, epoch, exchange, drops, extack);
+	err = park_check(flow, d, id, extack);
 	if (!err)
-		old = park_commit(flow, ep, id);
-	if (old && old->no != epoch)
+		old = park_commit(flow, ep, id, d, &chain);
+	if (old && old->no != d->epoch)
 		WRITE_ONCE(flow->linger_cut, flow->linger_cut + 1);
 	spin_unlock_bh(&flow->lock);
 	if (err) {
@@ -283,14 +366,15 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
 		goto wipe;
 	}
 
-	if (old && old->no == epoch)
-		ipcp_notify(flow, IPCP_REKEY_EVENT_REPLACED, epoch,
+	if (old && old->no == d->epoch)
+		ipcp_notify(flow, IPCP_REKEY_EVENT_REPLACED, d->epoch,
 			    old->exchange);
 	if (old)
 		ipcp_keyrot_retire(flow, old);
 	ipcp_flow_kick(flow);
 wipe:
-	ipcp_root_wipe(seed);
+	ipcp_chain_wipe(&chain);
+	ipcp_seed_wipe(&d->seed);
 	return err;
 }
 
@@ -346,6 +430,27 @@ void ipcp_keyrot_promote(struct ipcp_flow *flow)
 	spin_unlock_bh(&flow->lock);
 }
 
+/* Activate the parked seed. Return false if there is none. */
+static bool __activate(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
+	struct ipcp_rk *rk = &flow->rk;
+
+	lockdep_assert_held(&flow->lock);
+	if (!rk->has_pending || !ep)
+		return false;
+	WRITE_ONCE(rk->epoch, rk->pending_epoch);
+	WRITE_ONCE(rk->has_pending, false);
+	WRITE_ONCE(ep->confirm, jiffies);
+	ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
+	set_bit(IPCP_EP_ACTIVE, &ep->flags);
+	set_bit(IPCP_FLOW_PROMOTE, &flow->bits);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_TAKEN, ep->no, ep->exchange);
+	ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
+	__promote(flow);
+	return true;
+}
+
 /**
  * ipcp_keyrot_activate() - Activate the parked seed
  * @flow: flow
@@ -355,24 +460,10 @@ void ipcp_keyrot_promote(struct ipcp_flow *flow)
  */
 bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 {
-	struct ipcp_rk *rk = &flow->rk;
-	struct ipcp_epoch *ep;
 	bool taken;
 
 	spin_lock_bh(&flow->lock);
-	ep = ipcp_epoch_newest(flow);
-	taken = rk->has_pending && ep;
-	if (taken) {
-		WRITE_ONCE(rk->epoch, rk->pending_epoch);
-		WRITE_ONCE(rk->has_pending, false);
-		WRITE_ONCE(ep->confirm, jiffies);
-		ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
-		set_bit(IPCP_EP_ACTIVE, &ep->flags);
-		set_bit(IPCP_FLOW_PROMOTE, &flow->bits);
-		ipcp_notify(flow, IPCP_REKEY_EVENT_TAKEN, ep->no, ep->exchange);
-		ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_REKEY);
-		__promote(flow);
-	}
+	taken = __activate(flow);
 	spin_unlock_bh(&flow->lock);
 	if (taken)
 		ipcp_flow_kick(flow);
@@ -401,6 +492,12 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		note_observed(flow, ep);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_OBSERVED, ep->no,
 			    ep->exchange);
+		if (ep == ipcp_epoch_newest(flow)) {
+			ipcp_keyrot_forget(flow);
+			/* The peer has no other keys: no use in waiting. */
+			if (test_bit(IPCP_EP_FRESH, &ep->flags))
+				__activate(flow);
+		}
 		__promote(flow);
 	}
 	if (sending && !test_bit(IPCP_EP_PEER_SENDING, &ep->flags)) {

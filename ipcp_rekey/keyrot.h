@@ -24,8 +24,24 @@ enum ipcp_confirm_limits {
 	IPCP_CONFIRM_MAX_MS	= 5000,
 };
 
-int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_root *seed, u8 epoch,
-		     u32 exchange, struct netlink_ext_ack *extack);
+/**
+ * struct ipcp_delivery - a seed, and what its exchange says of it
+ * @seed: secret
+ * @chain: name of the chain to mix it with, or IPCP_CHAIN_FRESH
+ * @generation: generation of the keys that the exchange began with
+ * @exchange: number of the exchange
+ * @epoch: number of the epoch
+ */
+struct ipcp_delivery {
+	struct ipcp_seed seed;
+	u64 chain;
+	u32 generation;
+	u32 exchange;
+	u8 epoch;
+};
+
+int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
+		     struct netlink_ext_ack *extack);
 bool ipcp_keyrot_activate(struct ipcp_flow *flow);
 void ipcp_keyrot_observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			 bool sending);
@@ -39,6 +55,7 @@ void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
 /* Shared by keyrot.c and keyrot-retire.c. */
+void ipcp_keyrot_forget(struct ipcp_flow *flow);
 void ipcp_keyrot_wipe(struct ipcp_epoch *ep);
 void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Keys in use: an epoch is derived from one root seed, a leaf is one of its
+ * Keys in use: an epoch is derived from one seed, a leaf is one of its
  * keys. leaf.c handles the life of leaves, keyrot.c that of epochs.
  */
 #ifndef _IPCP_KEYS_H
@@ -76,10 +76,11 @@ enum {
 	IPCP_EP_CONFIRMED,	/* the peer has seen this side send in it */
 	IPCP_EP_RETIRED,		/* the keys were wiped */
 	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
+	IPCP_EP_FRESH,		/* mixed with no chain though there were keys */
 };
 
 /**
- * struct ipcp_epoch - the keys derived from one root seed
+ * struct ipcp_epoch - the keys derived from one seed
  * @flow: flow of the epoch. Must not be used when freeing an epoch or a leaf,
  *	which may happen after the flow was freed.
  * @refs: references of the slot of the flow, of each leaf, and of temporary

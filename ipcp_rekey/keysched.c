@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The key schedule: derive the keys that seal packets from a root seed.
+ * The key schedule: derive the keys that seal packets from the seed of an epoch.
  *
- *  root --"ipcp-rekey node"--> 128 node keys             (root wiped)
+ *  seed + chain -------------> root                      (seed wiped)
+ *  root --"ipcp-rekey chain"-> chain of the next epoch
+ *       --"ipcp-rekey node"--> 128 node keys             (root wiped)
  *  node --"ipcp-rekey dir" 0-> fork of direction 0
  *       --"ipcp-rekey dir" 1-> fork of direction 1       (node wiped)
  *  fork --"ipcp-rekey leaf"--> 64 leaf keys              (fork wiped)
  *
- * Each arrow is HKDF-Expand. A node is forked when the first of the two
+ * The first arrow is HKDF-Extract with the chain as salt: whoever learns a seed
+ * learns nothing without the chain, which never leaves the kernel. Each other
+ * arrow is HKDF-Expand. A node is forked when the first of the two
  * directions enters it; the fork of the other direction stays in the slot of
  * the node. So each direction has forward secrecy of its own, however far the
  * other one lags behind: neither its spent leaves nor the keys they were
@@ -25,10 +29,13 @@
 #include "hkdf.h"
 #include "keysched.h"
 
+static const u8 label_chain[] = { "ipcp-rekey chain" };
+static const u8 label_chain_id[] = { "ipcp-rekey chain id" };
 static const u8 label_node[] = { "ipcp-rekey node" };
 static const u8 label_dir[] = { "ipcp-rekey dir" };
 static const u8 label_leaf[] = { "ipcp-rekey leaf" };
 
+static_assert(sizeof(struct ipcp_chain) == IPCP_PRK_LEN);
 static_assert(sizeof(struct ipcp_root) == IPCP_PRK_LEN);
 static_assert(sizeof(struct ipcp_key) == IPCP_PRK_LEN);
 static_assert(sizeof(struct ipcp_node_keys) <= IPCP_HKDF_MAX);
@@ -48,14 +55,84 @@ void ipcp_key_wipe(struct ipcp_key *key)
 }
 
 /**
- * ipcp_root_wipe() - Wipe a root seed
- * @root: root seed
+ * ipcp_root_wipe() - Wipe a root
+ * @root: root
  *
  * Context: Any context.
  */
 void ipcp_root_wipe(struct ipcp_root *root)
 {
 	memzero_explicit(root, sizeof(*root));
+}
+
+/**
+ * ipcp_seed_wipe() - Wipe a seed
+ * @seed: seed
+ *
+ * Context: Any context.
+ */
+void ipcp_seed_wipe(struct ipcp_seed *seed)
+{
+	memzero_explicit(seed, sizeof(*seed));
+}
+
+/**
+ * ipcp_chain_wipe() - Wipe a chain
+ * @chain: chain
+ *
+ * Context: Any context.
+ */
+void ipcp_chain_wipe(struct ipcp_chain *chain)
+{
+	memzero_explicit(chain, sizeof(*chain));
+}
+
+/**
+ * ipcp_chain_mix() - Mix a seed with a chain
+ * @root: (output) root of the epoch
+ * @chain: chain of the epoch before; zeros for a fresh seed
+ * @seed: seed; wiped
+ *
+ * Context: Any context.
+ */
+void ipcp_chain_mix(struct ipcp_root *root, const struct ipcp_chain *chain,
+		    struct ipcp_seed *seed)
+{
+	ipcp_hkdf_extract(root->bytes, chain->bytes, seed->bytes,
+			  sizeof(seed->bytes));
+	ipcp_seed_wipe(seed);
+}
+
+/**
+ * ipcp_chain_next() - Derive what the seed of the next epoch is mixed with
+ * @next: (output) chain
+ * @root: root of an epoch
+ *
+ * Context: Any context.
+ */
+void ipcp_chain_next(struct ipcp_chain *next, const struct ipcp_root *root)
+{
+	ipcp_hkdf_expand(next->bytes, sizeof(next->bytes), root->bytes,
+			 label_chain, sizeof(label_chain) - 1);
+}
+
+/**
+ * ipcp_chain_id() - Derive the name of a chain
+ * @chain: chain
+ *
+ * Both ends of a flow compare it, and it tells nothing of the chain.
+ *
+ * Context: Any context.
+ * Return: IPCP_CHAIN_ID_LEN bytes in the order in which they are sent.
+ */
+u64 ipcp_chain_id(const struct ipcp_chain *chain)
+{
+	u64 id;
+
+	static_assert(sizeof(id) == IPCP_CHAIN_ID_LEN);
+	ipcp_hkdf_expand((u8 *)&id, sizeof(id), chain->bytes, label_chain_id,
+			 sizeof(label_chain_id) - 1);
+	return id;
 }
 
 /* @out must not be @node. */
@@ -76,10 +153,10 @@ static u8 slot_of_fork(unsigned int dir)
 }
 
 /**
- * ipcp_keysched_init() - Expand a root seed
+ * ipcp_keysched_init() - Expand a root
  * @ks: (output) schedule of a new epoch
  * @nodes: (output) memory for the node keys, which @ks uses from now on
- * @root: root seed; wiped
+ * @root: root; wiped
  *
  * Context: Any context.
  */

@@ -13,7 +13,7 @@
 
 #define IPCP_KEY_LEN		32
 
-#define IPCP_NODES		128	/* node keys of a root seed */
+#define IPCP_NODES		128	/* node keys of a root */
 #define IPCP_LEAVES		64	/* leaf keys of a node, per direction */
 #define IPCP_LEAF_SHIFT		20	/* at most 2^20 packets per leaf key */
 #define IPCP_PPL_SHIFT_MIN	6	/* at least 2^6 packets per leaf key */
@@ -39,7 +39,27 @@
 #define IPCP_DIRS		2
 
 /**
- * struct ipcp_root - a root seed
+ * struct ipcp_seed - what a key exchange delivers
+ * @bytes: secret
+ */
+struct ipcp_seed {
+	u8 bytes[IPCP_KEY_LEN];
+};
+
+/**
+ * struct ipcp_chain - what the seed of the next epoch is mixed with
+ * @bytes: secret; zeros for a fresh seed, which is mixed with nothing
+ */
+struct ipcp_chain {
+	u8 bytes[IPCP_KEY_LEN];
+};
+
+/* Name of a chain, which is no secret. IPCP_CHAIN_FRESH names the zeros. */
+#define IPCP_CHAIN_ID_LEN	8
+#define IPCP_CHAIN_FRESH	0ULL
+
+/**
+ * struct ipcp_root - the root of an epoch's keys: a seed mixed with a chain
  * @bytes: secret
  */
 struct ipcp_root {
@@ -55,7 +75,7 @@ struct ipcp_key {
 };
 
 /**
- * struct ipcp_node_keys - the keys that a root seed expands to
+ * struct ipcp_node_keys - the keys that a root expands to
  * @key: secret
  */
 struct ipcp_node_keys {
@@ -96,6 +116,12 @@ struct ipcp_keysched {
 	s16 entered[IPCP_DIRS];
 };
 
+void ipcp_chain_mix(struct ipcp_root *root, const struct ipcp_chain *chain,
+		    struct ipcp_seed *seed);
+void ipcp_chain_next(struct ipcp_chain *next, const struct ipcp_root *root);
+u64 ipcp_chain_id(const struct ipcp_chain *chain);
+void ipcp_chain_wipe(struct ipcp_chain *chain);
+
 void ipcp_keysched_init(struct ipcp_keysched *ks, struct ipcp_node_keys *nodes,
 			struct ipcp_root *root);
 bool ipcp_keysched_peek(const struct ipcp_keysched *ks, unsigned int dir,
@@ -132,6 +158,7 @@ void ipcp_leaf_set_wipe(struct ipcp_leaf_set *ls);
 
 void ipcp_key_wipe(struct ipcp_key *key);
 void ipcp_root_wipe(struct ipcp_root *root);
+void ipcp_seed_wipe(struct ipcp_seed *seed);
 
 /*
  * Index math. A wire counter is node(7) | leaf(6) | sequence(20). A leaf number

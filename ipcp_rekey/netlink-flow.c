@@ -9,6 +9,7 @@
 
 #include "aead.h"
 #include "hkdf.h"
+#include "keyrot.h"
 #include "keysched.h"
 #include "listener.h"
 #include "local.h"
@@ -153,7 +154,9 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	set_peer(flow, &peer,
 		 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
 	err = nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
-	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid);
+	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid) ?:
+	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_GENERATION,
+			  READ_ONCE(flow->rk.drops));
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	if (err)	/* the agent does not know the flow's id */
 		ipcp_state_fail(flow, ECONNABORTED, "the reply to the agent was lost");
@@ -250,9 +253,8 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 }
 
 static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
-			 struct ipcp_root *seed)
+			 struct ipcp_delivery *d)
 {
-	struct nlattr *exchange = info->attrs[IPCP_REKEY_A_FLOW_EXCHANGE];
 	struct nlattr *epoch = info->attrs[IPCP_REKEY_A_FLOW_EPOCH];
 	struct ipcp_endpoint peer;
 	int err;
@@ -261,10 +263,11 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 	      begin_keys(info, flow, &peer) ?: set_flow(info, flow);
 	if (err)
 		return err;
-	err = ipcp_registry_store_pending(flow, seed,
-					  epoch ? nla_get_u8(epoch) : 0,
-					  exchange ? nla_get_u32(exchange) : 0,
-					  info->extack);
+	d->chain = IPCP_CHAIN_FRESH;
+	d->epoch = epoch ? nla_get_u8(epoch) : 0;
+	d->exchange = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_FLOW_EXCHANGE]);
+	d->generation = nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_GENERATION]);
+	err = ipcp_registry_store_pending(flow, d, info->extack);
 	if (err)
 		return err;
 	/* Take the first epoch at once: there is no older one to go on with. */
@@ -275,16 +278,17 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 				     struct genl_info *info)
 {
-	struct ipcp_root seed = { };
+	struct ipcp_delivery d = { };
 	struct ipcp_flow *flow;
 	int err = -EINVAL;
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
-	ipcp_nl_move_seed(&seed, info);
+	ipcp_nl_move_seed(&d.seed, info);
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
-	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER))
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_GENERATION))
 		goto wipe;
 	if (!ipcp_nl_is_agent(info)) {
 		err = -EPERM;
@@ -295,10 +299,10 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 		err = PTR_ERR(flow);
 		goto wipe;
 	}
-	err = flow_allocate(info, flow, &seed);
+	err = flow_allocate(info, flow, &d);
 	ipcp_flow_put(flow);
 wipe:
-	ipcp_root_wipe(&seed);
+	ipcp_seed_wipe(&d.seed);
 	ipcp_stack_wipe();	/* keys derived from the seed */
 	return err;
 }

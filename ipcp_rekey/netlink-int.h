@@ -10,7 +10,7 @@
 #include "netlink.h"
 #include "registry.h"
 
-struct ipcp_root;
+struct ipcp_seed;
 
 /* Reject a request that lacks an attribute. True if so. */
 #define IPCP_NL_MISSING(info, attr) GENL_REQ_ATTR_CHECK(info, attr)
@@ -31,7 +31,7 @@ struct ipcp_flow *ipcp_nl_flow(struct genl_info *info);
 int ipcp_nl_failure(struct genl_info *info, const struct nlattr *nla);
 int ipcp_nl_endpoint(struct genl_info *info, int attr,
 		     struct ipcp_endpoint *ep);
-void ipcp_nl_move_seed(struct ipcp_root *seed, struct genl_info *info);
+void ipcp_nl_move_seed(struct ipcp_seed *seed, struct genl_info *info);
 
 struct sk_buff *ipcp_nl_reply(struct genl_info *info, u8 cmd, size_t size,
 			      void **hdr);

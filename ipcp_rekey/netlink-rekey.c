@@ -19,15 +19,17 @@
 int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr **a = info->attrs;
-	struct ipcp_root seed = { };
+	struct ipcp_delivery d = { };
 	struct ipcp_flow *flow;
 	int err = -EINVAL;
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
-	ipcp_nl_move_seed(&seed, info);
+	ipcp_nl_move_seed(&d.seed, info);
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EPOCH) ||
-	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CHAIN) ||
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_GENERATION))
 		goto wipe;
 	if (!ipcp_nl_is_agent(info)) {
 		err = -EPERM;
@@ -38,32 +40,48 @@ int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 		err = PTR_ERR(flow);
 		goto wipe;
 	}
-	err = ipcp_registry_store_pending(flow, &seed,
-					  nla_get_u8(a[IPCP_REKEY_A_FLOW_EPOCH]),
-					  nla_get_u32(a[IPCP_REKEY_A_FLOW_EXCHANGE]),
-					  info->extack);
+	d.epoch = nla_get_u8(a[IPCP_REKEY_A_FLOW_EPOCH]);
+	d.exchange = nla_get_u32(a[IPCP_REKEY_A_FLOW_EXCHANGE]);
+	d.generation = nla_get_u32(a[IPCP_REKEY_A_FLOW_GENERATION]);
+	memcpy(&d.chain, nla_data(a[IPCP_REKEY_A_FLOW_CHAIN]), sizeof(d.chain));
+	err = ipcp_registry_store_pending(flow, &d, info->extack);
 	ipcp_flow_put(flow);
 wipe:
-	ipcp_root_wipe(&seed);
+	ipcp_seed_wipe(&d.seed);
 	ipcp_stack_wipe();	/* keys derived from the seed */
 	return err;
 }
 
-int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
+/* Claim what a request names: one flow as fresh, one flow, or any that is due. */
+static int claim(struct genl_info *info, struct ipcp_claim *claims, int max)
 {
 	struct nlattr *age = info->attrs[IPCP_REKEY_A_CLAIM_MIN_AGE];
+	u32 only = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_CLAIM_ID]);
+	struct ipcp_net *ipn = ipcp_nl_net(info);
+	unsigned long min_age;
+
+	if (info->attrs[IPCP_REKEY_A_CLAIM_FRESH])
+		return ipcp_registry_claim_fresh(ipn, only, claims);
+	min_age = age ? min_t(u64, nla_get_u64(age), INT_MAX) : INT_MAX;
+	return ipcp_registry_snapshot_rekey_due(ipn, only,
+						msecs_to_jiffies(min_age),
+						claims, max);
+}
+
+int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
+{
 	struct nlattr *max = info->attrs[IPCP_REKEY_A_CLAIM_LIMIT];
-	struct nlattr *only = info->attrs[IPCP_REKEY_A_CLAIM_ID];
 	struct ipcp_net *ipn = ipcp_nl_net(info);
 	struct ipcp_claim *claims;
-	unsigned long min_age;
 	struct sk_buff *rsp;
 	int n, err = 0;
 	void *hdr;
 
+	if (info->attrs[IPCP_REKEY_A_CLAIM_FRESH] &&
+	    IPCP_NL_MISSING(info, IPCP_REKEY_A_CLAIM_ID))
+		return -EINVAL;
 	if (!ipcp_nl_is_agent(info))
 		return -EPERM;
-	min_age = age ? min_t(u64, nla_get_u64(age), INT_MAX) : INT_MAX;
 	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(ipn) + 1);
 	claims = kcalloc(n, sizeof(*claims), GFP_KERNEL);
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_REKEY_CLAIM,
@@ -73,9 +91,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		nlmsg_free(rsp);
 		return -ENOMEM;
 	}
-	n = ipcp_registry_snapshot_rekey_due(ipn, only ? nla_get_u32(only) : 0,
-					     msecs_to_jiffies(min_age), claims,
-					     n);
+	n = claim(info, claims, n);
 	for (int i = 0; i < n; i++)
 		err = err ?: ipcp_show_claim(rsp, &claims[i],
 					     task_active_pid_ns(current));

@@ -83,7 +83,7 @@ int ipcp_nl_endpoint(struct genl_info *info, int attr,
  *
  * Context: Process context.
  */
-void ipcp_nl_move_seed(struct ipcp_root *seed, struct genl_info *info)
+void ipcp_nl_move_seed(struct ipcp_seed *seed, struct genl_info *info)
 {
 	struct nlattr *nla = info->attrs[IPCP_REKEY_A_FLOW_SEED];
 	int rem;

@@ -97,6 +97,8 @@ static bool claim_flow(struct ipcp_flow *flow, unsigned long min_age,
 		c->exchange = rk->claim;
 		c->epoch = rk->newest + 1;
 		c->due = rk->due;
+		c->chain = rk->chain_id;
+		c->generation = rk->drops;
 		ipcp_notify(flow, IPCP_REKEY_EVENT_CLAIMED, c->epoch,
 			    rk->claim);
 	}
@@ -168,6 +170,36 @@ int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 }
 
 /**
+ * ipcp_registry_claim_fresh() - Claim a flow whose peer may have lost its keys
+ * @ipn: namespace
+ * @id: id of the flow
+ * @claim: (output) claim, with a reference to the flow
+ *
+ * The seed is mixed with no chain.
+ *
+ * Context: Process context. The operation rekey-claim.
+ * Return: false if there is no such flow, or it cannot be claimed.
+ */
+bool ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
+			       struct ipcp_claim *claim)
+{
+	struct ipcp_flow *flow = ipcp_registry_get(ipn, id);
+
+	if (!flow)
+		return false;
+	if (!claim_flow(flow, 0, true, claim)) {
+		ipcp_flow_put(flow);
+		return false;
+	}
+	spin_lock_bh(&flow->lock);
+	flow->rk.fresh = claim->exchange;
+	flow->rk.may_fresh = true;
+	spin_unlock_bh(&flow->lock);
+	claim->chain = IPCP_CHAIN_FRESH;
+	return true;
+}
+
+/**
  * ipcp_registry_clear_in_flight() - End a claim without a seed
  * @flow: flow
  * @exchange: number of the claim
@@ -188,6 +220,7 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
 		err = -ESTALE;
 	} else {
 		WRITE_ONCE(flow->rk.in_flight, false);
+		flow->rk.may_fresh = false;
 		flow->rk.held_off = hold;
 		flow->rk.retry_at = jiffies + hold;
 		ipcp_notify(flow, IPCP_REKEY_EVENT_CLEARED, flow->rk.newest + 1,
@@ -216,19 +249,17 @@ void ipcp_registry_request(struct ipcp_flow *flow)
 /**
  * ipcp_registry_store_pending() - Park a seed
  * @flow: flow
- * @seed: root seed, wiped on every path
- * @epoch: epoch of the seed
- * @exchange: number of the exchange that delivered it
+ * @d: seed, wiped on every path, and what its exchange says of it
  * @extack: for the reason of a refusal
  *
  * Context: Process context, may sleep. The operation seed-set.
  * Return: as ipcp_keyrot_park().
  */
-int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
-				u8 epoch, u32 exchange,
+int ipcp_registry_store_pending(struct ipcp_flow *flow,
+				struct ipcp_delivery *d,
 				struct netlink_ext_ack *extack)
 {
-	return ipcp_keyrot_park(flow, seed, epoch, exchange, extack);
+	return ipcp_keyrot_park(flow, d, extack);
 }
 
 /**

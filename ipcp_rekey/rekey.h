@@ -5,9 +5,9 @@
 
 #include <linux/types.h>
 
+struct ipcp_delivery;
 struct ipcp_flow;
 struct ipcp_net;
-struct ipcp_root;
 struct netlink_ext_ack;
 struct pid;
 
@@ -16,6 +16,8 @@ struct pid;
  * @flow: flow, with a reference
  * @exchange: number of the claim
  * @epoch: epoch of the seed to deliver
+ * @chain: name of the chain to mix it with, or IPCP_CHAIN_FRESH
+ * @generation: generation of the keys
  * @due: IPCP_REKEY_DUE_* at the time of the claim
  */
 struct ipcp_claim {
@@ -23,6 +25,8 @@ struct ipcp_claim {
 	u32 exchange;
 	u8 epoch;
 	u32 due;
+	u32 generation;
+	u64 chain;
 };
 
 /* Rekey functions of Ouroboros's registry, under the same names. */
@@ -30,11 +34,13 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher);
 int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 				     unsigned long min_age,
 				     struct ipcp_claim *claims, int max);
+bool ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
+			       struct ipcp_claim *claim);
 int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
 				  unsigned long hold);
 void ipcp_registry_request(struct ipcp_flow *flow);
-int ipcp_registry_store_pending(struct ipcp_flow *flow, struct ipcp_root *seed,
-				u8 epoch, u32 exchange,
+int ipcp_registry_store_pending(struct ipcp_flow *flow,
+				struct ipcp_delivery *d,
 				struct netlink_ext_ack *extack);
 bool ipcp_registry_take_pending(struct ipcp_flow *flow);
 

@@ -165,7 +165,8 @@ static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
 	       STR(UPCALL_NAME, flow->name) ?:
 	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, ns) ?:
 	       put_qos(skb, IPCP_REKEY_A_UPCALL_QOS, &flow->qos) ?:
-	       U32(UPCALL_TIMEOUT, alloc_time_left(flow));
+	       U32(UPCALL_TIMEOUT, alloc_time_left(flow)) ?:
+	       U32(UPCALL_GENERATION, READ_ONCE(flow->rk.drops));
 }
 
 /**
@@ -329,7 +330,8 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 	       U32(FLOW_GRACE, jiffies_to_msecs(READ_ONCE(flow->grace))) ?:
 	       U32(FLOW_LINGER, jiffies_to_msecs(READ_ONCE(flow->linger_time))) ?:
 	       U32(FLOW_MAX_EPOCH_AGE, jiffies_to_msecs(READ_ONCE(flow->max_age))) ?:
-	       U32(FLOW_QUEUED, ipcp_rbuff_queued(&flow->n_rb));
+	       U32(FLOW_QUEUED, ipcp_rbuff_queued(&flow->n_rb)) ?:
+	       U32(FLOW_GENERATION, READ_ONCE(flow->rk.drops));
 }
 
 /**
@@ -415,6 +417,9 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 	      U32(CLAIMED_N_1_PID,
 		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), ns)) ?:
 	      U32(CLAIMED_DUE, claim->due) ?:
+	      nla_put(skb, IPCP_REKEY_A_CLAIMED_CHAIN, sizeof(claim->chain),
+		      &claim->chain) ?:
+	      U32(CLAIMED_GENERATION, claim->generation) ?:
 	      put_blob(skb, IPCP_REKEY_A_CLAIMED_BLOB, flow);
 	if (err) {
 		nla_nest_cancel(skb, nest);

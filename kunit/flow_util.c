@@ -148,8 +148,8 @@ struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch)
 	return flow;
 }
 
-/* Make a seed that depends on its number. Seed 0 is the root of the vectors. */
-void test_seed(struct ipcp_root *seed, unsigned int no)
+/* Make a seed that depends on its number. */
+void test_seed(struct ipcp_seed *seed, unsigned int no)
 {
 	for (unsigned int i = 0; i < sizeof(*seed); i++)
 		seed->bytes[i] = i;
@@ -157,21 +157,46 @@ void test_seed(struct ipcp_root *seed, unsigned int no)
 	seed->bytes[1] += no >> 8;
 }
 
-/* Park a seed. In any case the caller keeps no copy. */
-int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
-	      u8 epoch, u32 exchange)
+/* Return: the name of the chain that the seed of an epoch has to be mixed with. */
+u64 test_chain(struct ipcp_flow *flow, u8 epoch)
+{
+	u64 chain = IPCP_CHAIN_FRESH;
+
+	spin_lock_bh(&flow->lock);
+	if (ipcp_epoch_newest(flow))
+		chain = flow->rk.newest == epoch ? flow->rk.before_id :
+						   flow->rk.chain_id;
+	spin_unlock_bh(&flow->lock);
+	return chain;
+}
+
+/* Park a seed as @d says. In any case the caller keeps no copy of it. */
+int test_park_as(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
+		 struct ipcp_delivery *d)
 {
 	struct netlink_ext_ack extack = {};
-	struct ipcp_root root;
 	int err;
 
-	test_seed(&root, seed);
-	err = ipcp_registry_store_pending(flow, &root, epoch, exchange,
-					  &extack);
-	KUNIT_EXPECT_TRUE(test, wiped(&root, sizeof(root)));
+	test_seed(&d->seed, seed);
+	err = ipcp_registry_store_pending(flow, d, &extack);
+	KUNIT_EXPECT_TRUE(test, wiped(&d->seed, sizeof(d->seed)));
 	if (err && err != -ENOMEM)
 		KUNIT_EXPECT_NOT_NULL_MSG(test, extack._msg, "no reason");
 	return err;
+}
+
+/* Park a seed of the right chain and generation. */
+int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
+	      u8 epoch, u32 exchange)
+{
+	struct ipcp_delivery d = {
+		.epoch = epoch,
+		.exchange = exchange,
+		.chain = test_chain(flow, epoch),
+		.generation = flow->rk.drops,
+	};
+
+	return test_park_as(test, flow, seed, &d);
 }
 
 /* Claim the flow as an agent does. Return: the exchange number. */

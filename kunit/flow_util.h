@@ -40,7 +40,10 @@ struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 			       u16 cipher);
 struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch);
 
-void test_seed(struct ipcp_root *seed, unsigned int no);
+void test_seed(struct ipcp_seed *seed, unsigned int no);
+u64 test_chain(struct ipcp_flow *flow, u8 epoch);
+int test_park_as(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
+		 struct ipcp_delivery *d);
 int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 	      u8 epoch, u32 exchange);
 u32 test_claim(struct kunit *test, struct ipcp_flow *flow);

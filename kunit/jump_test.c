@@ -73,8 +73,8 @@ static void a_jump_has_the_key_and_changes_nothing_else(struct kunit *test)
 	struct ipcp_keysched ks = ep->ks;
 	struct ipcp_leaf *leaf = derive(test, ep, c->no);
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(leaf_vectors); i++) {
-		const struct leaf_vector *v = &leaf_vectors[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(flow_leaf_vectors); i++) {
+		const struct flow_leaf_vector *v = &flow_leaf_vectors[i];
 
 		if (v->dir == RX && v->node * IPCP_LEAVES + v->leaf == c->no)
 			KUNIT_EXPECT_MEMEQ(test, &leaf->aead.key,

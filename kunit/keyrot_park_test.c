@@ -138,19 +138,21 @@ static void a_seed_refused_late_leaves_nothing(struct kunit *test)
 	const struct meanwhile_case *c = test->param_value;
 	struct ipcp_flow *flow = test_end(test, RESPONDER, FIRST_EPOCH);
 	struct heap_watch *w = heap_watch(test);
-	struct ipcp_root seed;
+	struct ipcp_delivery d = {
+		.epoch = 8, .exchange = 2, .chain = test_chain(flow, 8),
+	};
 
-	test_seed(&seed, 2);
-	heap_secret(w, &seed, sizeof(seed));
+	test_seed(&d.seed, 2);
+	heap_secret(w, &d.seed, sizeof(d.seed));
 	w->size = sizeof(struct ipcp_node_keys);
 	w->hook = c->happens;
 	w->arg = flow;
 
 	heap_begin(w);
-	KUNIT_EXPECT_EQ(test, ipcp_keyrot_park(flow, &seed, 8, 2, NULL), c->err);
+	KUNIT_EXPECT_EQ(test, ipcp_keyrot_park(flow, &d, NULL), c->err);
 	heap_end(w);
 
-	KUNIT_EXPECT_TRUE(test, wiped(&seed, sizeof(seed)));
+	KUNIT_EXPECT_TRUE(test, wiped(&d.seed, sizeof(d.seed)));
 	KUNIT_EXPECT_NULL(test, test_epoch(flow, 8));
 	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, FIRST_EPOCH));
 	KUNIT_EXPECT_FALSE(test, flow->rk.has_pending);
@@ -192,7 +194,7 @@ static void a_parked_seed_waits_and_its_doorbell_rings(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, FIRST_EPOCH));
 }
 
-/* Seed 0 is the root of the vectors. */
+/* Seed 0 is that of the vectors. */
 static void a_parked_epoch_has_the_keys_of_the_vectors(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
@@ -203,8 +205,8 @@ static void a_parked_epoch_has_the_keys_of_the_vectors(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, test_park(test, flow, 0, 0, 1), 0);
 	ep = test_epoch(flow, 0);
 	KUNIT_ASSERT_NOT_NULL(test, ep);
-	for (unsigned int i = 0; i < ARRAY_SIZE(leaf_vectors); i++) {
-		const struct leaf_vector *v = &leaf_vectors[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(flow_leaf_vectors); i++) {
+		const struct flow_leaf_vector *v = &flow_leaf_vectors[i];
 
 		if (v->node || v->leaf)
 			continue;

@@ -120,13 +120,15 @@ static void nothing_is_left_of_replaced_keys(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct heap_watch *w = heap_watch(test);
-	struct ipcp_root seed;
+	struct ipcp_delivery d = {
+		.epoch = NEXT, .exchange = 2, .chain = test_chain(flow, NEXT),
+	};
 	struct ipcp_epoch *ep;
 
-	test_seed(&seed, 2);
-	heap_secret(w, &seed, sizeof(seed));
+	test_seed(&d.seed, 2);
+	heap_secret(w, &d.seed, sizeof(d.seed));
 	heap_begin(w);
-	KUNIT_EXPECT_EQ(test, ipcp_keyrot_park(flow, &seed, NEXT, 2, NULL), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_keyrot_park(flow, &d, NULL), 0);
 	heap_end(w);
 
 	ep = test_newest(flow);

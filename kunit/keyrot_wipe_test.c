@@ -59,15 +59,17 @@ static void a_key_that_ended_is_nowhere(struct kunit *test)
 	const struct end_case *c = test->param_value;
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct heap_watch *w = heap_watch(test);
-	struct ipcp_root seed;
+	struct ipcp_delivery d = {
+		.epoch = 1, .exchange = 2, .chain = test_chain(flow, 1),
+	};
 	struct ipcp_epoch *ep;
 
-	test_seed(&seed, 2);
-	heap_secret(w, &seed, sizeof(seed));
+	test_seed(&d.seed, 2);
+	heap_secret(w, &d.seed, sizeof(d.seed));
 	heap_begin(w);
-	KUNIT_ASSERT_EQ(test, ipcp_keyrot_park(flow, &seed, 1, 2, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ipcp_keyrot_park(flow, &d, NULL), 0);
 	heap_end(w);
-	KUNIT_EXPECT_TRUE(test, wiped(&seed, sizeof(seed)));
+	KUNIT_EXPECT_TRUE(test, wiped(&d.seed, sizeof(d.seed)));
 
 	ep = test_newest(flow);
 	secret(w, &ep->ks.nodes->key[1]);

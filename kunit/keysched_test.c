@@ -51,6 +51,38 @@ static bool holds(const struct ipcp_keysched *ks, const struct ipcp_key *key)
 	return false;
 }
 
+static void describe_chain(const struct chain_vector *v, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "epoch %td", v - chain_vectors);
+}
+
+KUNIT_ARRAY_PARAM(chain, chain_vectors, describe_chain);
+
+static void a_seed_is_mixed_with_the_chain_before_it(struct kunit *test)
+{
+	const struct chain_vector *v = test->param_value;
+	struct ipcp_chain chain = {}, next;
+	struct ipcp_seed seed;
+	struct ipcp_root root;
+	u64 id;
+
+	if (v > chain_vectors)
+		memcpy(&chain, unhex_len(test, v[-1].chain, sizeof(chain)),
+		       sizeof(chain));
+	memcpy(&seed, unhex_len(test, v->seed, sizeof(seed)), sizeof(seed));
+	ipcp_chain_mix(&root, &chain, &seed);
+	ipcp_chain_next(&next, &root);
+	id = ipcp_chain_id(&next);
+
+	KUNIT_EXPECT_TRUE(test, wiped(&seed, sizeof(seed)));
+	KUNIT_EXPECT_MEMEQ(test, &root, unhex_len(test, v->root, sizeof(root)),
+			   sizeof(root));
+	KUNIT_EXPECT_MEMEQ(test, &next, unhex_len(test, v->chain, sizeof(next)),
+			   sizeof(next));
+	KUNIT_EXPECT_MEMEQ(test, &id, unhex_len(test, v->id, sizeof(id)),
+			   sizeof(id));
+}
+
 static void root_expands_to_the_nodes_of_the_vectors(struct kunit *test)
 {
 	struct ipcp_keysched *ks = new_schedule(test);
@@ -312,6 +344,8 @@ static void a_schedule_that_never_was_can_be_wiped(struct kunit *test)
 }
 
 static struct kunit_case keysched_test_cases[] = {
+	KUNIT_CASE_PARAM(a_seed_is_mixed_with_the_chain_before_it,
+			 chain_gen_params),
 	KUNIT_CASE(root_expands_to_the_nodes_of_the_vectors),
 	KUNIT_CASE_PARAM(entering_leaves_the_fork_of_the_other_direction,
 			 fork_gen_params),

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Leaf keys in use: prepared ahead, found by number, retired in order. The keys
- * are those of the vectors' root, seed 0.
+ * are those of the flow of the vectors, seed 0.
  */
 #include "flow_util.h"
 #include "heap.h"
@@ -99,12 +99,12 @@ static void the_next_leaf_is_prepared_once(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[1].next));
 }
 
-static const struct leaf_vector *vector_of(unsigned int dir, unsigned int no)
+static const struct flow_leaf_vector *vector_of(unsigned int dir, unsigned int no)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(leaf_vectors); i++)
-		if (leaf_vectors[i].dir == dir &&
-		    leaf_vectors[i].node * IPCP_LEAVES + leaf_vectors[i].leaf == no)
-			return &leaf_vectors[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(flow_leaf_vectors); i++)
+		if (flow_leaf_vectors[i].dir == dir &&
+		    flow_leaf_vectors[i].node * IPCP_LEAVES + flow_leaf_vectors[i].leaf == no)
+			return &flow_leaf_vectors[i];
 	return NULL;
 }
 
@@ -145,7 +145,7 @@ static void all_leaves_have_the_keys_of_the_vectors(struct kunit *test)
 
 	for (unsigned int no = 0;; no++) {
 		struct ipcp_leaf *cur = test_leaf(&ep->leaves[dir].cur);
-		const struct leaf_vector *v = vector_of(dir, no);
+		const struct flow_leaf_vector *v = vector_of(dir, no);
 
 		KUNIT_ASSERT_EQ(test, cur->no, no);
 		expect_spent(test, ep, dir, &cur->aead.key);

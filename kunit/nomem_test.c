@@ -27,19 +27,19 @@ static const struct cipher_case {
 
 KUNIT_ARRAY_PARAM_DESC(cipher, ciphers, desc);
 
-/* Create a heap watch for the keys of seed 0, the vectors' root. */
+/* Create a heap watch for the keys of seed 0, if mixed with nothing. */
 static struct heap_watch *watch_keys(struct kunit *test)
 {
 	struct heap_watch *w = heap_watch(test);
-	struct ipcp_root seed;
+	struct ipcp_seed seed;
 
 	test_seed(&seed, 0);
 	heap_secret(w, &seed, sizeof(seed));
 	for (unsigned int i = 0; i < 2; i++)
-		heap_secret(w, unhex_len(test, node_vectors[i].key,
+		heap_secret(w, unhex_len(test, flow_node_vectors[i].key,
 					 IPCP_KEY_LEN), IPCP_KEY_LEN);
 	for (unsigned int i = 0; i < 4; i++)
-		heap_secret(w, unhex_len(test, leaf_vectors[i].key,
+		heap_secret(w, unhex_len(test, flow_leaf_vectors[i].key,
 					 IPCP_KEY_LEN), IPCP_KEY_LEN);
 	KUNIT_ASSERT_FALSE(test, w->lost);
 	return w;
@@ -99,22 +99,23 @@ static struct ipcp_flow *new_end(struct kunit *test, u16 cipher)
 	return flow;
 }
 
+/* Park seed 0 as a fresh one: the vectors have its keys. */
+static int park(void *arg)
+{
+	struct ipcp_delivery d = { .epoch = 1, .exchange = 2 };
+	int err;
+
+	test_seed(&d.seed, 0);
+	err = ipcp_keyrot_park(arg, &d, NULL);
+	return wiped(&d.seed, sizeof(d.seed)) ? err : -EKEYREJECTED;
+}
+
 static struct ipcp_epoch *vectors_epoch(struct kunit *test, u16 cipher)
 {
 	struct ipcp_flow *flow = new_end(test, cipher);
 
-	KUNIT_ASSERT_EQ(test, test_park(test, flow, 0, 1, 2), 0);
+	KUNIT_ASSERT_EQ(test, park(flow), 0);
 	return test_newest(flow);
-}
-
-static int park(void *arg)
-{
-	struct ipcp_root seed;
-	int err;
-
-	test_seed(&seed, 0);
-	err = ipcp_keyrot_park(arg, &seed, 1, 2, NULL);
-	return wiped(&seed, sizeof(seed)) ? err : -EKEYREJECTED;
 }
 
 static void park_fails_whole(struct kunit *test)

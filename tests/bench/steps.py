@@ -123,8 +123,7 @@ def seeds(agents):
         seed = os.urandom(32)
         with Calls() as calls:
             for agent, number in both:
-                agent.do("SEED_SET", "FLOW", id=number, epoch=bytes([epoch]),
-                         exchange=exchange, seed=seed)
+                agents.deliver(agent, number, epoch, exchange, seed)
             for end in other, one:
                 end.rekey()
         total += calls.total

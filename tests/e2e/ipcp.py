@@ -424,6 +424,7 @@ class Netlink:
     """A socket of the family."""
 
     def __init__(self, host=None):
+        self.host = host
         if host:
             enter(host)
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,

@@ -134,8 +134,7 @@ def rekey(agents, number, other, program=None):
     epoch, exchange = agents.claim(number)
     seed = os.urandom(32)
     for agent, flow in (agents.bob, other), (agents.alice, number):
-        agent.do("SEED_SET", "FLOW", id=flow, epoch=bytes([epoch]),
-                 exchange=exchange, seed=seed)
+        agents.deliver(agent, flow, epoch, exchange, seed)
     if program:
         program.rekey()
     confirmed()

@@ -6,18 +6,44 @@ bring to the kernel. For tests of the kernel alone, and quick."""
 import errno
 import os
 import struct
+import sys
 import threading
 
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../machine")
+import keytree	# noqa: E402 pylint: disable=wrong-import-position
 from ipcp import A, Endpoint, Netlink, attrs, fails, sockaddr, until
 
 CIPHER = 901
 UPCALL_LISTEN, UPCALL_ALLOC = 1, 2
 
 
+def generation(agent, number):
+    """Of a flow's keys."""
+    found = agent.do("FLOW_GET", "FLOW", id=number)
+    return struct.unpack("=I", found[A["FLOW_GENERATION"]])[0]
+
+
+class Chain:
+    """What one end mixes its seeds with: after each epoch, by its number."""
+
+    def __init__(self, epoch, seed):
+        self.after = {epoch: keytree.chain_of(keytree.mix(bytes(32), seed))}
+
+    def name(self, epoch):
+        """That of the chain for the seed of an epoch."""
+        return keytree.chain_id(self.after[(epoch - 1) % 256])
+
+    def add(self, epoch, seed):
+        """The seed of an epoch was parked."""
+        root = keytree.mix(self.after[(epoch - 1) % 256], seed)
+        self.after[epoch] = keytree.chain_of(root)
+
+
 class Agents:
     """Both agents, for as long as the object lives."""
 
     def __init__(self):
+        self.chains = {}
         self.alice, self.bob = Netlink("alice"), Netlink("bob")
         for agent in self.alice, self.bob:
             agent.do("AGENT_SET")
@@ -76,7 +102,10 @@ class Agents:
                  made[A["FLOW_EID"]])):
             agent.do("FLOW_ALLOCATE", "FLOW", id=number, peer=sockaddr(host),
                      peer_eid=peer, cipher=CIPHER, seed=seed,
-                     epoch=struct.pack("B", 0), **params)
+                     epoch=struct.pack("B", 0), generation=generation(agent, number),
+                     **params)
+            number = int.from_bytes(number, sys.byteorder)
+            self.chains[agent.host, number] = Chain(0, seed)
 
     def connect(self, listener, name, fd=None, **params):
         """Both ends of a new flow, blocking, of a name that is served."""
@@ -114,6 +143,13 @@ class Agents:
 
     def park(self, end, epoch, exchange, seed=None):
         """Brings a seed to one end."""
-        self.of(end).do("SEED_SET", "FLOW", id=end.info().id,
-                        epoch=bytes([epoch]), exchange=exchange,
-                        seed=seed or os.urandom(32))
+        self.deliver(self.of(end), end.info().id, epoch, exchange,
+                     seed or os.urandom(32))
+
+    def deliver(self, agent, number, epoch, exchange, seed):
+        """The same to a flow that an agent knows by its number."""
+        chain = self.chains[agent.host, number]
+        agent.do("SEED_SET", "FLOW", id=number, epoch=bytes([epoch]),
+                 exchange=exchange, seed=seed, chain=chain.name(epoch),
+                 generation=generation(agent, number))
+        chain.add(epoch, seed)

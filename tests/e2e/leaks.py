@@ -40,12 +40,13 @@ class Keys:
         self.names = []		# of the strings that the program is given
         self.strings = bytearray()
 
-    def add(self, name, seed):
-        """All that an epoch has, of forks and leaves those of the first nodes."""
-        wanted = {"root": True, "nodes": [0, keytree.NODES],
+    def add(self, name, seeds):
+        """All that the last of a flow's seeds gives, of forks and leaves those of the
+        first nodes."""
+        wanted = {"itself": True, "root": True, "chain": True, "nodes": [0, keytree.NODES],
                   "forks": [[d, 0, NODES_USED] for d in (0, 1)],
                   "leaves": [[d, 0, NODES_USED * keytree.LEAVES] for d in (0, 1)]}
-        for what, _, key in keytree.keys_of(seed, wanted):
+        for what, _, key in keytree.keys_of(seeds, wanted):
             self.add_key(f"{name}, {what}", key)
 
     def add_key(self, what, key):

@@ -225,8 +225,7 @@ def rekey(agents):
     epoch, exchange = agents.claim(ends[1][1])
     seed = os.urandom(32)
     for agent, flow in ends:
-        agent.do("SEED_SET", "FLOW", id=flow, epoch=bytes([epoch]),
-                 exchange=exchange, seed=seed)
+        agents.deliver(agent, flow, epoch, exchange, seed)
     confirmed()
     return epoch
 

@@ -430,7 +430,7 @@ def allocate(host):
 
         def bring(side, made):
             agent = getattr(agents, side)
-            agent.do("FLOW_ALLOCATE", "FLOW", epoch=b"\0", cipher=CIPHER,
+            agent.do("FLOW_ALLOCATE", "FLOW", epoch=b"\0", cipher=CIPHER, generation=0,
                      blob=bytes(100), **made[side])
 
         def before():

@@ -149,10 +149,15 @@ def attributes():
         for size in 0, 31, 33:
             with fails(errno.ERANGE):
                 agents.alice.do("SEED_SET", "FLOW", id=number, seed=bytes(size),
-                                epoch=b"\1", exchange=1)
+                                epoch=b"\1", exchange=1, chain=bytes(8), generation=0)
+        for size in 0, 7, 9:
+            with fails(errno.ERANGE):
+                agents.alice.do("SEED_SET", "FLOW", id=number, seed=bytes(32),
+                                epoch=b"\1", exchange=1, chain=bytes(size),
+                                generation=0)
         with fails(errno.EOPNOTSUPP):	# it is not encrypted yet
             agents.alice.do("SEED_SET", "FLOW", id=number, seed=bytes(32),
-                            epoch=b"\1", exchange=1)
+                            epoch=b"\1", exchange=1, chain=bytes(8), generation=0)
         one.close()
 
 

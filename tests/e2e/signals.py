@@ -325,8 +325,7 @@ def each_seed():
         child = Child(work)
         child.tells(0)
         for count in range(1, ROUNDS + 1):
-            agents.bob.do("SEED_SET", "FLOW", id=number, seed=os.urandom(32),
-                          epoch=b"\1", exchange=next(exchanges))
+            agents.deliver(agents.bob, number, 1, next(exchanges), os.urandom(32))
             child.tells(count)
         child.end()
         same(other.info().rekeys, ROUNDS)

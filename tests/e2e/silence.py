@@ -37,6 +37,7 @@ PIDFD_GETFD = 438
 TRACE = "/sys/kernel/tracing/instances/silence"
 secret = Keys()
 heard = collections.defaultdict(list)	# by where it came from
+seeds = {}				# by cipher, the newest last
 
 
 # --- what is kept
@@ -106,10 +107,10 @@ def trace_end():
     os.rmdir(TRACE)
 
 
-def new_seed(name):
-    """One that nobody had before."""
+def new_seed(name, before=()):
+    """One that nobody had before, of a flow that had others."""
     seed = os.urandom(32)
-    secret.add(name, seed)
+    secret.add(name, [*before, seed])
     return seed
 
 
@@ -162,7 +163,7 @@ def looked_for():
                  ", ".join(f"{byte:#04x}" for byte in piece).encode(),
                  f"{struct.unpack('<Q', piece)[0]:016x}".encode(),
                  "{:08x} {:08x}".format(*struct.unpack("<II", piece)).encode()):
-        same(secret.found(b"\1some" + data + b"thing\n"), ["the search's own, root"],
+        same(secret.found(b"\1some" + data + b"thing\n"), ["the search's own, seed"],
              repr(data))
 
 
@@ -170,8 +171,9 @@ def looked_for():
 
 def new_flow(cipher):
     """Both ends of a flow under a seed of ours."""
+    seeds[cipher] = [new_seed(f"{cipher}, epoch 0")]
     with mock.patch.object(keys, "CIPHER", CIPHERS[cipher]), \
-            mock.patch.object(os, "urandom", return_value=new_seed(f"{cipher}, epoch 0")):
+            mock.patch.object(os, "urandom", return_value=seeds[cipher][0]):
         return acting[0].flow("demo", packets_per_leaf=PPL, linger=100)
 
 
@@ -190,7 +192,8 @@ def use(one, other):
 def rekeyed(cipher, one, other):
     """The next epoch."""
     epoch, exchange = acting[0].claim(one.info().id)
-    seed = new_seed(f"{cipher}, epoch {epoch}")
+    seed = new_seed(f"{cipher}, epoch {epoch}", seeds[cipher])
+    seeds[cipher].append(seed)
     for end in other, one:
         acting[0].park(end, epoch, exchange, seed)
     for end in one, other:
@@ -252,18 +255,22 @@ def flows():
 
 def refusals(number):
     """Requests with a seed that their operation refuses."""
-    place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901}
+    place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901,
+             "generation": 0}
     yield "no such flow", errno.ENOENT, "FLOW_ALLOCATE", {**place, "id": 12345}
     yield "an attribute is missing", errno.EINVAL, "SEED_SET", {"id": number}
     yield "the flow has keys", errno.ESTALE, "FLOW_ALLOCATE", place
     yield "nobody claimed the flow", errno.ESTALE, "SEED_SET", {
-        "id": number, "epoch": b"\2", "exchange": 77}
+        "id": number, "epoch": b"\2", "exchange": 77, "chain": bytes(8),
+        "generation": 0}
 
 
 def no_requests(number):
     """Requests with a seed that are none: no operation sees them."""
-    place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901}
-    park = {"id": number, "epoch": b"\2", "exchange": 77}
+    place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901,
+             "generation": 0}
+    park = {"id": number, "epoch": b"\2", "exchange": 77, "chain": bytes(8),
+            "generation": 0}
     yield "a cipher that is none", "FLOW_ALLOCATE", {**place, "cipher": 7}, 32
     yield "a time out of range", "FLOW_ALLOCATE", {**place, "grace": 1}, 32
     yield "an epoch of two bytes", "SEED_SET", {**park, "epoch": b"\2\2"}, 32

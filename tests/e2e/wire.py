@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 """The kernel against another implementation of key schedule and packet format:
-this one, of a few lines, on top of Python's own. Both know the root seed."""
+this one, of a few lines, on top of Python's own. Both know the seed."""
 
 import collections
 import functools
@@ -19,6 +19,7 @@ from ipcp import ADDR, PORT, case, enter, run, same, until
 from keys import Agents
 
 SEED = bytes(range(32))
+ROOT = hmac.digest(bytes(32), SEED, "sha256")	# of a first seed
 CIPHERS = {895: lambda key: AESGCM(key[:16]), 901: AESGCM, 1018: ChaCha20Poly1305}
 DATA, CONFIRM, CLOSE = 1, 2, 5
 SO_RCVBUFFORCE = 33
@@ -46,7 +47,7 @@ def leaf_key(direction, counter):
 @functools.cache
 def key_of_leaf(direction, node, leaf):
     """The key of a leaf of a node."""
-    node_key = expand(SEED, b"ipcp-rekey node", 4096)[32 * node:][:32]
+    node_key = expand(ROOT, b"ipcp-rekey node", 4096)[32 * node:][:32]
     fork = expand(node_key, b"ipcp-rekey dir" + bytes([direction]), 32)
     return expand(fork, b"ipcp-rekey leaf", 2048)[32 * leaf:][:32]
 

@@ -8,7 +8,9 @@ So the module checks itself when it is loaded, and the test looks for keys that
 have to be there. What is looked for of a seed is said by a dictionary:
 
   cipher   NID of the flow's cipher
-  root     true: the seed itself
+  itself   true: the seed
+  root     true: what it gives, mixed with the chain
+  chain    true: what the next seed is mixed with
   nodes    [first, end]: node keys
   forks    [direction, first, end]: the nodes' forks for that direction
   leaves   [direction, first, end]: leaf keys, counted over all nodes
@@ -40,6 +42,29 @@ def split(keys):
     return [keys[i:i + 32] for i in range(0, len(keys), 32)]
 
 
+def mix(chain, seed):
+    """The root of an epoch: HKDF-Extract, the chain of the epoch before as salt."""
+    return hmac.digest(chain, seed, "sha256")
+
+
+def chain_of(root):
+    """What the next seed is mixed with."""
+    return expand(root, b"ipcp-rekey chain", 32)
+
+
+def chain_id(chain):
+    """The name of a chain."""
+    return expand(chain, b"ipcp-rekey chain id", 8)
+
+
+def root_of(seeds):
+    """The root that the last of a flow's seeds gives, since its first or a fresh one."""
+    chain = bytes(32)
+    for seed in seeds[:-1]:
+        chain = chain_of(mix(chain, seed))
+    return mix(chain, seeds[-1])
+
+
 def nodes_of(root):
     """All node keys."""
     return split(expand(root, b"ipcp-rekey node", 32 * NODES))
@@ -55,11 +80,16 @@ def leaves_of(fork):
     return split(expand(fork, b"ipcp-rekey leaf", 32 * LEAVES))
 
 
-def keys_of(root, wanted):
-    """Name, kind and value of each key that is wanted."""
+def keys_of(seeds, wanted):
+    """Name, kind and value of each key that is wanted of a flow's last seed."""
+    root = root_of(seeds)
     nodes = nodes_of(root)
+    if wanted.get("itself"):
+        yield "seed", "prf", seeds[-1]
     if wanted.get("root"):
         yield "root", "prf", root
+    if wanted.get("chain"):
+        yield "chain", "prf", chain_of(root)
     for n in range(*wanted.get("nodes", (0, 0))):
         yield f"node {n}", "prf", nodes[n]
     for direction, first, end in wanted.get("forks", []):
@@ -209,10 +239,10 @@ def shapes_of(key, cipher):
     return shapes
 
 
-def patterns(name, root, wanted):
+def patterns(name, seeds, wanted):
     """What to look for: (name of the key, shape): bytes."""
     return {(f"{name}, {what}", shape): value
-            for what, kind, key in keys_of(root, wanted)
+            for what, kind, key in keys_of(seeds, wanted)
             for shape, value in shapes_of(key, None if kind == "prf" else wanted["cipher"])}
 
 

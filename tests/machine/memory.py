@@ -130,12 +130,15 @@ class Flow:
     def rekey(self, epoch, reading=()):
         """The next epoch, and the end of the one before. Readers that sleep take
         the seed themselves."""
-        self.secrets.append(secret(f"{self.cipher} epoch {epoch}"))
-        self.secret = self.secrets[-1]
-        exchange = claim(self.ends[0])
+        exchange, chain = claim(self.ends[0])
+        before = [*self.secret.after, self.secret.name] if any(chain) else []
+        self.secret = secret(f"{self.cipher} epoch {epoch}", before)
+        self.secrets.append(self.secret)
         for agent, end in zip((agents.bob, agents.alice), self.ends[::-1]):
-            agent.do("SEED_SET", "FLOW", id=end.info().id, epoch=bytes([epoch]),
-                     exchange=exchange, seed=self.secret.masked)
+            number = end.info().id
+            agent.do("SEED_SET", "FLOW", id=number, epoch=bytes([epoch]),
+                     exchange=exchange, seed=self.secret.masked, chain=chain,
+                     generation=keys.generation(agent, number))
         for end in self.ends:
             if end not in reading:
                 end.rekey()
@@ -158,19 +161,20 @@ class Flow:
         # what was derived for a packet far ahead, which was forged
         start = FAR // LEAVES * LEAVES
         spent.append([0, start, start + LEAVES])
-        common = {"seed": self.secret.name, "cipher": CIPHERS[self.cipher]}
+        common = {"seed": self.secret.name, "after": self.secret.after,
+                  "cipher": CIPHERS[self.cipher]}
         # no fork is kept once both directions have come to the node
         same(first[0], first[1], "both directions are in one node")
-        return ({**common, "root": True, "nodes": [0, first[0]],
+        return ({**common, "itself": True, "root": True, "nodes": [0, first[0]],
                  "forks": [[0, 0, NODES], [1, 0, NODES]], "leaves": spent},
-                {**common, "nodes": [first[0], NODES], "leaves": live})
+                {**common, "chain": True, "nodes": [first[0], NODES], "leaves": live})
 
 
-def everything(secret_name, cipher):
+def everything(one, cipher):
     """All that an epoch of the test can have had."""
     far = FAR // LEAVES * LEAVES
-    return {"seed": secret_name, "cipher": CIPHERS[cipher], "root": True,
-            "nodes": [0, NODES], "forks": [[0, 0, NODES], [1, 0, NODES]],
+    return {"seed": one.name, "after": one.after, "cipher": CIPHERS[cipher],
+            "itself": True, "root": True, "chain": True, "nodes": [0, NODES], "forks": [[0, 0, NODES], [1, 0, NODES]],
             "leaves": [[d, *part] for d in (0, 1)
                        for part in ((0, 3 * LEAVES), (far, far + LEAVES))]}
 
@@ -180,19 +184,21 @@ def leaves_there():
     return sum(flow.leaves_there() for flow in flows)
 
 
-def secret(name):
-    """A new seed, which both agents can bring."""
+def secret(name, after=()):
+    """A new seed, which both agents can bring, and which ones of its flow it is
+    mixed with."""
     made = Secret(hand, name)
+    made.after = list(after)
     secrets.append(made)
     return made
 
 
 def claim(end):
-    """The number of an exchange, for alice."""
+    """The number of an exchange, for alice, and the name of its chain."""
     enter("alice")
     answer = agents.alice.do("REKEY_CLAIM", "CLAIM", id=end.info().id)
     answer = attrs(answer[A["CLAIM_FLOW"]])
-    return answer[A["CLAIMED_EXCHANGE"]]
+    return answer[A["CLAIMED_EXCHANGE"]], answer[A["CLAIMED_CHAIN"]]
 
 
 def look(gone, live, want):
@@ -249,7 +255,7 @@ def rekeyed():
     for flow in flows:
         flow.forge_segs()
         flow.rekey(1, reading=flow.ends[1:])
-    seen = look([everything(flow.secrets[0].name, flow.cipher) for flow in flows], [],
+    seen = look([everything(flow.secrets[0], flow.cipher) for flow in flows], [],
                 leaves_there())
     for flow, reader in zip(flows, readers):
         reader.asleep()
@@ -272,7 +278,7 @@ def refused(name, err):
 @refused("no such flow", errno.ENOENT)
 def no_flow(seed, _):
     agents.alice.do("FLOW_ALLOCATE", "FLOW", id=12345, peer=sockaddr("bob"), peer_eid=1,
-                    cipher=901, seed=seed)
+                    cipher=901, seed=seed, generation=0)
 
 
 @refused("an attribute is missing", errno.EINVAL)
@@ -283,7 +289,7 @@ def missing(seed, number):
 @refused("the flow has keys", errno.ESTALE)
 def has_keys(seed, number):
     agents.alice.do("FLOW_ALLOCATE", "FLOW", id=number, peer=sockaddr("bob"), peer_eid=1,
-                    cipher=901, seed=seed)
+                    cipher=901, seed=seed, generation=0)
 
 
 @refused("there is no way to the peer", errno.ENETUNREACH)
@@ -291,20 +297,31 @@ def no_route(seed, number):
     nowhere = sockaddr("bob").replace(socket.inet_aton(ADDR["bob"]),
                                       socket.inet_aton("192.0.2.1"))
     agents.alice.do("FLOW_ALLOCATE", "FLOW", id=number, peer=nowhere, peer_eid=1,
-                    cipher=901, seed=seed)
+                    cipher=901, seed=seed, generation=0)
 
 
 @refused("nobody claimed the flow", errno.ESTALE)
 def no_claim(seed, number):
-    agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=77, seed=seed)
+    agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=77, seed=seed,
+                    chain=bytes(8), generation=0)
 
 
 @refused("it is for another epoch", errno.EINVAL)
 def wrong_epoch(seed, number):
-    exchange = claim(flows[0].ends[0])
+    exchange, chain = claim(flows[0].ends[0])
     try:
         agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\7", exchange=exchange,
-                        seed=seed)
+                        seed=seed, chain=chain, generation=0)
+    finally:
+        agents.alice.do("REKEY_CLEAR", "FLOW", id=number, exchange=exchange)
+
+
+@refused("the flow does not hold the chain", errno.ESTALE)
+def wrong_chain(seed, number):
+    exchange, chain = claim(flows[0].ends[0])
+    try:
+        agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=exchange,
+                        seed=seed, chain=chain[::-1], generation=0)
     finally:
         agents.alice.do("REKEY_CLEAR", "FLOW", id=number, exchange=exchange)
 
@@ -314,7 +331,8 @@ def not_agent(seed, number):
     other = Netlink("alice")
     other.sock = Injector(other.sock, secrets)
     try:
-        other.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=1, seed=seed)
+        other.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=1, seed=seed,
+                 chain=bytes(8), generation=0)
     finally:
         other.close()
 
@@ -328,14 +346,14 @@ def refusals():
         brought.append(secret(f"refused: {name}"))
         with fails(err):
             fn(brought[-1].masked, number)
-    seen = look([everything(one.name, "aes-256-gcm") for one in brought], [],
+    seen = look([everything(one, "aes-256-gcm") for one in brought], [],
                 leaves_there())
     assert not seen["found"], "\n".join(seen["found"])
 
 
 def all_there_were():
     """The keys of all epochs of all flows."""
-    return [everything(one.name, flow.cipher) for flow in flows for one in flow.secrets]
+    return [everything(one, flow.cipher) for flow in flows for one in flow.secrets]
 
 
 def hibernated():

@@ -152,7 +152,7 @@ def look(spent, live):
 
 def whole(names):
     """Keys that are looked for as they are, and in the shapes of HMAC and SHA-256."""
-    return [{"seed": name, "root": True} for name in names]
+    return [{"seed": name, "itself": True} for name in names]
 
 
 # --- cases
@@ -192,11 +192,11 @@ def in_use():
     for one, other in ends:
         for end in one, other:
             same((end.info().tx_epoch, end.info().tx_leaf), (REKEYS, 0))
-        live += [{"seed": b.name, "cipher": one.info().cipher,
-                  "nodes": [1, NODES],
-                  "leaves": [[d, 0, LEAVES] for d in (0, 1)]}
-                 for b in brought if (b.host, b.flow) == ("alice", one.info().id) and
-                 b.epoch == REKEYS]
+        names = [b.name for b in sorted(brought, key=lambda b: b.epoch)
+                 if (b.host, b.flow) == ("alice", one.info().id)]
+        live.append({"seed": names[-1], "after": names[:-1],
+                     "cipher": one.info().cipher, "chain": True, "nodes": [1, NODES],
+                     "leaves": [[d, 0, LEAVES] for d in (0, 1)]})
     same(len(live), FLOWS)
     look([], live)
 

@@ -182,6 +182,8 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	x->bind.purpose = FOR_ALLOC_REQUEST;
 	x->bind.initiator_eid = up->eid;
 	x->bind.qos = up->qos;
+	x->bind.port = e->conf->port;
+	x->generation = up->generation;
 	strcpy(x->bind.name, up->name);
 	strcpy(x->blob.name, up->name);
 	x->blob.role = ROLE_INITIATOR;
@@ -303,7 +305,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 {
 	struct ipcp_nl_params params = e->conf->params;
 	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
-	struct ipcp_nl_seed s = { .seed = seed };
+	struct ipcp_nl_seed s = { .seed = seed, .generation = x->generation };
 	char at[ADDR_TEXT_LEN];
 	struct oap_err err;
 	int status;

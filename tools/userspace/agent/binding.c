@@ -7,7 +7,8 @@
 #include "../common/bytes.h"
 #include "binding.h"
 
-#define VERSION		1
+#define VERSION		2
+#define BLOB_VERSION	1
 #define QOS_LEN		36
 
 static uint8_t *put_name(uint8_t *p, const char *name)
@@ -60,6 +61,11 @@ static void get_qos(const uint8_t *p, struct ipcp_nl_qos *qos)
 	qos->timeout = get32(p + 32);
 }
 
+static bool is_rekey(enum purpose purpose)
+{
+	return purpose == FOR_REKEY_REQUEST || purpose == FOR_REKEY_RESPONSE;
+}
+
 size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
 {
 	uint8_t *p = buf;
@@ -71,11 +77,37 @@ size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
 	p = put32(p, b->exchange);
 	p = put32(p, b->initiator_eid);
 	p = put32(p, b->responder_eid);
+	if (is_rekey(b->purpose)) {
+		memcpy(p, b->chain, sizeof(b->chain));
+		p += sizeof(b->chain);
+	}
 	if (b->purpose == FOR_ALLOC_REQUEST) {
 		p = put_qos(p, &b->qos);
 		p = put_name(p, b->name);
+		p = put16(p, b->port);
 	}
 	return p - buf;
+}
+
+static bool read_rekey(struct binding *b, const uint8_t *p, size_t left)
+{
+	if (left != sizeof(b->chain))
+		return false;
+	memcpy(b->chain, p, sizeof(b->chain));
+	return true;
+}
+
+static bool read_alloc(struct binding *b, const uint8_t *p, size_t left)
+{
+	if (left < QOS_LEN)
+		return false;
+	get_qos(p, &b->qos);
+	left -= QOS_LEN;
+	p = get_name(p + QOS_LEN, &left, b->name, false);
+	if (!p || left != 2)
+		return false;
+	b->port = get16(p);
+	return b->port;
 }
 
 bool binding_read(struct binding *b, const uint8_t *p, size_t len)
@@ -91,13 +123,16 @@ bool binding_read(struct binding *b, const uint8_t *p, size_t len)
 	b->initiator_eid = get32(p + 8);
 	b->responder_eid = get32(p + 12);
 	p += BINDING_FIXED;
-	if (b->purpose != FOR_ALLOC_REQUEST)
-		return !left;
-	if (left < QOS_LEN)
-		return false;
-	get_qos(p, &b->qos);
-	left -= QOS_LEN;
-	return get_name(p + QOS_LEN, &left, b->name, false) && !left;
+	if (is_rekey(b->purpose))
+		return read_rekey(b, p, left);
+	return b->purpose == FOR_ALLOC_REQUEST ? read_alloc(b, p, left) : !left;
+}
+
+bool binding_fresh(const struct binding *b)
+{
+	static const uint8_t none[IPCP_REKEY_CHAIN_ID_LEN];
+
+	return !memcmp(b->chain, none, sizeof(none));
 }
 
 bool binding_same(const struct binding *a, const struct binding *b)
@@ -105,14 +140,15 @@ bool binding_same(const struct binding *a, const struct binding *b)
 	return a->purpose == b->purpose && a->epoch == b->epoch &&
 	       a->exchange == b->exchange &&
 	       a->initiator_eid == b->initiator_eid &&
-	       a->responder_eid == b->responder_eid;
+	       a->responder_eid == b->responder_eid &&
+	       !memcmp(a->chain, b->chain, sizeof(a->chain));
 }
 
 size_t binding_blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
 {
 	uint8_t *p = buf;
 
-	*p++ = VERSION;
+	*p++ = BLOB_VERSION;
 	*p++ = blob->role;
 	*p++ = blob->auth;
 	*p++ = blob->peer.authenticated;
@@ -129,7 +165,7 @@ bool binding_blob_read(struct blob *blob, const uint8_t *p, size_t len)
 	size_t left = len - 8 - OAP_FP_LEN;
 
 	memset(blob, 0, sizeof(*blob));
-	if (len < 8 + OAP_FP_LEN || p[0] != VERSION || p[3] > 1 ||
+	if (len < 8 + OAP_FP_LEN || p[0] != BLOB_VERSION || p[3] > 1 ||
 	    p[2] > OAP_AUTH_REQUIRED || get16(p + 6))
 		return false;
 	blob->role = p[1];

@@ -12,7 +12,7 @@
 #include "../oap/oap.h"
 
 #define BINDING_FIXED	16
-#define BINDING_MAX	(BINDING_FIXED + 36 + 1 + OAP_NAME_MAX)
+#define BINDING_MAX	(BINDING_FIXED + 36 + 1 + OAP_NAME_MAX + 2)
 
 enum purpose {
 	FOR_ALLOC_REQUEST = 1,
@@ -27,12 +27,17 @@ struct binding {
 	uint32_t exchange;
 	uint32_t initiator_eid;
 	uint32_t responder_eid;		/* 0 in the request of an allocation */
+	uint8_t chain[IPCP_REKEY_CHAIN_ID_LEN];	/* re-key only */
 	struct ipcp_nl_qos qos;		/* request of an allocation only */
 	char name[OAP_NAME_MAX + 1];	/* likewise */
+	uint16_t port;			/* likewise: the initiator listens there */
 };
 
 size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX]);
 bool binding_read(struct binding *b, const uint8_t *p, size_t len);
+
+/* True for an exchange whose seed is mixed with no chain. */
+bool binding_fresh(const struct binding *b);
 
 /* True if both describe the same exchange of the same flow. */
 bool binding_same(const struct binding *a, const struct binding *b);

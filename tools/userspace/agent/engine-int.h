@@ -27,7 +27,7 @@
 #define ASSEMBLIES_MAX		256
 #define ASSEMBLIES_EACH		8
 #define BUSY_RETRY_MS		250
-#define SEALED_TRIES		4	/* then in the clear, if signed */
+#define SEALED_TRIES		4	/* then anew in the clear, if signed */
 #define HELLO_TRIES		2	/* then at another address, if any */
 #define ALLOC_TRIES		5	/* as for HELLO */
 #define REQUEST_RENEW_MS	10000	/* the peer refuses after 20 s */
@@ -67,6 +67,7 @@ struct exchange {
 	struct oap_run *run;		/* NULL until there is a request */
 	uint64_t made;			/* when @run was made, monotonic ms */
 	struct binding bind;		/* as requested */
+	uint32_t generation;		/* of the flow's keys */
 	struct blob blob;		/* name, auth, identity */
 	uint8_t cookie[COOKIE_LEN];
 	bool has_cookie;
@@ -224,7 +225,7 @@ void rekey_done(struct engine *e, struct exchange *x);
 void rekey_refused(struct engine *e, struct exchange *x, enum refusal code,
 		   const char *why);
 void rekey_timeout(struct engine *e, struct exchange *x);
-void rekey_resend(struct engine *e, struct exchange *x);
+bool rekey_resend(struct engine *e, struct exchange *x);
 void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow);
 void rekey_wanted(struct engine *e, uint32_t id);
 

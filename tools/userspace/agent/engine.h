@@ -38,8 +38,8 @@ struct engine_ops {
 	int (*flow_find)(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow);
 	int (*flow_new)(void *ctx, const char *name,
 			const struct sockaddr_storage *peer, uint32_t peer_eid,
-			const struct ipcp_nl_qos *qos, uint32_t *id,
-			uint32_t *eid);
+			const struct ipcp_nl_qos *qos,
+			struct ipcp_nl_made *made);
 	int (*flow_allocate)(void *ctx, uint32_t id,
 			     const struct sockaddr_storage *peer,
 			     uint32_t peer_eid, uint32_t cipher,
@@ -53,6 +53,8 @@ struct engine_ops {
 			const struct ipcp_nl_seed *seed);
 	int (*rekey_clear)(void *ctx, uint32_t id, uint32_t exchange,
 			   uint32_t retry_after);
+	int (*rekey_claim_fresh)(void *ctx, uint32_t id,
+				 struct ipcp_nl_claim *claim);
 	int (*rekey_request)(void *ctx, uint32_t id);
 	int (*flow_direct)(void *ctx, uint32_t id);
 };

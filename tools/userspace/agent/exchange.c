@@ -165,5 +165,5 @@ bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err)
 	if (oap_complete(x->run, &params, x->in.p, x->in.len, err) ||
 	    !binding_fits(x, err))
 		return false;
-	return !oap_root(x->run, x->bind.epoch, seed, err);
+	return !oap_seed(x->run, x->bind.epoch, seed, err);
 }

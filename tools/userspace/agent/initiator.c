@@ -108,10 +108,7 @@ static bool tick(struct engine *e, struct exchange *x, uint64_t now)
 	}
 	if (now < x->resend_at)
 		return true;
-	if (!x->rekey)
-		return allocate_resend(e, x);
-	rekey_resend(e, x);
-	return true;
+	return x->rekey ? rekey_resend(e, x) : allocate_resend(e, x);
 }
 
 uint64_t initiator_tick(struct engine *e, uint64_t now)

@@ -72,10 +72,9 @@ static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
 
 static int op_flow_new(void *ctx, const char *name,
 		       const struct sockaddr_storage *peer, uint32_t peer_eid,
-		       const struct ipcp_nl_qos *qos, uint32_t *id,
-		       uint32_t *eid)
+		       const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
-	return ipcp_nl_flow_new(nl_of(ctx), name, peer, peer_eid, qos, id, eid);
+	return ipcp_nl_flow_new(nl_of(ctx), name, peer, peer_eid, qos, made);
 }
 
 static int op_flow_allocate(void *ctx, uint32_t id,
@@ -116,6 +115,12 @@ static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
 	return ipcp_nl_rekey_clear(nl_of(ctx), id, exchange, retry_after);
 }
 
+static int op_rekey_claim_fresh(void *ctx, uint32_t id,
+				struct ipcp_nl_claim *claim)
+{
+	return ipcp_nl_rekey_claim_fresh(nl_of(ctx), id, claim);
+}
+
 static int op_rekey_request(void *ctx, uint32_t id)
 {
 	return ipcp_nl_rekey_request(nl_of(ctx), id);
@@ -137,6 +142,7 @@ const struct engine_ops kernel_ops = {
 	.flow_direct = op_flow_direct,
 	.seed_set = op_seed_set,
 	.rekey_clear = op_rekey_clear,
+	.rekey_claim_fresh = op_rekey_claim_fresh,
 	.rekey_request = op_rekey_request,
 };
 

@@ -3,6 +3,7 @@
 /* Re-keys that this side begins, and requests for a re-key from either side. */
 
 #include <errno.h>
+#include <string.h>
 
 #include "engine-int.h"
 #include "log.h"
@@ -64,18 +65,13 @@ static void log_done(struct engine *e, const struct exchange *x)
 }
 
 /*
- * A side that lost all keys cannot read sealed messages. A peer that proved a
- * certificate at allocation proves it again in the clear; other peers cannot.
+ * A side that lost all keys cannot read sealed messages, and does not hold the
+ * chain. So a fresh seed is agreed on in the clear, with a peer that proved a
+ * certificate at allocation and proves it again; other peers cannot.
  */
-static void go_in_clear(struct engine *e, struct exchange *x)
+static bool may_go_in_clear(const struct exchange *x)
 {
-	if (x->in_clear || !x->blob.peer.authenticated || !x->peer.ss_family)
-		return;
-	x->in_clear = true;
-	x->wait = RESEND_FIRST_MS;
-	e->record.rekey_in_clear++;
-	log_dbg("flow %u to %s: re-key without the flow's keys", x->flow,
-		x->blob.name);
+	return x->blob.peer.authenticated && x->peer.ss_family;
 }
 
 /*
@@ -95,7 +91,8 @@ static bool hopeless(struct engine *e, uint32_t flow, uint32_t due,
 	return true;
 }
 
-void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
+/* Begin the exchange of a claim. NULL if that fails; the claim has ended then. */
+static struct exchange *begin(struct engine *e, const struct ipcp_nl_claim *claim)
 {
 	struct exchange *x = exchange_new(e, claim->id, true,
 					  e->conf->rekey_timeout);
@@ -103,7 +100,7 @@ void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
 
 	if (!x) {
 		e->ops->rekey_clear(e->ctx, claim->id, claim->exchange, 0);
-		return;
+		return NULL;
 	}
 	x->peer = claim->peer;
 	x->bind.purpose = FOR_REKEY_REQUEST;
@@ -111,30 +108,64 @@ void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
 	x->bind.exchange = claim->exchange;
 	x->bind.initiator_eid = claim->eid;
 	x->bind.responder_eid = claim->peer_eid;
+	memcpy(x->bind.chain, claim->chain, sizeof(x->bind.chain));
+	x->generation = claim->generation;
 	if (!binding_blob_read(&x->blob, claim->blob, claim->blob_len) ||
 	    x->blob.role != ROLE_INITIATOR ||
 	    x->blob.cipher != claim->cipher) {
 		rekey_failed(e, x, REKEY_FAILED,
 			     "the data stored with the flow is unusable");
-		return;
+		return NULL;
 	}
 	if (hopeless(e, claim->id, claim->due, &x->blob)) {
 		rekey_drop(e, x);
-		return;
+		return NULL;
 	}
 	if (!exchange_token(x)) {
 		rekey_failed(e, x, REKEY_FAILED, "cannot get random numbers");
-		return;
+		return NULL;
 	}
 	if (exchange_request(e, x, &err)) {
 		rekey_failed(e, x, REKEY_FAILED, err.text);
-		return;
+		return NULL;
 	}
 	log_dbg("flow %u to %s: re-key to epoch %u, exchange %u", x->flow,
 		x->blob.name, x->bind.epoch, x->bind.exchange);
-	if (claim->due & IPCP_REKEY_DUE_NO_KEYS)
-		go_in_clear(e, x);
+	if (binding_fresh(&x->bind)) {
+		x->in_clear = true;
+		e->record.rekey_in_clear++;
+	}
 	exchange_send(e, x);
+	return x;
+}
+
+void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
+{
+	begin(e, claim);
+}
+
+/*
+ * No answer under the flow's keys: the peer may have lost them. End the claim,
+ * and claim the flow anew for a fresh seed.
+ */
+static void begin_anew(struct engine *e, struct exchange *x)
+{
+	uint64_t began = x->began, deadline = x->deadline;
+	struct ipcp_nl_claim claim;
+	uint32_t flow = x->flow;
+
+	log_dbg("flow %u to %s: no answer under the flow's keys", flow,
+		x->blob.name);
+	rekey_drop(e, x);
+	if (e->ops->rekey_claim_fresh(e->ctx, flow, &claim)) {
+		engine_claim_soon(e, BUSY_RETRY_MS);
+		return;
+	}
+	x = begin(e, &claim);
+	if (x) {
+		x->began = began;
+		x->deadline = deadline;
+	}
 }
 
 void rekey_done(struct engine *e, struct exchange *x)
@@ -142,7 +173,7 @@ void rekey_done(struct engine *e, struct exchange *x)
 	uint8_t seed[OAP_KEY_LEN];
 	struct ipcp_nl_seed s = {
 		.seed = seed, .epoch = x->bind.epoch,
-		.exchange = x->bind.exchange,
+		.exchange = x->bind.exchange, .generation = x->generation,
 	};
 	struct oap_err err;
 	int status;
@@ -151,6 +182,7 @@ void rekey_done(struct engine *e, struct exchange *x)
 		rekey_failed(e, x, REKEY_FAILED, err.text);
 		return;
 	}
+	memcpy(s.chain, x->bind.chain, sizeof(s.chain));
 	status = e->ops->seed_set(e->ctx, x->flow, &s);
 	oap_seed_wipe(seed);
 	if (status) {
@@ -181,12 +213,18 @@ void rekey_timeout(struct engine *e, struct exchange *x)
 	rekey_failed(e, x, REKEY_TIMEOUT, "no answer in time");
 }
 
-/* No answer: send again, after some attempts in the clear. */
-void rekey_resend(struct engine *e, struct exchange *x)
+/*
+ * No answer: send again, or begin anew in the clear after some attempts. False
+ * if the exchange has ended.
+ */
+bool rekey_resend(struct engine *e, struct exchange *x)
 {
-	if (x->tries >= SEALED_TRIES)
-		go_in_clear(e, x);
+	if (!x->in_clear && x->tries >= SEALED_TRIES && may_go_in_clear(x)) {
+		begin_anew(e, x);
+		return false;
+	}
 	exchange_send(e, x);
+	return true;
 }
 
 /* Ask the initiator of a flow for a new seed. */

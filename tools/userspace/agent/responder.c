@@ -22,6 +22,7 @@ struct request {
 	bool rekey;
 	bool sealed;				/* under the keys of the flow */
 	uint32_t flow;				/* re-key */
+	uint32_t generation;			/* of the flow's keys */
 	const struct sockaddr_storage *peer;	/* if in the clear */
 	uint64_t token;
 	const uint8_t *p;
@@ -205,15 +206,16 @@ static bool replace_older(struct request *r)
 static bool new_flow(struct request *r, uint32_t *id)
 {
 	struct engine *e = r->e;
-	uint32_t eid = 0;
+	struct ipcp_nl_made made = { 0 };
 	int status;
 
 	status = e->ops->flow_new(e->ctx, r->bind.name, r->peer,
-				  r->bind.initiator_eid, &r->bind.qos, id,
-				  &eid);
+				  r->bind.initiator_eid, &r->bind.qos, &made);
 	switch (status) {
 	case 0:
-		r->bind.responder_eid = eid;
+		*id = made.id;
+		r->bind.responder_eid = made.eid;
+		r->generation = made.generation;
 		return true;
 	case -ENOENT:
 		return refuse(r, REFUSE_NOT_SERVED, "%.60s is not served here",
@@ -250,7 +252,7 @@ static bool respond(struct request *r, enum purpose purpose, uint16_t cipher,
 	if (!oap_cipher(r->run))
 		return refuse(r, REFUSE_CRYPTO,
 			      "flows without encryption are not offered");
-	if (oap_root(r->run, bind.epoch, seed, &err))
+	if (oap_seed(r->run, bind.epoch, seed, &err))
 		return refuse_oap(r, &err);
 	return true;
 }
@@ -260,7 +262,7 @@ static bool allocate(struct request *r, uint32_t id)
 	struct engine *e = r->e;
 	struct ipcp_nl_params params = e->conf->params;
 	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
-	struct ipcp_nl_seed s = { .seed = seed };
+	struct ipcp_nl_seed s = { .seed = seed, .generation = r->generation };
 	int status;
 
 	if (!respond(r, FOR_ALLOC_RESPONSE, 0, seed))
@@ -384,6 +386,7 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 			e->ops->flow_find(e->ctx, r->bind.responder_eid, flow))
 		return refuse(r, REFUSE_INTERNAL, "no such flow");
 	r->flow = flow->id;
+	r->generation = flow->generation;
 	if (!binding_blob_read(&r->blob, flow->blob, flow->blob_len) ||
 	    r->blob.cipher != flow->cipher)
 		return refuse(r, REFUSE_INTERNAL,
@@ -443,6 +446,11 @@ static bool check_rekey(struct request *r, struct ipcp_nl_flow *flow)
 	    r->bind.responder_eid != flow->eid)
 		return refuse(r, REFUSE_MALFORMED,
 			      "the request is about another flow");
+	/* One exchange has one carrier, which says what its seed is mixed with. */
+	if (r->sealed == binding_fresh(&r->bind))
+		return refuse(r, REFUSE_MALFORMED,
+			      r->sealed ? "a fresh seed under the flow's keys" :
+					  "a chained seed in the clear");
 	return true;
 }
 
@@ -450,10 +458,11 @@ static bool park(struct request *r, const uint8_t *seed)
 {
 	struct ipcp_nl_seed s = {
 		.seed = seed, .epoch = r->bind.epoch,
-		.exchange = r->bind.exchange,
+		.exchange = r->bind.exchange, .generation = r->generation,
 	};
 	struct engine *e = r->e;
 
+	memcpy(s.chain, r->bind.chain, sizeof(s.chain));
 	switch (e->ops->seed_set(e->ctx, r->flow, &s)) {
 	case 0:
 		return true;

@@ -156,8 +156,7 @@ static void make_flow(struct side *s, uint32_t id, const char *name)
 
 static int op_flow_new(void *ctx, const char *name,
 		       const struct sockaddr_storage *peer, uint32_t peer_eid,
-		       const struct ipcp_nl_qos *qos, uint32_t *id,
-		       uint32_t *eid)
+		       const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
 	struct side *s = ctx;
 
@@ -168,8 +167,9 @@ static int op_flow_new(void *ctx, const char *name,
 		return -EUSERS;
 	make_flow(s, ALLOC, name);
 	s->flows[ALLOC].peer_eid = peer_eid;
-	*id = ALLOC;
-	*eid = s->flows[ALLOC].eid;
+	*made = (struct ipcp_nl_made) {
+		.id = ALLOC, .eid = s->flows[ALLOC].eid,
+	};
 	return 0;
 }
 
@@ -228,6 +228,15 @@ static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
 	return 0;
 }
 
+static int op_rekey_claim_fresh(void *ctx, uint32_t id,
+				struct ipcp_nl_claim *claim)
+{
+	(void)ctx;
+	(void)claim;
+	MUST(id == REKEY);
+	return -EAGAIN;
+}
+
 static int op_rekey_request(void *ctx, uint32_t id)
 {
 	(void)ctx;
@@ -258,6 +267,7 @@ static const struct engine_ops ops = {
 	.flow_del = op_flow_del,
 	.seed_set = op_seed_set,
 	.rekey_clear = op_rekey_clear,
+	.rekey_claim_fresh = op_rekey_claim_fresh,
 	.rekey_request = op_rekey_request,
 	.flow_direct = op_flow_direct,
 };
@@ -323,6 +333,7 @@ static void rekey(uint32_t id)
 		.due = id == IN_CLEAR ? IPCP_REKEY_DUE_NO_KEYS : 0,
 	};
 
+	claim.chain[0] = id == REKEY;	/* without keys there is none */
 	memcpy(claim.blob, flow->blob, flow->blob_len);
 	engine_rekey(alice.e, &claim);
 }

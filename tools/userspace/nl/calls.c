@@ -97,6 +97,7 @@ static int put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed)
 		       seed->seed);
 	err |= nla_put_u8(msg, IPCP_REKEY_A_FLOW_EPOCH, seed->epoch);
 	err |= nla_put_u32(msg, IPCP_REKEY_A_FLOW_EXCHANGE, seed->exchange);
+	err |= nla_put_u32(msg, IPCP_REKEY_A_FLOW_GENERATION, seed->generation);
 	return err;
 }
 
@@ -183,6 +184,7 @@ static int reply_upcall(struct nlattr **tb, struct nl_msg *msg, void *arg)
 	up->eid = nl_get_u32(tb[IPCP_REKEY_A_UPCALL_EID]);
 	up->timeout = nl_get_u32(tb[IPCP_REKEY_A_UPCALL_TIMEOUT]);
 	up->epoch = nl_get_u8(tb[IPCP_REKEY_A_UPCALL_EPOCH]);
+	up->generation = nl_get_u32(tb[IPCP_REKEY_A_UPCALL_GENERATION]);
 	nl_get_str(up->name, sizeof(up->name), tb[IPCP_REKEY_A_UPCALL_NAME]);
 	nl_get_cred(&up->cred, tb[IPCP_REKEY_A_UPCALL_CRED]);
 	nl_get_qos(&up->qos, tb[IPCP_REKEY_A_UPCALL_QOS]);
@@ -316,26 +318,21 @@ int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg)
 	return ask(&call, 0, IPCP_REKEY_A_NAME_MAX, reply_dump_name, &dump);
 }
 
-struct new_arg {
-	uint32_t *id;
-	uint32_t *eid;
-};
-
 static int reply_new(struct nlattr **tb, struct nl_msg *msg, void *arg)
 {
-	struct new_arg *a = arg;
+	struct ipcp_nl_made *made = arg;
 
 	(void)msg;
-	*a->id = nl_get_u32(tb[IPCP_REKEY_A_FLOW_ID]);
-	*a->eid = nl_get_u32(tb[IPCP_REKEY_A_FLOW_EID]);
-	return *a->id ? 0 : -EPROTO;
+	made->id = nl_get_u32(tb[IPCP_REKEY_A_FLOW_ID]);
+	made->eid = nl_get_u32(tb[IPCP_REKEY_A_FLOW_EID]);
+	made->generation = nl_get_u32(tb[IPCP_REKEY_A_FLOW_GENERATION]);
+	return made->id ? 0 : -EPROTO;
 }
 
 int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 		     const struct sockaddr_storage *peer, uint32_t peer_eid,
-		     const struct ipcp_nl_qos *qos, uint32_t *id, uint32_t *eid)
+		     const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
-	struct new_arg arg = { id, eid };
 	struct nl_call call;
 	int bad = 0;
 	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_FLOW_NEW, 0,
@@ -347,7 +344,7 @@ int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_FLOW_PEER, peer);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_PEER_EID, peer_eid);
 	bad |= put_qos(call.msg, IPCP_REKEY_A_FLOW_QOS, qos);
-	return ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_new, &arg);
+	return ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_new, made);
 }
 
 int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
@@ -457,6 +454,30 @@ int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 	return ask(&call, bad, IPCP_REKEY_A_CLAIM_MAX, reply_claim, &dump);
 }
 
+static int keep_claim(const struct ipcp_nl_claim *claim, void *arg)
+{
+	*(struct ipcp_nl_claim *)arg = *claim;
+	return 0;
+}
+
+int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
+			      struct ipcp_nl_claim *claim)
+{
+	struct dump_arg dump = { .cb.claim = keep_claim, .arg = claim };
+	struct nl_call call;
+	int bad = 0;
+	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_REKEY_CLAIM, 0,
+				ROOM_SMALL);
+
+	memset(claim, 0, sizeof(*claim));
+	if (err)
+		return err;
+	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_ID, id);
+	bad |= nla_put_flag(call.msg, IPCP_REKEY_A_CLAIM_FRESH);
+	err = ask(&call, bad, IPCP_REKEY_A_CLAIM_MAX, reply_claim, &dump);
+	return err || claim->id ? err : -EAGAIN;
+}
+
 int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
 			uint32_t retry_after)
 {
@@ -487,6 +508,8 @@ int ipcp_nl_seed_set(struct ipcp_nl *nl, uint32_t id,
 		return err;
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
 	bad |= put_seed(call.msg, seed);
+	bad |= nla_put(call.msg, IPCP_REKEY_A_FLOW_CHAIN, sizeof(seed->chain),
+		       seed->chain);
 	return finish(&call, bad);
 }
 

@@ -131,6 +131,7 @@ struct ipcp_nl_flow {
 	uint8_t blob[IPCP_REKEY_BLOB_MAX];
 	struct ipcp_nl_stats stats;
 	uint32_t queued;
+	uint32_t generation;
 	uint32_t error;
 	char reason[IPCP_REKEY_REASON_MAX + 1];
 };
@@ -156,6 +157,7 @@ struct ipcp_nl_upcall {
 	uint32_t flow_id;
 	uint32_t eid;
 	uint32_t timeout;
+	uint32_t generation;
 	uint8_t epoch;
 	char name[IPCP_REKEY_NAME_MAX + 1];
 	struct ipcp_nl_cred cred;
@@ -187,13 +189,31 @@ struct ipcp_nl_params {
 };
 
 /**
- * struct ipcp_nl_seed - a root seed and the epoch it is for
+ * struct ipcp_nl_seed - a seed, and what its exchange says of it
  * @seed: IPCP_REKEY_SEED_LEN bytes, owned and wiped by the caller
+ * @exchange: number of the exchange, 0 for the first seed
+ * @epoch: epoch of the seed
+ * @chain: name of the chain to mix it with; zeros for a fresh seed
+ * @generation: of the flow's keys when the exchange began
  */
 struct ipcp_nl_seed {
 	const uint8_t *seed;
 	uint32_t exchange;
 	uint8_t epoch;
+	uint8_t chain[IPCP_REKEY_CHAIN_ID_LEN];
+	uint32_t generation;
+};
+
+/**
+ * struct ipcp_nl_made - a new flow of the responder
+ * @id: its number
+ * @eid: its endpoint id
+ * @generation: of its keys, for ipcp_nl_flow_allocate()
+ */
+struct ipcp_nl_made {
+	uint32_t id;
+	uint32_t eid;
+	uint32_t generation;
 };
 
 /**
@@ -206,6 +226,8 @@ struct ipcp_nl_claim {
 	uint32_t peer_eid;
 	struct sockaddr_storage peer;
 	uint8_t epoch;
+	uint8_t chain[IPCP_REKEY_CHAIN_ID_LEN];
+	uint32_t generation;
 	uint32_t exchange;
 	uint32_t cipher;
 	uint32_t n_pid;
@@ -325,13 +347,11 @@ int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg);
 /**
  * ipcp_nl_flow_new() - create the responder's end of a flow
  * @qos: NULL for none
- * @id: set to the id of the flow
- * @eid: set to the endpoint id of the flow
+ * @made: set on success
  */
 int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 		     const struct sockaddr_storage *peer, uint32_t peer_eid,
-		     const struct ipcp_nl_qos *qos, uint32_t *id,
-		     uint32_t *eid);
+		     const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made);
 
 /**
  * ipcp_nl_flow_direct() - allocate a pending flow to a program on this host
@@ -372,6 +392,15 @@ int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
 int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 			uint32_t id, ipcp_nl_claim_cb cb, void *arg);
 
+/**
+ * ipcp_nl_rekey_claim_fresh() - claim a flow whose peer may have lost its keys
+ * @id: number of the flow
+ * @claim: set on success; its seed is mixed with no chain
+ *
+ * Return: 0; -EAGAIN if the flow cannot be claimed now.
+ */
+int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
+			      struct ipcp_nl_claim *claim);
 
 /**
  * ipcp_nl_rekey_clear() - end a claim without a seed

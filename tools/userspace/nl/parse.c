@@ -183,6 +183,7 @@ void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb)
 				    tb[IPCP_REKEY_A_FLOW_BLOB]);
 	get_stats(&flow->stats, tb[IPCP_REKEY_A_FLOW_STATS]);
 	GET32(flow, queued, FLOW, QUEUED);
+	GET32(flow, generation, FLOW, GENERATION);
 	GET32(flow, error, FLOW, ERROR);
 	nl_get_str(flow->reason, sizeof(flow->reason),
 		   tb[IPCP_REKEY_A_FLOW_REASON]);
@@ -198,6 +199,9 @@ void nl_get_claim(struct ipcp_nl_claim *claim, struct nlattr **tb)
 	GET32(claim, peer_eid, CLAIMED, PEER_EID);
 	nl_get_peer(&claim->peer, tb[IPCP_REKEY_A_CLAIMED_PEER]);
 	claim->epoch = nl_get_u8(tb[IPCP_REKEY_A_CLAIMED_EPOCH]);
+	nl_get_bin(claim->chain, sizeof(claim->chain),
+		   tb[IPCP_REKEY_A_CLAIMED_CHAIN]);
+	GET32(claim, generation, CLAIMED, GENERATION);
 	GET32(claim, exchange, CLAIMED, EXCHANGE);
 	GET32(claim, cipher, CLAIMED, CIPHER);
 	GET32(claim, n_pid, CLAIMED, N_PID);

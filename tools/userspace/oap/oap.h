@@ -9,7 +9,7 @@
  *   oap_request()  --- oap_message() -->  oap_process()
  *					   (reads oap_data(), oap_peer())
  *   oap_complete() <-- oap_message() ---  oap_respond()
- *   oap_root()				   oap_root()
+ *   oap_seed()				   oap_seed()
  *
  * Every function that can fail returns an enum oap_code and describes the
  * failure in struct oap_err. Secrets live in the secure heap of OpenSSL if the
@@ -337,7 +337,7 @@ uint64_t oap_time(const struct oap_run *run);
 uint16_t oap_cipher(const struct oap_run *run);
 
 /**
- * oap_root() - derive the root seed of an epoch, bound to the whole exchange
+ * oap_seed() - derive the root seed of an epoch, bound to the whole exchange
  * @run: the exchange, after oap_complete() or oap_respond(), with a cipher
  * @epoch: the epoch
  * @seed: OAP_KEY_LEN bytes; wipe them with oap_seed_wipe()
@@ -345,12 +345,12 @@ uint16_t oap_cipher(const struct oap_run *run);
  *
  * Return: OAP_OK or OAP_INTERNAL.
  */
-enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
+enum oap_code oap_seed(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
 		       struct oap_err *err);
 
 /**
  * oap_seed_wipe() - wipe a root seed after its delivery
- * @seed: seed from oap_root(), OAP_KEY_LEN bytes
+ * @seed: seed from oap_seed(), OAP_KEY_LEN bytes
  *
  * Also wipes the stack below the caller and the vector registers.
  */
@@ -364,7 +364,7 @@ void oap_free(struct oap_run *run);
 
 /*
  * For tests and for tools that take an exchange apart. An agent does not need
- * these functions: it passes seeds from oap_root() to the kernel.
+ * these functions: it passes seeds from oap_seed() to the kernel.
  */
 
 #define OAP_STATE_MAX	(OAP_MSG_MAX + 8192)

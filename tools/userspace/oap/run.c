@@ -187,7 +187,7 @@ enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
 	return code;
 }
 
-enum oap_code oap_root(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
+enum oap_code oap_seed(const struct oap_run *run, uint8_t epoch, uint8_t *seed,
 		       struct oap_err *err)
 {
 	bool ok;

@@ -157,6 +157,7 @@ static void test_replaced_by_its_own_only(void **state)
 	other->f.eid = f->f.eid;
 	up.flow_id = other->f.id;
 	up.eid = other->f.eid;
+	up.generation = other->f.generation;
 	engine_alloc(alice.e, &up);
 	run_for(1000);
 	assert_true(allocated(other));
@@ -332,6 +333,7 @@ static void test_alloc_policy(void **state)
 	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 	up.flow_id = f->f.id;
 	up.eid = f->f.eid;
+	up.generation = f->f.generation;
 	engine_alloc(alice.e, &up);
 	run_for(900);
 	assert_true(allocated(f));

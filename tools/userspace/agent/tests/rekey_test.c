@@ -142,7 +142,15 @@ static void test_late_duplicate(void **state)
 	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 0);
 }
 
-/* Answers under the keys are lost, those in the clear arrive. */
+static void set_silent(struct fake_flow *at_bob, bool silent)
+{
+	at_bob->f.rb_flags = silent ? IPCP_RB_FLOWPEER : 0;
+}
+
+/*
+ * Answers under the keys are lost, and neither side hears the other. Another
+ * exchange replaces what the responder parked, by a fresh seed in the clear.
+ */
 static void test_answer_in_clear(void **state)
 {
 	struct fake_flow *f;
@@ -152,6 +160,7 @@ static void test_answer_in_clear(void **state)
 	start_good();
 	f = alloc(BOB, 0);
 	run_for(1000);
+	set_silent(peer_of(f), true);
 	claim(f);
 	while (f->f.in_flight && step(clock_ms + 5000)) {
 		for (i = 0; i < on_wire; i++)
@@ -160,9 +169,43 @@ static void test_answer_in_clear(void **state)
 	}
 	assert_int_equal(f->f.newest_epoch, 1);
 	check_same(f);
-	assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, 1);
+	assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, 2);
 	assert_int_equal(alice.e->record.by[REKEY_DONE].count, 1);
 	assert_int_equal(alice.e->record.rekey_in_clear, 1);
+	assert_int_equal(f->f.exchange, 2);
+	assert_int_equal(peer_of(f)->f.exchange, 2);
+}
+
+/* What a seed is mixed with goes with its carrier: the other way is refused. */
+static void test_carrier(void **state)
+{
+	struct exchange *x;
+	struct fake_flow *f;
+	int in_clear;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	set_silent(peer_of(f), true);
+	for (in_clear = 0; in_clear < 2; in_clear++) {
+		alice.no_keys = !in_clear;	/* a fresh seed */
+		claim(f);
+		lose_all_on_wire();
+		alice.no_keys = false;
+		x = TAILQ_FIRST(&alice.e->exchanges);
+		x->in_clear = in_clear;
+		run_for(2000);
+		assert_false(f->f.in_flight);
+		assert_int_equal(f->f.newest_epoch, 0);
+		assert_int_equal(peer_of(f)->f.newest_epoch, 0);
+		assert_int_equal(alice.e->record.by[REKEY_FAILED].count,
+				 in_clear + 1);
+		assert_non_null(strstr(TAILQ_FIRST(&alice.e->record.failures)->text,
+				       in_clear ? "a chained seed in the clear" :
+						  "a fresh seed under the flow's keys"));
+	}
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 2);
 }
 
 static void test_rekey_timeout(void **state)
@@ -185,11 +228,6 @@ static void test_rekey_timeout(void **state)
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
 	check_same(f);
-}
-
-static void set_silent(struct fake_flow *at_bob, bool silent)
-{
-	at_bob->f.rb_flags = silent ? IPCP_RB_FLOWPEER : 0;
 }
 
 /* A certificate alone cannot take over a flow whose ends are in touch. */
@@ -459,6 +497,7 @@ int main(void)
 		TEST(test_anew),
 		TEST(test_late_duplicate),
 		TEST(test_answer_in_clear),
+		TEST(test_carrier),
 		TEST(test_rekey_timeout),
 		TEST(test_clear_refused_in_touch),
 		TEST(test_keys_lost),

@@ -240,14 +240,14 @@ struct fake_flow *add_flow(struct side *s, const char *name)
 	f->f.id = i + 1;
 	f->f.eid = 1 + dice(1 << 30);
 	f->f.epoch_age = 100000;
+	f->f.generation = 1 + dice(1 << 30);
 	strcpy(f->f.name, name);
 	return f;
 }
 
 static int op_flow_new(void *ctx, const char *name,
 		       const struct sockaddr_storage *peer, uint32_t peer_eid,
-		       const struct ipcp_nl_qos *qos, uint32_t *id,
-		       uint32_t *eid)
+		       const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
 	struct side *s = ctx;
 	struct fake_flow *f;
@@ -259,9 +259,34 @@ static int op_flow_new(void *ctx, const char *name,
 	f->f.state = IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
 	f->f.peer = *peer;
 	f->f.peer_eid = peer_eid;
-	*id = f->f.id;
-	*eid = f->f.eid;
+	*made = (struct ipcp_nl_made) {
+		.id = f->f.id, .eid = f->f.eid, .generation = f->f.generation,
+	};
 	return 0;
+}
+
+/*
+ * Mix a seed with the chain that it is for, as the kernel does; false if this
+ * end does not hold that chain.
+ */
+static bool mix(struct fake_flow *f, const struct ipcp_nl_seed *seed,
+		bool no_keys)
+{
+	uint64_t named, held = f->chain, next;
+	int i;
+
+	memcpy(&named, seed->chain, sizeof(named));
+	if (f->f.exchange && seed->epoch == f->f.newest_epoch)
+		held = f->before;
+	if (named && (no_keys || named != held))
+		return false;
+	next = named ^ UINT64_C(0xcbf29ce484222325);
+	for (i = 0; i < 32; i++)
+		next = (next ^ seed->seed[i]) * UINT64_C(0x100000001b3);
+	if (seed->epoch != f->f.newest_epoch)
+		f->before = f->chain;
+	f->chain = next;
+	return true;
 }
 
 static int op_flow_allocate(void *ctx, uint32_t id,
@@ -277,12 +302,14 @@ static int op_flow_allocate(void *ctx, uint32_t id,
 	if (((struct side *)ctx)->broken)
 		return ((struct side *)ctx)->broken;
 	assert_int_equal(seed->epoch, 0);
+	assert_int_equal(seed->generation, f->f.generation);
 	f->f.initiator = f->f.state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 	if (f->f.initiator)
 		f->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
 	f->f.peer = *peer;
 	f->f.peer_eid = peer_eid;
 	f->f.cipher = cipher;
+	assert_true(mix(f, seed, true));
 	memcpy(f->seed, seed->seed, 32);
 	memcpy(f->f.blob, params->blob, params->blob_len);
 	f->f.blob_len = params->blob_len;
@@ -319,6 +346,8 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 
 	if (!f)
 		return -ENOENT;
+	if (seed->generation != f->f.generation)
+		return -ESTALE;
 	if (f->f.initiator) {
 		if (!f->f.in_flight || seed->exchange != f->f.exchange ||
 		    seed->epoch != f->claimed_epoch)
@@ -337,8 +366,10 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 		if (seed->epoch != (uint8_t)(f->f.newest_epoch + 1) &&
 		    !(seed->epoch == f->f.newest_epoch && f->f.exchange))
 			return -EINVAL;
-		f->f.exchange = seed->exchange;
 	}
+	if (!mix(f, seed, s->no_keys))
+		return -ESTALE;
+	f->f.exchange = seed->exchange;
 	f->f.newest_epoch = seed->epoch;
 	memcpy(f->seed, seed->seed, 32);
 	return 0;
@@ -353,6 +384,34 @@ static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
 		return -ENOENT;
 	f->f.in_flight = 0;
 	f->retry_after = retry_after;
+	return 0;
+}
+
+static struct ipcp_nl_claim make_claim(struct fake_flow *f, uint64_t chain)
+{
+	struct ipcp_nl_claim c = {
+		.id = f->f.id, .eid = f->f.eid, .peer_eid = f->f.peer_eid,
+		.cipher = f->f.cipher, .epoch = f->f.newest_epoch + 1,
+		.exchange = f->next_exchange++, .blob_len = f->f.blob_len,
+		.peer = f->f.peer, .generation = f->f.generation,
+	};
+
+	memcpy(c.chain, &chain, sizeof(c.chain));
+	memcpy(c.blob, f->f.blob, f->f.blob_len);
+	f->f.in_flight = 1;
+	f->f.exchange = c.exchange;
+	f->claimed_epoch = c.epoch;
+	return c;
+}
+
+static int op_rekey_claim_fresh(void *ctx, uint32_t id,
+				struct ipcp_nl_claim *claim)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+
+	if (!f || f->f.in_flight)
+		return -EAGAIN;
+	*claim = make_claim(f, 0);
 	return 0;
 }
 
@@ -383,7 +442,7 @@ static int op_flow_direct(void *ctx, uint32_t id)
 static const struct engine_ops ops = {
 	op_now, op_reason, op_resolve, op_resolve_cancel, op_ctrl_send, op_sealed_send, op_flow_get,
 	op_flow_find, op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
-	op_rekey_clear, op_rekey_request, op_flow_direct,
+	op_rekey_clear, op_rekey_claim_fresh, op_rekey_request, op_flow_direct,
 };
 
 /* The program and the main loop */
@@ -398,6 +457,7 @@ struct fake_flow *alloc(const char *name, uint32_t timeout)
 	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 	up.flow_id = f->f.id;
 	up.eid = f->f.eid;
+	up.generation = f->f.generation;
 	strcpy(up.name, name);
 	engine_alloc(alice.e, &up);
 	return f;
@@ -405,20 +465,10 @@ struct fake_flow *alloc(const char *name, uint32_t timeout)
 
 void claim(struct fake_flow *f)
 {
-	struct ipcp_nl_claim c = {
-		.id = f->f.id, .eid = f->f.eid, .peer_eid = f->f.peer_eid,
-		.cipher = f->f.cipher, .epoch = f->f.newest_epoch + 1,
-		.exchange = f->next_exchange++, .blob_len = f->f.blob_len,
-		.peer = f->f.peer,
-	};
+	struct ipcp_nl_claim c = make_claim(f, alice.no_keys ? 0 : f->chain);
 
 	if (alice.no_keys)
 		c.due = IPCP_REKEY_DUE_NO_KEYS;
-
-	memcpy(c.blob, f->f.blob, f->f.blob_len);
-	f->f.in_flight = 1;
-	f->f.exchange = c.exchange;
-	f->claimed_epoch = c.epoch;
 	engine_rekey(alice.e, &c);
 }
 

@@ -30,6 +30,8 @@ struct fake_flow {
 	bool used;
 	struct ipcp_nl_flow f;
 	uint8_t seed[32];		/* of newest_epoch */
+	uint64_t chain;			/* for the next seed; 0: fresh */
+	uint64_t before;		/* that the newest seed was mixed with */
 	uint8_t claimed_epoch;
 	uint32_t retry_after;		/* of the last rekey_clear */
 	uint32_t next_exchange;

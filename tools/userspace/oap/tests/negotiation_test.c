@@ -77,7 +77,7 @@ static void neither_side_encrypts(void **state)
 	exchange_ok(&p);
 	assert_int_equal(oap_cipher(p.req), 0);
 	assert_int_equal(oap_cipher(p.rsp), 0);
-	assert_int_equal(oap_root(p.req, 0, seed, &p.err), OAP_INTERNAL);
+	assert_int_equal(oap_seed(p.req, 0, seed, &p.err), OAP_INTERNAL);
 	assert_int_equal(oap_key(p.rsp, seed, &p.err), OAP_INTERNAL);
 	close_pair(&p);
 }

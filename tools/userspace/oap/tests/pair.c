@@ -247,11 +247,11 @@ void same_keys(struct pair *p)
 	assert_int_equal(oap_key(p->req, a, &p->err), OAP_OK);
 	assert_int_equal(oap_key(p->rsp, b, &p->err), OAP_OK);
 	assert_memory_equal(a, b, 32);
-	assert_int_equal(oap_root(p->req, 7, a, &p->err), OAP_OK);
+	assert_int_equal(oap_seed(p->req, 7, a, &p->err), OAP_OK);
 	assert_memory_not_equal(a, b, 32);
-	assert_int_equal(oap_root(p->rsp, 7, b, &p->err), OAP_OK);
+	assert_int_equal(oap_seed(p->rsp, 7, b, &p->err), OAP_OK);
 	assert_memory_equal(a, b, 32);
-	assert_int_equal(oap_root(p->rsp, 8, c, &p->err), OAP_OK);
+	assert_int_equal(oap_seed(p->rsp, 8, c, &p->err), OAP_OK);
 	assert_memory_not_equal(a, c, 32);
 	assert_int_equal(oap_cipher(p->req), oap_cipher(p->rsp));
 	assert_int_not_equal(oap_cipher(p->req), 0);
