@@ -79,12 +79,6 @@ bool ipcp_api_want_room(struct ipcp_kflow *flow)
 	return !ipcp_api_room(flow);
 }
 
-/* True if a send failed for lack of a key, so the message is to be held. */
-static bool wants_key(int err)
-{
-	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
-}
-
 /*
  * Arrange for the missing key to be derived, or note that there is none. Called
  * with held.lock held.
@@ -94,7 +88,7 @@ static void await_key(struct ipcp_kflow *k, int err)
 	lockdep_assert_held(&k->held.lock);
 	if (err == -EINPROGRESS)
 		mod_delayed_work(ipcp_wq, &k->slow, 0);
-	else if (wants_key(err) && !test_and_set_bit(IPCP_KF_KEYLESS, &k->bits))
+	else if (!test_and_set_bit(IPCP_KF_KEYLESS, &k->bits))
 		k->stalls++;
 }
 
@@ -106,7 +100,7 @@ static void hold_message(struct ipcp_kflow *k, struct sk_buff *skb, int err)
 {
 	spin_lock_bh(&k->held.lock);
 	__skb_queue_tail(&k->held, skb);
-	k->holding = true;
+	WRITE_ONCE(k->holding, true);
 	await_key(k, err);
 	spin_unlock_bh(&k->held.lock);
 	ipcp_api_run_soon(k);
@@ -143,7 +137,7 @@ void ipcp_api_send_held(struct ipcp_kflow *k)
 	while ((skb = next_held(k))) {
 		int err = ipcp_tx_try(k->flow, skb);
 
-		if (wants_key(err)) {
+		if (ipcp_tx_kept(err)) {
 			spin_lock(&k->held.lock);
 			__skb_queue_head(&k->held, skb);
 			await_key(k, err);
@@ -245,7 +239,7 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 	ipcp_tx_wrap(skb, IPCP_PDU_DATA, dsfield);
 	err = READ_ONCE(flow->holding) || !ipcp_aead_ready() ? -EINPROGRESS :
 		ipcp_tx_try(flow->flow, skb);
-	if (unlikely(wants_key(err))) {
+	if (unlikely(ipcp_tx_kept(err))) {
 		hold_message(flow, skb, err);
 		return 0;
 	}

@@ -125,12 +125,9 @@ bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flag
  */
 void ipcp_control_keepalive(struct ipcp_flow *flow)
 {
-	struct ipcp_epoch *ep;
+	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
 	u8 flags;
 
-	rcu_read_lock();
-	ep = ipcp_epoch_get(rcu_dereference(flow->tx));
-	rcu_read_unlock();
 	if (!ep)
 		return;
 	flags = confirm_flags(flow, ep);

@@ -66,7 +66,6 @@ struct ipcp_endpoint {
  * @newest: newest epoch; may be read locklessly
  * @observed: newest epoch in which the peer was observed; undefined before the
  *	first; may be read locklessly
- * @pending_epoch: epoch of the seed that waits
  * @due: IPCP_REKEY_DUE_*, reasons for an agent to claim the flow; may be read
  *	locklessly
  * @exchange: number of the exchange that delivered a seed last; may be read
@@ -74,16 +73,16 @@ struct ipcp_endpoint {
  * @claim: number of the last claim; equal to @exchange before the first claim
  * @seeds: keyed hashes of the most recent seeds
  * @nseeds: number of seeds so far
- * @drops: generation of the keys: number of times all were dropped
+ * @drops: generation of the keys: number of times all were dropped; may be read
+ *	locklessly
  * @chain: what the seed after the newest epoch is mixed with; secret
  * @chain_id: name of @chain
  * @before: what the seed of the newest epoch was mixed with, for a seed that
  *	replaces it; secret. Wiped once the peer was observed in that epoch. Not
  *	kept by an initiator, whose seeds are never replaced.
  * @before_id: name of @before, IPCP_CHAIN_FRESH if it is wiped
- * @fresh: number of the claim whose seed is mixed with no chain though the flow
- *	has keys, valid if @may_fresh
- * @may_fresh: true from such a claim to its end
+ * @may_fresh: true while a claim is in flight whose seed is mixed with no chain
+ *	though the flow has keys
  * @held_off: true if no agent may claim the flow before @retry_at
  * @retry_at: jiffies
  *
@@ -99,14 +98,12 @@ struct ipcp_rk {
 	u8 epoch;
 	u8 newest;
 	u8 observed;
-	u8 pending_epoch;
 	u32 due;
 	u32 exchange;
 	u32 claim;
 	u64 seeds[IPCP_SEEDS_KEPT];
 	unsigned int nseeds;
 	unsigned int drops;
-	u32 fresh;
 	struct ipcp_chain chain;
 	struct ipcp_chain before;
 	u64 chain_id;
@@ -250,7 +247,7 @@ struct ipcp_flow {
 	atomic64_t auth_failures;
 	u64 rekeys;
 	u64 linger_cut;
-	u64 leaves_done[2];
+	u64 leaves_done[IPCP_DIRS];
 
 	struct ipcp_waiting waiting;
 	struct sk_buff_head ctl;

@@ -54,10 +54,11 @@ static ssize_t without_memory(const struct kiocb *iocb)
  */
 int ipcp_io_not_allocated(const struct ipcp_flow *flow)
 {
+	int error;
+
 	if (ipcp_flow_pending(flow))
 		return -EAGAIN;
-	int error = READ_ONCE(flow->error);
-
+	error = READ_ONCE(flow->error);
 	return error ? -error : -ENOTCONN;
 }
 

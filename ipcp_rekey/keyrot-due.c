@@ -67,7 +67,7 @@ void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason)
 	if (flow->rk.encrypted && !(flow->rk.due & reason)) {
 		WRITE_ONCE(flow->rk.due, flow->rk.due | reason);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-			    READ_ONCE(flow->rk.exchange));
+			    flow->rk.exchange);
 	}
 	spin_unlock_bh(&flow->lock);
 }

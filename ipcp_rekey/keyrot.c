@@ -88,6 +88,7 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	ep->cipher = flow->cipher;
 	ep->ppl_shift = READ_ONCE(flow->ppl_shift);
 	ep->exchange = d->exchange;
+	ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
 	mutex_init(&ep->derive);
 	spin_lock_init(&ep->lock);
 	for (int dir = 0; dir < IPCP_DIRS; dir++)
@@ -155,12 +156,11 @@ static int check_exchange(struct ipcp_flow *flow, u32 exchange,
  * True if the seed of an exchange may be mixed with no chain: it is the first
  * since there are no keys, or the exchange began so.
  */
-static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
+static bool may_be_fresh(struct ipcp_flow *flow)
 {
 	const struct ipcp_rk *rk = &flow->rk;
 
-	return !ipcp_epoch_newest(flow) || !rk->initiator ||
-	       (rk->may_fresh && rk->fresh == exchange);
+	return !ipcp_epoch_newest(flow) || !rk->initiator || rk->may_fresh;
 }
 
 /*
@@ -178,7 +178,7 @@ static const struct ipcp_chain *find_chain(struct ipcp_flow *flow,
 
 	lockdep_assert_held(&flow->lock);
 	if (d->chain == IPCP_CHAIN_FRESH)
-		return may_be_fresh(flow, d->exchange) ? &none : NULL;
+		return may_be_fresh(flow) ? &none : NULL;
 	if (!newest)
 		return NULL;
 	if (d->epoch == newest->no)
@@ -215,9 +215,13 @@ static int check_turn(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 	return 0;
 }
 
-/* Check whether a seed may be parked. Called with flow->lock held. */
+/*
+ * Check whether a seed may be parked; then @from is the chain to mix it with.
+ * Called with flow->lock held.
+ */
 static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
-		      u64 id, struct netlink_ext_ack *extack)
+		      u64 id, const struct ipcp_chain **from,
+		      struct netlink_ext_ack *extack)
 {
 	int err;
 
@@ -248,11 +252,14 @@ static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 		return -EKEYREJECTED;
 	}
 	err = check_turn(flow, d, extack);
-	if (!err && !find_chain(flow, d)) {
+	if (err)
+		return err;
+	*from = find_chain(flow, d);
+	if (!*from) {
 		NL_SET_ERR_MSG(extack, "the flow does not hold this chain");
-		err = -ESTALE;
+		return -ESTALE;
 	}
-	return err;
+	return 0;
 }
 
 /*
@@ -260,19 +267,17 @@ static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
  * ipcp_rk.
  */
 static void keep_chains(struct ipcp_flow *flow, bool replaces,
-			const struct ipcp_chain *next)
+			const struct ipcp_chain *next, u64 next_id)
 {
 	struct ipcp_rk *rk = &flow->rk;
 
 	lockdep_assert_held(&flow->lock);
-	if (!replaces) {
+	if (!replaces && !rk->initiator) {
 		rk->before = rk->chain;
 		rk->before_id = rk->chain_id;
 	}
-	if (rk->initiator)
-		ipcp_keyrot_forget(flow);
 	rk->chain = *next;
-	rk->chain_id = ipcp_chain_id(next);
+	rk->chain_id = next_id;
 	rk->may_fresh = false;
 }
 
@@ -282,7 +287,7 @@ static void keep_chains(struct ipcp_flow *flow, bool replaces,
 static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 				      struct ipcp_epoch *ep, u64 id,
 				      const struct ipcp_delivery *d,
-				      const struct ipcp_chain *next)
+				      const struct ipcp_chain *next, u64 next_id)
 {
 	struct ipcp_epoch __rcu **slot = &flow->slots[ep->no % IPCP_EPOCH_SLOTS];
 	struct ipcp_epoch *newest = ipcp_epoch_newest(flow), *old;
@@ -290,7 +295,8 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 
 	if (newest && d->chain == IPCP_CHAIN_FRESH)
 		set_bit(IPCP_EP_FRESH, &ep->flags);
-	keep_chains(flow, newest && newest->no == ep->no, next);
+	keep_chains(flow, newest && newest->no == ep->no, next,
+		    next_id);
 	old = rcu_replace_pointer(*slot, ep, lockdep_is_held(&flow->lock));
 	if (old && old == rcu_access_pointer(flow->tx))
 		RCU_INIT_POINTER(flow->tx, NULL);
@@ -298,7 +304,6 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 		WRITE_ONCE(flow->rekeys, flow->rekeys + 1);
 	rk->seeds[rk->nseeds++ % IPCP_SEEDS_KEPT] = id;
 	WRITE_ONCE(rk->newest, ep->no);
-	rk->pending_epoch = ep->no;
 	WRITE_ONCE(rk->has_pending, true);
 	WRITE_ONCE(rk->in_flight, false);
 	rk->held_off = false;
@@ -333,14 +338,16 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
 {
 	u64 id = siphash(d->seed.bytes, sizeof(d->seed.bytes), &flow->secret);
 	struct ipcp_epoch *ep = NULL, *old = NULL;
+	const struct ipcp_chain *from;
 	struct ipcp_chain chain = { };
 	struct mem_cgroup *before;
+	u64 next_id;
 	int err;
 
 	spin_lock_bh(&flow->lock);
-	err = park_check(flow, d, id, extack);
+	err = park_check(flow, d, id, &from, extack);
 	if (!err)
-		chain = *find_chain(flow, d);
+		chain = *from;
 	spin_unlock_bh(&flow->lock);
 	if (err)
 		goto wipe;
@@ -353,10 +360,11 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
 		goto wipe;
 	}
 
+	next_id = ipcp_chain_id(&chain);
 	spin_lock_bh(&flow->lock);
-	err = park_check(flow, d, id, extack);
+	err = park_check(flow, d, id, &from, extack);
 	if (!err)
-		old = park_commit(flow, ep, id, d, &chain);
+		old = park_commit(flow, ep, id, d, &chain, next_id);
 	if (old && old->no != d->epoch)
 		WRITE_ONCE(flow->linger_cut, flow->linger_cut + 1);
 	spin_unlock_bh(&flow->lock);
@@ -439,10 +447,9 @@ static bool __activate(struct ipcp_flow *flow)
 	lockdep_assert_held(&flow->lock);
 	if (!rk->has_pending || !ep)
 		return false;
-	WRITE_ONCE(rk->epoch, rk->pending_epoch);
+	WRITE_ONCE(rk->epoch, ep->no);
 	WRITE_ONCE(rk->has_pending, false);
 	WRITE_ONCE(ep->confirm, jiffies);
-	ep->backoff = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
 	set_bit(IPCP_EP_ACTIVE, &ep->flags);
 	set_bit(IPCP_FLOW_PROMOTE, &flow->bits);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_TAKEN, ep->no, ep->exchange);
@@ -502,8 +509,6 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	}
 	if (sending && !test_bit(IPCP_EP_PEER_SENDING, &ep->flags)) {
 		ep->linger = jiffies + READ_ONCE(flow->linger_time);
-		/* The time is visible before the bit is. */
-		smp_mb__before_atomic();
 		set_bit(IPCP_EP_PEER_SENDING, &ep->flags);
 	}
 }

@@ -106,8 +106,8 @@ enum {
  * @confirm: jiffies of the next CONFIRM that requests the peer's DONE. Locking:
  *	written under flow->lock, and by the worker without it; read by the
  *	worker only.
- * @backoff: jiffies between the last two of these requests. Locking: set under
- *	flow->lock before IPCP_EP_ACTIVE, then accessed by the worker only.
+ * @backoff: jiffies between the last two of these requests. Locking: set before
+ *	the epoch is published, then accessed by the worker only.
  * @answered: jiffies of the last answer to a CONFIRM of the peer. Locking:
  *	accessed by the worker only.
  * @answer: flags of the last answer. Locking: as @answered.
@@ -142,12 +142,12 @@ struct ipcp_epoch {
 
 static inline unsigned int ipcp_tx_dir(const struct ipcp_rk *rk)
 {
-	return rk->initiator ? IPCP_DIR_INITIATOR : IPCP_DIR_RESPONDER;
+	return READ_ONCE(rk->initiator) ? IPCP_DIR_INITIATOR : IPCP_DIR_RESPONDER;
 }
 
 static inline unsigned int ipcp_rx_dir(const struct ipcp_rk *rk)
 {
-	return rk->initiator ? IPCP_DIR_RESPONDER : IPCP_DIR_INITIATOR;
+	return READ_ONCE(rk->initiator) ? IPCP_DIR_RESPONDER : IPCP_DIR_INITIATOR;
 }
 
 /* True if epoch @a precedes @b, by their numbers modulo 256. */

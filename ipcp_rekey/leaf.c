@@ -395,7 +395,10 @@ void ipcp_leaf_used(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 
 	spin_lock(&ep->lock);
 	if (rcu_access_pointer(lv->next) == leaf) {
-		/* A lookup that misses the leaf here repeats under the lock. */
+		/*
+		 * A sender that misses the leaf here prepares it, and a receiver
+		 * looks again under the lock.
+		 */
 		RCU_INIT_POINTER(lv->next, NULL);
 		retire_leaf(rcu_dereference_protected(lv->cur,
 						      lockdep_is_held(&ep->lock)));
@@ -568,18 +571,6 @@ void ipcp_leaves_retire(struct ipcp_epoch *ep, struct ipcp_leaves *lv)
 	retire_leaf_at(ep, &lv->cur);
 	retire_leaf_at(ep, &lv->next);
 	spin_unlock_bh(&ep->lock);
-	ipcp_leaves_wipe(lv);
-}
-
-/**
- * ipcp_leaves_wipe() - Wipe the unused leaf keys of a direction
- * @lv: leaves of the direction
- *
- * Context: Process context, under epoch->derive or before the epoch is
- * published.
- */
-void ipcp_leaves_wipe(struct ipcp_leaves *lv)
-{
 	kfree_sensitive(lv->set.keys);
 	lv->set.keys = NULL;
 	lv->set.node = -1;

@@ -12,7 +12,6 @@
 
 int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir);
 void ipcp_leaves_retire(struct ipcp_epoch *ep, struct ipcp_leaves *lv);
-void ipcp_leaves_wipe(struct ipcp_leaves *lv);
 
 struct ipcp_leaf *ipcp_leaf_find(const struct ipcp_leaves *lv, unsigned int no);
 int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int no,

@@ -94,7 +94,7 @@ static void remind_agent(struct ipcp_flow *flow)
 	spin_lock_bh(&flow->lock);
 	if (flow->rk.due)
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
-			    READ_ONCE(flow->rk.exchange));
+			    flow->rk.exchange);
 	spin_unlock_bh(&flow->lock);
 }
 

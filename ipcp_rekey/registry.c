@@ -208,7 +208,7 @@ struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid)
  * ipcp_registry_get_epoch() - Return the epoch that the flow activated last
  * @flow: flow
  *
- * Context: Any context. Used by flow-get and by IPCP_IOC_GET_INFO.
+ * Context: Any context. Used by flow-get.
  * Return: 0 to 255, or -ENOENT if the flow is not encrypted.
  */
 int ipcp_registry_get_epoch(struct ipcp_flow *flow)

@@ -82,26 +82,32 @@ static bool rekey_is_due(struct ipcp_flow *flow, unsigned long min_age,
 	return anyway || rk->due || time_after_eq(jiffies, ep->parked + min_age);
 }
 
+static bool __claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
+		    struct ipcp_claim *c)
+{
+	struct ipcp_rk *rk = &flow->rk;
+
+	if (!rekey_is_due(flow, min_age, anyway))
+		return false;
+	WRITE_ONCE(rk->in_flight, true);
+	rk->claim++;	/* never claimed or delivered before */
+	c->flow = flow;
+	c->exchange = rk->claim;
+	c->epoch = rk->newest + 1;
+	c->due = rk->due;
+	c->chain = rk->chain_id;
+	c->generation = rk->drops;
+	ipcp_notify(flow, IPCP_REKEY_EVENT_CLAIMED, c->epoch, rk->claim);
+	return true;
+}
+
 static bool claim_flow(struct ipcp_flow *flow, unsigned long min_age,
 		       bool anyway, struct ipcp_claim *c)
 {
-	struct ipcp_rk *rk = &flow->rk;
 	bool claimed;
 
 	spin_lock_bh(&flow->lock);
-	claimed = rekey_is_due(flow, min_age, anyway);
-	if (claimed) {
-		WRITE_ONCE(rk->in_flight, true);
-		rk->claim++;	/* never claimed or delivered before */
-		c->flow = flow;
-		c->exchange = rk->claim;
-		c->epoch = rk->newest + 1;
-		c->due = rk->due;
-		c->chain = rk->chain_id;
-		c->generation = rk->drops;
-		ipcp_notify(flow, IPCP_REKEY_EVENT_CLAIMED, c->epoch,
-			    rk->claim);
-	}
+	claimed = __claim(flow, min_age, anyway, c);
 	spin_unlock_bh(&flow->lock);
 	return claimed;
 }
@@ -184,19 +190,20 @@ bool ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
 			       struct ipcp_claim *claim)
 {
 	struct ipcp_flow *flow = ipcp_registry_get(ipn, id);
+	bool claimed;
 
 	if (!flow)
 		return false;
-	if (!claim_flow(flow, 0, true, claim)) {
-		ipcp_flow_put(flow);
-		return false;
-	}
 	spin_lock_bh(&flow->lock);
-	flow->rk.fresh = claim->exchange;
-	flow->rk.may_fresh = true;
+	claimed = __claim(flow, 0, true, claim);
+	if (claimed) {
+		claim->chain = IPCP_CHAIN_FRESH;
+		flow->rk.may_fresh = true;
+	}
 	spin_unlock_bh(&flow->lock);
-	claim->chain = IPCP_CHAIN_FRESH;
-	return true;
+	if (!claimed)
+		ipcp_flow_put(flow);
+	return claimed;
 }
 
 /**

@@ -195,6 +195,7 @@ int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 
 /**
  * struct key_view - snapshot of what is shown of a flow's keys
+ * @encrypted: true if the flow has keys, or had some
  * @newest: newest epoch
  * @sends: true if there is an epoch that this side sends in
  * @tx: epoch that this side sends in
@@ -209,6 +210,7 @@ int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
  * @done: true if the peer confirmed the newest epoch
  */
 struct key_view {
+	bool encrypted;
 	u8 newest;
 	bool sends;
 	u8 tx;
@@ -248,6 +250,7 @@ static void view_keys(struct ipcp_flow *flow, struct key_view *v)
 	struct ipcp_epoch *ep;
 
 	memset(v, 0, sizeof(*v));
+	v->encrypted = READ_ONCE(flow->rk.encrypted);
 	rcu_read_lock();
 	spin_lock_bh(&flow->lock);
 	v->tx_leaves = flow->leaves_done[tx];
@@ -279,7 +282,7 @@ static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
 {
 	const struct ipcp_rk *rk = &flow->rk;
 
-	if (!rk->encrypted)
+	if (!v->encrypted)
 		return 0;
 	return U32(FLOW_CIPHER, READ_ONCE(flow->cipher)) ?:
 	       U8(FLOW_EPOCH, ipcp_registry_get_epoch(flow)) ?:
@@ -357,7 +360,7 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 	       put_peer(skb, IPCP_REKEY_A_FLOW_PEER, flow) ?:
 	       U32(FLOW_INITIATOR, READ_ONCE(flow->rk.initiator)) ?:
 	       U32(FLOW_DIRECT, ipcp_registry_is_direct(flow)) ?:
-	       U32(FLOW_ENCRYPTED, READ_ONCE(flow->rk.encrypted)) ?:
+	       U32(FLOW_ENCRYPTED, v.encrypted) ?:
 	       put_qos(skb, IPCP_REKEY_A_FLOW_QOS, &flow->qos) ?:
 	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, ns) ?:
 	       U32(FLOW_N_1_PID,

@@ -314,12 +314,6 @@ static void touch_tx(struct ipcp_flow *flow)
 		WRITE_ONCE(flow->last_tx, jiffies);
 }
 
-/* True if no counter was claimed: the caller still owns the buffer. */
-static bool buffer_is_kept(int err)
-{
-	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
-}
-
 static int xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
@@ -338,7 +332,7 @@ static void count_sent(struct ipcp_flow *flow, struct sk_buff *skb,
 
 /*
  * Send a buffer in an epoch, or only its first packets if there are not enough
- * counters. Consume the buffer, unless buffer_is_kept(): then the leaf key has
+ * counters. Consume the buffer, unless ipcp_tx_kept(): then the leaf key has
  * to be prepared first, or the epoch is exhausted. Return the number of packets
  * sent, or an error.
  */
@@ -357,7 +351,7 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		done += max(err, 0);
 	} while (unlikely(done < count) && err > 0);
 	if (unlikely(!done)) {
-		if (!buffer_is_kept(err))
+		if (!ipcp_tx_kept(err))
 			kfree_skb(skb);
 		return err;
 	}
@@ -372,7 +366,14 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	return err ?: done;
 }
 
-static struct ipcp_epoch *tx_epoch(struct ipcp_flow *flow)
+/**
+ * ipcp_tx_epoch() - Return the epoch that a flow sends in
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: epoch with a reference, or NULL if there is none.
+ */
+struct ipcp_epoch *ipcp_tx_epoch(struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *ep;
 
@@ -414,7 +415,7 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 /*
  * Write a buffer to the ring of the other end of a direct flow. Its messages
  * count as in flight until they are read. If the ring is full they are lost,
- * like those from other hosts. Consume the buffer, unless buffer_is_kept().
+ * like those from other hosts. Consume the buffer, unless ipcp_tx_kept().
  * Context: under RCU.
  */
 static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
@@ -448,7 +449,7 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
  */
 int ipcp_tx_prepare(struct ipcp_flow *flow)
 {
-	struct ipcp_epoch *ep = tx_epoch(flow);
+	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
 	int err = ep ? prepare_leaf(flow, ep) : 0;
 
 	if (ep)
@@ -509,7 +510,7 @@ int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb)
 
 	do {
 		err = ipcp_tx_try(flow, skb);
-		if (likely(!buffer_is_kept(err)))
+		if (likely(!ipcp_tx_kept(err)))
 			return err;
 		if (err == -EINPROGRESS)
 			err = ipcp_tx_prepare(flow);
@@ -545,13 +546,12 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		err = send_in(flow, ep, skb);
 		rcu_read_unlock();
 		local_bh_enable();
-		if (!buffer_is_kept(err))
+		if (!ipcp_tx_kept(err))
 			return min(err, 0);
 		if (err == -EINPROGRESS)
 			err = prepare_leaf(flow, ep);
 	} while (!err);
-	this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_NOKEY]);
-	kfree_skb(skb);
+	ipcp_flow_drop(flow, skb, IPCP_DROP_TX_NOKEY);
 	return err;
 }
 
@@ -568,7 +568,7 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len)
 {
-	struct ipcp_epoch *ep = tx_epoch(flow);
+	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
 	int err;
 
 	if (!ep)

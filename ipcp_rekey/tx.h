@@ -29,10 +29,20 @@ bool ipcp_tx_ready(struct ipcp_flow *flow);
 int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_tx_prepare(struct ipcp_flow *flow);
+struct ipcp_epoch *ipcp_tx_epoch(struct ipcp_flow *flow);
 int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len);
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len);
+
+/*
+ * True if a send failed for lack of a key: no counter was claimed, and the caller
+ * still owns the buffer.
+ */
+static inline bool ipcp_tx_kept(int err)
+{
+	return err == -EINPROGRESS || err == -EKEYEXPIRED || err == -ENOKEY;
+}
 
 /* Return where to write the next message of a buffer, of @len bytes. */
 static inline u8 *ipcp_tx_next(struct ipcp_cursor *c, unsigned int len)

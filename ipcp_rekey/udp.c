@@ -30,7 +30,7 @@
 static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
 {
 	if (skb_checksum_complete(skb)) {
-		this_cpu_inc(ipn->drops->drops[IPCP_DROP_CHECKSUM]);
+		ipcp_rx_stray(ipn, IPCP_DROP_CHECKSUM, skb->len);
 		kfree_skb(skb);
 		return;
 	}

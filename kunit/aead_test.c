@@ -154,6 +154,27 @@ static void a_packet_changed_in_any_byte_does_not_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, open_packet(aead, pkt, len, v->counter), 0);
 }
 
+static void opens_a_packet_of_a_chained_epoch(struct kunit *test)
+{
+	const struct chained_pdu_vector *v = &chained_pdu_vectors[0];
+	unsigned int len = strlen(v->bytes) / 2, plain = len - IPCP_OVERHEAD;
+	u8 *pkt = unhex_len(test, v->bytes, len);
+	struct ipcp_aead aead;
+	struct ipcp_key key;
+
+	KUNIT_ASSERT_EQ(test, ipcp_ctr_leaf(v->counter), 0);
+	KUNIT_ASSERT_EQ(test, v->dir, IPCP_DIR_INITIATOR);
+	memcpy(&key, unhex_len(test, chain_vectors[v->epoch].leaf, sizeof(key)),
+	       sizeof(key));
+	KUNIT_ASSERT_EQ(test, ipcp_aead_init(&aead, cipher_of(test, v->cipher)),
+			0);
+	KUNIT_EXPECT_EQ(test, ipcp_aead_setkey(&aead, &key), 0);
+	KUNIT_EXPECT_EQ(test, open_packet(&aead, pkt, len, v->counter), 0);
+	KUNIT_EXPECT_MEMEQ(test, pkt + IPCP_HDR_LEN,
+			   unhex_len(test, v->plain, plain), plain);
+	ipcp_aead_free(&aead);
+}
+
 #define STACK_BELOW	2048
 
 static noinline void fill_stack(void)
@@ -161,6 +182,15 @@ static noinline void fill_stack(void)
 	u8 below[STACK_BELOW];
 
 	memset(below, 0xa5, sizeof(below));
+	barrier_data(below);
+}
+
+static noinline void leave_on_stack(const struct ipcp_key *key)
+{
+	u8 below[STACK_BELOW / 2];
+
+	for (size_t i = 0; i + sizeof(*key) <= sizeof(below); i += sizeof(*key))
+		memcpy(below + i, key, sizeof(*key));
 	barrier_data(below);
 }
 
@@ -190,6 +220,8 @@ static void a_packet_leaves_no_word_of_its_key_on_the_stack(struct kunit *test)
 	u8 *pkt = kunit_kzalloc(test, len, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, pkt);
+	leave_on_stack(&key);
+	KUNIT_ASSERT_GT(test, words_on_stack(&key), 0);
 	fill_stack();
 	KUNIT_EXPECT_EQ(test, words_on_stack(&key), 0);
 	KUNIT_EXPECT_EQ(test, ipcp_aead_seal(aead, pkt, plain, v->counter), 0);
@@ -217,6 +249,7 @@ static struct kunit_case aead_test_cases[] = {
 			 pdu_gen_params),
 	KUNIT_CASE_PARAM(a_packet_changed_in_any_byte_does_not_open,
 			 pdu_gen_params),
+	KUNIT_CASE(opens_a_packet_of_a_chained_epoch),
 	KUNIT_CASE_PARAM(a_packet_leaves_no_word_of_its_key_on_the_stack,
 			 pdu_gen_params),
 	KUNIT_CASE(only_three_ciphers_are_known),

@@ -117,6 +117,15 @@ unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	return next;
 }
 
+/* Both, for cases of each. */
+const enum test_role test_roles[2] = { INITIATOR, RESPONDER };
+
+void test_describe_role(const enum test_role *role, char *desc)
+{
+	strscpy(desc, *role == INITIATOR ? "initiator" : "responder",
+		KUNIT_PARAM_DESC_SIZE);
+}
+
 /* Let so much time pass that the confirmation of an epoch is overdue. */
 void test_give_up(struct ipcp_epoch *ep)
 {

@@ -24,6 +24,9 @@ enum test_role {
 	RESPONDER,
 };
 
+extern const enum test_role test_roles[2];
+void test_describe_role(const enum test_role *role, char *desc);
+
 struct ipcp_net *test_net(void);
 void test_drain(void);
 

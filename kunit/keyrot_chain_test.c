@@ -36,15 +36,7 @@ static void park_vector(struct kunit *test, struct ipcp_flow *flow,
 	KUNIT_ASSERT_EQ(test, ipcp_keyrot_park(flow, &d, NULL), 0);
 }
 
-static const enum test_role roles[] = { INITIATOR, RESPONDER };
-
-static void describe_role(const enum test_role *role, char *desc)
-{
-	strscpy(desc, *role == INITIATOR ? "initiator" : "responder",
-		KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(role, roles, describe_role);
+KUNIT_ARRAY_PARAM(role, test_roles, test_describe_role);
 
 static void each_epoch_has_the_keys_of_the_vectors(struct kunit *test)
 {
@@ -111,17 +103,31 @@ static const struct naming_case {
 
 KUNIT_ARRAY_PARAM_DESC(naming, namings, desc);
 
-/* Two seeds, both taken and confirmed, and a third one if it will be replaced. */
-static struct ipcp_flow *new_end(struct kunit *test, enum test_role role,
-				 bool third)
+/*
+ * Two seeds, both taken and confirmed, and a third one if it will be replaced.
+ * @older: (output) name of the chain that the newest one was mixed with
+ */
+static struct ipcp_flow *new_end_after(struct kunit *test, enum test_role role,
+				       bool third, u64 *older)
 {
 	struct ipcp_flow *flow = test_end(test, role, 0);
 
+	*older = flow->rk.chain_id;
 	test_next(test, flow);
 	test_settle(test, flow);
-	if (third)
+	if (third) {
+		*older = flow->rk.chain_id;
 		test_next(test, flow);
+	}
 	return flow;
+}
+
+static struct ipcp_flow *new_end(struct kunit *test, enum test_role role,
+				 bool third)
+{
+	u64 older;
+
+	return new_end_after(test, role, third, &older);
 }
 
 static u32 next_exchange(struct kunit *test, struct ipcp_flow *flow, bool fresh)
@@ -142,15 +148,15 @@ static u32 next_exchange(struct kunit *test, struct ipcp_flow *flow, bool fresh)
 static void a_seed_is_mixed_with_what_its_exchange_names(struct kunit *test)
 {
 	const struct naming_case *c = test->param_value;
-	struct ipcp_flow *flow = new_end(test, c->role, c->replaces);
-	u64 chain = flow->rk.chain_id, older = 0x0123456789abcdefULL;
+	u64 older;
+	struct ipcp_flow *flow = new_end_after(test, c->role, c->replaces,
+					       &older);
+	u64 chain = flow->rk.chain_id;
 	struct ipcp_delivery d = {
 		.epoch = flow->rk.newest + !c->replaces,
 	};
 	struct ipcp_root root;
 
-	if (c->replaces)
-		older = flow->rk.before_id;
 	d.chain = c->chain == OF_NEWEST ? chain :
 		  c->chain == OF_BEFORE ? older :
 		  c->chain == UNKNOWN ? ~chain : IPCP_CHAIN_FRESH;
@@ -169,8 +175,9 @@ static void a_seed_is_mixed_with_what_its_exchange_names(struct kunit *test)
 
 		ipcp_chain_next(&next, &root);
 		KUNIT_EXPECT_MEMEQ(test, &flow->rk.chain, &next, sizeof(next));
-	} else if (!c->no_keys) {
-		KUNIT_EXPECT_EQ(test, flow->rk.chain_id, chain);
+	} else {
+		KUNIT_EXPECT_EQ(test, flow->rk.chain_id,
+				c->no_keys ? IPCP_CHAIN_FRESH : chain);
 	}
 }
 
@@ -279,6 +286,7 @@ static void a_claim_names_the_chain_and_the_generation(struct kunit *test)
 	struct ipcp_flow *flow = new_end(test, INITIATOR, false);
 	struct ipcp_claim claim;
 
+	flow->rk.drops = 5;
 	KUNIT_ASSERT_EQ(test, ipcp_registry_snapshot_rekey_due(test_net(),
 							       flow->id, 0,
 							       &claim, 1), 1);

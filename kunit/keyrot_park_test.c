@@ -160,15 +160,7 @@ static void a_seed_refused_late_leaves_nothing(struct kunit *test)
 	heap_expect_nothing_left(test, w);
 }
 
-static const enum test_role roles[] = { INITIATOR, RESPONDER };
-
-static void describe_role(const enum test_role *role, char *desc)
-{
-	strscpy(desc, *role == INITIATOR ? "initiator" : "responder",
-		KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(role, roles, describe_role);
+KUNIT_ARRAY_PARAM(role, test_roles, test_describe_role);
 
 static void a_parked_seed_waits_and_its_doorbell_rings(struct kunit *test)
 {

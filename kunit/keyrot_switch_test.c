@@ -187,15 +187,7 @@ static void the_first_packet_begins_the_linger(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ep->linger, linger);
 }
 
-static const enum test_role roles[] = { INITIATOR, RESPONDER };
-
-static void describe_role(const enum test_role *role, char *desc)
-{
-	strscpy(desc, *role == INITIATOR ? "initiator" : "responder",
-		KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(role, roles, describe_role);
+KUNIT_ARRAY_PARAM(role, test_roles, test_describe_role);
 
 static void epochs_wrap(struct kunit *test)
 {

@@ -113,15 +113,7 @@ static void dropping_takes_a_seed_that_waited(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 5);
 }
 
-static const enum test_role roles[] = { INITIATOR, RESPONDER };
-
-static void describe_role(const enum test_role *role, char *desc)
-{
-	strscpy(desc, *role == INITIATOR ? "initiator" : "responder",
-		KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(role, roles, describe_role);
+KUNIT_ARRAY_PARAM(role, test_roles, test_describe_role);
 
 /* Without an epoch a flow accepts any number. It still refuses used seeds. */
 static void a_flow_that_lost_its_keys_goes_on(struct kunit *test)

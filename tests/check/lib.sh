@@ -55,15 +55,18 @@ in_checkout()
 			cd /build/ipcp-rekey && exec "$@"' sh "$@"
 }
 
+# The two below are called where "set -e" is off, so they return at once by
+# themselves: what they build must be all of the checkout.
+
 # build_tools TARGET...: from scratch, in a copy. Sets BUILD to the copy's folder.
 build_tools()
 {
 	need_host git=git rsync=rsync
 	BUILD=$CACHE/work-check-tools
 	locked work-check-tools
-	mkdir -p "$BUILD"
+	mkdir -p "$BUILD" || return
 	rsync -r --links --perms --times --delete --delete-excluded --exclude='*.o' \
-		--exclude='*.a' --exclude='.*' "$TOP"/{include,tools} "$BUILD/"
+		--exclude='*.a' --exclude='.*' "$TOP"/{include,tools} "$BUILD/" || return
 	in_tree "$("$VM/tree")" "$BUILD:/build/ipcp-rekey" -- \
 		make --no-print-directory -s -j "$(nproc)" \
 		-C /build/ipcp-rekey/tools/userspace "$@"
@@ -76,14 +79,15 @@ build_module()
 	local kernel=$1
 
 	shift
-	kernel_of "$kernel"
+	kernel_of "$kernel" || return
 	need_host git=git rsync=rsync
 	BUILD=$CACHE/work-check-$kernel
 	locked "work-check-$kernel"
-	mkdir -p "$BUILD"
+	mkdir -p "$BUILD" || return
 	rsync -r --links --perms --times --delete --delete-excluded \
 		--exclude='*.o' --exclude='.*' --exclude='*.ko' --exclude='*.mod*' \
-		"$TOP"/{Kbuild,Makefile,ipcp_rekey,include,kunit,samples} "$BUILD/"
+		"$TOP"/{Kbuild,Makefile,ipcp_rekey,include,kunit,samples} \
+		"$BUILD/" || return
 	in_tree "$TREE" "$BUILD:/build/ipcp-rekey" "${K_BINDS[@]}" -- \
 		make --no-print-directory -s -j "$(nproc)" -C /build/ipcp-rekey \
 		module KERNEL_SRC="$K_SRC" KERNEL_RELEASE="$K_RELEASE" "$@" 2>&1

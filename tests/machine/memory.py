@@ -167,7 +167,8 @@ class Flow:
         same(first[0], first[1], "both directions are in one node")
         return ({**common, "itself": True, "root": True, "nodes": [0, first[0]],
                  "forks": [[0, 0, NODES], [1, 0, NODES]], "leaves": spent},
-                {**common, "chain": True, "nodes": [first[0], NODES], "leaves": live})
+                {**common, "chain": True,
+                 "nodes": [first[0], NODES], "leaves": live})
 
 
 def everything(one, cipher):
@@ -267,10 +268,10 @@ def rekeyed():
 REFUSALS = []
 
 
-def refused(name, err):
-    """A way to bring a seed that is refused."""
+def refused(name, err, chained=False):
+    """A way to bring a seed that is refused, to be mixed with the chain or not."""
     def add(fn):
-        REFUSALS.append((name, err, fn))
+        REFUSALS.append((name, err, chained, fn))
         return fn
     return add
 
@@ -306,22 +307,24 @@ def no_claim(seed, number):
                     chain=bytes(8), generation=0)
 
 
-@refused("it is for another epoch", errno.EINVAL)
+@refused("it is for another epoch", errno.EINVAL, chained=True)
 def wrong_epoch(seed, number):
     exchange, chain = claim(flows[0].ends[0])
     try:
         agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\7", exchange=exchange,
-                        seed=seed, chain=chain, generation=0)
+                        seed=seed, chain=chain,
+                        generation=keys.generation(agents.alice, number))
     finally:
         agents.alice.do("REKEY_CLEAR", "FLOW", id=number, exchange=exchange)
 
 
-@refused("the flow does not hold the chain", errno.ESTALE)
+@refused("the flow does not hold the chain", errno.ESTALE, chained=True)
 def wrong_chain(seed, number):
     exchange, chain = claim(flows[0].ends[0])
     try:
         agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=exchange,
-                        seed=seed, chain=chain[::-1], generation=0)
+                        seed=seed, chain=chain[::-1],
+                        generation=keys.generation(agents.alice, number))
     finally:
         agents.alice.do("REKEY_CLEAR", "FLOW", id=number, exchange=exchange)
 
@@ -341,9 +344,10 @@ def not_agent(seed, number):
 def refusals():
     number = flows[0].ends[0].info().id
     brought = []
-    for name, err, fn in REFUSALS:
+    held = [*flows[0].secret.after, flows[0].secret.name]
+    for name, err, chained, fn in REFUSALS:
         enter("alice")
-        brought.append(secret(f"refused: {name}"))
+        brought.append(secret(f"refused: {name}", held if chained else ()))
         with fails(err):
             fn(brought[-1].masked, number)
     seen = look([everything(one, "aes-256-gcm") for one in brought], [],

@@ -192,12 +192,14 @@ def in_use():
     for one, other in ends:
         for end in one, other:
             same((end.info().tx_epoch, end.info().tx_leaf), (REKEYS, 0))
-        names = [b.name for b in sorted(brought, key=lambda b: b.epoch)
-                 if (b.host, b.flow) == ("alice", one.info().id)]
+        mine = sorted((b for b in brought
+                       if (b.host, b.flow) == ("alice", one.info().id)),
+                      key=lambda b: b.epoch)
+        same([b.epoch for b in mine], list(range(REKEYS + 1)))
+        names = [b.name for b in mine]
         live.append({"seed": names[-1], "after": names[:-1],
                      "cipher": one.info().cipher, "chain": True, "nodes": [1, NODES],
                      "leaves": [[d, 0, LEAVES] for d in (0, 1)]})
-    same(len(live), FLOWS)
     look([], live)
 
 

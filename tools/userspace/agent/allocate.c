@@ -146,6 +146,7 @@ static void ask_dns(struct engine *e, struct exchange *x)
 static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 {
 	const struct config_name *block = config_find(e->conf, up->name);
+	char why[REASON_LEN];
 	int status;
 
 	if (!block || !block->direct)
@@ -153,12 +154,15 @@ static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 	status = e->ops->flow_direct(e->ctx, up->flow_id);
 	if (status == -ENOENT)
 		return false;
-	if (status)
+	if (status) {
+		/* valid until the next call only */
+		snprintf(why, sizeof(why), "%s", e->ops->reason(e->ctx));
 		refuse_alloc(e, up->flow_id, up->name, NULL,
-			     refusal_errno_of_status(status), e->ops->reason(e->ctx));
-	else
+			     refusal_errno_of_status(status), why);
+	} else {
 		log_info("flow %u to %s: allocated, on this host", up->flow_id,
 			 up->name);
+	}
 	return true;
 }
 
@@ -234,20 +238,19 @@ bool allocate_cookie(struct engine *e, struct exchange *x,
 	return x->run || make_request(e, x);
 }
 
-/* No answer: send again, here or to another place; false if @x is gone. */
-bool allocate_resend(struct engine *e, struct exchange *x)
+/* No answer: send again, here or to another place; that may fail and end it. */
+void allocate_resend(struct engine *e, struct exchange *x)
 {
 	if (x->nplaces < 2 ||
 	    x->tries < (x->has_cookie ? ALLOC_TRIES : HELLO_TRIES)) {
-		if (is_stale(e, x) &&
-		    (!begin_anew(e, x) || !make_request(e, x)))
-			return false;
-		exchange_send(e, x);
-		return true;
+		if (!is_stale(e, x) ||
+		    (begin_anew(e, x) && make_request(e, x)))
+			exchange_send(e, x);
+		return;
 	}
 	x->place = (x->place + 1) % x->nplaces;
 	allocate_abort(e, x, REFUSE_CANCELLED, "no answer in time");
-	return go_there(e, x);
+	go_there(e, x);
 }
 
 /*
@@ -306,7 +309,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 	struct ipcp_nl_params params = e->conf->params;
 	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
 	struct ipcp_nl_seed s = { .seed = seed, .generation = x->generation };
-	char at[ADDR_TEXT_LEN];
+	char at[ADDR_TEXT_LEN], why[REASON_LEN];
 	struct oap_err err;
 	int status;
 
@@ -324,8 +327,9 @@ void allocate_done(struct engine *e, struct exchange *x)
 				       &s, &params);
 	oap_seed_wipe(seed);
 	if (status) {
-		allocate_failed(e, x, refusal_errno_of_status(status), REFUSE_CANCELLED,
-				e->ops->reason(e->ctx));
+		snprintf(why, sizeof(why), "%s", e->ops->reason(e->ctx));
+		allocate_failed(e, x, refusal_errno_of_status(status),
+				REFUSE_CANCELLED, why);
 		return;
 	}
 	record_end(&e->record, ALLOC_DONE, x->began, engine_now(e));

@@ -442,6 +442,8 @@ struct config *config_load(const char *file)
 	int status;
 
 	if (!conf || !cfg) {
+		if (cfg)
+			cfg_free(cfg);
 		free(conf);
 		return NULL;
 	}

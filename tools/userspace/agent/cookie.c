@@ -24,8 +24,10 @@ static bool turn(struct cookie_jar *jar, uint64_t now_ms)
 		return false;
 	if (jar->ready && jar->slot + 1 == slot)
 		memcpy(jar->before, jar->now, sizeof(fresh));
-	else if (RAND_bytes(jar->before, sizeof(jar->before)) != 1)
+	else if (RAND_bytes(jar->before, sizeof(jar->before)) != 1) {
+		OPENSSL_cleanse(fresh, sizeof(fresh));
 		return false;
+	}
 	memcpy(jar->now, fresh, sizeof(fresh));
 	OPENSSL_cleanse(fresh, sizeof(fresh));
 	jar->slot = slot;

@@ -216,7 +216,7 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 void allocate_abort(struct engine *e, struct exchange *x, enum refusal code,
 		    const char *text);
 void allocate_timeout(struct engine *e, struct exchange *x);
-bool allocate_resend(struct engine *e, struct exchange *x);
+void allocate_resend(struct engine *e, struct exchange *x);
 
 /* rekey.c */
 void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim);
@@ -225,7 +225,7 @@ void rekey_done(struct engine *e, struct exchange *x);
 void rekey_refused(struct engine *e, struct exchange *x, enum refusal code,
 		   const char *why);
 void rekey_timeout(struct engine *e, struct exchange *x);
-bool rekey_resend(struct engine *e, struct exchange *x);
+void rekey_resend(struct engine *e, struct exchange *x);
 void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow);
 void rekey_wanted(struct engine *e, uint32_t id);
 

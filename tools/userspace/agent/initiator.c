@@ -96,19 +96,20 @@ void initiator_drop(struct engine *e)
 	}
 }
 
-/* Do the work of an exchange that is due; false if the exchange has ended. */
-static bool tick(struct engine *e, struct exchange *x, uint64_t now)
+/* Do the work of an exchange that is due, which may end it. */
+static void tick(struct engine *e, struct exchange *x, uint64_t now)
 {
 	if (now >= x->deadline) {
 		if (x->rekey)
 			rekey_timeout(e, x);
 		else
 			allocate_timeout(e, x);
-		return false;
+	} else if (now >= x->resend_at) {
+		if (x->rekey)
+			rekey_resend(e, x);
+		else
+			allocate_resend(e, x);
 	}
-	if (now < x->resend_at)
-		return true;
-	return x->rekey ? rekey_resend(e, x) : allocate_resend(e, x);
 }
 
 uint64_t initiator_tick(struct engine *e, uint64_t now)
@@ -118,8 +119,10 @@ uint64_t initiator_tick(struct engine *e, uint64_t now)
 
 	for (x = TAILQ_FIRST(&e->exchanges); x; x = next) {
 		next = TAILQ_NEXT(x, entry);
-		if (!tick(e, x, now))
-			continue;
+		tick(e, x, now);
+	}
+	/* also those that have begun meanwhile, in place of others */
+	TAILQ_FOREACH(x, &e->exchanges, entry) {
 		if (x->resend_at < at)
 			at = x->resend_at;
 		if (x->deadline < at)

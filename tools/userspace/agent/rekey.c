@@ -78,13 +78,12 @@ static bool may_go_in_clear(const struct exchange *x)
  * A flow that lost its keys and whose peer proved no certificate at allocation
  * cannot be trusted with new keys: it is taken down.
  */
-static bool hopeless(struct engine *e, uint32_t flow, uint32_t due,
-		     const struct blob *blob)
+static bool hopeless(struct engine *e, uint32_t flow, const struct blob *blob)
 {
 	static const char why[] =
 		"all keys were lost, and the peer has no certificate";
 
-	if (!(due & IPCP_REKEY_DUE_NO_KEYS) || blob->peer.authenticated)
+	if (blob->peer.authenticated)
 		return false;
 	log_warn("flow %u to %s: %s", flow, blob->name, why);
 	e->ops->flow_del(e->ctx, flow, EKEYEXPIRED, why);
@@ -117,7 +116,7 @@ static struct exchange *begin(struct engine *e, const struct ipcp_nl_claim *clai
 			     "the data stored with the flow is unusable");
 		return NULL;
 	}
-	if (hopeless(e, claim->id, claim->due, &x->blob)) {
+	if (binding_fresh(&x->bind) && hopeless(e, claim->id, &x->blob)) {
 		rekey_drop(e, x);
 		return NULL;
 	}
@@ -213,18 +212,13 @@ void rekey_timeout(struct engine *e, struct exchange *x)
 	rekey_failed(e, x, REKEY_TIMEOUT, "no answer in time");
 }
 
-/*
- * No answer: send again, or begin anew in the clear after some attempts. False
- * if the exchange has ended.
- */
-bool rekey_resend(struct engine *e, struct exchange *x)
+/* No answer: send again, or begin anew in the clear after some attempts. */
+void rekey_resend(struct engine *e, struct exchange *x)
 {
-	if (!x->in_clear && x->tries >= SEALED_TRIES && may_go_in_clear(x)) {
+	if (!x->in_clear && x->tries >= SEALED_TRIES && may_go_in_clear(x))
 		begin_anew(e, x);
-		return false;
-	}
-	exchange_send(e, x);
-	return true;
+	else
+		exchange_send(e, x);
 }
 
 /* Ask the initiator of a flow for a new seed. */
@@ -236,8 +230,9 @@ void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow)
 	if (flow->initiator || !flow->due ||
 	    flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED)
 		return;
-	if (binding_blob_read(&blob, flow->blob, flow->blob_len) &&
-	    hopeless(e, flow->id, flow->due, &blob))
+	if (flow->due & IPCP_REKEY_DUE_NO_KEYS &&
+	    binding_blob_read(&blob, flow->blob, flow->blob_len) &&
+	    hopeless(e, flow->id, &blob))
 		return;
 	send_message(e, flow->id, NULL, &msg, NULL);
 }

@@ -16,9 +16,7 @@ static void test_alloc(void **state)
 	struct blob blob;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	assert_true(allocated(f));
 	check_same(f);
 	assert_true(binding_blob_read(&blob, f->f.blob, f->f.blob_len));
@@ -197,6 +195,8 @@ static void test_direct(void **state)
 		assert_int_equal(f->f.direct, cases[i].direct);
 		assert_int_equal(allocated(f), !cases[i].error);
 		assert_int_equal(f->error, cases[i].error);
+		assert_string_equal(f->reason, cases[i].error ?
+				    "said the registry" : "");
 		assert_int_equal(flows_at(&bob),
 				 !cases[i].direct && !cases[i].error);
 		assert_true(TAILQ_EMPTY(&alice.e->exchanges));
@@ -250,7 +250,7 @@ static void test_kernel_refuses(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		start_good();
 		alice.broken = cases[i].status;
-		refused_alloc(cases[i].error, "", true);
+		refused_alloc(cases[i].error, "said the registry", true);
 		stop();
 	}
 	start_good();

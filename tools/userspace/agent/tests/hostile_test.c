@@ -141,9 +141,7 @@ static void test_strangers_look_up_no_flow(void **state)
 	struct fake_flow *f;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	alice.no_keys = true;
 	peer_of(f)->f.rb_flags = IPCP_RB_FLOWPEER;
 	creds(ALICE, &other_ca, NULL, NULL);

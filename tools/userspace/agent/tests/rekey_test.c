@@ -18,9 +18,7 @@ static void test_rekey(void **state)
 	int i;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	for (i = 1; i <= 600; i++) {
 		memcpy(before, f->seed, 32);
 		claim(f);
@@ -37,9 +35,7 @@ static void test_rekey_lossy(void **state)
 	int i, done = 0;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	g = peer_of(f);
 	chaos = true;
 	loss = 40;
@@ -69,9 +65,7 @@ static void test_busy(void **state)
 	struct fake_flow *f;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	bob.busy = true;
 	claim(f);
 	run_for(100);
@@ -93,9 +87,7 @@ static void test_anew(void **state)
 	struct fake_flow *f, *g;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	g = peer_of(f);
 	claim(f);
 	while (g->f.newest_epoch != 1)
@@ -121,9 +113,7 @@ static void test_late_duplicate(void **state)
 	struct packet *old;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	g = peer_of(f);
 	claim(f);
 	assert_int_equal(on_wire, 1);
@@ -157,9 +147,7 @@ static void test_answer_in_clear(void **state)
 	unsigned int i;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	set_silent(peer_of(f), true);
 	claim(f);
 	while (f->f.in_flight && step(clock_ms + 5000)) {
@@ -184,9 +172,7 @@ static void test_carrier(void **state)
 	int in_clear;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	set_silent(peer_of(f), true);
 	for (in_clear = 0; in_clear < 2; in_clear++) {
 		alice.no_keys = !in_clear;	/* a fresh seed */
@@ -213,9 +199,7 @@ static void test_rekey_timeout(void **state)
 	struct fake_flow *f;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	loss = 100;
 	claim(f);
 	run_for(29000);
@@ -236,9 +220,7 @@ static void test_clear_refused_in_touch(void **state)
 	struct fake_flow *f;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	alice.no_keys = true;
 	claim(f);
 	run_for(1000);
@@ -256,6 +238,22 @@ static void test_clear_refused_in_touch(void **state)
 	check_same(f);
 }
 
+/* A peer that proved nothing cannot be told from a stranger without the keys. */
+static void test_keys_lost_without_certificate(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start("auth = \"none\"", "auth = \"none\"");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	alice.no_keys = true;
+	claim(f);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+	assert_int_equal(on_wire, 0);
+}
+
 /* Without the keys of the flow, the certificates are sufficient. */
 static void test_keys_lost(void **state)
 {
@@ -263,9 +261,7 @@ static void test_keys_lost(void **state)
 	int i;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	for (i = 1; i < 4; i++) {
 		alice.no_keys = i & 1;
 		bob.no_keys = i & 2;
@@ -317,9 +313,7 @@ static void test_rekey_identity(void **state)
 	struct blob before, after;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	creds("mallory.example", &ca, NULL, NULL);
 	claim(f);
 	run_for(1000);
@@ -351,9 +345,7 @@ static void test_wrong_end(void **state)
 	struct fake_flow *f, *g;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	g = peer_of(f);
 	claim(f);
 	/* reflect alice's request as if bob had sent it */
@@ -372,9 +364,7 @@ static void test_wrong_flow(void **state)
 	unsigned int i;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	other = alloc(BOB, 0);
 	run_for(1000);
 	claim(f);
@@ -393,9 +383,7 @@ static void test_wanted(void **state)
 	struct ipcp_nl_flow low;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	g = peer_of(f);
 	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
 	low = g->f;
@@ -415,9 +403,7 @@ static void test_bad_blob(void **state)
 	unsigned int i;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	for (i = 0; i < f->f.blob_len; i++)
 		assert_false(binding_blob_read(&blob, f->f.blob, i));
 	f->f.blob_len = 3;
@@ -462,9 +448,7 @@ static void test_back_off(void **state)
 	size_t i;
 
 	(void)state;
-	start_good();
-	f = alloc(BOB, 0);
-	run_for(1000);
+	f = good_flow();
 	creds("mallory.example", &ca, NULL, NULL);
 	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
 		claim(f);
@@ -500,6 +484,7 @@ int main(void)
 		TEST(test_carrier),
 		TEST(test_rekey_timeout),
 		TEST(test_clear_refused_in_touch),
+		TEST(test_keys_lost_without_certificate),
 		TEST(test_keys_lost),
 		TEST(test_keys_lost_unsigned),
 		TEST(test_rekey_identity),

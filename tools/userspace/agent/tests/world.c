@@ -171,11 +171,19 @@ static void op_resolve_cancel(void *ctx, uint32_t flow)
 		s->asked = 0;
 }
 
+/* What the kernel says of a call that failed. */
+static int failed(struct side *s, int status)
+{
+	strcpy(s->reason, "said the registry");
+	return status;
+}
+
 static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
 			const uint8_t *p, size_t len)
 {
 	struct side *s = ctx;
 
+	s->reason[0] = '\0';	/* of the last call only */
 	if (peer_equal(peer, &s->other->addr))
 		put_on_wire(s, 0, p, len);
 	else
@@ -295,12 +303,13 @@ static int op_flow_allocate(void *ctx, uint32_t id,
 			    const struct ipcp_nl_seed *seed,
 			    const struct ipcp_nl_params *params)
 {
-	struct fake_flow *f = flow_of(ctx, id);
+	struct side *s = ctx;
+	struct fake_flow *f = flow_of(s, id);
 
 	if (!f || f->f.state == IPCP_REKEY_FLOW_STATE_ALLOCATED)
 		return -ENOENT;
-	if (((struct side *)ctx)->broken)
-		return ((struct side *)ctx)->broken;
+	if (s->broken)
+		return failed(s, s->broken);
 	assert_int_equal(seed->epoch, 0);
 	assert_int_equal(seed->generation, f->f.generation);
 	f->f.initiator = f->f.state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
@@ -329,7 +338,10 @@ static int op_flow_set(void *ctx, uint32_t id,
 static int op_flow_del(void *ctx, uint32_t id, uint32_t error,
 		       const char *reason)
 {
-	struct fake_flow *f = flow_of(ctx, id);
+	struct side *s = ctx;
+	struct fake_flow *f = flow_of(s, id);
+
+	s->reason[0] = '\0';
 
 	if (!f)
 		return -ENOENT;
@@ -344,6 +356,7 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 	struct side *s = ctx;
 	struct fake_flow *f = flow_of(s, id);
 
+	failed(s, 0);	/* if it does */
 	if (!f)
 		return -ENOENT;
 	if (seed->generation != f->f.generation)
@@ -433,7 +446,7 @@ static int op_flow_direct(void *ctx, uint32_t id)
 	if (!f || !s->serves || strcmp(s->serves, f->f.name))
 		return -ENOENT;
 	if (s->full)
-		return -EUSERS;
+		return failed(s, -EUSERS);
 	f->f.direct = 1;
 	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
 	return 0;
@@ -467,8 +480,7 @@ void claim(struct fake_flow *f)
 {
 	struct ipcp_nl_claim c = make_claim(f, alice.no_keys ? 0 : f->chain);
 
-	if (alice.no_keys)
-		c.due = IPCP_REKEY_DUE_NO_KEYS;
+	/* and never a reason: an agent must go by what the seed is mixed with */
 	engine_rekey(alice.e, &c);
 }
 
@@ -526,7 +538,6 @@ static void make_side(struct side *s, const char *name, const char *addr,
 	char path[256], text[1024];
 
 	memset(s, 0, sizeof(*s));
-	strcpy(s->reason, "said the registry");
 	in->sin_family = AF_INET;
 	in->sin_port = htons(3435);
 	inet_pton(AF_INET, addr, &in->sin_addr);
@@ -623,6 +634,16 @@ void start_good(void)
 {
 	creds(ALICE, &ca, BOB, &ca);
 	start("", "");
+}
+
+struct fake_flow *good_flow(void)
+{
+	struct fake_flow *f;
+
+	start_good();
+	f = alloc(BOB, 0);
+	run_for(1000);
+	return f;
 }
 
 static void close_side(struct side *s)

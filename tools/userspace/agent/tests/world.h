@@ -106,6 +106,8 @@ void creds(const char *alice_cn, const struct test_crt *alice_ca,
 /* @alice_extra: more settings for the name */
 void start(const char *alice_extra, const char *bob_extra);
 void start_good(void);
+/* Start, and allocate a flow to BOB. */
+struct fake_flow *good_flow(void);
 void stop(void);
 /* As after SIGKILL: the agent has lost its state, its claims lapse. */
 void restart(struct side *s);
