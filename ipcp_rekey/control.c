@@ -27,6 +27,7 @@
 #include "deadline.h"
 #include "keyrot.h"
 #include "notify.h"
+#include "question.h"
 #include "state.h"
 #include "tx.h"
 #include "upcall.h"
@@ -117,6 +118,34 @@ bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flag
 	return true;
 }
 
+/* Send CONFIRM in the epoch that this side sends in, with the flags in @mask. */
+static void send_confirm(struct ipcp_flow *flow, u8 mask)
+{
+	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
+	u8 flags;
+
+	if (!ep)
+		return;
+	flags = confirm_flags(flow, ep) & mask;
+	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
+	ipcp_epoch_put(ep);
+}
+
+/**
+ * ipcp_control_question() - Ask whether the peer has the keys, if it is time
+ * @flow: flow
+ * @next: (in/out) jiffies when the worker has to run again
+ *
+ * A CONFIRM without DONE is answered by a peer that has the keys.
+ *
+ * Context: The worker of the flow.
+ */
+void ipcp_control_question(struct ipcp_flow *flow, unsigned long *next)
+{
+	if (ipcp_question_step(flow, next))
+		send_confirm(flow, (u8)~IPCP_CONFIRM_DONE);
+}
+
 /**
  * ipcp_control_keepalive() - Show the peer that this side is alive
  * @flow: flow
@@ -125,14 +154,7 @@ bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flag
  */
 void ipcp_control_keepalive(struct ipcp_flow *flow)
 {
-	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
-	u8 flags;
-
-	if (!ep)
-		return;
-	flags = confirm_flags(flow, ep);
-	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
-	ipcp_epoch_put(ep);
+	send_confirm(flow, IPCP_CONFIRM_KNOWN);
 }
 
 static enum ipcp_drop handle_confirm(struct ipcp_flow *flow,

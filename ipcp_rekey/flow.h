@@ -31,6 +31,9 @@ struct ipcp_path_ops;
 enum ipcp_flow_limits {
 	IPCP_EPOCH_SLOTS	= 4,	/* epoch n is in slot n % 4 */
 	IPCP_SEEDS_KEPT		= 16,	/* recent seeds that are refused */
+	/* how far an exchange number may be ahead of the last one */
+	IPCP_EXCHANGE_STEP	= 1 << 16,
+	IPCP_EXCHANGE_RATE	= 32,	/* and that for each second since */
 	IPCP_GRACE_MS		= 5000,
 	IPCP_LINGER_MS		= 10000,
 	IPCP_PEER_TIMEOUT_MS	= 120000,
@@ -70,6 +73,7 @@ struct ipcp_endpoint {
  *	locklessly
  * @exchange: number of the exchange that delivered a seed last; may be read
  *	locklessly
+ * @exchanged: jiffies when that was
  * @claim: number of the last claim; equal to @exchange before the first claim
  * @seeds: keyed hashes of the most recent seeds
  * @nseeds: number of seeds so far
@@ -81,8 +85,10 @@ struct ipcp_endpoint {
  *	replaces it; secret. Wiped once the peer was observed in that epoch. Not
  *	kept by an initiator, whose seeds are never replaced.
  * @before_id: name of @before, IPCP_CHAIN_FRESH if it is wiped
- * @may_fresh: true while a claim is in flight whose seed is mixed with no chain
- *	though the flow has keys
+ * @may_fresh: initiator: true while a claim is in flight whose seed is mixed with
+ *	no chain though the flow has keys
+ * @recoverable: true if a peer that lost its keys may prove itself by its
+ *	certificate. Set before @encrypted and constant from then on.
  * @held_off: true if no agent may claim the flow before @retry_at
  * @retry_at: jiffies
  *
@@ -95,12 +101,14 @@ struct ipcp_rk {
 	bool has_pending;
 	bool held_off;
 	bool may_fresh;
+	bool recoverable;
 	u8 epoch;
 	u8 newest;
 	u8 observed;
 	u32 due;
 	u32 exchange;
 	u32 claim;
+	unsigned long exchanged;
 	u64 seeds[IPCP_SEEDS_KEPT];
 	unsigned int nseeds;
 	unsigned int drops;
@@ -109,6 +117,30 @@ struct ipcp_rk {
 	u64 chain_id;
 	u64 before_id;
 	unsigned long retry_at;
+};
+
+/**
+ * struct ipcp_question - whether the peer still has the keys
+ * @state: enum ipcp_rekey_question; may be read locklessly
+ * @sent: number of packets sent that ask for an answer
+ * @exchange: number of the exchange for which it was asked
+ * @begun: jiffies when it was asked
+ * @at: jiffies of the next step, or from which on the result is old
+ * @seen: for each slot the exchange of its epoch when it was asked, and the
+ *	highest counter received plus one
+ *
+ * Locking: protected by flow->lock, except for lockless reads as noted.
+ */
+struct ipcp_question {
+	u8 state;
+	u8 sent;
+	u32 exchange;
+	unsigned long begun;
+	unsigned long at;
+	struct {
+		u32 exchange;
+		u64 end;
+	} seen[IPCP_EPOCH_SLOTS];
 };
 
 /* ipcp_flow.bits */
@@ -149,6 +181,8 @@ enum {
  *	@lock before the flow becomes pending, read locklessly.
  * @n_rb: ring towards the program, with locks of its own
  * @rk: re-key state. Locking: see struct ipcp_rk.
+ * @question: whether the peer still has the keys. Locking: see struct
+ *	ipcp_question.
  * @slots: epochs that can be received, by epoch % IPCP_EPOCH_SLOTS. Locking:
  *	written under @lock, read under @lock or RCU.
  * @tx: epoch to send in, one of @slots. Locking: as @slots.
@@ -185,6 +219,10 @@ enum {
  *	Locking: atomic.
  * @rekeys: number of seeds after the first. Locking: written under @lock, may
  *	be read locklessly.
+ * @recoveries: number of times that both ends had keys again after one had lost
+ *	them. Locking: as @rekeys.
+ * @recovered: time of the last recovery, in seconds since boot. Locking: as
+ *	@rekeys.
  * @linger_cut: number of lingers that ended early. Locking: written under @lock,
  *	may be read locklessly.
  * @leaves_done: leaves used in epochs that were wiped, by direction.
@@ -224,6 +262,7 @@ struct ipcp_flow {
 
 	struct ipcp_rbuff n_rb;
 	struct ipcp_rk rk;
+	struct ipcp_question question;
 	struct ipcp_epoch __rcu *slots[IPCP_EPOCH_SLOTS];
 	struct ipcp_epoch __rcu *tx;
 	siphash_key_t secret;
@@ -246,6 +285,8 @@ struct ipcp_flow {
 	unsigned long last_rx;
 	atomic64_t auth_failures;
 	u64 rekeys;
+	u64 recoveries;
+	u64 recovered;
 	u64 linger_cut;
 	u64 leaves_done[IPCP_DIRS];
 

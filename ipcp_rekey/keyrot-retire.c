@@ -12,6 +12,7 @@
 #include "keyrot.h"
 #include "leaf.h"
 #include "notify.h"
+#include "question.h"
 
 /**
  * ipcp_keyrot_wipe() - Wipe all keys of an epoch
@@ -225,6 +226,7 @@ void ipcp_keyrot_drop(struct ipcp_flow *flow)
 	WRITE_ONCE(rk->has_pending, false);
 	WRITE_ONCE(rk->drops, rk->drops + 1);
 	rk->may_fresh = false;
+	ipcp_question_forget(flow);
 	ipcp_keyrot_forget(flow);
 	ipcp_chain_wipe(&rk->chain);
 	rk->chain_id = IPCP_CHAIN_FRESH;

@@ -36,6 +36,7 @@
 #include "keyrot.h"
 #include "leaf.h"
 #include "notify.h"
+#include "question.h"
 #include "trace.h"
 
 /*
@@ -129,18 +130,35 @@ static bool may_replace(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	       rcu_access_pointer(flow->tx) != ep;
 }
 
-static int check_exchange(struct ipcp_flow *flow, u32 exchange,
-			  struct netlink_ext_ack *extack)
+/*
+ * True if an exchange number is further ahead than an initiator comes that begins
+ * exchanges as fast as it may, however long it had no answer. Otherwise whoever
+ * proves an identity once could use up the numbers.
+ */
+static bool too_far(const struct ipcp_rk *rk, u32 exchange)
+{
+	u64 seconds = (jiffies - rk->exchanged) / HZ;
+
+	return exchange - rk->exchange >
+	       IPCP_EXCHANGE_STEP + IPCP_EXCHANGE_RATE * seconds;
+}
+
+/**
+ * ipcp_keyrot_check_exchange() - Check an exchange number at the responder
+ * @flow: flow. The caller holds flow->lock.
+ * @exchange: number, in serial number arithmetic (RFC 1982)
+ * @extack: reports the reason of a refusal
+ *
+ * Context: Any context.
+ * Return: 0; -EALREADY if this exchange delivered the last seed; -ESTALE if a
+ * later one did; -ERANGE if it is too far ahead.
+ */
+int ipcp_keyrot_check_exchange(struct ipcp_flow *flow, u32 exchange,
+			       struct netlink_ext_ack *extack)
 {
 	const struct ipcp_rk *rk = &flow->rk;
 
-	if (rk->initiator) {
-		if (rk->in_flight && exchange == rk->claim)
-			return 0;
-		NL_SET_ERR_MSG(extack, "no claim in flight has this exchange number");
-		return !rk->in_flight && exchange == rk->exchange ? -EALREADY :
-								    -ESTALE;
-	}
+	lockdep_assert_held(&flow->lock);
 	if (exchange == rk->exchange) {
 		NL_SET_ERR_MSG(extack, "this exchange already delivered its seed");
 		return -EALREADY;
@@ -149,18 +167,39 @@ static int check_exchange(struct ipcp_flow *flow, u32 exchange,
 		NL_SET_ERR_MSG(extack, "a later exchange delivered a seed");
 		return -ESTALE;
 	}
+	if (too_far(rk, exchange)) {
+		NL_SET_ERR_MSG(extack, "the exchange number is too far ahead");
+		return -ERANGE;
+	}
 	return 0;
 }
 
+/* Check that an exchange number is that of the claim in flight. */
+static int check_claim(const struct ipcp_rk *rk, u32 exchange,
+		       struct netlink_ext_ack *extack)
+{
+	if (rk->in_flight && exchange == rk->claim)
+		return 0;
+	NL_SET_ERR_MSG(extack, "no claim in flight has this exchange number");
+	return !rk->in_flight && exchange == rk->exchange ? -EALREADY : -ESTALE;
+}
+
 /*
- * True if the seed of an exchange may be mixed with no chain: it is the first
- * since there are no keys, or the exchange began so.
+ * True if the seed of an exchange may be mixed with no chain: there are no keys
+ * to ask the peer under, the initiator claimed the flow for one, or the
+ * responder asked for this exchange whether the peer has the keys, and the peer
+ * was silent.
  */
-static bool may_be_fresh(struct ipcp_flow *flow)
+static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 {
 	const struct ipcp_rk *rk = &flow->rk;
 
-	return !ipcp_epoch_newest(flow) || !rk->initiator || rk->may_fresh;
+	if (!ipcp_question_needed(flow))
+		return true;
+	if (rk->initiator)
+		return rk->may_fresh;
+	return flow->question.exchange == exchange &&
+	       ipcp_question_permits(flow);
 }
 
 /*
@@ -178,7 +217,7 @@ static const struct ipcp_chain *find_chain(struct ipcp_flow *flow,
 
 	lockdep_assert_held(&flow->lock);
 	if (d->chain == IPCP_CHAIN_FRESH)
-		return may_be_fresh(flow) ? &none : NULL;
+		return may_be_fresh(flow, d->exchange) ? &none : NULL;
 	if (!newest)
 		return NULL;
 	if (d->epoch == newest->no)
@@ -195,7 +234,9 @@ static int check_turn(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 
 	if (!flow->rk.nseeds)
 		return 0;
-	err = check_exchange(flow, d->exchange, extack);
+	err = flow->rk.initiator ?
+	      check_claim(&flow->rk, d->exchange, extack) :
+	      ipcp_keyrot_check_exchange(flow, d->exchange, extack);
 	if (err || !newest)
 		return err;
 	if (d->epoch == newest->no && may_replace(flow, newest))
@@ -205,8 +246,11 @@ static int check_turn(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 				   (u8)(newest->no + 1));
 		return -EINVAL;
 	}
-	/* The initiator checked this when the flow was claimed. */
-	if (!flow->rk.initiator &&
+	/*
+	 * The initiator checked this when the flow was claimed. A peer without
+	 * keys cannot confirm anything.
+	 */
+	if (!flow->rk.initiator && d->chain != IPCP_CHAIN_FRESH &&
 	    !test_bit(IPCP_EP_CONFIRMED, &newest->flags) &&
 	    !ipcp_epoch_confirm_overdue(newest)) {
 		NL_SET_ERR_MSG(extack, "the peer has not confirmed the previous epoch yet");
@@ -279,6 +323,7 @@ static void keep_chains(struct ipcp_flow *flow, bool replaces,
 	rk->chain = *next;
 	rk->chain_id = next_id;
 	rk->may_fresh = false;
+	ipcp_question_forget(flow);
 }
 
 /*
@@ -293,10 +338,11 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	struct ipcp_epoch *newest = ipcp_epoch_newest(flow), *old;
 	struct ipcp_rk *rk = &flow->rk;
 
+	if (rk->nseeds && d->chain == IPCP_CHAIN_FRESH)
+		set_bit(IPCP_EP_RECOVERY, &ep->flags);
 	if (newest && d->chain == IPCP_CHAIN_FRESH)
 		set_bit(IPCP_EP_FRESH, &ep->flags);
-	keep_chains(flow, newest && newest->no == ep->no, next,
-		    next_id);
+	keep_chains(flow, newest && newest->no == ep->no, next, next_id);
 	old = rcu_replace_pointer(*slot, ep, lockdep_is_held(&flow->lock));
 	if (old && old == rcu_access_pointer(flow->tx))
 		RCU_INIT_POINTER(flow->tx, NULL);
@@ -308,6 +354,7 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	WRITE_ONCE(rk->in_flight, false);
 	rk->held_off = false;
 	WRITE_ONCE(rk->exchange, ep->exchange);
+	rk->exchanged = jiffies;
 	/* Equal already at the initiator, except for the first seed. */
 	rk->claim = ep->exchange;
 	WRITE_ONCE(rk->due, 0);
@@ -492,6 +539,15 @@ static void note_observed(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 		WRITE_ONCE(flow->rk.observed, ep->no);
 }
 
+/* Note that both ends have keys again after one had lost them. */
+static void note_recovery(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
+{
+	lockdep_assert_held(&flow->lock);
+	WRITE_ONCE(flow->recoveries, flow->recoveries + 1);
+	WRITE_ONCE(flow->recovered, ktime_get_boottime_seconds());
+	ipcp_notify(flow, IPCP_REKEY_EVENT_RECOVERED, ep->no, ep->exchange);
+}
+
 static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      bool sending)
 {
@@ -499,6 +555,8 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		note_observed(flow, ep);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_OBSERVED, ep->no,
 			    ep->exchange);
+		if (test_bit(IPCP_EP_RECOVERY, &ep->flags))
+			note_recovery(flow, ep);
 		if (ep == ipcp_epoch_newest(flow)) {
 			ipcp_keyrot_forget(flow);
 			/* The peer has no other keys: no use in waiting. */

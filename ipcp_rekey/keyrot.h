@@ -51,6 +51,8 @@ void ipcp_keyrot_grace(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			   unsigned long *next);
 void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next);
+int ipcp_keyrot_check_exchange(struct ipcp_flow *flow, u32 exchange,
+			       struct netlink_ext_ack *extack);
 void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 

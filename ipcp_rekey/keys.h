@@ -77,6 +77,7 @@ enum {
 	IPCP_EP_RETIRED,		/* the keys were wiped */
 	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
 	IPCP_EP_FRESH,		/* mixed with no chain though there were keys */
+	IPCP_EP_RECOVERY,	/* mixed with no chain, and not the first */
 };
 
 /**

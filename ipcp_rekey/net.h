@@ -33,6 +33,8 @@ enum {
  *	@flows
  * @claimed: id of the flow that was claimed last. Locking: none, READ_ONCE()
  *	and WRITE_ONCE(); a lost update only changes whose turn is next
+ * @copies: number of times that the machine was found to be a copy. Locking:
+ *	written by the notifier of copies only, may be read locklessly
  * @agent_lock: serialises the coming and going of an agent, and protects
  *	@agent, @port, @mark, @sock4 and @sock6
  * @agent: netlink port of the agent's socket, or 0. Locking: written under
@@ -68,6 +70,7 @@ struct ipcp_net {
 	struct rhashtable by_eid;
 	u32 next_id;
 	u32 claimed;
+	u32 copies;
 
 	struct mutex agent_lock;	/* the agent and the sockets */
 	u32 agent;

@@ -242,7 +242,8 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		GENL_SET_ERR_MSG(info, "no route to the peer");
 		return mtu;
 	}
-	if (!ipcp_registry_set_rekey(flow, cipher)) {
+	if (!ipcp_registry_set_rekey(flow, cipher,
+				     ipcp_nl_u32(info->attrs[IPCP_REKEY_A_FLOW_RECOVERABLE]))) {
 		GENL_SET_ERR_MSG(info, "the flow is not pending, or already has keys");
 		return -ESTALE;
 	}

@@ -90,7 +90,7 @@ static const struct nla_policy ipcp_rekey_flow_new_nl_policy[IPCP_REKEY_A_FLOW_Q
 };
 
 /* IPCP_REKEY_CMD_FLOW_ALLOCATE - do */
-static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_GENERATION + 1] = {
+static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_RECOVERABLE + 1] = {
 	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_PEER] = NLA_POLICY_MIN_LEN(IPCP_REKEY_ENDPOINT_MIN),
 	[IPCP_REKEY_A_FLOW_PEER_EID] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -99,6 +99,7 @@ static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_F
 	[IPCP_REKEY_A_FLOW_EPOCH] = { .type = NLA_U8, },
 	[IPCP_REKEY_A_FLOW_EXCHANGE] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_FLOW_GENERATION] = { .type = NLA_U32, },
+	[IPCP_REKEY_A_FLOW_RECOVERABLE] = NLA_POLICY_MAX(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_PACKETS_PER_LEAF] = NLA_POLICY_FULL_RANGE(NLA_U32, &ipcp_rekey_a_flow_packets_per_leaf_range),
 	[IPCP_REKEY_A_FLOW_PEER_TIMEOUT] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_FLOW_GRACE] = NLA_POLICY_FULL_RANGE(NLA_U32, &ipcp_rekey_a_flow_grace_range),
@@ -126,11 +127,13 @@ static const struct nla_policy ipcp_rekey_flow_del_nl_policy[IPCP_REKEY_A_FLOW_R
 };
 
 /* IPCP_REKEY_CMD_REKEY_CLAIM - do */
-static const struct nla_policy ipcp_rekey_rekey_claim_nl_policy[IPCP_REKEY_A_CLAIM_FRESH + 1] = {
+static const struct nla_policy ipcp_rekey_rekey_claim_nl_policy[IPCP_REKEY_A_CLAIM_EXCHANGE + 1] = {
 	[IPCP_REKEY_A_CLAIM_LIMIT] = NLA_POLICY_RANGE(NLA_U32, 1, IPCP_REKEY_CLAIM_MAX),
 	[IPCP_REKEY_A_CLAIM_MIN_AGE] = { .type = NLA_U64, },
 	[IPCP_REKEY_A_CLAIM_ID] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_CLAIM_FRESH] = { .type = NLA_FLAG, },
+	[IPCP_REKEY_A_CLAIM_EPOCH] = { .type = NLA_U8, },
+	[IPCP_REKEY_A_CLAIM_EXCHANGE] = { .type = NLA_U32, },
 };
 
 /* IPCP_REKEY_CMD_REKEY_CLEAR - do */
@@ -148,6 +151,12 @@ static const struct nla_policy ipcp_rekey_seed_set_nl_policy[IPCP_REKEY_A_FLOW_G
 	[IPCP_REKEY_A_FLOW_EXCHANGE] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_FLOW_CHAIN] = NLA_POLICY_EXACT_LEN(IPCP_REKEY_CHAIN_ID_LEN),
 	[IPCP_REKEY_A_FLOW_GENERATION] = { .type = NLA_U32, },
+};
+
+/* IPCP_REKEY_CMD_REKEY_ASK - do */
+static const struct nla_policy ipcp_rekey_rekey_ask_nl_policy[IPCP_REKEY_A_FLOW_EXCHANGE + 1] = {
+	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[IPCP_REKEY_A_FLOW_EXCHANGE] = { .type = NLA_U32, },
 };
 
 /* IPCP_REKEY_CMD_REKEY_REQUEST - do */
@@ -174,7 +183,7 @@ static const struct nla_policy ipcp_rekey_flow_direct_nl_policy[IPCP_REKEY_A_FLO
 };
 
 /* Ops table for ipcp_rekey */
-const struct genl_split_ops ipcp_rekey_nl_ops[19] = {
+const struct genl_split_ops ipcp_rekey_nl_ops[20] = {
 	{
 		.cmd	= IPCP_REKEY_CMD_INFO_GET,
 		.doit	= ipcp_rekey_nl_info_get_doit,
@@ -222,7 +231,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[19] = {
 		.cmd		= IPCP_REKEY_CMD_FLOW_ALLOCATE,
 		.doit		= ipcp_rekey_nl_flow_allocate_doit,
 		.policy		= ipcp_rekey_flow_allocate_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_GENERATION,
+		.maxattr	= IPCP_REKEY_A_FLOW_RECOVERABLE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -248,7 +257,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[19] = {
 		.cmd		= IPCP_REKEY_CMD_REKEY_CLAIM,
 		.doit		= ipcp_rekey_nl_rekey_claim_doit,
 		.policy		= ipcp_rekey_rekey_claim_nl_policy,
-		.maxattr	= IPCP_REKEY_A_CLAIM_FRESH,
+		.maxattr	= IPCP_REKEY_A_CLAIM_EXCHANGE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -263,6 +272,13 @@ const struct genl_split_ops ipcp_rekey_nl_ops[19] = {
 		.doit		= ipcp_rekey_nl_seed_set_doit,
 		.policy		= ipcp_rekey_seed_set_nl_policy,
 		.maxattr	= IPCP_REKEY_A_FLOW_GENERATION,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= IPCP_REKEY_CMD_REKEY_ASK,
+		.doit		= ipcp_rekey_nl_rekey_ask_doit,
+		.policy		= ipcp_rekey_rekey_ask_nl_policy,
+		.maxattr	= IPCP_REKEY_A_FLOW_EXCHANGE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

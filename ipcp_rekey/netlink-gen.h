@@ -16,7 +16,7 @@
 extern const struct nla_policy ipcp_rekey_qos_nl_policy[IPCP_REKEY_A_QOS_TIMEOUT + 1];
 
 /* Ops table for ipcp_rekey */
-extern const struct genl_split_ops ipcp_rekey_nl_ops[19];
+extern const struct genl_split_ops ipcp_rekey_nl_ops[20];
 
 int ipcp_rekey_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info);
@@ -35,6 +35,7 @@ int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info);
+int ipcp_rekey_nl_rekey_ask_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_rekey_request_doit(struct sk_buff *skb,
 				     struct genl_info *info);
 int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info);

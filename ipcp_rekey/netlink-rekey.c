@@ -52,6 +52,20 @@ wipe:
 	return err;
 }
 
+static int claim_fresh(struct genl_info *info, u32 id, struct ipcp_claim *claim)
+{
+	struct nlattr *epoch = info->attrs[IPCP_REKEY_A_CLAIM_EPOCH];
+	struct nlattr *exchange = info->attrs[IPCP_REKEY_A_CLAIM_EXCHANGE];
+	struct ipcp_net *ipn = ipcp_nl_net(info);
+	struct ipcp_numbers peer;
+
+	if (!epoch || !exchange)
+		return ipcp_registry_claim_fresh(ipn, id, NULL, claim);
+	peer.epoch = nla_get_u8(epoch);
+	peer.exchange = nla_get_u32(exchange);
+	return ipcp_registry_claim_fresh(ipn, id, &peer, claim);
+}
+
 /* Claim what a request names: one flow as fresh, one flow, or any that is due. */
 static int claim(struct genl_info *info, struct ipcp_claim *claims, int max)
 {
@@ -61,7 +75,7 @@ static int claim(struct genl_info *info, struct ipcp_claim *claims, int max)
 	unsigned long min_age;
 
 	if (info->attrs[IPCP_REKEY_A_CLAIM_FRESH])
-		return ipcp_registry_claim_fresh(ipn, only, claims);
+		return claim_fresh(info, only, claims);
 	min_age = age ? min_t(u64, nla_get_u64(age), INT_MAX) : INT_MAX;
 	return ipcp_registry_snapshot_rekey_due(ipn, only,
 						msecs_to_jiffies(min_age),
@@ -92,6 +106,12 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 	}
 	n = claim(info, claims, n);
+	if (n < 0) {
+		GENL_SET_ERR_MSG(info, "the flow has keys: ask the peer with rekey-ask first");
+		kfree(claims);
+		nlmsg_free(rsp);
+		return n;
+	}
 	for (int i = 0; i < n; i++)
 		err = err ?: ipcp_show_claim(rsp, &claims[i],
 					     task_active_pid_ns(current));
@@ -104,6 +124,25 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	kfree(claims);
 	return err == -EAGAIN ? -ENOBUFS : err;
+}
+
+int ipcp_rekey_nl_rekey_ask_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipcp_flow *flow;
+	int err;
+
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
+		return -EINVAL;
+	if (!ipcp_nl_is_agent(info))
+		return -EPERM;
+	flow = ipcp_nl_flow(info);
+	if (IS_ERR(flow))
+		return PTR_ERR(flow);
+	err = ipcp_registry_ask(flow,
+				nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_EXCHANGE]),
+				info->extack);
+	ipcp_flow_put(flow);
+	return err;
 }
 
 int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)

@@ -39,7 +39,11 @@ static void drop_keys(struct ipcp_flow *flow)
 	if (!READ_ONCE(flow->rk.encrypted))
 		return;
 	ipcp_keyrot_drop(flow);
-	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NO_KEYS);
+	if (READ_ONCE(flow->rk.recoverable) || ipcp_flow_pending(flow))
+		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NO_KEYS);
+	else
+		ipcp_state_down(flow, EKEYEXPIRED,
+				"all keys were lost, and not both ends have certificates");
 }
 
 /*
@@ -53,6 +57,21 @@ static void drop_all_keys(void)
 	each_flow(drop_keys);
 	rcu_barrier();
 	flush_workqueue(ipcp_wq);
+}
+
+/* Report to agents that the machine is a copy. */
+static void report_copy(void)
+{
+	struct net *net;
+
+	down_read(&net_rwsem);
+	for_each_net(net) {
+		struct ipcp_net *ipn = ipcp_net(net);
+
+		WRITE_ONCE(ipn->copies, ipn->copies + 1);
+		ipcp_notify_copied(ipn);
+	}
+	up_read(&net_rwsem);
 }
 
 static void fail_pending(struct ipcp_flow *flow)
@@ -73,6 +92,7 @@ void ipcp_netns_copied(void)
 {
 	each_flow(fail_pending);
 	drop_all_keys();
+	report_copy();
 }
 
 /**

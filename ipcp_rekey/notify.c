@@ -112,6 +112,43 @@ void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange)
 	rcu_read_unlock();
 }
 
+/* Context: Under RCU, which keeps the family registered. */
+static void multicast_copied(const struct genl_family *family, struct net *net)
+{
+	struct sk_buff *skb = genlmsg_new(nla_total_size(sizeof(u32)),
+					  GFP_ATOMIC);
+	void *hdr = NULL;
+
+	if (skb)
+		hdr = genlmsg_put(skb, 0, 0, family, 0, IPCP_REKEY_CMD_FLOW_NTF);
+	if (!hdr || nla_put_u32(skb, IPCP_REKEY_A_FLOW_EVENT,
+				IPCP_REKEY_EVENT_COPIED)) {
+		nlmsg_free(skb);
+		genl_set_err(family, net, 0, IPCP_REKEY_NLGRP_EVENTS, -ENOBUFS);
+		return;
+	}
+	genlmsg_end(skb, hdr);
+	genlmsg_multicast_netns(family, net, skb, 0, IPCP_REKEY_NLGRP_EVENTS,
+				GFP_ATOMIC);
+}
+
+/**
+ * ipcp_notify_copied() - Report that this machine is a copy of another one
+ * @ipn: namespace
+ *
+ * Context: Any context.
+ */
+void ipcp_notify_copied(struct ipcp_net *ipn)
+{
+	const struct genl_family *family;
+
+	rcu_read_lock();
+	family = rcu_dereference(notify_family);
+	if (family)
+		multicast_copied(family, ipn->net);
+	rcu_read_unlock();
+}
+
 /*
  * Notify the agent. Return false on failure.
  * Context: Under RCU, which keeps the family registered.

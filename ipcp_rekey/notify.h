@@ -12,6 +12,7 @@ struct ipcp_net;
 void ipcp_notify_init(const struct genl_family *family);
 void ipcp_notify_exit(void);
 void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange);
+void ipcp_notify_copied(struct ipcp_net *ipn);
 bool ipcp_notify_agent(struct ipcp_net *ipn);
 
 #endif /* _IPCP_NOTIFY_H */

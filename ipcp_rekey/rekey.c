@@ -7,6 +7,7 @@
  */
 #include "keyrot.h"
 #include "notify.h"
+#include "question.h"
 #include "registry.h"
 #include "rekey.h"
 #include "state.h"
@@ -15,6 +16,8 @@
  * ipcp_registry_set_rekey() - Make a flow encrypted, and set its role in rekeys
  * @flow: flow
  * @cipher: enum ipcp_rekey_cipher
+ * @recoverable: true if the peer may prove itself by its certificate when keys
+ *	were lost
  *
  * Called by flow-allocate, before the first seed is parked. The side that
  * allocated the flow drives rekeys. This role, and with it the direction that
@@ -26,7 +29,8 @@
  * Return: false if the flow is not pending, is direct, or has a seed or another
  * cipher.
  */
-bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
+bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher,
+			     bool recoverable)
 {
 	bool may;
 
@@ -38,6 +42,7 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher)
 		WRITE_ONCE(flow->rk.initiator,
 			   flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING);
 		WRITE_ONCE(flow->rk.epoch, 0);
+		flow->rk.recoverable = recoverable;
 		/*
 		 * Write this last: packets may be received from here on. Pairs
 		 * with smp_load_acquire() in ipcp_rx_allowed().
@@ -56,60 +61,65 @@ static bool rekey_held_off(struct ipcp_rk *rk)
 	return rk->held_off;
 }
 
-/*
- * True if an agent may claim this flow. The peer must have confirmed the newest
- * epoch, or be overdue with that.
- */
-static bool rekey_is_due(struct ipcp_flow *flow, unsigned long min_age,
-			 bool anyway)
+/* True if this side may begin an exchange now. */
+static bool may_claim(struct ipcp_flow *flow)
 {
-	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
 	struct ipcp_rk *rk = &flow->rk;
 
 	lockdep_assert_held(&flow->lock);
-	if (flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED ||
-	    ipcp_flow_is_direct(flow) || !rk->encrypted || !rk->initiator ||
-	    rk->in_flight || rk->has_pending || ipcp_keyrot_asleep() ||
-	    ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
-		return false;
-	if (rekey_held_off(rk) && !anyway)
-		return false;
-	if (!ep)
-		return true;	/* no keys */
-	if (!test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
-	    !ipcp_epoch_confirm_overdue(ep))
-		return false;
-	return anyway || rk->due || time_after_eq(jiffies, ep->parked + min_age);
+	return flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
+	       !ipcp_flow_is_direct(flow) && rk->encrypted && rk->initiator &&
+	       !rk->in_flight && !rk->has_pending && !ipcp_keyrot_asleep() &&
+	       !(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
 }
 
-static bool __claim(struct ipcp_flow *flow, unsigned long min_age, bool anyway,
-		    struct ipcp_claim *c)
+/* True if the peer has confirmed the epoch, or is overdue with that. */
+static bool is_settled(const struct ipcp_epoch *ep)
+{
+	return test_bit(IPCP_EP_CONFIRMED, &ep->flags) ||
+	       ipcp_epoch_confirm_overdue(ep);
+}
+
+/* True if the flow wants another seed. */
+static bool is_due(struct ipcp_flow *flow, unsigned long min_age)
+{
+	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
+
+	if (rekey_held_off(&flow->rk))
+		return false;
+	return !ep || flow->rk.due ||
+	       time_after_eq(jiffies, ep->parked + min_age);
+}
+
+static void take_claim(struct ipcp_flow *flow, u64 chain, struct ipcp_claim *c)
 {
 	struct ipcp_rk *rk = &flow->rk;
 
-	if (!rekey_is_due(flow, min_age, anyway))
-		return false;
 	WRITE_ONCE(rk->in_flight, true);
 	rk->claim++;	/* never claimed or delivered before */
 	c->flow = flow;
 	c->exchange = rk->claim;
 	c->epoch = rk->newest + 1;
 	c->due = rk->due;
-	c->chain = rk->chain_id;
+	c->chain = chain;
 	c->generation = rk->drops;
 	ipcp_notify(flow, IPCP_REKEY_EVENT_CLAIMED, c->epoch, rk->claim);
-	return true;
 }
 
 static bool claim_flow(struct ipcp_flow *flow, unsigned long min_age,
 		       bool anyway, struct ipcp_claim *c)
 {
-	bool claimed;
+	struct ipcp_epoch *ep;
+	bool may;
 
 	spin_lock_bh(&flow->lock);
-	claimed = __claim(flow, min_age, anyway, c);
+	ep = ipcp_epoch_newest(flow);
+	may = may_claim(flow) && (!ep || is_settled(ep)) &&
+	      (anyway || is_due(flow, min_age));
+	if (may)
+		take_claim(flow, flow->rk.chain_id, c);
 	spin_unlock_bh(&flow->lock);
-	return claimed;
+	return may;
 }
 
 /* Claim flows with ids from first to last. */
@@ -175,35 +185,81 @@ int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 	return n;
 }
 
+/*
+ * Go on from the numbers of the peer, only forward: this side had its state set
+ * back when it lost the keys.
+ */
+static void raise_numbers(struct ipcp_rk *rk, const struct ipcp_numbers *peer)
+{
+	WRITE_ONCE(rk->newest, peer->epoch);
+	if ((s32)(peer->exchange - rk->claim) > 0)
+		rk->claim = peer->exchange;
+}
+
 /**
- * ipcp_registry_claim_fresh() - Claim a flow whose peer may have lost its keys
+ * ipcp_registry_claim_fresh() - Claim a flow whose keys may have been lost
  * @ipn: namespace
  * @id: id of the flow
+ * @peer: newest numbers of the peer to go on from, for a flow without keys; or
+ *	NULL
  * @claim: (output) claim, with a reference to the flow
  *
  * The seed is mixed with no chain.
  *
  * Context: Process context. The operation rekey-claim.
- * Return: false if there is no such flow, or it cannot be claimed.
+ * Return: the number of flows claimed, 0 or 1; -EPERM if the peer must be asked
+ * before whether it has the keys, and be silent; or if @peer is given, and the
+ * flow has keys.
  */
-bool ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
-			       struct ipcp_claim *claim)
+int ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
+			      const struct ipcp_numbers *peer,
+			      struct ipcp_claim *claim)
 {
 	struct ipcp_flow *flow = ipcp_registry_get(ipn, id);
-	bool claimed;
+	int n = 0;
 
 	if (!flow)
-		return false;
+		return 0;
 	spin_lock_bh(&flow->lock);
-	claimed = __claim(flow, 0, true, claim);
-	if (claimed) {
-		claim->chain = IPCP_CHAIN_FRESH;
+	if (ipcp_question_needed(flow) &&
+	    (peer || !ipcp_question_permits(flow))) {
+		n = -EPERM;
+	} else if (may_claim(flow)) {
+		if (peer && !ipcp_epoch_newest(flow))
+			raise_numbers(&flow->rk, peer);
+		take_claim(flow, IPCP_CHAIN_FRESH, claim);
 		flow->rk.may_fresh = true;
+		ipcp_question_forget(flow);	/* one silence permits one claim */
+		n = 1;
 	}
 	spin_unlock_bh(&flow->lock);
-	if (!claimed)
+	if (n < 1)
 		ipcp_flow_put(flow);
-	return claimed;
+	return n;
+}
+
+/**
+ * ipcp_registry_ask() - Ask the peer whether it has the keys
+ * @flow: flow
+ * @exchange: number of the exchange for which a fresh seed is wanted
+ * @extack: reports the reason of a refusal
+ *
+ * A responder does not ask for a number that it would refuse.
+ *
+ * Context: Process context. The operation rekey-ask.
+ * Return: as ipcp_question_begin(), or at a responder as
+ * ipcp_keyrot_check_exchange().
+ */
+int ipcp_registry_ask(struct ipcp_flow *flow, u32 exchange,
+		      struct netlink_ext_ack *extack)
+{
+	int err = 0;
+
+	spin_lock_bh(&flow->lock);
+	if (!flow->rk.initiator && flow->rk.nseeds)
+		err = ipcp_keyrot_check_exchange(flow, exchange, extack);
+	spin_unlock_bh(&flow->lock);
+	return err ?: ipcp_question_begin(flow, exchange, extack);
 }
 
 /**

@@ -29,13 +29,27 @@ struct ipcp_claim {
 	u64 chain;
 };
 
+/**
+ * struct ipcp_numbers - the newest numbers that the peer of a flow knows
+ * @epoch: epoch
+ * @exchange: exchange number
+ */
+struct ipcp_numbers {
+	u8 epoch;
+	u32 exchange;
+};
+
 /* Rekey functions of Ouroboros's registry, under the same names. */
-bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher);
+bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher,
+			     bool recoverable);
 int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 				     unsigned long min_age,
 				     struct ipcp_claim *claims, int max);
-bool ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
-			       struct ipcp_claim *claim);
+int ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
+			      const struct ipcp_numbers *peer,
+			      struct ipcp_claim *claim);
+int ipcp_registry_ask(struct ipcp_flow *flow, u32 exchange,
+		      struct netlink_ext_ack *extack);
 int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
 				  unsigned long hold);
 void ipcp_registry_request(struct ipcp_flow *flow);

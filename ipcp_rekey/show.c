@@ -44,7 +44,8 @@ int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn)
 	for (int i = 0; !err && i < ARRAY_SIZE(ciphers); i++)
 		err = U32(INFO_CIPHERS, ciphers[i]);
 	return err ?: U32(INFO_HAS_AGENT, !!READ_ONCE(ipn->agent)) ?:
-	       U32(INFO_FLOWS, ipcp_registry_count(ipn));
+	       U32(INFO_FLOWS, ipcp_registry_count(ipn)) ?:
+	       U32(INFO_COPIES, READ_ONCE(ipn->copies));
 }
 
 static int put_groups(struct sk_buff *skb, const struct group_info *groups)
@@ -277,6 +278,18 @@ static void view_keys(struct ipcp_flow *flow, struct key_view *v)
 	rcu_read_unlock();
 }
 
+static int put_question(struct sk_buff *skb, struct ipcp_flow *flow)
+{
+	struct ipcp_question q;
+
+	spin_lock_bh(&flow->lock);
+	q = flow->question;
+	spin_unlock_bh(&flow->lock);
+	return U32(FLOW_RECOVERABLE, READ_ONCE(flow->rk.recoverable)) ?:
+	       U32(FLOW_QUESTION, q.state) ?:
+	       (q.state ? U32(FLOW_QUESTION_EXCHANGE, q.exchange) : 0);
+}
+
 static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
 		    const struct key_view *v)
 {
@@ -301,6 +314,17 @@ static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
 	       U32(FLOW_PACKETS_PER_LEAF, v->ppl);
 }
 
+/* Return: milliseconds since the last recovery, 0 if there was none. */
+static u64 recovery_age(const struct ipcp_flow *flow)
+{
+	u64 since;
+
+	if (!READ_ONCE(flow->recoveries))
+		return 0;
+	since = ktime_get_boottime_seconds() - READ_ONCE(flow->recovered);
+	return (since ?: 1) * MSEC_PER_SEC;
+}
+
 static int put_stats(struct sk_buff *skb, struct ipcp_flow *flow,
 		     const struct key_view *v)
 {
@@ -319,6 +343,8 @@ static int put_stats(struct sk_buff *skb, struct ipcp_flow *flow,
 	      U64(STATS_TX_LEAVES, v->tx_leaves) ?:
 	      U64(STATS_RX_LEAVES, v->rx_leaves) ?:
 	      U64(STATS_LINGER_CUT, READ_ONCE(flow->linger_cut)) ?:
+	      U64(STATS_RECOVERIES, READ_ONCE(flow->recoveries)) ?:
+	      U64(STATS_RECOVERY_AGE, recovery_age(flow)) ?:
 	      ipcp_drops_put(skb, IPCP_REKEY_A_STATS_DROPS, s.drops);
 	if (!err)
 		nla_nest_end(skb, nest);
@@ -334,7 +360,8 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 	       U32(FLOW_LINGER, jiffies_to_msecs(READ_ONCE(flow->linger_time))) ?:
 	       U32(FLOW_MAX_EPOCH_AGE, jiffies_to_msecs(READ_ONCE(flow->max_age))) ?:
 	       U32(FLOW_QUEUED, ipcp_rbuff_queued(&flow->n_rb)) ?:
-	       U32(FLOW_GENERATION, READ_ONCE(flow->rk.drops));
+	       U32(FLOW_GENERATION, READ_ONCE(flow->rk.drops)) ?:
+	       put_question(skb, flow);
 }
 
 /**
@@ -484,6 +511,8 @@ void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 	info->drop_other = other_drops(&s);
 	info->rekeys = READ_ONCE(flow->rekeys);
 	info->leaves = v.tx_leaves + v.rx_leaves;
+	info->recoveries = READ_ONCE(flow->recoveries);
+	info->recovery_age = recovery_age(flow);
 	info->queued = ipcp_rbuff_queued(&flow->n_rb);
 	info->error = READ_ONCE(flow->error);
 	if (info->error) {

@@ -102,6 +102,7 @@ void ipcp_worker_keys(struct ipcp_flow *flow, unsigned long *next)
 	ipcp_keyrot_check_due(flow, ep, next);
 	if (ipcp_epoch_unconfirmed(ep))
 		ipcp_control_ask(flow, ep, next);
+	ipcp_control_question(flow, next);
 	ipcp_keyrot_tend(flow, next);
 	ipcp_epoch_put(ep);
 }

@@ -9,6 +9,7 @@
 #include "flow_util.h"
 #include "leaf.h"
 #include "owner.h"
+#include "question.h"
 #include "rekey.h"
 #include "session.h"
 #include "state.h"
@@ -141,7 +142,7 @@ struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 
 	flow->state = role == INITIATOR ? IPCP_REKEY_FLOW_STATE_ALLOC_PENDING :
 					  IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
-	KUNIT_ASSERT_TRUE(test, ipcp_registry_set_rekey(flow, cipher));
+	KUNIT_ASSERT_TRUE(test, ipcp_registry_set_rekey(flow, cipher, true));
 	return flow;
 }
 
@@ -206,6 +207,20 @@ int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 	};
 
 	return test_park_as(test, flow, seed, &d);
+}
+
+/* Ask the peer for an exchange whether it has the keys, and hear nothing. */
+void test_silence(struct kunit *test, struct ipcp_flow *flow, u32 exchange)
+{
+	struct netlink_ext_ack extack = {};
+	unsigned long next = ipcp_deadline_never();
+
+	KUNIT_ASSERT_EQ(test, ipcp_question_begin(flow, exchange, &extack), 0);
+	for (unsigned int i = 0; i <= IPCP_QUESTION_PACKETS; i++) {
+		flow->question.at = jiffies;
+		ipcp_question_step(flow, &next);
+	}
+	KUNIT_ASSERT_EQ(test, flow->question.state, IPCP_REKEY_QUESTION_SILENT);
 }
 
 /* Claim the flow as an agent does. Return: the exchange number. */

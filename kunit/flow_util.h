@@ -49,6 +49,7 @@ int test_park_as(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 		 struct ipcp_delivery *d);
 int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 	      u8 epoch, u32 exchange);
+void test_silence(struct kunit *test, struct ipcp_flow *flow, u32 exchange);
 u32 test_claim(struct kunit *test, struct ipcp_flow *flow);
 void test_next(struct kunit *test, struct ipcp_flow *flow);
 void test_settle(struct kunit *test, struct ipcp_flow *flow);

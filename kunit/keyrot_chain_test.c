@@ -75,7 +75,7 @@ static const struct naming_case {
 	const char *desc;
 	enum test_role role;
 	bool replaces;		/* the newest epoch, which nobody was heard in */
-	bool fresh;		/* the claim is a fresh one */
+	bool fresh;		/* the peer was asked, and was silent */
 	bool no_keys;
 	enum chain_name chain;
 	int err;
@@ -84,21 +84,23 @@ static const struct naming_case {
 	{ "initiator, an older one", INITIATOR, 0, 0, 0, OF_BEFORE, -ESTALE },
 	{ "initiator, an unknown one", INITIATOR, 0, 0, 0, UNKNOWN, -ESTALE },
 	{ "initiator, none", INITIATOR, 0, 0, 0, FRESH, -ESTALE },
-	{ "initiator, none as claimed", INITIATOR, 0, 1, 0, FRESH, 0 },
+	{ "initiator, none after silence", INITIATOR, 0, 1, 0, FRESH, 0 },
 	{ "initiator without keys, none", INITIATOR, 0, 0, 1, FRESH, 0 },
 	{ "initiator without keys, the old one", INITIATOR, 0, 0, 1, OF_NEWEST,
 	  -ESTALE },
 	{ "responder, the newest chain", RESPONDER, 0, 0, 0, OF_NEWEST, 0 },
 	{ "responder, an older one", RESPONDER, 0, 0, 0, OF_BEFORE, -ESTALE },
 	{ "responder, an unknown one", RESPONDER, 0, 0, 0, UNKNOWN, -ESTALE },
-	{ "responder, none", RESPONDER, 0, 0, 0, FRESH, 0 },
+	{ "responder, none", RESPONDER, 0, 0, 0, FRESH, -ESTALE },
+	{ "responder, none after silence", RESPONDER, 0, 1, 0, FRESH, 0 },
 	{ "responder without keys, none", RESPONDER, 0, 0, 1, FRESH, 0 },
 	{ "responder without keys, the old one", RESPONDER, 0, 0, 1, OF_NEWEST,
 	  -ESTALE },
 	{ "replaced, the same chain", RESPONDER, 1, 0, 0, OF_BEFORE, 0 },
 	{ "replaced, the chain of what is replaced", RESPONDER, 1, 0, 0,
 	  OF_NEWEST, -ESTALE },
-	{ "replaced, none", RESPONDER, 1, 0, 0, FRESH, 0 },
+	{ "replaced, none", RESPONDER, 1, 0, 0, FRESH, -ESTALE },
+	{ "replaced, none after silence", RESPONDER, 1, 1, 0, FRESH, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(naming, namings, desc);
@@ -132,14 +134,17 @@ static struct ipcp_flow *new_end(struct kunit *test, enum test_role role,
 
 static u32 next_exchange(struct kunit *test, struct ipcp_flow *flow, bool fresh)
 {
+	u32 exchange = flow->rk.exchange + 1;
 	struct ipcp_claim claim;
 
+	if (fresh)
+		test_silence(test, flow, exchange);
 	if (!flow->rk.initiator)
-		return flow->rk.exchange + 1;
+		return exchange;
 	if (!fresh)
 		return test_claim(test, flow);
-	KUNIT_ASSERT_TRUE(test, ipcp_registry_claim_fresh(test_net(), flow->id,
-							  &claim));
+	KUNIT_ASSERT_EQ(test, ipcp_registry_claim_fresh(test_net(), flow->id,
+							NULL, &claim), 1);
 	ipcp_flow_put(claim.flow);
 	KUNIT_EXPECT_EQ(test, claim.chain, IPCP_CHAIN_FRESH);
 	return claim.exchange;

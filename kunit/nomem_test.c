@@ -27,19 +27,18 @@ static const struct cipher_case {
 
 KUNIT_ARRAY_PARAM_DESC(cipher, ciphers, desc);
 
-/* Create a heap watch for the keys of seed 0, if mixed with nothing. */
+/* Create a heap watch for the second seed of the vectors, and its keys. */
 static struct heap_watch *watch_keys(struct kunit *test)
 {
 	struct heap_watch *w = heap_watch(test);
-	struct ipcp_seed seed;
 
-	test_seed(&seed, 0);
-	heap_secret(w, &seed, sizeof(seed));
+	heap_secret(w, unhex_len(test, chain_vectors[1].seed, IPCP_KEY_LEN),
+		    IPCP_KEY_LEN);
 	for (unsigned int i = 0; i < 2; i++)
-		heap_secret(w, unhex_len(test, flow_node_vectors[i].key,
+		heap_secret(w, unhex_len(test, next_node_vectors[i].key,
 					 IPCP_KEY_LEN), IPCP_KEY_LEN);
 	for (unsigned int i = 0; i < 4; i++)
-		heap_secret(w, unhex_len(test, flow_leaf_vectors[i].key,
+		heap_secret(w, unhex_len(test, next_leaf_vectors[i].key,
 					 IPCP_KEY_LEN), IPCP_KEY_LEN);
 	KUNIT_ASSERT_FALSE(test, w->lost);
 	return w;
@@ -89,23 +88,26 @@ static unsigned int fail_until_it_works(struct kunit *test,
 	return n - 1;
 }
 
-/* Create an end whose next seed is seed 0. */
+/* Create an end with the first seed of the vectors. */
 static struct ipcp_flow *new_end(struct kunit *test, u16 cipher)
 {
 	struct ipcp_flow *flow = test_pending(test, RESPONDER, cipher);
 
-	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 0, 0, 1), 0);
 	test_settle(test, flow);
 	return flow;
 }
 
-/* Park seed 0 as a fresh one: the vectors have its keys. */
+/* Park the second seed of the vectors. */
 static int park(void *arg)
 {
-	struct ipcp_delivery d = { .epoch = 1, .exchange = 2 };
+	struct ipcp_delivery d = {
+		.epoch = 1, .exchange = 2, .chain = test_chain(arg, 1),
+	};
 	int err;
 
-	test_seed(&d.seed, 0);
+	if (hex2bin(d.seed.bytes, chain_vectors[1].seed, sizeof(d.seed)))
+		return -EINVAL;
 	err = ipcp_keyrot_park(arg, &d, NULL);
 	return wiped(&d.seed, sizeof(d.seed)) ? err : -EKEYREJECTED;
 }

@@ -30,7 +30,7 @@ static void set_rekey_settles_who_initiates(struct kunit *test)
 	struct ipcp_flow *flow = test_flow(test);
 
 	flow->state = c->state;
-	KUNIT_EXPECT_EQ(test, ipcp_registry_set_rekey(flow, CIPHER), c->taken);
+	KUNIT_EXPECT_EQ(test, ipcp_registry_set_rekey(flow, CIPHER, false), c->taken);
 	KUNIT_EXPECT_EQ(test, flow->rk.encrypted, c->taken);
 	KUNIT_EXPECT_EQ(test, flow->rk.initiator, c->initiator);
 	KUNIT_EXPECT_EQ(test, flow->cipher, c->taken ? CIPHER : 0);
@@ -44,7 +44,7 @@ static void set_rekey_is_once_and_for_all(struct kunit *test)
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 
 	KUNIT_EXPECT_FALSE(test,
-			   ipcp_registry_set_rekey(flow, IPCP_REKEY_CIPHER_AES_128_GCM));
+			   ipcp_registry_set_rekey(flow, IPCP_REKEY_CIPHER_AES_128_GCM, false));
 	KUNIT_EXPECT_EQ(test, flow->cipher, CIPHER);
 }
 
@@ -88,7 +88,7 @@ static void a_direct_flow_is_never_to_be_re_keyed(struct kunit *test)
 
 	flow->state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
 	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
-	KUNIT_EXPECT_FALSE(test, ipcp_registry_set_rekey(flow, CIPHER));
+	KUNIT_EXPECT_FALSE(test, ipcp_registry_set_rekey(flow, CIPHER, false));
 	KUNIT_EXPECT_FALSE(test, flow->rk.encrypted);
 }
 

@@ -339,7 +339,7 @@ static const struct chained_pdu_vector {
 	},
 };
 
-/* Some node keys of a flow with the first seed of these. */
+/* Some node keys of epoch 0 of these. */
 static const struct flow_node_vector {
 	unsigned int node;
 	const char *key;
@@ -498,6 +498,168 @@ static const struct flow_leaf_vector {
 		.leaf = 0x3f,
 		.key =
 			"923feac352a2c7976bbeeaeb4930904789c44ff8464598674732ac5307ef12d5",
+	},
+};
+
+/* Some node keys of epoch 1 of these. */
+static const struct next_node_vector {
+	unsigned int node;
+	const char *key;
+} next_node_vectors[] __maybe_unused = {
+	{
+		.node = 0x0,
+		.key =
+			"07eadb19a6afc725918b9aa2441a31f8ba8a94afab445ccb792df1f0dde70405",
+	},
+	{
+		.node = 0x1,
+		.key =
+			"1061d92578e406bb33499cf2bf7421e093527dac6c7eac528529da588401e657",
+	},
+	{
+		.node = 0x3f,
+		.key =
+			"e73db1c7827d8faf1f17e062589af221c62c6125ac2c1051a91ece519379843a",
+	},
+	{
+		.node = 0x7f,
+		.key =
+			"2be9c014c152dc611e7de012c5426e49135cf9171f38530c9c9498e83c9d9262",
+	},
+};
+
+/* Some of its leaf keys. */
+static const struct next_leaf_vector {
+	unsigned int dir;
+	unsigned int node;
+	unsigned int leaf;
+	const char *key;
+} next_leaf_vectors[] __maybe_unused = {
+	{
+		.dir = 0x0,
+		.node = 0x0,
+		.leaf = 0x0,
+		.key =
+			"1dce0d75ea8cee647696db03b48c79db3720dda2b378804f92718ac2ed0fc558",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x0,
+		.leaf = 0x1,
+		.key =
+			"c0d65ad70ccc2ca733d77f004b839b0113e59c6199e3f63d5699d4510693e062",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x0,
+		.leaf = 0x3f,
+		.key =
+			"b390cea3990b4197dc3db3210177a2bf0c2eabc52f00afc3ae2ae6b2e243bd27",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x1,
+		.leaf = 0x0,
+		.key =
+			"e689192e7db611afa2441004315e97f8f6c947b1a5759b3d78c1d2d9a05acb02",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x1,
+		.leaf = 0x1,
+		.key =
+			"cbeddb7028328735948338e9af45e4fedcab656812db3751467ad265318c1a8e",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x1,
+		.leaf = 0x3f,
+		.key =
+			"e7603c1955efaf72165f46cef3715028200c99f934e59aecd1b04301ddb738d4",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x7f,
+		.leaf = 0x0,
+		.key =
+			"5df90583b53e809a780237a640b872ebf4abd390e35aa714b8cd5016b527f844",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x7f,
+		.leaf = 0x1,
+		.key =
+			"40921d8304c3bd46862924df6c659f4b01cc3f7c3c432f95a13f688f42d3b965",
+	},
+	{
+		.dir = 0x0,
+		.node = 0x7f,
+		.leaf = 0x3f,
+		.key =
+			"bc5b4f5cd7f1aa757f92d70174b7a6846c2631a135508814cd6d84c1de8e1a17",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x0,
+		.leaf = 0x0,
+		.key =
+			"83aafcdc08d2f36122e0574912dbdd53f713a259a27939af1efd5f2dd18203e5",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x0,
+		.leaf = 0x1,
+		.key =
+			"2bb2eba4d08849cd8c8ca4905f1ef6931cc9f8edcf17c9c0bb8673bb4d53caa8",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x0,
+		.leaf = 0x3f,
+		.key =
+			"0562b8c86e8e43d7d05e40ffa573a7504d8ded6d5eaca623c6c25be86ea96ec6",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x1,
+		.leaf = 0x0,
+		.key =
+			"90d335942f01a291720622c9547ca38537e62c6db7c8f814de2e994bfcad189a",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x1,
+		.leaf = 0x1,
+		.key =
+			"5de93c87f393f84146b47ebfa4bf2abf157c234799f96611f61f021c8025ac01",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x1,
+		.leaf = 0x3f,
+		.key =
+			"a78fbae0de6336e303e214e919c6d53cc8983a625ac89012c9a41dad854ece6a",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x7f,
+		.leaf = 0x0,
+		.key =
+			"b926476b067a48a095295ac2cac0d31ddac751b036df4ddc9ebed90d0c611baa",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x7f,
+		.leaf = 0x1,
+		.key =
+			"0bff7d2d92c95d53cb46f37846cbdb378b8bbf5963d2bf41c38856e3ea93833f",
+	},
+	{
+		.dir = 0x1,
+		.node = 0x7f,
+		.leaf = 0x3f,
+		.key =
+			"8ee6465653d777ca7d8917a43515aa89d1cffa842d251e750dc0d72e77724100",
 	},
 };
 

@@ -217,11 +217,12 @@ def tool_drops(host):
 # --- the device
 
 QOS = struct.Struct("=QIIIIIBB2s")
-INFO = struct.Struct("=6I4B5I13Q2I128s256s")
+INFO = struct.Struct("=6I4B5I15Q2I128s256s")
 Info = collections.namedtuple("Info", """size state id cipher rb_flags mtu
     epoch tx_epoch newest_epoch initiator tx_leaf rx_leaf packets_per_leaf
     peer_timeout error tx_left rx_left tx_packets tx_bytes rx_packets rx_bytes
-    drop_key drop_auth drop_replay drop_full drop_other rekeys leaves queued
+    drop_key drop_auth drop_replay drop_full drop_other rekeys leaves
+    recoveries recovery_age queued
     reserved reason name""")
 PLAIN = QOS.pack(0, 0, 1, 1, 0, 0, 0, 0, b"")	# loss and bit errors are accepted
 

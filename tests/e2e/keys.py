@@ -38,6 +38,10 @@ class Chain:
         root = keytree.mix(self.after[(epoch - 1) % 256], seed)
         self.after[epoch] = keytree.chain_of(root)
 
+    def add_fresh(self, epoch, seed):
+        """The same, of a seed that was mixed with none."""
+        self.after[epoch] = keytree.chain_of(keytree.mix(bytes(32), seed))
+
 
 class Agents:
     """Both agents, for as long as the object lives."""
@@ -92,6 +96,7 @@ class Agents:
 
     def answer(self, name, asked, **params):
         """Gives what was asked for its peer, and both ends their first keys."""
+        params = {"recoverable": 1, **params}
         eid = asked[A["UPCALL_EID"]]
         made = self.bob.do("FLOW_NEW", "FLOW", name=name.encode() + b"\0",
                            peer=sockaddr("alice"), peer_eid=eid)
@@ -134,12 +139,16 @@ class Agents:
                                           id=number)[A["FLOW_DONE"]]),
               "the newest epoch is confirmed")
 
-    def claim(self, number):
+    def claim(self, number, **how):
         """Epoch and exchange number of a re-key of alice's flow."""
-        answer = self.alice.do("REKEY_CLAIM", "CLAIM", id=number)
+        answer = self.alice.do("REKEY_CLAIM", "CLAIM", id=number, **how)
         found = attrs(answer[A["CLAIM_FLOW"]])
         return (found[A["CLAIMED_EPOCH"]][0],
                 struct.unpack("=I", found[A["CLAIMED_EXCHANGE"]])[0])
+
+    def claim_fresh(self, number):
+        """The same, for a seed that is mixed with no chain."""
+        return self.claim(number, fresh=b"")
 
     def park(self, end, epoch, exchange, seed=None):
         """Brings a seed to one end."""
@@ -153,3 +162,11 @@ class Agents:
                  exchange=exchange, seed=seed, chain=chain.name(epoch),
                  generation=generation(agent, number))
         chain.add(epoch, seed)
+
+    def park_fresh(self, end, epoch, exchange, seed):
+        """Brings a seed to one end that is mixed with no chain."""
+        number, agent = end.info().id, self.of(end)
+        agent.do("SEED_SET", "FLOW", id=number, epoch=bytes([epoch]),
+                 exchange=exchange, seed=seed, chain=bytes(8),
+                 generation=generation(agent, number))
+        self.chains[agent.host, number].add_fresh(epoch, seed)

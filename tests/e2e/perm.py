@@ -100,7 +100,7 @@ def root():
                  "NAME_GET dump", "STATS_GET", "group agent", "group events"):
         same(said[name], "ok", name)
     for name in ("FLOW_GET", "FLOW_NEW", "FLOW_ALLOCATE", "FLOW_SET", "FLOW_DEL",
-                 "REKEY_CLEAR", "SEED_SET", "REKEY_REQUEST", "CTRL_SEND",
+                 "REKEY_CLEAR", "SEED_SET", "REKEY_ASK", "REKEY_REQUEST", "CTRL_SEND",
                  "SEALED_SEND", "UPCALL_DONE"):
         same(said[name], "EINVAL", name)
 

@@ -172,6 +172,8 @@ enum ipcp_state {
  * @drop_other: packets dropped for other reasons
  * @rekeys: seeds installed after the first
  * @leaves: leaf keys used, in both directions
+ * @recoveries: times that both ends had keys again after one had lost them
+ * @recovery_age: milliseconds since the last recovery, 0 if there was none
  * @error: positive errno why the allocation failed or the flow is down
  * @queued: messages waiting to be read
  * @reserved: zero
@@ -207,6 +209,8 @@ struct ipcp_info {
 	__aligned_u64 drop_other;
 	__aligned_u64 rekeys;
 	__aligned_u64 leaves;
+	__aligned_u64 recoveries;
+	__aligned_u64 recovery_age;
 	__u32 queued;
 	__u32 reserved;
 	char reason[IPCP_REASON_LEN];

@@ -109,6 +109,14 @@ enum ipcp_rekey_upcall_type {
  * @IPCP_REKEY_EVENT_WIPED: The last key of an epoch is gone.
  * @IPCP_REKEY_EVENT_REPLACED: A later exchange replaced a parked epoch.
  * @IPCP_REKEY_EVENT_EXPIRED: No data can be sent until the next seed.
+ * @IPCP_REKEY_EVENT_ANSWERED: The peer was asked whether it has the keys, and
+ *   has them.
+ * @IPCP_REKEY_EVENT_SILENT: The peer was asked whether it has the keys, and
+ *   did not answer.
+ * @IPCP_REKEY_EVENT_RECOVERED: Both ends have keys again after one had lost
+ *   them.
+ * @IPCP_REKEY_EVENT_COPIED: The machine is a copy of another one, and all
+ *   flows have lost their keys. Of no flow.
  */
 enum ipcp_rekey_event {
 	IPCP_REKEY_EVENT_NONE,
@@ -131,6 +139,26 @@ enum ipcp_rekey_event {
 	IPCP_REKEY_EVENT_WIPED,
 	IPCP_REKEY_EVENT_REPLACED,
 	IPCP_REKEY_EVENT_EXPIRED,
+	IPCP_REKEY_EVENT_ANSWERED,
+	IPCP_REKEY_EVENT_SILENT,
+	IPCP_REKEY_EVENT_RECOVERED,
+	IPCP_REKEY_EVENT_COPIED,
+};
+
+/**
+ * enum ipcp_rekey_question - Whether the peer still has the keys, as rekey-ask
+ *   asks.
+ * @IPCP_REKEY_QUESTION_ASKED: There is no answer yet.
+ * @IPCP_REKEY_QUESTION_ANSWERED: A packet of the peer authenticated after the
+ *   question.
+ * @IPCP_REKEY_QUESTION_SILENT: No packet did; a fresh seed is permitted for
+ *   the exchange asked for.
+ */
+enum ipcp_rekey_question {
+	IPCP_REKEY_QUESTION_NONE,
+	IPCP_REKEY_QUESTION_ASKED,
+	IPCP_REKEY_QUESTION_ANSWERED,
+	IPCP_REKEY_QUESTION_SILENT,
 };
 
 /*
@@ -201,6 +229,8 @@ enum {
 	IPCP_REKEY_A_STATS_TX_LEAVES,
 	IPCP_REKEY_A_STATS_RX_LEAVES,
 	IPCP_REKEY_A_STATS_LINGER_CUT,
+	IPCP_REKEY_A_STATS_RECOVERIES,
+	IPCP_REKEY_A_STATS_RECOVERY_AGE,
 	IPCP_REKEY_A_STATS_DROPS,
 
 	__IPCP_REKEY_A_STATS_MAX,
@@ -219,6 +249,7 @@ enum {
 	IPCP_REKEY_A_INFO_CIPHERS,
 	IPCP_REKEY_A_INFO_HAS_AGENT,
 	IPCP_REKEY_A_INFO_FLOWS,
+	IPCP_REKEY_A_INFO_COPIES,
 
 	__IPCP_REKEY_A_INFO_MAX,
 	IPCP_REKEY_A_INFO_MAX = (__IPCP_REKEY_A_INFO_MAX - 1)
@@ -298,6 +329,9 @@ enum {
 	IPCP_REKEY_A_FLOW_RETRY_AFTER,
 	IPCP_REKEY_A_FLOW_CHAIN,
 	IPCP_REKEY_A_FLOW_GENERATION,
+	IPCP_REKEY_A_FLOW_RECOVERABLE,
+	IPCP_REKEY_A_FLOW_QUESTION,
+	IPCP_REKEY_A_FLOW_QUESTION_EXCHANGE,
 
 	__IPCP_REKEY_A_FLOW_MAX,
 	IPCP_REKEY_A_FLOW_MAX = (__IPCP_REKEY_A_FLOW_MAX - 1)
@@ -309,6 +343,8 @@ enum {
 	IPCP_REKEY_A_CLAIM_ID,
 	IPCP_REKEY_A_CLAIM_FRESH,
 	IPCP_REKEY_A_CLAIM_FLOW,
+	IPCP_REKEY_A_CLAIM_EPOCH,
+	IPCP_REKEY_A_CLAIM_EXCHANGE,
 
 	__IPCP_REKEY_A_CLAIM_MAX,
 	IPCP_REKEY_A_CLAIM_MAX = (__IPCP_REKEY_A_CLAIM_MAX - 1)
@@ -361,6 +397,7 @@ enum {
 	IPCP_REKEY_CMD_REKEY_CLAIM,
 	IPCP_REKEY_CMD_REKEY_CLEAR,
 	IPCP_REKEY_CMD_SEED_SET,
+	IPCP_REKEY_CMD_REKEY_ASK,
 	IPCP_REKEY_CMD_REKEY_REQUEST,
 	IPCP_REKEY_CMD_CTRL_SEND,
 	IPCP_REKEY_CMD_SEALED_SEND,

@@ -81,6 +81,8 @@ static int put_params(struct nl_msg *msg, const struct ipcp_nl_params *p)
 	if (p->set & IPCP_NL_P_MAX_EPOCH_AGE)
 		err |= nla_put_u32(msg, IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE,
 				   p->max_epoch_age);
+	if (p->set & IPCP_NL_P_RECOVERABLE)
+		err |= nla_put_u32(msg, IPCP_REKEY_A_FLOW_RECOVERABLE, 1);
 	if (p->set & IPCP_NL_P_BLOB)
 		err |= nla_put(msg, IPCP_REKEY_A_FLOW_BLOB, p->blob_len,
 			       p->blob);
@@ -131,6 +133,7 @@ static int reply_info(struct nlattr **tb, struct nl_msg *msg, void *arg)
 	nl_get_str(info->version, sizeof(info->version),
 		   tb[IPCP_REKEY_A_INFO_VERSION]);
 	info->has_agent = nl_get_u32(tb[IPCP_REKEY_A_INFO_HAS_AGENT]);
+	info->copies = nl_get_u32(tb[IPCP_REKEY_A_INFO_COPIES]);
 	info->flows = nl_get_u32(tb[IPCP_REKEY_A_INFO_FLOWS]);
 	nlmsg_for_each_attr(attr, nlmsg_hdr(msg), 4, left) {
 		if (nla_type(attr) != IPCP_REKEY_A_INFO_CIPHERS ||
@@ -461,6 +464,7 @@ static int keep_claim(const struct ipcp_nl_claim *claim, void *arg)
 }
 
 int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
+			      const struct ipcp_nl_numbers *peer,
 			      struct ipcp_nl_claim *claim)
 {
 	struct dump_arg dump = { .cb.claim = keep_claim, .arg = claim };
@@ -474,6 +478,12 @@ int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
 		return err;
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_ID, id);
 	bad |= nla_put_flag(call.msg, IPCP_REKEY_A_CLAIM_FRESH);
+	if (peer) {
+		bad |= nla_put_u8(call.msg, IPCP_REKEY_A_CLAIM_EPOCH,
+				  peer->epoch);
+		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_EXCHANGE,
+				   peer->exchange);
+	}
 	err = ask(&call, bad, IPCP_REKEY_A_CLAIM_MAX, reply_claim, &dump);
 	return err || claim->id ? err : -EAGAIN;
 }
@@ -493,6 +503,20 @@ int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
 	if (retry_after)
 		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_RETRY_AFTER,
 				   retry_after);
+	return finish(&call, bad);
+}
+
+int ipcp_nl_rekey_ask(struct ipcp_nl *nl, uint32_t id, uint32_t exchange)
+{
+	struct nl_call call;
+	int bad = 0;
+	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_REKEY_ASK, 0,
+				ROOM_SMALL);
+
+	if (err)
+		return err;
+	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
+	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_EXCHANGE, exchange);
 	return finish(&call, bad);
 }
 

@@ -82,6 +82,8 @@ struct ipcp_nl_stats {
 	uint64_t tx_leaves;
 	uint64_t rx_leaves;
 	uint64_t linger_cut;
+	uint64_t recoveries;
+	uint64_t recovery_age;		/* ms */
 	struct ipcp_nl_drops drops;
 };
 
@@ -132,6 +134,9 @@ struct ipcp_nl_flow {
 	struct ipcp_nl_stats stats;
 	uint32_t queued;
 	uint32_t generation;
+	uint32_t recoverable;
+	uint32_t question;
+	uint32_t question_exchange;
 	uint32_t error;
 	char reason[IPCP_REKEY_REASON_MAX + 1];
 };
@@ -142,6 +147,7 @@ struct ipcp_nl_info {
 	uint32_t nciphers;
 	uint32_t has_agent;
 	uint32_t flows;
+	uint32_t copies;		/* of the machine, that were noticed */
 };
 
 /**
@@ -179,6 +185,7 @@ struct ipcp_nl_params {
 #define IPCP_NL_P_LINGER		0x08
 #define IPCP_NL_P_MAX_EPOCH_AGE		0x10
 #define IPCP_NL_P_BLOB			0x20
+#define IPCP_NL_P_RECOVERABLE		0x40	/* flow-allocate only */
 	uint32_t packets_per_leaf;
 	uint32_t peer_timeout;
 	uint32_t grace;
@@ -214,6 +221,14 @@ struct ipcp_nl_made {
 	uint32_t id;
 	uint32_t eid;
 	uint32_t generation;
+};
+
+/**
+ * struct ipcp_nl_numbers - the newest epoch and exchange number of a flow
+ */
+struct ipcp_nl_numbers {
+	uint8_t epoch;
+	uint32_t exchange;
 };
 
 /**
@@ -395,11 +410,15 @@ int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 /**
  * ipcp_nl_rekey_claim_fresh() - claim a flow whose peer may have lost its keys
  * @id: number of the flow
+ * @peer: newest numbers of the peer to go on from, for a flow without keys; or
+ *	NULL
  * @claim: set on success; its seed is mixed with no chain
  *
- * Return: 0; -EAGAIN if the flow cannot be claimed now.
+ * Return: 0; -EAGAIN if the flow cannot be claimed now; -EPERM if it has keys,
+ * and the peer was not asked with ipcp_nl_rekey_ask(), or answered.
  */
 int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
+			      const struct ipcp_nl_numbers *peer,
 			      struct ipcp_nl_claim *claim);
 
 /**
@@ -408,6 +427,19 @@ int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
  */
 int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
 			uint32_t retry_after);
+
+/**
+ * ipcp_nl_rekey_ask() - have the kernel ask the peer whether it has the keys
+ * @exchange: number of the exchange for which a fresh seed is wanted
+ *
+ * The event answered or silent follows, and @question of the flow says it.
+ *
+ * Return: 0; -ENOKEY if this side has no keys, so that no question is needed;
+ * -EBUSY while the peer is asked for another exchange; -EAGAIN if the flow is
+ * not allocated; -EOPNOTSUPP if it is not recoverable.
+ */
+int ipcp_nl_rekey_ask(struct ipcp_nl *nl, uint32_t id, uint32_t exchange);
+
 int ipcp_nl_seed_set(struct ipcp_nl *nl, uint32_t id,
 		     const struct ipcp_nl_seed *seed);
 

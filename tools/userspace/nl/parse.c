@@ -127,6 +127,8 @@ static void get_stats(struct ipcp_nl_stats *stats, struct nlattr *attr)
 	stats->tx_leaves = nl_get_u64(tb[IPCP_REKEY_A_STATS_TX_LEAVES]);
 	stats->rx_leaves = nl_get_u64(tb[IPCP_REKEY_A_STATS_RX_LEAVES]);
 	stats->linger_cut = nl_get_u64(tb[IPCP_REKEY_A_STATS_LINGER_CUT]);
+	stats->recoveries = nl_get_u64(tb[IPCP_REKEY_A_STATS_RECOVERIES]);
+	stats->recovery_age = nl_get_u64(tb[IPCP_REKEY_A_STATS_RECOVERY_AGE]);
 	nl_get_drops(&stats->drops, tb[IPCP_REKEY_A_STATS_DROPS]);
 }
 
@@ -184,6 +186,9 @@ void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb)
 	get_stats(&flow->stats, tb[IPCP_REKEY_A_FLOW_STATS]);
 	GET32(flow, queued, FLOW, QUEUED);
 	GET32(flow, generation, FLOW, GENERATION);
+	GET32(flow, recoverable, FLOW, RECOVERABLE);
+	GET32(flow, question, FLOW, QUESTION);
+	GET32(flow, question_exchange, FLOW, QUESTION_EXCHANGE);
 	GET32(flow, error, FLOW, ERROR);
 	nl_get_str(flow->reason, sizeof(flow->reason),
 		   tb[IPCP_REKEY_A_FLOW_REASON]);
@@ -230,7 +235,8 @@ const char *ipcp_nl_event_name(uint32_t event)
 		"none", "created", "allocated", "failed", "closed", "down",
 		"peer-lost", "peer-back", "roamed", "due", "claimed",
 		"cleared", "parked", "taken", "observed", "promoted", "done",
-		"wiped", "replaced", "expired",
+		"wiped", "replaced", "expired", "answered", "silent",
+		"recovered", "copied",
 	};
 
 	return WORDS(names, event);

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * The question whether the peer still has the keys of a flow.
+ *
+ * A peer that has lost its keys proves itself by its certificate alone, and gets
+ * a fresh seed. A thief of that certificate could ask for one, too. So a side
+ * that has keys believes no statement in the clear about a flow before it has
+ * asked the peer under the keys: it sends CONFIRM without DONE, which a peer
+ * with keys answers. Any authentic packet that is newer than the question counts
+ * as an answer, so while data flows nothing need be sent. Silence permits one
+ * fresh seed, for a limited time.
+ */
+#include <net/netlink.h>
+
+#include "deadline.h"
+#include "keys.h"
+#include "notify.h"
+#include "question.h"
+
+/* True if a packet of the peer authenticated since the question. */
+static bool answered(struct ipcp_flow *flow)
+{
+	const struct ipcp_question *q = &flow->question;
+
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *ep;
+		u64 before;
+
+		ep = rcu_dereference_protected(flow->slots[i],
+					       lockdep_is_held(&flow->lock));
+		if (!ep)
+			continue;
+		before = q->seen[i].exchange == ep->exchange ? q->seen[i].end : 0;
+		if (READ_ONCE(ep->rx_end) > before)
+			return true;
+	}
+	return false;
+}
+
+/* Note what was received so far. */
+static void note_seen(struct ipcp_flow *flow)
+{
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *ep;
+
+		ep = rcu_dereference_protected(flow->slots[i],
+					       lockdep_is_held(&flow->lock));
+		flow->question.seen[i].exchange = ep ? ep->exchange : 0;
+		flow->question.seen[i].end = ep ? READ_ONCE(ep->rx_end) : 0;
+	}
+}
+
+/* True if this side can send as many packets as the question needs. */
+static bool can_ask(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *tx;
+
+	tx = rcu_dereference_protected(flow->tx, lockdep_is_held(&flow->lock));
+	return !tx || atomic64_read(&tx->sent) + IPCP_QUESTION_PACKETS <=
+			ipcp_tx_limit(tx->ppl_shift);
+}
+
+/**
+ * ipcp_question_needed() - Test whether a fresh seed needs the peer's silence
+ * @flow: flow. The caller holds flow->lock.
+ *
+ * Context: Any context.
+ * Return: false if this side has lost its keys, or has used them up so that it
+ * cannot ask under them.
+ */
+bool ipcp_question_needed(struct ipcp_flow *flow)
+{
+	lockdep_assert_held(&flow->lock);
+	return ipcp_epoch_newest(flow) && can_ask(flow);
+}
+
+static int check(struct ipcp_flow *flow, struct netlink_ext_ack *extack)
+{
+	lockdep_assert_held(&flow->lock);
+	if (flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED) {
+		NL_SET_ERR_MSG(extack, "the flow is not allocated");
+		return -EAGAIN;
+	}
+	if (!flow->rk.recoverable) {
+		NL_SET_ERR_MSG(extack, "the two ends cannot prove themselves without the keys");
+		return -EOPNOTSUPP;
+	}
+	if (!ipcp_question_needed(flow)) {
+		NL_SET_ERR_MSG(extack, "this side has no keys to ask under, and need not ask");
+		return -ENOKEY;
+	}
+	return 0;
+}
+
+/* Called with flow->lock held. */
+static void end(struct ipcp_flow *flow, u8 state, u32 event)
+{
+	struct ipcp_question *q = &flow->question;
+
+	lockdep_assert_held(&flow->lock);
+	WRITE_ONCE(q->state, state);
+	ipcp_notify(flow, event, flow->rk.newest, q->exchange);
+}
+
+static void end_answered(struct ipcp_flow *flow)
+{
+	end(flow, IPCP_REKEY_QUESTION_ANSWERED, IPCP_REKEY_EVENT_ANSWERED);
+}
+
+static void end_silent(struct ipcp_flow *flow)
+{
+	end(flow, IPCP_REKEY_QUESTION_SILENT, IPCP_REKEY_EVENT_SILENT);
+}
+
+/*
+ * Another exchange wants to know what was asked a moment ago: the result, if
+ * there is one, is its result.
+ */
+static int ask_again(struct ipcp_flow *flow, u32 exchange,
+		     struct netlink_ext_ack *extack)
+{
+	struct ipcp_question *q = &flow->question;
+
+	lockdep_assert_held(&flow->lock);
+	if (q->state == IPCP_REKEY_QUESTION_ASKED) {
+		if (q->exchange == exchange)
+			return 0;
+		NL_SET_ERR_MSG(extack, "the peer is being asked for another exchange");
+		return -EBUSY;
+	}
+	q->exchange = exchange;
+	if (q->state == IPCP_REKEY_QUESTION_SILENT && !answered(flow))
+		end_silent(flow);
+	else
+		end_answered(flow);
+	return 0;
+}
+
+/* True if the last question is so recent that there is no other one. */
+static bool is_recent(const struct ipcp_question *q)
+{
+	return q->state != IPCP_REKEY_QUESTION_NONE &&
+	       time_before(jiffies, q->begun +
+				    msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS));
+}
+
+static void begin(struct ipcp_flow *flow, u32 exchange)
+{
+	struct ipcp_question *q = &flow->question;
+
+	lockdep_assert_held(&flow->lock);
+	note_seen(flow);
+	q->begun = jiffies;
+	q->at = jiffies;
+	q->exchange = exchange;
+	q->sent = 0;
+	WRITE_ONCE(q->state, IPCP_REKEY_QUESTION_ASKED);
+}
+
+/**
+ * ipcp_question_begin() - Ask the peer whether it has the keys
+ * @flow: flow
+ * @exchange: number of the exchange for which a fresh seed is wanted
+ * @extack: reports the reason of a refusal
+ *
+ * The event IPCP_REKEY_EVENT_ANSWERED or _SILENT follows, at once if the peer
+ * was asked less than IPCP_QUESTION_PAUSE_MS ago.
+ *
+ * Context: Process context. The operation rekey-ask.
+ * Return: 0; -ENOKEY if no question is needed; -EBUSY while the peer is asked
+ * for another exchange; -EAGAIN if the flow is not allocated; -EOPNOTSUPP if no
+ * fresh seed may follow.
+ */
+int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,
+			struct netlink_ext_ack *extack)
+{
+	int err;
+
+	spin_lock_bh(&flow->lock);
+	err = check(flow, extack);
+	if (!err && is_recent(&flow->question))
+		err = ask_again(flow, exchange, extack);
+	else if (!err)
+		begin(flow, exchange);
+	spin_unlock_bh(&flow->lock);
+	if (!err)
+		ipcp_flow_kick(flow);
+	return err;
+}
+
+/*
+ * Go on with a question at the time of its next step. Return true if a packet
+ * has to be sent. Called with flow->lock held.
+ */
+static bool step(struct ipcp_flow *flow, unsigned long *next)
+{
+	struct ipcp_question *q = &flow->question;
+
+	if (q->state != IPCP_REKEY_QUESTION_ASKED) {
+		/* the result is old */
+		WRITE_ONCE(q->state, IPCP_REKEY_QUESTION_NONE);
+		return false;
+	}
+	if (q->sent == IPCP_QUESTION_PACKETS) {
+		q->at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_FRESH_MS));
+		end_silent(flow);
+		return false;
+	}
+	q->sent++;
+	q->at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_QUESTION_STEP_MS));
+	return true;
+}
+
+/**
+ * ipcp_question_step() - Go on with a question, if it is time
+ * @flow: flow
+ * @next: (in/out) jiffies when to check again
+ *
+ * Context: The worker of the flow.
+ * Return: true if a packet has to be sent now that asks for an answer.
+ */
+bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next)
+{
+	struct ipcp_question *q = &flow->question;
+	bool ask = false;
+
+	if (READ_ONCE(q->state) == IPCP_REKEY_QUESTION_NONE)
+		return false;
+	spin_lock_bh(&flow->lock);
+	if (q->state == IPCP_REKEY_QUESTION_ASKED && answered(flow)) {
+		q->at = jiffies + msecs_to_jiffies(IPCP_FRESH_MS);
+		end_answered(flow);
+	}
+	if (q->state != IPCP_REKEY_QUESTION_NONE &&
+	    !ipcp_deadline_add(next, q->at))
+		ask = step(flow, next);
+	spin_unlock_bh(&flow->lock);
+	return ask;
+}
+
+/**
+ * ipcp_question_forget() - End a question because the flow has other keys, or none
+ * @flow: flow. The caller holds flow->lock.
+ *
+ * Context: Any context.
+ */
+void ipcp_question_forget(struct ipcp_flow *flow)
+{
+	lockdep_assert_held(&flow->lock);
+	WRITE_ONCE(flow->question.state, IPCP_REKEY_QUESTION_NONE);
+}
+
+/**
+ * ipcp_question_permits() - Test whether the peer's silence permits a fresh seed
+ * @flow: flow. The caller holds flow->lock.
+ *
+ * Context: Any context.
+ * Return: true if the peer did not answer, and was not heard since either, and
+ * that is less than IPCP_FRESH_MS ago.
+ */
+bool ipcp_question_permits(struct ipcp_flow *flow)
+{
+	const struct ipcp_question *q = &flow->question;
+
+	lockdep_assert_held(&flow->lock);
+	return q->state == IPCP_REKEY_QUESTION_SILENT && !answered(flow) &&
+	       time_before(jiffies, q->at);
+}

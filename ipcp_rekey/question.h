@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+#ifndef _IPCP_QUESTION_H
+#define _IPCP_QUESTION_H
+
+#include <linux/types.h>
+
+struct ipcp_flow;
+struct netlink_ext_ack;
+
+enum ipcp_question_limits {
+	IPCP_QUESTION_PACKETS	= 3,		/* that ask for an answer */
+	IPCP_QUESTION_STEP_MS	= 1000,		/* between them, and after the last */
+	IPCP_QUESTION_PAUSE_MS	= 10000,	/* from one question to the next */
+	IPCP_FRESH_MS		= 60000,	/* for which silence permits */
+};
+
+int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,
+			struct netlink_ext_ack *extack);
+bool ipcp_question_needed(struct ipcp_flow *flow);
+bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next);
+void ipcp_question_forget(struct ipcp_flow *flow);
+bool ipcp_question_permits(struct ipcp_flow *flow);
+
+#endif /* _IPCP_QUESTION_H */
