@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <openssl/rand.h>
@@ -41,6 +42,7 @@ struct agent {
 	uint64_t next_look;
 	bool hungry;		/* more flows are due than are allowed */
 	bool more;		/* the upcall queue may hold more */
+	unsigned int copies;	/* of the machine, that are known */
 };
 
 static uint64_t now_ms(void)
@@ -158,6 +160,29 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 	return 0;
 }
 
+/* Random numbers that the other copies of this machine do not have. */
+static void reseed(void)
+{
+	uint8_t seed[48];
+
+	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+		RAND_seed(seed, sizeof(seed));
+	explicit_bzero(seed, sizeof(seed));
+}
+
+/* Begin anew if the machine is a copy of another one, which was not known yet. */
+static void check_copies(struct agent *a)
+{
+	unsigned int copies = kernel_copies(&a->kernel);
+
+	if (copies == a->copies)
+		return;
+	a->copies = copies;
+	log_warn("the machine is a copy of another one: all flows get fresh keys");
+	reseed();
+	engine_copied(a->engine);
+}
+
 static int on_events(sd_event_source *s, int fd, uint32_t revents, void *arg)
 {
 	struct kernel_news news;
@@ -173,10 +198,14 @@ static int on_events(sd_event_source *s, int fd, uint32_t revents, void *arg)
 		log_err("cannot read events: %s", strerror(-err));
 		return sd_event_exit(a->loop, err);
 	}
+	if (news.copied || news.lost)
+		check_copies(a);
 	if (news.upcalls || news.lost)
 		err = take_upcalls(a);
 	if (err)
 		return sd_event_exit(a->loop, err);
+	for (i = 0; i < news.nasked; i++)
+		engine_asked(a->engine, news.asked_flows[i]);
 	for (i = 0; i < news.ndue; i++)
 		kernel_want(&a->kernel, a->engine, news.due_flows[i]);
 	if (news.lost)
@@ -295,7 +324,8 @@ static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 	engine_set_config(a->engine, conf, oap);
 	/* exchanges in progress keep a reference to their environment */
 	if (oap != a->oap) {
-		engine_drop_runs(a->engine);
+		engine_drop_runs(a->engine,
+				 "the agent's configuration changed: try again");
 		oap_env_close(a->oap);
 	}
 	config_free(a->conf);
@@ -414,6 +444,7 @@ static int set_up(struct agent *a)
 	a->engine = engine_new(&kernel_ops, &a->kernel, a->conf, a->oap);
 	if (!a->engine)
 		return -ENOMEM;
+	a->copies = kernel_copies(&a->kernel);
 	err = make_loop(a);
 	if (err)
 		return err;

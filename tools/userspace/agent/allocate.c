@@ -176,7 +176,7 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 		return;
 	if (up->timeout && up->timeout < timeout)
 		timeout = up->timeout;
-	x = exchange_new(e, up->flow_id, false, timeout);
+	x = exchange_new(e, up->flow_id, EXCHANGE_ALLOC, timeout);
 	if (!x) {
 		refuse_alloc(e, up->flow_id, up->name, NULL, ENOMEM,
 			     "out of memory");
@@ -320,6 +320,8 @@ void allocate_done(struct engine *e, struct exchange *x)
 	}
 	x->blob.peer = *oap_peer(x->run);
 	x->blob.cipher = oap_cipher(x->run);
+	if (oap_both_proved(x->run) && config_recover(e->conf, x->blob.name))
+		params.set |= IPCP_NL_P_RECOVERABLE;
 	params.blob = blob;
 	params.blob_len = binding_blob_write(&x->blob, blob);
 	status = e->ops->flow_allocate(e->ctx, x->flow, &x->peer,

@@ -66,6 +66,30 @@ static bool is_rekey(enum purpose purpose)
 	return purpose == FOR_REKEY_REQUEST || purpose == FOR_REKEY_RESPONSE;
 }
 
+bool binding_fresh(const struct binding *b)
+{
+	static const uint8_t none[IPCP_REKEY_CHAIN_ID_LEN];
+
+	return !memcmp(b->chain, none, sizeof(none));
+}
+
+bool binding_has_name(const struct binding *b)
+{
+	return b->purpose == FOR_ALLOC_REQUEST || b->purpose == FOR_WANTED ||
+	       (b->purpose == FOR_REKEY_REQUEST && binding_fresh(b));
+}
+
+static uint8_t *put_refusal(uint8_t *p, const struct binding *b)
+{
+	size_t len = strnlen(b->text, BINDING_TEXT - 1);
+
+	*p++ = b->code;
+	*p++ = b->newest.epoch;
+	p = put32(p, b->newest.exchange);
+	memcpy(p, b->text, len);
+	return p + len;
+}
+
 size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
 {
 	uint8_t *p = buf;
@@ -81,20 +105,31 @@ size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
 		memcpy(p, b->chain, sizeof(b->chain));
 		p += sizeof(b->chain);
 	}
-	if (b->purpose == FOR_ALLOC_REQUEST) {
+	if (b->purpose == FOR_ALLOC_REQUEST)
 		p = put_qos(p, &b->qos);
+	if (binding_has_name(b))
 		p = put_name(p, b->name);
+	if (b->purpose == FOR_ALLOC_REQUEST)
 		p = put16(p, b->port);
-	}
+	if (b->purpose == FOR_REFUSAL)
+		p = put_refusal(p, b);
 	return p - buf;
+}
+
+/* Get the name, with which the data end. */
+static bool read_name(struct binding *b, const uint8_t *p, size_t left)
+{
+	return get_name(p, &left, b->name, false) && !left;
 }
 
 static bool read_rekey(struct binding *b, const uint8_t *p, size_t left)
 {
-	if (left != sizeof(b->chain))
+	if (left < sizeof(b->chain))
 		return false;
 	memcpy(b->chain, p, sizeof(b->chain));
-	return true;
+	p += sizeof(b->chain);
+	left -= sizeof(b->chain);
+	return binding_has_name(b) ? read_name(b, p, left) : !left;
 }
 
 static bool read_alloc(struct binding *b, const uint8_t *p, size_t left)
@@ -110,10 +145,36 @@ static bool read_alloc(struct binding *b, const uint8_t *p, size_t left)
 	return b->port;
 }
 
+static bool read_refusal(struct binding *b, const uint8_t *p, size_t left)
+{
+	if (left < 6 || left - 6 >= BINDING_TEXT)
+		return false;
+	b->code = p[0];
+	b->newest.epoch = p[1];
+	b->newest.exchange = get32(p + 2);
+	memcpy(b->text, p + 6, left - 6);
+	return true;
+}
+
+static bool read_rest(struct binding *b, const uint8_t *p, size_t left)
+{
+	switch (b->purpose) {
+	case FOR_ALLOC_REQUEST:
+		return read_alloc(b, p, left);
+	case FOR_REKEY_REQUEST:
+	case FOR_REKEY_RESPONSE:
+		return read_rekey(b, p, left);
+	case FOR_REFUSAL:
+		return read_refusal(b, p, left);
+	case FOR_WANTED:
+		return read_name(b, p, left);
+	default:
+		return !left;
+	}
+}
+
 bool binding_read(struct binding *b, const uint8_t *p, size_t len)
 {
-	size_t left = len - BINDING_FIXED;
-
 	memset(b, 0, sizeof(*b));
 	if (len < BINDING_FIXED || p[0] != VERSION || p[3])
 		return false;
@@ -122,17 +183,7 @@ bool binding_read(struct binding *b, const uint8_t *p, size_t len)
 	b->exchange = get32(p + 4);
 	b->initiator_eid = get32(p + 8);
 	b->responder_eid = get32(p + 12);
-	p += BINDING_FIXED;
-	if (is_rekey(b->purpose))
-		return read_rekey(b, p, left);
-	return b->purpose == FOR_ALLOC_REQUEST ? read_alloc(b, p, left) : !left;
-}
-
-bool binding_fresh(const struct binding *b)
-{
-	static const uint8_t none[IPCP_REKEY_CHAIN_ID_LEN];
-
-	return !memcmp(b->chain, none, sizeof(none));
+	return read_rest(b, p + BINDING_FIXED, len - BINDING_FIXED);
 }
 
 bool binding_same(const struct binding *a, const struct binding *b)

@@ -13,12 +13,15 @@
 
 #define BINDING_FIXED	16
 #define BINDING_MAX	(BINDING_FIXED + 36 + 1 + OAP_NAME_MAX + 2)
+#define BINDING_TEXT	128	/* of a refusal, with the zero */
 
 enum purpose {
 	FOR_ALLOC_REQUEST = 1,
 	FOR_ALLOC_RESPONSE,
 	FOR_REKEY_REQUEST,
 	FOR_REKEY_RESPONSE,
+	FOR_REFUSAL,		/* of a re-key in the clear */
+	FOR_WANTED,		/* this side has lost the keys: re-key */
 };
 
 struct binding {
@@ -29,8 +32,11 @@ struct binding {
 	uint32_t responder_eid;		/* 0 in the request of an allocation */
 	uint8_t chain[IPCP_REKEY_CHAIN_ID_LEN];	/* re-key only */
 	struct ipcp_nl_qos qos;		/* request of an allocation only */
-	char name[OAP_NAME_MAX + 1];	/* likewise */
-	uint16_t port;			/* likewise: the initiator listens there */
+	char name[OAP_NAME_MAX + 1];	/* destination, see binding_has_name() */
+	uint16_t port;			/* the initiator listens there; as @qos */
+	uint8_t code;			/* refusal only: why */
+	struct ipcp_nl_numbers newest;	/* likewise: that the refusing side knows */
+	char text[BINDING_TEXT];	/* likewise */
 };
 
 size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX]);
@@ -38,6 +44,9 @@ bool binding_read(struct binding *b, const uint8_t *p, size_t len);
 
 /* True for an exchange whose seed is mixed with no chain. */
 bool binding_fresh(const struct binding *b);
+
+/* True if the destination's name is part of it: the receiver may have no flow. */
+bool binding_has_name(const struct binding *b);
 
 /* True if both describe the same exchange of the same flow. */
 bool binding_same(const struct binding *a, const struct binding *b);

@@ -223,6 +223,9 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 	if (cfg_size(sec, "port") &&
 	    !get_port(cfg_getint(sec, "port"), &name->port, name->name))
 		return false;
+	name->has_recover = cfg_size(sec, "recover");
+	if (name->has_recover)
+		name->recover = cfg_getbool(sec, "recover");
 	if (auth && auth[0]) {
 		name->has_auth = true;
 		if (!get_auth(auth, &name->auth))
@@ -375,8 +378,9 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	    !get_user(cfg, conf) || !get_dns_servers(cfg, conf) ||
 	    !get_kex(cfg, conf))
 		return false;
+	conf->recover = cfg_getbool(cfg, "recover");
 	if (!get_time(cfg, "rekey-interval", 0.05, &conf->rekey_interval) ||
-	    !get_time(cfg, "rekey-timeout", 0.1, &conf->rekey_timeout) ||
+	    !get_time(cfg, "rekey-timeout", 10, &conf->rekey_timeout) ||
 	    !get_time(cfg, "alloc-timeout", 0.1, &conf->alloc_timeout) ||
 	    !get_time(cfg, "clock-slack", 0, &conf->clock_slack) ||
 	    !get_auth(cfg_getstr(cfg, "auth"), &conf->auth) ||
@@ -401,6 +405,7 @@ static cfg_opt_t name_opts[] = {
 	CFG_INT("port", 0, CFGF_NODEFAULT),
 	CFG_BOOL("direct", cfg_false, CFGF_NONE),
 	CFG_STR("auth", "", CFGF_NONE),
+	CFG_BOOL("recover", cfg_true, CFGF_NODEFAULT),
 	CFG_STR_LIST("listen-users", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("listen-groups", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("listen-programs", NULL, CFGF_NODEFAULT),
@@ -428,6 +433,7 @@ static cfg_opt_t top_opts[] = {
 	CFG_FLOAT("grace", 5, CFGF_NONE),
 	CFG_FLOAT("linger", 10, CFGF_NONE),
 	CFG_STR("auth", "required", CFGF_NONE),
+	CFG_BOOL("recover", cfg_true, CFGF_NONE),
 	CFG_FLOAT("clock-slack", 2, CFGF_NONE),
 	CFG_STR("security", CONFIG_SECURITY, CFGF_NONE),
 	CFG_SEC("name", name_opts, CFGF_MULTI | CFGF_TITLE |
@@ -513,6 +519,13 @@ enum oap_auth config_auth(const struct config *conf, const char *name)
 	const struct config_name *block = config_find(conf, name);
 
 	return block && block->has_auth ? block->auth : conf->auth;
+}
+
+bool config_recover(const struct config *conf, const char *name)
+{
+	const struct config_name *block = config_find(conf, name);
+
+	return block && block->has_recover ? block->recover : conf->recover;
 }
 
 bool config_names_programs(const struct config *conf)

@@ -45,6 +45,8 @@ struct config_name {
 	bool direct;
 	bool has_auth;
 	enum oap_auth auth;
+	bool has_recover;
+	bool recover;
 	struct rule listen;
 	struct rule alloc;
 	char **peers;			/* who may allocate; empty: any peer */
@@ -75,6 +77,7 @@ struct config {
 	uint32_t alloc_timeout;
 	uint32_t clock_slack;
 	enum oap_auth auth;
+	bool recover;
 	char *security;
 	struct ipcp_nl_params params;
 	struct config_name *names;
@@ -95,6 +98,9 @@ const struct config_name *config_find(const struct config *conf,
 				      const char *name);
 
 enum oap_auth config_auth(const struct config *conf, const char *name);
+
+/* Whether a flow may get fresh keys after one end has lost its keys. */
+bool config_recover(const struct config *conf, const char *name);
 
 /* True if a rule names programs, which needs CAP_SYS_PTRACE to check. */
 bool config_names_programs(const struct config *conf);

@@ -18,8 +18,6 @@
 #define RESEND_MAX_MS		4000
 #define ANSWER_KEEP_MS		60000
 #define ANSWER_REPEAT_MS	100
-#define HOLD_FIRST_MS		1000	/* after a re-key that failed */
-#define HOLD_MAX_MS		120000
 #define REQUEST_REPEAT_MS	100	/* however many cookies come */
 #define ANSWERS_MAX		4096
 #define ANSWERS_EACH		(ANSWERS_MAX / 16)	/* of one peer name */
@@ -27,7 +25,7 @@
 #define ASSEMBLIES_MAX		256
 #define ASSEMBLIES_EACH		8
 #define BUSY_RETRY_MS		250
-#define SEALED_TRIES		4	/* then anew in the clear, if signed */
+#define SEALED_TRIES		4	/* then the peer is asked for the keys */
 #define HELLO_TRIES		2	/* then at another address, if any */
 #define ALLOC_TRIES		5	/* as for HELLO */
 #define REQUEST_RENEW_MS	10000	/* the peer refuses after 20 s */
@@ -48,12 +46,22 @@ enum refusal {
 	REFUSE_BUSY,
 	REFUSE_ANEW,
 	REFUSE_CANCELLED,
+	REFUSE_NO_FLOW,
+	REFUSE_NOT_RECOVERABLE,
+	REFUSE_NONE_LOST,	/* nobody lost the keys */
+	REFUSE_BEHIND,		/* the epoch, or the exchange number */
+};
+
+enum exchange_kind {
+	EXCHANGE_ALLOC,
+	EXCHANGE_REKEY,
+	EXCHANGE_WANT,		/* a responder without keys asks for a re-key */
 };
 
 /* An exchange that this side began. */
 struct exchange {
 	TAILQ_ENTRY(exchange) entry;
-	bool rekey;
+	enum exchange_kind kind;
 	uint32_t flow;
 	uint64_t began;
 	bool resolving;			/* waits for the DNS */
@@ -68,6 +76,9 @@ struct exchange {
 	uint64_t made;			/* when @run was made, monotonic ms */
 	struct binding bind;		/* as requested */
 	uint32_t generation;		/* of the flow's keys */
+	bool asked;			/* whether the peer has the keys */
+	bool after_silence;		/* it was, and said nothing */
+	bool raised;			/* to the numbers of the peer */
 	struct blob blob;		/* name, auth, identity */
 	uint8_t cookie[COOKIE_LEN];
 	bool has_cookie;
@@ -110,6 +121,7 @@ TAILQ_HEAD(exchanges, exchange);
 TAILQ_HEAD(answers, answer);
 LIST_HEAD(answer_chain, answer);
 TAILQ_HEAD(incomings, incoming);
+TAILQ_HEAD(helds, held);
 
 struct engine {
 	const struct engine_ops *ops;
@@ -125,6 +137,8 @@ struct engine {
 	unsigned int nrekeys;		/* re-keys among the exchanges */
 	unsigned int nanswers;
 	unsigned int nincomings;
+	struct helds held;
+	unsigned int nheld;
 	uint64_t claim_at;
 	struct record record;
 	struct log_limit refusals;	/* of strangers' requests */
@@ -151,6 +165,7 @@ void peer_renewed(struct engine *e, uint32_t flow, struct blob *blob,
 		  const struct oap_identity *peer);
 
 /* refusal.c */
+void refusal_printable(char *text);
 size_t refusal_write(uint8_t buf[1 + REASON_LEN], enum refusal code,
 		     const char *text);
 enum refusal refusal_read(const uint8_t *p, size_t len, char *text);
@@ -177,10 +192,12 @@ uint64_t incoming_tick(struct engine *e, uint64_t now);
 void incoming_free(struct engine *e);
 
 /* exchange.c */
-struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
-			      uint32_t timeout);
+struct exchange *exchange_new(struct engine *e, uint32_t flow,
+			      enum exchange_kind kind, uint32_t timeout);
 void exchange_free(struct engine *e, struct exchange *x);
 struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token);
+struct exchange *exchange_of_flow(struct engine *e, uint32_t flow,
+				  enum exchange_kind kind);
 bool exchange_token(struct exchange *x);
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err);
@@ -219,15 +236,38 @@ void allocate_timeout(struct engine *e, struct exchange *x);
 void allocate_resend(struct engine *e, struct exchange *x);
 
 /* rekey.c */
-void rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim);
+struct exchange *rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim);
 void rekey_drop(struct engine *e, struct exchange *x);
+void rekey_failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
+		  const char *text);
 void rekey_done(struct engine *e, struct exchange *x);
 void rekey_refused(struct engine *e, struct exchange *x, enum refusal code,
 		   const char *why);
 void rekey_timeout(struct engine *e, struct exchange *x);
-void rekey_resend(struct engine *e, struct exchange *x);
-void rekey_want(struct engine *e, const struct ipcp_nl_flow *flow);
 void rekey_wanted(struct engine *e, uint32_t id);
+
+/* recover.c */
+void recover_resend(struct engine *e, struct exchange *x);
+void recover_asked(struct engine *e, struct exchange *x);
+void recover_flow(struct engine *e, uint32_t flow);
+void recover_denied(struct engine *e, struct exchange *x,
+		    const struct binding *denial);
+
+/* want.c */
+void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow);
+bool want_cookie(struct engine *e, struct exchange *x);
+void want_resend(struct engine *e, struct exchange *x);
+void want_timeout(struct engine *e, struct exchange *x);
+void want_denied(struct engine *e, struct exchange *x,
+		 const struct binding *denial);
+
+/* denial.c */
+struct oap_run *denial_make(struct engine *e, enum role role, const char *name,
+			    const struct binding *denial);
+bool denial_read(struct engine *e, struct exchange *x, struct binding *denial);
+bool denial_is_final(enum refusal code);
+void denial_end_flow(struct engine *e, struct exchange *x,
+		     const struct binding *denial);
 
 /* responder.c */
 void responder_hello(struct engine *e, const struct sockaddr_storage *peer,
@@ -237,6 +277,8 @@ void responder_frame(struct engine *e, uint32_t flow,
 		     const struct frame *frame);
 void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 		     const struct frame *frame);
+void responder_asked(struct engine *e, uint32_t flow);
+void responder_drop(struct engine *e);
 void responder_gone(struct engine *e, uint32_t flow);
 uint64_t responder_tick(struct engine *e, uint64_t now);
 void responder_free(struct engine *e);
@@ -246,7 +288,8 @@ void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
 		      const struct frame *frame);
 void initiator_answer(struct engine *e, uint32_t flow,
 		      const struct frame *frame);
-void initiator_drop(struct engine *e);
+void initiator_asked(struct engine *e, uint32_t flow);
+void initiator_drop(struct engine *e, const char *why);
 void initiator_gone(struct engine *e, uint32_t flow);
 uint64_t initiator_tick(struct engine *e, uint64_t now);
 void initiator_free(struct engine *e);

@@ -22,6 +22,7 @@ struct engine *engine_new(const struct engine_ops *ops, void *ctx,
 	TAILQ_INIT(&e->exchanges);
 	TAILQ_INIT(&e->answers);
 	TAILQ_INIT(&e->incomings);
+	TAILQ_INIT(&e->held);
 	record_init(&e->record);
 	/* a peer that chooses tokens must not be able to fill one hash chain */
 	if (RAND_bytes((uint8_t *)&e->salt, sizeof(e->salt)) != 1) {
@@ -81,6 +82,7 @@ void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 	case MSG_ALLOC:
 	case MSG_ABORT:
 	case MSG_REKEY:
+	case MSG_REKEY_WANTED:
 		if (!cookie_ok(&e->jar, engine_now(e), peer, frame.cookie))
 			responder_hello(e, peer, &frame);
 		else if (frame.type == MSG_ABORT)
@@ -95,6 +97,7 @@ void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 	case MSG_REFUSED:
 	case MSG_REKEY_OK:
 	case MSG_REKEY_REFUSED:
+	case MSG_REKEY_DENIED:
 		initiator_answer(e, 0, &frame);
 		break;
 	default:
@@ -146,12 +149,26 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow)
 {
-	rekey_want(e, flow);
+	want_rekey(e, flow);
 }
 
-void engine_drop_runs(struct engine *e)
+void engine_asked(struct engine *e, uint32_t flow)
 {
-	initiator_drop(e);
+	initiator_asked(e, flow);
+	responder_asked(e, flow);
+}
+
+void engine_drop_runs(struct engine *e, const char *why)
+{
+	initiator_drop(e, why);
+	responder_drop(e);
+}
+
+void engine_copied(struct engine *e)
+{
+	engine_drop_runs(e, "the machine was copied meanwhile: try again");
+	responder_free(e);
+	explicit_bzero(&e->jar, sizeof(e->jar));
 }
 
 /* Cancel an exchange, because the program gave up or the flow is gone. */

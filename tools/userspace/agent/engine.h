@@ -53,7 +53,9 @@ struct engine_ops {
 			const struct ipcp_nl_seed *seed);
 	int (*rekey_clear)(void *ctx, uint32_t id, uint32_t exchange,
 			   uint32_t retry_after);
+	int (*rekey_ask)(void *ctx, uint32_t id, uint32_t exchange);
 	int (*rekey_claim_fresh)(void *ctx, uint32_t id,
+				 const struct ipcp_nl_numbers *peer,
 				 struct ipcp_nl_claim *claim);
 	int (*rekey_request)(void *ctx, uint32_t id);
 	int (*flow_direct)(void *ctx, uint32_t id);
@@ -67,10 +69,19 @@ void engine_set_config(struct engine *e, const struct config *conf,
 
 /**
  * engine_drop_runs() - abandon the exchanges in progress
+ * @why: what the programs are told
  *
- * Allocations fail; re-keys are cleared and will be claimed again.
+ * Allocations fail; re-keys are cleared and will be claimed again. Requests of
+ * peers that wait for something are forgotten; the peers repeat them.
  */
-void engine_drop_runs(struct engine *e);
+void engine_drop_runs(struct engine *e, const char *why);
+
+/**
+ * engine_copied() - begin anew, because the machine is a copy of another one
+ *
+ * The other one goes on with the same secrets: no exchange may end in both.
+ */
+void engine_copied(struct engine *e);
 
 /* Upcalls */
 void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *upcall);
@@ -102,6 +113,14 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
 
 /* A flow whose responder is here needs a new seed: ask the initiator. */
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow);
+
+/**
+ * engine_asked() - pass on that the peer was asked whether it has the keys
+ *
+ * The kernel knows the result. Without this call the engine looks after some
+ * seconds itself.
+ */
+void engine_asked(struct engine *e, uint32_t flow);
 
 /**
  * engine_tick() - do the work that is due

@@ -10,19 +10,19 @@
 
 #include "engine-int.h"
 
-struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
-			      uint32_t timeout)
+struct exchange *exchange_new(struct engine *e, uint32_t flow,
+			      enum exchange_kind kind, uint32_t timeout)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return NULL;
 	x->flow = flow;
-	x->rekey = rekey;
+	x->kind = kind;
 	x->wait = RESEND_FIRST_MS;
 	x->began = engine_now(e);
 	x->deadline = x->began + timeout;
-	e->nrekeys += rekey;
+	e->nrekeys += kind == EXCHANGE_REKEY;
 	TAILQ_INSERT_TAIL(&e->exchanges, x, entry);
 	return x;
 }
@@ -30,8 +30,7 @@ struct exchange *exchange_new(struct engine *e, uint32_t flow, bool rekey,
 void exchange_free(struct engine *e, struct exchange *x)
 {
 	TAILQ_REMOVE(&e->exchanges, x, entry);
-	if (x->rekey)
-		e->nrekeys--;
+	e->nrekeys -= x->kind == EXCHANGE_REKEY;
 	if (x->resolving)
 		e->ops->resolve_cancel(e->ctx, x->flow);
 	assembly_free(&x->in);
@@ -50,9 +49,21 @@ struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token)
 
 	TAILQ_FOREACH(x, &e->exchanges, entry)
 		if (x->msg.token && x->msg.token == token &&
-		    (flow ? x->rekey && x->flow == flow : x->in_clear))
+		    (flow ? x->kind == EXCHANGE_REKEY && x->flow == flow :
+			    x->in_clear))
 			return x;
 	return NULL;
+}
+
+struct exchange *exchange_of_flow(struct engine *e, uint32_t flow,
+				  enum exchange_kind kind)
+{
+	struct exchange *x;
+
+	TAILQ_FOREACH(x, &e->exchanges, entry)
+		if (x->kind == kind && x->flow == flow)
+			break;
+	return x;
 }
 
 static struct oap_params params_of(const struct exchange *x)
@@ -63,7 +74,7 @@ static struct oap_params params_of(const struct exchange *x)
 		.peer_name = x->blob.name,
 	};
 
-	if (x->rekey) {
+	if (x->kind == EXCHANGE_REKEY) {
 		params.auth = x->blob.peer.authenticated ? OAP_AUTH_REQUIRED :
 							   OAP_AUTH_NONE;
 		params.peer_name = x->blob.peer.name;
@@ -90,22 +101,35 @@ bool exchange_token(struct exchange *x)
 	return true;
 }
 
+static enum oap_code make(struct engine *e, struct exchange *x,
+			  struct oap_err *err)
+{
+	static const enum msg_type types[] = {
+		[EXCHANGE_ALLOC] = MSG_ALLOC,
+		[EXCHANGE_REKEY] = MSG_REKEY,
+		[EXCHANGE_WANT] = MSG_REKEY_WANTED,
+	};
+	struct oap_params params = params_of(x);
+	uint8_t data[BINDING_MAX];
+
+	params.data = data;
+	params.data_len = binding_write(&x->bind, data);
+	x->msg.type = types[x->kind];
+	return x->kind == EXCHANGE_WANT ?
+	       oap_statement(e->oap, true, &params, &x->run, err) :
+	       oap_request(e->oap, &params, &x->run, err);
+}
+
 /*
  * Make the request for the current token; on failure there is nothing to send.
  */
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err)
 {
-	struct oap_params params = params_of(x);
-	uint8_t data[BINDING_MAX];
-	enum oap_code code;
+	enum oap_code code = make(e, x, err);
 
-	params.data = data;
-	params.data_len = binding_write(&x->bind, data);
-	code = oap_request(e->oap, &params, &x->run, err);
 	if (code)
 		return code;
-	x->msg.type = x->rekey ? MSG_REKEY : MSG_ALLOC;
 	x->msg.p = (uint8_t *)oap_message(x->run, &x->msg.len);
 	x->made = engine_now(e);
 	if (x->msg.len <= MESSAGE_MAX)
@@ -143,9 +167,10 @@ static bool binding_fits(struct exchange *x, struct oap_err *err)
 	size_t len;
 
 	data = oap_data(x->run, &len);
-	want.purpose = x->rekey ? FOR_REKEY_RESPONSE : FOR_ALLOC_RESPONSE;
+	want.purpose = x->kind == EXCHANGE_REKEY ? FOR_REKEY_RESPONSE :
+						   FOR_ALLOC_RESPONSE;
 	if (binding_read(&got, data, len)) {
-		if (!x->rekey)
+		if (x->kind == EXCHANGE_ALLOC)
 			want.responder_eid = got.responder_eid;
 		if (binding_same(&want, &got) && got.responder_eid) {
 			x->bind.responder_eid = got.responder_eid;

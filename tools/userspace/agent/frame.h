@@ -33,7 +33,9 @@ enum msg_type {
 	/* SEALED, from the responder */
 	MSG_REKEY_OK = 17,	/* OAP response */
 	MSG_REKEY_REFUSED = 18,	/* code, text */
-	MSG_REKEY_WANTED = 19,	/* SEALED only */
+	MSG_REKEY_WANTED = 19,	/* in CTRL: OAP statement */
+	/* CTRL, from either */
+	MSG_REKEY_DENIED = 20,	/* OAP statement */
 };
 
 struct frame {

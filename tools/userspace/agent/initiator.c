@@ -25,7 +25,9 @@ void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
 		return;
 	memcpy(x->cookie, frame->cookie, COOKIE_LEN);
 	x->has_cookie = true;
-	if (!x->rekey && !allocate_cookie(e, x, peer))
+	if (x->kind == EXCHANGE_ALLOC && !allocate_cookie(e, x, peer))
+		return;
+	if (x->kind == EXCHANGE_WANT && !want_cookie(e, x))
 		return;
 	x->wait = RESEND_FIRST_MS;
 	/* a request is much longer than a cookie, which anybody on the path sends */
@@ -41,10 +43,37 @@ static void refused(struct engine *e, struct exchange *x)
 	enum refusal code = refusal_read(x->in.p, x->in.len, text);
 
 	snprintf(why, sizeof(why), "the peer refuses: %s", text);
-	if (x->rekey)
+	if (x->kind == EXCHANGE_REKEY)
 		rekey_refused(e, x, code, why);
 	else
 		allocate_refused(e, x, refusal_errno(code), 0, why);
+}
+
+/* Process a signed refusal. */
+static void denied(struct engine *e, struct exchange *x)
+{
+	struct binding denial;
+
+	if (!denial_read(e, x, &denial))
+		return;
+	if (x->kind == EXCHANGE_REKEY)
+		recover_denied(e, x, &denial);
+	else
+		want_denied(e, x, &denial);
+}
+
+/* True for an answer to an exchange of this kind. */
+static bool fits(const struct exchange *x, enum msg_type type)
+{
+	switch (x->kind) {
+	case EXCHANGE_ALLOC:
+		return type == MSG_ALLOC_OK || type == MSG_REFUSED;
+	case EXCHANGE_REKEY:
+		return type == MSG_REKEY_OK || type == MSG_REKEY_REFUSED ||
+		       type == MSG_REKEY_DENIED;
+	default:
+		return type == MSG_REKEY_DENIED;
+	}
 }
 
 /* Process a frame of an answer. */
@@ -53,19 +82,30 @@ void initiator_answer(struct engine *e, uint32_t flow,
 {
 	struct exchange *x = exchange_find(e, flow, frame->token);
 
-	if (!x || !x->sent || x->rekey != (frame->type >= MSG_REKEY))
+	if (!x || !x->sent || !fits(x, frame->type))
 		return;
 	/* do not mix frames of a refusal and of an answer */
 	if (x->in.p && x->in.type != frame->type)
 		assembly_free(&x->in);
 	if (assembly_add(&x->in, frame) != 1)
 		return;
-	if (frame->type == MSG_REFUSED || frame->type == MSG_REKEY_REFUSED)
+	if (frame->type == MSG_REKEY_DENIED)
+		denied(e, x);
+	else if (frame->type == MSG_REFUSED || frame->type == MSG_REKEY_REFUSED)
 		refused(e, x);
-	else if (x->rekey)
+	else if (x->kind == EXCHANGE_REKEY)
 		rekey_done(e, x);
 	else
 		allocate_done(e, x);
+}
+
+/* The kernel has asked the peer of a flow whether it has the keys. */
+void initiator_asked(struct engine *e, uint32_t flow)
+{
+	struct exchange *x = exchange_of_flow(e, flow, EXCHANGE_REKEY);
+
+	if (x)
+		recover_asked(e, x);
 }
 
 void initiator_gone(struct engine *e, uint32_t flow)
@@ -76,40 +116,65 @@ void initiator_gone(struct engine *e, uint32_t flow)
 		next = TAILQ_NEXT(x, entry);
 		if (x->flow != flow)
 			continue;
-		if (!x->rekey)
+		if (x->kind == EXCHANGE_ALLOC)
 			allocate_abort(e, x, REFUSE_CANCELLED,
 				       "the program gave up");
 		exchange_free(e, x);
 	}
 }
 
-void initiator_drop(struct engine *e)
+void initiator_drop(struct engine *e, const char *why)
 {
 	struct exchange *x;
 
 	while ((x = TAILQ_FIRST(&e->exchanges))) {
-		if (x->rekey)
+		if (x->kind == EXCHANGE_REKEY)
 			rekey_drop(e, x);
+		else if (x->kind == EXCHANGE_WANT)
+			exchange_free(e, x);
 		else
 			allocate_failed(e, x, ECONNREFUSED, REFUSE_CANCELLED,
-					"the agent's configuration changed: try again");
+					why);
 	}
 }
 
-/* Do the work of an exchange that is due, which may end it. */
+/* The time of an exchange is over, which ends it. */
+static void time_out(struct engine *e, struct exchange *x)
+{
+	switch (x->kind) {
+	case EXCHANGE_ALLOC:
+		allocate_timeout(e, x);
+		break;
+	case EXCHANGE_REKEY:
+		rekey_timeout(e, x);
+		break;
+	default:
+		want_timeout(e, x);
+	}
+}
+
+/* Send a request again, or do something else about it, which may end it. */
+static void resend(struct engine *e, struct exchange *x)
+{
+	switch (x->kind) {
+	case EXCHANGE_ALLOC:
+		allocate_resend(e, x);
+		break;
+	case EXCHANGE_REKEY:
+		recover_resend(e, x);
+		break;
+	default:
+		want_resend(e, x);
+	}
+}
+
+/* Do the work of an exchange that is due. */
 static void tick(struct engine *e, struct exchange *x, uint64_t now)
 {
-	if (now >= x->deadline) {
-		if (x->rekey)
-			rekey_timeout(e, x);
-		else
-			allocate_timeout(e, x);
-	} else if (now >= x->resend_at) {
-		if (x->rekey)
-			rekey_resend(e, x);
-		else
-			allocate_resend(e, x);
-	}
+	if (now >= x->deadline)
+		time_out(e, x);
+	else if (now >= x->resend_at)
+		resend(e, x);
 }
 
 uint64_t initiator_tick(struct engine *e, uint64_t now)

@@ -115,10 +115,16 @@ static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
 	return ipcp_nl_rekey_clear(nl_of(ctx), id, exchange, retry_after);
 }
 
+static int op_rekey_ask(void *ctx, uint32_t id, uint32_t exchange)
+{
+	return ipcp_nl_rekey_ask(nl_of(ctx), id, exchange);
+}
+
 static int op_rekey_claim_fresh(void *ctx, uint32_t id,
+				const struct ipcp_nl_numbers *peer,
 				struct ipcp_nl_claim *claim)
 {
-	return ipcp_nl_rekey_claim_fresh(nl_of(ctx), id, claim);
+	return ipcp_nl_rekey_claim_fresh(nl_of(ctx), id, peer, claim);
 }
 
 static int op_rekey_request(void *ctx, uint32_t id)
@@ -142,9 +148,19 @@ const struct engine_ops kernel_ops = {
 	.flow_direct = op_flow_direct,
 	.seed_set = op_seed_set,
 	.rekey_clear = op_rekey_clear,
+	.rekey_ask = op_rekey_ask,
 	.rekey_claim_fresh = op_rekey_claim_fresh,
 	.rekey_request = op_rekey_request,
 };
+
+static void note(struct kernel_news *news, uint32_t flows[NEWS_MAX],
+		 unsigned int *count, uint32_t id)
+{
+	if (*count < NEWS_MAX)
+		flows[(*count)++] = id;
+	else
+		news->lost = true;
+}
 
 static void on_event(const struct ipcp_nl_event *event, void *arg)
 {
@@ -154,16 +170,25 @@ static void on_event(const struct ipcp_nl_event *event, void *arg)
 		news->upcalls = true;
 		return;
 	}
+	if (event->event == IPCP_REKEY_EVENT_COPIED) {
+		news->copied = true;
+		return;
+	}
 	log_dbg("flow %u: %s, epoch %u%s%s", event->flow.id,
 		ipcp_nl_event_name(event->event), event->flow.epoch,
 		event->flow.reason[0] ? ": " : "", event->flow.reason);
-	if (event->event != IPCP_REKEY_EVENT_DUE)
-		return;
-	news->due = true;
-	if (news->ndue < sizeof(news->due_flows) / sizeof(news->due_flows[0]))
-		news->due_flows[news->ndue++] = event->flow.id;
-	else
-		news->lost = true;
+	switch (event->event) {
+	case IPCP_REKEY_EVENT_DUE:
+		news->due = true;
+		note(news, news->due_flows, &news->ndue, event->flow.id);
+		break;
+	case IPCP_REKEY_EVENT_ANSWERED:
+	case IPCP_REKEY_EVENT_SILENT:
+		note(news, news->asked_flows, &news->nasked, event->flow.id);
+		break;
+	default:
+		break;
+	}
 }
 
 int kernel_events(struct kernel *k, struct kernel_news *news)
@@ -314,6 +339,14 @@ unsigned int kernel_flows(struct kernel *k)
 
 	ipcp_nl_info_get(k->nl, &info);
 	return info.flows;
+}
+
+unsigned int kernel_copies(struct kernel *k)
+{
+	struct ipcp_nl_info info = { .copies = 0 };
+
+	ipcp_nl_info_get(k->nl, &info);
+	return info.copies;
 }
 
 struct wanted {

@@ -22,13 +22,18 @@ struct kernel {
 
 extern const struct engine_ops kernel_ops;
 
+#define NEWS_MAX	32
+
 /* What happened since the last call, see kernel_events(). */
 struct kernel_news {
 	bool upcalls;
 	bool due;
+	bool copied;		/* the machine */
 	bool lost;		/* some events were lost */
-	uint32_t due_flows[32];
+	uint32_t due_flows[NEWS_MAX];
 	unsigned int ndue;
+	uint32_t asked_flows[NEWS_MAX];	/* of which the result is known */
+	unsigned int nasked;
 };
 
 int kernel_events(struct kernel *k, struct kernel_news *news);
@@ -57,6 +62,11 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
  * kernel_flows() - return the number of flows
  */
 unsigned int kernel_flows(struct kernel *k);
+
+/**
+ * kernel_copies() - return how often the machine was found to be a copy
+ */
+unsigned int kernel_copies(struct kernel *k);
 
 /**
  * kernel_want_all() - request a re-key of flows that cannot begin one

@@ -49,7 +49,7 @@ void record_end(struct record *record, enum outcome_kind kind, uint64_t began,
 	o->within[i]++;
 }
 
-static struct failure *find(struct record *record, uint32_t flow)
+static struct failure *find(const struct record *record, uint32_t flow)
 {
 	struct failure *f;
 
@@ -57,6 +57,35 @@ static struct failure *find(struct record *record, uint32_t flow)
 		if (f->flow == flow)
 			return f;
 	return NULL;
+}
+
+uint32_t record_hold(const struct record *record, unsigned int times)
+{
+	uint32_t hold = HOLD_FIRST_MS;
+
+	while (--times && hold < HOLD_MAX_MS)
+		hold *= 2;
+	if (hold > HOLD_MAX_MS || record->nfailures == FAILURES_MAX)
+		return HOLD_MAX_MS;
+	return hold;
+}
+
+bool record_waits(const struct record *record, uint32_t flow, uint64_t now)
+{
+	const struct failure *f = find(record, flow);
+
+	return f && now < f->when + record_hold(record, f->times);
+}
+
+bool record_denied(struct record *record, uint32_t flow, uint64_t now)
+{
+	struct failure *f = find(record, flow);
+
+	if (!f)
+		return false;
+	if (!f->denied)
+		f->denied = now;
+	return now - f->denied >= DENIED_APART_MS;
 }
 
 unsigned int record_forget(struct record *record, uint32_t flow)
@@ -83,6 +112,7 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 	f->flow = flow;
 	f->times = old ? old->times + 1 : 1;
 	f->when = now;
+	f->denied = old ? old->denied : 0;
 	if (peer)
 		f->peer = *peer;
 	snprintf(f->name, sizeof(f->name), "%s", name);

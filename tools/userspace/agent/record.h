@@ -13,6 +13,9 @@
 #include "policy.h"
 
 #define FAILURES_MAX	256
+#define HOLD_FIRST_MS	1000	/* after a failure */
+#define HOLD_MAX_MS	120000
+#define DENIED_APART_MS	60000
 
 enum outcome_kind {
 	ALLOC_DONE,		/* as initiator */
@@ -54,6 +57,8 @@ struct outcome {
  * @flow: 0 if there is none
  * @times: consecutive failures
  * @when: last failure, in monotonic milliseconds
+ * @denied: first of them in which the peer denied, signed, that keys were lost;
+ *	0 if there was none
  */
 struct failure {
 	TAILQ_ENTRY(failure) entry;
@@ -61,6 +66,7 @@ struct failure {
 	uint32_t flow;
 	uint32_t times;
 	uint64_t when;
+	uint64_t denied;
 	struct sockaddr_storage peer;
 	char name[OAP_NAME_MAX + 1];
 	char text[2 * REASON_LEN];
@@ -103,6 +109,29 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 			    uint32_t flow, const char *name,
 			    const struct sockaddr_storage *peer,
 			    const char *text, uint64_t now);
+
+/**
+ * record_hold() - return how long to wait after a number of failures in a row
+ *
+ * Twice as long each time, up to a limit. With more failing flows than the table
+ * has, nobody counts them: the limit.
+ *
+ * Return: milliseconds.
+ */
+uint32_t record_hold(const struct record *record, unsigned int times);
+
+/**
+ * record_waits() - check whether it is too early to try again for a flow
+ */
+bool record_waits(const struct record *record, uint32_t flow, uint64_t now);
+
+/**
+ * record_denied() - note that the peer of a flow that failed has denied, signed,
+ * that keys were lost
+ *
+ * Return: true if it denied so before, at least DENIED_APART_MS ago.
+ */
+bool record_denied(struct record *record, uint32_t flow, uint64_t now);
 
 /**
  * record_forget() - forget the failure of a flow that works again or is gone

@@ -17,16 +17,25 @@ size_t refusal_write(uint8_t buf[1 + REASON_LEN], enum refusal code,
 	return 1 + len;
 }
 
+/* What a peer says may come to a terminal. */
+void refusal_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 /* @text: REASON_LEN bytes, made printable. */
 enum refusal refusal_read(const uint8_t *p, size_t len, char *text)
 {
-	size_t i, n = len ? len - 1 : 0;
+	size_t n = len ? len - 1 : 0;
 
 	if (n >= REASON_LEN)
 		n = REASON_LEN - 1;
-	for (i = 0; i < n; i++)
-		text[i] = p[1 + i] >= ' ' && p[1 + i] <= '~' ? p[1 + i] : '?';
+	if (n)
+		memcpy(text, p + 1, n);
 	text[n] = '\0';
+	refusal_printable(text);
 	return len ? p[0] : REFUSE_INTERNAL;
 }
 

@@ -98,6 +98,8 @@ static const char *waits_for(const struct exchange *x)
 {
 	if (x->resolving)
 		return "dns";
+	if (x->asked)
+		return "question";
 	return x->in_clear && !x->has_cookie ? "cookie" : "answer";
 }
 
@@ -109,7 +111,7 @@ static json_t *under_way_json(const struct engine *e)
 	TAILQ_FOREACH(x, &e->exchanges, entry)
 		json_array_append_new(list, json_pack(
 			"{s:s, s:I, s:o, s:o, s:o, s:i, s:s}",
-			"kind", x->rekey ? "rekey" : "allocation",
+			"kind", x->kind == EXCHANGE_ALLOC ? "allocation" : "rekey",
 			"flow", (json_int_t)x->flow, "name", text(x->blob.name),
 			"peer", peer_json(&x->peer),
 			"for_ms", ms(engine_now(e) - x->began),

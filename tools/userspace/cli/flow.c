@@ -61,7 +61,7 @@ static json_t *due_json(uint32_t due)
 
 static json_t *stats_json(const struct ipcp_nl_stats *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 			 "tx_packets", (json_int_t)s->tx_packets,
 			 "tx_bytes", (json_int_t)s->tx_bytes,
 			 "rx_packets", (json_int_t)s->rx_packets,
@@ -70,13 +70,15 @@ static json_t *stats_json(const struct ipcp_nl_stats *s)
 			 "tx_leaves", (json_int_t)s->tx_leaves,
 			 "rx_leaves", (json_int_t)s->rx_leaves,
 			 "linger_cut", (json_int_t)s->linger_cut,
+			 "recoveries", (json_int_t)s->recoveries,
+			 "recovery_age_ms", (json_int_t)s->recovery_age,
 			 "drops", nlcmd_drops(&s->drops));
 }
 
 /* State of the key schedule. */
 static json_t *keys_json(const struct ipcp_nl_flow *f)
 {
-	return json_pack("{s:i, s:i, s:i, s:I, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:i, s:i, s:i, s:I, s:b, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "epoch", (int)f->epoch,
 			 "newest_epoch", (int)f->newest_epoch,
 			 "tx_epoch", (int)f->tx_epoch,
@@ -84,6 +86,7 @@ static json_t *keys_json(const struct ipcp_nl_flow *f)
 			 "in_flight", !!f->in_flight,
 			 "has_pending", !!f->has_pending,
 			 "done", !!f->done,
+			 "recoverable", !!f->recoverable,
 			 "due", due_json(f->due),
 			 "epoch_age_ms", (json_int_t)f->epoch_age,
 			 "tx_leaf", (json_int_t)f->tx_leaf,
@@ -184,6 +187,10 @@ static void show_stats(const struct ipcp_nl_stats *s)
 	       (unsigned long long)s->rx_packets, (unsigned long long)s->rx_bytes,
 	       (unsigned long long)s->rx_leaves);
 	printf("rekeys         %llu\n", (unsigned long long)s->rekeys);
+	if (s->recoveries)
+		printf("recoveries     %llu, the last %.0f s ago\n",
+		       (unsigned long long)s->recoveries,
+		       s->recovery_age / 1e3);
 	for (i = 1; i <= IPCP_REKEY_A_DROPS_MAX; i++)
 		if (s->drops.by[i])
 			printf("dropped        %llu: %s\n",
@@ -205,6 +212,9 @@ static void show_keys(const struct ipcp_nl_flow *f)
 	       f->has_pending ? "pending " : "");
 	printf("%s\n", f->due ? ipcp_nl_due_names(f->due, buf, sizeof(buf)) :
 	       f->in_flight || f->has_pending ? "" : "not due");
+	printf("if keys lost   %s\n", f->recoverable ?
+	       "fresh ones, as both ends have certificates" :
+	       "the flow ends, as not both ends have certificates");
 	printf("leaf           sending %u, receiving %u, %u packets each\n",
 	       f->tx_leaf, f->rx_leaf, f->packets_per_leaf);
 	printf("packets left   sending %llu, receiving %llu\n",

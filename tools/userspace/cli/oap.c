@@ -21,6 +21,7 @@
 
 #define SLACK_MS	100		/* of the clocks, as in Ouroboros */
 #define SECURE_HEAP	(256 * 1024)
+#define DATA_MAX	1024
 #define WARNING \
 	"For tests: the key is written to a file, which an agent never does.\n"
 
@@ -32,6 +33,7 @@ struct step {
 	const char *key;
 	const char *auth;
 	const char *peer;
+	const char *data;
 	bool sends;			/* writes a message to stdout */
 	struct oap_params params;
 	struct oap_env *env;
@@ -53,6 +55,9 @@ struct step {
 #define OPT_AUTH(s) \
 	{ "auth", 'a', "WORD", "of the peer: none, optional (default), required", \
 	  OPT_TEXT, &(s).auth, 0, 0 }
+#define OPT_DATA(s) \
+	{ "data", 'd', "HEX", "data of an agent, to be signed", \
+	  OPT_TEXT, &(s).data, 0, 0 }
 #define OPT_PEER(s) \
 	{ "peer", 'p', "NAME", "name that the client must prove", \
 	  OPT_TEXT, &(s).peer, 0, 0 }
@@ -97,7 +102,8 @@ static void step_check(const struct use *use, struct step *s)
 	unsigned int i;
 
 	for (o = use->opts; o->name; o++)
-		if (!*(const char **)o->to && strcmp(o->name, "peer"))
+		if (!*(const char **)o->to && strcmp(o->name, "peer") &&
+		    strcmp(o->name, "data"))
 			exit(use_error(use, "--%s is required", o->name));
 	if (!oap_name_ok(s->name))
 		exit(use_error(use, "'%s' is not a valid name: 1 to 255 printable characters, no spaces, no '/'",
@@ -226,10 +232,25 @@ static int save_state(struct step *s)
 	return status;
 }
 
+/* Convert the data of the request. */
+static int load_data(struct step *s, uint8_t *data, size_t size)
+{
+	if (!s->data)
+		return EXIT_OK;
+	if (OPENSSL_hexstr2buf_ex(data, size, &s->params.data_len, s->data,
+				  '\0') != 1)
+		return fail("--data: give up to %zu bytes in hexadecimal", size);
+	s->params.data = data;
+	return EXIT_OK;
+}
+
 static int request(struct step *s)
 {
 	int status = step_open(s);
+	uint8_t data[DATA_MAX];
 
+	if (!status)
+		status = load_data(s, data, sizeof(data));
 	if (status)
 		return status;
 	if (oap_request(s->env, &s->params, &s->run, &s->err))
@@ -244,7 +265,7 @@ static int oap_cmd_request(int argc, char **argv)
 	const struct opt opts[] = {
 		OPT_NAME(s), OPT_CONF(s),
 		OPT_STATE(s, "file for the exchange until 'complete'"),
-		{ 0 }
+		OPT_DATA(s), { 0 }
 	};
 	const struct use use = {
 		"oap request", "> REQUEST",

@@ -3,8 +3,8 @@
 /*
  * Fuzz target: frames arrive at two agents, an initiator and a responder. The
  * first byte of the input selects what the initiator has begun: bit 0 an
- * allocation, bit 1 a re-key, bit 2 a re-key of a flow that lost its keys. The
- * frames follow, in order of arrival:
+ * allocation, bit 1 a re-key, bit 2 a re-key of a flow that lost its keys; with
+ * bit 3 the responder asks for that. The frames follow, in order of arrival:
  *
  *   byte 0	bit 0: at the initiator, else at the responder
  *		bit 1: under a flow's keys, else in the clear
@@ -26,6 +26,7 @@
 #include "world.h"
 
 #define FLOWS		4
+#define WANT		8	/* in the first byte */
 #define ALLOC		1	/* being allocated */
 #define REKEY		2	/* re-keyed under its keys */
 #define IN_CLEAR	3	/* has lost its keys */
@@ -228,12 +229,24 @@ static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
 	return 0;
 }
 
+/* The flow that is re-keyed in the clear has no keys; the others stay asked. */
+static int op_rekey_ask(void *ctx, uint32_t id, uint32_t exchange)
+{
+	(void)ctx;
+	(void)exchange;
+	MUST(id && id < FLOWS);
+	world_believed = true;
+	return id == IN_CLEAR ? -ENOKEY : 0;
+}
+
 static int op_rekey_claim_fresh(void *ctx, uint32_t id,
+				const struct ipcp_nl_numbers *peer,
 				struct ipcp_nl_claim *claim)
 {
 	(void)ctx;
+	(void)peer;
 	(void)claim;
-	MUST(id == REKEY);
+	MUST(id == REKEY || id == IN_CLEAR);
 	return -EAGAIN;
 }
 
@@ -267,6 +280,7 @@ static const struct engine_ops ops = {
 	.flow_del = op_flow_del,
 	.seed_set = op_seed_set,
 	.rekey_clear = op_rekey_clear,
+	.rekey_ask = op_rekey_ask,
 	.rekey_claim_fresh = op_rekey_claim_fresh,
 	.rekey_request = op_rekey_request,
 	.flow_direct = op_flow_direct,
@@ -306,6 +320,7 @@ static void allocated(struct side *s, uint32_t id)
 	make_flow(s, id, WORLD_NAME);
 	s->flows[id].state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
 	if (id == IN_CLEAR) {
+		s->flows[id].recoverable = 1;
 		blob.peer.authenticated = true;
 		strcpy(blob.peer.name, s->initiator ? WORLD_NAME : WORLD_US);
 	}
@@ -338,6 +353,14 @@ static void rekey(uint32_t id)
 	engine_rekey(alice.e, &claim);
 }
 
+/* The responder has lost the keys as well, and asks for others. */
+static void want(void)
+{
+	bob.flows[IN_CLEAR].peer = alice.addr;
+	bob.flows[IN_CLEAR].due = IPCP_REKEY_DUE_NO_KEYS;
+	engine_want(bob.e, &bob.flows[IN_CLEAR]);
+}
+
 static void begin_side(struct side *s)
 {
 	memset(s->flows, 0, sizeof(s->flows));
@@ -366,6 +389,8 @@ static void begin(uint8_t what)
 			rekey(id);
 	}
 	world_dice(FLOWS);
+	if (what & WANT)
+		want();
 }
 
 static void end_side(struct side *s)
@@ -486,6 +511,8 @@ void record(const char *dir)
 	record_one(dir, "rekey", 2, false);
 	record_one(dir, "in-clear", 4, false);
 	record_one(dir, "all", 7, false);
+	record_one(dir, "wanted-in-clear", WANT, false);
+	record_one(dir, "refused-wanted", WANT, true);
 	record_one(dir, "refused", 1, true);
 	record_wanted(dir);
 }

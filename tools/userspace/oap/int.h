@@ -187,6 +187,7 @@ struct oap_run {
 	uint16_t kdf;
 	bool client_encap;		/* initiator: the key exists already */
 	bool has_key;			/* exchange complete, with a key */
+	bool is_signed;			/* the message of this side */
 	struct oap_msg out;		/* message of this side */
 	struct oap_msg in;		/* message of the peer */
 	struct oap_hdr hdr;		/* points into @in */

@@ -279,6 +279,23 @@ enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
 			  struct oap_err *err);
 
 /**
+ * oap_statement() - sign data for the peer, without a key exchange
+ * @env: environment
+ * @server: sign as server/NAME, else as client/NAME
+ * @params: parameters; uses @name and @data
+ * @run: the statement, for oap_message(); NULL on failure
+ * @err: reason of a failure
+ *
+ * The peer verifies a statement by oap_process(). No answer follows.
+ *
+ * Return: OAP_OK, or the code of the failure; OAP_NO_CREDENTIALS without a
+ * certificate.
+ */
+enum oap_code oap_statement(struct oap_env *env, bool server,
+			    const struct oap_params *params,
+			    struct oap_run **run, struct oap_err *err);
+
+/**
  * oap_message() - get the message to send: the request or the response
  * @run: the exchange
  * @len: length of the message
@@ -303,6 +320,15 @@ const uint8_t *oap_data(const struct oap_run *run, size_t *len);
  * Return: the identity, valid as long as @run.
  */
 const struct oap_identity *oap_peer(const struct oap_run *run);
+
+/**
+ * oap_both_proved() - check whether both sides have proved a certificate
+ * @run: the exchange, after oap_complete() or oap_respond()
+ *
+ * Return: true if this side has signed its message and the peer is
+ * authenticated. Both sides of an exchange find the same.
+ */
+bool oap_both_proved(const struct oap_run *run);
 
 /**
  * oap_require_peer() - check that the certificate of the peer has a name

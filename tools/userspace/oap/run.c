@@ -60,6 +60,11 @@ const struct oap_identity *oap_peer(const struct oap_run *run)
 	return &run->peer;
 }
 
+bool oap_both_proved(const struct oap_run *run)
+{
+	return run->is_signed && run->peer.authenticated;
+}
+
 uint64_t oap_time(const struct oap_run *run)
 {
 	return run->hdr.timestamp;
@@ -179,6 +184,7 @@ enum oap_code oap_run_seal(struct oap_run *run, struct oap_hdr *hdr,
 	code = oap_wire_encode(&run->out, hdr, err);
 	if (!code && creds->crt)
 		code = oap_auth_sign(creds, hdr->md, &run->out, err);
+	run->is_signed = !code && creds->crt;
 	if (code) {
 		/* the unsigned message must not be sent */
 		free(run->out.p);

@@ -172,6 +172,7 @@ static enum oap_code restore(struct oap_run *run, const uint8_t *state,
 		return code;
 	memcpy(run->id, hdr.id, OAP_ID_LEN);
 	run->req_md = hdr.md;
+	run->is_signed = hdr.crt.len;
 	return oap_run_sha256(&run->out, run->req_hash, err);
 }
 

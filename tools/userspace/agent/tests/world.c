@@ -70,11 +70,51 @@ static void deliver(struct packet *pk)
 	free(pk);
 }
 
+/*
+ * A question is answered soon if the peer has the keys and is heard, and ends
+ * after 3 seconds if not.
+ */
+static uint64_t question_end(struct side *s, const struct fake_flow *f)
+{
+	if (!f->used || f->f.question != IPCP_REKEY_QUESTION_ASKED)
+		return UINT64_MAX;
+	return f->asked_at + (!s->answered && (s->other->no_keys || s->deaf) ?
+			      3000 : 10);
+}
+
+/* Return: when the next question ends, and those that end now. */
+static uint64_t end_questions(struct side *s)
+{
+	uint64_t at, next = UINT64_MAX;
+	struct fake_flow *f;
+
+	for (f = s->flows; f < s->flows + FLOWS; f++) {
+		at = question_end(s, f);
+		if (at > clock_ms) {
+			next = at < next ? at : next;
+			continue;
+		}
+		f->f.question = at == f->asked_at + 10 ?
+				IPCP_REKEY_QUESTION_ANSWERED :
+				IPCP_REKEY_QUESTION_SILENT;
+		if (s->e && !s->no_events)
+			engine_asked(s->e, f->f.id);
+	}
+	return next;
+}
+
 bool step(uint64_t until)
 {
 	struct packet *pk = NULL;
 	uint64_t at = until, t;
 	unsigned int i;
+
+	t = end_questions(&alice);
+	if (t < at)
+		at = t;
+	t = end_questions(&bob);
+	if (t < at)
+		at = t;
 
 	/* first, because messages sent now may be the next to arrive */
 	t = alice.e ? engine_tick(alice.e) : UINT64_MAX;
@@ -284,6 +324,10 @@ static bool mix(struct fake_flow *f, const struct ipcp_nl_seed *seed,
 	int i;
 
 	memcpy(&named, seed->chain, sizeof(named));
+	if (!named && !no_keys && !f->f.initiator &&
+	    (f->f.question != IPCP_REKEY_QUESTION_SILENT ||
+	     f->f.question_exchange != seed->exchange))
+		return false;
 	if (f->f.exchange && seed->epoch == f->f.newest_epoch)
 		held = f->before;
 	if (named && (no_keys || named != held))
@@ -318,6 +362,7 @@ static int op_flow_allocate(void *ctx, uint32_t id,
 	f->f.peer = *peer;
 	f->f.peer_eid = peer_eid;
 	f->f.cipher = cipher;
+	f->f.recoverable = !!(params->set & IPCP_NL_P_RECOVERABLE);
 	assert_true(mix(f, seed, true));
 	memcpy(f->seed, seed->seed, 32);
 	memcpy(f->f.blob, params->blob, params->blob_len);
@@ -384,6 +429,7 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 		return -ESTALE;
 	f->f.exchange = seed->exchange;
 	f->f.newest_epoch = seed->epoch;
+	f->f.due = 0;
 	memcpy(f->seed, seed->seed, 32);
 	return 0;
 }
@@ -417,13 +463,43 @@ static struct ipcp_nl_claim make_claim(struct fake_flow *f, uint64_t chain)
 	return c;
 }
 
+static int op_rekey_ask(void *ctx, uint32_t id, uint32_t exchange)
+{
+	struct fake_flow *f = flow_of(ctx, id);
+	struct side *s = ctx;
+
+	if (!f)
+		return -ENOENT;
+	s->questions++;
+	if (!f->f.recoverable)
+		return failed(s, -EOPNOTSUPP);
+	if (s->no_keys)
+		return failed(s, -ENOKEY);
+	if (f->f.question == IPCP_REKEY_QUESTION_ASKED &&
+	    f->f.question_exchange != exchange)
+		return failed(s, -EBUSY);
+	f->f.question = IPCP_REKEY_QUESTION_ASKED;
+	f->f.question_exchange = exchange;
+	f->asked_at = clock_ms;
+	return 0;
+}
+
 static int op_rekey_claim_fresh(void *ctx, uint32_t id,
+				const struct ipcp_nl_numbers *peer,
 				struct ipcp_nl_claim *claim)
 {
 	struct fake_flow *f = flow_of(ctx, id);
 
 	if (!f || f->f.in_flight)
 		return -EAGAIN;
+	if (!((struct side *)ctx)->no_keys &&
+	    (peer || f->f.question != IPCP_REKEY_QUESTION_SILENT))
+		return -EPERM;
+	if (peer) {
+		f->f.newest_epoch = peer->epoch;
+		f->next_exchange = peer->exchange + 1;
+	}
+	f->f.question = IPCP_REKEY_QUESTION_NONE;
 	*claim = make_claim(f, 0);
 	return 0;
 }
@@ -455,7 +531,7 @@ static int op_flow_direct(void *ctx, uint32_t id)
 static const struct engine_ops ops = {
 	op_now, op_reason, op_resolve, op_resolve_cancel, op_ctrl_send, op_sealed_send, op_flow_get,
 	op_flow_find, op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
-	op_rekey_clear, op_rekey_claim_fresh, op_rekey_request, op_flow_direct,
+	op_rekey_clear, op_rekey_ask, op_rekey_claim_fresh, op_rekey_request, op_flow_direct,
 };
 
 /* The program and the main loop */

@@ -34,6 +34,7 @@ struct fake_flow {
 	uint64_t before;		/* that the newest seed was mixed with */
 	uint8_t claimed_epoch;
 	uint32_t retry_after;		/* of the last rekey_clear */
+	uint64_t asked_at;		/* whether the peer has the keys */
 	uint32_t next_exchange;
 	int error;			/* from flow_del */
 	char reason[REASON_LEN];
@@ -59,12 +60,16 @@ struct side {
 	bool full;			/* its backlog is full */
 	bool busy;			/* the previous epoch is unconfirmed */
 	bool no_keys;			/* all keys are lost */
+	bool deaf;			/* nothing is heard under the keys */
+	bool answered;			/* under the keys, by another than the peer */
+	bool no_events;			/* of questions */
 	bool no_dns;
 	int broken;			/* result of flow_allocate, or 0 */
 	uint32_t asked;			/* flow that waits for the DNS */
 	uint16_t asked_port;
 	uint64_t bytes_out;
 	unsigned int finds;		/* flows looked up by endpoint id */
+	unsigned int questions;
 	char reason[64];
 };
 

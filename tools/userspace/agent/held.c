@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Requests that wait for the kernel's question whether the peer has the keys. */
+
+#include <stdlib.h>
+
+#include "held.h"
+
+bool held_add(struct engine *e, struct request *r, held_done done)
+{
+	struct held *h;
+
+	if (e->nheld >= HELD_MAX)
+		return false;
+	h = malloc(sizeof(*h));
+	if (!h)
+		return false;
+	h->r = *r;
+	h->r.p = NULL;		/* the frames are freed */
+	r->run = NULL;
+	h->done = done;
+	h->look_at = engine_now(e) + HELD_LOOK_MS;
+	h->expires = engine_now(e) + HELD_KEEP_MS;
+	TAILQ_INSERT_TAIL(&e->held, h, entry);
+	e->nheld++;
+	return true;
+}
+
+static void drop(struct engine *e, struct held *h)
+{
+	TAILQ_REMOVE(&e->held, h, entry);
+	e->nheld--;
+	oap_free(h->r.run);
+	free(h);
+}
+
+bool held_has(struct engine *e, const struct sockaddr_storage *peer,
+	      uint64_t token)
+{
+	struct held *h;
+
+	TAILQ_FOREACH(h, &e->held, entry)
+		if (h->r.token == token && peer_equal(&h->r.peer, peer))
+			return true;
+	return false;
+}
+
+/* Let a request go on if the kernel knows whether the peer has the keys. */
+static void look(struct engine *e, struct held *h)
+{
+	struct ipcp_nl_flow flow;
+
+	if (e->ops->flow_get(e->ctx, h->r.flow, &flow) ||
+	    flow.question_exchange != h->r.question)
+		flow.question = IPCP_REKEY_QUESTION_NONE;
+	if (flow.question == IPCP_REKEY_QUESTION_ASKED) {
+		h->look_at = engine_now(e) + HELD_AGAIN_MS;
+		return;
+	}
+	h->done(&h->r, flow.question);
+	drop(e, h);
+}
+
+void held_asked(struct engine *e, uint32_t flow)
+{
+	struct held *h, *next;
+
+	for (h = TAILQ_FIRST(&e->held); h; h = next) {
+		next = TAILQ_NEXT(h, entry);
+		if (h->r.flow == flow)
+			look(e, h);
+	}
+}
+
+void held_gone(struct engine *e, uint32_t flow)
+{
+	struct held *h, *next;
+
+	for (h = TAILQ_FIRST(&e->held); h; h = next) {
+		next = TAILQ_NEXT(h, entry);
+		if (h->r.flow == flow)
+			drop(e, h);
+	}
+}
+
+/* Return: when to call again. */
+uint64_t held_tick(struct engine *e, uint64_t now)
+{
+	struct held *h, *next;
+	uint64_t at = UINT64_MAX;
+
+	for (h = TAILQ_FIRST(&e->held); h; h = next) {
+		next = TAILQ_NEXT(h, entry);
+		if (now >= h->expires)
+			drop(e, h);
+		else if (now >= h->look_at)
+			look(e, h);
+	}
+	TAILQ_FOREACH(h, &e->held, entry)
+		if (h->look_at < at)
+			at = h->look_at;
+	return at;
+}
+
+void held_free(struct engine *e)
+{
+	while (!TAILQ_EMPTY(&e->held))
+		drop(e, TAILQ_FIRST(&e->held));
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/*
+ * Requests for a fresh seed, held while the kernel asks the peer of the flow
+ * whether it has the keys.
+ */
+#ifndef REKEYD_HELD_H
+#define REKEYD_HELD_H
+
+#include "request.h"
+
+#define HELD_MAX	256
+#define HELD_LOOK_MS	3500	/* the question takes 3 s, if no event comes */
+#define HELD_AGAIN_MS	500
+#define HELD_KEEP_MS	8000
+
+/* What to do with the request: IPCP_REKEY_QUESTION_ANSWERED, _SILENT or _NONE. */
+typedef void (*held_done)(struct request *r, uint32_t result);
+
+struct held {
+	TAILQ_ENTRY(held) entry;	/* sorted by @expires */
+	struct request r;
+	held_done done;
+	uint64_t look_at;
+	uint64_t expires;
+};
+
+/* Hold a request, whose exchange is then owned by the list; false if full. */
+bool held_add(struct engine *e, struct request *r, held_done done);
+
+/* True if the request with this token from this address is held. */
+bool held_has(struct engine *e, const struct sockaddr_storage *peer,
+	      uint64_t token);
+
+/* The kernel has asked the peer of a flow. */
+void held_asked(struct engine *e, uint32_t flow);
+void held_gone(struct engine *e, uint32_t flow);
+uint64_t held_tick(struct engine *e, uint64_t now);
+void held_free(struct engine *e);
+
+#endif /* REKEYD_HELD_H */

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Requests to re-key a flow whose responder is here.
+ *
+ * A request in the clear is for a fresh seed: the peer has lost the keys. Its
+ * certificate proves who it is, but a certificate can be stolen. So while this
+ * side has the keys, the request is held until the kernel has asked the peer
+ * under them, and the peer was silent.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "held.h"
+
+/* Verify the request, and read what it is about. */
+static bool verify(struct request *r, enum oap_auth auth, const char *peer_name)
+{
+	struct oap_params params = {
+		.auth = auth, .peer_name = peer_name,
+		/* the keys of the flow and the exchange say that it is new */
+		.no_clock = r->sealed, .no_replay = r->sealed,
+	};
+	struct oap_err err;
+
+	if (oap_process(r->e->oap, &params, r->p, r->len, &r->run, &err))
+		return request_refuse_oap(r, &err);
+	return request_read(r, FOR_REKEY_REQUEST);
+}
+
+/* Load the flow that the request came under, or that it names. */
+static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
+{
+	struct engine *e = r->e;
+
+	if (r->sealed ? e->ops->flow_get(e->ctx, r->flow, flow) :
+			e->ops->flow_find(e->ctx, r->bind.responder_eid, flow))
+		return request_refuse(r, REFUSE_NO_FLOW, "no such flow");
+	r->flow = flow->id;
+	r->generation = flow->generation;
+	r->newest.epoch = flow->newest_epoch;
+	r->newest.exchange = flow->exchange;
+	r->cipher = flow->cipher;
+	if (!binding_blob_read(&r->blob, flow->blob, flow->blob_len) ||
+	    r->blob.cipher != flow->cipher)
+		return request_refuse(r, REFUSE_INTERNAL,
+				      "the data stored with the flow is unusable");
+	if (r->blob.role != ROLE_RESPONDER || flow->initiator)
+		return request_refuse(r, REFUSE_MALFORMED,
+				      "this side began the flow and re-keys it");
+	return true;
+}
+
+/* Check a request under the keys of the flow, which says what is required. */
+static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
+{
+	bool known;
+
+	if (!load_flow(r, flow))
+		return false;
+	known = r->blob.peer.authenticated;
+	if (!verify(r, known ? OAP_AUTH_REQUIRED : OAP_AUTH_NONE,
+		    known ? r->blob.peer.name : NULL))
+		return false;
+	/* in serial number arithmetic (RFC 1982) */
+	if ((int32_t)(r->bind.exchange - flow->exchange) < 0) {
+		r->again = true;
+		return request_refuse(r, REFUSE_ANEW,
+				      "a later exchange was answered");
+	}
+	return true;
+}
+
+/*
+ * True if the peer does not know the newest numbers: its state was set back.
+ * Without keys of its own this side takes any epoch.
+ */
+static bool is_behind(const struct request *r, const struct ipcp_nl_flow *flow)
+{
+	uint8_t ahead = r->bind.epoch - flow->newest_epoch;
+
+	return (int32_t)(r->bind.exchange - flow->exchange) < 0 ||
+	       (IPCP_NL_HAS(flow, TX_EPOCH) && ahead > 1);
+}
+
+/*
+ * Check a request in the clear. The certificate comes first, so that a stranger
+ * learns of no flow, and costs the kernel nothing.
+ */
+static bool check_clear(struct request *r, struct ipcp_nl_flow *flow)
+{
+	struct oap_err err;
+
+	if (!verify(r, OAP_AUTH_REQUIRED, NULL) || !load_flow(r, flow))
+		return false;
+	if (!r->blob.peer.authenticated || !flow->recoverable)
+		return request_refuse(r, REFUSE_NOT_RECOVERABLE,
+				      "not both ends had a certificate when the flow was allocated");
+	if (oap_require_peer(r->run, r->blob.peer.name, &err))
+		return request_refuse_oap(r, &err);
+	if (is_behind(r, flow))
+		return request_refuse(r, REFUSE_BEHIND,
+				      "this side is at epoch %u, exchange %u",
+				      flow->newest_epoch, flow->exchange);
+	return true;
+}
+
+static bool check(struct request *r)
+{
+	struct ipcp_nl_flow flow;
+
+	if (!(r->sealed ? check_sealed(r, &flow) : check_clear(r, &flow)))
+		return false;
+	if (r->bind.initiator_eid != flow.peer_eid ||
+	    r->bind.responder_eid != flow.eid)
+		return request_refuse(r, REFUSE_MALFORMED,
+				      "the request is about another flow");
+	/* One exchange has one carrier, which says what its seed is mixed with. */
+	if (r->sealed == binding_fresh(&r->bind))
+		return request_refuse(r, REFUSE_MALFORMED,
+				      r->sealed ? "a fresh seed under the flow's keys" :
+						  "a chained seed in the clear");
+	return true;
+}
+
+static bool park(struct request *r, const uint8_t *seed)
+{
+	struct ipcp_nl_seed s = {
+		.seed = seed, .epoch = r->bind.epoch,
+		.exchange = r->bind.exchange, .generation = r->generation,
+	};
+	struct engine *e = r->e;
+
+	memcpy(s.chain, r->bind.chain, sizeof(s.chain));
+	switch (e->ops->seed_set(e->ctx, r->flow, &s)) {
+	case 0:
+		return true;
+	case -EALREADY:
+		return request_refuse(r, REFUSE_ANEW,
+				      "already answered: start over");
+	case -EBUSY:
+		return request_refuse(r, REFUSE_BUSY, "%.100s",
+				      e->ops->reason(e->ctx));
+	default:
+		return request_refuse(r, REFUSE_INTERNAL,
+				      "the seed was refused: %.90s",
+				      e->ops->reason(e->ctx));
+	}
+}
+
+/* Make the response, and park its seed. */
+static bool agree(struct request *r)
+{
+	uint8_t seed[OAP_KEY_LEN];
+	bool ok;
+
+	if (!request_respond(r, r->cipher, seed))
+		return false;
+	ok = park(r, seed);
+	oap_seed_wipe(seed);
+	if (ok)
+		peer_renewed(r->e, r->flow, &r->blob, oap_peer(r->run));
+	return ok;
+}
+
+static void refuse(struct request *r)
+{
+	struct engine *e = r->e;
+
+	record_answer(&e->record, REKEY_REFUSED, engine_now(e));
+	if (r->again) {
+		/* a late copy; the answer to a newer request is kept */
+		log_dbg("flow %u: %s", r->flow, r->text);
+		return;
+	}
+	if (r->refusal == REFUSE_BUSY || r->refusal == REFUSE_ANEW) {
+		log_dbg("flow %u: re-key refused: %s", r->flow, r->text);
+		/* a retry may succeed, so the refusal is not kept */
+		request_send_refusal(r);
+		return;
+	}
+	if (!r->sealed && !request_is_known(r)) {
+		request_refuse_stranger(r);
+		return;
+	}
+	/* the first of several in a row: the initiator tries again and again */
+	if (record_failure(&e->record, REKEY_REFUSED, r->flow, r->blob.name,
+			   &r->peer, r->text, engine_now(e)) == 1)
+		log_warn("flow %u: re-key refused: %s", r->flow, r->text);
+	if (!r->sealed && r->refusal >= REFUSE_NO_FLOW)
+		request_answer_denial(r, ROLE_RESPONDER);
+	else
+		request_answer_refusal(r);
+}
+
+/* Answer a request that was checked. */
+static void settle(struct request *r)
+{
+	struct engine *e = r->e;
+
+	if (!agree(r)) {
+		refuse(r);
+		return;
+	}
+	record_answer(&e->record, REKEY_ANSWERED, engine_now(e));
+	if (record_forget(&e->record, r->flow))
+		log_info("flow %u: re-keyed again", r->flow);
+	log_dbg("flow %u: epoch %u parked, exchange %u", r->flow,
+		r->bind.epoch, r->bind.exchange);
+	request_answer(r, r->flow);
+}
+
+/* The peer was asked whether it has the keys. */
+static void asked(struct request *r, uint32_t result)
+{
+	switch (result) {
+	case IPCP_REKEY_QUESTION_SILENT:
+		log_info("flow %u: the peer has lost the keys: fresh ones follow",
+			 r->flow);
+		settle(r);
+		return;
+	case IPCP_REKEY_QUESTION_ANSWERED:
+		request_refuse(r, REFUSE_NONE_LOST,
+			       "the peer answers under the keys of the flow: nobody lost them");
+		break;
+	default:
+		request_refuse(r, REFUSE_BUSY, "the keys changed meanwhile");
+	}
+	refuse(r);
+}
+
+/* Why the peer cannot be asked. */
+static bool cannot_ask(struct request *r, int status)
+{
+	const char *why = r->e->ops->reason(r->e->ctx);
+
+	switch (status) {
+	case -EBUSY:
+	case -EAGAIN:
+		return request_refuse(r, REFUSE_BUSY, "%.100s", why);
+	case -EALREADY:
+		return request_refuse(r, REFUSE_ANEW,
+				      "already answered: start over");
+	case -ESTALE:
+		return request_refuse(r, REFUSE_BEHIND, "%.100s", why);
+	default:
+		return request_refuse(r, REFUSE_INTERNAL,
+				      "the peer cannot be asked: %.90s", why);
+	}
+}
+
+/*
+ * Have the kernel ask the peer whether it has the keys. The request is then held
+ * or, if it cannot be, refused.
+ */
+static void ask(struct request *r)
+{
+	struct engine *e = r->e;
+	int status;
+
+	r->question = r->bind.exchange;
+	status = e->ops->rekey_ask(e->ctx, r->flow, r->question);
+	if (status == -ENOKEY) {
+		settle(r);
+		return;
+	}
+	if (status) {
+		cannot_ask(r, status);
+	} else {
+		log_dbg("flow %u: the peer says that it lost the keys: asking it under them",
+			r->flow);
+		if (held_add(e, r, asked))
+			return;
+		request_refuse(r, REFUSE_BUSY, "too many requests wait");
+	}
+	refuse(r);
+}
+
+void request_rekey(struct request *r)
+{
+	r->kind = REQUEST_REKEY;
+	if (!check(r))
+		refuse(r);
+	else if (r->sealed)
+		settle(r);
+	else
+		ask(r);
+}

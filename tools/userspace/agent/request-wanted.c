@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Requests for a re-key of a flow that began here, in the clear and signed: the
+ * responder has lost the keys. Before this side believes that, the kernel asks
+ * the responder under the keys.
+ */
+
+#include <errno.h>
+
+#include "held.h"
+
+/* Load the flow that the request names. */
+static bool load_flow(struct request *r)
+{
+	struct engine *e = r->e;
+	struct ipcp_nl_flow flow;
+
+	if (e->ops->flow_find(e->ctx, r->bind.initiator_eid, &flow))
+		return request_refuse(r, REFUSE_NO_FLOW, "no such flow");
+	r->flow = flow.id;
+	r->newest.epoch = flow.newest_epoch;
+	r->newest.exchange = flow.exchange;
+	if (!binding_blob_read(&r->blob, flow.blob, flow.blob_len) ||
+	    r->blob.role != ROLE_INITIATOR || !flow.initiator ||
+	    flow.peer_eid != r->bind.responder_eid)
+		return request_refuse(r, REFUSE_MALFORMED,
+				      "the request is about another flow");
+	if (!r->blob.peer.authenticated || !flow.recoverable)
+		return request_refuse(r, REFUSE_NOT_RECOVERABLE,
+				      "not both ends had a certificate when the flow was allocated");
+	return true;
+}
+
+/* The certificate comes first, so that a stranger learns of no flow. */
+static bool check(struct request *r)
+{
+	struct oap_params params = { .auth = OAP_AUTH_REQUIRED };
+	struct oap_err err;
+
+	if (oap_process(r->e->oap, &params, r->p, r->len, &r->run, &err))
+		return request_refuse_oap(r, &err);
+	if (!request_read(r, FOR_WANTED) || !load_flow(r))
+		return false;
+	if (oap_require_peer(r->run, r->blob.peer.name, &err))
+		return request_refuse_oap(r, &err);
+	return true;
+}
+
+/* Only what ends a flow is answered: the peer asks again. */
+static void refuse(struct request *r)
+{
+	log_dbg("flow %u: no fresh keys: %s", r->flow, r->text);
+	if (request_is_known(r) && denial_is_final(r->refusal))
+		request_answer_denial(r, ROLE_INITIATOR);
+}
+
+/* The peer was asked whether it has the keys. */
+static void asked(struct request *r, uint32_t result)
+{
+	switch (result) {
+	case IPCP_REKEY_QUESTION_SILENT:
+		recover_flow(r->e, r->flow);
+		break;
+	case IPCP_REKEY_QUESTION_ANSWERED:
+		request_refuse(r, REFUSE_NONE_LOST,
+			       "the peer answers under the keys of the flow: nobody lost them");
+		refuse(r);
+		break;
+	default:
+		break;	/* there is another exchange */
+	}
+}
+
+/* Number of the exchange to ask for: of the one in progress, if there is any. */
+static uint32_t exchange_of(struct request *r)
+{
+	struct exchange *x = exchange_of_flow(r->e, r->flow, EXCHANGE_REKEY);
+
+	return x ? x->bind.exchange : r->newest.exchange;
+}
+
+void request_wanted(struct request *r)
+{
+	struct engine *e = r->e;
+	int status;
+
+	r->kind = REQUEST_WANTED;
+	if (!check(r)) {
+		refuse(r);
+		return;
+	}
+	r->question = exchange_of(r);
+	status = e->ops->rekey_ask(e->ctx, r->flow, r->question);
+	if (status == -ENOKEY)
+		engine_claim_soon(e, 0);	/* this side has none either */
+	else if (status)
+		log_dbg("flow %u: the peer cannot be asked: %s", r->flow,
+			e->ops->reason(e->ctx));
+	else
+		held_add(e, r, asked);
+}

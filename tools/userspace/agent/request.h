@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/* A request of a peer, and the answer of this side. */
+#ifndef REKEYD_REQUEST_H
+#define REKEYD_REQUEST_H
+
+#include "engine-int.h"
+
+enum request_kind {
+	REQUEST_ALLOC,
+	REQUEST_REKEY,
+	REQUEST_WANTED,		/* the responder has lost the keys */
+};
+
+/* A request being processed. */
+struct request {
+	struct engine *e;
+	enum request_kind kind;
+	bool sealed;			/* under the keys of the flow */
+	uint32_t flow;			/* of a re-key, and wanted */
+	uint32_t generation;		/* of the flow's keys */
+	uint16_t cipher;		/* re-key: of the flow */
+	uint32_t question;		/* exchange that the peer is asked for */
+	struct ipcp_nl_numbers newest;	/* of the flow */
+	struct sockaddr_storage peer;	/* empty if sealed */
+	uint64_t token;
+	const uint8_t *p;		/* until there is @run */
+	size_t len;
+	struct oap_run *run;		/* owned */
+	struct binding bind;		/* as requested */
+	struct blob blob;
+	bool again;			/* the request was repeated */
+	enum refusal refusal;
+	char text[REASON_LEN];
+};
+
+/* request.c */
+
+/* Note why the request is refused. Return: false. */
+bool request_refuse(struct request *r, enum refusal code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+bool request_refuse_oap(struct request *r, const struct oap_err *err);
+
+/* True if the sender has proved an identity that this side accepts. */
+bool request_is_known(const struct request *r);
+
+/* Read what the verified request is about; false if it is refused. */
+bool request_read(struct request *r, enum purpose purpose);
+
+/*
+ * Make the response, with the purpose after that of the request, and get its
+ * seed; false if the request is refused. @cipher: as in struct oap_params.
+ */
+bool request_respond(struct request *r, uint16_t cipher, uint8_t *seed);
+
+/* Keep and send the response. @flow: the resulting flow. */
+void request_answer(struct request *r, uint32_t flow);
+void request_answer_refusal(struct request *r);
+
+/* The same, signed; without a certificate as if it were not to be. */
+void request_answer_denial(struct request *r, enum role role);
+
+/* Send a refusal of which nothing is kept. */
+void request_send_refusal(struct request *r);
+
+/*
+ * Refuse the request of a stranger, who can make any number of them: nothing of
+ * it is kept, and a part of it is logged.
+ */
+void request_refuse_stranger(struct request *r);
+
+/* request-alloc.c */
+void request_alloc(struct request *r);
+
+/* request-rekey.c */
+void request_rekey(struct request *r);
+
+/* request-wanted.c */
+void request_wanted(struct request *r);
+
+#endif /* REKEYD_REQUEST_H */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * A responder asks for a re-key, which only the initiator can begin: under the
+ * keys of the flow or, if it has lost them, by a signed message in the clear.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine-int.h"
+
+/* Ask in the clear. The statement is made when the cookie comes. */
+static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
+{
+	struct exchange *x;
+
+	if (!flow->recoverable || !flow->peer.ss_family ||
+	    exchange_of_flow(e, flow->id, EXCHANGE_WANT) ||
+	    record_waits(&e->record, flow->id, engine_now(e)))
+		return;
+	x = exchange_new(e, flow->id, EXCHANGE_WANT, e->conf->rekey_timeout);
+	if (!x)
+		return;
+	x->in_clear = true;
+	x->peer = flow->peer;
+	x->bind.purpose = FOR_WANTED;
+	x->bind.initiator_eid = flow->peer_eid;
+	x->bind.responder_eid = flow->eid;
+	if (!binding_blob_read(&x->blob, flow->blob, flow->blob_len) ||
+	    x->blob.role != ROLE_RESPONDER || !exchange_token(x)) {
+		exchange_free(e, x);
+		return;
+	}
+	strcpy(x->bind.name, x->blob.name);
+	log_info("flow %u of %s: the keys are lost: asking the peer for fresh ones",
+		 x->flow, x->blob.name);
+	exchange_send(e, x);
+}
+
+/* A flow of ours, as the responder, is due. */
+void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow)
+{
+	struct message msg = { .type = MSG_REKEY_WANTED };
+
+	if (flow->initiator || !flow->due ||
+	    flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+		return;
+	if (flow->due & IPCP_REKEY_DUE_NO_KEYS)
+		begin(e, flow);
+	else
+		send_message(e, flow->id, NULL, &msg, NULL);
+}
+
+static void failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
+		   const char *why)
+{
+	if (record_failure(&e->record, kind, x->flow, x->blob.name, &x->peer,
+			   why, engine_now(e)) == 1)
+		log_warn("flow %u of %s: no fresh keys: %s; asking again less and less often",
+			 x->flow, x->blob.name, why);
+	exchange_free(e, x);
+}
+
+/* Make the statement; false if that failed and @x is gone. */
+static bool make(struct engine *e, struct exchange *x)
+{
+	struct oap_err err;
+
+	if (!exchange_request(e, x, &err))
+		return true;
+	failed(e, x, REKEY_FAILED, err.text);
+	return false;
+}
+
+/* The initiator's agent has answered with a cookie. */
+bool want_cookie(struct engine *e, struct exchange *x)
+{
+	return x->run || make(e, x);
+}
+
+/* Replace a statement that the peer would refuse because of its age. */
+static bool renew(struct engine *e, struct exchange *x)
+{
+	if (!x->run || engine_now(e) - x->made < REQUEST_RENEW_MS)
+		return true;
+	if (exchange_token(x))
+		return make(e, x);
+	failed(e, x, REKEY_FAILED, "cannot get random numbers");
+	return false;
+}
+
+/* Send again, until there are keys. */
+void want_resend(struct engine *e, struct exchange *x)
+{
+	struct ipcp_nl_flow flow;
+
+	if (e->ops->flow_get(e->ctx, x->flow, &flow) ||
+	    !(flow.due & IPCP_REKEY_DUE_NO_KEYS))
+		exchange_free(e, x);
+	else if (renew(e, x))
+		exchange_send(e, x);
+}
+
+void want_timeout(struct engine *e, struct exchange *x)
+{
+	failed(e, x, REKEY_TIMEOUT, "no answer in time");
+}
+
+/* The initiator denies, signed, that this side can have lost the keys. */
+void want_denied(struct engine *e, struct exchange *x,
+		 const struct binding *denial)
+{
+	uint32_t flow = x->flow;
+	char why[REASON_LEN];
+
+	if (denial_is_final(denial->code) &&
+	    record_denied(&e->record, flow, engine_now(e))) {
+		denial_end_flow(e, x, denial);
+		return;
+	}
+	snprintf(why, sizeof(why), "the peer refuses: %.100s", denial->text);
+	failed(e, x, REKEY_FAILED, why);
+	if (denial_is_final(denial->code))
+		record_denied(&e->record, flow, engine_now(e));
+}
