@@ -2,7 +2,6 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Certificates and signatures: load our credentials, verify the peer's. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,96 +30,6 @@ static X509 *read_crt(const char *path)
 static const char *why_not(const char *path)
 {
 	return access(path, R_OK) ? strerror(errno) : oap_err_why();
-}
-
-static int visible(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-static enum oap_code load_one(struct oap_store *store, const char *path,
-			      bool root, struct oap_err *err)
-{
-	X509 *crt = read_crt(path);
-	bool ok;
-
-	if (!crt)
-		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "%.120s is not a PEM certificate: %s", path,
-				   why_not(path));
-	if (root)
-		ok = X509_STORE_add_cert(store->roots, crt) == 1;
-	else
-		ok = sk_X509_push(store->untrusted, crt) > 0;
-	if (root || !ok)
-		X509_free(crt);
-	return ok ? OAP_OK : oap_err_set(err, OAP_BAD_CONFIG,
-					 "cannot use %.120s: %s", path, oap_err_why());
-}
-
-static enum oap_code load_dir(struct oap_store *store, const char *dir,
-			      bool root, struct oap_err *err)
-{
-	enum oap_code code = OAP_OK;
-	struct dirent **list;
-	char path[1024];
-	int i, n = scandir(dir, &list, visible, alphasort);
-
-	if (n < 0)
-		return errno == ENOENT ? OAP_OK :
-			oap_err_set(err, OAP_BAD_CONFIG, "cannot read %.120s: %s",
-				    dir, strerror(errno));
-	for (i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "%.700s/%s", dir,
-			 list[i]->d_name);
-		if (!code)
-			code = load_one(store, path, root, err);
-		free(list[i]);
-	}
-	free(list);
-	return code;
-}
-
-/**
- * oap_auth_store_load() - load the trusted certificates
- * @store: the store to fill
- * @dir: directory with cacert/ and untrusted/
- * @err: reason of a failure, names the file
- *
- * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
- */
-enum oap_code oap_auth_store_load(struct oap_store *store, const char *dir,
-				  struct oap_err *err)
-{
-	enum oap_code code;
-	char path[800];
-
-	store->roots = X509_STORE_new();
-	store->untrusted = sk_X509_new_null();
-	if (!store->roots || !store->untrusted) {
-		oap_auth_store_free(store);
-		return oap_err_set(err, OAP_INTERNAL, "out of memory");
-	}
-	snprintf(path, sizeof(path), "%.700s/cacert", dir);
-	code = load_dir(store, path, true, err);
-	snprintf(path, sizeof(path), "%.700s/untrusted", dir);
-	if (!code)
-		code = load_dir(store, path, false, err);
-	if (code)
-		oap_auth_store_free(store);
-	return code;
-}
-
-/**
- * oap_auth_store_free() - free the certificates of a store
- * @store: the store, empty afterwards
- */
-void oap_auth_store_free(struct oap_store *store)
-{
-	X509_STORE_free(store->roots);
-	sk_X509_pop_free(store->untrusted, X509_free);
-	store->roots = NULL;
-	store->untrusted = NULL;
 }
 
 static enum oap_code read_key(struct oap_creds *creds, const char *path,

@@ -100,7 +100,7 @@ enum oap_code oap_env_open(struct oap_env **envp,
 	if (!env->dir || !env->known || !env->unknown)
 		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	else
-		code = oap_auth_store_load(&env->store, env->dir, err);
+		code = oap_store_load(&env->store, env->dir, err);
 	if (code)
 		oap_env_close(env);
 	else
@@ -111,11 +111,11 @@ enum oap_code oap_env_open(struct oap_env **envp,
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 {
 	struct oap_store store = { 0 };
-	enum oap_code code = oap_auth_store_load(&store, env->dir, err);
+	enum oap_code code = oap_store_load(&store, env->dir, err);
 
 	if (code)
 		return code;
-	oap_auth_store_free(&env->store);
+	oap_store_free(&env->store);
 	env->store = store;
 	return OAP_OK;
 }
@@ -124,7 +124,7 @@ void oap_env_close(struct oap_env *env)
 {
 	if (!env)
 		return;
-	oap_auth_store_free(&env->store);
+	oap_store_free(&env->store);
 	oap_replay_free(env->known);
 	oap_replay_free(env->unknown);
 	free(env->dir);

@@ -68,6 +68,16 @@ struct oap_conf {
 enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
 			    bool server, struct oap_err *err);
 
+/* store.c: trusted certificates */
+struct oap_store {
+	X509_STORE *roots;
+	STACK_OF(X509) *untrusted;
+};
+
+enum oap_code oap_store_load(struct oap_store *store, const char *dir,
+			     struct oap_err *err);
+void oap_store_free(struct oap_store *store);
+
 /* auth.c: certificates, signatures */
 struct oap_creds {
 	X509 *crt;		/* NULL: none */
@@ -76,14 +86,6 @@ struct oap_creds {
 	int der_len;
 };
 
-struct oap_store {
-	X509_STORE *roots;
-	STACK_OF(X509) *untrusted;
-};
-
-enum oap_code oap_auth_store_load(struct oap_store *store, const char *dir,
-				  struct oap_err *err);
-void oap_auth_store_free(struct oap_store *store);
 enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 				  struct oap_err *err);
 void oap_auth_creds_free(struct oap_creds *creds);

@@ -125,9 +125,10 @@ struct oap_run;
  * @settings: the settings; not used after the call
  * @err: reason of a failure
  *
- * Read every certificate in cacert/ (trusted roots) and untrusted/
- * (intermediates, not trusted on their own). A missing directory counts as
- * empty; a file that is not a PEM certificate is an error.
+ * Read all certificates of the files *.pem in cacert/ (trusted roots) and
+ * untrusted/ (intermediates, not trusted on their own), and leave other files
+ * alone. A missing directory counts as empty; a file *.pem without certificates,
+ * or with anything else between or after them, is an error.
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
