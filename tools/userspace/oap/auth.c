@@ -198,81 +198,12 @@ static enum oap_code check_chain(const struct oap_store *store, X509 *crt,
 	} else if (!(X509_get_key_usage(crt) & KU_DIGITAL_SIGNATURE)) {
 		code = oap_err_set(err, OAP_BAD_CERT,
 				   "the certificate is not for signatures");
+	} else {
+		code = oap_crt_constraints(X509_STORE_CTX_get0_chain(ctx), err);
 	}
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();
 	return code;
-}
-
-static bool copy_name(const ASN1_STRING *str, char *name)
-{
-	unsigned char *utf8 = NULL;
-	int len = str ? ASN1_STRING_to_UTF8(&utf8, str) : -1;
-	bool ok = len > 0 && len <= OAP_NAME_MAX &&
-		  strnlen((char *)utf8, len) == (size_t)len;
-
-	if (ok) {
-		memcpy(name, utf8, len);
-		name[len] = '\0';
-		ok = oap_name_ok(name);
-	}
-	OPENSSL_free(utf8);
-	return ok;
-}
-
-/* Get the common name; false if there is none, several or an unusable one. */
-static bool common_name(X509 *crt, char *name)
-{
-	X509_NAME *subject = X509_get_subject_name(crt);
-	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-	if (at < 0 ||
-	    X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
-		return false;
-	return copy_name(X509_NAME_ENTRY_get_data(
-				X509_NAME_get_entry(subject, at)), name);
-}
-
-/*
- * Find @want among the DNS alternative names; if @want is NULL, take the first.
- */
-static bool alt_name(X509 *crt, const char *want, char *name)
-{
-	GENERAL_NAMES *names = X509_get_ext_d2i(crt, NID_subject_alt_name,
-						NULL, NULL);
-	bool found = false;
-	int i;
-
-	for (i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
-		GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
-
-		found = one->type == GEN_DNS &&
-			copy_name(one->d.dNSName, name) &&
-			(!want || !strcmp(want, name));
-	}
-	GENERAL_NAMES_free(names);
-	return found;
-}
-
-static enum oap_code check_name(X509 *crt, const char *want, char *name,
-				struct oap_err *err)
-{
-	char cn[OAP_NAME_MAX + 1] = "";
-	bool has_cn = common_name(crt, cn);
-
-	if (has_cn && (!want || !strcmp(cn, want))) {
-		strcpy(name, cn);
-		return OAP_OK;
-	}
-	if (alt_name(crt, want, name))
-		return OAP_OK;
-	name[0] = '\0';
-	if (!want)
-		return oap_err_set(err, OAP_BAD_NAME,
-				   "the certificate has no usable name");
-	return oap_err_set(err, OAP_BAD_NAME,
-			   "the certificate is for '%.60s', not for '%.60s'",
-			   has_cn ? cn : "?", want);
 }
 
 static X509 *parse_crt(const struct oap_buf *buf)
@@ -323,7 +254,7 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 	if (!code)
 		code = check_signature(crt, hdr, err);
 	if (!code)
-		code = check_name(crt, params->peer_name, id->name, err);
+		code = oap_crt_name(crt, params->peer_name, id->name, err);
 	if (!code && EVP_Digest(hdr->crt.p, hdr->crt.len, id->fingerprint,
 				NULL, EVP_sha256(), NULL) != 1)
 		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
@@ -351,7 +282,7 @@ enum oap_code oap_auth_name(const struct oap_hdr *hdr, const char *want,
 	enum oap_code code;
 
 	if (crt)
-		code = check_name(crt, want, id->name, err);
+		code = oap_crt_name(crt, want, id->name, err);
 	else
 		code = oap_err_set(err, OAP_BAD_CERT,
 				   "the certificate cannot be read: %s",

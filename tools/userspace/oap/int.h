@@ -68,6 +68,12 @@ struct oap_conf {
 enum oap_code oap_conf_load(struct oap_conf *conf, const char *path,
 			    bool server, struct oap_err *err);
 
+/* crt.c: names of a certificate */
+enum oap_code oap_crt_name(X509 *crt, const char *want, char *name,
+			   struct oap_err *err);
+enum oap_code oap_crt_constraints(const STACK_OF(X509) *chain,
+				  struct oap_err *err);
+
 /* store.c: trusted certificates */
 struct oap_store {
 	X509_STORE *roots;

@@ -347,6 +347,12 @@ struct named {
 static const struct named named[] = {
 	{ "its common name", NAME, NULL, -DAY, DAY, OAP_OK },
 	{ "its alternative name", "x", "DNS:" NAME, -DAY, DAY, OAP_OK },
+	{ "its common name, beside an e-mail address", NAME, "email:a@b", -DAY,
+	  DAY, OAP_OK },
+	{ "its common name, beside another alternative name", NAME, "DNS:y",
+	  -DAY, DAY, OAP_BAD_NAME },
+	{ "its common name, beside an alternative name that is none", NAME,
+	  "DNS:y z", -DAY, DAY, OAP_BAD_NAME },
 	{ "one of its alternative names", NULL, "DNS:y,DNS:" NAME, -DAY, DAY,
 	  OAP_OK },
 	{ "another common name", "mallory", NULL, -DAY, DAY, OAP_BAD_NAME },
@@ -381,6 +387,237 @@ static void test_named(void **state)
 	close_pair(&p);
 }
 
+/* Which name is used, if none is wanted; and what a refusal says */
+
+struct shown {
+	const char *name;
+	const char *cn, *san;
+	const char *want;	/* NULL: any */
+	const char *is;		/* the name, or the reason of the refusal */
+	enum oap_code code;
+};
+
+static const struct shown shown[] = {
+	{ "the common name", "x", NULL, NULL, "x", OAP_OK },
+	{ "the first alternative name", NULL, "DNS:y,DNS:z", NULL, "y",
+	  OAP_OK },
+	{ "the first alternative name, not the common name", "x", "DNS:y",
+	  NULL, "y", OAP_OK },
+	{ "the first alternative name that is usable", "x", "DNS:.y,DNS:z",
+	  NULL, "z", OAP_OK },
+	{ "no common name beside one that is not usable", "x", "DNS:.y", NULL,
+	  "the certificate has no usable name: issue one with a DNS alternative name",
+	  OAP_BAD_NAME },
+	{ "another common name", "x", NULL, "z",
+	  "the certificate is for 'x', not for 'z': issue one for it",
+	  OAP_BAD_NAME },
+	{ "another alternative name", "x", "DNS:y", "z",
+	  "the certificate is for 'y', not for 'z': issue one for it",
+	  OAP_BAD_NAME },
+	{ "only the common name", "x", "DNS:y", "x",
+	  "only the common name is 'x': issue a certificate with it as a DNS alternative name",
+	  OAP_BAD_NAME },
+};
+
+static void test_shown(void **state)
+{
+	const struct shown *c = *state;
+	struct test_crt s = test_crt_make("EC", c->cn, c->san, &test_ca, 0,
+					  -DAY, DAY);
+	struct pair p;
+
+	test_crt_write(path("cli/client/%s", NAME), &s);
+	test_crt_free(&s);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	p.sp.peer_name = c->want;
+	request_ok(&p);
+	assert_int_equal(process(&p), c->code);
+	assert_string_equal(c->code ? p.err.text : oap_peer(p.rsp)->name,
+			    c->is);
+	close_pair(&p);
+}
+
+/* Names that a CA may not give */
+
+struct constrained {
+	const char *name;
+	const char *constraints;
+	const char *cn, *san;
+	const char *want;
+	enum oap_code code;
+};
+
+static const struct constrained constrained[] = {
+	{ "a common name within", "permitted;DNS:example", NAME, NULL, NAME,
+	  OAP_OK },
+	{ "an alternative name within", "permitted;DNS:example", NULL,
+	  "DNS:" NAME, NAME, OAP_OK },
+	{ "a common name without a dot that is permitted", "permitted;DNS:bank",
+	  "bank", NULL, "bank", OAP_OK },
+	{ "a common name in the second permitted tree",
+	  "permitted;DNS:corp,permitted;DNS:bank", "bank", NULL, "bank",
+	  OAP_OK },
+	{ "a common name of a form that is permitted",
+	  "permitted;DNS:.example", "a@b.example", NULL, "a@b.example",
+	  OAP_OK },
+	{ "a common name, with constraints of e-mail",
+	  "permitted;email:example", "bank", NULL, "bank", OAP_OK },
+	{ "a common name, with all names permitted", "DER:3006a00430028200",
+	  "bank", NULL, "bank", OAP_OK },
+	{ "a common name that is not excluded", "excluded;DNS:corp", "bank",
+	  NULL, "bank", OAP_OK },
+	{ "a common name outside", "permitted;DNS:corp", NAME, NULL, NAME,
+	  OAP_BAD_CERT },
+	{ "an alternative name outside", "permitted;DNS:corp", NULL,
+	  "DNS:" NAME, NAME, OAP_BAD_CERT },
+	{ "a second alternative name outside", "permitted;DNS:corp", NULL,
+	  "DNS:x.corp,DNS:" NAME, NAME, OAP_BAD_CERT },
+	{ "a common name outside, beside an alternative name",
+	  "permitted;DNS:corp", NAME, "DNS:x.corp", NAME, OAP_BAD_NAME },
+	{ "a common name outside, beside an e-mail address",
+	  "permitted;DNS:corp", NAME, "email:a@b", NAME, OAP_BAD_CERT },
+	{ "a common name without a dot, outside", "permitted;DNS:corp", "bank",
+	  NULL, "bank", OAP_BAD_CERT },
+	{ "a common name without a dot, beside an e-mail address",
+	  "permitted;DNS:corp", "bank", "email:a@b", "bank", OAP_BAD_CERT },
+	{ "a common name like an address", "permitted;DNS:corp", "a@b.c", NULL,
+	  "a@b.c", OAP_BAD_CERT },
+	{ "a common name that only ends alike", "permitted;DNS:corp", "a@xcorp",
+	  NULL, "a@xcorp", OAP_BAD_CERT },
+	{ "a common name shorter than what is permitted",
+	  "permitted;DNS:a.bank", "bank", NULL, "bank", OAP_BAD_CERT },
+	{ "an excluded common name", "excluded;DNS:bank", "bank", NULL, "bank",
+	  OAP_BAD_CERT },
+	{ "an excluded common name in capitals", "excluded;DNS:bank", "BANK",
+	  NULL, "BANK", OAP_BAD_CERT },
+	{ "a common name below an excluded one", "excluded;DNS:bank", "a@b.bank",
+	  NULL, "a@b.bank", OAP_BAD_CERT },
+	{ "a common name that is permitted and excluded",
+	  "permitted;DNS:bank,excluded;DNS:a.bank", "b!.a.bank", NULL,
+	  "b!.a.bank", OAP_BAD_CERT },
+};
+
+static void add_extension(X509 *crt, int nid, const char *value)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+	assert_non_null(ext);
+	assert_int_equal(X509_add_ext(crt, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+}
+
+/* Make a CA below the root that both sides know, with one more extension. */
+static struct test_crt sub_ca(const char *cn, const struct test_crt *by,
+			      int nid, const char *value)
+{
+	struct test_crt ca = test_crt_make("EC", cn, NULL, by, 1, -DAY, DAY);
+
+	if (value)
+		add_extension(ca.crt, nid, value);
+	assert_true(X509_sign(ca.crt, by->key, EVP_sha256()) > 0);
+	test_crt_write_as(path("cli/untrusted/%s.pem", cn), &ca);
+	test_crt_write_as(path("srv/untrusted/%s.pem", cn), &ca);
+	return ca;
+}
+
+/* Let the client verify a certificate of the server. */
+static enum oap_code verify_server(const struct test_crt *crt, const char *want,
+				   struct oap_err *err)
+{
+	enum oap_code code;
+	struct pair p;
+
+	test_crt_write(path("srv/server/%s", NAME), crt);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	p.cp.peer_name = want;
+	p.sp.auth = OAP_AUTH_NONE;
+	request_ok(&p);
+	respond_ok(&p);
+	code = complete(&p);
+	*err = p.err;
+	close_pair(&p);
+	return code;
+}
+
+static void check_constrained(const struct constrained *c,
+			      const struct test_crt *ca)
+{
+	struct test_crt s = test_crt_make("EC", c->cn, c->san, ca, 0, -DAY,
+					  DAY);
+	struct oap_err err;
+
+	assert_int_equal(verify_server(&s, c->want, &err), c->code);
+	test_crt_free(&s);
+}
+
+static void test_constrained(void **state)
+{
+	const struct constrained *c = *state;
+	struct test_crt ca = sub_ca("sub", &test_ca, NID_name_constraints,
+				    c->constraints);
+
+	check_constrained(c, &ca);
+	test_crt_free(&ca);
+}
+
+/* The constraints of a CA hold for the CAs below. */
+static void test_constrained_above(void **state)
+{
+	const struct constrained *c = *state;
+	struct test_crt ca = sub_ca("sub", &test_ca, NID_name_constraints,
+				    c->constraints);
+	struct test_crt low = sub_ca("low", &ca, 0, NULL);
+
+	check_constrained(c, &low);
+	test_crt_free(&low);
+	test_crt_free(&ca);
+}
+
+static void a_refusal_for_name_constraints_says_what_to_do(void **state)
+{
+	struct test_crt ca = sub_ca("sub", &test_ca, NID_name_constraints,
+				    "permitted;DNS:corp");
+	struct test_crt s = test_crt_make("EC", "bank", NULL, &ca, 0, -DAY,
+					  DAY);
+	struct oap_err err;
+
+	(void)state;
+	assert_int_equal(verify_server(&s, "bank", &err), OAP_BAD_CERT);
+	assert_string_equal(err.text,
+			    "'bank' is outside the name constraints of its CA: have another CA issue it");
+	test_crt_free(&s);
+	test_crt_free(&ca);
+}
+
+/* With the longest names the reasons stay whole. */
+static void long_names_leave_room_for_the_reason(void **state)
+{
+	char cn[65], want[256], san[270];
+	struct test_crt s, ca;
+	struct oap_err err;
+
+	(void)state;
+	memset(cn, 'c', 64);
+	cn[64] = '\0';
+	memset(want, 'w', 255);
+	want[255] = '\0';
+	s = test_crt_make("EC", cn, NULL, &test_ca, 0, -DAY, DAY);
+	assert_int_equal(verify_server(&s, want, &err), OAP_BAD_NAME);
+	assert_true(strlen(err.text) <= REASON_MAX);
+	test_crt_free(&s);
+	snprintf(san, sizeof(san), "DNS:%s", want);
+	s = test_crt_make("EC", cn, san, &test_ca, 0, -DAY, DAY);
+	assert_int_equal(verify_server(&s, cn, &err), OAP_BAD_NAME);
+	assert_true(strlen(err.text) <= REASON_MAX);
+	test_crt_free(&s);
+	ca = sub_ca("sub", &test_ca, NID_name_constraints, "permitted;DNS:corp");
+	s = test_crt_make("EC", cn, NULL, &ca, 0, -DAY, DAY);
+	assert_int_equal(verify_server(&s, cn, &err), OAP_BAD_CERT);
+	assert_true(strlen(err.text) <= REASON_MAX);
+	test_crt_free(&s);
+	test_crt_free(&ca);
+}
+
 /* Use a server certificate that was modified and signed by the CA again. */
 static enum oap_code with_changed(void (*change)(X509 *crt))
 {
@@ -402,23 +639,15 @@ static enum oap_code with_changed(void (*change)(X509 *crt))
 	return code;
 }
 
-static void add_usage(X509 *crt, const char *usage)
-{
-	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_key_usage,
-						  usage);
-
-	assert_int_equal(X509_add_ext(crt, ext, -1), 1);
-	X509_EXTENSION_free(ext);
-}
-
 static void for_agreement(X509 *crt)
 {
-	add_usage(crt, "critical,keyAgreement");
+	add_extension(crt, NID_key_usage, "critical,keyAgreement");
 }
 
 static void for_signatures(X509 *crt)
 {
-	add_usage(crt, "critical,keyAgreement,digitalSignature");
+	add_extension(crt, NID_key_usage,
+		      "critical,keyAgreement,digitalSignature");
 }
 
 static void a_certificate_must_be_for_signatures(void **state)
@@ -439,6 +668,37 @@ static void two_common_names_are_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(with_changed(second_name), OAP_BAD_NAME);
+}
+
+static void two_lists_of_names(X509 *crt)
+{
+	add_extension(crt, NID_subject_alt_name, "DNS:x");
+	add_extension(crt, NID_subject_alt_name, "DNS:y");
+}
+
+/* OpenSSL reads neither list; the common name must not count instead. */
+static void two_lists_of_alternative_names_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(with_changed(two_lists_of_names), OAP_BAD_CERT);
+}
+
+static void list_of_rubbish(X509 *crt)
+{
+	ASN1_OCTET_STRING *str = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *ext;
+
+	assert_int_equal(ASN1_OCTET_STRING_set(str, (const uint8_t *)"x", 1), 1);
+	ext = X509_EXTENSION_create_by_NID(NULL, NID_subject_alt_name, 0, str);
+	assert_int_equal(X509_add_ext(crt, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+	ASN1_OCTET_STRING_free(str);
+}
+
+static void alternative_names_that_cannot_be_read_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(with_changed(list_of_rubbish), OAP_BAD_CERT);
 }
 
 static void name_with_end(X509 *crt)
@@ -514,8 +774,23 @@ int main(void)
 		suite_add(&suite, test_named, &named[i],
 			  "a server's certificate with %s: %s", named[i].name,
 			  named[i].code ? "refused" : "accepted");
+	for (i = 0; i < COUNT(shown); i++)
+		suite_add(&suite, test_shown, &shown[i],
+			  "the name of a client: %s", shown[i].name);
+	for (i = 0; i < COUNT(constrained); i++) {
+		suite_add(&suite, test_constrained, &constrained[i],
+			  "name constraints: %s: %s", constrained[i].name,
+			  constrained[i].code ? "refused" : "accepted");
+		suite_add(&suite, test_constrained_above, &constrained[i],
+			  "name constraints above: %s: %s", constrained[i].name,
+			  constrained[i].code ? "refused" : "accepted");
+	}
+	SUITE_ADD(&suite, a_refusal_for_name_constraints_says_what_to_do);
+	SUITE_ADD(&suite, long_names_leave_room_for_the_reason);
 	SUITE_ADD(&suite, a_certificate_must_be_for_signatures);
 	SUITE_ADD(&suite, two_common_names_are_refused);
+	SUITE_ADD(&suite, two_lists_of_alternative_names_are_refused);
+	SUITE_ADD(&suite, alternative_names_that_cannot_be_read_are_refused);
 	SUITE_ADD(&suite, a_name_with_a_zero_byte_is_refused);
 	SUITE_ADD(&suite, the_client_must_have_the_name_that_is_expected);
 	return suite_run(&suite, "oap: certificates and signatures");

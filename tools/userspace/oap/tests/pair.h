@@ -20,6 +20,7 @@
 #define SEC		UINT64_C(1000000000)
 #define NAME		"bob.example"		/* the server */
 #define US		"alice.example"		/* the client */
+#define REASON_MAX	127	/* of the reason that a program gets */
 
 /**
  * struct pair - an exchange
@@ -42,7 +43,7 @@ extern struct test_crt test_ca, test_other_ca;
 extern uint64_t now_ns;			/* the clock of both sides */
 
 /* Named tests, each with a directory of its own. */
-#define SUITE_MAX	128
+#define SUITE_MAX	256
 
 struct suite {
 	size_t n;

@@ -12,7 +12,6 @@
 #include "pair.h"
 
 #define PARTS	5
-#define MAX	128	/* space for the reason in an answer to a program */
 
 /* What stands in a file instead of itself: a certificate. */
 #define GOOD	"(the certificate that the peer needs)"
@@ -143,7 +142,7 @@ static void check_file(const struct file_case *c, const char *folder,
 		assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_BAD_CONFIG);
 		snprintf(why, sizeof(why), "%s/%s", folder, c->why);
 		assert_string_equal(p.err.text, why);
-		assert_true(strlen(p.err.text) < MAX);
+		assert_true(strlen(p.err.text) <= REASON_MAX);
 	} else if (oap_env_reload(p.srv, &p.err)) {
 		fail_msg("%s", p.err.text);
 	}
@@ -209,7 +208,7 @@ static void a_long_name_leaves_room_for_the_reason(void **state)
 	open_pair(&p, OAP_AUTH_REQUIRED);
 	test_file(path("srv/cacert"), name, "rubbish\n");
 	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_BAD_CONFIG);
-	assert_true(strlen(p.err.text) < MAX);
+	assert_true(strlen(p.err.text) <= REASON_MAX);
 	assert_string_equal(p.err.text + strlen(p.err.text) - strlen(end), end);
 	close_pair(&p);
 }
