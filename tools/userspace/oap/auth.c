@@ -176,31 +176,75 @@ static enum oap_code check_signature(X509 *crt, const struct oap_hdr *hdr,
 					 "the signature is wrong");
 }
 
-static enum oap_code check_chain(const struct oap_store *store, X509 *crt,
-				 time_t now, struct oap_err *err)
+static const struct {
+	uint32_t bit;
+	const char *name;
+} purposes[] = {
+	[OAP_INITIATOR] = { XKU_SSL_CLIENT, "clientAuth" },
+	[OAP_RESPONDER] = { XKU_SSL_SERVER, "serverAuth" },
+};
+
+static bool is_for(X509 *crt, enum oap_role role)
 {
-	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	enum oap_code code = OAP_OK;
+	return X509_get_extended_key_usage(crt) &
+	       (purposes[role].bit | XKU_ANYEKU);
+}
+
+/* Check what the certificate and its CAs are for, where they say so. */
+static enum oap_code check_purpose(const STACK_OF(X509) *chain,
+				   enum oap_role role, struct oap_err *err)
+{
+	const char *name = purposes[role].name;
+	X509 *crt = sk_X509_value(chain, 0);
+	int i;
+
+	if (!(X509_get_key_usage(crt) & KU_DIGITAL_SIGNATURE))
+		return oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate is not for digitalSignature: issue one with this key usage, or with none");
+	if (!is_for(crt, role))
+		return oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate is not for %s: issue one with this extended key usage, or with none",
+				   name);
+	for (i = 1; i < sk_X509_num(chain); i++)
+		if (!is_for(sk_X509_value(chain, i), role))
+			return oap_err_set(err, OAP_BAD_CERT,
+					   "a CA of the certificate is not for %s: have another CA issue it",
+					   name);
+	return OAP_OK;
+}
+
+static enum oap_code verify_chain(X509_STORE_CTX *ctx,
+				  const struct oap_verify *how,
+				  struct oap_err *err)
+{
+	const STACK_OF(X509) *chain;
+	enum oap_code code;
 	int reason;
 
-	if (!ctx || X509_STORE_CTX_init(ctx, store->roots, crt,
-					store->untrusted) != 1) {
-		X509_STORE_CTX_free(ctx);
-		return oap_err_set(err, OAP_INTERNAL, "out of memory");
-	}
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), 2);
-	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), now);
+	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), how->now);
 	if (X509_verify_cert(ctx) != 1) {
 		reason = X509_STORE_CTX_get_error(ctx);
-		code = oap_err_set(err, OAP_BAD_CERT,
+		return oap_err_set(err, OAP_BAD_CERT,
 				   "the certificate was refused: %s",
 				   X509_verify_cert_error_string(reason));
-	} else if (!(X509_get_key_usage(crt) & KU_DIGITAL_SIGNATURE)) {
-		code = oap_err_set(err, OAP_BAD_CERT,
-				   "the certificate is not for signatures");
-	} else {
-		code = oap_crt_constraints(X509_STORE_CTX_get0_chain(ctx), err);
 	}
+	chain = X509_STORE_CTX_get0_chain(ctx);
+	code = check_purpose(chain, how->role, err);
+	return code ? code : oap_crt_constraints(chain, err);
+}
+
+static enum oap_code check_chain(const struct oap_verify *how, X509 *crt,
+				 struct oap_err *err)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	enum oap_code code;
+
+	if (ctx && X509_STORE_CTX_init(ctx, how->store->roots, crt,
+				       how->store->untrusted) == 1)
+		code = verify_chain(ctx, how, err);
+	else
+		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();
 	return code;
@@ -220,19 +264,18 @@ static X509 *parse_crt(const struct oap_buf *buf)
 
 /**
  * oap_auth_peer() - authenticate the sender of a message
- * @store: trusted certificates
+ * @how: how to verify its certificate
  * @params: what the caller requires of the peer
  * @hdr: the message
- * @now: seconds since 1970, compared with the validity of the certificate
  * @id: identity of the sender; unauthenticated on failure
  * @err: reason of a refusal
  *
  * Return: OAP_OK, or the code of the refusal.
  */
-enum oap_code oap_auth_peer(const struct oap_store *store,
+enum oap_code oap_auth_peer(const struct oap_verify *how,
 			    const struct oap_params *params,
-			    const struct oap_hdr *hdr, time_t now,
-			    struct oap_identity *id, struct oap_err *err)
+			    const struct oap_hdr *hdr, struct oap_identity *id,
+			    struct oap_err *err)
 {
 	enum oap_code code;
 	X509 *crt;
@@ -250,7 +293,7 @@ enum oap_code oap_auth_peer(const struct oap_store *store,
 	if (!crt)
 		return oap_err_set(err, OAP_BAD_CERT,
 				   "the certificate cannot be read: %s", oap_err_why());
-	code = check_chain(store, crt, now, err);
+	code = check_chain(how, crt, err);
 	if (!code)
 		code = check_signature(crt, hdr, err);
 	if (!code)

@@ -211,6 +211,10 @@ static enum oap_code complete(struct oap_run *run,
 			      struct oap_msg *in, struct oap_hdr *hdr,
 			      struct oap_identity *peer, struct oap_err *err)
 {
+	struct oap_verify how = {
+		.store = &run->env->store, .role = OAP_RESPONDER,
+		.now = oap_env_now(run->env) / 1000000000,
+	};
 	enum oap_code code;
 
 	code = oap_wire_decode(hdr, in->p, in->len, oap_nid_digest_len(run->req_md),
@@ -218,9 +222,7 @@ static enum oap_code complete(struct oap_run *run,
 	if (!code)
 		code = check_answer(run, hdr, err);
 	if (!code)
-		code = oap_auth_peer(&run->env->store, params, hdr,
-				     oap_env_now(run->env) / 1000000000, peer,
-				     err);
+		code = oap_auth_peer(&how, params, hdr, peer, err);
 	if (!code)
 		code = check_choice(run, params, hdr, err);
 	if (!code)

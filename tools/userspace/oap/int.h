@@ -4,6 +4,8 @@
 #ifndef OAP_INT_H
 #define OAP_INT_H
 
+#include <time.h>
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -85,6 +87,17 @@ enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 void oap_store_free(struct oap_store *store);
 
 /* auth.c: certificates, signatures */
+enum oap_role {
+	OAP_INITIATOR,		/* sends the request: clientAuth */
+	OAP_RESPONDER,		/* serves a name: serverAuth */
+};
+
+struct oap_verify {
+	const struct oap_store *store;
+	enum oap_role role;	/* of the owner of the certificate */
+	time_t now;		/* seconds since 1970 */
+};
+
 struct oap_creds {
 	X509 *crt;		/* NULL: none */
 	EVP_PKEY *key;
@@ -97,10 +110,10 @@ enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 void oap_auth_creds_free(struct oap_creds *creds);
 enum oap_code oap_auth_sign(const struct oap_creds *creds, uint16_t md,
 			    struct oap_msg *msg, struct oap_err *err);
-enum oap_code oap_auth_peer(const struct oap_store *store,
+enum oap_code oap_auth_peer(const struct oap_verify *how,
 			    const struct oap_params *params,
-			    const struct oap_hdr *hdr, time_t now,
-			    struct oap_identity *id, struct oap_err *err);
+			    const struct oap_hdr *hdr, struct oap_identity *id,
+			    struct oap_err *err);
 enum oap_code oap_auth_name(const struct oap_hdr *hdr, const char *want,
 			    struct oap_identity *id, struct oap_err *err);
 

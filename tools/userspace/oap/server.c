@@ -24,6 +24,10 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 			  const uint8_t *request, size_t len,
 			  struct oap_run **runp, struct oap_err *err)
 {
+	struct oap_verify how = {
+		.store = &env->store, .role = OAP_INITIATOR,
+		.now = oap_env_now(env) / 1000000000,
+	};
 	struct oap_run *run = oap_run_new(env, err);
 	enum oap_code code;
 
@@ -34,9 +38,7 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 	if (!code)
 		code = oap_wire_decode(&run->hdr, run->in.p, len, 0, err);
 	if (!code)
-		code = oap_auth_peer(&env->store, params, &run->hdr,
-				     oap_env_now(env) / 1000000000, &run->peer,
-				     err);
+		code = oap_auth_peer(&how, params, &run->hdr, &run->peer, err);
 	if (!code)
 		code = oap_env_fresh(env, &run->hdr, params, &run->peer, err);
 	if (!code)
