@@ -87,11 +87,6 @@ enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 void oap_store_free(struct oap_store *store);
 
 /* auth.c: certificates, signatures */
-enum oap_role {
-	OAP_INITIATOR,		/* sends the request: clientAuth */
-	OAP_RESPONDER,		/* serves a name: serverAuth */
-};
-
 struct oap_verify {
 	const struct oap_store *store;
 	enum oap_role role;	/* of the owner of the certificate */

@@ -87,6 +87,16 @@ enum oap_auth {
 };
 
 /**
+ * enum oap_role - what the owner of a certificate does
+ * @OAP_INITIATOR: begins flows: an extended key usage has to have clientAuth
+ * @OAP_RESPONDER: serves a name: it has to have serverAuth
+ */
+enum oap_role {
+	OAP_INITIATOR,
+	OAP_RESPONDER,
+};
+
+/**
  * struct oap_identity - identity that the peer has proved
  * @authenticated: false if the peer proved nothing; the other members are empty
  * @name: name in the certificate
@@ -186,6 +196,8 @@ bool oap_kex_known(const char *name);
  *	enc.conf
  * @auth: how the peer must authenticate
  * @peer_name: name that the peer must prove; NULL for any
+ * @peer_role: for oap_process(): role of the sender; OAP_RESPONDER only for a
+ *	message that a server sends unasked; oap_complete() expects a responder
  * @cipher: for a re-key: the only cipher allowed, and forward secrecy is
  *	required; 0 to follow enc.conf
  * @kex_accept: for a server: names of the key exchanges that are accepted besides
@@ -201,6 +213,7 @@ struct oap_params {
 	const char *name;
 	enum oap_auth auth;
 	const char *peer_name;
+	enum oap_role peer_role;
 	uint16_t cipher;
 	const char *kex_accept;
 	bool no_clock;
@@ -252,7 +265,8 @@ const uint8_t *oap_peek(const uint8_t *request, size_t req_len, size_t *len);
 /**
  * oap_process() - verify the sender and the freshness of a request
  * @env: environment of the exchange
- * @params: parameters; uses @auth, @peer_name, @no_clock and @no_replay
+ * @params: parameters; uses @auth, @peer_name, @peer_role, @no_clock and
+ *	@no_replay
  * @request: the request
  * @len: length of @request
  * @run: the exchange; NULL on failure

@@ -739,6 +739,24 @@ static void test_usage_of_client(void **state)
 	close_pair(&p);
 }
 
+/* A server sends a message that is no response. */
+static void test_usage_of_sender(void **state)
+{
+	const struct usage *c = *state;
+	struct test_crt crt = crt_for(c, NAME);
+	struct pair p;
+
+	test_crt_write(path("cli/client/%s", NAME), &crt);
+	test_crt_free(&crt);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	p.sp.peer_role = OAP_RESPONDER;
+	request_ok(&p);
+	assert_int_equal(process(&p), c->server ? OAP_OK : OAP_BAD_CERT);
+	if (!c->server)
+		check_why(c, "serverAuth", &p.err);
+	close_pair(&p);
+}
+
 static void test_usage_of_server(void **state)
 {
 	const struct usage *c = *state;
@@ -886,6 +904,9 @@ int main(void)
 		suite_add(&suite, test_usage_of_client, &usages[i],
 			  "of a client, for %s: %s", usages[i].name,
 			  usages[i].client ? "accepted" : "refused");
+		suite_add(&suite, test_usage_of_sender, &usages[i],
+			  "of a server that begins, for %s: %s", usages[i].name,
+			  usages[i].server ? "accepted" : "refused");
 		suite_add(&suite, test_usage_of_server, &usages[i],
 			  "of a server, for %s: %s", usages[i].name,
 			  usages[i].server ? "accepted" : "refused");
