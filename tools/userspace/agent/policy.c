@@ -88,17 +88,19 @@ bool policy_program(const struct config *conf, enum policy_what what,
 }
 
 bool policy_peer(const struct config *conf, const char *name,
-		 const struct oap_identity *peer, char *reason)
+		 struct oap_run *run, char *reason)
 {
 	const struct config_name *block = config_find(conf, name);
+	const struct oap_identity *peer = oap_peer(run);
 	size_t i;
 
 	if (!block || !block->npeers)
 		return true;
-	for (i = 0; peer->authenticated && i < block->npeers; i++)
-		if (!strcmp(block->peers[i], peer->name))
+	for (i = 0; i < block->npeers; i++)
+		if (oap_take_name(run, block->peers[i]))
 			return true;
-	snprintf(reason, REASON_LEN, "'%.40s' may not allocate to %.40s",
+	snprintf(reason, REASON_LEN,
+		 "'%.40s' may not allocate to %.40s: see its peers",
 		 peer->authenticated ? peer->name : "(unsigned)", name);
 	return false;
 }

@@ -23,8 +23,10 @@ bool policy_program(const struct config *conf, enum policy_what what,
 
 /**
  * policy_peer() - check whether a peer may allocate a flow to a name
+ * @run: the request; its peer then has the name that was found in "peers"
+ * @reason: REASON_LEN bytes, for the reason of a refusal
  */
 bool policy_peer(const struct config *conf, const char *name,
-		 const struct oap_identity *peer, char *reason);
+		 struct oap_run *run, char *reason);
 
 #endif /* REKEYD_POLICY_H */

@@ -36,14 +36,14 @@ static bool check(struct request *r)
 	if (r->bind.epoch || r->bind.exchange || r->bind.responder_eid)
 		return request_refuse(r, REFUSE_MALFORMED,
 				      "not the first exchange of a flow");
+	if (!policy_peer(e->conf, r->bind.name, r->run, r->text)) {
+		r->refusal = REFUSE_POLICY;
+		return false;
+	}
 	r->blob.role = ROLE_RESPONDER;
 	r->blob.auth = params.auth;
 	r->blob.peer = *oap_peer(r->run);
 	strcpy(r->blob.name, r->bind.name);
-	if (!policy_peer(e->conf, r->bind.name, &r->blob.peer, r->text)) {
-		r->refusal = REFUSE_POLICY;
-		return false;
-	}
 	return true;
 }
 

@@ -360,6 +360,19 @@ enum oap_code oap_require_peer(struct oap_run *run, const char *name,
 			       struct oap_err *err);
 
 /**
+ * oap_take_name() - identify the peer by another name of its certificate
+ * @run: exchange from oap_process()
+ * @name: the name
+ *
+ * For a caller that accepts any of several names.
+ *
+ * Return: true if the certificate has the name, which is then that of
+ * oap_peer(); false, and the identity stays, if it has not or if the peer is not
+ * authenticated.
+ */
+bool oap_take_name(struct oap_run *run, const char *name);
+
+/**
  * oap_time() - get the time at which the peer made its message, by its clock
  * @run: exchange from oap_process() or oap_complete()
  *

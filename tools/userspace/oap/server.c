@@ -59,6 +59,17 @@ enum oap_code oap_require_peer(struct oap_run *run, const char *name,
 	return oap_auth_name(&run->hdr, name, &run->peer, err);
 }
 
+bool oap_take_name(struct oap_run *run, const char *name)
+{
+	struct oap_identity id = run->peer;
+	struct oap_err err;
+
+	if (!id.authenticated || oap_auth_name(&run->hdr, name, &id, &err))
+		return false;
+	run->peer = id;
+	return true;
+}
+
 static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
 				   struct oap_err *err)
 {

@@ -313,7 +313,33 @@ static void test_peers(void **state)
 	(void)state;
 	creds(ALICE, &ca, BOB, &ca);
 	start("", "peers = {\"carol.example\"}");
-	refused_alloc(EACCES, "may not allocate", true);
+	refused_alloc(EACCES, "'" ALICE "' may not allocate to " BOB
+		      ": see its peers", true);
+}
+
+/* Each name of a certificate is compared, and the flow remembers which. */
+static void test_peers_second_name(void **state)
+{
+	struct test_crt crt = test_crt_make("EC", ALICE,
+					    "DNS:" ALICE ",DNS:carol.example",
+					    &ca, 0, -3600, 3600);
+	struct fake_flow *f;
+	struct blob blob;
+	char path[256];
+
+	(void)state;
+	creds(NULL, NULL, BOB, &ca);
+	snprintf(path, sizeof(path), "%s/alice/client/" BOB, top);
+	test_crt_write(path, &crt);
+	test_crt_free(&crt);
+	start("", "peers = {\"dave.example\", \"carol.example\"}");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	assert_true(allocated(f));
+	assert_true(binding_blob_read(&blob, peer_of(f)->f.blob,
+				      peer_of(f)->f.blob_len));
+	assert_string_equal(blob.peer.name, "carol.example");
+	stop();
 }
 
 static void test_alloc_policy(void **state)
@@ -627,6 +653,7 @@ int main(void)
 		TEST(test_bob_unsigned),
 		TEST(test_bob_no_key),
 		TEST(test_peers),
+		TEST(test_peers_second_name),
 		TEST(test_alloc_policy),
 		TEST(test_unusable_name),
 		TEST(test_dns),

@@ -437,6 +437,48 @@ static void test_shown(void **state)
 	close_pair(&p);
 }
 
+/* Another name of the client's certificate is taken if it has that. */
+static void a_client_may_be_identified_by_each_of_its_names(void **state)
+{
+	struct test_crt crt = test_crt_make("EC", "cn", "DNS:a,DNS:b,DNS:c",
+					    &test_ca, 0, -DAY, DAY);
+	struct oap_identity first;
+	struct pair p;
+
+	(void)state;
+	test_crt_write(path("cli/client/%s", NAME), &crt);
+	test_crt_free(&crt);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	first = *oap_peer(p.rsp);
+	assert_string_equal(first.name, "a");
+	assert_true(oap_take_name(p.rsp, "c"));
+	assert_string_equal(oap_peer(p.rsp)->name, "c");
+	assert_false(oap_take_name(p.rsp, "cn"));
+	assert_string_equal(oap_peer(p.rsp)->name, "c");
+	assert_true(oap_peer(p.rsp)->authenticated);
+	assert_memory_equal(oap_peer(p.rsp)->fingerprint, first.fingerprint,
+			    OAP_FP_LEN);
+	close_pair(&p);
+}
+
+/* A certificate that was not verified proves no name. */
+static void a_client_that_is_not_believed_has_no_name(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	credentials("EC", &test_ca);
+	open_pair(&p, OAP_AUTH_NONE);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	assert_false(oap_take_name(p.rsp, US));
+	assert_false(oap_peer(p.rsp)->authenticated);
+	assert_string_equal(oap_peer(p.rsp)->name, "");
+	close_pair(&p);
+}
+
 /* Names that a CA may not give */
 
 struct constrained {
@@ -890,6 +932,8 @@ int main(void)
 	for (i = 0; i < COUNT(shown); i++)
 		suite_add(&suite, test_shown, &shown[i],
 			  "the name of a client: %s", shown[i].name);
+	SUITE_ADD(&suite, a_client_may_be_identified_by_each_of_its_names);
+	SUITE_ADD(&suite, a_client_that_is_not_believed_has_no_name);
 	for (i = 0; i < COUNT(constrained); i++) {
 		suite_add(&suite, test_constrained, &constrained[i],
 			  "name constraints: %s: %s", constrained[i].name,
