@@ -40,6 +40,8 @@ bool denial_read(struct engine *e, struct exchange *x, struct binding *denial)
 {
 	struct oap_params params = {
 		.auth = OAP_AUTH_REQUIRED, .peer_name = x->blob.peer.name,
+		.peer_role = x->blob.role == ROLE_INITIATOR ? OAP_RESPONDER :
+							      OAP_INITIATOR,
 	};
 	struct oap_run *run = NULL;
 	const uint8_t *data;

@@ -35,7 +35,9 @@ static bool load_flow(struct request *r)
 /* The certificate comes first, so that a stranger learns of no flow. */
 static bool check(struct request *r)
 {
-	struct oap_params params = { .auth = OAP_AUTH_REQUIRED };
+	struct oap_params params = {
+		.auth = OAP_AUTH_REQUIRED, .peer_role = OAP_RESPONDER,
+	};
 	struct oap_err err;
 
 	if (oap_process(r->e->oap, &params, r->p, r->len, &r->run, &err))
