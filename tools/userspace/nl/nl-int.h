@@ -30,6 +30,7 @@ struct nl_call {
 	struct ipcp_nl *nl;
 	struct nl_msg *msg;
 	size_t size;
+	uint32_t seq;		/* of the request, and so of the answer */
 	int maxattr;		/* of the reply's attribute set */
 	nl_reply_fn reply;	/* NULL if there is only an ack */
 	void *arg;

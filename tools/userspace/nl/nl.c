@@ -127,6 +127,17 @@ static void keep_reason(struct ipcp_nl *nl, const struct nlmsghdr *hdr,
 			   tb[NLMSGERR_ATTR_MSG]);
 }
 
+/*
+ * Skip what a call that failed has left in the socket, for example after an
+ * overflow. The check of libnl counts answers and would take this one as ours.
+ */
+static int on_seq(struct nl_msg *msg, void *arg)
+{
+	const struct nl_call *call = arg;
+
+	return nlmsg_hdr(msg)->nlmsg_seq == call->seq ? NL_OK : NL_SKIP;
+}
+
 static int on_error(struct sockaddr_nl *who, struct nlmsgerr *e, void *arg)
 {
 	struct nlmsghdr *hdr = (struct nlmsghdr *)((char *)e - NLMSG_HDRLEN);
@@ -213,6 +224,7 @@ static int receive(struct nl_call *call)
 
 	if (!cb)
 		return -ENOMEM;
+	nl_cb_set(cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_seq, call);
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, call);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, call);
 	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, call);
@@ -234,6 +246,7 @@ int nl_call_end(struct nl_call *call)
 	struct ipcp_nl *nl = call->nl;
 	int err = nl_send_auto(nl->sock, call->msg);
 
+	call->seq = nlmsg_hdr(call->msg)->nlmsg_seq;
 	explicit_bzero(nlmsg_hdr(call->msg), call->size);
 	nlmsg_free(call->msg);
 	call->msg = NULL;

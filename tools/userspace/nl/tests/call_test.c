@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Calls and their answers. The partner is the "nlctrl" family, which every kernel
+ * has: it answers who a family is.
+ */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <linux/genetlink.h>
+#include <netlink/genl/genl.h>
+
+#include "nl-int.h"
+
+static struct ipcp_nl *nl;
+
+static int setup(void **state)
+{
+	(void)state;
+	nl = calloc(1, sizeof(*nl));
+	assert_non_null(nl);
+	nl->sock = nl_socket_alloc();
+	assert_non_null(nl->sock);
+	nl->family = GENL_ID_CTRL;
+	return genl_connect(nl->sock);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	ipcp_nl_close(nl);
+	return 0;
+}
+
+static void begin(struct nl_call *call, int flags, const char *family)
+{
+	assert_int_equal(nl_call_begin(call, nl, CTRL_CMD_GETFAMILY, flags, 64),
+			 0);
+	if (family)
+		assert_int_equal(nla_put_string(call->msg,
+						CTRL_ATTR_FAMILY_NAME, family),
+				 0);
+	call->maxattr = CTRL_ATTR_MAX;
+}
+
+static int on_family(struct nlattr **tb, struct nl_msg *msg, void *arg)
+{
+	(void)msg;
+	nl_get_str(arg, 32, tb[CTRL_ATTR_FAMILY_NAME]);
+	return 0;
+}
+
+static int get(const char *family, char *name)
+{
+	struct nl_call call;
+
+	name[0] = '\0';
+	begin(&call, 0, family);
+	call.reply = on_family;
+	call.arg = name;
+	return nl_call_end(&call);
+}
+
+/* Ask, and leave the answer in the socket. */
+static void leave(int flags, const char *family)
+{
+	struct nl_call call;
+
+	begin(&call, flags, family);
+	assert_true(nl_send_auto(nl->sock, call.msg) > 0);
+	nlmsg_free(call.msg);
+}
+
+static void assert_gets(void)
+{
+	char name[32];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(get("nlctrl", name), 0);
+		assert_string_equal(name, "nlctrl");
+		assert_int_equal(get("no such family", name), -ENOENT);
+		assert_string_equal(name, "");
+	}
+}
+
+static void test_plain(void **state)
+{
+	(void)state;
+	assert_gets();
+}
+
+static void test_error_left_behind(void **state)
+{
+	(void)state;
+	leave(0, "no such family");
+	assert_gets();
+}
+
+static void test_answer_left_behind(void **state)
+{
+	(void)state;
+	leave(0, "nlctrl");
+	leave(0, "nlctrl");
+	assert_gets();
+}
+
+static void test_dump_left_behind(void **state)
+{
+	(void)state;
+	leave(NLM_F_DUMP, NULL);
+	assert_gets();
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_plain),
+		TEST(test_error_left_behind),
+		TEST(test_answer_left_behind),
+		TEST(test_dump_left_behind),
+	};
+
+	return cmocka_run_group_tests_name("nl", tests, NULL, NULL);
+}
