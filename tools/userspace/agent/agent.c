@@ -334,19 +334,40 @@ static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 	a->read = now_ms();
 }
 
+static struct dns_settings dns_settings(const struct config *conf)
+{
+	return (struct dns_settings){
+		.servers = conf->dns_servers, .patience = conf->alloc_timeout,
+	};
+}
+
+static struct dns_source *prepare_dns(struct agent *a,
+				      const struct config *conf)
+{
+	struct dns_settings set = dns_settings(conf);
+
+	return dns_prepare(a->kernel.dns, &set);
+}
+
+/* Prepare all that can fail, then switch; a refused reload changes nothing. */
 static bool reload(struct agent *a)
 {
 	struct config *conf = config_load(a->file);
+	struct dns_source *dns = NULL;
 	struct oap_env *oap = NULL;
 
-	if (conf && privs_enough(conf) &&
-	    !dns_servers(a->kernel.dns, conf->dns_servers, conf->alloc_timeout))
+	if (conf && privs_enough(conf))
+		dns = prepare_dns(a, conf);
+	/* last, because the trust store may be replaced in place */
+	if (dns)
 		oap = reload_oap(a, conf);
 	if (!oap) {
+		dns_discard(dns);
 		config_free(conf);
 		return false;
 	}
 	warn_of_fixed(a->conf, conf);
+	dns_commit(a->kernel.dns, dns);
 	switch_to(a, conf, oap);
 	return true;
 }
@@ -437,6 +458,7 @@ static int attach(struct agent *a)
 
 static int set_up(struct agent *a)
 {
+	struct dns_settings set = dns_settings(a->conf);
 	int err = attach(a);
 
 	if (err)
@@ -448,8 +470,7 @@ static int set_up(struct agent *a)
 	err = make_loop(a);
 	if (err)
 		return err;
-	a->kernel.dns = dns_open(a->loop, a->conf->dns_servers,
-				 a->conf->alloc_timeout, on_resolved, a);
+	a->kernel.dns = dns_open(a->loop, &set, on_resolved, a);
 	if (!a->kernel.dns)
 		return -EINVAL;
 	if (a->conf->socket)

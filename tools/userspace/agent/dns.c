@@ -22,6 +22,7 @@
 #include "log.h"
 #include "srv.h"
 
+#define RESOLV_CONF	"/etc/resolv.conf"
 #define SERVICE		"_ipcp-rekey._udp."
 #define HOSTS_MAX	8	/* for each name */
 #define ADDRS_MAX	4	/* for each host */
@@ -61,9 +62,17 @@ struct watch {
 	sd_event_source *source;
 };
 
+/* The servers, with the queries of the library to them. */
+struct dns_source {
+	struct dns *dns;
+	ares_channel_t *channel;
+	char *file;
+	uint32_t patience;
+};
+
 struct dns {
 	sd_event *loop;
-	ares_channel_t *channel;
+	struct dns_source *source;
 	sd_event_source *timer;
 	sd_event_source *deliver;
 	dns_answer_fn answer;
@@ -79,7 +88,7 @@ static void set_timer(struct dns *dns)
 	struct timeval tv;
 	uint64_t now;
 
-	if (!ares_timeout(dns->channel, NULL, &tv)) {
+	if (!ares_timeout(dns->source->channel, NULL, &tv)) {
 		sd_event_source_set_enabled(dns->timer, SD_EVENT_OFF);
 		return;
 	}
@@ -99,7 +108,7 @@ static int on_socket(sd_event_source *s, int fd, uint32_t revents, void *arg)
 		event.events |= ARES_FD_EVENT_READ;
 	if (revents & EPOLLOUT)
 		event.events |= ARES_FD_EVENT_WRITE;
-	ares_process_fds(dns->channel, &event, 1, ARES_PROCESS_FLAG_NONE);
+	ares_process_fds(dns->source->channel, &event, 1, ARES_PROCESS_FLAG_NONE);
 	set_timer(dns);
 	return 0;
 }
@@ -110,7 +119,7 @@ static int on_time(sd_event_source *s, uint64_t usec, void *arg)
 
 	(void)s;
 	(void)usec;
-	ares_process_fds(dns->channel, NULL, 0, ARES_PROCESS_FLAG_NONE);
+	ares_process_fds(dns->source->channel, NULL, 0, ARES_PROCESS_FLAG_NONE);
 	set_timer(dns);
 	return 0;
 }
@@ -268,7 +277,7 @@ static void ask_addresses(struct question *q)
 	q->pending += q->nhosts;
 	for (i = 0; i < q->nhosts; i++) {
 		q->hosts[i].question = q;
-		ares_getaddrinfo(q->dns->channel, q->srv[i].host, NULL, &hints,
+		ares_getaddrinfo(q->dns->source->channel, q->srv[i].host, NULL, &hints,
 				 on_addresses, &q->hosts[i]);
 	}
 }
@@ -368,7 +377,7 @@ static void ask(struct question *q)
 	if (status)
 		on_service(q, status, 0, NULL);
 	else	/* calls back on failure, too */
-		ares_search_dnsrec(q->dns->channel, record, on_service, q);
+		ares_search_dnsrec(q->dns->source->channel, record, on_service, q);
 	ares_dns_record_destroy(record);
 	set_timer(q->dns);
 }
@@ -408,44 +417,85 @@ static int tries(uint32_t patience)
 	return 2 + (each > first ? (each - first) / TIMEOUT_MAX_MS : 0);
 }
 
-static int make_channel(struct dns *dns, const char *servers, uint32_t patience,
-			ares_channel_t **channel)
+static int make_channel(struct dns_source *source, const char *servers)
 {
 	struct ares_options options = {
-		.sock_state_cb = on_state, .sock_state_cb_data = dns,
+		.sock_state_cb = on_state, .sock_state_cb_data = source->dns,
 		.timeout = TIMEOUT_MS, .maxtimeout = TIMEOUT_MAX_MS,
-		.tries = tries(patience),
+		.tries = tries(source->patience),
+		.resolvconf_path = source->file,
 	};
-	int status = ares_init_options(channel, &options,
+	ares_channel_t *channel = NULL;
+	int status = ares_init_options(&channel, &options,
 				       ARES_OPT_SOCK_STATE_CB |
 				       ARES_OPT_TIMEOUTMS |
-				       ARES_OPT_MAXTIMEOUTMS | ARES_OPT_TRIES);
+				       ARES_OPT_MAXTIMEOUTMS | ARES_OPT_TRIES |
+				       ARES_OPT_RESOLVCONF);
 
 	if (status == ARES_SUCCESS && servers) {
-		status = ares_set_servers_ports_csv(*channel, servers);
+		status = ares_set_servers_ports_csv(channel, servers);
 		if (status)
-			ares_destroy(*channel);
+			ares_destroy(channel);
 	}
-	if (status == ARES_SUCCESS)
-		return 0;
-	log_err("DNS: %s", ares_strerror(status));
-	return -EINVAL;
-}
-
-int dns_servers(struct dns *dns, const char *servers, uint32_t patience)
-{
-	ares_channel_t *old = dns->channel;
-	int err = make_channel(dns, servers, patience, &dns->channel);
-
-	if (err) {
-		dns->channel = old;
-		return err;
+	if (status != ARES_SUCCESS) {
+		log_err("DNS: %s", ares_strerror(status));
+		return -EINVAL;
 	}
-	ares_destroy(old);
+	source->channel = channel;
 	return 0;
 }
 
-struct dns *dns_open(sd_event *loop, const char *servers, uint32_t patience,
+struct dns_source *dns_prepare(struct dns *dns, const struct dns_settings *set)
+{
+	struct dns_source *source = calloc(1, sizeof(*source));
+
+	if (!source)
+		return NULL;
+	source->dns = dns;
+	source->patience = set->patience;
+	source->file = strdup(set->file ? set->file : RESOLV_CONF);
+	if (!source->file || make_channel(source, set->servers)) {
+		dns_discard(source);
+		return NULL;
+	}
+	return source;
+}
+
+void dns_discard(struct dns_source *source)
+{
+	if (!source)
+		return;
+	ares_destroy(source->channel);
+	free(source->file);
+	free(source);
+}
+
+void dns_commit(struct dns *dns, struct dns_source *source)
+{
+	struct dns_source *old = dns->source;
+
+	dns->source = source;
+	dns_discard(old);
+}
+
+static int add_sources(struct dns *dns)
+{
+	int err = sd_event_add_time(dns->loop, &dns->timer, CLOCK_MONOTONIC, 0,
+				    1000, on_time, dns);
+
+	if (err >= 0)
+		err = sd_event_add_defer(dns->loop, &dns->deliver, on_deliver,
+					 dns);
+	if (err < 0) {
+		log_err("DNS: %s", strerror(-err));
+		return err;
+	}
+	sd_event_source_set_enabled(dns->timer, SD_EVENT_OFF);
+	sd_event_source_set_enabled(dns->deliver, SD_EVENT_OFF);
+	return 0;
+}
+
+struct dns *dns_open(sd_event *loop, const struct dns_settings *set,
 		     dns_answer_fn answer, void *arg)
 {
 	struct dns *dns = calloc(1, sizeof(*dns));
@@ -457,20 +507,12 @@ struct dns *dns_open(sd_event *loop, const char *servers, uint32_t patience,
 	dns->loop = sd_event_ref(loop);
 	dns->answer = answer;
 	dns->arg = arg;
-	if (ares_library_init(ARES_LIB_INIT_ALL) ||
-	    make_channel(dns, servers, patience, &dns->channel)) {
-		sd_event_unref(loop);
-		free(dns);
-		return NULL;
-	}
-	if (sd_event_add_time(loop, &dns->timer, CLOCK_MONOTONIC, 0, 1000,
-			      on_time, dns) < 0 ||
-	    sd_event_add_defer(loop, &dns->deliver, on_deliver, dns) < 0) {
+	if (!ares_library_init(ARES_LIB_INIT_ALL) && !add_sources(dns))
+		dns->source = dns_prepare(dns, set);
+	if (!dns->source) {
 		dns_close(dns);
 		return NULL;
 	}
-	sd_event_source_set_enabled(dns->timer, SD_EVENT_OFF);
-	sd_event_source_set_enabled(dns->deliver, SD_EVENT_OFF);
 	return dns;
 }
 
@@ -478,7 +520,7 @@ void dns_close(struct dns *dns)
 {
 	if (!dns)
 		return;
-	ares_destroy(dns->channel);
+	dns_discard(dns->source);
 	while (!LIST_EMPTY(&dns->watches))
 		unwatch(LIST_FIRST(&dns->watches));
 	while (!TAILQ_EMPTY(&dns->questions))

@@ -29,30 +29,56 @@ typedef void (*dns_answer_fn)(void *arg, uint32_t flow,
 			      size_t count, const char *why);
 
 /**
+ * struct dns_settings - which servers are asked
+ * @servers: addresses separated by commas; NULL to use @file
+ * @file: a resolv.conf; NULL for the one of the system
+ * @patience: milliseconds after which two silent servers have been given up
+ */
+struct dns_settings {
+	const char *servers;
+	const char *file;
+	uint32_t patience;
+};
+
+/**
  * dns_open() - set up the resolver
  * @loop: event loop
- * @servers: addresses separated by commas; NULL to use resolv.conf
- * @patience: milliseconds after which two silent servers have been given up
+ * @set: the servers
  * @answer: callback
  * @arg: argument of @answer
  *
  * Return: the resolver; NULL on failure, after logging why.
  */
-struct dns *dns_open(sd_event *loop, const char *servers, uint32_t patience,
+struct dns *dns_open(sd_event *loop, const struct dns_settings *set,
 		     dns_answer_fn answer, void *arg);
 void dns_close(struct dns *dns);
 
+struct dns_source;
+
 /**
- * dns_servers() - change the servers
+ * dns_prepare() - set up other servers, without asking them yet
  * @dns: the resolver
- * @servers: as for dns_open()
- * @patience: as for dns_open()
+ * @set: the servers
  *
- * Outstanding questions are asked again. On failure nothing changes.
- *
- * Return: 0 or a negative errno.
+ * Return: argument of dns_commit() or dns_discard(); NULL on failure, after
+ * logging why.
  */
-int dns_servers(struct dns *dns, const char *servers, uint32_t patience);
+struct dns_source *dns_prepare(struct dns *dns, const struct dns_settings *set);
+
+/**
+ * dns_commit() - switch to other servers
+ * @dns: the resolver
+ * @source: from dns_prepare(); consumed
+ *
+ * Outstanding questions are asked again.
+ */
+void dns_commit(struct dns *dns, struct dns_source *source);
+
+/**
+ * dns_discard() - free servers to which the resolver does not switch
+ * @source: from dns_prepare(); may be NULL
+ */
+void dns_discard(struct dns_source *source);
 
 /**
  * dns_ask() - look up a name
