@@ -20,6 +20,7 @@
 
 #include "dns.h"
 #include "log.h"
+#include "resolv.h"
 #include "srv.h"
 
 #define RESOLV_CONF	"/etc/resolv.conf"
@@ -66,6 +67,7 @@ struct watch {
 struct dns_source {
 	struct dns *dns;
 	ares_channel_t *channel;
+	struct resolv *resolv;	/* NULL: the configuration has the servers */
 	char *file;
 	uint32_t patience;
 };
@@ -445,6 +447,18 @@ static int make_channel(struct dns_source *source, const char *servers)
 	return 0;
 }
 
+/* Read resolv.conf again; outstanding questions go to the new servers. */
+static void on_change(void *arg)
+{
+	struct dns_source *source = arg;
+	ares_channel_t *old = source->channel;
+
+	if (make_channel(source, NULL))
+		return;
+	log_info("DNS: read %s again", source->file);
+	ares_destroy(old);
+}
+
 struct dns_source *dns_prepare(struct dns *dns, const struct dns_settings *set)
 {
 	struct dns_source *source = calloc(1, sizeof(*source));
@@ -454,6 +468,9 @@ struct dns_source *dns_prepare(struct dns *dns, const struct dns_settings *set)
 	source->dns = dns;
 	source->patience = set->patience;
 	source->file = strdup(set->file ? set->file : RESOLV_CONF);
+	if (source->file && !set->servers)
+		source->resolv = resolv_open(dns->loop, source->file, on_change,
+					     source);
 	if (!source->file || make_channel(source, set->servers)) {
 		dns_discard(source);
 		return NULL;
@@ -465,6 +482,7 @@ void dns_discard(struct dns_source *source)
 {
 	if (!source)
 		return;
+	resolv_close(source->resolv);
 	ares_destroy(source->channel);
 	free(source->file);
 	free(source);

@@ -31,7 +31,7 @@ typedef void (*dns_answer_fn)(void *arg, uint32_t flow,
 /**
  * struct dns_settings - which servers are asked
  * @servers: addresses separated by commas; NULL to use @file
- * @file: a resolv.conf; NULL for the one of the system
+ * @file: a resolv.conf, which is watched; NULL for the one of the system
  * @patience: milliseconds after which two silent servers have been given up
  */
 struct dns_settings {

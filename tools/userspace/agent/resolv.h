@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/*
+ * Watch resolv.conf. The file may be written in place, replaced, or be a symbolic
+ * link that is changed or whose target is; a container may have it bind-mounted.
+ */
+#ifndef REKEYD_RESOLV_H
+#define REKEYD_RESOLV_H
+
+#include <systemd/sd-event.h>
+
+struct resolv;
+
+/**
+ * resolv_open() - begin to watch
+ * @loop: event loop
+ * @file: path of the file
+ * @changed: called from @loop after the contents may have changed
+ * @arg: argument of @changed
+ *
+ * Open the watch before the file is read, so that no change is missed. The file
+ * need not exist.
+ *
+ * Return: the watch; NULL on failure, after logging why.
+ */
+struct resolv *resolv_open(sd_event *loop, const char *file,
+			   void (*changed)(void *arg), void *arg);
+
+/**
+ * resolv_close() - end a watch
+ * @r: the watch; may be NULL
+ */
+void resolv_close(struct resolv *r);
+
+#endif /* REKEYD_RESOLV_H */
