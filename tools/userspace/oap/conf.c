@@ -82,8 +82,8 @@ static enum oap_code set(struct oap_conf *conf, const char *where, char *line,
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!strcmp(keys[i].key, key) && !keys[i].set(conf, value))
 			return oap_err_set(err, OAP_BAD_CONFIG,
-					   "%s: unknown %s '%.60s'", where, key,
-					   value);
+					   "%s: unknown %s '%.60s'; oap.md lists the values",
+					   where, key, value);
 	return OAP_OK;
 }
 

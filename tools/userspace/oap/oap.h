@@ -162,6 +162,33 @@ enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err);
 void oap_env_close(struct oap_env *env);
 
 /**
+ * typedef oap_check_fn - called for each problem that oap_check() finds
+ * @arg: as given to oap_check()
+ * @warning: the file is usable now, or is not used
+ * @text: names the file, the problem and what to do
+ */
+typedef void (*oap_check_fn)(void *arg, bool warning, const char *text);
+
+/**
+ * oap_check() - load all files that exchanges may load
+ * @settings: uses @dir, @now and @now_arg
+ * @names: names to check even if server/ and client/ cannot be listed; ends with
+ *	NULL
+ * @report: callback
+ * @arg: argument of @report
+ *
+ * Check every certificate in cacert/ and untrusted/, and of each name in server/
+ * and client/ the certificate, the key, whether they belong together, and
+ * enc.conf. The first problem of a file is reported, and each of its dates. A
+ * certificate that expires within 14 days is a warning.
+ *
+ * Return: the number of problems that are not warnings.
+ */
+unsigned int oap_check(const struct oap_settings *settings,
+		       const char *const *names, oap_check_fn report,
+		       void *arg);
+
+/**
  * oap_has_credentials() - check whether a name has a certificate
  * @env: the environment, for the directory
  * @server: look in server/NAME, else in client/NAME

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* oap_check(): which files are reported, and with which words. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pair.h"
+
+#define LONG		(60 * DAY)
+#define SERVER		"srv/server/" NAME
+#define CLIENT		"srv/client/" NAME
+
+/* What was reported, one line each. */
+static char said[8192];
+static unsigned int errors, warnings;
+
+static void on_problem(void *arg, bool warning, const char *text)
+{
+	size_t len = strlen(said);
+
+	assert_ptr_equal(arg, said);
+	if (warning)
+		warnings++;
+	else
+		errors++;
+	snprintf(said + len, sizeof(said) - len, "%s: %s\n",
+		 warning ? "warning" : "error", text);
+}
+
+static uint64_t test_clock(void *arg)
+{
+	(void)arg;
+	return now_ns;
+}
+
+static void check(void)
+{
+	static const char * const names[] = { NAME, "elsewhere", NULL };
+	struct oap_settings set = { .dir = path("srv"), .now = test_clock };
+	unsigned int n;
+
+	said[0] = '\0';
+	errors = 0;
+	warnings = 0;
+	n = oap_check(&set, names, on_problem, said);
+	assert_int_equal(n, errors);
+}
+
+/* Certificates that are valid for long, on both sides and for the root. */
+static struct test_crt root(void)
+{
+	return test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, LONG);
+}
+
+static void good(const char *dir, const char *cn, long from, long to)
+{
+	struct test_crt ca = root();
+	struct test_crt c = test_crt_make("EC", cn, NULL, &ca, 0, from, to);
+
+	test_crt_write_as(path("srv/cacert/ca.pem"), &ca);
+	test_crt_write(path("%s", dir), &c);
+	test_crt_free(&c);
+	test_crt_free(&ca);
+}
+
+static void all_good(void)
+{
+	good(SERVER, NAME, -DAY, LONG);
+	good(CLIENT, US, -DAY, LONG);
+}
+
+/* One problem each */
+
+static void no_problem(void) { }
+
+static void rubbish_crt(void)
+{
+	test_file(path(SERVER), "crt.pem", "rubbish\n");
+}
+
+static void empty_crt(void)
+{
+	test_file(path(SERVER), "crt.pem", "");
+}
+
+static void rubbish_key(void)
+{
+	test_file(path(SERVER), "key.pem", "rubbish\n");
+	chmod(path(SERVER "/key.pem"), 0600);
+}
+
+static void no_key(void)
+{
+	unlink(path(SERVER "/key.pem"));
+}
+
+static void no_crt(void)
+{
+	unlink(path(CLIENT "/crt.pem"));
+}
+
+static void other_key(void)
+{
+	rename(path(CLIENT "/key.pem"), path(SERVER "/key.pem"));
+	good(CLIENT, US, -DAY, LONG);
+}
+
+static void open_key(void)
+{
+	chmod(path(CLIENT "/key.pem"), 0644);
+}
+
+static void group_key(void)
+{
+	chmod(path(CLIENT "/key.pem"), 0640);
+}
+
+static void expired(void)
+{
+	good(SERVER, NAME, -2 * DAY, -DAY);
+}
+
+static void too_early(void)
+{
+	good(SERVER, NAME, DAY, LONG);
+}
+
+static void soon(void)
+{
+	good(SERVER, NAME, -DAY, 13 * DAY);
+}
+
+static void not_soon(void)
+{
+	good(SERVER, NAME, -DAY, 15 * DAY);
+}
+
+static void other_name(void)
+{
+	good(SERVER, "mallory.example", -DAY, LONG);
+}
+
+/* The second certificate of a chain counts, too. */
+static void expired_chain(void)
+{
+	struct test_crt old = test_crt_make("EC", "old", NULL, NULL, 1,
+					    -2 * DAY, -DAY);
+	FILE *file = fopen(path(SERVER "/crt.pem"), "a");
+	char line[256];
+	FILE *more;
+
+	test_crt_write_as(path("old.pem"), &old);
+	test_crt_free(&old);
+	more = fopen(path("old.pem"), "r");
+	while (fgets(line, sizeof(line), more))
+		fputs(line, file);
+	fclose(more);
+	fclose(file);
+}
+
+static void bad_kex(void)
+{
+	test_file(path(SERVER), "enc.conf", "cipher=aes-256-gcm\nkex=foo\n");
+}
+
+static void bad_client_conf(void)
+{
+	test_file(path(CLIENT), "enc.conf", "kem_mode=x\n");
+}
+
+static void no_static_key(void)
+{
+	need_pq("ML-KEM");
+	test_file(path(SERVER), "enc.conf", "kex=ML-KEM-768\nkem_mode=client\n");
+}
+
+static void no_static_public_key(void)
+{
+	need_pq("ML-KEM");
+	test_file(path(CLIENT), "enc.conf", "kex=ML-KEM-768\nkem_mode=client\n");
+}
+
+static void rubbish_root(void)
+{
+	test_file(path("srv/cacert"), "b.pem", "rubbish\n");
+}
+
+static void expired_root(void)
+{
+	struct test_crt old = test_crt_make("EC", "old", NULL, NULL, 1,
+					    -2 * DAY, -DAY);
+
+	test_crt_write_as(path("srv/cacert/b.pem"), &old);
+	test_crt_free(&old);
+}
+
+static void rubbish_intermediate(void)
+{
+	test_file(path("srv/untrusted"), "b.pem", "rubbish\n");
+}
+
+static void no_root(void)
+{
+	unlink(path("srv/cacert/ca.pem"));
+}
+
+static void other_files(void)
+{
+	mkdir(path("srv/server/other"), 0700);
+	test_file(path("srv/server/other"), "cert.pem", "");
+}
+
+static void bad_folder(void)
+{
+	mkdir(path("srv/server/a b"), 0700);
+}
+
+static void no_folder(void)
+{
+	test_file(path("srv/client"), "crt.pem", "");
+}
+
+static const struct problem {
+	const char *name;
+	void (*make)(void);
+	unsigned int errors, warnings;
+	const char *file, *words;
+} problems[] = {
+	{ "good files", no_problem, 0, 0, "", "" },
+	{ "rubbish as a certificate", rubbish_crt, 1, 0, SERVER "/crt.pem",
+	  "is not a PEM certificate" },
+	{ "an empty certificate", empty_crt, 1, 0, SERVER "/crt.pem",
+	  "is not a PEM certificate" },
+	{ "rubbish as a key", rubbish_key, 1, 0, SERVER "/key.pem",
+	  "is not a PEM key" },
+	{ "a key that is missing", no_key, 1, 0, SERVER "/key.pem",
+	  "is missing: put" },
+	{ "a certificate that is missing", no_crt, 1, 0, CLIENT "/crt.pem",
+	  "is missing: put" },
+	{ "a key of another certificate", other_key, 1, 0, SERVER "/key.pem",
+	  "does not belong to" },
+	{ "a key that everybody can read", open_key, 1, 0, CLIENT "/key.pem",
+	  "run chmod o=" },
+	{ "a key that the group can read", group_key, 0, 0, "", "" },
+	{ "an expired certificate", expired, 1, 0, SERVER "/crt.pem",
+	  "expired at" },
+	{ "a certificate of the future", too_early, 1, 0, SERVER "/crt.pem",
+	  "is not valid before" },
+	{ "a certificate that expires in 13 days", soon, 0, 1,
+	  SERVER "/crt.pem", "expires at" },
+	{ "a certificate that expires in 15 days", not_soon, 0, 0, "", "" },
+	{ "a certificate of another name", other_name, 1, 0,
+	  SERVER "/crt.pem", "the certificate is for 'mallory.example'" },
+	{ "an expired certificate in a chain", expired_chain, 1, 0,
+	  SERVER "/crt.pem", "expired at" },
+	{ "an unknown key exchange", bad_kex, 1, 0, SERVER "/enc.conf",
+	  "line 2: unknown kex 'foo'" },
+	{ "an unknown mode of a client", bad_client_conf, 1, 0,
+	  CLIENT "/enc.conf", "line 1: unknown kem_mode 'x'" },
+	{ "a static key that is missing", no_static_key, 1, 0,
+	  SERVER "/kex.key.pem", "No such file" },
+	{ "a static public key that is missing", no_static_public_key, 1, 0,
+	  CLIENT "/kex.srv.pub.pem", "No such file" },
+	{ "rubbish as a root", rubbish_root, 1, 0, "srv/cacert/b.pem",
+	  "is not a PEM certificate" },
+	{ "an expired root", expired_root, 1, 0, "srv/cacert/b.pem",
+	  "expired at" },
+	{ "rubbish as an intermediate", rubbish_intermediate, 1, 0,
+	  "srv/untrusted/b.pem", "is not a PEM certificate" },
+	{ "no root at all", no_root, 0, 1, "srv/cacert", "has no *.pem" },
+	{ "a folder with other files", other_files, 0, 1, "srv/server/other",
+	  "crt.pem, key.pem and enc.conf are missing there" },
+	{ "a folder that no name can have", bad_folder, 0, 1, "srv/server/a b",
+	  "is not a valid name" },
+	{ "files beside the folders", no_folder, 0, 1, "srv/client/crt.pem",
+	  "is not used" },
+};
+
+static void test_problem(void **state)
+{
+	const struct problem *p = *state;
+	const char *line;
+
+	all_good();
+	p->make();
+	check();
+	if (errors != p->errors || warnings != p->warnings)
+		fail_msg("%u errors, %u warnings: %s", errors, warnings, said);
+	if (!errors && !warnings)
+		return;
+	line = strstr(said, path("%s", p->file));
+	if (!line || !strstr(line, p->words))
+		fail_msg("no '%s' with '%s' in: %s", p->file, p->words, said);
+}
+
+static void all_problems_are_reported(void **state)
+{
+	(void)state;
+	all_good();
+	expired();
+	open_key();
+	bad_kex();
+	bad_client_conf();
+	rubbish_root();
+	rubbish_intermediate();
+	bad_folder();
+	check();
+	if (errors != 6 || warnings != 1)
+		fail_msg("%u errors, %u warnings: %s", errors, warnings, said);
+}
+
+static void a_name_of_the_configuration_needs_no_files(void **state)
+{
+	(void)state;
+	all_good();
+	check();
+	assert_int_equal(errors + warnings, 0);
+}
+
+static void a_folder_that_does_not_exist_is_a_warning(void **state)
+{
+	struct oap_settings set = { .dir = path("nowhere") };
+	const char * const none[] = { NULL };
+
+	(void)state;
+	warnings = 0;
+	assert_int_equal(oap_check(&set, none, on_problem, said), 0);
+	assert_int_equal(warnings, 1);
+}
+
+static struct suite suite;
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(problems); i++)
+		suite_add(&suite, test_problem, &problems[i], "check: %s",
+			  problems[i].name);
+	SUITE_ADD(&suite, all_problems_are_reported);
+	SUITE_ADD(&suite, a_name_of_the_configuration_needs_no_files);
+	SUITE_ADD(&suite, a_folder_that_does_not_exist_is_a_warning);
+	return suite_run(&suite, "oap: checks of all files");
+}
