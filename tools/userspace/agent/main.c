@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "check.h"
 #include "control.h"
 #include "log.h"
 #include "privs.h"
@@ -25,7 +26,7 @@ static void usage(FILE *to)
 	      "Agent of the ipcp_rekey module: allocates flows and re-keys them.\n"
 	      "\n"
 	      "  -c, --config FILE  configuration (default " CONFIG_FILE ")\n"
-	      "  -t, --test         check the configuration and exit\n"
+	      "  -t, --test         check the configuration and its files, and exit\n"
 	      "  -l, --log WHERE    stderr or syslog; by default stderr if that is\n"
 	      "                     a terminal or the journal, else syslog\n"
 	      "  -v, --verbose      print debug messages\n"
@@ -94,21 +95,22 @@ static int start(const struct options *o, struct config *conf)
 	struct oap_env *oap;
 
 	/* what needs the privileges of the starting user comes first */
-	if (!o->test) {
-		if (conf->socket)
-			control_prepare(conf->socket, conf->user);
-		if (privs_drop(conf)) {
-			config_free(conf);
-			return EXIT_FAILURE;
-		}
-	}
-	oap = agent_oap(conf);
-	if (!oap || o->test) {
-		oap_env_close(oap);
+	if (conf->socket)
+		control_prepare(conf->socket, conf->user);
+	oap = privs_drop(conf) ? NULL : agent_oap(conf);
+	if (!oap) {
 		config_free(conf);
-		return oap ? EXIT_SUCCESS : EXIT_FAILURE;
+		return EXIT_FAILURE;
 	}
 	return agent_run(o->file, conf, oap) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int test(struct config *conf)
+{
+	int err = check_files(conf);
+
+	config_free(conf);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -122,5 +124,7 @@ int main(int argc, char **argv)
 	log_setup(o.verbose, o.test ? LOG_TO_STDERR : o.where);
 	privs_lock_memory();
 	conf = config_load(o.file);
-	return conf ? start(&o, conf) : EXIT_FAILURE;
+	if (!conf)
+		return EXIT_FAILURE;
+	return o.test ? test(conf) : start(&o, conf);
 }

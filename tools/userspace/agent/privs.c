@@ -87,8 +87,9 @@ static int keep(const cap_value_t *caps, int n)
 	cap_t set = cap_init();
 	int err = 0;
 
-	if (!set || cap_set_flag(set, CAP_PERMITTED, n, caps, CAP_SET) ||
-	    cap_set_flag(set, CAP_EFFECTIVE, n, caps, CAP_SET) ||
+	if (!set ||
+	    (n && cap_set_flag(set, CAP_PERMITTED, n, caps, CAP_SET)) ||
+	    (n && cap_set_flag(set, CAP_EFFECTIVE, n, caps, CAP_SET)) ||
 	    cap_set_proc(set))
 		err = -errno;
 	cap_free(set);
@@ -116,6 +117,18 @@ bool privs_enough(const struct config *conf)
 		return true;
 	log_err("the configuration names programs: to see what a process runs, restart the agent as root or with CAP_SYS_PTRACE");
 	return false;
+}
+
+int privs_become_reader(const struct config *conf)
+{
+	int err = change_user(conf->user);
+
+	if (!err)
+		err = keep(NULL, 0);
+	if (err)
+		log_err("cannot become %s: %s", conf->user ? conf->user :
+			"a user without capabilities", strerror(-err));
+	return err;
 }
 
 int privs_drop(const struct config *conf)

@@ -26,6 +26,17 @@ void privs_lock_memory(void);
 int privs_drop(const struct config *conf);
 
 /**
+ * privs_become_reader() - change to the user of the agent, without capabilities
+ * @conf: names the user
+ *
+ * To find out which files the agent can read. Root without capabilities cannot
+ * read the files of others either.
+ *
+ * Return: 0 or a negative errno, after logging the error.
+ */
+int privs_become_reader(const struct config *conf);
+
+/**
  * privs_enough() - check that the capabilities suffice for a configuration
  *
  * For a reload. Logs what is missing.
