@@ -364,35 +364,42 @@ static bool get_kex(cfg_t *cfg, struct config *conf)
 	return conf->kex_accept;
 }
 
+static bool get_times(cfg_t *cfg, struct config *conf)
+{
+	bool ok = true;
+
+	ok &= get_time(cfg, "rekey-interval", 0.05, &conf->rekey_interval);
+	ok &= get_time(cfg, "rekey-timeout", 10, &conf->rekey_timeout);
+	ok &= get_time(cfg, "alloc-timeout", 0.1, &conf->alloc_timeout);
+	ok &= get_time(cfg, "clock-slack", 0, &conf->clock_slack);
+	return ok;
+}
+
+/* Get everything, so that the log has every error. */
 static bool get_all(cfg_t *cfg, struct config *conf)
 {
-	unsigned int i, n = cfg_size(cfg, "name");
+	unsigned int n = cfg_size(cfg, "name");
+	bool ok = true;
 
 	conf->security = strdup(cfg_getstr(cfg, "security"));
 	conf->names = calloc(n + 1, sizeof(*conf->names));
-	if (!conf->security || !conf->names ||
-	    !get_port(cfg_getint(cfg, "port"), &conf->port, "top") ||
-	    !get_range(cfg, "mark", 0, UINT32_MAX, &conf->mark) ||
-	    !get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges) ||
-	    !get_word(cfg, "socket", &conf->socket) ||
-	    !get_user(cfg, conf) || !get_dns_servers(cfg, conf) ||
-	    !get_kex(cfg, conf))
+	if (!conf->security || !conf->names)
 		return false;
 	conf->recover = cfg_getbool(cfg, "recover");
-	if (!get_time(cfg, "rekey-interval", 0.05, &conf->rekey_interval) ||
-	    !get_time(cfg, "rekey-timeout", 10, &conf->rekey_timeout) ||
-	    !get_time(cfg, "alloc-timeout", 0.1, &conf->alloc_timeout) ||
-	    !get_time(cfg, "clock-slack", 0, &conf->clock_slack) ||
-	    !get_auth(cfg_getstr(cfg, "auth"), &conf->auth) ||
-	    !get_params(cfg, conf))
-		return false;
-	for (i = 0; i < n; i++, conf->nnames++)
-		if (!get_name(cfg_getnsec(cfg, "name", i), conf,
-			      &conf->names[i])) {
-			conf->nnames++;
-			return false;
-		}
-	return true;
+	ok &= get_port(cfg_getint(cfg, "port"), &conf->port, "top");
+	ok &= get_range(cfg, "mark", 0, UINT32_MAX, &conf->mark);
+	ok &= get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges);
+	ok &= get_word(cfg, "socket", &conf->socket);
+	ok &= get_user(cfg, conf);
+	ok &= get_dns_servers(cfg, conf);
+	ok &= get_kex(cfg, conf);
+	ok &= get_times(cfg, conf);
+	ok &= get_auth(cfg_getstr(cfg, "auth"), &conf->auth);
+	ok &= get_params(cfg, conf);
+	for (; conf->nnames < n; conf->nnames++)
+		ok &= get_name(cfg_getnsec(cfg, "name", conf->nnames), conf,
+			       &conf->names[conf->nnames]);
+	return ok;
 }
 
 /* All but those over finite fields, which cost the most by far. */

@@ -208,10 +208,10 @@ static void check_store(struct check *c)
 	if (c->errors != before)
 		return;
 	/* exchanges have the last word */
-	if (oap_auth_store_load(&store, c->dir, &err))
+	if (oap_store_load(&store, c->dir, &err))
 		error(c, "%s", err.text);
 	else
-		oap_auth_store_free(&store);
+		oap_store_free(&store);
 }
 
 /* The files of a name */
