@@ -95,6 +95,19 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
 }
 
+/*
+ * Answer a question of the peer in its epoch. If this side sends in a newer one,
+ * it has wiped its keys of the other, and answers in the newer one.
+ */
+static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	struct ipcp_epoch *tx = ipcp_tx_epoch(flow);
+
+	send_answer(flow, tx && ipcp_epoch_before(ep->no, tx->no) ? tx : ep);
+	if (tx)
+		ipcp_epoch_put(tx);
+}
+
 /**
  * ipcp_control_confirm() - Handle an authentic CONFIRM of the peer
  * @flow: flow
@@ -109,7 +122,7 @@ bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flag
 	if (flags & ~IPCP_CONFIRM_KNOWN)
 		return false;
 	if (!(flags & IPCP_CONFIRM_DONE)) {
-		send_answer(flow, ep);
+		answer(flow, ep);
 		return true;
 	}
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&

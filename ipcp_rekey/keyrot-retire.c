@@ -96,11 +96,17 @@ static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
  */
 static bool peer_recovered(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *n;
 
-	return newest && newest != ep &&
-	       test_bit(IPCP_EP_FRESH, &newest->flags) &&
-	       test_bit(IPCP_EP_OBSERVED, &newest->flags);
+		n = rcu_dereference_protected(flow->slots[i],
+					      lockdep_is_held(&flow->lock));
+		if (n && ipcp_epoch_before(ep->no, n->no) &&
+		    test_bit(IPCP_EP_FRESH, &n->flags) &&
+		    test_bit(IPCP_EP_OBSERVED, &n->flags))
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -197,7 +197,7 @@ static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 	if (!ipcp_question_needed(flow))
 		return true;
 	if (rk->initiator)
-		return rk->may_fresh;
+		return rk->may_fresh && !ipcp_question_answered(flow);
 	return flow->question.exchange == exchange &&
 	       ipcp_question_permits(flow);
 }
@@ -433,32 +433,63 @@ wipe:
 	return err;
 }
 
-/* Send in the newest epoch from now on, if allowed. */
+/*
+ * True if this side may send in an epoch. The responder has parked the seed
+ * before the initiator parks it, so only the initiator may send without having
+ * observed the peer.
+ */
+static bool may_send(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
+{
+	lockdep_assert_held(&flow->lock);
+	if (test_bit(IPCP_EP_OBSERVED, &ep->flags))
+		return true;
+	return flow->rk.initiator &&
+	       (!rcu_access_pointer(flow->tx) ||
+		time_after_eq(jiffies, ep->parked + READ_ONCE(flow->grace)));
+}
+
+/*
+ * Find the epoch to send in: the newest, once it was taken, or else the newest in
+ * which the peer was observed. With another seed parked above it, that one counts
+ * as taken. Return NULL if there is none.
+ */
+static struct ipcp_epoch *find_sendable(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *ep = ipcp_epoch_newest(flow), *newest = ep;
+
+	if (ep && test_bit(IPCP_EP_ACTIVE, &ep->flags) && may_send(flow, ep))
+		return ep;
+	ep = ipcp_epoch_find(flow, flow->rk.observed);
+	return ep && ep != newest && test_bit(IPCP_EP_OBSERVED, &ep->flags) ?
+	       ep : NULL;
+}
+
+/* True if senders need not try to promote: nothing waits but for the peer. */
+static bool is_promoted(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
+
+	return !newest || !test_bit(IPCP_EP_ACTIVE, &newest->flags) ||
+	       rcu_access_pointer(flow->tx) == newest;
+}
+
+/* Send in a newer epoch from now on, if allowed. */
 static void __promote(struct ipcp_flow *flow)
 {
-	struct ipcp_epoch *ep = ipcp_epoch_newest(flow);
-	bool may;
+	struct ipcp_epoch *ep, *tx;
 
 	lockdep_assert_held(&flow->lock);
-	if (!ep || !test_bit(IPCP_EP_ACTIVE, &ep->flags) ||
-	    rcu_access_pointer(flow->tx) == ep) {
-		clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
+	ep = find_sendable(flow);
+	tx = rcu_dereference_protected(flow->tx, lockdep_is_held(&flow->lock));
+	if (!ep || (tx && !ipcp_epoch_before(tx->no, ep->no))) {
+		if (is_promoted(flow))
+			clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
 		return;
 	}
-	may = test_bit(IPCP_EP_OBSERVED, &ep->flags);
-	/*
-	 * The responder has parked the seed before the initiator parks it, so
-	 * only the initiator may send without having observed the peer.
-	 */
-	if (flow->rk.initiator &&
-	    (!rcu_access_pointer(flow->tx) ||
-	     time_after_eq(jiffies, ep->parked + READ_ONCE(flow->grace))))
-		may = true;
-	if (!may)
-		return;
 
 	rcu_assign_pointer(flow->tx, ep);
-	clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
+	if (is_promoted(flow))
+		clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
 	ep->promoted = jiffies;
 	WRITE_ONCE(ep->confirm, jiffies);
 	/*

@@ -18,8 +18,14 @@
 #include "notify.h"
 #include "question.h"
 
-/* True if a packet of the peer authenticated since the question. */
-static bool answered(struct ipcp_flow *flow)
+/**
+ * ipcp_question_answered() - Test whether the peer was heard since the question
+ * @flow: flow. The caller holds flow->lock.
+ *
+ * Context: Any context.
+ * Return: true if a packet of the peer authenticated since the last question.
+ */
+bool ipcp_question_answered(struct ipcp_flow *flow)
 {
 	const struct ipcp_question *q = &flow->question;
 
@@ -130,7 +136,8 @@ static int ask_again(struct ipcp_flow *flow, u32 exchange,
 		return -EBUSY;
 	}
 	q->exchange = exchange;
-	if (q->state == IPCP_REKEY_QUESTION_SILENT && !answered(flow))
+	if (q->state == IPCP_REKEY_QUESTION_SILENT &&
+	    !ipcp_question_answered(flow))
 		end_silent(flow);
 	else
 		end_answered(flow);
@@ -150,6 +157,9 @@ static void begin(struct ipcp_flow *flow, u32 exchange)
 	struct ipcp_question *q = &flow->question;
 
 	lockdep_assert_held(&flow->lock);
+	/* a claim after silence must not forget that there was an answer */
+	if (flow->rk.may_fresh && ipcp_question_answered(flow))
+		flow->rk.may_fresh = false;
 	note_seen(flow);
 	q->begun = jiffies;
 	q->at = jiffies;
@@ -228,7 +238,8 @@ bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next)
 	if (READ_ONCE(q->state) == IPCP_REKEY_QUESTION_NONE)
 		return false;
 	spin_lock_bh(&flow->lock);
-	if (q->state == IPCP_REKEY_QUESTION_ASKED && answered(flow)) {
+	if (q->state == IPCP_REKEY_QUESTION_ASKED &&
+	    ipcp_question_answered(flow)) {
 		q->at = jiffies + msecs_to_jiffies(IPCP_FRESH_MS);
 		end_answered(flow);
 	}
@@ -264,6 +275,6 @@ bool ipcp_question_permits(struct ipcp_flow *flow)
 	const struct ipcp_question *q = &flow->question;
 
 	lockdep_assert_held(&flow->lock);
-	return q->state == IPCP_REKEY_QUESTION_SILENT && !answered(flow) &&
-	       time_before(jiffies, q->at);
+	return q->state == IPCP_REKEY_QUESTION_SILENT &&
+	       !ipcp_question_answered(flow) && time_before(jiffies, q->at);
 }

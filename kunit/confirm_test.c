@@ -213,6 +213,23 @@ static void the_same_is_answered_once_in_a_while(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 3);
 }
 
+/* The keys that this side sent with in the older one are wiped. */
+static void a_question_in_an_older_epoch_is_answered_in_the_newer(struct kunit *test)
+{
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *old, *ep;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(initiator);
+	old = test_epoch(initiator, ep->no - 1);
+	ipcp_keyrot_observe(initiator, ep, true);
+	KUNIT_ASSERT_PTR_EQ(test, test_tx(initiator), ep);
+	ipcp_control_confirm(initiator, old, SEEN | SENDING);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&old->sent), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
+	KUNIT_EXPECT_EQ(test, said_to(test, responder), SEEN | SENDING | DONE);
+}
+
 static void unknown_flags_make_no_sense(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
@@ -306,6 +323,7 @@ static struct kunit_case confirm_test_cases[] = {
 	KUNIT_CASE(one_with_done_is_not_answered),
 	KUNIT_CASE(done_is_believed_of_who_sends),
 	KUNIT_CASE(the_same_is_answered_once_in_a_while),
+	KUNIT_CASE(a_question_in_an_older_epoch_is_answered_in_the_newer),
 	KUNIT_CASE(unknown_flags_make_no_sense),
 	KUNIT_CASE(a_keepalive_says_all_there_is_to_say),
 	KUNIT_CASE(both_come_to_done_whatever_is_lost),

@@ -398,6 +398,97 @@ static void a_fresh_epoch_is_a_recovery_when_the_peer_is_in_it(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, flow->recoveries, 1);
 }
 
+/* Claim the initiator's flow after silence, for a fresh seed. */
+static struct ipcp_delivery claim_after_silence(struct kunit *test,
+						struct ipcp_flow *flow)
+{
+	struct ipcp_claim claim;
+
+	test_silence(test, flow, EXCHANGE);
+	KUNIT_ASSERT_EQ(test, ipcp_registry_claim_fresh(test_net(), flow->id,
+							NULL, &claim), 1);
+	ipcp_flow_put(flow);
+	return (struct ipcp_delivery){
+		.epoch = claim.epoch, .exchange = claim.exchange,
+		.chain = IPCP_CHAIN_FRESH,
+	};
+}
+
+static void ask_again_then_hear(struct kunit *test, struct ipcp_flow *flow)
+{
+	flow->question.begun -= msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS);
+	KUNIT_EXPECT_EQ(test, ask(flow), 0);
+	hear(test_newest(flow));
+}
+
+static void hear_then_ask_again(struct kunit *test, struct ipcp_flow *flow)
+{
+	hear(test_newest(flow));
+	flow->question.begun -= msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS);
+	KUNIT_EXPECT_EQ(test, ask(flow), 0);
+}
+
+static const struct late_case {
+	const char *desc;
+	void (*then)(struct kunit *test, struct ipcp_flow *flow);
+	int err;
+} lates[] = {
+	{ "nothing happens", nowhere, 0 },
+	{ "the peer is heard", in_newest, -ESTALE },
+	{ "it is asked again, and heard", ask_again_then_hear, -ESTALE },
+	{ "it is heard, and asked again", hear_then_ask_again, -ESTALE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(late, lates, desc);
+
+static void a_fresh_claim_is_for_a_silent_peer(struct kunit *test)
+{
+	const struct late_case *c = test->param_value;
+	struct ipcp_flow *flow = new_end(test, INITIATOR);
+	struct ipcp_delivery d = claim_after_silence(test, flow);
+
+	c->then(test, flow);
+	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), c->err);
+}
+
+static void park_fresh(struct kunit *test, struct ipcp_flow *flow, u32 exchange)
+{
+	struct ipcp_delivery d = {
+		.epoch = flow->rk.newest + 1, .chain = IPCP_CHAIN_FRESH,
+		.exchange = exchange,
+	};
+
+	test_silence(test, flow, exchange);
+	KUNIT_ASSERT_EQ(test, test_park_as(test, flow, exchange, &d), 0);
+}
+
+/*
+ * The initiator gave up the exchange of the newest epoch, and sends in the one
+ * below: both ends have keys there, and nowhere else.
+ */
+static void a_responder_follows_below_what_it_parked(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *fresh;
+
+	park_fresh(test, flow, EXCHANGE);
+	fresh = test_newest(flow);
+	flow->question.begun -= msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS);
+	park_fresh(test, flow, EXCHANGE + 1);
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
+
+	ipcp_keyrot_observe(flow, fresh, true);
+
+	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), fresh);
+	test_keyrot(flow);
+	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
+	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, 2));
+	/* and the next exchange replaces what the peer does not have */
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 99, 2, EXCHANGE + 2), 0);
+	test_settle(test, flow);
+	KUNIT_EXPECT_EQ(test, test_tx(flow)->exchange, EXCHANGE + 2);
+}
+
 static struct kunit_case question_test_cases[] = {
 	KUNIT_CASE(it_is_asked_three_times_before_it_is_silence),
 	KUNIT_CASE_PARAM(it_is_asked_if_it_can_be_answered, asking_gen_params),
@@ -411,6 +502,8 @@ static struct kunit_case question_test_cases[] = {
 	KUNIT_CASE_PARAM(a_claim_without_keys_goes_on_from, raise_gen_params),
 	KUNIT_CASE_PARAM(a_responder_asks_for_numbers_that_it_takes,
 			 number_gen_params),
+	KUNIT_CASE_PARAM(a_fresh_claim_is_for_a_silent_peer, late_gen_params),
+	KUNIT_CASE(a_responder_follows_below_what_it_parked),
 	KUNIT_CASE(a_fresh_epoch_is_a_recovery_when_the_peer_is_in_it),
 	{}
 };
