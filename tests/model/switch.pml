@@ -8,6 +8,12 @@
  *   EPOCHS  re-keys
  *   XCH     exchange numbers
  *   SLOTS   RX slots of a side
+ *   LOSSES  losses of all keys, at either side; if it is not defined, there are
+ *           no losses, no questions and no fresh exchanges
+ * Parts that are searched separately:
+ *   OWNER_HEARD  no question and no answer to it is lost
+ *   SLOW_AGENT   keys may be lost while the responder's agent makes a seed
+ *   THIEVES      somebody else has the peer's certificate
  * Rules taken out or changed:
  *   NO_DONE      CONFIRM has no DONE, and nothing waits for it
  *   NO_GATE      DONE is there, but the next seed does not wait for it
@@ -18,6 +24,13 @@
  *   EARLY_END    linger begins at the first packet in the new epoch of any kind
  *   NO_WORKER    nobody opens what is queued before a key is wiped
  *   NO_REFUSAL   the initiator's kernel takes a seed it has no claim for
+ *   NO_QUESTION    a side with keys takes or claims fresh without asking
+ *   CLAIM_KEEPS    an answer does not end the permission once fresh is claimed
+ *   ASK_IN_TX      the question is asked in the epoch of DATA
+ *   NEWEST_ONLY    only the newest epoch is promoted, or retires the others
+ *   NO_CHAIN_ID    the carrier says what a seed is mixed with
+ *   GUESS_CHAIN    what a side holds says what a seed is mixed with
+ *   NO_GENERATION  a seed made before the keys were lost is taken
  * For the search:
  *   NO_RECOVERY  does not check that every state can recover, to see what else
  *                a weakened model breaks
@@ -37,8 +50,12 @@
 #endif
 
 /* The recovery adds an epoch, and may need this many rounds of timers for it. */
+#ifdef LOSSES
+#define NE	(EPOCHS + 4)
+#else
 #define NE	(EPOCHS + 2)
-#define NSEEDS	(XCH + 4)
+#endif
+#define NSEEDS	(XCH + 6)
 #define ROUNDS	10
 #define HOPS	8	/* CONFIRMs that one question may set off */
 
@@ -46,6 +63,16 @@
 #define R	1
 #define PEER(k)	(1 - (k))
 #define NAME(k)	('I' + 9 * (k))
+
+/*
+ * A chain is named by the root that it was derived from, a root by its seed, or
+ * by another number if the initiator mixed the seed with another chain than the
+ * responder. A chain id is the chain.
+ */
+#define FRESH	255	/* no chain */
+#define NOTHING	254	/* wiped */
+#define ROOT(sd, from)	((from) == mixed[sd] -> (sd) : (sd) + 16)
+#define THIEF	100	/* number of the thief's exchange */
 
 /* Flags of CONFIRM. No rule reads SEEN, so it is left out. */
 #define SENDING	1
@@ -58,13 +85,15 @@ bool never_same_epoch_again;
 bool old_key_stays;
 bool seeds_differ;
 bool undecryptable;
+bool thief_moves_flow;
+bool seed_older_than_the_loss;
 #ifdef REACH
 bool reached_the_end;
 #endif
 
 #define BROKEN(p)	p = true; assert(!p)
 
-/* One end of the flow in its kernel. A key is named by epoch and seed. */
+/* One end of the flow in its kernel. A key is named by epoch and root. */
 typedef side {
 	byte newest;	/* epoch parked last */
 	byte tx;	/* epoch of DATA and SEALED */
@@ -76,7 +105,13 @@ typedef side {
 	byte ring;	/* bit e: ciphertext of epoch e waits for its reader */
 	bool closed;	/* the key of rxlo takes no packet and will be wiped */
 	bool pend;	/* the newest epoch is not taken yet */
-	byte seed[NE];
+	byte fresh;	/* bit e: epoch e is fresh, and the peer was not seen in it */
+	byte floor;	/* no older epoch was sent in since the keys were lost */
+	byte chain;	/* what the next seed is mixed with */
+	byte before;	/* what the newest was, if it can be replaced */
+	byte silent;	/* exchange for which the peer was silent, 0 for none */
+	bool quiet;	/* ghost: it was asked, and not heard since */
+	byte root[NE];
 	short used	/* ghost: bit of every seed that ever made keys here */
 };
 side s[2];
@@ -85,6 +120,7 @@ side s[2];
 byte nextx;	/* exchange number given out last */
 byte inflight;	/* exchange that is claimed, 0 for none */
 bool due;	/* a claim was made, no seed came of it yet */
+bool mayfresh;	/* the claim is for fresh, with permission */
 
 /* The responder's kernel and agent. */
 byte lastx;	/* exchange number of the seed parked last */
@@ -102,6 +138,19 @@ short responses;	/* bit sd: response with seed sd */
 bool anew;		/* "start anew", for the exchange in flight */
 byte asked[NSEEDS];	/* by exchange number: the epoch asked for */
 byte source[NSEEDS];	/* by seed: the exchange that made it */
+byte chainid[NSEEDS];	/* by exchange number: the chain id in its messages */
+byte mixed[NSEEDS];	/* by seed: the chain that the responder mixed it with */
+
+/*
+ * Losses of keys so far, and packets that a side sent before it lost its keys
+ * or left an epoch at once: bit r is for the keys of root r.
+ */
+byte losses;
+int latedata[2], lateprobe[2], latedone[2];
+#ifdef SLOW_AGENT
+byte work;	/* exchange for which the responder's agent makes a seed */
+bool oldwork;	/* it began before the keys were lost */
+#endif
 
 /*
  * Scratch of the atomic steps, no part of the state; spin cannot leave it out
@@ -110,13 +159,20 @@ byte source[NSEEDS];	/* by seed: the exchange that made it */
 #ifdef SHORTEST
 #define hidden
 #endif
-hidden byte q, p, ep, w, sd, fl, hops, rounds, phase;
+hidden byte q, p, ep, w, sd, fl, hops, rounds, phase, from, rt, le, nx;
+hidden byte carrier;	/* CTRL, not SEALED */
 
 #define HAS_TX(k, e)	(s[k].txlo <= (e) && (e) <= s[k].newest)
 #define HAS_RX(k, e)	(s[k].rxlo <= (e) && (e) <= s[k].newest)
 /* An RX key that takes new packets; the key the peer has, too? */
 #define TAKES(k, e)	(HAS_RX(k, e) && !(s[k].closed && (e) == s[k].rxlo))
-#define MATCH(e)	(s[I].seed[e] == s[R].seed[e])
+#define MATCH(e)	(s[I].root[e] == s[R].root[e])
+#define EMPTY(k)	(s[k].rxlo > s[k].newest)
+#define SENDS(k)	(s[k].tx >= s[k].floor)	/* it has an epoch for DATA */
+/* Keys that the peer has, too, as far as a side can know. */
+#define KEYS(k)		(!EMPTY(k) && (SENDS(k) || s[k].obs >= s[k].floor))
+/* A CONFIRM of side k in epoch e can be opened by the other. */
+#define REACHES(k, e)	(HAS_TX(k, e) && TAKES(PEER(k), e) && MATCH(e))
 #define TAKEN(k, e)	((e) < s[k].newest || ((e) == s[k].newest && !s[k].pend))
 
 /* Keys. */
@@ -134,11 +190,27 @@ inline seal(k, e)
 	fi
 }
 
+/* A packet of the peer authenticated that is newer than the question. */
+inline heard(k)
+{
+	s[k].quiet = 0;
+	s[k].silent = 0;
+#ifndef CLAIM_KEEPS
+	mayfresh = mayfresh && (k) != I
+#endif
+}
+
 /* A packet of the peer authenticated in epoch e, or was even its data. */
 inline authentic(k, e, data)
 {
 	if
-	:: s[k].obs < e -> s[k].obs = e
+	:: s[k].obs < e ->
+		s[k].obs = e;
+		heard(k);
+		if
+		:: e == s[k].newest -> s[k].before = NOTHING
+		:: else
+		fi
 	:: else
 	fi;
 	if
@@ -179,30 +251,74 @@ inline wipe_rx(k)
 	s[k].closed = 0
 }
 
-/* New key objects; their counters start at 0. */
-inline make_keys(k, e, sd)
+/*
+ * New key objects of seed sd, mixed with the chain from; their counters start
+ * at 0. How the newest epoch became this one is in newest.
+ */
+inline make_keys(k, e, sd, from)
 {
+	rt = ROOT(sd, from);
 	if
 	:: s[k].used & (1 << (sd)) -> BROKEN(nonce_reused)
 	:: else
 	fi;
 	s[k].used = s[k].used | (1 << (sd));
-	s[k].seed[e] = sd;
+	if
+	:: (k) == R && (EMPTY(k) || s[k].newest < e) -> s[k].before = s[k].chain
+	:: else
+	fi;
+	s[k].chain = rt;
+	s[k].fresh = (s[k].fresh & ~(1 << e)) |
+		     (from == FRESH && !EMPTY(k) -> 1 << e : 0);
+	s[k].silent = 0;
+	s[k].quiet = 0;
+	if
+	:: EMPTY(k) ->
+		s[k].rxlo = e; s[k].txlo = e; s[k].floor = e; s[k].tx = e - 1;
+		s[k].obs = e - 1; s[k].saw = e - 1; s[k].done = e - 1
+	:: else
+	fi;
+	s[k].root[e] = rt;
 	s[k].newest = e;
 	s[k].pend = 1
 }
 
-inline park(k, e, sd)
+inline park(k, e, sd, from)
 {
-	printf("%c parks epoch %d with seed %d\n", NAME(k), e, sd);
+	printf("%c parks epoch %d with seed %d on chain %d\n", NAME(k), e, sd,
+	       from);
 	if
-	:: s[k].rxlo + SLOTS <= e ->
+	:: !EMPTY(k) && s[k].rxlo + SLOTS <= e ->
 		printf("%c: its slot was that of epoch %d, which is wiped\n",
 		       NAME(k), s[k].rxlo);
 		wipe_rx(k)
 	:: else
 	fi;
-	make_keys(k, e, sd)
+	make_keys(k, e, sd, from)
+}
+
+/* What side k sent in the epochs that it has, and may arrive later. */
+inline leave_all(k)
+{
+	le = s[k].floor;
+	do
+	:: le <= s[k].newest ->
+		if
+		:: le <= s[k].tx -> latedata[k] = latedata[k] | (1 << s[k].root[le])
+		:: else
+		fi;
+		if
+		:: s[k].obs >= le || (k == I && TAKEN(k, le)) ->
+			lateprobe[k] = lateprobe[k] | (1 << s[k].root[le])
+		:: else
+		fi;
+		if
+		:: s[k].saw >= le -> latedone[k] = latedone[k] | (1 << s[k].root[le])
+		:: else
+		fi;
+		le++
+	:: else -> break
+	od
 }
 
 #ifdef R_DEADLINE
@@ -210,25 +326,107 @@ inline park(k, e, sd)
 #else
 #define BY_DEADLINE(k)	((k) == I)
 #endif
-#define WAITS(k)	(!s[k].pend && s[k].tx < s[k].newest)
-#define OBSERVED(k)	(s[k].obs == s[k].newest)
+#define WAITS(k)	(!EMPTY(k) && !s[k].pend && s[k].tx < s[k].newest)
+#define OBSERVED(k)	(!EMPTY(k) && s[k].obs == s[k].newest)
 
-/* DATA goes into the new epoch; the older TX keys are wiped. */
-inline promote(k)
+/*
+ * The newest epoch that the peer was observed in, if this side took it and does
+ * not send in it. A newer one may be parked above it, which the peer need not
+ * have; so it counts as taken.
+ */
+#ifdef NEWEST_ONLY
+#define FOLLOWS(k)	(WAITS(k) && OBSERVED(k))
+#else
+#define FOLLOWS(k) \
+	(!EMPTY(k) && s[k].obs > s[k].tx && TAKEN(k, s[k].obs))
+#endif
+
+/* DATA goes into epoch e; the older TX keys are wiped. */
+inline promote(k, e)
 {
-	printf("%c promotes: it sends in epoch %d\n", NAME(k), s[k].newest);
-	s[k].tx = s[k].newest;
-	s[k].txlo = s[k].newest
+	printf("%c promotes: it sends in epoch %d\n", NAME(k), e);
+	s[k].tx = e;
+	s[k].txlo = e
+}
+
+/* Side k loses all keys; its epoch and exchange numbers stay. */
+inline lose_keys(k)
+{
+	leave_all(k);
+	le = 0;
+	do
+	:: le < NE -> s[k].root[le] = 0; le++
+	:: else -> break
+	od;
+	nx = s[k].newest;
+	s[k].rxlo = nx + 1; s[k].txlo = nx + 1; s[k].floor = nx + 1;
+	s[k].tx = nx; s[k].obs = nx; s[k].saw = nx; s[k].done = nx;
+	s[k].ring = 0; s[k].closed = 0; s[k].pend = 0; s[k].fresh = 0;
+	s[k].chain = FRESH; s[k].before = NOTHING;
+	s[k].silent = 0; s[k].quiet = 0;
+	if
+	:: k == I -> inflight = 0; anew = 0; mayfresh = 0
+	:: else
+	fi;
+#ifdef SLOW_AGENT
+	if
+	:: k == R && work -> oldwork = 1
+	:: else
+	fi;
+#endif
+	due = 1
+}
+
+/*
+ * The peer was observed in a fresh epoch: it has no older keys. The seed is
+ * taken, and all older epochs are retired at once. A newer epoch may be parked
+ * by then, which the peer need not have.
+ */
+#ifdef NEWEST_ONLY
+#define RECOVERED(k, e)	(s[k].obs == (e) && (e) == s[k].newest)
+#else
+#define RECOVERED(k, e)	(s[k].obs >= (e) && (e) <= s[k].newest)
+#endif
+inline maybe_recovered(k)
+{
+	nx = NE - 1;
+	do
+	:: nx > 0 && !((s[k].fresh & (1 << nx)) && RECOVERED(k, nx)) -> nx--
+	:: else -> break
+	od;
+	if
+	:: nx > 0 ->
+		printf("%c: the peer is in the fresh epoch %d\n", NAME(k), nx);
+		leave_all(k);
+		s[k].pend = s[k].pend && nx < s[k].newest;
+		if
+		:: s[k].tx < nx -> promote(k, nx)
+		:: else
+		fi;
+		do
+		:: s[k].rxlo < nx -> wipe_rx(k)
+		:: else -> break
+		od;
+		s[k].floor = nx;
+		s[k].fresh = s[k].fresh & ~((2 << nx) - 1)
+	:: else
+	fi
 }
 
 /* CONFIRM: who asks, what an answer tells, what is answered. */
 
+/* The responder asks nothing before it heard the initiator there. */
+#ifdef LOSSES
+#define MAY_ASK(k)	((k) == I || OBSERVED(k))
+#else
+#define MAY_ASK(k)	1
+#endif
 #ifdef NO_DONE
-#define UNSURE(k)	(!s[k].pend && s[k].saw < s[k].newest)
+#define UNSURE(k)	(MAY_ASK(k) && !s[k].pend && s[k].saw < s[k].newest)
 #define TELL(k, e)	0
 #define ANSWERS(f)	(!((f) & SENDING))
 #else
-#define UNSURE(k)	(!s[k].pend && s[k].done < s[k].newest)
+#define UNSURE(k)	(MAY_ASK(k) && !s[k].pend && s[k].done < s[k].newest)
 #define TELL(k, e)	(s[k].saw >= (e) -> DONE : 0)
 #define ANSWERS(f)	(!((f) & DONE))
 #endif
@@ -255,24 +453,35 @@ inline promote(k)
  * still sends in the epoch arrives.
  */
 #define ON_ITS_WAY(k, e) \
-	((e) <= s[PEER(k)].tx && \
+	((e) >= s[PEER(k)].floor && (e) <= s[PEER(k)].tx && \
 	 ((e) == s[PEER(k)].tx || (e) > s[k].rxlo || \
 	  ((e) == s[k].rxlo && !s[k].closed)))
 /* A CONFIRM of a side that does not send in e: taken, or in answer. */
+#ifdef LOSSES
+#define CONFIRMS(k, e)	((k) == I || s[k].obs >= (e))
+#else
+#define CONFIRMS(k, e)	1
+#endif
 #define PROBED(k, e) \
-	((e) <= s[PEER(k)].newest && (TAKEN(PEER(k), e) || TAKEN(k, e)))
+	(CONFIRMS(PEER(k), e) && (e) >= s[PEER(k)].floor && (e) <= s[PEER(k)].newest && \
+	 (TAKEN(PEER(k), e) || TAKEN(k, e)) && MATCH(e))
 /* The peer answered a question of k with DONE. */
 #ifdef NO_DONE
 #define TOLD(k, e)	0
 #else
 #define TOLD(k, e) \
-	(TAKEN(k, e) && (e) <= s[PEER(k)].newest && s[PEER(k)].saw >= (e))
+	((e) >= s[PEER(k)].floor && TAKEN(k, e) && \
+	 (e) <= s[PEER(k)].newest && s[PEER(k)].saw >= (e) && MATCH(e))
 #endif
+/* Packets of the peer from before it lost the keys, in what k has in e. */
+#define LATE(m, k, e)	((m[PEER(k)] >> s[k].root[e]) & 1)
 
 inline must_take(k, e)
 {
 	if
-	:: !TAKES(k, e) || !MATCH(e) ->
+	:: e >= s[k].floor && TAKES(k, e) && !MATCH(e) -> BROKEN(seeds_differ)
+	/* What was lost, or left for a fresh epoch, may be sent in for a time. */
+	:: e >= s[k].floor && !TAKES(k, e) ->
 		printf("%c cannot open a packet of epoch %d\n", NAME(k), e);
 		BROKEN(undecryptable)
 	:: else
@@ -285,16 +494,51 @@ inline must_take(k, e)
  * The newest epoch is DONE or lost: promoted, but not DONE for a time. So it
  * is promoted in any case; the timer of "lost" may be of any length.
  */
-#define MAY_CLAIM	(!inflight && !s[I].pend && s[I].tx == s[I].newest)
+#define MAY_CLAIM	(!inflight && !s[I].pend && !EMPTY(I) && s[I].tx == s[I].newest)
 
-inline claim()
+/* The chain id is that of the newest epoch, or FRESH. */
+inline claim(id)
 {
 	nextx++;
 	inflight = nextx;
 	asked[nextx] = s[I].newest + 1;
+	chainid[nextx] = id;
+	mayfresh = (id == FRESH && KEYS(I));
+	s[I].silent = 0;
 	due = 1;
-	printf("I claims epoch %d, exchange %d\n", asked[nextx], nextx)
+	printf("I claims epoch %d, exchange %d, chain %d\n", asked[nextx],
+	       nextx, id)
 }
+
+/*
+ * What the seed of exchange x is mixed with, and whether it may be: what the
+ * exchange says, if the side holds it. A fresh one needs permission where there
+ * are keys.
+ */
+#define HELD(k, x) \
+	(EMPTY(k) -> FRESH : \
+	 (asked[x] == s[k].newest -> s[k].before : s[k].chain))
+#ifdef NO_QUESTION
+#define PERMITTED(k, x)	1
+#else
+#define PERMITTED(k, x)	((k) == I -> mayfresh : s[R].silent == (x))
+#endif
+#define MAY_FRESH(k, x)	(!KEYS(k) || PERMITTED(k, x))
+#ifdef GUESS_CHAIN
+#define MIX(k, x)	HELD(k, x)
+#define MAY_MIX(k, x) \
+	(chainid[x] == FRESH -> MAY_FRESH(k, x) : !EMPTY(k))
+#else
+#ifdef NO_CHAIN_ID
+#define MIX(k, x)	(carrier -> FRESH : HELD(k, x))
+#define MAY_MIX(k, x)	(carrier -> MAY_FRESH(k, x) : !EMPTY(k))
+#else
+#define MIX(k, x)	chainid[x]
+#define MAY_MIX(k, x) \
+	(chainid[x] == FRESH -> MAY_FRESH(k, x) : \
+	 (!EMPTY(k) && HELD(k, x) == chainid[x]))
+#endif
+#endif
 
 #ifdef NO_REFUSAL
 #define CLAIMED(x)	1
@@ -303,24 +547,34 @@ inline claim()
 #endif
 
 /* The initiator's agent gets a response, seed sd: store_pending. */
-inline i_response(from)
+inline i_response(sn)
 {
 	if
-	:: CLAIMED(source[from]) ->
-		park(I, asked[source[from]], from);
+	:: CLAIMED(source[sn]) && MAY_MIX(I, source[sn]) ->
+		from = MIX(I, source[sn]);
+		park(I, asked[source[sn]], sn, from);
 		inflight = 0;
+		mayfresh = 0;
 		anew = 0;
 		due = 0
 	:: else	/* not claimed, or no more: refused */
 	fi
 }
 
+/* Its number is never used again, and one silence permits one claim. */
+inline end_claim()
+{
+	s[I].quiet = s[I].quiet && !mayfresh;
+	inflight = 0;
+	mayfresh = 0;
+	anew = 0
+}
+
 /* One for an exchange that is parked or given up is ignored. */
 inline i_anew()
 {
 	printf("I is told to start exchange %d anew\n", inflight);
-	inflight = 0;
-	anew = 0
+	end_claim()
 }
 
 /* An agent that has its answer knows a repeated request in any case. */
@@ -333,6 +587,12 @@ inline i_anew()
 #define NEWER(x)	((x) > lastx)
 #define NEW_SEEDS	1
 #endif
+
+/* Without keys any epoch is the next. A peer without keys is never DONE. */
+#define NEXT(x) \
+	(EMPTY(R) || (asked[x] == s[R].newest + 1 && \
+		      (SETTLED(R) || chainid[x] == FRESH)))
+#define AGAIN(x)	(asked[x] == s[R].newest && !OBSERVED(R))
 
 inline r_stored(x)
 {
@@ -355,21 +615,25 @@ inline r_request(x)
 		fi
 	:: else ->
 	if
-	:: NEWER(x) && asked[x] == s[R].newest + 1 && SETTLED(R) ->
+	:: NEWER(x) && NEXT(x) && MAY_MIX(R, x) ->
 		seeds++;
-		park(R, asked[x], seeds);
+		from = MIX(R, x);
+		mixed[seeds] = from;
+		park(R, asked[x], seeds, from);
 		r_stored(x)
 	:: else ->
 	if
-	:: NEWER(x) && asked[x] == s[R].newest && !OBSERVED(R) ->
+	:: NEWER(x) && AGAIN(x) && MAY_MIX(R, x) ->
 		seeds++;
 		printf("R parks epoch %d with seed %d in place of %d\n",
-		       asked[x], seeds, s[R].seed[asked[x]]);
+		       asked[x], seeds, s[R].root[asked[x]]);
 		if	/* something of the peer waits under the old key? */
 		:: s[R].ring & (1 << asked[x]) -> BROKEN(undecryptable)
 		:: else
 		fi;
-		make_keys(R, asked[x], seeds);
+		from = MIX(R, x);
+		mixed[seeds] = from;
+		make_keys(R, asked[x], seeds, from);
 		r_stored(x)
 	:: else	/* stale, wrong epoch, or EBUSY: refused */
 	fi fi fi
@@ -377,10 +641,62 @@ inline r_request(x)
 
 inline r_answer()
 {
-	printf("R answers exchange %d with seed %d\n", lastx,
-	       s[R].seed[s[R].newest]);
-	responses = responses | (1 << s[R].seed[s[R].newest]);
+	printf("R answers exchange %d with seed %d\n", lastx, seeds);
+	responses = responses | (1 << seeds);
 	answer = 0
+}
+
+/*
+ * The question: side k asks in an epoch, and nothing that is newer comes for
+ * three seconds. Asking and silence are one step, since no rule looks at a
+ * question that is not decided. The answer is in the epoch of the question; and
+ * a side that asks by itself is heard as well.
+ */
+#ifdef ASK_IN_TX
+#define ASKS_IN(k)	s[k].tx
+#else
+#define ASKS_IN(k)	(s[k].obs > s[k].tx -> s[k].obs : s[k].tx)
+#endif
+#define CAN_ANSWER(k) \
+	((REACHES(k, ASKS_IN(k)) && REACHES(PEER(k), ASKS_IN(k))) || \
+	 (UNSURE(PEER(k)) && REACHES(PEER(k), s[PEER(k)].newest)))
+#ifdef OWNER_HEARD
+#define MAY_BE_SILENT(k)	!CAN_ANSWER(k)
+#else
+#define MAY_BE_SILENT(k)	1
+#endif
+
+inline silence(k, x)
+{
+	printf("%c asks for exchange %d, and the peer is silent\n", NAME(k), x);
+	s[k].silent = x;
+	s[k].quiet = 1
+}
+
+/*
+ * Who has the peer's certificate begins, or answers, a fresh exchange. It is no
+ * break of a rule if the peer was silent; the flow is his then. But where no
+ * packet of the question is lost, a peer whose data can be opened must not seem
+ * to be silent.
+ */
+inline thief(k)
+{
+	if
+	:: !s[k].quiet -> BROKEN(thief_moves_flow)
+	:: else
+	fi
+}
+
+inline thief_asks(k, x)
+{
+#ifdef OWNER_HEARD
+	if
+	:: SENDS(PEER(k)) && REACHES(PEER(k), s[PEER(k)].tx) ->
+		BROKEN(thief_moves_flow)
+	:: else
+	fi;
+#endif
+	silence(k, x)
 }
 
 /*
@@ -395,15 +711,15 @@ inline r_answer()
 #define REST(k)	(s[k].tx == s[k].newest && s[k].done == s[k].newest)
 #endif
 #define IN_STEP \
-	(s[I].newest == s[R].newest && MATCH(s[I].newest) && \
-	 REST(I) && REST(R) && !due && !answer)
+	(!EMPTY(I) && !EMPTY(R) && s[I].newest == s[R].newest && \
+	 MATCH(s[I].newest) && REST(I) && REST(R) && !due && !answer)
 /* The linger of older RX keys has begun. */
 #define OLD_GONE	(s[I].saw == s[I].newest && s[R].saw == s[R].newest)
 
 inline maybe_promote(k)
 {
 	if
-	:: WAITS(k) && OBSERVED(k) -> promote(k)
+	:: FOLLOWS(k) -> promote(k, s[k].obs)
 	:: else
 	fi
 }
@@ -424,13 +740,15 @@ inline question()
 		if
 		:: !TAKES(p, ep) || !MATCH(ep) ->
 			if
-			:: fl & SENDING -> BROKEN(undecryptable)
+			:: (fl & SENDING) && ep >= s[p].floor ->
+				BROKEN(undecryptable)
 			:: else
 			fi;
 			break
 		:: else
 		fi;
 		authentic(p, ep, fl & SENDING);
+		maybe_recovered(p);
 		if
 		:: (fl & DONE) && s[p].done < ep -> s[p].done = ep
 		:: else
@@ -461,6 +779,7 @@ inline timers()
 		ep++
 	:: else -> break
 	od;
+	maybe_recovered(q);
 	do
 	:: LINGERS(q) -> wipe_rx(q)
 	:: else -> break
@@ -468,7 +787,7 @@ inline timers()
 	s[q].pend = 0;
 	maybe_promote(q);
 	if
-	:: WAITS(q) && BY_DEADLINE(q) -> promote(q)
+	:: WAITS(q) && BY_DEADLINE(q) -> promote(q, s[q].newest)
 	:: else
 	fi;
 	if
@@ -477,15 +796,46 @@ inline timers()
 	fi
 }
 
+/* SEALED gets from I to R, and its answer back. */
+#ifdef LOSSES
+#define RELAYED \
+	(SENDS(I) && REACHES(I, s[I].tx) && SENDS(R) && REACHES(R, s[R].tx))
+#else
+#define RELAYED	1
+#endif
+
 inline exchange()
 {
+	if	/* SEALED is unanswered, or what CTRL brings would be refused */
+	:: inflight && (chainid[inflight] == FRESH -> !MAY_FRESH(I, inflight) :
+						      !RELAYED) ->
+		end_claim()
+	:: else
+	fi;
 	if
-	:: due && MAY_CLAIM && SETTLED(I) -> claim()
+	:: !inflight && !s[I].pend && !KEYS(I) && (due || EMPTY(I)) ->
+		claim(FRESH)
+	:: else ->
+	if
+	:: due && MAY_CLAIM && SETTLED(I) && RELAYED -> claim(s[I].chain)
+	:: else ->
+	if
+	:: !inflight && !s[I].pend && KEYS(I) && (due || EMPTY(R)) &&
+	   !RELAYED && !CAN_ANSWER(I) ->
+		silence(I, 1);
+		claim(FRESH)
+	:: else
+	fi fi fi;
+	if
+	:: inflight && chainid[inflight] == FRESH && KEYS(R) &&
+	   inflight > lastx && !CAN_ANSWER(R) ->
+		silence(R, inflight)
 	:: else
 	fi;
 	if
 	:: inflight ->
 		anew = 0;
+		carrier = (chainid[inflight] == FRESH);
 		r_request(inflight);
 		if
 		:: anew -> i_anew()
@@ -493,12 +843,17 @@ inline exchange()
 		fi
 	:: else
 	fi;
+	if	/* R was heard, and refuses */
+	:: inflight && chainid[inflight] == FRESH && inflight != lastx ->
+		end_claim()
+	:: else
+	fi;
 	if
 	:: answer ->
 		r_answer();
 		if
 		:: inflight && inflight == lastx ->
-			sd = s[R].seed[s[R].newest];
+			sd = seeds;
 			i_response(sd)
 		:: else
 		fi
@@ -510,10 +865,12 @@ inline forget(k)
 {
 	s[k].newest = 0; s[k].tx = 0; s[k].txlo = 0; s[k].rxlo = 0;
 	s[k].obs = 0; s[k].saw = 0; s[k].done = 0; s[k].ring = 0;
-	s[k].closed = 0; s[k].pend = 0; s[k].used = 0;
+	s[k].closed = 0; s[k].pend = 0; s[k].used = 0; s[k].fresh = 0;
+	s[k].floor = 0; s[k].chain = 0; s[k].before = 0; s[k].silent = 0;
+	s[k].quiet = 0; latedata[k] = 0; lateprobe[k] = 0; latedone[k] = 0;
 	ep = 0;
 	do
-	:: ep < NE -> s[k].seed[ep] = 0; ep++
+	:: ep < NE -> s[k].root[ep] = 0; ep++
 	:: else -> break
 	od
 }
@@ -557,22 +914,34 @@ proctype recovery(bool at_once)
 		od;
 		w = 0;
 		do
-		:: w < NSEEDS -> asked[w] = 0; source[w] = 0; w++
+		:: w < NSEEDS ->
+			asked[w] = 0; source[w] = 0;
+			chainid[w] = 0; mixed[w] = 0; w++
 		:: else -> break
 		od;
 		nextx = 0; inflight = 0; due = 0;
 		lastx = 0; seeds = 0; cached = 0; answer = 0;
-		responses = 0; anew = 0
+		responses = 0; anew = 0; mayfresh = 0; losses = 0
+#ifdef SLOW_AGENT
+		; work = 0; oldwork = 0
+#endif
 	}
 	od
 }
 #endif
 
 #ifdef REACH
+#ifdef LOSSES
+#define ALL_LOST	(losses == LOSSES)
+#else
+#define ALL_LOST	1
+#endif
+
 proctype end_of_all()
 {
 	d_step {
-		IN_STEP && OLD_GONE && s[I].newest == EPOCHS && seeds == XCH ->
+		IN_STEP && OLD_GONE && s[I].newest == EPOCHS && seeds == XCH &&
+		ALL_LOST ->
 		BROKEN(reached_the_end)
 	}
 }
@@ -582,19 +951,24 @@ proctype end_of_all()
 proctype kernel(byte k)
 {
 	do
-	:: d_step { true ->
-		printf("%c sends data in epoch %d, seed %d\n", NAME(k),
-		       s[k].tx, s[k].seed[s[k].tx]);
+	:: d_step { SENDS(k) ->
+		printf("%c sends data in epoch %d, root %d\n", NAME(k),
+		       s[k].tx, s[k].root[s[k].tx]);
 		seal(k, s[k].tx); skip }
 	:: d_step { UNSURE(k) ->
-		printf("%c sends CONFIRM in epoch %d, seed %d\n", NAME(k),
-		       s[k].newest, s[k].seed[s[k].newest]);
+		printf("%c sends CONFIRM in epoch %d, root %d\n", NAME(k),
+		       s[k].newest, s[k].root[s[k].newest]);
 		seal(k, s[k].newest); skip }
 	:: d_step { s[k].pend ->
 		printf("%c takes epoch %d\n", NAME(k), s[k].newest);
-		s[k].pend = 0 }
-	:: d_step { WAITS(k) && (OBSERVED(k) || BY_DEADLINE(k)) ->
-		promote(k); skip }
+		s[k].pend = 0;
+		if	/* without other keys there is nothing to wait for */
+		:: k == I && !SENDS(k) -> promote(k, s[k].newest)
+		:: else
+		fi }
+	:: d_step { FOLLOWS(k) -> promote(k, s[k].obs); skip }
+	:: d_step { WAITS(k) && BY_DEADLINE(k) ->
+		promote(k, s[k].newest); skip }
 	:: d_step { LINGERS(k) && !s[k].closed ->
 		printf("%c: epoch %d has lingered\n", NAME(k), s[k].rxlo);
 		s[k].closed = 1 }
@@ -604,28 +978,59 @@ proctype kernel(byte k)
 	od
 }
 
+#ifdef LOSSES
+#define IF_LATE(m, k, e)	(TAKES(k, e) && LATE(m, k, e))
+#else
+#define IF_LATE(m, k, e)	0
+#endif
+
 /* Packets of epoch e that arrive at side k, and the reader of its ring. */
 proctype packets(byte k; byte e)
 {
 	do
-	:: d_step { ON_ITS_WAY(k, e) && !(s[k].ring & (1 << e)) ->
+	:: d_step { (ON_ITS_WAY(k, e) || IF_LATE(latedata, k, e)) &&
+		    !(s[k].ring & (1 << e)) ->
 		printf("%c gets data in epoch %d\n", NAME(k), e);
-		must_take(k, e);
-		s[k].ring = s[k].ring | (1 << e) }
+		if
+		:: IF_LATE(latedata, k, e)
+		:: else -> must_take(k, e)
+		fi;
+		s[k].ring = s[k].ring | (TAKES(k, e) -> 1 << e : 0) }
 	:: d_step { s[k].ring & (1 << e) ->
 		printf("%c reads data of epoch %d\n", NAME(k), e);
-		open_ring(k, e); skip }
-	:: d_step { ON_ITS_WAY(k, e) && s[k].saw < e ->
+		open_ring(k, e);
+		maybe_recovered(k) }
+	:: d_step { (ON_ITS_WAY(k, e) || IF_LATE(latedata, k, e)) &&
+		    s[k].saw < e ->
 		printf("%c gets SENDING in epoch %d\n", NAME(k), e);
-		must_take(k, e);
-		authentic(k, e, 1); skip }
-	:: d_step { PROBED(k, e) && TAKES(k, e) && MATCH(e) && s[k].obs < e ->
+		if
+		:: IF_LATE(latedata, k, e)
+		:: else -> must_take(k, e)
+		fi;
+		if
+		:: TAKES(k, e) ->
+			authentic(k, e, 1);
+			maybe_recovered(k)
+		:: else
+		fi }
+	:: d_step { (PROBED(k, e) || IF_LATE(lateprobe, k, e)) &&
+		    TAKES(k, e) && s[k].obs < e ->
 		printf("%c gets CONFIRM in epoch %d\n", NAME(k), e);
-		s[k].obs = e }
-	:: d_step { TOLD(k, e) && TAKES(k, e) && MATCH(e) && s[k].done < e ->
+		authentic(k, e, 0);
+		maybe_recovered(k) }
+	:: d_step { (TOLD(k, e) || IF_LATE(latedone, k, e)) &&
+		    TAKES(k, e) && s[k].done < e ->
 		printf("%c gets DONE in epoch %d\n", NAME(k), e);
 		authentic(k, e, 0);
-		s[k].done = e }
+		s[k].done = e;
+		maybe_recovered(k) }
+#ifdef LOSSES
+	:: d_step { (s[k].quiet || s[k].silent || (k == I && mayfresh)) &&
+		    TAKES(k, e) &&
+		    (PROBED(k, e) || LATE(lateprobe, k, e)) ->
+		printf("%c hears the peer in epoch %d\n", NAME(k), e);
+		heard(k); skip }
+#endif
 	od
 }
 
@@ -634,11 +1039,10 @@ proctype agents()
 {
 	do
 	:: d_step { MAY_CLAIM && nextx < XCH &&
-		    s[I].newest < EPOCHS -> claim(); skip }
+		    s[I].newest < EPOCHS -> claim(s[I].chain); skip }
 	:: d_step { inflight ->
 		printf("I gives up exchange %d, or its agent dies\n", inflight);
-		inflight = 0;
-		anew = 0 }
+		end_claim(); skip }
 	:: d_step { anew -> i_anew(); skip }
 	:: d_step { answer -> r_answer(); skip }
 	:: d_step { answer || cached ->
@@ -648,16 +1052,124 @@ proctype agents()
 	od
 }
 
+#ifdef NO_QUESTION
+#define ASKS	0
+#define CLAIMS_FRESH	1
+#else
+#define ASKS	1
+#define CLAIMS_FRESH	(!KEYS(I) || s[I].silent)
+#endif
+
+#ifdef LOSSES
+/* Losses of keys, questions and fresh claims. */
+proctype keyless()
+{
+	do
+	:: d_step { losses < LOSSES && !EMPTY(I) ->
+		printf("I loses all keys\n");
+		losses++;
+		lose_keys(I) }
+	:: d_step { losses < LOSSES && !EMPTY(R) ->
+		printf("R loses all keys\n");
+		losses++;
+		lose_keys(R) }
+	:: d_step { !inflight && !s[I].pend && nextx < XCH &&
+		    s[I].newest < EPOCHS && CLAIMS_FRESH -> claim(FRESH); skip }
+	:: d_step { ASKS && !inflight && !s[I].pend && nextx < XCH &&
+		    s[I].newest < EPOCHS && KEYS(I) && !s[I].silent &&
+		    MAY_BE_SILENT(I) ->
+		thief_asks(I, 1) }
+	od
+}
+
+/* The thief begins an exchange with R; or says to be R without keys, to I. */
+proctype thieves()
+{
+	do
+	:: d_step { ASKS && KEYS(R) && s[R].silent != THIEF && MAY_BE_SILENT(R) ->
+		thief_asks(R, THIEF) }
+	:: d_step { KEYS(R) && PERMITTED(R, THIEF) && !s[R].quiet ->
+		printf("R parks the thief's seed\n");
+		thief(R) }
+	:: d_step { inflight && chainid[inflight] == FRESH && KEYS(I) &&
+		    PERMITTED(I, inflight) && !s[I].quiet ->
+		printf("I parks the thief's seed\n");
+		thief(I) }
+	od
+}
+#endif
+
+/* A request for fresh: over CTRL. */
+#ifdef NO_CHAIN_ID
+#define FRESH_REQUEST(x)	1
+#else
+#define FRESH_REQUEST(x)	(chainid[x] == FRESH)
+#endif
+
 /* Exchange x, or seed x, arrives at the other agent. */
+inline arrives(x)
+{
+#ifdef SLOW_AGENT
+	work = x;
+	oldwork = 0
+#else
+	r_request(x)
+#endif
+}
+
+#ifdef SLOW_AGENT
+#define IDLE	(!work)
+
+proctype maker()
+{
+	do
+	:: d_step { work ->
+		if
+#ifndef NO_GENERATION
+		:: oldwork -> printf("R refuses a seed of before\n")
+#endif
+		:: else ->
+			sd = seeds;
+			carrier = (chainid[work] == FRESH);
+			r_request(work);
+			if
+			:: oldwork && sd != seeds ->
+				BROKEN(seed_older_than_the_loss)
+			:: else
+			fi
+		fi;
+		work = 0;
+		oldwork = 0 }
+	od
+}
+#else
+#define IDLE	1
+#endif
+
 proctype messages(byte x)
 {
 	do
-	:: d_step { x <= nextx && !answer && NEW_SEEDS ->
+	:: d_step { x <= nextx && !answer && NEW_SEEDS && IDLE ->
 		printf("R gets request %d\n", x);
-		r_request(x); skip }
+		carrier = (chainid[x] == FRESH);
+		arrives(x); skip }
 	:: d_step { (responses & (1 << x)) && CLAIMED(source[x]) ->
 		printf("I gets the response with seed %d\n", x);
+		carrier = (chainid[source[x]] == FRESH);
 		i_response(x); skip }
+#ifdef LOSSES
+	:: d_step { ASKS && 0 < x && x <= nextx && FRESH_REQUEST(x) && KEYS(R) &&
+		    NEWER(x) && (NEXT(x) || AGAIN(x)) && s[R].silent != x &&
+		    MAY_BE_SILENT(R) ->
+		silence(R, x) }
+#endif
+#ifdef NO_CHAIN_ID
+	/* The same bytes over the other carrier. */
+	:: d_step { x <= nextx && !answer && NEW_SEEDS ->
+		printf("R gets request %d over the other carrier\n", x);
+		carrier = (chainid[x] != FRESH);
+		arrives(x); skip }
+#endif
 	od
 }
 
@@ -668,6 +1180,15 @@ init {
 		run kernel(I);
 		run kernel(R);
 		run agents();
+#ifdef LOSSES
+		run keyless();
+#ifdef THIEVES
+		run thieves();
+#endif
+#endif
+#ifdef SLOW_AGENT
+		run maker();
+#endif
 #ifndef NO_RECOVERY
 		run recovery(0);
 		run recovery(1);
