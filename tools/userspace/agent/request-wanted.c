@@ -74,25 +74,16 @@ static void asked(struct request *r, uint32_t result)
 	}
 }
 
-/* Number of the exchange to ask for: of the one in progress, if there is any. */
-static uint32_t exchange_of(struct request *r)
+/* Have the kernel ask, unless a fresh exchange is in progress. */
+static void ask(struct request *r)
 {
 	struct exchange *x = exchange_of_flow(r->e, r->flow, EXCHANGE_REKEY);
-
-	return x ? x->bind.exchange : r->newest.exchange;
-}
-
-void request_wanted(struct request *r)
-{
 	struct engine *e = r->e;
 	int status;
 
-	r->kind = REQUEST_WANTED;
-	if (!check(r)) {
-		refuse(r);
+	if (x && x->in_clear)
 		return;
-	}
-	r->question = exchange_of(r);
+	r->question = x ? x->bind.exchange : r->newest.exchange;
 	status = e->ops->rekey_ask(e->ctx, r->flow, r->question);
 	if (status == -ENOKEY)
 		engine_claim_soon(e, 0);	/* this side has none either */
@@ -101,4 +92,13 @@ void request_wanted(struct request *r)
 			e->ops->reason(e->ctx));
 	else
 		held_add(e, r, asked);
+}
+
+void request_wanted(struct request *r)
+{
+	r->kind = REQUEST_WANTED;
+	if (check(r))
+		ask(r);
+	else
+		refuse(r);
 }
