@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Netlink operations on agents, upcalls and names. */
-#include <linux/pid_namespace.h>
 #include <linux/skbuff.h>
 
 #include "listener.h"
 #include "netlink-int.h"
-#include "show.h"
 #include "tx.h"
 #include "udp.h"
 #include "upcall.h"
@@ -48,7 +46,7 @@ unlock:
 
 int ipcp_rekey_nl_upcall_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct pid_namespace *ns = task_active_pid_ns(current);
+	struct ipcp_reader reader = ipcp_nl_reader(skb);
 	struct ipcp_upcall *up;
 	struct sk_buff *rsp;
 	int err = -ENOMEM;
@@ -71,7 +69,7 @@ again:
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_UPCALL_GET, size, &hdr);
 	if (rsp)
 		err = ipcp_nl_reply_send(info, rsp, hdr,
-					 ipcp_show_upcall(rsp, up, ns));
+					 ipcp_show_upcall(rsp, up, &reader));
 	if (err) {
 		ipcp_upcall_requeue(ipcp_nl_net(info), up);
 		return -ENOBUFS;	/* EAGAIN would mean an empty queue */
@@ -132,6 +130,7 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)
 {
+	struct ipcp_reader reader = ipcp_nl_reader(cb->skb);
 	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
 	struct ipcp_listener *l;
 	int err = 0, n = 0;
@@ -145,9 +144,7 @@ int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
 				  cb->nlh->nlmsg_seq, genl_info_dump(cb)->family,
 				  NLM_F_MULTI, IPCP_REKEY_CMD_NAME_GET);
-		err = hdr ? ipcp_show_name(skb, l,
-					   task_active_pid_ns(current)) :
-			    -EMSGSIZE;
+		err = hdr ? ipcp_show_name(skb, l, &reader) : -EMSGSIZE;
 		if (err) {
 			if (hdr)
 				genlmsg_cancel(skb, hdr);

@@ -5,7 +5,6 @@
  * keys), change and end it.
  */
 #include <linux/log2.h>
-#include <linux/pid_namespace.h>
 
 #include "aead.h"
 #include "hkdf.h"
@@ -16,7 +15,6 @@
 #include "netlink-int.h"
 #include "rekey.h"
 #include "session.h"
-#include "show.h"
 #include "state.h"
 #include "udp.h"
 
@@ -43,7 +41,7 @@ static struct ipcp_flow *flow_to_show(struct genl_info *info)
 
 int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct pid_namespace *ns = task_active_pid_ns(current);
+	struct ipcp_reader reader = ipcp_nl_reader(skb);
 	struct ipcp_flow *flow = flow_to_show(info);
 	struct sk_buff *rsp;
 	int err = -ENOMEM;
@@ -54,7 +52,7 @@ int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_GET, NLMSG_GOODSIZE, &hdr);
 	if (rsp)
 		err = ipcp_nl_reply_send(info, rsp, hdr,
-					 ipcp_show_flow(rsp, flow, ns));
+					 ipcp_show_flow(rsp, flow, &reader));
 	ipcp_flow_put(flow);
 	return err;
 }
@@ -62,8 +60,8 @@ int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_flow_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)
 {
+	struct ipcp_reader reader = ipcp_nl_reader(cb->skb);
 	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
-	struct pid_namespace *ns = task_active_pid_ns(current);
 	struct ipcp_flow *flow;
 	unsigned long id = cb->args[0];
 	int err = 0;
@@ -73,7 +71,7 @@ int ipcp_rekey_nl_flow_get_dumpit(struct sk_buff *skb,
 					cb->nlh->nlmsg_seq, genl_info_dump(cb)->family,
 					NLM_F_MULTI, IPCP_REKEY_CMD_FLOW_GET);
 
-		err = hdr ? ipcp_show_flow(skb, flow, ns) : -EMSGSIZE;
+		err = hdr ? ipcp_show_flow(skb, flow, &reader) : -EMSGSIZE;
 		if (!err)
 			genlmsg_end(skb, hdr);
 		else if (hdr)

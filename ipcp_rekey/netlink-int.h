@@ -3,12 +3,14 @@
 #ifndef _IPCP_NETLINK_INT_H
 #define _IPCP_NETLINK_INT_H
 
+#include <linux/pid_namespace.h>
 #include <net/genetlink.h>
 
 #include "flow.h"
 #include "netlink-gen.h"
 #include "netlink.h"
 #include "registry.h"
+#include "show.h"
 
 struct ipcp_seed;
 
@@ -24,6 +26,15 @@ static inline struct ipcp_net *ipcp_nl_net(const struct genl_info *info)
 static inline u32 ipcp_nl_u32(const struct nlattr *nla)
 {
 	return nla ? nla_get_u32(nla) : 0;
+}
+
+/* Return whose numbers the answer to a request has. */
+static inline struct ipcp_reader ipcp_nl_reader(const struct sk_buff *request)
+{
+	return (struct ipcp_reader){
+		.users = sk_user_ns(NETLINK_CB(request).sk),
+		.pids = task_active_pid_ns(current),
+	};
 }
 
 bool ipcp_nl_is_agent(struct genl_info *info);

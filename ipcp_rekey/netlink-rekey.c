@@ -4,7 +4,6 @@
  * Netlink operations for rekeying: claim a flow, exchange messages with the
  * peer's agent, and deliver the seed, in ipcp_rekey_nl_seed_set_doit().
  */
-#include <linux/pid_namespace.h>
 #include <linux/slab.h>
 
 #include "hkdf.h"
@@ -12,7 +11,6 @@
 #include "keysched.h"
 #include "netlink-int.h"
 #include "rekey.h"
-#include "show.h"
 #include "tx.h"
 #include "wire.h"
 
@@ -85,6 +83,7 @@ static int claim(struct genl_info *info, struct ipcp_claim *claims, int max)
 int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *max = info->attrs[IPCP_REKEY_A_CLAIM_LIMIT];
+	struct ipcp_reader reader = ipcp_nl_reader(skb);
 	struct ipcp_net *ipn = ipcp_nl_net(info);
 	struct ipcp_claim *claims;
 	struct sk_buff *rsp;
@@ -113,8 +112,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		return n;
 	}
 	for (int i = 0; i < n; i++)
-		err = err ?: ipcp_show_claim(rsp, &claims[i],
-					     task_active_pid_ns(current));
+		err = err ?: ipcp_show_claim(rsp, &claims[i], &reader);
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	for (int i = 0; i < n; i++) {
 		if (err)	/* the agent does not know of the claim */

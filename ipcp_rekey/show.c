@@ -48,7 +48,12 @@ int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn)
 	       U32(INFO_COPIES, READ_ONCE(ipn->copies));
 }
 
-static int put_groups(struct sk_buff *skb, const struct group_info *groups)
+/*
+ * A user or group that the reader has no number for is shown as -1, which no
+ * policy can name.
+ */
+static int put_groups(struct sk_buff *skb, const struct group_info *groups,
+		      struct user_namespace *users)
 {
 	int n = groups ? min(groups->ngroups, 64) : 0;
 	struct nlattr *nla;
@@ -61,12 +66,12 @@ static int put_groups(struct sk_buff *skb, const struct group_info *groups)
 		return -EMSGSIZE;
 	gid = nla_data(nla);
 	for (int i = 0; i < n; i++)
-		gid[i] = from_kgid_munged(&init_user_ns, groups->gid[i]);
+		gid[i] = from_kgid(users, groups->gid[i]);
 	return 0;
 }
 
 static int put_owner(struct sk_buff *skb, int attr,
-		     const struct ipcp_owner *owner, struct pid_namespace *ns)
+		     const struct ipcp_owner *owner, const struct ipcp_reader *reader)
 {
 	/* Pairs with smp_store_release() in ipcp_owner_current(). */
 	struct pid *pid = smp_load_acquire(&owner->pid);
@@ -78,11 +83,11 @@ static int put_owner(struct sk_buff *skb, int attr,
 	nest = nla_nest_start(skb, attr);
 	if (!nest)
 		return -EMSGSIZE;
-	err = U32(CRED_UID, from_kuid_munged(&init_user_ns, owner->uid)) ?:
-	      U32(CRED_GID, from_kgid_munged(&init_user_ns, owner->gid)) ?:
-	      U32(CRED_PID, pid_nr_ns(pid, ns)) ?:
+	err = U32(CRED_UID, from_kuid(reader->users, owner->uid)) ?:
+	      U32(CRED_GID, from_kgid(reader->users, owner->gid)) ?:
+	      U32(CRED_PID, pid_nr_ns(pid, reader->pids)) ?:
 	      STR(CRED_COMM, owner->comm) ?:
-	      put_groups(skb, owner->groups);
+	      put_groups(skb, owner->groups, reader->users);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;
@@ -160,11 +165,11 @@ static u32 alloc_time_left(const struct ipcp_flow *flow)
 }
 
 static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
-		     struct pid_namespace *ns)
+		     const struct ipcp_reader *reader)
 {
 	return U32(UPCALL_EID, flow->eid) ?:
 	       STR(UPCALL_NAME, flow->name) ?:
-	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, ns) ?:
+	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, reader) ?:
 	       put_qos(skb, IPCP_REKEY_A_UPCALL_QOS, &flow->qos) ?:
 	       U32(UPCALL_TIMEOUT, alloc_time_left(flow)) ?:
 	       U32(UPCALL_GENERATION, READ_ONCE(flow->rk.drops));
@@ -174,23 +179,23 @@ static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
  * ipcp_show_upcall() - Write an upcall
  * @skb: message
  * @up: upcall
- * @ns: pid namespace of the reader
+ * @reader: whose numbers of users and processes are shown
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
-		     struct pid_namespace *ns)
+		     const struct ipcp_reader *reader)
 {
 	return U64(UPCALL_ID, up->id) ?:
 	       U32(UPCALL_TYPE, up->type) ?:
 	       (up->flow_id ? U32(UPCALL_FLOW_ID, up->flow_id) : 0) ?:
 	       (up->name ? STR(UPCALL_NAME, up->name) : 0) ?:
-	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &up->owner, ns) ?:
+	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &up->owner, reader) ?:
 	       put_endpoint(skb, IPCP_REKEY_A_UPCALL_PEER, &up->from) ?:
 	       (up->type == IPCP_REKEY_UPCALL_TYPE_SEALED ?
 			U8(UPCALL_EPOCH, up->epoch) : 0) ?:
-	       (up->flow ? put_alloc(skb, up->flow, ns) : 0) ?:
+	       (up->flow ? put_alloc(skb, up->flow, reader) : 0) ?:
 	       put_message(skb, up->skb);
 }
 
@@ -368,13 +373,13 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
  * ipcp_show_flow() - Write a flow
  * @skb: message
  * @flow: flow
- * @ns: pid namespace of the reader
+ * @reader: whose numbers of users and processes are shown
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
-		   struct pid_namespace *ns)
+		   const struct ipcp_reader *reader)
 {
 	struct key_view v;
 
@@ -389,9 +394,9 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 	       U32(FLOW_DIRECT, ipcp_registry_is_direct(flow)) ?:
 	       U32(FLOW_ENCRYPTED, v.encrypted) ?:
 	       put_qos(skb, IPCP_REKEY_A_FLOW_QOS, &flow->qos) ?:
-	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, ns) ?:
+	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, reader) ?:
 	       U32(FLOW_N_1_PID,
-		   pid_nr_ns(ipcp_registry_get_n_1_pid(flow), ns)) ?:
+		   pid_nr_ns(ipcp_registry_get_n_1_pid(flow), reader->pids)) ?:
 	       put_keys(skb, flow, &v) ?:
 	       put_settings(skb, flow) ?:
 	       put_blob(skb, IPCP_REKEY_A_FLOW_BLOB, flow) ?:
@@ -402,16 +407,16 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
  * ipcp_show_name() - Write a name that is served
  * @skb: message
  * @l: listener
- * @ns: pid namespace of the reader
+ * @reader: whose numbers of users and processes are shown
  *
  * Context: Process context, under ipn->lock.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
-		   struct pid_namespace *ns)
+		   const struct ipcp_reader *reader)
 {
 	return STR(NAME_NAME, l->name) ?:
-	       put_owner(skb, IPCP_REKEY_A_NAME_CRED, &l->owner, ns) ?:
+	       put_owner(skb, IPCP_REKEY_A_NAME_CRED, &l->owner, reader) ?:
 	       U32(NAME_GRANTED, l->answered && !l->error) ?:
 	       U32(NAME_BACKLOG, l->backlog) ?:
 	       U32(NAME_WAITING, list_count_nodes((struct list_head *)&l->waiting));
@@ -421,13 +426,13 @@ int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
  * ipcp_show_claim() - Write a claimed flow
  * @skb: message
  * @claim: claim
- * @ns: pid namespace of the reader
+ * @reader: whose numbers of users and processes are shown
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
-		    struct pid_namespace *ns)
+		    const struct ipcp_reader *reader)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPCP_REKEY_A_CLAIM_FLOW);
 	struct ipcp_flow *flow = claim->flow;
@@ -443,9 +448,9 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 	      U8(CLAIMED_EPOCH, claim->epoch) ?:
 	      U32(CLAIMED_EXCHANGE, claim->exchange) ?:
 	      U32(CLAIMED_CIPHER, READ_ONCE(flow->cipher)) ?:
-	      U32(CLAIMED_N_PID, pid_nr_ns(READ_ONCE(flow->owner.pid), ns)) ?:
+	      U32(CLAIMED_N_PID, pid_nr_ns(READ_ONCE(flow->owner.pid), reader->pids)) ?:
 	      U32(CLAIMED_N_1_PID,
-		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), ns)) ?:
+		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), reader->pids)) ?:
 	      U32(CLAIMED_DUE, claim->due) ?:
 	      nla_put(skb, IPCP_REKEY_A_CLAIMED_CHAIN, sizeof(claim->chain),
 		      &claim->chain) ?:

@@ -13,19 +13,30 @@ struct ipcp_net;
 struct ipcp_upcall;
 struct pid_namespace;
 struct sk_buff;
+struct user_namespace;
+
+/**
+ * struct ipcp_reader - who reads a message
+ * @users: user namespace of the reader, in whose numbers users are shown
+ * @pids: pid namespace of the reader, likewise for processes
+ */
+struct ipcp_reader {
+	struct user_namespace *users;
+	struct pid_namespace *pids;
+};
 
 /* Upper bound of the attributes of one claim in a message. */
 #define IPCP_CLAIM_SIZE	(IPCP_REKEY_NAME_MAX + IPCP_REKEY_BLOB_MAX + 256)
 
 int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn);
 int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
-		     struct pid_namespace *ns);
+		     const struct ipcp_reader *reader);
 int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
-		   struct pid_namespace *ns);
+		   const struct ipcp_reader *reader);
 int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
-		   struct pid_namespace *ns);
+		   const struct ipcp_reader *reader);
 int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
-		    struct pid_namespace *ns);
+		    const struct ipcp_reader *reader);
 
 void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info);
 

@@ -3,6 +3,7 @@
 """Every netlink command and group as nobody; every ioctl with bad arguments and
 in states where it makes no sense."""
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -16,10 +17,11 @@ import struct
 from ipcp import (
     A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NSEC, PLAIN, QOS, RB_RD,
     RB_WR, RECV, REKEY, SEND, SET, SET_ACCESS, SET_DOWN, SET_PPL, SET_RCVTIMEO,
-    SET_SNDTIMEO, Endpoint, Netlink, case, enter, fails, name_arg, run, same,
-    talk, until)
-from keys import Agents
+    SET_SNDTIMEO, Endpoint, Netlink, attrs, case, enter, fails, name_arg, run, same,
+    talk, until, write)
+from keys import UPCALL_ALLOC, Agents
 
+DEVICE = "/dev/ipcp_rekey"
 NOBODY = 65534
 OPEN_TO_ALL = {"INFO_GET"}
 CAN_DO, CAN_DUMP = 2, 4
@@ -119,6 +121,40 @@ def own_namespace():
         talk(*ends)
         for end in ends:
             end.close()
+
+
+@contextlib.contextmanager
+def open_to_all():
+    """Everybody may open the device meanwhile."""
+    mode = os.stat(DEVICE).st_mode
+    os.chmod(DEVICE, 0o666)
+    try:
+        yield
+    finally:
+        os.chmod(DEVICE, mode)
+
+
+@case("an agent sees users by their numbers in its own user namespace")
+def users():
+    def cred(mapped):
+        def look():
+            write("/proc/self/setgroups", "deny")
+            if mapped:
+                write("/proc/self/uid_map", f"0 {NOBODY} 1")
+                write("/proc/self/gid_map", f"0 {NOBODY} 1")
+            nl = Netlink()
+            nl.do("AGENT_SET")
+            end = Endpoint(None, fd=os.open(DEVICE, os.O_RDWR | os.O_NONBLOCK))
+            with fails(errno.EINPROGRESS):
+                end.alloc("demo")
+            asked = attrs(nl.upcall(UPCALL_ALLOC)[A["UPCALL_CRED"]])
+            shown = attrs(nl.dump("FLOW_GET")[0][A["FLOW_CRED"]])
+            return [struct.unpack("=i", found[A[f"CRED_{what}"]])[0]
+                    for found in (asked, shown) for what in ("UID", "GID")]
+        return as_nobody(look, namespace=True)
+    with open_to_all():
+        same(cred(True), [0] * 4)
+        same(cred(False), [-1] * 4)	# nobody whom a policy could name
 
 
 @case("there is one agent; nobody but it may claim")
