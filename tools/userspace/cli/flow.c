@@ -274,11 +274,42 @@ static int flow_show(int argc, char **argv)
 	return status;
 }
 
+static int flow_del(int argc, char **argv)
+{
+	const char *why = "the operator ended the flow";
+	const struct opt opts[] = {
+		{ "why", 'w', "TEXT", "what the program is told",
+		  OPT_TEXT, &why, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"flow del", "ID",
+		"Takes the flow ID down, or fails its allocation. The peer is not told\n"
+		"before the program closes the flow.\n",
+		opts, 1, 1
+	};
+	char **args = use_parse(&use, argc, argv);
+	uint32_t id = use_flow_id(&use, args[0]);
+	int err, status = EXIT_OK;
+	struct ipcp_nl *nl;
+
+	if (nlcmd_open(&nl))
+		return EXIT_FAIL;
+	err = ipcp_nl_flow_del(nl, id, ESHUTDOWN, why);
+	if (err == -ENOENT)
+		status = fail("there is no flow %u; '" PROG " flow list' shows them", id);
+	else if (err)
+		status = nlcmd_fail(nl, "cannot end the flow", err);
+	ipcp_nl_close(nl);
+	return status;
+}
+
 int cmd_flow(int argc, char **argv)
 {
 	static const struct cmd table[] = {
 		{ "list", "list the flows of this network namespace", flow_list },
 		{ "show", "show the details of a flow", flow_show },
+		{ "del", "end a flow", flow_del },
 		{ 0 }
 	};
 

@@ -34,6 +34,11 @@ static void print_text(const struct ipcp_nl_event *ev)
 	const struct ipcp_nl_flow *f = &ev->flow;
 	char text[NLCMD_TEXT_LEN], peer[ADDR_TEXT_LEN], due[128];
 
+	if (ev->event == IPCP_REKEY_EVENT_COPIED) {
+		puts("copied: all flows of this machine have lost their keys");
+		fflush(stdout);
+		return;
+	}
 	printf("flow %u", f->id);
 	if (f->name[0])
 		printf(" '%s'", nlcmd_text(f->name, text));
