@@ -137,8 +137,11 @@ static STACK_OF(X509) *read_certs(struct check *c, const char *path)
 	return NULL;
 }
 
-/* Return the first certificate of a file, after checking the dates of all. */
-static X509 *check_certs(struct check *c, const char *path)
+/*
+ * Return the first certificate of a file, after checking the dates of all. @more:
+ * there are others.
+ */
+static X509 *check_certs(struct check *c, const char *path, bool *more)
 {
 	STACK_OF(X509) *all = read_certs(c, path);
 	X509 *first;
@@ -147,6 +150,7 @@ static X509 *check_certs(struct check *c, const char *path)
 	for (i = 0; i < sk_X509_num(all); i++)
 		check_dates(c, path, sk_X509_value(all, i));
 	first = all ? sk_X509_shift(all) : NULL;
+	*more = sk_X509_num(all) > 0;
 	sk_X509_pop_free(all, X509_free);
 	return first;
 }
@@ -178,6 +182,7 @@ static int check_folder(struct check *c, const char *folder)
 {
 	char dir[PATH_MAX], path[PATH_MAX];
 	struct dirent **list = NULL;
+	bool more;
 	int i, n;
 
 	snprintf(dir, sizeof(dir), "%s/%s", c->dir, folder);
@@ -189,7 +194,7 @@ static int check_folder(struct check *c, const char *folder)
 	for (i = 0; i < n; i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", dir,
 			     list[i]->d_name) < (int)sizeof(path))
-			X509_free(check_certs(c, path));
+			X509_free(check_certs(c, path, &more));
 	}
 	free_list(list, n);
 	return n;
@@ -281,6 +286,7 @@ static void check_credentials(struct check *c, const struct place *p)
 	unsigned int before = c->errors;
 	struct oap_creds creds;
 	struct oap_err err;
+	bool more = false;
 	X509 *crt = NULL;
 
 	if (no_crt && no_key)
@@ -289,7 +295,10 @@ static void check_credentials(struct check *c, const struct place *p)
 		error(c, "%s is missing: put the certificate of the key beside it there",
 		      p->crt);
 	else
-		crt = check_certs(c, p->crt);
+		crt = check_certs(c, p->crt, &more);
+	if (more)
+		warn(c, "%s has more than one certificate, and only the first is sent: put the others into untrusted/ of the peers",
+		     p->crt);
 	if (no_key)
 		error(c, "%s is missing: put the key of the certificate beside it there",
 		      p->key);

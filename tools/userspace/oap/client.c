@@ -214,6 +214,7 @@ static enum oap_code complete(struct oap_run *run,
 	struct oap_verify how = {
 		.store = &run->env->store, .role = OAP_RESPONDER,
 		.now = oap_env_now(run->env) / 1000000000,
+		.early = params->no_clock,
 	};
 	enum oap_code code;
 

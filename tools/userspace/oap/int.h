@@ -91,6 +91,7 @@ struct oap_verify {
 	const struct oap_store *store;
 	enum oap_role role;	/* of the owner of the certificate */
 	time_t now;		/* seconds since 1970 */
+	bool early;		/* accept a certificate that is not valid yet */
 };
 
 struct oap_creds {

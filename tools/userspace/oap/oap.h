@@ -229,7 +229,8 @@ bool oap_kex_known(const char *name);
  *	required; 0 to follow enc.conf
  * @kex_accept: for a server: names of the key exchanges that are accepted besides
  *	the one of enc.conf, separated by spaces; NULL for all
- * @no_clock: ignore the timestamp of the request, because its freshness is
+ * @no_clock: ignore the timestamp of the request, and accept a certificate that
+ *	is not valid yet, because the freshness of the exchange is
  *	known otherwise
  * @no_replay: accept a request that came before, because the caller recognises
  *	it otherwise

@@ -144,22 +144,33 @@ static void other_name(void)
 	good(SERVER, "mallory.example", -DAY, LONG);
 }
 
-/* The second certificate of a chain counts, too. */
-static void expired_chain(void)
+/* Append a certificate to that of the server. */
+static void append_crt(long from, long to)
 {
-	struct test_crt old = test_crt_make("EC", "old", NULL, NULL, 1,
-					    -2 * DAY, -DAY);
+	struct test_crt crt = test_crt_make("EC", "more", NULL, NULL, 1, from,
+					    to);
 	FILE *file = fopen(path(SERVER "/crt.pem"), "a");
 	char line[256];
 	FILE *more;
 
-	test_crt_write_as(path("old.pem"), &old);
-	test_crt_free(&old);
-	more = fopen(path("old.pem"), "r");
+	test_crt_write_as(path("more.pem"), &crt);
+	test_crt_free(&crt);
+	more = fopen(path("more.pem"), "r");
 	while (fgets(line, sizeof(line), more))
 		fputs(line, file);
 	fclose(more);
 	fclose(file);
+}
+
+/* The second certificate of a chain counts, too. */
+static void expired_chain(void)
+{
+	append_crt(-2 * DAY, -DAY);
+}
+
+static void chain(void)
+{
+	append_crt(-DAY, 100 * DAY);
 }
 
 static void bad_kex(void)
@@ -255,7 +266,8 @@ static const struct problem {
 	{ "a certificate that expires in 15 days", not_soon, 0, 0, "", "" },
 	{ "a certificate of another name", other_name, 1, 0,
 	  SERVER "/crt.pem", "the certificate is for 'mallory.example'" },
-	{ "an expired certificate in a chain", expired_chain, 1, 0,
+	{ "a chain", chain, 0, 1, SERVER "/crt.pem", "only the first is sent" },
+	{ "an expired certificate in a chain", expired_chain, 1, 1,
 	  SERVER "/crt.pem", "expired at" },
 	{ "an unknown key exchange", bad_kex, 1, 0, SERVER "/enc.conf",
 	  "line 2: unknown kex 'foo'" },
