@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/rand.h>
@@ -64,6 +65,13 @@ static uint64_t clamp(uint64_t ms, uint64_t min, uint64_t max)
 	return ms < min ? min : ms > max ? max : ms;
 }
 
+/* The module has another agent, or is another one. */
+static void end_in_vain(struct agent *a)
+{
+	log_err("the module was unloaded: this agent is of no use any more, start it again");
+	sd_event_exit(a->loop, -ENODEV);
+}
+
 /* Claim flows that have reached the age at which they are re-keyed. */
 static void claim_old(struct agent *a, unsigned int room)
 {
@@ -90,6 +98,8 @@ static void claim(struct agent *a)
 	/* flows that are due for another reason take precedence */
 	if (room)
 		n = kernel_claim(&a->kernel, a->engine, room, 0);
+	if (n == -EPERM)
+		end_in_vain(a);
 	if (n < 0)
 		return;
 	room -= n;
@@ -107,6 +117,10 @@ static bool may_eat(struct agent *a)
 
 static void look(struct agent *a)
 {
+	if (kernel_lost(&a->kernel)) {
+		end_in_vain(a);
+		return;
+	}
 	kernel_want_all(&a->kernel, a->engine);
 	a->next_look = now_ms() +
 		jitter(clamp(a->conf->rekey_interval / 2, 1000, 10000));
@@ -372,6 +386,16 @@ static bool reload(struct agent *a)
 	return true;
 }
 
+/* The service manager wants a time that is not before its signal. */
+static void tell_reloading(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000);
+}
+
 static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si,
 		     void *arg)
 {
@@ -380,8 +404,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si,
 
 	(void)s;
 	(void)si;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
-		   (unsigned long long)now_ms() * 1000);
+	tell_reloading();
 	ok = reload(a);
 	if (ok)
 		log_info("configuration reloaded");

@@ -79,6 +79,7 @@ static struct oap_params params_of(const struct exchange *x)
 							   OAP_AUTH_NONE;
 		params.peer_name = x->blob.peer.name;
 		params.cipher = x->blob.cipher;
+		params.no_clock = !x->in_clear;
 	}
 	return params;
 }

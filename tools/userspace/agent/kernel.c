@@ -333,6 +333,13 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 	return done;
 }
 
+bool kernel_lost(struct kernel *k)
+{
+	struct ipcp_nl_info info;
+
+	return ipcp_nl_info_get(k->nl, &info) || !info.has_agent;
+}
+
 unsigned int kernel_flows(struct kernel *k)
 {
 	struct ipcp_nl_info info = { .flows = 0 };

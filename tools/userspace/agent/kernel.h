@@ -59,6 +59,13 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 		 uint64_t min_age);
 
 /**
+ * kernel_lost() - check whether this is the agent no more
+ *
+ * So it is if the module was unloaded, whether or not it was loaded again.
+ */
+bool kernel_lost(struct kernel *k);
+
+/**
  * kernel_flows() - return the number of flows
  */
 unsigned int kernel_flows(struct kernel *k);

@@ -87,11 +87,18 @@ bool policy_program(const struct config *conf, enum policy_what what,
 	return false;
 }
 
+static bool refuse_peer(const struct oap_identity *peer, const char *name,
+			const char *verb, char *reason)
+{
+	snprintf(reason, REASON_LEN, "'%.40s' may not %s %.40s: see its peers",
+		 peer->authenticated ? peer->name : "(unsigned)", verb, name);
+	return false;
+}
+
 bool policy_peer(const struct config *conf, const char *name,
 		 struct oap_run *run, char *reason)
 {
 	const struct config_name *block = config_find(conf, name);
-	const struct oap_identity *peer = oap_peer(run);
 	size_t i;
 
 	if (!block || !block->npeers)
@@ -99,8 +106,19 @@ bool policy_peer(const struct config *conf, const char *name,
 	for (i = 0; i < block->npeers; i++)
 		if (oap_take_name(run, block->peers[i]))
 			return true;
-	snprintf(reason, REASON_LEN,
-		 "'%.40s' may not allocate to %.40s: see its peers",
-		 peer->authenticated ? peer->name : "(unsigned)", name);
-	return false;
+	return refuse_peer(oap_peer(run), name, "allocate to", reason);
+}
+
+bool policy_keeps(const struct config *conf, const char *name,
+		  const struct oap_identity *peer, char *reason)
+{
+	const struct config_name *block = config_find(conf, name);
+	size_t i;
+
+	if (!block || !block->npeers)
+		return true;
+	for (i = 0; i < block->npeers; i++)
+		if (!strcmp(block->peers[i], peer->name))
+			return true;
+	return refuse_peer(peer, name, "keep a flow to", reason);
 }

@@ -29,4 +29,13 @@ bool policy_program(const struct config *conf, enum policy_what what,
 bool policy_peer(const struct config *conf, const char *name,
 		 struct oap_run *run, char *reason);
 
+/**
+ * policy_keeps() - check whether the peer of a flow may still have it
+ * @name: the name that the flow is to
+ * @peer: the peer, with the name that it had when the flow was allocated
+ * @reason: REASON_LEN bytes, for the reason of a refusal
+ */
+bool policy_keeps(const struct config *conf, const char *name,
+		  const struct oap_identity *peer, char *reason);
+
 #endif /* REKEYD_POLICY_H */

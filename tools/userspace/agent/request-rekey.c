@@ -112,6 +112,10 @@ static bool check(struct request *r)
 
 	if (!(r->sealed ? check_sealed(r, &flow) : check_clear(r, &flow)))
 		return false;
+	if (!policy_keeps(r->e->conf, r->blob.name, &r->blob.peer, r->text)) {
+		r->refusal = REFUSE_POLICY;
+		return false;
+	}
 	if (r->bind.initiator_eid != flow.peer_eid ||
 	    r->bind.responder_eid != flow.eid)
 		return request_refuse(r, REFUSE_MALFORMED,

@@ -658,6 +658,58 @@ static void test_rekey_identity(void **state)
 				after.peer.fingerprint, OAP_FP_LEN);
 }
 
+/* A peer that was struck off the list gets no keys any more. */
+static void test_struck_off(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	reload_bob("peers = {\"carol.example\", \"" ALICE "\"}");
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	reload_bob("peers = {\"carol.example\"}");
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	assert_non_null(strstr(TAILQ_FIRST(&alice.e->record.failures)->text,
+			       "'" ALICE "' may not keep a flow to " BOB));
+	reload_bob("");
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 2);
+	check_same(f);
+}
+
+/*
+ * Under the keys of the flow a certificate must not have expired, but a clock that
+ * was set back does not matter.
+ */
+static void test_wall_clock(void **state)
+{
+	const long days = 2 * 86400;	/* the certificates are valid for one */
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	wall_off = -days;
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+	alice.no_keys = true;	/* in the clear it does */
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	alice.no_keys = false;
+	wall_off = days;
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	assert_int_equal(alice.e->record.by[REKEY_DONE].count, 1);
+}
+
 /* A flow cannot be re-keyed from its responder. */
 static void test_wrong_end(void **state)
 {
@@ -821,6 +873,8 @@ int main(void)
 		TEST(test_denial_by_others),
 		TEST(test_recoverable),
 		TEST(test_rekey_identity),
+		TEST(test_struck_off),
+		TEST(test_wall_clock),
 		TEST(test_wrong_end),
 		TEST(test_wrong_flow),
 		TEST(test_wanted),

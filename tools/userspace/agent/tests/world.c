@@ -20,6 +20,7 @@ struct side alice, bob;
 struct packet *wire[PACKETS];
 unsigned int on_wire;
 uint64_t clock_ms;
+long wall_off;
 unsigned int loss;
 bool chaos;
 uint64_t dice_state;
@@ -175,7 +176,8 @@ static uint64_t wall_clock(void *arg)
 	(void)arg;
 	if (!began)
 		began = time(NULL);
-	return began * UINT64_C(1000000000) + clock_ms * UINT64_C(1000000);
+	return (began + wall_off) * UINT64_C(1000000000) +
+	       clock_ms * UINT64_C(1000000);
 }
 
 static uint64_t op_now(void *ctx)
@@ -607,24 +609,41 @@ void make_creds(const char *dir, const char *cn, const char *type,
 	test_crt_free(&c);
 }
 
-static void make_side(struct side *s, const char *name, const char *addr,
-		      const char *extra)
+static struct config *make_conf(const char *name, const char *extra)
 {
-	struct sockaddr_in *in = (struct sockaddr_in *)&s->addr;
 	char path[256], text[1024];
+	struct config *conf;
 
-	memset(s, 0, sizeof(*s));
-	in->sin_family = AF_INET;
-	in->sin_port = htons(3435);
-	inet_pton(AF_INET, addr, &in->sin_addr);
 	snprintf(text, sizeof(text),
 		 "security = \"%s/%s\"\nname \"" BOB "\" { address = \"10.0.0.2\"\n%s }\n",
 		 top, name, extra);
 	snprintf(path, sizeof(path), "%s.conf", name);
 	test_file(top, path, text);
 	snprintf(path, sizeof(path), "%s/%s.conf", top, name);
-	s->conf = config_load(path);
-	assert_non_null(s->conf);
+	conf = config_load(path);
+	assert_non_null(conf);
+	return conf;
+}
+
+static void make_side(struct side *s, const char *name, const char *addr,
+		      const char *extra)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&s->addr;
+
+	memset(s, 0, sizeof(*s));
+	in->sin_family = AF_INET;
+	in->sin_port = htons(3435);
+	inet_pton(AF_INET, addr, &in->sin_addr);
+	s->conf = make_conf(name, extra);
+}
+
+void reload_bob(const char *extra)
+{
+	struct config *conf = make_conf("bob", extra);
+
+	engine_set_config(bob.e, conf, bob.oap);
+	config_free(bob.conf);
+	bob.conf = conf;
 }
 
 static void open_side(struct side *s)
@@ -689,6 +708,7 @@ int world_setup(void **state)
 	assert_non_null(mkdtemp(top));
 	make_dirs();
 	clock_ms = 1000000;
+	wall_off = 0;
 	loss = 0;
 	chaos = false;
 	dice_state = 1;

@@ -77,6 +77,7 @@ extern struct side alice, bob;
 extern struct packet *wire[PACKETS];
 extern unsigned int on_wire;
 extern uint64_t clock_ms;
+extern long wall_off;			/* of the wall clock, in seconds */
 extern unsigned int loss;		/* percent */
 extern bool chaos;			/* repeat and reorder */
 extern uint64_t dice_state;
@@ -111,6 +112,8 @@ void creds(const char *alice_cn, const struct test_crt *alice_ca,
 /* @alice_extra: more settings for the name */
 void start(const char *alice_extra, const char *bob_extra);
 void start_good(void);
+/* Another configuration of bob's, while flows go on. */
+void reload_bob(const char *extra);
 /* Start, and allocate a flow to BOB. */
 struct fake_flow *good_flow(void);
 void stop(void);

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""What the service manager is told of reloads. Usage: reload.py CONFIGURATION
+
+systemd waits for a RELOADING=1 with a time that is not before its signal."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+DEADLINE = 60
+TIMES = 20
+
+
+def told(sock, word):
+    """The next notification that begins so."""
+    while True:
+        text = sock.recv(4096).decode()
+        if text.startswith(word):
+            return text
+
+
+def main():
+    """Reloads an agent of a namespace of its own, many times."""
+    with tempfile.TemporaryDirectory() as folder, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(f"{folder}/notify")
+        sock.settimeout(DEADLINE)
+        with subprocess.Popen(
+                ["unshare", "-n", "ipcp-rekeyd", "--config", sys.argv[1]],
+                env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"}) as agent:
+            try:
+                told(sock, "READY=1")
+                for _ in range(TIMES):
+                    before = time.monotonic_ns() // 1000
+                    agent.send_signal(signal.SIGHUP)
+                    text = told(sock, "RELOADING=1")
+                    when = int(text.split("MONOTONIC_USEC=")[1].split()[0])
+                    if when < before:
+                        sys.exit(f"{before - when} us before the signal: {text!r}")
+                    told(sock, "READY=1")
+            finally:
+                agent.terminate()
+
+
+main()
