@@ -127,34 +127,47 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 	return ipcp_udp_xmit_to(ipcp_nl_net(info), &to, pkt);
 }
 
+static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,
+		     const struct ipcp_listener *l)
+{
+	struct ipcp_reader reader = ipcp_nl_reader(cb->skb);
+	void *hdr;
+
+	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  genl_info_dump(cb)->family, NLM_F_MULTI,
+			  IPCP_REKEY_CMD_NAME_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (ipcp_show_name(skb, l, &reader)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+/*
+ * The list is in descending order of the requests, so the number of the last one
+ * shown tells where to go on, whatever comes and goes meanwhile.
+ */
 int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)
 {
-	struct ipcp_reader reader = ipcp_nl_reader(cb->skb);
 	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
+	u64 *last = (u64 *)cb->ctx;
 	struct ipcp_listener *l;
-	int err = 0, n = 0;
+	int err = 0;
 
 	mutex_lock(&ipn->lock);
 	list_for_each_entry(l, &ipn->listeners, list) {
-		void *hdr;
-
-		if (n++ < cb->args[0])
+		if (*last && l->request >= *last)
 			continue;
-		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
-				  cb->nlh->nlmsg_seq, genl_info_dump(cb)->family,
-				  NLM_F_MULTI, IPCP_REKEY_CMD_NAME_GET);
-		err = hdr ? ipcp_show_name(skb, l, &reader) : -EMSGSIZE;
-		if (err) {
-			if (hdr)
-				genlmsg_cancel(skb, hdr);
-			n--;
+		err = dump_name(skb, cb, l);
+		if (err)
 			break;
-		}
-		genlmsg_end(skb, hdr);
+		*last = l->request;
 	}
 	mutex_unlock(&ipn->lock);
-	cb->args[0] = n;
 	return skb->len ?: err;
 }
 

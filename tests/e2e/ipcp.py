@@ -451,12 +451,16 @@ class Netlink:
         """Ends it, and what depended on it."""
         self.sock.close()
 
-    def ask(self, family, command, payload=b"", flags=0x4):
-        """A request; the answers' attributes, or an OSError."""
+    def send(self, family, command, payload, flags):
+        """A request, whose answers are the next messages()."""
         self.seq += 1
         self.sock.send(struct.pack("=IHHIIBBH", 20 + len(payload), family,
                                    flags | 1, self.seq, 0, command, 1, 0) +
                        payload)
+
+    def ask(self, family, command, payload=b"", flags=0x4):
+        """A request; the answers' attributes, or an OSError."""
+        self.send(family, command, payload, flags)
         answers = []
         while True:
             for kind, seq, body in self.messages():

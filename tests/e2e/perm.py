@@ -157,6 +157,37 @@ def users():
         same(cred(False), [-1] * 4)	# nobody whom a policy could name
 
 
+def name_parts(nl):
+    """The names of each message of a dump."""
+    nl.send(nl.family, CMD["NAME_GET"], b"", 0x300)
+    while True:
+        part = [attrs(body[4:])[A["NAME_NAME"]].rstrip(b"\0").decode()
+                for kind, _seq, body in nl.messages() if kind == nl.family]
+        if not part:
+            return
+        yield part
+
+
+@case("names that come and go during a dump: each other one is there once")
+def names():
+    with Agents() as agents:
+        text = "n" * 240
+        served = {f"{text}{n}": agents.listen(f"{text}{n}") for n in range(100)}
+        nl = Netlink("bob")
+        found, stays = [], set(served)
+        for part in name_parts(nl):
+            found += part
+            for gone in [part[0], *sorted(stays - set(found))[:1]]:
+                served.pop(gone).close()
+                stays.discard(gone)
+            served[f"new{len(found)}"] = agents.listen(f"new{len(found)}")
+        same(len(found), len(set(found)), "names that were shown")
+        same(stays - set(found), set(), "names that were not")
+        assert len(stays) < 97, "the dump was one message"
+        for end in *served.values(), nl:
+            end.close()
+
+
 @case("there is one agent; nobody but it may claim")
 def one_agent():
     with Agents():
