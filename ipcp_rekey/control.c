@@ -160,6 +160,33 @@ void ipcp_control_question(struct ipcp_flow *flow, unsigned long *next)
 }
 
 /**
+ * ipcp_control_close() - Tell the peer that this side has closed the flow
+ * @flow: flow
+ *
+ * A responder that has not heard the peer yet sends in no epoch, but the peer may
+ * have the keys of the first.
+ *
+ * Context: The worker of the flow.
+ * Return: as ipcp_tx_control(), and -EAGAIN without keys.
+ */
+int ipcp_control_close(struct ipcp_flow *flow)
+{
+	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
+	int err;
+
+	if (!ep) {
+		rcu_read_lock();
+		ep = ipcp_epoch_get(ipcp_epoch_newest(flow));
+		rcu_read_unlock();
+	}
+	if (!ep)
+		return -EAGAIN;
+	err = ipcp_tx_control(flow, ep, IPCP_PDU_CLOSE, NULL, 0);
+	ipcp_epoch_put(ep);
+	return err;
+}
+
+/**
  * ipcp_control_keepalive() - Show the peer that this side is alive
  * @flow: flow
  *

@@ -7,6 +7,7 @@
  *   INIT -> ACCEPT_PENDING -> ALLOCATED     a packet of the peer authenticated
  *   *_PENDING       -> DEALLOCATED          rejected, cancelled or timed out
  *   ALLOCATED       -> DEALLOC_PENDING      the program closed the flow
+ *   ACCEPT_PENDING  -> DEALLOC_PENDING      nobody accepts the flow any more
  *   DEALLOC_PENDING -> DEALLOCATED          the peer was told
  */
 #include "failure.h"
@@ -174,23 +175,35 @@ bool ipcp_state_late(struct ipcp_flow *flow)
 	return true;
 }
 
+/*
+ * True if the peer has keys under which it can be told of the end. A responder
+ * with a seed has answered, so the initiator may have it, too.
+ */
+static bool can_tell(struct ipcp_flow *flow)
+{
+	lockdep_assert_held(&flow->lock);
+	return flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED ||
+	       (flow->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING &&
+		ipcp_epoch_newest(flow));
+}
+
 /**
  * ipcp_state_close() - Close a flow whose user has released it
  * @flow: flow
  *
- * An allocated flow remains until the peer was told. Any other flow ends at
- * once.
+ * A flow whose peer has keys remains until the peer was told. Any other flow ends
+ * at once.
  *
  * Context: Process context, may sleep; not the flow's worker.
  */
 void ipcp_state_close(struct ipcp_flow *flow)
 {
-	bool allocated, pending;
+	bool tell, pending;
 
 	spin_lock_bh(&flow->lock);
 	pending = ipcp_flow_pending(flow);
-	allocated = flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED;
-	if (allocated) {
+	tell = can_tell(flow);
+	if (tell) {
 		flow->closes = IPCP_CLOSES;
 		/*
 		 * The worker may run at once and must see ->closes. Pairs with
@@ -201,19 +214,19 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	}
 	spin_unlock_bh(&flow->lock);
 
-	if (allocated) {
-		ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, READ_ONCE(flow->rk.epoch),
-			    READ_ONCE(flow->rk.exchange));
-		/* Before the purge, which would make room for the writer. */
-		path_down(flow);
-		ipcp_rx_purge(flow);
-		ipcp_flow_kick(flow);
-		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CLOSED,
+	if (tell || pending)
+		ipcp_upcall_tell(flow->net, pending ?
+				 IPCP_REKEY_UPCALL_TYPE_CANCEL :
+				 IPCP_REKEY_UPCALL_TYPE_CLOSED,
 				 flow->id, flow->name);
+	if (!tell) {
+		ipcp_state_destroy(flow);
 		return;
 	}
-	if (pending)
-		ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL,
-				 flow->id, flow->name);
-	ipcp_state_destroy(flow);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, READ_ONCE(flow->rk.epoch),
+		    READ_ONCE(flow->rk.exchange));
+	/* Before the purge, which would make room for the writer. */
+	path_down(flow);
+	ipcp_rx_purge(flow);
+	ipcp_flow_kick(flow);
 }

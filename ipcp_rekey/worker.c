@@ -36,7 +36,7 @@ static bool send_close(struct ipcp_flow *flow, unsigned long *next)
 		return false;
 	if (!flow->closes)
 		return true;
-	if (ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0) == -EAGAIN || seen)
+	if (ipcp_control_close(flow) == -EAGAIN || seen)
 		return true;	/* without a key, or the peer has closed, too */
 	flow->closes--;
 	flow->close_at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_CLOSE_MS <<

@@ -5,8 +5,9 @@ others are refused, in words, and change nothing."""
 
 import errno
 import os
+import select
 
-from ipcp import ALLOCATED, A, case, fails, run, same, talk
+from ipcp import ALLOCATED, A, case, fails, run, same, talk, until
 from keys import Agents
 
 ALLOWED = ["EACCES", "ECONNABORTED", "ECONNREFUSED", "EDQUOT", "EHOSTUNREACH",
@@ -125,6 +126,18 @@ def no_errno():
     with fails(errno.ECONNABORTED):
         one.read()
     one.close()
+
+
+@case("a name that is closed before its flow is confirmed: the initiator is told")
+def closed_early():
+    listener = agents.listen("early")
+    one, asked = agents.begin("early")
+    agents.answer("early", asked, between=listener.close, peer_timeout=600000)
+    one.wait(select.POLLHUP)
+    info = one.info()
+    same((info.error, info.reason), (errno.ESHUTDOWN, "the peer closed the flow"))
+    one.close()
+    until(lambda: not agents.bob.dump("FLOW_GET"), "bob has no flow any more")
 
 
 run()

@@ -94,8 +94,9 @@ class Agents:
             one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
 
-    def answer(self, name, asked, **params):
-        """Gives what was asked for its peer, and both ends their first keys."""
+    def answer(self, name, asked, between=None, **params):
+        """Gives what was asked for its peer, and both ends their first keys: bob's
+        first, between() follows."""
         params = {"recoverable": 1, **params}
         eid = asked[A["UPCALL_EID"]]
         made = self.bob.do("FLOW_NEW", "FLOW", name=name.encode() + b"\0",
@@ -111,6 +112,8 @@ class Agents:
                      **params)
             number = int.from_bytes(number, sys.byteorder)
             self.chains[agent.host, number] = Chain(0, seed)
+            if between and agent is self.bob:
+                between()
 
     def connect(self, listener, name, fd=None, **params):
         """Both ends of a new flow, blocking, of a name that is served."""
