@@ -295,7 +295,7 @@ static int flow_del(int argc, char **argv)
 
 	if (nlcmd_open(&nl))
 		return EXIT_FAIL;
-	err = ipcp_nl_flow_del(nl, id, ESHUTDOWN, why);
+	err = ipcp_nl_flow_del(nl, id, ECONNABORTED, why);
 	if (err == -ENOENT)
 		status = fail("there is no flow %u; '" PROG " flow list' shows them", id);
 	else if (err)
