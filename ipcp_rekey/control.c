@@ -132,16 +132,18 @@ bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flag
 }
 
 /* Send CONFIRM in the epoch that this side sends in, with the flags in @mask. */
-static void send_confirm(struct ipcp_flow *flow, u8 mask)
+static int send_confirm(struct ipcp_flow *flow, u8 mask)
 {
 	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
 	u8 flags;
+	int err;
 
 	if (!ep)
-		return;
+		return -EAGAIN;
 	flags = confirm_flags(flow, ep) & mask;
-	ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
+	err = ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
 	ipcp_epoch_put(ep);
+	return err;
 }
 
 /**
@@ -155,8 +157,9 @@ static void send_confirm(struct ipcp_flow *flow, u8 mask)
  */
 void ipcp_control_question(struct ipcp_flow *flow, unsigned long *next)
 {
-	if (ipcp_question_step(flow, next))
-		send_confirm(flow, (u8)~IPCP_CONFIRM_DONE);
+	if (ipcp_question_step(flow, next) &&
+	    send_confirm(flow, (u8)~IPCP_CONFIRM_DONE))
+		ipcp_question_unsent(flow);
 }
 
 /**

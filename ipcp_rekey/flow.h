@@ -122,7 +122,8 @@ struct ipcp_rk {
 /**
  * struct ipcp_question - whether the peer still has the keys
  * @state: enum ipcp_rekey_question; may be read locklessly
- * @sent: number of packets sent that ask for an answer
+ * @sent: number of packets that ask for an answer
+ * @unsent: true if one of them could not be sent
  * @exchange: number of the exchange for which it was asked
  * @begun: jiffies when it was asked
  * @at: jiffies of the next step, or from which on the result is old
@@ -134,6 +135,7 @@ struct ipcp_rk {
 struct ipcp_question {
 	u8 state;
 	u8 sent;
+	bool unsent;
 	u32 exchange;
 	unsigned long begun;
 	unsigned long at;

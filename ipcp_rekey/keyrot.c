@@ -194,6 +194,9 @@ static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 {
 	const struct ipcp_rk *rk = &flow->rk;
 
+	lockdep_assert_held(&flow->lock);
+	if (rk->nseeds && !rk->recoverable)
+		return false;
 	if (!ipcp_question_needed(flow))
 		return true;
 	if (rk->initiator)
@@ -300,7 +303,10 @@ static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 		return err;
 	*from = find_chain(flow, d);
 	if (!*from) {
-		NL_SET_ERR_MSG(extack, "the flow does not hold this chain");
+		if (d->chain == IPCP_CHAIN_FRESH)
+			NL_SET_ERR_MSG(extack, "the peer was not asked for this exchange, or was heard");
+		else
+			NL_SET_ERR_MSG(extack, "the flow does not hold this chain");
 		return -ESTALE;
 	}
 	return 0;
@@ -375,7 +381,8 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
  * Context: Process context, may sleep.
  * Return: 0; -EALREADY if this exchange already delivered a seed; -ESTALE if
  * its claim has ended, a later exchange delivered a seed, all keys were dropped
- * in the meantime, or the flow does not hold the chain to mix it with; -EBUSY if
+ * in the meantime, or the flow does not hold the chain to mix it with, or may not
+ * have a fresh seed; -ERANGE if the number is too far ahead; -EBUSY if
  * the previous epoch is not confirmed, or the machine is about to sleep; -EINVAL
  * if the epoch is wrong; -EKEYREJECTED if the seed was used before; -EOPNOTSUPP
  * if the flow is not encrypted; -ESHUTDOWN if the flow is closed; -ENOMEM.
@@ -574,8 +581,9 @@ static void note_observed(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 static void note_recovery(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 {
 	lockdep_assert_held(&flow->lock);
-	WRITE_ONCE(flow->recoveries, flow->recoveries + 1);
 	WRITE_ONCE(flow->recovered, ktime_get_boottime_seconds());
+	/* Pairs with smp_load_acquire() in recovery_age(). */
+	smp_store_release(&flow->recoveries, flow->recoveries + 1);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_RECOVERED, ep->no, ep->exchange);
 }
 

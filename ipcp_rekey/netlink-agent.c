@@ -154,20 +154,22 @@ int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)
 {
 	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
-	u64 *last = (u64 *)cb->ctx;
+	u64 last = (u64)cb->args[1] << 32 | (u32)cb->args[0];
 	struct ipcp_listener *l;
 	int err = 0;
 
 	mutex_lock(&ipn->lock);
 	list_for_each_entry(l, &ipn->listeners, list) {
-		if (*last && l->request >= *last)
+		if (last && l->request >= last)
 			continue;
 		err = dump_name(skb, cb, l);
 		if (err)
 			break;
-		*last = l->request;
+		last = l->request;
 	}
 	mutex_unlock(&ipn->lock);
+	cb->args[0] = lower_32_bits(last);
+	cb->args[1] = upper_32_bits(last);
 	return skb->len ?: err;
 }
 

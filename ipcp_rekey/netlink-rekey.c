@@ -57,8 +57,10 @@ static int claim_fresh(struct genl_info *info, u32 id, struct ipcp_claim *claim)
 	struct ipcp_net *ipn = ipcp_nl_net(info);
 	struct ipcp_numbers peer;
 
-	if (!epoch || !exchange)
+	if (!epoch && !exchange)
 		return ipcp_registry_claim_fresh(ipn, id, NULL, claim);
+	if (!epoch || !exchange)
+		return -EINVAL;
 	peer.epoch = nla_get_u8(epoch);
 	peer.exchange = nla_get_u32(exchange);
 	return ipcp_registry_claim_fresh(ipn, id, &peer, claim);
@@ -78,6 +80,24 @@ static int claim(struct genl_info *info, struct ipcp_claim *claims, int max)
 	return ipcp_registry_snapshot_rekey_due(ipn, only,
 						msecs_to_jiffies(min_age),
 						claims, max);
+}
+
+/* Say why a flow cannot be claimed for a fresh seed. */
+static void refuse_fresh(struct genl_info *info, int err)
+{
+	switch (err) {
+	case -EPERM:
+		GENL_SET_ERR_MSG(info, "the flow has keys: ask the peer with rekey-ask first");
+		break;
+	case -EOPNOTSUPP:
+		GENL_SET_ERR_MSG(info, "the flow is not recoverable");
+		break;
+	case -ERANGE:
+		GENL_SET_ERR_MSG(info, "the exchange number is too far ahead");
+		break;
+	default:
+		GENL_SET_ERR_MSG(info, "give epoch and exchange, or neither");
+	}
 }
 
 int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
@@ -106,7 +126,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	n = claim(info, claims, n);
 	if (n < 0) {
-		GENL_SET_ERR_MSG(info, "the flow has keys: ask the peer with rekey-ask first");
+		refuse_fresh(info, n);
 		kfree(claims);
 		nlmsg_free(rsp);
 		return n;

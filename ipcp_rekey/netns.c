@@ -43,7 +43,7 @@ static void drop_keys(struct ipcp_flow *flow)
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NO_KEYS);
 	else
 		ipcp_state_down(flow, EKEYEXPIRED,
-				"all keys were lost, and not both ends have certificates");
+				"all keys were lost, and the flow is not recoverable");
 }
 
 /*
@@ -90,9 +90,13 @@ static void fail_pending(struct ipcp_flow *flow)
  */
 void ipcp_netns_copied(void)
 {
+	/*
+	 * First, so that agents have other random numbers before they hear of
+	 * flows without keys. What they still deliver is dropped with the rest.
+	 */
+	report_copy();
 	each_flow(fail_pending);
 	drop_all_keys();
-	report_copy();
 }
 
 /**

@@ -57,14 +57,24 @@ static void note_seen(struct ipcp_flow *flow)
 	}
 }
 
-/* True if this side can send as many packets as the question needs. */
+/*
+ * True if this side has an epoch to send in, and as many packets left as the
+ * question needs; also from the question on, which uses them up.
+ */
 static bool can_ask(struct ipcp_flow *flow)
 {
+	const struct ipcp_question *q = &flow->question;
 	struct ipcp_epoch *tx;
 
+	lockdep_assert_held(&flow->lock);
 	tx = rcu_dereference_protected(flow->tx, lockdep_is_held(&flow->lock));
-	return !tx || atomic64_read(&tx->sent) + IPCP_QUESTION_PACKETS <=
-			ipcp_tx_limit(tx->ppl_shift);
+	if (!tx)
+		return false;
+	if (q->state == IPCP_REKEY_QUESTION_ASKED ||
+	    q->state == IPCP_REKEY_QUESTION_ANSWERED)
+		return true;
+	return atomic64_read(&tx->sent) + IPCP_QUESTION_PACKETS <=
+	       ipcp_tx_limit(tx->ppl_shift);
 }
 
 /**
@@ -72,8 +82,8 @@ static bool can_ask(struct ipcp_flow *flow)
  * @flow: flow. The caller holds flow->lock.
  *
  * Context: Any context.
- * Return: false if this side has lost its keys, or has used them up so that it
- * cannot ask under them.
+ * Return: false if this side has lost its keys, has not begun to send under new
+ * ones, or has used them up so that it cannot ask under them.
  */
 bool ipcp_question_needed(struct ipcp_flow *flow)
 {
@@ -165,6 +175,7 @@ static void begin(struct ipcp_flow *flow, u32 exchange)
 	q->at = jiffies;
 	q->exchange = exchange;
 	q->sent = 0;
+	q->unsent = false;
 	WRITE_ONCE(q->state, IPCP_REKEY_QUESTION_ASKED);
 }
 
@@ -214,7 +225,10 @@ static bool step(struct ipcp_flow *flow, unsigned long *next)
 	}
 	if (q->sent == IPCP_QUESTION_PACKETS) {
 		q->at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_FRESH_MS));
-		end_silent(flow);
+		if (q->unsent)
+			end_answered(flow);	/* nobody was asked */
+		else
+			end_silent(flow);
 		return false;
 	}
 	q->sent++;
@@ -248,6 +262,21 @@ bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next)
 		ask = step(flow, next);
 	spin_unlock_bh(&flow->lock);
 	return ask;
+}
+
+/**
+ * ipcp_question_unsent() - Note that a packet of the question could not be sent
+ * @flow: flow
+ *
+ * Then its end is no silence.
+ *
+ * Context: The worker of the flow.
+ */
+void ipcp_question_unsent(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	flow->question.unsent = true;
+	spin_unlock_bh(&flow->lock);
 }
 
 /**

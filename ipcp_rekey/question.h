@@ -20,6 +20,7 @@ int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,
 bool ipcp_question_needed(struct ipcp_flow *flow);
 bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next);
 bool ipcp_question_answered(struct ipcp_flow *flow);
+void ipcp_question_unsent(struct ipcp_flow *flow);
 void ipcp_question_forget(struct ipcp_flow *flow);
 bool ipcp_question_permits(struct ipcp_flow *flow);
 

@@ -186,14 +186,20 @@ int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 }
 
 /*
- * Go on from the numbers of the peer, only forward: this side had its state set
- * back when it lost the keys.
+ * Go on from the numbers of the peer: this side had its state set back when it
+ * lost the keys. Exchange numbers go forward only, and not so far that they are
+ * used up. Return false if they would.
  */
-static void raise_numbers(struct ipcp_rk *rk, const struct ipcp_numbers *peer)
+static bool raise_numbers(struct ipcp_rk *rk, const struct ipcp_numbers *peer)
 {
+	s32 ahead = peer->exchange - rk->claim;
+
+	if (ahead > IPCP_EXCHANGE_STEP)
+		return false;
 	WRITE_ONCE(rk->newest, peer->epoch);
-	if ((s32)(peer->exchange - rk->claim) > 0)
+	if (ahead > 0)
 		rk->claim = peer->exchange;
+	return true;
 }
 
 /**
@@ -208,8 +214,9 @@ static void raise_numbers(struct ipcp_rk *rk, const struct ipcp_numbers *peer)
  *
  * Context: Process context. The operation rekey-claim.
  * Return: the number of flows claimed, 0 or 1; -EPERM if the peer must be asked
- * before whether it has the keys, and be silent; or if @peer is given, and the
- * flow has keys.
+ * before whether it has the keys, and be silent, or if @peer is given, and the
+ * flow has keys; -EOPNOTSUPP if the flow is not recoverable; -ERANGE if @peer is
+ * too far ahead.
  */
 int ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
 			      const struct ipcp_numbers *peer,
@@ -221,16 +228,18 @@ int ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
 	if (!flow)
 		return 0;
 	spin_lock_bh(&flow->lock);
-	if (ipcp_question_needed(flow) &&
-	    (peer || !ipcp_question_permits(flow))) {
+	if (!flow->rk.recoverable)
+		n = -EOPNOTSUPP;
+	else if (peer ? !!ipcp_epoch_newest(flow) :
+			ipcp_question_needed(flow) &&
+			!ipcp_question_permits(flow))
 		n = -EPERM;
-	} else if (may_claim(flow)) {
-		if (peer && !ipcp_epoch_newest(flow))
-			raise_numbers(&flow->rk, peer);
+	else if (may_claim(flow))
+		n = !peer || raise_numbers(&flow->rk, peer) ? 1 : -ERANGE;
+	if (n > 0) {
 		take_claim(flow, IPCP_CHAIN_FRESH, claim);
 		flow->rk.may_fresh = true;
 		ipcp_question_forget(flow);	/* one silence permits one claim */
-		n = 1;
 	}
 	spin_unlock_bh(&flow->lock);
 	if (n < 1)
@@ -359,6 +368,7 @@ void ipcp_registry_lapse(struct ipcp_net *ipn)
 		u32 exchange;
 
 		spin_lock_bh(&flow->lock);
+		ipcp_question_forget(flow);	/* it was that agent's */
 		claimed = flow->rk.in_flight;
 		exchange = flow->rk.claim;
 		pending = flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;

@@ -324,7 +324,8 @@ static u64 recovery_age(const struct ipcp_flow *flow)
 {
 	u64 since;
 
-	if (!READ_ONCE(flow->recoveries))
+	/* Pairs with smp_store_release() in note_recovery(). */
+	if (!smp_load_acquire(&flow->recoveries))
 		return 0;
 	since = ktime_get_boottime_seconds() - READ_ONCE(flow->recovered);
 	return (since ?: 1) * MSEC_PER_SEC;

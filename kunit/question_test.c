@@ -173,7 +173,6 @@ static void in_older(struct kunit *test, struct ipcp_flow *flow)
 static void in_next(struct kunit *test, struct ipcp_flow *flow)
 {
 	test_next(test, flow);
-	hear(test_newest(flow));
 }
 
 static void nowhere(struct kunit *test, struct ipcp_flow *flow)
@@ -209,7 +208,7 @@ static void any_packet_that_is_newer_answers(struct kunit *test)
 
 static void become_old(struct kunit *test, struct ipcp_flow *flow)
 {
-	step(flow);
+	flow->question.at = jiffies;
 }
 
 static const struct permit_case {
@@ -323,7 +322,8 @@ static const struct raise_case {
 } raises[] = {
 	{ "ahead", { 200, 5000 }, 201, 5001 },
 	{ "only the epoch", { 9, 1 }, 10, 3 },
-	{ "past the end", { 255, 1 << 30 }, 0, (1 << 30) + 1 },
+	{ "past the end", { 255, IPCP_EXCHANGE_STEP }, 0,
+	  IPCP_EXCHANGE_STEP + 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(raise, raises, desc);
@@ -489,6 +489,68 @@ static void a_responder_follows_below_what_it_parked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_tx(flow)->exchange, EXCHANGE + 2);
 }
 
+static void a_claim_does_not_use_up_the_numbers(struct kunit *test)
+{
+	const struct ipcp_numbers far = { 1, IPCP_EXCHANGE_STEP + 3 };
+	struct ipcp_flow *flow = new_end(test, INITIATOR);
+	struct ipcp_claim claim;
+
+	ipcp_keyrot_drop(flow);
+	KUNIT_EXPECT_EQ(test, ipcp_registry_claim_fresh(test_net(), flow->id,
+							&far, &claim), -ERANGE);
+	KUNIT_EXPECT_EQ(test, claim_fresh(flow), 1);
+}
+
+/* The packets of the question may be the last. */
+static void a_question_does_not_end_the_need_for_it(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_end(test, INITIATOR);
+
+	use_up_data(flow);
+	KUNIT_ASSERT_EQ(test, ask(flow), 0);
+	use_up(flow);
+	KUNIT_EXPECT_EQ(test, claim_fresh(flow), -EPERM);
+	hear(test_newest(flow));
+	step(flow);
+	KUNIT_EXPECT_EQ(test, claim_fresh(flow), -EPERM);
+}
+
+static void what_was_not_sent_was_not_asked(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_end(test, RESPONDER);
+
+	KUNIT_ASSERT_EQ(test, ask(flow), 0);
+	KUNIT_EXPECT_TRUE(test, step(flow));
+	ipcp_question_unsent(flow);
+	for (unsigned int i = 0; i < IPCP_QUESTION_PACKETS; i++)
+		step(flow);
+	KUNIT_EXPECT_EQ(test, flow->question.state,
+			IPCP_REKEY_QUESTION_ANSWERED);
+	KUNIT_EXPECT_FALSE(test, permits(flow));
+}
+
+static void without_certificates_no_fresh_seed_follows(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_end(test, INITIATOR);
+	struct ipcp_delivery d = { .chain = IPCP_CHAIN_FRESH };
+
+	flow->rk.recoverable = false;
+	ipcp_keyrot_drop(flow);
+	KUNIT_EXPECT_EQ(test, claim_fresh(flow), -EOPNOTSUPP);
+	d.exchange = test_claim(test, flow);
+	d.epoch = flow->rk.newest + 1;
+	d.generation = flow->rk.drops;
+	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), -ESTALE);
+}
+
+static void the_next_agent_asks_for_itself(struct kunit *test)
+{
+	struct ipcp_flow *flow = silent_end(test, RESPONDER);
+
+	ipcp_registry_lapse(test_net());
+	KUNIT_EXPECT_FALSE(test, permits(flow));
+}
+
 static struct kunit_case question_test_cases[] = {
 	KUNIT_CASE(it_is_asked_three_times_before_it_is_silence),
 	KUNIT_CASE_PARAM(it_is_asked_if_it_can_be_answered, asking_gen_params),
@@ -504,6 +566,11 @@ static struct kunit_case question_test_cases[] = {
 			 number_gen_params),
 	KUNIT_CASE_PARAM(a_fresh_claim_is_for_a_silent_peer, late_gen_params),
 	KUNIT_CASE(a_responder_follows_below_what_it_parked),
+	KUNIT_CASE(a_claim_does_not_use_up_the_numbers),
+	KUNIT_CASE(a_question_does_not_end_the_need_for_it),
+	KUNIT_CASE(what_was_not_sent_was_not_asked),
+	KUNIT_CASE(without_certificates_no_fresh_seed_follows),
+	KUNIT_CASE(the_next_agent_asks_for_itself),
 	KUNIT_CASE(a_fresh_epoch_is_a_recovery_when_the_peer_is_in_it),
 	{}
 };
