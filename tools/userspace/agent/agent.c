@@ -68,7 +68,7 @@ static uint64_t clamp(uint64_t ms, uint64_t min, uint64_t max)
 /* The module has another agent, or is another one. */
 static void end_in_vain(struct agent *a)
 {
-	log_err("the module was unloaded: this agent is of no use any more, start it again");
+	log_err("the module was unloaded, or has another agent: this one is of no use any more, start it again");
 	sd_event_exit(a->loop, -ENODEV);
 }
 
@@ -187,9 +187,9 @@ static void reseed(void)
 /* Begin anew if the machine is a copy of another one, which was not known yet. */
 static void check_copies(struct agent *a)
 {
-	unsigned int copies = kernel_copies(&a->kernel);
+	unsigned int copies;
 
-	if (copies == a->copies)
+	if (kernel_copies(&a->kernel, &copies) || copies == a->copies)
 		return;
 	a->copies = copies;
 	log_warn("the machine is a copy of another one: all flows get fresh keys");
@@ -489,7 +489,7 @@ static int set_up(struct agent *a)
 	a->engine = engine_new(&kernel_ops, &a->kernel, a->conf, a->oap);
 	if (!a->engine)
 		return -ENOMEM;
-	a->copies = kernel_copies(&a->kernel);
+	kernel_copies(&a->kernel, &a->copies);
 	err = make_loop(a);
 	if (err)
 		return err;

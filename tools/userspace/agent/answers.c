@@ -23,11 +23,7 @@ void answers_drop(struct engine *e, struct answer *a)
 	free(a);
 }
 
-/*
- * Find the answer to the request with this token. A peer that received no
- * answer under the keys of the flow may repeat the same request in the clear,
- * and gets the same answer.
- */
+/* Find the answer to the request with this token, which came the same way. */
 struct answer *answers_find(struct engine *e, uint32_t flow,
 			    const struct sockaddr_storage *peer, uint64_t token)
 {
@@ -36,7 +32,7 @@ struct answer *answers_find(struct engine *e, uint32_t flow,
 	LIST_FOREACH(a, chain_of(e, token), chain) {
 		if (a->msg.token != token)
 			continue;
-		if (a->sealed ? !flow || a->flow == flow :
+		if (a->sealed ? a->flow == flow :
 				!flow && peer_equal(&a->peer, peer))
 			return a;
 	}

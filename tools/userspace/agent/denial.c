@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine-int.h"
 
@@ -56,6 +57,8 @@ bool denial_read(struct engine *e, struct exchange *x, struct binding *denial)
 	} else {
 		data = oap_data(run, &len);
 		ok = binding_read(denial, data, len) && is_about(x, denial);
+		x->same_denier = !memcmp(oap_peer(run)->fingerprint,
+					 x->blob.peer.fingerprint, OAP_FP_LEN);
 		refusal_printable(denial->text);
 	}
 	oap_free(run);

@@ -79,6 +79,7 @@ struct exchange {
 	bool asked;			/* whether the peer has the keys */
 	bool after_silence;		/* it was, and said nothing */
 	bool raised;			/* to the numbers of the peer */
+	bool same_denier;		/* the denial has the known certificate */
 	struct blob blob;		/* name, auth, identity */
 	uint8_t cookie[COOKIE_LEN];
 	bool has_cookie;
@@ -247,6 +248,7 @@ void rekey_timeout(struct engine *e, struct exchange *x);
 void rekey_wanted(struct engine *e, uint32_t id);
 
 /* recover.c */
+bool recover_renew(struct engine *e, struct exchange *x);
 void recover_resend(struct engine *e, struct exchange *x);
 void recover_asked(struct engine *e, struct exchange *x);
 void recover_flow(struct engine *e, uint32_t flow);

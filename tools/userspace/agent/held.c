@@ -6,11 +6,21 @@
 
 #include "held.h"
 
+static bool of_flow(struct engine *e, uint32_t flow)
+{
+	struct held *h;
+
+	TAILQ_FOREACH(h, &e->held, entry)
+		if (h->r.flow == flow)
+			return true;
+	return false;
+}
+
 bool held_add(struct engine *e, struct request *r, held_done done)
 {
 	struct held *h;
 
-	if (e->nheld >= HELD_MAX)
+	if (e->nheld >= HELD_MAX || of_flow(e, r->flow))
 		return false;
 	h = malloc(sizeof(*h));
 	if (!h)

@@ -25,7 +25,10 @@ struct held {
 	uint64_t expires;
 };
 
-/* Hold a request, whose exchange is then owned by the list; false if full. */
+/*
+ * Hold a request, whose exchange is then owned by the list; false if the list is
+ * full, or has one of this flow.
+ */
 bool held_add(struct engine *e, struct request *r, held_done done);
 
 /* True if the request with this token from this address is held. */

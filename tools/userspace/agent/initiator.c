@@ -29,6 +29,8 @@ void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
 		return;
 	if (x->kind == EXCHANGE_WANT && !want_cookie(e, x))
 		return;
+	if (x->kind == EXCHANGE_REKEY && recover_renew(e, x))
+		return;
 	x->wait = RESEND_FIRST_MS;
 	/* a request is much longer than a cookie, which anybody on the path sends */
 	if (x->sent && engine_now(e) - x->sent_at < REQUEST_REPEAT_MS)

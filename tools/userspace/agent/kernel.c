@@ -336,8 +336,9 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 bool kernel_lost(struct kernel *k)
 {
 	struct ipcp_nl_info info;
+	int err = ipcp_nl_info_get(k->nl, &info);
 
-	return ipcp_nl_info_get(k->nl, &info) || !info.has_agent;
+	return err ? err == -ENOENT : !info.has_agent;
 }
 
 unsigned int kernel_flows(struct kernel *k)
@@ -348,12 +349,14 @@ unsigned int kernel_flows(struct kernel *k)
 	return info.flows;
 }
 
-unsigned int kernel_copies(struct kernel *k)
+int kernel_copies(struct kernel *k, unsigned int *copies)
 {
-	struct ipcp_nl_info info = { .copies = 0 };
+	struct ipcp_nl_info info;
+	int err = ipcp_nl_info_get(k->nl, &info);
 
-	ipcp_nl_info_get(k->nl, &info);
-	return info.copies;
+	if (!err)
+		*copies = info.copies;
+	return err;
 }
 
 struct wanted {

@@ -71,9 +71,9 @@ bool kernel_lost(struct kernel *k);
 unsigned int kernel_flows(struct kernel *k);
 
 /**
- * kernel_copies() - return how often the machine was found to be a copy
+ * kernel_copies() - get how often the machine was found to be a copy
  */
-unsigned int kernel_copies(struct kernel *k);
+int kernel_copies(struct kernel *k, unsigned int *copies);
 
 /**
  * kernel_want_all() - request a re-key of flows that cannot begin one

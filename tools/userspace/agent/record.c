@@ -17,6 +17,7 @@ static void drop(struct record *record, struct failure *f)
 {
 	TAILQ_REMOVE(&record->failures, f, entry);
 	record->nfailures--;
+	record->nflows -= f->flow != 0;
 	free(f);
 }
 
@@ -65,7 +66,7 @@ uint32_t record_hold(const struct record *record, unsigned int times)
 
 	while (--times && hold < HOLD_MAX_MS)
 		hold *= 2;
-	if (hold > HOLD_MAX_MS || record->nfailures == FAILURES_MAX)
+	if (hold > HOLD_MAX_MS || record->nflows == FAILURES_MAX)
 		return HOLD_MAX_MS;
 	return hold;
 }
@@ -98,6 +99,14 @@ unsigned int record_forget(struct record *record, uint32_t flow)
 	return times;
 }
 
+/* What makes room: the oldest of no flow, which anybody can cause, or of all. */
+static struct failure *least_wanted(struct record *record)
+{
+	struct failure *f = find(record, 0);
+
+	return f ? f : TAILQ_FIRST(&record->failures);
+}
+
 unsigned int record_failure(struct record *record, enum outcome_kind kind,
 			    uint32_t flow, const char *name,
 			    const struct sockaddr_storage *peer,
@@ -120,8 +129,9 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 	if (old)
 		drop(record, old);
 	else if (record->nfailures == FAILURES_MAX)
-		drop(record, TAILQ_FIRST(&record->failures));
+		drop(record, least_wanted(record));
 	TAILQ_INSERT_TAIL(&record->failures, f, entry);
 	record->nfailures++;
+	record->nflows += flow != 0;
 	return f->times;
 }

@@ -81,6 +81,7 @@ struct record {
 	uint64_t bad_messages;
 	struct failures failures;	/* oldest first */
 	unsigned int nfailures;
+	unsigned int nflows;		/* of them with a flow */
 };
 
 void record_init(struct record *record);

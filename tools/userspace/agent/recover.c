@@ -16,6 +16,8 @@
 
 #include "engine-int.h"
 
+#define RAISE_MAX	65536	/* exchange numbers at once, as the kernel takes */
+
 /* Begin a fresh exchange; NULL if that fails. */
 static struct exchange *begin(struct engine *e, uint32_t flow,
 			      const struct ipcp_nl_numbers *peer)
@@ -112,11 +114,25 @@ static bool may_ask(const struct exchange *x)
 	       x->blob.peer.authenticated && x->peer.ss_family;
 }
 
+/*
+ * Begin anew if the peer would refuse the request because of its age. Return: true
+ * if so; @x is gone.
+ */
+bool recover_renew(struct engine *e, struct exchange *x)
+{
+	if (!x->in_clear || engine_now(e) - x->made < REQUEST_RENEW_MS)
+		return false;
+	begin_anew(e, x, NULL);
+	return true;
+}
+
 /* No answer: send again, and find out whether the peer has the keys. */
 void recover_resend(struct engine *e, struct exchange *x)
 {
 	bool alive = true;
 
+	if (recover_renew(e, x))
+		return;
 	if (x->asked)
 		alive = look(e, x);
 	else if (may_ask(x))
@@ -148,10 +164,25 @@ static bool is_end(struct engine *e, const struct exchange *x,
 {
 	if (!denial_is_final(denial->code))
 		return false;
-	/* the peer has keys that this side does not have, or the path failed */
-	if (x->after_silence)
-		return denial->code != REFUSE_NONE_LOST;
+	/*
+	 * Silence may have been an outage. So only the host of the allocation, by
+	 * its certificate, can say at once that there is no such flow: another one
+	 * that serves the same name says so, too.
+	 */
+	if (x->after_silence && x->same_denier)
+		return denial->code == REFUSE_NO_FLOW;
+	if (x->after_silence && denial->code != REFUSE_NO_FLOW)
+		return false;
 	return record_denied(&e->record, x->flow, engine_now(e));
+}
+
+/* True if this side was set back, and can go on from the numbers of the peer. */
+static bool may_raise(const struct exchange *x, const struct binding *denial)
+{
+	int32_t ahead = denial->newest.exchange - x->bind.exchange;
+
+	return denial->code == REFUSE_BEHIND && !x->after_silence &&
+	       !x->raised && ahead <= RAISE_MAX;
 }
 
 /*
@@ -165,7 +196,7 @@ void recover_denied(struct engine *e, struct exchange *x,
 	uint32_t flow = x->flow;
 	char why[REASON_LEN];
 
-	if (denial->code == REFUSE_BEHIND && !x->after_silence && !x->raised) {
+	if (may_raise(x, denial)) {
 		log_info("flow %u to %s: the peer is further, at epoch %u and exchange %u",
 			 flow, x->blob.name, denial->newest.epoch,
 			 denial->newest.exchange);

@@ -74,14 +74,18 @@ static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 
 /*
  * True if the peer does not know the newest numbers: its state was set back.
- * Without keys of its own this side takes any epoch.
+ * Without keys of its own this side takes any epoch. With keys, the next one or,
+ * if this side has not used it, the newest again.
  */
 static bool is_behind(const struct request *r, const struct ipcp_nl_flow *flow)
 {
 	uint8_t ahead = r->bind.epoch - flow->newest_epoch;
 
-	return (int32_t)(r->bind.exchange - flow->exchange) < 0 ||
-	       (IPCP_NL_HAS(flow, TX_EPOCH) && ahead > 1);
+	if ((int32_t)(r->bind.exchange - flow->exchange) < 0)
+		return true;
+	if (!IPCP_NL_HAS(flow, TX_EPOCH))
+		return false;
+	return ahead > 1 || (!ahead && flow->tx_epoch == flow->newest_epoch);
 }
 
 /*
@@ -94,11 +98,15 @@ static bool check_clear(struct request *r, struct ipcp_nl_flow *flow)
 
 	if (!verify(r, OAP_AUTH_REQUIRED, NULL) || !load_flow(r, flow))
 		return false;
-	if (!r->blob.peer.authenticated || !flow->recoverable)
-		return request_refuse(r, REFUSE_NOT_RECOVERABLE,
-				      "not both ends had a certificate when the flow was allocated");
+	if (!r->blob.peer.authenticated)
+		return request_refuse(r, REFUSE_AUTH,
+				      "a peer without certificate re-keys under the flow's keys only");
 	if (oap_require_peer(r->run, r->blob.peer.name, &err))
 		return request_refuse_oap(r, &err);
+	r->is_owner = true;
+	if (!flow->recoverable)
+		return request_refuse(r, REFUSE_NOT_RECOVERABLE,
+				      "not both ends have certificates, or recover = no");
 	if (is_behind(r, flow))
 		return request_refuse(r, REFUSE_BEHIND,
 				      "this side is at epoch %u, exchange %u",
@@ -146,6 +154,11 @@ static bool park(struct request *r, const uint8_t *seed)
 	case -EBUSY:
 		return request_refuse(r, REFUSE_BUSY, "%.100s",
 				      e->ops->reason(e->ctx));
+	case -EINVAL:
+		/* another epoch is the next one */
+		return request_refuse(r, r->sealed ? REFUSE_INTERNAL :
+						     REFUSE_BEHIND, "%.100s",
+				      e->ops->reason(e->ctx));
 	default:
 		return request_refuse(r, REFUSE_INTERNAL,
 				      "the seed was refused: %.90s",
@@ -168,24 +181,37 @@ static bool agree(struct request *r)
 	return ok;
 }
 
+/* Refuse a request in the clear of somebody who is not the flow's peer. */
+static void refuse_other(struct request *r)
+{
+	if (r->refusal != REFUSE_NO_FLOW || !request_is_known(r)) {
+		request_refuse_stranger(r);
+		return;
+	}
+	if (log_allowed(&r->e->refusals, engine_now(r->e)))
+		log_warn("'%s' re-keys a flow of %s that is not here",
+			 oap_peer(r->run)->name, r->bind.name);
+	request_answer_denial(r, ROLE_RESPONDER);
+}
+
 static void refuse(struct request *r)
 {
 	struct engine *e = r->e;
 
-	record_answer(&e->record, REKEY_REFUSED, engine_now(e));
 	if (r->again) {
 		/* a late copy; the answer to a newer request is kept */
 		log_dbg("flow %u: %s", r->flow, r->text);
 		return;
 	}
+	record_answer(&e->record, REKEY_REFUSED, engine_now(e));
 	if (r->refusal == REFUSE_BUSY || r->refusal == REFUSE_ANEW) {
 		log_dbg("flow %u: re-key refused: %s", r->flow, r->text);
 		/* a retry may succeed, so the refusal is not kept */
 		request_send_refusal(r);
 		return;
 	}
-	if (!r->sealed && !request_is_known(r)) {
-		request_refuse_stranger(r);
+	if (!r->sealed && !r->is_owner) {
+		refuse_other(r);
 		return;
 	}
 	/* the first of several in a row: the initiator tries again and again */
@@ -276,7 +302,7 @@ static void ask(struct request *r)
 			r->flow);
 		if (held_add(e, r, asked))
 			return;
-		request_refuse(r, REFUSE_BUSY, "too many requests wait");
+		request_refuse(r, REFUSE_BUSY, "another request waits");
 	}
 	refuse(r);
 }

@@ -26,9 +26,7 @@ static bool load_flow(struct request *r)
 	    flow.peer_eid != r->bind.responder_eid)
 		return request_refuse(r, REFUSE_MALFORMED,
 				      "the request is about another flow");
-	if (!r->blob.peer.authenticated || !flow.recoverable)
-		return request_refuse(r, REFUSE_NOT_RECOVERABLE,
-				      "not both ends had a certificate when the flow was allocated");
+	r->recoverable = flow.recoverable;
 	return true;
 }
 
@@ -44,8 +42,14 @@ static bool check(struct request *r)
 		return request_refuse_oap(r, &err);
 	if (!request_read(r, FOR_WANTED) || !load_flow(r))
 		return false;
+	if (!r->blob.peer.authenticated)
+		return request_refuse(r, REFUSE_AUTH,
+				      "a peer without certificate cannot say so in the clear");
 	if (oap_require_peer(r->run, r->blob.peer.name, &err))
 		return request_refuse_oap(r, &err);
+	if (!r->recoverable)
+		return request_refuse(r, REFUSE_NOT_RECOVERABLE,
+				      "not both ends have certificates, or recover = no");
 	return true;
 }
 

@@ -29,6 +29,8 @@ struct request {
 	struct oap_run *run;		/* owned */
 	struct binding bind;		/* as requested */
 	struct blob blob;
+	bool recoverable;		/* wanted: the flow is */
+	bool is_owner;			/* in the clear: is the flow's peer */
 	bool again;			/* the request was repeated */
 	enum refusal refusal;
 	char text[REASON_LEN];

@@ -214,7 +214,7 @@ static void show_keys(const struct ipcp_nl_flow *f)
 	       f->in_flight || f->has_pending ? "" : "not due");
 	printf("if keys lost   %s\n", f->recoverable ?
 	       "fresh ones, as both ends have certificates" :
-	       "the flow ends, as not both ends have certificates");
+	       "the flow ends: not both ends have certificates, or recover = no");
 	printf("leaf           sending %u, receiving %u, %u packets each\n",
 	       f->tx_leaf, f->rx_leaf, f->packets_per_leaf);
 	printf("packets left   sending %llu, receiving %llu\n",

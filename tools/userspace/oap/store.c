@@ -140,6 +140,10 @@ static enum oap_code read_folder(const char *dir, const char *folder,
 	int i, n, name;
 
 	name = snprintf(path, sizeof(path), "%.700s/", dir);
+	if (strlen(dir) > 700)
+		return oap_err_set(err, OAP_BAD_CONFIG,
+				   "the path of the folder is longer than 700 bytes: %.40s...",
+				   dir);
 	snprintf(path + name, sizeof(path) - name, "%s", folder);
 	n = scandir(path, &list, is_pem, alphasort);
 	if (n < 0)

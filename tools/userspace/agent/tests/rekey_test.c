@@ -530,6 +530,134 @@ static void test_set_back(void **state)
 	assert_int_equal(bob.questions, 1);
 }
 
+/* By one re-key: the number of the epoch is that of keys which bob uses. */
+static void test_set_back_by_one(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	claim(f);
+	run_for(1000);
+	g->f.tx_epoch = 1;
+	f->f.newest_epoch = 0;
+	alice.no_keys = true;
+	claim(f);
+	run_for(4000);
+	assert_int_equal(f->f.newest_epoch, 2);
+	check_same(f);
+}
+
+/* A number that is too far ahead would use them up. */
+static void test_set_back_too_far(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	g->f.newest_epoch = 7;
+	g->f.exchange = 100000;
+	alice.no_keys = true;
+	claim(f);
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.exchange, 1);
+	assert_int_equal(f->retry_after, HOLD_FIRST_MS);
+}
+
+/*
+ * An outage is silence, too. When it is over, a peer that takes no fresh seed does
+ * not end the flow, and neither does another host of the same name.
+ */
+static void test_outage(void **state)
+{
+	struct fake_flow *f;
+	uint64_t until;
+	int other;
+
+	(void)state;
+	for (other = 0; other < 2; other++) {
+		start_good();
+		if (!other)
+			reload_bob("recover = no");
+		f = alloc(BOB, 0);
+		run_for(1000);
+		alice.deaf = true;
+		claim(f);
+		until = clock_ms + 6000;
+		while (step(until))
+			lose_all_on_wire();
+		if (other) {
+			creds(NULL, NULL, BOB, &ca);	/* of another key */
+			peer_of(f)->used = false;
+		}
+		run_for(5000);
+		assert_int_equal(alice.e->record.rekey_in_clear, 1);
+		assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 1);
+		assert_true(allocated(f));
+		stop();
+	}
+	start_good();
+}
+
+/* One flow waits once, whatever its peer sends. */
+static void test_held_once(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	alice.no_keys = true;
+	claim(f);
+	run_for(500);
+	restart(&alice);
+	f->next_exchange--;	/* the same exchange, another request */
+	claim(f);
+	run_for(500);
+	assert_int_equal(bob.e->nheld, 1);
+	assert_int_equal(bob.questions, 2);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+}
+
+/* A request that would be too old is replaced, by another claim. */
+static void test_fresh_renewed(void **state)
+{
+	struct fake_flow *f;
+	uint64_t until;
+
+	(void)state;
+	f = good_flow();
+	alice.no_keys = true;
+	claim(f);
+	until = clock_ms + 25000;
+	while (step(until))
+		lose_all_on_wire();
+	run_for(4500);
+	assert_int_equal(f->f.newest_epoch, 1);
+	assert_true(f->f.exchange > 1);
+	check_same(f);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 0);
+}
+
+/* Failures of no flow, which strangers cause, hold no flow up. */
+static void test_failures_of_no_flow(void **state)
+{
+	struct record record = { 0 };
+	unsigned int i;
+
+	(void)state;
+	record_init(&record);
+	record_failure(&record, REKEY_FAILED, 7, BOB, NULL, "of a flow", 1);
+	assert_false(record_denied(&record, 7, 1));
+	for (i = 0; i < 2 * FAILURES_MAX; i++)
+		record_failure(&record, ALLOC_FAILED, 0, BOB, NULL, "x", i);
+	assert_int_equal(record_hold(&record, 1), HOLD_FIRST_MS);
+	assert_true(record_denied(&record, 7, 1 + DENIED_APART_MS));
+	record_free(&record);
+}
+
 /* Only once: a peer that is always further is no peer. */
 static void test_set_back_for_ever(void **state)
 {
@@ -868,6 +996,12 @@ int main(void)
 		TEST(test_copy_of_responder),
 		TEST(test_copy_of_initiator),
 		TEST(test_set_back),
+		TEST(test_set_back_by_one),
+		TEST(test_set_back_too_far),
+		TEST(test_outage),
+		TEST(test_held_once),
+		TEST(test_fresh_renewed),
+		TEST(test_failures_of_no_flow),
 		TEST(test_set_back_for_ever),
 		TEST(test_no_such_flow),
 		TEST(test_denial_by_others),
