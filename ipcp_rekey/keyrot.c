@@ -304,7 +304,7 @@ static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 	*from = find_chain(flow, d);
 	if (!*from) {
 		if (d->chain == IPCP_CHAIN_FRESH)
-			NL_SET_ERR_MSG(extack, "the peer was not asked for this exchange, or was heard");
+			NL_SET_ERR_MSG(extack, "no silence of the peer permits a fresh seed");
 		else
 			NL_SET_ERR_MSG(extack, "the flow does not hold this chain");
 		return -ESTALE;
