@@ -13,6 +13,8 @@
 
 #include "int.h"
 
+#define NAMES_MAX	300	/* room for "/untrusted/" and a file's name */
+
 #define BEGIN		"-----BEGIN " PEM_STRING_X509 "-----"
 #define BEGIN_OLD	"-----BEGIN " PEM_STRING_X509_OLD "-----"
 
@@ -139,10 +141,10 @@ static enum oap_code read_folder(const char *dir, const char *folder,
 	char path[1024];
 	int i, n, name;
 
-	name = snprintf(path, sizeof(path), "%.700s/", dir);
-	if (strlen(dir) > 700)
+	name = snprintf(path, sizeof(path), "%s/", dir);
+	if (name > (int)sizeof(path) - NAMES_MAX)
 		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "the path of the folder is longer than 700 bytes: %.40s...",
+				   "the path of the folder is too long: %.40s...",
 				   dir);
 	snprintf(path + name, sizeof(path) - name, "%s", folder);
 	n = scandir(path, &list, is_pem, alphasort);

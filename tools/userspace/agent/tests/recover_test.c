@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Lost keys: thieves, questions, denials, and machines that were copied. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "world.h"
+
+/* A fresh exchange in the clear, as one that has the certificate can begin. */
+static void claim_as_thief(struct fake_flow *f)
+{
+	alice.no_keys = true;
+	claim(f);
+	alice.no_keys = false;
+}
+
+/* A certificate alone cannot take over a flow whose peer has the keys. */
+static void test_thief(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	claim_as_thief(f);
+	run_for(1000);
+	assert_int_equal(bob.questions, 1);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.newest_epoch, 0);
+	assert_int_equal(peer_of(f)->f.newest_epoch, 0);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+	assert_int_equal(bob.e->nheld, 0);
+	assert_non_null(strstr(TAILQ_FIRST(&alice.e->record.failures)->text,
+			       "nobody lost them"));
+	assert_true(allocated(f));
+	/* the owner re-keys as ever */
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+/*
+ * A fresh request waits for the end of the question, however often it is
+ * repeated, with or without the event.
+ */
+static void test_held(void **state)
+{
+	struct fake_flow *f;
+	int i;
+
+	(void)state;
+	f = good_flow();
+	for (i = 1; i <= 2; i++) {
+		bob.no_events = i == 2;
+		alice.no_keys = true;
+		claim(f);
+		run_for(2900);
+		assert_int_equal(bob.e->nheld, 1);
+		assert_int_equal(bob.questions, i);
+		assert_int_equal(peer_of(f)->f.newest_epoch, i - 1);
+		run_for(bob.no_events ? 1000 : 200);
+		assert_int_equal(bob.e->nheld, 0);
+		assert_int_equal(f->f.newest_epoch, i);
+		assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, i);
+		check_same(f);
+	}
+}
+
+/* Another exchange of the flow while the peer is asked comes too early. */
+static void test_held_for_another(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	alice.no_keys = true;
+	claim(f);
+	run_for(1000);
+	restart(&alice);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+	assert_true(engine_claim_at(alice.e) < UINT64_MAX);
+	assert_int_equal(bob.e->nheld, 1);
+}
+
+/* A request that waits goes with its flow, and with the agent's settings. */
+static void test_held_gone(void **state)
+{
+	struct fake_flow *f;
+	int i;
+
+	(void)state;
+	f = good_flow();
+	for (i = 0; i < 2; i++) {
+		alice.no_keys = true;
+		claim(f);
+		run_for(1000);
+		assert_int_equal(bob.e->nheld, 1);
+		if (i)
+			engine_cancel(bob.e, peer_of(f)->f.id);
+		else
+			engine_drop_runs(bob.e, "a test");
+		assert_int_equal(bob.e->nheld, 0);
+		restart(&alice);
+		run_for(5000);
+	}
+	assert_int_equal(peer_of(f)->f.newest_epoch, 0);
+}
+
+/* The peer has the keys: only its agent is away, and comes back. */
+static void test_agent_away(void **state)
+{
+	struct fake_flow *f;
+	uint64_t until;
+
+	(void)state;
+	f = good_flow();
+	claim(f);
+	until = clock_ms + 12000;
+	while (step(until))
+		lose_all_on_wire();
+	assert_true(f->f.in_flight);
+	assert_int_equal(alice.questions, 1);
+	assert_int_equal(alice.e->record.rekey_in_clear, 0);
+	run_for(6000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+/* A peer that proved nothing cannot be told from a stranger without the keys. */
+static void test_keys_lost_without_certificate(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start("auth = \"none\"", "auth = \"none\"");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	alice.no_keys = true;
+	claim(f);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+	assert_int_equal(on_wire, 0);
+}
+
+/* Without the keys of the flow, the certificates are sufficient. */
+static void test_keys_lost(void **state)
+{
+	struct fake_flow *f;
+	int i;
+
+	(void)state;
+	f = good_flow();
+	for (i = 1; i < 4; i++) {
+		alice.no_keys = i & 1;
+		bob.no_keys = i & 2;
+		claim(f);
+		run_for(i == 2 ? 10000 : 4000);
+		assert_int_equal(f->f.newest_epoch, i);
+		check_same(f);
+	}
+	assert_int_equal(alice.e->record.rekey_in_clear, 3);
+	/* another identity is refused in the clear, too */
+	creds("mallory.example", &ca, NULL, NULL);
+	claim(f);
+	run_for(1000);
+	assert_int_equal(f->f.newest_epoch, 3);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+	assert_true(allocated(f));
+}
+
+static void test_keys_lost_unsigned(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start("auth = \"none\"", "auth = \"none\"");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	bob.no_keys = true;
+	claim(f);
+	run_for(40000);
+	assert_int_equal(f->f.newest_epoch, 0);
+	assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, 0);
+	assert_false(f->f.in_flight);
+	assert_true(allocated(f));
+	alice.no_keys = true;
+	claim(f);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+}
+
+/* The responder has lost the keys, and asks for a re-key in the clear. */
+static struct fake_flow *lose_at_bob(struct fake_flow *f)
+{
+	struct fake_flow *g = peer_of(f);
+
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
+	bob.no_keys = true;
+	engine_want(bob.e, &g->f);
+	return g;
+}
+
+static void test_wanted_in_clear(void **state)
+{
+	struct fake_flow *f, *g;
+	int i;
+
+	(void)state;
+	f = good_flow();
+	for (i = 1; i <= 2; i++) {
+		alice.no_events = i == 2;
+		g = lose_at_bob(f);
+		engine_want(bob.e, &g->f);	/* once is enough */
+		run_for(1000);
+		assert_int_equal(alice.e->nheld, 1);
+		assert_false(f->f.in_flight);
+		run_for(4000);
+		assert_int_equal(f->f.newest_epoch, i);
+		check_same(f);
+		run_for(10000);
+		assert_true(TAILQ_EMPTY(&bob.e->exchanges));
+		assert_int_equal(alice.e->nheld, 0);
+	}
+	assert_int_equal(alice.e->record.rekey_in_clear, 2);
+}
+
+/* While alice tries under the keys that bob has lost. */
+static void test_wanted_meanwhile(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	bob.no_keys = true;
+	claim(f);
+	run_for(100);
+	lose_at_bob(f);
+	run_for(3500);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+	assert_int_equal(alice.e->record.rekey_in_clear, 1);
+}
+
+/* Nobody else may say that bob has lost the keys. */
+static void test_wanted_by_others(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	creds(NULL, NULL, "mallory.example", &ca);
+	lose_at_bob(f);
+	run_for(5000);
+	assert_int_equal(alice.questions, 0);
+	assert_int_equal(f->f.newest_epoch, 0);
+	assert_true(allocated(f));
+}
+
+/*
+ * A copy of the machine, whose original lives: its flow ends at the second
+ * refusal, a while after the first.
+ */
+static void test_copy_of_responder(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	alice.answered = true;
+	g = lose_at_bob(f);
+	run_for(2000);
+	assert_true(allocated(g));
+	assert_true(TAILQ_EMPTY(&bob.e->exchanges));
+	run_for(DENIED_APART_MS);
+	assert_true(allocated(g));
+	lose_at_bob(f);
+	run_for(1000);
+	assert_false(g->used);
+	assert_int_equal(g->error, EKEYEXPIRED);
+	assert_non_null(strstr(g->reason, "nobody lost them"));
+	assert_true(allocated(f));
+	assert_int_equal(f->f.newest_epoch, 0);
+}
+
+static void test_copy_of_initiator(void **state)
+{
+	struct fake_flow *f, *g;
+	int i;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	bob.answered = true;
+	alice.no_keys = true;
+	for (i = 0; i < 2; i++) {
+		claim(f);
+		run_for(1000);
+		assert_true(allocated(f));
+		assert_false(f->f.in_flight);
+	}
+	run_for(DENIED_APART_MS);
+	claim(f);
+	run_for(1000);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+	assert_true(g->used);
+	assert_int_equal(g->f.newest_epoch, 0);
+}
+
+/* A machine that was set back goes on from the numbers of its peer. */
+static void test_set_back(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	g->f.newest_epoch = 200;
+	g->f.exchange = 5000;
+	alice.no_keys = true;
+	claim(f);
+	run_for(4000);
+	assert_int_equal(f->f.newest_epoch, 201);
+	assert_int_equal(f->f.exchange, 5001);
+	check_same(f);
+	assert_int_equal(bob.questions, 1);
+}
+
+/* By one re-key: the number of the epoch is that of keys which bob uses. */
+static void test_set_back_by_one(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	claim(f);
+	run_for(1000);
+	g->f.tx_epoch = 1;
+	f->f.newest_epoch = 0;
+	alice.no_keys = true;
+	claim(f);
+	run_for(4000);
+	assert_int_equal(f->f.newest_epoch, 2);
+	check_same(f);
+}
+
+/* A number that is too far ahead would use them up. */
+static void test_set_back_too_far(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	g->f.newest_epoch = 7;
+	g->f.exchange = 100000;
+	alice.no_keys = true;
+	claim(f);
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.exchange, 1);
+	assert_int_equal(f->retry_after, HOLD_FIRST_MS);
+}
+
+/*
+ * An outage is silence, too. When it is over, a peer that takes no fresh seed does
+ * not end the flow, and neither does another host of the same name.
+ */
+static void test_outage(void **state)
+{
+	struct fake_flow *f;
+	uint64_t until;
+	int other;
+
+	(void)state;
+	for (other = 0; other < 2; other++) {
+		start_good();
+		if (!other)
+			reload_bob("recover = no");
+		f = alloc(BOB, 0);
+		run_for(1000);
+		alice.deaf = true;
+		claim(f);
+		until = clock_ms + 6000;
+		while (step(until))
+			lose_all_on_wire();
+		if (other) {
+			creds(NULL, NULL, BOB, &ca);	/* of another key */
+			peer_of(f)->used = false;
+		}
+		run_for(5000);
+		assert_int_equal(alice.e->record.rekey_in_clear, 1);
+		assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 1);
+		assert_true(allocated(f));
+		stop();
+	}
+	start_good();
+}
+
+/* One flow waits once, whatever its peer sends. */
+static void test_held_once(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	alice.no_keys = true;
+	claim(f);
+	run_for(500);
+	restart(&alice);
+	f->next_exchange--;	/* the same exchange, another request */
+	claim(f);
+	run_for(500);
+	assert_int_equal(bob.e->nheld, 1);
+	assert_int_equal(bob.questions, 2);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+}
+
+/* A request that would be too old is replaced, by another claim. */
+static void test_fresh_renewed(void **state)
+{
+	struct fake_flow *f;
+	uint64_t until;
+
+	(void)state;
+	f = good_flow();
+	alice.no_keys = true;
+	claim(f);
+	until = clock_ms + 25000;
+	while (step(until))
+		lose_all_on_wire();
+	run_for(4500);
+	assert_int_equal(f->f.newest_epoch, 1);
+	assert_true(f->f.exchange > 1);
+	check_same(f);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 0);
+}
+
+/* Failures of no flow, which strangers cause, hold no flow up. */
+static void test_failures_of_no_flow(void **state)
+{
+	struct record record = { 0 };
+	unsigned int i;
+
+	(void)state;
+	record_init(&record);
+	record_failure(&record, REKEY_FAILED, 7, BOB, NULL, "of a flow", 1);
+	assert_false(record_denied(&record, 7, 1));
+	for (i = 0; i < 2 * FAILURES_MAX; i++)
+		record_failure(&record, ALLOC_FAILED, 0, BOB, NULL, "x", i);
+	assert_int_equal(record_hold(&record, 1), HOLD_FIRST_MS);
+	assert_true(record_denied(&record, 7, 1 + DENIED_APART_MS));
+	record_free(&record);
+}
+
+/* Only once: a peer that is always further is no peer. */
+static void test_set_back_for_ever(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	alice.no_keys = true;
+	g->f.newest_epoch = 100;
+	g->f.exchange = 1000;
+	claim(f);
+	while (f->f.exchange < 1000)
+		assert_true(step(clock_ms + 1000));
+	g->f.newest_epoch = 200;
+	g->f.exchange = 2000;
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->retry_after, HOLD_FIRST_MS);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 2);
+}
+
+/*
+ * The peer knows nothing of the flow any more. A side that has keys has asked
+ * under them, and ends it; a side without waits for another refusal.
+ */
+static void test_no_such_flow(void **state)
+{
+	struct fake_flow *f, *g;
+	int no_keys;
+
+	(void)state;
+	for (no_keys = 0; no_keys < 2; no_keys++) {
+		f = good_flow();
+		g = peer_of(f);
+		g->used = false;
+		alice.deaf = true;
+		alice.no_keys = no_keys;
+		claim(f);
+		run_for(8000);
+		assert_int_equal(f->used, no_keys);
+		if (!no_keys)
+			assert_int_equal(f->error, ESHUTDOWN);
+		else
+			assert_true(alice.e->record.nfailures);
+		stop();
+	}
+	start_good();
+}
+
+/* A refusal that somebody else has signed counts for nothing. */
+static void test_denial_by_others(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	bob.answered = true;
+	alice.no_keys = true;
+	creds(NULL, NULL, "mallory.example", &ca);
+	claim(f);
+	run_for(5000);
+	assert_true(f->f.in_flight);
+	assert_true(allocated(f));
+}
+
+/* Flows are recoverable if both sides have certificates, and want to. */
+static void test_recoverable(void **state)
+{
+	static const struct {
+		const char *alice, *bob;
+		const char *alice_cn, *bob_cn;
+		bool at_alice, at_bob;
+	} cases[] = {
+		{ "", "", ALICE, BOB, true, true },
+		{ "recover = no", "", ALICE, BOB, false, true },
+		{ "", "recover = no", ALICE, BOB, true, false },
+		{ "auth = \"none\"", "auth = \"none\"", NULL, NULL, false, false },
+	};
+	struct fake_flow *f;
+	size_t i;
+
+	(void)state;
+	for (i = sizeof(cases) / sizeof(cases[0]); i--;) {
+		creds(cases[i].alice_cn, &ca, cases[i].bob_cn, &ca);
+		start(cases[i].alice, cases[i].bob);
+		f = alloc(BOB, 0);
+		run_for(1000);
+		assert_int_equal(f->f.recoverable, cases[i].at_alice);
+		assert_int_equal(peer_of(f)->f.recoverable, cases[i].at_bob);
+		stop();
+	}
+	start_good();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_thief),
+		TEST(test_held),
+		TEST(test_held_for_another),
+		TEST(test_held_gone),
+		TEST(test_agent_away),
+		TEST(test_keys_lost_without_certificate),
+		TEST(test_keys_lost),
+		TEST(test_keys_lost_unsigned),
+		TEST(test_wanted_in_clear),
+		TEST(test_wanted_meanwhile),
+		TEST(test_wanted_by_others),
+		TEST(test_copy_of_responder),
+		TEST(test_copy_of_initiator),
+		TEST(test_set_back),
+		TEST(test_set_back_by_one),
+		TEST(test_set_back_too_far),
+		TEST(test_outage),
+		TEST(test_held_once),
+		TEST(test_fresh_renewed),
+		TEST(test_failures_of_no_flow),
+		TEST(test_set_back_for_ever),
+		TEST(test_no_such_flow),
+		TEST(test_denial_by_others),
+		TEST(test_recoverable),
+	};
+
+	return WORLD_MAIN("recover", tests);
+}
