@@ -17,6 +17,7 @@
  * @epoch: received: epoch of the packets
  * @type: enum ipcp_pdu_type; always DATA for several packets
  * @dsfield: traffic class of the packet that arrived, or is to be sent
+ * @slot: cleartext message of an agent: socket that it came to
  * @exchange: control packet that was decrypted: exchange of its epoch
  *
  * A received buffer with several packets keeps header and tag around each
@@ -34,6 +35,7 @@ struct ipcp_skb_cb {
 	u8 epoch;
 	u8 type;
 	u8 dsfield;
+	u8 slot;
 	u32 exchange;
 };
 

@@ -80,7 +80,7 @@ void ipcp_flow_kick(struct ipcp_flow *flow)
 void ipcp_flow_free(struct ipcp_flow *flow)
 {
 	cancel_delayed_work_sync(&flow->work);
-	dst_cache_destroy(&flow->dst);
+	ipcp_bind_free(rcu_dereference_protected(flow->bind, true));
 	ipcp_owner_clear(&flow->owner);
 	ipcp_user_del_flow(flow->payer.user);
 	ipcp_payer_clear(&flow->payer);
@@ -153,7 +153,7 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 	flow->net = ipn;
 	refcount_set(&flow->refs, 2);
 	spin_lock_init(&flow->lock);
-	rwlock_init(&flow->peer_lock);
+	spin_lock_init(&flow->peer_lock);
 	ipcp_waiting_init(&flow->waiting);
 	skb_queue_head_init(&flow->ctl);
 	INIT_DELAYED_WORK(&flow->work, worker);
@@ -169,13 +169,9 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 	flow->stats = alloc_percpu_gfp(struct ipcp_stats, GFP_KERNEL_ACCOUNT);
 	if (!flow->stats)
 		goto err_name;
-	err = dst_cache_init(&flow->dst, GFP_KERNEL_ACCOUNT);
-	if (err)
-		goto err_stats;
-	err = -ENOMEM;
 	flow->inflight = ipcp_inflight_new(consumer);
 	if (!flow->inflight)
-		goto err_dst;
+		goto err_stats;
 	err = ipcp_user_add_flow(payer->user);
 	if (err)
 		goto err_inflight;
@@ -187,8 +183,6 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 
 err_inflight:
 	ipcp_inflight_end(flow->inflight);
-err_dst:
-	dst_cache_destroy(&flow->dst);
 err_stats:
 	free_percpu(flow->stats);
 err_name:

@@ -3,17 +3,15 @@
 #ifndef _IPCP_FLOW_H
 #define _IPCP_FLOW_H
 
-#include <linux/in.h>
-#include <linux/in6.h>
 #include <linux/jiffies.h>
 #include <linux/rhashtable-types.h>
 #include <linux/siphash.h>
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
-#include <net/dst_cache.h>
 #include <uapi/linux/ipcp_rekey.h>
 #include <uapi/linux/ipcp_rekey_netlink.h>
 
+#include "bind.h"
 #include "keysched.h"
 #include "owner.h"
 #include "rbuff.h"
@@ -40,20 +38,6 @@ enum ipcp_flow_limits {
 	IPCP_PEER_TIMEOUT_MIN_MS = 1000,
 	IPCP_ALLOC_TIMEOUT_MS	= 20000,
 	IPCP_CLOSES		= 3,	/* CLOSE packets, as some may be lost */
-};
-
-/**
- * struct ipcp_endpoint - address of a peer
- * @sa: either family, or AF_UNSPEC
- * @sin: IPv4
- * @sin6: IPv6
- */
-struct ipcp_endpoint {
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in sin;
-		struct sockaddr_in6 sin6;
-	};
 };
 
 /**
@@ -206,10 +190,11 @@ enum {
  *	locklessly.
  * @peer_eid: endpoint id at the peer. Locking: none, accessed with READ_ONCE()
  *	and WRITE_ONCE().
- * @peer_lock: protects @peer and resets of @dst
- * @peer: address of the peer. Locking: protected by @peer_lock. The receive
- *	path compares it locklessly first.
- * @dst: cached route to the peer. Locking: used and reset under @peer_lock.
+ * @peer_lock: serialises writers of @bind
+ * @bind: addresses of the peer and of this host, or NULL. Locking: written under
+ *	@peer_lock, read under RCU.
+ * @slot: socket that all packets of the flow leave from. Locking: set before the
+ *	flow has an address, constant from then on.
  * @mtu: length of the longest message in bytes. Locking: none, accessed with
  *	READ_ONCE() and WRITE_ONCE().
  * @mate: other end of a direct flow, with a reference. Locking: written under
@@ -277,9 +262,9 @@ struct ipcp_flow {
 
 	const struct ipcp_path_ops *path;
 	u32 peer_eid;
-	rwlock_t peer_lock;
-	struct ipcp_endpoint peer;
-	struct dst_cache dst;
+	spinlock_t peer_lock;
+	struct ipcp_bind __rcu *bind;
+	u8 slot;
 	u32 mtu;
 	struct ipcp_flow __rcu *mate;
 

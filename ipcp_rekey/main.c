@@ -74,15 +74,15 @@
  * flow->lock              state, rekey state, epoch slots
  * epoch->lock             pointers to leaves
  * leaf->lock              replay window
- * flow->peer_lock         address of the peer
+ * flow->peer_lock         addresses of a flow
  * net->upcall_lock        queue to the agent
  * net->users' lock        users that have flows; no other lock is taken inside
  * kflow->held.lock        messages of kernel code that wait for a key
  * wait->wq.lock           sleeping programs; also taken with interrupts off
  *
- * RTNL is a mutex, too. flow->peer_lock is an rwlock and the others are
- * spinlocks. All are taken with bottom halves off, but for net->users' lock,
- * which is only taken in process context. The last two are never nested.
+ * RTNL is a mutex, too, and the others are spinlocks. All are taken with bottom
+ * halves off, but for net->users' lock, which is only taken in process context.
+ * The last two are never nested.
  *
  * Contexts
  * --------

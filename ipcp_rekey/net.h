@@ -4,7 +4,6 @@
 #define _IPCP_NET_H
 
 #include <linux/atomic.h>
-#include <linux/cache.h>
 #include <linux/mutex.h>
 #include <linux/rhashtable-types.h>
 #include <linux/spinlock.h>
@@ -14,12 +13,28 @@
 
 #include "stats.h"
 
-struct sock;
+struct ipcp_udp_sock;
 
-/* ipcp_net.receiving */
-enum {
-	IPCP_NET_RX4,
-	IPCP_NET_RX6,
+/*
+ * Sockets of a namespace, by slot. The first half is the group that shares the
+ * UDP port of the namespace, the second half has ports of its own, which
+ * allocated flows leave from.
+ */
+enum ipcp_net_limits {
+	IPCP_NET_GROUP = 8,
+	IPCP_NET_SOURCES = 8,
+	IPCP_NET_SLOTS = IPCP_NET_GROUP + IPCP_NET_SOURCES,
+};
+
+/**
+ * struct ipcp_net_slot - one socket for each address family
+ * @sock4: socket for IPv4, or NULL. Locking: written under agent_lock, read
+ *	under RCU
+ * @sock6: socket for IPv6, or NULL. Locking: as @sock4
+ */
+struct ipcp_net_slot {
+	struct ipcp_udp_sock __rcu *sock4;
+	struct ipcp_udp_sock __rcu *sock6;
 };
 
 /**
@@ -36,16 +51,16 @@ enum {
  * @copies: number of times that the machine was found to be a copy. Locking:
  *	written by the notifier of copies only, may be read locklessly
  * @agent_lock: serialises the coming and going of an agent, and protects
- *	@agent, @port, @mark, @sock4 and @sock6
+ *	@agent to @slots
  * @agent: netlink port of the agent's socket, or 0. Locking: written under
  *	@agent_lock, read locklessly
  * @port: UDP port, 0 while there are no sockets. Locking: @agent_lock
  * @mark: mark of outgoing packets. Locking: written under @agent_lock, read
  *	locklessly
- * @sock4: socket for IPv4. Locking: written under @agent_lock, read under RCU
- * @sock6: socket for IPv6. Locking: as @sock4
- * @rx4: receives the datagrams that data_ready() of @sock4 has left
- * @rx6: the same for @sock6
+ * @group: number of slots from 0 on that share @port. Locking: as @mark
+ * @sources: number of slots from IPCP_NET_GROUP on that new flows leave from; 0
+ *	if they leave from @port. Locking: as @mark
+ * @slots: sockets. Locking: see struct ipcp_net_slot
  * @lock: protects @listeners and the flows that wait at them
  * @listeners: names that are served. Locking: @lock
  * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
@@ -60,9 +75,6 @@ enum {
  * @hinted: the agent was notified and has not found the queue empty since.
  *	Locking: @upcall_lock, but cleared locklessly if the notification failed
  * @drops: drops of packets of no flow. Locking: none, per CPU
- * @receiving: IPCP_NET_RX* bits of the sockets that are being received from.
- *	Written for every datagram, so kept in a cache line that senders do not
- *	read. Locking: atomic
  */
 struct ipcp_net {
 	struct net *net;
@@ -76,10 +88,9 @@ struct ipcp_net {
 	u32 agent;
 	u16 port;
 	u32 mark;
-	struct sock __rcu *sock4;
-	struct sock __rcu *sock6;
-	struct work_struct rx4;
-	struct work_struct rx6;
+	u8 group;
+	u8 sources;
+	struct ipcp_net_slot slots[IPCP_NET_SLOTS];
 
 	struct mutex lock;	/* listeners */
 	struct list_head listeners;
@@ -95,8 +106,6 @@ struct ipcp_net {
 	bool hinted;
 
 	struct ipcp_drops __percpu *drops;
-
-	unsigned long receiving ____cacheline_aligned_in_smp;
 };
 
 extern unsigned int ipcp_net_id;

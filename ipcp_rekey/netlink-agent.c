@@ -25,7 +25,11 @@ int ipcp_rekey_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *port = info->attrs[IPCP_REKEY_A_AGENT_PORT];
-	struct nlattr *mark = info->attrs[IPCP_REKEY_A_AGENT_MARK];
+	struct ipcp_udp_settings settings = {
+		.port = port ? nla_get_u16(port) : 0,
+		.mark = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_AGENT_MARK]),
+		.sources = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_AGENT_SOURCE_PORTS]),
+	};
 	struct ipcp_net *ipn = ipcp_nl_net(info);
 	int err;
 
@@ -35,8 +39,7 @@ int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 		err = -EBUSY;
 		goto unlock;
 	}
-	err = ipcp_udp_open(ipn, port ? nla_get_u16(port) : 0,
-			    mark ? nla_get_u32(mark) : 0, info->extack);
+	err = ipcp_udp_open(ipn, &settings, info->extack);
 	if (!err)
 		WRITE_ONCE(ipn->agent, info->snd_portid);
 unlock:
@@ -103,15 +106,18 @@ int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	static const struct ipcp_hdr hdr = { .type = IPCP_PDU_CTRL };
-	struct ipcp_endpoint to;
 	struct nlattr *payload;
+	struct ipcp_ends to;
 	struct sk_buff *pkt;
 	int err;
+	u8 slot;
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_PEER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_PAYLOAD))
 		return -EINVAL;
-	err = ipcp_nl_endpoint(info, IPCP_REKEY_A_UPCALL_PEER, &to);
+	err = ipcp_nl_ends(info, IPCP_REKEY_A_UPCALL_PEER,
+			   IPCP_REKEY_A_UPCALL_LOCAL, &to) ?:
+	      ipcp_nl_slot(info, IPCP_REKEY_A_UPCALL_SOCKET, &slot);
 	if (err)
 		return err;
 	payload = info->attrs[IPCP_REKEY_A_UPCALL_PAYLOAD];
@@ -124,7 +130,7 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 	skb_put_data(pkt, nla_data(payload), nla_len(payload));
 	ipcp_wire_build(skb_push(pkt, IPCP_HDR_LEN), &hdr);
-	return ipcp_udp_xmit_to(ipcp_nl_net(info), &to, pkt);
+	return ipcp_udp_xmit_to(ipcp_nl_net(info), slot, &to, pkt);
 }
 
 static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,

@@ -103,25 +103,25 @@ static void get_qos(const struct nlattr *nla, struct ipcp_qos *qos)
 		qos->bandwidth = nla_get_u64(tb[IPCP_REKEY_A_QOS_BANDWIDTH]);
 }
 
-static void set_peer(struct ipcp_flow *flow, const struct ipcp_endpoint *peer,
-		     u32 eid)
+static int set_peer(struct ipcp_flow *flow, const struct ipcp_ends *ends, u32 eid)
 {
-	write_lock_bh(&flow->peer_lock);
-	flow->peer = *peer;
-	dst_cache_reset(&flow->dst);
-	write_unlock_bh(&flow->peer_lock);
-	WRITE_ONCE(flow->peer_eid, eid);
+	int err = ipcp_bind_set(flow, ends);
+
+	if (!err)
+		WRITE_ONCE(flow->peer_eid, eid);
+	return err;
 }
 
 int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipcp_net *ipn = ipcp_nl_net(info);
-	struct ipcp_endpoint peer;
 	struct ipcp_flow *flow;
+	struct ipcp_ends ends;
 	struct ipcp_qos qos;
 	struct sk_buff *rsp;
 	void *hdr;
 	int err;
+	u8 slot;
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_NAME) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
@@ -129,7 +129,9 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	if (!ipcp_nl_is_agent(info))
 		return -EPERM;
-	err = ipcp_nl_endpoint(info, IPCP_REKEY_A_FLOW_PEER, &peer);
+	err = ipcp_nl_ends(info, IPCP_REKEY_A_FLOW_PEER,
+			   IPCP_REKEY_A_FLOW_LOCAL, &ends) ?:
+	      ipcp_nl_slot(info, IPCP_REKEY_A_FLOW_SOCKET, &slot);
 	if (err)
 		return err;
 	get_qos(info->attrs[IPCP_REKEY_A_FLOW_QOS], &qos);
@@ -149,9 +151,10 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 			GENL_SET_ERR_MSG(info, "the backlog is full");
 		return err;
 	}
-	set_peer(flow, &peer,
-		 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
-	err = nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
+	WRITE_ONCE(flow->slot, slot);
+	err = set_peer(flow, &ends,
+		       nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID])) ?:
+	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_GENERATION,
 			  READ_ONCE(flow->rk.drops));
@@ -227,10 +230,10 @@ int ipcp_rekey_nl_flow_set_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
-		      const struct ipcp_endpoint *peer)
+		      const struct ipcp_ends *ends)
 {
 	u32 cipher = nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_CIPHER]);
-	int mtu = ipcp_udp_mtu(flow->net, peer);
+	int mtu = ipcp_udp_mtu(flow->net, READ_ONCE(flow->slot), ends);
 
 	if (!ipcp_aead_known(cipher)) {
 		GENL_SET_ERR_MSG(info, "this cipher is not supported");
@@ -246,20 +249,20 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		return -ESTALE;
 	}
 	WRITE_ONCE(flow->mtu, mtu);
-	set_peer(flow, peer,
-		 nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
-	return 0;
+	return set_peer(flow, ends,
+			nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
 }
 
 static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 			 struct ipcp_delivery *d)
 {
 	struct nlattr *epoch = info->attrs[IPCP_REKEY_A_FLOW_EPOCH];
-	struct ipcp_endpoint peer;
+	struct ipcp_ends ends;
 	int err;
 
-	err = ipcp_nl_endpoint(info, IPCP_REKEY_A_FLOW_PEER, &peer) ?:
-	      begin_keys(info, flow, &peer) ?: set_flow(info, flow);
+	err = ipcp_nl_ends(info, IPCP_REKEY_A_FLOW_PEER,
+			   IPCP_REKEY_A_FLOW_LOCAL, &ends) ?:
+	      begin_keys(info, flow, &ends) ?: set_flow(info, flow);
 	if (err)
 		return err;
 	d->chain = IPCP_CHAIN_FRESH;

@@ -63,9 +63,10 @@ const struct nla_policy ipcp_rekey_qos_nl_policy[IPCP_REKEY_A_QOS_TIMEOUT + 1] =
 };
 
 /* IPCP_REKEY_CMD_AGENT_SET - do */
-static const struct nla_policy ipcp_rekey_agent_set_nl_policy[IPCP_REKEY_A_AGENT_MARK + 1] = {
+static const struct nla_policy ipcp_rekey_agent_set_nl_policy[IPCP_REKEY_A_AGENT_SOURCE_PORTS + 1] = {
 	[IPCP_REKEY_A_AGENT_PORT] = { .type = NLA_U16, },
 	[IPCP_REKEY_A_AGENT_MARK] = { .type = NLA_U32, },
+	[IPCP_REKEY_A_AGENT_SOURCE_PORTS] = NLA_POLICY_MAX(NLA_U32, 8),
 };
 
 /* IPCP_REKEY_CMD_UPCALL_DONE - do */
@@ -82,15 +83,17 @@ static const struct nla_policy ipcp_rekey_flow_get_nl_policy[IPCP_REKEY_A_FLOW_E
 };
 
 /* IPCP_REKEY_CMD_FLOW_NEW - do */
-static const struct nla_policy ipcp_rekey_flow_new_nl_policy[IPCP_REKEY_A_FLOW_QOS + 1] = {
+static const struct nla_policy ipcp_rekey_flow_new_nl_policy[IPCP_REKEY_A_FLOW_SOCKET + 1] = {
 	[IPCP_REKEY_A_FLOW_NAME] = { .type = NLA_NUL_STRING, .len = IPCP_REKEY_NAME_MAX, },
 	[IPCP_REKEY_A_FLOW_PEER] = NLA_POLICY_MIN_LEN(IPCP_REKEY_ENDPOINT_MIN),
 	[IPCP_REKEY_A_FLOW_PEER_EID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_QOS] = NLA_POLICY_NESTED(ipcp_rekey_qos_nl_policy),
+	[IPCP_REKEY_A_FLOW_LOCAL] = NLA_POLICY_MAX_LEN(16),
+	[IPCP_REKEY_A_FLOW_SOCKET] = { .type = NLA_U32, },
 };
 
 /* IPCP_REKEY_CMD_FLOW_ALLOCATE - do */
-static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_RECOVERABLE + 1] = {
+static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_LOCAL + 1] = {
 	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_PEER] = NLA_POLICY_MIN_LEN(IPCP_REKEY_ENDPOINT_MIN),
 	[IPCP_REKEY_A_FLOW_PEER_EID] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -106,6 +109,7 @@ static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_F
 	[IPCP_REKEY_A_FLOW_LINGER] = NLA_POLICY_FULL_RANGE(NLA_U32, &ipcp_rekey_a_flow_linger_range),
 	[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_FLOW_BLOB] = NLA_POLICY_MAX_LEN(IPCP_REKEY_BLOB_MAX),
+	[IPCP_REKEY_A_FLOW_LOCAL] = NLA_POLICY_MAX_LEN(16),
 };
 
 /* IPCP_REKEY_CMD_FLOW_SET - do */
@@ -166,9 +170,11 @@ static const struct nla_policy ipcp_rekey_rekey_request_nl_policy[IPCP_REKEY_A_F
 };
 
 /* IPCP_REKEY_CMD_CTRL_SEND - do */
-static const struct nla_policy ipcp_rekey_ctrl_send_nl_policy[IPCP_REKEY_A_UPCALL_PAYLOAD + 1] = {
+static const struct nla_policy ipcp_rekey_ctrl_send_nl_policy[IPCP_REKEY_A_UPCALL_SOCKET + 1] = {
 	[IPCP_REKEY_A_UPCALL_PEER] = { .type = NLA_BINARY, },
 	[IPCP_REKEY_A_UPCALL_PAYLOAD] = { .type = NLA_BINARY, },
+	[IPCP_REKEY_A_UPCALL_LOCAL] = NLA_POLICY_MAX_LEN(16),
+	[IPCP_REKEY_A_UPCALL_SOCKET] = { .type = NLA_U32, },
 };
 
 /* IPCP_REKEY_CMD_SEALED_SEND - do */
@@ -193,7 +199,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[20] = {
 		.cmd		= IPCP_REKEY_CMD_AGENT_SET,
 		.doit		= ipcp_rekey_nl_agent_set_doit,
 		.policy		= ipcp_rekey_agent_set_nl_policy,
-		.maxattr	= IPCP_REKEY_A_AGENT_MARK,
+		.maxattr	= IPCP_REKEY_A_AGENT_SOURCE_PORTS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -224,14 +230,14 @@ const struct genl_split_ops ipcp_rekey_nl_ops[20] = {
 		.cmd		= IPCP_REKEY_CMD_FLOW_NEW,
 		.doit		= ipcp_rekey_nl_flow_new_doit,
 		.policy		= ipcp_rekey_flow_new_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_QOS,
+		.maxattr	= IPCP_REKEY_A_FLOW_SOCKET,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= IPCP_REKEY_CMD_FLOW_ALLOCATE,
 		.doit		= ipcp_rekey_nl_flow_allocate_doit,
 		.policy		= ipcp_rekey_flow_allocate_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_RECOVERABLE,
+		.maxattr	= IPCP_REKEY_A_FLOW_LOCAL,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -292,7 +298,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[20] = {
 		.cmd		= IPCP_REKEY_CMD_CTRL_SEND,
 		.doit		= ipcp_rekey_nl_ctrl_send_doit,
 		.policy		= ipcp_rekey_ctrl_send_nl_policy,
-		.maxattr	= IPCP_REKEY_A_UPCALL_PAYLOAD,
+		.maxattr	= IPCP_REKEY_A_UPCALL_SOCKET,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -7,6 +7,7 @@
 #include "failure.h"
 #include "keysched.h"
 #include "netlink-int.h"
+#include "udp.h"
 
 /**
  * ipcp_nl_is_agent() - Check that a request comes from the agent
@@ -47,33 +48,73 @@ struct ipcp_flow *ipcp_nl_flow(struct genl_info *info)
 	return flow;
 }
 
-/**
- * ipcp_nl_endpoint() - Read an address from a request
- * @info: request; gets an error message on failure
- * @attr: type of the attribute, which must be present
- * @ep: (output) the address
- *
- * Context: Process context.
- * Return: 0 or -EINVAL.
- */
-int ipcp_nl_endpoint(struct genl_info *info, int attr,
-		     struct ipcp_endpoint *ep)
+static int get_endpoint(const struct genl_info *info, const struct nlattr *nla,
+			struct ipcp_endpoint *ep)
 {
-	const struct nlattr *nla = info->attrs[attr];
 	const struct sockaddr *sa = nla_data(nla);
 	int len = nla_len(nla);
 
-	memset(ep, 0, sizeof(*ep));
 	if (len == sizeof(ep->sin) && sa->sa_family == AF_INET)
 		memcpy(&ep->sin, sa, len);
 	else if (len == sizeof(ep->sin6) && sa->sa_family == AF_INET6)
 		memcpy(&ep->sin6, sa, len);
-	if (ep->sa.sa_family == AF_UNSPEC || !ep->sin.sin_port) {
+	if (ep->sa.sa_family != AF_UNSPEC && ep->sin.sin_port)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, nla,
+			    "not a sockaddr_in or sockaddr_in6 with a port");
+	return -EINVAL;
+}
+
+/**
+ * ipcp_nl_ends() - Read the two addresses of a path from a request
+ * @info: request; gets an error message on failure
+ * @peer: type of the attribute with the peer's address, which must be present
+ * @local: type of the attribute with an address of this host, which may be absent
+ * @ends: (output) the addresses
+ *
+ * Context: Process context.
+ * Return: 0 or -EINVAL.
+ */
+int ipcp_nl_ends(struct genl_info *info, int peer, int local,
+		 struct ipcp_ends *ends)
+{
+	const struct nlattr *nla = info->attrs[local];
+	int len, err;
+
+	memset(ends, 0, sizeof(*ends));
+	err = get_endpoint(info, info->attrs[peer], &ends->peer);
+	if (err || !nla)
+		return err;
+	len = ends->peer.sa.sa_family == AF_INET ? sizeof(ends->local.in) :
+						   sizeof(ends->local.in6);
+	if (nla_len(nla) != len) {
 		NL_SET_ERR_MSG_ATTR(info->extack, nla,
-				    "not a sockaddr_in or sockaddr_in6 with a port");
+				    "not an address of the same family as the peer's");
 		return -EINVAL;
 	}
+	memcpy(&ends->local, nla_data(nla), len);
 	return 0;
+}
+
+/**
+ * ipcp_nl_slot() - Read the number of a socket from a request
+ * @info: request; gets an error message on failure
+ * @attr: type of the attribute, which may be absent
+ * @slot: (output) the number; 0 if absent
+ *
+ * Context: Process context.
+ * Return: 0, or -EINVAL if the namespace has no such socket.
+ */
+int ipcp_nl_slot(struct genl_info *info, int attr, u8 *slot)
+{
+	u32 n = ipcp_nl_u32(info->attrs[attr]);
+
+	*slot = n;
+	if (!info->attrs[attr] || ipcp_udp_has(ipcp_nl_net(info), n))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[attr],
+			    "this namespace has no socket of this number");
+	return -EINVAL;
 }
 
 /**

@@ -147,7 +147,6 @@ static int __net_init net_init(struct net *net)
 	INIT_LIST_HEAD(&ipn->listeners);
 	xa_init(&ipn->users);
 	ipcp_upcall_net_init(ipn);
-	ipcp_udp_net_init(ipn);
 	ipn->drops = alloc_percpu(struct ipcp_drops);
 	if (!ipn->drops)
 		return -ENOMEM;

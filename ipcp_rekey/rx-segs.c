@@ -20,10 +20,11 @@
 #include "wire.h"
 
 /* Receive one packet of a buffer in a copy, with its outer headers. */
-static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
+static void rx_alone(struct ipcp_net *ipn, struct sk_buff *segs,
 		     unsigned int pos, unsigned int len)
 {
 	int headers = -skb_network_offset(segs);
+	u8 slot = ipcp_cb(segs)->slot;
 	struct sk_buff *skb = alloc_skb(headers + len, GFP_ATOMIC);
 
 	if (!skb) {
@@ -36,6 +37,7 @@ static void rx_alone(struct ipcp_net *ipn, const struct sk_buff *segs,
 	__skb_pull(skb, headers);
 	skb->protocol = segs->protocol;
 	skb->skb_iif = segs->skb_iif;
+	ipcp_cb(skb)->slot = slot;
 	skb_copy_bits(segs, pos, skb_put(skb, len), len);
 	ipcp_rx_packet(ipn, skb);
 }

@@ -42,6 +42,7 @@ struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
 		ipcp_flow_free(flow);
 		return ERR_PTR(err);
 	}
+	WRITE_ONCE(flow->slot, ipcp_udp_choose(ipn, flow->id));
 	ipcp_notify(flow, IPCP_REKEY_EVENT_CREATED, 0, 0);
 	ipcp_flow_kick(flow);
 	return flow;

@@ -123,14 +123,25 @@ static int put_endpoint(struct sk_buff *skb, int attr,
 	return 0;
 }
 
-static int put_peer(struct sk_buff *skb, int attr, struct ipcp_flow *flow)
+/* Write an address of this host, of the family of the peer's address. */
+static int put_local(struct sk_buff *skb, int attr, const struct ipcp_ends *ends)
 {
-	struct ipcp_endpoint peer;
+	if (ends->peer.sa.sa_family == AF_INET && ends->local.in.s_addr)
+		return nla_put_in_addr(skb, attr, ends->local.in.s_addr);
+	if (ends->peer.sa.sa_family == AF_INET6 &&
+	    !ipv6_addr_any(&ends->local.in6))
+		return nla_put_in6_addr(skb, attr, &ends->local.in6);
+	return 0;
+}
 
-	read_lock_bh(&flow->peer_lock);
-	peer = flow->peer;
-	read_unlock_bh(&flow->peer_lock);
-	return put_endpoint(skb, attr, &peer);
+static int put_ends(struct sk_buff *skb, int peer, int local,
+		    struct ipcp_flow *flow)
+{
+	struct ipcp_ends ends;
+
+	ipcp_bind_get(flow, &ends);
+	return put_endpoint(skb, peer, &ends.peer) ?:
+	       put_local(skb, local, &ends);
 }
 
 /* Locking: flow->lock, since the agent may replace the blob at any time. */
@@ -172,7 +183,8 @@ static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
 	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, reader) ?:
 	       put_qos(skb, IPCP_REKEY_A_UPCALL_QOS, &flow->qos) ?:
 	       U32(UPCALL_TIMEOUT, alloc_time_left(flow)) ?:
-	       U32(UPCALL_GENERATION, READ_ONCE(flow->rk.drops));
+	       U32(UPCALL_GENERATION, READ_ONCE(flow->rk.drops)) ?:
+	       U32(UPCALL_SOCKET, READ_ONCE(flow->slot));
 }
 
 /**
@@ -192,7 +204,10 @@ int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 	       (up->flow_id ? U32(UPCALL_FLOW_ID, up->flow_id) : 0) ?:
 	       (up->name ? STR(UPCALL_NAME, up->name) : 0) ?:
 	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &up->owner, reader) ?:
-	       put_endpoint(skb, IPCP_REKEY_A_UPCALL_PEER, &up->from) ?:
+	       put_endpoint(skb, IPCP_REKEY_A_UPCALL_PEER, &up->from.peer) ?:
+	       put_local(skb, IPCP_REKEY_A_UPCALL_LOCAL, &up->from) ?:
+	       (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL ?
+			U32(UPCALL_SOCKET, up->slot) : 0) ?:
 	       (up->type == IPCP_REKEY_UPCALL_TYPE_SEALED ?
 			U8(UPCALL_EPOCH, up->epoch) : 0) ?:
 	       (up->flow ? put_alloc(skb, up->flow, reader) : 0) ?:
@@ -390,7 +405,8 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 	       U32(FLOW_STATE, READ_ONCE(flow->state)) ?:
 	       U32(FLOW_EID, flow->eid) ?:
 	       U32(FLOW_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
-	       put_peer(skb, IPCP_REKEY_A_FLOW_PEER, flow) ?:
+	       put_ends(skb, IPCP_REKEY_A_FLOW_PEER, IPCP_REKEY_A_FLOW_LOCAL, flow) ?:
+	       U32(FLOW_SOCKET, READ_ONCE(flow->slot)) ?:
 	       U32(FLOW_INITIATOR, READ_ONCE(flow->rk.initiator)) ?:
 	       U32(FLOW_DIRECT, ipcp_registry_is_direct(flow)) ?:
 	       U32(FLOW_ENCRYPTED, v.encrypted) ?:
@@ -445,7 +461,9 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 	      STR(CLAIMED_NAME, flow->name) ?:
 	      U32(CLAIMED_EID, flow->eid) ?:
 	      U32(CLAIMED_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
-	      put_peer(skb, IPCP_REKEY_A_CLAIMED_PEER, flow) ?:
+	      put_ends(skb, IPCP_REKEY_A_CLAIMED_PEER,
+		       IPCP_REKEY_A_CLAIMED_LOCAL, flow) ?:
+	      U32(CLAIMED_SOCKET, READ_ONCE(flow->slot)) ?:
 	      U8(CLAIMED_EPOCH, claim->epoch) ?:
 	      U32(CLAIMED_EXCHANGE, claim->exchange) ?:
 	      U32(CLAIMED_CIPHER, READ_ONCE(flow->cipher)) ?:

@@ -7,7 +7,9 @@
  * The tunnel helpers (udp_tunnel_xmit_skb()) are not used. They also scrub the
  * state of the inner packet, which packets that are built here do not have.
  */
+#include <linux/inetdevice.h>
 #include <linux/skbuff.h>
+#include <net/addrconf.h>
 #include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
@@ -18,6 +20,7 @@
 #include "cb.h"
 #include "flow.h"
 #include "net.h"
+#include "udp-int.h"
 #include "udp.h"
 #include "wire.h"
 
@@ -38,13 +41,23 @@ static unsigned int packet_len(const struct sk_buff *skb)
 	return skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
 }
 
+/*
+ * True if packets can leave from an address of this host: it is there, and on a
+ * device that is up. Otherwise routing chooses another one.
+ */
+static bool usable(const struct net_device *dev)
+{
+	return dev && netif_running(dev) && netif_carrier_ok(dev);
+}
+
 static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
-			     const struct sockaddr_in *to,
+			     const struct ipcp_ends *to,
 			     struct dst_cache *cache, __be32 *saddr)
 {
+	__be32 local = to->local.in.s_addr;
 	struct flowi4 fl = {
-		.daddr = to->sin_addr.s_addr,
-		.fl4_dport = to->sin_port,
+		.daddr = to->peer.sin.sin_addr.s_addr,
+		.fl4_dport = to->peer.sin.sin_port,
 		.fl4_sport = inet_sk(sk)->inet_sport,
 		.flowi4_mark = READ_ONCE(ipn->mark),
 		.flowi4_proto = IPPROTO_UDP,
@@ -53,6 +66,8 @@ static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
 
 	if (rt)
 		return rt;
+	if (local && usable(__ip_dev_find(ipn->net, local, false)))
+		fl.saddr = local;
 	rt = ip_route_output_flow(ipn->net, &fl, sk);
 	if (IS_ERR(rt))
 		return rt;
@@ -116,15 +131,13 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 	ip_local_out(ipn->net, sk, skb);	/* sets length and checksum */
 }
 
-static int xmit4(struct ipcp_net *ipn, const struct sockaddr_in *to,
-		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+static int xmit4(struct ipcp_net *ipn, struct sock *sk,
+		 const struct ipcp_ends *to, struct dst_cache *cache, u32 *mtu,
+		 struct sk_buff *skb)
 {
-	struct sock *sk = rcu_dereference(ipn->sock4);
 	struct rtable *rt;
 	__be32 saddr;
 
-	if (!sk)
-		return -ENETUNREACH;
 	rt = route4(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
@@ -134,26 +147,44 @@ static int xmit4(struct ipcp_net *ipn, const struct sockaddr_in *to,
 		return -EMSGSIZE;
 	}
 	skb->mark = READ_ONCE(ipn->mark);
-	out4(ipn, sk, rt, saddr, to, skb);
+	out4(ipn, sk, rt, saddr, &to->peer.sin, skb);
 	return 0;
 }
 
+/*
+ * The same for IPv6. An address that is still being checked for duplicates does
+ * not count.
+ */
+static bool usable6(struct net *net, const struct in6_addr *addr, int oif)
+{
+	struct net_device *dev;
+
+	if (ipv6_addr_type(addr) & IPV6_ADDR_LINKLOCAL)
+		dev = dev_get_by_index_rcu(net, oif);
+	else
+		dev = ipv6_dev_find(net, addr, NULL);
+	return usable(dev) && ipv6_chk_addr(net, addr, dev, 1);
+}
+
 static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
-				const struct sockaddr_in6 *to,
+				const struct ipcp_ends *to,
 				struct dst_cache *cache, struct in6_addr *saddr)
 {
+	const struct in6_addr *local = &to->local.in6;
 	struct flowi6 fl = {
-		.daddr = to->sin6_addr,
-		.fl6_dport = to->sin6_port,
+		.daddr = to->peer.sin6.sin6_addr,
+		.fl6_dport = to->peer.sin6.sin6_port,
 		.fl6_sport = inet_sk(sk)->inet_sport,
 		.flowi6_mark = READ_ONCE(ipn->mark),
-		.flowi6_oif = to->sin6_scope_id,
+		.flowi6_oif = to->peer.sin6.sin6_scope_id,
 		.flowi6_proto = IPPROTO_UDP,
 	};
 	struct dst_entry *dst = cache ? dst_cache_get_ip6(cache, saddr) : NULL;
 
 	if (dst)
 		return dst;
+	if (!ipv6_addr_any(local) && usable6(ipn->net, local, fl.flowi6_oif))
+		fl.saddr = *local;
 	dst = ip6_dst_lookup_flow(ipn->net, sk, &fl, NULL);
 	if (IS_ERR(dst))
 		return dst;
@@ -187,15 +218,13 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 	ip6_local_out(ipn->net, sk, skb);	/* sets the length */
 }
 
-static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
-		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+static int xmit6(struct ipcp_net *ipn, struct sock *sk,
+		 const struct ipcp_ends *to, struct dst_cache *cache, u32 *mtu,
+		 struct sk_buff *skb)
 {
-	struct sock *sk = rcu_dereference(ipn->sock6);
 	struct dst_entry *dst;
 	struct in6_addr saddr;
 
-	if (!sk)
-		return -ENETUNREACH;
 	dst = route6(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
@@ -205,27 +234,41 @@ static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
 		return -EMSGSIZE;
 	}
 	skb->mark = READ_ONCE(ipn->mark);
-	out6(ipn, sk, dst, &saddr, to, skb);
+	out6(ipn, sk, dst, &saddr, &to->peer.sin6, skb);
 	return 0;
 }
 
 /*
- * Send a packet to an endpoint, and store the path's payload MTU in @mtu.
+ * Send a packet to an address, and store the path's payload MTU in @mtu.
  * Consumes the packet. Context: under RCU, with bottom halves off.
  */
-static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		       struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
 {
+	struct ipcp_udp_sock *us = ipcp_udp_sock(ipn, slot, to->peer.sa.sa_family);
 	int err;
 
-	if (to->sa.sa_family == AF_INET)
-		err = xmit4(ipn, &to->sin, cache, mtu, skb);
-	else if (to->sa.sa_family == AF_INET6)
-		err = xmit6(ipn, &to->sin6, cache, mtu, skb);
+	if (unlikely(!us))
+		err = -ENETUNREACH;
+	else if (to->peer.sa.sa_family == AF_INET)
+		err = xmit4(ipn, us->sk, to, cache, mtu, skb);
 	else
-		err = -EDESTADDRREQ;
+		err = xmit6(ipn, us->sk, to, cache, mtu, skb);
 	if (err)
 		kfree_skb(skb);
+	return err;
+}
+
+/* Send a packet of a flow, and note the longest message that fits. */
+static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
+		      struct sk_buff *skb)
+{
+	u32 mtu = 0;
+	int err;
+
+	err = xmit_family(flow->net, flow->slot, &bind->ends, &bind->dst, &mtu, skb);
+	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
+		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
 	return err;
 }
 
@@ -241,15 +284,13 @@ static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
-	u32 mtu = 0;
-	int err;
+	struct ipcp_bind *bind = rcu_dereference(flow->bind);
+	int err = -EDESTADDRREQ;
 
-	/* Hold the lock throughout: the cached route is for this address. */
-	read_lock(&flow->peer_lock);
-	err = xmit_family(flow->net, &flow->peer, &flow->dst, &mtu, skb);
-	read_unlock(&flow->peer_lock);
-	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
-		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
+	if (likely(bind))
+		err = xmit_bound(flow, bind, skb);
+	else
+		kfree_skb(skb);
 	if (err)
 		this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_ROUTE]);
 	return err;
@@ -258,13 +299,14 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 /**
  * ipcp_udp_xmit_to() - Send a packet that belongs to no flow
  * @ipn: namespace
- * @to: destination
+ * @slot: socket to send from
+ * @to: addresses
  * @skb: packet, starting with its header; consumed
  *
  * Context: Process context or softirq.
  * Return: as ipcp_udp_xmit().
  */
-int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+int ipcp_udp_xmit_to(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		     struct sk_buff *skb)
 {
 	u32 mtu;
@@ -272,46 +314,55 @@ int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
 
 	local_bh_disable();
 	rcu_read_lock();
-	err = xmit_family(ipn, to, NULL, &mtu, skb);
+	err = xmit_family(ipn, slot, to, NULL, &mtu, skb);
 	rcu_read_unlock();
 	local_bh_enable();
 	return err;
 }
 
+static int path_mtu(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to)
+{
+	struct ipcp_udp_sock *us = ipcp_udp_sock(ipn, slot, to->peer.sa.sa_family);
+	unsigned int headers = sizeof(struct ipv6hdr);
+	struct in6_addr saddr6;
+	struct dst_entry *dst;
+	struct rtable *rt;
+	__be32 saddr;
+	int mtu;
+
+	if (!us)
+		return -ENETUNREACH;
+	if (to->peer.sa.sa_family == AF_INET) {
+		rt = route4(ipn, us->sk, to, NULL, &saddr);
+		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
+		headers = sizeof(struct iphdr);
+	} else {
+		dst = route6(ipn, us->sk, to, NULL, &saddr6);
+	}
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+	mtu = payload_mtu(dst, headers);
+	dst_release(dst);
+	return mtu;
+}
+
 /**
  * ipcp_udp_mtu() - Return the longest message that fits the path to an address
  * @ipn: namespace
- * @to: address
+ * @slot: socket to send from
+ * @to: addresses
  *
  * Context: Process context.
  * Return: the length in bytes; -EMSGSIZE if no message fits; -ENETUNREACH
  * without a socket of the address family; a routing error.
  */
-int ipcp_udp_mtu(struct ipcp_net *ipn, const struct ipcp_endpoint *to)
+int ipcp_udp_mtu(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to)
 {
-	int mtu = -ENETUNREACH;
-	struct in6_addr saddr6;
-	struct dst_entry *dst;
-	struct rtable *rt;
-	struct sock *sk;
-	__be32 saddr;
+	int mtu;
 
 	local_bh_disable();
 	rcu_read_lock();
-	sk = to->sa.sa_family == AF_INET ? rcu_dereference(ipn->sock4) :
-					   rcu_dereference(ipn->sock6);
-	if (sk && to->sa.sa_family == AF_INET) {
-		rt = route4(ipn, sk, &to->sin, NULL, &saddr);
-		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
-		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
-				    payload_mtu(dst, sizeof(struct iphdr));
-	} else if (sk) {
-		dst = route6(ipn, sk, &to->sin6, NULL, &saddr6);
-		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
-				    payload_mtu(dst, sizeof(struct ipv6hdr));
-	}
-	if (mtu >= 0)
-		dst_release(dst);
+	mtu = path_mtu(ipn, slot, to);
 	rcu_read_unlock();
 	local_bh_enable();
 	if (mtu < 0)

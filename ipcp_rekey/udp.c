@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * UDP, the transport between hosts: sockets and receiving. Sending is in
- * udp-xmit.c.
+ * UDP, the transport between hosts: receiving, and following the addresses of a
+ * peer. The sockets are made in udp-sock.c, and udp-xmit.c sends.
  *
- * Each namespace has two kernel sockets, one for IPv4 and one for IPv6, and all
- * flows use the same port. Datagrams are taken off the socket's queue in
- * sk_data_ready(), in the softirq that queued them, and decrypted there. Unlike
- * with encap_rcv(), the stack does not segment GRO packets before that.
+ * Datagrams are taken off the socket's queue in sk_data_ready(), in the softirq
+ * that queued them, and decrypted there. Unlike with encap_rcv(), the stack does
+ * not segment GRO packets before that.
  */
 #include <linux/skbuff.h>
 #include <net/inet_common.h>
@@ -16,21 +15,20 @@
 #include <net/udp.h>
 
 #include "aead.h"
-#include "compat/udp_tunnel.h"
+#include "cb.h"
 #include "keys.h"
 #include "notify.h"
 #include "path.h"
-#include "registry.h"
 #include "rx.h"
+#include "udp-int.h"
 #include "udp.h"
 
-#define IPCP_UDP_RCVBUF	(8 * 1024 * 1024)
 #define IPCP_UDP_BUDGET	64	/* buffers received from a socket at a time */
 
-static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
+static void receive_datagram(struct ipcp_udp_sock *us, struct sk_buff *skb)
 {
 	if (skb_checksum_complete(skb)) {
-		ipcp_rx_stray(ipn, IPCP_DROP_CHECKSUM, skb->len);
+		ipcp_rx_stray(us->ipn, IPCP_DROP_CHECKSUM, skb->len);
 		kfree_skb(skb);
 		return;
 	}
@@ -39,7 +37,8 @@ static void receive_datagram(struct ipcp_net *ipn, struct sk_buff *skb)
 	skb_dst_drop(skb);
 	skb_ext_reset(skb);
 	nf_reset_ct(skb);
-	ipcp_rx(ipn, skb);
+	ipcp_cb(skb)->slot = us->slot;
+	ipcp_rx(us->ipn, skb);
 }
 
 /*
@@ -54,38 +53,28 @@ static bool queues_empty(struct sock *sk)
 }
 
 /* Receive up to a budget of buffers. Return true if there may be more. */
-static bool receive_some(struct ipcp_net *ipn, struct sock *sk)
+static bool receive_some(struct ipcp_udp_sock *us)
 {
 	struct sk_buff *skb;
 	int err;
 
 	for (int i = 0; i < IPCP_UDP_BUDGET; i++) {
-		if (queues_empty(sk))
+		if (queues_empty(us->sk))
 			return false;
-		skb = skb_recv_udp(sk, MSG_DONTWAIT, &err);
+		skb = skb_recv_udp(us->sk, MSG_DONTWAIT, &err);
 		if (likely(skb))
-			receive_datagram(ipn, skb);
+			receive_datagram(us, skb);
 	}
-	return !queues_empty(sk);
+	return !queues_empty(us->sk);
 }
 
 /*
- * True if much is queued. The limit is well below that from which
+ * True if much is queued: about as much as that from which
  * __udp_enqueue_schedule_skb() takes its busylock.
  */
 static bool much_waits(struct sock *sk)
 {
-	return atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) / 4;
-}
-
-static struct work_struct *rest_of(struct ipcp_net *ipn, const struct sock *sk)
-{
-	return sk->sk_family == AF_INET ? &ipn->rx4 : &ipn->rx6;
-}
-
-static int rx_bit(const struct sock *sk)
-{
-	return sk->sk_family == AF_INET ? IPCP_NET_RX4 : IPCP_NET_RX6;
+	return atomic_read(&sk->sk_rmem_alloc) > READ_ONCE(sk->sk_rcvbuf) / 2;
 }
 
 /*
@@ -93,17 +82,17 @@ static int rx_bit(const struct sock *sk)
  * datagrams. A task that fails leaves its datagrams to the receiver, which
  * looks at the queue again after it has cleared the bit.
  */
-static bool may_receive(struct ipcp_net *ipn, const struct sock *sk)
+static bool may_receive(struct ipcp_udp_sock *us)
 {
-	return !test_and_set_bit(rx_bit(sk), &ipn->receiving);
+	return !test_and_set_bit(0, &us->receiving);
 }
 
-static bool receive_again(struct ipcp_net *ipn, struct sock *sk)
+static bool receive_again(struct ipcp_udp_sock *us)
 {
-	clear_bit_unlock(rx_bit(sk), &ipn->receiving);
+	clear_bit_unlock(0, &us->receiving);
 	/* Pairs with the barrier of test_and_set_bit() in may_receive(). */
 	smp_mb__after_atomic();
-	return !queues_empty(sk) && may_receive(ipn, sk);
+	return !queues_empty(us->sk) && may_receive(us);
 }
 
 /*
@@ -115,205 +104,64 @@ static bool receive_again(struct ipcp_net *ipn, struct sock *sk)
  */
 static void data_ready(struct sock *sk)
 {
-	struct ipcp_net *ipn = rcu_dereference_sk_user_data(sk);
+	struct ipcp_udp_sock *us = rcu_dereference_sk_user_data(sk);
 
-	if (!ipn || !may_receive(ipn, sk))
+	if (!us || !may_receive(us))
 		return;
 	if (unlikely(!ipcp_aead_ready()) || much_waits(sk) ||
-	    receive_some(ipn, sk) || receive_again(ipn, sk))
-		queue_work(ipcp_wq, rest_of(ipn, sk));
+	    receive_some(us) || receive_again(us))
+		queue_work(ipcp_wq, &us->rest);
 }
 
 /* The work item. It inherits the bit of the receiver that queued it. */
-static void receive_rest(struct ipcp_net *ipn, struct sock __rcu **psk)
+static void receive_rest(struct work_struct *work)
 {
-	struct sock *sk;
+	struct ipcp_udp_sock *us = container_of(work, struct ipcp_udp_sock, rest);
 
 	local_bh_disable();
 	rcu_read_lock();
-	sk = rcu_dereference(*psk);
-	if (sk && (receive_some(ipn, sk) || receive_again(ipn, sk)))
-		queue_work(ipcp_wq, rest_of(ipn, sk));
+	if (rcu_access_pointer(us->sk->sk_user_data) &&
+	    (receive_some(us) || receive_again(us)))
+		queue_work(ipcp_wq, &us->rest);
 	rcu_read_unlock();
 	local_bh_enable();
 }
 
-static void rx4_work(struct work_struct *work)
-{
-	struct ipcp_net *ipn = container_of(work, struct ipcp_net, rx4);
-
-	receive_rest(ipn, &ipn->sock4);
-}
-
-static void rx6_work(struct work_struct *work)
-{
-	struct ipcp_net *ipn = container_of(work, struct ipcp_net, rx6);
-
-	receive_rest(ipn, &ipn->sock6);
-}
-
 /**
- * ipcp_udp_net_init() - Initialise the UDP state of a namespace
- * @ipn: namespace
+ * ipcp_udp_attach() - Receive what comes to a socket
+ * @us: socket that is not bound yet
+ *
+ * Context: Process context.
  */
-void ipcp_udp_net_init(struct ipcp_net *ipn)
+void ipcp_udp_attach(struct ipcp_udp_sock *us)
 {
-	INIT_WORK(&ipn->rx4, rx4_work);
-	INIT_WORK(&ipn->rx6, rx6_work);
-}
+	struct sock *sk = us->sk;
 
-static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
-			       u16 port, u32 mark)
-{
-	struct udp_port_cfg cfg = {
-		.family = family,
-		.local_udp_port = htons(port),
-		.use_udp_checksums = true,
-		.use_udp6_tx_checksums = true,
-		.use_udp6_rx_checksums = true,
-		.ipv6_v6only = true,
-	};
-	int err, on = 1;
-	struct socket *sock;
-	struct sock *sk;
-
-	if (family == AF_INET)
-		cfg.local_ip.s_addr = htonl(INADDR_ANY);
-	err = udp_sock_create(ipn->net, &cfg, &sock);
-	if (err)
-		return ERR_PTR(err);
-	/* Receive GRO packets without segmenting them. */
-	err = sock->ops->setsockopt(sock, SOL_UDP, UDP_GRO, KERNEL_SOCKPTR(&on),
-				    sizeof(on));
-	if (err) {
-		ipcp_udp_sock_release(sock);
-		return ERR_PTR(err);
-	}
-
-	sk = sock->sk;
-	sk->sk_mark = mark;
-	sk->sk_rcvbuf = IPCP_UDP_RCVBUF;
-#ifdef CONFIG_NET_RX_BUSY_POLL
-	sk->sk_ll_usec = 0;	/* no busy polling: sk_data_ready() is called */
-#endif
+	INIT_WORK(&us->rest, receive_rest);
 	/* Set sk_user_data before data_ready() can be called. */
-	rcu_assign_sk_user_data(sk, ipn);
+	rcu_assign_sk_user_data(sk, us);
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_data_ready = data_ready;
 	write_unlock_bh(&sk->sk_callback_lock);
-	return sock;
-}
-
-/* Set the mark and drop all cached routes, which may depend on the mark. */
-static void set_mark(struct ipcp_net *ipn, u32 mark)
-{
-	struct ipcp_flow *flow;
-	unsigned long id = 0;
-
-	if (ipn->mark == mark)
-		return;
-	WRITE_ONCE(ipn->mark, mark);
-	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
-		write_lock_bh(&flow->peer_lock);
-		dst_cache_reset(&flow->dst);
-		write_unlock_bh(&flow->peer_lock);
-		ipcp_flow_put(flow);
-	}
 }
 
 /**
- * ipcp_udp_open() - Open the sockets of a namespace
- * @ipn: namespace, its agent_lock held
- * @port: UDP port, 0 for the default
- * @mark: mark of outgoing packets
- * @extack: for the reason of a failure
- *
- * Open sockets of an earlier agent are kept if the port is the same.
- *
- * Context: Process context, may sleep.
- * Return: 0; -EBUSY if flows use another port; an error of creating or binding
- * a socket.
- */
-int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
-		  struct netlink_ext_ack *extack)
-{
-	struct socket *sock4, *sock6;
-
-	port = port ?: IPCP_REKEY_PORT;
-	if (ipn->port == port) {
-		set_mark(ipn, mark);
-		return 0;
-	}
-	if (ipn->port && !xa_empty(&ipn->flows)) {
-		NL_SET_ERR_MSG(extack, "flows of an earlier agent use another port");
-		return -EBUSY;
-	}
-	ipcp_udp_close(ipn);
-
-	sock4 = open_one(ipn, AF_INET, port, mark);
-	if (IS_ERR(sock4)) {
-		NL_SET_ERR_MSG(extack, "cannot bind the UDP port");
-		return PTR_ERR(sock4);
-	}
-	sock6 = open_one(ipn, AF_INET6, port, mark);
-	if (IS_ERR(sock6) && PTR_ERR(sock6) != -EAFNOSUPPORT &&
-	    PTR_ERR(sock6) != -EPFNOSUPPORT) {
-		ipcp_udp_sock_release(sock4);
-		NL_SET_ERR_MSG(extack, "cannot bind the UDP port for IPv6");
-		return PTR_ERR(sock6);
-	}
-	ipn->port = port;
-	WRITE_ONCE(ipn->mark, mark);
-	rcu_assign_pointer(ipn->sock4, sock4->sk);
-	rcu_assign_pointer(ipn->sock6, IS_ERR(sock6) ? NULL : sock6->sk);
-	/* Receive datagrams that came before data_ready() was set. */
-	if (may_receive(ipn, sock4->sk))
-		queue_work(ipcp_wq, &ipn->rx4);
-	if (!IS_ERR(sock6) && may_receive(ipn, sock6->sk))
-		queue_work(ipcp_wq, &ipn->rx6);
-	return 0;
-}
-
-static void close_one(struct ipcp_net *ipn, struct sock __rcu **psk)
-{
-	struct sock *sk = rcu_replace_pointer(*psk, NULL, true);
-
-	if (!sk)
-		return;
-	rcu_assign_sk_user_data(sk, NULL);
-	synchronize_net();	/* wait for senders and data_ready() */
-	cancel_work_sync(rest_of(ipn, sk));
-	clear_bit(rx_bit(sk), &ipn->receiving);
-	ipcp_udp_sock_release(sk->sk_socket);
-}
-
-/**
- * ipcp_udp_close() - Close the sockets of a namespace
- * @ipn: namespace, its agent_lock held
- *
- * Context: Process context, sleeps.
- */
-void ipcp_udp_close(struct ipcp_net *ipn)
-{
-	close_one(ipn, &ipn->sock4);
-	close_one(ipn, &ipn->sock6);
-	ipn->port = 0;
-}
-
-/**
- * ipcp_udp_source() - Read the source address of a datagram
+ * ipcp_udp_source() - Read the addresses of a datagram
  * @skb: received datagram, whose IP header is still in front of the data
- * @from: (output) address
+ * @ends: (output) addresses
  *
  * Context: Any context.
  */
-void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from)
+void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_ends *ends)
 {
-	memset(from, 0, sizeof(*from));
+	struct ipcp_endpoint *from = &ends->peer;
+
+	memset(ends, 0, sizeof(*ends));
 	if (skb->protocol == htons(ETH_P_IP)) {
 		from->sin.sin_family = AF_INET;
 		from->sin.sin_port = udp_hdr(skb)->source;
 		from->sin.sin_addr.s_addr = ip_hdr(skb)->saddr;
+		ends->local.in.s_addr = ip_hdr(skb)->daddr;
 		return;
 	}
 	from->sin6.sin6_family = AF_INET6;
@@ -321,6 +169,7 @@ void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from)
 	from->sin6.sin6_addr = ipv6_hdr(skb)->saddr;
 	from->sin6.sin6_scope_id =
 		ipv6_iface_scope_id(&from->sin6.sin6_addr, skb->skb_iif);
+	ends->local.in6 = ipv6_hdr(skb)->daddr;
 }
 
 static bool endpoint_equal(const struct ipcp_endpoint *a,
@@ -336,33 +185,60 @@ static bool endpoint_equal(const struct ipcp_endpoint *a,
 	       ipv6_addr_equal(&a->sin6.sin6_addr, &b->sin6.sin6_addr);
 }
 
-/*
- * True if a datagram came from an endpoint. This is endpoint_equal() without
- * copying the source address, and without the lock. If the peer's address
- * changes concurrently and the result is false, the caller checks again under
- * the lock. If the result is wrongly true, the next packet from the new address
- * is noticed.
- */
-static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
+/* True if a datagram came the way that packets are sent. */
+static bool came_this_way(const struct ipcp_ends *ends,
+			  const struct sk_buff *skb)
 {
-	const struct sockaddr_in6 *sin6 = &ep->sin6;
-	const struct in6_addr *saddr;
+	const struct sockaddr_in6 *sin6 = &ends->peer.sin6;
+	const struct sockaddr_in *sin = &ends->peer.sin;
+	const struct ipv6hdr *iph;
 
 	if (skb->protocol == htons(ETH_P_IP))
-		return READ_ONCE(ep->sa.sa_family) == AF_INET &&
-		       READ_ONCE(ep->sin.sin_port) == udp_hdr(skb)->source &&
-		       READ_ONCE(ep->sin.sin_addr.s_addr) == ip_hdr(skb)->saddr;
+		return sin->sin_family == AF_INET &&
+		       sin->sin_port == udp_hdr(skb)->source &&
+		       sin->sin_addr.s_addr == ip_hdr(skb)->saddr &&
+		       ends->local.in.s_addr == ip_hdr(skb)->daddr;
 
-	saddr = &ipv6_hdr(skb)->saddr;
-	return READ_ONCE(sin6->sin6_family) == AF_INET6 &&
-	       READ_ONCE(sin6->sin6_port) == udp_hdr(skb)->source &&
-	       READ_ONCE(sin6->sin6_scope_id) ==
-		       ipv6_iface_scope_id(saddr, skb->skb_iif) &&
-	       ipv6_addr_equal(&sin6->sin6_addr, saddr);
+	iph = ipv6_hdr(skb);
+	return sin6->sin6_family == AF_INET6 &&
+	       sin6->sin6_port == udp_hdr(skb)->source &&
+	       sin6->sin6_scope_id ==
+		       ipv6_iface_scope_id(&iph->saddr, skb->skb_iif) &&
+	       ipv6_addr_equal(&sin6->sin6_addr, &iph->saddr) &&
+	       ipv6_addr_equal(&ends->local.in6, &iph->daddr);
+}
+
+/*
+ * Send the way that a packet came, unless a newer one was received meanwhile.
+ * Return true if the address of the peer changed.
+ */
+static bool follow(struct ipcp_flow *flow, const struct sk_buff *skb,
+		   const struct ipcp_epoch *ep, u64 counter)
+{
+	struct ipcp_bind *bind, *old;
+	struct ipcp_ends ends;
+	bool moved = false;
+
+	ipcp_udp_source(skb, &ends);
+	bind = ipcp_bind_new(&ends, GFP_ATOMIC | __GFP_NOWARN);
+	if (!bind)
+		return false;	/* the next packet tries again */
+	spin_lock_bh(&flow->peer_lock);
+	old = rcu_dereference_protected(flow->bind,
+					lockdep_is_held(&flow->peer_lock));
+	if (READ_ONCE(ep->rx_end) == counter + 1 &&
+	    !(old && came_this_way(&old->ends, skb))) {
+		moved = old && !endpoint_equal(&old->ends.peer, &ends.peer);
+		rcu_assign_pointer(flow->bind, bind);
+		swap(bind, old);
+	}
+	spin_unlock_bh(&flow->peer_lock);
+	ipcp_bind_free_rcu(bind);
+	return moved;
 }
 
 /**
- * ipcp_udp_received() - Update the peer's address from a packet
+ * ipcp_udp_received() - Update the addresses of a flow from a packet
  * @flow: flow
  * @skb: packet that authenticated
  * @ep: epoch of the packet, the newest that the peer was seen in
@@ -373,23 +249,11 @@ static bool is_from(const struct ipcp_endpoint *ep, const struct sk_buff *skb)
 void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 		       const struct ipcp_epoch *ep, u64 counter)
 {
-	struct ipcp_endpoint from;
-	bool moved;
+	const struct ipcp_bind *bind = rcu_dereference(flow->bind);
 
-	if (likely(is_from(&flow->peer, skb)))
+	if (likely(bind && came_this_way(&bind->ends, skb)))
 		return;
-
-	ipcp_udp_source(skb, &from);
-	write_lock_bh(&flow->peer_lock);
-	/* Unless a newer packet was received meanwhile. */
-	moved = READ_ONCE(ep->rx_end) == counter + 1 &&
-		!endpoint_equal(&flow->peer, &from);
-	if (moved) {
-		flow->peer = from;
-		dst_cache_reset(&flow->dst);
-	}
-	write_unlock_bh(&flow->peer_lock);
-	if (moved)
+	if (follow(flow, skb, ep, counter))
 		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
 }
 

@@ -5,26 +5,43 @@
 
 #include <linux/skbuff.h>
 
-struct ipcp_endpoint;
+struct ipcp_ends;
 struct ipcp_epoch;
 struct ipcp_flow;
 struct ipcp_net;
 struct netlink_ext_ack;
 
-void ipcp_udp_net_init(struct ipcp_net *ipn);
-int ipcp_udp_open(struct ipcp_net *ipn, u16 port, u32 mark,
+/**
+ * struct ipcp_udp_settings - what an agent asks for
+ * @port: UDP port to be known by, 0 for the default
+ * @mark: mark of outgoing packets
+ * @sources: number of sockets that allocated flows leave from: 0 for one of each
+ *	processor, up to IPCP_NET_SOURCES; 1 for the socket of @port
+ */
+struct ipcp_udp_settings {
+	u16 port;
+	u32 mark;
+	unsigned int sources;
+};
+
+/* udp-sock.c */
+int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings,
 		  struct netlink_ext_ack *extack);
 void ipcp_udp_close(struct ipcp_net *ipn);
+u8 ipcp_udp_choose(const struct ipcp_net *ipn, u32 n);
+bool ipcp_udp_has(const struct ipcp_net *ipn, u32 slot);
+
+/* udp.c */
 extern const struct ipcp_path_ops ipcp_udp_path;
 
 void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 		       const struct ipcp_epoch *ep, u64 counter);
-void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_endpoint *from);
+void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_ends *ends);
 
 /* udp-xmit.c */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb);
-int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+int ipcp_udp_xmit_to(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		     struct sk_buff *skb);
-int ipcp_udp_mtu(struct ipcp_net *ipn, const struct ipcp_endpoint *to);
+int ipcp_udp_mtu(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to);
 
 #endif /* _IPCP_UDP_H */

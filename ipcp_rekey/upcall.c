@@ -11,6 +11,7 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
+#include "cb.h"
 #include "netlink.h"
 #include "notify.h"
 #include "registry.h"
@@ -147,6 +148,7 @@ enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb)
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_CTRL, NULL, GFP_ATOMIC);
 	if (!up)
 		return IPCP_DROP_NOMEM;
+	up->slot = ipcp_cb(skb)->slot;
 	up->skb = skb;
 	if (enqueue_upcall(ipn, up, NULL)) {
 		up->skb = NULL;

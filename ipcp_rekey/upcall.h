@@ -20,7 +20,8 @@
  * @flow_id: id of the flow, or 0
  * @name: for LISTEN, UNLISTEN, CANCEL and CLOSED: name
  * @owner: for LISTEN: process that asks to serve the name
- * @from: for CTRL: source of the message, filled in when the agent takes it
+ * @from: for CTRL: addresses of the message, filled in when the agent takes it
+ * @slot: for CTRL: socket that the message came to
  * @epoch: for SEALED: epoch that the message came in
  * @skb: for CTRL and SEALED: the message
  *
@@ -35,7 +36,8 @@ struct ipcp_upcall {
 	u32 flow_id;
 	char *name;
 	struct ipcp_owner owner;
-	struct ipcp_endpoint from;
+	struct ipcp_ends from;
+	u8 slot;
 	u8 epoch;
 	struct sk_buff *skb;
 };

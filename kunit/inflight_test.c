@@ -107,17 +107,19 @@ static void free_one(struct sk_buff_head *taken)
 static struct dst_entry *find_route(struct kunit *test, struct ipcp_flow *flow)
 {
 	struct sk_buff *skb = ipcp_tx_alloc(0, GFP_KERNEL);
+	struct ipcp_bind *bind;
 	struct rtable *rt;
 	__be32 saddr;
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	test_connect(flow, flow);
 	/* A route of the same jiffy as the cache's reset counts as older. */
-	flow->dst.reset_ts = jiffies - 1;
+	bind = rcu_dereference_protected(flow->bind, true);
+	bind->dst.reset_ts = jiffies - 1;
 	local_bh_disable();
 	rcu_read_lock();
 	KUNIT_EXPECT_EQ(test, ipcp_udp_xmit(flow, skb), 0);
-	rt = dst_cache_get_ip4(&flow->dst, &saddr);
+	rt = dst_cache_get_ip4(&bind->dst, &saddr);
 	rcu_read_unlock();
 	local_bh_enable();
 	kfree_skb(test_receive(test));

@@ -8,6 +8,7 @@
 #include <net/udp_tunnel.h>
 
 #include "aead.h"
+#include "cb.h"
 #include "compat/udp_tunnel.h"
 #include "flow_util.h"
 #include "leaf.h"
@@ -35,6 +36,7 @@ int test_path_open(struct kunit_suite *suite)
 		.family = AF_INET,
 		.local_ip.s_addr = htonl(INADDR_LOOPBACK),
 	};
+	const struct ipcp_udp_settings settings = { };
 	struct ipcp_net *ipn = test_net();
 	int err;
 
@@ -42,7 +44,7 @@ int test_path_open(struct kunit_suite *suite)
 	if (err)
 		return err;
 	mutex_lock(&ipn->agent_lock);
-	err = ipcp_udp_open(ipn, 0, 0, NULL);
+	err = ipcp_udp_open(ipn, &settings, NULL);
 	mutex_unlock(&ipn->agent_lock);
 	if (err)
 		return err;
@@ -94,12 +96,17 @@ static __be16 path_port(void)
 /* Address the packets of a flow to the peer, through the test's socket. */
 void test_connect(struct ipcp_flow *flow, struct ipcp_flow *peer)
 {
+	const struct ipcp_ends ends = {
+		.peer.sin = {
+			.sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+			.sin_port = path_port(),
+		},
+		.local.in.s_addr = htonl(INADDR_LOOPBACK),
+	};
+
 	flow->peer_eid = peer->eid;
-	write_lock_bh(&flow->peer_lock);
-	flow->peer.sin.sin_family = AF_INET;
-	flow->peer.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	flow->peer.sin.sin_port = path_port();
-	write_unlock_bh(&flow->peer_lock);
+	WARN_ON(ipcp_bind_set(flow, &ends));
 }
 
 /* Create the two ends of a flow, both in epoch 0. */
@@ -129,6 +136,7 @@ void test_deliver(struct sk_buff *skb)
 	skb->dev = NULL;
 	skb_dst_drop(skb);
 	udp_hdr(skb)->source = path_port();
+	ipcp_cb(skb)->slot = 0;
 	local_bh_disable();
 	rcu_read_lock();
 	ipcp_rx(test_net(), skb);

@@ -327,9 +327,10 @@ static bool same_word(const char *a, const char *b)
 static void warn_of_fixed(const struct config *old, const struct config *new)
 {
 	if (old->port != new->port || old->mark != new->mark ||
+	    old->source_ports != new->source_ports ||
 	    !same_word(old->user, new->user) ||
 	    !same_word(old->socket, new->socket))
-		log_warn("port, mark, user and socket change only when the agent is restarted");
+		log_warn("port, source-ports, mark, user and socket change only when the agent is restarted");
 }
 
 /* Switch to a new configuration. */
@@ -470,7 +471,8 @@ static int attach(struct agent *a)
 			ipcp_nl_reason(a->kernel.nl));
 		return err;
 	}
-	err = ipcp_nl_agent_set(a->kernel.nl, a->conf->port, a->conf->mark);
+	err = ipcp_nl_agent_set(a->kernel.nl, a->conf->port, a->conf->mark,
+				a->conf->source_ports);
 	if (err)
 		log_err("cannot become the agent: %s%s",
 			ipcp_nl_reason(a->kernel.nl),

@@ -16,16 +16,17 @@
 #include "log.h"
 
 static void refuse_alloc(struct engine *e, uint32_t flow, const char *name,
-			 const struct sockaddr_storage *peer, int error,
+			 const struct ipcp_nl_peer *peer, int error,
 			 const char *text)
 {
 	char at[ADDR_TEXT_LEN];
 
-	record_failure(&e->record, ALLOC_FAILED, 0, name, peer, text,
+	record_failure(&e->record, ALLOC_FAILED, 0, name,
+		       peer ? &peer->addr : NULL, text,
 		       engine_now(e));
-	if (peer && peer->ss_family)
+	if (peer && peer->addr.ss_family)
 		log_warn("flow %u to %s at %s: %s", flow, name,
-			 addr_text(peer, at), text);
+			 addr_text(&peer->addr, at), text);
 	else
 		log_warn("flow %u to %s: %s", flow, name, text);
 	e->ops->flow_del(e->ctx, flow, error, text);
@@ -86,7 +87,8 @@ static bool go_there(struct engine *e, struct exchange *x)
 {
 	if (!begin_anew(e, x))
 		return false;
-	x->peer = x->places[x->place];
+	x->peer.addr = x->places[x->place];
+	memset(x->peer.local, 0, sizeof(x->peer.local));
 	x->has_cookie = false;
 	x->tries = 0;
 	x->wait = RESEND_FIRST_MS;
@@ -188,6 +190,7 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	x->bind.qos = up->qos;
 	x->bind.port = e->conf->port;
 	x->generation = up->generation;
+	x->peer.socket = up->peer.socket;
 	strcpy(x->bind.name, up->name);
 	strcpy(x->blob.name, up->name);
 	x->blob.role = ROLE_INITIATOR;
@@ -223,15 +226,15 @@ void allocate_resolved(struct engine *e, uint32_t flow,
  * that failed and @x is gone.
  */
 bool allocate_cookie(struct engine *e, struct exchange *x,
-		     const struct sockaddr_storage *peer)
+		     const struct ipcp_nl_peer *peer)
 {
 	size_t i;
 
 	for (i = 0; i < x->nplaces; i++) {
-		if (!peer_equal(peer, &x->places[i]))
+		if (!peer_equal(&peer->addr, &x->places[i]))
 			continue;
 		x->place = i;
-		x->peer = x->places[i];
+		x->peer.addr = x->places[i];
 		x->tries = 0;
 		break;
 	}
@@ -273,7 +276,7 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 		return;
 	}
 	log_info("flow %u to %s at %s: %s", x->flow, x->blob.name,
-		 addr_text(&x->peer, at), text);
+		 addr_text(&x->peer.addr, at), text);
 	if (code)
 		allocate_abort(e, x, code, text);
 	x->nplaces--;
@@ -336,7 +339,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 	}
 	record_end(&e->record, ALLOC_DONE, x->began, engine_now(e));
 	log_info("flow %u to %s at %s: allocated, %s, peer %s", x->flow,
-		 x->blob.name, addr_text(&x->peer, at),
+		 x->blob.name, addr_text(&x->peer.addr, at),
 		 cipher_name(x->blob.cipher),
 		 x->blob.peer.authenticated ? x->blob.peer.name :
 					      "not authenticated");

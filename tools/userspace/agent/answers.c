@@ -25,7 +25,7 @@ void answers_drop(struct engine *e, struct answer *a)
 
 /* Find the answer to the request with this token, which came the same way. */
 struct answer *answers_find(struct engine *e, uint32_t flow,
-			    const struct sockaddr_storage *peer, uint64_t token)
+			    const struct ipcp_nl_peer *peer, uint64_t token)
 {
 	struct answer *a;
 
@@ -33,7 +33,7 @@ struct answer *answers_find(struct engine *e, uint32_t flow,
 		if (a->msg.token != token)
 			continue;
 		if (a->sealed ? a->flow == flow :
-				!flow && peer_equal(&a->peer, peer))
+				!flow && peer_equal(&a->peer.addr, &peer->addr))
 			return a;
 	}
 	return NULL;
@@ -41,12 +41,12 @@ struct answer *answers_find(struct engine *e, uint32_t flow,
 
 /* Find the answer to an allocation by the endpoint id of the initiator. */
 struct answer *answers_of_flow(struct engine *e, uint32_t eid,
-			       const struct sockaddr_storage *peer)
+			       const struct ipcp_nl_peer *peer)
 {
 	struct answer *a;
 
 	TAILQ_FOREACH(a, &e->answers, entry)
-		if (a->eid && a->eid == eid && peer_equal(&a->peer, peer))
+		if (a->eid && a->eid == eid && peer_equal(&a->peer.addr, &peer->addr))
 			return a;
 	return NULL;
 }
@@ -120,7 +120,7 @@ void answers_send(struct engine *e, const struct answer *from)
 
 /* Repeat an answer to the address that the request came from. */
 void answers_repeat(struct engine *e, struct answer *a, uint32_t flow,
-		    const struct sockaddr_storage *peer,
+		    const struct ipcp_nl_peer *peer,
 		    const struct frame *frame)
 {
 	uint64_t now = engine_now(e);

@@ -204,7 +204,7 @@ size_t binding_blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
 	*p++ = blob->auth;
 	*p++ = blob->peer.authenticated;
 	p = put16(p, blob->cipher);
-	p = put16(p, 0);
+	p = put16(p, blob->port);
 	memcpy(p, blob->peer.fingerprint, OAP_FP_LEN);
 	p = put_name(p + OAP_FP_LEN, blob->peer.name);
 	p = put_name(p, blob->name);
@@ -217,12 +217,13 @@ bool binding_blob_read(struct blob *blob, const uint8_t *p, size_t len)
 
 	memset(blob, 0, sizeof(*blob));
 	if (len < 8 + OAP_FP_LEN || p[0] != BLOB_VERSION || p[3] > 1 ||
-	    p[2] > OAP_AUTH_REQUIRED || get16(p + 6))
+	    p[2] > OAP_AUTH_REQUIRED)
 		return false;
 	blob->role = p[1];
 	blob->auth = p[2];
 	blob->peer.authenticated = p[3];
 	blob->cipher = get16(p + 4);
+	blob->port = get16(p + 6);
 	memcpy(blob->peer.fingerprint, p + 8, OAP_FP_LEN);
 	p = get_name(p + 8 + OAP_FP_LEN, &left, blob->peer.name, true);
 	if (p)

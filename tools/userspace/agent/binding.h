@@ -56,6 +56,7 @@ enum role { ROLE_INITIATOR = 1, ROLE_RESPONDER };
 struct blob {
 	enum role role;
 	enum oap_auth auth;		/* required at allocation */
+	uint16_t port;			/* responder: the peer listens there */
 	uint16_t cipher;
 	struct oap_identity peer;
 	char name[OAP_NAME_MAX + 1];	/* name for credentials and enc.conf */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,9 +158,33 @@ static bool get_rule(cfg_t *sec, const char *what, struct rule *rule)
 	return true;
 }
 
-/* Parse "192.0.2.1" or "2001:db8::1". */
-static bool read_address(const char *text, uint16_t port,
-			 struct sockaddr_storage *addr)
+/*
+ * Parse "2001:db8::1" or, with the interface of a link-local address,
+ * "fe80::1%eth0". Return: NULL, or what to write instead.
+ */
+static const char *read_address6(const char *text, struct sockaddr_in6 *in6)
+{
+	char addr[INET6_ADDRSTRLEN];
+	size_t len = strcspn(text, "%");
+
+	if (len >= sizeof(addr))
+		return "give an IPv4 or IPv6 address";
+	memcpy(addr, text, len);
+	addr[len] = '\0';
+	if (inet_pton(AF_INET6, addr, &in6->sin6_addr) != 1)
+		return "give an IPv4 or IPv6 address";
+	if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr)) {
+		if (!text[len])
+			return "give the interface of a link-local address, such as fe80::1%eth0";
+		in6->sin6_scope_id = if_nametoindex(text + len + 1);
+		return in6->sin6_scope_id ? NULL : "there is no such interface";
+	}
+	return text[len] ? "only a link-local address has an interface" : NULL;
+}
+
+/* Parse an address of an agent. Return: NULL, or what to write instead. */
+static const char *read_address(const char *text, uint16_t port,
+				struct sockaddr_storage *addr)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
 	struct sockaddr_in *in = (struct sockaddr_in *)addr;
@@ -167,29 +192,27 @@ static bool read_address(const char *text, uint16_t port,
 	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons(port);
-		return true;
+		return NULL;
 	}
-	if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(port);
-		return true;
-	}
-	return false;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	return read_address6(text, in6);
 }
 
 static bool get_addresses(cfg_t *sec, struct config_name *name)
 {
 	unsigned int i, n = cfg_size(sec, "address");
-	const char *text;
+	const char *text, *wrong;
 
 	name->addrs = calloc(n + 1, sizeof(*name->addrs));
 	if (!name->addrs)
 		return false;
 	for (i = 0; i < n; i++) {
 		text = cfg_getnstr(sec, "address", i);
-		if (!read_address(text, name->port, &name->addrs[i])) {
-			log_err("name \"%s\": address = %s: give an IPv4 or IPv6 address",
-				cfg_title(sec), text);
+		wrong = read_address(text, name->port, &name->addrs[i]);
+		if (wrong) {
+			log_err("name \"%s\": address = %s: %s",
+				cfg_title(sec), text, wrong);
 			return false;
 		}
 		name->naddrs++;
@@ -387,6 +410,7 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 		return false;
 	conf->recover = cfg_getbool(cfg, "recover");
 	ok &= get_port(cfg_getint(cfg, "port"), &conf->port, "top");
+	ok &= get_range(cfg, "source-ports", 0, 8, &conf->source_ports);
 	ok &= get_range(cfg, "mark", 0, UINT32_MAX, &conf->mark);
 	ok &= get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges);
 	ok &= get_word(cfg, "socket", &conf->socket);
@@ -425,6 +449,7 @@ static cfg_opt_t name_opts[] = {
 
 static cfg_opt_t top_opts[] = {
 	CFG_INT("port", 3435, CFGF_NONE),
+	CFG_INT("source-ports", 0, CFGF_NONE),
 	CFG_INT("mark", 0, CFGF_NONE),
 	CFG_INT("max-exchanges", 256, CFGF_NONE),
 	CFG_STR("user", "", CFGF_NONE),

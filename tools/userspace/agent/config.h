@@ -56,6 +56,8 @@ struct config_name {
 /**
  * struct config - the whole configuration; times are in milliseconds
  * @port: port of this agent, and default for others
+ * @source_ports: number of ports that allocated flows leave from; 0 for one of
+ *	each processor, 1 for @port
  * @mark: firewall mark of the packets
  * @max_exchanges: limit of concurrent re-keys
  * @user: user to run as; NULL to keep the current user
@@ -66,6 +68,7 @@ struct config_name {
  */
 struct config {
 	uint16_t port;
+	uint32_t source_ports;
 	uint32_t mark;
 	uint32_t max_exchanges;
 	char *user;

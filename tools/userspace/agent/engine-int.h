@@ -67,7 +67,7 @@ struct exchange {
 	bool resolving;			/* waits for the DNS */
 	bool in_clear;			/* over CTRL, with a cookie */
 	unsigned int tries;		/* at the current place */
-	struct sockaddr_storage peer;
+	struct ipcp_nl_peer peer;
 	struct sockaddr_storage *places;	/* all, for allocations */
 	size_t nplaces;
 	size_t place;			/* index of @peer */
@@ -100,7 +100,7 @@ struct answer {
 	bool sealed;
 	bool rekey;
 	uint32_t flow;			/* 0: refused */
-	struct sockaddr_storage peer;	/* allocation */
+	struct ipcp_nl_peer peer;	/* allocation */
 	char who[OAP_NAME_MAX + 1];	/* whose share it counts in; or empty */
 	uint32_t eid;			/* allocation: the initiator's */
 	uint64_t time;			/* allocation: of the request */
@@ -113,7 +113,7 @@ struct answer {
 struct incoming {
 	TAILQ_ENTRY(incoming) entry;
 	uint32_t flow;			/* 0: CTRL, from @peer */
-	struct sockaddr_storage peer;
+	struct ipcp_nl_peer peer;
 	struct assembly in;
 	uint64_t expires;
 };
@@ -177,16 +177,16 @@ int refusal_errno_of_status(int status);
 
 /* send.c */
 void send_message(struct engine *e, uint32_t flow,
-		  const struct sockaddr_storage *peer,
+		  const struct ipcp_nl_peer *peer,
 		  const struct message *msg, const uint8_t *cookie);
 void send_refusal(struct engine *e, uint32_t flow,
-		  const struct sockaddr_storage *peer, enum msg_type type,
+		  const struct ipcp_nl_peer *peer, enum msg_type type,
 		  uint64_t token, const uint8_t *cookie, enum refusal code,
 		  const char *text);
 
 /* incoming.c */
 bool incoming_add(struct engine *e, uint32_t flow,
-		  const struct sockaddr_storage *peer,
+		  const struct ipcp_nl_peer *peer,
 		  const struct frame *frame, struct assembly *msg);
 void incoming_gone(struct engine *e, uint32_t flow);
 uint64_t incoming_tick(struct engine *e, uint64_t now);
@@ -207,12 +207,12 @@ bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err);
 
 /* answers.c */
 struct answer *answers_find(struct engine *e, uint32_t flow,
-			    const struct sockaddr_storage *peer, uint64_t token);
+			    const struct ipcp_nl_peer *peer, uint64_t token);
 struct answer *answers_of_flow(struct engine *e, uint32_t eid,
-			       const struct sockaddr_storage *peer);
+			       const struct ipcp_nl_peer *peer);
 void answers_send(struct engine *e, const struct answer *from);
 void answers_repeat(struct engine *e, struct answer *a, uint32_t flow,
-		    const struct sockaddr_storage *peer,
+		    const struct ipcp_nl_peer *peer,
 		    const struct frame *frame);
 void answers_drop(struct engine *e, struct answer *a);
 void answers_gone(struct engine *e, uint32_t flow);
@@ -225,7 +225,7 @@ void allocate_resolved(struct engine *e, uint32_t flow,
 		       const struct sockaddr_storage *addrs, size_t count,
 		       const char *why);
 bool allocate_cookie(struct engine *e, struct exchange *x,
-		     const struct sockaddr_storage *peer);
+		     const struct ipcp_nl_peer *peer);
 void allocate_done(struct engine *e, struct exchange *x);
 void allocate_failed(struct engine *e, struct exchange *x, int error,
 		     enum refusal code, const char *text);
@@ -272,12 +272,12 @@ void denial_end_flow(struct engine *e, struct exchange *x,
 		     const struct binding *denial);
 
 /* responder.c */
-void responder_hello(struct engine *e, const struct sockaddr_storage *peer,
+void responder_hello(struct engine *e, const struct ipcp_nl_peer *peer,
 		     const struct frame *frame);
 void responder_frame(struct engine *e, uint32_t flow,
-		     const struct sockaddr_storage *peer,
+		     const struct ipcp_nl_peer *peer,
 		     const struct frame *frame);
-void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
+void responder_abort(struct engine *e, const struct ipcp_nl_peer *peer,
 		     const struct frame *frame);
 void responder_asked(struct engine *e, uint32_t flow);
 void responder_drop(struct engine *e);
@@ -286,7 +286,7 @@ uint64_t responder_tick(struct engine *e, uint64_t now);
 void responder_free(struct engine *e);
 
 /* initiator.c */
-void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
+void initiator_cookie(struct engine *e, const struct ipcp_nl_peer *peer,
 		      const struct frame *frame);
 void initiator_answer(struct engine *e, uint32_t flow,
 		      const struct frame *frame);

@@ -66,12 +66,12 @@ uint64_t engine_claim_at(struct engine *e)
 	return at;
 }
 
-void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
+void engine_ctrl(struct engine *e, const struct ipcp_nl_peer *peer,
 		 const uint8_t *p, size_t len)
 {
 	struct frame frame;
 
-	if (!peer->ss_family || !frame_read(&frame, p, len)) {
+	if (!peer->addr.ss_family || !frame_read(&frame, p, len)) {
 		e->record.bad_messages++;
 		return;
 	}
@@ -83,7 +83,7 @@ void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
 	case MSG_ABORT:
 	case MSG_REKEY:
 	case MSG_REKEY_WANTED:
-		if (!cookie_ok(&e->jar, engine_now(e), peer, frame.cookie))
+		if (!cookie_ok(&e->jar, engine_now(e), &peer->addr, frame.cookie))
 			responder_hello(e, peer, &frame);
 		else if (frame.type == MSG_ABORT)
 			responder_abort(e, peer, &frame);

@@ -30,18 +30,18 @@ struct engine_ops {
 	int (*resolve)(void *ctx, uint32_t flow, const char *name,
 		       uint16_t port);
 	void (*resolve_cancel)(void *ctx, uint32_t flow);
-	int (*ctrl_send)(void *ctx, const struct sockaddr_storage *peer,
+	int (*ctrl_send)(void *ctx, const struct ipcp_nl_peer *peer,
 			 const uint8_t *p, size_t len);
 	int (*sealed_send)(void *ctx, uint32_t id, const uint8_t *p,
 			   size_t len);
 	int (*flow_get)(void *ctx, uint32_t id, struct ipcp_nl_flow *flow);
 	int (*flow_find)(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow);
 	int (*flow_new)(void *ctx, const char *name,
-			const struct sockaddr_storage *peer, uint32_t peer_eid,
+			const struct ipcp_nl_peer *peer, uint32_t peer_eid,
 			const struct ipcp_nl_qos *qos,
 			struct ipcp_nl_made *made);
 	int (*flow_allocate)(void *ctx, uint32_t id,
-			     const struct sockaddr_storage *peer,
+			     const struct ipcp_nl_peer *peer,
 			     uint32_t peer_eid, uint32_t cipher,
 			     const struct ipcp_nl_seed *seed,
 			     const struct ipcp_nl_params *params);
@@ -96,7 +96,7 @@ void engine_resolved(struct engine *e, uint32_t flow,
 		     const struct sockaddr_storage *addrs, size_t count,
 		     const char *why);
 void engine_cancel(struct engine *e, uint32_t flow);
-void engine_ctrl(struct engine *e, const struct sockaddr_storage *peer,
+void engine_ctrl(struct engine *e, const struct ipcp_nl_peer *peer,
 		 const uint8_t *p, size_t len);
 void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
 		   size_t len);

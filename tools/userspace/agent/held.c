@@ -44,13 +44,13 @@ static void drop(struct engine *e, struct held *h)
 	free(h);
 }
 
-bool held_has(struct engine *e, const struct sockaddr_storage *peer,
+bool held_has(struct engine *e, const struct ipcp_nl_peer *peer,
 	      uint64_t token)
 {
 	struct held *h;
 
 	TAILQ_FOREACH(h, &e->held, entry)
-		if (h->r.token == token && peer_equal(&h->r.peer, peer))
+		if (h->r.token == token && peer_equal(&h->r.peer.addr, &peer->addr))
 			return true;
 	return false;
 }

@@ -32,7 +32,7 @@ struct held {
 bool held_add(struct engine *e, struct request *r, held_done done);
 
 /* True if the request with this token from this address is held. */
-bool held_has(struct engine *e, const struct sockaddr_storage *peer,
+bool held_has(struct engine *e, const struct ipcp_nl_peer *peer,
 	      uint64_t token);
 
 /* The kernel has asked the peer of a flow. */

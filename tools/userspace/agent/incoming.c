@@ -16,14 +16,14 @@ static void drop(struct engine *e, struct incoming *in)
 }
 
 static bool same_source(const struct incoming *in, uint32_t flow,
-			const struct sockaddr_storage *peer)
+			const struct ipcp_nl_peer *peer)
 {
-	return in->flow == flow && (flow || peer_equal(&in->peer, peer));
+	return in->flow == flow && (flow || peer_equal(&in->peer.addr, &peer->addr));
 }
 
 /* Find the request with this token, or allocate a new one. */
 static struct incoming *find(struct engine *e, uint32_t flow,
-			     const struct sockaddr_storage *peer,
+			     const struct ipcp_nl_peer *peer,
 			     uint64_t token)
 {
 	struct incoming *in, *oldest = NULL;
@@ -57,7 +57,7 @@ static struct incoming *find(struct engine *e, uint32_t flow,
 
 /* Add a frame. True if the request is complete: the caller then owns @msg. */
 bool incoming_add(struct engine *e, uint32_t flow,
-		  const struct sockaddr_storage *peer,
+		  const struct ipcp_nl_peer *peer,
 		  const struct frame *frame, struct assembly *msg)
 {
 	struct incoming *in = find(e, flow, peer, frame->token);

@@ -14,17 +14,18 @@ void initiator_free(struct engine *e)
 		exchange_free(e, TAILQ_FIRST(&e->exchanges));
 }
 
-void initiator_cookie(struct engine *e, const struct sockaddr_storage *peer,
+void initiator_cookie(struct engine *e, const struct ipcp_nl_peer *peer,
 		      const struct frame *frame)
 {
 	struct exchange *x = exchange_find(e, 0, frame->token);
 
 	if (!x || (x->has_cookie &&
-		   (!peer_equal(peer, &x->peer) ||
+		   (!peer_equal(&peer->addr, &x->peer.addr) ||
 		    !memcmp(x->cookie, frame->cookie, COOKIE_LEN))))
 		return;
 	memcpy(x->cookie, frame->cookie, COOKIE_LEN);
 	x->has_cookie = true;
+	memcpy(x->peer.local, peer->local, sizeof(x->peer.local));
 	if (x->kind == EXCHANGE_ALLOC && !allocate_cookie(e, x, peer))
 		return;
 	if (x->kind == EXCHANGE_WANT && !want_cookie(e, x))

@@ -49,7 +49,7 @@ static void op_resolve_cancel(void *ctx, uint32_t flow)
 		dns_cancel(k->dns, flow);
 }
 
-static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
+static int op_ctrl_send(void *ctx, const struct ipcp_nl_peer *peer,
 			const uint8_t *p, size_t len)
 {
 	return ipcp_nl_ctrl_send(nl_of(ctx), peer, p, len);
@@ -71,14 +71,14 @@ static int op_flow_find(void *ctx, uint32_t eid, struct ipcp_nl_flow *flow)
 }
 
 static int op_flow_new(void *ctx, const char *name,
-		       const struct sockaddr_storage *peer, uint32_t peer_eid,
+		       const struct ipcp_nl_peer *peer, uint32_t peer_eid,
 		       const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
 	return ipcp_nl_flow_new(nl_of(ctx), name, peer, peer_eid, qos, made);
 }
 
 static int op_flow_allocate(void *ctx, uint32_t id,
-			    const struct sockaddr_storage *peer,
+			    const struct ipcp_nl_peer *peer,
 			    uint32_t peer_eid, uint32_t cipher,
 			    const struct ipcp_nl_seed *seed,
 			    const struct ipcp_nl_params *params)

@@ -111,7 +111,7 @@ void recover_asked(struct engine *e, struct exchange *x)
 static bool may_ask(const struct exchange *x)
 {
 	return !x->in_clear && x->tries >= SEALED_TRIES &&
-	       x->blob.peer.authenticated && x->peer.ss_family;
+	       x->blob.peer.authenticated && x->peer.addr.ss_family;
 }
 
 /*

@@ -42,6 +42,7 @@ static bool check(struct request *r)
 	}
 	r->blob.role = ROLE_RESPONDER;
 	r->blob.auth = params.auth;
+	r->blob.port = r->bind.port;
 	r->blob.peer = *oap_peer(r->run);
 	strcpy(r->blob.name, r->bind.name);
 	return true;
@@ -168,7 +169,7 @@ void request_alloc(struct request *r)
 	r->kind = REQUEST_ALLOC;
 	if (!serve(r, &id)) {
 		if (r->again) {
-			log_dbg("%s: %s", addr_text(&r->peer, from), r->text);
+			log_dbg("%s: %s", addr_text(&r->peer.addr, from), r->text);
 			return;
 		}
 		record_answer(&e->record, ALLOC_REFUSED, engine_now(e));
@@ -177,14 +178,14 @@ void request_alloc(struct request *r)
 			return;
 		}
 		record_failure(&e->record, ALLOC_REFUSED, 0, r->bind.name,
-			       &r->peer, r->text, engine_now(e));
-		log_warn("%s refused: %s", addr_text(&r->peer, from), r->text);
+			       &r->peer.addr, r->text, engine_now(e));
+		log_warn("%s refused: %s", addr_text(&r->peer.addr, from), r->text);
 		request_answer_refusal(r);
 		return;
 	}
 	record_answer(&e->record, ALLOC_ANSWERED, engine_now(e));
 	log_info("flow %u of %s from %s: %s, peer %s", id, r->blob.name,
-		 addr_text(&r->peer, from), cipher_name(r->blob.cipher),
+		 addr_text(&r->peer.addr, from), cipher_name(r->blob.cipher),
 		 r->blob.peer.authenticated ? r->blob.peer.name :
 					      "not authenticated");
 	request_answer(r, id);

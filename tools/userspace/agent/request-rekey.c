@@ -216,7 +216,7 @@ static void refuse(struct request *r)
 	}
 	/* the first of several in a row: the initiator tries again and again */
 	if (record_failure(&e->record, REKEY_REFUSED, r->flow, r->blob.name,
-			   &r->peer, r->text, engine_now(e)) == 1)
+			   &r->peer.addr, r->text, engine_now(e)) == 1)
 		log_warn("flow %u: re-key refused: %s", r->flow, r->text);
 	if (!r->sealed && r->refusal >= REFUSE_NO_FLOW)
 		request_answer_denial(r, ROLE_RESPONDER);

@@ -147,6 +147,6 @@ void request_refuse_stranger(struct request *r)
 	struct engine *e = r->e;
 
 	if (log_allowed(&e->refusals, engine_now(e)))
-		log_warn("%s refused: %s", addr_text(&r->peer, from), r->text);
+		log_warn("%s refused: %s", addr_text(&r->peer.addr, from), r->text);
 	request_send_refusal(r);
 }

@@ -22,7 +22,7 @@ struct request {
 	uint16_t cipher;		/* re-key: of the flow */
 	uint32_t question;		/* exchange that the peer is asked for */
 	struct ipcp_nl_numbers newest;	/* of the flow */
-	struct sockaddr_storage peer;	/* empty if sealed */
+	struct ipcp_nl_peer peer;	/* empty if sealed */
 	uint64_t token;
 	const uint8_t *p;		/* until there is @run */
 	size_t len;

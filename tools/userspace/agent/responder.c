@@ -12,7 +12,7 @@
 #include "held.h"
 
 /* The initiator rejected the answer: take down the half-open flow at once. */
-void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
+void responder_abort(struct engine *e, const struct ipcp_nl_peer *peer,
 		     const struct frame *frame)
 {
 	struct answer *a = answers_find(e, 0, peer, frame->token);
@@ -28,14 +28,14 @@ void responder_abort(struct engine *e, const struct sockaddr_storage *peer,
 	    flow.state != IPCP_REKEY_FLOW_STATE_ALLOCATED) {
 		snprintf(why, sizeof(why), "the peer gave up: %s", text);
 		log_warn("flow %u from %s: %s", a->flow,
-			 addr_text(peer, from), why);
+			 addr_text(&peer->addr, from), why);
 		e->ops->flow_del(e->ctx, a->flow, refusal_errno(code), why);
 	}
 	answers_drop(e, a);
 }
 
 static void on_request(struct engine *e, uint32_t flow,
-		       const struct sockaddr_storage *peer,
+		       const struct ipcp_nl_peer *peer,
 		       const struct assembly *msg)
 {
 	struct request r = {
@@ -59,14 +59,14 @@ static void on_request(struct engine *e, uint32_t flow,
 }
 
 /* Send a cookie. */
-void responder_hello(struct engine *e, const struct sockaddr_storage *peer,
+void responder_hello(struct engine *e, const struct ipcp_nl_peer *peer,
 		     const struct frame *frame)
 {
 	struct message msg = { .type = MSG_COOKIE, .token = frame->token };
 	uint8_t cookie[COOKIE_LEN];
 
 	/* no amplification: the reply is never longer than the frame */
-	if (!cookie_make(&e->jar, engine_now(e), peer, cookie))
+	if (!cookie_make(&e->jar, engine_now(e), &peer->addr, cookie))
 		return;
 	e->record.cookies++;
 	send_message(e, 0, peer, &msg, cookie);
@@ -74,7 +74,7 @@ void responder_hello(struct engine *e, const struct sockaddr_storage *peer,
 
 /* Process a frame of a request, under the keys of a flow or from an address. */
 void responder_frame(struct engine *e, uint32_t flow,
-		     const struct sockaddr_storage *peer,
+		     const struct ipcp_nl_peer *peer,
 		     const struct frame *frame)
 {
 	struct answer *a = answers_find(e, flow, peer, frame->token);

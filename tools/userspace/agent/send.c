@@ -8,7 +8,7 @@
 
 /* Send over the flow if @flow is not 0, else in the clear to @peer. */
 void send_message(struct engine *e, uint32_t flow,
-		  const struct sockaddr_storage *peer,
+		  const struct ipcp_nl_peer *peer,
 		  const struct message *msg, const uint8_t *cookie)
 {
 	unsigned int i, n = frame_count(msg);
@@ -29,12 +29,12 @@ void send_message(struct engine *e, uint32_t flow,
 		log_dbg("flow %u: cannot send a sealed message: %s", flow,
 			e->ops->reason(e->ctx));
 	else
-		log_dbg("cannot send to %s: %s", addr_text(peer, to),
+		log_dbg("cannot send to %s: %s", addr_text(&peer->addr, to),
 			e->ops->reason(e->ctx));
 }
 
 void send_refusal(struct engine *e, uint32_t flow,
-		  const struct sockaddr_storage *peer, enum msg_type type,
+		  const struct ipcp_nl_peer *peer, enum msg_type type,
 		  uint64_t token, const uint8_t *cookie, enum refusal code,
 		  const char *text)
 {

@@ -113,7 +113,7 @@ static json_t *under_way_json(const struct engine *e)
 			"{s:s, s:I, s:o, s:o, s:o, s:i, s:s}",
 			"kind", x->kind == EXCHANGE_ALLOC ? "allocation" : "rekey",
 			"flow", (json_int_t)x->flow, "name", text(x->blob.name),
-			"peer", peer_json(&x->peer),
+			"peer", peer_json(&x->peer.addr),
 			"for_ms", ms(engine_now(e) - x->began),
 			"sent", (int)x->tries, "waits_for", waits_for(x)));
 	return list;

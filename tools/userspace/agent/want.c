@@ -5,17 +5,36 @@
  * keys of the flow or, if it has lost them, by a signed message in the clear.
  */
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine-int.h"
+
+/*
+ * Ask at the address of the flow and at the port that the peer's agent listens
+ * at in turns: a firewall or NAT may have forgotten the flow.
+ */
+static void turn(struct exchange *x, const struct ipcp_nl_flow *flow)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&x->peer.addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)&x->peer.addr;
+
+	x->peer = flow->peer;
+	if (!x->blob.port || !(x->tries % 2))
+		return;
+	if (in->sin_family == AF_INET)
+		in->sin_port = htons(x->blob.port);
+	else
+		in6->sin6_port = htons(x->blob.port);
+}
 
 /* Ask in the clear. The statement is made when the cookie comes. */
 static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
 {
 	struct exchange *x;
 
-	if (!flow->recoverable || !flow->peer.ss_family ||
+	if (!flow->recoverable || !flow->peer.addr.ss_family ||
 	    exchange_of_flow(e, flow->id, EXCHANGE_WANT) ||
 	    record_waits(&e->record, flow->id, engine_now(e)))
 		return;
@@ -23,7 +42,7 @@ static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
 	if (!x)
 		return;
 	x->in_clear = true;
-	x->peer = flow->peer;
+	turn(x, flow);
 	x->bind.purpose = FOR_WANTED;
 	x->bind.initiator_eid = flow->peer_eid;
 	x->bind.responder_eid = flow->eid;
@@ -55,7 +74,7 @@ void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow)
 static void failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
 		   const char *why)
 {
-	if (record_failure(&e->record, kind, x->flow, x->blob.name, &x->peer,
+	if (record_failure(&e->record, kind, x->flow, x->blob.name, &x->peer.addr,
 			   why, engine_now(e)) == 1)
 		log_warn("flow %u of %s: no fresh keys: %s; asking again less and less often",
 			 x->flow, x->blob.name, why);
@@ -96,10 +115,12 @@ void want_resend(struct engine *e, struct exchange *x)
 	struct ipcp_nl_flow flow;
 
 	if (e->ops->flow_get(e->ctx, x->flow, &flow) ||
-	    !(flow.due & IPCP_REKEY_DUE_NO_KEYS))
+	    !(flow.due & IPCP_REKEY_DUE_NO_KEYS)) {
 		exchange_free(e, x);
-	else if (renew(e, x))
+	} else if (renew(e, x)) {
+		turn(x, &flow);
 		exchange_send(e, x);
+	}
 }
 
 void want_timeout(struct engine *e, struct exchange *x)

@@ -107,7 +107,7 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 			 "state", ipcp_nl_state_name(f->state),
 			 "eid", (json_int_t)f->eid,
 			 "peer_eid", (json_int_t)f->peer_eid,
-			 "peer", addr_text(&f->peer, peer),
+			 "peer", addr_text(&f->peer.addr, peer),
 			 "cipher", cipher_name(f->cipher),
 			 "role", f->initiator ? "initiator" : "responder",
 			 "direct", !!f->direct, "encrypted", !!f->encrypted);
@@ -132,7 +132,7 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 
 static const char *where(const struct ipcp_nl_flow *f, char buf[ADDR_TEXT_LEN])
 {
-	return f->direct ? "this host" : addr_text(&f->peer, buf);
+	return f->direct ? "this host" : addr_text(&f->peer.addr, buf);
 }
 
 static int list_one(const struct ipcp_nl_flow *f, void *arg)

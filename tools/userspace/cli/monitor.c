@@ -49,8 +49,8 @@ static void print_text(const struct ipcp_nl_event *ev)
 		printf(" exchange %u", f->exchange);
 	if (f->due)
 		printf(" due %s", ipcp_nl_due_names(f->due, due, sizeof(due)));
-	if (f->peer.ss_family)
-		printf(" peer %s", addr_text(&f->peer, peer));
+	if (f->peer.addr.ss_family)
+		printf(" peer %s", addr_text(&f->peer.addr, peer));
 	if (f->error)
 		printf(" error %s", strerror(f->error));
 	if (f->reason[0])
@@ -83,9 +83,9 @@ static json_t *event_json(const struct ipcp_nl_event *ev,
 	if (f->due)
 		json_object_set_new(obj, "due", json_string(
 				    ipcp_nl_due_names(f->due, due, sizeof(due))));
-	if (f->peer.ss_family)
+	if (f->peer.addr.ss_family)
 		json_object_set_new(obj, "peer", json_string(
-				    addr_text(&f->peer, peer)));
+				    addr_text(&f->peer.addr, peer)));
 	if (f->error)
 		json_object_set_new(obj, "errno", json_integer(f->error));
 	if (f->reason[0])

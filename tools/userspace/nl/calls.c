@@ -13,14 +13,27 @@
 #define ROOM_NAME	(IPCP_REKEY_NAME_MAX + 16)
 #define ROOM_REASON	(IPCP_REKEY_REASON_MAX + 16)
 
-int nl_put_peer(struct nl_msg *msg, int attr,
-		const struct sockaddr_storage *peer)
+static int put_local(struct nl_msg *msg, int attr,
+		     const struct ipcp_nl_peer *peer, int len)
 {
-	switch (peer->ss_family) {
+	static const uint8_t none[sizeof(peer->local)];
+
+	return memcmp(peer->local, none, sizeof(none)) ?
+	       nla_put(msg, attr, len, peer->local) : 0;
+}
+
+int nl_put_peer(struct nl_msg *msg, int addr, int local,
+		const struct ipcp_nl_peer *peer)
+{
+	switch (peer->addr.ss_family) {
 	case AF_INET:
-		return nla_put(msg, attr, sizeof(struct sockaddr_in), peer);
+		return nla_put(msg, addr, sizeof(struct sockaddr_in),
+			       &peer->addr) |
+		       put_local(msg, local, peer, 4);
 	case AF_INET6:
-		return nla_put(msg, attr, sizeof(struct sockaddr_in6), peer);
+		return nla_put(msg, addr, sizeof(struct sockaddr_in6),
+			       &peer->addr) |
+		       put_local(msg, local, peer, 16);
 	default:
 		return -1;
 	}
@@ -155,7 +168,8 @@ int ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info)
 	return ask(&call, 0, IPCP_REKEY_A_INFO_MAX, reply_info, info);
 }
 
-int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark)
+int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark,
+		      uint32_t source_ports)
 {
 	struct nl_call call;
 	int bad = 0;
@@ -168,6 +182,9 @@ int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark)
 		bad |= nla_put_u16(call.msg, IPCP_REKEY_A_AGENT_PORT, port);
 	if (mark)
 		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_AGENT_MARK, mark);
+	if (source_ports)
+		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_AGENT_SOURCE_PORTS,
+				   source_ports);
 	return finish(&call, bad);
 }
 
@@ -191,7 +208,9 @@ static int reply_upcall(struct nlattr **tb, struct nl_msg *msg, void *arg)
 	nl_get_str(up->name, sizeof(up->name), tb[IPCP_REKEY_A_UPCALL_NAME]);
 	nl_get_cred(&up->cred, tb[IPCP_REKEY_A_UPCALL_CRED]);
 	nl_get_qos(&up->qos, tb[IPCP_REKEY_A_UPCALL_QOS]);
-	nl_get_peer(&up->peer, tb[IPCP_REKEY_A_UPCALL_PEER]);
+	nl_get_peer(&up->peer, tb[IPCP_REKEY_A_UPCALL_PEER],
+		    tb[IPCP_REKEY_A_UPCALL_LOCAL],
+		    tb[IPCP_REKEY_A_UPCALL_SOCKET]);
 	if (tb[IPCP_REKEY_A_UPCALL_PAYLOAD]) {
 		up->payload = nla_data(tb[IPCP_REKEY_A_UPCALL_PAYLOAD]);
 		up->payload_len = nla_len(tb[IPCP_REKEY_A_UPCALL_PAYLOAD]);
@@ -333,7 +352,7 @@ static int reply_new(struct nlattr **tb, struct nl_msg *msg, void *arg)
 }
 
 int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
-		     const struct sockaddr_storage *peer, uint32_t peer_eid,
+		     const struct ipcp_nl_peer *peer, uint32_t peer_eid,
 		     const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
 	struct nl_call call;
@@ -344,14 +363,16 @@ int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 	if (err)
 		return err;
 	bad |= nla_put_string(call.msg, IPCP_REKEY_A_FLOW_NAME, name);
-	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_FLOW_PEER, peer);
+	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_FLOW_PEER,
+			   IPCP_REKEY_A_FLOW_LOCAL, peer);
+	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_SOCKET, peer->socket);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_PEER_EID, peer_eid);
 	bad |= put_qos(call.msg, IPCP_REKEY_A_FLOW_QOS, qos);
 	return ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_new, made);
 }
 
 int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
-			  const struct sockaddr_storage *peer,
+			  const struct ipcp_nl_peer *peer,
 			  uint32_t peer_eid, uint32_t cipher,
 			  const struct ipcp_nl_seed *seed,
 			  const struct ipcp_nl_params *params)
@@ -364,7 +385,8 @@ int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
 	if (err)
 		return err;
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
-	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_FLOW_PEER, peer);
+	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_FLOW_PEER,
+			   IPCP_REKEY_A_FLOW_LOCAL, peer);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_PEER_EID, peer_eid);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_CIPHER, cipher);
 	bad |= put_seed(call.msg, seed);
@@ -553,7 +575,7 @@ int ipcp_nl_rekey_request(struct ipcp_nl *nl, uint32_t id)
 	return finish(&call, bad);
 }
 
-int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct sockaddr_storage *peer,
+int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct ipcp_nl_peer *peer,
 		      const void *payload, size_t len)
 {
 	struct nl_call call;
@@ -566,7 +588,9 @@ int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct sockaddr_storage *peer,
 			    ROOM_SMALL + len);
 	if (err)
 		return err;
-	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_UPCALL_PEER, peer);
+	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_UPCALL_PEER,
+			   IPCP_REKEY_A_UPCALL_LOCAL, peer);
+	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_UPCALL_SOCKET, peer->socket);
 	bad |= nla_put(call.msg, IPCP_REKEY_A_UPCALL_PAYLOAD, len, payload);
 	return finish(&call, bad);
 }

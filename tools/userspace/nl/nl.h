@@ -88,10 +88,23 @@ struct ipcp_nl_stats {
 };
 
 /**
+ * struct ipcp_nl_peer - a peer, and where this host talks to it from
+ * @addr: the peer's address; the family is 0 if there is none
+ * @local: address of this host, 4 or 16 bytes as the family of @addr; zero if
+ *	routing chooses
+ * @socket: number of the socket of this namespace
+ */
+struct ipcp_nl_peer {
+	struct sockaddr_storage addr;
+	uint8_t local[16];
+	uint32_t socket;
+};
+
+/**
  * struct ipcp_nl_flow - one flow of a dump, see the specification
  * @has: attributes that were present, see IPCP_NL_HAS()
  *
- * Missing attributes are zero or empty. @peer.ss_family is 0 if there is no
+ * Missing attributes are zero or empty. @peer.addr.ss_family is 0 if there is no
  * peer yet.
  */
 struct ipcp_nl_flow {
@@ -101,7 +114,7 @@ struct ipcp_nl_flow {
 	uint32_t state;
 	uint32_t eid;
 	uint32_t peer_eid;
-	struct sockaddr_storage peer;
+	struct ipcp_nl_peer peer;
 	uint32_t cipher;
 	uint32_t initiator;
 	uint32_t direct;
@@ -168,7 +181,7 @@ struct ipcp_nl_upcall {
 	char name[IPCP_REKEY_NAME_MAX + 1];
 	struct ipcp_nl_cred cred;
 	struct ipcp_nl_qos qos;
-	struct sockaddr_storage peer;
+	struct ipcp_nl_peer peer;
 	const uint8_t *payload;
 	size_t payload_len;
 };
@@ -239,7 +252,7 @@ struct ipcp_nl_claim {
 	char name[IPCP_REKEY_NAME_MAX + 1];
 	uint32_t eid;
 	uint32_t peer_eid;
-	struct sockaddr_storage peer;
+	struct ipcp_nl_peer peer;
 	uint8_t epoch;
 	uint8_t chain[IPCP_REKEY_CHAIN_ID_LEN];
 	uint32_t generation;
@@ -321,10 +334,13 @@ int ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info);
  * ipcp_nl_agent_set() - become the agent
  * @port: 0 for the default
  * @mark: 0 for none
+ * @source_ports: number of ports that allocated flows leave from; 0 for one of
+ *	each processor, 1 for @port
  *
  * The role ends when the handle is closed or its process exits.
  */
-int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark);
+int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark,
+		      uint32_t source_ports);
 
 /**
  * ipcp_nl_upcall_get() - take the next upcall off the queue of the kernel
@@ -365,7 +381,7 @@ int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg);
  * @made: set on success
  */
 int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
-		     const struct sockaddr_storage *peer, uint32_t peer_eid,
+		     const struct ipcp_nl_peer *peer, uint32_t peer_eid,
 		     const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made);
 
 /**
@@ -381,7 +397,7 @@ int ipcp_nl_flow_direct(struct ipcp_nl *nl, uint32_t id);
  * @params: NULL for the kernel's defaults
  */
 int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
-			  const struct sockaddr_storage *peer,
+			  const struct ipcp_nl_peer *peer,
 			  uint32_t peer_eid, uint32_t cipher,
 			  const struct ipcp_nl_seed *seed,
 			  const struct ipcp_nl_params *params);
@@ -449,7 +465,7 @@ int ipcp_nl_seed_set(struct ipcp_nl *nl, uint32_t id,
  */
 int ipcp_nl_rekey_request(struct ipcp_nl *nl, uint32_t id);
 
-int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct sockaddr_storage *peer,
+int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct ipcp_nl_peer *peer,
 		      const void *payload, size_t len);
 int ipcp_nl_sealed_send(struct ipcp_nl *nl, uint32_t id, const void *payload,
 			size_t len);

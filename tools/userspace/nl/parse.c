@@ -50,14 +50,17 @@ uint8_t nl_get_u8(struct nlattr *attr)
 	return attr && nla_len(attr) >= 1 ? nla_get_u8(attr) : 0;
 }
 
-void nl_get_peer(struct sockaddr_storage *peer, struct nlattr *attr)
+void nl_get_peer(struct ipcp_nl_peer *peer, struct nlattr *addr,
+		 struct nlattr *local, struct nlattr *sock)
 {
 	memset(peer, 0, sizeof(*peer));
-	if (attr && nla_len(attr) >= IPCP_REKEY_ENDPOINT_MIN)
-		nl_get_bin((uint8_t *)peer, IPCP_REKEY_ENDPOINT_MAX, attr);
-	if (peer->ss_family == AF_INET6 &&
-	    nla_len(attr) < (int)sizeof(struct sockaddr_in6))
+	if (addr && nla_len(addr) >= IPCP_REKEY_ENDPOINT_MIN)
+		nl_get_bin((uint8_t *)&peer->addr, IPCP_REKEY_ENDPOINT_MAX, addr);
+	if (peer->addr.ss_family == AF_INET6 &&
+	    nla_len(addr) < (int)sizeof(struct sockaddr_in6))
 		memset(peer, 0, sizeof(*peer));
+	nl_get_bin(peer->local, sizeof(peer->local), local);
+	peer->socket = nl_get_u32(sock);
 }
 
 void nl_get_qos(struct ipcp_nl_qos *qos, struct nlattr *attr)
@@ -170,7 +173,8 @@ void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb)
 	GET32(flow, state, FLOW, STATE);
 	GET32(flow, eid, FLOW, EID);
 	GET32(flow, peer_eid, FLOW, PEER_EID);
-	nl_get_peer(&flow->peer, tb[IPCP_REKEY_A_FLOW_PEER]);
+	nl_get_peer(&flow->peer, tb[IPCP_REKEY_A_FLOW_PEER],
+		    tb[IPCP_REKEY_A_FLOW_LOCAL], tb[IPCP_REKEY_A_FLOW_SOCKET]);
 	GET32(flow, cipher, FLOW, CIPHER);
 	GET32(flow, initiator, FLOW, INITIATOR);
 	GET32(flow, direct, FLOW, DIRECT);
@@ -202,7 +206,9 @@ void nl_get_claim(struct ipcp_nl_claim *claim, struct nlattr **tb)
 		   tb[IPCP_REKEY_A_CLAIMED_NAME]);
 	GET32(claim, eid, CLAIMED, EID);
 	GET32(claim, peer_eid, CLAIMED, PEER_EID);
-	nl_get_peer(&claim->peer, tb[IPCP_REKEY_A_CLAIMED_PEER]);
+	nl_get_peer(&claim->peer, tb[IPCP_REKEY_A_CLAIMED_PEER],
+		    tb[IPCP_REKEY_A_CLAIMED_LOCAL],
+		    tb[IPCP_REKEY_A_CLAIMED_SOCKET]);
 	claim->epoch = nl_get_u8(tb[IPCP_REKEY_A_CLAIMED_EPOCH]);
 	nl_get_bin(claim->chain, sizeof(claim->chain),
 		   tb[IPCP_REKEY_A_CLAIMED_CHAIN]);

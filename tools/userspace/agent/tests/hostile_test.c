@@ -11,8 +11,8 @@
 /* A sender without a cookie gets no more bytes than it sent. */
 static void test_amplification(void **state)
 {
-	struct sockaddr_storage victim = bob.addr;
-	struct sockaddr_in *in = (struct sockaddr_in *)&victim;
+	struct ipcp_nl_peer victim = { .addr.ss_family = AF_INET };
+	struct sockaddr_in *in = (struct sockaddr_in *)&victim.addr;
 	uint8_t payload[FRAME_PAYLOAD] = { 0 }, buf[FRAME_MAX];
 	struct message msg = { .type = MSG_ALLOC, .p = payload };
 	uint64_t sent = 0;
@@ -21,7 +21,7 @@ static void test_amplification(void **state)
 
 	(void)state;
 	start_good();
-	in->sin_family = AF_INET;
+	in->sin_port = htons(AGENT_PORT);
 	inet_pton(AF_INET, "203.0.113.9", &in->sin_addr);
 	for (i = 0; i < 500; i++) {
 		msg.type = i % 2 ? MSG_ALLOC : i % 4 ? MSG_HELLO : MSG_ABORT;
@@ -90,11 +90,13 @@ static void test_tampering(void **state)
 
 static void test_rubbish(void **state)
 {
+	struct ipcp_nl_peer from = { 0 };
 	uint8_t buf[FRAME_MAX + 8];
 	size_t i, n, len;
 
 	(void)state;
 	start_good();
+	from.addr = alice.addr;
 	for (n = 0; n < 200000; n++) {
 		len = dice(64) ? dice(80) : dice(sizeof(buf));
 		for (i = 0; i < len; i++)
@@ -107,7 +109,7 @@ static void test_rubbish(void **state)
 			memset(buf + 4, 0, 4);
 		}
 		if (dice(2))
-			engine_ctrl(bob.e, &alice.addr, buf, len);
+			engine_ctrl(bob.e, &from, buf, len);
 		else
 			engine_sealed(bob.e, 1 + dice(3), buf, len);
 	}
@@ -157,6 +159,7 @@ static void test_strangers_look_up_no_flow(void **state)
 /* Cookies that differ do not make the initiator send its request for each. */
 static void test_many_cookies(void **state)
 {
+	struct ipcp_nl_peer from = { 0 };
 	struct message msg = { .type = MSG_COOKIE };
 	uint8_t cookie[COOKIE_LEN] = { 0 }, buf[FRAME_MAX];
 	uint64_t before, request;
@@ -166,6 +169,7 @@ static void test_many_cookies(void **state)
 
 	(void)state;
 	start_good();
+	from.addr = bob.addr;
 	f = alloc(BOB, 0);
 	while (!TAILQ_FIRST(&alice.e->exchanges)->sent)
 		assert_true(step(clock_ms + 1000));
@@ -177,7 +181,7 @@ static void test_many_cookies(void **state)
 		cookie[0] = i;
 		cookie[1] = i >> 8;
 		len = frame_write(buf, &msg, 0, cookie);
-		engine_ctrl(alice.e, &bob.addr, buf, len);
+		engine_ctrl(alice.e, &from, buf, len);
 		run_for(1);
 		lose_all_on_wire();
 	}
@@ -194,7 +198,7 @@ static void keep_answers(const char *who, unsigned int count)
 				     .len = 1 } };
 
 	strcpy(a.who, who);
-	a.peer = alice.addr;
+	a.peer.addr = alice.addr;
 	while (count--) {
 		a.msg.token++;
 		answers_send(bob.e, &a);

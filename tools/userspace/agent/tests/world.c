@@ -35,8 +35,24 @@ unsigned int dice(unsigned int n)
 
 /* The network */
 
+static struct sockaddr_in *in4(struct sockaddr_storage *addr)
+{
+	return (struct sockaddr_in *)addr;
+}
+
+/* What the receiver sees of a packet from a socket to a port. */
+static void address_packet(struct packet *pk, struct side *from,
+			   uint32_t socket, uint16_t port)
+{
+	pk->from.addr = from->addr;
+	if (socket >= SOURCE_SOCKET)
+		in4(&pk->from.addr)->sin_port = htons(SOURCE_PORT);
+	memcpy(pk->from.local, &in4(&pk->to->addr)->sin_addr, 4);
+	pk->from.socket = port == SOURCE_PORT ? SOURCE_SOCKET : GROUP_SOCKET;
+}
+
 static void put_on_wire(struct side *from, uint32_t flow, const uint8_t *p,
-			size_t len)
+			size_t len, uint32_t socket, uint16_t port)
 {
 	struct packet *pk;
 	int copies = chaos && !dice(10) ? 2 : 1;
@@ -49,7 +65,7 @@ static void put_on_wire(struct side *from, uint32_t flow, const uint8_t *p,
 		pk = calloc(1, sizeof(*pk));
 		pk->to = from->other;
 		pk->flow = flow;
-		pk->from = from->addr;
+		address_packet(pk, from, socket, port);
 		pk->at = clock_ms + 5 + (chaos ? dice(100) : 0);
 		pk->len = len;
 		memcpy(pk->p, p, len);
@@ -220,14 +236,22 @@ static int failed(struct side *s, int status)
 	return status;
 }
 
-static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
+static int op_ctrl_send(void *ctx, const struct ipcp_nl_peer *peer,
 			const uint8_t *p, size_t len)
 {
 	struct side *s = ctx;
+	struct sockaddr_storage to = peer->addr;
+	uint16_t port = ntohs(in4(&to)->sin_port);
 
 	s->reason[0] = '\0';	/* of the last call only */
-	if (peer_equal(peer, &s->other->addr))
-		put_on_wire(s, 0, p, len);
+	s->last_sent = *peer;
+	s->to_source += port == SOURCE_PORT;
+	if (peer->socket == SOURCE_SOCKET)
+		s->other->forgotten = false;
+	in4(&to)->sin_port = in4(&s->other->addr)->sin_port;
+	if (peer_equal(&to, &s->other->addr) &&
+	    (port == SOURCE_PORT ? !s->forgotten : port == AGENT_PORT))
+		put_on_wire(s, 0, p, len, peer->socket, port);
 	else
 		s->bytes_out += len;
 	return 0;
@@ -246,7 +270,7 @@ static int op_sealed_send(void *ctx, uint32_t id, const uint8_t *p, size_t len)
 	for (i = 1; i <= FLOWS; i++) {
 		g = flow_of(s->other, i);
 		if (g && !s->other->no_keys && g->f.eid == f->f.peer_eid)
-			put_on_wire(s, i, p, len);
+			put_on_wire(s, i, p, len, 0, AGENT_PORT);
 	}
 	return 0;
 }
@@ -296,7 +320,7 @@ struct fake_flow *add_flow(struct side *s, const char *name)
 }
 
 static int op_flow_new(void *ctx, const char *name,
-		       const struct sockaddr_storage *peer, uint32_t peer_eid,
+		       const struct ipcp_nl_peer *peer, uint32_t peer_eid,
 		       const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
 	struct side *s = ctx;
@@ -344,7 +368,7 @@ static bool mix(struct fake_flow *f, const struct ipcp_nl_seed *seed,
 }
 
 static int op_flow_allocate(void *ctx, uint32_t id,
-			    const struct sockaddr_storage *peer,
+			    const struct ipcp_nl_peer *peer,
 			    uint32_t peer_eid, uint32_t cipher,
 			    const struct ipcp_nl_seed *seed,
 			    const struct ipcp_nl_params *params)
@@ -542,6 +566,7 @@ struct fake_flow *alloc(const char *name, uint32_t timeout)
 {
 	struct ipcp_nl_upcall up = {
 		.type = IPCP_REKEY_UPCALL_TYPE_ALLOC, .timeout = timeout,
+		.peer.socket = SOURCE_SOCKET,
 	};
 	struct fake_flow *f = add_flow(&alice, name);
 
@@ -632,7 +657,7 @@ static void make_side(struct side *s, const char *name, const char *addr,
 
 	memset(s, 0, sizeof(*s));
 	in->sin_family = AF_INET;
-	in->sin_port = htons(3435);
+	in->sin_port = htons(AGENT_PORT);
 	inet_pton(AF_INET, addr, &in->sin_addr);
 	s->conf = make_conf(name, extra);
 }

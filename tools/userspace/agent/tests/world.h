@@ -40,10 +40,15 @@ struct fake_flow {
 	char reason[REASON_LEN];
 };
 
+#define AGENT_PORT	3435
+#define SOURCE_PORT	40009	/* allocated flows leave from there */
+#define GROUP_SOCKET	1	/* of AGENT_PORT */
+#define SOURCE_SOCKET	9	/* of SOURCE_PORT */
+
 struct packet {
 	struct side *to;
 	uint32_t flow;			/* 0: CTRL */
-	struct sockaddr_storage from;
+	struct ipcp_nl_peer from;
 	uint64_t at;
 	size_t len;
 	uint8_t p[FRAME_MAX];
@@ -70,6 +75,9 @@ struct side {
 	uint64_t bytes_out;
 	unsigned int finds;		/* flows looked up by endpoint id */
 	unsigned int questions;
+	bool forgotten;			/* a NAT forgot the peer's source port */
+	unsigned int to_source;		/* messages to the peer's source port */
+	struct ipcp_nl_peer last_sent;	/* where the last message went */
 	char reason[64];
 };
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+#ifndef _IPCP_UDP_INT_H
+#define _IPCP_UDP_INT_H
+
+#include <linux/cache.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+#include "bind.h"
+#include "net.h"
+
+struct sk_buff;
+struct sock;
+
+/**
+ * struct ipcp_udp_sock - a UDP socket of a namespace
+ * @sk: the socket, valid as long as this is
+ * @ipn: the namespace
+ * @slot: index in ipcp_net.slots
+ * @rest: receives the datagrams that data_ready() has left
+ * @receiving: bit 0 is set while somebody receives from the socket. Written for
+ *	each datagram, so kept in a cache line that senders do not read. Locking:
+ *	atomic
+ *
+ * Locking: constant, except as noted.
+ */
+struct ipcp_udp_sock {
+	struct sock *sk;
+	struct ipcp_net *ipn;
+	u8 slot;
+	struct work_struct rest;
+	unsigned long receiving ____cacheline_aligned_in_smp;
+};
+
+/* Return the socket of a slot for an address family, or NULL. */
+static inline struct ipcp_udp_sock *
+ipcp_udp_sock(const struct ipcp_net *ipn, unsigned int slot, int family)
+{
+	const struct ipcp_net_slot *s = &ipn->slots[slot];
+
+	return family == AF_INET ? rcu_dereference(s->sock4) :
+				   rcu_dereference(s->sock6);
+}
+
+/* udp.c */
+void ipcp_udp_attach(struct ipcp_udp_sock *us);
+
+#endif /* _IPCP_UDP_INT_H */

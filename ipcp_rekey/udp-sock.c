@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * The UDP sockets of a namespace.
+ *
+ * A group of sockets shares the port that the namespace is known by. The stack
+ * gives a packet to the member of the processor that it arrives at. Other
+ * sockets have ports of their own: flows that this side allocates leave from
+ * these, so that the network and the peer spread the flows over queues and
+ * processors. Whichever socket a packet arrives at, its flow is found by the
+ * endpoint id.
+ *
+ * A work item makes the sockets. Made by the agent itself, they would belong to
+ * the agent's control group, whose limits and filters would then apply to all
+ * flows.
+ */
+#include <linux/cpumask.h>
+#include <linux/in6.h>
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <linux/udp.h>
+#include <net/sock.h>
+
+#include "compat/socket.h"
+#include "compat/udp_tunnel.h"
+#include "flow.h"
+#include "registry.h"
+#include "udp-int.h"
+#include "udp.h"
+
+/* Receive buffers of all sockets of a namespace together, in bytes. */
+#define IPCP_UDP_RCVBUF	(8 * 1024 * 1024)
+
+static int set_int(struct socket *sock, int level, int option, int value)
+{
+	return sock->ops->setsockopt(sock, level, option, KERNEL_SOCKPTR(&value),
+				     sizeof(value));
+}
+
+static int bind_any(struct socket *sock, int family, u16 port)
+{
+	struct sockaddr_storage any = { .ss_family = family };
+
+	if (family == AF_INET)
+		((struct sockaddr_in *)&any)->sin_port = htons(port);
+	else
+		((struct sockaddr_in6 *)&any)->sin6_port = htons(port);
+	return ipcp_kernel_bind(sock, &any, family == AF_INET ?
+				sizeof(struct sockaddr_in) :
+				sizeof(struct sockaddr_in6));
+}
+
+/* Make the socket of a group that the stack prefers at a processor. */
+static int join_group(struct socket *sock, int cpu)
+{
+	sock_set_reuseport(sock->sk);
+	return sock_setsockopt(sock, SOL_SOCKET, SO_INCOMING_CPU,
+			       KERNEL_SOCKPTR(&cpu), sizeof(cpu));
+}
+
+static int set_up(struct ipcp_udp_sock *us, struct socket *sock, int family)
+{
+	struct ipcp_net *ipn = us->ipn;
+	struct sock *sk = sock->sk;
+	int err;
+
+	sk->sk_mark = READ_ONCE(ipn->mark);
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	sk->sk_ll_usec = 0;	/* no busy polling: sk_data_ready() is called */
+#endif
+	/* Receive GRO packets without segmenting them. */
+	err = set_int(sock, SOL_UDP, UDP_GRO, 1);
+	if (!err && family == AF_INET6)
+		err = set_int(sock, SOL_IPV6, IPV6_V6ONLY, 1);
+	/* Only the size of the device limits a packet, not what ICMP says. */
+	if (!err && family == AF_INET)
+		err = set_int(sock, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	if (!err && us->slot < IPCP_NET_GROUP)
+		err = join_group(sock, us->slot);
+	if (err)
+		return err;
+	ipcp_udp_attach(us);	/* before a datagram can come */
+	return bind_any(sock, family, us->slot < IPCP_NET_GROUP ? ipn->port : 0);
+}
+
+static struct ipcp_udp_sock *open_one(struct ipcp_net *ipn, int family,
+				      unsigned int slot)
+{
+	struct ipcp_udp_sock *us = kzalloc(sizeof(*us), GFP_KERNEL);
+	struct socket *sock;
+	int err;
+
+	if (!us)
+		return ERR_PTR(-ENOMEM);
+	err = sock_create_kern(ipn->net, family, SOCK_DGRAM, IPPROTO_UDP, &sock);
+	if (err)
+		goto err_free;
+	us->sk = sock->sk;
+	us->ipn = ipn;
+	us->slot = slot;
+	err = set_up(us, sock, family);
+	if (err)
+		goto err_sock;
+	return us;
+
+err_sock:
+	ipcp_udp_sock_release(sock);
+err_free:
+	kfree(us);
+	return ERR_PTR(err);
+}
+
+/* True if there is no IPv6 here, which is no error. */
+static bool no_family(int err)
+{
+	return err == -EAFNOSUPPORT || err == -EPFNOSUPPORT;
+}
+
+static int open_slot(struct ipcp_net *ipn, unsigned int slot)
+{
+	struct ipcp_net_slot *s = &ipn->slots[slot];
+	struct ipcp_udp_sock *us;
+
+	if (rcu_access_pointer(s->sock4))
+		return 0;
+	us = open_one(ipn, AF_INET, slot);
+	if (IS_ERR(us))
+		return PTR_ERR(us);
+	rcu_assign_pointer(s->sock4, us);
+	us = open_one(ipn, AF_INET6, slot);
+	if (!IS_ERR(us))
+		rcu_assign_pointer(s->sock6, us);
+	else if (!no_family(PTR_ERR(us)))
+		return PTR_ERR(us);
+	return 0;
+}
+
+/*
+ * Test that nobody else uses a port. Members of a group could otherwise share
+ * the port with another program's group.
+ */
+static int test_port(struct ipcp_net *ipn, int family)
+{
+	struct socket *sock;
+	int err;
+
+	err = sock_create_kern(ipn->net, family, SOCK_DGRAM, IPPROTO_UDP, &sock);
+	if (err)
+		return no_family(err) && family == AF_INET6 ? 0 : err;
+	if (family == AF_INET6)
+		err = set_int(sock, SOL_IPV6, IPV6_V6ONLY, 1);
+	if (!err)
+		err = bind_any(sock, family, ipn->port);
+	ipcp_udp_sock_release(sock);
+	return err;
+}
+
+/* Call a function for each socket. Locking: net->agent_lock. */
+static void each_sock(struct ipcp_net *ipn,
+		      void (*fn)(struct ipcp_udp_sock *us, int arg), int arg)
+{
+	for (unsigned int i = 0; i < IPCP_NET_SLOTS; i++) {
+		struct ipcp_net_slot *s = &ipn->slots[i];
+
+		if (rcu_access_pointer(s->sock4))
+			fn(rcu_dereference_protected(s->sock4, true), arg);
+		if (rcu_access_pointer(s->sock6))
+			fn(rcu_dereference_protected(s->sock6, true), arg);
+	}
+}
+
+static void set_rcvbuf(struct ipcp_udp_sock *us, int bytes)
+{
+	WRITE_ONCE(us->sk->sk_rcvbuf, bytes);
+}
+
+static void set_sk_mark(struct ipcp_udp_sock *us, int mark)
+{
+	WRITE_ONCE(us->sk->sk_mark, mark);
+}
+
+static int open_slots(struct ipcp_net *ipn, unsigned int first,
+		      unsigned int count)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < count; i++)
+		err = open_slot(ipn, first + i);
+	return err;
+}
+
+/**
+ * struct opening - the work item that makes sockets
+ * @work: work item
+ * @ipn: namespace
+ * @group: make the group, too
+ * @sources: number of sockets with a port of their own
+ * @failed: (output) what failed
+ * @err: (output) 0 or a negative errno
+ */
+struct opening {
+	struct work_struct work;
+	struct ipcp_net *ipn;
+	bool group;
+	unsigned int sources;
+	const char *failed;
+	int err;
+};
+
+static void open_work(struct work_struct *work)
+{
+	struct opening *o = container_of(work, struct opening, work);
+	struct ipcp_net *ipn = o->ipn;
+
+	if (o->group) {
+		o->failed = "cannot bind the UDP port";
+		o->err = test_port(ipn, AF_INET);
+		if (o->err)
+			return;
+		o->failed = "cannot bind the UDP port for IPv6";
+		o->err = test_port(ipn, AF_INET6);
+		if (o->err)
+			return;
+		o->failed = "cannot make the sockets of the UDP port";
+		o->err = open_slots(ipn, 0, ipn->group);
+		if (o->err)
+			return;
+	}
+	o->failed = "cannot make a socket with a source port";
+	o->err = open_slots(ipn, IPCP_NET_GROUP, o->sources);
+}
+
+static unsigned int count_socks(const struct ipcp_net *ipn)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < IPCP_NET_SLOTS; i++)
+		n += !!rcu_access_pointer(ipn->slots[i].sock4) +
+		     !!rcu_access_pointer(ipn->slots[i].sock6);
+	return n;
+}
+
+static int open_socks(struct ipcp_net *ipn, bool group, unsigned int sources,
+		      struct netlink_ext_ack *extack)
+{
+	struct opening o = { .ipn = ipn, .group = group, .sources = sources };
+
+	INIT_WORK_ONSTACK(&o.work, open_work);
+	queue_work(ipcp_wq, &o.work);
+	flush_work(&o.work);
+	destroy_work_on_stack(&o.work);
+	if (o.err) {
+		NL_SET_ERR_MSG_FMT(extack, "%s", o.failed);
+		return o.err;
+	}
+	each_sock(ipn, set_rcvbuf, IPCP_UDP_RCVBUF / count_socks(ipn));
+	return 0;
+}
+
+/* Set the mark and drop all cached routes, which may depend on the mark. */
+static void set_mark(struct ipcp_net *ipn, u32 mark)
+{
+	struct ipcp_bind *bind;
+	struct ipcp_flow *flow;
+	unsigned long id = 0;
+
+	if (ipn->mark == mark)
+		return;
+	WRITE_ONCE(ipn->mark, mark);
+	each_sock(ipn, set_sk_mark, mark);
+	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
+		rcu_read_lock();
+		bind = rcu_dereference(flow->bind);
+		if (bind)
+			dst_cache_reset(&bind->dst);
+		rcu_read_unlock();
+		ipcp_flow_put(flow);
+	}
+}
+
+/* Return the number of sockets that spread flows over the processors. */
+static unsigned int spread(unsigned int max)
+{
+	return min(num_online_cpus(), max);
+}
+
+/**
+ * ipcp_udp_open() - Open the sockets of a namespace
+ * @ipn: namespace, its agent_lock held
+ * @settings: what the agent asks for
+ * @extack: for the reason of a failure
+ *
+ * Sockets of an earlier agent are kept if the port is the same: flows use them.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -EBUSY if flows use another port; an error of creating or binding
+ * a socket.
+ */
+int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings,
+		  struct netlink_ext_ack *extack)
+{
+	u16 port = settings->port ?: IPCP_REKEY_PORT;
+	unsigned int sources = settings->sources;
+	bool group = ipn->port != port;
+	int err;
+
+	if (group && ipn->port && !xa_empty(&ipn->flows)) {
+		NL_SET_ERR_MSG(extack, "flows of an earlier agent use another port");
+		return -EBUSY;
+	}
+	if (!sources)
+		sources = spread(IPCP_NET_SOURCES);
+	else if (sources == 1)
+		sources = 0;	/* the port of the namespace */
+	if (group) {
+		ipcp_udp_close(ipn);
+		ipn->port = port;
+		WRITE_ONCE(ipn->group, spread(IPCP_NET_GROUP));
+	}
+	set_mark(ipn, settings->mark);
+	err = open_socks(ipn, group, sources, extack);
+	if (err) {
+		if (group)
+			ipcp_udp_close(ipn);
+		return err;
+	}
+	WRITE_ONCE(ipn->sources, sources);
+	return 0;
+}
+
+/**
+ * ipcp_udp_close() - Close the sockets of a namespace
+ * @ipn: namespace, its agent_lock held
+ *
+ * Context: Process context, sleeps.
+ */
+void ipcp_udp_close(struct ipcp_net *ipn)
+{
+	struct ipcp_udp_sock *all[2 * IPCP_NET_SLOTS];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < IPCP_NET_SLOTS; i++) {
+		all[n++] = rcu_replace_pointer(ipn->slots[i].sock4, NULL, true);
+		all[n++] = rcu_replace_pointer(ipn->slots[i].sock6, NULL, true);
+	}
+	ipn->port = 0;
+	for (unsigned int i = 0; i < n; i++)
+		if (all[i])
+			rcu_assign_sk_user_data(all[i]->sk, NULL);
+	synchronize_net();	/* wait for senders and data_ready() */
+	for (unsigned int i = 0; i < n; i++) {
+		if (!all[i])
+			continue;
+		cancel_work_sync(&all[i]->rest);
+		ipcp_udp_sock_release(all[i]->sk->sk_socket);
+		kfree(all[i]);
+	}
+}
+
+/**
+ * ipcp_udp_choose() - Choose the socket for a flow that this side allocates
+ * @ipn: namespace
+ * @n: number that spreads flows over sockets
+ *
+ * Context: Any context.
+ * Return: the slot of the socket.
+ */
+u8 ipcp_udp_choose(const struct ipcp_net *ipn, u32 n)
+{
+	unsigned int sources = READ_ONCE(ipn->sources);
+
+	if (sources)
+		return IPCP_NET_GROUP + n % sources;
+	return n % max_t(unsigned int, READ_ONCE(ipn->group), 1);
+}
+
+/**
+ * ipcp_udp_has() - Test whether a namespace has a socket
+ * @ipn: namespace
+ * @slot: slot, of any value
+ *
+ * Context: Any context.
+ * Return: true if packets can leave from @slot.
+ */
+bool ipcp_udp_has(const struct ipcp_net *ipn, u32 slot)
+{
+	return slot < IPCP_NET_SLOTS &&
+	       rcu_access_pointer(ipn->slots[slot].sock4);
+}

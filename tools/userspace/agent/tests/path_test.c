@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Sockets, and addresses of this host, that messages leave from. */
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "world.h"
+
+static uint16_t port_of(const struct ipcp_nl_peer *peer)
+{
+	return ntohs(((const struct sockaddr_in *)&peer->addr)->sin_port);
+}
+
+static bool is_local(const struct ipcp_nl_peer *peer, const char *text)
+{
+	uint8_t addr[4];
+
+	return inet_pton(AF_INET, text, addr) == 1 &&
+	       !memcmp(peer->local, addr, sizeof(addr));
+}
+
+/* All messages of an allocation leave from the socket of its flow. */
+static void test_initiator(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	assert_int_equal(alice.last_sent.socket, SOURCE_SOCKET);
+	assert_int_equal(port_of(&alice.last_sent), AGENT_PORT);
+	/* the answer shows which address of this host the peer knows */
+	assert_true(is_local(&alice.last_sent, "10.0.0.1"));
+	assert_true(is_local(&f->f.peer, "10.0.0.1"));
+}
+
+/* Answers leave from where the request came to, and so does the flow. */
+static void test_responder(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = peer_of(good_flow());
+	assert_int_equal(port_of(&bob.last_sent), SOURCE_PORT);
+	assert_int_equal(bob.last_sent.socket, GROUP_SOCKET);
+	assert_true(is_local(&bob.last_sent, "10.0.0.2"));
+	assert_int_equal(f->f.peer.socket, GROUP_SOCKET);
+	assert_int_equal(port_of(&f->f.peer), SOURCE_PORT);
+	assert_true(is_local(&f->f.peer, "10.0.0.2"));
+}
+
+/* The responder remembers where the agent of the initiator listens. */
+static void test_agent_port(void **state)
+{
+	struct blob blob;
+	struct fake_flow *f;
+
+	(void)state;
+	f = peer_of(good_flow());
+	assert_true(binding_blob_read(&blob, f->f.blob, f->f.blob_len));
+	assert_int_equal(blob.port, AGENT_PORT);
+}
+
+/*
+ * A responder without keys asks at the address of the flow first, then at the
+ * port of the initiator's agent, in turns: so a NAT that has forgotten the flow
+ * does not end it.
+ */
+static void test_turns(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	bob.forgotten = true;
+	bob.to_source = 0;
+	bob.no_keys = true;
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
+	engine_want(bob.e, &g->f);
+	assert_int_equal(bob.to_source, 1);
+	run_for(10000);
+	assert_int_equal(alice.questions, 1);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_initiator),
+		TEST(test_responder),
+		TEST(test_agent_port),
+		TEST(test_turns),
+	};
+
+	return WORLD_MAIN("path", tests);
+}
