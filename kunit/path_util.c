@@ -93,20 +93,44 @@ static __be16 path_port(void)
 	return inet_sk(path->sk)->inet_sport;
 }
 
-/* Address the packets of a flow to the peer, through the test's socket. */
-void test_connect(struct ipcp_flow *flow, struct ipcp_flow *peer)
+/* Address the packets of a flow to a port, from an address of this host or 0. */
+void test_bind(struct ipcp_flow *flow, __be16 port, u32 local)
 {
 	const struct ipcp_ends ends = {
 		.peer.sin = {
 			.sin_family = AF_INET,
 			.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-			.sin_port = path_port(),
+			.sin_port = port,
 		},
-		.local.in.s_addr = htonl(INADDR_LOOPBACK),
+		.local.in.s_addr = htonl(local),
 	};
 
-	flow->peer_eid = peer->eid;
 	WARN_ON(ipcp_bind_set(flow, &ends));
+}
+
+/* Address the packets of a flow to the peer, through the test's socket. */
+void test_connect(struct ipcp_flow *flow, struct ipcp_flow *peer)
+{
+	flow->peer_eid = peer->eid;
+	test_bind(flow, path_port(), INADDR_LOOPBACK);
+}
+
+/* Return: the port that the packets of a flow go to. */
+__be16 test_bound_port(struct ipcp_flow *flow)
+{
+	struct ipcp_ends ends;
+
+	ipcp_bind_get(flow, &ends);
+	return ends.peer.sin.sin_port;
+}
+
+/* Return: the address that the packets of a flow leave from. */
+u32 test_bound_local(struct ipcp_flow *flow)
+{
+	struct ipcp_ends ends;
+
+	ipcp_bind_get(flow, &ends);
+	return ntohl(ends.local.in.s_addr);
 }
 
 /* Create the two ends of a flow, both in epoch 0. */

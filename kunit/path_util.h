@@ -17,7 +17,10 @@ int test_path_open(struct kunit_suite *suite);
 void test_path_close(struct kunit_suite *suite);
 int test_path_clear(struct kunit *test);
 
+void test_bind(struct ipcp_flow *flow, __be16 port, u32 local);
 void test_connect(struct ipcp_flow *flow, struct ipcp_flow *peer);
+__be16 test_bound_port(struct ipcp_flow *flow);
+u32 test_bound_local(struct ipcp_flow *flow);
 void test_pair(struct kunit *test, struct ipcp_flow **initiator,
 	       struct ipcp_flow **responder);
 

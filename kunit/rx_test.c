@@ -20,6 +20,7 @@
 
 #define SHORT	IPCP_PPL_SHIFT_MIN
 #define LEAF	BIT(SHORT)	/* packets per leaf */
+#define OTHER_ADDRESS	0x7f000009	/* 127.0.0.9, on loopback, too */
 
 /* Two ends of a flow with short leaves. Messages go from @from to @to. */
 struct ends {
@@ -541,17 +542,34 @@ static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
 {
 	struct ends e = new_ends(test);
 	struct sk_buff *older = say(test, &e);
-	__be16 port = e.to->peer.sin.sin_port;
+	__be16 port = test_bound_port(e.to);
 
-	e.to->peer.sin.sin_port = htons(1);
+	test_bind(e.to, htons(1), INADDR_LOOPBACK);
 	arrive(test, &e, 1);
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), 1);
-	KUNIT_EXPECT_EQ(test, e.to->peer.sin.sin_port, port);
+	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), port);
 
-	e.to->peer.sin.sin_port = htons(1);
+	test_bind(e.to, htons(1), INADDR_LOOPBACK);
 	test_deliver(older);
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
-	KUNIT_EXPECT_EQ(test, e.to->peer.sin.sin_port, htons(1));
+	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), htons(1));
+}
+
+static void the_highest_packet_says_which_address_of_ours_the_peer_knows(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct sk_buff *older = say(test, &e);
+	__be16 port = test_bound_port(e.to);
+
+	test_bind(e.to, port, OTHER_ADDRESS);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 1);
+	KUNIT_EXPECT_EQ(test, test_bound_local(e.to), INADDR_LOOPBACK);
+
+	test_bind(e.to, port, OTHER_ADDRESS);
+	test_deliver(older);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
+	KUNIT_EXPECT_EQ(test, test_bound_local(e.to), OTHER_ADDRESS);
 }
 
 static void close_takes_the_flow_down_but_not_what_waits(struct kunit *test)
@@ -702,6 +720,7 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(a_forged_jump_leaves_nothing),
 	KUNIT_CASE(a_peer_that_is_heard_is_back),
 	KUNIT_CASE(the_highest_packet_says_where_the_peer_is),
+	KUNIT_CASE(the_highest_packet_says_which_address_of_ours_the_peer_knows),
 	KUNIT_CASE(close_takes_the_flow_down_but_not_what_waits),
 	KUNIT_CASE(sealed_messages_go_to_the_agent),
 	KUNIT_CASE_PARAM(control_that_makes_no_sense_is_dropped,

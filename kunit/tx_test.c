@@ -300,12 +300,62 @@ static void an_epoch_that_ended_sends_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
 
+static const struct local_case {
+	const char *name;
+	u32 local;		/* address that the peer knows */
+	u32 source;		/* address that the packets have */
+} local_cases[] = {
+	{ "none known: routing chooses", 0, INADDR_LOOPBACK },
+	{ "the address that routing chooses", INADDR_LOOPBACK, INADDR_LOOPBACK },
+	{ "another one of this host", 0x7f000009, 0x7f000009 },
+	{ "one that is gone", 0xc0000201, INADDR_LOOPBACK },
+	{ "a broadcast address", INADDR_BROADCAST, INADDR_LOOPBACK },
+	{ "a multicast address", 0xe0000001, INADDR_LOOPBACK },
+};
+
+KUNIT_ARRAY_PARAM_DESC(local, local_cases, name);
+
+static void packets_leave_from_the_address_that_the_peer_knows(struct kunit *test)
+{
+	const struct local_case *c = test->param_value;
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct sk_buff *skb;
+
+	test_bind(flow, test_bound_port(flow), c->local);
+	/* twice: the second one by the cached route */
+	for (int i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, send_data(test, flow, 1), 0);
+		skb = test_receive(test);
+		KUNIT_EXPECT_EQ(test, ntohl(ip_hdr(skb)->saddr), c->source);
+		kfree_skb(skb);
+	}
+}
+
+/* The socket of a flow says which port its packets leave from. */
+static void packets_leave_from_the_socket_of_the_flow(struct kunit *test)
+{
+	static const u8 slots[] = { 0, IPCP_NET_GROUP };
+	__be16 ports[ARRAY_SIZE(slots)];
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct sk_buff *skb;
+
+	for (int i = 0; i < ARRAY_SIZE(slots); i++) {
+		flow->slot = slots[i];
+		KUNIT_ASSERT_EQ(test, send_data(test, flow, 1), 0);
+		skb = test_receive(test);
+		ports[i] = udp_hdr(skb)->source;
+		kfree_skb(skb);
+	}
+	KUNIT_EXPECT_EQ(test, ports[0], htons(IPCP_REKEY_PORT));
+	KUNIT_EXPECT_NE(test, ports[1], htons(IPCP_REKEY_PORT));
+}
+
 /* A counter is used up even if its packet cannot be sent. */
 static void a_packet_that_cannot_go_does_not_give_its_number_back(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_sender(test, SHORT);
 
-	flow->peer.sa.sa_family = AF_UNSPEC;
+	ipcp_bind_free_rcu(rcu_replace_pointer(flow->bind, NULL, true));
 	KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), -EDESTADDRREQ);
 	test_connect(flow, flow);
 	KUNIT_EXPECT_EQ(test, send_data(test, flow, 65508), -EMSGSIZE);
@@ -446,6 +496,8 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(an_epoch_that_is_too_old_carries_no_data),
 	KUNIT_CASE(without_keys_nothing_is_sent),
 	KUNIT_CASE(an_epoch_that_ended_sends_nothing),
+	KUNIT_CASE_PARAM(packets_leave_from_the_address_that_the_peer_knows, local_gen_params),
+	KUNIT_CASE(packets_leave_from_the_socket_of_the_flow),
 	KUNIT_CASE(a_packet_that_cannot_go_does_not_give_its_number_back),
 	KUNIT_CASE(too_many_on_their_way_make_writers_wait),
 	KUNIT_CASE(what_has_left_is_not_on_its_way),

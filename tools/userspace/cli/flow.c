@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* ipcp-rekey flow: list flows, show one flow. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,11 +97,24 @@ static json_t *keys_json(const struct ipcp_nl_flow *f)
 			 "packets_per_leaf", (json_int_t)f->packets_per_leaf);
 }
 
+/* The address of this host that the peer sends to, or "-". */
+static const char *local_text(const struct ipcp_nl_flow *f,
+			      char buf[INET6_ADDRSTRLEN])
+{
+	static const uint8_t none[sizeof(f->peer.local)];
+
+	if (!memcmp(f->peer.local, none, sizeof(none)) ||
+	    !inet_ntop(f->peer.addr.ss_family, f->peer.local, buf,
+		       INET6_ADDRSTRLEN))
+		strcpy(buf, "-");
+	return buf;
+}
+
 static json_t *flow_json(const struct ipcp_nl_flow *f)
 {
 	json_t *obj = json_object();
 	json_t *more;
-	char peer[ADDR_TEXT_LEN];
+	char peer[ADDR_TEXT_LEN], local[INET6_ADDRSTRLEN];
 
 	more = json_pack("{s:I, s:o, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:b}",
 			 "id", (json_int_t)f->id, "name", nlcmd_json(f->name),
@@ -124,6 +138,8 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 			 "rb_flags", rb_json(f->rb_flags));
 	json_object_update(obj, more);
 	json_decref(more);
+	json_object_set_new(obj, "local", json_string(local_text(f, local)));
+	json_object_set_new(obj, "socket", json_integer(f->peer.socket));
 	json_object_set_new(obj, "max_epoch_age_ms", json_integer(f->max_epoch_age));
 	json_object_set_new(obj, "keys", keys_json(f));
 	json_object_set_new(obj, "stats", stats_json(&f->stats));
@@ -224,6 +240,7 @@ static void show_keys(const struct ipcp_nl_flow *f)
 static void show_text(const struct ipcp_nl_flow *f)
 {
 	char name[NLCMD_TEXT_LEN], peer[ADDR_TEXT_LEN], flags[64];
+	char local[INET6_ADDRSTRLEN];
 
 	printf("id             %u\nname           %s\nstate          %s\n", f->id,
 	       nlcmd_text(f->name, name), ipcp_nl_state_name(f->state));
@@ -231,8 +248,11 @@ static void show_text(const struct ipcp_nl_flow *f)
 	printf("owner          pid %u, uid %u\n", f->cred.pid, f->cred.uid);
 	printf("eid            %08x, peer %08x\n", f->eid, f->peer_eid);
 	printf("peer           %s\n", where(f, peer));
-	if (!f->direct)
+	if (!f->direct) {
+		printf("local          %s, socket %u\n", local_text(f, local),
+		       f->peer.socket);
 		show_keys(f);
+	}
 	printf("flags          %s\n", rb_text(f->rb_flags, flags, sizeof(flags)));
 	printf("mtu            %u bytes\nqueued         %u\n", f->mtu, f->queued);
 	printf("timeouts       peer %u ms, grace %u ms, linger %u ms, epoch %u ms\n",

@@ -3,16 +3,29 @@
 /* Socket addresses as text. */
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
 
 #include "addr.h"
+
+/* "%eth0", or the number of an interface that this host does not have. */
+static const char *zone_text(unsigned int index, char zone[1 + IF_NAMESIZE])
+{
+	zone[0] = '\0';
+	if (!index)
+		return zone;
+	zone[0] = '%';
+	if (!if_indextoname(index, zone + 1))
+		snprintf(zone + 1, IF_NAMESIZE, "%u", index);
+	return zone;
+}
 
 const char *addr_text(const struct sockaddr_storage *addr,
 		      char buf[ADDR_TEXT_LEN])
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
-	char host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN], zone[1 + IF_NAMESIZE];
 
 	if (addr->ss_family == AF_INET) {
 		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
@@ -20,7 +33,8 @@ const char *addr_text(const struct sockaddr_storage *addr,
 			 ntohs(in->sin_port));
 	} else if (addr->ss_family == AF_INET6) {
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(buf, ADDR_TEXT_LEN, "[%s]:%u", host,
+		snprintf(buf, ADDR_TEXT_LEN, "[%s%s]:%u", host,
+			 zone_text(in6->sin6_scope_id, zone),
 			 ntohs(in6->sin6_port));
 	} else {
 		snprintf(buf, ADDR_TEXT_LEN, "-");

@@ -7,15 +7,15 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define ADDR_TEXT_LEN	(INET6_ADDRSTRLEN + 8)	/* brackets, colon, port */
+#define ADDR_TEXT_LEN	(INET6_ADDRSTRLEN + 17 + 8)	/* %interface, [], port */
 
 /**
  * addr_text() - format a socket address
  * @addr: IPv4, IPv6, or AF_UNSPEC
  * @buf: the buffer
  *
- * Formats are "192.0.2.1:3435", "[2001:db8::1]:3435", and "-" without an
- * address.
+ * Formats are "192.0.2.1:3435", "[2001:db8::1]:3435", "[fe80::1%eth0]:3435", and
+ * "-" without an address.
  *
  * Return: @buf.
  */
