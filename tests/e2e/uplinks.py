@@ -7,13 +7,11 @@ flow goes on over another uplink.
 import errno
 import os
 import re
-import signal
-import socket
 import subprocess
 
 from ipcp import (
-    A, CMD, PORT, RB_FLOWPEER, Endpoint, Netlink, attr, case, enter, fails, pair, run,
-    same, settled, show, talk, tool, until)
+    PORT, RB_FLOWPEER, Netlink, case, enter, fails, pair, run, same, settled, show,
+    sockaddr, talk, until)
 
 HOSTS = os.environ["HOSTS"]
 ENDS = {}
@@ -143,7 +141,7 @@ def link_local():
     other.close()
 
 
-def test_config(line):
+def config_of(line):
     """What the agent says to a configuration with a name's address."""
     conf = f"{HOSTS}/alice/wrong.conf"
     with open(conf, "w", encoding="ascii") as f:
@@ -163,25 +161,20 @@ def wrong_addresses():
             ("fd77::2%veth", "only a link-local address has an interface"),
             ("10.77.0.2%veth", "give an IPv4 or IPv6 address"),
             ("fe80::", "give the interface")):
-        said = test_config(text)
+        said = config_of(text)
         assert f"address = {text}: {reason}" in said, said
 
 
 @case("the kernel refuses an address and a socket that cannot be")
 def refused():
     nl = Netlink("bob")
-    peer = socket.inet_pton(socket.AF_INET, "10.77.0.1")
-    peer = (2).to_bytes(2, "little") + PORT.to_bytes(2, "big") + peer + bytes(8)
-    payload = attr(A["UPCALL_PEER"], peer) + attr(A["UPCALL_PAYLOAD"], b"x")
-    for what, bad in (("socket", attr(A["UPCALL_SOCKET"], (7).to_bytes(4, "little"))),
-                      ("socket", attr(A["UPCALL_SOCKET"], (1 << 31).to_bytes(4, "little"))),
-                      ("address", attr(A["UPCALL_LOCAL"], bytes(16)))):
+    message = {"peer": sockaddr("alice"), "payload": b"x"}
+    for bad in ({"socket": 7}, {"socket": 1 << 31}, {"local": bytes(16)},
+                {"local": b"x"}):
         with fails(errno.EINVAL):
-            nl.do(CMD["CTRL_SEND"], payload + bad)
-        assert what, what
-    nl.do(CMD["CTRL_SEND"], payload)
+            nl.do("CTRL_SEND", "UPCALL", **message, **bad)
+    nl.do("CTRL_SEND", "UPCALL", **message, socket=0, local=bytes(4))
     nl.close()
 
 
-if __name__ == "__main__":
-    run()
+run()
