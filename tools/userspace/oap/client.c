@@ -215,6 +215,7 @@ static enum oap_code complete(struct oap_run *run,
 		.store = &run->env->store, .role = OAP_RESPONDER,
 		.now = oap_env_now(run->env) / 1000000000,
 		.early = params->no_clock,
+		.need_lists = run->env->need_lists,
 	};
 	enum oap_code code;
 

@@ -28,6 +28,7 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 		.store = &env->store, .role = params->peer_role,
 		.now = oap_env_now(env) / 1000000000,
 		.early = params->no_clock,
+		.need_lists = env->need_lists,
 	};
 	struct oap_run *run = oap_run_new(env, err);
 	enum oap_code code;
