@@ -122,7 +122,7 @@ static void all_good(struct renew *r)
 {
 	sd_event_source_set_enabled(r->complain, SD_EVENT_OFF);
 	if (r->nsaid)
-		log_info("all certificates, keys and lists can be used again");
+		log_info("all certificates, keys and revocation lists can be used again");
 	forget(r);
 }
 
@@ -141,7 +141,7 @@ void renew_now(struct renew *r)
 
 static void on_change(void *arg)
 {
-	log_dbg("certificates, keys and lists: read again");
+	log_info("certificates, keys and revocation lists: read again");
 	renew_now(arg);
 }
 
