@@ -19,8 +19,8 @@ static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
 	enum oap_code code;
 	char dir[1024];
 
-	code = oap_env_path(run->env, false, run->name, "", dir, sizeof(dir),
-			    err);
+	code = oap_creds_path(run->env, false, run->name, "", dir, sizeof(dir),
+			      err);
 	if (!code)
 		code = oap_kexfile_public(run->conf.kex, dir, &key, err);
 	if (!code)

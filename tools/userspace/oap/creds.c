@@ -25,6 +25,36 @@ struct oap_kept {
 	char name[];
 };
 
+/**
+ * oap_creds_path() - build the path DIR/{server,client}/NAME/FILE
+ * @env: the environment, for the directory
+ * @server: use server/, else client/
+ * @name: the name
+ * @file: the file; "" for the directory itself
+ * @path: the path
+ * @len: size of @path
+ * @err: reason of a failure
+ *
+ * Return: OAP_OK or OAP_BAD_CONFIG.
+ */
+enum oap_code oap_creds_path(const struct oap_env *env, bool server,
+			     const char *name, const char *file, char *path,
+			     size_t len, struct oap_err *err)
+{
+	int n;
+
+	if (!oap_name_ok(name))
+		return oap_err_set(err, OAP_BAD_CONFIG, "invalid name");
+	n = snprintf(path, len, "%s/%s/%s%s%s", env->dir,
+		     server ? "server" : "client", name, *file ? "/" : "",
+		     file);
+	if (n < 0 || (size_t)n >= len)
+		return oap_err_set(err, OAP_BAD_CONFIG,
+				   "the path of the directory %s is too long",
+				   env->dir);
+	return OAP_OK;
+}
+
 /* Let @to have what @from has, too. */
 static bool share(struct oap_creds *to, const struct oap_creds *from)
 {
@@ -93,7 +123,7 @@ static enum oap_code load(struct oap_env *env, bool server, const char *name,
 	enum oap_code code;
 
 	memset(creds, 0, sizeof(*creds));
-	code = oap_env_path(env, server, name, "", dir, sizeof(dir), err);
+	code = oap_creds_path(env, server, name, "", dir, sizeof(dir), err);
 	if (!code)
 		code = oap_auth_creds_load(creds, dir, err);
 	if (!code && creds->crt)
@@ -133,6 +163,8 @@ enum oap_code oap_creds_get(struct oap_env *env, bool server, const char *name,
  * @env: the environment
  * @server: use server/NAME, else client/NAME
  * @name: the name
+ *
+ * Return: true if it is.
  */
 bool oap_creds_kept(const struct oap_env *env, bool server, const char *name)
 {

@@ -240,10 +240,20 @@ static void tell(const X509_CRL *crl, time_t end, bool need,
 	report(arg, true, text);
 }
 
-time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg)
+/**
+ * oap_crl_report() - report the lists that have expired, each once
+ * @store: the store
+ * @now: seconds since 1970
+ * @need: a CA without a current list is refused
+ * @report: called for each
+ * @arg: argument of @report
+ *
+ * Return: when the next one expires, in seconds since 1970; 0 for never.
+ */
+time_t oap_crl_report(struct oap_store *store, time_t now, bool need,
+		      oap_check_fn report, void *arg)
 {
-	time_t now = oap_env_now(env) / 1000000000, next = 0, end;
-	struct oap_store *store = &env->store;
+	time_t next = 0, end;
 	X509_CRL *crl;
 	int i;
 
@@ -257,7 +267,7 @@ time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg)
 		} else if (sk_X509_CRL_find(store->told, crl) < 0 &&
 			   X509_CRL_up_ref(crl)) {
 			sk_X509_CRL_push(store->told, crl);
-			tell(crl, end, env->need_lists, report, arg);
+			tell(crl, end, need, report, arg);
 		}
 	}
 	return next;

@@ -36,46 +36,17 @@ uint64_t oap_env_now(const struct oap_env *env)
 	return env->now(env->now_arg);
 }
 
-/**
- * oap_env_path() - build the path DIR/{server,client}/NAME/FILE
- * @env: the environment, for the directory
- * @server: use server/, else client/
- * @name: the name
- * @file: the file; "" for the directory itself
- * @path: the path
- * @len: size of @path
- * @err: reason of a failure
- *
- * Return: OAP_OK or OAP_BAD_CONFIG.
- */
-enum oap_code oap_env_path(const struct oap_env *env, bool server,
-			   const char *name, const char *file, char *path,
-			   size_t len, struct oap_err *err)
-{
-	int n;
-
-	if (!oap_name_ok(name))
-		return oap_err_set(err, OAP_BAD_CONFIG, "invalid name");
-	n = snprintf(path, len, "%s/%s/%s%s%s", env->dir,
-		     server ? "server" : "client", name, *file ? "/" : "",
-		     file);
-	if (n < 0 || (size_t)n >= len)
-		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "the path of the directory %s is too long",
-				   env->dir);
-	return OAP_OK;
-}
-
 bool oap_has_credentials(const struct oap_env *env, bool server,
 			 const char *name)
 {
 	struct oap_err err;
 	char path[1024];
 
-	if (oap_env_path(env, server, name, "crt.pem", path, sizeof(path),
-			 &err))
+	if (oap_creds_path(env, server, name, "crt.pem", path, sizeof(path),
+			   &err))
 		return false;
-	return oap_creds_kept(env, server, name) || !access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
+	return oap_creds_kept(env, server, name) || !access(path, F_OK) ||
+	       (errno != ENOENT && errno != ENOTDIR);
 }
 
 enum oap_code oap_env_open(struct oap_env **envp,
@@ -124,6 +95,12 @@ enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 	oap_store_free(&env->store);
 	env->store = store;
 	return OAP_OK;
+}
+
+time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg)
+{
+	return oap_crl_report(&env->store, oap_env_now(env) / 1000000000,
+			      env->need_lists, report, arg);
 }
 
 bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg)

@@ -111,6 +111,8 @@ bool oap_crl_superseded(const STACK_OF(X509_CRL) *lists, const X509_CRL *crl,
 			time_t end);
 enum oap_issuer oap_crl_issuer(const struct oap_store *store, X509_CRL *crl);
 enum oap_code oap_crl_use(struct oap_store *store, struct oap_err *err);
+time_t oap_crl_report(struct oap_store *store, time_t now, bool need,
+		      oap_check_fn report, void *arg);
 void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how);
 enum oap_code oap_crl_refuse(X509_STORE_CTX *ctx, struct oap_err *err);
 
@@ -137,6 +139,9 @@ enum oap_code oap_auth_name(const struct oap_hdr *hdr, const char *want,
 /* creds.c: certificates and keys of this host, in memory */
 struct oap_kept;
 
+enum oap_code oap_creds_path(const struct oap_env *env, bool server,
+			     const char *name, const char *file, char *path,
+			     size_t len, struct oap_err *err);
 enum oap_code oap_creds_get(struct oap_env *env, bool server, const char *name,
 			    struct oap_creds *creds, struct oap_err *err);
 bool oap_creds_kept(const struct oap_env *env, bool server, const char *name);
@@ -220,9 +225,6 @@ enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 			    const struct oap_params *params,
 			    const struct oap_identity *peer,
 			    struct oap_err *err);
-enum oap_code oap_env_path(const struct oap_env *env, bool server,
-			   const char *name, const char *file, char *path,
-			   size_t len, struct oap_err *err);
 
 /* run.c: an exchange, on either side */
 struct oap_run {

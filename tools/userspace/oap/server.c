@@ -131,8 +131,8 @@ static enum oap_code decapsulate(struct oap_run *run,
 		return oap_err_set(err, OAP_BAD_KEX,
 				   "the peer encapsulated to a key that is not %s",
 				   conf->kex->name);
-	code = oap_env_path(run->env, true, params->name, "", dir, sizeof(dir),
-			    err);
+	code = oap_creds_path(run->env, true, params->name, "", dir, sizeof(dir),
+			      err);
 	if (!code)
 		code = oap_kexfile_private(conf->kex, dir, &key, err);
 	if (!code)
