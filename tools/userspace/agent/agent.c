@@ -25,7 +25,11 @@
 #include "log.h"
 #include "pace.h"
 #include "privs.h"
+#include "renew.h"
 #include "status.h"
+
+#define SETTLE_US	500000		/* of files that are being replaced */
+#define PATIENCE_US	5000000		/* until those are logged */
 
 struct agent {
 	const char *file;
@@ -34,6 +38,7 @@ struct agent {
 	struct kernel kernel;
 	struct engine *engine;
 	struct control *control;
+	struct renew *renew;
 	struct pace pace;
 	sd_event *loop;
 	sd_event_source *timer;
@@ -295,6 +300,7 @@ struct oap_env *agent_oap(const struct config *conf)
 {
 	struct oap_settings set = {
 		.dir = conf->security, .slack_ms = conf->clock_slack,
+		.need_lists = conf->need_lists,
 	};
 	struct oap_env *oap;
 	struct oap_err err;
@@ -305,13 +311,14 @@ struct oap_env *agent_oap(const struct config *conf)
 	return NULL;
 }
 
-/* Keep the replay cache unless the directory or the clock slack has changed. */
+/* Keep the replay cache unless a setting of the environment has changed. */
 static struct oap_env *reload_oap(struct agent *a, const struct config *conf)
 {
 	struct oap_err err;
 
 	if (strcmp(conf->security, a->conf->security) ||
-	    conf->clock_slack != a->conf->clock_slack)
+	    conf->clock_slack != a->conf->clock_slack ||
+	    conf->need_lists != a->conf->need_lists)
 		return agent_oap(conf);
 	if (!oap_env_reload(a->oap, &err))
 		return a->oap;
@@ -333,6 +340,17 @@ static void warn_of_fixed(const struct config *old, const struct config *new)
 		log_warn("port, source-ports, mark, user and socket change only when the agent is restarted");
 }
 
+static void watch_files(struct agent *a, const char *dir, struct oap_env *oap)
+{
+	struct renew_settings set = {
+		.dir = dir, .oap = oap,
+		.settle = SETTLE_US, .patience = PATIENCE_US,
+	};
+
+	renew_close(a->renew);
+	a->renew = renew_open(a->loop, &set);
+}
+
 /* Switch to a new configuration. */
 static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 {
@@ -341,7 +359,10 @@ static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 	if (oap != a->oap) {
 		engine_drop_runs(a->engine,
 				 "the agent's configuration changed: try again");
+		watch_files(a, conf->security, oap);
 		oap_env_close(a->oap);
+	} else {
+		renew_now(a->renew);
 	}
 	config_free(a->conf);
 	a->conf = conf;
@@ -498,6 +519,7 @@ static int set_up(struct agent *a)
 	a->kernel.dns = dns_open(a->loop, &set, on_resolved, a);
 	if (!a->kernel.dns)
 		return -EINVAL;
+	watch_files(a, a->conf->security, a->oap);
 	if (a->conf->socket)
 		a->control = control_open(a->loop, a->conf->socket, document,
 					  a);
@@ -527,6 +549,7 @@ int agent_run(const char *file, struct config *conf, struct oap_env *oap)
 	int err = run(&a);
 
 	control_close(a.control);
+	renew_close(a.renew);
 	engine_free(a.engine);
 	dns_close(a.kernel.dns);
 	sd_event_source_unref(a.timer);

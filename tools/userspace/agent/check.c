@@ -25,7 +25,9 @@ static void on_problem(void *arg, bool warning, const char *text)
 static unsigned int check_security(const struct config *conf)
 {
 	const char **names = calloc(conf->nnames + 1, sizeof(*names));
-	struct oap_settings set = { .dir = conf->security };
+	struct oap_settings set = {
+		.dir = conf->security, .need_lists = conf->need_lists,
+	};
 	unsigned int errors;
 	size_t i;
 

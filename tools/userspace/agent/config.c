@@ -55,6 +55,15 @@ static bool get_auth(const char *text, enum oap_auth *auth)
 	return false;
 }
 
+static bool get_crl(const char *text, bool *need)
+{
+	*need = !strcmp(text, "required");
+	if (*need || !strcmp(text, "optional"))
+		return true;
+	log_err("crl = %s: use optional or required", text);
+	return false;
+}
+
 static bool get_number(const char *text, uint32_t *value)
 {
 	char *end;
@@ -419,6 +428,7 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	ok &= get_kex(cfg, conf);
 	ok &= get_times(cfg, conf);
 	ok &= get_auth(cfg_getstr(cfg, "auth"), &conf->auth);
+	ok &= get_crl(cfg_getstr(cfg, "crl"), &conf->need_lists);
 	ok &= get_params(cfg, conf);
 	for (; conf->nnames < n; conf->nnames++)
 		ok &= get_name(cfg_getnsec(cfg, "name", conf->nnames), conf,
@@ -465,6 +475,7 @@ static cfg_opt_t top_opts[] = {
 	CFG_FLOAT("grace", 5, CFGF_NONE),
 	CFG_FLOAT("linger", 10, CFGF_NONE),
 	CFG_STR("auth", "required", CFGF_NONE),
+	CFG_STR("crl", "optional", CFGF_NONE),
 	CFG_BOOL("recover", cfg_true, CFGF_NONE),
 	CFG_FLOAT("clock-slack", 2, CFGF_NONE),
 	CFG_STR("security", CONFIG_SECURITY, CFGF_NONE),

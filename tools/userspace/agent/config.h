@@ -64,6 +64,7 @@ struct config_name {
  * @socket: path of the status socket; NULL for none
  * @dns_servers: addresses separated by commas; NULL to use resolv.conf
  * @kex_accept: names of key exchanges that peers may choose, separated by spaces
+ * @need_lists: refuse a peer without a current revocation list of its CAs
  * @params: parameters of new flows
  */
 struct config {
@@ -82,6 +83,7 @@ struct config {
 	enum oap_auth auth;
 	bool recover;
 	char *security;
+	bool need_lists;
 	struct ipcp_nl_params params;
 	struct config_name *names;
 	size_t nnames;

@@ -184,40 +184,44 @@ static const struct {
 	[OAP_RESPONDER] = { XKU_SSL_SERVER, "serverAuth" },
 };
 
-static bool is_for(X509 *crt, enum oap_role role)
+/**
+ * oap_auth_lacks() - find what a certificate is not for
+ * @crt: the certificate
+ * @role: role of its owner
+ *
+ * Return: the extended key usage that is missing; NULL if it is there, or if the
+ * certificate has none at all.
+ */
+const char *oap_auth_lacks(X509 *crt, enum oap_role role)
 {
 	return X509_get_extended_key_usage(crt) &
-	       (purposes[role].bit | XKU_ANYEKU);
+	       (purposes[role].bit | XKU_ANYEKU) ? NULL : purposes[role].name;
 }
 
 /* Check what the certificate and its CAs are for, where they say so. */
 static enum oap_code check_purpose(const STACK_OF(X509) *chain,
 				   enum oap_role role, struct oap_err *err)
 {
-	const char *name = purposes[role].name;
 	X509 *crt = sk_X509_value(chain, 0);
+	const char *name;
 	int i;
 
 	if (!(X509_get_key_usage(crt) & KU_DIGITAL_SIGNATURE))
 		return oap_err_set(err, OAP_BAD_CERT,
 				   "the certificate is not for digitalSignature: issue one with this key usage, or with none");
-	if (!is_for(crt, role))
+	name = oap_auth_lacks(crt, role);
+	if (name)
 		return oap_err_set(err, OAP_BAD_CERT,
 				   "the certificate is not for %s: issue one with this extended key usage, or with none",
 				   name);
-	for (i = 1; i < sk_X509_num(chain); i++)
-		if (!is_for(sk_X509_value(chain, i), role))
+	for (i = 1; i < sk_X509_num(chain); i++) {
+		name = oap_auth_lacks(sk_X509_value(chain, i), role);
+		if (name)
 			return oap_err_set(err, OAP_BAD_CERT,
 					   "a CA of the certificate is not for %s: have another CA issue it",
 					   name);
+	}
 	return OAP_OK;
-}
-
-/* A certificate of the future shows that the clock of this host is behind. */
-static int accept_early(int ok, X509_STORE_CTX *ctx)
-{
-	return ok || X509_STORE_CTX_get_error(ctx) ==
-		     X509_V_ERR_CERT_NOT_YET_VALID;
 }
 
 static enum oap_code verify_chain(X509_STORE_CTX *ctx,
@@ -228,11 +232,13 @@ static enum oap_code verify_chain(X509_STORE_CTX *ctx,
 	enum oap_code code;
 	int reason;
 
+	oap_crl_prepare(ctx, how);
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), 2);
 	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), how->now);
-	if (how->early)
-		X509_STORE_CTX_set_verify_cb(ctx, accept_early);
 	if (X509_verify_cert(ctx) != 1) {
+		code = oap_crl_refuse(ctx, err);
+		if (code)
+			return code;
 		reason = X509_STORE_CTX_get_error(ctx);
 		return oap_err_set(err, OAP_BAD_CERT,
 				   "the certificate was refused: %s",

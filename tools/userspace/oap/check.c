@@ -28,6 +28,7 @@
 struct check {
 	const char *dir;
 	time_t now;
+	bool need_lists;
 	oap_check_fn report;
 	void *arg;
 	unsigned int errors;
@@ -177,12 +178,21 @@ static void free_list(struct dirent **list, int n)
 	free(list);
 }
 
-/* Return the number of files. */
-static int check_folder(struct check *c, const char *folder)
+static void check_cert_file(struct check *c, const char *path, void *arg)
+{
+	bool more;
+
+	(void)arg;
+	X509_free(check_certs(c, path, &more));
+}
+
+/* Call @each for each file; return their number. */
+static int check_folder(struct check *c, const char *folder,
+			void (*each)(struct check *c, const char *path,
+				     void *arg), void *arg)
 {
 	char dir[PATH_MAX], path[PATH_MAX];
 	struct dirent **list = NULL;
-	bool more;
 	int i, n;
 
 	snprintf(dir, sizeof(dir), "%s/%s", c->dir, folder);
@@ -194,10 +204,126 @@ static int check_folder(struct check *c, const char *folder)
 	for (i = 0; i < n; i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", dir,
 			     list[i]->d_name) < (int)sizeof(path))
-			X509_free(check_certs(c, path, &more));
+			each(c, path, arg);
 	}
 	free_list(list, n);
 	return n;
+}
+
+/* Revocation lists */
+
+struct lists {
+	struct oap_store *store;	/* of the CAs, gets the lists */
+	STACK_OF(X509_CRL) *all;
+};
+
+static void check_mode(struct check *c, const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && st.st_mode & 02)
+		error(c, "%s can be written by everybody: run chmod o-w on it",
+		      path);
+}
+
+static void check_issuer(struct check *c, const char *path, X509_CRL *crl,
+			 const struct oap_store *store)
+{
+	char ca[64];
+
+	oap_crl_name(X509_CRL_get_issuer(crl), ca, sizeof(ca));
+	switch (oap_crl_issuer(store, crl)) {
+	case OAP_ISSUER_UNKNOWN:
+		warn(c, "%s is not used: its issuer '%s' is neither in cacert nor in untrusted: put that CA there, or remove the list",
+		     path, ca);
+		break;
+	case OAP_ISSUER_ANOTHER:
+		error(c, "%s is not signed by its issuer '%s': replace or remove it",
+		      path, ca);
+		break;
+	case OAP_ISSUER_KNOWN:
+		break;
+	}
+}
+
+static void check_list_file(struct check *c, const char *path, void *arg)
+{
+	FILE *file = fopen(path, "re");
+	struct lists *lists = arg;
+	X509_CRL *crl;
+	int n = 0;
+
+	if (!file) {
+		cannot_read(c, path);
+		return;
+	}
+	check_mode(c, path);
+	while ((crl = PEM_read_X509_CRL(file, NULL, oap_secret_no_passphrase,
+					NULL))) {
+		check_issuer(c, path, crl, lists->store);
+		sk_X509_CRL_push(lists->all, crl);
+		n++;
+	}
+	fclose(file);
+	if (!n || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		error(c, "%s is not a PEM revocation list: %s; replace it", path,
+		      oap_err_why());
+	ERR_clear_error();
+}
+
+/* A list whose issuer has none that is valid for longer. */
+static void check_expiry(struct check *c, const struct lists *lists,
+			 const X509_CRL *crl)
+{
+	const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+	char ca[64], buf[64];
+	time_t now = c->now;
+	struct tm tm;
+
+	if (!next || X509_cmp_time(next, &now) > 0 ||
+	    ASN1_TIME_to_tm(next, &tm) != 1 ||
+	    oap_crl_superseded(lists->all, crl, timegm(&tm)))
+		return;
+	oap_crl_name(X509_CRL_get_issuer(crl), ca, sizeof(ca));
+	(c->need_lists ? error : warn)(c, "the revocation list of '%s' in %s/crls expired at %s: put a newer one there",
+				       ca, c->dir, date(next, buf, sizeof(buf)));
+}
+
+/* With crl = required each CA has a list. */
+static void check_needed(struct check *c, const struct lists *lists,
+			 const STACK_OF(X509) *cas)
+{
+	const X509_NAME *name;
+	char ca[64];
+	int i, j, n = sk_X509_CRL_num(lists->all);
+
+	for (i = 0; i < sk_X509_num(cas); i++) {
+		name = X509_get_subject_name(sk_X509_value(cas, i));
+		for (j = 0; j < n; j++)
+			if (!X509_NAME_cmp(name, X509_CRL_get_issuer(
+					sk_X509_CRL_value(lists->all, j))))
+				break;
+		if (j == n)
+			error(c, "crl = required, but %s/crls has no list of '%s': put one there",
+			      c->dir, oap_crl_name(name, ca, sizeof(ca)));
+	}
+}
+
+static void check_lists(struct check *c, struct oap_store *store)
+{
+	STACK_OF(X509) *roots = X509_STORE_get1_all_certs(store->roots);
+	struct lists lists = { store, sk_X509_CRL_new_null() };
+	int i;
+
+	check_folder(c, "crls", check_list_file, &lists);
+	for (i = 0; i < sk_X509_CRL_num(lists.all); i++)
+		check_expiry(c, &lists, sk_X509_CRL_value(lists.all, i));
+	if (c->need_lists) {
+		check_needed(c, &lists, roots);
+		check_needed(c, &lists, store->untrusted);
+	}
+	sk_X509_CRL_pop_free(lists.all, X509_CRL_free);
+	sk_X509_pop_free(roots, X509_free);
 }
 
 static void check_store(struct check *c)
@@ -206,10 +332,18 @@ static void check_store(struct check *c)
 	struct oap_store store = { 0 };
 	struct oap_err err;
 
-	if (!check_folder(c, "cacert"))
+	if (!check_folder(c, "cacert", check_cert_file, NULL))
 		warn(c, "%s/cacert has no *.pem: no certificate of a peer is accepted",
 		     c->dir);
-	check_folder(c, "untrusted");
+	check_folder(c, "untrusted", check_cert_file, NULL);
+	/* what is trusted decides about the lists */
+	if (oap_store_certs(&store, c->dir, &err)) {
+		if (c->errors == before)
+			error(c, "%s", err.text);
+		return;
+	}
+	check_lists(c, &store);
+	oap_store_free(&store);
 	if (c->errors != before)
 		return;
 	/* exchanges have the last word */
@@ -248,6 +382,8 @@ static void check_conf(struct check *c, const struct place *p)
 /* A server has to prove its name, a client any. */
 static void check_name(struct check *c, const struct place *p, X509 *crt)
 {
+	const char *lacks = oap_auth_lacks(crt, p->server ? OAP_RESPONDER :
+							   OAP_INITIATOR);
 	struct oap_hdr hdr = { 0 };
 	struct oap_identity id;
 	struct oap_err err;
@@ -257,6 +393,9 @@ static void check_name(struct check *c, const struct place *p, X509 *crt)
 	if (!(X509_get_key_usage(crt) & KU_DIGITAL_SIGNATURE))
 		error(c, "%s is not for signatures: request one whose key usage has digitalSignature",
 		      p->crt);
+	if (lacks)
+		error(c, "%s is not for %s: request one with this extended key usage, or with none",
+		      p->crt, lacks);
 	hdr.crt.p = der;
 	hdr.crt.len = len > 0 ? len : 0;
 	if (p->server && oap_auth_name(&hdr, p->name, &id, &err))
@@ -413,6 +552,7 @@ unsigned int oap_check(const struct oap_settings *set,
 {
 	struct check c = {
 		.dir = set->dir, .report = report, .arg = arg,
+		.need_lists = set->need_lists,
 		.now = set->now ? (time_t)(set->now(set->now_arg) / 1000000000) :
 				  time(NULL),
 	};

@@ -19,8 +19,8 @@ static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
 	enum oap_code code;
 	char dir[1024];
 
-	code = oap_env_path(run->env, false, run->name, "", dir, sizeof(dir),
-			    err);
+	code = oap_creds_path(run->env, false, run->name, "", dir, sizeof(dir),
+			      err);
 	if (!code)
 		code = oap_kexfile_public(run->conf.kex, dir, &key, err);
 	if (!code)
@@ -215,6 +215,7 @@ static enum oap_code complete(struct oap_run *run,
 		.store = &run->env->store, .role = OAP_RESPONDER,
 		.now = oap_env_now(run->env) / 1000000000,
 		.early = params->no_clock,
+		.need_lists = run->env->need_lists,
 	};
 	enum oap_code code;
 

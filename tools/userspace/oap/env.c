@@ -36,46 +36,17 @@ uint64_t oap_env_now(const struct oap_env *env)
 	return env->now(env->now_arg);
 }
 
-/**
- * oap_env_path() - build the path DIR/{server,client}/NAME/FILE
- * @env: the environment, for the directory
- * @server: use server/, else client/
- * @name: the name
- * @file: the file; "" for the directory itself
- * @path: the path
- * @len: size of @path
- * @err: reason of a failure
- *
- * Return: OAP_OK or OAP_BAD_CONFIG.
- */
-enum oap_code oap_env_path(const struct oap_env *env, bool server,
-			   const char *name, const char *file, char *path,
-			   size_t len, struct oap_err *err)
-{
-	int n;
-
-	if (!oap_name_ok(name))
-		return oap_err_set(err, OAP_BAD_CONFIG, "invalid name");
-	n = snprintf(path, len, "%s/%s/%s%s%s", env->dir,
-		     server ? "server" : "client", name, *file ? "/" : "",
-		     file);
-	if (n < 0 || (size_t)n >= len)
-		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "the path of the directory %s is too long",
-				   env->dir);
-	return OAP_OK;
-}
-
 bool oap_has_credentials(const struct oap_env *env, bool server,
 			 const char *name)
 {
 	struct oap_err err;
 	char path[1024];
 
-	if (oap_env_path(env, server, name, "crt.pem", path, sizeof(path),
-			 &err))
+	if (oap_creds_path(env, server, name, "crt.pem", path, sizeof(path),
+			   &err))
 		return false;
-	return !access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
+	return oap_creds_kept(env, server, name) || !access(path, F_OK) ||
+	       (errno != ENOENT && errno != ENOTDIR);
 }
 
 enum oap_code oap_env_open(struct oap_env **envp,
@@ -93,6 +64,7 @@ enum oap_code oap_env_open(struct oap_env **envp,
 	env->slack = set->slack_ms * MS;
 	env->now = set->now ? set->now : system_clock;
 	env->now_arg = set->now_arg;
+	env->need_lists = set->need_lists;
 	keep = env->max_age + 2 * env->slack;
 	env->dir = strdup(set->dir);
 	env->known = oap_replay_new(max, keep, false);
@@ -111,13 +83,39 @@ enum oap_code oap_env_open(struct oap_env **envp,
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 {
 	struct oap_store store = { 0 };
+	STACK_OF(X509_CRL) *told;
 	enum oap_code code = oap_store_load(&store, env->dir, err);
 
 	if (code)
 		return code;
+	/* what was said of a list is not said again */
+	told = store.told;
+	store.told = env->store.told;
+	env->store.told = told;
 	oap_store_free(&env->store);
 	env->store = store;
 	return OAP_OK;
+}
+
+time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg)
+{
+	return oap_crl_report(&env->store, oap_env_now(env) / 1000000000,
+			      env->need_lists, report, arg);
+}
+
+bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg)
+{
+	struct oap_err err;
+	char text[320];
+	bool ok = !oap_env_reload(env, &err);
+
+	if (!ok) {
+		snprintf(text, sizeof(text),
+			 "%s; the trusted certificates and lists from before stay in use",
+			 err.text);
+		report(arg, false, text);
+	}
+	return oap_creds_renew(env, report, arg) && ok;
 }
 
 void oap_env_close(struct oap_env *env)
@@ -125,6 +123,7 @@ void oap_env_close(struct oap_env *env)
 	if (!env)
 		return;
 	oap_store_free(&env->store);
+	oap_creds_close(env);
 	oap_replay_free(env->known);
 	oap_replay_free(env->unknown);
 	free(env->dir);

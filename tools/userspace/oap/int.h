@@ -76,12 +76,16 @@ enum oap_code oap_crt_name(X509 *crt, const char *want, char *name,
 enum oap_code oap_crt_constraints(const STACK_OF(X509) *chain,
 				  struct oap_err *err);
 
-/* store.c: trusted certificates */
+/* store.c: trusted certificates and revocation lists */
 struct oap_store {
-	X509_STORE *roots;
+	X509_STORE *roots;		/* and the lists */
 	STACK_OF(X509) *untrusted;
+	STACK_OF(X509_CRL) *lists;
+	STACK_OF(X509_CRL) *told;	/* that they have expired */
 };
 
+enum oap_code oap_store_certs(struct oap_store *store, const char *dir,
+			      struct oap_err *err);
 enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 			     struct oap_err *err);
 void oap_store_free(struct oap_store *store);
@@ -92,7 +96,25 @@ struct oap_verify {
 	enum oap_role role;	/* of the owner of the certificate */
 	time_t now;		/* seconds since 1970 */
 	bool early;		/* accept a certificate that is not valid yet */
+	bool need_lists;	/* of every CA, that have not expired */
 };
+
+/* crl.c: revocation lists */
+enum oap_issuer {
+	OAP_ISSUER_UNKNOWN,
+	OAP_ISSUER_ANOTHER,	/* of the same name */
+	OAP_ISSUER_KNOWN,
+};
+
+const char *oap_crl_name(const X509_NAME *name, char *buf, size_t len);
+bool oap_crl_superseded(const STACK_OF(X509_CRL) *lists, const X509_CRL *crl,
+			time_t end);
+enum oap_issuer oap_crl_issuer(const struct oap_store *store, X509_CRL *crl);
+enum oap_code oap_crl_use(struct oap_store *store, struct oap_err *err);
+time_t oap_crl_report(struct oap_store *store, time_t now, bool need,
+		      oap_check_fn report, void *arg);
+void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how);
+enum oap_code oap_crl_refuse(X509_STORE_CTX *ctx, struct oap_err *err);
 
 struct oap_creds {
 	X509 *crt;		/* NULL: none */
@@ -104,6 +126,7 @@ struct oap_creds {
 enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 				  struct oap_err *err);
 void oap_auth_creds_free(struct oap_creds *creds);
+const char *oap_auth_lacks(X509 *crt, enum oap_role role);
 enum oap_code oap_auth_sign(const struct oap_creds *creds, uint16_t md,
 			    struct oap_msg *msg, struct oap_err *err);
 enum oap_code oap_auth_peer(const struct oap_verify *how,
@@ -112,6 +135,18 @@ enum oap_code oap_auth_peer(const struct oap_verify *how,
 			    struct oap_err *err);
 enum oap_code oap_auth_name(const struct oap_hdr *hdr, const char *want,
 			    struct oap_identity *id, struct oap_err *err);
+
+/* creds.c: certificates and keys of this host, in memory */
+struct oap_kept;
+
+enum oap_code oap_creds_path(const struct oap_env *env, bool server,
+			     const char *name, const char *file, char *path,
+			     size_t len, struct oap_err *err);
+enum oap_code oap_creds_get(struct oap_env *env, bool server, const char *name,
+			    struct oap_creds *creds, struct oap_err *err);
+bool oap_creds_kept(const struct oap_env *env, bool server, const char *name);
+bool oap_creds_renew(struct oap_env *env, oap_check_fn report, void *arg);
+void oap_creds_close(struct oap_env *env);
 
 /* secret.c: files that contain keys */
 struct oap_secret {
@@ -177,7 +212,10 @@ struct oap_env {
 	uint64_t slack;
 	uint64_t (*now)(void *arg);
 	void *now_arg;
+	bool need_lists;	/* crl = required */
 	struct oap_store store;
+	struct oap_kept *kept;		/* certificates and keys of this host */
+	unsigned int nkept;
 	struct oap_replay *known;	/* authentic; refuses when full */
 	struct oap_replay *unknown;	/* others; evicts when full */
 };
@@ -187,9 +225,6 @@ enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 			    const struct oap_params *params,
 			    const struct oap_identity *peer,
 			    struct oap_err *err);
-enum oap_code oap_env_path(const struct oap_env *env, bool server,
-			   const char *name, const char *file, char *path,
-			   size_t len, struct oap_err *err);
 
 /* run.c: an exchange, on either side */
 struct oap_run {

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define OAP_KEY_LEN	32	/* of the OAP key and of a root seed */
 #define OAP_FP_LEN	32	/* SHA-256 of a certificate */
@@ -110,10 +111,13 @@ struct oap_identity {
 
 /**
  * struct oap_settings - settings of an environment
- * @dir: directory with cacert/ untrusted/ server/NAME/ client/NAME/
+ * @dir: directory with cacert/ untrusted/ crls/ server/NAME/
+ *	client/NAME/
  * @max_age_ms: age of the oldest request that is accepted; 0 for 20 s
  * @slack_ms: tolerated difference of the clocks
  * @replay_max: capacity of the replay cache; 0 for 65536 requests
+ * @need_lists: refuse a peer unless crls/ has a list of each of its CAs that has
+ *	not expired
  * @now: returns the time in nanoseconds since 1970; NULL for the system clock
  * @now_arg: argument of @now
  */
@@ -122,6 +126,7 @@ struct oap_settings {
 	uint32_t max_age_ms;
 	uint32_t slack_ms;
 	uint32_t replay_max;
+	bool need_lists;
 	uint64_t (*now)(void *arg);
 	void *now_arg;
 };
@@ -136,9 +141,10 @@ struct oap_run;
  * @err: reason of a failure
  *
  * Read all certificates of the files *.pem in cacert/ (trusted roots) and
- * untrusted/ (intermediates, not trusted on their own), and leave other files
- * alone. A missing directory counts as empty; a file *.pem without certificates,
- * or with anything else between or after them, is an error.
+ * untrusted/ (intermediates, not trusted on their own), and all revocation lists
+ * of those in crls/, and leave other files alone. A missing directory counts as
+ * empty; a file *.pem without certificates or lists, or with anything else between
+ * or after them, is an error, and so is a list that its issuer has not signed.
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
@@ -156,30 +162,56 @@ enum oap_code oap_env_open(struct oap_env **env,
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err);
 
 /**
- * oap_env_close() - free an environment
- * @env: the environment, no longer used by any exchange; may be NULL
- */
-void oap_env_close(struct oap_env *env);
-
-/**
- * typedef oap_check_fn - called for each problem that oap_check() finds
- * @arg: as given to oap_check()
+ * typedef oap_check_fn - called for each problem of a file
+ * @arg: as given to the caller
  * @warning: the file is usable now, or is not used
  * @text: names the file, the problem and what to do
  */
 typedef void (*oap_check_fn)(void *arg, bool warning, const char *text);
 
 /**
+ * oap_env_renew() - read all files again that may have changed
+ * @env: the environment
+ * @report: called for each file that cannot be used
+ * @arg: argument of @report
+ *
+ * Read the trust store as oap_env_reload() does, and the certificates and keys of
+ * this host. What was in use before stays in place of what cannot be used; a pair
+ * whose files are both gone is forgotten. Exchanges use a new pair as soon as both
+ * of its files are there.
+ *
+ * Return: false if something cannot be used, which may be because it is only half
+ * written.
+ */
+bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg);
+
+/**
+ * oap_env_lists() - report the revocation lists that have expired
+ * @env: the environment
+ * @report: called for each that has not been reported before
+ * @arg: argument of @report
+ *
+ * Return: when the next one expires, in seconds since 1970; 0 for never.
+ */
+time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg);
+
+/**
+ * oap_env_close() - free an environment
+ * @env: the environment, no longer used by any exchange; may be NULL
+ */
+void oap_env_close(struct oap_env *env);
+
+/**
  * oap_check() - load all files that exchanges may load
- * @settings: uses @dir, @now and @now_arg
+ * @settings: uses @dir, @need_lists, @now and @now_arg
  * @names: names to check even if server/ and client/ cannot be listed; ends with
  *	NULL
  * @report: callback
  * @arg: argument of @report
  *
- * Check every certificate in cacert/ and untrusted/, and of each name in server/
- * and client/ the certificate, the key, whether they belong together, and
- * enc.conf. The first problem of a file is reported, and each of its dates. A
+ * Check every certificate in cacert/ and untrusted/, every list in crls/, and of
+ * each name in server/ and client/ the certificate, the key, whether they belong
+ * together, and enc.conf. The first problem of a file is reported, and each of its dates. A
  * certificate that expires within 14 days is a warning.
  *
  * Return: the number of problems that are not warnings.

@@ -150,15 +150,12 @@ enum oap_code oap_run_load(struct oap_run *run, bool server, const char *name,
 	enum oap_code code;
 
 	memset(creds, 0, sizeof(*creds));
-	code = oap_env_path(run->env, server, name, "enc.conf", path,
-			    sizeof(path), err);
+	code = oap_creds_path(run->env, server, name, "enc.conf", path,
+			      sizeof(path), err);
 	if (!code)
 		code = oap_conf_load(&run->conf, path, server, err);
 	if (!code)
-		code = oap_env_path(run->env, server, name, "", path,
-				    sizeof(path), err);
-	if (!code)
-		code = oap_auth_creds_load(creds, path, err);
+		code = oap_creds_get(run->env, server, name, creds, err);
 	return code;
 }
 

@@ -28,6 +28,7 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 		.store = &env->store, .role = params->peer_role,
 		.now = oap_env_now(env) / 1000000000,
 		.early = params->no_clock,
+		.need_lists = env->need_lists,
 	};
 	struct oap_run *run = oap_run_new(env, err);
 	enum oap_code code;
@@ -130,8 +131,8 @@ static enum oap_code decapsulate(struct oap_run *run,
 		return oap_err_set(err, OAP_BAD_KEX,
 				   "the peer encapsulated to a key that is not %s",
 				   conf->kex->name);
-	code = oap_env_path(run->env, true, params->name, "", dir, sizeof(dir),
-			    err);
+	code = oap_creds_path(run->env, true, params->name, "", dir, sizeof(dir),
+			      err);
 	if (!code)
 		code = oap_kexfile_private(conf->kex, dir, &key, err);
 	if (!code)

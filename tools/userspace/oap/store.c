@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Trusted certificates: the files of cacert/ and untrusted/. */
+/* Trusted certificates and revocation lists: cacert/, untrusted/ and crls/. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,13 +15,57 @@
 
 #define NAMES_MAX	300	/* room for "/untrusted/" and a file's name */
 
-#define BEGIN		"-----BEGIN " PEM_STRING_X509 "-----"
-#define BEGIN_OLD	"-----BEGIN " PEM_STRING_X509_OLD "-----"
+#define BEGIN(what)	"-----BEGIN " what "-----"
+
+/**
+ * struct kind - what is in the files of a folder
+ * @word: what it is called
+ * @begin: first line of each
+ * @begin_old: the same, as old programs wrote it
+ * @read: read one and add it to a stack; NULL if it cannot be read
+ */
+struct kind {
+	const char *word;
+	const char *begin;
+	const char *begin_old;
+	bool (*read)(FILE *file, void *stack, bool *room);
+};
 
 enum found {
-	FOUND_CERT,
+	FOUND_ONE,
 	FOUND_TEXT,
 	FOUND_END,
+};
+
+static bool read_cert(FILE *file, void *stack, bool *room)
+{
+	X509 *crt = PEM_read_X509(file, NULL, oap_secret_no_passphrase, NULL);
+
+	*room = !crt || sk_X509_push(stack, crt) > 0;
+	if (!*room)
+		X509_free(crt);
+	return crt;
+}
+
+static bool read_list(FILE *file, void *stack, bool *room)
+{
+	X509_CRL *crl = PEM_read_X509_CRL(file, NULL, oap_secret_no_passphrase,
+					  NULL);
+
+	*room = !crl || sk_X509_CRL_push(stack, crl) > 0;
+	if (!*room)
+		X509_CRL_free(crl);
+	return crl;
+}
+
+static const struct kind certificates = {
+	"certificate", BEGIN(PEM_STRING_X509), BEGIN(PEM_STRING_X509_OLD),
+	read_cert,
+};
+
+static const struct kind lists = {
+	"revocation list", BEGIN(PEM_STRING_X509_CRL),
+	BEGIN(PEM_STRING_X509_CRL), read_list,
 };
 
 static bool starts_with(const char *line, const char *begin)
@@ -34,14 +78,14 @@ static bool starts_with(const char *line, const char *begin)
  * -text" before the first certificate. A damaged certificate must not pass for
  * text: its dashes give it away.
  */
-static bool may_skip(const char *line, int certs_read)
+static bool may_skip(const char *line, int number)
 {
 	line += strspn(line, " \t\r\n");
-	return !*line || *line == '#' || (!certs_read && !strstr(line, "-----"));
+	return !*line || *line == '#' || (!number && !strstr(line, "-----"));
 }
 
-/* Find the next certificate; the file is then at its first line. */
-static enum found find_cert(FILE *file, int certs_read)
+/* Find the next one; the file is then at its first line. */
+static enum found find_next(const struct kind *kind, FILE *file, int number)
 {
 	enum found found = FOUND_END;
 	char *line = NULL;
@@ -52,46 +96,47 @@ static enum found find_cert(FILE *file, int certs_read)
 		at = ftell(file);
 		if (getline(&line, &size, file) < 0)
 			break;
-		if (starts_with(line, BEGIN) || starts_with(line, BEGIN_OLD))
-			found = FOUND_CERT;
-		else if (!may_skip(line, certs_read))
+		if (starts_with(line, kind->begin) ||
+		    starts_with(line, kind->begin_old))
+			found = FOUND_ONE;
+		else if (!may_skip(line, number))
 			found = FOUND_TEXT;
 	} while (found == FOUND_END);
 	free(line);
-	if (found == FOUND_CERT && fseek(file, at, SEEK_SET))
+	if (found == FOUND_ONE && fseek(file, at, SEEK_SET))
 		return FOUND_TEXT;
 	return found;
 }
 
-static enum oap_code add_cert(FILE *file, const char *name,
-			      STACK_OF(X509) *certs, int number,
-			      struct oap_err *err)
+static enum oap_code add_one(const struct kind *kind, FILE *file,
+			     const char *name, void *stack, int number,
+			     struct oap_err *err)
 {
-	X509 *crt = PEM_read_X509(file, NULL, oap_secret_no_passphrase, NULL);
+	bool room, good = kind->read(file, stack, &room);
 
 	ERR_clear_error();
-	if (!crt)
+	if (!good)
 		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "%.40s: certificate %d is damaged: replace or remove it",
-				   name, number);
-	if (sk_X509_push(certs, crt) > 0)
+				   "%.40s: %s %d is damaged: replace or remove it",
+				   name, kind->word, number);
+	if (room)
 		return OAP_OK;
-	X509_free(crt);
 	return oap_err_set(err, OAP_INTERNAL, "out of memory");
 }
 
-static enum oap_code read_certs(FILE *file, const char *name,
-				STACK_OF(X509) *certs, struct oap_err *err)
+static enum oap_code read_all(const struct kind *kind, FILE *file,
+			      const char *name, void *stack,
+			      struct oap_err *err)
 {
 	enum oap_code code = OAP_OK;
 	enum found found;
 	int n = 0;
 
 	while (!code) {
-		found = find_cert(file, n);
-		if (found != FOUND_CERT)
+		found = find_next(kind, file, n);
+		if (found != FOUND_ONE)
 			break;
-		code = add_cert(file, name, certs, ++n, err);
+		code = add_one(kind, file, name, stack, ++n, err);
 	}
 	if (code)
 		return code;
@@ -101,17 +146,18 @@ static enum oap_code read_certs(FILE *file, const char *name,
 				   name, strerror(errno));
 	if (!n)
 		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "%.40s is not a PEM certificate: replace it, or drop .pem from its name",
-				   name);
+				   "%.40s is not a PEM %s: replace it, or drop .pem from its name",
+				   name, kind->word);
 	if (found == FOUND_TEXT)
 		return oap_err_set(err, OAP_BAD_CONFIG,
-				   "%.40s has other text after certificate %d: remove it, or begin its lines with #",
-				   name, n);
+				   "%.40s has other text after %s %d: remove it, or begin its lines with #",
+				   name, kind->word, n);
 	return OAP_OK;
 }
 
-static enum oap_code read_file(const char *path, const char *name,
-			       STACK_OF(X509) *certs, struct oap_err *err)
+static enum oap_code read_file(const struct kind *kind, const char *path,
+			       const char *name, void *stack,
+			       struct oap_err *err)
 {
 	FILE *file = fopen(path, "re");
 	enum oap_code code;
@@ -120,7 +166,7 @@ static enum oap_code read_file(const char *path, const char *name,
 		return oap_err_set(err, OAP_BAD_CONFIG,
 				   "cannot open %.40s (%.30s): check the file and its permissions",
 				   name, strerror(errno));
-	code = read_certs(file, name, certs, err);
+	code = read_all(kind, file, name, stack, err);
 	fclose(file);
 	return code;
 }
@@ -132,9 +178,10 @@ static int is_pem(const struct dirent *entry)
 	return entry->d_name[0] != '.' && dot && !strcmp(dot, ".pem");
 }
 
-/* Read all certificates of the files *.pem in DIR/FOLDER. */
-static enum oap_code read_folder(const char *dir, const char *folder,
-				 STACK_OF(X509) *certs, struct oap_err *err)
+/* Read all that the files *.pem in DIR/FOLDER have. */
+static enum oap_code read_folder(const struct kind *kind, const char *dir,
+				 const char *folder, void *stack,
+				 struct oap_err *err)
 {
 	enum oap_code code = OAP_OK;
 	struct dirent **list;
@@ -157,7 +204,8 @@ static enum oap_code read_folder(const char *dir, const char *folder,
 		snprintf(path + name, sizeof(path) - name, "%s/%s", folder,
 			 list[i]->d_name);
 		if (!code)
-			code = read_file(path, path + name, certs, err);
+			code = read_file(kind, path, path + name, stack,
+					 err);
 		free(list[i]);
 	}
 	free(list);
@@ -173,7 +221,7 @@ static enum oap_code load_roots(struct oap_store *store, const char *dir,
 
 	if (!certs)
 		return oap_err_set(err, OAP_INTERNAL, "out of memory");
-	code = read_folder(dir, "cacert", certs, err);
+	code = read_folder(&certificates, dir, "cacert", certs, err);
 	for (i = 0; !code && i < sk_X509_num(certs); i++)
 		if (X509_STORE_add_cert(store->roots,
 					sk_X509_value(certs, i)) != 1)
@@ -182,10 +230,44 @@ static enum oap_code load_roots(struct oap_store *store, const char *dir,
 	return code;
 }
 
+static int compare_lists(const X509_CRL *const *a, const X509_CRL *const *b)
+{
+	return X509_CRL_match(*a, *b);
+}
+
 /**
- * oap_store_load() - load the trusted certificates
+ * oap_store_certs() - load the trusted certificates, without revocation lists
  * @store: the store to fill
  * @dir: directory with cacert/ and untrusted/
+ * @err: reason of a failure, names the file
+ *
+ * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
+ */
+enum oap_code oap_store_certs(struct oap_store *store, const char *dir,
+			      struct oap_err *err)
+{
+	enum oap_code code;
+
+	store->roots = X509_STORE_new();
+	store->untrusted = sk_X509_new_null();
+	store->lists = sk_X509_CRL_new_null();
+	store->told = sk_X509_CRL_new(compare_lists);
+	if (store->roots && store->untrusted && store->lists && store->told)
+		code = load_roots(store, dir, err);
+	else
+		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
+	if (!code)
+		code = read_folder(&certificates, dir, "untrusted",
+				   store->untrusted, err);
+	if (code)
+		oap_store_free(store);
+	return code;
+}
+
+/**
+ * oap_store_load() - load the trusted certificates and the revocation lists
+ * @store: the store to fill
+ * @dir: directory with cacert/, untrusted/ and crls/
  * @err: reason of a failure, names the file
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
@@ -193,16 +275,13 @@ static enum oap_code load_roots(struct oap_store *store, const char *dir,
 enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 			     struct oap_err *err)
 {
-	enum oap_code code;
+	enum oap_code code = oap_store_certs(store, dir, err);
 
-	store->roots = X509_STORE_new();
-	store->untrusted = sk_X509_new_null();
-	if (store->roots && store->untrusted)
-		code = load_roots(store, dir, err);
-	else
-		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
+	if (code)
+		return code;
+	code = read_folder(&lists, dir, "crls", store->lists, err);
 	if (!code)
-		code = read_folder(dir, "untrusted", store->untrusted, err);
+		code = oap_crl_use(store, err);
 	if (code)
 		oap_store_free(store);
 	return code;
@@ -216,6 +295,7 @@ void oap_store_free(struct oap_store *store)
 {
 	X509_STORE_free(store->roots);
 	sk_X509_pop_free(store->untrusted, X509_free);
-	store->roots = NULL;
-	store->untrusted = NULL;
+	sk_X509_CRL_pop_free(store->lists, X509_CRL_free);
+	sk_X509_CRL_pop_free(store->told, X509_CRL_free);
+	memset(store, 0, sizeof(*store));
 }

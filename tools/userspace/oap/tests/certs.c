@@ -118,6 +118,13 @@ struct test_crt test_crt_fixed(uint8_t number, const char *cn,
 	return c;
 }
 
+void test_crt_eku(struct test_crt *c, const struct test_crt *issuer,
+		  const char *eku)
+{
+	add_ext(c->crt, NID_ext_key_usage, eku);
+	sign(c, issuer);
+}
+
 void test_crt_free(struct test_crt *c)
 {
 	X509_free(c->crt);
@@ -149,6 +156,40 @@ void test_crt_write(const char *dir, const struct test_crt *c)
 	assert_int_equal(PEM_write_PrivateKey(file, c->key, NULL, NULL, 0,
 					      NULL, NULL), 1);
 	fclose(file);
+}
+
+static void revoke(X509_CRL *crl, const struct test_crt *crt, ASN1_TIME *when)
+{
+	X509_REVOKED *rev = X509_REVOKED_new();
+
+	assert_non_null(rev);
+	X509_REVOKED_set_serialNumber(rev, X509_get_serialNumber(crt->crt));
+	X509_REVOKED_set_revocationDate(rev, when);
+	assert_int_equal(X509_CRL_add0_revoked(crl, rev), 1);
+}
+
+void test_crl_add(const char *path, const struct test_crt *issuer,
+		  const struct test_crt *revoked, long from, long to)
+{
+	ASN1_TIME *last = X509_gmtime_adj(NULL, from);
+	ASN1_TIME *next = X509_gmtime_adj(NULL, to);
+	X509_CRL *crl = X509_CRL_new();
+	FILE *file = fopen(path, "a");
+
+	assert_non_null(crl);
+	assert_non_null(file);
+	X509_CRL_set_version(crl, 1);
+	X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->crt));
+	X509_CRL_set1_lastUpdate(crl, last);
+	X509_CRL_set1_nextUpdate(crl, next);
+	if (revoked)
+		revoke(crl, revoked, last);
+	assert_true(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
+	fclose(file);
+	X509_CRL_free(crl);
+	ASN1_TIME_free(last);
+	ASN1_TIME_free(next);
 }
 
 void test_file(const char *dir, const char *name, const char *text)

@@ -26,9 +26,15 @@ struct test_crt test_crt_make(const char *type, const char *cn,
  */
 struct test_crt test_crt_fixed(uint8_t number, const char *cn,
 			       const struct test_crt *issuer, int ca);
+/* Add an extended key usage, and sign again. */
+void test_crt_eku(struct test_crt *crt, const struct test_crt *issuer,
+		  const char *eku);
 void test_crt_free(struct test_crt *crt);
 void test_crt_write(const char *dir, const struct test_crt *crt);
 void test_crt_write_as(const char *path, const struct test_crt *crt);
+/* Append a list to a file; @revoked may be NULL. */
+void test_crl_add(const char *path, const struct test_crt *issuer,
+		  const struct test_crt *revoked, long from, long to);
 void test_file(const char *dir, const char *name, const char *text);
 
 #endif

@@ -17,6 +17,7 @@
 /* What was reported, one line each. */
 static char said[8192];
 static unsigned int errors, warnings;
+static bool needs_lists;
 
 static void on_problem(void *arg, bool warning, const char *text)
 {
@@ -40,7 +41,8 @@ static uint64_t test_clock(void *arg)
 static void check(void)
 {
 	static const char * const names[] = { NAME, "elsewhere", NULL };
-	struct oap_settings set = { .dir = path("srv"), .now = test_clock };
+	struct oap_settings set = { .dir = path("srv"), .now = test_clock,
+				    .need_lists = needs_lists };
 	unsigned int n;
 
 	said[0] = '\0';
@@ -235,6 +237,127 @@ static void no_folder(void)
 	test_file(path("srv/client"), "crt.pem", "");
 }
 
+/* Revocation lists of the root, which is made anew */
+
+static struct test_crt list_ca;
+
+static void lists_by(bool its_own, long from, long to)
+{
+	list_ca = root();
+	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add(path("srv/crls/a.pem"), its_own ? &list_ca : &test_other_ca,
+		     NULL, from, to);
+	test_crt_free(&list_ca);
+}
+
+static void good_list(void)
+{
+	lists_by(true, -DAY, DAY);
+}
+
+static void rubbish_list(void)
+{
+	test_file(path("srv/crls"), "a.pem", "rubbish\n");
+}
+
+static void cut_list(void)
+{
+	FILE *file;
+
+	good_list();
+	file = fopen(path("srv/crls/a.pem"), "a");
+	fputs("-----BEGIN X509 CRL-----\nAAAA\n", file);
+	fclose(file);
+}
+
+static void expired_list(void)
+{
+	lists_by(true, -2 * DAY, -DAY);
+}
+
+static void renewed_list(void)
+{
+	list_ca = root();
+	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add(path("srv/crls/a.pem"), &list_ca, NULL, -2 * DAY, -DAY);
+	test_crl_add(path("srv/crls/b.pem"), &list_ca, NULL, -DAY, DAY);
+	test_crt_free(&list_ca);
+}
+
+static void list_of_another(void)
+{
+	lists_by(false, -DAY, DAY);
+}
+
+static void list_of_a_stranger(void)
+{
+	struct test_crt stranger = test_crt_make("EC", "stranger", NULL, NULL, 1,
+						 -DAY, LONG);
+
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add(path("srv/crls/a.pem"), &stranger, NULL, -DAY, DAY);
+	test_crt_free(&stranger);
+}
+
+static void open_list(void)
+{
+	good_list();
+	chmod(path("srv/crls/a.pem"), 0666);
+}
+
+static void need_lists(void)
+{
+	needs_lists = true;
+}
+
+static void need_and_expired(void)
+{
+	need_lists();
+	expired_list();
+}
+
+static void need_and_good(void)
+{
+	need_lists();
+	good_list();
+}
+
+/* Extended key usages */
+
+static void with_eku(const char *dir, const char *cn, const char *eku)
+{
+	struct test_crt ca = root();
+	struct test_crt c = test_crt_make("EC", cn, NULL, &ca, 0, -DAY, LONG);
+
+	test_crt_eku(&c, &ca, eku);
+	test_crt_write_as(path("srv/cacert/ca.pem"), &ca);
+	test_crt_write(path("%s", dir), &c);
+	test_crt_free(&c);
+	test_crt_free(&ca);
+}
+
+static void client_as_server(void)
+{
+	with_eku(SERVER, NAME, "clientAuth");
+}
+
+static void server_as_client(void)
+{
+	with_eku(CLIENT, US, "serverAuth");
+}
+
+static void server_as_server(void)
+{
+	with_eku(SERVER, NAME, "serverAuth");
+}
+
+static void both_as_client(void)
+{
+	with_eku(CLIENT, US, "serverAuth,clientAuth");
+}
+
 static const struct problem {
 	const char *name;
 	void (*make)(void);
@@ -284,6 +407,31 @@ static const struct problem {
 	{ "rubbish as an intermediate", rubbish_intermediate, 1, 0,
 	  "srv/untrusted/b.pem", "is not a PEM certificate" },
 	{ "no root at all", no_root, 0, 1, "srv/cacert", "has no *.pem" },
+	{ "a list", good_list, 0, 0, "", "" },
+	{ "rubbish as a list", rubbish_list, 1, 0, "srv/crls/a.pem",
+	  "is not a PEM revocation list" },
+	{ "a list that is cut off", cut_list, 1, 0, "srv/crls/a.pem",
+	  "is not a PEM revocation list" },
+	{ "an expired list", expired_list, 0, 1, "srv/crls",
+	  "expired at" },
+	{ "an expired list beside a newer one", renewed_list, 0, 0, "", "" },
+	{ "a list of another CA of that name", list_of_another, 1, 0,
+	  "srv/crls/a.pem", "is not signed by its issuer 'ca'" },
+	{ "a list of an unknown CA", list_of_a_stranger, 0, 1, "srv/crls/a.pem",
+	  "is not used: its issuer 'stranger' is neither in cacert nor in untrusted" },
+	{ "a list that everybody can write", open_list, 1, 0, "srv/crls/a.pem",
+	  "can be written by everybody: run chmod o-w" },
+	{ "no list, but required", need_lists, 1, 0, "srv/crls",
+	  "has no list of 'ca': put one there" },
+	{ "an expired list, but required", need_and_expired, 1, 0, "srv/crls",
+	  "expired at" },
+	{ "a list as required", need_and_good, 0, 0, "", "" },
+	{ "a server's certificate for clients", client_as_server, 1, 0,
+	  SERVER "/crt.pem", "is not for serverAuth" },
+	{ "a client's certificate for servers", server_as_client, 1, 0,
+	  CLIENT "/crt.pem", "is not for clientAuth" },
+	{ "a server's certificate for servers", server_as_server, 0, 0, "", "" },
+	{ "a client's certificate for both", both_as_client, 0, 0, "", "" },
 	{ "a folder with other files", other_files, 0, 1, "srv/server/other",
 	  "crt.pem, key.pem and enc.conf are missing there" },
 	{ "a folder that no name can have", bad_folder, 0, 1, "srv/server/a b",
@@ -300,6 +448,7 @@ static void test_problem(void **state)
 	all_good();
 	p->make();
 	check();
+	needs_lists = false;
 	if (errors != p->errors || warnings != p->warnings)
 		fail_msg("%u errors, %u warnings: %s", errors, warnings, said);
 	if (!errors && !warnings)

@@ -160,6 +160,20 @@ struct oap_env *open_env(const char *side, uint32_t replay_max)
 	return env;
 }
 
+/* With crl = required if @lists; NULL on failure. */
+struct oap_env *open_env_needing(const char *side, bool lists,
+				 enum oap_code *code, struct oap_err *err)
+{
+	struct oap_settings set = {
+		.dir = path("%s", side), .slack_ms = 100, .now = fake_clock,
+		.need_lists = lists,
+	};
+	struct oap_env *env;
+
+	*code = oap_env_open(&env, &set, err);
+	return env;
+}
+
 void open_pair(struct pair *p, enum oap_auth auth)
 {
 	memset(p, 0, sizeof(*p));

@@ -64,6 +64,8 @@ void credentials(const char *type, const struct test_crt *by);
 void cli_conf(const char *text);
 void srv_conf(const char *text);
 struct oap_env *open_env(const char *side, uint32_t replay_max);
+struct oap_env *open_env_needing(const char *side, bool lists,
+				 enum oap_code *code, struct oap_err *err);
 void open_pair(struct pair *p, enum oap_auth auth);
 void drop_runs(struct pair *p);
 void close_pair(struct pair *p);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/* Use certificates, keys and revocation lists as soon as they are renewed. */
+#ifndef REKEYD_RENEW_H
+#define REKEYD_RENEW_H
+
+#include <systemd/sd-event.h>
+
+#include "../oap/oap.h"
+
+struct renew;
+
+/**
+ * struct renew_settings - how to watch the security folder
+ * @dir: the folder
+ * @oap: its certificates; outlives the watch
+ * @settle: read them when nothing has changed for this time, in microseconds
+ * @patience: time after which files that cannot be used are logged, because they
+ *	are not just half written, in microseconds
+ */
+struct renew_settings {
+	const char *dir;
+	struct oap_env *oap;
+	uint64_t settle;
+	uint64_t patience;
+};
+
+/**
+ * renew_open() - begin to watch
+ * @loop: event loop
+ * @set: the settings; copied
+ *
+ * Return: the watch; NULL on failure, after logging why.
+ */
+struct renew *renew_open(sd_event *loop, const struct renew_settings *set);
+
+/**
+ * renew_now() - read all files again
+ * @r: the watch; may be NULL
+ */
+void renew_now(struct renew *r);
+
+/**
+ * renew_close() - end a watch
+ * @r: the watch; may be NULL
+ */
+void renew_close(struct renew *r);
+
+#endif /* REKEYD_RENEW_H */

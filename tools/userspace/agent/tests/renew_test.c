@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Certificates, keys and lists that are renewed while the agent runs. */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../oap/tests/certs.h"
+#include "log.h"
+#include "renew.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#define DAY		86400L
+#define HOUR_US		3600000000ULL
+#define NAME		"bob"
+
+static sd_event *loop;
+static struct renew *renew;
+static struct oap_env *oap;
+static char top[64];
+static char said[4096];
+static struct test_crt ca, old, new;
+
+/* The log of this program */
+
+#define LOG(name)						\
+	void name(const char *fmt, ...)				\
+	{							\
+		size_t len = strlen(said);			\
+		va_list ap;					\
+								\
+		va_start(ap, fmt);				\
+		vsnprintf(said + len, sizeof(said) - len, fmt, ap); \
+		va_end(ap);					\
+		strncat(said, "\n", sizeof(said) - strlen(said) - 1); \
+	}
+
+LOG(log_err)
+LOG(log_warn)
+
+/* All but that the files were read. */
+void log_info(const char *fmt, ...)
+{
+	if (strncmp(fmt, "certificates", strlen("certificates")))
+		log_err("%s", fmt);
+}
+
+static char *path(const char *name)
+{
+	static char buf[4][128];
+	static int at;
+
+	at = (at + 1) % 4;
+	snprintf(buf[at], sizeof(buf[at]), "%s/%s", top, name);
+	return buf[at];
+}
+
+static void mv(const char *from, const char *to)
+{
+	assert_int_equal(rename(path(from), path(to)), 0);
+}
+
+static void turn(void)
+{
+	while (sd_event_run(loop, 0) > 0)
+		;
+}
+
+static void begin(uint64_t patience)
+{
+	struct renew_settings set = {
+		.dir = top, .oap = oap, .patience = patience,
+	};
+
+	renew = renew_open(loop, &set);
+	assert_non_null(renew);
+	turn();
+	assert_string_equal(said, "");
+}
+
+/* The request for NAME, which shows a certificate. */
+static struct oap_run *request(void)
+{
+	struct oap_params params = { .name = NAME };
+	struct oap_run *run;
+	struct oap_err err;
+
+	if (oap_request(oap, &params, &run, &err))
+		fail_msg("%s", err.text);
+	return run;
+}
+
+static bool shows(const struct test_crt *crt)
+{
+	struct oap_run *run = request();
+	uint8_t *der = NULL;
+	int n = i2d_X509(crt->crt, &der);
+	const uint8_t *msg;
+	size_t len;
+	bool found;
+
+	msg = oap_message(run, &len);
+	found = memmem(msg, len, der, n);
+	OPENSSL_free(der);
+	oap_free(run);
+	return found;
+}
+
+/* Whether the request is accepted here, and why not. */
+static enum oap_code accepts(struct oap_err *err)
+{
+	struct oap_params params = { .auth = OAP_AUTH_REQUIRED };
+	struct oap_run *run = request(), *answer;
+	const uint8_t *msg;
+	enum oap_code code;
+	size_t len;
+
+	msg = oap_message(run, &len);
+	code = oap_process(oap, &params, msg, len, &answer, err);
+	oap_free(answer);
+	oap_free(run);
+	return code;
+}
+
+static void a_pair_is_used_when_both_files_are_new(void **state)
+{
+	(void)state;
+	begin(HOUR_US);
+	mv("new/crt.pem", "client/" NAME "/crt.pem");
+	turn();
+	assert_true(shows(&old));
+	mv("new/key.pem", "client/" NAME "/key.pem");
+	turn();
+	assert_true(shows(&new));
+	assert_string_equal(said, "");
+}
+
+static void a_pair_that_does_not_match_is_said_once(void **state)
+{
+	(void)state;
+	begin(0);
+	mv("new/crt.pem", "client/" NAME "/crt.pem");
+	turn();
+	assert_non_null(strstr(said, "does not belong to the certificate beside it; what it was before stays in use until it is replaced\n"));
+	said[0] = '\0';
+	test_file(path("client/" NAME), "README", "");
+	turn();
+	assert_string_equal(said, "");
+	assert_true(shows(&old));
+	mv("new/key.pem", "client/" NAME "/key.pem");
+	turn();
+	assert_string_equal(said, "all certificates, keys and revocation lists can be used again\n");
+	assert_true(shows(&new));
+}
+
+static void a_folder_of_a_name_is_replaced(void **state)
+{
+	(void)state;
+	begin(HOUR_US);
+	mv("client/" NAME, "away");
+	mv("new", "client/" NAME);
+	turn();
+	assert_true(shows(&new));
+}
+
+static void a_link_to_a_pair_is_switched(void **state)
+{
+	(void)state;
+	mv("client/" NAME, "1");
+	mv("new", "2");
+	assert_int_equal(symlink("../1", path("client/" NAME)), 0);
+	begin(HOUR_US);
+	assert_true(shows(&old));
+	assert_int_equal(symlink("../2", path("tmp")), 0);
+	mv("tmp", "client/" NAME);
+	turn();
+	assert_true(shows(&new));
+}
+
+static void a_list_revokes_at_once(void **state)
+{
+	struct oap_err err;
+
+	(void)state;
+	begin(0);
+	assert_int_equal(accepts(&err), OAP_OK);
+	mkdir(path("crls"), 0700);
+	test_crl_add(path("tmp"), &ca, &old, -DAY, DAY);
+	mv("tmp", "crls/ca.pem");
+	turn();
+	assert_int_equal(accepts(&err), OAP_BAD_CERT);
+	assert_string_equal(err.text,
+			    "the list of 'ca' revokes the certificate of 'old': its owner needs a new one");
+	unlink(path("crls/ca.pem"));
+	turn();
+	assert_int_equal(accepts(&err), OAP_OK);
+	assert_string_equal(said, "");
+}
+
+static void a_broken_list_keeps_the_one_before(void **state)
+{
+	struct oap_err err;
+
+	(void)state;
+	mkdir(path("crls"), 0700);
+	begin(0);
+	test_crl_add(path("crls/ca.pem"), &ca, &old, -DAY, DAY);
+	turn();
+	test_file(path("crls"), "ca.pem", "rubbish\n");
+	turn();
+	assert_string_equal(said,
+			    "crls/ca.pem is not a PEM revocation list: replace it, or drop .pem from its name; the trusted certificates and lists from before stay in use\n");
+	assert_int_equal(accepts(&err), OAP_BAD_CERT);
+}
+
+static void an_expired_list_is_said_once(void **state)
+{
+	(void)state;
+	mkdir(path("crls"), 0700);
+	begin(0);
+	test_crl_add(path("crls/ca.pem"), &ca, NULL, -2 * DAY, -DAY);
+	turn();
+	assert_non_null(strstr(said, "the revocation list of 'ca' expired at "));
+	said[0] = '\0';
+	test_file(path("crls"), "README", "");
+	turn();
+	assert_string_equal(said, "");
+}
+
+static void a_root_is_replaced(void **state)
+{
+	struct test_crt other = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY,
+					      DAY);
+	struct oap_err err;
+
+	(void)state;
+	begin(0);
+	test_crt_write_as(path("tmp"), &other);
+	mv("tmp", "cacert/ca.pem");
+	turn();
+	assert_int_equal(accepts(&err), OAP_BAD_CERT);
+	test_crt_write_as(path("cacert/b.pem"), &ca);
+	turn();
+	assert_int_equal(accepts(&err), OAP_OK);
+	test_crt_free(&other);
+}
+
+static void a_name_that_appears_is_watched(void **state)
+{
+	(void)state;
+	begin(0);
+	mkdir(path("client/late"), 0700);
+	turn();
+	test_crt_write(path("client/late"), &old);
+	turn();
+	test_crt_write_as(path("client/late/crt.pem"), &new);
+	turn();
+	assert_non_null(strstr(said, "late/key.pem does not belong"));
+}
+
+static void a_pair_that_is_removed_is_forgotten(void **state)
+{
+	(void)state;
+	begin(0);
+	unlink(path("client/" NAME "/crt.pem"));
+	unlink(path("client/" NAME "/key.pem"));
+	turn();
+	assert_false(oap_has_credentials(oap, false, NAME));
+	assert_string_equal(said, "");
+}
+
+static int setup(void **state)
+{
+	static const char * const dirs[] = { "cacert", "client", "server" };
+	struct oap_settings set = { .dir = top };
+	struct oap_err err;
+	size_t i;
+
+	(void)state;
+	said[0] = '\0';
+	strcpy(top, "/tmp/renew-test-XXXXXX");
+	assert_non_null(mkdtemp(top));
+	for (i = 0; i < COUNT(dirs); i++)
+		mkdir(path(dirs[i]), 0700);
+	ca = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, DAY);
+	old = test_crt_make("EC", "old", NULL, &ca, 0, -DAY, DAY);
+	new = test_crt_make("EC", "new", NULL, &ca, 0, -DAY, DAY);
+	test_crt_write_as(path("cacert/ca.pem"), &ca);
+	test_crt_write(path("client/" NAME), &old);
+	test_crt_write(path("new"), &new);
+	assert_true(sd_event_new(&loop) >= 0);
+	return oap_env_open(&oap, &set, &err);
+}
+
+static int teardown(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	renew_close(renew);
+	renew = NULL;
+	oap_env_close(oap);
+	loop = sd_event_unref(loop);
+	test_crt_free(&ca);
+	test_crt_free(&old);
+	test_crt_free(&new);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
+	return system(cmd);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_pair_is_used_when_both_files_are_new),
+		TEST(a_pair_that_does_not_match_is_said_once),
+		TEST(a_folder_of_a_name_is_replaced),
+		TEST(a_link_to_a_pair_is_switched),
+		TEST(a_list_revokes_at_once),
+		TEST(a_broken_list_keeps_the_one_before),
+		TEST(an_expired_list_is_said_once),
+		TEST(a_root_is_replaced),
+		TEST(a_name_that_appears_is_watched),
+		TEST(a_pair_that_is_removed_is_forgotten),
+	};
+
+	return cmocka_run_group_tests_name("agent: renewed files", tests, NULL,
+					   NULL);
+}

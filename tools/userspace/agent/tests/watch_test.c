@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Which changes of a folder are seen, however they are made. */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "watch.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+static sd_event *loop;
+static struct watch *watch;
+static char top[64];
+static unsigned int seen;
+
+static char *path(const char *name)
+{
+	static char buf[4][128];
+	static int at;
+
+	at = (at + 1) % 4;
+	snprintf(buf[at], sizeof(buf[at]), "%s/%s", top, name);
+	return buf[at];
+}
+
+static void put(const char *name)
+{
+	FILE *f = fopen(path(name), "w");
+
+	assert_non_null(f);
+	fputs("text\n", f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void dir(const char *name)
+{
+	assert_int_equal(mkdir(path(name), 0700), 0);
+}
+
+static void ln(const char *target, const char *name)
+{
+	assert_int_equal(symlink(target, path(name)), 0);
+}
+
+static void mv(const char *from, const char *to)
+{
+	assert_int_equal(rename(path(from), path(to)), 0);
+}
+
+static void rm(const char *name)
+{
+	assert_int_equal(remove(path(name)), 0);
+}
+
+static void list(struct watch *w, void *arg)
+{
+	(void)arg;
+	watch_folder(w, path("in/folder"));
+}
+
+static void changed(void *arg)
+{
+	(void)arg;
+	seen++;
+}
+
+/* Handle all that has happened; true if a change was seen. */
+static bool turn(void)
+{
+	unsigned int before = seen;
+
+	while (sd_event_run(loop, 0) > 0)
+		;
+	return seen != before;
+}
+
+/* Before the watch begins */
+
+static void plain(void)
+{
+	dir("in/folder");
+	put("in/folder/file");
+}
+
+static void nothing(void) { }
+
+static void kubernetes(void)
+{
+	dir("in/folder");
+	dir("in/folder/..1");
+	dir("in/folder/..2");
+	put("in/folder/..1/file");
+	put("in/folder/..2/file");
+	ln("..1", "in/folder/..data");
+	ln("..data/file", "in/folder/file");
+}
+
+static void certbot(void)
+{
+	dir("archive");
+	dir("in/folder");
+	put("archive/file1");
+	put("archive/file2");
+	ln("../../archive/file1", "in/folder/file");
+}
+
+static void linked_folder(void)
+{
+	dir("a");
+	dir("b");
+	put("a/file");
+	put("b/file");
+	ln(path("a"), "in/folder");
+}
+
+static void hard_link(void)
+{
+	put("elsewhere");
+	dir("in/folder");
+	assert_int_equal(link(path("elsewhere"), path("in/folder/file")), 0);
+}
+
+static void circle(void)
+{
+	dir("in/folder");
+	ln("file", "in/folder/file");
+}
+
+static void dangling(void)
+{
+	dir("a");
+	dir("in/folder");
+	ln("../../a/b/c", "in/folder/file");
+}
+
+/* Changes */
+
+static void write_file(void)
+{
+	put("in/folder/file");
+}
+
+static void write_another(void)
+{
+	put("in/folder/another");
+}
+
+static void rename_over(void)
+{
+	put("in/new");
+	mv("in/new", "in/folder/file");
+}
+
+static void take_away(void)
+{
+	rm("in/folder/file");
+}
+
+static void change_mode(void)
+{
+	assert_int_equal(chmod(path("in/folder/file"), 0640), 0);
+}
+
+static void replace_folder(void)
+{
+	dir("in/new");
+	put("in/new/file");
+	mv("in/folder", "in/old");
+	mv("in/new", "in/folder");
+}
+
+static void replace_parent(void)
+{
+	dir("new");
+	dir("new/folder");
+	put("new/folder/file");
+	mv("in", "old");
+	mv("new", "in");
+}
+
+static void switch_data(void)
+{
+	ln("..2", "in/folder/..tmp");
+	mv("in/folder/..tmp", "in/folder/..data");
+}
+
+static void switch_file(void)
+{
+	ln("../../archive/file2", "in/tmp");
+	mv("in/tmp", "in/folder/file");
+}
+
+static void write_target(void)
+{
+	put("archive/file1");
+}
+
+static void replace_target(void)
+{
+	mv("archive/file2", "archive/file1");
+}
+
+static void switch_folder(void)
+{
+	ln("../b", "in/tmp");
+	mv("in/tmp", "in/folder");
+}
+
+static void write_elsewhere(void)
+{
+	put("elsewhere");
+}
+
+static void target_appears(void)
+{
+	dir("a/b");
+	turn();
+	put("a/b/c");
+}
+
+static void break_circle(void)
+{
+	rm("in/folder/file");
+	put("in/folder/file");
+}
+
+static void beside(void)
+{
+	put("in/beside");
+	put("beside");
+}
+
+static void write_archive(void)
+{
+	put("archive/file2");
+}
+
+static const struct change {
+	const char *name;
+	void (*before)(void);
+	void (*change)(void);
+	bool seen;
+} changes[] = {
+	{ "a file is written in place", plain, write_file, true },
+	{ "a file is added", plain, write_another, true },
+	{ "a file is replaced by rename", plain, rename_over, true },
+	{ "a file is removed", plain, take_away, true },
+	{ "the mode of a file changes", plain, change_mode, true },
+	{ "the folder is replaced", plain, replace_folder, true },
+	{ "the folder of the folder is replaced", plain, replace_parent, true },
+	{ "the folder appears", nothing, plain, true },
+	{ "the folder appears in a new one", nothing, replace_parent, true },
+	{ "a link to all files is switched", kubernetes, switch_data, true },
+	{ "a link to a file is switched", certbot, switch_file, true },
+	{ "the target of a link is written", certbot, write_target, true },
+	{ "the target of a link is replaced", certbot, replace_target, true },
+	{ "a link to the folder is switched", linked_folder, switch_folder,
+	  true },
+	{ "a file is written by another name", hard_link, write_elsewhere,
+	  true },
+	{ "the target of a link appears", dangling, target_appears, true },
+	{ "a link to itself is replaced", circle, break_circle, true },
+	{ "files beside the folder", plain, beside, false },
+	{ "a file beside the target of a link", certbot, write_archive, false },
+};
+
+static void test_change(void **state)
+{
+	const struct change *c = *state;
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+	};
+
+	c->before();
+	watch = watch_open(loop, &ops);
+	assert_non_null(watch);
+	assert_false(turn());
+	c->change();
+	assert_int_equal(turn(), c->seen);
+	assert_false(turn());
+	/* and what is there now is watched */
+	put("in/folder/file");
+	assert_true(turn());
+	rm("in/folder/file");
+	assert_true(turn());
+	put("in/folder/file");
+	assert_true(turn());
+}
+
+static void a_file_is_reported_when_it_is_complete(void **state)
+{
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+	};
+	FILE *f;
+
+	(void)state;
+	plain();
+	watch = watch_open(loop, &ops);
+	f = fopen(path("in/folder/new"), "w");
+	assert_false(turn());
+	fputs("text\n", f);
+	fflush(f);
+	assert_false(turn());
+	fclose(f);
+	assert_true(turn());
+}
+
+static void what_a_link_led_to_is_no_longer_watched(void **state)
+{
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+	};
+
+	(void)state;
+	certbot();
+	watch = watch_open(loop, &ops);
+	switch_file();
+	assert_true(turn());
+	put("archive/file1");
+	assert_false(turn());
+	put("archive/file2");
+	assert_true(turn());
+}
+
+static void a_change_waits_for_the_next(void **state)
+{
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+		.settle = 3600 * 1000000ULL,
+	};
+
+	(void)state;
+	plain();
+	watch = watch_open(loop, &ops);
+	put("in/folder/file");
+	assert_false(turn());
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(top, "/tmp/watch-test-XXXXXX");
+	assert_non_null(mkdtemp(top));
+	dir("in");
+	assert_true(sd_event_new(&loop) >= 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	watch_close(watch);
+	watch = NULL;
+	loop = sd_event_unref(loop);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
+	return system(cmd);
+}
+
+#define TEST(f) { #f, f, setup, teardown, NULL }
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(changes) + 3] = {
+		TEST(a_file_is_reported_when_it_is_complete),
+		TEST(what_a_link_led_to_is_no_longer_watched),
+		TEST(a_change_waits_for_the_next),
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(changes); i++)
+		tests[3 + i] = (struct CMUnitTest){
+			changes[i].name, test_change, setup, teardown,
+			(void *)&changes[i],
+		};
+	return cmocka_run_group_tests_name("agent: watched folders", tests, NULL,
+					   NULL);
+}

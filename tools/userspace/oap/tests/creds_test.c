@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Certificates and keys that are replaced while exchanges go on. */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pair.h"
+
+#define DIR_NOW		"cli/client/" NAME
+#define DIR_NEW		"new"
+
+static struct test_crt old, new;
+
+static char said[1024];
+
+static void on_report(void *arg, bool warning, const char *text)
+{
+	assert_ptr_equal(arg, said);
+	assert_false(warning);
+	strcat(said, text);
+}
+
+static bool renew(struct pair *p)
+{
+	said[0] = '\0';
+	return oap_env_renew(p->cli, on_report, said);
+}
+
+static void begin(struct pair *p)
+{
+	old = test_crt_make("EC", "old", NULL, &test_ca, 0, -DAY, DAY);
+	new = test_crt_make("EC", "new", NULL, &test_ca, 0, -DAY, DAY);
+	test_crt_write(path(DIR_NOW), &old);
+	test_crt_write(path(DIR_NEW), &new);
+	open_pair(p, OAP_AUTH_REQUIRED);
+	assert_true(renew(p));
+}
+
+static void end(struct pair *p)
+{
+	close_pair(p);
+	test_crt_free(&old);
+	test_crt_free(&new);
+}
+
+static void move(const char *file)
+{
+	assert_int_equal(rename(path(DIR_NEW "/%s", file),
+				path(DIR_NOW "/%s", file)), 0);
+}
+
+/* Return the name that a request shows; "" if it is unsigned. */
+static const char *shows(struct pair *p)
+{
+	static char name[OAP_NAME_MAX + 1];
+
+	p->sp.auth = OAP_AUTH_OPTIONAL;
+	request_ok(p);
+	assert_int_equal(process(p), OAP_OK);
+	strcpy(name, oap_peer(p->rsp)->name);
+	drop_runs(p);
+	return name;
+}
+
+static void the_old_pair_stays_until_both_files_are_new(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p);
+	assert_string_equal(shows(&p), "old");
+	move("crt.pem");
+	assert_string_equal(shows(&p), "old");
+	move("key.pem");
+	assert_string_equal(shows(&p), "new");
+	end(&p);
+}
+
+static void the_key_may_come_first(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p);
+	move("key.pem");
+	assert_string_equal(shows(&p), "old");
+	move("crt.pem");
+	assert_string_equal(shows(&p), "new");
+	end(&p);
+}
+
+static void a_pair_that_does_not_match_is_reported(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p);
+	move("crt.pem");
+	assert_false(renew(&p));
+	assert_non_null(strstr(said, "key.pem does not belong to the certificate beside it; what it was before stays in use"));
+	assert_string_equal(shows(&p), "old");
+	move("key.pem");
+	assert_true(renew(&p));
+	assert_string_equal(said, "");
+	end(&p);
+}
+
+static void a_file_that_is_half_written_changes_nothing(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p);
+	test_file(path(DIR_NOW), "crt.pem", "-----BEGIN CERTIFICATE-----\nAAAA");
+	assert_string_equal(shows(&p), "old");
+	assert_false(renew(&p));
+	assert_string_equal(shows(&p), "old");
+	end(&p);
+}
+
+static void a_folder_that_is_gone_for_a_moment_changes_nothing(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p);
+	assert_int_equal(rename(path(DIR_NOW), path("away")), 0);
+	assert_string_equal(shows(&p), "old");
+	assert_true(oap_has_credentials(p.cli, false, NAME));
+	assert_int_equal(rename(path(DIR_NEW), path(DIR_NOW)), 0);
+	assert_string_equal(shows(&p), "new");
+	end(&p);
+}
+
+static void a_pair_that_was_removed_is_forgotten(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p);
+	unlink(path(DIR_NOW "/crt.pem"));
+	unlink(path(DIR_NOW "/key.pem"));
+	assert_true(renew(&p));
+	assert_string_equal(shows(&p), "");
+	assert_false(oap_has_credentials(p.cli, false, NAME));
+	end(&p);
+}
+
+static void a_broken_root_keeps_those_before(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(&p);
+	credentials("EC", &test_ca);
+	test_file(path("cli/cacert"), "ca.pem", "rubbish\n");
+	assert_false(renew(&p));
+	assert_string_equal(said,
+			    "cacert/ca.pem is not a PEM certificate: replace it, or drop .pem from its name; the trusted certificates and lists from before stay in use");
+	exchange_ok(&p);
+	end(&p);
+}
+
+static struct suite suite;
+
+int main(void)
+{
+	SUITE_ADD(&suite, the_old_pair_stays_until_both_files_are_new);
+	SUITE_ADD(&suite, the_key_may_come_first);
+	SUITE_ADD(&suite, a_pair_that_does_not_match_is_reported);
+	SUITE_ADD(&suite, a_file_that_is_half_written_changes_nothing);
+	SUITE_ADD(&suite, a_folder_that_is_gone_for_a_moment_changes_nothing);
+	SUITE_ADD(&suite, a_pair_that_was_removed_is_forgotten);
+	SUITE_ADD(&suite, a_broken_root_keeps_those_before);
+	return suite_run(&suite, "oap: certificates that are replaced");
+}

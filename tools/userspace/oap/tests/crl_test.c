@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Revocation lists: whom they refuse, with which words. */
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pair.h"
+
+#define LISTS	3
+
+enum who {
+	NOBODY,		/* an empty list */
+	PEER,
+	MID,		/* the intermediate of the peer */
+};
+
+enum by {
+	NO_LIST,
+	ROOT,		/* the issuer of the peer, or of its intermediate */
+	INTERMEDIATE,
+	STRANGER,	/* another CA */
+	IMPOSTOR,	/* of the root's name, with another key */
+};
+
+struct list {
+	enum by by;
+	enum who revokes;
+	long from, to;
+};
+
+/**
+ * struct crl_case - lists, and what becomes of a peer
+ * @name: of the case
+ * @mid: the peer has an intermediate
+ * @need: crl = required
+ * @lists: in one file
+ * @code: of the reload (OAP_BAD_CONFIG) or of the request
+ * @why: the exact reason; NULL if the peer is accepted
+ */
+struct crl_case {
+	const char *name;
+	bool mid, need;
+	struct list lists[LISTS];
+	enum oap_code code;
+	const char *why;
+};
+
+#define NOW		-DAY, DAY
+#define PAST		(-2 * DAY), -DAY
+#define FUTURE		DAY, (2 * DAY)
+#define REVOKED		"the list of 'ca' revokes the certificate of '" US \
+			"': its owner needs a new one"
+#define NO_LIST_OF(ca)	"crl = required, and there is no list of '" ca \
+			"': put one into crls/"
+#define EXPIRED_OF(ca)	"crl = required, and the list of '" ca \
+			"' has expired: put a newer one into crls/"
+
+static const struct crl_case cases[] = {
+	{ "no list", .code = OAP_OK },
+	{ "an empty list", .lists = { { ROOT, NOBODY, NOW } } },
+	{ "a list of another CA", .lists = { { STRANGER, PEER, NOW } } },
+	{ "a list that revokes the peer", .lists = { { ROOT, PEER, NOW } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "the second list of a file",
+	  .lists = { { STRANGER, NOBODY, NOW }, { ROOT, PEER, NOW } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "an expired list that revokes the peer",
+	  .lists = { { ROOT, PEER, PAST } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "an expired list that does not", .lists = { { ROOT, NOBODY, PAST } } },
+	{ "a list of the future that revokes the peer",
+	  .lists = { { ROOT, PEER, FUTURE } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "the newer of two lists counts",
+	  .lists = { { ROOT, PEER, PAST }, { ROOT, NOBODY, NOW } } },
+	{ "an intermediate is revoked", .mid = true,
+	  .lists = { { ROOT, MID, NOW } }, .code = OAP_BAD_CERT,
+	  .why = "the list of 'ca' revokes the certificate of 'mid': its owner needs a new one" },
+	{ "an intermediate revokes", .mid = true,
+	  .lists = { { INTERMEDIATE, PEER, NOW } }, .code = OAP_BAD_CERT,
+	  .why = "the list of 'mid' revokes the certificate of '" US "': its owner needs a new one" },
+	{ "the root's list is not the intermediate's", .mid = true,
+	  .lists = { { ROOT, PEER, NOW } } },
+	{ "required, no list", .need = true, .code = OAP_BAD_CERT,
+	  .why = NO_LIST_OF("ca") },
+	{ "required, a list", .need = true, .lists = { { ROOT, NOBODY, NOW } } },
+	{ "required, revoked", .need = true, .lists = { { ROOT, PEER, NOW } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "required, a list of another CA", .need = true,
+	  .lists = { { STRANGER, NOBODY, NOW } }, .code = OAP_BAD_CERT,
+	  .why = NO_LIST_OF("ca") },
+	{ "required, an expired list", .need = true,
+	  .lists = { { ROOT, NOBODY, PAST } }, .code = OAP_BAD_CERT,
+	  .why = EXPIRED_OF("ca") },
+	{ "required, a list of the future", .need = true,
+	  .lists = { { ROOT, NOBODY, FUTURE } }, .code = OAP_BAD_CERT,
+	  .why = "crl = required, and the list of 'ca' is of the future: check the clock" },
+	{ "required, the intermediate has no list", .mid = true, .need = true,
+	  .lists = { { ROOT, NOBODY, NOW } }, .code = OAP_BAD_CERT,
+	  .why = NO_LIST_OF("mid") },
+	{ "required, the root has no list", .mid = true, .need = true,
+	  .lists = { { INTERMEDIATE, NOBODY, NOW } }, .code = OAP_BAD_CERT,
+	  .why = NO_LIST_OF("ca") },
+	{ "required, both have one", .mid = true, .need = true,
+	  .lists = { { INTERMEDIATE, NOBODY, NOW }, { ROOT, NOBODY, NOW } } },
+	{ "a list with the name of the root and another signature",
+	  .lists = { { IMPOSTOR, NOBODY, NOW } }, .code = OAP_BAD_CONFIG,
+	  .why = "a revocation list in crls/ is not signed by its issuer 'ca': replace or remove it" },
+};
+
+static struct test_crt mid, peer, stranger;
+
+static void make_peer(bool has_mid)
+{
+	mid = test_crt_make("EC", "mid", NULL, &test_ca, 1, -DAY, DAY);
+	peer = test_crt_make("EC", US, NULL, has_mid ? &mid : &test_ca, 0, -DAY,
+			     DAY);
+	stranger = test_crt_make("EC", "stranger", NULL, NULL, 1, -DAY, DAY);
+	test_crt_write(path("cli/client/%s", NAME), &peer);
+	if (has_mid)
+		test_crt_write_as(path("srv/untrusted/mid.pem"), &mid);
+}
+
+static void free_peer(void)
+{
+	test_crt_free(&mid);
+	test_crt_free(&peer);
+	test_crt_free(&stranger);
+}
+
+static void put_list(const char *file, const struct list *list)
+{
+	const struct test_crt *cas[] = {
+		[ROOT] = &test_ca, [INTERMEDIATE] = &mid,
+		[STRANGER] = &stranger, [IMPOSTOR] = &test_other_ca,
+	};
+	const struct test_crt *revoked[] = {
+		[NOBODY] = NULL, [PEER] = &peer, [MID] = &mid,
+	};
+
+	test_crl_add(file, cas[list->by], revoked[list->revokes], list->from,
+		     list->to);
+}
+
+static void put_lists(const struct crl_case *c)
+{
+	size_t i;
+
+	mkdir(path("srv/crls"), 0700);
+	for (i = 0; i < LISTS && c->lists[i].by; i++)
+		put_list(path("srv/crls/a.pem"), &c->lists[i]);
+}
+
+static void test_case(void **state)
+{
+	const struct crl_case *c = *state;
+	enum oap_code code;
+	struct pair p;
+
+	make_peer(c->mid);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	put_lists(c);
+	oap_env_close(p.srv);
+	p.srv = open_env_needing("srv", c->need, &code, &p.err);
+	if (!code) {
+		request_ok(&p);
+		code = process(&p);
+	}
+	assert_int_equal(code, c->code);
+	if (c->why) {
+		assert_string_equal(p.err.text, c->why);
+		assert_true(strlen(p.err.text) <= REASON_MAX);
+	}
+	close_pair(&p);
+	free_peer();
+}
+
+/* Reports of expired lists */
+
+static char said[1024];
+
+static void on_report(void *arg, bool warning, const char *text)
+{
+	assert_ptr_equal(arg, said);
+	assert_true(warning);
+	strcat(said, text);
+}
+
+static time_t report(struct pair *p)
+{
+	said[0] = '\0';
+	return oap_env_lists(p->srv, on_report, said);
+}
+
+static void put(const char *file, long from, long to)
+{
+	struct list list = { ROOT, NOBODY, from, to };
+
+	mkdir(path("srv/crls"), 0700);
+	put_list(path("srv/crls/%s", file), &list);
+}
+
+static void an_expired_list_is_reported_once(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	put("a.pem", PAST);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	assert_int_equal(report(&p), 0);
+	assert_non_null(strstr(said, "the revocation list of 'ca' expired at "));
+	assert_non_null(strstr(said, "put a newer one into crls/; until then it still revokes"));
+	report(&p);
+	assert_string_equal(said, "");
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
+	report(&p);
+	assert_string_equal(said, "");
+	close_pair(&p);
+}
+
+static void a_list_is_reported_when_it_expires(void **state)
+{
+	struct pair p;
+	time_t when;
+
+	(void)state;
+	put("a.pem", NOW);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	when = report(&p);
+	assert_string_equal(said, "");
+	assert_true(when > time(NULL) && when <= time(NULL) + DAY);
+	now_ns = when * SEC;
+	assert_int_equal(report(&p), 0);
+	assert_non_null(strstr(said, "expired at"));
+	close_pair(&p);
+}
+
+static void a_list_that_a_newer_one_replaces_is_not_reported(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	put("a.pem", PAST);
+	put("b.pem", NOW);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	assert_true(report(&p) > 0);
+	assert_string_equal(said, "");
+	close_pair(&p);
+}
+
+static void what_is_wrong_with_a_file_is_said(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	test_file(path("srv/crls"), "README", "lists\n");
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
+	test_file(path("srv/crls"), "x.pem", "rubbish\n");
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_BAD_CONFIG);
+	assert_string_equal(p.err.text,
+			    "crls/x.pem is not a PEM revocation list: replace it, or drop .pem from its name");
+	close_pair(&p);
+}
+
+static struct suite suite;
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(cases); i++)
+		suite_add(&suite, test_case, &cases[i], "%s: %s", cases[i].name,
+			  cases[i].why ? "refused" : "accepted");
+	SUITE_ADD(&suite, an_expired_list_is_reported_once);
+	SUITE_ADD(&suite, a_list_is_reported_when_it_expires);
+	SUITE_ADD(&suite, a_list_that_a_newer_one_replaces_is_not_reported);
+	SUITE_ADD(&suite, what_is_wrong_with_a_file_is_said);
+	return suite_run(&suite, "oap: revocation lists");
+}
