@@ -16,6 +16,7 @@
  *	one
  * @epoch: received: epoch of the packets
  * @type: enum ipcp_pdu_type; always DATA for several packets
+ * @spare: control packet to send that must not use the reserve of the epoch
  * @dsfield: traffic class of the packet that arrived, or is to be sent
  * @exchange: control packet that was decrypted: exchange of its epoch
  *
@@ -34,6 +35,7 @@ struct ipcp_skb_cb {
 	u8 epoch;
 	u8 type;
 	u8 dsfield;
+	bool spare;
 	u32 exchange;
 };
 

@@ -18,18 +18,55 @@
 #include "cb.h"
 #include "flow.h"
 #include "net.h"
+#include "probe.h"
 #include "udp.h"
 #include "wire.h"
 
 #define IPCP_UDP_MAX	65507	/* payload of the longest IPv4 datagram */
 
-static unsigned int payload_mtu(const struct dst_entry *dst,
-				unsigned int ip_len)
+static u16 payload_mtu(unsigned int mtu, unsigned int ip_len)
 {
-	unsigned int mtu = dst_mtu(dst);
-
 	mtu -= min(mtu, ip_len + (unsigned int)sizeof(struct udphdr));
 	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
+}
+
+/* The MTU of a route's device, or what the route is configured to, if less. */
+static unsigned int configured_mtu(const struct dst_entry *dst, u32 metric)
+{
+	unsigned int mtu = READ_ONCE(dst->dev->mtu);
+
+	if (metric)
+		mtu = min(mtu, metric);
+	return mtu - lwtunnel_headroom(dst->lwtstate, mtu);
+}
+
+static void fill_link(const struct dst_entry *dst, u32 metric,
+		      unsigned int ip_len, struct ipcp_probe_link *link)
+{
+	link->size = payload_mtu(configured_mtu(dst, metric), ip_len);
+	link->hint = payload_mtu(dst_mtu(dst), ip_len);
+	link->v6 = ip_len == sizeof(struct ipv6hdr);
+	link->loopback = dst->dev->flags & IFF_LOOPBACK;
+}
+
+/*
+ * Get what a route tells of the sizes of packets. What the stack has learned
+ * from ICMP is in rt->rt_pmtu and in IPv6 in the metrics of a clone. It must not
+ * limit what is sent, so read the metrics that were configured.
+ */
+static void link4(const struct rtable *rt, struct ipcp_probe_link *link)
+{
+	fill_link(&rt->dst, dst_metric_raw(&rt->dst, RTAX_MTU),
+		  sizeof(struct iphdr), link);
+}
+
+static void link6(const struct dst_entry *dst, struct ipcp_probe_link *link)
+{
+	const struct fib6_info *from;
+
+	from = rcu_dereference(dst_rt6_info(dst)->from);
+	fill_link(dst, from ? from->fib6_metrics->metrics[RTAX_MTU - 1] : 0,
+		  sizeof(struct ipv6hdr), link);
 }
 
 /* Return the length of the longest packet in a buffer. */
@@ -104,20 +141,18 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 	iph->protocol = IPPROTO_UDP;
 	iph->saddr = saddr;
 	iph->daddr = daddr;
-	if (unlikely(ip_mtu_locked(&rt->dst))) {
-		iph->frag_off = 0;
-		__ip_select_ident(ipn->net, iph,
-				  skb_shinfo(skb)->gso_segs ?: 1);
-	} else {
-		/* Never fragmented, so no id is needed. */
-		iph->frag_off = htons(IP_DF);
-		iph->id = 0;
-	}
+	/*
+	 * Never fragmented, so no id is needed. Ignore ip_mtu_locked(), which an
+	 * ICMP message can cause.
+	 */
+	iph->frag_off = htons(IP_DF);
+	iph->id = 0;
 	ip_local_out(ipn->net, sk, skb);	/* sets length and checksum */
 }
 
 static int xmit4(struct ipcp_net *ipn, const struct sockaddr_in *to,
-		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+		 struct dst_cache *cache, struct ipcp_probe_link *link,
+		 struct sk_buff *skb)
 {
 	struct sock *sk = rcu_dereference(ipn->sock4);
 	struct rtable *rt;
@@ -128,8 +163,8 @@ static int xmit4(struct ipcp_net *ipn, const struct sockaddr_in *to,
 	rt = route4(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
-	*mtu = payload_mtu(&rt->dst, sizeof(struct iphdr));
-	if (packet_len(skb) > *mtu) {
+	link4(rt, link);
+	if (packet_len(skb) > link->size) {
 		ip_rt_put(rt);
 		return -EMSGSIZE;
 	}
@@ -184,11 +219,13 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 	iph->nexthdr = IPPROTO_UDP;
 	iph->saddr = *saddr;
 	iph->daddr = to->sin6_addr;
+	ipcp_udp_mark(skb);
 	ip6_local_out(ipn->net, sk, skb);	/* sets the length */
 }
 
 static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
-		 struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+		 struct dst_cache *cache, struct ipcp_probe_link *link,
+		 struct sk_buff *skb)
 {
 	struct sock *sk = rcu_dereference(ipn->sock6);
 	struct dst_entry *dst;
@@ -199,8 +236,8 @@ static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
 	dst = route6(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	*mtu = payload_mtu(dst, sizeof(struct ipv6hdr));
-	if (packet_len(skb) > *mtu) {
+	link6(dst, link);
+	if (packet_len(skb) > link->size) {
 		dst_release(dst);
 		return -EMSGSIZE;
 	}
@@ -210,18 +247,19 @@ static int xmit6(struct ipcp_net *ipn, const struct sockaddr_in6 *to,
 }
 
 /*
- * Send a packet to an endpoint, and store the path's payload MTU in @mtu.
+ * Send a packet to an endpoint, and store what the route tells in @link.
  * Consumes the packet. Context: under RCU, with bottom halves off.
  */
 static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
-		       struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+		       struct dst_cache *cache, struct ipcp_probe_link *link,
+		       struct sk_buff *skb)
 {
 	int err;
 
 	if (to->sa.sa_family == AF_INET)
-		err = xmit4(ipn, &to->sin, cache, mtu, skb);
+		err = xmit4(ipn, &to->sin, cache, link, skb);
 	else if (to->sa.sa_family == AF_INET6)
-		err = xmit6(ipn, &to->sin6, cache, mtu, skb);
+		err = xmit6(ipn, &to->sin6, cache, link, skb);
 	else
 		err = -EDESTADDRREQ;
 	if (err)
@@ -241,15 +279,16 @@ static int xmit_family(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
-	u32 mtu = 0;
+	struct ipcp_probe_link link = {};
 	int err;
 
 	/* Hold the lock throughout: the cached route is for this address. */
 	read_lock(&flow->peer_lock);
-	err = xmit_family(flow->net, &flow->peer, &flow->dst, &mtu, skb);
+	err = xmit_family(flow->net, &flow->peer, &flow->dst, &link, skb);
 	read_unlock(&flow->peer_lock);
-	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
-		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
+	if (unlikely(ipcp_probe_key(&link) != READ_ONCE(flow->probe.key) ||
+		     link.hint != READ_ONCE(flow->probe.hint)))
+		ipcp_probe_link(flow, &link);
 	if (err)
 		this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_ROUTE]);
 	return err;
@@ -267,54 +306,61 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 int ipcp_udp_xmit_to(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
 		     struct sk_buff *skb)
 {
-	u32 mtu;
+	struct ipcp_probe_link link;
 	int err;
 
 	local_bh_disable();
 	rcu_read_lock();
-	err = xmit_family(ipn, to, NULL, &mtu, skb);
+	err = xmit_family(ipn, to, NULL, &link, skb);
 	rcu_read_unlock();
 	local_bh_enable();
 	return err;
 }
 
 /**
- * ipcp_udp_mtu() - Return the longest message that fits the path to an address
+ * ipcp_udp_link() - Get what the route to an address tells of sizes
  * @ipn: namespace
  * @to: address
+ * @link: (output) the link
  *
  * Context: Process context.
- * Return: the length in bytes; -EMSGSIZE if no message fits; -ENETUNREACH
- * without a socket of the address family; a routing error.
+ * Return: 0; -EMSGSIZE if no message fits; -ENETUNREACH without a socket of the
+ * address family; a routing error.
  */
-int ipcp_udp_mtu(struct ipcp_net *ipn, const struct ipcp_endpoint *to)
+int ipcp_udp_link(struct ipcp_net *ipn, const struct ipcp_endpoint *to,
+		  struct ipcp_probe_link *link)
 {
-	int mtu = -ENETUNREACH;
 	struct in6_addr saddr6;
 	struct dst_entry *dst;
 	struct rtable *rt;
 	struct sock *sk;
 	__be32 saddr;
+	int err;
 
 	local_bh_disable();
 	rcu_read_lock();
 	sk = to->sa.sa_family == AF_INET ? rcu_dereference(ipn->sock4) :
 					   rcu_dereference(ipn->sock6);
-	if (sk && to->sa.sa_family == AF_INET) {
+	if (!sk) {
+		err = -ENETUNREACH;
+	} else if (to->sa.sa_family == AF_INET) {
 		rt = route4(ipn, sk, &to->sin, NULL, &saddr);
-		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
-		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
-				    payload_mtu(dst, sizeof(struct iphdr));
-	} else if (sk) {
+		err = PTR_ERR_OR_ZERO(rt);
+		if (!err) {
+			link4(rt, link);
+			ip_rt_put(rt);
+		}
+	} else {
 		dst = route6(ipn, sk, &to->sin6, NULL, &saddr6);
-		mtu = IS_ERR(dst) ? PTR_ERR(dst) :
-				    payload_mtu(dst, sizeof(struct ipv6hdr));
+		err = PTR_ERR_OR_ZERO(dst);
+		if (!err) {
+			link6(dst, link);
+			dst_release(dst);
+		}
 	}
-	if (mtu >= 0)
-		dst_release(dst);
 	rcu_read_unlock();
 	local_bh_enable();
-	if (mtu < 0)
-		return mtu;
-	return mtu > IPCP_OVERHEAD ? mtu - IPCP_OVERHEAD : -EMSGSIZE;
+	if (!err && link->size <= IPCP_OVERHEAD)
+		return -EMSGSIZE;
+	return err;
 }

@@ -11,6 +11,7 @@
  */
 #include <linux/skbuff.h>
 #include <net/inet_common.h>
+#include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/udp.h>
@@ -20,6 +21,7 @@
 #include "keys.h"
 #include "notify.h"
 #include "path.h"
+#include "probe.h"
 #include "registry.h"
 #include "rx.h"
 #include "udp.h"
@@ -191,6 +193,8 @@ static struct socket *open_one(struct ipcp_net *ipn, sa_family_t family,
 	}
 
 	sk = sock->sk;
+	/* For IPv4. IPv6 looks at another socket (udp-marker.c). */
+	ip_sock_set_mtu_discover(sk, IP_PMTUDISC_PROBE);
 	sk->sk_mark = mark;
 	sk->sk_rcvbuf = IPCP_UDP_RCVBUF;
 #ifdef CONFIG_NET_RX_BUSY_POLL
@@ -389,8 +393,10 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 		dst_cache_reset(&flow->dst);
 	}
 	write_unlock_bh(&flow->peer_lock);
-	if (moved)
-		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
+	if (!moved)
+		return;
+	ipcp_probe_roamed(flow);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
 }
 
 const struct ipcp_path_ops ipcp_udp_path = {
