@@ -16,6 +16,7 @@
  *	one
  * @epoch: received: epoch of the packets
  * @type: enum ipcp_pdu_type; always DATA for several packets
+ * @spare: control packet to send that must not use the reserve of the epoch
  * @dsfield: traffic class of the packet that arrived, or is to be sent
  * @slot: cleartext message of an agent: socket that it came to
  * @exchange: control packet that was decrypted: exchange of its epoch
@@ -36,6 +37,7 @@ struct ipcp_skb_cb {
 	u8 type;
 	u8 dsfield;
 	u8 slot;
+	bool spare;
 	u32 exchange;
 };
 

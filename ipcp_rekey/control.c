@@ -21,12 +21,16 @@
  * initiator would drop the request.
  *
  * A keepalive is a CONFIRM with all flags that are true.
+ *
+ * PROBE and ECHO are CONFIRM packets, too, but say nothing about epochs. They
+ * are handled in probe.c.
  */
 #include "cb.h"
 #include "control.h"
 #include "deadline.h"
 #include "keyrot.h"
 #include "notify.h"
+#include "probe.h"
 #include "question.h"
 #include "state.h"
 #include "tx.h"
@@ -131,8 +135,8 @@ bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flag
 	return true;
 }
 
-/* Send CONFIRM in the epoch that this side sends in, with the flags in @mask. */
-static int send_confirm(struct ipcp_flow *flow, u8 mask)
+/* Send CONFIRM without DONE in the epoch that this side sends in. */
+static int send_question(struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
 	u8 flags;
@@ -140,7 +144,7 @@ static int send_confirm(struct ipcp_flow *flow, u8 mask)
 
 	if (!ep)
 		return -EAGAIN;
-	flags = confirm_flags(flow, ep) & mask;
+	flags = confirm_flags(flow, ep) & ~IPCP_CONFIRM_DONE;
 	err = ipcp_tx_control(flow, ep, IPCP_PDU_CONFIRM, &flags, sizeof(flags));
 	ipcp_epoch_put(ep);
 	return err;
@@ -158,7 +162,7 @@ static int send_confirm(struct ipcp_flow *flow, u8 mask)
 void ipcp_control_question(struct ipcp_flow *flow, unsigned long *next)
 {
 	if (ipcp_question_step(flow, next) &&
-	    send_confirm(flow, (u8)~IPCP_CONFIRM_DONE))
+	    send_question(flow))
 		ipcp_question_unsent(flow);
 }
 
@@ -193,11 +197,20 @@ int ipcp_control_close(struct ipcp_flow *flow)
  * ipcp_control_keepalive() - Show the peer that this side is alive
  * @flow: flow
  *
+ * Keepalives do not use the packets that the epoch keeps for re-keys.
+ *
  * Context: The worker of the flow.
  */
 void ipcp_control_keepalive(struct ipcp_flow *flow)
 {
-	send_confirm(flow, IPCP_CONFIRM_KNOWN);
+	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
+	u8 flags;
+
+	if (!ep)
+		return;
+	flags = confirm_flags(flow, ep);
+	ipcp_tx_spare(flow, ep, &flags, sizeof(flags), 0);
+	ipcp_epoch_put(ep);
 }
 
 static enum ipcp_drop handle_confirm(struct ipcp_flow *flow,
@@ -206,7 +219,10 @@ static enum ipcp_drop handle_confirm(struct ipcp_flow *flow,
 {
 	u8 flags;
 
-	if (skb->len != 1)
+	if (skb->len > 1)
+		return ipcp_probe_handle(flow, skb->data, skb->len) ?
+			IPCP_DROP_NONE : IPCP_DROP_MALFORMED;
+	if (!skb->len)
 		return IPCP_DROP_MALFORMED;
 	flags = *skb->data;
 	ipcp_keyrot_observe(flow, ep, flags & IPCP_CONFIRM_SENDING);

@@ -133,6 +133,7 @@ void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms)
 static void set_defaults(struct ipcp_flow *flow)
 {
 	flow->ppl_shift = IPCP_LEAF_SHIFT;
+	flow->probe.note = IPCP_PROBE_NOTE_NONE;
 	flow->grace = msecs_to_jiffies(IPCP_GRACE_MS);
 	flow->linger_time = msecs_to_jiffies(IPCP_LINGER_MS);
 	ipcp_flow_set_timeout(flow, flow->qos.timeout ?: IPCP_PEER_TIMEOUT_MS);

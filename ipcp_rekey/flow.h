@@ -129,6 +129,80 @@ struct ipcp_question {
 	} seen[IPCP_EPOCH_SLOTS];
 };
 
+#define IPCP_PROBES_KEPT	32	/* probes whose answers count */
+#define IPCP_PROBE_NOTE_NONE	U32_MAX
+
+enum ipcp_probe_phase {
+	IPCP_PROBE_OFF,		/* no route yet, or nothing to probe */
+	IPCP_PROBE_REST,	/* the size in use is good until the next check */
+	IPCP_PROBE_CHECK,	/* the size in use is being probed */
+	IPCP_PROBE_SEARCH,	/* larger sizes are being probed */
+};
+
+/**
+ * struct ipcp_probe - path MTU discovery (probe.c)
+ * @key: ipcp_probe_key() of the link; may be read locklessly
+ * @note: the next data packet that is longer is to be noted by its sender, which
+ *	sets this to IPCP_PROBE_NOTE_NONE and kicks the worker. Locking: cleared
+ *	locklessly with cmpxchg(), set under flow->lock
+ * @hint: longest packet as far as ICMP tells; may be read locklessly
+ * @link: longest packet that the link takes; 0 before the first route
+ * @size: longest packet in use. All sizes are those of the UDP payload.
+ * @best: search: largest size that was answered
+ * @top: search: all candidates are below it
+ * @candidate: search: candidate that was sent last
+ * @number: number of the next probe
+ * @first: number of the first probe of the current or last check
+ * @count: number of probes in @sizes
+ * @sizes: sizes of the last probes, by number modulo IPCP_PROBES_KEPT
+ * @phase: enum ipcp_probe_phase
+ * @tries: check: probes of @size sent; stays until the size is answered
+ * @rounds: search: rounds left
+ * @answers: probes of the peer answered since @answering
+ * @v6: true if the path is IPv6
+ * @loopback: true if the path does not leave the host
+ * @confirmed: a probe of @size was answered; may be read locklessly
+ * @base_echoed: a base probe of the current or last check was answered
+ * @used: data was sent that makes it worth to probe
+ * @noting: @note was set to a length
+ * @at: check, search: jiffies of the next step
+ * @check_at: rest: jiffies of the next check
+ * @raise_at: jiffies from which on a larger size is tried
+ * @probed: jiffies of the last probe
+ * @answering: jiffies from which on @answers counts
+ *
+ * Locking: protected by flow->lock, except for lockless access as noted.
+ */
+struct ipcp_probe {
+	u32 key;
+	u32 note;
+	u16 hint;
+	u16 link;
+	u16 size;
+	u16 best;
+	u32 top;
+	u32 candidate;
+	u16 number;
+	u16 first;
+	u16 count;
+	u16 sizes[IPCP_PROBES_KEPT];
+	u8 phase;
+	u8 tries;
+	u8 rounds;
+	u8 answers;
+	bool v6;
+	bool loopback;
+	bool confirmed;
+	bool base_echoed;
+	bool used;
+	bool noting;
+	unsigned long at;
+	unsigned long check_at;
+	unsigned long raise_at;
+	unsigned long probed;
+	unsigned long answering;
+};
+
 /* ipcp_flow.bits */
 enum {
 	IPCP_FLOW_STOPPED,	/* the worker must not be queued any more */
@@ -195,8 +269,9 @@ enum {
  *	@peer_lock, read under RCU.
  * @slot: socket that all packets of the flow leave from. Locking: set before the
  *	flow has an address, constant from then on.
- * @mtu: length of the longest message in bytes. Locking: none, accessed with
- *	READ_ONCE() and WRITE_ONCE().
+ * @mtu: length of the longest message in bytes, as @probe says. Locking: written
+ *	under @lock, may be read locklessly.
+ * @probe: which packets the path carries. Locking: see struct ipcp_probe.
  * @mate: other end of a direct flow, with a reference. Locking: written under
  *	@lock, read under RCU.
  * @last_tx: jiffies when a packet was sent last. Locking: none, accessed with
@@ -266,6 +341,7 @@ struct ipcp_flow {
 	struct ipcp_bind __rcu *bind;
 	u8 slot;
 	u32 mtu;
+	struct ipcp_probe probe;
 	struct ipcp_flow __rcu *mate;
 
 	unsigned long last_tx;

@@ -49,7 +49,8 @@
  * share of that count. The count is freed a grace period after the flow's share
  * and the last message are gone. It holds the flow's consumer, which is woken
  * when messages are freed. The first message in flight takes a module
- * reference, and the last one drops it.
+ * reference, and the last one drops it. A message over IPv6 also points to a
+ * socket of the module (udp-marker.c), which so outlives the message.
  *
  * The consumer of a flow (struct ipcp_consumer) is the place where a program
  * sleeps, or the handle that kernel code has of the flow. References are held
@@ -108,6 +109,7 @@
 #include "netdev.h"
 #include "netlink.h"
 #include "netns.h"
+#include "udp.h"
 #include "version.h"
 
 static int vm_fork(struct notifier_block *nb, unsigned long action, void *data)
@@ -142,9 +144,12 @@ static int __init ipcp_init(void)
 	ipcp_wq = alloc_workqueue("ipcp_rekey", WQ_UNBOUND, 0);
 	if (!ipcp_wq)
 		return -ENOMEM;
-	err = ipcp_netns_init();
+	err = ipcp_udp_marker_init();
 	if (err)
 		goto err_wq;
+	err = ipcp_netns_init();
+	if (err)
+		goto err_marker;
 	err = register_pm_notifier(&pm_notifier);
 	if (err)
 		goto err_netns;
@@ -173,6 +178,8 @@ err_pm:
 	unregister_pm_notifier(&pm_notifier);
 err_netns:
 	ipcp_netns_exit();
+err_marker:
+	ipcp_udp_marker_exit();
 err_wq:
 	rcu_barrier();
 	destroy_workqueue(ipcp_wq);
@@ -187,6 +194,7 @@ static void __exit ipcp_exit(void)
 	unregister_random_vmfork_notifier(&vm_notifier);
 	unregister_pm_notifier(&pm_notifier);
 	ipcp_netns_exit();
+	ipcp_udp_marker_exit();
 	/*
 	 * Flows and leaves are freed by work items a grace period after the
 	 * last reference is dropped. Such a work item may itself drop the last

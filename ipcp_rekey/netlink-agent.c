@@ -121,7 +121,7 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	payload = info->attrs[IPCP_REKEY_A_UPCALL_PAYLOAD];
-	if (!nla_len(payload) || nla_len(payload) > IPCP_REKEY_CTRL_MAX) {
+	if (!nla_len(payload) || nla_len(payload) > IPCP_BASE_LEN - IPCP_HDR_LEN) {
 		NL_SET_ERR_MSG_ATTR(info->extack, payload, "empty or too long");
 		return -EMSGSIZE;
 	}

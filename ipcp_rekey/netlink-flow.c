@@ -13,6 +13,7 @@
 #include "listener.h"
 #include "local.h"
 #include "netlink-int.h"
+#include "probe.h"
 #include "rekey.h"
 #include "session.h"
 #include "state.h"
@@ -233,22 +234,24 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		      const struct ipcp_ends *ends)
 {
 	u32 cipher = nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_CIPHER]);
-	int mtu = ipcp_udp_mtu(flow->net, READ_ONCE(flow->slot), ends);
+	struct ipcp_probe_link link;
+	int err;
 
 	if (!ipcp_aead_known(cipher)) {
 		GENL_SET_ERR_MSG(info, "this cipher is not supported");
 		return -EOPNOTSUPP;
 	}
-	if (mtu < 0) {
+	err = ipcp_udp_link(flow->net, READ_ONCE(flow->slot), ends, &link);
+	if (err) {
 		GENL_SET_ERR_MSG(info, "no route to the peer");
-		return mtu;
+		return err;
 	}
 	if (!ipcp_registry_set_rekey(flow, cipher,
 				     ipcp_nl_u32(info->attrs[IPCP_REKEY_A_FLOW_RECOVERABLE]))) {
 		GENL_SET_ERR_MSG(info, "the flow is not pending, or already has keys");
 		return -ESTALE;
 	}
-	WRITE_ONCE(flow->mtu, mtu);
+	ipcp_probe_link(flow, &link);
 	return set_peer(flow, ends,
 			nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
 }

@@ -227,7 +227,8 @@ int ipcp_rekey_nl_sealed_send_doit(struct sk_buff *skb, struct genl_info *info)
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
-	if (!nla_len(payload) || nla_len(payload) > READ_ONCE(flow->mtu)) {
+	if (!nla_len(payload) || nla_len(payload) > IPCP_BASE_LEN - IPCP_OVERHEAD ||
+	    nla_len(payload) > READ_ONCE(flow->mtu)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, payload, "empty or too long");
 		err = -EMSGSIZE;
 	} else {

@@ -376,6 +376,7 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 {
 	return U32(FLOW_RB_FLAGS, ipcp_rbflags(&flow->n_rb.flags)) ?:
 	       U32(FLOW_MTU, READ_ONCE(flow->mtu)) ?:
+	       U32(FLOW_MTU_CONFIRMED, READ_ONCE(flow->probe.confirmed)) ?:
 	       U32(FLOW_PEER_TIMEOUT, jiffies_to_msecs(READ_ONCE(flow->peer_timeout))) ?:
 	       U32(FLOW_GRACE, jiffies_to_msecs(READ_ONCE(flow->grace))) ?:
 	       U32(FLOW_LINGER, jiffies_to_msecs(READ_ONCE(flow->linger_time))) ?:
@@ -513,6 +514,7 @@ void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 	info->cipher = READ_ONCE(flow->cipher);
 	info->rb_flags = ipcp_rbflags(&flow->n_rb.flags);
 	info->mtu = READ_ONCE(flow->mtu);
+	info->mtu_confirmed = READ_ONCE(flow->probe.confirmed);
 	info->epoch = READ_ONCE(flow->rk.epoch);
 	info->tx_epoch = v.tx;
 	info->newest_epoch = v.newest;

@@ -257,9 +257,11 @@ static void tell_expired(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	}
 }
 
-static u64 limit_of(const struct ipcp_epoch *ep, u8 type)
+/* The reserve is for control packets that a re-key may need. */
+static u64 limit_of(const struct ipcp_epoch *ep, const struct ipcp_skb_cb *cb)
 {
-	return type == IPCP_PDU_DATA ? ipcp_tx_data_limit(ep->ppl_shift) :
+	return cb->type == IPCP_PDU_DATA || cb->spare ?
+				       ipcp_tx_data_limit(ep->ppl_shift) :
 				       ipcp_tx_limit(ep->ppl_shift);
 }
 
@@ -268,11 +270,12 @@ static u64 limit_of(const struct ipcp_epoch *ep, u8 type)
  * packet but the last of the buffer has @seg_len bytes. Return the number of
  * packets sealed, an error as claim_counters(), or an error of the cipher.
  */
-static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
+static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			struct ipcp_cursor *c, unsigned int want,
 			unsigned int seg_len)
 {
-	struct ipcp_hdr hdr = { .type = type, .epoch = ep->no,
+	const struct ipcp_skb_cb *cb = ipcp_cb(c->skb);
+	struct ipcp_hdr hdr = { .type = cb->type, .epoch = ep->no,
 				.eid = READ_ONCE(flow->peer_eid) };
 	unsigned int dir = ipcp_tx_dir(&flow->rk);
 	struct ipcp_leaves *lv = &ep->leaves[dir];
@@ -280,9 +283,9 @@ static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 	int got, err;
 	u64 n;
 
-	got = claim_counters(ep, lv, limit_of(ep, type), want, &n, &leaf);
+	got = claim_counters(ep, lv, limit_of(ep, cb), want, &n, &leaf);
 	if (unlikely(got < 0)) {
-		if (got == -EKEYEXPIRED)
+		if (got == -EKEYEXPIRED && !cb->spare)
 			tell_expired(flow, ep);
 		return got;
 	}
@@ -331,6 +334,19 @@ static void count_sent(struct ipcp_flow *flow, struct sk_buff *skb,
 }
 
 /*
+ * Note a packet that path MTU discovery waits for. One is noted in seconds, so
+ * usually nothing is written.
+ */
+static void note_length(struct ipcp_flow *flow, unsigned int len)
+{
+	u32 note = READ_ONCE(flow->probe.note);
+
+	if (unlikely(len > note) &&
+	    cmpxchg(&flow->probe.note, note, IPCP_PROBE_NOTE_NONE) == note)
+		ipcp_flow_kick(flow);
+}
+
+/*
  * Send a buffer in an epoch, or only its first packets if there are not enough
  * counters. Consume the buffer, unless ipcp_tx_kept(): then the leaf key has
  * to be prepared first, or the epoch is exhausted. Return the number of packets
@@ -347,7 +363,7 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 
 	ipcp_cursor_init(&c, skb, 0);
 	do {
-		err = seal_packets(flow, ep, type, &c, count - done, seg_len);
+		err = seal_packets(flow, ep, &c, count - done, seg_len);
 		done += max(err, 0);
 	} while (unlikely(done < count) && err > 0);
 	if (unlikely(!done)) {
@@ -360,8 +376,10 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	if (done > 1)
 		ipcp_segs_set_gso(skb, seg_len, done);
 	touch_tx(flow);
-	if (type == IPCP_PDU_DATA)
+	if (type == IPCP_PDU_DATA) {
+		note_length(flow, seg_len);
 		count_sent(flow, skb, done);
+	}
 	err = xmit(flow, skb);
 	return err ?: done;
 }
@@ -519,6 +537,27 @@ int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb)
 	return err == -ENOKEY ? -EAGAIN : err;
 }
 
+/* Send a control packet in an epoch. Consumes the buffer. */
+static int send_control(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			struct sk_buff *skb)
+{
+	int err;
+
+	do {
+		local_bh_disable();
+		rcu_read_lock();
+		err = send_in(flow, ep, skb);
+		rcu_read_unlock();
+		local_bh_enable();
+		if (!ipcp_tx_kept(err))
+			return min(err, 0);
+		if (err == -EINPROGRESS)
+			err = prepare_leaf(flow, ep);
+	} while (!err);
+	ipcp_flow_drop(flow, skb, IPCP_DROP_TX_NOKEY);
+	return err;
+}
+
 /**
  * ipcp_tx_control() - Send a control packet
  * @flow: flow
@@ -534,25 +573,40 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len)
 {
 	struct sk_buff *skb = ipcp_tx_alloc(len, GFP_KERNEL);
-	int err;
 
 	if (!skb)
 		return -ENOMEM;
 	skb_put_data(skb, payload, len);
 	ipcp_tx_wrap(skb, type, 0);
-	do {
-		local_bh_disable();
-		rcu_read_lock();
-		err = send_in(flow, ep, skb);
-		rcu_read_unlock();
-		local_bh_enable();
-		if (!ipcp_tx_kept(err))
-			return min(err, 0);
-		if (err == -EINPROGRESS)
-			err = prepare_leaf(flow, ep);
-	} while (!err);
-	ipcp_flow_drop(flow, skb, IPCP_DROP_TX_NOKEY);
-	return err;
+	return send_control(flow, ep, skb);
+}
+
+/**
+ * ipcp_tx_spare() - Send a CONFIRM that no re-key depends on
+ * @flow: flow
+ * @ep: epoch to send it in, with a reference
+ * @payload: plaintext
+ * @len: length of the plaintext in bytes
+ * @pad: number of zero bytes to append to it
+ *
+ * The packet does not use the packets that the epoch keeps for re-keys.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0; -EKEYEXPIRED if only that reserve is left; else as
+ * ipcp_tx_control().
+ */
+int ipcp_tx_spare(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		  const void *payload, size_t len, size_t pad)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(len + pad, GFP_KERNEL);
+
+	if (!skb)
+		return -ENOMEM;
+	skb_put_data(skb, payload, len);
+	skb_put_zero(skb, pad);
+	ipcp_tx_wrap(skb, IPCP_PDU_CONFIRM, 0);
+	ipcp_cb(skb)->spare = true;
+	return send_control(flow, ep, skb);
 }
 
 /**

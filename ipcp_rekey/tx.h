@@ -32,6 +32,8 @@ int ipcp_tx_prepare(struct ipcp_flow *flow);
 struct ipcp_epoch *ipcp_tx_epoch(struct ipcp_flow *flow);
 int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len);
+int ipcp_tx_spare(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		  const void *payload, size_t len, size_t pad);
 int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len);
 

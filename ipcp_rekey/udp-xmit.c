@@ -20,19 +20,56 @@
 #include "cb.h"
 #include "flow.h"
 #include "net.h"
+#include "probe.h"
 #include "udp-int.h"
 #include "udp.h"
 #include "wire.h"
 
 #define IPCP_UDP_MAX	65507	/* payload of the longest IPv4 datagram */
 
-static unsigned int payload_mtu(const struct dst_entry *dst,
-				unsigned int ip_len)
+static u16 payload_mtu(unsigned int mtu, unsigned int ip_len)
 {
-	unsigned int mtu = dst_mtu(dst);
-
 	mtu -= min(mtu, ip_len + (unsigned int)sizeof(struct udphdr));
 	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
+}
+
+/* The MTU of a route's device, or what the route is configured to, if less. */
+static unsigned int configured_mtu(const struct dst_entry *dst, u32 metric)
+{
+	unsigned int mtu = READ_ONCE(dst->dev->mtu);
+
+	if (metric)
+		mtu = min(mtu, metric);
+	return mtu - lwtunnel_headroom(dst->lwtstate, mtu);
+}
+
+static void fill_link(const struct dst_entry *dst, u32 metric,
+		      unsigned int ip_len, struct ipcp_probe_link *link)
+{
+	link->size = payload_mtu(configured_mtu(dst, metric), ip_len);
+	link->hint = payload_mtu(dst_mtu(dst), ip_len);
+	link->v6 = ip_len == sizeof(struct ipv6hdr);
+	link->loopback = dst->dev->flags & IFF_LOOPBACK;
+}
+
+/*
+ * Get what a route tells of the sizes of packets. What the stack has learned
+ * from ICMP is in rt->rt_pmtu and in IPv6 in the metrics of a clone. It must not
+ * limit what is sent, so read the metrics that were configured.
+ */
+static void link4(const struct rtable *rt, struct ipcp_probe_link *link)
+{
+	fill_link(&rt->dst, dst_metric_raw(&rt->dst, RTAX_MTU),
+		  sizeof(struct iphdr), link);
+}
+
+static void link6(const struct dst_entry *dst, struct ipcp_probe_link *link)
+{
+	const struct fib6_info *from;
+
+	from = rcu_dereference(dst_rt6_info(dst)->from);
+	fill_link(dst, from ? from->fib6_metrics->metrics[RTAX_MTU - 1] : 0,
+		  sizeof(struct ipv6hdr), link);
 }
 
 /* Return the length of the longest packet in a buffer. */
@@ -119,20 +156,18 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 	iph->protocol = IPPROTO_UDP;
 	iph->saddr = saddr;
 	iph->daddr = daddr;
-	if (unlikely(ip_mtu_locked(&rt->dst))) {
-		iph->frag_off = 0;
-		__ip_select_ident(ipn->net, iph,
-				  skb_shinfo(skb)->gso_segs ?: 1);
-	} else {
-		/* Never fragmented, so no id is needed. */
-		iph->frag_off = htons(IP_DF);
-		iph->id = 0;
-	}
+	/*
+	 * Never fragmented, so no id is needed. Ignore ip_mtu_locked(), which an
+	 * ICMP message can cause.
+	 */
+	iph->frag_off = htons(IP_DF);
+	iph->id = 0;
 	ip_local_out(ipn->net, sk, skb);	/* sets length and checksum */
 }
 
 static int xmit4(struct ipcp_net *ipn, struct sock *sk,
-		 const struct ipcp_ends *to, struct dst_cache *cache, u32 *mtu,
+		 const struct ipcp_ends *to, struct dst_cache *cache,
+		 struct ipcp_probe_link *link,
 		 struct sk_buff *skb)
 {
 	struct rtable *rt;
@@ -141,8 +176,8 @@ static int xmit4(struct ipcp_net *ipn, struct sock *sk,
 	rt = route4(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
-	*mtu = payload_mtu(&rt->dst, sizeof(struct iphdr));
-	if (packet_len(skb) > *mtu) {
+	link4(rt, link);
+	if (packet_len(skb) > link->size) {
 		ip_rt_put(rt);
 		return -EMSGSIZE;
 	}
@@ -215,11 +250,13 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 	iph->nexthdr = IPPROTO_UDP;
 	iph->saddr = *saddr;
 	iph->daddr = to->sin6_addr;
+	ipcp_udp_mark(skb);
 	ip6_local_out(ipn->net, sk, skb);	/* sets the length */
 }
 
 static int xmit6(struct ipcp_net *ipn, struct sock *sk,
-		 const struct ipcp_ends *to, struct dst_cache *cache, u32 *mtu,
+		 const struct ipcp_ends *to, struct dst_cache *cache,
+		 struct ipcp_probe_link *link,
 		 struct sk_buff *skb)
 {
 	struct dst_entry *dst;
@@ -228,8 +265,8 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 	dst = route6(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	*mtu = payload_mtu(dst, sizeof(struct ipv6hdr));
-	if (packet_len(skb) > *mtu) {
+	link6(dst, link);
+	if (packet_len(skb) > link->size) {
 		dst_release(dst);
 		return -EMSGSIZE;
 	}
@@ -239,11 +276,12 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 }
 
 /*
- * Send a packet to an address, and store the path's payload MTU in @mtu.
+ * Send a packet to an address, and store what the route tells in @link.
  * Consumes the packet. Context: under RCU, with bottom halves off.
  */
 static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
-		       struct dst_cache *cache, u32 *mtu, struct sk_buff *skb)
+		       struct dst_cache *cache, struct ipcp_probe_link *link,
+		       struct sk_buff *skb)
 {
 	struct ipcp_udp_sock *us = ipcp_udp_sock(ipn, slot, to->peer.sa.sa_family);
 	int err;
@@ -251,24 +289,25 @@ static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to
 	if (unlikely(!us))
 		err = -ENETUNREACH;
 	else if (to->peer.sa.sa_family == AF_INET)
-		err = xmit4(ipn, us->sk, to, cache, mtu, skb);
+		err = xmit4(ipn, us->sk, to, cache, link, skb);
 	else
-		err = xmit6(ipn, us->sk, to, cache, mtu, skb);
+		err = xmit6(ipn, us->sk, to, cache, link, skb);
 	if (err)
 		kfree_skb(skb);
 	return err;
 }
 
-/* Send a packet of a flow, and note the longest message that fits. */
+/* Send a packet of a flow, and note what its route tells of sizes. */
 static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      struct sk_buff *skb)
 {
-	u32 mtu = 0;
+	struct ipcp_probe_link link = {};
 	int err;
 
-	err = xmit_family(flow->net, flow->slot, &bind->ends, &bind->dst, &mtu, skb);
-	if (mtu > IPCP_OVERHEAD && READ_ONCE(flow->mtu) != mtu - IPCP_OVERHEAD)
-		WRITE_ONCE(flow->mtu, mtu - IPCP_OVERHEAD);
+	err = xmit_family(flow->net, flow->slot, &bind->ends, &bind->dst, &link, skb);
+	if (unlikely(ipcp_probe_key(&link) != READ_ONCE(flow->probe.key) ||
+		     link.hint != READ_ONCE(flow->probe.hint)))
+		ipcp_probe_link(flow, &link);
 	return err;
 }
 
@@ -309,63 +348,66 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 int ipcp_udp_xmit_to(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		     struct sk_buff *skb)
 {
-	u32 mtu;
+	struct ipcp_probe_link link;
 	int err;
 
 	local_bh_disable();
 	rcu_read_lock();
-	err = xmit_family(ipn, slot, to, NULL, &mtu, skb);
+	err = xmit_family(ipn, slot, to, NULL, &link, skb);
 	rcu_read_unlock();
 	local_bh_enable();
 	return err;
 }
 
-static int path_mtu(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to)
+static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
+		     struct ipcp_probe_link *link)
 {
 	struct ipcp_udp_sock *us = ipcp_udp_sock(ipn, slot, to->peer.sa.sa_family);
-	unsigned int headers = sizeof(struct ipv6hdr);
 	struct in6_addr saddr6;
 	struct dst_entry *dst;
 	struct rtable *rt;
 	__be32 saddr;
-	int mtu;
 
 	if (!us)
 		return -ENETUNREACH;
 	if (to->peer.sa.sa_family == AF_INET) {
 		rt = route4(ipn, us->sk, to, NULL, &saddr);
-		dst = IS_ERR(rt) ? ERR_CAST(rt) : &rt->dst;
-		headers = sizeof(struct iphdr);
-	} else {
-		dst = route6(ipn, us->sk, to, NULL, &saddr6);
+		if (IS_ERR(rt))
+			return PTR_ERR(rt);
+		link4(rt, link);
+		ip_rt_put(rt);
+		return 0;
 	}
+	dst = route6(ipn, us->sk, to, NULL, &saddr6);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	mtu = payload_mtu(dst, headers);
+	link6(dst, link);
 	dst_release(dst);
-	return mtu;
+	return 0;
 }
 
 /**
- * ipcp_udp_mtu() - Return the longest message that fits the path to an address
+ * ipcp_udp_link() - Get what the route to an address tells of sizes
  * @ipn: namespace
  * @slot: socket to send from
  * @to: addresses
+ * @link: (output) the link
  *
  * Context: Process context.
- * Return: the length in bytes; -EMSGSIZE if no message fits; -ENETUNREACH
- * without a socket of the address family; a routing error.
+ * Return: 0; -EMSGSIZE if no message fits; -ENETUNREACH without a socket of the
+ * address family; a routing error.
  */
-int ipcp_udp_mtu(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to)
+int ipcp_udp_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
+		  struct ipcp_probe_link *link)
 {
-	int mtu;
+	int err;
 
 	local_bh_disable();
 	rcu_read_lock();
-	mtu = path_mtu(ipn, slot, to);
+	err = path_link(ipn, slot, to, link);
 	rcu_read_unlock();
 	local_bh_enable();
-	if (mtu < 0)
-		return mtu;
-	return mtu > IPCP_OVERHEAD ? mtu - IPCP_OVERHEAD : -EMSGSIZE;
+	if (!err && link->size <= IPCP_OVERHEAD)
+		return -EMSGSIZE;
+	return err;
 }

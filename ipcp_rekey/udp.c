@@ -10,6 +10,7 @@
  */
 #include <linux/skbuff.h>
 #include <net/inet_common.h>
+#include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/udp.h>
@@ -19,6 +20,7 @@
 #include "keys.h"
 #include "notify.h"
 #include "path.h"
+#include "probe.h"
 #include "rx.h"
 #include "udp-int.h"
 #include "udp.h"
@@ -253,8 +255,10 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 
 	if (likely(bind && came_this_way(&bind->ends, skb)))
 		return;
-	if (follow(flow, skb, ep, counter))
-		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
+	if (!follow(flow, skb, ep, counter))
+		return;
+	ipcp_probe_roamed(flow);
+	ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
 }
 
 const struct ipcp_path_ops ipcp_udp_path = {

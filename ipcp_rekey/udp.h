@@ -9,6 +9,7 @@ struct ipcp_ends;
 struct ipcp_epoch;
 struct ipcp_flow;
 struct ipcp_net;
+struct ipcp_probe_link;
 struct netlink_ext_ack;
 
 /**
@@ -42,6 +43,12 @@ void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_ends *ends);
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_udp_xmit_to(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		     struct sk_buff *skb);
-int ipcp_udp_mtu(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to);
+int ipcp_udp_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
+		  struct ipcp_probe_link *link);
+
+/* udp-marker.c */
+int ipcp_udp_marker_init(void);
+void ipcp_udp_marker_exit(void);
+void ipcp_udp_mark(struct sk_buff *skb);
 
 #endif /* _IPCP_UDP_H */

@@ -18,7 +18,7 @@
 
 enum ipcp_pdu_type {
 	IPCP_PDU_DATA = 1,	/* a message of the program */
-	IPCP_PDU_CONFIRM,	/* one byte of IPCP_CONFIRM_* flags */
+	IPCP_PDU_CONFIRM,	/* a byte of IPCP_CONFIRM_* flags, or a probe */
 	IPCP_PDU_CTRL,		/* between agents, in the clear, no flow yet */
 	IPCP_PDU_SEALED,	/* between agents, under the keys of a flow */
 	IPCP_PDU_CLOSE,		/* the sender has closed the flow */
@@ -27,6 +27,12 @@ enum ipcp_pdu_type {
 #define IPCP_CONFIRM_SEEN	0x01	/* I authenticated you in this epoch */
 #define IPCP_CONFIRM_SENDING	0x02	/* my data is in this epoch */
 #define IPCP_CONFIRM_DONE	0x04	/* I saw your SENDING */
+/* Alone: a number and a size follow, 16 bits each. */
+#define IPCP_CONFIRM_PROBE	0x08	/* zeros up to that size follow; answer it */
+#define IPCP_CONFIRM_ECHO	0x10	/* your PROBE arrived */
+
+/* Length of the packets (UDP payload) that every path is expected to carry. */
+#define IPCP_BASE_LEN		1200
 
 /**
  * struct ipcp_hdr - a packet's header, in host byte order

@@ -10,6 +10,7 @@
 #include "deadline.h"
 #include "keyrot.h"
 #include "notify.h"
+#include "probe.h"
 #include "rx.h"
 #include "state.h"
 #include "tx.h"
@@ -130,8 +131,10 @@ bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 	/* Pairs with smp_store_release() in ipcp_state_close(). */
 	switch (smp_load_acquire(&flow->state)) {
 	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
-		if (!(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN))
-			check_peer(flow, next);
+		if (ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
+			break;
+		check_peer(flow, next);
+		ipcp_probe_work(flow, next);
 		break;
 	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:
 		done = send_close(flow, next);

@@ -223,7 +223,7 @@ Info = collections.namedtuple("Info", """size state id cipher rb_flags mtu
     peer_timeout error tx_left rx_left tx_packets tx_bytes rx_packets rx_bytes
     drop_key drop_auth drop_replay drop_full drop_other rekeys leaves
     recoveries recovery_age queued
-    reserved reason name""")
+    mtu_confirmed reason name""")
 PLAIN = QOS.pack(0, 0, 1, 1, 0, 0, 0, 0, b"")	# loss and bit errors are accepted
 
 

@@ -176,7 +176,7 @@ enum ipcp_state {
  * @recovery_age: milliseconds since the last recovery, 0 if there was none
  * @error: positive errno why the allocation failed or the flow is down
  * @queued: messages waiting to be read
- * @reserved: zero
+ * @mtu_confirmed: 1 if the path is known to carry messages of @mtu bytes
  * @reason: the same in words, NUL-terminated
  * @name: name that was asked for or served, NUL-terminated
  */
@@ -212,7 +212,7 @@ struct ipcp_info {
 	__aligned_u64 recoveries;
 	__aligned_u64 recovery_age;
 	__u32 queued;
-	__u32 reserved;
+	__u32 mtu_confirmed;
 	char reason[IPCP_REASON_LEN];
 	char name[IPCP_NAME_LEN + 1];
 };

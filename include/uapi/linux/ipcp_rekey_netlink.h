@@ -117,6 +117,7 @@ enum ipcp_rekey_upcall_type {
  *   them.
  * @IPCP_REKEY_EVENT_COPIED: The machine is a copy of another one, and all
  *   flows have lost their keys. Of no flow.
+ * @IPCP_REKEY_EVENT_MTU: The longest message that fits the path has changed.
  */
 enum ipcp_rekey_event {
 	IPCP_REKEY_EVENT_NONE,
@@ -143,6 +144,7 @@ enum ipcp_rekey_event {
 	IPCP_REKEY_EVENT_SILENT,
 	IPCP_REKEY_EVENT_RECOVERED,
 	IPCP_REKEY_EVENT_COPIED,
+	IPCP_REKEY_EVENT_MTU,
 };
 
 /**
@@ -337,6 +339,7 @@ enum {
 	IPCP_REKEY_A_FLOW_QUESTION_EXCHANGE,
 	IPCP_REKEY_A_FLOW_LOCAL,
 	IPCP_REKEY_A_FLOW_SOCKET,
+	IPCP_REKEY_A_FLOW_MTU_CONFIRMED,
 
 	__IPCP_REKEY_A_FLOW_MAX,
 	IPCP_REKEY_A_FLOW_MAX = (__IPCP_REKEY_A_FLOW_MAX - 1)

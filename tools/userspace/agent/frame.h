@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Messages between agents, split into frames that fit a path MTU of 1280 bytes,
+ * Messages between agents, split into frames that fit packets of 1200 bytes,
  * and reassembled. Their layout is in Documentation/agent-protocol.md.
  */
 #ifndef REKEYD_FRAME_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define FRAME_VERSION	1
-#define FRAME_MAX	1180	/* header and payload */
+#define FRAME_MAX	1172	/* header and payload */
 #define FRAME_HDR	32
 #define FRAME_PAYLOAD	(FRAME_MAX - FRAME_HDR)
 #define FRAME_COUNT_MAX	16

@@ -127,10 +127,11 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 			 "direct", !!f->direct, "encrypted", !!f->encrypted);
 	json_object_update(obj, more);
 	json_decref(more);
-	more = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+	more = json_pack("{s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o}",
 			 "pid", (json_int_t)f->cred.pid,
 			 "uid", (json_int_t)f->cred.uid,
 			 "mtu", (json_int_t)f->mtu,
+			 "mtu_confirmed", !!f->mtu_confirmed,
 			 "queued", (json_int_t)f->queued,
 			 "peer_timeout_ms", (json_int_t)f->peer_timeout,
 			 "grace_ms", (json_int_t)f->grace,
@@ -254,7 +255,9 @@ static void show_text(const struct ipcp_nl_flow *f)
 		show_keys(f);
 	}
 	printf("flags          %s\n", rb_text(f->rb_flags, flags, sizeof(flags)));
-	printf("mtu            %u bytes\nqueued         %u\n", f->mtu, f->queued);
+	printf("mtu            %u bytes%s\n", f->mtu,
+	       f->mtu_confirmed ? ", confirmed" : "");
+	printf("queued         %u\n", f->queued);
 	printf("timeouts       peer %u ms, grace %u ms, linger %u ms, epoch %u ms\n",
 	       f->peer_timeout, f->grace, f->linger, f->max_epoch_age);
 	show_stats(&f->stats);

@@ -137,6 +137,7 @@ struct ipcp_nl_flow {
 	uint64_t rx_left;
 	uint32_t rb_flags;
 	uint32_t mtu;
+	uint32_t mtu_confirmed;
 	uint32_t packets_per_leaf;
 	uint32_t peer_timeout;
 	uint32_t grace;

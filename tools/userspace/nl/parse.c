@@ -185,6 +185,7 @@ void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb)
 	get_flow_keys(flow, tb);
 	GET32(flow, rb_flags, FLOW, RB_FLAGS);
 	GET32(flow, mtu, FLOW, MTU);
+	GET32(flow, mtu_confirmed, FLOW, MTU_CONFIRMED);
 	flow->blob_len = nl_get_bin(flow->blob, sizeof(flow->blob),
 				    tb[IPCP_REKEY_A_FLOW_BLOB]);
 	get_stats(&flow->stats, tb[IPCP_REKEY_A_FLOW_STATS]);
@@ -242,7 +243,7 @@ const char *ipcp_nl_event_name(uint32_t event)
 		"peer-lost", "peer-back", "roamed", "due", "claimed",
 		"cleared", "parked", "taken", "observed", "promoted", "done",
 		"wiped", "replaced", "expired", "answered", "silent",
-		"recovered", "copied",
+		"recovered", "copied", "mtu",
 	};
 
 	return WORDS(names, event);

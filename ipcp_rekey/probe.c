@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Path MTU discovery by authenticated probes (RFC 8899). All sizes here are
+ * lengths of packets as UDP payload.
+ *
+ * A probe is a CONFIRM that is padded to the size to be tried. The peer answers
+ * with a short ECHO. The size in use is that of the link until the path turns
+ * out not to carry it: three probes of that size were not answered, but a probe
+ * of IPCP_BASE_LEN bytes that was sent later was. If neither is answered, the
+ * path or the peer is gone for now, which says nothing about sizes. After a
+ * withdrawal the base is in use, and smaller candidates are tried.
+ *
+ * Messages of ICMP and what the route cache has learned from them only make a
+ * probe go at once: anybody can send them.
+ *
+ * The first part of this file decides and knows neither flows nor clocks. The
+ * second part sends and receives.
+ */
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+#include <linux/unaligned.h>
+
+#include "deadline.h"
+#include "keys.h"
+#include "notify.h"
+#include "probe.h"
+#include "tx.h"
+#include "wire.h"
+
+static unsigned int mtu_raise_ms = IPCP_PROBE_RAISE_MS;
+module_param(mtu_raise_ms, uint, 0644);
+MODULE_PARM_DESC(mtu_raise_ms,
+		 "milliseconds after which a larger packet size is tried again (default 600000, at least 1000)");
+
+/* Sizes to try for IPv4, in descending order. The base needs no trial. */
+static const u16 candidates[] = { 1472, 1452, 1432, 1392, 1372, 1252, 1232 };
+
+#define IPCP_PROBE_V6_LESS	20	/* the longer header of IPv6 */
+
+static unsigned long raise_time(void)
+{
+	return msecs_to_jiffies(clamp_t(unsigned int,
+					READ_ONCE(mtu_raise_ms),
+					IPCP_PROBE_RAISE_MIN_MS, INT_MAX));
+}
+
+/* Return the largest candidate below @size, or the base. */
+static u16 candidate_below(const struct ipcp_probe *p, unsigned int size)
+{
+	if (p->link < size)
+		return p->link;
+	for (int i = 0; i < ARRAY_SIZE(candidates); i++) {
+		u16 c = candidates[i] - (p->v6 ? IPCP_PROBE_V6_LESS : 0);
+
+		if (c < size && c < p->link)
+			return max(c, IPCP_BASE_LEN);
+	}
+	return IPCP_BASE_LEN;
+}
+
+static bool can_raise(const struct ipcp_probe *p)
+{
+	return p->size < p->link;
+}
+
+/* Stop to probe until the next check is due and data needs it. */
+static void rest(struct ipcp_probe *p, unsigned long now, unsigned int ms)
+{
+	p->phase = IPCP_PROBE_REST;
+	p->check_at = now + msecs_to_jiffies(ms);
+}
+
+static void begin_check(struct ipcp_probe *p, unsigned long now)
+{
+	p->phase = IPCP_PROBE_CHECK;
+	p->tries = 0;
+	p->base_echoed = false;
+	p->first = p->number;
+	p->at = now;
+}
+
+/* Look for a size above the one in use and below @top. */
+static void begin_search(struct ipcp_probe *p, unsigned int top,
+			 unsigned int rounds, unsigned long now)
+{
+	p->phase = IPCP_PROBE_SEARCH;
+	p->top = top;
+	p->candidate = top;
+	p->rounds = rounds;
+	p->best = 0;
+	p->tries = 0;
+	p->at = now;
+}
+
+/**
+ * ipcp_probe_anew() - Begin anew, as for a new path
+ * @p: state
+ * @now: jiffies
+ *
+ * Answers to earlier probes no longer count.
+ */
+void ipcp_probe_anew(struct ipcp_probe *p, unsigned long now)
+{
+	p->count = 0;
+	p->tries = 0;
+	p->best = 0;
+	p->used = false;
+	p->base_echoed = false;
+	WRITE_ONCE(p->confirmed, false);
+	p->size = p->link;
+	p->check_at = now;
+	p->raise_at = now + raise_time();
+	p->probed = now - msecs_to_jiffies(IPCP_PROBE_REPEAT_MS);
+	p->phase = p->loopback || p->link <= IPCP_BASE_LEN ? IPCP_PROBE_OFF :
+							     IPCP_PROBE_REST;
+}
+
+/**
+ * ipcp_probe_begin() - Begin with a link
+ * @p: state
+ * @link: link of the route
+ * @now: jiffies
+ */
+void ipcp_probe_begin(struct ipcp_probe *p, const struct ipcp_probe_link *link,
+		      unsigned long now)
+{
+	p->link = link->size;
+	p->v6 = link->v6;
+	p->loopback = link->loopback;
+	WRITE_ONCE(p->hint, link->hint);
+	WRITE_ONCE(p->key, ipcp_probe_key(link));
+	ipcp_probe_anew(p, now);
+}
+
+/**
+ * ipcp_probe_hint() - Probe the size in use at once if a hint is below it
+ * @p: state
+ * @hint: longest packet as far as ICMP tells
+ * @now: jiffies
+ *
+ * Anybody can send hints, so they cause one probe in IPCP_PROBE_REPEAT_MS.
+ */
+void ipcp_probe_hint(struct ipcp_probe *p, u16 hint, unsigned long now)
+{
+	WRITE_ONCE(p->hint, hint);
+	if (p->phase != IPCP_PROBE_REST || hint >= p->size ||
+	    p->size <= IPCP_BASE_LEN ||
+	    time_before(now, p->probed + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS)))
+		return;
+	p->used = true;
+	p->check_at = now;
+}
+
+static void add_probe(struct ipcp_probe *p, u16 size,
+		      struct ipcp_probe_packet *out)
+{
+	out->number = p->number++;
+	out->size = size;
+	p->sizes[out->number % IPCP_PROBES_KEPT] = size;
+	p->count = min(p->count + 1, IPCP_PROBES_KEPT);
+}
+
+static void withdraw(struct ipcp_probe *p, unsigned long now)
+{
+	unsigned int top = p->size;
+
+	p->size = IPCP_BASE_LEN;
+	WRITE_ONCE(p->confirmed, true);
+	begin_search(p, top, IPCP_PROBE_ROUNDS, now);
+}
+
+/*
+ * Each repetition goes together with a base probe. That one goes first: if an
+ * outage ends between the two, the probe of the size gets through.
+ */
+static unsigned int step_check(struct ipcp_probe *p, unsigned long now,
+			       struct ipcp_probe_packet out[2])
+{
+	unsigned int n = 0;
+
+	if (p->tries == IPCP_PROBE_TRIES) {
+		if (p->base_echoed)
+			withdraw(p, now);
+		else
+			rest(p, now, IPCP_PROBE_FIRST_MS);
+		return 0;
+	}
+	if (p->tries)
+		add_probe(p, IPCP_BASE_LEN, &out[n++]);
+	add_probe(p, p->size, &out[n++]);
+	p->tries++;
+	p->at = now + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS);
+	return n;
+}
+
+static void end_search(struct ipcp_probe *p, unsigned long now)
+{
+	if (p->best > p->size) {
+		p->size = p->best;
+		WRITE_ONCE(p->confirmed, true);
+	}
+	p->raise_at = now + raise_time();
+	rest(p, now, p->confirmed ? IPCP_PROBE_AGAIN_MS : IPCP_PROBE_FIRST_MS);
+}
+
+static unsigned int step_search(struct ipcp_probe *p, unsigned long now,
+				struct ipcp_probe_packet out[2])
+{
+	u16 next = candidate_below(p, p->candidate);
+
+	if (next <= p->size) {
+		/* The round is over. */
+		next = candidate_below(p, p->top);
+		if (p->best > p->size || !--p->rounds || next <= p->size) {
+			end_search(p, now);
+			return 0;
+		}
+	}
+	p->candidate = next;
+	add_probe(p, next, &out[0]);
+	p->at = now + msecs_to_jiffies(IPCP_PROBE_SEARCH_MS);
+	return 1;
+}
+
+static bool check_due(const struct ipcp_probe *p, unsigned long now)
+{
+	return p->size > IPCP_BASE_LEN && time_after_eq(now, p->check_at);
+}
+
+static bool raise_due(const struct ipcp_probe *p, unsigned long now)
+{
+	return can_raise(p) && time_after_eq(now, p->raise_at);
+}
+
+/* If data was sent, begin what is due. */
+static bool end_rest(struct ipcp_probe *p, unsigned long now)
+{
+	if (!p->used)
+		return false;
+	if (check_due(p, now))
+		begin_check(p, now);
+	else if (raise_due(p, now))
+		begin_search(p, p->link + 1, 1, now);
+	else
+		return false;
+	p->used = false;
+	return true;
+}
+
+/**
+ * ipcp_probe_step() - Do what is due
+ * @p: state
+ * @now: jiffies
+ * @out: (output) probes to send
+ *
+ * Return: number of probes in @out.
+ */
+unsigned int ipcp_probe_step(struct ipcp_probe *p, unsigned long now,
+			     struct ipcp_probe_packet out[2])
+{
+	unsigned int n;
+
+	if (p->phase == IPCP_PROBE_REST)
+		end_rest(p, now);
+	if (p->phase < IPCP_PROBE_CHECK || time_before(now, p->at))
+		return 0;
+	n = p->phase == IPCP_PROBE_CHECK ? step_check(p, now, out) :
+					   step_search(p, now, out);
+	if (n)
+		p->probed = now;
+	return n;
+}
+
+/**
+ * ipcp_probe_deadline() - Return when ipcp_probe_step() has to be called next
+ * @p: state
+ * @now: jiffies
+ * @at: (output) jiffies
+ *
+ * A time that has passed means that there is more to do at once.
+ *
+ * Return: false if only data or an answer makes something due.
+ */
+bool ipcp_probe_deadline(const struct ipcp_probe *p, unsigned long now,
+			 unsigned long *at)
+{
+	if (p->phase == IPCP_PROBE_OFF)
+		return false;
+	*at = p->at;
+	if (p->phase != IPCP_PROBE_REST)
+		return true;
+	/* At the base, data counts from the raise time on only. */
+	*at = p->raise_at;
+	if (p->size <= IPCP_BASE_LEN)
+		return can_raise(p) && (p->used || time_before(now, *at));
+	if (!can_raise(p) || time_before(p->check_at, *at))
+		*at = p->check_at;
+	return p->used;
+}
+
+/* Return the length that a data packet must exceed to be noted. */
+static u32 note_above(const struct ipcp_probe *p, unsigned long now)
+{
+	if (p->phase != IPCP_PROBE_REST || p->used)
+		return IPCP_PROBE_NOTE_NONE;
+	if (p->size > IPCP_BASE_LEN)
+		return IPCP_BASE_LEN;
+	return raise_due(p, now) ? 0 : IPCP_PROBE_NOTE_NONE;
+}
+
+/**
+ * ipcp_probe_unsent() - Give up a check or a search, since a probe was not sent
+ * @p: state
+ * @now: jiffies
+ *
+ * What was not sent cannot be answered, and says nothing about the path.
+ */
+void ipcp_probe_unsent(struct ipcp_probe *p, unsigned long now)
+{
+	if (p->phase == IPCP_PROBE_SEARCH)
+		end_search(p, now);
+	else if (p->phase == IPCP_PROBE_CHECK)
+		rest(p, now, IPCP_PROBE_FIRST_MS);
+	p->tries = 0;
+}
+
+/* True if @number was sent in the current check, or in the last one. */
+static bool of_this_check(const struct ipcp_probe *p, u16 number)
+{
+	return (u16)(number - p->first) < (u16)(p->number - p->first);
+}
+
+/*
+ * A base probe was answered. If the check has ended without such an answer, the
+ * path is slow: wait as long again for an answer to a probe of the size.
+ */
+static void base_answered(struct ipcp_probe *p, u16 number, unsigned long now)
+{
+	if (p->phase == IPCP_PROBE_SEARCH || !p->tries ||
+	    !of_this_check(p, number))
+		return;
+	p->base_echoed = true;
+	if (p->phase == IPCP_PROBE_REST && p->tries == IPCP_PROBE_TRIES) {
+		p->phase = IPCP_PROBE_CHECK;
+		p->at = now + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS);
+	}
+}
+
+/**
+ * ipcp_probe_echo() - Note the answer to a probe
+ * @p: state
+ * @number: number of the probe; one that was not sent recently is ignored
+ * @size: its size
+ * @now: jiffies
+ *
+ * An answer counts however late it is.
+ */
+void ipcp_probe_echo(struct ipcp_probe *p, u16 number, u16 size,
+		     unsigned long now)
+{
+	u16 age = p->number - 1 - number;
+
+	if (age >= p->count || p->sizes[number % IPCP_PROBES_KEPT] != size)
+		return;
+	if (size <= IPCP_BASE_LEN) {
+		base_answered(p, number, now);
+		return;
+	}
+	if (p->phase == IPCP_PROBE_SEARCH) {
+		p->best = max(p->best, size);
+		return;
+	}
+	if (size < p->size)
+		return;
+	p->size = size;
+	WRITE_ONCE(p->confirmed, true);
+	p->tries = 0;
+	rest(p, now, IPCP_PROBE_AGAIN_MS);
+}
+
+/**
+ * ipcp_probe_may_answer() - Limit the rate of answers to a peer
+ * @p: state
+ * @now: jiffies
+ *
+ * A peer needs eight in a second. Answers use up packets of the keys.
+ *
+ * Return: true if another probe of the peer may be answered.
+ */
+bool ipcp_probe_may_answer(struct ipcp_probe *p, unsigned long now)
+{
+	if (!p->answers || time_after_eq(now, p->answering + HZ)) {
+		p->answering = now;
+		p->answers = 0;
+	}
+	if (p->answers == IPCP_PROBE_ANSWERS)
+		return false;
+	p->answers++;
+	return true;
+}
+
+/* Flows */
+
+/* Note whether a sender has seen a packet above the length that it was given. */
+static void note_data(struct ipcp_probe *p)
+{
+	if (p->noting && READ_ONCE(p->note) == IPCP_PROBE_NOTE_NONE) {
+		p->noting = false;
+		p->used = true;
+	}
+}
+
+/* Tell senders which packet to note next. */
+static void ask_senders(struct ipcp_probe *p, unsigned long now)
+{
+	u32 note;
+
+	note_data(p);
+	note = note_above(p, now);
+	p->noting = note != IPCP_PROBE_NOTE_NONE;
+	if (READ_ONCE(p->note) != note)
+		WRITE_ONCE(p->note, note);
+}
+
+/* Set the longest message by the size in use. Return true if it has changed. */
+static bool set_mtu(struct ipcp_flow *flow)
+{
+	u32 mtu = flow->probe.size - IPCP_OVERHEAD;
+
+	lockdep_assert_held(&flow->lock);
+	if (READ_ONCE(flow->mtu) == mtu)
+		return false;
+	WRITE_ONCE(flow->mtu, mtu);
+	return true;
+}
+
+static void tell_mtu(struct ipcp_flow *flow)
+{
+	ipcp_notify(flow, IPCP_REKEY_EVENT_MTU, READ_ONCE(flow->rk.epoch), 0);
+	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
+}
+
+/**
+ * ipcp_probe_link() - Note what a route tells, if it has changed
+ * @flow: flow
+ * @link: link of the route; ignored if no message fits
+ *
+ * Context: Any context but hard interrupts.
+ */
+void ipcp_probe_link(struct ipcp_flow *flow, const struct ipcp_probe_link *link)
+{
+	struct ipcp_probe *p = &flow->probe;
+	bool changed = false, kick = false;
+
+	if (link->size <= IPCP_OVERHEAD)
+		return;
+	spin_lock_bh(&flow->lock);
+	if (p->key != ipcp_probe_key(link)) {
+		ipcp_probe_begin(p, link, jiffies);
+		changed = set_mtu(flow);
+	} else {
+		ipcp_probe_hint(p, link->hint, jiffies);
+		kick = p->used;
+	}
+	ask_senders(p, jiffies);
+	spin_unlock_bh(&flow->lock);
+	if (changed)
+		tell_mtu(flow);
+	if (kick)
+		ipcp_flow_kick(flow);
+}
+
+/**
+ * ipcp_probe_roamed() - Begin anew, since the peer has another address
+ * @flow: flow
+ *
+ * Context: Any context but hard interrupts.
+ */
+void ipcp_probe_roamed(struct ipcp_flow *flow)
+{
+	bool changed;
+
+	spin_lock_bh(&flow->lock);
+	if (!flow->probe.link) {
+		spin_unlock_bh(&flow->lock);
+		return;		/* no route was looked up yet */
+	}
+	ipcp_probe_anew(&flow->probe, jiffies);
+	ask_senders(&flow->probe, jiffies);
+	changed = set_mtu(flow);
+	spin_unlock_bh(&flow->lock);
+	if (changed)
+		tell_mtu(flow);
+}
+
+/* Send a PROBE or an ECHO, in the epoch that data is sent in. */
+static int send_probe(struct ipcp_flow *flow, u8 flag, u16 number, u16 size,
+		      unsigned int pad)
+{
+	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
+	u8 msg[IPCP_PROBE_LEN];
+	int err;
+
+	if (!ep)
+		return -EAGAIN;
+	msg[0] = flag;
+	put_unaligned_be16(number, msg + 1);
+	put_unaligned_be16(size, msg + 3);
+	err = ipcp_tx_spare(flow, ep, msg, sizeof(msg), pad);
+	ipcp_epoch_put(ep);
+	return err;
+}
+
+static void send_probes(struct ipcp_flow *flow,
+			const struct ipcp_probe_packet *out, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (!send_probe(flow, IPCP_CONFIRM_PROBE, out[i].number,
+				out[i].size, out[i].size - IPCP_OVERHEAD -
+				IPCP_PROBE_LEN))
+			continue;
+		spin_lock_bh(&flow->lock);
+		ipcp_probe_unsent(&flow->probe, jiffies);
+		spin_unlock_bh(&flow->lock);
+		return;
+	}
+}
+
+/**
+ * ipcp_probe_work() - Probe the path if it is time
+ * @flow: flow
+ * @next: (in/out) jiffies when the worker has to run again
+ *
+ * Context: The worker of the flow.
+ */
+void ipcp_probe_work(struct ipcp_flow *flow, unsigned long *next)
+{
+	struct ipcp_probe_packet out[2];
+	struct ipcp_probe *p = &flow->probe;
+	bool changed, more;
+	unsigned long at;
+	unsigned int n;
+
+	do {
+		unsigned long now = jiffies;
+
+		spin_lock_bh(&flow->lock);
+		note_data(p);
+		n = ipcp_probe_step(p, now, out);
+		changed = p->link && set_mtu(flow);
+		spin_unlock_bh(&flow->lock);
+		if (changed)
+			tell_mtu(flow);
+		send_probes(flow, out, n);
+
+		spin_lock_bh(&flow->lock);
+		note_data(p);
+		more = ipcp_probe_deadline(p, now, &at);
+		ask_senders(p, now);
+		spin_unlock_bh(&flow->lock);
+	} while (more && !ipcp_deadline_add(next, at));
+}
+
+static void answer_probe(struct ipcp_flow *flow, u16 number, u16 size)
+{
+	bool may;
+
+	spin_lock_bh(&flow->lock);
+	may = ipcp_probe_may_answer(&flow->probe, jiffies);
+	spin_unlock_bh(&flow->lock);
+	if (may)
+		send_probe(flow, IPCP_CONFIRM_ECHO, number, size, 0);
+}
+
+/**
+ * ipcp_probe_handle() - Handle an authentic PROBE or ECHO of the peer
+ * @flow: flow
+ * @msg: plaintext of a CONFIRM of more than one byte
+ * @len: length of the plaintext
+ *
+ * A PROBE is answered with ECHO, which is never longer. Neither says anything
+ * about epochs.
+ *
+ * Context: The worker of the flow.
+ * Return: false if the packet is malformed.
+ */
+bool ipcp_probe_handle(struct ipcp_flow *flow, const u8 *msg, unsigned int len)
+{
+	u16 number, size;
+
+	if (len < IPCP_PROBE_LEN)
+		return false;
+	number = get_unaligned_be16(msg + 1);
+	size = get_unaligned_be16(msg + 3);
+	switch (*msg) {
+	case IPCP_CONFIRM_PROBE:
+		if (size != len + IPCP_OVERHEAD ||
+		    memchr_inv(msg + IPCP_PROBE_LEN, 0, len - IPCP_PROBE_LEN))
+			return false;
+		answer_probe(flow, number, size);
+		return true;
+	case IPCP_CONFIRM_ECHO:
+		if (len != IPCP_PROBE_LEN)
+			return false;
+		spin_lock_bh(&flow->lock);
+		ipcp_probe_echo(&flow->probe, number, size, jiffies);
+		spin_unlock_bh(&flow->lock);
+		return true;
+	default:
+		return false;
+	}
+}

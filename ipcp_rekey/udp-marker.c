@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * A socket for skb->sk of IPv6 packets.
+ *
+ * IPv4 takes the device's MTU instead of what ICMP messages tell if the sending
+ * socket, which ip_local_out() is given, is in IP_PMTUDISC_PROBE. IPv6 looks at
+ * skb->sk (ip6_skb_dst_mtu()), and not while another device transmits, as for a
+ * tunnel whose packets are themselves carried by a flow.
+ *
+ * skb->sk is not the sending socket: a message may wait in a foreign queue for
+ * longer than the namespace and its sockets live, and a reference for each
+ * message would make all senders write to one cache line. So one socket of the
+ * module stands for all. It belongs to the initial namespace, is never bound or
+ * connected, and is only looked at:
+ *
+ * - skb_orphan() needs a destructor beside it. That of messages pins the module,
+ *   and so the socket. Control packets take a reference to the socket.
+ * - fq and XPS treat packets of an unconnected socket (TCP_CLOSE, no cached
+ *   route) by their hash, as those without a socket.
+ * - xt_owner and nft_meta ask for its namespace, and find no file and so no
+ *   owner, as with any socket of the kernel.
+ * - Programs of control groups run only if skb->sk is the sending socket.
+ * - Segments, clones and what veth or loopback deliver do not have it.
+ */
+#include <linux/net.h>
+#include <net/ipv6.h>
+#include <net/sock.h>
+
+#include "udp.h"
+
+static struct socket *marker __read_mostly;
+
+/**
+ * ipcp_udp_marker_init() - Open the socket
+ *
+ * Context: Module init.
+ * Return: 0, also without IPv6; or a negative errno.
+ */
+int ipcp_udp_marker_init(void)
+{
+	int err, probe = IPV6_PMTUDISC_PROBE;
+	struct socket *sock;
+
+	err = sock_create_kern(&init_net, AF_INET6, SOCK_DGRAM, IPPROTO_UDP,
+			       &sock);
+	if (err == -EAFNOSUPPORT || err == -EPFNOSUPPORT)
+		return 0;
+	if (err)
+		return err;
+	err = sock->ops->setsockopt(sock, SOL_IPV6, IPV6_MTU_DISCOVER,
+				    KERNEL_SOCKPTR(&probe), sizeof(probe));
+	if (err) {
+		sock_release(sock);
+		return err;
+	}
+	marker = sock;
+	return 0;
+}
+
+/**
+ * ipcp_udp_marker_exit() - Close the socket
+ *
+ * Context: Module exit, when no message is in flight any more.
+ */
+void ipcp_udp_marker_exit(void)
+{
+	if (marker)
+		sock_release(marker);
+}
+
+/**
+ * ipcp_udp_mark() - Let IPv6 ignore path MTUs that ICMP tells
+ * @skb: packet to send
+ *
+ * Context: Any context.
+ */
+void ipcp_udp_mark(struct sk_buff *skb)
+{
+	if (unlikely(!marker))
+		return;
+	if (skb->destructor)
+		skb->sk = marker->sk;
+	else if (!skb_set_owner_sk_safe(skb, marker->sk))
+		WARN_ON_ONCE(1);	/* the module holds the socket */
+}

@@ -1,0 +1,626 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Path MTU discovery: what is decided, on paths of a table, and the packets. */
+#include <linux/unaligned.h>
+
+#include "flow_util.h"
+#include "path.h"
+#include "path_util.h"
+#include "probe.h"
+#include "rx.h"
+#include "test_util.h"
+#include "tx.h"
+#include "udp.h"
+#include "vectors.h"
+#include "wire.h"
+#include "worker.h"
+
+#define LINK	1472
+#define BASE	IPCP_BASE_LEN
+
+/* Decisions. Time is a number here, and begins shortly before it wraps. */
+
+#define MS(ms)	msecs_to_jiffies(ms)
+
+/**
+ * struct walk - a path, and how one side fares on it
+ * @p: state of the side
+ * @carries: longest packet that the path carries; 0 in an outage
+ * @now: jiffies
+ * @sent: number of probes sent
+ * @longest: longest of them
+ * @last: the last of them
+ */
+struct walk {
+	struct ipcp_probe p;
+	u16 carries;
+	unsigned long now;
+	unsigned int sent;
+	u16 longest;
+	struct ipcp_probe_packet last;
+};
+
+static struct walk *new_walk(struct kunit *test, u16 link, bool v6, u16 carries)
+{
+	struct ipcp_probe_link l = { .size = link, .hint = link, .v6 = v6 };
+	struct walk *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	w->now = 0UL - MS(2000);
+	w->carries = carries;
+	ipcp_probe_begin(&w->p, &l, w->now);
+	return w;
+}
+
+/* Do what is due now. What the path carries is answered at once. */
+static void act(struct walk *w)
+{
+	struct ipcp_probe_packet out[2];
+	unsigned long at;
+
+	do {
+		unsigned int n = ipcp_probe_step(&w->p, w->now, out);
+
+		for (unsigned int i = 0; i < n; i++) {
+			w->sent++;
+			w->longest = max(w->longest, out[i].size);
+			w->last = out[i];
+			if (out[i].size <= w->carries)
+				ipcp_probe_echo(&w->p, out[i].number,
+						out[i].size, w->now);
+		}
+	} while (ipcp_probe_deadline(&w->p, w->now, &at) &&
+		 time_after_eq(w->now, at));
+}
+
+/* Let time pass, with data of the size in use in each tick or without. */
+static void walk(struct walk *w, unsigned int ms, bool data)
+{
+	unsigned long end = w->now + MS(ms);
+
+	for (; time_before(w->now, end); w->now++) {
+		if (data)
+			w->p.used = true;
+		act(w);
+	}
+}
+
+static const struct path_case {
+	const char *desc;
+	u16 link;
+	bool v6;
+	u16 carries;
+	u16 size;
+	bool confirmed;
+} paths[] = {
+	{ "of the link's size", LINK, false, LINK, LINK, true },
+	{ "jumbo frames", 8972, false, 8972, 8972, true },
+	{ "a jumbo link, an ordinary path", 8972, false, 1472, 1472, true },
+	{ "PPPoE", LINK, false, 1464, 1452, true },
+	{ "an IPv6 tunnel beneath", LINK, false, 1451, 1432, true },
+	{ "WireGuard beneath", LINK, false, 1392, 1392, true },
+	{ "1280 for IPv4", LINK, false, 1252, 1252, true },
+	{ "one less", LINK, false, 1251, 1232, true },
+	{ "little above the base", LINK, false, 1231, BASE, true },
+	{ "exactly the base", LINK, false, BASE, BASE, true },
+	{ "less than the base", LINK, false, BASE - 1, LINK, false },
+	{ "an outage", LINK, false, 0, LINK, false },
+	{ "IPv6 of the link's size", 1452, true, 1452, 1452, true },
+	{ "IPv6, PPPoE", 1452, true, 1444, 1432, true },
+	{ "1280 for IPv6", 1452, true, 1232, 1232, true },
+	{ "IPv6, no candidate below the base", 1452, true, 1211, BASE, true },
+	{ "a link between candidates", 1400, false, 1390, 1372, true },
+	{ "a link of the base", BASE, false, 0, BASE, false },
+	{ "a link below the base", 972, false, 0, 972, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(path, paths, desc);
+
+static void finds_the_size_of_a_path(struct kunit *test)
+{
+	const struct path_case *c = test->param_value;
+	struct walk *w = new_walk(test, c->link, c->v6, c->carries);
+
+	walk(w, 10000, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, c->size);
+	KUNIT_EXPECT_EQ(test, w->p.confirmed, c->confirmed);
+	KUNIT_EXPECT_LE(test, w->longest, c->link);
+	if (c->link <= BASE)
+		KUNIT_EXPECT_EQ(test, w->sent, 0);
+}
+
+static void a_path_that_shrinks_is_noticed(struct kunit *test)
+{
+	const struct path_case *c = test->param_value;
+	struct walk *w = new_walk(test, c->link, c->v6, c->link);
+
+	walk(w, 5000, true);
+	w->carries = c->carries;
+	walk(w, 20000, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, c->size);
+	KUNIT_EXPECT_EQ(test, w->p.confirmed, c->link > BASE);
+}
+
+static void an_outage_changes_nothing(struct kunit *test)
+{
+	const struct path_case *c = test->param_value;
+	struct walk *w = new_walk(test, c->link, c->v6, c->carries);
+	bool confirmed;
+	u16 size;
+
+	walk(w, 10000, true);
+	size = w->p.size;
+	confirmed = w->p.confirmed;
+	w->carries = 0;
+	walk(w, 60000, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, size);
+	KUNIT_EXPECT_EQ(test, w->p.confirmed, confirmed);
+	/* four series of five packets in a minute at most: 1.5 s and 3 s rest */
+	KUNIT_EXPECT_LE(test, w->sent, 150);
+}
+
+/* An outage may end at any time, also between the probes of a check. */
+static void an_outage_may_end_at_any_time(struct kunit *test)
+{
+	for (unsigned int ms = 0; ms < 5000; ms += 20) {
+		struct walk *w = new_walk(test, LINK, false, LINK);
+
+		walk(w, 100, true);
+		w->carries = 0;
+		walk(w, 20000 + ms, true);
+		w->carries = LINK;
+		walk(w, 6000, true);
+		KUNIT_EXPECT_EQ_MSG(test, w->p.size, LINK, "after %u ms", ms);
+		KUNIT_EXPECT_TRUE(test, w->p.confirmed);
+	}
+}
+
+static void data_of_an_idle_flow_begins_a_check(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, LINK);
+
+	walk(w, 60000, false);
+	KUNIT_EXPECT_EQ(test, w->sent, 0);
+	w->p.used = true;
+	act(w);
+	KUNIT_EXPECT_EQ(test, w->sent, 1);
+	KUNIT_EXPECT_EQ(test, w->last.size, LINK);
+	walk(w, 3600000, false);
+	KUNIT_EXPECT_EQ(test, w->sent, 1);
+	KUNIT_EXPECT_TRUE(test, w->p.confirmed);
+}
+
+static void probes_every_10_s_once_confirmed(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, LINK);
+
+	walk(w, 9900, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 1);
+	walk(w, 10000, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 2);
+	walk(w, 80000, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 10);
+}
+
+static void a_repetition_has_a_base_probe_beside_it(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, 0);
+	struct ipcp_probe_packet out[2];
+
+	w->p.used = true;
+	KUNIT_EXPECT_EQ(test, ipcp_probe_step(&w->p, w->now, out), 1);
+	KUNIT_EXPECT_EQ(test, out[0].size, LINK);
+	for (int i = 0; i < 2; i++) {
+		w->now += MS(500) - 1;
+		KUNIT_EXPECT_EQ(test, ipcp_probe_step(&w->p, w->now, out), 0);
+		w->now++;
+		KUNIT_EXPECT_EQ(test, ipcp_probe_step(&w->p, w->now, out), 2);
+		KUNIT_EXPECT_EQ(test, out[0].size, BASE);
+		KUNIT_EXPECT_EQ(test, out[1].size, LINK);
+	}
+	w->now += MS(500);
+	KUNIT_EXPECT_EQ(test, ipcp_probe_step(&w->p, w->now, out), 0);
+	KUNIT_EXPECT_EQ(test, w->p.phase, IPCP_PROBE_REST);
+}
+
+/* Answers come a number of milliseconds after the probe. */
+static void a_late_answer_counts(struct kunit *test)
+{
+	static const unsigned int delays[] = { 100, 600, 1100, 1400, 1700, 3000 };
+
+	for (int i = 0; i < ARRAY_SIZE(delays); i++) {
+		struct walk *w = new_walk(test, LINK, false, 0);
+
+		walk(w, 1, true);
+		walk(w, delays[i], true);
+		ipcp_probe_echo(&w->p, 0, LINK, w->now);
+		KUNIT_EXPECT_EQ(test, w->p.size, LINK);
+		KUNIT_EXPECT_TRUE(test, w->p.confirmed);
+		KUNIT_EXPECT_EQ(test, w->p.phase, IPCP_PROBE_REST);
+	}
+}
+
+/* The base is answered after the check: the size is withdrawn, but not at once. */
+static void a_late_answer_of_the_base_counts(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, 0);
+
+	walk(w, 1600, true);
+	KUNIT_ASSERT_EQ(test, w->p.phase, IPCP_PROBE_REST);
+	ipcp_probe_echo(&w->p, 1, BASE, w->now);
+	walk(w, 400, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, LINK);
+	walk(w, 200, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, BASE);
+}
+
+static void a_size_given_up_too_early_comes_back(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, BASE);
+
+	walk(w, 8000, true);
+	KUNIT_ASSERT_EQ(test, w->p.size, BASE);
+	ipcp_probe_echo(&w->p, 0, LINK, w->now);
+	KUNIT_EXPECT_EQ(test, w->p.size, LINK);
+}
+
+static void a_search_takes_three_rounds(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, BASE);
+
+	walk(w, 1490, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 5);
+	walk(w, 20, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, BASE);
+	KUNIT_EXPECT_EQ(test, w->sent, 6);
+	walk(w, 6 * 150, true);		/* six candidates below the link */
+	KUNIT_EXPECT_EQ(test, w->sent, 5 + 7);
+	walk(w, 10000, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 5 + 3 * 6);
+}
+
+static void a_round_with_an_answer_ends_the_search(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, 1400);
+
+	walk(w, 5000, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 5 + 6);
+	KUNIT_EXPECT_EQ(test, w->p.size, 1392);
+}
+
+static const struct echo_case {
+	const char *desc;
+	int number;		/* relative to the next one */
+	u16 size;
+	bool counts;
+} echoes[] = {
+	{ "the probe", -1, LINK, true },
+	{ "a number not sent yet", 0, LINK, false },
+	{ "a number before the first", -2, LINK, false },
+	{ "a number of long ago", -40, LINK, false },
+	{ "another size", -1, LINK + 1, false },
+	{ "the base", -1, BASE, false },
+	{ "nothing", -1, 0, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(echo, echoes, desc);
+
+static void only_an_answer_to_a_probe_counts(struct kunit *test)
+{
+	const struct echo_case *c = test->param_value;
+	struct walk *w = new_walk(test, LINK, false, 0);
+
+	w->p.number = 0xffff;
+	walk(w, 1, true);
+	ipcp_probe_echo(&w->p, w->p.number + c->number, c->size, w->now);
+	KUNIT_EXPECT_EQ(test, w->p.confirmed, c->counts);
+}
+
+static void a_larger_size_is_tried_at_the_raise_time(struct kunit *test)
+{
+	const struct path_case *c = test->param_value;
+	struct walk *w = new_walk(test, c->link, c->v6, c->carries);
+	unsigned int sent;
+
+	walk(w, 10000, true);
+	w->carries = c->link;
+	w->p.used = false;
+	sent = w->sent;
+	walk(w, IPCP_PROBE_RAISE_MS, false);
+	KUNIT_EXPECT_EQ(test, w->sent, sent);
+	KUNIT_EXPECT_EQ(test, w->p.size, c->size);
+	w->p.used = true;
+	walk(w, 2000, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, c->link);
+	KUNIT_EXPECT_EQ(test, w->p.confirmed, c->link > BASE);
+}
+
+static void a_try_that_fails_changes_nothing(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, 1400);
+	unsigned long tried;
+
+	walk(w, 10000, true);
+	walk(w, IPCP_PROBE_RAISE_MS + 2000, true);
+	KUNIT_EXPECT_EQ(test, w->longest, LINK);
+	KUNIT_EXPECT_EQ(test, w->p.size, 1392);
+	KUNIT_EXPECT_TRUE(test, w->p.confirmed);
+	tried = w->p.raise_at;
+	walk(w, 20000, true);
+	KUNIT_EXPECT_EQ(test, w->p.raise_at, tried);
+	KUNIT_EXPECT_EQ(test, w->last.size, 1392);
+}
+
+static void roaming_begins_anew(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, 1400);
+	u16 number;
+
+	walk(w, 5000, true);
+	number = w->last.number;
+	ipcp_probe_anew(&w->p, w->now);
+	KUNIT_EXPECT_EQ(test, w->p.size, LINK);
+	KUNIT_EXPECT_FALSE(test, w->p.confirmed);
+	ipcp_probe_echo(&w->p, 0, LINK, w->now);
+	ipcp_probe_echo(&w->p, number, w->last.size, w->now);
+	KUNIT_EXPECT_FALSE(test, w->p.confirmed);
+	w->carries = LINK;
+	walk(w, 1, true);
+	KUNIT_EXPECT_TRUE(test, w->p.confirmed);
+	KUNIT_EXPECT_EQ(test, w->last.number, (u16)(number + 1));
+}
+
+static void loopback_is_never_probed(struct kunit *test)
+{
+	struct ipcp_probe_link l = { .size = 65507, .loopback = true };
+	struct walk *w = new_walk(test, LINK, false, 0);
+
+	ipcp_probe_begin(&w->p, &l, w->now);
+	walk(w, 60000, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 0);
+	KUNIT_EXPECT_EQ(test, w->p.size, 65507);
+}
+
+/* ICMP messages, ten a second, from anybody. */
+static void a_hint_changes_nothing_but_the_time(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, LINK);
+
+	walk(w, 2000, true);
+	KUNIT_EXPECT_EQ(test, w->sent, 1);
+	for (int i = 0; i < 100; i++) {
+		ipcp_probe_hint(&w->p, i % 2 ? 500 : 524, w->now);
+		walk(w, 100, false);
+		KUNIT_EXPECT_EQ(test, w->p.size, LINK);
+	}
+	KUNIT_EXPECT_GT(test, w->sent, 2);
+	KUNIT_EXPECT_LE(test, w->sent, 1 + 20);
+}
+
+static void a_probe_that_is_not_sent_proves_nothing(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, BASE);
+
+	walk(w, 1400, true);
+	ipcp_probe_unsent(&w->p, w->now);
+	walk(w, 2900, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, LINK);
+	KUNIT_EXPECT_EQ(test, w->sent, 5);
+}
+
+static void answers_to_a_peer_are_limited(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, 0);
+	unsigned int n = 0;
+
+	for (int i = 0; i < 10 * HZ; i++) {
+		for (int j = 0; j < 100; j++)
+			n += ipcp_probe_may_answer(&w->p, w->now);
+		w->now++;
+	}
+	KUNIT_EXPECT_EQ(test, n, 10 * IPCP_PROBE_ANSWERS);
+}
+
+/* Packets */
+
+static void describe_pdu(const struct pdu_vector *v, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s type %u counter %llu",
+		 v->cipher, v->type, v->counter);
+}
+
+KUNIT_ARRAY_PARAM(pdu, pdu_vectors, describe_pdu);
+
+/* The vectors' PROBE is handled, answered, and the answer is their ECHO. */
+static void handles_the_packets_of_the_vectors(struct kunit *test)
+{
+	const struct pdu_vector *v = test->param_value;
+	size_t len = strlen(v->plain) / 2;
+	struct ipcp_flow *one, *two;
+	u8 answer[64];
+	const u8 *plain;
+	unsigned int n = sizeof(answer);
+
+	if (v->type != IPCP_PDU_CONFIRM || len == 1)
+		return;
+	plain = unhex(test, v->plain);
+	test_pair(test, &one, &two);
+	KUNIT_EXPECT_TRUE(test, ipcp_probe_handle(two, plain, len));
+	if (*plain == IPCP_CONFIRM_ECHO) {
+		KUNIT_EXPECT_NULL(test, test_receive_now());
+		return;
+	}
+	KUNIT_EXPECT_EQ(test, len, 1200 - IPCP_OVERHEAD);
+	test_open_packet(test, one, answer, &n);
+	KUNIT_EXPECT_EQ(test, n, IPCP_PROBE_LEN);
+	KUNIT_EXPECT_EQ(test, answer[0], IPCP_CONFIRM_ECHO);
+	KUNIT_EXPECT_MEMEQ(test, answer + 1, plain + 1, 4);
+}
+
+static const struct bad_case {
+	const char *desc;
+	u8 msg[8];
+	unsigned int len;
+	bool good;
+} bads[] = {
+	{ "shortest PROBE", { 8, 0, 1, 0, 33 }, 5, true },
+	{ "padded PROBE", { 8, 0, 1, 0, 36 }, 8, true },
+	{ "ECHO", { 16, 0, 1, 4, 0xb0 }, 5, true },
+	{ "PROBE without its size", { 8, 0, 1 }, 3, false },
+	{ "PROBE, a byte short", { 8, 0, 1, 0 }, 4, false },
+	{ "PROBE of another size", { 8, 0, 1, 0, 37 }, 8, false },
+	{ "PROBE with other padding", { 8, 0, 1, 0, 36, 0, 0, 1 }, 8, false },
+	{ "ECHO with padding", { 16, 0, 1, 4, 0xb0, 0 }, 6, false },
+	{ "short ECHO", { 16, 0, 1, 4 }, 4, false },
+	{ "PROBE and ECHO", { 24, 0, 1, 0, 33 }, 5, false },
+	{ "PROBE and SEEN", { 9, 0, 1, 0, 33 }, 5, false },
+	{ "long CONFIRM", { 1, 0, 1, 0, 33 }, 5, false },
+	{ "unknown flag", { 32, 0, 1, 0, 33 }, 5, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bad, bads, desc);
+
+static void a_malformed_probe_is_dropped(struct kunit *test)
+{
+	const struct bad_case *c = test->param_value;
+	struct ipcp_flow *one, *two;
+	struct ipcp_epoch *ep;
+
+	test_pair(test, &one, &two);
+	ep = test_tx(one);
+	KUNIT_ASSERT_EQ(test, ipcp_tx_spare(one, ep, c->msg, c->len, 0), 0);
+	test_carry(test);
+	test_work(two);
+	KUNIT_EXPECT_EQ(test, test_drops(two, IPCP_DROP_MALFORMED), !c->good);
+	if (!c->good || c->msg[0] == IPCP_CONFIRM_ECHO)
+		KUNIT_EXPECT_NULL(test, test_receive_now());
+}
+
+/* Send without looking at the link, which is loopback. */
+static int xmit_unseen(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	return ipcp_udp_xmit_to(flow->net, &flow->peer, skb);
+}
+
+static const struct ipcp_path_ops unseen_path = {
+	.xmit = xmit_unseen,
+	.received = ipcp_udp_received,
+};
+
+/* Make a flow believe that it is on a link that can be probed. */
+static void set_link(struct ipcp_flow *flow)
+{
+	struct ipcp_probe_link l = { .size = LINK, .hint = LINK };
+
+	flow->path = &unseen_path;
+	ipcp_probe_link(flow, &l);
+}
+
+static void send_data(struct kunit *test, struct ipcp_flow *flow,
+		      unsigned int len)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_zero(skb, len);
+	KUNIT_ASSERT_EQ(test, test_send(flow, skb), 0);
+}
+
+static void only_a_packet_above_base_is_noted(struct kunit *test)
+{
+	struct ipcp_flow *one, *two;
+
+	test_pair(test, &one, &two);
+	set_link(one);
+	KUNIT_EXPECT_EQ(test, one->mtu, LINK - IPCP_OVERHEAD);
+	KUNIT_EXPECT_EQ(test, one->probe.note, BASE);
+	send_data(test, one, BASE - IPCP_OVERHEAD);
+	KUNIT_EXPECT_EQ(test, one->probe.note, BASE);
+	kfree_skb(test_receive(test));
+	send_data(test, one, BASE - IPCP_OVERHEAD + 1);
+	KUNIT_EXPECT_EQ(test, one->probe.note, IPCP_PROBE_NOTE_NONE);
+	kfree_skb(test_receive(test));
+}
+
+static void a_probe_is_answered_and_confirms(struct kunit *test)
+{
+	struct ipcp_flow *one, *two;
+	struct sk_buff *skb;
+	unsigned long next;
+
+	test_pair(test, &one, &two);
+	set_link(one);
+	send_data(test, one, BASE);
+	kfree_skb(test_receive(test));
+	next = jiffies + TEST_TIME;
+	ipcp_probe_work(one, &next);
+	KUNIT_EXPECT_TRUE(test, time_before(next, jiffies + HZ));
+	skb = test_receive(test);
+	KUNIT_EXPECT_EQ(test, skb->len, LINK);
+	test_deliver(skb);
+	test_work(two);
+	test_carry(test);
+	test_work(one);
+	KUNIT_EXPECT_TRUE(test, one->probe.confirmed);
+	KUNIT_EXPECT_EQ(test, one->probe.note, BASE);
+	KUNIT_EXPECT_NULL(test, test_receive_now());
+}
+
+/* Only what a re-key may need uses the reserve. */
+static void a_probe_does_not_use_the_reserve(struct kunit *test)
+{
+	struct ipcp_flow *one, *two;
+	struct ipcp_epoch *ep;
+	u8 flags = 0;
+	u64 limit;
+
+	test_pair(test, &one, &two);
+	ep = test_tx(one);
+	limit = ipcp_tx_data_limit(ep->ppl_shift);
+	atomic64_set(&ep->sent, limit);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_spare(one, ep, &flags, 1, 0),
+			-EKEYEXPIRED);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), limit);
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_EXPIRED, &ep->flags));
+	KUNIT_EXPECT_NULL(test, test_receive_now());
+}
+
+static struct kunit_case probe_test_cases[] = {
+	KUNIT_CASE_PARAM(finds_the_size_of_a_path, path_gen_params),
+	KUNIT_CASE_PARAM(a_path_that_shrinks_is_noticed, path_gen_params),
+	KUNIT_CASE_PARAM(an_outage_changes_nothing, path_gen_params),
+	KUNIT_CASE(an_outage_may_end_at_any_time),
+	KUNIT_CASE(data_of_an_idle_flow_begins_a_check),
+	KUNIT_CASE(probes_every_10_s_once_confirmed),
+	KUNIT_CASE(a_repetition_has_a_base_probe_beside_it),
+	KUNIT_CASE(a_late_answer_counts),
+	KUNIT_CASE(a_late_answer_of_the_base_counts),
+	KUNIT_CASE(a_size_given_up_too_early_comes_back),
+	KUNIT_CASE(a_search_takes_three_rounds),
+	KUNIT_CASE(a_round_with_an_answer_ends_the_search),
+	KUNIT_CASE_PARAM(only_an_answer_to_a_probe_counts, echo_gen_params),
+	KUNIT_CASE_PARAM(a_larger_size_is_tried_at_the_raise_time,
+			 path_gen_params),
+	KUNIT_CASE(a_try_that_fails_changes_nothing),
+	KUNIT_CASE(roaming_begins_anew),
+	KUNIT_CASE(loopback_is_never_probed),
+	KUNIT_CASE(a_hint_changes_nothing_but_the_time),
+	KUNIT_CASE(a_probe_that_is_not_sent_proves_nothing),
+	KUNIT_CASE(answers_to_a_peer_are_limited),
+	KUNIT_CASE_PARAM(handles_the_packets_of_the_vectors, pdu_gen_params),
+	KUNIT_CASE_PARAM(a_malformed_probe_is_dropped, bad_gen_params),
+	KUNIT_CASE(only_a_packet_above_base_is_noted),
+	KUNIT_CASE(a_probe_is_answered_and_confirms),
+	KUNIT_CASE(a_probe_does_not_use_the_reserve),
+	{}
+};
+
+static struct kunit_suite probe_test_suite = {
+	.name = "ipcp_probe",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = test_path_clear,
+	.test_cases = probe_test_cases,
+};
+
+kunit_test_suite(probe_test_suite);

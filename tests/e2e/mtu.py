@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""Path MTU: a router that drops what is too long, and a stranger's ICMP."""
+
+import errno
+import os
+import socket
+import struct
+import subprocess
+import time
+
+from ipcp import ADDR, DEADLINE, PORT, case, enter, pair, run, same, show, spawn, until
+
+ADDR6 = {"alice": "fd77::1", "bob": "fd77::2"}
+OVERHEAD = 28
+LINK = {"four": 1500 - 28 - OVERHEAD, "six": 1500 - 48 - OVERHEAD}
+# of a path of 1280 bytes
+SMALL = {"four": 1252 - OVERHEAD, "six": 1232 - OVERHEAD}
+PATIENCE = 4 * DEADLINE
+ends = {}
+
+
+# --- the path
+
+def nft(*lines):
+    """Rules of the router, instead of those before."""
+    rules = "flush chain inet path forward\n" + "".join(
+        f"add rule inet path forward {line}\n" for line in lines)
+    subprocess.run(["ip", "netns", "exec", "router", "nft", "-f", "-"],
+                   input=rules.encode(), check=True)
+
+
+def carries(size):
+    """The path carries IP packets of so many bytes, and says nothing of others."""
+    nft(f"meta length > {size} drop")
+
+
+def limit(end):
+    """The longest message of this end, and whether it is confirmed."""
+    flow = show(end)
+    return flow["mtu"], flow["mtu_confirmed"]
+
+
+def send_longest(end):
+    """Sends as long a message as may be sent; it may be lost."""
+    try:
+        end.write(b"x" * end.info().mtu)
+    except OSError as e:
+        # the limit may have changed since it was asked for
+        if e.errno != errno.EMSGSIZE:
+            raise
+
+
+def settles(name, size):
+    """While the longest messages are sent, this becomes the limit, confirmed."""
+    one, other = ends[name]
+
+    def there():
+        send_longest(one)
+        drain(other)
+        return limit(one) == (size, True)
+    until(there, f"{name}: messages of {size} bytes, not {limit(one)}", PATIENCE)
+
+
+def control_packets(end):
+    """How many packets that are not data this end has sent, less a constant."""
+    info = end.info()
+    return -info.tx_left - info.tx_packets
+
+
+def drain(end):
+    """Reads what there is. Returns the lengths."""
+    found = []
+    end.nonblock()
+    try:
+        while True:
+            found.append(len(end.read()))
+    except BlockingIOError:
+        pass
+    end.nonblock(False)
+    return found
+
+
+# --- a stranger
+
+def checksum(data):
+    """Of the Internet."""
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def header4(source, dest, protocol, length):
+    """An IPv4 header."""
+    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + length, 0, 0x4000, 64,
+                       protocol, 0, socket.inet_aton(source), socket.inet_aton(dest))
+    return head[:10] + struct.pack(">H", checksum(head)) + head[12:]
+
+
+def too_big4(mtu, quoted):
+    """Fragmentation needed, for a packet of alice's to bob."""
+    body = struct.pack(">BBHHH", 3, 4, 0, 0, mtu) + quoted
+    return body[:2] + struct.pack(">H", checksum(body)) + body[4:]
+
+
+def messages4():
+    """As a stranger makes them up."""
+    udp = struct.pack(">HHHH", PORT, PORT, 1480, 0)
+    for protocol, start in ((17, udp), (1, bytes([8, 0, 0, 0, 0, 1, 0, 1])),
+                            (1, bytes([0, 0, 0, 0, 0, 1, 0, 1]))):
+        for mtu in 552, 500:
+            yield too_big4(mtu, header4(ADDR["alice"], ADDR["bob"], protocol, 1480) + start)
+
+
+def message6():
+    """The same for IPv6; the kernel fills in the checksum."""
+    quoted = struct.pack(">IHBB16s16s", 6 << 28, 1460, 17, 64,
+                         socket.inet_pton(socket.AF_INET6, ADDR6["alice"]),
+                         socket.inet_pton(socket.AF_INET6, ADDR6["bob"]))
+    return (struct.pack(">BBHI", 2, 0, 0, 1280) + quoted +
+            struct.pack(">HHHH", PORT, PORT, 1460, 0) + bytes(1000))
+
+
+def strange():
+    """Sends all of them ten times a second."""
+    enter("router")
+    raw4 = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    raw6 = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    while True:
+        for message in messages4():
+            raw4.sendto(message, (ADDR["alice"], 0))
+        raw6.sendto(message6(), (ADDR6["alice"], 0))
+        time.sleep(0.1)
+
+
+def learned(host, address):
+    """The stack there believes that the path to this address is narrow."""
+    route = subprocess.run(["ip", "-n", host, "route", "get", address], check=True,
+                           stdout=subprocess.PIPE).stdout.decode()
+    return " mtu " in route
+
+
+# --- the cases
+
+@case("a flow of each family starts with the size of the link")
+def start():
+    for name in LINK:
+        ends[name] = pair(name)
+        same(limit(ends[name][0])[0], LINK[name])
+
+
+@case("the longest message makes it confirmed")
+def confirmed():
+    for name, size in LINK.items():
+        settles(name, size)
+
+
+@case("no ICMP message of a stranger shortens what can be sent")
+def icmp():
+    stranger = spawn(strange)
+    try:
+        until(lambda: learned("alice", ADDR["bob"]) and learned("alice", ADDR6["bob"]),
+              "the stack believes the stranger")
+        for _ in range(200):
+            for name, size in LINK.items():
+                one, other = ends[name]
+                one.write(b"x" * size)
+                same(len(other.receive()), size, name)
+        for name, size in LINK.items():
+            same(limit(ends[name][0]), (size, True), name)
+    finally:
+        os.kill(stranger, 9)
+        os.waitpid(stranger, 0)
+
+
+@case("an outage changes nothing")
+def outage():
+    nft("drop")
+    # Whole checks go by: the counter of probes tells, not the clock.
+    for name, size in LINK.items():
+        one = ends[name][0]
+        before = control_packets(one)
+        until(lambda: send_longest(one) or control_packets(one) >= before + 11,	# noqa: B023
+              "two checks of five packets", PATIENCE)
+        same(limit(one), (size, True), name)
+    nft()
+    for name, size in LINK.items():
+        settles(name, size)
+
+
+@case("a link that shrinks without a word is noticed, and its size found")
+def shrinks():
+    carries(1280)
+    for name, size in SMALL.items():
+        settles(name, size)
+        one, other = ends[name]
+        drain(other)
+        one.write(b"x" * size)
+        same(len(other.receive()), size, name)
+
+
+@case("a path that is narrow from the start is found")
+def narrow():
+    for name, size in SMALL.items():
+        for end in ends[name]:
+            end.close()
+        ends[name] = pair(name)
+        same(limit(ends[name][0])[0], LINK[name])
+        settles(name, size)
+
+
+@case("a path that widens is used after the raise time")
+def widens():
+    nft()
+    for name, size in LINK.items():
+        settles(name, size)
+        one, other = ends[name]
+        drain(other)
+        one.write(b"x" * size)
+        same(len(other.receive()), size, name)
+
+
+run()
