@@ -124,6 +124,8 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 			 "rb_flags", rb_json(f->rb_flags));
 	json_object_update(obj, more);
 	json_decref(more);
+	json_object_set_new(obj, "peer_name", nlcmd_json(f->peer_name));
+	json_object_set_new(obj, "authenticated", json_boolean(f->authenticated));
 	json_object_set_new(obj, "max_epoch_age_ms", json_integer(f->max_epoch_age));
 	json_object_set_new(obj, "keys", keys_json(f));
 	json_object_set_new(obj, "stats", stats_json(&f->stats));
@@ -231,6 +233,8 @@ static void show_text(const struct ipcp_nl_flow *f)
 	printf("owner          pid %u, uid %u\n", f->cred.pid, f->cred.uid);
 	printf("eid            %08x, peer %08x\n", f->eid, f->peer_eid);
 	printf("peer           %s\n", where(f, peer));
+	printf("peer name      %s\n", f->authenticated ?
+	       nlcmd_text(f->peer_name, name) : "none, the peer did not prove any");
 	if (!f->direct)
 		show_keys(f);
 	printf("flags          %s\n", rb_text(f->rb_flags, flags, sizeof(flags)));

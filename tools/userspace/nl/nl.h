@@ -137,6 +137,8 @@ struct ipcp_nl_flow {
 	uint32_t recoverable;
 	uint32_t question;
 	uint32_t question_exchange;
+	char peer_name[IPCP_REKEY_NAME_MAX + 1];	/* that it has proved */
+	uint32_t authenticated;
 	uint32_t error;
 	char reason[IPCP_REKEY_REASON_MAX + 1];
 };
@@ -186,6 +188,7 @@ struct ipcp_nl_params {
 #define IPCP_NL_P_MAX_EPOCH_AGE		0x10
 #define IPCP_NL_P_BLOB			0x20
 #define IPCP_NL_P_RECOVERABLE		0x40	/* flow-allocate only */
+#define IPCP_NL_P_PEER_NAME		0x80	/* likewise: it was proved */
 	uint32_t packets_per_leaf;
 	uint32_t peer_timeout;
 	uint32_t grace;
@@ -193,6 +196,7 @@ struct ipcp_nl_params {
 	uint32_t max_epoch_age;
 	uint32_t blob_len;
 	const uint8_t *blob;
+	const char *peer_name;
 };
 
 /**

@@ -189,6 +189,9 @@ void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb)
 	GET32(flow, recoverable, FLOW, RECOVERABLE);
 	GET32(flow, question, FLOW, QUESTION);
 	GET32(flow, question_exchange, FLOW, QUESTION_EXCHANGE);
+	nl_get_str(flow->peer_name, sizeof(flow->peer_name),
+		   tb[IPCP_REKEY_A_FLOW_PEER_NAME]);
+	GET32(flow, authenticated, FLOW, AUTHENTICATED);
 	GET32(flow, error, FLOW, ERROR);
 	nl_get_str(flow->reason, sizeof(flow->reason),
 		   tb[IPCP_REKEY_A_FLOW_REASON]);

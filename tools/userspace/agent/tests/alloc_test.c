@@ -28,6 +28,10 @@ static void test_alloc(void **state)
 				      peer_of(f)->f.blob_len));
 	assert_int_equal(blob.role, ROLE_RESPONDER);
 	assert_string_equal(blob.peer.name, ALICE);
+	assert_true(f->f.authenticated);
+	assert_string_equal(f->f.peer_name, BOB);
+	assert_true(peer_of(f)->f.authenticated);
+	assert_string_equal(peer_of(f)->f.peer_name, ALICE);
 	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
 }
 
@@ -339,6 +343,7 @@ static void test_peers_second_name(void **state)
 	assert_true(binding_blob_read(&blob, peer_of(f)->f.blob,
 				      peer_of(f)->f.blob_len));
 	assert_string_equal(blob.peer.name, "carol.example");
+	assert_string_equal(peer_of(f)->f.peer_name, "carol.example");
 	stop();
 }
 
@@ -597,6 +602,8 @@ static void test_no_auth(void **state)
 	run_for(1000);
 	assert_true(allocated(f));
 	check_same(f);
+	assert_false(f->f.authenticated);
+	assert_false(peer_of(f)->f.authenticated);
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
