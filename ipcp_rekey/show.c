@@ -70,6 +70,14 @@ static int put_groups(struct sk_buff *skb, const struct group_info *groups,
 	return 0;
 }
 
+static int put_exe(struct sk_buff *skb, const struct ipcp_owner *owner)
+{
+	if (!owner->exe_ino)
+		return 0;
+	return U64(CRED_EXE_DEV, owner->exe_dev) ?:
+	       U64(CRED_EXE_INO, owner->exe_ino);
+}
+
 static int put_owner(struct sk_buff *skb, int attr,
 		     const struct ipcp_owner *owner, const struct ipcp_reader *reader)
 {
@@ -87,7 +95,8 @@ static int put_owner(struct sk_buff *skb, int attr,
 	      U32(CRED_GID, from_kgid(reader->users, owner->gid)) ?:
 	      U32(CRED_PID, pid_nr_ns(pid, reader->pids)) ?:
 	      STR(CRED_COMM, owner->comm) ?:
-	      put_groups(skb, owner->groups, reader->users);
+	      put_groups(skb, owner->groups, reader->users) ?:
+	      put_exe(skb, owner);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;

@@ -47,6 +47,8 @@ struct ipcp_nl_qos {
 /**
  * struct ipcp_nl_cred - credentials of a program
  * @ngroups: number of valid entries in @groups
+ * @exe_dev: device of the file that it ran when it called, as in st_dev
+ * @exe_ino: inode of that file, as in st_ino; 0 if there is none
  */
 struct ipcp_nl_cred {
 	uint32_t uid;
@@ -54,6 +56,8 @@ struct ipcp_nl_cred {
 	uint32_t pid;
 	uint32_t ngroups;
 	uint32_t groups[IPCP_NL_GROUPS_MAX];
+	uint64_t exe_dev;
+	uint64_t exe_ino;
 	char comm[64];
 };
 

@@ -92,6 +92,8 @@ void nl_get_cred(struct ipcp_nl_cred *cred, struct nlattr *attr)
 	if (tb[IPCP_REKEY_A_CRED_GID])
 		cred->gid = nl_get_u32(tb[IPCP_REKEY_A_CRED_GID]);
 	cred->pid = nl_get_u32(tb[IPCP_REKEY_A_CRED_PID]);
+	cred->exe_dev = nl_get_u64(tb[IPCP_REKEY_A_CRED_EXE_DEV]);
+	cred->exe_ino = nl_get_u64(tb[IPCP_REKEY_A_CRED_EXE_INO]);
 	nl_get_str(cred->comm, sizeof(cred->comm), tb[IPCP_REKEY_A_CRED_COMM]);
 	cred->ngroups = nl_get_bin((uint8_t *)cred->groups,
 				   sizeof(cred->groups),

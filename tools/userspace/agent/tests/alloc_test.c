@@ -4,8 +4,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "world.h"
@@ -370,6 +372,56 @@ static void test_alloc_policy(void **state)
 	assert_true(allocated(f));
 }
 
+/* Ask with a cred, and return the errno of the refusal, 0 if there is none. */
+static int ask_as(const struct ipcp_nl_cred *cred)
+{
+	struct ipcp_nl_upcall up = { .cred = *cred, .name = BOB };
+	struct fake_flow *f = add_flow(&alice, BOB);
+
+	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+	up.flow_id = f->f.id;
+	up.eid = f->f.eid;
+	up.generation = f->f.generation;
+	engine_alloc(alice.e, &up);
+	return f->error;
+}
+
+/* The file counts that the kernel has seen, whatever its path is. */
+static void test_alloc_programs(void **state)
+{
+	struct ipcp_nl_cred cred = { .uid = 1000, .pid = getpid() };
+	char path[128], other[128], conf[256];
+	struct stat st;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/program", top);
+	snprintf(other, sizeof(other), "%s/other", top);
+	close(open(path, O_CREAT | O_WRONLY, 0700));
+	close(open(other, O_CREAT | O_WRONLY, 0700));
+	/* the first is not there */
+	snprintf(conf, sizeof(conf),
+		 "alloc-programs = {\"%s/none\", \"%s\"}", top, path);
+	creds(ALICE, &ca, BOB, &ca);
+	start(conf, "");
+	assert_int_equal(ask_as(&cred), EACCES);	/* the kernel saw no file */
+	assert_int_equal(stat(path, &st), 0);
+	cred.exe_dev = st.st_dev;
+	cred.exe_ino = st.st_ino;
+	assert_int_equal(ask_as(&cred), 0);
+	cred.exe_dev++;
+	assert_int_equal(ask_as(&cred), EACCES);
+	cred.exe_dev--;
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(ask_as(&cred), EACCES);
+	assert_int_equal(stat(path, &st), 0);
+	cred.exe_ino = st.st_ino;
+	assert_int_equal(ask_as(&cred), 0);
+	cred.exe_ino = 0;
+	assert_int_equal(ask_as(&cred), EACCES);
+	unlink(path);
+	stop();
+}
+
 static void test_unusable_name(void **state)
 {
 	struct fake_flow *f;
@@ -662,6 +714,7 @@ int main(void)
 		TEST(test_peers),
 		TEST(test_peers_second_name),
 		TEST(test_alloc_policy),
+		TEST(test_alloc_programs),
 		TEST(test_unusable_name),
 		TEST(test_dns),
 		TEST(test_dns_knows_nothing),
