@@ -79,6 +79,23 @@ void ipcp_kflow_info(struct ipcp_kflow *flow, struct ipcp_kflow_info *info)
 }
 EXPORT_SYMBOL_GPL(ipcp_kflow_info);
 
+/**
+ * ipcp_kflow_peer_name() - Return the name that the peer has proved
+ * @flow: flow
+ *
+ * Does not change once the flow is allocated: a rekey with another identity is
+ * refused.
+ *
+ * Context: Any context.
+ * Return: name of the peer's certificate, valid until the release; NULL if the
+ * peer has proved none, or while the flow is being allocated.
+ */
+const char *ipcp_kflow_peer_name(const struct ipcp_kflow *flow)
+{
+	return ipcp_flow_peer_name(flow->flow);
+}
+EXPORT_SYMBOL_GPL(ipcp_kflow_peer_name);
+
 static void kflow_wake(struct ipcp_consumer *consumer, __poll_t events)
 {
 	ipcp_api_run_soon(container_of(consumer, struct ipcp_kflow, consumer));

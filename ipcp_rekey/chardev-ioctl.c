@@ -228,7 +228,7 @@ static int ioc_accept(struct file *file, void *argp)
 	long timeo;
 	int err, fd;
 
-	if (!l || arg->flags & ~IPCP_ACCEPT_NONBLOCK)
+	if (!l || arg->flags & ~IPCP_ACCEPT_NONBLOCK || arg->reserved)
 		return -EINVAL;
 	err = get_timeout(arg->timeout, MAX_SCHEDULE_TIMEOUT, &timeo);
 	if (err)
@@ -251,6 +251,7 @@ static int ioc_accept(struct file *file, void *argp)
 		goto err_file;
 	}
 	arg->qos = flow->qos;
+	ipcp_show_peer(flow, arg->peer_name, &arg->authenticated);
 	give_flow(new, flow);
 	fd_install(fd, new);
 	return fd;

@@ -88,6 +88,7 @@ void ipcp_flow_free(struct ipcp_flow *flow)
 	ipcp_consumer_put(flow->n_rb.flags.consumer);
 	free_percpu(flow->stats);
 	kfree(flow->name);
+	kfree(flow->peer_name);
 	kfree(flow->blob);
 	atomic_dec(&flow->net->living);
 	kfree_sensitive(flow);

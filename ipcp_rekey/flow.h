@@ -298,6 +298,9 @@ enum {
  * @listener: listener where a responder's flow waits to be accepted, or NULL.
  *	Locking: protected by net->lock.
  * @accept: entry in the queue of @listener. Locking: protected by net->lock.
+ * @peer_name: name that the peer has proved, or NULL. Locking: set once under
+ *	@lock before the flow has keys, constant from then on; see
+ *	ipcp_flow_peer_name().
  * @blob: opaque data of the agent. Locking: protected by @lock.
  * @blob_len: length of @blob in bytes. Locking: protected by @lock.
  * @inflight: count of messages in flight, which may outlive the flow. Locking:
@@ -337,7 +340,7 @@ struct ipcp_flow {
 
 	const struct ipcp_path_ops *path;
 	u32 peer_eid;
-	spinlock_t peer_lock;
+	spinlock_t peer_lock;	/* @bind */
 	struct ipcp_bind __rcu *bind;
 	u8 slot;
 	u32 mtu;
@@ -360,6 +363,7 @@ struct ipcp_flow {
 	unsigned long close_at;
 	struct ipcp_listener *listener;
 	struct list_head accept;
+	char *peer_name;
 	void *blob;
 	u16 blob_len;
 	struct ipcp_inflight *inflight;
@@ -396,6 +400,13 @@ static inline bool ipcp_flow_pending(const struct ipcp_flow *flow)
 static inline bool ipcp_flow_is_direct(const struct ipcp_flow *flow)
 {
 	return test_bit(IPCP_FLOW_DIRECT, &flow->bits);
+}
+
+/* Return the name that the peer has proved, or NULL. Valid as long as @flow. */
+static inline const char *ipcp_flow_peer_name(const struct ipcp_flow *flow)
+{
+	/* Pairs with smp_store_release() in set_peer_name(). */
+	return smp_load_acquire(&flow->peer_name);
 }
 
 void ipcp_flow_dropped(struct ipcp_flow *flow, unsigned int len,

@@ -56,7 +56,7 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 	ipcp_owner_current(&l->owner);
 
 	mutex_lock(&ipn->lock);
-	err = ipcp_upcall_listen(ipn, name, &l->request);
+	err = ipcp_upcall_listen(ipn, name, &l->owner, &l->request);
 	if (!err) {
 		l->name = name;
 		l->consumer = ipcp_consumer_get(consumer);

@@ -230,6 +230,66 @@ int ipcp_rekey_nl_flow_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* Programs and logs show the name, so it has to be printable. */
+static bool is_printable(const char *name)
+{
+	for (; *name; name++)
+		if (*name <= ' ' || *name > '~')
+			return false;
+	return true;
+}
+
+static int check_peer_name(struct genl_info *info)
+{
+	const struct nlattr *proved = info->attrs[IPCP_REKEY_A_FLOW_AUTHENTICATED];
+	const struct nlattr *nla = info->attrs[IPCP_REKEY_A_FLOW_PEER_NAME];
+	const char *name = nla ? nla_data(nla) : "";
+
+	if (!ipcp_nl_u32(proved) != !*name) {
+		NL_SET_ERR_MSG_ATTR(info->extack, nla ?: proved,
+				    "give peer-name and authenticated together: the name is the one that was proved");
+		return -EINVAL;
+	}
+	if (!nla || (strlen(name) + 1 == nla_len(nla) && is_printable(name)))
+		return 0;
+	NL_SET_ERR_MSG_ATTR(info->extack, nla,
+			    "the name of the peer is not printable ASCII without spaces");
+	return -EINVAL;
+}
+
+/*
+ * Set the name once: an attempt that is repeated for lack of memory has to be
+ * the same one.
+ */
+static int set_peer_name(struct genl_info *info, struct ipcp_flow *flow)
+{
+	const struct nlattr *nla = info->attrs[IPCP_REKEY_A_FLOW_PEER_NAME];
+	struct mem_cgroup *before;
+	char *name = NULL;
+	int err = 0;
+
+	if (nla && *(char *)nla_data(nla)) {
+		before = ipcp_pay(&flow->payer);
+		name = nla_strdup(nla, GFP_KERNEL_ACCOUNT);
+		ipcp_pay_end(before);
+		if (!name)
+			return -ENOMEM;
+	}
+	spin_lock_bh(&flow->lock);
+	if (!flow->peer_name) {
+		/* Pairs with smp_load_acquire() in ipcp_flow_peer_name(). */
+		smp_store_release(&flow->peer_name, name);
+		name = NULL;
+	} else if (!name || strcmp(flow->peer_name, name)) {
+		err = -EINVAL;
+	}
+	spin_unlock_bh(&flow->lock);
+	kfree(name);
+	if (err)
+		GENL_SET_ERR_MSG(info, "the flow has a peer of another name");
+	return err;
+}
+
 static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		      const struct ipcp_ends *ends)
 {
@@ -265,7 +325,8 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 
 	err = ipcp_nl_ends(info, IPCP_REKEY_A_FLOW_PEER,
 			   IPCP_REKEY_A_FLOW_LOCAL, &ends) ?:
-	      begin_keys(info, flow, &ends) ?: set_flow(info, flow);
+	      check_peer_name(info) ?: begin_keys(info, flow, &ends) ?:
+	      set_peer_name(info, flow) ?: set_flow(info, flow);
 	if (err)
 		return err;
 	d->chain = IPCP_CHAIN_FRESH;

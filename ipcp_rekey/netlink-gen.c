@@ -93,7 +93,7 @@ static const struct nla_policy ipcp_rekey_flow_new_nl_policy[IPCP_REKEY_A_FLOW_S
 };
 
 /* IPCP_REKEY_CMD_FLOW_ALLOCATE - do */
-static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_LOCAL + 1] = {
+static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_AUTHENTICATED + 1] = {
 	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_PEER] = NLA_POLICY_MIN_LEN(IPCP_REKEY_ENDPOINT_MIN),
 	[IPCP_REKEY_A_FLOW_PEER_EID] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -110,6 +110,8 @@ static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_F
 	[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE] = { .type = NLA_U32, },
 	[IPCP_REKEY_A_FLOW_BLOB] = NLA_POLICY_MAX_LEN(IPCP_REKEY_BLOB_MAX),
 	[IPCP_REKEY_A_FLOW_LOCAL] = NLA_POLICY_MAX_LEN(16),
+	[IPCP_REKEY_A_FLOW_PEER_NAME] = { .type = NLA_NUL_STRING, .len = IPCP_REKEY_NAME_MAX, },
+	[IPCP_REKEY_A_FLOW_AUTHENTICATED] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 /* IPCP_REKEY_CMD_FLOW_SET - do */
@@ -237,7 +239,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[20] = {
 		.cmd		= IPCP_REKEY_CMD_FLOW_ALLOCATE,
 		.doit		= ipcp_rekey_nl_flow_allocate_doit,
 		.policy		= ipcp_rekey_flow_allocate_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_LOCAL,
+		.maxattr	= IPCP_REKEY_A_FLOW_AUTHENTICATED,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -15,20 +15,55 @@
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kdev_t.h>
 #include <linux/memcontrol.h>
 #include <linux/slab.h>
+#include <linux/stat.h>
 
 #include "net.h"
 #include "owner.h"
+
+/*
+ * Note which file the process runs. What /proc/PID/exe shows later is a path of
+ * another mount namespace, and may be of another program by then. The numbers
+ * are those that the file system shows to stat(2), so that they can be compared
+ * on overlayfs and btrfs, too. AT_STATX_DONT_SYNC: do not wait for a server.
+ */
+static void get_exe(struct ipcp_owner *owner)
+{
+	struct file *exe = NULL;
+	struct kstat stat;
+
+	owner->exe_dev = 0;
+	owner->exe_ino = 0;
+	if (!current->mm)
+		return;
+	rcu_read_lock();
+	exe = get_file_rcu(&current->mm->exe_file);
+	rcu_read_unlock();
+	if (!exe)
+		return;
+	if (!vfs_getattr_nosec(&exe->f_path, &stat, STATX_INO,
+			       AT_STATX_DONT_SYNC)) {
+		owner->exe_dev = huge_encode_dev(stat.dev);
+		owner->exe_ino = stat.ino;
+	}
+	fput(exe);
+}
 
 /**
  * ipcp_owner_current() - Set the owner to the current process
  * @owner: (output) owner
  *
- * Context: Process context of the program.
+ * Context: Process context of the program, may sleep. No lock is held: a file
+ * system may take its time.
  */
 void ipcp_owner_current(struct ipcp_owner *owner)
 {
+	get_exe(owner);
 	owner->uid = current_euid();
 	owner->gid = current_egid();
 	owner->groups = get_group_info(current_cred()->group_info);

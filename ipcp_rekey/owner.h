@@ -55,6 +55,8 @@ struct ipcp_payer {
  * @gid: effective group
  * @groups: supplementary groups, with a reference
  * @comm: name of the process
+ * @exe_dev: device of the file that the process runs, as in st_dev of stat(2)
+ * @exe_ino: inode of that file, as in st_ino; 0 if there is none
  *
  * Locking: None. It is written once, for a flow after the flow can be found:
  * ipcp_show_flow() may see it half written.
@@ -65,6 +67,8 @@ struct ipcp_owner {
 	kgid_t gid;
 	struct group_info *groups;
 	char comm[TASK_COMM_LEN];
+	u64 exe_dev;
+	u64 exe_ino;
 };
 
 void ipcp_owner_current(struct ipcp_owner *owner);

@@ -70,6 +70,14 @@ static int put_groups(struct sk_buff *skb, const struct group_info *groups,
 	return 0;
 }
 
+static int put_exe(struct sk_buff *skb, const struct ipcp_owner *owner)
+{
+	if (!owner->exe_ino)
+		return 0;
+	return U64(CRED_EXE_DEV, owner->exe_dev) ?:
+	       U64(CRED_EXE_INO, owner->exe_ino);
+}
+
 static int put_owner(struct sk_buff *skb, int attr,
 		     const struct ipcp_owner *owner, const struct ipcp_reader *reader)
 {
@@ -87,7 +95,8 @@ static int put_owner(struct sk_buff *skb, int attr,
 	      U32(CRED_GID, from_kgid(reader->users, owner->gid)) ?:
 	      U32(CRED_PID, pid_nr_ns(pid, reader->pids)) ?:
 	      STR(CRED_COMM, owner->comm) ?:
-	      put_groups(skb, owner->groups, reader->users);
+	      put_groups(skb, owner->groups, reader->users) ?:
+	      put_exe(skb, owner);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;
@@ -298,6 +307,13 @@ static void view_keys(struct ipcp_flow *flow, struct key_view *v)
 	rcu_read_unlock();
 }
 
+static int put_peer_name(struct sk_buff *skb, const struct ipcp_flow *flow)
+{
+	const char *name = ipcp_flow_peer_name(flow);
+
+	return name ? STR(FLOW_PEER_NAME, name) ?: U32(FLOW_AUTHENTICATED, 1) : 0;
+}
+
 static int put_question(struct sk_buff *skb, struct ipcp_flow *flow)
 {
 	struct ipcp_question q;
@@ -408,6 +424,7 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 	       U32(FLOW_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
 	       put_ends(skb, IPCP_REKEY_A_FLOW_PEER, IPCP_REKEY_A_FLOW_LOCAL, flow) ?:
 	       U32(FLOW_SOCKET, READ_ONCE(flow->slot)) ?:
+	       put_peer_name(skb, flow) ?:
 	       U32(FLOW_INITIATOR, READ_ONCE(flow->rk.initiator)) ?:
 	       U32(FLOW_DIRECT, ipcp_registry_is_direct(flow)) ?:
 	       U32(FLOW_ENCRYPTED, v.encrypted) ?:
@@ -546,4 +563,22 @@ void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 		strscpy(info->reason, flow->reason, sizeof(info->reason));
 	}
 	strscpy(info->name, flow->name, sizeof(info->name));
+	ipcp_show_peer(flow, info->peer_name, &info->authenticated);
+}
+
+/**
+ * ipcp_show_peer() - Fill in who the peer is
+ * @flow: flow
+ * @name: (output) name that the peer has proved; empty if it has proved none
+ * @authenticated: (output) 1 if it has, else 0
+ *
+ * Context: Any context.
+ */
+void ipcp_show_peer(const struct ipcp_flow *flow,
+		    char name[IPCP_NAME_LEN + 1], u32 *authenticated)
+{
+	const char *proved = ipcp_flow_peer_name(flow);
+
+	strscpy_pad(name, proved ?: "", IPCP_NAME_LEN + 1);
+	*authenticated = !!proved;
 }

@@ -39,5 +39,7 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 		    const struct ipcp_reader *reader);
 
 void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info);
+void ipcp_show_peer(const struct ipcp_flow *flow,
+		    char name[IPCP_NAME_LEN + 1], u32 *authenticated);
 
 #endif /* _IPCP_SHOW_H */

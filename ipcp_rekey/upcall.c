@@ -216,12 +216,14 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
  * ipcp_upcall_listen() - Ask the agent whether the caller may serve a name
  * @ipn: namespace
  * @name: name
+ * @owner: process that asks to serve the name; copied
  * @id: (output) number of the request
  *
- * Context: Process context of the program, under ipn->lock.
+ * Context: Process context, under ipn->lock.
  * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -ENOMEM.
  */
-int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name, u64 *id)
+int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
+		       const struct ipcp_owner *owner, u64 *id)
 {
 	struct ipcp_upcall *up;
 	int err;
@@ -229,7 +231,7 @@ int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name, u64 *id)
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_LISTEN, name, GFP_KERNEL_ACCOUNT);
 	if (!up)
 		return -ENOMEM;
-	ipcp_owner_current(&up->owner);
+	ipcp_owner_copy(&up->owner, owner);
 	err = enqueue_upcall(ipn, up, id);
 	if (err)
 		ipcp_upcall_free(up);

@@ -255,10 +255,13 @@ static int probe_begin(const char *name)
 static int probe_get(char *buf, const struct kernel_param *kp)
 {
 	struct ipcp_kflow_info info = { };
+	const char *peer = NULL;
 	u64 sent, received, shortest, longest, sum;
 
-	if (probe.flow)
+	if (probe.flow) {
 		ipcp_kflow_info(probe.flow, &info);
+		peer = ipcp_kflow_peer_name(probe.flow);
+	}
 	spin_lock_bh(&probe.lock);
 	sent = probe.sent;
 	received = probe.received;
@@ -267,9 +270,10 @@ static int probe_get(char *buf, const struct kernel_param *kp)
 	sum = probe.sum;
 	spin_unlock_bh(&probe.lock);
 	return sysfs_emit(buf,
-			  "sent %llu received %llu state %u error %u held %u stalls %llu rekeys %llu ns %llu %llu %llu\n",
+			  "sent %llu received %llu state %u error %u held %u stalls %llu rekeys %llu peer %s ns %llu %llu %llu\n",
 			  sent, received, info.state, info.flow.error,
-			  info.held, info.stalls, info.flow.rekeys, shortest,
+			  info.held, info.stalls, info.flow.rekeys,
+			  peer ?: "-", shortest,
 			  div64_u64(sum, max(received, 1)), longest);
 }
 

@@ -102,6 +102,7 @@ int ipcp_kflow_send(struct ipcp_kflow *flow, struct sk_buff *skb);
 int ipcp_kflow_send_list(struct ipcp_kflow *flow, struct sk_buff_head *list);
 
 unsigned int ipcp_kflow_state(const struct ipcp_kflow *flow);
+const char *ipcp_kflow_peer_name(const struct ipcp_kflow *flow);
 unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow);
 void ipcp_kflow_info(struct ipcp_kflow *flow, struct ipcp_kflow_info *info);
 

@@ -17,9 +17,10 @@ from blocked import (
     ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write,
     received, sent)
 from ipcp import (
-    A, ACCEPT, ADDR, ALLOCATED, NET, NSEC, PORT, SET_DOWN, SET_RCVTIMEO,
-    SET_SNDTIMEO, Endpoint, case, enter, fails, run, same, talk, until)
-from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
+    A, ACCEPT, ADDR, ALLOCATED, GET_INFO, INFO, NET, NSEC, PORT, SET_DOWN,
+    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, case, enter, fails, run, same, show, sockaddr,
+    talk, until)
+from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents, generation
 from load import Load
 
 RING = 1024		# messages that wait for their reader
@@ -594,6 +595,97 @@ def closed_meanwhile():
         other.write(b"the last")
         same(reader.outcome(), b"the last")
         closed(other)
+
+
+# --- who the peer is
+
+PEER = struct.Struct("=256sII")		# the end of struct ipcp_info
+SAID = struct.Struct("=II256s")		# of struct ipcp_accept
+CAROL = b"carol.example\0"
+PROVED = {"peer_name": CAROL, "authenticated": 1}
+
+
+def peer(end):
+    """The name that it has proved, and whether it has proved one."""
+    size = INFO.size + PEER.size
+    arg = end.ioctl(GET_INFO, struct.pack("=I", size) + bytes(size - 4))[1]
+    same(int.from_bytes(arg[:4], sys.byteorder), size, "size")
+    name, authenticated, reserved = PEER.unpack(arg[INFO.size:])
+    same(reserved, 0)
+    seen = show(end)
+    same((seen["peer_name"], seen["authenticated"]),
+         (name.rstrip(b"\0").decode(), bool(authenticated)), "flow list")
+    return name.rstrip(b"\0") + b"\0", authenticated
+
+
+def accept(listener):
+    """An end, and what ACCEPT says of its peer to a program that asks."""
+    arg = struct.pack("=IIq32x", 48 + SAID.size, 0, 0) + bytes(SAID.size)
+    fd, arg = listener.ioctl(ACCEPT, arg)
+    authenticated, reserved, name = SAID.unpack(arg[48:])
+    same(reserved, 0)
+    return Endpoint("bob", fd=fd), (name.rstrip(b"\0") + b"\0", authenticated)
+
+
+@case("the name that the peer has proved is told to both ends, and by ACCEPT")
+def peer_names():
+    for params, want in (PROVED, (CAROL, 1)), ({}, (b"\0", 0)), (
+            {"peer_name": b"n" * 255 + b"\0", "authenticated": 1},
+            (b"n" * 255 + b"\0", 1)), (
+            {"peer_name": b"\0", "authenticated": 0}, (b"\0", 0)):
+        listener = agents.listen("demo")
+        one, asked = agents.begin("demo")
+        agents.answer("demo", asked, **params)
+        other, said = accept(listener)
+        same(said, want)
+        same((peer(one), peer(other)), (want, want))
+        one.nonblock(False)
+        talk(one, other)
+        for end in one, other, listener:
+            end.close()
+
+
+@case("a size in between gets a part, and reserved bytes of ACCEPT are refused")
+def peer_sizes():
+    with flow() as (one, _):
+        size = INFO.size + 128
+        arg = one.ioctl(GET_INFO, struct.pack("=I", size) + bytes(size - 4))[1]
+        same(arg[:4], struct.pack("=I", size))
+    listener = agents.listen("demo")
+    arg = struct.pack("=IIq32xII256x", 48 + SAID.size, 0, 0, 0, 1)
+    with fails(errno.EINVAL):
+        listener.ioctl(ACCEPT, arg)
+    listener.close()
+
+
+@case("no name that was not proved, and none that cannot be shown")
+def peer_names_refused():
+    one, asked = agents.begin("demo")
+    number = asked[A["UPCALL_FLOW_ID"]]
+    for params, words in (
+            ({"peer_name": CAROL}, "together"),
+            ({"peer_name": CAROL, "authenticated": 0}, "together"),
+            ({"authenticated": 1}, "together"),
+            ({"peer_name": b"\0", "authenticated": 1}, "together"),
+            ({"peer_name": CAROL, "authenticated": 2}, ""),
+            ({"peer_name": b"carol", "authenticated": 1}, ""),
+            ({"peer_name": b"n" * 256 + b"\0", "authenticated": 1}, ""),
+            ({"peer_name": b"car ol\0", "authenticated": 1}, "printable"),
+            ({"peer_name": b"car\nol\0", "authenticated": 1}, "printable"),
+            ({"peer_name": b"car\x1bol\0", "authenticated": 1}, "printable"),
+            ({"peer_name": b"car\xc3\xb6l\0", "authenticated": 1}, "printable"),
+            ({"peer_name": b"carol\0x\0", "authenticated": 1}, "printable")):
+        try:
+            agents.alice.do("FLOW_ALLOCATE", "FLOW", id=number,
+                            peer=sockaddr("bob"), peer_eid=1, cipher=CIPHER,
+                            seed=bytes(range(32)), epoch=b"\0",
+                            generation=generation(agents.alice, number), **params)
+        except OSError as err:
+            assert err.errno in (errno.EINVAL, errno.ERANGE), (params, err)
+            assert words in err.says and err.says, (params, err.says)
+        else:
+            raise AssertionError(f"{params} was taken")
+    one.close()
 
 
 neighbours()

@@ -193,11 +193,14 @@ def leaves():
 
 @case(f"{REKEYS} seeds under load are taken at once, by both; nothing is lost")
 def rekeys():
-    with traffic(packets_per_leaf=PER_LEAF, **PATIENT) as (agents, *numbers):
+    with traffic(packets_per_leaf=PER_LEAF, peer_name=b"carol.example\0",
+                 authenticated=1, **PATIENT) as (agents, *numbers):
         for count in range(1, REKEYS + 1):
             same(rekey(agents, *numbers), count)
             more()
         same(probe("rekeys"), REKEYS)
+        words = text("probe")
+        same(words[words.index("peer") + 1], "carol.example")
         same((probe("state"), probe("stalls")), (UP, 0))
         drained()
         same(lost("late"), {})

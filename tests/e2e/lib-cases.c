@@ -138,6 +138,18 @@ static void queued(int fd, size_t count)
 	IS(len, count);
 }
 
+/* Nobody proves anything here. */
+static void peer(void)
+{
+	char name[256] = "?";
+	int fd = demo();
+
+	IS(flow_peer_name(fd, name, sizeof(name)), 0);
+	IS(name[0], 0);
+	IS(flow_dealloc(fd), 0);
+	IS(flow_peer_name(fd, name, sizeof(name)), -ENOTALLOC);
+}
+
 static void numbers(void)
 {
 	int fds[8];
@@ -528,6 +540,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "descriptors-are-64-and-up", numbers },
+	{ "a-peer-that-proves-nothing", peer },
 	{ "a-message-there-and-back", echo },
 	{ "a-message-is-read-in-parts", parts },
 	{ "or-whole-or-not-at-all", whole },

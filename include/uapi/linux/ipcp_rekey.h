@@ -120,6 +120,11 @@ struct ipcp_listen {
  * @flags: IPCP_ACCEPT_NONBLOCK
  * @timeout: nanoseconds, or IPCP_TIMEOUT_DEFAULT, IPCP_TIMEOUT_NONE
  * @qos: (output) quality of service that the peer requested
+ * @authenticated: (output) 1 if the peer has proved @peer_name
+ * @reserved: zero
+ * @peer_name: (output) as in struct ipcp_info
+ *
+ * The first version of the structure ends with @qos.
  *
  * Returns a new file descriptor with the close-on-exec flag set.
  *
@@ -131,6 +136,9 @@ struct ipcp_accept {
 	__u32 flags;
 	__aligned_s64 timeout;
 	struct ipcp_qos qos;
+	__u32 authenticated;
+	__u32 reserved;
+	char peer_name[IPCP_NAME_LEN + 1];
 };
 
 /* ipcp_info.state, as in the netlink family */
@@ -179,6 +187,11 @@ enum ipcp_state {
  * @mtu_confirmed: 1 if the path is known to carry messages of @mtu bytes
  * @reason: the same in words, NUL-terminated
  * @name: name that was asked for or served, NUL-terminated
+ * @peer_name: name that the peer has proved with a certificate, NUL-terminated;
+ *	empty if it has proved none, as with "auth = none", or is on this host.
+ *	Does not change once the flow is allocated.
+ * @authenticated: 1 if the peer has proved @peer_name
+ * @reserved2: zero
  */
 struct ipcp_info {
 	__u32 size;
@@ -215,6 +228,9 @@ struct ipcp_info {
 	__u32 mtu_confirmed;
 	char reason[IPCP_REASON_LEN];
 	char name[IPCP_NAME_LEN + 1];
+	char peer_name[IPCP_NAME_LEN + 1];
+	__u32 authenticated;
+	__u32 reserved2;
 };
 
 /* ipcp_set.mask */

@@ -392,7 +392,7 @@ static bool reload(struct agent *a)
 	struct dns_source *dns = NULL;
 	struct oap_env *oap = NULL;
 
-	if (conf && privs_enough(conf))
+	if (conf)
 		dns = prepare_dns(a, conf);
 	/* last, because the trust store may be replaced in place */
 	if (dns)

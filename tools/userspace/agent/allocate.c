@@ -325,6 +325,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 	x->blob.cipher = oap_cipher(x->run);
 	if (oap_both_proved(x->run) && config_recover(e->conf, x->blob.name))
 		params.set |= IPCP_NL_P_RECOVERABLE;
+	exchange_name_peer(&params, &x->blob.peer);
 	params.blob = blob;
 	params.blob_len = binding_blob_write(&x->blob, blob);
 	status = e->ops->flow_allocate(e->ctx, x->flow, &x->peer,

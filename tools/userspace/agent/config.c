@@ -570,14 +570,3 @@ bool config_recover(const struct config *conf, const char *name)
 
 	return block && block->has_recover ? block->recover : conf->recover;
 }
-
-bool config_names_programs(const struct config *conf)
-{
-	size_t i;
-
-	for (i = 0; i < conf->nnames; i++)
-		if (conf->names[i].listen.nprograms ||
-		    conf->names[i].alloc.nprograms)
-			return true;
-	return false;
-}

@@ -107,7 +107,4 @@ enum oap_auth config_auth(const struct config *conf, const char *name);
 /* Whether a flow may get fresh keys after one end has lost its keys. */
 bool config_recover(const struct config *conf, const char *name);
 
-/* True if a rule names programs, which needs CAP_SYS_PTRACE to check. */
-bool config_names_programs(const struct config *conf);
-
 #endif /* REKEYD_CONFIG_H */

@@ -205,6 +205,10 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 void exchange_send(struct engine *e, struct exchange *x);
 bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err);
 
+/* Give the name that the peer has proved along; valid as long as @peer. */
+void exchange_name_peer(struct ipcp_nl_params *params,
+			const struct oap_identity *peer);
+
 /* answers.c */
 struct answer *answers_find(struct engine *e, uint32_t flow,
 			    const struct ipcp_nl_peer *peer, uint64_t token);

@@ -193,3 +193,12 @@ bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err)
 		return false;
 	return !oap_seed(x->run, x->bind.epoch, seed, err);
 }
+
+void exchange_name_peer(struct ipcp_nl_params *params,
+			const struct oap_identity *peer)
+{
+	if (!peer->authenticated)
+		return;
+	params->set |= IPCP_NL_P_PEER_NAME;
+	params->peer_name = peer->name;
+}

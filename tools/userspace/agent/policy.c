@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "policy.h"
 
@@ -36,25 +36,24 @@ static bool user_matches(const struct rule *rule,
 	return false;
 }
 
-/* Compare the executable, which cannot be forged, unlike the command name. */
+/*
+ * Compare the file that the process ran when it called, as the kernel has it,
+ * with the files of the configuration. A path would be one of the process's own
+ * mount namespace, where it may have put another file.
+ */
 static bool program_matches(const struct rule *rule,
 			    const struct ipcp_nl_cred *cred)
 {
-	char link[64], path[4096];
-	ssize_t len;
+	struct stat st;
 	size_t i;
 
 	if (!rule->nprograms)
 		return true;
-	if (!cred->pid)
+	if (!cred->exe_ino)
 		return false;
-	snprintf(link, sizeof(link), "/proc/%u/exe", cred->pid);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len <= 0)
-		return false;
-	path[len] = '\0';
 	for (i = 0; i < rule->nprograms; i++)
-		if (!strcmp(rule->programs[i], path))
+		if (!stat(rule->programs[i], &st) &&
+		    st.st_dev == cred->exe_dev && st.st_ino == cred->exe_ino)
 			return true;
 	return false;
 }

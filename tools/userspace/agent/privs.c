@@ -107,18 +107,6 @@ static bool has(cap_value_t cap)
 	return value == CAP_SET;
 }
 
-bool privs_enough(const struct config *conf)
-{
-	if (!has(CAP_NET_ADMIN)) {
-		log_err("CAP_NET_ADMIN is missing: start the agent as root, or with this capability");
-		return false;
-	}
-	if (!config_names_programs(conf) || has(CAP_SYS_PTRACE))
-		return true;
-	log_err("the configuration names programs: to see what a process runs, restart the agent as root or with CAP_SYS_PTRACE");
-	return false;
-}
-
 int privs_become_reader(const struct config *conf)
 {
 	int err = change_user(conf->user);
@@ -133,16 +121,17 @@ int privs_become_reader(const struct config *conf)
 
 int privs_drop(const struct config *conf)
 {
-	static const cap_value_t caps[] = { CAP_NET_ADMIN, CAP_SYS_PTRACE };
-	int n = config_names_programs(conf) ? 2 : 1;
+	static const cap_value_t caps[] = { CAP_NET_ADMIN };
 	int err;
 
-	if (!privs_enough(conf))
+	if (!has(CAP_NET_ADMIN)) {
+		log_err("CAP_NET_ADMIN is missing: start the agent as root, or with this capability");
 		return -EPERM;
-	limit_to(caps, n);
+	}
+	limit_to(caps, 1);
 	err = change_user(conf->user);
 	if (!err)
-		err = keep(caps, n);
+		err = keep(caps, 1);
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
 	/* a change of user has reset this */

@@ -15,11 +15,10 @@ void privs_lock_memory(void);
 
 /**
  * privs_drop() - change to the user of the agent, keep the required
- * capabilities
- * @conf: names the user, and whether programs are checked
+ * capability
+ * @conf: names the user
  *
- * The agent requires CAP_NET_ADMIN to talk to the module, and CAP_SYS_PTRACE if
- * the configuration names programs, to read which executable a process runs.
+ * The agent requires CAP_NET_ADMIN to talk to the module.
  *
  * Return: 0 or a negative errno, after logging the error.
  */
@@ -35,12 +34,5 @@ int privs_drop(const struct config *conf);
  * Return: 0 or a negative errno, after logging the error.
  */
 int privs_become_reader(const struct config *conf);
-
-/**
- * privs_enough() - check that the capabilities suffice for a configuration
- *
- * For a reload. Logs what is missing.
- */
-bool privs_enough(const struct config *conf);
 
 #endif /* REKEYD_PRIVS_H */

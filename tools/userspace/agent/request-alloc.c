@@ -136,6 +136,7 @@ static bool allocate(struct request *r, uint32_t id)
 	r->blob.cipher = oap_cipher(r->run);
 	if (oap_both_proved(r->run) && config_recover(e->conf, r->blob.name))
 		params.set |= IPCP_NL_P_RECOVERABLE;
+	exchange_name_peer(&params, &r->blob.peer);
 	params.blob = blob;
 	params.blob_len = binding_blob_write(&r->blob, blob);
 	status = e->ops->flow_allocate(e->ctx, id, &r->peer,

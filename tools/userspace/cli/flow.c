@@ -141,6 +141,8 @@ static json_t *flow_json(const struct ipcp_nl_flow *f)
 	json_decref(more);
 	json_object_set_new(obj, "local", json_string(local_text(f, local)));
 	json_object_set_new(obj, "socket", json_integer(f->peer.socket));
+	json_object_set_new(obj, "peer_name", nlcmd_json(f->peer_name));
+	json_object_set_new(obj, "authenticated", json_boolean(f->authenticated));
 	json_object_set_new(obj, "max_epoch_age_ms", json_integer(f->max_epoch_age));
 	json_object_set_new(obj, "keys", keys_json(f));
 	json_object_set_new(obj, "stats", stats_json(&f->stats));
@@ -249,6 +251,8 @@ static void show_text(const struct ipcp_nl_flow *f)
 	printf("owner          pid %u, uid %u\n", f->cred.pid, f->cred.uid);
 	printf("eid            %08x, peer %08x\n", f->eid, f->peer_eid);
 	printf("peer           %s\n", where(f, peer));
+	printf("peer name      %s\n", f->authenticated ?
+	       nlcmd_text(f->peer_name, name) : "none, the peer did not prove any");
 	if (!f->direct) {
 		printf("local          %s, socket %u\n", local_text(f, local),
 		       f->peer.socket);

@@ -2,6 +2,9 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Flags, time limits and state of a flow. */
 #include <stdarg.h>
+#include <string.h>
+
+#include <ouroboros/dev.h>
 
 #include "flows.h"
 
@@ -95,6 +98,49 @@ static int get_flags(const struct flow *flow, uint32_t *to)
 		return -EINVAL;
 	*to = __atomic_load_n(&flow->flags, __ATOMIC_RELAXED);
 	return 0;
+}
+
+static int peer_name(int fd, char *buf, size_t len)
+{
+	struct ipcp_info info;
+	size_t used;
+	int err = ipcp_dev_info(fd, &info);
+
+	if (err)
+		return flow_errno(IPCP_DEV_INFO, err);
+	if (!info.authenticated)
+		info.peer_name[0] = '\0';
+	used = strnlen(info.peer_name, IPCP_NAME_LEN);
+	if (used >= len)
+		return -ENAMETOOLONG;
+	memcpy(buf, info.peer_name, used);
+	buf[used] = '\0';
+	return used;
+}
+
+/**
+ * flow_peer_name() - get the name that the peer of a flow has proved
+ * @fd: the flow
+ * @buf: receives the name, terminated; 256 bytes are enough for any
+ * @len: size of @buf
+ *
+ * Return: length of the name; 0 if the peer has proved none, as with
+ * "auth = none", and for a flow on this host; -ENAMETOOLONG if it does not fit;
+ * -EBADF, -ENOTALLOC if @fd is no flow.
+ */
+int flow_peer_name(int fd, char *buf, size_t len)
+{
+	struct flow *flow;
+	int ret;
+
+	if (!buf || !len)
+		return -EINVAL;
+	flow = flows_get(fd, &ret);
+	if (!flow)
+		return ret;
+	ret = peer_name(fd, buf, len);
+	flows_put(flow);
+	return ret;
 }
 
 static int control(struct flow *flow, int fd, int cmd, va_list ap)

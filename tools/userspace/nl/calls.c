@@ -96,6 +96,11 @@ static int put_params(struct nl_msg *msg, const struct ipcp_nl_params *p)
 				   p->max_epoch_age);
 	if (p->set & IPCP_NL_P_RECOVERABLE)
 		err |= nla_put_u32(msg, IPCP_REKEY_A_FLOW_RECOVERABLE, 1);
+	if (p->set & IPCP_NL_P_PEER_NAME) {
+		err |= nla_put_string(msg, IPCP_REKEY_A_FLOW_PEER_NAME,
+				      p->peer_name);
+		err |= nla_put_u32(msg, IPCP_REKEY_A_FLOW_AUTHENTICATED, 1);
+	}
 	if (p->set & IPCP_NL_P_BLOB)
 		err |= nla_put(msg, IPCP_REKEY_A_FLOW_BLOB, p->blob_len,
 			       p->blob);
@@ -380,7 +385,7 @@ int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
 	struct nl_call call;
 	int bad = 0;
 	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_FLOW_ALLOCATE, 0,
-				2 * ROOM_SMALL + IPCP_REKEY_BLOB_MAX);
+				2 * ROOM_SMALL + ROOM_NAME + IPCP_REKEY_BLOB_MAX);
 
 	if (err)
 		return err;

@@ -47,6 +47,8 @@ struct ipcp_nl_qos {
 /**
  * struct ipcp_nl_cred - credentials of a program
  * @ngroups: number of valid entries in @groups
+ * @exe_dev: device of the file that it ran when it called, as in st_dev
+ * @exe_ino: inode of that file, as in st_ino; 0 if there is none
  */
 struct ipcp_nl_cred {
 	uint32_t uid;
@@ -54,6 +56,8 @@ struct ipcp_nl_cred {
 	uint32_t pid;
 	uint32_t ngroups;
 	uint32_t groups[IPCP_NL_GROUPS_MAX];
+	uint64_t exe_dev;
+	uint64_t exe_ino;
 	char comm[64];
 };
 
@@ -151,6 +155,8 @@ struct ipcp_nl_flow {
 	uint32_t recoverable;
 	uint32_t question;
 	uint32_t question_exchange;
+	char peer_name[IPCP_REKEY_NAME_MAX + 1];	/* that it has proved */
+	uint32_t authenticated;
 	uint32_t error;
 	char reason[IPCP_REKEY_REASON_MAX + 1];
 };
@@ -200,6 +206,7 @@ struct ipcp_nl_params {
 #define IPCP_NL_P_MAX_EPOCH_AGE		0x10
 #define IPCP_NL_P_BLOB			0x20
 #define IPCP_NL_P_RECOVERABLE		0x40	/* flow-allocate only */
+#define IPCP_NL_P_PEER_NAME		0x80	/* likewise: it was proved */
 	uint32_t packets_per_leaf;
 	uint32_t peer_timeout;
 	uint32_t grace;
@@ -207,6 +214,7 @@ struct ipcp_nl_params {
 	uint32_t max_epoch_age;
 	uint32_t blob_len;
 	const uint8_t *blob;
+	const char *peer_name;
 };
 
 /**

@@ -95,6 +95,8 @@ void nl_get_cred(struct ipcp_nl_cred *cred, struct nlattr *attr)
 	if (tb[IPCP_REKEY_A_CRED_GID])
 		cred->gid = nl_get_u32(tb[IPCP_REKEY_A_CRED_GID]);
 	cred->pid = nl_get_u32(tb[IPCP_REKEY_A_CRED_PID]);
+	cred->exe_dev = nl_get_u64(tb[IPCP_REKEY_A_CRED_EXE_DEV]);
+	cred->exe_ino = nl_get_u64(tb[IPCP_REKEY_A_CRED_EXE_INO]);
 	nl_get_str(cred->comm, sizeof(cred->comm), tb[IPCP_REKEY_A_CRED_COMM]);
 	cred->ngroups = nl_get_bin((uint8_t *)cred->groups,
 				   sizeof(cred->groups),
@@ -194,6 +196,9 @@ void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb)
 	GET32(flow, recoverable, FLOW, RECOVERABLE);
 	GET32(flow, question, FLOW, QUESTION);
 	GET32(flow, question_exchange, FLOW, QUESTION_EXCHANGE);
+	nl_get_str(flow->peer_name, sizeof(flow->peer_name),
+		   tb[IPCP_REKEY_A_FLOW_PEER_NAME]);
+	GET32(flow, authenticated, FLOW, AUTHENTICATED);
 	GET32(flow, error, FLOW, ERROR);
 	nl_get_str(flow->reason, sizeof(flow->reason),
 		   tb[IPCP_REKEY_A_FLOW_REASON]);

@@ -4,8 +4,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "world.h"
@@ -28,6 +30,10 @@ static void test_alloc(void **state)
 				      peer_of(f)->f.blob_len));
 	assert_int_equal(blob.role, ROLE_RESPONDER);
 	assert_string_equal(blob.peer.name, ALICE);
+	assert_true(f->f.authenticated);
+	assert_string_equal(f->f.peer_name, BOB);
+	assert_true(peer_of(f)->f.authenticated);
+	assert_string_equal(peer_of(f)->f.peer_name, ALICE);
 	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
 }
 
@@ -339,6 +345,7 @@ static void test_peers_second_name(void **state)
 	assert_true(binding_blob_read(&blob, peer_of(f)->f.blob,
 				      peer_of(f)->f.blob_len));
 	assert_string_equal(blob.peer.name, "carol.example");
+	assert_string_equal(peer_of(f)->f.peer_name, "carol.example");
 	stop();
 }
 
@@ -363,6 +370,56 @@ static void test_alloc_policy(void **state)
 	engine_alloc(alice.e, &up);
 	run_for(900);
 	assert_true(allocated(f));
+}
+
+/* Ask with a cred, and return the errno of the refusal, 0 if there is none. */
+static int ask_as(const struct ipcp_nl_cred *cred)
+{
+	struct ipcp_nl_upcall up = { .cred = *cred, .name = BOB };
+	struct fake_flow *f = add_flow(&alice, BOB);
+
+	f->f.state = IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;
+	up.flow_id = f->f.id;
+	up.eid = f->f.eid;
+	up.generation = f->f.generation;
+	engine_alloc(alice.e, &up);
+	return f->error;
+}
+
+/* The file counts that the kernel has seen, whatever its path is. */
+static void test_alloc_programs(void **state)
+{
+	struct ipcp_nl_cred cred = { .uid = 1000, .pid = getpid() };
+	char path[128], other[128], conf[256];
+	struct stat st;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/program", top);
+	snprintf(other, sizeof(other), "%s/other", top);
+	close(open(path, O_CREAT | O_WRONLY, 0700));
+	close(open(other, O_CREAT | O_WRONLY, 0700));
+	/* the first is not there */
+	snprintf(conf, sizeof(conf),
+		 "alloc-programs = {\"%s/none\", \"%s\"}", top, path);
+	creds(ALICE, &ca, BOB, &ca);
+	start(conf, "");
+	assert_int_equal(ask_as(&cred), EACCES);	/* the kernel saw no file */
+	assert_int_equal(stat(path, &st), 0);
+	cred.exe_dev = st.st_dev;
+	cred.exe_ino = st.st_ino;
+	assert_int_equal(ask_as(&cred), 0);
+	cred.exe_dev++;
+	assert_int_equal(ask_as(&cred), EACCES);
+	cred.exe_dev--;
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(ask_as(&cred), EACCES);
+	assert_int_equal(stat(path, &st), 0);
+	cred.exe_ino = st.st_ino;
+	assert_int_equal(ask_as(&cred), 0);
+	cred.exe_ino = 0;
+	assert_int_equal(ask_as(&cred), EACCES);
+	unlink(path);
+	stop();
 }
 
 static void test_unusable_name(void **state)
@@ -597,6 +654,8 @@ static void test_no_auth(void **state)
 	run_for(1000);
 	assert_true(allocated(f));
 	check_same(f);
+	assert_false(f->f.authenticated);
+	assert_false(peer_of(f)->f.authenticated);
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
@@ -655,6 +714,7 @@ int main(void)
 		TEST(test_peers),
 		TEST(test_peers_second_name),
 		TEST(test_alloc_policy),
+		TEST(test_alloc_programs),
 		TEST(test_unusable_name),
 		TEST(test_dns),
 		TEST(test_dns_knows_nothing),

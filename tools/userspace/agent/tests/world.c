@@ -389,6 +389,8 @@ static int op_flow_allocate(void *ctx, uint32_t id,
 	f->f.peer_eid = peer_eid;
 	f->f.cipher = cipher;
 	f->f.recoverable = !!(params->set & IPCP_NL_P_RECOVERABLE);
+	f->f.authenticated = !!(params->set & IPCP_NL_P_PEER_NAME);
+	strcpy(f->f.peer_name, f->f.authenticated ? params->peer_name : "");
 	assert_true(mix(f, seed, true));
 	memcpy(f->seed, seed->seed, 32);
 	memcpy(f->f.blob, params->blob, params->blob_len);

@@ -82,6 +82,21 @@ static void descriptors_from_64(void **state)
 	end_pair(&b);
 }
 
+static void peer_name_of_a_flow_only(void **state)
+{
+	struct pair pair = make_pair();
+	char name[256];
+
+	(void)state;
+	assert_int_equal(flow_peer_name(pair.fd, name, 0), -EINVAL);
+	assert_int_equal(flow_peer_name(pair.fd, NULL, 256), -EINVAL);
+	assert_int_equal(flow_peer_name(pair.peer, name, 256), -ENOTALLOC);
+	assert_int_equal(flow_peer_name(-1, name, 256), -EBADF);
+	/* the socket that replaces the device does not know the call */
+	assert_true(flow_peer_name(pair.fd, name, 256) < 0);
+	end_pair(&pair);
+}
+
 static void parts(void **state)
 {
 	struct pair pair = make_pair();
@@ -554,6 +569,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(descriptors_from_64),
+		cmocka_unit_test(peer_name_of_a_flow_only),
 		cmocka_unit_test(parts),
 		cmocka_unit_test(filled_exactly_then_0),
 		cmocka_unit_test(no_room_takes_nothing),

@@ -25,6 +25,9 @@ int flow_dealloc(int fd);
 ssize_t flow_write(int fd, const void *buf, size_t count);
 ssize_t flow_read(int fd, void *buf, size_t count);
 
+/* Not part of Ouroboros: since IPCP_REKEY_2. */
+int flow_peer_name(int fd, char *buf, size_t len);
+
 __END_DECLS
 
 #endif /* OUROBOROS_DEV_H */
