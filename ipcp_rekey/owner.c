@@ -81,10 +81,16 @@ void ipcp_owner_current(struct ipcp_owner *owner)
  */
 void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from)
 {
-	*to = *from;
-	get_pid(to->pid);
-	if (to->groups)
-		get_group_info(to->groups);
+	if (from->groups)
+		get_group_info(from->groups);
+	to->uid = from->uid;
+	to->gid = from->gid;
+	to->groups = from->groups;
+	memcpy(to->comm, from->comm, sizeof(to->comm));
+	to->exe_dev = from->exe_dev;
+	to->exe_ino = from->exe_ino;
+	/* Pairs with smp_load_acquire() in put_owner(): a dump sees all or none. */
+	smp_store_release(&to->pid, get_pid(from->pid));
 }
 
 /**

@@ -59,7 +59,7 @@ struct ipcp_payer {
  * @exe_ino: inode of that file, as in st_ino; 0 if there is none
  *
  * Locking: None. It is written once, for a flow after the flow can be found:
- * ipcp_show_flow() may see it half written.
+ * @pid last, with smp_store_release(), so that a reader of @pid sees all.
  */
 struct ipcp_owner {
 	struct pid *pid;
