@@ -94,14 +94,15 @@ static bool receive_ring(struct ipcp_kflow *k)
 }
 
 /*
- * Report the state if it has changed. The end of the flow is reported only
+ * Report the state if it or the longest message has changed. The end of the flow is reported only
  * after all messages were received.
  */
 static void tell_state(struct ipcp_kflow *k)
 {
 	unsigned int state = ipcp_api_state(k);
+	unsigned int mtu = READ_ONCE(k->flow->mtu);
 
-	if (state == k->told)
+	if (state == k->told && mtu == k->told_mtu)
 		return;
 	if (state == IPCP_KFLOW_DOWN) {
 		ipcp_api_drop_held(k);
@@ -109,6 +110,7 @@ static void tell_state(struct ipcp_kflow *k)
 			return;
 	}
 	k->told = state;
+	k->told_mtu = mtu;
 	if (k->ops->changed)
 		k->ops->changed(k, state);
 }

@@ -151,14 +151,20 @@ static void see_to_flow(struct ipcp_dev *d)
 		queue_delayed_work(ipcp_wq, &d->work, ipcp_deadline_delay(next));
 }
 
-/* Return the MTU to set. Locking: d->lock. */
+/*
+ * Return the MTU to set: that of the flow, unless somebody has set a smaller
+ * one. Locking: d->lock.
+ */
 static unsigned int want_mtu(struct ipcp_dev *d, struct ipcp_kflow *flow)
 {
 	unsigned int mtu = READ_ONCE(d->dev->mtu);
-	bool fit = d->fit;
+	unsigned int longest = ipcp_kflow_mtu(flow);
 
+	if (!d->fit && mtu != d->followed && mtu <= longest)
+		return mtu;
 	d->fit = false;
-	return fit ? ipcp_kflow_mtu(flow) : min(mtu, ipcp_kflow_mtu(flow));
+	d->followed = longest;
+	return longest;
 }
 
 /*

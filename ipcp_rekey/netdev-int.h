@@ -32,6 +32,7 @@ enum ipcp_dev_role {
  * @cred: credentials of the task that configured the role. Locking: @lock
  * @anew: the role was configured since @work ran. Locking: @lock
  * @fit: set the MTU to that of the flow, even if larger. Locking: @lock
+ * @followed: MTU that was set last because the flow has it. Locking: @lock
  * @flow: the flow, or NULL. Locking: written under @lock, read under RCU
  * @listener: the name that is served, or NULL. Locking: @lock
  * @accepted: a new flow that is to replace @flow. Locking: none, xchg()
@@ -52,6 +53,7 @@ struct ipcp_dev {
 	const struct cred *cred;
 	bool anew;
 	bool fit;
+	unsigned int followed;
 	struct ipcp_kflow __rcu *flow;
 	struct ipcp_klisten *listener;
 	struct ipcp_kflow *accepted;

@@ -323,8 +323,9 @@ static void a_larger_size_is_tried_at_the_raise_time(struct kunit *test)
 	unsigned int sent;
 
 	walk(w, 10000, true);
-	w->carries = c->link;
 	w->p.used = false;
+	walk(w, 2000, false);	/* what has begun ends */
+	w->carries = c->link;
 	sent = w->sent;
 	walk(w, IPCP_PROBE_RAISE_MS, false);
 	KUNIT_EXPECT_EQ(test, w->sent, sent);
@@ -499,7 +500,9 @@ static void a_malformed_probe_is_dropped(struct kunit *test)
 /* Send without looking at the link, which is loopback. */
 static int xmit_unseen(struct ipcp_flow *flow, struct sk_buff *skb)
 {
-	return ipcp_udp_xmit_to(flow->net, &flow->peer, skb);
+	struct ipcp_bind *bind = rcu_dereference(flow->bind);
+
+	return ipcp_udp_xmit_to(flow->net, flow->slot, &bind->ends, skb);
 }
 
 static const struct ipcp_path_ops unseen_path = {

@@ -45,8 +45,8 @@ enum ipcp_kflow_state {
  * @room: called when there is room again after a send has returned -EAGAIN; may
  *	be NULL
  * @changed: called when the state, IPCP_KFLOW_*, differs from the one reported
- *	last. The first state reported is IPCP_KFLOW_UP or IPCP_KFLOW_DOWN; may
- *	be NULL
+ *	last, or the longest message, ipcp_kflow_mtu(), has changed. The first
+ *	state reported is IPCP_KFLOW_UP or IPCP_KFLOW_DOWN; may be NULL
  * @served: for a listener: called with 0 if the agent granted the name, else
  *	with a negative errno; @priv is the data of the listener; may be NULL
  * @accept: for a listener: called with a new flow, which has the data of the

@@ -347,6 +347,10 @@ def narrower():
             transfer.whole()
             until(lambda: mtu("alice") == 1280 - OVERHEAD, "the MTU follows")
             same("fd99::" in ip("alice", "-6", "addr", "show", "flow0"), False)
+            for host in INNER:
+                ip(host, "link", "set", "veth", "mtu", "1500")
+            Transfer().whole()
+            until(lambda: mtu("alice") == 1500 - OVERHEAD, "the MTU follows again")
         finally:
             for host in INNER:
                 ip(host, "link", "set", "veth", "mtu", "1500")
