@@ -100,7 +100,7 @@ class Wire:
                 return
             start = (packet[0] & 15) * 4
             if packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_UDP and \
-               packet[start:start + 4] == struct.pack(">HH", PORT, PORT):
+               PORT in struct.unpack_from(">HH", packet, start):
                 source = socket.inet_ntoa(packet[12:16])
                 self.seen[source].append(packet[start + 8:])
 

@@ -137,7 +137,7 @@ class Capture:
         when = seconds * NSEC + nsec
         start = (packet[0] & 15) * 4
         if address[1:3] == (ETH_P_IP, OUTGOING) and packet[9] == socket.IPPROTO_UDP and \
-                packet[start:start + 4] == struct.pack(">HH", PORT, PORT):
+                PORT in struct.unpack_from(">HH", packet, start):
             header = packet[start + 8:]
             if header[0] & 15 != CTRL:
                 eid, = struct.unpack_from(">I", header, 8)
