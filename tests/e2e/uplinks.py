@@ -119,6 +119,7 @@ def firewall():
     settled(one, other)
     same(address(one), ("10.77.0.3", PORT))
     same(local(other), "10.77.0.3")
+    enter("alice")
     rules = subprocess.run(["nft", "list", "table", "inet", "guard"], check=True,
                            stdout=subprocess.PIPE, timeout=60, text=True).stdout
     same(re.findall(r"packets (\d+)", rules), ["0", "0"])
