@@ -60,11 +60,13 @@ unsigned int ipcp_probe_step(struct ipcp_probe *p, unsigned long now,
 			     struct ipcp_probe_packet out[2]);
 bool ipcp_probe_deadline(const struct ipcp_probe *p, unsigned long now,
 			 unsigned long *at);
+u32 ipcp_probe_note(const struct ipcp_probe *p, unsigned long now);
 void ipcp_probe_unsent(struct ipcp_probe *p, unsigned long now);
 void ipcp_probe_echo(struct ipcp_probe *p, u16 number, u16 size,
 		     unsigned long now);
 bool ipcp_probe_may_answer(struct ipcp_probe *p, unsigned long now);
 
+/* probe-flow.c */
 void ipcp_probe_link(struct ipcp_flow *flow, const struct ipcp_probe_link *link);
 void ipcp_probe_roamed(struct ipcp_flow *flow);
 void ipcp_probe_work(struct ipcp_flow *flow, unsigned long *next);

@@ -18,12 +18,15 @@ struct sk_buff;
 /* Maximum number of messages of a flow in flight in the stack. */
 #define IPCP_TX_QUEUE	256
 
+/* tx-buf.c */
 struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp);
 void ipcp_tx_wrap(struct sk_buff *skb, u8 type, u8 dsfield);
 unsigned int ipcp_tx_segs_max(unsigned int len);
 struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
 				   unsigned int count, gfp_t gfp);
 void ipcp_tx_segs_trim(struct sk_buff *skb, unsigned int count);
+
+/* tx.c */
 bool ipcp_tx_room(const struct ipcp_flow *flow);
 bool ipcp_tx_ready(struct ipcp_flow *flow);
 int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb);
