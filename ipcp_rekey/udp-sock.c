@@ -22,7 +22,6 @@
 #include <net/sock.h>
 
 #include "compat/socket.h"
-#include "compat/udp_tunnel.h"
 #include "flow.h"
 #include "registry.h"
 #include "udp-int.h"
@@ -104,7 +103,7 @@ static struct ipcp_udp_sock *open_one(struct ipcp_net *ipn, int family,
 	return us;
 
 err_sock:
-	ipcp_udp_sock_release(sock);
+	sock_release(sock);
 err_free:
 	kfree(us);
 	return ERR_PTR(err);
@@ -151,7 +150,7 @@ static int test_port(struct ipcp_net *ipn, int family)
 		err = set_int(sock, SOL_IPV6, IPV6_V6ONLY, 1);
 	if (!err)
 		err = bind_any(sock, family, ipn->port);
-	ipcp_udp_sock_release(sock);
+	sock_release(sock);
 	return err;
 }
 
@@ -352,7 +351,7 @@ void ipcp_udp_close(struct ipcp_net *ipn)
 		if (!all[i])
 			continue;
 		cancel_work_sync(&all[i]->rest);
-		ipcp_udp_sock_release(all[i]->sk->sk_socket);
+		sock_release(all[i]->sk->sk_socket);
 		kfree(all[i]);
 	}
 }

@@ -9,7 +9,6 @@
 
 #include "aead.h"
 #include "cb.h"
-#include "compat/udp_tunnel.h"
 #include "flow_util.h"
 #include "leaf.h"
 #include "path_util.h"
@@ -63,7 +62,7 @@ void test_path_close(struct kunit_suite *suite)
 	struct ipcp_net *ipn = test_net();
 
 	if (path)
-		ipcp_udp_sock_release(path);
+		sock_release(path);
 	path = NULL;
 	mutex_lock(&ipn->agent_lock);
 	ipcp_udp_close(ipn);
