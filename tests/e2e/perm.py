@@ -261,9 +261,12 @@ def listen(size=24, flags=0, address=None, length=None, backlog=0):
                        count if length is None else length, backlog)
 
 
-def accept(size=48, flags=0, timeout=NSEC // 50):
+ACCEPT_OLD, ACCEPT_FULL = 48, 312	# without and with the peer's name
+
+
+def accept(size=ACCEPT_FULL, flags=0, timeout=NSEC // 50):
     """struct ipcp_accept."""
-    return struct.pack("=IIq32x", size, flags, timeout)
+    return struct.pack("=IIq296x", size, flags, timeout)
 
 
 def info(size=INFO.size):
@@ -337,7 +340,7 @@ def sizes():
         fresh = Endpoint("alice")
         for number, make in STRUCTURES.items():
             full = len(make())
-            least = 4 if number == GET_INFO else full
+            least = {GET_INFO: 4, ACCEPT: ACCEPT_OLD}.get(number, full)
             for size in {0, 1, 3, least - 1}:
                 refuse(fresh, number, {f"size {size}": (errno.EINVAL, make(size))})
             refuse(fresh, number, {
@@ -348,7 +351,9 @@ def sizes():
         # what is longer by zeros is as good
         ends[0].ioctl(SET, change(48) + bytes(8))
         with fails(errno.ETIMEDOUT):
-            listener.ioctl(ACCEPT, accept(56) + bytes(8))
+            listener.ioctl(ACCEPT, accept(ACCEPT_FULL + 8) + bytes(8))
+        with fails(errno.ETIMEDOUT):
+            listener.ioctl(ACCEPT, accept(ACCEPT_OLD))
         with fails(errno.EBUSY):
             ends[0].ioctl(ALLOC, alloc(72) + bytes(8))
         _, filled = fresh.ioctl(GET_INFO, info(INFO.size + 8) + bytes(8))

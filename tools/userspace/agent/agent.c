@@ -351,6 +351,18 @@ static void watch_files(struct agent *a, const char *dir, struct oap_env *oap)
 	a->renew = renew_open(a->loop, &set);
 }
 
+/*
+ * Keep the settings that the kernel was given at the start: the peers are told
+ * the port.
+ */
+static void keep_fixed(const struct config *old, struct config *new)
+{
+	warn_of_fixed(old, new);
+	new->port = old->port;
+	new->source_ports = old->source_ports;
+	new->mark = old->mark;
+}
+
 /* Switch to a new configuration. */
 static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 {
@@ -402,7 +414,7 @@ static bool reload(struct agent *a)
 		config_free(conf);
 		return false;
 	}
-	warn_of_fixed(a->conf, conf);
+	keep_fixed(a->conf, conf);
 	dns_commit(a->kernel.dns, dns);
 	switch_to(a, conf, oap);
 	return true;

@@ -127,6 +127,31 @@ static void begin(struct engine *e, struct exchange *x,
 	go_there(e, x);
 }
 
+/* Begin with the addresses of the configuration that can be reached now. */
+static void begin_configured(struct engine *e, struct exchange *x,
+			     const struct config_name *block)
+{
+	struct sockaddr_storage *addrs = calloc(block->nplaces, sizeof(*addrs));
+	char why[REASON_LEN];
+	size_t i, count = 0;
+
+	if (!addrs) {
+		allocate_failed(e, x, ENOMEM, 0, "out of memory");
+		return;
+	}
+	for (i = 0; i < block->nplaces; i++)
+		count += place_find(&block->places[i], &addrs[count]);
+	if (count) {
+		begin(e, x, addrs, count);
+	} else {
+		snprintf(why, sizeof(why),
+			 "this host has no interface %s, where the name's agent is",
+			 block->places[0].zone);
+		allocate_failed(e, x, EHOSTUNREACH, 0, why);
+	}
+	free(addrs);
+}
+
 static void ask_dns(struct engine *e, struct exchange *x)
 {
 	const struct config_name *block = config_find(e->conf, x->blob.name);
@@ -196,8 +221,8 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	x->blob.role = ROLE_INITIATOR;
 	x->blob.auth = config_auth(e->conf, up->name);
 	block = config_find(e->conf, up->name);
-	if (block && block->naddrs)
-		begin(e, x, block->addrs, block->naddrs);
+	if (block && block->nplaces)
+		begin_configured(e, x, block);
 	else
 		ask_dns(e, x);
 }

@@ -2,13 +2,12 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Check the configuration file, which libconfuse parses. */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
-#include <net/if.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <confuse.h>
 
@@ -141,6 +140,22 @@ static bool get_strings(cfg_t *sec, const char *key, char ***list,
 	return true;
 }
 
+/* Warn of a program that the agent cannot see: nobody could be it. */
+static bool check_program(const char *name, const char *key, const char *path)
+{
+	struct stat st;
+
+	if (path[0] != '/') {
+		log_err("name \"%s\": %s: give the full path of '%s'", name, key,
+			path);
+		return false;
+	}
+	if (stat(path, &st))
+		log_warn("name \"%s\": %s: nobody will be let in as %s: %s; the service does not see /home, /root and /tmp unless its unit has other ProtectHome= and PrivateTmp=",
+			 name, key, path, strerror(errno));
+	return true;
+}
+
 static bool get_rule(cfg_t *sec, const char *what, struct rule *rule)
 {
 	char users[32], groups[32], programs[32];
@@ -157,55 +172,10 @@ static bool get_rule(cfg_t *sec, const char *what, struct rule *rule)
 		     &rule->anyone) ||
 	    !get_strings(sec, programs, &rule->programs, &rule->nprograms))
 		return false;
-	for (i = 0; i < rule->nprograms; i++) {
-		if (rule->programs[i][0] == '/')
-			continue;
-		log_err("name \"%s\": %s: give the full path of '%s'",
-			cfg_title(sec), programs, rule->programs[i]);
-		return false;
-	}
+	for (i = 0; i < rule->nprograms; i++)
+		if (!check_program(cfg_title(sec), programs, rule->programs[i]))
+			return false;
 	return true;
-}
-
-/*
- * Parse "2001:db8::1" or, with the interface of a link-local address,
- * "fe80::1%eth0". Return: NULL, or what to write instead.
- */
-static const char *read_address6(const char *text, struct sockaddr_in6 *in6)
-{
-	char addr[INET6_ADDRSTRLEN];
-	size_t len = strcspn(text, "%");
-
-	if (len >= sizeof(addr))
-		return "give an IPv4 or IPv6 address";
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	if (inet_pton(AF_INET6, addr, &in6->sin6_addr) != 1)
-		return "give an IPv4 or IPv6 address";
-	if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr)) {
-		if (!text[len])
-			return "give the interface of a link-local address, such as fe80::1%eth0";
-		in6->sin6_scope_id = if_nametoindex(text + len + 1);
-		return in6->sin6_scope_id ? NULL : "there is no such interface";
-	}
-	return text[len] ? "only a link-local address has an interface" : NULL;
-}
-
-/* Parse an address of an agent. Return: NULL, or what to write instead. */
-static const char *read_address(const char *text, uint16_t port,
-				struct sockaddr_storage *addr)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
-	struct sockaddr_in *in = (struct sockaddr_in *)addr;
-
-	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		return NULL;
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	return read_address6(text, in6);
 }
 
 static bool get_addresses(cfg_t *sec, struct config_name *name)
@@ -213,18 +183,18 @@ static bool get_addresses(cfg_t *sec, struct config_name *name)
 	unsigned int i, n = cfg_size(sec, "address");
 	const char *text, *wrong;
 
-	name->addrs = calloc(n + 1, sizeof(*name->addrs));
-	if (!name->addrs)
+	name->places = calloc(n + 1, sizeof(*name->places));
+	if (!name->places)
 		return false;
 	for (i = 0; i < n; i++) {
 		text = cfg_getnstr(sec, "address", i);
-		wrong = read_address(text, name->port, &name->addrs[i]);
+		wrong = place_read(&name->places[i], text, name->port);
 		if (wrong) {
 			log_err("name \"%s\": address = %s: %s",
 				cfg_title(sec), text, wrong);
 			return false;
 		}
-		name->naddrs++;
+		name->nplaces++;
 	}
 	return true;
 }
@@ -366,12 +336,14 @@ static char *join(cfg_t *cfg, const char *opt, const char *separator)
 static bool get_dns_servers(cfg_t *cfg, struct config *conf)
 {
 	unsigned int i, n = cfg_size(cfg, "dns-servers");
-	struct sockaddr_storage addr;
+	const char *text, *wrong;
+	struct place place;
 
 	for (i = 0; i < n; i++) {
-		if (!read_address(cfg_getnstr(cfg, "dns-servers", i), 0, &addr)) {
-			log_err("dns-servers: '%s' is not an IPv4 or IPv6 address",
-				cfg_getnstr(cfg, "dns-servers", i));
+		text = cfg_getnstr(cfg, "dns-servers", i);
+		wrong = place_read(&place, text, 0);
+		if (wrong) {
+			log_err("dns-servers = %s: %s", text, wrong);
 			return false;
 		}
 	}
@@ -532,7 +504,7 @@ void config_free(struct config *conf)
 		return;
 	for (i = 0; i < conf->nnames; i++) {
 		free(conf->names[i].name);
-		free(conf->names[i].addrs);
+		free(conf->names[i].places);
 		free_rule(&conf->names[i].listen);
 		free_rule(&conf->names[i].alloc);
 		free_strings(conf->names[i].peers, conf->names[i].npeers);

@@ -10,6 +10,7 @@
 
 #include "../nl/nl.h"
 #include "../oap/oap.h"
+#include "place.h"
 
 #define CONFIG_FILE	"/etc/ipcp-rekey/ipcp-rekeyd.conf"
 #define CONFIG_SECURITY	"/etc/ipcp-rekey/security"
@@ -33,14 +34,14 @@ struct rule {
 
 /**
  * struct config_name - settings of a name
- * @addrs: addresses of its agent; without any the DNS is asked
+ * @places: addresses of its agent; without any the DNS is asked
  * @port: port of that agent, unless the DNS has another
  * @direct: prefer programs on this host that serve the name
  */
 struct config_name {
 	char *name;
-	struct sockaddr_storage *addrs;
-	size_t naddrs;
+	struct place *places;
+	size_t nplaces;
 	uint16_t port;
 	bool direct;
 	bool has_auth;

@@ -261,7 +261,8 @@ void recover_denied(struct engine *e, struct exchange *x,
 
 /* want.c */
 void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow);
-bool want_cookie(struct engine *e, struct exchange *x);
+bool want_cookie(struct engine *e, struct exchange *x,
+		 const struct ipcp_nl_peer *peer);
 void want_resend(struct engine *e, struct exchange *x);
 void want_timeout(struct engine *e, struct exchange *x);
 void want_denied(struct engine *e, struct exchange *x,

@@ -25,11 +25,12 @@ void initiator_cookie(struct engine *e, const struct ipcp_nl_peer *peer,
 		return;
 	memcpy(x->cookie, frame->cookie, COOKIE_LEN);
 	x->has_cookie = true;
-	memcpy(x->peer.local, peer->local, sizeof(x->peer.local));
 	if (x->kind == EXCHANGE_ALLOC && !allocate_cookie(e, x, peer))
 		return;
-	if (x->kind == EXCHANGE_WANT && !want_cookie(e, x))
+	if (x->kind == EXCHANGE_WANT && !want_cookie(e, x, peer))
 		return;
+	if (peer_equal(&peer->addr, &x->peer.addr))
+		memcpy(x->peer.local, peer->local, sizeof(x->peer.local));
 	if (x->kind == EXCHANGE_REKEY && recover_renew(e, x))
 		return;
 	x->wait = RESEND_FIRST_MS;

@@ -92,9 +92,11 @@ static bool make(struct engine *e, struct exchange *x)
 	return false;
 }
 
-/* The initiator's agent has answered with a cookie. */
-bool want_cookie(struct engine *e, struct exchange *x)
+/* The initiator's agent has answered with a cookie: go on with it there. */
+bool want_cookie(struct engine *e, struct exchange *x,
+		 const struct ipcp_nl_peer *peer)
 {
+	x->peer.addr = peer->addr;
 	return x->run || make(e, x);
 }
 
@@ -118,7 +120,8 @@ void want_resend(struct engine *e, struct exchange *x)
 	    !(flow.due & IPCP_REKEY_DUE_NO_KEYS)) {
 		exchange_free(e, x);
 	} else if (renew(e, x)) {
-		turn(x, &flow);
+		if (!x->has_cookie)
+			turn(x, &flow);
 		exchange_send(e, x);
 	}
 }

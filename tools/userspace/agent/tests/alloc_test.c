@@ -447,13 +447,58 @@ static struct sockaddr_storage place(const char *addr)
 	return ss;
 }
 
+/* The interface of a link-local address is looked for when it is needed. */
+static void test_interface(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	start_good();
+	assert_null(place_read(&alice.conf->names[0].places[0],
+			       "fe80::1%nowhere", AGENT_PORT));
+	f = alloc(BOB, 0);
+	assert_false(f->used);
+	assert_int_equal(f->error, EHOSTUNREACH);
+	assert_non_null(strstr(f->reason, "no interface nowhere"));
+}
+
+static void test_addresses(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *wrong;	/* NULL: fine */
+	} cases[] = {
+		{ "192.0.2.1", NULL },
+		{ "2001:db8::1", NULL },
+		{ "fe80::1%eth0", NULL },
+		{ "fe80::1", "give the interface of a link-local address" },
+		{ "fe80::1%", "give the interface of a link-local address" },
+		{ "fe80::1%a-name-of-16-byte", "at most 15 characters" },
+		{ "2001:db8::1%eth0", "only a link-local address" },
+		{ "192.0.2.1%eth0", "give an IPv4 or IPv6 address" },
+		{ "localhost", "give an IPv4 or IPv6 address" },
+		{ "", "give an IPv4 or IPv6 address" },
+	};
+	struct place place;
+	const char *wrong;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		wrong = place_read(&place, cases[i].text, AGENT_PORT);
+		assert_int_equal(!wrong, !cases[i].wrong);
+		if (wrong)
+			assert_non_null(strstr(wrong, cases[i].wrong));
+	}
+}
+
 /* Allocate a flow to a name without a configured address. */
 static struct fake_flow *alloc_by_dns(void)
 {
 	struct fake_flow *f;
 
 	start_good();
-	alice.conf->names[0].naddrs = 0;
+	alice.conf->names[0].nplaces = 0;
 	alice.conf->names[0].port = 4000;
 	f = alloc(BOB, 0);
 	assert_int_equal(alice.asked, f->f.id);
@@ -611,7 +656,7 @@ static void test_all_addresses_refuse(void **state)
 	(void)state;
 	creds(ALICE, &ca, BOB, &other_ca);
 	start("", "");
-	alice.conf->names[0].naddrs = 0;
+	alice.conf->names[0].nplaces = 0;
 	f = alloc(BOB, 0);
 	places[0] = bob.addr;
 	places[1] = bob.addr;
@@ -716,6 +761,8 @@ int main(void)
 		TEST(test_alloc_policy),
 		TEST(test_alloc_programs),
 		TEST(test_unusable_name),
+		TEST(test_interface),
+		TEST(test_addresses),
 		TEST(test_dns),
 		TEST(test_dns_knows_nothing),
 		TEST(test_dns_does_not_answer),

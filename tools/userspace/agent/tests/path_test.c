@@ -86,6 +86,29 @@ static void test_turns(void **state)
 	check_same(f);
 }
 
+/* Once the agent has answered at one of them, everything goes there. */
+static void test_stays(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	bob.no_keys = true;
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
+	bob.to_source = 0;
+	engine_want(bob.e, &g->f);
+	/* the cookie of the first place comes after the second was asked */
+	lose_all_on_wire();
+	bob.forgotten = true;
+	run_for(2900);
+	assert_int_equal(bob.to_source, 1);
+	assert_int_equal(port_of(&bob.last_sent), AGENT_PORT);
+	run_for(10000);
+	assert_int_equal(f->f.newest_epoch, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +116,7 @@ int main(void)
 		TEST(test_responder),
 		TEST(test_agent_port),
 		TEST(test_turns),
+		TEST(test_stays),
 	};
 
 	return WORLD_MAIN("path", tests);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/* Where the agent of a name is, as the configuration says it. */
+#ifndef REKEYD_PLACE_H
+#define REKEYD_PLACE_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/**
+ * struct place - an address of an agent
+ * @addr: address and port
+ * @zone: name of the interface of a link-local address, else empty. It may come
+ *	and go, and has another number each time
+ */
+struct place {
+	struct sockaddr_storage addr;
+	char zone[IF_NAMESIZE];
+};
+
+/**
+ * place_read() - read an address of the configuration
+ * @text: "192.0.2.1", "2001:db8::1" or "fe80::1%eth0"
+ *
+ * Return: NULL, or what to write instead.
+ */
+const char *place_read(struct place *place, const char *text, uint16_t port);
+
+/**
+ * place_find() - get the address to send to
+ * @addr: set on success
+ *
+ * Return: false if this host does not have the interface now.
+ */
+bool place_find(const struct place *place, struct sockaddr_storage *addr);
+
+#endif /* REKEYD_PLACE_H */
