@@ -28,7 +28,7 @@ enum {
  *	when the flow is released.
  * @bits: IPCP_KF_*. Locking: atomic bitops.
  * @told: state last reported to the consumer. Locking: accessed by @soft only.
- * @told_mtu: longest message when that was. Locking: as @told.
+ * @told_mtu: view_mtu() when that was. Locking: as @told.
  * @held: messages waiting for a key. Locking: held.lock; the length may be read
  *	locklessly.
  * @holding: true if new messages have to be queued behind those in @held.
@@ -47,7 +47,7 @@ struct ipcp_kflow {
 	struct delayed_work slow;
 	unsigned long bits;
 	unsigned int told;
-	unsigned int told_mtu;
+	u64 told_mtu;
 	struct sk_buff_head held;
 	bool holding;
 	u64 stalls;

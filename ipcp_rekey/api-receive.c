@@ -93,16 +93,23 @@ static bool receive_ring(struct ipcp_kflow *k)
 	return true;
 }
 
+/* What a consumer sees of sizes: the longest message, and whether it may change. */
+static u64 view_mtu(const struct ipcp_flow *flow)
+{
+	return READ_ONCE(flow->mtu) | (u64)READ_ONCE(flow->probe.searching) << 32;
+}
+
 /*
- * Report the state if it or the longest message has changed. The end of the flow is reported only
- * after all messages were received.
+ * Report the state if it has changed or, while the flow is up, if the longest
+ * message has. The end of the flow is reported only after all messages were
+ * received.
  */
 static void tell_state(struct ipcp_kflow *k)
 {
 	unsigned int state = ipcp_api_state(k);
-	unsigned int mtu = READ_ONCE(k->flow->mtu);
+	u64 mtu = view_mtu(k->flow);
 
-	if (state == k->told && mtu == k->told_mtu)
+	if (state == k->told && (mtu == k->told_mtu || !(state & IPCP_KFLOW_UP)))
 		return;
 	if (state == IPCP_KFLOW_DOWN) {
 		ipcp_api_drop_held(k);

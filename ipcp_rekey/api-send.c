@@ -32,6 +32,18 @@ unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_mtu);
 
 /**
+ * ipcp_api_searching() - Test whether the longest message may soon change
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: true while the flow looks for the size that the path carries.
+ */
+bool ipcp_api_searching(const struct ipcp_kflow *flow)
+{
+	return READ_ONCE(flow->flow->probe.searching);
+}
+
+/**
  * ipcp_kflow_buffer() - Allocate a buffer for a message
  * @len: length of the message in bytes
  * @gfp: allocation flags

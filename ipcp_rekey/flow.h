@@ -165,6 +165,7 @@ enum ipcp_probe_phase {
  * @base_echoed: a base probe of the current or last check was answered
  * @used: data was sent that makes it worth to probe
  * @noting: @note was set to a length
+ * @searching: the size in use may soon be another one; may be read locklessly
  * @at: check, search: jiffies of the next step
  * @check_at: rest: jiffies of the next check
  * @raise_at: jiffies from which on a larger size is tried
@@ -196,6 +197,7 @@ struct ipcp_probe {
 	bool base_echoed;
 	bool used;
 	bool noting;
+	bool searching;
 	unsigned long at;
 	unsigned long check_at;
 	unsigned long raise_at;

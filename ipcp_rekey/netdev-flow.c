@@ -58,10 +58,8 @@ static void set_link_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
 	struct ipcp_kflow *old;
 
 	old = rcu_replace_pointer(d->flow, flow, lockdep_is_held(&d->lock));
-	if (flow) {
+	if (flow)
 		d->flows++;
-		d->fit = true;
-	}
 	if (!old)
 		return;
 	synchronize_net();	/* wait for senders that use the old flow */
@@ -152,27 +150,22 @@ static void see_to_flow(struct ipcp_dev *d)
 }
 
 /*
- * Return the MTU to set: that of the flow, unless somebody has set a smaller
- * one. Locking: d->lock.
+ * Return the MTU to set: that of the flow, or less if an administrator has set
+ * less. While the flow looks for the size that its path carries, keep the MTU: below
+ * 1280 bytes the stack would remove all IPv6 addresses and routes. Locking: d->lock.
  */
-static unsigned int want_mtu(struct ipcp_dev *d, struct ipcp_kflow *flow)
+static unsigned int want_mtu(struct ipcp_dev *d)
 {
-	unsigned int mtu = READ_ONCE(d->dev->mtu);
-	unsigned int longest = ipcp_kflow_mtu(flow);
+	struct ipcp_kflow *flow = ipcp_netdev_flow(d);
 
-	if (!d->fit && mtu != d->followed && mtu <= longest)
-		return mtu;
-	d->fit = false;
-	d->followed = longest;
-	return longest;
+	if (!flow || !(ipcp_kflow_state(flow) & IPCP_KFLOW_UP) ||
+	    ipcp_api_searching(flow))
+		return READ_ONCE(d->dev->mtu);
+	return min(ipcp_kflow_mtu(flow), READ_ONCE(d->limit));
 }
 
-/*
- * Update the carrier and return the MTU to set, or 0 without a flow. The caller
- * sets the MTU without d->lock, since a notifier may call back into this
- * driver.
- */
-static unsigned int follow_flow(struct ipcp_dev *d)
+/* Update the carrier. Return true if the MTU has to be set, too. */
+static bool follow_flow(struct ipcp_dev *d)
 {
 	struct ipcp_kflow *flow = ipcp_netdev_flow(d);
 	unsigned int state = flow ? ipcp_kflow_state(flow) : 0;
@@ -184,23 +177,52 @@ static unsigned int follow_flow(struct ipcp_dev *d)
 		d->retry = 0;
 		netif_carrier_on(d->dev);
 	}
-	return state & IPCP_KFLOW_UP ? want_mtu(d, flow) : 0;
+	return want_mtu(d) != READ_ONCE(d->dev->mtu);
 }
 
 /*
- * Set the MTU. Only try to take RTNL: its holder may be waiting for this work
- * item. Return false if the caller has to try again.
+ * Set the MTU, without d->lock, since a notifier may call back into this driver.
+ * Only try to take RTNL: its holder may be waiting for this work item. Return
+ * false if the caller has to try again.
  */
-static bool set_mtu(struct net_device *dev, unsigned int mtu)
+static bool set_mtu(struct ipcp_dev *d)
 {
+	struct net_device *dev = d->dev;
+	unsigned int mtu;
+
 	if (!rtnl_trylock())
 		return false;
-	if (mtu < IPV6_MIN_MTU)
+	mutex_lock(&d->lock);
+	mtu = want_mtu(d);
+	mutex_unlock(&d->lock);
+	if (mtu < IPV6_MIN_MTU && dev->mtu >= IPV6_MIN_MTU)
 		netdev_info(dev, "MTU %u is too small for IPv6, which needs %u\n",
 			    mtu, IPV6_MIN_MTU);
+	d->following = true;
 	dev_set_mtu(dev, mtu);
+	d->following = false;
 	rtnl_unlock();
 	return true;
+}
+
+/**
+ * ipcp_netdev_change_mtu() - Set the MTU, and note the limit of an administrator
+ * @dev: interface
+ * @mtu: MTU in bytes
+ *
+ * Context: ndo_change_mtu, under RTNL.
+ * Return: 0.
+ */
+int ipcp_netdev_change_mtu(struct net_device *dev, int mtu)
+{
+	struct ipcp_dev *d = netdev_priv(dev);
+
+	WRITE_ONCE(dev->mtu, mtu);
+	if (!d->following) {
+		WRITE_ONCE(d->limit, mtu);
+		ipcp_netdev_tend_soon(d);	/* the flow may not take as much */
+	}
+	return 0;
 }
 
 /**
@@ -213,7 +235,7 @@ void ipcp_netdev_tend(struct work_struct *work)
 {
 	struct ipcp_dev *d = container_of(to_delayed_work(work),
 					  struct ipcp_dev, work);
-	unsigned int mtu;
+	bool resize;
 
 	mutex_lock(&d->lock);
 	if (d->anew) {
@@ -223,13 +245,9 @@ void ipcp_netdev_tend(struct work_struct *work)
 		ipcp_netdev_end_flow(d);
 	}
 	see_to_flow(d);
-	mtu = follow_flow(d);
+	resize = follow_flow(d);
 	mutex_unlock(&d->lock);
 
-	if (!mtu || mtu == READ_ONCE(d->dev->mtu) || set_mtu(d->dev, mtu))
-		return;
-	mutex_lock(&d->lock);
-	d->fit = true;
-	mutex_unlock(&d->lock);
-	mod_delayed_work(ipcp_wq, &d->work, 1);
+	if (resize && !set_mtu(d))
+		mod_delayed_work(ipcp_wq, &d->work, 1);
 }

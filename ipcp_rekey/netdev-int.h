@@ -31,8 +31,9 @@ enum ipcp_dev_role {
  * @name: name to connect to or to serve. Locking: @lock
  * @cred: credentials of the task that configured the role. Locking: @lock
  * @anew: the role was configured since @work ran. Locking: @lock
- * @fit: set the MTU to that of the flow, even if larger. Locking: @lock
- * @followed: MTU that was set last because the flow has it. Locking: @lock
+ * @limit: largest MTU that an administrator allows. Locking: written under RTNL,
+ *	read locklessly
+ * @following: the MTU is being set to that of the flow. Locking: RTNL
  * @flow: the flow, or NULL. Locking: written under @lock, read under RCU
  * @listener: the name that is served, or NULL. Locking: @lock
  * @accepted: a new flow that is to replace @flow. Locking: none, xchg()
@@ -52,8 +53,8 @@ struct ipcp_dev {
 	char name[IPCP_NAME_LEN + 1];
 	const struct cred *cred;
 	bool anew;
-	bool fit;
-	unsigned int followed;
+	unsigned int limit;
+	bool following;
 	struct ipcp_kflow __rcu *flow;
 	struct ipcp_klisten *listener;
 	struct ipcp_kflow *accepted;
@@ -81,6 +82,7 @@ int ipcp_netdev_poll(struct napi_struct *napi, int budget);
 netdev_tx_t ipcp_netdev_xmit(struct sk_buff *skb, struct net_device *dev);
 
 void ipcp_netdev_tend(struct work_struct *work);
+int ipcp_netdev_change_mtu(struct net_device *dev, int mtu);
 void ipcp_netdev_end_flow(struct ipcp_dev *d);
 
 #endif /* _IPCP_NETDEV_INT_H */

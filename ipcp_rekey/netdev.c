@@ -75,6 +75,7 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_stop = link_stop,
 	.ndo_uninit = link_uninit,
 	.ndo_start_xmit = ipcp_netdev_xmit,
+	.ndo_change_mtu = ipcp_netdev_change_mtu,
 };
 
 static const struct device_type link_type = { .name = "ipcp_rekey" };
@@ -189,6 +190,8 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 
 	d->dev = dev;
 	d->ipn = ipcp_net(outer);
+	/* Given at creation, it is a limit; else that of the flow is set. */
+	d->limit = dev->mtu == IPCP_DEV_MTU ? UINT_MAX : dev->mtu;
 	mutex_init(&d->lock);
 	INIT_DELAYED_WORK(&d->work, ipcp_netdev_tend);
 	INIT_LIST_HEAD(&d->list);

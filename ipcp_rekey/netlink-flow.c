@@ -106,8 +106,10 @@ static void get_qos(const struct nlattr *nla, struct ipcp_qos *qos)
 
 static int set_peer(struct ipcp_flow *flow, const struct ipcp_ends *ends, u32 eid)
 {
+	struct mem_cgroup *before = ipcp_pay(&flow->payer);
 	int err = ipcp_bind_set(flow, ends);
 
+	ipcp_pay_end(before);
 	if (!err)
 		WRITE_ONCE(flow->peer_eid, eid);
 	return err;
@@ -303,7 +305,10 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 	}
 	err = ipcp_udp_link(flow->net, READ_ONCE(flow->slot), ends, &link);
 	if (err) {
-		GENL_SET_ERR_MSG(info, "no route to the peer");
+		if (err == -EMSGSIZE)
+			GENL_SET_ERR_MSG(info, "no message fits the path to the peer");
+		else
+			GENL_SET_ERR_MSG(info, "no route to the peer");
 		return err;
 	}
 	if (!ipcp_registry_set_rekey(flow, cipher,

@@ -35,22 +35,40 @@ static void ask_senders(struct ipcp_probe *p, unsigned long now)
 		WRITE_ONCE(p->note, note);
 }
 
-/* Set the longest message by the size in use. Return true if it has changed. */
-static bool set_mtu(struct ipcp_flow *flow)
+/* What has changed. */
+enum {
+	IPCP_MTU_SET	= BIT(0),	/* the longest message */
+	IPCP_MTU_SEARCH	= BIT(1),	/* whether a search is under way */
+};
+
+/* Set the longest message by the size in use. Return what has changed. */
+static unsigned int set_mtu(struct ipcp_flow *flow)
 {
-	u32 mtu = flow->probe.size - IPCP_OVERHEAD;
+	struct ipcp_probe *p = &flow->probe;
+	bool searching = p->phase == IPCP_PROBE_SEARCH;
+	u32 mtu = p->size - IPCP_OVERHEAD;
+	unsigned int changed = 0;
 
 	lockdep_assert_held(&flow->lock);
-	if (READ_ONCE(flow->mtu) == mtu)
-		return false;
-	WRITE_ONCE(flow->mtu, mtu);
-	return true;
+	if (!p->link)
+		return 0;
+	if (READ_ONCE(flow->mtu) != mtu) {
+		WRITE_ONCE(flow->mtu, mtu);
+		changed |= IPCP_MTU_SET;
+	}
+	if (p->searching != searching) {
+		WRITE_ONCE(p->searching, searching);
+		changed |= IPCP_MTU_SEARCH;
+	}
+	return changed;
 }
 
-static void tell_mtu(struct ipcp_flow *flow)
+static void tell_mtu(struct ipcp_flow *flow, unsigned int changed)
 {
-	ipcp_notify(flow, IPCP_REKEY_EVENT_MTU, READ_ONCE(flow->rk.epoch), 0);
-	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
+	if (changed & IPCP_MTU_SET)
+		ipcp_notify(flow, IPCP_REKEY_EVENT_MTU, READ_ONCE(flow->rk.epoch), 0);
+	if (changed)
+		ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
 }
 
 /**
@@ -63,7 +81,8 @@ static void tell_mtu(struct ipcp_flow *flow)
 void ipcp_probe_link(struct ipcp_flow *flow, const struct ipcp_probe_link *link)
 {
 	struct ipcp_probe *p = &flow->probe;
-	bool changed = false, kick = false;
+	unsigned int changed = 0;
+	bool kick = false;
 
 	if (link->size <= IPCP_OVERHEAD)
 		return;
@@ -77,8 +96,7 @@ void ipcp_probe_link(struct ipcp_flow *flow, const struct ipcp_probe_link *link)
 	}
 	ask_senders(p, jiffies);
 	spin_unlock_bh(&flow->lock);
-	if (changed)
-		tell_mtu(flow);
+	tell_mtu(flow, changed);
 	if (kick)
 		ipcp_flow_kick(flow);
 }
@@ -91,7 +109,7 @@ void ipcp_probe_link(struct ipcp_flow *flow, const struct ipcp_probe_link *link)
  */
 void ipcp_probe_roamed(struct ipcp_flow *flow)
 {
-	bool changed;
+	unsigned int changed;
 
 	spin_lock_bh(&flow->lock);
 	if (!flow->probe.link) {
@@ -102,8 +120,7 @@ void ipcp_probe_roamed(struct ipcp_flow *flow)
 	ask_senders(&flow->probe, jiffies);
 	changed = set_mtu(flow);
 	spin_unlock_bh(&flow->lock);
-	if (changed)
-		tell_mtu(flow);
+	tell_mtu(flow, changed);
 }
 
 /* Send a PROBE or an ECHO, in the epoch that data is sent in. */
@@ -150,9 +167,9 @@ void ipcp_probe_work(struct ipcp_flow *flow, unsigned long *next)
 {
 	struct ipcp_probe_packet out[2];
 	struct ipcp_probe *p = &flow->probe;
-	bool changed, more;
+	unsigned int changed, n;
 	unsigned long at;
-	unsigned int n;
+	bool more;
 
 	do {
 		unsigned long now = jiffies;
@@ -160,10 +177,9 @@ void ipcp_probe_work(struct ipcp_flow *flow, unsigned long *next)
 		spin_lock_bh(&flow->lock);
 		note_data(p);
 		n = ipcp_probe_step(p, now, out);
-		changed = p->link && set_mtu(flow);
+		changed = set_mtu(flow);
 		spin_unlock_bh(&flow->lock);
-		if (changed)
-			tell_mtu(flow);
+		tell_mtu(flow, changed);
 		send_probes(flow, out, n);
 
 		spin_lock_bh(&flow->lock);

@@ -87,6 +87,19 @@ static void begin_search(struct ipcp_probe *p, unsigned int top,
 	p->at = now;
 }
 
+/*
+ * Return when the next probe may be sent. A peer that moves to and fro, or ICMP
+ * messages, must not make this side send many.
+ */
+static unsigned long next_probe(const struct ipcp_probe *p, unsigned long now)
+{
+	unsigned long at = p->probed + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS);
+
+	/* What is far ahead was never set. */
+	return time_in_range(at, now, now + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS)) ?
+	       at : now;
+}
+
 /**
  * ipcp_probe_anew() - Begin anew, as for a new path
  * @p: state
@@ -103,9 +116,8 @@ void ipcp_probe_anew(struct ipcp_probe *p, unsigned long now)
 	p->base_echoed = false;
 	WRITE_ONCE(p->confirmed, false);
 	p->size = p->link;
-	p->check_at = now;
+	p->check_at = next_probe(p, now);
 	p->raise_at = now + raise_time();
-	p->probed = now - msecs_to_jiffies(IPCP_PROBE_REPEAT_MS);
 	p->phase = p->loopback || p->link <= IPCP_BASE_LEN ? IPCP_PROBE_OFF :
 							     IPCP_PROBE_REST;
 }
@@ -139,11 +151,10 @@ void ipcp_probe_hint(struct ipcp_probe *p, u16 hint, unsigned long now)
 {
 	WRITE_ONCE(p->hint, hint);
 	if (p->phase != IPCP_PROBE_REST || hint >= p->size ||
-	    p->size <= IPCP_BASE_LEN ||
-	    time_before(now, p->probed + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS)))
+	    p->size <= IPCP_BASE_LEN)
 		return;
 	p->used = true;
-	p->check_at = now;
+	p->check_at = next_probe(p, now);
 }
 
 static void add_probe(struct ipcp_probe *p, u16 size,

@@ -44,6 +44,7 @@ ipcp_udp_sock(const struct ipcp_net *ipn, unsigned int slot, int family)
 }
 
 /* udp.c */
+void ipcp_udp_prepare(struct ipcp_udp_sock *us);
 void ipcp_udp_attach(struct ipcp_udp_sock *us);
 
 #endif /* _IPCP_UDP_INT_H */

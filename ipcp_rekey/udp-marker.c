@@ -21,23 +21,20 @@
  * - xt_owner and nft_meta ask for its namespace, and find no file and so no
  *   owner, as with any socket of the kernel.
  * - Programs of control groups run only if skb->sk is the sending socket.
- * - Segments, clones and what veth or loopback deliver do not have it.
+ * - A work item makes it, so it is of the root control group. Rules that match
+ *   the group of skb->sk see that one.
+ * - Packets keep it over a veth pair until an IP stack receives them.
  */
 #include <linux/net.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
 
+#include "flow.h"
 #include "udp.h"
 
 static struct socket *marker __read_mostly;
 
-/**
- * ipcp_udp_marker_init() - Open the socket
- *
- * Context: Module init.
- * Return: 0, also without IPv6; or a negative errno.
- */
-int ipcp_udp_marker_init(void)
+static int make_marker(void)
 {
 	int err, probe = IPV6_PMTUDISC_PROBE;
 	struct socket *sock;
@@ -56,6 +53,38 @@ int ipcp_udp_marker_init(void)
 	}
 	marker = sock;
 	return 0;
+}
+
+/**
+ * struct making - the work item that makes the socket
+ * @work: work item
+ * @err: (output) 0 or a negative errno
+ */
+struct making {
+	struct work_struct work;
+	int err;
+};
+
+static void make_work(struct work_struct *work)
+{
+	container_of(work, struct making, work)->err = make_marker();
+}
+
+/**
+ * ipcp_udp_marker_init() - Open the socket
+ *
+ * Context: Module init.
+ * Return: 0, also without IPv6; or a negative errno.
+ */
+int ipcp_udp_marker_init(void)
+{
+	struct making m = { };
+
+	INIT_WORK_ONSTACK(&m.work, make_work);
+	queue_work(ipcp_wq, &m.work);
+	flush_work(&m.work);
+	destroy_work_on_stack(&m.work);
+	return m.err;
 }
 
 /**

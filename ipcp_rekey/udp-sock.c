@@ -27,8 +27,12 @@
 #include "udp-int.h"
 #include "udp.h"
 
-/* Receive buffers of all sockets of a namespace together, in bytes. */
-#define IPCP_UDP_RCVBUF	(8 * 1024 * 1024)
+/*
+ * Receive buffers of all sockets of a namespace together, in bytes, and the least
+ * of one socket: a burst of a few large GRO packets has to fit.
+ */
+#define IPCP_UDP_RCVBUF		(8 * 1024 * 1024)
+#define IPCP_UDP_RCVBUF_MIN	(1024 * 1024)
 
 static int set_int(struct socket *sock, int level, int option, int value)
 {
@@ -97,12 +101,17 @@ static struct ipcp_udp_sock *open_one(struct ipcp_net *ipn, int family,
 	us->sk = sock->sk;
 	us->ipn = ipn;
 	us->slot = slot;
+	ipcp_udp_prepare(us);
 	err = set_up(us, sock, family);
 	if (err)
 		goto err_sock;
 	return us;
 
 err_sock:
+	/* A datagram may have come before the bind failed. */
+	rcu_assign_sk_user_data(sock->sk, NULL);
+	synchronize_net();
+	cancel_work_sync(&us->rest);
 	sock_release(sock);
 err_free:
 	kfree(us);
@@ -120,17 +129,18 @@ static int open_slot(struct ipcp_net *ipn, unsigned int slot)
 	struct ipcp_net_slot *s = &ipn->slots[slot];
 	struct ipcp_udp_sock *us;
 
-	if (rcu_access_pointer(s->sock4))
-		return 0;
-	us = open_one(ipn, AF_INET, slot);
-	if (IS_ERR(us))
-		return PTR_ERR(us);
-	rcu_assign_pointer(s->sock4, us);
-	us = open_one(ipn, AF_INET6, slot);
-	if (!IS_ERR(us))
+	if (!rcu_access_pointer(s->sock4)) {
+		us = open_one(ipn, AF_INET, slot);
+		if (IS_ERR(us))
+			return PTR_ERR(us);
+		rcu_assign_pointer(s->sock4, us);
+	}
+	if (!rcu_access_pointer(s->sock6)) {
+		us = open_one(ipn, AF_INET6, slot);
+		if (IS_ERR(us))
+			return no_family(PTR_ERR(us)) ? 0 : PTR_ERR(us);
 		rcu_assign_pointer(s->sock6, us);
-	else if (!no_family(PTR_ERR(us)))
-		return PTR_ERR(us);
+	}
 	return 0;
 }
 
@@ -229,9 +239,9 @@ static void open_work(struct work_struct *work)
 	o->err = open_slots(ipn, IPCP_NET_GROUP, o->sources);
 }
 
-static unsigned int count_socks(const struct ipcp_net *ipn)
+static int count_socks(const struct ipcp_net *ipn)
 {
-	unsigned int n = 0;
+	int n = 0;
 
 	for (unsigned int i = 0; i < IPCP_NET_SLOTS; i++)
 		n += !!rcu_access_pointer(ipn->slots[i].sock4) +
@@ -252,7 +262,8 @@ static int open_socks(struct ipcp_net *ipn, bool group, unsigned int sources,
 		NL_SET_ERR_MSG_FMT(extack, "%s", o.failed);
 		return o.err;
 	}
-	each_sock(ipn, set_rcvbuf, IPCP_UDP_RCVBUF / count_socks(ipn));
+	each_sock(ipn, set_rcvbuf,
+		  max(IPCP_UDP_RCVBUF / count_socks(ipn), IPCP_UDP_RCVBUF_MIN));
 	return 0;
 }
 
@@ -316,7 +327,6 @@ int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings
 		ipn->port = port;
 		WRITE_ONCE(ipn->group, spread(IPCP_NET_GROUP));
 	}
-	set_mark(ipn, settings->mark);
 	err = open_socks(ipn, group, sources, extack);
 	if (err) {
 		if (group)
@@ -324,6 +334,7 @@ int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings
 		return err;
 	}
 	WRITE_ONCE(ipn->sources, sources);
+	set_mark(ipn, settings->mark);
 	return 0;
 }
 

@@ -66,10 +66,16 @@ static void link4(const struct rtable *rt, struct ipcp_probe_link *link)
 static void link6(const struct dst_entry *dst, struct ipcp_probe_link *link)
 {
 	const struct fib6_info *from;
+	const struct inet6_dev *idev;
+	u32 metric = 0;
 
 	from = rcu_dereference(dst_rt6_info(dst)->from);
-	fill_link(dst, from ? from->fib6_metrics->metrics[RTAX_MTU - 1] : 0,
-		  sizeof(struct ipv6hdr), link);
+	if (from)
+		metric = from->fib6_metrics->metrics[RTAX_MTU - 1];
+	idev = __in6_dev_get(dst->dev);
+	if (!metric && idev)
+		metric = READ_ONCE(idev->cnf.mtu6);	/* set here, or by a router */
+	fill_link(dst, metric, sizeof(struct ipv6hdr), link);
 }
 
 /* Return the length of the longest packet in a buffer. */
@@ -266,7 +272,9 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
 	link6(dst, link);
-	if (packet_len(skb) > link->size) {
+	/* Inside the transmit of another device, ICMP limits what IPv6 sends. */
+	if (packet_len(skb) > link->size ||
+	    unlikely(dev_recursion_level() && packet_len(skb) > link->hint)) {
 		dst_release(dst);
 		return -EMSGSIZE;
 	}

@@ -130,6 +130,15 @@ static void receive_rest(struct work_struct *work)
 }
 
 /**
+ * ipcp_udp_prepare() - Initialise the receiving of a socket
+ * @us: socket that nobody else knows
+ */
+void ipcp_udp_prepare(struct ipcp_udp_sock *us)
+{
+	INIT_WORK(&us->rest, receive_rest);
+}
+
+/**
  * ipcp_udp_attach() - Receive what comes to a socket
  * @us: socket that is not bound yet
  *
@@ -139,7 +148,6 @@ void ipcp_udp_attach(struct ipcp_udp_sock *us)
 {
 	struct sock *sk = us->sk;
 
-	INIT_WORK(&us->rest, receive_rest);
 	/* Set sk_user_data before data_ready() can be called. */
 	rcu_assign_sk_user_data(sk, us);
 	write_lock_bh(&sk->sk_callback_lock);
@@ -210,27 +218,48 @@ static bool came_this_way(const struct ipcp_ends *ends,
 	       ipv6_addr_equal(&ends->local.in6, &iph->daddr);
 }
 
+/* Which end of a path has another address. */
+enum {
+	IPCP_MOVED_PEER		= BIT(0),
+	IPCP_MOVED_LOCAL	= BIT(1),
+};
+
+/* An address of this host that becomes known does not make another path. */
+static unsigned int what_moved(const struct ipcp_ends *old,
+			       const struct ipcp_ends *new)
+{
+	static const union ipcp_addr unknown;
+	unsigned int moved = 0;
+
+	if (!endpoint_equal(&old->peer, &new->peer))
+		moved |= IPCP_MOVED_PEER;
+	if (memcmp(&old->local, &unknown, sizeof(unknown)) &&
+	    memcmp(&old->local, &new->local, sizeof(new->local)))
+		moved |= IPCP_MOVED_LOCAL;
+	return moved;
+}
+
 /*
  * Send the way that a packet came, unless a newer one was received meanwhile.
- * Return true if the address of the peer changed.
+ * Return IPCP_MOVED_*.
  */
-static bool follow(struct ipcp_flow *flow, const struct sk_buff *skb,
-		   const struct ipcp_epoch *ep, u64 counter)
+static unsigned int follow(struct ipcp_flow *flow, const struct sk_buff *skb,
+			   const struct ipcp_epoch *ep, u64 counter)
 {
 	struct ipcp_bind *bind, *old;
+	unsigned int moved = 0;
 	struct ipcp_ends ends;
-	bool moved = false;
 
 	ipcp_udp_source(skb, &ends);
 	bind = ipcp_bind_new(&ends, GFP_ATOMIC | __GFP_NOWARN);
 	if (!bind)
-		return false;	/* the next packet tries again */
+		return 0;	/* the next packet tries again */
 	spin_lock_bh(&flow->peer_lock);
 	old = rcu_dereference_protected(flow->bind,
 					lockdep_is_held(&flow->peer_lock));
 	if (READ_ONCE(ep->rx_end) == counter + 1 &&
 	    !(old && came_this_way(&old->ends, skb))) {
-		moved = old && !endpoint_equal(&old->ends.peer, &ends.peer);
+		moved = old ? what_moved(&old->ends, &ends) : 0;
 		rcu_assign_pointer(flow->bind, bind);
 		swap(bind, old);
 	}
@@ -252,13 +281,15 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 		       const struct ipcp_epoch *ep, u64 counter)
 {
 	const struct ipcp_bind *bind = rcu_dereference(flow->bind);
+	unsigned int moved;
 
 	if (likely(bind && came_this_way(&bind->ends, skb)))
 		return;
-	if (!follow(flow, skb, ep, counter))
-		return;
-	ipcp_probe_roamed(flow);
-	ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
+	moved = follow(flow, skb, ep, counter);
+	if (moved)
+		ipcp_probe_roamed(flow);
+	if (moved & IPCP_MOVED_PEER)
+		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
 }
 
 const struct ipcp_path_ops ipcp_udp_path = {

@@ -44,7 +44,7 @@ struct side {
 	struct engine *e;
 	struct oap_env *oap;
 	struct config *conf;
-	struct sockaddr_storage addr;
+	struct ipcp_nl_peer addr;
 	struct ipcp_nl_flow flows[FLOWS];
 };
 
@@ -106,10 +106,10 @@ static int put(struct side *from, uint8_t how, const uint8_t *p, size_t len)
 	return 0;
 }
 
-static int op_ctrl_send(void *ctx, const struct sockaddr_storage *peer,
+static int op_ctrl_send(void *ctx, const struct ipcp_nl_peer *peer,
 			const uint8_t *p, size_t len)
 {
-	MUST(peer->ss_family == AF_INET);
+	MUST(peer->addr.ss_family == AF_INET);
 	return put(ctx, 0, p, len);
 }
 
@@ -156,7 +156,7 @@ static void make_flow(struct side *s, uint32_t id, const char *name)
 }
 
 static int op_flow_new(void *ctx, const char *name,
-		       const struct sockaddr_storage *peer, uint32_t peer_eid,
+		       const struct ipcp_nl_peer *peer, uint32_t peer_eid,
 		       const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made)
 {
 	struct side *s = ctx;
@@ -175,7 +175,7 @@ static int op_flow_new(void *ctx, const char *name,
 }
 
 static int op_flow_allocate(void *ctx, uint32_t id,
-			    const struct sockaddr_storage *peer,
+			    const struct ipcp_nl_peer *peer,
 			    uint32_t peer_eid, uint32_t cipher,
 			    const struct ipcp_nl_seed *seed,
 			    const struct ipcp_nl_params *params)
@@ -290,7 +290,7 @@ static const struct engine_ops ops = {
 
 static void load(struct side *s, const char *dir, const char *addr)
 {
-	struct sockaddr_in *in = (struct sockaddr_in *)&s->addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)&s->addr.addr;
 	FILE *file = fopen(world_path("%s.conf", dir), "w");
 
 	in->sin_family = AF_INET;
