@@ -254,11 +254,12 @@ static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
  * @ep: epoch
  * @dir: direction
  *
- * Does nothing if that leaf is already prepared.
+ * Does nothing if that leaf is already prepared, or the current leaf is the last
+ * one. A caller that missed the last leaf finds it now, since others have moved
+ * on to it meanwhile.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EKEYEXPIRED if there is no such leaf, or the leaves were retired;
- * -ENOMEM.
+ * Return: 0; -EKEYEXPIRED if the leaves were retired; -ENOMEM.
  */
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 {
@@ -281,12 +282,8 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 	}
 	spend_key(ep, dir, no);	/* if derived by a jump */
 	no++;
-	if (prepared)
+	if (prepared || no >= IPCP_LEAF_TOTAL)
 		goto unlock;
-	if (no >= IPCP_LEAF_TOTAL) {
-		err = -EKEYEXPIRED;
-		goto unlock;
-	}
 	leaf = derive_leaf(ep, dir, no, next_key);
 	if (IS_ERR(leaf)) {
 		err = PTR_ERR(leaf);

@@ -481,6 +481,25 @@ static void several_to_a_consumer_of_this_host_are_read_in_order(struct kunit *t
 	ipcp_flow_put(mate);
 }
 
+/* Two writers miss the last leaf, and one of them is there first. */
+static void a_writer_that_was_overtaken_sends_in_the_last_leaf(struct kunit *test)
+{
+	const unsigned int shift = ilog2(IPCP_CTRL_RESERVE) + 1;
+	u64 last = (u64)(IPCP_LEAF_TOTAL - 1) << shift;
+	struct ipcp_flow *flow = new_sender(test, shift);
+	struct sk_buff *first = several(test, 2), *second = several(test, 3);
+
+	go_to(test, flow, last - 1);
+	atomic64_set(&test_tx(flow)->sent, last);
+	KUNIT_ASSERT_EQ(test, ipcp_tx_try(flow, first), -EINPROGRESS);
+	KUNIT_ASSERT_EQ(test, ipcp_tx_try(flow, second), -EINPROGRESS);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_prepare(flow), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_try(flow, first), 2);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_prepare(flow), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_try(flow, second), 3);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), last + 5);
+}
+
 static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE_PARAM(a_buffer_has_room_for_all_around_its_message,
 			 alloc_gen_params),
@@ -504,6 +523,7 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(several_go_as_far_as_there_are_counters),
 	KUNIT_CASE_PARAM(a_try_that_finds_no_key_leaves_the_buffer_as_it_was,
 			 kept_gen_params),
+	KUNIT_CASE(a_writer_that_was_overtaken_sends_in_the_last_leaf),
 	KUNIT_CASE(several_to_a_consumer_of_this_host_are_read_in_order),
 	{}
 };
