@@ -47,7 +47,8 @@ bool ipcp_aead_known(u32 cipher)
  * @cipher: cipher for which ipcp_aead_known() is true
  *
  * Context: Process context, may sleep and load modules.
- * Return: 0; -ENOENT if the kernel does not have the cipher; -ENOMEM.
+ * Return: 0; -ENOENT or -EINVAL if the kernel does not have the cipher in a form
+ * that can be used here; -ENOMEM.
  */
 int ipcp_aead_init(struct ipcp_aead *aead, u16 cipher)
 {
@@ -124,7 +125,7 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
 	struct aead_request *req = ipcp_aead_request(room, aead->tfm);
 	u8 iv[IPCP_NONCE_LEN] __uninitialized;
 
-	if (!ipcp_aead_usable())
+	if (!ipcp_aead_usable(aead->tfm))
 		return -EBUSY;
 	ipcp_wire_nonce(iv, counter);
 	aead_request_set_callback(req, 0, NULL, NULL);
@@ -142,7 +143,7 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
  */
 bool ipcp_aead_ready(void)
 {
-	return ipcp_aead_usable();
+	return ipcp_aead_all_usable();
 }
 
 /**

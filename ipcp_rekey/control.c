@@ -178,14 +178,14 @@ void ipcp_control_question(struct ipcp_flow *flow, unsigned long *next)
  */
 int ipcp_control_close(struct ipcp_flow *flow)
 {
-	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
+	struct ipcp_epoch *ep;
 	int err;
 
-	if (!ep) {
-		rcu_read_lock();
-		ep = ipcp_epoch_get(ipcp_epoch_newest(flow));
-		rcu_read_unlock();
-	}
+	if (rcu_access_pointer(flow->tx))
+		return ipcp_tx_current(flow, IPCP_PDU_CLOSE, NULL, 0);
+	rcu_read_lock();
+	ep = ipcp_epoch_get(ipcp_epoch_newest(flow));
+	rcu_read_unlock();
 	if (!ep)
 		return -EAGAIN;
 	err = ipcp_tx_control(flow, ep, IPCP_PDU_CLOSE, NULL, 0);

@@ -14,7 +14,7 @@
 
 /*
  * Expand the root of a new epoch. Called with what the seed is mixed with in
- * @chain; returns there what the next one is.
+ * @chain; returns there what the next one is. An error as ipcp_leaves_init().
  */
 static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 				    struct ipcp_delivery *d,
@@ -23,9 +23,10 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	struct ipcp_epoch *ep = kzalloc(sizeof(*ep), GFP_KERNEL_ACCOUNT);
 	struct ipcp_node_keys *nodes;
 	struct ipcp_root root;
+	int err = -ENOMEM;
 
 	if (!ep)
-		return NULL;
+		return ERR_PTR(err);
 	ep->flow = flow;
 	refcount_set(&ep->refs, 1);
 	ep->no = d->epoch;
@@ -44,9 +45,11 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	ipcp_chain_mix(&root, chain, &d->seed);
 	ipcp_chain_next(chain, &root);
 	ipcp_keysched_init(&ep->ks, nodes, &root);
-	for (int dir = 0; dir < IPCP_DIRS; dir++)
-		if (ipcp_leaves_init(ep, dir))
+	for (int dir = 0; dir < IPCP_DIRS; dir++) {
+		err = ipcp_leaves_init(ep, dir);
+		if (err)
 			goto err_close;
+	}
 	ep->parked = jiffies;
 	return ep;
 
@@ -54,7 +57,7 @@ err_close:
 	ipcp_keyrot_wipe(ep);
 err_free:
 	ipcp_epoch_put(ep);
-	return NULL;
+	return ERR_PTR(err);
 }
 
 static bool seed_seen(const struct ipcp_rk *rk, u64 id)
@@ -314,6 +317,15 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	return old;
 }
 
+/* Report why a seed cannot be expanded. */
+static int cannot_expand(int err, struct netlink_ext_ack *extack)
+{
+	if (err == -ENOMEM)
+		return err;
+	NL_SET_ERR_MSG(extack, "this kernel lacks the cipher: set another one in enc.conf");
+	return -EOPNOTSUPP;
+}
+
 /**
  * ipcp_keyrot_park() - Expand a seed and let its epoch be received
  * @flow: flow
@@ -328,7 +340,8 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
  * have a fresh seed; -ERANGE if the number is too far ahead; -EBUSY if
  * the previous epoch is not confirmed, or the machine is about to sleep; -EINVAL
  * if the epoch is wrong; -EKEYREJECTED if the seed was used before; -EOPNOTSUPP
- * if the flow is not encrypted; -ESHUTDOWN if the flow is closed; -ENOMEM.
+ * if the flow is not encrypted, or the kernel cannot use its cipher; -ESHUTDOWN if
+ * the flow is closed; -ENOMEM.
  */
 int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
 		     struct netlink_ext_ack *extack)
@@ -352,8 +365,8 @@ int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
 	before = ipcp_pay(&flow->payer);
 	ep = epoch_new(flow, d, &chain);
 	ipcp_pay_end(before);
-	if (!ep) {
-		err = -ENOMEM;
+	if (IS_ERR(ep)) {
+		err = cannot_expand(PTR_ERR(ep), extack);
 		goto wipe;
 	}
 

@@ -51,13 +51,15 @@ static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
 {
 	bool receives = dir == ipcp_rx_dir(&ep->flow->rk);
 	struct ipcp_leaf *leaf;
+	int err;
 
 	leaf = kzalloc(struct_size(leaf, replay, receives), GFP_KERNEL_ACCOUNT);
 	if (!leaf)
-		return NULL;
-	if (ipcp_aead_init(&leaf->aead, ep->cipher)) {
+		return ERR_PTR(-ENOMEM);
+	err = ipcp_aead_init(&leaf->aead, ep->cipher);
+	if (err) {
 		kfree(leaf);
-		return NULL;
+		return ERR_PTR(err);
 	}
 	leaf->no = no;
 	spin_lock_init(&leaf->lock);
@@ -188,7 +190,7 @@ derive_leaf(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 {
 	struct mem_cgroup *before = ipcp_pay(&ep->flow->payer);
 	struct ipcp_leaf *leaf = leaf_new(ep, dir, no);
-	int err = leaf ? 0 : -ENOMEM;
+	int err = PTR_ERR_OR_ZERO(leaf);
 	struct ipcp_key key;
 
 	if (!err)
@@ -198,7 +200,7 @@ derive_leaf(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	ipcp_pay_end(before);
 	if (!err)
 		return leaf;
-	if (leaf)
+	if (!IS_ERR(leaf))
 		ipcp_leaf_free(leaf);
 	return ERR_PTR(err);
 }
@@ -254,11 +256,12 @@ static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
  * @ep: epoch
  * @dir: direction
  *
- * Does nothing if that leaf is already prepared.
+ * Does nothing if that leaf is already prepared, or the current leaf is the last
+ * one. A caller that missed the last leaf finds it now, since others have moved
+ * on to it meanwhile.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EKEYEXPIRED if there is no such leaf, or the leaves were retired;
- * -ENOMEM.
+ * Return: 0; -EKEYEXPIRED if the leaves were retired; -ENOMEM.
  */
 int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 {
@@ -281,12 +284,8 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 	}
 	spend_key(ep, dir, no);	/* if derived by a jump */
 	no++;
-	if (prepared)
+	if (prepared || no >= IPCP_LEAF_TOTAL)
 		goto unlock;
-	if (no >= IPCP_LEAF_TOTAL) {
-		err = -EKEYEXPIRED;
-		goto unlock;
-	}
 	leaf = derive_leaf(ep, dir, no, next_key);
 	if (IS_ERR(leaf)) {
 		err = PTR_ERR(leaf);
@@ -535,7 +534,8 @@ bool ipcp_leaf_retire_late(struct ipcp_epoch *ep, unsigned long *until)
  * @dir: direction
  *
  * Context: Process context, may sleep.
- * Return: 0, or -ENOMEM. On failure the caller wipes all keys of the epoch.
+ * Return: 0; -ENOMEM; an error as ipcp_aead_init(). On failure the caller wipes
+ * all keys of the epoch.
  */
 int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 {

@@ -431,9 +431,12 @@ int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb)
 	return err == -ENOKEY ? -EAGAIN : err;
 }
 
-/* Send a control packet in an epoch. Consumes the buffer. */
-static int send_control(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			struct sk_buff *skb)
+/*
+ * Send a control packet in an epoch. Consume the buffer, unless the epoch is
+ * exhausted or was retired. Return 0, or an error.
+ */
+static int try_control(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+		       struct sk_buff *skb)
 {
 	int err;
 
@@ -443,13 +446,39 @@ static int send_control(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		err = send_in(flow, ep, skb);
 		rcu_read_unlock();
 		local_bh_enable();
-		if (!ipcp_tx_kept(err))
+		if (err != -EINPROGRESS)
 			return min(err, 0);
-		if (err == -EINPROGRESS)
-			err = prepare_leaf(flow, ep);
+		err = prepare_leaf(flow, ep);
 	} while (!err);
+	if (ipcp_tx_kept(err))
+		return err;
 	ipcp_flow_drop(flow, skb, IPCP_DROP_TX_NOKEY);
 	return err;
+}
+
+/* Send a control packet in an epoch. Consumes the buffer. */
+static int send_control(struct ipcp_flow *flow, struct ipcp_epoch *ep,
+			struct sk_buff *skb)
+{
+	int err = try_control(flow, ep, skb);
+
+	if (ipcp_tx_kept(err))
+		ipcp_flow_drop(flow, skb, IPCP_DROP_TX_NOKEY);
+	return err;
+}
+
+/* Allocate a control packet with its payload and @pad zero bytes, or NULL. */
+static struct sk_buff *control_packet(u8 type, const void *payload, size_t len,
+				      size_t pad)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(len + pad, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	skb_put_data(skb, payload, len);
+	skb_put_zero(skb, pad);
+	ipcp_tx_wrap(skb, type, 0);
+	return skb;
 }
 
 /**
@@ -466,13 +495,9 @@ static int send_control(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 		    const void *payload, size_t len)
 {
-	struct sk_buff *skb = ipcp_tx_alloc(len, GFP_KERNEL);
+	struct sk_buff *skb = control_packet(type, payload, len, 0);
 
-	if (!skb)
-		return -ENOMEM;
-	skb_put_data(skb, payload, len);
-	ipcp_tx_wrap(skb, type, 0);
-	return send_control(flow, ep, skb);
+	return skb ? send_control(flow, ep, skb) : -ENOMEM;
 }
 
 /**
@@ -492,13 +517,10 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
 int ipcp_tx_spare(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		  const void *payload, size_t len, size_t pad)
 {
-	struct sk_buff *skb = ipcp_tx_alloc(len + pad, GFP_KERNEL);
+	struct sk_buff *skb = control_packet(IPCP_PDU_CONFIRM, payload, len, pad);
 
 	if (!skb)
 		return -ENOMEM;
-	skb_put_data(skb, payload, len);
-	skb_put_zero(skb, pad);
-	ipcp_tx_wrap(skb, IPCP_PDU_CONFIRM, 0);
 	ipcp_cb(skb)->spare = true;
 	return send_control(flow, ep, skb);
 }
@@ -510,6 +532,9 @@ int ipcp_tx_spare(struct ipcp_flow *flow, struct ipcp_epoch *ep,
  * @payload: plaintext
  * @len: length of the plaintext in bytes
  *
+ * If that epoch cannot be sent in any more because a newer one has replaced it
+ * meanwhile, the packet is sent in the newer one.
+ *
  * Context: Process context, may sleep.
  * Return: as ipcp_tx_control(), and -EAGAIN if there is no such epoch.
  */
@@ -517,11 +542,25 @@ int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len)
 {
 	struct ipcp_epoch *ep = ipcp_tx_epoch(flow);
+	struct sk_buff *skb;
+	bool replaced;
 	int err;
 
 	if (!ep)
 		return -EAGAIN;
-	err = ipcp_tx_control(flow, ep, type, payload, len);
-	ipcp_epoch_put(ep);
+	skb = control_packet(type, payload, len, 0);
+	if (!skb) {
+		ipcp_epoch_put(ep);
+		return -ENOMEM;
+	}
+	do {
+		err = try_control(flow, ep, skb);
+		replaced = ep != rcu_access_pointer(flow->tx);
+		ipcp_epoch_put(ep);
+		if (!ipcp_tx_kept(err))
+			return err;
+		ep = replaced ? ipcp_tx_epoch(flow) : NULL;
+	} while (ep);
+	ipcp_flow_drop(flow, skb, IPCP_DROP_TX_NOKEY);
 	return err;
 }

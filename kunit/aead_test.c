@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* The packets of the vectors: sealed byte by byte, opened, and forged. */
+#include <linux/bottom_half.h>
 #include <linux/err.h>
 #include <linux/ipcp_rekey_netlink.h>
 #include <linux/unaligned.h>
@@ -154,6 +155,25 @@ static void a_packet_changed_in_any_byte_does_not_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, open_packet(aead, pkt, len, v->counter), 0);
 }
 
+/* As the stack does when it sends and receives. */
+static void bottom_halves_may_be_off(struct kunit *test)
+{
+	const struct pdu_vector *v = test->param_value;
+	struct ipcp_aead *aead = new_aead(test, v);
+	unsigned int len = strlen(v->bytes) / 2;
+	unsigned int plain = len - IPCP_OVERHEAD;
+	u8 *pkt = unhex_len(test, v->bytes, len);
+	int opened, sealed;
+
+	local_bh_disable();
+	opened = open_packet(aead, pkt, len, v->counter);
+	sealed = ipcp_aead_seal(aead, pkt, plain, v->counter);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, opened, 0);
+	KUNIT_EXPECT_EQ(test, sealed, 0);
+	KUNIT_EXPECT_MEMEQ(test, pkt, unhex_len(test, v->bytes, len), len);
+}
+
 static void opens_a_packet_of_a_chained_epoch(struct kunit *test)
 {
 	const struct chained_pdu_vector *v = &chained_pdu_vectors[0];
@@ -249,6 +269,7 @@ static struct kunit_case aead_test_cases[] = {
 			 pdu_gen_params),
 	KUNIT_CASE_PARAM(a_packet_changed_in_any_byte_does_not_open,
 			 pdu_gen_params),
+	KUNIT_CASE_PARAM(bottom_halves_may_be_off, pdu_gen_params),
 	KUNIT_CASE(opens_a_packet_of_a_chained_epoch),
 	KUNIT_CASE_PARAM(a_packet_leaves_no_word_of_its_key_on_the_stack,
 			 pdu_gen_params),

@@ -162,7 +162,8 @@ static void all_leaves_have_the_keys_of_the_vectors(struct kunit *test)
 	}
 	KUNIT_EXPECT_GT(test, vectors, 4);
 	KUNIT_EXPECT_EQ(test, ep->leaves[dir].used, IPCP_LEAF_TOTAL);
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, dir), -EKEYEXPIRED);
+	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
+	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[dir].next));
 	KUNIT_EXPECT_TRUE(test, wiped(ep->leaves[dir].set.keys,
 				      sizeof(struct ipcp_leaf_keys)));
 }

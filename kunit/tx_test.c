@@ -4,6 +4,10 @@
  * Sending: unique counters in order, leaves, and the limits of an epoch, for
  * data and for all packets.
  */
+#include <linux/completion.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+
 #include "cb.h"
 #include "flow_util.h"
 #include "inflight.h"
@@ -481,6 +485,86 @@ static void several_to_a_consumer_of_this_host_are_read_in_order(struct kunit *t
 	ipcp_flow_put(mate);
 }
 
+/* Two writers miss the last leaf, and one of them is there first. */
+static void a_writer_that_was_overtaken_sends_in_the_last_leaf(struct kunit *test)
+{
+	const unsigned int shift = ilog2(IPCP_CTRL_RESERVE) + 1;
+	u64 last = (u64)(IPCP_LEAF_TOTAL - 1) << shift;
+	struct ipcp_flow *flow = new_sender(test, shift);
+	struct sk_buff *first = several(test, 2), *second = several(test, 3);
+
+	go_to(test, flow, last - 1);
+	atomic64_set(&test_tx(flow)->sent, last);
+	KUNIT_ASSERT_EQ(test, ipcp_tx_try(flow, first), -EINPROGRESS);
+	KUNIT_ASSERT_EQ(test, ipcp_tx_try(flow, second), -EINPROGRESS);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_prepare(flow), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_try(flow, first), 2);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_prepare(flow), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_tx_try(flow, second), 3);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), last + 5);
+}
+
+/* A task that sends one control packet. */
+struct sender {
+	struct ipcp_flow *flow;
+	struct task_struct *task;
+	struct completion begun, done;
+	int err;
+};
+
+static int send_once(void *arg)
+{
+	struct sender *s = arg;
+
+	complete(&s->begun);
+	s->err = send_control(s->flow);
+	kthread_complete_and_exit(&s->done, 0);
+}
+
+/* Start the task, and return when it waits for a lock that the caller holds. */
+static void start_sender(struct kunit *test, struct sender *s)
+{
+	init_completion(&s->begun);
+	init_completion(&s->done);
+	s->task = kthread_create(send_once, s, "ipcp_sender");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(s->task));
+	get_task_struct(s->task);
+	wake_up_process(s->task);
+	wait_for_completion(&s->begun);
+	while (READ_ONCE(s->task->__state) != TASK_UNINTERRUPTIBLE &&
+	       !completion_done(&s->done))
+		schedule();
+	put_task_struct(s->task);
+}
+
+/* The sender has the old epoch, and waits for its next leaf. */
+static void control_goes_in_the_epoch_that_replaced_its_own(struct kunit *test)
+{
+	struct sender s = { .flow = new_sender(test, SHORT) };
+	struct ipcp_epoch *ep = test_hold(test, test_tx(s.flow));
+	struct sk_buff *skb;
+	struct ipcp_hdr hdr;
+
+	atomic64_set(&ep->sent, BIT_ULL(SHORT));
+	mutex_lock(&ep->derive);
+	start_sender(test, &s);
+	test_next(test, s.flow);
+	test_settle(test, s.flow);
+	ipcp_leaves_retire(ep, &ep->leaves[ipcp_tx_dir(&s.flow->rk)]);
+	mutex_unlock(&ep->derive);
+	wait_for_completion(&s.done);
+
+	KUNIT_ASSERT_EQ(test, s.err, 0);
+	KUNIT_EXPECT_EQ(test, test_drops(s.flow, IPCP_DROP_TX_NOKEY), 0);
+	skb = test_receive(test);
+	hdr = test_header(test, skb);
+	KUNIT_EXPECT_EQ(test, hdr.type, IPCP_PDU_SEALED);
+	KUNIT_EXPECT_EQ(test, hdr.epoch, test_tx(s.flow)->no);
+	KUNIT_EXPECT_NE(test, hdr.epoch, ep->no);
+	KUNIT_EXPECT_EQ(test, hdr.counter, 0);
+	kfree_skb(skb);
+}
+
 static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE_PARAM(a_buffer_has_room_for_all_around_its_message,
 			 alloc_gen_params),
@@ -504,6 +588,8 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(several_go_as_far_as_there_are_counters),
 	KUNIT_CASE_PARAM(a_try_that_finds_no_key_leaves_the_buffer_as_it_was,
 			 kept_gen_params),
+	KUNIT_CASE(a_writer_that_was_overtaken_sends_in_the_last_leaf),
+	KUNIT_CASE(control_goes_in_the_epoch_that_replaced_its_own),
 	KUNIT_CASE(several_to_a_consumer_of_this_host_are_read_in_order),
 	{}
 };

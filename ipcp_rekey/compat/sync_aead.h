@@ -12,6 +12,10 @@
  * have interrupted such a section, which disables preemption but not softirqs
  * on these kernels. So code that decrypts in a softirq has to check first, and
  * to defer the packet to a task if the FPU is in use.
+ *
+ * All other algorithms check that themselves, and have code without the FPU.
+ * crypto_simd_usable() must not be asked for them: on many architectures it is
+ * false whenever bottom halves are off.
  */
 #ifndef _IPCP_COMPAT_SYNC_AEAD_H
 #define _IPCP_COMPAT_SYNC_AEAD_H
@@ -28,7 +32,12 @@ static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
 	return crypto_alloc_sync_aead(name, 0, 0);
 }
 
-static inline bool ipcp_aead_usable(void)
+static inline bool ipcp_aead_usable(struct crypto_sync_aead *tfm)
+{
+	return true;
+}
+
+static inline bool ipcp_aead_all_usable(void)
 {
 	return true;
 }
@@ -39,7 +48,8 @@ struct crypto_sync_aead {
 	struct crypto_aead base;
 };
 
-#define MAX_SYNC_AEAD_REQSIZE	384
+/* The generic code needs 404 bytes: more than that of 7.2, which has 384. */
+#define MAX_SYNC_AEAD_REQSIZE	512
 
 static inline void crypto_free_sync_aead(struct crypto_sync_aead *tfm)
 {
@@ -73,12 +83,14 @@ crypto_alloc_sync_aead(const char *name, u32 type, u32 mask)
 	return container_of(tfm, struct crypto_sync_aead, base);
 }
 
+/* True where there are internal algorithms. */
+#define IPCP_AEAD_INTERNAL	IS_ENABLED(CONFIG_CRYPTO_AES_NI_INTEL)
+
 static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
 {
 	struct crypto_sync_aead *tfm;
 
-	if (IS_ENABLED(CONFIG_CRYPTO_AES_NI_INTEL) &&
-	    !strcmp(name, "gcm(aes)")) {
+	if (IPCP_AEAD_INTERNAL && !strcmp(name, "gcm(aes)")) {
 		tfm = crypto_alloc_sync_aead("__gcm(aes)", CRYPTO_ALG_INTERNAL,
 					     CRYPTO_ALG_INTERNAL);
 		/* Do not fall back to the slow code if memory is short. */
@@ -88,9 +100,19 @@ static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
 	return crypto_alloc_sync_aead(name, 0, 0);
 }
 
-static inline bool ipcp_aead_usable(void)
+/* True if a transform may be used here. */
+static inline bool ipcp_aead_usable(struct crypto_sync_aead *tfm)
 {
-	return crypto_simd_usable();
+	const struct crypto_alg *alg =
+		crypto_aead_tfm(&tfm->base)->__crt_alg;
+
+	return !(alg->cra_flags & CRYPTO_ALG_INTERNAL) || crypto_simd_usable();
+}
+
+/* True if all transforms that this machine may have may be used here. */
+static inline bool ipcp_aead_all_usable(void)
+{
+	return !IPCP_AEAD_INTERNAL || crypto_simd_usable();
 }
 
 #endif

@@ -347,6 +347,20 @@ def rubbish():
     unharmed()
 
 
+@case("a frame of another version: one notice of the same length goes back")
+def other_version():
+    header = bytes([0x10 | CTRL]) + bytes(HEADER - 1)
+    frame = bytes([2, 1, 0, 1]) + bytes(4) + b"mytoken." + bytes(16)
+    wire.seen()
+    wire.inject(header + frame)
+    until(lambda: agent("bob")["other_versions"] == 1,
+          "bob's agent has seen a frame of another version")
+    sent = until(lambda: wire.seen()[1], "bob's agent has answered")
+    same([packet[28:] for packet in sent],
+         [header + bytes([0, 1, 1, 1]) + bytes(4) + b"mytoken." + bytes(16)])
+    unharmed()
+
+
 @case("an authentic packet from elsewhere does move the peer, and back")
 def moves():
     wire.hold()

@@ -30,6 +30,9 @@
 #define ALLOC_TRIES		5	/* as for HELLO */
 #define REQUEST_RENEW_MS	10000	/* the peer refuses after 20 s */
 #define ANSWER_CHAINS		256
+#define NOTICES_EACH_SECOND	10
+#define VERSION_PEERS		16
+#define VERSION_LOG_MS		3600000
 
 /* Code of a refusal, in REFUSED, REKEY_REFUSED and ABORT. */
 enum refusal {
@@ -124,6 +127,16 @@ LIST_HEAD(answer_chain, answer);
 TAILQ_HEAD(incomings, incoming);
 TAILQ_HEAD(helds, held);
 
+/* Agents of other versions, and when they were logged. */
+struct versions {
+	uint64_t since;			/* of @told */
+	unsigned int told;		/* notices in this second */
+	struct version_peer {
+		struct sockaddr_storage addr;
+		uint64_t logged;
+	} peers[VERSION_PEERS];
+};
+
 struct engine {
 	const struct engine_ops *ops;
 	void *ctx;
@@ -143,6 +156,7 @@ struct engine {
 	uint64_t claim_at;
 	struct record record;
 	struct log_limit refusals;	/* of strangers' requests */
+	struct versions versions;
 };
 
 static inline uint64_t engine_now(const struct engine *e)
@@ -183,6 +197,10 @@ void send_refusal(struct engine *e, uint32_t flow,
 		  const struct ipcp_nl_peer *peer, enum msg_type type,
 		  uint64_t token, const uint8_t *cookie, enum refusal code,
 		  const char *text);
+
+/* versions.c */
+bool versions_take(struct engine *e, uint32_t flow,
+		   const struct ipcp_nl_peer *peer, const uint8_t *p, size_t len);
 
 /* incoming.c */
 bool incoming_add(struct engine *e, uint32_t flow,

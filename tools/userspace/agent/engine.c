@@ -71,6 +71,8 @@ void engine_ctrl(struct engine *e, const struct ipcp_nl_peer *peer,
 {
 	struct frame frame;
 
+	if (peer->addr.ss_family && versions_take(e, 0, peer, p, len))
+		return;
 	if (!peer->addr.ss_family || !frame_read(&frame, p, len)) {
 		e->record.bad_messages++;
 		return;
@@ -110,6 +112,8 @@ void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,
 {
 	struct frame frame;
 
+	if (flow && versions_take(e, flow, NULL, p, len))
+		return;
 	if (!flow || !frame_read(&frame, p, len)) {
 		e->record.bad_messages++;
 		return;

@@ -5,6 +5,13 @@
  *
  *   0 version   1 type   2 index   3 count   4 zero (4)   8 token (8)
  *   16 cookie (16)
+ *
+ * A notice, which every version can read:
+ *
+ *   0 zero   1 type 1   2 lowest version   3 highest version   4 zero (4)
+ *   8 token (8)   16 zero (16)
+ *
+ * So the first 16 bytes keep their meaning, whatever else changes.
  */
 
 #include <string.h>
@@ -57,4 +64,33 @@ size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
 	if (len)
 		memcpy(p + COOKIE_LEN, msg->p + at, len);
 	return FRAME_HDR + len;
+}
+
+bool frame_foreign(const uint8_t *p, size_t len)
+{
+	return len >= FRAME_HDR && len <= FRAME_MAX &&
+	       p[0] != FRAME_VERSION && p[0] != FRAME_NO_VERSION &&
+	       p[2] < p[3] && !get32(p + 4);
+}
+
+void notice_write(uint8_t buf[FRAME_HDR], const uint8_t *foreign)
+{
+	memset(buf, 0, FRAME_HDR);
+	buf[0] = FRAME_NO_VERSION;
+	buf[1] = FRAME_NOTICE;
+	buf[2] = FRAME_VERSION;
+	buf[3] = FRAME_VERSION;
+	put64(buf + 8, get64(foreign + 8));
+}
+
+bool notice_read(struct notice *notice, const uint8_t *p, size_t len)
+{
+	if (len != FRAME_HDR || p[0] != FRAME_NO_VERSION ||
+	    p[1] != FRAME_NOTICE || get32(p + 4) || get64(p + 16) ||
+	    get64(p + 24))
+		return false;
+	notice->lowest = p[2];
+	notice->highest = p[3];
+	notice->token = get64(p + 8);
+	return notice->lowest && notice->lowest <= notice->highest;
 }

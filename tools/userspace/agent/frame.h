@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #define FRAME_VERSION	1
+#define FRAME_NO_VERSION 0	/* a notice, the same in all versions */
+#define FRAME_NOTICE	1
 #define FRAME_MAX	1172	/* header and payload */
 #define FRAME_HDR	32
 #define FRAME_PAYLOAD	(FRAME_MAX - FRAME_HDR)
@@ -48,6 +50,13 @@ struct frame {
 	size_t len;
 };
 
+/* What an agent says to a frame of a version that it does not speak. */
+struct notice {
+	uint8_t lowest;		/* version that it speaks */
+	uint8_t highest;
+	uint64_t token;		/* of that frame */
+};
+
 /* A whole message, kept for retransmission. */
 struct message {
 	enum msg_type type;
@@ -72,6 +81,12 @@ bool frame_read(struct frame *frame, const uint8_t *p, size_t len);
 size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
 		   unsigned int index, const uint8_t *cookie);
 unsigned int frame_count(const struct message *msg);
+
+/* True for a frame of another version, which may be told the one spoken here. */
+bool frame_foreign(const uint8_t *p, size_t len);
+/* Write the notice to a foreign frame, which has at least as many bytes. */
+void notice_write(uint8_t buf[FRAME_HDR], const uint8_t *foreign);
+bool notice_read(struct notice *notice, const uint8_t *p, size_t len);
 
 /* assembly.c */
 /**

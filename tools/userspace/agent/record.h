@@ -79,6 +79,7 @@ struct record {
 	uint64_t rekey_in_clear;	/* attempts without keys */
 	uint64_t cookies;
 	uint64_t bad_messages;
+	uint64_t other_versions;	/* messages of agents of these */
 	struct failures failures;	/* oldest first */
 	unsigned int nfailures;
 	unsigned int nflows;		/* of them with a flow */

@@ -139,13 +139,14 @@ static json_t *failed_json(const struct engine *e)
 
 json_t *status_engine(const struct engine *e)
 {
-	return json_pack("{s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "exchanges",
 			 "allocation", exchanges_json(e, true),
 			 "rekey", exchanges_json(e, false),
 			 "rekeys_in_clear", ms(e->record.rekey_in_clear),
 			 "cookies", ms(e->record.cookies),
 			 "bad_messages", ms(e->record.bad_messages),
+			 "other_versions", ms(e->record.other_versions),
 			 "under_way", under_way_json(e),
 			 "failed", failed_json(e));
 }

@@ -120,8 +120,9 @@ static void show_about(json_t *s)
 	       num(s, "flows.total"), num(s, "flows.initiator"),
 	       num(s, "flows.due"), num(s, "flows.in_flight"),
 	       num(s, "flows.oldest_epoch_ms") / 1e3);
-	printf("messages       %lld cookies sent, %lld malformed; %lld re-keys attempted without keys\n",
+	printf("messages       %lld cookies sent, %lld malformed, %lld of other versions; %lld re-keys attempted without keys\n",
 	       num(s, "cookies"), num(s, "bad_messages"),
+	       num(s, "other_versions"),
 	       num(s, "rekeys_in_clear"));
 }
 

@@ -26,6 +26,9 @@ static void print_text(const struct ipcp_nl_drops *none,
 		printf("%-12s %14llu %14llu\n", ipcp_nl_drop_name(i),
 		       (unsigned long long)none->by[i],
 		       (unsigned long long)flows->by[i]);
+	if (none->by[IPCP_REKEY_A_DROPS_VERSION])
+		printf("\nversion: these packets are of a version that this module does not speak, or are\n"
+		       "rubbish. Compare \"ipcp-rekey version\" on all hosts, and upgrade the older ones.\n");
 }
 
 int cmd_stats(int argc, char **argv)

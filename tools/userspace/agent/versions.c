@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Agents of other versions. A frame of a version that this agent does not speak
+ * is answered by a notice, never longer than the frame, and the peer's program
+ * learns at once why there is no flow. A notice is answered by nothing.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "../common/addr.h"
+#include "engine-int.h"
+
+/* True if a notice may be sent now: so many in a second, whoever asks. */
+static bool may_tell(struct versions *v, uint64_t now)
+{
+	if (!v->told || now - v->since >= 1000) {
+		v->since = now;
+		v->told = 0;
+	}
+	return v->told++ < NOTICES_EACH_SECOND;
+}
+
+/* True if the peer has not been logged for a time. */
+static bool is_news(struct versions *v, const struct sockaddr_storage *peer,
+		    uint64_t now)
+{
+	struct version_peer *p, *oldest = v->peers;
+
+	for (p = v->peers; p < v->peers + VERSION_PEERS; p++) {
+		if (p->addr.ss_family && peer_equal(&p->addr, peer)) {
+			if (now - p->logged < VERSION_LOG_MS)
+				return false;
+			p->logged = now;
+			return true;
+		}
+		if (p->logged < oldest->logged)
+			oldest = p;
+	}
+	oldest->addr = *peer;
+	oldest->logged = now;
+	return true;
+}
+
+static void log_foreign(struct engine *e, uint32_t flow,
+			const struct ipcp_nl_peer *peer, unsigned int version)
+{
+	static const char what[] =
+		"speaks version %u of the protocol between agents, this one version %u: upgrade the older one";
+	char from[ADDR_TEXT_LEN], text[sizeof(what) + 16];
+	uint64_t now = engine_now(e);
+
+	snprintf(text, sizeof(text), what, version, FRAME_VERSION);
+	if (flow)
+		log_dbg("flow %u: the peer's agent %s", flow, text);
+	else if (is_news(&e->versions, &peer->addr, now) &&
+		 log_allowed(&e->refusals, now))
+		log_warn("the agent at %s %s", addr_text(&peer->addr, from), text);
+}
+
+/* Tell the sender of a frame which version it may use. */
+static void on_foreign(struct engine *e, uint32_t flow,
+		       const struct ipcp_nl_peer *peer, const uint8_t *p)
+{
+	uint8_t buf[FRAME_HDR];
+
+	e->record.other_versions++;
+	log_foreign(e, flow, peer, p[0]);
+	if (!may_tell(&e->versions, engine_now(e)))
+		return;
+	notice_write(buf, p);
+	/* if that fails, it is lost: the peer repeats its request */
+	if (flow)
+		e->ops->sealed_send(e->ctx, flow, buf, sizeof(buf));
+	else
+		e->ops->ctrl_send(e->ctx, peer, buf, sizeof(buf));
+}
+
+static void describe(char why[2 * REASON_LEN], const struct notice *n)
+{
+	char versions[32];
+
+	if (n->lowest == n->highest)
+		snprintf(versions, sizeof(versions), "version %u", n->lowest);
+	else
+		snprintf(versions, sizeof(versions), "versions %u to %u",
+			 n->lowest, n->highest);
+	snprintf(why, 2 * REASON_LEN,
+		 "the peer's agent speaks %s of the protocol between agents, this one version %u: upgrade %s",
+		 versions, FRAME_VERSION,
+		 n->highest < FRAME_VERSION ? "the peer's" : "this one");
+}
+
+/*
+ * The peer does not speak this version. The notice is no better authenticated
+ * than REFUSED, so it does the same: others do not know the token.
+ */
+static void on_notice(struct engine *e, uint32_t flow, const struct notice *n)
+{
+	struct exchange *x = exchange_find(e, flow, n->token);
+	char why[2 * REASON_LEN];
+
+	if (!x || (n->lowest <= FRAME_VERSION && n->highest >= FRAME_VERSION))
+		return;
+	describe(why, n);
+	switch (x->kind) {
+	case EXCHANGE_ALLOC:
+		allocate_refused(e, x, EPROTO, 0, why);
+		break;
+	case EXCHANGE_REKEY:
+		rekey_failed(e, x, REKEY_FAILED, why);
+		break;
+	default:
+		log_dbg("flow %u: %s", x->flow, why);
+	}
+}
+
+/* Process a frame that is of another version, or of none. False if it is not. */
+bool versions_take(struct engine *e, uint32_t flow,
+		   const struct ipcp_nl_peer *peer, const uint8_t *p, size_t len)
+{
+	struct notice notice;
+
+	if (frame_foreign(p, len))
+		on_foreign(e, flow, peer, p);
+	else if (notice_read(&notice, p, len))
+		on_notice(e, flow, &notice);
+	else
+		return false;
+	return true;
+}
