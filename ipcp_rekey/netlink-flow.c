@@ -350,7 +350,7 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
-	ipcp_nl_move_seed(&d.seed, info);
+	ipcp_nl_seed(&d.seed, info);
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER) ||
