@@ -270,7 +270,7 @@ static int set_peer_name(struct genl_info *info, struct ipcp_flow *flow)
 
 	if (nla && *(char *)nla_data(nla)) {
 		before = ipcp_pay(&flow->payer);
-		name = nla_strdup(nla, GFP_KERNEL_ACCOUNT);
+		name = nla_strdup(nla, IPCP_GFP_PAYER);
 		ipcp_pay_end(before);
 		if (!name)
 			return -ENOMEM;
