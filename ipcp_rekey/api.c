@@ -110,7 +110,7 @@ static struct ipcp_kflow *kflow_new(struct ipcp_net *ipn,
 				    const struct ipcp_kflow_ops *ops,
 				    void *priv, bool pin)
 {
-	struct ipcp_kflow *k = kzalloc(sizeof(*k), GFP_KERNEL_ACCOUNT);
+	struct ipcp_kflow *k = kzalloc(sizeof(*k), IPCP_GFP_PAYER);
 
 	static_assert(offsetof(struct ipcp_kflow, consumer) == 0);
 	if (!k)

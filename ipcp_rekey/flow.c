@@ -147,7 +147,7 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 				   struct ipcp_consumer *consumer,
 				   work_func_t worker)
 {
-	struct ipcp_flow *flow = kzalloc(sizeof(*flow), GFP_KERNEL_ACCOUNT);
+	struct ipcp_flow *flow = kzalloc(sizeof(*flow), IPCP_GFP_PAYER);
 	int err = -ENOMEM;
 
 	if (!flow)
@@ -165,10 +165,10 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 	flow->qos = *qos;
 	set_defaults(flow);
 
-	flow->name = kstrdup(name, GFP_KERNEL_ACCOUNT);
+	flow->name = kstrdup(name, IPCP_GFP_PAYER);
 	if (!flow->name)
 		goto err_free;
-	flow->stats = alloc_percpu_gfp(struct ipcp_stats, GFP_KERNEL_ACCOUNT);
+	flow->stats = alloc_percpu_gfp(struct ipcp_stats, IPCP_GFP_PAYER);
 	if (!flow->stats)
 		goto err_name;
 	flow->inflight = ipcp_inflight_new(consumer);

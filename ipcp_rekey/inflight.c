@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "inflight.h"
+#include "owner.h"
 #include "rbflags.h"
 
 /**
@@ -19,7 +20,7 @@
  */
 struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer)
 {
-	struct ipcp_inflight *out = kzalloc(sizeof(*out), GFP_KERNEL_ACCOUNT);
+	struct ipcp_inflight *out = kzalloc(sizeof(*out), IPCP_GFP_PAYER);
 
 	if (!out)
 		return NULL;

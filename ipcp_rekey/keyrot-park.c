@@ -20,7 +20,7 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 				    struct ipcp_delivery *d,
 				    struct ipcp_chain *chain)
 {
-	struct ipcp_epoch *ep = kzalloc(sizeof(*ep), GFP_KERNEL_ACCOUNT);
+	struct ipcp_epoch *ep = kzalloc(sizeof(*ep), IPCP_GFP_PAYER);
 	struct ipcp_node_keys *nodes;
 	struct ipcp_root root;
 	int err = -ENOMEM;
@@ -39,7 +39,7 @@ static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 	for (int dir = 0; dir < IPCP_DIRS; dir++)
 		ep->leaves[dir].set.node = -1;
 
-	nodes = kmalloc(sizeof(*nodes), GFP_KERNEL_ACCOUNT);
+	nodes = kmalloc(sizeof(*nodes), IPCP_GFP_PAYER);
 	if (!nodes)
 		goto err_free;
 	ipcp_chain_mix(&root, chain, &d->seed);

@@ -53,7 +53,7 @@ static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
 	struct ipcp_leaf *leaf;
 	int err;
 
-	leaf = kzalloc(struct_size(leaf, replay, receives), GFP_KERNEL_ACCOUNT);
+	leaf = kzalloc(struct_size(leaf, replay, receives), IPCP_GFP_PAYER);
 	if (!leaf)
 		return ERR_PTR(-ENOMEM);
 	err = ipcp_aead_init(&leaf->aead, ep->cipher);
@@ -225,7 +225,7 @@ static int peek_key(struct ipcp_epoch *ep, unsigned int dir, unsigned int no,
 	if (ep->leaves[dir].set.node == (s16)node)
 		return next_key(ep, dir, no, key);
 
-	copy.keys = kmalloc(sizeof(*copy.keys), GFP_KERNEL_ACCOUNT);
+	copy.keys = kmalloc(sizeof(*copy.keys), IPCP_GFP_PAYER);
 	if (!copy.keys)
 		return -ENOMEM;
 	ipcp_leaf_set_init(&copy, copy.keys);
@@ -542,7 +542,7 @@ int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir)
 	struct ipcp_leaves *lv = &ep->leaves[dir];
 	struct ipcp_leaf *leaf;
 
-	lv->set.keys = kmalloc(sizeof(*lv->set.keys), GFP_KERNEL_ACCOUNT);
+	lv->set.keys = kmalloc(sizeof(*lv->set.keys), IPCP_GFP_PAYER);
 	if (!lv->set.keys)
 		return -ENOMEM;
 	ipcp_leaf_set_init(&lv->set, lv->set.keys);

@@ -148,8 +148,27 @@ struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name)
 }
 
 /**
+ * ipcp_listener_find_again() - Find a listener whose namespace was unlocked
+ * @ipn: network namespace
+ * @request: number of the request of a listener of ipcp_listener_find()
+ *
+ * Context: Under ipn->lock.
+ * Return: listener; -ENOENT if it has ended; -EUSERS if the backlog is full.
+ */
+struct ipcp_listener *ipcp_listener_find_again(struct ipcp_net *ipn, u64 request)
+{
+	struct ipcp_listener *l;
+
+	lockdep_assert_held(&ipn->lock);
+	list_for_each_entry(l, &ipn->listeners, list)
+		if (l->request == request)
+			return l->nflows < l->backlog ? l : ERR_PTR(-EUSERS);
+	return ERR_PTR(-ENOENT);
+}
+
+/**
  * ipcp_listener_add_flow() - Add a pending flow to a listener
- * @l: listener of ipcp_listener_find()
+ * @l: listener of ipcp_listener_find_again()
  * @flow: flow to be accepted once it is allocated; a reference is taken
  *
  * Context: Under ipn->lock.

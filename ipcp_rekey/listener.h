@@ -56,6 +56,7 @@ int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,
 void ipcp_listener_lapse(struct ipcp_net *ipn);
 
 struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name);
+struct ipcp_listener *ipcp_listener_find_again(struct ipcp_net *ipn, u64 request);
 bool ipcp_listener_remove(struct ipcp_listener *l, struct list_head *flows);
 void ipcp_listener_add_flow(struct ipcp_listener *l, struct ipcp_flow *flow);
 void ipcp_listener_flow_ready(struct ipcp_flow *flow);

@@ -272,7 +272,7 @@ static int set_peer_name(struct genl_info *info, struct ipcp_flow *flow)
 
 	if (nla && *(char *)nla_data(nla)) {
 		before = ipcp_pay(&flow->payer);
-		name = nla_strdup(nla, GFP_KERNEL_ACCOUNT);
+		name = nla_strdup(nla, IPCP_GFP_PAYER);
 		ipcp_pay_end(before);
 		if (!name)
 			return -ENOMEM;
@@ -355,7 +355,7 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
-	ipcp_nl_move_seed(&d.seed, info);
+	ipcp_nl_seed(&d.seed, info);
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER) ||

@@ -43,7 +43,7 @@ int ipcp_nl_failure(struct genl_info *info, const struct nlattr *nla);
 int ipcp_nl_ends(struct genl_info *info, int peer, int local,
 		 struct ipcp_ends *ends);
 int ipcp_nl_slot(struct genl_info *info, int attr, u8 *slot);
-void ipcp_nl_move_seed(struct ipcp_seed *seed, struct genl_info *info);
+void ipcp_nl_seed(struct ipcp_seed *seed, struct genl_info *info);
 
 struct sk_buff *ipcp_nl_reply(struct genl_info *info, u8 cmd, size_t size,
 			      void **hdr);

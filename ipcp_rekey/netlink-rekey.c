@@ -23,7 +23,7 @@ int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
-	ipcp_nl_move_seed(&d.seed, info);
+	ipcp_nl_seed(&d.seed, info);
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EPOCH) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CHAIN) ||

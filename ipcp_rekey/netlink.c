@@ -7,15 +7,20 @@
  * their helpers in netlink-util.c.
  *
  * Seeds are passed to the kernel and never back. An operation that takes a seed
- * wipes all seeds in the request before anything can reject it. So seeds appear
- * neither in the error reply, which repeats the request, nor in freed memory.
+ * is registered with a policy that any value passes: seed_doit() applies the
+ * generated one, and wipes the whole request whatever becomes of it. So a seed
+ * appears neither in the error reply, which repeats the request, nor in freed
+ * memory.
  *
- * A request that reaches no operation, because its sender lacks a permission or
- * the policy rejects an attribute, is freed unchanged. It is also repeated to
- * its sender, unless the socket has NETLINK_CAP_ACK set, as the agent's has.
+ * The module never sees a request whose sender lacks a permission, whose header
+ * is invalid, which has bytes that are no attribute or attributes of an unknown
+ * type, or which has a seed for an operation that takes none. The kernel frees
+ * it unchanged. It is also repeated to its sender, unless the socket has
+ * NETLINK_CAP_ACK set, as the agent's has.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
+#include <linux/string.h>
 
 #include "listener.h"
 #include "net.h"
@@ -54,6 +59,65 @@ static struct notifier_block socket_notifier = {
 	.notifier_call = socket_closed,
 };
 
+/* Any value of the attributes of a flow. A missing policy would allow none. */
+static const struct nla_policy any_flow[IPCP_REKEY_A_FLOW_MAX + 1] = {
+	[1 ... IPCP_REKEY_A_FLOW_MAX] = { .type = NLA_BINARY },
+};
+
+/* The generated operations, but those that take a seed run in seed_doit(). */
+static struct genl_split_ops nl_ops[ARRAY_SIZE(ipcp_rekey_nl_ops)] __ro_after_init;
+
+static bool takes_seed(const struct genl_split_ops *op)
+{
+	return op->cmd == IPCP_REKEY_CMD_FLOW_ALLOCATE ||
+	       op->cmd == IPCP_REKEY_CMD_SEED_SET;
+}
+
+/* Return the generated operation that a request is for. */
+static const struct genl_split_ops *find_op(const struct genl_info *info)
+{
+	const struct genl_split_ops *op = ipcp_rekey_nl_ops;
+
+	while (op->cmd != info->genlhdr->cmd)
+		op++;
+	return op;
+}
+
+/*
+ * Run an operation that takes a seed, then wipe its request. Wipe all of it: the
+ * seed may be there twice, or where the policy does not look.
+ */
+static int seed_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct genl_split_ops *op = find_op(info);
+	struct nlattr *attrs[IPCP_REKEY_A_FLOW_MAX + 1];
+	struct nlattr **given = info->attrs;
+	int err;
+
+	err = genlmsg_parse(info->nlhdr, info->family, attrs, op->maxattr,
+			    op->policy, info->extack);
+	if (!err) {
+		info->attrs = attrs;
+		err = op->doit(skb, info);
+		info->attrs = given;
+	}
+	memzero_explicit(genlmsg_data(info->genlhdr),
+			 genlmsg_len(info->genlhdr));
+	return err;
+}
+
+static void __init fill_ops(void)
+{
+	for (int i = 0; i < ARRAY_SIZE(nl_ops); i++) {
+		nl_ops[i] = ipcp_rekey_nl_ops[i];
+		if (!takes_seed(&nl_ops[i]))
+			continue;
+		nl_ops[i].doit = seed_doit;
+		nl_ops[i].policy = any_flow;
+		nl_ops[i].maxattr = IPCP_REKEY_A_FLOW_MAX;
+	}
+}
+
 static const struct genl_multicast_group mcgrps[] = {
 	[IPCP_REKEY_NLGRP_AGENT] = {
 		.name = IPCP_REKEY_MCGRP_AGENT,
@@ -71,8 +135,8 @@ static struct genl_family ipcp_nl_family __ro_after_init = {
 	.netnsok = true,
 	.parallel_ops = true,
 	.module = THIS_MODULE,
-	.split_ops = ipcp_rekey_nl_ops,
-	.n_split_ops = ARRAY_SIZE(ipcp_rekey_nl_ops),
+	.split_ops = nl_ops,
+	.n_split_ops = ARRAY_SIZE(nl_ops),
 	.mcgrps = mcgrps,
 	.n_mcgrps = ARRAY_SIZE(mcgrps),
 };
@@ -87,6 +151,7 @@ int __init ipcp_netlink_init(void)
 {
 	int err;
 
+	fill_ops();
 	ipcp_notify_init(&ipcp_nl_family);
 	err = genl_register_family(&ipcp_nl_family);
 	if (err)

@@ -115,10 +115,12 @@ void ipcp_notify(struct ipcp_flow *flow, u32 event, u8 epoch, u32 exchange)
 /* Context: Under RCU, which keeps the family registered. */
 static void multicast_copied(const struct genl_family *family, struct net *net)
 {
-	struct sk_buff *skb = genlmsg_new(nla_total_size(sizeof(u32)),
-					  GFP_ATOMIC);
+	struct sk_buff *skb;
 	void *hdr = NULL;
 
+	if (!genl_has_listeners(family, net, IPCP_REKEY_NLGRP_EVENTS))
+		return;
+	skb = genlmsg_new(nla_total_size(sizeof(u32)), GFP_ATOMIC);
 	if (skb)
 		hdr = genlmsg_put(skb, 0, 0, family, 0, IPCP_REKEY_CMD_FLOW_NTF);
 	if (!hdr || nla_put_u32(skb, IPCP_REKEY_A_FLOW_EVENT,

@@ -4,6 +4,7 @@
 #define _IPCP_OWNER_H
 
 #include <linux/atomic.h>
+#include <linux/gfp_types.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/uidgid.h>
@@ -83,6 +84,14 @@ int ipcp_user_add_flow(struct ipcp_user *user);
 void ipcp_user_del_flow(struct ipcp_user *user);
 bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes);
 void ipcp_user_release(struct ipcp_user *user, unsigned int bytes);
+
+/*
+ * For memory of a flow or a name, which is charged to its payer. It is often
+ * allocated by others: by the agent, or by a worker. If the payer's control
+ * group is at its limit, fail: do not keep them waiting for reclaim, nor kill
+ * a process of the group.
+ */
+#define IPCP_GFP_PAYER	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 /* Charge accounted memory to the payer until ipcp_pay_end(). */
 static inline struct mem_cgroup *ipcp_pay(const struct ipcp_payer *payer)

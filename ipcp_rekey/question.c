@@ -29,6 +29,7 @@ bool ipcp_question_answered(struct ipcp_flow *flow)
 {
 	const struct ipcp_question *q = &flow->question;
 
+	lockdep_assert_held(&flow->lock);
 	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
 		struct ipcp_epoch *ep;
 		u64 before;
@@ -47,6 +48,7 @@ bool ipcp_question_answered(struct ipcp_flow *flow)
 /* Note what was received so far. */
 static void note_seen(struct ipcp_flow *flow)
 {
+	lockdep_assert_held(&flow->lock);
 	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
 		struct ipcp_epoch *ep;
 
@@ -218,6 +220,7 @@ static bool step(struct ipcp_flow *flow, unsigned long *next)
 {
 	struct ipcp_question *q = &flow->question;
 
+	lockdep_assert_held(&flow->lock);
 	if (q->state != IPCP_REKEY_QUESTION_ASKED) {
 		/* the result is old */
 		WRITE_ONCE(q->state, IPCP_REKEY_QUESTION_NONE);

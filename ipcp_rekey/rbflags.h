@@ -22,8 +22,9 @@ struct ipcp_consumer;
  *	off and after the consumer has released the flow. Must not sleep and
  *	takes no lock but its own
  * @spawn: create the consumer of an incoming flow for the name that @server
- *	serves, with one reference for the caller. Called in process context
- *	under ipn->lock; may sleep. Returns NULL if out of memory
+ *	serves, with one reference for the caller. Called in process context,
+ *	may sleep; @server may have stopped serving meanwhile. Returns NULL if
+ *	out of memory
  */
 struct ipcp_consumer_ops {
 	void (*wake)(struct ipcp_consumer *consumer, __poll_t events);

@@ -80,7 +80,7 @@ int ipcp_registry_add(struct ipcp_flow *flow)
 	/* Reserve the id first: packets find the flow once it is hashed. */
 	err = xa_alloc_cyclic(&ipn->flows, &flow->id, NULL,
 			      XA_LIMIT(1, INT_MAX), &ipn->next_id,
-			      GFP_KERNEL_ACCOUNT);
+			      IPCP_GFP_PAYER);
 	if (err < 0)
 		return err;
 	err = hash_flow(flow);
@@ -90,7 +90,7 @@ int ipcp_registry_add(struct ipcp_flow *flow)
 	}
 	set_bit(IPCP_FLOW_HASHED, &flow->bits);
 	/* Cannot fail, since the entry is reserved. */
-	xa_store(&ipn->flows, flow->id, flow, GFP_KERNEL_ACCOUNT);
+	xa_store(&ipn->flows, flow->id, flow, IPCP_GFP_PAYER);
 	return 0;
 }
 

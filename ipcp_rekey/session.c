@@ -94,21 +94,71 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 	return flow;
 }
 
-/* Create a flow for a served name, with a consumer of the listener's kind. */
-static struct ipcp_flow *new_served(struct ipcp_listener *l,
-				    const struct ipcp_qos *qos)
+/* What a new flow needs of the listener for its name. */
+struct server {
+	u64 request;
+	struct ipcp_payer payer;
+	struct ipcp_consumer *consumer;
+};
+
+/* Look up who serves a name, with references. */
+static int get_server(struct ipcp_net *ipn, const char *name,
+		      struct server *server)
 {
-	struct mem_cgroup *before = ipcp_pay(&l->payer);
+	struct ipcp_listener *l;
+
+	mutex_lock(&ipn->lock);
+	l = ipcp_listener_find(ipn, name);
+	if (!IS_ERR(l)) {
+		server->request = l->request;
+		ipcp_payer_copy(&server->payer, &l->payer);
+		server->consumer = ipcp_consumer_get(l->consumer);
+	}
+	mutex_unlock(&ipn->lock);
+	return PTR_ERR_OR_ZERO(l);
+}
+
+static void put_server(struct server *server)
+{
+	ipcp_consumer_put(server->consumer);
+	ipcp_payer_clear(&server->payer);
+}
+
+/* Create a flow for a served name, with a consumer of the listener's kind. */
+static struct ipcp_flow *new_served(struct ipcp_net *ipn, const char *name,
+				    const struct ipcp_qos *qos,
+				    const struct server *server)
+{
+	struct mem_cgroup *before = ipcp_pay(&server->payer);
 	struct ipcp_consumer *consumer;
 	struct ipcp_flow *flow;
 
-	consumer = l->consumer->ops->spawn(l->consumer);
+	consumer = server->consumer->ops->spawn(server->consumer);
 	ipcp_pay_end(before);
 	if (!consumer)
 		return ERR_PTR(-ENOMEM);
-	flow = ipcp_session_new(l->ipn, l->name, qos, &l->payer, consumer);
+	flow = ipcp_session_new(ipn, name, qos, &server->payer, consumer);
 	ipcp_consumer_put(consumer);
 	return flow;
+}
+
+/* Let a new flow wait at its listener, which may have ended meanwhile. */
+static int add_served(struct ipcp_flow *flow, const struct server *server)
+{
+	struct ipcp_net *ipn = flow->net;
+	struct ipcp_listener *l;
+
+	mutex_lock(&ipn->lock);
+	l = ipcp_listener_find_again(ipn, server->request);
+	if (!IS_ERR(l)) {
+		spin_lock_bh(&flow->lock);
+		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING);
+		spin_unlock_bh(&flow->lock);
+		ipcp_listener_add_flow(l, flow);
+		ipcp_flow_kick(flow);	/* let the worker see the deadline */
+	}
+	mutex_unlock(&ipn->lock);
+	return PTR_ERR_OR_ZERO(l);
 }
 
 /**
@@ -117,7 +167,10 @@ static struct ipcp_flow *new_served(struct ipcp_listener *l,
  * @name: name that is served
  * @qos: quality of service that the peer requested
  *
- * Context: Process context. The operations flow-new and flow-direct.
+ * The namespace is not locked while memory is allocated: if the control group
+ * that is charged is at its limit, only this flow has to wait for it.
+ *
+ * Context: Process context, may sleep. The operations flow-new and flow-direct.
  * Return: a flow in ACCEPT_PENDING, with a reference for the caller; -ENOENT if
  * the name is not served; -EUSERS if the backlog is full; -EDQUOT if the
  * listener's user has too many flows; -EBUSY if no id is free; -ENOMEM.
@@ -125,19 +178,19 @@ static struct ipcp_flow *new_served(struct ipcp_listener *l,
 struct ipcp_flow *ipcp_session_respond(struct ipcp_net *ipn, const char *name,
 				       const struct ipcp_qos *qos)
 {
-	struct ipcp_listener *l;
+	struct server server;
 	struct ipcp_flow *flow;
+	int err;
 
-	mutex_lock(&ipn->lock);
-	l = ipcp_listener_find(ipn, name);
-	flow = IS_ERR(l) ? ERR_CAST(l) : new_served(l, qos);
-	if (!IS_ERR(flow)) {
-		spin_lock_bh(&flow->lock);
-		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING);
-		spin_unlock_bh(&flow->lock);
-		ipcp_listener_add_flow(l, flow);
-		ipcp_flow_kick(flow);	/* let the worker see the deadline */
-	}
-	mutex_unlock(&ipn->lock);
-	return flow;
+	err = get_server(ipn, name, &server);
+	if (err)
+		return ERR_PTR(err);
+	flow = new_served(ipn, name, qos, &server);
+	err = IS_ERR(flow) ? 0 : add_served(flow, &server);
+	put_server(&server);
+	if (!err)
+		return flow;
+	ipcp_state_destroy(flow);
+	ipcp_flow_put(flow);
+	return ERR_PTR(err);
 }

@@ -228,7 +228,7 @@ int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
 	struct ipcp_upcall *up;
 	int err;
 
-	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_LISTEN, name, GFP_KERNEL_ACCOUNT);
+	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_LISTEN, name, IPCP_GFP_PAYER);
 	if (!up)
 		return -ENOMEM;
 	ipcp_owner_copy(&up->owner, owner);

@@ -9,6 +9,7 @@
  */
 #include <linux/slab.h>
 
+#include "owner.h"
 #include "wait.h"
 
 /**
@@ -47,7 +48,7 @@ const struct ipcp_consumer_ops ipcp_wait_ops = {
  */
 struct ipcp_wait *ipcp_wait_new(void)
 {
-	struct ipcp_wait *wait = kzalloc(sizeof(*wait), GFP_KERNEL_ACCOUNT);
+	struct ipcp_wait *wait = kzalloc(sizeof(*wait), IPCP_GFP_PAYER);
 
 	static_assert(offsetof(struct ipcp_wait, consumer) == 0);
 	if (!wait)

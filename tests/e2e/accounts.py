@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Memory of a flow and its keys is charged to the control group of who opened
-it, whoever allocates it; the ring of a user with limits grows and shrinks."""
+it, whoever allocates it; a control group at its limit has less, and nobody else;
+the ring of a user with limits grows and shrinks."""
 
 import contextlib
 import errno
+import mmap
 import os
+import signal
+import time
 
-from ipcp import Endpoint, case, fails, note, run, same, talk, until
-from keys import UPCALL_ALLOC, Agents
+from ipcp import A, Endpoint, case, fails, note, run, same, sockaddr, spawn, talk, until
+from keys import CIPHER, UPCALL_ALLOC, Agents, generation
 
 CGROUPS = "/sys/fs/cgroup"
 NOBODY = 65534
 FLOWS = 150
 NODE_KEYS = 4096	# bytes, and each end has more than that
 RING = 1024		# packets
+HELD = 32 << 20		# bytes of a program
+BACKLOG = 1024		# more flows than a group at its limit has memory for
+REFUSED = 20		# flows, for lack of it
 
 
 class Group:
@@ -47,6 +54,18 @@ class Group:
         """Bytes of kernel memory that it pays for."""
         with open(f"{self.path}/memory.stat", encoding="ascii") as f:
             return int(dict(line.split() for line in f)["kernel"])
+
+    def events(self):
+        """How often what happened for its limit."""
+        with open(f"{self.path}/memory.events", encoding="ascii") as f:
+            return {key: int(value) for key, value in map(str.split, f)}
+
+    def fill(self):
+        """From now on it may have no more than it has."""
+        with open(f"{self.path}/memory.current", encoding="ascii") as f:
+            size = f.read()
+        with open(f"{self.path}/memory.max", "w", encoding="ascii") as f:
+            f.write(size)
 
     def remove(self):
         """Ends it."""
@@ -88,6 +107,89 @@ def charged_to_the_opener():
     finally:
         programs.remove()
         agent.remove()
+
+
+def hold(group, ready):
+    """A program of a group that has memory which nobody can reclaim."""
+    group.move(group.path)
+    memory = mmap.mmap(-1, HELD)
+    for i in range(0, HELD, mmap.PAGESIZE):
+        memory[i] = 1
+    os.write(ready, b"r")
+    signal.pause()
+
+
+def tried(agent, command, **args):
+    """A request; its error and its answer."""
+    try:
+        return 0, agent.do(command, "FLOW", **args)
+    except OSError as err:
+        return err.errno, None
+
+
+def new_flow(agents, name, eid):
+    """What becomes of a peer's request for a flow."""
+    return tried(agents.bob, "FLOW_NEW", name=name.encode() + b"\0",
+                 peer=sockaddr("alice"), peer_eid=eid)
+
+
+def first_keys(agents, number, eid):
+    """What becomes of a flow's first seed."""
+    return tried(agents.bob, "FLOW_ALLOCATE", id=number, peer=sockaddr("alice"),
+                 peer_eid=eid, cipher=CIPHER, seed=os.urandom(32),
+                 generation=generation(agents.bob, number))[0]
+
+
+class Tenant(Agents):
+    """Agents; what tenant serves is of a group of its own."""
+
+    def __init__(self, group):
+        super().__init__()
+        self.group = group
+
+    def listen(self, name, error=0, fd=None, before=None, backlog=0):
+        if name != "tenant":
+            return super().listen(name, error, fd, before)
+        with self.group.entered():
+            return super().listen(name, error, fd, before, BACKLOG)
+
+    def fill(self):
+        """Makes flows until the group has no memory for more; the errors."""
+        errors = [0]
+        while len(errors) < BACKLOG and errors.count(errno.ENOMEM) < REFUSED:
+            errors.append(new_flow(self, "tenant", 1000 + len(errors))[0])
+        note(f"{errors.count(0)} flows made, then {errors[-REFUSED:]}")
+        return errors
+
+
+@case("a group at its limit is refused, kills nothing, and holds up nobody")
+def at_the_limit():
+    tenant = Group("tenant")
+    asks, ready = os.pipe()
+    holder = spawn(hold, tenant, ready)
+    same(os.read(asks, 1), b"r")
+    try:
+        with Tenant(tenant) as agents:
+            listener = agents.listen("tenant")
+            early = [new_flow(agents, "tenant", 1 + i)[1][A["FLOW_ID"]]
+                     for i in range(8)]
+            tenant.fill()
+            same(set(agents.fill()), {0, errno.ENOMEM}, "what becomes of flows")
+            same(errno.ENOMEM in [first_keys(agents, number, 1 + i)
+                                  for i, number in enumerate(early)], True,
+                 "a seed finds no memory")
+            before = time.monotonic()
+            for end in agents.flow("other"):
+                end.close()
+            note(f"another's flow took {time.monotonic() - before:.3f} s")
+            events = tenant.events()
+            same((events["oom"], events["oom_kill"]), (0, 0), "programs killed")
+            same(os.waitpid(holder, os.WNOHANG), (0, 0), "the holder runs")
+            listener.close()
+    finally:
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+        tenant.remove()
 
 
 class Limited(Agents):

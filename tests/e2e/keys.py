@@ -63,14 +63,14 @@ class Agents:
         self.alice.close()
         self.bob.close()
 
-    def listen(self, name, error=0, fd=None, before=None):
+    def listen(self, name, error=0, fd=None, before=None, backlog=0):
         """Serves a name at bob; with an error the agent refuses. It calls
         before() with the upcall first."""
         listener, failed = Endpoint("bob", fd=fd), []
 
         def serve():
             try:
-                listener.listen(name)
+                listener.listen(name, backlog)
             except OSError as err:
                 failed.append(err)
         thread = threading.Thread(target=serve)

@@ -3,10 +3,10 @@
 """The kernel never says a key: all that comes from it is kept and looked through,
 for the seeds that this test brings and for all keys that come of them.
 
-A request that is refused comes back with its error, as netlink has it. What the
-kernel's operation has seen has no seed any more. What was refused before, for an
-attribute that is none, comes back as it was sent: to the sender alone, and only if
-that did not ask for short answers (NETLINK_CAP_ACK), as agents do.
+A request that is refused comes back with its error, as netlink has it. If it was for
+an operation that takes a seed, it comes back empty, whatever value was wrong. A seed
+for another operation comes back as it was sent: to the sender alone, and only if that
+did not ask for short answers (NETLINK_CAP_ACK), as agents do.
 """
 
 import collections
@@ -266,7 +266,8 @@ def refusals(number):
 
 
 def no_requests(number):
-    """Requests with a seed that are none: no operation sees them."""
+    """Requests with a seed that break the policy of an operation that takes one:
+    what is wrong, the operation, its other attributes, the bytes of the seed."""
     place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901,
              "generation": 0}
     park = {"id": number, "epoch": b"\2", "exchange": 77, "chain": bytes(8),
@@ -274,9 +275,19 @@ def no_requests(number):
     yield "a cipher that is none", "FLOW_ALLOCATE", {**place, "cipher": 7}, 32
     yield "a time out of range", "FLOW_ALLOCATE", {**place, "grace": 1}, 32
     yield "an epoch of two bytes", "SEED_SET", {**park, "epoch": b"\2\2"}, 32
-    yield "a seed for an operation without", "FLOW_SET", {"id": number}, 32
     yield "a seed of 31 bytes", "SEED_SET", park, 31
     yield "a seed of 33 bytes", "SEED_SET", park, 33
+
+
+def hidden_seeds(number, seed):
+    """Requests with a seed where the policy does not look."""
+    park = {"id": number, "epoch": b"\2", "exchange": 77, "chain": bytes(8),
+            "generation": 0}
+    yield "in an attribute of another operation", \
+        payload_of(park, bytes(32)) + attr(A["FLOW_REASON"], seed)
+    yield "in an attribute of its own", \
+        payload_of(park) + attr(A["FLOW_SEED"], attr(A["FLOW_SEED"], seed))
+    yield "where a number should be", payload_of({**park, "exchange": seed}, bytes(32))
 
 
 def payload_of(args, *seeds):
@@ -348,18 +359,37 @@ def malformed():
     silent("malformed")
 
 
-@case("nobody but the sender gets it back, if the answer has the request in it")
+@case("nor has the request in it")
+def malformed_echoed():
+    nl, number = acting[0].alice, ends[0].info().id
+    with answers_of(nl, "malformed with the request", False):
+        for what, command, args, size in no_requests(number):
+            seeds = [os.urandom(size) for _ in range(2)]
+            for seed in seeds:
+                secret.add_key(what, seed)
+            for some in seeds[:1], seeds:
+                same(refused(nl, command, payload_of(args, *some)) != 0, True, what)
+        for command in "SEED_SET", "FLOW_ALLOCATE":
+            seed = os.urandom(32)
+            secret.add_key(f"hidden, {command}", seed)
+            for what, payload in hidden_seeds(number, seed):
+                same(refused(nl, command, payload) != 0, True, f"{command}, {what}")
+    assert max(map(len, heard["malformed with the request"])) > 100, "no request came back"
+    silent("malformed with the request")
+
+
+@case("nobody but the sender gets back a seed for an operation that takes none")
 def to_the_sender():
     nl = acting[0].alice
     others = [recorded(Netlink(host), "others") for host in ("alice", "bob")]
     for other in others:
         for group in other.groups:
             other.join(group)
+    seed = os.urandom(32)
+    secret.add_key("a seed for an operation without", seed)
     with answers_of(nl, "sender", False):
-        for what, command, args, size in no_requests(ends[0].info().id):
-            seed = os.urandom(size)
-            secret.add_key(what, seed)
-            same(refused(nl, command, payload_of(args, seed)) != 0, True, what)
+        same(refused(nl, "FLOW_SET", payload_of({"id": ends[0].info().id}, seed)) != 0,
+             True, "refused")
     note(f"came back to the sender: {secret.found(b''.join(heard.pop('sender')))}")
     nl.do("REKEY_REQUEST", "FLOW", id=ends[0].info().id)
     for other in others:
