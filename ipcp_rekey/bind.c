@@ -75,7 +75,7 @@ void ipcp_bind_free_rcu(struct ipcp_bind *bind)
  */
 int ipcp_bind_set(struct ipcp_flow *flow, const struct ipcp_ends *ends)
 {
-	struct ipcp_bind *bind = ipcp_bind_new(ends, GFP_KERNEL_ACCOUNT);
+	struct ipcp_bind *bind = ipcp_bind_new(ends, IPCP_GFP_PAYER);
 
 	if (!bind)
 		return -ENOMEM;

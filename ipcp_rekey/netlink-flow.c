@@ -189,13 +189,16 @@ static void set_time(unsigned long *time, const struct nlattr *ms)
 static int set_flow(struct genl_info *info, struct ipcp_flow *flow)
 {
 	struct nlattr **a = info->attrs;
+	struct mem_cgroup *before;
 	void *blob = NULL;
 	int err = check_ppl(info);
 
 	if (err)
 		return err;
 	if (a[IPCP_REKEY_A_FLOW_BLOB]) {
-		blob = nla_memdup(a[IPCP_REKEY_A_FLOW_BLOB], GFP_KERNEL_ACCOUNT);
+		before = ipcp_pay(&flow->payer);
+		blob = nla_memdup(a[IPCP_REKEY_A_FLOW_BLOB], IPCP_GFP_PAYER);
+		ipcp_pay_end(before);
 		if (!blob)
 			return -ENOMEM;
 	}
