@@ -82,6 +82,7 @@ void ipcp_flow_free(struct ipcp_flow *flow)
 	cancel_delayed_work_sync(&flow->work);
 	ipcp_bind_free(rcu_dereference_protected(flow->bind, true));
 	ipcp_owner_clear(&flow->owner);
+	ipcp_rbuff_trim(&flow->n_rb);
 	ipcp_user_del_flow(flow->payer.user);
 	ipcp_payer_clear(&flow->payer);
 	ipcp_inflight_end(flow->inflight);
@@ -161,6 +162,8 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 	INIT_DELAYED_WORK(&flow->work, worker);
 	INIT_RCU_WORK(&flow->free, free_work);
 	INIT_LIST_HEAD(&flow->accept);
+	INIT_LIST_HEAD(&flow->sealed.turn);
+	INIT_LIST_HEAD(&flow->sealed.queue);
 	get_random_bytes(&flow->secret, sizeof(flow->secret));
 	flow->qos = *qos;
 	set_defaults(flow);
@@ -171,7 +174,7 @@ static struct ipcp_flow *make_flow(struct ipcp_net *ipn, const char *name,
 	flow->stats = alloc_percpu_gfp(struct ipcp_stats, IPCP_GFP_PAYER);
 	if (!flow->stats)
 		goto err_name;
-	flow->inflight = ipcp_inflight_new(consumer);
+	flow->inflight = ipcp_inflight_new(consumer, payer->user);
 	if (!flow->inflight)
 		goto err_stats;
 	err = ipcp_user_add_flow(payer->user);
@@ -205,7 +208,7 @@ err_free:
  *
  * Context: Process context, may sleep.
  * Return: flow in INIT with two references, one for the registry; -ENOMEM;
- * -EDQUOT if the payer has too many flows.
+ * -EDQUOT if the payer has too many flows, or too much memory in queues.
  */
 struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos,

@@ -217,6 +217,20 @@ enum {
 };
 
 /**
+ * struct ipcp_sealed - SEALED messages of a flow that wait for the agent
+ * @turn: entry in ipcp_net.sealed while there are any
+ * @queue: struct ipcp_upcall
+ * @bytes: bytes of the messages
+ *
+ * Locking: ipcp_net.upcall_lock. The messages hold the flow.
+ */
+struct ipcp_sealed {
+	struct list_head turn;
+	struct list_head queue;
+	unsigned int bytes;
+};
+
+/**
  * struct ipcp_flow - a flow
  * @net: network namespace of the flow
  * @node: entry in the table by @eid
@@ -300,6 +314,7 @@ enum {
  * @listener: listener where a responder's flow waits to be accepted, or NULL.
  *	Locking: protected by net->lock.
  * @accept: entry in the queue of @listener. Locking: protected by net->lock.
+ * @sealed: messages for the agent. Locking: net->upcall_lock.
  * @peer_name: name that the peer has proved, or NULL. Locking: set once under
  *	@lock before the flow has keys, constant from then on; see
  *	ipcp_flow_peer_name().
@@ -365,6 +380,7 @@ struct ipcp_flow {
 	unsigned long close_at;
 	struct ipcp_listener *listener;
 	struct list_head accept;
+	struct ipcp_sealed sealed;
 	char *peer_name;
 	void *blob;
 	u16 blob_len;

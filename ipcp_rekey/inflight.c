@@ -4,21 +4,35 @@
  * The count of messages of a flow that are in flight. The messages may outlive
  * the flow, and so does the count.
  */
+#include <linux/limits.h>
+#include <linux/log2.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 
 #include "inflight.h"
 #include "owner.h"
 #include "rbflags.h"
+#include "users.h"
+
+/* Headers above the link layer and below the packet. */
+#define IPCP_INFLIGHT_HEADERS	48
+
+/* Bytes of the smallest head of a buffer, which the stack does not make smaller. */
+#define IPCP_INFLIGHT_MIN	1024UL
 
 /**
  * ipcp_inflight_new() - Allocate the count of messages in flight
  * @consumer: consumer to wake when there is room; a reference is taken
+ * @user: user who pays for the messages, or NULL for no limit; a reference is
+ *	taken
  *
  * Context: Process context, may sleep.
  * Return: count without messages, held by the flow until ipcp_inflight_end();
  * or NULL.
  */
-struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer)
+struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer,
+					struct ipcp_user *user)
 {
 	struct ipcp_inflight *out = kzalloc(sizeof(*out), IPCP_GFP_PAYER);
 
@@ -26,7 +40,80 @@ struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer)
 		return NULL;
 	atomic_set(&out->count, IPCP_INFLIGHT_FLOW);
 	out->consumer = ipcp_consumer_get(consumer);
+	spin_lock_init(&out->lock);
+	out->user = ipcp_user_hold(user);
+	if (!user) {
+		out->quota = UINT_MAX;
+		out->seg_len = UINT_MAX;
+	}
 	return out;
+}
+
+/* Bytes of memory that a message takes, in a packet of @seg_len bytes. */
+static unsigned long message_bytes(unsigned int seg_len)
+{
+	unsigned long data = LL_MAX_HEADER + IPCP_INFLIGHT_HEADERS + seg_len +
+			     SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+
+	return SKB_DATA_ALIGN(sizeof(struct sk_buff)) +
+	       max(roundup_pow_of_two(data), IPCP_INFLIGHT_MIN);
+}
+
+/* Reserve or release memory. False if the user has no more. */
+static bool set_reserved(struct ipcp_inflight *out, unsigned long bytes)
+{
+	lockdep_assert_held(&out->lock);
+	if (bytes > out->reserved &&
+	    !ipcp_user_reserve(out->user, bytes - out->reserved))
+		return false;
+	if (bytes < out->reserved)
+		ipcp_user_release(out->user, out->reserved - bytes);
+	out->reserved = bytes;
+	return true;
+}
+
+/**
+ * ipcp_inflight_grow() - Reserve memory for more or longer messages
+ * @out: count
+ * @count: number of messages in flight
+ * @seg_len: length of the packet of each
+ *
+ * Context: Any context but hard interrupts.
+ * Return: false if the user's queues would exceed the limit.
+ */
+bool ipcp_inflight_grow(struct ipcp_inflight *out, unsigned int count,
+			unsigned int seg_len)
+{
+	bool done = true;
+
+	spin_lock_bh(&out->lock);
+	count = max(roundup(count, IPCP_INFLIGHT_STEP), out->quota);
+	seg_len = max(seg_len, out->seg_len);
+	if (count > out->quota || seg_len > out->seg_len)
+		done = set_reserved(out, count * message_bytes(seg_len));
+	if (done) {
+		WRITE_ONCE(out->quota, count);
+		WRITE_ONCE(out->seg_len, seg_len);
+	}
+	spin_unlock_bh(&out->lock);
+	return done;
+}
+
+/**
+ * ipcp_inflight_trim() - Give back the memory of messages when none is in flight
+ * @out: count
+ *
+ * Context: Any context but hard interrupts. The flow's share is held.
+ */
+void ipcp_inflight_trim(struct ipcp_inflight *out)
+{
+	spin_lock_bh(&out->lock);
+	if (out->reserved && atomic_read(&out->count) == IPCP_INFLIGHT_FLOW) {
+		set_reserved(out, 0);
+		WRITE_ONCE(out->quota, 0);
+		WRITE_ONCE(out->seg_len, 0);
+	}
+	spin_unlock_bh(&out->lock);
 }
 
 /**
@@ -42,6 +129,8 @@ unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n)
 	unsigned int left = atomic_sub_return(n, &out->count);
 
 	if (unlikely(!left)) {
+		ipcp_user_release(out->user, out->reserved);
+		ipcp_user_put(out->user);
 		ipcp_consumer_put(out->consumer);
 		kfree_rcu(out, rcu);
 	}

@@ -6,11 +6,16 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 
 struct ipcp_consumer;
+struct ipcp_user;
 
 /* The flow's share of the count; exceeds any number of messages. */
 #define IPCP_INFLIGHT_FLOW	((int)BIT(30))
+
+/* Messages whose memory is reserved at a time. */
+#define IPCP_INFLIGHT_STEP	16
 
 /**
  * struct ipcp_inflight - messages of a flow that are in flight
@@ -18,6 +23,13 @@ struct ipcp_consumer;
  *	Locking: atomic.
  * @consumer: consumer to wake when there is room, with a reference. Locking:
  *	set once.
+ * @quota: number of messages whose memory is reserved from @user. Locking:
+ *	written under @lock, may be read locklessly
+ * @seg_len: longest packet that this memory suffices for. Locking: as @quota
+ * @reserved: that memory in bytes. Locking: @lock
+ * @lock: protects @quota to @reserved. No other lock is taken inside.
+ * @user: user who pays, with a reference, or NULL for no limit. Locking: set
+ *	once.
  * @rcu: frees the structure a grace period after @count has become 0
  *
  * A message in flight may be held for longer than its flow and the namespace
@@ -27,11 +39,35 @@ struct ipcp_consumer;
 struct ipcp_inflight {
 	atomic_t count;
 	struct ipcp_consumer *consumer;
+	unsigned int quota;
+	unsigned int seg_len;
+	unsigned long reserved;
+	spinlock_t lock;	/* see kernel-doc */
+	struct ipcp_user *user;
 	struct rcu_head rcu;
 } __aligned(64);
 
-struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer);
+struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer,
+					struct ipcp_user *user);
+bool ipcp_inflight_grow(struct ipcp_inflight *out, unsigned int count,
+			unsigned int seg_len);
+void ipcp_inflight_trim(struct ipcp_inflight *out);
 void ipcp_inflight_end(struct ipcp_inflight *out);
 unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n);
+
+/*
+ * True if the memory of @count more messages is reserved, each in a packet of at
+ * most @seg_len bytes. Senders at several processors may each be granted the same
+ * room, so a flow may exceed it by a buffer for each processor. Usually nothing is
+ * written.
+ */
+static inline bool ipcp_inflight_room(struct ipcp_inflight *out,
+				      unsigned int count, unsigned int seg_len)
+{
+	count += atomic_read(&out->count) - IPCP_INFLIGHT_FLOW;
+	return likely(count <= READ_ONCE(out->quota) &&
+		      seg_len <= READ_ONCE(out->seg_len)) ||
+	       ipcp_inflight_grow(out, count, seg_len);
+}
 
 #endif /* _IPCP_INFLIGHT_H */

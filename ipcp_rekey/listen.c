@@ -35,7 +35,9 @@ bool ipcp_name_valid(const char *name)
  *	taken
  *
  * Context: Process context.
- * Return: listener without an answer yet; -ENOTCONN without an agent; -ENOMEM.
+ * Return: listener without an answer yet; -ENOTCONN without an agent; -EDQUOT if
+ * the user has too many flows, names or upcalls; -EUSERS if the agent has too
+ * many; -ENOMEM.
  */
 struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 				      u32 backlog,
@@ -50,13 +52,17 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 	l->backlog = backlog;
 	INIT_LIST_HEAD(&l->pending);
 	INIT_LIST_HEAD(&l->waiting);
-	err = ipcp_payer_current(&l->payer, ipn);
+	err = ipcp_payer_current(&l->payer);
 	if (err)
 		goto err_free;
+	err = ipcp_user_add_listener(l->payer.user);
+	if (err)
+		goto err_payer;
 	ipcp_owner_current(&l->owner);
 
 	mutex_lock(&ipn->lock);
-	err = ipcp_upcall_listen(ipn, name, &l->owner, &l->request);
+	err = ipcp_upcall_listen(ipn, name, &l->owner, l->payer.user,
+				 &l->request);
 	if (!err) {
 		l->name = name;
 		l->consumer = ipcp_consumer_get(consumer);
@@ -69,6 +75,8 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 
 err_owner:
 	ipcp_owner_clear(&l->owner);
+	ipcp_user_del_listener(l->payer.user);
+err_payer:
 	ipcp_payer_clear(&l->payer);
 err_free:
 	kfree(l);
@@ -96,9 +104,12 @@ void ipcp_listen_end(struct ipcp_listener *l)
 	}
 	if (granted)
 		ipcp_upcall_tell(l->ipn, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
-				 l->name);
+				 l->name, l->payer.user);
+	else
+		ipcp_upcall_withdraw(l->ipn, l->request);
 	ipcp_consumer_put(l->consumer);
 	ipcp_owner_clear(&l->owner);
+	ipcp_user_del_listener(l->payer.user);
 	ipcp_payer_clear(&l->payer);
 	kfree(l->name);
 	kfree(l);

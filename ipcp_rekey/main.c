@@ -17,7 +17,8 @@
  *
  * A flow is reference counted. References are held by the registry until the
  * flow has ended, by the file or the kernel consumer, by the listener that the
- * flow waits at, by the upcall that asks for the flow, and by every lookup. The
+ * flow waits at, by the upcall that asks for the flow, by SEALED messages for the
+ * agent, and by every lookup. The
  * two ends of a direct flow hold a reference to each other until they are
  * finished. A flow is freed a grace period after the last reference is dropped.
  *
@@ -47,10 +48,15 @@
  * keep it for as long as it likes. It refers to the flow's count of messages in
  * flight (struct ipcp_inflight) and to nothing else of the flow. The flow has a
  * share of that count. The count is freed a grace period after the flow's share
- * and the last message are gone. It holds the flow's consumer, which is woken
- * when messages are freed. The first message in flight takes a module
- * reference, and the last one drops it. A message over IPv6 also points to a
- * socket of the module (udp-marker.c), which so outlives the message.
+ * and the last message are gone. It holds the user who pays for the messages, and
+ * the flow's consumer, which is woken when messages are freed. The first message
+ * in flight takes a module reference, and the last one drops it. A message over
+ * IPv6 also points to a socket of the module (udp-marker.c), which so outlives
+ * the message.
+ *
+ * A user (struct ipcp_user) belongs to no namespace. References are held by the
+ * payers of flows and names, by counts of messages in flight, by upcalls, and by
+ * a namespace for the user of its agent. The last of them frees it.
  *
  * The consumer of a flow (struct ipcp_consumer) is the place where a program
  * sleeps, or the handle that kernel code has of the flow. References are held
@@ -76,14 +82,14 @@
  * epoch->lock             pointers to leaves
  * leaf->lock              replay window
  * flow->peer_lock         addresses of a flow
- * net->upcall_lock        queue to the agent
- * net->users' lock        users that have flows; no other lock is taken inside
+ * net->upcall_lock        queues to the agent, messages of flows in them
+ * inflight->lock          memory reserved for messages in flight
+ * lock of the users       the table of users; no other lock is taken inside
  * kflow->held.lock        messages of kernel code that wait for a key
  * wait->wq.lock           sleeping programs; also taken with interrupts off
  *
  * RTNL is a mutex, too, and the others are spinlocks. All are taken with bottom
- * halves off, but for net->users' lock, which is only taken in process context.
- * The last two are never nested.
+ * halves off. The last two are never nested.
  *
  * Contexts
  * --------

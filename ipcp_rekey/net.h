@@ -14,6 +14,7 @@
 #include "stats.h"
 
 struct ipcp_udp_sock;
+struct ipcp_user;
 
 /*
  * Sockets of a namespace, by slot. The first half is the group that shares the
@@ -61,16 +62,23 @@ struct ipcp_net_slot {
  * @sources: number of slots from IPCP_NET_GROUP on that new flows leave from; 0
  *	if they leave from @port. Locking: as @mark
  * @slots: sockets. Locking: see struct ipcp_net_slot
+ * @payer: user of the agent, with a reference, who pays for the sockets and the
+ *	messages to the agent; NULL for no limits. Locking: @agent_lock
  * @lock: protects @listeners and the flows that wait at them
  * @listeners: names that are served. Locking: @lock
  * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
- * @users: users that have flows or serve names, by user id. Locking: its own
- *	xa_lock
  * @living: flows that are not freed yet. Locking: atomic
- * @upcall_lock: protects @upcalls to @hinted
- * @upcalls: queue to the agent. Locking: @upcall_lock
- * @upcall_bytes: bytes of messages in @upcalls. Locking: @upcall_lock
- * @upcall_count: upcalls without a message in @upcalls. Locking: @upcall_lock
+ * @upcall_lock: protects @upcalls to @hinted, and ipcp_flow.sealed
+ * @upcalls: requests and notifications for the agent. Locking: @upcall_lock
+ * @upcall_count: number of @upcalls. Locking: @upcall_lock
+ * @ctrl: CTRL messages for the agent. Locking: @upcall_lock
+ * @ctrl_bytes: bytes of @ctrl. Locking: @upcall_lock
+ * @ctrl_turn: true if a message of @ctrl goes before @upcalls. Locking:
+ *	@upcall_lock
+ * @sealed: flows with SEALED messages for the agent, in turn. Locking:
+ *	@upcall_lock
+ * @sealed_bytes: bytes of these messages. Locking: @upcall_lock
+ * @sealed_run: SEALED messages handed out in a row. Locking: @upcall_lock
  * @upcall_id: number of the last request. Locking: @upcall_lock
  * @hinted: the agent was notified and has not found the queue empty since.
  *	Locking: @upcall_lock, but cleared locklessly if the notification failed
@@ -91,17 +99,22 @@ struct ipcp_net {
 	u8 group;
 	u8 sources;
 	struct ipcp_net_slot slots[IPCP_NET_SLOTS];
+	struct ipcp_user *payer;
 
 	struct mutex lock;	/* listeners */
 	struct list_head listeners;
 	struct list_head netdevs;
-	struct xarray users;
 	atomic_t living;
 
 	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;
-	unsigned int upcall_bytes;
 	unsigned int upcall_count;
+	struct list_head ctrl;
+	unsigned int ctrl_bytes;
+	bool ctrl_turn;
+	struct list_head sealed;
+	unsigned int sealed_bytes;
+	unsigned int sealed_run;
 	u64 upcall_id;
 	bool hinted;
 

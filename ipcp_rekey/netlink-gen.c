@@ -191,7 +191,7 @@ static const struct nla_policy ipcp_rekey_flow_direct_nl_policy[IPCP_REKEY_A_FLO
 };
 
 /* Ops table for ipcp_rekey */
-const struct genl_split_ops ipcp_rekey_nl_ops[20] = {
+const struct genl_split_ops ipcp_rekey_nl_ops[21] = {
 	{
 		.cmd	= IPCP_REKEY_CMD_INFO_GET,
 		.doit	= ipcp_rekey_nl_info_get_doit,
@@ -321,5 +321,10 @@ const struct genl_split_ops ipcp_rekey_nl_ops[20] = {
 		.policy		= ipcp_rekey_flow_direct_nl_policy,
 		.maxattr	= IPCP_REKEY_A_FLOW_ID,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= IPCP_REKEY_CMD_USER_GET,
+		.dumpit	= ipcp_rekey_nl_user_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
 };

@@ -16,7 +16,7 @@
 extern const struct nla_policy ipcp_rekey_qos_nl_policy[IPCP_REKEY_A_QOS_TIMEOUT + 1];
 
 /* Ops table for ipcp_rekey */
-extern const struct genl_split_ops ipcp_rekey_nl_ops[20];
+extern const struct genl_split_ops ipcp_rekey_nl_ops[21];
 
 int ipcp_rekey_nl_info_get_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info);
@@ -42,6 +42,8 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_sealed_send_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
 int ipcp_rekey_nl_flow_direct_doit(struct sk_buff *skb, struct genl_info *info);
+int ipcp_rekey_nl_user_get_dumpit(struct sk_buff *skb,
+				  struct netlink_callback *cb);
 
 enum {
 	IPCP_REKEY_NLGRP_AGENT,

@@ -145,7 +145,6 @@ static int __net_init net_init(struct net *net)
 	mutex_init(&ipn->agent_lock);
 	mutex_init(&ipn->lock);
 	INIT_LIST_HEAD(&ipn->listeners);
-	xa_init(&ipn->users);
 	ipcp_upcall_net_init(ipn);
 	ipn->drops = alloc_percpu(struct ipcp_drops);
 	if (!ipn->drops)
@@ -190,7 +189,6 @@ static void __net_exit net_exit(struct net *net)
 	flush_workqueue(ipcp_wq);
 	WARN_ON_ONCE(atomic_read(&ipn->living));
 	ipcp_registry_net_exit(ipn);
-	xa_destroy(&ipn->users);
 	free_percpu(ipn->drops);
 }
 

@@ -7,11 +7,7 @@
  * group of the process that opened the flow or serves the name, whatever task
  * or worker allocates them. Cipher transforms, and packets queued in the
  * buffers that the stack received them in, are not charged to control groups.
- * They are bounded by limits for each user of a namespace. Tasks with
- * CAP_SYS_RESOURCE have no limits.
- *
- * A ring reserves memory in steps when it grows, so the packet path shares no
- * cache line between CPUs as long as readers keep up.
+ * They are bounded by limits for each user (users.c).
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -23,7 +19,6 @@
 #include <linux/slab.h>
 #include <linux/stat.h>
 
-#include "net.h"
 #include "owner.h"
 
 /*
@@ -108,74 +103,19 @@ void ipcp_owner_clear(struct ipcp_owner *owner)
 	owner->groups = NULL;
 }
 
-static struct ipcp_user *hold_user(struct ipcp_net *ipn, kuid_t uid)
-{
-	struct ipcp_user *user;
-
-	xa_lock(&ipn->users);
-	user = xa_load(&ipn->users, __kuid_val(uid));
-	if (user)
-		user->holders++;
-	xa_unlock(&ipn->users);
-	return user;
-}
-
-/* Return the entry of a user with a reference. Create it if necessary. */
-static struct ipcp_user *user_get(struct ipcp_net *ipn, kuid_t uid)
-{
-	struct ipcp_user *user, *new;
-	int err;
-
-	user = hold_user(ipn, uid);
-	if (user)
-		return user;
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
-	if (!new)
-		return NULL;
-	new->ipn = ipn;
-	new->uid = uid;
-	new->holders = 1;
-	for (;;) {
-		err = xa_insert(&ipn->users, __kuid_val(uid), new,
-				GFP_KERNEL_ACCOUNT);
-		if (!err)
-			return new;
-		user = err == -EBUSY ? hold_user(ipn, uid) : NULL;
-		if (user || err != -EBUSY)
-			break;	/* another task was faster, or no memory */
-	}
-	kfree(new);
-	return user;
-}
-
-static void user_put(struct ipcp_user *user)
-{
-	struct ipcp_net *ipn = user->ipn;
-	bool last;
-
-	xa_lock(&ipn->users);
-	last = !--user->holders;
-	if (last)
-		__xa_erase(&ipn->users, __kuid_val(user->uid));
-	xa_unlock(&ipn->users);
-	if (last)
-		kfree(user);
-}
-
 /**
  * ipcp_payer_current() - Set the payer to the current process
  * @payer: (output) payer
- * @ipn: namespace
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *ipn)
+int ipcp_payer_current(struct ipcp_payer *payer)
 {
 	payer->user = NULL;
 	payer->memcg = NULL;
 	if (!capable(CAP_SYS_RESOURCE)) {
-		payer->user = user_get(ipn, current_euid());
+		payer->user = ipcp_user_get(current_euid());
 		if (!payer->user)
 			return -ENOMEM;
 	}
@@ -193,11 +133,7 @@ int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *ipn)
 void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from)
 {
 	*to = *from;
-	if (to->user) {
-		xa_lock(&to->user->ipn->users);
-		to->user->holders++;
-		xa_unlock(&to->user->ipn->users);
-	}
+	ipcp_user_hold(to->user);
 	if (!mem_cgroup_tryget(to->memcg))
 		to->memcg = NULL;	/* cannot happen: @from holds it */
 }
@@ -210,65 +146,8 @@ void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from)
  */
 void ipcp_payer_clear(struct ipcp_payer *payer)
 {
-	if (payer->user)
-		user_put(payer->user);
+	ipcp_user_put(payer->user);
 	mem_cgroup_put(payer->memcg);
 	payer->user = NULL;
 	payer->memcg = NULL;
-}
-
-/**
- * ipcp_user_add_flow() - Count a flow
- * @user: user, or NULL
- *
- * Context: Any context.
- * Return: 0, or -EDQUOT if the user has too many.
- */
-int ipcp_user_add_flow(struct ipcp_user *user)
-{
-	return !user || atomic_add_unless(&user->flows, 1, IPCP_USER_FLOWS) ?
-	       0 : -EDQUOT;
-}
-
-/**
- * ipcp_user_del_flow() - Uncount a flow
- * @user: user, or NULL
- *
- * Context: Any context.
- */
-void ipcp_user_del_flow(struct ipcp_user *user)
-{
-	if (user)
-		atomic_dec(&user->flows);
-}
-
-/**
- * ipcp_user_reserve() - Reserve memory for a ring of the user
- * @user: user, or NULL
- * @bytes: number of bytes
- *
- * Context: Any context.
- * Return: false if the user's rings would exceed IPCP_USER_QUEUE.
- */
-bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes)
-{
-	if (!user)
-		return true;
-	if (atomic_long_add_return(bytes, &user->queued) <= IPCP_USER_QUEUE)
-		return true;
-	atomic_long_sub(bytes, &user->queued);
-	return false;
-}
-
-/**
- * ipcp_user_release() - Release memory that was reserved for a ring
- * @user: user, or NULL
- * @bytes: number of bytes
- *
- * Context: Any context.
- */
-void ipcp_user_release(struct ipcp_user *user, unsigned int bytes)
-{
-	if (user)
-		atomic_long_sub(bytes, &user->queued);
 }

@@ -3,38 +3,15 @@
 #ifndef _IPCP_OWNER_H
 #define _IPCP_OWNER_H
 
-#include <linux/atomic.h>
 #include <linux/gfp_types.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/uidgid.h>
 
+#include "users.h"
+
 struct group_info;
-struct ipcp_net;
 struct pid;
-
-enum ipcp_user_limits {
-	IPCP_USER_FLOWS		= 32768,	/* per user and namespace */
-	IPCP_USER_QUEUE		= 256 << 20,	/* bytes in the user's rings */
-	IPCP_QUEUE_FREE		= 16 << 10,	/* bytes per ring, uncounted */
-	IPCP_QUEUE_STEP		= 128 << 10,	/* bytes reserved at a time */
-};
-
-/**
- * struct ipcp_user - resources of a user in a namespace
- * @ipn: namespace; does not change
- * @uid: effective user id; does not change
- * @holders: references, one for each payer. Locking: xa_lock of ipcp_net.users
- * @flows: number of flows, in all states. Locking: atomic
- * @queued: bytes reserved by rings beyond IPCP_QUEUE_FREE each. Locking: atomic
- */
-struct ipcp_user {
-	struct ipcp_net *ipn;
-	kuid_t uid;
-	unsigned int holders;
-	atomic_t flows;
-	atomic_long_t queued;
-};
 
 /**
  * struct ipcp_payer - the user and the control group that a flow is charged to
@@ -76,14 +53,9 @@ void ipcp_owner_current(struct ipcp_owner *owner);
 void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from);
 void ipcp_owner_clear(struct ipcp_owner *owner);
 
-int ipcp_payer_current(struct ipcp_payer *payer, struct ipcp_net *ipn);
+int ipcp_payer_current(struct ipcp_payer *payer);
 void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from);
 void ipcp_payer_clear(struct ipcp_payer *payer);
-
-int ipcp_user_add_flow(struct ipcp_user *user);
-void ipcp_user_del_flow(struct ipcp_user *user);
-bool ipcp_user_reserve(struct ipcp_user *user, unsigned int bytes);
-void ipcp_user_release(struct ipcp_user *user, unsigned int bytes);
 
 /*
  * For memory of a flow or a name, which is charged to its payer. It is often

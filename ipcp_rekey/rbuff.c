@@ -3,8 +3,8 @@
 /*
  * rbuff: the ring between the network and a flow's reader.
  */
-#include "owner.h"
 #include "rbuff.h"
+#include "users.h"
 
 /**
  * ipcp_rbuff_init() - Initialise a ring
@@ -91,8 +91,22 @@ void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
 	__ipcp_rbuff_taken(rb, count);
 	rb->bytes -= skb->truesize;
 	__skb_unlink(skb, &rb->queue);
+}
+
+/**
+ * ipcp_rbuff_trim() - Give back what an empty ring has reserved
+ * @rb: ring
+ *
+ * Readers do not, since a ring that is in use is empty every now and then.
+ *
+ * Context: Process context.
+ */
+void ipcp_rbuff_trim(struct ipcp_rbuff *rb)
+{
+	spin_lock_bh(&rb->queue.lock);
 	if (rb->quota > IPCP_QUEUE_FREE && skb_queue_empty(&rb->queue)) {
 		ipcp_user_release(rb->user, rb->quota - IPCP_QUEUE_FREE);
 		rb->quota = IPCP_QUEUE_FREE;
 	}
+	spin_unlock_bh(&rb->queue.lock);
 }

@@ -21,7 +21,8 @@ struct ipcp_consumer;
  * @packets: unread messages in all buffers. Locking: written under queue.lock,
  *	read locklessly
  * @bytes: memory that the buffers take. Locking: queue.lock
- * @quota: memory reserved from @user, plus IPCP_QUEUE_FREE. Locking: queue.lock
+ * @quota: memory reserved from @user, with IPCP_QUEUE_FREE, which the flow has
+ *	reserved. Locking: queue.lock
  * @closed: nothing can be added any more. Locking: queue.lock
  * @flags: flags word and the consumer to wake. Locking: atomic
  * @user: user whose limit applies, or NULL for no limit; does not change
@@ -42,6 +43,8 @@ enum ipcp_drop ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
 void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count);
 void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
 			 unsigned int count);
+void ipcp_rbuff_trim(struct ipcp_rbuff *rb);
+
 static inline bool ipcp_rbuff_empty(const struct ipcp_rbuff *rb)
 {
 	return skb_queue_empty_lockless(&rb->queue);

@@ -71,7 +71,7 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 
 	if (!READ_ONCE(ipn->agent))
 		return ERR_PTR(-ENOTCONN);
-	err = ipcp_payer_current(&payer, ipn);
+	err = ipcp_payer_current(&payer);
 	if (err)
 		return ERR_PTR(err);
 	flow = ipcp_session_new(ipn, name, qos, &payer, consumer);

@@ -171,7 +171,7 @@ bool ipcp_state_late(struct ipcp_flow *flow)
 	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
 	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
 	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
-			 flow->name);
+			 flow->name, flow->payer.user);
 	return true;
 }
 
@@ -218,7 +218,7 @@ void ipcp_state_close(struct ipcp_flow *flow)
 		ipcp_upcall_tell(flow->net, pending ?
 				 IPCP_REKEY_UPCALL_TYPE_CANCEL :
 				 IPCP_REKEY_UPCALL_TYPE_CLOSED,
-				 flow->id, flow->name);
+				 flow->id, flow->name, flow->payer.user);
 	if (!tell) {
 		ipcp_state_destroy(flow);
 		return;

@@ -389,6 +389,11 @@ int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
 	struct ipcp_epoch *ep;
 	int err;
 
+	if (unlikely(!ipcp_inflight_room(flow->inflight, ipcp_cb(skb)->left,
+					 ipcp_cb(skb)->seg_len))) {
+		kfree_skb(skb);
+		return -EDQUOT;
+	}
 	local_bh_disable();
 	rcu_read_lock();
 	ep = rcu_dereference(flow->tx);
@@ -414,7 +419,8 @@ int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
  * Context: Process context, may sleep. The caller holds a module reference.
  * Return: the number of messages sent, which are the first of the buffer;
  * -EAGAIN if the flow has no key to send with yet; -EKEYEXPIRED until the next
- * seed; -EMSGSIZE; a routing error; -ENOMEM.
+ * seed; -EDQUOT if the user's queues hold too much; -EMSGSIZE; a routing error;
+ * -ENOMEM.
  */
 int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb)
 {

@@ -14,7 +14,9 @@
  * the agent's control group, whose limits and filters would then apply to all
  * flows.
  */
+#include <linux/capability.h>
 #include <linux/cpumask.h>
+#include <linux/cred.h>
 #include <linux/in6.h>
 #include <linux/net.h>
 #include <linux/slab.h>
@@ -26,6 +28,8 @@
 #include "registry.h"
 #include "udp-int.h"
 #include "udp.h"
+#include "upcall.h"
+#include "users.h"
 
 /*
  * Receive buffers of all sockets of a namespace together, in bytes, and the least
@@ -33,6 +37,12 @@
  */
 #define IPCP_UDP_RCVBUF		(8 * 1024 * 1024)
 #define IPCP_UDP_RCVBUF_MIN	(1024 * 1024)
+
+/*
+ * What a namespace can hold for its agent: the receive buffers, and the messages
+ * in the queue of upcalls.
+ */
+#define IPCP_AGENT_BYTES	(IPCP_UDP_RCVBUF + IPCP_CTRL_BYTES + IPCP_SEALED_BYTES)
 
 static int set_int(struct socket *sock, int level, int option, int value)
 {
@@ -294,6 +304,41 @@ static unsigned int spread(unsigned int max)
 	return min(num_online_cpus(), max);
 }
 
+static void end_payer(struct ipcp_net *ipn)
+{
+	ipcp_user_release(ipn->payer, IPCP_AGENT_BYTES);
+	ipcp_user_put(ipn->payer);
+	ipn->payer = NULL;
+}
+
+/*
+ * Let the user of the current process pay for what the namespace holds for its
+ * agent, and nobody else from now on.
+ */
+static int set_payer(struct ipcp_net *ipn, struct netlink_ext_ack *extack)
+{
+	struct ipcp_user *user = NULL;
+
+	if (!capable(CAP_SYS_RESOURCE)) {
+		user = ipcp_user_get(current_euid());
+		if (!user)
+			return -ENOMEM;
+	}
+	if (user == ipn->payer) {
+		ipcp_user_put(user);	/* has paid already, or has no limits */
+		return 0;
+	}
+	if (!ipcp_user_reserve(user, IPCP_AGENT_BYTES)) {
+		ipcp_user_put(user);
+		NL_SET_ERR_MSG(extack,
+			       "this user's sockets and queues hold too much; see max_user_mib in ipcp_rekey(4)");
+		return -EDQUOT;
+	}
+	end_payer(ipn);
+	ipn->payer = user;
+	return 0;
+}
+
 /**
  * ipcp_udp_open() - Open the sockets of a namespace
  * @ipn: namespace, its agent_lock held
@@ -303,8 +348,9 @@ static unsigned int spread(unsigned int max)
  * Sockets of an earlier agent are kept if the port is the same: flows use them.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EBUSY if flows use another port; an error of creating or binding
- * a socket.
+ * Return: 0; -EBUSY if flows use another port; -EDQUOT if the user of the current
+ * process has too much memory in queues; an error of creating or binding a
+ * socket.
  */
 int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings,
 		  struct netlink_ext_ack *extack)
@@ -322,8 +368,12 @@ int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings
 		sources = spread(IPCP_NET_SOURCES);
 	else if (sources == 1)
 		sources = 0;	/* the port of the namespace */
-	if (group) {
+	if (group)
 		ipcp_udp_close(ipn);
+	err = set_payer(ipn, extack);
+	if (err)
+		return err;
+	if (group) {
 		ipn->port = port;
 		WRITE_ONCE(ipn->group, spread(IPCP_NET_GROUP));
 	}
@@ -358,6 +408,7 @@ void ipcp_udp_close(struct ipcp_net *ipn)
 		if (all[i])
 			rcu_assign_sk_user_data(all[i]->sk, NULL);
 	synchronize_net();	/* wait for senders and data_ready() */
+	end_payer(ipn);
 	for (unsigned int i = 0; i < n; i++) {
 		if (!all[i])
 			continue;

@@ -6,6 +6,18 @@
  * queue is not empty, and again only after the agent has found the queue empty.
  * A failed notification is repeated with the next upcall.
  *
+ * There are three kinds, with a budget each, so that none can crowd out another:
+ *
+ * SEALED messages are authentic and come first, one of each flow in turn. After
+ * IPCP_SEALED_RUN of them in a row one of the others follows. A flow may use a
+ * share of what is left of the budget: the more flows have messages waiting, the
+ * less of it each gets, and something is always left for the next flow.
+ *
+ * CTRL messages come from anybody.
+ *
+ * Requests and notifications come from users, and take turns with CTRL messages.
+ * A user may use a share of the places that are left.
+ *
  * Without an agent nothing is queued, and requests fail at once.
  */
 #include <linux/skbuff.h>
@@ -45,20 +57,96 @@ void ipcp_upcall_free(struct ipcp_upcall *up)
 {
 	if (up->flow)
 		ipcp_flow_put(up->flow);
+	if (up->sealed_of)
+		ipcp_flow_put(up->sealed_of);
+	ipcp_user_put(up->user);
 	ipcp_owner_clear(&up->owner);
 	kfree_skb(up->skb);
 	kfree(up->name);
 	kfree(up);
 }
 
+/* Count an upcall that is queued, or is so no more. */
 static void count_upcall(struct ipcp_net *ipn, const struct ipcp_upcall *up,
 			 int sign)
 {
+	int bytes = up->skb ? sign * (int)up->skb->truesize : 0;
+
 	lockdep_assert_held(&ipn->upcall_lock);
-	if (up->skb)
-		ipn->upcall_bytes += sign * (int)up->skb->truesize;
-	else
+	switch (up->type) {
+	case IPCP_REKEY_UPCALL_TYPE_SEALED:
+		ipn->sealed_bytes += bytes;
+		up->sealed_of->sealed.bytes += bytes;
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_CTRL:
+		ipn->ctrl_bytes += bytes;
+		break;
+	default:
 		ipn->upcall_count += sign;
+	}
+}
+
+/*
+ * Check that there is room for an upcall, and count a request or notification
+ * for its user. Return 0 or why there is no room.
+ */
+static int make_room(struct ipcp_net *ipn, const struct ipcp_upcall *up)
+{
+	unsigned int bytes = up->skb ? up->skb->truesize : 0, left;
+
+	lockdep_assert_held(&ipn->upcall_lock);
+	switch (up->type) {
+	case IPCP_REKEY_UPCALL_TYPE_SEALED:
+		/* An upcall that was put back may exceed the budget. */
+		left = IPCP_SEALED_BYTES - min(ipn->sealed_bytes,
+					       (unsigned int)IPCP_SEALED_BYTES);
+		bytes += up->sealed_of->sealed.bytes;
+		return bytes <= left / IPCP_SEALED_SHARE ? 0 : -ENOBUFS;
+	case IPCP_REKEY_UPCALL_TYPE_CTRL:
+		return ipn->ctrl_bytes + bytes <= IPCP_CTRL_BYTES ? 0 : -ENOBUFS;
+	}
+	if (ipn->upcall_count >= IPCP_UPCALL_COUNT)
+		return -EUSERS;
+	left = IPCP_UPCALL_COUNT - ipn->upcall_count;
+	return ipcp_user_add_upcall(up->user, max(left / IPCP_UPCALL_SHARE, 1));
+}
+
+/* Return the queue that an upcall belongs to. */
+static struct list_head *queue_of(struct ipcp_net *ipn,
+				  const struct ipcp_upcall *up)
+{
+	switch (up->type) {
+	case IPCP_REKEY_UPCALL_TYPE_SEALED:
+		return &up->sealed_of->sealed.queue;
+	case IPCP_REKEY_UPCALL_TYPE_CTRL:
+		return &ipn->ctrl;
+	default:
+		return &ipn->upcalls;
+	}
+}
+
+static void add_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up)
+{
+	struct ipcp_flow *flow = up->sealed_of;
+
+	count_upcall(ipn, up, 1);
+	list_add_tail(&up->list, queue_of(ipn, up));
+	if (flow && list_empty(&flow->sealed.turn))
+		list_add_tail(&flow->sealed.turn, &ipn->sealed);
+}
+
+static void del_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up)
+{
+	struct ipcp_flow *flow = up->sealed_of;
+
+	count_upcall(ipn, up, -1);
+	list_del(&up->list);
+	if (!flow)
+		ipcp_user_del_upcall(up->user);
+	else if (list_empty(&flow->sealed.queue))
+		list_del_init(&flow->sealed.turn);
+	else
+		list_move_tail(&flow->sealed.turn, &ipn->sealed);
 }
 
 /*
@@ -68,22 +156,15 @@ static void count_upcall(struct ipcp_net *ipn, const struct ipcp_upcall *up,
  */
 static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 {
-	unsigned int bytes = up->skb ? up->skb->truesize : 0;
 	bool hint = false;
-	int err = 0;
+	int err;
 
 	spin_lock_bh(&ipn->upcall_lock);
-	if (!READ_ONCE(ipn->agent)) {
-		err = -ENOTCONN;
-	} else if (bytes && ipn->upcall_bytes + bytes > IPCP_UPCALL_BYTES) {
-		err = -ENOBUFS;
-	} else if (!bytes && ipn->upcall_count >= IPCP_UPCALL_COUNT) {
-		err = -EUSERS;
-	} else {
+	err = READ_ONCE(ipn->agent) ? make_room(ipn, up) : -ENOTCONN;
+	if (!err) {
 		if (id)
 			*id = up->id = ++ipn->upcall_id;
-		count_upcall(ipn, up, 1);
-		list_add_tail(&up->list, &ipn->upcalls);
+		add_upcall(ipn, up);
 		hint = !ipn->hinted;
 		WRITE_ONCE(ipn->hinted, true);
 	}
@@ -91,6 +172,30 @@ static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 	if (hint && !ipcp_notify_agent(ipn))
 		WRITE_ONCE(ipn->hinted, false);	/* retry at the next upcall */
 	return err;
+}
+
+/* Return the upcall that is the agent's next, or NULL. */
+static struct ipcp_upcall *find_next(struct ipcp_net *ipn)
+{
+	bool others = !list_empty(&ipn->ctrl) || !list_empty(&ipn->upcalls);
+	struct ipcp_flow *flow;
+	bool ctrl;
+
+	flow = list_first_entry_or_null(&ipn->sealed, struct ipcp_flow,
+					sealed.turn);
+	if (flow && (!others || ipn->sealed_run < IPCP_SEALED_RUN)) {
+		ipn->sealed_run++;
+		return list_first_entry(&flow->sealed.queue,
+					struct ipcp_upcall, list);
+	}
+	ipn->sealed_run = 0;
+	if (!others)
+		return NULL;
+	ctrl = list_empty(&ipn->upcalls) ||
+	       (ipn->ctrl_turn && !list_empty(&ipn->ctrl));
+	ipn->ctrl_turn = !ctrl;
+	return list_first_entry(ctrl ? &ipn->ctrl : &ipn->upcalls,
+				struct ipcp_upcall, list);
 }
 
 /**
@@ -105,13 +210,11 @@ struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 	struct ipcp_upcall *up;
 
 	spin_lock_bh(&ipn->upcall_lock);
-	up = list_first_entry_or_null(&ipn->upcalls, struct ipcp_upcall, list);
-	if (up) {
-		list_del(&up->list);
-		count_upcall(ipn, up, -1);
-	} else {
+	up = find_next(ipn);
+	if (up)
+		del_upcall(ipn, up);
+	else
 		WRITE_ONCE(ipn->hinted, false);
-	}
 	spin_unlock_bh(&ipn->upcall_lock);
 	return up;
 }
@@ -119,16 +222,43 @@ struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 /**
  * ipcp_upcall_requeue() - Put back an upcall that could not be delivered
  * @ipn: namespace
- * @up: upcall; becomes the first of the queue
+ * @up: upcall; becomes the first of its queue
  *
  * Context: Process context.
  */
 void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up)
 {
 	spin_lock_bh(&ipn->upcall_lock);
-	count_upcall(ipn, up, 1);
-	list_add(&up->list, &ipn->upcalls);
+	if (!up->sealed_of)
+		ipcp_user_add_upcall(up->user, INT_MAX);
+	add_upcall(ipn, up);
+	list_move(&up->list, queue_of(ipn, up));
 	spin_unlock_bh(&ipn->upcall_lock);
+}
+
+/**
+ * ipcp_upcall_withdraw() - Take back a request that the agent has not taken yet
+ * @ipn: namespace
+ * @id: number of the request
+ *
+ * Context: Process context.
+ */
+void ipcp_upcall_withdraw(struct ipcp_net *ipn, u64 id)
+{
+	struct ipcp_upcall *up, *found = NULL;
+
+	spin_lock_bh(&ipn->upcall_lock);
+	list_for_each_entry(up, &ipn->upcalls, list) {
+		if (up->id == id) {
+			found = up;
+			break;
+		}
+	}
+	if (found)
+		del_upcall(ipn, found);
+	spin_unlock_bh(&ipn->upcall_lock);
+	if (found)
+		ipcp_upcall_free(found);
 }
 
 /**
@@ -177,6 +307,7 @@ enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_SEALED, NULL, GFP_KERNEL);
 	if (!up)
 		return IPCP_DROP_NOMEM;
+	up->sealed_of = ipcp_flow_get(flow);
 	up->flow_id = flow->id;
 	up->epoch = epoch;
 	up->skb = *skb;
@@ -194,7 +325,8 @@ enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
  * @flow: flow in ALLOC_PENDING
  *
  * Context: Process context.
- * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -ENOMEM.
+ * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT if
+ * the user has too many upcalls in it; -ENOMEM.
  */
 int ipcp_upcall_alloc(struct ipcp_flow *flow)
 {
@@ -204,6 +336,7 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_ALLOC, NULL, GFP_KERNEL_ACCOUNT);
 	if (!up)
 		return -ENOMEM;
+	up->user = ipcp_user_hold(flow->payer.user);
 	up->flow = ipcp_flow_get(flow);
 	up->flow_id = flow->id;
 	err = enqueue_upcall(flow->net, up, NULL);
@@ -217,13 +350,16 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
  * @ipn: namespace
  * @name: name
  * @owner: process that asks to serve the name; copied
+ * @user: user of that process, or NULL for no limit
  * @id: (output) number of the request
  *
  * Context: Process context, under ipn->lock.
- * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -ENOMEM.
+ * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT if
+ * the user has too many upcalls in it; -ENOMEM.
  */
 int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
-		       const struct ipcp_owner *owner, u64 *id)
+		       const struct ipcp_owner *owner, struct ipcp_user *user,
+		       u64 *id)
 {
 	struct ipcp_upcall *up;
 	int err;
@@ -231,6 +367,7 @@ int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_LISTEN, name, IPCP_GFP_PAYER);
 	if (!up)
 		return -ENOMEM;
+	up->user = ipcp_user_hold(user);
 	ipcp_owner_copy(&up->owner, owner);
 	err = enqueue_upcall(ipn, up, id);
 	if (err)
@@ -244,13 +381,14 @@ int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
  * @type: IPCP_REKEY_UPCALL_TYPE_UNLISTEN, _CANCEL or _CLOSED
  * @flow_id: id of the flow, or 0
  * @name: name, or NULL
+ * @user: user whose flow or name it is, or NULL for no limit
  *
  * If the notification is lost, the agent still finds out from a dump.
  *
  * Context: Process context.
  */
 void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
-		      const char *name)
+		      const char *name, struct ipcp_user *user)
 {
 	struct ipcp_upcall *up;
 
@@ -259,6 +397,7 @@ void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
 	up = upcall_new(type, name, GFP_KERNEL);
 	if (!up)
 		return;
+	up->user = ipcp_user_hold(user);
 	up->flow_id = flow_id;
 	if (enqueue_upcall(ipn, up, NULL))
 		ipcp_upcall_free(up);
@@ -286,6 +425,8 @@ void ipcp_upcall_net_init(struct ipcp_net *ipn)
 {
 	spin_lock_init(&ipn->upcall_lock);
 	INIT_LIST_HEAD(&ipn->upcalls);
+	INIT_LIST_HEAD(&ipn->ctrl);
+	INIT_LIST_HEAD(&ipn->sealed);
 }
 
 /**

@@ -6,17 +6,25 @@
 #include "drop.h"
 #include "flow.h"
 
-/* Maximum bytes of messages queued for the agent. */
-#define IPCP_UPCALL_BYTES	(4 * 1024 * 1024)
-/* Maximum number of other upcalls: more than a running agent leaves queued. */
-#define IPCP_UPCALL_COUNT	4096
+enum ipcp_upcall_limits {
+	IPCP_CTRL_BYTES		= 4 << 20,	/* bytes of queued CTRL messages */
+	IPCP_SEALED_BYTES	= 4 << 20,	/* bytes of queued SEALED messages */
+	IPCP_SEALED_SHARE	= 16,	/* a flow may use a 16th of those left */
+	IPCP_SEALED_RUN		= 8,	/* SEALED messages in a row */
+	/* other upcalls: more than a running agent leaves queued */
+	IPCP_UPCALL_COUNT	= 4096,
+	IPCP_UPCALL_SHARE	= 4,	/* a user may use a 4th of those left */
+};
 
 /**
  * struct ipcp_upcall - a request, message or notification for the agent
- * @list: entry in ipcp_net.upcalls. Locking: ipcp_net.upcall_lock
+ * @list: entry in its queue. Locking: ipcp_net.upcall_lock
  * @id: number of a request that is answered with upcall-done, else 0
  * @type: enum ipcp_rekey_upcall_type
  * @flow: for ALLOC: the flow, with a reference
+ * @sealed_of: for SEALED: the flow, with a reference
+ * @user: for requests and notifications: user whose share they use, with a
+ *	reference, or NULL for no limit
  * @flow_id: id of the flow, or 0
  * @name: for LISTEN, UNLISTEN, CANCEL and CLOSED: name
  * @owner: for LISTEN: process that asks to serve the name
@@ -33,6 +41,8 @@ struct ipcp_upcall {
 	u64 id;
 	u32 type;
 	struct ipcp_flow *flow;
+	struct ipcp_flow *sealed_of;
+	struct ipcp_user *user;
 	u32 flow_id;
 	char *name;
 	struct ipcp_owner owner;
@@ -51,9 +61,11 @@ enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 				  struct sk_buff **skb);
 int ipcp_upcall_alloc(struct ipcp_flow *flow);
 int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
-		       const struct ipcp_owner *owner, u64 *id);
+		       const struct ipcp_owner *owner, struct ipcp_user *user,
+		       u64 *id);
+void ipcp_upcall_withdraw(struct ipcp_net *ipn, u64 id);
 void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
-		      const char *name);
+		      const char *name, struct ipcp_user *user);
 
 struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn);
 void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up);

@@ -8,6 +8,7 @@
  */
 #include "control.h"
 #include "deadline.h"
+#include "inflight.h"
 #include "keyrot.h"
 #include "notify.h"
 #include "probe.h"
@@ -123,6 +124,8 @@ bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 	*next = ipcp_deadline_never();
 	ipcp_rx_drain(flow);
 	ipcp_control_work(flow);
+	ipcp_rbuff_trim(&flow->n_rb);
+	ipcp_inflight_trim(flow->inflight);
 
 	if (ipcp_flow_pending(flow))
 		check_heard(flow);

@@ -315,13 +315,12 @@ static void a_user_has_only_so_many_flows(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, user);
 	KUNIT_ASSERT_NOT_NULL(test, consumer);
-	user->ipn = test_net();
-	user->holders = 1;
-	atomic_set(&user->flows, IPCP_USER_FLOWS);
+	refcount_set(&user->refs, 1);
+	atomic_set(&user->objects, IPCP_USER_FLOWS);
 	flow = ipcp_session_new(test_net(), "kunit", &qos, &payer, consumer);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(flow), -EDQUOT);
-	KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), IPCP_USER_FLOWS);
-	KUNIT_EXPECT_EQ(test, user->holders, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->objects), IPCP_USER_FLOWS);
+	KUNIT_EXPECT_EQ(test, refcount_read(&user->refs), 1);
 	KUNIT_EXPECT_EQ(test, refcount_read(&consumer->refs), 1);
 	ipcp_consumer_put(consumer);
 }

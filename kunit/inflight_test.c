@@ -47,15 +47,20 @@ static void user_pays(struct kunit *test, struct ipcp_payer *payer)
 	user->euid = KUIDT_INIT(UID);
 	cap_lower(user->cap_effective, CAP_SYS_RESOURCE);
 	before = override_creds(user);
-	KUNIT_EXPECT_EQ(test, ipcp_payer_current(payer, test_net()), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_payer_current(payer), 0);
 	revert_creds(before);
 	put_cred(user);
 	KUNIT_ASSERT_NOT_NULL(test, payer->user);
 }
 
-static bool user_has_something(void)
+/* Return: bytes that the user has reserved, or -1 if nothing is left of it. */
+static long user_bytes(void)
 {
-	return xa_load(&test_net()->users, UID);
+	struct ipcp_user *user = ipcp_user_find(KUIDT_INIT(UID));
+	long bytes = user ? atomic_long_read(&user->bytes) : -1;
+
+	ipcp_user_put(user);
+	return bytes;
 }
 
 /*
@@ -127,7 +132,7 @@ static struct dst_entry *find_route(struct kunit *test, struct ipcp_flow *flow)
 	return &rt->dst;
 }
 
-static void messages_hold_no_user_route_or_namespace(struct kunit *test)
+static void messages_hold_their_user_but_no_route_or_namespace(struct kunit *test)
 {
 	int living = atomic_read(&test_net()->living), refs;
 	struct ipcp_flow *mate = test_flow(test), *flow;
@@ -139,17 +144,65 @@ static void messages_hold_no_user_route_or_namespace(struct kunit *test)
 	route = find_route(test, flow);
 	refs = rcuref_read(&route->__rcuref);
 	send(test, flow, mate, MESSAGES, &taken);
-	KUNIT_EXPECT_TRUE(test, user_has_something());
 	KUNIT_EXPECT_EQ(test, atomic_read(&test_net()->living), living + 2);
 
 	test_end_flow(test, flow);
 	test_drain();
-	KUNIT_EXPECT_FALSE(test, user_has_something());
 	KUNIT_EXPECT_EQ(test, rcuref_read(&route->__rcuref), refs - 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&test_net()->living), living + 1);
 
+	KUNIT_EXPECT_GT(test, user_bytes(), 0);
 	__skb_queue_purge(&taken);
+	KUNIT_EXPECT_EQ(test, user_bytes(), -1);
 	dst_release(route);
+}
+
+static void memory_in_flight_is_reserved_in_steps_until_it_is_trimmed(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct sk_buff_head taken, more;
+	long bytes;
+
+	flow = new_sender(test, consumer, mate);
+	KUNIT_EXPECT_EQ(test, user_bytes(), IPCP_QUEUE_FREE);
+	send(test, flow, mate, 1, &taken);
+	bytes = user_bytes();
+	KUNIT_EXPECT_GE(test, bytes, IPCP_QUEUE_FREE +
+			IPCP_INFLIGHT_STEP * skb_peek(&taken)->truesize);
+	send(test, flow, mate, IPCP_INFLIGHT_STEP - 1, &more);
+	KUNIT_EXPECT_EQ(test, user_bytes(), bytes);
+	skb_queue_splice_tail_init(&more, &taken);
+	send(test, flow, mate, 1, &more);
+	KUNIT_EXPECT_EQ(test, user_bytes(), 2 * bytes - IPCP_QUEUE_FREE);
+
+	__skb_queue_purge(&taken);
+	ipcp_inflight_trim(flow->inflight);
+	KUNIT_EXPECT_EQ(test, user_bytes(), 2 * bytes - IPCP_QUEUE_FREE);
+	__skb_queue_purge(&more);
+	ipcp_inflight_trim(flow->inflight);
+	KUNIT_EXPECT_EQ(test, user_bytes(), IPCP_QUEUE_FREE);
+}
+
+static void a_user_at_the_limit_sends_nothing_more(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct sk_buff_head taken;
+	struct sk_buff *skb;
+	long before;
+
+	flow = new_sender(test, consumer, mate);
+	before = user_bytes();
+	atomic_long_set(&flow->payer.user->bytes, ipcp_user_max_bytes());
+	skb = ipcp_tx_alloc(0, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_EQ(test, test_send(flow, skb), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, atomic_read(&flow->inflight->count),
+			IPCP_INFLIGHT_FLOW);
+	atomic_long_set(&flow->payer.user->bytes, before);
+	send(test, flow, mate, 1, &taken);
+	__skb_queue_purge(&taken);
 }
 
 static void the_last_message_lets_go_of_who_sleeps_and_of_the_module(struct kunit *test)
@@ -257,7 +310,9 @@ static void messages_in_one_buffer_count_until_it_is_freed(struct kunit *test)
 }
 
 static struct kunit_case inflight_test_cases[] = {
-	KUNIT_CASE(messages_hold_no_user_route_or_namespace),
+	KUNIT_CASE(messages_hold_their_user_but_no_route_or_namespace),
+	KUNIT_CASE(memory_in_flight_is_reserved_in_steps_until_it_is_trimmed),
+	KUNIT_CASE(a_user_at_the_limit_sends_nothing_more),
 	KUNIT_CASE(the_last_message_lets_go_of_who_sleeps_and_of_the_module),
 	KUNIT_CASE(so_does_a_flow_that_ends_after_its_messages),
 	KUNIT_CASE(who_waits_for_room_is_woken_by_the_messages),

@@ -238,8 +238,7 @@ static void a_flow_is_made_or_not(struct kunit *test)
 	int err;
 
 	KUNIT_ASSERT_NOT_NULL(test, user);
-	user->ipn = test_net();
-	user->holders = 1;
+	refcount_set(&user->refs, 1);
 	new.consumer = test_consumer();
 	KUNIT_ASSERT_NOT_NULL(test, new.consumer);
 	failing_allocations(test);
@@ -249,14 +248,15 @@ static void a_flow_is_made_or_not(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, err, -ENOMEM);
 			failed++;
 		} else {
-			KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), 1);
+			KUNIT_EXPECT_EQ(test, atomic_read(&user->objects), 1);
 			ipcp_state_destroy(new.flow);
 			ipcp_flow_put(new.flow);
 		}
 		test_drain();
 		heap_expect_nothing_left(test, w);
-		KUNIT_EXPECT_EQ(test, atomic_read(&user->flows), 0);
-		KUNIT_EXPECT_EQ(test, user->holders, 1);
+		KUNIT_EXPECT_EQ(test, atomic_read(&user->objects), 0);
+		KUNIT_EXPECT_EQ(test, refcount_read(&user->refs), 1);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), 0);
 		KUNIT_EXPECT_EQ(test, refcount_read(&new.consumer->refs), 1);
 		KUNIT_EXPECT_EQ(test, ipcp_registry_count(test_net()), flows);
 	}

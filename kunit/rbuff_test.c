@@ -4,9 +4,9 @@
 #include <linux/poll.h>
 
 #include "flow_util.h"
-#include "owner.h"
 #include "rbuff.h"
 #include "test_util.h"
+#include "users.h"
 
 static void free_ring(void *data)
 {
@@ -145,25 +145,29 @@ static struct ipcp_user *new_user(struct kunit *test)
 	return user;
 }
 
-static void its_user_pays_in_steps_until_it_is_empty(struct kunit *test)
+static void its_user_pays_in_steps_until_it_is_trimmed(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 
 	rb->user = new_user(test);
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 0, IPCP_QUEUE_FREE));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes), 0);
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 1, 1));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued),
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes),
 			IPCP_QUEUE_STEP);
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 2, 2 * IPCP_QUEUE_STEP));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued),
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes),
 			3 * IPCP_QUEUE_STEP);
 	get(rb);
 	get(rb);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued),
+	ipcp_rbuff_trim(rb);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes),
 			3 * IPCP_QUEUE_STEP);
 	get(rb);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->queued), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes),
+			3 * IPCP_QUEUE_STEP);
+	ipcp_rbuff_trim(rb);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes), 0);
 }
 
 static void rings_of_one_user_share_a_limit(struct kunit *test)
@@ -173,12 +177,14 @@ static void rings_of_one_user_share_a_limit(struct kunit *test)
 
 	one->user = user;
 	other->user = user;
-	atomic_long_set(&user->queued, IPCP_USER_QUEUE - IPCP_QUEUE_STEP);
+	atomic_long_set(&user->bytes, ipcp_user_max_bytes() - IPCP_QUEUE_STEP);
 	KUNIT_EXPECT_TRUE(test, put(test, one, 0, IPCP_QUEUE_FREE + 1));
 	KUNIT_EXPECT_FALSE(test, put(test, other, 0, IPCP_QUEUE_FREE + 1));
 	KUNIT_EXPECT_TRUE(test, put(test, other, 0, IPCP_QUEUE_FREE));
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->queued), IPCP_USER_QUEUE);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes),
+			ipcp_user_max_bytes());
 	get(one);
+	ipcp_rbuff_trim(one);
 	KUNIT_EXPECT_TRUE(test, put(test, other, 1, 1));
 }
 
@@ -240,7 +246,7 @@ static struct kunit_case rbuff_test_cases[] = {
 	KUNIT_CASE(what_goes_in_comes_out),
 	KUNIT_CASE(it_is_filled_and_drained_in_order),
 	KUNIT_CASE_PARAM(it_is_bounded_in_bytes_of_memory, bytes_gen_params),
-	KUNIT_CASE(its_user_pays_in_steps_until_it_is_empty),
+	KUNIT_CASE(its_user_pays_in_steps_until_it_is_trimmed),
 	KUNIT_CASE(rings_of_one_user_share_a_limit),
 	KUNIT_CASE(one_that_is_closed_takes_nothing),
 	KUNIT_CASE(each_packet_wakes_readers),

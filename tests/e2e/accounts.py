@@ -2,26 +2,38 @@
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Memory of a flow and its keys is charged to the control group of who opened
 it, whoever allocates it; a control group at its limit has less, and nobody else;
-the ring of a user with limits grows and shrinks."""
+a user has limits in all namespaces together, and none keeps others from the
+agent."""
 
 import contextlib
+import ctypes
 import errno
 import mmap
 import os
+import pickle
+import resource
 import signal
+import struct
 import time
 
-from ipcp import A, Endpoint, case, fails, note, run, same, sockaddr, spawn, talk, until
+from ipcp import (
+    A, Endpoint, Netlink, case, drops, fails, note, run, same, sockaddr, spawn, talk,
+    tool, until, write)
 from keys import CIPHER, UPCALL_ALLOC, Agents, generation
 
 CGROUPS = "/sys/fs/cgroup"
 NOBODY = 65534
+PR_SET_DUMPABLE = 4
 FLOWS = 150
 NODE_KEYS = 4096	# bytes, and each end has more than that
 RING = 1024		# packets
 HELD = 32 << 20		# bytes of a program
 BACKLOG = 1024		# more flows than a group at its limit has memory for
 REFUSED = 20		# flows, for lack of it
+PARAMETERS = "/sys/module/ipcp_rekey/parameters"
+DEVICE = "/dev/ipcp_rekey"
+UPCALL_SEALED = 4
+PLACES = 4096		# of requests for one agent
 
 
 class Group:
@@ -192,17 +204,84 @@ def at_the_limit():
         tenant.remove()
 
 
+@contextlib.contextmanager
+def nobody():
+    """This process has no privileges meanwhile."""
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@contextlib.contextmanager
+def limit(**parameters):
+    """These parameters of the module hold meanwhile."""
+    before = {}
+    try:
+        for name, value in parameters.items():
+            with open(f"{PARAMETERS}/{name}", encoding="ascii") as f:
+                before[name] = f.read()
+            write(f"{PARAMETERS}/{name}", str(value))
+        yield
+    finally:
+        for name, value in before.items():
+            write(f"{PARAMETERS}/{name}", value)
+
+
+def elsewhere(work):
+    """What work() returns to nobody, in a user and network namespace of its own."""
+    here, there = os.pipe()
+    mode = os.stat(DEVICE).st_mode & 0o777
+    os.chmod(DEVICE, 0o666)
+    pid = os.fork()
+    if not pid:
+        try:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            # so that the maps of its user namespace are its own to write
+            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+            os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+            result = work()
+        except Exception as err:	# pylint: disable=broad-except
+            result = f"{type(err).__name__}: {err}"
+        os.write(there, pickle.dumps(result))
+        os._exit(0)
+    os.close(there)
+    with open(here, "rb") as f:
+        result = pickle.load(f)
+    os.waitpid(pid, 0)
+    os.chmod(DEVICE, mode)
+    return result
+
+
+def opened(flags=0):
+    """The device, in the namespace of this process."""
+    return Endpoint(None, fd=os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC | flags))
+
+
+def outcome(fn, *args):
+    """Name of the errno that it fails with, or "ok"."""
+    try:
+        fn(*args)
+    except OSError as err:
+        return errno.errorcode[err.errno]
+    return "ok"
+
+
+def users():
+    """What users hold, by number."""
+    return {user["uid"]: user for user in tool("alice", "stats", "--users")}
+
+
 class Limited(Agents):
     """Agents whose programs at alice have no privileges when they ask."""
 
     def begin(self, name, fd=None):
         one = Endpoint("alice", os.O_NONBLOCK, fd=fd)
-        os.setresuid(NOBODY, NOBODY, 0)
-        try:
-            with fails(errno.EINPROGRESS):
-                one.alloc(name)
-        finally:
-            os.setresuid(0, 0, 0)
+        with nobody(), fails(errno.EINPROGRESS):
+            one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
 
 
@@ -235,6 +314,153 @@ def ring_of_a_user():
         talk(one, other)
         one.close()
         other.close()
+
+
+@case("another namespace gives a user no more flows")
+def namespaces_share_a_limit():
+    def ask():
+        agent, ends = Netlink(), [opened(os.O_NONBLOCK) for _ in range(3)]
+        agent.do("AGENT_SET")
+        return [outcome(end.alloc, "far") for end in ends]
+    with Limited() as agents, limit(max_user_flows=4):
+        ends = agents.flow("first") + agents.flow("second")
+        same(users()[NOBODY]["flows"], 2)
+        same(users()[NOBODY]["max_flows"], 4)
+        same(elsewhere(ask), ["EINPROGRESS", "EINPROGRESS", "EDQUOT"])
+        for end in ends:
+            end.close()
+    until(lambda: NOBODY not in users(), "nothing is left of the user")
+
+
+@case("a served name counts as a flow does")
+def names_count():
+    with Limited() as agents, limit(max_user_flows=1):
+        one, _asked = agents.begin("far")
+        other = Endpoint("alice")
+        with nobody():
+            same(outcome(other.listen, "near"), "EDQUOT")
+        one.close()
+        other.close()
+
+
+@case("a user pays for the sockets and queues of his agents, wherever they are")
+def agents_of_a_user():
+    def serve():
+        agents = []
+        for _ in range(3):
+            agents.append(Netlink())
+            said = outcome(agents[-1].do, "AGENT_SET")
+            if said != "ok":
+                return len(agents), said
+            os.unshare(os.CLONE_NEWNET)
+        return len(agents), said
+    with limit(max_user_mib=32):
+        same(elsewhere(serve), (3, "EDQUOT"))
+    until(lambda: NOBODY not in users(), "nothing is left of the user")
+
+
+@case("requests of one user leave room for those of others")
+def requests_share_the_queue():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2 * PLACES, 2 * PLACES))
+    ends, said = [], "EINPROGRESS"
+    with Agents():
+        while said == "EINPROGRESS" and len(ends) <= PLACES:
+            ends.append(Endpoint("alice", os.O_NONBLOCK))
+            with nobody():
+                said = outcome(ends[-1].alloc, "far")
+        note(f"{len(ends) - 1} requests, then {said}")
+        same(said, "EDQUOT")
+        assert len(ends) <= PLACES / 4, len(ends)
+        same(users()[NOBODY]["upcalls"], len(ends) - 1)
+        other = Endpoint("alice", os.O_NONBLOCK)
+        same(outcome(other.alloc, "far"), "EINPROGRESS", "for another user")
+        for end in ends + [other]:
+            end.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@case("a name that a program gave up asking for is no request any more")
+def given_up():
+    with Agents() as agents:
+        end = Endpoint("bob")
+
+        def serve():
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            end.listen("near")
+        pid = spawn(serve)
+        until(lambda: users().get(NOBODY, {}).get("upcalls") == 1, "it has asked")
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        until(lambda: NOBODY not in users(), "nothing is left of the user")
+        with fails(errno.EAGAIN):
+            agents.bob.do("UPCALL_GET")
+        end.close()
+
+
+@case("a user namespace shows its own users only")
+def who_is_shown():
+    def look():
+        agent = Netlink()
+        agent.do("AGENT_SET")
+        unmapped = agent.dump("USER_GET")
+        write("/proc/self/setgroups", "deny")
+        write("/proc/self/uid_map", f"0 {NOBODY} 1")
+        mapped = agent.dump("USER_GET")
+        return unmapped, [struct.unpack("=I", user[A["USER_UID"]])[0]
+                          for user in mapped]
+    with Agents():
+        one = Endpoint("alice", os.O_NONBLOCK)
+        os.setresuid(NOBODY - 1, NOBODY - 1, 0)
+        try:
+            same(outcome(one.alloc, "far"), "EINPROGRESS")
+        finally:
+            os.setresuid(0, 0, 0)
+        assert NOBODY - 1 in users()
+        same(elsewhere(look), ([], [0]))
+        one.close()
+
+
+@case("a flood of messages in the clear neither delays nor drops sealed ones")
+def sealed_first():
+    def refused():
+        return drops("bob")["no_flow", "ctrl-full"]
+    with Agents() as agents:
+        one, other = agents.flow("flooded")
+        before, sent, kinds = refused(), 0, []
+        while refused() == before:
+            agents.alice.do("CTRL_SEND", "UPCALL", peer=sockaddr("bob"),
+                            payload=bytes(1000))
+            sent += 1
+            same(sent < 2 * PLACES, True, "the queue is bounded")
+        agents.alice.do("SEALED_SEND", "FLOW", id=one.info().id, payload=b"hello")
+
+        def sealed():
+            found = agents.bob.do("UPCALL_GET")
+            kinds.append(struct.unpack("=I", found[A["UPCALL_TYPE"]])[0])
+            return kinds[-1] == UPCALL_SEALED and found
+        same(until(sealed, "the sealed message")[A["UPCALL_PAYLOAD"]], b"hello")
+        note(f"{sent} messages of the flood, {len(kinds) - 1} before the sealed one")
+        assert len(kinds) < sent / 2, "the sealed message waits for the flood"
+        one.close()
+        other.close()
+
+
+@case("parameters have bounds")
+def parameters_have_bounds():
+    for name, value, said in (("max_user_flows", 0, "EINVAL"),
+                              ("max_user_flows", 1, "ok"),
+                              ("max_user_flows", 1 << 31, "EINVAL"),
+                              ("max_user_flows", "many", "EINVAL"),
+                              ("max_user_mib", 31, "EINVAL"),
+                              ("max_user_mib", 32, "ok"),
+                              ("max_user_mib", 1024, "ok"),
+                              ("max_user_mib", 1025, "EINVAL")):
+        with open(f"{PARAMETERS}/{name}", encoding="ascii") as f:
+            before = f.read()
+        same(outcome(write, f"{PARAMETERS}/{name}", str(value)), said,
+             f"{name}={value}")
+        write(f"{PARAMETERS}/{name}", before)
 
 
 run()

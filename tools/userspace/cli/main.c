@@ -16,7 +16,7 @@ static const struct cmd commands[] = {
 	{ "ping", "measure round trips to a name", cmd_ping },
 	{ "perf", "measure throughput to a name", cmd_perf },
 	{ "name", "list served names, bind programs to names", cmd_name },
-	{ "stats", "packets that were dropped, by reason", cmd_stats },
+	{ "stats", "packets that were dropped, and what users hold", cmd_stats },
 	{ "oap", "one step of the agents' protocol on files, for tests", cmd_oap },
 	{ "agent", "show the status of the agent", cmd_agent },
 	{ "version", "version of the tools and the module", cmd_version },

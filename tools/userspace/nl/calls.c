@@ -291,6 +291,7 @@ struct dump_arg {
 	union {
 		ipcp_nl_flow_cb flow;
 		ipcp_nl_name_cb name;
+		ipcp_nl_user_cb user;
 		ipcp_nl_claim_cb claim;
 	} cb;
 	void *arg;
@@ -343,6 +344,34 @@ int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg)
 	if (err)
 		return err;
 	return ask(&call, 0, IPCP_REKEY_A_NAME_MAX, reply_dump_name, &dump);
+}
+
+static int reply_dump_user(struct nlattr **tb, struct nl_msg *msg, void *arg)
+{
+	struct dump_arg *dump = arg;
+	struct ipcp_nl_user user;
+
+	(void)msg;
+	user.uid = nl_get_u32(tb[IPCP_REKEY_A_USER_UID]);
+	user.flows = nl_get_u32(tb[IPCP_REKEY_A_USER_FLOWS]);
+	user.listeners = nl_get_u32(tb[IPCP_REKEY_A_USER_LISTENERS]);
+	user.max_flows = nl_get_u32(tb[IPCP_REKEY_A_USER_MAX_FLOWS]);
+	user.upcalls = nl_get_u32(tb[IPCP_REKEY_A_USER_UPCALLS]);
+	user.bytes = nl_get_u64(tb[IPCP_REKEY_A_USER_BYTES]);
+	user.max_bytes = nl_get_u64(tb[IPCP_REKEY_A_USER_MAX_BYTES]);
+	return dump->cb.user(&user, dump->arg);
+}
+
+int ipcp_nl_user_dump(struct ipcp_nl *nl, ipcp_nl_user_cb cb, void *arg)
+{
+	struct dump_arg dump = { .cb.user = cb, .arg = arg };
+	struct nl_call call;
+	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_USER_GET, NLM_F_DUMP,
+				0);
+
+	if (err)
+		return err;
+	return ask(&call, 0, IPCP_REKEY_A_USER_MAX, reply_dump_user, &dump);
 }
 
 static int reply_new(struct nlattr **tb, struct nl_msg *msg, void *arg)

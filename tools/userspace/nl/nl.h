@@ -286,6 +286,23 @@ struct ipcp_nl_name {
 };
 
 /**
+ * struct ipcp_nl_user - what a user holds, in all namespaces together
+ * @uid: the user, in the user namespace of the reader
+ * @max_flows: limit of @flows and @listeners together
+ * @upcalls: requests and notifications that wait for an agent
+ * @bytes: memory reserved for queues
+ */
+struct ipcp_nl_user {
+	uint32_t uid;
+	uint32_t flows;
+	uint32_t listeners;
+	uint32_t max_flows;
+	uint32_t upcalls;
+	uint64_t bytes;
+	uint64_t max_bytes;
+};
+
+/**
  * struct ipcp_nl_event - an event
  * @upcall: true if the event only says that the upcall queue is not empty; the
  *	other members are then empty
@@ -304,6 +321,7 @@ struct ipcp_nl_event {
  */
 typedef int (*ipcp_nl_flow_cb)(const struct ipcp_nl_flow *flow, void *arg);
 typedef int (*ipcp_nl_name_cb)(const struct ipcp_nl_name *name, void *arg);
+typedef int (*ipcp_nl_user_cb)(const struct ipcp_nl_user *user, void *arg);
 typedef int (*ipcp_nl_claim_cb)(const struct ipcp_nl_claim *claim, void *arg);
 
 /*
@@ -383,6 +401,7 @@ int ipcp_nl_flow_find(struct ipcp_nl *nl, uint32_t eid,
 int ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
 
 int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg);
+int ipcp_nl_user_dump(struct ipcp_nl *nl, ipcp_nl_user_cb cb, void *arg);
 
 /**
  * ipcp_nl_flow_new() - create the responder's end of a flow

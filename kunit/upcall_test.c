@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* The queue to the agent: order, budgets, and a user's share. */
+#include "cb.h"
+#include "flow_util.h"
+#include "net.h"
+#include "test_util.h"
+#include "upcall.h"
+#include "users.h"
+
+#define BYTES	4096	/* memory that a message takes */
+
+static void no_agent(void *data)
+{
+	test_net()->agent = 0;
+	ipcp_upcall_purge(test_net());
+}
+
+static int with_agent(struct kunit *test)
+{
+	test_net()->agent = 1;
+	test_net()->ctrl_turn = false;
+	test_net()->sealed_run = 0;
+	return kunit_add_action_or_reset(test, no_agent, NULL);
+}
+
+static struct sk_buff *message(struct kunit *test)
+{
+	struct sk_buff *skb = alloc_skb(16, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_zero(skb, 16);
+	ipcp_cb(skb)->slot = 0;
+	skb->truesize = BYTES;
+	return skb;
+}
+
+static bool ctrl(struct kunit *test)
+{
+	struct sk_buff *skb = message(test);
+	enum ipcp_drop reason = ipcp_upcall_ctrl(test_net(), skb);
+
+	if (!reason)
+		return true;
+	KUNIT_EXPECT_EQ(test, reason, IPCP_DROP_CTRL_FULL);
+	kfree_skb(skb);
+	return false;
+}
+
+static bool sealed(struct kunit *test, struct ipcp_flow *flow)
+{
+	struct sk_buff *skb = message(test);
+	enum ipcp_drop reason = ipcp_upcall_sealed(flow, 1, &skb);
+
+	if (!reason)
+		return true;
+	KUNIT_EXPECT_EQ(test, reason, IPCP_DROP_CTRL_FULL);
+	kfree_skb(skb);
+	return false;
+}
+
+static int request(struct ipcp_user *user, u64 *id)
+{
+	struct ipcp_owner owner = {};
+
+	return ipcp_upcall_listen(test_net(), "kunit", &owner, user, id);
+}
+
+static void drop_user(void *user)
+{
+	ipcp_user_put(user);
+}
+
+static struct ipcp_user *new_user(struct kunit *test, unsigned int uid)
+{
+	struct ipcp_user *user = ipcp_user_get(KUIDT_INIT(uid));
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, drop_user, user), 0);
+	return user;
+}
+
+/* c: CTRL, r: request, A and B: SEALED of two flows */
+static const struct order_case {
+	const char *desc;
+	const char *in;
+	const char *out;
+} orders[] = {
+	{ "SEALED is first", "ccrrAA", "AArcrc" },
+	{ "requests and CTRL in turn", "cccrrr", "rcrcrc" },
+	{ "requests alone", "rrr", "rrr" },
+	{ "CTRL alone", "ccc", "ccc" },
+	{ "flows in turn", "AAAABB", "ABABAA" },
+	{ "a run of SEALED ends", "AAAAAAAAAArr", "AAAAAAAArAAr" },
+	{ "no run alone", "AAAAAAAAAAAA", "AAAAAAAAAAAA" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(order, orders, desc);
+
+static char letter(const struct ipcp_upcall *up, const struct ipcp_flow *a)
+{
+	switch (up->type) {
+	case IPCP_REKEY_UPCALL_TYPE_CTRL:
+		return 'c';
+	case IPCP_REKEY_UPCALL_TYPE_SEALED:
+		return up->flow_id == a->id ? 'A' : 'B';
+	default:
+		return 'r';
+	}
+}
+
+static void upcalls_are_taken_in_order(struct kunit *test)
+{
+	struct ipcp_flow *a = test_flow(test), *b = test_flow(test);
+	const struct order_case *c = test->param_value;
+	char out[16] = {};
+	struct ipcp_upcall *up;
+	u64 id;
+
+	for (const char *in = c->in; *in; in++) {
+		if (*in == 'c')
+			KUNIT_EXPECT_TRUE(test, ctrl(test));
+		else if (*in == 'r')
+			KUNIT_EXPECT_EQ(test, request(NULL, &id), 0);
+		else
+			KUNIT_EXPECT_TRUE(test, sealed(test, *in == 'A' ? a : b));
+	}
+	for (int i = 0; i < sizeof(out) - 1; i++) {
+		up = ipcp_upcall_next(test_net());
+		if (!up)
+			break;
+		out[i] = letter(up, a);
+		ipcp_upcall_free(up);
+	}
+	KUNIT_EXPECT_STREQ(test, out, c->out);
+	KUNIT_EXPECT_EQ(test, refcount_read(&a->refs), 2);
+	KUNIT_EXPECT_EQ(test, refcount_read(&b->refs), 2);
+}
+
+static void a_flood_of_ctrl_leaves_room_for_all_else(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_flow(test);
+	unsigned int n = 0;
+	u64 id;
+
+	while (n <= IPCP_CTRL_BYTES / BYTES && ctrl(test))
+		n++;
+	KUNIT_EXPECT_EQ(test, n, IPCP_CTRL_BYTES / BYTES);
+	KUNIT_EXPECT_TRUE(test, sealed(test, flow));
+	KUNIT_EXPECT_EQ(test, request(NULL, &id), 0);
+}
+
+static void one_flow_leaves_room_for_others(struct kunit *test)
+{
+	struct ipcp_flow *one = test_flow(test), *other = test_flow(test);
+	unsigned int n = 0, m = 0;
+
+	while (n <= IPCP_SEALED_BYTES / BYTES && sealed(test, one))
+		n++;
+	KUNIT_EXPECT_EQ(test, n, IPCP_SEALED_BYTES / BYTES / (IPCP_SEALED_SHARE + 1));
+	while (m <= n && sealed(test, other))
+		m++;
+	KUNIT_EXPECT_GT(test, m, n - n / 8);
+	KUNIT_EXPECT_LE(test, m, n);
+	KUNIT_EXPECT_TRUE(test, ctrl(test));
+}
+
+static void one_user_leaves_room_for_others(struct kunit *test)
+{
+	struct ipcp_user *one = new_user(test, 4242), *other = new_user(test, 4243);
+	struct ipcp_upcall *up;
+	unsigned int n = 0;
+	int err = 0;
+	u64 id;
+
+	while (!err && n <= IPCP_UPCALL_COUNT) {
+		err = request(one, &id);
+		n += !err;
+	}
+	KUNIT_EXPECT_EQ(test, err, -EDQUOT);
+	KUNIT_EXPECT_LE(test, n, IPCP_UPCALL_COUNT / IPCP_UPCALL_SHARE);
+	KUNIT_EXPECT_EQ(test, atomic_read(&one->upcalls), n);
+	KUNIT_EXPECT_EQ(test, request(other, &id), 0);
+	KUNIT_EXPECT_EQ(test, request(NULL, &id), 0);
+
+	up = ipcp_upcall_next(test_net());
+	KUNIT_ASSERT_NOT_NULL(test, up);
+	ipcp_upcall_free(up);
+	KUNIT_EXPECT_EQ(test, atomic_read(&one->upcalls), n - 1);
+	ipcp_upcall_purge(test_net());
+	KUNIT_EXPECT_EQ(test, atomic_read(&one->upcalls), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&other->upcalls), 0);
+	KUNIT_EXPECT_EQ(test, refcount_read(&one->refs), 1);
+}
+
+static void the_places_of_a_namespace_are_bounded(struct kunit *test)
+{
+	unsigned int n = 0;
+	u64 id;
+
+	while (n <= IPCP_UPCALL_COUNT && !request(NULL, &id))
+		n++;
+	KUNIT_EXPECT_EQ(test, n, IPCP_UPCALL_COUNT);
+	KUNIT_EXPECT_EQ(test, request(NULL, &id), -EUSERS);
+}
+
+static void a_request_can_be_withdrawn_until_it_is_taken(struct kunit *test)
+{
+	struct ipcp_user *user = new_user(test, 4242);
+	struct ipcp_upcall *up;
+	u64 first, second;
+
+	KUNIT_EXPECT_EQ(test, request(user, &first), 0);
+	KUNIT_EXPECT_EQ(test, request(user, &second), 0);
+	ipcp_upcall_withdraw(test_net(), first);
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->upcalls), 1);
+	up = ipcp_upcall_next(test_net());
+	KUNIT_ASSERT_NOT_NULL(test, up);
+	KUNIT_EXPECT_EQ(test, up->id, second);
+	ipcp_upcall_withdraw(test_net(), second);	/* no effect */
+	KUNIT_EXPECT_EQ(test, up->id, second);
+	ipcp_upcall_free(up);
+	KUNIT_EXPECT_NULL(test, ipcp_upcall_next(test_net()));
+	KUNIT_EXPECT_EQ(test, test_net()->upcall_count, 0);
+}
+
+static void what_could_not_be_delivered_is_the_next_of_its_kind(struct kunit *test)
+{
+	struct ipcp_user *user = new_user(test, 4242);
+	struct ipcp_flow *flow = test_flow(test);
+	struct ipcp_upcall *up, *again;
+	u64 first, second;
+
+	KUNIT_EXPECT_EQ(test, request(user, &first), 0);
+	KUNIT_EXPECT_EQ(test, request(user, &second), 0);
+	up = ipcp_upcall_next(test_net());
+	ipcp_upcall_requeue(test_net(), up);
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->upcalls), 2);
+	again = ipcp_upcall_next(test_net());
+	KUNIT_EXPECT_PTR_EQ(test, again, up);
+	ipcp_upcall_free(again);
+
+	KUNIT_EXPECT_TRUE(test, sealed(test, flow));
+	up = ipcp_upcall_next(test_net());
+	KUNIT_EXPECT_EQ(test, flow->sealed.bytes, 0);
+	KUNIT_EXPECT_TRUE(test, sealed(test, flow));
+	ipcp_upcall_requeue(test_net(), up);
+	KUNIT_EXPECT_EQ(test, flow->sealed.bytes, 2 * BYTES);
+	again = ipcp_upcall_next(test_net());
+	KUNIT_EXPECT_PTR_EQ(test, again, up);
+	ipcp_upcall_free(again);
+}
+
+static void a_full_queue_stays_full_when_one_is_put_back(struct kunit *test)
+{
+	struct ipcp_upcall *up;
+
+	while (ctrl(test))
+		;
+	up = ipcp_upcall_next(test_net());
+	KUNIT_ASSERT_NOT_NULL(test, up);
+	KUNIT_EXPECT_TRUE(test, ctrl(test));
+	ipcp_upcall_requeue(test_net(), up);
+	KUNIT_EXPECT_FALSE(test, ctrl(test));
+	KUNIT_EXPECT_EQ(test, test_net()->ctrl_bytes, IPCP_CTRL_BYTES + BYTES);
+}
+
+static struct kunit_case upcall_test_cases[] = {
+	KUNIT_CASE_PARAM(upcalls_are_taken_in_order, order_gen_params),
+	KUNIT_CASE(a_flood_of_ctrl_leaves_room_for_all_else),
+	KUNIT_CASE(one_flow_leaves_room_for_others),
+	KUNIT_CASE(one_user_leaves_room_for_others),
+	KUNIT_CASE(the_places_of_a_namespace_are_bounded),
+	KUNIT_CASE(a_request_can_be_withdrawn_until_it_is_taken),
+	KUNIT_CASE(what_could_not_be_delivered_is_the_next_of_its_kind),
+	KUNIT_CASE(a_full_queue_stays_full_when_one_is_put_back),
+	{}
+};
+
+static struct kunit_suite upcall_test_suite = {
+	.name = "ipcp_upcall",
+	.init = with_agent,
+	.test_cases = upcall_test_cases,
+};
+
+kunit_test_suite(upcall_test_suite);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Users: one entry for the whole system, and its limits. */
+#include "test_util.h"
+#include "users.h"
+
+#define UID	4242
+
+static void drop_user(void *user)
+{
+	ipcp_user_put(user);
+}
+
+static struct ipcp_user *new_user(struct kunit *test)
+{
+	struct ipcp_user *user = ipcp_user_get(KUIDT_INIT(UID));
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, drop_user, user), 0);
+	return user;
+}
+
+static void a_user_has_one_entry_while_it_has_something(struct kunit *test)
+{
+	struct ipcp_user *one, *other;
+	unsigned long uid = UID;
+
+	KUNIT_EXPECT_NULL(test, ipcp_user_find(KUIDT_INIT(UID)));
+	one = ipcp_user_get(KUIDT_INIT(UID));
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	other = ipcp_user_get(KUIDT_INIT(UID));
+	KUNIT_EXPECT_PTR_EQ(test, other, one);
+	ipcp_user_put(other);
+	other = ipcp_user_next(&uid);
+	KUNIT_EXPECT_PTR_EQ(test, other, one);
+	KUNIT_EXPECT_EQ(test, uid, UID);
+	ipcp_user_put(other);
+	uid = UID + 1;
+	KUNIT_EXPECT_NULL(test, ipcp_user_next(&uid));
+	ipcp_user_put(one);
+	KUNIT_EXPECT_NULL(test, ipcp_user_find(KUIDT_INIT(UID)));
+}
+
+static void nobody_has_no_limits(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, ipcp_user_add_flow(NULL), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_user_add_listener(NULL), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_user_add_upcall(NULL, 0), 0);
+	KUNIT_EXPECT_TRUE(test, ipcp_user_reserve(NULL, ULONG_MAX));
+	ipcp_user_del_flow(NULL);
+	ipcp_user_del_listener(NULL);
+	ipcp_user_del_upcall(NULL);
+	ipcp_user_release(NULL, ULONG_MAX);
+	ipcp_user_put(ipcp_user_hold(NULL));
+}
+
+/* What a user has, less than its limits, and what it may add. */
+static const struct limit_case {
+	const char *desc;
+	int objects;	/* left below the limit of flows and names */
+	long bytes;	/* left below the limit of memory */
+	int flow;
+	int listener;
+} limits[] = {
+	{ "with room", 2, IPCP_QUEUE_FREE, 0, 0 },
+	{ "for the last flow or name", 1, IPCP_QUEUE_FREE, 0, 0 },
+	{ "with too many flows", 0, IPCP_QUEUE_FREE, -EDQUOT, -EDQUOT },
+	{ "with too much memory", 2, IPCP_QUEUE_FREE - 1, -EDQUOT, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(limit, limits, desc);
+
+static void a_user_has_limits(struct kunit *test)
+{
+	const struct limit_case *c = test->param_value;
+	struct ipcp_user *user = new_user(test);
+	int objects = ipcp_user_max_flows() - c->objects;
+	long bytes = ipcp_user_max_bytes() - c->bytes;
+
+	atomic_set(&user->objects, objects);
+	atomic_long_set(&user->bytes, bytes);
+	KUNIT_EXPECT_EQ(test, ipcp_user_add_flow(user), c->flow);
+	if (!c->flow) {
+		KUNIT_EXPECT_EQ(test, atomic_read(&user->objects), objects + 1);
+		ipcp_user_del_flow(user);
+	}
+	KUNIT_EXPECT_EQ(test, ipcp_user_add_listener(user), c->listener);
+	if (!c->listener) {
+		KUNIT_EXPECT_EQ(test, atomic_read(&user->objects), objects + 1);
+		KUNIT_EXPECT_EQ(test, atomic_read(&user->listeners), 1);
+		ipcp_user_del_listener(user);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->objects), objects);
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->listeners), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), bytes);
+}
+
+static struct kunit_case user_test_cases[] = {
+	KUNIT_CASE(a_user_has_one_entry_while_it_has_something),
+	KUNIT_CASE(nobody_has_no_limits),
+	KUNIT_CASE_PARAM(a_user_has_limits, limit_gen_params),
+	{}
+};
+
+static struct kunit_suite user_test_suite = {
+	.name = "ipcp_user",
+	.test_cases = user_test_cases,
+};
+
+kunit_test_suite(user_test_suite);
