@@ -35,14 +35,8 @@
  * Receive buffers of all sockets of a namespace together, in bytes, and the least
  * of one socket: a burst of a few large GRO packets has to fit.
  */
-#define IPCP_UDP_RCVBUF		(8 * 1024 * 1024)
-#define IPCP_UDP_RCVBUF_MIN	(1024 * 1024)
-
-/*
- * What a namespace can hold for its agent: the receive buffers, and the messages
- * in the queue of upcalls.
- */
-#define IPCP_AGENT_BYTES	(IPCP_UDP_RCVBUF + IPCP_CTRL_BYTES + IPCP_SEALED_BYTES)
+#define IPCP_UDP_RCVBUF		(8U * 1024 * 1024)
+#define IPCP_UDP_RCVBUF_MIN	(1024U * 1024)
 
 static int set_int(struct socket *sock, int level, int option, int value)
 {
@@ -249,9 +243,9 @@ static void open_work(struct work_struct *work)
 	o->err = open_slots(ipn, IPCP_NET_GROUP, o->sources);
 }
 
-static int count_socks(const struct ipcp_net *ipn)
+static unsigned int count_socks(const struct ipcp_net *ipn)
 {
-	int n = 0;
+	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < IPCP_NET_SLOTS; i++)
 		n += !!rcu_access_pointer(ipn->slots[i].sock4) +
@@ -304,9 +298,21 @@ static unsigned int spread(unsigned int max)
 	return min(num_online_cpus(), max);
 }
 
+/*
+ * Return what a namespace can hold for its agent: the receive buffers, and the
+ * messages in the queue of upcalls.
+ */
+static unsigned int agent_bytes(void)
+{
+	unsigned int socks = 4 * min(num_possible_cpus(), 8U);
+
+	return max(socks * IPCP_UDP_RCVBUF_MIN, IPCP_UDP_RCVBUF) +
+	       IPCP_CTRL_BYTES + IPCP_SEALED_BYTES;
+}
+
 static void end_payer(struct ipcp_net *ipn)
 {
-	ipcp_user_release(ipn->payer, IPCP_AGENT_BYTES);
+	ipcp_user_release(ipn->payer, agent_bytes());
 	ipcp_user_put(ipn->payer);
 	ipn->payer = NULL;
 }
@@ -328,7 +334,7 @@ static int set_payer(struct ipcp_net *ipn, struct netlink_ext_ack *extack)
 		ipcp_user_put(user);	/* has paid already, or has no limits */
 		return 0;
 	}
-	if (!ipcp_user_reserve(user, IPCP_AGENT_BYTES)) {
+	if (!ipcp_user_reserve(user, agent_bytes())) {
 		ipcp_user_put(user);
 		NL_SET_ERR_MSG(extack,
 			       "this user's sockets and queues hold too much; see max_user_mib in ipcp_rekey(4)");

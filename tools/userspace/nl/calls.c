@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* One function for each command of the family. */
+/*
+ * One function for each command of the family. Those of re-keys and of messages
+ * between agents are in exchange.c.
+ */
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,7 +12,6 @@
 #include "nl-int.h"
 
 #define ROOM_QOS	128
-#define ROOM_SMALL	128
 #define ROOM_NAME	(IPCP_REKEY_NAME_MAX + 16)
 #define ROOM_REASON	(IPCP_REKEY_REASON_MAX + 16)
 
@@ -107,7 +109,7 @@ static int put_params(struct nl_msg *msg, const struct ipcp_nl_params *p)
 	return err;
 }
 
-static int put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed)
+int nl_put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed)
 {
 	int err = 0;
 
@@ -122,7 +124,7 @@ static int put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed)
 }
 
 /* Send a request; @bad is the result of adding its attributes. */
-static int finish(struct nl_call *call, int bad)
+int nl_call_finish(struct nl_call *call, int bad)
 {
 	if (!bad)
 		return nl_call_end(call);
@@ -133,13 +135,13 @@ static int finish(struct nl_call *call, int bad)
 }
 
 /* Send a command whose reply must be exactly one message. */
-static int ask(struct nl_call *call, int bad, int maxattr, nl_reply_fn reply,
+int nl_call_ask(struct nl_call *call, int bad, int maxattr, nl_reply_fn reply,
 	       void *arg)
 {
 	call->maxattr = maxattr;
 	call->reply = reply;
 	call->arg = arg;
-	return finish(call, bad);
+	return nl_call_finish(call, bad);
 }
 
 static int reply_info(struct nlattr **tb, struct nl_msg *msg, void *arg)
@@ -170,7 +172,7 @@ int ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info)
 	memset(info, 0, sizeof(*info));
 	if (err)
 		return err;
-	return ask(&call, 0, IPCP_REKEY_A_INFO_MAX, reply_info, info);
+	return nl_call_ask(&call, 0, IPCP_REKEY_A_INFO_MAX, reply_info, info);
 }
 
 int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark,
@@ -190,7 +192,7 @@ int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark,
 	if (source_ports)
 		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_AGENT_SOURCE_PORTS,
 				   source_ports);
-	return finish(&call, bad);
+	return nl_call_finish(&call, bad);
 }
 
 struct upcall_arg {
@@ -234,7 +236,7 @@ int ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *upcall)
 	memset(upcall, 0, sizeof(*upcall));
 	if (err)
 		return err;
-	return ask(&call, 0, IPCP_REKEY_A_UPCALL_MAX, reply_upcall, &arg);
+	return nl_call_ask(&call, 0, IPCP_REKEY_A_UPCALL_MAX, reply_upcall, &arg);
 }
 
 int ipcp_nl_upcall_done(struct ipcp_nl *nl, uint64_t id, uint32_t error,
@@ -250,7 +252,7 @@ int ipcp_nl_upcall_done(struct ipcp_nl *nl, uint64_t id, uint32_t error,
 	bad |= nla_put_u64(call.msg, IPCP_REKEY_A_UPCALL_ID, id);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_UPCALL_ERROR, error);
 	bad |= put_reason(call.msg, IPCP_REKEY_A_UPCALL_REASON, reason);
-	return finish(&call, bad);
+	return nl_call_finish(&call, bad);
 }
 
 static int reply_flow(struct nlattr **tb, struct nl_msg *msg, void *arg)
@@ -273,7 +275,7 @@ static int flow_get(struct ipcp_nl *nl, int attr, uint32_t value,
 	if (err)
 		return err;
 	bad = nla_put_u32(call.msg, attr, value);
-	return ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_flow, flow);
+	return nl_call_ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_flow, flow);
 }
 
 int ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id, struct ipcp_nl_flow *flow)
@@ -287,19 +289,9 @@ int ipcp_nl_flow_find(struct ipcp_nl *nl, uint32_t eid,
 	return flow_get(nl, IPCP_REKEY_A_FLOW_EID, eid, flow);
 }
 
-struct dump_arg {
-	union {
-		ipcp_nl_flow_cb flow;
-		ipcp_nl_name_cb name;
-		ipcp_nl_user_cb user;
-		ipcp_nl_claim_cb claim;
-	} cb;
-	void *arg;
-};
-
 static int reply_dump_flow(struct nlattr **tb, struct nl_msg *msg, void *arg)
 {
-	struct dump_arg *dump = arg;
+	struct nl_dump *dump = arg;
 	struct ipcp_nl_flow flow;
 
 	(void)msg;
@@ -309,19 +301,19 @@ static int reply_dump_flow(struct nlattr **tb, struct nl_msg *msg, void *arg)
 
 int ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg)
 {
-	struct dump_arg dump = { .cb.flow = cb, .arg = arg };
+	struct nl_dump dump = { .cb.flow = cb, .arg = arg };
 	struct nl_call call;
 	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_FLOW_GET, NLM_F_DUMP,
 				0);
 
 	if (err)
 		return err;
-	return ask(&call, 0, IPCP_REKEY_A_FLOW_MAX, reply_dump_flow, &dump);
+	return nl_call_ask(&call, 0, IPCP_REKEY_A_FLOW_MAX, reply_dump_flow, &dump);
 }
 
 static int reply_dump_name(struct nlattr **tb, struct nl_msg *msg, void *arg)
 {
-	struct dump_arg *dump = arg;
+	struct nl_dump *dump = arg;
 	struct ipcp_nl_name name;
 
 	(void)msg;
@@ -336,19 +328,19 @@ static int reply_dump_name(struct nlattr **tb, struct nl_msg *msg, void *arg)
 
 int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg)
 {
-	struct dump_arg dump = { .cb.name = cb, .arg = arg };
+	struct nl_dump dump = { .cb.name = cb, .arg = arg };
 	struct nl_call call;
 	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_NAME_GET, NLM_F_DUMP,
 				0);
 
 	if (err)
 		return err;
-	return ask(&call, 0, IPCP_REKEY_A_NAME_MAX, reply_dump_name, &dump);
+	return nl_call_ask(&call, 0, IPCP_REKEY_A_NAME_MAX, reply_dump_name, &dump);
 }
 
 static int reply_dump_user(struct nlattr **tb, struct nl_msg *msg, void *arg)
 {
-	struct dump_arg *dump = arg;
+	struct nl_dump *dump = arg;
 	struct ipcp_nl_user user;
 
 	(void)msg;
@@ -364,14 +356,14 @@ static int reply_dump_user(struct nlattr **tb, struct nl_msg *msg, void *arg)
 
 int ipcp_nl_user_dump(struct ipcp_nl *nl, ipcp_nl_user_cb cb, void *arg)
 {
-	struct dump_arg dump = { .cb.user = cb, .arg = arg };
+	struct nl_dump dump = { .cb.user = cb, .arg = arg };
 	struct nl_call call;
 	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_USER_GET, NLM_F_DUMP,
 				0);
 
 	if (err)
 		return err;
-	return ask(&call, 0, IPCP_REKEY_A_USER_MAX, reply_dump_user, &dump);
+	return nl_call_ask(&call, 0, IPCP_REKEY_A_USER_MAX, reply_dump_user, &dump);
 }
 
 static int reply_new(struct nlattr **tb, struct nl_msg *msg, void *arg)
@@ -402,7 +394,7 @@ int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_SOCKET, peer->socket);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_PEER_EID, peer_eid);
 	bad |= put_qos(call.msg, IPCP_REKEY_A_FLOW_QOS, qos);
-	return ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_new, made);
+	return nl_call_ask(&call, bad, IPCP_REKEY_A_FLOW_MAX, reply_new, made);
 }
 
 int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
@@ -423,9 +415,9 @@ int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
 			   IPCP_REKEY_A_FLOW_LOCAL, peer);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_PEER_EID, peer_eid);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_CIPHER, cipher);
-	bad |= put_seed(call.msg, seed);
+	bad |= nl_put_seed(call.msg, seed);
 	bad |= put_params(call.msg, params);
-	return finish(&call, bad);
+	return nl_call_finish(&call, bad);
 }
 
 int ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
@@ -440,7 +432,7 @@ int ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
 		return err;
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
 	bad |= put_params(call.msg, params);
-	return finish(&call, bad);
+	return nl_call_finish(&call, bad);
 }
 
 int ipcp_nl_flow_direct(struct ipcp_nl *nl, uint32_t id)
@@ -451,7 +443,7 @@ int ipcp_nl_flow_direct(struct ipcp_nl *nl, uint32_t id)
 
 	if (err)
 		return err;
-	return finish(&call, nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id));
+	return nl_call_finish(&call, nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id));
 }
 
 int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
@@ -467,200 +459,5 @@ int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ERROR, error);
 	bad |= put_reason(call.msg, IPCP_REKEY_A_FLOW_REASON, reason);
-	return finish(&call, bad);
-}
-
-static int reply_claim(struct nlattr **tb, struct nl_msg *msg, void *arg)
-{
-	struct nlattr *one[IPCP_REKEY_A_CLAIMED_MAX + 1];
-	struct dump_arg *dump = arg;
-	struct ipcp_nl_claim claim;
-	struct nlattr *attr;
-	int left, err = 0;
-
-	(void)tb;
-	nlmsg_for_each_attr(attr, nlmsg_hdr(msg), 4, left) {
-		if (nla_type(attr) != IPCP_REKEY_A_CLAIM_FLOW)
-			continue;
-		if (nla_parse_nested(one, IPCP_REKEY_A_CLAIMED_MAX, attr,
-				     NULL) < 0)
-			return -EPROTO;
-		nl_get_claim(&claim, one);
-		err = dump->cb.claim(&claim, dump->arg);
-		if (err)
-			break;
-	}
-	return err;
-}
-
-int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
-			uint32_t id, ipcp_nl_claim_cb cb, void *arg)
-{
-	struct dump_arg dump = { .cb.claim = cb, .arg = arg };
-	struct nl_call call;
-	int bad = 0;
-	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_REKEY_CLAIM, 0,
-				ROOM_SMALL);
-
-	if (err)
-		return err;
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_LIMIT, max);
-	if (min_age)
-		bad |= nla_put_u64(call.msg, IPCP_REKEY_A_CLAIM_MIN_AGE,
-				   min_age);
-	if (id)
-		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_ID, id);
-	return ask(&call, bad, IPCP_REKEY_A_CLAIM_MAX, reply_claim, &dump);
-}
-
-static int keep_claim(const struct ipcp_nl_claim *claim, void *arg)
-{
-	*(struct ipcp_nl_claim *)arg = *claim;
-	return 0;
-}
-
-int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
-			      const struct ipcp_nl_numbers *peer,
-			      struct ipcp_nl_claim *claim)
-{
-	struct dump_arg dump = { .cb.claim = keep_claim, .arg = claim };
-	struct nl_call call;
-	int bad = 0;
-	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_REKEY_CLAIM, 0,
-				ROOM_SMALL);
-
-	memset(claim, 0, sizeof(*claim));
-	if (err)
-		return err;
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_ID, id);
-	bad |= nla_put_flag(call.msg, IPCP_REKEY_A_CLAIM_FRESH);
-	if (peer) {
-		bad |= nla_put_u8(call.msg, IPCP_REKEY_A_CLAIM_EPOCH,
-				  peer->epoch);
-		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_CLAIM_EXCHANGE,
-				   peer->exchange);
-	}
-	err = ask(&call, bad, IPCP_REKEY_A_CLAIM_MAX, reply_claim, &dump);
-	return err || claim->id ? err : -EAGAIN;
-}
-
-int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
-			uint32_t retry_after)
-{
-	struct nl_call call;
-	int bad = 0;
-	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_REKEY_CLEAR, 0,
-				ROOM_SMALL);
-
-	if (err)
-		return err;
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_EXCHANGE, exchange);
-	if (retry_after)
-		bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_RETRY_AFTER,
-				   retry_after);
-	return finish(&call, bad);
-}
-
-int ipcp_nl_rekey_ask(struct ipcp_nl *nl, uint32_t id, uint32_t exchange)
-{
-	struct nl_call call;
-	int bad = 0;
-	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_REKEY_ASK, 0,
-				ROOM_SMALL);
-
-	if (err)
-		return err;
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_EXCHANGE, exchange);
-	return finish(&call, bad);
-}
-
-int ipcp_nl_seed_set(struct ipcp_nl *nl, uint32_t id,
-		     const struct ipcp_nl_seed *seed)
-{
-	struct nl_call call;
-	int bad = 0;
-	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_SEED_SET, 0,
-				ROOM_SMALL);
-
-	if (err)
-		return err;
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
-	bad |= put_seed(call.msg, seed);
-	bad |= nla_put(call.msg, IPCP_REKEY_A_FLOW_CHAIN, sizeof(seed->chain),
-		       seed->chain);
-	return finish(&call, bad);
-}
-
-int ipcp_nl_rekey_request(struct ipcp_nl *nl, uint32_t id)
-{
-	struct nl_call call;
-	int bad;
-	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_REKEY_REQUEST, 0,
-				ROOM_SMALL);
-
-	if (err)
-		return err;
-	if (id)
-		bad = nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
-	else
-		bad = nla_put_flag(call.msg, IPCP_REKEY_A_FLOW_ALL);
-	return finish(&call, bad);
-}
-
-int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct ipcp_nl_peer *peer,
-		      const void *payload, size_t len)
-{
-	struct nl_call call;
-	int bad = 0;
-	int err;
-
-	if (len > IPCP_REKEY_CTRL_MAX)
-		return -EMSGSIZE;
-	err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_CTRL_SEND, 0,
-			    ROOM_SMALL + len);
-	if (err)
-		return err;
-	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_UPCALL_PEER,
-			   IPCP_REKEY_A_UPCALL_LOCAL, peer);
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_UPCALL_SOCKET, peer->socket);
-	bad |= nla_put(call.msg, IPCP_REKEY_A_UPCALL_PAYLOAD, len, payload);
-	return finish(&call, bad);
-}
-
-int ipcp_nl_sealed_send(struct ipcp_nl *nl, uint32_t id, const void *payload,
-			size_t len)
-{
-	struct nl_call call;
-	int bad = 0;
-	int err;
-
-	if (len > IPCP_REKEY_CTRL_MAX)
-		return -EMSGSIZE;
-	err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_SEALED_SEND, 0,
-			    ROOM_SMALL + len);
-	if (err)
-		return err;
-	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
-	bad |= nla_put(call.msg, IPCP_REKEY_A_FLOW_PAYLOAD, len, payload);
-	return finish(&call, bad);
-}
-
-static int reply_stats(struct nlattr **tb, struct nl_msg *msg, void *arg)
-{
-	(void)msg;
-	nl_get_drops(arg, tb[IPCP_REKEY_A_NET_STATS_DROPS]);
-	return 0;
-}
-
-int ipcp_nl_stats_get(struct ipcp_nl *nl, struct ipcp_nl_drops *drops)
-{
-	struct nl_call call;
-	int err = nl_call_begin(&call, nl, IPCP_REKEY_CMD_STATS_GET, 0, 0);
-
-	memset(drops, 0, sizeof(*drops));
-	if (err)
-		return err;
-	return ask(&call, 0, IPCP_REKEY_A_NET_STATS_MAX, reply_stats, drops);
+	return nl_call_finish(&call, bad);
 }

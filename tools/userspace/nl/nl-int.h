@@ -38,9 +38,24 @@ struct nl_call {
 	bool done;
 };
 
+#define ROOM_SMALL	128	/* bytes of a message with some numbers */
+
+struct nl_dump {
+	union {
+		ipcp_nl_flow_cb flow;
+		ipcp_nl_name_cb name;
+		ipcp_nl_user_cb user;
+		ipcp_nl_claim_cb claim;
+	} cb;
+	void *arg;
+};
+
 int nl_call_begin(struct nl_call *call, struct ipcp_nl *nl, int cmd, int flags,
 		  size_t size);
 int nl_call_end(struct nl_call *call);
+int nl_call_finish(struct nl_call *call, int bad);
+int nl_call_ask(struct nl_call *call, int bad, int maxattr, nl_reply_fn reply,
+		void *arg);
 int nl_errno(int nlerr);
 
 void nl_get_str(char *dst, size_t room, struct nlattr *attr);
@@ -58,5 +73,6 @@ void nl_get_claim(struct ipcp_nl_claim *claim, struct nlattr **tb);
 
 int nl_put_peer(struct nl_msg *msg, int addr, int local,
 		const struct ipcp_nl_peer *peer);
+int nl_put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed);
 
 #endif /* IPCP_NL_INT_H */
