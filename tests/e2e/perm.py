@@ -262,6 +262,7 @@ def listen(size=24, flags=0, address=None, length=None, backlog=0):
 
 
 ACCEPT_OLD, ACCEPT_FULL = 48, 312	# without and with the peer's name
+INFO_FULL = INFO.size + 264
 
 
 def accept(size=ACCEPT_FULL, flags=0, timeout=NSEC // 50):
@@ -356,8 +357,9 @@ def sizes():
             listener.ioctl(ACCEPT, accept(ACCEPT_OLD))
         with fails(errno.EBUSY):
             ends[0].ioctl(ALLOC, alloc(72) + bytes(8))
-        _, filled = fresh.ioctl(GET_INFO, info(INFO.size + 8) + bytes(8))
-        same(struct.unpack_from("=I", filled)[0], INFO.size)
+        _, filled = fresh.ioctl(GET_INFO, info(INFO_FULL + 8) +
+                                bytes(INFO_FULL + 8 - INFO.size))
+        same(struct.unpack_from("=I", filled)[0], INFO_FULL)
         _, filled = ends[0].ioctl(GET_INFO, info(8))
         same(struct.unpack_from("=II", filled), (8, 3))
         same(filled[8:], bytes(len(filled) - 8))
