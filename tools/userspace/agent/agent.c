@@ -30,6 +30,7 @@
 
 #define SETTLE_US	500000		/* of files that are being replaced */
 #define PATIENCE_US	5000000		/* until those are logged */
+#define AGAIN_US	300000000	/* until they are read without an event */
 
 struct agent {
 	const char *file;
@@ -311,17 +312,17 @@ struct oap_env *agent_oap(const struct config *conf)
 	return NULL;
 }
 
-/* Keep the replay cache unless a setting of the environment has changed. */
+/* Keep the replay cache and what is in memory, unless the folder is another. */
 static struct oap_env *reload_oap(struct agent *a, const struct config *conf)
 {
 	struct oap_err err;
 
-	if (strcmp(conf->security, a->conf->security) ||
-	    conf->clock_slack != a->conf->clock_slack ||
-	    conf->need_lists != a->conf->need_lists)
+	if (strcmp(conf->security, a->conf->security))
 		return agent_oap(conf);
-	if (!oap_env_reload(a->oap, &err))
+	if (!oap_env_reload(a->oap, &err)) {
+		oap_env_set(a->oap, conf->clock_slack, conf->need_lists);
 		return a->oap;
+	}
 	log_err("%s", err.text);
 	return NULL;
 }
@@ -345,6 +346,7 @@ static void watch_files(struct agent *a, const char *dir, struct oap_env *oap)
 	struct renew_settings set = {
 		.dir = dir, .oap = oap,
 		.settle = SETTLE_US, .patience = PATIENCE_US,
+		.again = AGAIN_US,
 	};
 
 	renew_close(a->renew);

@@ -17,17 +17,27 @@
 #include "renew.h"
 #include "watch.h"
 
-#define SAID_MAX	32	/* problems that are known to have been logged */
+#define AGAIN_MIN	10000000	/* us, after the first complaint */
+
+/* Problems, each a text. */
+struct problems {
+	char **texts;
+	size_t n;
+};
 
 struct renew {
 	struct watch *watch;
+	sd_event *loop;
 	struct oap_env *oap;
 	char *dir;
 	uint64_t patience;
-	sd_event_source *complain;
+	uint64_t again;
+	uint64_t wait;			/* after the next complaint */
+	bool failing;
+	sd_event_source *timer;		/* to complain, or to read again */
 	sd_event_source *expire;
-	char *said[SAID_MAX];
-	size_t nsaid;
+	struct problems said;		/* when the agent complained last */
+	struct problems found;		/* in this round */
 };
 
 static void watch_names(struct watch *w, const char *dir, const char *side)
@@ -71,26 +81,44 @@ static void say_nothing(void *arg, bool warning, const char *text)
 	(void)text;
 }
 
+static bool has(const struct problems *p, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (!strcmp(p->texts[i], text))
+			return true;
+	return false;
+}
+
+/* Without memory the problem will be logged again. */
+static void add(struct problems *p, const char *text)
+{
+	char **texts = realloc(p->texts, (p->n + 1) * sizeof(*texts));
+
+	if (!texts)
+		return;
+	p->texts = texts;
+	texts[p->n] = strdup(text);
+	p->n += !!texts[p->n];
+}
+
+static void forget(struct problems *p)
+{
+	while (p->n)
+		free(p->texts[--p->n]);
+	free(p->texts);
+	p->texts = NULL;
+}
+
 static void say_once(void *arg, bool warning, const char *text)
 {
 	struct renew *r = arg;
-	size_t i;
 
 	(void)warning;
-	for (i = 0; i < r->nsaid; i++)
-		if (!strcmp(r->said[i], text))
-			return;
-	log_err("%s", text);
-	if (r->nsaid == SAID_MAX)
-		return;
-	r->said[r->nsaid] = strdup(text);
-	r->nsaid += !!r->said[r->nsaid];
-}
-
-static void forget(struct renew *r)
-{
-	while (r->nsaid)
-		free(r->said[--r->nsaid]);
+	if (!has(&r->said, text))
+		log_err("%s", text);
+	add(&r->found, text);
 }
 
 static void say_expired(void *arg, bool warning, const char *text)
@@ -118,53 +146,101 @@ static int on_expire(sd_event_source *s, uint64_t usec, void *arg)
 	return 0;
 }
 
+/* Let the timer come after a time; never later than it would anyway. */
+static void come_within(struct renew *r, uint64_t usec)
+{
+	uint64_t at = 0, due = UINT64_MAX;
+	int on = SD_EVENT_OFF;
+
+	sd_event_now(r->loop, CLOCK_MONOTONIC, &at);
+	sd_event_source_get_enabled(r->timer, &on);
+	if (on != SD_EVENT_OFF)
+		sd_event_source_get_time(r->timer, &due);
+	at += usec;
+	if (at < due)
+		sd_event_source_set_time(r->timer, at);
+	sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
+}
+
 static void all_good(struct renew *r)
 {
-	sd_event_source_set_enabled(r->complain, SD_EVENT_OFF);
-	if (r->nsaid)
+	if (r->said.n)
 		log_info("all certificates, keys and revocation lists can be used again");
-	forget(r);
+	forget(&r->said);
+	r->failing = false;
+	r->wait = AGAIN_MIN;
+	sd_event_source_set_enabled(r->timer, SD_EVENT_OFF);
+	come_within(r, r->again);
+}
+
+/* True if all can be used. */
+static bool read_quietly(struct renew *r)
+{
+	bool ok = oap_env_renew(r->oap, say_nothing, NULL);
+
+	if (ok)
+		all_good(r);
+	else
+		come_within(r, r->patience);
+	r->failing = !ok;
+	check_lists(r);
+	return ok;
 }
 
 void renew_now(struct renew *r)
 {
 	if (!r)
 		return;
-	if (oap_env_renew(r->oap, say_nothing, NULL)) {
-		all_good(r);
-	} else {
-		sd_event_source_set_time_relative(r->complain, r->patience);
-		sd_event_source_set_enabled(r->complain, SD_EVENT_ONESHOT);
-	}
-	check_lists(r);
+	watch_again(r->watch);
+	read_quietly(r);
 }
 
 static void on_change(void *arg)
 {
-	log_info("certificates, keys and revocation lists: read again");
-	renew_now(arg);
+	if (read_quietly(arg))
+		log_info("certificates, keys and revocation lists: read again");
+	else
+		log_info("certificates, keys and revocation lists: read again, but not all can be used");
 }
 
 /* Some files could not be used for a while: if it is still so, say why. */
-static int on_complain(sd_event_source *s, uint64_t usec, void *arg)
+static void complain(struct renew *r)
+{
+	if (oap_env_renew(r->oap, say_once, r)) {
+		forget(&r->found);
+		all_good(r);
+	} else {
+		forget(&r->said);
+		r->said = r->found;
+		r->found = (struct problems){ 0 };
+		come_within(r, r->wait < r->again ? r->wait : r->again);
+		if (r->wait < r->again)
+			r->wait *= 2;
+	}
+	check_lists(r);
+}
+
+static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 {
 	struct renew *r = arg;
 
 	(void)s;
 	(void)usec;
-	if (oap_env_renew(r->oap, say_once, r))
-		all_good(r);
-	check_lists(r);
+	watch_again(r->watch);
+	if (r->failing)
+		complain(r);
+	else
+		read_quietly(r);
 	return 0;
 }
 
 static int add_timers(struct renew *r, sd_event *loop)
 {
-	int err = sd_event_add_time(loop, &r->complain, CLOCK_MONOTONIC, 0, 0,
-				    on_complain, r);
+	int err = sd_event_add_time(loop, &r->timer, CLOCK_MONOTONIC, 0, 0,
+				    on_timer, r);
 
 	if (err >= 0)
-		err = sd_event_source_set_enabled(r->complain, SD_EVENT_OFF);
+		err = sd_event_source_set_enabled(r->timer, SD_EVENT_OFF);
 	if (err >= 0)
 		err = sd_event_add_time(loop, &r->expire, CLOCK_REALTIME, 0, 0,
 					on_expire, r);
@@ -185,7 +261,10 @@ struct renew *renew_open(sd_event *loop, const struct renew_settings *set)
 	if (!r)
 		return NULL;
 	r->oap = set->oap;
+	r->loop = sd_event_ref(loop);
 	r->patience = set->patience;
+	r->again = set->again;
+	r->wait = AGAIN_MIN;
 	r->dir = strdup(set->dir);
 	err = r->dir ? add_timers(r, loop) : -ENOMEM;
 	if (err < 0) {
@@ -196,7 +275,7 @@ struct renew *renew_open(sd_event *loop, const struct renew_settings *set)
 	}
 	/* without a watch, a reload and the lists' times remain */
 	r->watch = watch_open(loop, &ops);
-	renew_now(r);
+	read_quietly(r);
 	return r;
 }
 
@@ -205,9 +284,10 @@ void renew_close(struct renew *r)
 	if (!r)
 		return;
 	watch_close(r->watch);
-	sd_event_source_disable_unref(r->complain);
+	sd_event_source_disable_unref(r->timer);
 	sd_event_source_disable_unref(r->expire);
-	forget(r);
+	sd_event_unref(r->loop);
+	forget(&r->said);
 	free(r->dir);
 	free(r);
 }

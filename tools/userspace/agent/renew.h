@@ -17,12 +17,15 @@ struct renew;
  * @settle: read them when nothing has changed for this time, in microseconds
  * @patience: time after which files that cannot be used are logged, because they
  *	are not just half written, in microseconds
+ * @again: read them at least so often, in microseconds, because some file systems
+ *	report no changes; longest time between attempts with what cannot be used
  */
 struct renew_settings {
 	const char *dir;
 	struct oap_env *oap;
 	uint64_t settle;
 	uint64_t patience;
+	uint64_t again;
 };
 
 /**

@@ -39,6 +39,7 @@ struct watch {
 	sd_event_source *report;
 	uint64_t latest;		/* time of the report; 0: none is due */
 	bool warned;
+	bool failed;			/* since look() began */
 };
 
 static struct spot **chain(struct spot **spots, int wd)
@@ -62,6 +63,12 @@ static void cannot(struct watch *w, const char *path)
 		log_warn("cannot watch %s (%s): %s; reload the agent after a change",
 			 w->ops.name, path, strerror(errno));
 	w->warned = true;
+	w->failed = true;
+}
+
+static bool is_missing(void)
+{
+	return errno == ENOENT || errno == ENOTDIR;
 }
 
 static void add(struct watch *w, const char *dir, const char *name,
@@ -72,8 +79,11 @@ static void add(struct watch *w, const char *dir, const char *name,
 	struct spot *s;
 
 	if (wd < 0) {
-		/* what is gone now is seen at the next part of the path */
-		if (errno != ENOENT && errno != ENOTDIR && mask & IN_ONLYDIR)
+		/*
+		 * what is gone now is seen at the next part of the path; a file
+		 * that may not be read may be none of ours
+		 */
+		if (!is_missing() && (errno != EACCES || mask & IN_ONLYDIR))
 			cannot(w, dir);
 		return;
 	}
@@ -81,8 +91,10 @@ static void add(struct watch *w, const char *dir, const char *name,
 		if (s->wd == wd && !strcmp(s->name, name))
 			return;
 	s = malloc(sizeof(*s) + len + strlen(name) + 1);
-	if (!s)
+	if (!s) {
+		cannot(w, dir);
 		return;
+	}
 	s->wd = wd;
 	s->name = s->dir + len;
 	strcpy(s->dir, dir);
@@ -173,6 +185,8 @@ void watch_folder(struct watch *w, const char *path)
 		return;
 	add(w, at, "", IN_FOLDER);
 	dir = opendir(at);
+	if (!dir && !is_missing())
+		cannot(w, at);
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && entry->d_type != DT_DIR &&
 		    join(file, at, entry->d_name))
@@ -203,8 +217,16 @@ static void look(struct watch *w)
 
 	memcpy(old, w->spots, sizeof(old));
 	memset(w->spots, 0, sizeof(w->spots));
+	w->failed = false;
 	w->ops.list(w, w->ops.arg);
+	w->warned = w->failed;
 	free_spots(w, old);
+}
+
+void watch_again(struct watch *w)
+{
+	if (w)
+		look(w);
 }
 
 /* Events */
@@ -266,11 +288,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
 
 	(void)source;
 	(void)revents;
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		for (at = 0; at < n; at += sizeof(*event) + event->len) {
-			event = (const struct inotify_event *)(buf + at);
-			on_event(arg, event);
-		}
+	/* once: the loop comes back for the rest, after other work */
+	n = read(fd, buf, sizeof(buf));
+	for (at = 0; at < n; at += sizeof(*event) + event->len) {
+		event = (const struct inotify_event *)(buf + at);
+		on_event(arg, event);
 	}
 	return 0;
 }

@@ -56,6 +56,14 @@ void watch_file(struct watch *w, const char *path);
 void watch_folder(struct watch *w, const char *path);
 
 /**
+ * watch_again() - watch what is there now
+ * @w: the watch; may be NULL
+ *
+ * For changes that inotify does not report, such as a mount.
+ */
+void watch_again(struct watch *w);
+
+/**
  * watch_close() - end a watch
  * @w: the watch; may be NULL
  */

@@ -198,6 +198,37 @@ const char *oap_auth_lacks(X509 *crt, enum oap_role role)
 	       (purposes[role].bit | XKU_ANYEKU) ? NULL : purposes[role].name;
 }
 
+/**
+ * oap_auth_useful() - check whether any peer could accept a certificate of ours
+ * @creds: the certificate
+ * @name: the name that is to be served; NULL for one that is only used as a client
+ * @now: seconds since 1970
+ * @err: reason of a failure
+ *
+ * Return: OAP_OK, OAP_BAD_CERT or OAP_BAD_NAME.
+ */
+enum oap_code oap_auth_useful(const struct oap_creds *creds, const char *name,
+			      time_t now, struct oap_err *err)
+{
+	const char *lacks = oap_auth_lacks(creds->crt, name ? OAP_RESPONDER :
+							      OAP_INITIATOR);
+	char found[OAP_NAME_MAX + 1];
+
+	if (X509_cmp_time(X509_get0_notBefore(creds->crt), &now) > 0)
+		return oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate is not valid yet: check the clock");
+	if (X509_cmp_time(X509_get0_notAfter(creds->crt), &now) < 0)
+		return oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate has expired");
+	if (!(X509_get_key_usage(creds->crt) & KU_DIGITAL_SIGNATURE))
+		return oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate is not for digitalSignature");
+	if (lacks)
+		return oap_err_set(err, OAP_BAD_CERT,
+				   "the certificate is not for %s", lacks);
+	return name ? oap_crt_name(creds->crt, name, found, err) : OAP_OK;
+}
+
 /* Check what the certificate and its CAs are for, where they say so. */
 static enum oap_code check_purpose(const STACK_OF(X509) *chain,
 				   enum oap_role role, struct oap_err *err)
@@ -232,7 +263,6 @@ static enum oap_code verify_chain(X509_STORE_CTX *ctx,
 	enum oap_code code;
 	int reason;
 
-	oap_crl_prepare(ctx, how);
 	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), 2);
 	X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), how->now);
 	if (X509_verify_cert(ctx) != 1) {
@@ -249,19 +279,36 @@ static enum oap_code verify_chain(X509_STORE_CTX *ctx,
 	return code ? code : oap_crt_constraints(chain, err);
 }
 
-static enum oap_code check_chain(const struct oap_verify *how, X509 *crt,
-				 struct oap_err *err)
+static enum oap_code try_chain(const struct oap_verify *how, X509 *crt,
+			       bool ask_lists, struct oap_err *err)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	enum oap_code code;
 
 	if (ctx && X509_STORE_CTX_init(ctx, how->store->roots, crt,
-				       how->store->untrusted) == 1)
+				       how->store->untrusted) == 1) {
+		oap_crl_prepare(ctx, how, ask_lists);
 		code = verify_chain(ctx, how, err);
-	else
+	} else {
 		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
+	}
 	X509_STORE_CTX_free(ctx);
 	ERR_clear_error();
+	return code;
+}
+
+static enum oap_code check_chain(const struct oap_verify *how, X509 *crt,
+				 struct oap_err *err)
+{
+	enum oap_code code = try_chain(how, crt, true, err);
+	struct oap_err other;
+
+	/*
+	 * OpenSSL asks the lists before it checks signatures. What anybody may
+	 * have written into a certificate is no reason for a log.
+	 */
+	if (code && try_chain(how, crt, false, &other))
+		*err = other;
 	return code;
 }
 

@@ -186,6 +186,21 @@ static void check_cert_file(struct check *c, const char *path, void *arg)
 	X509_free(check_certs(c, path, &more));
 }
 
+/* Who can write a file here decides whom this host trusts. */
+static void check_mode(struct check *c, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return;
+	if (st.st_mode & 02)
+		error(c, "%s can be written by everybody: run chmod o-w on it",
+		      path);
+	else if (st.st_mode & 020 && st.st_gid)
+		warn(c, "%s can be written by group %u: run chmod g-w on it unless that group may decide whom to trust",
+		     path, st.st_gid);
+}
+
 /* Call @each for each file; return their number. */
 static int check_folder(struct check *c, const char *folder,
 			void (*each)(struct check *c, const char *path,
@@ -201,10 +216,13 @@ static int check_folder(struct check *c, const char *folder,
 		return 0;
 	if (n < 0)
 		cannot_read(c, dir);
+	check_mode(c, dir);
 	for (i = 0; i < n; i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", dir,
-			     list[i]->d_name) < (int)sizeof(path))
-			each(c, path, arg);
+			     list[i]->d_name) >= (int)sizeof(path))
+			continue;
+		check_mode(c, path);
+		each(c, path, arg);
 	}
 	free_list(list, n);
 	return n;
@@ -212,44 +230,31 @@ static int check_folder(struct check *c, const char *folder,
 
 /* Revocation lists */
 
-struct lists {
-	struct oap_store *store;	/* of the CAs, gets the lists */
-	STACK_OF(X509_CRL) *all;
-};
-
-static void check_mode(struct check *c, const char *path)
+static void check_list(struct check *c, const char *path, X509_CRL *crl,
+		       struct oap_store *store)
 {
-	struct stat st;
+	const char *unfit = oap_crl_unfit(crl);
+	enum oap_issuer issuer;
+	char ca[OAP_CA_LEN];
 
-	if (!stat(path, &st) && st.st_mode & 02)
-		error(c, "%s can be written by everybody: run chmod o-w on it",
-		      path);
-}
-
-static void check_issuer(struct check *c, const char *path, X509_CRL *crl,
-			 const struct oap_store *store)
-{
-	char ca[64];
-
+	if (unfit) {
+		error(c, "%s %s: replace it by a complete list", path, unfit);
+		return;
+	}
+	if (!oap_lists_add(store, crl, &issuer))
+		error(c, "out of memory");
 	oap_crl_name(X509_CRL_get_issuer(crl), ca, sizeof(ca));
-	switch (oap_crl_issuer(store, crl)) {
-	case OAP_ISSUER_UNKNOWN:
+	if (issuer == OAP_ISSUER_UNKNOWN)
 		warn(c, "%s is not used: its issuer '%s' is neither in cacert nor in untrusted: put that CA there, or remove the list",
 		     path, ca);
-		break;
-	case OAP_ISSUER_ANOTHER:
+	else if (issuer == OAP_ISSUER_ANOTHER)
 		error(c, "%s is not signed by its issuer '%s': replace or remove it",
 		      path, ca);
-		break;
-	case OAP_ISSUER_KNOWN:
-		break;
-	}
 }
 
 static void check_list_file(struct check *c, const char *path, void *arg)
 {
 	FILE *file = fopen(path, "re");
-	struct lists *lists = arg;
 	X509_CRL *crl;
 	int n = 0;
 
@@ -257,11 +262,10 @@ static void check_list_file(struct check *c, const char *path, void *arg)
 		cannot_read(c, path);
 		return;
 	}
-	check_mode(c, path);
 	while ((crl = PEM_read_X509_CRL(file, NULL, oap_secret_no_passphrase,
 					NULL))) {
-		check_issuer(c, path, crl, lists->store);
-		sk_X509_CRL_push(lists->all, crl);
+		check_list(c, path, crl, arg);
+		X509_CRL_free(crl);
 		n++;
 	}
 	fclose(file);
@@ -271,58 +275,52 @@ static void check_list_file(struct check *c, const char *path, void *arg)
 	ERR_clear_error();
 }
 
-/* A list whose issuer has none that is valid for longer. */
-static void check_expiry(struct check *c, const struct lists *lists,
-			 const X509_CRL *crl)
+static void check_expiry(struct check *c, const struct oap_list *list)
 {
-	const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
-	char ca[64], buf[64];
-	time_t now = c->now;
-	struct tm tm;
+	char ca[OAP_CA_LEN], buf[64];
+	time_t end;
 
-	if (!next || X509_cmp_time(next, &now) > 0 ||
-	    ASN1_TIME_to_tm(next, &tm) != 1 ||
-	    oap_crl_superseded(lists->all, crl, timegm(&tm)))
+	if (!list->key || !oap_list_end(list, &end) || end > c->now)
 		return;
-	oap_crl_name(X509_CRL_get_issuer(crl), ca, sizeof(ca));
+	oap_crl_name(X509_CRL_get_issuer(list->crl), ca, sizeof(ca));
 	(c->need_lists ? error : warn)(c, "the revocation list of '%s' in %s/crls expired at %s: put a newer one there",
-				       ca, c->dir, date(next, buf, sizeof(buf)));
+				       ca, c->dir,
+				       date(X509_CRL_get0_nextUpdate(list->crl),
+					    buf, sizeof(buf)));
 }
 
 /* With crl = required each CA has a list. */
-static void check_needed(struct check *c, const struct lists *lists,
+static void check_needed(struct check *c, const struct oap_list *lists,
 			 const STACK_OF(X509) *cas)
 {
-	const X509_NAME *name;
-	char ca[64];
-	int i, j, n = sk_X509_CRL_num(lists->all);
+	const struct oap_list *l;
+	char ca[OAP_CA_LEN];
+	X509 *crt;
+	int i;
 
 	for (i = 0; i < sk_X509_num(cas); i++) {
-		name = X509_get_subject_name(sk_X509_value(cas, i));
-		for (j = 0; j < n; j++)
-			if (!X509_NAME_cmp(name, X509_CRL_get_issuer(
-					sk_X509_CRL_value(lists->all, j))))
-				break;
-		if (j == n)
+		crt = sk_X509_value(cas, i);
+		for (l = lists; l && !oap_crl_is_of(l, crt); l = l->next)
+			;
+		if (!l)
 			error(c, "crl = required, but %s/crls has no list of '%s': put one there",
-			      c->dir, oap_crl_name(name, ca, sizeof(ca)));
+			      c->dir, oap_crl_name(X509_get_subject_name(crt),
+						   ca, sizeof(ca)));
 	}
 }
 
 static void check_lists(struct check *c, struct oap_store *store)
 {
 	STACK_OF(X509) *roots = X509_STORE_get1_all_certs(store->roots);
-	struct lists lists = { store, sk_X509_CRL_new_null() };
-	int i;
+	const struct oap_list *l;
 
-	check_folder(c, "crls", check_list_file, &lists);
-	for (i = 0; i < sk_X509_CRL_num(lists.all); i++)
-		check_expiry(c, &lists, sk_X509_CRL_value(lists.all, i));
+	check_folder(c, "crls", check_list_file, store);
+	for (l = store->lists; l; l = l->next)
+		check_expiry(c, l);
 	if (c->need_lists) {
-		check_needed(c, &lists, roots);
-		check_needed(c, &lists, store->untrusted);
+		check_needed(c, store->lists, roots);
+		check_needed(c, store->lists, store->untrusted);
 	}
-	sk_X509_CRL_pop_free(lists.all, X509_CRL_free);
 	sk_X509_pop_free(roots, X509_free);
 }
 

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/x509.h>
 
 #include "int.h"
 
-/* Bounds the secure heap; the pairs after these are read for each exchange. */
+/* The pairs after these are read for each exchange. */
 #define KEPT_MAX	512
+#define KEPT_HEAP	(2 << 20)	/* half of the agent's secure heap, in bytes */
 
 struct oap_kept {
 	struct oap_kept *next;
@@ -84,11 +86,17 @@ static struct oap_kept *find(const struct oap_env *env, bool server,
 	return NULL;
 }
 
+static bool heap_is_full(void)
+{
+	return CRYPTO_secure_malloc_initialized() &&
+	       CRYPTO_secure_used() > KEPT_HEAP;
+}
+
 static struct oap_kept *add(struct oap_env *env, bool server, const char *name)
 {
 	struct oap_kept *k;
 
-	if (env->nkept >= KEPT_MAX)
+	if (env->nkept >= KEPT_MAX || heap_is_full())
 		return NULL;
 	k = calloc(1, sizeof(*k) + strlen(name) + 1);
 	if (!k)
@@ -116,6 +124,35 @@ static void keep(struct oap_env *env, bool server, const char *name,
 	k->creds = copy;
 }
 
+static enum oap_code useful(const struct oap_env *env,
+			    const struct oap_creds *creds, bool server,
+			    const char *name, struct oap_err *err)
+{
+	return oap_auth_useful(creds, server ? name : NULL,
+			       env->now(env->now_arg) / 1000000000, err);
+}
+
+/*
+ * Judge a pair that was read. One that no peer could accept does not replace one
+ * that works.
+ */
+static enum oap_code judge(struct oap_env *env, bool server, const char *name,
+			   const char *dir, struct oap_creds *creds,
+			   struct oap_err *err)
+{
+	const struct oap_kept *k = find(env, server, name);
+	struct oap_err why, other;
+
+	if (k && k->creds.crt && useful(env, creds, server, name, &why) &&
+	    !useful(env, &k->creds, server, name, &other)) {
+		oap_auth_creds_free(creds);
+		return oap_err_set(err, OAP_NO_CREDENTIALS,
+				   "%.70s/crt.pem: %.100s", dir, why.text);
+	}
+	keep(env, server, name, creds);
+	return OAP_OK;
+}
+
 static enum oap_code load(struct oap_env *env, bool server, const char *name,
 			  struct oap_creds *creds, struct oap_err *err)
 {
@@ -127,7 +164,7 @@ static enum oap_code load(struct oap_env *env, bool server, const char *name,
 	if (!code)
 		code = oap_auth_creds_load(creds, dir, err);
 	if (!code && creds->crt)
-		keep(env, server, name, creds);
+		code = judge(env, server, name, dir, creds, err);
 	return code;
 }
 
@@ -140,7 +177,8 @@ static enum oap_code load(struct oap_env *env, bool server, const char *name,
  *	failure
  * @err: reason of a failure
  *
- * Use the files, or what they were before if they cannot be used now.
+ * Use the files, or what they were before if they cannot be used now, or no peer
+ * could accept them.
  *
  * Return: OAP_OK, or the code of the failure.
  */
@@ -221,6 +259,21 @@ static bool renew_listed(struct oap_env *env, bool server, oap_check_fn report,
 	return ok;
 }
 
+static void drop_empty(struct oap_env *env)
+{
+	struct oap_kept **at = &env->kept, *k;
+
+	while ((k = *at)) {
+		if (k->creds.crt) {
+			at = &k->next;
+			continue;
+		}
+		*at = k->next;
+		free(k);
+		env->nkept--;
+	}
+}
+
 /**
  * oap_creds_renew() - read all certificates and keys again
  * @env: the environment
@@ -242,6 +295,7 @@ bool oap_creds_renew(struct oap_env *env, oap_check_fn report, void *arg)
 	for (k = env->kept; k; k = k->next)
 		if (!k->seen)
 			ok &= renew(env, k->server, k->name, report, arg);
+	drop_empty(env);
 	return ok;
 }
 

@@ -83,15 +83,12 @@ enum oap_code oap_env_open(struct oap_env **envp,
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 {
 	struct oap_store store = { 0 };
-	STACK_OF(X509_CRL) *told;
 	enum oap_code code = oap_store_load(&store, env->dir, err);
 
 	if (code)
 		return code;
 	/* what was said of a list is not said again */
-	told = store.told;
-	store.told = env->store.told;
-	env->store.told = told;
+	oap_lists_inherit(store.lists, env->store.lists);
 	oap_store_free(&env->store);
 	env->store = store;
 	return OAP_OK;
@@ -99,22 +96,98 @@ enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 
 time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg)
 {
-	return oap_crl_report(&env->store, oap_env_now(env) / 1000000000,
-			      env->need_lists, report, arg);
+	return oap_lists_report(env->store.lists,
+				oap_env_now(env) / 1000000000, env->need_lists,
+				report, arg);
+}
+
+void oap_env_set(struct oap_env *env, uint32_t slack_ms, bool need_lists)
+{
+	uint64_t keep;
+
+	env->slack = slack_ms * MS;
+	env->need_lists = need_lists;
+	keep = env->max_age + 2 * env->slack;
+	oap_replay_keep(env->known, keep);
+	oap_replay_keep(env->unknown, keep);
+}
+
+/* Where the failures of a renewal go. */
+struct reporter {
+	oap_check_fn report;
+	void *arg;
+	const char *rest;	/* of each text */
+};
+
+static void on_failure(void *arg, const struct oap_err *err)
+{
+	const struct reporter *r = arg;
+	char text[320];
+
+	snprintf(text, sizeof(text), "%s%s", err->text, r->rest);
+	r->report(r->arg, false, text);
+}
+
+/*
+ * Read certificates and lists again, each apart: what is wrong with one is no
+ * reason to do without the newest of the others.
+ */
+static bool renew_store(struct oap_env *env, struct reporter *r)
+{
+	struct oap_list *old = env->store.lists;
+	struct oap_store store = { 0 };
+	struct oap_err err;
+	bool ok, read;
+
+	env->store.lists = NULL;
+	r->rest = "; the trusted certificates from before stay in use";
+	ok = !oap_store_certs(&store, env->dir, &err);
+	if (ok) {
+		oap_store_free(&env->store);
+		env->store = store;
+	} else {
+		on_failure(r, &err);
+	}
+	r->rest = "; the lists from before stay in use";
+	read = oap_store_lists(&env->store, env->dir, on_failure, r);
+	oap_lists_inherit(env->store.lists, old);
+	r->rest = "; until then the one from before stays in use";
+	return oap_lists_keep(&env->store, &old, !read, on_failure, r) &&
+	       read && ok;
+}
+
+/* True if all folders are missing, as where nothing is mounted. */
+static bool is_gone(const struct oap_env *env)
+{
+	static const char * const folders[] = {
+		"cacert", "untrusted", "crls", "server", "client",
+	};
+	char path[1024];
+	size_t i;
+
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", env->dir, folders[i]);
+		if (!access(path, F_OK) ||
+		    (errno != ENOENT && errno != ENOTDIR))
+			return false;
+	}
+	return env->nkept || !oap_store_empty(&env->store);
 }
 
 bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg)
 {
+	struct reporter r = { report, arg, "" };
 	struct oap_err err;
-	char text[320];
-	bool ok = !oap_env_reload(env, &err);
+	bool ok;
 
-	if (!ok) {
-		snprintf(text, sizeof(text),
-			 "%s; the trusted certificates and lists from before stay in use",
-			 err.text);
-		report(arg, false, text);
+	if (is_gone(env)) {
+		oap_err_set(&err, OAP_BAD_CONFIG,
+			    "the security folder %.80s is missing or empty: bring it back, or restart the agent to do without; what was read from it stays in use",
+			    env->dir);
+		on_failure(&r, &err);
+		return false;
 	}
+	ok = renew_store(env, &r);
 	return oap_creds_renew(env, report, arg) && ok;
 }
 

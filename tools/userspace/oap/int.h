@@ -76,18 +76,22 @@ enum oap_code oap_crt_name(X509 *crt, const char *want, char *name,
 enum oap_code oap_crt_constraints(const STACK_OF(X509) *chain,
 				  struct oap_err *err);
 
-/* store.c: trusted certificates and revocation lists */
+/* store.c: trusted certificates, and the files of the lists */
 struct oap_store {
-	X509_STORE *roots;		/* and the lists */
+	X509_STORE *roots;
 	STACK_OF(X509) *untrusted;
-	STACK_OF(X509_CRL) *lists;
-	STACK_OF(X509_CRL) *told;	/* that they have expired */
+	struct oap_list *lists;
 };
+
+typedef void (*oap_fail_fn)(void *arg, const struct oap_err *err);
 
 enum oap_code oap_store_certs(struct oap_store *store, const char *dir,
 			      struct oap_err *err);
+bool oap_store_lists(struct oap_store *store, const char *dir,
+		     oap_fail_fn fail, void *arg);
 enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 			     struct oap_err *err);
+bool oap_store_empty(const struct oap_store *store);
 void oap_store_free(struct oap_store *store);
 
 /* auth.c: certificates, signatures */
@@ -99,22 +103,46 @@ struct oap_verify {
 	bool need_lists;	/* of every CA, that have not expired */
 };
 
-/* crl.c: revocation lists */
+/* crl.c: a revocation list */
+struct oap_list;
+
 enum oap_issuer {
 	OAP_ISSUER_UNKNOWN,
 	OAP_ISSUER_ANOTHER,	/* of the same name */
 	OAP_ISSUER_KNOWN,
 };
 
+#define OAP_CA_LEN	64
+
 const char *oap_crl_name(const X509_NAME *name, char *buf, size_t len);
-bool oap_crl_superseded(const STACK_OF(X509_CRL) *lists, const X509_CRL *crl,
-			time_t end);
-enum oap_issuer oap_crl_issuer(const struct oap_store *store, X509_CRL *crl);
-enum oap_code oap_crl_use(struct oap_store *store, struct oap_err *err);
-time_t oap_crl_report(struct oap_store *store, time_t now, bool need,
-		      oap_check_fn report, void *arg);
-void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how);
+const char *oap_crl_unfit(const X509_CRL *crl);
+bool oap_crl_newer(const X509_CRL *a, const X509_CRL *b);
+enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
+			       EVP_PKEY **key);
+bool oap_crl_is_of(const struct oap_list *l, const X509 *ca);
+void oap_crl_lookup(struct oap_store *store);
+void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how,
+		     bool ask);
 enum oap_code oap_crl_refuse(X509_STORE_CTX *ctx, struct oap_err *err);
+
+/* lists.c: the revocation lists in use */
+struct oap_list {
+	struct oap_list *next;
+	X509_CRL *crl;
+	EVP_PKEY *key;		/* that has signed it; NULL: none is known */
+	bool idle;		/* kept, though its CA is gone */
+	bool told;		/* that it has expired, or is not used */
+};
+
+bool oap_lists_add(struct oap_store *store, X509_CRL *crl,
+		   enum oap_issuer *issuer);
+void oap_lists_inherit(struct oap_list *lists, const struct oap_list *old);
+bool oap_lists_keep(struct oap_store *store, struct oap_list **old, bool quiet,
+		    oap_fail_fn fail, void *arg);
+bool oap_list_end(const struct oap_list *l, time_t *t);
+time_t oap_lists_report(struct oap_list *lists, time_t now, bool need,
+			oap_check_fn report, void *arg);
+void oap_lists_free(struct oap_list **lists);
 
 struct oap_creds {
 	X509 *crt;		/* NULL: none */
@@ -127,6 +155,8 @@ enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 				  struct oap_err *err);
 void oap_auth_creds_free(struct oap_creds *creds);
 const char *oap_auth_lacks(X509 *crt, enum oap_role role);
+enum oap_code oap_auth_useful(const struct oap_creds *creds, const char *name,
+			      time_t now, struct oap_err *err);
 enum oap_code oap_auth_sign(const struct oap_creds *creds, uint16_t md,
 			    struct oap_msg *msg, struct oap_err *err);
 enum oap_code oap_auth_peer(const struct oap_verify *how,
@@ -201,6 +231,7 @@ bool oap_kdf_root(const struct oap_key *key, uint8_t epoch,
 struct oap_replay;
 
 struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict);
+void oap_replay_keep(struct oap_replay *replay, uint64_t keep_ns);
 void oap_replay_free(struct oap_replay *replay);
 enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 			     const char *sender, struct oap_err *err);

@@ -144,7 +144,8 @@ struct oap_run;
  * untrusted/ (intermediates, not trusted on their own), and all revocation lists
  * of those in crls/, and leave other files alone. A missing directory counts as
  * empty; a file *.pem without certificates or lists, or with anything else between
- * or after them, is an error, and so is a list that its issuer has not signed.
+ * or after them, is an error, and so is a list that its issuer has not signed, or
+ * that is not complete. Of several lists of a CA the newest is used.
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
@@ -157,9 +158,19 @@ enum oap_code oap_env_open(struct oap_env **env,
  * @env: the environment; keeps its old trust store on failure
  * @err: reason of a failure
  *
+ * Forget lists that are gone, and use older ones that are there now.
+ *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err);
+
+/**
+ * oap_env_set() - change settings that have no files
+ * @env: the environment; keeps certificates, keys and the replay cache
+ * @slack_ms: as in struct oap_settings
+ * @need_lists: as in struct oap_settings
+ */
+void oap_env_set(struct oap_env *env, uint32_t slack_ms, bool need_lists);
 
 /**
  * typedef oap_check_fn - called for each problem of a file
@@ -175,10 +186,11 @@ typedef void (*oap_check_fn)(void *arg, bool warning, const char *text);
  * @report: called for each file that cannot be used
  * @arg: argument of @report
  *
- * Read the trust store as oap_env_reload() does, and the certificates and keys of
- * this host. What was in use before stays in place of what cannot be used; a pair
- * whose files are both gone is forgotten. Exchanges use a new pair as soon as both
- * of its files are there.
+ * Read the trust store, each part apart, and the certificates and keys of this
+ * host. What was in use before stays in place of what cannot be used: a file that
+ * is damaged, a list that is gone or is an older one, a pair that no peer could
+ * accept. A pair whose files are both gone is forgotten, unless the whole directory
+ * is. Exchanges use a new pair as soon as both of its files are there.
  *
  * Return: false if something cannot be used, which may be because it is only half
  * written.
@@ -186,7 +198,7 @@ typedef void (*oap_check_fn)(void *arg, bool warning, const char *text);
 bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg);
 
 /**
- * oap_env_lists() - report the revocation lists that have expired
+ * oap_env_lists() - report the revocation lists that have expired or have no CA
  * @env: the environment
  * @report: called for each that has not been reported before
  * @arg: argument of @report

@@ -91,6 +91,16 @@ struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict)
 }
 
 /**
+ * oap_replay_keep() - change how long entries are kept
+ * @replay: the cache
+ * @keep_ns: how long to keep an entry
+ */
+void oap_replay_keep(struct oap_replay *replay, uint64_t keep_ns)
+{
+	replay->keep = keep_ns;
+}
+
+/**
  * oap_replay_free() - free a cache
  * @replay: the cache; may be NULL
  */

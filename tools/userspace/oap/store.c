@@ -63,7 +63,7 @@ static const struct kind certificates = {
 	read_cert,
 };
 
-static const struct kind lists = {
+static const struct kind revocations = {
 	"revocation list", BEGIN(PEM_STRING_X509_CRL),
 	BEGIN(PEM_STRING_X509_CRL), read_list,
 };
@@ -178,10 +178,13 @@ static int is_pem(const struct dirent *entry)
 	return entry->d_name[0] != '.' && dot && !strcmp(dot, ".pem");
 }
 
-/* Read all that the files *.pem in DIR/FOLDER have. */
-static enum oap_code read_folder(const struct kind *kind, const char *dir,
-				 const char *folder, void *stack,
-				 struct oap_err *err)
+/* Call @each for the files *.pem in DIR/FOLDER, until one is of no use. */
+static enum oap_code each_file(const char *dir, const char *folder,
+			       enum oap_code (*each)(void *arg,
+						     const char *path,
+						     const char *name,
+						     struct oap_err *err),
+			       void *arg, struct oap_err *err)
 {
 	enum oap_code code = OAP_OK;
 	struct dirent **list;
@@ -204,12 +207,19 @@ static enum oap_code read_folder(const struct kind *kind, const char *dir,
 		snprintf(path + name, sizeof(path) - name, "%s/%s", folder,
 			 list[i]->d_name);
 		if (!code)
-			code = read_file(kind, path, path + name, stack,
-					 err);
+			code = each(arg, path, path + name, err);
 		free(list[i]);
 	}
 	free(list);
 	return code;
+}
+
+/* Trusted certificates */
+
+static enum oap_code cert_file(void *arg, const char *path, const char *name,
+			       struct oap_err *err)
+{
+	return read_file(&certificates, path, name, arg, err);
 }
 
 static enum oap_code load_roots(struct oap_store *store, const char *dir,
@@ -221,18 +231,13 @@ static enum oap_code load_roots(struct oap_store *store, const char *dir,
 
 	if (!certs)
 		return oap_err_set(err, OAP_INTERNAL, "out of memory");
-	code = read_folder(&certificates, dir, "cacert", certs, err);
+	code = each_file(dir, "cacert", cert_file, certs, err);
 	for (i = 0; !code && i < sk_X509_num(certs); i++)
 		if (X509_STORE_add_cert(store->roots,
 					sk_X509_value(certs, i)) != 1)
 			code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	sk_X509_pop_free(certs, X509_free);
 	return code;
-}
-
-static int compare_lists(const X509_CRL *const *a, const X509_CRL *const *b)
-{
-	return X509_CRL_match(*a, *b);
 }
 
 /**
@@ -250,18 +255,106 @@ enum oap_code oap_store_certs(struct oap_store *store, const char *dir,
 
 	store->roots = X509_STORE_new();
 	store->untrusted = sk_X509_new_null();
-	store->lists = sk_X509_CRL_new_null();
-	store->told = sk_X509_CRL_new(compare_lists);
-	if (store->roots && store->untrusted && store->lists && store->told)
+	if (store->roots && store->untrusted)
 		code = load_roots(store, dir, err);
 	else
 		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	if (!code)
-		code = read_folder(&certificates, dir, "untrusted",
-				   store->untrusted, err);
+		code = each_file(dir, "untrusted", cert_file, store->untrusted,
+				 err);
 	if (code)
 		oap_store_free(store);
+	else
+		oap_crl_lookup(store);
 	return code;
+}
+
+/* Revocation lists */
+
+struct reading {
+	struct oap_store *store;
+	oap_fail_fn fail;
+	void *arg;
+	bool good;
+};
+
+static void failed(struct reading *r, const struct oap_err *err)
+{
+	r->good = false;
+	r->fail(r->arg, err);
+}
+
+static void use_list(struct reading *r, X509_CRL *crl, const char *name,
+		     int number)
+{
+	const char *unfit = oap_crl_unfit(crl);
+	enum oap_issuer issuer = OAP_ISSUER_UNKNOWN;
+	enum oap_code code = OAP_OK;
+	char ca[OAP_CA_LEN];
+	struct oap_err err;
+
+	if (unfit)
+		code = oap_err_set(&err, OAP_BAD_CONFIG,
+				   "%.40s: revocation list %d %s: replace it by a complete one",
+				   name, number, unfit);
+	else if (!oap_lists_add(r->store, crl, &issuer))
+		code = oap_err_set(&err, OAP_INTERNAL, "out of memory");
+	else if (issuer == OAP_ISSUER_ANOTHER)
+		code = oap_err_set(&err, OAP_BAD_CONFIG,
+				   "%.40s: revocation list %d is not signed by its issuer '%.30s': replace or remove it",
+				   name, number,
+				   oap_crl_name(X509_CRL_get_issuer(crl), ca,
+						sizeof(ca)));
+	if (code)
+		failed(r, &err);
+}
+
+static enum oap_code list_file(void *arg, const char *path, const char *name,
+			       struct oap_err *err)
+{
+	STACK_OF(X509_CRL) *lists = sk_X509_CRL_new_null();
+	struct reading *r = arg;
+	enum oap_code code;
+	int i;
+
+	if (lists)
+		code = read_file(&revocations, path, name, lists, err);
+	else
+		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
+	if (code)
+		failed(r, err);
+	for (i = 0; !code && i < sk_X509_CRL_num(lists); i++)
+		use_list(r, sk_X509_CRL_value(lists, i), name, i + 1);
+	sk_X509_CRL_pop_free(lists, X509_CRL_free);
+	return OAP_OK;
+}
+
+/**
+ * oap_store_lists() - load the revocation lists
+ * @store: the store, with its certificates
+ * @dir: directory with crls/
+ * @fail: called for each file or list that cannot be used
+ * @arg: argument of @fail
+ *
+ * Return: true if all can be used.
+ */
+bool oap_store_lists(struct oap_store *store, const char *dir,
+		     oap_fail_fn fail, void *arg)
+{
+	struct reading r = { store, fail, arg, true };
+	struct oap_err err;
+
+	if (each_file(dir, "crls", list_file, &r, &err))
+		failed(&r, &err);
+	return r.good;
+}
+
+static void first_failure(void *arg, const struct oap_err *err)
+{
+	struct oap_err *first = arg;
+
+	if (!first->code)
+		*first = *err;
 }
 
 /**
@@ -279,23 +372,36 @@ enum oap_code oap_store_load(struct oap_store *store, const char *dir,
 
 	if (code)
 		return code;
-	code = read_folder(&lists, dir, "crls", store->lists, err);
-	if (!code)
-		code = oap_crl_use(store, err);
-	if (code)
-		oap_store_free(store);
-	return code;
+	err->code = OAP_OK;
+	if (oap_store_lists(store, dir, first_failure, err))
+		return OAP_OK;
+	oap_store_free(store);
+	return err->code;
 }
 
 /**
- * oap_store_free() - free the certificates of a store
+ * oap_store_empty() - check whether a store has neither certificates nor lists
+ * @store: the store
+ *
+ * Return: true if it has none.
+ */
+bool oap_store_empty(const struct oap_store *store)
+{
+	STACK_OF(X509) *roots = X509_STORE_get1_all_certs(store->roots);
+	int n = sk_X509_num(roots) + sk_X509_num(store->untrusted);
+
+	sk_X509_pop_free(roots, X509_free);
+	return n <= 0 && !store->lists;
+}
+
+/**
+ * oap_store_free() - free the certificates and lists of a store
  * @store: the store, empty afterwards
  */
 void oap_store_free(struct oap_store *store)
 {
 	X509_STORE_free(store->roots);
 	sk_X509_pop_free(store->untrusted, X509_free);
-	sk_X509_CRL_pop_free(store->lists, X509_CRL_free);
-	sk_X509_CRL_pop_free(store->told, X509_CRL_free);
+	oap_lists_free(&store->lists);
 	memset(store, 0, sizeof(*store));
 }

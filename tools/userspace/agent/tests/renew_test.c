@@ -2,6 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Certificates, keys and lists that are renewed while the agent runs. */
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdbool.h>
@@ -10,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/pem.h>
 
 #include "../../oap/tests/certs.h"
 #include "log.h"
@@ -28,7 +31,8 @@ static sd_event *loop;
 static struct renew *renew;
 static struct oap_env *oap;
 static char top[64];
-static char said[4096];
+static char said[16384];
+static char news[128];		/* the last line about what was read */
 static struct test_crt ca, old, new;
 
 /* The log of this program */
@@ -48,11 +52,12 @@ static struct test_crt ca, old, new;
 LOG(log_err)
 LOG(log_warn)
 
-/* All but that the files were read. */
 void log_info(const char *fmt, ...)
 {
 	if (strncmp(fmt, "certificates", strlen("certificates")))
 		log_err("%s", fmt);
+	else
+		snprintf(news, sizeof(news), "%s", fmt);
 }
 
 static char *path(const char *name)
@@ -76,16 +81,32 @@ static void turn(void)
 		;
 }
 
-static void begin(uint64_t patience)
+static void begin_again(uint64_t patience, uint64_t again)
 {
 	struct renew_settings set = {
-		.dir = top, .oap = oap, .patience = patience,
+		.dir = top, .oap = oap, .patience = patience, .again = again,
 	};
 
 	renew = renew_open(loop, &set);
 	assert_non_null(renew);
 	turn();
 	assert_string_equal(said, "");
+}
+
+static void begin(uint64_t patience)
+{
+	begin_again(patience, HOUR_US);
+}
+
+/* Let time go by. */
+static void wait_ms(unsigned int ms)
+{
+	uint64_t now, end;
+
+	sd_event_now(loop, CLOCK_MONOTONIC, &now);
+	for (end = now + ms * 1000; now < end;
+	     sd_event_now(loop, CLOCK_MONOTONIC, &now))
+		sd_event_run(loop, end - now);
 }
 
 /* The request for NAME, which shows a certificate. */
@@ -201,10 +222,25 @@ static void a_list_revokes_at_once(void **state)
 	assert_int_equal(accepts(&err), OAP_BAD_CERT);
 	assert_string_equal(err.text,
 			    "the list of 'ca' revokes the certificate of 'old': its owner needs a new one");
-	unlink(path("crls/ca.pem"));
-	turn();
-	assert_int_equal(accepts(&err), OAP_OK);
 	assert_string_equal(said, "");
+}
+
+static void a_list_that_is_gone_still_revokes(void **state)
+{
+	struct oap_err err;
+
+	(void)state;
+	mkdir(path("crls"), 0700);
+	test_crl_add(path("crls/ca.pem"), &ca, &old, -DAY, DAY);
+	begin(0);
+	mv("crls/ca.pem", "away");
+	turn();
+	assert_non_null(strstr(said, "the revocation list of 'ca' is gone from crls/"));
+	assert_int_equal(accepts(&err), OAP_BAD_CERT);
+	said[0] = '\0';
+	mv("away", "crls/ca.pem");
+	turn();
+	assert_string_equal(said, "all certificates, keys and revocation lists can be used again\n");
 }
 
 static void a_broken_list_keeps_the_one_before(void **state)
@@ -219,7 +255,7 @@ static void a_broken_list_keeps_the_one_before(void **state)
 	test_file(path("crls"), "ca.pem", "rubbish\n");
 	turn();
 	assert_string_equal(said,
-			    "crls/ca.pem is not a PEM revocation list: replace it, or drop .pem from its name; the trusted certificates and lists from before stay in use\n");
+			    "crls/ca.pem is not a PEM revocation list: replace it, or drop .pem from its name; the lists from before stay in use\n");
 	assert_int_equal(accepts(&err), OAP_BAD_CERT);
 }
 
@@ -279,6 +315,115 @@ static void a_pair_that_is_removed_is_forgotten(void **state)
 	assert_string_equal(said, "");
 }
 
+/* Change a file as inotify does not see it. */
+static void write_unseen(int fd, const struct test_crt *crt)
+{
+	FILE *file = fdopen(dup(fd), "w");
+
+	assert_int_equal(ftruncate(fd, 0), 0);
+	rewind(file);
+	if (crt)
+		assert_int_equal(PEM_write_X509(file, crt->crt), 1);
+	else
+		fputs("rubbish\n", file);
+	/* not closed: that would be seen */
+	assert_int_equal(fflush(file), 0);
+}
+
+static void what_no_event_tells_is_found_anyway(void **state)
+{
+	int fd = open(path("client/" NAME "/crt.pem"), O_RDWR);
+
+	(void)state;
+	begin_again(0, 20000);
+	news[0] = '\0';
+	write_unseen(fd, NULL);
+	wait_ms(1000);
+	assert_non_null(strstr(said, "crt.pem: "));
+	said[0] = '\0';
+	write_unseen(fd, &old);
+	wait_ms(1000);
+	assert_string_equal(said, "all certificates, keys and revocation lists can be used again\n");
+	assert_string_equal(news, "");
+	close(fd);
+}
+
+static void changes_without_end_do_not_keep_it_quiet(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	begin(300000);
+	mv("new/crt.pem", "client/" NAME "/crt.pem");
+	for (i = 0; i < 10 && !*said; i++) {
+		test_file(path("client/" NAME), "README", "");
+		wait_ms(100);
+	}
+	assert_non_null(strstr(said, "does not belong to the certificate beside it"));
+}
+
+static void many_problems_are_said_once_each(void **state)
+{
+	char name[32];
+	unsigned int i;
+
+	(void)state;
+	begin(0);
+	for (i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "client/n%u", i);
+		test_file(path(name), "crt.pem", "rubbish\n");
+	}
+	turn();
+	assert_non_null(strstr(said, "n39/crt.pem"));
+	said[0] = '\0';
+	test_file(path("client/" NAME), "README", "");
+	turn();
+	assert_string_equal(said, "");
+	/* one that was mended, and is damaged again, is said again */
+	test_crt_write(path("client/n7"), &old);
+	turn();
+	assert_string_equal(said, "");
+	test_file(path("client/n7"), "crt.pem", "rubbish\n");
+	turn();
+	assert_non_null(strstr(said, "n7/crt.pem"));
+}
+
+static void what_was_read_is_said_with_the_result(void **state)
+{
+	(void)state;
+	news[0] = '\0';
+	begin(HOUR_US);
+	mv("new/crt.pem", "client/" NAME "/crt.pem");
+	turn();
+	assert_string_equal(news, "certificates, keys and revocation lists: read again, but not all can be used");
+	mv("new/key.pem", "client/" NAME "/key.pem");
+	turn();
+	assert_string_equal(news, "certificates, keys and revocation lists: read again");
+}
+
+static void a_watch_that_fails_is_said_each_time_it_begins(void **state)
+{
+	struct rlimit all, few;
+	unsigned int i;
+
+	(void)state;
+	begin(HOUR_US);
+	getrlimit(RLIMIT_NOFILE, &all);
+	few = all;
+	few.rlim_cur = 3;
+	for (i = 0; i < 2; i++) {
+		setrlimit(RLIMIT_NOFILE, &few);
+		renew_now(renew);
+		renew_now(renew);
+		setrlimit(RLIMIT_NOFILE, &all);
+		assert_non_null(strstr(said, "cannot watch certificates and keys"));
+		assert_null(strstr(strchr(said, '\n'), "cannot watch"));
+		said[0] = '\0';
+		renew_now(renew);
+		assert_string_equal(said, "");
+	}
+}
+
 static int setup(void **state)
 {
 	static const char * const dirs[] = { "cacert", "client", "server" };
@@ -328,6 +473,12 @@ int main(void)
 		TEST(a_folder_of_a_name_is_replaced),
 		TEST(a_link_to_a_pair_is_switched),
 		TEST(a_list_revokes_at_once),
+		TEST(a_list_that_is_gone_still_revokes),
+		TEST(what_no_event_tells_is_found_anyway),
+		TEST(changes_without_end_do_not_keep_it_quiet),
+		TEST(many_problems_are_said_once_each),
+		TEST(what_was_read_is_said_with_the_result),
+		TEST(a_watch_that_fails_is_said_each_time_it_begins),
 		TEST(a_broken_list_keeps_the_one_before),
 		TEST(an_expired_list_is_said_once),
 		TEST(a_root_is_replaced),

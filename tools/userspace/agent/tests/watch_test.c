@@ -348,6 +348,97 @@ static void a_change_waits_for_the_next(void **state)
 	assert_false(turn());
 }
 
+static void wait_ms(unsigned int ms)
+{
+	uint64_t now, end;
+
+	sd_event_now(loop, CLOCK_MONOTONIC, &now);
+	for (end = now + ms * 1000; now < end;
+	     sd_event_now(loop, CLOCK_MONOTONIC, &now))
+		sd_event_run(loop, end - now);
+}
+
+static void a_change_is_reported_when_all_is_quiet(void **state)
+{
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+		.settle = 1000,
+	};
+	unsigned int before = seen;
+
+	(void)state;
+	plain();
+	watch = watch_open(loop, &ops);
+	put("in/folder/file");
+	wait_ms(100);
+	assert_int_equal(seen, before + 1);
+}
+
+static void changes_without_end_are_reported(void **state)
+{
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+		.settle = 100000,
+	};
+	unsigned int before = seen, i;
+
+	(void)state;
+	plain();
+	watch = watch_open(loop, &ops);
+	for (i = 0; i < 150 && seen == before; i++) {
+		put("in/folder/file");
+		wait_ms(10);
+	}
+	assert_int_equal(seen, before + 1);
+}
+
+/* More than one read returns. */
+static void bustle(unsigned int events)
+{
+	unsigned int i;
+
+	for (i = 0; i < events; i += 2) {
+		mkdir(path("in/beside"), 0700);
+		rmdir(path("in/beside"));
+	}
+}
+
+static void other_work_comes_between(void **state)
+{
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+	};
+
+	(void)state;
+	plain();
+	watch = watch_open(loop, &ops);
+	bustle(1000);
+	assert_true(sd_event_run(loop, 0) > 0);
+	assert_true(sd_event_run(loop, 0) > 0);
+	assert_false(turn());
+}
+
+static void events_that_are_lost_are_a_change(void **state)
+{
+	struct watch_ops ops = {
+		.name = "a test", .list = list, .changed = changed,
+	};
+	FILE *f = fopen("/proc/sys/fs/inotify/max_queued_events", "r");
+	unsigned int max = 0;
+
+	(void)state;
+	if (!f || fscanf(f, "%u", &max) != 1 || max > 1000000)
+		max = 0;
+	if (f)
+		fclose(f);
+	if (!max)
+		skip();
+	plain();
+	watch = watch_open(loop, &ops);
+	bustle(max + 2);
+	assert_true(turn());
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -370,19 +461,24 @@ static int teardown(void **state)
 	return system(cmd);
 }
 
+#define FIXED	7		/* tests without a table */
 #define TEST(f) { #f, f, setup, teardown, NULL }
 
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(changes) + 3] = {
+	struct CMUnitTest tests[COUNT(changes) + FIXED] = {
 		TEST(a_file_is_reported_when_it_is_complete),
 		TEST(what_a_link_led_to_is_no_longer_watched),
 		TEST(a_change_waits_for_the_next),
+		TEST(a_change_is_reported_when_all_is_quiet),
+		TEST(changes_without_end_are_reported),
+		TEST(other_work_comes_between),
+		TEST(events_that_are_lost_are_a_change),
 	};
 	size_t i;
 
 	for (i = 0; i < COUNT(changes); i++)
-		tests[3 + i] = (struct CMUnitTest){
+		tests[FIXED + i] = (struct CMUnitTest){
 			changes[i].name, test_change, setup, teardown,
 			(void *)&changes[i],
 		};

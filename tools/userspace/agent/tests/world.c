@@ -715,17 +715,39 @@ static void make_dirs(void)
 	test_crt_write_as(path, &ca);
 }
 
-void creds(const char *alice_cn, const struct test_crt *alice_ca,
-		  const char *bob_cn, const struct test_crt *bob_ca)
+static void ignore(void *arg, bool warning, const char *text)
+{
+	(void)arg;
+	(void)warning;
+	(void)text;
+}
+
+/* Replace a pair, also by one that no peer accepts: what was there is forgotten. */
+static void replace_creds(struct side *s, const char *dir, const char *cn,
+			  const struct test_crt *by)
 {
 	char path[256];
 
+	snprintf(path, sizeof(path), "%s/crt.pem", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/key.pem", dir);
+	unlink(path);
+	if (s->oap)
+		oap_env_renew(s->oap, ignore, NULL);
+	make_creds(dir, cn, "EC", by);
+}
+
+void creds(const char *alice_cn, const struct test_crt *alice_ca,
+		  const char *bob_cn, const struct test_crt *bob_ca)
+{
+	char path[200];
+
 	snprintf(path, sizeof(path), "%s/alice/client/" BOB, top);
 	if (alice_cn)
-		make_creds(path, alice_cn, "EC", alice_ca);
+		replace_creds(&alice, path, alice_cn, alice_ca);
 	snprintf(path, sizeof(path), "%s/bob/server/" BOB, top);
 	if (bob_cn)
-		make_creds(path, bob_cn, "EC", bob_ca);
+		replace_creds(&bob, path, bob_cn, bob_ca);
 }
 
 int world_setup(void **state)

@@ -125,6 +125,27 @@ void test_crt_eku(struct test_crt *c, const struct test_crt *issuer,
 	sign(c, issuer);
 }
 
+static void add_id(X509 *crt, X509 *issuer, int nid, const char *value)
+{
+	X509_EXTENSION *ext;
+	X509V3_CTX ctx;
+
+	X509V3_set_ctx(&ctx, issuer, crt, NULL, NULL, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	assert_non_null(ext);
+	assert_int_equal(X509_add_ext(crt, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+}
+
+void test_crt_ids(struct test_crt *c, const struct test_crt *issuer)
+{
+	add_id(c->crt, c->crt, NID_subject_key_identifier, "hash");
+	if (issuer)
+		add_id(c->crt, issuer->crt, NID_authority_key_identifier,
+		       "keyid:always");
+	sign(c, issuer);
+}
+
 void test_crt_free(struct test_crt *c)
 {
 	X509_free(c->crt);
@@ -168,8 +189,43 @@ static void revoke(X509_CRL *crl, const struct test_crt *crt, ASN1_TIME *when)
 	assert_int_equal(X509_CRL_add0_revoked(crl, rev), 1);
 }
 
+static void add_number(X509_CRL *crl, int nid, long number, int critical)
+{
+	ASN1_INTEGER *i = ASN1_INTEGER_new();
+
+	assert_int_equal(ASN1_INTEGER_set(i, number), 1);
+	assert_int_equal(X509_CRL_add1_ext_i2d(crl, nid, i, critical, 0), 1);
+	ASN1_INTEGER_free(i);
+}
+
+static void extend(X509_CRL *crl, const struct test_crl_ext *more)
+{
+	X509_EXTENSION *ext;
+
+	if (more->number)
+		add_number(crl, NID_crl_number, more->number, 0);
+	if (more->base)
+		add_number(crl, NID_delta_crl, more->base, 1);
+	if (!more->idp)
+		return;
+	ext = X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point,
+				  more->idp);
+	assert_non_null(ext);
+	assert_int_equal(X509_CRL_add_ext(crl, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+}
+
 void test_crl_add(const char *path, const struct test_crt *issuer,
 		  const struct test_crt *revoked, long from, long to)
+{
+	const struct test_crl_ext none = { 0 };
+
+	test_crl_add_ext(path, issuer, revoked, from, to, &none);
+}
+
+void test_crl_add_ext(const char *path, const struct test_crt *issuer,
+		      const struct test_crt *revoked, long from, long to,
+		      const struct test_crl_ext *ext)
 {
 	ASN1_TIME *last = X509_gmtime_adj(NULL, from);
 	ASN1_TIME *next = X509_gmtime_adj(NULL, to);
@@ -184,6 +240,7 @@ void test_crl_add(const char *path, const struct test_crt *issuer,
 	X509_CRL_set1_nextUpdate(crl, next);
 	if (revoked)
 		revoke(crl, revoked, last);
+	extend(crl, ext);
 	assert_true(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
 	assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
 	fclose(file);

@@ -29,12 +29,25 @@ struct test_crt test_crt_fixed(uint8_t number, const char *cn,
 /* Add an extended key usage, and sign again. */
 void test_crt_eku(struct test_crt *crt, const struct test_crt *issuer,
 		  const char *eku);
+/* Add the identifiers of the keys, and sign again. */
+void test_crt_ids(struct test_crt *crt, const struct test_crt *issuer);
 void test_crt_free(struct test_crt *crt);
 void test_crt_write(const char *dir, const struct test_crt *crt);
 void test_crt_write_as(const char *path, const struct test_crt *crt);
 /* Append a list to a file; @revoked may be NULL. */
 void test_crl_add(const char *path, const struct test_crt *issuer,
 		  const struct test_crt *revoked, long from, long to);
+
+/* Extensions of a list: 0 or NULL for none. */
+struct test_crl_ext {
+	long number;
+	long base;		/* a delta list */
+	const char *idp;	/* issuing distribution point */
+};
+
+void test_crl_add_ext(const char *path, const struct test_crt *issuer,
+		      const struct test_crt *revoked, long from, long to,
+		      const struct test_crl_ext *ext);
 void test_file(const char *dir, const char *name, const char *text);
 
 #endif

@@ -307,6 +307,36 @@ static void open_list(void)
 	chmod(path("srv/crls/a.pem"), 0666);
 }
 
+static void open_folder(void)
+{
+	good_list();
+	chmod(path("srv/crls"), 0777);
+}
+
+static void open_root(void)
+{
+	chmod(path("srv/cacert/ca.pem"), 0666);
+}
+
+static void group_root(void)
+{
+	chmod(path("srv/cacert/ca.pem"), 0664);
+	if (chown(path("srv/cacert/ca.pem"), -1, 1))
+		skip();
+}
+
+static void delta_list(void)
+{
+	const struct test_crl_ext ext = { .number = 2, .base = 1 };
+
+	list_ca = root();
+	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add_ext(path("srv/crls/a.pem"), &list_ca, NULL, -DAY, DAY,
+			 &ext);
+	test_crt_free(&list_ca);
+}
+
 static void need_lists(void)
 {
 	needs_lists = true;
@@ -322,6 +352,17 @@ static void need_and_good(void)
 {
 	need_lists();
 	good_list();
+}
+
+/* Two CAs of one name, one without a list. */
+static void need_and_other_key(void)
+{
+	struct test_crt other = root();
+
+	need_lists();
+	good_list();
+	test_crt_write_as(path("srv/cacert/b.pem"), &other);
+	test_crt_free(&other);
 }
 
 /* Extended key usages */
@@ -421,6 +462,16 @@ static const struct problem {
 	  "is not used: its issuer 'stranger' is neither in cacert nor in untrusted" },
 	{ "a list that everybody can write", open_list, 1, 0, "srv/crls/a.pem",
 	  "can be written by everybody: run chmod o-w" },
+	{ "a folder of lists that everybody can write", open_folder, 1, 0,
+	  "srv/crls", "can be written by everybody: run chmod o-w" },
+	{ "a root that everybody can write", open_root, 1, 0,
+	  "srv/cacert/ca.pem", "can be written by everybody: run chmod o-w" },
+	{ "a root that a group can write", group_root, 0, 1,
+	  "srv/cacert/ca.pem", "can be written by group 1: run chmod g-w" },
+	{ "a delta list", delta_list, 1, 0, "srv/crls/a.pem",
+	  "names only changes: replace it by a complete list" },
+	{ "a list of one of two CAs, but required", need_and_other_key, 1, 0,
+	  "srv/crls", "has no list of 'ca': put one there" },
 	{ "no list, but required", need_lists, 1, 0, "srv/crls",
 	  "has no list of 'ca': put one there" },
 	{ "an expired list, but required", need_and_expired, 1, 0, "srv/crls",

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "pair.h"
 
 #define DIR_NOW		"cli/client/" NAME
@@ -159,8 +161,149 @@ static void a_broken_root_keeps_those_before(void **state)
 	test_file(path("cli/cacert"), "ca.pem", "rubbish\n");
 	assert_false(renew(&p));
 	assert_string_equal(said,
-			    "cacert/ca.pem is not a PEM certificate: replace it, or drop .pem from its name; the trusted certificates and lists from before stay in use");
+			    "cacert/ca.pem is not a PEM certificate: replace it, or drop .pem from its name; the trusted certificates from before stay in use");
 	exchange_ok(&p);
+	end(&p);
+}
+
+/* The new pair is of no use to any peer. */
+static void useless(struct test_crt *bad, const char *why)
+{
+	struct pair p;
+
+	begin(&p);
+	assert_string_equal(shows(&p), "old");
+	test_crt_write(path(DIR_NOW), bad);
+	assert_string_equal(shows(&p), "old");
+	assert_false(renew(&p));
+	if (!strstr(said, why))
+		fail_msg("%s", said);
+	assert_non_null(strstr(said, "; what it was before stays in use"));
+	assert_string_equal(shows(&p), "old");
+	test_crt_write(path(DIR_NOW), &new);
+	assert_true(renew(&p));
+	assert_string_equal(shows(&p), "new");
+	end(&p);
+	test_crt_free(bad);
+}
+
+static void an_expired_pair_does_not_replace_one_that_works(void **state)
+{
+	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0,
+					    -2 * DAY, -DAY);
+
+	(void)state;
+	useless(&bad, "crt.pem: the certificate has expired");
+}
+
+static void nor_does_one_of_the_future(void **state)
+{
+	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0, DAY,
+					    2 * DAY);
+
+	(void)state;
+	useless(&bad, "crt.pem: the certificate is not valid yet");
+}
+
+static void nor_does_one_for_something_else(void **state)
+{
+	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0,
+					    -DAY, DAY);
+
+	(void)state;
+	test_crt_eku(&bad, &test_ca, "serverAuth");
+	useless(&bad, "crt.pem: the certificate is not for clientAuth");
+}
+
+static void a_server_goes_on_with_the_pair_of_its_name(void **state)
+{
+	struct test_crt bad = test_crt_make("EC", "mallory", NULL, &test_ca, 0,
+					    -DAY, DAY);
+	struct pair p;
+
+	(void)state;
+	credentials("EC", &test_ca);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	exchange_ok(&p);
+	drop_runs(&p);
+	test_crt_write(path("srv/server/%s", NAME), &bad);
+	exchange_ok(&p);
+	close_pair(&p);
+	test_crt_free(&bad);
+}
+
+/* The peer says what is wrong with it. */
+static void without_one_that_works_any_pair_is_shown(void **state)
+{
+	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0,
+					    -2 * DAY, -DAY);
+	struct pair p;
+
+	(void)state;
+	test_crt_write(path(DIR_NOW), &bad);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_BAD_CERT);
+	assert_non_null(strstr(p.err.text, "expired"));
+	close_pair(&p);
+	test_crt_free(&bad);
+}
+
+static void link_names(unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		assert_int_equal(symlink(NAME, path("cli/client/n%u", i)), 0);
+}
+
+static void pairs_beyond_the_room_are_used_from_their_files(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	link_names(520);
+	begin(&p);
+	assert_int_equal(p.cli->nkept, 512);
+	assert_string_equal(shows(&p), "old");
+	end(&p);
+}
+
+static void a_name_that_is_removed_makes_room(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	link_names(3);
+	begin(&p);
+	assert_int_equal(p.cli->nkept, 4);
+	unlink(path("cli/client/n0"));
+	unlink(path("cli/client/n2"));
+	assert_true(renew(&p));
+	assert_int_equal(p.cli->nkept, 2);
+	end(&p);
+}
+
+/* The last test: the heap stays. */
+static void pairs_leave_half_of_the_secure_heap(void **state)
+{
+	void *used, *more;
+	struct pair p;
+
+	(void)state;
+	if (CRYPTO_secure_malloc_init(4 << 20, 32) != 1)
+		skip();
+	used = OPENSSL_secure_malloc(2 << 20);
+	more = OPENSSL_secure_malloc(4096);
+	assert_non_null(used);
+	assert_non_null(more);
+	begin(&p);
+	assert_int_equal(p.cli->nkept, 0);
+	assert_string_equal(shows(&p), "old");
+	OPENSSL_secure_free(used);
+	OPENSSL_secure_free(more);
+	assert_true(renew(&p));
+	assert_int_equal(p.cli->nkept, 1);
 	end(&p);
 }
 
@@ -175,5 +318,13 @@ int main(void)
 	SUITE_ADD(&suite, a_folder_that_is_gone_for_a_moment_changes_nothing);
 	SUITE_ADD(&suite, a_pair_that_was_removed_is_forgotten);
 	SUITE_ADD(&suite, a_broken_root_keeps_those_before);
+	SUITE_ADD(&suite, an_expired_pair_does_not_replace_one_that_works);
+	SUITE_ADD(&suite, nor_does_one_of_the_future);
+	SUITE_ADD(&suite, nor_does_one_for_something_else);
+	SUITE_ADD(&suite, a_server_goes_on_with_the_pair_of_its_name);
+	SUITE_ADD(&suite, without_one_that_works_any_pair_is_shown);
+	SUITE_ADD(&suite, pairs_beyond_the_room_are_used_from_their_files);
+	SUITE_ADD(&suite, a_name_that_is_removed_makes_room);
+	SUITE_ADD(&suite, pairs_leave_half_of_the_secure_heap);
 	return suite_run(&suite, "oap: certificates that are replaced");
 }

@@ -28,6 +28,7 @@ struct list {
 	enum by by;
 	enum who revokes;
 	long from, to;
+	struct test_crl_ext ext;
 };
 
 /**
@@ -107,7 +108,41 @@ static const struct crl_case cases[] = {
 	  .lists = { { INTERMEDIATE, NOBODY, NOW }, { ROOT, NOBODY, NOW } } },
 	{ "a list with the name of the root and another signature",
 	  .lists = { { IMPOSTOR, NOBODY, NOW } }, .code = OAP_BAD_CONFIG,
-	  .why = "a revocation list in crls/ is not signed by its issuer 'ca': replace or remove it" },
+	  .why = "crls/a.pem: revocation list 1 is not signed by its issuer 'ca': replace or remove it" },
+	{ "the newer list counts, though it expires earlier",
+	  .lists = { { ROOT, NOBODY, -3 * DAY, DAY }, { ROOT, PEER, PAST } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "and in the other order",
+	  .lists = { { ROOT, PEER, PAST }, { ROOT, NOBODY, -3 * DAY, DAY } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "required, the newer list has expired", .need = true,
+	  .lists = { { ROOT, NOBODY, -3 * DAY, DAY }, { ROOT, NOBODY, PAST } },
+	  .code = OAP_BAD_CERT, .why = EXPIRED_OF("ca") },
+	{ "the higher number counts",
+	  .lists = { { ROOT, NOBODY, NOW, { .number = 9 } },
+		     { ROOT, PEER, PAST, { .number = 10 } } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "lists of two scopes",
+	  .lists = { { ROOT, PEER, NOW, { .idp = "critical,onlyuser:TRUE" } },
+		     { ROOT, NOBODY, NOW, { .idp = "critical,onlyCA:TRUE" } } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "a delta list", .lists = { { ROOT, PEER, NOW, { 2, 1, NULL } } },
+	  .code = OAP_BAD_CONFIG,
+	  .why = "crls/a.pem: revocation list 1 names only changes: replace it by a complete one" },
+	{ "a list for several CAs",
+	  .lists = { { ROOT, PEER, NOW,
+		       { .idp = "critical,indirectCRL:TRUE" } } },
+	  .code = OAP_BAD_CONFIG,
+	  .why = "crls/a.pem: revocation list 1 is for several CAs: replace it by a complete one" },
+	{ "a list for some reasons",
+	  .lists = { { ROOT, PEER, NOW,
+		       { .idp = "critical,onlysomereasons:keyCompromise" } } },
+	  .code = OAP_BAD_CONFIG,
+	  .why = "crls/a.pem: revocation list 1 is for some reasons only: replace it by a complete one" },
+	{ "a list for attributes",
+	  .lists = { { ROOT, PEER, NOW, { .idp = "critical,onlyAA:TRUE" } } },
+	  .code = OAP_BAD_CONFIG,
+	  .why = "crls/a.pem: revocation list 1 is for attributes only: replace it by a complete one" },
 };
 
 static struct test_crt mid, peer, stranger;
@@ -140,8 +175,8 @@ static void put_list(const char *file, const struct list *list)
 		[NOBODY] = NULL, [PEER] = &peer, [MID] = &mid,
 	};
 
-	test_crl_add(file, cas[list->by], revoked[list->revokes], list->from,
-		     list->to);
+	test_crl_add_ext(file, cas[list->by], revoked[list->revokes],
+			 list->from, list->to, &list->ext);
 }
 
 static void put_lists(const struct crl_case *c)
@@ -177,6 +212,71 @@ static void test_case(void **state)
 	free_peer();
 }
 
+/* What the reason is taken from is proved. */
+static void a_forged_certificate_is_not_called_revoked(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	peer = test_crt_make("EC", US, NULL, &test_other_ca, 0, -DAY, DAY);
+	test_crt_write(path("cli/client/%s", NAME), &peer);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add(path("srv/crls/a.pem"), &test_ca, &peer, NOW);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_BAD_CERT);
+	assert_string_equal(p.err.text,
+			    "the certificate was refused: certificate signature failure");
+	close_pair(&p);
+	test_crt_free(&peer);
+}
+
+/* After a change of its key a CA is there twice. */
+static void two_keys_of_a_ca_have_a_list_each(void **state)
+{
+	struct test_crt a = test_crt_make("EC", "roll", NULL, NULL, 1, -DAY, DAY);
+	struct test_crt b = test_crt_make("EC", "roll", NULL, NULL, 1, -DAY, DAY);
+	struct pair p;
+
+	(void)state;
+	test_crt_ids(&a, NULL);
+	test_crt_ids(&b, NULL);
+	peer = test_crt_make("EC", US, NULL, &a, 0, -DAY, DAY);
+	test_crt_ids(&peer, &a);
+	test_crt_write(path("cli/client/%s", NAME), &peer);
+	test_crt_write_as(path("srv/cacert/a.pem"), &a);
+	test_crt_write_as(path("srv/cacert/b.pem"), &b);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add(path("srv/crls/a.pem"), &a, NULL, -2 * DAY, DAY);
+	test_crl_add(path("srv/crls/b.pem"), &b, NULL, NOW);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	request_ok(&p);
+	if (process(&p))
+		fail_msg("%s", p.err.text);
+	drop_runs(&p);
+	unlink(path("srv/crls/a.pem"));
+	test_crl_add(path("srv/crls/a.pem"), &a, &peer, -2 * DAY, DAY);
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_BAD_CERT);
+	close_pair(&p);
+	test_crt_free(&peer);
+	test_crt_free(&a);
+	test_crt_free(&b);
+}
+
+static void a_name_is_printed_as_ascii(void **state)
+{
+	X509_NAME *name = X509_NAME_new();
+	char buf[OAP_CA_LEN];
+
+	(void)state;
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+				   (const uint8_t *)"a\nb\x1b[c", -1, -1, 0);
+	assert_string_equal(oap_crl_name(name, buf, sizeof(buf)), "a?b?[c");
+	X509_NAME_free(name);
+}
+
 /* Reports of expired lists */
 
 static char said[1024];
@@ -196,7 +296,7 @@ static time_t report(struct pair *p)
 
 static void put(const char *file, long from, long to)
 {
-	struct list list = { ROOT, NOBODY, from, to };
+	struct list list = { ROOT, NOBODY, from, to, { 0 } };
 
 	mkdir(path("srv/crls"), 0700);
 	put_list(path("srv/crls/%s", file), &list);
@@ -265,6 +365,43 @@ static void what_is_wrong_with_a_file_is_said(void **state)
 	close_pair(&p);
 }
 
+static void a_list_of_no_ca_is_reported_once(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	stranger = test_crt_make("EC", "stranger", NULL, NULL, 1, -DAY, DAY);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add(path("srv/crls/a.pem"), &stranger, NULL, NOW);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	report(&p);
+	assert_string_equal(said,
+			    "a revocation list in crls/ is not used: its issuer 'stranger' is neither in cacert/ nor in untrusted/: put that CA there, or remove the list");
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
+	report(&p);
+	assert_string_equal(said, "");
+	close_pair(&p);
+	test_crt_free(&stranger);
+}
+
+static void what_was_said_of_a_list_that_is_gone_is_forgotten(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	put("a.pem", PAST);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	report(&p);
+	assert_string_not_equal(said, "");
+	rename(path("srv/crls/a.pem"), path("away"));
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
+	rename(path("away"), path("srv/crls/a.pem"));
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
+	report(&p);
+	assert_string_not_equal(said, "");
+	close_pair(&p);
+}
+
 static struct suite suite;
 
 int main(void)
@@ -277,6 +414,11 @@ int main(void)
 	SUITE_ADD(&suite, an_expired_list_is_reported_once);
 	SUITE_ADD(&suite, a_list_is_reported_when_it_expires);
 	SUITE_ADD(&suite, a_list_that_a_newer_one_replaces_is_not_reported);
+	SUITE_ADD(&suite, a_forged_certificate_is_not_called_revoked);
+	SUITE_ADD(&suite, two_keys_of_a_ca_have_a_list_each);
+	SUITE_ADD(&suite, a_name_is_printed_as_ascii);
+	SUITE_ADD(&suite, a_list_of_no_ca_is_reported_once);
+	SUITE_ADD(&suite, what_was_said_of_a_list_that_is_gone_is_forgotten);
 	SUITE_ADD(&suite, what_is_wrong_with_a_file_is_said);
 	return suite_run(&suite, "oap: revocation lists");
 }
