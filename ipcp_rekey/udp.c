@@ -122,7 +122,7 @@ static void receive_rest(struct work_struct *work)
 
 	local_bh_disable();
 	rcu_read_lock();
-	if (rcu_access_pointer(us->sk->sk_user_data) &&
+	if (rcu_dereference_sk_user_data(us->sk) &&
 	    (receive_some(us) || receive_again(us)))
 		queue_work(ipcp_wq, &us->rest);
 	rcu_read_unlock();

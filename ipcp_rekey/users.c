@@ -144,15 +144,17 @@ struct ipcp_user *ipcp_user_hold(struct ipcp_user *user)
  */
 void ipcp_user_put(struct ipcp_user *user)
 {
-	if (!user)
+	bool last;
+
+	if (!user || refcount_dec_not_one(&user->refs))
 		return;
-	local_bh_disable();
-	if (refcount_dec_and_lock(&user->refs, &users.xa_lock)) {
+	xa_lock_bh(&users);
+	last = refcount_dec_and_test(&user->refs);
+	if (last)
 		__xa_erase(&users, __kuid_val(user->uid));
-		xa_unlock(&users);
+	xa_unlock_bh(&users);
+	if (last)
 		kfree_rcu(user, rcu);
-	}
-	local_bh_enable();
 }
 
 /**
