@@ -53,8 +53,10 @@ struct ipcp_net_slot {
  *	written by the notifier of copies only, may be read locklessly
  * @agent_lock: serialises the coming and going of an agent, and protects
  *	@agent to @slots
- * @agent: netlink port of the agent's socket, or 0. Locking: written under
- *	@agent_lock, read locklessly
+ * @agent: the agent's netlink socket, with a reference, or NULL. So no other
+ *	socket has this address, whereas its port id may be bound again before
+ *	the notifier runs. Locking: written under @agent_lock, compared
+ *	locklessly
  * @port: UDP port, 0 while there are no sockets. Locking: @agent_lock
  * @mark: mark of outgoing packets. Locking: written under @agent_lock, read
  *	locklessly
@@ -93,7 +95,7 @@ struct ipcp_net {
 	u32 copies;
 
 	struct mutex agent_lock;	/* the agent and the sockets */
-	u32 agent;
+	struct sock *agent;
 	u16 port;
 	u32 mark;
 	u8 group;

@@ -30,7 +30,10 @@
 #include "rekey.h"
 #include "upcall.h"
 
-/* A netlink socket was closed. If the agent's, end what it had started. */
+/*
+ * A netlink socket was closed. If the agent's, end what it had started. The port
+ * id does not tell: another socket may be bound to it by now.
+ */
 static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
 {
@@ -40,13 +43,14 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	ipn = ipcp_net(n->net);
-	if (!n->portid || READ_ONCE(ipn->agent) != n->portid)
+	if (!READ_ONCE(ipn->agent))
 		return NOTIFY_DONE;
 
 	/* Under the lock throughout, so that the next agent starts after it. */
 	mutex_lock(&ipn->agent_lock);
-	if (ipn->agent == n->portid) {
-		WRITE_ONCE(ipn->agent, 0);
+	if (ipn->agent && sock_flag(ipn->agent, SOCK_DEAD)) {
+		sock_put(ipn->agent);
+		WRITE_ONCE(ipn->agent, NULL);
 		ipcp_listener_lapse(ipn);
 		ipcp_registry_lapse(ipn);
 		ipcp_upcall_purge(ipn);

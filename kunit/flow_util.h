@@ -27,6 +27,9 @@ enum test_role {
 extern const enum test_role test_roles[2];
 void test_describe_role(const enum test_role *role, char *desc);
 
+/* An agent: an address that nobody follows. */
+#define TEST_AGENT ((struct sock *)1)
+
 struct ipcp_net *test_net(void);
 void test_drain(void);
 

@@ -590,10 +590,10 @@ static void sealed_messages_go_to_the_agent(struct kunit *test)
 	struct ends e = new_ends(test);
 	struct ipcp_upcall *up;
 
-	test_net()->agent = 1;
+	test_net()->agent = TEST_AGENT;
 	test_deliver(say_control(test, &e, IPCP_PDU_SEALED, 3));
 	ipcp_control_work(e.to);
-	test_net()->agent = 0;
+	test_net()->agent = NULL;
 	up = ipcp_upcall_next(test_net());
 	KUNIT_ASSERT_NOT_NULL(test, up);
 	KUNIT_EXPECT_EQ(test, up->type, IPCP_REKEY_UPCALL_TYPE_SEALED);

@@ -12,13 +12,13 @@
 
 static void no_agent(void *data)
 {
-	test_net()->agent = 0;
+	test_net()->agent = NULL;
 	ipcp_upcall_purge(test_net());
 }
 
 static int with_agent(struct kunit *test)
 {
-	test_net()->agent = 1;
+	test_net()->agent = TEST_AGENT;
 	test_net()->ctrl_turn = false;
 	test_net()->sealed_run = 0;
 	return kunit_add_action_or_reset(test, no_agent, NULL);
