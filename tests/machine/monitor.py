@@ -2,6 +2,7 @@
 # Copyright (C) 2026 The ipcp_rekey contributors
 """A machine's sockets, seen from outside of it, and its monitor (QMP)."""
 
+import contextlib
 import json
 import os
 import socket
@@ -65,5 +66,6 @@ class Monitor:
     def end(self):
         """Ends the machine."""
         self.do("quit")
-        while self.file.readline():
-            pass
+        with contextlib.suppress(ConnectionResetError):
+            while self.file.readline():
+                pass
