@@ -368,7 +368,7 @@ struct ipcp_flow {
 	unsigned long last_rx;
 	atomic64_t auth_failures;
 	u64 rekeys;
-	u64 recoveries;
+	unsigned long recoveries;
 	u64 recovered;
 	u64 linger_cut;
 	u64 leaves_done[IPCP_DIRS];

@@ -30,7 +30,7 @@ class Traffic:
     """Numbered messages out of one end, and what comes in there, until the flow
     is down."""
 
-    SENT, READ, MISSED, WRONG, DOWN = range(5)
+    SENT, READ, MISSED, WRONG, ENDED = range(5)
 
     def __init__(self, end):
         self.end = end
@@ -42,7 +42,7 @@ class Traffic:
         try:
             work()
         except OSError:
-            self.shared[self.DOWN] += 1
+            self.shared[self.ENDED] += 1
             signal.pause()
 
     def writer(self):
@@ -67,7 +67,7 @@ class Traffic:
 
     def counts(self):
         """How much came and went."""
-        return dict(zip(("sent", "read", "missed", "wrong", "down"), self.shared))
+        return dict(zip(("sent", "read", "missed", "wrong", "ended"), self.shared))
 
 
 class Servant:
@@ -133,6 +133,10 @@ class Servant:
         write("/sys/power/pm_test", "freezer")
         write("/sys/module/suspend/parameters/pm_test_delay", str(seconds))
         write("/sys/power/state", "mem")
+
+    def do_set_clock(self, seconds):
+        """As a hypervisor's agent does after a machine was restored."""
+        time.clock_settime(time.CLOCK_REALTIME, seconds)
 
     def do_move(self, address, mac):
         """Takes another address, as a copy is given."""
