@@ -66,6 +66,7 @@ struct ipcp_net_slot {
  * @slots: sockets. Locking: see struct ipcp_net_slot
  * @payer: user of the agent, with a reference, who pays for the sockets and the
  *	messages to the agent; NULL for no limits. Locking: @agent_lock
+ * @paid: bytes that @payer has reserved for them. Locking: @agent_lock
  * @lock: protects @listeners and the flows that wait at them
  * @listeners: names that are served. Locking: @lock
  * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
@@ -73,6 +74,7 @@ struct ipcp_net_slot {
  * @upcall_lock: protects @upcalls to @hinted, and ipcp_flow.sealed
  * @upcalls: requests and notifications for the agent. Locking: @upcall_lock
  * @upcall_count: number of @upcalls. Locking: @upcall_lock
+ * @upcall_users: number of @upcalls of each user, by kuid. Locking: @upcall_lock
  * @ctrl: CTRL messages for the agent. Locking: @upcall_lock
  * @ctrl_bytes: bytes of @ctrl. Locking: @upcall_lock
  * @ctrl_turn: true if a message of @ctrl goes before @upcalls. Locking:
@@ -102,6 +104,7 @@ struct ipcp_net {
 	u8 sources;
 	struct ipcp_net_slot slots[IPCP_NET_SLOTS];
 	struct ipcp_user *payer;
+	unsigned long paid;
 
 	struct mutex lock;	/* listeners */
 	struct list_head listeners;
@@ -111,6 +114,7 @@ struct ipcp_net {
 	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;
 	unsigned int upcall_count;
+	struct xarray upcall_users;
 	struct list_head ctrl;
 	unsigned int ctrl_bytes;
 	bool ctrl_turn;

@@ -178,11 +178,15 @@ static int check_ppl(struct genl_info *info)
 	return -EINVAL;
 }
 
-/* Set a time in jiffies, which the data path reads without a lock. */
+/*
+ * Set a time in jiffies, which the data path reads without a lock. At most what
+ * ipcp_epoch_stay_old() keeps apart from a time that lies ahead.
+ */
 static void set_time(unsigned long *time, const struct nlattr *ms)
 {
 	if (ms)
-		WRITE_ONCE(*time, msecs_to_jiffies(nla_get_u32(ms)));
+		WRITE_ONCE(*time, min(msecs_to_jiffies(nla_get_u32(ms)),
+				      MAX_JIFFY_OFFSET));
 }
 
 /* Apply the settings of flow-allocate or flow-set. */

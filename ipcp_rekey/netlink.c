@@ -13,10 +13,11 @@
  * memory.
  *
  * The module never sees a request whose sender lacks a permission, whose header
- * is invalid, which has bytes that are no attribute or attributes of an unknown
- * type, or which has a seed for an operation that takes none. The kernel frees
- * it unchanged. It is also repeated to its sender, unless the socket has
- * NETLINK_CAP_ACK set, as the agent's has.
+ * is invalid, which asks for a dump (NLM_F_DUMP), which has bytes that are no
+ * attribute, or attributes of an unknown type or with NLA_F_NESTED, or which has a
+ * seed for an operation that takes none: genetlink lets no new family turn off
+ * these checks. The kernel frees it unchanged. It is also repeated to its sender,
+ * unless the socket has NETLINK_CAP_ACK set, as the agent's has.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>

@@ -32,6 +32,7 @@ void test_describe_role(const enum test_role *role, char *desc);
 
 struct ipcp_net *test_net(void);
 void test_drain(void);
+int test_as_user(struct kunit *test, unsigned int uid, int (*fn)(void *arg), void *arg);
 
 struct ipcp_flow *test_flow(struct kunit *test);
 struct ipcp_flow *test_flow_of(struct kunit *test,

@@ -555,6 +555,20 @@ static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), htons(1));
 }
 
+/* The lowest counter is the highest of an epoch, too, while it is the only one. */
+static void the_first_packet_says_where_the_peer_is(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	__be16 port = test_bound_port(e.to);
+	struct sk_buff *skb = say(test, &e);
+
+	KUNIT_ASSERT_EQ(test, test_header(test, skb).counter, 0);
+	test_bind(e.to, htons(1), INADDR_LOOPBACK);
+	deliver(&e, skb);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
+	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), port);
+}
+
 static void the_highest_packet_says_which_address_of_ours_the_peer_knows(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -720,6 +734,7 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(a_forged_jump_leaves_nothing),
 	KUNIT_CASE(a_peer_that_is_heard_is_back),
 	KUNIT_CASE(the_highest_packet_says_where_the_peer_is),
+	KUNIT_CASE(the_first_packet_says_where_the_peer_is),
 	KUNIT_CASE(the_highest_packet_says_which_address_of_ours_the_peer_knows),
 	KUNIT_CASE(close_takes_the_flow_down_but_not_what_waits),
 	KUNIT_CASE(sealed_messages_go_to_the_agent),
