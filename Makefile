@@ -93,6 +93,7 @@ coverage: ## line coverage of what deals with keys, by KUnit suites
 
 soak: ## long runs; their figures are in Documentation/
 	tests/soak/run
+	tests/machine/run --kernel 7.3 pair
 
 bench: ## instructions per message, beside the peers'
 	tests/bench/run

@@ -4,6 +4,8 @@
 each, with "do", and an answer to each. Usage: servant.py"""
 
 import base64
+import collections
+import errno
 import io
 import json
 import mmap
@@ -23,51 +25,59 @@ from outside import Hand
 HOST = os.environ["PAIR_HOST"]
 FOLDER = os.environ["HOSTS"]
 BURST = 4
+MESSAGE = struct.Struct("=QQ")	# life and number
 PAUSE = 0.02
 
 
 class Traffic:
     """Numbered messages out of one end, and what comes in there, until the flow
-    is down."""
+    is down. A copy of the machine has another life, in which it is where it was."""
 
-    SENT, READ, MISSED, WRONG, ENDED = range(5)
+    LIFE, SENT, SEEN_LIFE, SEEN, MISSED, WRONG, ENDED = range(7)
 
     def __init__(self, end):
         self.end = end
+        self.awaited = collections.Counter()
         self.shared = memoryview(mmap.mmap(-1, 64)).cast("Q")
         self.pids = [spawn(self.ended, work) for work in (self.reader, self.writer)]
 
     def ended(self, work):
-        """Works until the flow is no more."""
-        try:
-            work()
-        except OSError:
-            self.shared[self.ENDED] += 1
-            signal.pause()
+        """Works until the flow is down. A peer that is not heard may come back."""
+        while True:
+            try:
+                work()
+            except OSError as err:
+                if self.end.info().rb_flags & RB_FLOWDOWN:
+                    self.shared[self.ENDED] += 1
+                    signal.pause()
+                assert err.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH), err
+                time.sleep(PAUSE)
 
     def writer(self):
         """Waits in the kernel while there is no key."""
         while True:
             for _ in range(BURST):
-                os.write(self.end.fd, struct.pack("=Q", self.shared[self.SENT]))
+                os.write(self.end.fd, MESSAGE.pack(self.shared[self.LIFE],
+                                                   self.shared[self.SENT]))
                 self.shared[self.SENT] += 1
             time.sleep(PAUSE)
 
     def reader(self):
         """Nothing comes twice, or too late."""
-        awaited = 0
         while True:
-            number, = struct.unpack("=Q", os.read(self.end.fd, 64))
-            if number < awaited:
+            life, number = MESSAGE.unpack(os.read(self.end.fd, 64))
+            if (life, number) < (self.shared[self.SEEN_LIFE], self.awaited[life]):
                 self.shared[self.WRONG] += 1
                 continue
-            self.shared[self.MISSED] += number - awaited
-            self.shared[self.READ] += 1
-            awaited = number + 1
+            self.shared[self.MISSED] += number - self.awaited[life]
+            self.awaited[life] = number + 1
+            self.shared[self.SEEN] = number
+            self.shared[self.SEEN_LIFE] = life
 
     def counts(self):
         """How much came and went."""
-        return dict(zip(("sent", "read", "missed", "wrong", "ended"), self.shared))
+        return dict(zip(("life", "sent", "seen_life", "seen", "missed", "wrong", "ended"),
+                        self.shared))
 
 
 class Servant:
@@ -134,9 +144,11 @@ class Servant:
         write("/sys/module/suspend/parameters/pm_test_delay", str(seconds))
         write("/sys/power/state", "mem")
 
-    def do_set_clock(self, seconds):
-        """As a hypervisor's agent does after a machine was restored."""
+    def do_go_on(self, seconds):
+        """This is a copy. A hypervisor's agent sets its clock."""
         time.clock_settime(time.CLOCK_REALTIME, seconds)
+        for traffic in self.traffic.values():
+            traffic.shared[traffic.LIFE] += 1
 
     def do_move(self, address, mac):
         """Takes another address, as a copy is given."""

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""20,000 CTRL packets a second of a stranger, to both agents: 50 flows with a
+re-key interval of 5 s lose no re-key and no message, the agents' memory and logs do
+not grow. Usage: strangers.py SECONDS"""
+
+import os
+import random
+import socket
+import struct
+import sys
+import time
+
+from ipcp import ADDR, PORT, agent, case, drops, enter, flows, note, pair, run, same, settled, spawn
+from load import Load
+from measure import Figures, resident
+
+SECONDS = int(sys.argv[1])
+FLOWS, RATE, AT_ONCE = 50, 20000, 50
+INTERVAL = 5	# seconds between re-keys, see the test
+CTRL, FRAME, HELLO = 0x13, 1, 1
+UDP_SEGMENT = 103
+LINES = 20
+FOLDER = os.environ["HOSTS"]
+figures = Figures()
+ends, loads = [], []
+
+
+def hello(dice):
+    """As an agent begins with."""
+    return struct.pack(">BBBB4xQ", FRAME, HELLO, 0, 1, dice.getrandbits(64)) + bytes(16)
+
+
+def rubbish(dice):
+    """As long."""
+    return dice.randbytes(len(hello(dice)))
+
+
+def pester(host, seed):
+    """As many a second as were asked for, or as this machine can."""
+    other = {"alice": "bob", "bob": "alice"}[host]
+    enter(other)
+    os.nice(5)	# it has a machine of its own, elsewhere
+    dice = random.Random(seed)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    packets = [bytes([CTRL]) + bytes(11) + make(dice)
+               for make in (hello, rubbish) for _ in range(AT_ONCE)]
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(packets[0]))
+    batches = [b"".join(packets[i:i + AT_ONCE]) for i in range(0, len(packets), AT_ONCE)]
+    due = time.monotonic()
+    while True:
+        for batch in batches:
+            sock.sendto(batch, (ADDR[host], PORT))
+            due += AT_ONCE / (RATE / 2)
+        time.sleep(max(0, due - time.monotonic()))
+
+
+def lines():
+    """How many each agent has logged."""
+    found = {}
+    for host in ADDR:
+        with open(f"{FOLDER}/{host}/agent.log", "rb") as log:
+            found[host] = len(log.readlines())
+    return found
+
+
+def rekeys():
+    """Of each flow so far."""
+    return {flow["id"]: flow["stats"]["rekeys"] for flow in flows("alice")}
+
+
+@case(f"{FLOWS} flows with messages in both directions")
+def begin():
+    for _ in range(FLOWS):
+        ends.append(pair("demo"))
+    settled(*(end for both in ends for end in both))
+    for one, other in ends:
+        loads.extend(Load(*way, writers=1, readers=1, tokens=4, pause=0.5)
+                     for way in ((one, other), (other, one)))
+
+
+@case("strangers: each flow is re-keyed as often as without, memory and logs are the same")
+def strangers():
+    memory = {host: resident(agent(host)["pid"]) for host in ADDR}
+    logged, before = lines(), rekeys()
+    start = {host: sum(drops(host).values()) for host in ADDR}
+    began = time.monotonic()
+    pids = [spawn(pester, host, seed) for seed, host in enumerate(ADDR)]
+    time.sleep(SECONDS)
+    took = time.monotonic() - began
+    after = rekeys()
+    for pid in pids:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+    made = [after[flow] - count for flow, count in before.items()]
+    figures.add("re-keys of a flow, least", min(made), "re-keys")
+    figures.add("re-keys of a flow, most", max(made), "re-keys")
+    for host in ADDR:
+        grown = resident(agent(host)["pid"]) - memory[host]
+        new = lines()[host] - logged[host]
+        dropped = sum(drops(host).values()) - start[host]
+        note(f"{host}: {dropped} packets dropped, agent {grown / 1024:.0f} KiB larger, "
+             f"{new} lines logged")
+        figures.add(f"{host}: growth of the agent", grown / 1024, "KiB")
+        figures.add(f"{host}: lines logged", new, "lines")
+        assert new < LINES, f"{host}: {new} lines were logged"
+        assert grown < 1 << 20, f"{host}: the agent is {grown} bytes larger"
+    least = int(took / INTERVAL) - 1	# one may be under way
+    assert min(made) >= least, f"{min(made)} re-keys of a flow in {took:.0f} s"
+
+
+@case("no message was lost, no re-key failed")
+def finish():
+    sent = sum(load.finish() for load in loads)
+    figures.add("messages", sent, "messages")
+    for host in ADDR:
+        same(agent(host)["failed"], [])
+    for both in ends:
+        for end in both:
+            end.close()
+
+
+run()
