@@ -18,7 +18,7 @@ import time
 import traceback
 
 import agents
-from ipcp import LIB, RB_FLOWDOWN, Endpoint, show, spawn, write
+from ipcp import LIB, NET, RB_FLOWDOWN, Endpoint, show, spawn, until, write
 from outside import Hand
 
 HOST = os.environ["PAIR_HOST"]
@@ -158,8 +158,9 @@ class Servant:
             subprocess.run(["ip", "-n", HOST, *args], check=True)
 
     def do_wait_down(self, flow):
-        """Waits until a flow is down."""
-        self.ends[flow].wait(select.POLLHUP)
+        """Waits until a flow is down, which takes minutes."""
+        end = self.ends[flow]
+        until(lambda: end.poll(select.POLLHUP, 1) & select.POLLHUP, "the flow is down", NET)
 
     def serve(self):
         """Until the word is "end"."""
