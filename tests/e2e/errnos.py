@@ -6,6 +6,7 @@ others are refused, in words, and change nothing."""
 import errno
 import os
 import select
+import signal
 
 from ipcp import ALLOCATED, A, case, fails, run, same, talk, until
 from keys import Agents
@@ -133,6 +134,26 @@ def closed_early():
     listener = agents.listen("early")
     one, asked = agents.begin("early")
     agents.answer("early", asked, between=listener.close, peer_timeout=600000)
+    one.wait(select.POLLHUP)
+    info = one.info()
+    same((info.error, info.reason), (errno.ESHUTDOWN, "the peer closed the flow"))
+    one.close()
+    until(lambda: not agents.bob.dump("FLOW_GET"), "bob has no flow any more")
+
+
+@case("a server that is killed before its flow is confirmed: the same")
+def killed_early():
+    listener = agents.listen("killed")
+    server = os.fork()	# which has it alone
+    if not server:
+        signal.pause()
+    listener.close()
+
+    def kill():
+        os.kill(server, signal.SIGKILL)
+        same(os.waitstatus_to_exitcode(os.waitpid(server, 0)[1]), -signal.SIGKILL)
+    one, asked = agents.begin("killed")
+    agents.answer("killed", asked, between=kill, peer_timeout=600000)
     one.wait(select.POLLHUP)
     info = one.info()
     same((info.error, info.reason), (errno.ESHUTDOWN, "the peer closed the flow"))

@@ -5,7 +5,7 @@
  * the library is for.
  *
  * lib-cases serve		sends back what comes; "bye" ends the flow, "qos"
- *				asks what was asked of it
+ *				asks what was asked of it, "who" whom it knows
  * lib-cases list		the names of the cases, one a line
  * lib-cases CASE		runs it, with flows to the name "demo"
  */
@@ -29,12 +29,16 @@
 
 static void answer(int fd, const char *buf, size_t len, const qosspec_t *qs)
 {
-	char said[64];
+	char said[256];
 
 	if (len == 3 && !memcmp(buf, "qos", 3)) {
 		len = sprintf(said, "loss %lu, timeout %lu",
 			      (unsigned long)qs->loss,
 			      (unsigned long)qs->timeout);
+		buf = said;
+	} else if (len == 3 && !memcmp(buf, "who", 3)) {
+		flow_peer_name(fd, said, sizeof(said));
+		len = strlen(said);
 		buf = said;
 	}
 	flow_write(fd, buf, len);
@@ -148,6 +152,28 @@ static void peer(void)
 	IS(name[0], 0);
 	IS(flow_dealloc(fd), 0);
 	IS(flow_peer_name(fd, name, sizeof(name)), -ENOTALLOC);
+}
+
+/* Both ends of this name prove who they are. */
+static void proved(void)
+{
+	static const char us[] = "client.proved", peer_name[] = "proved";
+	int fd = flow_alloc("proved", NULL, NULL);
+	char name[256];
+
+	HOLDS(fd >= 0);
+	IS(fccntl(fd, FLOWSRCVTIMEO, &patience), 0);
+	memset(name, '?', sizeof(name));
+	IS(flow_peer_name(fd, name, sizeof(name)), sizeof(peer_name) - 1);
+	IS(strcmp(name, peer_name), 0);
+	memset(name, '?', sizeof(name));
+	IS(flow_peer_name(fd, name, sizeof(peer_name)), sizeof(peer_name) - 1);
+	IS(strcmp(name, peer_name), 0);
+	IS(name[sizeof(peer_name)], '?');
+	IS(flow_peer_name(fd, name, sizeof(peer_name) - 1), -ENAMETOOLONG);
+	say(fd, "who");
+	hear(fd, 64, us);
+	IS(flow_dealloc(fd), 0);
 }
 
 static void numbers(void)
@@ -561,6 +587,7 @@ static const struct {
 	{ "threads-are-cancelled", cancelled },
 	{ "nobody-asks", nobody_asks },
 	/* in another surrounding */
+	{ "a-peer-that-proves-its-name", proved },
 	{ "not-bound", no_name },
 	{ "not-allowed", not_allowed },
 	{ "no-agent", no_agent }

@@ -27,6 +27,7 @@ from keys import UPCALL_ALLOC, Agents
 
 DEVICE = "/dev/ipcp_rekey"
 NOBODY = 65534
+OTHERS = 4242		# a group
 PR_SET_DUMPABLE = 4
 OPEN_TO_ALL = {"INFO_GET"}
 CAN_DO, CAN_DUMP = 2, 4
@@ -35,14 +36,14 @@ PAGE = mmap.PAGESIZE
 
 # --- netlink
 
-def as_nobody(fn, host="alice", namespace=False):
+def as_nobody(fn, host="alice", namespace=False, groups=()):
     """What fn() returns to a user without rights, at a host."""
     enter(host)
     here, there = os.pipe()
     pid = os.fork()
     if not pid:
         try:
-            os.setgroups([])
+            os.setgroups(groups)
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
             if namespace:
@@ -156,12 +157,13 @@ def users():
                 end.alloc("demo")
             asked = attrs(nl.upcall(UPCALL_ALLOC)[A["UPCALL_CRED"]])
             shown = attrs(nl.dump("FLOW_GET")[0][A["FLOW_CRED"]])
-            return [struct.unpack("=i", found[A[f"CRED_{what}"]])[0]
-                    for found in (asked, shown) for what in ("UID", "GID")]
-        return as_nobody(look, namespace=True)
+            return [sorted(number for what in ("UID", "GID", "GROUPS")
+                           for number, in struct.iter_unpack("=i", found[A[f"CRED_{what}"]]))
+                    for found in (asked, shown)]
+        return as_nobody(look, namespace=True, groups=(NOBODY, OTHERS))
     with open_to_all():
-        same(cred(True), [0] * 4)
-        same(cred(False), [-1] * 4)	# nobody whom a policy could name
+        same(cred(True), [[-1, 0, 0, 0]] * 2)
+        same(cred(False), [[-1] * 4] * 2)	# nobody whom a policy could name
 
 
 def name_parts(nl):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A thief has the client's certificate and key, sees every packet, and sends what
-he likes from an address of his own; but he drops nothing. A flow of the owner is
-neither re-keyed, moved nor ended by him. Usage: thief.py SECONDS"""
+"""Two thieves, one with the client's certificate and key and one with the
+server's, see every packet, and send what they like from addresses of their own; but
+they drop nothing. A flow of the owners is neither re-keyed, moved nor ended by them.
+Usage: thief.py SECONDS"""
 
 import collections
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -16,8 +18,10 @@ from ipcp import ADDR, NET, PORT, Netlink, agent, case, enter, note, pair, run, 
 from load import Load
 
 SECONDS = float(sys.argv[1])
-HERE = "10.77.0.66"
-CTRL = 0x13
+HERE = {"alice": "10.77.0.66", "bob": "10.77.0.67"}	# at whose link a thief is
+VICTIM = {"alice": "bob", "bob": "alice"}		# the other end of it
+ETH_P_ALL, UDP_AT = 3, 20		# of IPv4 without options
+CTRL, CLOSE = 0x13, 0x15
 HELLO, ALLOC, COOKIE = 1, 2, 4
 REKEY, REKEY_OK, REFUSED, WANTED, DENIED = range(16, 21)
 FRAME = 1140
@@ -33,17 +37,55 @@ s = State()
 
 
 class Thief:
-    """Speaks to bob's agent as the agent of alice."""
+    """Speaks to an agent as the agent of the host whose certificate it has."""
 
-    def __init__(self):
-        subprocess.run(["ip", "-n", "alice", "addr", "add", f"{HERE}/24", "dev", "veth"],
+    def __init__(self, host, side):
+        self.host, self.to = host, VICTIM[host]
+        self.folder = f"{os.environ['HOSTS']}/{host}/stolen"
+        subprocess.run(["ip", "-n", host, "addr", "add", f"{HERE[host]}/24", "dev", "veth"],
                        check=True)
-        enter("alice")
+        # the pair for this name, wherever it was found, signs as a client's
+        shutil.copytree(f"{os.environ['HOSTS']}/{host}/security", self.folder)
+        shutil.rmtree(f"{self.folder}/client", ignore_errors=True)
+        shutil.copytree(f"{os.environ['HOSTS']}/{host}/security/{side}",
+                        f"{self.folder}/client")
+        enter(host)
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((HERE, 0))
-        self.sock.connect((ADDR["bob"], PORT))
+        self.sock.bind((HERE[host], 0))
+        self.sock.connect((ADDR[self.to], PORT))
         self.token = int.from_bytes(os.urandom(7), "big")
         self.heard = collections.Counter()
+        self.again = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.again.bind((HERE[host], 0))
+        self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+        self.tap.setblocking(False)
+        self.tap.bind(("veth", ETH_P_ALL))
+        self.captured = []
+        self.repeated = 0
+
+    def capture(self):
+        """The flow's packets to the victim since the last time, with their ports."""
+        while True:
+            try:
+                packet = self.tap.recv(65536)
+            except BlockingIOError:
+                return
+            if packet[9] == socket.IPPROTO_UDP and packet[0] == 0x45 and \
+               packet[12:20] == socket.inet_aton(ADDR[self.host]) + \
+               socket.inet_aton(ADDR[self.to]) and packet[UDP_AT + 8] != CTRL:
+                port, = struct.unpack_from(">H", packet, UDP_AT + 2)
+                self.captured.append((packet[UDP_AT + 8:], port))
+
+    def repeat(self):
+        """The same ones from here, as they were, as newer ones, and as the end."""
+        for packet, port in self.captured[:20]:
+            counter = int.from_bytes(packet[3:8], "big") + 5000
+            later = packet[1:3] + counter.to_bytes(5, "big") + packet[8:]
+            for forged in (packet, packet[:1] + later, bytes([CLOSE]) + later):
+                self.again.sendto(forged, (ADDR[self.to], port))
+                self.repeated += 1
+        self.captured.clear()
+        self.capture()
 
     def send(self, kind, payload=b"", cookie=bytes(16)):
         """A message of an agent, in its frames."""
@@ -70,17 +112,16 @@ class Thief:
         self.token += 1
         self.send(HELLO)
         cookie = next((cookie for got, cookie in self.answers(NET) if got == COOKIE), None)
-        assert cookie, "bob's agent sends no cookie"
+        assert cookie, f"{self.to}'s agent sends no cookie"
         self.send(kind, payload, cookie)
         return [got for got, _ in self.answers(seconds)]
 
 
-def signed(data):
-    """A request that alice's certificate signs."""
-    state = f"{os.environ['HOSTS']}/alice/stolen"
+def signed(thief, data):
+    """A request that the stolen certificate signs."""
     done = subprocess.run(
-        ["ipcp-rekey", "oap", "request", "--name", NAME, "--conf",
-         f"{os.environ['HOSTS']}/alice/security", "--state", state, "--data", data.hex()],
+        ["ipcp-rekey", "oap", "request", "--name", NAME, "--conf", thief.folder,
+         "--state", f"{thief.folder}/state", "--data", data.hex()],
         check=True, timeout=NET, stdout=subprocess.PIPE)
     return done.stdout
 
@@ -102,6 +143,12 @@ def keys_of(end):
             *(found["keys"][what] for what in ("epoch", "tx_epoch", "newest_epoch", "exchange")))
 
 
+def drops_of(host):
+    """Packets that a thief repeated, and those he made up."""
+    drops = show(s.ends[host == "bob"])["stats"]["drops"]
+    return drops["replay"], drops["auth"]
+
+
 @case("an owner's flow, with messages both ways")
 def setup():
     s.ends = pair(NAME)
@@ -109,11 +156,11 @@ def setup():
     s.busy = [Load(*ends, writers=1, readers=1, tokens=16, pause=0.01)
               for ends in (s.ends, s.ends[::-1])]
     s.before = [keys_of(end) for end in s.ends]
-    s.thief = Thief()
+    s.client, s.server = Thief("alice", "client"), Thief("bob", "server")
 
 
-def attempts():
-    """All that the certificate is good for: kind and data."""
+def as_client():
+    """All that the client's certificate is good for: kind and data."""
     found = show(s.ends[0])
     ours, theirs = found["eid"], found["peer_eid"]
     epoch, exchange = s.before[0][-2] + 1, s.before[0][-1]
@@ -129,16 +176,41 @@ def attempts():
                               bytes([14, 0, 0, 0, 0, 0]) + b"no such flow")
 
 
-@case(f"for {SECONDS:g} s a thief asks for its keys, and says that it is gone")
+def as_server():
+    """And the server's: it has lost the keys, it has no such flow, here are others."""
+    found = show(s.ends[0])
+    ours, theirs = found["eid"], found["peer_eid"]
+    epoch, exchange = s.before[0][-2] + 1, s.before[0][-1]
+    while True:
+        exchange += 1
+        yield WANTED, binding(FOR_WANTED, 0, 0, ours, theirs, named())
+        yield WANTED, binding(FOR_WANTED, 0, 0, ours ^ 1, theirs, named())
+        for code, text in (14, b"no such flow"), (16, b"nobody lost them"):
+            yield DENIED, binding(FOR_REFUSAL, epoch % 256, exchange, ours, theirs,
+                                  bytes([code, 0, 0, 0, 0, 0]) + text)
+        yield REKEY, binding(FOR_REKEY, epoch % 256, exchange, ours, theirs,
+                             bytes(8) + named())
+        yield REKEY_OK, binding(FOR_REKEY + 1, epoch % 256, exchange, ours, theirs,
+                                bytes(8) + named())
+
+
+@case(f"for {SECONDS:g} s thieves ask for its keys, say that it is gone, and repeat it")
 def theft():
     limit = time.monotonic() + SECONDS
-    for kind, data in attempts():
-        got = s.thief.say(kind, signed(data), 0.3)
-        assert REKEY_OK not in got, f"bob's agent agreed on keys with the thief: {got}"
-        if time.monotonic() > limit:
-            break
-    note(f"answers by type: {dict(s.thief.heard)}")
-    assert s.thief.heard[DENIED] and s.thief.heard[REFUSED], s.thief.heard
+    thieves = (s.client, as_client()), (s.server, as_server())
+    while time.monotonic() < limit:
+        for thief, attempts in thieves:
+            kind, data = next(attempts)
+            got = thief.say(kind, signed(thief, data), 0.3)
+            assert REKEY_OK not in got, f"{thief.to}'s agent agreed on keys: {got}"
+            # what was there 0.3 s ago has arrived: nobody overtakes the owner
+            thief.repeat()
+    for thief, _ in thieves:
+        note(f"to {thief.to}: answers by type {dict(thief.heard)}, {thief.repeated} packets "
+             f"of the flow, drops {drops_of(thief.to)}")
+        assert thief.heard[DENIED] and thief.repeated, (thief.heard, thief.repeated)
+        assert all(drops_of(thief.to)), "none of the repeated ones came"
+    assert s.client.heard[REFUSED], s.client.heard
 
 
 @case("nothing of the flow has changed, and no message was lost")
@@ -146,6 +218,7 @@ def unchanged():
     same([keys_of(end) for end in s.ends], s.before)
     note(f"messages: {[one.finish() for one in s.busy]}")
     same(agent("bob")["exchanges"]["rekey"]["answered"]["count"], 0)
+    same(agent("alice")["rekeys_in_clear"], 0)
 
 
 @case("the owner re-keys it as ever")

@@ -158,6 +158,7 @@ struct engine {
 	uint64_t claim_at;
 	struct record record;
 	struct log_limit refusals;	/* of strangers' requests */
+	struct log_limit refused_peers;	/* of those who proved who they are */
 	struct versions versions;
 };
 

@@ -22,10 +22,16 @@ static bool is_quiet;
 static bool to_stderr = true;
 static bool to_syslog;
 static bool for_journal;	/* prefix lines with their priority */
+static void (*diverted)(int priority, const char *text);
 
 void log_quiet(void)
 {
 	is_quiet = true;
+}
+
+void log_divert(void (*to)(int priority, const char *text))
+{
+	diverted = to;
 }
 
 /* $JOURNAL_STREAM holds the device and inode of the socket of the journal. */
@@ -64,6 +70,10 @@ static void line(int priority, const char *fmt, va_list ap)
 	for (p = buf; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
+	if (diverted) {
+		diverted(priority, buf);
+		return;
+	}
 	if (to_syslog)
 		syslog(priority, "%s", buf);
 	if (for_journal)

@@ -23,6 +23,12 @@ void log_setup(bool verbose, enum log_where where);
 void log_settled(void);
 void log_quiet(void);	/* log nothing, for tests */
 
+/**
+ * log_divert() - hand lines over instead of writing them, for tests
+ * @to: called for each line that would be written, with its LOG_... priority
+ */
+void log_divert(void (*to)(int priority, const char *text));
+
 #define PRINTF_LIKE	__attribute__((format(printf, 1, 2)))
 
 void log_err(const char *fmt, ...) PRINTF_LIKE;
@@ -43,7 +49,7 @@ struct log_limit {
 };
 
 /**
- * log_allowed() - may a line that a stranger can cause be logged?
+ * log_allowed() - may a line that others can cause be logged?
  * @limit: of this kind of line
  * @now: monotonic milliseconds
  *

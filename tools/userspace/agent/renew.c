@@ -38,6 +38,7 @@ struct renew {
 	sd_event_source *expire;
 	struct problems said;		/* when the agent complained last */
 	struct problems found;		/* in this round */
+	struct problems warned;		/* since the last reload */
 };
 
 static void watch_names(struct watch *w, const char *dir, const char *side)
@@ -74,13 +75,6 @@ static void list(struct watch *w, void *arg)
 	watch_names(w, r->dir, "client");
 }
 
-static void say_nothing(void *arg, bool warning, const char *text)
-{
-	(void)arg;
-	(void)warning;
-	(void)text;
-}
-
 static bool has(const struct problems *p, const char *text)
 {
 	size_t i;
@@ -111,11 +105,25 @@ static void forget(struct problems *p)
 	p->texts = NULL;
 }
 
+/* Files that are used in part: once, of those that cannot be used nothing yet. */
+static void warn_only(void *arg, bool warning, const char *text)
+{
+	struct renew *r = arg;
+
+	if (!warning || has(&r->warned, text))
+		return;
+	log_warn("%s", text);
+	add(&r->warned, text);
+}
+
 static void say_once(void *arg, bool warning, const char *text)
 {
 	struct renew *r = arg;
 
-	(void)warning;
+	if (warning) {
+		warn_only(arg, warning, text);
+		return;
+	}
 	if (!has(&r->said, text))
 		log_err("%s", text);
 	add(&r->found, text);
@@ -176,7 +184,7 @@ static void all_good(struct renew *r)
 /* True if all can be used. */
 static bool read_quietly(struct renew *r)
 {
-	bool ok = oap_env_renew(r->oap, say_nothing, NULL);
+	bool ok = oap_env_renew(r->oap, warn_only, r);
 
 	if (ok)
 		all_good(r);
@@ -192,6 +200,7 @@ void renew_now(struct renew *r)
 	if (!r)
 		return;
 	watch_again(r->watch);
+	forget(&r->warned);
 	read_quietly(r);
 }
 
@@ -288,6 +297,7 @@ void renew_close(struct renew *r)
 	sd_event_source_disable_unref(r->expire);
 	sd_event_unref(r->loop);
 	forget(&r->said);
+	forget(&r->warned);
 	free(r->dir);
 	free(r);
 }

@@ -180,7 +180,9 @@ void request_alloc(struct request *r)
 		}
 		record_failure(&e->record, ALLOC_REFUSED, 0, r->bind.name,
 			       &r->peer.addr, r->text, engine_now(e));
-		log_warn("%s refused: %s", addr_text(&r->peer.addr, from), r->text);
+		if (log_allowed(&e->refused_peers, engine_now(e)))
+			log_warn("%s refused: %s",
+				 addr_text(&r->peer.addr, from), r->text);
 		request_answer_refusal(r);
 		return;
 	}

@@ -188,7 +188,7 @@ static void refuse_other(struct request *r)
 		request_refuse_stranger(r);
 		return;
 	}
-	if (log_allowed(&r->e->refusals, engine_now(r->e)))
+	if (log_allowed(&r->e->refused_peers, engine_now(r->e)))
 		log_warn("'%s' re-keys a flow of %s that is not here",
 			 oap_peer(r->run)->name, r->bind.name);
 	request_answer_denial(r, ROLE_RESPONDER);

@@ -45,26 +45,58 @@ static int connect_to(const char *path, int *fd)
 	return EXIT_FAIL;
 }
 
+/* What was read of an answer. */
+struct answer {
+	int fd;
+	size_t len;
+	int err;
+};
+
 static size_t more(void *buf, size_t len, void *arg)
 {
-	ssize_t n = read(*(int *)arg, buf, len);
+	struct answer *a = arg;
+	ssize_t n = read(a->fd, buf, len);
 
-	return n < 0 ? (size_t)-1 : (size_t)n;
+	if (n < 0) {
+		a->err = errno;
+		return (size_t)-1;
+	}
+	a->len += n;
+	return n;
+}
+
+/*
+ * An agent that ends takes along those who wait in the queue of its socket. It
+ * ends an answer with the last brace, so an answer without one was cut off.
+ */
+static void cannot_read(const struct answer *a, const json_error_t *error)
+{
+	if (a->err == EAGAIN)
+		fail("the agent has not answered within %d s; see its log",
+		     PATIENCE_S);
+	else if (a->err == ECONNRESET || !a->len ||
+		 json_error_code(error) == json_error_premature_end_of_input)
+		fail("the agent ended before it had answered; try again, and see its log if it does not start again");
+	else if (a->err)
+		fail("cannot read from the agent: %s", strerror(a->err));
+	else
+		fail("invalid answer from the agent: %s; is it of another version?",
+		     error->text);
 }
 
 /* Get the status from the agent; NULL after printing an error. */
 static json_t *ask(const char *path)
 {
+	struct answer a = { 0 };
 	json_error_t error;
 	json_t *json;
-	int fd;
 
-	if (connect_to(path, &fd))
+	if (connect_to(path, &a.fd))
 		return NULL;
-	json = json_load_callback(more, &fd, 0, &error);
-	close(fd);
+	json = json_load_callback(more, &a, 0, &error);
+	close(a.fd);
 	if (!json)
-		fail("invalid answer from the agent: %s", error.text);
+		cannot_read(&a, &error);
 	return json;
 }
 

@@ -15,14 +15,21 @@
 
 #include "int.h"
 
-static X509 *read_crt(const char *path)
+/* @more: true if others follow the certificate. */
+static X509 *read_crt(const char *path, bool *more)
 {
 	FILE *file = fopen(path, "re");
-	X509 *crt;
+	X509 *crt, *next;
 
 	if (!file)
 		return NULL;
 	crt = PEM_read_X509(file, NULL, oap_secret_no_passphrase, NULL);
+	if (crt) {
+		next = PEM_read_X509(file, NULL, oap_secret_no_passphrase, NULL);
+		*more = next;
+		X509_free(next);
+		ERR_clear_error();
+	}
 	fclose(file);
 	return crt;
 }
@@ -69,7 +76,7 @@ enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 	if (stat(crt, &st) && (errno == ENOENT || errno == ENOTDIR) &&
 	    stat(key, &st) && (errno == ENOENT || errno == ENOTDIR))
 		return OAP_OK;
-	creds->crt = read_crt(crt);
+	creds->crt = read_crt(crt, &creds->more);
 	if (!creds->crt)
 		return oap_err_set(err, OAP_NO_CREDENTIALS,
 				   "cannot use the certificate %.100s: %s", crt,
@@ -255,6 +262,23 @@ static enum oap_code check_purpose(const STACK_OF(X509) *chain,
 	return OAP_OK;
 }
 
+/* What to do about a certificate that OpenSSL refuses. */
+static const char *remedy(int reason)
+{
+	switch (reason) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "check the clocks";
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return "add its CA to cacert/ or untrusted/";
+	default:
+		return "its owner needs a new one";
+	}
+}
+
 static enum oap_code verify_chain(X509_STORE_CTX *ctx,
 				  const struct oap_verify *how,
 				  struct oap_err *err)
@@ -271,8 +295,9 @@ static enum oap_code verify_chain(X509_STORE_CTX *ctx,
 			return code;
 		reason = X509_STORE_CTX_get_error(ctx);
 		return oap_err_set(err, OAP_BAD_CERT,
-				   "the certificate was refused: %s",
-				   X509_verify_cert_error_string(reason));
+				   "the certificate was refused: %.60s: %s",
+				   X509_verify_cert_error_string(reason),
+				   remedy(reason));
 	}
 	chain = X509_STORE_CTX_get0_chain(ctx);
 	code = check_purpose(chain, how->role, err);

@@ -478,8 +478,7 @@ static void check_credentials(struct check *c, const struct place *p)
 	else
 		crt = check_certs(c, p->crt, &more);
 	if (more)
-		warn(c, "%s has more than one certificate, and only the first is sent: put the others into untrusted/ of the peers",
-		     p->crt);
+		warn(c, OAP_MORE_CERTS, p->crt);
 	if (no_key)
 		error(c, "%s is missing: put the key of the certificate beside it there",
 		      p->key);

@@ -136,15 +136,15 @@ static enum oap_code check_cipher(const struct oap_run *run,
 	    (params->cipher && hdr->cipher != params->cipher) ||
 	    !cipher_offered(hdr->cipher))
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the response selects %s, which is not acceptable for %s",
+				   "the response selects %s, which is not acceptable for %s: set cipher in the responder's enc.conf",
 				   cipher_name(hdr->cipher),
 				   cipher_name(run->conf.cipher));
 	if (kdf < own_kdf)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the response selects a weaker key derivation digest");
+				   "the response selects a weaker key derivation digest: raise kdf in the responder's enc.conf");
 	if (run->client_encap && kdf != own_kdf)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the response selects a different key derivation digest than the key");
+				   "the response selects a different key derivation digest than the key: set the same kdf in enc.conf of both sides");
 	return OAP_OK;
 }
 
@@ -158,15 +158,15 @@ static enum oap_code check_choice(const struct oap_run *run,
 	if (!kex || run->client_encap) {
 		if (hdr->kex.len || (!kex && hdr->cipher))
 			return oap_err_set(err, OAP_MISMATCH,
-					   "the response has a key exchange that was not requested");
+					   "the response has a key exchange that was not requested: upgrade the responder");
 		return kex ? check_cipher(run, params, hdr, err) : OAP_OK;
 	}
 	if (!hdr->kex.len || hdr->client_encap)
 		return oap_err_set(err, OAP_BAD_KEX,
-				   "the response has no key exchange");
+				   "the response has no key exchange: set kex in the responder's enc.conf");
 	if (hdr->raw != (kex->kind == OAP_KEX_HYBRID))
 		return oap_err_set(err, OAP_BAD_KEX,
-				   "the response has a different key exchange");
+				   "the response has a different key exchange: upgrade the responder");
 	return check_cipher(run, params, hdr, err);
 }
 
@@ -180,7 +180,7 @@ static enum oap_code finish_dhe(struct oap_run *run, const struct oap_hdr *hdr,
 	code = oap_kex_infer(hdr, &kex, &peer, err);
 	if (!code && kex != run->conf.kex)
 		code = oap_err_set(err, OAP_BAD_KEX,
-				   "the response has a different key exchange");
+				   "the response has a different key exchange: upgrade the responder");
 	if (!code)
 		code = oap_kex_dhe(run->own, peer, &run->own_pub, &hdr->kex,
 				   hdr->kdf, run->key, err);

@@ -211,6 +211,19 @@ bool oap_creds_kept(const struct oap_env *env, bool server, const char *name)
 	return k && k->creds.crt;
 }
 
+/* Nobody sees from outside that the rest of a chain is not sent. */
+static void warn_of_chain(const struct oap_env *env, bool server,
+			  const char *name, oap_check_fn report, void *arg)
+{
+	char path[1024], text[1280];
+	struct oap_err err;
+
+	if (oap_creds_path(env, server, name, "crt.pem", path, sizeof(path), &err))
+		return;
+	snprintf(text, sizeof(text), OAP_MORE_CERTS, path);
+	report(arg, true, text);
+}
+
 /* Read a pair again. One that was removed is forgotten. */
 static bool renew(struct oap_env *env, bool server, const char *name,
 		  oap_check_fn report, void *arg)
@@ -234,6 +247,8 @@ static bool renew(struct oap_env *env, bool server, const char *name,
 	} else if (!creds.crt && k) {
 		oap_auth_creds_free(&k->creds);
 	}
+	if (!code && creds.more)
+		warn_of_chain(env, server, name, report, arg);
 	oap_auth_creds_free(&creds);
 	return !code;
 }

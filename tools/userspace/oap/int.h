@@ -171,7 +171,11 @@ struct oap_creds {
 	EVP_PKEY *key;
 	uint8_t *der;
 	int der_len;
+	bool more;		/* the file has others after @crt */
 };
+
+/* Of a path: others than the first certificate are not sent. */
+#define OAP_MORE_CERTS	"%s has more than one certificate, and only the first is sent: put the others into untrusted/ of the peers"
 
 enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 				  struct oap_err *err);

@@ -183,7 +183,8 @@ typedef void (*oap_check_fn)(void *arg, bool warning, const char *text);
 /**
  * oap_env_renew() - read all files again that may have changed
  * @env: the environment
- * @report: called for each file that cannot be used
+ * @report: called for each file that cannot be used, and with a warning for each
+ *	that is used in part
  * @arg: argument of @report
  *
  * Read the trust store, each part apart, and the certificates and keys of this

@@ -80,12 +80,12 @@ static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
 
 	if (only && run->hdr.cipher != only)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the flow has %s, the peer asks for %s",
+				   "the flow has %s, the peer asks for %s: a new flow is needed for that",
 				   cipher_name(only),
 				   cipher_name(run->hdr.cipher));
 	if (theirs <= 0 && ours <= 0)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "neither side names a cipher");
+				   "neither side names a cipher: set cipher in enc.conf");
 	run->cipher = only ? only :
 		      cipher_of_rank(theirs > ours ? theirs : ours);
 	return OAP_OK;
@@ -101,11 +101,11 @@ static enum oap_code choose_kdf(struct oap_run *run, struct oap_err *err)
 
 	if (run->hdr.client_encap && ours > theirs)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "the peer's key derivation digest is too weak");
+				   "the initiator's key derivation digest is too weak: raise kdf in its enc.conf");
 	run->kdf = theirs > ours ? run->hdr.kdf : run->conf.kdf;
 	if (!run->kdf)
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "neither side names a key derivation digest");
+				   "neither side names a key derivation digest: set kdf in enc.conf");
 	return OAP_OK;
 }
 
@@ -155,7 +155,7 @@ static enum oap_code check_kex(const struct oap_run *run,
 	if (!kex || !params->kex_accept || kex == run->conf.kex ||
 	    oap_nid_kex_in(kex, params->kex_accept))
 		return OAP_OK;
-	return oap_err_set(err, OAP_BAD_KEX, "%s is not accepted here",
+	return oap_err_set(err, OAP_BAD_KEX, "%s is not in the responder's accept-kex: add it there, or choose another kex in enc.conf",
 			   kex->name);
 }
 
@@ -172,7 +172,7 @@ static enum oap_code answer_kex(struct oap_run *run,
 	if (!code)
 		code = oap_kex_infer(&run->hdr, &kex, &peer, err);
 	if (!code && oap_nid_kex_rank(kex) < oap_nid_kex_rank(run->conf.kex))
-		code = oap_err_set(err, OAP_BAD_KEX, "%s is weaker than %s",
+		code = oap_err_set(err, OAP_BAD_KEX, "%s is weaker than %s of the responder: set that kex, or a stronger one, in enc.conf",
 				   kex->name, run->conf.kex->name);
 	if (code)
 		goto out;
@@ -201,7 +201,7 @@ static enum oap_code make_key(struct oap_run *run,
 		if (!run->conf.kex && !params->cipher)
 			return OAP_OK;
 		return oap_err_set(err, OAP_BAD_KEX,
-				   "the peer offers no key exchange, but '%.60s' requires encryption",
+				   "no key exchange is offered, but '%.40s' requires encryption: set kex in the initiator's enc.conf",
 				   params->name);
 	}
 	code = choose_cipher(run, params->cipher, err);

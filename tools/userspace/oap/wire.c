@@ -32,14 +32,14 @@ static enum oap_code check_numbers(const struct oap_hdr *hdr,
 				   struct oap_err *err)
 {
 	if (hdr->cipher && !cipher_known(hdr->cipher))
-		return oap_err_set(err, OAP_BAD_CIPHER, "unknown cipher %u",
+		return oap_err_set(err, OAP_BAD_CIPHER, "unknown cipher %u: upgrade the older side, or set another in enc.conf",
 				   hdr->cipher);
 	if (hdr->kdf && !oap_nid_digest_known(hdr->kdf))
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "unknown key derivation digest %u", hdr->kdf);
+				   "unknown key derivation digest %u: upgrade the older side, or set another in enc.conf", hdr->kdf);
 	if (hdr->md && !oap_nid_digest_known(hdr->md))
 		return oap_err_set(err, OAP_BAD_CIPHER,
-				   "unknown signature digest %u", hdr->md);
+				   "unknown signature digest %u: upgrade the older side, or set another in enc.conf", hdr->md);
 	return OAP_OK;
 }
 

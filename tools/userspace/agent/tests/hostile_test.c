@@ -136,6 +136,161 @@ static void test_strangers_leave_nothing(void **state)
 	assert_int_equal(bob.e->refusals.missed, 15);
 }
 
+/* However many there are: five lines in ten seconds, and how many were left out. */
+static void test_lines_of_strangers(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	creds(ALICE, &other_ca, NULL, NULL);
+	for (i = 0; i < 180; i++) {
+		alloc(BOB, 0);
+		run_for(333);
+	}
+	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 180);
+	assert_in_range(lines_with("10.0.0.1:40009 refused: "), 30, 35);
+	assert_in_range(lines_with("refusals more were not logged"), 5, 6);
+}
+
+/* Tell known peers from strangers: neither uses up the lines of the other. */
+static void test_lines_of_known_peers(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	creds(ALICE, &ca, BOB, &ca);
+	start("", "peers = {\"carol.example\"}");
+	for (i = 0; i < 180; i++) {
+		alloc(BOB, 0);
+		run_for(333);
+	}
+	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 180);
+	assert_in_range(lines_with("10.0.0.1:40009 refused: "), 30, 35);
+	run_for(10000);
+	creds(ALICE, &other_ca, NULL, NULL);
+	for (i = 0; i < 20; i++) {
+		alloc(BOB, 0);
+		run_for(100);
+	}
+	creds(ALICE, &ca, NULL, NULL);
+	forget_lines();
+	alloc(BOB, 0);
+	run_for(100);
+	assert_int_equal(lines_with("see its peers"), 2);	/* at both */
+}
+
+/*
+ * What is said in the clear can be sent again, with another token and hence
+ * without the kept answer: whoever does so gets nothing and changes nothing.
+ */
+static void test_replayed_request(void **state)
+{
+	struct packet old;
+	struct fake_flow *f;
+	struct record before;
+	uint64_t sent;
+	uint8_t token, i;
+
+	(void)state;
+	start_good();
+	f = alloc(BOB, 0);
+	while (!on_wire || wire[0]->p[1] != MSG_ALLOC)
+		assert_true(step(clock_ms + 1000));
+	assert_int_equal(wire[0]->p[3], 1);	/* one frame */
+	old = *wire[0];
+	token = old.p[15];
+	run_for(1000);
+	assert_true(allocated(f));
+	before = bob.e->record;
+	sent = bob.bytes_out;
+	forget_lines();
+	for (i = 0; i < 100; i++) {
+		old.p[15] = token ^ (1 + i);
+		engine_ctrl(bob.e, &old.from, old.p, old.len);
+		run_for(100);
+	}
+	assert_true(bob.bytes_out == sent);
+	assert_int_equal(lines_with(""), 0);
+	assert_int_equal(bob.e->nanswers, 1);
+	assert_int_equal(bob.e->record.nfailures, 0);
+	assert_memory_equal(bob.e->record.by, before.by, sizeof(before.by));
+	assert_int_equal(flows_at(&bob), 1);
+	check_same(f);
+}
+
+/*
+ * A peer that has used up its share of the requests that are remembered re-keys its
+ * flows nevertheless, and others begin new ones.
+ */
+static void test_share_of_requests(void **state)
+{
+	struct fake_flow *f, *other;
+	unsigned int i;
+
+	(void)state;
+	replay_max = 200;
+	f = good_flow();
+	for (i = 0; i < 200; i++) {
+		other = alloc(BOB, 0);
+		run_for(50);
+		if (!other->used)
+			break;
+		engine_cancel(alice.e, other->f.id);
+		other->used = false;
+		memset(&bob.flows[1], 0, sizeof(bob.flows) - sizeof(bob.flows[0]));
+	}
+	assert_in_range(i, 1, 199);
+	assert_int_equal(other->error, ECONNREFUSED);
+	assert_non_null(strstr(other->reason, "no more are taken"));
+	for (i = 1; i <= 100; i++) {
+		claim(f);
+		run_for(100);
+		assert_int_equal(f->f.newest_epoch, i);
+		check_same(f);
+	}
+	creds("carol.example", &ca, NULL, NULL);
+	other = alloc(BOB, 0);
+	run_for(100);
+	assert_true(allocated(other));
+}
+
+/*
+ * Unless bob's configuration names them, the dearest exchanges are refused; the
+ * weakest of them is weaker than his own, too.
+ */
+static void test_dear_key_exchanges(void **state)
+{
+	static const char * const dear[] = { "ffdhe2048", "ffdhe3072", "ffdhe4096" };
+	static const char * const auth[] = { "none", "optional", "required" };
+	char dir[128], conf[32];
+	struct fake_flow *f;
+	size_t i, named;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "%s/alice/client/" BOB, top);
+	for (i = 0; i < 18; i++) {
+		named = i / 9;
+		creds(ALICE, &ca, BOB, &ca);
+		snprintf(conf, sizeof(conf), "kex = %s\n", dear[i % 3]);
+		test_file(dir, "enc.conf", conf);
+		snprintf(conf, sizeof(conf), "auth = \"%s\"", auth[i / 3 % 3]);
+		start("", conf);
+		assert_null(strstr(bob.conf->kex_accept, "ffdhe"));
+		if (named) {
+			free(bob.conf->kex_accept);
+			bob.conf->kex_accept = strdup(dear[i % 3]);
+		}
+		f = alloc(BOB, 0);
+		run_for(1000);
+		assert_int_equal(allocated(f), named && i % 3);
+		if (!named)
+			assert_non_null(strstr(f->reason,
+					       "or choose another kex in enc.conf"));
+		stop();
+	}
+}
+
 /* The certificate comes before the flow. */
 static void test_strangers_look_up_no_flow(void **state)
 {
@@ -483,6 +638,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_strangers_leave_nothing),
+		TEST(test_lines_of_strangers),
+		TEST(test_lines_of_known_peers),
+		TEST(test_replayed_request),
+		TEST(test_share_of_requests),
+		TEST(test_dear_key_exchanges),
 		TEST(test_strangers_look_up_no_flow),
 		TEST(test_many_cookies),
 		TEST(test_other_version_is_told),

@@ -129,6 +129,32 @@ static void test_agent_away(void **state)
 	check_same(f);
 }
 
+/*
+ * A request under the keys is not asked for its age: what came too late in the
+ * clear is answered, the same bytes half a minute old.
+ */
+static void test_old_sealed_request(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	loss = 100;
+	claim(f);
+	run_for(25000);		/* a request in the clear may be 22 s old */
+	assert_true(f->f.in_flight);
+	assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, 0);
+	loss = 0;
+	run_for(4900);
+	assert_false(f->f.in_flight);
+	assert_int_equal(f->f.newest_epoch, 1);
+	assert_int_equal(f->f.exchange, 1);
+	check_same(f);
+	assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, 1);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 0);
+	assert_int_equal(alice.e->record.rekey_in_clear, 0);
+}
+
 /* A peer that proved nothing cannot be told from a stranger without the keys. */
 static void test_keys_lost_without_certificate(void **state)
 {
@@ -561,6 +587,7 @@ int main(void)
 		TEST(test_held_for_another),
 		TEST(test_held_gone),
 		TEST(test_agent_away),
+		TEST(test_old_sealed_request),
 		TEST(test_keys_lost_without_certificate),
 		TEST(test_keys_lost),
 		TEST(test_keys_lost_unsigned),

@@ -424,10 +424,107 @@ static void test_back_off(void **state)
 	assert_int_equal(f->retry_after, 1000);
 }
 
+/* Try for an hour, as the kernel does: again after the time that it was told. */
+static unsigned int try_for_an_hour(struct fake_flow *f)
+{
+	uint64_t until = clock_ms + 3600 * 1000;
+	unsigned int tries = 0;
+
+	forget_lines();
+	while (clock_ms < until) {
+		claim(f);
+		do
+			run_for(100);
+		while (f->f.in_flight);
+		assert_true(f->used);
+		run_for(f->retry_after);
+		tries++;
+	}
+	return tries;
+}
+
+/* Re-key, and check that each side that had failures says that they are over. */
+static void goes_well_again(struct fake_flow *f, unsigned int failures,
+			    unsigned int told_bob)
+{
+	char text[64];
+
+	forget_lines();
+	claim(f);
+	run_for(1000);
+	check_same(f);
+	snprintf(text, sizeof(text), "re-keyed, after %u failures", failures);
+	assert_int_equal(lines_with(text), 1);
+	assert_int_equal(lines_with("re-keyed again"), told_bob);
+	assert_int_equal(lines_with(""), 1 + told_bob);
+	/* no more of it */
+	claim(f);
+	run_for(1000);
+	assert_int_equal(lines_with(""), 1 + told_bob);
+}
+
+/* Each side logs a line when it begins, and one when it ends. */
+static void test_lines_of_refusals(void **state)
+{
+	struct fake_flow *f;
+	unsigned int tries;
+
+	(void)state;
+	f = good_flow();
+	reload_bob("peers = {\"carol.example\"}");
+	tries = try_for_an_hour(f);
+	assert_in_range(tries, 30, 40);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, tries);
+	assert_int_equal(lines_with("re-key to epoch 1 failed"), 1);
+	assert_int_equal(lines_with("trying again less and less often"), 1);
+	assert_int_equal(lines_with("re-key refused"), 1);
+	assert_int_equal(lines_with(""), 2);
+	reload_bob("");
+	goes_well_again(f, tries, 1);
+}
+
+/* The side that hears nothing has nothing to log. */
+static void test_lines_of_silence(void **state)
+{
+	struct fake_flow *f;
+	unsigned int tries;
+
+	(void)state;
+	f = good_flow();
+	loss = 100;
+	tries = try_for_an_hour(f);
+	assert_in_range(tries, 20, 40);
+	assert_int_equal(lines_with("failed: no answer in time"), 1);
+	assert_int_equal(lines_with(""), 1);
+	loss = 0;
+	goes_well_again(f, tries, 0);
+}
+
+/* The same in the clear: the peer has a certificate, and is not wanted. */
+static void test_lines_without_keys(void **state)
+{
+	struct fake_flow *f;
+	unsigned int tries;
+
+	(void)state;
+	f = good_flow();
+	reload_bob("peers = {\"carol.example\"}");
+	alice.no_keys = true;
+	tries = try_for_an_hour(f);
+	assert_in_range(tries, 30, 40);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, tries);
+	assert_int_equal(lines_with("trying again less and less often"), 1);
+	assert_int_equal(lines_with("re-key refused"), 1);
+	assert_int_equal(lines_with(""), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_back_off),
+		TEST(test_lines_of_refusals),
+		TEST(test_lines_of_silence),
+		TEST(test_lines_without_keys),
 		TEST(test_rekey),
 		TEST(test_rekey_lossy),
 		TEST(test_busy),

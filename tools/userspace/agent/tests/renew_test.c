@@ -402,6 +402,52 @@ static void a_watch_that_fails_is_said_each_time_it_begins(void **state)
 	}
 }
 
+/* Add a certificate to a file that has one. */
+static void append(const char *name, const struct test_crt *crt)
+{
+	FILE *file = fopen(path(name), "a");
+
+	assert_non_null(file);
+	assert_int_equal(PEM_write_X509(file, crt->crt), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void the_rest_of_a_chain_is_warned_of(void **state)
+{
+	struct renew_settings set = {
+		.dir = top, .oap = oap, .patience = HOUR_US, .again = HOUR_US,
+	};
+	char warning[256];
+
+	(void)state;
+	snprintf(warning, sizeof(warning),
+		 "%s has more than one certificate, and only the first is sent: put the others into untrusted/ of the peers\n",
+		 path("client/" NAME "/crt.pem"));
+	append("client/" NAME "/crt.pem", &ca);
+	renew = renew_open(loop, &set);
+	assert_string_equal(said, warning);	/* at the start */
+	said[0] = '\0';
+	test_file(path("client/" NAME), "README", "");
+	turn();
+	assert_string_equal(said, "");		/* but not whenever it is read */
+	renew_now(renew);
+	assert_string_equal(said, warning);	/* and at a reload */
+	assert_true(shows(&old));
+}
+
+static void a_chain_that_comes_later_is_warned_of(void **state)
+{
+	(void)state;
+	begin(0);
+	append("client/" NAME "/crt.pem", &ca);
+	/* beside a file that cannot be used, which is said with it */
+	mkdir(path("client/other"), 0700);
+	test_file(path("client/other"), "crt.pem", "rubbish\n");
+	turn();
+	assert_non_null(strstr(said, NAME "/crt.pem has more than one certificate"));
+	assert_non_null(strstr(said, "other/crt.pem"));
+}
+
 static int setup(void **state)
 {
 	static const char * const dirs[] = { "cacert", "client", "server" };
@@ -458,6 +504,8 @@ int main(void)
 		TEST(a_root_is_replaced),
 		TEST(a_name_that_appears_is_watched),
 		TEST(a_pair_that_is_removed_is_forgotten),
+		TEST(the_rest_of_a_chain_is_warned_of),
+		TEST(a_chain_that_comes_later_is_warned_of),
 	};
 
 	return cmocka_run_group_tests_name("agent: renewed files", tests, NULL,

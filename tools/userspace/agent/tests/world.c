@@ -15,6 +15,7 @@
 #include "world.h"
 
 #define DAY	86400L
+#define LINES_MAX	1024
 
 struct side alice, bob;
 struct packet *wire[PACKETS];
@@ -24,6 +25,7 @@ long wall_off;
 unsigned int loss;
 bool chaos;
 uint64_t dice_state;
+uint32_t replay_max;
 char top[64];
 struct test_crt ca, other_ca;
 
@@ -625,6 +627,35 @@ unsigned int flows_at(struct side *s)
 	return n;
 }
 
+/* The log of both agents */
+
+static char lines[LINES_MAX][512];
+static unsigned int nlines;
+
+static void keep_line(int priority, const char *text)
+{
+	(void)priority;
+	if (getenv("VERBOSE"))
+		fprintf(stderr, "# %s\n", text);
+	if (nlines < LINES_MAX)
+		snprintf(lines[nlines++], sizeof(lines[0]), "%s", text);
+}
+
+unsigned int lines_with(const char *part)
+{
+	unsigned int i, n = 0;
+
+	assert_true(nlines < LINES_MAX);
+	for (i = 0; i < nlines; i++)
+		n += !!strstr(lines[i], part);
+	return n;
+}
+
+void forget_lines(void)
+{
+	nlines = 0;
+}
+
 /* Set-up */
 
 void make_creds(const char *dir, const char *cn, const char *type,
@@ -675,7 +706,10 @@ void reload_bob(const char *extra)
 
 static void open_side(struct side *s)
 {
-	struct oap_settings set = { .dir = s->conf->security, .now = wall_clock };
+	struct oap_settings set = {
+		.dir = s->conf->security, .now = wall_clock,
+		.replay_max = replay_max,
+	};
 	struct oap_err err;
 
 	set.slack_ms = 2000;
@@ -758,8 +792,10 @@ int world_setup(void **state)
 	make_dirs();
 	clock_ms = 1000000;
 	wall_off = 0;
+	replay_max = 0;
 	loss = 0;
 	chaos = false;
+	forget_lines();
 	dice_state = 1;
 	return 0;
 }
@@ -815,12 +851,12 @@ int world_teardown(void **state)
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
 	return system(cmd);
 }
+
 int world_main(const char *name, const struct CMUnitTest *tests, size_t count)
 {
 	int failed;
 
-	if (!getenv("VERBOSE"))
-		log_quiet();
+	log_divert(keep_line);
 	ca = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, DAY);
 	other_ca = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, DAY);
 	failed = _cmocka_run_group_tests(name, tests, count, NULL, NULL);

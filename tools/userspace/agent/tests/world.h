@@ -89,6 +89,7 @@ extern long wall_off;			/* of the wall clock, in seconds */
 extern unsigned int loss;		/* percent */
 extern bool chaos;			/* repeat and reorder */
 extern uint64_t dice_state;
+extern uint32_t replay_max;		/* requests that a side remembers; 0: usual */
 extern char top[64];			/* directory of this test */
 extern struct test_crt ca, other_ca;
 
@@ -111,6 +112,13 @@ bool allocated(const struct fake_flow *f);
 unsigned int flows_at(struct side *s);
 /* Check that both ends have the same seed and the endpoint id of each other. */
 void check_same(struct fake_flow *f);
+
+/*
+ * Count the lines that both agents have logged, debugging apart, since the test
+ * began or the last forget_lines(). @part: only those with it in them; "": all.
+ */
+unsigned int lines_with(const char *part);
+void forget_lines(void);
 
 /* Set-up; NULL leaves a setting unchanged */
 void make_creds(const char *dir, const char *cn, const char *type,

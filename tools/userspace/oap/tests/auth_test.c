@@ -342,32 +342,50 @@ struct named {
 	const char *cn, *san;
 	long from, to;
 	enum oap_code code;
+	const char *text;	/* of the refusal */
 };
 
+/* Say what the certificate is for, and what to do. */
+#define FOR(a)	"the certificate is for '" a "', not for '" NAME "': issue one for it"
+#define ONLY_CN	"only the common name is '" NAME "': issue a certificate with it as a DNS alternative name"
+
 static const struct named named[] = {
-	{ "its common name", NAME, NULL, -DAY, DAY, OAP_OK },
-	{ "its alternative name", "x", "DNS:" NAME, -DAY, DAY, OAP_OK },
+	{ "its common name", NAME, NULL, -DAY, DAY, OAP_OK, NULL },
+	{ "its alternative name", "x", "DNS:" NAME, -DAY, DAY, OAP_OK, NULL },
 	{ "its common name, beside an e-mail address", NAME, "email:a@b", -DAY,
-	  DAY, OAP_OK },
+	  DAY, OAP_OK, NULL },
 	{ "its common name, beside another alternative name", NAME, "DNS:y",
-	  -DAY, DAY, OAP_BAD_NAME },
+	  -DAY, DAY, OAP_BAD_NAME,
+	  ONLY_CN },
 	{ "its common name, beside an alternative name that is none", NAME,
-	  "DNS:y z", -DAY, DAY, OAP_BAD_NAME },
+	  "DNS:y z", -DAY, DAY, OAP_BAD_NAME,
+	  ONLY_CN },
 	{ "one of its alternative names", NULL, "DNS:y,DNS:" NAME, -DAY, DAY,
-	  OAP_OK },
-	{ "another common name", "mallory", NULL, -DAY, DAY, OAP_BAD_NAME },
-	{ "another alternative name", "x", "DNS:y", -DAY, DAY, OAP_BAD_NAME },
+	  OAP_OK, NULL },
+	{ "another common name", "mallory", NULL, -DAY, DAY, OAP_BAD_NAME,
+	  FOR("mallory") },
+	{ "another alternative name", "x", "DNS:y", -DAY, DAY, OAP_BAD_NAME,
+	  FOR("y") },
 	{ "a name that is no DNS name", "x", "email:" NAME, -DAY, DAY,
-	  OAP_BAD_NAME },
-	{ "a longer name", NAME ".evil", NULL, -DAY, DAY, OAP_BAD_NAME },
-	{ "a shorter name", "bob", NULL, -DAY, DAY, OAP_BAD_NAME },
-	{ "another case", "Bob.example", NULL, -DAY, DAY, OAP_BAD_NAME },
+	  OAP_BAD_NAME,
+	  FOR("x") },
+	{ "a longer name", NAME ".evil", NULL, -DAY, DAY, OAP_BAD_NAME,
+	  FOR(NAME ".evil") },
+	{ "a shorter name", "bob", NULL, -DAY, DAY, OAP_BAD_NAME,
+	  FOR("bob") },
+	{ "another case", "Bob.example", NULL, -DAY, DAY, OAP_BAD_NAME,
+	  FOR("Bob.example") },
 	{ "a name with a second one in it", "evil/CN=" NAME, NULL, -DAY, DAY,
-	  OAP_BAD_NAME },
-	{ "a name cut at a comma", NAME ",x", NULL, -DAY, DAY, OAP_BAD_NAME },
-	{ "no name", NULL, NULL, -DAY, DAY, OAP_BAD_NAME },
-	{ "an end that has passed", NAME, NULL, -DAY, -1, OAP_BAD_CERT },
-	{ "a beginning to come", NAME, NULL, 3600, DAY, OAP_BAD_CERT },
+	  OAP_BAD_NAME,
+	  FOR("?") },
+	{ "a name cut at a comma", NAME ",x", NULL, -DAY, DAY, OAP_BAD_NAME,
+	  FOR(NAME ",x") },
+	{ "no name", NULL, NULL, -DAY, DAY, OAP_BAD_NAME,
+	  FOR("?") },
+	{ "an end that has passed", NAME, NULL, -DAY, -1, OAP_BAD_CERT,
+	  "the certificate was refused: certificate has expired: its owner needs a new one" },
+	{ "a beginning to come", NAME, NULL, 3600, DAY, OAP_BAD_CERT,
+	  "the certificate was refused: certificate is not yet valid: check the clocks" },
 };
 
 static void test_named(void **state)
@@ -384,6 +402,8 @@ static void test_named(void **state)
 	request_ok(&p);
 	respond_ok(&p);
 	assert_int_equal(complete(&p), c->code);
+	if (c->code)
+		assert_string_equal(p.err.text, c->text);
 	close_pair(&p);
 }
 

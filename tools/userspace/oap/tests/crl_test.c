@@ -274,7 +274,7 @@ static void a_forged_certificate_is_not_called_revoked(void **state)
 	request_ok(&p);
 	assert_int_equal(process(&p), OAP_BAD_CERT);
 	assert_string_equal(p.err.text,
-			    "the certificate was refused: certificate signature failure");
+			    "the certificate was refused: certificate signature failure: its owner needs a new one");
 	close_pair(&p);
 	test_crt_free(&peer);
 }

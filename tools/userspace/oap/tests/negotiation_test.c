@@ -82,9 +82,25 @@ static void neither_side_encrypts(void **state)
 	close_pair(&p);
 }
 
-/* Refusals by the server */
+/* Refusals by the server; each says what to do, in what a program gets of it */
 
-static enum oap_code ask(const char *cli, const char *srv)
+#define WEAKER(a, b)	a " is weaker than " b " of the responder: set that kex, or a stronger one, in enc.conf"
+#define NO_KEX		"no key exchange is offered, but '" NAME "' requires encryption: set kex in the initiator's enc.conf"
+#define NOT_LISTED(a)	a " is not in the responder's accept-kex: add it there, or choose another kex in enc.conf"
+#define UNKNOWN(a)	"unknown " a " 9999: upgrade the older side, or set another in enc.conf"
+
+/* @text: of the refusal */
+static void refused(const struct pair *p, enum oap_code code,
+		    enum oap_code want, const char *text)
+{
+	assert_int_equal(code, want);
+	if (!want)
+		return;
+	assert_string_equal(p->err.text, text);
+	assert_true(strlen(text) <= REASON_MAX);
+}
+
+static enum oap_code ask(const char *cli, const char *srv, const char *text)
 {
 	enum oap_code code;
 	struct pair p;
@@ -98,6 +114,8 @@ static enum oap_code ask(const char *cli, const char *srv)
 	request_ok(&p);
 	assert_int_equal(process(&p), OAP_OK);
 	code = respond(&p);
+	if (code)
+		refused(&p, code, code, text);
 	oap_message(p.rsp, &len);
 	assert_true(!code == !!len);
 	assert_true(!code == !!oap_cipher(p.rsp));
@@ -108,38 +126,40 @@ static enum oap_code ask(const char *cli, const char *srv)
 static void a_client_without_encryption_is_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(ask("none\n", NULL), OAP_BAD_KEX);
-	assert_int_equal(ask("none\n", "kex = ffdhe2048\n"), OAP_BAD_KEX);
+	assert_int_equal(ask("none\n", NULL, NO_KEX), OAP_BAD_KEX);
+	assert_int_equal(ask("none\n", "kex = ffdhe2048\n", NO_KEX), OAP_BAD_KEX);
 }
 
 static void a_weaker_key_exchange_is_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(ask("kex = ffdhe2048\n", NULL), OAP_BAD_KEX);
-	assert_int_equal(ask("kex = ffdhe2048\n", "kex = X25519\n"),
-			 OAP_BAD_KEX);
-	assert_int_equal(ask("kex = secp521r1\n", "kex = ML-KEM-512\n"),
-			 OAP_BAD_KEX);
-	assert_int_equal(ask("kex = X25519\n", "kex = X25519\n"), OAP_OK);
+	assert_int_equal(ask("kex = ffdhe2048\n", NULL,
+			     WEAKER("ffdhe2048", "prime256v1")), OAP_BAD_KEX);
+	assert_int_equal(ask("kex = ffdhe2048\n", "kex = X25519\n",
+			     WEAKER("ffdhe2048", "X25519")), OAP_BAD_KEX);
+	assert_int_equal(ask("kex = secp521r1\n", "kex = ML-KEM-512\n",
+			     WEAKER("secp521r1", "ML-KEM-512")), OAP_BAD_KEX);
+	assert_int_equal(ask("kex = X25519\n", "kex = X25519\n", NULL), OAP_OK);
 }
 
 static const struct accept {
 	const char *name;
 	const char *cli, *srv, *accept;
 	enum oap_code code;
+	const char *text;	/* of the refusal */
 } accepts[] = {
 	{ "not named: refused", "kex = ffdhe3072\n", "kex = X25519\n",
-	  "X25519 secp521r1", OAP_BAD_KEX },
+	  "X25519 secp521r1", OAP_BAD_KEX, NOT_LISTED("ffdhe3072") },
 	{ "a part of a name is no name: refused", "kex = ffdhe3072\n", "kex = X25519\n",
-	  "ffdhe30 ffdhe30722 3072", OAP_BAD_KEX },
+	  "ffdhe30 ffdhe30722 3072", OAP_BAD_KEX, NOT_LISTED("ffdhe3072") },
 	{ "named first: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
-	  "ffdhe3072 X25519", OAP_OK },
+	  "ffdhe3072 X25519", OAP_OK, NULL },
 	{ "named last: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
-	  "X25519 ffdhe3072", OAP_OK },
+	  "X25519 ffdhe3072", OAP_OK, NULL },
 	{ "the server's own: accepted", "kex = ffdhe3072\n", "kex = ffdhe3072\n",
-	  "X25519", OAP_OK },
+	  "X25519", OAP_OK, NULL },
 	{ "none but the server's own: refused", "kex = secp521r1\n",
-	  "kex = X25519\n", "", OAP_BAD_KEX },
+	  "kex = X25519\n", "", OAP_BAD_KEX, NOT_LISTED("secp521r1") },
 };
 
 static void test_accept(void **state)
@@ -153,7 +173,7 @@ static void test_accept(void **state)
 	p.sp.kex_accept = c->accept;
 	request_ok(&p);
 	assert_int_equal(process(&p), OAP_OK);
-	assert_int_equal(respond(&p), c->code);
+	refused(&p, respond(&p), c->code, c->text);
 	close_pair(&p);
 }
 
@@ -162,20 +182,25 @@ struct field {
 	size_t at;
 	uint16_t value;
 	enum oap_code code;
+	const char *text;	/* of the refusal */
 };
 
 static const struct field fields[] = {
-	{ "an unknown cipher is refused", 24, 9999, OAP_BAD_CIPHER },
-	{ "an unknown KDF is refused", 26, 9999, OAP_BAD_CIPHER },
-	{ "an unknown digest is refused", 28, 9999, OAP_BAD_CIPHER },
-	{ "a hash that is no KDF of ours is refused", 26, 64, OAP_BAD_CIPHER },
+	{ "an unknown cipher is refused", 24, 9999, OAP_BAD_CIPHER,
+	  UNKNOWN("cipher") },
+	{ "an unknown KDF is refused", 26, 9999, OAP_BAD_CIPHER,
+	  UNKNOWN("key derivation digest") },
+	{ "an unknown digest is refused", 28, 9999, OAP_BAD_CIPHER,
+	  UNKNOWN("signature digest") },
+	{ "a hash that is no KDF of ours is refused", 26, 64, OAP_BAD_CIPHER,
+	  "unknown key derivation digest 64: upgrade the older side, or set another in enc.conf" },
 	{ "a cipher in the KDF's place is refused", 26, AES256,
-	  OAP_BAD_CIPHER },
-	{ "no cipher: the server's counts", 24, 0, OAP_OK },
-	{ "no KDF: the server's counts", 26, 0, OAP_OK },
+	  OAP_BAD_CIPHER, "unknown key derivation digest 901: upgrade the older side, or set another in enc.conf" },
+	{ "no cipher: the server's counts", 24, 0, OAP_OK, NULL },
+	{ "no KDF: the server's counts", 26, 0, OAP_OK, NULL },
 	{ "a cipher that we lack is raised to one we have", 24, AES192,
-	  OAP_OK },
-	{ "CTR is raised to one we have", 24, 906, OAP_OK },
+	  OAP_OK, NULL },
+	{ "CTR is raised to one we have", 24, 906, OAP_OK, NULL },
 };
 
 /* An unsigned request with one field changed. */
@@ -195,7 +220,7 @@ static void test_field(void **state)
 	code = process_bytes(&p, msg, len);
 	if (!code)
 		code = respond(&p);
-	assert_int_equal(code, c->code);
+	refused(&p, code, c->code, c->text);
 	if (!code)
 		assert_int_equal(oap_cipher(p.rsp), AES256);
 	free(msg);
@@ -267,17 +292,30 @@ static void a_request_without_digest_is_answered(void **state)
 
 /* Refusals by the client */
 
+#define SELECTS(a)	"the response selects " a ", which is not acceptable for aes-256-gcm: set cipher in the responder's enc.conf"
+#define WEAKER_KDF	"the response selects a weaker key derivation digest: raise kdf in the responder's enc.conf"
+
 static const struct field downgrades[] = {
-	{ "aes-128-ctr", 24, 904, OAP_BAD_CIPHER },
-	{ "aes-256-ctr", 24, 906, OAP_BAD_CIPHER },
-	{ "aes-128-gcm", 24, AES128, OAP_BAD_CIPHER },
-	{ "aes-192-gcm", 24, AES192, OAP_BAD_CIPHER },
-	{ "no cipher", 24, 0, OAP_BAD_CIPHER },
-	{ "an unknown cipher", 24, 9999, OAP_BAD_CIPHER },
-	{ "a weaker KDF", 26, 1057, OAP_BAD_CIPHER },
-	{ "no KDF", 26, 0, OAP_BAD_CIPHER },
-	{ "an unknown KDF", 26, 9999, OAP_BAD_CIPHER },
-	{ "an unknown digest", 28, 9999, OAP_BAD_CIPHER },
+	{ "aes-128-ctr", 24, 904, OAP_BAD_CIPHER,
+	  SELECTS("aes-128-ctr") },
+	{ "aes-256-ctr", 24, 906, OAP_BAD_CIPHER,
+	  SELECTS("aes-256-ctr") },
+	{ "aes-128-gcm", 24, AES128, OAP_BAD_CIPHER,
+	  SELECTS("aes-128-gcm") },
+	{ "aes-192-gcm", 24, AES192, OAP_BAD_CIPHER,
+	  SELECTS("aes-192-gcm") },
+	{ "no cipher", 24, 0, OAP_BAD_CIPHER,
+	  SELECTS("none") },
+	{ "an unknown cipher", 24, 9999, OAP_BAD_CIPHER,
+	  UNKNOWN("cipher") },
+	{ "a weaker KDF", 26, 1057, OAP_BAD_CIPHER,
+	  WEAKER_KDF },
+	{ "no KDF", 26, 0, OAP_BAD_CIPHER,
+	  WEAKER_KDF },
+	{ "an unknown KDF", 26, 9999, OAP_BAD_CIPHER,
+	  UNKNOWN("key derivation digest") },
+	{ "an unknown digest", 28, 9999, OAP_BAD_CIPHER,
+	  UNKNOWN("signature digest") },
 };
 
 /* An unsigned response with one field changed; then the right one. */
@@ -294,7 +332,7 @@ static void test_downgrade(void **state)
 	msg = copy_of(p.rsp, &len);
 	msg[c->at] = c->value >> 8;
 	msg[c->at + 1] = c->value & 0xff;
-	assert_int_equal(complete_bytes(&p, msg, len), c->code);
+	refused(&p, complete_bytes(&p, msg, len), c->code, c->text);
 	assert_int_equal(oap_cipher(p.req), 0);
 	assert_int_equal(complete(&p), OAP_OK);
 	same_keys(&p);
