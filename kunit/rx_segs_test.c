@@ -464,7 +464,7 @@ static const struct scarcity {
 	unsigned long tried;
 	unsigned int buffers;
 } scarcities[] = {
-	{ "8 pages", 3, BIT(3) | BIT(2), 1 },
+	{ "8 pages", 3, BIT(3) | BIT(2) | BIT(1), 1 },
 	{ "4 pages", 2, BIT(3) | BIT(2) | BIT(1), 1 },
 	{ "2 pages", 1, BIT(3) | BIT(2) | BIT(1) | BIT(0), 1 },
 	{ "any pages", 0, BIT(3) | BIT(2) | BIT(1) | BIT(0), PACKETS },

@@ -4,9 +4,6 @@
  * Receiving: which packets are dropped and why, which are read and in which
  * order, and that no packet is lost when keys are wiped.
  */
-#include <linux/completion.h>
-#include <linux/kthread.h>
-#include <linux/sched/task.h>
 #include <linux/unaligned.h>
 
 #include "cb.h"
@@ -839,74 +836,6 @@ static void a_keepalive_does_not_use_the_reserve(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), limit + 1);
 }
 
-/* A task that waits for the keys of an epoch. */
-struct waiter {
-	struct ends *e;
-	struct task_struct *task;
-	struct completion begun, done;
-	int err;
-};
-
-static int prepare_leaf(void *arg)
-{
-	struct waiter *w = arg;
-
-	complete(&w->begun);
-	w->err = ipcp_leaf_prepare(test_newest(w->e->to), ipcp_rx_dir(&w->e->to->rk));
-	kthread_complete_and_exit(&w->done, 0);
-}
-
-static int drain(void *arg)
-{
-	struct waiter *w = arg;
-
-	complete(&w->begun);
-	ipcp_rx_drain(w->e->to);
-	kthread_complete_and_exit(&w->done, 0);
-}
-
-/* Start the task, and return when it waits for a lock that the caller holds. */
-static void start_waiter(struct kunit *test, struct waiter *w, int (*fn)(void *arg))
-{
-	init_completion(&w->begun);
-	init_completion(&w->done);
-	w->task = kthread_create(fn, w, "ipcp_waiter");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(w->task));
-	get_task_struct(w->task);
-	wake_up_process(w->task);
-	wait_for_completion(&w->begun);
-	while (READ_ONCE(w->task->__state) != TASK_UNINTERRUPTIBLE &&
-	       !completion_done(&w->done))
-		schedule();
-	put_task_struct(w->task);
-}
-
-/* The worker misses the last leaf, which another derives before it can. */
-static void a_packet_of_the_last_leaf_is_read_though_another_derived_it(struct kunit *test)
-{
-	struct ends e = new_ends(test);
-	struct waiter first = { .e = &e }, worker = { .e = &e };
-	struct ipcp_epoch *ep = test_newest(e.to);
-
-	go_to_leaf(test, &e, IPCP_LEAF_TOTAL - 2);
-	arrive(test, &e, 1);
-	KUNIT_ASSERT_EQ(test, test_hear(e.to), 0);
-	KUNIT_ASSERT_NULL(test, test_leaf(&ep->leaves[ipcp_rx_dir(&e.to->rk)].next));
-	go_to_leaf(test, &e, IPCP_LEAF_TOTAL - 1);
-	test_deliver(say_control(test, &e, IPCP_PDU_SEALED, 3));
-	KUNIT_ASSERT_EQ(test, skb_queue_len(&e.to->waiting.queue), 1);
-
-	mutex_lock(&ep->derive);
-	start_waiter(test, &first, prepare_leaf);
-	start_waiter(test, &worker, drain);
-	mutex_unlock(&ep->derive);
-	wait_for_completion(&first.done);
-	wait_for_completion(&worker.done);
-	KUNIT_EXPECT_EQ(test, first.err, 0);
-	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), 1);
-	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_LATE), 0);
-}
-
 static void what_nobody_will_read_is_dropped(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -961,7 +890,6 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(what_is_forged_wakes_nobody),
 	KUNIT_CASE(keepalives_alone_move_the_leaves_of_both_ends),
 	KUNIT_CASE(a_keepalive_does_not_use_the_reserve),
-	KUNIT_CASE(a_packet_of_the_last_leaf_is_read_though_another_derived_it),
 	KUNIT_CASE(what_nobody_will_read_is_dropped),
 	{}
 };
