@@ -89,7 +89,7 @@ static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		INDIRECT_CALL_1(path->received, ipcp_udp_received,
 				flow, skb, ep, counter);
 	if (unlikely(ipcp_rx_watermark(counter) &&
-		     !(READ_ONCE(flow->rk.due) & IPCP_REKEY_DUE_WATERMARK)))
+		     ipcp_epoch_watermark(ep, IPCP_EP_RX_WATERMARK)))
 		ipcp_flow_kick(flow);
 }
 

@@ -3,6 +3,7 @@
 #ifndef _IPCP_FLOW_H
 #define _IPCP_FLOW_H
 
+#include <linux/cache.h>
 #include <linux/jiffies.h>
 #include <linux/rhashtable-types.h>
 #include <linux/siphash.h>
@@ -366,10 +367,14 @@ struct ipcp_flow {
 	struct ipcp_probe probe;
 	struct ipcp_flow __rcu *mate;
 
-	unsigned long last_tx;
-	unsigned long last_rx;
+	/* Written by senders. */
+	unsigned long last_tx ____cacheline_aligned_in_smp;
+
+	/* Written by the receiver, @auth_failures for each forged packet. */
+	unsigned long last_rx ____cacheline_aligned_in_smp;
 	atomic64_t auth_failures;
-	u64 rekeys;
+
+	u64 rekeys ____cacheline_aligned_in_smp;
 	unsigned long recoveries;
 	u64 recovered;
 	u64 linger_cut;
@@ -391,6 +396,23 @@ struct ipcp_flow {
 	struct ipcp_stats __percpu *stats;
 	struct rcu_work free;
 };
+
+/*
+ * True if two members are in different cache lines. What a sender writes for each
+ * message must be in no line that the receiver uses for each message, and the
+ * other way round; see "A message" in Documentation/architecture.md.
+ */
+#define ipcp_lines_differ(type, a, b)			\
+	(!IS_ENABLED(CONFIG_SMP) ||			\
+	 offsetof(type, a) / SMP_CACHE_BYTES !=		\
+	 offsetof(type, b) / SMP_CACHE_BYTES)
+
+static_assert(ipcp_lines_differ(struct ipcp_flow, deadline, n_rb.queue));
+static_assert(ipcp_lines_differ(struct ipcp_flow, n_rb.queue, n_rb.flags));
+static_assert(ipcp_lines_differ(struct ipcp_flow, n_rb.closed, n_rb.flags));
+static_assert(ipcp_lines_differ(struct ipcp_flow, mate, last_tx));
+static_assert(ipcp_lines_differ(struct ipcp_flow, last_tx, last_rx));
+static_assert(ipcp_lines_differ(struct ipcp_flow, auth_failures, rekeys));
 
 struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				const struct ipcp_qos *qos,

@@ -64,7 +64,8 @@ int ipcp_io_not_allocated(const struct ipcp_flow *flow)
 
 /**
  * ipcp_io_slept() - Evaluate the result of a wait
- * @left: return value of wait_event_interruptible_timeout()
+ * @left: return value of ipcp_wait_until(), or of
+ *	wait_event_interruptible_timeout()
  * @timeo: (in/out) remaining time in jiffies
  *
  * Return: 0; -ETIMEDOUT; or the errno for a signal.
@@ -137,9 +138,8 @@ static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
 			return sock_intr_errno(timeo);
 		if (!err)
 			continue;	/* all queued messages were dropped */
-		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
-								     read_wakes(flow),
-								     timeo),
+		err = ipcp_io_slept(ipcp_wait_until(f->wait, IPCP_WAIT_READ,
+						    read_wakes, flow, timeo),
 				    &timeo);
 		if (err)
 			return err;
@@ -213,9 +213,8 @@ static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
 		err = write_error(flow);
 		if (err != -EAGAIN || nonblock)
 			return err;
-		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
-								     write_wakes(flow),
-								     *timeo),
+		err = ipcp_io_slept(ipcp_wait_until(f->wait, IPCP_WAIT_WRITE,
+						    write_wakes, flow, *timeo),
 				    timeo);
 		if (err)
 			return err;

@@ -221,6 +221,10 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
  * Also ends a claim in flight: if this machine is a copy of another one, both
  * know the secrets that its seed would be derived from.
  *
+ * All of the state changes in one section of flow->lock, in which a seed is
+ * parked, too. So a seed was parked before and goes with the rest, or finds that
+ * rk.drops has changed and is refused.
+ *
  * Context: Process context, may sleep.
  */
 void ipcp_keyrot_drop(struct ipcp_flow *flow)

@@ -78,6 +78,8 @@ enum {
 	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
 	IPCP_EP_FRESH,		/* mixed with no chain though there were keys */
 	IPCP_EP_RECOVERY,	/* mixed with no chain, and not the first */
+	IPCP_EP_TX_WATERMARK,	/* the worker knows that senders have passed it */
+	IPCP_EP_RX_WATERMARK,	/* likewise, that the peer has */
 };
 
 /**
@@ -130,9 +132,6 @@ struct ipcp_epoch {
 	spinlock_t lock;	/* protects pointers to leaves */
 	struct ipcp_leaves leaves[IPCP_DIRS];
 
-	atomic64_t sent ____cacheline_aligned_in_smp;
-	u64 rx_end;
-
 	unsigned long parked;
 	unsigned long promoted;
 	unsigned long linger;
@@ -141,7 +140,15 @@ struct ipcp_epoch {
 	unsigned long answered;
 	u8 answer;
 	struct rcu_head rcu;
+
+	/* Written for each message, by senders and by the receiver. */
+	atomic64_t sent ____cacheline_aligned_in_smp;
+	u64 rx_end ____cacheline_aligned_in_smp;
 };
+
+static_assert(ipcp_lines_differ(struct ipcp_epoch, sent, rx_end));
+static_assert(ipcp_lines_differ(struct ipcp_epoch, sent, rcu));
+static_assert(ipcp_lines_differ(struct ipcp_epoch, rx_end, rcu));
 
 static inline unsigned int ipcp_tx_dir(const struct ipcp_rk *rk)
 {
@@ -157,6 +164,16 @@ static inline unsigned int ipcp_rx_dir(const struct ipcp_rk *rk)
 static inline bool ipcp_epoch_before(u8 a, u8 b)
 {
 	return (s8)(a - b) < 0;
+}
+
+/*
+ * Set a watermark bit. True if the caller is the one to kick the worker, which
+ * then finds a re-key due if the epoch is the newest. An epoch that is not gets
+ * packets until it is wiped, so without the bit each of them would be a kick.
+ */
+static inline bool ipcp_epoch_watermark(struct ipcp_epoch *ep, int bit)
+{
+	return !test_bit(bit, &ep->flags) && !test_and_set_bit(bit, &ep->flags);
 }
 
 /**

@@ -44,6 +44,7 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 				      struct ipcp_consumer *consumer)
 {
 	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	struct ipcp_upcall *up;
 	int err;
 
 	if (!l)
@@ -60,9 +61,14 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 		goto err_payer;
 	ipcp_owner_current(&l->owner);
 
+	up = ipcp_upcall_listen_new(name, &l->owner, l->payer.user);
+	if (!up) {
+		err = -ENOMEM;
+		goto err_owner;
+	}
+
 	mutex_lock(&ipn->lock);
-	err = ipcp_upcall_listen(ipn, name, &l->owner, l->payer.user,
-				 &l->request);
+	err = ipcp_upcall_listen(ipn, up, &l->request);
 	if (!err) {
 		l->name = name;
 		l->consumer = ipcp_consumer_get(consumer);
@@ -70,9 +76,11 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 	}
 	mutex_unlock(&ipn->lock);
 	if (err)
-		goto err_owner;
+		goto err_upcall;
 	return l;
 
+err_upcall:
+	ipcp_upcall_free(up);
 err_owner:
 	ipcp_owner_clear(&l->owner);
 	ipcp_user_del_listener(l->payer.user);

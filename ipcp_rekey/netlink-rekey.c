@@ -4,7 +4,8 @@
  * Netlink operations for rekeying: claim a flow, exchange messages with the
  * peer's agent, and deliver the seed, in ipcp_rekey_nl_seed_set_doit().
  */
-#include <linux/slab.h>
+#include <linux/sizes.h>
+#include <linux/skbuff.h>
 
 #include "hkdf.h"
 #include "keyrot.h"
@@ -100,14 +101,25 @@ static void refuse_fresh(struct genl_info *info, int err)
 	}
 }
 
+/* The answer fits 16 KiB. */
+static_assert(SKB_DATA_ALIGN(NLMSG_HDRLEN + GENL_HDRLEN +
+			     IPCP_CLAIM_ANSWER * IPCP_CLAIM_SIZE) +
+	      SKB_DATA_ALIGN(sizeof(struct skb_shared_info)) <= SZ_16K);
+
+/* Return how many flows to claim at most, so that one answer holds them. */
+static u32 claim_limit(struct genl_info *info)
+{
+	struct nlattr *limit = info->attrs[IPCP_REKEY_A_CLAIM_LIMIT];
+
+	return min(limit ? nla_get_u32(limit) : 1, IPCP_CLAIM_ANSWER);
+}
+
 int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct nlattr *max = info->attrs[IPCP_REKEY_A_CLAIM_LIMIT];
+	struct ipcp_claim claims[IPCP_CLAIM_ANSWER];
 	struct ipcp_reader reader = ipcp_nl_reader(skb);
-	struct ipcp_net *ipn = ipcp_nl_net(info);
-	struct ipcp_claim *claims;
+	int n = claim_limit(info), err = 0;
 	struct sk_buff *rsp;
-	int n, err = 0;
 	void *hdr;
 
 	if (info->attrs[IPCP_REKEY_A_CLAIM_FRESH] &&
@@ -115,19 +127,13 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
-	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(ipn) + 1);
-	claims = kcalloc(n, sizeof(*claims), GFP_KERNEL);
-	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_REKEY_CLAIM,
-			    NLMSG_DEFAULT_SIZE + n * IPCP_CLAIM_SIZE, &hdr);
-	if (!claims || !rsp) {
-		kfree(claims);
-		nlmsg_free(rsp);
+	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_REKEY_CLAIM, n * IPCP_CLAIM_SIZE,
+			    &hdr);
+	if (!rsp)
 		return -ENOMEM;
-	}
 	n = claim(info, claims, n);
 	if (n < 0) {
 		refuse_fresh(info, n);
-		kfree(claims);
 		nlmsg_free(rsp);
 		return n;
 	}
@@ -140,7 +146,6 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 						      claims[i].exchange, 0);
 		ipcp_flow_put(claims[i].flow);
 	}
-	kfree(claims);
 	return err == -EAGAIN ? -ENOBUFS : err;
 }
 

@@ -3,6 +3,7 @@
 #ifndef _IPCP_RBUFF_H
 #define _IPCP_RBUFF_H
 
+#include <linux/cache.h>
 #include <linux/skbuff.h>
 
 #include "drop.h"
@@ -30,13 +31,16 @@ struct ipcp_consumer;
  * @user: user whose limit applies, or NULL for no limit; does not change
  */
 struct ipcp_rbuff {
-	struct sk_buff_head queue;
+	/* Written for each message, by the receiver and by readers. */
+	struct sk_buff_head queue ____cacheline_aligned_in_smp;
 	unsigned int packets;
 	unsigned int bytes;
 	unsigned int quota;
 	bool grown;
 	bool closed;
-	struct ipcp_rbflags flags;
+
+	/* Read for each message, by writers, too. */
+	struct ipcp_rbflags flags ____cacheline_aligned_in_smp;
 	struct ipcp_user *user;
 };
 

@@ -28,6 +28,12 @@ struct ipcp_reader {
 /* Upper bound of the attributes of one claim in a message. */
 #define IPCP_CLAIM_SIZE	(IPCP_REKEY_NAME_MAX + IPCP_REKEY_BLOB_MAX + 256)
 
+/*
+ * Flows that one answer of rekey-claim holds at most. The answer is contiguous,
+ * and must not depend on much free memory being so.
+ */
+#define IPCP_CLAIM_ANSWER	8
+
 int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn);
 int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 		     const struct ipcp_reader *reader);

@@ -212,7 +212,7 @@ static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	}
 	if (unlikely(tx_begins_next(ep, n, got) ||
 		     (ipcp_tx_watermark(n + got, ep->ppl_shift) &&
-		      !(READ_ONCE(flow->rk.due) & IPCP_REKEY_DUE_WATERMARK))))
+		      ipcp_epoch_watermark(ep, IPCP_EP_TX_WATERMARK))))
 		ipcp_flow_kick(flow);
 	if (unlikely(leaf == rcu_access_pointer(lv->next)))
 		ipcp_leaf_used(ep, leaf);

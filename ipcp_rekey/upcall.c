@@ -432,33 +432,45 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_upcall_listen() - Ask the agent whether the caller may serve a name
- * @ipn: namespace
+ * ipcp_upcall_listen_new() - Create the question whether a process may serve a
+ * name
  * @name: name
  * @owner: process that asks to serve the name; copied
  * @user: user of that process, or NULL for no limit
- * @id: (output) number of the request
  *
- * Context: Process context, under ipn->lock.
- * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT if
- * the user has too many upcalls in it; -ENOMEM.
+ * Apart from ipcp_upcall_listen(), so that nobody waits for memory under a lock
+ * of the namespace.
+ *
+ * Context: Process context, without ipn->lock.
+ * Return: the upcall, or NULL.
  */
-int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
-		       const struct ipcp_owner *owner, struct ipcp_user *user,
-		       u64 *id)
+struct ipcp_upcall *ipcp_upcall_listen_new(const char *name,
+					   const struct ipcp_owner *owner,
+					   struct ipcp_user *user)
 {
 	struct ipcp_upcall *up;
-	int err;
 
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_LISTEN, name, IPCP_GFP_PAYER);
 	if (!up)
-		return -ENOMEM;
+		return NULL;
 	up->user = ipcp_user_hold(user);
 	ipcp_owner_copy(&up->owner, owner);
-	err = enqueue_upcall(ipn, up, id);
-	if (err)
-		ipcp_upcall_free(up);
-	return err;
+	return up;
+}
+
+/**
+ * ipcp_upcall_listen() - Ask the agent whether a process may serve a name
+ * @ipn: namespace
+ * @up: upcall of ipcp_upcall_listen_new(); consumed on success
+ * @id: (output) number of the request
+ *
+ * Context: Process context, may be under ipn->lock.
+ * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT if
+ * the user has too many upcalls in it; -ENOMEM.
+ */
+int ipcp_upcall_listen(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
+{
+	return enqueue_upcall(ipn, up, id);
 }
 
 /**

@@ -62,9 +62,10 @@ enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb);
 enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 				  struct sk_buff **skb);
 int ipcp_upcall_alloc(struct ipcp_flow *flow);
-int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
-		       const struct ipcp_owner *owner, struct ipcp_user *user,
-		       u64 *id);
+struct ipcp_upcall *ipcp_upcall_listen_new(const char *name,
+					   const struct ipcp_owner *owner,
+					   struct ipcp_user *user);
+int ipcp_upcall_listen(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id);
 void ipcp_upcall_withdraw(struct ipcp_net *ipn, u64 id);
 void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
 		      const char *name, struct ipcp_user *user);

@@ -27,6 +27,68 @@ void ipcp_wait_wake(struct ipcp_consumer *consumer, __poll_t events)
 		wake_up_interruptible_poll(&wait->wq, events);
 }
 
+/**
+ * struct sleeper - a task that sleeps in the wait queue
+ * @entry: entry in the queue
+ * @events: EPOLL* that the task waits for
+ */
+struct sleeper {
+	struct wait_queue_entry entry;
+	__poll_t events;
+};
+
+/* Leave a task asleep if none of its events may be true now. */
+static int wake_sleeper(struct wait_queue_entry *entry, unsigned int mode,
+			int flags, void *key)
+{
+	struct sleeper *s = container_of(entry, struct sleeper, entry);
+
+	if (key && !(key_to_poll(key) & s->events))
+		return 0;
+	return autoremove_wake_function(entry, mode, flags, key);
+}
+
+/**
+ * ipcp_wait_until() - Sleep until a flow is ready
+ * @wait: wait queue of the flow's file
+ * @events: EPOLL* to be woken for
+ * @ready: condition; may be true only after a wakeup with one of @events
+ * @flow: flow
+ * @timeo: time limit in jiffies
+ *
+ * As wait_event_interruptible_timeout(), but for wakeups with other events the
+ * task stays asleep, so packets that arrive do not wake writers.
+ *
+ * Context: Process context, sleeps.
+ * Return: the jiffies that are left, at least 1; 0 after the time limit; or
+ * -ERESTARTSYS.
+ */
+long ipcp_wait_until(struct ipcp_wait *wait, __poll_t events,
+		     bool (*ready)(const struct ipcp_flow *flow),
+		     const struct ipcp_flow *flow, long timeo)
+{
+	struct sleeper s = { .events = events };
+	long signal, left = timeo;
+
+	init_wait_entry(&s.entry, 0);
+	s.entry.func = wake_sleeper;
+	for (;;) {
+		signal = prepare_to_wait_event(&wait->wq, &s.entry,
+					       TASK_INTERRUPTIBLE);
+		if (ready(flow)) {
+			left = max(left, 1L);
+			break;
+		}
+		if (signal)
+			left = signal;
+		if (left <= 0)
+			break;
+		left = schedule_timeout(left);
+	}
+	finish_wait(&wait->wq, &s.entry);
+	return left;
+}
+
 /* An accepted flow gets a file, and so a wait queue, of its own. */
 static struct ipcp_consumer *wait_spawn(struct ipcp_consumer *server)
 {

@@ -7,6 +7,12 @@
 
 #include "rbflags.h"
 
+struct ipcp_flow;
+
+/* Events that a reader and a writer wait for; a change of a flag is all. */
+#define IPCP_WAIT_READ	(EPOLLIN | EPOLLRDNORM)
+#define IPCP_WAIT_WRITE	(EPOLLOUT | EPOLLWRNORM)
+
 /**
  * struct ipcp_wait - wait queue of a file, which is the consumer of its flow
  * @consumer: consumer; must be the first member, since it frees the structure
@@ -24,6 +30,9 @@ extern const struct ipcp_consumer_ops ipcp_wait_ops;
 
 struct ipcp_wait *ipcp_wait_new(void);
 void ipcp_wait_wake(struct ipcp_consumer *consumer, __poll_t events);
+long ipcp_wait_until(struct ipcp_wait *wait, __poll_t events,
+		     bool (*ready)(const struct ipcp_flow *flow),
+		     const struct ipcp_flow *flow, long timeo);
 
 static inline struct ipcp_wait *ipcp_wait_of(struct ipcp_consumer *consumer)
 {

@@ -6,6 +6,7 @@
 
 #include "flow_util.h"
 #include "test_util.h"
+#include "wait.h"
 
 #define START	(IPCP_RB_RD | IPCP_RB_WR)
 
@@ -153,12 +154,105 @@ static void no_change_is_lost_among_others(struct kunit *test)
 	}
 }
 
+enum { READER, WRITER };
+
+static atomic_t looks[2];
+static bool ready;
+
+static bool reader_looks(const struct ipcp_flow *flow)
+{
+	atomic_inc(&looks[READER]);
+	return READ_ONCE(ready);
+}
+
+static bool writer_looks(const struct ipcp_flow *flow)
+{
+	atomic_inc(&looks[WRITER]);
+	return READ_ONCE(ready);
+}
+
+/**
+ * struct sleeper - a task that sleeps for a file
+ * @wait: wait queue of the file
+ * @writer: writer, not reader
+ * @task: the task
+ * @done: completed when the task ends
+ */
+struct sleeper {
+	struct ipcp_wait *wait;
+	bool writer;
+	struct task_struct *task;
+	struct completion done;
+};
+
+static int sleep(void *data)
+{
+	struct sleeper *s = data;
+
+	ipcp_wait_until(s->wait, s->writer ? IPCP_WAIT_WRITE : IPCP_WAIT_READ,
+			s->writer ? writer_looks : reader_looks, NULL,
+			MAX_SCHEDULE_TIMEOUT);
+	kthread_complete_and_exit(&s->done, 0);
+}
+
+/* Wait until a task sleeps that has looked so often. */
+static void until_asleep(struct sleeper *s, int times)
+{
+	while (READ_ONCE(s->task->__state) != TASK_INTERRUPTIBLE ||
+	       atomic_read(&looks[s->writer]) < times)
+		schedule_timeout_uninterruptible(1);
+}
+
+static const struct wake_case {
+	const char *desc;
+	__poll_t events;
+	bool wakes[2];
+} wakes[] = {
+	{ "a packet", EPOLLIN | EPOLLRDNORM, { true, false } },
+	{ "room", EPOLLOUT | EPOLLWRNORM, { false, true } },
+	{ "a flag", IPCP_WAKE_ALL, { true, true } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(wake, wakes, desc);
+
+static void who_sleeps_is_woken_for_what_it_waits_for(struct kunit *test)
+{
+	const struct wake_case *c = test->param_value;
+	struct ipcp_consumer *consumer = test_consumer();
+	struct sleeper s[2];
+
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
+	WRITE_ONCE(ready, false);
+	for (int i = 0; i < 2; i++) {
+		atomic_set(&looks[i], 0);
+		s[i].wait = ipcp_wait_of(consumer);
+		s[i].writer = i == WRITER;
+		init_completion(&s[i].done);
+		s[i].task = kthread_run(sleep, &s[i], "ipcp-sleeper");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(s[i].task));
+		until_asleep(&s[i], 1);
+	}
+	for (int n = 1; n <= 3; n++) {
+		ipcp_consumer_wake(consumer, c->events);
+		for (int i = 0; i < 2; i++)
+			until_asleep(&s[i], c->wakes[i] ? 1 + n : 1);
+	}
+	for (int i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, atomic_read(&looks[i]), c->wakes[i] ? 4 : 1);
+	WRITE_ONCE(ready, true);
+	ipcp_consumer_wake(consumer, IPCP_WAKE_ALL);
+	for (int i = 0; i < 2; i++)
+		wait_for_completion(&s[i].done);
+	ipcp_consumer_put(consumer);
+}
+
 static struct kunit_case flags_test_cases[] = {
 	KUNIT_CASE_PARAM(a_flag_is_a_bit_of_its_own, flag_gen_params),
 	KUNIT_CASE_PARAM(each_change_wakes_everybody, flag_gen_params),
 	KUNIT_CASE_PARAM(what_does_not_change_wakes_nobody, flag_gen_params),
 	KUNIT_CASE(flags_are_set_and_cleared_in_one_step),
 	KUNIT_CASE(no_change_is_lost_among_others),
+	KUNIT_CASE_PARAM(who_sleeps_is_woken_for_what_it_waits_for, wake_gen_params),
 	{}
 };
 

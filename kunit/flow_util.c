@@ -118,6 +118,28 @@ void test_work(struct ipcp_flow *flow)
 	work->func(work);
 }
 
+static atomic_t kicks;
+
+static void count_kick(struct work_struct *work)
+{
+	atomic_inc(&kicks);
+}
+
+/* Count the runs of the worker from now on instead of running it. One flow only. */
+void test_count_kicks(struct ipcp_flow *flow)
+{
+	flow->work.work.func = count_kick;
+	atomic_set(&kicks, 0);
+	enable_delayed_work(&flow->work);
+}
+
+/* Return: how often the worker would have run since the last call. */
+unsigned int test_kicks(struct ipcp_flow *flow)
+{
+	flush_delayed_work(&flow->work);
+	return atomic_xchg(&kicks, 0);
+}
+
 /* Run the worker's key steps now. Return: the time of its next run. */
 unsigned long test_keyrot(struct ipcp_flow *flow)
 {

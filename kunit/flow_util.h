@@ -79,6 +79,9 @@ struct test_waker {
 	__poll_t events;
 };
 
+void test_count_kicks(struct ipcp_flow *flow);
+unsigned int test_kicks(struct ipcp_flow *flow);
+
 int test_send(struct ipcp_flow *flow, struct sk_buff *skb);
 
 struct ipcp_consumer *test_consumer(void);

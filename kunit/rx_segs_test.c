@@ -441,6 +441,61 @@ static void control_among_them_goes_its_own_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hear(e.to[0], NULL), -1);
 }
 
+static int scarce_order = INT_MAX;	/* no allocation of this order or more works */
+static unsigned long tried_orders;
+
+struct page *test_alloc_pages(gfp_t gfp, unsigned int order);
+
+/* Called by segs.c; see scarce_pages.h. */
+struct page *test_alloc_pages(gfp_t gfp, unsigned int order)
+{
+	__set_bit(order, &tried_orders);
+	return order < scarce_order ? alloc_pages(gfp, order) : NULL;
+}
+
+static void end_scarcity(void *unused)
+{
+	scarce_order = INT_MAX;
+}
+
+static const struct scarcity {
+	const char *desc;
+	int order;
+	unsigned long tried;
+	unsigned int buffers;
+} scarcities[] = {
+	{ "8 pages", 3, BIT(3) | BIT(2) | BIT(1), 1 },
+	{ "4 pages", 2, BIT(3) | BIT(2) | BIT(1), 1 },
+	{ "2 pages", 1, BIT(3) | BIT(2) | BIT(1) | BIT(0), 1 },
+	{ "any pages", 0, BIT(3) | BIT(2) | BIT(1) | BIT(0), PACKETS },
+};
+
+KUNIT_ARRAY_PARAM_DESC(scarcity, scarcities, desc);
+
+/* Memory is fragmented. The packets are copied, since others have them, too. */
+static void no_packet_is_lost_for_want_of(struct kunit *test)
+{
+	const struct shape *shape = &shapes[ARRAY_SIZE(shapes) - 1];
+	const struct scarcity *c = test->param_value;
+	struct ends e = new_ends(test);
+	struct sk_buff *pkts[PACKETS], *skb;
+
+	KUNIT_ASSERT_TRUE(test, shape->cloned);
+	for (int i = 0; i < PACKETS; i++)
+		pkts[i] = say(test, &e, 0, 3900);
+	skb = together(test, shape, pkts, PACKETS);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, end_scarcity, NULL), 0);
+	scarce_order = c->order;
+	tried_orders = 0;
+	arrive(test, shape, skb);
+	end_scarcity(NULL);
+	KUNIT_EXPECT_EQ(test, tried_orders, c->tried);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to[0]->n_rb.queue), c->buffers);
+	for (int i = 0; i < PACKETS; i++)
+		KUNIT_EXPECT_EQ(test, hear(e.to[0], NULL), i);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to[0], IPCP_DROP_NOMEM), 0);
+}
+
 static void several_readers_share_a_buffer(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -475,6 +530,7 @@ static struct kunit_case rx_segs_test_cases[] = {
 	KUNIT_CASE_PARAM(packets_of_two_leaves_are_read_in_order,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(control_among_them_goes_its_own_way, shape_gen_params),
+	KUNIT_CASE_PARAM(no_packet_is_lost_for_want_of, scarcity_gen_params),
 	KUNIT_CASE(several_readers_share_a_buffer),
 	{}
 };

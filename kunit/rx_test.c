@@ -695,6 +695,147 @@ static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 2);
 }
 
+/* Let the sender be at a leaf, as if it had sent all packets before it. */
+static void go_to_leaf(struct kunit *test, struct ends *e, unsigned int no)
+{
+	unsigned int dir = ipcp_tx_dir(&e->from->rk);
+	struct ipcp_epoch *ep = test_tx(e->from);
+
+	while (test_leaf(&ep->leaves[dir].cur)->no < no) {
+		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
+		test_use(ep, dir, test_leaf(&ep->leaves[dir].next));
+		cond_resched();
+	}
+	atomic64_set(&ep->sent, (u64)no << SHORT);
+}
+
+/* In the newest epoch, and in one that lingers, for which no re-key is due. */
+static void the_worker_is_called_once_after_the_watermark(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	go_to_leaf(test, &e, IPCP_REKEY_WATERMARK_LEAF - 1);
+	arrive(test, &e, 1);
+	go_to_leaf(test, &e, IPCP_REKEY_WATERMARK_LEAF);
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_TRUE(test, e.to->rk.due & IPCP_REKEY_DUE_WATERMARK);
+	test_next(test, e.to);
+	KUNIT_EXPECT_EQ(test, e.to->rk.due, 0);
+	test_count_kicks(e.to);
+	for (int i = 0; i < 5; i++) {
+		test_deliver(say(test, &e));
+		KUNIT_EXPECT_EQ(test, test_kicks(e.to), 0);
+	}
+}
+
+static void a_first_packet_after_the_watermark_calls_the_worker(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+
+	go_to_leaf(test, &e, IPCP_REKEY_WATERMARK_LEAF - 1);
+	arrive(test, &e, LEAF - 1);
+	lose(test, &e, 1);
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(test_newest(e.to), ipcp_rx_dir(&e.to->rk)), 0);
+	KUNIT_ASSERT_EQ(test, e.to->rk.due, 0);
+	test_count_kicks(e.to);
+	for (int i = 0; i < 5; i++) {
+		test_deliver(say(test, &e));
+		KUNIT_EXPECT_EQ(test, test_kicks(e.to), !i);
+	}
+	test_keyrot(e.to);
+	KUNIT_EXPECT_TRUE(test, e.to->rk.due & IPCP_REKEY_DUE_WATERMARK);
+}
+
+/* The worker wipes what a jump has passed, so it must be called. */
+static void a_jump_calls_the_worker(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_leaves *lv =
+		&test_newest(e.to)->leaves[ipcp_rx_dir(&e.to->rk)];
+
+	lose(test, &e, 10 * LEAF);
+	test_count_kicks(e.to);
+	test_deliver(say(test, &e));
+	KUNIT_EXPECT_EQ(test, test_kicks(e.to), 1);	/* for the packet that waits */
+	ipcp_rx_drain(e.to);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 10 * LEAF);
+	KUNIT_EXPECT_EQ(test, test_kicks(e.to), 1);	/* for the keys before it */
+	KUNIT_EXPECT_EQ(test, lv->set.next, 1);
+	test_keyrot(e.to);
+	KUNIT_EXPECT_EQ(test, lv->set.next, 12);
+}
+
+static void what_is_forged_wakes_nobody(struct kunit *test)
+{
+	static const unsigned int leaves[] = { 0, 1, 100 };
+	struct ends e = new_ends(test);
+	struct test_waker *sleeper = test_sleep(test, e.to->n_rb.flags.consumer);
+	struct sk_buff *skb;
+
+	for (int i = 0; i < ARRAY_SIZE(leaves); i++) {
+		skb = say(test, &e);
+		forge(skb, ipcp_ctr_make(leaves[i], 40));
+		deliver(&e, skb);
+	}
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), ARRAY_SIZE(leaves));
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 0);
+	skb = say(test, &e);
+	test_deliver(skb_copy(skb, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+	KUNIT_EXPECT_EQ(test, sleeper->events, EPOLLIN | EPOLLRDNORM);
+	test_deliver(skb);	/* a repetition */
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+}
+
+/* Idle ends send keepalives alone, over many leaves. */
+static void keepalives_alone_move_the_leaves_of_both_ends(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_flow *ends[] = { e.from, e.to };
+
+	e.to->ppl_shift = SHORT;
+	for (int i = 1; i >= 0; i--) {	/* the leaves of both are short */
+		test_next(test, ends[i]);
+		test_settle(test, ends[i]);
+	}
+	for (unsigned int n = 0; n < 5 * LEAF; n++) {
+		struct ipcp_flow *from = ends[n & 1], *to = ends[!(n & 1)];
+
+		ipcp_control_keepalive(from);
+		test_carry(test);
+		ipcp_rx_drain(to);
+		ipcp_control_work(to);
+		test_keyrot(to);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct ipcp_leaves *lv =
+			&test_newest(ends[i])->leaves[ipcp_rx_dir(&ends[i]->rk)];
+
+		KUNIT_EXPECT_EQ(test, test_drops(ends[i], IPCP_DROP_AHEAD), 0);
+		KUNIT_EXPECT_EQ(test, test_drops(ends[i], IPCP_DROP_LATE), 0);
+		KUNIT_EXPECT_GE(test, test_leaf(&lv->cur)->no, 2);
+	}
+	arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
+}
+
+static void a_keepalive_does_not_use_the_reserve(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_epoch *ep = test_tx(e.from);
+	u64 limit = ipcp_tx_data_limit(SHORT);
+
+	go_to_leaf(test, &e, (limit - 1) >> SHORT);
+	atomic64_set(&ep->sent, limit - 1);
+	for (int i = 0; i < 3; i++)
+		ipcp_control_keepalive(e.from);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), limit);
+	kfree_skb(test_receive(test));
+	KUNIT_EXPECT_NULL(test, test_receive_now());
+	kfree_skb(say_control(test, &e, IPCP_PDU_SEALED, 3));
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), limit + 1);
+}
+
 static void what_nobody_will_read_is_dropped(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -743,6 +884,12 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(control_far_ahead_moves_the_leaf_as_data_does),
 	KUNIT_CASE(the_next_leaf_is_due_when_the_peer_sends),
 	KUNIT_CASE(the_worker_is_called_for_the_next_leaf),
+	KUNIT_CASE(the_worker_is_called_once_after_the_watermark),
+	KUNIT_CASE(a_first_packet_after_the_watermark_calls_the_worker),
+	KUNIT_CASE(a_jump_calls_the_worker),
+	KUNIT_CASE(what_is_forged_wakes_nobody),
+	KUNIT_CASE(keepalives_alone_move_the_leaves_of_both_ends),
+	KUNIT_CASE(a_keepalive_does_not_use_the_reserve),
 	KUNIT_CASE(what_nobody_will_read_is_dropped),
 	{}
 };

@@ -16,6 +16,8 @@
 #include "path_util.h"
 #include "test_util.h"
 #include "tx.h"
+#include "udp-int.h"
+#include "udp.h"
 
 #define SHORT	IPCP_PPL_SHIFT_MIN
 
@@ -71,39 +73,20 @@ static void go_to(struct kunit *test, struct ipcp_flow *flow, u64 n)
 	atomic64_set(&ep->sent, n);
 }
 
-static const struct due_case {
-	const char *desc;
-	u32 due;
-	bool called;
-} dues[] = {
-	{ "not said yet", 0, true },
-	{ "said for another reason", IPCP_REKEY_DUE_REQUEST, true },
-	{ "said", IPCP_REKEY_DUE_WATERMARK, false },
-};
-
-KUNIT_ARRAY_PARAM_DESC(due, dues, desc);
-
-static atomic_t calls;
-
-static void count_call(struct work_struct *work)
+/* Also while the worker has not run yet, and in an epoch that is not the newest. */
+static void the_worker_is_called_once_when_a_rekey_is_due(struct kunit *test)
 {
-	atomic_inc(&calls);
-}
-
-static void the_worker_is_called_until_it_said_that_a_rekey_is_due(struct kunit *test)
-{
-	const struct due_case *c = test->param_value;
 	struct ipcp_flow *flow = new_sender(test, SHORT);
 
-	atomic_set(&calls, 0);
-	flow->work.work.func = count_call;
 	go_to(test, flow, 7 * (ipcp_tx_limit(SHORT) / 8) + BIT(SHORT) / 2);
-	flow->rk.due = c->due;
-	enable_delayed_work(&flow->work);
-	KUNIT_EXPECT_EQ(test, send_data(test, flow, 0), 0);
-	flush_delayed_work(&flow->work);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls), c->called);
-	kfree_skb(test_receive(test));
+	test_count_kicks(flow);
+	for (int i = 0; i < 5; i++) {
+		KUNIT_EXPECT_EQ(test, send_data(test, flow, 0), 0);
+		KUNIT_EXPECT_EQ(test, test_kicks(flow), !i);
+		kfree_skb(test_receive(test));
+	}
+	test_keyrot(flow);
+	KUNIT_EXPECT_TRUE(test, flow->rk.due & IPCP_REKEY_DUE_WATERMARK);
 }
 
 static const struct alloc_case {
@@ -354,6 +337,53 @@ static void packets_leave_from_the_socket_of_the_flow(struct kunit *test)
 	KUNIT_EXPECT_NE(test, ports[1], htons(IPCP_REKEY_PORT));
 }
 
+/* Open the sockets again, with the mark of another agent. */
+static void set_mark(struct kunit *test, u32 mark)
+{
+	const struct ipcp_udp_settings settings = { .mark = mark };
+	struct ipcp_net *ipn = test_net();
+
+	mutex_lock(&ipn->agent_lock);
+	KUNIT_EXPECT_EQ(test, ipcp_udp_open(ipn, &settings, NULL), 0);
+	mutex_unlock(&ipn->agent_lock);
+}
+
+static void expect_socket_mark(struct kunit *test, u32 mark)
+{
+	struct ipcp_udp_sock *us;
+	unsigned int n = 0;
+
+	rcu_read_lock();
+	for (unsigned int i = 0; i < 2 * IPCP_NET_SLOTS; i++) {
+		us = ipcp_udp_sock(test_net(), i / 2, i & 1 ? AF_INET6 : AF_INET);
+		if (!us)
+			continue;
+		KUNIT_EXPECT_EQ(test, READ_ONCE(us->sk->sk_mark), mark);
+		n++;
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_GE(test, n, 1);
+}
+
+/* The mark routes packets, and what ICMP says of their path. */
+static void packets_and_sockets_have_the_mark_of_the_agent(struct kunit *test)
+{
+	static const u32 marks[] = { 7, 9, 0 };
+	struct ipcp_flow *flow = new_sender(test, SHORT);
+	struct sk_buff *skb;
+
+	for (int i = 0; i < ARRAY_SIZE(marks); i++) {
+		KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
+		kfree_skb(test_receive(test));
+		set_mark(test, marks[i]);
+		expect_socket_mark(test, marks[i]);
+		KUNIT_EXPECT_EQ(test, send_data(test, flow, 1), 0);
+		skb = test_receive(test);
+		KUNIT_EXPECT_EQ(test, skb->mark, marks[i]);
+		kfree_skb(skb);
+	}
+}
+
 /* A counter is used up even if its packet cannot be sent. */
 static void a_packet_that_cannot_go_does_not_give_its_number_back(struct kunit *test)
 {
@@ -569,8 +599,7 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE_PARAM(a_buffer_has_room_for_all_around_its_message,
 			 alloc_gen_params),
 	KUNIT_CASE(packets_are_numbered_across_leaves),
-	KUNIT_CASE_PARAM(the_worker_is_called_until_it_said_that_a_rekey_is_due,
-			 due_gen_params),
+	KUNIT_CASE(the_worker_is_called_once_when_a_rekey_is_due),
 	KUNIT_CASE(what_is_sent_is_counted),
 	KUNIT_CASE(a_message_leaves_with_the_overhead_and_no_more),
 	KUNIT_CASE(the_next_leaf_is_due_when_a_quarter_was_sent),
@@ -582,6 +611,7 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(an_epoch_that_ended_sends_nothing),
 	KUNIT_CASE_PARAM(packets_leave_from_the_address_that_the_peer_knows, local_gen_params),
 	KUNIT_CASE(packets_leave_from_the_socket_of_the_flow),
+	KUNIT_CASE(packets_and_sockets_have_the_mark_of_the_agent),
 	KUNIT_CASE(a_packet_that_cannot_go_does_not_give_its_number_back),
 	KUNIT_CASE(too_many_on_their_way_make_writers_wait),
 	KUNIT_CASE(what_has_left_is_not_on_its_way),

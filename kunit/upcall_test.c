@@ -8,7 +8,11 @@
 
 #include "cb.h"
 #include "flow_util.h"
+#include "heap.h"
+#include "listen.h"
 #include "net.h"
+#include "path_util.h"
+#include "rekey.h"
 #include "show.h"
 #include "test_util.h"
 #include "upcall.h"
@@ -68,8 +72,15 @@ static bool sealed(struct kunit *test, struct ipcp_flow *flow)
 static int request_at(struct ipcp_net *ipn, struct ipcp_user *user, u64 *id)
 {
 	struct ipcp_owner owner = {};
+	struct ipcp_upcall *up = ipcp_upcall_listen_new("kunit", &owner, user);
+	int err;
 
-	return ipcp_upcall_listen(ipn, "kunit", &owner, user, id);
+	if (!up)
+		return -ENOMEM;
+	err = ipcp_upcall_listen(ipn, up, id);
+	if (err)
+		ipcp_upcall_free(up);
+	return err;
 }
 
 static int request(struct ipcp_user *user, u64 *id)
@@ -219,7 +230,7 @@ static void a_user_has_a_share_in_each_namespace(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, elsewhere);
 	elsewhere->net = &init_net;
-	elsewhere->agent = 1;
+	elsewhere->agent = TEST_AGENT;
 	ipcp_upcall_net_init(elsewhere);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, purge, elsewhere), 0);
 
@@ -357,6 +368,85 @@ static void a_full_queue_stays_full_when_one_is_put_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_net()->ctrl_bytes, IPCP_CTRL_BYTES + BYTES);
 }
 
+static bool locked;
+static unsigned int allocated;
+
+static void look_at_lock(void *unused)
+{
+	allocated++;
+	locked |= mutex_is_locked(&test_net()->lock);
+}
+
+/* One user's group without memory holds up nobody else in the namespace. */
+static void nobody_waits_for_the_memory_of_a_request(struct kunit *test)
+{
+	struct ipcp_consumer *consumer = test_consumer();
+	char *name = kstrdup("kunit", GFP_KERNEL);
+	struct heap_watch *w = heap_watch(test);
+	struct ipcp_listener *l;
+
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
+	KUNIT_ASSERT_NOT_NULL(test, name);
+	locked = false;
+	allocated = 0;
+	w->size = sizeof(struct ipcp_upcall);
+	w->hook = look_at_lock;
+	heap_begin(w);
+	l = ipcp_listen_new(test_net(), name, 1, consumer);
+	heap_end(w);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, l);
+	KUNIT_EXPECT_GE(test, allocated, 1);
+	KUNIT_EXPECT_FALSE(test, locked);
+	ipcp_listen_end(l);
+	ipcp_consumer_put(consumer);
+}
+
+static void close_flow(struct ipcp_user *user)
+{
+	ipcp_upcall_tell(test_net(), IPCP_REKEY_UPCALL_TYPE_CLOSED, 1, NULL, user);
+}
+
+/* Notifications have places of the user, too, and are no reason to lose others'. */
+static void a_user_who_closes_much_leaves_room_for_others(struct kunit *test)
+{
+	struct ipcp_user *one = new_user(test, 4242), *other = new_user(test, 4243);
+	u64 id;
+
+	for (unsigned int i = 0; i < IPCP_UPCALL_COUNT; i++)
+		close_flow(one);
+	KUNIT_EXPECT_LE(test, atomic_read(&one->upcalls),
+			IPCP_UPCALL_COUNT / IPCP_UPCALL_SHARE);
+	KUNIT_EXPECT_EQ(test, test_net()->upcall_count, atomic_read(&one->upcalls));
+	KUNIT_EXPECT_EQ(test, request(one, &id), -EDQUOT);
+	close_flow(other);
+	KUNIT_EXPECT_EQ(test, atomic_read(&other->upcalls), 1);
+	KUNIT_EXPECT_EQ(test, request(other, &id), 0);
+}
+
+/* The longest claim is no longer than what its answer has room for. */
+static void a_claim_has_room_in_its_answer(struct kunit *test)
+{
+	struct ipcp_reader reader = { .users = &init_user_ns, .pids = &init_pid_ns };
+	struct sk_buff *skb = alloc_skb(2 * IPCP_CLAIM_SIZE, GFP_KERNEL);
+	struct ipcp_claim claim = { .flow = test_flow(test), .chain = 1 };
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	kfree(claim.flow->name);
+	claim.flow->name = kzalloc(IPCP_NAME_LEN + 1, GFP_KERNEL);
+	claim.flow->blob = kzalloc(IPCP_REKEY_BLOB_MAX, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, claim.flow->name);
+	KUNIT_ASSERT_NOT_NULL(test, claim.flow->blob);
+	claim.flow->blob_len = IPCP_REKEY_BLOB_MAX;
+	memset(claim.flow->name, 'n', IPCP_NAME_LEN);
+	test_bind(claim.flow, htons(1), INADDR_LOOPBACK);
+	KUNIT_EXPECT_EQ(test, ipcp_show_claim(skb, &claim, &reader), 0);
+	/* and IPv6 addresses are longer */
+	KUNIT_EXPECT_LE(test, skb->len + 2 * (sizeof(struct sockaddr_in6) -
+					      sizeof(struct sockaddr_in)),
+			IPCP_CLAIM_SIZE);
+	kfree_skb(skb);
+}
+
 static struct kunit_case upcall_test_cases[] = {
 	KUNIT_CASE_PARAM(upcalls_are_taken_in_order, order_gen_params),
 	KUNIT_CASE(a_flood_of_ctrl_leaves_room_for_all_else),
@@ -366,6 +456,9 @@ static struct kunit_case upcall_test_cases[] = {
 	KUNIT_CASE(messages_of_a_flow_go_when_it_ends),
 	KUNIT_CASE(the_longest_time_to_answer_is_shown_as_such),
 	KUNIT_CASE(the_places_of_a_namespace_are_bounded),
+	KUNIT_CASE(nobody_waits_for_the_memory_of_a_request),
+	KUNIT_CASE(a_user_who_closes_much_leaves_room_for_others),
+	KUNIT_CASE(a_claim_has_room_in_its_answer),
 	KUNIT_CASE(a_request_can_be_withdrawn_until_it_is_taken),
 	KUNIT_CASE(what_could_not_be_delivered_is_the_next_of_its_kind),
 	KUNIT_CASE(a_full_queue_stays_full_when_one_is_put_back),

@@ -14,12 +14,14 @@ import pickle
 import resource
 import select
 import signal
+import socket
 import struct
+import sys
 import time
 
 from ipcp import (
-    A, Endpoint, Netlink, case, drops, fails, note, run, same, sockaddr, spawn, talk,
-    tool, until, write)
+    A, PORT, Endpoint, Netlink, attrs, case, drops, fails, note, run, same,
+    sockaddr, spawn, talk, tool, until, write)
 from keys import CIPHER, UPCALL_ALLOC, Agents, generation
 
 CGROUPS = "/sys/fs/cgroup"
@@ -37,6 +39,8 @@ PARAMETERS = "/sys/module/ipcp_rekey/parameters"
 DEVICE = "/dev/ipcp_rekey"
 UPCALL_SEALED = 4
 PLACES = 4096		# of requests for one agent
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, INET_DIAG_CGROUP_ID = 4, 20, 21
+NLMSG_ERROR, NLMSG_DONE = 2, 3
 
 
 class Group:
@@ -85,6 +89,46 @@ class Group:
     def remove(self):
         """Ends it."""
         os.rmdir(self.path)
+
+
+def socket_groups(port):
+    """The control groups of the UDP sockets here of this port, by number."""
+    nl = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
+    for family in socket.AF_INET, socket.AF_INET6:
+        nl.send(struct.pack("=IHHII4BI48x", 72, SOCK_DIAG_BY_FAMILY, 0x301, 1, 0,
+                            family, socket.IPPROTO_UDP, 0, 0, 0xffffffff))
+        kind = None
+        while kind != NLMSG_DONE:
+            data = nl.recv(65536)
+            while data:
+                size, kind = struct.unpack_from("=IH", data)
+                assert kind != NLMSG_ERROR, "the kernel has no udp_diag"
+                if kind == SOCK_DIAG_BY_FAMILY and \
+                        struct.unpack_from(">H", data, 20)[0] == port:
+                    found = attrs(data[88:size])[INET_DIAG_CGROUP_ID]
+                    yield int.from_bytes(found, sys.byteorder)
+                data = data[(size + 3) & ~3:]
+    nl.close()
+
+
+@case("the sockets of an agent are in no group of the agent's")
+def sockets_of_nobody():
+    group = Group("agent")
+    try:
+        with group.entered():
+            agent = Netlink("alice")
+            # sockets of a port that no agent had are new
+            agent.do("AGENT_SET", "AGENT", port=struct.pack("=H", PORT + 1))
+            own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            own.bind(("127.0.0.1", 0))
+        groups = list(socket_groups(PORT + 1))
+        assert groups, "no socket was found"
+        same(set(groups), {os.stat(CGROUPS).st_ino})
+        same(list(socket_groups(own.getsockname()[1])), [os.stat(group.path).st_ino])
+        own.close()
+        agent.close()
+    finally:
+        group.remove()
 
 
 class Paid(Agents):

@@ -26,6 +26,7 @@ HEADER, TAG = 12, 16
 DATA, CONFIRM, CTRL, SEALED, CLOSE = 1, 2, 3, 4, 5
 STRANGER = "10.77.0.66"
 NOWHERE = "02:00:00:00:00:99"
+UDP_SEGMENT = 103
 
 os.sched_setaffinity(0, {0})
 
@@ -374,6 +375,46 @@ def moves():
     # the same again, from where it came first: seen before, nothing moves
     expect("flows", "replay", moved)
     same(show(bob)["peer"], f"{STRANGER}:4000")
+    alice.write(b"back")
+    same(bob.receive(), b"back")
+    unharmed()
+
+
+def held_back(texts):
+    """The packets of messages of alice, which do not arrive by themselves."""
+    wire.hold()
+    wire.seen()
+    for text in texts:
+        alice.write(text)
+    found = []
+    until(lambda: found.extend(wire.seen()[0]) or len(found) == len(texts),
+          "the packets are captured")
+    wire.release()
+    return found
+
+
+@case("packets in the pages of a file are read, and the file stays as it was")
+def spliced():
+    texts = [b"%03d" % i + bytes(1000) for i in range(5)]
+    packets = held_back(texts)
+    size = len(packets[0])
+    file = os.memfd_create("packets")
+    os.write(file, b"".join(packets))
+    enter("alice")
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
+    sender.connect((ADDR["bob"], PORT))
+    pipe = os.pipe()
+    # alone, and several in a buffer
+    for at, count in (0, 1), (1, len(packets) - 1):
+        same(os.splice(file, pipe[1], count * size, offset_src=at * size), count * size)
+        same(os.splice(pipe[0], sender.fileno(), count * size), count * size)
+    for text in texts:
+        same(bob.receive(), text)
+    same(os.pread(file, 65536, 0), b"".join(packets), "the file")
+    for fd in *pipe, file:
+        os.close(fd)
+    sender.close()
     alice.write(b"back")
     same(bob.receive(), b"back")
     unharmed()

@@ -2,6 +2,7 @@
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Path MTU: a router that drops what is too long, and a stranger's ICMP."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -13,6 +14,8 @@ from ipcp import ADDR, DEADLINE, PORT, case, enter, pair, run, same, show, spawn
 
 ADDR6 = {"alice": "fd77::1", "bob": "fd77::2"}
 OVERHEAD = 28
+ETH_P_IP = 0x800
+DF = 0x4000
 LINK = {"four": 1500 - 28 - OVERHEAD, "six": 1500 - 48 - OVERHEAD}
 # of a path of 1280 bytes
 SMALL = {"four": 1252 - OVERHEAD, "six": 1232 - OVERHEAD}
@@ -113,13 +116,15 @@ def messages4():
             yield too_big4(mtu, header4(ADDR["alice"], ADDR["bob"], protocol, 1480) + start)
 
 
-def message6():
+def messages6():
     """The same for IPv6; the kernel fills in the checksum."""
-    quoted = struct.pack(">IHBB16s16s", 6 << 28, 1460, 17, 64,
-                         socket.inet_pton(socket.AF_INET6, ADDR6["alice"]),
-                         socket.inet_pton(socket.AF_INET6, ADDR6["bob"]))
-    return (struct.pack(">BBHI", 2, 0, 0, 1280) + quoted +
-            struct.pack(">HHHH", PORT, PORT, 1460, 0) + bytes(1000))
+    udp = struct.pack(">HHHH", PORT, PORT, 1460, 0)
+    for protocol, start in ((17, udp), (58, bytes([128, 0, 0, 0, 0, 1, 0, 1])),
+                            (58, bytes([129, 0, 0, 0, 0, 1, 0, 1]))):
+        quoted = struct.pack(">IHBB16s16s", 6 << 28, 1460, protocol, 64,
+                             socket.inet_pton(socket.AF_INET6, ADDR6["alice"]),
+                             socket.inet_pton(socket.AF_INET6, ADDR6["bob"]))
+        yield struct.pack(">BBHI", 2, 0, 0, 1280) + quoted + start + bytes(1000)
 
 
 def strange():
@@ -130,8 +135,30 @@ def strange():
     while True:
         for message in messages4():
             raw4.sendto(message, (ADDR["alice"], 0))
-        raw6.sendto(message6(), (ADDR6["alice"], 0))
+        for message in messages6():
+            raw6.sendto(message, (ADDR6["alice"], 0))
         time.sleep(0.1)
+
+
+class Wire:
+    """The packets of IPv4 that arrive at bob."""
+
+    def __init__(self):
+        enter("bob")
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                                  socket.htons(ETH_P_IP))
+        self.sock.bind(("veth", ETH_P_IP))
+        self.sock.setblocking(False)
+
+    def fragment_flags(self):
+        """Of the packets of flows that came meanwhile: DF, and nothing else."""
+        found = set()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet = self.sock.recv(64)
+                if packet[9] == socket.IPPROTO_UDP:
+                    found.add(struct.unpack_from(">H", packet, 6)[0])
+        return found
 
 
 def learned(host, address):
@@ -162,11 +189,16 @@ def icmp():
     try:
         until(lambda: learned("alice", ADDR["bob"]) and learned("alice", ADDR6["bob"]),
               "the stack believes the stranger")
+        wire, flags = Wire(), set()
         for _ in range(200):
             for name, size in LINK.items():
                 one, other = ends[name]
                 one.write(b"x" * size)
                 same(len(other.receive()), size, name)
+            # the stack does not set it for what it takes for narrow
+            flags |= wire.fragment_flags()
+        same(flags, {DF}, "fragment flags")
+        wire.sock.close()
         for name, size in LINK.items():
             same(limit(ends[name][0]), (size, True), name)
     finally:

@@ -62,16 +62,17 @@ def bridged():
 
 
 class Limited(Agents):
-    """Agents on addresses of a family, whose programs at alice have no
-    privileges when they ask."""
+    """Agents on addresses of a family, whose programs at alice are of a user when
+    they ask."""
 
-    def __init__(self, family):
+    def __init__(self, family, user=NOBODY):
         super().__init__()
+        self.user = user
         keys.sockaddr = lambda host: sockaddr(family, host)
 
     def begin(self, name, fd=None):
         one = Endpoint("alice", os.O_NONBLOCK, fd=fd)
-        os.setresuid(NOBODY, NOBODY, 0)
+        os.setresuid(self.user, self.user, 0)
         try:
             with fails(errno.EINPROGRESS):
                 one.alloc(name)
@@ -103,10 +104,10 @@ def end_alice(agents, one):
           "the namespace has ended")
 
 
-def queue_outside(family):
+def queue_outside(family, user=NOBODY):
     """The flow ends, the namespace ends, then the messages go on."""
     with bridged():
-        agents = Limited(family)
+        agents = Limited(family, user)
         one, other = agents.flow("demo")
         talk(one, other)
         until(lambda: holders() == 2, "all messages have left: two files")
@@ -134,6 +135,12 @@ def ipv4():
 @case("the same with IPv6, whose routes are the namespace's")
 def ipv6():
     queue_outside(socket.AF_INET6)
+
+
+@case("and the same of root, who has no limits")
+def privileged():
+    for family in ADDRESSES:
+        queue_outside(family, user=0)
 
 
 @case("a queue of the namespace itself ends with it, and its messages")

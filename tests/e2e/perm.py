@@ -21,8 +21,8 @@ import time
 from ipcp import (
     A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NETLINK_GENERIC, NSEC, PLAIN, QOS, RB_RD,
     RB_WR, RECV, REKEY, SEND, SET, SET_ACCESS, SET_DOWN, SET_PPL, SET_RCVTIMEO,
-    SET_SNDTIMEO, Endpoint, Netlink, attrs, case, enter, fails, name_arg, run, same,
-    spawn, talk, until, write)
+    SET_SNDTIMEO, Endpoint, Netlink, attrs, case, each_attr, enter, fails, name_arg, run,
+    same, spawn, talk, until, write)
 from keys import UPCALL_ALLOC, Agents
 
 DEVICE = "/dev/ipcp_rekey"
@@ -207,6 +207,32 @@ def one_agent():
             with fails(errno.EPERM):
                 other.do("REKEY_CLAIM", "CLAIM")
             other.close()
+
+
+def claimed(nl):
+    """The flows that one answer has when all that are due are asked for."""
+    nl.do("REKEY_CLAIM", "CLAIM", limit=64)
+    assert len(nl.last) < 16384, "the answer is long"
+    return [attrs(flow)[A["CLAIMED_ID"]] for number, flow in each_attr(nl.last)
+            if number == A["CLAIM_FLOW"]]
+
+
+@case("an answer has a few of the flows that are due, and the next ones have the rest")
+def claims_in_turn():
+    with Agents() as agents:
+        listener = agents.listen("demo")
+        ends = [agents.connect(listener, "demo") for _ in range(20)]
+        for one, _ in ends:
+            agents.confirmed(one)
+        agents.alice.do("REKEY_REQUEST", "FLOW", all=b"")
+        answers = []
+        while not answers or answers[-1]:
+            answers.append(claimed(agents.alice))
+        assert max(map(len, answers)) <= 8, [len(answer) for answer in answers]
+        same(sorted(sum(answers, [])),
+             sorted(struct.pack("=I", one.info().id) for one, _ in ends))
+        for end in listener, *sum(ends, ()):
+            end.close()
 
 
 def take_ports(word):
@@ -620,6 +646,7 @@ def one_direction():
             listener.close()
             for end in ends:
                 same(refused(end), want, end.host)
+                end.set(SET_RCVTIMEO, rcvtimeo=NSEC)	# in any direction
                 end.close()
 
 

@@ -317,7 +317,8 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 	unsigned int some, done = 0;
 	int n;
 
-	while (done < limit) {
+	/* an answer may have fewer than can be claimed */
+	do {
 		some = limit - done;
 		if (some > IPCP_REKEY_CLAIM_MAX)
 			some = IPCP_REKEY_CLAIM_MAX;
@@ -327,9 +328,7 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 			return n;
 		}
 		done += n;
-		if ((unsigned int)n < some)
-			break;
-	}
+	} while (n && done < limit);
 	return done;
 }
 

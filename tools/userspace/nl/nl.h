@@ -447,6 +447,9 @@ int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
  * @min_age: also claim flows whose newest epoch is this old, in milliseconds; 0
  *	for only those that are due
  * @id: claim only this flow, due or not; 0 for any
+ *
+ * An answer may have fewer flows than could be claimed: none is left once there is
+ * an answer without any.
  */
 int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 			uint32_t id, ipcp_nl_claim_cb cb, void *arg);
