@@ -223,12 +223,14 @@ def nothing_left():
 def at_rest():
     meant = {"workers": lambda _, comm: comm.startswith(("kworker", "ksoftirqd")),
              "agents": lambda pid, _: pid in agents.PIDS.values()}
-    before = {what: cpu_time(which) for what, which in meant.items()}
-    time.sleep(REST)
-    spent = {what: cpu_time(which) - before[what] for what, which in meant.items()}
-    note(f"seconds of a processor in {REST} s: {spent}")
-    for what, seconds in spent.items():
-        assert seconds < BUSY * REST, f"the {what} ran for {seconds} of {REST} s"
+    def spent():
+        before = {what: cpu_time(which) for what, which in meant.items()}
+        time.sleep(REST)
+        found = {what: cpu_time(which) - before[what] for what, which in meant.items()}
+        note(f"seconds of a processor in {REST} s: {found}")
+        return found
+    # re-keys that the end of the hostile ones let come are to be over first
+    until(lambda: max(spent().values()) < BUSY * REST, "workers and agents rest", 4 * DEADLINE)
 
 
 @case("the flows end, the agents, and the module goes")
