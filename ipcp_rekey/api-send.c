@@ -12,6 +12,7 @@
 
 #include "aead.h"
 #include "api-int.h"
+#include "leaf.h"
 #include "rbuff.h"
 #include "tx.h"
 #include "wire.h"
@@ -185,7 +186,7 @@ void ipcp_api_slow_work(struct work_struct *work)
 	struct ipcp_kflow *k = container_of(to_delayed_work(work),
 					    struct ipcp_kflow, slow);
 
-	if (READ_ONCE(k->holding) && ipcp_tx_prepare(k->flow) == -ENOMEM)
+	if (READ_ONCE(k->holding) && ipcp_leaf_not_now(ipcp_tx_prepare(k->flow)))
 		queue_delayed_work(ipcp_wq, &k->slow, HZ / 10);
 	ipcp_api_run_soon(k);
 }
@@ -273,7 +274,8 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
  * keeps the buffer, and @ops->room will be called; -ENOTCONN if the flow is not
  * allocated yet; -ESHUTDOWN if the flow has ended; -EMSGSIZE if the message is
  * longer than ipcp_kflow_mtu(); -ENOBUFS if it cannot be copied, or has to be
- * segmented first; or an error of routing.
+ * segmented first; -EDQUOT if the queues of the flow's user hold too much; or an
+ * error of routing.
  */
 int ipcp_kflow_send(struct ipcp_kflow *flow, struct sk_buff *skb)
 {

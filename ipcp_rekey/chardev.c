@@ -69,7 +69,8 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 		return IPCP_POLL_DEAD | EPOLLERR;
 	if (!ipcp_rbuff_empty(&flow->n_rb) && flags & IPCP_RB_RD)
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (ipcp_tx_room(flow) && ipcp_tx_ready(flow) && flags & IPCP_RB_WR)
+	if (ipcp_tx_room(flow) && ipcp_tx_ready(flow) &&
+	    !ipcp_tx_refused(flow) && flags & IPCP_RB_WR)
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	if (flags & IPCP_RB_REKEY)
 		mask |= EPOLLPRI;

@@ -308,6 +308,8 @@ struct ipcp_sealed {
  * @waiting: packets that wait for their leaf, with a lock of its own
  * @ctl: decrypted control packets for the worker. Locking: ctl.lock.
  * @work: the worker, which does everything off the packet path
+ * @trim_at: jiffies when to give back what queues have reserved, or 0. Locking:
+ *	accessed by the worker only.
  * @closes: number of CLOSE packets left to send. Locking: set under @lock
  *	before DEALLOC_PENDING, then accessed by the worker only.
  * @close_at: jiffies of the next CLOSE. Locking: accessed by the worker only.
@@ -368,7 +370,7 @@ struct ipcp_flow {
 	unsigned long last_rx;
 	atomic64_t auth_failures;
 	u64 rekeys;
-	u64 recoveries;
+	unsigned long recoveries;
 	u64 recovered;
 	u64 linger_cut;
 	u64 leaves_done[IPCP_DIRS];
@@ -376,6 +378,7 @@ struct ipcp_flow {
 	struct ipcp_waiting waiting;
 	struct sk_buff_head ctl;
 	struct delayed_work work;
+	unsigned long trim_at;
 	unsigned int closes;
 	unsigned long close_at;
 	struct ipcp_listener *listener;
@@ -435,5 +438,19 @@ void ipcp_flow_drop_all(struct ipcp_flow *flow, struct sk_buff *skb,
 			enum ipcp_drop reason);
 
 extern struct workqueue_struct *ipcp_wq;
+
+/* Add messages to a flow's ring, as ipcp_rbuff_write(). */
+static inline enum ipcp_drop ipcp_flow_queue(struct ipcp_flow *flow,
+					     struct sk_buff *skb,
+					     unsigned int count)
+{
+	enum ipcp_drop reason = ipcp_rbuff_write(&flow->n_rb, skb, count);
+
+	if (unlikely(READ_ONCE(flow->n_rb.grown))) {
+		WRITE_ONCE(flow->n_rb.grown, false);
+		ipcp_flow_kick(flow);
+	}
+	return reason;
+}
 
 #endif /* _IPCP_FLOW_H */

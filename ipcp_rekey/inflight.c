@@ -4,6 +4,7 @@
  * The count of messages of a flow that are in flight. The messages may outlive
  * the flow, and so does the count.
  */
+#include <linux/jiffies.h>
 #include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
@@ -72,28 +73,51 @@ static bool set_reserved(struct ipcp_inflight *out, unsigned long bytes)
 	return true;
 }
 
+static void set_quota(struct ipcp_inflight *out, unsigned int count,
+		      unsigned int seg_len)
+{
+	WRITE_ONCE(out->quota, count);
+	WRITE_ONCE(out->seg_len, seg_len);
+}
+
 /**
  * ipcp_inflight_grow() - Reserve memory for more or longer messages
  * @out: count
- * @count: number of messages in flight
+ * @count: number of messages to send, in addition to those in flight
  * @seg_len: length of the packet of each
+ * @kick: (output) true if the flow's worker has to run, which trims the memory
+ *	later, or tells senders to try again
+ *
+ * What was reserved for earlier messages is kept only while some are in flight.
  *
  * Context: Any context but hard interrupts.
  * Return: false if the user's queues would exceed the limit.
  */
 bool ipcp_inflight_grow(struct ipcp_inflight *out, unsigned int count,
-			unsigned int seg_len)
+			unsigned int seg_len, bool *kick)
 {
-	bool done = true;
+	unsigned int busy;
+	bool done;
 
 	spin_lock_bh(&out->lock);
-	count = max(roundup(count, IPCP_INFLIGHT_STEP), out->quota);
-	seg_len = max(seg_len, out->seg_len);
-	if (count > out->quota || seg_len > out->seg_len)
-		done = set_reserved(out, count * message_bytes(seg_len));
+	busy = atomic_read(&out->count) - IPCP_INFLIGHT_FLOW;
+	if (busy) {
+		count = max(count + busy, out->quota);
+		seg_len = max(seg_len, out->seg_len);
+	}
+	count = roundup(count, IPCP_INFLIGHT_STEP);
+	*kick = !out->reserved;
+	done = set_reserved(out, count * message_bytes(seg_len));
 	if (done) {
-		WRITE_ONCE(out->quota, count);
-		WRITE_ONCE(out->seg_len, seg_len);
+		set_quota(out, count, seg_len);
+	} else {
+		*kick = !out->refused;
+		if (!out->refused)
+			WRITE_ONCE(out->refused, max(jiffies, 1UL));
+		if (!busy) {
+			set_reserved(out, 0);
+			set_quota(out, 0, 0);
+		}
 	}
 	spin_unlock_bh(&out->lock);
 	return done;
@@ -110,8 +134,7 @@ void ipcp_inflight_trim(struct ipcp_inflight *out)
 	spin_lock_bh(&out->lock);
 	if (out->reserved && atomic_read(&out->count) == IPCP_INFLIGHT_FLOW) {
 		set_reserved(out, 0);
-		WRITE_ONCE(out->quota, 0);
-		WRITE_ONCE(out->seg_len, 0);
+		set_quota(out, 0, 0);
 	}
 	spin_unlock_bh(&out->lock);
 }

@@ -27,7 +27,9 @@ struct ipcp_user;
  *	written under @lock, may be read locklessly
  * @seg_len: longest packet that this memory suffices for. Locking: as @quota
  * @reserved: that memory in bytes. Locking: @lock
- * @lock: protects @quota to @reserved. No other lock is taken inside.
+ * @refused: jiffies when @user had no memory for a message, 0 if that was not
+ *	lately. Locking: as @quota, but cleared locklessly by the flow's worker
+ * @lock: protects @quota to @refused. No other lock is taken inside.
  * @user: user who pays, with a reference, or NULL for no limit. Locking: set
  *	once.
  * @rcu: frees the structure a grace period after @count has become 0
@@ -42,6 +44,7 @@ struct ipcp_inflight {
 	unsigned int quota;
 	unsigned int seg_len;
 	unsigned long reserved;
+	unsigned long refused;
 	spinlock_t lock;	/* see kernel-doc */
 	struct ipcp_user *user;
 	struct rcu_head rcu;
@@ -50,7 +53,7 @@ struct ipcp_inflight {
 struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer,
 					struct ipcp_user *user);
 bool ipcp_inflight_grow(struct ipcp_inflight *out, unsigned int count,
-			unsigned int seg_len);
+			unsigned int seg_len, bool *kick);
 void ipcp_inflight_trim(struct ipcp_inflight *out);
 void ipcp_inflight_end(struct ipcp_inflight *out);
 unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n);
@@ -58,16 +61,21 @@ unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n);
 /*
  * True if the memory of @count more messages is reserved, each in a packet of at
  * most @seg_len bytes. Senders at several processors may each be granted the same
- * room, so a flow may exceed it by a buffer for each processor. Usually nothing is
- * written.
+ * room, so a flow may exceed it by a buffer for each processor. Nothing is written.
+ * If false, ipcp_inflight_grow() may reserve more.
  */
-static inline bool ipcp_inflight_room(struct ipcp_inflight *out,
+static inline bool ipcp_inflight_room(const struct ipcp_inflight *out,
 				      unsigned int count, unsigned int seg_len)
 {
 	count += atomic_read(&out->count) - IPCP_INFLIGHT_FLOW;
-	return likely(count <= READ_ONCE(out->quota) &&
-		      seg_len <= READ_ONCE(out->seg_len)) ||
-	       ipcp_inflight_grow(out, count, seg_len);
+	return count <= READ_ONCE(out->quota) &&
+	       seg_len <= READ_ONCE(out->seg_len);
+}
+
+/* True if memory is reserved from a user, which ipcp_inflight_trim() gives back. */
+static inline bool ipcp_inflight_reserved(const struct ipcp_inflight *out)
+{
+	return out->user && READ_ONCE(out->quota);
 }
 
 #endif /* _IPCP_INFLIGHT_H */

@@ -19,8 +19,34 @@ static unsigned long confirm_by(const struct ipcp_epoch *ep)
 	/* Pairs with smp_mb__before_atomic() in __promote(). */
 	bool sending = test_bit_acquire(IPCP_EP_SENDING, &ep->flags);
 
-	return (sending ? ep->promoted : ep->parked) +
+	return (sending ? READ_ONCE(ep->promoted) : READ_ONCE(ep->parked)) +
 	       msecs_to_jiffies(IPCP_NOT_DONE_MS);
+}
+
+static void stay_past(unsigned long *stamp)
+{
+	/* More than any limit, and no more than one run of the worker from here. */
+	unsigned long oldest = jiffies - MAX_JIFFY_OFFSET - 2;
+
+	if (time_before(READ_ONCE(*stamp), oldest))
+		WRITE_ONCE(*stamp, oldest);
+}
+
+/**
+ * ipcp_epoch_stay_old() - Keep the times of an epoch in the past
+ * @ep: epoch
+ *
+ * A time of more than LONG_MAX jiffies ago would seem to lie ahead: on 32 bits
+ * after 25 days, at 1000 Hz. The worker runs once in MAX_JIFFY_OFFSET / 2 jiffies
+ * at least; see ipcp_deadline_never().
+ *
+ * Context: The worker of the flow.
+ */
+void ipcp_epoch_stay_old(struct ipcp_epoch *ep)
+{
+	stay_past(&ep->parked);
+	if (test_bit(IPCP_EP_SENDING, &ep->flags))
+		stay_past(&ep->promoted);
 }
 
 /**
@@ -95,6 +121,6 @@ void ipcp_keyrot_check_due(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	    !test_bit(IPCP_EP_CONFIRMED, &ep->flags) &&
 	    !ipcp_deadline_add(next, confirm_by(ep)))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_NOT_DONE);
-	if (max_age && !ipcp_deadline_add(next, ep->parked + max_age + 1))
+	if (max_age && !ipcp_deadline_add(next, READ_ONCE(ep->parked) + max_age + 1))
 		ipcp_keyrot_due(flow, IPCP_REKEY_DUE_AGE);
 }

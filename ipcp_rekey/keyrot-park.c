@@ -317,13 +317,25 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	return old;
 }
 
-/* Report why a seed cannot be expanded. */
+/* Report why a seed cannot be expanded. Return the error for the agent. */
 static int cannot_expand(int err, struct netlink_ext_ack *extack)
 {
-	if (err == -ENOMEM)
+	switch (err) {
+	case -ENOENT:
+	case -EINVAL:
+	case -ELIBBAD:	/* as crypto_alloc_tfm() fails for an algorithm */
+		NL_SET_ERR_MSG(extack, "this kernel lacks the cipher: set another one in enc.conf");
+		return -EOPNOTSUPP;
+	case -ENOMEM:
+		NL_SET_ERR_MSG(extack, "no memory for the keys: raise memory.max of the program");
 		return err;
-	NL_SET_ERR_MSG(extack, "this kernel lacks the cipher: set another one in enc.conf");
-	return -EOPNOTSUPP;
+	case -EDQUOT:
+		NL_SET_ERR_MSG(extack, "the user of the flow is at its limit, see ipcp_rekey(4)");
+		return err;
+	default:
+		NL_SET_ERR_MSG(extack, "cannot set up the cipher");
+		return err;
+	}
 }
 
 /**
@@ -341,7 +353,7 @@ static int cannot_expand(int err, struct netlink_ext_ack *extack)
  * the previous epoch is not confirmed, or the machine is about to sleep; -EINVAL
  * if the epoch is wrong; -EKEYREJECTED if the seed was used before; -EOPNOTSUPP
  * if the flow is not encrypted, or the kernel cannot use its cipher; -ESHUTDOWN if
- * the flow is closed; -ENOMEM.
+ * the flow is closed; -ENOMEM; another error of allocating a transform.
  */
 int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
 		     struct netlink_ext_ack *extack)

@@ -176,7 +176,7 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	while (ipcp_leaf_retire_late(ep, &until) &&
 	       !ipcp_deadline_add(next, until))
 		continue;	/* the time has passed in between */
-	if (err == -ENOMEM)
+	if (ipcp_leaf_not_now(err))
 		ipcp_deadline_in(next, HZ / 10);
 }
 
@@ -208,6 +208,7 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
 			continue;
 		if (spent)
 			wipe_tx(flow, ep);
+		ipcp_epoch_stay_old(ep);
 		tend_leaves(flow, ep, next);
 		ipcp_epoch_put(ep);
 	}

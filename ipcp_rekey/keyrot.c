@@ -76,7 +76,7 @@ static bool may_send(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 		return true;
 	return flow->rk.initiator &&
 	       (!rcu_access_pointer(flow->tx) ||
-		time_after_eq(jiffies, ep->parked + READ_ONCE(flow->grace)));
+		time_after_eq(jiffies, READ_ONCE(ep->parked) + READ_ONCE(flow->grace)));
 }
 
 /*
@@ -274,7 +274,7 @@ void ipcp_keyrot_grace(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       unsigned long *next)
 {
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) ||
-	    ipcp_deadline_add(next, ep->parked + READ_ONCE(flow->grace)))
+	    ipcp_deadline_add(next, READ_ONCE(ep->parked) + READ_ONCE(flow->grace)))
 		return;
 	ipcp_keyrot_activate(flow);
 	ipcp_keyrot_promote(flow);

@@ -62,6 +62,7 @@ void ipcp_keyrot_wipe(struct ipcp_epoch *ep);
 void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep);
 
 bool ipcp_epoch_confirm_overdue(const struct ipcp_epoch *ep);
+void ipcp_epoch_stay_old(struct ipcp_epoch *ep);
 bool ipcp_epoch_unconfirmed(const struct ipcp_epoch *ep);
 
 void ipcp_keyrot_set_asleep(bool yes);

@@ -98,10 +98,12 @@ enum {
  * @sent: packets claimed by this side, never reset. Locking: atomic.
  * @rx_end: highest counter received plus one, or 0 before the first. Locking:
  *	written with cmpxchg, may be read locklessly.
- * @parked: jiffies when the seed was parked. Locking: constant.
+ * @parked: jiffies when the seed was parked. Locking: set before the epoch is
+ *	published, then written by ipcp_epoch_stay_old() only, may be read
+ *	locklessly.
  * @promoted: jiffies when this side began to send in the epoch. Locking:
- *	written under flow->lock before IPCP_EP_SENDING is set, may be read
- *	locklessly once that bit is seen.
+ *	written under flow->lock before IPCP_EP_SENDING is set, then as @parked,
+ *	may be read locklessly once that bit is seen.
  * @linger: jiffies when the keys of the previous epoch may be wiped. Locking:
  *	protected by flow->lock; valid once IPCP_EP_PEER_SENDING is set.
  * @confirm: jiffies of the next CONFIRM that requests the peer's DONE. Locking:

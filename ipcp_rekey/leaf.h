@@ -26,4 +26,13 @@ bool ipcp_leaf_received(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
 			u64 counter);
 bool ipcp_leaf_retire_late(struct ipcp_epoch *ep, unsigned long *until);
 
+/*
+ * True if deriving a leaf failed for lack of memory, or of what the payer may
+ * use of it: try again later.
+ */
+static inline bool ipcp_leaf_not_now(int err)
+{
+	return err == -ENOMEM || err == -EDQUOT;
+}
+
 #endif /* _IPCP_LEAF_H */

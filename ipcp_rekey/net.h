@@ -53,8 +53,10 @@ struct ipcp_net_slot {
  *	written by the notifier of copies only, may be read locklessly
  * @agent_lock: serialises the coming and going of an agent, and protects
  *	@agent to @slots
- * @agent: netlink port of the agent's socket, or 0. Locking: written under
- *	@agent_lock, read locklessly
+ * @agent: the agent's netlink socket, with a reference, or NULL. So no other
+ *	socket has this address, whereas its port id may be bound again before
+ *	the notifier runs. Locking: written under @agent_lock, compared
+ *	locklessly
  * @port: UDP port, 0 while there are no sockets. Locking: @agent_lock
  * @mark: mark of outgoing packets. Locking: written under @agent_lock, read
  *	locklessly
@@ -64,6 +66,7 @@ struct ipcp_net_slot {
  * @slots: sockets. Locking: see struct ipcp_net_slot
  * @payer: user of the agent, with a reference, who pays for the sockets and the
  *	messages to the agent; NULL for no limits. Locking: @agent_lock
+ * @paid: bytes that @payer has reserved for them. Locking: @agent_lock
  * @lock: protects @listeners and the flows that wait at them
  * @listeners: names that are served. Locking: @lock
  * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
@@ -71,6 +74,7 @@ struct ipcp_net_slot {
  * @upcall_lock: protects @upcalls to @hinted, and ipcp_flow.sealed
  * @upcalls: requests and notifications for the agent. Locking: @upcall_lock
  * @upcall_count: number of @upcalls. Locking: @upcall_lock
+ * @upcall_users: number of @upcalls of each user, by kuid. Locking: @upcall_lock
  * @ctrl: CTRL messages for the agent. Locking: @upcall_lock
  * @ctrl_bytes: bytes of @ctrl. Locking: @upcall_lock
  * @ctrl_turn: true if a message of @ctrl goes before @upcalls. Locking:
@@ -93,13 +97,14 @@ struct ipcp_net {
 	u32 copies;
 
 	struct mutex agent_lock;	/* the agent and the sockets */
-	u32 agent;
+	struct sock *agent;
 	u16 port;
 	u32 mark;
 	u8 group;
 	u8 sources;
 	struct ipcp_net_slot slots[IPCP_NET_SLOTS];
 	struct ipcp_user *payer;
+	unsigned long paid;
 
 	struct mutex lock;	/* listeners */
 	struct list_head listeners;
@@ -109,6 +114,7 @@ struct ipcp_net {
 	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;
 	unsigned int upcall_count;
+	struct xarray upcall_users;
 	struct list_head ctrl;
 	unsigned int ctrl_bytes;
 	bool ctrl_turn;

@@ -31,17 +31,20 @@ int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 		.sources = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_AGENT_SOURCE_PORTS]),
 	};
 	struct ipcp_net *ipn = ipcp_nl_net(info);
+	struct sock *sk = NETLINK_CB(skb).sk;
 	int err;
 
 	mutex_lock(&ipn->agent_lock);
-	if (ipn->agent && ipn->agent != info->snd_portid) {
+	if (ipn->agent && ipn->agent != sk) {
 		GENL_SET_ERR_MSG(info, "this network namespace already has an agent");
 		err = -EBUSY;
 		goto unlock;
 	}
 	err = ipcp_udp_open(ipn, &settings, info->extack);
-	if (!err)
-		WRITE_ONCE(ipn->agent, info->snd_portid);
+	if (!err && !ipn->agent) {
+		sock_hold(sk);
+		WRITE_ONCE(ipn->agent, sk);
+	}
 unlock:
 	mutex_unlock(&ipn->agent_lock);
 	return err;
@@ -56,7 +59,7 @@ int ipcp_rekey_nl_upcall_get_doit(struct sk_buff *skb, struct genl_info *info)
 	size_t size;
 	void *hdr;
 
-	if (!ipcp_nl_is_agent(info))
+	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
 again:
 	up = ipcp_upcall_next(ipcp_nl_net(info));
@@ -90,7 +93,7 @@ int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_ID))
 		return -EINVAL;
-	if (!ipcp_nl_is_agent(info))
+	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
 	err = error ? ipcp_nl_failure(info, nla) : 0;
 	if (err)

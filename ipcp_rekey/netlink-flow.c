@@ -130,7 +130,7 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID))
 		return -EINVAL;
-	if (!ipcp_nl_is_agent(info))
+	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
 	err = ipcp_nl_ends(info, IPCP_REKEY_A_FLOW_PEER,
 			   IPCP_REKEY_A_FLOW_LOCAL, &ends) ?:
@@ -178,11 +178,15 @@ static int check_ppl(struct genl_info *info)
 	return -EINVAL;
 }
 
-/* Set a time in jiffies, which the data path reads without a lock. */
+/*
+ * Set a time in jiffies, which the data path reads without a lock. At most what
+ * ipcp_epoch_stay_old() keeps apart from a time that lies ahead.
+ */
 static void set_time(unsigned long *time, const struct nlattr *ms)
 {
 	if (ms)
-		WRITE_ONCE(*time, msecs_to_jiffies(nla_get_u32(ms)));
+		WRITE_ONCE(*time, min(msecs_to_jiffies(nla_get_u32(ms)),
+				      MAX_JIFFY_OFFSET));
 }
 
 /* Apply the settings of flow-allocate or flow-set. */
@@ -364,7 +368,7 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_GENERATION))
 		goto wipe;
-	if (!ipcp_nl_is_agent(info)) {
+	if (!ipcp_nl_is_agent(skb, info)) {
 		err = -EPERM;
 		goto wipe;
 	}
@@ -386,7 +390,7 @@ int ipcp_rekey_nl_flow_direct_doit(struct sk_buff *skb, struct genl_info *info)
 	struct ipcp_flow *flow;
 	int err;
 
-	if (!ipcp_nl_is_agent(info))
+	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))

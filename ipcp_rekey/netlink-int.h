@@ -37,7 +37,7 @@ static inline struct ipcp_reader ipcp_nl_reader(const struct sk_buff *request)
 	};
 }
 
-bool ipcp_nl_is_agent(struct genl_info *info);
+bool ipcp_nl_is_agent(const struct sk_buff *skb, struct genl_info *info);
 struct ipcp_flow *ipcp_nl_flow(struct genl_info *info);
 int ipcp_nl_failure(struct genl_info *info, const struct nlattr *nla);
 int ipcp_nl_ends(struct genl_info *info, int peer, int local,

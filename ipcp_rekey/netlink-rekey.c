@@ -29,7 +29,7 @@ int ipcp_rekey_nl_seed_set_doit(struct sk_buff *skb, struct genl_info *info)
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CHAIN) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_GENERATION))
 		goto wipe;
-	if (!ipcp_nl_is_agent(info)) {
+	if (!ipcp_nl_is_agent(skb, info)) {
 		err = -EPERM;
 		goto wipe;
 	}
@@ -113,7 +113,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 	if (info->attrs[IPCP_REKEY_A_CLAIM_FRESH] &&
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_CLAIM_ID))
 		return -EINVAL;
-	if (!ipcp_nl_is_agent(info))
+	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
 	n = min(max ? nla_get_u32(max) : 1, ipcp_registry_count(ipn) + 1);
 	claims = kcalloc(n, sizeof(*claims), GFP_KERNEL);
@@ -151,7 +151,7 @@ int ipcp_rekey_nl_rekey_ask_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
 		return -EINVAL;
-	if (!ipcp_nl_is_agent(info))
+	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
@@ -171,7 +171,7 @@ int ipcp_rekey_nl_rekey_clear_doit(struct sk_buff *skb, struct genl_info *info)
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_EXCHANGE))
 		return -EINVAL;
-	if (!ipcp_nl_is_agent(info))
+	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))

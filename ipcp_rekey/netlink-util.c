@@ -11,14 +11,15 @@
 
 /**
  * ipcp_nl_is_agent() - Check that a request comes from the agent
- * @info: request; gets an error message if not
+ * @skb: request
+ * @info: the same request; gets an error message if not
  *
  * Context: Process context.
  * Return: true if the socket is that of the namespace's agent.
  */
-bool ipcp_nl_is_agent(struct genl_info *info)
+bool ipcp_nl_is_agent(const struct sk_buff *skb, struct genl_info *info)
 {
-	if (READ_ONCE(ipcp_nl_net(info)->agent) == info->snd_portid)
+	if (READ_ONCE(ipcp_nl_net(info)->agent) == NETLINK_CB(skb).sk)
 		return true;
 	GENL_SET_ERR_MSG(info, "only the agent of this network namespace may do this");
 	return false;

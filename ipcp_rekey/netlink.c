@@ -13,10 +13,11 @@
  * memory.
  *
  * The module never sees a request whose sender lacks a permission, whose header
- * is invalid, which has bytes that are no attribute or attributes of an unknown
- * type, or which has a seed for an operation that takes none. The kernel frees
- * it unchanged. It is also repeated to its sender, unless the socket has
- * NETLINK_CAP_ACK set, as the agent's has.
+ * is invalid, which asks for a dump (NLM_F_DUMP), which has bytes that are no
+ * attribute, or attributes of an unknown type or with NLA_F_NESTED, or which has a
+ * seed for an operation that takes none: genetlink lets no new family turn off
+ * these checks. The kernel frees it unchanged. It is also repeated to its sender,
+ * unless the socket has NETLINK_CAP_ACK set, as the agent's has.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
@@ -30,7 +31,10 @@
 #include "rekey.h"
 #include "upcall.h"
 
-/* A netlink socket was closed. If the agent's, end what it had started. */
+/*
+ * A netlink socket was closed. If the agent's, end what it had started. The port
+ * id does not tell: another socket may be bound to it by now.
+ */
 static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
 {
@@ -40,13 +44,14 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	ipn = ipcp_net(n->net);
-	if (!n->portid || READ_ONCE(ipn->agent) != n->portid)
+	if (!READ_ONCE(ipn->agent))
 		return NOTIFY_DONE;
 
 	/* Under the lock throughout, so that the next agent starts after it. */
 	mutex_lock(&ipn->agent_lock);
-	if (ipn->agent == n->portid) {
-		WRITE_ONCE(ipn->agent, 0);
+	if (ipn->agent && sock_flag(ipn->agent, SOCK_DEAD)) {
+		sock_put(ipn->agent);
+		WRITE_ONCE(ipn->agent, NULL);
 		ipcp_listener_lapse(ipn);
 		ipcp_registry_lapse(ipn);
 		ipcp_upcall_purge(ipn);

@@ -169,7 +169,9 @@ static void __net_exit net_exit(struct net *net)
 	unsigned long id = 0;
 
 	mutex_lock(&ipn->agent_lock);
-	WRITE_ONCE(ipn->agent, 0);
+	if (ipn->agent)	/* the module is unloaded under an agent */
+		sock_put(ipn->agent);
+	WRITE_ONCE(ipn->agent, NULL);
 	ipcp_udp_close(ipn);	/* no packet is received from here on */
 	mutex_unlock(&ipn->agent_lock);
 	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {

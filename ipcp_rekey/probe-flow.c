@@ -144,6 +144,8 @@ static int send_probe(struct ipcp_flow *flow, u8 flag, u16 number, u16 size,
 static void send_probes(struct ipcp_flow *flow,
 			const struct ipcp_probe_packet *out, unsigned int n)
 {
+	unsigned int changed;
+
 	for (unsigned int i = 0; i < n; i++) {
 		if (!send_probe(flow, IPCP_CONFIRM_PROBE, out[i].number,
 				out[i].size, out[i].size - IPCP_OVERHEAD -
@@ -151,7 +153,9 @@ static void send_probes(struct ipcp_flow *flow,
 			continue;
 		spin_lock_bh(&flow->lock);
 		ipcp_probe_unsent(&flow->probe, jiffies);
+		changed = set_mtu(flow);
 		spin_unlock_bh(&flow->lock);
+		tell_mtu(flow, changed);
 		return;
 	}
 }

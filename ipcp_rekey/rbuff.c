@@ -17,6 +17,7 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 	rb->packets = 0;
 	rb->bytes = 0;
 	rb->quota = IPCP_QUEUE_FREE;
+	rb->grown = false;
 	rb->closed = false;
 	rb->user = NULL;
 	ipcp_rbflags_init(&rb->flags, consumer);
@@ -32,7 +33,9 @@ static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 	while (unlikely(rb->bytes + size > rb->quota)) {
 		if (!ipcp_user_reserve(rb->user, IPCP_QUEUE_STEP))
 			return false;
-		rb->quota += IPCP_QUEUE_STEP;
+		if (rb->user && rb->quota == IPCP_QUEUE_FREE)
+			WRITE_ONCE(rb->grown, true);
+		WRITE_ONCE(rb->quota, rb->quota + IPCP_QUEUE_STEP);
 	}
 	return true;
 }
@@ -106,7 +109,7 @@ void ipcp_rbuff_trim(struct ipcp_rbuff *rb)
 	spin_lock_bh(&rb->queue.lock);
 	if (rb->quota > IPCP_QUEUE_FREE && skb_queue_empty(&rb->queue)) {
 		ipcp_user_release(rb->user, rb->quota - IPCP_QUEUE_FREE);
-		rb->quota = IPCP_QUEUE_FREE;
+		WRITE_ONCE(rb->quota, IPCP_QUEUE_FREE);
 	}
 	spin_unlock_bh(&rb->queue.lock);
 }

@@ -7,8 +7,8 @@
 
 #include "drop.h"
 #include "rbflags.h"
+#include "users.h"
 
-struct ipcp_user;
 struct ipcp_consumer;
 
 /* Limits of a ring: the number of messages and the memory they take. */
@@ -22,7 +22,9 @@ struct ipcp_consumer;
  *	read locklessly
  * @bytes: memory that the buffers take. Locking: queue.lock
  * @quota: memory reserved from @user, with IPCP_QUEUE_FREE, which the flow has
- *	reserved. Locking: queue.lock
+ *	reserved. Locking: written under queue.lock, may be read locklessly
+ * @grown: @quota has grown, so the flow's worker has to trim it later. Locking:
+ *	set under queue.lock, cleared locklessly
  * @closed: nothing can be added any more. Locking: queue.lock
  * @flags: flags word and the consumer to wake. Locking: atomic
  * @user: user whose limit applies, or NULL for no limit; does not change
@@ -32,6 +34,7 @@ struct ipcp_rbuff {
 	unsigned int packets;
 	unsigned int bytes;
 	unsigned int quota;
+	bool grown;
 	bool closed;
 	struct ipcp_rbflags flags;
 	struct ipcp_user *user;
@@ -48,6 +51,12 @@ void ipcp_rbuff_trim(struct ipcp_rbuff *rb);
 static inline bool ipcp_rbuff_empty(const struct ipcp_rbuff *rb)
 {
 	return skb_queue_empty_lockless(&rb->queue);
+}
+
+/* True if memory is reserved from a user, which ipcp_rbuff_trim() gives back. */
+static inline bool ipcp_rbuff_reserved(const struct ipcp_rbuff *rb)
+{
+	return rb->user && READ_ONCE(rb->quota) > IPCP_QUEUE_FREE;
 }
 
 static inline unsigned int ipcp_rbuff_queued(const struct ipcp_rbuff *rb)

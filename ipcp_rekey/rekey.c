@@ -88,7 +88,7 @@ static bool is_due(struct ipcp_flow *flow, unsigned long min_age)
 	if (rekey_held_off(&flow->rk))
 		return false;
 	return !ep || flow->rk.due ||
-	       time_after_eq(jiffies, ep->parked + min_age);
+	       time_after_eq(jiffies, READ_ONCE(ep->parked) + min_age);
 }
 
 static void take_claim(struct ipcp_flow *flow, u64 chain, struct ipcp_claim *c)

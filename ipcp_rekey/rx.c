@@ -78,7 +78,7 @@ void ipcp_rx_data(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	enum ipcp_drop reason;
 
-	reason = ipcp_rbuff_write(&flow->n_rb, skb, ipcp_cb(skb)->left);
+	reason = ipcp_flow_queue(flow, skb, ipcp_cb(skb)->left);
 	if (unlikely(reason))
 		ipcp_flow_drop_all(flow, skb, reason);
 }
@@ -153,14 +153,9 @@ u8 ipcp_rx_dsfield(const struct sk_buff *skb)
 
 static enum ipcp_drop drop_reason(int err)
 {
-	switch (err) {
-	case -ENOKEY:
+	if (err == -ENOKEY)
 		return IPCP_DROP_EPOCH;
-	case -ENOMEM:
-		return IPCP_DROP_NOMEM;
-	default:
-		return IPCP_DROP_LATE;
-	}
+	return ipcp_leaf_not_now(err) ? IPCP_DROP_NOMEM : IPCP_DROP_LATE;
 }
 
 /**

@@ -177,11 +177,17 @@ static int put_message(struct sk_buff *skb, const struct sk_buff *msg)
 	return skb_copy_bits(msg, 0, nla_data(nla), msg->len);
 }
 
+/* Return a time in milliseconds, or the longest that a u32 holds. */
+static u32 show_ms(unsigned long time)
+{
+	return min_t(u64, jiffies64_to_msecs(time), U32_MAX);
+}
+
 static u32 alloc_time_left(const struct ipcp_flow *flow)
 {
 	unsigned long now = jiffies, deadline = READ_ONCE(flow->deadline);
 
-	return time_before(now, deadline) ? jiffies_to_msecs(deadline - now) : 0;
+	return time_before(now, deadline) ? show_ms(deadline - now) : 0;
 }
 
 static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
@@ -270,7 +276,7 @@ static void view_newest(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	v->tx_left = ipcp_tx_left(atomic64_read(&ep->sent), ep->ppl_shift);
 	v->rx_left = ipcp_rx_left(READ_ONCE(ep->rx_end));
 	v->rx_leaf = leaf_in_use(ep, ipcp_rx_dir(&flow->rk));
-	v->age_ms = jiffies_to_msecs(jiffies - ep->parked);
+	v->age_ms = show_ms(jiffies - READ_ONCE(ep->parked));
 	v->done = test_bit(IPCP_EP_CONFIRMED, &ep->flags);
 }
 
@@ -394,9 +400,9 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 	       U32(FLOW_MTU, READ_ONCE(flow->mtu)) ?:
 	       U32(FLOW_MTU_CONFIRMED, READ_ONCE(flow->probe.confirmed)) ?:
 	       U32(FLOW_PEER_TIMEOUT, jiffies_to_msecs(READ_ONCE(flow->peer_timeout))) ?:
-	       U32(FLOW_GRACE, jiffies_to_msecs(READ_ONCE(flow->grace))) ?:
-	       U32(FLOW_LINGER, jiffies_to_msecs(READ_ONCE(flow->linger_time))) ?:
-	       U32(FLOW_MAX_EPOCH_AGE, jiffies_to_msecs(READ_ONCE(flow->max_age))) ?:
+	       U32(FLOW_GRACE, show_ms(READ_ONCE(flow->grace))) ?:
+	       U32(FLOW_LINGER, show_ms(READ_ONCE(flow->linger_time))) ?:
+	       U32(FLOW_MAX_EPOCH_AGE, show_ms(READ_ONCE(flow->max_age))) ?:
 	       U32(FLOW_QUEUED, ipcp_rbuff_queued(&flow->n_rb)) ?:
 	       U32(FLOW_GENERATION, READ_ONCE(flow->rk.drops)) ?:
 	       put_question(skb, flow);

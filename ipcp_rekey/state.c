@@ -53,6 +53,7 @@ void ipcp_state_finish(struct ipcp_flow *flow)
 	ipcp_keyrot_drop(flow);
 	path_finish(flow);
 	ipcp_rx_purge(flow);
+	ipcp_upcall_forget(flow);
 	ipcp_listener_forget(flow);
 	ipcp_registry_del(flow);
 }

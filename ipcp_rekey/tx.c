@@ -42,6 +42,33 @@ bool ipcp_tx_room(const struct ipcp_flow *flow)
 	       IPCP_TX_QUEUE;
 }
 
+/* Reserve the memory of a buffer's messages from the flow's user. */
+static bool reserve(struct ipcp_flow *flow, const struct ipcp_skb_cb *cb)
+{
+	struct ipcp_inflight *out = flow->inflight;
+	bool done, kick;
+
+	if (likely(ipcp_inflight_room(out, cb->left, cb->seg_len)))
+		return true;
+	done = ipcp_inflight_grow(out, cb->left, cb->seg_len, &kick);
+	if (kick)
+		ipcp_flow_kick(flow);
+	return done;
+}
+
+/**
+ * ipcp_tx_refused() - Check whether the flow's user had no memory for a message
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: true from a send that failed with -EDQUOT until the worker of the flow
+ * wakes senders, who may then try again.
+ */
+bool ipcp_tx_refused(const struct ipcp_flow *flow)
+{
+	return READ_ONCE(flow->inflight->refused);
+}
+
 /*
  * The last message in flight of a flow drops the module reference. RCU keeps
  * the count and the consumer, even if others drop their references meanwhile.
@@ -139,7 +166,7 @@ static bool too_old(const struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 {
 	unsigned long max_age = READ_ONCE(flow->max_age);
 
-	return max_age && time_after(jiffies, ep->parked + max_age);
+	return max_age && time_after(jiffies, READ_ONCE(ep->parked) + max_age);
 }
 
 static void tell_expired(struct ipcp_flow *flow, struct ipcp_epoch *ep)
@@ -345,7 +372,7 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 		__skb_trim(skb, skb->len - IPCP_TAG_LEN);
 		ipcp_cb(skb)->seg_len = 0;
 	}
-	reason = ipcp_rbuff_write(&mate->n_rb, skb, count);
+	reason = ipcp_flow_queue(mate, skb, count);
 	if (unlikely(reason))
 		ipcp_flow_drop_all(mate, skb, reason);
 	return count;
@@ -389,9 +416,8 @@ int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
 	struct ipcp_epoch *ep;
 	int err;
 
-	if (unlikely(!ipcp_inflight_room(flow->inflight, ipcp_cb(skb)->left,
-					 ipcp_cb(skb)->seg_len))) {
-		kfree_skb(skb);
+	if (unlikely(!reserve(flow, ipcp_cb(skb)))) {
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_NOMEM);
 		return -EDQUOT;
 	}
 	local_bh_disable();

@@ -43,6 +43,9 @@ ipcp_udp_sock(const struct ipcp_net *ipn, unsigned int slot, int family)
 				   rcu_dereference(s->sock6);
 }
 
+/* udp-marker.c */
+int ipcp_udp_by_worker(int (*fn)(void *arg), void *arg);
+
 /* udp.c */
 void ipcp_udp_prepare(struct ipcp_udp_sock *us);
 void ipcp_udp_attach(struct ipcp_udp_sock *us);

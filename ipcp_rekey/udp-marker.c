@@ -30,11 +30,52 @@
 #include <net/sock.h>
 
 #include "flow.h"
+#include "udp-int.h"
 #include "udp.h"
 
 static struct socket *marker __read_mostly;
 
-static int make_marker(void)
+/**
+ * struct call - a function that a work item calls
+ * @work: work item
+ * @fn: function
+ * @arg: its argument
+ * @err: (output) what it returns
+ */
+struct call {
+	struct work_struct work;
+	int (*fn)(void *arg);
+	void *arg;
+	int err;
+};
+
+static void call_work(struct work_struct *work)
+{
+	struct call *c = container_of(work, struct call, work);
+
+	c->err = c->fn(c->arg);
+}
+
+/**
+ * ipcp_udp_by_worker() - Make sockets that belong to the root control group
+ * @fn: function that makes them
+ * @arg: its argument
+ *
+ * Context: Process context, sleeps until @fn has returned.
+ * Return: what @fn returns.
+ */
+int ipcp_udp_by_worker(int (*fn)(void *arg), void *arg)
+{
+	struct call c = { .fn = fn, .arg = arg };
+
+	INIT_WORK_ONSTACK(&c.work, call_work);
+	queue_work(ipcp_wq, &c.work);
+	flush_work(&c.work);
+	destroy_work_on_stack(&c.work);
+	return c.err;
+}
+
+static int make_marker(void *arg)
 {
 	int err, probe = IPV6_PMTUDISC_PROBE;
 	struct socket *sock;
@@ -56,21 +97,6 @@ static int make_marker(void)
 }
 
 /**
- * struct making - the work item that makes the socket
- * @work: work item
- * @err: (output) 0 or a negative errno
- */
-struct making {
-	struct work_struct work;
-	int err;
-};
-
-static void make_work(struct work_struct *work)
-{
-	container_of(work, struct making, work)->err = make_marker();
-}
-
-/**
  * ipcp_udp_marker_init() - Open the socket
  *
  * Context: Module init.
@@ -78,13 +104,7 @@ static void make_work(struct work_struct *work)
  */
 int ipcp_udp_marker_init(void)
 {
-	struct making m = { };
-
-	INIT_WORK_ONSTACK(&m.work, make_work);
-	queue_work(ipcp_wq, &m.work);
-	flush_work(&m.work);
-	destroy_work_on_stack(&m.work);
-	return m.err;
+	return ipcp_udp_by_worker(make_marker, NULL);
 }
 
 /**

@@ -203,44 +203,41 @@ static int open_slots(struct ipcp_net *ipn, unsigned int first,
 }
 
 /**
- * struct opening - the work item that makes sockets
- * @work: work item
+ * struct opening - sockets to make
  * @ipn: namespace
  * @group: make the group, too
  * @sources: number of sockets with a port of their own
  * @failed: (output) what failed
- * @err: (output) 0 or a negative errno
  */
 struct opening {
-	struct work_struct work;
 	struct ipcp_net *ipn;
 	bool group;
 	unsigned int sources;
 	const char *failed;
-	int err;
 };
 
-static void open_work(struct work_struct *work)
+static int make_socks(void *arg)
 {
-	struct opening *o = container_of(work, struct opening, work);
+	struct opening *o = arg;
 	struct ipcp_net *ipn = o->ipn;
+	int err;
 
 	if (o->group) {
 		o->failed = "cannot bind the UDP port";
-		o->err = test_port(ipn, AF_INET);
-		if (o->err)
-			return;
+		err = test_port(ipn, AF_INET);
+		if (err)
+			return err;
 		o->failed = "cannot bind the UDP port for IPv6";
-		o->err = test_port(ipn, AF_INET6);
-		if (o->err)
-			return;
+		err = test_port(ipn, AF_INET6);
+		if (err)
+			return err;
 		o->failed = "cannot make the sockets of the UDP port";
-		o->err = open_slots(ipn, 0, ipn->group);
-		if (o->err)
-			return;
+		err = open_slots(ipn, 0, ipn->group);
+		if (err)
+			return err;
 	}
 	o->failed = "cannot make a socket with a source port";
-	o->err = open_slots(ipn, IPCP_NET_GROUP, o->sources);
+	return open_slots(ipn, IPCP_NET_GROUP, o->sources);
 }
 
 static unsigned int count_socks(const struct ipcp_net *ipn)
@@ -257,18 +254,38 @@ static int open_socks(struct ipcp_net *ipn, bool group, unsigned int sources,
 		      struct netlink_ext_ack *extack)
 {
 	struct opening o = { .ipn = ipn, .group = group, .sources = sources };
+	int err = ipcp_udp_by_worker(make_socks, &o);
 
-	INIT_WORK_ONSTACK(&o.work, open_work);
-	queue_work(ipcp_wq, &o.work);
-	flush_work(&o.work);
-	destroy_work_on_stack(&o.work);
-	if (o.err) {
+	if (err) {
 		NL_SET_ERR_MSG_FMT(extack, "%s", o.failed);
-		return o.err;
+		return err;
 	}
 	each_sock(ipn, set_rcvbuf,
 		  max(IPCP_UDP_RCVBUF / count_socks(ipn), IPCP_UDP_RCVBUF_MIN));
 	return 0;
+}
+
+/* Close the sockets of a slot and of all after it. */
+static void close_slots(struct ipcp_net *ipn, unsigned int first)
+{
+	struct ipcp_udp_sock *all[2 * IPCP_NET_SLOTS];
+	unsigned int n = 0;
+
+	for (unsigned int i = first; i < IPCP_NET_SLOTS; i++) {
+		all[n++] = rcu_replace_pointer(ipn->slots[i].sock4, NULL, true);
+		all[n++] = rcu_replace_pointer(ipn->slots[i].sock6, NULL, true);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		if (all[i])
+			rcu_assign_sk_user_data(all[i]->sk, NULL);
+	synchronize_net();	/* wait for senders and data_ready() */
+	for (unsigned int i = 0; i < n; i++) {
+		if (!all[i])
+			continue;
+		cancel_work_sync(&all[i]->rest);
+		sock_release(all[i]->sk->sk_socket);
+		kfree(all[i]);
+	}
 }
 
 /* Set the mark and drop all cached routes, which may depend on the mark. */
@@ -299,50 +316,83 @@ static unsigned int spread(unsigned int max)
 }
 
 /*
- * Return what a namespace can hold for its agent: the receive buffers, and the
- * messages in the queue of upcalls.
+ * Return what a namespace with @socks sockets can hold for its agent: the receive
+ * buffers, and the messages in the queue of upcalls.
  */
-static unsigned int agent_bytes(void)
+static unsigned long agent_bytes(unsigned int socks)
 {
-	unsigned int socks = 4 * min(num_possible_cpus(), 8U);
-
 	return max(socks * IPCP_UDP_RCVBUF_MIN, IPCP_UDP_RCVBUF) +
 	       IPCP_CTRL_BYTES + IPCP_SEALED_BYTES;
 }
 
+/* Return the number of slots in use from IPCP_NET_GROUP on. */
+static unsigned int count_sources(const struct ipcp_net *ipn)
+{
+	unsigned int n = 0;
+
+	while (n < IPCP_NET_SOURCES &&
+	       rcu_access_pointer(ipn->slots[IPCP_NET_GROUP + n].sock4))
+		n++;
+	return n;
+}
+
 static void end_payer(struct ipcp_net *ipn)
 {
-	ipcp_user_release(ipn->payer, agent_bytes());
+	ipcp_user_release(ipn->payer, ipn->paid);
 	ipcp_user_put(ipn->payer);
 	ipn->payer = NULL;
+	ipn->paid = 0;
 }
 
 /*
- * Let the user of the current process pay for what the namespace holds for its
- * agent, and nobody else from now on.
+ * Reserve what the namespace will hold for its agent with @socks sockets, for the
+ * user of the current process. Who has paid before has reserved some of it.
+ * Return the user in @user, which is NULL for one without limits, and the bytes
+ * that were reserved in @bytes.
  */
-static int set_payer(struct ipcp_net *ipn, struct netlink_ext_ack *extack)
+static int begin_payer(struct ipcp_net *ipn, unsigned int socks,
+		       struct ipcp_user **user, unsigned long *bytes,
+		       struct netlink_ext_ack *extack)
 {
-	struct ipcp_user *user = NULL;
+	unsigned long need = agent_bytes(socks);
 
-	if (!capable(CAP_SYS_RESOURCE)) {
-		user = ipcp_user_get(current_euid());
-		if (!user)
-			return -ENOMEM;
-	}
-	if (user == ipn->payer) {
-		ipcp_user_put(user);	/* has paid already, or has no limits */
+	*user = NULL;
+	*bytes = 0;
+	if (capable(CAP_SYS_RESOURCE))
 		return 0;
-	}
-	if (!ipcp_user_reserve(user, agent_bytes())) {
-		ipcp_user_put(user);
+	*user = ipcp_user_get(current_euid());
+	if (!*user)
+		return -ENOMEM;
+	if (*user == ipn->payer)
+		need -= min(need, ipn->paid);
+	if (!ipcp_user_reserve(*user, need)) {
+		ipcp_user_put(*user);
 		NL_SET_ERR_MSG(extack,
 			       "this user's sockets and queues hold too much; see max_user_mib in ipcp_rekey(4)");
 		return -EDQUOT;
 	}
+	*bytes = need;
+	return 0;
+}
+
+/*
+ * Let a user pay for the sockets that were made, and nobody else from now on.
+ * Consumes the reference and the reservation of begin_payer(), and gives back what
+ * was reserved for sockets that this kernel has not, as those of IPv6.
+ */
+static void set_payer(struct ipcp_net *ipn, struct ipcp_user *user,
+		      unsigned long bytes)
+{
+	unsigned long paid = agent_bytes(count_socks(ipn));
+
+	if (user && user == ipn->payer) {
+		bytes += ipn->paid;
+		ipn->paid = 0;
+	}
 	end_payer(ipn);
 	ipn->payer = user;
-	return 0;
+	ipn->paid = user ? paid : 0;
+	ipcp_user_release(user, bytes - ipn->paid);
 }
 
 /**
@@ -352,6 +402,8 @@ static int set_payer(struct ipcp_net *ipn, struct netlink_ext_ack *extack)
  * @extack: for the reason of a failure
  *
  * Sockets of an earlier agent are kept if the port is the same: flows use them.
+ * If the port is the same and others cannot be made, all is as before, and the
+ * same user pays.
  *
  * Context: Process context, may sleep.
  * Return: 0; -EBUSY if flows use another port; -EDQUOT if the user of the current
@@ -364,6 +416,9 @@ int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings
 	u16 port = settings->port ?: IPCP_REKEY_PORT;
 	unsigned int sources = settings->sources;
 	bool group = ipn->port != port;
+	struct ipcp_user *user;
+	unsigned long bytes;
+	unsigned int had;
 	int err;
 
 	if (group && ipn->port && !xa_empty(&ipn->flows)) {
@@ -376,7 +431,9 @@ int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings
 		sources = 0;	/* the port of the namespace */
 	if (group)
 		ipcp_udp_close(ipn);
-	err = set_payer(ipn, extack);
+	had = count_sources(ipn);
+	err = begin_payer(ipn, 2 * ((group ? spread(IPCP_NET_GROUP) : ipn->group) +
+				    max(had, sources)), &user, &bytes, extack);
 	if (err)
 		return err;
 	if (group) {
@@ -387,8 +444,13 @@ int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings
 	if (err) {
 		if (group)
 			ipcp_udp_close(ipn);
+		else
+			close_slots(ipn, IPCP_NET_GROUP + had);
+		ipcp_user_release(user, bytes);
+		ipcp_user_put(user);
 		return err;
 	}
+	set_payer(ipn, user, bytes);
 	WRITE_ONCE(ipn->sources, sources);
 	set_mark(ipn, settings->mark);
 	return 0;
@@ -402,26 +464,9 @@ int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings
  */
 void ipcp_udp_close(struct ipcp_net *ipn)
 {
-	struct ipcp_udp_sock *all[2 * IPCP_NET_SLOTS];
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < IPCP_NET_SLOTS; i++) {
-		all[n++] = rcu_replace_pointer(ipn->slots[i].sock4, NULL, true);
-		all[n++] = rcu_replace_pointer(ipn->slots[i].sock6, NULL, true);
-	}
 	ipn->port = 0;
-	for (unsigned int i = 0; i < n; i++)
-		if (all[i])
-			rcu_assign_sk_user_data(all[i]->sk, NULL);
-	synchronize_net();	/* wait for senders and data_ready() */
+	close_slots(ipn, 0);
 	end_payer(ipn);
-	for (unsigned int i = 0; i < n; i++) {
-		if (!all[i])
-			continue;
-		cancel_work_sync(&all[i]->rest);
-		sock_release(all[i]->sk->sk_socket);
-		kfree(all[i]);
-	}
 }
 
 /**

@@ -16,7 +16,9 @@
  * CTRL messages come from anybody.
  *
  * Requests and notifications come from users, and take turns with CTRL messages.
- * A user may use a share of the places that are left.
+ * In each namespace, a user may use a share of the places that are left. So users
+ * leave room for each other at each agent, and an agent that takes nothing off its
+ * queue keeps no user from the agent of another namespace.
  *
  * Without an agent nothing is queued, and requests fail at once.
  */
@@ -86,11 +88,62 @@ static void count_upcall(struct ipcp_net *ipn, const struct ipcp_upcall *up,
 	}
 }
 
+static unsigned long user_index(const struct ipcp_upcall *up)
+{
+	return __kuid_val(up->user->uid);
+}
+
+static unsigned long user_count(struct ipcp_net *ipn, const struct ipcp_upcall *up)
+{
+	void *entry = xa_load(&ipn->upcall_users, user_index(up));
+
+	return entry ? xa_to_value(entry) : 0;
+}
+
+/* Count a request or notification for its user, unless there are @max. */
+static int add_to_user(struct ipcp_net *ipn, struct ipcp_upcall *up,
+		       unsigned long max)
+{
+	unsigned long n;
+	int err;
+
+	lockdep_assert_held(&ipn->upcall_lock);
+	if (!up->user)
+		return 0;
+	n = user_count(ipn, up);
+	if (n >= max)
+		return -EDQUOT;
+	err = xa_err(xa_store(&ipn->upcall_users, user_index(up),
+			      xa_mk_value(n + 1), GFP_ATOMIC));
+	if (err)
+		return err;
+	up->counted = true;
+	ipcp_user_add_upcall(up->user);
+	return 0;
+}
+
+static void del_from_user(struct ipcp_net *ipn, struct ipcp_upcall *up)
+{
+	unsigned long n;
+
+	lockdep_assert_held(&ipn->upcall_lock);
+	if (!up->counted)
+		return;
+	n = user_count(ipn, up);
+	if (n > 1)	/* replaces an entry, which needs no memory */
+		xa_store(&ipn->upcall_users, user_index(up), xa_mk_value(n - 1),
+			 GFP_ATOMIC);
+	else
+		xa_erase(&ipn->upcall_users, user_index(up));
+	up->counted = false;
+	ipcp_user_del_upcall(up->user);
+}
+
 /*
  * Check that there is room for an upcall, and count a request or notification
  * for its user. Return 0 or why there is no room.
  */
-static int make_room(struct ipcp_net *ipn, const struct ipcp_upcall *up)
+static int make_room(struct ipcp_net *ipn, struct ipcp_upcall *up)
 {
 	unsigned int bytes = up->skb ? up->skb->truesize : 0, left;
 
@@ -108,7 +161,7 @@ static int make_room(struct ipcp_net *ipn, const struct ipcp_upcall *up)
 	if (ipn->upcall_count >= IPCP_UPCALL_COUNT)
 		return -EUSERS;
 	left = IPCP_UPCALL_COUNT - ipn->upcall_count;
-	return ipcp_user_add_upcall(up->user, max(left / IPCP_UPCALL_SHARE, 1));
+	return add_to_user(ipn, up, max(left / IPCP_UPCALL_SHARE, 1));
 }
 
 /* Return the queue that an upcall belongs to. */
@@ -142,7 +195,7 @@ static void del_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up)
 	count_upcall(ipn, up, -1);
 	list_del(&up->list);
 	if (!flow)
-		ipcp_user_del_upcall(up->user);
+		del_from_user(ipn, up);
 	else if (list_empty(&flow->sealed.queue))
 		list_del_init(&flow->sealed.turn);
 	else
@@ -222,18 +275,51 @@ struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 /**
  * ipcp_upcall_requeue() - Put back an upcall that could not be delivered
  * @ipn: namespace
- * @up: upcall; becomes the first of its queue
+ * @up: upcall; becomes the first of its queue, or is freed if its flow has ended
  *
  * Context: Process context.
  */
 void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up)
 {
+	bool ended;
+
 	spin_lock_bh(&ipn->upcall_lock);
-	if (!up->sealed_of)
-		ipcp_user_add_upcall(up->user, INT_MAX);
-	add_upcall(ipn, up);
-	list_move(&up->list, queue_of(ipn, up));
+	/* The bit is set before ipcp_upcall_forget() takes the lock. */
+	ended = up->sealed_of &&
+		test_bit(IPCP_FLOW_STOPPED, &up->sealed_of->bits);
+	if (!ended) {
+		if (!up->sealed_of)	/* not counted without memory */
+			add_to_user(ipn, up, ULONG_MAX);
+		add_upcall(ipn, up);
+		list_move(&up->list, queue_of(ipn, up));
+	}
 	spin_unlock_bh(&ipn->upcall_lock);
+	if (ended)
+		ipcp_upcall_free(up);
+}
+
+/**
+ * ipcp_upcall_forget() - Free the SEALED messages of a flow that has ended
+ * @flow: flow with IPCP_FLOW_STOPPED; the caller has a reference
+ *
+ * The agent can do nothing with them, and they would keep the flow.
+ *
+ * Context: Process context. The flow's worker, or when it cannot run any more.
+ */
+void ipcp_upcall_forget(struct ipcp_flow *flow)
+{
+	struct ipcp_net *ipn = flow->net;
+	struct ipcp_upcall *up, *next;
+	LIST_HEAD(gone);
+
+	spin_lock_bh(&ipn->upcall_lock);
+	list_for_each_entry_safe(up, next, &flow->sealed.queue, list) {
+		del_upcall(ipn, up);
+		list_add_tail(&up->list, &gone);
+	}
+	spin_unlock_bh(&ipn->upcall_lock);
+	list_for_each_entry_safe(up, next, &gone, list)
+		ipcp_upcall_free(up);
 }
 
 /**
@@ -424,6 +510,7 @@ void ipcp_upcall_purge(struct ipcp_net *ipn)
 void ipcp_upcall_net_init(struct ipcp_net *ipn)
 {
 	spin_lock_init(&ipn->upcall_lock);
+	xa_init(&ipn->upcall_users);
 	INIT_LIST_HEAD(&ipn->upcalls);
 	INIT_LIST_HEAD(&ipn->ctrl);
 	INIT_LIST_HEAD(&ipn->sealed);

@@ -25,6 +25,7 @@ enum ipcp_upcall_limits {
  * @sealed_of: for SEALED: the flow, with a reference
  * @user: for requests and notifications: user whose share they use, with a
  *	reference, or NULL for no limit
+ * @counted: counted in the share of @user. Locking: ipcp_net.upcall_lock
  * @flow_id: id of the flow, or 0
  * @name: for LISTEN, UNLISTEN, CANCEL and CLOSED: name
  * @owner: for LISTEN: process that asks to serve the name
@@ -33,7 +34,7 @@ enum ipcp_upcall_limits {
  * @epoch: for SEALED: epoch that the message came in
  * @skb: for CTRL and SEALED: the message
  *
- * Locking: All but @list belongs to the task that took the upcall off the
+ * Locking: All but @list and @counted belongs to the task that took the upcall off the
  * queue, and does not change while the upcall is queued.
  */
 struct ipcp_upcall {
@@ -43,6 +44,7 @@ struct ipcp_upcall {
 	struct ipcp_flow *flow;
 	struct ipcp_flow *sealed_of;
 	struct ipcp_user *user;
+	bool counted;
 	u32 flow_id;
 	char *name;
 	struct ipcp_owner owner;
@@ -66,6 +68,8 @@ int ipcp_upcall_listen(struct ipcp_net *ipn, const char *name,
 void ipcp_upcall_withdraw(struct ipcp_net *ipn, u64 id);
 void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
 		      const char *name, struct ipcp_user *user);
+
+void ipcp_upcall_forget(struct ipcp_flow *flow);
 
 struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn);
 void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up);

@@ -49,7 +49,7 @@ static const struct kernel_param_ops mib_ops = {
 module_param_cb(max_user_flows, &flows_ops, &max_user_flows, 0644);
 MODULE_PARM_DESC(max_user_flows, "Maximum number of flows and served names of a user");
 module_param_cb(max_user_mib, &mib_ops, &max_user_mib, 0644);
-MODULE_PARM_DESC(max_user_mib, "Maximum MiB that wait in queues of a user, 32 to 1024");
+MODULE_PARM_DESC(max_user_mib, "Maximum MiB that wait in queues of a user, 64 to 1024");
 
 /* Users by number. The last reference is dropped in softirqs, too. */
 static DEFINE_XARRAY_FLAGS(users, XA_FLAGS_LOCK_BH);
@@ -256,17 +256,13 @@ void ipcp_user_del_listener(struct ipcp_user *user)
 /**
  * ipcp_user_add_upcall() - Count a request or notification for an agent
  * @user: user, or NULL
- * @max: maximum number
  *
  * Context: Any context.
- * Return: 0, or -EDQUOT if the user has @max or more already.
  */
-int ipcp_user_add_upcall(struct ipcp_user *user, int max)
+void ipcp_user_add_upcall(struct ipcp_user *user)
 {
-	if (!user || atomic_inc_return(&user->upcalls) <= max)
-		return 0;
-	atomic_dec(&user->upcalls);
-	return -EDQUOT;
+	if (user)
+		atomic_inc(&user->upcalls);
 }
 
 /**

@@ -11,7 +11,7 @@
 enum ipcp_user_limits {
 	IPCP_USER_FLOWS		= 32768,	/* default of max_user_flows */
 	IPCP_USER_MIB		= 256,		/* default of max_user_mib */
-	IPCP_USER_MIB_MIN	= 32,		/* an agent holds 16 MiB */
+	IPCP_USER_MIB_MIN	= 64,		/* an agent holds 40 MiB at most */
 	IPCP_USER_MIB_MAX	= 1024,		/* on 32 bits, too */
 	IPCP_QUEUE_FREE		= 4 << 10,	/* bytes of a ring, reserved with a flow */
 	IPCP_QUEUE_STEP		= 32 << 10,	/* bytes that a ring reserves at a time */
@@ -23,7 +23,8 @@ enum ipcp_user_limits {
  * @refs: references. Locking: atomic, becomes 0 under the lock of the table
  * @objects: number of flows and names. Locking: atomic
  * @listeners: number of names among @objects. Locking: atomic
- * @upcalls: requests and notifications that wait for an agent. Locking: atomic
+ * @upcalls: requests and notifications that wait for an agent, only shown: limits
+ *	apply to each namespace. Locking: atomic
  * @bytes: bytes reserved for queues. Locking: atomic
  * @rcu: frees the structure
  */
@@ -49,7 +50,7 @@ int ipcp_user_add_flow(struct ipcp_user *user);
 void ipcp_user_del_flow(struct ipcp_user *user);
 int ipcp_user_add_listener(struct ipcp_user *user);
 void ipcp_user_del_listener(struct ipcp_user *user);
-int ipcp_user_add_upcall(struct ipcp_user *user, int max);
+void ipcp_user_add_upcall(struct ipcp_user *user);
 void ipcp_user_del_upcall(struct ipcp_user *user);
 bool ipcp_user_reserve(struct ipcp_user *user, unsigned long bytes);
 void ipcp_user_release(struct ipcp_user *user, unsigned long bytes);

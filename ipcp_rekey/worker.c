@@ -21,6 +21,40 @@
 /* CLOSE may be lost, so send it IPCP_CLOSES times, with exponential backoff. */
 #define IPCP_CLOSE_MS		200
 
+/* Queues in use are empty every now and then. Give back what they have after this. */
+#define IPCP_TRIM_MS		1000
+
+/* Senders try again this time after their user had no memory for a message. */
+#define IPCP_REFUSED_MS		100
+
+static void trim_queues(struct ipcp_flow *flow, unsigned long *next)
+{
+	if (flow->trim_at && !ipcp_deadline_add(next, flow->trim_at)) {
+		ipcp_rbuff_trim(&flow->n_rb);
+		ipcp_inflight_trim(flow->inflight);
+		flow->trim_at = 0;
+	}
+	if (!flow->trim_at && (ipcp_rbuff_reserved(&flow->n_rb) ||
+			       ipcp_inflight_reserved(flow->inflight)))
+		flow->trim_at = max(ipcp_deadline_in(next, msecs_to_jiffies(IPCP_TRIM_MS)),
+				    1UL);
+}
+
+/*
+ * Wake senders some time after a send failed for the limit of the user. Which of
+ * the user's flows gives memory back, and when, is not watched.
+ */
+static void check_refused(struct ipcp_flow *flow, unsigned long *next)
+{
+	unsigned long refused = READ_ONCE(flow->inflight->refused);
+
+	if (!refused || ipcp_deadline_add(next, refused +
+					  msecs_to_jiffies(IPCP_REFUSED_MS)))
+		return;
+	WRITE_ONCE(flow->inflight->refused, 0);
+	ipcp_rbflags_wake(&flow->n_rb.flags, EPOLLOUT | EPOLLWRNORM);
+}
+
 /* Send CLOSE to the peer if it is due. Return true once all are sent. */
 static bool send_close(struct ipcp_flow *flow, unsigned long *next)
 {
@@ -124,8 +158,8 @@ bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 	*next = ipcp_deadline_never();
 	ipcp_rx_drain(flow);
 	ipcp_control_work(flow);
-	ipcp_rbuff_trim(&flow->n_rb);
-	ipcp_inflight_trim(flow->inflight);
+	trim_queues(flow, next);
+	check_refused(flow, next);
 
 	if (ipcp_flow_pending(flow))
 		check_heard(flow);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Flows for the suites, created by the module's own functions. */
+#include <linux/cred.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 
@@ -32,6 +33,23 @@ void test_drain(void)
 		flush_workqueue(ipcp_wq);
 	}
 	kvfree_rcu_barrier();
+}
+
+/* Call a function as a user with limits. Return: what it returns. */
+int test_as_user(struct kunit *test, unsigned int uid, int (*fn)(void *arg), void *arg)
+{
+	struct cred *user = prepare_creds();
+	const struct cred *before;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	user->euid = KUIDT_INIT(uid);
+	cap_lower(user->cap_effective, CAP_SYS_RESOURCE);
+	before = override_creds(user);
+	err = fn(arg);
+	revert_creds(before);
+	put_cred(user);
+	return err;
 }
 
 static void end_flow(void *data)

@@ -27,8 +27,12 @@ enum test_role {
 extern const enum test_role test_roles[2];
 void test_describe_role(const enum test_role *role, char *desc);
 
+/* An agent: an address that nobody follows. */
+#define TEST_AGENT ((struct sock *)1)
+
 struct ipcp_net *test_net(void);
 void test_drain(void);
+int test_as_user(struct kunit *test, unsigned int uid, int (*fn)(void *arg), void *arg);
 
 struct ipcp_flow *test_flow(struct kunit *test);
 struct ipcp_flow *test_flow_of(struct kunit *test,

@@ -4,7 +4,6 @@
  * Messages in flight in a queue that keeps them for any time: the objects that
  * they hold, and those that they do not hold.
  */
-#include <linux/cred.h>
 #include <net/dst.h>
 #include <net/dst_cache.h>
 #include <net/route.h>
@@ -37,19 +36,15 @@ static struct ipcp_consumer *new_consumer(struct kunit *test)
 	return consumer;
 }
 
+static int set_payer(void *payer)
+{
+	return ipcp_payer_current(payer);
+}
+
 /* Make a user with limits the payer. */
 static void user_pays(struct kunit *test, struct ipcp_payer *payer)
 {
-	struct cred *user = prepare_creds();
-	const struct cred *before;
-
-	KUNIT_ASSERT_NOT_NULL(test, user);
-	user->euid = KUIDT_INIT(UID);
-	cap_lower(user->cap_effective, CAP_SYS_RESOURCE);
-	before = override_creds(user);
-	KUNIT_EXPECT_EQ(test, ipcp_payer_current(payer), 0);
-	revert_creds(before);
-	put_cred(user);
+	KUNIT_EXPECT_EQ(test, test_as_user(test, UID, set_payer, payer), 0);
 	KUNIT_ASSERT_NOT_NULL(test, payer->user);
 }
 
@@ -80,6 +75,16 @@ static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *co
 	/* The reference of the test outlives this flow. */
 	rcu_assign_pointer(flow->mate, mate);
 	return flow;
+}
+
+/* Return: what sending a message of so many bytes returns. */
+static int send_one(struct kunit *test, struct ipcp_flow *flow, unsigned int len)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_zero(skb, len);
+	return test_send(flow, skb);
 }
 
 /* Send messages and take them off the ring. */
@@ -182,6 +187,90 @@ static void memory_in_flight_is_reserved_in_steps_until_it_is_trimmed(struct kun
 	__skb_queue_purge(&more);
 	ipcp_inflight_trim(flow->inflight);
 	KUNIT_EXPECT_EQ(test, user_bytes(), IPCP_QUEUE_FREE);
+}
+
+static void memory_of_earlier_messages_is_not_kept_for_longer_ones(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct sk_buff_head taken;
+
+	flow = new_sender(test, consumer, mate);
+	send(test, flow, mate, IPCP_INFLIGHT_STEP + 1, &taken);
+	KUNIT_EXPECT_EQ(test, flow->inflight->quota, 2 * IPCP_INFLIGHT_STEP);
+	__skb_queue_purge(&taken);
+	KUNIT_EXPECT_EQ(test, send_one(test, flow, 900), 0);
+	KUNIT_EXPECT_EQ(test, flow->inflight->quota, IPCP_INFLIGHT_STEP);
+	ipcp_rx_purge(mate);
+}
+
+static void a_flow_without_messages_keeps_nothing_at_the_limit(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct sk_buff_head taken;
+	unsigned long reserved;
+
+	flow = new_sender(test, consumer, mate);
+	send(test, flow, mate, 1, &taken);
+	reserved = flow->inflight->reserved;
+	atomic_long_set(&flow->payer.user->bytes, ipcp_user_max_bytes());
+	KUNIT_EXPECT_EQ(test, send_one(test, flow, 900), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, user_bytes(), ipcp_user_max_bytes());
+	__skb_queue_purge(&taken);
+	KUNIT_EXPECT_EQ(test, send_one(test, flow, 900), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, user_bytes(), ipcp_user_max_bytes() - reserved);
+	KUNIT_EXPECT_EQ(test, flow->inflight->quota, 0);
+	atomic_long_set(&flow->payer.user->bytes, IPCP_QUEUE_FREE);
+}
+
+static void the_worker_trims_what_was_idle_for_a_time(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct sk_buff_head taken;
+
+	flow = new_sender(test, consumer, mate);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->trim_at, 0);
+	send(test, flow, mate, 1, &taken);
+	test_work(flow);
+	KUNIT_EXPECT_NE(test, flow->trim_at, 0);
+	flow->trim_at = jiffies - HZ;
+	test_work(flow);
+	KUNIT_EXPECT_GT(test, user_bytes(), IPCP_QUEUE_FREE);
+	KUNIT_EXPECT_TRUE(test, time_after(flow->trim_at, jiffies - HZ));
+	__skb_queue_purge(&taken);
+	KUNIT_EXPECT_GT(test, user_bytes(), IPCP_QUEUE_FREE);
+	flow->trim_at = jiffies - HZ;
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, user_bytes(), IPCP_QUEUE_FREE);
+	KUNIT_EXPECT_EQ(test, flow->trim_at, 0);
+}
+
+static void who_is_refused_is_counted_and_woken_later(struct kunit *test)
+{
+	struct ipcp_flow *mate = test_flow(test), *flow;
+	struct ipcp_consumer *consumer = new_consumer(test);
+	struct test_waker *sleeper = test_sleep(test, consumer);
+
+	flow = new_sender(test, consumer, mate);
+	KUNIT_EXPECT_FALSE(test, ipcp_tx_refused(flow));
+	atomic_long_set(&flow->payer.user->bytes, ipcp_user_max_bytes());
+	KUNIT_EXPECT_EQ(test, send_one(test, flow, 1), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, test_drops(flow, IPCP_DROP_NOMEM), 1);
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_refused(flow));
+
+	flow->inflight->refused = jiffies + TEST_TIME;	/* not yet */
+	test_work(flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_refused(flow));
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 0);
+	flow->inflight->refused = jiffies - HZ;
+	test_work(flow);
+	KUNIT_EXPECT_FALSE(test, ipcp_tx_refused(flow));
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
+	atomic_long_set(&flow->payer.user->bytes, IPCP_QUEUE_FREE);
 }
 
 static void a_user_at_the_limit_sends_nothing_more(struct kunit *test)
@@ -312,6 +401,10 @@ static void messages_in_one_buffer_count_until_it_is_freed(struct kunit *test)
 static struct kunit_case inflight_test_cases[] = {
 	KUNIT_CASE(messages_hold_their_user_but_no_route_or_namespace),
 	KUNIT_CASE(memory_in_flight_is_reserved_in_steps_until_it_is_trimmed),
+	KUNIT_CASE(memory_of_earlier_messages_is_not_kept_for_longer_ones),
+	KUNIT_CASE(a_flow_without_messages_keeps_nothing_at_the_limit),
+	KUNIT_CASE(the_worker_trims_what_was_idle_for_a_time),
+	KUNIT_CASE(who_is_refused_is_counted_and_woken_later),
 	KUNIT_CASE(a_user_at_the_limit_sends_nothing_more),
 	KUNIT_CASE(the_last_message_lets_go_of_who_sleeps_and_of_the_module),
 	KUNIT_CASE(so_does_a_flow_that_ends_after_its_messages),

@@ -3,6 +3,7 @@
 /* When a flow is due for a new seed, and why. */
 #include "flow_util.h"
 #include "test_util.h"
+#include "tx.h"
 
 #define NOT_DONE_TIME	msecs_to_jiffies(IPCP_NOT_DONE_MS)
 #define WATERMARK	((u64)IPCP_REKEY_WATERMARK_LEAF)
@@ -151,6 +152,26 @@ static void it_comes_back_when_something_may_be_due(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_keyrot(flow), ep->promoted + NOT_DONE_TIME);
 }
 
+/* On 32 bits, jiffies turn round while an epoch without a successor is kept. */
+static void an_old_epoch_stays_old(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+	struct ipcp_epoch *ep = test_newest(flow);
+
+	flow->max_age = MAX_JIFFY_OFFSET;
+	clear_bit(IPCP_EP_CONFIRMED, &ep->flags);
+	for (int i = 0; i < 12; i++) {
+		/* the longest pause of the worker */
+		ep->parked -= MAX_JIFFY_OFFSET / 2;
+		ep->promoted -= MAX_JIFFY_OFFSET / 2;
+		if (i > 1) {
+			KUNIT_EXPECT_FALSE(test, ipcp_tx_ready(flow));
+			KUNIT_EXPECT_TRUE(test, ipcp_epoch_confirm_overdue(ep));
+		}
+		test_keyrot(flow);
+	}
+}
+
 static void a_reason_is_told_once(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
@@ -173,6 +194,7 @@ static void a_flow_without_encryption_is_never_due(struct kunit *test)
 static struct kunit_case due_test_cases[] = {
 	KUNIT_CASE_PARAM(the_worker_says_why, due_gen_params),
 	KUNIT_CASE(it_comes_back_when_something_may_be_due),
+	KUNIT_CASE(an_old_epoch_stays_old),
 	KUNIT_CASE(a_reason_is_told_once),
 	KUNIT_CASE(a_flow_without_encryption_is_never_due),
 	{}

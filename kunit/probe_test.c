@@ -569,6 +569,41 @@ static void a_probe_is_answered_and_confirms(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, test_receive_now());
 }
 
+static int xmit_nowhere(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	kfree_skb(skb);
+	return -ENETUNREACH;
+}
+
+static const struct ipcp_path_ops no_path = {
+	.xmit = xmit_nowhere,
+	.received = ipcp_udp_received,
+};
+
+/* A search has found a size when the route goes. */
+static void a_search_that_is_cut_short_sets_what_it_has_found(struct kunit *test)
+{
+	struct ipcp_flow *one, *two;
+	unsigned long next = jiffies + TEST_TIME;
+
+	test_pair(test, &one, &two);
+	set_link(one);
+	one->path = &no_path;
+	one->mtu = BASE - IPCP_OVERHEAD;
+	one->probe.size = BASE;
+	one->probe.phase = IPCP_PROBE_SEARCH;
+	one->probe.searching = true;
+	one->probe.top = LINK;
+	one->probe.candidate = LINK;
+	one->probe.rounds = 1;
+	one->probe.best = 1392;
+	one->probe.at = jiffies;
+	ipcp_probe_work(one, &next);
+	KUNIT_EXPECT_EQ(test, one->probe.size, 1392);
+	KUNIT_EXPECT_EQ(test, one->mtu, 1392 - IPCP_OVERHEAD);
+	KUNIT_EXPECT_FALSE(test, one->probe.searching);
+}
+
 /* Only what a re-key may need uses the reserve. */
 static void a_probe_does_not_use_the_reserve(struct kunit *test)
 {
@@ -614,6 +649,7 @@ static struct kunit_case probe_test_cases[] = {
 	KUNIT_CASE_PARAM(a_malformed_probe_is_dropped, bad_gen_params),
 	KUNIT_CASE(only_a_packet_above_base_is_noted),
 	KUNIT_CASE(a_probe_is_answered_and_confirms),
+	KUNIT_CASE(a_search_that_is_cut_short_sets_what_it_has_found),
 	KUNIT_CASE(a_probe_does_not_use_the_reserve),
 	{}
 };

@@ -152,7 +152,11 @@ static void its_user_pays_in_steps_until_it_is_trimmed(struct kunit *test)
 	rb->user = new_user(test);
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 0, IPCP_QUEUE_FREE));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes), 0);
+	KUNIT_EXPECT_FALSE(test, rb->grown);
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_reserved(rb));
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 1, 1));
+	KUNIT_EXPECT_TRUE(test, rb->grown);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_reserved(rb));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes),
 			IPCP_QUEUE_STEP);
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 2, 2 * IPCP_QUEUE_STEP));

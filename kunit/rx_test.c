@@ -555,6 +555,20 @@ static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), htons(1));
 }
 
+/* The lowest counter is the highest of an epoch, too, while it is the only one. */
+static void the_first_packet_says_where_the_peer_is(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	__be16 port = test_bound_port(e.to);
+	struct sk_buff *skb = say(test, &e);
+
+	KUNIT_ASSERT_EQ(test, test_header(test, skb).counter, 0);
+	test_bind(e.to, htons(1), INADDR_LOOPBACK);
+	deliver(&e, skb);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
+	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), port);
+}
+
 static void the_highest_packet_says_which_address_of_ours_the_peer_knows(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -590,10 +604,10 @@ static void sealed_messages_go_to_the_agent(struct kunit *test)
 	struct ends e = new_ends(test);
 	struct ipcp_upcall *up;
 
-	test_net()->agent = 1;
+	test_net()->agent = TEST_AGENT;
 	test_deliver(say_control(test, &e, IPCP_PDU_SEALED, 3));
 	ipcp_control_work(e.to);
-	test_net()->agent = 0;
+	test_net()->agent = NULL;
 	up = ipcp_upcall_next(test_net());
 	KUNIT_ASSERT_NOT_NULL(test, up);
 	KUNIT_EXPECT_EQ(test, up->type, IPCP_REKEY_UPCALL_TYPE_SEALED);
@@ -720,6 +734,7 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(a_forged_jump_leaves_nothing),
 	KUNIT_CASE(a_peer_that_is_heard_is_back),
 	KUNIT_CASE(the_highest_packet_says_where_the_peer_is),
+	KUNIT_CASE(the_first_packet_says_where_the_peer_is),
 	KUNIT_CASE(the_highest_packet_says_which_address_of_ours_the_peer_knows),
 	KUNIT_CASE(close_takes_the_flow_down_but_not_what_waits),
 	KUNIT_CASE(sealed_messages_go_to_the_agent),

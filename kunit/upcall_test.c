@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* The queue to the agent: order, budgets, and a user's share. */
+#include <linux/pid_namespace.h>
+#include <linux/user_namespace.h>
+#include <net/net_namespace.h>
+#include <net/netlink.h>
+
 #include "cb.h"
 #include "flow_util.h"
 #include "net.h"
+#include "show.h"
 #include "test_util.h"
 #include "upcall.h"
 #include "users.h"
@@ -12,13 +18,13 @@
 
 static void no_agent(void *data)
 {
-	test_net()->agent = 0;
+	test_net()->agent = NULL;
 	ipcp_upcall_purge(test_net());
 }
 
 static int with_agent(struct kunit *test)
 {
-	test_net()->agent = 1;
+	test_net()->agent = TEST_AGENT;
 	test_net()->ctrl_turn = false;
 	test_net()->sealed_run = 0;
 	return kunit_add_action_or_reset(test, no_agent, NULL);
@@ -59,11 +65,16 @@ static bool sealed(struct kunit *test, struct ipcp_flow *flow)
 	return false;
 }
 
-static int request(struct ipcp_user *user, u64 *id)
+static int request_at(struct ipcp_net *ipn, struct ipcp_user *user, u64 *id)
 {
 	struct ipcp_owner owner = {};
 
-	return ipcp_upcall_listen(test_net(), "kunit", &owner, user, id);
+	return ipcp_upcall_listen(ipn, "kunit", &owner, user, id);
+}
+
+static int request(struct ipcp_user *user, u64 *id)
+{
+	return request_at(test_net(), user, id);
 }
 
 static void drop_user(void *user)
@@ -193,6 +204,87 @@ static void one_user_leaves_room_for_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&one->refs), 1);
 }
 
+static void purge(void *ipn)
+{
+	ipcp_upcall_purge(ipn);
+}
+
+/* An agent elsewhere that takes nothing keeps no user from another agent. */
+static void a_user_has_a_share_in_each_namespace(struct kunit *test)
+{
+	struct ipcp_net *elsewhere = kunit_kzalloc(test, sizeof(*elsewhere), GFP_KERNEL);
+	struct ipcp_user *user = new_user(test, 4242);
+	unsigned int n = 0, m = 0;
+	u64 id;
+
+	KUNIT_ASSERT_NOT_NULL(test, elsewhere);
+	elsewhere->net = &init_net;
+	elsewhere->agent = 1;
+	ipcp_upcall_net_init(elsewhere);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, purge, elsewhere), 0);
+
+	while (n <= IPCP_UPCALL_COUNT && !request_at(elsewhere, user, &id))
+		n++;
+	KUNIT_EXPECT_LT(test, n, IPCP_UPCALL_COUNT);
+	while (m <= IPCP_UPCALL_COUNT && !request(user, &id))
+		m++;
+	KUNIT_EXPECT_EQ(test, m, n);
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->upcalls), n + m);
+	ipcp_upcall_purge(elsewhere);
+	KUNIT_EXPECT_EQ(test, atomic_read(&user->upcalls), m);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&elsewhere->upcall_users));
+	KUNIT_EXPECT_EQ(test, request(user, &id), -EDQUOT);
+}
+
+static void messages_of_a_flow_go_when_it_ends(struct kunit *test)
+{
+	struct ipcp_flow *one = test_flow(test), *other = test_flow(test);
+	struct ipcp_upcall *up, *taken;
+	int refs = refcount_read(&one->refs);
+
+	for (int i = 0; i < 3; i++)
+		KUNIT_EXPECT_TRUE(test, sealed(test, one));
+	KUNIT_EXPECT_TRUE(test, sealed(test, other));
+	taken = ipcp_upcall_next(test_net());
+	KUNIT_ASSERT_NOT_NULL(test, taken);
+	KUNIT_ASSERT_PTR_EQ(test, taken->sealed_of, one);
+
+	ipcp_flow_get(one);
+	test_end_flow(test, one);
+	KUNIT_EXPECT_EQ(test, test_net()->sealed_bytes, BYTES);
+	KUNIT_EXPECT_TRUE(test, list_empty(&one->sealed.turn));
+	ipcp_upcall_requeue(test_net(), taken);	/* which frees it */
+	KUNIT_EXPECT_EQ(test, refcount_read(&one->refs), refs - 1);
+	ipcp_flow_put(one);
+
+	up = ipcp_upcall_next(test_net());
+	KUNIT_ASSERT_NOT_NULL(test, up);
+	KUNIT_EXPECT_PTR_EQ(test, up->sealed_of, other);
+	ipcp_upcall_free(up);
+	KUNIT_EXPECT_NULL(test, ipcp_upcall_next(test_net()));
+}
+
+/* A program may give an agent more time than 32 bits hold milliseconds. */
+static void the_longest_time_to_answer_is_shown_as_such(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_flow(test);
+	struct ipcp_upcall up = { .type = IPCP_REKEY_UPCALL_TYPE_ALLOC, .flow = flow };
+	struct ipcp_reader reader = { .users = &init_user_ns, .pids = &init_pid_ns };
+	struct sk_buff *skb = alloc_skb(NLMSG_GOODSIZE, GFP_KERNEL);
+	const struct nlattr *nla;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	flow->deadline = jiffies + MAX_JIFFY_OFFSET / 2;
+	KUNIT_EXPECT_EQ(test, ipcp_show_upcall(skb, &up, &reader), 0);
+	nla = nla_find((struct nlattr *)skb->data, skb->len,
+		       IPCP_REKEY_A_UPCALL_TIMEOUT);
+	KUNIT_EXPECT_NOT_NULL(test, nla);
+	if (nla)
+		KUNIT_EXPECT_EQ(test, nla_get_u32(nla),
+				min_t(u64, jiffies64_to_msecs(MAX_JIFFY_OFFSET / 2), U32_MAX));
+	kfree_skb(skb);
+}
+
 static void the_places_of_a_namespace_are_bounded(struct kunit *test)
 {
 	unsigned int n = 0;
@@ -270,6 +362,9 @@ static struct kunit_case upcall_test_cases[] = {
 	KUNIT_CASE(a_flood_of_ctrl_leaves_room_for_all_else),
 	KUNIT_CASE(one_flow_leaves_room_for_others),
 	KUNIT_CASE(one_user_leaves_room_for_others),
+	KUNIT_CASE(a_user_has_a_share_in_each_namespace),
+	KUNIT_CASE(messages_of_a_flow_go_when_it_ends),
+	KUNIT_CASE(the_longest_time_to_answer_is_shown_as_such),
 	KUNIT_CASE(the_places_of_a_namespace_are_bounded),
 	KUNIT_CASE(a_request_can_be_withdrawn_until_it_is_taken),
 	KUNIT_CASE(what_could_not_be_delivered_is_the_next_of_its_kind),

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Users: one entry for the whole system, and its limits. */
+/* Users: one entry for the whole system, its limits, and what an agent's pays. */
+#include <linux/sizes.h>
+#include <net/net_namespace.h>
+
+#include "flow_util.h"
 #include "test_util.h"
+#include "udp.h"
+#include "upcall.h"
 #include "users.h"
 
 #define UID	4242
@@ -45,7 +51,7 @@ static void nobody_has_no_limits(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, ipcp_user_add_flow(NULL), 0);
 	KUNIT_EXPECT_EQ(test, ipcp_user_add_listener(NULL), 0);
-	KUNIT_EXPECT_EQ(test, ipcp_user_add_upcall(NULL, 0), 0);
+	ipcp_user_add_upcall(NULL);
 	KUNIT_EXPECT_TRUE(test, ipcp_user_reserve(NULL, ULONG_MAX));
 	ipcp_user_del_flow(NULL);
 	ipcp_user_del_listener(NULL);
@@ -95,7 +101,96 @@ static void a_user_has_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), bytes);
 }
 
+/* The sockets of a namespace */
+
+#define MIB	((long)SZ_1M)
+
+static int open_socks(void *settings)
+{
+	struct ipcp_net *ipn = test_net();
+	int err;
+
+	mutex_lock(&ipn->agent_lock);
+	err = ipcp_udp_open(ipn, settings, NULL);
+	mutex_unlock(&ipn->agent_lock);
+	return err;
+}
+
+/* Make the sockets for an agent of a user. */
+static int open_as(struct kunit *test, unsigned int uid, unsigned int sources)
+{
+	struct ipcp_udp_settings settings = { .sources = sources };
+
+	return test_as_user(test, uid, open_socks, &settings);
+}
+
+static void close_socks(void *unused)
+{
+	struct ipcp_net *ipn = test_net();
+
+	mutex_lock(&ipn->agent_lock);
+	ipcp_udp_close(ipn);
+	mutex_unlock(&ipn->agent_lock);
+}
+
+/* Return: bytes that the sockets and queues of the namespace may hold. */
+static long held(void)
+{
+	struct ipcp_net *ipn = test_net();
+	long n = 0;
+
+	for (int i = 0; i < IPCP_NET_SLOTS; i++)
+		n += !!rcu_access_pointer(ipn->slots[i].sock4) +
+		     !!rcu_access_pointer(ipn->slots[i].sock6);
+	return max(n * MIB, 8 * MIB) + IPCP_CTRL_BYTES + IPCP_SEALED_BYTES;
+}
+
+/* Return: bytes that a user has reserved, or -1 without an entry. */
+static long bytes_of(unsigned int uid)
+{
+	struct ipcp_user *user = ipcp_user_find(KUIDT_INIT(uid));
+	long bytes = user ? atomic_long_read(&user->bytes) : -1;
+
+	ipcp_user_put(user);
+	return bytes;
+}
+
+static void an_agent_pays_for_the_sockets_that_there_are(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, close_socks, NULL), 0);
+	KUNIT_ASSERT_EQ(test, open_as(test, UID, 1), 0);
+	KUNIT_EXPECT_EQ(test, bytes_of(UID), held());
+	KUNIT_ASSERT_EQ(test, open_as(test, UID, IPCP_NET_SOURCES), 0);
+	KUNIT_EXPECT_GT(test, held(), 16 * MIB);
+	KUNIT_EXPECT_EQ(test, bytes_of(UID), held());
+	KUNIT_ASSERT_EQ(test, open_as(test, UID + 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, bytes_of(UID), -1);
+	KUNIT_EXPECT_EQ(test, bytes_of(UID + 1), held());
+	close_socks(NULL);
+	KUNIT_EXPECT_EQ(test, bytes_of(UID + 1), -1);
+}
+
+/* A range of one port has too few for the sockets with source ports. */
+static void an_agent_that_gets_no_sockets_pays_nothing(struct kunit *test)
+{
+	u32 range = READ_ONCE(init_net.ipv4.ip_local_ports.range);
+	long before;
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, close_socks, NULL), 0);
+	KUNIT_ASSERT_EQ(test, open_as(test, UID, 1), 0);
+	before = held();
+	WRITE_ONCE(init_net.ipv4.ip_local_ports.range, 40000U << 16 | 40000);
+	KUNIT_EXPECT_LT(test, open_as(test, UID + 1, IPCP_NET_SOURCES), 0);
+	WRITE_ONCE(init_net.ipv4.ip_local_ports.range, range);
+	KUNIT_EXPECT_EQ(test, bytes_of(UID + 1), -1);
+	KUNIT_EXPECT_EQ(test, bytes_of(UID), before);
+	KUNIT_EXPECT_EQ(test, held(), before);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(test_net()->slots[IPCP_NET_GROUP].sock4));
+}
+
 static struct kunit_case user_test_cases[] = {
+	KUNIT_CASE(an_agent_pays_for_the_sockets_that_there_are),
+	KUNIT_CASE(an_agent_that_gets_no_sockets_pays_nothing),
 	KUNIT_CASE(a_user_has_one_entry_while_it_has_something),
 	KUNIT_CASE(nobody_has_no_limits),
 	KUNIT_CASE_PARAM(a_user_has_limits, limit_gen_params),

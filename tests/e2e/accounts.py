@@ -12,6 +12,7 @@ import mmap
 import os
 import pickle
 import resource
+import select
 import signal
 import struct
 import time
@@ -27,6 +28,8 @@ PR_SET_DUMPABLE = 4
 FLOWS = 150
 NODE_KEYS = 4096	# bytes, and each end has more than that
 RING = 1024		# packets
+MIB = 64		# the least that a user may be limited to
+FULL = 48		# flows, whose full rings are more than a user may have
 HELD = 32 << 20		# bytes of a program
 BACKLOG = 1024		# more flows than a group at its limit has memory for
 REFUSED = 20		# flows, for lack of it
@@ -316,6 +319,51 @@ def ring_of_a_user():
         other.close()
 
 
+@case("flows that are idle give back what they had reserved, without a timeout, too")
+def idle_flows_give_back():
+    with Limited() as agents:
+        one, other = agents.flow("idle")
+        agents.alice.do("FLOW_SET", "FLOW", id=one.info().id, peer_timeout=0)
+        before = users()[NOBODY]["bytes"]
+        for _ in range(RING // 4):
+            one.write(bytes(1000))
+            other.write(bytes(1000))
+        until(lambda: one.info().queued == RING // 4, "all have arrived")
+        assert users()[NOBODY]["bytes"] > before, "nothing is reserved"
+        for _ in range(RING // 4):
+            one.read()
+        until(lambda: users()[NOBODY]["bytes"] == before, "all is given back")
+        one.close()
+        other.close()
+
+
+@case("a user at the limit is told so, and not that it can write")
+def no_room_to_write():
+    def writable(end, timeout):
+        return bool(select.select([], [end.fd], [], timeout)[1])
+    with Limited() as agents, limit(max_user_mib=MIB):
+        ends = [end for i in range(FULL) for end in agents.flow(f"full{i}")]
+        for sender in ends[1::2]:	# fills the rings of nobody
+            for _ in range(RING):
+                sender.write(bytes(1000))
+        one = ends[0]
+        assert writable(one, 0), "nothing was refused yet"
+        until(lambda: outcome(one.write, bytes(1000)) == "EDQUOT" and
+              not writable(one, 0), "it is told so, and nothing else")
+        tries, end_at = 0, time.monotonic() + 2
+        while time.monotonic() < end_at:
+            if writable(one, 0.05):
+                tries += outcome(one.write, bytes(1000)) == "EDQUOT"
+        note(f"{tries} tries in 2 s")
+        assert 1 <= tries <= 40, tries
+        for end in ends[2::2]:
+            end.close()
+        until(lambda: writable(one, 0) and outcome(one.write, bytes(1000)) == "ok",
+              "it can be written again")
+        for end in ends[:1] + ends[1::2]:
+            end.close()
+
+
 @case("another namespace gives a user no more flows")
 def namespaces_share_a_limit():
     def ask():
@@ -347,15 +395,17 @@ def names_count():
 def agents_of_a_user():
     def serve():
         agents = []
-        for _ in range(3):
+        for _ in range(MIB):
             agents.append(Netlink())
             said = outcome(agents[-1].do, "AGENT_SET")
             if said != "ok":
                 return len(agents), said
             os.unshare(os.CLONE_NEWNET)
         return len(agents), said
-    with limit(max_user_mib=32):
-        same(elsewhere(serve), (3, "EDQUOT"))
+    # two sockets of two families for each processor, and the messages in queues
+    each = max(8, 4 * min(os.cpu_count(), 8)) + 8
+    with limit(max_user_mib=MIB):
+        same(elsewhere(serve), (MIB // each + 1, "EDQUOT"))
     until(lambda: NOBODY not in users(), "nothing is left of the user")
 
 
@@ -452,8 +502,8 @@ def parameters_have_bounds():
                               ("max_user_flows", 1, "ok"),
                               ("max_user_flows", 1 << 31, "EINVAL"),
                               ("max_user_flows", "many", "EINVAL"),
-                              ("max_user_mib", 31, "EINVAL"),
-                              ("max_user_mib", 32, "ok"),
+                              ("max_user_mib", 63, "EINVAL"),
+                              ("max_user_mib", 64, "ok"),
                               ("max_user_mib", 1024, "ok"),
                               ("max_user_mib", 1025, "EINVAL")):
         with open(f"{PARAMETERS}/{name}", encoding="ascii") as f:

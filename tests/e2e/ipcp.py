@@ -161,6 +161,24 @@ def enter(host):
     os.close(fd)
 
 
+def tc(host, *args):
+    """What tc says in this host."""
+    return subprocess.run(["tc", "-n", host, *args], check=True, timeout=NET,
+                          stdout=subprocess.PIPE, text=True).stdout
+
+
+@contextlib.contextmanager
+def cut():
+    """Neither host hears the other meanwhile."""
+    for host in "alice", "bob":
+        tc(host, "qdisc", "add", "dev", "veth", "root", "netem", "loss", "100%")
+    try:
+        yield
+    finally:
+        for host in "alice", "bob":
+            tc(host, "qdisc", "del", "dev", "veth", "root")
+
+
 def tool(host, *args):
     """What "ipcp-rekey ARGS --json" says there."""
     enter(host)

@@ -3,12 +3,11 @@
 """A bad path: loss, delay, another order, copies. Usage: netem.py FLOWS REKEYS"""
 
 import os
-import subprocess
 import sys
 
 from ipcp import (
     DEADLINE, NSEC, Endpoint, Netlink, agent, case, flows, note, run, same,
-    until)
+    tc, until)
 
 FLOWS, REKEYS = int(sys.argv[1]), int(sys.argv[2])
 NETEM = "delay 200ms 20ms loss 30% reorder 25% 50% duplicate 5%".split()
@@ -16,12 +15,6 @@ SEED = os.environ.get("TEST_SEED", "1")	# of the dice: the same each time, but i
 PATIENCE = 60 * NSEC
 OF_KEYS = "epoch", "late", "ahead", "tx-nokey", "auth"
 ends = []
-
-
-def tc(host, *args):
-    """tc of the veth there."""
-    return subprocess.run(["ip", "netns", "exec", host, "tc", *args],
-                          check=True, stdout=subprocess.PIPE).stdout.decode()
 
 
 def netem_on():

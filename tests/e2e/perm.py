@@ -3,22 +3,26 @@
 """Every netlink command and group as nobody; every ioctl with bad arguments and
 in states where it makes no sense."""
 
+import collections
 import contextlib
 import ctypes
 import errno
 import fcntl
 import mmap
+import multiprocessing
 import os
 import pickle
 import select
+import signal
 import socket
 import struct
+import time
 
 from ipcp import (
-    A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NSEC, PLAIN, QOS, RB_RD,
+    A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NETLINK_GENERIC, NSEC, PLAIN, QOS, RB_RD,
     RB_WR, RECV, REKEY, SEND, SET, SET_ACCESS, SET_DOWN, SET_PPL, SET_RCVTIMEO,
     SET_SNDTIMEO, Endpoint, Netlink, attrs, case, enter, fails, name_arg, run, same,
-    talk, until, write)
+    spawn, talk, until, write)
 from keys import UPCALL_ALLOC, Agents
 
 DEVICE = "/dev/ipcp_rekey"
@@ -201,6 +205,45 @@ def one_agent():
             with fails(errno.EPERM):
                 other.do("REKEY_CLAIM", "CLAIM")
             other.close()
+
+
+def take_ports(word):
+    """Binds each port id as soon as it is free, and asks what an agent may."""
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    while True:
+        nl = Netlink("alice")
+        nl.sock.close()
+        nl.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
+        word.send("ready")
+        port = word.recv()
+        while True:
+            try:
+                nl.sock.bind((port, 0))
+                break
+            except OSError:
+                time.sleep(0.00001)
+        word.send(outcome(nl.ask, nl.family, CMD["UPCALL_GET"]))
+        nl.close()
+
+
+@case("whoever takes the port id of an agent that ends is not the agent")
+def port_taken():
+    here, there = multiprocessing.Pipe()
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})	# it comes in between
+    pid = spawn(take_ports, there)
+    found = collections.Counter()
+    for _ in range(200):
+        same(here.recv(), "ready")
+        one = Netlink("alice")
+        one.do("AGENT_SET")
+        here.send(one.sock.getsockname()[0])
+        one.close()
+        found[here.recv()] += 1
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.sched_setaffinity(0, cpus)
+    same(dict(found), {"EPERM": 200})
 
 
 @case("a netlink attribute that is out of range is refused")

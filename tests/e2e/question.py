@@ -7,31 +7,13 @@ import contextlib
 import errno
 import os
 import struct
-import subprocess
 
-from ipcp import A, NET, Netlink, case, fails, run, same, talk
+from ipcp import A, Netlink, case, cut, fails, run, same, talk
 from keys import Agents
 
 ANSWERED, SILENT = 2, 3
 LASTING = {"grace": 600000, "peer_timeout": 600000}
 SOME = 77	# number of an exchange that asks for a fresh seed
-
-
-def tc(host, *args):
-    """tc in a namespace."""
-    subprocess.run(["tc", "-n", host, *args], check=True, timeout=NET)
-
-
-@contextlib.contextmanager
-def cut():
-    """Neither host hears the other."""
-    for host in "alice", "bob":
-        tc(host, "qdisc", "add", "dev", "veth", "root", "netem", "loss", "100%")
-    try:
-        yield
-    finally:
-        for host in "alice", "bob":
-            tc(host, "qdisc", "del", "dev", "veth", "root")
 
 
 class Asker:

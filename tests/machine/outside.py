@@ -26,7 +26,11 @@ class Hand:
 
     def send(self, what, **arguments):
         """What it is to do."""
-        data = json.dumps({"do": what, **arguments}).encode() + b"\n"
+        self.write({"do": what, **arguments})
+
+    def write(self, message):
+        """A line."""
+        data = json.dumps(message).encode() + b"\n"
         while data:
             data = data[os.write(self.fd, data):]
 

@@ -26,6 +26,7 @@
 #define ASSEMBLIES_EACH		8
 #define BUSY_RETRY_MS		250
 #define SEALED_TRIES		4	/* then the peer is asked for the keys */
+#define WANT_TRIES		5	/* with a cookie, then without again */
 #define HELLO_TRIES		2	/* then at another address, if any */
 #define ALLOC_TRIES		5	/* as for HELLO */
 #define REQUEST_RENEW_MS	10000	/* the peer refuses after 20 s */
@@ -93,7 +94,7 @@ struct exchange {
 	uint32_t wait;
 	struct assembly in;
 	int error;			/* from the first place that failed */
-	char why[2 * REASON_LEN];
+	char why[2 * REASON_LEN];	/* likewise; or why there is no answer */
 };
 
 /* An answer of this side, kept to be repeated. */
@@ -127,10 +128,11 @@ LIST_HEAD(answer_chain, answer);
 TAILQ_HEAD(incomings, incoming);
 TAILQ_HEAD(helds, held);
 
-/* Agents of other versions, and when they were logged. */
+/* Hosts with agents of other versions, and when they were logged. */
 struct versions {
 	uint64_t since;			/* of @told */
 	unsigned int told;		/* notices in this second */
+	unsigned int missed;		/* not logged, because @peers is full */
 	struct version_peer {
 		struct sockaddr_storage addr;
 		uint64_t logged;
@@ -176,6 +178,8 @@ static inline void engine_claim_soon(struct engine *e, uint64_t after_ms)
 /* peer.c */
 bool peer_equal(const struct sockaddr_storage *a,
 		const struct sockaddr_storage *b);
+bool peer_same_host(const struct sockaddr_storage *a,
+		    const struct sockaddr_storage *b);
 void peer_renewed(struct engine *e, uint32_t flow, struct blob *blob,
 		  const struct oap_identity *peer);
 
@@ -279,6 +283,7 @@ void recover_denied(struct engine *e, struct exchange *x,
 
 /* want.c */
 void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow);
+bool want_hears(const struct exchange *x, const struct ipcp_nl_peer *peer);
 bool want_cookie(struct engine *e, struct exchange *x,
 		 const struct ipcp_nl_peer *peer);
 void want_resend(struct engine *e, struct exchange *x);

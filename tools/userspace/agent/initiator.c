@@ -19,9 +19,10 @@ void initiator_cookie(struct engine *e, const struct ipcp_nl_peer *peer,
 {
 	struct exchange *x = exchange_find(e, 0, frame->token);
 
-	if (!x || (x->has_cookie &&
-		   (!peer_equal(&peer->addr, &x->peer.addr) ||
-		    !memcmp(x->cookie, frame->cookie, COOKIE_LEN))))
+	if (!x || (x->kind == EXCHANGE_WANT && !want_hears(x, peer)) ||
+	    (x->has_cookie &&
+	     (!peer_equal(&peer->addr, &x->peer.addr) ||
+	      !memcmp(x->cookie, frame->cookie, COOKIE_LEN))))
 		return;
 	memcpy(x->cookie, frame->cookie, COOKIE_LEN);
 	x->has_cookie = true;

@@ -25,6 +25,21 @@ bool peer_equal(const struct sockaddr_storage *a,
 	       !memcmp(&a6->sin6_addr, &b6->sin6_addr, 16);
 }
 
+/* True for addresses of one host, whatever the ports. */
+bool peer_same_host(const struct sockaddr_storage *a,
+		    const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)b;
+	const struct sockaddr_in *b4 = (const struct sockaddr_in *)b;
+	struct sockaddr_storage c = *a;
+
+	if (a->ss_family == AF_INET)
+		((struct sockaddr_in *)&c)->sin_port = b4->sin_port;
+	else
+		((struct sockaddr_in6 *)&c)->sin6_port = b6->sin6_port;
+	return peer_equal(&c, b);
+}
+
 /* Record in the blob of the flow that the peer renewed its certificate. */
 void peer_renewed(struct engine *e, uint32_t flow, struct blob *blob,
 		  const struct oap_identity *peer)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../common/addr.h"
 #include "engine-int.h"
@@ -22,24 +23,41 @@ static bool may_tell(struct versions *v, uint64_t now)
 	return v->told++ < NOTICES_EACH_SECOND;
 }
 
-/* True if the peer has not been logged for a time. */
+static bool is_free(const struct version_peer *p, uint64_t now)
+{
+	return !p->addr.ss_family || now - p->logged >= VERSION_LOG_MS;
+}
+
+/* Note that a host is not logged; say so once, until there is room again. */
+static void miss(struct versions *v)
+{
+	if (!v->missed++)
+		log_warn("agents of other versions: more than %u hosts in an hour, the others are not logged: ipcp-rekey agent status counts their messages",
+			 VERSION_PEERS);
+}
+
+/*
+ * True if the host has not been logged for a time. All hosts share one table, whose
+ * entries stay for that time: many strangers cannot fill the log.
+ */
 static bool is_news(struct versions *v, const struct sockaddr_storage *peer,
 		    uint64_t now)
 {
-	struct version_peer *p, *oldest = v->peers;
+	struct version_peer *p, *room = NULL;
 
 	for (p = v->peers; p < v->peers + VERSION_PEERS; p++) {
-		if (p->addr.ss_family && peer_equal(&p->addr, peer)) {
-			if (now - p->logged < VERSION_LOG_MS)
-				return false;
-			p->logged = now;
-			return true;
-		}
-		if (p->logged < oldest->logged)
-			oldest = p;
+		if (is_free(p, now))
+			room = p;
+		else if (peer_same_host(&p->addr, peer))
+			return false;
 	}
-	oldest->addr = *peer;
-	oldest->logged = now;
+	if (!room) {
+		miss(v);
+		return false;
+	}
+	v->missed = 0;
+	room->addr = *peer;
+	room->logged = now;
 	return true;
 }
 
@@ -54,8 +72,7 @@ static void log_foreign(struct engine *e, uint32_t flow,
 	snprintf(text, sizeof(text), what, version, FRAME_VERSION);
 	if (flow)
 		log_dbg("flow %u: the peer's agent %s", flow, text);
-	else if (is_news(&e->versions, &peer->addr, now) &&
-		 log_allowed(&e->refusals, now))
+	else if (is_news(&e->versions, &peer->addr, now))
 		log_warn("the agent at %s %s", addr_text(&peer->addr, from), text);
 }
 
@@ -112,7 +129,8 @@ static void on_notice(struct engine *e, uint32_t flow, const struct notice *n)
 		rekey_failed(e, x, REKEY_FAILED, why);
 		break;
 	default:
-		log_dbg("flow %u: %s", x->flow, why);
+		/* it goes on: the notice may be forged */
+		strcpy(x->why, why);
 	}
 }
 

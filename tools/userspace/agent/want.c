@@ -92,12 +92,32 @@ static bool make(struct engine *e, struct exchange *x)
 	return false;
 }
 
+/* True for a cookie from the host that was asked, whatever the port. */
+bool want_hears(const struct exchange *x, const struct ipcp_nl_peer *peer)
+{
+	return peer_same_host(&peer->addr, &x->peer.addr);
+}
+
 /* The initiator's agent has answered with a cookie: go on with it there. */
 bool want_cookie(struct engine *e, struct exchange *x,
 		 const struct ipcp_nl_peer *peer)
 {
 	x->peer.addr = peer->addr;
+	x->tries = 0;
 	return x->run || make(e, x);
+}
+
+/* Where the cookie came from nothing is done: ask in turns again. */
+static bool begin_again(struct engine *e, struct exchange *x)
+{
+	if (!x->has_cookie || x->tries < WANT_TRIES)
+		return true;
+	x->has_cookie = false;
+	x->wait = RESEND_FIRST_MS;
+	if (exchange_token(x))
+		return true;
+	failed(e, x, REKEY_FAILED, "cannot get random numbers");
+	return false;
 }
 
 /* Replace a statement that the peer would refuse because of its age. */
@@ -119,7 +139,7 @@ void want_resend(struct engine *e, struct exchange *x)
 	if (e->ops->flow_get(e->ctx, x->flow, &flow) ||
 	    !(flow.due & IPCP_REKEY_DUE_NO_KEYS)) {
 		exchange_free(e, x);
-	} else if (renew(e, x)) {
+	} else if (begin_again(e, x) && renew(e, x)) {
 		if (!x->has_cookie)
 			turn(x, &flow);
 		exchange_send(e, x);
@@ -128,7 +148,7 @@ void want_resend(struct engine *e, struct exchange *x)
 
 void want_timeout(struct engine *e, struct exchange *x)
 {
-	failed(e, x, REKEY_TIMEOUT, "no answer in time");
+	failed(e, x, REKEY_TIMEOUT, *x->why ? x->why : "no answer in time");
 }
 
 /* The initiator denies, signed, that this side can have lost the keys. */

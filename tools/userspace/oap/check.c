@@ -92,22 +92,32 @@ static const char *date(const ASN1_TIME *time, char *buf, size_t len)
 	return buf;
 }
 
-static void check_dates(struct check *c, const char *path, const X509 *crt)
+typedef void (*say_fn)(struct check *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Return whether a certificate is valid now; @say what is wrong if not. */
+static bool check_dates(struct check *c, const char *path, const X509 *crt,
+			say_fn say)
 {
 	const ASN1_TIME *from = X509_get0_notBefore(crt);
 	const ASN1_TIME *to = X509_get0_notAfter(crt);
 	time_t now = c->now, soon = c->now + SOON;
 	char buf[64];
 
-	if (X509_cmp_time(from, &now) > 0)
-		error(c, "%s is not valid before %s: check the clock, or replace the certificate",
-		      path, date(from, buf, sizeof(buf)));
-	if (X509_cmp_time(to, &now) < 0)
-		error(c, "%s expired at %s: replace the certificate", path,
-		      date(to, buf, sizeof(buf)));
-	else if (X509_cmp_time(to, &soon) < 0)
+	if (X509_cmp_time(from, &now) > 0) {
+		say(c, "%s is not valid before %s: check the clock, or replace the certificate",
+		    path, date(from, buf, sizeof(buf)));
+		return false;
+	}
+	if (X509_cmp_time(to, &now) < 0) {
+		say(c, "%s expired at %s: replace the certificate", path,
+		    date(to, buf, sizeof(buf)));
+		return false;
+	}
+	if (X509_cmp_time(to, &soon) < 0)
 		warn(c, "%s expires at %s: replace the certificate before", path,
 		     date(to, buf, sizeof(buf)));
+	return true;
 }
 
 /* Read all certificates of a file; NULL if there is no usable one. */
@@ -149,7 +159,7 @@ static X509 *check_certs(struct check *c, const char *path, bool *more)
 	int i;
 
 	for (i = 0; i < sk_X509_num(all); i++)
-		check_dates(c, path, sk_X509_value(all, i));
+		check_dates(c, path, sk_X509_value(all, i), error);
 	first = all ? sk_X509_shift(all) : NULL;
 	*more = sk_X509_num(all) > 0;
 	sk_X509_pop_free(all, X509_free);
@@ -184,6 +194,18 @@ static void check_cert_file(struct check *c, const char *path, void *arg)
 
 	(void)arg;
 	X509_free(check_certs(c, path, &more));
+}
+
+/* A root is of no use any more, but another may be; count the others. */
+static void check_root_file(struct check *c, const char *path, void *arg)
+{
+	STACK_OF(X509) *all = read_certs(c, path);
+	unsigned int *valid = arg;
+	int i;
+
+	for (i = 0; i < sk_X509_num(all); i++)
+		*valid += check_dates(c, path, sk_X509_value(all, i), warn);
+	sk_X509_pop_free(all, X509_free);
 }
 
 /* Who can write a file here decides whom this host trusts. */
@@ -238,10 +260,10 @@ static void check_list(struct check *c, const char *path, X509_CRL *crl,
 	char ca[OAP_CA_LEN];
 
 	if (unfit) {
-		error(c, "%s %s: replace it by a complete list", path, unfit);
+		error(c, "%s %s", path, unfit);
 		return;
 	}
-	if (!oap_lists_add(store, crl, &issuer))
+	if (!oap_lists_add(store, crl, c->now, &issuer))
 		error(c, "out of memory");
 	oap_crl_name(X509_CRL_get_issuer(crl), ca, sizeof(ca));
 	if (issuer == OAP_ISSUER_UNKNOWN)
@@ -275,18 +297,34 @@ static void check_list_file(struct check *c, const char *path, void *arg)
 	ERR_clear_error();
 }
 
-static void check_expiry(struct check *c, const struct oap_list *list)
+static void check_state(struct check *c, const struct oap_list *lists,
+			const struct oap_list *l)
 {
+	enum oap_list_state state = oap_list_state(lists, l, c->now);
 	char ca[OAP_CA_LEN], buf[64];
-	time_t end;
 
-	if (!list->key || !oap_list_end(list, &end) || end > c->now)
-		return;
-	oap_crl_name(X509_CRL_get_issuer(list->crl), ca, sizeof(ca));
-	(c->need_lists ? error : warn)(c, "the revocation list of '%s' in %s/crls expired at %s: put a newer one there",
-				       ca, c->dir,
-				       date(X509_CRL_get0_nextUpdate(list->crl),
-					    buf, sizeof(buf)));
+	oap_crl_name(X509_CRL_get_issuer(l->crl), ca, sizeof(ca));
+	if (state == OAP_LIST_EXPIRED)
+		(c->need_lists ? error : warn)(c, "the revocation list of '%s' in %s/crls expired at %s: put a newer one there",
+					       ca, c->dir,
+					       date(X509_CRL_get0_nextUpdate(l->crl),
+						    buf, sizeof(buf)));
+	else if (state == OAP_LIST_EARLY)
+		(c->need_lists ? error : warn)(c, "the revocation list of '%s' in %s/crls is not valid before %s: check the clock, or put the list before it there, too",
+					       ca, c->dir,
+					       date(X509_CRL_get0_lastUpdate(l->crl),
+						    buf, sizeof(buf)));
+}
+
+/* True if the lists of a CA are for all of its certificates together. */
+static bool cover_all(const struct oap_list *l, const X509 *ca)
+{
+	bool of[OAP_SCOPE_SOME + 1] = { false };
+
+	for (; l; l = l->next)
+		if (oap_crl_is_of(l, ca))
+			of[oap_crl_scope(l->crl)] = true;
+	return of[OAP_SCOPE_ALL] || (of[OAP_SCOPE_USERS] && of[OAP_SCOPE_CAS]);
 }
 
 /* With crl = required each CA has a list. */
@@ -300,12 +338,15 @@ static void check_needed(struct check *c, const struct oap_list *lists,
 
 	for (i = 0; i < sk_X509_num(cas); i++) {
 		crt = sk_X509_value(cas, i);
+		oap_crl_name(X509_get_subject_name(crt), ca, sizeof(ca));
 		for (l = lists; l && !oap_crl_is_of(l, crt); l = l->next)
 			;
 		if (!l)
 			error(c, "crl = required, but %s/crls has no list of '%s': put one there",
-			      c->dir, oap_crl_name(X509_get_subject_name(crt),
-						   ca, sizeof(ca)));
+			      c->dir, ca);
+		else if (!cover_all(lists, crt))
+			warn(c, "crl = required, but the lists of '%s' in %s/crls are for some of its certificates, and all others are refused: put a list of all there",
+			     ca, c->dir);
 	}
 }
 
@@ -316,7 +357,7 @@ static void check_lists(struct check *c, struct oap_store *store)
 
 	check_folder(c, "crls", check_list_file, store);
 	for (l = store->lists; l; l = l->next)
-		check_expiry(c, l);
+		check_state(c, store->lists, l);
 	if (c->need_lists) {
 		check_needed(c, store->lists, roots);
 		check_needed(c, store->lists, store->untrusted);
@@ -326,13 +367,16 @@ static void check_lists(struct check *c, struct oap_store *store)
 
 static void check_store(struct check *c)
 {
-	unsigned int before = c->errors;
+	unsigned int before = c->errors, valid = 0;
 	struct oap_store store = { 0 };
 	struct oap_err err;
 
-	if (!check_folder(c, "cacert", check_cert_file, NULL))
+	if (!check_folder(c, "cacert", check_root_file, &valid))
 		warn(c, "%s/cacert has no *.pem: no certificate of a peer is accepted",
 		     c->dir);
+	else if (!valid && c->errors == before)
+		error(c, "%s/cacert has no certificate that is valid now: put one there, no certificate of a peer is accepted until then",
+		      c->dir);
 	check_folder(c, "untrusted", check_cert_file, NULL);
 	/* what is trusted decides about the lists */
 	if (oap_store_certs(&store, c->dir, &err)) {
@@ -345,7 +389,7 @@ static void check_store(struct check *c)
 	if (c->errors != before)
 		return;
 	/* exchanges have the last word */
-	if (oap_store_load(&store, c->dir, &err))
+	if (oap_store_load(&store, c->dir, c->now, &err))
 		error(c, "%s", err.text);
 	else
 		oap_store_free(&store);

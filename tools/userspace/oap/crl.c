@@ -31,45 +31,102 @@ const char *oap_crl_name(const X509_NAME *name, char *buf, size_t len)
 	return buf;
 }
 
+static bool is_known(const X509_EXTENSION *ext, const int *nids, size_t n)
+{
+	int nid = OBJ_obj2nid(X509_EXTENSION_get_object((X509_EXTENSION *)ext));
+
+	while (n > 0)
+		if (nids[--n] == nid)
+			return true;
+	return !X509_EXTENSION_get_critical(ext);
+}
+
+/* True if OpenSSL knows all critical extensions of a list and of its entries. */
+static bool is_understood(X509_CRL *crl)
+{
+	static const int of_list[] = {
+		NID_issuing_distribution_point, NID_authority_key_identifier,
+		NID_delta_crl,
+	};
+	static const int of_entry[] = { NID_certificate_issuer };
+	STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
+	const X509_REVOKED *entry;
+	int i, j;
+
+	for (i = 0; i < X509_CRL_get_ext_count(crl); i++)
+		if (!is_known(X509_CRL_get_ext(crl, i), of_list, 3))
+			return false;
+	for (i = 0; i < sk_X509_REVOKED_num(entries); i++) {
+		entry = sk_X509_REVOKED_value(entries, i);
+		for (j = 0; j < X509_REVOKED_get_ext_count(entry); j++)
+			if (!is_known(X509_REVOKED_get_ext(entry, j), of_entry,
+				      1))
+				return false;
+	}
+	return true;
+}
+
 /**
  * oap_crl_unfit() - find why OpenSSL would never use a list
  * @crl: the list
  *
- * Return: what the list does; NULL if it can be used.
+ * Return: what the list does, and what to do; NULL if it can be used.
  */
-const char *oap_crl_unfit(const X509_CRL *crl)
+const char *oap_crl_unfit(X509_CRL *crl)
 {
 	const char *why = NULL;
 	ISSUING_DIST_POINT *idp;
 	int found;
 
 	if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0)
-		return "names only changes";
+		return "names only changes: replace it by a complete one";
+	if (!is_understood(crl))
+		return "has a critical extension that is not supported: replace it by one without";
 	idp = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &found,
 				   NULL);
 	if (!idp)
-		return found == -1 ? NULL : "has a damaged scope";
+		return found == -1 ? NULL :
+		       "has a damaged scope: replace it by a complete one";
 	if (idp->indirectCRL > 0)
-		why = "is for several CAs";
+		why = "is for several CAs: replace it by a complete one";
 	else if (idp->onlysomereasons)
-		why = "is for some reasons only";
+		why = "is for some reasons only: replace it by a complete one";
 	else if (idp->onlyattr > 0)
-		why = "is for attributes only";
+		why = "is for attributes only: replace it by a complete one";
 	else if (idp->onlyuser > 0 && idp->onlyCA > 0)
-		why = "has a contradictory scope";
+		why = "has a contradictory scope: replace it by a complete one";
 	ISSUING_DIST_POINT_free(idp);
 	return why;
 }
 
 /**
- * oap_crl_newer() - compare the age of two lists of one CA
- * @a: a list
- * @b: another list
+ * oap_crl_scope() - find out which certificates of its CA a list is for
+ * @crl: the list
  *
- * Return: true if @a is newer than @b, by their numbers or, if those are equal or
- * one has none, by their dates.
+ * Return: OAP_SCOPE_ALL, OAP_SCOPE_USERS, OAP_SCOPE_CAS, or OAP_SCOPE_SOME for
+ * those that name a place where the list is published.
  */
-bool oap_crl_newer(const X509_CRL *a, const X509_CRL *b)
+enum oap_scope oap_crl_scope(const X509_CRL *crl)
+{
+	ISSUING_DIST_POINT *idp;
+	enum oap_scope scope = OAP_SCOPE_ALL;
+
+	idp = X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL,
+				   NULL);
+	if (!idp)
+		return scope;
+	if (idp->distpoint)
+		scope = OAP_SCOPE_SOME;
+	else if (idp->onlyuser > 0)
+		scope = OAP_SCOPE_USERS;
+	else if (idp->onlyCA > 0)
+		scope = OAP_SCOPE_CAS;
+	ISSUING_DIST_POINT_free(idp);
+	return scope;
+}
+
+/* Compare the numbers of two lists; 0 also if one has none. */
+static int cmp_numbers(const X509_CRL *a, const X509_CRL *b)
 {
 	ASN1_INTEGER *na = X509_CRL_get_ext_d2i(a, NID_crl_number, NULL, NULL);
 	ASN1_INTEGER *nb = X509_CRL_get_ext_d2i(b, NID_crl_number, NULL, NULL);
@@ -77,25 +134,54 @@ bool oap_crl_newer(const X509_CRL *a, const X509_CRL *b)
 
 	ASN1_INTEGER_free(na);
 	ASN1_INTEGER_free(nb);
+	return cmp;
+}
+
+/**
+ * oap_crl_by_number() - check whether numbers tell the age of two lists of one CA
+ * @a: a list
+ * @b: another list
+ *
+ * Return: true if both have numbers that differ.
+ */
+bool oap_crl_by_number(const X509_CRL *a, const X509_CRL *b)
+{
+	return cmp_numbers(a, b);
+}
+
+/**
+ * oap_crl_newer() - compare the age of two lists of one CA
+ * @a: a list
+ * @b: another list
+ *
+ * Numbers rule, because a CA has to raise them with every list (RFC 5280, section
+ * 5.2.3), while its clock may have been wrong.
+ *
+ * Return: true if @a is newer than @b, by their numbers or, if those are equal or
+ * one has none, by their dates.
+ */
+bool oap_crl_newer(const X509_CRL *a, const X509_CRL *b)
+{
+	int cmp = cmp_numbers(a, b);
+
 	if (!cmp)
 		cmp = ASN1_TIME_compare(X509_CRL_get0_lastUpdate(a),
 					X509_CRL_get0_lastUpdate(b));
 	return cmp > 0;
 }
 
-/* True if the certificate is that of the issuer of a list, by its names. */
+/* True if a list means this certificate of its issuer. */
 static bool fits(const X509 *ca, const X509_CRL *crl)
 {
 	AUTHORITY_KEYID *akid = X509_CRL_get_ext_d2i(crl,
 			NID_authority_key_identifier, NULL, NULL);
-	bool ok = !X509_NAME_cmp(X509_get_subject_name(ca),
-				 X509_CRL_get_issuer(crl)) &&
-		  X509_check_akid(ca, akid) == X509_V_OK;
+	bool ok = X509_check_akid(ca, akid) == X509_V_OK;
 
 	AUTHORITY_KEYID_free(akid);
 	return ok;
 }
 
+/* By the key: the certificate that a list means may have been renewed since. */
 static enum oap_issuer find_signer(const STACK_OF(X509) *cas, X509_CRL *crl,
 				   EVP_PKEY **key)
 {
@@ -105,13 +191,15 @@ static enum oap_issuer find_signer(const STACK_OF(X509) *cas, X509_CRL *crl,
 
 	for (i = 0; i < sk_X509_num(cas); i++) {
 		ca = sk_X509_value(cas, i);
-		if (!fits(ca, crl))
+		if (X509_NAME_cmp(X509_get_subject_name(ca),
+				  X509_CRL_get_issuer(crl)))
 			continue;
 		if (X509_CRL_verify(crl, X509_get0_pubkey(ca)) == 1) {
 			*key = X509_get0_pubkey(ca);
 			return OAP_ISSUER_KNOWN;
 		}
-		found = OAP_ISSUER_ANOTHER;
+		if (fits(ca, crl))
+			found = OAP_ISSUER_ANOTHER;
 	}
 	return found;
 }
@@ -123,7 +211,7 @@ static enum oap_issuer find_signer(const STACK_OF(X509) *cas, X509_CRL *crl,
  * @key: its key, to be freed; NULL if there is none
  *
  * Return: whether a CA of the store has signed it; OAP_ISSUER_ANOTHER if those
- * with the name of the issuer have not.
+ * that it names have not.
  */
 enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
 			       EVP_PKEY **key)
@@ -132,6 +220,8 @@ enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
 	enum oap_issuer a, b;
 
 	*key = NULL;
+	if (!roots)
+		return OAP_ISSUER_NO_MEMORY;
 	a = find_signer(roots, crl, key);
 	b = *key ? a : find_signer(store->untrusted, crl, key);
 	if (*key)
@@ -139,27 +229,6 @@ enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
 	sk_X509_pop_free(roots, X509_free);
 	ERR_clear_error();
 	return a > b ? a : b;
-}
-
-/* What is accepted, though OpenSSL would refuse it. */
-static int accept_some(int ok, X509_STORE_CTX *ctx)
-{
-	const struct oap_verify *how = X509_STORE_CTX_get_app_data(ctx);
-
-	if (ok)
-		return ok;
-	switch (X509_STORE_CTX_get_error(ctx)) {
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		/* one of the future shows that the clock here is behind */
-		return how->early;
-	case X509_V_ERR_CRL_NOT_YET_VALID:
-		return how->early || !how->need_lists;
-	case X509_V_ERR_CRL_HAS_EXPIRED:
-	case X509_V_ERR_UNABLE_TO_GET_CRL:
-		return !how->need_lists;
-	default:
-		return 0;
-	}
 }
 
 /**
@@ -176,26 +245,105 @@ bool oap_crl_is_of(const struct oap_list *l, const X509 *ca)
 			      X509_CRL_get_issuer(l->crl));
 }
 
+/* The CA in the chain whose certificate is looked up. */
+static X509 *ca_of(const X509_STORE_CTX *ctx)
+{
+	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	int at = X509_STORE_CTX_get_error_depth(ctx) + 1;
+
+	return sk_X509_value(chain, at < sk_X509_num(chain) ? at : at - 1);
+}
+
+/* Find what a list lacks if it is the only one of its CA; X509_V_OK: nothing. */
+static int lacks(const struct oap_list *l, X509 *ca, time_t now)
+{
+	const ASN1_TIME *end = X509_CRL_get0_nextUpdate(l->crl);
+
+	if (oap_crl_scope(l->crl) != OAP_SCOPE_ALL)
+		return X509_V_ERR_DIFFERENT_CRL_SCOPE;
+	if (!(X509_get_key_usage(ca) & KU_CRL_SIGN))
+		return X509_V_ERR_KEYUSAGE_NO_CRL_SIGN;
+	if (X509_cmp_time(X509_CRL_get0_lastUpdate(l->crl), &now) > 0)
+		return X509_V_ERR_CRL_NOT_YET_VALID;
+	if (end && X509_cmp_time(end, &now) <= 0)
+		return X509_V_ERR_CRL_HAS_EXPIRED;
+	return X509_V_OK;
+}
+
+/*
+ * OpenSSL has found no list. It uses none that names another certificate of the CA,
+ * as after a renewal with the same key, and finds none without memory. This needs no
+ * memory.
+ */
+static int ask_without(X509_STORE_CTX *ctx, const struct oap_verify *how)
+{
+	X509 *crt = X509_STORE_CTX_get_current_cert(ctx), *ca = ca_of(ctx);
+	const struct oap_list *all = how->store->lists, *l;
+	int reason = X509_V_ERR_UNABLE_TO_GET_CRL;
+	X509_REVOKED *entry;
+
+	for (l = all; l; l = l->next) {
+		if (!oap_crl_is_of(l, ca) ||
+		    !oap_list_counts(all, l, how->now))
+			continue;
+		if (X509_CRL_get0_by_cert(l->crl, &entry, crt) == 1) {
+			X509_STORE_CTX_set_error(ctx, X509_V_ERR_CERT_REVOKED);
+			return 0;
+		}
+		if (reason != X509_V_OK)
+			reason = lacks(l, ca, how->now);
+	}
+	X509_STORE_CTX_set_error(ctx, reason);
+	return reason == X509_V_OK || !how->need_lists;
+}
+
+/* What is accepted, though OpenSSL would refuse it. */
+static int accept_some(int ok, X509_STORE_CTX *ctx)
+{
+	const struct oap_verify *how = X509_STORE_CTX_get_app_data(ctx);
+
+	if (ok)
+		return ok;
+	switch (X509_STORE_CTX_get_error(ctx)) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		/* one of the future shows that the clock here is behind */
+		return how->early;
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+		return how->early || !how->need_lists;
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+		return !how->need_lists;
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+		return ask_without(ctx, how);
+	default:
+		return 0;
+	}
+}
+
 /*
  * For OpenSSL: the lists of the CA in the chain whose certificates are looked up.
- * By its key, since two CAs may have the same name.
+ * By its key, since two CAs may have the same name. Without memory none: see
+ * ask_without().
  */
 static STACK_OF(X509_CRL) *lists_of(const X509_STORE_CTX *ctx,
 				    const X509_NAME *name)
 {
 	const struct oap_verify *how = X509_STORE_CTX_get_app_data(ctx);
-	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
-	int at = X509_STORE_CTX_get_error_depth(ctx) + 1;
+	const struct oap_list *all = how->store->lists, *l;
 	STACK_OF(X509_CRL) *found = sk_X509_CRL_new_null();
-	const struct oap_list *l;
-	const X509 *ca;
+	const X509 *ca = ca_of(ctx);
 
 	(void)name;
-	ca = sk_X509_value(chain, at < sk_X509_num(chain) ? at : at - 1);
-	for (l = how->store->lists; found && l; l = l->next)
-		if (oap_crl_is_of(l, ca) && X509_CRL_up_ref(l->crl) &&
-		    sk_X509_CRL_push(found, l->crl) <= 0)
-			X509_CRL_free(l->crl);
+	for (l = all; found && l; l = l->next) {
+		if (!oap_crl_is_of(l, ca) ||
+		    !oap_list_counts(all, l, how->now))
+			continue;
+		if (sk_X509_CRL_push(found, l->crl) > 0 &&
+		    X509_CRL_up_ref(l->crl))
+			continue;
+		sk_X509_CRL_pop_free(found, X509_CRL_free);
+		found = NULL;
+	}
 	return found;
 }
 
@@ -235,6 +383,8 @@ static const struct {
 	  "crl = required, and there is no list of '%.32s': put one into crls/" },
 	{ X509_V_ERR_CRL_HAS_EXPIRED,
 	  "crl = required, and the list of '%.32s' has expired: put a newer one into crls/" },
+	{ X509_V_ERR_DIFFERENT_CRL_SCOPE,
+	  "crl = required, and the list of '%.32s' is for other certificates: put one for all into crls/" },
 	{ X509_V_ERR_CRL_NOT_YET_VALID,
 	  "crl = required, and the list of '%.32s' is of the future: check the clock" },
 	{ X509_V_ERR_KEYUSAGE_NO_CRL_SIGN,

@@ -36,6 +36,11 @@ uint64_t oap_env_now(const struct oap_env *env)
 	return env->now(env->now_arg);
 }
 
+static time_t seconds(const struct oap_env *env)
+{
+	return oap_env_now(env) / 1000000000;
+}
+
 bool oap_has_credentials(const struct oap_env *env, bool server,
 			 const char *name)
 {
@@ -72,7 +77,8 @@ enum oap_code oap_env_open(struct oap_env **envp,
 	if (!env->dir || !env->known || !env->unknown)
 		code = oap_err_set(err, OAP_INTERNAL, "out of memory");
 	else
-		code = oap_store_load(&env->store, env->dir, err);
+		code = oap_store_load(&env->store, env->dir,
+				      seconds(env), err);
 	if (code)
 		oap_env_close(env);
 	else
@@ -80,11 +86,39 @@ enum oap_code oap_env_open(struct oap_env **envp,
 	return code;
 }
 
+/* True if all folders are missing, as where nothing is mounted. */
+static bool is_gone(const struct oap_env *env)
+{
+	static const char * const folders[] = {
+		"cacert", "untrusted", "crls", "server", "client",
+	};
+	char path[1024];
+	size_t i;
+
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", env->dir, folders[i]);
+		if (!access(path, F_OK) ||
+		    (errno != ENOENT && errno != ENOTDIR))
+			return false;
+	}
+	return env->nkept || !oap_store_empty(&env->store);
+}
+
+static enum oap_code refuse_gone(const struct oap_env *env,
+				 struct oap_err *err)
+{
+	return oap_err_set(err, OAP_BAD_CONFIG,
+			   "the security folder %.80s is missing or empty: bring it back, or restart the agent to do without; what was read from it stays in use",
+			   env->dir);
+}
+
 enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 {
 	struct oap_store store = { 0 };
-	enum oap_code code = oap_store_load(&store, env->dir, err);
+	enum oap_code code;
 
+	code = is_gone(env) ? refuse_gone(env, err) :
+	       oap_store_load(&store, env->dir, seconds(env), err);
 	if (code)
 		return code;
 	/* what was said of a list is not said again */
@@ -96,15 +130,31 @@ enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 
 time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg)
 {
-	return oap_lists_report(env->store.lists,
-				oap_env_now(env) / 1000000000, env->need_lists,
-				report, arg);
+	return oap_lists_report(env->store.lists, seconds(env),
+				env->need_lists, report, arg);
+}
+
+/*
+ * The caches may have forgotten requests that were too old, and that a larger slack
+ * accepts again: refuse those until they are too old for that one, too.
+ */
+static void refuse_forgotten(struct oap_env *env, uint64_t slack)
+{
+	uint64_t age = env->max_age + env->slack, now = oap_env_now(env);
+	uint64_t until = oap_replay_clock() + slack - env->slack;
+
+	if (now > age && now - age > env->oldest)
+		env->oldest = now - age;
+	if (until > env->oldest_until)
+		env->oldest_until = until;
 }
 
 void oap_env_set(struct oap_env *env, uint32_t slack_ms, bool need_lists)
 {
 	uint64_t keep;
 
+	if (slack_ms * MS > env->slack)
+		refuse_forgotten(env, slack_ms * MS);
 	env->slack = slack_ms * MS;
 	env->need_lists = need_lists;
 	keep = env->max_age + 2 * env->slack;
@@ -136,6 +186,7 @@ static bool renew_store(struct oap_env *env, struct reporter *r)
 {
 	struct oap_list *old = env->store.lists;
 	struct oap_store store = { 0 };
+	time_t now = seconds(env);
 	struct oap_err err;
 	bool ok, read;
 
@@ -149,29 +200,11 @@ static bool renew_store(struct oap_env *env, struct reporter *r)
 		on_failure(r, &err);
 	}
 	r->rest = "; the lists from before stay in use";
-	read = oap_store_lists(&env->store, env->dir, on_failure, r);
+	read = oap_store_lists(&env->store, env->dir, now, on_failure, r);
 	oap_lists_inherit(env->store.lists, old);
 	r->rest = "; until then the one from before stays in use";
-	return oap_lists_keep(&env->store, &old, !read, on_failure, r) &&
+	return oap_lists_keep(&env->store, &old, !read, now, on_failure, r) &&
 	       read && ok;
-}
-
-/* True if all folders are missing, as where nothing is mounted. */
-static bool is_gone(const struct oap_env *env)
-{
-	static const char * const folders[] = {
-		"cacert", "untrusted", "crls", "server", "client",
-	};
-	char path[1024];
-	size_t i;
-
-	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", env->dir, folders[i]);
-		if (!access(path, F_OK) ||
-		    (errno != ENOENT && errno != ENOTDIR))
-			return false;
-	}
-	return env->nkept || !oap_store_empty(&env->store);
 }
 
 bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg)
@@ -181,9 +214,7 @@ bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg)
 	bool ok;
 
 	if (is_gone(env)) {
-		oap_err_set(&err, OAP_BAD_CONFIG,
-			    "the security folder %.80s is missing or empty: bring it back, or restart the agent to do without; what was read from it stays in use",
-			    env->dir);
+		refuse_gone(env, &err);
 		on_failure(&r, &err);
 		return false;
 	}
@@ -201,6 +232,14 @@ void oap_env_close(struct oap_env *env)
 	oap_replay_free(env->unknown);
 	free(env->dir);
 	free(env);
+}
+
+/* True for a request that was too old when the slack was smaller. */
+static bool was_forgotten(struct oap_env *env, const struct oap_hdr *hdr)
+{
+	if (oap_replay_clock() >= env->oldest_until)
+		env->oldest = 0;
+	return hdr->timestamp < env->oldest;
 }
 
 /**
@@ -227,7 +266,8 @@ enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 				   "the request is %.3f s in the future; check the clocks",
 				   (hdr->timestamp - now) / 1e9);
 	if (!no_clock && hdr->timestamp < now &&
-	    now - hdr->timestamp > env->max_age + env->slack)
+	    (now - hdr->timestamp > env->max_age + env->slack ||
+	     was_forgotten(env, hdr)))
 		return oap_err_set(err, OAP_CLOCK,
 				   "the request is %.3f s old; check the clocks",
 				   (now - hdr->timestamp) / 1e9);

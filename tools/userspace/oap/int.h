@@ -87,10 +87,10 @@ typedef void (*oap_fail_fn)(void *arg, const struct oap_err *err);
 
 enum oap_code oap_store_certs(struct oap_store *store, const char *dir,
 			      struct oap_err *err);
-bool oap_store_lists(struct oap_store *store, const char *dir,
+bool oap_store_lists(struct oap_store *store, const char *dir, time_t now,
 		     oap_fail_fn fail, void *arg);
 enum oap_code oap_store_load(struct oap_store *store, const char *dir,
-			     struct oap_err *err);
+			     time_t now, struct oap_err *err);
 bool oap_store_empty(const struct oap_store *store);
 void oap_store_free(struct oap_store *store);
 
@@ -110,12 +110,23 @@ enum oap_issuer {
 	OAP_ISSUER_UNKNOWN,
 	OAP_ISSUER_ANOTHER,	/* of the same name */
 	OAP_ISSUER_KNOWN,
+	OAP_ISSUER_NO_MEMORY,	/* to find out */
+};
+
+/* Certificates of its CA that a list is for. */
+enum oap_scope {
+	OAP_SCOPE_ALL,
+	OAP_SCOPE_USERS,	/* no CAs */
+	OAP_SCOPE_CAS,
+	OAP_SCOPE_SOME,
 };
 
 #define OAP_CA_LEN	64
 
 const char *oap_crl_name(const X509_NAME *name, char *buf, size_t len);
-const char *oap_crl_unfit(const X509_CRL *crl);
+const char *oap_crl_unfit(X509_CRL *crl);
+enum oap_scope oap_crl_scope(const X509_CRL *crl);
+bool oap_crl_by_number(const X509_CRL *a, const X509_CRL *b);
 bool oap_crl_newer(const X509_CRL *a, const X509_CRL *b);
 enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
 			       EVP_PKEY **key);
@@ -126,20 +137,31 @@ void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how,
 enum oap_code oap_crl_refuse(X509_STORE_CTX *ctx, struct oap_err *err);
 
 /* lists.c: the revocation lists in use */
+enum oap_list_state {
+	OAP_LIST_GOOD,
+	OAP_LIST_UNUSED,	/* its CA is unknown */
+	OAP_LIST_EARLY,		/* not valid yet, and there is none that is */
+	OAP_LIST_EXPIRED,
+};
+
 struct oap_list {
 	struct oap_list *next;
 	X509_CRL *crl;
 	EVP_PKEY *key;		/* that has signed it; NULL: none is known */
 	bool idle;		/* kept, though its CA is gone */
-	bool told;		/* that it has expired, or is not used */
+	enum oap_list_state told;	/* what was reported last */
+	bool told_need;		/* its certificates are refused because of that */
 };
 
-bool oap_lists_add(struct oap_store *store, X509_CRL *crl,
+bool oap_lists_add(struct oap_store *store, X509_CRL *crl, time_t now,
 		   enum oap_issuer *issuer);
+bool oap_list_counts(const struct oap_list *lists, const struct oap_list *l,
+		     time_t now);
+enum oap_list_state oap_list_state(const struct oap_list *lists,
+				   const struct oap_list *l, time_t now);
 void oap_lists_inherit(struct oap_list *lists, const struct oap_list *old);
 bool oap_lists_keep(struct oap_store *store, struct oap_list **old, bool quiet,
-		    oap_fail_fn fail, void *arg);
-bool oap_list_end(const struct oap_list *l, time_t *t);
+		    time_t now, oap_fail_fn fail, void *arg);
 time_t oap_lists_report(struct oap_list *lists, time_t now, bool need,
 			oap_check_fn report, void *arg);
 void oap_lists_free(struct oap_list **lists);
@@ -230,6 +252,7 @@ bool oap_kdf_root(const struct oap_key *key, uint8_t epoch,
 /* replay.c: requests seen before */
 struct oap_replay;
 
+uint64_t oap_replay_clock(void);
 struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict);
 void oap_replay_keep(struct oap_replay *replay, uint64_t keep_ns);
 void oap_replay_free(struct oap_replay *replay);
@@ -241,6 +264,8 @@ struct oap_env {
 	char *dir;
 	uint64_t max_age;	/* nanoseconds, as below */
 	uint64_t slack;
+	uint64_t oldest;	/* accept none from before, in ns since 1970 */
+	uint64_t oldest_until;	/* this time of oap_replay_clock() */
 	uint64_t (*now)(void *arg);
 	void *now_arg;
 	bool need_lists;	/* crl = required */

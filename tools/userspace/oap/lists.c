@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The revocation lists in use: of each key and scope the newest. What an older one
- * may replace, an attacker could, so a list stays until a newer one is there.
+ * The revocation lists in use: of each key and scope the newest that is valid
+ * already, and those that are not valid yet, which will count later. What an older
+ * one may replace, an attacker could, so a list stays until a newer one is valid.
  */
 
 #include <stdio.h>
@@ -53,52 +54,101 @@ static bool alike(const struct oap_list *a, const struct oap_list *b)
 	       (sa && sb ? !ASN1_OCTET_STRING_cmp(sa, sb) : sa == sb);
 }
 
-/* Return the place of the list like @l; at the end if there is none. */
-static struct oap_list **find_like(struct oap_list **lists,
-				   const struct oap_list *l)
+static bool is_early(const struct oap_list *l, time_t now)
 {
-	while (*lists && !alike(*lists, l))
-		lists = &(*lists)->next;
-	return lists;
+	return X509_cmp_time(X509_CRL_get0_lastUpdate(l->crl), &now) > 0;
 }
 
-/* Put @l in the place of what is there, if anything. */
-static void put(struct oap_list **at, struct oap_list *l)
+/* True if @a counts rather than @b: what is valid already, then what is newer. */
+static bool beats(const struct oap_list *a, const struct oap_list *b,
+		  time_t now)
 {
-	struct oap_list *old = *at;
+	bool early = is_early(a, now);
 
-	l->next = old ? old->next : NULL;
-	*at = l;
-	if (old)
-		list_free(old);
+	if (early != is_early(b, now))
+		return !early;
+	return oap_crl_newer(a->crl, b->crl);
+}
+
+/**
+ * oap_list_counts() - check whether no other list counts in place of a list
+ * @lists: all lists
+ * @l: one of them
+ * @now: seconds since 1970
+ *
+ * A list that is not valid yet counts only if there is none that is.
+ *
+ * Return: true if @l counts now.
+ */
+bool oap_list_counts(const struct oap_list *lists, const struct oap_list *l,
+		     time_t now)
+{
+	for (; lists; lists = lists->next)
+		if (lists != l && alike(lists, l) && beats(lists, l, now))
+			return false;
+	return true;
+}
+
+/* True if @l will never count beside @other. */
+static bool is_obsolete(const struct oap_list *l, const struct oap_list *other,
+			time_t now)
+{
+	return alike(l, other) && !oap_crl_newer(l->crl, other->crl) &&
+	       (!is_early(other, now) ||
+		!oap_crl_newer(other->crl, l->crl));
+}
+
+static bool is_needed(const struct oap_list *lists, const struct oap_list *l,
+		      time_t now)
+{
+	while (lists && !is_obsolete(l, lists, now))
+		lists = lists->next;
+	return !lists;
+}
+
+/* Add @l at the end, and free those that will never count any more. */
+static void put(struct oap_list **lists, struct oap_list *l, time_t now)
+{
+	struct oap_list *old;
+
+	while ((old = *lists)) {
+		if (is_obsolete(old, l, now)) {
+			*lists = old->next;
+			list_free(old);
+		} else {
+			lists = &old->next;
+		}
+	}
+	l->next = NULL;
+	*lists = l;
 }
 
 /**
  * oap_lists_add() - use a list, unless a newer one of its kind is in use
  * @store: the store, with all its certificates
  * @crl: the list
+ * @now: seconds since 1970; a newer list that is not valid yet will count later
  * @issuer: whether a CA of the store has signed it; if not it is only remembered
  *
  * Return: false without memory.
  */
-bool oap_lists_add(struct oap_store *store, X509_CRL *crl,
+bool oap_lists_add(struct oap_store *store, X509_CRL *crl, time_t now,
 		   enum oap_issuer *issuer)
 {
-	struct oap_list *l = calloc(1, sizeof(*l)), **at;
+	struct oap_list *l = calloc(1, sizeof(*l));
 
-	*issuer = OAP_ISSUER_UNKNOWN;
+	*issuer = OAP_ISSUER_NO_MEMORY;
 	if (!l)
 		return false;
 	*issuer = oap_crl_signer(store, crl, &l->key);
 	if (X509_CRL_up_ref(crl))
 		l->crl = crl;
-	at = find_like(&store->lists, l);
-	if (*issuer == OAP_ISSUER_ANOTHER || !l->crl ||
-	    (*at && oap_crl_newer((*at)->crl, crl)))
+	if (*issuer == OAP_ISSUER_NO_MEMORY || *issuer == OAP_ISSUER_ANOTHER ||
+	    !l->crl || !is_needed(store->lists, l, now))
 		list_free(l);
 	else
-		put(at, l);
-	return true;
+		put(&store->lists, l, now);
+	return *issuer != OAP_ISSUER_NO_MEMORY;
 }
 
 /**
@@ -113,8 +163,10 @@ void oap_lists_inherit(struct oap_list *lists, const struct oap_list *old)
 	for (; lists; lists = lists->next)
 		for (o = old; o; o = o->next)
 			if (!X509_CRL_match(lists->crl, o->crl) &&
-			    !lists->key == !o->key)
+			    !lists->key == !o->key) {
 				lists->told = o->told;
+				lists->told_need = o->told_need;
+			}
 }
 
 static bool is_idle(const struct oap_store *store, const struct oap_list *l)
@@ -126,30 +178,78 @@ static bool is_idle(const struct oap_store *store, const struct oap_list *l)
 	return !key;
 }
 
-/* Go on using a list, unless there is one like it that is not older. */
-static bool keep(struct oap_store *store, struct oap_list *l, bool quiet,
-		 oap_fail_fn fail, void *arg)
+/* Find the list in the files that @l is newer than; @gone: there is none like it. */
+static const struct oap_list *find_older(const struct oap_list *lists,
+					 const struct oap_list *l, bool *gone)
 {
-	struct oap_list **at = find_like(&store->lists, l);
+	*gone = true;
+	for (; lists; lists = lists->next) {
+		if (!alike(lists, l))
+			continue;
+		*gone = false;
+		if (oap_crl_newer(l->crl, lists->crl))
+			return lists;
+	}
+	return NULL;
+}
+
+static void tell_kept(const struct oap_list *l, const struct oap_list *older,
+		      oap_fail_fn fail, void *arg)
+{
 	char ca[OAP_CA_LEN];
-	bool gone = !*at;
 	struct oap_err err;
 
-	if (!l->key || (*at && !oap_crl_newer(l->crl, (*at)->crl))) {
+	oap_crl_name(X509_CRL_get_issuer(l->crl), ca, sizeof(ca));
+	if (!older)
+		oap_err_set(&err, OAP_BAD_CONFIG,
+			    "the revocation list of '%.32s' is gone from crls/: put it back, or a newer one; reload the agent to do without",
+			    ca);
+	else
+		oap_err_set(&err, OAP_BAD_CONFIG,
+			    "the revocation list of '%.32s' in crls/ %s than the one before: put a newer one there, or reload the agent to use the older",
+			    ca, oap_crl_by_number(l->crl, older->crl) ?
+				"has a lower number" : "is older");
+	fail(arg, &err);
+}
+
+/* Go on using a list, unless there is one like it that is not older. */
+static bool keep(struct oap_store *store, struct oap_list *l, bool quiet,
+		 time_t now, oap_fail_fn fail, void *arg)
+{
+	const struct oap_list *older;
+	bool gone;
+
+	if (!l->key || !is_needed(store->lists, l, now)) {
 		list_free(l);
 		return true;
 	}
-	put(at, l);
+	older = find_older(store->lists, l, &gone);
 	l->idle = is_idle(store, l);
-	if (l->idle || (gone && quiet))
+	/* what is in the files may be newer, but not valid yet */
+	if (l->idle || (gone ? quiet : !older)) {
+		put(&store->lists, l, now);
 		return true;
-	oap_crl_name(X509_CRL_get_issuer(l->crl), ca, sizeof(ca));
-	oap_err_set(&err, OAP_BAD_CONFIG,
-		    gone ? "the revocation list of '%.32s' is gone from crls/: put it back, or a newer one; reload the agent to do without" :
-			   "the revocation list of '%.32s' in crls/ is older than the one before: put a newer one there, or reload the agent to use the older",
-		    ca);
-	fail(arg, &err);
+	}
+	tell_kept(l, older, fail, arg);
+	put(&store->lists, l, now);
 	return false;
+}
+
+/* Free the lists that would have counted later. */
+static void drop_early(struct oap_list **lists, time_t now)
+{
+	struct oap_list *all = *lists, **at = lists, *l;
+
+	while ((l = *at)) {
+		if (oap_list_counts(all, l, now)) {
+			at = &l->next;
+			continue;
+		}
+		*at = l->next;
+		if (all == l)
+			all = l->next;
+		list_free(l);
+	}
 }
 
 /**
@@ -157,98 +257,148 @@ static bool keep(struct oap_store *store, struct oap_list *l, bool quiet,
  * @store: the store, with what was read from the files
  * @old: the lists before, empty afterwards
  * @quiet: say nothing of those that are gone: they are in a file that is damaged
+ * @now: seconds since 1970
  * @fail: called for each that is kept, unless its CA is gone, too
  * @arg: argument of @fail
  *
  * Return: true if @fail was not called.
  */
 bool oap_lists_keep(struct oap_store *store, struct oap_list **old, bool quiet,
-		    oap_fail_fn fail, void *arg)
+		    time_t now, oap_fail_fn fail, void *arg)
 {
 	struct oap_list *l;
 	bool ok = true;
 
+	/* a list that did not count yet may be taken back */
+	if (!quiet)
+		drop_early(old, now);
 	while ((l = *old)) {
 		*old = l->next;
-		ok &= keep(store, l, quiet, fail, arg);
+		ok &= keep(store, l, quiet, now, fail, arg);
 	}
 	return ok;
 }
 
-/**
- * oap_list_end() - get the time at which a list expires
- * @l: the list
- * @t: the time, in seconds since 1970
- *
- * Return: false if it never does.
- */
-bool oap_list_end(const struct oap_list *l, time_t *t)
+static bool read_time(const ASN1_TIME *time, time_t *t)
 {
-	const ASN1_TIME *end = X509_CRL_get0_nextUpdate(l->crl);
 	struct tm tm;
 
-	if (!end || ASN1_TIME_to_tm(end, &tm) != 1)
+	if (!time || ASN1_TIME_to_tm(time, &tm) != 1)
 		return false;
 	*t = timegm(&tm);
 	return true;
 }
 
-static void tell_end(const struct oap_list *l, time_t end, bool need,
-		     oap_check_fn report, void *arg)
+/**
+ * oap_list_state() - find out what is wrong with a list
+ * @lists: all lists
+ * @l: one of them
+ * @now: seconds since 1970
+ *
+ * Return: OAP_LIST_GOOD, also for a list that does not count now.
+ */
+enum oap_list_state oap_list_state(const struct oap_list *lists,
+				   const struct oap_list *l, time_t now)
 {
-	char ca[OAP_CA_LEN], date[32], text[256];
+	time_t end;
+
+	if (!l->key)
+		return OAP_LIST_UNUSED;
+	if (l->idle || !oap_list_counts(lists, l, now))
+		return OAP_LIST_GOOD;
+	if (is_early(l, now))
+		return OAP_LIST_EARLY;
+	if (read_time(X509_CRL_get0_nextUpdate(l->crl), &end) && end <= now)
+		return OAP_LIST_EXPIRED;
+	return OAP_LIST_GOOD;
+}
+
+static const char *date_of(const ASN1_TIME *time, char *buf, size_t len)
+{
 	struct tm tm;
 
-	gmtime_r(&end, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	snprintf(text, sizeof(text),
-		 "the revocation list of '%.32s' expired at %s: put a newer one into crls/; %s",
-		 oap_crl_name(X509_CRL_get_issuer(l->crl), ca, sizeof(ca)),
-		 date,
-		 need ? "until then its certificates are refused" :
-			"until then it still revokes what it lists");
+	if (ASN1_TIME_to_tm(time, &tm) != 1 ||
+	    !strftime(buf, len, "%Y-%m-%d %H:%M:%S UTC", &tm))
+		snprintf(buf, len, "an unknown date");
+	return buf;
+}
+
+static void tell(const struct oap_list *l, enum oap_list_state state, bool need,
+		 oap_check_fn report, void *arg)
+{
+	char ca[OAP_CA_LEN], date[32], text[256];
+
+	oap_crl_name(X509_CRL_get_issuer(l->crl), ca, sizeof(ca));
+	if (state == OAP_LIST_UNUSED)
+		snprintf(text, sizeof(text),
+			 "a revocation list in crls/ is not used: its issuer '%.32s' is neither in cacert/ nor in untrusted/: put that CA there, or remove the list",
+			 ca);
+	else if (state == OAP_LIST_EARLY)
+		snprintf(text, sizeof(text),
+			 "the revocation list of '%.32s' is not valid before %s: check the clock, or put the list before it into crls/, too; %s",
+			 ca, date_of(X509_CRL_get0_lastUpdate(l->crl), date,
+				     sizeof(date)),
+			 need ? "until then its certificates are refused" :
+				"it already revokes what it lists");
+	else
+		snprintf(text, sizeof(text),
+			 "the revocation list of '%.32s' expired at %s: put a newer one into crls/; %s",
+			 ca, date_of(X509_CRL_get0_nextUpdate(l->crl), date,
+				     sizeof(date)),
+			 need ? "until then its certificates are refused" :
+				"until then it still revokes what it lists");
 	report(arg, true, text);
 }
 
-static void tell_unknown(const struct oap_list *l, oap_check_fn report,
-			 void *arg)
+/* Report what is wrong with a list, unless that has been said. */
+static void tell_once(struct oap_list *l, enum oap_list_state state, bool need,
+		      oap_check_fn report, void *arg)
 {
-	char ca[OAP_CA_LEN], text[256];
+	/* nobody is refused because of a list that is not used */
+	need = need && state != OAP_LIST_UNUSED;
+	if (state == OAP_LIST_GOOD || (state == l->told && need == l->told_need))
+		return;
+	l->told = state;
+	l->told_need = need;
+	tell(l, state, need, report, arg);
+}
 
-	snprintf(text, sizeof(text),
-		 "a revocation list in crls/ is not used: its issuer '%.32s' is neither in cacert/ nor in untrusted/: put that CA there, or remove the list",
-		 oap_crl_name(X509_CRL_get_issuer(l->crl), ca, sizeof(ca)));
-	report(arg, true, text);
+/* Return when a list begins to be valid or expires; 0 for never. */
+static time_t next_change(const struct oap_list *l, time_t now)
+{
+	time_t t;
+
+	if (!l->key || l->idle)
+		return 0;
+	if (read_time(X509_CRL_get0_lastUpdate(l->crl), &t) && t > now)
+		return t;
+	if (read_time(X509_CRL_get0_nextUpdate(l->crl), &t) && t > now)
+		return t;
+	return 0;
 }
 
 /**
- * oap_lists_report() - report the lists that have expired or are not used, once
+ * oap_lists_report() - report the lists that cannot be used or not for long, once
  * @lists: the lists
  * @now: seconds since 1970
  * @need: a CA without a current list is refused
  * @report: called for each
  * @arg: argument of @report
  *
- * Return: when the next one expires, in seconds since 1970; 0 for never.
+ * Return: when to report again, because a list expires or begins to be valid, in
+ * seconds since 1970; 0 for never.
  */
 time_t oap_lists_report(struct oap_list *lists, time_t now, bool need,
 			oap_check_fn report, void *arg)
 {
-	time_t next = 0, end;
+	time_t next = 0, t;
+	struct oap_list *l;
 
-	for (; lists; lists = lists->next) {
-		if (!lists->key && !lists->told) {
-			tell_unknown(lists, report, arg);
-			lists->told = true;
-		}
-		if (!lists->key || lists->idle || !oap_list_end(lists, &end))
-			continue;
-		if (end > now) {
-			next = !next || end < next ? end : next;
-		} else if (!lists->told) {
-			lists->told = true;
-			tell_end(lists, end, need, report, arg);
-		}
+	for (l = lists; l; l = l->next) {
+		tell_once(l, oap_list_state(lists, l, now), need, report, arg);
+		t = next_change(l, now);
+		if (t && (!next || t < next))
+			next = t;
 	}
 	return next;
 }

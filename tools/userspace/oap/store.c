@@ -273,6 +273,7 @@ enum oap_code oap_store_certs(struct oap_store *store, const char *dir,
 
 struct reading {
 	struct oap_store *store;
+	time_t now;
 	oap_fail_fn fail;
 	void *arg;
 	bool good;
@@ -295,9 +296,9 @@ static void use_list(struct reading *r, X509_CRL *crl, const char *name,
 
 	if (unfit)
 		code = oap_err_set(&err, OAP_BAD_CONFIG,
-				   "%.40s: revocation list %d %s: replace it by a complete one",
+				   "%.40s: revocation list %d %s",
 				   name, number, unfit);
-	else if (!oap_lists_add(r->store, crl, &issuer))
+	else if (!oap_lists_add(r->store, crl, r->now, &issuer))
 		code = oap_err_set(&err, OAP_INTERNAL, "out of memory");
 	else if (issuer == OAP_ISSUER_ANOTHER)
 		code = oap_err_set(&err, OAP_BAD_CONFIG,
@@ -333,15 +334,16 @@ static enum oap_code list_file(void *arg, const char *path, const char *name,
  * oap_store_lists() - load the revocation lists
  * @store: the store, with its certificates
  * @dir: directory with crls/
+ * @now: seconds since 1970
  * @fail: called for each file or list that cannot be used
  * @arg: argument of @fail
  *
  * Return: true if all can be used.
  */
-bool oap_store_lists(struct oap_store *store, const char *dir,
+bool oap_store_lists(struct oap_store *store, const char *dir, time_t now,
 		     oap_fail_fn fail, void *arg)
 {
-	struct reading r = { store, fail, arg, true };
+	struct reading r = { store, now, fail, arg, true };
 	struct oap_err err;
 
 	if (each_file(dir, "crls", list_file, &r, &err))
@@ -361,19 +363,20 @@ static void first_failure(void *arg, const struct oap_err *err)
  * oap_store_load() - load the trusted certificates and the revocation lists
  * @store: the store to fill
  * @dir: directory with cacert/, untrusted/ and crls/
+ * @now: seconds since 1970
  * @err: reason of a failure, names the file
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
 enum oap_code oap_store_load(struct oap_store *store, const char *dir,
-			     struct oap_err *err)
+			     time_t now, struct oap_err *err)
 {
 	enum oap_code code = oap_store_certs(store, dir, err);
 
 	if (code)
 		return code;
 	err->code = OAP_OK;
-	if (oap_store_lists(store, dir, first_failure, err))
+	if (oap_store_lists(store, dir, now, first_failure, err))
 		return OAP_OK;
 	oap_store_free(store);
 	return err->code;

@@ -2,10 +2,6 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Which DNS server is asked, when the configuration or resolv.conf changes. */
 
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +11,10 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
-#include <cmocka.h>
 #include <net/if.h>
 
 #include "dns.h"
+#include "files.h"
 #include "log.h"
 
 #define PATIENCE	20000
@@ -32,17 +28,6 @@ struct server {
 static struct server old, new;
 static sd_event *loop;
 static struct dns *dns;
-static char top[64];
-
-static char *path(const char *name)
-{
-	static char buf[4][128];
-	static int at;
-
-	at = (at + 1) % 4;
-	snprintf(buf[at], sizeof(buf[at]), "%s/%s", top, name);
-	return buf[at];
-}
 
 static void server_open(struct server *s)
 {
@@ -83,8 +68,7 @@ static void on_answer(void *arg, uint32_t flow,
 /* Handle all events that have happened. */
 static void turn(void)
 {
-	while (sd_event_run(loop, 0) > 0)
-		;
+	handle_all(loop);
 }
 
 /* Only @s is asked, at the first try. */
@@ -117,11 +101,6 @@ static void names(const char *file, const struct server *s)
 	assert_int_equal(fclose(f), 0);
 }
 
-static void move(const char *from, const char *to)
-{
-	assert_int_equal(rename(path(from), path(to)), 0);
-}
-
 static void follow_file(const char *servers)
 {
 	struct dns_settings set = {
@@ -152,9 +131,8 @@ static int loopback_up(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(top, "/tmp/dns-test-XXXXXX");
-	assert_non_null(mkdtemp(top));
-	assert_int_equal(mkdir(path("run"), 0700), 0);
+	files_begin("dns");
+	dir("run");
 	assert_true(sd_event_new(&loop) >= 0);
 	server_open(&old);
 	server_open(&new);
@@ -163,16 +141,13 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
 	(void)state;
 	dns_close(dns);
 	dns = NULL;
 	loop = sd_event_unref(loop);
 	close(old.fd);
 	close(new.fd);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
-	return system(cmd);
+	return files_end();
 }
 
 /* Servers of the configuration */
@@ -268,7 +243,7 @@ static void test_replaced(void **state)
 	names("resolv.conf", &old);
 	follow_file(NULL);
 	names("other", &new);
-	move("other", "resolv.conf");
+	mv("other", "resolv.conf");
 	assert_asks(&new);
 	/* the new file is watched, too */
 	names("resolv.conf", &old);
@@ -280,7 +255,7 @@ static void test_removed(void **state)
 	(void)state;
 	names("resolv.conf", &old);
 	follow_file(NULL);
-	unlink(path("resolv.conf"));
+	rm("resolv.conf");
 	assert_asks(&old);
 	names("resolv.conf", &new);
 	assert_asks(&new);
@@ -290,12 +265,12 @@ static void test_target_replaced(void **state)
 {
 	(void)state;
 	names("run/stub", &old);
-	assert_int_equal(symlink("run/stub", path("resolv.conf")), 0);
+	ln("run/stub", "resolv.conf");
 	follow_file(NULL);
 	assert_asks(&old);
 	names("run/other", &new);
 	assert_asks(&old);
-	move("run/other", "run/stub");
+	mv("run/other", "run/stub");
 	assert_asks(&new);
 }
 
@@ -304,11 +279,11 @@ static void test_link_replaced(void **state)
 	(void)state;
 	names("run/a", &old);
 	names("run/b", &new);
-	assert_int_equal(symlink("run/a", path("resolv.conf")), 0);
+	ln("run/a", "resolv.conf");
 	follow_file(NULL);
 	assert_asks(&old);
-	assert_int_equal(symlink(path("run/b"), path("other")), 0);
-	move("other", "resolv.conf");
+	ln(path("run/b"), "other");
+	mv("other", "resolv.conf");
 	assert_asks(&new);
 	names("run/b", &old);
 	assert_asks(&old);
@@ -317,12 +292,12 @@ static void test_link_replaced(void **state)
 static void test_target_comes_later(void **state)
 {
 	(void)state;
-	assert_int_equal(symlink("run/a/b/stub", path("resolv.conf")), 0);
+	ln("run/a/b/stub", "resolv.conf");
 	follow_file(NULL);
 	turn();
-	assert_int_equal(mkdir(path("run/a"), 0700), 0);
+	dir("run/a");
 	turn();
-	assert_int_equal(mkdir(path("run/a/b"), 0700), 0);
+	dir("run/a/b");
 	names("run/a/b/stub", &new);
 	assert_asks(&new);
 }

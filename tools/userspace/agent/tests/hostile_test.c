@@ -295,7 +295,17 @@ static void test_no_notice_to_rubbish(void **state)
 	assert_int_equal(bob.e->record.other_versions, 0);
 }
 
-/* However many ask, few notices go out, and each peer is logged once. */
+static unsigned int hosts_logged(void)
+{
+	const struct version_peer *p = bob.e->versions.peers;
+	unsigned int n = 0, i;
+
+	for (i = 0; i < VERSION_PEERS; i++)
+		n += p[i].addr.ss_family && clock_ms - p[i].logged < VERSION_LOG_MS;
+	return n;
+}
+
+/* However many ask, few notices go out, and each host is logged once. */
 static void test_notices_are_few(void **state)
 {
 	struct ipcp_nl_peer from = { 0 };
@@ -313,9 +323,40 @@ static void test_notices_are_few(void **state)
 	}
 	assert_int_equal(bob.e->record.other_versions, 1000);
 	assert_int_equal(bob.bytes_out, 2 * NOTICES_EACH_SECOND * FRAME_HDR);
-	assert_int_equal(bob.e->refusals.lines, 1);
-	assert_int_equal(bob.e->refusals.missed, 0);
+	assert_int_equal(hosts_logged(), 1);
+	assert_int_equal(bob.e->refusals.lines, 0);
 	assert_true(TAILQ_EMPTY(&bob.e->incomings));
+}
+
+/* Many hosts neither fill the log nor use up what other lines need. */
+static void test_versions_of_many_hosts(void **state)
+{
+	struct ipcp_nl_peer from = { 0 };
+	struct sockaddr_in *sin = (struct sockaddr_in *)&from.addr;
+	uint8_t buf[FRAME_MAX];
+	unsigned int i;
+	size_t len;
+
+	(void)state;
+	start_good();
+	from.addr = alice.addr;
+	for (i = 0; i < 1000; i++) {
+		sin->sin_addr.s_addr = htonl(0x0a010000 + i);
+		/* the port makes no other host */
+		sin->sin_port = htons(i + 1);
+		len = foreign(buf, MSG_ALLOC, i, i);
+		engine_ctrl(bob.e, &from, buf, len);
+		sin->sin_port = htons(i + 2);
+		engine_ctrl(bob.e, &from, buf, len);
+	}
+	assert_int_equal(hosts_logged(), VERSION_PEERS);
+	assert_int_equal(bob.e->versions.missed, 2 * (1000 - VERSION_PEERS));
+	assert_int_equal(bob.e->refusals.lines, 0);
+	assert_int_equal(bob.e->refusals.missed, 0);
+	run_for(VERSION_LOG_MS);
+	engine_ctrl(bob.e, &from, buf, len);
+	assert_int_equal(bob.e->versions.missed, 0);
+	assert_int_equal(bob.e->record.other_versions, 2001);
 }
 
 /* Change the notice on its way: the peer speaks these versions. */
@@ -403,6 +444,41 @@ static void test_rekey_learns_of_the_version(void **state)
 	assert_true(allocated(f));
 }
 
+/* A responder that has lost the keys learns why nobody helps. */
+static void test_want_learns_of_the_version(void **state)
+{
+	struct fake_flow *f, *g;
+	struct ipcp_nl_peer from;
+	uint8_t buf[FRAME_MAX];
+	uint64_t clock_end;
+	size_t len;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
+	bob.no_keys = true;
+	engine_want(bob.e, &g->f);
+	assert_int_equal(on_wire, 1);
+	len = wire[0]->len;
+	memcpy(buf, wire[0]->p, len);
+	buf[0] = FRAME_VERSION + 1;
+	from = wire[0]->from;
+	lose_all_on_wire();
+	engine_ctrl(alice.e, &from, buf, len);
+	assert_int_equal(on_wire, 1);
+	wire[0]->p[2] = wire[0]->p[3] = FRAME_VERSION + 1;
+	assert_true(step(clock_ms + 100));
+	/* the notice may be forged, so it goes on */
+	assert_false(TAILQ_EMPTY(&bob.e->exchanges));
+	clock_end = clock_ms + 40000;
+	while (step(clock_end))
+		lose_all_on_wire();
+	assert_non_null(strstr(TAILQ_FIRST(&bob.e->record.failures)->text,
+			       "upgrade this one"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +488,8 @@ int main(void)
 		TEST(test_other_version_is_told),
 		TEST(test_no_notice_to_rubbish),
 		TEST(test_notices_are_few),
+		TEST(test_versions_of_many_hosts),
+		TEST(test_want_learns_of_the_version),
 		TEST(test_program_learns_of_the_version),
 		TEST(test_notice_of_no_use),
 		TEST(test_rekey_learns_of_the_version),

@@ -109,6 +109,65 @@ static void test_stays(void **state)
 	assert_int_equal(f->f.newest_epoch, 1);
 }
 
+/* Answer bob's first question with a cookie of somebody's. */
+static void forge_cookie(struct fake_flow *f, uint32_t host, uint16_t port)
+{
+	struct message msg = { .type = MSG_COOKIE };
+	struct ipcp_nl_peer from = { .socket = GROUP_SOCKET };
+	struct sockaddr_in *sin = (struct sockaddr_in *)&from.addr;
+	uint8_t buf[FRAME_MAX], cookie[COOKIE_LEN] = { 1 };
+	struct fake_flow *g = peer_of(f);
+	size_t len;
+
+	bob.no_keys = true;
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
+	engine_want(bob.e, &g->f);
+	lose_all_on_wire();
+	msg.token = TAILQ_FIRST(&bob.e->exchanges)->msg.token;
+	len = frame_write(buf, &msg, 0, cookie);
+	from.addr = alice.addr;
+	if (host)
+		sin->sin_addr.s_addr = htonl(host);
+	sin->sin_port = htons(port);
+	engine_ctrl(bob.e, &from, buf, len);
+}
+
+static uint32_t host_of(const struct ipcp_nl_peer *peer)
+{
+	return ((const struct sockaddr_in *)&peer->addr)->sin_addr.s_addr;
+}
+
+/* A cookie from another host does not take the question there. */
+static void test_cookie_of_another_host(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	forge_cookie(f, 0x0a000063, AGENT_PORT);
+	assert_false(TAILQ_FIRST(&bob.e->exchanges)->has_cookie);
+	assert_int_equal(host_of(&bob.last_sent),
+			 ((struct sockaddr_in *)&alice.addr)->sin_addr.s_addr);
+	run_for(5000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
+/* One from another port does for a while. */
+static void test_cookie_of_another_port(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	forge_cookie(f, 0, 999);
+	assert_int_equal(port_of(&bob.last_sent), 999);
+	run_for(15000);
+	assert_int_equal(f->f.newest_epoch, 1);
+	check_same(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +176,8 @@ int main(void)
 		TEST(test_agent_port),
 		TEST(test_turns),
 		TEST(test_stays),
+		TEST(test_cookie_of_another_host),
+		TEST(test_cookie_of_another_port),
 	};
 
 	return WORLD_MAIN("path", tests);

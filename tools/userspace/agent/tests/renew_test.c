@@ -3,11 +3,6 @@
 /* Certificates, keys and lists that are renewed while the agent runs. */
 
 #include <fcntl.h>
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <openssl/pem.h>
 
 #include "../../oap/tests/certs.h"
+#include "files.h"
 #include "log.h"
 #include "renew.h"
 
@@ -30,7 +25,6 @@
 static sd_event *loop;
 static struct renew *renew;
 static struct oap_env *oap;
-static char top[64];
 static char said[16384];
 static char news[128];		/* the last line about what was read */
 static struct test_crt ca, old, new;
@@ -60,25 +54,9 @@ void log_info(const char *fmt, ...)
 		snprintf(news, sizeof(news), "%s", fmt);
 }
 
-static char *path(const char *name)
-{
-	static char buf[4][128];
-	static int at;
-
-	at = (at + 1) % 4;
-	snprintf(buf[at], sizeof(buf[at]), "%s/%s", top, name);
-	return buf[at];
-}
-
-static void mv(const char *from, const char *to)
-{
-	assert_int_equal(rename(path(from), path(to)), 0);
-}
-
 static void turn(void)
 {
-	while (sd_event_run(loop, 0) > 0)
-		;
+	handle_all(loop);
 }
 
 static void begin_again(uint64_t patience, uint64_t again)
@@ -199,10 +177,10 @@ static void a_link_to_a_pair_is_switched(void **state)
 	(void)state;
 	mv("client/" NAME, "1");
 	mv("new", "2");
-	assert_int_equal(symlink("../1", path("client/" NAME)), 0);
+	ln("../1", "client/" NAME);
 	begin(HOUR_US);
 	assert_true(shows(&old));
-	assert_int_equal(symlink("../2", path("tmp")), 0);
+	ln("../2", "tmp");
 	mv("tmp", "client/" NAME);
 	turn();
 	assert_true(shows(&new));
@@ -433,8 +411,7 @@ static int setup(void **state)
 
 	(void)state;
 	said[0] = '\0';
-	strcpy(top, "/tmp/renew-test-XXXXXX");
-	assert_non_null(mkdtemp(top));
+	files_begin("renew");
 	for (i = 0; i < COUNT(dirs); i++)
 		mkdir(path(dirs[i]), 0700);
 	ca = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, DAY);
@@ -449,8 +426,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
 	(void)state;
 	renew_close(renew);
 	renew = NULL;
@@ -459,8 +434,7 @@ static int teardown(void **state)
 	test_crt_free(&ca);
 	test_crt_free(&old);
 	test_crt_free(&new);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
-	return system(cmd);
+	return files_end();
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

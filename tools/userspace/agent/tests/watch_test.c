@@ -2,66 +2,20 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Which changes of a folder are seen, however they are made. */
 
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "files.h"
 #include "watch.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 static sd_event *loop;
 static struct watch *watch;
-static char top[64];
 static unsigned int seen;
-
-static char *path(const char *name)
-{
-	static char buf[4][128];
-	static int at;
-
-	at = (at + 1) % 4;
-	snprintf(buf[at], sizeof(buf[at]), "%s/%s", top, name);
-	return buf[at];
-}
-
-static void put(const char *name)
-{
-	FILE *f = fopen(path(name), "w");
-
-	assert_non_null(f);
-	fputs("text\n", f);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void dir(const char *name)
-{
-	assert_int_equal(mkdir(path(name), 0700), 0);
-}
-
-static void ln(const char *target, const char *name)
-{
-	assert_int_equal(symlink(target, path(name)), 0);
-}
-
-static void mv(const char *from, const char *to)
-{
-	assert_int_equal(rename(path(from), path(to)), 0);
-}
-
-static void rm(const char *name)
-{
-	assert_int_equal(remove(path(name)), 0);
-}
 
 static void list(struct watch *w, void *arg)
 {
@@ -80,8 +34,7 @@ static bool turn(void)
 {
 	unsigned int before = seen;
 
-	while (sd_event_run(loop, 0) > 0)
-		;
+	handle_all(loop);
 	return seen != before;
 }
 
@@ -442,8 +395,7 @@ static void events_that_are_lost_are_a_change(void **state)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(top, "/tmp/watch-test-XXXXXX");
-	assert_non_null(mkdtemp(top));
+	files_begin("watch");
 	dir("in");
 	assert_true(sd_event_new(&loop) >= 0);
 	return 0;
@@ -451,14 +403,11 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char cmd[128];
-
 	(void)state;
 	watch_close(watch);
 	watch = NULL;
 	loop = sd_event_unref(loop);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
-	return system(cmd);
+	return files_end();
 }
 
 #define FIXED	7		/* tests without a table */

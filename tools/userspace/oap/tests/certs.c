@@ -146,6 +146,16 @@ void test_crt_ids(struct test_crt *c, const struct test_crt *issuer)
 	sign(c, issuer);
 }
 
+struct test_crt test_crt_renew(const struct test_crt *c)
+{
+	struct test_crt again = { X509_dup(c->crt), c->key };
+
+	assert_int_equal(EVP_PKEY_up_ref(c->key), 1);
+	ASN1_INTEGER_set(X509_get_serialNumber(again.crt), 1000000);
+	sign(&again, NULL);
+	return again;
+}
+
 void test_crt_free(struct test_crt *c)
 {
 	X509_free(c->crt);
@@ -198,9 +208,51 @@ static void add_number(X509_CRL *crl, int nid, long number, int critical)
 	ASN1_INTEGER_free(i);
 }
 
+/* An extension that no program knows; of OpenSSL it has a name. */
+static X509_EXTENSION *unknown(void)
+{
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL,
+						  NID_netscape_comment,
+						  "critical,?");
+
+	assert_non_null(ext);
+	return ext;
+}
+
+static void add_unknown(X509_CRL *crl, const struct test_crl_ext *more)
+{
+	X509_EXTENSION *ext = unknown();
+	X509_REVOKED *entry;
+
+	if (more->unknown)
+		assert_int_equal(X509_CRL_add_ext(crl, ext, -1), 1);
+	if (more->unknown_entry) {
+		entry = sk_X509_REVOKED_value(X509_CRL_get_REVOKED(crl), 0);
+		assert_int_equal(X509_REVOKED_add_ext(entry, ext, -1), 1);
+	}
+	X509_EXTENSION_free(ext);
+}
+
+static void add_issuer(X509_CRL *crl, X509 *by)
+{
+	X509_EXTENSION *ext;
+	X509V3_CTX ctx;
+
+	X509V3_set_ctx(&ctx, by, NULL, NULL, crl, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier,
+				  "issuer:always");
+	assert_non_null(ext);
+	assert_int_equal(X509_CRL_add_ext(crl, ext, -1), 1);
+	X509_EXTENSION_free(ext);
+}
+
 static void extend(X509_CRL *crl, const struct test_crl_ext *more)
 {
 	X509_EXTENSION *ext;
+
+	add_unknown(crl, more);
+	if (more->by)
+		add_issuer(crl, more->by);
 
 	if (more->number)
 		add_number(crl, NID_crl_number, more->number, 0);

@@ -31,6 +31,8 @@ void test_crt_eku(struct test_crt *crt, const struct test_crt *issuer,
 		  const char *eku);
 /* Add the identifiers of the keys, and sign again. */
 void test_crt_ids(struct test_crt *crt, const struct test_crt *issuer);
+/* Renew a root with the same key. */
+struct test_crt test_crt_renew(const struct test_crt *crt);
 void test_crt_free(struct test_crt *crt);
 void test_crt_write(const char *dir, const struct test_crt *crt);
 void test_crt_write_as(const char *path, const struct test_crt *crt);
@@ -43,6 +45,9 @@ struct test_crl_ext {
 	long number;
 	long base;		/* a delta list */
 	const char *idp;	/* issuing distribution point */
+	X509 *by;		/* certificate of the CA, by its serial number */
+	int unknown;		/* a critical extension that nobody knows */
+	int unknown_entry;	/* the same in the entry */
 };
 
 void test_crl_add_ext(const char *path, const struct test_crt *issuer,

@@ -211,6 +211,24 @@ static void expired_root(void)
 	test_crt_free(&old);
 }
 
+static void only_root(long from, long to)
+{
+	struct test_crt crt = test_crt_make("EC", "ca", NULL, NULL, 1, from, to);
+
+	test_crt_write_as(path("srv/cacert/ca.pem"), &crt);
+	test_crt_free(&crt);
+}
+
+static void expired_roots(void)
+{
+	only_root(-2 * DAY, -DAY);
+}
+
+static void early_root(void)
+{
+	only_root(DAY, LONG);
+}
+
 static void rubbish_intermediate(void)
 {
 	test_file(path("srv/untrusted"), "b.pem", "rubbish\n");
@@ -274,6 +292,11 @@ static void cut_list(void)
 static void expired_list(void)
 {
 	lists_by(true, -2 * DAY, -DAY);
+}
+
+static void early_list(void)
+{
+	lists_by(true, DAY, LONG);
 }
 
 static void renewed_list(void)
@@ -346,6 +369,56 @@ static void need_and_expired(void)
 {
 	need_lists();
 	expired_list();
+}
+
+static void need_and_early(void)
+{
+	need_lists();
+	early_list();
+}
+
+static void need_with_scopes(const char *a, const char *b)
+{
+	struct test_crl_ext ext = { .idp = a };
+
+	need_lists();
+	list_ca = root();
+	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add_ext(path("srv/crls/a.pem"), &list_ca, NULL, -DAY, DAY,
+			 &ext);
+	ext.idp = b;
+	if (b)
+		test_crl_add_ext(path("srv/crls/b.pem"), &list_ca, NULL, -DAY,
+				 DAY, &ext);
+	test_crt_free(&list_ca);
+}
+
+static void need_and_cas(void)
+{
+	need_with_scopes("critical,onlyCA:TRUE", NULL);
+}
+
+static void need_and_place(void)
+{
+	need_with_scopes("critical,fullname:URI:http://ca.example/crl", NULL);
+}
+
+static void need_and_both(void)
+{
+	need_with_scopes("critical,onlyCA:TRUE", "critical,onlyuser:TRUE");
+}
+
+static void unknown_extension(void)
+{
+	const struct test_crl_ext ext = { .unknown = 1 };
+
+	list_ca = root();
+	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add_ext(path("srv/crls/a.pem"), &list_ca, NULL, -DAY, DAY,
+			 &ext);
+	test_crt_free(&list_ca);
 }
 
 static void need_and_good(void)
@@ -443,8 +516,12 @@ static const struct problem {
 	  CLIENT "/kex.srv.pub.pem", "No such file" },
 	{ "rubbish as a root", rubbish_root, 1, 0, "srv/cacert/b.pem",
 	  "is not a PEM certificate" },
-	{ "an expired root", expired_root, 1, 0, "srv/cacert/b.pem",
-	  "expired at" },
+	{ "an expired root beside a good one", expired_root, 0, 1,
+	  "srv/cacert/b.pem", "expired at" },
+	{ "an expired root alone", expired_roots, 1, 1, "srv/cacert",
+	  "has no certificate that is valid now: put one there" },
+	{ "a root of the future alone", early_root, 1, 1, "srv/cacert",
+	  "has no certificate that is valid now: put one there" },
 	{ "rubbish as an intermediate", rubbish_intermediate, 1, 0,
 	  "srv/untrusted/b.pem", "is not a PEM certificate" },
 	{ "no root at all", no_root, 0, 1, "srv/cacert", "has no *.pem" },
@@ -469,7 +546,19 @@ static const struct problem {
 	{ "a root that a group can write", group_root, 0, 1,
 	  "srv/cacert/ca.pem", "can be written by group 1: run chmod g-w" },
 	{ "a delta list", delta_list, 1, 0, "srv/crls/a.pem",
-	  "names only changes: replace it by a complete list" },
+	  "names only changes: replace it by a complete one" },
+	{ "a list with an unknown critical extension", unknown_extension, 1, 0,
+	  "srv/crls/a.pem",
+	  "has a critical extension that is not supported: replace it by one without" },
+	{ "a list of the future", early_list, 0, 1, "srv/crls",
+	  "is not valid before" },
+	{ "a list of the future, but required", need_and_early, 1, 0, "srv/crls",
+	  "is not valid before" },
+	{ "a list of CAs only, but required", need_and_cas, 0, 1, "srv/crls",
+	  "are for some of its certificates, and all others are refused: put a list of all there" },
+	{ "a list of one place, but required", need_and_place, 0, 1, "srv/crls",
+	  "are for some of its certificates" },
+	{ "lists of two scopes, as required", need_and_both, 0, 0, "", "" },
 	{ "a list of one of two CAs, but required", need_and_other_key, 1, 0,
 	  "srv/crls", "has no list of 'ca': put one there" },
 	{ "no list, but required", need_lists, 1, 0, "srv/crls",

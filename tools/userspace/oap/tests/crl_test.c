@@ -2,9 +2,12 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Revocation lists: whom they refuse, with which words. */
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/crypto.h>
 
 #include "pair.h"
 
@@ -55,6 +58,9 @@ struct crl_case {
 			"': its owner needs a new one"
 #define NO_LIST_OF(ca)	"crl = required, and there is no list of '" ca \
 			"': put one into crls/"
+#define OTHERS_OF(ca)	"crl = required, and the list of '" ca \
+			"' is for other certificates: put one for all into crls/"
+#define PLACE		"critical,fullname:URI:http://ca.example/crl"
 #define EXPIRED_OF(ca)	"crl = required, and the list of '" ca \
 			"' has expired: put a newer one into crls/"
 
@@ -126,6 +132,48 @@ static const struct crl_case cases[] = {
 	  .lists = { { ROOT, PEER, NOW, { .idp = "critical,onlyuser:TRUE" } },
 		     { ROOT, NOBODY, NOW, { .idp = "critical,onlyCA:TRUE" } } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "a list of the future does not count beside one of now",
+	  .lists = { { ROOT, PEER, NOW }, { ROOT, NOBODY, FUTURE } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "nor in the other order",
+	  .lists = { { ROOT, NOBODY, FUTURE }, { ROOT, PEER, NOW } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "nor with a higher number",
+	  .lists = { { ROOT, NOBODY, FUTURE, { .number = 2 } },
+		     { ROOT, PEER, NOW, { .number = 1 } } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "nor what it revokes",
+	  .lists = { { ROOT, PEER, FUTURE }, { ROOT, NOBODY, NOW } } },
+	{ "required, a list of the future beside one of now", .need = true,
+	  .lists = { { ROOT, NOBODY, NOW }, { ROOT, NOBODY, FUTURE } } },
+	{ "a lower number does not count, though its date is later",
+	  .lists = { { ROOT, PEER, PAST, { .number = 10 } },
+		     { ROOT, NOBODY, NOW, { .number = 9 } } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "without one number the later date counts",
+	  .lists = { { ROOT, PEER, PAST, { .number = 10 } },
+		     { ROOT, NOBODY, NOW } } },
+	{ "a list of CAs only",
+	  .lists = { { ROOT, NOBODY, NOW, { .idp = "critical,onlyCA:TRUE" } } } },
+	{ "a list of one place",
+	  .lists = { { ROOT, NOBODY, NOW, { .idp = PLACE } } } },
+	{ "a list of one place that revokes the peer",
+	  .lists = { { ROOT, PEER, NOW, { .idp = PLACE } } },
+	  .code = OAP_BAD_CERT, .why = REVOKED },
+	{ "required, a list of CAs only", .need = true,
+	  .lists = { { ROOT, NOBODY, NOW, { .idp = "critical,onlyCA:TRUE" } } },
+	  .code = OAP_BAD_CERT, .why = OTHERS_OF("ca") },
+	{ "required, a list of one place", .need = true,
+	  .lists = { { ROOT, NOBODY, NOW, { .idp = PLACE } } },
+	  .code = OAP_BAD_CERT, .why = OTHERS_OF("ca") },
+	{ "a list with an unknown critical extension",
+	  .lists = { { ROOT, NOBODY, NOW, { .unknown = 1 } } },
+	  .code = OAP_BAD_CONFIG,
+	  .why = "crls/a.pem: revocation list 1 has a critical extension that is not supported: replace it by one without" },
+	{ "an entry with an unknown critical extension",
+	  .lists = { { ROOT, PEER, NOW, { .unknown_entry = 1 } } },
+	  .code = OAP_BAD_CONFIG,
+	  .why = "crls/a.pem: revocation list 1 has a critical extension that is not supported: replace it by one without" },
 	{ "a delta list", .lists = { { ROOT, PEER, NOW, { 2, 1, NULL } } },
 	  .code = OAP_BAD_CONFIG,
 	  .why = "crls/a.pem: revocation list 1 names only changes: replace it by a complete one" },
@@ -265,6 +313,129 @@ static void two_keys_of_a_ca_have_a_list_each(void **state)
 	test_crt_free(&b);
 }
 
+/* The list names the CA's certificate by its number, which a renewal changes. */
+
+static const struct renewed {
+	const char *name;
+	bool both, need, revoked;
+	long to;
+	const char *idp;
+	const char *why;
+} renewed_cases[] = {
+	{ "a list of before the renewal of the CA", .to = DAY },
+	{ "such a list that revokes", .revoked = true, .to = DAY,
+	  .why = "the list of 'renew' revokes the certificate of '" US "': its owner needs a new one" },
+	{ "such a list that revokes, with both certificates of the CA",
+	  .both = true, .revoked = true, .to = DAY,
+	  .why = "the list of 'renew' revokes the certificate of '" US "': its owner needs a new one" },
+	{ "required, such a list", .need = true, .to = DAY },
+	{ "required, such a list that has expired", .need = true, .to = -DAY,
+	  .why = EXPIRED_OF("renew") },
+	{ "required, such a list of CAs only", .need = true, .to = DAY,
+	  .idp = "critical,onlyCA:TRUE", .why = OTHERS_OF("renew") },
+};
+
+static void test_renewed(void **state)
+{
+	const struct renewed *c = *state;
+	struct test_crt old = test_crt_make("EC", "renew", NULL, NULL, 1, -DAY, DAY);
+	struct test_crt ca = test_crt_renew(&old);
+	struct test_crl_ext ext = { .by = old.crt, .idp = c->idp };
+	enum oap_code code;
+	struct pair p;
+
+	peer = test_crt_make("EC", US, NULL, &ca, 0, -DAY, DAY);
+	test_crt_write(path("cli/client/%s", NAME), &peer);
+	test_crt_write_as(path("srv/cacert/ca.pem"), &ca);
+	if (c->both)
+		test_crt_write_as(path("srv/cacert/a.pem"), &old);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add_ext(path("srv/crls/a.pem"), &ca, c->revoked ? &peer : NULL,
+			 -2 * DAY, c->to, &ext);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	oap_env_close(p.srv);
+	p.srv = open_env_needing("srv", c->need, &code, &p.err);
+	assert_int_equal(code, OAP_OK);
+	request_ok(&p);
+	code = process(&p);
+	assert_int_equal(code, c->why ? OAP_BAD_CERT : OAP_OK);
+	if (c->why)
+		assert_string_equal(p.err.text, c->why);
+	close_pair(&p);
+	test_crt_free(&peer);
+	test_crt_free(&ca);
+	test_crt_free(&old);
+}
+
+/* While OpenSSL is given the lists, an allocation fails. */
+static unsigned int fail_at, allocations;
+static bool starving;
+static X509_STORE_CTX_lookup_crls_fn lookup;
+
+static bool fails(void)
+{
+	return starving && ++allocations == fail_at;
+}
+
+static void *fail_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return fails() ? NULL : malloc(n);
+}
+
+static void *fail_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return fails() ? NULL : realloc(p, n);
+}
+
+static void fail_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+static STACK_OF(X509_CRL) *lookup_starving(const X509_STORE_CTX *ctx,
+					   const X509_NAME *name)
+{
+	STACK_OF(X509_CRL) *found;
+
+	starving = true;
+	found = lookup(ctx, name);
+	starving = false;
+	return found;
+}
+
+static void without_memory_a_revoked_peer_is_refused(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	peer = test_crt_make("EC", US, NULL, &test_ca, 0, -DAY, DAY);
+	test_crt_write(path("cli/client/%s", NAME), &peer);
+	mkdir(path("srv/crls"), 0700);
+	test_crl_add(path("srv/crls/a.pem"), &test_ca, &peer, NOW);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	lookup = X509_STORE_get_lookup_crls(p.srv->store.roots);
+	X509_STORE_set_lookup_crls(p.srv->store.roots, lookup_starving);
+	fail_at = 0;
+	do {
+		fail_at++;
+		allocations = 0;
+		request_ok(&p);
+		if (!process(&p))
+			fail_msg("accepted without allocation %u", fail_at);
+		assert_string_equal(p.err.text, REVOKED);
+		drop_runs(&p);
+	} while (allocations >= fail_at);
+	assert_true(fail_at > 2);
+	close_pair(&p);
+	test_crt_free(&peer);
+}
+
 static void a_name_is_printed_as_ascii(void **state)
 {
 	X509_NAME *name = X509_NAME_new();
@@ -334,6 +505,73 @@ static void a_list_is_reported_when_it_expires(void **state)
 	now_ns = when * SEC;
 	assert_int_equal(report(&p), 0);
 	assert_non_null(strstr(said, "expired at"));
+	close_pair(&p);
+}
+
+static bool accepted(struct pair *p)
+{
+	enum oap_code code;
+
+	request_ok(p);
+	code = process(p);
+	drop_runs(p);
+	assert_true(code == OAP_OK || code == OAP_BAD_CERT);
+	return !code;
+}
+
+static void a_list_takes_over_when_its_time_comes(void **state)
+{
+	time_t when = time(NULL) + DAY / 2;
+	struct pair p;
+
+	(void)state;
+	peer = test_crt_make("EC", US, NULL, &test_ca, 0, -DAY, DAY);
+	test_crt_write(path("cli/client/%s", NAME), &peer);
+	put("a.pem", NOW);
+	test_crl_add(path("srv/crls/b.pem"), &test_ca, &peer, DAY / 2, 2 * DAY);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	assert_true(report(&p) >= when && report(&p) <= time(NULL) + DAY / 2);
+	assert_string_equal(said, "");
+	assert_true(accepted(&p));
+	now_ns += (DAY / 2 + 60) * SEC;
+	assert_false(accepted(&p));
+	report(&p);
+	assert_string_equal(said, "");
+	close_pair(&p);
+	test_crt_free(&peer);
+}
+
+static void a_list_of_the_future_alone_is_reported(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	put("a.pem", FUTURE);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	report(&p);
+	assert_non_null(strstr(said, "the revocation list of 'ca' is not valid before "));
+	assert_non_null(strstr(said, "check the clock, or put the list before it into crls/, too; it already revokes what it lists"));
+	report(&p);
+	assert_string_equal(said, "");
+	close_pair(&p);
+}
+
+/* Lists that are required from a reload on have other consequences. */
+static void an_expired_list_is_reported_again_when_it_is_required(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	put("a.pem", PAST);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	report(&p);
+	assert_non_null(strstr(said, "until then it still revokes"));
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
+	oap_env_set(p.srv, 100, true);
+	report(&p);
+	assert_non_null(strstr(said, "until then its certificates are refused"));
+	report(&p);
+	assert_string_equal(said, "");
 	close_pair(&p);
 }
 
@@ -408,9 +646,19 @@ int main(void)
 {
 	size_t i;
 
+	if (!CRYPTO_set_mem_functions(fail_malloc, fail_realloc, fail_free))
+		return 1;
 	for (i = 0; i < COUNT(cases); i++)
 		suite_add(&suite, test_case, &cases[i], "%s: %s", cases[i].name,
 			  cases[i].why ? "refused" : "accepted");
+	for (i = 0; i < COUNT(renewed_cases); i++)
+		suite_add(&suite, test_renewed, &renewed_cases[i], "%s: %s",
+			  renewed_cases[i].name,
+			  renewed_cases[i].why ? "refused" : "accepted");
+	SUITE_ADD(&suite, without_memory_a_revoked_peer_is_refused);
+	SUITE_ADD(&suite, a_list_takes_over_when_its_time_comes);
+	SUITE_ADD(&suite, a_list_of_the_future_alone_is_reported);
+	SUITE_ADD(&suite, an_expired_list_is_reported_again_when_it_is_required);
 	SUITE_ADD(&suite, an_expired_list_is_reported_once);
 	SUITE_ADD(&suite, a_list_is_reported_when_it_expires);
 	SUITE_ADD(&suite, a_list_that_a_newer_one_replaces_is_not_reported);

@@ -115,6 +115,65 @@ static void a_newer_list_counts(void **state)
 	end();
 }
 
+static void put_numbered(const struct test_crt *revoked, long number, long from,
+			 long to)
+{
+	const struct test_crl_ext ext = { .number = number };
+
+	mkdir(path("srv/crls"), 0700);
+	unlink(path("srv/crls/a.pem"));
+	test_crl_add_ext(path("srv/crls/a.pem"), &test_ca, revoked, from, to,
+			 &ext);
+}
+
+static void a_lower_number_does_not_count_though_its_date_is_later(void **state)
+{
+	(void)state;
+	begin();
+	put_numbered(&peer, 5, BEFORE);
+	assert_true(renew());
+	put_numbered(NULL, 4, NOW);
+	assert_false(renew());
+	assert_string_equal(said,
+			    "the revocation list of 'ca' in crls/ has a lower number than the one before: put a newer one there, or reload the agent to use the older; until then the one from before stays in use\n");
+	assert_false(accepted());
+	put_numbered(NULL, 6, -3 * DAY, DAY);
+	assert_true(renew());
+	assert_true(accepted());
+	end();
+}
+
+static void a_list_stays_until_the_newer_one_is_valid(void **state)
+{
+	(void)state;
+	begin();
+	put("a.pem", &test_ca, &peer, NOW);
+	assert_true(renew());
+	put("a.pem", &test_ca, NULL, DAY / 2, 2 * DAY);
+	assert_true(renew());
+	assert_true(renew());
+	assert_false(accepted());
+	now_ns += (DAY / 2 + 60) * SEC;
+	assert_true(accepted());
+	assert_true(renew());
+	assert_true(accepted());
+	end();
+}
+
+static void a_list_of_the_future_may_be_taken_back(void **state)
+{
+	(void)state;
+	begin();
+	put("a.pem", &test_ca, NULL, NOW);
+	put("b.pem", &test_ca, &peer, DAY / 2, 2 * DAY);
+	assert_true(renew());
+	unlink(path("srv/crls/b.pem"));
+	assert_true(renew());
+	now_ns += (DAY / 2 + 60) * SEC;
+	assert_true(accepted());
+	end();
+}
+
 static void another_file_that_is_damaged_is_no_obstacle(void **state)
 {
 	(void)state;
@@ -190,8 +249,15 @@ static void a_folder_that_is_away_changes_nothing(void **state)
 	mkdir(path("srv"), 0700);
 	assert_false(renew());
 	assert_true(oap_has_credentials(p.srv, true, NAME));
+	/* a reload changes nothing, either */
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_BAD_CONFIG);
+	assert_non_null(strstr(p.err.text, "is missing or empty: bring it back"));
+	assert_true(accepted());
 	rmdir(path("srv"));
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_BAD_CONFIG);
+	assert_true(accepted());
 	rename(path("away"), path("srv"));
+	assert_int_equal(oap_env_reload(p.srv, &p.err), OAP_OK);
 	assert_true(renew());
 	end();
 }
@@ -233,6 +299,9 @@ int main(void)
 	SUITE_ADD(&suite, a_list_that_is_gone_stays_until_a_reload);
 	SUITE_ADD(&suite, an_older_list_does_not_count_until_a_reload);
 	SUITE_ADD(&suite, a_newer_list_counts);
+	SUITE_ADD(&suite, a_lower_number_does_not_count_though_its_date_is_later);
+	SUITE_ADD(&suite, a_list_stays_until_the_newer_one_is_valid);
+	SUITE_ADD(&suite, a_list_of_the_future_may_be_taken_back);
 	SUITE_ADD(&suite, another_file_that_is_damaged_is_no_obstacle);
 	SUITE_ADD(&suite, another_list_of_the_file_that_nobody_signed_is_no_obstacle);
 	SUITE_ADD(&suite, a_root_that_is_damaged_is_no_obstacle);

@@ -64,6 +64,34 @@ static void a_time_of_0_or_of_the_far_future_is_refused(void **state)
 	close_pair(&p);
 }
 
+static void a_larger_slack_is_no_second_chance(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	credentials("ED25519", &test_ca);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	request_ok(&p);
+	now_ns += 21 * SEC;
+	assert_int_equal(process(&p), OAP_CLOCK);
+	/* as it was forgotten, if it had been accepted before */
+	oap_env_set(p.srv, 10000, false);
+	assert_int_equal(process(&p), OAP_CLOCK);
+	drop_runs(&p);
+	request_ok(&p);
+	now_ns += 29 * SEC;
+	assert_int_equal(process(&p), OAP_OK);
+	drop_runs(&p);
+	/* what was not too old before counts at once */
+	oap_env_set(p.srv, 100, false);
+	request_ok(&p);
+	now_ns += 20 * SEC;
+	oap_env_set(p.srv, 10000, false);
+	now_ns += 5 * SEC;
+	assert_int_equal(process(&p), OAP_OK);
+	close_pair(&p);
+}
+
 /* Replays */
 
 static void again(enum oap_auth auth, bool no_clock)
@@ -250,6 +278,7 @@ int main(void)
 	for (i = 0; i < COUNT(times); i++)
 		suite_add(&suite, test_time, &times[i], "a request, %s",
 			  times[i].name);
+	SUITE_ADD(&suite, a_larger_slack_is_no_second_chance);
 	SUITE_ADD(&suite, a_time_of_0_or_of_the_far_future_is_refused);
 	SUITE_ADD(&suite, an_unsigned_request_is_taken_once);
 	SUITE_ADD(&suite, a_signed_request_is_taken_once);

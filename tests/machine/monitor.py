@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""A machine's sockets, seen from outside of it, and its monitor (QMP)."""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../lib")
+from limit import Limit	# noqa: E402 pylint: disable=wrong-import-position
+
+DEADLINE = 120
+
+
+def connect(path):
+    """A connection to a socket that will be there soon."""
+    limit = Limit(DEADLINE)
+    while True:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(path)
+            return sock
+        except OSError:
+            sock.close()
+            if not limit.turn():
+                raise
+            time.sleep(0.05)
+
+
+class Monitor:
+    """The machine's monitor, and its power over the machine."""
+
+    def __init__(self, path):
+        self.file = connect(path).makefile("rw", encoding="utf-8")
+        self.file.readline()	# it greets
+        self.do("qmp_capabilities")
+
+    def do(self, command, **arguments):
+        """A command's answer. Events are passed over."""
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            line = self.file.readline()
+            if not line:
+                raise EOFError("the machine has ended")
+            answer = json.loads(line)
+            if "error" in answer:
+                raise RuntimeError(f"{command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def save(self, path):
+        """All of the machine, as it is, into a file; the machine stands still."""
+        self.do("migrate", uri=f"exec:cat >'{path}'")
+        while True:
+            status = self.do("query-migrate")
+            if status["status"] == "completed":
+                return
+            if status["status"] in ("failed", "cancelled"):
+                raise RuntimeError(f"the machine cannot be saved: {status}")
+            time.sleep(0.05)
+
+    def end(self):
+        """Ends the machine."""
+        self.do("quit")
+        with contextlib.suppress(ConnectionResetError):
+            while self.file.readline():
+                pass
