@@ -4,17 +4,20 @@
 an ordinary user of a host or of a network namespace of its own."""
 
 import ctypes
+import errno
 import mmap
 import os
 import select
 import socket
 import struct
+import threading
 
 from hostile_player import Player, mangled
 from ipcp import (
-    ACCEPT, ALLOC, GET_INFO, LISTEN, NSEC, PLAIN, RECV, REKEY, SEND, SET, Endpoint,
-    enter)
+    ACCEPT, ALLOC, GET_INFO, LISTEN, NSEC, PLAIN, RECV, REKEY, SEND, SET, SET_RCVTIMEO,
+    SET_SNDTIMEO, Endpoint, enter)
 
+DEVICE = "/dev/ipcp_rekey"
 COMMANDS = ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV
 NAMES = b"play", b"play", b"play", b"kept", b"nobody's", b"", b"x" * 255, b"y" * 256
 BORDERS = (0, 1, 2, 4, 0x7fffffff, 0x80000000, 0xffffffff, 0xffff, 4096)
@@ -24,8 +27,10 @@ SYS_MMAP, SYS_MPROTECT, SYS_MUNMAP, SYS_IOCTL, SYS_DELETE_MODULE = 9, 10, 11, 16
 SYS_READ, SYS_WRITE, SYS_READV, SYS_WRITEV = 0, 1, 19, 20
 RDWR, FIXED_PRIVATE_ANONYMOUS = 3, 0x32
 MOST = 24		# files
-WAIT = 5 * NSEC
+WAIT = 20 * int(os.environ.get("SLOW", "1")) * NSEC
+MOMENT = NSEC // 5
 libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
 
 
 def syscall(number, *args):
@@ -42,13 +47,13 @@ class Calls(Player):
     """Random calls on files of its own."""
 
     OPS = {"right": 8, "open": 4, "close": 3, "dup": 2, "pass": 1, "alloc": 6, "listen": 4,
-           "accept": 6, "rekey": 2, "info": 3, "set": 3, "send": 8, "recv": 6,
+           "accept": 4, "rekey": 2, "info": 3, "set": 3, "send": 8, "recv": 6,
            "garbage": 10, "pointer": 4, "read": 6, "write": 8, "vector": 4,
            "poll": 3, "epoll": 2, "flags": 2, "unmap": 4, "other": 3, "unload": 1}
     THREADS = 3
 
     def set_up(self):
-        self.fds = []
+        self.fds, self.kinds = [], {}
         self.memory = mmap.mmap(-1, PAGES * PAGE)
         self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
         self.mem = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
@@ -61,21 +66,39 @@ class Calls(Player):
 
     # --- what calls are given
 
-    def fd(self):
-        """One of its files."""
+    def add(self, fd, kind):
+        """One more file: a "flow", a "name", or "new"."""
+        self.kinds[fd] = kind
+        self.fds.append(fd)
+        return fd
+
+    def fd(self, kind=None):
+        """One of its files, mostly of this kind."""
+        known = [fd for fd in list(self.fds) if self.kinds.get(fd) == kind]
+        if known and self.rng.random() < 0.8:
+            return self.rng.choice(known)
         return self.rng.choice(self.fds) if self.fds else -1
 
     def place(self, data=b""):
-        """Address of data in memory that another thread may take away."""
+        """Address of data in memory that another thread may take away; mostly there."""
         at = self.base + self.rng.randrange(PAGES * PAGE - len(data))
         if self.rng.random() < 0.3:	# over the end of a page
-            at = min(self.base + (PAGES - 1) * PAGE,
+            at = min(self.base + PAGES * PAGE - len(data),
                      (at | (PAGE - 1)) + 1 - self.rng.randrange(len(data) + 2))
         try:
             os.pwrite(self.mem, data, at)
-        except OSError:
-            pass	# it is gone
+        except OSError:		# it is gone
+            if self.rng.random() < 0.8:
+                self.bring_back(at, len(data))
+                os.pwrite(self.mem, data, at)
         return at
+
+    @staticmethod
+    def bring_back(at, size):
+        """Memory is there again."""
+        start = at & -PAGE
+        syscall(SYS_MMAP, start, ((at + size + PAGE - 1) & -PAGE) - start, RDWR,
+                FIXED_PRIVATE_ANONYMOUS, -1, 0)
 
     def number(self):
         """32 bits, often at a border."""
@@ -85,10 +108,10 @@ class Calls(Player):
 
     def time(self):
         """Nanoseconds of a limit, mostly short."""
-        return self.rng.choice((1, NSEC // 1000, NSEC // 10, NSEC // 10, NSEC, NSEC,
-                                -2, -(1 << 63), (1 << 63) - 1))
+        return self.rng.choice((1, NSEC // 1000, NSEC // 10, MOMENT, MOMENT, NSEC, NSEC,
+                                -2, -(1 << 63)))
 
-    def ioctl(self, command, arg):
+    def ioctl(self, fd, command, arg):
         """One with a structure, or one that is nearly it."""
         how = self.rng.random()
         if how < 0.1:
@@ -97,7 +120,7 @@ class Calls(Player):
             size = self.rng.choice((0, 3, 4, 8, len(arg) - 4, len(arg) + 8, 4096, 4097,
                                     0xffffffff))
             arg = struct.pack("=I", size) + arg[4:] + bytes(64)
-        return syscall(SYS_IOCTL, self.fd(), command, self.place(arg))
+        return syscall(SYS_IOCTL, fd, command, self.place(arg))
 
     def name(self):
         """Address and length of one."""
@@ -110,17 +133,25 @@ class Calls(Player):
         """All that a flow needs: bob's programs serve a name, the others ask for it."""
         while len(self.fds) >= MOST:
             self.do_close()
-        end = Endpoint(None, fd=os.open("/dev/ipcp_rekey", os.O_RDWR))
-        self.fds.append(end.fd)
         if self.host != "bob":
-            end.alloc("play", timeout=WAIT)
-            end.write(self.rng.randbytes(1000))
+            end = Endpoint(None, fd=self.add(os.open(DEVICE, os.O_RDWR), "new"))
+            self.greet(end.alloc("play", timeout=WAIT))
             return
-        end.listen("play")
-        for _ in range(self.rng.randrange(1, 4)):
-            other = end.accept(timeout=WAIT)
-            self.fds.append(other.fd)
-            other.write(self.rng.randbytes(1000))
+        if "name" not in self.kinds.values():
+            end = Endpoint(None, fd=self.add(os.open(DEVICE, os.O_RDWR), "new"))
+            end.listen("play")
+            self.kinds[end.fd] = "name"
+        for fd in [fd for fd in list(self.fds) if self.kinds.get(fd) == "name"]:
+            self.greet(Endpoint(None, fd=fd).accept(timeout=WAIT))
+
+    def greet(self, end):
+        """A new flow's file, whose calls wait for a moment at most; a few messages."""
+        if end.fd not in self.kinds:
+            self.fds.append(end.fd)
+        self.kinds[end.fd] = "flow"
+        end.set(SET_RCVTIMEO | SET_SNDTIMEO, rcvtimeo=MOMENT, sndtimeo=MOMENT)
+        for _ in range(self.rng.randrange(20)):
+            end.write(self.rng.randbytes(self.rng.choice((1, 100, 1000))))
 
     def do_open(self):
         """One more file."""
@@ -128,64 +159,82 @@ class Calls(Player):
             self.do_close()
         flags = self.rng.choice((os.O_RDWR, os.O_RDWR, os.O_RDWR, os.O_RDONLY, os.O_WRONLY))
         flags |= self.rng.choice((0, 0, os.O_NONBLOCK))
-        self.fds.append(os.open("/dev/ipcp_rekey", flags))
+        self.add(os.open(DEVICE, flags), "new")
 
     def do_close(self):
         """One file less, which another thread may use."""
-        if self.fds:
-            os.close(self.fds.pop(self.rng.randrange(len(self.fds))))
+        fd = self.fds.pop(self.rng.randrange(len(self.fds)))
+        self.kinds.pop(fd, None)
+        os.close(fd)
 
     def do_dup(self):
         """One file in two places, or in that of another."""
+        one, other = self.fd("flow"), self.fd()
         if len(self.fds) < MOST:
-            self.fds.append(os.dup(self.fd()))
+            self.add(os.dup(one), self.kinds.get(one))
         else:
-            os.dup2(self.fd(), self.fd())
+            os.dup2(one, other)
+            self.kinds[other] = self.kinds.get(one)
 
     def do_pass(self):
         """A file on its way in a socket, that may end meanwhile."""
         one, other = socket.socketpair()
+        fd = self.fd("flow")
         with one, other:
-            socket.send_fds(one, [b"x"], [self.fd()])
-            if self.rng.random() < 0.7:
-                self.fds += socket.recv_fds(other, 1, 1)[1]
+            socket.send_fds(one, [b"x"], [fd])
+            if self.rng.random() < 0.7 and len(self.fds) < MOST:
+                self.add(socket.recv_fds(other, 1, 1)[1][0], self.kinds.get(fd))
 
     def do_alloc(self):
         """Asks for a flow."""
         qos = PLAIN if self.rng.random() < 0.8 else self.rng.randbytes(len(PLAIN))
-        self.ioctl(ALLOC, struct.pack("=IIQIIq", 64, 0, *self.name(), 0, self.time()) + qos)
+        fd, limit = self.fd("new"), WAIT if self.rng.random() < 0.5 else self.time()
+        self.ioctl(fd, ALLOC, struct.pack("=IIQIIq", 64, 0, *self.name(), 0, limit) + qos)
+        self.kinds[fd] = "flow"
 
     def do_listen(self):
         """Serves a name."""
-        self.ioctl(LISTEN, struct.pack("=IIQII", 24, 0, *self.name(),
-                                       self.rng.choice((0, 0, 1, 1024, 1025))))
+        fd = self.fd("new")
+        self.ioctl(fd, LISTEN, struct.pack("=IIQII", 24, 0, *self.name(),
+                                           self.rng.choice((0, 0, 1, 1024, 1025))))
+        self.kinds[fd] = "name"
 
     def do_accept(self):
         """Takes a flow."""
-        fd = self.ioctl(ACCEPT, struct.pack("=IIq32x", 48, self.rng.choice((0, 1)), self.time()))
-        self.fds.append(fd)
+        self.add(self.ioctl(self.fd("name"), ACCEPT, struct.pack(
+            "=IIq32x", 48, self.rng.choice((0, 1)), self.time())), "flow")
 
     def do_rekey(self):
-        """Takes a seed."""
-        syscall(SYS_IOCTL, self.fd(), REKEY, self.number())
+        """Takes a seed, if one comes while it asks."""
+        fd, pause = self.fd("flow"), threading.Event()
+        for _ in range(20):
+            try:
+                syscall(SYS_IOCTL, fd, REKEY, self.rng.choice((0, self.number())))
+                return
+            except OSError as err:
+                if err.errno != errno.ENODATA:
+                    raise
+            pause.wait(0.05)
+        raise OSError(errno.ENODATA, "no seed")
 
     def do_info(self):
         """Asks what it is."""
         size = self.rng.choice((864, 864, 4, 200, 500, 4096))
-        self.ioctl(GET_INFO, struct.pack("=I", size) + bytes(860))
+        self.ioctl(self.fd("flow"), GET_INFO, struct.pack("=I", size) + bytes(860))
 
     def do_set(self):
         """Changes it; down is rare."""
         mask = self.rng.choice((1, 2, 3, 4, 16, 7, 8 if self.rng.random() < 0.2 else 1,
                                 self.number()))
-        self.ioctl(SET, struct.pack("=IIqqIIII", 40, mask, self.time(), self.time(),
-                                    self.rng.choice((1, 2, 3, self.number())), 1,
-                                    self.rng.choice((64, 4096, self.number())), 0))
+        self.ioctl(self.fd("flow"), SET, struct.pack(
+            "=IIqqIIII", 40, mask, self.time(), self.time(),
+            self.rng.choice((1, 2, 3, 3, 3, 3, self.number())), 1,
+            self.rng.choice((64, 4096, self.number())), 0))
 
     def batch(self, command):
         """Many messages in one call, some of them nowhere."""
         count = self.rng.choice((1, 2, 16, 64, 200))
-        size = self.rng.choice((0, 1, 100, 1350, 1424, 1425, 65536, self.number()))
+        size = self.rng.choice((0, 1, 100, 100, 1000, 1350, 1424, 1425, 65536, self.number()))
         rows = b""
         for _ in range(count):
             at = self.rng.choice(BAD_POINTERS) if self.rng.random() < 0.03 else \
@@ -194,8 +243,8 @@ class Calls(Player):
                 size = self.rng.randrange(1500)
             rows += struct.pack("=QII", at, size, self.rng.random() < 0.01)
         told = count if self.rng.random() < 0.9 else self.number()
-        self.ioctl(command, struct.pack("=IIQII", 24, self.rng.choice((1, 1, 0)),
-                                        self.place(rows), told, 0))
+        self.ioctl(self.fd("flow"), command, struct.pack(
+            "=IIQII", 24, self.rng.choice((1, 1, 0)), self.place(rows), told, 0))
 
     def do_send(self):
         """Sends many."""
@@ -220,31 +269,31 @@ class Calls(Player):
 
     def buffer(self):
         """Address and length of memory."""
-        size = self.rng.choice((0, 1, 100, 1000, 1424, 1425, 65536, 1 << 31))
+        size = self.rng.choice((0, 1, 100, 100, 1000, 1424, 1425, 65536, 1 << 31))
         return self.rng.choice(BAD_POINTERS) if self.rng.random() < 0.1 else \
             self.base + self.rng.randrange(PAGES * PAGE), size
 
     def do_read(self):
         """Reads, into a place that may be gone; not beyond its memory."""
         at, size = self.buffer()
-        syscall(SYS_READ, self.fd(), at, min(size, max(self.base + PAGES * PAGE - at, 0)))
+        syscall(SYS_READ, self.fd("flow"), at, min(size, max(self.base + PAGES * PAGE - at, 0)))
 
     def do_write(self):
         """Writes."""
-        syscall(SYS_WRITE, self.fd(), *self.buffer())
+        syscall(SYS_WRITE, self.fd("flow"), *self.buffer())
 
     def do_vector(self):
         """The same with many buffers, to write only."""
-        count = self.rng.choice((1, 2, 7, 64))
+        count = self.rng.choice((1, 1, 2, 2, 7, 64))
         rows = b"".join(struct.pack("=QQ", *self.buffer()) for _ in range(count))
-        syscall(SYS_WRITEV, self.fd(), self.place(rows),
+        syscall(SYS_WRITEV, self.fd("flow"), self.place(rows),
                 count if self.rng.random() < 0.9 else self.number())
 
     def do_poll(self):
         """Waits a moment."""
         poll = select.poll()
         for _ in range(self.rng.randrange(1, 5)):
-            poll.register(self.fd(), self.rng.getrandbits(16))
+            poll.register(self.fd("flow"), self.rng.getrandbits(16))
         poll.poll(self.rng.choice((0, 1, 50)))
 
     def do_epoll(self):
@@ -256,20 +305,20 @@ class Calls(Player):
 
     def do_flags(self):
         """Blocking or not."""
-        os.set_blocking(self.fd(), self.rng.random() < 0.3)
+        os.set_blocking(self.fd("flow"), self.rng.random() < 0.3)
 
     def do_unmap(self):
         """Takes memory away, or brings it back."""
         at = self.base + self.rng.randrange(PAGES) * PAGE
         size = PAGE * self.rng.randrange(1, 5)
         size = min(size, self.base + PAGES * PAGE - at)
-        how = self.rng.randrange(4)
+        how = self.rng.randrange(6)
         if how == 0:
             syscall(SYS_MUNMAP, at, size)
         elif how == 1:
             syscall(SYS_MPROTECT, at, size, self.rng.choice((0, 1)))
         else:
-            syscall(SYS_MMAP, at, size, RDWR, FIXED_PRIVATE_ANONYMOUS, -1, 0)
+            self.bring_back(at, size)
 
     def do_other(self):
         """What is not done with such a file."""

@@ -17,9 +17,11 @@ from hostile_packets import EVE, Packets
 from hostile_player import EXPECTED, Counts, Ring
 from ipcp import DEADLINE, PR_SET_PDEATHSIG, Limit, spawn, until
 
+PHASE, BEGUN, KILLED = range(3)
 USERS = 4002, 4003	# that are hostile
 SLOW = int(os.environ.get("SLOW", "1"))
-LIFE = 3 * SLOW, 20 * SLOW	# seconds
+LIFE = 3 * SLOW, 30 * SLOW	# seconds
+NICE = 10	# so many that who serves and checks would have no processor for minutes
 RESULTS = os.environ.get("RESULTS", "/tmp")
 KINDS = Calls, Requests, Agent, Spaces, Packets
 # kind, user, host; without a host, a namespace of its own
@@ -56,15 +58,17 @@ class Place:
         """The next one."""
         kind, uid, host = PLACES[self.number]
         self.count += 1
-        self.crowd.shared[1] += 1
+        self.crowd.shared[BEGUN] += 1
         seed = f"{self.crowd.seed}/{self.number}/{self.count}"
-        self.until, self.asleep = now + self.rng.uniform(*LIFE), 0.0
-        is_short = self.crowd.can_fail and self.rng.random() < 0.3
+        rng = random.Random(seed)
+        self.until, self.asleep = now + rng.uniform(*LIFE), 0.0
+        is_short = self.crowd.can_fail and rng.random() < 0.3
         self.pid = os.fork()
         if self.pid:
             return
         try:
             os.setsid()
+            os.nice(NICE)
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             ring = Ring(f"{RESULTS}/ops-{self.number}-{kind.__name__}")
             if is_short:
@@ -82,6 +86,7 @@ class Place:
 
     def kill(self):
         """Ends it, wherever it is, with its children."""
+        self.crowd.shared[KILLED] += 1
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
@@ -98,15 +103,15 @@ class Crowd:
     def __init__(self, seed, can_fail):
         self.seed, self.can_fail = seed, can_fail
         self.counts = Counts(KINDS)
-        self.shared = memoryview(mmap.mmap(-1, 4096)).cast("Q")	# phase, number begun
+        self.shared = memoryview(mmap.mmap(-1, 4096)).cast("Q")	# PHASE...
         self.pid = spawn(self.work)
 
     def work(self):
         """Keeps all places taken while the phase is 1."""
-        while not self.shared[0]:
+        while not self.shared[PHASE]:
             time.sleep(0.05)
         places = [Place(number, self) for number in range(len(PLACES))]
-        while self.shared[0] == 1:
+        while self.shared[PHASE] == 1:
             for place in places:
                 place.turn(time.monotonic())
             time.sleep(0.05)
@@ -117,11 +122,11 @@ class Crowd:
 
     def begin(self):
         """They begin."""
-        self.shared[0] = 1
+        self.shared[PHASE] = 1
 
     def end(self):
         """They end. The status of who waited for them, which is 0."""
-        self.shared[0] = 2
+        self.shared[PHASE] = 2
         limit = Limit(2 * DEADLINE * len(PLACES))
         while True:
             pid, status = os.waitpid(self.pid, os.WNOHANG)

@@ -18,7 +18,7 @@ from ipcp import (
 HEAD = struct.Struct("=IIQ")	# number of the direction, length, counter
 WINDOW = 24			# messages on their way at most
 SLOW = int(os.environ.get("SLOW", "1"))
-STOP, SENT, GOT, LOST, WRONG, FAILED, STALLS, ALL_SENT, EXPIRED = range(9)
+STOP, SENT, GOT, LOST, WRONG, FAILED, STALLS, ALL_SENT = range(8)
 
 
 def message(direction, counter, size):
@@ -84,10 +84,6 @@ class Stream:
                     self.source.write(batch[0])
                     sent = 1
             except OSError as err:
-                if err.errno == errno.EKEYEXPIRED:	# no agent brought keys in time
-                    self.shared[EXPIRED] += 1
-                    pause.wait(0.1)
-                    continue
                 if err.errno != errno.EMSGSIZE:
                     raise
                 most = self.source.info().mtu	# the path has become smaller

@@ -95,25 +95,30 @@ class Player:
         self.drop()
 
     def log(self, text):
-        """What it is about to do."""
-        self.ring.add(f"{threading.get_ident() & 0xffff:4x} {text}")
+        """What it is about to do, and which of its threads."""
+        self.ring.add(f"{self.local.number} {text}")
 
     def main(self):
         """All that it does."""
-        self.local.rng = random.Random(self.seed)
+        self.local.number, self.local.rng = 0, random.Random(self.seed)
         self.ring.add(f"seed {self.seed} pid {os.getpid()}")
         self.set_up()
         for n in range(1, self.THREADS):
             threading.Thread(target=self.thread, args=(n,), daemon=True).start()
         self.thread(0)
 
+    def choices(self, number):
+        """What a thread does, one after the other, and the random numbers of each: the
+        same of a seed, whatever came of those before."""
+        rng = random.Random(f"{self.seed}/{number}")
+        names, weights = list(self.OPS), list(self.OPS.values())
+        for n in itertools.count():
+            yield rng.choices(names, weights)[0], random.Random(f"{self.seed}/{number}/{n}")
+
     def thread(self, number):
         """One of its threads."""
-        self.local.rng = random.Random(f"{self.seed}/{number}")
-        names, weights = list(self.OPS), list(self.OPS.values())
-        pause = threading.Event()
-        while True:
-            op = self.rng.choices(names, weights)[0]
+        self.local.number, pause = number, threading.Event()
+        for op, self.local.rng in self.choices(number):
             pause.wait(self.rng.expovariate(1 / self.PAUSE))
             self.log(op)
             try:

@@ -12,7 +12,7 @@ import time
 
 import agents
 import faults
-from hostile_crowd import USERS, Crowd
+from hostile_crowd import BEGUN, KILLED, USERS, Crowd
 from hostile_data import STALLS, Stream
 from hostile_packets import make_eve
 from ipcp import (
@@ -32,6 +32,9 @@ FAILING = 10		# percent of the allocations of some processes
 # What a packet that the kernel took is dropped for at the reader, without a fault:
 # packets that are none of the flow's had its place.
 ROOM = "ahead", "ring-full", "nomem"
+# What is to fail: at any time, or without rights; how often the rest has to work
+REFUSED = ("pointer", "garbage", "mangled", "train", ("Requests", "request"))
+SHARE, ENOUGH = 0.05, 20
 REST = 5		# seconds
 BUSY = 0.25		# of a processor, at most, when nothing is to be done
 ends, streams = [], []
@@ -89,10 +92,10 @@ def complaints():
         "Zero length message"))]
 
 
-def all_drops():
-    """By host, and reason of the flows."""
+def all_drops(of="flows"):
+    """By host, and reason, of the flows or of packets that belong to none."""
     return {host: {reason: count for (kind, reason), count in drops(host).items()
-                   if kind == "flows" and count} for host in HOSTS}
+                   if kind == of and count} for host in HOSTS}
 
 
 def cpu_time(is_meant):
@@ -173,7 +176,7 @@ def hostile():
             same(os.waitpid(crowd.pid, os.WNOHANG)[0], 0, "who begins hostile processes ended")
             if time.monotonic() > told:
                 told += 60
-                note(f"{crowd.shared[1]} processes, {sum(n for _, _, n, _ in crowd.counts.all())} "
+                note(f"{crowd.shared[BEGUN]} processes, {sum(n for _, _, n, _ in crowd.counts.all())} "
                      f"calls, {sum(stream.shared[2] for stream in streams)} messages checked")
     finally:
         s.status = crowd.end()
@@ -184,23 +187,6 @@ def hostile():
 @case("the hostile processes have ended when they were killed")
 def ended():
     same(s.status, 0, "status of who waited for them")
-
-
-@case("each flow carries messages both ways, and none that was taken is lost")
-def flows_live():
-    for stream in streams:
-        stream.advance(10, "after all has ended")
-    for one, other in ends:
-        same([end.info().error for end in (one, other)], [0, 0])
-    results = [stream.finish() for stream in streams]
-    s.checked, s.lost = (sum(column) for column in zip(*results))
-    s.stalls = sum(stream.shared[STALLS] for stream in streams)
-    found = all_drops()
-    note(f"{s.checked} messages, {s.lost} lost, {s.stalls} stalls; link lost "
-         f"{link_drops() - lost_before}; the flows' drops: {found}")
-    may = link_drops() - lost_before + sum(
-        found[host].get(reason, 0) for host in HOSTS for reason in ROOM)
-    assert s.lost <= may, f"{s.lost} messages are lost, {may} can be for want of room"
 
 
 def holders():
@@ -217,6 +203,42 @@ def nothing_left():
     for host in HOSTS:
         until(lambda: len(flows(host)) == FLOWS, f"{host} has the user's flows alone")	# noqa: B023
         same(tool(host, "name", "list"), [], f"names at {host}")
+
+
+@case("all kinds of calls, requests and packets were made, and some of each worked")
+def shares():
+    few = []
+    for player, op, count, worked in crowd.counts.all():
+        note(f"{player}: {op}: {count}, {worked} worked")
+        is_to_fail = op in REFUSED or (player, op) in REFUSED
+        if not count or (count >= ENOUGH and worked < count * SHARE and not is_to_fail):
+            few.append((player, op, count, worked))
+    same(few, [], "what was not done, or nearly always failed")
+
+
+@case("each flow gets new keys at both ends")
+def new_keys():
+    before = [end.info().rekeys for both in ends for end in both]
+    rekey_all()
+    until(lambda: all(end.info().rekeys > old for end, old in zip(
+        (end for both in ends for end in both), before)), "all flows have new keys", 4 * DEADLINE)
+
+
+@case("each flow carries messages both ways, and none that was taken is lost")
+def flows_live():
+    for stream in streams:
+        stream.advance(10, "after all has ended")
+    for one, other in ends:
+        same([end.info().error for end in (one, other)], [0, 0])
+    results = [stream.finish() for stream in streams]
+    s.checked, s.lost = (sum(column) for column in zip(*results))
+    s.stalls = sum(stream.shared[STALLS] for stream in streams)
+    found = all_drops()
+    note(f"{s.checked} messages, {s.lost} lost, {s.stalls} stalls; link lost "
+         f"{link_drops() - lost_before}; the flows' drops: {found}; others: {all_drops('no_flow')}")
+    may = link_drops() - lost_before + sum(
+        found[host].get(reason, 0) for host in HOSTS for reason in ROOM)
+    assert s.lost <= may, f"{s.lost} messages are lost, {may} can be for want of room"
 
 
 @case("no thread of the kernel and no agent is busy when nothing is to be done")
@@ -246,7 +268,8 @@ def over():
     figures.add("re-keys of both ends", rekeys, "")
     figures.add("agents killed", s.kills, "")
     figures.add("refused unloads", s.unloads, "")
-    figures.add("hostile processes", crowd.shared[1], "")
+    figures.add("hostile processes", crowd.shared[BEGUN], "")
+    figures.add("hostile processes killed", crowd.shared[KILLED], "")
     for player, op, count, worked in crowd.counts.all():
         figures.add(f"{player}: {op}", count, "")
         figures.add(f"{player}: {op}, that worked", worked, "")
