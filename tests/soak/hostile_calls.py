@@ -3,6 +3,7 @@
 """Hostile calls on the device, by threads that share their files and buffers, as
 an ordinary user of a host or of a network namespace of its own."""
 
+import contextlib
 import ctypes
 import errno
 import mmap
@@ -14,8 +15,8 @@ import threading
 
 from hostile_player import Player, mangled
 from ipcp import (
-    ACCEPT, ALLOC, GET_INFO, LISTEN, NSEC, PLAIN, RECV, REKEY, SEND, SET, SET_RCVTIMEO,
-    SET_SNDTIMEO, Endpoint, enter)
+    ACCEPT, ALLOC, GET_INFO, LISTEN, NSEC, PLAIN, RECV, REKEY, SEND, SET, SET_DOWN,
+    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, enter)
 
 DEVICE = "/dev/ipcp_rekey"
 COMMANDS = ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV
@@ -54,6 +55,8 @@ class Calls(Player):
 
     def set_up(self):
         self.fds, self.kinds = [], {}
+        for fd in self.given.get(self.host, []):
+            self.add(os.dup(fd), "given")
         self.memory = mmap.mmap(-1, PAGES * PAGE)
         self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
         self.mem = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
@@ -67,14 +70,16 @@ class Calls(Player):
     # --- what calls are given
 
     def add(self, fd, kind):
-        """One more file: a "flow", a "name", or "new"."""
+        """One more file: a "flow", one that was "given" by who began all, a "name", or
+        "new"."""
         self.kinds[fd] = kind
         self.fds.append(fd)
         return fd
 
     def fd(self, kind=None):
         """One of its files, mostly of this kind."""
-        known = [fd for fd in list(self.fds) if self.kinds.get(fd) == kind]
+        kinds = ("flow", "given") if kind == "flow" else (kind,)
+        known = [fd for fd in list(self.fds) if self.kinds.get(fd) in kinds]
         if known and self.rng.random() < 0.8:
             return self.rng.choice(known)
         return self.rng.choice(self.fds) if self.fds else -1
@@ -150,8 +155,9 @@ class Calls(Player):
             self.fds.append(end.fd)
         self.kinds[end.fd] = "flow"
         end.set(SET_RCVTIMEO | SET_SNDTIMEO, rcvtimeo=MOMENT, sndtimeo=MOMENT)
-        for _ in range(self.rng.randrange(20)):
-            end.write(self.rng.randbytes(self.rng.choice((1, 100, 1000))))
+        with contextlib.suppress(OSError):
+            for _ in range(self.rng.randrange(20)):
+                end.write(self.rng.randbytes(self.rng.choice((1, 100, 1000))))
 
     def do_open(self):
         """One more file."""
@@ -223,10 +229,13 @@ class Calls(Player):
         self.ioctl(self.fd("flow"), GET_INFO, struct.pack("=I", size) + bytes(860))
 
     def do_set(self):
-        """Changes it; down is rare."""
+        """Changes it; down is rare, and not for those that others have, too."""
         mask = self.rng.choice((1, 2, 3, 4, 16, 7, 8 if self.rng.random() < 0.2 else 1,
                                 self.number()))
-        self.ioctl(self.fd("flow"), SET, struct.pack(
+        fd = self.fd("flow")
+        if mask & SET_DOWN and self.kinds.get(fd) == "given":
+            mask = SET_RCVTIMEO
+        self.ioctl(fd, SET, struct.pack(
             "=IIqqIIII", 40, mask, self.time(), self.time(),
             self.rng.choice((1, 2, 3, 3, 3, 3, self.number())), 1,
             self.rng.choice((64, 4096, self.number())), 0))

@@ -25,7 +25,7 @@ class Ring:
     """The last lines that a process has written, in a file that outlives it."""
 
     def __init__(self, path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         os.ftruncate(fd, LINES * WIDTH)
         self.memory = mmap.mmap(fd, LINES * WIDTH)
         os.close(fd)
@@ -68,6 +68,7 @@ class Player:
 
     OPS = {}
     THREADS = 1
+    given = {}		# files of flows that it has from the beginning, by host
     PAUSE = 0.01		# seconds between two of a thread, on average
 
     def __init__(self, seed, counts, ring, uid=0, host=None):
