@@ -131,6 +131,8 @@ bool oap_crl_newer(const X509_CRL *a, const X509_CRL *b);
 enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
 			       EVP_PKEY **key);
 bool oap_crl_is_of(const struct oap_list *l, const X509 *ca);
+
+/* crl-verify.c */
 void oap_crl_lookup(struct oap_store *store);
 void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how,
 		     bool ask);
