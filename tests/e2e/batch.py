@@ -88,6 +88,7 @@ def truncated():
     with Agents() as agents:
         one, other = agents.flow("cut")
         send(one, messages_of([100] * 4))
+        until(lambda: other.info().queued == 4, "all have come")
         batch = Batch([100, 60, 0, 200])
         same(batch.call(other, RECV), 4)
         want = messages_of([100] * 4)
@@ -170,6 +171,7 @@ def bad_arguments():
                     with fails(error):
                         batch.call(one, SEND)
         send(one, want)
+        until(lambda: other.info().queued == 8, "all have come")
         batch = Batch([300] * 8)
         batch.set(2, 1, 300)
         same(batch.call(other, RECV), 2)
