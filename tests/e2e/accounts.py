@@ -323,7 +323,12 @@ def users():
 
 
 class Limited(Agents):
-    """Agents whose programs at alice have no privileges when they ask."""
+    """Agents whose programs at alice have no privileges when they ask. Flows of
+    the case before count until their peers know that they are closed."""
+
+    def __enter__(self):
+        until(lambda: NOBODY not in users(), "nothing is left of the user")
+        return super().__enter__()
 
     def begin(self, name, fd=None):
         one = Endpoint("alice", os.O_NONBLOCK, fd=fd)
