@@ -21,6 +21,7 @@ struct ipcp_user;
  * struct ipcp_inflight - messages of a flow that are in flight
  * @count: number of messages, plus IPCP_INFLIGHT_FLOW until the flow has ended.
  *	Locking: atomic.
+ * @lock: protects @quota to @refused. No other lock is taken inside.
  * @consumer: consumer to wake when there is room, with a reference. Locking:
  *	set once.
  * @quota: number of messages whose memory is reserved from @user. Locking:
@@ -29,7 +30,6 @@ struct ipcp_user;
  * @reserved: that memory in bytes. Locking: @lock
  * @refused: jiffies when @user had no memory for a message, 0 if that was not
  *	lately. Locking: as @quota, but cleared locklessly by the flow's worker
- * @lock: protects @quota to @refused. No other lock is taken inside.
  * @user: user who pays, with a reference, or NULL for no limit. Locking: set
  *	once.
  * @rcu: frees the structure a grace period after @count has become 0
@@ -40,12 +40,12 @@ struct ipcp_user;
  */
 struct ipcp_inflight {
 	atomic_t count;
+	spinlock_t lock;	/* see kernel-doc */
 	struct ipcp_consumer *consumer;
 	unsigned int quota;
 	unsigned int seg_len;
 	unsigned long reserved;
 	unsigned long refused;
-	spinlock_t lock;	/* see kernel-doc */
 	struct ipcp_user *user;
 	struct rcu_head rcu;
 } __aligned(64);

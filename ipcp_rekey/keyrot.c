@@ -121,7 +121,7 @@ static void __promote(struct ipcp_flow *flow)
 	rcu_assign_pointer(flow->tx, ep);
 	if (is_promoted(flow))
 		clear_bit(IPCP_FLOW_PROMOTE, &flow->bits);
-	ep->promoted = jiffies;
+	WRITE_ONCE(ep->promoted, jiffies);
 	WRITE_ONCE(ep->confirm, jiffies);
 	/*
 	 * Pairs with test_bit_acquire() in confirm_by(): the times are visible
