@@ -52,11 +52,13 @@ struct ipcp_net_slot {
  * @copies: number of times that the machine was found to be a copy. Locking:
  *	written by the notifier of copies only, may be read locklessly
  * @agent_lock: serialises the coming and going of an agent, and protects
- *	@agent to @slots
+ *	@agent to @paid
  * @agent: the agent's netlink socket, with a reference, or NULL. So no other
  *	socket has this address, whereas its port id may be bound again before
  *	the notifier runs. Locking: written under @agent_lock, compared
  *	locklessly
+ * @agent_port: port id of @agent, or 0. Locking: written under @agent_lock,
+ *	compared locklessly
  * @port: UDP port, 0 while there are no sockets. Locking: @agent_lock
  * @mark: mark of outgoing packets. Locking: written under @agent_lock, read
  *	locklessly
@@ -98,6 +100,7 @@ struct ipcp_net {
 
 	struct mutex agent_lock;	/* the agent and the sockets */
 	struct sock *agent;
+	u32 agent_port;
 	u16 port;
 	u32 mark;
 	u8 group;

@@ -5,6 +5,7 @@
 
 #include "listener.h"
 #include "netlink-int.h"
+#include "netns.h"
 #include "tx.h"
 #include "udp.h"
 #include "upcall.h"
@@ -41,10 +42,8 @@ int ipcp_rekey_nl_agent_set_doit(struct sk_buff *skb, struct genl_info *info)
 		goto unlock;
 	}
 	err = ipcp_udp_open(ipn, &settings, info->extack);
-	if (!err && !ipn->agent) {
-		sock_hold(sk);
-		WRITE_ONCE(ipn->agent, sk);
-	}
+	if (!err && !ipn->agent)
+		ipcp_netns_set_agent(ipn, sk, NETLINK_CB(skb).portid);
 unlock:
 	mutex_unlock(&ipn->agent_lock);
 	return err;

@@ -27,13 +27,15 @@
 #include "net.h"
 #include "netlink-gen.h"
 #include "netlink.h"
+#include "netns.h"
 #include "notify.h"
 #include "rekey.h"
 #include "upcall.h"
 
 /*
- * A netlink socket was closed. If the agent's, end what it had started. The port
- * id does not tell: another socket may be bound to it by now.
+ * A netlink socket was closed. If the agent's, end what it had started. Another
+ * socket may have had the same port id, so the port id only tells which sockets
+ * need no further look.
  */
 static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
@@ -44,14 +46,13 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	ipn = ipcp_net(n->net);
-	if (!READ_ONCE(ipn->agent))
+	if (n->portid != READ_ONCE(ipn->agent_port))
 		return NOTIFY_DONE;
 
 	/* Under the lock throughout, so that the next agent starts after it. */
 	mutex_lock(&ipn->agent_lock);
 	if (ipn->agent && sock_flag(ipn->agent, SOCK_DEAD)) {
-		sock_put(ipn->agent);
-		WRITE_ONCE(ipn->agent, NULL);
+		ipcp_netns_set_agent(ipn, NULL, 0);
 		ipcp_listener_lapse(ipn);
 		ipcp_registry_lapse(ipn);
 		ipcp_upcall_purge(ipn);
@@ -158,12 +159,13 @@ int __init ipcp_netlink_init(void)
 
 	fill_ops();
 	ipcp_notify_init(&ipcp_nl_family);
-	err = genl_register_family(&ipcp_nl_family);
-	if (err)
-		return err;
+	/* ORDER: before there can be an agent, whose end would be missed. */
 	err = netlink_register_notifier(&socket_notifier);
 	if (err)
-		genl_unregister_family(&ipcp_nl_family);
+		return err;
+	err = genl_register_family(&ipcp_nl_family);
+	if (err)
+		netlink_unregister_notifier(&socket_notifier);
 	return err;
 }
 
@@ -174,7 +176,7 @@ int __init ipcp_netlink_init(void)
  */
 void ipcp_netlink_exit(void)
 {
-	netlink_unregister_notifier(&socket_notifier);
 	ipcp_notify_exit();
 	genl_unregister_family(&ipcp_nl_family);
+	netlink_unregister_notifier(&socket_notifier);
 }

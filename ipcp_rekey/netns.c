@@ -5,6 +5,7 @@
  * suspended or cloned.
  */
 #include <net/netns/generic.h>
+#include <net/sock.h>
 
 #include "keyrot.h"
 #include "net.h"
@@ -136,6 +137,26 @@ void ipcp_netns_wake(void)
 	each_flow(remind_agent);
 }
 
+/**
+ * ipcp_netns_set_agent() - Set or clear the agent of a namespace
+ * @ipn: namespace
+ * @sk: netlink socket of the agent, which this function takes a reference to, or
+ *	NULL to drop the reference to the one that was set
+ * @portid: port id of @sk, or 0
+ *
+ * Context: Process context, with agent_lock held.
+ */
+void ipcp_netns_set_agent(struct ipcp_net *ipn, struct sock *sk, u32 portid)
+{
+	lockdep_assert_held(&ipn->agent_lock);
+	if (sk)
+		sock_hold(sk);
+	if (ipn->agent)
+		sock_put(ipn->agent);
+	WRITE_ONCE(ipn->agent, sk);
+	WRITE_ONCE(ipn->agent_port, portid);
+}
+
 static int __net_init net_init(struct net *net)
 {
 	struct ipcp_net *ipn = ipcp_net(net);
@@ -169,9 +190,8 @@ static void __net_exit net_exit(struct net *net)
 	unsigned long id = 0;
 
 	mutex_lock(&ipn->agent_lock);
-	if (ipn->agent)	/* the module is unloaded under an agent */
-		sock_put(ipn->agent);
-	WRITE_ONCE(ipn->agent, NULL);
+	/* There may be an agent if the module is unloaded. */
+	ipcp_netns_set_agent(ipn, NULL, 0);
 	ipcp_udp_close(ipn);	/* no packet is received from here on */
 	mutex_unlock(&ipn->agent_lock);
 	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {

@@ -3,6 +3,12 @@
 #ifndef _IPCP_NETNS_H
 #define _IPCP_NETNS_H
 
+#include <linux/types.h>
+
+struct ipcp_net;
+struct sock;
+
+void ipcp_netns_set_agent(struct ipcp_net *ipn, struct sock *sk, u32 portid);
 void ipcp_netns_copied(void);
 void ipcp_netns_sleep(void);
 void ipcp_netns_wake(void);

@@ -244,7 +244,7 @@ static void the_agent_is_told_what_is_over(struct kunit *test)
 	struct ipcp_flow *late = test_pending(test, INITIATOR, CIPHER);
 	struct ipcp_flow *open = test_end(test, INITIATOR, 0);
 
-	test_net()->agent = TEST_AGENT;
+	KUNIT_ASSERT_EQ(test, test_with_agent(test, test_net()), 0);
 	ipcp_state_close(pending);
 	expect_told(test, pending, IPCP_REKEY_UPCALL_TYPE_CANCEL);
 	ipcp_state_close(open);
@@ -252,7 +252,6 @@ static void the_agent_is_told_what_is_over(struct kunit *test)
 	late->deadline = jiffies;
 	test_work(late);
 	expect_told(test, late, IPCP_REKEY_UPCALL_TYPE_CANCEL);
-	test_net()->agent = NULL;
 }
 
 static void the_peer_is_told_three_times(struct kunit *test)

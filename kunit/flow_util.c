@@ -16,6 +16,7 @@
 #include "state.h"
 #include "test_util.h"
 #include "tx.h"
+#include "upcall.h"
 #include "wait.h"
 #include "wire.h"
 #include "worker.h"
@@ -23,6 +24,26 @@
 struct ipcp_net *test_net(void)
 {
 	return ipcp_net(&init_net);
+}
+
+static void no_agent(void *data)
+{
+	struct ipcp_net *ipn = data;
+
+	WRITE_ONCE(ipn->agent, NULL);
+	ipcp_upcall_purge(ipn);
+}
+
+/*
+ * Give a namespace an agent until the end of the test. The socket is an address
+ * that nobody follows. Return: 0 or -ENOMEM.
+ */
+int test_with_agent(struct kunit *test, struct ipcp_net *ipn)
+{
+	WRITE_ONCE(ipn->agent, (struct sock *)1);
+	ipn->ctrl_turn = false;
+	ipn->sealed_run = 0;
+	return kunit_add_action_or_reset(test, no_agent, ipn);
 }
 
 /* Wait for all objects freed after a grace period, as module exit does. */

@@ -27,10 +27,8 @@ enum test_role {
 extern const enum test_role test_roles[2];
 void test_describe_role(const enum test_role *role, char *desc);
 
-/* An agent: an address that nobody follows. */
-#define TEST_AGENT ((struct sock *)1)
-
 struct ipcp_net *test_net(void);
+int test_with_agent(struct kunit *test, struct ipcp_net *ipn);
 void test_drain(void);
 int test_as_user(struct kunit *test, unsigned int uid, int (*fn)(void *arg), void *arg);
 

@@ -604,10 +604,9 @@ static void sealed_messages_go_to_the_agent(struct kunit *test)
 	struct ends e = new_ends(test);
 	struct ipcp_upcall *up;
 
-	test_net()->agent = TEST_AGENT;
+	KUNIT_ASSERT_EQ(test, test_with_agent(test, test_net()), 0);
 	test_deliver(say_control(test, &e, IPCP_PDU_SEALED, 3));
 	ipcp_control_work(e.to);
-	test_net()->agent = NULL;
 	up = ipcp_upcall_next(test_net());
 	KUNIT_ASSERT_NOT_NULL(test, up);
 	KUNIT_EXPECT_EQ(test, up->type, IPCP_REKEY_UPCALL_TYPE_SEALED);

@@ -20,18 +20,9 @@
 
 #define BYTES	4096	/* memory that a message takes */
 
-static void no_agent(void *data)
-{
-	test_net()->agent = NULL;
-	ipcp_upcall_purge(test_net());
-}
-
 static int with_agent(struct kunit *test)
 {
-	test_net()->agent = TEST_AGENT;
-	test_net()->ctrl_turn = false;
-	test_net()->sealed_run = 0;
-	return kunit_add_action_or_reset(test, no_agent, NULL);
+	return test_with_agent(test, test_net());
 }
 
 static struct sk_buff *message(struct kunit *test)
@@ -230,9 +221,8 @@ static void a_user_has_a_share_in_each_namespace(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, elsewhere);
 	elsewhere->net = &init_net;
-	elsewhere->agent = TEST_AGENT;
 	ipcp_upcall_net_init(elsewhere);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, purge, elsewhere), 0);
+	KUNIT_ASSERT_EQ(test, test_with_agent(test, elsewhere), 0);
 
 	while (n <= IPCP_UPCALL_COUNT && !request_at(elsewhere, user, &id))
 		n++;
