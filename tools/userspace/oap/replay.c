@@ -22,6 +22,7 @@
 struct entry {
 	uint8_t id[OAP_ID_LEN];
 	uint64_t arrived;
+	uint64_t keep;		/* nanoseconds, or the cache's if that is more */
 	uint32_t next;		/* in the hash chain */
 	uint32_t sender;	/* counter; NONE without a share */
 };
@@ -98,7 +99,8 @@ struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict)
 /**
  * oap_replay_keep() - change how long entries are kept
  * @replay: the cache
- * @keep_ns: how long to keep an entry
+ * @keep_ns: how long to keep an entry; those that were added with a longer time
+ *	are kept for that
  */
 void oap_replay_keep(struct oap_replay *replay, uint64_t keep_ns)
 {
@@ -132,6 +134,18 @@ static uint32_t sender_of(const struct oap_replay *replay, const char *name)
 		hash = ((hash ^ (uint8_t)*name) + replay->salt[1]) *
 		       UINT64_C(0x9e3779b97f4a7c15) ^ hash >> 32;
 	return (hash >> 32) % SENDERS;
+}
+
+/*
+ * A request that was accepted for a wide time window may be acceptable for
+ * longer than one that comes in a narrow window, so each entry has its own time.
+ */
+static bool is_over(const struct oap_replay *replay, const struct entry *e,
+		    uint64_t now)
+{
+	uint64_t keep = e->keep > replay->keep ? e->keep : replay->keep;
+
+	return now - e->arrived > keep;
 }
 
 static void forget_oldest(struct oap_replay *replay)
@@ -168,7 +182,7 @@ enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 	if (share < SHARE_MIN)
 		share = SHARE_MIN;
 	while (replay->count &&
-	       now - replay->entries[replay->first].arrived > replay->keep)
+	       is_over(replay, &replay->entries[replay->first], now))
 		forget_oldest(replay);
 	for (i = *chain_of(replay, id); i != NONE; i = replay->entries[i].next)
 		if (!memcmp(replay->entries[i].id, id, OAP_ID_LEN))
@@ -189,6 +203,7 @@ enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 	chain = chain_of(replay, id);
 	memcpy(replay->entries[i].id, id, OAP_ID_LEN);
 	replay->entries[i].arrived = now;
+	replay->entries[i].keep = replay->keep;
 	replay->entries[i].next = *chain;
 	replay->entries[i].sender = from;
 	if (from != NONE)

@@ -235,6 +235,26 @@ static void what_is_too_old_is_forgotten(void **state)
 	oap_replay_free(r);
 }
 
+/* A request may have come at the edge of the window that was in use then. */
+static void a_shorter_time_is_for_later_entries(void **state)
+{
+	struct oap_replay *r = oap_replay_new(3, MINUTE, false);
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(add(r, 1), OAP_OK);
+	oap_replay_keep(r, 0);
+	assert_int_equal(add(r, 1), OAP_REPLAY);
+	oap_replay_free(r);
+
+	r = oap_replay_new(3, 0, false);
+	oap_replay_keep(r, MINUTE);
+	oap_replay_keep(r, 0);
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(add(r, 7), OAP_OK);
+	oap_replay_free(r);
+}
+
 static void many_ids_are_all_remembered(void **state)
 {
 	struct oap_replay *r = oap_replay_new(65536, MINUTE, false);
@@ -286,6 +306,7 @@ int main(void)
 	SUITE_ADD(&suite, a_full_cache_of_authentic_requests_refuses);
 	SUITE_ADD(&suite, a_full_cache_of_others_forgets_the_oldest);
 	SUITE_ADD(&suite, what_is_too_old_is_forgotten);
+	SUITE_ADD(&suite, a_shorter_time_is_for_later_entries);
 	SUITE_ADD(&suite, many_ids_are_all_remembered);
 	SUITE_ADD(&suite, a_sender_fills_its_share_and_no_more);
 	SUITE_ADD(&suite, what_is_forgotten_is_no_part_of_a_share);
