@@ -122,16 +122,22 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
 		     bool seal)
 {
 	u8 room[IPCP_AEAD_REQUEST_LEN] CRYPTO_MINALIGN_ATTR __uninitialized;
-	struct aead_request *req = ipcp_aead_request(room, aead->tfm);
 	u8 iv[IPCP_NONCE_LEN] __uninitialized;
+	struct aead_request *req;
+	int err;
 
 	if (!ipcp_aead_usable(aead->tfm))
 		return -EBUSY;
+	req = ipcp_aead_request(room, aead->tfm);
+	if (!req)
+		return -ENOMEM;
 	ipcp_wire_nonce(iv, counter);
 	aead_request_set_callback(req, 0, NULL, NULL);
 	aead_request_set_ad(req, IPCP_HDR_LEN);
 	aead_request_set_crypt(req, src, dst, len, iv);
-	return seal ? crypto_aead_encrypt(req) : crypto_aead_decrypt(req);
+	err = seal ? crypto_aead_encrypt(req) : crypto_aead_decrypt(req);
+	ipcp_aead_request_end(req, room);
+	return err;
 }
 
 /**
@@ -156,7 +162,7 @@ bool ipcp_aead_ready(void)
  *
  * Context: Task, or softirq if ipcp_aead_ready().
  * Return: 0; -EBUSY if the FPU is in use, which does not happen in the contexts
- * above.
+ * above; -ENOMEM, with the slow code of older kernels only.
  */
 int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
 		   u64 counter)
@@ -188,7 +194,7 @@ int ipcp_aead_seal(const struct ipcp_aead *aead, u8 *pkt, unsigned int len,
  *
  * Context: Task, or softirq if ipcp_aead_ready().
  * Return: 0; -EBADMSG if the packet does not authenticate, in which case the
- * contents of @out are undefined; -EBUSY as for ipcp_aead_seal().
+ * contents of @out are undefined; -EBUSY or -ENOMEM as for ipcp_aead_seal().
  */
 int ipcp_aead_open(const struct ipcp_aead *aead, u8 *pkt, u8 *out,
 		   unsigned int len, u64 counter)

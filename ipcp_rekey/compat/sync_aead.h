@@ -13,6 +13,10 @@
  * on these kernels. So code that decrypts in a softirq has to check first, and
  * to defer the packet to a task if the FPU is in use.
  *
+ * The generic gcm(aes) of these kernels has entries of scatterlists point into
+ * the request, which then must not be on a stack that is mapped elsewhere
+ * (CONFIG_VMAP_STACK). So that one gets memory for each request.
+ *
  * All other algorithms check that themselves, and have code without the FPU.
  * crypto_simd_usable() must not be asked for them: on many architectures it is
  * false whenever bottom halves are off.
@@ -23,7 +27,15 @@
 #include <asm/simd.h>
 #include <crypto/aead.h>
 #include <crypto/internal/simd.h>
+#include <linux/slab.h>
 #include <linux/string.h>
+
+/*
+ * Memory for a request on the caller's stack. SYNC_AEAD_REQUEST_ON_STACK()
+ * would make a hardened kernel zero all of it for every packet.
+ */
+#define IPCP_AEAD_REQUEST_LEN \
+	(sizeof(struct aead_request) + MAX_SYNC_AEAD_REQSIZE)
 
 #ifdef MAX_SYNC_AEAD_REQSIZE	/* since 7.2 */
 
@@ -38,6 +50,11 @@ static inline bool ipcp_aead_usable(struct crypto_sync_aead *tfm)
 }
 
 static inline bool ipcp_aead_all_usable(void)
+{
+	return true;
+}
+
+static inline bool ipcp_aead_on_stack(struct crypto_sync_aead *tfm)
 {
 	return true;
 }
@@ -115,22 +132,38 @@ static inline bool ipcp_aead_all_usable(void)
 	return !IPCP_AEAD_INTERNAL || crypto_simd_usable();
 }
 
+/* False if the requests of a transform must be in the direct mapping. */
+static inline bool ipcp_aead_on_stack(struct crypto_sync_aead *tfm)
+{
+	const struct crypto_alg *alg =
+		crypto_aead_tfm(&tfm->base)->__crt_alg;
+
+	return !str_has_prefix(alg->cra_driver_name, "gcm_base(");
+}
+
 #endif
 
 /*
- * Memory for a request on the caller's stack. SYNC_AEAD_REQUEST_ON_STACK()
- * would make a hardened kernel zero all of it for every packet.
+ * Return a request: in @room, of IPCP_AEAD_REQUEST_LEN bytes, or in memory of
+ * its own. NULL if there is no memory.
  */
-#define IPCP_AEAD_REQUEST_LEN \
-	(sizeof(struct aead_request) + MAX_SYNC_AEAD_REQSIZE)
-
 static inline struct aead_request *
 ipcp_aead_request(void *room, struct crypto_sync_aead *tfm)
 {
 	struct aead_request *req = room;
 
-	aead_request_set_tfm(req, &tfm->base);
+	if (unlikely(!ipcp_aead_on_stack(tfm)))
+		req = kmalloc(IPCP_AEAD_REQUEST_LEN, GFP_ATOMIC);
+	if (likely(req))
+		aead_request_set_tfm(req, &tfm->base);
 	return req;
+}
+
+/* Free a request, and wipe what the cipher left there, if not in @room. */
+static inline void ipcp_aead_request_end(struct aead_request *req, void *room)
+{
+	if (unlikely(req != room))
+		kfree_sensitive(req);
 }
 
 #endif /* _IPCP_COMPAT_SYNC_AEAD_H */
