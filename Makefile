@@ -94,6 +94,8 @@ coverage: ## line coverage of what deals with keys, by KUnit suites
 soak: ## long runs; their figures are in Documentation/
 	tests/soak/run
 	tests/machine/run --kernel 7.3 pair
+	tests/vm/kunit --arch arm64
+	tests/vm/kunit --arch s390
 
 bench: ## instructions per message, beside the peers'
 	tests/bench/run

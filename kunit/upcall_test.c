@@ -206,11 +206,6 @@ static void one_user_leaves_room_for_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&one->refs), 1);
 }
 
-static void purge(void *ipn)
-{
-	ipcp_upcall_purge(ipn);
-}
-
 /* An agent elsewhere that takes nothing keeps no user from another agent. */
 static void a_user_has_a_share_in_each_namespace(struct kunit *test)
 {
