@@ -4,9 +4,10 @@
 
 Usage: measure.py rows PLAN PAIR	instructions per message, on a machine
 					that counts a nanosecond for each
+       measure.py profile PLAN PAIR	by which functions, for ways of ours
        measure.py times PAIR		messages per second of several flows at
 					once, in real time
-PLAN is of plan.py, PAIR the program. Leaves rows.json or times.json in /results.
+PLAN is of plan.py, PAIR the program. Leaves rows.json, profile.txt or times.json in /results.
 """
 
 import contextlib
@@ -28,6 +29,7 @@ WINDOW = 256
 TIMED = (("udp", "ipcp-rekey", 1), ("udp-batch", "ipcp-rekey-batch", 64))
 AT_ONCE = (1, 2, 4)
 TIMES = 7
+PROFILED = 65536	# messages
 TIMED_SIZE, TIMED_MESSAGES = 1350, 2048
 
 
@@ -69,10 +71,10 @@ def offload(on):
         switch("on")
 
 
-def measure(pair, flows, row):
+def measure(pair, flows, row, before=()):
     """Nanoseconds of each round."""
     count = row.get("flows", 1)
-    command = [pair, row["way"], "--size", str(row["size"]),
+    command = [*before, pair, row["way"], "--size", str(row["size"]),
                "--batch", str(row["batch"]), "--messages", str(row["messages"]),
                "--rounds", str(row["rounds"]), "--window", str(WINDOW),
                "--pairs", str(count)]
@@ -86,10 +88,14 @@ def measure(pair, flows, row):
                                      stdout=subprocess.PIPE).stdout)
 
 
+def results():
+    """Where they go."""
+    return os.environ.get("RESULTS", "/results")
+
+
 def leave(name, what):
     """Writes the results."""
-    with open(os.environ.get("RESULTS", "/results") + "/" + name, "w",
-              encoding="ascii") as f:
+    with open(f"{results()}/{name}", "w", encoding="ascii") as f:
         json.dump(what, f, indent=1)
 
 
@@ -109,6 +115,30 @@ def rows(flows, plan, pair):
               f"batch {row['batch']:2} {row['instructions']:7} "
               f"({row['spread']:.1%})", flush=True)
     leave("rows.json", plan)
+
+
+def profile(flows, plan, pair):
+    """Instructions per message of each function."""
+    with open(plan, encoding="ascii") as f:
+        plan = [row for row in json.load(f) if row["way"].startswith("ipcp")]
+    table = f"{results()}/samples"
+    with open(f"{results()}/profile.txt", "w", encoding="ascii") as out:
+        for row in plan:
+            if row["size"] == "largest":
+                row["size"] = flows.largest()
+            with offload(row["offload"]):
+                each = statistics.median(measure(pair, flows, row)) / row["messages"]
+                row.update(messages=PROFILED, rounds=1)	# with what sampling takes
+                measure(pair, flows, row, (f"{os.path.dirname(pair)}/profile", table))
+            print(f"{row['way']} {row['cipher']}, {row['size']} bytes, batches of {row['batch']}, "
+                  f"offload {row['offload']}: {each:.0f}", file=out)
+            with open(table, encoding="ascii") as f:
+                found = [line.split() for line in f]
+            for samples, name in found[1:]:
+                cost = int(samples) / int(found[0][0]) * each
+                if cost >= 1:
+                    print(f"{cost:8.0f}  {name}", file=out)
+    os.unlink(table)
 
 
 def times(flows, pair):
@@ -139,7 +169,7 @@ def times(flows, pair):
 def main():
     """Measures."""
     with keys.Agents() as agents:
-        {"rows": rows, "times": times}[sys.argv[1]](Flows(agents), *sys.argv[2:])
+        {"rows": rows, "profile": profile, "times": times}[sys.argv[1]](Flows(agents), *sys.argv[2:])
 
 
 main()
