@@ -166,28 +166,16 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 	return reason;
 }
 
-/**
- * ipcp_decrypt_seg() - Decrypt the next of several packets
- * @flow: flow
- * @leaf: key of the packets
- * @c: start of the packet; advanced to the next packet
- * @len: length of the packet in bytes, with header and tag
- * @out: room for @len bytes, where the message follows the header; the packet
- *	is copied here first, since others may write to a shared buffer. NULL to
- *	decrypt in place, if the packet is contiguous and not shared.
- * @end: (in/out) highest accepted counter plus one; unchanged if the packet is
- *	dropped
- *
- * Context: Under RCU, with bottom halves off.
- * Return: reason to drop the packet, or IPCP_DROP_NONE.
+/*
+ * Decrypt the next of several packets, but do not accept it yet. @out is room
+ * for the packet, which is copied there first; or NULL to decrypt in place.
  */
-enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-				struct ipcp_cursor *c, unsigned int len,
-				u8 *out, u64 *end)
+static enum ipcp_drop open_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			       struct ipcp_cursor *c, unsigned int len, u8 *out,
+			       u64 *counter)
 {
 	u8 *pkt = ipcp_cursor_next(c, len);
 	enum ipcp_drop reason;
-	u64 counter;
 	int err;
 
 	if (out) {
@@ -204,21 +192,152 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	 */
 	if (unlikely(len < IPCP_OVERHEAD))
 		return IPCP_DROP_SHORT;
-	counter = ipcp_wire_counter(pkt);
+	*counter = ipcp_wire_counter(pkt);
 	if (unlikely(!ipcp_wire_is_data(pkt) ||
-		     ipcp_ctr_leaf(counter) != leaf->no))
+		     ipcp_ctr_leaf(*counter) != leaf->no))
 		return IPCP_DROP_MALFORMED;
-	reason = ipcp_replay_check(leaf->replay, ipcp_ctr_seq(counter));
+	reason = ipcp_replay_check(leaf->replay, ipcp_ctr_seq(*counter));
 	if (unlikely(reason))
 		return reason;
-	err = ipcp_aead_open(&leaf->aead, pkt, pkt, len - IPCP_HDR_LEN, counter);
-	if (unlikely(err))
-		return count_forged(flow, err);
-	reason = accept_once(flow, leaf, IPCP_PDU_DATA, counter,
-			     len - IPCP_OVERHEAD);
+	err = ipcp_aead_open(&leaf->aead, pkt, pkt, len - IPCP_HDR_LEN, *counter);
+	return unlikely(err) ? count_forged(flow, err) : IPCP_DROP_NONE;
+}
+
+/**
+ * ipcp_decrypt_seg() - Decrypt the next of several packets into other memory
+ * @flow: flow
+ * @leaf: key of the packets
+ * @c: start of the packet; advanced to the next packet
+ * @len: length of the packet in bytes, with header and tag
+ * @out: room for @len bytes, where the message follows the header; the packet
+ *	is copied here first, since others may write to a shared buffer
+ * @end: (in/out) highest accepted counter plus one; unchanged if the packet is
+ *	dropped
+ *
+ * Context: Under RCU, with bottom halves off.
+ * Return: reason to drop the packet, or IPCP_DROP_NONE.
+ */
+enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+				struct ipcp_cursor *c, unsigned int len,
+				u8 *out, u64 *end)
+{
+	enum ipcp_drop reason;
+	u64 counter;
+
+	reason = open_seg(flow, leaf, c, len, out, &counter);
+	if (likely(!reason))
+		reason = accept_once(flow, leaf, IPCP_PDU_DATA, counter,
+				     len - IPCP_OVERHEAD);
 	if (likely(!reason))
 		*end = max(*end, counter + 1);
 	return reason;
+}
+
+/**
+ * struct opened - packets of a buffer that were decrypted in place
+ * @good: bitmap of those to accept
+ * @base: counter of the first packet of their leaf
+ * @seqs: sequence number in the leaf, for those in @good
+ * @why: reason to drop the packet, or IPCP_DROP_NONE
+ */
+struct opened {
+	u64 good;
+	u64 base;
+	u32 seqs[IPCP_SEGS_MAX];
+	u8 why[IPCP_SEGS_MAX];
+};
+
+static_assert(IPCP_SEGS_MAX <= 64);	/* bits of opened.good */
+
+static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		      struct ipcp_cursor *c, unsigned int seg_len,
+		      unsigned int count, struct opened *o)
+{
+	o->good = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned int len = ipcp_seg_len(c->skb, c->pos, seg_len);
+		u64 counter;
+
+		o->why[i] = open_seg(flow, leaf, c, len, NULL, &counter);
+		if (unlikely(o->why[i]))
+			continue;
+		o->good |= BIT_ULL(i);
+		o->seqs[i] = ipcp_ctr_seq(counter);
+		o->base = counter - o->seqs[i];
+	}
+}
+
+/*
+ * Commit decrypted packets to the replay window, as accept_once() does, but lock
+ * it once. Return the highest counter that was accepted plus one, or 0.
+ */
+static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o, unsigned int count)
+{
+	u32 end = 0;
+
+	spin_lock(&leaf->lock);
+	for (unsigned int i = 0; i < count; i++) {
+		if (unlikely(o->why[i]))
+			continue;
+		o->why[i] = ipcp_replay_commit(leaf->replay, o->seqs[i]);
+		if (unlikely(o->why[i]))
+			o->good &= ~BIT_ULL(i);
+		else
+			end = max(end, o->seqs[i] + 1);
+	}
+	spin_unlock(&leaf->lock);
+	if (unlikely(!end))
+		return 0;
+	if (likely(ipcp_leaf_received(leaf->epoch, leaf, o->base + end - 1)))
+		return o->base + end;
+	for (unsigned int i = 0; i < count; i++)
+		o->why[i] = o->why[i] ?: IPCP_DROP_LATE;
+	o->good = 0;
+	return 0;
+}
+
+static void trace_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		       const struct sk_buff *skb, unsigned int pos,
+		       unsigned int seg_len, unsigned int count,
+		       const struct opened *o)
+{
+	for (unsigned int i = 0; i < count; i++, pos += seg_len) {
+		unsigned int len = ipcp_seg_len(skb, pos, seg_len);
+
+		if (o->why[i])
+			ipcp_flow_dropped(flow, len, o->why[i]);
+		else
+			trace_ipcp_rx(flow, IPCP_PDU_DATA, leaf->epoch->no,
+				      o->base + o->seqs[i],
+				      ipcp_rx_dir(&flow->rk), len - IPCP_OVERHEAD);
+	}
+}
+
+/**
+ * ipcp_decrypt_segs() - Decrypt several packets in place
+ * @flow: flow
+ * @leaf: key of the packets
+ * @c: start of the packets, each contiguous in memory that is not shared
+ * @seg_len: length of each packet but the last of the buffer, in bytes
+ * @count: number of packets, at most IPCP_SEGS_MAX
+ * @end: (output) highest accepted counter plus one; 0 if none was accepted
+ *
+ * Context: Under RCU, with bottom halves off.
+ * Return: bitmap of the accepted packets. The others were counted as dropped.
+ */
+u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		      struct ipcp_cursor *c, unsigned int seg_len,
+		      unsigned int count, u64 *end)
+{
+	struct opened o __uninitialized;
+	unsigned int pos = c->pos;
+
+	open_segs(flow, leaf, c, seg_len, count, &o);
+	*end = accept_all(leaf, &o, count);
+	if (unlikely(trace_ipcp_rx_enabled() ||
+		     hweight64(o.good) != count))
+		trace_segs(flow, leaf, c->skb, pos, seg_len, count, &o);
+	return o.good;
 }
 
 /**

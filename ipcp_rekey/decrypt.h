@@ -13,6 +13,9 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 				struct ipcp_cursor *c, unsigned int len,
 				u8 *out, u64 *end);
+u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+		      struct ipcp_cursor *c, unsigned int seg_len,
+		      unsigned int count, u64 *end);
 void ipcp_decrypt_follow(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 			 const struct sk_buff *skb, u64 end);
 

@@ -98,23 +98,12 @@ static enum ipcp_drop begin_group(struct seg_group *group, unsigned int pos,
 static bool open_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 			  struct sk_buff *segs, struct seg_group *group)
 {
-	unsigned int seg_len = skb_shinfo(segs)->gso_size;
 	struct ipcp_cursor c;
 
 	group->decrypted = true;
-	group->good = 0;
 	ipcp_cursor_init(&c, segs, group->pos);
-	for (unsigned int i = 0; i < group->count; i++) {
-		unsigned int len = ipcp_seg_len(segs, c.pos, seg_len);
-		enum ipcp_drop reason;
-
-		reason = ipcp_decrypt_seg(flow, leaf, &c, len, NULL,
-					  &group->end);
-		if (likely(!reason))
-			group->good |= BIT_ULL(i);
-		else
-			ipcp_flow_dropped(flow, len, reason);
-	}
+	group->good = ipcp_decrypt_segs(flow, leaf, &c, skb_shinfo(segs)->gso_size,
+					group->count, &group->end);
 	ipcp_decrypt_follow(flow, leaf, segs, group->end);
 	return hweight64(group->good) == group->count;
 }
