@@ -88,6 +88,23 @@ void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count)
 }
 
 /**
+ * __ipcp_rbuff_link() - Add a buffer that was removed at the front again
+ * @rb: ring, locked
+ * @skb: buffer of __ipcp_rbuff_unlink(); consumed
+ * @count: number of unread messages in the buffer
+ *
+ * The ring may then have more than its limits, by what its readers hold.
+ */
+void __ipcp_rbuff_link(struct ipcp_rbuff *rb, struct sk_buff *skb,
+		       unsigned int count)
+{
+	lockdep_assert_held(&rb->queue.lock);
+	WRITE_ONCE(rb->packets, rb->packets + count);
+	rb->bytes += skb->truesize;
+	__skb_queue_head(&rb->queue, skb);
+}
+
+/**
  * __ipcp_rbuff_unlink() - Remove a buffer from the ring
  * @rb: ring, locked
  * @skb: buffer in the ring; afterwards the caller owns it

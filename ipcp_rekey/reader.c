@@ -37,6 +37,26 @@ static void free_read(struct sk_buff *skb)
 	local_bh_enable();
 }
 
+/*
+ * Put a buffer that was taken off the ring, but not read to its end, back to
+ * where it was. Consumes the buffer.
+ */
+static void put_back(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	struct ipcp_rbuff *rb = &flow->n_rb;
+	bool closed;
+
+	spin_lock_bh(&rb->queue.lock);
+	closed = rb->closed;
+	if (likely(!closed))
+		__ipcp_rbuff_link(rb, skb, ipcp_cb(skb)->left);
+	spin_unlock_bh(&rb->queue.lock);
+	if (unlikely(closed))
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_CLOSED);
+	else
+		ipcp_rbflags_wake(&rb->flags, EPOLLIN | EPOLLRDNORM);
+}
+
 /**
  * ipcp_reader_end() - Free the buffers that were read, and update the
  * statistics
@@ -49,7 +69,10 @@ void ipcp_reader_end(struct ipcp_reader *r)
 	this_cpu_add(r->flow->stats->rx_packets, r->packets);
 	this_cpu_add(r->flow->stats->rx_bytes, r->bytes);
 	free_read(r->message);
-	free_read(r->segs);
+	if (unlikely(r->whole && ipcp_cb(r->segs)->left))
+		put_back(r->flow, r->segs);
+	else
+		free_read(r->segs);
 }
 
 /* Start to read from a buffer. Return the previous one, to be freed. */
@@ -58,28 +81,39 @@ static struct sk_buff *hold_segs(struct ipcp_reader *r, struct sk_buff *skb)
 	struct sk_buff *before = r->segs;
 
 	r->segs = skb_get(skb);
+	r->whole = false;
 	ipcp_cursor_init(&r->cursor, skb, ipcp_cb(skb)->pos);
 	return before;
 }
 
 /* Take the next message of the current buffer. Return the message's length. */
-static int take_seg(struct ipcp_reader *r, const u8 **msg)
+static int next_seg(struct ipcp_reader *r, const u8 **msg)
 {
 	struct ipcp_skb_cb *cb = ipcp_cb(r->segs);
-	struct ipcp_rbuff *rb = &r->flow->n_rb;
 	unsigned int len = ipcp_seg_len(r->segs, cb->pos, cb->seg_len);
 
 	if (unlikely(r->cursor.pos != cb->pos))	/* another reader moved it */
 		ipcp_cursor_init(&r->cursor, r->segs, cb->pos);
 	*msg = ipcp_cursor_next(&r->cursor, len) + IPCP_HDR_LEN;
 	cb->pos += len;
-	if (--cb->left) {
-		__ipcp_rbuff_taken(rb, 1);
-	} else {
-		__ipcp_rbuff_unlink(rb, r->segs, 1);
-		consume_skb(r->segs);	/* the ring's reference */
-	}
+	cb->left--;
 	return len - IPCP_OVERHEAD;
+}
+
+/* The same, while the buffer is in the ring. Locking: the ring's. */
+static int take_seg(struct ipcp_reader *r, const u8 **msg)
+{
+	struct ipcp_rbuff *rb = &r->flow->n_rb;
+	unsigned int left = ipcp_cb(r->segs)->left;
+
+	if (left == 1 || left <= r->want) {
+		__ipcp_rbuff_unlink(rb, r->segs, left);
+		consume_skb(r->segs);	/* the ring's reference */
+		r->whole = true;
+	} else {
+		__ipcp_rbuff_taken(rb, 1);
+	}
+	return next_seg(r, msg);
 }
 
 /* Take the next message of the ring. Return its length, or -EAGAIN. */
@@ -103,15 +137,8 @@ static int take_message(struct ipcp_reader *r, const u8 **msg,
 	return skb->len;
 }
 
-/**
- * ipcp_reader_next() - Take the next message
- * @r: reader
- * @msg: (output) the message, valid until the next call
- *
- * Context: Process context.
- * Return: length of the message; -EAGAIN if the ring is empty.
- */
-int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
+/* The same, with the ring's lock. */
+static int lock_and_take(struct ipcp_reader *r, const u8 **msg)
 {
 	struct ipcp_rbuff *rb = &r->flow->n_rb;
 	struct sk_buff *before = NULL;
@@ -123,8 +150,28 @@ int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
 	len = take_message(r, msg, &before);
 	spin_unlock_bh(&rb->queue.lock);
 	free_read(before);
+	return len;
+}
+
+/**
+ * ipcp_reader_next() - Take the next message
+ * @r: reader
+ * @msg: (output) the message, valid until the next call
+ *
+ * Context: Process context.
+ * Return: length of the message; -EAGAIN if the ring is empty.
+ */
+int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
+{
+	int len;
+
+	if (r->whole && ipcp_cb(r->segs)->left)
+		len = next_seg(r, msg);
+	else
+		len = lock_and_take(r, msg);
 	if (unlikely(len < 0))
 		return len;
+	r->want -= !!r->want;
 	r->packets++;
 	r->bytes += len;
 	return len;

@@ -11,6 +11,10 @@ struct sk_buff;
 /**
  * struct ipcp_reader - state of reading messages from a flow's ring
  * @flow: flow
+ * @want: messages that the caller will take without a pause, or 0. A buffer that
+ *	has no more of them is taken off the ring as a whole, which needs the
+ *	ring's lock once only. ipcp_reader_end() puts back what is left.
+ * @whole: @segs was taken off the ring
  * @message: the last message read, if it has a buffer of its own
  * @segs: the last buffer of several messages that was read from, with a
  *	reference, since readers may share a buffer
@@ -22,6 +26,8 @@ struct sk_buff;
  */
 struct ipcp_reader {
 	struct ipcp_flow *flow;
+	unsigned int want;
+	bool whole;
 	struct sk_buff *message;
 	struct sk_buff *segs;
 	struct ipcp_cursor cursor;

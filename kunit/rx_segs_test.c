@@ -518,6 +518,50 @@ static void several_readers_share_a_buffer(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e.to[0]->n_rb));
 }
 
+/* Begin to read a buffer of PACKETS messages as a whole. */
+static void take_two_of_all(struct kunit *test, struct ends *e, struct ipcp_reader *r)
+{
+	struct sk_buff *pkts[PACKETS];
+	const u8 *msg;
+
+	for (int i = 0; i < PACKETS; i++)
+		pkts[i] = say(test, e, 0, 100);
+	arrive(test, shapes, together(test, shapes, pkts, PACKETS));
+	ipcp_reader_init(r, e->to[0]);
+	r->want = PACKETS;
+	for (int i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, ipcp_reader_next(r, &msg), 100);
+		KUNIT_EXPECT_EQ(test, *(const u32 *)msg, i);
+		KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e->to[0]->n_rb));
+	}
+}
+
+static void a_buffer_taken_as_a_whole_is_put_back(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_reader r;
+
+	take_two_of_all(test, &e, &r);
+	ipcp_reader_end(&r);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to[0]->n_rb), PACKETS - 2);
+	for (int i = 2; i < PACKETS; i++)
+		KUNIT_EXPECT_EQ(test, hear(e.to[0], NULL), i);
+	KUNIT_EXPECT_EQ(test, e.to[0]->n_rb.bytes, 0);
+	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to[0]->n_rb), 0);
+}
+
+static void nothing_is_put_back_into_a_closed_ring(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_reader r;
+
+	take_two_of_all(test, &e, &r);
+	ipcp_rx_purge(e.to[0]);
+	ipcp_reader_end(&r);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e.to[0]->n_rb));
+	KUNIT_EXPECT_EQ(test, test_drops(e.to[0], IPCP_DROP_CLOSED), PACKETS - 2);
+}
+
 static struct kunit_case rx_segs_test_cases[] = {
 	KUNIT_CASE_PARAM(packets_of_one_leaf_are_read_from_where_they_are,
 			 shape_gen_params),
@@ -532,6 +576,8 @@ static struct kunit_case rx_segs_test_cases[] = {
 	KUNIT_CASE_PARAM(control_among_them_goes_its_own_way, shape_gen_params),
 	KUNIT_CASE_PARAM(no_packet_is_lost_for_want_of, scarcity_gen_params),
 	KUNIT_CASE(several_readers_share_a_buffer),
+	KUNIT_CASE(a_buffer_taken_as_a_whole_is_put_back),
+	KUNIT_CASE(nothing_is_put_back_into_a_closed_ring),
 	{}
 };
 
