@@ -24,6 +24,8 @@ struct ipcp_bind *ipcp_bind_new(const struct ipcp_ends *ends, gfp_t gfp)
 	if (!bind)
 		return NULL;
 	bind->ends = *ends;
+	bind->looked = jiffies;
+	bind->size = 0;
 	if (dst_cache_init(&bind->dst, gfp)) {
 		kfree(bind);
 		return NULL;

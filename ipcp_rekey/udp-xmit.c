@@ -182,10 +182,12 @@ static int xmit4(struct ipcp_net *ipn, struct sock *sk,
 	rt = route4(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
-	link4(rt, link);
-	if (packet_len(skb) > link->size) {
-		ip_rt_put(rt);
-		return -EMSGSIZE;
+	if (link) {
+		link4(rt, link);
+		if (packet_len(skb) > link->size) {
+			ip_rt_put(rt);
+			return -EMSGSIZE;
+		}
 	}
 	skb->mark = READ_ONCE(ipn->mark);
 	out4(ipn, sk, rt, saddr, &to->peer.sin, skb);
@@ -260,6 +262,15 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 	ip6_local_out(ipn->net, sk, skb);	/* sets the length */
 }
 
+/* Inside the transmit of another device, ICMP limits what IPv6 sends. */
+static bool fits6(const struct sk_buff *skb, const struct ipcp_probe_link *link)
+{
+	unsigned int len = packet_len(skb);
+
+	return len <= link->size &&
+	       likely(!dev_recursion_level() || len <= link->hint);
+}
+
 static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 		 const struct ipcp_ends *to, struct dst_cache *cache,
 		 struct ipcp_probe_link *link,
@@ -271,12 +282,12 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 	dst = route6(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	link6(dst, link);
-	/* Inside the transmit of another device, ICMP limits what IPv6 sends. */
-	if (packet_len(skb) > link->size ||
-	    unlikely(dev_recursion_level() && packet_len(skb) > link->hint)) {
-		dst_release(dst);
-		return -EMSGSIZE;
+	if (link) {
+		link6(dst, link);
+		if (!fits6(skb, link)) {
+			dst_release(dst);
+			return -EMSGSIZE;
+		}
 	}
 	skb->mark = READ_ONCE(ipn->mark);
 	out6(ipn, sk, dst, &saddr, &to->peer.sin6, skb);
@@ -284,8 +295,9 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 }
 
 /*
- * Send a packet to an address, and store what the route tells in @link.
- * Consumes the packet. Context: under RCU, with bottom halves off.
+ * Send a packet to an address, and store what the route tells in @link, which is
+ * NULL if the packet is known to fit. Consumes the packet. Context: under RCU,
+ * with bottom halves off.
  */
 static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		       struct dst_cache *cache, struct ipcp_probe_link *link,
@@ -305,6 +317,28 @@ static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to
 	return err;
 }
 
+/*
+ * What a route tells of sizes is looked up once in a jiffy. A link that has
+ * become smaller since then drops the packet.
+ */
+static bool known_to_fit(const struct ipcp_bind *bind, const struct sk_buff *skb)
+{
+	unsigned long age = jiffies - READ_ONCE(bind->looked);
+
+	return !age && !dev_recursion_level() &&
+	       packet_len(skb) <= READ_ONCE(bind->size);
+}
+
+static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
+		      const struct ipcp_probe_link *link)
+{
+	WRITE_ONCE(bind->size, link->size);
+	WRITE_ONCE(bind->looked, jiffies);
+	if (unlikely(ipcp_probe_key(link) != READ_ONCE(flow->probe.key) ||
+		     link->hint != READ_ONCE(flow->probe.hint)))
+		ipcp_probe_link(flow, link);
+}
+
 /* Send a packet of a flow, and note what its route tells of sizes. */
 static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      struct sk_buff *skb)
@@ -312,10 +346,11 @@ static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
 	struct ipcp_probe_link link = {};
 	int err;
 
+	if (likely(known_to_fit(bind, skb)))
+		return xmit_family(flow->net, flow->slot, &bind->ends,
+				   &bind->dst, NULL, skb);
 	err = xmit_family(flow->net, flow->slot, &bind->ends, &bind->dst, &link, skb);
-	if (unlikely(ipcp_probe_key(&link) != READ_ONCE(flow->probe.key) ||
-		     link.hint != READ_ONCE(flow->probe.hint)))
-		ipcp_probe_link(flow, &link);
+	note_link(flow, bind, &link);
 	return err;
 }
 
