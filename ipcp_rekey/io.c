@@ -288,6 +288,16 @@ static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 	return count;
 }
 
+/* Copy a message into memory that was checked. Return false on a fault. */
+static bool get_msg(u8 *to, const struct ipcp_msg *m)
+{
+	struct iov_iter from;
+
+	/* _copy_from_iter() looks whether the address is one of user space. */
+	iov_iter_ubuf(&from, ITER_SOURCE, u64_to_user_ptr(m->base), m->len);
+	return _copy_from_iter(to, m->len, &from) == m->len;
+}
+
 /* Copy messages to their buffer. Return how many could be copied. */
 static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
 			      unsigned int count)
@@ -297,8 +307,10 @@ static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
 
 	ipcp_cursor_init(&c, skb, 0);
 	for (i = 0; i < count; i++) {
-		if (copy_from_user(ipcp_tx_next(&c, msg[i].len),
-				   u64_to_user_ptr(msg[i].base), msg[i].len))
+		u8 *to = ipcp_tx_next(&c, msg[i].len);
+
+		ipcp_cursor_check(&c, false);
+		if (unlikely(!get_msg(to, &msg[i])))
 			break;
 	}
 	return i;
@@ -426,11 +438,22 @@ int ipcp_io_send(struct file *file, const struct ipcp_batch *batch)
 }
 
 /* Copy a message to user space and update its descriptor. */
-static int put_msg(struct ipcp_msg *m, const u8 *msg, unsigned int len)
+static int put_msg(struct ipcp_msg *m, struct ipcp_reader *r, const u8 *msg,
+		   unsigned int len)
 {
+	struct iov_iter to;
+	size_t done;
+
 	m->flags = len > m->len ? IPCP_MSG_TRUNC : 0;
 	m->len = min(len, m->len);
-	return copy_to_user(u64_to_user_ptr(m->base), msg, m->len) ? -EFAULT : 0;
+	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(m->base), m->len);
+	if (r->message) {
+		done = copy_to_iter(msg, m->len, &to);
+	} else {
+		ipcp_cursor_check(&r->cursor, true);
+		done = _copy_to_iter(msg, m->len, &to);
+	}
+	return done == m->len ? 0 : -EFAULT;
 }
 
 /*
@@ -444,6 +467,7 @@ static int recv_some(struct ipcp_file *f, struct ipcp_reader *r,
 	const u8 *msg;
 	int len, err;
 
+	r->want = n;
 	for (i = 0; i < n; i++) {
 		if (m[i].flags)
 			return i ?: -EINVAL;
@@ -451,7 +475,7 @@ static int recv_some(struct ipcp_file *f, struct ipcp_reader *r,
 			  next_message(f, r, nonblock, &msg);
 		if (len < 0)
 			return i ?: len;
-		err = put_msg(&m[i], msg, len);
+		err = put_msg(&m[i], r, msg, len);
 		if (err)
 			return i ?: err;
 	}

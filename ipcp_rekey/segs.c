@@ -32,6 +32,7 @@ void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
 	c->begin = 0;
 	c->end = skb_headlen(skb);
 	c->frag = 0;
+	c->checked = false;
 }
 
 /**
@@ -57,6 +58,7 @@ u8 *__ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 		c->begin = c->end;
 		c->end += skb_frag_size(frag);
 		c->area = skb_frag_address_safe(frag);
+		c->checked = false;
 	}
 	if (c->pos > c->end || !c->area)
 		return NULL;

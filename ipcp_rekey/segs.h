@@ -4,6 +4,7 @@
 #define _IPCP_SEGS_H
 
 #include <linux/skbuff.h>
+#include <linux/thread_info.h>
 
 /* Maximum number of packets in one buffer. */
 #define IPCP_SEGS_MAX	64
@@ -18,6 +19,7 @@
  * @begin: position of the first byte of @area
  * @end: position after the last byte of @area
  * @frag: index of the next fragment
+ * @checked: ipcp_cursor_check() has passed for @area
  */
 struct ipcp_cursor {
 	struct sk_buff *skb;
@@ -26,6 +28,7 @@ struct ipcp_cursor {
 	unsigned int begin;
 	unsigned int end;
 	unsigned int frag;
+	bool checked;
 };
 
 void ipcp_cursor_init(struct ipcp_cursor *c, struct sk_buff *skb,
@@ -52,6 +55,25 @@ static inline u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
 		return __ipcp_cursor_next(c, len);
 	c->pos = pos + len;
 	return c->area + (pos - c->begin);
+}
+
+/**
+ * ipcp_cursor_check() - Check memory before copies from or to user space
+ * @c: cursor, whose last bytes were contiguous
+ * @to_user: direction of the copies
+ *
+ * The functions that copy check the kernel's memory each time, which takes longer
+ * than to copy a short message. After this call, _copy_from_iter() and
+ * _copy_to_iter() will do for all messages of a fragment.
+ *
+ * Context: Process context.
+ */
+static inline void ipcp_cursor_check(struct ipcp_cursor *c, bool to_user)
+{
+	if (likely(c->checked))
+		return;
+	check_object_size(c->area, c->end - c->begin, to_user);
+	c->checked = true;
 }
 
 struct sk_buff *ipcp_segs_alloc(unsigned int headroom, unsigned int seg_len,
