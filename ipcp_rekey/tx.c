@@ -367,7 +367,8 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 		return -ENOKEY;	/* not set yet, or this end has ended */
 	touch_tx(flow);
 	count_sent(flow, skb, count);
-	if (count == 1) {
+	/* A buffer of several that was trimmed to one may have it in a fragment. */
+	if (count == 1 && !skb_is_nonlinear(skb)) {
 		__skb_pull(skb, IPCP_HDR_LEN);
 		__skb_trim(skb, skb->len - IPCP_TAG_LEN);
 		ipcp_cb(skb)->seg_len = 0;

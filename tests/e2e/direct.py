@@ -12,6 +12,7 @@ import struct
 import subprocess
 import threading
 
+from batches import Batch, receive_all
 from ipcp import (
     NSEC, RECV, REKEY, SEND, SET_DOWN, SET_RCVTIMEO, Endpoint, case, enter,
     fails, flows, run, same, show, talk, until)
@@ -106,6 +107,19 @@ def batches():
     arg, bufs, _msgs = batch([bytes(100)] * 100)
     same(other.ioctl(RECV, arg)[0], 64)
     same([buf.raw for buf in bufs[:64]], texts)
+    close(one, other)
+
+
+@case("a batch with a bad address sends what comes before, whatever its size")
+def bad_addresses():
+    one, other = pair()
+    for size in 1, 100, 300, MTU:
+        texts = [bytes([i]) * size for i in range(4)]
+        for at in range(1, 4):
+            bad = Batch([size] * 4, texts)
+            bad.set(at, 1, size)
+            same(bad.call(one, SEND), at)
+            same(receive_all(other, at, size) == texts[:at], True, f"{at} of {size} bytes")
     close(one, other)
 
 
