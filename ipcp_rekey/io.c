@@ -58,6 +58,7 @@ int ipcp_io_not_allocated(const struct ipcp_flow *flow)
 
 	if (ipcp_flow_pending(flow))
 		return -EAGAIN;
+	smp_rmb();	/* pairs with smp_store_release() in set_failed() */
 	error = READ_ONCE(flow->error);
 	return error ? -error : -ENOTCONN;
 }

@@ -71,14 +71,14 @@ void ipcp_state_destroy(struct ipcp_flow *flow)
 	ipcp_state_finish(flow);
 }
 
-static bool set_state(struct ipcp_flow *flow, u8 state)
+static bool set_allocated(struct ipcp_flow *flow)
 {
 	bool pending;
 
 	spin_lock_bh(&flow->lock);
 	pending = ipcp_flow_pending(flow);
 	if (pending)
-		WRITE_ONCE(flow->state, state);
+		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_ALLOCATED);
 	spin_unlock_bh(&flow->lock);
 	return pending;
 }
@@ -94,7 +94,7 @@ int ipcp_state_allocated(struct ipcp_flow *flow)
 {
 	WRITE_ONCE(flow->last_rx, jiffies);
 	WRITE_ONCE(flow->last_tx, jiffies);
-	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_ALLOCATED))
+	if (!set_allocated(flow))
 		return -ESTALE;
 	ipcp_notify(flow, IPCP_REKEY_EVENT_ALLOCATED, READ_ONCE(flow->rk.epoch),
 		    READ_ONCE(flow->rk.exchange));
@@ -104,16 +104,35 @@ int ipcp_state_allocated(struct ipcp_flow *flow)
 	return 0;
 }
 
+/* Set the first error of a flow, which is the one that remains. */
 static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 {
+	lockdep_assert_held(&flow->lock);
+	if (flow->error)
+		return;
+	strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
+	/* Write the reason before the error. Pairs with smp_rmb(). */
+	smp_wmb();
+	WRITE_ONCE(flow->error, ipcp_failure(error));
+}
+
+/*
+ * End a flow if it is pending. In one section, so that a flow which is allocated
+ * meanwhile gets no error. Return false if the flow was not pending any more.
+ */
+static bool set_failed(struct ipcp_flow *flow, int error, const char *reason)
+{
+	bool pending;
+
 	spin_lock_bh(&flow->lock);
-	if (!flow->error) {
-		strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
-		/* Write the reason before the error. Pairs with smp_rmb(). */
-		smp_wmb();
-		WRITE_ONCE(flow->error, ipcp_failure(error));
+	pending = ipcp_flow_pending(flow);
+	if (pending) {
+		set_error(flow, error, reason);
+		/* Pairs with smp_rmb() in ipcp_io_not_allocated(). */
+		smp_store_release(&flow->state, IPCP_REKEY_FLOW_STATE_DEALLOCATED);
 	}
 	spin_unlock_bh(&flow->lock);
+	return pending;
 }
 
 /**
@@ -126,10 +145,7 @@ static void set_error(struct ipcp_flow *flow, int error, const char *reason)
  */
 void ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason)
 {
-	if (!ipcp_flow_pending(flow))
-		return;
-	set_error(flow, error, reason);
-	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
+	if (!set_failed(flow, error, reason))
 		return;
 	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
 	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
@@ -148,7 +164,9 @@ void ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason)
  */
 void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
 {
+	spin_lock_bh(&flow->lock);
 	set_error(flow, error, reason);
+	spin_unlock_bh(&flow->lock);
 	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWDOWN, 0)) {
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DOWN, READ_ONCE(flow->rk.epoch),
 			    READ_ONCE(flow->rk.exchange));
@@ -166,8 +184,7 @@ void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
  */
 bool ipcp_state_late(struct ipcp_flow *flow)
 {
-	set_error(flow, ETIMEDOUT, "no answer in time");
-	if (!set_state(flow, IPCP_REKEY_FLOW_STATE_DEALLOCATED))
+	if (!set_failed(flow, ETIMEDOUT, "no answer in time"))
 		return false;
 	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
 	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);

@@ -254,6 +254,17 @@ static void the_agent_is_told_what_is_over(struct kunit *test)
 	expect_told(test, late, IPCP_REKEY_UPCALL_TYPE_CANCEL);
 }
 
+static void an_answer_in_time_leaves_no_error(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+
+	KUNIT_EXPECT_FALSE(test, ipcp_state_late(flow));
+	ipcp_state_fail(flow, ECONNREFUSED, "too late");
+	KUNIT_EXPECT_EQ(test, flow->state, IPCP_REKEY_FLOW_STATE_ALLOCATED);
+	KUNIT_EXPECT_EQ(test, flow->error, 0);
+	KUNIT_EXPECT_STREQ(test, flow->reason, "");
+}
+
 static void the_peer_is_told_three_times(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
@@ -335,6 +346,7 @@ static struct kunit_case flow_test_cases[] = {
 	KUNIT_CASE(silence_is_told_and_broken),
 	KUNIT_CASE(a_flow_without_timeout_is_silent),
 	KUNIT_CASE(the_agent_is_told_what_is_over),
+	KUNIT_CASE(an_answer_in_time_leaves_no_error),
 	KUNIT_CASE(the_peer_is_told_three_times),
 	KUNIT_CASE(a_peer_that_closed_is_told_once),
 	KUNIT_CASE(without_keys_there_is_nothing_to_tell),
