@@ -49,18 +49,20 @@ struct ipcp_ends {
  * struct ipcp_bind - where the packets of a flow go
  * @ends: addresses. Locking: constant
  * @dst: cached route from one to the other. Locking: its own
+ * @rcu: frees the bind a grace period after it was replaced
  * @looked: jiffies when @size was looked up. Locking: none, any sender
  * @size: longest packet that the link takes, 0 before it was looked up. Locking:
  *	as @looked. A sender that sees one of them before the other may send a
- *	packet that the link drops.
- * @rcu: frees the bind a grace period after it was replaced
+ *	packet that is too long.
  */
 struct ipcp_bind {
 	struct ipcp_ends ends;
 	struct dst_cache dst;
-	unsigned long looked;
-	unsigned int size;
 	struct rcu_head rcu;
+
+	/* Written by senders once in a jiffy. */
+	unsigned long looked ____cacheline_aligned_in_smp;
+	unsigned int size;
 };
 
 struct ipcp_bind *ipcp_bind_new(const struct ipcp_ends *ends, gfp_t gfp);

@@ -236,8 +236,8 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 /**
  * struct opened - packets of a buffer that were decrypted in place
  * @good: bitmap of those to accept
- * @base: counter of the first packet of their leaf
- * @seqs: sequence number in the leaf, for those in @good
+ * @base: counter of the first packet of their leaf; set if a packet was decrypted
+ * @seqs: sequence number in the leaf, for those that were decrypted
  * @why: reason to drop the packet, or IPCP_DROP_NONE
  */
 struct opened {
@@ -296,10 +296,11 @@ static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o, unsigned int cou
 	return 0;
 }
 
-static void trace_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		       const struct sk_buff *skb, unsigned int pos,
-		       unsigned int seg_len, unsigned int count,
-		       const struct opened *o)
+/* Count the packets that are dropped, and trace those that were accepted. */
+static void report_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			const struct sk_buff *skb, unsigned int pos,
+			unsigned int seg_len, unsigned int count,
+			const struct opened *o)
 {
 	for (unsigned int i = 0; i < count; i++, pos += seg_len) {
 		unsigned int len = ipcp_seg_len(skb, pos, seg_len);
@@ -336,7 +337,7 @@ u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	*end = accept_all(leaf, &o, count);
 	if (unlikely(trace_ipcp_rx_enabled() ||
 		     hweight64(o.good) != count))
-		trace_segs(flow, leaf, c->skb, pos, seg_len, count, &o);
+		report_segs(flow, leaf, c->skb, pos, seg_len, count, &o);
 	return o.good;
 }
 
@@ -345,7 +346,7 @@ u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
  * @flow: flow
  * @leaf: key of the packets
  * @skb: buffer that contained the packets
- * @end: highest accepted counter plus one, as set by ipcp_decrypt_seg(); 0 if
+ * @end: highest accepted counter plus one, of ipcp_decrypt_seg() or _segs(); 0 if
  *	no packet was accepted
  *
  * Called once per buffer: all packets in a buffer have the same source.

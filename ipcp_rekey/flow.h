@@ -407,6 +407,7 @@ struct ipcp_flow {
 	 offsetof(type, a) / SMP_CACHE_BYTES !=		\
 	 offsetof(type, b) / SMP_CACHE_BYTES)
 
+static_assert(ipcp_lines_differ(struct ipcp_bind, ends, looked));
 static_assert(ipcp_lines_differ(struct ipcp_flow, deadline, n_rb.queue));
 static_assert(ipcp_lines_differ(struct ipcp_flow, n_rb.queue, n_rb.flags));
 static_assert(ipcp_lines_differ(struct ipcp_flow, n_rb.closed, n_rb.flags));

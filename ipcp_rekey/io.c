@@ -294,7 +294,7 @@ static bool get_msg(u8 *to, const struct ipcp_msg *m)
 {
 	struct iov_iter from;
 
-	/* _copy_from_iter() looks whether the address is one of user space. */
+	/* _copy_from_iter() checks that the address is one of user space. */
 	iov_iter_ubuf(&from, ITER_SOURCE, u64_to_user_ptr(m->base), m->len);
 	return _copy_from_iter(to, m->len, &from) == m->len;
 }

@@ -148,13 +148,16 @@ void ipcp_netns_wake(void)
  */
 void ipcp_netns_set_agent(struct ipcp_net *ipn, struct sock *sk, u32 portid)
 {
+	struct sock *before = ipn->agent;
+
 	lockdep_assert_held(&ipn->agent_lock);
 	if (sk)
 		sock_hold(sk);
-	if (ipn->agent)
-		sock_put(ipn->agent);
 	WRITE_ONCE(ipn->agent, sk);
 	WRITE_ONCE(ipn->agent_port, portid);
+	/* Last: until here, no other socket has this address. */
+	if (before)
+		sock_put(before);
 }
 
 static int __net_init net_init(struct net *net)

@@ -93,7 +93,7 @@ void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count)
  * @skb: buffer of __ipcp_rbuff_unlink(); consumed
  * @count: number of unread messages in the buffer
  *
- * The ring may then have more than its limits, by what its readers hold.
+ * The ring may then exceed its limits and its quota, by a buffer for each reader.
  */
 void __ipcp_rbuff_link(struct ipcp_rbuff *rb, struct sk_buff *skb,
 		       unsigned int count)

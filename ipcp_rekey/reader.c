@@ -3,7 +3,8 @@
 /*
  * Reading from the ring, one message at a time. The ring holds plaintext only.
  * Several readers may read from one buffer. Each of them holds a reference to
- * the buffer until it moves on to another.
+ * the buffer until it moves on to another. A reader that wants all messages of a
+ * buffer takes the buffer off the ring.
  */
 #include <linux/skbuff.h>
 
@@ -38,8 +39,9 @@ static void free_read(struct sk_buff *skb)
 }
 
 /*
- * Put a buffer that was taken off the ring, but not read to its end, back to
- * where it was. Consumes the buffer.
+ * Put a buffer that was taken off the ring, but not read to its end, back to the
+ * front. Readers that do so at the same time may do so in any order. Consumes the
+ * buffer. The ring is closed if the flow has ended meanwhile.
  */
 static void put_back(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -86,7 +88,10 @@ static struct sk_buff *hold_segs(struct ipcp_reader *r, struct sk_buff *skb)
 	return before;
 }
 
-/* Take the next message of the current buffer. Return the message's length. */
+/*
+ * Take the next message of the current buffer, which is the reader's own, or in the
+ * ring, which is locked. Return the message's length.
+ */
 static int next_seg(struct ipcp_reader *r, const u8 **msg)
 {
 	struct ipcp_skb_cb *cb = ipcp_cb(r->segs);
@@ -100,7 +105,7 @@ static int next_seg(struct ipcp_reader *r, const u8 **msg)
 	return len - IPCP_OVERHEAD;
 }
 
-/* The same, while the buffer is in the ring. Locking: the ring's. */
+/* Take the next message of a buffer in the ring, or all of the buffer. */
 static int take_seg(struct ipcp_reader *r, const u8 **msg)
 {
 	struct ipcp_rbuff *rb = &r->flow->n_rb;
@@ -137,7 +142,7 @@ static int take_message(struct ipcp_reader *r, const u8 **msg,
 	return skb->len;
 }
 
-/* The same, with the ring's lock. */
+/* Lock the ring and take its next message. Return as take_message(). */
 static int lock_and_take(struct ipcp_reader *r, const u8 **msg)
 {
 	struct ipcp_rbuff *rb = &r->flow->n_rb;

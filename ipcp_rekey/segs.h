@@ -4,7 +4,7 @@
 #define _IPCP_SEGS_H
 
 #include <linux/skbuff.h>
-#include <linux/thread_info.h>
+#include <linux/uio.h>
 
 /* Maximum number of packets in one buffer. */
 #define IPCP_SEGS_MAX	64

@@ -318,8 +318,8 @@ static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to
 }
 
 /*
- * What a route tells of sizes is looked up once in a jiffy. A link that has
- * become smaller since then drops the packet.
+ * What a route tells of sizes is looked up once in a jiffy. If the link or its
+ * configuration has become smaller, packets may be too long until that jiffy ends.
  */
 static bool known_to_fit(const struct ipcp_bind *bind, const struct sk_buff *skb)
 {
@@ -332,8 +332,12 @@ static bool known_to_fit(const struct ipcp_bind *bind, const struct sk_buff *skb
 static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      const struct ipcp_probe_link *link)
 {
-	WRITE_ONCE(bind->size, link->size);
-	WRITE_ONCE(bind->looked, jiffies);
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(bind->size) != link->size)
+		WRITE_ONCE(bind->size, link->size);
+	if (READ_ONCE(bind->looked) != now)
+		WRITE_ONCE(bind->looked, now);
 	if (unlikely(ipcp_probe_key(link) != READ_ONCE(flow->probe.key) ||
 		     link->hint != READ_ONCE(flow->probe.hint)))
 		ipcp_probe_link(flow, link);

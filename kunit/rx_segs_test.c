@@ -550,6 +550,31 @@ static void a_buffer_taken_as_a_whole_is_put_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to[0]->n_rb), 0);
 }
 
+static void what_is_put_back_is_read_by_who_read_before(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct ipcp_reader one, all;
+	struct sk_buff *pkts[PACKETS];
+	const u8 *msg;
+
+	for (int i = 0; i < PACKETS; i++)
+		pkts[i] = say(test, &e, 0, 100);
+	arrive(test, shapes, together(test, shapes, pkts, PACKETS));
+	ipcp_reader_init(&one, e.to[0]);
+	ipcp_reader_init(&all, e.to[0]);
+	all.want = PACKETS;
+	KUNIT_EXPECT_EQ(test, ipcp_reader_next(&one, &msg), 100);
+	KUNIT_EXPECT_EQ(test, ipcp_reader_next(&all, &msg), 100);
+	KUNIT_EXPECT_EQ(test, ipcp_reader_next(&one, &msg), -EAGAIN);
+	ipcp_reader_end(&all);
+	for (int i = 2; i < PACKETS; i++) {
+		KUNIT_ASSERT_EQ(test, ipcp_reader_next(&one, &msg), 100);
+		KUNIT_EXPECT_EQ(test, *(const u32 *)msg, i);
+	}
+	ipcp_reader_end(&one);
+	KUNIT_EXPECT_EQ(test, e.to[0]->n_rb.bytes, 0);
+}
+
 static void nothing_is_put_back_into_a_closed_ring(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -577,6 +602,7 @@ static struct kunit_case rx_segs_test_cases[] = {
 	KUNIT_CASE_PARAM(no_packet_is_lost_for_want_of, scarcity_gen_params),
 	KUNIT_CASE(several_readers_share_a_buffer),
 	KUNIT_CASE(a_buffer_taken_as_a_whole_is_put_back),
+	KUNIT_CASE(what_is_put_back_is_read_by_who_read_before),
 	KUNIT_CASE(nothing_is_put_back_into_a_closed_ring),
 	{}
 };

@@ -13,13 +13,13 @@
  * on these kernels. So code that decrypts in a softirq has to check first, and
  * to defer the packet to a task if the FPU is in use.
  *
- * The generic gcm(aes) of these kernels has entries of scatterlists point into
- * the request, which then must not be on a stack that is mapped elsewhere
- * (CONFIG_VMAP_STACK). So that one gets memory for each request.
- *
  * All other algorithms check that themselves, and have code without the FPU.
  * crypto_simd_usable() must not be asked for them: on many architectures it is
  * false whenever bottom halves are off.
+ *
+ * The generic gcm(aes) of older kernels has entries of scatterlists point into
+ * the request, which then must not be on a stack that is mapped elsewhere
+ * (CONFIG_VMAP_STACK). So that one gets memory for each request.
  */
 #ifndef _IPCP_COMPAT_SYNC_AEAD_H
 #define _IPCP_COMPAT_SYNC_AEAD_H

@@ -8,7 +8,7 @@
  * Samples the instruction pointer of the first processor by a timer. In a machine
  * that counts instructions a share of the samples is a share of the
  * instructions; what runs with interrupts off counts where they are allowed
- * again. FILE becomes a table: samples, function, by number. What the command
+ * again. FILE becomes a table of samples and functions, most first. What the command
  * runs itself is "user".
  */
 #include <errno.h>
