@@ -37,12 +37,12 @@ static void received_one_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 
 static void failures(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	atomic64_set(&flow->auth_failures, IPCP_AUTH_FAILURES);
+	atomic64_set(&flow->auth_failures, 1LL << 32);
 }
 
 static void one_failure_less(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
-	atomic64_set(&flow->auth_failures, IPCP_AUTH_FAILURES - 1);
+	atomic64_set(&flow->auth_failures, (1LL << 32) - 1);
 }
 
 static void never_done(struct ipcp_flow *flow, struct ipcp_epoch *ep)

@@ -17,8 +17,8 @@ from unittest import mock
 import keys
 from blocked import Sleeper
 from ipcp import (
-    A, ADDR, NSEC, PORT, SET_RCVTIMEO, Endpoint, Netlink, attrs, case, enter, fails, run,
-    same, settled, sockaddr, spawn, until, write)
+    A, ADDR, CMD, NSEC, PORT, SET_RCVTIMEO, Endpoint, Netlink, attr, attrs, case, enter,
+    fails, run, same, settled, sockaddr, spawn, until, write)
 from keys import Agents
 from outside import Hand, Injector, Secret
 from probes import Probes
@@ -285,6 +285,26 @@ def no_flow(seed, _):
 @refused("an attribute is missing", errno.EINVAL)
 def missing(seed, number):
     agents.alice.do("SEED_SET", "FLOW", id=number, seed=seed)
+
+
+@refused("another attribute has a length that it cannot have", errno.EINVAL)
+def bad_attribute(seed, number):
+    agents.alice.do("SEED_SET", "FLOW", id=number, seed=seed, epoch=bytes(3), exchange=77,
+                    chain=bytes(8), generation=0)
+
+
+@refused("the seed is there twice", errno.ESTALE)
+def twice(seed, number):
+    agents.alice.ask(agents.alice.family, CMD["SEED_SET"], b"".join(
+        attr(A[f"FLOW_{name}"], value) for name, value in (
+            ("ID", number), ("EPOCH", b"\2"), ("EXCHANGE", 77), ("SEED", seed),
+            ("SEED", seed), ("CHAIN", bytes(8)), ("GENERATION", 0))))
+
+
+@refused("the seed is where another attribute has to be", errno.ERANGE)
+def misplaced(seed, number):
+    agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=77,
+                    chain=seed, generation=0)
 
 
 @refused("the flow has keys", errno.ESTALE)
