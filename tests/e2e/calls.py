@@ -168,7 +168,11 @@ def write_limit():
         fill(one, other)
         one.set(SET_RCVTIMEO | SET_SNDTIMEO, rcvtimeo=FOR_EVER, sndtimeo=SOON)
         same([outcome(write, one) for write in WRITES], ["ETIMEDOUT"] * 2)
-        one.set(SET_SNDTIMEO, sndtimeo=0)
+        # a limit that is not in the mask stays as it is
+        one.set(SET_RCVTIMEO, rcvtimeo=SOON, sndtimeo=0)
+        same([outcome(write, one) for write in WRITES], ["ETIMEDOUT"] * 2)
+        one.set(SET_SNDTIMEO, rcvtimeo=0, sndtimeo=0)
+        same([outcome(read, one) for read in READS], ["ETIMEDOUT"] * 2)
         writer = Sleeper(raw_write, one.fd, b"x").asleep()
         held.release()
         same(writer.outcome(), 1)
