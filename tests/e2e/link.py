@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Interfaces of the kind ipcp_rekey, one at each host, with agents that only
-bring seeds (keys.py). Usage: link.py NUMBER of removals under traffic."""
+"""What interfaces of the kind ipcp_rekey do. Usage: link.py NUMBER of removals
+under traffic."""
 
 import contextlib
 import errno
@@ -9,14 +9,15 @@ import hashlib
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
 import threading
 
+from interface import (
+    CONNECT, EPOCH, FLOW, INNER, INNER6, LISTEN, OUTER, REKEYED, RX_LEFT, STATE, TX_LEFT,
+    carrier, configure, ip, links, lost, make, mtu, number, reachable, shown, there)
 from ipcp import (
-    A, NET, Netlink, attr, attrs, case, drops, enter, fails,
-    note, run, same, unloaded, until)
+    A, NET, Netlink, case, enter, fails, note, run, same, unloaded, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 REMOVALS = int(sys.argv[1])
@@ -24,139 +25,10 @@ REKEYS = 10
 BYTES = 4 << 20		# of a TCP connection
 OVERHEAD = 20 + 8 + 28	# IPv4, UDP, ours
 PATIENT = {"grace": 600000}
-INNER = {"alice": "10.99.0.1", "bob": "10.99.0.2"}
-INNER6 = {"alice": "fd99::1", "bob": "fd99::2"}
-OUTER = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
 
-RTM_NEWLINK, RTM_GETLINK = 16, 18
-IFLA_LINKINFO, INFO_KIND, INFO_DATA, INFO_XSTATS = 18, 1, 2, 3
-CONNECT, LISTEN, STATE, FLOW, EPOCH, TX_LEFT, RX_LEFT, REKEYED = range(2, 10)
 UP, KEYLESS = 1, 8
 ETH_P_IP, IP_TOS, IP_RECVTOS = 0x0800, 1, 13
 ECT0, CE = 2, 3
-
-
-def ip(host, *args, wanted=0):
-    """ip in a namespace; what it says."""
-    done = subprocess.run(["ip", "-n", host, *args], text=True, timeout=NET,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False)
-    if wanted is not None:
-        same(done.returncode, wanted, done.stdout)
-    return done.stdout
-
-
-def there(host, *args):
-    """Runs a command there; its exit status."""
-    return subprocess.run(["ip", "netns", "exec", host, *args], check=False,
-                          timeout=NET, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL).returncode
-
-
-def rtnetlink(host, kind, payload):
-    """A request about links there; the answer's attributes, if there is one."""
-    enter(host)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
-        sock.settimeout(NET)
-        sock.send(struct.pack("=IHHII", 16 + len(payload), kind, 5, 1, 0) +
-                  payload)
-        found = None
-        while True:
-            data = sock.recv(1 << 16)
-            while data:
-                size, what = struct.unpack_from("=IH", data)
-                if what == 2:
-                    err = -struct.unpack_from("=i", data, 16)[0]
-                    if err:
-                        raise OSError(err, os.strerror(err))
-                    return found
-                found = attrs(data[32:size])
-                data = data[(size + 3) & ~3:]
-
-
-def about(host, dev):
-    """The header of a request about an interface."""
-    enter(host)
-    return struct.pack("=BBHiII", 0, 0, 0, socket.if_nametoindex(dev), 0, 0)
-
-
-def configure(host, what, name, dev="flow0"):
-    """What the interface is to have."""
-    data = attr(INFO_DATA, attr(what, name.encode() + b"\0"))
-    rtnetlink(host, RTM_NEWLINK, about(host, dev) +
-              attr(IFLA_LINKINFO, attr(INFO_KIND, b"ipcp_rekey\0") + data))
-
-
-def shown(host, dev="flow0"):
-    """What is shown of it: attributes, and the three further counters."""
-    info = attrs(rtnetlink(host, RTM_GETLINK, about(host, dev))[IFLA_LINKINFO])
-    same(info[INFO_KIND], b"ipcp_rekey\0")
-    return attrs(info[INFO_DATA]), struct.unpack("=3Q", info[INFO_XSTATS])
-
-
-def number(host, what):
-    """A number that is shown."""
-    return int.from_bytes(shown(host)[0].get(what, b""), sys.byteorder)
-
-
-def carrier(host, dev="flow0"):
-    """Has it one?"""
-    return "LOWER_UP" in ip(host, "link", "show", dev)
-
-
-def mtu(host):
-    """Its MTU."""
-    words = ip(host, "link", "show", "flow0").split()
-    return int(words[words.index("mtu") + 1])
-
-
-def make(host):
-    """An interface with addresses."""
-    ip(host, "link", "add", "flow0", "type", "ipcp_rekey")
-    ip(host, "addr", "add", f"{INNER[host]}/24", "dev", "flow0")
-    ip(host, "addr", "add", f"{INNER6[host]}/64", "dev", "flow0", "nodad")
-    ip(host, "link", "set", "flow0", "up")
-
-
-def connect(agents, **params):
-    """Both ends have a flow, of a name that bob serves."""
-    same(there("bob", "ipcp-rekey", "netdev", "listen", "flow0", "net"), 0)
-    asked = agents.bob.upcall(UPCALL_LISTEN)
-    agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=0)
-    same(there("alice", "ipcp-rekey", "netdev", "connect", "flow0", "net"), 0)
-    agents.answer("net", agents.alice.upcall(UPCALL_ALLOC), **params)
-    until(lambda: carrier("alice") and carrier("bob"), "both have a carrier")
-
-
-@contextlib.contextmanager
-def links(**params):
-    """Agents, and an interface at each host, connected."""
-    with Agents() as agents:
-        try:
-            for host in INNER:
-                make(host)
-            connect(agents, **params)
-            yield agents
-        finally:
-            for host in INNER:
-                ip(host, "link", "del", "flow0", wanted=None)
-            subprocess.run(["ip", "netns", "del", "carol"], check=False,
-                           stderr=subprocess.DEVNULL)
-    until(lambda: not any(Netlink(host).dump("FLOW_GET") for host in INNER),
-          "no flow is left")
-
-
-def lost():
-    """Packets that were dropped for a reason that loses one."""
-    return {key: count for host in INNER for key, count in drops(host).items()
-            if count and key[1] not in ("closed", "eid", "state", "epoch")}
-
-
-def reachable(host="alice"):
-    """Pings through it, with both protocols."""
-    for address in INNER["bob"], INNER6["bob"]:
-        same(there(host, "ping", "-c", "2", "-W", "60", "-i", "0.2", address), 0,
-             address)
 
 
 class Transfer:
