@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""TCP and UDP between two hosts over our interface and over others, by iperf3, and
+small pings. On a machine that counts a nanosecond for each instruction.
+
+Usage: links.py SECONDS		of each transfer. Leaves links.json in /results.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import secrets
+import subprocess
+import sys
+import time
+
+import keys
+from interface import INNER, OUTER, ip, links
+
+SECONDS = int(sys.argv[1])
+PINGS = 200
+PREFIX = 24
+PORT = 51820
+SPI = {"alice": "0x1001", "bob": "0x1002"}
+HOSTS = "alice", "bob"
+
+
+def there(host, *command, **more):
+    """What a command prints there."""
+    return subprocess.run(["ip", "netns", "exec", host, *command], check=True,
+                          stdout=subprocess.PIPE, text=True, **more).stdout
+
+
+def other(host):
+    """The one of two that it is not."""
+    return HOSTS[host == HOSTS[0]]
+
+
+@contextlib.contextmanager
+def bare():
+    """No tunnel."""
+    yield OUTER
+
+
+@contextlib.contextmanager
+def interfaces(kind, *words):
+    """An interface of a kind at each host, with addresses, until the end."""
+    try:
+        for host in HOSTS:
+            ip(host, "link", "add", *words, "type", *kind)
+            ip(host, "addr", "add", f"{INNER[host]}/{PREFIX}", "dev", "tun")
+        yield INNER
+    finally:
+        for host in HOSTS:
+            ip(host, "link", "del", "tun", wanted=None)
+
+
+@contextlib.contextmanager
+def wireguard():
+    """ChaCha20-Poly1305."""
+    private = {host: there(host, "wg", "genkey").strip() for host in HOSTS}
+    public = {host: there(host, "wg", "pubkey", input=private[host]).strip()
+              for host in HOSTS}
+    with interfaces(["wireguard"], "tun") as inner:
+        for host in HOSTS:
+            peer = other(host)
+            there(host, "wg", "set", "tun", "listen-port", str(PORT),
+                  "private-key", "/dev/stdin", "peer", public[peer],
+                  "allowed-ips", f"{INNER[peer]}/32",
+                  "endpoint", f"{OUTER[peer]}:{PORT}", input=private[host])
+            ip(host, "link", "set", "tun", "up")
+        yield inner
+
+
+@contextlib.contextmanager
+def macsec():
+    """AES-256-GCM."""
+    key = {host: secrets.token_hex(32) for host in HOSTS}
+    with interfaces(["macsec", "cipher", "gcm-aes-256", "encrypt", "on"],
+                    "link", "veth", "tun") as inner:
+        for host in HOSTS:
+            peer = other(host)
+            mac = json.loads(ip(peer, "-j", "link", "show", "tun"))[0]["address"]
+            there(host, "ip", "macsec", "add", "tun", "tx", "sa", "0", "pn", "1", "on",
+                  "key", "00", key[host])
+            there(host, "ip", "macsec", "add", "tun", "rx", "port", "1", "address", mac)
+            there(host, "ip", "macsec", "add", "tun", "rx", "port", "1", "address", mac,
+                  "sa", "0", "pn", "1", "on", "key", "01", key[peer])
+            ip(host, "link", "set", "tun", "up")
+        yield inner
+
+
+@contextlib.contextmanager
+def esp():
+    """AES-256-GCM, transport mode, between the hosts' own addresses."""
+    key = {host: "0x" + secrets.token_hex(36) for host in HOSTS}
+    try:
+        for host in HOSTS:
+            for source in HOSTS:
+                there(host, "ip", "xfrm", "state", "add", "src", OUTER[source],
+                      "dst", OUTER[other(source)], "proto", "esp", "spi", SPI[source],
+                      "mode", "transport", "aead", "rfc4106(gcm(aes))", key[source], "128")
+            for way, source in ("out", host), ("in", other(host)):
+                there(host, "ip", "xfrm", "policy", "add", "src", OUTER[source],
+                      "dst", OUTER[other(source)], "dir", way, "tmpl", "src", OUTER[source],
+                      "dst", OUTER[other(source)], "proto", "esp", "mode", "transport")
+        yield OUTER
+    finally:
+        for host in HOSTS:
+            there(host, "ip", "xfrm", "policy", "flush")
+            there(host, "ip", "xfrm", "state", "flush")
+
+
+@contextlib.contextmanager
+def ours(cipher):
+    """Our own."""
+    keys.CIPHER = cipher
+    with links():
+        yield INNER
+
+
+KINDS = {
+    "no crypto": bare,
+    "WireGuard": wireguard,
+    "ESP, AES-256-GCM": esp,
+    "MACsec, AES-256-GCM": macsec,
+    "ipcp_rekey, AES-256-GCM": lambda: ours(901),
+    "ipcp_rekey, ChaCha20-Poly1305": lambda: ours(1018),
+}
+
+
+def transfer(addresses, *options):
+    """Instructions for each byte that arrives. One processor has to do for both ends,
+    so it is never idle meanwhile."""
+    command = ["ip", "netns", "exec", "bob", "iperf3", "-s", "-1", "-B", addresses["bob"]]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        while not there("bob", "ss", "-Hltn", "sport", "=", "5201").strip():
+            time.sleep(0.05)
+        said = json.loads(there("alice", "iperf3", "-J", "-c", addresses["bob"],
+                                "-t", str(SECONDS), *options))
+        server.wait()
+    end = said["end"]
+    took = end.get("sum_received") or end["sum"]
+    arrived = took["bytes"] * (1 - took.get("lost_percent", 0) / 100)
+    return took["seconds"] * 1e9 / arrived
+
+
+def ping(addresses):
+    """Instructions of a small ping until its answer."""
+    said = there("alice", "ping", "-q", "-i", "0.002", "-c", str(PINGS), addresses["bob"])
+    return float(said.split("= ")[-1].split("/")[1]) * 1e6
+
+
+def main():
+    """Measures each kind."""
+    rows = []
+    for name, kind in KINDS.items():
+        with kind() as addresses:
+            there("alice", "ping", "-q", "-c", "3", addresses["bob"])
+            row = {"kernel": platform.release(), "link": name,
+                   "tcp": transfer(addresses),
+                   "udp": transfer(addresses, "-u", "-b", "0", "-l", "1200"),
+                   "ping": ping(addresses)}
+            print(f"{name:32} TCP {row['tcp']:6.2f} a byte, UDP {row['udp']:6.2f} a byte, "
+                  f"ping {row['ping']:8.0f}", flush=True)
+            rows.append(row)
+    with open(os.environ.get("RESULTS", "/results") + "/links.json", "w",
+              encoding="ascii") as f:
+        json.dump(rows, f, indent=1)
+
+
+main()
