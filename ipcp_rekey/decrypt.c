@@ -235,25 +235,20 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 
 /**
  * struct opened - packets of a buffer that were decrypted in place
- * @good: bitmap of those to accept
  * @base: counter of the first packet of their leaf; set if a packet was decrypted
  * @seqs: sequence number in the leaf, for those that were decrypted
  * @why: reason to drop the packet, or IPCP_DROP_NONE
  */
 struct opened {
-	u64 good;
 	u64 base;
 	u32 seqs[IPCP_SEGS_MAX];
 	u8 why[IPCP_SEGS_MAX];
 };
 
-static_assert(IPCP_SEGS_MAX <= 64);	/* bits of opened.good */
-
 static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		      struct ipcp_cursor *c, unsigned int seg_len,
 		      unsigned int count, struct opened *o)
 {
-	o->good = 0;
 	for (unsigned int i = 0; i < count; i++) {
 		unsigned int len = ipcp_seg_len(c->skb, c->pos, seg_len);
 		u64 counter;
@@ -261,7 +256,6 @@ static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		o->why[i] = open_seg(flow, leaf, c, len, NULL, &counter);
 		if (unlikely(o->why[i]))
 			continue;
-		o->good |= BIT_ULL(i);
 		o->seqs[i] = ipcp_ctr_seq(counter);
 		o->base = counter - o->seqs[i];
 	}
@@ -269,10 +263,13 @@ static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 
 /*
  * Commit decrypted packets to the replay window, as accept_once() does, but lock
- * it once. Return the highest counter that was accepted plus one, or 0.
+ * it once. Return a bitmap of those that are accepted, and in @next the highest
+ * counter of these plus one, or 0.
  */
-static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o, unsigned int count)
+static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o,
+		      unsigned int count, u64 *next)
 {
+	u64 good = 0;
 	u32 end = 0;
 
 	spin_lock(&leaf->lock);
@@ -281,18 +278,18 @@ static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o, unsigned int cou
 			continue;
 		o->why[i] = ipcp_replay_commit(leaf->replay, o->seqs[i]);
 		if (unlikely(o->why[i]))
-			o->good &= ~BIT_ULL(i);
-		else
-			end = max(end, o->seqs[i] + 1);
+			continue;
+		good |= BIT_ULL(i);
+		end = max(end, o->seqs[i] + 1);
 	}
 	spin_unlock(&leaf->lock);
-	if (unlikely(!end))
-		return 0;
-	if (likely(ipcp_leaf_received(leaf->epoch, leaf, o->base + end - 1)))
-		return o->base + end;
+
+	*next = good ? o->base + end : 0;
+	if (likely(!good || ipcp_leaf_received(leaf->epoch, leaf, *next - 1)))
+		return good;
 	for (unsigned int i = 0; i < count; i++)
 		o->why[i] = o->why[i] ?: IPCP_DROP_LATE;
-	o->good = 0;
+	*next = 0;
 	return 0;
 }
 
@@ -332,13 +329,13 @@ u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 {
 	struct opened o __uninitialized;
 	unsigned int pos = c->pos;
+	u64 good;
 
 	open_segs(flow, leaf, c, seg_len, count, &o);
-	*end = accept_all(leaf, &o, count);
-	if (unlikely(trace_ipcp_rx_enabled() ||
-		     hweight64(o.good) != count))
+	good = accept_all(leaf, &o, count, end);
+	if (unlikely(trace_ipcp_rx_enabled() || hweight64(good) != count))
 		report_segs(flow, leaf, c->skb, pos, seg_len, count, &o);
-	return o.good;
+	return good;
 }
 
 /**

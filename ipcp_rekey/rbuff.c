@@ -27,17 +27,14 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 		      unsigned int count)
 {
-	bool first;
-
 	if (rb->packets + count > IPCP_RB_PACKETS ||
 	    rb->bytes + size > IPCP_RB_BYTES)
 		return false;
 	while (unlikely(rb->bytes + size > rb->quota)) {
 		if (!ipcp_user_reserve(rb->user, IPCP_QUEUE_STEP))
 			return false;
-		first = rb->user && rb->quota == IPCP_QUEUE_FREE;
 		WRITE_ONCE(rb->quota, rb->quota + IPCP_QUEUE_STEP);
-		if (first) {
+		if (rb->user && rb->quota == IPCP_QUEUE_FREE + IPCP_QUEUE_STEP) {
 			/* Pairs with ipcp_flow_queue(): the worker sees the quota. */
 			smp_store_release(&rb->grown, true);
 		}

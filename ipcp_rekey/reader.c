@@ -59,6 +59,12 @@ static void put_back(struct ipcp_flow *flow, struct sk_buff *skb)
 		ipcp_rbflags_wake(&rb->flags, EPOLLIN | EPOLLRDNORM);
 }
 
+/* True if the reader took a buffer off the ring and has not read all of it. */
+static bool has_rest(const struct ipcp_reader *r)
+{
+	return r->whole && ipcp_cb(r->segs)->left;
+}
+
 /**
  * ipcp_reader_end() - Free the buffers that were read, and update the
  * statistics
@@ -71,7 +77,7 @@ void ipcp_reader_end(struct ipcp_reader *r)
 	this_cpu_add(r->flow->stats->rx_packets, r->packets);
 	this_cpu_add(r->flow->stats->rx_bytes, r->bytes);
 	free_read(r->message);
-	if (unlikely(r->whole && ipcp_cb(r->segs)->left))
+	if (unlikely(has_rest(r)))
 		put_back(r->flow, r->segs);
 	else
 		free_read(r->segs);
@@ -170,13 +176,11 @@ int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
 {
 	int len;
 
-	if (r->whole && ipcp_cb(r->segs)->left)
-		len = next_seg(r, msg);
-	else
-		len = lock_and_take(r, msg);
+	len = has_rest(r) ? next_seg(r, msg) : lock_and_take(r, msg);
 	if (unlikely(len < 0))
 		return len;
-	r->want -= !!r->want;
+	if (r->want)
+		r->want--;
 	r->packets++;
 	r->bytes += len;
 	return len;

@@ -171,6 +171,19 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 	ip_local_out(ipn->net, sk, skb);	/* sets length and checksum */
 }
 
+/*
+ * Look up what a route tells of sizes. Return false if a packet is too long. With
+ * NULL, the packet is known to fit.
+ */
+static bool fits4(const struct sk_buff *skb, const struct rtable *rt,
+		  struct ipcp_probe_link *link)
+{
+	if (!link)
+		return true;
+	link4(rt, link);
+	return packet_len(skb) <= link->size;
+}
+
 static int xmit4(struct ipcp_net *ipn, struct sock *sk,
 		 const struct ipcp_ends *to, struct dst_cache *cache,
 		 struct ipcp_probe_link *link,
@@ -182,12 +195,9 @@ static int xmit4(struct ipcp_net *ipn, struct sock *sk,
 	rt = route4(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
-	if (link) {
-		link4(rt, link);
-		if (packet_len(skb) > link->size) {
-			ip_rt_put(rt);
-			return -EMSGSIZE;
-		}
+	if (!fits4(skb, rt, link)) {
+		ip_rt_put(rt);
+		return -EMSGSIZE;
 	}
 	skb->mark = READ_ONCE(ipn->mark);
 	out4(ipn, sk, rt, saddr, &to->peer.sin, skb);
@@ -262,11 +272,18 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 	ip6_local_out(ipn->net, sk, skb);	/* sets the length */
 }
 
-/* Inside the transmit of another device, ICMP limits what IPv6 sends. */
-static bool fits6(const struct sk_buff *skb, const struct ipcp_probe_link *link)
+/*
+ * The same for IPv6. Inside the transmit of another device, ICMP limits what IPv6
+ * sends.
+ */
+static bool fits6(const struct sk_buff *skb, const struct dst_entry *dst,
+		  struct ipcp_probe_link *link)
 {
 	unsigned int len = packet_len(skb);
 
+	if (!link)
+		return true;
+	link6(dst, link);
 	return len <= link->size &&
 	       likely(!dev_recursion_level() || len <= link->hint);
 }
@@ -282,12 +299,9 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 	dst = route6(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	if (link) {
-		link6(dst, link);
-		if (!fits6(skb, link)) {
-			dst_release(dst);
-			return -EMSGSIZE;
-		}
+	if (!fits6(skb, dst, link)) {
+		dst_release(dst);
+		return -EMSGSIZE;
 	}
 	skb->mark = READ_ONCE(ipn->mark);
 	out6(ipn, sk, dst, &saddr, &to->peer.sin6, skb);

@@ -13,20 +13,19 @@ import platform
 import secrets
 import subprocess
 import sys
-import time
 
 import keys
 from interface import INNER, OUTER, ip, links
+from ipcp import until
 
 SECONDS = int(sys.argv[1])
 PINGS = 200
-PREFIX = 24
 PORT = 51820
 SPI = {"alice": "0x1001", "bob": "0x1002"}
 HOSTS = "alice", "bob"
 
 
-def there(host, *command, **more):
+def output(host, *command, **more):
     """What a command prints there."""
     return subprocess.run(["ip", "netns", "exec", host, *command], check=True,
                           stdout=subprocess.PIPE, text=True, **more).stdout
@@ -49,7 +48,7 @@ def interfaces(kind, *words):
     try:
         for host in HOSTS:
             ip(host, "link", "add", *words, "type", *kind)
-            ip(host, "addr", "add", f"{INNER[host]}/{PREFIX}", "dev", "tun")
+            ip(host, "addr", "add", f"{INNER[host]}/24", "dev", "tun")
         yield INNER
     finally:
         for host in HOSTS:
@@ -59,16 +58,16 @@ def interfaces(kind, *words):
 @contextlib.contextmanager
 def wireguard():
     """ChaCha20-Poly1305."""
-    private = {host: there(host, "wg", "genkey").strip() for host in HOSTS}
-    public = {host: there(host, "wg", "pubkey", input=private[host]).strip()
+    private = {host: output(host, "wg", "genkey").strip() for host in HOSTS}
+    public = {host: output(host, "wg", "pubkey", input=private[host]).strip()
               for host in HOSTS}
     with interfaces(["wireguard"], "tun") as inner:
         for host in HOSTS:
             peer = other(host)
-            there(host, "wg", "set", "tun", "listen-port", str(PORT),
-                  "private-key", "/dev/stdin", "peer", public[peer],
-                  "allowed-ips", f"{INNER[peer]}/32",
-                  "endpoint", f"{OUTER[peer]}:{PORT}", input=private[host])
+            output(host, "wg", "set", "tun", "listen-port", str(PORT),
+                   "private-key", "/dev/stdin", "peer", public[peer],
+                   "allowed-ips", f"{INNER[peer]}/32",
+                   "endpoint", f"{OUTER[peer]}:{PORT}", input=private[host])
             ip(host, "link", "set", "tun", "up")
         yield inner
 
@@ -82,11 +81,11 @@ def macsec():
         for host in HOSTS:
             peer = other(host)
             mac = json.loads(ip(peer, "-j", "link", "show", "tun"))[0]["address"]
-            there(host, "ip", "macsec", "add", "tun", "tx", "sa", "0", "pn", "1", "on",
-                  "key", "00", key[host])
-            there(host, "ip", "macsec", "add", "tun", "rx", "port", "1", "address", mac)
-            there(host, "ip", "macsec", "add", "tun", "rx", "port", "1", "address", mac,
-                  "sa", "0", "pn", "1", "on", "key", "01", key[peer])
+            output(host, "ip", "macsec", "add", "tun", "tx", "sa", "0", "pn", "1", "on",
+                   "key", "00", key[host])
+            output(host, "ip", "macsec", "add", "tun", "rx", "port", "1", "address", mac)
+            output(host, "ip", "macsec", "add", "tun", "rx", "port", "1", "address", mac,
+                   "sa", "0", "pn", "1", "on", "key", "01", key[peer])
             ip(host, "link", "set", "tun", "up")
         yield inner
 
@@ -98,18 +97,18 @@ def esp():
     try:
         for host in HOSTS:
             for source in HOSTS:
-                there(host, "ip", "xfrm", "state", "add", "src", OUTER[source],
-                      "dst", OUTER[other(source)], "proto", "esp", "spi", SPI[source],
-                      "mode", "transport", "aead", "rfc4106(gcm(aes))", key[source], "128")
+                output(host, "ip", "xfrm", "state", "add", "src", OUTER[source],
+                       "dst", OUTER[other(source)], "proto", "esp", "spi", SPI[source],
+                       "mode", "transport", "aead", "rfc4106(gcm(aes))", key[source], "128")
             for way, source in ("out", host), ("in", other(host)):
-                there(host, "ip", "xfrm", "policy", "add", "src", OUTER[source],
-                      "dst", OUTER[other(source)], "dir", way, "tmpl", "src", OUTER[source],
-                      "dst", OUTER[other(source)], "proto", "esp", "mode", "transport")
+                output(host, "ip", "xfrm", "policy", "add", "src", OUTER[source],
+                       "dst", OUTER[other(source)], "dir", way, "tmpl", "src", OUTER[source],
+                       "dst", OUTER[other(source)], "proto", "esp", "mode", "transport")
         yield OUTER
     finally:
         for host in HOSTS:
-            there(host, "ip", "xfrm", "policy", "flush")
-            there(host, "ip", "xfrm", "state", "flush")
+            output(host, "ip", "xfrm", "policy", "flush")
+            output(host, "ip", "xfrm", "state", "flush")
 
 
 @contextlib.contextmanager
@@ -135,11 +134,13 @@ def transfer(addresses, *options):
     so it is never idle meanwhile."""
     command = ["ip", "netns", "exec", "bob", "iperf3", "-s", "-1", "-B", addresses["bob"]]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        while not there("bob", "ss", "-Hltn", "sport", "=", "5201").strip():
-            time.sleep(0.05)
-        said = json.loads(there("alice", "iperf3", "-J", "-c", addresses["bob"],
-                                "-t", str(SECONDS), *options))
-        server.wait()
+        try:
+            until(lambda: output("bob", "ss", "-Hltn", "sport", "=", "5201"),
+                  "iperf3 listens")
+            said = json.loads(output("alice", "iperf3", "-J", "-c", addresses["bob"],
+                                     "-t", str(SECONDS), *options))
+        finally:
+            server.kill()
     end = said["end"]
     took = end.get("sum_received") or end["sum"]
     arrived = took["bytes"] * (1 - took.get("lost_percent", 0) / 100)
@@ -148,7 +149,7 @@ def transfer(addresses, *options):
 
 def ping(addresses):
     """Instructions of a small ping until its answer."""
-    said = there("alice", "ping", "-q", "-i", "0.002", "-c", str(PINGS), addresses["bob"])
+    said = output("alice", "ping", "-q", "-i", "0.002", "-c", str(PINGS), addresses["bob"])
     return float(said.split("= ")[-1].split("/")[1]) * 1e6
 
 
@@ -157,7 +158,7 @@ def main():
     rows = []
     for name, kind in KINDS.items():
         with kind() as addresses:
-            there("alice", "ping", "-q", "-c", "3", addresses["bob"])
+            output("alice", "ping", "-q", "-c", "3", addresses["bob"])
             row = {"kernel": platform.release(), "link": name,
                    "tcp": transfer(addresses),
                    "udp": transfer(addresses, "-u", "-b", "0", "-l", "1200"),
