@@ -5,6 +5,7 @@ flow goes on over another uplink.
 """
 
 import errno
+import functools
 import os
 import re
 import subprocess
@@ -14,7 +15,11 @@ from ipcp import (
     sockaddr, talk, until)
 
 HOSTS = os.environ["HOSTS"]
+FAMILIES = "IPv4", "IPv6"
+DEVICES = {77: "veth", 78: "veth2"}	# of alice, by network
+METRICS = {77: 10, 78: 20}		# of her routes to bob's service
 ENDS = {}
+STEPS = []
 
 
 def ip(host, *args):
@@ -22,10 +27,20 @@ def ip(host, *args):
     subprocess.run(["ip", "-n", host, *args], check=True, timeout=60)
 
 
+def at(family, net, host):
+    """The address of a host in a network."""
+    return {"IPv4": f"10.{net}.0.{host}", "IPv6": f"fd{net}::{host}"}[family]
+
+
+def service(family):
+    """The address of bob that both uplinks lead to."""
+    return at(family, 99, 2)
+
+
 def address(end):
     """The peer's address, and its port."""
     host, port = show(end)["peer"].rsplit(":", 1)
-    return host, int(port)
+    return host.strip("[]"), int(port)
 
 
 def local(end):
@@ -41,30 +56,50 @@ def heard(end, text):
     return False
 
 
-@case("the address that was asked answers, though routing prefers another")
-def asked():
-    one, other = pair("far")
-    ENDS["far"] = one, other
+def step(name):
+    """Marks a case of each family, which is called with it. Those of one family
+    come one after the other: all flows of the hosts go over the same uplinks."""
+    def add(fn):
+        STEPS.append((name, fn))
+        return fn
+    return add
+
+
+def up(net):
+    """Alice's uplink is there again, with what went away with it."""
+    dev = DEVICES[net]
+    ip("alice", "link", "set", dev, "up")
+    ip("alice", "addr", "replace", f"{at('IPv4', net, 1)}/24", "dev", dev)
+    ip("alice", "addr", "replace", f"{at('IPv6', net, 1)}/64", "dev", dev, "nodad")
+    for family in FAMILIES:
+        ip("alice", "route", "replace", service(family), "via", at(family, net, 2),
+           "metric", str(METRICS[net]))
+
+
+@step("the address that was asked answers, though routing prefers another")
+def asked(family):
+    one, other = pair(f"far-{family}")
+    ENDS[family] = one, other
     talk(one, other)
     settled(one, other)
-    same(address(one), ("10.99.0.2", PORT))
-    same(local(other), "10.99.0.2")
-    same(address(other)[0], "10.77.0.1")
-    same(local(one), "10.77.0.1")
+    same(address(one), (service(family), PORT))
+    same(local(other), service(family))
+    same(address(other)[0], at(family, 77, 1))
+    same(local(one), at(family, 77, 1))
 
 
-@case("packets of the flow leave from a port of its own, those of the agent, too")
-def ports():
-    assert address(ENDS["far"][1])[1] != PORT, show(ENDS["far"][1])
+@step("packets of the flow leave from a port of its own, those of the agent, too")
+def ports(family):
+    assert address(ENDS[family][1])[1] != PORT, show(ENDS[family][1])
 
 
-def fail_over(gone, stays, speaker):
+def fail_over(family, gone, stays, speaker):
     """One end goes on talking while the uplink in use fails."""
-    one, other = ENDS["far"]
+    one, other = ENDS[family]
     ids = [end.info().id for end in (one, other)]
-    same(address(other)[0], gone)
-    ip("alice", "link", "set", {"10.77.0.1": "veth", "10.78.0.1": "veth2"}[gone], "down")
-    text = b"on another way " + stays.encode()
+    same(address(other)[0], at(family, gone, 1))
+    ip("alice", "link", "set", DEVICES[gone], "down")
+    text = f"on another way {stays}".encode()
     sender, receiver = (one, other) if speaker == "alice" else (other, one)
 
     def arrives():
@@ -73,10 +108,10 @@ def fail_over(gone, stays, speaker):
     until(arrives, f"a message of {speaker} arrives over {stays}")
     assert not one.info().rb_flags & RB_FLOWPEER, "alice lost bob"
     assert not other.info().rb_flags & RB_FLOWPEER, "bob lost alice"
-    until(lambda: address(other)[0] == stays, "bob follows")
-    same(address(one), ("10.99.0.2", PORT))
-    same(local(other), "10.99.0.2")
-    until(lambda: local(one) == stays, "alice leaves from the other address")
+    until(lambda: address(other)[0] == at(family, stays, 1), "bob follows")
+    same(address(one), (service(family), PORT))
+    same(local(other), service(family))
+    until(lambda: local(one) == at(family, stays, 1), "alice leaves from the other address")
     same([end.info().id for end in (one, other)], ids)
     talk_again(one, other)
 
@@ -88,23 +123,22 @@ def talk_again(one, other):
         until(lambda to=to: heard(to, b"the last one"), "the last message arrives")
 
 
-@case("the uplink fails while the initiator sends: the flow goes on over the other")
-def initiator_sends():
-    fail_over("10.77.0.1", "10.78.0.1", "alice")
+@step("the uplink fails while the initiator sends: the flow goes on over the other")
+def initiator_sends(family):
+    fail_over(family, 77, 78, "alice")
 
 
-@case("the uplink fails while only the responder sends: likewise")
-def responder_sends():
-    ip("alice", "link", "set", "veth", "up")
-    ip("alice", "route", "replace", "10.99.0.2", "via", "10.77.0.2", "metric", "10")
-    fail_over("10.78.0.1", "10.77.0.1", "bob")
-    ip("alice", "link", "set", "veth2", "up")
-    for end in ENDS.pop("far"):
+@step("the uplink fails while only the responder sends: likewise")
+def responder_sends(family):
+    up(77)
+    fail_over(family, 78, 77, "bob")
+    up(78)
+    for end in ENDS.pop(family):
         end.close()
 
 
-@case("answers of a host with two addresses pass a stateful firewall")
-def firewall():
+@step("answers of a host with two addresses pass a stateful firewall")
+def firewall(family):
     enter("alice")
     subprocess.run(["nft", "-f", "-"], check=True, timeout=60, text=True, input="""
         table inet guard {
@@ -112,20 +146,28 @@ def firewall():
                 type filter hook input priority 0; policy accept;
                 iifname "veth" udp sport 3435 ct state new counter drop
                 iifname "veth" udp sport 3435 ct state invalid counter drop
+                iifname "veth" udp sport 3435 ct state established counter
             }
         }""")
-    one, other = pair("second")
+    one, other = pair(f"second-{family}")
     talk(one, other)
     settled(one, other)
-    same(address(one), ("10.77.0.3", PORT))
-    same(local(other), "10.77.0.3")
+    same(address(one), (at(family, 77, 3), PORT))
+    same(local(other), at(family, 77, 3))
     enter("alice")
     rules = subprocess.run(["nft", "list", "table", "inet", "guard"], check=True,
                            stdout=subprocess.PIPE, timeout=60, text=True).stdout
-    same(re.findall(r"packets (\d+)", rules), ["0", "0"])
+    new, invalid, established = map(int, re.findall(r"packets (\d+)", rules))
+    same((new, invalid), (0, 0))
+    assert established, rules
     subprocess.run(["nft", "delete", "table", "inet", "guard"], check=True, timeout=60)
     one.close()
     other.close()
+
+
+for _family in FAMILIES:
+    for _name, _fn in STEPS:
+        case(f"{_family}: {_name}")(functools.partial(_fn, _family))
 
 
 @case("a link-local address goes to its interface")
@@ -134,7 +176,7 @@ def link_local():
     talk(one, other)
     settled(one, other)
     host, port = address(one)
-    assert re.fullmatch(r"\[fe80::[0-9a-f:]+%veth\]", host), host
+    assert re.fullmatch(r"fe80::[0-9a-f:]+%veth", host), host
     same(port, PORT)
     assert local(one).startswith("fe80::"), local(one)
     assert local(other).startswith("fe80::"), local(other)
