@@ -9,6 +9,7 @@
 #include <linux/sched/task.h>
 
 #include "cb.h"
+#include "control.h"
 #include "flow_util.h"
 #include "inflight.h"
 #include "keyrot.h"
@@ -537,6 +538,7 @@ static void a_writer_that_was_overtaken_sends_in_the_last_leaf(struct kunit *tes
 /* A task that sends one control packet. */
 struct sender {
 	struct ipcp_flow *flow;
+	int (*send)(struct ipcp_flow *flow);
 	struct task_struct *task;
 	struct completion begun, done;
 	int err;
@@ -547,7 +549,7 @@ static int send_once(void *arg)
 	struct sender *s = arg;
 
 	complete(&s->begun);
-	s->err = send_control(s->flow);
+	s->err = s->send(s->flow);
 	kthread_complete_and_exit(&s->done, 0);
 }
 
@@ -567,10 +569,22 @@ static void start_sender(struct kunit *test, struct sender *s)
 	put_task_struct(s->task);
 }
 
+static const struct control_case {
+	const char *desc;
+	int (*send)(struct ipcp_flow *flow);
+	u8 type;
+} controls[] = {
+	{ "SEALED", send_control, IPCP_PDU_SEALED },
+	{ "CLOSE", ipcp_control_close, IPCP_PDU_CLOSE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(control, controls, desc);
+
 /* The sender has the old epoch, and waits for its next leaf. */
 static void control_goes_in_the_epoch_that_replaced_its_own(struct kunit *test)
 {
-	struct sender s = { .flow = new_sender(test, SHORT) };
+	const struct control_case *c = test->param_value;
+	struct sender s = { .flow = new_sender(test, SHORT), .send = c->send };
 	struct ipcp_epoch *ep = test_hold(test, test_tx(s.flow));
 	struct sk_buff *skb;
 	struct ipcp_hdr hdr;
@@ -588,7 +602,7 @@ static void control_goes_in_the_epoch_that_replaced_its_own(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(s.flow, IPCP_DROP_TX_NOKEY), 0);
 	skb = test_receive(test);
 	hdr = test_header(test, skb);
-	KUNIT_EXPECT_EQ(test, hdr.type, IPCP_PDU_SEALED);
+	KUNIT_EXPECT_EQ(test, hdr.type, c->type);
 	KUNIT_EXPECT_EQ(test, hdr.epoch, test_tx(s.flow)->no);
 	KUNIT_EXPECT_NE(test, hdr.epoch, ep->no);
 	KUNIT_EXPECT_EQ(test, hdr.counter, 0);
@@ -619,7 +633,8 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE_PARAM(a_try_that_finds_no_key_leaves_the_buffer_as_it_was,
 			 kept_gen_params),
 	KUNIT_CASE(a_writer_that_was_overtaken_sends_in_the_last_leaf),
-	KUNIT_CASE(control_goes_in_the_epoch_that_replaced_its_own),
+	KUNIT_CASE_PARAM(control_goes_in_the_epoch_that_replaced_its_own,
+			 control_gen_params),
 	KUNIT_CASE(several_to_a_consumer_of_this_host_are_read_in_order),
 	{}
 };
