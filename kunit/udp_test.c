@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * When senders look up what a route tells of sizes. That a packet was sent without
+ * is seen from the size of the last look, which is another one than the route's.
+ */
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <net/net_namespace.h>
+
+#include "flow_util.h"
+#include "path_util.h"
+#include "tx.h"
+
+#define MTU	1500		/* of the loopback device */
+#define LINK	1472		/* longest packet then */
+#define TRIES	1000		/* until all is done in one jiffy */
+
+static int set_mtu(unsigned int mtu)
+{
+	int err;
+
+	rtnl_lock();
+	err = dev_set_mtu(init_net.loopback_dev, mtu);
+	rtnl_unlock();
+	return err;
+}
+
+static void restore_mtu(void *mtu)
+{
+	WARN_ON(set_mtu((unsigned long)mtu));
+}
+
+/* Create an end on a link of MTU. */
+static struct ipcp_flow *new_sender(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+	unsigned long before = READ_ONCE(init_net.loopback_dev->mtu);
+
+	KUNIT_ASSERT_EQ(test, set_mtu(MTU), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, restore_mtu,
+							(void *)before), 0);
+	test_connect(flow, flow);
+	return flow;
+}
+
+static struct ipcp_bind *bind_of(struct ipcp_flow *flow)
+{
+	return rcu_dereference_protected(flow->bind, true);
+}
+
+/* Send a packet of @len bytes above UDP. Return: 0 or a negative errno. */
+static int send(struct kunit *test, struct ipcp_flow *flow, unsigned int len)
+{
+	unsigned int n = len - IPCP_OVERHEAD;
+	struct sk_buff *skb = ipcp_tx_alloc(n, GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_zero(skb, n);
+	err = test_send(flow, skb);
+	if (!err)
+		kfree_skb(test_receive(test));
+	return err;
+}
+
+static const struct look_case {
+	const char *desc;
+	unsigned int len;
+	unsigned int size;	/* that the last look has found */
+	long age;		/* of the last look in jiffies */
+	bool looks;
+	int err;
+} looks[] = {
+	{ "shorter than what was found", 999, 1000, 0, false, 0 },
+	{ "as long as that", 1000, 1000, 0, false, 0 },
+	{ "longer, and the route carries it", 1001, 1000, 0, true, 0 },
+	{ "as long as the route carries", LINK, 1000, 0, true, 0 },
+	{ "longer than the route carries", LINK + 1, 1000, 0, true, -EMSGSIZE },
+	{ "longer than was found and it carries", LINK + 1, LINK, 0, true, -EMSGSIZE },
+	{ "found in the jiffy before", 1000, 1001, 1, true, 0 },
+	{ "the route has become smaller since", LINK + 1, 2000, 1, true, -EMSGSIZE },
+	{ "found long ago", 1000, 1001, LONG_MAX, true, 0 },
+	{ "nothing was found yet", 1000, 0, 0, true, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(look, looks, desc);
+
+static void the_route_is_looked_at_when_it_has_to_be(struct kunit *test)
+{
+	const struct look_case *c = test->param_value;
+	struct ipcp_flow *flow = new_sender(test);
+	struct ipcp_bind *bind = bind_of(flow);
+	unsigned int tries = 0, refused;
+	unsigned long now;
+	int err;
+
+	do {
+		refused = test_drops(flow, IPCP_DROP_TX_ROUTE);
+		now = jiffies;
+		bind->looked = now - c->age;
+		bind->size = c->size;
+		err = send(test, flow, c->len);
+	} while (jiffies != now && tries++ < TRIES);
+	KUNIT_ASSERT_LE(test, tries, TRIES);
+	KUNIT_EXPECT_EQ(test, err, c->err);
+	KUNIT_EXPECT_EQ(test, test_drops(flow, IPCP_DROP_TX_ROUTE) - refused, !!c->err);
+	KUNIT_EXPECT_EQ(test, bind->size, c->looks ? LINK : c->size);
+	KUNIT_EXPECT_EQ(test, bind->looked, c->looks ? now : now - c->age);
+}
+
+/* A packet of another size leaves in the same jiffy. */
+static void one_look_is_enough_for_what_is_not_longer(struct kunit *test)
+{
+	static const unsigned int lens[] = { 100, LINK, 101, LINK + 1, LINK };
+	struct ipcp_flow *flow = new_sender(test);
+	int err[ARRAY_SIZE(lens)];
+	unsigned int tries = 0;
+	unsigned long now;
+
+	do {
+		now = jiffies;
+		for (int i = 0; i < ARRAY_SIZE(lens); i++)
+			err[i] = send(test, flow, lens[i]);
+	} while (jiffies != now && tries++ < TRIES);
+	KUNIT_ASSERT_LE(test, tries, TRIES);
+	for (int i = 0; i < ARRAY_SIZE(lens); i++)
+		KUNIT_EXPECT_EQ(test, err[i], lens[i] > LINK ? -EMSGSIZE : 0);
+	KUNIT_EXPECT_EQ(test, bind_of(flow)->size, LINK);
+	KUNIT_EXPECT_EQ(test, bind_of(flow)->looked, now);
+}
+
+/* What was found for one address does not hold for another. */
+static void the_route_to_a_new_address_is_looked_at(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test);
+
+	KUNIT_EXPECT_EQ(test, send(test, flow, LINK), 0);
+	bind_of(flow)->size = LINK + 1;
+	bind_of(flow)->looked = jiffies;
+	test_connect(flow, flow);
+	KUNIT_EXPECT_EQ(test, send(test, flow, LINK + 1), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, bind_of(flow)->size, LINK);
+}
+
+static struct kunit_case udp_test_cases[] = {
+	KUNIT_CASE_PARAM(the_route_is_looked_at_when_it_has_to_be, look_gen_params),
+	KUNIT_CASE(one_look_is_enough_for_what_is_not_longer),
+	KUNIT_CASE(the_route_to_a_new_address_is_looked_at),
+	{}
+};
+
+static struct kunit_suite udp_test_suite = {
+	.name = "ipcp_udp",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = test_path_clear,
+	.test_cases = udp_test_cases,
+};
+
+kunit_test_suite(udp_test_suite);
