@@ -550,6 +550,22 @@ static void a_buffer_taken_as_a_whole_is_put_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to[0]->n_rb), 0);
 }
 
+/* Another reader waits, as the ring was empty while the buffer was away. */
+static void what_is_put_back_wakes_who_waits_to_read(struct kunit *test)
+{
+	struct ends e = new_ends(test);
+	struct test_waker *waker;
+	struct ipcp_reader r;
+
+	take_two_of_all(test, &e, &r);
+	waker = test_sleep(test, e.to[0]->n_rb.flags.consumer);
+	ipcp_reader_end(&r);
+	KUNIT_EXPECT_EQ(test, waker->wakes, 1);
+	KUNIT_EXPECT_EQ(test, waker->events, EPOLLIN | EPOLLRDNORM);
+	KUNIT_EXPECT_EQ(test, hear(e.to[0], NULL), 2);
+	KUNIT_EXPECT_EQ(test, waker->wakes, 1);
+}
+
 static void what_is_put_back_is_read_by_who_read_before(struct kunit *test)
 {
 	struct ends e = new_ends(test);
@@ -602,6 +618,7 @@ static struct kunit_case rx_segs_test_cases[] = {
 	KUNIT_CASE_PARAM(no_packet_is_lost_for_want_of, scarcity_gen_params),
 	KUNIT_CASE(several_readers_share_a_buffer),
 	KUNIT_CASE(a_buffer_taken_as_a_whole_is_put_back),
+	KUNIT_CASE(what_is_put_back_wakes_who_waits_to_read),
 	KUNIT_CASE(what_is_put_back_is_read_by_who_read_before),
 	KUNIT_CASE(nothing_is_put_back_into_a_closed_ring),
 	{}
