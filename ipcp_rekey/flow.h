@@ -469,11 +469,9 @@ static inline enum ipcp_drop ipcp_flow_queue(struct ipcp_flow *flow,
 {
 	enum ipcp_drop reason = ipcp_rbuff_write(&flow->n_rb, skb, count);
 
-	/* Pairs with make_room(): the worker sees why it is kicked. */
-	if (unlikely(smp_load_acquire(&flow->n_rb.grown))) {
-		WRITE_ONCE(flow->n_rb.grown, false);
+	if (unlikely(READ_ONCE(flow->n_rb.grown)) &&
+	    ipcp_rbuff_take_grown(&flow->n_rb))
 		ipcp_flow_kick(flow);
-	}
 	return reason;
 }
 

@@ -34,10 +34,8 @@ static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 		if (!ipcp_user_reserve(rb->user, IPCP_QUEUE_STEP))
 			return false;
 		WRITE_ONCE(rb->quota, rb->quota + IPCP_QUEUE_STEP);
-		if (rb->user && rb->quota == IPCP_QUEUE_FREE + IPCP_QUEUE_STEP) {
-			/* Pairs with ipcp_flow_queue(): the worker sees the quota. */
-			smp_store_release(&rb->grown, true);
-		}
+		if (rb->user && rb->quota == IPCP_QUEUE_FREE + IPCP_QUEUE_STEP)
+			WRITE_ONCE(rb->grown, true);
 	}
 	return true;
 }
@@ -113,6 +111,27 @@ void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
 	__ipcp_rbuff_taken(rb, count);
 	rb->bytes -= skb->truesize;
 	__skb_unlink(skb, &rb->queue);
+}
+
+/**
+ * ipcp_rbuff_take_grown() - Clear that the quota has grown
+ * @rb: ring
+ *
+ * Under the lock, so the caller sees the quota that has grown, and who lets it
+ * grow afterwards sets @grown again.
+ *
+ * Context: Any context but hard interrupts.
+ * Return: true if the caller is the one to kick the worker.
+ */
+bool ipcp_rbuff_take_grown(struct ipcp_rbuff *rb)
+{
+	bool grown;
+
+	spin_lock_bh(&rb->queue.lock);
+	grown = rb->grown;
+	WRITE_ONCE(rb->grown, false);
+	spin_unlock_bh(&rb->queue.lock);
+	return grown;
 }
 
 /**

@@ -25,7 +25,8 @@ struct ipcp_consumer;
  * @quota: memory reserved from @user, with IPCP_QUEUE_FREE, which the flow has
  *	reserved. Locking: written under queue.lock, may be read locklessly
  * @grown: @quota has grown, so the flow's worker has to trim it later. Locking:
- *	set under queue.lock, cleared locklessly
+ *	written under queue.lock, may be read locklessly by who has written to
+ *	the ring
  * @closed: nothing can be added any more. Locking: queue.lock
  * @flags: flags word and the consumer to wake. Locking: atomic
  * @user: user whose limit applies, or NULL for no limit; does not change
@@ -52,6 +53,7 @@ void __ipcp_rbuff_link(struct ipcp_rbuff *rb, struct sk_buff *skb,
 		       unsigned int count);
 void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
 			 unsigned int count);
+bool ipcp_rbuff_take_grown(struct ipcp_rbuff *rb);
 void ipcp_rbuff_trim(struct ipcp_rbuff *rb);
 
 static inline bool ipcp_rbuff_empty(const struct ipcp_rbuff *rb)

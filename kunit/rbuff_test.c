@@ -155,11 +155,13 @@ static void its_user_pays_in_steps_until_it_is_trimmed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, rb->grown);
 	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_reserved(rb));
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 1, 1));
-	KUNIT_EXPECT_TRUE(test, rb->grown);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_take_grown(rb));
+	KUNIT_EXPECT_FALSE(test, ipcp_rbuff_take_grown(rb));
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_reserved(rb));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes),
 			IPCP_QUEUE_STEP);
 	KUNIT_EXPECT_TRUE(test, put(test, rb, 2, 2 * IPCP_QUEUE_STEP));
+	KUNIT_EXPECT_FALSE(test, rb->grown);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes),
 			3 * IPCP_QUEUE_STEP);
 	get(rb);
@@ -172,6 +174,8 @@ static void its_user_pays_in_steps_until_it_is_trimmed(struct kunit *test)
 			3 * IPCP_QUEUE_STEP);
 	ipcp_rbuff_trim(rb);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&rb->user->bytes), 0);
+	KUNIT_EXPECT_TRUE(test, put(test, rb, 3, IPCP_QUEUE_FREE + 1));
+	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_take_grown(rb));
 }
 
 static void rings_of_one_user_share_a_limit(struct kunit *test)
