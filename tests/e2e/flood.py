@@ -2,15 +2,21 @@
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Forged packets with the right endpoint id and epoch, ten for each real one, and
 flows of one pair of hosts that send in turns: while the programs do not read, each
-real message finds its place in the ring."""
+real message finds its place in the ring. Forged packets as fast as they can be sent,
+while a program waits for messages: it sleeps on."""
 
+import contextlib
 import functools
+import os
+import select
+import signal
 import socket
 import struct
 import subprocess
 
 from batches import receive_all, send_all
-from ipcp import A, ADDR, PORT, case, enter, note, run, same, until
+from blocked import SLEEPS
+from ipcp import A, ADDR, PORT, case, enter, note, run, same, spawn, until, warnings
 from keys import Agents
 from probes import Probes
 
@@ -20,6 +26,9 @@ REAL, FORGED = 1000, 10000
 BURSTS = 100
 AT_ONCE = 50			# forged packets in a call
 FLOWS, FULL, SIZE = 8, 1024, 1350
+SATURATING = 200000		# forged packets, at the least
+UNUSED = 1 << 19		# a counter of the current leaf that no real packet has
+READ = 100			# real messages that get through meanwhile
 
 # in which leaf, counted from the current one
 WHERE = {"in the current leaf": 0, "in the next": 1, "far ahead": 100}
@@ -27,7 +36,7 @@ WHERE = {"in the current leaf": 0, "in the next": 1, "far ahead": 100}
 
 def forged(eid, leaf, numbers, size):
     """Packets that nobody can have made who knows the key."""
-    return [bytes([0x11, 0, 0]) + (leaf * LEAF + n % 64).to_bytes(5, "big") + eid +
+    return [bytes([0x11, 0, 0]) + (leaf * LEAF + n).to_bytes(5, "big") + eid +
             bytes(size + TAG) for n in numbers]
 
 
@@ -178,6 +187,170 @@ def turns():
             one.close()
             other.close()
         listener.close()
+
+
+class Process:
+    """A process that works on an end, and what it says."""
+
+    def __init__(self, work, *args):
+        self.says, out = os.pipe()
+        self.pid = spawn(work, *args, out)
+        os.close(out)
+
+    def asleep(self):
+        """Waits until it sleeps in a call."""
+        def sleeps():
+            with open(f"/proc/{self.pid}/syscall", encoding="ascii") as f:
+                return f.read().split()[0] in SLEEPS
+        until(sleeps, "the call sleeps")
+
+    def switches(self):
+        """How often it went to sleep."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f
+                        if line.startswith("voluntary_ctxt_switches"))
+
+    def end(self):
+        """Ends it; what it has said."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        said = b"".join(iter(lambda: os.read(self.says, 4096), b""))
+        os.close(self.says)
+        return said
+
+
+def reads(end, out):
+    """Says each message."""
+    while True:
+        os.write(out, end.read())
+
+
+def polls(end, out):
+    """Says that there is something to read."""
+    poll = select.poll()
+    poll.register(end.fd, select.POLLIN)
+    poll.poll()
+    os.write(out, b"woken")
+
+
+def saturates(eid, told, out):
+    """Sends SATURATING forged packets, and more until it is told to end. Says how many."""
+    os.sched_setaffinity(0, {os.cpu_count() - 1})
+    os.set_blocking(told, False)
+    attacker, sent = Stranger(), 0
+    packets = forged(eid, 0, range(UNUSED, UNUSED + AT_ONCE), 8)
+    while True:
+        attacker.send(packets)
+        sent += AT_ONCE
+        if sent >= SATURATING:
+            with contextlib.suppress(BlockingIOError):
+                os.read(told, 1)
+                break
+    os.write(out, struct.pack("=Q", sent))
+
+
+class Flood:
+    """A flood, and what came of it."""
+
+    def __init__(self, end, eid):
+        self.end, self.first = end, end.info()
+        self.lost_before = self.lost()
+        told, self.tell = os.pipe()
+        self.process = Process(saturates, eid, told)
+        os.close(told)
+
+    @staticmethod
+    def lost():
+        """Buffers for which there was no room in the processors' queues."""
+        with open("/proc/net/softnet_stat", encoding="ascii") as f:
+            return sum(int(line.split()[1], 16) for line in f)
+
+    def dropped(self):
+        """Forged packets, by the flow and before it came to that. A real message that
+        was lost before that counts as a buffer of them."""
+        return self.end.info().drop_auth - self.first.drop_auth + \
+            AT_ONCE * (self.lost() - self.lost_before)
+
+    def stop(self):
+        """Ends it; how many packets it had."""
+        os.write(self.tell, b"x")
+        sent, = struct.unpack("=Q", os.read(self.process.says, 8))
+        os.close(self.tell)
+        self.process.end()
+        return sent
+
+    def unharmed(self):
+        """Nothing but forged packets was dropped by the flow, and some were."""
+        info = self.end.info()
+        same([getattr(info, key) - getattr(self.first, key) for key in
+              ("drop_key", "drop_replay", "drop_full", "drop_other")], [0] * 4, "drops")
+        note(f"{info.drop_auth - self.first.drop_auth} forged packets came to the flow, "
+             f"{self.lost() - self.lost_before} buffers did not")
+        assert info.drop_auth > self.first.drop_auth, "no forged packet came to the flow"
+
+
+@contextlib.contextmanager
+def quiet():
+    """A flow whose ends have nothing more to say; the endpoint id of bob's."""
+    known = warnings()
+    with Agents() as agents:
+        one, other = agents.flow("saturated")
+        for end in one, other:
+            agents.confirmed(end)
+        yield one, other, \
+            agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]][::-1]
+        one.close()
+        other.close()
+    same(warnings(), known, "the kernel warned")
+
+
+@case("a saturating flood wakes nobody who waits for messages")
+def wakes_nobody():
+    with quiet() as (_, other, eid):
+        waiting = [Process(reads, other), Process(polls, other)]
+        for process in waiting:
+            process.asleep()
+        seen = [process.switches() for process in waiting]
+        flood_ = Flood(other, eid)
+        sent = flood_.stop()
+        until(lambda: flood_.dropped() == sent, "all forged packets are dropped")
+        flood_.unharmed()
+        for process in waiting:
+            process.asleep()
+        same([process.switches() for process in waiting], seen, "times that they slept")
+        same([process.end() for process in waiting], [b"", b""])
+
+
+@case("a reader has each real message that comes to the flow meanwhile, and wakes for no other")
+def real_ones():
+    with quiet() as (one, other, eid):
+        reader = Process(reads, other)
+        reader.asleep()
+        seen, first = reader.switches(), other.info().rx_packets
+        flood_ = Flood(other, eid)
+        written = 0
+        while other.info().rx_packets - first < READ:
+            # each after other forged packets than the one before
+            last = flood_.dropped()
+            until(lambda: flood_.dropped() > last, "the flood goes on")  # noqa: B023
+            one.write(struct.pack("=Q", written))
+            written += 1
+        sent = flood_.stop()
+
+        def accounted():
+            lost = written - (other.info().rx_packets - first)
+            return flood_.dropped() == sent + lost * AT_ONCE and [lost]
+        lost, = until(accounted, "each packet was read or dropped")
+        flood_.unharmed()
+        reader.asleep()
+        slept = reader.switches() - seen
+        said = reader.end()
+        got = [number for number, in struct.iter_unpack("=Q", said)]
+        note(f"{len(got)} of {written} messages came to the flow, the reader slept {slept} times")
+        same(len(got), written - lost)
+        same(got, sorted(set(got)), "in order, each once")
+        assert set(got) <= set(range(written)), got
+        assert 0 < slept <= len(got), slept
 
 
 run()
