@@ -35,6 +35,7 @@ FULL = 48		# flows, whose full rings are more than a user may have
 HELD = 32 << 20		# bytes of a program
 BACKLOG = 1024		# more flows than a group at its limit has memory for
 REFUSED = 20		# flows, for lack of it
+BLOB = 1024		# bytes, the most of one
 PARAMETERS = "/sys/module/ipcp_rekey/parameters"
 DEVICE = "/dev/ipcp_rekey"
 UPCALL_SEALED = 4
@@ -163,6 +164,29 @@ def charged_to_the_opener():
                 end.close()
             until(lambda: programs.charged() < program_pays / 2,
                   "the memory is given back")
+    finally:
+        programs.remove()
+        agent.remove()
+
+
+@case("what the agent adds to a flow is charged to who serves the name")
+def blobs_are_charged():
+    programs, agent = Group("programs"), Group("agent")
+    try:
+        with Tenant(programs) as agents, agent.entered():
+            listener = agents.listen("tenant")
+            made = [new_flow(agents, "tenant", 1 + i)[1][A["FLOW_ID"]]
+                    for i in range(BACKLOG)]
+            programs_paid, agent_paid = programs.charged(), agent.charged()
+            for number in made:
+                agents.bob.do("FLOW_SET", "FLOW", id=number, blob=bytes(BLOB))
+            until(lambda: programs.charged() - programs_paid > BACKLOG * BLOB * 3 / 4,
+                  "the program pays for the blobs")
+            agent_pays = agent.charged() - agent_paid
+            note(f"{BACKLOG} blobs: programs {programs.charged() - programs_paid}, "
+                 f"agent {agent_pays} bytes")
+            assert agent_pays < BACKLOG * BLOB / 4, "the agent pays"
+            listener.close()
     finally:
         programs.remove()
         agent.remove()
