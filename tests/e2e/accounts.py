@@ -36,6 +36,7 @@ HELD = 32 << 20		# bytes of a program
 BACKLOG = 1024		# more flows than a group at its limit has memory for
 REFUSED = 20		# flows, for lack of it
 BLOB = 1024		# bytes, the most of one
+LATER = 16		# flows of the group that a seed comes for, and so on
 PARAMETERS = "/sys/module/ipcp_rekey/parameters"
 DEVICE = "/dev/ipcp_rekey"
 UPCALL_SEALED = 4
@@ -272,6 +273,128 @@ def at_the_limit():
     finally:
         os.kill(holder, signal.SIGKILL)
         os.waitpid(holder, 0)
+        tenant.remove()
+
+
+class Both(Tenant):
+    """Agents; both ends of what is called tenant are of a group of its own, and
+    alice's ends of other flows are of a user without privileges."""
+
+    def begin(self, name, fd=None):
+        if name == "tenant":
+            with self.group.entered():
+                return super().begin(name, fd)
+        one = Endpoint("alice", os.O_NONBLOCK)
+        with nobody(), fails(errno.EINPROGRESS):
+            one.alloc(name)
+        return one, self.alice.upcall(UPCALL_ALLOC)
+
+    def claimed(self, one):
+        """What a claim of a re-key of alice's end says."""
+        self.confirmed(one)
+        self.alice.rekey(one.info().id)
+        return self.claim(one.info().id)
+
+    def seeds(self, ends, seed, numbers):
+        """The errors of a later seed that is brought to both ends."""
+        return [tried_park(self, end, *numbers, seed) for end in reversed(ends)]
+
+
+def tried_park(agents, end, epoch, exchange, seed):
+    """What becomes of a later seed."""
+    try:
+        agents.park(end, epoch, exchange, seed)
+    except OSError as err:
+        return err.errno
+    return 0
+
+
+def use_up(agents, numbers):
+    """Blobs of less and less bytes for flows that have none, until none fits."""
+    size, errors = BLOB, []
+    for number in numbers:
+        errors.append(tried(agents.bob, "FLOW_SET", id=number, blob=bytes(size))[0])
+        if errors[-1] and size > 8:
+            size //= 2
+    return errors
+
+
+def ask_on(number, refusals):
+    """Brings a blob over and over, and counts how often it is refused."""
+    agent = Netlink("bob")
+    while True:
+        if tried(agent, "FLOW_SET", id=number, blob=bytes(BLOB))[0] == errno.ENOMEM:
+            refusals[:8] = struct.pack("=Q", struct.unpack("=Q", refusals[:8])[0] + 1)
+
+
+@case("later seeds, blobs and addresses, too; requests of others go on meanwhile")
+def later_at_the_limit():
+    tenant, refusals = Group("tenant"), mmap.mmap(-1, mmap.PAGESIZE)
+    asks, ready = os.pipe()
+    pids = [spawn(hold, tenant, ready)]
+    same(os.read(asks, 1), b"r")
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})	# what a group has in reserve is a CPU's
+
+    def refused():
+        return struct.unpack("=Q", refusals[:8])[0]
+    try:
+        with Both(tenant) as agents:
+            listener = agents.listen("tenant")
+            flows = [agents.connect(listener, "tenant") for _ in range(LATER)]
+            other = agents.flow("other")
+            claims = [agents.claimed(one) for one, _ in flows]
+            early = [new_flow(agents, "tenant", 1 + i)[1][A["FLOW_ID"]]
+                     for i in range(4 * LATER)]
+            tenant.fill()
+            same(set(agents.fill()), {0, errno.ENOMEM}, "what becomes of flows")
+            seeds = [os.urandom(32) for _ in flows]
+            said = [agents.seeds(ends, seed, numbers)
+                    for ends, seed, numbers in zip(flows, seeds, claims)]
+            note(f"seeds: {said}")
+            same(set(sum(said, [])) - {0}, {errno.ENOMEM}, "later seeds")
+            blobs = use_up(agents, early)
+            note(f"blobs: {blobs}")
+            same(set(blobs) - {0}, {errno.ENOMEM}, "blobs")
+            addresses = []
+            for i, number in enumerate(early):
+                try:
+                    agents.bob.do("FLOW_ALLOCATE", "FLOW", id=number, cipher=CIPHER,
+                                  peer=sockaddr("alice"), peer_eid=1 + i,
+                                  seed=os.urandom(32),
+                                  generation=generation(agents.bob, number))
+                except OSError as err:
+                    same(err.errno, errno.ENOMEM)
+                    # only the keys are spoken of
+                    addresses.append("keys" if err.says else "address")
+            note(f"refused for lack of memory for: {addresses}")
+            assert "address" in addresses, "no address was refused"
+            pids.append(spawn(ask_on, flows[0][1].info().id, refusals))
+            until(refused, "a request is refused")
+            before = refused()
+            seed, numbers = os.urandom(32), agents.claimed(other[0])
+            same(agents.seeds(other, seed, numbers), [0, 0], "seeds of others")
+            agents.bob.do("FLOW_SET", "FLOW", id=other[1].info().id, blob=bytes(BLOB))
+            talk(*other)
+            agents.confirmed(other[0])
+            more = agents.flow("more")
+            talk(*more)
+            until(lambda: refused() > before, "it is refused all the time")
+            events = tenant.events()
+            same((events["oom"], events["oom_kill"]), (0, 0), "programs killed")
+            same(os.waitpid(pids[0], os.WNOHANG), (0, 0), "the holder runs")
+            write(f"{tenant.path}/memory.max", "max")
+            for ends, seed, numbers, errors in zip(flows, seeds, claims, said):
+                if errors == [errno.ENOMEM, errno.ENOMEM]:
+                    same(agents.seeds(ends, seed, numbers), [0, 0], "the same again")
+                    talk(*ends)
+            for end in listener, *other, *more, *sum(flows, ()):
+                end.close()
+    finally:
+        os.sched_setaffinity(0, cpus)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
         tenant.remove()
 
 
