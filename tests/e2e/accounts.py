@@ -37,6 +37,9 @@ BACKLOG = 1024		# more flows than a group at its limit has memory for
 REFUSED = 20		# flows, for lack of it
 BLOB = 1024		# bytes, the most of one
 LATER = 16		# flows of the group that a seed comes for, and so on
+SHOWN = 300		# flows that dumps have shown
+STATE_INIT = 0
+PR_SET_NAME = 15
 PARAMETERS = "/sys/module/ipcp_rekey/parameters"
 DEVICE = "/dev/ipcp_rekey"
 UPCALL_SEALED = 4
@@ -396,6 +399,49 @@ def later_at_the_limit():
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         tenant.remove()
+
+
+def open_on():
+    """Asks for flows over and over, as nobody."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, b"opener", 0, 0, 0)
+    while True:
+        ends = [Endpoint("alice", os.O_NONBLOCK) for _ in range(4)]
+        with nobody():
+            for end in ends:
+                outcome(end.alloc, "far")
+        for end in ends:
+            end.close()
+
+
+@case("a dump shows all of a flow's owner, or nothing while it is made")
+def owner_in_dumps():
+    with Agents():
+        look, shown, without, before = Netlink("alice"), 0, 0, users().get(NOBODY)
+        same(before, None, "what nobody has")
+        pid = spawn(open_on)
+        try:
+            exe = os.stat(f"/proc/{pid}/exe")
+            dumps = 0
+            while shown < SHOWN:
+                dumps += 1
+                for flow in look.dump("FLOW_GET"):
+                    state = int.from_bytes(flow[A["FLOW_STATE"]], sys.byteorder)
+                    if A["FLOW_CRED"] not in flow:
+                        without += 1
+                        same(state, STATE_INIT, "state of a flow without an owner")
+                        continue
+                    shown += 1
+                    cred = attrs(flow[A["FLOW_CRED"]])
+                    got = [int.from_bytes(cred.get(A[f"CRED_{name}"], b""), sys.byteorder)
+                           for name in ("UID", "PID", "EXE_INO")]
+                    same(got, [NOBODY, pid, exe.st_ino])
+                    same(cred[A["CRED_COMM"]], b"opener\0")
+            note(f"{dumps} dumps: {shown} owners, {without} flows not yet made")
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        look.close()
+    until(lambda: NOBODY not in users(), "nothing is left of the user")
 
 
 @contextlib.contextmanager
