@@ -12,6 +12,7 @@
 
 #include "aead.h"
 #include "api-int.h"
+#include "cb.h"
 #include "leaf.h"
 #include "rbuff.h"
 #include "tx.h"
@@ -259,6 +260,34 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 	if (unlikely(err == -EAGAIN))
 		return -ENETUNREACH;	/* the buffer was consumed */
 	return min(err, 0);
+}
+
+/**
+ * ipcp_api_send_segs() - Send several messages in one buffer, if there is a key
+ * @flow: flow
+ * @skb: buffer from ipcp_tx_segs_alloc(), with its messages; consumed
+ * @dsfield: traffic class of the outer packets
+ *
+ * Messages in such a buffer are not held: those that have to wait for a key are
+ * sent with ipcp_api_send(), each in a buffer of its own.
+ *
+ * Context: As for ipcp_kflow_send().
+ * Return: the number of messages sent, which are the first of the buffer and may
+ * be none; or an error of ipcp_kflow_send(), and all messages are lost.
+ */
+int ipcp_api_send_segs(struct ipcp_kflow *flow, struct sk_buff *skb,
+		       u8 dsfield)
+{
+	int err = -EINPROGRESS;
+
+	ipcp_cb(skb)->dsfield = dsfield;
+	if (likely(!READ_ONCE(flow->holding) && ipcp_aead_ready()))
+		err = ipcp_tx_try(flow->flow, skb);
+	if (unlikely(ipcp_tx_kept(err))) {
+		kfree_skb(skb);
+		return 0;
+	}
+	return unlikely(err == -EAGAIN) ? -ENETUNREACH : err;
 }
 
 /**

@@ -41,5 +41,7 @@ bool ipcp_api_searching(const struct ipcp_kflow *flow);
 bool ipcp_api_want_room(struct ipcp_kflow *flow);
 int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 		  u8 dsfield);
+int ipcp_api_send_segs(struct ipcp_kflow *flow, struct sk_buff *skb,
+		       u8 dsfield);
 
 #endif /* _IPCP_API_H */

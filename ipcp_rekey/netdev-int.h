@@ -4,6 +4,7 @@
 #define _IPCP_NETDEV_INT_H
 
 #include <linux/netdevice.h>
+#include <linux/tcp.h>
 #include <uapi/linux/ipcp_rekey_link.h>
 
 #include "api.h"
@@ -77,10 +78,44 @@ static inline struct ipcp_kflow *ipcp_netdev_flow(struct ipcp_dev *d)
 	return rcu_dereference_protected(d->flow, lockdep_is_held(&d->lock));
 }
 
+/* Longest IP and TCP headers of a packet that is segmented here, in bytes. */
+#define IPCP_TCP_HEAD_MAX	100
+
+/**
+ * struct ipcp_tcp_cut - a TCP packet that is being segmented
+ * @skb: the packet
+ * @ip_len: length of its IP header in bytes
+ * @head_len: length of its IP and TCP headers
+ * @mss: length of the payload of each segment but the last
+ * @count: number of segments
+ * @id: identification of the first, for IPv4
+ * @first: TCP header of the packet
+ * @head: headers of the segment that is being written
+ */
+struct ipcp_tcp_cut {
+	const struct sk_buff *skb;
+	unsigned int ip_len;
+	unsigned int head_len;
+	unsigned int mss;
+	unsigned int count;
+	u16 id;
+	struct tcphdr first;
+	u8 head[IPCP_TCP_HEAD_MAX] __aligned(4);
+};
+
+/* netdev-tcp.c */
+bool ipcp_tcp_cut_init(struct ipcp_tcp_cut *cut, const struct sk_buff *skb);
+struct sk_buff *ipcp_tcp_cut_some(struct ipcp_tcp_cut *cut, unsigned int no,
+				  unsigned int *count);
+unsigned int ipcp_tcp_cut_len(const struct ipcp_tcp_cut *cut, unsigned int no,
+			      unsigned int count);
+
+/* netdev-packet.c */
 void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb);
 int ipcp_netdev_poll(struct napi_struct *napi, int budget);
 netdev_tx_t ipcp_netdev_xmit(struct sk_buff *skb, struct net_device *dev);
 
+/* netdev-flow.c */
 void ipcp_netdev_tend(struct work_struct *work);
 int ipcp_netdev_change_mtu(struct net_device *dev, int mtu);
 void ipcp_netdev_end_flow(struct ipcp_dev *d);

@@ -3,7 +3,7 @@
 /*
  * The packets of an interface. A message from the flow becomes a packet that
  * NAPI passes to the stack. A packet from the stack is segmented if necessary
- * and sent as messages of the flow. If it does not fit the path, the sender
+ * (large ones of TCP: netdev-tcp.c) and sent as messages of the flow. If it does not fit the path, the sender
  * gets an ICMP error with the MTU.
  */
 #include <linux/icmpv6.h>
@@ -152,20 +152,63 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 	return &dev->stats.__tx_errors;
 }
 
-/* Segment a GSO packet. Free it and return NULL on failure. */
-static struct sk_buff *segment_packet(struct sk_buff *skb)
+/*
+ * Send the segments of a large TCP packet in as few buffers as possible. Return
+ * false if segments are left that have to be sent one by one, with the number of
+ * those before them in @done.
+ */
+static bool send_large(struct net_device *dev, struct ipcp_kflow *flow,
+		       struct sk_buff *skb, unsigned int *done)
 {
+	u8 ds = ip_tunnel_ecn_encap(0, ip_hdr(skb), skb);
+	struct ipcp_tcp_cut cut;
 	struct sk_buff *segs;
+	unsigned int count;
+	int sent;
 
-	if (!skb_is_gso(skb))
-		return skb;
+	*done = 0;
+	if (!ipcp_tcp_cut_init(&cut, skb))
+		return false;
+	for (; *done < cut.count; *done += sent) {
+		segs = ipcp_tcp_cut_some(&cut, *done, &count);
+		sent = segs ? ipcp_api_send_segs(flow, segs, ds) : 0;
+		if (unlikely(!sent))
+			return false;
+		if (likely(sent > 0)) {
+			dev_sw_netstats_tx_add(dev, sent,
+					       ipcp_tcp_cut_len(&cut, *done, sent));
+		} else {
+			DEV_STATS_ADD(dev, tx_dropped, count);
+			sent = count;
+		}
+	}
+	return true;
+}
+
+/* Send a GSO packet. */
+static void send_gso(struct net_device *dev, struct ipcp_kflow *flow,
+		     struct sk_buff *skb)
+{
+	struct sk_buff *segs, *next;
+	unsigned int done;
+
+	if (likely(send_large(dev, flow, skb, &done))) {
+		consume_skb(skb);
+		return;
+	}
 	segs = skb_gso_segment(skb, 0);
 	if (IS_ERR_OR_NULL(segs)) {
+		DEV_STATS_INC(dev, tx_dropped);
 		kfree_skb(skb);
-		return NULL;
+		return;
 	}
 	consume_skb(skb);
-	return segs;
+	for (; done; done--, segs = next) {
+		next = segs->next;
+		skb_mark_not_on_list(segs);
+		consume_skb(segs);
+	}
+	send_all(dev, flow, segs);
 }
 
 /* True if there is no room: the queue is stopped until link_room() wakes it. */
@@ -201,10 +244,9 @@ netdev_tx_t ipcp_netdev_xmit(struct sk_buff *skb, struct net_device *dev)
 	}
 	if (unlikely(is_stopped(dev, flow)))
 		return NETDEV_TX_BUSY;
-	skb = segment_packet(skb);
-	if (likely(skb))
-		send_all(dev, flow, skb);
+	if (skb_is_gso(skb))
+		send_gso(dev, flow, skb);
 	else
-		DEV_STATS_INC(dev, tx_dropped);
+		send_all(dev, flow, skb);
 	return NETDEV_TX_OK;
 }

@@ -77,7 +77,7 @@ unsigned int ipcp_tx_segs_max(unsigned int len)
  * ipcp_tx_segs_alloc() - Allocate a buffer for several messages
  * @len: length of each message but the last, in bytes
  * @last: length of the last message, at most @len
- * @count: number of messages, 2 to ipcp_tx_segs_max()
+ * @count: number of messages, 1 to ipcp_tx_segs_max()
  * @gfp: allocation flags
  *
  * The caller writes the messages to where ipcp_tx_next() returns.
