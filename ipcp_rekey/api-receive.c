@@ -7,6 +7,8 @@
  * item on one CPU at a time, so the order is kept. A wakeup while the item runs
  * makes it run again.
  */
+#include <linux/skbuff_ref.h>
+
 #include "aead.h"
 #include "api-int.h"
 #include "cb.h"
@@ -16,6 +18,8 @@
 #include "wire.h"
 
 #define IPCP_BUDGET	64	/* buffers received per run of the work */
+#define IPCP_COPYBREAK	256	/* longest message that is always copied */
+#define IPCP_PULL_LEN	96	/* room to pull headers, if it is not copied */
 
 /* Take the first buffer out of the ring. Return NULL if the ring is empty. */
 static struct sk_buff *take_buffer(struct ipcp_kflow *k)
@@ -43,21 +47,43 @@ static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
 	skb->ip_summed = CHECKSUM_NONE;
 	memset(skb->cb, 0, sizeof(skb->cb));
 	ipcp_kflow_cb(skb)->dsfield = dsfield;
-	k->ops->receive(k, skb);
+	if (skb_is_nonlinear(skb))
+		k->ops->receive_paged(k, skb);
+	else
+		k->ops->receive(k, skb);
 }
 
-/* Copy the next of several messages to a buffer of its own, or return NULL. */
-static struct sk_buff *next_of(struct ipcp_flow *flow, struct ipcp_cursor *c,
+/* Add the message of the last packet of a cursor as a fragment, not as a copy. */
+static void share_message(struct sk_buff *skb, const struct ipcp_cursor *c,
+			  unsigned int len)
+{
+	const skb_frag_t *frag = &skb_shinfo(c->skb)->frags[c->frag - 1];
+	unsigned int at = c->pos - len - c->begin + IPCP_HDR_LEN;
+
+	skb_frag_ref(c->skb, c->frag - 1);
+	skb_add_rx_frag(skb, 0, skb_frag_page(frag), skb_frag_off(frag) + at,
+			len - IPCP_OVERHEAD, len);
+}
+
+/*
+ * Return the next of several messages in a buffer of its own, or NULL. Short
+ * messages are copied, since a fragment keeps the memory of all.
+ */
+static struct sk_buff *next_of(struct ipcp_kflow *k, struct ipcp_cursor *c,
 			       unsigned int len)
 {
 	const u8 *pkt = ipcp_cursor_next(c, len);
+	unsigned int msg_len = len - IPCP_OVERHEAD;
+	bool paged = k->ops->receive_paged && msg_len > IPCP_COPYBREAK && c->frag;
 	struct sk_buff *skb;
 
-	skb = ipcp_tx_alloc(len - IPCP_OVERHEAD, GFP_ATOMIC);
-	if (skb)
-		skb_put_data(skb, pkt + IPCP_HDR_LEN, len - IPCP_OVERHEAD);
+	skb = ipcp_tx_alloc(paged ? IPCP_PULL_LEN : msg_len, GFP_ATOMIC);
+	if (unlikely(!skb))
+		ipcp_flow_dropped(k->flow, len, IPCP_DROP_NOMEM);
+	else if (paged)
+		share_message(skb, c, len);
 	else
-		ipcp_flow_dropped(flow, len, IPCP_DROP_NOMEM);
+		skb_put_data(skb, pkt + IPCP_HDR_LEN, msg_len);
 	return skb;
 }
 
@@ -69,7 +95,7 @@ static void receive_segs(struct ipcp_kflow *k, struct sk_buff *segs)
 	ipcp_cursor_init(&c, segs, cb->pos);
 	for (unsigned int i = 0; i < cb->left; i++) {
 		unsigned int len = ipcp_seg_len(segs, c.pos, cb->seg_len);
-		struct sk_buff *skb = next_of(k->flow, &c, len);
+		struct sk_buff *skb = next_of(k, &c, len);
 
 		if (skb)
 			deliver_message(k, skb, cb->dsfield);

@@ -47,6 +47,7 @@ static int link_accept(struct ipcp_kflow *flow)
 
 static const struct ipcp_kflow_ops link_flow_ops = {
 	.receive = ipcp_netdev_receive,
+	.receive_paged = ipcp_netdev_receive,
 	.room = link_room,
 	.changed = link_changed,
 	.served = link_served,

@@ -5,6 +5,7 @@
 
 #include <linux/netdevice.h>
 #include <linux/tcp.h>
+#include <net/gro_cells.h>
 #include <uapi/linux/ipcp_rekey_link.h>
 
 #include "api.h"
@@ -42,8 +43,7 @@ enum ipcp_dev_role {
  * @again: jiffies of the next attempt. Locking: @lock
  * @flows: number of flows so far. Locking: @lock
  * @work: brings the flow in line with the role
- * @rxq: packets for @napi. Locking: its own lock
- * @napi: passes received packets to the stack
+ * @gcells: passes received packets to the stack
  */
 struct ipcp_dev {
 	struct net_device *dev;
@@ -63,8 +63,7 @@ struct ipcp_dev {
 	unsigned long again;
 	u64 flows;
 	struct delayed_work work;
-	struct sk_buff_head rxq;
-	struct napi_struct napi;
+	struct gro_cells gcells;
 };
 
 static inline void ipcp_netdev_tend_soon(struct ipcp_dev *d)
@@ -112,7 +111,6 @@ unsigned int ipcp_tcp_cut_len(const struct ipcp_tcp_cut *cut, unsigned int no,
 
 /* netdev-packet.c */
 void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb);
-int ipcp_netdev_poll(struct napi_struct *napi, int budget);
 netdev_tx_t ipcp_netdev_xmit(struct sk_buff *skb, struct net_device *dev);
 
 /* netdev-flow.c */

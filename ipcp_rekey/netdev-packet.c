@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The packets of an interface. A message from the flow becomes a packet that
- * NAPI passes to the stack. A packet from the stack is segmented if necessary
+ * GRO passes to the stack. A packet from the stack is segmented if necessary
  * (large ones of TCP: netdev-tcp.c) and sent as messages of the flow. If it does not fit the path, the sender
  * gets an ICMP error with the MTU.
  */
@@ -14,24 +14,45 @@
 
 #include "netdev-int.h"
 
-#define IPCP_DEV_RXQ		1024	/* packets queued for NAPI */
-
 /* --- receiving --- */
+
+/* Return the protocol of a message, or 0 if it is not IP; and its traffic class. */
+static __be16 inner_protocol(const struct sk_buff *skb, u8 *dsfield)
+{
+	struct ipv6hdr head;
+	const struct iphdr *ip4 = skb_header_pointer(skb, 0, sizeof(*ip4), &head);
+	const struct ipv6hdr *ip6;
+
+	if (!ip4)
+		return 0;
+	if (ip4->version == 4) {
+		*dsfield = ipv4_get_dsfield(ip4);
+		return htons(ETH_P_IP);
+	}
+	ip6 = skb_header_pointer(skb, 0, sizeof(*ip6), &head);
+	if (!ip6 || ip6->version != 6)
+		return 0;
+	*dsfield = ipv6_get_dsfield(ip6);
+	return htons(ETH_P_IPV6);
+}
 
 /* Turn a message into a packet of the interface. False if it is not IP. */
 static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 {
 	u8 outer = ipcp_kflow_cb(skb)->dsfield;
+	u8 inner;
 
 	skb->dev = dev;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
-	skb->protocol = ip_tunnel_parse_protocol(skb);
-	if (!skb->protocol || !pskb_inet_may_pull(skb))
+	skb->protocol = inner_protocol(skb, &inner);
+	if (!skb->protocol)
+		return false;
+	/* A mark is copied to the header, so that has to be linear. */
+	if (INET_ECN_is_ce(outer) && !pskb_inet_may_pull(skb))
 		return false;
 	/* CE outside but not ECN-capable inside: drop, as RFC 6040 says. */
-	if (INET_ECN_decapsulate(skb, outer,
-				 ip_tunnel_get_dsfield(ip_hdr(skb), skb)) > 1)
+	if (INET_ECN_decapsulate(skb, outer, inner) > 1)
 		return false;
 	/* The message was authenticated, so its checksums need no check. */
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
@@ -52,42 +73,14 @@ void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 	struct ipcp_dev *d = netdev_priv(dev);
 	unsigned int len = skb->len;
 
-	if (!decapsulate_packet(dev, skb)) {
+	if (likely(decapsulate_packet(dev, skb))) {
+		if (likely(gro_cells_receive(&d->gcells, skb) == NET_RX_SUCCESS))
+			dev_sw_netstats_rx_add(dev, len);
+	} else {
 		DEV_STATS_INC(dev, rx_errors);
 		DEV_STATS_INC(dev, rx_frame_errors);
 		kfree_skb(skb);
-	} else if (!netif_running(dev) ||
-		   skb_queue_len_lockless(&d->rxq) >= IPCP_DEV_RXQ) {
-		DEV_STATS_INC(dev, rx_dropped);
-		kfree_skb(skb);
-	} else {
-		dev_sw_netstats_rx_add(dev, len);
-		skb_queue_tail(&d->rxq, skb);
-		napi_schedule(&d->napi);
 	}
-}
-
-/**
- * ipcp_netdev_poll() - Pass received packets to the stack
- * @napi: ipcp_dev.napi
- * @budget: maximum number of packets
- *
- * Context: NAPI.
- * Return: the number of packets.
- */
-int ipcp_netdev_poll(struct napi_struct *napi, int budget)
-{
-	struct ipcp_dev *d = container_of(napi, struct ipcp_dev, napi);
-	struct sk_buff *skb;
-	int done = 0;
-
-	while (done < budget && (skb = skb_dequeue(&d->rxq))) {
-		napi_gro_receive(napi, skb);
-		done++;
-	}
-	if (done < budget)
-		napi_complete_done(napi, done);
-	return done;
 }
 
 /* --- sending --- */

@@ -36,22 +36,22 @@ static_assert((int)IPCP_REKEY_LINK_KEYLESS == IPCP_KFLOW_KEYLESS);
 
 /* --- the device --- */
 
-static int link_open(struct net_device *dev)
+static int link_init(struct net_device *dev)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
 
-	napi_enable(&d->napi);
+	return gro_cells_init(&d->gcells, dev);
+}
+
+static int link_open(struct net_device *dev)
+{
 	netif_start_queue(dev);
 	return 0;
 }
 
 static int link_stop(struct net_device *dev)
 {
-	struct ipcp_dev *d = netdev_priv(dev);
-
 	netif_stop_queue(dev);
-	napi_disable(&d->napi);
-	skb_queue_purge(&d->rxq);
 	return 0;
 }
 
@@ -64,13 +64,14 @@ static void link_uninit(struct net_device *dev)
 	mutex_lock(&d->lock);
 	ipcp_netdev_end_flow(d);
 	mutex_unlock(&d->lock);
-	skb_queue_purge(&d->rxq);
+	gro_cells_destroy(&d->gcells);
 	list_del_init(&d->list);
 	if (d->cred)
 		put_cred(d->cred);
 }
 
 static const struct net_device_ops netdev_ops = {
+	.ndo_init = link_init,
 	.ndo_open = link_open,
 	.ndo_stop = link_stop,
 	.ndo_uninit = link_uninit,
@@ -195,8 +196,6 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 	mutex_init(&d->lock);
 	INIT_DELAYED_WORK(&d->work, ipcp_netdev_tend);
 	INIT_LIST_HEAD(&d->list);
-	skb_queue_head_init(&d->rxq);
-	netif_napi_add(dev, &d->napi, ipcp_netdev_poll);
 	netif_carrier_off(dev);
 	err = register_netdevice(dev);
 	if (err)

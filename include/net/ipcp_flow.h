@@ -42,6 +42,10 @@ enum ipcp_kflow_state {
  * @receive: called with a received message; the callback owns the buffer. The
  *	buffer's data is the message, with the headroom and tailroom that
  *	ipcp_kflow_send() wants, so it may be passed to that function as it is.
+ * @receive_paged: for consumers that look at the bytes of a buffer with
+ *	pskb_may_pull() only; may be NULL. If it is set, it is called instead of
+ *	@receive for messages that arrived in one buffer with others: they are
+ *	not copied, but are fragments of that buffer's memory.
  * @room: called when there is room again after a send has returned -EAGAIN; may
  *	be NULL
  * @changed: called when the state, IPCP_KFLOW_*, differs from the one reported
@@ -55,7 +59,7 @@ enum ipcp_kflow_state {
  *	release the flow later. If it returns a negative errno, the flow is
  *	released.
  *
- * @receive, @room and @changed are called in a softirq, one at a time for a
+ * @receive, @receive_paged, @room and @changed are called in a softirq, one at a time for a
  * flow, and may send. @served and @accept are called in process context, one at
  * a time for a listener. They may sleep, but must not end the listener. No
  * callback runs after the function that ends the flow or the listener has
@@ -63,6 +67,7 @@ enum ipcp_kflow_state {
  */
 struct ipcp_kflow_ops {
 	void (*receive)(struct ipcp_kflow *flow, struct sk_buff *skb);
+	void (*receive_paged)(struct ipcp_kflow *flow, struct sk_buff *skb);
 	void (*room)(struct ipcp_kflow *flow);
 	void (*changed)(struct ipcp_kflow *flow, unsigned int state);
 	void (*served)(void *priv, int err);
