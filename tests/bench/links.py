@@ -3,7 +3,9 @@
 """TCP and UDP between two hosts over our interface and over others, by iperf3, and
 small pings. On a machine that counts a nanosecond for each instruction.
 
-Usage: links.py SECONDS		of each transfer. Leaves links.json in /results.
+Usage: links.py SECONDS [PROFILE]	of each transfer; with the program PROFILE the
+instructions of each function, over interfaces of ours. Leaves links.json or
+profile.txt in /results.
 """
 
 import contextlib
@@ -129,7 +131,7 @@ KINDS = {
 }
 
 
-def transfer(addresses, *options):
+def transfer(addresses, *options, before=()):
     """Instructions for each byte that arrives. One processor has to do for both ends,
     so it is never idle meanwhile."""
     command = ["ip", "netns", "exec", "bob", "iperf3", "-s", "-1", "-B", addresses["bob"]]
@@ -137,7 +139,7 @@ def transfer(addresses, *options):
         try:
             until(lambda: output("bob", "ss", "-Hltn", "sport", "=", "5201"),
                   "iperf3 listens")
-            said = json.loads(output("alice", "iperf3", "-J", "-c", addresses["bob"],
+            said = json.loads(output("alice", *before, "iperf3", "-J", "-c", addresses["bob"],
                                      "-t", str(SECONDS), *options))
         finally:
             server.kill()
@@ -153,6 +155,34 @@ def ping(addresses):
     return float(said.split("= ")[-1].split("/")[1]) * 1e6
 
 
+UDP = "-u", "-b", "0", "-l", "1200"
+
+
+def results(name):
+    """A file there."""
+    return os.environ.get("RESULTS", "/results") + "/" + name
+
+
+def profile(program):
+    """Instructions a byte of each function."""
+    table = results("samples")
+    with open(results("profile.txt"), "w", encoding="ascii") as out:
+        for name, kind in KINDS.items():
+            if not name.startswith("ipcp"):
+                continue
+            for way, options in ("TCP", ()), ("UDP", UDP):
+                with kind() as addresses:
+                    each = transfer(addresses, *options)
+                    transfer(addresses, *options, before=[program, table])
+                print(f"{name}, {way}: {each:.2f} a byte", file=out)
+                with open(table, encoding="ascii") as f:
+                    found = [line.split() for line in f]
+                for samples, function in found[1:]:
+                    cost = int(samples) / int(found[0][0]) * each
+                    if cost >= 0.005:
+                        print(f"{cost:8.2f}  {function}", file=out)
+
+
 def main():
     """Measures each kind."""
     rows = []
@@ -161,14 +191,16 @@ def main():
             output("alice", "ping", "-q", "-c", "3", addresses["bob"])
             row = {"kernel": platform.release(), "link": name,
                    "tcp": transfer(addresses),
-                   "udp": transfer(addresses, "-u", "-b", "0", "-l", "1200"),
+                   "udp": transfer(addresses, *UDP),
                    "ping": ping(addresses)}
             print(f"{name:32} TCP {row['tcp']:6.2f} a byte, UDP {row['udp']:6.2f} a byte, "
                   f"ping {row['ping']:8.0f}", flush=True)
             rows.append(row)
-    with open(os.environ.get("RESULTS", "/results") + "/links.json", "w",
-              encoding="ascii") as f:
+    with open(results("links.json"), "w", encoding="ascii") as f:
         json.dump(rows, f, indent=1)
 
 
-main()
+if sys.argv[2:]:
+    profile(sys.argv[2])
+else:
+    main()
