@@ -40,17 +40,24 @@ static void deliver_message(struct ipcp_kflow *k, struct sk_buff *skb,
 {
 	this_cpu_inc(k->flow->stats->rx_packets);
 	this_cpu_add(k->flow->stats->rx_bytes, skb->len);
-	skb_orphan(skb);	/* owned by the sender if the flow is direct */
-	/* Metadata of the outer packet does not apply to the message. */
-	skb_scrub_packet(skb, true);
-	skb_clear_hash(skb);
-	skb->ip_summed = CHECKSUM_NONE;
-	memset(skb->cb, 0, sizeof(skb->cb));
 	ipcp_kflow_cb(skb)->dsfield = dsfield;
 	if (skb_is_nonlinear(skb))
 		k->ops->receive_paged(k, skb);
 	else
 		k->ops->receive(k, skb);
+}
+
+/* Deliver the only message of a buffer, without the metadata of the packet. */
+static void receive_one(struct ipcp_kflow *k, struct sk_buff *skb)
+{
+	u8 dsfield = ipcp_cb(skb)->dsfield;
+
+	skb_orphan(skb);	/* owned by the sender if the flow is direct */
+	skb_scrub_packet(skb, true);
+	skb_clear_hash(skb);
+	skb->ip_summed = CHECKSUM_NONE;
+	memset(skb->cb, 0, sizeof(skb->cb));
+	deliver_message(k, skb, dsfield);
 }
 
 /* Add the message of the last packet of a cursor as a fragment, not as a copy. */
@@ -114,7 +121,7 @@ static bool receive_ring(struct ipcp_kflow *k)
 		if (ipcp_cb(skb)->seg_len)
 			receive_segs(k, skb);
 		else
-			deliver_message(k, skb, ipcp_cb(skb)->dsfield);
+			receive_one(k, skb);
 	}
 	return true;
 }

@@ -92,7 +92,7 @@ static inline struct ipcp_kflow *ipcp_netdev_flow(struct ipcp_dev *d)
  * @head: headers of the segment that is being written
  */
 struct ipcp_tcp_cut {
-	const struct sk_buff *skb;
+	struct sk_buff *skb;
 	unsigned int ip_len;
 	unsigned int head_len;
 	unsigned int mss;
@@ -103,7 +103,7 @@ struct ipcp_tcp_cut {
 };
 
 /* netdev-tcp.c */
-bool ipcp_tcp_cut_init(struct ipcp_tcp_cut *cut, const struct sk_buff *skb);
+bool ipcp_tcp_cut_init(struct ipcp_tcp_cut *cut, struct sk_buff *skb);
 struct sk_buff *ipcp_tcp_cut_some(struct ipcp_tcp_cut *cut, unsigned int no,
 				  unsigned int *count);
 unsigned int ipcp_tcp_cut_len(const struct ipcp_tcp_cut *cut, unsigned int no,

@@ -48,7 +48,7 @@ static bool has_partial_csum(const struct sk_buff *skb, unsigned int ip_len)
  * Context: Any context.
  * Return: false if the packet has to be segmented by skb_gso_segment().
  */
-bool ipcp_tcp_cut_init(struct ipcp_tcp_cut *cut, const struct sk_buff *skb)
+bool ipcp_tcp_cut_init(struct ipcp_tcp_cut *cut, struct sk_buff *skb)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	unsigned int ip_len = ip_header_len(skb);
@@ -115,19 +115,29 @@ static void finish6(struct ipcp_tcp_cut *cut, struct tcphdr *th,
 				    csum);
 }
 
+/* Copy the next bytes of the packet. Return their checksum. */
+static __wsum copy_payload(struct ipcp_cursor *from, u8 *to, unsigned int len)
+{
+	const u8 *at = ipcp_cursor_next(from, len);
+
+	if (likely(at))
+		return csum_partial_copy_nocheck(at, to, len);
+	return skb_copy_and_csum_bits(from->skb, from->pos - len, to, len);
+}
+
 /*
  * Write a segment. Its headers are finished in @cut, where they are aligned, and
  * copied.
  */
-static void write_segment(struct ipcp_tcp_cut *cut, unsigned int no, u8 *to)
+static void write_segment(struct ipcp_tcp_cut *cut, unsigned int no,
+			  struct ipcp_cursor *from, u8 *to)
 {
 	struct tcphdr *th = (struct tcphdr *)(cut->head + cut->ip_len);
 	unsigned int th_len = cut->head_len - cut->ip_len;
 	unsigned int len = payload_len(cut, no);
 	__wsum csum;
 
-	csum = skb_copy_and_csum_bits(cut->skb, cut->head_len + no * cut->mss,
-				      to + cut->head_len, len);
+	csum = copy_payload(from, to + cut->head_len, len);
 	set_tcp(cut, th, no);
 	csum = csum_partial(th, th_len, csum);
 	if (cut->ip_len == sizeof(struct iphdr))
@@ -150,7 +160,7 @@ struct sk_buff *ipcp_tcp_cut_some(struct ipcp_tcp_cut *cut, unsigned int no,
 				  unsigned int *count)
 {
 	unsigned int len = cut->head_len + cut->mss;
-	struct ipcp_cursor c;
+	struct ipcp_cursor from, to;
 	struct sk_buff *segs;
 	unsigned int last;
 
@@ -159,11 +169,12 @@ struct sk_buff *ipcp_tcp_cut_some(struct ipcp_tcp_cut *cut, unsigned int no,
 	segs = ipcp_tx_segs_alloc(len, last, *count, GFP_ATOMIC);
 	if (!segs)
 		return NULL;
-	ipcp_cursor_init(&c, segs, 0);
+	ipcp_cursor_init(&from, cut->skb, cut->head_len + no * cut->mss);
+	ipcp_cursor_init(&to, segs, 0);
 	for (unsigned int i = 0; i < *count; i++) {
 		unsigned int part = i == *count - 1 ? last : len;
 
-		write_segment(cut, no + i, ipcp_tx_next(&c, part));
+		write_segment(cut, no + i, &from, ipcp_tx_next(&to, part));
 	}
 	return segs;
 }
