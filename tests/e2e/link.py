@@ -23,6 +23,7 @@ from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 REMOVALS = int(sys.argv[1])
 REKEYS = 10
 BYTES = 4 << 20		# of a TCP connection
+PER_LEAF = 1024		# packets
 OVERHEAD = 20 + 8 + 28	# IPv4, UDP, ours
 PATIENT = {"grace": 600000}
 
@@ -143,6 +144,32 @@ def rekeys():
             transfer.whole()
         same((number("alice", REKEYED), number("bob", EPOCH)), (REKEYS, REKEYS))
         same(lost(), {})
+
+
+def packets(host, dev):
+    """Received and sent there, and those of either that failed or were dropped."""
+    rx, tx = (json.loads(ip(host, "-j", "-s", "link", "show", dev))[0]["stats64"][way]
+              for way in ("rx", "tx"))
+    return rx["packets"], tx["packets"], [way[what] for way in (rx, tx)
+                                          for what in ("errors", "dropped")]
+
+
+@case("large TCP packets cross whole, also where their keys change; each packet is counted")
+def large():
+    with links(packets_per_leaf=PER_LEAF, **PATIENT) as agents:
+        crossed = packets("alice", "veth")[1]
+        for address in INNER["bob"], INNER6["bob"]:
+            transfer = Transfer(address)
+            rekey(agents)
+            transfer.whole()
+        until(lambda: packets("alice", "flow0")[1] == packets("bob", "flow0")[0] and
+              packets("bob", "flow0")[1] == packets("alice", "flow0")[0],
+              "what was sent was received")
+        same([packets(host, "flow0")[2] for host in INNER], [[0] * 4] * 2)
+        same(lost(), {})
+        sent, crossed = packets("alice", "flow0")[1], packets("alice", "veth")[1] - crossed
+        note(f"{sent} packets in {crossed} buffers")
+        assert sent > 2 * BYTES // 1444 > 4 * crossed, (sent, crossed)
 
 
 @case("without a key packets are held; the next seed sends them")
