@@ -13,18 +13,29 @@ import json
 import os
 import platform
 import secrets
+import socket
+import struct
 import subprocess
 import sys
 
 import keys
 from interface import INNER, OUTER, ip, links
-from ipcp import until
+from ipcp import Netlink, attr, until
 
 SECONDS = int(sys.argv[1])
 PINGS = 200
 PORT = 51820
 SPI = {"alice": "0x1001", "bob": "0x1002"}
 HOSTS = "alice", "bob"
+
+# of linux/ovpn.h
+IFINDEX, PEER, KEYCONF = 1, 2, 3
+PEER_NEW, KEY_NEW = 1, 6
+PEER_ID, REMOTE_IPV4, REMOTE_PORT, SOCKET = 1, 2, 5, 6
+KEY_PEER, SLOT, KEY_ID, CIPHER, ENCRYPT, DECRYPT = range(1, 7)
+KEY, NONCE_TAIL = 1, 2
+AES_GCM = 1
+NLA_F_NESTED = 0x8000
 
 
 def output(host, *command, **more):
@@ -70,6 +81,38 @@ def wireguard():
                    "private-key", "/dev/stdin", "peer", public[peer],
                    "allowed-ips", f"{INNER[peer]}/32",
                    "endpoint", f"{OUTER[peer]}:{PORT}", input=private[host])
+            ip(host, "link", "set", "tun", "up")
+        yield inner
+
+
+def nest(kind, *parts):
+    """An attribute of attributes."""
+    return attr(kind | NLA_F_NESTED, b"".join(parts))
+
+
+def word(kind, number):
+    """An attribute of 32 bits."""
+    return attr(kind, struct.pack("=I", number))
+
+
+@contextlib.contextmanager
+def ovpn():
+    """The kernel's part of OpenVPN; AES-256-GCM."""
+    key = {host: (attr(KEY, secrets.token_bytes(32)), attr(NONCE_TAIL, secrets.token_bytes(8)))
+           for host in HOSTS}
+    with interfaces(["ovpn"], "tun") as inner, contextlib.ExitStack() as sockets:
+        for host in HOSTS:
+            peer = other(host)
+            netlink = sockets.enter_context(contextlib.closing(Netlink(host, "ovpn")))
+            sock = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            sock.bind((OUTER[host], PORT))
+            index = word(IFINDEX, socket.if_nametoindex("tun"))
+            netlink.ask(netlink.family, PEER_NEW, index + nest(
+                PEER, word(PEER_ID, 1), attr(REMOTE_IPV4, socket.inet_aton(OUTER[peer])),
+                attr(REMOTE_PORT, struct.pack(">H", PORT)), word(SOCKET, sock.fileno())))
+            netlink.ask(netlink.family, KEY_NEW, index + nest(
+                KEYCONF, word(KEY_PEER, 1), word(SLOT, 0), word(KEY_ID, 0),
+                word(CIPHER, AES_GCM), nest(ENCRYPT, *key[host]), nest(DECRYPT, *key[peer])))
             ip(host, "link", "set", "tun", "up")
         yield inner
 
@@ -124,6 +167,7 @@ def ours(cipher):
 KINDS = {
     "no crypto": bare,
     "WireGuard": wireguard,
+    "ovpn, AES-256-GCM": ovpn,
     "ESP, AES-256-GCM": esp,
     "MACsec, AES-256-GCM": macsec,
     "ipcp_rekey, AES-256-GCM": lambda: ours(901),
@@ -183,10 +227,19 @@ def profile(program):
                         print(f"{cost:8.2f}  {function}", file=out)
 
 
+def available(name):
+    """Is the kernel able to do that?"""
+    return not name.startswith("ovpn") or \
+        subprocess.run(["modprobe", "-q", "ovpn"], check=False).returncode == 0
+
+
 def main():
     """Measures each kind."""
     rows = []
     for name, kind in KINDS.items():
+        if not available(name):
+            print(f"{name:32} is not in this kernel", flush=True)
+            continue
         with kind() as addresses:
             output("alice", "ping", "-q", "-c", "3", addresses["bob"])
             row = {"kernel": platform.release(), "link": name,

@@ -440,9 +440,9 @@ def refusal(err, body, is_capped):
 
 
 class Netlink:
-    """A socket of the family."""
+    """A socket of our family, or of another."""
 
-    def __init__(self, host=None):
+    def __init__(self, host=None, family="ipcp_rekey"):
         self.host = host
         if host:
             enter(host)
@@ -454,7 +454,7 @@ class Netlink:
         self.seq = 0
         self.events = []
         self.last = b""		# the last answer, as it came
-        reply = self.ask(GENL_ID_CTRL, 3, attr(2, b"ipcp_rekey\0"))[0]
+        reply = self.ask(GENL_ID_CTRL, 3, attr(2, family.encode() + b"\0"))[0]
         self.family = struct.unpack("=H", reply[1])[0]
         self.groups = {}
         for group in attrs(reply[7]).values():
