@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The packets of an interface. A message from the flow becomes a packet that
- * GRO passes to the stack. A packet from the stack is segmented if necessary
- * (large ones of TCP: netdev-tcp.c) and sent as messages of the flow. If it does not fit the path, the sender
- * gets an ICMP error with the MTU.
+ * The packets of an interface. A message from the flow becomes a packet that GRO
+ * passes to the stack. A packet from the stack is segmented if necessary (large
+ * ones of TCP: netdev-tcp.c) and sent as messages of the flow. If it does not fit
+ * the path, the sender gets an ICMP error with the MTU.
  */
 #include <linux/icmpv6.h>
 #include <net/gso.h>

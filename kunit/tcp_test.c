@@ -70,6 +70,7 @@ static const struct tcp_case cut_cases[] = {
 	{ "IPv6, CWR", V6 | SKB_GSO_TCP_ECN, 1320, 8000, 12, 0,
 	  TCPHDR_ACK | TCPHDR_CWR, 0, 1 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(cut, cut_cases, desc);
 
 static bool is_v6(const struct tcp_case *p)
@@ -347,6 +348,7 @@ static const struct left_case {
 	{ "a TCP header that is too short", with_a_short_tcp_header },
 	{ "a TCP header that is not linear", with_half_a_tcp_header },
 };
+
 KUNIT_ARRAY_PARAM_DESC(left, left_cases, desc);
 
 static void others_are_left_to_the_stack(struct kunit *test)
