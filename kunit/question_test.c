@@ -67,12 +67,13 @@ static struct ipcp_flow *silent_end(struct kunit *test, enum test_role role)
 static void it_is_asked_three_times_before_it_is_silence(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
-	unsigned long next = ipcp_deadline_never();
 
 	KUNIT_EXPECT_FALSE(test, step(flow));
 	KUNIT_ASSERT_EQ(test, ask(flow), 0);
 	KUNIT_EXPECT_EQ(test, flow->question.exchange, EXCHANGE);
 	for (unsigned int i = 0; i < IPCP_QUESTION_PACKETS; i++) {
+		unsigned long next = ipcp_deadline_never();
+
 		KUNIT_EXPECT_EQ(test, flow->question.state,
 				IPCP_REKEY_QUESTION_ASKED);
 		KUNIT_EXPECT_TRUE(test, step(flow));
