@@ -192,6 +192,18 @@ void ipcp_api_slow_work(struct work_struct *work)
 	ipcp_api_run_soon(k);
 }
 
+/**
+ * ipcp_api_sends_now() - Test whether messages are sent at once
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: false while earlier messages are held, or the algorithms are not there.
+ */
+bool ipcp_api_sends_now(const struct ipcp_kflow *flow)
+{
+	return likely(!READ_ONCE(flow->holding) && ipcp_aead_ready());
+}
+
 /* True if the buffer is linear, not shared, and has head- and tailroom. */
 static bool fits_as_it_is(const struct sk_buff *skb)
 {
@@ -251,8 +263,8 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 	if (unlikely(!skb))
 		return -ENOBUFS;
 	ipcp_tx_wrap(skb, IPCP_PDU_DATA, dsfield);
-	err = READ_ONCE(flow->holding) || !ipcp_aead_ready() ? -EINPROGRESS :
-		ipcp_tx_try(flow->flow, skb);
+	err = ipcp_api_sends_now(flow) ? ipcp_tx_try(flow->flow, skb) :
+					 -EINPROGRESS;
 	if (unlikely(ipcp_tx_kept(err))) {
 		hold_message(flow, skb, err);
 		return 0;
@@ -278,11 +290,11 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 int ipcp_api_send_segs(struct ipcp_kflow *flow, struct sk_buff *skb,
 		       u8 dsfield)
 {
-	int err = -EINPROGRESS;
+	int err;
 
 	ipcp_cb(skb)->dsfield = dsfield;
-	if (likely(!READ_ONCE(flow->holding) && ipcp_aead_ready()))
-		err = ipcp_tx_try(flow->flow, skb);
+	err = ipcp_api_sends_now(flow) ? ipcp_tx_try(flow->flow, skb) :
+					 -EINPROGRESS;
 	if (unlikely(ipcp_tx_kept(err))) {
 		kfree_skb(skb);
 		return 0;

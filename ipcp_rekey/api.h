@@ -37,6 +37,7 @@ struct ipcp_consumer *ipcp_api_spawn(struct ipcp_net *ipn,
 				     void *priv, bool pin);
 void ipcp_api_accept(struct ipcp_flow *flow);
 bool ipcp_api_room(const struct ipcp_kflow *flow);
+bool ipcp_api_sends_now(const struct ipcp_kflow *flow);
 bool ipcp_api_searching(const struct ipcp_kflow *flow);
 bool ipcp_api_want_room(struct ipcp_kflow *flow);
 int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,

@@ -5,7 +5,6 @@
 
 #include <linux/netdevice.h>
 #include <linux/tcp.h>
-#include <net/gro_cells.h>
 #include <uapi/linux/ipcp_rekey_link.h>
 
 #include "api.h"
@@ -43,7 +42,10 @@ enum ipcp_dev_role {
  * @again: jiffies of the next attempt. Locking: @lock
  * @flows: number of flows so far. Locking: @lock
  * @work: brings the flow in line with the role
- * @gcells: passes received packets to the stack
+ * @rxq: received packets. Locking: its own lock
+ * @polled: packets that @napi has taken from @rxq. Locking: owned by @napi
+ * @napi: passes received packets to the stack. One for all processors: the flow
+ *	may receive on each of them in turns, and the packets stay in order
  */
 struct ipcp_dev {
 	struct net_device *dev;
@@ -63,7 +65,9 @@ struct ipcp_dev {
 	unsigned long again;
 	u64 flows;
 	struct delayed_work work;
-	struct gro_cells gcells;
+	struct sk_buff_head rxq;
+	struct sk_buff_head polled;
+	struct napi_struct napi;
 };
 
 static inline void ipcp_netdev_tend_soon(struct ipcp_dev *d)
@@ -111,6 +115,7 @@ unsigned int ipcp_tcp_cut_len(const struct ipcp_tcp_cut *cut, unsigned int no,
 
 /* netdev-packet.c */
 void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb);
+int ipcp_netdev_poll(struct napi_struct *napi, int budget);
 netdev_tx_t ipcp_netdev_xmit(struct sk_buff *skb, struct net_device *dev);
 
 /* netdev-flow.c */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The packets of an interface. A message from the flow becomes a packet that GRO
+ * The packets of an interface. A message from the flow becomes a packet that NAPI
  * passes to the stack. A packet from the stack is segmented if necessary (large
  * ones of TCP: netdev-tcp.c) and sent as messages of the flow. If it does not fit
  * the path, the sender gets an ICMP error with the MTU.
@@ -14,49 +14,98 @@
 
 #include "netdev-int.h"
 
+#define IPCP_DEV_RXQ		1024	/* packets queued for NAPI */
+#define IPCP_DEV_PULL		96U	/* bytes that are made linear, of most packets */
+
 /* --- receiving --- */
 
-/* Return the protocol of a message, or 0 if it is not IP; and its traffic class. */
-static __be16 inner_protocol(const struct sk_buff *skb, u8 *dsfield)
+/**
+ * struct inner - what is looked at of a received message
+ * @protocol: ETH_P_IP or ETH_P_IPV6, in network byte order
+ * @dsfield: traffic class
+ * @is_tcp: TCP follows the header at once, so GRO knows how to pull headers
+ */
+struct inner {
+	__be16 protocol;
+	u8 dsfield;
+	bool is_tcp;
+};
+
+/* Look at a message, which may be in a fragment. False if it is not IP. */
+static bool look_at(const struct sk_buff *skb, struct inner *in)
 {
 	struct ipv6hdr head;
 	const struct iphdr *ip4 = skb_header_pointer(skb, 0, sizeof(*ip4), &head);
 	const struct ipv6hdr *ip6;
 
 	if (!ip4)
-		return 0;
+		return false;
 	if (ip4->version == 4) {
-		*dsfield = ipv4_get_dsfield(ip4);
-		return htons(ETH_P_IP);
+		in->protocol = htons(ETH_P_IP);
+		in->dsfield = ipv4_get_dsfield(ip4);
+		in->is_tcp = ip4->ihl == 5 && ip4->protocol == IPPROTO_TCP &&
+			     !ip_is_fragment(ip4);
+		return true;
 	}
 	ip6 = skb_header_pointer(skb, 0, sizeof(*ip6), &head);
 	if (!ip6 || ip6->version != 6)
-		return 0;
-	*dsfield = ipv6_get_dsfield(ip6);
-	return htons(ETH_P_IPV6);
+		return false;
+	in->protocol = htons(ETH_P_IPV6);
+	in->dsfield = ipv6_get_dsfield(ip6);
+	in->is_tcp = ip6->nexthdr == IPPROTO_TCP;
+	return true;
+}
+
+/*
+ * Make the headers of a message linear, unless GRO will: others that see the packet
+ * before the stack does, such as classifiers, look at linear bytes only. If GRO found
+ * more than the headers there, it would not put packets together by their fragments.
+ */
+static bool pull_headers(const struct net_device *dev, struct sk_buff *skb,
+			 const struct inner *in, u8 outer)
+{
+	/* CE and ECT(1) outside may have to be copied to the header inside. */
+	bool marks = outer & INET_ECN_ECT_1 &&
+		     (outer ^ in->dsfield) & INET_ECN_MASK;
+
+	if (!skb_is_nonlinear(skb))
+		return true;
+	if (likely(in->is_tcp && !netif_elide_gro(dev)))
+		return likely(!marks) || pskb_inet_may_pull(skb);
+	return pskb_may_pull(skb, min(skb->len, IPCP_DEV_PULL));
 }
 
 /* Turn a message into a packet of the interface. False if it is not IP. */
 static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 {
 	u8 outer = ipcp_kflow_cb(skb)->dsfield;
-	u8 inner;
+	struct inner in;
 
 	skb->dev = dev;
+	if (!look_at(skb, &in) || !pull_headers(dev, skb, &in, outer))
+		return false;
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
-	skb->protocol = inner_protocol(skb, &inner);
-	if (!skb->protocol)
-		return false;
-	/* A mark is copied to the header, so that has to be linear. */
-	if (INET_ECN_is_ce(outer) && !pskb_inet_may_pull(skb))
-		return false;
+	skb->protocol = in.protocol;
 	/* CE outside but not ECN-capable inside: drop, as RFC 6040 says. */
-	if (INET_ECN_decapsulate(skb, outer, inner) > 1)
+	if (INET_ECN_decapsulate(skb, outer, in.dsfield) > 1)
 		return false;
 	/* The message was authenticated, so its checksums need no check. */
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	skb->csum_level = ~0;
+	return true;
+}
+
+/* Queue a packet for NAPI. False if the interface is down, or the queue is full. */
+static bool queue_packet(struct ipcp_dev *d, struct sk_buff *skb)
+{
+	if (!netif_running(d->dev) ||
+	    skb_queue_len_lockless(&d->rxq) >= IPCP_DEV_RXQ)
+		return false;
+	spin_lock(&d->rxq.lock);
+	__skb_queue_tail(&d->rxq, skb);
+	spin_unlock(&d->rxq.lock);
+	napi_schedule(&d->napi);
 	return true;
 }
 
@@ -73,14 +122,50 @@ void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 	struct ipcp_dev *d = netdev_priv(dev);
 	unsigned int len = skb->len;
 
-	if (likely(decapsulate_packet(dev, skb))) {
-		if (likely(gro_cells_receive(&d->gcells, skb) == NET_RX_SUCCESS))
-			dev_sw_netstats_rx_add(dev, len);
-	} else {
+	if (!decapsulate_packet(dev, skb)) {
 		DEV_STATS_INC(dev, rx_errors);
 		DEV_STATS_INC(dev, rx_frame_errors);
 		kfree_skb(skb);
+	} else if (!queue_packet(d, skb)) {
+		DEV_STATS_INC(dev, rx_dropped);
+		kfree_skb(skb);
+	} else {
+		dev_sw_netstats_rx_add(dev, len);
 	}
+}
+
+static void take_received(struct ipcp_dev *d)
+{
+	spin_lock(&d->rxq.lock);
+	skb_queue_splice_tail_init(&d->rxq, &d->polled);
+	spin_unlock(&d->rxq.lock);
+}
+
+/**
+ * ipcp_netdev_poll() - Pass received packets to the stack
+ * @napi: ipcp_dev.napi
+ * @budget: maximum number of packets
+ *
+ * Context: NAPI.
+ * Return: the number of packets.
+ */
+int ipcp_netdev_poll(struct napi_struct *napi, int budget)
+{
+	struct ipcp_dev *d = container_of(napi, struct ipcp_dev, napi);
+	struct sk_buff *skb;
+	int done;
+
+	for (done = 0; done < budget; done++) {
+		if (skb_queue_empty(&d->polled))
+			take_received(d);
+		skb = __skb_dequeue(&d->polled);
+		if (!skb)
+			break;
+		napi_gro_receive(napi, skb);
+	}
+	if (done < budget)
+		napi_complete_done(napi, done);
+	return done;
 }
 
 /* --- sending --- */
@@ -135,8 +220,8 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 
 	if (!flow || !(ipcp_kflow_state(flow) & IPCP_KFLOW_UP))
 		return &dev->stats.__tx_carrier_errors;
-	if (ip_tunnel_parse_protocol(skb) != skb->protocol ||
-	    !pskb_inet_may_pull(skb))
+	if (!pskb_inet_may_pull(skb) ||
+	    ip_tunnel_parse_protocol(skb) != skb->protocol)
 		return &dev->stats.__tx_errors;
 	mtu = ipcp_kflow_mtu(flow);
 	if (likely(!too_long(skb, mtu)))
@@ -160,20 +245,19 @@ static bool send_large(struct net_device *dev, struct ipcp_kflow *flow,
 	int sent;
 
 	*done = 0;
-	if (!ipcp_tcp_cut_init(&cut, skb))
+	if (!ipcp_api_sends_now(flow) || !ipcp_tcp_cut_init(&cut, skb))
 		return false;
 	for (; *done < cut.count; *done += sent) {
 		segs = ipcp_tcp_cut_some(&cut, *done, &count);
 		sent = segs ? ipcp_api_send_segs(flow, segs, ds) : 0;
 		if (unlikely(!sent))
 			return false;
-		if (likely(sent > 0)) {
-			dev_sw_netstats_tx_add(dev, sent,
-					       ipcp_tcp_cut_len(&cut, *done, sent));
-		} else {
-			DEV_STATS_ADD(dev, tx_dropped, count);
-			sent = count;
+		if (unlikely(sent < 0)) {
+			DEV_STATS_ADD(dev, tx_dropped, cut.count - *done);
+			return true;
 		}
+		dev_sw_netstats_tx_add(dev, sent,
+				       ipcp_tcp_cut_len(&cut, *done, sent));
 	}
 	return true;
 }

@@ -169,6 +169,7 @@ struct sk_buff *ipcp_tcp_cut_some(struct ipcp_tcp_cut *cut, unsigned int no,
 	segs = ipcp_tx_segs_alloc(len, last, *count, GFP_ATOMIC);
 	if (!segs)
 		return NULL;
+	segs->priority = cut->skb->priority;
 	ipcp_cursor_init(&from, cut->skb, cut->head_len + no * cut->mss);
 	ipcp_cursor_init(&to, segs, 0);
 	for (unsigned int i = 0; i < *count; i++) {

@@ -36,22 +36,23 @@ static_assert((int)IPCP_REKEY_LINK_KEYLESS == IPCP_KFLOW_KEYLESS);
 
 /* --- the device --- */
 
-static int link_init(struct net_device *dev)
+static int link_open(struct net_device *dev)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
 
-	return gro_cells_init(&d->gcells, dev);
-}
-
-static int link_open(struct net_device *dev)
-{
+	napi_enable(&d->napi);
 	netif_start_queue(dev);
 	return 0;
 }
 
 static int link_stop(struct net_device *dev)
 {
+	struct ipcp_dev *d = netdev_priv(dev);
+
 	netif_stop_queue(dev);
+	napi_disable(&d->napi);
+	skb_queue_purge(&d->rxq);
+	__skb_queue_purge(&d->polled);
 	return 0;
 }
 
@@ -64,14 +65,13 @@ static void link_uninit(struct net_device *dev)
 	mutex_lock(&d->lock);
 	ipcp_netdev_end_flow(d);
 	mutex_unlock(&d->lock);
-	gro_cells_destroy(&d->gcells);
+	skb_queue_purge(&d->rxq);
 	list_del_init(&d->list);
 	if (d->cred)
 		put_cred(d->cred);
 }
 
 static const struct net_device_ops netdev_ops = {
-	.ndo_init = link_init,
 	.ndo_open = link_open,
 	.ndo_stop = link_stop,
 	.ndo_uninit = link_uninit,
@@ -196,6 +196,9 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 	mutex_init(&d->lock);
 	INIT_DELAYED_WORK(&d->work, ipcp_netdev_tend);
 	INIT_LIST_HEAD(&d->list);
+	skb_queue_head_init(&d->rxq);
+	__skb_queue_head_init(&d->polled);
+	netif_napi_add(dev, &d->napi, ipcp_netdev_poll);
 	netif_carrier_off(dev);
 	err = register_netdevice(dev);
 	if (err)

@@ -159,6 +159,7 @@ static struct sk_buff *large_packet(struct kunit *test, const struct tcp_case *p
 	add_frags(test, skb, p->len - p->linear);
 	fill_ip(p, skb);
 	fill_tcp(p, skb);
+	skb->priority = 6;
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_transport_header(skb) - skb->head;
 	skb->csum_offset = offsetof(struct tcphdr, check);
@@ -253,6 +254,7 @@ static void the_packet_stays_as_it_was(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, ipcp_tcp_cut_init(&cut, skb));
 	segs = ipcp_tcp_cut_some(&cut, 0, &count);
 	KUNIT_ASSERT_NOT_NULL(test, segs);
+	KUNIT_EXPECT_EQ(test, segs->priority, 6);
 	kfree_skb(segs);
 	KUNIT_ASSERT_EQ(test, skb_linearize(skb), 0);
 	KUNIT_EXPECT_MEMEQ(test, skb->data, before->data, before->len);
