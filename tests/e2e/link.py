@@ -154,20 +154,28 @@ def packets(host, dev):
                                           for what in ("errors", "dropped")]
 
 
+def count_packets():
+    """Sent by alice and received by bob; and the other way."""
+    (back, sent, _), (received, returned, _) = (packets(host, "flow0") for host in INNER)
+    return (sent, received), (returned, back)
+
+
 @case("large TCP packets cross whole, also where their keys change; each packet is counted")
 def large():
     with links(packets_per_leaf=PER_LEAF, **PATIENT) as agents:
-        crossed = packets("alice", "veth")[1]
+        reachable()
+        before, crossed = count_packets(), packets("alice", "veth")[1]
+        failed = [packets(host, "flow0")[2] for host in INNER]
         for address in INNER["bob"], INNER6["bob"]:
             transfer = Transfer(address)
             rekey(agents)
             transfer.whole()
-        until(lambda: packets("alice", "flow0")[1] == packets("bob", "flow0")[0] and
-              packets("bob", "flow0")[1] == packets("alice", "flow0")[0],
-              "what was sent was received")
-        same([packets(host, "flow0")[2] for host in INNER], [[0] * 4] * 2)
+        until(lambda: [sent - received for sent, received in count_packets()] ==
+              [sent - received for sent, received in before], "what was sent was received")
         same(lost(), {})
-        sent, crossed = packets("alice", "flow0")[1], packets("alice", "veth")[1] - crossed
+        same([packets(host, "flow0")[2] for host in INNER], failed)
+        sent, crossed = (count_packets()[0][0] - before[0][0],
+                         packets("alice", "veth")[1] - crossed)
         note(f"{sent} packets in {crossed} buffers")
         # how large they are depends on how fast TCP finds the path
         assert crossed < 3 * sent // 4, (sent, crossed)
@@ -221,9 +229,33 @@ def datagrams(tos, count=5):
     return inside, outside
 
 
+def delivered_ce():
+    """How many packets alice's TCP was told of that arrived with CE."""
+    words = subprocess.run(["ip", "netns", "exec", "alice", "nstat", "-asz",
+                            "TcpExtTCPDeliveredCE"], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.split()
+    return int(words[words.index("TcpExtTCPDeliveredCE") + 1])
+
+
+def tcp_ecn(mode):
+    """Whether TCP asks for ECN."""
+    for host in INNER:
+        same(there(host, "sysctl", "-qw", f"net.ipv4.tcp_ecn={mode}"), 0)
+
+
+def told_ce():
+    """Of how many it is told in a transfer over IPv4 and one over IPv6."""
+    first = delivered_ce()
+    for address in INNER["bob"], INNER6["bob"]:
+        Transfer(address).whole()
+    return delivered_ce() - first
+
+
 @case("ECN is as RFC 6040 has it, and the outside shows no DSCP")
 def ecn():
     with links():
+        tcp_ecn(1)
+        same(told_ce(), 0)
         same(datagrams(0xb8), ({0xb8}, {0}))
         same(datagrams(0xb8 | ECT0), ({0xb8 | ECT0}, {ECT0}))
         # as a router does that is about to drop packets
@@ -232,7 +264,11 @@ def ecn():
         same(there("alice", "nft", rules), 0)
         try:
             same(datagrams(0xb8 | ECT0), ({0xb8 | CE}, {CE}))
+            marked = told_ce()
+            note(f"TCP was told of {marked} packets")
+            assert marked, "large packets of TCP lose the mark"
         finally:
+            tcp_ecn(2)
             there("alice", "nft", "delete table ip outer")
         same(lost(), {})
 
