@@ -19,7 +19,6 @@
 
 #define IPCP_BUDGET	64	/* buffers received per run of the work */
 #define IPCP_COPYBREAK	256	/* longest message that is always copied */
-#define IPCP_PULL_LEN	96	/* room to pull headers, if it is not copied */
 
 /* Take the first buffer out of the ring. Return NULL if the ring is empty. */
 static struct sk_buff *take_buffer(struct ipcp_kflow *k)
@@ -84,7 +83,7 @@ static struct sk_buff *next_of(struct ipcp_kflow *k, struct ipcp_cursor *c,
 	bool paged = k->ops->receive_paged && msg_len > IPCP_COPYBREAK && c->frag;
 	struct sk_buff *skb;
 
-	skb = ipcp_tx_alloc(paged ? IPCP_PULL_LEN : msg_len, GFP_ATOMIC);
+	skb = ipcp_tx_alloc(paged ? IPCP_KFLOW_PULL : msg_len, GFP_ATOMIC);
 	if (unlikely(!skb))
 		ipcp_flow_dropped(k->flow, len, IPCP_DROP_NOMEM);
 	else if (paged)

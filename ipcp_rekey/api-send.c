@@ -281,7 +281,8 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
  * @dsfield: traffic class of the outer packets
  *
  * Messages in such a buffer are not held: those that have to wait for a key are
- * sent with ipcp_api_send(), each in a buffer of its own.
+ * sent with ipcp_api_send(), each in a buffer of its own. To keep the order, call
+ * this function only if ipcp_api_sends_now().
  *
  * Context: As for ipcp_kflow_send().
  * Return: the number of messages sent, which are the first of the buffer and may
@@ -293,8 +294,7 @@ int ipcp_api_send_segs(struct ipcp_kflow *flow, struct sk_buff *skb,
 	int err;
 
 	ipcp_cb(skb)->dsfield = dsfield;
-	err = ipcp_api_sends_now(flow) ? ipcp_tx_try(flow->flow, skb) :
-					 -EINPROGRESS;
+	err = ipcp_tx_try(flow->flow, skb);
 	if (unlikely(ipcp_tx_kept(err))) {
 		kfree_skb(skb);
 		return 0;

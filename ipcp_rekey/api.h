@@ -10,6 +10,9 @@ struct ipcp_consumer;
 struct ipcp_flow;
 struct ipcp_net;
 
+/* Room in a buffer for @receive_paged to pull headers into, in bytes. */
+#define IPCP_KFLOW_PULL		96U
+
 /**
  * struct ipcp_kflow_cb - control block of a received message
  * @dsfield: traffic class of the outer packet

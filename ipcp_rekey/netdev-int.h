@@ -3,8 +3,8 @@
 #ifndef _IPCP_NETDEV_INT_H
 #define _IPCP_NETDEV_INT_H
 
+#include <linux/ipv6.h>
 #include <linux/netdevice.h>
-#include <linux/tcp.h>
 #include <uapi/linux/ipcp_rekey_link.h>
 
 #include "api.h"
@@ -82,17 +82,15 @@ static inline struct ipcp_kflow *ipcp_netdev_flow(struct ipcp_dev *d)
 }
 
 /* Longest IP and TCP headers of a packet that is segmented here, in bytes. */
-#define IPCP_TCP_HEAD_MAX	100
+#define IPCP_TCP_HEAD_MAX	(sizeof(struct ipv6hdr) + 15 * 4)
 
 /**
  * struct ipcp_tcp_cut - a TCP packet that is being segmented
- * @skb: the packet
+ * @skb: the packet, with both headers in the linear part
  * @ip_len: length of its IP header in bytes
  * @head_len: length of its IP and TCP headers
  * @mss: length of the payload of each segment but the last
  * @count: number of segments
- * @id: identification of the first, for IPv4
- * @first: TCP header of the packet
  * @head: headers of the segment that is being written
  */
 struct ipcp_tcp_cut {
@@ -101,8 +99,6 @@ struct ipcp_tcp_cut {
 	unsigned int head_len;
 	unsigned int mss;
 	unsigned int count;
-	u16 id;
-	struct tcphdr first;
 	u8 head[IPCP_TCP_HEAD_MAX] __aligned(4);
 };
 

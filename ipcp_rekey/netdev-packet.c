@@ -15,7 +15,6 @@
 #include "netdev-int.h"
 
 #define IPCP_DEV_RXQ		1024	/* packets queued for NAPI */
-#define IPCP_DEV_PULL		96U	/* bytes that are made linear, of most packets */
 
 /* --- receiving --- */
 
@@ -72,7 +71,7 @@ static bool pull_headers(const struct net_device *dev, struct sk_buff *skb,
 		return true;
 	if (likely(in->is_tcp && !netif_elide_gro(dev)))
 		return likely(!marks) || pskb_inet_may_pull(skb);
-	return pskb_may_pull(skb, min(skb->len, IPCP_DEV_PULL));
+	return pskb_may_pull(skb, min(skb->len, IPCP_KFLOW_PULL));
 }
 
 /* Turn a message into a packet of the interface. False if it is not IP. */
@@ -245,10 +244,11 @@ static bool send_large(struct net_device *dev, struct ipcp_kflow *flow,
 	int sent;
 
 	*done = 0;
-	if (!ipcp_api_sends_now(flow) || !ipcp_tcp_cut_init(&cut, skb))
+	if (!ipcp_tcp_cut_init(&cut, skb))
 		return false;
 	for (; *done < cut.count; *done += sent) {
-		segs = ipcp_tcp_cut_some(&cut, *done, &count);
+		segs = ipcp_api_sends_now(flow) ?
+			ipcp_tcp_cut_some(&cut, *done, &count) : NULL;
 		sent = segs ? ipcp_api_send_segs(flow, segs, ds) : 0;
 		if (unlikely(!sent))
 			return false;

@@ -32,6 +32,11 @@ static unsigned int ip_header_len(const struct sk_buff *skb)
 	return ipv6_hdr(skb)->nexthdr == IPPROTO_TCP ? sizeof(struct ipv6hdr) : 0;
 }
 
+static const struct tcphdr *tcp_of(const struct sk_buff *skb, unsigned int ip_len)
+{
+	return (const struct tcphdr *)(skb->data + ip_len);
+}
+
 /* True if the checksum is left to the device, as it is in every large packet. */
 static bool has_partial_csum(const struct sk_buff *skb, unsigned int ip_len)
 {
@@ -59,7 +64,7 @@ bool ipcp_tcp_cut_init(struct ipcp_tcp_cut *cut, struct sk_buff *skb)
 	    !has_partial_csum(skb, ip_len) ||
 	    skb_headlen(skb) < ip_len + sizeof(*th))
 		return false;
-	th = (const struct tcphdr *)(skb->data + ip_len);
+	th = tcp_of(skb, ip_len);
 	cut->skb = skb;
 	cut->ip_len = ip_len;
 	cut->head_len = ip_len + th->doff * 4;
@@ -69,8 +74,6 @@ bool ipcp_tcp_cut_init(struct ipcp_tcp_cut *cut, struct sk_buff *skb)
 		return false;
 	cut->count = DIV_ROUND_UP(skb->len - cut->head_len, cut->mss);
 	memcpy(cut->head, skb->data, cut->head_len);
-	cut->first = *th;
-	cut->id = ip_len == sizeof(struct iphdr) ? ntohs(ip_hdr(skb)->id) : 0;
 	return ipcp_tx_segs_max(cut->head_len + cut->mss);
 }
 
@@ -83,7 +86,7 @@ static unsigned int payload_len(const struct ipcp_tcp_cut *cut, unsigned int no)
 /* Set sequence number and flags of a segment, as tcp_gso_segment() does. */
 static void set_tcp(struct ipcp_tcp_cut *cut, struct tcphdr *th, unsigned int no)
 {
-	const struct tcphdr *first = &cut->first;
+	const struct tcphdr *first = tcp_of(cut->skb, cut->ip_len);
 	bool last = no == cut->count - 1;
 
 	th->seq = htonl(ntohl(first->seq) + no * cut->mss);
@@ -99,7 +102,7 @@ static void finish4(struct ipcp_tcp_cut *cut, struct tcphdr *th,
 	struct iphdr *iph = (struct iphdr *)cut->head;
 
 	iph->tot_len = htons(sizeof(*iph) + len);
-	iph->id = htons(cut->id + no);
+	iph->id = htons(ntohs(ip_hdr(cut->skb)->id) + no);
 	ip_send_check(iph);
 	th->check = csum_tcpudp_magic(iph->saddr, iph->daddr, len, IPPROTO_TCP,
 				      csum);

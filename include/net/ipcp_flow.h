@@ -59,8 +59,8 @@ enum ipcp_kflow_state {
  *	release the flow later. If it returns a negative errno, the flow is
  *	released.
  *
- * @receive, @receive_paged, @room and @changed are called in a softirq, one at a time for a
- * flow, and may send. @served and @accept are called in process context, one at
+ * @receive, @receive_paged, @room and @changed are called in a softirq, one at a
+ * time for a flow, and may send. @served and @accept are called in process context, one at
  * a time for a listener. They may sleep, but must not end the listener. No
  * callback runs after the function that ends the flow or the listener has
  * returned.

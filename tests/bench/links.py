@@ -19,6 +19,7 @@ import subprocess
 import sys
 
 import keys
+import samples
 from interface import INNER, OUTER, ip, links
 from ipcp import Netlink, attr, until
 
@@ -219,12 +220,7 @@ def profile(program):
                     each = transfer(addresses, *options)
                     transfer(addresses, *options, before=[program, table])
                 print(f"{name}, {way}: {each:.2f} a byte", file=out)
-                with open(table, encoding="ascii") as f:
-                    found = [line.split() for line in f]
-                for samples, function in found[1:]:
-                    cost = int(samples) / int(found[0][0]) * each
-                    if cost >= 0.005:
-                        print(f"{cost:8.2f}  {function}", file=out)
+                samples.report(table, each, 2, out)
 
 
 def available(name):

@@ -19,6 +19,7 @@ import subprocess
 import sys
 
 import keys
+import samples
 from ipcp import enter
 
 CIPHERS = {"aes": 901, "chacha": 1018}
@@ -132,13 +133,7 @@ def profile(flows, plan, pair):
                 measure(pair, flows, row, (f"{os.path.dirname(pair)}/profile", table))
             print(f"{row['way']} {row['cipher']}, {row['size']} bytes, batches of {row['batch']}, "
                   f"offload {row['offload']}: {each:.0f}", file=out)
-            with open(table, encoding="ascii") as f:
-                found = [line.split() for line in f]
-            for samples, name in found[1:]:
-                cost = int(samples) / int(found[0][0]) * each
-                if cost >= 1:
-                    print(f"{cost:8.0f}  {name}", file=out)
-    os.unlink(table)
+            samples.report(table, each, 0, out)
 
 
 def times(flows, pair):

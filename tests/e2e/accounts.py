@@ -322,6 +322,21 @@ def use_up(agents, numbers):
     return errors
 
 
+def refused_addresses(agents, numbers):
+    """Addresses and first keys for flows: for which of both there was no memory."""
+    refused = []
+    for i, number in enumerate(numbers):
+        try:
+            agents.bob.do("FLOW_ALLOCATE", "FLOW", id=number, cipher=CIPHER,
+                          peer=sockaddr("alice"), peer_eid=1 + i, seed=os.urandom(32),
+                          generation=generation(agents.bob, number))
+        except OSError as err:
+            same(err.errno, errno.ENOMEM)
+            # only the keys are spoken of
+            refused.append("keys" if err.says else "address")
+    return refused
+
+
 def ask_on(number, refusals):
     """Brings a blob over and over, and counts how often it is refused."""
     agent = Netlink("bob")
@@ -359,17 +374,7 @@ def later_at_the_limit():
             blobs = use_up(agents, early)
             note(f"blobs: {blobs}")
             same(set(blobs) - {0}, {errno.ENOMEM}, "blobs")
-            addresses = []
-            for i, number in enumerate(early):
-                try:
-                    agents.bob.do("FLOW_ALLOCATE", "FLOW", id=number, cipher=CIPHER,
-                                  peer=sockaddr("alice"), peer_eid=1 + i,
-                                  seed=os.urandom(32),
-                                  generation=generation(agents.bob, number))
-                except OSError as err:
-                    same(err.errno, errno.ENOMEM)
-                    # only the keys are spoken of
-                    addresses.append("keys" if err.says else "address")
+            addresses = refused_addresses(agents, early)
             note(f"refused for lack of memory for: {addresses}")
             assert "address" in addresses, "no address was refused"
             pids.append(spawn(ask_on, flows[0][1].info().id, refusals))
