@@ -186,7 +186,7 @@ static bool follow_flow(struct ipcp_dev *d)
  * Only try to take RTNL: its holder may be waiting for this work item. Return
  * false if the caller has to try again.
  */
-static bool set_mtu(struct ipcp_dev *d)
+static bool resize_link(struct ipcp_dev *d)
 {
 	struct net_device *dev = d->dev;
 	unsigned int mtu;
@@ -249,6 +249,6 @@ void ipcp_netdev_tend(struct work_struct *work)
 	resize = follow_flow(d);
 	mutex_unlock(&d->lock);
 
-	if (resize && !set_mtu(d))
+	if (resize && !resize_link(d))
 		mod_delayed_work(ipcp_wq, &d->work, 1);
 }

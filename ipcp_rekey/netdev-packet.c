@@ -176,7 +176,8 @@ static bool too_long(const struct sk_buff *skb, unsigned int mtu)
 }
 
 /* Tell the sender the path MTU, and let the work item lower the device MTU. */
-static void tell_mtu(struct ipcp_dev *d, struct sk_buff *skb, unsigned int mtu)
+static void answer_too_big(struct ipcp_dev *d, struct sk_buff *skb,
+			   unsigned int mtu)
 {
 	if (mtu < READ_ONCE(d->dev->mtu))
 		ipcp_netdev_tend_soon(d);
@@ -225,7 +226,7 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 	mtu = ipcp_kflow_mtu(flow);
 	if (likely(!too_long(skb, mtu)))
 		return NULL;
-	tell_mtu(d, skb, mtu);
+	answer_too_big(d, skb, mtu);
 	return &dev->stats.__tx_errors;
 }
 

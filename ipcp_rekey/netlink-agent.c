@@ -51,7 +51,7 @@ unlock:
 
 int ipcp_rekey_nl_upcall_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ipcp_reader reader = ipcp_nl_reader(skb);
+	struct ipcp_viewer viewer = ipcp_nl_viewer(skb);
 	struct ipcp_upcall *up;
 	struct sk_buff *rsp;
 	int err = -ENOMEM;
@@ -74,7 +74,7 @@ again:
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_UPCALL_GET, size, &hdr);
 	if (rsp)
 		err = ipcp_nl_reply_send(info, rsp, hdr,
-					 ipcp_show_upcall(rsp, up, &reader));
+					 ipcp_show_upcall(rsp, up, &viewer));
 	if (err) {
 		ipcp_upcall_requeue(ipcp_nl_net(info), up);
 		return -ENOBUFS;	/* EAGAIN would mean an empty queue */
@@ -138,7 +138,7 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,
 		     const struct ipcp_listener *l)
 {
-	struct ipcp_reader reader = ipcp_nl_reader(cb->skb);
+	struct ipcp_viewer viewer = ipcp_nl_viewer(cb->skb);
 	void *hdr;
 
 	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
@@ -146,7 +146,7 @@ static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,
 			  IPCP_REKEY_CMD_NAME_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (ipcp_show_name(skb, l, &reader)) {
+	if (ipcp_show_name(skb, l, &viewer)) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}

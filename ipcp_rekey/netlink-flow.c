@@ -42,7 +42,7 @@ static struct ipcp_flow *flow_to_show(struct genl_info *info)
 
 int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ipcp_reader reader = ipcp_nl_reader(skb);
+	struct ipcp_viewer viewer = ipcp_nl_viewer(skb);
 	struct ipcp_flow *flow = flow_to_show(info);
 	struct sk_buff *rsp;
 	int err = -ENOMEM;
@@ -53,7 +53,7 @@ int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_GET, NLMSG_GOODSIZE, &hdr);
 	if (rsp)
 		err = ipcp_nl_reply_send(info, rsp, hdr,
-					 ipcp_show_flow(rsp, flow, &reader));
+					 ipcp_show_flow(rsp, flow, &viewer));
 	ipcp_flow_put(flow);
 	return err;
 }
@@ -61,7 +61,7 @@ int ipcp_rekey_nl_flow_get_doit(struct sk_buff *skb, struct genl_info *info)
 int ipcp_rekey_nl_flow_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)
 {
-	struct ipcp_reader reader = ipcp_nl_reader(cb->skb);
+	struct ipcp_viewer viewer = ipcp_nl_viewer(cb->skb);
 	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
 	struct ipcp_flow *flow;
 	unsigned long id = cb->args[0];
@@ -72,7 +72,7 @@ int ipcp_rekey_nl_flow_get_dumpit(struct sk_buff *skb,
 					cb->nlh->nlmsg_seq, genl_info_dump(cb)->family,
 					NLM_F_MULTI, IPCP_REKEY_CMD_FLOW_GET);
 
-		err = hdr ? ipcp_show_flow(skb, flow, &reader) : -EMSGSIZE;
+		err = hdr ? ipcp_show_flow(skb, flow, &viewer) : -EMSGSIZE;
 		if (!err)
 			genlmsg_end(skb, hdr);
 		else if (hdr)

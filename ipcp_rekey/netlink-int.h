@@ -29,9 +29,9 @@ static inline u32 ipcp_nl_u32(const struct nlattr *nla)
 }
 
 /* Return whose numbers the answer to a request has. */
-static inline struct ipcp_reader ipcp_nl_reader(const struct sk_buff *request)
+static inline struct ipcp_viewer ipcp_nl_viewer(const struct sk_buff *request)
 {
-	return (struct ipcp_reader){
+	return (struct ipcp_viewer){
 		.users = sk_user_ns(NETLINK_CB(request).sk),
 		.pids = task_active_pid_ns(current),
 	};

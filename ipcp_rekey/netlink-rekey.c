@@ -117,7 +117,7 @@ static u32 claim_limit(struct genl_info *info)
 int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipcp_claim claims[IPCP_CLAIM_ANSWER];
-	struct ipcp_reader reader = ipcp_nl_reader(skb);
+	struct ipcp_viewer viewer = ipcp_nl_viewer(skb);
 	int n = claim_limit(info), err = 0;
 	struct sk_buff *rsp;
 	void *hdr;
@@ -138,7 +138,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		return n;
 	}
 	for (int i = 0; i < n; i++)
-		err = err ?: ipcp_show_claim(rsp, &claims[i], &reader);
+		err = err ?: ipcp_show_claim(rsp, &claims[i], &viewer);
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	for (int i = 0; i < n; i++) {
 		if (err)	/* the agent does not know of the claim */

@@ -27,12 +27,12 @@ static int show_user(struct sk_buff *skb, const struct ipcp_user *user, uid_t ui
 static int dump_user(struct sk_buff *skb, struct netlink_callback *cb,
 		     const struct ipcp_user *user)
 {
-	struct ipcp_reader reader = ipcp_nl_reader(cb->skb);
-	uid_t uid = from_kuid(reader.users, user->uid);
+	struct ipcp_viewer viewer = ipcp_nl_viewer(cb->skb);
+	uid_t uid = from_kuid(viewer.users, user->uid);
 	void *hdr;
 
 	if (uid == (uid_t)-1)
-		return 0;	/* not of the reader's user namespace */
+		return 0;	/* not of the viewer's user namespace */
 	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 			  genl_info_dump(cb)->family, NLM_F_MULTI,
 			  IPCP_REKEY_CMD_USER_GET);

@@ -49,7 +49,7 @@ int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn)
 }
 
 /*
- * A user or group that the reader has no number for is shown as -1, which no
+ * A user or group that the viewer has no number for is shown as -1, which no
  * policy can name.
  */
 static int put_groups(struct sk_buff *skb, const struct group_info *groups,
@@ -79,7 +79,7 @@ static int put_exe(struct sk_buff *skb, const struct ipcp_owner *owner)
 }
 
 static int put_owner(struct sk_buff *skb, int attr,
-		     const struct ipcp_owner *owner, const struct ipcp_reader *reader)
+		     const struct ipcp_owner *owner, const struct ipcp_viewer *viewer)
 {
 	/* Pairs with smp_store_release() in ipcp_owner_current(). */
 	struct pid *pid = smp_load_acquire(&owner->pid);
@@ -91,11 +91,11 @@ static int put_owner(struct sk_buff *skb, int attr,
 	nest = nla_nest_start(skb, attr);
 	if (!nest)
 		return -EMSGSIZE;
-	err = U32(CRED_UID, from_kuid(reader->users, owner->uid)) ?:
-	      U32(CRED_GID, from_kgid(reader->users, owner->gid)) ?:
-	      U32(CRED_PID, pid_nr_ns(pid, reader->pids)) ?:
+	err = U32(CRED_UID, from_kuid(viewer->users, owner->uid)) ?:
+	      U32(CRED_GID, from_kgid(viewer->users, owner->gid)) ?:
+	      U32(CRED_PID, pid_nr_ns(pid, viewer->pids)) ?:
 	      STR(CRED_COMM, owner->comm) ?:
-	      put_groups(skb, owner->groups, reader->users) ?:
+	      put_groups(skb, owner->groups, viewer->users) ?:
 	      put_exe(skb, owner);
 	if (!err)
 		nla_nest_end(skb, nest);
@@ -191,11 +191,11 @@ static u32 alloc_time_left(const struct ipcp_flow *flow)
 }
 
 static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
-		     const struct ipcp_reader *reader)
+		     const struct ipcp_viewer *viewer)
 {
 	return U32(UPCALL_EID, flow->eid) ?:
 	       STR(UPCALL_NAME, flow->name) ?:
-	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, reader) ?:
+	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &flow->owner, viewer) ?:
 	       put_qos(skb, IPCP_REKEY_A_UPCALL_QOS, &flow->qos) ?:
 	       U32(UPCALL_TIMEOUT, alloc_time_left(flow)) ?:
 	       U32(UPCALL_GENERATION, READ_ONCE(flow->rk.drops)) ?:
@@ -206,26 +206,26 @@ static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
  * ipcp_show_upcall() - Write an upcall
  * @skb: message
  * @up: upcall
- * @reader: whose numbers of users and processes are shown
+ * @viewer: whose numbers of users and processes are shown
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
-		     const struct ipcp_reader *reader)
+		     const struct ipcp_viewer *viewer)
 {
 	return U64(UPCALL_ID, up->id) ?:
 	       U32(UPCALL_TYPE, up->type) ?:
 	       (up->flow_id ? U32(UPCALL_FLOW_ID, up->flow_id) : 0) ?:
 	       (up->name ? STR(UPCALL_NAME, up->name) : 0) ?:
-	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &up->owner, reader) ?:
+	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &up->owner, viewer) ?:
 	       put_endpoint(skb, IPCP_REKEY_A_UPCALL_PEER, &up->from.peer) ?:
 	       put_local(skb, IPCP_REKEY_A_UPCALL_LOCAL, &up->from) ?:
 	       (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL ?
 			U32(UPCALL_SOCKET, up->slot) : 0) ?:
 	       (up->type == IPCP_REKEY_UPCALL_TYPE_SEALED ?
 			U8(UPCALL_EPOCH, up->epoch) : 0) ?:
-	       (up->flow ? put_alloc(skb, up->flow, reader) : 0) ?:
+	       (up->flow ? put_alloc(skb, up->flow, viewer) : 0) ?:
 	       put_message(skb, up->skb);
 }
 
@@ -412,13 +412,13 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
  * ipcp_show_flow() - Write a flow
  * @skb: message
  * @flow: flow
- * @reader: whose numbers of users and processes are shown
+ * @viewer: whose numbers of users and processes are shown
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
-		   const struct ipcp_reader *reader)
+		   const struct ipcp_viewer *viewer)
 {
 	struct key_view v;
 
@@ -435,9 +435,9 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 	       U32(FLOW_DIRECT, ipcp_registry_is_direct(flow)) ?:
 	       U32(FLOW_ENCRYPTED, v.encrypted) ?:
 	       put_qos(skb, IPCP_REKEY_A_FLOW_QOS, &flow->qos) ?:
-	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, reader) ?:
+	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, viewer) ?:
 	       U32(FLOW_N_1_PID,
-		   pid_nr_ns(ipcp_registry_get_n_1_pid(flow), reader->pids)) ?:
+		   pid_nr_ns(ipcp_registry_get_n_1_pid(flow), viewer->pids)) ?:
 	       put_keys(skb, flow, &v) ?:
 	       put_settings(skb, flow) ?:
 	       put_blob(skb, IPCP_REKEY_A_FLOW_BLOB, flow) ?:
@@ -448,16 +448,16 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
  * ipcp_show_name() - Write a name that is served
  * @skb: message
  * @l: listener
- * @reader: whose numbers of users and processes are shown
+ * @viewer: whose numbers of users and processes are shown
  *
  * Context: Process context, under ipn->lock.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
-		   const struct ipcp_reader *reader)
+		   const struct ipcp_viewer *viewer)
 {
 	return STR(NAME_NAME, l->name) ?:
-	       put_owner(skb, IPCP_REKEY_A_NAME_CRED, &l->owner, reader) ?:
+	       put_owner(skb, IPCP_REKEY_A_NAME_CRED, &l->owner, viewer) ?:
 	       U32(NAME_GRANTED, l->answered && !l->error) ?:
 	       U32(NAME_BACKLOG, l->backlog) ?:
 	       U32(NAME_WAITING, list_count_nodes((struct list_head *)&l->waiting));
@@ -467,13 +467,13 @@ int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
  * ipcp_show_claim() - Write a claimed flow
  * @skb: message
  * @claim: claim
- * @reader: whose numbers of users and processes are shown
+ * @viewer: whose numbers of users and processes are shown
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
  */
 int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
-		    const struct ipcp_reader *reader)
+		    const struct ipcp_viewer *viewer)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPCP_REKEY_A_CLAIM_FLOW);
 	struct ipcp_flow *flow = claim->flow;
@@ -491,9 +491,9 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 	      U8(CLAIMED_EPOCH, claim->epoch) ?:
 	      U32(CLAIMED_EXCHANGE, claim->exchange) ?:
 	      U32(CLAIMED_CIPHER, READ_ONCE(flow->cipher)) ?:
-	      U32(CLAIMED_N_PID, pid_nr_ns(READ_ONCE(flow->owner.pid), reader->pids)) ?:
+	      U32(CLAIMED_N_PID, pid_nr_ns(READ_ONCE(flow->owner.pid), viewer->pids)) ?:
 	      U32(CLAIMED_N_1_PID,
-		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), reader->pids)) ?:
+		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), viewer->pids)) ?:
 	      U32(CLAIMED_DUE, claim->due) ?:
 	      nla_put(skb, IPCP_REKEY_A_CLAIMED_CHAIN, sizeof(claim->chain),
 		      &claim->chain) ?:

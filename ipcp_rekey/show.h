@@ -16,11 +16,11 @@ struct sk_buff;
 struct user_namespace;
 
 /**
- * struct ipcp_reader - who reads a message
- * @users: user namespace of the reader, in whose numbers users are shown
- * @pids: pid namespace of the reader, likewise for processes
+ * struct ipcp_viewer - who reads a message
+ * @users: user namespace of the viewer, in whose numbers users are shown
+ * @pids: pid namespace of the viewer, likewise for processes
  */
-struct ipcp_reader {
+struct ipcp_viewer {
 	struct user_namespace *users;
 	struct pid_namespace *pids;
 };
@@ -36,13 +36,13 @@ struct ipcp_reader {
 
 int ipcp_show_info(struct sk_buff *skb, struct ipcp_net *ipn);
 int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
-		     const struct ipcp_reader *reader);
+		     const struct ipcp_viewer *viewer);
 int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
-		   const struct ipcp_reader *reader);
+		   const struct ipcp_viewer *viewer);
 int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
-		   const struct ipcp_reader *reader);
+		   const struct ipcp_viewer *viewer);
 int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
-		    const struct ipcp_reader *reader);
+		    const struct ipcp_viewer *viewer);
 
 void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info);
 void ipcp_show_peer(const struct ipcp_flow *flow,

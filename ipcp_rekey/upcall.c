@@ -143,7 +143,7 @@ static void del_from_user(struct ipcp_net *ipn, struct ipcp_upcall *up)
  * Check that there is room for an upcall, and count a request or notification
  * for its user. Return 0 or why there is no room.
  */
-static int make_room(struct ipcp_net *ipn, struct ipcp_upcall *up)
+static int admit(struct ipcp_net *ipn, struct ipcp_upcall *up)
 {
 	unsigned int bytes = up->skb ? up->skb->truesize : 0, left;
 
@@ -213,7 +213,7 @@ static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 	int err;
 
 	spin_lock_bh(&ipn->upcall_lock);
-	err = READ_ONCE(ipn->agent) ? make_room(ipn, up) : -ENOTCONN;
+	err = READ_ONCE(ipn->agent) ? admit(ipn, up) : -ENOTCONN;
 	if (!err) {
 		if (id)
 			*id = up->id = ++ipn->upcall_id;
