@@ -47,6 +47,7 @@ void ipcp_file_free(struct ipcp_file *f)
 	put_net(f->ipn->net);
 	if (f->wait)
 		ipcp_consumer_put(&f->wait->consumer);
+	kfree(f->reason);
 	kfree(f);
 }
 

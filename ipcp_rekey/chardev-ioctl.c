@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/sock.h>
+#include <asm/ioctls.h>
 
 #include "chardev.h"
 #include "flow.h"
@@ -120,6 +121,41 @@ static int ioc_alloc(struct file *file, void *argp)
 	       0 : ipcp_io_not_allocated(f->flow);
 }
 
+/* Note why a name was refused. Called with f->lock held. */
+static void note_refusal(struct ipcp_file *f, const struct ipcp_listener *l)
+{
+	kfree(f->reason);
+	f->reason = kstrdup(l->reason, GFP_KERNEL_ACCOUNT);
+	f->refused = l->error;
+}
+
+/* Wait for the agent's answer. Called with f->lock held. */
+static int finish_listen(struct ipcp_file *f, struct ipcp_listener *l)
+{
+	int err = wait_event_interruptible(f->wait->wq,
+					   ipcp_listener_answered(l));
+
+	if (!err && l->error) {
+		note_refusal(f, l);
+		err = -l->error;
+	}
+	if (err)
+		ipcp_listen_end(l);
+	else
+		ipcp_file_become_listener(f, l);
+	return err;
+}
+
+/* Ask to serve a name. Called with f->lock held. Consumes the name on success. */
+static struct ipcp_listener *begin_listen(struct ipcp_file *f, char *name,
+					  u32 backlog)
+{
+	if (f->flow || f->listener)
+		return ERR_PTR(-EBUSY);
+	return ipcp_listen_new(f->ipn, name, backlog ?: IPCP_BACKLOG_DEFAULT,
+			       &f->wait->consumer);
+}
+
 static int ioc_listen(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
@@ -134,32 +170,21 @@ static int ioc_listen(struct file *file, void *argp)
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	err = mutex_lock_interruptible(&f->lock);
-	if (err)
-		goto err_name;
-	if (f->flow || f->listener) {
-		err = -EBUSY;
-		goto err_unlock;
+	if (err) {
+		kfree(name);
+		return err;
 	}
-	l = ipcp_listen_new(f->ipn, name,
-			    arg->backlog ?: IPCP_BACKLOG_DEFAULT,
-			    &f->wait->consumer);
+	l = begin_listen(f, name, arg->backlog);
 	if (IS_ERR(l)) {
 		err = PTR_ERR(l);
-		goto err_unlock;
-	}
-	err = wait_event_interruptible(f->wait->wq,
-				       ipcp_listener_answered(l)) ?: -l->error;
-	if (err)
-		ipcp_listen_end(l);
-	else
+		kfree(name);
+	} else if (file->f_flags & O_NONBLOCK) {
+		err = -EINPROGRESS;
 		ipcp_file_become_listener(f, l);
+	} else {
+		err = finish_listen(f, l);
+	}
 	mutex_unlock(&f->lock);
-	return err;
-
-err_unlock:
-	mutex_unlock(&f->lock);
-err_name:
-	kfree(name);
 	return err;
 }
 
@@ -177,6 +202,8 @@ static struct file *new_flow_file(const struct file *listener, bool nonblock)
 
 	if (!f)
 		return ERR_PTR(-ENOMEM);
+	f->rcvtimeo = READ_ONCE(l->rcvtimeo);
+	f->sndtimeo = READ_ONCE(l->sndtimeo);
 	file = anon_inode_getfile("[ipcp_rekey]", listener->f_op, f, flags);
 	if (IS_ERR(file)) {
 		ipcp_file_free(f);
@@ -197,6 +224,11 @@ static void give_flow(struct file *file, struct ipcp_flow *flow)
 	f->flow = flow;
 }
 
+static bool accept_wakes(struct ipcp_listener *l)
+{
+	return ipcp_listener_waiting(l) || ipcp_listener_refusal(l);
+}
+
 /* Wait for a flow to accept. */
 static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
 				   long timeo)
@@ -206,10 +238,13 @@ static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
 	int err;
 
 	while (!(flow = ipcp_listener_accept(l))) {
+		err = ipcp_listener_refusal(l);
+		if (err)
+			return ERR_PTR(-err);
 		if (file->f_flags & O_NONBLOCK)
 			return ERR_PTR(-EAGAIN);
 		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
-								     ipcp_listener_waiting(l),
+								     accept_wakes(l),
 								     timeo),
 				    &timeo);
 		if (err)
@@ -272,9 +307,28 @@ static int ioc_rekey(struct file *file, void *argp)
 	return ipcp_registry_take_pending(flow) ? 0 : -ENODATA;
 }
 
+static void show_listener(const struct ipcp_listener *l, struct ipcp_info *info)
+{
+	strscpy(info->name, l->name, sizeof(info->name));
+	info->error = ipcp_listener_refusal(l);
+	if (info->error)
+		strscpy(info->reason, l->reason, sizeof(info->reason));
+}
+
+/* Tell why a name was refused. Does not wait for another one's answer. */
+static void show_refusal(struct ipcp_file *f, struct ipcp_info *info)
+{
+	if (!mutex_trylock(&f->lock))
+		return;
+	info->error = f->refused;
+	strscpy(info->reason, f->reason ?: "", sizeof(info->reason));
+	mutex_unlock(&f->lock);
+}
+
 static int ioc_get_info(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
+	struct ipcp_listener *l = ipcp_file_listener(f);
 	struct ipcp_flow *flow = ipcp_file_flow(f);
 	struct ipcp_info *info = argp;
 	u32 size = info->size;
@@ -283,8 +337,10 @@ static int ioc_get_info(struct file *file, void *argp)
 	info->size = min_t(u32, size, sizeof(*info));
 	if (flow)
 		ipcp_show_for_program(flow, info);
-	else if (ipcp_file_listener(f))
-		strscpy(info->name, f->listener->name, sizeof(info->name));
+	else if (l)
+		show_listener(l, info);
+	else
+		show_refusal(f, info);
 	return 0;
 }
 
@@ -298,12 +354,20 @@ static int set_access(struct ipcp_flow *flow, u32 access)
 	return 0;
 }
 
+/* What can be set before a file is a flow. */
+#define IPCP_SET_EARLY	(IPCP_SET_RCVTIMEO | IPCP_SET_SNDTIMEO)
+
 static int check_set(const struct ipcp_set *arg)
 {
 	const u32 known = IPCP_SET_RCVTIMEO | IPCP_SET_SNDTIMEO |
-			  IPCP_SET_ACCESS | IPCP_SET_DOWN | IPCP_SET_PPL;
+			  IPCP_SET_ACCESS | IPCP_SET_DOWN | IPCP_SET_PPL |
+			  IPCP_SET_TIMESTAMP;
 
-	if (arg->mask & ~known || arg->reserved)
+	if (arg->mask & ~known)
+		return -EINVAL;
+	/* In the first version of the structure, a reserved field. */
+	if (arg->timestamp > 1 ||
+	    (arg->timestamp && !(arg->mask & IPCP_SET_TIMESTAMP)))
 		return -EINVAL;
 	if (arg->mask & IPCP_SET_DOWN && arg->down != 1)
 		return -EINVAL;
@@ -320,7 +384,7 @@ static int ioc_set(struct file *file, void *argp)
 	long rcv = 0, snd = 0;
 	int err;
 
-	if (!flow)
+	if (!flow && arg->mask & ~IPCP_SET_EARLY)
 		return -ENOTCONN;
 	err = check_set(arg);
 	if (!err && arg->mask & IPCP_SET_RCVTIMEO)
@@ -340,6 +404,8 @@ static int ioc_set(struct file *file, void *argp)
 		WRITE_ONCE(f->sndtimeo, snd);
 	if (arg->mask & IPCP_SET_PPL)
 		WRITE_ONCE(flow->ppl_shift, ilog2(arg->packets_per_leaf));
+	if (arg->mask & IPCP_SET_TIMESTAMP)
+		assign_bit(IPCP_FLOW_TIMESTAMP, &flow->bits, arg->timestamp);
 	if (arg->mask & IPCP_SET_DOWN) {
 		/* Go down before sending CLOSE: the peer may answer at once. */
 		ipcp_state_down(flow, ESHUTDOWN, "taken down by the program");
@@ -348,12 +414,15 @@ static int ioc_set(struct file *file, void *argp)
 	return 0;
 }
 
-static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg)
+static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg,
+		       u32 known)
 {
 	if (!ipcp_file_flow(f))
 		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
-	if (arg->flags & ~IPCP_BATCH_DONTWAIT || arg->reserved ||
-	    !arg->count || arg->count > IPCP_BATCH_MAX)
+	if (arg->flags & ~known || arg->reserved || !arg->count ||
+	    arg->count > IPCP_BATCH_MAX)
+		return -EINVAL;
+	if (arg->flags & IPCP_BATCH_PEEK && arg->count > 1)
 		return -EINVAL;
 	return 0;
 }
@@ -361,18 +430,34 @@ static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg)
 /* Fail as write(2) and read(2) do on a file opened for the other direction. */
 static int ioc_send(struct file *file, void *argp)
 {
+	const struct ipcp_batch *arg = argp;
+	int err;
+
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EBADF;
-	return check_batch(file->private_data, argp) ?:
-	       ipcp_io_send(file, argp);
+	err = check_batch(file->private_data, arg, IPCP_BATCH_DONTWAIT) ?:
+	      (arg->times ? -EINVAL : 0);
+	return err ?: ipcp_io_send(file, arg);
 }
 
 static int ioc_recv(struct file *file, void *argp)
 {
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
-	return check_batch(file->private_data, argp) ?:
+	return check_batch(file->private_data, argp, IPCP_BATCH_DONTWAIT |
+			   IPCP_BATCH_PEEK | IPCP_BATCH_TRUNC) ?:
 	       ipcp_io_recv(file, argp);
+}
+
+/* The one ioctl that is not ours: its argument is an int. */
+static int ioc_fionread(struct file *file, int __user *len)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_flow *flow = ipcp_file_flow(f);
+
+	if (!flow)
+		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
+	return put_user(ipcp_io_next_len(flow), len);
 }
 
 /**
@@ -403,7 +488,7 @@ static const struct ioc iocs[] = {
 	IOC(ACCEPT, ioc_accept, ipcp_accept, qos, true),
 	[_IOC_NR(IPCP_IOC_REKEY)] = { .fn = ioc_rekey },
 	IOC(GET_INFO, ioc_get_info, ipcp_info, size, true),
-	IOC(SET, ioc_set, ipcp_set, reserved, false),
+	IOC(SET, ioc_set, ipcp_set, timestamp, false),
 	IOC(SEND, ioc_send, ipcp_batch, reserved, false),
 	IOC(RECV, ioc_recv, ipcp_batch, reserved, false),
 };
@@ -439,6 +524,8 @@ long ipcp_chardev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	u32 usize;
 	int err;
 
+	if (cmd == FIONREAD)
+		return ioc_fionread(file, (int __user *)uarg);
 	if (_IOC_TYPE(cmd) != IPCP_IOC_TYPE || _IOC_SIZE(cmd) ||
 	    _IOC_DIR(cmd) || _IOC_NR(cmd) >= ARRAY_SIZE(iocs) ||
 	    !iocs[_IOC_NR(cmd)].fn)

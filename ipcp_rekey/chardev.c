@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 #include <net/sock.h>
 
 #include "chardev.h"
@@ -84,6 +85,19 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 	return mask;
 }
 
+static __poll_t poll_listener(struct ipcp_listener *l)
+{
+	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
+
+	if (!ipcp_listener_answered(l))
+		return 0;
+	if (ipcp_listener_refusal(l))
+		return IPCP_POLL_DEAD | EPOLLERR;
+	if (ipcp_listener_waiting(l))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	return mask;
+}
+
 static __poll_t chardev_poll(struct file *file, poll_table *wait)
 {
 	struct ipcp_file *f = file->private_data;
@@ -95,17 +109,47 @@ static __poll_t chardev_poll(struct file *file, poll_table *wait)
 	if (flow)
 		return poll_flow(flow);
 	l = ipcp_file_listener(f);
-	if (l)
-		return ipcp_listener_waiting(l) ? EPOLLIN | EPOLLRDNORM : 0;
-	return 0;
+	return l ? poll_listener(l) : 0;
 }
 
-static void ipcp_show_fdinfo(struct seq_file *m, struct file *file)
+/* A line of fdinfo. A name may hold bytes that a terminal interprets. */
+static void show_name(struct seq_file *m, const char *what, const char *name)
+{
+	seq_printf(m, "ipcp-%s:\t", what);
+	seq_escape_str(m, name, ESCAPE_ANY_NP, NULL);
+	seq_putc(m, '\n');
+}
+
+static void show_flow(struct seq_file *m, const struct ipcp_flow *flow)
+{
+	static const char * const states[] = {
+		[IPCP_REKEY_FLOW_STATE_INIT] = "init",
+		[IPCP_REKEY_FLOW_STATE_ALLOC_PENDING] = "alloc-pending",
+		[IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING] = "accept-pending",
+		[IPCP_REKEY_FLOW_STATE_ALLOCATED] = "allocated",
+		[IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING] = "dealloc-pending",
+		[IPCP_REKEY_FLOW_STATE_DEALLOCATED] = "deallocated",
+	};
+	const char *peer = ipcp_flow_peer_name(flow);
+
+	seq_printf(m, "ipcp-flow:\t%u\n", flow->id);
+	show_name(m, "name", flow->name);
+	seq_printf(m, "ipcp-state:\t%s\n", states[READ_ONCE(flow->state)]);
+	if (peer)
+		show_name(m, "peer", peer);
+	if (READ_ONCE(flow->rk.encrypted))
+		seq_printf(m, "ipcp-epoch:\t%u\n", READ_ONCE(flow->rk.epoch));
+}
+
+static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct ipcp_flow *flow = ipcp_file_flow(file->private_data);
+	struct ipcp_listener *l = ipcp_file_listener(file->private_data);
 
 	if (flow)
-		seq_printf(m, "ipcp-flow:\t%u\n", flow->id);
+		show_flow(m, flow);
+	else if (l)
+		show_name(m, "listen", l->name);
 }
 
 static const struct file_operations chardev_fops = {
@@ -117,7 +161,7 @@ static const struct file_operations chardev_fops = {
 	.poll = chardev_poll,
 	.unlocked_ioctl = ipcp_chardev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.show_fdinfo = ipcp_show_fdinfo,
+	.show_fdinfo = chardev_show_fdinfo,
 };
 
 static struct miscdevice ipcp_misc = {

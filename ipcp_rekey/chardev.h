@@ -25,15 +25,19 @@ struct ipcp_wait;
  *	accessed with READ_ONCE() and WRITE_ONCE().
  * @sndtimeo: maximum time that a write waits, in jiffies. Locking: as
  *	@rcvtimeo.
+ * @refused: positive errno why the last name was refused, or 0. Locking: @lock.
+ * @reason: @refused in words, or NULL. Locking: @lock.
  */
 struct ipcp_file {
 	struct ipcp_net *ipn;
 	struct ipcp_wait *wait;
-	struct mutex lock;	/* @flow, @listener */
+	struct mutex lock;	/* @flow, @listener, @refused, @reason */
 	struct ipcp_flow *flow;
 	struct ipcp_listener *listener;
 	long rcvtimeo;
 	long sndtimeo;
+	int refused;
+	char *reason;
 };
 
 /* The flow is fully set up before ->flow is set. */
@@ -63,6 +67,7 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from);
 int ipcp_io_send(struct file *file, const struct ipcp_batch *batch);
 int ipcp_io_recv(struct file *file, const struct ipcp_batch *batch);
+int ipcp_io_next_len(struct ipcp_flow *flow);
 
 int ipcp_io_not_allocated(const struct ipcp_flow *flow);
 int ipcp_io_slept(long left, long *timeo);

@@ -215,6 +215,7 @@ enum {
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer has sent CLOSE */
 	IPCP_FLOW_PEER_CLOSED,	/* a close by the peer ended the flow */
 	IPCP_FLOW_DIRECT,	/* the peer is another flow on this host */
+	IPCP_FLOW_TIMESTAMP,	/* messages that arrive get the time */
 };
 
 /**
@@ -467,8 +468,11 @@ static inline enum ipcp_drop ipcp_flow_queue(struct ipcp_flow *flow,
 					     struct sk_buff *skb,
 					     unsigned int count)
 {
-	enum ipcp_drop reason = ipcp_rbuff_write(&flow->n_rb, skb, count);
+	enum ipcp_drop reason;
 
+	skb->tstamp = unlikely(test_bit(IPCP_FLOW_TIMESTAMP, &flow->bits)) ?
+		      ktime_get_real() : 0;
+	reason = ipcp_rbuff_write(&flow->n_rb, skb, count);
 	if (unlikely(READ_ONCE(flow->n_rb.grown)) &&
 	    ipcp_rbuff_take_grown(&flow->n_rb))
 		ipcp_flow_kick(flow);

@@ -440,30 +440,44 @@ int ipcp_io_send(struct file *file, const struct ipcp_batch *batch)
 
 /* Copy a message to user space and update its descriptor. */
 static int put_msg(struct ipcp_msg *m, struct ipcp_reader *r, const u8 *msg,
-		   unsigned int len)
+		   unsigned int len, u32 flags)
 {
+	unsigned int room = min(len, m->len);
 	struct iov_iter to;
 	size_t done;
 
-	m->flags = len > m->len ? IPCP_MSG_TRUNC : 0;
-	m->len = min(len, m->len);
-	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(m->base), m->len);
+	m->flags = len > room ? IPCP_MSG_TRUNC : 0;
+	m->len = flags & IPCP_BATCH_TRUNC ? len : room;
+	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(m->base), room);
 	if (r->message) {
-		done = copy_to_iter(msg, m->len, &to);
+		done = copy_to_iter(msg, room, &to);
 	} else {
 		ipcp_cursor_check(&r->cursor, true);
-		done = _copy_to_iter(msg, m->len, &to);
+		done = _copy_to_iter(msg, room, &to);
 	}
-	return done == m->len ? 0 : -EFAULT;
+	return done == room ? 0 : -EFAULT;
+}
+
+/* Copy the time at which message @i of a batch arrived, if it is asked for. */
+static int put_time(const struct ipcp_batch *batch, const struct ipcp_reader *r,
+		    unsigned int i)
+{
+	s64 __user *times = u64_to_user_ptr(batch->times);
+
+	if (likely(!batch->times))
+		return 0;
+	return put_user(ipcp_reader_time(r), times + i);
 }
 
 /*
- * Receive up to @n messages; wait for the first unless @nonblock. Return how
- * many were received, or an error.
+ * Receive messages @got to @got + @n - 1 of a batch; wait for the first of the
+ * batch. Return how many were received, or an error.
  */
-static int recv_some(struct ipcp_file *f, struct ipcp_reader *r,
-		     struct ipcp_msg *m, unsigned int n, bool nonblock)
+static int recv_some(struct file *file, struct ipcp_reader *r,
+		     const struct ipcp_batch *batch, unsigned int got,
+		     struct ipcp_msg *m, unsigned int n)
 {
+	bool nonblock = got || !may_wait(file, batch);
 	unsigned int i;
 	const u8 *msg;
 	int len, err;
@@ -473,14 +487,35 @@ static int recv_some(struct ipcp_file *f, struct ipcp_reader *r,
 		if (m[i].flags)
 			return i ?: -EINVAL;
 		len = i ? ipcp_reader_next(r, &msg) :
-			  next_message(f, r, nonblock, &msg);
+			  next_message(file->private_data, r, nonblock, &msg);
 		if (len < 0)
 			return i ?: len;
-		err = put_msg(&m[i], r, msg, len);
+		err = put_msg(&m[i], r, msg, len, batch->flags) ?:
+		      put_time(batch, r, got + i);
 		if (err)
 			return i ?: err;
 	}
 	return i;
+}
+
+/**
+ * ipcp_io_next_len() - Return the length of the next message (FIONREAD)
+ * @flow: flow
+ *
+ * Context: Process context.
+ * Return: length in bytes, 0 if no message waits.
+ */
+int ipcp_io_next_len(struct ipcp_flow *flow)
+{
+	struct ipcp_reader r;
+	const u8 *msg;
+	int len;
+
+	ipcp_reader_init(&r, flow);
+	r.peek = true;
+	len = ipcp_reader_next(&r, &msg);
+	ipcp_reader_end(&r);
+	return max(len, 0);
 }
 
 /**
@@ -504,10 +539,10 @@ int ipcp_io_recv(struct file *file, const struct ipcp_batch *batch)
 	if (!msg)
 		return -ENOMEM;
 	ipcp_reader_init(&r, ipcp_file_flow(f));
+	r.peek = batch->flags & IPCP_BATCH_PEEK;
 	while (got < batch->count) {
 		n = get_msgs(msg, batch, got);
-		err = n < 0 ? n : recv_some(f, &r, msg, n,
-					    got || !may_wait(file, batch));
+		err = n < 0 ? n : recv_some(file, &r, batch, got, msg, n);
 		if (err < 0)
 			break;
 		if (copy_to_user(user + got, msg, err * sizeof(*msg))) {

@@ -78,8 +78,8 @@ enum {
 	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
 	IPCP_EP_FRESH,		/* mixed with no chain though there were keys */
 	IPCP_EP_RECOVERY,	/* mixed with no chain, and not the first */
-	IPCP_EP_TX_WATERMARK,	/* the worker knows that senders have passed it */
-	IPCP_EP_RX_WATERMARK,	/* likewise, that the peer has */
+	IPCP_EP_TX_WATERMARK,	/* senders have passed it, and kicked the worker */
+	IPCP_EP_RX_WATERMARK,	/* the peer has passed it, likewise */
 };
 
 /**

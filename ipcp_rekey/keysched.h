@@ -245,7 +245,7 @@ static inline u64 ipcp_rx_left(u64 end)
 	return IPCP_CTR_LIMIT - end;
 }
 
-/* True if a re-key is due after a sender claimed packet @n. */
+/* True if a re-key is due once senders have claimed @n packets. */
 static inline bool ipcp_tx_watermark(u64 n, unsigned int shift)
 {
 	return n >> shift >= IPCP_REKEY_WATERMARK_LEAF;

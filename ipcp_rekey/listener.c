@@ -13,11 +13,6 @@
 #include "listener.h"
 #include "net.h"
 
-static void wake_listener(struct ipcp_listener *l)
-{
-	ipcp_consumer_wake(l->consumer, EPOLLIN | EPOLLRDNORM | EPOLLERR);
-}
-
 static void answer_listen(struct ipcp_listener *l, int error,
 			  const char *reason)
 {
@@ -25,7 +20,7 @@ static void answer_listen(struct ipcp_listener *l, int error,
 	strscpy(l->reason, reason ?: "", sizeof(l->reason));
 	/* Pairs with smp_load_acquire() in ipcp_listener_answered(). */
 	smp_store_release(&l->answered, true);
-	wake_listener(l);
+	ipcp_consumer_wake(l->consumer, IPCP_WAKE_ALL);
 }
 
 /**
@@ -86,6 +81,19 @@ bool ipcp_listener_answered(const struct ipcp_listener *l)
 {
 	/* Pairs with smp_store_release() in answer_listen(). */
 	return smp_load_acquire(&l->answered);
+}
+
+/**
+ * ipcp_listener_refusal() - Return why the name is not served
+ * @l: listener
+ *
+ * Context: Any context.
+ * Return: positive errno, l->reason in words; 0 if the name was granted or not
+ * answered.
+ */
+int ipcp_listener_refusal(const struct ipcp_listener *l)
+{
+	return ipcp_listener_answered(l) ? l->error : 0;
 }
 
 /* Move all flows off a list. The caller gets their references. */
@@ -196,7 +204,8 @@ void ipcp_listener_flow_ready(struct ipcp_flow *flow)
 	mutex_lock(&ipn->lock);
 	if (flow->listener) {
 		list_move_tail(&flow->accept, &flow->listener->waiting);
-		wake_listener(flow->listener);
+		ipcp_consumer_wake(flow->listener->consumer,
+				   EPOLLIN | EPOLLRDNORM);
 	}
 	mutex_unlock(&ipn->lock);
 }

@@ -63,6 +63,7 @@ void ipcp_listener_flow_ready(struct ipcp_flow *flow);
 void ipcp_listener_forget(struct ipcp_flow *flow);
 struct ipcp_flow *ipcp_listener_accept(struct ipcp_listener *l);
 bool ipcp_listener_answered(const struct ipcp_listener *l);
+int ipcp_listener_refusal(const struct ipcp_listener *l);
 bool ipcp_listener_waiting(struct ipcp_listener *l);
 
 #endif /* _IPCP_LISTENER_H */

@@ -148,6 +148,26 @@ static int take_message(struct ipcp_reader *r, const u8 **msg,
 	return skb->len;
 }
 
+/* Find the next message of the ring and leave it there. Return as take_message(). */
+static int peek_message(struct ipcp_reader *r, const u8 **msg)
+{
+	struct sk_buff *skb = skb_peek(&r->flow->n_rb.queue);
+	unsigned int len;
+
+	lockdep_assert_held(&r->flow->n_rb.queue.lock);
+	if (!skb)
+		return -EAGAIN;
+	if (ipcp_cb(skb)->seg_len) {
+		len = ipcp_seg_len(skb, ipcp_cb(skb)->pos, ipcp_cb(skb)->seg_len);
+		hold_segs(r, skb);
+		*msg = ipcp_cursor_next(&r->cursor, len) + IPCP_HDR_LEN;
+		return len - IPCP_OVERHEAD;
+	}
+	r->message = skb_get(skb);
+	*msg = skb->data;
+	return skb->len;
+}
+
 /* Lock the ring and take its next message. Return as take_message(). */
 static int lock_and_take(struct ipcp_reader *r, const u8 **msg)
 {
@@ -158,15 +178,28 @@ static int lock_and_take(struct ipcp_reader *r, const u8 **msg)
 	free_read(r->message);
 	r->message = NULL;
 	spin_lock_bh(&rb->queue.lock);
-	len = take_message(r, msg, &before);
+	len = unlikely(r->peek) ? peek_message(r, msg) :
+				  take_message(r, msg, &before);
 	spin_unlock_bh(&rb->queue.lock);
 	free_read(before);
 	return len;
 }
 
 /**
+ * ipcp_reader_time() - Return when the last message arrived
+ * @r: reader, whose last ipcp_reader_next() succeeded
+ *
+ * Context: Process context.
+ * Return: nanoseconds since 1970, or 0 if the flow did not note the time.
+ */
+s64 ipcp_reader_time(const struct ipcp_reader *r)
+{
+	return ktime_to_ns((r->message ?: r->segs)->tstamp);
+}
+
+/**
  * ipcp_reader_next() - Take the next message
- * @r: reader
+ * @r: reader; with @r->peek set, its first call
  * @msg: (output) the message, valid until the next call
  *
  * Context: Process context.
@@ -177,7 +210,7 @@ int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg)
 	int len;
 
 	len = has_rest(r) ? next_seg(r, msg) : lock_and_take(r, msg);
-	if (unlikely(len < 0))
+	if (unlikely(len < 0 || r->peek))
 		return len;
 	if (r->want)
 		r->want--;

@@ -14,6 +14,7 @@ struct sk_buff;
  * @want: messages that the caller will take without a pause, or 0. A buffer that
  *	has no more of them is taken off the ring as a whole, which needs the
  *	ring's lock once only. ipcp_reader_end() puts back what is left.
+ * @peek: leave the message in the ring
  * @whole: @segs was taken off the ring
  * @message: the last message read, if it has a buffer of its own
  * @segs: the last buffer of several messages that was read from, with a
@@ -27,6 +28,7 @@ struct sk_buff;
 struct ipcp_reader {
 	struct ipcp_flow *flow;
 	unsigned int want;
+	bool peek;
 	bool whole;
 	struct sk_buff *message;
 	struct sk_buff *segs;
@@ -37,6 +39,7 @@ struct ipcp_reader {
 
 void ipcp_reader_init(struct ipcp_reader *r, struct ipcp_flow *flow);
 int ipcp_reader_next(struct ipcp_reader *r, const u8 **msg);
+s64 ipcp_reader_time(const struct ipcp_reader *r);
 void ipcp_reader_end(struct ipcp_reader *r);
 
 #endif /* _IPCP_READER_H */

@@ -613,14 +613,14 @@ def serving():
     agents.bob.do("UPCALL_DONE", "UPCALL",
                   id=agents.bob.upcall(UPCALL_LISTEN)[A["UPCALL_ID"]], error=0)
     same(thread.outcome(), listener)
-    same(polled(listener, EVERY, 0), "")
+    same(polled(listener, EVERY, 0), "OUT WRNORM")
     same(found(epoll), {})
     one, asked = agents.begin("demo")
     agents.answer("demo", asked)
     same(found(epoll, DEADLINE), {listener.fd: "IN"})
-    same(polled(listener, EVERY, 0), "IN RDNORM")
+    same(polled(listener, EVERY, 0), "IN OUT RDNORM WRNORM")
     other = listener.accept()
-    same(polled(listener, EVERY, 0), "")
+    same(polled(listener, EVERY, 0), "OUT WRNORM")
     for end in one, other, listener:
         end.close()
 

@@ -26,6 +26,12 @@
 #define IPCP_NAME_LEN		255	/* longest name, without the NUL */
 #define IPCP_REASON_LEN		128	/* with the NUL */
 
+/* Ciphers, numbered as OpenSSL's NIDs. */
+#define IPCP_CIPHER_NONE		0
+#define IPCP_CIPHER_AES_128_GCM		895
+#define IPCP_CIPHER_AES_256_GCM		901
+#define IPCP_CIPHER_CHACHA20_POLY1305	1018
+
 /* The flags word of a flow. */
 #define IPCP_RB_RD		0x01	/* may read */
 #define IPCP_RB_WR		0x02	/* may write */
@@ -103,6 +109,16 @@ struct ipcp_alloc {
  *
  * Several files may serve one name. A new flow goes to the file with room in
  * its backlog that listened last.
+ *
+ * On a blocking file the call returns when the agent has answered. After a
+ * refusal the file is as before. On a non-blocking file the call fails with
+ * EINPROGRESS. Then EPOLLOUT reports that the name is served, and EPOLLERR that
+ * it was refused, after which the file can only be closed. IPCP_IOC_GET_INFO
+ * returns the reason of a refusal in either case.
+ *
+ * Errors: ENOTCONN no agent is running; EACCES not allowed for this user;
+ * EINPROGRESS; EBUSY the file is already in use; EINTR; EDQUOT, EUSERS too many
+ * names.
  */
 struct ipcp_listen {
 	__u32 size;
@@ -156,7 +172,7 @@ enum ipcp_state {
  * @size: size of the caller's buffer; (output) number of bytes filled in
  * @state: enum ipcp_state
  * @id: id of the flow in its network namespace, 0 if none
- * @cipher: 895 aes-128-gcm, 901 aes-256-gcm, 1018 chacha20-poly1305, 0 none
+ * @cipher: IPCP_CIPHER_*
  * @rb_flags: the flags word, IPCP_RB_*
  * @mtu: longest message in bytes
  * @epoch: epoch that was activated last
@@ -185,7 +201,8 @@ enum ipcp_state {
  * @error: positive errno why the allocation failed or the flow is down
  * @queued: messages waiting to be read
  * @mtu_confirmed: 1 if the path is known to carry messages of @mtu bytes
- * @reason: the same in words, NUL-terminated
+ * @reason: the same in words, NUL-terminated. On a file that is no flow, @error
+ *	and @reason tell why the name was refused that was to be served last.
  * @name: name that was asked for or served, NUL-terminated
  * @peer_name: name that the peer has proved with a certificate, NUL-terminated;
  *	empty if it has proved none, as with "auth = none", or is on this host.
@@ -239,6 +256,7 @@ struct ipcp_info {
 #define IPCP_SET_ACCESS		0x04
 #define IPCP_SET_DOWN		0x08
 #define IPCP_SET_PPL		0x10
+#define IPCP_SET_TIMESTAMP	0x20
 
 /**
  * struct ipcp_set - IPCP_IOC_SET: change a flow
@@ -250,7 +268,11 @@ struct ipcp_info {
  * @down: 1 to take the flow down permanently, on both sides; EAGAIN if the flow
  *	is not allocated yet
  * @packets_per_leaf: a power of two, 64 to 1048576; used from the next epoch on
- * @reserved: zero
+ * @timestamp: 1 to note the time of each message that arrives from now on, see
+ *	struct ipcp_batch; 0 to stop that
+ *
+ * The time limits can be set on any file; before it is a flow, no other field.
+ * A flow that is accepted inherits those of the file that serves the name.
  */
 struct ipcp_set {
 	__u32 size;
@@ -260,7 +282,7 @@ struct ipcp_set {
 	__u32 access;
 	__u32 down;
 	__u32 packets_per_leaf;
-	__u32 reserved;
+	__u32 timestamp;
 };
 
 #define IPCP_MSG_TRUNC		0x1	/* output: the message was truncated */
@@ -280,14 +302,26 @@ struct ipcp_msg {
 
 #define IPCP_BATCH_MAX		1024	/* messages */
 #define IPCP_BATCH_DONTWAIT	0x1	/* as O_NONBLOCK, for this call */
+#define IPCP_BATCH_PEEK		0x2	/* leave the message in the queue */
+#define IPCP_BATCH_TRUNC	0x4	/* return the real length of messages */
 
 /**
  * struct ipcp_batch - IPCP_IOC_SEND, IPCP_IOC_RECV: send or receive messages
  * @size: sizeof(struct ipcp_batch)
- * @flags: IPCP_BATCH_DONTWAIT
+ * @flags: IPCP_BATCH_*; for IPCP_IOC_SEND, IPCP_BATCH_DONTWAIT only
  * @msgs: address of an array of struct ipcp_msg
- * @count: number of messages, 1 to IPCP_BATCH_MAX
+ * @count: number of messages, 1 to IPCP_BATCH_MAX; 1 with IPCP_BATCH_PEEK
  * @reserved: zero
+ * @times: address of an array of @count __s64 that are filled with the times at
+ *	which the messages arrived, in nanoseconds since 1970 (CLOCK_REALTIME),
+ *	0 for a message whose time was not noted; or 0. For IPCP_IOC_SEND, 0.
+ *	Messages that arrived together have the same time. See
+ *	IPCP_SET_TIMESTAMP.
+ *
+ * The first version of the structure ends with @reserved.
+ *
+ * With IPCP_BATCH_PEEK the message stays in the queue. With IPCP_BATCH_TRUNC the
+ * length of a message that was truncated is that of the whole message.
  *
  * Returns the number of messages sent or received, which are the first of the
  * array. The call waits for the first message only. An error after that one
@@ -306,6 +340,7 @@ struct ipcp_batch {
 	__aligned_u64 msgs;
 	__u32 count;
 	__u32 reserved;
+	__aligned_u64 times;
 };
 
 #define IPCP_IOC_TYPE		0xE7
@@ -318,5 +353,6 @@ struct ipcp_batch {
 #define IPCP_IOC_SET		_IO(IPCP_IOC_TYPE, 0x06) /* struct ipcp_set */
 #define IPCP_IOC_SEND		_IO(IPCP_IOC_TYPE, 0x07) /* struct ipcp_batch */
 #define IPCP_IOC_RECV		_IO(IPCP_IOC_TYPE, 0x08) /* struct ipcp_batch */
+/* FIONREAD (int): length of the next message to read, 0 if there is none */
 
 #endif /* _UAPI_LINUX_IPCP_REKEY_H */

@@ -165,10 +165,12 @@ static int serve(const char *name)
 	if (!more)
 		return -ENOMEM;
 	served.fds = more;
-	fd = ipcp_dev_open(O_NONBLOCK);
+	fd = ipcp_dev_open(0);
 	if (fd < 0)
 		return flow_errno(IPCP_DEV_OPEN, fd);
 	err = ipcp_dev_listen(fd, name, 0);
+	if (!err)
+		err = ipcp_dev_nonblock(fd, true);
 	if (err) {
 		close(fd);
 		return flow_errno(IPCP_DEV_LISTEN, err);
