@@ -265,13 +265,13 @@ static void the_longest_time_to_answer_is_shown_as_such(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 	struct ipcp_upcall up = { .type = IPCP_REKEY_UPCALL_TYPE_ALLOC, .flow = flow };
-	struct ipcp_reader reader = { .users = &init_user_ns, .pids = &init_pid_ns };
+	struct ipcp_viewer viewer = { .users = &init_user_ns, .pids = &init_pid_ns };
 	struct sk_buff *skb = alloc_skb(NLMSG_GOODSIZE, GFP_KERNEL);
 	const struct nlattr *nla;
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	flow->deadline = jiffies + MAX_JIFFY_OFFSET / 2;
-	KUNIT_EXPECT_EQ(test, ipcp_show_upcall(skb, &up, &reader), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_show_upcall(skb, &up, &viewer), 0);
 	nla = nla_find((struct nlattr *)skb->data, skb->len,
 		       IPCP_REKEY_A_UPCALL_TIMEOUT);
 	KUNIT_EXPECT_NOT_NULL(test, nla);
@@ -411,7 +411,7 @@ static void a_user_who_closes_much_leaves_room_for_others(struct kunit *test)
 /* The longest claim is no longer than what its answer has room for. */
 static void a_claim_has_room_in_its_answer(struct kunit *test)
 {
-	struct ipcp_reader reader = { .users = &init_user_ns, .pids = &init_pid_ns };
+	struct ipcp_viewer viewer = { .users = &init_user_ns, .pids = &init_pid_ns };
 	struct sk_buff *skb = alloc_skb(2 * IPCP_CLAIM_SIZE, GFP_KERNEL);
 	struct ipcp_claim claim = { .flow = test_flow(test), .chain = 1 };
 
@@ -424,7 +424,7 @@ static void a_claim_has_room_in_its_answer(struct kunit *test)
 	claim.flow->blob_len = IPCP_REKEY_BLOB_MAX;
 	memset(claim.flow->name, 'n', IPCP_NAME_LEN);
 	test_bind(claim.flow, htons(1), INADDR_LOOPBACK);
-	KUNIT_EXPECT_EQ(test, ipcp_show_claim(skb, &claim, &reader), 0);
+	KUNIT_EXPECT_EQ(test, ipcp_show_claim(skb, &claim, &viewer), 0);
 	/* and IPv6 addresses are longer */
 	KUNIT_EXPECT_LE(test, skb->len + 2 * (sizeof(struct sockaddr_in6) -
 					      sizeof(struct sockaddr_in)),
