@@ -21,7 +21,6 @@ static const struct words open_words[] = {
 		  "; ask root for access, or run this as root" },
 	{ EPERM, "no access to " IPCP_REKEY_DEVICE
 		 "; ask root for access, or run this as root" },
-	{ EUSERS, "too many flows are open for this user; close some" },
 	{ 0, NULL }
 };
 
@@ -34,6 +33,10 @@ static const struct words alloc_words[] = {
 			"there first" },
 	{ EKEYREJECTED, "the peer could not prove its name, or did not believe "
 			"ours; check certificates and CA at both ends" },
+	{ EPROTO, "the agents did not understand each other; check their "
+		  "versions" },
+	{ ECONNABORTED, "the agent gave up without a reason; look at its log" },
+	{ EINPROGRESS, "the flow is not allocated yet; poll it" },
 	{ EACCES, "the agent's policy does not allow this user the name" },
 	{ EPERM, "the agent's policy does not allow this user the name" },
 	{ ETIMEDOUT, "no answer in time; check that the peer's agent runs, and "
@@ -41,7 +44,9 @@ static const struct words alloc_words[] = {
 	{ EBUSY, "this endpoint is already in use; open another" },
 	{ EOPNOTSUPP, "flows neither keep order nor retransmit; ask "
 		      "for a quality without them" },
-	{ EUSERS, "too many flows are open for this user; close some" },
+	{ EUSERS, "the agent's queue of requests is full; try again later" },
+	{ EDQUOT, "this user has too many flows, names or requests; close "
+		  "some, or raise the limits (ipcp_rekey(4))" },
 	{ EINTR, "interrupted" },
 	{ 0, NULL }
 };
@@ -53,7 +58,9 @@ static const struct words listen_words[] = {
 	{ EADDRINUSE, "the name is already served; stop the other server" },
 	{ EBUSY, "this endpoint is already in use; open another" },
 	{ ETIMEDOUT, "the agent did not answer; look at its log" },
-	{ EUSERS, "too many flows are open for this user; close some" },
+	{ EUSERS, "the agent's queue of requests is full; try again later" },
+	{ EDQUOT, "this user has too many flows, names or requests; close "
+		  "some, or raise the limits (ipcp_rekey(4))" },
 	{ EINTR, "interrupted" },
 	{ 0, NULL }
 };
@@ -75,6 +82,8 @@ static const struct words flow_words[] = {
 		       "check that both agents run" },
 	{ EMSGSIZE, "the message is longer than the flow can carry" },
 	{ EPERM, "the flow is not open for this direction" },
+	{ EDQUOT, "this user has too much memory in queues; read messages, "
+		  "close some flows, or raise the limit (ipcp_rekey(4))" },
 	{ ETIMEDOUT, "nothing happened in time" },
 	{ 0, NULL }
 };
