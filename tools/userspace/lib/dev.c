@@ -22,10 +22,15 @@ static int call(int fd, unsigned long request, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
-/* Fail with -EINVAL or -ENAMETOOLONG before the kernel is asked. */
-static int check_name(const char *name)
+/**
+ * ipcp_dev_check_name() - check the length of a name before the kernel is asked
+ * @name: name of a destination, or to serve; may be NULL
+ *
+ * Return: 0, -EINVAL or -ENAMETOOLONG.
+ */
+int ipcp_dev_check_name(const char *name)
 {
-	size_t len = strlen(name);
+	size_t len = name ? strlen(name) : 0;
 
 	if (!len)
 		return -EINVAL;
@@ -65,7 +70,7 @@ int ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
 		.timeout = timeout,
 		.qos = qos ? *qos : qos_raw,
 	};
-	int ret = check_name(name);
+	int ret = ipcp_dev_check_name(name);
 
 	return ret ? ret : call(fd, IPCP_IOC_ALLOC, &arg);
 }
@@ -87,7 +92,7 @@ int ipcp_dev_listen(int fd, const char *name, unsigned int backlog)
 		.name_len = strlen(name),
 		.backlog = backlog,
 	};
-	int ret = check_name(name);
+	int ret = ipcp_dev_check_name(name);
 
 	return ret ? ret : call(fd, IPCP_IOC_LISTEN, &arg);
 }

@@ -26,6 +26,7 @@ enum ipcp_dev_op {
 	IPCP_DEV_SET,
 };
 
+int ipcp_dev_check_name(const char *name);
 int ipcp_dev_open(int flags);
 int ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
 		   int64_t timeout);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Messages of flows for new programs, one or many in a call. */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <ipcp_rekey.h>
+
+/* Transfer a batch; as sendmmsg(2), at most as many as the kernel takes. */
+static int transfer(int fd, unsigned long request, const struct ipcp_msg *msgs,
+		    unsigned int count, unsigned int flags)
+{
+	struct ipcp_batch batch = {
+		.size = sizeof(batch),
+		.flags = flags,
+		.msgs = (uintptr_t)msgs,
+		.count = count < IPCP_BATCH_MAX ? count : IPCP_BATCH_MAX,
+	};
+
+	return ioctl(fd, request, &batch);
+}
+
+/**
+ * ipcp_send() - send one message
+ * @fd: a flow
+ * @buf: the message
+ * @len: its length in bytes; 0 sends an empty message
+ * @flags: IPCP_DONTWAIT or 0
+ *
+ * Waits for room and keys unless IPCP_DONTWAIT or O_NONBLOCK is set. The
+ * message is sent whole or not at all.
+ *
+ * Return: @len; or -1 with errno EAGAIN, EDQUOT, EINTR, EKEYEXPIRED, EMSGSIZE,
+ * ENOMEM, ENOTCONN, EPERM, ESHUTDOWN, ETIMEDOUT or a routing error, as
+ * Documentation/device.md explains them; EINVAL for an unknown flag.
+ */
+ssize_t ipcp_send(int fd, const void *buf, size_t len, unsigned int flags)
+{
+	struct ipcp_msg msg;
+
+	if (!flags)
+		return write(fd, buf, len);
+	if (len > UINT32_MAX) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	IPCP_MSG_SET(&msg, buf, len);
+	return transfer(fd, IPCP_IOC_SEND, &msg, 1, flags) < 0 ? -1 :
+								 (ssize_t)len;
+}
+
+/**
+ * ipcp_recv() - receive one message
+ * @fd: a flow
+ * @buf: buffer for the message
+ * @len: size of @buf in bytes; the rest of a longer message is lost
+ * @flags: IPCP_DONTWAIT or 0
+ * @truncated: set to 1 if a part of the message is lost, else to 0; or NULL
+ *
+ * Waits for a message unless IPCP_DONTWAIT or O_NONBLOCK is set.
+ *
+ * Return: number of bytes in @buf, 0 for an empty message; or -1 with errno
+ * EAGAIN, EINTR, ENOMEM, ENOTCONN, EPERM, EPIPE (the peer is silent),
+ * ESHUTDOWN (the flow is over) or ETIMEDOUT, as Documentation/device.md
+ * explains them; EINVAL for an unknown flag. @truncated is then unchanged.
+ */
+ssize_t ipcp_recv(int fd, void *buf, size_t len, unsigned int flags,
+		  int *truncated)
+{
+	struct ipcp_msg msg;
+
+	IPCP_MSG_SET(&msg, buf, len < UINT32_MAX ? len : UINT32_MAX);
+	if (transfer(fd, IPCP_IOC_RECV, &msg, 1, flags) < 0)
+		return -1;
+	if (truncated)
+		*truncated = !!(msg.flags & IPCP_MSG_TRUNC);
+	return msg.len;
+}
+
+/**
+ * ipcp_send_many() - send many messages
+ * @fd: a flow
+ * @msgs: the messages, each set with IPCP_MSG_SET()
+ * @count: number of messages; one call takes at most IPCP_BATCH_MAX of them
+ * @flags: IPCP_DONTWAIT or 0
+ *
+ * Waits for the first message only. Consecutive messages of the same length
+ * are sent most efficiently; the last of them may be shorter.
+ *
+ * Return: number of messages sent, at least 1, which are the first ones of
+ * @msgs; or -1 with errno as ipcp_send(), or EINVAL if @count is 0.
+ */
+int ipcp_send_many(int fd, const struct ipcp_msg *msgs, unsigned int count,
+		   unsigned int flags)
+{
+	return transfer(fd, IPCP_IOC_SEND, msgs, count, flags);
+}
+
+/**
+ * ipcp_recv_many() - receive many messages
+ * @fd: a flow
+ * @msgs: the buffers, each set with IPCP_MSG_SET(); out: the length of each
+ *	message in bytes, and IPCP_MSG_TRUNC in its flags if it did not fit
+ * @count: number of buffers; one call fills at most IPCP_BATCH_MAX of them
+ * @flags: IPCP_DONTWAIT or 0
+ *
+ * Waits for the first message only. Set the buffers again before the next
+ * call.
+ *
+ * Return: number of messages received, at least 1, which are in the first ones
+ * of @msgs; or -1 with errno as ipcp_recv(), or EINVAL if @count is 0.
+ */
+int ipcp_recv_many(int fd, struct ipcp_msg *msgs, unsigned int count,
+		   unsigned int flags)
+{
+	return transfer(fd, IPCP_IOC_RECV, msgs, count, flags);
+}
