@@ -256,6 +256,8 @@ static void truncation(void)
 	IS(memcmp(buf, "1234", 4), 0);
 	IS(ipcp_recv(fd, buf, 4, 0, &truncated), 4);
 	IS(truncated, 0);
+	IS(ipcp_recv(fd, buf, 2, IPCP_PEEK | IPCP_TRUNC, &truncated), 4);
+	IS(truncated, 1);
 	IS(ipcp_recv(fd, NULL, 0, 0, &truncated), 0);
 	IS(truncated, 1);
 	set_buffers(3);
@@ -285,8 +287,8 @@ static void no_wait(void)
 	FAILS(ipcp_recv(fd, buf, sizeof(buf), IPCP_DONTWAIT, NULL), EAGAIN);
 	set_buffers(SIZE);
 	FAILS(ipcp_recv_many(fd, msgs, BATCH, IPCP_DONTWAIT), EAGAIN);
-	FAILS(ipcp_recv(fd, buf, sizeof(buf), IPCP_DONTWAIT << 1, NULL), EINVAL);
-	FAILS(ipcp_send(fd, "x", 1, IPCP_DONTWAIT << 1), EINVAL);
+	FAILS(ipcp_recv(fd, buf, sizeof(buf), 8, NULL), EINVAL);
+	FAILS(ipcp_send(fd, "x", 1, IPCP_PEEK), EINVAL);
 	fd = ipcp_alloc("demo", &options);
 	HOLDS(fd >= 0);
 	HOLDS(poll_for(fd, POLLOUT) & POLLOUT);

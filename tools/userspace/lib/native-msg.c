@@ -56,12 +56,14 @@ ssize_t ipcp_send(int fd, const void *buf, size_t len, unsigned int flags)
  * @fd: a flow
  * @buf: buffer for the message
  * @len: size of @buf in bytes; the rest of a longer message is lost
- * @flags: IPCP_DONTWAIT or 0
- * @truncated: set to 1 if a part of the message is lost, else to 0; or NULL
+ * @flags: IPCP_DONTWAIT, IPCP_PEEK to leave the message in the queue, IPCP_TRUNC
+ *	to return the length of the whole message
+ * @truncated: set to 1 if a part of the message did not fit, else to 0; or NULL
  *
  * Waits for a message unless IPCP_DONTWAIT or O_NONBLOCK is set.
  *
- * Return: number of bytes in @buf, 0 for an empty message; or -1 with errno
+ * Return: number of bytes in @buf, 0 for an empty message; with IPCP_TRUNC, the
+ * length of the message, which may be more; or -1 with errno
  * EAGAIN, EINTR, ENOMEM, ENOTCONN, EPERM, EPIPE (the peer is silent),
  * ESHUTDOWN (the flow is over) or ETIMEDOUT, as Documentation/device.md
  * explains them; EINVAL for an unknown flag. @truncated is then unchanged.

@@ -173,10 +173,12 @@ int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags)
 	err = flags & ~IPCP_NONBLOCK ? -EINVAL : ipcp_dev_check_name(name);
 	if (err)
 		return result(err);
-	fd = ipcp_dev_open(flags & IPCP_NONBLOCK ? O_NONBLOCK : 0);
+	fd = ipcp_dev_open(0);
 	if (fd < 0)
 		return result(fd);
 	err = ipcp_dev_listen(fd, name, backlog);
+	if (!err && flags & IPCP_NONBLOCK)
+		err = ipcp_dev_nonblock(fd, true);
 	if (!err)
 		return fd;
 	close_failed(fd);

@@ -33,6 +33,10 @@ extern "C" {
 /* Flag of ipcp_send(), ipcp_recv() and of the batches: do not wait. */
 #define IPCP_DONTWAIT	IPCP_BATCH_DONTWAIT
 
+/* Flags of ipcp_recv(): leave the message in the queue, return its real length. */
+#define IPCP_PEEK	IPCP_BATCH_PEEK
+#define IPCP_TRUNC	IPCP_BATCH_TRUNC
+
 /* Convert milliseconds to the nanoseconds of a timeout. */
 #define IPCP_MSEC(n)	((__s64)(n) * 1000000)
 
