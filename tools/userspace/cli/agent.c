@@ -9,15 +9,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "cmd.h"
 #include "nlcmd.h"
 
-#define SOCKET	"/run/ipcp-rekey/agent.sock"
 #define PATIENCE_S	30
+
+static bool is_absent(int err)
+{
+	return err == ENOENT || err == ECONNREFUSED;
+}
 
 static int cannot(const char *path)
 {
-	if (errno == ENOENT || errno == ECONNREFUSED)
+	if (is_absent(errno))
 		return fail("no agent listens on %s; start ipcp-rekeyd, or give its socket with --socket",
 			    path);
 	if (errno == EACCES || errno == EPERM)
@@ -26,7 +31,7 @@ static int cannot(const char *path)
 	return fail("%s: %m", path);
 }
 
-static int connect_to(const char *path, int *fd)
+static int connect_to(const char *path, bool silent, int *fd)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct timeval patience = { .tv_sec = PATIENCE_S };
@@ -40,7 +45,8 @@ static int connect_to(const char *path, int *fd)
 	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (!connect(*fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return EXIT_OK;
-	cannot(path);
+	if (!silent || !is_absent(errno))
+		cannot(path);
 	close(*fd);
 	return EXIT_FAIL;
 }
@@ -84,14 +90,20 @@ static void cannot_read(const struct answer *a, const json_error_t *error)
 		     error->text);
 }
 
-/* Get the status from the agent; NULL after printing an error. */
-static json_t *ask(const char *path)
+/**
+ * agent_ask() - get the status from the agent
+ * @path: its socket
+ * @silent: print no error if no agent runs
+ *
+ * Return: the status; NULL without one, after printing an error.
+ */
+json_t *agent_ask(const char *path, bool silent)
 {
 	struct answer a = { 0 };
 	json_error_t error;
 	json_t *json;
 
-	if (connect_to(path, &a.fd))
+	if (connect_to(path, silent, &a.fd))
 		return NULL;
 	json = json_load_callback(more, &a, 0, &error);
 	close(a.fd);
@@ -100,8 +112,14 @@ static json_t *ask(const char *path)
 	return json;
 }
 
-/* Look up a member by "a.b.c". Missing members are 0 or "-". */
-static json_t *at(json_t *json, const char *path)
+/**
+ * agent_at() - look a member of the status up
+ * @json: the status
+ * @path: the member, "a.b.c"
+ *
+ * Return: the member, borrowed; NULL if it is missing.
+ */
+json_t *agent_at(json_t *json, const char *path)
 {
 	char word[64];
 	size_t len;
@@ -115,21 +133,22 @@ static json_t *at(json_t *json, const char *path)
 	return json;
 }
 
+/* A missing number is 0, and missing text is "-". */
 static long long num(json_t *json, const char *path)
 {
-	return json_integer_value(at(json, path));
+	return json_integer_value(agent_at(json, path));
 }
 
 static const char *str(json_t *json, const char *path, char buf[NLCMD_TEXT_LEN])
 {
-	const char *s = json_string_value(at(json, path));
+	const char *s = json_string_value(agent_at(json, path));
 
 	return s ? nlcmd_text(s, buf) : "-";
 }
 
 static const char *seconds(json_t *json, const char *path, char *buf, size_t len)
 {
-	if (json_is_integer(at(json, path)))
+	if (json_is_integer(agent_at(json, path)))
 		snprintf(buf, len, "%.3g s", num(json, path) / 1e3);
 	else
 		snprintf(buf, len, "-");
@@ -207,11 +226,11 @@ static void show_lists(json_t *s)
 
 static int agent_status(int argc, char **argv)
 {
-	const char *path = SOCKET;
+	const char *path = AGENT_SOCKET;
 	bool json = false;
 	const struct opt opts[] = {
 		{ "json", 'j', NULL, "print JSON", OPT_FLAG, &json, 0, 0 },
-		{ "socket", 's', "PATH", "the agent's socket (default " SOCKET ")",
+		{ "socket", 's', "PATH", "the agent's socket (default " AGENT_SOCKET ")",
 		  OPT_TEXT, &path, 0, 0 },
 		{ 0 }
 	};
@@ -224,7 +243,7 @@ static int agent_status(int argc, char **argv)
 	json_t *status;
 
 	use_parse(&use, argc, argv);
-	status = ask(path);
+	status = agent_ask(path, false);
 	if (!status)
 		return EXIT_FAIL;
 	if (json)

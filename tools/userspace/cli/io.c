@@ -24,24 +24,43 @@ static void on_stop(int sig)
 }
 
 /**
- * stop_catch() - let SIGINT and SIGTERM set @stopped
+ * signal_catch() - call a function on a signal
+ * @sig: the signal
+ * @handler: the function
  *
- * The signals are blocked except in wait_poll(), so that none is missed between
- * a check of @stopped and the wait.
+ * The signal is blocked except in wait_poll(), so that none is missed between a
+ * check of what the function sets and the wait.
  */
-void stop_catch(void)
+void signal_catch(int sig, void (*handler)(int sig))
 {
-	struct sigaction sa = { .sa_handler = on_stop };
+	struct sigaction sa = { .sa_handler = handler };
+	static bool have_mask;
 	sigset_t block;
 
+	if (!have_mask)
+		sigprocmask(SIG_BLOCK, NULL, &wait_mask);
+	have_mask = true;
 	sigemptyset(&block);
-	sigaddset(&block, SIGINT);
-	sigaddset(&block, SIGTERM);
-	sigprocmask(SIG_BLOCK, &block, &wait_mask);
-	sigdelset(&wait_mask, SIGINT);
-	sigdelset(&wait_mask, SIGTERM);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	sigaddset(&block, sig);
+	sigprocmask(SIG_BLOCK, &block, NULL);
+	sigdelset(&wait_mask, sig);
+	sigaction(sig, &sa, NULL);
+}
+
+/**
+ * stop_catch_also() - let a further signal set @stopped
+ * @sig: the signal
+ */
+void stop_catch_also(int sig)
+{
+	signal_catch(sig, on_stop);
+}
+
+/* Let SIGINT and SIGTERM set @stopped. */
+void stop_catch(void)
+{
+	stop_catch_also(SIGINT);
+	stop_catch_also(SIGTERM);
 }
 
 /* Read the monotonic clock. */

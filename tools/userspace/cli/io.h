@@ -20,6 +20,8 @@
 /* Set by SIGINT and SIGTERM after stop_catch(). */
 extern volatile sig_atomic_t stopped;
 void stop_catch(void);
+void stop_catch_also(int sig);
+void signal_catch(int sig, void (*handler)(int sig));
 
 int64_t now_ns(void);
 int wait_poll(struct pollfd *fds, unsigned int n, int64_t until);

@@ -8,8 +8,6 @@
 #include "cmd.h"
 #include "nlcmd.h"
 
-#define DUMP_TRIES	8	/* repeats of a dump that was interrupted */
-
 /**
  * nlcmd_open() - open a handle
  * @nl: the handle
@@ -115,7 +113,7 @@ int nlcmd_list(const struct nlcmd_list *of, int argc, char **argv)
 	use_parse(&use, argc, argv);
 	if (nlcmd_open(&nl))
 		return EXIT_FAIL;
-	for (i = 0; err == -EINTR && i < DUMP_TRIES; i++) {
+	for (i = 0; err == -EINTR && i < NLCMD_DUMP_TRIES; i++) {
 		json_decref(list.json);
 		list.json = json ? json_array() : NULL;
 		list.head = false;

@@ -10,6 +10,7 @@
 #include "out.h"
 
 #define NLCMD_TEXT_LEN	512
+#define NLCMD_DUMP_TRIES	8	/* repeats of a dump that was interrupted */
 
 int nlcmd_open(struct ipcp_nl **nl);
 int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/* The status of the agent. */
+#ifndef IPCP_CLI_AGENT_H
+#define IPCP_CLI_AGENT_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#define AGENT_SOCKET	"/run/ipcp-rekey/agent.sock"
+
+json_t *agent_ask(const char *path, bool silent);
+json_t *agent_at(json_t *json, const char *path);
+
+#endif /* IPCP_CLI_AGENT_H */
