@@ -97,6 +97,8 @@ int cmd_ping(int argc, char **argv);
 int cmd_perf(int argc, char **argv);
 int cmd_name(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
 int cmd_oap(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 

@@ -17,6 +17,8 @@ static const struct cmd commands[] = {
 	{ "perf", "measure throughput to a name", cmd_perf },
 	{ "name", "list served names, bind programs to names", cmd_name },
 	{ "stats", "packets that were dropped, and what users hold", cmd_stats },
+	{ "top", "flows with their rates, refreshed", cmd_top },
+	{ "metrics", "counters for Prometheus", cmd_metrics },
 	{ "oap", "one step of the agents' protocol on files, for tests", cmd_oap },
 	{ "agent", "show the status of the agent", cmd_agent },
 	{ "version", "version of the tools and the module", cmd_version },

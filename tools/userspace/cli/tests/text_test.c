@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Numbers in cells, and samples of the exposition format. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "expo.h"
+#include "fmt.h"
+
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+static void counts_have_five_characters_at_most(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} cases[] = {
+		{ 0, "0" }, { 99999, "99999" }, { 100000, "100k" },
+		{ 999499, "999k" }, { 999500, "1.00M" }, { 1234567, "1.23M" },
+		{ 9994999, "9.99M" }, { 9995000, "10.0M" },
+		{ 99949999, "99.9M" }, { 99950000, "100M" },
+		{ 123456789012ULL, "123G" }, { UINT64_MAX, "18.4E" },
+	};
+	char buf[FMT_LEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_string_equal(fmt_count(cases[i].n, buf), cases[i].text);
+		assert_true(strlen(buf) <= 5);
+	}
+}
+
+static void rates_have_their_unit(void **state)
+{
+	static const struct {
+		double rate;
+		const char *unit;
+		const char *text;
+	} cases[] = {
+		{ -1, "", "-" }, { 0, "", "0/s" }, { 0.1, "", "0.1/s" },
+		{ 9.94, "", "9.9/s" }, { 9.95, "", "10/s" }, { 999.4, "B", "999B/s" },
+		{ 999.5, "B", "1.00kB/s" }, { 12345, "", "12.3k/s" },
+		{ 1.2345e6, "B", "1.23MB/s" }, { 99.96e9, "B", "100GB/s" },
+	};
+	char buf[FMT_LEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		assert_string_equal(fmt_rate(cases[i].rate, cases[i].unit, buf),
+				    cases[i].text);
+}
+
+static void ages_are_rounded_down(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *text;
+	} cases[] = {
+		{ 0, "0.0s" }, { 999, "0.9s" }, { 9999, "9.9s" }, { 10000, "10s" },
+		{ 59999, "59s" }, { 60000, "1m00s" }, { 3599999, "59m59s" },
+		{ 3600000, "1h00m" }, { 86399999, "23h59m" },
+		{ 86400000, "1d00h" }, { 8639999999, "99d23h" },
+		{ 8640000000, "100d" },
+	};
+	char buf[FMT_LEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		assert_string_equal(fmt_age(cases[i].ms, buf), cases[i].text);
+}
+
+static char *sample(const struct expo_label *labels, uint64_t value)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	expo_sample(out, "m_total", labels, value);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void values_of_labels_are_escaped(void **state)
+{
+	static const struct {
+		const char *value;
+		const char *text;
+	} cases[] = {
+		{ "", "m_total{a=\"\"} 7\n" },
+		{ "x\"y", "m_total{a=\"x\\\"y\"} 7\n" },
+		{ "x\\n", "m_total{a=\"x\\\\n\"} 7\n" },
+		{ "x\ny", "m_total{a=\"x\\ny\"} 7\n" },
+		{ "{},= #", "m_total{a=\"{},= #\"} 7\n" },
+		{ "caf\xc3\xa9", "m_total{a=\"caf\xc3\xa9\"} 7\n" },
+		{ "caf\xe9\n", "m_total{a=\"caf?\\n\"} 7\n" },
+		{ "\xed\xa0\x80", "m_total{a=\"???\"} 7\n" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		const struct expo_label labels[] = {
+			{ "a", cases[i].value }, { 0 }
+		};
+		char *text = sample(labels, 7);
+
+		assert_string_equal(text, cases[i].text);
+		free(text);
+	}
+}
+
+static void samples_keep_all_digits(void **state)
+{
+	const struct expo_label labels[] = { { "a", "1" }, { "b", "2" }, { 0 } };
+	char *text = sample(labels, UINT64_MAX);
+
+	(void)state;
+	assert_string_equal(text,
+			    "m_total{a=\"1\",b=\"2\"} 18446744073709551615\n");
+	free(text);
+	text = sample(NULL, 0);
+	assert_string_equal(text, "m_total 0\n");
+	free(text);
+}
+
+static void times_are_in_seconds(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(out);
+	expo_family(out, "m_seconds", "gauge", "Some time.");
+	expo_sample_ms(out, "m_seconds", NULL, 61005);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text, "# HELP m_seconds Some time.\n"
+			    "# TYPE m_seconds gauge\nm_seconds 61.005\n");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_have_five_characters_at_most),
+		cmocka_unit_test(rates_have_their_unit),
+		cmocka_unit_test(ages_are_rounded_down),
+		cmocka_unit_test(values_of_labels_are_escaped),
+		cmocka_unit_test(samples_keep_all_digits),
+		cmocka_unit_test(times_are_in_seconds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
