@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""What "top" and "metrics" show of two flows of alice, one that sends all the time
+and one that does not. The terminal is restored however "top" ends."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+
+from ipcp import (
+    NET, agent, case, enter, flows, in_turns, run, same, tool, until, warnings)
+
+sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../../tools/userspace/cli")
+import exposition	# noqa: E402 pylint: disable=wrong-import-position
+
+BEFORE = warnings()
+SUMMARY = re.compile(r"\d\d:\d\d:\d\d  (\d+) flows?, out (\S+)/s (\S+B)/s, "
+                     r"in (\S+)/s (\S+B)/s, (\S+) dropped\Z")
+ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
+HEAD = ("ID NAME PEER EPOCH LEAF LEFT AGE OUT OUT-BYTES IN IN-BYTES DROPS "
+        "REASON").split()
+SOCKET = f"{os.environ['HOSTS']}/alice/agent.sock"
+
+
+def shown():
+    """Both flows of alice by name, as "flow list" has them."""
+    return {f["name"]: f for f in flows("alice")}
+
+
+def number(text, unit=""):
+    """1.23k/s as 1230."""
+    match = re.match(rf"([\d.]+)([kMGTPE]?){unit}(/s)?\Z", text)
+    assert match, text
+    return float(match[1]) * 1000 ** " kMGTPE".index(match[2] or " ")
+
+
+def tables(text):
+    """Tables of a pipe: of each the summary, the rows by name, and their order."""
+    for table in re.split(r"\n\n(?=\d\d:\d\d:)", text.rstrip("\n")):
+        summary, empty, head, *rows = table.split("\n")
+        same(empty, "")
+        same(head.split(), HEAD)
+        rows = [dict(zip(HEAD, row.split(), strict=True)) for row in rows]
+        yield SUMMARY.match(summary), {row["NAME"]: row for row in rows}, \
+            [row["NAME"] for row in rows]
+
+
+def top(*words):
+    """What it prints, without a terminal."""
+    enter("alice")
+    return subprocess.run(["ipcp-rekey", "top", *words], check=True, text=True,
+                          stdout=subprocess.PIPE, timeout=NET).stdout
+
+
+@case("top --count 2 prints two tables with the numbers of the flows")
+def plain():
+    before = shown()
+    found = list(tables(top("--count", "2", "--interval", "0.5")))
+    after = shown()
+    same(len(found), 2)
+    for summary, rows, order in found:
+        assert summary, "no summary"
+        same(int(summary[1]), 2)
+        same(order, ["busy", "quiet"])
+        for name, row in rows.items():
+            old, new = before[name], after[name]
+            same(int(row["ID"]), old["id"])
+            same(row["PEER"], old["peer"])
+            same(int(row["EPOCH"]), old["keys"]["epoch"])
+            assert old["keys"]["tx_leaf"] <= int(row["LEAF"]) <= new["keys"]["tx_leaf"]
+            assert new["keys"]["tx_left"] * 0.99 <= number(row["LEFT"]) \
+                <= old["keys"]["tx_left"] * 1.01, row
+        same(rows["quiet"]["OUT"], "0/s")
+        same(rows["quiet"]["IN-BYTES"], "0B/s")
+        assert 0 < number(rows["busy"]["OUT"]) < number(rows["busy"]["OUT-BYTES"], "B")
+        assert number(rows["busy"]["IN"]) > 0
+        same(number(summary[2]), number(rows["busy"]["OUT"]))
+
+
+@case("the table is sorted by the column that is named")
+def is_sorted():
+    numbers = {name: flow["id"] for name, flow in shown().items()}
+    for column, want in (("id", sorted(numbers, key=numbers.get)),
+                         ("NAME", ["busy", "quiet"]), ("in-bytes", ["busy", "quiet"])):
+        (_, _, order), = tables(top("-c", "1", "-i", "0.1", "-s", column))
+        same(order, want, column)
+
+
+# --- metrics
+
+def metrics(*words):
+    """Its families, from stdout."""
+    enter("alice")
+    out = subprocess.run(["ipcp-rekey", "metrics", *words], check=True,
+                         stdout=subprocess.PIPE, timeout=NET).stdout
+    return exposition.parse(out)
+
+
+FLOW = {
+    # metric, and where "flow show" has it
+    "allocated": lambda f: f["state"] == "allocated",
+    "sent_messages_total": lambda f: f["stats"]["tx_packets"],
+    "sent_bytes_total": lambda f: f["stats"]["tx_bytes"],
+    "received_messages_total": lambda f: f["stats"]["rx_packets"],
+    "received_bytes_total": lambda f: f["stats"]["rx_bytes"],
+    "queued_messages": lambda f: f["queued"],
+    "mtu_bytes": lambda f: f["mtu"],
+    "rekeys_total": lambda f: f["stats"]["rekeys"],
+    "recoveries_total": lambda f: f["stats"]["recoveries"],
+    "sent_leaf_keys_total": lambda f: f["stats"]["tx_leaves"],
+    "received_leaf_keys_total": lambda f: f["stats"]["rx_leaves"],
+    "linger_cut_total": lambda f: f["stats"]["linger_cut"],
+    "epoch": lambda f: f["keys"]["epoch"],
+    "epoch_age_seconds": lambda f: f["keys"]["epoch_age_ms"] / 1000,
+    "send_packets_left": lambda f: f["keys"]["tx_left"],
+    "receive_packets_left": lambda f: f["keys"]["rx_left"],
+    "rekey_due": lambda f: bool(f["keys"]["due"]),
+}
+
+
+@case("metrics are what flow show says, for each flow")
+def of_flows():
+    before, got, after = shown(), metrics("--socket", SOCKET), shown()
+    same({name for name in got if name.startswith("ipcp_rekey_flow_")},
+         {f"ipcp_rekey_flow_{name}" for name in FLOW} | {
+             "ipcp_rekey_flow_dropped_packets_total"})
+    for flow in before.values():
+        labels = {"id": str(flow["id"]), "name": flow["name"], "peer": flow["peer"]}
+        for name, value in FLOW.items():
+            # what is left becomes less, the rest becomes more
+            least, most = sorted((value(flow), value(after[flow["name"]])))
+            have = got[f"ipcp_rekey_flow_{name}"].value(**labels)
+            # a queue is read meanwhile
+            if name != "queued_messages":
+                assert least <= have <= most, (name, least, have, most)
+    assert before["busy"]["stats"]["tx_packets"] > 0
+    same(got["ipcp_rekey_flows"].value(), len(before))
+
+
+@case("drops, users and the agent are what stats and agent status say")
+def of_others():
+    stats, users = tool("alice", "stats"), tool("alice", "stats", "--users")
+    got = metrics("--socket", SOCKET)
+    for reason, count in stats["no_flow"].items():
+        same(got["ipcp_rekey_dropped_packets_total"].value(reason=reason), count, reason)
+    assert set(stats["flows"]) == set(stats["no_flow"])
+    for user in users:
+        for name, member in (("flows", "flows"), ("listeners", "listeners"),
+                             ("flows_limit", "max_flows"),
+                             ("queue_limit_bytes", "max_bytes")):
+            same(got[f"ipcp_rekey_user_{name}"].value(uid=str(user["uid"])),
+                 user[member], name)
+    status = agent("alice")
+    same(got["ipcp_rekey_agent_up"].value(), 1)
+    same(got["ipcp_rekey_agent_registered"].value(), 1)
+    same(got["ipcp_rekey_agent_info"].value(version=status["version"]), 1)
+    for exchange, outcomes in status["exchanges"].items():
+        for outcome, of in outcomes.items():
+            same(got["ipcp_rekey_agent_exchanges_total"].value(
+                exchange=exchange, outcome=outcome), of["count"])
+    same(metrics("--socket", "/nowhere")["ipcp_rekey_agent_up"].value(), 0)
+
+
+@case("metrics have no other labels than those that are documented")
+def few_labels():
+    for name, family in metrics("--socket", SOCKET).items():
+        for labels in family.samples:
+            assert {key for key, _ in labels} <= {
+                "id", "name", "peer", "reason", "version", "uid", "exchange",
+                "outcome"}, (name, labels)
+
+
+@case("a file is replaced, and readable for all")
+def to_file():
+    enter("alice")
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/ipcp_rekey.prom"
+        for _ in range(2):
+            subprocess.run(["ipcp-rekey", "metrics", "--socket", SOCKET, "--output", path],
+                           check=True, timeout=NET)
+            same(os.stat(path).st_mode & 0o7777, 0o644)
+            same(os.listdir(folder), ["ipcp_rekey.prom"])
+            with open(path, "rb") as f:
+                same(len(exposition.parse(f.read())["ipcp_rekey_flow_epoch"].samples), 2)
+
+
+# --- a terminal
+
+class Terminal:
+    """A terminal with top in it."""
+
+    def __init__(self, cols, rows):
+        self.master, self.slave = pty.openpty()
+        self.resize(cols, rows)
+        self.before = termios.tcgetattr(self.slave)
+        self.seen = b""
+        enter("alice")
+        self.program = subprocess.Popen(	# pylint: disable=consider-using-with
+            ["ipcp-rekey", "top", "--interval", "0.2"], stdin=self.slave,
+            stdout=self.slave, stderr=self.slave, start_new_session=True)
+
+    def resize(self, cols, rows):
+        """As a window does."""
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+    def until(self, condition, what):
+        """Reads until condition(what was seen) is true."""
+        def wait(seconds):
+            if condition(self.seen):
+                return [True]
+            if select.select([self.master], [], [], seconds)[0]:
+                self.seen += os.read(self.master, 65536)
+            return [condition(self.seen)]
+        assert any(in_turns(wait, NET)), f"{what}: {self.seen[-2000:]!r}"
+
+    def drawn(self):
+        """A whole page, from its beginning to that of the next."""
+        self.seen = b""
+        self.until(lambda seen: seen.count(b"\x1b[H") >= 3, "no page")
+
+    def page(self):
+        """The lines of the last whole page, without what controls the terminal."""
+        text = self.seen.split(b"\x1b[H")[-2].decode("ascii")
+        text = re.sub(r"\r+\n\x1b\[J\Z", "", text)
+        return re.split("\r+\n", re.sub(r"\x1b\[\d*[a-zA-Z]", "", text))
+
+    def restored(self):
+        """As before, and the other screen was left last."""
+        self.until(lambda seen: seen.rfind(LEAVE) > seen.rfind(ENTER), "not left")
+        same(termios.tcgetattr(self.slave), self.before)
+
+    def end(self):
+        """Nothing remains."""
+        self.program.kill()
+        self.program.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@contextlib.contextmanager
+def terminal(cols=80, rows=24):
+    """A terminal in which top has drawn."""
+    term = Terminal(cols, rows)
+    try:
+        term.drawn()
+        assert termios.tcgetattr(term.slave) != term.before
+        yield term
+    finally:
+        term.end()
+
+
+@case("a page fits the terminal, and shows the busiest flow first")
+def fits():
+    for cols, rows in ((80, 24), (40, 5), (200, 4), (20, 3)):
+        with terminal(cols, rows) as term:
+            term.drawn()	# the first page has no rates
+            page = term.page()
+            same(len(page), min(rows, 5))
+            assert max(map(len, page)) <= cols, page
+            if rows > 3:
+                assert "busy" in page[3], page
+            same("PEER" in page[2], cols == 200)
+
+
+@case("a window that changes gets another page")
+def resized():
+    with terminal(80, 24) as term:
+        term.resize(200, 24)
+        term.program.send_signal(signal.SIGWINCH)
+        term.seen = b""
+        term.until(lambda seen: b"PEER" in seen, "the wide page")
+
+
+@case("q quits, and the terminal is as before")
+def quits():
+    with terminal() as term:
+        os.write(term.master, b"xq")
+        same(term.program.wait(NET), 0)
+        term.restored()
+
+
+@case("so it is after each signal that ends the program")
+def signals():
+    for sig, status in ((signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 0),
+                        (signal.SIGQUIT, 0), (signal.SIGSEGV, -signal.SIGSEGV),
+                        (signal.SIGABRT, -signal.SIGABRT)):
+        with terminal() as term:
+            term.program.send_signal(sig)
+            same(term.program.wait(NET), status, sig)
+            term.restored()
+
+
+@case("and while it is stopped; it draws again when it goes on")
+def stops():
+    with terminal() as term:
+        term.program.send_signal(signal.SIGTSTP)
+        _, status = os.waitpid(term.program.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), status
+        term.restored()
+        term.program.send_signal(signal.SIGCONT)
+        term.drawn()
+        assert termios.tcgetattr(term.slave) != term.before
+        os.write(term.master, b"q")
+        same(term.program.wait(NET), 0)
+        term.restored()
+
+
+@case("a pipe that is closed ends it")
+def closed():
+    enter("alice")
+    with subprocess.Popen(["ipcp-rekey", "top", "-i", "0.1"],
+                          stdout=subprocess.PIPE) as program:
+        program.stdout.readline()
+        program.stdout.close()
+        assert program.wait(NET) in (0, 1, -signal.SIGPIPE)
+
+
+@case("a flow that ends vanishes from the table")
+def vanishes():
+    enter("alice")
+    number_of = shown()["quiet"]["id"]
+    with subprocess.Popen(["ipcp-rekey", "top", "-i", "0.1"], text=True,
+                          stdout=subprocess.PIPE) as program:
+        def seen(word):
+            return lambda: word in program.stdout.readline()
+        until(seen(" quiet "), "the flow")
+        subprocess.run(["ipcp-rekey", "flow", "del", str(number_of)], check=True,
+                       timeout=NET)
+        until(seen(" 1 flow, "), "one flow")
+        program.send_signal(signal.SIGTERM)
+        program.stdout.read()
+        same(program.wait(NET), 0)
+    same(list(next(tables(top("-c", "1", "-i", "0.1")))[1]), ["busy"])
+
+
+@case("the kernel did not warn")
+def no_warnings():
+    same(warnings(), BEFORE)
+
+
+run()
