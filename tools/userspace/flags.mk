@@ -14,6 +14,8 @@ MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+# where Debian's python3 looks for modules of all its versions
+PYTHONDIR ?= $(PREFIX)/lib/python3/dist-packages
 
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
