@@ -8,6 +8,7 @@ import errno
 import gc
 import os
 import signal
+import time
 import warnings
 
 import ipcp_rekey
@@ -133,8 +134,23 @@ def truncated():
             one.send(text)
         same(other.recv(4), b"0123")
         same(other.recv(4), b"next")
-        same(other.recv_many(1, 4), [Message(b"0123", True)])
-        same(other.recv_many(1, 4), [Message(b"last", False)])
+        same(other.recv_many(1, 4), [Message(b"0123", True, 10, 0)])
+        same(other.peek(2), Message(b"la", True, 4, 0))
+        same(other.recv_many(1, 4), [Message(b"last", False, 4, 0)])
+        same(other.info().cipher in list(ipcp_rekey.Cipher), True)
+
+
+@case("the time of arrival is noted on request")
+def times():
+    with pair() as (one, other):
+        other.set_timestamps(True)
+        start = time.time_ns()
+        one.send(b"x")
+        found = other.recv_many(1)[0]
+        same(start <= found.time_ns <= time.time_ns(), True)
+        other.set_timestamps(False)
+        one.send(b"y")
+        same(other.recv_many(1)[0].time_ns, 0)
 
 
 @case("batches carry all messages, in order")
@@ -147,7 +163,7 @@ def batches():
             del left[:one.send_many(left)]
             while len(got) < len(texts) - len(left):
                 got += other.recv_many(16)
-        same(got, [Message(text, False) for text in texts])
+        same(got, [Message(text, False, len(text), 0) for text in texts])
         for count in 0, ipcp_rekey.BATCH_MAX + 1:
             for call in (lambda: other.recv_many(count),	# noqa: B023
                          lambda: one.send_many([b""] * count)):	# noqa: B023

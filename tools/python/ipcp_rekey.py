@@ -20,7 +20,7 @@ import typing
 import warnings
 
 __all__ = [
-    "AbortedError", "AsyncListener", "AuthenticationError", "DEVICE",
+    "AbortedError", "AsyncListener", "AuthenticationError", "Cipher", "DEVICE",
     "DeniedError", "Flags", "Flow", "FlowDownError", "FlowError",
     "FlowTimeoutError", "Info", "KeysExpiredError", "LimitError", "Listener",
     "Message", "MessageSizeError", "NoAgentError", "PeerSilentError", "Qos",
@@ -38,7 +38,9 @@ _TIMEOUT_NONE = -1
 _TIMEOUT_MAX = 2 ** 63 - 1
 _ACCEPT_NONBLOCK = 0x1
 _SET_RCVTIMEO, _SET_SNDTIMEO, _SET_ACCESS, _SET_DOWN, _SET_PPL = 1, 2, 4, 8, 16
+_SET_TIMESTAMP = 32
 _MSG_TRUNC = 0x1
+_BATCH_PEEK, _BATCH_TRUNC = 0x2, 0x4
 _IOC_TYPE = 0xE7
 _ALLOC, _LISTEN, _ACCEPT, _REKEY, _GET_INFO, _SET, _SEND, _RECV = (
     _IOC_TYPE << 8 | number for number in range(1, 9))
@@ -110,7 +112,7 @@ class _Set(_Sized):
                 ("rcvtimeo", ctypes.c_int64), ("sndtimeo", ctypes.c_int64),
                 ("access", ctypes.c_uint32), ("down", ctypes.c_uint32),
                 ("packets_per_leaf", ctypes.c_uint32),
-                ("reserved", ctypes.c_uint32)]
+                ("timestamp", ctypes.c_uint32)]
 
 
 class _Msg(ctypes.Structure):
@@ -121,7 +123,7 @@ class _Msg(ctypes.Structure):
 class _Batch(_Sized):
     _fields_ = [("size", ctypes.c_uint32), ("flags", ctypes.c_uint32),
                 ("msgs", ctypes.c_uint64), ("count", ctypes.c_uint32),
-                ("reserved", ctypes.c_uint32)]
+                ("reserved", ctypes.c_uint32), ("times", ctypes.c_uint64)]
 
 
 # --- what programs see of them
@@ -135,6 +137,15 @@ class State(enum.IntEnum):
     ALLOCATED = 3
     DEALLOC_PENDING = 4
     DEALLOCATED = 5
+
+
+class Cipher(enum.IntEnum):
+    """Cipher of a flow."""
+
+    NONE = 0
+    AES_128_GCM = 895
+    AES_256_GCM = 901
+    CHACHA20_POLY1305 = 1018
 
 
 class Flags(enum.IntFlag):
@@ -234,6 +245,8 @@ class Message(typing.NamedTuple):
 
     data: bytes
     truncated: bool
+    length: int		# bytes of the whole message
+    time_ns: int	# arrival, as time.time_ns(); 0 if not noted
 
 
 # --- errors
@@ -468,6 +481,7 @@ class _Buffers:
         self._base = ctypes.addressof(pinned)
         self._pinned = pinned
         self.array = (_Msg * count)()
+        self.times = (ctypes.c_int64 * count)()
 
     def prepare(self) -> None:
         """Offer the kernel all of the memory."""
@@ -479,8 +493,8 @@ class _Buffers:
         """The messages that the kernel has put there."""
         _, size = self.shape
         view = memoryview(self._memory)
-        return [Message(bytes(view[i * size:i * size + msg.len]),
-                        bool(msg.flags & _MSG_TRUNC))
+        return [Message(bytes(view[i * size:i * size + min(size, msg.len)]),
+                        bool(msg.flags & _MSG_TRUNC), msg.len, self.times[i])
                 for i, msg in enumerate(self.array[:count])]
 
 
@@ -702,6 +716,14 @@ class Flow(_Endpoint):
             base += size
         return self._transfer(_SEND, array)
 
+    def peek(self, size: int = RECV_SIZE) -> Message:
+        """Return the next message, and leave it to be received."""
+        _check_size(size)
+        buffers = _Buffers(1, size)
+        buffers.prepare()
+        return buffers.messages(self._transfer(
+            _RECV, buffers.array, _BATCH_PEEK | _BATCH_TRUNC, buffers.times))[0]
+
     def recv_many(self, count: int = 64, size: int = RECV_SIZE) -> list[Message]:
         """Receive up to count messages in one call, and at least one.
 
@@ -717,13 +739,15 @@ class Flow(_Endpoint):
         if buffers is None or buffers.shape != (count, size):
             buffers = _Buffers(count, size)
         buffers.prepare()
-        messages = buffers.messages(self._transfer(_RECV, buffers.array))
+        messages = buffers.messages(self._transfer(
+            _RECV, buffers.array, _BATCH_TRUNC, buffers.times))
         if not self._spare:
             self._spare.append(buffers)
         return messages
 
-    def _transfer(self, number: int, array) -> int:
-        arg = _Batch(msgs=ctypes.addressof(array), count=len(array))
+    def _transfer(self, number: int, array, flags: int = 0, times=None) -> int:
+        arg = _Batch(msgs=ctypes.addressof(array), count=len(array), flags=flags,
+                     times=0 if times is None else ctypes.addressof(times))
         try:
             return _ioctl(self._fd, number, arg)
         except OSError as err:
@@ -838,6 +862,10 @@ class Flow(_Endpoint):
             raise ValueError("packets is a power of two, 64 to 1048576")
         self._set(mask=_SET_PPL, packets_per_leaf=packets)
 
+    def set_timestamps(self, noted: bool) -> None:
+        """Note the time of each message that arrives, for Message.time_ns."""
+        self._set(mask=_SET_TIMESTAMP, timestamp=int(noted))
+
     def take_down(self) -> None:
         """Take the flow down for good, on both sides."""
         self._set(mask=_SET_DOWN, down=1)
@@ -858,7 +886,15 @@ class _Listener(_Endpoint):
         try:
             _ioctl(self._fd, _LISTEN, arg)
         except OSError as err:
-            raise self._error(err, _NAME_WORDS, _NAME_ERRORS, name) from None
+            if err.errno != errno.EINPROGRESS:
+                raise self._error(err, _NAME_WORDS, _NAME_ERRORS, name) from None
+
+    def _check_served(self, name: str) -> None:
+        events = self._poll(select.POLLOUT)
+        if events & select.POLLERR:
+            raise self._error(self.info().error, _NAME_WORDS, _NAME_ERRORS, name)
+        if not events:
+            raise WouldBlockError(errno.EAGAIN, "not answered yet")
 
     def _accept(self, flags: int, nanoseconds: int) -> Flow:
         arg = _Accept(flags=flags, timeout=nanoseconds)
@@ -909,22 +945,16 @@ class AsyncListener(_Listener):
 
     @classmethod
     async def listen(cls, name: str, backlog: int = 64) -> "AsyncListener":
-        """Serve a name. At most backlog flows wait to be accepted.
-
-        The agent's answer is awaited in a thread, since the call always waits.
-        """
+        """Serve a name. At most backlog flows wait to be accepted."""
         buffer = _name_buffer(name)
         _check_backlog(backlog)
         listener = cls(_open_device(os.O_NONBLOCK))
-        work = asyncio.get_running_loop().run_in_executor(
-            None, listener._serve, name, buffer, backlog)
         try:
-            await asyncio.shield(work)
+            listener._serve(name, buffer, backlog)
+            await listener._until_done(select.EPOLLOUT, listener._check_served,
+                                       name)
         except BaseException:
-            if work.done():
-                listener.close()
-            else:	# the thread may still be about to use the file
-                work.add_done_callback(lambda _: listener.close())
+            listener.close()
             raise
         return listener
 
