@@ -16,6 +16,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 # where Debian's python3 looks for modules of all its versions
 PYTHONDIR ?= $(PREFIX)/lib/python3/dist-packages
+UDEVRULESDIR ?= $(PREFIX)/lib/udev/rules.d
+COMPLETIONSDIR ?= $(PREFIX)/share/bash-completion/completions
 
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
