@@ -10,6 +10,10 @@ SECONDS ?= 60
 
 VERSION := $(shell sed -n 's/.*VERSION_STRING[^"]*"\(.*\)"/\1/p' ipcp_rekey/version.h)
 DKMS_DIR = $(DESTDIR)/usr/src/ipcp-rekey-$(VERSION)
+DKMS_FILES := Kbuild Makefile COPYING LICENSES ipcp_rekey include samples
+# without what a build leaves beside them
+DKMS_SOURCES := ! -name '.*' ! -name '*.mod.c' \( -name '*.[ch]' -o -name Kbuild \
+	-o -name Makefile -o -name COPYING -o -path 'LICENSES/*' \)
 
 # A KERNEL_SRC that was given says better than this machine what the release is.
 ifneq ($(filter command environment,$(firstword $(origin KERNEL_SRC))),)
@@ -63,7 +67,7 @@ install-tools:
 dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
 	rm -rf $(DKMS_DIR)
 	install -d $(DKMS_DIR)
-	git ls-files -z Kbuild Makefile COPYING LICENSES ipcp_rekey include samples | \
+	find $(DKMS_FILES) -type f $(DKMS_SOURCES) -print0 | \
 		xargs -0 cp --parents -t $(DKMS_DIR)
 	sed 's/#MODULE_VERSION#/$(VERSION)/' dkms.conf >$(DKMS_DIR)/dkms.conf
 
