@@ -71,6 +71,9 @@ dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
 		xargs -0 cp --parents -t $(DKMS_DIR)
 	sed 's/#MODULE_VERSION#/$(VERSION)/' dkms.conf >$(DKMS_DIR)/dkms.conf
 
+deb: ## packages for Debian 13 into build/deb
+	debian/build-packages
+
 demo: ## two hosts, one flow, a big file, many re-keys (KERNEL=6.12 or 7.3)
 	tests/demo/run --kernel $(KERNEL)
 
@@ -120,5 +123,5 @@ check-kernel:
 		"install linux-headers-$(KERNEL_RELEASE), or give KERNEL_SRC" >&2; \
 		exit 1; }
 
-.PHONY: all module tools kunit-module install install-module install-tools dkms demo test \
+.PHONY: all module tools kunit-module install install-module install-tools dkms deb demo test \
 	kunit debug-test kcsan-test check fuzz coverage soak bench clean help check-kernel
