@@ -22,6 +22,7 @@
 #include "dns.h"
 #include "engine.h"
 #include "kernel.h"
+#include "keylog.h"
 #include "log.h"
 #include "pace.h"
 #include "privs.h"
@@ -252,7 +253,7 @@ static json_t *about(struct agent *a)
 {
 	uint64_t now = now_ms();
 
-	return json_pack("{s:s, s:i, s:i, s:I, s:{s:s, s:I, s:i, s:I, s:I}}",
+	return json_pack("{s:s, s:i, s:i, s:I, s:{s:s, s:I, s:i, s:I, s:I, s:s?}}",
 			 "version", AGENT_VERSION, "pid", (int)getpid(),
 			 "uid", (int)getuid(),
 			 "up_ms", (json_int_t)(now - a->started), "config",
@@ -260,7 +261,8 @@ static json_t *about(struct agent *a)
 			 "read_ms_ago", (json_int_t)(now - a->read),
 			 "port", (int)a->conf->port, "rekey_interval_ms",
 			 (json_int_t)a->conf->rekey_interval, "max_exchanges",
-			 (json_int_t)a->conf->max_exchanges);
+			 (json_int_t)a->conf->max_exchanges,
+			 "keylog", keylog_path(a->kernel.keylog));
 }
 
 static char *document(void *arg)
@@ -365,6 +367,16 @@ static void keep_fixed(const struct config *old, struct config *new)
 	new->mark = old->mark;
 }
 
+/* Seeds are written to another key log, to none, or to the same one again. */
+static void switch_keylog(struct agent *a, struct keylog *keylog)
+{
+	if (a->kernel.keylog && !keylog)
+		log_info("the key log %s is closed: delete the file when it is of no use any more",
+			 a->conf->keylog);
+	keylog_close(a->kernel.keylog);
+	a->kernel.keylog = keylog;
+}
+
 /* Switch to a new configuration. */
 static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 {
@@ -404,20 +416,23 @@ static bool reload(struct agent *a)
 {
 	struct config *conf = config_load(a->file);
 	struct dns_source *dns = NULL;
+	struct keylog *keylog = NULL;
 	struct oap_env *oap = NULL;
 
 	if (conf)
 		dns = prepare_dns(a, conf);
 	/* last, because the trust store may be replaced in place */
-	if (dns)
+	if (dns && keylog_open(conf->keylog, &keylog))
 		oap = reload_oap(a, conf);
 	if (!oap) {
+		keylog_close(keylog);
 		dns_discard(dns);
 		config_free(conf);
 		return false;
 	}
 	keep_fixed(a->conf, conf);
 	dns_commit(a->kernel.dns, dns);
+	switch_keylog(a, keylog);
 	switch_to(a, conf, oap);
 	return true;
 }
@@ -523,6 +538,8 @@ static int set_up(struct agent *a)
 
 	if (err)
 		return err;
+	if (!keylog_open(a->conf->keylog, &a->kernel.keylog))
+		return -EINVAL;
 	a->engine = engine_new(&kernel_ops, &a->kernel, a->conf, a->oap);
 	if (!a->engine)
 		return -ENOMEM;
@@ -569,6 +586,7 @@ int agent_run(const char *file, struct config *conf, struct oap_env *oap)
 	sd_event_source_unref(a.timer);
 	sd_event_unref(a.loop);
 	ipcp_nl_close(a.kernel.nl);
+	keylog_close(a.kernel.keylog);
 	oap_env_close(a.oap);
 	config_free(a.conf);
 	return err;

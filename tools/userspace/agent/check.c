@@ -85,6 +85,9 @@ int check_files(const struct config *conf)
 	if (!oap)
 		return -EINVAL;
 	check_served(conf, oap);
+	if (conf->keylog)
+		log_warn("keylog = %s: the agent will write the seeds of all flows to this file",
+			 conf->keylog);
 	oap_env_close(oap);
 	report_user();
 	return 0;

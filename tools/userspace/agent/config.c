@@ -301,6 +301,17 @@ static bool get_word(cfg_t *cfg, const char *key, char **word)
 	return *word;
 }
 
+/* The folder that a daemon runs in is not what an operator expects. */
+static bool get_keylog(cfg_t *cfg, struct config *conf)
+{
+	if (!get_word(cfg, "keylog", &conf->keylog))
+		return false;
+	if (!conf->keylog || conf->keylog[0] == '/')
+		return true;
+	log_err("keylog = %s: give the full path of a file", conf->keylog);
+	return false;
+}
+
 static bool get_user(cfg_t *cfg, struct config *conf)
 {
 	uint32_t uid;
@@ -395,6 +406,7 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	ok &= get_range(cfg, "mark", 0, UINT32_MAX, &conf->mark);
 	ok &= get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges);
 	ok &= get_word(cfg, "socket", &conf->socket);
+	ok &= get_keylog(cfg, conf);
 	ok &= get_user(cfg, conf);
 	ok &= get_dns_servers(cfg, conf);
 	ok &= get_kex(cfg, conf);
@@ -436,6 +448,7 @@ static cfg_opt_t top_opts[] = {
 	CFG_INT("max-exchanges", 256, CFGF_NONE),
 	CFG_STR("user", "", CFGF_NONE),
 	CFG_STR("socket", CONFIG_SOCKET, CFGF_NONE),
+	CFG_STR("keylog", "", CFGF_NONE),
 	CFG_STR_LIST("dns-servers", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("accept-kex", ACCEPT_KEX, CFGF_NONE),
 	CFG_FLOAT("rekey-interval", 120, CFGF_NONE),
@@ -513,6 +526,7 @@ void config_free(struct config *conf)
 	free(conf->security);
 	free(conf->user);
 	free(conf->socket);
+	free(conf->keylog);
 	free(conf->dns_servers);
 	free(conf->kex_accept);
 	free(conf);

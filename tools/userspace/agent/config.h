@@ -63,6 +63,7 @@ struct config_name {
  * @max_exchanges: limit of concurrent re-keys
  * @user: user to run as; NULL to keep the current user
  * @socket: path of the status socket; NULL for none
+ * @keylog: file to write seeds to; NULL for none
  * @dns_servers: addresses separated by commas; NULL to use resolv.conf
  * @kex_accept: names of key exchanges that peers may choose, separated by spaces
  * @need_lists: refuse a peer without a current revocation list of its CAs
@@ -75,6 +76,7 @@ struct config {
 	uint32_t max_exchanges;
 	char *user;
 	char *socket;
+	char *keylog;
 	char *dns_servers;
 	char *kex_accept;
 	uint32_t rekey_interval;

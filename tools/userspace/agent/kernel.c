@@ -9,6 +9,7 @@
 
 #include "dns.h"
 #include "kernel.h"
+#include "keylog.h"
 #include "log.h"
 #include "policy.h"
 
@@ -77,14 +78,33 @@ static int op_flow_new(void *ctx, const char *name,
 	return ipcp_nl_flow_new(nl_of(ctx), name, peer, peer_eid, qos, made);
 }
 
+/* Write a seed that the kernel has taken to the key log, if there is one. */
+static void log_seed(struct kernel *k, uint32_t id,
+		     const struct ipcp_nl_seed *seed)
+{
+	struct ipcp_nl_flow flow;
+
+	if (!k->keylog)
+		return;
+	if (ipcp_nl_flow_get(k->nl, id, &flow))
+		log_warn("flow %u: a seed is missing in the key log: %s", id,
+			 ipcp_nl_reason(k->nl));
+	else
+		keylog_add(k->keylog, &flow, seed);
+}
+
 static int op_flow_allocate(void *ctx, uint32_t id,
 			    const struct ipcp_nl_peer *peer,
 			    uint32_t peer_eid, uint32_t cipher,
 			    const struct ipcp_nl_seed *seed,
 			    const struct ipcp_nl_params *params)
 {
-	return ipcp_nl_flow_allocate(nl_of(ctx), id, peer, peer_eid, cipher, seed,
-				     params);
+	int err = ipcp_nl_flow_allocate(nl_of(ctx), id, peer, peer_eid, cipher,
+					seed, params);
+
+	if (!err && seed)
+		log_seed(ctx, id, seed);
+	return err;
 }
 
 static int op_flow_set(void *ctx, uint32_t id,
@@ -106,7 +126,11 @@ static int op_flow_del(void *ctx, uint32_t id, uint32_t error,
 
 static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 {
-	return ipcp_nl_seed_set(nl_of(ctx), id, seed);
+	int err = ipcp_nl_seed_set(nl_of(ctx), id, seed);
+
+	if (!err)
+		log_seed(ctx, id, seed);
+	return err;
 }
 
 static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,

@@ -7,16 +7,19 @@
 #include "engine.h"
 
 struct dns;
+struct keylog;
 
 /**
  * struct kernel - context of the operations of the engine
  * @nl: handle of the module
  * @dns: the resolver
+ * @keylog: the key log; NULL if seeds are not written anywhere
  * @wanted: last flow for which a re-key was requested, see kernel_want_all()
  */
 struct kernel {
 	struct ipcp_nl *nl;
 	struct dns *dns;
+	struct keylog *keylog;
 	uint32_t wanted;
 };
 

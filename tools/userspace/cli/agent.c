@@ -167,6 +167,9 @@ static void show_about(json_t *s)
 	printf("               port %lld, re-key every %g s, at most %lld at a time\n",
 	       num(s, "config.port"), num(s, "config.rekey_interval_ms") / 1e3,
 	       num(s, "config.max_exchanges"));
+	if (json_is_string(agent_at(s, "config.keylog")))
+		printf("key log        %s: whoever reads it can decrypt the flows\n",
+		       str(s, "config.keylog", buf));
 	printf("flows          %lld, %lld of them as initiator; %lld due, %lld being re-keyed; oldest keys %.3f s\n",
 	       num(s, "flows.total"), num(s, "flows.initiator"),
 	       num(s, "flows.due"), num(s, "flows.in_flight"),
