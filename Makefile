@@ -62,6 +62,7 @@ install-module: check-kernel
 
 install-tools:
 	+$(MAKE) -C tools/userspace install VERSION=$(VERSION) DESTDIR=$(DESTDIR)
+	+$(MAKE) -C tools/wireshark install DESTDIR=$(DESTDIR)
 
 # What DKMS builds the module from: the sources and what they need.
 dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
