@@ -82,8 +82,8 @@ struct ipcp_qos {
  * the flow is allocated, and EPOLLERR that the allocation failed.
  * IPCP_IOC_GET_INFO returns the reason.
  *
- * Errors: ENOTCONN no agent is running; EHOSTUNREACH the name is unknown or no
- * host answered; ECONNREFUSED the peer does not serve the name; EKEYREJECTED
+ * Errors: ENOTCONN no agent is running; EHOSTUNREACH the name is unknown, or no
+ * host answered the agent in its time; ECONNREFUSED the peer does not serve the name; EKEYREJECTED
  * the peer could not prove its name, or did not accept the proof of ours;
  * EACCES not allowed for this user; ETIMEDOUT; EINPROGRESS; EBUSY the file is
  * already in use; EOPNOTSUPP the QoS is not supported; EINTR; EUSERS too many

@@ -198,10 +198,12 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	uint32_t timeout = e->conf->alloc_timeout;
 	const struct config_name *block;
 	struct exchange *x;
+	bool limited;
 
 	if (!check(e, up) || stays_here(e, up))
 		return;
-	if (up->timeout && up->timeout < timeout)
+	limited = up->timeout && up->timeout <= timeout;
+	if (limited)
 		timeout = up->timeout;
 	x = exchange_new(e, up->flow_id, EXCHANGE_ALLOC, timeout);
 	if (!x) {
@@ -209,6 +211,7 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 			     "out of memory");
 		return;
 	}
+	x->limited = limited;
 	x->in_clear = true;
 	x->bind.purpose = FOR_ALLOC_REQUEST;
 	x->bind.initiator_eid = up->eid;
@@ -311,17 +314,26 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 	go_there(e, x);
 }
 
+/*
+ * The kernel watches the limit of the program, too. Whoever is first, the errno is
+ * the same.
+ */
 void allocate_timeout(struct engine *e, struct exchange *x)
 {
 	char text[REASON_LEN], at[ADDR_TEXT_LEN];
+	int error = EHOSTUNREACH;
 	size_t i, used;
 
+	if (x->limited)
+		error = ETIMEDOUT;
+	else if (x->error)
+		error = x->error;
 	if (x->error) {
-		allocate_failed(e, x, x->error, REFUSE_CANCELLED, x->why);
+		allocate_failed(e, x, error, REFUSE_CANCELLED, x->why);
 		return;
 	}
 	if (x->resolving) {
-		allocate_failed(e, x, EHOSTUNREACH, 0,
+		allocate_failed(e, x, error, 0,
 				"the DNS did not answer in time");
 		return;
 	}
@@ -329,7 +341,7 @@ void allocate_timeout(struct engine *e, struct exchange *x)
 	for (i = 0; i < x->nplaces && used < sizeof(text); i++)
 		used += snprintf(text + used, sizeof(text) - used, "%s%s",
 				 i ? ", " : "", addr_text(&x->places[i], at));
-	allocate_failed(e, x, EHOSTUNREACH, REFUSE_CANCELLED, text);
+	allocate_failed(e, x, error, REFUSE_CANCELLED, text);
 }
 
 void allocate_done(struct engine *e, struct exchange *x)

@@ -91,6 +91,7 @@ struct exchange {
 	uint64_t sent_at;
 	uint64_t resend_at;
 	uint64_t deadline;
+	bool limited;			/* the program's limit ends it, at @deadline */
 	uint32_t wait;
 	struct assembly in;
 	int error;			/* from the first place that failed */
