@@ -45,7 +45,7 @@ static EVP_PKEY *make_key(const char *type)
 	return EVP_PKEY_Q_keygen(NULL, NULL, type);
 }
 
-static void add_ext(X509 *crt, int nid, const char *value)
+void test_crt_add(X509 *crt, int nid, const char *value)
 {
 	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
@@ -68,10 +68,10 @@ static struct test_crt begin(EVP_PKEY *key, const char *cn, const char *san,
 	X509_set_issuer_name(c.crt, X509_get_subject_name(issuer ? issuer->crt :
 								   c.crt));
 	X509_set_pubkey(c.crt, c.key);
-	add_ext(c.crt, NID_basic_constraints,
-		ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	test_crt_add(c.crt, NID_basic_constraints,
+		     ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	if (san)
-		add_ext(c.crt, NID_subject_alt_name, san);
+		test_crt_add(c.crt, NID_subject_alt_name, san);
 	return c;
 }
 
@@ -121,7 +121,7 @@ struct test_crt test_crt_fixed(uint8_t number, const char *cn,
 void test_crt_eku(struct test_crt *c, const struct test_crt *issuer,
 		  const char *eku)
 {
-	add_ext(c->crt, NID_ext_key_usage, eku);
+	test_crt_add(c->crt, NID_ext_key_usage, eku);
 	sign(c, issuer);
 }
 

@@ -26,6 +26,8 @@ struct test_crt test_crt_make(const char *type, const char *cn,
  */
 struct test_crt test_crt_fixed(uint8_t number, const char *cn,
 			       const struct test_crt *issuer, int ca);
+/* Add an extension, for which the caller signs again. */
+void test_crt_add(X509 *crt, int nid, const char *value);
 /* Add an extended key usage, and sign again. */
 void test_crt_eku(struct test_crt *crt, const struct test_crt *issuer,
 		  const char *eku);

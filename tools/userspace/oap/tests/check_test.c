@@ -3,77 +3,10 @@
 /* oap_check(): which files are reported, and with which words. */
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pair.h"
-
-#define LONG		(60 * DAY)
-#define SERVER		"srv/server/" NAME
-#define CLIENT		"srv/client/" NAME
-
-/* What was reported, one line each. */
-static char said[8192];
-static unsigned int errors, warnings;
-static bool needs_lists;
-
-static void on_problem(void *arg, bool warning, const char *text)
-{
-	size_t len = strlen(said);
-
-	assert_ptr_equal(arg, said);
-	if (warning)
-		warnings++;
-	else
-		errors++;
-	snprintf(said + len, sizeof(said) - len, "%s: %s\n",
-		 warning ? "warning" : "error", text);
-}
-
-static uint64_t test_clock(void *arg)
-{
-	(void)arg;
-	return now_ns;
-}
-
-static void check(void)
-{
-	static const char * const names[] = { NAME, "elsewhere", NULL };
-	struct oap_settings set = { .dir = path("srv"), .now = test_clock,
-				    .need_lists = needs_lists };
-	unsigned int n;
-
-	said[0] = '\0';
-	errors = 0;
-	warnings = 0;
-	n = oap_check(&set, names, on_problem, said);
-	assert_int_equal(n, errors);
-}
-
-/* Certificates that are valid for long, on both sides and for the root. */
-static struct test_crt root(void)
-{
-	return test_crt_make("EC", "ca", NULL, NULL, 1, -DAY, LONG);
-}
-
-static void good(const char *dir, const char *cn, long from, long to)
-{
-	struct test_crt ca = root();
-	struct test_crt c = test_crt_make("EC", cn, NULL, &ca, 0, from, to);
-
-	test_crt_write_as(path("srv/cacert/ca.pem"), &ca);
-	test_crt_write(path("%s", dir), &c);
-	test_crt_free(&c);
-	test_crt_free(&ca);
-}
-
-static void all_good(void)
-{
-	good(SERVER, NAME, -DAY, LONG);
-	good(CLIENT, US, -DAY, LONG);
-}
+#include "checks.h"
 
 /* One problem each */
 
@@ -108,7 +41,7 @@ static void no_crt(void)
 static void other_key(void)
 {
 	rename(path(CLIENT "/key.pem"), path(SERVER "/key.pem"));
-	good(CLIENT, US, -DAY, LONG);
+	check_good(CLIENT, US, -DAY, LONG);
 }
 
 static void open_key(void)
@@ -123,27 +56,27 @@ static void group_key(void)
 
 static void expired(void)
 {
-	good(SERVER, NAME, -2 * DAY, -DAY);
+	check_good(SERVER, NAME, -2 * DAY, -DAY);
 }
 
 static void too_early(void)
 {
-	good(SERVER, NAME, DAY, LONG);
+	check_good(SERVER, NAME, DAY, LONG);
 }
 
 static void soon(void)
 {
-	good(SERVER, NAME, -DAY, 13 * DAY);
+	check_good(SERVER, NAME, -DAY, 13 * DAY);
 }
 
 static void not_soon(void)
 {
-	good(SERVER, NAME, -DAY, 15 * DAY);
+	check_good(SERVER, NAME, -DAY, 15 * DAY);
 }
 
 static void other_name(void)
 {
-	good(SERVER, "mallory.example", -DAY, LONG);
+	check_good(SERVER, "mallory.example", -DAY, LONG);
 }
 
 /* Append a certificate to that of the server. */
@@ -255,87 +188,6 @@ static void no_folder(void)
 	test_file(path("srv/client"), "crt.pem", "");
 }
 
-/* Revocation lists of the root, which is made anew */
-
-static struct test_crt list_ca;
-
-static void lists_by(bool its_own, long from, long to)
-{
-	list_ca = root();
-	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
-	mkdir(path("srv/crls"), 0700);
-	test_crl_add(path("srv/crls/a.pem"), its_own ? &list_ca : &test_other_ca,
-		     NULL, from, to);
-	test_crt_free(&list_ca);
-}
-
-static void good_list(void)
-{
-	lists_by(true, -DAY, DAY);
-}
-
-static void rubbish_list(void)
-{
-	test_file(path("srv/crls"), "a.pem", "rubbish\n");
-}
-
-static void cut_list(void)
-{
-	FILE *file;
-
-	good_list();
-	file = fopen(path("srv/crls/a.pem"), "a");
-	fputs("-----BEGIN X509 CRL-----\nAAAA\n", file);
-	fclose(file);
-}
-
-static void expired_list(void)
-{
-	lists_by(true, -2 * DAY, -DAY);
-}
-
-static void early_list(void)
-{
-	lists_by(true, DAY, LONG);
-}
-
-static void renewed_list(void)
-{
-	list_ca = root();
-	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
-	mkdir(path("srv/crls"), 0700);
-	test_crl_add(path("srv/crls/a.pem"), &list_ca, NULL, -2 * DAY, -DAY);
-	test_crl_add(path("srv/crls/b.pem"), &list_ca, NULL, -DAY, DAY);
-	test_crt_free(&list_ca);
-}
-
-static void list_of_another(void)
-{
-	lists_by(false, -DAY, DAY);
-}
-
-static void list_of_a_stranger(void)
-{
-	struct test_crt stranger = test_crt_make("EC", "stranger", NULL, NULL, 1,
-						 -DAY, LONG);
-
-	mkdir(path("srv/crls"), 0700);
-	test_crl_add(path("srv/crls/a.pem"), &stranger, NULL, -DAY, DAY);
-	test_crt_free(&stranger);
-}
-
-static void open_list(void)
-{
-	good_list();
-	chmod(path("srv/crls/a.pem"), 0666);
-}
-
-static void open_folder(void)
-{
-	good_list();
-	chmod(path("srv/crls"), 0777);
-}
-
 static void open_root(void)
 {
 	chmod(path("srv/cacert/ca.pem"), 0666);
@@ -348,101 +200,11 @@ static void group_root(void)
 		skip();
 }
 
-static void delta_list(void)
-{
-	const struct test_crl_ext ext = { .number = 2, .base = 1 };
-
-	list_ca = root();
-	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
-	mkdir(path("srv/crls"), 0700);
-	test_crl_add_ext(path("srv/crls/a.pem"), &list_ca, NULL, -DAY, DAY,
-			 &ext);
-	test_crt_free(&list_ca);
-}
-
-static void need_lists(void)
-{
-	needs_lists = true;
-}
-
-static void need_and_expired(void)
-{
-	need_lists();
-	expired_list();
-}
-
-static void need_and_early(void)
-{
-	need_lists();
-	early_list();
-}
-
-static void need_with_scopes(const char *a, const char *b)
-{
-	struct test_crl_ext ext = { .idp = a };
-
-	need_lists();
-	list_ca = root();
-	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
-	mkdir(path("srv/crls"), 0700);
-	test_crl_add_ext(path("srv/crls/a.pem"), &list_ca, NULL, -DAY, DAY,
-			 &ext);
-	ext.idp = b;
-	if (b)
-		test_crl_add_ext(path("srv/crls/b.pem"), &list_ca, NULL, -DAY,
-				 DAY, &ext);
-	test_crt_free(&list_ca);
-}
-
-static void need_and_cas(void)
-{
-	need_with_scopes("critical,onlyCA:TRUE", NULL);
-}
-
-static void need_and_place(void)
-{
-	need_with_scopes("critical,fullname:URI:http://ca.example/crl", NULL);
-}
-
-static void need_and_both(void)
-{
-	need_with_scopes("critical,onlyCA:TRUE", "critical,onlyuser:TRUE");
-}
-
-static void unknown_extension(void)
-{
-	const struct test_crl_ext ext = { .unknown = 1 };
-
-	list_ca = root();
-	test_crt_write_as(path("srv/cacert/ca.pem"), &list_ca);
-	mkdir(path("srv/crls"), 0700);
-	test_crl_add_ext(path("srv/crls/a.pem"), &list_ca, NULL, -DAY, DAY,
-			 &ext);
-	test_crt_free(&list_ca);
-}
-
-static void need_and_good(void)
-{
-	need_lists();
-	good_list();
-}
-
-/* Two CAs of one name, one without a list. */
-static void need_and_other_key(void)
-{
-	struct test_crt other = root();
-
-	need_lists();
-	good_list();
-	test_crt_write_as(path("srv/cacert/b.pem"), &other);
-	test_crt_free(&other);
-}
-
 /* Extended key usages */
 
 static void with_eku(const char *dir, const char *cn, const char *eku)
 {
-	struct test_crt ca = root();
+	struct test_crt ca = check_root();
 	struct test_crt c = test_crt_make("EC", cn, NULL, &ca, 0, -DAY, LONG);
 
 	test_crt_eku(&c, &ca, eku);
@@ -472,12 +234,7 @@ static void both_as_client(void)
 	with_eku(CLIENT, US, "serverAuth,clientAuth");
 }
 
-static const struct problem {
-	const char *name;
-	void (*make)(void);
-	unsigned int errors, warnings;
-	const char *file, *words;
-} problems[] = {
+static const struct problem problems[] = {
 	{ "good files", no_problem, 0, 0, "", "" },
 	{ "rubbish as a certificate", rubbish_crt, 1, 0, SERVER "/crt.pem",
 	  "is not a PEM certificate" },
@@ -525,47 +282,10 @@ static const struct problem {
 	{ "rubbish as an intermediate", rubbish_intermediate, 1, 0,
 	  "srv/untrusted/b.pem", "is not a PEM certificate" },
 	{ "no root at all", no_root, 0, 1, "srv/cacert", "has no *.pem" },
-	{ "a list", good_list, 0, 0, "", "" },
-	{ "rubbish as a list", rubbish_list, 1, 0, "srv/crls/a.pem",
-	  "is not a PEM revocation list" },
-	{ "a list that is cut off", cut_list, 1, 0, "srv/crls/a.pem",
-	  "is not a PEM revocation list" },
-	{ "an expired list", expired_list, 0, 1, "srv/crls",
-	  "expired at" },
-	{ "an expired list beside a newer one", renewed_list, 0, 0, "", "" },
-	{ "a list of another CA of that name", list_of_another, 1, 0,
-	  "srv/crls/a.pem", "is not signed by its issuer 'ca'" },
-	{ "a list of an unknown CA", list_of_a_stranger, 0, 1, "srv/crls/a.pem",
-	  "is not used: its issuer 'stranger' is neither in cacert nor in untrusted" },
-	{ "a list that everybody can write", open_list, 1, 0, "srv/crls/a.pem",
-	  "can be written by everybody: run chmod o-w" },
-	{ "a folder of lists that everybody can write", open_folder, 1, 0,
-	  "srv/crls", "can be written by everybody: run chmod o-w" },
 	{ "a root that everybody can write", open_root, 1, 0,
 	  "srv/cacert/ca.pem", "can be written by everybody: run chmod o-w" },
 	{ "a root that a group can write", group_root, 0, 1,
 	  "srv/cacert/ca.pem", "can be written by group 1: run chmod g-w" },
-	{ "a delta list", delta_list, 1, 0, "srv/crls/a.pem",
-	  "names only changes: replace it by a complete one" },
-	{ "a list with an unknown critical extension", unknown_extension, 1, 0,
-	  "srv/crls/a.pem",
-	  "has a critical extension that is not supported: replace it by one without" },
-	{ "a list of the future", early_list, 0, 1, "srv/crls",
-	  "is not valid before" },
-	{ "a list of the future, but required", need_and_early, 1, 0, "srv/crls",
-	  "is not valid before" },
-	{ "a list of CAs only, but required", need_and_cas, 0, 1, "srv/crls",
-	  "are for some of its certificates, and all others are refused: put a list of all there" },
-	{ "a list of one place, but required", need_and_place, 0, 1, "srv/crls",
-	  "are for some of its certificates" },
-	{ "lists of two scopes, as required", need_and_both, 0, 0, "", "" },
-	{ "a list of one of two CAs, but required", need_and_other_key, 1, 0,
-	  "srv/crls", "has no list of 'ca': put one there" },
-	{ "no list, but required", need_lists, 1, 0, "srv/crls",
-	  "has no list of 'ca': put one there" },
-	{ "an expired list, but required", need_and_expired, 1, 0, "srv/crls",
-	  "expired at" },
-	{ "a list as required", need_and_good, 0, 0, "", "" },
 	{ "a server's certificate for clients", client_as_server, 1, 0,
 	  SERVER "/crt.pem", "is not for serverAuth" },
 	{ "a client's certificate for servers", server_as_client, 1, 0,
@@ -580,28 +300,10 @@ static const struct problem {
 	  "is not used" },
 };
 
-static void test_problem(void **state)
-{
-	const struct problem *p = *state;
-	const char *line;
-
-	all_good();
-	p->make();
-	check();
-	needs_lists = false;
-	if (errors != p->errors || warnings != p->warnings)
-		fail_msg("%u errors, %u warnings: %s", errors, warnings, said);
-	if (!errors && !warnings)
-		return;
-	line = strstr(said, path("%s", p->file));
-	if (!line || !strstr(line, p->words))
-		fail_msg("no '%s' with '%s' in: %s", p->file, p->words, said);
-}
-
 static void all_problems_are_reported(void **state)
 {
 	(void)state;
-	all_good();
+	check_good_all();
 	expired();
 	open_key();
 	bad_kex();
@@ -609,17 +311,18 @@ static void all_problems_are_reported(void **state)
 	rubbish_root();
 	rubbish_intermediate();
 	bad_folder();
-	check();
-	if (errors != 6 || warnings != 1)
-		fail_msg("%u errors, %u warnings: %s", errors, warnings, said);
+	check_all();
+	if (check_errors != 6 || check_warnings != 1)
+		fail_msg("%u errors, %u warnings: %s", check_errors,
+			 check_warnings, check_said);
 }
 
 static void a_name_of_the_configuration_needs_no_files(void **state)
 {
 	(void)state;
-	all_good();
-	check();
-	assert_int_equal(errors + warnings, 0);
+	check_good_all();
+	check_all();
+	assert_int_equal(check_errors + check_warnings, 0);
 }
 
 static void a_folder_that_does_not_exist_is_a_warning(void **state)
@@ -628,9 +331,9 @@ static void a_folder_that_does_not_exist_is_a_warning(void **state)
 	const char * const none[] = { NULL };
 
 	(void)state;
-	warnings = 0;
-	assert_int_equal(oap_check(&set, none, on_problem, said), 0);
-	assert_int_equal(warnings, 1);
+	check_warnings = 0;
+	assert_int_equal(oap_check(&set, none, check_report, check_said), 0);
+	assert_int_equal(check_warnings, 1);
 }
 
 static struct suite suite;
@@ -640,7 +343,7 @@ int main(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(problems); i++)
-		suite_add(&suite, test_problem, &problems[i], "check: %s",
+		suite_add(&suite, check_problem, &problems[i], "check: %s",
 			  problems[i].name);
 	SUITE_ADD(&suite, all_problems_are_reported);
 	SUITE_ADD(&suite, a_name_of_the_configuration_needs_no_files);

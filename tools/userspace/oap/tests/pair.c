@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/x509.h>
+
 #include "pair.h"
 
 struct test_crt test_ca, test_other_ca;
@@ -104,6 +106,15 @@ void suite_add(struct suite *suite, CMUnitTestFunction f, const void *arg,
 		suite->names[suite->n], f, setup, teardown, (void *)arg
 	};
 	suite->n++;
+}
+
+void suite_add_each(struct suite *suite, const char * const *names, size_t n,
+		    CMUnitTestFunction f, const char *what)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		suite_add(suite, f, names[i], "%s: %s", names[i], what);
 }
 
 int suite_run(struct suite *suite, const char *name)
@@ -279,4 +290,35 @@ uint8_t *copy_of(const struct oap_run *run, size_t *len)
 	assert_non_null(copy);
 	memcpy(copy, msg, *len);
 	return copy;
+}
+
+struct test_crt sub_ca(const char *cn, const struct test_crt *by, int nid,
+		       const char *value)
+{
+	struct test_crt ca = test_crt_make("EC", cn, NULL, by, 1, -DAY, DAY);
+
+	if (value)
+		test_crt_add(ca.crt, nid, value);
+	assert_true(X509_sign(ca.crt, by->key, EVP_sha256()) > 0);
+	test_crt_write_as(path("cli/untrusted/%s.pem", cn), &ca);
+	test_crt_write_as(path("srv/untrusted/%s.pem", cn), &ca);
+	return ca;
+}
+
+enum oap_code verify_server(const struct test_crt *crt, const char *want,
+			    struct oap_err *err)
+{
+	enum oap_code code;
+	struct pair p;
+
+	test_crt_write(path("srv/server/%s", NAME), crt);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	p.cp.peer_name = want;
+	p.sp.auth = OAP_AUTH_NONE;
+	request_ok(&p);
+	respond_ok(&p);
+	code = complete(&p);
+	*err = p.err;
+	close_pair(&p);
+	return code;
 }

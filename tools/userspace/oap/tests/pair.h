@@ -22,6 +22,11 @@
 #define US		"alice.example"		/* the client */
 #define REASON_MAX	127	/* of the reason that a program gets */
 
+/* Times from and to which a certificate or a list is valid. */
+#define NOW		-DAY, DAY
+#define PAST		(-2 * DAY), -DAY
+#define FUTURE		DAY, (2 * DAY)
+
 /**
  * struct pair - an exchange
  * @cli: environment of the client
@@ -53,6 +58,9 @@ struct suite {
 
 void suite_add(struct suite *suite, CMUnitTestFunction f, const void *arg,
 	       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Add a test for each of the names, which is its argument. */
+void suite_add_each(struct suite *suite, const char * const *names, size_t n,
+		    CMUnitTestFunction f, const char *what);
 int suite_run(struct suite *suite, const char *name);
 
 /* Add a test that is named like its function. */
@@ -76,6 +84,13 @@ void respond_ok(struct pair *p);
 enum oap_code complete(struct pair *p);
 void exchange_ok(struct pair *p);
 void same_keys(struct pair *p);
+
+/* Make a CA that both sides know, with one more extension, or NULL. */
+struct test_crt sub_ca(const char *cn, const struct test_crt *by, int nid,
+		       const char *value);
+/* Let the client verify a certificate of the server. */
+enum oap_code verify_server(const struct test_crt *crt, const char *want,
+			    struct oap_err *err);
 
 /* Copy a message to modify it; exactly sized for the sanitizer. */
 uint8_t *copy_of(const struct oap_run *run, size_t *len);

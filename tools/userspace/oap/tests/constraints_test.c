@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Names that a CA may not give. */
+
+#include <openssl/x509v3.h>
+
+#include "pair.h"
+
+struct constrained {
+	const char *name;
+	const char *constraints;
+	const char *cn, *san;
+	const char *want;
+	enum oap_code code;
+};
+
+static const struct constrained constrained[] = {
+	{ "a common name within", "permitted;DNS:example", NAME, NULL, NAME,
+	  OAP_OK },
+	{ "an alternative name within", "permitted;DNS:example", NULL,
+	  "DNS:" NAME, NAME, OAP_OK },
+	{ "a common name without a dot that is permitted", "permitted;DNS:bank",
+	  "bank", NULL, "bank", OAP_OK },
+	{ "a common name in the second permitted tree",
+	  "permitted;DNS:corp,permitted;DNS:bank", "bank", NULL, "bank",
+	  OAP_OK },
+	{ "a common name of a form that is permitted",
+	  "permitted;DNS:.example", "a@b.example", NULL, "a@b.example",
+	  OAP_OK },
+	{ "a common name, with constraints of e-mail",
+	  "permitted;email:example", "bank", NULL, "bank", OAP_OK },
+	{ "a common name, with all names permitted", "DER:3006a00430028200",
+	  "bank", NULL, "bank", OAP_OK },
+	{ "a common name that is not excluded", "excluded;DNS:corp", "bank",
+	  NULL, "bank", OAP_OK },
+	{ "a common name outside", "permitted;DNS:corp", NAME, NULL, NAME,
+	  OAP_BAD_CERT },
+	{ "an alternative name outside", "permitted;DNS:corp", NULL,
+	  "DNS:" NAME, NAME, OAP_BAD_CERT },
+	{ "a second alternative name outside", "permitted;DNS:corp", NULL,
+	  "DNS:x.corp,DNS:" NAME, NAME, OAP_BAD_CERT },
+	{ "a common name outside, beside an alternative name",
+	  "permitted;DNS:corp", NAME, "DNS:x.corp", NAME, OAP_BAD_NAME },
+	{ "a common name outside, beside an e-mail address",
+	  "permitted;DNS:corp", NAME, "email:a@b", NAME, OAP_BAD_CERT },
+	{ "a common name without a dot, outside", "permitted;DNS:corp", "bank",
+	  NULL, "bank", OAP_BAD_CERT },
+	{ "a common name without a dot, beside an e-mail address",
+	  "permitted;DNS:corp", "bank", "email:a@b", "bank", OAP_BAD_CERT },
+	{ "a common name like an address", "permitted;DNS:corp", "a@b.c", NULL,
+	  "a@b.c", OAP_BAD_CERT },
+	{ "a common name that only ends alike", "permitted;DNS:corp", "a@xcorp",
+	  NULL, "a@xcorp", OAP_BAD_CERT },
+	{ "a common name shorter than what is permitted",
+	  "permitted;DNS:a.bank", "bank", NULL, "bank", OAP_BAD_CERT },
+	{ "an excluded common name", "excluded;DNS:bank", "bank", NULL, "bank",
+	  OAP_BAD_CERT },
+	{ "an excluded common name in capitals", "excluded;DNS:bank", "BANK",
+	  NULL, "BANK", OAP_BAD_CERT },
+	{ "a common name below an excluded one", "excluded;DNS:bank", "a@b.bank",
+	  NULL, "a@b.bank", OAP_BAD_CERT },
+	{ "a common name that is permitted and excluded",
+	  "permitted;DNS:bank,excluded;DNS:a.bank", "b!.a.bank", NULL,
+	  "b!.a.bank", OAP_BAD_CERT },
+};
+
+static void check_constrained(const struct constrained *c,
+			      const struct test_crt *ca)
+{
+	struct test_crt s = test_crt_make("EC", c->cn, c->san, ca, 0, -DAY,
+					  DAY);
+	struct oap_err err;
+
+	assert_int_equal(verify_server(&s, c->want, &err), c->code);
+	test_crt_free(&s);
+}
+
+static void test_constrained(void **state)
+{
+	const struct constrained *c = *state;
+	struct test_crt ca = sub_ca("sub", &test_ca, NID_name_constraints,
+				    c->constraints);
+
+	check_constrained(c, &ca);
+	test_crt_free(&ca);
+}
+
+/* The constraints of a CA hold for the CAs below. */
+static void test_constrained_above(void **state)
+{
+	const struct constrained *c = *state;
+	struct test_crt ca = sub_ca("sub", &test_ca, NID_name_constraints,
+				    c->constraints);
+	struct test_crt low = sub_ca("low", &ca, 0, NULL);
+
+	check_constrained(c, &low);
+	test_crt_free(&low);
+	test_crt_free(&ca);
+}
+
+static void a_refusal_for_name_constraints_says_what_to_do(void **state)
+{
+	struct test_crt ca = sub_ca("sub", &test_ca, NID_name_constraints,
+				    "permitted;DNS:corp");
+	struct test_crt s = test_crt_make("EC", "bank", NULL, &ca, 0, -DAY,
+					  DAY);
+	struct oap_err err;
+
+	(void)state;
+	assert_int_equal(verify_server(&s, "bank", &err), OAP_BAD_CERT);
+	assert_string_equal(err.text,
+			    "'bank' is outside the name constraints of its CA: have another CA issue it");
+	test_crt_free(&s);
+	test_crt_free(&ca);
+}
+
+static struct suite suite;
+
+int main(void)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(constrained); i++) {
+		suite_add(&suite, test_constrained, &constrained[i],
+			  "name constraints: %s: %s", constrained[i].name,
+			  constrained[i].code ? "refused" : "accepted");
+		suite_add(&suite, test_constrained_above, &constrained[i],
+			  "name constraints above: %s: %s", constrained[i].name,
+			  constrained[i].code ? "refused" : "accepted");
+	}
+	SUITE_ADD(&suite, a_refusal_for_name_constraints_says_what_to_do);
+	return suite_run(&suite, "oap: name constraints");
+}
