@@ -1,113 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Lost keys: thieves, questions, denials, and machines that were copied. */
+/* Lost keys: questions, denials, and machines that were copied or set back. */
 
 #include <errno.h>
 #include <string.h>
 
 #include "world.h"
-
-/* A fresh exchange in the clear, as one that has the certificate can begin. */
-static void claim_as_thief(struct fake_flow *f)
-{
-	alice.no_keys = true;
-	claim(f);
-	alice.no_keys = false;
-}
-
-/* A certificate alone cannot take over a flow whose peer has the keys. */
-static void test_thief(void **state)
-{
-	struct fake_flow *f;
-
-	(void)state;
-	f = good_flow();
-	claim_as_thief(f);
-	run_for(1000);
-	assert_int_equal(bob.questions, 1);
-	assert_false(f->f.in_flight);
-	assert_int_equal(f->f.newest_epoch, 0);
-	assert_int_equal(peer_of(f)->f.newest_epoch, 0);
-	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
-	assert_int_equal(bob.e->nheld, 0);
-	assert_non_null(strstr(TAILQ_FIRST(&alice.e->record.failures)->text,
-			       "nobody lost them"));
-	assert_true(allocated(f));
-	/* the owner re-keys as ever */
-	claim(f);
-	run_for(1000);
-	assert_int_equal(f->f.newest_epoch, 1);
-	check_same(f);
-}
-
-/*
- * A fresh request waits for the end of the question, however often it is
- * repeated, with or without the event.
- */
-static void test_held(void **state)
-{
-	struct fake_flow *f;
-	int i;
-
-	(void)state;
-	f = good_flow();
-	for (i = 1; i <= 2; i++) {
-		bob.no_events = i == 2;
-		alice.no_keys = true;
-		claim(f);
-		run_for(2900);
-		assert_int_equal(bob.e->nheld, 1);
-		assert_int_equal(bob.questions, i);
-		assert_int_equal(peer_of(f)->f.newest_epoch, i - 1);
-		run_for(bob.no_events ? 1000 : 200);
-		assert_int_equal(bob.e->nheld, 0);
-		assert_int_equal(f->f.newest_epoch, i);
-		assert_int_equal(bob.e->record.by[REKEY_ANSWERED].count, i);
-		check_same(f);
-	}
-}
-
-/* Another exchange of the flow while the peer is asked comes too early. */
-static void test_held_for_another(void **state)
-{
-	struct fake_flow *f;
-
-	(void)state;
-	f = good_flow();
-	alice.no_keys = true;
-	claim(f);
-	run_for(1000);
-	restart(&alice);
-	claim(f);
-	run_for(1000);
-	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
-	assert_true(engine_claim_at(alice.e) < UINT64_MAX);
-	assert_int_equal(bob.e->nheld, 1);
-}
-
-/* A request that waits goes with its flow, and with the agent's settings. */
-static void test_held_gone(void **state)
-{
-	struct fake_flow *f;
-	int i;
-
-	(void)state;
-	f = good_flow();
-	for (i = 0; i < 2; i++) {
-		alice.no_keys = true;
-		claim(f);
-		run_for(1000);
-		assert_int_equal(bob.e->nheld, 1);
-		if (i)
-			engine_cancel(bob.e, peer_of(f)->f.id);
-		else
-			engine_drop_runs(bob.e, "a test");
-		assert_int_equal(bob.e->nheld, 0);
-		restart(&alice);
-		run_for(5000);
-	}
-	assert_int_equal(peer_of(f)->f.newest_epoch, 0);
-}
 
 /* The peer has the keys: only its agent is away, and comes back. */
 static void test_agent_away(void **state)
@@ -428,25 +326,6 @@ static void test_outage(void **state)
 	start_good();
 }
 
-/* One flow waits once, whatever its peer sends. */
-static void test_held_once(void **state)
-{
-	struct fake_flow *f;
-
-	(void)state;
-	f = good_flow();
-	alice.no_keys = true;
-	claim(f);
-	run_for(500);
-	restart(&alice);
-	f->next_exchange--;	/* the same exchange, another request */
-	claim(f);
-	run_for(500);
-	assert_int_equal(bob.e->nheld, 1);
-	assert_int_equal(bob.questions, 2);
-	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
-}
-
 /* A request that would be too old is replaced, by another claim. */
 static void test_fresh_renewed(void **state)
 {
@@ -582,10 +461,6 @@ static void test_recoverable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_thief),
-		TEST(test_held),
-		TEST(test_held_for_another),
-		TEST(test_held_gone),
 		TEST(test_agent_away),
 		TEST(test_old_sealed_request),
 		TEST(test_keys_lost_without_certificate),
@@ -600,7 +475,6 @@ int main(void)
 		TEST(test_set_back_by_one),
 		TEST(test_set_back_too_far),
 		TEST(test_outage),
-		TEST(test_held_once),
 		TEST(test_fresh_renewed),
 		TEST(test_failures_of_no_flow),
 		TEST(test_set_back_for_ever),
