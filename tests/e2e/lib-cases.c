@@ -23,63 +23,7 @@
 #include <ouroboros/fccntl.h>
 #include <ouroboros/fqueue.h>
 
-#define SIZE	65536
-
-/* --- the other side */
-
-static void answer(int fd, const char *buf, size_t len, const qosspec_t *qs)
-{
-	char said[256];
-
-	if (len == 3 && !memcmp(buf, "qos", 3)) {
-		len = sprintf(said, "loss %lu, timeout %lu",
-			      (unsigned long)qs->loss,
-			      (unsigned long)qs->timeout);
-		buf = said;
-	} else if (len == 3 && !memcmp(buf, "who", 3)) {
-		flow_peer_name(fd, said, sizeof(said));
-		len = strlen(said);
-		buf = said;
-	}
-	flow_write(fd, buf, len);
-}
-
-static void *serve_flow(void *arg)
-{
-	char *buf = malloc(SIZE);
-	int fd = *(int *)arg;
-	qosspec_t qs;
-	ssize_t len;
-
-	free(arg);
-	fccntl(fd, FLOWGQOSSPEC, &qs);
-	while (buf && (len = flow_read(fd, buf, SIZE)) >= 0) {
-		if (len == 3 && !memcmp(buf, "bye", 3))
-			break;
-		answer(fd, buf, len, &qs);
-	}
-	flow_dealloc(fd);
-	free(buf);
-	return NULL;
-}
-
-static int serve(void)
-{
-	pthread_t thread;
-	int *fd;
-
-	for (;;) {
-		fd = malloc(sizeof(*fd));
-		*fd = flow_accept(NULL, NULL);
-		if (*fd < 0 || pthread_create(&thread, NULL, serve_flow, fd))
-			break;
-		pthread_detach(thread);
-	}
-	printf("accept: %d\n", *fd);
-	return 1;
-}
-
-/* --- the cases */
+#include "lib-serve.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -275,16 +219,16 @@ static void limits(void)
 
 static void long_messages(void)
 {
-	static char out[SIZE], in[SIZE];
+	static char out[LIB_SIZE], in[LIB_SIZE];
 	int fd = demo();
 	size_t i;
 
-	for (i = 0; i < SIZE; i++)
+	for (i = 0; i < LIB_SIZE; i++)
 		out[i] = i * 7;
-	IS(flow_write(fd, out, SIZE), -EMSGSIZE);
+	IS(flow_write(fd, out, LIB_SIZE), -EMSGSIZE);
 	IS(flow_write(fd, out, 1400), 1400);
 	IS(flow_read(fd, in, 1), 1);
-	IS(flow_read(fd, in + 1, SIZE - 1), 1399);
+	IS(flow_read(fd, in + 1, LIB_SIZE - 1), 1399);
 	IS(memcmp(in, out, 1400), 0);
 }
 
@@ -598,7 +542,7 @@ int main(int argc, char **argv)
 	size_t i;
 
 	if (argc == 2 && !strcmp(argv[1], "serve"))
-		return serve();
+		return lib_serve();
 	if (argc == 2 && !strcmp(argv[1], "list")) {
 		for (i = 0; i < ARRAY_SIZE(cases); i++)
 			puts(cases[i].name);
