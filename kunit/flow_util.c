@@ -377,6 +377,21 @@ bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf)
 	return used;
 }
 
+/* Move to counter @n as if all packets before it had been sent. */
+void test_go_to(struct kunit *test, struct ipcp_flow *flow, u64 n)
+{
+	unsigned int dir = ipcp_tx_dir(&flow->rk);
+	struct ipcp_epoch *ep = test_tx(flow);
+	struct ipcp_leaves *lv = &ep->leaves[dir];
+
+	while (test_leaf(&lv->cur)->no < n >> ep->ppl_shift) {
+		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
+		test_use(ep, dir, test_leaf(&lv->next));
+		cond_resched();
+	}
+	atomic64_set(&ep->sent, n);
+}
+
 /* Send a message from ipcp_tx_alloc(). Return: 0 or a negative errno. */
 int test_send(struct ipcp_flow *flow, struct sk_buff *skb)
 {

@@ -18,6 +18,10 @@
 #define TEST_TIME	(3600UL * HZ)
 #define TEST_PEER_EID	0x0e1d0e1d
 
+/* For tests that go through many leaves. */
+#define TEST_SHORT	IPCP_PPL_SHIFT_MIN
+#define TEST_LEAF	BIT(TEST_SHORT)	/* packets per leaf */
+
 /* The role of an end, that is of a flow with keys. */
 enum test_role {
 	INITIATOR,
@@ -62,6 +66,7 @@ struct ipcp_epoch *test_tx(struct ipcp_flow *flow);
 struct ipcp_epoch *test_hold(struct kunit *test, struct ipcp_epoch *ep);
 struct ipcp_leaf *test_leaf(struct ipcp_leaf __rcu **pp);
 bool test_use(struct ipcp_epoch *ep, unsigned int dir, struct ipcp_leaf *leaf);
+void test_go_to(struct kunit *test, struct ipcp_flow *flow, u64 n);
 
 /**
  * struct test_waker - counter of the wakeups of a sleeping or polling task

@@ -14,6 +14,7 @@
 #include "path_util.h"
 #include "reader.h"
 #include "rx.h"
+#include "tx.h"
 #include "udp.h"
 
 static struct socket *path;
@@ -228,6 +229,44 @@ struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
 	*len = n;
 	kfree_skb(skb);
 	return hdr;
+}
+
+/* Create a connected end with leaves of 2^@shift packets. */
+struct ipcp_flow *test_sender(struct kunit *test, unsigned int shift)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+
+	flow->ppl_shift = shift;
+	test_next(test, flow);
+	test_settle(test, flow);
+	test_connect(flow, flow);
+	return flow;
+}
+
+int test_send_data(struct kunit *test, struct ipcp_flow *flow, size_t len)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_zero(skb, len);
+	return test_send(flow, skb);
+}
+
+int test_send_control(struct ipcp_flow *flow)
+{
+	static const u8 payload[3];
+
+	return ipcp_tx_current(flow, IPCP_PDU_SEALED, payload, sizeof(payload));
+}
+
+/* Receive the next packet. Return: its counter. */
+u64 test_next_counter(struct kunit *test)
+{
+	struct sk_buff *skb = test_receive(test);
+	u64 counter = test_header(test, skb).counter;
+
+	kfree_skb(skb);
+	return counter;
 }
 
 /* Return: the number of packets that the flow sent in its current epochs. */

@@ -33,6 +33,11 @@ struct ipcp_hdr test_header(struct kunit *test, const struct sk_buff *skb);
 struct ipcp_hdr test_open_packet(struct kunit *test, struct ipcp_flow *at,
 				 u8 *payload, unsigned int *len);
 
+struct ipcp_flow *test_sender(struct kunit *test, unsigned int shift);
+int test_send_data(struct kunit *test, struct ipcp_flow *flow, size_t len);
+int test_send_control(struct ipcp_flow *flow);
+u64 test_next_counter(struct kunit *test);
+
 u64 test_sent(struct ipcp_flow *flow);
 unsigned long test_drops(const struct ipcp_flow *flow, enum ipcp_drop reason);
 

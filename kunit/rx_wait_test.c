@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Receiving: packets that wait until the keys of their leaf are derived, and how
+ * few of them a forger can make wait.
+ */
+#include "ends_util.h"
+#include "flow_util.h"
+#include "leaf.h"
+#include "path_util.h"
+#include "rx.h"
+
+static void few_jumps_are_tried_for_who_forges(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+	struct sk_buff *skb;
+
+	e.to->waiting.grants = IPCP_JUMPS_PER_SECOND;
+	e.to->waiting.filled = true;
+	e.to->waiting.filled_at = get_jiffies_64() + TEST_TIME;	/* no second passes */
+	for (unsigned int i = 0; i < IPCP_JUMPS_PER_SECOND + 3; i++) {
+		skb = test_say(test, &e);
+		test_forge(skb, ipcp_ctr_make(1000 + 10 * i, 0));
+		test_let_in(&e, skb);
+		KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
+	}
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH),
+			IPCP_JUMPS_PER_SECOND);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 3);
+
+	test_arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
+	e.to->waiting.filled_at = get_jiffies_64() - HZ;	/* one passed */
+	test_lose(test, &e, 20 * TEST_LEAF);
+	test_arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
+}
+
+/* While the worker is late, packets of the next leaf wait in order. */
+static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+	struct ipcp_epoch *ep = test_newest(e.to);
+
+	test_lose(test, &e, TEST_LEAF);
+	for (int i = 0; i < 3; i++)
+		test_deliver(test_say(test, &e));
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
+	/* the key is there now, but earlier packets wait */
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
+	test_deliver(test_say(test, &e));
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), 4);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
+
+	ipcp_rx_drain(e.to);
+	test_deliver(test_say(test, &e));
+	test_expect_heard(test, &e, TEST_LEAF, TEST_LEAF + 5);
+	KUNIT_EXPECT_EQ(test, e.to->waiting.next, 0);
+}
+
+/* A sender can neither keep the worker busy with a leaf nor packets waiting. */
+static void a_leaf_is_waited_for_until_its_last_batch(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+	struct ipcp_waiting *w = &e.to->waiting;
+	struct sk_buff_head batch;
+	struct sk_buff *skb;
+	u32 leaf;
+
+	test_lose(test, &e, TEST_LEAF);
+	for (int last = 0; last < 2; last++) {
+		for (int i = 0; i < 3; i++)
+			test_deliver(test_say(test, &e));
+		leaf = ipcp_waiting_first(w);
+		KUNIT_EXPECT_EQ(test, leaf & U16_MAX, 1);
+		ipcp_waiting_take(w, leaf, &batch, last);
+		KUNIT_EXPECT_EQ(test, skb_queue_len(&batch), 3);
+		KUNIT_EXPECT_EQ(test, w->next, 0);
+		KUNIT_EXPECT_EQ(test, ipcp_waiting_has(w, leaf), !last);
+		while ((skb = __skb_dequeue(&batch)))
+			kfree_skb(skb);
+	}
+	KUNIT_EXPECT_EQ(test, ipcp_waiting_first(w), IPCP_NO_LEAF);
+}
+
+/* Forged packets fill the queue for the next leaf, which is then derived. */
+static void a_packet_whose_leaf_is_there_needs_no_place(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+	struct ipcp_epoch *ep = test_newest(e.to);
+	struct sk_buff *late;
+
+	test_lose(test, &e, TEST_LEAF);
+	late = test_say(test, &e);
+	for (unsigned int i = 0; i < IPCP_WAIT_NEXT; i++) {
+		struct sk_buff *skb = skb_copy(late, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		test_forge(skb, ipcp_ctr_make(1, 1 + i % (TEST_LEAF - 1)));
+		test_deliver(skb);
+	}
+	KUNIT_ASSERT_EQ(test, e.to->waiting.next, IPCP_WAIT_NEXT);
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
+	test_deliver(late);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), e.said - 1);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 0);
+	ipcp_rx_drain(e.to);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), IPCP_WAIT_NEXT);
+}
+
+static const struct bound_case {
+	const char *desc;
+	unsigned int leaves;	/* leaves ahead */
+	unsigned int packets;
+} bounds[] = {
+	{ "for the next leaf", 1, IPCP_WAIT_NEXT },
+	{ "for a leaf far ahead", 20, IPCP_WAIT_JUMP },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bound, bounds, desc);
+
+static void only_so_many_wait(struct kunit *test)
+{
+	const struct bound_case *c = test->param_value;
+	struct test_ends e = test_new_ends(test);
+
+	for (unsigned int i = 0; i < c->packets + 3; i++) {
+		struct sk_buff *skb = test_say(test, &e);
+
+		test_forge(skb, ipcp_ctr_make(c->leaves, i));
+		test_deliver(skb);
+	}
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), c->packets);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 3);
+	ipcp_rx_drain(e.to);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), c->packets);
+	KUNIT_EXPECT_TRUE(test, skb_queue_empty(&e.to->waiting.queue));
+}
+
+static void only_so_many_leaves_far_ahead_are_waited_for(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+
+	for (unsigned int i = 0; i < IPCP_JUMP_LEAVES + 2; i++) {
+		struct sk_buff *skb = test_say(test, &e);
+
+		test_forge(skb, ipcp_ctr_make(100 + i, 0));
+		test_deliver(skb);
+	}
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue),
+			IPCP_JUMP_LEAVES);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AHEAD), 2);
+	ipcp_rx_drain(e.to);
+}
+
+static void a_forged_jump_leaves_nothing(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+	struct ipcp_leaves *lv =
+		&test_newest(e.to)->leaves[ipcp_rx_dir(&e.to->rk)];
+	struct ipcp_leaf *cur = test_leaf(&lv->cur);
+	struct sk_buff *skb = test_say(test, &e);
+
+	test_forge(skb, ipcp_ctr_make(100, 5));
+	test_let_in(&e, skb);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_AUTH), 1);
+	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&lv->cur), cur);
+	KUNIT_EXPECT_EQ(test, lv->used, 1);
+	test_arrive(test, &e, 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 1);
+}
+
+static struct kunit_case rx_wait_test_cases[] = {
+	KUNIT_CASE(few_jumps_are_tried_for_who_forges),
+	KUNIT_CASE(packets_wait_for_the_next_leaf_in_order),
+	KUNIT_CASE(a_leaf_is_waited_for_until_its_last_batch),
+	KUNIT_CASE(a_packet_whose_leaf_is_there_needs_no_place),
+	KUNIT_CASE_PARAM(only_so_many_wait, bound_gen_params),
+	KUNIT_CASE(only_so_many_leaves_far_ahead_are_waited_for),
+	KUNIT_CASE(a_forged_jump_leaves_nothing),
+	{}
+};
+
+static struct kunit_suite rx_wait_test_suite = {
+	.name = "ipcp_rx_wait",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = test_path_clear,
+	.test_cases = rx_wait_test_cases,
+};
+
+kunit_test_suite(rx_wait_test_suite);
