@@ -218,10 +218,17 @@ static void test_nobody_answers(void **state)
 	run_for(2000);
 	assert_false(f->used);
 	assert_int_equal(f->error, EHOSTUNREACH);
-	/* a shorter time limit of the program takes precedence */
+	/*
+	 * A shorter time limit of the program takes precedence. The kernel watches
+	 * it, too, and says ETIMEDOUT.
+	 */
 	f = alloc(BOB, 1000);
 	run_for(1100);
-	assert_int_equal(f->error, EHOSTUNREACH);
+	assert_int_equal(f->error, ETIMEDOUT);
+	assert_non_null(strstr(f->reason, "no agent answers at"));
+	f = alloc(BOB, alice.conf->alloc_timeout);
+	run_for(21000);
+	assert_int_equal(f->error, ETIMEDOUT);
 }
 
 static void test_no_auth(void **state)
