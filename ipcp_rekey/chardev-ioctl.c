@@ -384,7 +384,7 @@ static int ioc_set(struct file *file, void *argp)
 	long rcv = 0, snd = 0;
 	int err;
 
-	if (!flow && arg->mask & ~IPCP_SET_EARLY)
+	if (!flow && (!arg->mask || arg->mask & ~IPCP_SET_EARLY))
 		return -ENOTCONN;
 	err = check_set(arg);
 	if (!err && arg->mask & IPCP_SET_RCVTIMEO)

@@ -26,6 +26,7 @@ from ipcp import (
 from keys import UPCALL_ALLOC, Agents
 
 DEVICE = "/dev/ipcp_rekey"
+SET_TIMESTAMP = 32
 NOBODY = 65534
 OTHERS = 4242		# a group
 PR_SET_DUMPABLE = 4
@@ -333,6 +334,7 @@ def listen(size=24, flags=0, address=None, length=None, backlog=0):
 
 
 ACCEPT_OLD, ACCEPT_FULL = 48, 312	# without and with the peer's name
+BATCH_OLD, BATCH_FULL = 24, 32	# without and with times
 INFO_FULL = INFO.size + 264
 
 
@@ -347,19 +349,19 @@ def info(size=INFO.size):
 
 
 def change(size=40, mask=0, rcvtimeo=0, sndtimeo=0, access=0, down=0, ppl=0,
-           reserved=0):
+           timestamp=0):
     """struct ipcp_set."""
     return struct.pack("=IIqqIIII", size, mask, rcvtimeo, sndtimeo, access, down,
-                       ppl, reserved)
+                       ppl, timestamp)
 
 
-def batch(size=24, flags=0, count=1, reserved=0):
+def batch(size=BATCH_FULL, flags=0, count=1, reserved=0, times=0):
     """struct ipcp_batch."""
     msg = ctypes.create_string_buffer(struct.pack(
         "=QII", ctypes.addressof(ROOM), len(ROOM), 0), 16)
     KEEP.append(msg)
-    return struct.pack("=IIQII", size, flags, ctypes.addressof(msg), count,
-                       reserved)
+    return struct.pack("=IIQIIQ", size, flags, ctypes.addressof(msg), count,
+                       reserved, times)
 
 
 def quality(loss=1, in_order=0, reserved=b""):
@@ -412,7 +414,8 @@ def sizes():
         fresh = Endpoint("alice")
         for number, make in STRUCTURES.items():
             full = len(make())
-            least = {GET_INFO: 4, ACCEPT: ACCEPT_OLD}.get(number, full)
+            least = {GET_INFO: 4, ACCEPT: ACCEPT_OLD, SEND: BATCH_OLD,
+                     RECV: BATCH_OLD}.get(number, full)
             for size in {0, 1, 3, least - 1}:
                 refuse(fresh, number, {f"size {size}": (errno.EINVAL, make(size))})
             refuse(fresh, number, {
@@ -473,8 +476,9 @@ def changes():
     with Agents() as agents:
         ends = agents.flow("demo")
         refuse(ends[0], SET, {
-            "mask": (errno.EINVAL, change(mask=0x20)),
-            "reserved": (errno.EINVAL, change(reserved=1)),
+            "mask": (errno.EINVAL, change(mask=0x40)),
+            "a time that is not asked for": (errno.EINVAL, change(timestamp=1)),
+            "timestamp": (errno.EINVAL, change(mask=SET_TIMESTAMP, timestamp=2)),
             "rcvtimeo": (errno.EINVAL, change(mask=SET_RCVTIMEO, rcvtimeo=-2)),
             "sndtimeo": (errno.EINVAL, change(mask=SET_SNDTIMEO, sndtimeo=-2)),
             "access": (errno.EINVAL, change(mask=SET_ACCESS, access=4)),

@@ -502,8 +502,8 @@ class _Endpoint:
     """An open device."""
 
     def __init__(self, fd: int):
+        self._blocking = os.get_blocking(fd)	# what is no descriptor fails here
         self._fd = fd
-        self._blocking = os.get_blocking(fd)
         self._gates: dict[int, _Gate] = {}
 
     def __enter__(self):
