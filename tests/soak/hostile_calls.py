@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import struct
+import termios
 import threading
 
 from hostile_player import Player, mangled
@@ -230,7 +231,7 @@ class Calls(Player):
 
     def do_set(self):
         """Changes it; down is rare, and not for those that others have, too."""
-        mask = self.rng.choice((1, 2, 3, 4, 16, 7, 8 if self.rng.random() < 0.2 else 1,
+        mask = self.rng.choice((1, 2, 3, 4, 16, 7, 32, 8 if self.rng.random() < 0.2 else 1,
                                 self.number()))
         fd = self.fd("flow")
         if mask & SET_DOWN and self.kinds.get(fd) == "given":
@@ -238,7 +239,13 @@ class Calls(Player):
         self.ioctl(fd, SET, struct.pack(
             "=IIqqIIII", 40, mask, self.time(), self.time(),
             self.rng.choice((1, 2, 3, 3, 3, 3, self.number())), 1,
-            self.rng.choice((64, 4096, self.number())), 0))
+            self.rng.choice((64, 4096, self.number())),
+            self.rng.choice((0, 0, 0, 1, self.number()))))
+
+    def do_next(self):
+        """Asks for the length of the next message."""
+        self.ioctl(self.fd(self.rng.choice(("flow", "flow", "name"))),
+                   termios.FIONREAD, bytes(4))
 
     def batch(self, command):
         """Many messages in one call, some of them nowhere."""
@@ -252,8 +259,10 @@ class Calls(Player):
                 size = self.rng.randrange(1500)
             rows += struct.pack("=QII", at, size, self.rng.random() < 0.01)
         told = count if self.rng.random() < 0.9 else self.number()
+        times = self.rng.choice((0, 0, 0, self.base, self.number()))
         self.ioctl(self.fd("flow"), command, struct.pack(
-            "=IIQII", 24, self.rng.choice((1, 1, 0)), self.place(rows), told, 0))
+            "=IIQIIQ", 32, self.rng.choice((1, 1, 0, 3, 5, 7)), self.place(rows),
+            told, 0, times if command == RECV else 0))
 
     def do_send(self):
         """Sends many."""
