@@ -41,7 +41,7 @@ struct ipcp_klisten {
 
 static void accept_flow(struct ipcp_klisten *kl, struct ipcp_flow *flow)
 {
-	ipcp_owner_copy(&flow->owner, &kl->l->owner);
+	ipcp_owner_copy(&flow->owner, &kl->l->grant.owner);
 	ipcp_api_accept(flow);
 }
 
@@ -50,12 +50,12 @@ static void listen_work(struct work_struct *work)
 	struct ipcp_klisten *kl = container_of(work, struct ipcp_klisten, work);
 	struct ipcp_flow *flow;
 
-	if (!ipcp_listener_answered(kl->l))
+	if (!ipcp_grant_answered(&kl->l->grant))
 		return;
 	if (!kl->told) {
 		kl->told = true;
 		if (kl->ops->served)
-			kl->ops->served(kl->priv, -kl->l->error);
+			kl->ops->served(kl->priv, -kl->l->grant.error);
 	}
 	while ((flow = ipcp_listener_accept(kl->l)))
 		accept_flow(kl, flow);
@@ -131,8 +131,10 @@ struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
 	if (!copy)
 		goto err_module;
 	kl = klisten_new(ipn, ops, priv, pin);
-	if (!kl)
-		goto err_name;
+	if (!kl) {
+		kfree(copy);
+		goto err_module;
+	}
 	kl->l = ipcp_listen_new(ipn, copy, backlog, &kl->consumer);
 	if (IS_ERR(kl->l)) {
 		err = PTR_ERR(kl->l);
@@ -146,8 +148,6 @@ struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
 
 err_put:
 	ipcp_consumer_put(&kl->consumer);
-err_name:
-	kfree(copy);
 err_module:
 	module_put(THIS_MODULE);
 	return ERR_PTR(err);

@@ -35,12 +35,14 @@ union ipcp_addr {
 };
 
 /**
- * struct ipcp_ends - the two addresses of a path
+ * struct ipcp_ends - the two addresses of a path, or its provider
+ * @provider: number of the provider, whose packets have no addresses; 0 for UDP
  * @peer: address of the peer
  * @local: address of this host that the peer sends to, of the family of @peer;
  *	zero if none is known, and routing chooses
  */
 struct ipcp_ends {
+	u32 provider;
 	struct ipcp_endpoint peer;
 	union ipcp_addr local;
 };

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Open files of /dev/ipcp_rekey: how they begin and end, and how they become a
- * flow or a listener while other tasks use them.
+ * flow, a listener or a provider while other tasks use them.
  */
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -82,4 +82,19 @@ void ipcp_file_become_listener(struct ipcp_file *f, struct ipcp_listener *l)
 	smp_store_release(&f->listener, l);
 	/* Flows may have arrived before ->listener was set. */
 	ipcp_wait_wake(&f->wait->consumer, EPOLLIN | EPOLLRDNORM);
+}
+
+/**
+ * ipcp_file_become_provider() - Make a file a provider
+ * @f: file, its lock held
+ * @p: provider; owned by the file from now on
+ *
+ * Context: Process context.
+ */
+void ipcp_file_become_provider(struct ipcp_file *f, struct ipcp_provider *p)
+{
+	/* Pairs with smp_load_acquire() in ipcp_file_provider(). */
+	smp_store_release(&f->provider, p);
+	/* Packets may have come before ->provider was set. */
+	ipcp_wait_wake(&f->wait->consumer, IPCP_WAKE_ALL);
 }

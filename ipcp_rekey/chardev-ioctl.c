@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Ioctls of /dev/ipcp_rekey: allocate, serve and accept flows, set options and
- * query information. Batches of messages are handled in io.c.
+ * Ioctls of /dev/ipcp_rekey: allocate and accept flows, set options and query
+ * information. Names are served in chardev-name.c, and batches of messages handled
+ * in io.c.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -25,9 +26,6 @@
 #include "wait.h"
 #include "wire.h"
 
-#define IPCP_BACKLOG_DEFAULT	64
-#define IPCP_BACKLOG_MAX	1024
-
 /* Convert a timeout in nanoseconds to jiffies; 0 selects the default. */
 static int get_timeout(s64 ns, long deflt, long *timeo)
 {
@@ -41,22 +39,6 @@ static int get_timeout(s64 ns, long deflt, long *timeo)
 		*timeo = min_t(u64, nsecs_to_jiffies64(ns) + 1,
 			       MAX_JIFFY_OFFSET / 2);
 	return 0;
-}
-
-static char *get_name(u64 addr, u32 len)
-{
-	char *name;
-
-	if (len > IPCP_NAME_LEN)
-		return ERR_PTR(-EINVAL);
-	name = memdup_user_nul(u64_to_user_ptr(addr), len);
-	if (IS_ERR(name))
-		return name;
-	if (strlen(name) != len || !ipcp_name_valid(name)) {
-		kfree(name);
-		return ERR_PTR(-EINVAL);
-	}
-	return name;
 }
 
 static int check_qos(const struct ipcp_qos *qos)
@@ -75,7 +57,7 @@ static int begin_alloc(struct ipcp_file *f, const char *name,
 {
 	struct ipcp_flow *flow;
 
-	if (f->flow || f->listener)
+	if (ipcp_file_used(f))
 		return -EBUSY;
 	flow = ipcp_session_ask(f->ipn, name, &arg->qos, timeo,
 				&f->wait->consumer);
@@ -98,7 +80,7 @@ static int ioc_alloc(struct file *file, void *argp)
 	err = get_timeout(arg->timeout, deflt, &timeo) ?: check_qos(&arg->qos);
 	if (err)
 		return err;
-	name = get_name(arg->name, arg->name_len);
+	name = ipcp_chardev_name(arg->name, arg->name_len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	err = mutex_lock_interruptible(&f->lock);
@@ -119,73 +101,6 @@ static int ioc_alloc(struct file *file, void *argp)
 		return -EINTR;
 	return READ_ONCE(f->flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED ?
 	       0 : ipcp_io_not_allocated(f->flow);
-}
-
-/* Note why a name was refused. Called with f->lock held. */
-static void note_refusal(struct ipcp_file *f, const struct ipcp_listener *l)
-{
-	kfree(f->reason);
-	f->reason = kstrdup(l->reason, GFP_KERNEL_ACCOUNT);
-	f->refused = l->error;
-}
-
-/* Wait for the agent's answer. Called with f->lock held. */
-static int finish_listen(struct ipcp_file *f, struct ipcp_listener *l)
-{
-	int err = wait_event_interruptible(f->wait->wq,
-					   ipcp_listener_answered(l));
-
-	if (!err && l->error) {
-		note_refusal(f, l);
-		err = -l->error;
-	}
-	if (err)
-		ipcp_listen_end(l);
-	else
-		ipcp_file_become_listener(f, l);
-	return err;
-}
-
-/* Ask to serve a name. Called with f->lock held. Consumes the name on success. */
-static struct ipcp_listener *begin_listen(struct ipcp_file *f, char *name,
-					  u32 backlog)
-{
-	if (f->flow || f->listener)
-		return ERR_PTR(-EBUSY);
-	return ipcp_listen_new(f->ipn, name, backlog ?: IPCP_BACKLOG_DEFAULT,
-			       &f->wait->consumer);
-}
-
-static int ioc_listen(struct file *file, void *argp)
-{
-	struct ipcp_file *f = file->private_data;
-	struct ipcp_listen *arg = argp;
-	struct ipcp_listener *l;
-	char *name;
-	int err;
-
-	if (arg->flags || arg->backlog > IPCP_BACKLOG_MAX)
-		return -EINVAL;
-	name = get_name(arg->name, arg->name_len);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	err = mutex_lock_interruptible(&f->lock);
-	if (err) {
-		kfree(name);
-		return err;
-	}
-	l = begin_listen(f, name, arg->backlog);
-	if (IS_ERR(l)) {
-		err = PTR_ERR(l);
-		kfree(name);
-	} else if (file->f_flags & O_NONBLOCK) {
-		err = -EINPROGRESS;
-		ipcp_file_become_listener(f, l);
-	} else {
-		err = finish_listen(f, l);
-	}
-	mutex_unlock(&f->lock);
-	return err;
 }
 
 /*
@@ -226,7 +141,7 @@ static void give_flow(struct file *file, struct ipcp_flow *flow)
 
 static bool accept_wakes(struct ipcp_listener *l)
 {
-	return ipcp_listener_waiting(l) || ipcp_listener_refusal(l);
+	return ipcp_listener_waiting(l) || ipcp_grant_refusal(&l->grant);
 }
 
 /* Wait for a flow to accept. */
@@ -238,15 +153,15 @@ static struct ipcp_flow *next_flow(struct file *file, struct ipcp_listener *l,
 	int err;
 
 	while (!(flow = ipcp_listener_accept(l))) {
-		err = ipcp_listener_refusal(l);
+		err = ipcp_grant_refusal(&l->grant);
 		if (err)
 			return ERR_PTR(-err);
 		if (file->f_flags & O_NONBLOCK)
 			return ERR_PTR(-EAGAIN);
-		err = ipcp_io_slept(wait_event_interruptible_timeout(f->wait->wq,
-								     accept_wakes(l),
-								     timeo),
-				    &timeo);
+		err = ipcp_wait_slept(wait_event_interruptible_timeout(f->wait->wq,
+								       accept_wakes(l),
+								       timeo),
+				      &timeo);
 		if (err)
 			return ERR_PTR(err);
 	}
@@ -307,28 +222,9 @@ static int ioc_rekey(struct file *file, void *argp)
 	return ipcp_registry_take_pending(flow) ? 0 : -ENODATA;
 }
 
-static void show_listener(const struct ipcp_listener *l, struct ipcp_info *info)
-{
-	strscpy(info->name, l->name, sizeof(info->name));
-	info->error = ipcp_listener_refusal(l);
-	if (info->error)
-		strscpy(info->reason, l->reason, sizeof(info->reason));
-}
-
-/* Tell why a name was refused. Does not wait for another one's answer. */
-static void show_refusal(struct ipcp_file *f, struct ipcp_info *info)
-{
-	if (!mutex_trylock(&f->lock))
-		return;
-	info->error = f->refused;
-	strscpy(info->reason, f->reason ?: "", sizeof(info->reason));
-	mutex_unlock(&f->lock);
-}
-
 static int ioc_get_info(struct file *file, void *argp)
 {
 	struct ipcp_file *f = file->private_data;
-	struct ipcp_listener *l = ipcp_file_listener(f);
 	struct ipcp_flow *flow = ipcp_file_flow(f);
 	struct ipcp_info *info = argp;
 	u32 size = info->size;
@@ -337,10 +233,8 @@ static int ioc_get_info(struct file *file, void *argp)
 	info->size = min_t(u32, size, sizeof(*info));
 	if (flow)
 		ipcp_show_for_program(flow, info);
-	else if (l)
-		show_listener(l, info);
 	else
-		show_refusal(f, info);
+		ipcp_chardev_show_name(f, info);
 	return 0;
 }
 
@@ -417,8 +311,8 @@ static int ioc_set(struct file *file, void *argp)
 static int check_batch(const struct ipcp_file *f, const struct ipcp_batch *arg,
 		       u32 known)
 {
-	if (!ipcp_file_flow(f))
-		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
+	if (!ipcp_file_flow(f) && !ipcp_file_provider(f))
+		return ipcp_file_no_flow(f);
 	if (arg->flags & ~known || arg->reserved || !arg->count ||
 	    arg->count > IPCP_BATCH_MAX)
 		return -EINVAL;
@@ -437,16 +331,24 @@ static int ioc_send(struct file *file, void *argp)
 		return -EBADF;
 	err = check_batch(file->private_data, arg, IPCP_BATCH_DONTWAIT) ?:
 	      (arg->times ? -EINVAL : 0);
-	return err ?: ipcp_io_send(file, arg);
+	if (err)
+		return err;
+	return ipcp_file_flow(file->private_data) ? ipcp_io_send(file, arg) :
+						    ipcp_provide_send(file, arg);
 }
 
 static int ioc_recv(struct file *file, void *argp)
 {
+	int err;
+
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
-	return check_batch(file->private_data, argp, IPCP_BATCH_DONTWAIT |
-			   IPCP_BATCH_PEEK | IPCP_BATCH_TRUNC) ?:
-	       ipcp_io_recv(file, argp);
+	err = check_batch(file->private_data, argp, IPCP_BATCH_DONTWAIT |
+			  IPCP_BATCH_PEEK | IPCP_BATCH_TRUNC);
+	if (err)
+		return err;
+	return ipcp_file_flow(file->private_data) ? ipcp_io_recv(file, argp) :
+						    ipcp_provide_recv(file, argp);
 }
 
 /* The one ioctl that is not ours: its argument is an int. */
@@ -456,7 +358,7 @@ static int ioc_fionread(struct file *file, int __user *len)
 	struct ipcp_flow *flow = ipcp_file_flow(f);
 
 	if (!flow)
-		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
+		return ipcp_file_no_flow(f);
 	return put_user(ipcp_io_next_len(flow), len);
 }
 
@@ -484,13 +386,14 @@ struct ioc {
 
 static const struct ioc iocs[] = {
 	IOC(ALLOC, ioc_alloc, ipcp_alloc, qos, false),
-	IOC(LISTEN, ioc_listen, ipcp_listen, backlog, false),
+	IOC(LISTEN, ipcp_chardev_listen, ipcp_listen, backlog, false),
 	IOC(ACCEPT, ioc_accept, ipcp_accept, qos, true),
 	[_IOC_NR(IPCP_IOC_REKEY)] = { .fn = ioc_rekey },
 	IOC(GET_INFO, ioc_get_info, ipcp_info, size, true),
 	IOC(SET, ioc_set, ipcp_set, timestamp, false),
 	IOC(SEND, ioc_send, ipcp_batch, reserved, false),
 	IOC(RECV, ioc_recv, ipcp_batch, reserved, false),
+	IOC(PROVIDE, ipcp_chardev_provide, ipcp_provide, mtu, false),
 };
 
 union ioc_arg {
@@ -500,6 +403,7 @@ union ioc_arg {
 	struct ipcp_info info;
 	struct ipcp_set set;
 	struct ipcp_batch batch;
+	struct ipcp_provide provide;
 };
 
 static int copy_back(void __user *uarg, const void *arg, u32 usize, size_t size)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * /dev/ipcp_rekey: flows for programs. A new file can become either a flow or a
- * listener for a name, once. It has one wait queue for its whole life, so epoll
+ * /dev/ipcp_rekey: flows for programs. A new file can become a flow, a listener for
+ * a name or a provider of one, once. It has one wait queue for its whole life, so epoll
  * may be set up at any time.
  *
  * This file implements opening, polling and closing, chardev-ioctl.c the
@@ -19,6 +19,7 @@
 #include "flow.h"
 #include "listen.h"
 #include "listener.h"
+#include "provider.h"
 #include "registry.h"
 #include "state.h"
 #include "tx.h"
@@ -55,6 +56,8 @@ static int chardev_release(struct inode *inode, struct file *file)
 	}
 	if (f->listener)
 		ipcp_listen_end(f->listener);
+	if (f->provider)
+		ipcp_provider_end(f->provider);
 	ipcp_file_free(f);
 	return 0;
 }
@@ -85,22 +88,22 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 	return mask;
 }
 
-static __poll_t poll_listener(struct ipcp_listener *l)
+/* A name that is served or provided, with @ready if there is something to take. */
+static __poll_t poll_name(const struct ipcp_grant *g, bool ready)
 {
 	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
 
-	if (!ipcp_listener_answered(l))
+	if (!ipcp_grant_answered(g))
 		return 0;
-	if (ipcp_listener_refusal(l))
+	if (ipcp_grant_refusal(g))
 		return IPCP_POLL_DEAD | EPOLLERR;
-	if (ipcp_listener_waiting(l))
-		mask |= EPOLLIN | EPOLLRDNORM;
-	return mask;
+	return ready ? mask | EPOLLIN | EPOLLRDNORM : mask;
 }
 
 static __poll_t chardev_poll(struct file *file, poll_table *wait)
 {
 	struct ipcp_file *f = file->private_data;
+	struct ipcp_provider *p;
 	struct ipcp_listener *l;
 	struct ipcp_flow *flow;
 
@@ -109,7 +112,10 @@ static __poll_t chardev_poll(struct file *file, poll_table *wait)
 	if (flow)
 		return poll_flow(flow);
 	l = ipcp_file_listener(f);
-	return l ? poll_listener(l) : 0;
+	if (l)
+		return poll_name(&l->grant, ipcp_listener_waiting(l));
+	p = ipcp_file_provider(f);
+	return p ? poll_name(&p->grant, !ipcp_rbuff_empty(&p->n_1_rb)) : 0;
 }
 
 /* A line of fdinfo. A name may hold bytes that a terminal interprets. */
@@ -145,11 +151,14 @@ static void chardev_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct ipcp_flow *flow = ipcp_file_flow(file->private_data);
 	struct ipcp_listener *l = ipcp_file_listener(file->private_data);
+	struct ipcp_provider *p = ipcp_file_provider(file->private_data);
 
 	if (flow)
 		show_flow(m, flow);
 	else if (l)
-		show_name(m, "listen", l->name);
+		show_name(m, "listen", l->grant.name);
+	else if (p)
+		show_name(m, "provide", p->grant.name);
 }
 
 static const struct file_operations chardev_fops = {

@@ -8,19 +8,23 @@
 
 struct ipcp_batch;
 struct ipcp_flow;
+struct ipcp_info;
 struct ipcp_listener;
 struct ipcp_net;
+struct ipcp_provider;
 struct ipcp_wait;
 
 /**
  * struct ipcp_file - an open file
  * @ipn: network namespace; the file holds a reference to it
  * @wait: wait queue of the file. Locking: set before the file can be found.
- * @lock: serialises the setting of @flow and @listener
+ * @lock: serialises the setting of @flow, @listener and @provider
  * @flow: flow, or NULL. Locking: set once under @lock, may be read locklessly
  *	with ipcp_file_flow().
  * @listener: listener, or NULL. Locking: set once under @lock, may be read
  *	locklessly with ipcp_file_listener().
+ * @provider: provider, or NULL. Locking: as @listener, with
+ *	ipcp_file_provider().
  * @rcvtimeo: maximum time that a read waits, in jiffies. Locking: none,
  *	accessed with READ_ONCE() and WRITE_ONCE().
  * @sndtimeo: maximum time that a write waits, in jiffies. Locking: as
@@ -31,9 +35,10 @@ struct ipcp_wait;
 struct ipcp_file {
 	struct ipcp_net *ipn;
 	struct ipcp_wait *wait;
-	struct mutex lock;	/* @flow, @listener, @refused, @reason */
+	struct mutex lock;	/* what the file is, @refused, @reason */
 	struct ipcp_flow *flow;
 	struct ipcp_listener *listener;
+	struct ipcp_provider *provider;
 	long rcvtimeo;
 	long sndtimeo;
 	int refused;
@@ -54,6 +59,25 @@ static inline struct ipcp_listener *ipcp_file_listener(const struct ipcp_file *f
 	return smp_load_acquire(&f->listener);
 }
 
+/* The provider is fully set up before ->provider is set. */
+static inline struct ipcp_provider *ipcp_file_provider(const struct ipcp_file *f)
+{
+	/* Pairs with smp_store_release() in ipcp_file_become_provider(). */
+	return smp_load_acquire(&f->provider);
+}
+
+/* True if a file is something already. Locking: @f->lock. */
+static inline bool ipcp_file_used(const struct ipcp_file *f)
+{
+	return f->flow || f->listener || f->provider;
+}
+
+/* Why a file cannot be read from or written to that is neither flow nor provider. */
+static inline int ipcp_file_no_flow(const struct ipcp_file *f)
+{
+	return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
+}
+
 int ipcp_chardev_init(void);
 void ipcp_chardev_exit(void);
 long ipcp_chardev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg);
@@ -62,6 +86,12 @@ struct ipcp_file *ipcp_file_new(struct ipcp_net *ipn, struct ipcp_wait *wait);
 void ipcp_file_free(struct ipcp_file *f);
 void ipcp_file_become_flow(struct ipcp_file *f, struct ipcp_flow *flow);
 void ipcp_file_become_listener(struct ipcp_file *f, struct ipcp_listener *l);
+void ipcp_file_become_provider(struct ipcp_file *f, struct ipcp_provider *p);
+
+char *ipcp_chardev_name(u64 addr, u32 len);
+int ipcp_chardev_listen(struct file *file, void *argp);
+int ipcp_chardev_provide(struct file *file, void *argp);
+void ipcp_chardev_show_name(struct ipcp_file *f, struct ipcp_info *info);
 
 ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from);
@@ -69,7 +99,11 @@ int ipcp_io_send(struct file *file, const struct ipcp_batch *batch);
 int ipcp_io_recv(struct file *file, const struct ipcp_batch *batch);
 int ipcp_io_next_len(struct ipcp_flow *flow);
 
+ssize_t ipcp_provide_read(struct kiocb *iocb, struct iov_iter *to);
+ssize_t ipcp_provide_write(struct kiocb *iocb, struct iov_iter *from);
+int ipcp_provide_send(struct file *file, const struct ipcp_batch *batch);
+int ipcp_provide_recv(struct file *file, const struct ipcp_batch *batch);
+
 int ipcp_io_not_allocated(const struct ipcp_flow *flow);
-int ipcp_io_slept(long left, long *timeo);
 
 #endif /* _IPCP_CHARDEV_H */

@@ -63,24 +63,6 @@ int ipcp_io_not_allocated(const struct ipcp_flow *flow)
 	return error ? -error : -ENOTCONN;
 }
 
-/**
- * ipcp_io_slept() - Evaluate the result of a wait
- * @left: return value of ipcp_wait_until(), or of
- *	wait_event_interruptible_timeout()
- * @timeo: (in/out) remaining time in jiffies
- *
- * Return: 0; -ETIMEDOUT; or the errno for a signal.
- */
-int ipcp_io_slept(long left, long *timeo)
-{
-	if (left < 0)
-		return sock_intr_errno(*timeo);
-	if (!left)
-		return -ETIMEDOUT;
-	*timeo = left;
-	return 0;
-}
-
 static int read_error(const struct ipcp_flow *flow)
 {
 	int flags = ipcp_rbflags(&flow->n_rb.flags);
@@ -139,9 +121,9 @@ static int next_message(struct ipcp_file *f, struct ipcp_reader *r,
 			return sock_intr_errno(timeo);
 		if (!err)
 			continue;	/* all queued messages were dropped */
-		err = ipcp_io_slept(ipcp_wait_until(f->wait, IPCP_WAIT_READ,
-						    read_wakes, flow, timeo),
-				    &timeo);
+		err = ipcp_wait_slept(ipcp_wait_until(f->wait, IPCP_WAIT_READ,
+						      read_wakes, flow, timeo),
+				      &timeo);
 		if (err)
 			return err;
 	}
@@ -164,7 +146,7 @@ ssize_t ipcp_io_read(struct kiocb *iocb, struct iov_iter *to)
 	int len;
 
 	if (!flow)
-		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
+		return ipcp_provide_read(iocb, to);
 	if (!iov_iter_count(to))
 		return 0;	/* as for a socket, no message is consumed */
 	ipcp_reader_init(&r, flow);
@@ -214,9 +196,9 @@ static int wait_to_write(struct ipcp_file *f, struct ipcp_flow *flow,
 		err = write_error(flow);
 		if (err != -EAGAIN || nonblock)
 			return err;
-		err = ipcp_io_slept(ipcp_wait_until(f->wait, IPCP_WAIT_WRITE,
-						    write_wakes, flow, *timeo),
-				    timeo);
+		err = ipcp_wait_slept(ipcp_wait_until(f->wait, IPCP_WAIT_WRITE,
+						      write_wakes, flow, *timeo),
+				      timeo);
 		if (err)
 			return err;
 	}
@@ -263,7 +245,7 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 	int err;
 
 	if (!flow)
-		return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;
+		return ipcp_provide_write(iocb, from);
 	timeo = READ_ONCE(f->sndtimeo);
 	do {
 		err = wait_to_write(f, flow, nonblock, &timeo);

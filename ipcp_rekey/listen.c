@@ -7,7 +7,6 @@
 #include "listener.h"
 #include "net.h"
 #include "state.h"
-#include "upcall.h"
 
 /**
  * ipcp_name_valid() - Test whether a string can be a name
@@ -26,10 +25,18 @@ bool ipcp_name_valid(const char *name)
 	return len && len <= IPCP_NAME_LEN;
 }
 
+/* Let flows for the name find the listener. */
+static void add_listener(struct ipcp_grant *g)
+{
+	struct ipcp_listener *l = container_of(g, struct ipcp_listener, grant);
+
+	list_add(&l->list, &g->ipn->listeners);
+}
+
 /**
  * ipcp_listen_new() - Ask the agent for permission to serve a name
  * @ipn: network namespace
- * @name: name; consumed on success
+ * @name: name; consumed
  * @backlog: maximum number of flows waiting to be accepted
  * @consumer: consumer to wake for the answer and for flows; a reference is
  *	taken
@@ -44,48 +51,26 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 				      struct ipcp_consumer *consumer)
 {
 	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
-	struct ipcp_upcall *up;
 	int err;
 
-	if (!l)
+	if (!l) {
+		kfree(name);
 		return ERR_PTR(-ENOMEM);
-	l->ipn = ipn;
+	}
 	l->backlog = backlog;
 	INIT_LIST_HEAD(&l->pending);
 	INIT_LIST_HEAD(&l->waiting);
-	err = ipcp_payer_current(&l->payer);
+	err = ipcp_grant_init(&l->grant, ipn, IPCP_REKEY_UPCALL_TYPE_LISTEN,
+			      name, consumer);
 	if (err)
 		goto err_free;
-	err = ipcp_user_add_listener(l->payer.user);
+	err = ipcp_grant_ask(&l->grant, add_listener);
 	if (err)
-		goto err_payer;
-	ipcp_owner_current(&l->owner);
-
-	up = ipcp_upcall_listen_new(name, &l->owner, l->payer.user);
-	if (!up) {
-		err = -ENOMEM;
-		goto err_owner;
-	}
-
-	mutex_lock(&ipn->lock);
-	err = ipcp_upcall_listen(ipn, up, &l->request);
-	if (!err) {
-		l->name = name;
-		l->consumer = ipcp_consumer_get(consumer);
-		list_add(&l->list, &ipn->listeners);
-	}
-	mutex_unlock(&ipn->lock);
-	if (err)
-		goto err_upcall;
+		goto err_grant;
 	return l;
 
-err_upcall:
-	ipcp_upcall_free(up);
-err_owner:
-	ipcp_owner_clear(&l->owner);
-	ipcp_user_del_listener(l->payer.user);
-err_payer:
-	ipcp_payer_clear(&l->payer);
+err_grant:
+	ipcp_grant_clear(&l->grant);
 err_free:
 	kfree(l);
 	return ERR_PTR(err);
@@ -103,22 +88,13 @@ void ipcp_listen_end(struct ipcp_listener *l)
 {
 	struct ipcp_flow *flow, *tmp;
 	LIST_HEAD(flows);
-	bool granted = ipcp_listener_remove(l, &flows);
 
+	ipcp_listener_remove(l, &flows);
 	list_for_each_entry_safe(flow, tmp, &flows, accept) {
 		list_del_init(&flow->accept);
 		ipcp_state_close(flow);
 		ipcp_flow_put(flow);
 	}
-	if (granted)
-		ipcp_upcall_tell(l->ipn, IPCP_REKEY_UPCALL_TYPE_UNLISTEN, 0,
-				 l->name, l->payer.user);
-	else
-		ipcp_upcall_withdraw(l->ipn, l->request);
-	ipcp_consumer_put(l->consumer);
-	ipcp_owner_clear(&l->owner);
-	ipcp_user_del_listener(l->payer.user);
-	ipcp_payer_clear(&l->payer);
-	kfree(l->name);
+	ipcp_grant_end(&l->grant, IPCP_REKEY_UPCALL_TYPE_UNLISTEN);
 	kfree(l);
 }

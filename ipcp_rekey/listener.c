@@ -8,93 +8,9 @@
  * Only then can the program accept it, so no program sees a flow whose other
  * end does not exist.
  */
-#include "failure.h"
 #include "flow.h"
 #include "listener.h"
 #include "net.h"
-
-static void answer_listen(struct ipcp_listener *l, int error,
-			  const char *reason)
-{
-	l->error = error ? ipcp_failure(error) : 0;
-	strscpy(l->reason, reason ?: "", sizeof(l->reason));
-	/* Pairs with smp_load_acquire() in ipcp_listener_answered(). */
-	smp_store_release(&l->answered, true);
-	ipcp_consumer_wake(l->consumer, IPCP_WAKE_ALL);
-}
-
-/**
- * ipcp_listener_answer() - Handle the agent's answer for a name
- * @ipn: network namespace
- * @request: number of the request
- * @error: 0, or a positive errno that ipcp_failure_known() knows
- * @reason: @error in words, or NULL
- *
- * Context: Process context. The operation upcall-done.
- * Return: 0, or -ENOENT if no listener waits for this answer.
- */
-int ipcp_listener_answer(struct ipcp_net *ipn, u64 request, int error,
-			 const char *reason)
-{
-	struct ipcp_listener *l;
-	int err = -ENOENT;
-
-	mutex_lock(&ipn->lock);
-	list_for_each_entry(l, &ipn->listeners, list) {
-		if (l->request == request && !l->answered) {
-			answer_listen(l, error, reason);
-			err = 0;
-			break;
-		}
-	}
-	mutex_unlock(&ipn->lock);
-	return err;
-}
-
-/**
- * ipcp_listener_lapse() - Refuse all unanswered names, since the agent is gone
- * @ipn: network namespace
- *
- * Names that were granted stay granted.
- *
- * Context: Process context.
- */
-void ipcp_listener_lapse(struct ipcp_net *ipn)
-{
-	struct ipcp_listener *l;
-
-	mutex_lock(&ipn->lock);
-	list_for_each_entry(l, &ipn->listeners, list)
-		if (!l->answered)
-			answer_listen(l, ENOTCONN, "the agent went away");
-	mutex_unlock(&ipn->lock);
-}
-
-/**
- * ipcp_listener_answered() - Test whether the agent granted or refused the name
- * @l: listener
- *
- * Context: Any context.
- * Return: true if the agent has answered; l->error is valid then.
- */
-bool ipcp_listener_answered(const struct ipcp_listener *l)
-{
-	/* Pairs with smp_store_release() in answer_listen(). */
-	return smp_load_acquire(&l->answered);
-}
-
-/**
- * ipcp_listener_refusal() - Return why the name is not served
- * @l: listener
- *
- * Context: Any context.
- * Return: positive errno, l->reason in words; 0 if the name was granted or not
- * answered.
- */
-int ipcp_listener_refusal(const struct ipcp_listener *l)
-{
-	return ipcp_listener_answered(l) ? l->error : 0;
-}
 
 /* Move all flows off a list. The caller gets their references. */
 static void take_all(struct ipcp_listener *l, struct list_head *from,
@@ -114,20 +30,17 @@ static void take_all(struct ipcp_listener *l, struct list_head *from,
  *	with a reference
  *
  * Context: Process context, may sleep.
- * Return: true if the agent had granted the name.
  */
-bool ipcp_listener_remove(struct ipcp_listener *l, struct list_head *flows)
+void ipcp_listener_remove(struct ipcp_listener *l, struct list_head *flows)
 {
-	struct ipcp_net *ipn = l->ipn;
-	bool granted;
+	struct ipcp_net *ipn = l->grant.ipn;
 
 	mutex_lock(&ipn->lock);
+	list_del(&l->grant.list);
 	list_del(&l->list);
-	granted = l->answered && !l->error;
 	take_all(l, &l->pending, flows);
 	take_all(l, &l->waiting, flows);
 	mutex_unlock(&ipn->lock);
-	return granted;
 }
 
 /**
@@ -146,7 +59,8 @@ struct ipcp_listener *ipcp_listener_find(struct ipcp_net *ipn, const char *name)
 
 	lockdep_assert_held(&ipn->lock);
 	list_for_each_entry(l, &ipn->listeners, list) {
-		if (!l->answered || l->error || strcmp(l->name, name))
+		if (!l->grant.answered || l->grant.error ||
+		    strcmp(l->grant.name, name))
 			continue;
 		if (l->nflows < l->backlog)
 			return l;
@@ -169,7 +83,7 @@ struct ipcp_listener *ipcp_listener_find_again(struct ipcp_net *ipn, u64 request
 
 	lockdep_assert_held(&ipn->lock);
 	list_for_each_entry(l, &ipn->listeners, list)
-		if (l->request == request)
+		if (l->grant.request == request)
 			return l->nflows < l->backlog ? l : ERR_PTR(-EUSERS);
 	return ERR_PTR(-ENOENT);
 }
@@ -183,7 +97,7 @@ struct ipcp_listener *ipcp_listener_find_again(struct ipcp_net *ipn, u64 request
  */
 void ipcp_listener_add_flow(struct ipcp_listener *l, struct ipcp_flow *flow)
 {
-	lockdep_assert_held(&l->ipn->lock);
+	lockdep_assert_held(&l->grant.ipn->lock);
 	flow->listener = l;
 	list_add_tail(&ipcp_flow_get(flow)->accept, &l->pending);
 	l->nflows++;
@@ -204,7 +118,7 @@ void ipcp_listener_flow_ready(struct ipcp_flow *flow)
 	mutex_lock(&ipn->lock);
 	if (flow->listener) {
 		list_move_tail(&flow->accept, &flow->listener->waiting);
-		ipcp_consumer_wake(flow->listener->consumer,
+		ipcp_consumer_wake(flow->listener->grant.consumer,
 				   EPOLLIN | EPOLLRDNORM);
 	}
 	mutex_unlock(&ipn->lock);
@@ -244,14 +158,14 @@ struct ipcp_flow *ipcp_listener_accept(struct ipcp_listener *l)
 {
 	struct ipcp_flow *flow;
 
-	mutex_lock(&l->ipn->lock);
+	mutex_lock(&l->grant.ipn->lock);
 	flow = list_first_entry_or_null(&l->waiting, struct ipcp_flow, accept);
 	if (flow) {
 		list_del_init(&flow->accept);
 		flow->listener = NULL;
 		l->nflows--;
 	}
-	mutex_unlock(&l->ipn->lock);
+	mutex_unlock(&l->grant.ipn->lock);
 	return flow;
 }
 

@@ -17,10 +17,10 @@
  *
  * A flow is reference counted. References are held by the registry until the
  * flow has ended, by the file or the kernel consumer, by the listener that the
- * flow waits at, by the upcall that asks for the flow, by SEALED messages for the
- * agent, and by every lookup. The
- * two ends of a direct flow hold a reference to each other until they are
- * finished. A flow is freed a grace period after the last reference is dropped.
+ * flow waits at, by the upcall that asks for the flow, by SEALED messages for
+ * the agent, and by every lookup. The two ends of a direct flow hold a
+ * reference to each other until they are finished. A flow is freed a grace
+ * period after the last reference is dropped.
  *
  * An epoch is reference counted by its slot in the flow and by its leaves. Its
  * keys are wiped when it leaves the slot, whatever references remain.
@@ -44,36 +44,40 @@
  * its struct ipcp_net until it is freed, and nothing that can be kept for an
  * unbounded time by others may hold a flow.
  *
- * A message in flight is such an object, since a queue of another subsystem may
- * keep it for as long as it likes. It refers to the flow's count of messages in
- * flight (struct ipcp_inflight) and to nothing else of the flow. The flow has a
- * share of that count. The count is freed a grace period after the flow's share
- * and the last message are gone. It holds the user who pays for the messages, and
- * the flow's consumer, which is woken when messages are freed. The first message
- * in flight takes a module reference, and the last one drops it. A message over
- * IPv6 also points to a socket of the module (udp-marker.c), which so outlives
- * the message.
+ * A message in flight is such an object, since a queue of another subsystem, or
+ * the ring of a provider, may keep it for as long as it likes. It refers to the
+ * flow's count of messages in flight (struct ipcp_inflight) and to nothing else
+ * of the flow. The flow has a share of that count. The count is freed a grace
+ * period after the flow's share and the last message are gone. It holds the
+ * user who pays for the messages, and the flow's consumer, which is woken when
+ * messages are freed. The first message in flight takes a module reference, and
+ * the last one drops it. A message over IPv6 also points to a socket of the
+ * module (udp-marker.c), which so outlives the message.
+ *
+ * A provider (struct ipcp_provider) belongs to its file, which pins the
+ * namespace. Flows know its number only, and look it up under RCU for each
+ * packet.
  *
  * A user (struct ipcp_user) belongs to no namespace. References are held by the
- * payers of flows and names, by counts of messages in flight, by upcalls, and by
- * a namespace for the user of its agent. The last of them frees it.
+ * payers of flows and names, by counts of messages in flight, by upcalls, and
+ * by a namespace for the user of its agent. The last of them frees it.
  *
  * The consumer of a flow (struct ipcp_consumer) is the place where a program
  * sleeps, or the handle that kernel code has of the flow. References are held
  * by the user, by the flow's ring, by the count of messages in flight and, for
- * a name, by the listener. The consumer is freed a grace period after the last
- * reference is dropped. So it can be woken at any time. Waking it does nothing
- * once its user has released the flow.
+ * a name, by its grant. A provider's ring has one, too. The consumer is freed a
+ * grace period after the last reference is dropped. So it can be woken at any
+ * time. Waking it does nothing once its user has released the flow.
  *
  * Lock order, outermost first
  * ---------------------------
  * file->lock (mutex)      what an open file becomes; held while IPCP_IOC_LISTEN
- *                         waits for the agent's answer
+ *                         and IPCP_IOC_PROVIDE wait for the agent's answer
  * RTNL                    interfaces; other code only tries to take it
  * ipcp_dev->lock (mutex)  role and flow of an interface
  * net->agent_lock (mutex) agent and sockets; the worker of a flow never takes
  *                         it, so its holder may wait for a worker
- * net->lock (mutex)       listeners, and flows that wait at them
+ * net->lock (mutex)       grants and listeners, and flows that wait at them
  * epoch->derive (mutex)   key schedule; process context only
  * n_rb.queue.lock         ring; no other lock is taken inside
  * waiting.queue.lock      packets that wait for their leaf key

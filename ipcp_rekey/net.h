@@ -69,8 +69,12 @@ struct ipcp_net_slot {
  * @payer: user of the agent, with a reference, who pays for the sockets and the
  *	messages to the agent; NULL for no limits. Locking: @agent_lock
  * @paid: bytes that @payer has reserved for them. Locking: @agent_lock
- * @lock: protects @listeners and the flows that wait at them
+ * @lock: protects @grants, @listeners and the flows that wait at them
+ * @grants: names that were asked for. Locking: @lock
  * @listeners: names that are served. Locking: @lock
+ * @providers: providers by number. Locking: its own xa_lock; lookups use RCU
+ * @next_provider: where the search for a free number starts. Locking: the xa_lock
+ *	of @providers
  * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
  * @living: flows that are not freed yet. Locking: atomic
  * @upcall_lock: protects @upcalls to @hinted, and ipcp_flow.sealed
@@ -109,8 +113,11 @@ struct ipcp_net {
 	struct ipcp_user *payer;
 	unsigned long paid;
 
-	struct mutex lock;	/* listeners */
+	struct mutex lock;	/* grants and listeners */
+	struct list_head grants;
 	struct list_head listeners;
+	struct xarray providers;
+	u32 next_provider;
 	struct list_head netdevs;
 	atomic_t living;
 

@@ -3,9 +3,10 @@
 /* Netlink operations on agents, upcalls and names. */
 #include <linux/skbuff.h>
 
-#include "listener.h"
+#include "grant.h"
 #include "netlink-int.h"
 #include "netns.h"
+#include "provider.h"
 #include "tx.h"
 #include "udp.h"
 #include "upcall.h"
@@ -49,6 +50,15 @@ unlock:
 	return err;
 }
 
+/* Find out where a message came from, or who provides the name that is asked for. */
+static void find_ends(struct ipcp_net *ipn, struct ipcp_upcall *up)
+{
+	if (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL && !up->from.provider)
+		ipcp_udp_source(up->skb, &up->from);
+	else if (up->flow)
+		up->from.provider = ipcp_provider_of(ipn, up->flow->name);
+}
+
 int ipcp_rekey_nl_upcall_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipcp_viewer viewer = ipcp_nl_viewer(skb);
@@ -68,8 +78,7 @@ again:
 		ipcp_upcall_free(up);	/* cancelled meanwhile */
 		goto again;
 	}
-	if (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL)
-		ipcp_udp_source(up->skb, &up->from);
+	find_ends(ipcp_nl_net(info), up);
 	size = NLMSG_DEFAULT_SIZE + (up->skb ? up->skb->len : 0);
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_UPCALL_GET, size, &hdr);
 	if (rsp)
@@ -97,9 +106,9 @@ int ipcp_rekey_nl_upcall_done_doit(struct sk_buff *skb, struct genl_info *info)
 	err = error ? ipcp_nl_failure(info, nla) : 0;
 	if (err)
 		return err;
-	err = ipcp_listener_answer(ipcp_nl_net(info),
-				   nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
-				   error, reason ? nla_data(reason) : NULL);
+	err = ipcp_grant_answer(ipcp_nl_net(info),
+				nla_get_u64(info->attrs[IPCP_REKEY_A_UPCALL_ID]),
+				error, reason ? nla_data(reason) : NULL);
 	if (err)
 		GENL_SET_ERR_MSG(info, "no pending request has this id");
 	return err;
@@ -114,11 +123,11 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 	int err;
 	u8 slot;
 
-	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_PEER) ||
-	    IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_PAYLOAD))
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_UPCALL_PAYLOAD))
 		return -EINVAL;
 	err = ipcp_nl_ends(info, IPCP_REKEY_A_UPCALL_PEER,
-			   IPCP_REKEY_A_UPCALL_LOCAL, &to) ?:
+			   IPCP_REKEY_A_UPCALL_LOCAL,
+			   IPCP_REKEY_A_UPCALL_PROVIDER, &to) ?:
 	      ipcp_nl_slot(info, IPCP_REKEY_A_UPCALL_SOCKET, &slot);
 	if (err)
 		return err;
@@ -132,11 +141,13 @@ int ipcp_rekey_nl_ctrl_send_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOMEM;
 	skb_put_data(pkt, nla_data(payload), nla_len(payload));
 	ipcp_wire_build(skb_push(pkt, IPCP_HDR_LEN), &hdr);
-	return ipcp_udp_xmit_to(ipcp_nl_net(info), slot, &to, pkt);
+	return to.provider ?
+	       ipcp_provider_xmit_to(ipcp_nl_net(info), to.provider, pkt) :
+	       ipcp_udp_xmit_to(ipcp_nl_net(info), slot, &to, pkt);
 }
 
 static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,
-		     const struct ipcp_listener *l)
+		     const struct ipcp_grant *g)
 {
 	struct ipcp_viewer viewer = ipcp_nl_viewer(cb->skb);
 	void *hdr;
@@ -146,7 +157,7 @@ static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,
 			  IPCP_REKEY_CMD_NAME_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (ipcp_show_name(skb, l, &viewer)) {
+	if (ipcp_show_name(skb, g, &viewer)) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -163,17 +174,17 @@ int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 {
 	struct ipcp_net *ipn = ipcp_net(sock_net(skb->sk));
 	u64 last = (u64)cb->args[1] << 32 | (u32)cb->args[0];
-	struct ipcp_listener *l;
+	struct ipcp_grant *g;
 	int err = 0;
 
 	mutex_lock(&ipn->lock);
-	list_for_each_entry(l, &ipn->listeners, list) {
-		if (last && l->request >= last)
+	list_for_each_entry(g, &ipn->grants, list) {
+		if (last && g->request >= last)
 			continue;
-		err = dump_name(skb, cb, l);
+		err = dump_name(skb, cb, g);
 		if (err)
 			break;
-		last = l->request;
+		last = g->request;
 	}
 	mutex_unlock(&ipn->lock);
 	cb->args[0] = lower_32_bits(last);

@@ -13,7 +13,9 @@
 #include "listener.h"
 #include "local.h"
 #include "netlink-int.h"
+#include "path.h"
 #include "probe.h"
+#include "provider.h"
 #include "rekey.h"
 #include "session.h"
 #include "state.h"
@@ -104,15 +106,41 @@ static void get_qos(const struct nlattr *nla, struct ipcp_qos *qos)
 		qos->bandwidth = nla_get_u64(tb[IPCP_REKEY_A_QOS_BANDWIDTH]);
 }
 
+static int get_ends(struct genl_info *info, struct ipcp_ends *ends)
+{
+	return ipcp_nl_ends(info, IPCP_REKEY_A_FLOW_PEER,
+			    IPCP_REKEY_A_FLOW_LOCAL,
+			    IPCP_REKEY_A_FLOW_PROVIDER, ends);
+}
+
+static void set_path(struct ipcp_flow *flow, const struct ipcp_path_ops *path)
+{
+	spin_lock_bh(&flow->lock);
+	WRITE_ONCE(flow->path, path);
+	spin_unlock_bh(&flow->lock);
+}
+
 static int set_peer(struct ipcp_flow *flow, const struct ipcp_ends *ends, u32 eid)
 {
 	struct mem_cgroup *before = ipcp_pay(&flow->payer);
 	int err = ipcp_bind_set(flow, ends);
 
 	ipcp_pay_end(before);
-	if (!err)
-		WRITE_ONCE(flow->peer_eid, eid);
-	return err;
+	if (err)
+		return err;
+	WRITE_ONCE(flow->peer_eid, eid);
+	set_path(flow, ends->provider ? &ipcp_provider_path : &ipcp_udp_path);
+	return 0;
+}
+
+/* A flow has a provider of its name, or none. */
+static int check_provider(struct genl_info *info, const char *name, u32 provider)
+{
+	if (!provider ||
+	    ipcp_provider_provides(ipcp_nl_net(info), provider, name))
+		return 0;
+	GENL_SET_ERR_MSG(info, "no provider of this number provides the name");
+	return -ENETUNREACH;
 }
 
 int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
@@ -127,13 +155,11 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	u8 slot;
 
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_NAME) ||
-	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID))
 		return -EINVAL;
 	if (!ipcp_nl_is_agent(skb, info))
 		return -EPERM;
-	err = ipcp_nl_ends(info, IPCP_REKEY_A_FLOW_PEER,
-			   IPCP_REKEY_A_FLOW_LOCAL, &ends) ?:
+	err = get_ends(info, &ends) ?:
 	      ipcp_nl_slot(info, IPCP_REKEY_A_FLOW_SOCKET, &slot);
 	if (err)
 		return err;
@@ -157,13 +183,14 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	WRITE_ONCE(flow->slot, slot);
 	err = set_peer(flow, &ends,
 		       nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID])) ?:
+	      check_provider(info, flow->name, ends.provider) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_GENERATION,
 			  READ_ONCE(flow->rk.drops));
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	if (err)	/* the agent does not know the flow's id */
-		ipcp_state_fail(flow, ECONNABORTED, "the reply to the agent was lost");
+		ipcp_state_fail(flow, ECONNABORTED, "the agent was not told of the flow");
 	ipcp_flow_put(flow);
 	return err;
 }
@@ -299,6 +326,22 @@ static int set_peer_name(struct genl_info *info, struct ipcp_flow *flow)
 	return err;
 }
 
+static int get_link(struct genl_info *info, struct ipcp_flow *flow,
+		    const struct ipcp_ends *ends, struct ipcp_probe_link *link)
+{
+	int err;
+
+	if (ends->provider)
+		return check_provider(info, flow->name, ends->provider) ?:
+		       ipcp_provider_link(flow->net, ends->provider, link);
+	err = ipcp_udp_link(flow->net, READ_ONCE(flow->slot), ends, link);
+	if (err == -EMSGSIZE)
+		GENL_SET_ERR_MSG(info, "no message fits the path to the peer");
+	else if (err)
+		GENL_SET_ERR_MSG(info, "no route to the peer");
+	return err;
+}
+
 static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		      const struct ipcp_ends *ends)
 {
@@ -310,14 +353,9 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		GENL_SET_ERR_MSG(info, "this cipher is not supported");
 		return -EOPNOTSUPP;
 	}
-	err = ipcp_udp_link(flow->net, READ_ONCE(flow->slot), ends, &link);
-	if (err) {
-		if (err == -EMSGSIZE)
-			GENL_SET_ERR_MSG(info, "no message fits the path to the peer");
-		else
-			GENL_SET_ERR_MSG(info, "no route to the peer");
+	err = get_link(info, flow, ends, &link);
+	if (err)
 		return err;
-	}
 	if (!ipcp_registry_set_rekey(flow, cipher,
 				     ipcp_nl_u32(info->attrs[IPCP_REKEY_A_FLOW_RECOVERABLE]))) {
 		GENL_SET_ERR_MSG(info, "the flow is not pending, or already has keys");
@@ -325,7 +363,8 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 	}
 	ipcp_probe_link(flow, &link);
 	return set_peer(flow, ends,
-			nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]));
+			nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID])) ?:
+	       check_provider(info, flow->name, ends->provider);
 }
 
 static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
@@ -335,8 +374,7 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 	struct ipcp_ends ends;
 	int err;
 
-	err = ipcp_nl_ends(info, IPCP_REKEY_A_FLOW_PEER,
-			   IPCP_REKEY_A_FLOW_LOCAL, &ends) ?:
+	err = get_ends(info, &ends) ?:
 	      check_peer_name(info) ?: begin_keys(info, flow, &ends) ?:
 	      set_peer_name(info, flow) ?: set_flow(info, flow);
 	if (err)
@@ -363,8 +401,7 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_SEED))
 		return -EINVAL;
 	ipcp_nl_seed(&d.seed, info);
-	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER) ||
-	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
+	if (IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_PEER_EID) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_CIPHER) ||
 	    IPCP_NL_MISSING(info, IPCP_REKEY_A_FLOW_GENERATION))
 		goto wipe;

@@ -83,17 +83,18 @@ static const struct nla_policy ipcp_rekey_flow_get_nl_policy[IPCP_REKEY_A_FLOW_E
 };
 
 /* IPCP_REKEY_CMD_FLOW_NEW - do */
-static const struct nla_policy ipcp_rekey_flow_new_nl_policy[IPCP_REKEY_A_FLOW_SOCKET + 1] = {
+static const struct nla_policy ipcp_rekey_flow_new_nl_policy[IPCP_REKEY_A_FLOW_PROVIDER + 1] = {
 	[IPCP_REKEY_A_FLOW_NAME] = { .type = NLA_NUL_STRING, .len = IPCP_REKEY_NAME_MAX, },
 	[IPCP_REKEY_A_FLOW_PEER] = NLA_POLICY_MIN_LEN(IPCP_REKEY_ENDPOINT_MIN),
 	[IPCP_REKEY_A_FLOW_PEER_EID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_QOS] = NLA_POLICY_NESTED(ipcp_rekey_qos_nl_policy),
 	[IPCP_REKEY_A_FLOW_LOCAL] = NLA_POLICY_MAX_LEN(16),
 	[IPCP_REKEY_A_FLOW_SOCKET] = { .type = NLA_U32, },
+	[IPCP_REKEY_A_FLOW_PROVIDER] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* IPCP_REKEY_CMD_FLOW_ALLOCATE - do */
-static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_AUTHENTICATED + 1] = {
+static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_FLOW_PROVIDER + 1] = {
 	[IPCP_REKEY_A_FLOW_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IPCP_REKEY_A_FLOW_PEER] = NLA_POLICY_MIN_LEN(IPCP_REKEY_ENDPOINT_MIN),
 	[IPCP_REKEY_A_FLOW_PEER_EID] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -112,6 +113,7 @@ static const struct nla_policy ipcp_rekey_flow_allocate_nl_policy[IPCP_REKEY_A_F
 	[IPCP_REKEY_A_FLOW_LOCAL] = NLA_POLICY_MAX_LEN(16),
 	[IPCP_REKEY_A_FLOW_PEER_NAME] = { .type = NLA_NUL_STRING, .len = IPCP_REKEY_NAME_MAX, },
 	[IPCP_REKEY_A_FLOW_AUTHENTICATED] = NLA_POLICY_MAX(NLA_U32, 1),
+	[IPCP_REKEY_A_FLOW_PROVIDER] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* IPCP_REKEY_CMD_FLOW_SET - do */
@@ -172,11 +174,12 @@ static const struct nla_policy ipcp_rekey_rekey_request_nl_policy[IPCP_REKEY_A_F
 };
 
 /* IPCP_REKEY_CMD_CTRL_SEND - do */
-static const struct nla_policy ipcp_rekey_ctrl_send_nl_policy[IPCP_REKEY_A_UPCALL_SOCKET + 1] = {
+static const struct nla_policy ipcp_rekey_ctrl_send_nl_policy[IPCP_REKEY_A_UPCALL_PROVIDER + 1] = {
 	[IPCP_REKEY_A_UPCALL_PEER] = { .type = NLA_BINARY, },
 	[IPCP_REKEY_A_UPCALL_PAYLOAD] = { .type = NLA_BINARY, },
 	[IPCP_REKEY_A_UPCALL_LOCAL] = NLA_POLICY_MAX_LEN(16),
 	[IPCP_REKEY_A_UPCALL_SOCKET] = { .type = NLA_U32, },
+	[IPCP_REKEY_A_UPCALL_PROVIDER] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* IPCP_REKEY_CMD_SEALED_SEND - do */
@@ -232,14 +235,14 @@ const struct genl_split_ops ipcp_rekey_nl_ops[21] = {
 		.cmd		= IPCP_REKEY_CMD_FLOW_NEW,
 		.doit		= ipcp_rekey_nl_flow_new_doit,
 		.policy		= ipcp_rekey_flow_new_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_SOCKET,
+		.maxattr	= IPCP_REKEY_A_FLOW_PROVIDER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= IPCP_REKEY_CMD_FLOW_ALLOCATE,
 		.doit		= ipcp_rekey_nl_flow_allocate_doit,
 		.policy		= ipcp_rekey_flow_allocate_nl_policy,
-		.maxattr	= IPCP_REKEY_A_FLOW_AUTHENTICATED,
+		.maxattr	= IPCP_REKEY_A_FLOW_PROVIDER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -300,7 +303,7 @@ const struct genl_split_ops ipcp_rekey_nl_ops[21] = {
 		.cmd		= IPCP_REKEY_CMD_CTRL_SEND,
 		.doit		= ipcp_rekey_nl_ctrl_send_doit,
 		.policy		= ipcp_rekey_ctrl_send_nl_policy,
-		.maxattr	= IPCP_REKEY_A_UPCALL_SOCKET,
+		.maxattr	= IPCP_REKEY_A_UPCALL_PROVIDER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

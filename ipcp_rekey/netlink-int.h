@@ -40,7 +40,7 @@ static inline struct ipcp_viewer ipcp_nl_viewer(const struct sk_buff *request)
 bool ipcp_nl_is_agent(const struct sk_buff *skb, struct genl_info *info);
 struct ipcp_flow *ipcp_nl_flow(struct genl_info *info);
 int ipcp_nl_failure(struct genl_info *info, const struct nlattr *nla);
-int ipcp_nl_ends(struct genl_info *info, int peer, int local,
+int ipcp_nl_ends(struct genl_info *info, int peer, int local, int provider,
 		 struct ipcp_ends *ends);
 int ipcp_nl_slot(struct genl_info *info, int attr, u8 *slot);
 void ipcp_nl_seed(struct ipcp_seed *seed, struct genl_info *info);

@@ -66,28 +66,12 @@ static int get_endpoint(const struct genl_info *info, const struct nlattr *nla,
 	return -EINVAL;
 }
 
-/**
- * ipcp_nl_ends() - Read the two addresses of a path from a request
- * @info: request; gets an error message on failure
- * @peer: type of the attribute with the peer's address, which must be present
- * @local: type of the attribute with an address of this host, which may be absent
- * @ends: (output) the addresses
- *
- * Context: Process context.
- * Return: 0 or -EINVAL.
- */
-int ipcp_nl_ends(struct genl_info *info, int peer, int local,
-		 struct ipcp_ends *ends)
+static int get_local(const struct genl_info *info, const struct nlattr *nla,
+		     struct ipcp_ends *ends)
 {
-	const struct nlattr *nla = info->attrs[local];
-	int len, err;
+	int len = ends->peer.sa.sa_family == AF_INET ? sizeof(ends->local.in) :
+						       sizeof(ends->local.in6);
 
-	memset(ends, 0, sizeof(*ends));
-	err = get_endpoint(info, info->attrs[peer], &ends->peer);
-	if (err || !nla)
-		return err;
-	len = ends->peer.sa.sa_family == AF_INET ? sizeof(ends->local.in) :
-						   sizeof(ends->local.in6);
 	if (nla_len(nla) != len) {
 		NL_SET_ERR_MSG_ATTR(info->extack, nla,
 				    "not an address of the same family as the peer's");
@@ -95,6 +79,40 @@ int ipcp_nl_ends(struct genl_info *info, int peer, int local,
 	}
 	memcpy(&ends->local, nla_data(nla), len);
 	return 0;
+}
+
+/**
+ * ipcp_nl_ends() - Read the two addresses of a path, or its provider, from a
+ * request
+ * @info: request; gets an error message on failure
+ * @peer: type of the attribute with the peer's address
+ * @local: type of the attribute with an address of this host, which may be absent
+ * @provider: type of the attribute with the number of the provider, without which
+ *	the peer's address must be there
+ * @ends: (output) the addresses, or the provider
+ *
+ * Context: Process context.
+ * Return: 0 or -EINVAL.
+ */
+int ipcp_nl_ends(struct genl_info *info, int peer, int local, int provider,
+		 struct ipcp_ends *ends)
+{
+	struct nlattr **a = info->attrs;
+	int err;
+
+	memset(ends, 0, sizeof(*ends));
+	if (a[provider]) {
+		ends->provider = nla_get_u32(a[provider]);
+		if (!a[peer] && !a[local])
+			return 0;
+		NL_SET_ERR_MSG_ATTR(info->extack, a[provider],
+				    "give the provider or addresses, not both");
+		return -EINVAL;
+	}
+	if (IPCP_NL_MISSING(info, peer))
+		return -EINVAL;
+	err = get_endpoint(info, a[peer], &ends->peer);
+	return err || !a[local] ? err : get_local(info, a[local], ends);
 }
 
 /**

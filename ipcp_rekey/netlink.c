@@ -53,7 +53,7 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	mutex_lock(&ipn->agent_lock);
 	if (ipn->agent && sock_flag(ipn->agent, SOCK_DEAD)) {
 		ipcp_netns_set_agent(ipn, NULL, 0);
-		ipcp_listener_lapse(ipn);
+		ipcp_grant_lapse(ipn);
 		ipcp_registry_lapse(ipn);
 		ipcp_upcall_purge(ipn);
 	}

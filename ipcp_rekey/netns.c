@@ -168,7 +168,9 @@ static int __net_init net_init(struct net *net)
 	ipn->net = net;
 	mutex_init(&ipn->agent_lock);
 	mutex_init(&ipn->lock);
+	INIT_LIST_HEAD(&ipn->grants);
 	INIT_LIST_HEAD(&ipn->listeners);
+	xa_init_flags(&ipn->providers, XA_FLAGS_ALLOC1);
 	ipcp_upcall_net_init(ipn);
 	ipn->drops = alloc_percpu(struct ipcp_drops);
 	if (!ipn->drops)

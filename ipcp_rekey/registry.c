@@ -5,12 +5,15 @@
  * and by endpoint id for packets. Namespaces share nothing.
  */
 #include <linux/jhash.h>
+#include <linux/pid.h>
 #include <linux/random.h>
 #include <linux/rhashtable.h>
 #include <net/netns/generic.h>
 
+#include "bind.h"
 #include "flow.h"
 #include "net.h"
+#include "provider.h"
 #include "registry.h"
 
 unsigned int ipcp_net_id __read_mostly;
@@ -229,17 +232,40 @@ bool ipcp_registry_rekey_pending(struct ipcp_flow *flow)
 	return READ_ONCE(flow->rk.has_pending);
 }
 
+/* The process at the other end of a direct flow, or the provider. Under RCU. */
+static struct pid *n_1_process(const struct ipcp_flow *flow)
+{
+	const struct ipcp_flow *mate = rcu_dereference(flow->mate);
+	const struct ipcp_bind *bind = rcu_dereference(flow->bind);
+	const struct ipcp_provider *p = NULL;
+
+	if (mate)
+		/* Pairs with smp_store_release() in ipcp_owner_current(). */
+		return smp_load_acquire(&mate->owner.pid);
+	if (bind && bind->ends.provider)
+		p = xa_load(&flow->net->providers, bind->ends.provider);
+	return p ? p->grant.owner.pid : NULL;
+}
+
 /**
  * ipcp_registry_get_n_1_pid() - Return the process that carries the flow's
  * packets
  * @flow: flow
+ * @pids: pid namespace of the reader
  *
  * Context: Any context. Used by flow-get and rekey-claim.
- * Return: always NULL, which stands for the kernel's own UDP.
+ * Return: number of the process in @pids; 0 if it has none there, or for the
+ * kernel's own UDP.
  */
-struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow)
+pid_t ipcp_registry_get_n_1_pid(const struct ipcp_flow *flow,
+				struct pid_namespace *pids)
 {
-	return NULL;
+	pid_t pid;
+
+	rcu_read_lock();
+	pid = pid_nr_ns(n_1_process(flow), pids);
+	rcu_read_unlock();
+	return pid;
 }
 
 /**

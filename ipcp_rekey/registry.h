@@ -6,7 +6,7 @@
 #include "net.h"
 
 struct ipcp_flow;
-struct pid;
+struct pid_namespace;
 
 int ipcp_registry_add(struct ipcp_flow *flow);
 void ipcp_registry_del(struct ipcp_flow *flow);
@@ -19,7 +19,8 @@ struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid);
 /* Rekey functions of Ouroboros's registry; the others are in rekey.h. */
 int ipcp_registry_get_epoch(struct ipcp_flow *flow);
 bool ipcp_registry_rekey_pending(struct ipcp_flow *flow);
-struct pid *ipcp_registry_get_n_1_pid(struct ipcp_flow *flow);
+pid_t ipcp_registry_get_n_1_pid(const struct ipcp_flow *flow,
+				struct pid_namespace *pids);
 bool ipcp_registry_is_direct(const struct ipcp_flow *flow);
 
 int ipcp_registry_net_init(struct ipcp_net *ipn);

@@ -260,7 +260,7 @@ void ipcp_rx_packet(struct ipcp_net *ipn, struct sk_buff *skb)
 	}
 	__skb_pull(skb, IPCP_HDR_LEN);
 	if (hdr.type == IPCP_PDU_CTRL) {
-		reason = ipcp_upcall_ctrl(ipn, skb);
+		reason = ipcp_upcall_ctrl(ipn, skb, 0);
 		if (reason)
 			rx_drop_stray(ipn, skb, reason);
 		return;

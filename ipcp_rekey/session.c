@@ -110,9 +110,9 @@ static int get_server(struct ipcp_net *ipn, const char *name,
 	mutex_lock(&ipn->lock);
 	l = ipcp_listener_find(ipn, name);
 	if (!IS_ERR(l)) {
-		server->request = l->request;
-		ipcp_payer_copy(&server->payer, &l->payer);
-		server->consumer = ipcp_consumer_get(l->consumer);
+		server->request = l->grant.request;
+		ipcp_payer_copy(&server->payer, &l->grant.payer);
+		server->consumer = ipcp_consumer_get(l->grant.consumer);
 	}
 	mutex_unlock(&ipn->lock);
 	return PTR_ERR_OR_ZERO(l);

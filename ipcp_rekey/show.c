@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Showing flows, names and upcalls, to agents and operators by netlink and to
- * programs by IPCP_IOC_GET_INFO. Keys and seeds are never shown, nor is a
- * counter that could be used to choose one.
+ * Showing flows, names and upcalls to agents and operators by netlink. Keys and
+ * seeds are never shown, nor is a counter that could be used to choose one.
  */
 #include <linux/pid.h>
 #include <linux/user_namespace.h>
@@ -11,11 +10,13 @@
 
 #include "keys.h"
 #include "listener.h"
+#include "provider.h"
 #include "registry.h"
 #include "rekey.h"
 #include "show.h"
 #include "upcall.h"
 #include "version.h"
+#include "view.h"
 
 /* Write an attribute. In a ?: chain, the first failure ends the chain. */
 #define U8(attr, value)		nla_put_u8(skb, IPCP_REKEY_A_##attr, value)
@@ -143,14 +144,23 @@ static int put_local(struct sk_buff *skb, int attr, const struct ipcp_ends *ends
 	return 0;
 }
 
-static int put_ends(struct sk_buff *skb, int peer, int local,
+/* Write the addresses of a path, or the number of its provider. */
+static int put_path(struct sk_buff *skb, int peer, int local, int provider,
+		    const struct ipcp_ends *ends)
+{
+	if (ends->provider)
+		return nla_put_u32(skb, provider, ends->provider);
+	return put_endpoint(skb, peer, &ends->peer) ?:
+	       put_local(skb, local, ends);
+}
+
+static int put_ends(struct sk_buff *skb, int peer, int local, int provider,
 		    struct ipcp_flow *flow)
 {
 	struct ipcp_ends ends;
 
 	ipcp_bind_get(flow, &ends);
-	return put_endpoint(skb, peer, &ends.peer) ?:
-	       put_local(skb, local, &ends);
+	return put_path(skb, peer, local, provider, &ends);
 }
 
 /* Locking: flow->lock, since the agent may replace the blob at any time. */
@@ -219,98 +229,15 @@ int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 	       (up->flow_id ? U32(UPCALL_FLOW_ID, up->flow_id) : 0) ?:
 	       (up->name ? STR(UPCALL_NAME, up->name) : 0) ?:
 	       put_owner(skb, IPCP_REKEY_A_UPCALL_CRED, &up->owner, viewer) ?:
-	       put_endpoint(skb, IPCP_REKEY_A_UPCALL_PEER, &up->from.peer) ?:
-	       put_local(skb, IPCP_REKEY_A_UPCALL_LOCAL, &up->from) ?:
+	       put_path(skb, IPCP_REKEY_A_UPCALL_PEER,
+			IPCP_REKEY_A_UPCALL_LOCAL,
+			IPCP_REKEY_A_UPCALL_PROVIDER, &up->from) ?:
 	       (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL ?
 			U32(UPCALL_SOCKET, up->slot) : 0) ?:
 	       (up->type == IPCP_REKEY_UPCALL_TYPE_SEALED ?
 			U8(UPCALL_EPOCH, up->epoch) : 0) ?:
 	       (up->flow ? put_alloc(skb, up->flow, viewer) : 0) ?:
 	       put_message(skb, up->skb);
-}
-
-/**
- * struct key_view - snapshot of what is shown of a flow's keys
- * @encrypted: true if the flow has keys, or had some
- * @newest: newest epoch
- * @sends: true if there is an epoch that this side sends in
- * @tx: epoch that this side sends in
- * @tx_leaf: leaf that this side sends with
- * @rx_leaf: leaf that this side received with last, in the newest epoch
- * @ppl: packets per leaf in the newest epoch
- * @tx_left: messages that can still be sent in the newest epoch
- * @rx_left: packets that the peer can still send in the newest epoch
- * @age_ms: age of the newest epoch in milliseconds
- * @tx_leaves: number of leaves sent with, over all epochs
- * @rx_leaves: number of leaves received with, over all epochs
- * @done: true if the peer confirmed the newest epoch
- */
-struct key_view {
-	bool encrypted;
-	u8 newest;
-	bool sends;
-	u8 tx;
-	u32 tx_leaf;
-	u32 rx_leaf;
-	u32 ppl;
-	u64 tx_left;
-	u64 rx_left;
-	u64 age_ms;
-	u64 tx_leaves;
-	u64 rx_leaves;
-	bool done;
-};
-
-static u32 leaf_in_use(struct ipcp_epoch *ep, unsigned int dir)
-{
-	struct ipcp_leaf *leaf = rcu_dereference(ep->leaves[dir].cur);
-
-	return leaf ? leaf->no : 0;
-}
-
-static void view_newest(struct ipcp_flow *flow, struct ipcp_epoch *ep,
-			struct key_view *v)
-{
-	v->newest = ep->no;
-	v->ppl = 1U << ep->ppl_shift;
-	v->tx_left = ipcp_tx_left(atomic64_read(&ep->sent), ep->ppl_shift);
-	v->rx_left = ipcp_rx_left(READ_ONCE(ep->rx_end));
-	v->rx_leaf = leaf_in_use(ep, ipcp_rx_dir(&flow->rk));
-	v->age_ms = show_ms(jiffies - READ_ONCE(ep->parked));
-	v->done = test_bit(IPCP_EP_CONFIRMED, &ep->flags);
-}
-
-static void view_keys(struct ipcp_flow *flow, struct key_view *v)
-{
-	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
-	struct ipcp_epoch *ep;
-
-	memset(v, 0, sizeof(*v));
-	v->encrypted = READ_ONCE(flow->rk.encrypted);
-	rcu_read_lock();
-	spin_lock_bh(&flow->lock);
-	v->tx_leaves = flow->leaves_done[tx];
-	v->rx_leaves = flow->leaves_done[rx];
-	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
-		ep = rcu_dereference(flow->slots[i]);
-		if (!ep)
-			continue;
-		if (atomic64_read(&ep->sent))
-			v->tx_leaves += READ_ONCE(ep->leaves[tx].used);
-		if (test_bit(IPCP_EP_OBSERVED, &ep->flags))
-			v->rx_leaves += READ_ONCE(ep->leaves[rx].used);
-	}
-	spin_unlock_bh(&flow->lock);
-	ep = ipcp_epoch_newest(flow);
-	if (ep)
-		view_newest(flow, ep, v);
-	ep = rcu_dereference(flow->tx);
-	if (ep) {
-		v->sends = true;
-		v->tx = ep->no;
-		v->tx_leaf = leaf_in_use(ep, tx);
-	}
-	rcu_read_unlock();
 }
 
 static int put_peer_name(struct sk_buff *skb, const struct ipcp_flow *flow)
@@ -333,7 +260,7 @@ static int put_question(struct sk_buff *skb, struct ipcp_flow *flow)
 }
 
 static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
-		    const struct key_view *v)
+		    const struct ipcp_key_view *v)
 {
 	const struct ipcp_rk *rk = &flow->rk;
 
@@ -356,20 +283,8 @@ static int put_keys(struct sk_buff *skb, struct ipcp_flow *flow,
 	       U32(FLOW_PACKETS_PER_LEAF, v->ppl);
 }
 
-/* Return: milliseconds since the last recovery, 0 if there was none. */
-static u64 recovery_age(const struct ipcp_flow *flow)
-{
-	u64 since;
-
-	/* Pairs with smp_store_release() in note_recovery(). */
-	if (!smp_load_acquire(&flow->recoveries))
-		return 0;
-	since = ktime_get_boottime_seconds() - READ_ONCE(flow->recovered);
-	return (since ?: 1) * MSEC_PER_SEC;
-}
-
 static int put_stats(struct sk_buff *skb, struct ipcp_flow *flow,
-		     const struct key_view *v)
+		     const struct ipcp_key_view *v)
 {
 	struct nlattr *nest = nla_nest_start(skb, IPCP_REKEY_A_FLOW_STATS);
 	struct ipcp_stats s;
@@ -387,7 +302,7 @@ static int put_stats(struct sk_buff *skb, struct ipcp_flow *flow,
 	      U64(STATS_RX_LEAVES, v->rx_leaves) ?:
 	      U64(STATS_LINGER_CUT, READ_ONCE(flow->linger_cut)) ?:
 	      U64(STATS_RECOVERIES, READ_ONCE(flow->recoveries)) ?:
-	      U64(STATS_RECOVERY_AGE, recovery_age(flow)) ?:
+	      U64(STATS_RECOVERY_AGE, ipcp_view_recovery_age(flow)) ?:
 	      ipcp_drops_put(skb, IPCP_REKEY_A_STATS_DROPS, s.drops);
 	if (!err)
 		nla_nest_end(skb, nest);
@@ -420,15 +335,16 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
 int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 		   const struct ipcp_viewer *viewer)
 {
-	struct key_view v;
+	struct ipcp_key_view v;
 
-	view_keys(flow, &v);
+	ipcp_view_keys(flow, &v);
 	return U32(FLOW_ID, flow->id) ?:
 	       STR(FLOW_NAME, flow->name) ?:
 	       U32(FLOW_STATE, READ_ONCE(flow->state)) ?:
 	       U32(FLOW_EID, flow->eid) ?:
 	       U32(FLOW_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
-	       put_ends(skb, IPCP_REKEY_A_FLOW_PEER, IPCP_REKEY_A_FLOW_LOCAL, flow) ?:
+	       put_ends(skb, IPCP_REKEY_A_FLOW_PEER, IPCP_REKEY_A_FLOW_LOCAL,
+			IPCP_REKEY_A_FLOW_PROVIDER, flow) ?:
 	       U32(FLOW_SOCKET, READ_ONCE(flow->slot)) ?:
 	       put_peer_name(skb, flow) ?:
 	       U32(FLOW_INITIATOR, READ_ONCE(flow->rk.initiator)) ?:
@@ -437,30 +353,41 @@ int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 	       put_qos(skb, IPCP_REKEY_A_FLOW_QOS, &flow->qos) ?:
 	       put_owner(skb, IPCP_REKEY_A_FLOW_CRED, &flow->owner, viewer) ?:
 	       U32(FLOW_N_1_PID,
-		   pid_nr_ns(ipcp_registry_get_n_1_pid(flow), viewer->pids)) ?:
+		   ipcp_registry_get_n_1_pid(flow, viewer->pids)) ?:
 	       put_keys(skb, flow, &v) ?:
 	       put_settings(skb, flow) ?:
 	       put_blob(skb, IPCP_REKEY_A_FLOW_BLOB, flow) ?:
 	       put_stats(skb, flow, &v);
 }
 
+static int put_served(struct sk_buff *skb, const struct ipcp_listener *l)
+{
+	return U32(NAME_BACKLOG, l->backlog) ?:
+	       U32(NAME_WAITING, list_count_nodes((struct list_head *)&l->waiting));
+}
+
 /**
- * ipcp_show_name() - Write a name that is served
+ * ipcp_show_name() - Write a name that is served or provided
  * @skb: message
- * @l: listener
+ * @g: grant of the name
  * @viewer: whose numbers of users and processes are shown
  *
  * Context: Process context, under ipn->lock.
  * Return: 0 or -EMSGSIZE.
  */
-int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
+int ipcp_show_name(struct sk_buff *skb, const struct ipcp_grant *g,
 		   const struct ipcp_viewer *viewer)
 {
-	return STR(NAME_NAME, l->name) ?:
-	       put_owner(skb, IPCP_REKEY_A_NAME_CRED, &l->owner, viewer) ?:
-	       U32(NAME_GRANTED, l->answered && !l->error) ?:
-	       U32(NAME_BACKLOG, l->backlog) ?:
-	       U32(NAME_WAITING, list_count_nodes((struct list_head *)&l->waiting));
+	int err = STR(NAME_NAME, g->name) ?:
+		  put_owner(skb, IPCP_REKEY_A_NAME_CRED, &g->owner, viewer) ?:
+		  U32(NAME_GRANTED, g->answered && !g->error);
+
+	if (err)
+		return err;
+	if (g->type == IPCP_REKEY_UPCALL_TYPE_PROVIDE)
+		return U32(NAME_PROVIDER,
+			   container_of(g, struct ipcp_provider, grant)->id);
+	return put_served(skb, container_of(g, struct ipcp_listener, grant));
 }
 
 /**
@@ -486,14 +413,15 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 	      U32(CLAIMED_EID, flow->eid) ?:
 	      U32(CLAIMED_PEER_EID, READ_ONCE(flow->peer_eid)) ?:
 	      put_ends(skb, IPCP_REKEY_A_CLAIMED_PEER,
-		       IPCP_REKEY_A_CLAIMED_LOCAL, flow) ?:
+		       IPCP_REKEY_A_CLAIMED_LOCAL,
+		       IPCP_REKEY_A_CLAIMED_PROVIDER, flow) ?:
 	      U32(CLAIMED_SOCKET, READ_ONCE(flow->slot)) ?:
 	      U8(CLAIMED_EPOCH, claim->epoch) ?:
 	      U32(CLAIMED_EXCHANGE, claim->exchange) ?:
 	      U32(CLAIMED_CIPHER, READ_ONCE(flow->cipher)) ?:
 	      U32(CLAIMED_N_PID, pid_nr_ns(READ_ONCE(flow->owner.pid), viewer->pids)) ?:
 	      U32(CLAIMED_N_1_PID,
-		  pid_nr_ns(ipcp_registry_get_n_1_pid(flow), viewer->pids)) ?:
+		  ipcp_registry_get_n_1_pid(flow, viewer->pids)) ?:
 	      U32(CLAIMED_DUE, claim->due) ?:
 	      nla_put(skb, IPCP_REKEY_A_CLAIMED_CHAIN, sizeof(claim->chain),
 		      &claim->chain) ?:
@@ -505,86 +433,4 @@ int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 	}
 	nla_nest_end(skb, nest);
 	return 0;
-}
-
-static u64 other_drops(const struct ipcp_stats *s)
-{
-	u64 n = 0;
-
-	for (int i = IPCP_DROP_NONE + 1; i < IPCP_DROP_MAX; i++)
-		n += s->drops[i];
-	return n - s->drops[IPCP_DROP_EPOCH] - s->drops[IPCP_DROP_LATE] -
-	       s->drops[IPCP_DROP_AHEAD] - s->drops[IPCP_DROP_AUTH] -
-	       s->drops[IPCP_DROP_REPLAY] - s->drops[IPCP_DROP_RING_FULL];
-}
-
-/**
- * ipcp_show_for_program() - Fill in what a program may know of its flow
- * @flow: flow
- * @info: (output) information; the caller sets @info->size
- *
- * Context: Process context.
- */
-void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
-{
-	struct ipcp_stats s;
-	struct key_view v;
-
-	view_keys(flow, &v);
-	ipcp_stats_sum(flow->stats, &s);
-	info->state = READ_ONCE(flow->state);
-	info->id = flow->id;
-	info->cipher = READ_ONCE(flow->cipher);
-	info->rb_flags = ipcp_rbflags(&flow->n_rb.flags);
-	info->mtu = READ_ONCE(flow->mtu);
-	info->mtu_confirmed = READ_ONCE(flow->probe.confirmed);
-	info->epoch = READ_ONCE(flow->rk.epoch);
-	info->tx_epoch = v.tx;
-	info->newest_epoch = v.newest;
-	info->initiator = READ_ONCE(flow->rk.initiator);
-	info->tx_leaf = v.tx_leaf;
-	info->rx_leaf = v.rx_leaf;
-	info->packets_per_leaf = v.ppl;
-	info->peer_timeout = jiffies_to_msecs(READ_ONCE(flow->peer_timeout));
-	info->tx_left = v.tx_left;
-	info->rx_left = v.rx_left;
-	info->tx_packets = s.tx_packets;
-	info->tx_bytes = s.tx_bytes;
-	info->rx_packets = s.rx_packets;
-	info->rx_bytes = s.rx_bytes;
-	info->drop_key = s.drops[IPCP_DROP_EPOCH] + s.drops[IPCP_DROP_LATE] +
-			 s.drops[IPCP_DROP_AHEAD];
-	info->drop_auth = s.drops[IPCP_DROP_AUTH];
-	info->drop_replay = s.drops[IPCP_DROP_REPLAY];
-	info->drop_full = s.drops[IPCP_DROP_RING_FULL];
-	info->drop_other = other_drops(&s);
-	info->rekeys = READ_ONCE(flow->rekeys);
-	info->leaves = v.tx_leaves + v.rx_leaves;
-	info->recoveries = READ_ONCE(flow->recoveries);
-	info->recovery_age = recovery_age(flow);
-	info->queued = ipcp_rbuff_queued(&flow->n_rb);
-	info->error = READ_ONCE(flow->error);
-	if (info->error) {
-		smp_rmb();	/* pairs with smp_wmb() in set_error() */
-		strscpy(info->reason, flow->reason, sizeof(info->reason));
-	}
-	strscpy(info->name, flow->name, sizeof(info->name));
-	ipcp_show_peer(flow, info->peer_name, &info->authenticated);
-}
-
-/**
- * ipcp_show_peer() - Fill in who the peer is
- * @flow: flow
- * @name: (output) name that the peer has proved; empty if it has proved none
- * @authenticated: (output) 1 if it has, else 0
- *
- * Context: Any context.
- */
-void ipcp_show_peer(const struct ipcp_flow *flow,
-		    char name[IPCP_NAME_LEN + 1], u32 *authenticated)
-{
-	const char *proved = ipcp_flow_peer_name(flow);
-
-	strscpy_pad(name, proved ?: "", IPCP_NAME_LEN + 1);
-	*authenticated = !!proved;
 }

@@ -8,7 +8,7 @@
 struct ipcp_claim;
 struct ipcp_flow;
 struct ipcp_info;
-struct ipcp_listener;
+struct ipcp_grant;
 struct ipcp_net;
 struct ipcp_upcall;
 struct pid_namespace;
@@ -39,7 +39,7 @@ int ipcp_show_upcall(struct sk_buff *skb, const struct ipcp_upcall *up,
 		     const struct ipcp_viewer *viewer);
 int ipcp_show_flow(struct sk_buff *skb, struct ipcp_flow *flow,
 		   const struct ipcp_viewer *viewer);
-int ipcp_show_name(struct sk_buff *skb, const struct ipcp_listener *l,
+int ipcp_show_name(struct sk_buff *skb, const struct ipcp_grant *g,
 		   const struct ipcp_viewer *viewer);
 int ipcp_show_claim(struct sk_buff *skb, const struct ipcp_claim *claim,
 		    const struct ipcp_viewer *viewer);

@@ -13,7 +13,7 @@
  * share of what is left of the budget: the more flows have messages waiting, the
  * less of it each gets, and something is always left for the next flow.
  *
- * CTRL messages come from anybody.
+ * CTRL messages come from anybody. Those of providers use half of the budget at most.
  *
  * Requests and notifications come from users, and take turns with CTRL messages.
  * In each namespace, a user may use a share of the places that are left. So users
@@ -156,7 +156,9 @@ static int admit(struct ipcp_net *ipn, struct ipcp_upcall *up)
 		bytes += up->sealed_of->sealed.bytes;
 		return bytes <= left / IPCP_SEALED_SHARE ? 0 : -ENOBUFS;
 	case IPCP_REKEY_UPCALL_TYPE_CTRL:
-		return ipn->ctrl_bytes + bytes <= IPCP_CTRL_BYTES ? 0 : -ENOBUFS;
+		/* A provider is faster than any network: leave room for others. */
+		left = up->from.provider ? IPCP_CTRL_BYTES / 2 : IPCP_CTRL_BYTES;
+		return ipn->ctrl_bytes + bytes <= left ? 0 : -ENOBUFS;
 	}
 	if (ipn->upcall_count >= IPCP_UPCALL_COUNT)
 		return -EUSERS;
@@ -350,12 +352,15 @@ void ipcp_upcall_withdraw(struct ipcp_net *ipn, u64 id)
 /**
  * ipcp_upcall_ctrl() - Queue a cleartext message of another agent
  * @ipn: namespace
- * @skb: message, whose IP header is still in front of it; consumed on success
+ * @skb: message; consumed on success. If @provider is 0, its IP header is still in
+ *	front of it
+ * @provider: number of the provider that brought the message, or 0
  *
  * Context: Softirq or process context.
  * Return: IPCP_DROP_NONE, IPCP_DROP_CTRL_FULL or IPCP_DROP_NOMEM.
  */
-enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb)
+enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb,
+				u32 provider)
 {
 	struct ipcp_upcall *up;
 
@@ -364,7 +369,8 @@ enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb)
 	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_CTRL, NULL, GFP_ATOMIC);
 	if (!up)
 		return IPCP_DROP_NOMEM;
-	up->slot = ipcp_cb(skb)->slot;
+	up->from.provider = provider;
+	up->slot = provider ? 0 : ipcp_cb(skb)->slot;
 	up->skb = skb;
 	if (enqueue_upcall(ipn, up, NULL)) {
 		up->skb = NULL;
@@ -432,25 +438,24 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_upcall_listen_new() - Create the question whether a process may serve a
- * name
+ * ipcp_upcall_ask_new() - Create the question whether a process may have a name
+ * @type: IPCP_REKEY_UPCALL_TYPE_LISTEN or _PROVIDE
  * @name: name
- * @owner: process that asks to serve the name; copied
+ * @owner: process that asks; copied
  * @user: user of that process, or NULL for no limit
  *
- * Apart from ipcp_upcall_listen(), so that nobody waits for memory under a lock
- * of the namespace.
+ * Apart from ipcp_upcall_ask(), so that nobody waits for memory under a lock of the
+ * namespace.
  *
  * Context: Process context, without ipn->lock.
  * Return: the upcall, or NULL.
  */
-struct ipcp_upcall *ipcp_upcall_listen_new(const char *name,
-					   const struct ipcp_owner *owner,
-					   struct ipcp_user *user)
+struct ipcp_upcall *ipcp_upcall_ask_new(u32 type, const char *name,
+					const struct ipcp_owner *owner,
+					struct ipcp_user *user)
 {
-	struct ipcp_upcall *up;
+	struct ipcp_upcall *up = upcall_new(type, name, IPCP_GFP_PAYER);
 
-	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_LISTEN, name, IPCP_GFP_PAYER);
 	if (!up)
 		return NULL;
 	up->user = ipcp_user_hold(user);
@@ -459,16 +464,16 @@ struct ipcp_upcall *ipcp_upcall_listen_new(const char *name,
 }
 
 /**
- * ipcp_upcall_listen() - Ask the agent whether a process may serve a name
+ * ipcp_upcall_ask() - Ask the agent whether a process may have a name
  * @ipn: namespace
- * @up: upcall of ipcp_upcall_listen_new(); consumed on success
+ * @up: upcall of ipcp_upcall_ask_new(); consumed on success
  * @id: (output) number of the request
  *
  * Context: Process context, may be under ipn->lock.
  * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT if
  * the user has too many upcalls in it; -ENOMEM.
  */
-int ipcp_upcall_listen(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
+int ipcp_upcall_ask(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 {
 	return enqueue_upcall(ipn, up, id);
 }
@@ -476,7 +481,7 @@ int ipcp_upcall_listen(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 /**
  * ipcp_upcall_tell() - Queue a notification that needs no answer
  * @ipn: namespace
- * @type: IPCP_REKEY_UPCALL_TYPE_UNLISTEN, _CANCEL or _CLOSED
+ * @type: IPCP_REKEY_UPCALL_TYPE_UNLISTEN, _UNPROVIDE, _CANCEL or _CLOSED
  * @flow_id: id of the flow, or 0
  * @name: name, or NULL
  * @user: user whose flow or name it is, or NULL for no limit

@@ -27,9 +27,10 @@ enum ipcp_upcall_limits {
  *	reference, or NULL for no limit
  * @counted: counted in the share of @user. Locking: ipcp_net.upcall_lock
  * @flow_id: id of the flow, or 0
- * @name: for LISTEN, UNLISTEN, CANCEL and CLOSED: name
- * @owner: for LISTEN: process that asks to serve the name
- * @from: for CTRL: addresses of the message, filled in when the agent takes it
+ * @name: for LISTEN, PROVIDE and notifications: name
+ * @owner: for LISTEN and PROVIDE: process that asks
+ * @from: for CTRL: where the message came from; its addresses are filled in when
+ *	the agent takes it
  * @slot: for CTRL: socket that the message came to
  * @epoch: for SEALED: epoch that the message came in
  * @skb: for CTRL and SEALED: the message
@@ -58,14 +59,15 @@ void ipcp_upcall_net_init(struct ipcp_net *ipn);
 void ipcp_upcall_net_exit(struct ipcp_net *ipn);
 void ipcp_upcall_purge(struct ipcp_net *ipn);
 
-enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb);
+enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb,
+				u32 provider);
 enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 				  struct sk_buff **skb);
 int ipcp_upcall_alloc(struct ipcp_flow *flow);
-struct ipcp_upcall *ipcp_upcall_listen_new(const char *name,
-					   const struct ipcp_owner *owner,
-					   struct ipcp_user *user);
-int ipcp_upcall_listen(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id);
+struct ipcp_upcall *ipcp_upcall_ask_new(u32 type, const char *name,
+					const struct ipcp_owner *owner,
+					struct ipcp_user *user);
+int ipcp_upcall_ask(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id);
 void ipcp_upcall_withdraw(struct ipcp_net *ipn, u64 id);
 void ipcp_upcall_tell(struct ipcp_net *ipn, u32 type, u32 flow_id,
 		      const char *name, struct ipcp_user *user);

@@ -8,6 +8,7 @@
  * the one in poll_wait() and prepare_to_wait().
  */
 #include <linux/slab.h>
+#include <net/sock.h>
 
 #include "owner.h"
 #include "wait.h"
@@ -87,6 +88,24 @@ long ipcp_wait_until(struct ipcp_wait *wait, __poll_t events,
 	}
 	finish_wait(&wait->wq, &s.entry);
 	return left;
+}
+
+/**
+ * ipcp_wait_slept() - Evaluate the result of a wait
+ * @left: return value of ipcp_wait_until(), or of
+ *	wait_event_interruptible_timeout()
+ * @timeo: (in/out) remaining time in jiffies
+ *
+ * Return: 0; -ETIMEDOUT; or the errno for a signal.
+ */
+int ipcp_wait_slept(long left, long *timeo)
+{
+	if (left < 0)
+		return sock_intr_errno(*timeo);
+	if (!left)
+		return -ETIMEDOUT;
+	*timeo = left;
+	return 0;
 }
 
 /* An accepted flow gets a file, and so a wait queue, of its own. */

@@ -33,6 +33,7 @@ void ipcp_wait_wake(struct ipcp_consumer *consumer, __poll_t events);
 long ipcp_wait_until(struct ipcp_wait *wait, __poll_t events,
 		     bool (*ready)(const struct ipcp_flow *flow),
 		     const struct ipcp_flow *flow, long timeo);
+int ipcp_wait_slept(long left, long *timeo);
 
 static inline struct ipcp_wait *ipcp_wait_of(struct ipcp_consumer *consumer)
 {

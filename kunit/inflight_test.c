@@ -18,7 +18,7 @@
 #include "udp.h"
 
 #define MESSAGES	3
-#define UID		4242
+#define UID		4250
 
 static void put_consumer(void *consumer)
 {

@@ -39,7 +39,7 @@ static struct sk_buff *message(struct kunit *test)
 static bool ctrl(struct kunit *test)
 {
 	struct sk_buff *skb = message(test);
-	enum ipcp_drop reason = ipcp_upcall_ctrl(test_net(), skb);
+	enum ipcp_drop reason = ipcp_upcall_ctrl(test_net(), skb, 0);
 
 	if (!reason)
 		return true;
@@ -62,13 +62,15 @@ static bool sealed(struct kunit *test, struct ipcp_flow *flow)
 
 static int request_at(struct ipcp_net *ipn, struct ipcp_user *user, u64 *id)
 {
+	const u32 type = IPCP_REKEY_UPCALL_TYPE_LISTEN;
 	struct ipcp_owner owner = {};
-	struct ipcp_upcall *up = ipcp_upcall_listen_new("kunit", &owner, user);
+	struct ipcp_upcall *up;
 	int err;
 
+	up = ipcp_upcall_ask_new(type, "kunit", &owner, user);
 	if (!up)
 		return -ENOMEM;
-	err = ipcp_upcall_listen(ipn, up, id);
+	err = ipcp_upcall_ask(ipn, up, id);
 	if (err)
 		ipcp_upcall_free(up);
 	return err;
@@ -84,6 +86,7 @@ static void drop_user(void *user)
 	ipcp_user_put(user);
 }
 
+/* Each test has users of its own: what another test left may still hold its user. */
 static struct ipcp_user *new_user(struct kunit *test, unsigned int uid)
 {
 	struct ipcp_user *user = ipcp_user_get(KUIDT_INIT(uid));
@@ -180,7 +183,7 @@ static void one_flow_leaves_room_for_others(struct kunit *test)
 
 static void one_user_leaves_room_for_others(struct kunit *test)
 {
-	struct ipcp_user *one = new_user(test, 4242), *other = new_user(test, 4243);
+	struct ipcp_user *one = new_user(test, 4262), *other = new_user(test, 4263);
 	struct ipcp_upcall *up;
 	unsigned int n = 0;
 	int err = 0;
@@ -210,7 +213,7 @@ static void one_user_leaves_room_for_others(struct kunit *test)
 static void a_user_has_a_share_in_each_namespace(struct kunit *test)
 {
 	struct ipcp_net *elsewhere = kunit_kzalloc(test, sizeof(*elsewhere), GFP_KERNEL);
-	struct ipcp_user *user = new_user(test, 4242);
+	struct ipcp_user *user = new_user(test, 4264);
 	unsigned int n = 0, m = 0;
 	u64 id;
 
@@ -294,7 +297,7 @@ static void the_places_of_a_namespace_are_bounded(struct kunit *test)
 
 static void a_request_can_be_withdrawn_until_it_is_taken(struct kunit *test)
 {
-	struct ipcp_user *user = new_user(test, 4242);
+	struct ipcp_user *user = new_user(test, 4265);
 	struct ipcp_upcall *up;
 	u64 first, second;
 
@@ -314,7 +317,7 @@ static void a_request_can_be_withdrawn_until_it_is_taken(struct kunit *test)
 
 static void what_could_not_be_delivered_is_the_next_of_its_kind(struct kunit *test)
 {
-	struct ipcp_user *user = new_user(test, 4242);
+	struct ipcp_user *user = new_user(test, 4266);
 	struct ipcp_flow *flow = test_flow(test);
 	struct ipcp_upcall *up, *again;
 	u64 first, second;
@@ -394,7 +397,7 @@ static void close_flow(struct ipcp_user *user)
 /* Notifications have places of the user, too, and are no reason to lose others'. */
 static void a_user_who_closes_much_leaves_room_for_others(struct kunit *test)
 {
-	struct ipcp_user *one = new_user(test, 4242), *other = new_user(test, 4243);
+	struct ipcp_user *one = new_user(test, 4267), *other = new_user(test, 4268);
 	u64 id;
 
 	for (unsigned int i = 0; i < IPCP_UPCALL_COUNT; i++)

@@ -343,6 +343,34 @@ struct ipcp_batch {
 	__aligned_u64 times;
 };
 
+/**
+ * struct ipcp_provide - IPCP_IOC_PROVIDE: move the packets of flows to a name
+ * @size: sizeof(struct ipcp_provide)
+ * @flags: zero
+ * @name: address of the name
+ * @name_len: length of the name in bytes
+ * @mtu: longest packet in bytes that can be brought to the other host, 1200 to
+ *	65507
+ *
+ * The file becomes a provider. Each read returns a packet of a flow to the name, or
+ * of the agents, that is to be brought to a provider of the name on the host of the
+ * peer. That one writes the packet. IPCP_IOC_SEND and IPCP_IOC_RECV write and read
+ * many. Packets are sealed. They may get lost, be reordered and come late.
+ *
+ * The flows of a provider are down when its file is closed.
+ *
+ * Waits for the agent as IPCP_IOC_LISTEN does.
+ *
+ * Errors: as IPCP_IOC_LISTEN.
+ */
+struct ipcp_provide {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 name;
+	__u32 name_len;
+	__u32 mtu;
+};
+
 #define IPCP_IOC_TYPE		0xE7
 
 #define IPCP_IOC_ALLOC		_IO(IPCP_IOC_TYPE, 0x01) /* struct ipcp_alloc */
@@ -353,6 +381,7 @@ struct ipcp_batch {
 #define IPCP_IOC_SET		_IO(IPCP_IOC_TYPE, 0x06) /* struct ipcp_set */
 #define IPCP_IOC_SEND		_IO(IPCP_IOC_TYPE, 0x07) /* struct ipcp_batch */
 #define IPCP_IOC_RECV		_IO(IPCP_IOC_TYPE, 0x08) /* struct ipcp_batch */
+#define IPCP_IOC_PROVIDE	_IO(IPCP_IOC_TYPE, 0x09) /* struct ipcp_provide */
 /* FIONREAD (int): length of the next message to read, 0 if there is none */
 
 #endif /* _UAPI_LINUX_IPCP_REKEY_H */

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Names of /dev/ipcp_rekey: a file asks the agent to serve or to provide one, and
+ * tells what became of it.
+ */
+#include <linux/fs.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <net/sock.h>
+
+#include "chardev.h"
+#include "listen.h"
+#include "listener.h"
+#include "provider.h"
+#include "wait.h"
+#include "wire.h"
+
+#define IPCP_BACKLOG_DEFAULT	64
+#define IPCP_BACKLOG_MAX	1024
+
+/**
+ * ipcp_chardev_name() - Copy a name from a program
+ * @addr: user address
+ * @len: length in bytes
+ *
+ * Context: Process context, may sleep.
+ * Return: the name, to be freed; -EINVAL if it is not valid; -EFAULT; -ENOMEM.
+ */
+char *ipcp_chardev_name(u64 addr, u32 len)
+{
+	char *name;
+
+	if (len > IPCP_NAME_LEN)
+		return ERR_PTR(-EINVAL);
+	name = memdup_user_nul(u64_to_user_ptr(addr), len);
+	if (IS_ERR(name))
+		return name;
+	if (strlen(name) != len || !ipcp_name_valid(name)) {
+		kfree(name);
+		return ERR_PTR(-EINVAL);
+	}
+	return name;
+}
+
+/* Note why a name was refused. Called with f->lock held. */
+static void note_refusal(struct ipcp_file *f, const struct ipcp_grant *g)
+{
+	kfree(f->reason);
+	f->reason = kstrdup(g->reason, GFP_KERNEL_ACCOUNT);
+	f->refused = g->error;
+}
+
+/* Wait for the agent's answer. Called with f->lock held. */
+static int wait_for_answer(struct ipcp_file *f, const struct ipcp_grant *g)
+{
+	int err = wait_event_interruptible(f->wait->wq, ipcp_grant_answered(g));
+
+	if (!err && g->error) {
+		note_refusal(f, g);
+		err = -g->error;
+	}
+	return err;
+}
+
+static int finish_listen(struct ipcp_file *f, struct ipcp_listener *l)
+{
+	int err = wait_for_answer(f, &l->grant);
+
+	if (err)
+		ipcp_listen_end(l);
+	else
+		ipcp_file_become_listener(f, l);
+	return err;
+}
+
+/* Ask to serve a name. Called with f->lock held. Consumes the name. */
+static struct ipcp_listener *begin_listen(struct ipcp_file *f, char *name,
+					  u32 backlog)
+{
+	if (ipcp_file_used(f)) {
+		kfree(name);
+		return ERR_PTR(-EBUSY);
+	}
+	return ipcp_listen_new(f->ipn, name, backlog ?: IPCP_BACKLOG_DEFAULT,
+			       &f->wait->consumer);
+}
+
+/**
+ * ipcp_chardev_listen() - Serve a name (IPCP_IOC_LISTEN)
+ * @file: file
+ * @argp: struct ipcp_listen
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or an errno of Documentation/device.md.
+ */
+int ipcp_chardev_listen(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_listen *arg = argp;
+	struct ipcp_listener *l;
+	char *name;
+	int err;
+
+	if (arg->flags || arg->backlog > IPCP_BACKLOG_MAX)
+		return -EINVAL;
+	name = ipcp_chardev_name(arg->name, arg->name_len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	err = mutex_lock_interruptible(&f->lock);
+	if (err) {
+		kfree(name);
+		return err;
+	}
+	l = begin_listen(f, name, arg->backlog);
+	if (IS_ERR(l)) {
+		err = PTR_ERR(l);
+	} else if (file->f_flags & O_NONBLOCK) {
+		err = -EINPROGRESS;
+		ipcp_file_become_listener(f, l);
+	} else {
+		err = finish_listen(f, l);
+	}
+	mutex_unlock(&f->lock);
+	return err;
+}
+
+/* Ask to provide a name. Called with f->lock held. Consumes the name. */
+static struct ipcp_provider *begin_provide(struct ipcp_file *f, char *name,
+					   u32 mtu)
+{
+	if (ipcp_file_used(f)) {
+		kfree(name);
+		return ERR_PTR(-EBUSY);
+	}
+	return ipcp_provider_new(f->ipn, name, mtu, &f->wait->consumer);
+}
+
+static int finish_provide(struct ipcp_file *f, struct ipcp_provider *p)
+{
+	int err = wait_for_answer(f, &p->grant);
+
+	if (err)
+		ipcp_provider_end(p);
+	else
+		ipcp_file_become_provider(f, p);
+	return err;
+}
+
+/**
+ * ipcp_chardev_provide() - Provide a name (IPCP_IOC_PROVIDE)
+ * @file: file
+ * @argp: struct ipcp_provide
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or an errno of Documentation/device.md.
+ */
+int ipcp_chardev_provide(struct file *file, void *argp)
+{
+	struct ipcp_file *f = file->private_data;
+	struct ipcp_provide *arg = argp;
+	struct ipcp_provider *p;
+	char *name;
+	int err;
+
+	if (arg->flags || arg->mtu < IPCP_BASE_LEN ||
+	    arg->mtu > IPCP_PROVIDER_MTU)
+		return -EINVAL;
+	name = ipcp_chardev_name(arg->name, arg->name_len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	err = mutex_lock_interruptible(&f->lock);
+	if (err) {
+		kfree(name);
+		return err;
+	}
+	p = begin_provide(f, name, arg->mtu);
+	if (IS_ERR(p)) {
+		err = PTR_ERR(p);
+	} else if (file->f_flags & O_NONBLOCK) {
+		err = -EINPROGRESS;
+		ipcp_file_become_provider(f, p);
+	} else {
+		err = finish_provide(f, p);
+	}
+	mutex_unlock(&f->lock);
+	return err;
+}
+
+static void show_grant(const struct ipcp_grant *g, struct ipcp_info *info)
+{
+	strscpy(info->name, g->name, sizeof(info->name));
+	info->error = ipcp_grant_refusal(g);
+	if (info->error)
+		strscpy(info->reason, g->reason, sizeof(info->reason));
+}
+
+/* Tell why a name was refused. Does not wait for another one's answer. */
+static void show_refusal(struct ipcp_file *f, struct ipcp_info *info)
+{
+	if (!mutex_trylock(&f->lock))
+		return;
+	info->error = f->refused;
+	strscpy(info->reason, f->reason ?: "", sizeof(info->reason));
+	mutex_unlock(&f->lock);
+}
+
+/**
+ * ipcp_chardev_show_name() - Tell what became of a file's name
+ * @f: file that is no flow
+ * @info: (output) information
+ *
+ * Context: Process context.
+ */
+void ipcp_chardev_show_name(struct ipcp_file *f, struct ipcp_info *info)
+{
+	struct ipcp_listener *l = ipcp_file_listener(f);
+	struct ipcp_provider *p = ipcp_file_provider(f);
+
+	if (l)
+		show_grant(&l->grant, info);
+	else if (p)
+		show_grant(&p->grant, info);
+	else
+		show_refusal(f, info);
+}
