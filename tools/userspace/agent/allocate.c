@@ -224,7 +224,9 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	x->blob.role = ROLE_INITIATOR;
 	x->blob.auth = config_auth(e->conf, up->name);
 	block = config_find(e->conf, up->name);
-	if (block && block->nplaces)
+	if (addr_provider(&up->peer.addr))
+		begin(e, x, &up->peer.addr, 1);
+	else if (block && block->nplaces)
 		begin_configured(e, x, block);
 	else
 		ask_dns(e, x);
@@ -272,6 +274,10 @@ bool allocate_cookie(struct engine *e, struct exchange *x,
 /* No answer: send again, here or to another place; that may fail and end it. */
 void allocate_resend(struct engine *e, struct exchange *x)
 {
+	if (x->gone) {
+		allocate_failed(e, x, ENETUNREACH, 0, "the provider went away");
+		return;
+	}
 	if (x->nplaces < 2 ||
 	    x->tries < (x->has_cookie ? ALLOC_TRIES : HELLO_TRIES)) {
 		if (!is_stale(e, x) ||

@@ -236,6 +236,7 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 	if (!get_addresses(sec, name) ||
 	    !get_rule(sec, "listen", &name->listen) ||
 	    !get_rule(sec, "alloc", &name->alloc) ||
+	    !get_rule(sec, "provide", &name->provide) ||
 	    !get_strings(sec, "peers", &name->peers, &name->npeers))
 		return false;
 	if (name->direct && name->npeers) {
@@ -434,6 +435,9 @@ static cfg_opt_t name_opts[] = {
 	CFG_STR_LIST("listen-users", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("listen-groups", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("listen-programs", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("provide-users", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("provide-groups", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("provide-programs", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("alloc-users", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("alloc-groups", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("alloc-programs", NULL, CFGF_NODEFAULT),
@@ -519,6 +523,7 @@ void config_free(struct config *conf)
 		free(conf->names[i].name);
 		free(conf->names[i].places);
 		free_rule(&conf->names[i].listen);
+		free_rule(&conf->names[i].provide);
 		free_rule(&conf->names[i].alloc);
 		free_strings(conf->names[i].peers, conf->names[i].npeers);
 	}

@@ -49,6 +49,7 @@ struct config_name {
 	bool has_recover;
 	bool recover;
 	struct rule listen;
+	struct rule provide;
 	struct rule alloc;
 	char **peers;			/* who may allocate; empty: any peer */
 	size_t npeers;

@@ -10,6 +10,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include "../common/addr.h"
 #include "cookie.h"
 
 /* Take a new secret for each time slot; the previous one remains valid. */
@@ -41,8 +42,11 @@ static bool mac(const uint8_t *secret, const struct sockaddr_storage *peer,
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
 	uint8_t text[1 + 16 + 2 + 4] = { 0 }, out[EVP_MAX_MD_SIZE];
+	uint32_t provider = addr_provider(peer);
 
-	if (peer->ss_family == AF_INET6) {
+	if (provider) {
+		memcpy(text + 1, &provider, sizeof(provider));
+	} else if (peer->ss_family == AF_INET6) {
 		text[0] = 6;
 		memcpy(text + 1, &in6->sin6_addr, 16);
 		memcpy(text + 17, &in6->sin6_port, 2);

@@ -91,6 +91,7 @@ struct exchange {
 	uint64_t sent_at;
 	uint64_t resend_at;
 	uint64_t deadline;
+	bool gone;			/* the provider of @peer is */
 	bool limited;			/* the program's limit ends it, at @deadline */
 	uint32_t wait;
 	struct assembly in;
@@ -196,7 +197,7 @@ int refusal_errno_of_oap(enum oap_code code);
 int refusal_errno_of_status(int status);
 
 /* send.c */
-void send_message(struct engine *e, uint32_t flow,
+int send_message(struct engine *e, uint32_t flow,
 		  const struct ipcp_nl_peer *peer,
 		  const struct message *msg, const uint8_t *cookie);
 void send_refusal(struct engine *e, uint32_t flow,

@@ -2,12 +2,14 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Exchanges that this side began: code shared by allocations and re-keys. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/rand.h>
 
+#include "../common/addr.h"
 #include "engine-int.h"
 
 struct exchange *exchange_new(struct engine *e, uint32_t flow,
@@ -146,17 +148,20 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 void exchange_send(struct engine *e, struct exchange *x)
 {
 	struct message hello = { .type = MSG_HELLO, .token = x->msg.token };
+	int err;
 
 	if (x->in_clear && !x->has_cookie) {
-		send_message(e, 0, &x->peer, &hello, NULL);
+		err = send_message(e, 0, &x->peer, &hello, NULL);
 	} else {
 		x->sent = true;
 		x->sent_at = engine_now(e);
-		send_message(e, x->in_clear ? 0 : x->flow, &x->peer, &x->msg,
-			     x->in_clear ? x->cookie : NULL);
+		err = send_message(e, x->in_clear ? 0 : x->flow, &x->peer,
+				   &x->msg, x->in_clear ? x->cookie : NULL);
 	}
 	x->tries++;
-	x->resend_at = engine_now(e) + x->wait;
+	x->gone = x->kind == EXCHANGE_ALLOC && err == -ENETUNREACH &&
+		  addr_provider(&x->peer.addr);
+	x->resend_at = engine_now(e) + (x->gone ? 0 : x->wait);
 	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
 }
 

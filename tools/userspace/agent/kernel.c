@@ -227,22 +227,32 @@ int kernel_events(struct kernel *k, struct kernel_news *news)
 	return 0;
 }
 
-static void on_listen(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
-		      const struct config *conf, const struct oap_env *oap)
+static void answer(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
+		   const char *why)
+{
+	if (ipcp_nl_upcall_done(nl, up->id, why ? EACCES : 0, why))
+		log_warn("%s: %s", up->name, ipcp_nl_reason(nl));
+}
+
+/* A program asks to serve or to provide a name. */
+static void on_name(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
+		    enum policy_what what, const struct config *conf,
+		    const struct oap_env *oap)
 {
 	char why[REASON_LEN] = "invalid name: use printable characters, no spaces, no '/'";
 	bool ok;
 
 	ok = oap_name_ok(up->name) &&
-	     policy_program(conf, POLICY_LISTEN, up->name, &up->cred,
+	     policy_program(conf, what, up->name, &up->cred,
 			    oap_has_credentials(oap, true, up->name), why);
 	if (ok)
-		log_info("%s is served by pid %u (%s), uid %u", up->name,
+		log_info("%s is %s by pid %u (%s), uid %u", up->name,
+			 what == POLICY_LISTEN ? "served" : "provided",
 			 up->cred.pid, up->cred.comm, up->cred.uid);
 	else
-		log_warn("listen refused: %s", why);
-	if (ipcp_nl_upcall_done(nl, up->id, ok ? 0 : EACCES, ok ? NULL : why))
-		log_warn("listen of %s: %s", up->name, ipcp_nl_reason(nl));
+		log_warn("%s refused: %s",
+			 what == POLICY_LISTEN ? "listen" : "provide", why);
+	answer(nl, up, ok ? NULL : why);
 }
 
 static void dispatch(struct ipcp_nl *nl, struct engine *e,
@@ -259,7 +269,10 @@ static void dispatch(struct ipcp_nl *nl, struct engine *e,
 		memcpy(copy, up->payload, len);
 	switch (up->type) {
 	case IPCP_REKEY_UPCALL_TYPE_LISTEN:
-		on_listen(nl, up, conf, oap);
+		on_name(nl, up, POLICY_LISTEN, conf, oap);
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_PROVIDE:
+		on_name(nl, up, POLICY_PROVIDE, conf, oap);
 		break;
 	case IPCP_REKEY_UPCALL_TYPE_ALLOC:
 		engine_alloc(e, up);
@@ -276,6 +289,9 @@ static void dispatch(struct ipcp_nl *nl, struct engine *e,
 		break;
 	case IPCP_REKEY_UPCALL_TYPE_UNLISTEN:
 		log_info("%s is no longer served", up->name);
+		break;
+	case IPCP_REKEY_UPCALL_TYPE_UNPROVIDE:
+		log_info("%s is no longer provided", up->name);
 		break;
 	default:
 		log_warn("upcall of unknown type %u", up->type);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "../common/addr.h"
 #include "engine-int.h"
 
 bool peer_equal(const struct sockaddr_storage *a,
@@ -17,6 +18,8 @@ bool peer_equal(const struct sockaddr_storage *a,
 
 	if (a->ss_family != b->ss_family)
 		return false;
+	if (addr_provider(a))
+		return addr_provider(a) == addr_provider(b);
 	if (a->ss_family == AF_INET)
 		return a4->sin_port == b4->sin_port &&
 		       a4->sin_addr.s_addr == b4->sin_addr.s_addr;
@@ -33,6 +36,8 @@ bool peer_same_host(const struct sockaddr_storage *a,
 	const struct sockaddr_in *b4 = (const struct sockaddr_in *)b;
 	struct sockaddr_storage c = *a;
 
+	if (addr_provider(a))
+		return peer_equal(a, b);
 	if (a->ss_family == AF_INET)
 		((struct sockaddr_in *)&c)->sin_port = b4->sin_port;
 	else

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Policy: who may serve a name, allocate a flow to it, or reach it from remote.
+ * Policy: who may serve or provide a name, allocate a flow to it, or reach it from
+ * remote.
  */
 
 #include <stdio.h>
@@ -58,31 +59,60 @@ static bool program_matches(const struct rule *rule,
 	return false;
 }
 
+static const char *const verbs[] = {
+	[POLICY_LISTEN] = "listen",
+	[POLICY_ALLOC] = "alloc",
+	[POLICY_PROVIDE] = "provide",
+};
+
+static const struct rule *rule_for(const struct config_name *block,
+				   enum policy_what what)
+{
+	switch (what) {
+	case POLICY_LISTEN:
+		return &block->listen;
+	case POLICY_ALLOC:
+		return &block->alloc;
+	default:
+		return &block->provide;
+	}
+}
+
+/* Without a rule: may everybody? A provider could keep others from the name. */
+static bool by_default(enum policy_what what, const char *name, uint32_t uid,
+		       bool has_creds, char *reason)
+{
+	if (what != POLICY_PROVIDE && !has_creds)
+		return true;
+	if (what == POLICY_PROVIDE)
+		snprintf(reason, REASON_LEN,
+			 "uid %u may not provide %.40s: see provide-users", uid,
+			 name);
+	else
+		snprintf(reason, REASON_LEN,
+			 "uid %u may not use the certificate of %.40s: see %s-users",
+			 uid, name, verbs[what]);
+	return false;
+}
+
 bool policy_program(const struct config *conf, enum policy_what what,
 		    const char *name, const struct ipcp_nl_cred *cred,
 		    bool has_creds, char *reason)
 {
 	const struct config_name *block = config_find(conf, name);
-	const char *verb = what == POLICY_LISTEN ? "listen" : "alloc";
 	const struct rule *rule = NULL;
 
 	if (cred->uid == 0)
 		return true;
 	if (block)
-		rule = what == POLICY_LISTEN ? &block->listen : &block->alloc;
-	if (!rule || !rule->listed) {
-		if (!has_creds)
-			return true;
-		snprintf(reason, REASON_LEN,
-			 "uid %u may not use the certificate of %.40s: see %s-users",
-			 cred->uid, name, verb);
-		return false;
-	}
+		rule = rule_for(block, what);
+	if (!rule || !rule->listed)
+		return by_default(what, name, cred->uid, has_creds, reason);
 	if (user_matches(rule, cred) && program_matches(rule, cred))
 		return true;
 	snprintf(reason, REASON_LEN,
 		 "uid %u (%.20s) may not %s %.40s: see %s-users, -programs",
-		 cred->uid, cred->comm, verb, name, verb);
+		 cred->uid, cred->comm, verbs[what], name, verbs[what]);
 	return false;
 }
 

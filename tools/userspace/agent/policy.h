@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Policy: who may serve a name, allocate a flow to it, or reach it from remote.
+ * Policy: who may serve or provide a name, allocate a flow to it, or reach it from
+ * remote.
  */
 #ifndef REKEYD_POLICY_H
 #define REKEYD_POLICY_H
@@ -10,7 +11,7 @@
 
 #define REASON_LEN	(IPCP_REKEY_REASON_MAX + 1)
 
-enum policy_what { POLICY_LISTEN, POLICY_ALLOC };
+enum policy_what { POLICY_LISTEN, POLICY_ALLOC, POLICY_PROVIDE };
 
 /**
  * policy_program() - check whether a program may do this

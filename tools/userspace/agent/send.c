@@ -6,8 +6,11 @@
 #include "engine-int.h"
 #include "log.h"
 
-/* Send over the flow if @flow is not 0, else in the clear to @peer. */
-void send_message(struct engine *e, uint32_t flow,
+/*
+ * Send over the flow if @flow is not 0, else in the clear to @peer. Return 0, or why
+ * the kernel did not take it.
+ */
+int send_message(struct engine *e, uint32_t flow,
 		  const struct ipcp_nl_peer *peer,
 		  const struct message *msg, const uint8_t *cookie)
 {
@@ -23,7 +26,7 @@ void send_message(struct engine *e, uint32_t flow,
 			     e->ops->ctrl_send(e->ctx, peer, buf, len);
 	}
 	if (!err)
-		return;
+		return 0;
 	/* treat it as lost: the sender of the request repeats it */
 	if (flow)
 		log_dbg("flow %u: cannot send a sealed message: %s", flow,
@@ -31,6 +34,7 @@ void send_message(struct engine *e, uint32_t flow,
 	else
 		log_dbg("cannot send to %s: %s", addr_text(&peer->addr, to),
 			e->ops->reason(e->ctx));
+	return err;
 }
 
 void send_refusal(struct engine *e, uint32_t flow,

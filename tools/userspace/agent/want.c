@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/addr.h"
 #include "engine-int.h"
 
 /*
@@ -21,7 +22,7 @@ static void turn(struct exchange *x, const struct ipcp_nl_flow *flow)
 	struct sockaddr_in *in = (struct sockaddr_in *)&x->peer.addr;
 
 	x->peer = flow->peer;
-	if (!x->blob.port || !(x->tries % 2))
+	if (!x->blob.port || !(x->tries % 2) || addr_provider(&x->peer.addr))
 		return;
 	if (in->sin_family == AF_INET)
 		in->sin_port = htons(x->blob.port);

@@ -15,19 +15,29 @@
 
 static json_t *name_json(const struct ipcp_nl_name *n)
 {
-	return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:o}",
 			 "name", nlcmd_json(n->name),
 			 "granted", !!n->granted,
 			 "backlog", (json_int_t)n->backlog,
 			 "waiting", (json_int_t)n->waiting,
+			 "provider", (json_int_t)n->provider,
 			 "pid", (json_int_t)n->cred.pid,
 			 "uid", (json_int_t)n->cred.uid,
 			 "program", nlcmd_json(n->cred.comm));
 }
 
+/* What a name is for: to be served, or moved by a provider of this number. */
+static const char *use_text(const struct ipcp_nl_name *n, char buf[24])
+{
+	if (!n->provider)
+		return "served";
+	snprintf(buf, 24, "provider %u", n->provider);
+	return buf;
+}
+
 static int list_one(const struct ipcp_nl_name *n, void *arg)
 {
-	char name[NLCMD_TEXT_LEN], program[NLCMD_TEXT_LEN];
+	char name[NLCMD_TEXT_LEN], program[NLCMD_TEXT_LEN], use[24];
 	struct listing *list = arg;
 
 	if (list->json) {
@@ -35,11 +45,12 @@ static int list_one(const struct ipcp_nl_name *n, void *arg)
 		return 0;
 	}
 	if (!list->head)
-		printf("%-30s %-8s %8s %8s %8s %6s %s\n", "NAME", "GRANTED",
-		       "WAITING", "BACKLOG", "PID", "UID", "PROGRAM");
+		printf("%-30s %-12s %-8s %8s %8s %8s %6s %s\n", "NAME", "USE",
+		       "GRANTED", "WAITING", "BACKLOG", "PID", "UID", "PROGRAM");
 	list->head = true;
-	printf("%-30s %-8s %8u %8u %8u %6u %s\n",
-	       nlcmd_text(n->name, name), n->granted ? "yes" : "not yet",
+	printf("%-30s %-12s %-8s %8u %8u %8u %6u %s\n",
+	       nlcmd_text(n->name, name), use_text(n, use),
+	       n->granted ? "yes" : "not yet",
 	       n->waiting, n->backlog, n->cred.pid, n->cred.uid,
 	       nlcmd_text(n->cred.comm, program));
 	return 0;
@@ -54,7 +65,7 @@ static int name_list(int argc, char **argv)
 {
 	static const struct nlcmd_list of = {
 		"name list",
-		"Lists the names that programs of this network namespace serve.\n",
+		"Lists the names that programs of this network namespace serve or provide.\n",
 		"cannot list names", dump_names
 	};
 

@@ -1,12 +1,37 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Socket addresses as text. */
+/* Socket addresses as text, and providers in place of an address. */
 
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "addr.h"
+
+/* A family that no socket has. */
+#define ADDR_PROVIDER	0xfff0
+
+struct provider {
+	sa_family_t family;
+	uint32_t number;
+};
+
+void addr_set_provider(struct sockaddr_storage *addr, uint32_t number)
+{
+	const struct provider p = { ADDR_PROVIDER, number };
+
+	memset(addr, 0, sizeof(*addr));
+	memcpy(addr, &p, sizeof(p));
+}
+
+uint32_t addr_provider(const struct sockaddr_storage *addr)
+{
+	struct provider p;
+
+	memcpy(&p, addr, sizeof(p));
+	return p.family == ADDR_PROVIDER ? p.number : 0;
+}
 
 /* "%eth0", or the number of an interface that this host does not have. */
 static const char *zone_text(unsigned int index, char zone[1 + IF_NAMESIZE])
@@ -36,6 +61,8 @@ const char *addr_text(const struct sockaddr_storage *addr,
 		snprintf(buf, ADDR_TEXT_LEN, "[%s%s]:%u", host,
 			 zone_text(in6->sin6_scope_id, zone),
 			 ntohs(in6->sin6_port));
+	} else if (addr_provider(addr)) {
+		snprintf(buf, ADDR_TEXT_LEN, "provider %u", addr_provider(addr));
 	} else {
 		snprintf(buf, ADDR_TEXT_LEN, "-");
 	}

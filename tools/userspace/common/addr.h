@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Socket addresses as text. */
+/* Socket addresses as text, and providers in place of an address. */
 #ifndef IPCP_COMMON_ADDR_H
 #define IPCP_COMMON_ADDR_H
 
 #include <netinet/in.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #define ADDR_TEXT_LEN	(INET6_ADDRSTRLEN + 17 + 8)	/* %interface, [], port */
 
 /**
  * addr_text() - format a socket address
- * @addr: IPv4, IPv6, or AF_UNSPEC
+ * @addr: IPv4, IPv6, a provider, or AF_UNSPEC
  * @buf: the buffer
  *
- * Formats are "192.0.2.1:3435", "[2001:db8::1]:3435", "[fe80::1%eth0]:3435", and
- * "-" without an address.
+ * Formats are "192.0.2.1:3435", "[2001:db8::1]:3435", "[fe80::1%eth0]:3435",
+ * "provider 3", and "-" without an address.
  *
  * Return: @buf.
  */
 const char *addr_text(const struct sockaddr_storage *addr,
 		      char buf[ADDR_TEXT_LEN]);
+
+/**
+ * addr_set_provider() - set the address of what comes by a provider
+ * @addr: (output) address
+ * @number: number of the provider, not 0
+ */
+void addr_set_provider(struct sockaddr_storage *addr, uint32_t number);
+
+/**
+ * addr_provider() - get the number of a provider
+ * @addr: address
+ *
+ * Return: the number, 0 for any other address.
+ */
+uint32_t addr_provider(const struct sockaddr_storage *addr);
 
 #endif /* IPCP_COMMON_ADDR_H */

@@ -98,6 +98,27 @@ int ipcp_dev_listen(int fd, const char *name, unsigned int backlog)
 }
 
 /**
+ * ipcp_dev_provide() - move the packets of flows to a name
+ * @fd: endpoint from ipcp_dev_open()
+ * @name: name to provide
+ * @mtu: longest packet in bytes
+ *
+ * Return: 0, or a negative errno.
+ */
+int ipcp_dev_provide(int fd, const char *name, unsigned int mtu)
+{
+	struct ipcp_provide arg = {
+		.size = sizeof(arg),
+		.name = (uintptr_t)name,
+		.name_len = strlen(name),
+		.mtu = mtu,
+	};
+	int ret = ipcp_dev_check_name(name);
+
+	return ret ? ret : call(fd, IPCP_IOC_PROVIDE, &arg);
+}
+
+/**
  * ipcp_dev_accept() - accept the next flow of a served name
  * @fd: listening endpoint
  * @flags: IPCP_ACCEPT_NONBLOCK or 0

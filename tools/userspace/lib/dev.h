@@ -31,6 +31,7 @@ int ipcp_dev_open(int flags);
 int ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
 		   int64_t timeout);
 int ipcp_dev_listen(int fd, const char *name, unsigned int backlog);
+int ipcp_dev_provide(int fd, const char *name, unsigned int mtu);
 int ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 		    struct ipcp_qos *qos);
 int ipcp_dev_rekey(int fd);

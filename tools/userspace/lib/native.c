@@ -185,6 +185,37 @@ int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags)
 	return result(err);
 }
 
+/**
+ * ipcp_provide() - move the packets of flows to a name
+ * @name: name to provide, 1 to 255 bytes
+ * @mtu: longest packet in bytes, 1200 to 65507
+ * @flags: IPCP_NONBLOCK if reads shall not wait; or 0
+ *
+ * Waits for the agent's answer, whatever @flags is. read(2) returns the next packet
+ * to bring to the provider of the name on the peer's host, write(2) takes one that
+ * came from there. Close the descriptor to stop: the flows are down then.
+ *
+ * Return: close-on-exec descriptor; or -1 with errno as ipcp_listen().
+ */
+int ipcp_provide(const char *name, unsigned int mtu, unsigned int flags)
+{
+	int fd, err;
+
+	err = flags & ~IPCP_NONBLOCK ? -EINVAL : ipcp_dev_check_name(name);
+	if (err)
+		return result(err);
+	fd = ipcp_dev_open(0);
+	if (fd < 0)
+		return result(fd);
+	err = ipcp_dev_provide(fd, name, mtu);
+	if (!err && flags & IPCP_NONBLOCK)
+		err = ipcp_dev_nonblock(fd, true);
+	if (!err)
+		return fd;
+	close_failed(fd);
+	return result(err);
+}
+
 /* Clear what the kernel fills in: an older one may know less of it. */
 static void clear_peer(struct ipcp_accept *options)
 {

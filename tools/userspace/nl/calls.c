@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "../common/addr.h"
 #include "nl-int.h"
 
 #define ROOM_QOS	128
@@ -24,18 +25,22 @@ static int put_local(struct nl_msg *msg, int attr,
 	       nla_put(msg, attr, len, peer->local) : 0;
 }
 
-int nl_put_peer(struct nl_msg *msg, int addr, int local,
+int nl_put_peer(struct nl_msg *msg, const struct nl_peer_attrs *attrs,
 		const struct ipcp_nl_peer *peer)
 {
+	uint32_t provider = addr_provider(&peer->addr);
+
+	if (provider)
+		return nla_put_u32(msg, attrs->provider, provider);
 	switch (peer->addr.ss_family) {
 	case AF_INET:
-		return nla_put(msg, addr, sizeof(struct sockaddr_in),
+		return nla_put(msg, attrs->addr, sizeof(struct sockaddr_in),
 			       &peer->addr) |
-		       put_local(msg, local, peer, 4);
+		       put_local(msg, attrs->local, peer, 4);
 	case AF_INET6:
-		return nla_put(msg, addr, sizeof(struct sockaddr_in6),
+		return nla_put(msg, attrs->addr, sizeof(struct sockaddr_in6),
 			       &peer->addr) |
-		       put_local(msg, local, peer, 16);
+		       put_local(msg, attrs->local, peer, 16);
 	default:
 		return -1;
 	}
@@ -215,9 +220,7 @@ static int reply_upcall(struct nlattr **tb, struct nl_msg *msg, void *arg)
 	nl_get_str(up->name, sizeof(up->name), tb[IPCP_REKEY_A_UPCALL_NAME]);
 	nl_get_cred(&up->cred, tb[IPCP_REKEY_A_UPCALL_CRED]);
 	nl_get_qos(&up->qos, tb[IPCP_REKEY_A_UPCALL_QOS]);
-	nl_get_peer(&up->peer, tb[IPCP_REKEY_A_UPCALL_PEER],
-		    tb[IPCP_REKEY_A_UPCALL_LOCAL],
-		    tb[IPCP_REKEY_A_UPCALL_SOCKET]);
+	nl_get_peer(&up->peer, tb, &nl_upcall_peer);
 	if (tb[IPCP_REKEY_A_UPCALL_PAYLOAD]) {
 		up->payload = nla_data(tb[IPCP_REKEY_A_UPCALL_PAYLOAD]);
 		up->payload_len = nla_len(tb[IPCP_REKEY_A_UPCALL_PAYLOAD]);
@@ -323,6 +326,7 @@ static int reply_dump_name(struct nlattr **tb, struct nl_msg *msg, void *arg)
 	name.granted = nl_get_u32(tb[IPCP_REKEY_A_NAME_GRANTED]);
 	name.backlog = nl_get_u32(tb[IPCP_REKEY_A_NAME_BACKLOG]);
 	name.waiting = nl_get_u32(tb[IPCP_REKEY_A_NAME_WAITING]);
+	name.provider = nl_get_u32(tb[IPCP_REKEY_A_NAME_PROVIDER]);
 	return dump->cb.name(&name, dump->arg);
 }
 
@@ -389,8 +393,7 @@ int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 	if (err)
 		return err;
 	bad |= nla_put_string(call.msg, IPCP_REKEY_A_FLOW_NAME, name);
-	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_FLOW_PEER,
-			   IPCP_REKEY_A_FLOW_LOCAL, peer);
+	bad |= nl_put_peer(call.msg, &nl_flow_peer, peer);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_SOCKET, peer->socket);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_PEER_EID, peer_eid);
 	bad |= put_qos(call.msg, IPCP_REKEY_A_FLOW_QOS, qos);
@@ -411,8 +414,7 @@ int ipcp_nl_flow_allocate(struct ipcp_nl *nl, uint32_t id,
 	if (err)
 		return err;
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_ID, id);
-	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_FLOW_PEER,
-			   IPCP_REKEY_A_FLOW_LOCAL, peer);
+	bad |= nl_put_peer(call.msg, &nl_flow_peer, peer);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_PEER_EID, peer_eid);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_FLOW_CIPHER, cipher);
 	bad |= nl_put_seed(call.msg, seed);

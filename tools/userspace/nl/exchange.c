@@ -159,8 +159,7 @@ int ipcp_nl_ctrl_send(struct ipcp_nl *nl, const struct ipcp_nl_peer *peer,
 			    ROOM_SMALL + len);
 	if (err)
 		return err;
-	bad |= nl_put_peer(call.msg, IPCP_REKEY_A_UPCALL_PEER,
-			   IPCP_REKEY_A_UPCALL_LOCAL, peer);
+	bad |= nl_put_peer(call.msg, &nl_upcall_peer, peer);
 	bad |= nla_put_u32(call.msg, IPCP_REKEY_A_UPCALL_SOCKET, peer->socket);
 	bad |= nla_put(call.msg, IPCP_REKEY_A_UPCALL_PAYLOAD, len, payload);
 	return nl_call_finish(&call, bad);

@@ -63,15 +63,28 @@ uint32_t nl_get_bin(uint8_t *dst, size_t room, struct nlattr *attr);
 uint32_t nl_get_u32(struct nlattr *attr);
 uint64_t nl_get_u64(struct nlattr *attr);
 uint8_t nl_get_u8(struct nlattr *attr);
-void nl_get_peer(struct ipcp_nl_peer *peer, struct nlattr *addr,
-		 struct nlattr *local, struct nlattr *sock);
+
+/* Types of the attributes that tell where a peer is. */
+struct nl_peer_attrs {
+	int addr;
+	int local;
+	int socket;
+	int provider;
+};
+
+extern const struct nl_peer_attrs nl_upcall_peer;
+extern const struct nl_peer_attrs nl_flow_peer;
+extern const struct nl_peer_attrs nl_claimed_peer;
+
+void nl_get_peer(struct ipcp_nl_peer *peer, struct nlattr **tb,
+		 const struct nl_peer_attrs *attrs);
 void nl_get_qos(struct ipcp_nl_qos *qos, struct nlattr *attr);
 void nl_get_cred(struct ipcp_nl_cred *cred, struct nlattr *attr);
 void nl_get_drops(struct ipcp_nl_drops *drops, struct nlattr *attr);
 void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb);
 void nl_get_claim(struct ipcp_nl_claim *claim, struct nlattr **tb);
 
-int nl_put_peer(struct nl_msg *msg, int addr, int local,
+int nl_put_peer(struct nl_msg *msg, const struct nl_peer_attrs *attrs,
 		const struct ipcp_nl_peer *peer);
 int nl_put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed);
 

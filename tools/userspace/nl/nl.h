@@ -93,7 +93,8 @@ struct ipcp_nl_stats {
 
 /**
  * struct ipcp_nl_peer - a peer, and where this host talks to it from
- * @addr: the peer's address; the family is 0 if there is none
+ * @addr: the peer's address, or its provider as addr_set_provider() sets it; the
+ *	family is 0 if there is none
  * @local: address of this host, 4 or 16 bytes as the family of @addr; zero if
  *	routing chooses
  * @socket: number of the socket of this namespace
@@ -275,7 +276,8 @@ struct ipcp_nl_claim {
 };
 
 /**
- * struct ipcp_nl_name - a name that a program serves
+ * struct ipcp_nl_name - a name that a program serves or provides
+ * @provider: number of the provider; 0 if the name is served
  */
 struct ipcp_nl_name {
 	char name[IPCP_REKEY_NAME_MAX + 1];
@@ -283,6 +285,7 @@ struct ipcp_nl_name {
 	uint32_t granted;
 	uint32_t backlog;
 	uint32_t waiting;
+	uint32_t provider;
 };
 
 /**

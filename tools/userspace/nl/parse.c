@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/addr.h"
 #include "nl-int.h"
 
 void nl_get_str(char *dst, size_t room, struct nlattr *attr)
@@ -50,17 +51,48 @@ uint8_t nl_get_u8(struct nlattr *attr)
 	return attr && nla_len(attr) >= 1 ? nla_get_u8(attr) : 0;
 }
 
-void nl_get_peer(struct ipcp_nl_peer *peer, struct nlattr *addr,
-		 struct nlattr *local, struct nlattr *sock)
+const struct nl_peer_attrs nl_upcall_peer = {
+	.addr = IPCP_REKEY_A_UPCALL_PEER,
+	.local = IPCP_REKEY_A_UPCALL_LOCAL,
+	.socket = IPCP_REKEY_A_UPCALL_SOCKET,
+	.provider = IPCP_REKEY_A_UPCALL_PROVIDER,
+};
+
+const struct nl_peer_attrs nl_flow_peer = {
+	.addr = IPCP_REKEY_A_FLOW_PEER,
+	.local = IPCP_REKEY_A_FLOW_LOCAL,
+	.socket = IPCP_REKEY_A_FLOW_SOCKET,
+	.provider = IPCP_REKEY_A_FLOW_PROVIDER,
+};
+
+const struct nl_peer_attrs nl_claimed_peer = {
+	.addr = IPCP_REKEY_A_CLAIMED_PEER,
+	.local = IPCP_REKEY_A_CLAIMED_LOCAL,
+	.socket = IPCP_REKEY_A_CLAIMED_SOCKET,
+	.provider = IPCP_REKEY_A_CLAIMED_PROVIDER,
+};
+
+void nl_get_peer(struct ipcp_nl_peer *peer, struct nlattr **tb,
+		 const struct nl_peer_attrs *attrs)
 {
+	uint32_t provider = nl_get_u32(tb[attrs->provider]);
+	struct nlattr *addr = tb[attrs->addr];
+
 	memset(peer, 0, sizeof(*peer));
+	if (provider) {
+		addr_set_provider(&peer->addr, provider);
+		return;
+	}
 	if (addr && nla_len(addr) >= IPCP_REKEY_ENDPOINT_MIN)
 		nl_get_bin((uint8_t *)&peer->addr, IPCP_REKEY_ENDPOINT_MAX, addr);
 	if (peer->addr.ss_family == AF_INET6 &&
 	    nla_len(addr) < (int)sizeof(struct sockaddr_in6))
 		memset(peer, 0, sizeof(*peer));
-	nl_get_bin(peer->local, sizeof(peer->local), local);
-	peer->socket = nl_get_u32(sock);
+	/* A family that only this library gives a meaning. */
+	if (addr_provider(&peer->addr))
+		memset(peer, 0, sizeof(*peer));
+	nl_get_bin(peer->local, sizeof(peer->local), tb[attrs->local]);
+	peer->socket = nl_get_u32(tb[attrs->socket]);
 }
 
 void nl_get_qos(struct ipcp_nl_qos *qos, struct nlattr *attr)
@@ -175,8 +207,7 @@ void nl_get_flow(struct ipcp_nl_flow *flow, struct nlattr **tb)
 	GET32(flow, state, FLOW, STATE);
 	GET32(flow, eid, FLOW, EID);
 	GET32(flow, peer_eid, FLOW, PEER_EID);
-	nl_get_peer(&flow->peer, tb[IPCP_REKEY_A_FLOW_PEER],
-		    tb[IPCP_REKEY_A_FLOW_LOCAL], tb[IPCP_REKEY_A_FLOW_SOCKET]);
+	nl_get_peer(&flow->peer, tb, &nl_flow_peer);
 	GET32(flow, cipher, FLOW, CIPHER);
 	GET32(flow, initiator, FLOW, INITIATOR);
 	GET32(flow, direct, FLOW, DIRECT);
@@ -212,9 +243,7 @@ void nl_get_claim(struct ipcp_nl_claim *claim, struct nlattr **tb)
 		   tb[IPCP_REKEY_A_CLAIMED_NAME]);
 	GET32(claim, eid, CLAIMED, EID);
 	GET32(claim, peer_eid, CLAIMED, PEER_EID);
-	nl_get_peer(&claim->peer, tb[IPCP_REKEY_A_CLAIMED_PEER],
-		    tb[IPCP_REKEY_A_CLAIMED_LOCAL],
-		    tb[IPCP_REKEY_A_CLAIMED_SOCKET]);
+	nl_get_peer(&claim->peer, tb, &nl_claimed_peer);
 	claim->epoch = nl_get_u8(tb[IPCP_REKEY_A_CLAIMED_EPOCH]);
 	nl_get_bin(claim->chain, sizeof(claim->chain),
 		   tb[IPCP_REKEY_A_CLAIMED_CHAIN]);

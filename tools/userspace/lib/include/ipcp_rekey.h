@@ -72,7 +72,7 @@ struct ipcp_alloc_options {
 /* The call that failed, for ipcp_strerror(). */
 enum ipcp_call {
 	IPCP_CALL_ALLOC,	/* ipcp_alloc(), ipcp_alloc_result() */
-	IPCP_CALL_LISTEN,	/* ipcp_listen() */
+	IPCP_CALL_LISTEN,	/* ipcp_listen(), ipcp_provide() */
 	IPCP_CALL_ACCEPT,	/* ipcp_accept() */
 	IPCP_CALL_FLOW		/* all calls on a flow */
 };
@@ -82,6 +82,7 @@ int ipcp_alloc(const char *name, const struct ipcp_alloc_options *options);
 int ipcp_alloc_result(int fd);
 int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags);
 int ipcp_accept(int fd, struct ipcp_accept *options);
+int ipcp_provide(const char *name, unsigned int mtu, unsigned int flags);
 
 ssize_t ipcp_send(int fd, const void *buf, size_t len, unsigned int flags);
 ssize_t ipcp_recv(int fd, void *buf, size_t len, unsigned int flags,
