@@ -36,8 +36,8 @@ NET = 20 * DEADLINE
 
 RB_RD, RB_WR, RB_FLOWDOWN, RB_FLOWPEER, RB_REKEY = 1, 2, 4, 8, 16
 SET_RCVTIMEO, SET_SNDTIMEO, SET_ACCESS, SET_DOWN, SET_PPL = 1, 2, 4, 8, 16
-ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV = (
-    0xE700 | n for n in range(1, 9))
+ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV, PROVIDE = (
+    0xE700 | n for n in range(1, 10))
 ALLOCATED = 3
 NSEC = 1000000000
 PR_SET_PDEATHSIG = 1
@@ -332,6 +332,13 @@ class Endpoint:
         """Lets go of it."""
         os.close(self.fd)
         self.fd = -1
+
+
+def fdinfo(end):
+    """The lines of fdinfo that are ours."""
+    with open(f"/proc/self/fdinfo/{end.fd}", encoding="ascii") as f:
+        lines = [line.rstrip("\n").split(":\t") for line in f]
+    return {key: value for key, value in lines if key.startswith("ipcp-")}
 
 
 def pair(name):

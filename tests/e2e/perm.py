@@ -19,10 +19,10 @@ import struct
 import time
 
 from ipcp import (
-    A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NETLINK_GENERIC, NSEC, PLAIN, QOS, RB_RD,
-    RB_WR, RECV, REKEY, SEND, SET, SET_ACCESS, SET_DOWN, SET_PPL, SET_RCVTIMEO,
-    SET_SNDTIMEO, Endpoint, Netlink, attrs, case, each_attr, enter, fails, name_arg, run,
-    same, spawn, talk, until, write)
+    A, ACCEPT, ALLOC, CMD, GET_INFO, INFO, LISTEN, NETLINK_GENERIC, NSEC, PLAIN,
+    PROVIDE, QOS, RB_RD, RB_WR, RECV, REKEY, SEND, SET, SET_ACCESS, SET_DOWN,
+    SET_PPL, SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, Netlink, attrs, case, each_attr,
+    enter, fails, name_arg, run, same, spawn, talk, until, write)
 from keys import UPCALL_ALLOC, Agents
 
 DEVICE = "/dev/ipcp_rekey"
@@ -386,8 +386,13 @@ def refuse(end, number, cases):
         same(got, errno.errorcode[err], what)
 
 
+def provide(size=24, flags=0, mtu=1400):
+    """struct ipcp_provide."""
+    return listen(size, flags, backlog=mtu)
+
+
 STRUCTURES = {ALLOC: alloc, LISTEN: listen, ACCEPT: accept, GET_INFO: info,
-              SET: change, SEND: batch, RECV: batch}
+              SET: change, SEND: batch, RECV: batch, PROVIDE: provide}
 
 
 @case("bad addresses are EFAULT, for each ioctl")
@@ -500,7 +505,7 @@ def changes():
 def unknown():
     end = Endpoint("alice")
     encoded = 1 << 30 | 64 << 16	# as if the number had direction and size
-    for number in (0xE700, 0xE709, 0xE7FF, 0xE601, ALLOC | encoded,
+    for number in (0xE700, 0xE70A, 0xE7FF, 0xE601, ALLOC | encoded,
                    GET_INFO | encoded):
         refuse(end, number, {hex(number): (errno.ENOTTY, alloc())})
     end.close()
@@ -513,6 +518,7 @@ def same_outcomes(end, want):
     calls = {
         "ALLOC": lambda: end.ioctl(ALLOC, alloc()),
         "LISTEN": lambda: end.ioctl(LISTEN, listen()),
+        "PROVIDE": lambda: end.ioctl(PROVIDE, provide()),
         "ACCEPT": lambda: end.ioctl(ACCEPT, accept()),
         "REKEY": lambda: fcntl.ioctl(end.fd, REKEY),
         "GET_INFO": lambda: end.ioctl(GET_INFO, info()),
@@ -533,14 +539,14 @@ def same_outcomes(end, want):
 
 @case("an endpoint that is nothing yet, with and without an agent")
 def fresh():
-    want = {"ALLOC": "ENOTCONN", "LISTEN": "ENOTCONN", "ACCEPT": "EINVAL",
+    want = {"ALLOC": "ENOTCONN", "LISTEN": "ENOTCONN", "PROVIDE": "ENOTCONN", "ACCEPT": "EINVAL",
             "REKEY": "ENOTCONN", "SET": "ENOTCONN", "read": "ENOTCONN",
             "write": "ENOTCONN"}
     end = Endpoint("alice", os.O_NONBLOCK)
     same_outcomes(end, want)
     same((end.info().state, end.info().id, end.info().name), (0, 0, ""))
     with Agents():
-        del want["ALLOC"], want["LISTEN"]
+        del want["ALLOC"], want["LISTEN"], want["PROVIDE"]
         same(end.poll(select.POLLIN | select.POLLOUT), 0)
         with fails(errno.EINPROGRESS):
             end.alloc("demo")
@@ -553,7 +559,7 @@ def serving():
         end = agents.listen("demo")
         end.nonblock()
         same_outcomes(end, {
-            "ALLOC": "EBUSY", "LISTEN": "EBUSY", "ACCEPT": "EAGAIN",
+            "ALLOC": "EBUSY", "LISTEN": "EBUSY", "PROVIDE": "EBUSY", "ACCEPT": "EAGAIN",
             "REKEY": "ENOTCONN", "SET": "ENOTCONN", "read": "EINVAL",
             "write": "EINVAL"})
         same(end.info().name, "demo")
@@ -571,7 +577,7 @@ def serving():
 def pending():
     with Agents() as agents:
         end, asked = agents.begin("demo")
-        want = {"ALLOC": "EBUSY", "LISTEN": "EBUSY", "ACCEPT": "EINVAL",
+        want = {"ALLOC": "EBUSY", "LISTEN": "EBUSY", "PROVIDE": "EBUSY", "ACCEPT": "EINVAL",
                 "REKEY": "ENODATA", "SET": "ok", "read": "EAGAIN",
                 "write": "EAGAIN"}
         same_outcomes(end, want)
@@ -607,7 +613,7 @@ def allocated():
         one, other = agents.flow("demo")
         one.nonblock()
         same_outcomes(one, {
-            "ALLOC": "EBUSY", "LISTEN": "EBUSY", "ACCEPT": "EINVAL",
+            "ALLOC": "EBUSY", "LISTEN": "EBUSY", "PROVIDE": "EBUSY", "ACCEPT": "EINVAL",
             "REKEY": "ENODATA", "SET": "ok", "read": "EAGAIN", "write": "ok"})
         same(other.receive(), bytes(16))	# SEND
         same(other.receive(), b"x")

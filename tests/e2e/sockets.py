@@ -17,7 +17,7 @@ from batches import DONTWAIT, send_all
 from blocked import Sleeper, outcome, polled
 from ipcp import (
     A, ALLOCATED, NSEC, RECV, SEND, SET, SET_ACCESS, SET_RCVTIMEO, SET_SNDTIMEO,
-    Endpoint, case, enter, fails, run, same, talk, until)
+    Endpoint, case, enter, fails, fdinfo, run, same, talk, until)
 from keys import UPCALL_LISTEN, Agents
 
 PEEK, TRUNC = 2, 4		# ipcp_batch.flags
@@ -49,13 +49,6 @@ def receive(end, flags=0, count=1, size=SIZE, times=True):
 def arrived(end, count):
     """Waits until so many messages are queued."""
     until(lambda: end.info().queued == count, f"{count} messages are there")
-
-
-def fdinfo(end):
-    """The lines of fdinfo that are ours."""
-    with open(f"/proc/self/fdinfo/{end.fd}", encoding="ascii") as f:
-        lines = [line.rstrip("\n").split(":\t") for line in f]
-    return {key: value for key, value in lines if key.startswith("ipcp-")}
 
 
 class Flow:

@@ -16,12 +16,12 @@ import threading
 
 from hostile_player import Player, mangled
 from ipcp import (
-    ACCEPT, ALLOC, GET_INFO, LISTEN, NSEC, PLAIN, RECV, REKEY, SEND, SET, SET_DOWN,
+    ACCEPT, ALLOC, GET_INFO, LISTEN, NSEC, PLAIN, PROVIDE, RECV, REKEY, SEND, SET, SET_DOWN,
     SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, enter)
 
 DEVICE = "/dev/ipcp_rekey"
-COMMANDS = ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV
-NAMES = b"play", b"play", b"play", b"kept", b"nobody's", b"", b"x" * 255, b"y" * 256
+COMMANDS = ALLOC, LISTEN, ACCEPT, REKEY, GET_INFO, SET, SEND, RECV, PROVIDE
+NAMES = b"play", b"play", b"play", b"carried", b"kept", b"nobody's", b"", b"x" * 255, b"y" * 256
 BORDERS = (0, 1, 2, 4, 0x7fffffff, 0x80000000, 0xffffffff, 0xffff, 4096)
 BAD_POINTERS = (0, 1, 0x7ffffffff000, 0xffff800000000000, (1 << 64) - 1)
 PAGE, PAGES = mmap.PAGESIZE, 32
@@ -205,6 +205,13 @@ class Calls(Player):
         self.ioctl(fd, LISTEN, struct.pack("=IIQII", 24, 0, *self.name(),
                                            self.rng.choice((0, 0, 1, 1024, 1025))))
         self.kinds[fd] = "name"
+
+    def do_provide(self):
+        """Provides a name."""
+        fd, name = self.fd("new"), self.rng.choice((b"carried", b"carried", *NAMES))
+        self.ioctl(fd, PROVIDE, struct.pack("=IIQII", 24, 0, self.place(name), len(name),
+                                            self.rng.choice((1200, 1500, 65507, 65508))))
+        self.kinds[fd] = "flow"
 
     def do_accept(self):
         """Takes a flow."""

@@ -36,7 +36,7 @@ ROOM = "ahead", "ring-full", "nomem"
 # What is to fail: at any time, or without rights; how often the rest has to work
 REFUSED = ("pointer", "garbage", "mangled", "train", ("Requests", "request"))
 # What needs the agents and a wire that others harm, or a seed at that moment
-SELDOM = "right", "alloc", "accept", "listen", "rekey"
+SELDOM = "right", "alloc", "accept", "listen", "provide", "rekey"
 SHARE, ENOUGH = 0.05, 20
 REST = 5		# seconds
 BUSY = 0.25		# of a processor, at most, when nothing is to be done
