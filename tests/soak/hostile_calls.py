@@ -51,7 +51,8 @@ class Calls(Player):
     OPS = {"right": 8, "open": 4, "close": 3, "dup": 2, "pass": 1, "alloc": 6, "listen": 4,
            "accept": 4, "rekey": 2, "info": 3, "set": 3, "send": 8, "recv": 6,
            "garbage": 10, "pointer": 4, "read": 6, "write": 8, "vector": 4,
-           "poll": 3, "epoll": 2, "flags": 2, "unmap": 4, "other": 3, "unload": 1}
+           "poll": 3, "epoll": 2, "flags": 2, "unmap": 4, "other": 3, "unload": 1,
+           "provide": 2, "next": 2}
     THREADS = 3
 
     def set_up(self):
