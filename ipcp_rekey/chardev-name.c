@@ -63,27 +63,70 @@ static int wait_for_answer(struct ipcp_file *f, const struct ipcp_grant *g)
 	return err;
 }
 
-static int finish_listen(struct ipcp_file *f, struct ipcp_listener *l)
+/* Make the file a listener. Called with f->lock held. Consumes the name. */
+static int become_listener(struct ipcp_file *f, char *name, u32 backlog,
+			   bool wait)
 {
-	int err = wait_for_answer(f, &l->grant);
+	struct ipcp_listener *l;
+	int err;
 
-	if (err)
+	l = ipcp_listen_new(f->ipn, name, backlog, &f->wait->consumer);
+	if (IS_ERR(l))
+		return PTR_ERR(l);
+	err = wait ? wait_for_answer(f, &l->grant) : 0;
+	if (err) {
 		ipcp_listen_end(l);
-	else
-		ipcp_file_become_listener(f, l);
-	return err;
+		return err;
+	}
+	ipcp_file_become_listener(f, l);
+	return wait ? 0 : -EINPROGRESS;
 }
 
-/* Ask to serve a name. Called with f->lock held. Consumes the name. */
-static struct ipcp_listener *begin_listen(struct ipcp_file *f, char *name,
-					  u32 backlog)
+/* Make the file a provider, likewise. */
+static int become_provider(struct ipcp_file *f, char *name, u32 mtu, bool wait)
 {
-	if (ipcp_file_used(f)) {
-		kfree(name);
-		return ERR_PTR(-EBUSY);
+	struct ipcp_provider *p;
+	int err;
+
+	p = ipcp_provider_new(f->ipn, name, mtu, &f->wait->consumer);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	err = wait ? wait_for_answer(f, &p->grant) : 0;
+	if (err) {
+		ipcp_provider_end(p);
+		return err;
 	}
-	return ipcp_listen_new(f->ipn, name, backlog ?: IPCP_BACKLOG_DEFAULT,
-			       &f->wait->consumer);
+	ipcp_file_become_provider(f, p);
+	return wait ? 0 : -EINPROGRESS;
+}
+
+/* Make a file with a name of the program's what @become makes of it. */
+static int ask_for_name(struct file *file, u64 addr, u32 len,
+			int (*become)(struct ipcp_file *f, char *name, u32 arg,
+				      bool wait),
+			u32 arg)
+{
+	struct ipcp_file *f = file->private_data;
+	char *name = ipcp_chardev_name(addr, len);
+	int err;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	err = mutex_lock_interruptible(&f->lock);
+	if (err)
+		goto err_name;
+	if (ipcp_file_used(f)) {
+		mutex_unlock(&f->lock);
+		err = -EBUSY;
+		goto err_name;
+	}
+	err = become(f, name, arg, !(file->f_flags & O_NONBLOCK));
+	mutex_unlock(&f->lock);
+	return err;
+
+err_name:
+	kfree(name);
+	return err;
 }
 
 /**
@@ -96,55 +139,12 @@ static struct ipcp_listener *begin_listen(struct ipcp_file *f, char *name,
  */
 int ipcp_chardev_listen(struct file *file, void *argp)
 {
-	struct ipcp_file *f = file->private_data;
-	struct ipcp_listen *arg = argp;
-	struct ipcp_listener *l;
-	char *name;
-	int err;
+	const struct ipcp_listen *arg = argp;
 
 	if (arg->flags || arg->backlog > IPCP_BACKLOG_MAX)
 		return -EINVAL;
-	name = ipcp_chardev_name(arg->name, arg->name_len);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	err = mutex_lock_interruptible(&f->lock);
-	if (err) {
-		kfree(name);
-		return err;
-	}
-	l = begin_listen(f, name, arg->backlog);
-	if (IS_ERR(l)) {
-		err = PTR_ERR(l);
-	} else if (file->f_flags & O_NONBLOCK) {
-		err = -EINPROGRESS;
-		ipcp_file_become_listener(f, l);
-	} else {
-		err = finish_listen(f, l);
-	}
-	mutex_unlock(&f->lock);
-	return err;
-}
-
-/* Ask to provide a name. Called with f->lock held. Consumes the name. */
-static struct ipcp_provider *begin_provide(struct ipcp_file *f, char *name,
-					   u32 mtu)
-{
-	if (ipcp_file_used(f)) {
-		kfree(name);
-		return ERR_PTR(-EBUSY);
-	}
-	return ipcp_provider_new(f->ipn, name, mtu, &f->wait->consumer);
-}
-
-static int finish_provide(struct ipcp_file *f, struct ipcp_provider *p)
-{
-	int err = wait_for_answer(f, &p->grant);
-
-	if (err)
-		ipcp_provider_end(p);
-	else
-		ipcp_file_become_provider(f, p);
-	return err;
+	return ask_for_name(file, arg->name, arg->name_len, become_listener,
+			    arg->backlog ?: IPCP_BACKLOG_DEFAULT);
 }
 
 /**
@@ -157,34 +157,13 @@ static int finish_provide(struct ipcp_file *f, struct ipcp_provider *p)
  */
 int ipcp_chardev_provide(struct file *file, void *argp)
 {
-	struct ipcp_file *f = file->private_data;
-	struct ipcp_provide *arg = argp;
-	struct ipcp_provider *p;
-	char *name;
-	int err;
+	const struct ipcp_provide *arg = argp;
 
 	if (arg->flags || arg->mtu < IPCP_BASE_LEN ||
 	    arg->mtu > IPCP_PROVIDER_MTU)
 		return -EINVAL;
-	name = ipcp_chardev_name(arg->name, arg->name_len);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	err = mutex_lock_interruptible(&f->lock);
-	if (err) {
-		kfree(name);
-		return err;
-	}
-	p = begin_provide(f, name, arg->mtu);
-	if (IS_ERR(p)) {
-		err = PTR_ERR(p);
-	} else if (file->f_flags & O_NONBLOCK) {
-		err = -EINPROGRESS;
-		ipcp_file_become_provider(f, p);
-	} else {
-		err = finish_provide(f, p);
-	}
-	mutex_unlock(&f->lock);
-	return err;
+	return ask_for_name(file, arg->name, arg->name_len, become_provider,
+			    arg->mtu);
 }
 
 static void show_grant(const struct ipcp_grant *g, struct ipcp_info *info)

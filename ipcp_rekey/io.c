@@ -422,33 +422,33 @@ int ipcp_io_send(struct file *file, const struct ipcp_batch *batch)
 
 /* Copy a message to user space and update its descriptor. */
 static int put_msg(struct ipcp_msg *m, struct ipcp_reader *r, const u8 *msg,
-		   unsigned int len, u32 flags)
+		   unsigned int len)
 {
-	unsigned int room = min(len, m->len);
 	struct iov_iter to;
 	size_t done;
 
-	m->flags = len > room ? IPCP_MSG_TRUNC : 0;
-	m->len = flags & IPCP_BATCH_TRUNC ? len : room;
-	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(m->base), room);
+	m->flags = len > m->len ? IPCP_MSG_TRUNC : 0;
+	m->len = min(len, m->len);
+	iov_iter_ubuf(&to, ITER_DEST, u64_to_user_ptr(m->base), m->len);
 	if (r->message) {
-		done = copy_to_iter(msg, room, &to);
+		done = copy_to_iter(msg, m->len, &to);
 	} else {
 		ipcp_cursor_check(&r->cursor, true);
-		done = _copy_to_iter(msg, room, &to);
+		done = _copy_to_iter(msg, m->len, &to);
 	}
-	return done == room ? 0 : -EFAULT;
+	return done == m->len ? 0 : -EFAULT;
 }
 
-/* Copy the time at which message @i of a batch arrived, if it is asked for. */
-static int put_time(const struct ipcp_batch *batch, const struct ipcp_reader *r,
-		    unsigned int i)
+/* Tell what a batch asks for besides message @i: its real length, when it came. */
+static int put_details(const struct ipcp_batch *batch,
+		       const struct ipcp_reader *r, struct ipcp_msg *m,
+		       unsigned int len, unsigned int i)
 {
 	s64 __user *times = u64_to_user_ptr(batch->times);
 
-	if (likely(!batch->times))
-		return 0;
-	return put_user(ipcp_reader_time(r), times + i);
+	if (batch->flags & IPCP_BATCH_TRUNC)
+		m->len = len;
+	return batch->times ? put_user(ipcp_reader_time(r), times + i) : 0;
 }
 
 /*
@@ -459,6 +459,7 @@ static int recv_some(struct file *file, struct ipcp_reader *r,
 		     const struct ipcp_batch *batch, unsigned int got,
 		     struct ipcp_msg *m, unsigned int n)
 {
+	bool details = batch->flags & IPCP_BATCH_TRUNC || batch->times;
 	bool nonblock = got || !may_wait(file, batch);
 	unsigned int i;
 	const u8 *msg;
@@ -472,8 +473,9 @@ static int recv_some(struct file *file, struct ipcp_reader *r,
 			  next_message(file->private_data, r, nonblock, &msg);
 		if (len < 0)
 			return i ?: len;
-		err = put_msg(&m[i], r, msg, len, batch->flags) ?:
-		      put_time(batch, r, got + i);
+		err = put_msg(&m[i], r, msg, len);
+		if (unlikely(details) && !err)
+			err = put_details(batch, r, &m[i], len, got + i);
 		if (err)
 			return i ?: err;
 	}

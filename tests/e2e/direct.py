@@ -14,7 +14,7 @@ import threading
 
 from batches import Batch, receive_all
 from ipcp import (
-    NSEC, RECV, REKEY, SEND, SET_DOWN, SET_RCVTIMEO, Endpoint, case, enter,
+    NSEC, RECV, REKEY, SEND, SET_DOWN, SET_RCVTIMEO, Endpoint, case, close, enter,
     fails, flows, run, same, show, talk, until)
 
 MTU = 7424
@@ -30,12 +30,6 @@ def pair(name="here"):
     other = listener.accept()
     listener.close()
     return one, other
-
-
-def close(*ends):
-    """Lets go of them."""
-    for end in ends:
-        end.close()
 
 
 def sent_packets():

@@ -350,6 +350,12 @@ def pair(name):
     return initiator, responder
 
 
+def close(*ends):
+    """Lets go of them."""
+    for end in ends:
+        end.close()
+
+
 def show(end):
     """All that the tool shows of this end's flow."""
     return tool(end.host, "flow", "show", str(end.info().id))

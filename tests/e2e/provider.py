@@ -18,8 +18,9 @@ import threading
 from batches import DONTWAIT, receive, receive_all, send_all
 from blocked import Sleeper, outcome, polled
 from ipcp import (
-    ADDR, ALLOCATED, NET, NSEC, PROVIDE, Endpoint, case, drops, enter, fails, fdinfo, flows, name_arg,
-    rekey, run, same, settled, show, spawn, talk, tool, until)
+    ADDR, ALLOCATED, NET, NSEC, PROVIDE, Endpoint, case, close, drops, enter, fails,
+    fdinfo, flows, name_arg, pair, rekey, run, same, settled, show, spawn, talk,
+    tool, until)
 
 MTU = 1400
 OVERHEAD = 28		# header and tag
@@ -96,21 +97,6 @@ class Way:
             os.close(fd)
 
 
-def pair(name="far"):
-    """A flow from alice to bob."""
-    listener = Endpoint("bob").listen(name)
-    one = Endpoint("alice").alloc(name)
-    other = listener.accept()
-    listener.close()
-    return one, other
-
-
-def close(*ends):
-    """Lets go of them."""
-    for end in ends:
-        end.close()
-
-
 def sent_packets():
     """Datagrams that either host has sent by UDP."""
     total = 0
@@ -128,7 +114,7 @@ def sent_packets():
 def whole_life():
     before = sent_packets()
     with Way() as way:
-        one, other = pair()
+        one, other = pair("far")
         for end in one, other:
             info = end.info()
             same((info.state, info.mtu, info.error), (ALLOCATED, MTU - OVERHEAD, 0))
@@ -156,7 +142,7 @@ def whole_life():
 @case("the tools show who moves the packets of what")
 def shown():
     with Way():
-        one, other = pair()
+        one, other = pair("far")
         for end in one, other:
             same(show(end)["peer"].startswith("provider "), True)
         names = {entry["name"]: entry for entry in tool("alice", "name", "list")}
@@ -167,7 +153,7 @@ def shown():
 @case("the peer that closes is the end of the flow at the other side, too")
 def closed_by_peer():
     with Way():
-        one, other = pair()
+        one, other = pair("far")
         one.close()
         until(lambda: outcome(other.read) == "ESHUTDOWN", "the other end is down")
         other.close()
@@ -184,7 +170,7 @@ def counted(host, before, reason):
 @case("packets that are changed, repeated or invented are dropped, each for its reason")
 def mischief():
     with Way() as way:
-        one, other = pair()
+        one, other = pair("far")
         talk(one, other)
         settled(one, other)
         packets = []
@@ -234,7 +220,7 @@ def disorder():
         rng.shuffle(out)
         return out + out[:1]
     with Way() as way:
-        one, other = pair()
+        one, other = pair("far")
         talk(one, other)
         settled(one, other)
         way.change = shuffle
@@ -277,7 +263,7 @@ def foreign():
 def ends():
     one, other = pair("network")
     with Way() as way:
-        far, near = pair()
+        far, near = pair("far")
         talk(far, near)
         sleepers = [Sleeper(far.read).asleep(), Sleeper(near.read).asleep()]
         way.halt()
@@ -309,7 +295,7 @@ def ends_early():
 @case("a provider that takes no packets holds up its flows only, and loses nothing")
 def stalled():
     with Way() as way:
-        one, other = pair()
+        one, other = pair("far")
         talk(one, other)
         settled(one, other)
         gate = threading.Event()
@@ -340,7 +326,7 @@ def killed():
         until(lambda: {"far"} <= {n["name"] for host in ADDR
                                   for n in tool(host, "name", "list")
                                   if n["provider"] and n["granted"]}, "both provide")
-        far, near = pair()
+        far, near = pair("far")
         threads = [Sleeper(flood, a, b) for a, b in ((far, near), (near, far))]
         threading.Event().wait(rng.random() / 5)
         os.kill(process, signal.SIGKILL)
@@ -401,7 +387,7 @@ def example_case(kind, ways):
                 processes.append(subprocess.Popen(
                     ["ip", "netns", "exec", host, program, "far", *words]))
                 until(ready, f"{host} is ready")
-            one, other = pair()
+            one, other = pair("far")
             talk(one, other)
             texts = [os.urandom(1000 + n) for n in range(200)]
             send_all(one, texts)

@@ -152,6 +152,28 @@ int ipcp_alloc_result(int fd)
 	}
 }
 
+/* Open an endpoint and ask for a name, to serve or to provide. */
+static int ask_for_name(const char *name, unsigned int flags,
+			int (*ask)(int fd, const char *name, unsigned int arg),
+			unsigned int arg)
+{
+	int fd, err;
+
+	err = flags & ~IPCP_NONBLOCK ? -EINVAL : ipcp_dev_check_name(name);
+	if (err)
+		return result(err);
+	fd = ipcp_dev_open(0);
+	if (fd < 0)
+		return result(fd);
+	err = ask(fd, name, arg);
+	if (!err && flags & IPCP_NONBLOCK)
+		err = ipcp_dev_nonblock(fd, true);
+	if (!err)
+		return fd;
+	close_failed(fd);
+	return result(err);
+}
+
 /**
  * ipcp_listen() - serve a name
  * @name: name to serve, 1 to 255 bytes
@@ -168,21 +190,7 @@ int ipcp_alloc_result(int fd)
  */
 int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags)
 {
-	int fd, err;
-
-	err = flags & ~IPCP_NONBLOCK ? -EINVAL : ipcp_dev_check_name(name);
-	if (err)
-		return result(err);
-	fd = ipcp_dev_open(0);
-	if (fd < 0)
-		return result(fd);
-	err = ipcp_dev_listen(fd, name, backlog);
-	if (!err && flags & IPCP_NONBLOCK)
-		err = ipcp_dev_nonblock(fd, true);
-	if (!err)
-		return fd;
-	close_failed(fd);
-	return result(err);
+	return ask_for_name(name, flags, ipcp_dev_listen, backlog);
 }
 
 /**
@@ -199,21 +207,7 @@ int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags)
  */
 int ipcp_provide(const char *name, unsigned int mtu, unsigned int flags)
 {
-	int fd, err;
-
-	err = flags & ~IPCP_NONBLOCK ? -EINVAL : ipcp_dev_check_name(name);
-	if (err)
-		return result(err);
-	fd = ipcp_dev_open(0);
-	if (fd < 0)
-		return result(fd);
-	err = ipcp_dev_provide(fd, name, mtu);
-	if (!err && flags & IPCP_NONBLOCK)
-		err = ipcp_dev_nonblock(fd, true);
-	if (!err)
-		return fd;
-	close_failed(fd);
-	return result(err);
+	return ask_for_name(name, flags, ipcp_dev_provide, mtu);
 }
 
 /* Clear what the kernel fills in: an older one may know less of it. */
