@@ -3,7 +3,7 @@
 """Flows of the ipcp_rekey module: encrypted message channels to names.
 
 Flow and Listener block, as sockets do. Flow.open() and AsyncListener are for
-asyncio. See ipcp_rekey.py(3) for examples, ipcp_rekey(4) for the device.
+asyncio. A Provider moves the packets of flows in place of UDP. See ipcp_rekey.py(3) for examples, ipcp_rekey(4) for the device.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ __all__ = [
     "AbortedError", "AsyncListener", "AuthenticationError", "Cipher", "DEVICE",
     "DeniedError", "Flags", "Flow", "FlowDownError", "FlowError",
     "FlowTimeoutError", "Info", "KeysExpiredError", "LimitError", "Listener",
-    "Message", "MessageSizeError", "NoAgentError", "PeerSilentError", "Qos",
+    "Message", "MessageSizeError", "NoAgentError", "PeerSilentError", "Provider", "Qos",
     "RefusedError", "State", "UnknownNameError", "WouldBlockError"]
 
 DEVICE = "/dev/ipcp_rekey"
@@ -32,6 +32,7 @@ REASON_LEN = 128	# bytes of a reason, with the NUL
 BATCH_MAX = 1024	# messages of a batch
 BACKLOG_MAX = 1024	# flows that wait to be accepted
 RECV_SIZE = 65536	# bytes; no message is longer
+PACKET_MIN, PACKET_MAX = 1200, 65507	# bytes that a provider's longest packet may have
 ALLOC_TIMEOUT = 20.0	# seconds
 
 _TIMEOUT_NONE = -1
@@ -42,8 +43,8 @@ _SET_TIMESTAMP = 32
 _MSG_TRUNC = 0x1
 _BATCH_PEEK, _BATCH_TRUNC = 0x2, 0x4
 _IOC_TYPE = 0xE7
-_ALLOC, _LISTEN, _ACCEPT, _REKEY, _GET_INFO, _SET, _SEND, _RECV = (
-    _IOC_TYPE << 8 | number for number in range(1, 9))
+_ALLOC, _LISTEN, _ACCEPT, _REKEY, _GET_INFO, _SET, _SEND, _RECV, _PROVIDE = (
+    _IOC_TYPE << 8 | number for number in range(1, 10))
 
 _UNCHANGED = object()
 
@@ -76,6 +77,12 @@ class _Listen(_Sized):
     _fields_ = [("size", ctypes.c_uint32), ("flags", ctypes.c_uint32),
                 ("name", ctypes.c_uint64), ("name_len", ctypes.c_uint32),
                 ("backlog", ctypes.c_uint32)]
+
+
+class _Provide(_Sized):
+    _fields_ = [("size", ctypes.c_uint32), ("flags", ctypes.c_uint32),
+                ("name", ctypes.c_uint64), ("name_len", ctypes.c_uint32),
+                ("mtu", ctypes.c_uint32)]
 
 
 class _Accept(_Sized):
@@ -560,6 +567,21 @@ class _Endpoint:
                 text = _text(arg.reason)
         return kind(number, text) if name is None else kind(number, text, name)
 
+    def _ask(self, name: str, number: int, arg) -> None:
+        """Ask the agent for a name; a non-blocking file gets the answer later."""
+        try:
+            _ioctl(self._fd, number, arg)
+        except OSError as err:
+            if err.errno != errno.EINPROGRESS:
+                raise self._error(err, _NAME_WORDS, _NAME_ERRORS, name) from None
+
+    def _check_granted(self, name: str) -> None:
+        events = self._poll(select.POLLOUT)
+        if events & select.POLLERR:
+            raise self._error(self.info().error, _NAME_WORDS, _NAME_ERRORS, name)
+        if not events:
+            raise WouldBlockError(errno.EAGAIN, "not answered yet")
+
     def _poll(self, events: int, timeout: float | None = 0.0) -> int:
         if self._fd < 0:
             raise FlowError(errno.EBADF, "closed")
@@ -589,7 +611,105 @@ _READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLPRI
 _WRITABLE = select.EPOLLOUT | select.EPOLLPRI
 
 
-class Flow(_Endpoint):
+class _Mover(_Endpoint):
+    """A file that moves messages, or packets."""
+
+    _notes_times = True
+
+    def __init__(self, fd: int):
+        super().__init__(fd)
+        self._spare: list[_Buffers] = []
+
+    def setblocking(self, blocking: bool) -> None:
+        """Make all copies of the file blocking or non-blocking."""
+        os.set_blocking(self._fd, blocking)
+        self._blocking = blocking
+
+    # --- blocking calls
+
+    def send(self, message) -> None:
+        """Send one message, whole or not at all."""
+        try:
+            os.write(self._fd, message)
+        except OSError as err:
+            raise self._error(err, _FLOW_WORDS) from None
+
+    def recv(self, size: int = RECV_SIZE) -> bytes:
+        """Receive one message. The part beyond size bytes is discarded."""
+        _check_size(size)
+        try:
+            return os.read(self._fd, size)
+        except OSError as err:
+            raise self._error(err, _FLOW_WORDS) from None
+
+    def send_many(self, messages) -> int:
+        """Send messages in one call; return how many were sent.
+
+        Sent are the first ones, and at least one of 1 to BATCH_MAX. The call
+        waits for the first message only.
+        """
+        messages = list(messages)
+        _check_count(len(messages))
+        sizes = [memoryview(message).nbytes for message in messages]
+        joined = b"".join(messages)
+        base = ctypes.cast(ctypes.c_char_p(joined), ctypes.c_void_p).value
+        array = (_Msg * len(sizes))()
+        for i, size in enumerate(sizes):
+            array[i] = base, size, 0
+            base += size
+        return self._transfer(_SEND, array)
+
+    def recv_many(self, count: int = 64, size: int = RECV_SIZE) -> list[Message]:
+        """Receive up to count messages in one call, and at least one.
+
+        A message of more than size bytes is truncated. The call waits for the
+        first message only.
+        """
+        _check_size(size)
+        _check_count(count)
+        try:
+            buffers = self._spare.pop()
+        except IndexError:
+            buffers = None
+        if buffers is None or buffers.shape != (count, size):
+            buffers = _Buffers(count, size)
+        buffers.prepare()
+        messages = buffers.messages(self._transfer(
+            _RECV, buffers.array, _BATCH_TRUNC,
+            buffers.times if self._notes_times else None))
+        if not self._spare:
+            self._spare.append(buffers)
+        return messages
+
+    def _transfer(self, number: int, array, flags: int = 0, times=None) -> int:
+        arg = _Batch(msgs=ctypes.addressof(array), count=len(array), flags=flags,
+                     times=0 if times is None else ctypes.addressof(times))
+        try:
+            return _ioctl(self._fd, number, arg)
+        except OSError as err:
+            raise self._error(err, _FLOW_WORDS) from None
+
+    # --- asyncio
+
+    async def read(self, size: int = RECV_SIZE) -> bytes:
+        """Await one message. The part beyond size bytes is discarded."""
+        return await self._until_done(_READABLE, self.recv, size)
+
+    async def write(self, message) -> None:
+        """Send one message, whole or not at all, once there is room."""
+        await self._until_done(_WRITABLE, self.send, message)
+
+    async def read_many(self, count: int = 64,
+                        size: int = RECV_SIZE) -> list[Message]:
+        """Await up to count messages, and at least one; see recv_many()."""
+        return await self._until_done(_READABLE, self.recv_many, count, size)
+
+    async def write_many(self, messages) -> int:
+        """Send messages once there is room for one; see send_many()."""
+        return await self._until_done(_WRITABLE, self.send_many, messages)
+
+
+class Flow(_Mover):
     """A flow: messages to a peer and back.
 
     connect() returns a blocking flow, "await open()" one for asyncio. send and
@@ -602,7 +722,6 @@ class Flow(_Endpoint):
         """Take over the file descriptor of a flow."""
         super().__init__(fd)
         self._peer: tuple[str, bool] | None = None
-        self._spare: list[_Buffers] = []
         self.qos: Qos | None = None	# as requested; None if not known
 
     # --- allocation
@@ -682,39 +801,7 @@ class Flow(_Endpoint):
         """True if the peer has proved peer_name."""
         return self._known_peer()[1]
 
-    # --- blocking calls
-
-    def send(self, message) -> None:
-        """Send one message, whole or not at all."""
-        try:
-            os.write(self._fd, message)
-        except OSError as err:
-            raise self._error(err, _FLOW_WORDS) from None
-
-    def recv(self, size: int = RECV_SIZE) -> bytes:
-        """Receive one message. The part beyond size bytes is discarded."""
-        _check_size(size)
-        try:
-            return os.read(self._fd, size)
-        except OSError as err:
-            raise self._error(err, _FLOW_WORDS) from None
-
-    def send_many(self, messages) -> int:
-        """Send messages in one call; return how many were sent.
-
-        Sent are the first ones, and at least one of 1 to BATCH_MAX. The call
-        waits for the first message only.
-        """
-        messages = list(messages)
-        _check_count(len(messages))
-        sizes = [memoryview(message).nbytes for message in messages]
-        joined = b"".join(messages)
-        base = ctypes.cast(ctypes.c_char_p(joined), ctypes.c_void_p).value
-        array = (_Msg * len(sizes))()
-        for i, size in enumerate(sizes):
-            array[i] = base, size, 0
-            base += size
-        return self._transfer(_SEND, array)
+    # --- messages
 
     def peek(self, size: int = RECV_SIZE) -> Message:
         """Return the next message, and leave it to be received."""
@@ -723,35 +810,6 @@ class Flow(_Endpoint):
         buffers.prepare()
         return buffers.messages(self._transfer(
             _RECV, buffers.array, _BATCH_PEEK | _BATCH_TRUNC, buffers.times))[0]
-
-    def recv_many(self, count: int = 64, size: int = RECV_SIZE) -> list[Message]:
-        """Receive up to count messages in one call, and at least one.
-
-        A message of more than size bytes is truncated. The call waits for the
-        first message only.
-        """
-        _check_size(size)
-        _check_count(count)
-        try:
-            buffers = self._spare.pop()
-        except IndexError:
-            buffers = None
-        if buffers is None or buffers.shape != (count, size):
-            buffers = _Buffers(count, size)
-        buffers.prepare()
-        messages = buffers.messages(self._transfer(
-            _RECV, buffers.array, _BATCH_TRUNC, buffers.times))
-        if not self._spare:
-            self._spare.append(buffers)
-        return messages
-
-    def _transfer(self, number: int, array, flags: int = 0, times=None) -> int:
-        arg = _Batch(msgs=ctypes.addressof(array), count=len(array), flags=flags,
-                     times=0 if times is None else ctypes.addressof(times))
-        try:
-            return _ioctl(self._fd, number, arg)
-        except OSError as err:
-            raise self._error(err, _FLOW_WORDS) from None
 
     def _is_end(self, err: FlowError) -> bool:
         """True if the flow is down because the peer closed it."""
@@ -770,23 +828,6 @@ class Flow(_Endpoint):
             raise
 
     # --- asyncio
-
-    async def read(self, size: int = RECV_SIZE) -> bytes:
-        """Await one message. The part beyond size bytes is discarded."""
-        return await self._until_done(_READABLE, self.recv, size)
-
-    async def write(self, message) -> None:
-        """Send one message, whole or not at all, once there is room."""
-        await self._until_done(_WRITABLE, self.send, message)
-
-    async def read_many(self, count: int = 64,
-                        size: int = RECV_SIZE) -> list[Message]:
-        """Await up to count messages, and at least one; see recv_many()."""
-        return await self._until_done(_READABLE, self.recv_many, count, size)
-
-    async def write_many(self, messages) -> int:
-        """Send messages once there is room for one; see send_many()."""
-        return await self._until_done(_WRITABLE, self.send_many, messages)
 
     async def wait_rekey(self) -> None:
         """Await a seed that waits to be taken.
@@ -834,11 +875,6 @@ class Flow(_Endpoint):
             raise self._error(err, _FLOW_WORDS) from None
         return True
 
-    def setblocking(self, blocking: bool) -> None:
-        """Make all copies of the file blocking or non-blocking."""
-        os.set_blocking(self._fd, blocking)
-        self._blocking = blocking
-
     def set_timeouts(self, *, recv=_UNCHANGED, send=_UNCHANGED) -> None:
         """Limit the wait of blocking calls, in seconds; None for no limit."""
         values: dict[str, int] = {"mask": 0}
@@ -881,20 +917,9 @@ class _Listener(_Endpoint):
     """A name that is served."""
 
     def _serve(self, name: str, buffer, backlog: int) -> None:
-        arg = _Listen(name=ctypes.addressof(buffer), name_len=len(buffer),
-                      backlog=backlog)
-        try:
-            _ioctl(self._fd, _LISTEN, arg)
-        except OSError as err:
-            if err.errno != errno.EINPROGRESS:
-                raise self._error(err, _NAME_WORDS, _NAME_ERRORS, name) from None
-
-    def _check_served(self, name: str) -> None:
-        events = self._poll(select.POLLOUT)
-        if events & select.POLLERR:
-            raise self._error(self.info().error, _NAME_WORDS, _NAME_ERRORS, name)
-        if not events:
-            raise WouldBlockError(errno.EAGAIN, "not answered yet")
+        self._ask(name, _LISTEN,
+                  _Listen(name=ctypes.addressof(buffer), name_len=len(buffer),
+                          backlog=backlog))
 
     def _accept(self, flags: int, nanoseconds: int) -> Flow:
         arg = _Accept(flags=flags, timeout=nanoseconds)
@@ -951,7 +976,7 @@ class AsyncListener(_Listener):
         listener = cls(_open_device(os.O_NONBLOCK))
         try:
             listener._serve(name, buffer, backlog)
-            await listener._until_done(select.EPOLLOUT, listener._check_served,
+            await listener._until_done(select.EPOLLOUT, listener._check_granted,
                                        name)
         except BaseException:
             listener.close()
@@ -968,3 +993,47 @@ class AsyncListener(_Listener):
 
     async def __anext__(self) -> Flow:
         return await self.accept()
+
+
+class Provider(_Mover):
+    """A way for the packets of flows to a name, in place of UDP.
+
+    What is received is to be brought to the provider of the name on the peer's
+    host, which sends it. Packets are sealed, and may get lost. provide() returns a
+    provider with calls that block, "await open()" one for asyncio. The flows are
+    down when the provider is closed.
+    """
+
+    _notes_times = False
+
+    @classmethod
+    def provide(cls, name: str, mtu: int = 1400) -> "Provider":
+        """Provide a name for packets of at most mtu bytes."""
+        return cls._begin(0, name, mtu)
+
+    @classmethod
+    async def open(cls, name: str, mtu: int = 1400) -> "Provider":
+        """Provide a name for packets of at most mtu bytes. The file is
+        non-blocking."""
+        provider = cls._begin(os.O_NONBLOCK, name, mtu)
+        try:
+            await provider._until_done(select.EPOLLOUT, provider._check_granted, name)
+        except BaseException:
+            provider.close()
+            raise
+        return provider
+
+    @classmethod
+    def _begin(cls, flags: int, name: str, mtu: int) -> "Provider":
+        buffer = _name_buffer(name)
+        if not PACKET_MIN <= mtu <= PACKET_MAX:
+            raise ValueError(f"packets have {PACKET_MIN} to {PACKET_MAX} bytes: {mtu}")
+        provider = cls(_open_device(flags))
+        try:
+            provider._ask(name, _PROVIDE,
+                          _Provide(name=ctypes.addressof(buffer),
+                                   name_len=len(buffer), mtu=mtu))
+        except BaseException:
+            provider.close()
+            raise
+        return provider
