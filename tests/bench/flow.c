@@ -27,6 +27,13 @@ const struct way flow_way = {
 	.recv = recv_flow,
 };
 
+const struct way flow_local_way = {
+	.name = "ipcp-rekey-local",
+	.needs_fds = 1,
+	.send = send_flow,
+	.recv = recv_flow,
+};
+
 /* Descriptors are made once, as a program would; pairs fork after that. */
 static struct ipcp_msg tx_msgs[BATCH_MAX];
 

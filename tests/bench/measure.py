@@ -48,6 +48,13 @@ class Flows:
             made.append(self.agents.flow(f"bench-{cipher}-{len(made)}"))
         return [end for ends in made[:count] for end in ends]
 
+    def local(self, count=1):
+        """The same of flows within a host."""
+        made = self.made.setdefault("local", [])
+        while len(made) < count:
+            made.append(self.agents.local_flow(f"bench-local-{len(made)}"))
+        return [end for ends in made[:count] for end in ends]
+
     def largest(self):
         """The longest message."""
         one, other = self.get("aes")
@@ -83,7 +90,8 @@ def measure(pair, flows, row, before=()):
     if row["cipher"]:
         command += ["--cipher", row["cipher"]]
     if row["way"].startswith("ipcp"):
-        fds = [end.fd for end in flows.get(row["cipher"], count)]
+        ends = flows.get(row["cipher"], count) if row["cipher"] else flows.local(count)
+        fds = [end.fd for end in ends]
         command += map(str, fds)
     return json.loads(subprocess.run(command, check=True, pass_fds=fds,
                                      stdout=subprocess.PIPE).stdout)

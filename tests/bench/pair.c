@@ -35,7 +35,8 @@
 #define WARM_UP		2		/* rounds that do not count */
 
 static const struct way *const ways[] = {
-	&udp_way, &udp_batch_way, &tls_way, &flow_way, &flow_batch_way,
+	&udp_way, &udp_batch_way, &unix_way, &tls_way,
+	&flow_way, &flow_batch_way, &flow_local_way,
 };
 
 static struct options {

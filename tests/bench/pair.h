@@ -64,7 +64,8 @@ struct way {
 	unsigned int (*recv)(struct pair *p);
 };
 
-extern const struct way udp_way, udp_batch_way, tls_way, flow_way, flow_batch_way;
+extern const struct way udp_way, udp_batch_way, unix_way, tls_way;
+extern const struct way flow_way, flow_batch_way, flow_local_way;
 
 /* pair.c */
 void die(const char *what) __attribute__((noreturn));

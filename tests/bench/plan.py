@@ -19,6 +19,8 @@ WAYS = (
     ("udp-batch", (None,), BATCHES, True),
     ("udp-batch", (None,), BATCHES, False),
     ("udp-batch", BOTH, BATCHES, True),
+    ("unix", (None,), (1,), True),
+    ("ipcp-rekey-local", (None,), (1,), True),
     ("ktls", BOTH, (1, 64), True),
     ("ipcp-rekey", BOTH, (1,), True),
     ("ipcp-rekey-batch", BOTH, BATCHES, True),

@@ -12,10 +12,12 @@ import sys
 
 import picture
 
-NAMES = {"udp": "UDP", "udp-batch": "UDP, offload", "ktls": "kTLS",
+NAMES = {"udp": "UDP", "udp-batch": "UDP, offload", "unix": "Unix datagrams",
+         "ktls": "kTLS", "ipcp-rekey-local": "ipcp_rekey, one host",
          "ipcp-rekey": "ipcp_rekey", "ipcp-rekey-batch": "ipcp_rekey"}
 CIPHERS = {None: "none", "aes": "AES-256-GCM", "chacha": "ChaCha20-Poly1305"}
 UDP, OPENSSL, KTLS, OURS = "UDP", "UDP + OpenSSL", "kTLS", "ipcp_rekey"
+LOCAL, UNIX = NAMES["ipcp-rekey-local"], NAMES["unix"]
 
 
 def system(row):
@@ -49,11 +51,21 @@ def table(rows):
             for size in sizes)
 
 
+def compared(what, cipher, pairs):
+    """A line: our cost in a peer's, for each size."""
+    return f"{what:48}{cipher:20}" + "".join(
+        f"{a / b:>9.2f} x" if a and b else " " * 11 for a, b in pairs)
+
+
 def ratios(rows):
     """Lines: what we cost, in what a peer costs."""
     found = {(row["system"], row["cipher"], row["batch"], row["size"]):
              row["instructions"] for row in rows}
     sizes = sorted({row["size"] for row in rows})
+    pairs = [(found.get((LOCAL, "none", 1, size)), found.get((UNIX, "none", 1, size)))
+             for size in sizes]
+    if any(a and b for a, b in pairs):
+        yield compared(f"one host, batch 1, to {UNIX}", "none", pairs)
     for cipher in list(CIPHERS.values())[1:]:
         for mine, peer, peer_cipher, batch in (
                 (1, OPENSSL, cipher, 1), (1, UDP, "none", 1),
@@ -66,9 +78,7 @@ def ratios(rows):
                      for size in sizes]
             if any(a and b for a, b in pairs):
                 what = f"batch {mine}, to {peer}, batch {batch}"
-                yield f"{what:48}{cipher:20}" + "".join(
-                    f"{a / b:>9.2f} x" if a and b else " " * 11
-                    for a, b in pairs)
+                yield compared(what, cipher, pairs)
 
 
 def rates(times):

@@ -130,6 +130,19 @@ class Agents:
         listener.close()
         return ends
 
+    def local_flow(self, name):
+        """A flow within bob's host, whose agent gives no keys."""
+        listener, one = self.listen(name), Endpoint("bob")
+        one.nonblock()
+        with fails(errno.EINPROGRESS):
+            one.alloc(name)
+        asked = self.bob.upcall(UPCALL_ALLOC)
+        self.bob.do("FLOW_DIRECT", "FLOW", id=asked[A["UPCALL_FLOW_ID"]])
+        other = listener.accept()
+        one.nonblock(False)
+        listener.close()
+        return one, other
+
     def of(self, end):
         """This end's agent."""
         return {"alice": self.alice, "bob": self.bob}[end.host]
