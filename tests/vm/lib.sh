@@ -195,6 +195,26 @@ sweep()
 		-exec rm -rf --one-file-system {} + 2>/dev/null || :
 }
 
+# kvm_works EMULATOR BOOT: true if the processor has hardware virtualization and it
+# works: the device node alone says nothing. BOOT is what "image kernel" printed.
+kvm_works()
+{
+	local probe
+
+	grep -q -w -E 'vmx|svm' /proc/cpuinfo || return 1
+	[ -w /dev/kvm ] || return 1
+	probe=$CACHE/kvm-$(cat /proc/sys/kernel/random/boot_id)
+	if [ ! -e "$probe" ]; then
+		# the kernel complains that it has no disk when it has started
+		timeout 20 "$1/qemu-system-x86_64" -nodefaults -no-user-config -display none \
+			-accel kvm -cpu host -m 256 -no-reboot -serial stdio \
+			-kernel "$2/kernel" -initrd "$2/initrd" \
+			-append "console=ttyS0 panic=-1 reboot=t" </dev/null 2>&1 |
+			grep -q 'no disk' && echo yes >"$probe" || echo no >"$probe"
+	fi
+	[ "$(cat "$probe")" = yes ]
+}
+
 # in_tree ROOT [SOURCE:TARGET]... -- COMMAND...: runs COMMAND in the tree (which
 # is read-only there), without network, with each SOURCE at TARGET. TARGET is
 # one of the tree's empty folders: /build/{ipcp-rekey,linux,out,dest}.
