@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekey monitor: print events, one on each line. */
+/* ipcp-rekey monitor: print events, and counters at intervals, one on each line. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,14 +9,28 @@
 #include "../common/addr.h"
 #include "cmd.h"
 #include "io.h"
-#include "nlcmd.h"
+#include "reading.h"
 
+#define TRAFFIC_MIN	(10 * NSEC_PER_MSEC)
+
+/**
+ * struct monitor - the state of the sub-command
+ * @count: number of events to print; 0 for no limit
+ * @flow: print only what concerns this flow; 0 for all
+ * @traffic: nanoseconds between two readings of the counters; 0 for none
+ * @next: when to read them next, by now_ns()
+ * @flows: the last reading
+ */
 struct monitor {
-	uint64_t count;		/* events to print; 0 for no limit */
-	uint64_t flow;		/* print only events of this flow; 0 for all */
+	struct ipcp_nl *nl;
+	uint64_t count;
+	uint64_t flow;
+	int64_t traffic;
+	int64_t next;
 	bool json;
 	uint64_t printed;
 	int status;
+	struct reading flows;
 };
 
 /* Print "12:34:56.789". */
@@ -59,16 +73,24 @@ static void print_text(const struct ipcp_nl_event *ev)
 	fflush(stdout);
 }
 
+/* What each line begins with: the time, in two units, and what it is about. */
+static json_t *line_json(const struct timespec *ts, const char *event)
+{
+	return json_pack("{s:f, s:I, s:s}",
+			 "time", ts->tv_sec + ts->tv_nsec / 1e9,
+			 "time_ns", (json_int_t)(ts->tv_sec * NSEC_PER_SEC +
+						 ts->tv_nsec),
+			 "event", event);
+}
+
 static json_t *event_json(const struct ipcp_nl_event *ev,
 			  const struct timespec *ts)
 {
 	const struct ipcp_nl_flow *f = &ev->flow;
 	char peer[ADDR_TEXT_LEN], due[128];
-	json_t *obj = json_pack("{s:f, s:s, s:I}",
-				"time", ts->tv_sec + ts->tv_nsec / 1e9,
-				"event", ipcp_nl_event_name(ev->event),
-				"id", (json_int_t)f->id);
+	json_t *obj = line_json(ts, ipcp_nl_event_name(ev->event));
 
+	json_object_set_new(obj, "id", json_integer(f->id));
 	if (f->name[0])
 		json_object_set_new(obj, "name", nlcmd_json(f->name));
 	if (IPCP_NL_HAS(f, STATE))
@@ -116,38 +138,145 @@ static void on_event(const struct ipcp_nl_event *ev, void *arg)
 }
 
 /* The kernel dropped events, because this program reads too slowly. */
-static void print_lost(const struct monitor *m)
+static void print_lost(struct monitor *m)
 {
-	if (m->json)
-		puts("{\"event\":\"events-lost\"}");
-	else
-		puts("some events were lost: read faster, or see 'flow list'");
+	struct timespec ts;
+
+	if (m->json) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		m->status = out_json(line_json(&ts, "events-lost"), true);
+		return;
+	}
+	puts("some events were lost: read faster, or see 'flow list'");
 	fflush(stdout);
 }
 
-static int watch(struct ipcp_nl *nl, struct monitor *m)
+static json_t *traffic_json(const struct flow_row *row, const struct timespec *ts)
+{
+	const struct ipcp_nl_stats *s = &row->stats;
+	json_t *obj = line_json(ts, "traffic"), *drops = json_object();
+	unsigned int i;
+
+	json_object_set_new(obj, "id", json_integer(row->id));
+	if (row->name[0])
+		json_object_set_new(obj, "name", nlcmd_json(row->name));
+	json_object_set_new(obj, "state",
+			    json_string(ipcp_nl_state_name(row->state)));
+	json_object_set_new(obj, "eid", json_integer(row->eid));
+	json_object_set_new(obj, "peer_eid", json_integer(row->peer_eid));
+	json_object_set_new(obj, "initiator", json_boolean(row->initiator));
+	json_object_set_new(obj, "peer", json_string(row->peer));
+	if (row->sends)
+		json_object_set_new(obj, "tx_epoch", json_integer(row->tx_epoch));
+	json_object_set_new(obj, "tx_packets", json_integer(s->tx_packets));
+	json_object_set_new(obj, "tx_bytes", json_integer(s->tx_bytes));
+	json_object_set_new(obj, "rx_packets", json_integer(s->rx_packets));
+	json_object_set_new(obj, "rx_bytes", json_integer(s->rx_bytes));
+	for (i = 1; i <= IPCP_REKEY_A_DROPS_MAX; i++)
+		if (s->drops.by[i])
+			json_object_set_new(drops, ipcp_nl_drop_name(i),
+					    json_integer(s->drops.by[i]));
+	json_object_set_new(obj, "drops", drops);
+	return obj;
+}
+
+static void print_traffic(const struct flow_row *row)
+{
+	char text[NLCMD_TEXT_LEN];
+
+	printf("flow %u", row->id);
+	if (row->name[0])
+		printf(" '%s'", nlcmd_text(row->name, text));
+	printf(" traffic sent %llu received %llu dropped %llu peer %s\n",
+	       (unsigned long long)row->stats.tx_packets,
+	       (unsigned long long)row->stats.rx_packets,
+	       (unsigned long long)row->drops, row->peer);
+	fflush(stdout);
+}
+
+/*
+ * Print the counters of the flows. Flows that come and go during each attempt to
+ * read them are left to the next interval.
+ */
+static int read_traffic(struct monitor *m)
+{
+	int err = reading_read(m->nl, &m->flows);
+	struct timespec ts;
+	size_t i;
+
+	if (err == -EINTR)
+		return EXIT_OK;
+	if (err)
+		return nlcmd_fail(m->nl, "cannot read the flows", err);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	for (i = 0; i < m->flows.n && !m->status; i++) {
+		const struct flow_row *row = &m->flows.rows[i];
+
+		if (m->flow && m->flow != row->id)
+			continue;
+		if (m->json) {
+			m->status = out_json(traffic_json(row, &ts), true);
+			continue;
+		}
+		print_time(&ts);
+		print_traffic(row);
+	}
+	return m->status;
+}
+
+/* Read the counters if it is time to. */
+static int tend_traffic(struct monitor *m)
+{
+	if (!m->traffic || now_ns() < m->next)
+		return EXIT_OK;
+	m->next += m->traffic;
+	if (m->next < now_ns())		/* a long reading, or a pause */
+		m->next = now_ns() + m->traffic;
+	return read_traffic(m);
+}
+
+/* Print what waits on the socket. */
+static int read_events(struct monitor *m)
+{
+	int err = ipcp_nl_events(m->nl, on_event, m);
+
+	if (err == -ENOBUFS)
+		print_lost(m);
+	else if (err)
+		return nlcmd_fail(m->nl, "cannot read events", err);
+	return m->status;
+}
+
+/*
+ * Print until the end. What happened before a signal is printed, too; the last lines
+ * are the counters at that time.
+ */
+static int watch(struct monitor *m)
 {
 	struct pollfd fds[2] = {
-		{ .fd = ipcp_nl_event_fd(nl), .events = POLLIN },
+		{ .fd = ipcp_nl_event_fd(m->nl), .events = POLLIN },
 		{ .fd = 1 },	/* POLLERR: the reader of stdout is gone */
 	};
-	int err;
+	int err, status = EXIT_OK;
 
-	while (!stopped && !enough(m)) {
-		err = wait_poll(fds, 2, 0);
+	m->next = now_ns();
+	while (!stopped && !status && !enough(m)) {
+		status = tend_traffic(m);
+		if (status)
+			break;
+		err = wait_poll(fds, 2, m->traffic ? m->next : 0);
 		if (err < 0)
 			return fail("poll: %s", strerror(-err));
 		if (fds[1].revents & POLLERR)
 			return EXIT_OK;
-		if (!fds[0].revents)
-			continue;
-		err = ipcp_nl_events(nl, on_event, m);
-		if (err == -ENOBUFS)
-			print_lost(m);
-		else if (err)
-			return nlcmd_fail(nl, "cannot read events", err);
+		if (fds[0].revents)
+			status = read_events(m);
 	}
-	return m->status;
+	if (stopped && !status)
+		status = read_events(m);
+	if (m->traffic && !status && !ferror(stdout))
+		status = read_traffic(m);
+	return status;
 }
 
 int cmd_monitor(int argc, char **argv)
@@ -160,28 +289,33 @@ int cmd_monitor(int argc, char **argv)
 		  1, UINT64_MAX },
 		{ "flow", 'f', "ID", "only events of this flow", OPT_COUNT, &m.flow, 1,
 		  UINT32_MAX },
+		{ "traffic", 't', "S", "also print counters of each flow every S seconds",
+		  OPT_SECONDS, &m.traffic, 0, 0 },
 		{ 0 }
 	};
 	const struct use use = {
 		"monitor", "",
 		"Prints events of the flows of this network namespace, one per line,\n"
-		"until it is stopped.\n",
+		"until it is stopped. With --json and --traffic: a recording for\n"
+		"'ipcp-rekey timeline'.\n",
 		opts, 0, 0
 	};
-	struct ipcp_nl *nl;
 	int err, status;
 
 	use_parse(&use, argc, argv);
-	if (nlcmd_open(&nl))
+	if (m.traffic && m.traffic < TRAFFIC_MIN)
+		return use_error(&use, "--traffic needs at least 0.01 seconds");
+	if (nlcmd_open(&m.nl))
 		return EXIT_FAIL;
-	err = ipcp_nl_subscribe(nl, IPCP_NL_GRP_EVENTS);
+	err = ipcp_nl_subscribe(m.nl, IPCP_NL_GRP_EVENTS);
 	if (err) {
-		status = nlcmd_fail(nl, "cannot watch events", err);
+		status = nlcmd_fail(m.nl, "cannot watch events", err);
 	} else {
 		stop_catch();
 		ipcp_dev_ready();
-		status = watch(nl, &m);
+		status = watch(&m);
 	}
-	ipcp_nl_close(nl);
+	reading_free(&m.flows);
+	ipcp_nl_close(m.nl);
 	return status;
 }

@@ -54,7 +54,9 @@ int reading_add(struct reading *set, const struct ipcp_nl_flow *f)
 		return err;
 	row = &set->rows[set->n++];
 	*row = (struct flow_row) {
-		.id = f->id, .eid = f->eid, .state = f->state,
+		.id = f->id, .eid = f->eid, .peer_eid = f->peer_eid,
+		.initiator = f->initiator, .state = f->state,
+		.sends = IPCP_NL_HAS(f, TX_EPOCH), .tx_epoch = f->tx_epoch,
 		.keys = IPCP_NL_HAS(f, TX_LEFT),
 		.epoch = f->epoch, .tx_leaf = f->tx_leaf,
 		.tx_left = f->tx_left, .rx_left = f->rx_left,

@@ -22,11 +22,16 @@ struct flow_rates {
 /**
  * struct flow_row - what is shown of a flow
  * @eid: endpoint id on this side: another flow may get the same @id later
+ * @sends: true if the flow has an epoch that it sends in, @tx_epoch
  * @keys: true if the flow has keys; else the members up to @due are 0
  */
 struct flow_row {
 	uint32_t id;
 	uint32_t eid;
+	uint32_t peer_eid;
+	bool initiator;
+	bool sends;
+	uint8_t tx_epoch;
 	char name[IPCP_REKEY_NAME_MAX + 1];
 	char peer[ADDR_TEXT_LEN];
 	uint32_t state;
