@@ -91,6 +91,7 @@ int cmd_flow(int argc, char **argv);
 int cmd_netdev(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
+int cmd_timeline(int argc, char **argv);
 int cmd_listen(int argc, char **argv);
 int cmd_connect(int argc, char **argv);
 int cmd_ping(int argc, char **argv);

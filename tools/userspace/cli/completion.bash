@@ -9,7 +9,7 @@
 __ipcp_rekey_argument()
 {
 	case $1 in
-	FILE|PATH)
+	FILE|PATH|RECORDING|\[RECORDING\])
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$3") ;;
 	DIR)

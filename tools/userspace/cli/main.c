@@ -11,6 +11,7 @@ static const struct cmd commands[] = {
 	{ "netdev", "network interfaces over a flow", cmd_netdev },
 	{ "rekey", "request new keys", cmd_rekey },
 	{ "monitor", "print events of flows, one per line", cmd_monitor },
+	{ "timeline", "draw the epochs of a flow, from recordings", cmd_timeline },
 	{ "listen", "serve a name: messages to and from stdin and stdout", cmd_listen },
 	{ "connect", "talk to a name: messages to and from stdin and stdout", cmd_connect },
 	{ "ping", "measure round trips to a name", cmd_ping },
