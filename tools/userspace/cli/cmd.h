@@ -101,6 +101,7 @@ int cmd_stats(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_oap(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif /* IPCP_CLI_CMD_H */

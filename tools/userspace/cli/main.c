@@ -7,6 +7,7 @@
 #include "cmd.h"
 
 static const struct cmd commands[] = {
+	{ "setup", "first steps: certificates, keys and names of this host", cmd_setup },
 	{ "flow", "list flows, show a flow", cmd_flow },
 	{ "netdev", "network interfaces over a flow", cmd_netdev },
 	{ "rekey", "request new keys", cmd_rekey },

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Changes of files, all or none of which take place: what is new is written
+ * beside the old, and renamed when everything is there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "setup.h"
+
+#define DIR_MAX		600	/* the agent's library has no room for more */
+#define SECURE_HEAP	(256 * 1024)
+
+/**
+ * struct setup_step - a change
+ * @next: the change before
+ * @temp: the new file; NULL for a folder, which is made at once
+ * @fresh: there was nothing before
+ * @done: @path is the new file
+ * @path: what the new file becomes
+ */
+struct setup_step {
+	struct setup_step *next;
+	char *temp;
+	bool fresh;
+	bool done;
+	char path[];
+};
+
+/* Report an error of the system; return the exit status. */
+int setup_file_fail(const char *what, const char *path)
+{
+	bool rights = (errno == EACCES || errno == EPERM) && geteuid();
+
+	return fail("cannot %s %s: %s%s", what, path, strerror(errno),
+		    rights ? "; run this as root" : "");
+}
+
+/* What cannot be seen may be there: its use then fails, and says why. */
+bool setup_file_exists(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st) || errno == EACCES;
+}
+
+/* Build a path. The parts are short enough, see DIR_MAX. */
+void setup_file_join(char path[PATH_MAX], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, PATH_MAX, fmt, ap);
+	va_end(ap);
+}
+
+/* Two commands at a time would both change what they have read. */
+static int take_lock(struct setup_tx *tx)
+{
+	tx->lock = open(tx->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tx->lock < 0)
+		return setup_file_fail("open", tx->dir);
+	if (!flock(tx->lock, LOCK_EX | LOCK_NB))
+		return EXIT_OK;
+	close(tx->lock);
+	if (errno == EWOULDBLOCK)
+		return fail("another setup command works in %s; wait for its end",
+			    tx->dir);
+	return setup_file_fail("lock", tx->dir);
+}
+
+/**
+ * setup_file_begin() - begin the changes of a command
+ * @tx: the changes; end them with setup_file_end() if this succeeds
+ * @dir: the folder
+ *
+ * Return: the exit status.
+ */
+int setup_file_begin(struct setup_tx *tx, const char *dir)
+{
+	struct rlimit none = { 0, 0 };
+
+	memset(tx, 0, sizeof(*tx));
+	if (!realpath(dir, tx->dir)) {
+		if (errno == ENOENT)
+			return fail("there is no folder %s: install ipcp-rekey-tools, or make the folder",
+				    dir);
+		return setup_file_fail("open", dir);
+	}
+	if (strlen(tx->dir) > DIR_MAX)
+		return fail("the path of the folder is too long: %.40s...",
+			    tx->dir);
+	setup_file_join(tx->security, "%s/security", tx->dir);
+	umask(077);
+	setrlimit(RLIMIT_CORE, &none);
+	if (take_lock(tx))
+		return EXIT_FAIL;
+	/* the ordinary heap is wiped, too, if memory cannot be locked */
+	CRYPTO_secure_malloc_init(SECURE_HEAP, 16);
+	return EXIT_OK;
+}
+
+static struct setup_step *add_step(struct setup_tx *tx, const char *path,
+				   char *temp)
+{
+	struct setup_step *s = calloc(1, sizeof(*s) + strlen(path) + 1);
+
+	if (!s)
+		return NULL;
+	strcpy(s->path, path);
+	s->temp = temp;
+	s->fresh = !setup_file_exists(path);
+	s->next = tx->steps;
+	tx->steps = s;
+	return s;
+}
+
+static int make_folder(struct setup_tx *tx, const char *path, uid_t uid,
+		       gid_t gid)
+{
+	struct stat st;
+
+	if (!stat(path, &st)) {
+		if (S_ISDIR(st.st_mode))
+			return EXIT_OK;
+		return fail("%s is no folder: move it away", path);
+	}
+	if (mkdir(path, 0700))
+		return setup_file_fail("make", path);
+	if (!add_step(tx, path, NULL)) {
+		rmdir(path);
+		return fail("out of memory");
+	}
+	if (geteuid() == 0 && chown(path, uid, gid))
+		return setup_file_fail("give away", path);
+	return EXIT_OK;
+}
+
+/**
+ * setup_file_security() - find whom the keys belong to; make their folder
+ * @tx: the changes
+ *
+ * Return: the exit status.
+ */
+int setup_file_security(struct setup_tx *tx)
+{
+	static const char * const inside[] = {
+		"cacert", "untrusted", "crls", "server", "client"
+	};
+	struct passwd *pw = geteuid() ? NULL : getpwnam(SETUP_USER);
+	char path[PATH_MAX];
+	struct stat st;
+	size_t i;
+
+	if (make_folder(tx, tx->security, pw ? pw->pw_uid : geteuid(),
+			pw ? 0 : getegid()))
+		return EXIT_FAIL;
+	if (stat(tx->security, &st))
+		return setup_file_fail("open", tx->security);
+	tx->uid = st.st_uid;
+	tx->gid = st.st_gid;
+	for (i = 0; i < sizeof(inside) / sizeof(*inside); i++) {
+		setup_file_join(path, "%s/%s", tx->security, inside[i]);
+		if (make_folder(tx, path, tx->uid, tx->gid))
+			return EXIT_FAIL;
+	}
+	return EXIT_OK;
+}
+
+/**
+ * setup_file_folder() - make a folder, unless it is there
+ * @tx: the changes
+ * @path: its path
+ * @security: it belongs to the owner of the folder "security"
+ *
+ * Return: the exit status.
+ */
+int setup_file_folder(struct setup_tx *tx, const char *path, bool security)
+{
+	return make_folder(tx, path, security ? tx->uid : geteuid(),
+			   security ? tx->gid : getegid());
+}
+
+/* Return the name of a new file beside @path; the agent ignores it. */
+static char *temp_beside(const char *path)
+{
+	char *copy = strdup(path), *temp = NULL;
+
+	if (copy && asprintf(&temp, "%s/.setup.XXXXXX", dirname(copy)) < 0)
+		temp = NULL;
+	free(copy);
+	return temp;
+}
+
+static int write_all(int fd, const char *p, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* The owner comes before the mode, which may let others read. */
+static int fill(int fd, BIO *data, mode_t mode, uid_t uid, gid_t gid)
+{
+	char *p;
+	long len = BIO_get_mem_data(data, &p);
+
+	if (write_all(fd, p, len))
+		return -1;
+	if (geteuid() == 0 && fchown(fd, uid, gid))
+		return -1;
+	return fchmod(fd, mode) || fsync(fd) ? -1 : 0;
+}
+
+static int put(struct setup_tx *tx, const char *path, BIO *data,
+	       const struct stat *as)
+{
+	char *temp = data ? temp_beside(path) : NULL;
+	struct stat st;
+	bool bad;
+	int fd;
+
+	if (!temp)
+		return fail("out of memory");
+	if (!lstat(path, &st) && S_ISDIR(st.st_mode)) {
+		free(temp);
+		return fail("%s is a folder: move it away", path);
+	}
+	fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0) {
+		free(temp);
+		return setup_file_fail("write", path);
+	}
+	if (!add_step(tx, path, temp)) {
+		close(fd);
+		unlink(temp);
+		free(temp);
+		return fail("out of memory");
+	}
+	bad = fill(fd, data, as->st_mode & 07777, as->st_uid, as->st_gid);
+	bad = close(fd) || bad;
+	return bad ? setup_file_fail("write", path) : EXIT_OK;
+}
+
+/**
+ * setup_file_put() - write a file for the user who calls
+ * @tx: the changes
+ * @path: the file
+ * @data: what is in it; NULL: out of memory
+ * @mode: its mode
+ *
+ * Return: the exit status.
+ */
+int setup_file_put(struct setup_tx *tx, const char *path, BIO *data,
+		   mode_t mode)
+{
+	struct stat as = {
+		.st_mode = mode, .st_uid = geteuid(), .st_gid = getegid()
+	};
+
+	return put(tx, path, data, &as);
+}
+
+/**
+ * setup_file_put_security() - write a file for the agent
+ * @tx: the changes
+ * @path: the file, in the folder "security"
+ * @data: what is in it; NULL: out of memory
+ * @mode: its mode
+ *
+ * Return: the exit status.
+ */
+int setup_file_put_security(struct setup_tx *tx, const char *path, BIO *data,
+			    mode_t mode)
+{
+	struct stat as = {
+		.st_mode = mode, .st_uid = tx->uid, .st_gid = tx->gid
+	};
+
+	return put(tx, path, data, &as);
+}
+
+/**
+ * setup_file_replace() - write a file anew, with its owner and mode
+ * @tx: the changes
+ * @path: the file
+ * @data: what is in it; NULL: out of memory
+ *
+ * Return: the exit status.
+ */
+int setup_file_replace(struct setup_tx *tx, const char *path, BIO *data)
+{
+	struct stat as;
+
+	if (stat(path, &as))
+		return setup_file_fail("open", path);
+	return put(tx, path, data, &as);
+}
+
+/**
+ * setup_file_link() - make a symbolic link in the folder "security"
+ * @tx: the changes
+ * @path: the link
+ * @target: what it leads to
+ *
+ * Return: the exit status.
+ */
+int setup_file_link(struct setup_tx *tx, const char *path, const char *target)
+{
+	char *temp = temp_beside(path);
+	int fd;
+
+	if (!temp)
+		return fail("out of memory");
+	/* for a name that nobody has */
+	fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0 || close(fd) || unlink(temp) || symlink(target, temp)) {
+		free(temp);
+		return setup_file_fail("write", path);
+	}
+	if (!add_step(tx, path, temp)) {
+		unlink(temp);
+		free(temp);
+		return fail("out of memory");
+	}
+	if (geteuid() == 0 && lchown(temp, tx->uid, tx->gid))
+		return setup_file_fail("give away", path);
+	return EXIT_OK;
+}
+
+/* Return the changes, the first one first. */
+static struct setup_step *reversed(struct setup_step *s)
+{
+	struct setup_step *first = NULL, *next;
+
+	for (; s; s = next) {
+		next = s->next;
+		s->next = first;
+		first = s;
+	}
+	return first;
+}
+
+static int sync_folder_of(const char *path)
+{
+	char *copy = strdup(path);
+	int fd, bad;
+
+	if (!copy)
+		return -1;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (fd < 0)
+		return -1;
+	bad = fsync(fd);
+	close(fd);
+	return bad;
+}
+
+static int rename_all(struct setup_tx *tx)
+{
+	struct setup_step *s;
+	int status = EXIT_OK;
+
+	tx->steps = reversed(tx->steps);
+	for (s = tx->steps; s && !status; s = s->next) {
+		if (s->temp && rename(s->temp, s->path))
+			status = setup_file_fail("write", s->path);
+		else
+			s->done = true;
+	}
+	for (s = tx->steps; s && !status; s = s->next)
+		if (sync_folder_of(s->path))
+			status = setup_file_fail("write", s->path);
+	tx->steps = reversed(tx->steps);
+	return status;
+}
+
+static void undo(const struct setup_step *s)
+{
+	if (!s->temp)
+		rmdir(s->path);
+	else if (!s->done)
+		unlink(s->temp);
+	else if (s->fresh)
+		unlink(s->path);
+}
+
+/**
+ * setup_file_end() - make the changes, or none of them
+ * @tx: the changes
+ * @status: exit status so far; the changes are made if it is EXIT_OK
+ *
+ * Return: the exit status.
+ */
+int setup_file_end(struct setup_tx *tx, int status)
+{
+	struct setup_step *s;
+
+	if (!status)
+		status = rename_all(tx);
+	while ((s = tx->steps)) {
+		tx->steps = s->next;
+		if (status)
+			undo(s);
+		free(s->temp);
+		free(s);
+	}
+	close(tx->lock);
+	return status;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* What the setup commands print: commands to type, dates, fingerprints. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "setup.h"
+
+#define PLAIN								\
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"	\
+	"@%_+=:,./-"
+
+/* Print a word as a shell has to read it. */
+void setup_say_word(const char *word)
+{
+	if (*word && !word[strspn(word, PLAIN)]) {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*word);
+	}
+	putchar('\'');
+}
+
+/**
+ * setup_say_command() - print a setup command, as it has to be typed
+ * @tx: the folder; NULL for a command of another host
+ * @first: name of the command; its arguments follow, and NULL
+ */
+void setup_say_command(const struct setup_tx *tx, const char *first, ...)
+{
+	const char *word;
+	va_list ap;
+
+	printf("    " PROG " setup %s", first);
+	if (tx && strcmp(tx->dir, SETUP_DIR)) {
+		fputs(" -d ", stdout);
+		setup_say_word(tx->dir);
+	}
+	va_start(ap, first);
+	while ((word = va_arg(ap, const char *))) {
+		putchar(' ');
+		setup_say_word(word);
+	}
+	va_end(ap);
+	putchar('\n');
+}
+
+/* Print how the agent is checked and started. */
+void setup_say_agent(const struct setup_tx *tx)
+{
+	if (!strcmp(tx->dir, SETUP_DIR)) {
+		puts("    runuser -u " SETUP_USER " -- ipcp-rekeyd --test\n"
+		     "    systemctl enable --now ipcp-rekeyd\n"
+		     "    systemctl reload ipcp-rekeyd");
+		return;
+	}
+	fputs("    ipcp-rekeyd --test --config ", stdout);
+	setup_say_word(tx->dir);
+	puts("/" SETUP_CONF);
+	fputs("    ipcp-rekeyd --config ", stdout);
+	setup_say_word(tx->dir);
+	puts("/" SETUP_CONF);
+}
+
+/* Format the day on which a certificate ends. */
+const char *setup_say_date(const X509 *crt, char buf[32])
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(crt), &tm) != 1 ||
+	    !strftime(buf, 32, "%Y-%m-%d", &tm))
+		snprintf(buf, 32, "an unknown date");
+	return buf;
+}
+
+/* As openssl prints a fingerprint. */
+static const char *print_of(const unsigned char *md, unsigned int len,
+			    char buf[SETUP_PRINT_LEN])
+{
+	unsigned int i;
+
+	for (i = 0; i < len; i++)
+		sprintf(buf + 3 * i, "%02X%s", md[i], i + 1 < len ? ":" : "");
+	return buf;
+}
+
+/* Format the SHA-256 of a public key. */
+const char *setup_say_key(EVP_PKEY *key, char buf[SETUP_PRINT_LEN])
+{
+	unsigned char md[EVP_MAX_MD_SIZE], *der = NULL;
+	int len = i2d_PUBKEY(key, &der);
+	unsigned int size = 0;
+	bool ok;
+
+	ok = len > 0 && EVP_Digest(der, len, md, &size, EVP_sha256(), NULL);
+	OPENSSL_free(der);
+	return ok ? print_of(md, size, buf) : "unknown";
+}
+
+/* Format the SHA-256 of a certificate. */
+const char *setup_say_print(const X509 *crt, char buf[SETUP_PRINT_LEN])
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int size;
+
+	if (!X509_digest(crt, EVP_sha256(), md, &size))
+		return "unknown";
+	return print_of(md, size, buf);
+}
+
+/*
+ * Format whom a certificate is for, without characters that a terminal could
+ * obey; OPENSSL_free() the result.
+ */
+char *setup_say_subject(const X509 *crt)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *p, *text = NULL;
+	long len;
+
+	if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(crt), 0,
+				      XN_FLAG_ONELINE) >= 0) {
+		len = BIO_get_mem_data(bio, &p);
+		text = OPENSSL_strndup(p, len);
+	}
+	BIO_free(bio);
+	return text ? text : OPENSSL_strdup("?");
+}

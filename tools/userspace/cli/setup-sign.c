@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * ipcp-rekey setup sign: a certificate for the request of another host. The name
+ * is all that is taken from the request, besides the key.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "../oap/int.h"
+#include "setup.h"
+
+#define STRENGTH	112	/* bits, as agents require */
+
+/* The name that a request asks for. */
+struct wanted {
+	char name[OAP_NAME_MAX + 1];
+	char other[OAP_NAME_MAX + 1];	/* a second one */
+	bool unfit;			/* a name that is none */
+};
+
+static bool get_text(const ASN1_STRING *text, char name[OAP_NAME_MAX + 1])
+{
+	unsigned char *utf8 = NULL;
+	int len = ASN1_STRING_to_UTF8(&utf8, text);
+	bool ok = len > 0 && len <= OAP_NAME_MAX &&
+		  !memchr(utf8, '\0', len);
+
+	if (ok) {
+		memcpy(name, utf8, len);
+		name[len] = '\0';
+	}
+	OPENSSL_free(utf8);
+	return ok && oap_name_ok(name);
+}
+
+static bool want(struct wanted *w, const ASN1_STRING *text)
+{
+	char name[OAP_NAME_MAX + 1];
+
+	if (!get_text(text, name))
+		return false;
+	if (!w->name[0])
+		strcpy(w->name, name);
+	else if (strcmp(w->name, name))
+		strcpy(w->other, name);
+	return true;
+}
+
+/* A common name that is for people, as "Bob's host", is none that counts. */
+static void want_subject(struct wanted *w, const X509_NAME *subject)
+{
+	int at = -1;
+
+	for (;;) {
+		at = X509_NAME_get_index_by_NID((X509_NAME *)subject,
+						NID_commonName, at);
+		if (at < 0)
+			return;
+		want(w, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject,
+								     at)));
+	}
+}
+
+static void want_alternatives(struct wanted *w,
+			      const STACK_OF(X509_EXTENSION) *asked)
+{
+	GENERAL_NAMES *names = X509V3_get_d2i(asked, NID_subject_alt_name, NULL,
+					      NULL);
+	GENERAL_NAME *one;
+	int i;
+
+	for (i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		one = sk_GENERAL_NAME_value(names, i);
+		if (one->type == GEN_DNS && !want(w, one->d.dNSName))
+			w->unfit = true;
+		else if (one->type != GEN_DNS)
+			note("left out: another kind of name than one of the DNS");
+	}
+	GENERAL_NAMES_free(names);
+}
+
+/* Say what the operator could expect to be in the certificate. */
+static void say_left_out(const STACK_OF(X509_EXTENSION) *asked)
+{
+	int i, nid;
+
+	for (i = 0; i < sk_X509_EXTENSION_num(asked); i++) {
+		nid = OBJ_obj2nid(X509_EXTENSION_get_object(
+					sk_X509_EXTENSION_value(asked, i)));
+		if (nid != NID_subject_alt_name && nid != NID_key_usage &&
+		    nid != NID_ext_key_usage &&
+		    nid != NID_subject_key_identifier)
+			note("left out, which the request asks for: %s",
+			     nid == NID_undef ? "an unknown extension" :
+						OBJ_nid2ln(nid));
+	}
+}
+
+static int get_name(const char *file, X509_REQ *req, struct wanted *w)
+{
+	STACK_OF(X509_EXTENSION) *asked = X509_REQ_get_extensions(req);
+
+	memset(w, 0, sizeof(*w));
+	want_subject(w, X509_REQ_get_subject_name(req));
+	want_alternatives(w, asked);
+	say_left_out(asked);
+	sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
+	if (w->other[0])
+		return fail("%s asks for '%s' and for '%s'; a certificate is for one name: make a request for each",
+			    file, w->name, w->other);
+	if (w->name[0] && !w->unfit)
+		return EXIT_OK;
+	return fail("%s asks for no valid name: 1 to 255 printable characters, no spaces, no '/', no dot in front; make a new one with 'ipcp-rekey setup host NAME'",
+		    file);
+}
+
+/* The owner of the key has signed the request, and can sign with it. */
+static int check_key(const char *file, X509_REQ *req)
+{
+	EVP_PKEY *key = X509_REQ_get0_pubkey(req);
+
+	if (!key || X509_REQ_verify(req, key) != 1) {
+		ERR_clear_error();
+		return fail("%s is not signed by its own key: copy the request once more, or make a new one",
+			    file);
+	}
+	if (EVP_PKEY_get_security_bits(key) < STRENGTH)
+		return fail("the key of %s is too weak: make a new one with 'ipcp-rekey setup host NAME'",
+			    file);
+	return EXIT_OK;
+}
+
+static X509_REQ *read_request(const char *file)
+{
+	FILE *in = fopen(file, "re");
+	X509_REQ *req;
+
+	if (!in) {
+		setup_file_fail("open", file);
+		return NULL;
+	}
+	req = PEM_read_X509_REQ(in, NULL, oap_secret_no_passphrase, NULL);
+	fclose(in);
+	ERR_clear_error();
+	if (!req)
+		fail("%s is not a request in PEM, or is damaged: copy it once more from the host that made it",
+		     file);
+	return req;
+}
+
+/* A file that is something else is not replaced. */
+static int check_answer(const char *path, const char *name)
+{
+	char found[OAP_NAME_MAX + 1];
+	STACK_OF(X509) *all;
+	struct oap_err err;
+	bool same;
+
+	if (!setup_file_exists(path))
+		return EXIT_OK;
+	all = setup_crt_read(path);
+	same = all && !oap_crt_name(sk_X509_value(all, 0), name, found, &err);
+	setup_crt_free(all);
+	return same ? EXIT_OK :
+	       fail("%s exists, and is no certificate of '%s': move it away, or give another file with --output",
+		    path, name);
+}
+
+static int answer(struct setup_tx *tx, X509_REQ *req, const char *name,
+		  unsigned int days, const char *path)
+{
+	struct setup_ca ca = { 0 };
+	EVP_PKEY *key = X509_REQ_get0_pubkey(req);
+	char date[32], print[SETUP_PRINT_LEN];
+	X509 *crt = NULL;
+	int status;
+	BIO *bio;
+
+	status = setup_issuer_open(tx, &ca);
+	if (!status)
+		status = setup_issuer_sign(tx, &ca, name, key, days, &crt);
+	if (!status) {
+		bio = setup_crt_pem(crt, ca.all);
+		status = setup_file_put(tx, path, bio, 0644);
+		BIO_free(bio);
+	}
+	status = setup_file_end(tx, status);
+	if (!status)
+		printf("signed '%s', until %s\nSHA-256 of its key: %s\n"
+		       "(the host has printed the same, if this is its request)\n"
+		       "SHA-256 of the CA's certificate: %s\n",
+		       name, setup_say_date(crt, date),
+		       setup_say_key(key, print),
+		       setup_say_print(ca.crt, (char[SETUP_PRINT_LEN]){ 0 }));
+	X509_free(crt);
+	setup_issuer_close(&ca);
+	return status;
+}
+
+static int sign(struct setup_tx *tx, const char *file, const char *output,
+		unsigned int days)
+{
+	char path[PATH_MAX], *copy = strdup(file);
+	X509_REQ *req = read_request(file);
+	struct wanted w;
+	int status;
+
+	status = copy && req ? check_key(file, req) : EXIT_FAIL;
+	if (!status)
+		status = get_name(file, req, &w);
+	if (!status && output)
+		setup_file_join(path, "%s", output);
+	else if (!status)
+		setup_file_join(path, "%s/%s.pem", dirname(copy), w.name);
+	if (!status)
+		status = check_answer(path, w.name);
+	status = status ? setup_file_end(tx, status) :
+			  answer(tx, req, w.name, days, path);
+	X509_REQ_free(req);
+	free(copy);
+	if (status)
+		return status;
+	fputs("Next, copy ", stdout);
+	setup_say_word(path);
+	puts(" to that host, and install it there:");
+	setup_say_command(NULL, "install", basename(path), NULL);
+	return EXIT_OK;
+}
+
+int setup_sign(int argc, char **argv)
+{
+	const char *dir = SETUP_DIR, *output = NULL, *file;
+	uint64_t days = SETUP_HOST_DAYS;
+	const struct opt opts[] = {
+		SETUP_OPT_DIR(dir), SETUP_OPT_DAYS(days),
+		{ "output", 'o', "FILE", "the answer (default: NAME.pem beside FILE)",
+		  OPT_TEXT, &output, 0, 0 },
+		{ 0 }
+	};
+	const struct use use = {
+		"setup sign", "FILE",
+		"Signs the request FILE of another host with the CA in DIR/ca: for its name,\n"
+		"and nothing else that it asks for.\n",
+		opts, 1, 1
+	};
+	struct setup_tx tx;
+
+	file = *use_parse(&use, argc, argv);
+	if (strlen(file) > PATH_MAX / 2 ||
+	    (output && strlen(output) > PATH_MAX / 2))
+		return use_error(&use, "the path is too long");
+	if (setup_file_begin(&tx, dir))
+		return EXIT_FAIL;
+	if (setup_issuer_exists(&tx))
+		return sign(&tx, file, output, days);
+	return setup_file_end(&tx, fail("there is no CA in %s/ca: run this on the host with the CA, or make one here with 'ipcp-rekey setup ca'",
+					tx.dir));
+}
