@@ -24,9 +24,9 @@ static bool to_syslog;
 static bool for_journal;	/* prefix lines with their priority */
 static void (*diverted)(int priority, const char *text);
 
-void log_quiet(void)
+void log_quiet(bool quiet)
 {
-	is_quiet = true;
+	is_quiet = quiet;
 }
 
 void log_divert(void (*to)(int priority, const char *text))

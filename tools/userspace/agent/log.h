@@ -21,11 +21,12 @@ void log_setup(bool verbose, enum log_where where);
  * log_settled() - end of start-up: stop logging to stderr besides syslog
  */
 void log_settled(void);
-void log_quiet(void);	/* log nothing, for tests */
+void log_quiet(bool quiet);	/* log nothing */
 
 /**
- * log_divert() - hand lines over instead of writing them, for tests
- * @to: called for each line that would be written, with its LOG_... priority
+ * log_divert() - hand lines over instead of writing them
+ * @to: called for each line that would be written, with its LOG_... priority; NULL
+ *	to write them
  */
 void log_divert(void (*to)(int priority, const char *text));
 

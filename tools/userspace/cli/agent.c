@@ -20,35 +20,44 @@ static bool is_absent(int err)
 	return err == ENOENT || err == ECONNREFUSED;
 }
 
-static int cannot(const char *path)
+static int cannot(const char *path, int err)
 {
-	if (is_absent(errno))
+	if (is_absent(err))
 		return fail("no agent listens on %s; start ipcp-rekeyd, or give its socket with --socket",
 			    path);
-	if (errno == EACCES || errno == EPERM)
+	if (err == EACCES || err == EPERM)
 		return fail("%s: permission denied; run this as root, or as a member of the agent's group",
 			    path);
-	return fail("%s: %m", path);
+	if (err == ENAMETOOLONG)
+		return fail("%s: path too long for a socket", path);
+	return fail("%s: %s", path, strerror(err));
 }
 
-static int connect_to(const char *path, bool silent, int *fd)
+/**
+ * agent_connect() - connect to the agent
+ * @path: its socket
+ * @fd: set on success, for agent_read()
+ *
+ * Return: 0, or a negative errno; -ENAMETOOLONG if a socket cannot have that path.
+ */
+int agent_connect(const char *path, int *fd)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct timeval patience = { .tv_sec = PATIENCE_S };
+	int err;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
-		return fail("%s: path too long for a socket", path);
+		return -ENAMETOOLONG;
 	strcpy(addr.sun_path, path);
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
-		return fail("cannot create a socket: %m");
+		return -errno;
 	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (!connect(*fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return EXIT_OK;
-	if (!silent || !is_absent(errno))
-		cannot(path);
+		return 0;
+	err = -errno;
 	close(*fd);
-	return EXIT_FAIL;
+	return err;
 }
 
 /* What was read of an answer. */
@@ -91,6 +100,25 @@ static void cannot_read(const struct answer *a, const json_error_t *error)
 }
 
 /**
+ * agent_read() - read the status, and close the connection
+ * @fd: from agent_connect()
+ *
+ * Return: the status; NULL after printing an error.
+ */
+json_t *agent_read(int fd)
+{
+	struct answer a = { .fd = fd };
+	json_error_t error;
+	json_t *json;
+
+	json = json_load_callback(more, &a, 0, &error);
+	close(fd);
+	if (!json)
+		cannot_read(&a, &error);
+	return json;
+}
+
+/**
  * agent_ask() - get the status from the agent
  * @path: its socket
  * @silent: print no error if no agent runs
@@ -99,17 +127,13 @@ static void cannot_read(const struct answer *a, const json_error_t *error)
  */
 json_t *agent_ask(const char *path, bool silent)
 {
-	struct answer a = { 0 };
-	json_error_t error;
-	json_t *json;
+	int fd, err = agent_connect(path, &fd);
 
-	if (connect_to(path, silent, &a.fd))
-		return NULL;
-	json = json_load_callback(more, &a, 0, &error);
-	close(a.fd);
-	if (!json)
-		cannot_read(&a, &error);
-	return json;
+	if (!err)
+		return agent_read(fd);
+	if (!silent || !is_absent(-err))
+		cannot(path, -err);
+	return NULL;
 }
 
 /**

@@ -10,6 +10,8 @@
 
 #define AGENT_SOCKET	"/run/ipcp-rekey/agent.sock"
 
+int agent_connect(const char *path, int *fd);
+json_t *agent_read(int fd);
 json_t *agent_ask(const char *path, bool silent);
 json_t *agent_at(json_t *json, const char *path);
 

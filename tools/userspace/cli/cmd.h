@@ -100,6 +100,7 @@ int cmd_name(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_oap(int argc, char **argv);
 int cmd_setup(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct cmd commands[] = {
 	{ "stats", "packets that were dropped, and what users hold", cmd_stats },
 	{ "top", "flows with their rates, refreshed", cmd_top },
 	{ "metrics", "counters for Prometheus", cmd_metrics },
+	{ "doctor", "look for what keeps flows from working, say what to do", cmd_doctor },
 	{ "oap", "one step of the agents' protocol on files, for tests", cmd_oap },
 	{ "agent", "show the status of the agent", cmd_agent },
 	{ "version", "version of the tools and the module", cmd_version },

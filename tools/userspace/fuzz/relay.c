@@ -447,7 +447,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	log_quiet();
+	log_quiet(true);
 	world_open();
 	load(&alice, WORLD_CLIENT, "10.0.0.1");
 	load(&bob, WORLD_SERVER, "10.0.0.2");

@@ -10,8 +10,6 @@
 
 #include "check-int.h"
 
-#define SOON		(14 * 86400)	/* s */
-
 const char *oap_check_date(const ASN1_TIME *time, char *buf, size_t len)
 {
 	struct tm tm;
@@ -28,7 +26,7 @@ bool oap_check_dates(struct oap_check *c, const char *path, const X509 *crt,
 {
 	const ASN1_TIME *from = X509_get0_notBefore(crt);
 	const ASN1_TIME *to = X509_get0_notAfter(crt);
-	time_t now = c->now, soon = c->now + SOON;
+	time_t now = c->now, soon = c->now + OAP_EXPIRES_SOON;
 	char buf[64];
 
 	if (X509_cmp_time(from, &now) > 0) {

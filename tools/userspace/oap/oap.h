@@ -28,6 +28,7 @@
 #define OAP_NAME_MAX	255
 #define OAP_MSG_MAX	16384	/* longest request or response */
 #define OAP_ID_LEN	16
+#define OAP_EXPIRES_SOON	(14 * 86400)	/* seconds, for oap_check() */
 
 /**
  * enum oap_code - result of a call

@@ -334,6 +334,6 @@ int main(void)
 		TEST(test_written_elsewhere),
 	};
 
-	log_quiet();
+	log_quiet(true);
 	return cmocka_run_group_tests_name("dns", tests, loopback_up, NULL);
 }

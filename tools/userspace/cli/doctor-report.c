@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* What the checks of "doctor" find: collected as JSON, printed as text. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+
+static const char *const results[] = {
+	[DOCTOR_OK] = "ok",
+	[DOCTOR_NOTE] = "note",
+	[DOCTOR_WARNING] = "warning",
+	[DOCTOR_ERROR] = "error",
+};
+
+/* Format text, of which parts are from files and programs, for a terminal. */
+static json_t *make_text(const char *fmt, va_list ap)
+{
+	json_t *json;
+	char *text, *p;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		return NULL;
+	for (p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	json = json_string(text);
+	if (!json) {
+		for (p = text; *p; p++)
+			if ((unsigned char)*p >= 0x80)
+				*p = '?';
+		json = json_string(text);
+	}
+	free(text);
+	return json;
+}
+
+/**
+ * doctor_find() - report a finding of the check that runs
+ * @d: the checks
+ * @result: what it means; a warning and an error need advice
+ * @fmt: the finding
+ */
+void doctor_find(struct doctor *d, enum doctor_result result, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	json_array_append_new(d->found, json_pack("{s:s, s:s, s:o, s:n}",
+						  "check", d->check,
+						  "result", results[result],
+						  "text", make_text(fmt, ap),
+						  "advice"));
+	va_end(ap);
+}
+
+/**
+ * doctor_advise() - add advice to the finding that was reported last
+ * @d: the checks
+ * @fmt: the advice; begins with the exact thing to do
+ */
+void doctor_advise(struct doctor *d, const char *fmt, ...)
+{
+	json_t *last = json_array_get(d->found, json_array_size(d->found) - 1);
+	va_list ap;
+
+	va_start(ap, fmt);
+	json_object_set_new(last, "advice", make_text(fmt, ap));
+	va_end(ap);
+}
+
+/* Words that begin the advice in a message of the agent's checks. */
+static bool is_advice(const char *text)
+{
+	static const char *const verbs[] = {
+		"check", "give", "put", "remove", "replace", "request", "run", "use"
+	};
+	size_t i, len;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		len = strlen(verbs[i]);
+		if (!strncmp(text, verbs[i], len) && text[len] == ' ')
+			return true;
+	}
+	return false;
+}
+
+/* "PATH is readable by everybody", "run chmod o= on it": "chmod o= PATH". */
+static void advise_command(struct doctor *d, const char *text, const char *advice)
+{
+	const char *on_it = strstr(advice, " on it");
+	const char *end = strstr(text, " is ");
+
+	if (!end)
+		end = strstr(text, " can be ");
+	if (strncmp(advice, "run ", 4) || !on_it || !end)
+		doctor_advise(d, "%s", advice);
+	else
+		doctor_advise(d, "%.*s %.*s%s", (int)(on_it - advice - 4), advice + 4,
+			      (int)(end - text), text, on_it + strlen(" on it"));
+}
+
+/**
+ * doctor_problem() - report a message of the agent's own checks
+ * @d: the checks
+ * @result: what it means
+ * @text: "PROBLEM: ADVICE" or "PROBLEM; ADVICE", or only the problem
+ * @otherwise: the advice if @text has none
+ */
+void doctor_problem(struct doctor *d, enum doctor_result result, const char *text,
+		    const char *otherwise)
+{
+	const char *p = text;
+
+	while ((p = strpbrk(p, ":;")) && !(p[1] == ' ' && is_advice(p + 2)))
+		p++;
+	if (p) {
+		doctor_find(d, result, "%.*s", (int)(p - text), text);
+		advise_command(d, text, p + 2);
+	} else {
+		doctor_find(d, result, "%s", text);
+		doctor_advise(d, "%s", otherwise);
+	}
+}
+
+static enum doctor_result result_of(const json_t *finding)
+{
+	const char *word = json_string_value(json_object_get(finding, "result"));
+	enum doctor_result result = DOCTOR_ERROR;
+
+	while (result > DOCTOR_OK && word && strcmp(word, results[result]))
+		result--;
+	return result;
+}
+
+/**
+ * doctor_print() - print findings, if as text
+ * @found: the findings, an array
+ * @text: print them
+ *
+ * Return: the worst result.
+ */
+enum doctor_result doctor_print(const json_t *found, bool text)
+{
+	enum doctor_result worst = DOCTOR_OK, result;
+	const char *advice;
+	json_t *finding;
+	size_t i;
+
+	json_array_foreach(found, i, finding) {
+		result = result_of(finding);
+		if (result > worst)
+			worst = result;
+		if (!text)
+			continue;
+		printf("%-7s %-12s %s\n", results[result],
+		       json_string_value(json_object_get(finding, "check")),
+		       json_string_value(json_object_get(finding, "text")));
+		advice = json_string_value(json_object_get(finding, "advice"));
+		if (advice)
+			printf("        %s\n", advice);
+	}
+	return worst;
+}
