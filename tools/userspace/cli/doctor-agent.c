@@ -103,7 +103,8 @@ static void look_at_config(struct doctor *d)
 		doctor_ok(d, "%s can be used by %s", d->file,
 			  doctor_user_name(geteuid(), user, sizeof(user)));
 	else if (!json_array_size(d->found))
-		doctor_error(d, "%s cannot be used", d->file);
+		doctor_problem(d, DOCTOR_ERROR, "it cannot be used",
+			       "ipcp-rekeyd --test says more");
 	config_free(conf);
 }
 
