@@ -11,7 +11,8 @@ import subprocess
 import threading
 
 from batches import DONTWAIT, TRUNC, Batch, receive, receive_all, send, send_all
-from ipcp import RECV, SEND, Netlink, case, enter, fails, run, same, until
+from ipcp import (
+    RECV, SEND, Late, Netlink, case, drops, enter, fails, run, same, until)
 from keys import Agents
 
 
@@ -209,9 +210,11 @@ def many_threads():
 
         def write(first):
             for base in range(first, total, 40):
-                send(one, [struct.pack("=I", i) * 50
-                           for i in range(base, base + 20)])
-                until(lambda: other.info().queued < 500, "readers read")
+                send_all(one, [struct.pack("=I", i) * 50
+                               for i in range(base, base + 20)])
+                # what is queued is not all that is on its way
+                until(lambda: one.info().tx_packets - len(got) < 500,
+                      "the readers read")
 
         def read():
             while True:
@@ -221,13 +224,17 @@ def many_threads():
                     if len(got) >= total or b"" in some:
                         break
             one.write(b"")
-        threads = [threading.Thread(target=write, args=(first,))
+        threads = [threading.Thread(target=write, args=(first,), daemon=True)
                    for first in (0, 20)]
-        threads += [threading.Thread(target=read) for _ in range(2)]
+        threads += [threading.Thread(target=read, daemon=True) for _ in range(2)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        while any(thread.is_alive() for thread in threads):
+            before = len(got)
+            until(lambda: len(got) > before or  # noqa: B023
+                  not any(thread.is_alive() for thread in threads),
+                  Late(lambda: f"message {len(got)} is read: {one.info()}, "
+                       f"{other.info()}, {+drops('bob')}"))
         numbers = sorted(struct.unpack_from("=I", m)[0] for m in got if m)
         same(numbers == list(range(total)), True, "each once")
         one.close()

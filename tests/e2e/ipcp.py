@@ -10,6 +10,7 @@ import collections
 import contextlib
 import ctypes
 import errno
+import faulthandler
 import fcntl
 import json
 import os
@@ -74,6 +75,16 @@ def fails(err):
     raise AssertionError(f"no error, want {errno.errorcode[err]}")
 
 
+class Late:
+    """Words for until() that tell of the state when it is late."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def __str__(self):
+        return self.words()
+
+
 def until(condition, what, seconds=DEADLINE):
     """Waits until condition() is true, and returns what it returned."""
     limit = Limit(seconds)
@@ -121,6 +132,8 @@ def note(text):
 def run():
     """Runs all cases; exits with 1 if any failed."""
     failed = 0
+    # what hangs is ended by this signal: where was it?
+    faulthandler.register(signal.SIGTERM, all_threads=True, chain=True)
     print(f"KTAP version 1\n1..{len(CASES)}", flush=True)
     for number, (name, fn) in enumerate(CASES, 1):
         try:
