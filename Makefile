@@ -99,6 +99,9 @@ fuzz: ## what parses the network's input, SECONDS each; needs clang
 coverage: ## line coverage of what deals with keys, by KUnit suites
 	tests/check/coverage
 
+packages-test: ## the Debian packages, on two plain Debian machines with systemd
+	tests/packages/run --kernel $(KERNEL)
+
 soak: ## long runs; their figures are in Documentation/
 	tests/soak/run
 	tests/machine/run --kernel 7.3 pair
@@ -125,4 +128,4 @@ check-kernel:
 		exit 1; }
 
 .PHONY: all module tools kunit-module install install-module install-tools dkms deb demo test \
-	kunit debug-test kcsan-test check fuzz coverage soak bench clean help check-kernel
+	kunit debug-test kcsan-test check fuzz coverage packages-test soak bench clean help check-kernel
