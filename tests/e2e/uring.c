@@ -77,6 +77,8 @@ static void queue(struct op *op, unsigned int flags)
 	io_uring_sqe_set_data(sqe, op);
 }
 
+static unsigned int done_flags;		/* of the last one */
+
 /* The next one that is done; its result. */
 static int done(struct op **op)
 {
@@ -89,6 +91,7 @@ static int done(struct op **op)
 	IS(io_uring_wait_cqe_timeout(&ring, &cqe, &patience), 0);
 	*op = io_uring_cqe_get_data(cqe);
 	res = cqe->res;
+	done_flags = cqe->flags;
 	io_uring_cqe_seen(&ring, cqe);
 	return res;
 }
@@ -100,38 +103,107 @@ static bool idle(void)
 	return io_uring_peek_cqe(&ring, &cqe) == -EAGAIN;
 }
 
-/*
- * As many reads as writes at a time; each message comes back once. No more are
- * on their way than there are writes: more than a ring holds would be dropped.
- */
-static void both_ways(void)
-{
-	static struct op reads[DEPTH], writes[DEPTH];
-	static bool seen[MESSAGES];
-	unsigned int i, sent = 0, received = 0, left = DEPTH;
-	struct op *op, *spare[DEPTH];
+/* Numbered messages, and those that came back. */
+static struct {
+	struct op writes[DEPTH], *spare[DEPTH];
+	unsigned int left, sent, received;
+	bool seen[MESSAGES];
+} all;
 
-	for (i = 0; i < DEPTH; i++) {
-		queue(&reads[i], 0);
-		writes[i].write = true;
-		spare[i] = &writes[i];
+static void begin_all(void)
+{
+	for (all.left = 0; all.left < DEPTH; all.left++) {
+		all.writes[all.left].write = true;
+		all.spare[all.left] = &all.writes[all.left];
 	}
-	while (received < MESSAGES) {
-		while (left && sent < MESSAGES && sent - received < DEPTH) {
-			op = spare[--left];
-			op->msg[0] = sent++;
-			queue(op, 0);
-		}
-		IS(done(&op), SIZE);
-		if (op->write) {
-			spare[left++] = op;
-			continue;
-		}
-		IS(op->msg[0] < MESSAGES && !seen[op->msg[0]], 1);
-		seen[op->msg[0]] = true;
-		received++;
+}
+
+/*
+ * Writes what may be on its way. No more is than there are writes: more than a ring
+ * holds would be dropped.
+ */
+static void write_some(void)
+{
+	struct op *op;
+
+	while (all.left && all.sent < MESSAGES && all.sent - all.received < DEPTH) {
+		op = all.spare[--all.left];
+		op->msg[0] = all.sent++;
 		queue(op, 0);
 	}
+}
+
+static void count_received(const uint32_t *msg)
+{
+	IS(*msg < MESSAGES && !all.seen[*msg], 1);
+	all.seen[*msg] = true;
+	all.received++;
+}
+
+/* As many reads as writes at a time; each message comes back once. */
+static void both_ways(void)
+{
+	static struct op reads[DEPTH];
+	struct op *op;
+	unsigned int i;
+
+	begin_all();
+	for (i = 0; i < DEPTH; i++)
+		queue(&reads[i], 0);
+	while (all.received < MESSAGES) {
+		write_some();
+		IS(done(&op), SIZE);
+		if (op->write) {
+			all.spare[all.left++] = op;
+			continue;
+		}
+		count_received(op->msg);
+		queue(op, 0);
+	}
+	IS(workers(), 0);
+}
+
+/* One read for all messages, into whichever buffer is there; it ends with the flow. */
+static void multishot(void)
+{
+	static uint32_t memory[DEPTH][SIZE / sizeof(uint32_t)];
+	static struct op bye = { .write = true };
+	const int mask = io_uring_buf_ring_mask(DEPTH);
+	struct io_uring_buf_ring *buffers;
+	struct io_uring_sqe *sqe;
+	struct op *op;
+	int i, err;
+
+	buffers = io_uring_setup_buf_ring(&ring, DEPTH, 0, 0, &err);
+	IS(!buffers, 0);
+	for (i = 0; i < DEPTH; i++)
+		io_uring_buf_ring_add(buffers, memory[i], SIZE, i, mask, i);
+	io_uring_buf_ring_advance(buffers, DEPTH);
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_read_multishot(sqe, flow, 0, -1, 0);
+	io_uring_sqe_set_data(sqe, NULL);
+	begin_all();
+	while (all.received < MESSAGES) {
+		write_some();
+		IS(done(&op), SIZE);
+		if (op) {
+			all.spare[all.left++] = op;
+			continue;
+		}
+		IS(done_flags & IORING_CQE_F_MORE, IORING_CQE_F_MORE);
+		i = done_flags >> IORING_CQE_BUFFER_SHIFT;
+		count_received(memory[i]);
+		io_uring_buf_ring_add(buffers, memory[i], SIZE, i, mask, 0);
+		io_uring_buf_ring_advance(buffers, 1);
+	}
+	memcpy(bye.msg, "bye", 3);
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_write(sqe, flow, bye.msg, 3, -1);
+	io_uring_sqe_set_data(sqe, &bye);
+	while (done(&op) > 0)
+		IS(op != NULL, true);
+	IS(op == NULL, true);
+	IS(done_flags & IORING_CQE_F_MORE, 0);
 	IS(workers(), 0);
 }
 
@@ -215,6 +287,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "both-ways", both_ways },
+	{ "multishot", multishot },
 	{ "reads-wait", reads_wait },
 	{ "it-ends", it_ends },
 	{ "linked", linked },
