@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../lib")
 from limit import Limit	# noqa: E402 pylint: disable=wrong-import-position
 
-START = 900	# seconds for a start, and for one script: a net, no promise
+START = 7200	# seconds for a start, and for one script: a net, an emulator is slow
 CMDLINE = ("root=/dev/vda rw console=ttyS0 panic=-1 net.ifnames=0 mitigations=off "
            "tsc=nowatchdog no_timer_check rcupdate.rcu_cpu_stall_timeout=60 "
            "systemd.show_status=0 systemd.hostname={host} address={address}/24")
