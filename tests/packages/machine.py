@@ -32,7 +32,7 @@ class Machine:
 
     def __init__(self, boot, folder, host, number):
         self.host, self.log = host, f"{boot.results}/{host}.kernel.log"
-        self.rest = b""
+        self.rest, self.is_busy = b"", True	# until it says a line
         disk, port = f"{folder}/{host}.disk", f"{folder}/{host}.port"
         peer = {"alice": "bob", "bob": "alice"}[host]
         subprocess.run([f"{boot.emulator}/qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
@@ -73,6 +73,7 @@ class Machine:
                     raise EOFError(f"{self.host} has ended")
                 self.rest += data
         line, self.rest = self.rest.split(b"\n", 1)
+        self.is_busy = False
         status, output = line.decode("ascii").split(" ")
         return Answer(int(status), base64.b64decode(output).decode("utf-8").rstrip("\n"))
 
@@ -90,6 +91,7 @@ class Machine:
 
     def send(self, script):
         """Has the machine run a script, whose answer is read with line()."""
+        self.is_busy = True
         self.port.sendall(base64.b64encode(script.encode("utf-8")) + b"\n")
 
     def ask(self, script):
