@@ -231,29 +231,18 @@ int ipcp_provider_link(struct ipcp_net *ipn, u32 id, struct ipcp_probe_link *lin
 }
 
 /*
- * True if messages may use no more of the ring. The rest is for what keeps flows
- * alive: control packets, and messages of the agents.
+ * Add packets to the ring. Messages leave room for what keeps flows alive: control
+ * packets, and messages of the agents. Under RCU. Return 0 or why the packets were
+ * not added.
  */
-static bool is_crowded(struct ipcp_rbuff *rb)
-{
-	bool crowded;
-
-	spin_lock_bh(&rb->queue.lock);
-	crowded = rb->packets >= IPCP_RB_PACKETS / 4 * 3 ||
-		  rb->bytes >= IPCP_RB_BYTES / 4 * 3;
-	spin_unlock_bh(&rb->queue.lock);
-	return crowded;
-}
-
-/* Add packets to the ring. Under RCU. Return 0 or why they were not added. */
 static enum ipcp_drop give(struct ipcp_provider *p, struct sk_buff *skb)
 {
 	unsigned int count = ipcp_segs_count(skb);
 
-	if (ipcp_cb(skb)->type == IPCP_PDU_DATA && is_crowded(&p->n_1_rb))
-		return IPCP_DROP_RING_FULL;
 	ipcp_cb(skb)->pos = 0;
 	ipcp_cb(skb)->left = count;
+	if (ipcp_cb(skb)->type == IPCP_PDU_DATA)
+		return ipcp_rbuff_write_most(&p->n_1_rb, skb, count);
 	return ipcp_rbuff_write(&p->n_1_rb, skb, count);
 }
 

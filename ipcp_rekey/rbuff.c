@@ -23,12 +23,15 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 	ipcp_rbflags_init(&rb->flags, consumer);
 }
 
-/* True if there is room and the user may use it. Locking: queue.lock. */
-static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
-		      unsigned int count)
+/*
+ * True if there is room in a share of the ring, in quarters, and the user may use it.
+ * Locking: queue.lock.
+ */
+static __always_inline bool make_room(struct ipcp_rbuff *rb, unsigned int size,
+				      unsigned int count, unsigned int quarters)
 {
-	if (rb->packets + count > IPCP_RB_PACKETS ||
-	    rb->bytes + size > IPCP_RB_BYTES)
+	if (rb->packets + count > IPCP_RB_PACKETS / 4 * quarters ||
+	    rb->bytes + size > IPCP_RB_BYTES / 4 * quarters)
 		return false;
 	while (unlikely(rb->bytes + size > rb->quota)) {
 		if (!ipcp_user_reserve(rb->user, IPCP_QUEUE_STEP))
@@ -38,6 +41,30 @@ static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 			WRITE_ONCE(rb->grown, true);
 	}
 	return true;
+}
+
+static __always_inline enum ipcp_drop write_share(struct ipcp_rbuff *rb,
+						  struct sk_buff *skb,
+						  unsigned int count,
+						  unsigned int quarters)
+{
+	enum ipcp_drop reason = IPCP_DROP_NONE;
+
+	spin_lock_bh(&rb->queue.lock);
+	if (unlikely(rb->closed)) {
+		reason = IPCP_DROP_CLOSED;
+	} else if (likely(make_room(rb, skb->truesize, count, quarters))) {
+		WRITE_ONCE(rb->packets, rb->packets + count);
+		rb->bytes += skb->truesize;
+		__skb_queue_tail(&rb->queue, skb);
+	} else {
+		reason = IPCP_DROP_RING_FULL;
+	}
+	spin_unlock_bh(&rb->queue.lock);
+
+	if (likely(!reason))
+		ipcp_rbflags_wake(&rb->flags, EPOLLIN | EPOLLRDNORM);
+	return reason;
 }
 
 /**
@@ -52,23 +79,23 @@ static bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 enum ipcp_drop ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
 				unsigned int count)
 {
-	enum ipcp_drop reason = IPCP_DROP_NONE;
+	return write_share(rb, skb, count, 4);
+}
 
-	spin_lock_bh(&rb->queue.lock);
-	if (unlikely(rb->closed)) {
-		reason = IPCP_DROP_CLOSED;
-	} else if (likely(make_room(rb, skb->truesize, count))) {
-		WRITE_ONCE(rb->packets, rb->packets + count);
-		rb->bytes += skb->truesize;
-		__skb_queue_tail(&rb->queue, skb);
-	} else {
-		reason = IPCP_DROP_RING_FULL;
-	}
-	spin_unlock_bh(&rb->queue.lock);
-
-	if (likely(!reason))
-		ipcp_rbflags_wake(&rb->flags, EPOLLIN | EPOLLRDNORM);
-	return reason;
+/**
+ * ipcp_rbuff_write_most() - Add a buffer at the end, and leave a quarter of the
+ * ring free
+ * @rb: ring
+ * @skb: buffer; consumed on success
+ * @count: messages in it
+ *
+ * Context: Any context but hard interrupts.
+ * Return: as ipcp_rbuff_write().
+ */
+enum ipcp_drop ipcp_rbuff_write_most(struct ipcp_rbuff *rb, struct sk_buff *skb,
+				     unsigned int count)
+{
+	return write_share(rb, skb, count, 3);
 }
 
 /**

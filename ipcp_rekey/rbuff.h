@@ -48,6 +48,8 @@ struct ipcp_rbuff {
 void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer);
 enum ipcp_drop ipcp_rbuff_write(struct ipcp_rbuff *rb, struct sk_buff *skb,
 				unsigned int count);
+enum ipcp_drop ipcp_rbuff_write_most(struct ipcp_rbuff *rb, struct sk_buff *skb,
+				     unsigned int count);
 void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count);
 void __ipcp_rbuff_link(struct ipcp_rbuff *rb, struct sk_buff *skb,
 		       unsigned int count);

@@ -24,7 +24,6 @@
 #include "srv.h"
 
 #define RESOLV_CONF	"/etc/resolv.conf"
-#define SERVICE		"_ipcp-rekey._udp."
 #define HOSTS_MAX	8	/* for each name */
 #define ADDRS_MAX	4	/* for each host */
 #define WHY_LEN		128
@@ -360,7 +359,7 @@ static void on_service(void *arg, ares_status_t status, size_t timeouts,
 /* Ask for the SRV records; the addresses follow. */
 static void ask(struct question *q)
 {
-	char service[sizeof(SERVICE) + 255];
+	char service[sizeof(SRV_SERVICE) + 255];
 	ares_dns_record_t *record = NULL;
 	ares_status_t status;
 
@@ -369,7 +368,7 @@ static void ask(struct question *q)
 	memset(q->hosts, 0, sizeof(q->hosts));
 	q->why[0] = '\0';
 	q->pending = 1;
-	snprintf(service, sizeof(service), SERVICE "%s", q->name);
+	snprintf(service, sizeof(service), SRV_SERVICE "%s", q->name);
 	status = ares_dns_record_create(&record, 0, ARES_FLAG_RD,
 					ARES_OPCODE_QUERY, ARES_RCODE_NOERROR);
 	if (!status)

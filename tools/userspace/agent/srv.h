@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is asked for stands before the name. */
+#define SRV_SERVICE	"_ipcp-rekey._udp."
+
 /**
  * struct srv - one SRV record
  * @priority: smaller values come first

@@ -9,9 +9,9 @@
 #include <ares.h>
 
 #include "../agent/config.h"
+#include "../agent/srv.h"
 #include "doctor.h"
 
-#define SERVICE		"_ipcp-rekey._udp."
 #define HOSTS_MAX	8
 #define PATIENCE_MS	5000	/* for the records, and again for the addresses */
 
@@ -113,11 +113,11 @@ static const char *open_channel(const struct doctor *d, ares_channel_t **channel
 static void ask_service(ares_channel_t *channel, const char *name,
 			struct question *q)
 {
-	char service[sizeof(SERVICE) + 255];
+	char service[sizeof(SRV_SERVICE) + 255];
 	ares_dns_record_t *record = NULL;
 	ares_status_t status;
 
-	snprintf(service, sizeof(service), SERVICE "%s", name);
+	snprintf(service, sizeof(service), SRV_SERVICE "%s", name);
 	status = ares_dns_record_create(&record, 0, ARES_FLAG_RD, ARES_OPCODE_QUERY,
 					ARES_RCODE_NOERROR);
 	if (!status)

@@ -173,6 +173,31 @@ int io_accept(int listener)
 }
 
 /**
+ * io_write_all() - write to a file
+ * @fd: the file
+ * @buf: the bytes
+ * @len: length of @buf
+ *
+ * Return: 0, or -1 and errno.
+ */
+int io_write_all(int fd, const void *buf, size_t len)
+{
+	const char *p = buf;
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/**
  * io_send() - send one message
  * @fd: a flow
  * @buf: the message

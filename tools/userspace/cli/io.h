@@ -39,6 +39,7 @@ enum {
 
 #define IO_LATER_NS	(50 * NSEC_PER_MSEC)
 
+int io_write_all(int fd, const void *buf, size_t len);
 int io_send(int fd, const void *buf, size_t len);
 int io_recv(int fd, void *buf, size_t len);
 bool io_ended(int err);

@@ -18,6 +18,7 @@
 #include "../common/cipher.h"
 #include "../oap/oap.h"
 #include "cmd.h"
+#include "io.h"
 
 #define SLACK_MS	100		/* of the clocks, as in Ouroboros */
 #define SECURE_HEAP	(256 * 1024)
@@ -148,22 +149,6 @@ static int read_stdin(uint8_t *buf, size_t room, size_t *len)
 	return EXIT_OK;
 }
 
-static int write_all(int fd, const uint8_t *buf, size_t len)
-{
-	ssize_t n;
-
-	while (len) {
-		n = write(fd, buf, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		buf += n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* Write a file readable only by its owner. On failure the file is removed. */
 static int write_secret(const char *path, const uint8_t *buf, size_t len)
 {
@@ -173,7 +158,7 @@ static int write_secret(const char *path, const uint8_t *buf, size_t len)
 	if (fd < 0)
 		return fail("cannot write %s: %m", path);
 	/* the file may have existed, readable by everybody */
-	bad = fchmod(fd, 0600) || ftruncate(fd, 0) || write_all(fd, buf, len);
+	bad = fchmod(fd, 0600) || ftruncate(fd, 0) || io_write_all(fd, buf, len);
 	bad = close(fd) || bad;
 	if (!bad)
 		return EXIT_OK;
@@ -187,7 +172,7 @@ static int write_message(struct step *s, const char *secret)
 	size_t len;
 	const uint8_t *msg = oap_message(s->run, &len);
 
-	if (!write_all(STDOUT_FILENO, msg, len))
+	if (!io_write_all(STDOUT_FILENO, msg, len))
 		return EXIT_OK;
 	note("cannot write to stdout: %m");
 	unlink(secret);

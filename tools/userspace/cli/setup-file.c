@@ -19,6 +19,7 @@
 
 #include <openssl/crypto.h>
 
+#include "io.h"
 #include "setup.h"
 
 #define DIR_MAX		600	/* the agent's library has no room for more */
@@ -205,29 +206,13 @@ static char *temp_beside(const char *path)
 	return temp;
 }
 
-static int write_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len) {
-		n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		p += n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* The owner comes before the mode, which may let others read. */
 static int fill(int fd, BIO *data, mode_t mode, uid_t uid, gid_t gid)
 {
 	char *p;
 	long len = BIO_get_mem_data(data, &p);
 
-	if (write_all(fd, p, len))
+	if (io_write_all(fd, p, len))
 		return -1;
 	if (geteuid() == 0 && fchown(fd, uid, gid))
 		return -1;
