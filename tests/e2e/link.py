@@ -17,7 +17,7 @@ from interface import (
     CONNECT, EPOCH, FLOW, INNER, INNER6, LISTEN, OUTER, REKEYED, RX_LEFT, STATE, TX_LEFT,
     carrier, configure, ip, links, lost, make, mtu, number, reachable, shown, there)
 from ipcp import (
-    A, NET, Netlink, case, enter, fails, note, run, same, unloaded, until)
+    A, NET, Late, Netlink, case, drops, enter, fails, note, run, same, unloaded, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 REMOVALS = int(sys.argv[1])
@@ -164,6 +164,13 @@ def count_packets():
     return counts
 
 
+def counted():
+    """All that counts packets, at both hosts."""
+    return {host: ([packets(host, dev) for dev in ("flow0", "veth")],
+                   {key: count for key, count in drops(host).items() if count})
+            for host in INNER}
+
+
 @case("large TCP packets cross whole, also where their keys change; each packet is counted")
 def large():
     with links(packets_per_leaf=PER_LEAF, **PATIENT) as agents:
@@ -176,7 +183,8 @@ def large():
             transfer.whole()
         missing = [sent - received for sent, received in before]
         until(lambda: all(sent - received <= count for (sent, received), count
-                          in zip(count_packets(), missing)), "what was sent was received")
+                          in zip(count_packets(), missing)),
+              Late(lambda: f"what was sent was received: {before}, then {counted()}"))
         same(lost(), {})
         same([packets(host, "flow0")[2] for host in INNER], failed)
         sent, crossed = (count_packets()[0][0] - before[0][0],
