@@ -24,6 +24,9 @@ REMOVALS = int(sys.argv[1])
 REKEYS = 10
 BYTES = 4 << 20		# of a TCP connection
 PER_LEAF = 1024		# packets
+# Bytes on their way: far fewer packets than the interface queues (1,024), and no
+# more than may wait for a leaf (64), whichever processor is held up. Half of a window.
+WINDOW = 32 << 10
 OVERHEAD = 20 + 8 + 28	# IPv4, UDP, ours
 PATIENT = {"grace": 600000}
 
@@ -39,6 +42,7 @@ class Transfer:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         enter("bob")
         self.server = socket.create_server((address, 0), family=family)
+        self.server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
         enter("alice")
         self.client = socket.create_connection(self.server.getsockname()[:2],
                                                timeout=NET)
