@@ -8,12 +8,14 @@ import errno
 import gc
 import os
 import signal
+import threading
 import time
 import warnings
 
 import ipcp_rekey
 from ipcp import DEADLINE, case, cut, enter, flows, rekey, run, same, until
-from ipcp_rekey import AsyncListener, Flow, Flags, Listener, Message, Qos, State
+from ipcp_rekey import (
+    AsyncListener, Flow, Flags, Listener, Message, Provider, Qos, State)
 
 SHORT = 0.05		# seconds until a time limit that is to pass
 TIMEOUT = 20 * DEADLINE	# a net for what hangs
@@ -441,6 +443,81 @@ async def async_no_flow():
     with raises(ipcp_rekey.NoAgentError, errno.ENOTCONN, "no agent"):
         await AsyncListener.listen("demo")
     enter("alice")
+
+
+# --- providers
+
+class Way:
+    """Brings the packets of flows to "far" from one host to the other."""
+
+    def __init__(self):
+        self.moved = 0
+        self.stack = contextlib.ExitStack()
+        self.tasks = []
+
+    async def __aenter__(self):
+        ends = []
+        for host in "alice", "bob":
+            enter(host)
+            ends.append(self.stack.enter_context(await Provider.open("far")))
+        self.tasks = [asyncio.create_task(self.bring(*way)) for way in (ends, ends[::-1])]
+        return self
+
+    async def bring(self, source, target):
+        """All packets, the one way."""
+        while True:
+            packets = [packet.data for packet in await source.read_many()]
+            self.moved += len(packets)
+            while packets:
+                packets = packets[await target.write_many(packets):]
+
+    async def __aexit__(self, *_):
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.stack.close()
+
+
+@async_case("asyncio: flows go the way of the providers of their name, and end with it")
+async def async_provider():
+    async with Way() as way:
+        enter("bob")
+        with await AsyncListener.listen("far") as listener:
+            enter("alice")
+            one, other = await Flow.open("far"), await listener.accept()
+        for n in range(200):
+            await one.write(b"%d" % n)
+            same(await other.read(), b"%d" % n)
+        await other.write(b"back")
+        same(await one.read(), b"back")
+        same((other.peer_name, other.authenticated), ("client.far", True))
+        assert way.moved > 200, way.moved
+    with one, other:
+        for end in one, other:
+            with raises(ipcp_rekey.FlowDownError, errno.ESHUTDOWN):
+                await end.read()
+
+
+@case("a blocking provider: what agents say comes; a size that cannot be is refused")
+def provider():
+    def ask():
+        enter("alice")
+        with contextlib.suppress(OSError), Flow.connect("far", timeout=SHORT):
+            pass
+    enter("alice")
+    for mtu in 1199, 65508:
+        try:
+            Provider.provide("far", mtu)
+        except ValueError as err:
+            assert "1200 to 65507" in str(err), err
+        else:
+            raise AssertionError(f"packets of {mtu} bytes")
+    with Provider.provide("far", 1200) as mine:
+        thread = threading.Thread(target=ask)
+        thread.start()
+        # version 1, a message between agents in the clear
+        same(mine.recv()[0], 0x13)
+        thread.join()
 
 
 @case("no flow is left")

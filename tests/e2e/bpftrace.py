@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""The programs for bpftrace in ipcp_rekey(7), each as it is written there, over the
+same traffic: this file again, with the argument "load"."""
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+
+from ipcp import (
+    ADDR, DROPS, NET, PORT, SET_PPL, case, close, enter, pair, rekey, run, same, settled, until,
+    warnings)
+
+BEFORE = warnings()
+PAGE = "/src/Documentation/man/ipcp_rekey.7"
+LEAF = 64		# packets
+MESSAGES = 200		# more than three leaves
+SIZE = 1000
+STRAYS = 7
+LOADED = "all were sent and received"
+
+
+def load():
+    """An epoch with small leaves, messages in it, and packets of no flow."""
+    ends = one, other = pair("demo")
+    settled(*ends)
+    for end in ends:
+        end.set(SET_PPL, ppl=LEAF)
+    epoch = one.info().epoch
+    rekey("alice", one.info().id)
+    until(lambda: one.info().epoch == epoch + 1, "there are new keys")
+    settled(*ends)
+    for _ in range(MESSAGES):
+        one.write(bytes(SIZE))
+        same(len(other.receive()), SIZE)
+    enter("alice")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(STRAYS):
+            sock.sendto(b"\x11" + bytes(63), (ADDR["bob"], PORT))
+    close(*ends)
+    print(LOADED)
+
+
+def programs():
+    """Each of the page: its sentence, and its words for a shell."""
+    with open(PAGE, encoding="utf-8") as f:
+        part = f.read().split(".Ss With bpftrace\n")[1].split("\n.Sh ")[0]
+    before, *blocks = part.split("\n.Bd -literal -offset 2n\n")
+    for block in blocks:
+        text, after = block.split("\n.Ed")
+        yield before.split(".Pp\n")[-1].replace("\n", " "), text.replace(r"\e", "\\")
+        before = after
+
+
+PROGRAMS = dict(programs())
+
+
+def says(words):
+    """What the program of the page says that has these words."""
+    text, = (text for sentence, text in PROGRAMS.items() if words in sentence)
+    name, option, program = shlex.split(text)
+    done = subprocess.run([name, option, program, "-c", f"{sys.executable} {__file__} load"],
+                          check=False, timeout=4 * NET, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    same((done.returncode, LOADED in done.stdout), (0, True), done.stdout)
+    return done.stdout
+
+
+def numbers(pattern, text):
+    """What the groups of each match are."""
+    return [tuple(map(int, found)) for found in re.findall(pattern, text)]
+
+
+@case("bytes of each flow, every second")
+def sent_bytes():
+    found = numbers(r"@bytes\[(\d+)\]: (\d+)", says("Bytes that each flow sends"))
+    assert sum(count for _, count in found) >= MESSAGES * SIZE, found
+
+
+@case("packets of each command")
+def commands():
+    found = dict(re.findall(r"@packets\[(.+)\]: (\d+)", says("by the command")))
+    assert int(found["python3"]) >= MESSAGES, found
+
+
+@case("how long messages are")
+def lengths():
+    found = numbers(r"\[(\d+), (\d+)\)\s+(\d+) \|", says("Lengths of what arrives"))
+    same([count for low, high, count in found if low <= SIZE < high],
+         [MESSAGES], found)
+
+
+@case("dropped packets, by flow and reason")
+def dropped():
+    found = numbers(r"@dropped\[(\d+), (\d+)\]: (\d+)", says("Dropped packets"))
+    assert (0, DROPS["eid"], STRAYS) in found, found
+
+
+@case("each leaf key that is used")
+def leaves():
+    found = numbers(r"\d\d:\d\d:\d\d flow (\d+) epoch (\d+) dir (\d+) leaf (\d+)\n",
+                    says("leaf key"))
+    of_messages = [leaf for _, epoch, way, leaf in found if (epoch, way) == (1, 0)]
+    assert {1, 2, 3} <= set(of_messages), found
+
+
+@case("the time from a seed to its use")
+def promotion():
+    text = says("Microseconds")
+    # the first keys of a flow, and those of the re-key, at both ends
+    assert sum(count for *_, count in numbers(
+        r"\[([0-9]+)[KM]?, ([0-9]+)[KM]?\)\s+(\d+) \|", text)) >= 2, text
+
+
+@case("each program of the page is one of these; the kernel did not warn")
+def rest():
+    same(len(PROGRAMS), 6)
+    same(warnings(), BEFORE)
+
+
+if sys.argv[1:] == ["load"]:
+    load()
+else:
+    run()
