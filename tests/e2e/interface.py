@@ -4,6 +4,7 @@
 bring seeds (keys.py)."""
 
 import contextlib
+import json
 import os
 import socket
 import struct
@@ -16,6 +17,9 @@ from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 INNER = {"alice": "10.99.0.1", "bob": "10.99.0.2"}
 INNER6 = {"alice": "fd99::1", "bob": "fd99::2"}
 OUTER = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
+# Bytes on their way: far fewer packets than the interface queues (1,024), and no
+# more than may wait for a leaf (64), whichever processor is held up. Half of a window.
+WINDOW = 32 << 10
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18
 IFLA_LINKINFO, INFO_KIND, INFO_DATA, INFO_XSTATS = 18, 1, 2, 3
@@ -85,6 +89,14 @@ def number(host, what):
     return int.from_bytes(shown(host)[0].get(what, b""), sys.byteorder)
 
 
+def packets(host, dev):
+    """Received and sent there, and those of either that failed or were dropped."""
+    rx, tx = (json.loads(ip(host, "-j", "-s", "link", "show", dev))[0]["stats64"][way]
+              for way in ("rx", "tx"))
+    return rx["packets"], tx["packets"], [way[what] for way in (rx, tx)
+                                          for what in ("errors", "dropped")]
+
+
 def carrier(host, dev="flow0"):
     """Has it one?"""
     return "LOWER_UP" in ip(host, "link", "show", dev)
@@ -143,3 +155,21 @@ def reachable(host="alice"):
     for address in INNER["bob"], INNER6["bob"]:
         same(there(host, "ping", "-c", "2", "-W", "60", "-i", "0.2", address), 0,
              address)
+
+
+def rekey(agents):
+    """A new seed at both ends, confirmed by both."""
+    ends = (agents.bob, number("bob", FLOW)), (agents.alice, number("alice", FLOW))
+
+    def confirmed():
+        for agent, flow in ends:
+            until(lambda agent=agent, flow=flow:
+                  any(agent.do("FLOW_GET", "FLOW", id=flow)[A["FLOW_DONE"]]),
+                  "the newest epoch is confirmed")
+    confirmed()
+    epoch, exchange = agents.claim(ends[1][1])
+    seed = os.urandom(32)
+    for agent, flow in ends:
+        agents.deliver(agent, flow, epoch, exchange, seed)
+    confirmed()
+    return epoch

@@ -9,81 +9,18 @@ import ctypes
 import errno
 import os
 import struct
-import subprocess
 import sys
 
+from echo import WINDOW, begin, connect, end, module, more, param, probe, serve, text
 from ipcp import (
-    A, ALLOCATED, NET, SEND, Netlink, case, drops, enter, fails, note, run,
-    same, unloaded, until)
+    A, ALLOCATED, SEND, Netlink, case, drops, fails, note, run, same, unloaded, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 CYCLES = int(sys.argv[1])
 UP, DOWN, KEYLESS = 1, 2, 8
-PARAMS = "/sys/module/ipcp_flow_echo/parameters"
-WINDOW = 16
 REKEYS = 20
 PER_LEAF = 64		# keys are derived all the time, and used up at once
 PATIENT = {"grace": 600000}	# the kernel takes no seed for who does not
-
-
-# --- the module
-
-def module(command, *args):
-    """Exit status of modprobe or rmmod."""
-    return subprocess.run([command, *args], timeout=NET, check=False,
-                          stderr=subprocess.DEVNULL).returncode
-
-
-def param(name, value, host="alice"):
-    """Sets a parameter, in the namespace of a host."""
-    enter(host)
-    fd = os.open(f"{PARAMS}/{name}", os.O_WRONLY)
-    try:
-        os.write(fd, str(value).encode() + b"\n")
-    finally:
-        os.close(fd)
-
-
-def text(name):
-    """What a parameter shows."""
-    with open(f"{PARAMS}/{name}", encoding="ascii") as f:
-        return f.read().split()
-
-
-def probe(key):
-    """A number of the probe's."""
-    words = text("probe")
-    return int(words[words.index(key) + 1])
-
-
-def begin():
-    """Loads the module, with nothing under way, whatever a case before left."""
-    module("rmmod", "ipcp_flow_echo")
-    same(module("modprobe", "ipcp_flow_echo", f"window={WINDOW}"), 0)
-
-
-def end():
-    """Unloads it, whatever it does."""
-    same(module("rmmod", "ipcp_flow_echo"), 0)
-
-
-# --- flows of it
-
-def serve(agents, name, error=0):
-    """Bob's kernel serves a name."""
-    param("serve", name, "bob")
-    asked = agents.bob.upcall(UPCALL_LISTEN)
-    agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=error)
-
-
-def connect(agents, name, **params):
-    """Alice's kernel has a flow to it, on which messages go. Its number."""
-    param("drain", "N")
-    param("probe", name)
-    asked = agents.alice.upcall(UPCALL_ALLOC)
-    agents.answer(name, asked, **params)
-    until(lambda: probe("received") > 2 * WINDOW, "messages go")
-    return number_of(agents.alice)
 
 
 def number_of(agent):
@@ -115,12 +52,6 @@ def drained():
     except AssertionError:
         note(f"{' '.join(text('probe'))}; dropped: {lost()}")
         raise
-
-
-def more(count=4 * WINDOW):
-    """Waits until so many more messages were answered."""
-    before = probe("received")
-    until(lambda: probe("received") >= before + count, f"{count} more messages")
 
 
 def rekey(agents, number, other, program=None):

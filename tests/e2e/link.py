@@ -15,7 +15,8 @@ import threading
 
 from interface import (
     CONNECT, EPOCH, FLOW, INNER, INNER6, LISTEN, OUTER, REKEYED, RX_LEFT, STATE, TX_LEFT,
-    carrier, configure, ip, links, lost, make, mtu, number, reachable, shown, there)
+    WINDOW, carrier, configure, ip, links, lost, make, mtu, number, packets, reachable,
+    rekey, shown, there)
 from ipcp import (
     A, NET, Late, Netlink, case, drops, enter, fails, note, run, same, unloaded, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
@@ -24,9 +25,6 @@ REMOVALS = int(sys.argv[1])
 REKEYS = 10
 BYTES = 4 << 20		# of a TCP connection
 PER_LEAF = 1024		# packets
-# Bytes on their way: far fewer packets than the interface queues (1,024), and no
-# more than may wait for a leaf (64), whichever processor is held up. Half of a window.
-WINDOW = 32 << 10
 OVERHEAD = 20 + 8 + 28	# IPv4, UDP, ours
 PATIENT = {"grace": 600000}
 
@@ -89,24 +87,6 @@ class Transfer:
         self.end()
 
 
-def rekey(agents):
-    """A new seed at both ends, confirmed by both."""
-    ends = (agents.bob, number("bob", FLOW)), (agents.alice, number("alice", FLOW))
-
-    def confirmed():
-        for agent, flow in ends:
-            until(lambda agent=agent, flow=flow:
-                  any(agent.do("FLOW_GET", "FLOW", id=flow)[A["FLOW_DONE"]]),
-                  "the newest epoch is confirmed")
-    confirmed()
-    epoch, exchange = agents.claim(ends[1][1])
-    seed = os.urandom(32)
-    for agent, flow in ends:
-        agents.deliver(agent, flow, epoch, exchange, seed)
-    confirmed()
-    return epoch
-
-
 @case("an interface is made, shown and removed by ip; it has no carrier without a flow")
 def made():
     make("alice")
@@ -148,14 +128,6 @@ def rekeys():
             transfer.whole()
         same((number("alice", REKEYED), number("bob", EPOCH)), (REKEYS, REKEYS))
         same(lost(), {})
-
-
-def packets(host, dev):
-    """Received and sent there, and those of either that failed or were dropped."""
-    rx, tx = (json.loads(ip(host, "-j", "-s", "link", "show", dev))[0]["stats64"][way]
-              for way in ("rx", "tx"))
-    return rx["packets"], tx["packets"], [way[what] for way in (rx, tx)
-                                          for what in ("errors", "dropped")]
 
 
 def count_packets():

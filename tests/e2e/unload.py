@@ -5,35 +5,14 @@ NUMBER of cycles. Agents that only bring a seed (keys.py) make it quick."""
 
 import errno
 import os
-import subprocess
 import sys
 
 from ipcp import (
-    A, NET, Endpoint, Netlink, case, fails, note, run, same, talk, unloaded, until,
-    warnings)
+    A, Endpoint, Netlink, case, fails, note, run, same, talk, unloaded, until, warnings)
 from keys import Agents
+from modules import loaded, modprobe, removed, traces
 
 CYCLES = int(sys.argv[1])
-
-
-def modprobe(*args):
-    """Its exit status and words."""
-    done = subprocess.run(["modprobe", *args, "ipcp_rekey"], text=True,
-                          stderr=subprocess.PIPE, timeout=NET, check=False)
-    return done.returncode, done.stderr.strip()
-
-
-def loaded():
-    """Is the module there?"""
-    return os.path.isdir("/sys/module/ipcp_rekey")
-
-
-def removed():
-    """As unloaded(), with the ciphers."""
-    status, words = modprobe("-r")
-    if status:
-        assert "in use" in words, words
-    return status == 0
 
 
 def refused():
@@ -78,7 +57,7 @@ def clean():
     # what is on its way in the stack may hold it for a moment, and nothing else
     until(removed, "the module goes")
     assert not loaded()
-    assert not os.path.exists("/dev/ipcp_rekey")
+    same(traces(), [])
 
 
 @case("an agent that is left does not hold it, and finds itself without")
@@ -114,9 +93,7 @@ def cycles():
 
 @case("nothing of it is left, and the kernel did not warn")
 def no_traces():
-    with open("/proc/slabinfo", encoding="ascii") as slabs:
-        assert "ipcp" not in slabs.read()
-    same(os.path.exists("/sys/kernel/tracing/events/ipcp_rekey"), False)
+    same(traces(), [])
     same(warnings()[begin:], [])
     note(f"{CYCLES} cycles")
 
