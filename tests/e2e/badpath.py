@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""A bad path between alice and bob, where every packet is counted on its way.
+
+It takes the place of the veth between them: each host has one to a third namespace,
+"path", that passes on what comes. Where packets leave a host, netem loses some of
+them. Where they leave the path, another netem delays all, copies some, and lets some
+overtake others. With the loss before the copies, no copy is lost: what the first lets
+through is what arrives, and all that the second adds are copies.
+
+Netem loses and copies buffers, and a buffer may hold several packets of a flow: veth
+does not cut them apart. So its count of drops, which is of buffers, cannot be held
+against packets. The actions of tc, and what netem has sent, count the packets in each
+buffer: the difference before and after netem is what it lost, exactly.
+"""
+
+import collections
+import contextlib
+import json
+import subprocess
+import sys
+
+from interface import OUTER, ip, packets, there
+from ipcp import A, Netlink, attrs, drops, same, tc
+
+PEER = {"alice": "bob", "bob": "alice"}
+LIMIT = "limit", "100000"		# packets: more than can be on their way
+LOSES = "loss", "1%"
+WORSENS = "delay", "5ms", "reorder", "5%", "duplicate", "2%"
+# Numbers of the actions that count: messages of the flow, its other packets, the rest
+DATA, OTHER, REST = 1, 2, 3
+UDP = "protocol", "ip", "u32", "match", "ip", "protocol", "17", "0xff"
+MATCHES = {DATA: ("prio", "1", *UDP, "match", "u8", "0x11", "0xff", "at", "28"),
+           OTHER: ("prio", "2", *UDP),
+           REST: ("prio", "3", "protocol", "all", "matchall")}
+
+# What was counted one way, in the order of the way; "all" has all packets, the others
+# those that are messages
+Way = collections.namedtuple("Way", """interface_sent flow_sent left left_all passed_all
+    came_all came crossed_all went_all replays flow_got interface_got""")
+
+
+def one_queue(host, dev):
+    """What was sent first arrives first, whichever processor was held up; and the
+    device has no IPv6, so nothing is sent that nobody asked for."""
+    same(there(host, "sh", "-c", f"echo 1 >/sys/class/net/{dev}/queues/rx-0/rps_cpus && "
+               f"echo 1 >/proc/sys/net/ipv6/conf/{dev}/disable_ipv6"), 0)
+
+
+def connect(host):
+    """The host and the path have a way to each other."""
+    dev = f"to_{host}"
+    ip("path", "link", "add", dev, "type", "veth", "peer", "name", "veth", "netns", host)
+    one_queue("path", dev)
+    one_queue(host, "veth")
+    ip(host, "addr", "add", f"{OUTER[host]}/24", "dev", "veth")
+    ip(host, "link", "set", "veth", "up")
+    ip("path", "link", "set", dev, "up")
+
+
+def mac(host):
+    """The address of its device."""
+    return json.loads(ip(host, "-j", "link", "show", "veth"))[0]["address"]
+
+
+def count_leaving(host):
+    """All that leaves it is counted before netem has it."""
+    tc(host, "qdisc", "add", "dev", "veth", "clsact")
+    for number, match in MATCHES.items():
+        tc(host, "filter", "add", "dev", "veth", "egress", *match,
+           "action", "gact", "pass", "index", str(number))
+    tc(host, "qdisc", "add", "dev", "veth", "root", "netem", *LIMIT)
+
+
+def pass_on(host):
+    """All that the path gets of a host is counted, and passed on to its peer, if it
+    is of a flow."""
+    other, base = f"to_{PEER[host]}", 10 * (host == "bob")
+    tc("path", "qdisc", "add", "dev", f"to_{host}", "clsact")
+    for number, match in MATCHES.items():
+        index = "index", str(base + number)
+        action = ("gact", "drop", *index) if number == REST else \
+            ("mirred", "egress", "redirect", *index, "dev", other)
+        tc("path", "filter", "add", "dev", f"to_{host}", "ingress", *match,
+           "action", *action)
+    tc("path", "qdisc", "add", "dev", other, "root", "netem", *LIMIT)
+
+
+def make():
+    """The path, which is good until it is to be bad."""
+    subprocess.run(["ip", "netns", "add", "path"], check=True)
+    ip("alice", "link", "del", "veth")
+    for host in PEER:
+        connect(host)
+    for host, peer in PEER.items():
+        ip(host, "neigh", "add", OUTER[peer], "lladdr", mac(peer), "dev", "veth",
+           "nud", "permanent")
+    for host in PEER:
+        count_leaving(host)
+        pass_on(host)
+
+
+def spoil(seed):
+    """The path is bad from here on, with the same dice for the same seed."""
+    for host in PEER:
+        tc(host, "qdisc", "change", "dev", "veth", "root", "netem", *LIMIT, *LOSES,
+           "seed", seed)
+        tc("path", "qdisc", "change", "dev", f"to_{host}", "root", "netem", *LIMIT,
+           *WORSENS, "seed", seed)
+
+
+def actions(host, kind):
+    """Packets that each action of a kind has seen, by its number."""
+    listed = json.loads(tc(host, "-s", "-j", "actions", "list", "action", kind))
+    return {action["index"]: action["stats"]["packets"]
+            for part in listed for action in part.get("actions", [])}
+
+
+def netem(host, dev):
+    """Packets that it has sent there, and buffers that it lost."""
+    found, = (qdisc for qdisc in json.loads(tc(host, "-s", "-j", "qdisc", "show", "dev", dev))
+              if qdisc["kind"] == "netem")
+    return found["packets"], found["drops"]
+
+
+def flow_packets(host):
+    """Messages that the one flow there has sent, and that were received of it."""
+    with contextlib.closing(Netlink(host)) as asking:
+        found, = asking.dump("FLOW_GET")
+    stats = attrs(found[A["FLOW_STATS"]])
+    return [int.from_bytes(stats[A[f"STATS_{way}_PACKETS"]], sys.byteorder)
+            for way in ("TX", "RX")]
+
+
+def count(host):
+    """What was counted from this host to its peer."""
+    peer, base = PEER[host], 10 * (host == "bob")
+    left, crossed, rest = (actions(*at) for at in (
+        (host, "gact"), ("path", "mirred"), ("path", "gact")))
+    crossed_all = crossed[base + DATA] + crossed[base + OTHER]
+    return Way(
+        interface_sent=packets(host, "flow0")[1], flow_sent=flow_packets(host)[0],
+        left=left[DATA], left_all=sum(left.values()), passed_all=netem(host, "veth")[0],
+        came_all=crossed_all + rest[base + REST], came=crossed[base + DATA],
+        crossed_all=crossed_all, went_all=netem("path", f"to_{peer}")[0],
+        replays=drops(peer)["flows", "replay"], flow_got=flow_packets(peer)[1],
+        interface_got=packets(peer, "flow0")[0])
+
+
+def lost(way):
+    """Packets that netem lost."""
+    return way.left_all - way.passed_all
+
+
+def copies(way):
+    """Packets that netem added."""
+    return way.went_all - way.crossed_all
+
+
+def unexplained(way):
+    """Where the numbers of two places differ that are to be the same, once nothing is
+    on its way: nothing but netem loses or adds a packet, each message that crosses is
+    received once, and each copy is dropped as one."""
+    return {what: pair for what, pair in {
+        "sent by the interface, and by its flow": (way.interface_sent, way.flow_sent),
+        "sent by the flow, and at the device": (way.flow_sent, way.left),
+        "let through by netem, and at the path": (way.passed_all, way.came_all),
+        "messages at the path, and of the peer's flow": (way.came, way.flow_got),
+        "received by the flow, and by the interface": (way.flow_got, way.interface_got),
+        "copies, and what was dropped as one": (copies(way), way.replays),
+    }.items() if pair[0] != pair[1]}

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 The ipcp_rekey contributors
+"""Re-keys of the flow of an interface, that has TCP and UDP on a bad path meanwhile.
+Usage: link_rekeys.py NUMBER
+
+The soak is the same, with more of them, takes its time, and looks at the memory.
+"""
+
+import contextlib
+import os
+import sys
+import time
+
+import badpath
+from interface import EPOCH, INNER, INNER6, REKEYED, links, mtu, number, packets, rekey
+from ipcp import DEADLINE, Late, case, drops, note, run, same, until, warnings
+from streams import Datagrams, Stream
+
+WANTED = int(sys.argv[1])
+SEED = os.environ.get("TEST_SEED", "1")	# of netem: the same each time, but in soaks
+MTU = 1500 - 20 - 8 - 28	# IPv4, UDP, ours
+# No key goes by time: a packet that is late because the machine was held up has its.
+PATIENT = {"grace": 600000, "linger": 600000}
+before = warnings()
+each = []		# called after each re-key, with its number
+figures = {}		# what was measured
+pause = 0.0		# pylint: disable=invalid-name
+
+
+class State:
+    """What the cases have in common: an interface at each host, and its load."""
+
+    def __init__(self):
+        self.stack = contextlib.ExitStack()
+        self.agents = None
+        self.streams, self.datagrams = [], []
+
+    def loads(self):
+        """All of them."""
+        return self.streams + self.datagrams
+
+    def check(self):
+        """All is right so far."""
+        for load in self.loads():
+            load.check()
+
+    def moves(self):
+        """Waits until more came of each."""
+        got = [load.got for load in self.loads()]
+
+        def moved():
+            self.check()
+            return all(load.got > old for load, old in zip(self.loads(), got))
+        until(moved, Late(lambda: f"all go on: {got}, then "
+                          f"{[load.got for load in self.loads()]}"), 4 * DEADLINE)
+
+
+s = State()
+
+
+def losses():
+    """Packets that were dropped, but for copies."""
+    return {(host, *key): n for host in INNER for key, n in drops(host).items()
+            if n and key != ("flows", "replay")}
+
+
+@case("an interface at each host, on a path that loses, copies and reorders packets")
+def begin():
+    badpath.make()
+    s.agents = s.stack.enter_context(links(**PATIENT))
+    until(lambda: [mtu(host) for host in INNER] == [MTU] * 2, "the path is known")
+    s.streams += [Stream("alice", "bob", INNER["bob"]),
+                  Stream("bob", "alice", INNER6["alice"])]
+    s.datagrams += [Datagrams("alice", "bob"), Datagrams("bob", "alice")]
+    badpath.spoil(SEED)
+    for load in s.loads():
+        for thread in load.threads:
+            thread.start()
+    s.moves()
+    note(f"seed of netem: {SEED}")
+
+
+@case(f"{WANTED} re-keys: the same TCP connections go on, all bytes are right")
+def rekeys():
+    start = time.monotonic()
+    for count in range(1, WANTED + 1):
+        same(rekey(s.agents), count % 256)
+        s.moves()
+        time.sleep(pause)
+        for look in each:
+            look(count)
+    took = time.monotonic() - start
+    figures.update(seconds=took, ms=took / WANTED * 1000)
+    note("{ms:.0f} ms a re-key".format(**figures))
+    same([(number(host, REKEYED), number(host, EPOCH)) for host in INNER],
+         [(WANTED, WANTED % 256)] * 2)
+
+
+@case("the path was bad all the time: packets were lost, copied and overtaken")
+def bad():
+    def seen():
+        ways = [badpath.count(host) for host in INNER]
+        s.check()
+        return all(load.overtaken for load in s.datagrams) and \
+            all(badpath.lost(way) and badpath.copies(way) for way in ways)
+    until(seen, "each of it was seen")
+
+
+@case("TCP ends with all bytes")
+def ends():
+    for load in s.loads():
+        load.finish()
+    figures["bytes of TCP"] = sum(load.got for load in s.streams)
+    note(f"bytes of TCP: {[load.got for load in s.streams]}")
+
+
+@case("each packet is accounted for: received once, lost by netem, or a copy of netem's")
+def accounted():
+    ways = {}
+
+    def at_rest():
+        ways.update((host, badpath.count(host)) for host in INNER)
+        return not any(map(badpath.unexplained, ways.values()))
+    until(at_rest, Late(lambda: {host: badpath.unexplained(way)
+                                 for host, way in ways.items()}))
+    for load, (host, way) in zip(s.datagrams, ways.items()):
+        gone = way.left - way.came
+        until(lambda load=load, gone=gone: load.missing() <= gone,
+              Late(lambda load=load, gone=gone: f"{load.missing()} datagrams are missing, "
+                   f"{gone} messages were lost"))
+        load.close()
+        load.check()
+        same(set(load.seen) - {0, 1}, set(), "times that a datagram came")
+        note(f"{host} sent {way.flow_sent} messages: {way.flow_got} came; netem lost "
+             f"{badpath.lost(way)} packets and made {badpath.copies(way)} copies; "
+             f"{load.sent} datagrams, {load.missing()} missing, {load.overtaken} overtaken")
+        figures[f"messages from {host}"] = way.flow_sent
+        figures[f"messages from {host} that netem lost"] = gone
+        figures[f"copies of packets from {host}"] = badpath.copies(way)
+
+
+@case("nothing was dropped for another reason, and the kernel did not warn")
+def quiet():
+    same(losses(), {})
+    same([packets(host, "flow0")[2][1::2] for host in INNER], [[0, 0]] * 2,
+         "dropped by the interfaces, received and sent")
+    s.stack.close()
+    same(warnings()[len(before):], [])
+
+
+if __name__ == "__main__":
+    run()
