@@ -9,8 +9,8 @@ overtake others. With the loss before the copies, no copy is lost: what the firs
 through is what arrives, and all that the second adds are copies.
 
 Netem loses and copies buffers, and a buffer may hold several packets of a flow: veth
-does not cut them apart. So its count of drops, which is of buffers, cannot be held
-against packets. The actions of tc, and what netem has sent, count the packets in each
+does not cut them apart. Its count of drops is of buffers, and so only the least of
+what it lost. The actions of tc, and what netem has sent, count the packets in each
 buffer: the difference before and after netem is what it lost, exactly.
 """
 
@@ -34,10 +34,10 @@ MATCHES = {DATA: ("prio", "1", *UDP, "match", "u8", "0x11", "0xff", "at", "28"),
            OTHER: ("prio", "2", *UDP),
            REST: ("prio", "3", "protocol", "all", "matchall")}
 
-# What was counted one way, in the order of the way; "all" has all packets, the others
-# those that are messages
-Way = collections.namedtuple("Way", """interface_sent flow_sent left left_all passed_all
-    came_all came crossed_all went_all replays flow_got interface_got""")
+# What was counted one way, in the order of the way: messages, or all packets, but
+# for what each netem has dropped, which is buffers
+Way = collections.namedtuple("Way", """interface_sent flow_sent left left_all dropped
+    passed_all came_all came crossed_all went_all spilt replays flow_got interface_got""")
 
 
 def one_queue(host, dev):
@@ -138,11 +138,13 @@ def count(host):
     left, crossed, rest = (actions(*at) for at in (
         (host, "gact"), ("path", "mirred"), ("path", "gact")))
     crossed_all = crossed[base + DATA] + crossed[base + OTHER]
+    passed_all, dropped = netem(host, "veth")
+    went_all, spilt = netem("path", f"to_{peer}")
     return Way(
         interface_sent=packets(host, "flow0")[1], flow_sent=flow_packets(host)[0],
-        left=left[DATA], left_all=sum(left.values()), passed_all=netem(host, "veth")[0],
-        came_all=crossed_all + rest[base + REST], came=crossed[base + DATA],
-        crossed_all=crossed_all, went_all=netem("path", f"to_{peer}")[0],
+        left=left[DATA], left_all=sum(left.values()), dropped=dropped,
+        passed_all=passed_all, came_all=crossed_all + rest[base + REST],
+        came=crossed[base + DATA], crossed_all=crossed_all, went_all=went_all, spilt=spilt,
         replays=drops(peer)["flows", "replay"], flow_got=flow_packets(peer)[1],
         interface_got=packets(peer, "flow0")[0])
 
@@ -168,4 +170,5 @@ def unexplained(way):
         "messages at the path, and of the peer's flow": (way.came, way.flow_got),
         "received by the flow, and by the interface": (way.flow_got, way.interface_got),
         "copies, and what was dropped as one": (copies(way), way.replays),
+        "dropped where copies are made, and none": (way.spilt, 0),
     }.items() if pair[0] != pair[1]}

@@ -102,7 +102,7 @@ def bad():
         ways = [badpath.count(host) for host in INNER]
         s.check()
         return all(load.overtaken for load in s.datagrams) and \
-            all(badpath.lost(way) and badpath.copies(way) for way in ways)
+            all(way.dropped and way.replays for way in ways)
     until(seen, "each of it was seen")
 
 
@@ -125,6 +125,7 @@ def accounted():
                                  for host, way in ways.items()}))
     for load, (host, way) in zip(s.datagrams, ways.items()):
         gone = way.left - way.came
+        assert 0 < way.dropped <= badpath.lost(way), way
         until(lambda load=load, gone=gone: load.missing() <= gone,
               Late(lambda load=load, gone=gone: f"{load.missing()} datagrams are missing, "
                    f"{gone} messages were lost"))
