@@ -10,7 +10,7 @@ import time
 
 from ipcp import case, drops, flows, note, run, same, until
 from keys import Agents
-from measure import Figures, kernel_bytes, settled, shrink, slabs
+from measure import Figures, kernel_bytes, more_objects, settled, shrink, slabs
 
 WANTED = int(sys.argv[1])
 AT_ONCE = min(1000, WANTED)
@@ -60,10 +60,8 @@ def nothing_left():
     figures.add("a flow takes, from its opening to its end", took / WANTED * 1000, "ms")
     left = (after - before) / (2 * WANTED)
     figures.add("left of an end: all", left, "bytes")
-    more = {name: objects - old.get(name, (0,))[0] for name, (objects, _, _) in new.items()}
-    more = {name: n for name, n in more.items() if n > 2 * WANTED * LEFT / 8}
     note(f"left of an end: {left:.1f} bytes")
-    same(more, {}, "objects more than before")
+    same(more_objects(old, new, 2 * WANTED * LEFT / 8), {}, "objects more than before")
 
 
 run()

@@ -7,9 +7,12 @@ import json
 import os
 import time
 
-from ipcp import until
+from ipcp import note, until
 
 PAGE = os.sysconf("SC_PAGESIZE")
+# Where KASAN keeps what was freed for a while, memory grows by it. There kmemleak
+# looks for what is left, after the test (tests/vm/init).
+KEEPS_FREED = os.path.exists("/sys/kernel/debug/kmemleak")
 # What programs have, and what files do.
 OF_PROGRAMS = "Buffers", "Cached", "SwapCached", "AnonPages", "PageTables"
 
@@ -99,3 +102,58 @@ class Figures:
         path = os.path.join(os.environ.get("RESULTS", "/tmp"), "figures.json")
         with open(path, "w", encoding="ascii") as f:
             json.dump(self.rows, f)
+
+
+class Growth:
+    """The memory of the kernel and of some programs, looked at a hundred times while
+    so many turns are taken."""
+
+    def __init__(self, wanted, unit, programs):
+        self.wanted, self.unit, self.programs = wanted, unit, programs
+        self.every = max(wanted // 100, 1)
+        self.samples = []
+        self.began = time.monotonic()
+
+    def look(self, count):
+        """After each turn, with its number."""
+        if count % self.every:
+            return
+        info = meminfo()
+        self.samples.append((count, {
+            "slab": info["Slab"],
+            "slab that cannot be reclaimed": info["SUnreclaim"],
+            "per CPU": info["Percpu"],
+            "all of the kernel": kernel_bytes(),
+            "available": info["MemAvailable"],
+            **{name: resident(pid) for name, pid in self.programs.items()}}))
+        if len(self.samples) % 5 == 0:
+            note(f"{count} {self.unit}s, {time.monotonic() - self.began:.0f} s: " + ", ".join(
+                f"{name} {size >> 10} KiB" for name, size in self.samples[-1][1].items()))
+
+    def slopes(self):
+        """Bytes a turn of all that was looked at, without the first tenth, when
+        caches fill."""
+        late = self.samples[len(self.samples) // 10:]
+        return {name: slope([(count, sizes[name]) for count, sizes in late])
+                for name in late[0][1]}
+
+    def flat(self, bound, figures):
+        """Fails if anything grows by more over all, as the line through the samples
+        says, unless what is freed is kept."""
+        grow = self.slopes()
+        for name, value in grow.items():
+            note(f"{name}: {value:+.1f} bytes a {self.unit}, from "
+                 f"{self.samples[0][1][name] >> 10} to {self.samples[-1][1][name] >> 10} KiB")
+            figures.add(f"growth: {name}", value, f"bytes a {self.unit}")
+        for name, value in grow.items():
+            if name != "available" and not KEEPS_FREED:
+                assert value * self.wanted < bound, f"{name} grows"
+
+
+def more_objects(old, new, most):
+    """The caches of which there are so many more objects; none where what is freed
+    is kept."""
+    if KEEPS_FREED:
+        return {}
+    more = {name: objects - old.get(name, (0,))[0] for name, (objects, _, _) in new.items()}
+    return {name: count for name, count in more.items() if count > most}
