@@ -121,8 +121,8 @@ def accounted():
     def at_rest():
         ways.update((host, badpath.count(host)) for host in INNER)
         return not any(map(badpath.unexplained, ways.values()))
-    until(at_rest, Late(lambda: {host: badpath.unexplained(way)
-                                 for host, way in ways.items()}))
+    until(at_rest, Late(lambda: str({host: badpath.unexplained(way)
+                                     for host, way in ways.items()})))
     for load, (host, way) in zip(s.datagrams, ways.items()):
         gone = way.left - way.came
         assert 0 < way.dropped <= badpath.lost(way), way
