@@ -195,6 +195,18 @@ err_module:
 }
 
 /**
+ * ipcp_api_set_dev() - Let no packet of a flow leave by the interface over it
+ * @flow: flow
+ * @dev: interface; only compared with
+ *
+ * Context: Any context.
+ */
+void ipcp_api_set_dev(struct ipcp_kflow *flow, const struct net_device *dev)
+{
+	WRITE_ONCE(flow->flow->dev, dev);
+}
+
+/**
  * ipcp_kflow_alloc() - Request a flow to a name
  * @net: network namespace; the flow holds a reference to it until the release
  * @name: name

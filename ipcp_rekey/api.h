@@ -9,6 +9,7 @@
 struct ipcp_consumer;
 struct ipcp_flow;
 struct ipcp_net;
+struct net_device;
 
 /* Room in a buffer for @receive_paged to pull headers into, in bytes. */
 #define IPCP_KFLOW_PULL		96U
@@ -42,6 +43,7 @@ void ipcp_api_accept(struct ipcp_flow *flow);
 bool ipcp_api_room(const struct ipcp_kflow *flow);
 bool ipcp_api_sends_now(const struct ipcp_kflow *flow);
 bool ipcp_api_searching(const struct ipcp_kflow *flow);
+void ipcp_api_set_dev(struct ipcp_kflow *flow, const struct net_device *dev);
 bool ipcp_api_want_room(struct ipcp_kflow *flow);
 int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 		  u8 dsfield);

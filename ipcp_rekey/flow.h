@@ -24,6 +24,7 @@ struct ipcp_inflight;
 struct ipcp_listener;
 struct ipcp_net;
 struct ipcp_path_ops;
+struct net_device;
 
 #define IPCP_CTL_QUEUE	64	/* maximum number of queued control packets */
 
@@ -287,6 +288,9 @@ struct ipcp_sealed {
  *	@peer_lock, read under RCU.
  * @slot: socket that all packets of the flow leave from. Locking: set before the
  *	flow has an address, constant from then on.
+ * @dev: interface over this flow, or NULL: no packet of the flow may leave there.
+ *	Never dereferenced. Locking: none, accessed with READ_ONCE() and
+ *	WRITE_ONCE().
  * @mtu: length of the longest message in bytes, as @probe says. Locking: written
  *	under @lock, may be read locklessly.
  * @probe: which packets the path carries. Locking: see struct ipcp_probe.
@@ -364,6 +368,7 @@ struct ipcp_flow {
 	spinlock_t peer_lock;	/* @bind */
 	struct ipcp_bind __rcu *bind;
 	u8 slot;
+	const struct net_device *dev;
 	u32 mtu;
 	struct ipcp_probe probe;
 	struct ipcp_flow __rcu *mate;

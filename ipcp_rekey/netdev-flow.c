@@ -58,9 +58,11 @@ static void set_link_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
 {
 	struct ipcp_kflow *old;
 
-	old = rcu_replace_pointer(d->flow, flow, lockdep_is_held(&d->lock));
-	if (flow)
+	if (flow) {
+		ipcp_api_set_dev(flow, d->dev);
 		d->flows++;
+	}
+	old = rcu_replace_pointer(d->flow, flow, lockdep_is_held(&d->lock));
 	if (!old)
 		return;
 	synchronize_net();	/* wait for senders that use the old flow */

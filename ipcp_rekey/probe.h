@@ -28,12 +28,14 @@ enum ipcp_probe_limits {
  * @hint: the same as far as ICMP messages tell, which anybody may have sent
  * @v6: true for IPv6
  * @loopback: true if packets do not leave the host
+ * @own: (input) interface that packets may not leave by, or NULL
  */
 struct ipcp_probe_link {
 	u16 size;
 	u16 hint;
 	bool v6;
 	bool loopback;
+	const struct net_device *own;
 };
 
 /**

@@ -172,16 +172,19 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 }
 
 /*
- * Look up what a route tells of sizes. Return false if a packet is too long. With
- * NULL, the packet is known to fit.
+ * Look up what a route tells of sizes. Return -EMSGSIZE if a packet is too long,
+ * -ELOOP if it would leave by the interface over its own flow, whose MTU says
+ * nothing of the path. With NULL, the packet is known to fit.
  */
-static bool fits4(const struct sk_buff *skb, const struct rtable *rt,
+static int check4(const struct sk_buff *skb, const struct rtable *rt,
 		  struct ipcp_probe_link *link)
 {
 	if (!link)
-		return true;
+		return 0;
+	if (unlikely(rt->dst.dev == link->own))
+		return -ELOOP;
 	link4(rt, link);
-	return packet_len(skb) <= link->size;
+	return packet_len(skb) <= link->size ? 0 : -EMSGSIZE;
 }
 
 static int xmit4(struct ipcp_net *ipn, struct sock *sk,
@@ -191,13 +194,15 @@ static int xmit4(struct ipcp_net *ipn, struct sock *sk,
 {
 	struct rtable *rt;
 	__be32 saddr;
+	int err;
 
 	rt = route4(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
-	if (!fits4(skb, rt, link)) {
+	err = check4(skb, rt, link);
+	if (err) {
 		ip_rt_put(rt);
-		return -EMSGSIZE;
+		return err;
 	}
 	skb->mark = READ_ONCE(ipn->mark);
 	out4(ipn, sk, rt, saddr, &to->peer.sin, skb);
@@ -276,16 +281,20 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
  * The same for IPv6. Inside the transmit of another device, ICMP limits what IPv6
  * sends.
  */
-static bool fits6(const struct sk_buff *skb, const struct dst_entry *dst,
+static int check6(const struct sk_buff *skb, const struct dst_entry *dst,
 		  struct ipcp_probe_link *link)
 {
 	unsigned int len = packet_len(skb);
 
 	if (!link)
-		return true;
+		return 0;
+	if (unlikely(dst->dev == link->own))
+		return -ELOOP;
 	link6(dst, link);
-	return len <= link->size &&
-	       likely(!dev_recursion_level() || len <= link->hint);
+	if (len > link->size ||
+	    unlikely(dev_recursion_level() && len > link->hint))
+		return -EMSGSIZE;
+	return 0;
 }
 
 static int xmit6(struct ipcp_net *ipn, struct sock *sk,
@@ -295,13 +304,15 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 {
 	struct dst_entry *dst;
 	struct in6_addr saddr;
+	int err;
 
 	dst = route6(ipn, sk, to, cache, &saddr);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	if (!fits6(skb, dst, link)) {
+	err = check6(skb, dst, link);
+	if (err) {
 		dst_release(dst);
-		return -EMSGSIZE;
+		return err;
 	}
 	skb->mark = READ_ONCE(ipn->mark);
 	out6(ipn, sk, dst, &saddr, &to->peer.sin6, skb);
@@ -361,7 +372,7 @@ static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
 static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      struct sk_buff *skb)
 {
-	struct ipcp_probe_link link = {};
+	struct ipcp_probe_link link = { .own = READ_ONCE(flow->dev) };
 	int err;
 
 	if (likely(known_to_fit(bind, skb)))
@@ -378,9 +389,9 @@ static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
  * @skb: packet, starting with its header; consumed
  *
  * Context: Under RCU, with bottom halves off.
- * Return: 0; -EMSGSIZE if the packet does not fit the path; -ENETUNREACH
- * without a socket of the address family; -EDESTADDRREQ without an address; a
- * routing error.
+ * Return: 0; -EMSGSIZE if the packet does not fit the path; -ELOOP if it would
+ * leave by the interface over its flow; -ENETUNREACH without a socket of the
+ * address family; -EDESTADDRREQ without an address; a routing error.
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -409,7 +420,7 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 int ipcp_udp_xmit_to(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		     struct sk_buff *skb)
 {
-	struct ipcp_probe_link link;
+	struct ipcp_probe_link link = {};
 	int err;
 
 	local_bh_disable();
