@@ -155,7 +155,8 @@ static void see_to_flow(struct ipcp_dev *d)
 /*
  * Return the MTU to set: that of the flow, or less if an administrator has set
  * less. While the flow looks for the size that its path carries, keep the MTU: below
- * 1280 bytes the stack would remove all IPv6 addresses and routes. Locking: d->lock.
+ * 1280 bytes the stack would remove all IPv6 addresses and routes. The path may take
+ * more than an interface, as within a host. Locking: d->lock.
  */
 static unsigned int want_mtu(struct ipcp_dev *d)
 {
@@ -164,7 +165,7 @@ static unsigned int want_mtu(struct ipcp_dev *d)
 	if (!flow || !(ipcp_kflow_state(flow) & IPCP_KFLOW_UP) ||
 	    ipcp_api_searching(flow))
 		return READ_ONCE(d->dev->mtu);
-	return min(ipcp_kflow_mtu(flow), READ_ONCE(d->limit));
+	return min3(ipcp_kflow_mtu(flow), READ_ONCE(d->limit), d->dev->max_mtu);
 }
 
 /* Update the carrier. Return true if the MTU has to be set, too. */
