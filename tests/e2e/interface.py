@@ -108,12 +108,25 @@ def mtu(host):
     return int(words[words.index("mtu") + 1])
 
 
+def tells(host, dev="flow0"):
+    """What the tool shows of it."""
+    return json.loads(subprocess.run(
+        ["ip", "netns", "exec", host, "ipcp-rekey", "netdev", "show", dev],
+        check=True, timeout=NET, stdout=subprocess.PIPE).stdout)
+
+
+def give_addresses(host, whose=None, dev="flow0"):
+    """Gives it the addresses of a host, and sets it up."""
+    whose = whose or host
+    ip(host, "addr", "add", f"{INNER[whose]}/24", "dev", dev)
+    ip(host, "addr", "add", f"{INNER6[whose]}/64", "dev", dev, "nodad")
+    ip(host, "link", "set", dev, "up")
+
+
 def make(host):
     """An interface with addresses."""
     ip(host, "link", "add", "flow0", "type", "ipcp_rekey")
-    ip(host, "addr", "add", f"{INNER[host]}/24", "dev", "flow0")
-    ip(host, "addr", "add", f"{INNER6[host]}/64", "dev", "flow0", "nodad")
-    ip(host, "link", "set", "flow0", "up")
+    give_addresses(host)
 
 
 def connect(agents, **params):
@@ -150,11 +163,16 @@ def lost():
             if count and key[1] not in ("closed", "eid", "state", "epoch")}
 
 
-def reachable(host="alice"):
+def pings(host, target, *args):
+    """Each of these pings is answered."""
+    same(there(host, "ping", "-c", "2", "-W", "60", "-i", "0.2", *args, target), 0,
+         f"{host} to {target}")
+
+
+def reachable(host="alice", peer="bob"):
     """Pings through it, with both protocols."""
-    for address in INNER["bob"], INNER6["bob"]:
-        same(there(host, "ping", "-c", "2", "-W", "60", "-i", "0.2", address), 0,
-             address)
+    for target in INNER[peer], INNER6[peer]:
+        pings(host, target)
 
 
 def rekey(agents):

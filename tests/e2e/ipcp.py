@@ -165,6 +165,12 @@ def unloaded(module="ipcp_rekey"):
     return done.returncode == 0
 
 
+def holders():
+    """How many hold the module."""
+    with open("/sys/module/ipcp_rekey/refcnt", encoding="ascii") as f:
+        return int(f.read())
+
+
 # --- hosts
 
 def enter(host):

@@ -7,6 +7,10 @@
 #   needs_faults		skip the test unless allocations can be made to fail
 #   two_hosts [LINE]...		module and hosts up, LINEs are settings of both
 #				agents; all is taken down when the test ends
+#   router_up			the namespace router between the two, instead of the wire
+#   router_leg HOST NUMBER DEV LEG ADDRESS ADDRESS6 [METRIC]
+#				another way from a host there: DEV at the host, LEG at
+#				the router, both addresses the host's
 #   add_name NAME [ADDRESS]	alice may ask for NAME, bob may serve it
 #   start_agents		start both
 #   cases SCRIPT [ARGUMENT]...	run a Python script of cases that prints KTAP
@@ -51,6 +55,7 @@ hosts_end()
 	[ $status = 0 ] || hosts_dump
 	keep_logs
 	hosts_down
+	[ ! -e /run/netns/router ] || ip netns del router
 	# modprobe -r would let go of the ciphers, too, and they load slowly
 	rmmod ipcp_rekey
 	exit $status
@@ -75,6 +80,46 @@ two_hosts()
 	"$HOSTS_LIB/make-ca" "$HOSTS/ca" || exit 1
 	for host in alice bob; do
 		agent_conf $host "$@"
+	done
+}
+
+router_leg()
+{
+	local host=$1 number=$2 dev=$3 leg=$4 metric=${7:-1024}
+
+	ip -batch - <<-END || return
+		link add $dev netns $host mtu 1500 type veth peer name $leg netns router mtu 1500
+	END
+	ip -n router -batch - <<-END || return
+		link set $leg up
+		addr add 10.77.1.$number/32 dev $leg
+		addr add fd77:1::$number/128 dev $leg nodad
+		route add $5 dev $leg
+		route add $6 dev $leg
+	END
+	ip -n "$host" -batch - <<-END
+		link set $dev up
+		addr add $5/32 dev $dev
+		addr add $6/128 dev $dev nodad
+		route add 10.77.1.$number dev $dev
+		route add default via 10.77.1.$number metric $metric
+		route add fd77:1::$number dev $dev
+		route add default via fd77:1::$number metric $metric
+	END
+}
+
+router_up()
+{
+	local host number=0
+
+	ip -n alice link del veth
+	ip netns add router || return
+	on router sysctl -qw net.ipv4.ip_forward=1 \
+		net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 || return
+	for host in alice bob; do
+		router_leg $host $number veth $host "${HOSTS_ADDR[$host]}" \
+			"${HOSTS_ADDR6[$host]}" || return
+		number=$((number + 1))
 	done
 }
 
