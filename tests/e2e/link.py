@@ -3,27 +3,24 @@
 """What interfaces of the kind ipcp_rekey do. Usage: link.py NUMBER of removals
 under traffic."""
 
-import contextlib
 import errno
-import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
 
 from interface import (
     CONNECT, EPOCH, FLOW, INNER, INNER6, LISTEN, OUTER, REKEYED, RX_LEFT, STATE, TX_LEFT,
-    WINDOW, carrier, configure, ip, links, lost, make, mtu, number, packets, reachable,
-    rekey, shown, there)
+    carrier, configure, give_addresses, ip, links, lost, make, mtu, number, packets,
+    reachable, rekey, shown, tells, there)
 from ipcp import (
     A, NET, Late, Netlink, case, drops, enter, fails, note, run, same, unloaded, until)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
+from transfer import Transfer
 
 REMOVALS = int(sys.argv[1])
 REKEYS = 10
-BYTES = 4 << 20		# of a TCP connection
 PER_LEAF = 1024		# packets
 OVERHEAD = 20 + 8 + 28	# IPv4, UDP, ours
 PATIENT = {"grace": 600000}
@@ -31,60 +28,6 @@ PATIENT = {"grace": 600000}
 UP, KEYLESS = 1, 8
 ETH_P_IP, IP_TOS, IP_RECVTOS = 0x0800, 1, 13
 ECT0, CE = 2, 3
-
-
-class Transfer:
-    """A TCP connection over it, that carries bytes one way."""
-
-    def __init__(self, address=INNER["bob"], size=BYTES):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        enter("bob")
-        self.server = socket.create_server((address, 0), family=family)
-        self.server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
-        enter("alice")
-        self.client = socket.create_connection(self.server.getsockname()[:2],
-                                               timeout=NET)
-        self.peer, _ = self.server.accept()
-        self.peer.settimeout(NET)
-        self.data = os.urandom(1 << 16) * (size >> 16)
-        self.got = hashlib.sha256()
-        self.threads = [threading.Thread(target=self.send),
-                        threading.Thread(target=self.receive)]
-        for thread in self.threads:
-            thread.start()
-
-    def send(self):
-        """All of it."""
-        with contextlib.suppress(OSError):
-            self.client.sendall(self.data)
-            self.client.shutdown(socket.SHUT_WR)
-
-    def receive(self):
-        """Until its end."""
-        with contextlib.suppress(OSError):
-            while chunk := self.peer.recv(1 << 16):
-                self.got.update(chunk)
-
-    def running(self):
-        """Is there more to come?"""
-        return self.threads[1].is_alive()
-
-    def end(self):
-        """Ends it, done or not."""
-        for sock in self.client, self.peer:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self.threads:
-            thread.join()
-        for sock in self.client, self.peer, self.server:
-            sock.close()
-
-    def whole(self):
-        """Waits for it: all came, as it was."""
-        for thread in self.threads:
-            thread.join(NET)
-        same(self.got.digest(), hashlib.sha256(self.data).digest())
-        self.end()
 
 
 @case("an interface is made, shown and removed by ip; it has no carrier without a flow")
@@ -106,9 +49,7 @@ def connected():
         info, (held, stalls, flows) = shown("alice")
         same((info[CONNECT], held, stalls, flows), (b"net\0", 0, 0, 1))
         same(shown("bob")[0][LISTEN], b"net\0")
-        said = json.loads(subprocess.run(
-            ["ip", "netns", "exec", "alice", "ipcp-rekey", "netdev", "show", "flow0"],
-            check=True, timeout=NET, stdout=subprocess.PIPE).stdout)
+        said = tells("alice")
         same((said["connect"], said["up"], said["flow"], said["keyless"]),
              ("net", True, number("alice", FLOW), False))
         same(number("alice", STATE), UP)
@@ -301,9 +242,7 @@ def moves():
     with links():
         subprocess.run(["ip", "netns", "add", "carol"], check=True)
         ip("alice", "link", "set", "flow0", "netns", "carol")
-        ip("carol", "addr", "add", f"{INNER['alice']}/24", "dev", "flow0")
-        ip("carol", "addr", "add", f"{INNER6['alice']}/64", "dev", "flow0", "nodad")
-        ip("carol", "link", "set", "flow0", "up")
+        give_addresses("carol", "alice")
         reachable("carol")
         subprocess.run(["ip", "netns", "del", "carol"], check=True)
         until(lambda: not carrier("bob"), "bob has no carrier")

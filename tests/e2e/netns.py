@@ -12,7 +12,7 @@ import struct
 import subprocess
 
 import keys
-from ipcp import PORT, Endpoint, case, enter, fails, note, run, same, talk, until
+from ipcp import PORT, Endpoint, case, enter, fails, holders, note, run, same, talk, until
 from keys import UPCALL_ALLOC, Agents
 
 NOBODY = 65534
@@ -90,12 +90,6 @@ def backlog(device, host=None):
     where = f"-n {host} " if host else ""
     shown = shell(f"tc {where}-s qdisc show dev {device}")
     return int(shown.split("backlog ")[1].split()[1].rstrip("p"))
-
-
-def holders():
-    """How many hold the module."""
-    with open("/sys/module/ipcp_rekey/refcnt", encoding="ascii") as f:
-        return int(f.read())
 
 
 def end_alice(agents, one):

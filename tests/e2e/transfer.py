@@ -7,14 +7,11 @@ import os
 import socket
 import threading
 
-from interface import INNER
+from interface import INNER, WINDOW
 from ipcp import DEADLINE, NET, enter, same, until
 
 BYTES = 4 << 20		# of a TCP connection
 BLOCK = 1 << 16
-# Bytes on their way: far fewer packets than the interface queues (1,024), and no
-# more than may wait for a leaf (64), whichever processor is held up. Half of a window.
-WINDOW = 32 << 10
 PATIENCE = 4 * DEADLINE	# TCP waits longer and longer before it repeats
 
 
