@@ -12,6 +12,7 @@ the flows are: her interface has moved to carol, and so outlives its name.
 import contextlib
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import time
 
 import echo
 from interface import INNER, INNER6, connect, ip, make, there
-from ipcp import LIB, case, note, run, same, unloaded, until, warnings
+from ipcp import LIB, Late, case, note, run, same, unloaded, until, warnings
 from keys import Agents
 from modules import loaded, modprobe, removed, traces
 from streams import Stream
@@ -28,6 +29,7 @@ TURNS = int(sys.argv[1])
 SEED = os.environ.get("TEST_SEED", "1")	# of the orders: the same each time, but in soaks
 PIECES = "consumer", "interface", "flow", "agent", "namespace", "module"
 USERS = {"consumer", "interface", "flow"}	# what the module stays for
+HOSTS = "alice", "bob", "carol"
 HERE = os.open("/proc/self/ns/net", os.O_RDONLY)
 # All keys stay for as long as a turn may take.
 PATIENT = {"grace": 600000, "linger": 600000}
@@ -63,12 +65,22 @@ def hosts():
     subprocess.run(["bash", "-c", '. "$0" && hosts_up && rm -r "$HOSTS"',
                     f"{LIB}/hosts.sh"], check=True)
     subprocess.run(["ip", "netns", "add", "carol"], check=True)
+    for host in HOSTS:	# a device that goes when the namespace of its other end does
+        subprocess.run(["ip", "link", "add", f"of-{host}", "type", "veth",
+                        "peer", "name", "here", "netns", host], check=True)
+
+
+def live_hosts():
+    """Those whose namespace has not ended, whoever holds it."""
+    leave()
+    found = [name for _, name in socket.if_nameindex()]
+    return [host for host in HOSTS if f"of-{host}" in found]
 
 
 def no_hosts():
     """None of them has a name."""
     leave()
-    for host in "alice", "bob", "carol":
+    for host in HOSTS:
         if os.path.exists(f"/run/netns/{host}"):
             subprocess.run(["ip", "netns", "del", host], check=True)
 
@@ -223,9 +235,8 @@ class Turn:
         same(traffic.wrong, None)
 
     def nothing_left(self):
-        """The namespace has ended, and with it the device there, whose other end is
-        bob's; the module is gone."""
-        until(lambda: "veth" not in ip("bob", "link"), "alice's namespace has ended")
+        """Alice's namespace has ended; the module is gone."""
+        until(lambda: "alice" not in live_hosts(), "alice's namespace has ended")
         if loaded():
             until(unloaded, "the module goes at the end")
         same(traces(), [])
@@ -249,6 +260,7 @@ def turn(order):
         raise
     finally:
         this.end()
+    until(lambda: not live_hosts(), Late(lambda: f"each namespace ends: {live_hosts()}"))
 
 
 @case(f"{TURNS} times removed in any order: what uses the module holds it, nothing else")

@@ -92,9 +92,10 @@ class Stream:
         same((self.whole, self.got), (True, self.sent))
 
     def cut(self):
-        """The end, whatever came."""
+        """The end, whatever came. Nothing is sent again, which would hold the host."""
         for sock in self.client, self.peer:
             with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
                 sock.shutdown(socket.SHUT_RDWR)
         self.ended()
 
