@@ -197,7 +197,7 @@ err_module:
 /**
  * ipcp_api_set_dev() - Let no packet of a flow leave by the interface over it
  * @flow: flow
- * @dev: interface; only compared with
+ * @dev: interface, or NULL before it may be freed; only compared with
  *
  * Context: Any context.
  */

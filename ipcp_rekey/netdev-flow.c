@@ -66,6 +66,7 @@ static void set_link_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
 	if (!old)
 		return;
 	synchronize_net();	/* wait for senders that use the old flow */
+	ipcp_api_set_dev(old, NULL);
 	ipcp_kflow_release(old);
 	netif_wake_queue(d->dev);	/* the old flow no longer wakes it */
 }
