@@ -14,11 +14,12 @@ import time
 import badpath
 from interface import EPOCH, INNER, INNER6, REKEYED, links, mtu, number, packets, rekey
 from ipcp import DEADLINE, Late, case, drops, note, run, same, until, warnings
-from streams import Datagrams, Stream
+from transfer import Datagrams, Transfer
 
 WANTED = int(sys.argv[1])
 SEED = os.environ.get("TEST_SEED", "1")	# of netem: the same each time, but in soaks
 MTU = 1500 - 20 - 8 - 28	# IPv4, UDP, ours
+RATE = 256 << 10	# bytes a second of a TCP connection, so that others have a turn
 # No key goes by time: a packet that is late because the machine was held up has its.
 PATIENT = {"grace": 600000, "linger": 600000}
 before = warnings()
@@ -69,13 +70,10 @@ def begin():
     badpath.make()
     s.agents = s.stack.enter_context(links(**PATIENT))
     until(lambda: [mtu(host) for host in INNER] == [MTU] * 2, "the path is known")
-    s.streams += [Stream("alice", "bob", INNER["bob"]),
-                  Stream("bob", "alice", INNER6["alice"])]
-    s.datagrams += [Datagrams("alice", "bob"), Datagrams("bob", "alice")]
     badpath.spoil(SEED)
-    for load in s.loads():
-        for thread in load.threads:
-            thread.start()
+    s.streams += [Transfer(INNER["bob"], None, rate=RATE),
+                  Transfer(INNER6["alice"], None, ("bob", "alice"), RATE)]
+    s.datagrams += [Datagrams("alice", "bob"), Datagrams("bob", "alice")]
     s.moves()
     note(f"seed of netem: {SEED}")
 
@@ -108,7 +106,9 @@ def bad():
 
 @case("TCP ends with all bytes")
 def ends():
-    for load in s.loads():
+    for stream in s.streams:
+        stream.whole()
+    for load in s.datagrams:
         load.finish()
     figures["bytes of TCP"] = sum(load.got for load in s.streams)
     note(f"bytes of TCP: {[load.got for load in s.streams]}")

@@ -23,7 +23,7 @@ from interface import INNER, INNER6, connect, ip, make, there
 from ipcp import LIB, Late, case, note, run, same, unloaded, until, warnings
 from keys import Agents
 from modules import loaded, modprobe, removed, traces
-from streams import Stream
+from transfer import Transfer
 
 TURNS = int(sys.argv[1])
 SEED = os.environ.get("TEST_SEED", "1")	# of the orders: the same each time, but in soaks
@@ -33,6 +33,7 @@ HOSTS = "alice", "bob", "carol"
 HERE = os.open("/proc/self/ns/net", os.O_RDONLY)
 # All keys stay for as long as a turn may take.
 PATIENT = {"grace": 600000, "linger": 600000}
+RATE = 256 << 10	# bytes a second of TCP, so that others have a turn
 LEFT = 20		# messages that nobody reads, where a flow is closed
 
 rng = random.Random(int(SEED))
@@ -165,10 +166,8 @@ class Turn:
             ip("carol", "addr", "add", address, "dev", "flow0",
                *(["nodad"] if ":" in address else []))
         ip("carol", "link", "set", "flow0", "up")
-        self.stream = Stream("carol", "bob", INNER["bob"])
-        self.later.callback(self.stream.cut)
-        for thread in self.stream.threads:
-            thread.start()
+        self.stream = Transfer(INNER["bob"], None, ("carol", "bob"), RATE)
+        self.later.callback(self.stream.end)
 
     def begin_consumer(self):
         """A server at bob, and a probe at alice."""

@@ -1,97 +1,120 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Bytes over interfaces of the kind ipcp_rekey, each of which is checked."""
+"""Bytes of TCP and datagrams of UDP over interfaces of the kind ipcp_rekey, each of
+which is looked at. Their hosts are network namespaces."""
 
-import hashlib
+import contextlib
 import os
 import socket
+import struct
 import threading
+import time
 
 from interface import INNER, WINDOW
-from ipcp import DEADLINE, NET, enter, same, until
+from ipcp import DEADLINE, NET, Late, enter, same, until
 
 BYTES = 4 << 20		# of a TCP connection
-BLOCK = 1 << 16
+BLOCK = 16384		# bytes
 PATIENCE = 4 * DEADLINE	# TCP waits longer and longer before it repeats
+TICK = 0.2		# seconds, after which a thread looks whether it is over
+# Datagrams on their way: with a TCP connection each way, that has a WINDOW of packets,
+# and answers for each, no more than may wait for a leaf (64).
+AHEAD = 8
+BURST, BREAK = 8, 0.02	# datagrams, and seconds after them
+LONGEST = 1344		# bytes of a datagram, at most
+HEAD = struct.Struct("=Q")
+SO_MAX_PACING_RATE = 47
+RESET = struct.pack("=ii", 1, 0)	# struct linger
+
+# Its half is a prime number: each turn of the numbers below finds other bytes.
+HALF = 65521
+pattern = os.urandom(HALF) * 2
+
+
+def both(send, receive):
+    """A thread for each."""
+    return [threading.Thread(target=work, daemon=True) for work in (send, receive)]
 
 
 class Transfer:
     """A TCP connection that carries bytes one way: so many, or with None until
-    whole() is called."""
+    whole() is called; a second no more than rate, if there is one."""
 
-    def __init__(self, address=INNER["bob"], size=BYTES, way=("alice", "bob")):
+    def __init__(self, address=INNER["bob"], size=BYTES, way=("alice", "bob"), rate=None):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         enter(way[1])
-        self.server = socket.create_server((address, 0), family=family)
-        self.server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
-        enter(way[0])
-        self.client = socket.create_connection(self.server.getsockname()[:2],
-                                               timeout=NET)
-        self.peer, _ = self.server.accept()
+        with socket.create_server((address, 0), family=family) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
+            enter(way[0])
+            self.client = socket.create_connection(server.getsockname()[:2], timeout=NET)
+            self.peer, _ = server.accept()
         self.peer.settimeout(NET)
-        self.size, self.enough, self.failed = size, threading.Event(), []
-        self.sent, self.got = hashlib.sha256(), hashlib.sha256()
-        self.sent_bytes = self.got_bytes = 0
-        self.threads = [threading.Thread(target=self.guard, args=(work,), daemon=True)
-                        for work in (self.send, self.receive)]
+        if rate:
+            self.client.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, rate)
+        self.size, self.sent, self.got = size, 0, 0
+        self.over, self.done, self.wrong = False, False, None
+        self.threads = both(self.send, self.receive)
         for thread in self.threads:
             thread.start()
 
-    def guard(self, work):
-        """Keeps the error that it ends with."""
-        try:
-            work()
-        except OSError as err:
-            self.failed.append(err)
-
     def send(self):
         """All of it."""
-        block = os.urandom(BLOCK)
-        while self.sent_bytes != self.size and not self.enough.is_set():
-            self.client.sendall(block)
-            self.sent.update(block)
-            self.sent_bytes += BLOCK
-        self.client.shutdown(socket.SHUT_WR)
+        try:
+            while not self.over and self.sent != self.size:
+                at = self.sent % HALF
+                count = min(BLOCK, (self.size or BLOCK + self.sent) - self.sent)
+                self.sent += self.client.send(pattern[at:at + count])
+            self.client.shutdown(socket.SHUT_WR)
+        except OSError as err:
+            self.wrong = err
 
     def receive(self):
         """Until its end."""
-        while chunk := self.peer.recv(BLOCK):
-            self.got.update(chunk)
-            self.got_bytes += len(chunk)
+        try:
+            while data := self.peer.recv(BLOCK):
+                at = self.got % HALF
+                if data != pattern[at:at + len(data)]:
+                    self.wrong = f"other bytes than were sent, after {self.got}"
+                self.got += len(data)
+            self.done = True
+        except OSError as err:
+            self.wrong = err
 
     def running(self):
         """Is there more to come?"""
         return self.threads[1].is_alive()
 
+    def check(self):
+        """It is right so far, and goes on."""
+        assert self.wrong is None, self.wrong
+        assert self.over or not self.done, "it has ended"
+
     def goes_on(self):
         """Waits for more than what may already be on its way."""
-        enough = self.got_bytes + 4 * BLOCK
-        until(lambda: self.got_bytes > enough or self.failed, "the transfer goes on",
-              PATIENCE)
-        same(self.failed, [])
-
-    def end(self):
-        """Ends it, done or not."""
-        self.enough.set()
-        for sock in self.client, self.peer:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass		# it has ended
-        for thread in self.threads:
-            thread.join()
-        for sock in self.client, self.peer, self.server:
-            sock.close()
+        enough = self.got + 4 * WINDOW
+        until(lambda: self.got > enough or self.wrong,
+              Late(lambda: f"more than {enough} bytes: {self.got}"), PATIENCE)
+        same(self.wrong, None)
 
     def whole(self):
-        """Waits for it: all came, as it was."""
-        if self.size is None:
-            self.enough.set()
-        for thread in self.threads:
-            thread.join(NET)
+        """The end, to which all came, as it was."""
+        self.over = self.size is None
+        until(lambda: not any(thread.is_alive() for thread in self.threads),
+              Late(lambda: f"{self.got} of {self.sent} bytes came"), NET)
         self.end()
-        same((self.failed, self.got_bytes), ([], self.size or self.sent_bytes))
-        same(self.got.digest(), self.sent.digest())
+        same((self.wrong, self.done, self.got), (None, True, self.size or self.sent))
+
+    def end(self):
+        """The end, whatever came. Nothing is sent again, which would hold the host."""
+        self.over = True
+        for sock in self.client, self.peer:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
+        self.client.close()
+        self.peer.close()
 
 
 def datagrams(address, way=("alice", "bob"), rounds=16, count=16, size=1200):
@@ -108,3 +131,89 @@ def datagrams(address, way=("alice", "bob"), rounds=16, count=16, size=1200):
                 for message in sent:
                     sender.sendto(message, receiver.getsockname()[:2])
                 same({receiver.recv(2 * size) for _ in range(count)} == sent, True)
+
+
+def message(count):
+    """The datagram of this number, of any length."""
+    at = count * 31 % 32768
+    return HEAD.pack(count) + pattern[at:at + count * 97 % (LONGEST - HEAD.size)]
+
+
+class Datagrams:
+    """Numbered UDP datagrams one way, until told to stop. No more than AHEAD of them
+    are on their way, but for one each TICK, when it may be that all were lost."""
+
+    def __init__(self, source, sink):
+        enter(sink)
+        self.sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sink.bind((INNER[sink], 0))
+        self.sink.settimeout(TICK)
+        enter(source)
+        self.source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.source.connect(self.sink.getsockname())
+        self.seen = bytearray()		# how often each came
+        self.sent = self.got = self.newest = self.overtaken = 0
+        self.over, self.done, self.wrong = False, False, None
+        self.came = threading.Event()
+        self.threads = both(self.send, self.receive)
+        for thread in self.threads:
+            thread.start()
+
+    def send(self):
+        """In bursts."""
+        try:
+            while not self.over:
+                for _ in range(BURST):
+                    self.came.clear()
+                    if self.sent - self.newest >= AHEAD:
+                        self.came.wait(TICK)
+                    self.seen.append(0)
+                    self.source.send(message(self.sent))
+                    self.sent += 1
+                time.sleep(BREAK)
+        except OSError as err:
+            self.wrong = err
+
+    def receive(self):
+        """What comes."""
+        silent = False
+        try:
+            while not (self.done and silent):
+                silent = True
+                with contextlib.suppress(TimeoutError):
+                    self.take(self.sink.recv(65536))
+                    silent = False
+        except OSError as err:
+            self.wrong = err
+
+    def take(self, data):
+        """One that came."""
+        count, = HEAD.unpack_from(data)
+        if data != message(count):
+            self.wrong = f"other bytes than were sent: {data[:32].hex()}"
+            return
+        self.seen[count] += 1
+        self.got += 1
+        self.overtaken += count < self.newest
+        self.newest = max(self.newest, count + 1)
+        self.came.set()
+
+    def check(self):
+        """It is right so far."""
+        assert self.wrong is None, self.wrong
+
+    def finish(self):
+        """No more are sent."""
+        self.over = True
+        until(lambda: not self.threads[0].is_alive(), "the sender is done")
+
+    def missing(self):
+        """How many did not come so far."""
+        return self.sent - self.got
+
+    def close(self):
+        """Nothing comes any more, but for what waits to be read."""
+        self.done = True
+        until(lambda: not self.threads[1].is_alive(), "the receiver is done")
+        self.source.close()
+        self.sink.close()
