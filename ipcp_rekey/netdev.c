@@ -317,10 +317,10 @@ static int __net_init netdev_net_init(struct net *net)
 }
 
 /*
- * The namespace of the flows ends. Interfaces that were moved to another
- * namespace stay, but never have a flow again.
+ * The namespace of the flows ends, but can still send. Interfaces that were moved
+ * to another namespace stay, but never have a flow again.
  */
-static void __net_exit netdev_net_exit(struct net *net)
+static void __net_exit netdev_net_pre_exit(struct net *net)
 {
 	struct ipcp_net *ipn = ipcp_net(net);
 	struct ipcp_dev *d, *next;
@@ -337,10 +337,10 @@ static void __net_exit netdev_net_exit(struct net *net)
 	rtnl_unlock();
 }
 
-/* ORDER: registered after the operations of netns.c, so its exit runs first. */
+/* ORDER: registered after the operations of netns.c, so its pre-exit runs first. */
 static struct pernet_operations netdev_net_ops = {
 	.init = netdev_net_init,
-	.exit = netdev_net_exit,
+	.pre_exit = netdev_net_pre_exit,
 };
 
 /**

@@ -182,11 +182,19 @@ static int __net_init net_init(struct net *net)
 }
 
 /*
+ * Flows that were closed just now tell the peer once, since the namespace cannot
+ * send any more when its exits run.
+ */
+static void __net_exit net_pre_exit(struct net *net)
+{
+	flush_workqueue(ipcp_wq);
+}
+
+/*
  * Open files and kernel code pin the namespace and the module. Interfaces do
- * not, but netdev.c is registered after this file, so its exit has already
- * released their flows. So no flow has a user, and there is no listener. The
- * remaining flows were closed but still have to tell the peer, or were created
- * by the agent and never accepted.
+ * not, but the pre-exit of netdev.c has already released their flows. So no flow
+ * has a user, and there is no listener. The remaining flows were closed but still
+ * have to tell the peer again, or were created by the agent and never accepted.
  */
 static void __net_exit net_exit(struct net *net)
 {
@@ -221,6 +229,7 @@ static void __net_exit net_exit(struct net *net)
 
 static struct pernet_operations ipcp_net_ops = {
 	.init = net_init,
+	.pre_exit = net_pre_exit,
 	.exit = net_exit,
 	.id = &ipcp_net_id,
 	.size = sizeof(struct ipcp_net),

@@ -12,6 +12,7 @@ import struct
 import subprocess
 
 import keys
+from interface import carrier, connect, make
 from ipcp import PORT, Endpoint, case, enter, fails, holders, note, run, same, talk, until
 from keys import UPCALL_ALLOC, Agents
 
@@ -153,6 +154,20 @@ def queue_inside():
         end_alice(agents, one)
         until(lambda: holders() == 1, "no message is on its way: bob's file")
         other.close()
+        agents.bob.close()
+
+
+@case("a peer is told that the flow of an interface ended with its namespace")
+def interface_inside():
+    with bridged():
+        agents = Limited(socket.AF_INET)
+        for host in "alice", "bob":
+            make(host)
+        connect(agents)
+        agents.alice.close()
+        shell("ip netns del alice")
+        until(lambda: not carrier("bob"), "bob's interface has no carrier")
+        shell("ip -n bob link del flow0")
         agents.bob.close()
 
 
