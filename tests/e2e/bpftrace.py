@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The programs for bpftrace in ipcp_rekey(7), each as it is written there, over the
-same traffic: this file again, with the argument "load"."""
+"""The programs for bpftrace in ipcp_rekey(7), each as it is written there, all at
+the same time, over the same traffic."""
 
+import fcntl
+import os
 import re
 import shlex
 import socket
 import subprocess
-import sys
+import tempfile
 
 from ipcp import (
     ADDR, DROPS, NET, PORT, SET_PPL, case, close, enter, pair, rekey, run, same, settled, until,
@@ -19,7 +21,10 @@ LEAF = 64		# packets
 MESSAGES = 200		# more than three leaves
 SIZE = 1000
 STRAYS = 7
-LOADED = "all were sent and received"
+# The command of each bpftrace, which begins once that has all its probes.
+COMMAND = """echo >"$2/$1.begun"
+exec flock "$2/lock" true
+"""
 
 
 def load():
@@ -40,7 +45,6 @@ def load():
         for _ in range(STRAYS):
             sock.sendto(b"\x11" + bytes(63), (ADDR["bob"], PORT))
     close(*ends)
-    print(LOADED)
 
 
 def programs():
@@ -55,17 +59,45 @@ def programs():
 
 
 PROGRAMS = dict(programs())
+said = {}		# what each says, by its sentence
+
+
+def start(folder, number, text):
+    """Begins a program of the page; its process."""
+    name, option, program = shlex.split(text)
+    return subprocess.Popen([name, option, program, "-c",
+                             f"sh {folder}/command {number} {folder}"], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def begun(folder, number, process):
+    """Waits until it has all its probes."""
+    path = f"{folder}/{number}.begun"
+    until(lambda: os.path.exists(path) or process.poll() is not None, "bpftrace begins")
+    same(os.path.exists(path), True, None if process.poll() is None else
+         process.stdout.read())
+
+
+@case("all programs of the page run at the same time, until their commands end")
+def all_run():
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/command", "w", encoding="ascii") as f:
+            f.write(COMMAND)
+        with open(f"{folder}/lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            running = [start(folder, *item) for item in enumerate(PROGRAMS.values())]
+            for number, process in enumerate(running):
+                begun(folder, number, process)
+            load()
+        for sentence, process in zip(PROGRAMS, running):
+            said[sentence], _ = process.communicate(timeout=NET)
+            same(process.returncode, 0, said[sentence])
 
 
 def says(words):
     """What the program of the page says that has these words."""
-    text, = (text for sentence, text in PROGRAMS.items() if words in sentence)
-    name, option, program = shlex.split(text)
-    done = subprocess.run([name, option, program, "-c", f"{sys.executable} {__file__} load"],
-                          check=False, timeout=4 * NET, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    same((done.returncode, LOADED in done.stdout), (0, True), done.stdout)
-    return done.stdout
+    text, = (text for sentence, text in said.items() if words in sentence)
+    return text
 
 
 def numbers(pattern, text):
@@ -120,7 +152,4 @@ def rest():
     same(warnings(), BEFORE)
 
 
-if sys.argv[1:] == ["load"]:
-    load()
-else:
-    run()
+run()
