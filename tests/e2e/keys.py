@@ -10,7 +10,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../machine")
-import keytree	# noqa: E402 pylint: disable=wrong-import-position
+import keyschedule	# noqa: E402 pylint: disable=wrong-import-position
 from ipcp import A, Endpoint, Netlink, attrs, fails, sockaddr, until
 
 CIPHER = 901
@@ -27,20 +27,20 @@ class Chain:
     """What one end mixes its seeds with: after each epoch, by its number."""
 
     def __init__(self, epoch, seed):
-        self.after = {epoch: keytree.chain_of(keytree.mix(bytes(32), seed))}
+        self.after = {epoch: keyschedule.chain_of(keyschedule.mix(bytes(32), seed))}
 
     def name(self, epoch):
         """That of the chain for the seed of an epoch."""
-        return keytree.chain_id(self.after[(epoch - 1) % 256])
+        return keyschedule.chain_id(self.after[(epoch - 1) % 256])
 
     def add(self, epoch, seed):
         """The seed of an epoch was parked."""
-        root = keytree.mix(self.after[(epoch - 1) % 256], seed)
-        self.after[epoch] = keytree.chain_of(root)
+        root = keyschedule.mix(self.after[(epoch - 1) % 256], seed)
+        self.after[epoch] = keyschedule.chain_of(root)
 
     def add_fresh(self, epoch, seed):
         """The same, of a seed that was mixed with none."""
-        self.after[epoch] = keytree.chain_of(keytree.mix(bytes(32), seed))
+        self.after[epoch] = keyschedule.chain_of(keyschedule.mix(bytes(32), seed))
 
 
 class Agents:

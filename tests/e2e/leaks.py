@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 
-import keytree
+import keyschedule
 
 WINDOW = 8		# bytes of a key that nothing has by chance
 NODES_USED = 2		# of each epoch, by a test
@@ -43,10 +43,10 @@ class Keys:
     def add(self, name, seeds):
         """All that the last of a flow's seeds gives, of forks and leaves those of the
         first nodes."""
-        wanted = {"itself": True, "root": True, "chain": True, "nodes": [0, keytree.NODES],
+        wanted = {"itself": True, "root": True, "chain": True, "nodes": [0, keyschedule.NODES],
                   "forks": [[d, 0, NODES_USED] for d in (0, 1)],
-                  "leaves": [[d, 0, NODES_USED * keytree.LEAVES] for d in (0, 1)]}
-        for what, _, key in keytree.keys_of(seeds, wanted):
+                  "leaves": [[d, 0, NODES_USED * keyschedule.LEAVES] for d in (0, 1)]}
+        for what, _, key in keyschedule.keys_of(seeds, wanted):
             self.add_key(f"{name}, {what}", key)
 
     def add_key(self, what, key):
