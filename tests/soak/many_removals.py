@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The cases of removals.py, more often. Usage: many_removals.py NUMBER"""
+"""The cases of removals.py, more often, with the memory looked at a hundred times on
+the way. Usage: many_removals.py NUMBER"""
 
 import removals
-from ipcp import run
-from measure import Figures
+from ipcp import case, run
+from measure import Figures, Growth
 
+# Bytes that may be added over all: of 200 turns, less than one page each. A turn has
+# six flows, each of which takes some pages (many_flows.py).
+BOUND = 200 * 4096
+
+growth = Growth(removals.TURNS, "turn", {})
 figures = Figures()
 
 
-def count(turns):
-    """What a soak says in the end."""
-    if turns == removals.TURNS:
-        figures.add("turns", turns, "")
+@case("the kernel's memory does not grow with them")
+def flat():
+    figures.add("turns", removals.TURNS, "")
+    growth.flat(BOUND, figures)
 
 
-removals.each.append(count)
+removals.each.append(growth.look)
 run()

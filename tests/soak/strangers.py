@@ -5,6 +5,7 @@ with a re-key interval of 5 s lose no re-key and no message, the agents' memory 
 logs do not grow. An emulated machine sends as many as it can. Usage: strangers.py
 SECONDS"""
 
+import mmap
 import os
 import random
 import socket
@@ -24,6 +25,7 @@ LINES = 20
 FOLDER = os.environ["HOSTS"]
 figures = Figures()
 ends, loads = [], []
+sent = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")	# packets to each agent
 
 
 def hello(dice):
@@ -51,6 +53,7 @@ def pester(host, seed):
     while True:
         for batch in batches:
             sock.sendto(batch, (ADDR[host], PORT))
+            sent[seed] += AT_ONCE
             due += AT_ONCE / RATE
         time.sleep(max(0, due - time.monotonic()))
 
@@ -98,11 +101,13 @@ def strangers():
     made = [after[flow] - count for flow, count in before.items()]
     figures.add("re-keys of a flow, least", min(made), "re-keys")
     figures.add("re-keys of a flow, most", max(made), "re-keys")
-    for host in ADDR:
+    for count, host in zip(sent, ADDR):
+        figures.add(f"{host}: packets of strangers", count / SECONDS, "packets/s")
+        assert count >= AT_ONCE * SECONDS, f"{host}: only {count} packets of strangers"
         grown = resident(agent(host)["pid"]) - memory[host]
         new = lines()[host] - logged[host]
         dropped = sum(drops(host).values()) - start[host]
-        note(f"{host}: {dropped} packets dropped, agent {grown / 1024:.0f} KiB larger, "
+        note(f"{host}: {count} packets of strangers, {dropped} packets dropped, agent {grown / 1024:.0f} KiB larger, "
              f"{new} lines logged")
         figures.add(f"{host}: growth of the agent", grown / 1024, "KiB")
         figures.add(f"{host}: lines logged", new, "lines")
@@ -117,8 +122,7 @@ def strangers():
 
 @case("no message was lost, no re-key failed")
 def finish():
-    sent = sum(load.finish() for load in loads)
-    figures.add("messages", sent, "messages")
+    figures.add("messages", sum(load.finish() for load in loads), "messages")
     for host in ADDR:
         same(agent(host)["failed"], [])
     for both in ends:
