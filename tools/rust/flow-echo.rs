@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 //! flow-echo serve NAME: serve NAME, and echo the messages of each flow.
 //! flow-echo ask NAME [COUNT]: send COUNT messages to NAME, wait for the echo of

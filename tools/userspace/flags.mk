@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Copyright (C) 2026 The ipcp_rekey contributors
 # Flags shared by the directories of tools/userspace. Include this file, then use
 # $(CFLAGS_ALL) and $(LDFLAGS_ALL). $(TOP) is the root of the checkout.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /* The agent of a network namespace: the engine, the module and the event loop. */
 #ifndef REKEYD_AGENT_H

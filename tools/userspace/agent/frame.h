@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Messages between agents, split into frames that fit packets of 1200 bytes,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /* The table of "top": columns, their order and their widths. */
 #ifndef IPCP_CLI_COLUMNS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /* Server part of ping and perf: any number of flows at once. */
 #ifndef IPCP_CLI_SERVE_H

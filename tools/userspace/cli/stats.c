@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* ipcp-rekey stats: show dropped packets by reason, or what users hold. */
 #include <stdio.h>

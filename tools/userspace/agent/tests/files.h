@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /* Files and folders of a test, below a folder of its own. */
 #ifndef REKEYD_TEST_FILES_H
