@@ -86,15 +86,17 @@ class Late:
 
 
 def until(condition, what, seconds=DEADLINE):
-    """Waits until condition() is true, and returns what it returned."""
+    """Waits until condition() is true, and returns what it returned. To look takes a
+    quarter of a processor's time at most: what is waited for may need it."""
     limit = Limit(seconds)
     while True:
+        start = time.monotonic()
         value = condition()
         if value:
             return value
         if not limit.turn():
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
+        time.sleep(min(max(0.01, 3 * (time.monotonic() - start)), 0.25))
 
 
 def in_turns(wait, seconds):

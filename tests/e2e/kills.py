@@ -17,6 +17,7 @@ SEED = int(sys.argv[2] if len(sys.argv) > 2 else os.environ.get("TEST_SEED", "1"
 FLOWS = 4
 INTERVAL = 15		# seconds, as in the agents' configuration
 OF_KEYS = "epoch", "late", "ahead", "tx_nokey", "auth", "replay"
+PAUSE = 0.02		# seconds after a burst: the agents have the processor
 ends, loads = [], []
 
 
@@ -30,8 +31,8 @@ def begin():
     for _ in range(FLOWS):
         ends.append(pair("demo"))
     for one, other in ends:
-        loads.append(Load(one, other, writers=1, readers=1, tokens=2))
-        loads.append(Load(other, one, writers=1, readers=1, tokens=2))
+        loads.extend(Load(*way, writers=1, readers=1, tokens=2, pause=PAUSE)
+                     for way in ((one, other), (other, one)))
 
 
 @case(f"{KILLS} agents killed at random moments of re-keys, each starts again")

@@ -15,7 +15,7 @@ from ipcp import DEADLINE, case, in_turns, note, run, same, spawn, warnings
 from keys import Agents
 
 SENDS, RECEIVES = 0, 1		# processors
-COUNT = 20000
+COUNT = 8000
 STEP = 50			# messages a token is good for, and in a batch
 TOKENS = 4			# of each writer
 FLOWS = 4			# TOKENS * STEP messages of each fit in a processor's queue
@@ -134,7 +134,7 @@ def in_order(kinds, count, leaf):
     assert woken, "no processor has woken the other"
 
 
-for _leaf, _what in (1 << 20, "one key"), (1 << 10, "many keys"):
+for _leaf, _what in (1 << 20, "one key"), (1 << 8, "many keys"):
     for _kinds, _count, _name in (
             ([False], COUNT, "single messages"), ([True], COUNT, "batches"),
             ([False, True] * (FLOWS // 2), COUNT // FLOWS, f"{FLOWS} flows at once")):

@@ -46,7 +46,7 @@ within()
 	shift
 	until "$@"; do
 		limit_turn || return 1
-		sleep 0.05
+		sleep 0.1
 	done
 }
 
