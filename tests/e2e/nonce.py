@@ -18,8 +18,8 @@ TRACE = "/sys/kernel/tracing/instances/nonce"
 LINE = re.compile(r"ipcp_tx: flow=\d+ peer_eid=(\w+) type=(\d) epoch=(\d+) "
                   r"dir=(\d) counter=(\d+) len=\d+$")
 EPOCHS = 3
-IN_EPOCH = 17000	# messages: more than a node has
-PER_LEAF = 256
+IN_EPOCH = 8700	# messages: more than a node has
+PER_LEAF = 128
 # With so few packets a leaf, fewer may be on their way: a packet that another
 # processor overtakes by two leaves comes too late.
 TOKENS = 8
