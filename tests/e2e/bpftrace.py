@@ -73,7 +73,8 @@ def start(folder, number, text):
 def begun(folder, number, process):
     """Waits until it has all its probes."""
     path = f"{folder}/{number}.begun"
-    until(lambda: os.path.exists(path) or process.poll() is not None, "bpftrace begins")
+    until(lambda: os.path.exists(path) or process.poll() is not None, "bpftrace begins",
+          NET)
     same(os.path.exists(path), True, None if process.poll() is None else
          process.stdout.read())
 
