@@ -4,8 +4,6 @@
 under traffic."""
 
 import errno
-import json
-import os
 import socket
 import subprocess
 import sys

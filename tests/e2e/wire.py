@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 """The kernel against another implementation of key schedule and packet format:
-this one, of a few lines, on top of Python's own. Both know the seed."""
+keyschedule.py, and this one of a few lines. Both know the seed."""
 
 import collections
 import functools
 import hashlib
-import hmac
 import os
 import socket
 import struct
@@ -17,9 +16,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 import keys
 from ipcp import ADDR, PORT, case, enter, run, same, until
 from keys import Agents
+from keyschedule import fork_of, leaves_of, nodes_of, root_of
 
 SEED = bytes(range(32))
-ROOT = hmac.digest(bytes(32), SEED, "sha256")	# of a first seed
+ROOT = root_of([SEED])
 CIPHERS = {895: lambda key: AESGCM(key[:16]), 901: AESGCM, 1018: ChaCha20Poly1305}
 DATA, CONFIRM, CLOSE = 1, 2, 5
 SO_RCVBUFFORCE = 33
@@ -30,15 +30,6 @@ EPOCH_NO = 0
 
 # --- the other implementation
 
-def expand(prk, info, length):
-    """HKDF-Expand with SHA-256."""
-    out, block = b"", b""
-    while len(out) < length:
-        block = hmac.digest(prk, block + info + bytes([len(out) // 32 + 1]), "sha256")
-        out += block
-    return out[:length]
-
-
 def leaf_key(direction, counter):
     """The key of a packet."""
     return key_of_leaf(direction, counter // NODE, counter % NODE // LEAF)
@@ -47,9 +38,7 @@ def leaf_key(direction, counter):
 @functools.cache
 def key_of_leaf(direction, node, leaf):
     """The key of a leaf of a node."""
-    node_key = expand(ROOT, b"ipcp-rekey node", 4096)[32 * node:][:32]
-    fork = expand(node_key, b"ipcp-rekey dir" + bytes([direction]), 32)
-    return expand(fork, b"ipcp-rekey leaf", 2048)[32 * leaf:][:32]
+    return leaves_of(fork_of(nodes_of(ROOT)[node], direction))[leaf]
 
 
 class Peer:

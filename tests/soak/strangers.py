@@ -107,8 +107,8 @@ def strangers():
         grown = resident(agent(host)["pid"]) - memory[host]
         new = lines()[host] - logged[host]
         dropped = sum(drops(host).values()) - start[host]
-        note(f"{host}: {count} packets of strangers, {dropped} packets dropped, agent {grown / 1024:.0f} KiB larger, "
-             f"{new} lines logged")
+        note(f"{host}: {count} packets of strangers, {dropped} packets dropped, "
+             f"agent {grown / 1024:.0f} KiB larger, {new} lines logged")
         figures.add(f"{host}: growth of the agent", grown / 1024, "KiB")
         figures.add(f"{host}: lines logged", new, "lines")
         assert new < LINES, f"{host}: {new} lines were logged"
