@@ -292,9 +292,10 @@ class Both(Tenant):
             one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
 
-    def claimed(self, one):
+    def claimed(self, ends):
         """What a claim of a re-key of alice's end says."""
-        self.confirmed(one)
+        one, _ = ends
+        self.confirmed(*ends)
         self.alice.rekey(one.info().id)
         return self.claim(one.info().id)
 
@@ -361,7 +362,7 @@ def later_at_the_limit():
             listener = agents.listen("tenant")
             flows = [agents.connect(listener, "tenant") for _ in range(LATER)]
             other = agents.flow("other")
-            claims = [agents.claimed(one) for one, _ in flows]
+            claims = [agents.claimed(ends) for ends in flows]
             early = [new_flow(agents, "tenant", 1 + i)[1][A["FLOW_ID"]]
                      for i in range(4 * LATER)]
             tenant.fill()
@@ -380,7 +381,7 @@ def later_at_the_limit():
             pids.append(spawn(ask_on, flows[0][1].info().id, refusals))
             until(refused, "a request is refused")
             before = refused()
-            seed, numbers = os.urandom(32), agents.claimed(other[0])
+            seed, numbers = os.urandom(32), agents.claimed(other)
             same(agents.seeds(other, seed, numbers), [0, 0], "seeds of others")
             agents.bob.do("FLOW_SET", "FLOW", id=other[1].info().id, blob=bytes(BLOB))
             talk(*other)

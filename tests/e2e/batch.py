@@ -138,6 +138,7 @@ def queued_under_old_epoch():
         same(send(one, want), 60)
         events = Netlink("bob")
         events.join("events")
+        agents.confirmed(one, other)
         epoch, exchange = agents.claim(one.info().id)
         seed = os.urandom(32)
         for end in other, one:

@@ -264,8 +264,7 @@ def quiet():
     known = warnings()
     with Agents() as agents:
         one, other = agents.flow("saturated")
-        for end in one, other:
-            agents.confirmed(end)
+        agents.confirmed(one, other)
         yield one, other, \
             agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]][::-1]
         one.close()

@@ -147,12 +147,13 @@ class Agents:
         """This end's agent."""
         return {"alice": self.alice, "bob": self.bob}[end.host]
 
-    def confirmed(self, end):
-        """Waits until the peer has said that it sends in the newest epoch, too:
-        only then another seed may come."""
-        number = end.info().id
-        until(lambda: any(self.of(end).do("FLOW_GET", "FLOW",
-                                          id=number)[A["FLOW_DONE"]]),
+    def confirmed(self, *ends):
+        """Waits until the peer of each has said that it sends in the newest epoch,
+        too. Only then an end takes another seed: the initiator when it claims,
+        the other when the seed comes."""
+        numbers = [(self.of(end), end.info().id) for end in ends]
+        until(lambda: all(any(agent.do("FLOW_GET", "FLOW", id=number)[A["FLOW_DONE"]])
+                          for agent, number in numbers),
               "the newest epoch is confirmed")
 
     def claim(self, number, **how):

@@ -44,8 +44,7 @@ def change(end, **params):
 def flow():
     """Both ends of a flow whose seeds the kernel leaves to the program."""
     ends = agents.flow("demo", grace=NEVER)
-    for end in ends:
-        agents.confirmed(end)
+    agents.confirmed(*ends)
     yield ends
     for end in ends:
         if end.fd >= 0:
@@ -175,8 +174,7 @@ def many_flows():
                 for _ in range(MANY))
     listener.close()
     ends = [other for _one, other in many]
-    for end in ends:
-        agents.confirmed(end)
+    agents.confirmed(*ends)
     level, edge = watch(ends, PRI), watch(ends, PRI | ET)
     poll = select.poll()
     for end in ends:

@@ -191,6 +191,7 @@ def use(one, other):
 
 def rekeyed(cipher, one, other):
     """The next epoch."""
+    acting[0].confirmed(one, other)
     epoch, exchange = acting[0].claim(one.info().id)
     seed = new_seed(f"{cipher}, epoch {epoch}", seeds[cipher])
     seeds[cipher].append(seed)

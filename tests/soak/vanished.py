@@ -46,7 +46,7 @@ def vanish(when):
     with Agents() as agents:
         ends = agents.flow("demo")
         talk(*ends)
-        agents.confirmed(ends[0])
+        agents.confirmed(*ends)
         epoch, exchange = agents.claim(ends[0].info().id)
         seed = os.urandom(32)
         agents.park(ends[1], epoch, exchange, seed)
