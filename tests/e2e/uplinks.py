@@ -11,8 +11,8 @@ import re
 import subprocess
 
 from ipcp import (
-    PORT, RB_FLOWPEER, Netlink, case, enter, fails, pair, run, same, settled, show,
-    sockaddr, talk, until)
+    PORT, RB_FLOWPEER, Netlink, case, enter, fails, flows, pair, run, same, settled,
+    show, sockaddr, talk, until)
 
 HOSTS = os.environ["HOSTS"]
 FAMILIES = "IPv4", "IPv6"
@@ -135,6 +135,16 @@ def responder_sends(family):
     up(78)
     for end in ENDS.pop(family):
         end.close()
+    until(lambda: not any(map(flows, ("alice", "bob"))), "no flow is left")
+    arrived(family)
+
+
+def arrived(family):
+    """What bob has sent has come: an answer of his comes after, on each uplink."""
+    for net in DEVICES:
+        subprocess.run(["ip", "netns", "exec", "alice", "ping", "-c", "1", "-W", "20",
+                        "-I", DEVICES[net], at(family, net, 2)],
+                       check=True, stdout=subprocess.DEVNULL, timeout=60)
 
 
 @step("answers of a host with two addresses pass a stateful firewall")
