@@ -14,7 +14,7 @@ from load import Load
 
 WANTED = int(sys.argv[1])
 OF_KEYS = "epoch", "late", "ahead", "tx-nokey"
-PAUSE = 0.0		# of a writer between bursts, in seconds
+PAUSE = 0.002		# of a writer between bursts, in seconds
 ends = []
 each = []		# called after each re-key, with its number
 figures = {}		# what was measured
