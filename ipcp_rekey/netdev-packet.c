@@ -55,22 +55,24 @@ static bool look_at(const struct sk_buff *skb, struct inner *in)
 	return true;
 }
 
+/* True if CE or ECT(1) outside may have to be copied to the header inside. */
+static bool may_mark(const struct inner *in, u8 outer)
+{
+	return outer & INET_ECN_ECT_1 && (outer ^ in->dsfield) & INET_ECN_MASK;
+}
+
 /*
- * Make the headers of a message linear, unless GRO will: others that see the packet
- * before the stack does, such as classifiers, look at linear bytes only. If GRO found
- * more than the headers there, it would not put packets together by their fragments.
+ * Make the headers of a packet linear, unless GRO will: classifiers and taps see the
+ * packet before the stack does, and look at linear bytes only. If GRO found more than
+ * the headers there, it would not put packets together by their fragments.
  */
 static bool pull_headers(const struct net_device *dev, struct sk_buff *skb,
 			 const struct inner *in, u8 outer)
 {
-	/* CE and ECT(1) outside may have to be copied to the header inside. */
-	bool marks = outer & INET_ECN_ECT_1 &&
-		     (outer ^ in->dsfield) & INET_ECN_MASK;
-
 	if (!skb_is_nonlinear(skb))
 		return true;
 	if (likely(in->is_tcp && !netif_elide_gro(dev)))
-		return likely(!marks) || pskb_inet_may_pull(skb);
+		return likely(!may_mark(in, outer)) || pskb_inet_may_pull(skb);
 	return pskb_may_pull(skb, min(skb->len, IPCP_KFLOW_PULL));
 }
 
@@ -81,11 +83,14 @@ static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 	struct inner in;
 
 	skb->dev = dev;
-	if (!look_at(skb, &in) || !pull_headers(dev, skb, &in, outer))
+	if (!look_at(skb, &in))
 		return false;
 	skb_reset_mac_header(skb);
+	/* pskb_inet_may_pull() needs both, and so do those it prepares for. */
 	skb_reset_network_header(skb);
 	skb->protocol = in.protocol;
+	if (!pull_headers(dev, skb, &in, outer))
+		return false;
 	/* CE outside but not ECN-capable inside: drop, as RFC 6040 says. */
 	if (INET_ECN_decapsulate(skb, outer, in.dsfield) > 1)
 		return false;
@@ -297,7 +302,8 @@ static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 	netif_stop_queue(dev);
 	if (ipcp_api_want_room(flow))
 		return true;
-	netif_start_queue(dev);
+	/* Another sender may have seen the stopped queue, and have left packets. */
+	netif_wake_queue(dev);
 	return false;
 }
 

@@ -201,6 +201,25 @@ def ecn():
         same(lost(), {})
 
 
+@case("a mark on one buffer of many costs none of its packets")
+def seldom_marked():
+    with links():
+        tcp_ecn(1)
+        before = packets("bob", "flow0")[2]
+        rules = ("table ip outer { chain out { type filter hook output priority 0;"
+                 " udp dport 3435 ip ecn ect0 numgen inc mod 20 0 ip ecn set ce; }; }")
+        same(there("alice", "nft", rules), 0)
+        try:
+            marked = told_ce()
+        finally:
+            tcp_ecn(2)
+            there("alice", "nft", "delete table ip outer")
+        note(f"TCP was told of {marked} packets")
+        assert marked, "no mark arrived"
+        same(packets("bob", "flow0")[2], before, "packets that failed or were dropped")
+        same(lost(), {})
+
+
 @case("a path that gets narrower is told to who sends, and the MTU follows")
 def narrower():
     with links():
