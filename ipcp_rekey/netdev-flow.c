@@ -28,9 +28,10 @@ static void link_served(void *priv, int err)
 {
 	struct ipcp_dev *d = netdev_priv(priv);
 
-	if (err)
-		netdev_info(d->dev, "the agent refused to serve the name: %pe\n",
-			    ERR_PTR(err));
+	if (!err)
+		return;
+	WRITE_ONCE(d->refused, err);
+	ipcp_netdev_tend_soon(d);
 }
 
 /* Use the newest flow: the peer may have lost the previous one. */
@@ -91,9 +92,13 @@ void ipcp_netdev_end_flow(struct ipcp_dev *d)
 	set_link_flow(d, NULL);
 }
 
-/* Start to connect or to listen, with the credentials of the configuration. */
+/*
+ * Start to connect or to listen, with the credentials and at the cost of the task
+ * that configured the interface.
+ */
 static int begin_flow(struct ipcp_dev *d)
 {
+	struct mem_cgroup *payer = set_active_memcg(d->memcg);
 	const struct cred *before = override_creds(d->cred);
 	struct ipcp_klisten *l;
 	struct ipcp_kflow *k;
@@ -106,6 +111,7 @@ static int begin_flow(struct ipcp_dev *d)
 		if (!err)
 			set_link_flow(d, k);
 	} else {
+		WRITE_ONCE(d->refused, 0);
 		l = ipcp_api_listen(d->ipn, d->name, 4, &link_flow_ops,
 				    d->dev, false);
 		err = PTR_ERR_OR_ZERO(l);
@@ -113,6 +119,7 @@ static int begin_flow(struct ipcp_dev *d)
 			d->listener = l;
 	}
 	revert_creds(before);
+	set_active_memcg(payer);
 	return err;
 }
 
@@ -132,6 +139,24 @@ static void queue_later(struct ipcp_dev *d, unsigned long *next)
 	d->again = ipcp_deadline_in(next, d->retry);
 }
 
+/*
+ * Drop a listener whose name was refused, or whose agent went away before it
+ * answered. Return true if there was one.
+ */
+static bool drop_refused(struct ipcp_dev *d)
+{
+	int err = READ_ONCE(d->refused);
+
+	if (!d->listener || !err)
+		return false;
+	if (!d->retry)
+		netdev_info(d->dev, "cannot serve the name, will try again: %pe\n",
+			    ERR_PTR(err));
+	ipcp_kflow_unlisten(d->listener);
+	d->listener = NULL;
+	return true;
+}
+
 /* Set up the flow or the listener, or schedule another attempt. */
 static void see_to_flow(struct ipcp_dev *d)
 {
@@ -146,6 +171,8 @@ static void see_to_flow(struct ipcp_dev *d)
 		set_link_flow(d, NULL);
 		queue_later(d, &next);
 	}
+	if (drop_refused(d))
+		queue_later(d, &next);
 	if (wants_flow(d) && !ipcp_deadline_add(&next, d->again) &&
 	    begin_flow(d))
 		queue_later(d, &next);

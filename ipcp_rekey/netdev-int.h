@@ -31,12 +31,15 @@ enum ipcp_dev_role {
  * @role: whether to connect, to listen or neither. Locking: @lock
  * @name: name to connect to or to serve. Locking: @lock
  * @cred: credentials of the task that configured the role. Locking: @lock
+ * @memcg: control group of that task, with a reference. Locking: @lock
  * @anew: the role was configured since @work ran. Locking: @lock
  * @limit: largest MTU that an administrator allows. Locking: written under RTNL,
  *	read locklessly
  * @following: the MTU is being set to that of the flow. Locking: RTNL
  * @flow: the flow, or NULL. Locking: written under @lock, read under RCU
  * @listener: the name that is served, or NULL. Locking: @lock
+ * @refused: errno of why @listener does not serve the name, or 0. Locking: written
+ *	while @listener begins or is told, which exclude each other; read locklessly
  * @accepted: a new flow that is to replace @flow. Locking: none, xchg()
  * @retry: jiffies between the last attempt and the next. Locking: @lock
  * @again: jiffies of the next attempt. Locking: @lock
@@ -55,11 +58,13 @@ struct ipcp_dev {
 	enum ipcp_dev_role role;
 	char name[IPCP_NAME_LEN + 1];
 	const struct cred *cred;
+	struct mem_cgroup *memcg;
 	bool anew;
 	unsigned int limit;
 	bool following;
 	struct ipcp_kflow __rcu *flow;
 	struct ipcp_klisten *listener;
+	int refused;
 	struct ipcp_kflow *accepted;
 	unsigned long retry;
 	unsigned long again;

@@ -57,6 +57,14 @@ static int link_stop(struct net_device *dev)
 }
 
 /* The device no longer sends. Locking: RTNL. */
+/* Drop the references to whom the flow is charged to. */
+static void put_payer(struct ipcp_dev *d)
+{
+	if (d->cred)
+		put_cred(d->cred);
+	mem_cgroup_put(d->memcg);
+}
+
 static void link_uninit(struct net_device *dev)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
@@ -67,8 +75,7 @@ static void link_uninit(struct net_device *dev)
 	mutex_unlock(&d->lock);
 	skb_queue_purge(&d->rxq);
 	list_del_init(&d->list);
-	if (d->cred)
-		put_cred(d->cred);
+	put_payer(d);
 }
 
 static const struct net_device_ops netdev_ops = {
@@ -164,9 +171,9 @@ static int configure_link(struct ipcp_dev *d, struct nlattr *data[],
 	nla_strscpy(d->name, name, sizeof(d->name));
 	d->role = !*d->name ? IPCP_DEV_IDLE :
 		  connect ? IPCP_DEV_CONNECT : IPCP_DEV_LISTEN;
-	if (d->cred)
-		put_cred(d->cred);
+	put_payer(d);
 	d->cred = get_current_cred();
+	d->memcg = get_mem_cgroup_from_mm(current->mm);
 	d->anew = true;
 	mutex_unlock(&d->lock);
 	ipcp_netdev_tend_soon(d);

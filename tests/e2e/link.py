@@ -304,6 +304,19 @@ def again():
     ip("alice", "link", "del", "flow0")
 
 
+@case("it asks for its name again after a refusal, and after its agent went away")
+def refused():
+    make("bob")
+    with Agents() as agents:
+        configure("bob", LISTEN, "net")
+        agents.bob.upcall(UPCALL_LISTEN)
+    with Agents() as agents:
+        for error in errno.EACCES, 0:
+            asked = agents.bob.upcall(UPCALL_LISTEN)
+            agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=error)
+    ip("bob", "link", "del", "flow0")
+
+
 @case(f"{REMOVALS} times removed under traffic, at either end")
 def removed():
     for count in range(REMOVALS):
