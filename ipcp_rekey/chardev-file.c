@@ -80,8 +80,8 @@ void ipcp_file_become_listener(struct ipcp_file *f, struct ipcp_listener *l)
 {
 	/* Pairs with smp_load_acquire() in ipcp_file_listener(). */
 	smp_store_release(&f->listener, l);
-	/* Flows may have arrived before ->listener was set. */
-	ipcp_wait_wake(&f->wait->consumer, EPOLLIN | EPOLLRDNORM);
+	/* The answer and flows may have come before ->listener was set. */
+	ipcp_wait_wake(&f->wait->consumer, IPCP_WAKE_ALL);
 }
 
 /**

@@ -345,6 +345,22 @@ def listen_signal():
     listener.close()
 
 
+def poll_once(end, events):
+    """What poll() says that is called once, and so has to be woken."""
+    poll = select.poll()
+    poll.register(end.fd, events)
+    return poll.poll(1000 * NET)
+
+
+@case("who has polled the file since before LISTEN is told that the name is served")
+def listen_polled():
+    listener = Endpoint("bob")
+    poller = Sleeper(poll_once, listener, select.POLLOUT).asleep()
+    agents.listen("demo", fd=listener.fd)
+    same(poller.outcome(), [(listener.fd, select.POLLOUT)])
+    listener.close()
+
+
 @case("a signal ends the wait of ALLOC with EINTR, but not the allocation")
 def alloc_signal():
     listener = agents.listen("demo")
