@@ -282,7 +282,9 @@ void ipcp_control_work(struct ipcp_flow *flow)
 		else
 			consume_skb(skb);	/* NULL if consumed */
 	}
-	if (test_and_clear_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits))
+	/* A pending flow has no end yet; ipcp_state_allocated() kicks the worker. */
+	if (!ipcp_flow_pending(flow) &&
+	    test_and_clear_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits))
 		handle_close(flow);
 	/* Handle the rest in another run, so other work is not delayed. */
 	if (!skb_queue_empty_lockless(&flow->ctl))

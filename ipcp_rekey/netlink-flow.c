@@ -458,10 +458,8 @@ int ipcp_rekey_nl_flow_del_doit(struct sk_buff *skb, struct genl_info *info)
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
-	if (ipcp_flow_pending(flow))
-		ipcp_state_fail(flow, error ?: ECONNABORTED,
-				why ?: "the agent gave up");
-	else
+	if (!ipcp_state_fail(flow, error ?: ECONNABORTED,
+			     why ?: "the agent gave up"))
 		ipcp_state_down(flow, error ?: ESHUTDOWN,
 				why ?: "the agent took the flow down");
 	ipcp_flow_put(flow);

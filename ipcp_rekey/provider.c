@@ -79,6 +79,7 @@ struct ipcp_provider *ipcp_provider_new(struct ipcp_net *ipn, char *name,
 err_table:
 	xa_erase(&ipn->providers, p->id);
 	synchronize_rcu();
+	skb_queue_purge(&p->n_1_rb.queue);
 err_user:
 	ipcp_user_release(p->grant.payer.user, IPCP_RB_BYTES);
 err_grant:
@@ -97,8 +98,8 @@ static void lose_path(struct ipcp_flow *flow)
 {
 	static const char why[] = "the provider went away";
 
-	ipcp_state_fail(flow, ENETUNREACH, why);
-	if (READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED)
+	if (!ipcp_state_fail(flow, ENETUNREACH, why) &&
+	    READ_ONCE(flow->state) == IPCP_REKEY_FLOW_STATE_ALLOCATED)
 		ipcp_state_down(flow, ENETUNREACH, why);
 }
 
@@ -149,10 +150,14 @@ void ipcp_provider_end(struct ipcp_provider *p)
 	kfree(p);
 }
 
+static bool is_granted(const struct ipcp_provider *p)
+{
+	return ipcp_grant_answered(&p->grant) && !p->grant.error;
+}
+
 static bool provides(const struct ipcp_provider *p, const char *name)
 {
-	return ipcp_grant_answered(&p->grant) && !p->grant.error &&
-	       !strcmp(p->grant.name, name);
+	return is_granted(p) && !strcmp(p->grant.name, name);
 }
 
 /**
@@ -253,8 +258,8 @@ static enum ipcp_drop give(struct ipcp_provider *p, struct sk_buff *skb)
  * @skb: packet; consumed
  *
  * Context: Any context but hard interrupts.
- * Return: 0; -ENETUNREACH if there is no such provider; -ENOBUFS if its ring is
- * full.
+ * Return: 0; -ENETUNREACH if there is no such provider, or it is not granted;
+ * -ENOBUFS if its ring is full.
  */
 int ipcp_provider_xmit_to(struct ipcp_net *ipn, u32 id, struct sk_buff *skb)
 {
@@ -263,7 +268,7 @@ int ipcp_provider_xmit_to(struct ipcp_net *ipn, u32 id, struct sk_buff *skb)
 
 	rcu_read_lock();
 	p = xa_load(&ipn->providers, id);
-	if (p)
+	if (p && is_granted(p))
 		err = give(p, skb) ? -ENOBUFS : 0;
 	rcu_read_unlock();
 	if (err)
@@ -290,6 +295,7 @@ static int provider_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	const struct ipcp_bind *bind = rcu_dereference(flow->bind);
 	struct ipcp_provider *p = NULL;
 	enum ipcp_drop reason;
+	bool control;
 
 	if (bind)
 		p = xa_load(&flow->net->providers, bind->ends.provider);
@@ -297,10 +303,13 @@ static int provider_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 		return no_way(flow, skb, -ENETUNREACH);
 	if (unlikely(longest(skb) > p->mtu))
 		return no_way(flow, skb, -EMSGSIZE);
+	control = ipcp_cb(skb)->type != IPCP_PDU_DATA;
 	reason = give(p, skb);
-	if (unlikely(reason))
-		ipcp_flow_drop_all(flow, skb, reason);
-	return 0;
+	if (likely(!reason))
+		return 0;
+	ipcp_flow_drop_all(flow, skb, reason);
+	/* A question that was not sent says nothing of the peer. */
+	return control ? -ENOBUFS : 0;
 }
 
 /* The way that a packet came says nothing of where the peer is. */

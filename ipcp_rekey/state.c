@@ -137,19 +137,21 @@ static bool set_failed(struct ipcp_flow *flow, int error, const char *reason)
 
 /**
  * ipcp_state_fail() - Fail a pending allocation
- * @flow: flow; nothing is done if it is not pending
+ * @flow: flow
  * @error: positive errno that ipcp_failure_known() knows
  * @reason: the same in words, or NULL
  *
  * Context: Process context, may sleep; not the flow's worker.
+ * Return: false if the flow was not pending any more, and nothing was done.
  */
-void ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason)
+bool ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason)
 {
 	if (!set_failed(flow, error, reason))
-		return;
+		return false;
 	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
 	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
 	ipcp_state_destroy(flow);
+	return true;
 }
 
 /**
@@ -195,14 +197,14 @@ bool ipcp_state_late(struct ipcp_flow *flow)
 
 /*
  * True if the peer has keys under which it can be told of the end. A responder
- * with a seed has answered, so the initiator may have it, too.
+ * with a seed has answered, so the initiator may have it, too. An initiator with
+ * a seed may have confirmed it already.
  */
 static bool can_tell(struct ipcp_flow *flow)
 {
 	lockdep_assert_held(&flow->lock);
 	return flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED ||
-	       (flow->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING &&
-		ipcp_epoch_newest(flow));
+	       (ipcp_flow_pending(flow) && ipcp_epoch_newest(flow));
 }
 
 /**
@@ -229,6 +231,9 @@ void ipcp_state_close(struct ipcp_flow *flow)
 		 */
 		smp_store_release(&flow->state,
 				  IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
+	} else if (pending) {
+		/* From here on, the agent can give it no keys. */
+		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_DEALLOCATED);
 	}
 	spin_unlock_bh(&flow->lock);
 

@@ -9,7 +9,7 @@ struct ipcp_flow;
 
 int ipcp_state_allocated(struct ipcp_flow *flow);
 bool ipcp_state_late(struct ipcp_flow *flow);
-void ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason);
+bool ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason);
 void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason);
 void ipcp_state_close(struct ipcp_flow *flow);
 void ipcp_state_finish(struct ipcp_flow *flow);

@@ -255,6 +255,17 @@ static int tell(struct kunit *test, struct ipcp_provider *p)
 	return ipcp_provider_xmit_to(test_net(), p->id, skb);
 }
 
+static void a_provider_that_is_not_granted_is_given_nothing(struct kunit *test)
+{
+	struct ipcp_provider *p = asked(test), *other = asked(test);
+
+	KUNIT_EXPECT_EQ(test, tell(test, p), -ENETUNREACH);
+	answer(test, p, 0);
+	KUNIT_EXPECT_EQ(test, tell(test, p), 0);
+	answer(test, other, EACCES);
+	KUNIT_EXPECT_EQ(test, tell(test, other), -ENETUNREACH);
+}
+
 static void messages_leave_room_for_what_keeps_flows_alive(struct kunit *test)
 {
 	struct hosts h = new_hosts(test);
@@ -274,6 +285,8 @@ static void messages_leave_room_for_what_keeps_flows_alive(struct kunit *test)
 	while (n <= IPCP_RB_PACKETS && !tell(test, h.here))
 		n++;
 	KUNIT_EXPECT_EQ(test, tell(test, h.here), -ENOBUFS);
+	/* the caller learns it, so that no question counts that was not asked */
+	KUNIT_EXPECT_EQ(test, test_send_control(h.from), -ENOBUFS);
 	KUNIT_EXPECT_LE(test, ipcp_rbuff_queued(&h.here->n_1_rb), IPCP_RB_PACKETS);
 
 	/* and there is room again for what is taken */
@@ -450,6 +463,7 @@ static struct kunit_case provider_test_cases[] = {
 	KUNIT_CASE(packets_are_moved_from_flow_to_flow),
 	KUNIT_CASE(a_buffer_of_several_packets_is_read_packet_by_packet),
 	KUNIT_CASE(packets_are_no_longer_than_the_provider_said),
+	KUNIT_CASE(a_provider_that_is_not_granted_is_given_nothing),
 	KUNIT_CASE(messages_leave_room_for_what_keeps_flows_alive),
 	KUNIT_CASE_PARAM(what_is_not_authentic_is_dropped_under_its_reason,
 			 brought_gen_params),
