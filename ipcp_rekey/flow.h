@@ -215,6 +215,8 @@ enum {
 	IPCP_FLOW_CLOSE_CAME,	/* the worker has to handle a CLOSE */
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer has sent CLOSE */
 	IPCP_FLOW_PEER_CLOSED,	/* a close by the peer ended the flow */
+	IPCP_FLOW_MOVED,	/* the path has another address at either end */
+	IPCP_FLOW_ROAMED,	/* the peer has another address, which is to be told */
 	IPCP_FLOW_DIRECT,	/* the peer is another flow on this host */
 	IPCP_FLOW_TIMESTAMP,	/* messages that arrive get the time */
 };
@@ -314,6 +316,8 @@ struct ipcp_sealed {
  * @waiting: packets that wait for their leaf, with a lock of its own
  * @ctl: decrypted control packets for the worker. Locking: ctl.lock.
  * @work: the worker, which does everything off the packet path
+ * @move_at: 64-bit jiffies when the next move of the peer may be acted on. Locking:
+ *	accessed by the worker only
  * @trim_at: jiffies when to give back what queues have reserved, or 0. Locking:
  *	accessed by the worker only.
  * @closes: number of CLOSE packets left to send. Locking: set under @lock
@@ -389,6 +393,7 @@ struct ipcp_flow {
 	struct ipcp_waiting waiting;
 	struct sk_buff_head ctl;
 	struct delayed_work work;
+	u64 move_at;
 	unsigned long trim_at;
 	unsigned int closes;
 	unsigned long close_at;

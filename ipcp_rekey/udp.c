@@ -18,9 +18,7 @@
 #include "aead.h"
 #include "cb.h"
 #include "keys.h"
-#include "notify.h"
 #include "path.h"
-#include "probe.h"
 #include "rx.h"
 #include "udp-int.h"
 #include "udp.h"
@@ -286,10 +284,13 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 	if (likely(bind && came_this_way(&bind->ends, skb)))
 		return;
 	moved = follow(flow, skb, ep, counter);
-	if (moved)
-		ipcp_probe_roamed(flow);
+	if (!moved)
+		return;
+	/* The worker does the rest, in its time: a peer may move with each packet. */
 	if (moved & IPCP_MOVED_PEER)
-		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED, READ_ONCE(flow->rk.epoch), 0);
+		set_bit(IPCP_FLOW_ROAMED, &flow->bits);
+	if (!test_and_set_bit(IPCP_FLOW_MOVED, &flow->bits))
+		ipcp_flow_kick(flow);
 }
 
 const struct ipcp_path_ops ipcp_udp_path = {

@@ -24,6 +24,9 @@
 /* Queues in use are empty every now and then. Give back what they have after this. */
 #define IPCP_TRIM_MS		1000
 
+/* A move of the peer is acted on this time after the last one, or later. */
+#define IPCP_MOVE_MS		500
+
 /* Senders try again this time after their user had no memory for a message. */
 #define IPCP_REFUSED_MS		100
 
@@ -53,6 +56,27 @@ static void check_refused(struct ipcp_flow *flow, unsigned long *next)
 		return;
 	WRITE_ONCE(flow->inflight->refused, 0);
 	ipcp_rbflags_wake(&flow->n_rb.flags, EPOLLOUT | EPOLLWRNORM);
+}
+
+/* Probe the path anew after a move, and report it if the peer moved. */
+static void check_moved(struct ipcp_flow *flow, unsigned long *next)
+{
+	u64 now = get_jiffies_64();
+
+	if (!test_bit(IPCP_FLOW_MOVED, &flow->bits))
+		return;
+	if (now < flow->move_at) {
+		ipcp_deadline_in(next, flow->move_at - now);
+		return;
+	}
+	flow->move_at = now + msecs_to_jiffies(IPCP_MOVE_MS);
+	clear_bit(IPCP_FLOW_MOVED, &flow->bits);
+	/* Pairs with test_and_set_bit() in ipcp_udp_received(). */
+	smp_mb__after_atomic();
+	ipcp_probe_roamed(flow);
+	if (test_and_clear_bit(IPCP_FLOW_ROAMED, &flow->bits))
+		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED,
+			    READ_ONCE(flow->rk.epoch), 0);
 }
 
 /* Send CLOSE to the peer if it is due. Return true once all are sent. */
@@ -160,6 +184,7 @@ bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 	ipcp_control_work(flow);
 	trim_queues(flow, next);
 	check_refused(flow, next);
+	check_moved(flow, next);
 
 	if (ipcp_flow_pending(flow))
 		check_heard(flow);

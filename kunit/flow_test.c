@@ -189,6 +189,34 @@ static void a_responder_is_allocated_when_its_peer_is_heard(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOCATED));
 }
 
+/* What was said last may come together with what is said first. */
+static void an_end_that_is_told_too_early_is_kept(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_pending(test, RESPONDER, CIPHER);
+
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
+	ipcp_registry_take_pending(flow);
+	set_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits);
+	ipcp_keyrot_observe(flow, test_newest(flow), false);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOCATED));
+	test_work(flow);
+	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_PEER_CLOSED, &flow->bits));
+	KUNIT_EXPECT_EQ(test, flow->error, ESHUTDOWN);
+}
+
+static void an_initiator_with_keys_tells_the_peer(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
+
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
+	ipcp_registry_take_pending(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOC_PENDING));
+	ipcp_state_close(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOC_PENDING));
+}
+
 static void silence_is_told_and_broken(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
@@ -210,6 +238,29 @@ static void silence_is_told_and_broken(struct kunit *test)
 	test_work(flow);
 	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
 	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
+}
+
+static void move(struct ipcp_flow *flow)
+{
+	set_bit(IPCP_FLOW_ROAMED, &flow->bits);
+	set_bit(IPCP_FLOW_MOVED, &flow->bits);
+	test_work(flow);
+}
+
+/* A peer may send each packet from another address. */
+static void moves_in_quick_succession_are_one(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+
+	move(flow);
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_MOVED, &flow->bits));
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_ROAMED, &flow->bits));
+	move(flow);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_MOVED, &flow->bits));
+	flow->move_at = get_jiffies_64();
+	test_work(flow);
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_MOVED, &flow->bits));
+	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_ROAMED, &flow->bits));
 }
 
 static void a_flow_without_timeout_is_silent(struct kunit *test)
@@ -259,7 +310,7 @@ static void an_answer_in_time_leaves_no_error(struct kunit *test)
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
 	KUNIT_EXPECT_FALSE(test, ipcp_state_late(flow));
-	ipcp_state_fail(flow, ECONNREFUSED, "too late");
+	KUNIT_EXPECT_FALSE(test, ipcp_state_fail(flow, ECONNREFUSED, "too late"));
 	KUNIT_EXPECT_EQ(test, flow->state, IPCP_REKEY_FLOW_STATE_ALLOCATED);
 	KUNIT_EXPECT_EQ(test, flow->error, 0);
 	KUNIT_EXPECT_STREQ(test, flow->reason, "");
@@ -343,7 +394,10 @@ static struct kunit_case flow_test_cases[] = {
 	KUNIT_CASE_PARAM(a_peer_timeout_has_bounds, timeout_gen_params),
 	KUNIT_CASE(an_allocation_has_a_deadline),
 	KUNIT_CASE(a_responder_is_allocated_when_its_peer_is_heard),
+	KUNIT_CASE(an_end_that_is_told_too_early_is_kept),
+	KUNIT_CASE(an_initiator_with_keys_tells_the_peer),
 	KUNIT_CASE(silence_is_told_and_broken),
+	KUNIT_CASE(moves_in_quick_succession_are_one),
 	KUNIT_CASE(a_flow_without_timeout_is_silent),
 	KUNIT_CASE(the_agent_is_told_what_is_over),
 	KUNIT_CASE(an_answer_in_time_leaves_no_error),
