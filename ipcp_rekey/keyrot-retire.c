@@ -157,8 +157,8 @@ static void wipe_tx(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 		ipcp_leaves_retire(ep, &ep->leaves[dir]);
 		ipcp_keysched_enter(&ep->ks, dir, IPCP_NODES - 1);
 	}
-	mutex_unlock(&ep->derive);
 	ipcp_stack_wipe();
+	mutex_unlock(&ep->derive);
 }
 
 /* Prepare the next leaves and retire late ones. */

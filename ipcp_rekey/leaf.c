@@ -302,8 +302,9 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 		ipcp_leaf_free(leaf);
 	spend_key(ep, dir, no);
 unlock:
-	mutex_unlock(&ep->derive);
+	/* Before the unlock: once the epoch is wiped, no stack has a key of it. */
 	ipcp_stack_wipe();
+	mutex_unlock(&ep->derive);
 	return err;
 }
 
@@ -359,8 +360,8 @@ struct ipcp_leaf *ipcp_leaf_derive_jump(struct ipcp_epoch *ep, unsigned int no)
 		spend_key(ep, dir, cur);
 		leaf = derive_leaf(ep, dir, no, peek_key);
 	}
-	mutex_unlock(&ep->derive);
 	ipcp_stack_wipe();
+	mutex_unlock(&ep->derive);
 	return leaf;
 }
 

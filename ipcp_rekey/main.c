@@ -74,6 +74,7 @@
  * file->lock (mutex)      what an open file becomes; held while IPCP_IOC_LISTEN
  *                         and IPCP_IOC_PROVIDE wait for the agent's answer
  * RTNL                    interfaces; other code only tries to take it
+ * nets_lock (mutex)       namespaces; netns.c
  * ipcp_dev->lock (mutex)  role and flow of an interface
  * net->agent_lock (mutex) agent and sockets; the worker of a flow never takes
  *                         it, so its holder may wait for a worker

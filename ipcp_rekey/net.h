@@ -77,6 +77,7 @@ struct ipcp_net_slot {
  *	of @providers
  * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
  * @living: flows that are not freed yet. Locking: atomic
+ * @list: in the list of all namespaces. Locking: see netns.c
  * @upcall_lock: protects @upcalls to @hinted, and ipcp_flow.sealed
  * @upcalls: requests and notifications for the agent. Locking: @upcall_lock
  * @upcall_count: number of @upcalls. Locking: @upcall_lock
@@ -120,6 +121,7 @@ struct ipcp_net {
 	u32 next_provider;
 	struct list_head netdevs;
 	atomic_t living;
+	struct list_head list;
 
 	spinlock_t upcall_lock;	/* queue to the agent */
 	struct list_head upcalls;

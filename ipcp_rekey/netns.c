@@ -16,15 +16,21 @@
 #include "udp.h"
 #include "upcall.h"
 
+/*
+ * Namespaces with flows. A namespace that ends is no longer found by
+ * for_each_net(), but its flows have keys until net_exit() destroys them.
+ */
+static DEFINE_MUTEX(nets_lock);
+static LIST_HEAD(nets);		/* Locking: nets_lock */
+
 /* Call a function for every flow in every namespace. */
 static void each_flow(void (*fn)(struct ipcp_flow *flow))
 {
-	struct net *net;
+	struct ipcp_flow *flow;
+	struct ipcp_net *ipn;
 
-	down_read(&net_rwsem);
-	for_each_net(net) {
-		struct ipcp_net *ipn = ipcp_net(net);
-		struct ipcp_flow *flow;
+	mutex_lock(&nets_lock);
+	list_for_each_entry(ipn, &nets, list) {
 		unsigned long id = 0;
 
 		for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
@@ -32,7 +38,7 @@ static void each_flow(void (*fn)(struct ipcp_flow *flow))
 			ipcp_flow_put(flow);
 		}
 	}
-	up_read(&net_rwsem);
+	mutex_unlock(&nets_lock);
 }
 
 static void drop_keys(struct ipcp_flow *flow)
@@ -63,16 +69,14 @@ static void drop_all_keys(void)
 /* Report to agents that the machine is a copy. */
 static void report_copy(void)
 {
-	struct net *net;
+	struct ipcp_net *ipn;
 
-	down_read(&net_rwsem);
-	for_each_net(net) {
-		struct ipcp_net *ipn = ipcp_net(net);
-
+	mutex_lock(&nets_lock);
+	list_for_each_entry(ipn, &nets, list) {
 		WRITE_ONCE(ipn->copies, ipn->copies + 1);
 		ipcp_notify_copied(ipn);
 	}
-	up_read(&net_rwsem);
+	mutex_unlock(&nets_lock);
 }
 
 static void fail_pending(struct ipcp_flow *flow)
@@ -176,9 +180,14 @@ static int __net_init net_init(struct net *net)
 	if (!ipn->drops)
 		return -ENOMEM;
 	err = ipcp_registry_net_init(ipn);
-	if (err)
+	if (err) {
 		free_percpu(ipn->drops);
-	return err;
+		return err;
+	}
+	mutex_lock(&nets_lock);
+	list_add_tail(&ipn->list, &nets);
+	mutex_unlock(&nets_lock);
+	return 0;
 }
 
 /*
@@ -187,7 +196,8 @@ static int __net_init net_init(struct net *net)
  */
 static void __net_exit net_pre_exit(struct net *net)
 {
-	flush_workqueue(ipcp_wq);
+	if (atomic_read(&ipcp_net(net)->living))
+		flush_workqueue(ipcp_wq);
 }
 
 /*
@@ -211,26 +221,53 @@ static void __net_exit net_exit(struct net *net)
 		ipcp_state_destroy(flow);
 		ipcp_flow_put(flow);
 	}
+	mutex_lock(&nets_lock);
+	list_del(&ipn->list);
+	mutex_unlock(&nets_lock);
 	ipcp_upcall_net_exit(ipn);
-	/*
-	 * Flows use @ipn until the workqueue frees them, a grace period after
-	 * the last reference is dropped. The worker of a flow that ended by
-	 * itself, and that the registry no longer finds, may still be about to
-	 * drop it. So flush the workers first, then wait for the grace period,
-	 * then for the work items that free the flows.
-	 */
-	flush_workqueue(ipcp_wq);
-	rcu_barrier();
-	flush_workqueue(ipcp_wq);
-	WARN_ON_ONCE(atomic_read(&ipn->living));
-	ipcp_registry_net_exit(ipn);
-	free_percpu(ipn->drops);
+}
+
+static bool any_living(struct list_head *ending)
+{
+	struct net *net;
+
+	list_for_each_entry(net, ending, exit_list)
+		if (atomic_read(&ipcp_net(net)->living))
+			return true;
+	return false;
+}
+
+/*
+ * Flows use their namespace until the workqueue frees them, a grace period after
+ * the last reference is dropped. The worker of a flow that ended by itself, and
+ * that the registry no longer finds, may still be about to drop it. So flush the
+ * workers first, then wait for the grace period, then for the work items that
+ * free the flows. Once for all namespaces that end, and not at all if none of
+ * them has a flow: anybody can make and end namespaces.
+ */
+static void __net_exit net_exit_batch(struct list_head *ending)
+{
+	struct net *net;
+
+	if (any_living(ending)) {
+		flush_workqueue(ipcp_wq);
+		rcu_barrier();
+		flush_workqueue(ipcp_wq);
+	}
+	list_for_each_entry(net, ending, exit_list) {
+		struct ipcp_net *ipn = ipcp_net(net);
+
+		WARN_ON_ONCE(atomic_read(&ipn->living));
+		ipcp_registry_net_exit(ipn);
+		free_percpu(ipn->drops);
+	}
 }
 
 static struct pernet_operations ipcp_net_ops = {
 	.init = net_init,
 	.pre_exit = net_pre_exit,
 	.exit = net_exit,
+	.exit_batch = net_exit_batch,
 	.id = &ipcp_net_id,
 	.size = sizeof(struct ipcp_net),
 };

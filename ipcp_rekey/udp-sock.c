@@ -272,16 +272,17 @@ static void close_slots(struct ipcp_net *ipn, unsigned int first)
 	unsigned int n = 0;
 
 	for (unsigned int i = first; i < IPCP_NET_SLOTS; i++) {
-		all[n++] = rcu_replace_pointer(ipn->slots[i].sock4, NULL, true);
-		all[n++] = rcu_replace_pointer(ipn->slots[i].sock6, NULL, true);
+		all[n] = rcu_replace_pointer(ipn->slots[i].sock4, NULL, true);
+		n += !!all[n];
+		all[n] = rcu_replace_pointer(ipn->slots[i].sock6, NULL, true);
+		n += !!all[n];
 	}
+	if (!n)
+		return;
 	for (unsigned int i = 0; i < n; i++)
-		if (all[i])
-			rcu_assign_sk_user_data(all[i]->sk, NULL);
+		rcu_assign_sk_user_data(all[i]->sk, NULL);
 	synchronize_net();	/* wait for senders and data_ready() */
 	for (unsigned int i = 0; i < n; i++) {
-		if (!all[i])
-			continue;
 		cancel_work_sync(&all[i]->rest);
 		sock_release(all[i]->sk->sk_socket);
 		kfree(all[i]);
