@@ -93,15 +93,13 @@ bool ipcp_api_want_room(struct ipcp_kflow *flow)
 	return !ipcp_api_room(flow);
 }
 
-/*
- * Arrange for the missing key to be derived, or note that there is none. Called
- * with held.lock held.
- */
+/* Arrange for the missing key to be derived, or note that there is none. */
 static void await_key(struct ipcp_kflow *k, int err)
 {
 	lockdep_assert_held(&k->held.lock);
+	/* After a failure the work waits for its time: see ipcp_api_slow_work(). */
 	if (err == -EINPROGRESS)
-		mod_delayed_work(ipcp_wq, &k->slow, 0);
+		queue_delayed_work(ipcp_wq, &k->slow, 0);
 	else if (!test_and_set_bit(IPCP_KF_KEYLESS, &k->bits))
 		k->stalls++;
 }
@@ -121,20 +119,32 @@ static void hold_message(struct ipcp_kflow *k, struct sk_buff *skb, int err)
 }
 
 /*
- * Take the next held message. New messages are queued behind the held ones
+ * Return the next held message. New messages are queued behind the held ones
  * until the queue is empty.
+ */
+static struct sk_buff *peek_held(struct ipcp_kflow *k)
+{
+	struct sk_buff *skb;
+
+	spin_lock(&k->held.lock);
+	skb = skb_peek(&k->held);
+	if (!skb)
+		WRITE_ONCE(k->holding, false);
+	spin_unlock(&k->held.lock);
+	return skb;
+}
+
+/*
+ * Take the next held message, if it can be sent. Until then the message stays in
+ * the queue, which only the soft work takes from.
  */
 static struct sk_buff *next_held(struct ipcp_kflow *k)
 {
-	struct sk_buff *skb = NULL;
+	struct sk_buff *skb = ipcp_tx_room(k->flow) ? peek_held(k) : NULL;
 
-	spin_lock(&k->held.lock);
-	if (ipcp_tx_room(k->flow)) {
-		skb = __skb_dequeue(&k->held);
-		if (!skb)
-			WRITE_ONCE(k->holding, false);
-	}
-	spin_unlock(&k->held.lock);
+	if (!skb || !ipcp_tx_reserve(k->flow, skb))
+		return NULL;
+	skb_unlink(skb, &k->held);
 	return skb;
 }
 
@@ -187,7 +197,10 @@ void ipcp_api_slow_work(struct work_struct *work)
 	struct ipcp_kflow *k = container_of(to_delayed_work(work),
 					    struct ipcp_kflow, slow);
 
-	if (READ_ONCE(k->holding) && ipcp_leaf_not_now(ipcp_tx_prepare(k->flow)))
+	int err = READ_ONCE(k->holding) ? ipcp_tx_prepare(k->flow) : 0;
+
+	/* The soft work would ask for the same again at once. */
+	if (err && err != -EKEYEXPIRED)
 		queue_delayed_work(ipcp_wq, &k->slow, HZ / 10);
 	ipcp_api_run_soon(k);
 }

@@ -42,9 +42,20 @@ bool ipcp_tx_room(const struct ipcp_flow *flow)
 	       IPCP_TX_QUEUE;
 }
 
-/* Reserve the memory of a buffer's messages from the flow's user. */
-static bool reserve(struct ipcp_flow *flow, const struct ipcp_skb_cb *cb)
+/**
+ * ipcp_tx_reserve() - Reserve the memory of a buffer's messages from the user
+ * @flow: flow
+ * @skb: buffer to send
+ *
+ * What was reserved is kept for the next message if this one is not sent.
+ *
+ * Context: Any context but hard interrupts.
+ * Return: false if the user has no memory. The worker of the flow wakes senders
+ * when they may try again.
+ */
+bool ipcp_tx_reserve(struct ipcp_flow *flow, struct sk_buff *skb)
 {
+	const struct ipcp_skb_cb *cb = ipcp_cb(skb);
 	struct ipcp_inflight *out = flow->inflight;
 	bool done, kick;
 
@@ -234,7 +245,7 @@ static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 
 static void touch_tx(struct ipcp_flow *flow)
 {
-	if (time_before(READ_ONCE(flow->last_tx), jiffies))
+	if (READ_ONCE(flow->last_tx) != jiffies)
 		WRITE_ONCE(flow->last_tx, jiffies);
 }
 
@@ -417,7 +428,7 @@ int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb)
 	struct ipcp_epoch *ep;
 	int err;
 
-	if (unlikely(!reserve(flow, ipcp_cb(skb)))) {
+	if (unlikely(!ipcp_tx_reserve(flow, skb))) {
 		ipcp_flow_drop_all(flow, skb, IPCP_DROP_NOMEM);
 		return -EDQUOT;
 	}

@@ -28,6 +28,7 @@ void ipcp_tx_segs_trim(struct sk_buff *skb, unsigned int count);
 
 /* tx.c */
 bool ipcp_tx_room(const struct ipcp_flow *flow);
+bool ipcp_tx_reserve(struct ipcp_flow *flow, struct sk_buff *skb);
 bool ipcp_tx_refused(const struct ipcp_flow *flow);
 bool ipcp_tx_ready(struct ipcp_flow *flow);
 int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb);
