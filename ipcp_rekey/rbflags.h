@@ -79,9 +79,13 @@ void ipcp_rbflags_init(struct ipcp_rbflags *flags,
 		       struct ipcp_consumer *consumer);
 int ipcp_rbflags_change(struct ipcp_rbflags *flags, int set, int clear);
 
+/*
+ * Pairs with the change of the word: whoever sees FLOWDOWN here finds in the ring
+ * what was queued before.
+ */
 static inline int ipcp_rbflags(const struct ipcp_rbflags *flags)
 {
-	return atomic_read(&flags->word);
+	return atomic_read_acquire(&flags->word);
 }
 
 static inline void ipcp_rbflags_wake(struct ipcp_rbflags *flags,

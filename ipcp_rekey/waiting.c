@@ -181,6 +181,9 @@ void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
 
 	__skb_queue_head_init(batch);
 	spin_lock_bh(&w->queue.lock);
+	WRITE_ONCE(w->drained, leaf);
+	/* Before the queue is empty. Pairs with smp_rmb() in ipcp_waiting_has(). */
+	smp_wmb();
 	skb_queue_walk_safe(&w->queue, skb, tmp) {
 		if (ipcp_cb_leaf_id(skb) != leaf)
 			continue;
@@ -188,8 +191,8 @@ void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
 		__skb_unlink(skb, &w->queue);
 		__skb_queue_tail(batch, skb);
 	}
-	WRITE_ONCE(w->drained, last || skb_queue_empty(batch) ? IPCP_NO_LEAF :
-								leaf);
+	if (last || skb_queue_empty(batch))
+		WRITE_ONCE(w->drained, IPCP_NO_LEAF);
 	spin_unlock_bh(&w->queue.lock);
 }
 

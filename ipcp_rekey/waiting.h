@@ -72,8 +72,11 @@ struct sk_buff *ipcp_waiting_close(struct ipcp_waiting *w);
  */
 static inline bool ipcp_waiting_has(struct ipcp_waiting *w, u32 leaf)
 {
-	if (likely(skb_queue_empty_lockless(&w->queue) &&
-		   READ_ONCE(w->drained) == IPCP_NO_LEAF))
+	if (unlikely(!skb_queue_empty_lockless(&w->queue)))
+		return __ipcp_waiting_has(w, leaf);
+	/* Pairs with smp_wmb() in ipcp_waiting_take(). */
+	smp_rmb();
+	if (likely(READ_ONCE(w->drained) == IPCP_NO_LEAF))
 		return false;
 	return __ipcp_waiting_has(w, leaf);
 }
