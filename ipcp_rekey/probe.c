@@ -145,7 +145,8 @@ void ipcp_probe_begin(struct ipcp_probe *p, const struct ipcp_probe_link *link,
  * @hint: longest packet as far as ICMP tells
  * @now: jiffies
  *
- * Anybody can send hints, so they cause one probe in IPCP_PROBE_REPEAT_MS.
+ * Anybody can send hints, so the checks that they cause come one after the other,
+ * with no more probes than any check: five in a second.
  */
 void ipcp_probe_hint(struct ipcp_probe *p, u16 hint, unsigned long now)
 {
@@ -228,14 +229,24 @@ static unsigned int step_search(struct ipcp_probe *p, unsigned long now,
 	return 1;
 }
 
+/*
+ * True if a time has come that was set at most @ms ahead. What seems to be farther
+ * ahead has passed so long ago that jiffies turned round.
+ */
+static bool has_come(unsigned long at, unsigned long now, unsigned int ms)
+{
+	return at - now - 1 >= msecs_to_jiffies(ms);
+}
+
 static bool check_due(const struct ipcp_probe *p, unsigned long now)
 {
-	return p->size > IPCP_BASE_LEN && time_after_eq(now, p->check_at);
+	return p->size > IPCP_BASE_LEN &&
+	       has_come(p->check_at, now, IPCP_PROBE_AGAIN_MS);
 }
 
 static bool raise_due(const struct ipcp_probe *p, unsigned long now)
 {
-	return can_raise(p) && time_after_eq(now, p->raise_at);
+	return can_raise(p) && has_come(p->raise_at, now, INT_MAX);
 }
 
 /* If data was sent, begin what is due. */

@@ -362,6 +362,18 @@ static void roaming_begins_anew(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->last.number, (u16)(number + 1));
 }
 
+/* As far as half of the range of jiffies, which 32 bits turn round in days. */
+static void a_check_is_due_however_late(struct kunit *test)
+{
+	struct walk *w = new_walk(test, LINK, false, 1400);
+
+	walk(w, 10000, true);
+	w->carries = 1300;
+	w->now += LONG_MAX + MS(20000UL);
+	walk(w, 10000, true);
+	KUNIT_EXPECT_EQ(test, w->p.size, 1252);
+}
+
 static void loopback_is_never_probed(struct kunit *test)
 {
 	struct ipcp_probe_link l = { .size = 65507, .loopback = true };
@@ -431,6 +443,7 @@ static struct kunit_case probe_test_cases[] = {
 			 path_gen_params),
 	KUNIT_CASE(a_try_that_fails_changes_nothing),
 	KUNIT_CASE(roaming_begins_anew),
+	KUNIT_CASE(a_check_is_due_however_late),
 	KUNIT_CASE(loopback_is_never_probed),
 	KUNIT_CASE(a_hint_changes_nothing_but_the_time),
 	KUNIT_CASE(a_probe_that_is_not_sent_proves_nothing),
