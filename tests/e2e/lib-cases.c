@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <ouroboros/dev.h>
 #include <ouroboros/errno.h>
@@ -489,6 +490,23 @@ static void nobody_asks(void)
 	IS(flow_accept(&qs, &at_once), -ETIMEDOUT);
 }
 
+/* Nobody answers; a call that waits for ever ends the program. */
+static void agent_sleeps(void)
+{
+	alarm(600);
+	IS(flow_accept(NULL, &soon), -ETIMEDOUT);
+	IS(flow_accept(NULL, &at_once), -ETIMEDOUT);
+	cancel(accept_one, NULL);
+	IS(flow_accept(NULL, &soon), -ETIMEDOUT);
+}
+
+/* Until it is killed: one of two names may be served at first. */
+static void two_names(void)
+{
+	for (;;)
+		IS(flow_accept(NULL, &soon), -ETIMEDOUT);
+}
+
 static void no_name(void)
 {
 	IS(flow_accept(NULL, &patience), -ENAME);
@@ -532,6 +550,8 @@ static const struct {
 	{ "nobody-asks", nobody_asks },
 	/* in another surrounding */
 	{ "a-peer-that-proves-its-name", proved },
+	{ "agent-sleeps", agent_sleeps },
+	{ "two-names", two_names },
 	{ "not-bound", no_name },
 	{ "not-allowed", not_allowed },
 	{ "no-agent", no_agent }

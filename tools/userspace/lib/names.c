@@ -144,51 +144,43 @@ int flow_alloc(const char *dst, qosspec_t *qs, const struct timespec *timeo)
 	return fd;
 }
 
+/* A name that this program serves, or asks the agent for. */
+struct name {
+	char *text;
+	int fd;			/* endpoint; -1 if the name was refused */
+	bool granted;		/* flows can be accepted */
+};
+
 /*
  * The names that this program serves: its bindings when it first accepts a
- * flow. A failure is not remembered, so the next call tries again.
+ * flow. A name that was refused is asked for again by the next call; threads that
+ * wait already go on without it.
  */
 static struct {
 	pthread_mutex_t lock;
-	struct pollfd *fds;
+	struct name *names;
 	nfds_t count;
-	int err;		/* of the last name that failed */
+	int err;		/* of the last name that was refused */
 	char exe[PATH_MAX];
 } served = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static int serve(const char *name)
+/* Note a name if this program is bound to it. */
+static int note_ours(const char *program, const char *name, void *arg)
 {
-	struct pollfd *more = realloc(served.fds,
-				      (served.count + 1) * sizeof(*more));
-	int fd, err;
-
-	if (!more)
-		return -ENOMEM;
-	served.fds = more;
-	fd = ipcp_dev_open(0);
-	if (fd < 0)
-		return flow_errno(IPCP_DEV_OPEN, fd);
-	err = ipcp_dev_listen(fd, name, 0);
-	if (!err)
-		err = ipcp_dev_nonblock(fd, true);
-	if (err) {
-		close(fd);
-		return flow_errno(IPCP_DEV_LISTEN, err);
-	}
-	more[served.count++] = (struct pollfd) { .fd = fd, .events = POLLIN };
-	return 0;
-}
-
-static int serve_ours(const char *program, const char *name, void *arg)
-{
-	int err = 0;
+	struct name *more;
+	char *text;
 
 	(void)arg;
-	if (ipcp_bind_is(program, served.exe))
-		err = serve(name);
-	/* other names may work */
-	if (err)
-		served.err = err;
+	if (!ipcp_bind_is(program, served.exe))
+		return 0;
+	more = realloc(served.names, (served.count + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	served.names = more;
+	text = strdup(name);
+	if (!text)
+		return -ENOMEM;
+	more[served.count++] = (struct name) { .text = text, .fd = -1 };
 	return 0;
 }
 
@@ -208,37 +200,121 @@ static int find_exe(void)
 	return 0;
 }
 
-static int serve_all(void)
+static int find_names(void)
 {
 	int err;
 
 	if (served.count)
 		return 0;
-	served.err = -ENAME;
 	err = find_exe();
 	if (!err)
-		err = ipcp_bind_each(ipcp_bindings, serve_ours, NULL);
-	if (err)
-		return err;
-	return served.count ? 0 : served.err;
+		err = ipcp_bind_each(ipcp_bindings, note_ours, NULL);
+	if (!err)
+		return served.count ? 0 : -ENAME;
+	while (served.count)
+		free(served.names[--served.count].text);
+	return err;
 }
 
-/* Copy the list of listeners for poll(); once complete, it does not change. */
-static struct pollfd *listeners(nfds_t *count, int *err)
+/* Ask the agent for a name, without waiting for the answer. */
+static int ask(struct name *name)
 {
-	struct pollfd *copy = NULL;
+	int fd = ipcp_dev_open(O_NONBLOCK);
+	int err;
+
+	if (fd < 0)
+		return flow_errno(IPCP_DEV_OPEN, fd);
+	err = ipcp_dev_listen(fd, name->text, 0);
+	if (err && err != -EINPROGRESS) {
+		close(fd);
+		return flow_errno(IPCP_DEV_LISTEN, err);
+	}
+	name->fd = fd;
+	name->granted = !err;
+	return 0;
+}
+
+/* Ask for all names that this program does not serve. */
+static int ask_for_names(void)
+{
+	nfds_t i;
+	int err, failed;
 
 	pthread_mutex_lock(&served.lock);
-	*err = serve_all();
-	*count = served.count;
-	if (!*err) {
-		copy = malloc(served.count * sizeof(*copy));
-		*err = copy ? 0 : -ENOMEM;
+	err = find_names();
+	for (i = 0; !err && i < served.count; i++) {
+		if (served.names[i].fd >= 0)
+			continue;
+		/* other names may work */
+		failed = ask(&served.names[i]);
+		if (failed)
+			served.err = failed;
 	}
-	if (copy)
-		memcpy(copy, served.fds, served.count * sizeof(*copy));
 	pthread_mutex_unlock(&served.lock);
-	return copy;
+	return err;
+}
+
+/* Note the agent's answer. Locking: requires served.lock. */
+static void note_answer(struct name *name)
+{
+	struct ipcp_info info;
+	int err = ipcp_dev_info(name->fd, &info);
+
+	if (!err)
+		err = -(int)info.error;
+	if (!err) {
+		name->granted = true;
+		return;
+	}
+	served.err = flow_errno(IPCP_DEV_LISTEN, err);
+	close(name->fd);
+	name->fd = -1;
+}
+
+/*
+ * Note the answers that are there. Each endpoint is polled again: another thread
+ * may have closed the one that this thread has polled, and reused its number.
+ */
+static void note_answers(void)
+{
+	struct pollfd pfd = { .events = POLLOUT };
+	nfds_t i;
+
+	pthread_mutex_lock(&served.lock);
+	for (i = 0; i < served.count; i++) {
+		pfd.fd = served.names[i].fd;
+		if (pfd.fd >= 0 && !served.names[i].granted &&
+		    poll(&pfd, 1, 0) > 0)
+			note_answer(&served.names[i]);
+	}
+	pthread_mutex_unlock(&served.lock);
+}
+
+/*
+ * List for poll() what is served, and what the agent has not answered yet; if
+ * there is neither, *err is why.
+ */
+static struct pollfd *listeners(nfds_t *count, int *err)
+{
+	struct pollfd *fds;
+	nfds_t i;
+
+	*count = 0;
+	pthread_mutex_lock(&served.lock);
+	fds = malloc(served.count * sizeof(*fds));
+	for (i = 0; fds && i < served.count; i++)
+		if (served.names[i].fd >= 0)
+			fds[(*count)++] = (struct pollfd) {
+				.fd = served.names[i].fd,
+				.events = served.names[i].granted ? POLLIN :
+								    POLLOUT,
+			};
+	*err = fds ? served.err : -ENOMEM;
+	pthread_mutex_unlock(&served.lock);
+	if (*count)
+		return fds;
+	free(fds);
+	return NULL;
 }
 
 /*
@@ -265,33 +341,40 @@ static int accept_one(int listener, qosspec_t *qos)
 }
 
 /*
- * Accept a flow of the first ready name; -EAGAIN if another thread was faster.
+ * Note the answers of the agent, and accept a flow of the first ready name;
+ * -EAGAIN if there is none, or another thread was faster.
  */
 static int accept_any(const struct pollfd *fds, nfds_t count, qosspec_t *qos)
 {
+	bool answered = false;
 	int fd = -EAGAIN;
 	nfds_t i;
 
-	for (i = 0; i < count && fd == -EAGAIN; i++)
-		if (fds[i].revents)
+	for (i = 0; i < count; i++) {
+		if (!fds[i].revents)
+			continue;
+		if (fds[i].events == POLLOUT)
+			answered = true;
+		else if (fd == -EAGAIN)
 			fd = accept_one(fds[i].fd, qos);
+	}
+	if (answered)
+		note_answers();
 	return fd;
 }
 
-/* Accept from the list that listeners() returned, and free the list. */
+/* Wait for what listeners() returned, and free it; -EAGAIN if no flow came. */
 static int accept_from(struct pollfd *fds, nfds_t count, qosspec_t *qos,
 		       const struct limit *limit)
 {
 	int ret;
 
 	pthread_cleanup_push(free, fds);
-	do {
-		ret = wait_for(fds, count, limit);
-		if (ret > 0)
-			ret = accept_any(fds, count, qos);
-		else if (!ret)
-			ret = -ETIMEDOUT;
-	} while (ret == -EAGAIN);
+	ret = wait_for(fds, count, limit);
+	if (ret > 0)
+		ret = accept_any(fds, count, qos);
+	else if (!ret)
+		ret = -ETIMEDOUT;
 	pthread_cleanup_pop(1);
 	return ret;
 }
@@ -300,12 +383,17 @@ static int accept_uncancelled(qosspec_t *qos, const struct limit *limit)
 {
 	struct pollfd *fds;
 	nfds_t count;
-	int err;
+	int ret = ask_for_names();
 
-	fds = listeners(&count, &err);
-	if (err)
-		return err;
-	return flow_errno(IPCP_DEV_ACCEPT, accept_from(fds, count, qos, limit));
+	if (ret)
+		return ret;
+	do {
+		fds = listeners(&count, &ret);
+		if (!fds)
+			return ret;
+		ret = accept_from(fds, count, qos, limit);
+	} while (ret == -EAGAIN);
+	return flow_errno(IPCP_DEV_ACCEPT, ret);
 }
 
 int flow_accept(qosspec_t *qs, const struct timespec *timeo)

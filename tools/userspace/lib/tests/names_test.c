@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * How a program comes to serve its names. A socket replaces the endpoint of a
+ * name, its other end the agent and the peers: the kernel's side of it is tested
+ * with a device.
+ */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <ouroboros/dev.h>
+
+#include "bind.h"
+#include "flows.h"
+
+#define NAMES	2
+#define LIMIT	60	/* seconds */
+
+static char bindings[] = "/tmp/ipcp-names.XXXXXX";
+
+/* What the agent does with a name, and the endpoint that asked last. */
+static struct {
+	int refusal;		/* of the call itself */
+	int error;		/* of the answer */
+	int asked;		/* how often */
+	int fd;
+	int agent;		/* the other end of fd */
+} names[NAMES];
+
+static int last_open[2];
+
+int __real_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
+int __wrap_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
+int __wrap_ipcp_dev_open(int flags);
+int __wrap_ipcp_dev_listen(int fd, const char *name, unsigned int backlog);
+int __wrap_ipcp_dev_info(int fd, struct ipcp_info *info);
+int __wrap_ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
+			   struct ipcp_qos *qos);
+
+int __wrap_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg)
+{
+	(void)path;
+	return __real_ipcp_bind_each(bindings, fn, arg);
+}
+
+int __wrap_ipcp_dev_open(int flags)
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+			  (flags & O_NONBLOCK ? SOCK_NONBLOCK : 0), 0,
+			  last_open) ? -errno : last_open[0];
+}
+
+/* Fill the socket: it can be written to once the agent has read all. */
+static void fill(int fd)
+{
+	static const char text[4096];
+
+	while (send(fd, text, sizeof(text), MSG_DONTWAIT) > 0)
+		;
+}
+
+int __wrap_ipcp_dev_listen(int fd, const char *name, unsigned int backlog)
+{
+	int i = name[0] - '0', other = !i;
+
+	assert_int_equal(fd, last_open[0]);
+	assert_int_equal(backlog, 0);
+	names[i].asked++;
+	if (names[i].refusal) {
+		close(last_open[1]);
+		return -names[i].refusal;
+	}
+	/* a number that was closed is used again */
+	if (names[other].fd == fd)
+		names[other].fd = -1;
+	names[i].fd = fd;
+	names[i].agent = last_open[1];
+	fill(fd);
+	if (fcntl(fd, F_GETFL) & O_NONBLOCK)
+		return -EINPROGRESS;
+	/* a blocking file waits for the answer, as the kernel does */
+	return send(fd, "", 1, 0) < 0 ? -errno : -names[i].error;
+}
+
+int __wrap_ipcp_dev_info(int fd, struct ipcp_info *info)
+{
+	int i;
+
+	memset(info, 0, sizeof(*info));
+	for (i = 0; i < NAMES; i++)
+		if (names[i].fd == fd)
+			info->error = names[i].error;
+	return 0;
+}
+
+int __wrap_ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
+			   struct ipcp_qos *qos)
+{
+	char c;
+
+	(void)flags;
+	(void)timeout;
+	memset(qos, 0, sizeof(*qos));
+	if (recv(fd, &c, 1, MSG_DONTWAIT) != 1)
+		return -errno;
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static void grant(int i)
+{
+	char buf[4096];
+
+	while (recv(names[i].agent, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+}
+
+static void refuse(int i, int error)
+{
+	names[i].error = error;
+	close(names[i].agent);
+}
+
+/* A peer requests a flow to the name; it is accepted and ended. */
+static void assert_served(int i)
+{
+	int fd;
+
+	assert_int_equal(send(names[i].agent, "x", 1, 0), 1);
+	fd = flow_accept(NULL, NULL);
+	assert_true(fd >= FLOWS_FIRST);
+	assert_int_equal(flow_dealloc(fd), 0);
+}
+
+static const struct timespec soon = { 0, 20000000 };
+
+static void assert_asked(int first, int second)
+{
+	assert_int_equal(names[0].asked, first);
+	assert_int_equal(names[1].asked, second);
+}
+
+/* The cases follow one another: the names are those of the process. */
+static void the_agent_does_not_answer(void **state)
+{
+	(void)state;
+	assert_int_equal(flow_accept(NULL, &soon), -ETIMEDOUT);
+	assert_int_equal(flow_accept(NULL, &soon), -ETIMEDOUT);
+	assert_asked(1, 1);
+}
+
+static void *accept_one(void *arg)
+{
+	flow_accept(NULL, NULL);
+	return arg;
+}
+
+static void a_thread_that_waits_for_it_is_cancelled(void **state)
+{
+	pthread_t thread;
+	void *ret;
+
+	(void)state;
+	/* the address sanitizer reports the exit of the thread as an error */
+	if (SANITIZED)
+		return;
+	assert_int_equal(pthread_create(&thread, NULL, accept_one, NULL), 0);
+	assert_int_equal(pthread_cancel(thread), 0);
+	assert_int_equal(pthread_join(thread, &ret), 0);
+	assert_ptr_equal(ret, PTHREAD_CANCELED);
+}
+
+static void ignore(int number)
+{
+	(void)number;
+}
+
+/* The timer goes on, so a signal comes during the wait whenever that begins. */
+static void a_signal_ends_the_wait(void **state)
+{
+	const struct itimerval every = { { 0, 10000 }, { 0, 10000 } };
+	const struct itimerval never = { 0 };
+	const struct sigaction sa = { .sa_handler = ignore };
+
+	(void)state;
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	assert_int_equal(flow_accept(NULL, NULL), -EINTR);
+	setitimer(ITIMER_REAL, &never, NULL);
+	signal(SIGALRM, SIG_DFL);
+	alarm(LIMIT);
+	assert_asked(1, 1);
+}
+
+static void all_names_are_refused(void **state)
+{
+	(void)state;
+	refuse(0, ENOTCONN);
+	refuse(1, EACCES);
+	assert_int_equal(flow_accept(NULL, NULL), -EPERM);
+	assert_asked(1, 1);
+}
+
+static void a_refused_name_is_asked_for_again(void **state)
+{
+	(void)state;
+	names[0].refusal = EUSERS;
+	names[1].error = 0;
+	assert_int_equal(flow_accept(NULL, &soon), -ETIMEDOUT);
+	assert_asked(2, 2);
+	grant(1);
+	assert_served(1);
+	assert_asked(3, 2);
+	names[0].refusal = 0;
+	names[0].error = 0;
+	assert_int_equal(flow_accept(NULL, &soon), -ETIMEDOUT);
+	assert_asked(4, 2);
+	grant(0);
+	assert_served(0);
+	assert_served(1);
+	assert_asked(4, 2);
+}
+
+static int setup(void **state)
+{
+	int fd = mkstemp(bindings), i;
+
+	(void)state;
+	for (i = 0; i < NAMES; i++) {
+		names[i].fd = -1;
+		dprintf(fd, "names_test %d\n", i);
+	}
+	dprintf(fd, "other 0\n");
+	/* a call that does not end fails the test */
+	alarm(LIMIT);
+	return fd < 0 || close(fd);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return unlink(bindings);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_agent_does_not_answer),
+		cmocka_unit_test(a_thread_that_waits_for_it_is_cancelled),
+		cmocka_unit_test(a_signal_ends_the_wait),
+		cmocka_unit_test(all_names_are_refused),
+		cmocka_unit_test(a_refused_name_is_asked_for_again),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
