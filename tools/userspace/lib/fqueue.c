@@ -14,6 +14,7 @@
 
 struct flow_set {
 	int epfd;
+	unsigned int forks;	/* value of forks when epfd was made */
 };
 
 struct event {
@@ -31,17 +32,44 @@ struct fqueue {
 /* Protects the membership of flows in sets, and what was reported of them. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* How often this process and its parents were made by fork(). */
+static unsigned int forks;
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void)
+{
+	forks++;
+	after_fork();
+}
+
+static void expect_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
 fset_t *fset_create(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	fset_t *set = malloc(sizeof(*set));
 
 	if (!set)
 		return NULL;
+	pthread_once(&once, expect_forks);
 	set->epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (set->epfd < 0) {
 		free(set);
 		return NULL;
 	}
+	set->forks = forks;
 	return set;
 }
 
@@ -54,18 +82,62 @@ void fset_destroy(fset_t *set)
 	free(set);
 }
 
-static int watch(const fset_t *set, int op, int fd, uint32_t events)
+static int watch(int epfd, int op, int fd, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.fd = fd };
 
-	return epoll_ctl(set->epfd, op, fd, &ev) ? -errno : 0;
+	return epoll_ctl(epfd, op, fd, &ev) ? -errno : 0;
+}
+
+static int watch_flow(int epfd, const struct flow *flow, int fd)
+{
+	return watch(epfd, EPOLL_CTL_ADD, fd,
+		     flow->quiet ? EPOLLIN : EPOLLIN | EPOLLRDHUP);
+}
+
+static int watch_flows(const fset_t *set, int epfd)
+{
+	const struct flow *flow;
+	int fd, err = 0;
+
+	for (fd = FLOWS_FIRST; !err && fd < flows_end(); fd++) {
+		flow = flows_at(fd);
+		if (flow->set == set && !flow->over)
+			err = watch_flow(epfd, flow, fd);
+	}
+	return err;
+}
+
+/*
+ * A child shares an epoll instance with its parent, and every change of it. So
+ * the child makes one of its own when it first needs the set. Locking: requires
+ * lock.
+ */
+static int make_own(fset_t *set)
+{
+	struct flow_set own = { .forks = forks };
+	int err, cancel;
+
+	if (set->forks == forks)
+		return 0;
+	own.epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (own.epfd < 0)
+		return -errno;
+	err = watch_flows(set, own.epfd);
+	/* the lock is held, so close() must not end the thread */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	close(err ? own.epfd : set->epfd);
+	pthread_setcancelstate(cancel, NULL);
+	if (!err)
+		*set = own;
+	return err;
 }
 
 /* Locking: requires lock. */
 static void leave(struct flow *flow, int fd)
 {
-	if (!flow->over)
-		watch(flow->set, EPOLL_CTL_DEL, fd, 0);
+	if (!flow->over && flow->set->forks == forks)
+		watch(flow->set->epfd, EPOLL_CTL_DEL, fd, 0);
 	flow->set = NULL;
 }
 
@@ -97,12 +169,15 @@ static int enter(fset_t *set, struct flow *flow, int fd)
 
 	if (flow->set)
 		return -EPERM;
-	err = watch(set, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP);
+	err = make_own(set);
+	if (err)
+		return err;
+	flow->quiet = false;
+	flow->over = false;
+	err = watch_flow(set->epfd, flow, fd);
 	if (err)
 		return err;
 	flow->set = set;
-	flow->quiet = false;
-	flow->over = false;
 	return 0;
 }
 
@@ -204,7 +279,7 @@ static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 		tell(fq, fd, FLOW_PKT);
 		return;
 	}
-	watch(set, EPOLL_CTL_DEL, fd, 0);
+	watch(set->epfd, EPOLL_CTL_DEL, fd, 0);
 	flow->over = true;
 	tell(fq, fd, events & EPOLLERR ? FLOW_DOWN : FLOW_DEALLOC);
 }
@@ -225,12 +300,12 @@ static void tell_one(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 		tell(fq, fd, FLOW_PKT);
 	if (events & EPOLLRDHUP && !flow->quiet) {
 		flow->quiet = true;
-		watch(set, EPOLL_CTL_MOD, fd, EPOLLIN);
+		watch(set->epfd, EPOLL_CTL_MOD, fd, EPOLLIN);
 		tell(fq, fd, FLOW_PEER);
 	} else if (events & EPOLLIN && flow->quiet) {
 		/* the peer is back: report the next silence again */
 		flow->quiet = false;
-		watch(set, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLRDHUP);
+		watch(set->epfd, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLRDHUP);
 	}
 }
 
@@ -266,6 +341,11 @@ ssize_t fevent(fset_t *set, fqueue_t *fq, const struct timespec *timeo)
 		return -EINVAL;
 	if (fq->next < fq->count)
 		return 1;
+	pthread_mutex_lock(&lock);
+	err = make_own(set);
+	pthread_mutex_unlock(&lock);
+	if (err)
+		return err;
 	limit_start(&limit, timeo);
 	do {
 		fq->count = 0;

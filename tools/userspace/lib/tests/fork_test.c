@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * Flows and sets after fork(): what one process does with its copy is nothing
+ * to the other.
+ */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "pair.h"
+
+#define LIMIT	60	/* seconds */
+
+static const struct timespec now = { 0, 0 };
+static const struct timespec soon = { 0, 20000000 };
+
+static int woken;	/* how often epoll had an event */
+
+int __real_epoll_pwait2(int epfd, struct epoll_event *events, int max,
+			const struct timespec *timeo, const sigset_t *mask);
+int __wrap_epoll_pwait2(int epfd, struct epoll_event *events, int max,
+			const struct timespec *timeo, const sigset_t *mask);
+
+int __wrap_epoll_pwait2(int epfd, struct epoll_event *events, int max,
+			const struct timespec *timeo, const sigset_t *mask)
+{
+	int n = __real_epoll_pwait2(epfd, events, max, timeo, mask);
+
+	woken += n > 0;
+	return n;
+}
+
+/* Flows in a set, and one that is in none. */
+struct flows {
+	struct pair a;
+	struct pair b;
+	struct pair outside;
+	fset_t *set;
+};
+
+static struct flows make_flows(void)
+{
+	struct flows flows = {
+		.a = make_pair(),
+		.b = make_pair(),
+		.outside = make_pair(),
+		.set = fset_create(),
+	};
+
+	assert_int_equal(fset_add(flows.set, flows.a.fd), 0);
+	assert_int_equal(fset_add(flows.set, flows.b.fd), 0);
+	return flows;
+}
+
+static void end_flows(struct flows *flows)
+{
+	fset_destroy(flows->set);
+	end_pair(&flows->a);
+	end_pair(&flows->b);
+	end_pair(&flows->outside);
+}
+
+/* Run a function in a child; true if it returns true, and in time. */
+static bool child(bool (*run)(struct flows *), struct flows *flows)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		alarm(LIMIT);
+		_exit(!run(flows));
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* True if the set has a message of this flow, and no other event. */
+static bool has_message(fset_t *set, int fd)
+{
+	fqueue_t *fq = fqueue_create();
+	bool has = fevent(set, fq, &now) == 1 && fqueue_next(fq) == fd &&
+		   fqueue_type(fq) == FLOW_PKT && fqueue_next(fq) < 0;
+
+	fqueue_destroy(fq);
+	return has;
+}
+
+static bool has_nothing(fset_t *set)
+{
+	fqueue_t *fq = fqueue_create();
+	bool nothing = fevent(set, fq, &soon) == -ETIMEDOUT;
+
+	fqueue_destroy(fq);
+	return nothing;
+}
+
+static bool end_them(struct flows *flows)
+{
+	return !flow_dealloc(flows->a.fd) && !flow_dealloc(flows->b.fd);
+}
+
+static bool remove_one(struct flows *flows)
+{
+	fset_del(flows->set, flows->a.fd);
+	return !fset_has(flows->set, flows->a.fd) &&
+	       fset_has(flows->set, flows->b.fd);
+}
+
+static bool empty_it(struct flows *flows)
+{
+	fset_zero(flows->set);
+	return has_nothing(flows->set);
+}
+
+static bool destroy_it(struct flows *flows)
+{
+	fset_destroy(flows->set);
+	return true;
+}
+
+static void a_child_leaves_the_set_of_its_parent(void **state)
+{
+	static bool (*const run[])(struct flows *) = {
+		end_them, remove_one, empty_it, destroy_it,
+	};
+	struct flows flows;
+	char c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(run) / sizeof(run[0]); i++) {
+		flows = make_flows();
+		assert_true(child(run[i], &flows));
+		send_text(&flows.a, "x");
+		assert_true(has_message(flows.set, flows.a.fd));
+		assert_int_equal(flow_read(flows.a.fd, &c, 1), 1);
+		assert_int_equal(flow_read(flows.a.fd, &c, 1), 0);
+		send_text(&flows.b, "x");
+		assert_true(has_message(flows.set, flows.b.fd));
+		end_flows(&flows);
+	}
+}
+
+static bool add_one(struct flows *flows)
+{
+	return !fset_add(flows->set, flows->outside.fd) &&
+	       has_message(flows->set, flows->outside.fd);
+}
+
+/* Not even woken: a parent that waits would turn in a circle. */
+static void a_child_adds_nothing_to_the_set_of_its_parent(void **state)
+{
+	struct flows flows = make_flows();
+
+	(void)state;
+	send_text(&flows.outside, "x");
+	assert_true(child(add_one, &flows));
+	woken = 0;
+	assert_true(has_nothing(flows.set));
+	assert_int_equal(woken, 0);
+	end_flows(&flows);
+}
+
+/* The end of b was told in the parent, and a was removed after the fork. */
+static bool use_it(struct flows *flows)
+{
+	char buf[8];
+
+	if (!has_message(flows->set, flows->a.fd) ||
+	    flow_read(flows->a.fd, buf, sizeof(buf)) != 1 ||
+	    !has_nothing(flows->set) || fset_add(flows->set, flows->outside.fd))
+		return false;
+	send_text(&flows->outside, "x");
+	return has_message(flows->set, flows->outside.fd);
+}
+
+static bool use_it_and_fork(struct flows *flows)
+{
+	char buf[8];
+
+	return use_it(flows) && child(remove_one, flows) &&
+	       has_message(flows->set, flows->outside.fd) &&
+	       flow_read(flows->outside.fd, buf, sizeof(buf)) == 1;
+}
+
+static void a_child_uses_its_copy_of_a_set(void **state)
+{
+	struct flows flows = make_flows();
+	fqueue_t *fq = fqueue_create();
+
+	(void)state;
+	assert_int_equal(shutdown(flows.b.peer, SHUT_RDWR), 0);
+	assert_int_equal(fevent(flows.set, fq, &now), 1);
+	assert_int_equal(fqueue_next(fq), flows.b.fd);
+	assert_int_equal(fqueue_type(fq), FLOW_DEALLOC);
+	send_text(&flows.a, "x");
+	assert_true(child(use_it_and_fork, &flows));
+	assert_true(has_nothing(flows.set));
+	fqueue_destroy(fq);
+	end_flows(&flows);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_child_leaves_the_set_of_its_parent),
+		cmocka_unit_test(a_child_adds_nothing_to_the_set_of_its_parent),
+		cmocka_unit_test(a_child_uses_its_copy_of_a_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

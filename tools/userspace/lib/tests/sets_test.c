@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Sets of flows, and their events. A socket replaces the device. */
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "pair.h"
+
+static const struct timespec now = { 0, 0 };
+
+/* Check the reported events: one letter each, 'a' for the first flow. */
+static void assert_events(fset_t *set, int first, const char *text)
+{
+	fqueue_t *fq = fqueue_create();
+	char got[16] = "";
+	size_t n = 0;
+	int fd;
+
+	assert_int_equal(fevent(set, fq, &now), *text ? 1 : -ETIMEDOUT);
+	while ((fd = fqueue_next(fq)) >= 0) {
+		switch (fqueue_type(fq)) {
+		case FLOW_PKT:
+			got[n++] = 'a' + fd - first;
+			break;
+		case FLOW_DEALLOC:
+			got[n++] = 'A' + fd - first;
+			break;
+		default:
+			got[n++] = '?';
+		}
+	}
+	assert_int_equal(fd, -EPERM);
+	assert_string_equal(got, text);
+	fqueue_destroy(fq);
+}
+
+static void sets(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+	fset_t *set = fset_create(), *other = fset_create();
+
+	(void)state;
+	assert_events(set, a.fd, "");
+	assert_int_equal(fset_add(set, a.fd), 0);
+	assert_int_equal(fset_add(set, a.fd), -EPERM);
+	assert_int_equal(fset_add(other, a.fd), -EPERM);
+	assert_int_equal(fset_add(other, b.fd), 0);
+	assert_true(fset_has(set, a.fd));
+	assert_false(fset_has(other, a.fd));
+	fset_del(other, a.fd);
+	assert_true(fset_has(set, a.fd));
+	fset_del(set, a.fd);
+	assert_false(fset_has(set, a.fd));
+	assert_int_equal(fset_add(other, a.fd), 0);
+	fset_zero(other);
+	assert_false(fset_has(other, a.fd) || fset_has(other, b.fd));
+	assert_int_equal(fset_add(set, 0), -EINVAL);
+	assert_int_equal(fset_add(set, -1), -EINVAL);
+	assert_int_equal(fset_add(NULL, a.fd), -EINVAL);
+	assert_false(fset_has(set, 255) || fset_has(set, -1));
+	fset_destroy(set);
+	fset_destroy(other);
+	end_pair(&a);
+	end_pair(&b);
+}
+
+static void events(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	/* a message from before counts as well, until it is read */
+	send_text(&a, "1");
+	assert_int_equal(fset_add(set, a.fd), 0);
+	assert_int_equal(fset_add(set, b.fd), 0);
+	assert_events(set, a.fd, "a");
+	assert_events(set, a.fd, "a");
+	send_text(&b, "2");
+	assert_events(set, a.fd, "ab");
+	assert_read(a.fd, 64, "1");
+	assert_events(set, a.fd, "b");
+	assert_read(b.fd, 64, "2");
+	assert_events(set, a.fd, "");
+	end_pair(&a);
+	end_pair(&b);
+	fset_destroy(set);
+}
+
+static void a_rest_is_an_event(void **state)
+{
+	struct pair pair = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	assert_int_equal(fset_add(set, pair.fd), 0);
+	send_text(&pair, "12");
+	assert_read(pair.fd, 1, "1");
+	assert_events(set, pair.fd, "a");
+	assert_read(pair.fd, 1, "2");
+	assert_events(set, pair.fd, "a");
+	assert_read(pair.fd, 1, "");
+	assert_events(set, pair.fd, "");
+	end_pair(&pair);
+	fset_destroy(set);
+}
+
+static void the_end_is_told_once(void **state)
+{
+	struct pair pair = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	assert_int_equal(fset_add(set, pair.fd), 0);
+	close(pair.peer);
+	assert_events(set, pair.fd, "A");
+	assert_events(set, pair.fd, "");
+	assert_true(fset_has(set, pair.fd));
+	assert_int_equal(flow_dealloc(pair.fd), 0);
+	assert_false(fset_has(set, pair.fd));
+	fset_destroy(set);
+}
+
+static void unread_events_come_first(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+
+	(void)state;
+	assert_int_equal(fqueue_next(NULL), -EINVAL);
+	assert_int_equal((int)fqueue_type(NULL), -EINVAL);
+	assert_int_equal((int)fqueue_type(fq), -EPERM);
+	assert_int_equal(fevent(NULL, fq, &now), -EINVAL);
+	assert_int_equal(fevent(set, NULL, &now), -EINVAL);
+	fset_add(set, a.fd);
+	fset_add(set, b.fd);
+	send_text(&a, "1");
+	send_text(&b, "2");
+	assert_int_equal(fevent(set, fq, NULL), 1);
+	assert_int_equal(fqueue_next(fq), a.fd);
+	assert_int_equal(fevent(set, fq, NULL), 1);
+	assert_int_equal(fqueue_next(fq), b.fd);
+	assert_int_equal(fqueue_next(fq), -EPERM);
+	end_pair(&a);
+	end_pair(&b);
+	fqueue_destroy(fq);
+	fset_destroy(set);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sets),
+		cmocka_unit_test(events),
+		cmocka_unit_test(a_rest_is_an_event),
+		cmocka_unit_test(the_end_is_told_once),
+		cmocka_unit_test(unread_events_come_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
