@@ -37,9 +37,12 @@ int flow_dealloc(int fd)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	wait_for_calls(fd, flow);
 	sets_forget(fd, flow);
+	/* a child has the descriptor and the flow, or neither */
+	pthread_mutex_lock(&flow->lock);
 	rests_drop(flow);
 	__atomic_store_n(&flow->state, FLOW_NONE, __ATOMIC_RELEASE);
 	close(fd);
+	pthread_mutex_unlock(&flow->lock);
 	pthread_rwlock_unlock(&flow->use);
 	pthread_setcancelstate(cancel, NULL);
 	return 0;

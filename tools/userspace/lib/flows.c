@@ -17,6 +17,50 @@ static struct flow flows[FLOWS_END] = {
 
 static int end = FLOWS_FIRST;	/* descriptors from here on never were flows */
 
+/* The same for the thread in fork(). Protected by the lock of the first flow. */
+static int held;
+
+/* fork() copies what the locks protect when no other thread changes it. */
+static void before_fork(void)
+{
+	int fd;
+
+	pthread_mutex_lock(&flows[FLOWS_FIRST].lock);
+	held = flows_end();
+	for (fd = FLOWS_FIRST + 1; fd < held; fd++)
+		pthread_mutex_lock(&flows[fd].lock);
+}
+
+static void after_fork(void)
+{
+	int fd;
+
+	for (fd = held - 1; fd > FLOWS_FIRST; fd--)
+		pthread_mutex_unlock(&flows[fd].lock);
+	pthread_mutex_unlock(&flows[FLOWS_FIRST].lock);
+}
+
+/*
+ * The threads that were in a call on a flow, or about to end one, are in the
+ * parent only.
+ */
+static void after_fork_in_child(void)
+{
+	int fd;
+
+	for (fd = FLOWS_FIRST; fd < flows_end(); fd++) {
+		pthread_rwlock_init(&flows[fd].use, NULL);
+		if (flows[fd].state == FLOW_ENDING)
+			flows[fd].state = FLOW_THERE;
+	}
+	after_fork();
+}
+
+static void expect_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
 /* Return the entry of a descriptor, or NULL if it is out of range. */
 struct flow *flows_at(int fd)
 {
@@ -58,17 +102,19 @@ static void fill(struct flow *flow, const qosspec_t *qos)
 /* Make this descriptor a flow. */
 void flows_add(int fd, const qosspec_t *qos)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct flow *flow = &flows[fd];
 	int seen = flows_end();
 
-	/* wait for flow_dealloc() if it still uses this number */
-	pthread_rwlock_wrlock(&flow->use);
-	fill(flow, qos);
-	pthread_rwlock_unlock(&flow->use);
+	pthread_once(&once, expect_forks);
 	while (fd >= seen && !__atomic_compare_exchange_n(&end, &seen, fd + 1,
 							  false, __ATOMIC_RELAXED,
 							  __ATOMIC_RELAXED))
 		;
+	/* wait for flow_dealloc() if it still uses this number */
+	pthread_rwlock_wrlock(&flow->use);
+	fill(flow, qos);
+	pthread_rwlock_unlock(&flow->use);
 }
 
 /*

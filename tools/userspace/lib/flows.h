@@ -7,6 +7,9 @@
  * it can be polled. The state that the library adds is in a table indexed by
  * the descriptor. Entries are never freed: a late call finds no flow, but never
  * freed memory.
+ *
+ * fork() waits for the mutexes of the library, so that the child finds them free
+ * and what they protect complete. It does not wait for calls that sleep.
  */
 #ifndef IPCP_FLOWS_H
 #define IPCP_FLOWS_H
@@ -47,8 +50,8 @@ struct rest {
  * @use: held for reading by a call, for writing while the flow comes or goes
  * @state: enum flow_state; atomic
  * @flags: FLOWF*; atomic
- * @lock: protects @qos to @rests; @rcv_limited and @rests can be read
- *	locklessly
+ * @lock: protects @qos to @rests, and the end of the flow; @rcv_limited and
+ *	@rests can be read locklessly
  * @qos: requested quality
  * @rcv_limited: true if @rcvtimeo is set
  * @snd_limited: true if @sndtimeo is set

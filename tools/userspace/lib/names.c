@@ -164,6 +164,21 @@ static struct {
 	char exe[PATH_MAX];
 } served = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+static void before_fork(void)
+{
+	pthread_mutex_lock(&served.lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&served.lock);
+}
+
+static void expect_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork);
+}
+
 /* Note a name if this program is bound to it. */
 static int note_ours(const char *program, const char *name, void *arg)
 {
@@ -398,10 +413,12 @@ static int accept_uncancelled(qosspec_t *qos, const struct limit *limit)
 
 int flow_accept(qosspec_t *qs, const struct timespec *timeo)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct limit limit;
 	qosspec_t qos;
 	int fd;
 
+	pthread_once(&once, expect_forks);
 	limit_start(&limit, timeo);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	fd = accept_uncancelled(&qos, &limit);

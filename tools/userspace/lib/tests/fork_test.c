@@ -2,13 +2,15 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Flows and sets after fork(): what one process does with its copy is nothing
- * to the other.
+ * to the other, and no lock is left to a thread that the child does not have.
  */
 
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
@@ -17,6 +19,7 @@
 #include "pair.h"
 
 #define LIMIT	60	/* seconds */
+#define FORKS	100
 
 static const struct timespec now = { 0, 0 };
 static const struct timespec soon = { 0, 20000000 };
@@ -206,12 +209,129 @@ static void a_child_uses_its_copy_of_a_set(void **state)
 	end_flows(&flows);
 }
 
+static void *read_one(void *arg)
+{
+	char c;
+
+	return flow_read(*(int *)arg, &c, 1) == 1 ? NULL : arg;
+}
+
+static void *end_one(void *arg)
+{
+	return flow_dealloc(*(int *)arg) ? arg : NULL;
+}
+
+/* Start a thread that reads a flow, and wait until it is in the call. */
+static pthread_t start_reader(int *fd)
+{
+	pthread_rwlock_t *use = &flows_at(*fd)->use;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, read_one, fd), 0);
+	while (!pthread_rwlock_trywrlock(use)) {
+		pthread_rwlock_unlock(use);
+		sched_yield();
+	}
+	return thread;
+}
+
+static void assert_ends_well(pthread_t thread)
+{
+	void *ret;
+
+	assert_int_equal(pthread_join(thread, &ret), 0);
+	assert_null(ret);
+}
+
+static bool end_a(struct flows *flows)
+{
+	return !flow_dealloc(flows->a.fd) &&
+	       flow_dealloc(flows->a.fd) == -ENOTALLOC;
+}
+
+static void a_child_ends_a_flow_that_a_thread_reads(void **state)
+{
+	struct flows flows = make_flows();
+	pthread_t reader = start_reader(&flows.a.fd);
+
+	(void)state;
+	assert_true(child(end_a, &flows));
+	send_text(&flows.a, "x");
+	assert_ends_well(reader);
+	end_flows(&flows);
+}
+
+/* The parent's thread waits for the reader; in the child there is neither. */
+static void a_child_ends_a_flow_that_is_about_to_end(void **state)
+{
+	struct flows flows = make_flows();
+	pthread_t reader = start_reader(&flows.a.fd), ender;
+	int *at = &flows_at(flows.a.fd)->state;
+
+	(void)state;
+	assert_int_equal(pthread_create(&ender, NULL, end_one, &flows.a.fd), 0);
+	while (__atomic_load_n(at, __ATOMIC_ACQUIRE) != FLOW_ENDING)
+		sched_yield();
+	assert_true(child(end_a, &flows));
+	send_text(&flows.a, "x");
+	assert_ends_well(reader);
+	assert_ends_well(ender);
+	close(flows.a.peer);
+	flows.a = make_pair();
+	end_flows(&flows);
+}
+
+static int stop;
+
+/* Hold all locks, again and again. */
+static void *use_locks(void *arg)
+{
+	struct flows *flows = arg;
+	uint32_t flags;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		fset_del(flows->set, flows->a.fd);
+		fset_add(flows->set, flows->a.fd);
+		fccntl(flows->a.fd, FLOWGFLAGS, &flags);
+	}
+	return NULL;
+}
+
+static bool use_all(struct flows *flows)
+{
+	uint32_t flags;
+
+	fset_del(flows->set, flows->a.fd);
+	return !fset_add(flows->set, flows->a.fd) &&
+	       !fccntl(flows->a.fd, FLOWGFLAGS, &flags) && end_them(flows);
+}
+
+static void no_lock_is_left_to_a_thread_of_the_parent(void **state)
+{
+	struct flows flows = make_flows();
+	pthread_t thread;
+	int i, failed = 0;
+
+	(void)state;
+	stop = 0;
+	assert_int_equal(pthread_create(&thread, NULL, use_locks, &flows), 0);
+	for (i = 0; i < FORKS && !failed; i++)
+		failed = !child(use_all, &flows);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	assert_ends_well(thread);
+	assert_false(failed);
+	end_flows(&flows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_child_leaves_the_set_of_its_parent),
 		cmocka_unit_test(a_child_adds_nothing_to_the_set_of_its_parent),
 		cmocka_unit_test(a_child_uses_its_copy_of_a_set),
+		cmocka_unit_test(a_child_ends_a_flow_that_a_thread_reads),
+		cmocka_unit_test(a_child_ends_a_flow_that_is_about_to_end),
+		cmocka_unit_test(no_lock_is_left_to_a_thread_of_the_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
