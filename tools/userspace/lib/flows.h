@@ -60,7 +60,8 @@ struct rest {
  * @rests: rests of messages, oldest first
  * @spare: buffer for a rest, exchanged atomically
  * @set: set that contains the flow. Protected by the lock of the sets, like
- *	@quiet and @over
+ *	@entry, @quiet and @over
+ * @entry: number of the entry into @set, which no other one has
  * @quiet: FLOW_PEER has been reported
  * @over: the end of the flow has been reported
  */
@@ -77,6 +78,7 @@ struct flow {
 	struct rest *rests;
 	struct rest *spare;
 	fset_t *set;
+	uint32_t entry;
 	bool quiet;
 	bool over;
 };

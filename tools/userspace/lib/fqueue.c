@@ -32,6 +32,8 @@ struct fqueue {
 /* Protects the membership of flows in sets, and what was reported of them. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+static uint32_t entries;	/* how often a flow has entered a set */
+
 /* How often this process and its parents were made by fork(). */
 static unsigned int forks;
 
@@ -82,9 +84,13 @@ void fset_destroy(fset_t *set)
 	free(set);
 }
 
+/* An event tells the entry, too: the descriptor may be another flow by then. */
 static int watch(int epfd, int op, int fd, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.fd = fd };
+	struct epoll_event ev = {
+		.events = events,
+		.data.u64 = (uint64_t)flows_at(fd)->entry << 32 | fd,
+	};
 
 	return epoll_ctl(epfd, op, fd, &ev) ? -errno : 0;
 }
@@ -174,6 +180,7 @@ static int enter(fset_t *set, struct flow *flow, int fd)
 		return err;
 	flow->quiet = false;
 	flow->over = false;
+	flow->entry = ++entries;
 	err = watch_flow(set->epfd, flow, fd);
 	if (err)
 		return err;
@@ -285,12 +292,13 @@ static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 }
 
 /* Locking: requires lock. */
-static void tell_one(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
+static void tell_one(fset_t *set, fqueue_t *fq, uint64_t data, uint32_t events)
 {
+	int fd = data & UINT32_MAX;
 	struct flow *flow = flows_at(fd);
 
 	/* removed meanwhile, or another thread has reported the end */
-	if (flow->set != set || flow->over)
+	if (flow->set != set || flow->entry != data >> 32 || flow->over)
 		return;
 	if (events & EPOLLHUP) {
 		tell_end(set, fq, fd, events);
@@ -325,7 +333,7 @@ static int tell_events(fset_t *set, fqueue_t *fq, const struct timespec *left)
 		return -errno;
 	pthread_mutex_lock(&lock);
 	for (i = 0; i < n; i++)
-		tell_one(set, fq, events[i].data.fd, events[i].events);
+		tell_one(set, fq, events[i].data.u64, events[i].events);
 	pthread_mutex_unlock(&lock);
 	return 0;
 }

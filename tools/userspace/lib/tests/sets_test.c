@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 #include <cmocka.h>
 
@@ -126,6 +127,55 @@ static void the_end_is_told_once(void **state)
 	fset_destroy(set);
 }
 
+/* What another thread does between an event of the kernel and its report. */
+static void (*meanwhile)(void);
+
+int __real_epoll_pwait2(int epfd, struct epoll_event *got, int max,
+			const struct timespec *timeo, const sigset_t *mask);
+int __wrap_epoll_pwait2(int epfd, struct epoll_event *got, int max,
+			const struct timespec *timeo, const sigset_t *mask);
+
+int __wrap_epoll_pwait2(int epfd, struct epoll_event *got, int max,
+			const struct timespec *timeo, const sigset_t *mask)
+{
+	int n = __real_epoll_pwait2(epfd, got, max, timeo, mask);
+
+	if (meanwhile)
+		meanwhile();
+	meanwhile = NULL;
+	return n;
+}
+
+static struct pair replaced;
+static fset_t *replaced_in;
+
+static void replace(void)
+{
+	int fd = replaced.fd;
+
+	assert_int_equal(flow_dealloc(fd), 0);
+	replaced = make_pair();
+	assert_int_equal(replaced.fd, fd);
+	assert_int_equal(fset_add(replaced_in, fd), 0);
+}
+
+static void the_end_of_a_flow_is_not_that_of_the_next(void **state)
+{
+	fset_t *set = fset_create();
+
+	(void)state;
+	replaced = make_pair();
+	replaced_in = set;
+	assert_int_equal(fset_add(set, replaced.fd), 0);
+	close(replaced.peer);
+	meanwhile = replace;
+	assert_events(set, replaced.fd, "");
+	send_text(&replaced, "x");
+	assert_events(set, replaced.fd, "a");
+	end_pair(&replaced);
+	fset_destroy(set);
+}
+
 static void unread_events_come_first(void **state)
 {
 	struct pair a = make_pair(), b = make_pair();
@@ -160,6 +210,7 @@ int main(void)
 		cmocka_unit_test(events),
 		cmocka_unit_test(a_rest_is_an_event),
 		cmocka_unit_test(the_end_is_told_once),
+		cmocka_unit_test(the_end_of_a_flow_is_not_that_of_the_next),
 		cmocka_unit_test(unread_events_come_first),
 	};
 
