@@ -347,6 +347,31 @@ int ipcp_down(int fd)
 	return result(ipcp_dev_set(fd, &down));
 }
 
+/* True if an error of a call is that of open(2), for the device. */
+static bool is_of_open(enum ipcp_call call, int err)
+{
+	int saved = errno;
+	bool is;
+
+	if (call > IPCP_CALL_LISTEN)
+		return false;
+	switch (err) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+		return true;
+	case EACCES:
+	case EPERM:
+		/* or it was opened, and the agent refuses */
+		is = faccessat(AT_FDCWD, IPCP_REKEY_DEVICE, R_OK | W_OK,
+			       AT_EACCESS);
+		errno = saved;
+		return is;
+	default:
+		return false;
+	}
+}
+
 /**
  * ipcp_strerror() - describe an error of a call
  * @call: the call that failed
@@ -365,9 +390,7 @@ const char *ipcp_strerror(enum ipcp_call call, int err)
 
 	if ((size_t)call >= sizeof(ops) / sizeof(ops[0]))
 		return strerror(err);
-	/* the device was not there to be asked */
-	if (call <= IPCP_CALL_LISTEN &&
-	    (err == ENOENT || err == ENXIO || err == ENODEV))
+	if (is_of_open(call, err))
 		return ipcp_dev_words(IPCP_DEV_OPEN, err);
 	return ipcp_dev_words(ops[call], err);
 }

@@ -7,6 +7,10 @@
 
 #include "dev.h"
 
+#define NO_ACCESS "no access to " IPCP_REKEY_DEVICE			\
+		  "; as root: adduser USER ipcp-rekey, and log in again"
+#define INTERRUPTED "interrupted by a signal; try again"
+
 struct words {
 	int err;
 	const char *text;
@@ -17,10 +21,8 @@ static const struct words open_words[] = {
 		  "; load the module: modprobe ipcp_rekey" },
 	{ ENXIO, "the module is gone; load it: modprobe ipcp_rekey" },
 	{ ENODEV, "the module is gone; load it: modprobe ipcp_rekey" },
-	{ EACCES, "no access to " IPCP_REKEY_DEVICE
-		  "; ask root for access, or run this as root" },
-	{ EPERM, "no access to " IPCP_REKEY_DEVICE
-		 "; ask root for access, or run this as root" },
+	{ EACCES, NO_ACCESS },
+	{ EPERM, NO_ACCESS },
 	{ 0, NULL }
 };
 
@@ -47,7 +49,7 @@ static const struct words alloc_words[] = {
 	{ EUSERS, "the agent's queue of requests is full; try again later" },
 	{ EDQUOT, "this user has too many flows, names or requests; close "
 		  "some, or raise the limits (ipcp_rekey(4))" },
-	{ EINTR, "interrupted" },
+	{ EINTR, INTERRUPTED },
 	{ 0, NULL }
 };
 
@@ -61,30 +63,34 @@ static const struct words listen_words[] = {
 	{ EUSERS, "the agent's queue of requests is full; try again later" },
 	{ EDQUOT, "this user has too many flows, names or requests; close "
 		  "some, or raise the limits (ipcp_rekey(4))" },
-	{ EINTR, "interrupted" },
+	{ EINTR, INTERRUPTED },
 	{ 0, NULL }
 };
 
 static const struct words accept_words[] = {
-	{ ETIMEDOUT, "no peer requested a flow in time" },
-	{ EINVAL, "this endpoint does not serve a name" },
+	{ ETIMEDOUT, "no peer requested a flow in time; wait longer, or check that "
+		     "peers reach this host" },
+	{ EINVAL, "this endpoint does not serve a name; serve one first" },
 	{ EMFILE, "too many open files; raise the limit (ulimit -n)" },
 	{ ENOTCONN, "the agent is gone; start ipcp-rekeyd" },
-	{ EINTR, "interrupted" },
+	{ EINTR, INTERRUPTED },
 	{ 0, NULL }
 };
 
 static const struct words flow_words[] = {
-	{ ENOTCONN, "this is not a flow" },
-	{ ESHUTDOWN, "the flow is down" },
+	{ ENOTCONN, "this is not a flow; allocate or accept one first" },
+	{ ESHUTDOWN, "the flow is down; close it, and allocate a new one" },
 	{ EPIPE, "the peer is silent; check that it runs, and the network" },
 	{ EKEYEXPIRED, "the keys are used up or too old, and no new seed came; "
 		       "check that both agents run" },
-	{ EMSGSIZE, "the message is longer than the flow can carry" },
-	{ EPERM, "the flow is not open for this direction" },
+	{ EMSGSIZE, "the message is longer than the flow can carry; send shorter "
+		    "ones" },
+	{ EPERM, "the flow is not open for this direction; change its access" },
 	{ EDQUOT, "this user has too much memory in queues; read messages, "
 		  "close some flows, or raise the limit (ipcp_rekey(4))" },
-	{ ETIMEDOUT, "nothing happened in time" },
+	{ ETIMEDOUT, "nothing happened in time; wait longer, or check that the "
+		     "peer runs" },
+	{ EINTR, INTERRUPTED },
 	{ 0, NULL }
 };
 

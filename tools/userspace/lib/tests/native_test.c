@@ -197,10 +197,28 @@ static void words_of_errors(void **state)
 		EPROTO, EACCES, ETIMEDOUT, EOPNOTSUPP, EUSERS, EDQUOT, EINTR,
 		ENOENT, EINPROGRESS,
 	};
+	static const struct {
+		enum ipcp_call call;
+		int err;
+	} cases[] = {
+		{ IPCP_CALL_ALLOC, EINTR },
+		{ IPCP_CALL_LISTEN, EINTR },
+		{ IPCP_CALL_ACCEPT, ETIMEDOUT },
+		{ IPCP_CALL_ACCEPT, EINVAL },
+		{ IPCP_CALL_ACCEPT, EINTR },
+		{ IPCP_CALL_FLOW, ENOTCONN },
+		{ IPCP_CALL_FLOW, ESHUTDOWN },
+		{ IPCP_CALL_FLOW, EMSGSIZE },
+		{ IPCP_CALL_FLOW, EPERM },
+		{ IPCP_CALL_FLOW, ETIMEDOUT },
+	};
 	const char *text;
 	size_t i;
 
 	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_non_null(strchr(ipcp_strerror(cases[i].call, cases[i].err),
+				       ';'));
 	/* what to do is said of each, not only its meaning */
 	for (i = 0; i < sizeof(allocs) / sizeof(allocs[0]); i++)
 		assert_string_not_equal(ipcp_strerror(IPCP_CALL_ALLOC, allocs[i]),
@@ -214,6 +232,15 @@ static void words_of_errors(void **state)
 	text = ipcp_strerror(IPCP_CALL_FLOW, ENOTCONN);
 	assert_non_null(strstr(text, "not a flow"));
 	assert_string_equal(ipcp_strerror(IPCP_CALL_FLOW, EIO), strerror(EIO));
+	/* the agent's policy is to blame only if the device can be opened */
+	text = ipcp_strerror(IPCP_CALL_ALLOC, EACCES);
+	assert_non_null(strstr(text, access(IPCP_REKEY_DEVICE, R_OK | W_OK) ?
+			       "adduser" : "policy"));
+	errno = EIO;
+	text = ipcp_strerror(IPCP_CALL_LISTEN, EPERM);
+	assert_int_equal(errno, EIO);
+	assert_non_null(strstr(text, access(IPCP_REKEY_DEVICE, R_OK | W_OK) ?
+			       "adduser" : "policy"));
 	assert_string_equal(ipcp_strerror((enum ipcp_call)99, EIO),
 			    strerror(EIO));
 }
