@@ -66,7 +66,7 @@ int ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg)
 	while (!ret && getline(&line, &room, file) >= 0)
 		if (split(line, &program, &name))
 			ret = fn(program, name, arg);
-	if (!ret && ferror(file))
+	if (!ret && !feof(file))
 		ret = -EIO;
 	free(line);
 	fclose(file);
@@ -123,43 +123,67 @@ struct edit {
 	FILE *out;
 };
 
-static bool is_it(const struct edit *edit, const char *line)
+/* Splits the line. */
+static bool is_it(const struct edit *edit, char *line)
 {
 	const char *program, *name;
-	char *copy = strdup(line);
-	bool is = copy && split(copy, &program, &name) &&
-		  !strcmp(program, edit->program) && !strcmp(name, edit->name);
 
-	free(copy);
-	return is;
+	return split(line, &program, &name) &&
+	       !strcmp(program, edit->program) && !strcmp(name, edit->name);
 }
 
-/* Copy all lines except the one to remove, and append the one to add. */
-static int copy_lines(struct edit *edit, const char *path)
+/* Copy a line, which may hold any bytes, unless it is the one to remove. */
+static int copy_line(struct edit *edit, const char *line, size_t len)
 {
-	FILE *in = fopen(path, "re");
+	char *copy = malloc(len + 1);
+	bool is;
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, line, len + 1);
+	is = is_it(edit, copy);
+	free(copy);
+	edit->found |= is;
+	if (!is || !edit->remove)
+		fwrite(line, 1, len, edit->out);
+	return 0;
+}
+
+/* Copy all lines except the one to remove; the last byte is stored at @last. */
+static int copy_lines(struct edit *edit, FILE *in, char *last)
+{
 	char *line = NULL;
 	size_t room = 0;
-	char last = '\n';
+	ssize_t len;
+	int err = 0;
 
-	if (!in && errno != ENOENT)
-		return -errno;
-	while (in && getline(&line, &room, in) >= 0) {
-		if (is_it(edit, line)) {
-			edit->found = true;
-			if (edit->remove)
-				continue;
-		}
-		fputs(line, edit->out);
-		last = line[strlen(line) - 1];
+	while (!err && (len = getline(&line, &room, in)) > 0) {
+		err = copy_line(edit, line, len);
+		*last = line[len - 1];
 	}
-	if (!edit->remove && !edit->found)
+	if (!err && !feof(in))
+		err = -EIO;
+	free(line);
+	return err;
+}
+
+/* Write the new file. */
+static int write_lines(struct edit *edit, const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char last = '\n';
+	int err = 0;
+
+	if (in) {
+		err = copy_lines(edit, in, &last);
+		fclose(in);
+	} else if (errno != ENOENT) {
+		err = -errno;
+	}
+	if (!err && !edit->remove && !edit->found)
 		fprintf(edit->out, "%s%s %s\n", last == '\n' ? "" : "\n",
 			edit->program, edit->name);
-	free(line);
-	if (in)
-		fclose(in);
-	return 0;
+	return err;
 }
 
 /* Replace the file by the complete new one. */
@@ -169,13 +193,17 @@ static int replace(struct edit *edit, const char *path, const char *tmp)
 
 	if (fchmod(fileno(edit->out), 0644))
 		return -errno;
-	err = copy_lines(edit, path);
+	err = write_lines(edit, path);
 	if (err)
 		return err;
 	if (edit->found != edit->remove)
 		return edit->remove ? -ENOENT : -EEXIST;
-	if (fflush(edit->out) || ferror(edit->out) ||
-	    fsync(fileno(edit->out)) || rename(tmp, path))
+	if (fflush(edit->out))
+		return -errno;
+	/* an earlier write */
+	if (ferror(edit->out))
+		return -EIO;
+	if (fsync(fileno(edit->out)) || rename(tmp, path))
 		return -errno;
 	return 0;
 }

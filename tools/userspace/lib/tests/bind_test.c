@@ -172,6 +172,39 @@ static void a_change_leaves_the_rest(void **state)
 	/* no temporary file is left: teardown removes the directory */
 }
 
+/* Bytes that a line is not made for, even at its beginning. */
+static void other_bytes_stay(void **state)
+{
+	static const char before[] = "p one\n\0 two\np\0q\n\0";
+	static const char after[] = "p one\n\0 two\np\0q\n\0\np two\n";
+	char buf[64];
+	FILE *file;
+
+	(void)state;
+	file = fopen(path, "w");
+	fwrite(before, 1, sizeof(before) - 1, file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(ipcp_bind_add(path, "p", "two"), 0);
+	file = fopen(path, "r");
+	assert_int_equal(fread(buf, 1, sizeof(buf), file), sizeof(after) - 1);
+	assert_memory_equal(buf, after, sizeof(after) - 1);
+	fclose(file);
+}
+
+/* This file of the kernel can be opened, but not read from its beginning. */
+static void what_cannot_be_read_is_not_replaced(void **state)
+{
+	char target[32] = "";
+
+	(void)state;
+	unlink(path);
+	assert_int_equal(symlink("/proc/self/mem", path), 0);
+	assert_int_equal(ipcp_bind_add(path, "p", "one"), -EIO);
+	assert_int_equal(ipcp_bind_remove(path, "p", "one"), -EIO);
+	assert_int_equal(readlink(path, target, sizeof(target) - 1), 14);
+	assert_string_equal(target, "/proc/self/mem");
+}
+
 static void no_folder(void **state)
 {
 	(void)state;
@@ -186,6 +219,8 @@ int main(void)
 		cmocka_unit_test(which_program),
 		cmocka_unit_test(what_can_be_bound),
 		cmocka_unit_test(a_change_leaves_the_rest),
+		cmocka_unit_test(other_bytes_stay),
+		cmocka_unit_test(what_cannot_be_read_is_not_replaced),
 		cmocka_unit_test(no_folder),
 	};
 
