@@ -11,6 +11,7 @@
 #define KNOWN	(FLOWFACCMODE | FLOWFDOWN | FLOWFNONBLOCK | FLOWFRNOPART | \
 		 FLOWFWNOPART)
 
+/* Locking: requires flow->lock. */
 static int set_flags(struct flow *flow, int fd, uint32_t flags)
 {
 	static const uint32_t access[] = {
@@ -36,6 +37,8 @@ static int set_flags(struct flow *flow, int fd, uint32_t flags)
 	if (err)
 		return flow_errno(IPCP_DEV_SET, err);
 	__atomic_store_n(&flow->flags, flags, __ATOMIC_RELAXED);
+	if (flags & FLOWFRNOPART)
+		rests_drop(flow);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ void rests_put_room(struct flow *flow, struct rest *rest)
 	free(__atomic_exchange_n(&flow->spare, rest, __ATOMIC_ACQ_REL));
 }
 
-/* Drop the rests of a flow that no other thread uses. */
+/* Drop the rests of a flow. Locking: flow->lock, or no other thread uses it. */
 void rests_drop(struct flow *flow)
 {
 	struct rest *rest;
@@ -50,18 +50,30 @@ void rests_drop(struct flow *flow)
 	rests_put_room(flow, NULL);
 }
 
-/* Append a rest. */
-void rests_add(struct flow *flow, struct rest *rest)
+/* Locking: flow->lock. */
+static void append(struct flow *flow, struct rest *rest)
 {
 	struct rest **at = &flow->rests;
 
 	rest->next = NULL;
-	pthread_mutex_lock(&flow->lock);
 	while (*at)
 		at = &(*at)->next;
 	__atomic_store_n(at, rest, __ATOMIC_RELEASE);
 	__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
+}
+
+/* Append a rest, unless the flow has got FLOWFRNOPART during the read. */
+void rests_add(struct flow *flow, struct rest *rest)
+{
+	bool keep;
+
+	pthread_mutex_lock(&flow->lock);
+	keep = !(__atomic_load_n(&flow->flags, __ATOMIC_RELAXED) & FLOWFRNOPART);
+	if (keep)
+		append(flow, rest);
 	pthread_mutex_unlock(&flow->lock);
+	if (!keep)
+		rests_put_room(flow, rest);
 }
 
 /* Copy from the first rest; true if that completes it. Locking: flow->lock. */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,6 +116,64 @@ static void whole_or_not_at_all(void **state)
 	assert_int_equal(flow_read(pair.fd, buf, 4), -EMSGSIZE);
 	assert_read(pair.fd, 4, "1234");
 	assert_read(pair.fd, 4, "123");
+	end_pair(&pair);
+}
+
+/* Events and reads know of no rest any more, with and without the flag. */
+static void a_rest_is_not_a_whole_message(void **state)
+{
+	static const struct timespec now = { 0, 0 };
+	struct pair pair = make_pair();
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+
+	(void)state;
+	assert_int_equal(fset_add(set, pair.fd), 0);
+	send_text(&pair, "a message in parts");
+	send_text(&pair, "12345678");
+	assert_read(pair.fd, 10, "a message ");
+	assert_read(pair.fd, 8, "in parts");
+	assert_read(pair.fd, 8, "");
+	assert_read(pair.fd, 4, "1234");
+	set_flags(pair.fd, FLOWFDEFAULT | FLOWFRNOPART);
+	assert_int_equal(fevent(set, fq, &now), -ETIMEDOUT);
+	send_text(&pair, "next");
+	assert_read(pair.fd, 64, "next");
+	set_flags(pair.fd, FLOWFDEFAULT);
+	send_text(&pair, "last");
+	assert_read(pair.fd, 64, "last");
+	fqueue_destroy(fq);
+	fset_destroy(set);
+	end_pair(&pair);
+}
+
+static void *read_part_of_one(void *arg)
+{
+	char c;
+
+	return flow_read(*(int *)arg, &c, 1) == 1 ? NULL : arg;
+}
+
+/* The thread reads without the flag, which is set meanwhile. */
+static void nor_is_one_of_a_read_before(void **state)
+{
+	struct pair pair = make_pair();
+	pthread_t reader;
+	void *ret;
+
+	(void)state;
+	assert_int_equal(pthread_create(&reader, NULL, read_part_of_one,
+					&pair.fd), 0);
+	while (!pthread_rwlock_trywrlock(&flows_at(pair.fd)->use)) {
+		pthread_rwlock_unlock(&flows_at(pair.fd)->use);
+		sched_yield();
+	}
+	set_flags(pair.fd, FLOWFDEFAULT | FLOWFRNOPART);
+	send_text(&pair, "1");
+	assert_int_equal(pthread_join(reader, &ret), 0);
+	assert_null(ret);
+	send_text(&pair, "next");
+	assert_read(pair.fd, 64, "next");
 	end_pair(&pair);
 }
 
@@ -392,6 +451,8 @@ int main(void)
 		cmocka_unit_test(filled_exactly_then_0),
 		cmocka_unit_test(no_room_takes_nothing),
 		cmocka_unit_test(whole_or_not_at_all),
+		cmocka_unit_test(a_rest_is_not_a_whole_message),
+		cmocka_unit_test(nor_is_one_of_a_read_before),
 		cmocka_unit_test(empty_messages_are_passed_over),
 		cmocka_unit_test(longest_message),
 		cmocka_unit_test(reads_and_writes_that_do_not_wait),
