@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,68 +25,10 @@
 #include <ouroboros/fccntl.h>
 #include <ouroboros/fqueue.h>
 
+#include "lib-help.h"
 #include "lib-serve.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-
-static void is(long got, long wanted, const char *what, int line)
-{
-	if (got == wanted)
-		return;
-	printf("line %d: %s is %ld, not %ld\n", line, what, got, wanted);
-	exit(1);
-}
-
-#define IS(what, wanted)	is((what), (wanted), #what, __LINE__)
-#define HOLDS(what)		is(!!(what), 1, #what, __LINE__)
-
-/* A net for what hangs; a machine may be held up for long. */
-static const struct timespec patience = { 600, 0 };
-static const struct timespec soon = { 0, 50000000 };
-static const struct timespec at_once = { 0, 0 };
-
-/* A flow; a read of it does not wait for ever. */
-static int demo(void)
-{
-	int fd = flow_alloc("demo", NULL, NULL);
-
-	HOLDS(fd >= 0);
-	IS(fccntl(fd, FLOWSRCVTIMEO, &patience), 0);
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	IS(flow_write(fd, text, strlen(text)), (long)strlen(text));
-}
-
-/* The next read, of so much at most, gets this. */
-static void hear(int fd, size_t count, const char *text)
-{
-	char buf[256];
-
-	IS(flow_read(fd, buf, count), (long)strlen(text));
-	IS(memcmp(buf, text, strlen(text)), 0);
-}
-
-static void set_flags(int fd, uint32_t flags)
-{
-	IS(fccntl(fd, FLOWSFLAGS, flags), 0);
-}
-
-/* Until so many messages wait to be read. */
-static void queued(int fd, size_t count)
-{
-	const struct timespec nap = { 0, 10000000 };
-	size_t len = 0;
-	int i;
-
-	for (i = 0; i < 60000 && len != count; i++) {
-		IS(fccntl(fd, FLOWGRXQLEN, &len), 0);
-		nanosleep(&nap, NULL);
-	}
-	IS(len, count);
-}
 
 /* Nobody proves anything here. */
 static void peer(void)
@@ -452,6 +395,52 @@ static void ended_under_a_reader(void)
 	HOLDS(arg == -EFLOWDOWN || arg == -ENOTALLOC);
 }
 
+/* A child ends its copy of a flow, in time. */
+static void end_in_child(int fd)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		alarm(600);
+		_exit(flow_dealloc(fd) != 0);
+	}
+	HOLDS(pid > 0);
+	IS(waitpid(pid, &status, 0), pid);
+	IS(status, 0);
+}
+
+static void ended_in_a_child(void)
+{
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+	int fd = demo();
+
+	IS(fset_add(set, fd), 0);
+	end_in_child(fd);
+	say(fd, "x");
+	IS(fevent(set, fq, &patience), 1);
+	IS(fqueue_next(fq), fd);
+	IS(fqueue_type(fq), FLOW_PKT);
+	hear(fd, 8, "x");
+	IS(flow_dealloc(fd), 0);
+}
+
+/* Whether the thread waits already or is about to, it reads the message. */
+static void read_while_ended_in_a_child(void)
+{
+	pthread_t reader;
+	int fd = demo(), arg = fd;
+
+	IS(pthread_create(&reader, NULL, read_one, &arg), 0);
+	nanosleep(&soon, NULL);
+	end_in_child(fd);
+	say(fd, "x");
+	IS(pthread_join(reader, NULL), 0);
+	IS(arg, 1);
+	IS(flow_dealloc(fd), 0);
+}
+
 static void *accept_one(void *arg)
 {
 	flow_accept(NULL, NULL);
@@ -546,6 +535,8 @@ static const struct {
 	{ "it-is-taken-down", down },
 	{ "a-reader-and-a-writer", two_threads },
 	{ "it-ends-under-a-reader", ended_under_a_reader },
+	{ "a-child-ends-its-copy", ended_in_a_child },
+	{ "a-child-ends-it-and-a-thread-reads-it", read_while_ended_in_a_child },
 	{ "threads-are-cancelled", cancelled },
 	{ "nobody-asks", nobody_asks },
 	/* in another surrounding */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 The ipcp_rekey contributors */
+/* What the cases of lib-cases.c begin with. */
+#define _POSIX_C_SOURCE 200112L
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <ouroboros/dev.h>
+#include <ouroboros/fccntl.h>
+
+#include "lib-help.h"
+
+void is(long got, long wanted, const char *what, int line)
+{
+	if (got == wanted)
+		return;
+	printf("line %d: %s is %ld, not %ld\n", line, what, got, wanted);
+	exit(1);
+}
+
+const struct timespec patience = { 600, 0 };
+const struct timespec soon = { 0, 50000000 };
+const struct timespec at_once = { 0, 0 };
+
+/* A flow; a read of it does not wait for ever. */
+int demo(void)
+{
+	int fd = flow_alloc("demo", NULL, NULL);
+
+	HOLDS(fd >= 0);
+	IS(fccntl(fd, FLOWSRCVTIMEO, &patience), 0);
+	return fd;
+}
+
+void say(int fd, const char *text)
+{
+	IS(flow_write(fd, text, strlen(text)), (long)strlen(text));
+}
+
+/* The next read, of so much at most, gets this. */
+void hear(int fd, size_t count, const char *text)
+{
+	char buf[256];
+
+	IS(flow_read(fd, buf, count), (long)strlen(text));
+	IS(memcmp(buf, text, strlen(text)), 0);
+}
+
+void set_flags(int fd, uint32_t flags)
+{
+	IS(fccntl(fd, FLOWSFLAGS, flags), 0);
+}
+
+/* Until so many messages wait to be read. */
+void queued(int fd, size_t count)
+{
+	const struct timespec nap = { 0, 10000000 };
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < 60000 && len != count; i++) {
+		IS(fccntl(fd, FLOWGRXQLEN, &len), 0);
+		nanosleep(&nap, NULL);
+	}
+	IS(len, count);
+}
