@@ -362,7 +362,7 @@ static void watch_files(struct agent *a, const char *dir, struct oap_env *oap)
 static void keep_fixed(const struct config *old, struct config *new)
 {
 	warn_of_fixed(old, new);
-	new->port = old->port;
+	config_set_port(new, old->port);
 	new->source_ports = old->source_ports;
 	new->mark = old->mark;
 }

@@ -214,7 +214,6 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 {
 	const char *auth = cfg_getstr(sec, "auth");
 
-	name->port = conf->port;
 	name->direct = cfg_getbool(sec, "direct");
 	name->name = strdup(cfg_title(sec));
 	if (!name->name || !oap_name_ok(name->name)) {
@@ -222,7 +221,9 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 			cfg_title(sec));
 		return false;
 	}
-	if (cfg_size(sec, "port") &&
+	name->port = conf->port;
+	name->has_port = cfg_size(sec, "port");
+	if (name->has_port &&
 	    !get_port(cfg_getint(sec, "port"), &name->port, name->name))
 		return false;
 	name->has_recover = cfg_size(sec, "recover");
@@ -495,6 +496,22 @@ struct config *config_load(const char *file)
 	}
 	cfg_free(cfg);
 	return conf;
+}
+
+void config_set_port(struct config *conf, uint16_t port)
+{
+	struct config_name *name;
+	size_t i, j;
+
+	conf->port = port;
+	for (i = 0; i < conf->nnames; i++) {
+		name = &conf->names[i];
+		if (name->has_port)
+			continue;
+		name->port = port;
+		for (j = 0; j < name->nplaces; j++)
+			place_set_port(&name->places[j], port);
+	}
 }
 
 static void free_strings(char **list, size_t count)

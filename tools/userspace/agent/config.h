@@ -36,6 +36,7 @@ struct rule {
  * struct config_name - settings of a name
  * @places: addresses of its agent; without any the DNS is asked
  * @port: port of that agent, unless the DNS has another
+ * @has_port: @port is of this name, not the one of the whole configuration
  * @direct: prefer programs on this host that serve the name
  */
 struct config_name {
@@ -43,6 +44,7 @@ struct config_name {
 	struct place *places;
 	size_t nplaces;
 	uint16_t port;
+	bool has_port;
 	bool direct;
 	bool has_auth;
 	enum oap_auth auth;
@@ -101,6 +103,9 @@ struct config {
  */
 struct config *config_load(const char *file);
 void config_free(struct config *conf);
+
+/* Change the port of the agent, and of the names without one of their own. */
+void config_set_port(struct config *conf, uint16_t port);
 
 /* Return the settings of a name, or NULL. */
 const struct config_name *config_find(const struct config *conf,

@@ -30,20 +30,28 @@ static const char *read6(struct place *place, const char *text)
 	return NULL;
 }
 
+void place_set_port(struct place *place, uint16_t port)
+{
+	if (place->addr.ss_family == AF_INET)
+		((struct sockaddr_in *)&place->addr)->sin_port = htons(port);
+	else
+		((struct sockaddr_in6 *)&place->addr)->sin6_port = htons(port);
+}
+
 const char *place_read(struct place *place, const char *text, uint16_t port)
 {
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&place->addr;
 	struct sockaddr_in *in = (struct sockaddr_in *)&place->addr;
+	const char *wrong = NULL;
 
 	memset(place, 0, sizeof(*place));
 	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		return NULL;
+		place->addr.ss_family = AF_INET;
+	} else {
+		place->addr.ss_family = AF_INET6;
+		wrong = read6(place, text);
 	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	return read6(place, text);
+	place_set_port(place, port);
+	return wrong;
 }
 
 bool place_find(const struct place *place, struct sockaddr_storage *addr)

@@ -28,6 +28,8 @@ struct place {
  */
 const char *place_read(struct place *place, const char *text, uint16_t port);
 
+void place_set_port(struct place *place, uint16_t port);
+
 /**
  * place_find() - get the address to send to
  * @addr: set on success

@@ -65,6 +65,38 @@ static void test_addresses(void **state)
 	}
 }
 
+static uint16_t port_of(const struct config_name *name, size_t i)
+{
+	const struct sockaddr_in *in = (void *)&name->places[i].addr;
+	const struct sockaddr_in6 *in6 = (void *)&name->places[i].addr;
+
+	return ntohs(in->sin_family == AF_INET ? in->sin_port : in6->sin6_port);
+}
+
+/* As after a reload with another port, which only a restart changes. */
+static void test_inherited_port(void **state)
+{
+	const struct config_name *name;
+
+	(void)state;
+	creds(ALICE, &ca, BOB, &ca);
+	start("}\nport = 4000\n"
+	      "name \"inherits\" { address = {\"192.0.2.1\", \"2001:db8::1\"} }\n"
+	      "name \"dns\" { }\n"
+	      "name \"own\" { address = \"192.0.2.1\"\nport = 4000", "");
+	name = config_find(alice.conf, "inherits");
+	assert_int_equal(port_of(name, 0), 4000);
+	config_set_port(alice.conf, AGENT_PORT);
+	assert_int_equal(alice.conf->port, AGENT_PORT);
+	assert_int_equal(name->port, AGENT_PORT);
+	assert_int_equal(port_of(name, 0), AGENT_PORT);
+	assert_int_equal(port_of(name, 1), AGENT_PORT);
+	assert_int_equal(config_find(alice.conf, "dns")->port, AGENT_PORT);
+	name = config_find(alice.conf, "own");
+	assert_int_equal(name->port, 4000);
+	assert_int_equal(port_of(name, 0), 4000);
+}
+
 /* Allocate a flow to a name without a configured address. */
 static struct fake_flow *alloc_by_dns(void)
 {
@@ -248,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_interface),
 		TEST(test_addresses),
+		TEST(test_inherited_port),
 		TEST(test_dns),
 		TEST(test_dns_knows_nothing),
 		TEST(test_dns_does_not_answer),
