@@ -2,8 +2,10 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Check the configuration file, which libconfuse parses. */
 
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +294,22 @@ static bool get_range(cfg_t *cfg, const char *key, long min, long max,
 	return true;
 }
 
+/* A long of 32 bits, as libconfuse has for an integer, holds half of all marks. */
+static bool get_mark(const char *text, uint32_t *mark)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 0);
+	if (!isdigit((unsigned char)text[0]) || *end || errno || v > UINT32_MAX) {
+		log_err("mark = %s: give 0 to %" PRIu32, text, UINT32_MAX);
+		return false;
+	}
+	*mark = v;
+	return true;
+}
+
 /* Copy a word; NULL if it is empty. False if there is no memory. */
 static bool get_word(cfg_t *cfg, const char *key, char **word)
 {
@@ -405,7 +423,7 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	conf->recover = cfg_getbool(cfg, "recover");
 	ok &= get_port(cfg_getint(cfg, "port"), &conf->port, "top");
 	ok &= get_range(cfg, "source-ports", 0, 8, &conf->source_ports);
-	ok &= get_range(cfg, "mark", 0, UINT32_MAX, &conf->mark);
+	ok &= get_mark(cfg_getstr(cfg, "mark"), &conf->mark);
 	ok &= get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges);
 	ok &= get_word(cfg, "socket", &conf->socket);
 	ok &= get_keylog(cfg, conf);
@@ -449,7 +467,7 @@ static cfg_opt_t name_opts[] = {
 static cfg_opt_t top_opts[] = {
 	CFG_INT("port", 3435, CFGF_NONE),
 	CFG_INT("source-ports", 0, CFGF_NONE),
-	CFG_INT("mark", 0, CFGF_NONE),
+	CFG_STR("mark", "0", CFGF_NONE),
 	CFG_INT("max-exchanges", 256, CFGF_NONE),
 	CFG_STR("user", "", CFGF_NONE),
 	CFG_STR("socket", CONFIG_SOCKET, CFGF_NONE),
