@@ -122,7 +122,10 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_setup(o.verbose, o.test ? LOG_TO_STDERR : o.where);
+	/* what a test cannot lock is no finding: the agent may */
+	log_quiet(o.test);
 	privs_lock_memory();
+	log_quiet(false);
 	conf = config_load(o.file);
 	if (!conf)
 		return EXIT_FAILURE;
