@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -67,13 +68,38 @@ static void report_user(void)
 		log_warn("the files were read as root: if the agent runs as another user, test as that user");
 }
 
+/*
+ * Root tests for the agent, which the service manager starts as another user: the
+ * one to whom the keys belong. "doctor" looks at them as the same one.
+ */
+static int become_agent(const struct config *conf)
+{
+	struct config as = *conf;
+	const struct passwd *pw = NULL;
+	struct stat st;
+	int err;
+
+	if (!conf->user && !geteuid() && !stat(conf->security, &st))
+		pw = getpwuid(st.st_uid);
+	if (!pw)
+		return privs_become_reader(conf);
+	as.user = strdup(pw->pw_name);
+	if (!as.user) {
+		log_err("out of memory");
+		return -ENOMEM;
+	}
+	err = privs_become_reader(&as);
+	free(as.user);
+	return err;
+}
+
 int check_files(const struct config *conf)
 {
 	struct oap_env *oap;
 	unsigned int errors;
 	int err;
 
-	err = privs_become_reader(conf);
+	err = become_agent(conf);
 	if (err)
 		return err;
 	errors = check_security(conf);
