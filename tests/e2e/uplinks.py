@@ -8,11 +8,12 @@ import errno
 import functools
 import os
 import re
+import select
 import subprocess
 
 from ipcp import (
-    PORT, RB_FLOWPEER, Netlink, case, enter, fails, flows, pair, run, same, settled,
-    show, sockaddr, talk, until)
+    DEADLINE, PORT, RB_FLOWPEER, Netlink, case, drops, enter, fails, flows, pair, run,
+    same, settled, show, sockaddr, talk, tool, until)
 
 HOSTS = os.environ["HOSTS"]
 FAMILIES = "IPv4", "IPv6"
@@ -178,6 +179,56 @@ def firewall(family):
 for _family in FAMILIES:
     for _name, _fn in STEPS:
         case(f"{_family}: {_name}")(functools.partial(_fn, _family))
+
+
+def program(command, name):
+    """Starts the tool at one end of a flow."""
+    enter("bob" if command == "listen" else "alice")
+    return subprocess.Popen(["ipcp-rekey", command, name], text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def line(server):
+    """What a program says next."""
+    assert select.select([server.stdout], [], [], DEADLINE)[0], "it says nothing"
+    return server.stdout.readline()
+
+
+def no_route_for(server, client):
+    """A message that is sent while there is no route arrives once there is one."""
+    print("before", file=client.stdin, flush=True)
+    same(line(server), "before\n")
+    for dev in DEVICES.values():
+        ip("alice", "link", "set", dev, "down")
+    number = drops("alice")["flows", "tx-route"]
+    print("meanwhile", file=client.stdin, flush=True)
+    # more often than the kernel sends by itself, or the program has ended
+    until(lambda: client.poll() is not None or
+          drops("alice")["flows", "tx-route"] > number + 9, "packets find no route")
+    assert client.poll() is None, "connect gave up"
+    for net in DEVICES:
+        up(net)
+    same(line(server), "meanwhile\n")
+    client.stdin.close()
+    same((client.wait(DEADLINE), server.wait(DEADLINE)), (0, 0))
+
+
+@case("a program that sends is not ended by a time without any route")
+def no_route():
+    name = "far-IPv4"
+    with program("listen", name) as server:
+        try:
+            until(lambda: any(n["name"] == name and n["granted"]
+                              for n in tool("bob", "name", "list")), "bob serves")
+            with program("connect", name) as client:
+                try:
+                    no_route_for(server, client)
+                finally:
+                    client.terminate()
+        finally:
+            server.terminate()
+            for net in DEVICES:
+                up(net)
 
 
 @case("a link-local address goes to its interface")

@@ -7,6 +7,12 @@
 
 #include "client.h"
 
+static void ended(struct client *client, enum ipcp_dev_op op, int err)
+{
+	client->op = op;
+	client->err = err;
+}
+
 /**
  * client_open() - allocate the flow
  * @client: the client, with its name set
@@ -32,7 +38,7 @@ int client_open(struct client *client)
 int client_close(struct client *client, int status)
 {
 	if (client->err) {
-		io_end_status(client->fd, client->err);
+		io_end_status(client->fd, client->op, client->err);
 		status = fail("the flow to '%s' ended", client->name);
 	}
 	close(client->fd);
@@ -55,7 +61,7 @@ int client_send(struct client *client, const void *buf, size_t len)
 		fail("--size %zu is more than a message of this flow can have; use less",
 		     len);
 	else if (ret < 0)
-		client->err = ret;
+		ended(client, IPCP_DEV_WRITE, ret);
 	return ret;
 }
 
@@ -69,7 +75,7 @@ static void read_messages(struct client *client)
 		if (ret == -EAGAIN || ret == -EINTR)
 			return;
 		if (ret < 0)
-			client->err = ret;
+			ended(client, IPCP_DEV_READ, ret);
 		else
 			client->got(client, buf, ret);
 	}

@@ -20,6 +20,7 @@
  * @name: name of the destination
  * @fd: the flow
  * @err: why the flow ended, or 0
+ * @op: what found out
  */
 struct client {
 	void (*got)(struct client *client, const char *buf, size_t len);
@@ -29,6 +30,7 @@ struct client {
 	const char *name;
 	int fd;
 	int err;
+	enum ipcp_dev_op op;
 };
 
 /* Options common to these sub-commands. */

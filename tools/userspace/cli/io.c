@@ -197,6 +197,13 @@ int io_write_all(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+/* What costs a message at most, and passes: with keys, memory or a route. */
+static bool passes(int err)
+{
+	return err == EKEYEXPIRED || err == ENOBUFS || err == EDQUOT ||
+	       err == ENETUNREACH || err == EHOSTUNREACH;
+}
+
 /**
  * io_send() - send one message
  * @fd: a flow
@@ -211,9 +218,7 @@ int io_send(int fd, const void *buf, size_t len)
 		return IO_SENT;
 	if (errno == EAGAIN || errno == EINTR)
 		return IO_ROOM;
-	if (errno == EKEYEXPIRED || errno == ENOBUFS)
-		return IO_LATER;
-	return -errno;
+	return passes(errno) ? IO_LATER : -errno;
 }
 
 /**
@@ -240,12 +245,13 @@ bool io_ended(int err)
 /**
  * io_end_status() - report how a flow ended
  * @fd: the flow
- * @err: negative errno of a read or write
+ * @op: IPCP_DEV_READ or IPCP_DEV_WRITE
+ * @err: negative errno of it
  *
  * Return: EXIT_OK if the peer closed the flow; EXIT_FAIL after printing an
  * error otherwise.
  */
-int io_end_status(int fd, int err)
+int io_end_status(int fd, enum ipcp_dev_op op, int err)
 {
 	struct ipcp_info info;
 	char line[512];
@@ -253,7 +259,7 @@ int io_end_status(int fd, int err)
 	if (io_ended(err) && !ipcp_dev_info(fd, &info) &&
 	    (!info.error || io_ended(-(int)info.error)))
 		return EXIT_OK;
-	ipcp_dev_explain(fd, IPCP_DEV_READ, err, NULL, line, sizeof(line));
+	ipcp_dev_explain(fd, op, err, NULL, line, sizeof(line));
 	return fail("%s", line);
 }
 

@@ -33,7 +33,7 @@ int io_accept(int listener);
 /* Return values of io_send() that are not errors. */
 enum {
 	IO_ROOM,	/* not sent: wait for POLLOUT */
-	IO_LATER,	/* not sent: wait for keys, or IO_LATER_NS */
+	IO_LATER,	/* not sent: wait for keys or a route, or IO_LATER_NS */
 	IO_SENT,
 };
 
@@ -43,7 +43,7 @@ int io_write_all(int fd, const void *buf, size_t len);
 int io_send(int fd, const void *buf, size_t len);
 int io_recv(int fd, void *buf, size_t len);
 bool io_ended(int err);
-int io_end_status(int fd, int err);
+int io_end_status(int fd, enum ipcp_dev_op op, int err);
 void io_rekey(int fd);
 
 #endif /* IPCP_CLI_IO_H */

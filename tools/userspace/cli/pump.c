@@ -37,6 +37,7 @@ struct pump {
 
 	bool flow_hup;
 	int flow_err;		/* why the flow ended, or 0 */
+	enum ipcp_dev_op flow_op;	/* what found out */
 };
 
 /* Find the next message in p->in: its length, and the bytes it occupies. */
@@ -70,6 +71,12 @@ static int too_long(const struct pump *p)
 		    p->mtu);
 }
 
+static void ended(struct pump *p, enum ipcp_dev_op op, int err)
+{
+	p->flow_op = op;
+	p->flow_err = err;
+}
+
 /* Send complete messages; return EXIT_OK or EXIT_FAIL. */
 static int send_input(struct pump *p)
 {
@@ -84,7 +91,7 @@ static int send_input(struct pump *p)
 		if (ret == -EMSGSIZE)
 			return too_long(p);
 		if (ret < 0) {
-			p->flow_err = ret;
+			ended(p, IPCP_DEV_WRITE, ret);
 			break;
 		}
 		p->blocked = ret;
@@ -135,7 +142,7 @@ static void read_flow(struct pump *p)
 		if (ret == -EAGAIN || ret == -EINTR)
 			break;
 		if (ret < 0) {
-			p->flow_err = ret;
+			ended(p, IPCP_DEV_READ, ret);
 			break;
 		}
 		p->received++;
@@ -168,7 +175,7 @@ static bool finished(const struct pump *p, int *status)
 	if (enough(p))
 		return true;
 	if (p->flow_err) {
-		*status = io_end_status(p->flow, p->flow_err);
+		*status = io_end_status(p->flow, p->flow_op, p->flow_err);
 		if (!*status && p->opts->count)
 			*status = fail("the peer closed after %llu of %llu messages",
 				       (unsigned long long)p->received,

@@ -92,7 +92,7 @@ static void on_flow(struct server *srv, struct serve_peer *peer,
 			continue;
 		}
 		if (ret != -EAGAIN && ret != -EINTR) {
-			io_end_status(peer->fd, ret);
+			io_end_status(peer->fd, IPCP_DEV_READ, ret);
 			drop(srv, peer);
 		}
 		return;
