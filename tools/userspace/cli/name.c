@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bind.h"
 #include "cmd.h"
@@ -102,10 +103,9 @@ static int bind_failed(const char *program, const char *name, int err)
 	}
 }
 
-static int change(const struct use *use, int argc, char **argv,
+static int change(char **args,
 		  int (*how)(const char *, const char *, const char *))
 {
-	char **args = use_parse(use, argc, argv);
 	char *program = program_of(args[0]);
 	int err, status = EXIT_OK;
 
@@ -128,8 +128,13 @@ static int name_bind(int argc, char **argv)
 		"for all programs of that name.\n",
 		opts, 2, 2
 	};
+	char **args = use_parse(&use, argc, argv);
 
-	return change(&use, argc, argv, ipcp_bind_add);
+	/* the path that a program will have is known only if it is there */
+	if (strchr(args[0], '/') && access(args[0], F_OK))
+		return fail("cannot bind '%s': %m; give the path of a program, or its last part",
+			    args[0]);
+	return change(args, ipcp_bind_add);
 }
 
 static int name_unbind(int argc, char **argv)
@@ -141,7 +146,7 @@ static int name_unbind(int argc, char **argv)
 		opts, 2, 2
 	};
 
-	return change(&use, argc, argv, ipcp_bind_remove);
+	return change(use_parse(&use, argc, argv), ipcp_bind_remove);
 }
 
 static int binding_one(const char *program, const char *name, void *arg)
