@@ -5,12 +5,14 @@
 import contextlib
 import errno
 import os
+import select
 import socket
 import struct
 import subprocess
 import time
 
-from ipcp import ADDR, DEADLINE, PORT, case, enter, pair, run, same, show, spawn, until
+from ipcp import (
+    ADDR, DEADLINE, PORT, case, enter, flows, pair, run, same, show, spawn, tool, until)
 
 ADDR6 = {"alice": "fd77::1", "bob": "fd77::2"}
 OVERHEAD = 28
@@ -251,6 +253,77 @@ def widens():
         drain(other)
         one.write(b"x" * size)
         same(len(other.receive()), size, name)
+
+
+# --- a program
+
+def program(command):
+    """Starts the tool at one end of a flow."""
+    enter("bob" if command == "listen" else "alice")
+    return subprocess.Popen(["ipcp-rekey", command, "four"], bufsize=0,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+
+
+def line(stream):
+    """What a program says next."""
+    assert select.select([stream], [], [], DEADLINE)[0], "it says nothing"
+    return stream.readline().decode()
+
+
+def program_learns(server, client, size):
+    """While the program sends, this becomes the limit of its flow."""
+    def there():
+        client.stdin.write(b"x" * 1100 + b"\n")
+        while select.select([server.stdout], [], [], 0)[0]:
+            assert server.stdout.read(65536), "the server has ended"
+        return [f["mtu"] for f in flows("alice")] == [size]
+    until(there, f"messages of {size} bytes, not {flows('alice')}", PATIENCE)
+
+
+def follows(server, client):
+    """The link gets wider, then narrower, than when the program began."""
+    program_learns(server, client, LINK["four"] - 100)
+    client.stdin.write(b"begun\n")
+    until(lambda: line(server.stdout) == "begun\n", "a line arrives")
+    mtu_of_alice(1500)
+    program_learns(server, client, LINK["four"])
+    long = "y" * LINK["four"] + "\n"
+    client.stdin.write(long.encode())
+    until(lambda: line(server.stdout) == long, "a long line arrives")
+    mtu_of_alice(1300)
+    program_learns(server, client, LINK["four"] - 200)
+    client.stdin.write(long.encode())
+    said = line(client.stderr)
+    assert f" {LINK['four'] - 200} bytes; shorten it" in said, said
+    same(client.wait(DEADLINE), 1)
+
+
+def mtu_of_alice(size):
+    """What her link carries."""
+    subprocess.run(["ip", "-n", "alice", "link", "set", "veth", "mtu", str(size)],
+                   check=True, timeout=60)
+
+
+@case("a program that sends lines follows the limit")
+def lines():
+    for pair_of in ends.values():
+        for end in pair_of:
+            end.close()
+    until(lambda: not flows("alice"), "no flow is left")
+    mtu_of_alice(1400)
+    with program("listen") as server:
+        try:
+            until(lambda: any(n["name"] == "four" and n["granted"]
+                              for n in tool("bob", "name", "list")), "bob serves")
+            with program("connect") as client:
+                try:
+                    follows(server, client)
+                finally:
+                    client.terminate()
+        finally:
+            server.terminate()
+            mtu_of_alice(1500)
 
 
 run()

@@ -20,7 +20,7 @@
 struct pump {
 	const struct pump_opts *opts;
 	int flow;
-	uint32_t mtu;
+	uint32_t mtu;		/* as last asked for: it follows the path */
 	int64_t heard;		/* time of the last activity */
 	uint64_t received;
 
@@ -40,8 +40,24 @@ struct pump {
 	enum ipcp_dev_op flow_op;	/* what found out */
 };
 
+static void ask_mtu(struct pump *p)
+{
+	struct ipcp_info info;
+
+	p->mtu = !ipcp_dev_info(p->flow, &info) && info.mtu ? info.mtu :
+		 MESSAGE_MAX;
+}
+
+/* A message that does not fit may do so by now. */
+static bool fits(struct pump *p, size_t len)
+{
+	if (len > p->mtu)
+		ask_mtu(p);
+	return len <= p->mtu;
+}
+
 /* Find the next message in p->in: its length, and the bytes it occupies. */
-static bool next_message(const struct pump *p, size_t *len, size_t *used)
+static bool next_message(struct pump *p, size_t *len, size_t *used)
 {
 	const char *nl;
 
@@ -59,11 +75,12 @@ static bool next_message(const struct pump *p, size_t *len, size_t *used)
 		return true;
 	}
 	*len = *used = p->in_len;
-	return p->in_len && (p->in_eof || p->in_len > p->mtu);
+	return p->in_len && (p->in_eof || !fits(p, p->in_len));
 }
 
-static int too_long(const struct pump *p)
+static int too_long(struct pump *p)
 {
+	ask_mtu(p);
 	if (p->opts->size)
 		return fail("--size %llu is more than a message of this flow can have: %u bytes",
 			    (unsigned long long)p->opts->size, p->mtu);
@@ -85,7 +102,7 @@ static int send_input(struct pump *p)
 
 	p->blocked = IO_SENT;
 	while (!p->flow_err && next_message(p, &len, &used)) {
-		if (len > p->mtu)
+		if (!fits(p, len))
 			return too_long(p);
 		ret = io_send(p->flow, p->in, len);
 		if (ret == -EMSGSIZE)
@@ -245,7 +262,6 @@ static int step(struct pump *p)
 int pump_run(int flow, const struct pump_opts *opts)
 {
 	static struct pump p;
-	struct ipcp_info info;
 	int status = EXIT_OK;
 
 	memset(&p, 0, sizeof(p));
@@ -253,7 +269,7 @@ int pump_run(int flow, const struct pump_opts *opts)
 	p.flow = flow;
 	p.heard = now_ns();
 	p.blocked = IO_SENT;
-	p.mtu = !ipcp_dev_info(flow, &info) && info.mtu ? info.mtu : MESSAGE_MAX;
+	ask_mtu(&p);
 	while (!stopped && !status && !finished(&p, &status))
 		status = step(&p);
 	return status;
