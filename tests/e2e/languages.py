@@ -214,6 +214,27 @@ def signals():
             listener.accept()
 
 
+@case("nor do they extend the limit of a call that receives")
+def signals_of_messages():
+    seen = []
+    with pair() as (one, other):
+        one.set_timeouts(recv=4 * SHORT)
+        with ticks(lambda *_: seen.append(1)):
+            for call in one.recv, one.recv_many, one.peek:
+                seen.clear()
+                with raises(ipcp_rekey.FlowTimeoutError, errno.ETIMEDOUT):
+                    call()
+                assert seen
+            other.send(b"x")
+            one.set_timeouts(recv=TIMEOUT)
+            same(one.recv(), b"x")
+        one.set_timeouts(recv=None, send=None)
+        other.send(b"without a limit")
+        same(one.recv(), b"without a limit")
+        one.send(b"y")
+        same(other.recv(), b"y")
+
+
 @case("an unknown name, one that nobody serves, and no agent: each says so")
 def no_flow():
     enter("alice")

@@ -41,7 +41,7 @@ _ACCEPT_NONBLOCK = 0x1
 _SET_RCVTIMEO, _SET_SNDTIMEO, _SET_ACCESS, _SET_DOWN, _SET_PPL = 1, 2, 4, 8, 16
 _SET_TIMESTAMP = 32
 _MSG_TRUNC = 0x1
-_BATCH_PEEK, _BATCH_TRUNC = 0x2, 0x4
+_BATCH_DONTWAIT, _BATCH_PEEK, _BATCH_TRUNC = 0x1, 0x2, 0x4
 _IOC_TYPE = 0xE7
 _ALLOC, _LISTEN, _ACCEPT, _REKEY, _GET_INFO, _SET, _SEND, _RECV, _PROVIDE = (
     _IOC_TYPE << 8 | number for number in range(1, 10))
@@ -619,6 +619,8 @@ class _Mover(_Endpoint):
     def __init__(self, fd: int):
         super().__init__(fd)
         self._spare: list[_Buffers] = []
+        # in seconds, as far as they were set here
+        self._limits: dict[int, float | None] = {_SEND: None, _RECV: None}
 
     def setblocking(self, blocking: bool) -> None:
         """Make all copies of the file blocking or non-blocking."""
@@ -629,6 +631,9 @@ class _Mover(_Endpoint):
 
     def send(self, message) -> None:
         """Send one message, whole or not at all."""
+        if self._limits[_SEND] is not None:
+            self.send_many([message])
+            return
         try:
             os.write(self._fd, message)
         except OSError as err:
@@ -637,6 +642,8 @@ class _Mover(_Endpoint):
     def recv(self, size: int = RECV_SIZE) -> bytes:
         """Receive one message. The part beyond size bytes is discarded."""
         _check_size(size)
+        if self._limits[_RECV] is not None:
+            return self.recv_many(1, size)[0].data
         try:
             return os.read(self._fd, size)
         except OSError as err:
@@ -684,10 +691,30 @@ class _Mover(_Endpoint):
     def _transfer(self, number: int, array, flags: int = 0, times=None) -> int:
         arg = _Batch(msgs=ctypes.addressof(array), count=len(array), flags=flags,
                      times=0 if times is None else ctypes.addressof(times))
+        limit = self._limits[number] if self._blocking else None
         try:
-            return _ioctl(self._fd, number, arg)
+            if limit is None:
+                return _ioctl(self._fd, number, arg)
+            return self._transfer_within(limit, number, arg)
         except OSError as err:
             raise self._error(err, _FLOW_WORDS) from None
+
+    def _transfer_within(self, limit: float, number: int, arg: _Batch) -> int:
+        """Wait for at most limit seconds, however many signals there are.
+
+        The kernel's own limit would begin anew with each call.
+        """
+        until = time.monotonic() + limit
+        events = _READABLE if number == _RECV else _WRITABLE
+        arg.flags |= _BATCH_DONTWAIT
+        while True:
+            left = until - time.monotonic()
+            try:
+                return _ioctl(self._fd, number, arg)
+            except BlockingIOError:
+                if left <= 0:
+                    raise OSError(errno.ETIMEDOUT, "") from None
+            self._poll(events, left)
 
     # --- asyncio
 
@@ -885,6 +912,10 @@ class Flow(_Mover):
             values["mask"] |= _SET_SNDTIMEO
             values["sndtimeo"] = _nanoseconds(send)
         self._set(**values)
+        if recv is not _UNCHANGED:
+            self._limits[_RECV] = recv
+        if send is not _UNCHANGED:
+            self._limits[_SEND] = send
 
     def set_access(self, *, read: bool, write: bool) -> None:
         """Allow or forbid to read and to write."""
