@@ -374,7 +374,8 @@ _OPEN_WORDS = {
     errno.ENOENT: "no such device; load the module: modprobe ipcp_rekey",
     errno.ENODEV: "the module is not loaded; load it: modprobe ipcp_rekey",
     errno.ENXIO: "the module is not loaded; load it: modprobe ipcp_rekey",
-    errno.EACCES: "only root may open the device, unless a udev rule allows more",
+    errno.EACCES: "no access to the device; let root run: adduser USER ipcp-rekey, "
+                  "and log in again",
 }
 
 
