@@ -2,7 +2,9 @@
 # Copyright (C) 2026 The ipcp_rekey contributors
 """What the service manager is told of reloads. Usage: reload.py CONFIGURATION
 
-systemd waits for a RELOADING=1 with a time that is not before its signal."""
+systemd waits for a RELOADING=1 with a time that is not before its signal. To it a
+reload that was refused is one as any other; the status tells, until the next. The
+configuration is spoilt in the end."""
 
 import os
 import signal
@@ -43,6 +45,13 @@ def main():
                     if when < before:
                         sys.exit(f"{before - when} us before the signal: {text!r}")
                     told(sock, "READY=1")
+                with open(sys.argv[1], "a", encoding="ascii") as conf:
+                    conf.write("nonsense = 1\n")
+                agent.send_signal(signal.SIGHUP)
+                for word in "READY=1", "STATUS=":
+                    text = told(sock, word)
+                    if "cannot be used" not in text:
+                        sys.exit(f"a reload that was refused is told as {text!r}")
             finally:
                 agent.terminate()
 

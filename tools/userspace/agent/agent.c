@@ -49,6 +49,7 @@ struct agent {
 	uint64_t next_claim;
 	uint64_t next_look;
 	bool hungry;		/* more flows are due than are allowed */
+	bool refused;		/* the last reload */
 	bool more;		/* the upcall queue may hold more */
 	unsigned int copies;	/* of the machine, that are known */
 };
@@ -131,7 +132,8 @@ static void look(struct agent *a)
 	kernel_want_all(&a->kernel, a->engine);
 	a->next_look = now_ms() +
 		jitter(clamp(a->conf->rekey_interval / 2, 1000, 10000));
-	sd_notifyf(0, "STATUS=%u flows, %u re-keys under way",
+	sd_notifyf(0, "STATUS=%s%u flows, %u re-keys under way",
+		   a->refused ? "the new configuration cannot be used; " : "",
 		   kernel_flows(&a->kernel),
 		   a->conf->max_exchanges - engine_room(a->engine));
 }
@@ -457,6 +459,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si,
 	(void)si;
 	tell_reloading();
 	ok = reload(a);
+	a->refused = !ok;
 	if (ok)
 		log_info("configuration reloaded");
 	else
