@@ -71,6 +71,13 @@ uint32_t record_hold(const struct record *record, unsigned int times)
 	return hold;
 }
 
+unsigned int record_times(const struct record *record, uint32_t flow)
+{
+	const struct failure *f = find(record, flow);
+
+	return f ? f->times : 0;
+}
+
 bool record_waits(const struct record *record, uint32_t flow, uint64_t now)
 {
 	const struct failure *f = find(record, flow);

@@ -123,6 +123,12 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 uint32_t record_hold(const struct record *record, unsigned int times);
 
 /**
+ * record_times() - return how many times in a row the exchanges of a flow have
+ * failed, as far as that is known
+ */
+unsigned int record_times(const struct record *record, uint32_t flow);
+
+/**
  * record_waits() - check whether it is too early to try again for a flow
  */
 bool record_waits(const struct record *record, uint32_t flow, uint64_t now);

@@ -18,28 +18,30 @@
 
 #define RAISE_MAX	65536	/* exchange numbers at once, as the kernel takes */
 
-/* Begin a fresh exchange; NULL if that fails. */
-static struct exchange *begin(struct engine *e, uint32_t flow,
-			      const struct ipcp_nl_numbers *peer)
-{
-	struct ipcp_nl_claim claim;
-
-	if (!e->ops->rekey_claim_fresh(e->ctx, flow, peer, &claim))
-		return rekey_begin(e, &claim);
-	log_dbg("flow %u: cannot begin anew: %s", flow, e->ops->reason(e->ctx));
-	engine_claim_soon(e, BUSY_RETRY_MS);
-	return NULL;
-}
-
-/* Begin a fresh exchange in place of another one, with its time limit. */
+/*
+ * Put a fresh exchange in the place of another one, whose time limit it has. NULL
+ * if that fails: the re-key has failed then. The end of the old claim tells the
+ * kernel how long to leave the flow alone in that case; without a claim it cannot
+ * be told.
+ */
 static struct exchange *begin_anew(struct engine *e, struct exchange *x,
 				   const struct ipcp_nl_numbers *peer)
 {
 	uint64_t began = x->began, deadline = x->deadline;
-	uint32_t flow = x->flow;
+	unsigned int times = record_times(&e->record, x->flow) + 1;
+	struct ipcp_nl_claim claim;
+	const char *why;
 
-	rekey_drop(e, x);
-	x = begin(e, flow, peer);
+	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange,
+			    record_hold(&e->record, times));
+	if (e->ops->rekey_claim_fresh(e->ctx, x->flow, peer, &claim)) {
+		why = e->ops->reason(e->ctx);
+		rekey_failed(e, x, REKEY_FAILED,
+			     *why ? why : "the flow cannot be claimed now");
+		return NULL;
+	}
+	exchange_free(e, x);
+	x = rekey_begin(e, &claim);
 	if (x) {
 		x->began = began;
 		x->deadline = deadline;
@@ -59,7 +61,7 @@ static bool ask(struct engine *e, struct exchange *x)
 		x->blob.name, err ? e->ops->reason(e->ctx) :
 				    "asking the peer for the keys");
 	if (err == -ENOKEY) {
-		begin_anew(e, x, NULL);
+		begin_anew(e, x, NULL);	/* this side has none either */
 		return false;
 	}
 	x->asked = !err;
@@ -69,8 +71,10 @@ static bool ask(struct engine *e, struct exchange *x)
 /* The peer was silent. */
 static void recover(struct engine *e, struct exchange *x)
 {
-	log_info("flow %u to %s: the peer does not answer under the keys: a fresh exchange",
-		 x->flow, x->blob.name);
+	/* the first of several in a row: the peer may be away for long */
+	if (!record_times(&e->record, x->flow))
+		log_info("flow %u to %s: the peer does not answer under the keys: a fresh exchange",
+			 x->flow, x->blob.name);
 	x = begin_anew(e, x, NULL);
 	if (x)
 		x->after_silence = true;
@@ -115,14 +119,18 @@ static bool may_ask(const struct exchange *x)
 }
 
 /*
- * Begin anew if the peer would refuse the request because of its age. Return: true
- * if so; @x is gone.
+ * End an exchange whose request is so old that the peer would refuse it: a side
+ * without keys begins another one. One silence of the peer permits one claim, so a
+ * side with keys asks again, later. Return: true if so; @x is gone.
  */
 bool recover_renew(struct engine *e, struct exchange *x)
 {
 	if (!x->in_clear || engine_now(e) - x->made < REQUEST_RENEW_MS)
 		return false;
-	begin_anew(e, x, NULL);
+	if (x->after_silence)
+		rekey_timeout(e, x);
+	else
+		begin_anew(e, x, NULL);
 	return true;
 }
 
@@ -145,6 +153,7 @@ void recover_resend(struct engine *e, struct exchange *x)
 void recover_flow(struct engine *e, uint32_t flow)
 {
 	struct exchange *x = exchange_of_flow(e, flow, EXCHANGE_REKEY);
+	struct ipcp_nl_claim claim;
 
 	if (x && x->in_clear)
 		return;
@@ -152,8 +161,15 @@ void recover_flow(struct engine *e, uint32_t flow)
 		recover(e, x);
 		return;
 	}
-	log_info("flow %u: the peer has lost the keys: a fresh exchange", flow);
-	x = begin(e, flow, NULL);
+	if (!record_times(&e->record, flow))
+		log_info("flow %u: the peer has lost the keys: a fresh exchange",
+			 flow);
+	if (e->ops->rekey_claim_fresh(e->ctx, flow, NULL, &claim)) {
+		log_dbg("flow %u: cannot begin anew: %s", flow,
+			e->ops->reason(e->ctx));
+		return;
+	}
+	x = rekey_begin(e, &claim);
 	if (x)
 		x->after_silence = true;
 }

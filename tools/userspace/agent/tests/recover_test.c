@@ -37,6 +37,7 @@ static void test_old_sealed_request(void **state)
 
 	(void)state;
 	f = good_flow();
+	alice.answered = true;	/* by data, which flow */
 	loss = 100;
 	claim(f);
 	run_for(25000);		/* a request in the clear may be 22 s old */
@@ -346,6 +347,32 @@ static void test_fresh_renewed(void **state)
 	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 0);
 }
 
+/*
+ * The kernel permits no fresh exchange in the place of another one: the re-key has
+ * failed, and the flow is left alone as after any failure.
+ */
+static void test_fresh_not_permitted(void **state)
+{
+	struct fake_flow *f;
+	unsigned int i;
+
+	(void)state;
+	f = good_flow();
+	loss = 100;
+	for (i = 0; i < 3; i++) {
+		alice.no_keys = true;
+		claim(f);
+		run_for(1000);
+		alice.no_keys = false;	/* as after a re-key that came between */
+		run_for(15000);
+		assert_false(f->f.in_flight);
+		assert_int_equal(f->retry_after, HOLD_FIRST_MS << i);
+		assert_int_equal(alice.e->record.by[REKEY_FAILED].count, i + 1);
+		assert_true(TAILQ_EMPTY(&alice.e->exchanges));
+	}
+	assert_int_equal(lines_with("failed: said the registry"), 1);
+}
+
 /* Failures of no flow, which strangers cause, hold no flow up. */
 static void test_failures_of_no_flow(void **state)
 {
@@ -476,6 +503,7 @@ int main(void)
 		TEST(test_set_back_too_far),
 		TEST(test_outage),
 		TEST(test_fresh_renewed),
+		TEST(test_fresh_not_permitted),
 		TEST(test_failures_of_no_flow),
 		TEST(test_set_back_for_ever),
 		TEST(test_no_such_flow),

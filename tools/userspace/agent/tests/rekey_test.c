@@ -193,6 +193,7 @@ static void test_rekey_timeout(void **state)
 
 	(void)state;
 	f = good_flow();
+	alice.answered = true;	/* by data: only the peer's agent is away */
 	loss = 100;
 	claim(f);
 	run_for(29000);
@@ -483,8 +484,26 @@ static void test_lines_of_refusals(void **state)
 	goes_well_again(f, tries, 1);
 }
 
-/* The side that hears nothing has nothing to log. */
+/* The peer's agent is away, while data flow. Who hears nothing logs nothing. */
 static void test_lines_of_silence(void **state)
+{
+	struct fake_flow *f;
+	unsigned int tries;
+
+	(void)state;
+	f = good_flow();
+	alice.answered = true;
+	loss = 100;
+	tries = try_for_an_hour(f);
+	assert_in_range(tries, 20, 40);
+	assert_int_equal(lines_with("failed: no answer in time"), 1);
+	assert_int_equal(lines_with(""), 1);
+	loss = 0;
+	goes_well_again(f, tries, 0);
+}
+
+/* The whole host of the peer is away: no answer under the keys nor in the clear. */
+static void test_lines_of_a_dead_host(void **state)
 {
 	struct fake_flow *f;
 	unsigned int tries;
@@ -494,8 +513,14 @@ static void test_lines_of_silence(void **state)
 	loss = 100;
 	tries = try_for_an_hour(f);
 	assert_in_range(tries, 20, 40);
+	assert_int_equal(alice.e->record.by[REKEY_TIMEOUT].count, tries);
+	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 0);
+	assert_int_equal(alice.e->record.rekey_in_clear, tries);
+	assert_int_equal(TAILQ_FIRST(&alice.e->record.failures)->times, tries);
+	assert_int_equal(f->retry_after, HOLD_MAX_MS);
 	assert_int_equal(lines_with("failed: no answer in time"), 1);
-	assert_int_equal(lines_with(""), 1);
+	assert_int_equal(lines_with("does not answer under the keys"), 1);
+	assert_int_equal(lines_with(""), 2);
 	loss = 0;
 	goes_well_again(f, tries, 0);
 }
@@ -524,6 +549,7 @@ int main(void)
 		TEST(test_back_off),
 		TEST(test_lines_of_refusals),
 		TEST(test_lines_of_silence),
+		TEST(test_lines_of_a_dead_host),
 		TEST(test_lines_without_keys),
 		TEST(test_rekey),
 		TEST(test_rekey_lossy),

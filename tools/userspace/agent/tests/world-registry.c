@@ -15,10 +15,11 @@
  */
 static uint64_t question_end(struct side *s, const struct fake_flow *f)
 {
+	bool silent = s->other->no_keys || s->deaf || loss == 100;
+
 	if (!f->used || f->f.question != IPCP_REKEY_QUESTION_ASKED)
 		return UINT64_MAX;
-	return f->asked_at + (!s->answered && (s->other->no_keys || s->deaf) ?
-			      3000 : 10);
+	return f->asked_at + (silent && !s->answered ? 3000 : 10);
 }
 
 uint64_t world_end_questions(struct side *s)
@@ -371,10 +372,10 @@ static int op_rekey_claim_fresh(void *ctx, uint32_t id,
 	struct fake_flow *f = flow_of(ctx, id);
 
 	if (!f || f->f.in_flight)
-		return -EAGAIN;
+		return failed(ctx, -EAGAIN);
 	if (!((struct side *)ctx)->no_keys &&
 	    (peer || f->f.question != IPCP_REKEY_QUESTION_SILENT))
-		return -EPERM;
+		return failed(ctx, -EPERM);
 	if (peer) {
 		f->f.newest_epoch = peer->epoch;
 		f->next_exchange = peer->exchange + 1;
