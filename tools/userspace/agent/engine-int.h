@@ -24,7 +24,9 @@
 #define ASSEMBLY_KEEP_MS	10000
 #define ASSEMBLIES_MAX		256
 #define ASSEMBLIES_EACH		8
-#define BUSY_RETRY_MS		250
+#define BUSY_RETRY_MS		250	/* then twice as long each time */
+#define CONFIRM_WAIT_MS		60000	/* as the kernel does for an epoch */
+#define WANTED_APART_MS		1000	/* a re-key of a flow because the peer asks */
 #define SEALED_TRIES		4	/* then the peer is asked for the keys */
 #define WANT_TRIES		5	/* with a cookie, then without again */
 #define HELLO_TRIES		2	/* then at another address, if any */

@@ -85,6 +85,37 @@ bool record_waits(const struct record *record, uint32_t flow, uint64_t now)
 	return f && now < f->when + record_hold(record, f->times);
 }
 
+/* The place of a flow; NULL if it has none. 0 finds a free one. */
+static struct busy *find_busy(struct record *record, uint32_t flow)
+{
+	unsigned int i;
+
+	for (i = 0; i < BUSY_FLOWS; i++)
+		if (record->busy[i].flow == flow)
+			return &record->busy[i];
+	return NULL;
+}
+
+unsigned int record_busy(struct record *record, uint32_t flow)
+{
+	struct busy *b = find_busy(record, flow);
+
+	if (!b)
+		b = find_busy(record, 0);
+	if (!b)
+		return BUSY_TRIES + 1;
+	b->flow = flow;
+	return ++b->times;
+}
+
+static void forget_busy(struct record *record, uint32_t flow)
+{
+	struct busy *b = flow ? find_busy(record, flow) : NULL;
+
+	if (b)
+		memset(b, 0, sizeof(*b));
+}
+
 bool record_denied(struct record *record, uint32_t flow, uint64_t now)
 {
 	struct failure *f = find(record, flow);
@@ -103,6 +134,7 @@ unsigned int record_forget(struct record *record, uint32_t flow)
 
 	if (f)
 		drop(record, f);
+	forget_busy(record, flow);
 	return times;
 }
 
@@ -122,6 +154,7 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 	struct failure *old = flow ? find(record, flow) : NULL;
 	struct failure *f = calloc(1, sizeof(*f));
 
+	forget_busy(record, flow);
 	if (!f)
 		return old ? old->times : 1;
 	f->kind = kind;

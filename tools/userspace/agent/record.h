@@ -16,6 +16,8 @@
 #define HOLD_FIRST_MS	1000	/* after a failure */
 #define HOLD_MAX_MS	120000
 #define DENIED_APART_MS	60000
+#define BUSY_TRIES	5	/* in a row; one more is a failure */
+#define BUSY_FLOWS	256
 
 enum outcome_kind {
 	ALLOC_DONE,		/* as initiator */
@@ -74,6 +76,16 @@ struct failure {
 
 TAILQ_HEAD(failures, failure);
 
+/**
+ * struct busy - a flow whose peer postpones re-keys
+ * @flow: 0 if the place is free
+ * @times: how many times in a row
+ */
+struct busy {
+	uint32_t flow;
+	unsigned int times;
+};
+
 struct record {
 	struct outcome by[OUTCOMES];
 	uint64_t rekey_in_clear;	/* attempts without keys */
@@ -83,6 +95,7 @@ struct record {
 	struct failures failures;	/* oldest first */
 	unsigned int nfailures;
 	unsigned int nflows;		/* of them with a flow */
+	struct busy busy[BUSY_FLOWS];
 };
 
 void record_init(struct record *record);
@@ -111,6 +124,16 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 			    uint32_t flow, const char *name,
 			    const struct sockaddr_storage *peer,
 			    const char *text, uint64_t now);
+
+/**
+ * record_busy() - note that the peer of a flow postpones a re-key
+ *
+ * A failure of the flow, or a success, begins anew.
+ *
+ * Return: how many times in a row it did so; more than BUSY_TRIES if nobody counts
+ * them, because too many flows have such a peer.
+ */
+unsigned int record_busy(struct record *record, uint32_t flow);
 
 /**
  * record_hold() - return how long to wait after a number of failures in a row

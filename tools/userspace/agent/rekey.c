@@ -159,14 +159,25 @@ void rekey_done(struct engine *e, struct exchange *x)
 void rekey_refused(struct engine *e, struct exchange *x, enum refusal code,
 		   const char *why)
 {
+	unsigned int times;
+	uint32_t wait;
+
 	if (code != REFUSE_BUSY && code != REFUSE_ANEW) {
 		rekey_failed(e, x, REKEY_FAILED, why);
 		return;
 	}
+	times = record_busy(&e->record, x->flow);
+	if (times > BUSY_TRIES) {
+		rekey_failed(e, x, REKEY_FAILED, why);
+		return;
+	}
+	wait = BUSY_RETRY_MS << (times - 1);
 	record_end(&e->record, REKEY_BUSY, x->began, engine_now(e));
 	log_dbg("flow %u: %s", x->flow, why);
-	rekey_drop(e, x);
-	engine_claim_soon(e, BUSY_RETRY_MS);
+	/* half of it, so that the flow is sure to be free when it is claimed */
+	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange, wait / 2);
+	exchange_free(e, x);
+	engine_claim_soon(e, wait);
 }
 
 void rekey_timeout(struct engine *e, struct exchange *x)
@@ -174,15 +185,19 @@ void rekey_timeout(struct engine *e, struct exchange *x)
 	rekey_failed(e, x, REKEY_TIMEOUT, "no answer in time");
 }
 
-/* The responder of a flow asks for a new seed. */
+/*
+ * The responder of a flow, in a message under its keys, asks for a new seed. A peer
+ * can send any number of those. So a flow that is due already stays as it is: until
+ * there is a seed one of them counts, and none cuts a hold-off short.
+ */
 void rekey_wanted(struct engine *e, uint32_t id)
 {
 	struct ipcp_nl_flow flow;
 
 	if (e->ops->flow_get(e->ctx, id, &flow) || !flow.initiator)
 		return;
-	/* limit the work that a peer can cause */
-	if (flow.epoch_age < 1000)
+	if (flow.due || flow.in_flight || flow.epoch_age < WANTED_APART_MS ||
+	    record_waits(&e->record, id, engine_now(e)))
 		return;
 	log_dbg("flow %u: the peer asks for a re-key", id);
 	if (!e->ops->rekey_request(e->ctx, id))

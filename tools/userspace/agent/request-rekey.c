@@ -52,6 +52,20 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 	return true;
 }
 
+/*
+ * True if the kernel waits for the peer to confirm the newest epoch, and takes no
+ * seed for the next one.
+ */
+static bool is_unconfirmed(const struct ipcp_nl_flow *flow)
+{
+	if (flow->done || flow->due & IPCP_REKEY_DUE_NOT_DONE)
+		return false;
+	/* the time runs from when this side sends in it, or from its seed */
+	return (IPCP_NL_HAS(flow, TX_EPOCH) &&
+		flow->tx_epoch == flow->newest_epoch) ||
+	       flow->epoch_age < CONFIRM_WAIT_MS;
+}
+
 /* Check a request under the keys of the flow, which says what is required. */
 static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 {
@@ -69,6 +83,17 @@ static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 		return request_refuse(r, REFUSE_ANEW,
 				      "a later exchange was answered");
 	}
+	/*
+	 * Nothing says that these bytes are new, so what the kernel would refuse is
+	 * refused before a response is made.
+	 */
+	if (r->bind.exchange == flow->exchange)
+		return request_refuse(r, REFUSE_ANEW,
+				      "already answered: start over");
+	if (r->bind.epoch == (uint8_t)(flow->newest_epoch + 1) &&
+	    is_unconfirmed(flow))
+		return request_refuse(r, REFUSE_BUSY,
+				      "the peer has not confirmed the previous epoch yet");
 	return true;
 }
 

@@ -131,11 +131,15 @@ static int op_sealed_send(void *ctx, uint32_t id, const uint8_t *p, size_t len)
 static int op_flow_get(void *ctx, uint32_t id, struct ipcp_nl_flow *flow)
 {
 	struct fake_flow *f = flow_of(ctx, id);
+	struct side *s = ctx;
 
 	if (!f)
 		return -ENOENT;
 	*flow = f->f;
-	if (!((struct side *)ctx)->no_keys)
+	flow->done = !s->busy;
+	if (s->busy)
+		flow->epoch_age = 0;
+	if (!s->no_keys)
 		flow->has |= UINT64_C(1) << IPCP_REKEY_A_FLOW_TX_EPOCH;
 	return 0;
 }
@@ -283,6 +287,7 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 	struct fake_flow *f = flow_of(s, id);
 
 	failed(s, 0);	/* if it does */
+	s->seeds++;
 	if (!f)
 		return -ENOENT;
 	if (seed->generation != f->f.generation)
@@ -324,6 +329,7 @@ static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
 		return -ENOENT;
 	f->f.in_flight = 0;
 	f->retry_after = retry_after;
+	f->retry_at = clock_ms + retry_after;
 	return 0;
 }
 
@@ -392,6 +398,7 @@ static int op_rekey_request(void *ctx, uint32_t id)
 	if (!f)
 		return -ENOENT;
 	f->f.due |= IPCP_REKEY_DUE_REQUEST;
+	f->retry_at = 0;
 	return 0;
 }
 

@@ -34,6 +34,7 @@ struct fake_flow {
 	uint64_t before;		/* that the newest seed was mixed with */
 	uint8_t claimed_epoch;
 	uint32_t retry_after;		/* of the last rekey_clear */
+	uint64_t retry_at;		/* likewise, unless there was a request */
 	uint64_t asked_at;		/* whether the peer has the keys */
 	uint32_t next_exchange;
 	int error;			/* from flow_del */
@@ -75,6 +76,7 @@ struct side {
 	uint64_t bytes_out;
 	unsigned int finds;		/* flows looked up by endpoint id */
 	unsigned int questions;
+	unsigned int seeds;		/* of responses, taken or not */
 	bool forgotten;			/* a NAT forgot the peer's source port */
 	unsigned int to_source;		/* messages to the peer's source port */
 	struct ipcp_nl_peer last_sent;	/* where the last message went */

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* How much work a peer with a flow can make this side do. */
+
+#include "world.h"
+
+/*
+ * For 10 seconds, claim the flow whenever the kernel lets the agent. The peer
+ * wants a re-key all the time. Return: the number of claims.
+ */
+static unsigned int claim_when_wanted(struct fake_flow *f)
+{
+	struct ipcp_nl_flow low = peer_of(f)->f;
+	uint64_t until = clock_ms + 10000;
+	unsigned int claims = 0;
+
+	low.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	low.due = IPCP_REKEY_DUE_WATERMARK;
+	while (clock_ms < until) {
+		engine_want(bob.e, &low);
+		run_for(10);
+		if (f->f.in_flight || !f->f.due || clock_ms < f->retry_at)
+			continue;
+		claim(f);
+		claims++;
+	}
+	return claims;
+}
+
+/* A peer that refuses, and wants, causes no more work than one that refuses. */
+static void test_wanted_and_refused(void **state)
+{
+	struct fake_flow *f;
+	unsigned int claims;
+
+	(void)state;
+	f = good_flow();
+	reload_bob("peers = {\"carol.example\"}");
+	claims = claim_when_wanted(f);
+	assert_in_range(claims, 3, 10);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, claims);
+	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, claims);
+	/* and one that takes what it wants gets it, once a second at most */
+	reload_bob("");
+	f->retry_at = 0;
+	claim(f);
+	run_for(1000);
+	check_same(f);
+	f->f.epoch_age = WANTED_APART_MS - 1;
+	assert_int_equal(claim_when_wanted(f), 0);
+	f->f.epoch_age = WANTED_APART_MS;
+	assert_true(claim_when_wanted(f) > 3);
+	run_for(1000);
+	check_same(f);
+}
+
+/* The wait after a failure is not cut short, also if the flow was not due. */
+static void test_wanted_after_a_failure(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	reload_bob("peers = {\"carol.example\"}");
+	claim(f);
+	run_for(500);
+	assert_int_equal(f->f.due, 0);
+	assert_int_equal(alice.e->record.nfailures, 1);
+	rekey_wanted(alice.e, f->f.id);
+	assert_int_equal(f->f.due, 0);
+	run_for(HOLD_FIRST_MS);
+	rekey_wanted(alice.e, f->f.id);
+	assert_int_equal(f->f.due, IPCP_REKEY_DUE_REQUEST);
+}
+
+/* A peer that is always busy is one that refuses. */
+static void test_busy_for_ever(void **state)
+{
+	struct fake_flow *f;
+	unsigned int i;
+
+	(void)state;
+	f = good_flow();
+	bob.busy = true;
+	assert_in_range(claim_when_wanted(f), 6, 15);
+	assert_true(alice.e->record.by[REKEY_BUSY].count >= BUSY_TRIES);
+	assert_true(alice.e->record.by[REKEY_FAILED].count > 0);
+	assert_int_equal(lines_with("trying again less and less often"), 1);
+	bob.busy = false;
+	run_for(HOLD_MAX_MS);
+	claim(f);
+	run_for(1000);
+	check_same(f);
+	assert_int_equal(alice.e->record.nfailures, 0);
+	/* and for more flows than are counted */
+	for (i = 1; i <= BUSY_FLOWS; i++)
+		assert_int_equal(record_busy(&alice.e->record, i), 1);
+	assert_true(record_busy(&alice.e->record, i) > BUSY_TRIES);
+	record_forget(&alice.e->record, 7);
+	assert_int_equal(record_busy(&alice.e->record, i), 1);
+}
+
+/*
+ * Under the keys of the flow, anything may be said again, also with another token
+ * and hence without the kept answer. A response is made for an exchange that may
+ * succeed.
+ */
+static void test_sealed_again(void **state)
+{
+	struct packet old;
+	struct fake_flow *f;
+	unsigned int i;
+	int busy;
+
+	(void)state;
+	f = good_flow();
+	for (busy = 0; busy < 2; busy++) {
+		bob.busy = busy;
+		bob.seeds = 0;
+		claim(f);
+		assert_int_equal(on_wire, 1);
+		old = *wire[0];
+		if (busy)
+			lose_all_on_wire();
+		run_for(200);
+		for (i = 0; i < 1000; i++) {
+			old.p[14] = i >> 8;
+			old.p[15] = i;
+			engine_sealed(bob.e, old.flow, old.p, old.len);
+			lose_all_on_wire();
+		}
+		assert_int_equal(bob.seeds, !busy);
+	}
+	assert_int_equal(f->f.newest_epoch, 1);
+	assert_int_equal(peer_of(f)->f.newest_epoch, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_wanted_and_refused),
+		TEST(test_wanted_after_a_failure),
+		TEST(test_busy_for_ever),
+		TEST(test_sealed_again),
+	};
+
+	return WORLD_MAIN("work", tests);
+}
