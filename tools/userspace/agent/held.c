@@ -3,6 +3,7 @@
 /* Requests that wait for the kernel's question whether the peer has the keys. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "held.h"
 
@@ -16,15 +17,37 @@ static bool of_flow(struct engine *e, uint32_t flow)
 	return false;
 }
 
+static unsigned int count_of(struct engine *e, const char *name)
+{
+	unsigned int count = 0;
+	struct held *h;
+
+	TAILQ_FOREACH(h, &e->held, entry)
+		count += !strcmp(h->r.blob.peer.name, name);
+	return count;
+}
+
+/* True if there is a place that the peer, who has proved its name, may have. */
+static bool has_place(struct engine *e, const struct request *r)
+{
+	if (e->nheld < HELD_FREE)
+		return true;
+	return e->nheld < HELD_MAX &&
+	       count_of(e, r->blob.peer.name) < HELD_EACH;
+}
+
 bool held_add(struct engine *e, struct request *r, held_done done)
 {
 	struct held *h;
 
-	if (e->nheld >= HELD_MAX || of_flow(e, r->flow))
-		return false;
+	if (of_flow(e, r->flow))
+		return request_refuse(r, REFUSE_BUSY, "another request waits");
+	if (!has_place(e, r))
+		return request_refuse(r, REFUSE_BUSY,
+				      "too many requests wait for an answer under the keys");
 	h = malloc(sizeof(*h));
 	if (!h)
-		return false;
+		return request_refuse(r, REFUSE_BUSY, "out of memory");
 	h->r = *r;
 	h->r.p = NULL;		/* the frames are freed */
 	r->run = NULL;

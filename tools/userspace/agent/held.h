@@ -9,7 +9,9 @@
 
 #include "request.h"
 
-#define HELD_MAX	256
+#define HELD_MAX	512
+#define HELD_FREE	256	/* so many for whoever comes first; beyond that */
+#define HELD_EACH	16	/* those whose peer name has fewer than this */
 #define HELD_LOOK_MS	3500	/* the question takes 3 s, if no event comes */
 #define HELD_AGAIN_MS	500
 #define HELD_KEEP_MS	8000
@@ -26,8 +28,8 @@ struct held {
 };
 
 /*
- * Hold a request, whose exchange is then owned by the list; false if the list is
- * full, or has one of this flow.
+ * Hold a request, whose exchange is then owned by the list. False if it is refused:
+ * there is another one of its flow, or no place.
  */
 bool held_add(struct engine *e, struct request *r, held_done done);
 

@@ -327,7 +327,6 @@ static void ask(struct request *r)
 			r->flow);
 		if (held_add(e, r, asked))
 			return;
-		request_refuse(r, REFUSE_BUSY, "another request waits");
 	}
 	refuse(r);
 }

@@ -94,8 +94,8 @@ static void ask(struct request *r)
 	else if (status)
 		log_dbg("flow %u: the peer cannot be asked: %s", r->flow,
 			e->ops->reason(e->ctx));
-	else
-		held_add(e, r, asked);
+	else if (!held_add(e, r, asked))
+		refuse(r);
 }
 
 void request_wanted(struct request *r)

@@ -2,8 +2,10 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Requests in the clear that wait until the peer was asked for the keys. */
 
+#include <stdio.h>
 #include <string.h>
 
+#include "held.h"
 #include "world.h"
 
 /* A fresh exchange in the clear, as one that has the certificate can begin. */
@@ -127,6 +129,40 @@ static void test_held_once(void **state)
 	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
 }
 
+static enum refusal hold(const char *who, uint32_t flow)
+{
+	struct request r = { .e = bob.e, .kind = REQUEST_REKEY, .flow = flow };
+
+	strcpy(r.blob.peer.name, who);
+	return held_add(bob.e, &r, NULL) ? 0 : r.refusal;
+}
+
+/* One peer cannot keep the flows of others from getting fresh keys. */
+static void test_share_of_places(void **state)
+{
+	uint32_t flow;
+	char who[16];
+	int i, j;
+
+	(void)state;
+	start_good();
+	for (flow = 1; flow <= HELD_FREE; flow++)
+		assert_int_equal(hold("mallory", flow), 0);
+	assert_int_equal(hold("mallory", flow), REFUSE_BUSY);
+	assert_int_equal(hold("carol", 7), REFUSE_BUSY);	/* has one */
+	for (i = 0; i < (HELD_MAX - HELD_FREE) / HELD_EACH; i++) {
+		snprintf(who, sizeof(who), "peer %d", i);
+		for (j = 0; j < HELD_EACH; j++)
+			assert_int_equal(hold(who, flow++), 0);
+		assert_int_equal(hold(who, flow), REFUSE_BUSY);
+	}
+	assert_int_equal(bob.e->nheld, HELD_MAX);
+	assert_int_equal(hold("carol", flow), REFUSE_BUSY);
+	held_gone(bob.e, 7);
+	assert_int_equal(hold("mallory", 7), REFUSE_BUSY);
+	assert_int_equal(hold("carol", 7), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +171,7 @@ int main(void)
 		TEST(test_held_for_another),
 		TEST(test_held_gone),
 		TEST(test_held_once),
+		TEST(test_share_of_places),
 	};
 
 	return WORLD_MAIN("held", tests);
