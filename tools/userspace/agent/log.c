@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Log messages. Text from the network is made printable. */
+/*
+ * Log messages. They may hold text of peers and of local programs, so each byte that
+ * is no printable ASCII becomes '?'.
+ */
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -68,7 +71,7 @@ static void line(int priority, const char *fmt, va_list ap)
 
 	vsnprintf(buf, sizeof(buf), fmt, ap);
 	for (p = buf; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
+		if (*p < ' ' || *p > '~')
 			*p = '?';
 	if (diverted) {
 		diverted(priority, buf);

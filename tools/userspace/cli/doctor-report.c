@@ -24,15 +24,9 @@ static json_t *make_text(const char *fmt, va_list ap)
 	if (vasprintf(&text, fmt, ap) < 0)
 		return NULL;
 	for (p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
+		if (*p < ' ' || *p > '~')
 			*p = '?';
 	json = json_string(text);
-	if (!json) {
-		for (p = text; *p; p++)
-			if ((unsigned char)*p >= 0x80)
-				*p = '?';
-		json = json_string(text);
-	}
 	free(text);
 	return json;
 }

@@ -44,7 +44,7 @@ int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err)
 /**
  * nlcmd_text() - make text from another program safe for a terminal
  * @text: a name or a reason
- * @buf: the buffer; control characters become '?'
+ * @buf: the buffer; each byte that is no printable ASCII becomes '?'
  *
  * Return: @buf.
  */
@@ -53,8 +53,7 @@ const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN])
 	size_t i;
 
 	for (i = 0; text[i] && i < NLCMD_TEXT_LEN - 1; i++)
-		buf[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ?
-			 '?' : text[i];
+		buf[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
 	buf[i] = '\0';
 	return buf;
 }

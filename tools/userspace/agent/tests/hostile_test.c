@@ -384,6 +384,20 @@ static void test_share_of_answers(void **state)
 	assert_int_equal(answers_to("mallory"), ANSWERS_EACH);
 }
 
+/* Text of others, as the name of a program, does nothing to a terminal. */
+static void test_unprintable(void **state)
+{
+	(void)state;
+	start_good();
+	log_warn("%s", "a\x1b[31m\x7f\n");
+	assert_int_equal(lines_with("a?[31m??"), 1);
+	/* U+009B begins a control sequence as ESC [ does, on some terminals */
+	log_warn("%s", "b\xc2\x9b" "31m\x9b");
+	assert_int_equal(lines_with("b??31m?"), 1);
+	log_warn("%s", "c ~");
+	assert_int_equal(lines_with("c ~"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +414,7 @@ int main(void)
 		TEST(test_cookie),
 		TEST(test_tampering),
 		TEST(test_rubbish),
+		TEST(test_unprintable),
 	};
 
 	return WORLD_MAIN("hostile", tests);
