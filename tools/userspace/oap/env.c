@@ -274,6 +274,7 @@ enum oap_code oap_env_fresh(struct oap_env *env, const struct oap_hdr *hdr,
 	if (params->no_replay)
 		return OAP_OK;
 	if (!peer->authenticated)
-		return oap_replay_add(env->unknown, hdr->id, NULL, err);
-	return oap_replay_add(env->known, hdr->id, peer->name, err);
+		return oap_replay_add(env->unknown, hdr->id, NULL, 0, err);
+	return oap_replay_add(env->known, hdr->id, peer->name,
+			      no_clock ? 0 : hdr->timestamp, err);
 }

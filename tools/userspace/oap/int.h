@@ -263,7 +263,8 @@ struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict);
 void oap_replay_keep(struct oap_replay *replay, uint64_t keep_ns);
 void oap_replay_free(struct oap_replay *replay);
 enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
-			     const char *sender, struct oap_err *err);
+			     const char *sender, uint64_t time,
+			     struct oap_err *err);
 
 /* env.c */
 struct oap_env {

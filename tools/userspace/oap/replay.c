@@ -4,6 +4,10 @@
  * Ids of recently accepted requests. The cache is bounded: a queue in order of
  * arrival, with hash chains through it. Entries older than the oldest
  * acceptable request are dropped.
+ *
+ * How old a request is, the clock of the machine says, which can be set back: then
+ * a request is acceptable again that was dropped. So the cache keeps, for each
+ * sender, the time of the newest request that it has dropped.
  */
 
 #include <stdlib.h>
@@ -17,14 +21,21 @@
 #define NONE	UINT32_MAX
 #define SHARES		16	/* a sender may have one of so many parts */
 #define SHARE_MIN	64	/* but so many entries */
-#define SENDERS		4096	/* counters, to which a salted hash maps senders */
+#define SENDERS		4096	/* to which a salted hash maps senders */
 
 struct entry {
 	uint8_t id[OAP_ID_LEN];
 	uint64_t arrived;
 	uint64_t keep;		/* nanoseconds, or the cache's if that is more */
+	uint64_t time;		/* of the request, nanoseconds since 1970; or 0 */
 	uint32_t next;		/* in the hash chain */
-	uint32_t sender;	/* counter; NONE without a share */
+	uint32_t sender;	/* NONE without a share */
+};
+
+/* Of the senders with one value of the hash. */
+struct sender {
+	uint32_t count;		/* entries */
+	uint64_t dropped;	/* newest time of an entry that is dropped */
 };
 
 struct oap_replay {
@@ -37,7 +48,7 @@ struct oap_replay {
 	bool evict;		/* when full: evict the oldest, else refuse */
 	uint32_t *chains;
 	struct entry *entries;
-	uint32_t senders[SENDERS];	/* entries of each */
+	struct sender senders[SENDERS];
 };
 
 /**
@@ -121,8 +132,8 @@ void oap_replay_free(struct oap_replay *replay)
 }
 
 /*
- * Map a sender to a counter. Nobody knows the salt, so nobody can choose a name
- * that shares the counter of another.
+ * Map a sender to its place. Nobody knows the salt, so nobody can choose a name that
+ * shares the place of another.
  */
 static uint32_t sender_of(const struct oap_replay *replay, const char *name)
 {
@@ -152,14 +163,74 @@ static void forget_oldest(struct oap_replay *replay)
 {
 	struct entry *oldest = &replay->entries[replay->first];
 	uint32_t *at = chain_of(replay, oldest->id);
+	struct sender *sender;
 
 	while (*at != replay->first)
 		at = &replay->entries[*at].next;
 	*at = oldest->next;
-	if (oldest->sender != NONE)
-		replay->senders[oldest->sender]--;
+	if (oldest->sender != NONE) {
+		sender = &replay->senders[oldest->sender];
+		sender->count--;
+		if (oldest->time > sender->dropped)
+			sender->dropped = oldest->time;
+	}
 	replay->first = (replay->first + 1) % replay->max;
 	replay->count--;
+}
+
+/* Drop what is too old; then find an id. */
+static bool has(struct oap_replay *replay, const uint8_t *id, uint64_t now)
+{
+	uint32_t i;
+
+	while (replay->count &&
+	       is_over(replay, &replay->entries[replay->first], now))
+		forget_oldest(replay);
+	for (i = *chain_of(replay, id); i != NONE; i = replay->entries[i].next)
+		if (!memcmp(replay->entries[i].id, id, OAP_ID_LEN))
+			return true;
+	return false;
+}
+
+/* Check that a sender may have one entry more, of a request of some time. */
+static enum oap_code check_sender(const struct oap_replay *replay, uint32_t from,
+				  const char *name, uint64_t time,
+				  struct oap_err *err)
+{
+	uint32_t share = replay->max / SHARES;
+
+	if (from == NONE)
+		return OAP_OK;
+	if (share < SHARE_MIN)
+		share = SHARE_MIN;
+	if (time && time <= replay->senders[from].dropped)
+		return oap_err_set(err, OAP_CLOCK,
+				   "the clock of this host was set back: requests of %.60s from before are refused for another %.0f s; check the clocks",
+				   name, (replay->senders[from].dropped - time) / 1e9);
+	if (replay->senders[from].count >= share)
+		return oap_err_set(err, OAP_FULL,
+				   "%u requests of %.60s within the time window, no more are taken",
+				   share, name);
+	return OAP_OK;
+}
+
+static void insert(struct oap_replay *replay, const uint8_t *id, uint32_t from,
+		   uint64_t time, uint64_t now)
+{
+	uint32_t i = (replay->first + replay->count) % replay->max;
+	uint32_t *chain = chain_of(replay, id);
+	struct entry *e = &replay->entries[i];
+
+	memcpy(e->id, id, OAP_ID_LEN);
+	e->arrived = now;
+	e->keep = replay->keep;
+	e->time = time;
+	e->next = *chain;
+	e->sender = from;
+	if (from != NONE)
+		replay->senders[from].count++;
+	*chain = i;
+	replay->count++;
 }
 
 /**
@@ -167,31 +238,27 @@ static void forget_oldest(struct oap_replay *replay)
  * @replay: the cache
  * @id: id of the request
  * @sender: whose share the entry counts in; NULL for none
+ * @time: what the request says when it was made, in nanoseconds since 1970; 0 if
+ *	that does not matter
  * @err: reason of a refusal
  *
  * Return: OAP_OK; OAP_REPLAY if the cache has the id; OAP_FULL if the cache or
- * the share of the sender is full.
+ * the share of the sender is full; OAP_CLOCK if the cache may have had the id,
+ * before the clock was set back.
  */
 enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
-			     const char *sender, struct oap_err *err)
+			     const char *sender, uint64_t time,
+			     struct oap_err *err)
 {
-	uint32_t *chain, i, from = sender_of(replay, sender);
-	uint32_t share = replay->max / SHARES;
+	uint32_t from = sender_of(replay, sender);
 	uint64_t now = oap_replay_clock();
+	enum oap_code code;
 
-	if (share < SHARE_MIN)
-		share = SHARE_MIN;
-	while (replay->count &&
-	       is_over(replay, &replay->entries[replay->first], now))
-		forget_oldest(replay);
-	for (i = *chain_of(replay, id); i != NONE; i = replay->entries[i].next)
-		if (!memcmp(replay->entries[i].id, id, OAP_ID_LEN))
-			return oap_err_set(err, OAP_REPLAY,
-					   "the request is a replay");
-	if (from != NONE && replay->senders[from] >= share)
-		return oap_err_set(err, OAP_FULL,
-				   "%u requests of %.60s within the time window, no more are taken",
-				   share, sender);
+	if (has(replay, id, now))
+		return oap_err_set(err, OAP_REPLAY, "the request is a replay");
+	code = check_sender(replay, from, sender, time, err);
+	if (code)
+		return code;
 	if (replay->count == replay->max) {
 		if (!replay->evict)
 			return oap_err_set(err, OAP_FULL,
@@ -199,16 +266,6 @@ enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 					   replay->max);
 		forget_oldest(replay);
 	}
-	i = (replay->first + replay->count) % replay->max;
-	chain = chain_of(replay, id);
-	memcpy(replay->entries[i].id, id, OAP_ID_LEN);
-	replay->entries[i].arrived = now;
-	replay->entries[i].keep = replay->keep;
-	replay->entries[i].next = *chain;
-	replay->entries[i].sender = from;
-	if (from != NONE)
-		replay->senders[from]++;
-	*chain = i;
-	replay->count++;
+	insert(replay, id, from, time, now);
 	return OAP_OK;
 }

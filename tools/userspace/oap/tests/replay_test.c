@@ -92,6 +92,29 @@ static void a_larger_slack_is_no_second_chance(void **state)
 	close_pair(&p);
 }
 
+/* The clock by which requests are dropped goes on when the other is set back. */
+static void a_clock_that_is_set_back_is_no_second_chance(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	credentials("ED25519", &test_ca);
+	open_pair(&p, OAP_AUTH_REQUIRED);
+	/* as if the time of the cache were over each time */
+	oap_replay_keep(p.srv->known, 0);
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	now_ns += 3600 * SEC;
+	assert_int_equal(process(&p), OAP_CLOCK);
+	now_ns -= 3600 * SEC;
+	assert_int_equal(process(&p), OAP_CLOCK);
+	drop_runs(&p);
+	now_ns += SEC;
+	request_ok(&p);
+	assert_int_equal(process(&p), OAP_OK);
+	close_pair(&p);
+}
+
 /* Replays */
 
 static void again(enum oap_auth auth, bool no_clock)
@@ -155,7 +178,7 @@ static enum oap_code add(struct oap_replay *r, unsigned int n)
 	uint8_t id[OAP_ID_LEN] = { n & 0xff, n >> 8 & 0xff, n >> 16 };
 	struct oap_err err;
 
-	return oap_replay_add(r, id, NULL, &err);
+	return oap_replay_add(r, id, NULL, 0, &err);
 }
 
 static enum oap_code add_of(struct oap_replay *r, const char *sender,
@@ -164,7 +187,16 @@ static enum oap_code add_of(struct oap_replay *r, const char *sender,
 	uint8_t id[OAP_ID_LEN] = { n & 0xff, n >> 8 & 0xff, n >> 16 };
 	struct oap_err err;
 
-	return oap_replay_add(r, id, sender, &err);
+	return oap_replay_add(r, id, sender, 0, &err);
+}
+
+static enum oap_code add_at(struct oap_replay *r, const char *sender,
+			    unsigned int n, uint64_t time)
+{
+	uint8_t id[OAP_ID_LEN] = { n & 0xff, n >> 8 & 0xff, n >> 16 };
+	struct oap_err err;
+
+	return oap_replay_add(r, id, sender, time, &err);
 }
 
 static void a_sender_fills_its_share_and_no_more(void **state)
@@ -235,6 +267,34 @@ static void what_is_too_old_is_forgotten(void **state)
 	oap_replay_free(r);
 }
 
+/* What was dropped may have been any request of that time or of an earlier one. */
+static void no_sender_goes_back_behind_what_was_dropped(void **state)
+{
+	struct oap_replay *r = oap_replay_new(65536, 0, false);
+	char other[] = "bob 0";
+	unsigned int i, free = 0;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(add_at(r, "alice", 1, 1000 + i), OAP_OK);
+		assert_int_equal(add_at(r, "alice", 1, 1000 + i), OAP_CLOCK);
+		assert_int_equal(add_at(r, "alice", 2, 1000 + i), OAP_CLOCK);
+		assert_int_equal(add_at(r, "alice", 2, 1), OAP_CLOCK);
+		/* no clock is needed */
+		assert_int_equal(add_at(r, "alice", 4, 0), OAP_OK);
+	}
+	/* others are not concerned, but for a few whose hash is the same */
+	for (; other[4] <= '9'; other[4]++)
+		free += add_at(r, other, 3, 1) == OAP_OK;
+	assert_in_range(free, 7, 10);
+	oap_replay_free(r);
+	/* requests overtake each other as long as they are remembered */
+	r = oap_replay_new(65536, MINUTE, false);
+	for (i = 100; i; i--)
+		assert_int_equal(add_at(r, "alice", i, i), OAP_OK);
+	oap_replay_free(r);
+}
+
 /* A request may have come at the edge of the window that was in use then. */
 static void a_shorter_time_is_for_later_entries(void **state)
 {
@@ -299,6 +359,7 @@ int main(void)
 		suite_add(&suite, test_time, &times[i], "a request, %s",
 			  times[i].name);
 	SUITE_ADD(&suite, a_larger_slack_is_no_second_chance);
+	SUITE_ADD(&suite, a_clock_that_is_set_back_is_no_second_chance);
 	SUITE_ADD(&suite, a_time_of_0_or_of_the_far_future_is_refused);
 	SUITE_ADD(&suite, an_unsigned_request_is_taken_once);
 	SUITE_ADD(&suite, a_signed_request_is_taken_once);
@@ -306,6 +367,7 @@ int main(void)
 	SUITE_ADD(&suite, a_full_cache_of_authentic_requests_refuses);
 	SUITE_ADD(&suite, a_full_cache_of_others_forgets_the_oldest);
 	SUITE_ADD(&suite, what_is_too_old_is_forgotten);
+	SUITE_ADD(&suite, no_sender_goes_back_behind_what_was_dropped);
 	SUITE_ADD(&suite, a_shorter_time_is_for_later_entries);
 	SUITE_ADD(&suite, many_ids_are_all_remembered);
 	SUITE_ADD(&suite, a_sender_fills_its_share_and_no_more);
