@@ -22,7 +22,7 @@
 #define ANSWERS_MAX		4096
 #define ANSWERS_EACH		(ANSWERS_MAX / 16)	/* of one peer name */
 #define ASSEMBLY_KEEP_MS	10000
-#define ASSEMBLIES_MAX		256
+#define ASSEMBLIES_MAX		256	/* in the clear; likewise under keys */
 #define ASSEMBLIES_EACH		8
 #define BUSY_RETRY_MS		250	/* then twice as long each time */
 #define CONFIRM_WAIT_MS		60000	/* as the kernel does for an epoch */
@@ -156,7 +156,6 @@ struct engine {
 	struct incomings incomings;
 	unsigned int nrekeys;		/* re-keys among the exchanges */
 	unsigned int nanswers;
-	unsigned int nincomings;
 	struct helds held;
 	unsigned int nheld;
 	uint64_t claim_at;

@@ -10,7 +10,6 @@
 static void drop(struct engine *e, struct incoming *in)
 {
 	TAILQ_REMOVE(&e->incomings, in, entry);
-	e->nincomings--;
 	assembly_free(&in->in);
 	free(in);
 }
@@ -21,28 +20,43 @@ static bool same_source(const struct incoming *in, uint32_t flow,
 	return in->flow == flow && (flow || peer_equal(&in->peer.addr, &peer->addr));
 }
 
+/*
+ * Make room for another request of a source, by the oldest one of that source or of
+ * all sources of its kind: what comes in the clear, which anybody can send, does not
+ * push out what comes under the keys of a flow, nor the other way around.
+ */
+static void make_room(struct engine *e, uint32_t flow,
+		      const struct ipcp_nl_peer *peer)
+{
+	struct incoming *in, *oldest = NULL, *oldest_each = NULL;
+	unsigned int count = 0, each = 0;
+
+	TAILQ_FOREACH(in, &e->incomings, entry) {
+		if (!in->flow != !flow)
+			continue;
+		if (!count++)
+			oldest = in;
+		if (same_source(in, flow, peer) && !each++)
+			oldest_each = in;
+	}
+	if (each >= (flow ? 1 : ASSEMBLIES_EACH))
+		drop(e, oldest_each);
+	else if (count >= ASSEMBLIES_MAX)
+		drop(e, oldest);
+}
+
 /* Find the request with this token, or allocate a new one. */
 static struct incoming *find(struct engine *e, uint32_t flow,
 			     const struct ipcp_nl_peer *peer,
 			     uint64_t token)
 {
-	struct incoming *in, *oldest = NULL;
-	unsigned int each = 0;
+	struct incoming *in;
 
-	TAILQ_FOREACH(in, &e->incomings, entry) {
-		if (!same_source(in, flow, peer))
-			continue;
-		if (in->in.token == token && in->in.p)
+	TAILQ_FOREACH(in, &e->incomings, entry)
+		if (same_source(in, flow, peer) && in->in.token == token &&
+		    in->in.p)
 			return in;
-		if (!oldest)
-			oldest = in;
-		each++;
-	}
-	/* limit each source, and all sources together */
-	if (each >= (flow ? 1 : ASSEMBLIES_EACH))
-		drop(e, oldest);
-	else if (e->nincomings >= ASSEMBLIES_MAX)
-		drop(e, TAILQ_FIRST(&e->incomings));
+	make_room(e, flow, peer);
 	in = calloc(1, sizeof(*in));
 	if (!in)
 		return NULL;
@@ -51,7 +65,6 @@ static struct incoming *find(struct engine *e, uint32_t flow,
 		in->peer = *peer;
 	in->expires = engine_now(e) + ASSEMBLY_KEEP_MS;
 	TAILQ_INSERT_TAIL(&e->incomings, in, entry);
-	e->nincomings++;
 	return in;
 }
 

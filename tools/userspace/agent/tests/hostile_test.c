@@ -384,6 +384,69 @@ static void test_share_of_answers(void **state)
 	assert_int_equal(answers_to("mallory"), ANSWERS_EACH);
 }
 
+/* Add a frame of a request of two; true if the request is complete. */
+static bool add_frame(uint32_t flow, const struct sockaddr_storage *from,
+		      uint64_t token, int index)
+{
+	static const uint8_t payload[FRAME_PAYLOAD];
+	struct frame frame = {
+		.type = MSG_REKEY, .token = token, .index = index, .count = 2,
+		.payload = payload, .len = sizeof(payload),
+	};
+	struct ipcp_nl_peer peer = { 0 };
+	struct assembly msg;
+
+	if (from)
+		peer.addr = *from;
+	if (!incoming_add(bob.e, flow, from ? &peer : NULL, &frame, &msg))
+		return false;
+	assembly_free(&msg);
+	return true;
+}
+
+/* Add first frames of strangers, 8 of each address. */
+static void add_of_strangers(unsigned int count)
+{
+	struct sockaddr_storage from = alice.addr;
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		((struct sockaddr_in *)&from)->sin_port = htons(1 + i / 8);
+		add_frame(0, &from, i + 1, 0);
+	}
+}
+
+static unsigned int count_incomings(bool sealed)
+{
+	unsigned int count = 0;
+	struct incoming *in;
+
+	TAILQ_FOREACH(in, &bob.e->incomings, entry)
+		count += !!in->flow == sealed;
+	return count;
+}
+
+/* Whoever has a cookie cannot push out a part of what comes under the keys. */
+static void test_strangers_push_out_strangers(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	assert_false(add_frame(7, NULL, 77, 0));
+	add_of_strangers(2 * ASSEMBLIES_MAX);
+	assert_int_equal(count_incomings(false), ASSEMBLIES_MAX);
+	assert_true(add_frame(7, NULL, 77, 1));
+	/* whoever has flows leaves strangers their room, too */
+	for (i = 1; i <= 2 * ASSEMBLIES_MAX; i++)
+		assert_false(add_frame(i, NULL, i, 0));
+	assert_int_equal(count_incomings(true), ASSEMBLIES_MAX);
+	assert_int_equal(count_incomings(false), ASSEMBLIES_MAX);
+	/* the oldest of each kind are gone */
+	assert_false(add_frame(1, NULL, 1, 1));
+	assert_true(add_frame(2 * ASSEMBLIES_MAX, NULL, 2 * ASSEMBLIES_MAX, 1));
+}
+
 /* Text of others, as the name of a program, does nothing to a terminal. */
 static void test_unprintable(void **state)
 {
@@ -414,6 +477,7 @@ int main(void)
 		TEST(test_cookie),
 		TEST(test_tampering),
 		TEST(test_rubbish),
+		TEST(test_strangers_push_out_strangers),
 		TEST(test_unprintable),
 	};
 
