@@ -246,7 +246,9 @@ static void on_resolved(void *arg, uint32_t flow,
 	struct agent *a = arg;
 
 	engine_resolved(a->engine, flow, addrs, count, why);
-	turn(a);
+	/* once for all answers that are here */
+	sd_event_source_set_time(a->timer, 0);
+	sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
 }
 
 /* Status for the operator */

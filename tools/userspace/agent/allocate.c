@@ -152,13 +152,13 @@ static void begin_configured(struct engine *e, struct exchange *x,
 	free(addrs);
 }
 
-static void ask_dns(struct engine *e, struct exchange *x)
+static void ask_dns(struct engine *e, struct exchange *x, uint32_t uid)
 {
 	const struct config_name *block = config_find(e->conf, x->blob.name);
 
 	x->resolving = true;
 	x->resend_at = UINT64_MAX;
-	if (!e->ops->resolve(e->ctx, x->flow, x->blob.name,
+	if (!e->ops->resolve(e->ctx, x->flow, uid, x->blob.name,
 			     block ? block->port : e->conf->port))
 		return;
 	x->resolving = false;
@@ -229,7 +229,7 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	else if (block && block->nplaces)
 		begin_configured(e, x, block);
 	else
-		ask_dns(e, x);
+		ask_dns(e, x, up->cred.uid);
 }
 
 void allocate_resolved(struct engine *e, uint32_t flow,

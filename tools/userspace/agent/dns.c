@@ -3,6 +3,11 @@
 /*
  * Locate the agent of a name with the DNS.
  *
+ * Questions about the same name share one look-up. A look-up that has begun
+ * cannot be cancelled, and the library searches an unused query id without end
+ * if all 65,536 are used. The number of look-ups is therefore limited; other
+ * questions wait.
+ *
  * The library may call back from within the call that asks. Answers are
  * therefore passed on from an event source, so that the caller is never called
  * back too early.
@@ -15,44 +20,15 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <ares.h>
-#include <openssl/rand.h>
-
-#include "dns.h"
+#include "dns-int.h"
 #include "log.h"
 #include "resolv.h"
-#include "srv.h"
 
 #define RESOLV_CONF	"/etc/resolv.conf"
-#define HOSTS_MAX	8	/* for each name */
-#define ADDRS_MAX	4	/* for each host */
-#define WHY_LEN		128
 
 /* A silent server is asked again after 1 s, 2 s, and then every 2.5 s. */
 #define TIMEOUT_MS	1000
 #define TIMEOUT_MAX_MS	2500
-
-struct host {
-	struct question *question;
-	struct sockaddr_storage addrs[ADDRS_MAX];
-	size_t naddrs;
-	int status;
-};
-
-struct question {
-	TAILQ_ENTRY(question) entry;
-	struct dns *dns;
-	uint32_t flow;
-	uint16_t port;
-	unsigned int pending;	/* outstanding answers */
-	bool cancelled;
-	bool again;		/* the servers have changed meanwhile */
-	char name[256];
-	struct srv srv[HOSTS_MAX];
-	struct host hosts[HOSTS_MAX];
-	size_t nhosts;
-	char why[WHY_LEN];
-};
 
 /* A socket of the library. */
 struct watch {
@@ -60,26 +36,6 @@ struct watch {
 	struct dns *dns;
 	int fd;
 	sd_event_source *source;
-};
-
-/* The servers, with the queries of the library to them. */
-struct dns_source {
-	struct dns *dns;
-	ares_channel_t *channel;
-	struct resolv *resolv;	/* NULL: the configuration has the servers */
-	char *file;
-	uint32_t patience;
-};
-
-struct dns {
-	sd_event *loop;
-	struct dns_source *source;
-	sd_event_source *timer;
-	sd_event_source *deliver;
-	dns_answer_fn answer;
-	void *arg;
-	TAILQ_HEAD(, question) questions;
-	LIST_HEAD(, watch) watches;
 };
 
 /* The event loop */
@@ -159,253 +115,140 @@ static void on_state(void *arg, ares_socket_t fd, int readable, int writable)
 	sd_event_add_io(dns->loop, &w->source, fd, events, on_socket, dns);
 }
 
-/* Results of a question */
+/* Look-ups */
 
-static const char *words(int status)
+static void lookup_free(struct lookup *l)
 {
-	switch (status) {
-	case ARES_ENOTFOUND:
-		return "there is no such name";
-	case ARES_ENODATA:
-		return "the name has no address there";
-	case ARES_ETIMEOUT:
-	case ARES_ECONNREFUSED:
-		return "no server answers";
-	case ARES_EBADNAME:
-		return "invalid name";
-	default:
-		return ares_strerror(status);
+	struct dns *dns = l->dns;
+
+	while (!TAILQ_EMPTY(&l->questions))
+		question_free(&dns->questions, TAILQ_FIRST(&l->questions));
+	TAILQ_REMOVE(&dns->lookups, l, entry);
+	dns->nlookups--;
+	asker_end(&dns->questions, l->asker);
+	free(l);
+}
+
+/* Answer all questions about the name. */
+static void deliver(struct lookup *l)
+{
+	struct sockaddr_storage addrs[LOOKUP_ADDRS_MAX];
+	struct dns *dns = l->dns;
+	struct question *q;
+	size_t n = lookup_result(l, addrs);
+	uint32_t flow;
+
+	while ((q = TAILQ_FIRST(&l->questions))) {
+		flow = q->flow;
+		question_free(&dns->questions, q);
+		dns->answer(dns->arg, flow, addrs, n, l->why);
 	}
 }
 
-static void set_why(struct question *q, const char *text)
-{
-	snprintf(q->why, sizeof(q->why),
-		 "no address in the agent's configuration; the DNS: %s", text);
-}
-
-static void question_free(struct question *q)
-{
-	TAILQ_REMOVE(&q->dns->questions, q, entry);
-	free(q);
-}
-
-static void deliver(struct question *q)
-{
-	struct sockaddr_storage addrs[HOSTS_MAX * ADDRS_MAX];
-	struct dns *dns = q->dns;
-	size_t i, k, n = 0;
-
-	for (i = 0; i < q->nhosts; i++)
-		for (k = 0; k < q->hosts[i].naddrs; k++)
-			addrs[n++] = q->hosts[i].addrs[k];
-	if (!n && !q->why[0])
-		set_why(q, words(q->hosts[0].status));
-	dns->answer(dns->arg, q->flow, addrs, n, q->why);
-}
-
-static void ask(struct question *q);
+static bool ask_waiting(struct dns *dns);
 
 static int on_deliver(sd_event_source *s, void *arg)
 {
-	struct question *q, *next;
+	struct lookup *l, *next;
 	struct dns *dns = arg;
 
 	(void)s;
-	for (q = TAILQ_FIRST(&dns->questions); q; q = next) {
-		next = TAILQ_NEXT(q, entry);
-		if (q->pending)
+	for (l = TAILQ_FIRST(&dns->lookups); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->pending)
 			continue;
-		if (q->again && !q->cancelled) {
-			ask(q);
+		if (l->again && !TAILQ_EMPTY(&l->questions)) {
+			lookup_ask(l);
 			continue;
 		}
-		if (!q->cancelled)
-			deliver(q);
-		question_free(q);
+		deliver(l);
+		lookup_free(l);
 	}
+	ask_waiting(dns);
 	return 0;
 }
 
-/* Account for one answer; the last one completes the question. */
-static void settle(struct question *q)
+/* Return: a look-up whose result serves @q, too. */
+static struct lookup *find_lookup(struct dns *dns, const struct question *q)
 {
-	if (!--q->pending)
-		sd_event_source_set_enabled(q->dns->deliver, SD_EVENT_ONESHOT);
+	struct lookup *l;
+
+	TAILQ_FOREACH(l, &dns->lookups, entry)
+		if (l->port == q->port && !strcmp(l->name, q->name))
+			break;
+	return l;
 }
 
-static void add_address(struct host *host, uint16_t port,
-			const struct ares_addrinfo_node *node)
+static struct lookup *lookup_new(struct dns *dns, const struct question *q)
 {
-	struct sockaddr_storage *addr = &host->addrs[host->naddrs];
+	struct lookup *l = calloc(1, sizeof(*l));
 
-	if (host->naddrs == ADDRS_MAX ||
-	    (node->ai_family != AF_INET && node->ai_family != AF_INET6))
-		return;
-	memset(addr, 0, sizeof(*addr));
-	memcpy(addr, node->ai_addr, node->ai_addrlen);
-	if (addr->ss_family == AF_INET)
-		((struct sockaddr_in *)addr)->sin_port = htons(port);
-	else
-		((struct sockaddr_in6 *)addr)->sin6_port = htons(port);
-	host->naddrs++;
+	if (!l)
+		return NULL;
+	l->dns = dns;
+	l->asker = q->asker;
+	l->port = q->port;
+	snprintf(l->name, sizeof(l->name), "%s", q->name);
+	TAILQ_INIT(&l->questions);
+	TAILQ_INSERT_TAIL(&dns->lookups, l, entry);
+	dns->nlookups++;
+	asker_begin(&dns->questions, l->asker);
+	return l;
 }
 
-static void on_addresses(void *arg, int status, int timeouts,
-			 struct ares_addrinfo *info)
+/*
+ * Look up what waits, as far as the limits allow. False without memory: then
+ * the next question or answer is the occasion to try again.
+ */
+static bool ask_waiting(struct dns *dns)
 {
-	const struct ares_addrinfo_node *node;
-	struct host *host = arg;
-	struct question *q = host->question;
+	struct question *q;
+	struct lookup *l;
+	bool is_new;
 
-	(void)timeouts;
-	host->status = status;
-	if (status == ARES_EDESTRUCTION)
-		q->again = true;
-	for (node = info ? info->nodes : NULL; node; node = node->ai_next)
-		add_address(host, q->srv[host - q->hosts].port, node);
-	ares_freeaddrinfo(info);
-	settle(q);
-}
-
-static void ask_addresses(struct question *q)
-{
-	static const struct ares_addrinfo_hints hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM,
-	};
-	size_t i;
-
-	q->pending += q->nhosts;
-	for (i = 0; i < q->nhosts; i++) {
-		q->hosts[i].question = q;
-		ares_getaddrinfo(q->dns->source->channel, q->srv[i].host, NULL, &hints,
-				 on_addresses, &q->hosts[i]);
+	while (dns->nlookups < LOOKUPS_MAX &&
+	       (q = question_next(&dns->questions))) {
+		l = find_lookup(dns, q);
+		is_new = !l;
+		if (is_new)
+			l = lookup_new(dns, q);
+		if (!l)
+			return false;
+		question_join(&dns->questions, q, &l->questions);
+		if (is_new)
+			lookup_ask(l);
 	}
+	set_timer(dns);
+	return true;
 }
 
-static uint32_t dice(uint32_t below)
+int dns_ask(struct dns *dns, uint32_t flow, uint32_t uid, const char *name,
+	    uint16_t port)
 {
-	uint32_t r = 0;
-
-	RAND_bytes((uint8_t *)&r, sizeof(r));
-	return r % below;
-}
-
-static void add_record(struct question *q, const ares_dns_rr_t *rr)
-{
-	struct srv *srv = &q->srv[q->nhosts];
-	const char *host;
-
-	if (ares_dns_rr_get_type(rr) != ARES_REC_TYPE_SRV ||
-	    q->nhosts == HOSTS_MAX)
-		return;
-	host = ares_dns_rr_get_str(rr, ARES_RR_SRV_TARGET);
-	/* "." says that the service is not available */
-	if (!host || !host[0] || !strcmp(host, ".") ||
-	    strlen(host) >= sizeof(srv->host)) {
-		set_why(q, "it does not offer this service");
-		return;
-	}
-	strcpy(srv->host, host);
-	srv->priority = ares_dns_rr_get_u16(rr, ARES_RR_SRV_PRIORITY);
-	srv->weight = ares_dns_rr_get_u16(rr, ARES_RR_SRV_WEIGHT);
-	srv->port = ares_dns_rr_get_u16(rr, ARES_RR_SRV_PORT);
-	q->nhosts++;
-}
-
-static void read_records(struct question *q, const ares_dns_record_t *answer)
-{
-	size_t i, n = ares_dns_record_rr_cnt(answer, ARES_SECTION_ANSWER);
-
-	for (i = 0; i < n; i++)
-		add_record(q, ares_dns_record_rr_get_const(answer,
-							   ARES_SECTION_ANSWER,
-							   i));
-	srv_order(q->srv, q->nhosts, dice);
-}
-
-static void on_service(void *arg, ares_status_t status, size_t timeouts,
-		       const ares_dns_record_t *answer)
-{
-	struct question *q = arg;
-
-	(void)timeouts;
-	switch (status) {
-	case ARES_SUCCESS:
-		read_records(q, answer);
-		break;
-	case ARES_EDESTRUCTION:
-		q->again = true;
-		break;
-	case ARES_ETIMEOUT:
-	case ARES_ECONNREFUSED:
-	case ARES_ENOSERVER:
-		set_why(q, words(status));
-		break;
-	default:
-		break;
-	}
-	if (!q->nhosts && !q->why[0] && !q->again) {
-		/* no SRV record: use the addresses of the name itself */
-		snprintf(q->srv[0].host, sizeof(q->srv[0].host), "%s", q->name);
-		q->srv[0].port = q->port;
-		q->nhosts = 1;
-	}
-	if (!q->cancelled && !q->again)
-		ask_addresses(q);
-	settle(q);
-}
-
-/* Ask for the SRV records; the addresses follow. */
-static void ask(struct question *q)
-{
-	char service[sizeof(SRV_SERVICE) + 255];
-	ares_dns_record_t *record = NULL;
-	ares_status_t status;
-
-	q->again = false;
-	q->nhosts = 0;
-	memset(q->hosts, 0, sizeof(q->hosts));
-	q->why[0] = '\0';
-	q->pending = 1;
-	snprintf(service, sizeof(service), SRV_SERVICE "%s", q->name);
-	status = ares_dns_record_create(&record, 0, ARES_FLAG_RD,
-					ARES_OPCODE_QUERY, ARES_RCODE_NOERROR);
-	if (!status)
-		status = ares_dns_record_query_add(record, service,
-						   ARES_REC_TYPE_SRV,
-						   ARES_CLASS_IN);
-	if (status)
-		on_service(q, status, 0, NULL);
-	else	/* calls back on failure, too */
-		ares_search_dnsrec(q->dns->source->channel, record, on_service, q);
-	ares_dns_record_destroy(record);
-	set_timer(q->dns);
-}
-
-int dns_ask(struct dns *dns, uint32_t flow, const char *name, uint16_t port)
-{
-	struct question *q = calloc(1, sizeof(*q));
+	struct question *q = question_new(&dns->questions, flow, uid, name,
+					  port);
+	struct lookup *l;
 
 	if (!q)
 		return -ENOMEM;
-	q->dns = dns;
-	q->flow = flow;
-	q->port = port;
-	snprintf(q->name, sizeof(q->name), "%s", name);
-	TAILQ_INSERT_TAIL(&dns->questions, q, entry);
-	ask(q);
-	return 0;
+	l = find_lookup(dns, q);
+	if (l) {
+		question_join(&dns->questions, q, &l->questions);
+		return 0;
+	}
+	if (ask_waiting(dns) || dns->nlookups)
+		return 0;
+	question_free(&dns->questions, q);
+	return -ENOMEM;
 }
 
 void dns_cancel(struct dns *dns, uint32_t flow)
 {
-	struct question *q;
+	struct question *q = question_of(&dns->questions, flow);
 
-	/* keep the question until the library has finished with it */
-	TAILQ_FOREACH(q, &dns->questions, entry)
-		if (q->flow == flow)
-			q->cancelled = true;
+	/* the look-up goes on until the library has finished with it */
+	if (q)
+		question_free(&dns->questions, q);
 }
 
 /* Set-up */
@@ -519,7 +362,8 @@ struct dns *dns_open(sd_event *loop, const struct dns_settings *set,
 
 	if (!dns)
 		return NULL;
-	TAILQ_INIT(&dns->questions);
+	questions_init(&dns->questions);
+	TAILQ_INIT(&dns->lookups);
 	LIST_INIT(&dns->watches);
 	dns->loop = sd_event_ref(loop);
 	dns->answer = answer;
@@ -540,8 +384,9 @@ void dns_close(struct dns *dns)
 	dns_discard(dns->source);
 	while (!LIST_EMPTY(&dns->watches))
 		unwatch(LIST_FIRST(&dns->watches));
-	while (!TAILQ_EMPTY(&dns->questions))
-		question_free(TAILQ_FIRST(&dns->questions));
+	while (!TAILQ_EMPTY(&dns->lookups))
+		lookup_free(TAILQ_FIRST(&dns->lookups));
+	questions_clear(&dns->questions);
 	sd_event_source_disable_unref(dns->timer);
 	sd_event_source_disable_unref(dns->deliver);
 	sd_event_unref(dns->loop);

@@ -82,13 +82,18 @@ void dns_discard(struct dns_source *source);
 
 /**
  * dns_ask() - look up a name
- * @flow: flow that the answer is for
+ * @flow: flow that the answer is for; it has no other question
+ * @uid: user who waits
  * @name: the name
  * @port: port of agents whose records name none
  *
+ * At most 128 names are looked up at a time, and 16 for one user; other
+ * questions wait, and the users take turns.
+ *
  * Return: 0 if the answer will come from the event loop, or a negative errno.
  */
-int dns_ask(struct dns *dns, uint32_t flow, const char *name, uint16_t port);
+int dns_ask(struct dns *dns, uint32_t flow, uint32_t uid, const char *name,
+	    uint16_t port);
 
 /**
  * dns_cancel() - forget the question of @flow

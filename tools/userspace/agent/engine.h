@@ -27,8 +27,8 @@ struct engine;
 struct engine_ops {
 	uint64_t (*now)(void *ctx);
 	const char *(*reason)(void *ctx);
-	int (*resolve)(void *ctx, uint32_t flow, const char *name,
-		       uint16_t port);
+	int (*resolve)(void *ctx, uint32_t flow, uint32_t uid,
+		       const char *name, uint16_t port);
 	void (*resolve_cancel)(void *ctx, uint32_t flow);
 	int (*ctrl_send)(void *ctx, const struct ipcp_nl_peer *peer,
 			 const uint8_t *p, size_t len);

@@ -35,11 +35,12 @@ static const char *op_reason(void *ctx)
 	return ipcp_nl_reason(nl_of(ctx));
 }
 
-static int op_resolve(void *ctx, uint32_t flow, const char *name, uint16_t port)
+static int op_resolve(void *ctx, uint32_t flow, uint32_t uid,
+		      const char *name, uint16_t port)
 {
 	struct kernel *k = ctx;
 
-	return k->dns ? dns_ask(k->dns, flow, name, port) : -ESRCH;
+	return k->dns ? dns_ask(k->dns, flow, uid, name, port) : -ESRCH;
 }
 
 static void op_resolve_cancel(void *ctx, uint32_t flow)

@@ -75,11 +75,12 @@ static const char *op_reason(void *ctx)
 	return "because";
 }
 
-static int op_resolve(void *ctx, uint32_t flow, const char *name,
-		      uint16_t port)
+static int op_resolve(void *ctx, uint32_t flow, uint32_t uid,
+		      const char *name, uint16_t port)
 {
 	(void)ctx;
 	(void)flow;
+	(void)uid;
 	(void)name;
 	(void)port;
 	return -ENOENT;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Which DNS server is asked, when the configuration or resolv.conf changes. */
+/*
+ * Which DNS server is asked, when the configuration or resolv.conf changes, and
+ * how much.
+ */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +21,12 @@
 #include "log.h"
 
 #define PATIENCE	20000
+#define EACH		16	/* names that are looked up for one user */
+#define ALL		128	/* and for all */
+#define HOSTS		8	/* of one name */
+#define QUERIES_MAX	4096
+
+#define TYPE_SRV	33
 
 /* A server that counts questions and answers none. */
 struct server {
@@ -54,6 +63,14 @@ static bool asked(const struct server *s)
 	return any;
 }
 
+/* Different queries that were received, with their type before the name. */
+static struct query {
+	uint8_t p[64];
+	size_t len;
+} queries[QUERIES_MAX];
+
+static unsigned int nqueries, answers;
+
 static void on_answer(void *arg, uint32_t flow,
 		      const struct sockaddr_storage *addrs, size_t count,
 		      const char *why)
@@ -63,6 +80,7 @@ static void on_answer(void *arg, uint32_t flow,
 	(void)addrs;
 	(void)count;
 	(void)why;
+	answers++;
 }
 
 /* Handle all events that have happened. */
@@ -71,17 +89,26 @@ static void turn(void)
 	handle_all(loop);
 }
 
+static void ask_for(uint32_t flow, uint32_t uid, unsigned int name)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u.test", name);
+	assert_int_equal(dns_ask(dns, flow, uid, text, 3435), 0);
+}
+
 /* Only @s is asked, at the first try. */
 static void assert_asks(const struct server *s)
 {
 	const struct server *other = s == &old ? &new : &old;
+	static unsigned int name = 1000000;
 	time_t end = time(NULL) + 10;
 	bool right = false;
 
 	turn();
 	asked(&old);
 	asked(&new);
-	assert_int_equal(dns_ask(dns, 1, "x.test", 3435), 0);
+	ask_for(1, 0, name++);
 	while (!right && time(NULL) < end) {
 		sd_event_run(loop, 100000);
 		assert_false(asked(other));
@@ -136,6 +163,8 @@ static int setup(void **state)
 	assert_true(sd_event_new(&loop) >= 0);
 	server_open(&old);
 	server_open(&new);
+	nqueries = 0;
+	answers = 0;
 	return 0;
 }
 
@@ -197,7 +226,7 @@ static void test_outstanding_question(void **state)
 	(void)state;
 	follow_file(old.name);
 	assert_asks(&old);
-	assert_int_equal(dns_ask(dns, 2, "y.test", 3435), 0);
+	ask_for(2, 0, 2);
 	dns_commit(dns, prepare(&new));
 	asked(&new);
 	turn();
@@ -314,6 +343,186 @@ static void test_written_elsewhere(void **state)
 	assert_asks(&new);
 }
 
+/* How much is asked */
+
+/* What a server replies. */
+enum reply {
+	SILENCE,
+	NO_NAME,
+	HOSTS_ONLY,	/* hosts, of which it does not know the addresses */
+};
+
+static void note_query(const uint8_t *name, size_t len, uint8_t type)
+{
+	struct query q = { .len = len + 1, .p = { type } };
+	unsigned int i;
+
+	assert_true(len < sizeof(q.p));
+	memcpy(q.p + 1, name, len);
+	for (i = 0; i < nqueries; i++)
+		if (q.len == queries[i].len && !memcmp(q.p, queries[i].p, q.len))
+			return;
+	assert_true(nqueries < QUERIES_MAX);
+	queries[nqueries++] = q;
+}
+
+/* Append the record of a host; @name is without the service. */
+static size_t put_host(uint8_t *p, uint8_t i, const uint8_t *name, size_t len)
+{
+	const uint8_t record[] = {
+		0xc0, 12, 0, TYPE_SRV, 0, 1, 0, 0, 0, 60, 0, 6 + 3 + len,
+		0, 0, 0, 0, 1, 0, 2, 'h', '0' + i,
+	};
+
+	memcpy(p, record, sizeof(record));
+	memcpy(p + sizeof(record), name, len);
+	return sizeof(record) + len;
+}
+
+/* Make a reply of a query whose question ends at @end; return its length. */
+static size_t put_reply(uint8_t *p, size_t end, enum reply reply)
+{
+	const size_t name = 12 + strlen("x_ipcp-rekeyx_udp");
+	const uint8_t counts[] = { 0, 1, 0, reply == HOSTS_ONLY ? HOSTS : 0 };
+	size_t len = end;
+	uint8_t i;
+
+	p[2] = 0x81;
+	p[3] = reply == NO_NAME ? 0x83 : 0x80;
+	memcpy(p + 4, counts, sizeof(counts));
+	memset(p + 8, 0, 4);
+	for (i = 0; i < counts[3]; i++)
+		len += put_host(p + len, i, p + name, end - 4 - name);
+	return len;
+}
+
+/* Count the queries that have come, and reply to them. */
+static void serve(const struct server *s, enum reply reply)
+{
+	struct sockaddr_in from;
+	socklen_t from_len = sizeof(from);
+	uint8_t p[1024];
+	size_t end;
+
+	while (recvfrom(s->fd, p, 512, 0, (struct sockaddr *)&from,
+			&from_len) > 0) {
+		for (end = 12; p[end]; end += 1 + p[end])
+			;
+		end += 5;
+		note_query(p + 12, end - 4 - 12, p[end - 3]);
+		if (reply == SILENCE ||
+		    (reply == HOSTS_ONLY && p[end - 3] != TYPE_SRV))
+			continue;
+		sendto(s->fd, p, put_reply(p, end, reply), 0,
+		       (struct sockaddr *)&from, from_len);
+	}
+}
+
+/* Reply until there are so many answers. */
+static void serve_until(const struct server *s, enum reply reply,
+			unsigned int count)
+{
+	time_t end = time(NULL) + 20;
+
+	while (answers < count && time(NULL) < end) {
+		sd_event_run(loop, 100000);
+		serve(s, reply);
+	}
+	turn();
+	assert_int_equal(answers, count);
+}
+
+/* More questions than there are query ids, which nobody waits for any more. */
+static void test_cancelled(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	follow_file(old.name);
+	for (i = 0; i < 70000; i++) {
+		ask_for(1, 1000, i);
+		dns_cancel(dns, 1);
+	}
+	turn();
+	serve(&old, SILENCE);
+	assert_int_equal(nqueries, EACH);
+
+	/* they delay no other user */
+	ask_for(2, 1001, i);
+	serve(&old, SILENCE);
+	assert_int_equal(nqueries, EACH + 1);
+	assert_int_equal(answers, 0);
+}
+
+static void test_shares(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	follow_file(old.name);
+	for (i = 0; i < 4 * ALL; i++)
+		ask_for(i, i / (2 * EACH), i);
+	turn();
+	serve(&old, SILENCE);
+	assert_int_equal(nqueries, ALL);
+}
+
+static void test_hosts(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	follow_file(old.name);
+	for (i = 0; i < 1000; i++)
+		ask_for(i, 1000, i);
+	for (i = 0; i < 10; i++) {
+		serve(&old, HOSTS_ONLY);
+		turn();
+	}
+	serve(&old, SILENCE);
+	assert_in_range(nqueries, EACH * 2 * HOSTS, EACH * (1 + 2 * HOSTS));
+}
+
+/* All that wait have their turn, and get an answer. */
+static void test_all_answered(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	follow_file(old.name);
+	for (i = 0; i < 4 * ALL; i++)
+		ask_for(i, i % 3, i);
+	serve_until(&old, NO_NAME, i);
+}
+
+static void test_same_name(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	follow_file(old.name);
+	for (i = 0; i < 1000; i++)
+		ask_for(i, i % 3, 0);
+	turn();
+	serve(&old, SILENCE);
+	assert_int_equal(nqueries, 1);
+	dns_cancel(dns, 7);
+	dns_commit(dns, prepare(&new));
+	serve_until(&new, NO_NAME, i - 1);
+}
+
+/* A look-up that nobody waited for when the hosts came is of use again. */
+static void test_asked_again(void **state)
+{
+	(void)state;
+	follow_file(old.name);
+	ask_for(1, 1000, 0);
+	dns_cancel(dns, 1);
+	serve(&old, HOSTS_ONLY);
+	ask_for(2, 1000, 0);
+	serve_until(&old, NO_NAME, 1);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -332,6 +541,12 @@ int main(void)
 		TEST(test_link_replaced),
 		TEST(test_target_comes_later),
 		TEST(test_written_elsewhere),
+		TEST(test_cancelled),
+		TEST(test_shares),
+		TEST(test_hosts),
+		TEST(test_all_answered),
+		TEST(test_same_name),
+		TEST(test_asked_again),
 	};
 
 	log_quiet(true);

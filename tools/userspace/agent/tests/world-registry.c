@@ -61,11 +61,12 @@ static const char *op_reason(void *ctx)
 }
 
 /* The test provides the answers of the DNS with engine_resolved(). */
-static int op_resolve(void *ctx, uint32_t flow, const char *name,
-		      uint16_t port)
+static int op_resolve(void *ctx, uint32_t flow, uint32_t uid,
+		      const char *name, uint16_t port)
 {
 	struct side *s = ctx;
 
+	(void)uid;
 	(void)name;
 	if (s->no_dns)
 		return -ESRCH;
