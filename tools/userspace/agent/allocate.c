@@ -73,7 +73,7 @@ static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
 /* Start over with a new token; false if that failed and @x is gone. */
 static bool begin_anew(struct engine *e, struct exchange *x)
 {
-	if (exchange_token(x))
+	if (exchange_token(e, x))
 		return true;
 	allocate_failed(e, x, EPROTO, 0, "cannot get random numbers");
 	return false;
@@ -236,12 +236,9 @@ void allocate_resolved(struct engine *e, uint32_t flow,
 		       const struct sockaddr_storage *addrs, size_t count,
 		       const char *why)
 {
-	struct exchange *x;
+	struct exchange *x = exchange_of_flow(e, flow, EXCHANGE_ALLOC);
 
-	TAILQ_FOREACH(x, &e->exchanges, entry)
-		if (x->resolving && x->flow == flow)
-			break;
-	if (!x)
+	if (!x || !x->resolving)
 		return;
 	x->resolving = false;
 	if (count)

@@ -33,6 +33,8 @@
 #define ALLOC_TRIES		5	/* as for HELLO */
 #define REQUEST_RENEW_MS	10000	/* the peer refuses after 20 s */
 #define ANSWER_CHAINS		256
+#define EXCHANGE_CHAINS		1024
+#define EXCHANGES_PER_MS	256	/* are looked at, on average */
 #define NOTICES_EACH_SECOND	10
 #define VERSION_PEERS		16
 #define VERSION_LOG_MS		3600000
@@ -67,6 +69,8 @@ enum exchange_kind {
 /* An exchange that this side began. */
 struct exchange {
 	TAILQ_ENTRY(exchange) entry;
+	LIST_ENTRY(exchange) by_flow;
+	LIST_ENTRY(exchange) by_token;	/* if there is a token */
 	enum exchange_kind kind;
 	uint32_t flow;
 	uint64_t began;
@@ -127,6 +131,7 @@ struct incoming {
 };
 
 TAILQ_HEAD(exchanges, exchange);
+LIST_HEAD(exchange_chain, exchange);
 TAILQ_HEAD(answers, answer);
 LIST_HEAD(answer_chain, answer);
 TAILQ_HEAD(incomings, incoming);
@@ -150,6 +155,11 @@ struct engine {
 	struct oap_env *oap;
 	struct cookie_jar jar;
 	struct exchanges exchanges;
+	struct exchange_chain by_flow[EXCHANGE_CHAINS];
+	struct exchange_chain by_token[EXCHANGE_CHAINS];
+	unsigned int nexchanges;
+	uint64_t exchange_due;		/* of the first, or before */
+	uint64_t exchange_rest;		/* they are looked at from then on */
 	struct answers answers;
 	struct answer_chain chains[ANSWER_CHAINS];
 	uint64_t salt;			/* of the hash chains */
@@ -225,7 +235,8 @@ void exchange_free(struct engine *e, struct exchange *x);
 struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token);
 struct exchange *exchange_of_flow(struct engine *e, uint32_t flow,
 				  enum exchange_kind kind);
-bool exchange_token(struct exchange *x);
+void exchange_due(struct engine *e, uint64_t at);
+bool exchange_token(struct engine *e, struct exchange *x);
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err);
 void exchange_send(struct engine *e, struct exchange *x);

@@ -20,6 +20,7 @@ struct engine *engine_new(const struct engine_ops *ops, void *ctx,
 	e->ctx = ctx;
 	e->claim_at = UINT64_MAX;
 	TAILQ_INIT(&e->exchanges);
+	e->exchange_due = UINT64_MAX;
 	TAILQ_INIT(&e->answers);
 	TAILQ_INIT(&e->incomings);
 	TAILQ_INIT(&e->held);

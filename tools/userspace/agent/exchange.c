@@ -12,6 +12,13 @@
 #include "../common/addr.h"
 #include "engine-int.h"
 
+/* An exchange has something to do from @at on. */
+void exchange_due(struct engine *e, uint64_t at)
+{
+	if (at < e->exchange_due)
+		e->exchange_due = at;
+}
+
 struct exchange *exchange_new(struct engine *e, uint32_t flow,
 			      enum exchange_kind kind, uint32_t timeout)
 {
@@ -24,14 +31,21 @@ struct exchange *exchange_new(struct engine *e, uint32_t flow,
 	x->wait = RESEND_FIRST_MS;
 	x->began = engine_now(e);
 	x->deadline = x->began + timeout;
+	e->nexchanges++;
 	e->nrekeys += kind == EXCHANGE_REKEY;
 	TAILQ_INSERT_TAIL(&e->exchanges, x, entry);
+	LIST_INSERT_HEAD(&e->by_flow[flow % EXCHANGE_CHAINS], x, by_flow);
+	exchange_due(e, x->began);
 	return x;
 }
 
 void exchange_free(struct engine *e, struct exchange *x)
 {
 	TAILQ_REMOVE(&e->exchanges, x, entry);
+	LIST_REMOVE(x, by_flow);
+	if (x->msg.token)
+		LIST_REMOVE(x, by_token);
+	e->nexchanges--;
 	e->nrekeys -= x->kind == EXCHANGE_REKEY;
 	if (x->resolving)
 		e->ops->resolve_cancel(e->ctx, x->flow);
@@ -49,8 +63,8 @@ struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token)
 {
 	struct exchange *x;
 
-	TAILQ_FOREACH(x, &e->exchanges, entry)
-		if (x->msg.token && x->msg.token == token &&
+	LIST_FOREACH(x, &e->by_token[token % EXCHANGE_CHAINS], by_token)
+		if (x->msg.token == token &&
 		    (flow ? x->kind == EXCHANGE_REKEY && x->flow == flow :
 			    x->in_clear))
 			return x;
@@ -62,7 +76,7 @@ struct exchange *exchange_of_flow(struct engine *e, uint32_t flow,
 {
 	struct exchange *x;
 
-	TAILQ_FOREACH(x, &e->exchanges, entry)
+	LIST_FOREACH(x, &e->by_flow[flow % EXCHANGE_CHAINS], by_flow)
 		if (x->kind == kind && x->flow == flow)
 			break;
 	return x;
@@ -90,17 +104,22 @@ static struct oap_params params_of(const struct exchange *x)
  * Choose a new token, which invalidates answers to the old one, and free the
  * request that had the old token.
  */
-bool exchange_token(struct exchange *x)
+bool exchange_token(struct engine *e, struct exchange *x)
 {
+	uint64_t token = 0;
+
+	if (x->msg.token)
+		LIST_REMOVE(x, by_token);
 	assembly_free(&x->in);
 	oap_free(x->run);
 	x->run = NULL;
 	x->sent = false;
 	memset(&x->msg, 0, sizeof(x->msg));
-	while (!x->msg.token)
-		if (RAND_bytes((uint8_t *)&x->msg.token,
-			       sizeof(x->msg.token)) != 1)
+	while (!token)
+		if (RAND_bytes((uint8_t *)&token, sizeof(token)) != 1)
 			return false;
+	x->msg.token = token;
+	LIST_INSERT_HEAD(&e->by_token[token % EXCHANGE_CHAINS], x, by_token);
 	return true;
 }
 
@@ -162,6 +181,7 @@ void exchange_send(struct engine *e, struct exchange *x)
 	x->gone = x->kind == EXCHANGE_ALLOC && err == -ENETUNREACH &&
 		  addr_provider(&x->peer.addr);
 	x->resend_at = engine_now(e) + (x->gone ? 0 : x->wait);
+	exchange_due(e, x->resend_at);
 	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
 }
 

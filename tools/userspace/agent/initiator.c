@@ -36,10 +36,12 @@ void initiator_cookie(struct engine *e, const struct ipcp_nl_peer *peer,
 		return;
 	x->wait = RESEND_FIRST_MS;
 	/* a request is much longer than a cookie, which anybody on the path sends */
-	if (x->sent && engine_now(e) - x->sent_at < REQUEST_REPEAT_MS)
+	if (x->sent && engine_now(e) - x->sent_at < REQUEST_REPEAT_MS) {
 		x->resend_at = x->sent_at + REQUEST_REPEAT_MS;
-	else
+		exchange_due(e, x->resend_at);
+	} else {
 		exchange_send(e, x);
+	}
 }
 
 static void refused(struct engine *e, struct exchange *x)
@@ -117,8 +119,8 @@ void initiator_gone(struct engine *e, uint32_t flow)
 {
 	struct exchange *x, *next;
 
-	for (x = TAILQ_FIRST(&e->exchanges); x; x = next) {
-		next = TAILQ_NEXT(x, entry);
+	for (x = LIST_FIRST(&e->by_flow[flow % EXCHANGE_CHAINS]); x; x = next) {
+		next = LIST_NEXT(x, by_flow);
 		if (x->flow != flow)
 			continue;
 		if (x->kind == EXCHANGE_ALLOC)
@@ -182,21 +184,31 @@ static void tick(struct engine *e, struct exchange *x, uint64_t now)
 		resend(e, x);
 }
 
-uint64_t initiator_tick(struct engine *e, uint64_t now)
+static void tick_all(struct engine *e, uint64_t now)
 {
 	struct exchange *x, *next;
-	uint64_t at = UINT64_MAX;
 
 	for (x = TAILQ_FIRST(&e->exchanges); x; x = next) {
 		next = TAILQ_NEXT(x, entry);
 		tick(e, x, now);
 	}
 	/* also those that have begun meanwhile, in place of others */
+	e->exchange_due = UINT64_MAX;
 	TAILQ_FOREACH(x, &e->exchanges, entry) {
-		if (x->resend_at < at)
-			at = x->resend_at;
-		if (x->deadline < at)
-			at = x->deadline;
+		exchange_due(e, x->resend_at);
+		exchange_due(e, x->deadline);
 	}
-	return at;
+	e->exchange_rest = now + e->nexchanges / EXCHANGES_PER_MS;
+}
+
+/*
+ * Look at all exchanges when one is due. The more there are, the less often: they
+ * must not take all time.
+ */
+uint64_t initiator_tick(struct engine *e, uint64_t now)
+{
+	if (now >= e->exchange_due && now >= e->exchange_rest)
+		tick_all(e, now);
+	return e->exchange_due > e->exchange_rest ? e->exchange_due :
+						    e->exchange_rest;
 }

@@ -89,7 +89,7 @@ static bool begin(struct engine *e, struct exchange *x)
 {
 	struct oap_err err;
 
-	if (!exchange_token(x)) {
+	if (!exchange_token(e, x)) {
 		rekey_failed(e, x, REKEY_FAILED, "cannot get random numbers");
 		return false;
 	}

@@ -48,7 +48,7 @@ static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
 	x->bind.initiator_eid = flow->peer_eid;
 	x->bind.responder_eid = flow->eid;
 	if (!binding_blob_read(&x->blob, flow->blob, flow->blob_len) ||
-	    x->blob.role != ROLE_RESPONDER || !exchange_token(x)) {
+	    x->blob.role != ROLE_RESPONDER || !exchange_token(e, x)) {
 		exchange_free(e, x);
 		return;
 	}
@@ -115,7 +115,7 @@ static bool begin_again(struct engine *e, struct exchange *x)
 		return true;
 	x->has_cookie = false;
 	x->wait = RESEND_FIRST_MS;
-	if (exchange_token(x))
+	if (exchange_token(e, x))
 		return true;
 	failed(e, x, REKEY_FAILED, "cannot get random numbers");
 	return false;
@@ -126,7 +126,7 @@ static bool renew(struct engine *e, struct exchange *x)
 {
 	if (!x->run || engine_now(e) - x->made < REQUEST_RENEW_MS)
 		return true;
-	if (exchange_token(x))
+	if (exchange_token(e, x))
 		return make(e, x);
 	failed(e, x, REKEY_FAILED, "cannot get random numbers");
 	return false;

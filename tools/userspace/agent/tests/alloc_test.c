@@ -205,6 +205,45 @@ static void test_direct(void **state)
 	}
 }
 
+/* Each of many exchanges is found, until it ends. */
+static void test_many_exchanges(void **state)
+{
+	enum { MANY = 16 * EXCHANGES_PER_MS };
+	static uint64_t tokens[MANY];
+	struct exchange *x;
+	uint32_t i;
+
+	(void)state;
+	start_good();
+	for (i = 0; i < MANY; i++) {
+		x = exchange_new(alice.e, 100 + i, EXCHANGE_ALLOC, 60000);
+		assert_non_null(x);
+		x->in_clear = true;
+		x->resend_at = UINT64_MAX;
+		assert_true(exchange_token(alice.e, x));
+		tokens[i] = x->msg.token;
+		assert_ptr_equal(exchange_find(alice.e, 0, tokens[i]), x);
+		/* another token takes its place */
+		assert_true(exchange_token(alice.e, x));
+		assert_null(exchange_find(alice.e, 0, tokens[i]));
+		tokens[i] = x->msg.token;
+	}
+	engine_tick(alice.e);
+	/* however soon the next one is due */
+	exchange_due(alice.e, clock_ms + 1);
+	assert_int_equal(engine_tick(alice.e), clock_ms + 16);
+	for (i = 0; i < MANY; i++) {
+		x = exchange_find(alice.e, 0, tokens[i]);
+		assert_int_equal(x->flow, 100 + i);
+		assert_ptr_equal(exchange_of_flow(alice.e, x->flow, x->kind), x);
+		assert_null(exchange_of_flow(alice.e, x->flow, EXCHANGE_REKEY));
+		engine_cancel(alice.e, x->flow);
+		assert_null(exchange_find(alice.e, 0, tokens[i]));
+		assert_null(exchange_of_flow(alice.e, 100 + i, EXCHANGE_ALLOC));
+	}
+	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
+}
+
 static void test_nobody_answers(void **state)
 {
 	struct fake_flow *f;
@@ -291,6 +330,7 @@ int main(void)
 		TEST(test_overtaken_request),
 		TEST(test_replaced_by_its_own_only),
 		TEST(test_direct),
+		TEST(test_many_exchanges),
 		TEST(test_nobody_answers),
 		TEST(test_no_auth),
 		TEST(test_cancel),
