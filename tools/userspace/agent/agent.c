@@ -24,10 +24,10 @@
 #include "kernel.h"
 #include "keylog.h"
 #include "log.h"
-#include "pace.h"
 #include "privs.h"
 #include "renew.h"
 #include "status.h"
+#include "work.h"
 
 #define SETTLE_US	500000		/* of files that are being replaced */
 #define PATIENCE_US	5000000		/* until those are logged */
@@ -39,18 +39,13 @@ struct agent {
 	struct oap_env *oap;
 	struct kernel kernel;
 	struct engine *engine;
+	struct work work;
 	struct control *control;
 	struct renew *renew;
-	struct pace pace;
 	sd_event *loop;
 	sd_event_source *timer;
 	uint64_t started;
 	uint64_t read;		/* when the configuration was read */
-	uint64_t next_claim;
-	uint64_t next_look;
-	bool hungry;		/* more flows are due than are allowed */
-	bool refused;		/* the last reload */
-	bool more;		/* the upcall queue may hold more */
 	unsigned int copies;	/* of the machine, that are known */
 };
 
@@ -59,127 +54,25 @@ static uint64_t now_ms(void)
 	return kernel_ops.now(NULL);
 }
 
-/* Spread a time over 3/4 to 5/4, so that agents do not run in step. */
-static uint64_t jitter(uint64_t ms)
-{
-	uint16_t r = 0;
-
-	RAND_bytes((uint8_t *)&r, sizeof(r));
-	return ms - ms / 4 + ms * r / 2 / UINT16_MAX;
-}
-
-static uint64_t clamp(uint64_t ms, uint64_t min, uint64_t max)
-{
-	return ms < min ? min : ms > max ? max : ms;
-}
-
-/* The module has another agent, or is another one. */
-static void end_in_vain(struct agent *a)
-{
-	log_err("the module was unloaded, or has another agent: this one is of no use any more, start it again");
-	sd_event_exit(a->loop, -ENODEV);
-}
-
-/* Claim flows that have reached the age at which they are re-keyed. */
-static void claim_old(struct agent *a, unsigned int room)
-{
-	uint64_t min_age;
-	unsigned int n;
-	int claimed;
-
-	n = pace_take(&a->pace, now_ms(), a->conf->rekey_interval,
-		      kernel_flows(&a->kernel), &min_age);
-	if (n > room)
-		n = room;
-	if (!n)
-		return;
-	claimed = kernel_claim(&a->kernel, a->engine, n, min_age);
-	if (claimed > 0)
-		pace_spent(&a->pace, claimed);
-}
-
-static void claim(struct agent *a)
-{
-	unsigned int room = engine_room(a->engine);
-	int n = 0;
-
-	/* flows that are due for another reason take precedence */
-	if (room)
-		n = kernel_claim(&a->kernel, a->engine, room, 0);
-	if (n == -EPERM)
-		end_in_vain(a);
-	if (n < 0)
-		return;
-	room -= n;
-	a->hungry = !room;
-	if (room)
-		claim_old(a, room);
-}
-
-/* True if claiming again makes sense, because there is room again. */
-static bool may_eat(struct agent *a)
-{
-	return a->hungry &&
-	       engine_room(a->engine) > a->conf->max_exchanges / 8;
-}
-
-static void look(struct agent *a)
-{
-	if (kernel_lost(&a->kernel)) {
-		end_in_vain(a);
-		return;
-	}
-	kernel_want_all(&a->kernel, a->engine);
-	a->next_look = now_ms() +
-		jitter(clamp(a->conf->rekey_interval / 2, 1000, 10000));
-	sd_notifyf(0, "STATUS=%s%u flows, %u re-keys under way",
-		   a->refused ? "the new configuration cannot be used; " : "",
-		   kernel_flows(&a->kernel),
-		   a->conf->max_exchanges - engine_room(a->engine));
-}
-
-static int take_upcalls(struct agent *a)
-{
-	int err = kernel_upcalls(&a->kernel, a->engine, a->conf, a->oap);
-
-	a->more = err > 0;
-	return err < 0 ? err : 0;
-}
-
 /* Do the work that is due, and set the timer for the next. */
 static void turn(struct agent *a)
 {
-	uint64_t next, now, wish;
+	uint64_t next;
+	int err = work_turn(&a->work, &next);
 
-	next = engine_tick(a->engine);
-	now = now_ms();
-	if (now >= a->next_claim || engine_claim_at(a->engine) <= now ||
-	    may_eat(a)) {
-		claim(a);
-		a->next_claim = now +
-				jitter(pace_tick(a->conf->rekey_interval));
-		next = engine_tick(a->engine);
+	if (err) {
+		sd_event_exit(a->loop, err);
+		return;
 	}
-	if (now >= a->next_look)
-		look(a);
-	wish = engine_claim_at(a->engine);
-	next = a->next_claim < next ? a->next_claim : next;
-	next = a->next_look < next ? a->next_look : next;
-	next = wish < next ? wish : next;
-	next = a->more ? now : next;
 	sd_event_source_set_time(a->timer, next * 1000);
 	sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
 }
 
 static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 {
-	struct agent *a = arg;
-
 	(void)s;
 	(void)usec;
-	if (a->more && take_upcalls(a))
-		return sd_event_exit(a->loop, -EIO);
-	turn(a);
+	turn(arg);
 	return 0;
 }
 
@@ -224,7 +117,7 @@ static int on_events(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	if (news.copied || news.lost)
 		check_copies(a);
 	if (news.upcalls || news.lost)
-		err = take_upcalls(a);
+		err = work_upcalls(&a->work);
 	if (err)
 		return sd_event_exit(a->loop, err);
 	for (i = 0; i < news.nasked; i++)
@@ -232,9 +125,11 @@ static int on_events(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	for (i = 0; i < news.ndue; i++)
 		kernel_want(&a->kernel, a->engine, news.due_flows[i]);
 	if (news.lost)
-		look(a);
-	if (news.due || news.lost)
-		claim(a);
+		err = work_look(&a->work);
+	if (!err && (news.due || news.lost))
+		err = work_claim(&a->work);
+	if (err)
+		return sd_event_exit(a->loop, err);
 	turn(a);
 	return 0;
 }
@@ -397,6 +292,8 @@ static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 	config_free(a->conf);
 	a->conf = conf;
 	a->oap = oap;
+	a->work.conf = conf;
+	a->work.oap = oap;
 	a->read = now_ms();
 }
 
@@ -461,7 +358,7 @@ static int on_reload(sd_event_source *s, const struct signalfd_siginfo *si,
 	(void)si;
 	tell_reloading();
 	ok = reload(a);
-	a->refused = !ok;
+	a->work.refused = !ok;
 	if (ok)
 		log_info("configuration reloaded");
 	else
@@ -548,6 +445,10 @@ static int set_up(struct agent *a)
 	a->engine = engine_new(&kernel_ops, &a->kernel, a->conf, a->oap);
 	if (!a->engine)
 		return -ENOMEM;
+	a->work = (struct work){
+		.kernel = &a->kernel, .engine = a->engine,
+		.conf = a->conf, .oap = a->oap,
+	};
 	kernel_copies(&a->kernel, &a->copies);
 	err = make_loop(a);
 	if (err)
@@ -559,7 +460,7 @@ static int set_up(struct agent *a)
 	if (a->conf->socket)
 		a->control = control_open(a->loop, a->conf->socket, document,
 					  a);
-	return take_upcalls(a);
+	return work_upcalls(&a->work);
 }
 
 static int run(struct agent *a)

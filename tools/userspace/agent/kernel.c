@@ -315,11 +315,8 @@ int kernel_upcalls(struct kernel *k, struct engine *e,
 		return 1;
 	if (err == -EAGAIN)
 		return 0;
-	/* The upcall is back at the head of the queue. */
-	if (err == -ENOBUFS || err == -ENOMEM) {
-		log_warn("cannot receive upcalls yet: %s", ipcp_nl_reason(k->nl));
-		return 1;
-	}
+	if (err == -ENOBUFS || err == -ENOMEM)
+		return -ENOMEM;
 	log_err("cannot receive upcalls: %s", ipcp_nl_reason(k->nl));
 	return err;
 }

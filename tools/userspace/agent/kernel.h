@@ -46,7 +46,8 @@ int kernel_events(struct kernel *k, struct kernel_news *news);
  *
  * Takes a limited number, so that a flood of messages does not delay timers.
  *
- * Return: 0 when the queue is empty, 1 if it may not be, or a negative errno.
+ * Return: 0 when the queue is empty, 1 if it may not be, -ENOMEM if there is no
+ * memory now and no upcall is lost, or another negative errno after logging why.
  */
 int kernel_upcalls(struct kernel *k, struct engine *e,
 		   const struct config *conf, const struct oap_env *oap);

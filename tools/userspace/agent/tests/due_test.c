@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/*
+ * When the agent reads upcalls, claims flows and looks at all of them. The module
+ * answers as the test says, at times that it says.
+ */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "engine-int.h"
+#include "work.h"
+
+#define FLOWS	1000
+
+static struct config conf;
+static struct work work;
+static struct kernel kernel;
+static uint64_t clock_ms;
+static unsigned int per_look;		/* ms that pass with each look at the clock */
+static int upcall_status;
+static unsigned int upcalls, claims, lines;
+static unsigned int ndue;
+static bool asked[1 + FLOWS];
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
+int __wrap_ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *up);
+int __wrap_ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t limit,
+			       uint64_t min_age, uint32_t first,
+			       ipcp_nl_claim_cb cb, void *arg);
+int __wrap_ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
+int __wrap_ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info);
+int __wrap_ipcp_nl_sealed_send(struct ipcp_nl *nl, uint32_t id,
+			       const uint8_t *p, size_t len);
+const char *__wrap_ipcp_nl_reason(const struct ipcp_nl *nl);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	(void)id;
+	clock_ms += per_look;
+	ts->tv_sec = clock_ms / 1000;
+	ts->tv_nsec = clock_ms % 1000 * 1000000;
+	return 0;
+}
+
+int __wrap_ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *up)
+{
+	(void)nl;
+	(void)up;
+	upcalls++;
+	clock_ms++;
+	return upcall_status;
+}
+
+/* No flow is due. */
+int __wrap_ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t limit,
+			       uint64_t min_age, uint32_t first,
+			       ipcp_nl_claim_cb cb, void *arg)
+{
+	(void)nl;
+	(void)limit;
+	(void)first;
+	(void)cb;
+	(void)arg;
+	claims += !min_age;
+	return 0;
+}
+
+int __wrap_ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg)
+{
+	struct ipcp_nl_flow flow = {
+		.state = IPCP_REKEY_FLOW_STATE_ALLOCATED,
+		.due = IPCP_REKEY_DUE_REQUEST,
+	};
+	int err = 0;
+
+	(void)nl;
+	for (flow.id = 1; flow.id <= ndue && !err; flow.id++)
+		err = cb(&flow, arg);
+	return err;
+}
+
+int __wrap_ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info)
+{
+	(void)nl;
+	*info = (struct ipcp_nl_info){ .has_agent = true, .flows = ndue };
+	return 0;
+}
+
+int __wrap_ipcp_nl_sealed_send(struct ipcp_nl *nl, uint32_t id,
+			       const uint8_t *p, size_t len)
+{
+	(void)nl;
+	(void)p;
+	(void)len;
+	assert_in_range(id, 1, FLOWS);
+	asked[id] = true;
+	return 0;
+}
+
+const char *__wrap_ipcp_nl_reason(const struct ipcp_nl *nl)
+{
+	(void)nl;
+	return "said the module";
+}
+
+static void count_line(int priority, const char *text)
+{
+	(void)priority;
+	(void)text;
+	lines++;
+}
+
+static uint64_t turn(void)
+{
+	uint64_t next;
+
+	assert_int_equal(work_turn(&work, &next), 0);
+	return next;
+}
+
+static void run_for(uint64_t ms)
+{
+	uint64_t end = clock_ms + ms, next;
+
+	for (next = turn(); next < end; next = turn())
+		clock_ms = next > clock_ms ? next : clock_ms;
+	clock_ms = end;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	conf = (struct config){
+		.rekey_interval = 3600000, .rekey_timeout = 30000,
+		.max_exchanges = 256,
+	};
+	clock_ms = 1000000;
+	per_look = 0;
+	upcall_status = -EAGAIN;
+	ndue = 0;
+	memset(asked, 0, sizeof(asked));
+	memset(&kernel, 0, sizeof(kernel));
+	work = (struct work){
+		.kernel = &kernel, .conf = &conf,
+		.engine = engine_new(&kernel_ops, &kernel, &conf, NULL),
+	};
+	assert_non_null(work.engine);
+	run_for(0);
+	upcalls = 0;
+	claims = 0;
+	lines = 0;
+	log_divert(count_line);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	log_divert(NULL);
+	engine_free(work.engine);
+	return 0;
+}
+
+/* Upcalls */
+
+static void test_no_memory(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	upcall_status = -ENOBUFS;
+	assert_int_equal(work_upcalls(&work), 0);
+	run_for(1000);
+	assert_in_range(upcalls, 9, 11);
+	/* nor do events change that */
+	for (i = 0; i < 1000; i++) {
+		clock_ms++;
+		assert_int_equal(work_upcalls(&work), 0);
+		turn();
+	}
+	assert_in_range(upcalls, 18, 22);
+	assert_int_equal(lines, 1);
+
+	/* what came meanwhile is read soon */
+	upcalls = 0;
+	upcall_status = -EAGAIN;
+	run_for(10000);
+	assert_int_equal(upcalls, 1);
+	upcall_status = -ENOMEM;
+	assert_int_equal(work_upcalls(&work), 0);
+	assert_int_equal(lines, 2);
+}
+
+static void test_full_queue(void **state)
+{
+	uint64_t next;
+
+	(void)state;
+	upcall_status = 0;
+	assert_int_equal(work_upcalls(&work), 0);
+	upcall_status = -EAGAIN;
+	upcalls = 0;
+	next = turn();
+	assert_int_equal(upcalls, 1);
+	assert_true(next > clock_ms);
+}
+
+static void test_failure(void **state)
+{
+	(void)state;
+	upcall_status = -EPERM;
+	assert_int_equal(work_upcalls(&work), -EPERM);
+	assert_int_equal(lines, 1);
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_no_memory),
+		TEST(test_full_queue),
+		TEST(test_failure),
+	};
+
+	return cmocka_run_group_tests_name("due", tests, NULL, NULL);
+}
