@@ -58,13 +58,14 @@ unsigned int engine_room(const struct engine *e)
 	       e->conf->max_exchanges - e->nrekeys : 0;
 }
 
-uint64_t engine_claim_at(struct engine *e)
+uint64_t engine_claim_at(const struct engine *e)
 {
-	uint64_t at = e->claim_at;
+	return e->claim_at;
+}
 
-	if (at <= engine_now(e))
-		e->claim_at = UINT64_MAX;
-	return at;
+void engine_claims(struct engine *e)
+{
+	e->claim_at = UINT64_MAX;
 }
 
 void engine_ctrl(struct engine *e, const struct ipcp_nl_peer *peer,

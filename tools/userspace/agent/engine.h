@@ -132,9 +132,11 @@ uint64_t engine_tick(struct engine *e);
 /**
  * engine_claim_at() - return when flows should be claimed out of turn
  *
- * Return: monotonic milliseconds; UINT64_MAX if there is no need. Once the time
- * has come, the call resets it.
+ * Return: monotonic milliseconds; UINT64_MAX if there is no need.
  */
-uint64_t engine_claim_at(struct engine *e);
+uint64_t engine_claim_at(const struct engine *e);
+
+/* All flows that are due are about to be claimed: no earlier wish is left. */
+void engine_claims(struct engine *e);
 
 #endif /* REKEYD_ENGINE_H */

@@ -80,6 +80,8 @@ int work_claim(struct work *w)
 	unsigned int room = engine_room(w->engine);
 	int n = 0;
 
+	/* those that begin now may ask to be claimed again */
+	engine_claims(w->engine);
 	/* flows that are due for another reason take precedence */
 	if (room)
 		n = kernel_claim(w->kernel, w->engine, room, 0);

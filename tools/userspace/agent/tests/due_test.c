@@ -28,6 +28,7 @@ static uint64_t clock_ms;
 static unsigned int per_look;		/* ms that pass with each look at the clock */
 static int upcall_status;
 static unsigned int upcalls, claims, lines;
+static void (*during_claim)(void);
 static unsigned int ndue;
 static bool asked[1 + FLOWS];
 
@@ -71,6 +72,8 @@ int __wrap_ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t limit,
 	(void)cb;
 	(void)arg;
 	claims += !min_age;
+	if (during_claim)
+		during_claim();
 	return 0;
 }
 
@@ -146,6 +149,7 @@ static int setup(void **state)
 	clock_ms = 1000000;
 	per_look = 0;
 	upcall_status = -EAGAIN;
+	during_claim = NULL;
 	ndue = 0;
 	memset(asked, 0, sizeof(asked));
 	memset(&kernel, 0, sizeof(kernel));
@@ -222,6 +226,50 @@ static void test_failure(void **state)
 	assert_int_equal(lines, 1);
 }
 
+/* Claims */
+
+/* However the time passes between the looks at the clock. */
+static void test_wish(void **state)
+{
+	uint64_t wish, next;
+	int after;
+
+	(void)state;
+	per_look = 1;
+	for (after = 0; after < 20; after++) {
+		/* nothing else is due for a while */
+		assert_int_equal(work_claim(&work), 0);
+		work.next_claim = clock_ms + 1000;
+		work.next_look = clock_ms + 1000;
+		claims = 0;
+		wish = clock_ms + after;
+		engine_claim_soon(work.engine, after);
+		do {
+			next = turn();
+			if (next > clock_ms)
+				clock_ms = next;
+		} while (clock_ms < wish + 50);
+		assert_int_equal(claims, 1);
+	}
+}
+
+static void wish_during_claim(void)
+{
+	during_claim = NULL;
+	engine_claim_soon(work.engine, 10);
+	clock_ms += 50;
+}
+
+/* A wish that came due while flows were claimed. */
+static void test_wish_during_claim(void **state)
+{
+	(void)state;
+	during_claim = wish_during_claim;
+	engine_claim_soon(work.engine, 0);
+	run_for(500);
+	assert_int_equal(claims, 2);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -230,6 +278,8 @@ int main(void)
 		TEST(test_no_memory),
 		TEST(test_full_queue),
 		TEST(test_failure),
+		TEST(test_wish),
+		TEST(test_wish_during_claim),
 	};
 
 	return cmocka_run_group_tests_name("due", tests, NULL, NULL);
