@@ -417,6 +417,7 @@ int kernel_want_all(struct kernel *k, struct engine *e)
 {
 	static struct wanted wanted;
 	unsigned int i;
+	bool more;
 	int err;
 
 	wanted.count = 0;
@@ -425,9 +426,9 @@ int kernel_want_all(struct kernel *k, struct engine *e)
 	for (i = 0; i < wanted.count; i++)
 		engine_want(e, &wanted.flows[i]);
 	/* flows are dumped in order of their id */
-	k->wanted = wanted.count == WANTED_AT_ONCE ?
-		    wanted.flows[wanted.count - 1].id : 0;
-	return err;
+	more = wanted.count == WANTED_AT_ONCE;
+	k->wanted = more ? wanted.flows[wanted.count - 1].id : 0;
+	return more ? 1 : err;
 }
 
 void kernel_want(struct kernel *k, struct engine *e, uint32_t id)

@@ -83,6 +83,8 @@ int kernel_copies(struct kernel *k, unsigned int *copies);
  * kernel_want_all() - request a re-key of flows that cannot begin one
  *
  * Handles a few flows at a time, all of them in turn.
+ *
+ * Return: 1 if there may be more flows, 0 if there are none, or a negative errno.
  */
 int kernel_want_all(struct kernel *k, struct engine *e);
 void kernel_want(struct kernel *k, struct engine *e, uint32_t flow);

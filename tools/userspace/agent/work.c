@@ -12,6 +12,7 @@
 #include "work.h"
 
 #define NO_MEMORY_MS	100	/* until upcalls are read again */
+#define LOOK_MORE_MS	100	/* while there are more flows than in one look */
 
 static uint64_t now_ms(void)
 {
@@ -109,8 +110,9 @@ int work_look(struct work *w)
 
 	if (kernel_lost(w->kernel))
 		return end_in_vain();
-	kernel_want_all(w->kernel, w->engine);
-	w->next_look = now_ms() + jitter(each);
+	w->next_look = now_ms() +
+		       (kernel_want_all(w->kernel, w->engine) > 0 ?
+			LOOK_MORE_MS : jitter(each));
 	sd_notifyf(0, "STATUS=%s%u flows, %u re-keys under way",
 		   w->refused ? "the new configuration cannot be used; " : "",
 		   kernel_flows(w->kernel),

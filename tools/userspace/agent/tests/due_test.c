@@ -270,6 +270,20 @@ static void test_wish_during_claim(void **state)
 	assert_int_equal(claims, 2);
 }
 
+/* Looks */
+
+static void test_all_asked(void **state)
+{
+	unsigned int id;
+
+	(void)state;
+	ndue = FLOWS;
+	work.next_look = clock_ms;
+	run_for(5000);
+	for (id = 1; id <= FLOWS; id++)
+		assert_true(asked[id]);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -280,6 +294,7 @@ int main(void)
 		TEST(test_failure),
 		TEST(test_wish),
 		TEST(test_wish_during_claim),
+		TEST(test_all_asked),
 	};
 
 	return cmocka_run_group_tests_name("due", tests, NULL, NULL);
