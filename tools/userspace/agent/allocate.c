@@ -15,20 +15,27 @@
 #include "engine-int.h"
 #include "log.h"
 
-static void refuse_alloc(struct engine *e, uint32_t flow, const char *name,
-			 const struct ipcp_nl_peer *peer, int error,
-			 const char *text)
+static void log_failure(uint32_t flow, const char *name,
+			const struct ipcp_nl_peer *peer, const char *text)
 {
 	char at[ADDR_TEXT_LEN];
 
-	record_failure(&e->record, ALLOC_FAILED, 0, name,
-		       peer ? &peer->addr : NULL, text,
-		       engine_now(e));
 	if (peer && peer->addr.ss_family)
 		log_warn("flow %u to %s at %s: %s", flow, name,
 			 addr_text(&peer->addr, at), text);
 	else
 		log_warn("flow %u to %s: %s", flow, name, text);
+}
+
+static void refuse_alloc(struct engine *e, uint32_t flow, uint32_t uid,
+			 const char *name, const struct ipcp_nl_peer *peer,
+			 int error, const char *text)
+{
+	record_failure(&e->record, ALLOC_FAILED, 0, name,
+		       peer ? &peer->addr : NULL, text,
+		       engine_now(e));
+	if (limits_allow(&e->failed_allocs, uid, engine_now(e)))
+		log_failure(flow, name, peer, text);
 	e->ops->flow_del(e->ctx, flow, error, text);
 }
 
@@ -49,7 +56,7 @@ void allocate_failed(struct engine *e, struct exchange *x, int error,
 	record_end(&e->record, ALLOC_FAILED, x->began, engine_now(e));
 	if (code)
 		allocate_abort(e, x, code, text);
-	refuse_alloc(e, x->flow, x->blob.name, &x->peer, error, text);
+	refuse_alloc(e, x->flow, x->uid, x->blob.name, &x->peer, error, text);
 	exchange_free(e, x);
 }
 
@@ -59,14 +66,15 @@ static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
 	char why[REASON_LEN];
 
 	if (!oap_name_ok(up->name)) {
-		refuse_alloc(e, up->flow_id, "?", NULL, EHOSTUNREACH,
+		refuse_alloc(e, up->flow_id, up->cred.uid, "?", NULL,
+			     EHOSTUNREACH,
 			     "invalid name: use printable characters, no spaces, no '/'");
 		return false;
 	}
 	if (policy_program(e->conf, POLICY_ALLOC, up->name, &up->cred,
 			   oap_has_credentials(e->oap, false, up->name), why))
 		return true;
-	refuse_alloc(e, up->flow_id, up->name, NULL, EACCES, why);
+	refuse_alloc(e, up->flow_id, up->cred.uid, up->name, NULL, EACCES, why);
 	return false;
 }
 
@@ -152,13 +160,13 @@ static void begin_configured(struct engine *e, struct exchange *x,
 	free(addrs);
 }
 
-static void ask_dns(struct engine *e, struct exchange *x, uint32_t uid)
+static void ask_dns(struct engine *e, struct exchange *x)
 {
 	const struct config_name *block = config_find(e->conf, x->blob.name);
 
 	x->resolving = true;
 	x->resend_at = UINT64_MAX;
-	if (!e->ops->resolve(e->ctx, x->flow, uid, x->blob.name,
+	if (!e->ops->resolve(e->ctx, x->flow, x->uid, x->blob.name,
 			     block ? block->port : e->conf->port))
 		return;
 	x->resolving = false;
@@ -184,9 +192,9 @@ static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 	if (status) {
 		/* valid until the next call only */
 		snprintf(why, sizeof(why), "%s", e->ops->reason(e->ctx));
-		refuse_alloc(e, up->flow_id, up->name, NULL,
+		refuse_alloc(e, up->flow_id, up->cred.uid, up->name, NULL,
 			     refusal_errno_of_status(status), why);
-	} else {
+	} else if (limits_allow(&e->direct_allocs, up->cred.uid, engine_now(e))) {
 		log_info("flow %u to %s: allocated, on this host", up->flow_id,
 			 up->name);
 	}
@@ -207,10 +215,11 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 		timeout = up->timeout;
 	x = exchange_new(e, up->flow_id, EXCHANGE_ALLOC, timeout);
 	if (!x) {
-		refuse_alloc(e, up->flow_id, up->name, NULL, ENOMEM,
-			     "out of memory");
+		refuse_alloc(e, up->flow_id, up->cred.uid, up->name, NULL,
+			     ENOMEM, "out of memory");
 		return;
 	}
+	x->uid = up->cred.uid;
 	x->limited = limited;
 	x->in_clear = true;
 	x->bind.purpose = FOR_ALLOC_REQUEST;
@@ -229,7 +238,7 @@ void allocate_begin(struct engine *e, const struct ipcp_nl_upcall *up)
 	else if (block && block->nplaces)
 		begin_configured(e, x, block);
 	else
-		ask_dns(e, x, up->cred.uid);
+		ask_dns(e, x);
 }
 
 void allocate_resolved(struct engine *e, uint32_t flow,
@@ -306,8 +315,9 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 		allocate_failed(e, x, x->error, 0, x->why);
 		return;
 	}
-	log_info("flow %u to %s at %s: %s", x->flow, x->blob.name,
-		 addr_text(&x->peer.addr, at), text);
+	if (limits_allow(&e->failed_allocs, x->uid, engine_now(e)))
+		log_info("flow %u to %s at %s: %s", x->flow, x->blob.name,
+			 addr_text(&x->peer.addr, at), text);
 	if (code)
 		allocate_abort(e, x, code, text);
 	x->nplaces--;

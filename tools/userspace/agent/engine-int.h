@@ -10,6 +10,7 @@
 #include "cookie.h"
 #include "engine.h"
 #include "frame.h"
+#include "limits.h"
 #include "log.h"
 #include "policy.h"
 #include "record.h"
@@ -73,6 +74,7 @@ struct exchange {
 	LIST_ENTRY(exchange) by_token;	/* if there is a token */
 	enum exchange_kind kind;
 	uint32_t flow;
+	uint32_t uid;			/* allocation: who asked for it */
 	uint64_t began;
 	bool resolving;			/* waits for the DNS */
 	bool in_clear;			/* over CTRL, with a cookie */
@@ -170,6 +172,8 @@ struct engine {
 	unsigned int nheld;
 	uint64_t claim_at;
 	struct record record;
+	struct user_limits failed_allocs;	/* of programs here */
+	struct user_limits direct_allocs;
 	struct log_limit refusals;	/* of strangers' requests */
 	struct log_limit refused_peers;	/* of those who proved who they are */
 	struct versions versions;

@@ -228,15 +228,25 @@ int kernel_events(struct kernel *k, struct kernel_news *news)
 	return 0;
 }
 
-static void answer(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
-		   const char *why)
+/* Log which program serves or provides a name, or why it may not: @why. */
+static void log_name(struct kernel *k, const struct ipcp_nl_upcall *up,
+		     enum policy_what what, const char *why)
 {
-	if (ipcp_nl_upcall_done(nl, up->id, why ? EACCES : 0, why))
-		log_warn("%s: %s", up->name, ipcp_nl_reason(nl));
+	bool listens = what == POLICY_LISTEN;
+
+	if (!limits_allow(why ? &k->refused : &k->granted, up->cred.uid,
+			  op_now(k)))
+		return;
+	if (why)
+		log_warn("%s refused: %s", listens ? "listen" : "provide", why);
+	else
+		log_info("%s is %s by pid %u (%s), uid %u", up->name,
+			 listens ? "served" : "provided", up->cred.pid,
+			 up->cred.comm, up->cred.uid);
 }
 
 /* A program asks to serve or to provide a name. */
-static void on_name(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
+static void on_name(struct kernel *k, const struct ipcp_nl_upcall *up,
 		    enum policy_what what, const struct config *conf,
 		    const struct oap_env *oap)
 {
@@ -246,17 +256,20 @@ static void on_name(struct ipcp_nl *nl, const struct ipcp_nl_upcall *up,
 	ok = oap_name_ok(up->name) &&
 	     policy_program(conf, what, up->name, &up->cred,
 			    oap_has_credentials(oap, true, up->name), why);
-	if (ok)
-		log_info("%s is %s by pid %u (%s), uid %u", up->name,
-			 what == POLICY_LISTEN ? "served" : "provided",
-			 up->cred.pid, up->cred.comm, up->cred.uid);
-	else
-		log_warn("%s refused: %s",
-			 what == POLICY_LISTEN ? "listen" : "provide", why);
-	answer(nl, up, ok ? NULL : why);
+	log_name(k, up, what, ok ? NULL : why);
+	if (ipcp_nl_upcall_done(k->nl, up->id, ok ? 0 : EACCES, ok ? NULL : why) &&
+	    limits_allow(&k->refused, up->cred.uid, op_now(k)))
+		log_warn("%s: %s", up->name, ipcp_nl_reason(k->nl));
 }
 
-static void dispatch(struct ipcp_nl *nl, struct engine *e,
+/* The module does not say whose name it was. */
+static void on_end(struct kernel *k, const char *name, const char *what)
+{
+	if (log_allowed(&k->ended, op_now(k)))
+		log_info("%s is no longer %s", name, what);
+}
+
+static void dispatch(struct kernel *k, struct engine *e,
 		     const struct ipcp_nl_upcall *up,
 		     const struct config *conf, const struct oap_env *oap)
 {
@@ -270,10 +283,10 @@ static void dispatch(struct ipcp_nl *nl, struct engine *e,
 		memcpy(copy, up->payload, len);
 	switch (up->type) {
 	case IPCP_REKEY_UPCALL_TYPE_LISTEN:
-		on_name(nl, up, POLICY_LISTEN, conf, oap);
+		on_name(k, up, POLICY_LISTEN, conf, oap);
 		break;
 	case IPCP_REKEY_UPCALL_TYPE_PROVIDE:
-		on_name(nl, up, POLICY_PROVIDE, conf, oap);
+		on_name(k, up, POLICY_PROVIDE, conf, oap);
 		break;
 	case IPCP_REKEY_UPCALL_TYPE_ALLOC:
 		engine_alloc(e, up);
@@ -289,10 +302,10 @@ static void dispatch(struct ipcp_nl *nl, struct engine *e,
 		engine_cancel(e, up->flow_id);
 		break;
 	case IPCP_REKEY_UPCALL_TYPE_UNLISTEN:
-		log_info("%s is no longer served", up->name);
+		on_end(k, up->name, "served");
 		break;
 	case IPCP_REKEY_UPCALL_TYPE_UNPROVIDE:
-		log_info("%s is no longer provided", up->name);
+		on_end(k, up->name, "provided");
 		break;
 	default:
 		log_warn("upcall of unknown type %u", up->type);
@@ -309,7 +322,7 @@ int kernel_upcalls(struct kernel *k, struct engine *e,
 		err = ipcp_nl_upcall_get(k->nl, &up);
 		if (err)
 			break;
-		dispatch(k->nl, e, &up, conf, oap);
+		dispatch(k, e, &up, conf, oap);
 	}
 	if (!err)
 		return 1;

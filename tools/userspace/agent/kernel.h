@@ -5,6 +5,7 @@
 #define REKEYD_KERNEL_H
 
 #include "engine.h"
+#include "limits.h"
 
 struct dns;
 struct keylog;
@@ -15,12 +16,18 @@ struct keylog;
  * @dns: the resolver
  * @keylog: the key log; NULL if seeds are not written anywhere
  * @wanted: last flow for which a re-key was requested, see kernel_want_all()
+ * @granted: lines about programs that serve or provide a name
+ * @refused: lines about those that may not
+ * @ended: lines about names that are no longer served or provided
  */
 struct kernel {
 	struct ipcp_nl *nl;
 	struct dns *dns;
 	struct keylog *keylog;
 	uint32_t wanted;
+	struct user_limits granted;
+	struct user_limits refused;
+	struct log_limit ended;
 };
 
 extern const struct engine_ops kernel_ops;

@@ -109,7 +109,7 @@ bool log_allowed(struct log_limit *limit, uint64_t now)
 	if (!limit->lines || now - limit->since >= LIMIT_MS) {
 		*limit = (struct log_limit) { .since = now };
 		if (missed)
-			log_warn("%u refusals more were not logged", missed);
+			log_warn("%u lines more were not logged", missed);
 	}
 	if (limit->lines == LIMIT_LINES) {
 		limit->missed++;

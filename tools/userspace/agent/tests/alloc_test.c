@@ -205,6 +205,35 @@ static void test_direct(void **state)
 	}
 }
 
+/* A user who causes failures has some lines in the log, and so have others. */
+static void test_lines_of_failures(void **state)
+{
+	struct ipcp_nl_upcall up = {
+		.type = IPCP_REKEY_UPCALL_TYPE_ALLOC, .name = "/",
+		.cred.uid = 1000,
+	};
+	unsigned int i;
+
+	(void)state;
+	start_good();
+	forget_lines();
+	for (i = 0; i < 1000; i++)
+		engine_alloc(alice.e, &up);
+	assert_int_equal(lines_with(""), 5);
+	up.cred.uid = 1001;
+	engine_alloc(alice.e, &up);
+	assert_int_equal(lines_with(""), 6);
+	/* however many users there are */
+	while (++up.cred.uid < 2000)
+		engine_alloc(alice.e, &up);
+	assert_int_equal(lines_with(""), 5 + 15 + 5);
+	clock_ms += 20000;
+	up.cred.uid = 1000;
+	engine_alloc(alice.e, &up);
+	assert_int_equal(lines_with("995 lines more were not logged"), 1);
+	assert_int_equal(lines_with(""), 5 + 15 + 5 + 2);
+}
+
 /* Each of many exchanges is found, until it ends. */
 static void test_many_exchanges(void **state)
 {
@@ -330,6 +359,7 @@ int main(void)
 		TEST(test_overtaken_request),
 		TEST(test_replaced_by_its_own_only),
 		TEST(test_direct),
+		TEST(test_lines_of_failures),
 		TEST(test_many_exchanges),
 		TEST(test_nobody_answers),
 		TEST(test_no_auth),

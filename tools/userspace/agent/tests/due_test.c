@@ -27,13 +27,17 @@ static struct kernel kernel;
 static uint64_t clock_ms;
 static unsigned int per_look;		/* ms that pass with each look at the clock */
 static int upcall_status;
-static unsigned int upcalls, claims, lines;
+static struct ipcp_nl_upcall upcall;	/* if that is 0 */
+static int done_status;
+static unsigned int upcalls, refusals, claims, lines;
 static void (*during_claim)(void);
 static unsigned int ndue;
 static bool asked[1 + FLOWS];
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
 int __wrap_ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *up);
+int __wrap_ipcp_nl_upcall_done(struct ipcp_nl *nl, uint64_t id, uint32_t error,
+			       const char *reason);
 int __wrap_ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t limit,
 			       uint64_t min_age, uint32_t first,
 			       ipcp_nl_claim_cb cb, void *arg);
@@ -55,10 +59,20 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
 int __wrap_ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *up)
 {
 	(void)nl;
-	(void)up;
+	*up = upcall;
 	upcalls++;
 	clock_ms++;
 	return upcall_status;
+}
+
+int __wrap_ipcp_nl_upcall_done(struct ipcp_nl *nl, uint64_t id, uint32_t error,
+			       const char *reason)
+{
+	(void)nl;
+	(void)id;
+	(void)reason;
+	refusals += error != 0;
+	return done_status;
 }
 
 /* No flow is due. */
@@ -149,6 +163,8 @@ static int setup(void **state)
 	clock_ms = 1000000;
 	per_look = 0;
 	upcall_status = -EAGAIN;
+	done_status = 0;
+	upcall = (struct ipcp_nl_upcall){ .type = IPCP_REKEY_UPCALL_TYPE_CANCEL };
 	during_claim = NULL;
 	ndue = 0;
 	memset(asked, 0, sizeof(asked));
@@ -160,6 +176,7 @@ static int setup(void **state)
 	assert_non_null(work.engine);
 	run_for(0);
 	upcalls = 0;
+	refusals = 0;
 	claims = 0;
 	lines = 0;
 	log_divert(count_line);
@@ -224,6 +241,34 @@ static void test_failure(void **state)
 	upcall_status = -EPERM;
 	assert_int_equal(work_upcalls(&work), -EPERM);
 	assert_int_equal(lines, 1);
+}
+
+/* Take a thousand of such upcalls within a second. */
+static void take_upcalls(uint32_t type)
+{
+	upcall.type = type;
+	upcall_status = 0;
+	lines = 0;
+	clock_ms += 20000;
+	for (upcalls = 0; upcalls < 1000;)
+		assert_int_equal(work_upcalls(&work), 0);
+}
+
+/* Programs cause some lines in the log, however often they ask. */
+static void test_lines(void **state)
+{
+	(void)state;
+	/* an invalid name */
+	take_upcalls(IPCP_REKEY_UPCALL_TYPE_LISTEN);
+	assert_int_equal(refusals, upcalls);
+	assert_int_equal(lines, 5);
+	done_status = -ENOENT;
+	take_upcalls(IPCP_REKEY_UPCALL_TYPE_PROVIDE);
+	assert_int_equal(lines, 1 + 5);
+	take_upcalls(IPCP_REKEY_UPCALL_TYPE_UNLISTEN);
+	assert_int_equal(lines, 5);
+	take_upcalls(IPCP_REKEY_UPCALL_TYPE_UNPROVIDE);
+	assert_int_equal(lines, 1 + 5);
 }
 
 /* Claims */
@@ -292,6 +337,7 @@ int main(void)
 		TEST(test_no_memory),
 		TEST(test_full_queue),
 		TEST(test_failure),
+		TEST(test_lines),
 		TEST(test_wish),
 		TEST(test_wish_during_claim),
 		TEST(test_all_asked),

@@ -151,7 +151,8 @@ static void test_lines_of_strangers(void **state)
 	}
 	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 180);
 	assert_in_range(lines_with("10.0.0.1:40009 refused: "), 30, 35);
-	assert_in_range(lines_with("refusals more were not logged"), 5, 6);
+	/* alice's program has failed as often */
+	assert_in_range(lines_with("lines more were not logged"), 2 * 5, 2 * 6);
 }
 
 /* Tell known peers from strangers: neither uses up the lines of the other. */
@@ -178,7 +179,8 @@ static void test_lines_of_known_peers(void **state)
 	forget_lines();
 	alloc(BOB, 0);
 	run_for(100);
-	assert_int_equal(lines_with("see its peers"), 2);	/* at both */
+	/* at bob; alice has logged other failures of her program just now */
+	assert_int_equal(lines_with("see its peers"), 1);
 }
 
 /*
