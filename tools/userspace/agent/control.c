@@ -125,6 +125,18 @@ static bool is_alive(const struct sockaddr_un *addr)
 	return alive;
 }
 
+/* Remove a socket that is there, and nothing else. */
+static int remove_socket(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
 static int make_socket(struct control *control)
 {
 	const struct sockaddr *addr = (const struct sockaddr *)&control->addr;
@@ -137,7 +149,9 @@ static int make_socket(struct control *control)
 		return -errno;
 	if (is_alive(&control->addr))
 		return -EADDRINUSE;
-	unlink(control->addr.sun_path);
+	err = remove_socket(control->addr.sun_path);
+	if (err)
+		return err;
 	mask = umask(0117);
 	err = bind(control->fd, addr, sizeof(control->addr)) ? -errno : 0;
 	umask(mask);
@@ -170,7 +184,8 @@ struct control *control_open(sd_event *loop, const char *path,
 	if (err >= 0)
 		return control;
 	log_warn("cannot open the status socket %s: %s%s", path, strerror(-err),
-		 err == -EADDRINUSE ? ": another agent uses it; give each agent its own socket" : "");
+		 err == -EADDRINUSE ? ": another agent uses it; give each agent its own socket" :
+		 err == -EEXIST ? ", which is no socket: remove it, or set another path" : "");
 	if (control->fd >= 0)
 		close(control->fd);
 	free(control);
@@ -181,7 +196,7 @@ void control_close(struct control *control)
 {
 	if (!control)
 		return;
-	unlink(control->addr.sun_path);
+	remove_socket(control->addr.sun_path);
 	while (!TAILQ_EMPTY(&control->clients))
 		client_free(TAILQ_FIRST(&control->clients));
 	sd_event_source_disable_unref(control->source);

@@ -18,7 +18,8 @@ struct control;
  * @document: returns the document, allocated with malloc(); NULL for none
  * @arg: argument of @document
  *
- * The socket of a running agent is left alone, a stale one is replaced.
+ * The socket of a running agent is left alone, a stale one is replaced. Another
+ * file stays.
  *
  * Return: the socket; NULL on failure, after logging why.
  */

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* What the status socket replaces and removes. */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "files.h"
+#include "log.h"
+
+static sd_event *loop;
+static char line[512];
+
+static char *document(void *arg)
+{
+	(void)arg;
+	return strdup("{}");
+}
+
+static void keep_line(int priority, const char *text)
+{
+	(void)priority;
+	snprintf(line, sizeof(line), "%s", text);
+}
+
+static struct control *open_at(const char *name)
+{
+	line[0] = '\0';
+	return control_open(loop, path(name), document, NULL);
+}
+
+/* The type of a file; 0 if there is none. */
+static mode_t type_of(const char *name)
+{
+	struct stat st;
+
+	return lstat(path(name), &st) ? 0 : st.st_mode & S_IFMT;
+}
+
+/* A socket that nobody listens at. */
+static void leave_socket(const char *name)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(strlen(path(name)) < sizeof(addr.sun_path));
+	strcpy(addr.sun_path, path(name));
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	files_begin("control");
+	assert_true(sd_event_new(&loop) >= 0);
+	log_divert(keep_line);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	log_divert(NULL);
+	loop = sd_event_unref(loop);
+	return files_end();
+}
+
+static void test_removed(void **state)
+{
+	struct control *control;
+
+	(void)state;
+	control = open_at("sock");
+	assert_non_null(control);
+	assert_int_equal(type_of("sock"), S_IFSOCK);
+	control_close(control);
+	assert_int_equal(type_of("sock"), 0);
+}
+
+static void test_stale(void **state)
+{
+	struct control *control;
+
+	(void)state;
+	leave_socket("sock");
+	control = open_at("sock");
+	assert_non_null(control);
+	control_close(control);
+}
+
+static void test_alive(void **state)
+{
+	struct control *control;
+
+	(void)state;
+	control = open_at("sock");
+	assert_non_null(control);
+	assert_null(open_at("sock"));
+	assert_non_null(strstr(line, "another agent uses it"));
+	assert_int_equal(type_of("sock"), S_IFSOCK);
+	control_close(control);
+}
+
+static void test_other_files(void **state)
+{
+	(void)state;
+	put("file");
+	assert_null(open_at("file"));
+	assert_non_null(strstr(line, "no socket"));
+	assert_int_equal(type_of("file"), S_IFREG);
+	ln("nowhere", "link");
+	assert_null(open_at("link"));
+	assert_non_null(strstr(line, "no socket"));
+	assert_int_equal(type_of("link"), S_IFLNK);
+}
+
+/* What took the place of the socket meanwhile is not the agent's. */
+static void test_replaced(void **state)
+{
+	struct control *control;
+
+	(void)state;
+	control = open_at("sock");
+	assert_non_null(control);
+	rm("sock");
+	put("sock");
+	control_close(control);
+	assert_int_equal(type_of("sock"), S_IFREG);
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_removed),
+		TEST(test_stale),
+		TEST(test_alive),
+		TEST(test_other_files),
+		TEST(test_replaced),
+	};
+
+	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
+}
