@@ -106,10 +106,10 @@ def numbers(pattern, text):
     return [tuple(map(int, found)) for found in re.findall(pattern, text)]
 
 
-@case("bytes of each flow, every second")
+@case("bytes of each flow since the start, every second")
 def sent_bytes():
-    found = numbers(r"@bytes\[(\d+)\]: (\d+)", says("Bytes that each flow sends"))
-    assert sum(count for _, count in found) >= MESSAGES * SIZE, found
+    found = numbers(r"@bytes\[(\d+)\]: (\d+)", says("Bytes that each flow has sent"))
+    assert max(count for _, count in found) >= MESSAGES * SIZE, found
 
 
 @case("packets of each command")
