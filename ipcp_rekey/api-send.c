@@ -34,15 +34,26 @@ unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_mtu);
 
 /**
- * ipcp_api_searching() - Test whether the longest message may soon change
+ * ipcp_api_lasting_mtu() - Return the longest message, unless for moments only
  * @flow: flow
+ * @mtu: (output) length in bytes
  *
- * Context: Any context.
- * Return: true while the flow looks for the size that the path carries.
+ * While the flow looks for the size that its path carries, only short messages can
+ * be sent. Others would remember that size for minutes.
+ *
+ * Context: Any context but hard interrupts.
+ * Return: false while the flow looks for the size.
  */
-bool ipcp_api_searching(const struct ipcp_kflow *flow)
+bool ipcp_api_lasting_mtu(const struct ipcp_kflow *flow, unsigned int *mtu)
 {
-	return READ_ONCE(flow->flow->probe.searching);
+	struct ipcp_flow *f = flow->flow;
+	bool lasting;
+
+	spin_lock_bh(&f->lock);
+	lasting = !f->probe.searching;
+	*mtu = f->mtu;
+	spin_unlock_bh(&f->lock);
+	return lasting;
 }
 
 /**

@@ -189,11 +189,12 @@ static void see_to_flow(struct ipcp_dev *d)
 static unsigned int want_mtu(struct ipcp_dev *d)
 {
 	struct ipcp_kflow *flow = ipcp_netdev_flow(d);
+	unsigned int mtu;
 
 	if (!flow || !(ipcp_kflow_state(flow) & IPCP_KFLOW_UP) ||
-	    ipcp_api_searching(flow))
+	    !ipcp_api_lasting_mtu(flow, &mtu))
 		return READ_ONCE(d->dev->mtu);
-	return min3(ipcp_kflow_mtu(flow), READ_ONCE(d->limit), d->dev->max_mtu);
+	return min3(mtu, READ_ONCE(d->limit), d->dev->max_mtu);
 }
 
 /* Update the carrier. Return true if the MTU has to be set, too. */

@@ -180,10 +180,17 @@ static bool too_long(const struct sk_buff *skb, unsigned int mtu)
 				 skb->len > mtu;
 }
 
-/* Tell the sender the path MTU, and let the work item lower the device MTU. */
-static void answer_too_big(struct ipcp_dev *d, struct sk_buff *skb,
-			   unsigned int mtu)
+/*
+ * Tell the sender the path MTU, and let the work item lower the device MTU. An MTU
+ * for moments is not told: the packet is lost, and sent again when the path is known.
+ */
+static void answer_too_big(struct ipcp_dev *d, const struct ipcp_kflow *flow,
+			   struct sk_buff *skb)
 {
+	unsigned int mtu;
+
+	if (!ipcp_api_lasting_mtu(flow, &mtu) || !too_long(skb, mtu))
+		return;
 	if (mtu < READ_ONCE(d->dev->mtu))
 		ipcp_netdev_tend_soon(d);
 	skb_dst_update_pmtu_no_confirm(skb, mtu);
@@ -221,17 +228,15 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 				   struct sk_buff *skb)
 {
 	struct net_device *dev = d->dev;
-	unsigned int mtu;
 
 	if (!flow || !(ipcp_kflow_state(flow) & IPCP_KFLOW_UP))
 		return &dev->stats.__tx_carrier_errors;
 	if (!pskb_inet_may_pull(skb) ||
 	    ip_tunnel_parse_protocol(skb) != skb->protocol)
 		return &dev->stats.__tx_errors;
-	mtu = ipcp_kflow_mtu(flow);
-	if (likely(!too_long(skb, mtu)))
+	if (likely(!too_long(skb, ipcp_kflow_mtu(flow))))
 		return NULL;
-	answer_too_big(d, skb, mtu);
+	answer_too_big(d, flow, skb);
 	return &dev->stats.__tx_errors;
 }
 

@@ -38,14 +38,16 @@ static void ask_senders(struct ipcp_probe *p, unsigned long now)
 /* What has changed. */
 enum {
 	IPCP_MTU_SET	= BIT(0),	/* the longest message */
-	IPCP_MTU_SEARCH	= BIT(1),	/* whether a search is under way */
+	IPCP_MTU_SEARCH	= BIT(1),	/* whether it is one for moments */
 };
 
 /* Set the longest message by the size in use. Return what has changed. */
 static unsigned int set_mtu(struct ipcp_flow *flow)
 {
 	struct ipcp_probe *p = &flow->probe;
-	bool searching = p->phase == IPCP_PROBE_SEARCH;
+	/* A path that carries nothing longer than the base is rare. */
+	bool searching = p->phase == IPCP_PROBE_SEARCH &&
+			 p->size <= IPCP_BASE_LEN;
 	u32 mtu = p->size - IPCP_OVERHEAD;
 	unsigned int changed = 0;
 

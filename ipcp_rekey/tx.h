@@ -26,10 +26,12 @@ struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,
 				   unsigned int count, gfp_t gfp);
 void ipcp_tx_segs_trim(struct sk_buff *skb, unsigned int count);
 
-/* tx.c */
+/* tx-room.c */
 bool ipcp_tx_room(const struct ipcp_flow *flow);
 bool ipcp_tx_reserve(struct ipcp_flow *flow, struct sk_buff *skb);
 bool ipcp_tx_refused(const struct ipcp_flow *flow);
+
+/* tx.c */
 bool ipcp_tx_ready(struct ipcp_flow *flow);
 int ipcp_tx_send(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_tx_try(struct ipcp_flow *flow, struct sk_buff *skb);

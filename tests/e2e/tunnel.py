@@ -246,6 +246,40 @@ def smaller():
     found(1500 - OVERHEAD["four"])
 
 
+SPEAKER = """
+import contextlib, socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    while True:
+        with contextlib.suppress(OSError):
+            sock.sendto(bytes(1300), ("{}", 9))
+        time.sleep(0.01)
+"""
+
+
+def told(host, address):
+    """The size that its stack remembers of the way there, or None."""
+    words = ip(host, "route", "get", address).split()
+    return int(words[words.index("mtu") + 1]) if "mtu" in words else None
+
+
+@case("while the path is measured, nobody is told the size that is in use for moments")
+def measured():
+    through("four")
+    nft("router", "table inet narrow { chain pass { type filter hook forward priority"
+        " filter; udp length > 1400 drop; }; }")
+    with subprocess.Popen(["ip", "netns", "exec", "alice", "python3", "-c",
+                           SPEAKER.format(INNER["bob"])]) as speaker:
+        try:
+            until(lambda: ALICE.flow()["mtu"] == 1392 - 28, "a size is found", PATIENCE)
+            same(told("alice", INNER["bob"]), None)
+            nft("router", "flush table inet narrow")
+            until(lambda: ALICE.flow()["mtu"] == 1500 - OVERHEAD["four"],
+                  "the path is found again", PATIENCE)
+        finally:
+            speaker.kill()
+            nft("router", "delete table inet narrow")
+
+
 # --- translated addresses
 
 def translate(first):
