@@ -195,27 +195,40 @@ void test_give_up(struct ipcp_epoch *ep)
 	ep->promoted -= msecs_to_jiffies(IPCP_NOT_DONE_MS);
 }
 
+static void make_pending(struct kunit *test, struct ipcp_flow *flow,
+			 enum test_role role, u16 cipher)
+{
+	flow->state = role == INITIATOR ? IPCP_REKEY_FLOW_STATE_ALLOC_PENDING :
+					  IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
+	KUNIT_ASSERT_TRUE(test, ipcp_registry_set_rekey(flow, cipher, true));
+}
+
 /* Create a flow that waits for its first seed. */
 struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 			       u16 cipher)
 {
 	struct ipcp_flow *flow = test_flow(test);
 
-	flow->state = role == INITIATOR ? IPCP_REKEY_FLOW_STATE_ALLOC_PENDING :
-					  IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING;
-	KUNIT_ASSERT_TRUE(test, ipcp_registry_set_rekey(flow, cipher, true));
+	make_pending(test, flow, role, cipher);
 	return flow;
+}
+
+/* Allocate a flow in INIT, with both ends in its first epoch. */
+void test_allocate(struct kunit *test, struct ipcp_flow *flow,
+		   enum test_role role, u8 epoch)
+{
+	make_pending(test, flow, role, IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, epoch, 1), 0);
+	test_settle(test, flow);
+	KUNIT_ASSERT_EQ(test, ipcp_state_allocated(flow), 0);
 }
 
 /* Create an allocated flow with both ends in its first epoch. */
 struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch)
 {
-	struct ipcp_flow *flow;
+	struct ipcp_flow *flow = test_flow(test);
 
-	flow = test_pending(test, role, IPCP_REKEY_CIPHER_CHACHA20_POLY1305);
-	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, epoch, 1), 0);
-	test_settle(test, flow);
-	KUNIT_ASSERT_EQ(test, ipcp_state_allocated(flow), 0);
+	test_allocate(test, flow, role, epoch);
 	return flow;
 }
 

@@ -47,6 +47,8 @@ unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep);
 void test_give_up(struct ipcp_epoch *ep);
 struct ipcp_flow *test_pending(struct kunit *test, enum test_role role,
 			       u16 cipher);
+void test_allocate(struct kunit *test, struct ipcp_flow *flow,
+		   enum test_role role, u8 epoch);
 struct ipcp_flow *test_end(struct kunit *test, enum test_role role, u8 epoch);
 
 void test_seed(struct ipcp_seed *seed, unsigned int no);

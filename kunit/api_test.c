@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Flows of kernel code: messages that wait for memory, and keys that wait for it. */
+#include "api-int.h"
+#include "fail_nth.h"
+#include "flow_util.h"
+#include "heap.h"
+#include "inflight.h"
+#include "owner.h"
+#include "path_util.h"
+#include "tx.h"
+
+#define UID		4252
+#define MESSAGES	3
+
+static int take_flow(struct ipcp_kflow *k)
+{
+	ipcp_kflow_set_priv(k, k);
+	return 0;
+}
+
+static void ignore(struct ipcp_kflow *k, struct sk_buff *skb)
+{
+	consume_skb(skb);
+}
+
+static const struct ipcp_kflow_ops ops = {
+	.receive = ignore,
+	.accept = take_flow,
+};
+
+static void release(void *k)
+{
+	ipcp_kflow_release(k);
+}
+
+static int set_payer(void *payer)
+{
+	return ipcp_payer_current(payer);
+}
+
+/* Create a flow that wakes @consumer and is charged to a user with limits. */
+static struct ipcp_flow *flow_of_user(struct kunit *test,
+				      struct ipcp_consumer *consumer)
+{
+	struct ipcp_payer payer;
+	struct ipcp_flow *flow;
+
+	KUNIT_ASSERT_EQ(test, test_as_user(test, UID, set_payer, &payer), 0);
+	KUNIT_EXPECT_NOT_NULL(test, payer.user);
+	flow = test_flow_of(test, &payer, consumer);
+	ipcp_payer_clear(&payer);
+	return flow;
+}
+
+/*
+ * Create an end that kernel code uses. Its packets go to the test's socket. Each
+ * leaf has TEST_LEAF packets.
+ */
+static struct ipcp_kflow *new_kflow(struct kunit *test)
+{
+	struct ipcp_consumer *consumer;
+	struct ipcp_kflow *k;
+	struct ipcp_flow *flow;
+
+	consumer = ipcp_api_spawn(test_net(), &ops, NULL, false);
+	KUNIT_ASSERT_NOT_NULL(test, consumer);
+	k = container_of(consumer, struct ipcp_kflow, consumer);
+	flow = flow_of_user(test, consumer);
+	ipcp_consumer_put(consumer);	/* the flow has its own reference */
+	flow->ppl_shift = TEST_SHORT;
+	test_allocate(test, flow, INITIATOR, 0);
+	test_connect(flow, flow);
+	ipcp_api_accept(ipcp_flow_get(flow));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, release, k), 0);
+	KUNIT_ASSERT_PTR_EQ(test, ipcp_kflow_priv(k), k);
+	flush_work(&k->soft);
+	return k;
+}
+
+static int send_byte(struct kunit *test, struct ipcp_kflow *k, u8 byte)
+{
+	struct sk_buff *skb = ipcp_kflow_buffer(1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_u8(skb, byte);
+	return ipcp_kflow_send(k, skb);
+}
+
+static unsigned int held(struct ipcp_kflow *k)
+{
+	struct ipcp_kflow_info info;
+
+	flush_work(&k->soft);
+	ipcp_kflow_info(k, &info);
+	return info.held;
+}
+
+/* Let messages wait behind one that has no key yet. */
+static void hold_messages(struct kunit *test, struct ipcp_kflow *k)
+{
+	test_go_to(test, k->flow, TEST_LEAF - 1);
+	disable_delayed_work_sync(&k->slow);
+	KUNIT_ASSERT_EQ(test, send_byte(test, k, 0), 0);
+	kfree_skb(test_receive(test));
+	for (u8 i = 1; i <= MESSAGES; i++)
+		KUNIT_ASSERT_EQ(test, send_byte(test, k, i), 0);
+	KUNIT_ASSERT_EQ(test, held(k), MESSAGES);
+}
+
+static void messages_that_wait_for_a_key_are_held(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+
+	hold_messages(test, k);
+	KUNIT_EXPECT_NULL(test, test_receive_now());
+	enable_delayed_work(&k->slow);
+	ipcp_api_slow_work(&k->slow.work);
+	KUNIT_EXPECT_EQ(test, held(k), 0);
+	for (unsigned int i = 0; i < MESSAGES; i++)
+		KUNIT_EXPECT_EQ(test, test_next_counter(test),
+				ipcp_ctr_make(1, i));
+}
+
+static void what_is_held_waits_for_memory_of_its_user_and_is_not_lost(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct ipcp_inflight *out = k->flow->inflight;
+	struct ipcp_user *user = k->flow->payer.user;
+	long before;
+
+	hold_messages(test, k);
+	ipcp_inflight_trim(out);
+	before = atomic_long_read(&user->bytes);
+	atomic_long_set(&user->bytes, ipcp_user_max_bytes());
+	ipcp_api_slow_work(&k->slow.work);
+	KUNIT_EXPECT_EQ(test, held(k), MESSAGES);
+	KUNIT_EXPECT_EQ(test, test_drops(k->flow, IPCP_DROP_NOMEM), 0);
+	KUNIT_EXPECT_TRUE(test, ipcp_tx_refused(k->flow));
+	KUNIT_EXPECT_NULL(test, test_receive_now());
+
+	/* What comes meanwhile waits behind them. */
+	KUNIT_EXPECT_EQ(test, send_byte(test, k, 0), 0);
+	KUNIT_EXPECT_EQ(test, held(k), MESSAGES + 1);
+
+	atomic_long_set(&user->bytes, before);
+	out->refused = jiffies - HZ;
+	test_work(k->flow);
+	KUNIT_EXPECT_EQ(test, held(k), 0);
+	for (unsigned int i = 0; i <= MESSAGES; i++)
+		KUNIT_EXPECT_EQ(test, test_next_counter(test),
+				ipcp_ctr_make(1, i));
+}
+
+static void a_key_that_found_no_memory_is_tried_later_and_not_at_once(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+
+	failing_allocations(test);
+	hold_messages(test, k);
+	enable_delayed_work(&k->slow);
+	fail_nth(1);
+	ipcp_api_slow_work(&k->slow.work);
+	KUNIT_EXPECT_TRUE(test, fail_nth_did());
+
+	/* The soft work has run since, and has left it at that. */
+	KUNIT_EXPECT_EQ(test, held(k), MESSAGES);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&k->slow));
+	KUNIT_EXPECT_TRUE(test, timer_pending(&k->slow.timer));
+
+	flush_delayed_work(&k->slow);
+	KUNIT_EXPECT_EQ(test, held(k), 0);
+	for (unsigned int i = 0; i < MESSAGES; i++)
+		KUNIT_EXPECT_EQ(test, test_next_counter(test),
+				ipcp_ctr_make(1, i));
+}
+
+/* Wait until the flows of the previous test are freed, too. */
+static int begin(struct kunit *test)
+{
+	test_drain();
+	return test_path_clear(test);
+}
+
+static struct kunit_case api_test_cases[] = {
+	KUNIT_CASE(messages_that_wait_for_a_key_are_held),
+	KUNIT_CASE(what_is_held_waits_for_memory_of_its_user_and_is_not_lost),
+	KUNIT_CASE(a_key_that_found_no_memory_is_tried_later_and_not_at_once),
+	{}
+};
+
+static struct kunit_suite api_test_suite = {
+	.name = "ipcp_api",
+	.suite_init = test_path_open,
+	.suite_exit = test_path_close,
+	.init = begin,
+	.test_cases = api_test_cases,
+};
+
+kunit_test_suite(api_test_suite);
