@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 
+from interface import CONNECT, configure, ip
 from ipcp import (
     A, PORT, Endpoint, Netlink, attrs, case, drops, fails, note, run, same,
     sockaddr, spawn, talk, tool, until, write)
@@ -28,6 +29,7 @@ CGROUPS = "/sys/fs/cgroup"
 NOBODY = 65534
 PR_SET_DUMPABLE = 4
 FLOWS = 150
+LINKS = 40
 NODE_KEYS = 4096	# bytes, and each end has more than that
 RING = 1024		# packets
 MIB = 64		# the least that a user may be limited to
@@ -171,6 +173,31 @@ def charged_to_the_opener():
     finally:
         programs.remove()
         agent.remove()
+
+
+@case("flows of interfaces are charged to who configured these")
+def charged_to_the_configurer():
+    operator = Group("operator")
+    devs = [f"paid{i}" for i in range(LINKS)]
+    try:
+        with Agents() as agents:
+            listener = agents.listen("paid")
+            for dev in devs:
+                ip("alice", "link", "add", dev, "type", "ipcp_rekey")
+            before = operator.charged()
+            with operator.entered():
+                for dev in devs:
+                    configure("alice", CONNECT, "paid", dev)
+            for _dev in devs:
+                agents.answer("paid", agents.alice.upcall(UPCALL_ALLOC))
+            pays = operator.charged() - before
+            note(f"{LINKS} interfaces: {pays} bytes")
+            assert pays >= LINKS * NODE_KEYS, "nobody pays"
+            listener.close()
+    finally:
+        for dev in devs:
+            ip("alice", "link", "del", dev, wanted=None)
+        operator.remove()
 
 
 @case("what the agent adds to a flow is charged to who serves the name")
