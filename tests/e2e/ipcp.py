@@ -229,12 +229,17 @@ def rekey(host, number):
 NETLINKS = {}
 
 
+def netlink(host):
+    """A socket of there, for all who only ask."""
+    if host not in NETLINKS:
+        NETLINKS[host] = Netlink(host)
+    return NETLINKS[host]
+
+
 def drops(host):
     """All counters of dropped packets there: those that belong to no flow, and
     the sum over the flows."""
-    if host not in NETLINKS:
-        NETLINKS[host] = Netlink(host)
-    nl = NETLINKS[host]
+    nl = netlink(host)
     found = collections.Counter()
     sets = [("no_flow", nl.do("STATS_GET")[A["NET_STATS_DROPS"]])]
     sets += [("flows", attrs(flow[A["FLOW_STATS"]])[A["STATS_DROPS"]])
