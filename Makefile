@@ -114,6 +114,7 @@ bench: ## instructions per message, beside the peers'
 clean: ## remove what was built here
 	rm -rf build
 	+$(MAKE) -C tools/userspace clean
+	+$(MAKE) -C tools/rust clean
 	+$(if $(wildcard $(KERNEL_SRC)/Makefile),$(kbuild) clean)
 
 help: ## this list

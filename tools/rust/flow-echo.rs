@@ -4,7 +4,7 @@
 //! flow-echo ask NAME [COUNT]: send COUNT messages to NAME, wait for the echo of
 //! each, and print the shortest and the median round trip.
 //!
-//! Needs the standard library only:
+//! Needs the standard library only. `make` builds it, which is no more than:
 //!
 //!     rustc --edition 2021 -O flow-echo.rs
 //!
