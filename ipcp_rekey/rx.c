@@ -153,9 +153,14 @@ u8 ipcp_rx_dsfield(const struct sk_buff *skb)
 
 static enum ipcp_drop drop_reason(int err)
 {
-	if (err == -ENOKEY)
+	switch (err) {
+	case -ENOKEY:
 		return IPCP_DROP_EPOCH;
-	return ipcp_leaf_not_now(err) ? IPCP_DROP_NOMEM : IPCP_DROP_LATE;
+	case -EKEYEXPIRED:
+		return IPCP_DROP_LATE;
+	default:
+		return IPCP_DROP_NOMEM;
+	}
 }
 
 /**
