@@ -166,8 +166,9 @@ err_module:
  * Context: Process context of the task that the name is served for, as for
  * ipcp_kflow_alloc().
  * Return: listener, to be ended by ipcp_kflow_unlisten(); -EINVAL if the name
- * is not valid; -ENOTCONN without an agent; -EUSERS; -ENOMEM; -ENODEV if the
- * module is being removed.
+ * is not valid; -ENOTCONN without an agent; -EDQUOT if the user has too many
+ * flows, names or requests that wait for the agent; -EUSERS if too many requests
+ * of all users wait; -ENOMEM; -ENODEV if the module is being removed.
  */
 struct ipcp_klisten *ipcp_kflow_listen(struct net *net, const char *name,
 				       u32 backlog,

@@ -100,7 +100,10 @@ static int become_provider(struct ipcp_file *f, char *name, u32 mtu, bool wait)
 	return wait ? 0 : -EINPROGRESS;
 }
 
-/* Make a file with a name of the program's what @become makes of it. */
+/*
+ * Ask the agent for a name of the program, and make the file its listener or
+ * its provider by @become.
+ */
 static int ask_for_name(struct file *file, u64 addr, u32 len,
 			int (*become)(struct ipcp_file *f, char *name, u32 arg,
 				      bool wait),

@@ -167,7 +167,8 @@ enum ipcp_probe_phase {
  * @base_echoed: a base probe of the current or last check was answered
  * @used: data was sent that makes it worth to probe
  * @noting: @note was set to a length
- * @searching: the size in use may soon be another one; may be read locklessly
+ * @searching: the base size is in use until the search has found a larger one;
+ *	may be read locklessly
  * @at: check, search: jiffies of the next step
  * @check_at: rest: jiffies of the next check
  * @raise_at: jiffies from which on a larger size is tried

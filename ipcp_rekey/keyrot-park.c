@@ -68,7 +68,7 @@ static bool seed_seen(const struct ipcp_rk *rk, u64 id)
 	return false;
 }
 
-/* True if the keys of the epoch may be replaced: see the top of this file. */
+/* True if the keys of the epoch may be replaced: see the top of keyrot.c. */
 static bool may_replace(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	return !flow->rk.initiator &&

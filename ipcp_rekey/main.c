@@ -93,8 +93,8 @@
  * kflow->held.lock        messages of kernel code that wait for a key
  * wait->wq.lock           sleeping programs; also taken with interrupts off
  *
- * RTNL is a mutex, too, and the others are spinlocks. All are taken with bottom
- * halves off. The last two are never nested.
+ * The last two are never nested. RTNL is a mutex, too, and the others are
+ * spinlocks, taken with bottom halves off.
  *
  * Contexts
  * --------

@@ -53,8 +53,8 @@ static void get_exe(struct ipcp_owner *owner)
  * ipcp_owner_current() - Set the owner to the current process
  * @owner: (output) owner
  *
- * Context: Process context of the program, may sleep. No lock is held: a file
- * system may take its time.
+ * Context: Process context of the program, may sleep, and for as long as a file
+ * system takes. The caller holds no lock but file->lock of the program's own.
  */
 void ipcp_owner_current(struct ipcp_owner *owner)
 {

@@ -42,10 +42,11 @@ enum ipcp_kflow_state {
  * @receive: called with a received message; the callback owns the buffer. The
  *	buffer's data is the message, with the headroom and tailroom that
  *	ipcp_kflow_send() wants, so it may be passed to that function as it is.
- * @receive_paged: for consumers that look at the bytes of a buffer with
- *	pskb_may_pull() only; may be NULL. If it is set, it is called instead of
- *	@receive for messages that arrived in one buffer with others: they are
- *	not copied, but are fragments of that buffer's memory.
+ * @receive_paged: as @receive, for consumers that read the bytes of a buffer
+ *	through pskb_may_pull() or skb_copy_bits() only; may be NULL. If it is
+ *	set, it is called for messages that arrived in one buffer with others:
+ *	the message is not copied, but is in fragments of that buffer's memory,
+ *	which other messages use, too, so its bytes must not be written.
  * @room: called when there is room again after a send has returned -EAGAIN; may
  *	be NULL
  * @changed: called when the state, IPCP_KFLOW_*, differs from the one reported
@@ -60,10 +61,10 @@ enum ipcp_kflow_state {
  *	released.
  *
  * @receive, @receive_paged, @room and @changed are called in a softirq, one at a
- * time for a flow, and may send. @served and @accept are called in process context, one at
- * a time for a listener. They may sleep, but must not end the listener. No
- * callback runs after the function that ends the flow or the listener has
- * returned.
+ * time for a flow, and may send. @served and @accept are called in process
+ * context, one at a time for a listener. They may sleep, but must not end the
+ * listener. No callback runs after the function that ends the flow or the
+ * listener has returned.
  */
 struct ipcp_kflow_ops {
 	void (*receive)(struct ipcp_kflow *flow, struct sk_buff *skb);

@@ -83,11 +83,13 @@ struct ipcp_qos {
  * IPCP_IOC_GET_INFO returns the reason.
  *
  * Errors: ENOTCONN no agent is running; EHOSTUNREACH the name is unknown, or no
- * host answered the agent in its time; ECONNREFUSED the peer does not serve the name; EKEYREJECTED
- * the peer could not prove its name, or did not accept the proof of ours;
- * EACCES not allowed for this user; ETIMEDOUT; EINPROGRESS; EBUSY the file is
- * already in use; EOPNOTSUPP the QoS is not supported; EINTR; EUSERS too many
- * flows.
+ * host answered the agent in its time; ECONNREFUSED the peer does not serve the
+ * name; EKEYREJECTED the peer could not prove its name, or did not accept the
+ * proof of ours; EACCES not allowed for this user; ETIMEDOUT; EINPROGRESS; EBUSY
+ * the file is already in use; EOPNOTSUPP the QoS is not supported; EINTR; EDQUOT
+ * this user has too many flows and names, too many requests that wait for the
+ * agent, or too much memory in queues; EUSERS too many requests of all users
+ * wait for the agent.
  */
 struct ipcp_alloc {
 	__u32 size;
@@ -117,8 +119,8 @@ struct ipcp_alloc {
  * returns the reason of a refusal in either case.
  *
  * Errors: ENOTCONN no agent is running; EACCES not allowed for this user;
- * EINPROGRESS; EBUSY the file is already in use; EINTR; EDQUOT, EUSERS too many
- * names.
+ * EINPROGRESS; EBUSY the file is already in use; EINTR; EDQUOT, EUSERS as for
+ * IPCP_IOC_ALLOC.
  */
 struct ipcp_listen {
 	__u32 size;
