@@ -7,7 +7,8 @@
  *   INIT -> ACCEPT_PENDING -> ALLOCATED     a packet of the peer authenticated
  *   *_PENDING       -> DEALLOCATED          rejected, cancelled or timed out
  *   ALLOCATED       -> DEALLOC_PENDING      the program closed the flow
- *   ACCEPT_PENDING  -> DEALLOC_PENDING      nobody accepts the flow any more
+ *   ACCEPT_PENDING  -> DEALLOC_PENDING      nobody accepts the flow any more, or
+ *                                           the peer was not heard in time
  *   DEALLOC_PENDING -> DEALLOCATED          the peer was told
  */
 #include "failure.h"
@@ -177,24 +178,6 @@ void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
 	ipcp_flow_kick(flow);
 }
 
-/**
- * ipcp_state_late() - Time out a pending allocation
- * @flow: flow
- *
- * Context: The flow's worker, which then ends the flow.
- * Return: false if the flow was not pending any more.
- */
-bool ipcp_state_late(struct ipcp_flow *flow)
-{
-	if (!set_failed(flow, ETIMEDOUT, "no answer in time"))
-		return false;
-	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
-	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
-	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
-			 flow->name, flow->payer.user);
-	return true;
-}
-
 /*
  * True if the peer has keys under which it can be told of the end. A responder
  * with a seed has answered, so the initiator may have it, too. An initiator with
@@ -205,6 +188,63 @@ static bool can_tell(struct ipcp_flow *flow)
 	lockdep_assert_held(&flow->lock);
 	return flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED ||
 	       (ipcp_flow_pending(flow) && ipcp_epoch_newest(flow));
+}
+
+/* From here on the worker tells the peer, and then ends the flow. */
+static void begin_closing(struct ipcp_flow *flow)
+{
+	lockdep_assert_held(&flow->lock);
+	flow->closes = IPCP_CLOSES;
+	/*
+	 * The worker may run at once and must see ->closes. Pairs with
+	 * smp_load_acquire() in ipcp_worker_tend().
+	 */
+	smp_store_release(&flow->state, IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
+}
+
+/*
+ * Let a pending flow close if its peer may have its keys, which only a responder's
+ * may. Return false if it was not pending any more, or the peer has no keys.
+ */
+static bool set_unheard(struct ipcp_flow *flow, int error, const char *reason)
+{
+	bool tell;
+
+	spin_lock_bh(&flow->lock);
+	tell = flow->state == IPCP_REKEY_FLOW_STATE_ACCEPT_PENDING && can_tell(flow);
+	if (tell) {
+		set_error(flow, error, reason);
+		begin_closing(flow);
+	}
+	spin_unlock_bh(&flow->lock);
+	return tell;
+}
+
+/**
+ * ipcp_state_late() - Time out a pending allocation
+ * @flow: flow
+ *
+ * The peer of a responder may be waiting for packets already, and is told.
+ *
+ * Context: The flow's worker.
+ * Return: true if the worker has to end the flow now; false if it has to tell the
+ * peer first, for which it is kicked, or if the flow was not pending any more.
+ */
+bool ipcp_state_late(struct ipcp_flow *flow)
+{
+	bool tell = set_unheard(flow, ETIMEDOUT, "the peer was not heard in time");
+
+	if (!tell && !set_failed(flow, ETIMEDOUT, "no answer in time"))
+		return false;
+	ipcp_notify(flow, IPCP_REKEY_EVENT_FAILED, 0, 0);
+	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
+	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
+			 flow->name, flow->payer.user);
+	if (tell) {
+		ipcp_listener_forget(flow);	/* makes room for another */
+		ipcp_flow_kick(flow);
+	}
+	return !tell;
 }
 
 /**
@@ -224,13 +264,7 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	pending = ipcp_flow_pending(flow);
 	tell = can_tell(flow);
 	if (tell) {
-		flow->closes = IPCP_CLOSES;
-		/*
-		 * The worker may run at once and must see ->closes. Pairs with
-		 * smp_load_acquire() in ipcp_worker_tend().
-		 */
-		smp_store_release(&flow->state,
-				  IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING);
+		begin_closing(flow);
 	} else if (pending) {
 		/* From here on, the agent can give it no keys. */
 		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_DEALLOCATED);

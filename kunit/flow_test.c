@@ -342,6 +342,33 @@ static void the_peer_is_told_three_times(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
 }
 
+/* The peer may have the keys: only what it sends is lost. */
+static void a_peer_that_was_not_heard_in_time_is_told(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_pending(test, RESPONDER, CIPHER);
+	struct sk_buff *skb;
+
+	KUNIT_ASSERT_EQ(test, test_with_agent(test, test_net()), 0);
+	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
+	test_connect(flow, flow);
+	flow->deadline = jiffies;
+	test_work(flow);
+	expect_told(test, flow, IPCP_REKEY_UPCALL_TYPE_CANCEL);
+	KUNIT_EXPECT_EQ(test, flow->error, ETIMEDOUT);
+	for (int i = 1; i <= IPCP_CLOSES; i++) {
+		KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOC_PENDING));
+		test_work(flow);
+		skb = test_receive(test);
+		KUNIT_EXPECT_EQ(test, test_header(test, skb).type,
+				IPCP_PDU_CLOSE);
+		kfree_skb(skb);
+		flow->close_at = jiffies;
+	}
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
+	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
+}
+
 static void a_peer_that_closed_is_told_once(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
@@ -402,6 +429,7 @@ static struct kunit_case flow_test_cases[] = {
 	KUNIT_CASE(the_agent_is_told_what_is_over),
 	KUNIT_CASE(an_answer_in_time_leaves_no_error),
 	KUNIT_CASE(the_peer_is_told_three_times),
+	KUNIT_CASE(a_peer_that_was_not_heard_in_time_is_told),
 	KUNIT_CASE(a_peer_that_closed_is_told_once),
 	KUNIT_CASE(without_keys_there_is_nothing_to_tell),
 	KUNIT_CASE(a_user_has_only_so_many_flows),

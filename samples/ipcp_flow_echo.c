@@ -10,6 +10,9 @@
  *	cat probe		# show counts and round-trip times
  *	echo Y >drain		# send no new messages
  *	echo >probe		# end the probe
+ *
+ * A flow loses messages as UDP does. The probe counts them as in flight for ever,
+ * so it stops once it has lost as many as it keeps in flight.
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
