@@ -160,8 +160,8 @@ static int ask_again(struct ipcp_flow *flow, u32 exchange,
 static bool is_recent(const struct ipcp_question *q)
 {
 	return q->state != IPCP_REKEY_QUESTION_NONE &&
-	       time_before(jiffies, q->begun +
-				    msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS));
+	       time_in_range_open(jiffies, q->begun, q->begun +
+				  msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS));
 }
 
 static void begin(struct ipcp_flow *flow, u32 exchange)
@@ -308,5 +308,6 @@ bool ipcp_question_permits(struct ipcp_flow *flow)
 
 	lockdep_assert_held(&flow->lock);
 	return q->state == IPCP_REKEY_QUESTION_SILENT &&
-	       !ipcp_question_answered(flow) && time_before(jiffies, q->at);
+	       !ipcp_question_answered(flow) &&
+	       time_in_range_open(jiffies, q->begun, q->at);
 }

@@ -212,6 +212,13 @@ static void become_old(struct kunit *test, struct ipcp_flow *flow)
 	flow->question.at = jiffies;
 }
 
+/* So long ago that jiffies have wrapped: 25 days, where they have 32 bits. */
+static void become_very_old(struct kunit *test, struct ipcp_flow *flow)
+{
+	flow->question.begun -= LONG_MAX + TEST_TIME;
+	flow->question.at -= LONG_MAX + TEST_TIME;
+}
+
 static const struct permit_case {
 	const char *desc;
 	void (*then)(struct kunit *test, struct ipcp_flow *flow);
@@ -222,6 +229,7 @@ static const struct permit_case {
 	{ "the peer is heard in an older epoch", in_older, false },
 	{ "a seed is parked", in_next, false },
 	{ "its time passes", become_old, false },
+	{ "its time passes long ago", become_very_old, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(permit, permit_cases, desc);
@@ -270,6 +278,10 @@ static void silence_is_shared_for_a_while(struct kunit *test)
 	flow->question.begun -= msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS);
 	KUNIT_EXPECT_EQ(test, ask(flow), 0);
 	KUNIT_EXPECT_EQ(test, flow->question.state, IPCP_REKEY_QUESTION_ASKED);
+	step(flow);
+	become_very_old(test, flow);
+	KUNIT_EXPECT_EQ(test, ask(flow), 0);
+	KUNIT_EXPECT_EQ(test, flow->question.sent, 0);
 }
 
 static int claim_fresh(struct ipcp_flow *flow)
