@@ -582,12 +582,12 @@ class Netlink:
         self.do("REKEY_REQUEST", "FLOW", id=number)
 
     def upcall(self, kind):
-        """The next upcall of this kind, within a deadline."""
+        """The next upcall of this kind, within a deadline; those before are gone
+        then."""
         def take():
-            try:
-                found = self.do("UPCALL_GET")
-            except BlockingIOError:
-                return None
-            number = struct.unpack("=I", found[A["UPCALL_TYPE"]])[0]
-            return found if number == kind else None
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    found = self.do("UPCALL_GET")
+                    if struct.unpack("=I", found[A["UPCALL_TYPE"]])[0] == kind:
+                        return found
         return until(take, f"upcall {kind}")
