@@ -177,12 +177,13 @@ static int seal_packets(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	if (unlikely(leaf == rcu_access_pointer(lv->next)))
 		ipcp_leaf_used(ep, leaf);
 
-	for (int i = 0; i < got; i++) {
+	/* The counters of one leaf are consecutive. */
+	hdr.counter = ipcp_tx_counter(n, ep->ppl_shift);
+	for (int i = 0; i < got; i++, hdr.counter++) {
 		unsigned int len = ipcp_seg_len(c->skb, c->pos, seg_len);
 		u8 *pkt = ipcp_cursor_next(c, len);
 
 		len -= IPCP_OVERHEAD;
-		hdr.counter = ipcp_tx_counter(n + i, ep->ppl_shift);
 		ipcp_wire_build(pkt, &hdr);
 		trace_ipcp_tx(flow, &hdr, dir, len);
 		err = ipcp_aead_seal(&leaf->aead, pkt, len, hdr.counter);

@@ -85,11 +85,11 @@ enum ipcp_drop ipcp_wire_parse(const u8 *pkt, size_t len, struct ipcp_hdr *hdr);
 static inline void ipcp_wire_build(u8 pkt[IPCP_HDR_LEN],
 				   const struct ipcp_hdr *hdr)
 {
-	pkt[0] = IPCP_VERSION << IPCP_VERSION_SHIFT | hdr->type;
-	pkt[1] = hdr->epoch;
-	pkt[2] = 0;
-	pkt[3] = hdr->counter >> 32;
-	put_unaligned_be32(hdr->counter, pkt + 4);
+	u64 type = IPCP_VERSION << IPCP_VERSION_SHIFT | hdr->type;
+
+	/* bytes 0 to 7 at once */
+	put_unaligned_be64(type << 56 | (u64)hdr->epoch << 48 | hdr->counter,
+			   pkt);
 	put_unaligned_be32(hdr->eid, pkt + 8);
 }
 
