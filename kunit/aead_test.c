@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The packets of the vectors: sealed byte by byte, opened, and forged. */
+/* Seal the packets of the test vectors byte for byte, open and forge them. */
 #include <linux/bottom_half.h>
 #include <linux/err.h>
 #include <linux/ipcp_rekey_netlink.h>
@@ -78,7 +78,7 @@ static struct ipcp_aead *new_aead(struct kunit *test, const struct pdu_vector *v
 	return aead;
 }
 
-static void seals_the_packets_of_the_vectors(struct kunit *test)
+static void sealing_gives_the_packets_of_the_vectors(struct kunit *test)
 {
 	const struct pdu_vector *v = test->param_value;
 	const struct ipcp_hdr hdr = { v->type, v->epoch, v->counter, v->eid };
@@ -101,7 +101,7 @@ static int open_packet(struct ipcp_aead *aead, u8 *pkt, unsigned int len,
 	return ipcp_aead_open(aead, pkt, pkt, len - IPCP_HDR_LEN, counter);
 }
 
-static void opens_the_packets_of_the_vectors(struct kunit *test)
+static void the_packets_of_the_vectors_open(struct kunit *test)
 {
 	const struct pdu_vector *v = test->param_value;
 	struct ipcp_aead *aead = new_aead(test, v);
@@ -114,7 +114,7 @@ static void opens_the_packets_of_the_vectors(struct kunit *test)
 			   unhex_len(test, v->plain, plain), plain);
 }
 
-static void opens_into_other_memory_and_leaves_the_packet(struct kunit *test)
+static void opening_into_another_buffer_does_not_change_the_packet(struct kunit *test)
 {
 	const struct pdu_vector *v = test->param_value;
 	struct ipcp_aead *aead = new_aead(test, v);
@@ -155,8 +155,8 @@ static void a_packet_changed_in_any_byte_does_not_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, open_packet(aead, pkt, len, v->counter), 0);
 }
 
-/* As the stack does when it sends and receives. */
-static void bottom_halves_may_be_off(struct kunit *test)
+/* The network stack sends and receives with bottom halves disabled. */
+static void seal_and_open_work_with_bottom_halves_disabled(struct kunit *test)
 {
 	const struct pdu_vector *v = test->param_value;
 	struct ipcp_aead *aead = new_aead(test, v);
@@ -174,7 +174,7 @@ static void bottom_halves_may_be_off(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, pkt, unhex_len(test, v->bytes, len), len);
 }
 
-static void opens_a_packet_of_a_chained_epoch(struct kunit *test)
+static void a_packet_of_a_chained_epoch_opens(struct kunit *test)
 {
 	const struct chained_pdu_vector *v = &chained_pdu_vectors[0];
 	unsigned int len = strlen(v->bytes) / 2, plain = len - IPCP_OVERHEAD;
@@ -214,7 +214,7 @@ static noinline void leave_on_stack(const struct ipcp_key *key)
 	barrier_data(below);
 }
 
-/* The words of a key that the frames of functions called before have left. */
+/* Count the words of a key in the stack frames of functions that returned. */
 static noinline unsigned int __no_sanitize_address
 words_on_stack(const struct ipcp_key *key)
 {
@@ -263,14 +263,16 @@ static void only_three_ciphers_are_known(struct kunit *test)
 }
 
 static struct kunit_case aead_test_cases[] = {
-	KUNIT_CASE_PARAM(seals_the_packets_of_the_vectors, pdu_gen_params),
-	KUNIT_CASE_PARAM(opens_the_packets_of_the_vectors, pdu_gen_params),
-	KUNIT_CASE_PARAM(opens_into_other_memory_and_leaves_the_packet,
+	KUNIT_CASE_PARAM(sealing_gives_the_packets_of_the_vectors,
+			 pdu_gen_params),
+	KUNIT_CASE_PARAM(the_packets_of_the_vectors_open, pdu_gen_params),
+	KUNIT_CASE_PARAM(opening_into_another_buffer_does_not_change_the_packet,
 			 pdu_gen_params),
 	KUNIT_CASE_PARAM(a_packet_changed_in_any_byte_does_not_open,
 			 pdu_gen_params),
-	KUNIT_CASE_PARAM(bottom_halves_may_be_off, pdu_gen_params),
-	KUNIT_CASE(opens_a_packet_of_a_chained_epoch),
+	KUNIT_CASE_PARAM(seal_and_open_work_with_bottom_halves_disabled,
+			 pdu_gen_params),
+	KUNIT_CASE(a_packet_of_a_chained_epoch_opens),
 	KUNIT_CASE_PARAM(a_packet_leaves_no_word_of_its_key_on_the_stack,
 			 pdu_gen_params),
 	KUNIT_CASE(only_three_ciphers_are_known),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Flows of kernel code: messages that wait for memory, and keys that wait for it. */
+/* Flows of kernel code: messages and leaf keys that wait for memory. */
 #include "api-int.h"
 #include "fail_nth.h"
 #include "flow_util.h"
@@ -54,8 +54,8 @@ static struct ipcp_flow *flow_of_user(struct kunit *test,
 }
 
 /*
- * Create an end that kernel code uses. Its packets go to the test's socket. Each
- * leaf has TEST_LEAF packets.
+ * Create a flow of kernel code. Its packets go to the test's socket. Each leaf
+ * has TEST_LEAF packets.
  */
 static struct ipcp_kflow *new_kflow(struct kunit *test)
 {
@@ -96,7 +96,7 @@ static unsigned int held(struct ipcp_kflow *k)
 	return info.held;
 }
 
-/* Let messages wait behind one that has no key yet. */
+/* Send messages that are held, since the next leaf has no key yet. */
 static void hold_messages(struct kunit *test, struct ipcp_kflow *k)
 {
 	test_go_to(test, k->flow, TEST_LEAF - 1);
@@ -108,7 +108,7 @@ static void hold_messages(struct kunit *test, struct ipcp_kflow *k)
 	KUNIT_ASSERT_EQ(test, held(k), MESSAGES);
 }
 
-static void messages_that_wait_for_a_key_are_held(struct kunit *test)
+static void messages_are_held_until_the_next_leaf_has_a_key(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
 
@@ -122,7 +122,7 @@ static void messages_that_wait_for_a_key_are_held(struct kunit *test)
 				ipcp_ctr_make(1, i));
 }
 
-static void what_is_held_waits_for_memory_of_its_user_and_is_not_lost(struct kunit *test)
+static void held_messages_wait_for_memory_of_the_user_and_are_not_lost(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
 	struct ipcp_inflight *out = k->flow->inflight;
@@ -139,7 +139,7 @@ static void what_is_held_waits_for_memory_of_its_user_and_is_not_lost(struct kun
 	KUNIT_EXPECT_TRUE(test, ipcp_tx_refused(k->flow));
 	KUNIT_EXPECT_NULL(test, test_receive_now());
 
-	/* What comes meanwhile waits behind them. */
+	/* A later message queues behind the held ones. */
 	KUNIT_EXPECT_EQ(test, send_byte(test, k, 0), 0);
 	KUNIT_EXPECT_EQ(test, held(k), MESSAGES + 1);
 
@@ -152,7 +152,7 @@ static void what_is_held_waits_for_memory_of_its_user_and_is_not_lost(struct kun
 				ipcp_ctr_make(1, i));
 }
 
-static void a_key_that_found_no_memory_is_tried_later_and_not_at_once(struct kunit *test)
+static void a_key_that_found_no_memory_is_derived_later_not_at_once(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
 
@@ -163,7 +163,7 @@ static void a_key_that_found_no_memory_is_tried_later_and_not_at_once(struct kun
 	ipcp_api_slow_work(&k->slow.work);
 	KUNIT_EXPECT_TRUE(test, fail_nth_did());
 
-	/* The soft work has run since, and has left it at that. */
+	/* The soft work has run since, and has left the retry to the timer. */
 	KUNIT_EXPECT_EQ(test, held(k), MESSAGES);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&k->slow));
 	KUNIT_EXPECT_TRUE(test, timer_pending(&k->slow.timer));
@@ -183,9 +183,9 @@ static int begin(struct kunit *test)
 }
 
 static struct kunit_case api_test_cases[] = {
-	KUNIT_CASE(messages_that_wait_for_a_key_are_held),
-	KUNIT_CASE(what_is_held_waits_for_memory_of_its_user_and_is_not_lost),
-	KUNIT_CASE(a_key_that_found_no_memory_is_tried_later_and_not_at_once),
+	KUNIT_CASE(messages_are_held_until_the_next_leaf_has_a_key),
+	KUNIT_CASE(held_messages_wait_for_memory_of_the_user_and_are_not_lost),
+	KUNIT_CASE(a_key_that_found_no_memory_is_derived_later_not_at_once),
 	{}
 };
 

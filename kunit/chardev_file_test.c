@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Files that become something while other tasks poll them. What is to be seen may
- * have come before the file shows it, so each poller has to look again.
+ * A file becomes a flow, a listener or a provider while other tasks poll it.
+ * Events may have come before, so each poller has to look again.
  */
 #include <linux/poll.h>
 
@@ -10,7 +10,7 @@
 #include "flow_util.h"
 #include "wait.h"
 
-/* A poller in a wait queue, which sleeps on unless one of its events is named. */
+/* A poller in a wait queue. A wakeup for other events only does not wake it. */
 struct poller {
 	struct wait_queue_entry entry;
 	__poll_t events;
@@ -64,7 +64,7 @@ static void free_file(void *file)
 	ipcp_file_free(file);
 }
 
-static void who_polls_a_file_is_woken_when_it_becomes(struct kunit *test)
+static void pollers_are_woken_when_a_file_becomes(struct kunit *test)
 {
 	const struct become_case *c = test->param_value;
 	struct ipcp_wait *wait = ipcp_wait_new();
@@ -86,7 +86,7 @@ static void who_polls_a_file_is_woken_when_it_becomes(struct kunit *test)
 }
 
 static struct kunit_case chardev_file_test_cases[] = {
-	KUNIT_CASE_PARAM(who_polls_a_file_is_woken_when_it_becomes,
+	KUNIT_CASE_PARAM(pollers_are_woken_when_a_file_becomes,
 			 become_gen_params),
 	{}
 };

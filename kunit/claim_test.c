@@ -82,21 +82,21 @@ static const struct due_case {
 	bool due;
 } dues[] = {
 	{ "an allocated, encrypted, settled flow", nothing, true },
-	{ "its peer silent", peer_silent, true },
-	{ "newest epoch given up", lost, true },
+	{ "the peer is silent", peer_silent, true },
+	{ "confirmation of the newest epoch overdue", lost, true },
 	{ "no keys", no_keys, true },
 	{ "newest epoch not confirmed yet", not_done, false },
 	{ "not allocated", not_allocated, false },
 	{ "not encrypted", not_encrypted, false },
 	{ "the responder's end", responder, false },
 	{ "claimed already", in_flight, false },
-	{ "a seed that waits", pending, false },
-	{ "down", went_down, false },
+	{ "a seed that is not taken yet", pending, false },
+	{ "flow down", went_down, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(due, dues, desc);
 
-static void a_claim_is_for_flows_that_can_be_rekeyed(struct kunit *test)
+static void only_flows_that_can_be_rekeyed_are_claimed(struct kunit *test)
 {
 	const struct due_case *c = test->param_value;
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
@@ -108,7 +108,7 @@ static void a_claim_is_for_flows_that_can_be_rekeyed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, snapshot(0, 0, 8), c->due);
 }
 
-static void a_claim_says_what_to_deliver(struct kunit *test)
+static void a_claim_names_the_epoch_and_exchange_to_deliver(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 255);
 
@@ -133,12 +133,12 @@ static const struct age_case {
 	{ "too young", TEST_TIME / 2, 0, false, false },
 	{ "old enough", TEST_TIME, 0, false, true },
 	{ "too young, with a reason", 0, IPCP_REKEY_DUE_WATERMARK, false, true },
-	{ "too young, asked for by number", 0, 0, true, true },
+	{ "too young, claimed by flow id", 0, 0, true, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(age, ages, desc);
 
-static void a_claim_has_a_least_age_or_a_reason(struct kunit *test)
+static void a_claim_needs_a_minimum_age_a_reason_or_the_flow_id(struct kunit *test)
 {
 	const struct age_case *c = test->param_value;
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
@@ -150,7 +150,7 @@ static void a_claim_has_a_least_age_or_a_reason(struct kunit *test)
 			c->claimed);
 }
 
-static void one_flow_can_be_claimed_by_its_number(struct kunit *test)
+static void one_flow_can_be_claimed_by_its_id(struct kunit *test)
 {
 	struct ipcp_flow *first = test_end(test, INITIATOR, 0);
 	struct ipcp_flow *second = test_end(test, INITIATOR, 0);
@@ -161,7 +161,7 @@ static void one_flow_can_be_claimed_by_its_number(struct kunit *test)
 }
 
 /* A missing id does not select the next flow, and no flow has id 0. */
-static void a_number_that_is_not_there_claims_nothing(struct kunit *test)
+static void an_unknown_flow_id_claims_nothing(struct kunit *test)
 {
 	struct ipcp_flow *first = test_end(test, INITIATOR, 0);
 	struct ipcp_flow *second = test_end(test, INITIATOR, 0);
@@ -172,7 +172,7 @@ static void a_number_that_is_not_there_claims_nothing(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, second->rk.in_flight);
 }
 
-static void flows_are_claimed_in_order_and_no_more_than_asked(struct kunit *test)
+static void flows_are_claimed_in_order_and_no_more_than_requested(struct kunit *test)
 {
 	struct ipcp_flow *flow[5];
 
@@ -204,7 +204,7 @@ static const struct number_case {
 
 KUNIT_ARRAY_PARAM_DESC(number, numbers, desc);
 
-static void no_exchange_number_comes_twice(struct kunit *test)
+static void exchange_numbers_do_not_repeat(struct kunit *test)
 {
 	const struct number_case *c = test->param_value;
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
@@ -228,7 +228,7 @@ static void no_exchange_number_comes_twice(struct kunit *test)
 	}
 }
 
-static void a_claim_holds_its_flow(struct kunit *test)
+static void a_claim_holds_a_reference_to_its_flow(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
@@ -241,15 +241,16 @@ static void a_claim_holds_its_flow(struct kunit *test)
 }
 
 static struct kunit_case claim_test_cases[] = {
-	KUNIT_CASE_PARAM(a_claim_is_for_flows_that_can_be_rekeyed,
+	KUNIT_CASE_PARAM(only_flows_that_can_be_rekeyed_are_claimed,
 			 due_gen_params),
-	KUNIT_CASE(a_claim_says_what_to_deliver),
-	KUNIT_CASE_PARAM(a_claim_has_a_least_age_or_a_reason, age_gen_params),
-	KUNIT_CASE(one_flow_can_be_claimed_by_its_number),
-	KUNIT_CASE(a_number_that_is_not_there_claims_nothing),
-	KUNIT_CASE(flows_are_claimed_in_order_and_no_more_than_asked),
-	KUNIT_CASE_PARAM(no_exchange_number_comes_twice, number_gen_params),
-	KUNIT_CASE(a_claim_holds_its_flow),
+	KUNIT_CASE(a_claim_names_the_epoch_and_exchange_to_deliver),
+	KUNIT_CASE_PARAM(a_claim_needs_a_minimum_age_a_reason_or_the_flow_id,
+			 age_gen_params),
+	KUNIT_CASE(one_flow_can_be_claimed_by_its_id),
+	KUNIT_CASE(an_unknown_flow_id_claims_nothing),
+	KUNIT_CASE(flows_are_claimed_in_order_and_no_more_than_requested),
+	KUNIT_CASE_PARAM(exchange_numbers_do_not_repeat, number_gen_params),
+	KUNIT_CASE(a_claim_holds_a_reference_to_its_flow),
 	{}
 };
 

@@ -43,15 +43,15 @@ static const struct say_case {
 	bool peer_sending;
 	bool grace_over;
 	bool asks;
-	u8 flags;		/* all true flags */
+	u8 flags;		/* all flags that hold */
 } says[] = {
-	{ "initiator, nothing", INITIATOR, 0, 0, 0, true, 0 },
-	{ "initiator, sends", INITIATOR, 0, 0, 1, true, SENDING },
+	{ "initiator, peer not heard", INITIATOR, 0, 0, 0, true, 0 },
+	{ "initiator, grace over", INITIATOR, 0, 0, 1, true, SENDING },
 	{ "initiator, heard the peer", INITIATOR, 1, 0, 0, true,
 	  SEEN | SENDING },
 	{ "initiator, heard the peer send", INITIATOR, 1, 1, 0, true,
 	  SEEN | SENDING | DONE },
-	{ "responder, nothing", RESPONDER, 0, 0, 0, false, 0 },
+	{ "responder, peer not heard", RESPONDER, 0, 0, 0, false, 0 },
 	{ "responder, grace over", RESPONDER, 0, 0, 1, false, 0 },
 	{ "responder, heard the peer", RESPONDER, 1, 0, 0, true,
 	  SEEN | SENDING },
@@ -78,8 +78,11 @@ static struct ipcp_flow *prepare_say(struct kunit *test,
 	return flow;
 }
 
-/* With DONE in a question the peer could not tell that DONE is still needed. */
-static void asking_says_what_is_true_but_never_done(struct kunit *test)
+/*
+ * If a question carried DONE, the peer could not tell that its own DONE is
+ * still requested.
+ */
+static void a_question_has_all_flags_that_hold_but_never_done(struct kunit *test)
 {
 	const struct say_case *c = test->param_value;
 	struct ipcp_flow *peer, *flow = prepare_say(test, c, &peer);
@@ -92,7 +95,7 @@ static void asking_says_what_is_true_but_never_done(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, said_to(test, peer), c->flags & ~DONE);
 }
 
-static void an_answer_says_all_that_is_true(struct kunit *test)
+static void an_answer_has_all_flags_that_hold(struct kunit *test)
 {
 	const struct say_case *c = test->param_value;
 	struct ipcp_flow *peer, *flow = prepare_say(test, c, &peer);
@@ -101,7 +104,7 @@ static void an_answer_says_all_that_is_true(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, said_to(test, peer), c->flags);
 }
 
-static void it_asks_when_it_is_time_and_ever_less_often(struct kunit *test)
+static void questions_are_sent_when_due_with_exponential_backoff(struct kunit *test)
 {
 	const unsigned long min = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
 	const unsigned long max = msecs_to_jiffies(IPCP_CONFIRM_MAX_MS);
@@ -129,7 +132,7 @@ static void it_asks_when_it_is_time_and_ever_less_often(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wait, max);
 }
 
-static void the_worker_asks_until_it_is_done(struct kunit *test)
+static void the_worker_asks_until_the_epoch_is_confirmed(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
 	struct ipcp_epoch *ep;
@@ -147,7 +150,7 @@ static void the_worker_asks_until_it_is_done(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 }
 
-static void the_worker_stops_to_ask_when_a_new_seed_is_due(struct kunit *test)
+static void the_worker_stops_asking_when_a_new_seed_is_due(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
 	struct ipcp_epoch *ep;
@@ -161,12 +164,12 @@ static void the_worker_stops_to_ask_when_a_new_seed_is_due(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 	KUNIT_EXPECT_TRUE(test, initiator->rk.due & IPCP_REKEY_DUE_NOT_DONE);
 
-	/* a question is answered */
+	/* a question of the peer is answered */
 	KUNIT_EXPECT_TRUE(test, ipcp_control_confirm(initiator, ep, SEEN));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 }
 
-static void one_with_done_is_not_answered(struct kunit *test)
+static void a_confirm_with_done_is_not_answered(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
 	struct ipcp_epoch *ep;
@@ -181,7 +184,7 @@ static void one_with_done_is_not_answered(struct kunit *test)
 }
 
 /* The peer cannot have seen packets that were never sent. */
-static void done_is_believed_of_who_sends(struct kunit *test)
+static void done_is_ignored_until_this_side_sends_in_the_epoch(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
 	struct ipcp_epoch *ep;
@@ -192,7 +195,7 @@ static void done_is_believed_of_who_sends(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 }
 
-static void the_same_is_answered_once_in_a_while(struct kunit *test)
+static void repeated_answers_are_rate_limited_unless_flags_changed(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
 	struct ipcp_epoch *ep;
@@ -204,7 +207,7 @@ static void the_same_is_answered_once_in_a_while(struct kunit *test)
 	ipcp_control_confirm(responder, ep, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 
-	ipcp_keyrot_observe(responder, ep, false);	/* news */
+	ipcp_keyrot_observe(responder, ep, false);	/* changes the flags */
 	ipcp_control_confirm(responder, ep, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 2);
 
@@ -213,7 +216,7 @@ static void the_same_is_answered_once_in_a_while(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 3);
 }
 
-/* The keys that this side sent with in the older one are wiped. */
+/* The sending keys of the older epoch are wiped. */
 static void a_question_in_an_older_epoch_is_answered_in_the_newer(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
@@ -230,7 +233,7 @@ static void a_question_in_an_older_epoch_is_answered_in_the_newer(struct kunit *
 	KUNIT_EXPECT_EQ(test, said_to(test, responder), SEEN | SENDING | DONE);
 }
 
-static void unknown_flags_make_no_sense(struct kunit *test)
+static void a_confirm_with_unknown_flags_is_refused(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
 	struct ipcp_epoch *ep;
@@ -245,7 +248,7 @@ static void unknown_flags_make_no_sense(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 0);
 }
 
-static void a_keepalive_says_all_there_is_to_say(struct kunit *test)
+static void a_keepalive_has_all_flags_that_hold(struct kunit *test)
 {
 	struct ipcp_flow *initiator, *responder;
 
@@ -263,7 +266,7 @@ static bool done(struct ipcp_flow *flow)
 	return test_bit(IPCP_EP_CONFIRMED, &test_newest(flow)->flags);
 }
 
-/* Run the worker at a time when it may ask, and answer again. */
+/* Run the worker at a time when it may send a question and another answer. */
 static void later(struct ipcp_flow *flow)
 {
 	test_newest(flow)->confirm = jiffies;
@@ -272,7 +275,7 @@ static void later(struct ipcp_flow *flow)
 	test_keyrot(flow);
 }
 
-/* Deliver the packets sent since; drop those in the mask @lost. */
+/* Deliver the packets sent since the last call; drop those in mask @lost. */
 static void carry(struct kunit *test, struct ipcp_flow *const end[2],
 		  unsigned int *carried, unsigned long lost)
 {
@@ -288,7 +291,7 @@ static void carry(struct kunit *test, struct ipcp_flow *const end[2],
 }
 
 /* Any of the first packets of an epoch may be lost: try every mask. */
-static void both_come_to_done_whatever_is_lost(struct kunit *test)
+static void both_ends_reach_done_whichever_packets_are_lost(struct kunit *test)
 {
 	struct ipcp_flow *end[2];
 
@@ -314,19 +317,19 @@ static void both_come_to_done_whatever_is_lost(struct kunit *test)
 }
 
 static struct kunit_case confirm_test_cases[] = {
-	KUNIT_CASE_PARAM(asking_says_what_is_true_but_never_done,
+	KUNIT_CASE_PARAM(a_question_has_all_flags_that_hold_but_never_done,
 			 say_gen_params),
-	KUNIT_CASE_PARAM(an_answer_says_all_that_is_true, say_gen_params),
-	KUNIT_CASE(it_asks_when_it_is_time_and_ever_less_often),
-	KUNIT_CASE(the_worker_asks_until_it_is_done),
-	KUNIT_CASE(the_worker_stops_to_ask_when_a_new_seed_is_due),
-	KUNIT_CASE(one_with_done_is_not_answered),
-	KUNIT_CASE(done_is_believed_of_who_sends),
-	KUNIT_CASE(the_same_is_answered_once_in_a_while),
+	KUNIT_CASE_PARAM(an_answer_has_all_flags_that_hold, say_gen_params),
+	KUNIT_CASE(questions_are_sent_when_due_with_exponential_backoff),
+	KUNIT_CASE(the_worker_asks_until_the_epoch_is_confirmed),
+	KUNIT_CASE(the_worker_stops_asking_when_a_new_seed_is_due),
+	KUNIT_CASE(a_confirm_with_done_is_not_answered),
+	KUNIT_CASE(done_is_ignored_until_this_side_sends_in_the_epoch),
+	KUNIT_CASE(repeated_answers_are_rate_limited_unless_flags_changed),
 	KUNIT_CASE(a_question_in_an_older_epoch_is_answered_in_the_newer),
-	KUNIT_CASE(unknown_flags_make_no_sense),
-	KUNIT_CASE(a_keepalive_says_all_there_is_to_say),
-	KUNIT_CASE(both_come_to_done_whatever_is_lost),
+	KUNIT_CASE(a_confirm_with_unknown_flags_is_refused),
+	KUNIT_CASE(a_keepalive_has_all_flags_that_hold),
+	KUNIT_CASE(both_ends_reach_done_whichever_packets_are_lost),
 	{}
 };
 

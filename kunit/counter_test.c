@@ -19,15 +19,15 @@ static const struct parts_case {
 	{ "first of the next leaf", SEQS, 0, 1, 0 },
 	{ "last of a node", (1ULL << 26) - 1, 0, 63, SEQS - 1 },
 	{ "first of the next node", 1ULL << 26, 1, 0, 0 },
-	{ "where 32 bits end", U32_MAX, 63, 63, SEQS - 1 },
-	{ "past 32 bits", 1ULL << 32, 64, 0, 0 },
+	{ "last counter of 32 bits", U32_MAX, 63, 63, SEQS - 1 },
+	{ "first counter past 32 bits", 1ULL << 32, 64, 0, 0 },
 	{ "first of the last node", 127ULL << 26, 127, 0, 0 },
 	{ "last packet", IPCP_CTR_LIMIT - 1, 127, 63, SEQS - 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(parts, parts_cases, desc);
 
-static void a_counter_has_node_leaf_and_sequence(struct kunit *test)
+static void a_counter_consists_of_node_leaf_and_sequence_number(struct kunit *test)
 {
 	const struct parts_case *c = test->param_value;
 	unsigned int leaf = ipcp_ctr_leaf(c->counter);
@@ -39,7 +39,7 @@ static void a_counter_has_node_leaf_and_sequence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_ctr_make(leaf, c->seq), c->counter);
 }
 
-static void an_epoch_has_33_bits_of_counters(struct kunit *test)
+static void the_counters_of_an_epoch_have_33_bits(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, IPCP_CTR_LIMIT, 1ULL << 33);
 	KUNIT_EXPECT_EQ(test, IPCP_LEAF_TOTAL, 8192);
@@ -57,22 +57,22 @@ static const struct tx_case {
 	{ "2^6 first of leaf 1", 6, 64, 1, 0 },
 	{ "2^6 last of node 0", 6, 64 * 64 - 1, 63, 63 },
 	{ "2^6 first of node 1", 6, 64 * 64, 64, 0 },
-	{ "2^6 last of all", 6, (8192ULL << 6) - 1, 8191, 63 },
+	{ "2^6 last of the epoch", 6, (8192ULL << 6) - 1, 8191, 63 },
 	{ "2^12 last of leaf 0", 12, 4095, 0, 4095 },
 	{ "2^12 first of leaf 1", 12, 4096, 1, 0 },
-	{ "2^12 last of all", 12, (8192ULL << 12) - 1, 8191, 4095 },
+	{ "2^12 last of the epoch", 12, (8192ULL << 12) - 1, 8191, 4095 },
 	{ "2^19 first of leaf 8191", 19, 8191ULL << 19, 8191, 0 },
 	{ "2^20 first", 20, 0, 0, 0 },
 	{ "2^20 last of leaf 0", 20, SEQS - 1, 0, SEQS - 1 },
 	{ "2^20 first of leaf 1", 20, SEQS, 1, 0 },
 	{ "2^20 first of node 1", 20, 1ULL << 26, 64, 0 },
 	{ "2^20 past 32 bits", 20, 1ULL << 32, 4096, 0 },
-	{ "2^20 last of all", 20, IPCP_CTR_LIMIT - 1, 8191, SEQS - 1 },
+	{ "2^20 last of the epoch", 20, IPCP_CTR_LIMIT - 1, 8191, SEQS - 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(tx, tx_cases, desc);
 
-static void a_sender_leaves_a_leaf_early(struct kunit *test)
+static void a_sender_uses_the_configured_packets_per_leaf(struct kunit *test)
 {
 	const struct tx_case *c = test->param_value;
 	u64 counter = ipcp_tx_counter(c->n, c->shift);
@@ -82,7 +82,7 @@ static void a_sender_leaves_a_leaf_early(struct kunit *test)
 }
 
 /* Check every packet of an epoch with the shortest leaves. */
-static void no_counter_comes_twice(struct kunit *test)
+static void no_counter_is_used_twice(struct kunit *test)
 {
 	const unsigned int shift = IPCP_PPL_SHIFT_MIN;
 	u64 last = ipcp_tx_counter(0, shift);
@@ -108,7 +108,7 @@ static void describe_shift(const unsigned int *shift, char *desc)
 
 KUNIT_ARRAY_PARAM(shift, shifts, describe_shift);
 
-static void the_last_packets_are_kept_for_control(struct kunit *test)
+static void the_last_packets_are_reserved_for_control(struct kunit *test)
 {
 	const unsigned int shift = *(const unsigned int *)test->param_value;
 	u64 limit = ipcp_tx_limit(shift);
@@ -153,7 +153,7 @@ static void a_rekey_is_due_with_an_eighth_left_to_receive(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ipcp_rx_watermark(IPCP_CTR_LIMIT - 1));
 }
 
-static void what_the_peer_can_still_send(struct kunit *test)
+static void rx_left_counts_the_packets_that_the_peer_can_still_send(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, ipcp_rx_left(0), IPCP_CTR_LIMIT);
 	KUNIT_EXPECT_EQ(test, ipcp_rx_left(IPCP_CTR_LIMIT - 1), 1);
@@ -186,18 +186,19 @@ static void packets_per_leaf_are_a_power_of_two(struct kunit *test)
 }
 
 static struct kunit_case counter_test_cases[] = {
-	KUNIT_CASE_PARAM(a_counter_has_node_leaf_and_sequence,
+	KUNIT_CASE_PARAM(a_counter_consists_of_node_leaf_and_sequence_number,
 			 parts_gen_params),
-	KUNIT_CASE(an_epoch_has_33_bits_of_counters),
-	KUNIT_CASE_PARAM(a_sender_leaves_a_leaf_early, tx_gen_params),
-	KUNIT_CASE(no_counter_comes_twice),
-	KUNIT_CASE_PARAM(the_last_packets_are_kept_for_control,
+	KUNIT_CASE(the_counters_of_an_epoch_have_33_bits),
+	KUNIT_CASE_PARAM(a_sender_uses_the_configured_packets_per_leaf,
+			 tx_gen_params),
+	KUNIT_CASE(no_counter_is_used_twice),
+	KUNIT_CASE_PARAM(the_last_packets_are_reserved_for_control,
 			 shift_gen_params),
 	KUNIT_CASE_PARAM(a_rekey_is_due_with_an_eighth_left_to_send,
 			 shift_gen_params),
 	KUNIT_CASE_PARAM(a_rekey_is_due_with_an_eighth_left_to_receive,
 			 shift_gen_params),
-	KUNIT_CASE(what_the_peer_can_still_send),
+	KUNIT_CASE(rx_left_counts_the_packets_that_the_peer_can_still_send),
 	KUNIT_CASE_PARAM(packets_per_leaf_are_a_power_of_two, ppl_gen_params),
 	{}
 };

@@ -14,7 +14,7 @@
 #define NOT_DONE_TIME	msecs_to_jiffies(IPCP_NOT_DONE_MS)
 #define MAX_RUNS	60	/* worker runs in ten minutes of silence */
 
-/* Let time pass for a flow. */
+/* Move the times of a flow and its epochs into the past by @time. */
 static void pass(struct ipcp_flow *flow, unsigned long time)
 {
 	flow->deadline -= time;
@@ -43,7 +43,7 @@ static void usual_times(struct ipcp_flow *flow)
 	flow->peer_timeout = msecs_to_jiffies(IPCP_PEER_TIMEOUT_MS);
 }
 
-/* Count the worker runs in @time, each at the time that the last one set. */
+/* Count the worker runs in @time, each at the time that the last run set. */
 static unsigned int runs(struct ipcp_flow *flow, unsigned long time)
 {
 	unsigned int n = 0;
@@ -130,18 +130,18 @@ static const struct vanish_case {
 	{ "after the seed was parked", parked },
 	{ "after the seed was taken", taken },
 	{ "after the promotion", promoted },
-	{ "before it says DONE", peer_sends },
-	{ "after it said DONE", settled },
-	{ "and the epoch is too old", short_lived },
-	{ "and the program closes the flow", closed },
-	{ "and the flow is taken down", went_down },
-	{ "and the keys are lost", lost_keys },
-	{ "and no peer timeout is set", never_silent },
+	{ "before the peer says DONE", peer_sends },
+	{ "after the peer said DONE", settled },
+	{ "with a maximum age of the epoch", short_lived },
+	{ "after the program closed the flow", closed },
+	{ "after the flow went down", went_down },
+	{ "after the keys were lost", lost_keys },
+	{ "without a peer timeout", never_silent },
 };
 
 KUNIT_ARRAY_PARAM_DESC(vanish, vanishes, desc);
 
-static void a_peer_that_vanished_costs_next_to_nothing(struct kunit *test)
+static void a_vanished_peer_costs_few_worker_runs(struct kunit *test)
 {
 	const struct vanish_case *c = test->param_value;
 	struct ipcp_flow *end[2];
@@ -156,7 +156,7 @@ static void a_peer_that_vanished_costs_next_to_nothing(struct kunit *test)
 }
 
 /* A peer that was never heard costs few worker runs, too. */
-static void a_pending_flow_costs_next_to_nothing(struct kunit *test)
+static void a_pending_flow_costs_few_worker_runs(struct kunit *test)
 {
 	for (enum test_role role = INITIATOR; role <= RESPONDER; role++) {
 		struct ipcp_flow *flow = test_pending(test, role, CIPHER);
@@ -171,7 +171,7 @@ static void a_pending_flow_costs_next_to_nothing(struct kunit *test)
 	}
 }
 
-/* Move one of the worker's times into the past. */
+/* Each of these moves one of the worker's times into the past. */
 static void grace_over(struct kunit *test, struct ipcp_flow *flow)
 {
 	parked(test, flow);
@@ -239,18 +239,18 @@ static const struct passed_case {
 	{ "the grace time", grace_over },
 	{ "the time to ask for DONE", time_to_ask },
 	{ "the time to wait for DONE", overdue },
-	{ "ten times that", long_overdue },
-	{ "the epoch's highest age", too_old },
-	{ "the linger", linger_over },
-	{ "the time without a packet sent", idle },
+	{ "ten times the time to wait for DONE", long_overdue },
+	{ "the maximum age of the epoch", too_old },
+	{ "the linger time", linger_over },
+	{ "the time to send a keepalive", idle },
 	{ "the peer timeout", silent },
-	{ "ten times that of the peer", silent_for_long },
-	{ "the time to say CLOSE again", closing },
+	{ "ten times the peer timeout", silent_for_long },
+	{ "the time to send CLOSE again", closing },
 };
 
 KUNIT_ARRAY_PARAM_DESC(passed, passed, desc);
 
-static void a_time_that_has_passed_is_acted_on_once(struct kunit *test)
+static void a_time_that_has_passed_is_handled_once(struct kunit *test)
 {
 	const struct passed_case *c = test->param_value;
 	struct ipcp_flow *end[2];
@@ -271,10 +271,10 @@ static void a_time_that_has_passed_is_acted_on_once(struct kunit *test)
 }
 
 static struct kunit_case deadline_test_cases[] = {
-	KUNIT_CASE_PARAM(a_peer_that_vanished_costs_next_to_nothing,
+	KUNIT_CASE_PARAM(a_vanished_peer_costs_few_worker_runs,
 			 vanish_gen_params),
-	KUNIT_CASE(a_pending_flow_costs_next_to_nothing),
-	KUNIT_CASE_PARAM(a_time_that_has_passed_is_acted_on_once,
+	KUNIT_CASE(a_pending_flow_costs_few_worker_runs),
+	KUNIT_CASE_PARAM(a_time_that_has_passed_is_handled_once,
 			 passed_gen_params),
 	{}
 };

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * All keys of a flow are dropped while seeds are parked. A seed is parked before,
- * and goes with the rest, or after, and can be taken.
+ * All keys of a flow are dropped while seeds are parked. A seed parked before
+ * is dropped with the other keys. A seed parked later can be taken.
  */
 #include <linux/kthread.h>
 
 #include "flow_util.h"
 #include "keyrot.h"
 
-#define TURNS	1000		/* times that the keys are dropped */
-#define NAMES	8		/* more than there are slots */
+#define TURNS	1000		/* number of times the keys are dropped */
+#define NAMES	8		/* more than there are epoch slots */
 
 /**
  * struct parker - a task that parks one seed after the other
  * @flow: responder's flow
- * @generation: of each epoch the generation of its seed, by exchange
- * @parked: number of seeds that were parked
- * @err: how a seed failed, but for one that came too late
+ * @generation: generation of each seed, indexed by exchange modulo NAMES
+ * @parked: number of parked seeds
+ * @err: last error other than -ESTALE, which means that a drop came first
  */
 struct parker {
 	struct ipcp_flow *flow;
@@ -26,7 +26,7 @@ struct parker {
 	int err;
 };
 
-/* Describe the seed that comes next. The peer has confirmed the one before. */
+/* Describe the next seed, and mark the newest epoch as confirmed. */
 static void next_delivery(struct parker *p, struct ipcp_delivery *d)
 {
 	struct ipcp_flow *flow = p->flow;
@@ -54,7 +54,7 @@ static int park_for_ever(void *arg)
 
 		next_delivery(p, &d);
 		test_seed(&d.seed, i);
-		cond_resched();		/* the keys may go here */
+		cond_resched();		/* the keys may be dropped here */
 		err = ipcp_keyrot_park(p->flow, &d, NULL);
 		if (!err)
 			WRITE_ONCE(p->parked, p->parked + 1);
@@ -93,7 +93,7 @@ static struct ipcp_epoch *get_newest(struct ipcp_flow *flow)
 	return ep;
 }
 
-/* What was parked since the keys were dropped is all there is, and can be taken. */
+/* Expect no epoch from before the last drop. A newer one can be taken. */
 static void expect_whole(struct kunit *test, struct parker *p)
 {
 	struct ipcp_flow *flow = p->flow;
@@ -119,7 +119,7 @@ static void expect_whole(struct kunit *test, struct parker *p)
 	KUNIT_EXPECT_EQ(test, found, pending);
 }
 
-static void no_seed_is_parked_halfway(struct kunit *test)
+static void no_seed_is_parked_halfway_while_keys_are_dropped(struct kunit *test)
 {
 	struct parker p = { .flow = test_end(test, RESPONDER, 0) };
 	struct ipcp_epoch **gone;
@@ -143,7 +143,7 @@ static void no_seed_is_parked_halfway(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p.err, 0);
 	ipcp_keyrot_drop(p.flow);
 
-	/* each key holds its epoch */
+	/* each leaf key holds a reference to its epoch */
 	test_drain();
 	for (int i = 0; i < TURNS; i++) {
 		KUNIT_EXPECT_NOT_NULL(test, gone[i]);
@@ -159,7 +159,7 @@ static void no_seed_is_parked_halfway(struct kunit *test)
 }
 
 static struct kunit_case drop_park_test_cases[] = {
-	KUNIT_CASE(no_seed_is_parked_halfway),
+	KUNIT_CASE(no_seed_is_parked_halfway_while_keys_are_dropped),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The list of drop reasons is as complete as the enumeration. */
+/* The list of drop reasons has each value of the enumeration. */
 #include "drop.h"
 #include "test_util.h"
 
@@ -10,7 +10,7 @@ static const char * const names[IPCP_DROP_MAX] = {
 #undef FN
 };
 
-static void each_reason_has_a_name(struct kunit *test)
+static void each_drop_reason_has_a_name(struct kunit *test)
 {
 	unsigned int i;
 
@@ -19,7 +19,7 @@ static void each_reason_has_a_name(struct kunit *test)
 }
 
 static struct kunit_case drop_test_cases[] = {
-	KUNIT_CASE(each_reason_has_a_name),
+	KUNIT_CASE(each_drop_reason_has_a_name),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Two ends of a flow: packets between them are lost, changed and delivered. */
+/* Two ends of a flow, and packets between them to lose, change or deliver. */
 #include <linux/unaligned.h>
 
 #include "ends_util.h"
@@ -42,7 +42,7 @@ void test_lose(struct kunit *test, struct test_ends *e, unsigned int n)
 		kfree_skb(test_say(test, e));
 }
 
-/* Receive a packet, and do the worker's part of it. */
+/* Deliver a packet, and do the worker's part of receiving. */
 void test_let_in(struct test_ends *e, struct sk_buff *skb)
 {
 	test_deliver(skb);
@@ -59,7 +59,7 @@ void test_arrive(struct kunit *test, struct test_ends *e, unsigned int n)
 struct sk_buff *test_say_control(struct kunit *test, struct test_ends *e,
 				 u8 type, size_t len)
 {
-	/* as a CONFIRM it gets no answer */
+	/* a CONFIRM with DONE gets no answer */
 	static const u8 payload[4] = { IPCP_CONFIRM_DONE };
 
 	KUNIT_ASSERT_EQ(test, ipcp_tx_current(e->from, type, payload, len), 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The flags word: changes, wakeups, and that no change is lost. */
+/* The flags word: changes, wakeups, and concurrent changes. */
 #include <linux/completion.h>
 #include <linux/kthread.h>
 
@@ -43,7 +43,7 @@ static const struct flag_case {
 
 KUNIT_ARRAY_PARAM_DESC(flag, flags, desc);
 
-static void a_flag_is_a_bit_of_its_own(struct kunit *test)
+static void each_flag_is_a_separate_bit(struct kunit *test)
 {
 	const struct flag_case *c = test->param_value;
 	struct ipcp_rbuff *rb = new_ring(test);
@@ -56,7 +56,7 @@ static void a_flag_is_a_bit_of_its_own(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_rbflags(&rb->flags), START & ~c->flag);
 }
 
-static void each_change_wakes_everybody(struct kunit *test)
+static void each_change_wakes_all_sleepers(struct kunit *test)
 {
 	const struct flag_case *c = test->param_value;
 	struct ipcp_rbuff *rb = new_ring(test);
@@ -74,7 +74,7 @@ static void each_change_wakes_everybody(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, one->events & all, all);
 }
 
-static void what_does_not_change_wakes_nobody(struct kunit *test)
+static void an_update_without_a_change_wakes_no_sleeper(struct kunit *test)
 {
 	const struct flag_case *c = test->param_value;
 	struct ipcp_rbuff *rb = new_ring(test);
@@ -127,7 +127,7 @@ static int change_often(void *data)
 	kthread_complete_and_exit(&c->done, 0);
 }
 
-static void no_change_is_lost_among_others(struct kunit *test)
+static void no_flag_change_is_lost_among_concurrent_ones(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 	struct changer *c;
@@ -143,7 +143,7 @@ static void no_change_is_lost_among_others(struct kunit *test)
 		c[i].flag = flags[i].flag;
 		init_completion(&c[i].done);
 		task = kthread_run(change_often, &c[i], "flags-%s", flags[i].desc);
-		/* do not wait for a thread that does not run */
+		/* do not wait for a thread that was not started */
 		if (IS_ERR(task))
 			complete(&c[i].done);
 		KUNIT_EXPECT_FALSE(test, IS_ERR(task));
@@ -172,9 +172,9 @@ static bool writer_looks(const struct ipcp_flow *flow)
 }
 
 /**
- * struct sleeper - a task that sleeps for a file
+ * struct sleeper - a task that sleeps in the wait queue of a file
  * @wait: wait queue of the file
- * @writer: writer, not reader
+ * @writer: true for a writer, false for a reader
  * @task: the task
  * @done: completed when the task ends
  */
@@ -195,7 +195,7 @@ static int sleep(void *data)
 	kthread_complete_and_exit(&s->done, 0);
 }
 
-/* Wait until a task sleeps that has looked so often. */
+/* Wait until a task sleeps after it has checked its condition @times times. */
 static void until_asleep(struct sleeper *s, int times)
 {
 	while (READ_ONCE(s->task->__state) != TASK_INTERRUPTIBLE ||
@@ -209,13 +209,13 @@ static const struct wake_case {
 	bool wakes[2];
 } wakes[] = {
 	{ "a packet", EPOLLIN | EPOLLRDNORM, { true, false } },
-	{ "room", EPOLLOUT | EPOLLWRNORM, { false, true } },
-	{ "a flag", IPCP_WAKE_ALL, { true, true } },
+	{ "room to send", EPOLLOUT | EPOLLWRNORM, { false, true } },
+	{ "a changed flag", IPCP_WAKE_ALL, { true, true } },
 };
 
 KUNIT_ARRAY_PARAM_DESC(wake, wakes, desc);
 
-static void who_sleeps_is_woken_for_what_it_waits_for(struct kunit *test)
+static void readers_and_writers_are_woken_for_their_events_only(struct kunit *test)
 {
 	const struct wake_case *c = test->param_value;
 	struct ipcp_consumer *consumer = test_consumer();
@@ -247,12 +247,14 @@ static void who_sleeps_is_woken_for_what_it_waits_for(struct kunit *test)
 }
 
 static struct kunit_case flags_test_cases[] = {
-	KUNIT_CASE_PARAM(a_flag_is_a_bit_of_its_own, flag_gen_params),
-	KUNIT_CASE_PARAM(each_change_wakes_everybody, flag_gen_params),
-	KUNIT_CASE_PARAM(what_does_not_change_wakes_nobody, flag_gen_params),
+	KUNIT_CASE_PARAM(each_flag_is_a_separate_bit, flag_gen_params),
+	KUNIT_CASE_PARAM(each_change_wakes_all_sleepers, flag_gen_params),
+	KUNIT_CASE_PARAM(an_update_without_a_change_wakes_no_sleeper,
+			 flag_gen_params),
 	KUNIT_CASE(flags_are_set_and_cleared_in_one_step),
-	KUNIT_CASE(no_change_is_lost_among_others),
-	KUNIT_CASE_PARAM(who_sleeps_is_woken_for_what_it_waits_for, wake_gen_params),
+	KUNIT_CASE(no_flag_change_is_lost_among_concurrent_ones),
+	KUNIT_CASE_PARAM(readers_and_writers_are_woken_for_their_events_only,
+			 wake_gen_params),
 	{}
 };
 

@@ -122,7 +122,7 @@ static void deliver_together(struct kunit *test, const struct flood *f,
 	test_deliver(skb);
 }
 
-/* Move the sender near the end of its leaf; the receiver has the next leaf. */
+/* Move the sender near the end of its leaf, and prepare the receiver's next. */
 static void near_the_end(struct kunit *test, const struct flood *f,
 			 struct ipcp_flow *from, struct ipcp_flow *to)
 {
@@ -138,7 +138,7 @@ static void expect_only_forged_dropped(struct kunit *test, const struct flood *f
 	struct ipcp_stats sum;
 	u64 dropped = 0;
 
-	/* counters may be used, or late in a retired leaf */
+	/* a forged counter may be ahead, used before, or of a retired leaf */
 	refused += test_drops(to, IPCP_DROP_AHEAD);
 	refused += test_drops(to, IPCP_DROP_REPLAY);
 	refused += test_drops(to, IPCP_DROP_LATE);
@@ -151,7 +151,7 @@ static void expect_only_forged_dropped(struct kunit *test, const struct flood *f
 	KUNIT_EXPECT_EQ(test, dropped, REAL * PER_REAL);
 }
 
-static void no_real_packet_is_dropped_for_forged_ones(struct kunit *test)
+static void no_authentic_packet_is_dropped_in_a_flood(struct kunit *test)
 {
 	const struct flood *f = test->param_value;
 	struct ipcp_flow *from, *to;
@@ -184,7 +184,7 @@ static void no_real_packet_is_dropped_for_forged_ones(struct kunit *test)
 }
 
 static struct kunit_case flood_test_cases[] = {
-	KUNIT_CASE_PARAM(no_real_packet_is_dropped_for_forged_ones,
+	KUNIT_CASE_PARAM(no_authentic_packet_is_dropped_in_a_flood,
 			 flood_gen_params),
 	{}
 };

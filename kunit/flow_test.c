@@ -84,7 +84,7 @@ static const struct change_case {
 
 KUNIT_ARRAY_PARAM_DESC(change, changes, desc);
 
-static void a_state_changes_or_not(struct kunit *test)
+static void a_state_changes_only_by_a_valid_transition(struct kunit *test)
 {
 	const struct change_case *c = test->param_value;
 	struct ipcp_flow *flow = test_flow(test);
@@ -99,7 +99,7 @@ static void a_state_changes_or_not(struct kunit *test)
 			c->from == STATE(DEALLOCATED));
 }
 
-static void allocated_says_whether_it_was_pending(struct kunit *test)
+static void allocating_a_flow_that_is_not_pending_fails_with_estale(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.consumer);
@@ -110,7 +110,7 @@ static void allocated_says_whether_it_was_pending(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 }
 
-static void the_first_error_stays(struct kunit *test)
+static void the_first_error_of_a_flow_is_kept(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	struct test_waker *sleeper = test_sleep(test, flow->n_rb.flags.consumer);
@@ -124,7 +124,7 @@ static void the_first_error_stays(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 }
 
-static void a_reason_is_cut_and_may_be_missing(struct kunit *test)
+static void a_reason_is_truncated_and_may_be_missing(struct kunit *test)
 {
 	struct ipcp_flow *longer = test_end(test, INITIATOR, 0);
 	struct ipcp_flow *none = test_end(test, INITIATOR, 0);
@@ -146,7 +146,7 @@ static const struct timeout_case {
 	{ "too short", 1, IPCP_PEER_TIMEOUT_MIN_MS },
 	{ "shortest", IPCP_PEER_TIMEOUT_MIN_MS, IPCP_PEER_TIMEOUT_MIN_MS },
 	{ "default", IPCP_PEER_TIMEOUT_MS, IPCP_PEER_TIMEOUT_MS },
-	{ "longest", U32_MAX, INT_MAX },
+	{ "too long", U32_MAX, INT_MAX },
 };
 
 KUNIT_ARRAY_PARAM_DESC(timeout, timeouts, desc);
@@ -160,7 +160,7 @@ static void a_peer_timeout_has_bounds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->peer_timeout, msecs_to_jiffies(c->taken));
 }
 
-static void an_allocation_has_a_deadline(struct kunit *test)
+static void an_allocation_fails_with_etimedout_at_its_deadline(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 	struct test_waker *sleeper;
@@ -189,8 +189,8 @@ static void a_responder_is_allocated_when_its_peer_is_heard(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(ALLOCATED));
 }
 
-/* What was said last may come together with what is said first. */
-static void an_end_that_is_told_too_early_is_kept(struct kunit *test)
+/* The peer's CLOSE may arrive together with its first packet. */
+static void a_close_before_the_allocation_is_handled_after_it(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, RESPONDER, CIPHER);
 
@@ -206,7 +206,7 @@ static void an_end_that_is_told_too_early_is_kept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->error, ESHUTDOWN);
 }
 
-static void an_initiator_with_keys_tells_the_peer(struct kunit *test)
+static void closing_a_pending_initiator_with_keys_tells_the_peer(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 
@@ -217,7 +217,7 @@ static void an_initiator_with_keys_tells_the_peer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOC_PENDING));
 }
 
-static void silence_is_told_and_broken(struct kunit *test)
+static void an_idle_flow_sends_keepalives_and_reports_a_silent_peer(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
 
@@ -248,7 +248,7 @@ static void move(struct ipcp_flow *flow)
 }
 
 /* A peer may send each packet from another address. */
-static void moves_in_quick_succession_are_one(struct kunit *test)
+static void moves_in_quick_succession_are_handled_as_one(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
@@ -263,7 +263,7 @@ static void moves_in_quick_succession_are_one(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_ROAMED, &flow->bits));
 }
 
-static void a_flow_without_timeout_is_silent(struct kunit *test)
+static void a_flow_without_peer_timeout_sends_no_keepalives(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
 
@@ -276,7 +276,7 @@ static void a_flow_without_timeout_is_silent(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER);
 }
 
-/* Expect the next upcall to the agent. */
+/* Expect one upcall to the agent, and no other. */
 static void expect_told(struct kunit *test, struct ipcp_flow *flow, u32 type)
 {
 	struct ipcp_upcall *up = ipcp_upcall_next(test_net());
@@ -289,7 +289,7 @@ static void expect_told(struct kunit *test, struct ipcp_flow *flow, u32 type)
 	KUNIT_EXPECT_NULL(test, ipcp_upcall_next(test_net()));
 }
 
-static void the_agent_is_told_what_is_over(struct kunit *test)
+static void the_agent_is_told_of_cancelled_and_closed_flows(struct kunit *test)
 {
 	struct ipcp_flow *pending = test_pending(test, INITIATOR, CIPHER);
 	struct ipcp_flow *late = test_pending(test, INITIATOR, CIPHER);
@@ -305,7 +305,7 @@ static void the_agent_is_told_what_is_over(struct kunit *test)
 	expect_told(test, late, IPCP_REKEY_UPCALL_TYPE_CANCEL);
 }
 
-static void an_answer_in_time_leaves_no_error(struct kunit *test)
+static void a_timeout_or_failure_after_the_answer_leaves_no_error(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
@@ -316,7 +316,7 @@ static void an_answer_in_time_leaves_no_error(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, flow->reason, "");
 }
 
-static void the_peer_is_told_three_times(struct kunit *test)
+static void close_is_sent_three_times_before_the_flow_ends(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
 
@@ -342,8 +342,8 @@ static void the_peer_is_told_three_times(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
 }
 
-/* The peer may have the keys: only what it sends is lost. */
-static void a_peer_that_was_not_heard_in_time_is_told(struct kunit *test)
+/* The peer may have the keys, since possibly only its packets are lost. */
+static void a_responder_that_times_out_sends_close_to_its_peer(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, RESPONDER, CIPHER);
 	struct sk_buff *skb;
@@ -369,7 +369,7 @@ static void a_peer_that_was_not_heard_in_time_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&flow->refs), 1);
 }
 
-static void a_peer_that_closed_is_told_once(struct kunit *test)
+static void a_peer_that_closed_gets_one_close(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
 	struct ipcp_epoch *ep;
@@ -383,7 +383,7 @@ static void a_peer_that_closed_is_told_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
 }
 
-static void without_keys_there_is_nothing_to_tell(struct kunit *test)
+static void a_flow_without_keys_ends_without_a_close_packet(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
@@ -393,7 +393,7 @@ static void without_keys_there_is_nothing_to_tell(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOCATED));
 }
 
-static void a_user_has_only_so_many_flows(struct kunit *test)
+static void a_user_at_the_flow_limit_is_refused_with_edquot(struct kunit *test)
 {
 	static const struct ipcp_qos qos = { .loss = 1 };
 	struct ipcp_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
@@ -414,25 +414,26 @@ static void a_user_has_only_so_many_flows(struct kunit *test)
 }
 
 static struct kunit_case flow_test_cases[] = {
-	KUNIT_CASE_PARAM(a_state_changes_or_not, change_gen_params),
-	KUNIT_CASE(allocated_says_whether_it_was_pending),
-	KUNIT_CASE(the_first_error_stays),
-	KUNIT_CASE(a_reason_is_cut_and_may_be_missing),
+	KUNIT_CASE_PARAM(a_state_changes_only_by_a_valid_transition,
+			 change_gen_params),
+	KUNIT_CASE(allocating_a_flow_that_is_not_pending_fails_with_estale),
+	KUNIT_CASE(the_first_error_of_a_flow_is_kept),
+	KUNIT_CASE(a_reason_is_truncated_and_may_be_missing),
 	KUNIT_CASE_PARAM(a_peer_timeout_has_bounds, timeout_gen_params),
-	KUNIT_CASE(an_allocation_has_a_deadline),
+	KUNIT_CASE(an_allocation_fails_with_etimedout_at_its_deadline),
 	KUNIT_CASE(a_responder_is_allocated_when_its_peer_is_heard),
-	KUNIT_CASE(an_end_that_is_told_too_early_is_kept),
-	KUNIT_CASE(an_initiator_with_keys_tells_the_peer),
-	KUNIT_CASE(silence_is_told_and_broken),
-	KUNIT_CASE(moves_in_quick_succession_are_one),
-	KUNIT_CASE(a_flow_without_timeout_is_silent),
-	KUNIT_CASE(the_agent_is_told_what_is_over),
-	KUNIT_CASE(an_answer_in_time_leaves_no_error),
-	KUNIT_CASE(the_peer_is_told_three_times),
-	KUNIT_CASE(a_peer_that_was_not_heard_in_time_is_told),
-	KUNIT_CASE(a_peer_that_closed_is_told_once),
-	KUNIT_CASE(without_keys_there_is_nothing_to_tell),
-	KUNIT_CASE(a_user_has_only_so_many_flows),
+	KUNIT_CASE(a_close_before_the_allocation_is_handled_after_it),
+	KUNIT_CASE(closing_a_pending_initiator_with_keys_tells_the_peer),
+	KUNIT_CASE(an_idle_flow_sends_keepalives_and_reports_a_silent_peer),
+	KUNIT_CASE(moves_in_quick_succession_are_handled_as_one),
+	KUNIT_CASE(a_flow_without_peer_timeout_sends_no_keepalives),
+	KUNIT_CASE(the_agent_is_told_of_cancelled_and_closed_flows),
+	KUNIT_CASE(a_timeout_or_failure_after_the_answer_leaves_no_error),
+	KUNIT_CASE(close_is_sent_three_times_before_the_flow_ends),
+	KUNIT_CASE(a_responder_that_times_out_sends_close_to_its_peer),
+	KUNIT_CASE(a_peer_that_closed_gets_one_close),
+	KUNIT_CASE(a_flow_without_keys_ends_without_a_close_packet),
+	KUNIT_CASE(a_user_at_the_flow_limit_is_refused_with_edquot),
 	{}
 };
 

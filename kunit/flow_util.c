@@ -35,8 +35,8 @@ static void no_agent(void *data)
 }
 
 /*
- * Give a namespace an agent until the end of the test. The socket is an address
- * that nobody follows. Return: 0 or -ENOMEM.
+ * Give a namespace an agent until the end of the test. Its socket is a dummy
+ * pointer that is never dereferenced. Return: 0 or -ENOMEM.
  */
 int test_with_agent(struct kunit *test, struct ipcp_net *ipn)
 {
@@ -56,7 +56,7 @@ void test_drain(void)
 	kvfree_rcu_barrier();
 }
 
-/* Call a function as a user with limits. Return: what it returns. */
+/* Call a function as a user with limits. Return: the result of @fn. */
 int test_as_user(struct kunit *test, unsigned int uid, int (*fn)(void *arg), void *arg)
 {
 	struct cred *user = prepare_creds();
@@ -146,7 +146,7 @@ static void count_kick(struct work_struct *work)
 	atomic_inc(&kicks);
 }
 
-/* Count the runs of the worker from now on instead of running it. One flow only. */
+/* Count the worker runs from now on, without running it. One flow only. */
 void test_count_kicks(struct ipcp_flow *flow)
 {
 	flow->work.work.func = count_kick;
@@ -154,7 +154,7 @@ void test_count_kicks(struct ipcp_flow *flow)
 	enable_delayed_work(&flow->work);
 }
 
-/* Return: how often the worker would have run since the last call. */
+/* Return: the number of counted runs since the last call. */
 unsigned int test_kicks(struct ipcp_flow *flow)
 {
 	flush_delayed_work(&flow->work);
@@ -179,7 +179,7 @@ unsigned long test_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	return next;
 }
 
-/* Both, for cases of each. */
+/* Both roles, for cases that run once per role. */
 const enum test_role test_roles[2] = { INITIATOR, RESPONDER };
 
 void test_describe_role(const enum test_role *role, char *desc)
@@ -188,7 +188,7 @@ void test_describe_role(const enum test_role *role, char *desc)
 		KUNIT_PARAM_DESC_SIZE);
 }
 
-/* Let so much time pass that the confirmation of an epoch is overdue. */
+/* Move the times of an epoch back, so that its confirmation is overdue. */
 void test_give_up(struct ipcp_epoch *ep)
 {
 	ep->parked -= msecs_to_jiffies(IPCP_NOT_DONE_MS);
@@ -241,7 +241,7 @@ void test_seed(struct ipcp_seed *seed, unsigned int no)
 	seed->bytes[1] += no >> 8;
 }
 
-/* Return: the name of the chain that the seed of an epoch has to be mixed with. */
+/* Return: the name of the chain that the seed of an epoch is mixed with. */
 u64 test_chain(struct ipcp_flow *flow, u8 epoch)
 {
 	u64 chain = IPCP_CHAIN_FRESH;
@@ -254,7 +254,7 @@ u64 test_chain(struct ipcp_flow *flow, u8 epoch)
 	return chain;
 }
 
-/* Park a seed as @d says. In any case the caller keeps no copy of it. */
+/* Park a seed as @d says. The seed in @d is wiped in any case. */
 int test_park_as(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 		 struct ipcp_delivery *d)
 {
@@ -283,7 +283,7 @@ int test_park(struct kunit *test, struct ipcp_flow *flow, unsigned int seed,
 	return test_park_as(test, flow, seed, &d);
 }
 
-/* Ask the peer for an exchange whether it has the keys, and hear nothing. */
+/* Ask the peer whether it has the keys for @exchange, and get no answer. */
 void test_silence(struct kunit *test, struct ipcp_flow *flow, u32 exchange)
 {
 	struct netlink_ext_ack extack = {};
@@ -333,7 +333,7 @@ void test_settle(struct kunit *test, struct ipcp_flow *flow)
 	KUNIT_ASSERT_TRUE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 }
 
-/* Return: the epoch with this number, while it is in its slot. */
+/* Return: the epoch with this number, or NULL if it is in no slot. */
 struct ipcp_epoch *test_epoch(struct ipcp_flow *flow, u8 no)
 {
 	struct ipcp_epoch *ep;

@@ -11,9 +11,9 @@
 #include "registry.h"
 
 /*
- * Flows with a disabled worker: nothing happens but the calls of the test, and
- * time passes only when the test moves the stamps of a flow or an epoch.
- * Timeouts are hours, so that no machine is too slow.
+ * Flows with a disabled worker: only calls of the test do something, and time
+ * passes only when the test moves the timestamps of a flow or an epoch.
+ * Timeouts are one hour, so that none expires on a slow machine.
  */
 #define TEST_TIME	(3600UL * HZ)
 #define TEST_PEER_EID	0x0e1d0e1d
@@ -22,7 +22,7 @@
 #define TEST_SHORT	IPCP_PPL_SHIFT_MIN
 #define TEST_LEAF	BIT(TEST_SHORT)	/* packets per leaf */
 
-/* The role of an end, that is of a flow with keys. */
+/* The role of an end, which is a flow with keys. */
 enum test_role {
 	INITIATOR,
 	RESPONDER,

@@ -3,8 +3,8 @@
 /*
  * Watch the heap, and make allocations fail. The tracepoints of the slab
  * allocators show each allocation of a task and, just before the memory is
- * freed, each free by any task. So a test can check that no memory is left, and
- * that no freed memory contained a secret.
+ * freed, each free by any task. With these, a test can check that no memory is
+ * left, and that no freed memory contained a secret.
  */
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
@@ -92,7 +92,7 @@ static void unwatch(void *data)
 	tracepoint_synchronize_unregister();
 }
 
-/* Watch the heap until the end of the test. Skip it without tracepoints. */
+/* Watch the heap until the test ends. Skip the test without tracepoints. */
 struct heap_watch *heap_watch(struct kunit *test)
 {
 	struct heap_watch *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
@@ -138,8 +138,9 @@ void heap_secret(struct heap_watch *w, const void *bytes, size_t len)
 }
 
 /*
- * Expect that all memory was freed, without a secret in it. Where RCU frees in
- * bulk, that is without a tracepoint, only kmemleak can find what is left.
+ * Expect that all memory was freed, without a secret in it. Except with
+ * CONFIG_TINY_RCU, RCU frees in bulk without a tracepoint, so only kmemleak can
+ * find memory that is left.
  */
 void heap_expect_nothing_left(struct kunit *test, struct heap_watch *w)
 {
@@ -150,7 +151,7 @@ void heap_expect_nothing_left(struct kunit *test, struct heap_watch *w)
 }
 
 /*
- * Return: a setting of the slab allocators' fault injection. Only the files in
+ * Return: the address of a setting of failslab, or NULL. Only the files in
  * debugfs have the addresses of these settings.
  */
 static void *setting(const char *name)
@@ -170,7 +171,10 @@ static void *setting(const char *name)
 	return value;
 }
 
-/* Inject without messages, and into allocations that may sleep, too. */
+/*
+ * Let failslab print no messages, and fail allocations that may sleep, too.
+ * Without @ours, restore both settings.
+ */
 static void set_up_failslab(bool ours, bool *ignore, unsigned long *verbose)
 {
 	static unsigned long before;

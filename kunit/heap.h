@@ -13,13 +13,13 @@
  * struct heap_watch - the heap allocations of a task
  * @task: watched task, or NULL
  * @lock: protects the members from @live to @lost
- * @live: allocations that were not freed
+ * @live: allocations that are not freed yet
  * @count: number of entries in @live
  * @secret: secrets that freed memory must not contain
  * @nsecrets: number of entries in @secret
  * @exposed: number of secrets found in freed memory
  * @lost: true if @live or @secret was too small
- * @size: call @hook when so many bytes are allocated
+ * @size: call @hook for each allocation of this size
  * @hook: called in the middle of the tested function; it must neither sleep nor
  *	allocate
  * @arg: argument of @hook

@@ -55,8 +55,8 @@ static const struct rfc5869_case {
 
 KUNIT_ARRAY_PARAM_DESC(rfc5869, rfc5869_cases, desc);
 
-/* HMAC pads a shorter salt with zeros; ours always has 32 bytes. */
-static void extracts_as_rfc5869(struct kunit *test)
+/* HMAC pads a shorter salt with zeros; the module always uses 32 bytes. */
+static void extract_matches_rfc5869(struct kunit *test)
 {
 	const struct rfc5869_case *c = test->param_value;
 	u8 salt[IPCP_PRK_LEN] = {}, prk[IPCP_PRK_LEN];
@@ -69,7 +69,7 @@ static void extracts_as_rfc5869(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, prk, unhex(test, c->prk), sizeof(prk));
 }
 
-static void expands_as_rfc5869(struct kunit *test)
+static void expand_matches_rfc5869(struct kunit *test)
 {
 	const struct rfc5869_case *c = test->param_value;
 	const u8 *prk = unhex_len(test, c->prk, IPCP_PRK_LEN);
@@ -96,7 +96,7 @@ static void describe_length(const size_t *len, char *desc)
 KUNIT_ARRAY_PARAM(length, lengths, describe_length);
 
 /* A longer output begins with the shorter one; nothing else is written. */
-static void writes_as_much_as_asked(struct kunit *test)
+static void expand_writes_the_requested_length_and_no_more(struct kunit *test)
 {
 	const size_t len = *(const size_t *)test->param_value;
 	const u8 *prk = unhex_len(test, vector_root, IPCP_PRK_LEN);
@@ -113,7 +113,7 @@ static void writes_as_much_as_asked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, out[len], 0xa5);
 }
 
-static void expands_all_255_blocks(struct kunit *test)
+static void expand_gives_all_255_blocks(struct kunit *test)
 {
 	const u8 *prk = unhex_len(test, vector_root, IPCP_PRK_LEN);
 	const u8 *expected = unhex_len(test, vector_longest_sha256,
@@ -129,10 +129,11 @@ static void expands_all_255_blocks(struct kunit *test)
 }
 
 static struct kunit_case hkdf_test_cases[] = {
-	KUNIT_CASE_PARAM(extracts_as_rfc5869, rfc5869_gen_params),
-	KUNIT_CASE_PARAM(expands_as_rfc5869, rfc5869_gen_params),
-	KUNIT_CASE_PARAM(writes_as_much_as_asked, length_gen_params),
-	KUNIT_CASE(expands_all_255_blocks),
+	KUNIT_CASE_PARAM(extract_matches_rfc5869, rfc5869_gen_params),
+	KUNIT_CASE_PARAM(expand_matches_rfc5869, rfc5869_gen_params),
+	KUNIT_CASE_PARAM(expand_writes_the_requested_length_and_no_more,
+			 length_gen_params),
+	KUNIT_CASE(expand_gives_all_255_blocks),
 	{}
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Messages in flight in a queue that keeps them for any time: the objects that
- * they hold, and those that they do not hold.
+ * Messages in flight in a queue that may keep them indefinitely: the objects
+ * that they hold references to, and the objects that they must not hold.
  */
 #include <net/dst.h>
 #include <net/dst_cache.h>
@@ -48,7 +48,7 @@ static void user_pays(struct kunit *test, struct ipcp_payer *payer)
 	KUNIT_ASSERT_NOT_NULL(test, payer->user);
 }
 
-/* Return: bytes that the user has reserved, or -1 if nothing is left of it. */
+/* Return: bytes that the user has reserved, or -1 if the user is gone. */
 static long user_bytes(void)
 {
 	struct ipcp_user *user = ipcp_user_find(KUIDT_INIT(UID));
@@ -59,8 +59,8 @@ static long user_bytes(void)
 }
 
 /*
- * Create a flow of the user that sends into the ring of another flow without an
- * owner. The test takes the messages from that ring, as a queue would.
+ * Create a flow of the user that sends into the ring of @mate, which charges no
+ * user. The test takes the messages from this ring, as a queue would.
  */
 static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *consumer,
 				    struct ipcp_flow *mate)
@@ -72,12 +72,12 @@ static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *co
 	flow = test_flow_of(test, &payer, consumer);
 	ipcp_payer_clear(&payer);
 	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
-	/* The reference of the test outlives this flow. */
+	/* The test's reference to @mate outlives this flow. */
 	rcu_assign_pointer(flow->mate, mate);
 	return flow;
 }
 
-/* Return: what sending a message of so many bytes returns. */
+/* Send a message of @len bytes. Return: 0 or a negative errno. */
 static int send_one(struct kunit *test, struct ipcp_flow *flow, unsigned int len)
 {
 	struct sk_buff *skb = ipcp_tx_alloc(len, GFP_KERNEL);
@@ -189,7 +189,7 @@ static void memory_in_flight_is_reserved_in_steps_until_it_is_trimmed(struct kun
 	KUNIT_EXPECT_EQ(test, user_bytes(), IPCP_QUEUE_FREE);
 }
 
-static void memory_of_earlier_messages_is_not_kept_for_longer_ones(struct kunit *test)
+static void memory_of_freed_messages_is_not_kept_for_longer_ones(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -204,7 +204,7 @@ static void memory_of_earlier_messages_is_not_kept_for_longer_ones(struct kunit 
 	ipcp_rx_purge(mate);
 }
 
-static void a_flow_without_messages_keeps_nothing_at_the_limit(struct kunit *test)
+static void a_flow_without_messages_at_the_limit_releases_its_memory(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -224,7 +224,7 @@ static void a_flow_without_messages_keeps_nothing_at_the_limit(struct kunit *tes
 	atomic_long_set(&flow->payer.user->bytes, IPCP_QUEUE_FREE);
 }
 
-static void the_worker_trims_what_was_idle_for_a_time(struct kunit *test)
+static void the_worker_trims_memory_that_was_idle_for_a_time(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -248,7 +248,7 @@ static void the_worker_trims_what_was_idle_for_a_time(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->trim_at, 0);
 }
 
-static void who_is_refused_is_counted_and_woken_later(struct kunit *test)
+static void a_refused_sender_is_counted_and_woken_later(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -273,7 +273,7 @@ static void who_is_refused_is_counted_and_woken_later(struct kunit *test)
 	atomic_long_set(&flow->payer.user->bytes, IPCP_QUEUE_FREE);
 }
 
-static void a_user_at_the_limit_sends_nothing_more(struct kunit *test)
+static void a_user_at_the_limit_cannot_send(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -294,7 +294,7 @@ static void a_user_at_the_limit_sends_nothing_more(struct kunit *test)
 	__skb_queue_purge(&taken);
 }
 
-static void the_last_message_lets_go_of_who_sleeps_and_of_the_module(struct kunit *test)
+static void the_last_message_releases_the_consumer_and_module(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -316,7 +316,7 @@ static void the_last_message_lets_go_of_who_sleeps_and_of_the_module(struct kuni
 	KUNIT_EXPECT_EQ(test, test_module_refs(), modules);
 }
 
-static void so_does_a_flow_that_ends_after_its_messages(struct kunit *test)
+static void a_flow_that_ends_last_releases_the_consumer_and_module(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -339,7 +339,7 @@ static void so_does_a_flow_that_ends_after_its_messages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_module_refs(), modules);
 }
 
-static void who_waits_for_room_is_woken_by_the_messages(struct kunit *test)
+static void freed_messages_wake_senders_that_wait_for_room(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow;
 	struct ipcp_consumer *consumer = new_consumer(test);
@@ -355,7 +355,7 @@ static void who_waits_for_room_is_woken_by_the_messages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
 
-	/* Also after the end of their flow. */
+	/* Messages wake senders after the end of their flow, too. */
 	test_end_flow(test, flow);
 	test_drain();
 	free_one(&taken);
@@ -375,12 +375,12 @@ static const struct together_case {
 	unsigned int count;
 } togethers[] = {
 	{ "two", 2 },
-	{ "as many as there may be", IPCP_SEGS_MAX },
+	{ "the maximum", IPCP_SEGS_MAX },
 };
 
 KUNIT_ARRAY_PARAM_DESC(together, togethers, desc);
 
-static void messages_in_one_buffer_count_until_it_is_freed(struct kunit *test)
+static void messages_in_one_buffer_count_until_the_buffer_is_freed(struct kunit *test)
 {
 	const struct together_case *c = test->param_value;
 	struct ipcp_flow *mate = test_flow(test), *flow;
@@ -401,15 +401,15 @@ static void messages_in_one_buffer_count_until_it_is_freed(struct kunit *test)
 static struct kunit_case inflight_test_cases[] = {
 	KUNIT_CASE(messages_hold_their_user_but_no_route_or_namespace),
 	KUNIT_CASE(memory_in_flight_is_reserved_in_steps_until_it_is_trimmed),
-	KUNIT_CASE(memory_of_earlier_messages_is_not_kept_for_longer_ones),
-	KUNIT_CASE(a_flow_without_messages_keeps_nothing_at_the_limit),
-	KUNIT_CASE(the_worker_trims_what_was_idle_for_a_time),
-	KUNIT_CASE(who_is_refused_is_counted_and_woken_later),
-	KUNIT_CASE(a_user_at_the_limit_sends_nothing_more),
-	KUNIT_CASE(the_last_message_lets_go_of_who_sleeps_and_of_the_module),
-	KUNIT_CASE(so_does_a_flow_that_ends_after_its_messages),
-	KUNIT_CASE(who_waits_for_room_is_woken_by_the_messages),
-	KUNIT_CASE_PARAM(messages_in_one_buffer_count_until_it_is_freed,
+	KUNIT_CASE(memory_of_freed_messages_is_not_kept_for_longer_ones),
+	KUNIT_CASE(a_flow_without_messages_at_the_limit_releases_its_memory),
+	KUNIT_CASE(the_worker_trims_memory_that_was_idle_for_a_time),
+	KUNIT_CASE(a_refused_sender_is_counted_and_woken_later),
+	KUNIT_CASE(a_user_at_the_limit_cannot_send),
+	KUNIT_CASE(the_last_message_releases_the_consumer_and_module),
+	KUNIT_CASE(a_flow_that_ends_last_releases_the_consumer_and_module),
+	KUNIT_CASE(freed_messages_wake_senders_that_wait_for_room),
+	KUNIT_CASE_PARAM(messages_in_one_buffer_count_until_the_buffer_is_freed,
 			 together_gen_params),
 	{}
 };

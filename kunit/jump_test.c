@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Jumps: a receiver derives a leaf far ahead, on copies of its keys, for a
- * packet that any host may have sent. Once one authenticates, the receiver
- * moves there.
+ * Jumps: a receiver derives a leaf far ahead on copies of its keys, since any
+ * host may have sent the packet. Once a packet of the leaf authenticates, the
+ * receiver moves to the leaf.
  */
 #include "flow_util.h"
 #include "leaf.h"
 #include "test_util.h"
 #include "vectors.h"
 
-#define RX	IPCP_DIR_INITIATOR	/* the responder receives in it */
+#define RX	IPCP_DIR_INITIATOR	/* the responder's receive direction */
 
 static struct ipcp_epoch *new_epoch(struct kunit *test)
 {
@@ -42,7 +42,7 @@ static struct ipcp_leaf *derive(struct kunit *test, struct ipcp_epoch *ep,
 	return leaf;
 }
 
-/* Receive an authentic packet of the leaf. */
+/* Derive a leaf, and receive an authentic packet of the leaf. */
 static struct ipcp_leaf *jump(struct kunit *test, struct ipcp_epoch *ep,
 			      unsigned int no)
 {
@@ -56,15 +56,15 @@ static const struct where_case {
 	const char *desc;
 	unsigned int no;
 } wheres[] = {
-	{ "the next but one", 2 },
-	{ "the end of the node", 63 },
-	{ "the next node", 64 },
+	{ "the next leaf but one", 2 },
+	{ "the last leaf of the node", 63 },
+	{ "the first leaf of the next node", 64 },
 	{ "the last leaf", IPCP_LEAF_TOTAL - 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(where, wheres, desc);
 
-static void a_jump_has_the_key_and_changes_nothing_else(struct kunit *test)
+static void deriving_a_jump_gives_the_key_and_changes_no_state(struct kunit *test)
 {
 	const struct where_case *c = test->param_value;
 	struct ipcp_epoch *ep = new_epoch(test);
@@ -90,7 +90,7 @@ static void a_jump_has_the_key_and_changes_nothing_else(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, ep->ks.state, ks.state, sizeof(ks.state));
 }
 
-static void nobody_finds_a_jump_before_something_was_received(struct kunit *test)
+static void a_jump_is_found_only_after_an_authentic_packet(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *leaf = derive(test, ep, 100);
@@ -100,7 +100,7 @@ static void nobody_finds_a_jump_before_something_was_received(struct kunit *test
 	KUNIT_EXPECT_PTR_EQ(test, find(ep, 100), leaf);
 }
 
-static void what_is_behind_cannot_be_jumped_to(struct kunit *test)
+static void a_jump_to_the_current_or_an_older_leaf_fails(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
@@ -110,7 +110,7 @@ static void what_is_behind_cannot_be_jumped_to(struct kunit *test)
 				-EKEYEXPIRED);
 }
 
-static void a_jump_retires_all_before_it(struct kunit *test)
+static void a_far_jump_retires_all_leaves_before_it(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *leaf;
@@ -132,7 +132,7 @@ static void a_jump_retires_all_before_it(struct kunit *test)
 }
 
 /* Packets that the jump overtook may be of the leaf just before. */
-static void a_jump_over_the_next_leaf_keeps_that(struct kunit *test)
+static void a_jump_over_the_next_leaf_keeps_the_next_leaf(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *next;
@@ -144,7 +144,7 @@ static void a_jump_over_the_next_leaf_keeps_that(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, find(ep, 0));
 }
 
-static void a_jump_that_others_overtook_is_not_taken(struct kunit *test)
+static void a_jump_that_another_jump_overtook_is_refused(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *late = derive(test, ep, 5);
@@ -159,7 +159,7 @@ static void a_jump_that_others_overtook_is_not_taken(struct kunit *test)
 	ipcp_leaf_free(same);
 }
 
-static void a_jump_from_a_jump_works(struct kunit *test)
+static void a_jump_can_follow_another_jump(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
@@ -171,14 +171,14 @@ static void a_jump_from_a_jump_works(struct kunit *test)
 }
 
 static struct kunit_case jump_test_cases[] = {
-	KUNIT_CASE_PARAM(a_jump_has_the_key_and_changes_nothing_else,
+	KUNIT_CASE_PARAM(deriving_a_jump_gives_the_key_and_changes_no_state,
 			 where_gen_params),
-	KUNIT_CASE(nobody_finds_a_jump_before_something_was_received),
-	KUNIT_CASE(what_is_behind_cannot_be_jumped_to),
-	KUNIT_CASE(a_jump_retires_all_before_it),
-	KUNIT_CASE(a_jump_over_the_next_leaf_keeps_that),
-	KUNIT_CASE(a_jump_that_others_overtook_is_not_taken),
-	KUNIT_CASE(a_jump_from_a_jump_works),
+	KUNIT_CASE(a_jump_is_found_only_after_an_authentic_packet),
+	KUNIT_CASE(a_jump_to_the_current_or_an_older_leaf_fails),
+	KUNIT_CASE(a_far_jump_retires_all_leaves_before_it),
+	KUNIT_CASE(a_jump_over_the_next_leaf_keeps_the_next_leaf),
+	KUNIT_CASE(a_jump_that_another_jump_overtook_is_refused),
+	KUNIT_CASE(a_jump_can_follow_another_jump),
 	{}
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The chain: what a seed is mixed with, which the exchange names, and its end. */
+/*
+ * The chain: each exchange names the chain that its seed is mixed with. A chain
+ * is wiped with the keys, or once no exchange can name it any more.
+ */
 #include "flow_util.h"
 #include "heap.h"
 #include "leaf.h"
@@ -9,7 +12,7 @@
 #include "test_util.h"
 #include "vectors.h"
 
-#define NEXT	1	/* epoch after the first, which exchange 1 delivered */
+#define NEXT	1	/* epoch after epoch 0, which exchange 1 delivered */
 
 static u64 id_of(struct kunit *test, const struct chain_vector *v)
 {
@@ -65,8 +68,8 @@ static void each_epoch_has_the_keys_of_the_vectors(struct kunit *test)
 
 /* Chains that an exchange may name. */
 enum chain_name {
-	OF_NEWEST,	/* that the next seed is mixed with */
-	OF_BEFORE,	/* that the newest one was mixed with */
+	OF_NEWEST,	/* the next seed is mixed with it */
+	OF_BEFORE,	/* the newest seed was mixed with it */
 	UNKNOWN,
 	FRESH,
 };
@@ -74,40 +77,41 @@ enum chain_name {
 static const struct naming_case {
 	const char *desc;
 	enum test_role role;
-	bool replaces;		/* the newest epoch, which nobody was heard in */
+	bool replaces;		/* the newest epoch, not heard in yet */
 	bool fresh;		/* the peer was asked, and was silent */
 	bool no_keys;
 	enum chain_name chain;
 	int err;
 } namings[] = {
 	{ "initiator, the newest chain", INITIATOR, 0, 0, 0, OF_NEWEST, 0 },
-	{ "initiator, an older one", INITIATOR, 0, 0, 0, OF_BEFORE, -ESTALE },
-	{ "initiator, an unknown one", INITIATOR, 0, 0, 0, UNKNOWN, -ESTALE },
-	{ "initiator, none", INITIATOR, 0, 0, 0, FRESH, -ESTALE },
-	{ "initiator, none after silence", INITIATOR, 0, 1, 0, FRESH, 0 },
-	{ "initiator without keys, none", INITIATOR, 0, 0, 1, FRESH, 0 },
-	{ "initiator without keys, the old one", INITIATOR, 0, 0, 1, OF_NEWEST,
-	  -ESTALE },
-	{ "responder, the newest chain", RESPONDER, 0, 0, 0, OF_NEWEST, 0 },
-	{ "responder, an older one", RESPONDER, 0, 0, 0, OF_BEFORE, -ESTALE },
-	{ "responder, an unknown one", RESPONDER, 0, 0, 0, UNKNOWN, -ESTALE },
-	{ "responder, none", RESPONDER, 0, 0, 0, FRESH, -ESTALE },
-	{ "responder, none after silence", RESPONDER, 0, 1, 0, FRESH, 0 },
-	{ "responder without keys, none", RESPONDER, 0, 0, 1, FRESH, 0 },
-	{ "responder without keys, the old one", RESPONDER, 0, 0, 1, OF_NEWEST,
-	  -ESTALE },
-	{ "replaced, the same chain", RESPONDER, 1, 0, 0, OF_BEFORE, 0 },
-	{ "replaced, the chain of what is replaced", RESPONDER, 1, 0, 0,
+	{ "initiator, an older chain", INITIATOR, 0, 0, 0, OF_BEFORE, -ESTALE },
+	{ "initiator, an unknown chain", INITIATOR, 0, 0, 0, UNKNOWN, -ESTALE },
+	{ "initiator, no chain", INITIATOR, 0, 0, 0, FRESH, -ESTALE },
+	{ "initiator, no chain after silence", INITIATOR, 0, 1, 0, FRESH, 0 },
+	{ "initiator without keys, no chain", INITIATOR, 0, 0, 1, FRESH, 0 },
+	{ "initiator without keys, the old chain", INITIATOR, 0, 0, 1,
 	  OF_NEWEST, -ESTALE },
-	{ "replaced, none", RESPONDER, 1, 0, 0, FRESH, -ESTALE },
-	{ "replaced, none after silence", RESPONDER, 1, 1, 0, FRESH, 0 },
+	{ "responder, the newest chain", RESPONDER, 0, 0, 0, OF_NEWEST, 0 },
+	{ "responder, an older chain", RESPONDER, 0, 0, 0, OF_BEFORE, -ESTALE },
+	{ "responder, an unknown chain", RESPONDER, 0, 0, 0, UNKNOWN, -ESTALE },
+	{ "responder, no chain", RESPONDER, 0, 0, 0, FRESH, -ESTALE },
+	{ "responder, no chain after silence", RESPONDER, 0, 1, 0, FRESH, 0 },
+	{ "responder without keys, no chain", RESPONDER, 0, 0, 1, FRESH, 0 },
+	{ "responder without keys, the old chain", RESPONDER, 0, 0, 1,
+	  OF_NEWEST, -ESTALE },
+	{ "replacement, the same chain", RESPONDER, 1, 0, 0, OF_BEFORE, 0 },
+	{ "replacement, the chain of the replaced epoch", RESPONDER, 1, 0, 0,
+	  OF_NEWEST, -ESTALE },
+	{ "replacement, no chain", RESPONDER, 1, 0, 0, FRESH, -ESTALE },
+	{ "replacement, no chain after silence", RESPONDER, 1, 1, 0, FRESH, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(naming, namings, desc);
 
 /*
- * Two seeds, both taken and confirmed, and a third one if it will be replaced.
- * @older: (output) name of the chain that the newest one was mixed with
+ * Create an end with two seeds, both taken and confirmed, and a third one if it
+ * will be replaced.
+ * @older: (output) name of the chain that the newest seed was mixed with
  */
 static struct ipcp_flow *new_end_after(struct kunit *test, enum test_role role,
 				       bool third, u64 *older)
@@ -150,7 +154,7 @@ static u32 next_exchange(struct kunit *test, struct ipcp_flow *flow, bool fresh)
 	return claim.exchange;
 }
 
-static void a_seed_is_mixed_with_what_its_exchange_names(struct kunit *test)
+static void a_seed_is_mixed_with_the_chain_that_its_exchange_names(struct kunit *test)
 {
 	const struct naming_case *c = test->param_value;
 	u64 older;
@@ -186,7 +190,7 @@ static void a_seed_is_mixed_with_what_its_exchange_names(struct kunit *test)
 	}
 }
 
-static void replacing_does_not_go_on_from_what_is_replaced(struct kunit *test)
+static void a_replacement_does_not_continue_the_chain_it_replaces(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, RESPONDER, true);
 	struct ipcp_chain before = flow->rk.before;
@@ -200,14 +204,14 @@ static void replacing_does_not_go_on_from_what_is_replaced(struct kunit *test)
 	}
 }
 
-static void the_responder_keeps_the_chain_until_the_peer_is_heard(struct kunit *test)
+static void the_responder_keeps_the_older_chain_until_the_peer_is_heard(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, RESPONDER, false);
 	struct ipcp_chain chain = flow->rk.chain;
 
 	test_next(test, flow);
 	KUNIT_EXPECT_MEMEQ(test, &flow->rk.before, &chain, sizeof(chain));
-	/* packets of the old epoch say nothing */
+	/* packets of the old epoch prove nothing */
 	ipcp_keyrot_observe(flow, test_epoch(flow, NEXT), true);
 	KUNIT_EXPECT_MEMEQ(test, &flow->rk.before, &chain, sizeof(chain));
 	ipcp_keyrot_observe(flow, test_newest(flow), false);
@@ -215,7 +219,7 @@ static void the_responder_keeps_the_chain_until_the_peer_is_heard(struct kunit *
 	KUNIT_EXPECT_EQ(test, flow->rk.before_id, IPCP_CHAIN_FRESH);
 }
 
-static void the_initiator_keeps_no_chain_but_the_newest(struct kunit *test)
+static void the_initiator_keeps_only_the_newest_chain(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, INITIATOR, true);
 
@@ -225,7 +229,7 @@ static void the_initiator_keeps_no_chain_but_the_newest(struct kunit *test)
 				       sizeof(flow->rk.chain)));
 }
 
-static void dropping_wipes_all_chains(struct kunit *test)
+static void dropping_the_keys_wipes_all_chains(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
 	struct ipcp_flow *flow = new_end(test, role, true);
@@ -253,7 +257,7 @@ static void a_seed_of_another_generation_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), 0);
 }
 
-/* Park a fresh seed though there are keys. */
+/* Park a fresh seed while the flow has keys. */
 static struct ipcp_epoch *recover(struct kunit *test, struct ipcp_flow *flow)
 {
 	struct ipcp_delivery d = {
@@ -266,7 +270,7 @@ static struct ipcp_epoch *recover(struct kunit *test, struct ipcp_flow *flow)
 	return test_newest(flow);
 }
 
-static void a_fresh_epoch_leaves_the_others_until_the_peer_is_heard(struct kunit *test)
+static void older_epochs_stay_until_the_peer_uses_a_fresh_one(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
 	struct ipcp_flow *flow = new_end(test, role, false);
@@ -276,7 +280,7 @@ static void a_fresh_epoch_leaves_the_others_until_the_peer_is_heard(struct kunit
 	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, 0));
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, NEXT));
 
-	/* heard: nobody has the older keys any more, nor waits for a program */
+	/* heard: the peer has no older keys, so the seed is taken at once */
 	ipcp_keyrot_observe(flow, ep, false);
 	KUNIT_EXPECT_FALSE(test, flow->rk.has_pending);
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
@@ -301,7 +305,7 @@ static void a_claim_names_the_chain_and_the_generation(struct kunit *test)
 	KUNIT_EXPECT_NE(test, claim.chain, IPCP_CHAIN_FRESH);
 }
 
-static void a_fresh_claim_that_ended_permits_nothing(struct kunit *test)
+static void a_fresh_claim_that_ended_permits_no_fresh_seed(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, INITIATOR, false);
 	struct ipcp_delivery d = {
@@ -319,18 +323,18 @@ static void a_fresh_claim_that_ended_permits_nothing(struct kunit *test)
 static struct kunit_case chain_test_cases[] = {
 	KUNIT_CASE_PARAM(each_epoch_has_the_keys_of_the_vectors,
 			 role_gen_params),
-	KUNIT_CASE_PARAM(a_seed_is_mixed_with_what_its_exchange_names,
+	KUNIT_CASE_PARAM(a_seed_is_mixed_with_the_chain_that_its_exchange_names,
 			 naming_gen_params),
-	KUNIT_CASE(replacing_does_not_go_on_from_what_is_replaced),
-	KUNIT_CASE(the_responder_keeps_the_chain_until_the_peer_is_heard),
-	KUNIT_CASE(the_initiator_keeps_no_chain_but_the_newest),
-	KUNIT_CASE_PARAM(dropping_wipes_all_chains, role_gen_params),
+	KUNIT_CASE(a_replacement_does_not_continue_the_chain_it_replaces),
+	KUNIT_CASE(the_responder_keeps_the_older_chain_until_the_peer_is_heard),
+	KUNIT_CASE(the_initiator_keeps_only_the_newest_chain),
+	KUNIT_CASE_PARAM(dropping_the_keys_wipes_all_chains, role_gen_params),
 	KUNIT_CASE_PARAM(a_seed_of_another_generation_is_refused,
 			 role_gen_params),
-	KUNIT_CASE_PARAM(a_fresh_epoch_leaves_the_others_until_the_peer_is_heard,
+	KUNIT_CASE_PARAM(older_epochs_stay_until_the_peer_uses_a_fresh_one,
 			 role_gen_params),
 	KUNIT_CASE(a_claim_names_the_chain_and_the_generation),
-	KUNIT_CASE(a_fresh_claim_that_ended_permits_nothing),
+	KUNIT_CASE(a_fresh_claim_that_ended_permits_no_fresh_seed),
 	{}
 };
 

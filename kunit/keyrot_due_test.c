@@ -61,14 +61,14 @@ static void done_long_ago(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	test_give_up(ep);
 }
 
-/* This side never sent in the epoch, so a confirmation is not missing. */
+/* This side never sent in the epoch, so no confirmation is overdue. */
 static void never_sent_in(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	never_done(flow, ep);
 	clear_bit(IPCP_EP_SENDING, &ep->flags);
 }
 
-/* The time to confirm begins when this side sends in the epoch. */
+/* The time to confirm begins when this side starts to send in the epoch. */
 static void sent_in_late(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	never_done(flow, ep);
@@ -110,24 +110,24 @@ static const struct due_case {
 	  IPCP_REKEY_DUE_WATERMARK },
 	{ "seven eighths received", received_enough, IPCP_REKEY_DUE_WATERMARK },
 	{ "one packet less received", received_one_less, 0 },
-	{ "too many that did not authenticate", failures,
+	{ "too many authentication failures", failures,
 	  IPCP_REKEY_DUE_AUTH_FAILURES },
-	{ "one less", one_failure_less, 0 },
+	{ "one authentication failure less", one_failure_less, 0 },
 	{ "never confirmed", never_done, IPCP_REKEY_DUE_NOT_DONE },
 	{ "not confirmed yet", not_done_yet, 0 },
 	{ "confirmed long ago", done_long_ago, 0 },
-	{ "never confirmed, never sent in", never_sent_in, 0 },
-	{ "not confirmed, sent in late", sent_in_late, 0 },
-	{ "older than it may be", too_old, IPCP_REKEY_DUE_AGE },
-	{ "not older than it may be", not_too_old, 0 },
-	{ "old, without a limit", old_without_limit, 0 },
+	{ "never confirmed, but not sent in", never_sent_in, 0 },
+	{ "not confirmed, but sent in late", sent_in_late, 0 },
+	{ "older than the maximum age", too_old, IPCP_REKEY_DUE_AGE },
+	{ "not older than the maximum age", not_too_old, 0 },
+	{ "old, without a maximum age", old_without_limit, 0 },
 	{ "two reasons", failures_of_an_old_epoch,
 	  IPCP_REKEY_DUE_AUTH_FAILURES | IPCP_REKEY_DUE_AGE },
 };
 
 KUNIT_ARRAY_PARAM_DESC(due, dues, desc);
 
-static void the_worker_says_why(struct kunit *test)
+static void the_worker_sets_the_reason_why_a_seed_is_due(struct kunit *test)
 {
 	const struct due_case *c = test->param_value;
 
@@ -140,7 +140,7 @@ static void the_worker_says_why(struct kunit *test)
 	}
 }
 
-static void it_comes_back_when_something_may_be_due(struct kunit *test)
+static void the_worker_runs_again_when_a_seed_may_be_due(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *ep = test_newest(flow);
@@ -152,8 +152,8 @@ static void it_comes_back_when_something_may_be_due(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_keyrot(flow), ep->promoted + NOT_DONE_TIME);
 }
 
-/* On 32 bits, jiffies turn round while an epoch without a successor is kept. */
-static void an_old_epoch_stays_old(struct kunit *test)
+/* On 32 bits, jiffies wrap while an epoch without a successor is kept. */
+static void an_old_epoch_stays_old_when_jiffies_wrap(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *ep = test_newest(flow);
@@ -172,7 +172,7 @@ static void an_old_epoch_stays_old(struct kunit *test)
 	}
 }
 
-static void a_reason_is_told_once(struct kunit *test)
+static void due_reasons_add_up(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 
@@ -192,10 +192,11 @@ static void a_flow_without_encryption_is_never_due(struct kunit *test)
 }
 
 static struct kunit_case due_test_cases[] = {
-	KUNIT_CASE_PARAM(the_worker_says_why, due_gen_params),
-	KUNIT_CASE(it_comes_back_when_something_may_be_due),
-	KUNIT_CASE(an_old_epoch_stays_old),
-	KUNIT_CASE(a_reason_is_told_once),
+	KUNIT_CASE_PARAM(the_worker_sets_the_reason_why_a_seed_is_due,
+			 due_gen_params),
+	KUNIT_CASE(the_worker_runs_again_when_a_seed_may_be_due),
+	KUNIT_CASE(an_old_epoch_stays_old_when_jiffies_wrap),
+	KUNIT_CASE(due_reasons_add_up),
 	KUNIT_CASE(a_flow_without_encryption_is_never_due),
 	{}
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The life of the keys of an old epoch: receiving keys stay for the linger,
- * sending keys until the promotion to a newer epoch.
+ * The lifetime of the keys of an old epoch: receiving keys stay for the linger
+ * time, sending keys until the promotion to a newer epoch.
  */
 #include "flow_util.h"
 #include "test_util.h"
@@ -17,7 +17,7 @@ static struct ipcp_flow *rekeyed(struct kunit *test, enum test_role role, u8 no)
 	return flow;
 }
 
-static void old_keys_stay_for_the_linger_and_no_longer(struct kunit *test)
+static void old_keys_stay_for_the_linger_time_and_no_longer(struct kunit *test)
 {
 	struct ipcp_flow *flow = rekeyed(test, RESPONDER, 0);
 	struct ipcp_epoch *old = test_hold(test, test_epoch(flow, 0));
@@ -52,7 +52,7 @@ static void old_keys_stay_until_the_peer_sends_in_newer_ones(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
 }
 
-static void keys_that_are_sent_with_stay(struct kunit *test)
+static void old_keys_stay_while_they_are_used_for_sending(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 
@@ -73,8 +73,8 @@ static void describe_number(const u8 *no, char *desc)
 
 KUNIT_ARRAY_PARAM(number, numbers, describe_number);
 
-/* It does not end with the linger of a later one, whatever their slots. */
-static void a_linger_ends_with_that_of_the_next_epoch(struct kunit *test)
+/* The linger of a later epoch does not end it, whichever their slots are. */
+static void an_old_epoch_ends_with_the_linger_of_the_next_epoch(struct kunit *test)
 {
 	const u8 no = *(const u8 *)test->param_value;
 	struct ipcp_flow *flow = rekeyed(test, RESPONDER, no);
@@ -113,7 +113,7 @@ static void the_fifth_epoch_cuts_the_linger_of_the_first(struct kunit *test)
 }
 
 /* The flow still sends in epoch 0, since no newer one is observed. */
-static void an_epoch_whose_slot_goes_is_not_sent_in(struct kunit *test)
+static void a_flow_stops_sending_in_an_epoch_whose_slot_is_reused(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
@@ -148,7 +148,7 @@ static bool has_keys(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir
 	return any;
 }
 
-static void nothing_to_send_with_is_left_after_promotion(struct kunit *test)
+static void no_sending_keys_of_the_old_epoch_are_left_after_promotion(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	unsigned int tx = ipcp_tx_dir(&flow->rk), rx = ipcp_rx_dir(&flow->rk);
@@ -168,7 +168,7 @@ static void nothing_to_send_with_is_left_after_promotion(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_keys(test, test_newest(flow), tx));
 }
 
-static void an_epoch_that_ended_has_no_keys(struct kunit *test)
+static void a_dropped_epoch_has_no_keys(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *ep = test_hold(test, test_newest(flow));
@@ -179,16 +179,16 @@ static void an_epoch_that_ended_has_no_keys(struct kunit *test)
 }
 
 static struct kunit_case linger_test_cases[] = {
-	KUNIT_CASE(old_keys_stay_for_the_linger_and_no_longer),
+	KUNIT_CASE(old_keys_stay_for_the_linger_time_and_no_longer),
 	KUNIT_CASE(old_keys_stay_until_the_peer_sends_in_newer_ones),
-	KUNIT_CASE(keys_that_are_sent_with_stay),
-	KUNIT_CASE_PARAM(a_linger_ends_with_that_of_the_next_epoch,
+	KUNIT_CASE(old_keys_stay_while_they_are_used_for_sending),
+	KUNIT_CASE_PARAM(an_old_epoch_ends_with_the_linger_of_the_next_epoch,
 			 number_gen_params),
 	KUNIT_CASE_PARAM(the_fifth_epoch_cuts_the_linger_of_the_first,
 			 number_gen_params),
-	KUNIT_CASE(an_epoch_whose_slot_goes_is_not_sent_in),
-	KUNIT_CASE(nothing_to_send_with_is_left_after_promotion),
-	KUNIT_CASE(an_epoch_that_ended_has_no_keys),
+	KUNIT_CASE(a_flow_stops_sending_in_an_epoch_whose_slot_is_reused),
+	KUNIT_CASE(no_sending_keys_of_the_old_epoch_are_left_after_promotion),
+	KUNIT_CASE(a_dropped_epoch_has_no_keys),
 	{}
 };
 

@@ -51,27 +51,28 @@ static const struct refusal_case {
 	u32 exchange;
 	int err;
 } refusals[] = {
-	{ "flow that closes", RESPONDER, close_now, 2, 8, 2, -ESHUTDOWN },
-	{ "flow that is closed", RESPONDER, closed, 2, 8, 2, -ESHUTDOWN },
+	{ "closing flow", RESPONDER, close_now, 2, 8, 2, -ESHUTDOWN },
+	{ "closed flow", RESPONDER, closed, 2, 8, 2, -ESHUTDOWN },
 	{ "flow without encryption", RESPONDER, no_keys_agreed, 2, 8, 2,
 	  -EOPNOTSUPP },
 	{ "seed used before", RESPONDER, NULL, 1, 8, 2, -EKEYREJECTED },
-	{ "exchange that delivered", RESPONDER, NULL, 2, 8, 1, -EALREADY },
+	{ "exchange that delivered already", RESPONDER, NULL, 2, 8, 1,
+	  -EALREADY },
 	{ "earlier exchange", RESPONDER, NULL, 2, 8, 0, -ESTALE },
 	{ "exchange from before the numbers wrapped", RESPONDER, NULL, 2, 8,
 	  U32_MAX, -ESTALE },
-	{ "exchange half of all numbers ahead", RESPONDER, NULL, 2, 8,
+	{ "exchange half the number space ahead", RESPONDER, NULL, 2, 8,
 	  0x80000001, -ESTALE },
-	{ "epoch that is in use", RESPONDER, NULL, 2, 7, 2, -EINVAL },
-	{ "epoch before", RESPONDER, NULL, 2, 6, 2, -EINVAL },
+	{ "epoch in use", RESPONDER, NULL, 2, 7, 2, -EINVAL },
+	{ "epoch before the one in use", RESPONDER, NULL, 2, 6, 2, -EINVAL },
 	{ "next epoch but one", RESPONDER, NULL, 2, 9, 2, -EINVAL },
-	{ "epoch before not confirmed", RESPONDER, not_done, 2, 8, 2, -EBUSY },
+	{ "epoch in use not confirmed", RESPONDER, not_done, 2, 8, 2, -EBUSY },
 
-	{ "initiator's flow that closes", INITIATOR, close_now, 2, 8, 2,
+	{ "closing flow of the initiator", INITIATOR, close_now, 2, 8, 2,
 	  -ESHUTDOWN },
 	{ "seed used before, claimed", INITIATOR, claimed, 1, 8, 2,
 	  -EKEYREJECTED },
-	{ "claim that delivered", INITIATOR, NULL, 2, 8, 1, -EALREADY },
+	{ "claim that delivered already", INITIATOR, NULL, 2, 8, 1, -EALREADY },
 	{ "no claim", INITIATOR, NULL, 2, 8, 2, -ESTALE },
 	{ "another claim", INITIATOR, claimed, 2, 8, 3, -ESTALE },
 	{ "claim before the one in flight", INITIATOR, claimed, 2, 8, 1,
@@ -132,8 +133,8 @@ static const struct meanwhile_case {
 
 KUNIT_ARRAY_PARAM_DESC(meanwhile, meanwhiles, desc);
 
-/* Changes during the expansion of the seed are respected. */
-static void a_seed_refused_late_leaves_nothing(struct kunit *test)
+/* The flow may change while the seed is expanded. */
+static void a_seed_refused_after_its_expansion_leaves_no_memory(struct kunit *test)
 {
 	const struct meanwhile_case *c = test->param_value;
 	struct ipcp_flow *flow = test_end(test, RESPONDER, FIRST_EPOCH);
@@ -162,7 +163,7 @@ static void a_seed_refused_late_leaves_nothing(struct kunit *test)
 
 KUNIT_ARRAY_PARAM(role, test_roles, test_describe_role);
 
-static void a_parked_seed_waits_and_its_doorbell_rings(struct kunit *test)
+static void a_parked_seed_is_pending_and_wakes_pollers(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
 	struct ipcp_flow *flow = test_end(test, role, FIRST_EPOCH);
@@ -186,7 +187,7 @@ static void a_parked_seed_waits_and_its_doorbell_rings(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, FIRST_EPOCH));
 }
 
-/* Seed 0 is that of the vectors. */
+/* Seed 0 is the seed of the test vectors. */
 static void a_parked_epoch_has_the_keys_of_the_vectors(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
@@ -220,7 +221,7 @@ static const struct first_case {
 
 KUNIT_ARRAY_PARAM_DESC(first, firsts, desc);
 
-static void the_first_epoch_may_be_any(struct kunit *test)
+static void the_first_epoch_may_have_any_number(struct kunit *test)
 {
 	const struct first_case *c = test->param_value;
 
@@ -240,7 +241,7 @@ static void the_first_epoch_may_be_any(struct kunit *test)
 	}
 }
 
-static void the_last_seeds_are_known(struct kunit *test)
+static void recently_used_seeds_are_refused(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	unsigned int next;
@@ -259,7 +260,7 @@ static void the_last_seeds_are_known(struct kunit *test)
 					flow->rk.exchange + 1), 0);
 }
 
-static void an_epoch_given_up_does_not_hold_the_next_back(struct kunit *test)
+static void an_epoch_with_an_overdue_confirmation_admits_the_next(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, FIRST_EPOCH);
 
@@ -268,7 +269,7 @@ static void an_epoch_given_up_does_not_hold_the_next_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, FIRST_EPOCH + 1, 2), 0);
 }
 
-static void at_the_initiator_the_claim_was_the_gate(struct kunit *test)
+static void the_initiator_checks_the_confirmation_only_at_the_claim(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, FIRST_EPOCH);
 	u32 exchange = test_claim(test, flow);
@@ -280,16 +281,16 @@ static void at_the_initiator_the_claim_was_the_gate(struct kunit *test)
 
 static struct kunit_case park_test_cases[] = {
 	KUNIT_CASE_PARAM(a_refused_seed_changes_nothing, refusal_gen_params),
-	KUNIT_CASE_PARAM(a_seed_refused_late_leaves_nothing,
+	KUNIT_CASE_PARAM(a_seed_refused_after_its_expansion_leaves_no_memory,
 			 meanwhile_gen_params),
-	KUNIT_CASE_PARAM(a_parked_seed_waits_and_its_doorbell_rings,
+	KUNIT_CASE_PARAM(a_parked_seed_is_pending_and_wakes_pollers,
 			 role_gen_params),
 	KUNIT_CASE_PARAM(a_parked_epoch_has_the_keys_of_the_vectors,
 			 role_gen_params),
-	KUNIT_CASE_PARAM(the_first_epoch_may_be_any, first_gen_params),
-	KUNIT_CASE(the_last_seeds_are_known),
-	KUNIT_CASE(an_epoch_given_up_does_not_hold_the_next_back),
-	KUNIT_CASE(at_the_initiator_the_claim_was_the_gate),
+	KUNIT_CASE_PARAM(the_first_epoch_may_have_any_number, first_gen_params),
+	KUNIT_CASE(recently_used_seeds_are_refused),
+	KUNIT_CASE(an_epoch_with_an_overdue_confirmation_admits_the_next),
+	KUNIT_CASE(the_initiator_checks_the_confirmation_only_at_the_claim),
 	{}
 };
 

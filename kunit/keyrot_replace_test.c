@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Replacement: the responder cannot know whether its answer arrived. So a later
- * exchange may deliver the same epoch again until the peer is heard in it.
+ * Replacement: a later exchange may deliver the same epoch again until the peer
+ * is heard in it, since the responder cannot know whether its answer arrived.
  */
 #include "flow_util.h"
 #include "heap.h"
@@ -32,12 +32,12 @@ static const struct replace_case {
 } replaces[] = {
 	{ "not taken", not_taken },
 	{ "taken", taken },
-	{ "taken, and given up", given_up },
+	{ "taken, confirmation overdue", given_up },
 };
 
 KUNIT_ARRAY_PARAM_DESC(replace, replaces, desc);
 
-static void an_epoch_nobody_was_heard_in_is_replaced(struct kunit *test)
+static void an_epoch_is_replaced_while_the_peer_is_not_heard_in_it(struct kunit *test)
 {
 	const struct replace_case *c = test->param_value;
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
@@ -61,7 +61,7 @@ static void an_epoch_nobody_was_heard_in_is_replaced(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
 }
 
-/* Nobody was asked, as this side does not send yet. */
+/* The responder does not send in its first epoch before the peer is heard. */
 static void the_first_epoch_is_replaced_too(struct kunit *test)
 {
 	struct ipcp_flow *flow =
@@ -74,7 +74,7 @@ static void the_first_epoch_is_replaced_too(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_tx(flow)->exchange, 2);
 }
 
-static void an_epoch_that_was_replaced_cannot_be_observed(struct kunit *test)
+static void a_replaced_epoch_cannot_be_observed(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *old;
@@ -89,7 +89,7 @@ static void an_epoch_that_was_replaced_cannot_be_observed(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), test_epoch(flow, 0));
 }
 
-static void an_epoch_the_peer_was_heard_in_stays(struct kunit *test)
+static void an_epoch_that_the_peer_was_heard_in_is_not_replaced(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *ep;
@@ -102,7 +102,7 @@ static void an_epoch_the_peer_was_heard_in_stays(struct kunit *test)
 }
 
 /* The peer's kernel already has the seed that the initiator parked. */
-static void the_initiator_replaces_nothing(struct kunit *test)
+static void the_initiator_replaces_no_epoch(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	struct ipcp_epoch *ep;
@@ -116,7 +116,7 @@ static void the_initiator_replaces_nothing(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_newest(flow), ep);
 }
 
-static void nothing_is_left_of_replaced_keys(struct kunit *test)
+static void replaced_keys_leave_neither_memory_nor_secrets(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct heap_watch *w = heap_watch(test);
@@ -142,13 +142,13 @@ static void nothing_is_left_of_replaced_keys(struct kunit *test)
 }
 
 static struct kunit_case replace_test_cases[] = {
-	KUNIT_CASE_PARAM(an_epoch_nobody_was_heard_in_is_replaced,
+	KUNIT_CASE_PARAM(an_epoch_is_replaced_while_the_peer_is_not_heard_in_it,
 			 replace_gen_params),
 	KUNIT_CASE(the_first_epoch_is_replaced_too),
-	KUNIT_CASE(an_epoch_that_was_replaced_cannot_be_observed),
-	KUNIT_CASE(an_epoch_the_peer_was_heard_in_stays),
-	KUNIT_CASE(the_initiator_replaces_nothing),
-	KUNIT_CASE(nothing_is_left_of_replaced_keys),
+	KUNIT_CASE(a_replaced_epoch_cannot_be_observed),
+	KUNIT_CASE(an_epoch_that_the_peer_was_heard_in_is_not_replaced),
+	KUNIT_CASE(the_initiator_replaces_no_epoch),
+	KUNIT_CASE(replaced_keys_leave_neither_memory_nor_secrets),
 	{}
 };
 

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The switch to a new epoch: the flow takes the epoch, the peer is heard in it,
- * and this side sends in it once it knows that the peer has the keys.
+ * and this side sends in it once the peer is known to have the keys.
  */
 #include "control.h"
 #include "flow_util.h"
@@ -10,7 +10,7 @@
 #include "test_util.h"
 #include "wire.h"
 
-static void take_installs_the_seed_that_waits(struct kunit *test)
+static void taking_a_pending_seed_activates_its_epoch(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct test_waker *sleeper;
@@ -27,7 +27,7 @@ static void take_installs_the_seed_that_waits(struct kunit *test)
 	KUNIT_EXPECT_GE(test, sleeper->wakes, 1);
 }
 
-static void what_was_taken_cannot_be_taken_again(struct kunit *test)
+static void a_seed_can_be_taken_only_once(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 
@@ -48,7 +48,7 @@ static const struct promote_case {
 	bool grace_over;
 	bool sends;
 } promotes[] = {
-	{ "initiator, nothing", INITIATOR, 0, 0, 0, 0, false },
+	{ "initiator, parked", INITIATOR, 0, 0, 0, 0, false },
 	{ "initiator, observed", INITIATOR, 0, 0, 1, 0, false },
 	{ "initiator, grace over", INITIATOR, 0, 0, 0, 1, false },
 	{ "initiator, taken", INITIATOR, 0, 1, 0, 0, false },
@@ -56,7 +56,7 @@ static const struct promote_case {
 	{ "initiator, taken, grace over", INITIATOR, 0, 1, 0, 1, true },
 	{ "initiator, first, not taken", INITIATOR, 1, 0, 0, 1, false },
 	{ "initiator, first, taken", INITIATOR, 1, 1, 0, 0, true },
-	{ "responder, nothing", RESPONDER, 0, 0, 0, 0, false },
+	{ "responder, parked", RESPONDER, 0, 0, 0, 0, false },
 	{ "responder, observed", RESPONDER, 0, 0, 1, 0, false },
 	{ "responder, observed, grace over", RESPONDER, 0, 0, 1, 1, false },
 	{ "responder, taken", RESPONDER, 0, 1, 0, 0, false },
@@ -83,7 +83,7 @@ static struct ipcp_flow *parked(struct kunit *test, const struct promote_case *c
 	return flow;
 }
 
-static void this_side_sends_when_it_knows_enough(struct kunit *test)
+static void a_taken_epoch_is_promoted_once_the_peer_has_the_keys(struct kunit *test)
 {
 	const struct promote_case *c = test->param_value;
 	struct ipcp_flow *flow = parked(test, c);
@@ -100,12 +100,12 @@ static void this_side_sends_when_it_knows_enough(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), c->sends ? ep : before);
 	KUNIT_EXPECT_EQ(test, test_bit(IPCP_EP_SENDING, &ep->flags), c->sends);
-	/* until it sends there, a writer must check again */
+	/* until this side sends in it, a writer must check again */
 	KUNIT_EXPECT_EQ(test, test_bit(IPCP_FLOW_PROMOTE, &flow->bits),
 			c->taken && !c->sends);
 }
 
-static void being_heard_is_enough_whatever_comes_first(struct kunit *test)
+static void hearing_the_peer_in_a_taken_epoch_promotes_it(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct test_waker *sleeper;
@@ -122,7 +122,7 @@ static void being_heard_is_enough_whatever_comes_first(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
 }
 
-static void the_kernel_takes_what_the_program_does_not(struct kunit *test)
+static void the_kernel_takes_a_pending_seed_after_the_grace_time(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	struct ipcp_epoch *ep;
@@ -141,7 +141,7 @@ static void the_kernel_takes_what_the_program_does_not(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
 }
 
-static void what_was_taken_late_is_sent_in_at_the_deadline(struct kunit *test)
+static void the_initiator_sends_in_a_taken_epoch_after_the_grace_time(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	struct ipcp_epoch *ep;
@@ -156,7 +156,7 @@ static void what_was_taken_late_is_sent_in_at_the_deadline(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, test_tx(flow), ep);
 }
 
-static void only_data_or_sending_says_that_the_peer_sends(struct kunit *test)
+static void only_data_or_the_sending_flag_shows_that_the_peer_sends(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *ep;
@@ -170,7 +170,7 @@ static void only_data_or_sending_says_that_the_peer_sends(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_EP_PEER_SENDING, &ep->flags));
 }
 
-static void the_first_packet_begins_the_linger(struct kunit *test)
+static void the_first_packet_starts_the_linger_time(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *ep;
@@ -189,7 +189,7 @@ static void the_first_packet_begins_the_linger(struct kunit *test)
 
 KUNIT_ARRAY_PARAM(role, test_roles, test_describe_role);
 
-static void epochs_wrap(struct kunit *test)
+static void epoch_numbers_wrap_after_255(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
 	struct ipcp_flow *flow = test_end(test, role, 250);
@@ -224,16 +224,16 @@ static void a_flow_without_keys_has_nothing_to_do(struct kunit *test)
 }
 
 static struct kunit_case switch_test_cases[] = {
-	KUNIT_CASE(take_installs_the_seed_that_waits),
-	KUNIT_CASE(what_was_taken_cannot_be_taken_again),
-	KUNIT_CASE_PARAM(this_side_sends_when_it_knows_enough,
+	KUNIT_CASE(taking_a_pending_seed_activates_its_epoch),
+	KUNIT_CASE(a_seed_can_be_taken_only_once),
+	KUNIT_CASE_PARAM(a_taken_epoch_is_promoted_once_the_peer_has_the_keys,
 			 promote_gen_params),
-	KUNIT_CASE(being_heard_is_enough_whatever_comes_first),
-	KUNIT_CASE(the_kernel_takes_what_the_program_does_not),
-	KUNIT_CASE(what_was_taken_late_is_sent_in_at_the_deadline),
-	KUNIT_CASE(only_data_or_sending_says_that_the_peer_sends),
-	KUNIT_CASE(the_first_packet_begins_the_linger),
-	KUNIT_CASE_PARAM(epochs_wrap, role_gen_params),
+	KUNIT_CASE(hearing_the_peer_in_a_taken_epoch_promotes_it),
+	KUNIT_CASE(the_kernel_takes_a_pending_seed_after_the_grace_time),
+	KUNIT_CASE(the_initiator_sends_in_a_taken_epoch_after_the_grace_time),
+	KUNIT_CASE(only_data_or_the_sending_flag_shows_that_the_peer_sends),
+	KUNIT_CASE(the_first_packet_starts_the_linger_time),
+	KUNIT_CASE_PARAM(epoch_numbers_wrap_after_255, role_gen_params),
 	KUNIT_CASE(a_flow_without_keys_has_nothing_to_do),
 	{}
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * However keys end, they leave neither memory nor secrets in freed memory, and
- * a flow that lost all keys can be re-keyed.
+ * The end of keys, for each reason: no memory is left, no freed memory contains
+ * a secret, and a flow that lost all keys can be re-keyed.
  */
 #include "flow_util.h"
 #include "heap.h"
@@ -44,7 +44,7 @@ static const struct end_case {
 	{ "all keys dropped", drop },
 	{ "flow destroyed", destroy },
 	{ "linger over", linger },
-	{ "slot needed", cut_linger },
+	{ "slot reused", cut_linger },
 };
 
 KUNIT_ARRAY_PARAM_DESC(end, ends, desc);
@@ -54,7 +54,7 @@ static void secret(struct heap_watch *w, const struct ipcp_key *key)
 	heap_secret(w, key, sizeof(*key));
 }
 
-static void a_key_that_ended_is_nowhere(struct kunit *test)
+static void keys_that_ended_leave_neither_memory_nor_secrets(struct kunit *test)
 {
 	const struct end_case *c = test->param_value;
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
@@ -83,7 +83,7 @@ static void a_key_that_ended_is_nowhere(struct kunit *test)
 	heap_expect_nothing_left(test, w);
 }
 
-static void dropping_ends_all_that_was_begun(struct kunit *test)
+static void dropping_the_keys_ends_all_epochs_and_the_claim(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 5);
 	u32 exchange;
@@ -101,7 +101,7 @@ static void dropping_ends_all_that_was_begun(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_park(test, flow, 3, 7, exchange), -ESTALE);
 }
 
-static void dropping_takes_a_seed_that_waited(struct kunit *test)
+static void dropping_the_keys_drops_a_pending_seed(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 5);
 
@@ -115,8 +115,8 @@ static void dropping_takes_a_seed_that_waited(struct kunit *test)
 
 KUNIT_ARRAY_PARAM(role, test_roles, test_describe_role);
 
-/* Without an epoch a flow accepts any number. It still refuses used seeds. */
-static void a_flow_that_lost_its_keys_goes_on(struct kunit *test)
+/* Without keys a flow accepts any epoch number, but refuses used seeds. */
+static void a_flow_that_lost_its_keys_can_be_rekeyed(struct kunit *test)
 {
 	const enum test_role role = *(const enum test_role *)test->param_value;
 	struct ipcp_flow *flow = test_end(test, role, 5);
@@ -146,10 +146,12 @@ static void a_flow_without_encryption_has_no_keys_to_lose(struct kunit *test)
 }
 
 static struct kunit_case wipe_test_cases[] = {
-	KUNIT_CASE_PARAM(a_key_that_ended_is_nowhere, end_gen_params),
-	KUNIT_CASE(dropping_ends_all_that_was_begun),
-	KUNIT_CASE(dropping_takes_a_seed_that_waited),
-	KUNIT_CASE_PARAM(a_flow_that_lost_its_keys_goes_on, role_gen_params),
+	KUNIT_CASE_PARAM(keys_that_ended_leave_neither_memory_nor_secrets,
+			 end_gen_params),
+	KUNIT_CASE(dropping_the_keys_ends_all_epochs_and_the_claim),
+	KUNIT_CASE(dropping_the_keys_drops_a_pending_seed),
+	KUNIT_CASE_PARAM(a_flow_that_lost_its_keys_can_be_rekeyed,
+			 role_gen_params),
 	KUNIT_CASE(a_flow_without_encryption_has_no_keys_to_lose),
 	{}
 };
