@@ -17,12 +17,14 @@
  * @flow: responder's flow
  * @generation: generation of each seed, indexed by exchange modulo NAMES
  * @parked: number of parked seeds
+ * @halves: number of times that a seed was there in part
  * @err: last error other than -ESTALE, which means that a drop came first
  */
 struct parker {
 	struct ipcp_flow *flow;
 	u32 generation[NAMES];
 	unsigned int parked;
+	unsigned int halves;
 	int err;
 };
 
@@ -44,6 +46,32 @@ static void next_delivery(struct parker *p, struct ipcp_delivery *d)
 	WRITE_ONCE(p->generation[d->exchange % NAMES], d->generation);
 }
 
+/*
+ * True if no epoch is from before the last drop, and a newer one can be taken.
+ */
+static bool is_whole(struct parker *p)
+{
+	struct ipcp_flow *flow = p->flow;
+	bool pending, flagged, found;
+	unsigned int old = 0;
+
+	spin_lock_bh(&flow->lock);
+	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
+		struct ipcp_epoch *ep;
+
+		ep = rcu_dereference_protected(flow->slots[i],
+					       lockdep_is_held(&flow->lock));
+		if (ep && READ_ONCE(p->generation[ep->exchange % NAMES]) !=
+			  flow->rk.drops)
+			old++;
+	}
+	pending = flow->rk.has_pending;
+	flagged = ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY;
+	found = ipcp_epoch_newest(flow);
+	spin_unlock_bh(&flow->lock);
+	return !old && flagged == pending && found == pending;
+}
+
 static int park_for_ever(void *arg)
 {
 	struct parker *p = arg;
@@ -60,6 +88,8 @@ static int park_for_ever(void *arg)
 			WRITE_ONCE(p->parked, p->parked + 1);
 		else if (err != -ESTALE)
 			WRITE_ONCE(p->err, err);
+		if (!is_whole(p))
+			WRITE_ONCE(p->halves, p->halves + 1);
 		schedule();
 	}
 	return 0;
@@ -93,32 +123,6 @@ static struct ipcp_epoch *get_newest(struct ipcp_flow *flow)
 	return ep;
 }
 
-/* Expect no epoch from before the last drop. A newer one can be taken. */
-static void expect_whole(struct kunit *test, struct parker *p)
-{
-	struct ipcp_flow *flow = p->flow;
-	bool pending, flagged, found;
-	unsigned int old = 0;
-
-	spin_lock_bh(&flow->lock);
-	for (int i = 0; i < IPCP_EPOCH_SLOTS; i++) {
-		struct ipcp_epoch *ep;
-
-		ep = rcu_dereference_protected(flow->slots[i],
-					       lockdep_is_held(&flow->lock));
-		if (ep && READ_ONCE(p->generation[ep->exchange % NAMES]) !=
-			  flow->rk.drops)
-			old++;
-	}
-	pending = flow->rk.has_pending;
-	flagged = ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_REKEY;
-	found = ipcp_epoch_newest(flow);
-	spin_unlock_bh(&flow->lock);
-	KUNIT_EXPECT_EQ(test, old, 0);
-	KUNIT_EXPECT_EQ(test, flagged, pending);
-	KUNIT_EXPECT_EQ(test, found, pending);
-}
-
 static void no_seed_is_parked_halfway_while_keys_are_dropped(struct kunit *test)
 {
 	struct parker p = { .flow = test_end(test, RESPONDER, 0) };
@@ -137,10 +141,11 @@ static void no_seed_is_parked_halfway_while_keys_are_dropped(struct kunit *test)
 			schedule();
 		gone[i] = get_newest(p.flow);
 		ipcp_keyrot_drop(p.flow);
-		expect_whole(test, &p);
+		KUNIT_EXPECT_TRUE(test, is_whole(&p));
 	}
 	kunit_release_action(test, stop_parking, task);
 	KUNIT_EXPECT_EQ(test, p.err, 0);
+	KUNIT_EXPECT_EQ(test, p.halves, 0);
 	ipcp_keyrot_drop(p.flow);
 
 	/* each leaf key holds a reference to its epoch */
