@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The key schedule against its vectors, and what it wipes: after a direction
- * has entered a node, no byte is left from which its past could be derived.
+ * Key schedule: test vectors and wiping. Once a direction has entered a node,
+ * no byte is left from which its past keys could be derived.
  */
 #include <crypto/sha2.h>
 
@@ -58,7 +58,7 @@ static void describe_chain(const struct chain_vector *v, char *desc)
 
 KUNIT_ARRAY_PARAM(chain, chain_vectors, describe_chain);
 
-static void a_seed_is_mixed_with_the_chain_before_it(struct kunit *test)
+static void a_seed_is_mixed_with_the_previous_chain(struct kunit *test)
 {
 	const struct chain_vector *v = test->param_value;
 	struct ipcp_chain chain = {}, next;
@@ -109,8 +109,8 @@ static void describe_fork(const struct fork_vector *v, char *desc)
 
 KUNIT_ARRAY_PARAM(fork, fork_vectors, describe_fork);
 
-/* When one direction enters a node, the other's fork replaces the node key. */
-static void entering_leaves_the_fork_of_the_other_direction(struct kunit *test)
+/* When a direction enters a node, the other's fork replaces the node key. */
+static void entering_a_node_leaves_the_fork_of_the_other_direction(struct kunit *test)
 {
 	const struct fork_vector *v = test->param_value;
 	struct ipcp_keysched *ks = new_schedule(test);
@@ -148,7 +148,7 @@ static void node_expands_to_the_leaves_of_the_vectors(struct kunit *test)
 	expect_leaf(test, new_schedule(test), test->param_value);
 }
 
-static void leaves_are_the_same_after_the_other_direction(struct kunit *test)
+static void leaves_do_not_depend_on_the_other_direction(struct kunit *test)
 {
 	const struct leaf_vector *v = test->param_value;
 	struct ipcp_keysched *ks = new_schedule(test);
@@ -158,7 +158,7 @@ static void leaves_are_the_same_after_the_other_direction(struct kunit *test)
 	expect_leaf(test, ks, v);
 }
 
-static void leaves_are_the_same_after_skipped_nodes(struct kunit *test)
+static void leaves_do_not_depend_on_skipped_nodes(struct kunit *test)
 {
 	const struct leaf_vector *v = test->param_value;
 	struct ipcp_keysched *ks = new_schedule(test);
@@ -203,12 +203,12 @@ static const struct refused_case {
 } refused_cases[] = {
 	{ "first node of a new epoch", { -1, -1 }, 0, 0, false },
 	{ "last node of a new epoch", { -1, -1 }, 1, IPCP_NODES - 1, false },
-	{ "node that was entered", { 0, -1 }, 0, 0, true },
+	{ "entered node", { 0, -1 }, 0, 0, true },
 	{ "node before the one entered", { 9, -1 }, 0, 8, true },
-	{ "first node, long ago", { 127, -1 }, 0, 0, true },
+	{ "first node after the last was entered", { 127, -1 }, 0, 0, true },
 	{ "next node", { 9, -1 }, 0, 10, false },
-	{ "node that the other direction entered", { 9, -1 }, 1, 9, false },
-	{ "node that both entered", { 9, 9 }, 1, 9, true },
+	{ "node entered by the other direction", { 9, -1 }, 1, 9, false },
+	{ "node entered by both directions", { 9, 9 }, 1, 9, true },
 	{ "no such node", { -1, -1 }, 0, IPCP_NODES, true },
 	{ "no such direction", { -1, -1 }, IPCP_DIRS, 0, true },
 	{ "past the last node", { 127, 127 }, 1, IPCP_NODES, true },
@@ -216,7 +216,7 @@ static const struct refused_case {
 
 KUNIT_ARRAY_PARAM_DESC(refused, refused_cases, desc);
 
-static void peek_refuses_what_is_past(struct kunit *test)
+static void peek_refuses_past_and_invalid_nodes(struct kunit *test)
 {
 	const struct refused_case *c = test->param_value;
 	struct ipcp_keysched *ks = new_schedule(test);
@@ -247,11 +247,11 @@ static const struct walk {
 	{ "one direction, last node at once", { { 1, 127 } }, 1 },
 	{ "one direction, three nodes", { { 0, 0 }, { 0, 1 }, { 0, 2 } }, 3 },
 	{ "both, the same node", { { 0, 5 }, { 1, 5 } }, 2 },
-	{ "both, the other one behind", { { 0, 9 }, { 1, 4 } }, 2 },
-	{ "both, the other one ahead", { { 0, 4 }, { 1, 9 } }, 2 },
+	{ "both, the second one behind", { { 0, 9 }, { 1, 4 } }, 2 },
+	{ "both, the second one ahead", { { 0, 4 }, { 1, 9 } }, 2 },
 	{ "overtaking", { { 0, 4 }, { 1, 9 }, { 0, 60 }, { 1, 60 } }, 4 },
 	{ "to the end", { { 0, 127 }, { 1, 0 }, { 1, 127 } }, 3 },
-	{ "entered again", { { 0, 7 }, { 0, 7 }, { 1, 7 } }, 3 },
+	{ "the same node again", { { 0, 7 }, { 0, 7 }, { 1, 7 } }, 3 },
 	{ "not backwards", { { 0, 7 }, { 0, 3 }, { 1, 2 }, { 1, 0 } }, 4 },
 };
 
@@ -290,11 +290,10 @@ static void expect_slot(struct kunit *test, const struct ipcp_keysched *ks,
 
 /*
  * Check each slot: the node key if no direction entered the node, the other's
- * fork if one direction did, zeros if both did. Memory of this size has no room
- * for anything else, so each direction's past is wiped, whatever the other
- * does.
+ * fork if one direction did, zeros if both did. A slot has no room for anything
+ * else, so the past of each direction is wiped, whatever the other does.
  */
-static void each_direction_forgets_its_own_past(struct kunit *test)
+static void each_direction_wipes_its_own_past_keys(struct kunit *test)
 {
 	const struct walk *walk = test->param_value;
 	struct ipcp_keysched *ks = new_schedule(test);
@@ -315,7 +314,7 @@ static void each_direction_forgets_its_own_past(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ks->entered[1], past[1]);
 }
 
-static void wiping_leaves_zeros_and_no_way_in(struct kunit *test)
+static void a_wiped_schedule_is_zero_and_yields_no_keys(struct kunit *test)
 {
 	struct ipcp_keysched *ks = new_schedule(test);
 	struct ipcp_node_keys *nodes = ks->nodes;
@@ -329,11 +328,11 @@ static void wiping_leaves_zeros_and_no_way_in(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_keysched_peek(ks, 0, 3, leaves));
 	KUNIT_EXPECT_FALSE(test, ipcp_keysched_peek(ks, 1, 0, leaves));
 	KUNIT_EXPECT_TRUE(test, wiped(leaves, sizeof(*leaves)));
-	ipcp_keysched_enter(ks, 1, 5);	/* has no node to leave */
+	ipcp_keysched_enter(ks, 1, 5);	/* no effect without nodes */
 	ipcp_keysched_wipe(ks);
 }
 
-static void a_schedule_that_never_was_can_be_wiped(struct kunit *test)
+static void a_zeroed_schedule_can_be_wiped(struct kunit *test)
 {
 	struct ipcp_keysched ks = {};
 	struct ipcp_leaf_keys *leaves = new_leaves(test);
@@ -344,22 +343,24 @@ static void a_schedule_that_never_was_can_be_wiped(struct kunit *test)
 }
 
 static struct kunit_case keysched_test_cases[] = {
-	KUNIT_CASE_PARAM(a_seed_is_mixed_with_the_chain_before_it,
+	KUNIT_CASE_PARAM(a_seed_is_mixed_with_the_previous_chain,
 			 chain_gen_params),
 	KUNIT_CASE(root_expands_to_the_nodes_of_the_vectors),
-	KUNIT_CASE_PARAM(entering_leaves_the_fork_of_the_other_direction,
+	KUNIT_CASE_PARAM(entering_a_node_leaves_the_fork_of_the_other_direction,
 			 fork_gen_params),
 	KUNIT_CASE_PARAM(node_expands_to_the_leaves_of_the_vectors,
 			 leaf_gen_params),
-	KUNIT_CASE_PARAM(leaves_are_the_same_after_the_other_direction,
+	KUNIT_CASE_PARAM(leaves_do_not_depend_on_the_other_direction,
 			 leaf_gen_params),
-	KUNIT_CASE_PARAM(leaves_are_the_same_after_skipped_nodes,
+	KUNIT_CASE_PARAM(leaves_do_not_depend_on_skipped_nodes,
 			 leaf_gen_params),
 	KUNIT_CASE(peek_changes_nothing),
-	KUNIT_CASE_PARAM(peek_refuses_what_is_past, refused_gen_params),
-	KUNIT_CASE_PARAM(each_direction_forgets_its_own_past, walk_gen_params),
-	KUNIT_CASE(wiping_leaves_zeros_and_no_way_in),
-	KUNIT_CASE(a_schedule_that_never_was_can_be_wiped),
+	KUNIT_CASE_PARAM(peek_refuses_past_and_invalid_nodes,
+			 refused_gen_params),
+	KUNIT_CASE_PARAM(each_direction_wipes_its_own_past_keys,
+			 walk_gen_params),
+	KUNIT_CASE(a_wiped_schedule_is_zero_and_yields_no_keys),
+	KUNIT_CASE(a_zeroed_schedule_can_be_wiped),
 	{}
 };
 

@@ -38,7 +38,7 @@ static void expect_key(struct kunit *test, const struct ipcp_key *key,
 	KUNIT_EXPECT_MEMEQ_MSG(test, key, &expected, KEY, "leaf %u", leaf);
 }
 
-/* Expect wiped keys before @next, and whole keys from there on. */
+/* Expect wiped keys before @next, and intact keys from @next on. */
 static void expect_left(struct kunit *test, const struct ipcp_leaf_set *ls,
 			unsigned int next)
 {
@@ -76,7 +76,7 @@ static const struct take_case {
 
 KUNIT_ARRAY_PARAM_DESC(take, take_cases, desc);
 
-static void take_moves_the_key_and_wipes_all_before(struct kunit *test)
+static void take_moves_a_key_and_wipes_all_earlier_keys(struct kunit *test)
 {
 	const struct take_case *c = test->param_value;
 	struct ipcp_leaf_set *ls = new_set(test);
@@ -91,7 +91,7 @@ static void take_moves_the_key_and_wipes_all_before(struct kunit *test)
 	}
 }
 
-static void peek_copies_and_leaves_it_there(struct kunit *test)
+static void peek_copies_a_key_and_keeps_it(struct kunit *test)
 {
 	struct ipcp_leaf_set *ls = new_set(test);
 	struct ipcp_key key;
@@ -105,7 +105,7 @@ static void peek_copies_and_leaves_it_there(struct kunit *test)
 	expect_left(test, ls, 0);
 }
 
-static void what_is_past_cannot_be_had(struct kunit *test)
+static void past_and_invalid_leaves_yield_no_key(struct kunit *test)
 {
 	static const unsigned int gone[] = { 0, 19, 20, IPCP_LEAVES, ~0U };
 	struct ipcp_leaf_set *ls = new_set(test);
@@ -124,7 +124,7 @@ static void what_is_past_cannot_be_had(struct kunit *test)
 	expect_left(test, ls, 21);
 }
 
-static void wiping_leaves_zeros(struct kunit *test)
+static void a_wiped_set_is_zero_and_yields_no_key(struct kunit *test)
 {
 	struct ipcp_leaf_set none = {};
 	struct ipcp_leaf_set *ls = new_set(test);
@@ -141,11 +141,11 @@ static void wiping_leaves_zeros(struct kunit *test)
 
 static struct kunit_case leaf_set_test_cases[] = {
 	KUNIT_CASE(a_new_set_is_empty),
-	KUNIT_CASE_PARAM(take_moves_the_key_and_wipes_all_before,
+	KUNIT_CASE_PARAM(take_moves_a_key_and_wipes_all_earlier_keys,
 			 take_gen_params),
-	KUNIT_CASE(peek_copies_and_leaves_it_there),
-	KUNIT_CASE(what_is_past_cannot_be_had),
-	KUNIT_CASE(wiping_leaves_zeros),
+	KUNIT_CASE(peek_copies_a_key_and_keeps_it),
+	KUNIT_CASE(past_and_invalid_leaves_yield_no_key),
+	KUNIT_CASE(a_wiped_set_is_zero_and_yields_no_key),
 	{}
 };
 

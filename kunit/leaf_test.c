@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Leaf keys in use: prepared ahead, found by number, retired in order. The keys
- * are those of the flow of the vectors, seed 0.
+ * are those of the vectors' flow, seed 0.
  */
 #include "flow_util.h"
 #include "heap.h"
@@ -25,7 +25,10 @@ static struct ipcp_epoch *new_epoch(struct kunit *test)
 	return test_newest(flow);
 }
 
-/* Describe a leaf; for the sending direction, only whether it exists. */
+/*
+ * Look up a leaf. Return: 0 or a negative errno; for the sending direction,
+ * -ENOENT is the only error.
+ */
 static int found(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 		 unsigned int no)
 {
@@ -45,7 +48,7 @@ static int found(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 	return leaf ? 0 : err ?: -ENOENT;
 }
 
-/* Use a leaf, prepared or far ahead. */
+/* Use a leaf. Derive it unless it is prepared. */
 static void go_to(struct kunit *test, struct ipcp_epoch *ep, unsigned int dir,
 		  unsigned int no)
 {
@@ -117,7 +120,7 @@ static bool held(const void *mem, size_t size, const struct ipcp_key *key)
 	return false;
 }
 
-/* Expect the key in no place from which it could be taken again. */
+/* Expect the key in none of the places from which a key is taken. */
 static void expect_spent(struct kunit *test, struct ipcp_epoch *ep,
 			 unsigned int dir, const struct ipcp_key *key)
 {
@@ -168,7 +171,7 @@ static void all_leaves_have_the_keys_of_the_vectors(struct kunit *test)
 				      sizeof(struct ipcp_leaf_keys)));
 }
 
-static void a_receiver_keeps_the_leaf_before(struct kunit *test)
+static void a_receiver_keeps_the_previous_leaf(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
@@ -180,7 +183,7 @@ static void a_receiver_keeps_the_leaf_before(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found(test, ep, 0, 2), 0);
 }
 
-static void a_sender_leaves_its_leaf_at_once(struct kunit *test)
+static void a_sender_drops_the_previous_leaf_at_once(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
@@ -201,7 +204,7 @@ static bool receive(struct ipcp_epoch *ep, struct ipcp_leaf *leaf, u32 seq)
 	return received;
 }
 
-static void much_of_a_leaf_retires_the_one_before(struct kunit *test)
+static void a_high_sequence_number_retires_the_previous_leaf(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *leaf;
@@ -215,7 +218,7 @@ static void much_of_a_leaf_retires_the_one_before(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, receive(ep, leaf, IPCP_LEAF_LEAVE_SEQ + 1));
 }
 
-static void time_retires_the_leaf_before(struct kunit *test)
+static void a_timeout_retires_the_previous_leaf(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	unsigned long until, next;
@@ -235,8 +238,8 @@ static void time_retires_the_leaf_before(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_leaf_retire_late(ep, &until));
 }
 
-/* A lookup found the leaf before, and RCU keeps it. */
-static void a_leaf_that_was_retired_meanwhile_passes_no_packet(struct kunit *test)
+/* A lookup found the leaf before it was retired, and RCU keeps it. */
+static void a_leaf_retired_after_its_lookup_passes_no_packet(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 	struct ipcp_leaf *first = test_leaf(&ep->leaves[RX].cur);
@@ -256,8 +259,8 @@ static void a_leaf_that_was_retired_meanwhile_passes_no_packet(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, ep->leaves[RX].used, 2);
 }
 
-/* Keys behind a jump are wiped when the leaf after it is prepared. */
-static void the_worker_wipes_what_a_jump_has_passed(struct kunit *test)
+/* Keys skipped by a jump are wiped when the leaf after it is prepared. */
+static void the_worker_wipes_keys_skipped_by_a_jump(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
 
@@ -289,7 +292,7 @@ static const struct ipcp_key *key_of(struct ipcp_leaf *leaf)
 }
 
 /* A lookup may use the key for a grace period; then the key is wiped. */
-static void a_key_is_wiped_a_grace_period_after_it_was_retired(struct kunit *test)
+static void a_retired_key_is_wiped_after_a_grace_period(struct kunit *test)
 {
 	unsigned long until;
 	struct ipcp_epoch *ep = new_epoch(test);
@@ -314,7 +317,7 @@ static void a_key_is_wiped_a_grace_period_after_it_was_retired(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), -EKEYEXPIRED);
 	KUNIT_EXPECT_MEMEQ(test, key_of(leaf), &key, sizeof(key));
 	rcu_read_unlock();
-	KUNIT_EXPECT_GE(test, w->count, 1);	/* includes debug objects */
+	KUNIT_EXPECT_GE(test, w->count, 1);	/* debug objects count, too */
 	test_drain();
 	heap_expect_nothing_left(test, w);
 }
@@ -324,14 +327,14 @@ static struct kunit_case leaf_test_cases[] = {
 	KUNIT_CASE(the_next_leaf_is_prepared_once),
 	KUNIT_CASE_PARAM(all_leaves_have_the_keys_of_the_vectors,
 			 dir_gen_params),
-	KUNIT_CASE(a_receiver_keeps_the_leaf_before),
-	KUNIT_CASE(a_sender_leaves_its_leaf_at_once),
-	KUNIT_CASE(much_of_a_leaf_retires_the_one_before),
-	KUNIT_CASE(time_retires_the_leaf_before),
-	KUNIT_CASE(a_leaf_that_was_retired_meanwhile_passes_no_packet),
-	KUNIT_CASE(the_worker_wipes_what_a_jump_has_passed),
+	KUNIT_CASE(a_receiver_keeps_the_previous_leaf),
+	KUNIT_CASE(a_sender_drops_the_previous_leaf_at_once),
+	KUNIT_CASE(a_high_sequence_number_retires_the_previous_leaf),
+	KUNIT_CASE(a_timeout_retires_the_previous_leaf),
+	KUNIT_CASE(a_leaf_retired_after_its_lookup_passes_no_packet),
+	KUNIT_CASE(the_worker_wipes_keys_skipped_by_a_jump),
 	KUNIT_CASE(an_epoch_without_keys_has_no_leaves),
-	KUNIT_CASE(a_key_is_wiped_a_grace_period_after_it_was_retired),
+	KUNIT_CASE(a_retired_key_is_wiped_after_a_grace_period),
 	{}
 };
 

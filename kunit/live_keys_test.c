@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The notifiers of suspend and of a machine copy: no key is left when they
- * return, whatever else runs. Each leaf key holds its epoch, so the references
- * of the epoch count the keys.
+ * The notifiers of suspend and of a cloned machine: no key is left when a
+ * notifier returns, whatever else runs. Each leaf key holds a reference to its
+ * epoch, so the epoch's reference count tells the number of keys.
  */
 #include <linux/kthread.h>
 
@@ -34,8 +34,8 @@ static const struct notice {
 	const char *desc;
 	void (*give)(void);
 } notices[] = {
-	{ "the machine is a copy", copied },
-	{ "the machine sleeps", slept },
+	{ "the machine was cloned", copied },
+	{ "the machine suspends", slept },
 };
 
 KUNIT_ARRAY_PARAM_DESC(notice, notices, desc);
@@ -57,7 +57,7 @@ static void read_all(struct ipcp_flow *flow)
 	ipcp_reader_end(&r);
 }
 
-/* Send messages and derive leaf keys. Both fail while there is no key. */
+/* Send messages, and derive leaf keys. Both fail while the flow has no key. */
 static int send_for_ever(void *arg)
 {
 	struct traffic *t = arg;
@@ -92,7 +92,7 @@ static struct ipcp_epoch *next_epoch(struct kunit *test, struct ipcp_flow *flow)
 	return test_hold(test, test_newest(flow));
 }
 
-static void no_key_is_left_when_the_notice_returns(struct kunit *test)
+static void no_key_is_left_when_the_notifier_returns(struct kunit *test)
 {
 	const struct notice *notice = test->param_value;
 	struct task_struct *task;
@@ -111,7 +111,7 @@ static void no_key_is_left_when_the_notice_returns(struct kunit *test)
 		for (int turns = 0; turns < i % 100; turns++)
 			schedule();
 		notice->give();
-		/* the test's own references */
+		/* only the test's own references are left */
 		KUNIT_EXPECT_EQ(test, refcount_read(&to->refs), 1);
 		KUNIT_EXPECT_EQ(test, refcount_read(&from->refs), 1);
 	}
@@ -120,7 +120,7 @@ static void no_key_is_left_when_the_notice_returns(struct kunit *test)
 }
 
 static struct kunit_case live_keys_test_cases[] = {
-	KUNIT_CASE_PARAM(no_key_is_left_when_the_notice_returns,
+	KUNIT_CASE_PARAM(no_key_is_left_when_the_notifier_returns,
 			 notice_gen_params),
 	{}
 };

@@ -27,7 +27,7 @@ static const struct cipher_case {
 
 KUNIT_ARRAY_PARAM_DESC(cipher, ciphers, desc);
 
-/* Create a heap watch for the second seed of the vectors, and its keys. */
+/* Watch the heap for the second seed of the vectors, and for its keys. */
 static struct heap_watch *watch_keys(struct kunit *test)
 {
 	struct heap_watch *w = heap_watch(test);
@@ -45,8 +45,8 @@ static struct heap_watch *watch_keys(struct kunit *test)
 }
 
 /*
- * Debug objects allocate in between and tolerate a failure, so a failed
- * allocation is not always one of the call.
+ * Skip where debug objects allocate in between: debug objects tolerate a
+ * failure, so a failed allocation need not be one of the call.
  */
 static void each_failure_counts(struct kunit *test)
 {
@@ -88,7 +88,7 @@ static unsigned int fail_until_it_works(struct kunit *test,
 	return n - 1;
 }
 
-/* Create an end with the first seed of the vectors. */
+/* Create an end in the epoch of the first seed of the vectors. */
 static struct ipcp_flow *new_end(struct kunit *test, u16 cipher)
 {
 	struct ipcp_flow *flow = test_pending(test, RESPONDER, cipher);
@@ -120,7 +120,7 @@ static struct ipcp_epoch *vectors_epoch(struct kunit *test, u16 cipher)
 	return test_newest(flow);
 }
 
-static void park_fails_whole(struct kunit *test)
+static void each_failed_allocation_fails_the_park(struct kunit *test)
 {
 	const struct cipher_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, c->cipher);
@@ -136,7 +136,7 @@ static void park_fails_whole(struct kunit *test)
 	test_settle(test, flow);
 }
 
-static void nothing_is_parked_without_memory(struct kunit *test)
+static void a_failed_park_leaves_the_flow_unchanged(struct kunit *test)
 {
 	const struct cipher_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, c->cipher);
@@ -158,7 +158,7 @@ static int prepare(void *ep)
 	return ipcp_leaf_prepare(ep, RX);
 }
 
-static void a_leaf_is_prepared_or_not(struct kunit *test)
+static void each_failed_allocation_fails_the_next_leaf(struct kunit *test)
 {
 	const struct cipher_case *c = test->param_value;
 	struct ipcp_epoch *ep = vectors_epoch(test, c->cipher);
@@ -195,7 +195,7 @@ static int jump(void *arg)
 	return PTR_ERR_OR_ZERO(j->leaf);
 }
 
-static void a_jump_is_tried_or_not(struct kunit *test)
+static void each_failed_allocation_fails_the_jump(struct kunit *test)
 {
 	const struct cipher_case *c = test->param_value;
 	struct jump j = { .ep = vectors_epoch(test, c->cipher) };
@@ -226,8 +226,8 @@ static int make_flow(void *arg)
 	return PTR_ERR_OR_ZERO(new->flow);
 }
 
-/* Some allocations have a fallback: the flow is created or not. */
-static void a_flow_is_made_or_not(struct kunit *test)
+/* Some allocations have a fallback, so a failure may be tolerated. */
+static void a_failed_flow_creation_undoes_all_charges(struct kunit *test)
 {
 	struct ipcp_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
 	struct new_flow new = { .payer.user = user };
@@ -271,11 +271,15 @@ static void a_flow_is_made_or_not(struct kunit *test)
 }
 
 static struct kunit_case nomem_test_cases[] = {
-	KUNIT_CASE_PARAM(park_fails_whole, cipher_gen_params),
-	KUNIT_CASE_PARAM(nothing_is_parked_without_memory, cipher_gen_params),
-	KUNIT_CASE_PARAM(a_leaf_is_prepared_or_not, cipher_gen_params),
-	KUNIT_CASE_PARAM(a_jump_is_tried_or_not, cipher_gen_params),
-	KUNIT_CASE(a_flow_is_made_or_not),
+	KUNIT_CASE_PARAM(each_failed_allocation_fails_the_park,
+			 cipher_gen_params),
+	KUNIT_CASE_PARAM(a_failed_park_leaves_the_flow_unchanged,
+			 cipher_gen_params),
+	KUNIT_CASE_PARAM(each_failed_allocation_fails_the_next_leaf,
+			 cipher_gen_params),
+	KUNIT_CASE_PARAM(each_failed_allocation_fails_the_jump,
+			 cipher_gen_params),
+	KUNIT_CASE(a_failed_flow_creation_undoes_all_charges),
 	{}
 };
 

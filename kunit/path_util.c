@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The network of the suites: the loopback device and a socket in between. */
+/* Network of the suites: the loopback device, with a test socket in between. */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/net_namespace.h>
@@ -93,7 +93,7 @@ static __be16 path_port(void)
 	return inet_sk(path->sk)->inet_sport;
 }
 
-/* Address the packets of a flow to a port, from an address of this host or 0. */
+/* Address the packets of a flow to a port. @local is the source, or 0. */
 void test_bind(struct ipcp_flow *flow, __be16 port, u32 local)
 {
 	const struct ipcp_ends ends = {
@@ -143,7 +143,7 @@ void test_pair(struct kunit *test, struct ipcp_flow **initiator,
 	test_connect(*responder, *initiator);
 }
 
-/* Wait for the next packet, which was sent already. */
+/* Receive the next packet, which was sent already. */
 struct sk_buff *test_receive(struct kunit *test)
 {
 	struct sk_buff *skb;
@@ -154,7 +154,7 @@ struct sk_buff *test_receive(struct kunit *test)
 	return skb;
 }
 
-/* Receive a packet as from the path, as if in a softirq. */
+/* Pass a packet to the module as the path does in a softirq. */
 void test_deliver(struct sk_buff *skb)
 {
 	skb->dev = NULL;

@@ -10,8 +10,8 @@
 #include "wire.h"
 
 /*
- * The path between two ends: packets of both go to a socket of the test, which
- * delivers, drops or decrypts them. No packet arrives by itself.
+ * The path between two ends: packets of both go to a socket of the test. The
+ * test delivers, drops or decrypts each packet. No packet arrives by itself.
  */
 int test_path_open(struct kunit_suite *suite);
 void test_path_close(struct kunit_suite *suite);

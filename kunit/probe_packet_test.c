@@ -22,8 +22,8 @@ static void describe_pdu(const struct pdu_vector *v, char *desc)
 
 KUNIT_ARRAY_PARAM(pdu, pdu_vectors, describe_pdu);
 
-/* The vectors' PROBE is handled, answered, and the answer is their ECHO. */
-static void handles_the_packets_of_the_vectors(struct kunit *test)
+/* A PROBE of the vectors is answered with an ECHO of its number and size. */
+static void probe_packets_of_the_vectors_are_handled(struct kunit *test)
 {
 	const struct pdu_vector *v = test->param_value;
 	size_t len = strlen(v->plain) / 2;
@@ -57,7 +57,7 @@ static const struct bad_case {
 	{ "shortest PROBE", { 8, 0, 1, 0, 33 }, 5, true },
 	{ "padded PROBE", { 8, 0, 1, 0, 36 }, 8, true },
 	{ "ECHO", { 16, 0, 1, 4, 0xb0 }, 5, true },
-	{ "PROBE without its size", { 8, 0, 1 }, 3, false },
+	{ "PROBE without a size", { 8, 0, 1 }, 3, false },
 	{ "PROBE, a byte short", { 8, 0, 1, 0 }, 4, false },
 	{ "PROBE of another size", { 8, 0, 1, 0, 37 }, 8, false },
 	{ "PROBE with other padding", { 8, 0, 1, 0, 36, 0, 0, 1 }, 8, false },
@@ -87,7 +87,7 @@ static void a_malformed_probe_is_dropped(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, test_receive_now());
 }
 
-/* Send without looking at the link, which is loopback. */
+/* Send without a lookup of the link: loopback is never probed. */
 static int xmit_unseen(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	struct ipcp_bind *bind = rcu_dereference(flow->bind);
@@ -100,7 +100,7 @@ static const struct ipcp_path_ops unseen_path = {
 	.received = ipcp_udp_received,
 };
 
-/* Make a flow believe that it is on a link that can be probed. */
+/* Give a flow a link that can be probed. */
 static void set_link(struct ipcp_flow *flow)
 {
 	struct ipcp_probe_link l = { .size = LINK, .hint = LINK };
@@ -119,7 +119,7 @@ static void send_data(struct kunit *test, struct ipcp_flow *flow,
 	KUNIT_ASSERT_EQ(test, test_send(flow, skb), 0);
 }
 
-static void only_a_packet_above_base_is_noted(struct kunit *test)
+static void only_a_packet_above_the_base_size_is_noted(struct kunit *test)
 {
 	struct ipcp_flow *one, *two;
 
@@ -135,7 +135,7 @@ static void only_a_packet_above_base_is_noted(struct kunit *test)
 	kfree_skb(test_receive(test));
 }
 
-static void a_probe_is_answered_and_confirms(struct kunit *test)
+static void an_answered_probe_confirms_the_size(struct kunit *test)
 {
 	struct ipcp_flow *one, *two;
 	struct sk_buff *skb;
@@ -170,8 +170,8 @@ static const struct ipcp_path_ops no_path = {
 	.received = ipcp_udp_received,
 };
 
-/* A search has found a size when the route goes. */
-static void a_search_that_is_cut_short_sets_what_it_has_found(struct kunit *test)
+/* The route disappears after the search has found a size. */
+static void an_aborted_search_keeps_the_size_found_so_far(struct kunit *test)
 {
 	struct ipcp_flow *one, *two;
 	unsigned long next = jiffies + TEST_TIME;
@@ -194,7 +194,7 @@ static void a_search_that_is_cut_short_sets_what_it_has_found(struct kunit *test
 	KUNIT_EXPECT_FALSE(test, one->probe.searching);
 }
 
-/* Only what a re-key may need uses the reserve. */
+/* The reserve is only for packets that a re-key may need. */
 static void a_probe_does_not_use_the_reserve(struct kunit *test)
 {
 	struct ipcp_flow *one, *two;
@@ -214,11 +214,12 @@ static void a_probe_does_not_use_the_reserve(struct kunit *test)
 }
 
 static struct kunit_case probe_packet_test_cases[] = {
-	KUNIT_CASE_PARAM(handles_the_packets_of_the_vectors, pdu_gen_params),
+	KUNIT_CASE_PARAM(probe_packets_of_the_vectors_are_handled,
+			 pdu_gen_params),
 	KUNIT_CASE_PARAM(a_malformed_probe_is_dropped, bad_gen_params),
-	KUNIT_CASE(only_a_packet_above_base_is_noted),
-	KUNIT_CASE(a_probe_is_answered_and_confirms),
-	KUNIT_CASE(a_search_that_is_cut_short_sets_what_it_has_found),
+	KUNIT_CASE(only_a_packet_above_the_base_size_is_noted),
+	KUNIT_CASE(an_answered_probe_confirms_the_size),
+	KUNIT_CASE(an_aborted_search_keeps_the_size_found_so_far),
 	KUNIT_CASE(a_probe_does_not_use_the_reserve),
 	{}
 };

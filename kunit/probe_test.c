@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Path MTU discovery: what is decided, on paths of a table. */
+/* Path MTU discovery: decisions of the state machine on simulated paths. */
 #include "probe.h"
 #include "test_util.h"
 #include "wire.h"
@@ -8,18 +8,18 @@
 #define LINK	1472
 #define BASE	IPCP_BASE_LEN
 
-/* Time is a number here, and begins shortly before it wraps. */
+/* Time is simulated. It starts shortly before jiffies wrap. */
 
 #define MS(ms)	msecs_to_jiffies(ms)
 
 /**
- * struct walk - a path, and how one side fares on it
+ * struct walk - a simulated path, and one side of a flow on it
  * @p: state of the side
  * @carries: longest packet that the path carries; 0 in an outage
  * @now: jiffies
  * @sent: number of probes sent
- * @longest: longest of them
- * @last: the last of them
+ * @longest: size of the longest probe
+ * @last: the last probe
  */
 struct walk {
 	struct ipcp_probe p;
@@ -42,7 +42,7 @@ static struct walk *new_walk(struct kunit *test, u16 link, bool v6, u16 carries)
 	return w;
 }
 
-/* Do what is due now. What the path carries is answered at once. */
+/* Take all steps that are due. Probes that the path carries are answered. */
 static void act(struct walk *w)
 {
 	struct ipcp_probe_packet out[2];
@@ -63,7 +63,7 @@ static void act(struct walk *w)
 		 time_after_eq(w->now, at));
 }
 
-/* Let time pass, with data of the size in use in each tick or without. */
+/* Advance the time, with or without data of the current size in each jiffy. */
 static void walk(struct walk *w, unsigned int ms, bool data)
 {
 	unsigned long end = w->now + MS(ms);
@@ -90,8 +90,8 @@ static const struct path_case {
 	{ "an IPv6 tunnel beneath", LINK, false, 1451, 1432, true },
 	{ "WireGuard beneath", LINK, false, 1392, 1392, true },
 	{ "1280 for IPv4", LINK, false, 1252, 1252, true },
-	{ "one less", LINK, false, 1251, 1232, true },
-	{ "little above the base", LINK, false, 1231, BASE, true },
+	{ "a byte less than 1280 for IPv4", LINK, false, 1251, 1232, true },
+	{ "slightly above the base", LINK, false, 1231, BASE, true },
 	{ "exactly the base", LINK, false, BASE, BASE, true },
 	{ "less than the base", LINK, false, BASE - 1, LINK, false },
 	{ "an outage", LINK, false, 0, LINK, false },
@@ -100,13 +100,13 @@ static const struct path_case {
 	{ "1280 for IPv6", 1452, true, 1232, 1232, true },
 	{ "IPv6, no candidate below the base", 1452, true, 1211, BASE, true },
 	{ "a link between candidates", 1400, false, 1390, 1372, true },
-	{ "a link of the base", BASE, false, 0, BASE, false },
+	{ "a link of exactly the base", BASE, false, 0, BASE, false },
 	{ "a link below the base", 972, false, 0, 972, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(path, paths, desc);
 
-static void finds_the_size_of_a_path(struct kunit *test)
+static void the_size_of_a_path_is_found(struct kunit *test)
 {
 	const struct path_case *c = test->param_value;
 	struct walk *w = new_walk(test, c->link, c->v6, c->carries);
@@ -119,7 +119,7 @@ static void finds_the_size_of_a_path(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, w->sent, 0);
 }
 
-static void a_path_that_shrinks_is_noticed(struct kunit *test)
+static void a_shrunken_path_is_detected(struct kunit *test)
 {
 	const struct path_case *c = test->param_value;
 	struct walk *w = new_walk(test, c->link, c->v6, c->link);
@@ -131,7 +131,7 @@ static void a_path_that_shrinks_is_noticed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->p.confirmed, c->link > BASE);
 }
 
-static void an_outage_changes_nothing(struct kunit *test)
+static void an_outage_does_not_change_the_size(struct kunit *test)
 {
 	const struct path_case *c = test->param_value;
 	struct walk *w = new_walk(test, c->link, c->v6, c->carries);
@@ -145,12 +145,12 @@ static void an_outage_changes_nothing(struct kunit *test)
 	walk(w, 60000, true);
 	KUNIT_EXPECT_EQ(test, w->p.size, size);
 	KUNIT_EXPECT_EQ(test, w->p.confirmed, confirmed);
-	/* four series of five packets in a minute at most: 1.5 s and 3 s rest */
+	/* a check sends five probes in 1.5 s, and the next follows after 3 s */
 	KUNIT_EXPECT_LE(test, w->sent, 150);
 }
 
-/* An outage may end at any time, also between the probes of a check. */
-static void an_outage_may_end_at_any_time(struct kunit *test)
+/* The outage may end between the probes of a check, too. */
+static void the_size_holds_whenever_an_outage_ends(struct kunit *test)
 {
 	for (unsigned int ms = 0; ms < 5000; ms += 20) {
 		struct walk *w = new_walk(test, LINK, false, LINK);
@@ -165,7 +165,7 @@ static void an_outage_may_end_at_any_time(struct kunit *test)
 	}
 }
 
-static void data_of_an_idle_flow_begins_a_check(struct kunit *test)
+static void data_on_an_idle_flow_starts_a_check(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, LINK);
 
@@ -180,7 +180,7 @@ static void data_of_an_idle_flow_begins_a_check(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, w->p.confirmed);
 }
 
-static void probes_every_10_s_once_confirmed(struct kunit *test)
+static void a_confirmed_size_is_probed_every_10_seconds(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, LINK);
 
@@ -192,7 +192,7 @@ static void probes_every_10_s_once_confirmed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->sent, 10);
 }
 
-static void a_repetition_has_a_base_probe_beside_it(struct kunit *test)
+static void a_repeated_probe_is_sent_with_a_base_probe(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, 0);
 	struct ipcp_probe_packet out[2];
@@ -213,8 +213,8 @@ static void a_repetition_has_a_base_probe_beside_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->p.phase, IPCP_PROBE_REST);
 }
 
-/* Answers come a number of milliseconds after the probe. */
-static void a_late_answer_counts(struct kunit *test)
+/* Delays in milliseconds, within the check of 1500 ms and after it. */
+static void a_late_answer_confirms_the_size(struct kunit *test)
 {
 	static const unsigned int delays[] = { 100, 600, 1100, 1400, 1700, 3000 };
 
@@ -230,8 +230,8 @@ static void a_late_answer_counts(struct kunit *test)
 	}
 }
 
-/* The base is answered after the check: the size is withdrawn, but not at once. */
-static void a_late_answer_of_the_base_counts(struct kunit *test)
+/* The answer arrives after the check. The size is withdrawn 500 ms later. */
+static void a_late_answer_to_a_base_probe_withdraws_the_size(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, 0);
 
@@ -244,7 +244,7 @@ static void a_late_answer_of_the_base_counts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->p.size, BASE);
 }
 
-static void a_size_given_up_too_early_comes_back(struct kunit *test)
+static void a_late_answer_restores_a_withdrawn_size(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, BASE);
 
@@ -254,7 +254,7 @@ static void a_size_given_up_too_early_comes_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->p.size, LINK);
 }
 
-static void a_search_takes_three_rounds(struct kunit *test)
+static void a_search_without_an_answer_takes_three_rounds(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, BASE);
 
@@ -263,7 +263,7 @@ static void a_search_takes_three_rounds(struct kunit *test)
 	walk(w, 20, true);
 	KUNIT_EXPECT_EQ(test, w->p.size, BASE);
 	KUNIT_EXPECT_EQ(test, w->sent, 6);
-	/* six candidates below the link, each up to a jiffy late */
+	/* six candidates below the link, each up to one jiffy late */
 	walk(w, 6 * 150 + 30, true);
 	KUNIT_EXPECT_EQ(test, w->sent, 5 + 7);
 	walk(w, 10000, true);
@@ -281,22 +281,22 @@ static void a_round_with_an_answer_ends_the_search(struct kunit *test)
 
 static const struct echo_case {
 	const char *desc;
-	int number;		/* relative to the next one */
+	int number;		/* relative to the next number */
 	u16 size;
 	bool counts;
 } echoes[] = {
-	{ "the probe", -1, LINK, true },
+	{ "the probe that was sent", -1, LINK, true },
 	{ "a number not sent yet", 0, LINK, false },
 	{ "a number before the first", -2, LINK, false },
-	{ "a number of long ago", -40, LINK, false },
+	{ "an old number", -40, LINK, false },
 	{ "another size", -1, LINK + 1, false },
 	{ "the base", -1, BASE, false },
-	{ "nothing", -1, 0, false },
+	{ "size 0", -1, 0, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(echo, echoes, desc);
 
-static void only_an_answer_to_a_probe_counts(struct kunit *test)
+static void only_the_answer_to_a_sent_probe_confirms_the_size(struct kunit *test)
 {
 	const struct echo_case *c = test->param_value;
 	struct walk *w = new_walk(test, LINK, false, 0);
@@ -315,7 +315,7 @@ static void a_larger_size_is_tried_at_the_raise_time(struct kunit *test)
 
 	walk(w, 10000, true);
 	w->p.used = false;
-	walk(w, 2000, false);	/* what has begun ends */
+	walk(w, 2000, false);	/* let the current check end */
 	w->carries = c->link;
 	sent = w->sent;
 	walk(w, IPCP_PROBE_RAISE_MS, false);
@@ -327,7 +327,7 @@ static void a_larger_size_is_tried_at_the_raise_time(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->p.confirmed, c->link > BASE);
 }
 
-static void a_try_that_fails_changes_nothing(struct kunit *test)
+static void a_failed_raise_does_not_change_the_size(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, 1400);
 	unsigned long tried;
@@ -343,7 +343,7 @@ static void a_try_that_fails_changes_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->last.size, 1392);
 }
 
-static void roaming_begins_anew(struct kunit *test)
+static void roaming_restarts_the_discovery(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, 1400);
 	u16 number;
@@ -362,8 +362,8 @@ static void roaming_begins_anew(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->last.number, (u16)(number + 1));
 }
 
-/* As far as half of the range of jiffies, which 32 bits turn round in days. */
-static void a_check_is_due_however_late(struct kunit *test)
+/* 32-bit jiffies take 25 days for half their range, at 1000 Hz. */
+static void a_check_is_due_after_half_the_range_of_jiffies(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, 1400);
 
@@ -385,8 +385,8 @@ static void loopback_is_never_probed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->p.size, 65507);
 }
 
-/* ICMP messages, ten a second, from anybody. */
-static void a_hint_changes_nothing_but_the_time(struct kunit *test)
+/* Ten ICMP messages a second arrive, possibly forged. */
+static void an_icmp_hint_only_brings_the_next_check_forward(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, LINK);
 
@@ -401,7 +401,7 @@ static void a_hint_changes_nothing_but_the_time(struct kunit *test)
 	KUNIT_EXPECT_LE(test, w->sent, 1 + 20);
 }
 
-static void a_probe_that_is_not_sent_proves_nothing(struct kunit *test)
+static void an_unsent_probe_does_not_withdraw_the_size(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, BASE);
 
@@ -412,7 +412,7 @@ static void a_probe_that_is_not_sent_proves_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, w->sent, 5);
 }
 
-static void answers_to_a_peer_are_limited(struct kunit *test)
+static void answers_to_a_peer_are_rate_limited(struct kunit *test)
 {
 	struct walk *w = new_walk(test, LINK, false, 0);
 	unsigned int n = 0;
@@ -426,28 +426,29 @@ static void answers_to_a_peer_are_limited(struct kunit *test)
 }
 
 static struct kunit_case probe_test_cases[] = {
-	KUNIT_CASE_PARAM(finds_the_size_of_a_path, path_gen_params),
-	KUNIT_CASE_PARAM(a_path_that_shrinks_is_noticed, path_gen_params),
-	KUNIT_CASE_PARAM(an_outage_changes_nothing, path_gen_params),
-	KUNIT_CASE(an_outage_may_end_at_any_time),
-	KUNIT_CASE(data_of_an_idle_flow_begins_a_check),
-	KUNIT_CASE(probes_every_10_s_once_confirmed),
-	KUNIT_CASE(a_repetition_has_a_base_probe_beside_it),
-	KUNIT_CASE(a_late_answer_counts),
-	KUNIT_CASE(a_late_answer_of_the_base_counts),
-	KUNIT_CASE(a_size_given_up_too_early_comes_back),
-	KUNIT_CASE(a_search_takes_three_rounds),
+	KUNIT_CASE_PARAM(the_size_of_a_path_is_found, path_gen_params),
+	KUNIT_CASE_PARAM(a_shrunken_path_is_detected, path_gen_params),
+	KUNIT_CASE_PARAM(an_outage_does_not_change_the_size, path_gen_params),
+	KUNIT_CASE(the_size_holds_whenever_an_outage_ends),
+	KUNIT_CASE(data_on_an_idle_flow_starts_a_check),
+	KUNIT_CASE(a_confirmed_size_is_probed_every_10_seconds),
+	KUNIT_CASE(a_repeated_probe_is_sent_with_a_base_probe),
+	KUNIT_CASE(a_late_answer_confirms_the_size),
+	KUNIT_CASE(a_late_answer_to_a_base_probe_withdraws_the_size),
+	KUNIT_CASE(a_late_answer_restores_a_withdrawn_size),
+	KUNIT_CASE(a_search_without_an_answer_takes_three_rounds),
 	KUNIT_CASE(a_round_with_an_answer_ends_the_search),
-	KUNIT_CASE_PARAM(only_an_answer_to_a_probe_counts, echo_gen_params),
+	KUNIT_CASE_PARAM(only_the_answer_to_a_sent_probe_confirms_the_size,
+			 echo_gen_params),
 	KUNIT_CASE_PARAM(a_larger_size_is_tried_at_the_raise_time,
 			 path_gen_params),
-	KUNIT_CASE(a_try_that_fails_changes_nothing),
-	KUNIT_CASE(roaming_begins_anew),
-	KUNIT_CASE(a_check_is_due_however_late),
+	KUNIT_CASE(a_failed_raise_does_not_change_the_size),
+	KUNIT_CASE(roaming_restarts_the_discovery),
+	KUNIT_CASE(a_check_is_due_after_half_the_range_of_jiffies),
 	KUNIT_CASE(loopback_is_never_probed),
-	KUNIT_CASE(a_hint_changes_nothing_but_the_time),
-	KUNIT_CASE(a_probe_that_is_not_sent_proves_nothing),
-	KUNIT_CASE(answers_to_a_peer_are_limited),
+	KUNIT_CASE(an_icmp_hint_only_brings_the_next_check_forward),
+	KUNIT_CASE(an_unsent_probe_does_not_withdraw_the_size),
+	KUNIT_CASE(answers_to_a_peer_are_rate_limited),
 	{}
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Providers: who provides a name, what is moved and what is not, and what is left
- * when one ends.
+ * Providers: the provider of a name, packets that are carried or dropped, and
+ * the state after a provider ends.
  */
 #include <linux/slab.h>
 
@@ -48,7 +48,7 @@ static int ask_agent(void *arg)
 	return PTR_ERR_OR_ZERO(asking->p);
 }
 
-/* Ask for the name "kunit", to which all flows of the suites go. */
+/* Request the name "kunit", the destination of all flows of the suites. */
 static struct ipcp_provider *asked(struct kunit *test)
 {
 	struct asking asking = { .consumer = test_consumer() };
@@ -117,7 +117,7 @@ static int say(struct kunit *test, struct ipcp_flow *flow, u32 word)
 	return test_send(flow, skb);
 }
 
-/* What a provider reads: a packet in memory of its own, or NULL. */
+/* Read from a provider. Return: a copy of the next packet, or NULL. */
 static struct sk_buff *take(struct kunit *test, struct ipcp_provider *p)
 {
 	unsigned int pos, len;
@@ -143,7 +143,7 @@ static unsigned long strays(enum ipcp_drop reason)
 	return sum;
 }
 
-static void a_name_has_a_provider_once_the_agent_says_so(struct kunit *test)
+static void a_name_has_a_provider_once_the_agent_grants_it(struct kunit *test)
 {
 	struct ipcp_provider *p = asked(test);
 
@@ -158,7 +158,7 @@ static void a_name_has_a_provider_once_the_agent_says_so(struct kunit *test)
 			-ENOENT);
 }
 
-static void a_refused_provider_provides_nothing(struct kunit *test)
+static void a_refused_provider_serves_no_name(struct kunit *test)
 {
 	struct ipcp_provider *p = asked(test);
 
@@ -168,7 +168,7 @@ static void a_refused_provider_provides_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found(), 0);
 }
 
-static void an_agent_that_ends_takes_back_no_grant(struct kunit *test)
+static void grants_outlive_the_agent_but_open_requests_fail(struct kunit *test)
 {
 	struct ipcp_provider *early = granted(test), *late = asked(test);
 
@@ -178,7 +178,7 @@ static void an_agent_that_ends_takes_back_no_grant(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found(), early->id);
 }
 
-static void the_last_provider_of_a_name_counts(struct kunit *test)
+static void the_newest_provider_of_a_name_is_used(struct kunit *test)
 {
 	struct ipcp_provider *one = granted(test), *two = granted(test);
 
@@ -189,7 +189,7 @@ static void the_last_provider_of_a_name_counts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found(), 0);
 }
 
-static void packets_are_moved_from_flow_to_flow(struct kunit *test)
+static void a_provider_carries_packets_between_flows(struct kunit *test)
 {
 	struct hosts h = new_hosts(test);
 
@@ -229,7 +229,7 @@ static void a_buffer_of_several_packets_is_read_packet_by_packet(struct kunit *t
 	KUNIT_EXPECT_EQ(test, h.here->n_1_rb.bytes, 0);
 }
 
-static void packets_are_no_longer_than_the_provider_said(struct kunit *test)
+static void packets_over_the_mtu_of_the_provider_are_refused(struct kunit *test)
 {
 	struct hosts h = new_hosts(test);
 	struct ipcp_probe_link link = {};
@@ -244,7 +244,7 @@ static void packets_are_no_longer_than_the_provider_said(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&h.here->n_1_rb), 1);
 }
 
-/* A packet that belongs to no flow, as agents send to each other. */
+/* Send a packet that belongs to no flow, as agents send to each other. */
 static int tell(struct kunit *test, struct ipcp_provider *p)
 {
 	struct sk_buff *skb = alloc_skb(IPCP_OVERHEAD, GFP_KERNEL);
@@ -255,7 +255,7 @@ static int tell(struct kunit *test, struct ipcp_provider *p)
 	return ipcp_provider_xmit_to(test_net(), p->id, skb);
 }
 
-static void a_provider_that_is_not_granted_is_given_nothing(struct kunit *test)
+static void only_a_granted_provider_gets_packets(struct kunit *test)
 {
 	struct ipcp_provider *p = asked(test), *other = asked(test);
 
@@ -266,7 +266,7 @@ static void a_provider_that_is_not_granted_is_given_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tell(test, other), -ENETUNREACH);
 }
 
-static void messages_leave_room_for_what_keeps_flows_alive(struct kunit *test)
+static void messages_leave_ring_space_for_control_packets(struct kunit *test)
 {
 	struct hosts h = new_hosts(test);
 	unsigned int n = 0;
@@ -285,18 +285,18 @@ static void messages_leave_room_for_what_keeps_flows_alive(struct kunit *test)
 	while (n <= IPCP_RB_PACKETS && !tell(test, h.here))
 		n++;
 	KUNIT_EXPECT_EQ(test, tell(test, h.here), -ENOBUFS);
-	/* the caller learns it, so that no question counts that was not asked */
+	/* the caller gets the error, so an unsent question does not count */
 	KUNIT_EXPECT_EQ(test, test_send_control(h.from), -ENOBUFS);
 	KUNIT_EXPECT_LE(test, ipcp_rbuff_queued(&h.here->n_1_rb), IPCP_RB_PACKETS);
 
-	/* and there is room again for what is taken */
+	/* packets that are read make room again */
 	while (ipcp_rbuff_queued(&h.here->n_1_rb))
 		kfree_skb(take(test, h.here));
 	KUNIT_EXPECT_EQ(test, say(test, h.from, 1), 0);
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&h.here->n_1_rb), 1);
 }
 
-/* What a provider brings, made of an authentic packet. */
+/* Packets from a provider, made from an authentic one. */
 
 static void cut_off(struct hosts *h, struct sk_buff *skb)
 {
@@ -329,16 +329,16 @@ static const struct brought_case {
 	enum ipcp_drop stray;
 	enum ipcp_drop drop;
 } broughts[] = {
-	{ "a packet that is cut off", cut_off, IPCP_DROP_SHORT, 0 },
-	{ "a packet of no version", no_version, IPCP_DROP_VERSION, 0 },
+	{ "a truncated packet", cut_off, IPCP_DROP_SHORT, 0 },
+	{ "a packet of an unknown version", no_version, IPCP_DROP_VERSION, 0 },
 	{ "a packet of a flow over UDP", take_udp, IPCP_DROP_EID, 0 },
 	{ "a packet of another provider's flow", take_other, IPCP_DROP_EID, 0 },
-	{ "a packet that was changed", change, 0, IPCP_DROP_AUTH },
+	{ "a forged packet", change, 0, IPCP_DROP_AUTH },
 };
 
 KUNIT_ARRAY_PARAM_DESC(brought, broughts, desc);
 
-static void what_is_not_authentic_is_dropped_under_its_reason(struct kunit *test)
+static void bad_packets_are_dropped_with_their_reason(struct kunit *test)
 {
 	const struct brought_case *c = test->param_value;
 	struct hosts h = new_hosts(test);
@@ -373,7 +373,7 @@ static void a_repeated_packet_is_received_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(h.to, IPCP_DROP_REPLAY), 1);
 }
 
-static void the_agent_learns_which_provider_brought_a_message(struct kunit *test)
+static void an_upcall_names_the_provider_of_its_message(struct kunit *test)
 {
 	const struct ipcp_hdr hdr = { .type = IPCP_PDU_CTRL };
 	struct ipcp_provider *p = granted(test);
@@ -395,7 +395,7 @@ static void the_agent_learns_which_provider_brought_a_message(struct kunit *test
 	ipcp_upcall_free(up);
 }
 
-static void a_provider_that_ends_takes_its_flows_down(struct kunit *test)
+static void the_end_of_a_provider_takes_its_flows_down(struct kunit *test)
 {
 	struct hosts h = new_hosts(test);
 	struct ipcp_flow *pending;
@@ -415,14 +415,14 @@ static void a_provider_that_ends_takes_its_flows_down(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, say(test, h.to, 2), 0);
 }
 
-static void a_flow_that_outlived_its_provider_reaches_nobody(struct kunit *test)
+static void a_flow_bound_to_an_ended_provider_cannot_send(struct kunit *test)
 {
 	struct hosts h = new_hosts(test);
 	struct ipcp_flow *late = test_end(test, INITIATOR, 0);
 	const struct ipcp_ends gone = { .provider = h.here->id };
 
 	kunit_release_action(test, end_provider, h.here);
-	/* bound to it after it had ended */
+	/* bind the flow to the provider after its end */
 	KUNIT_ASSERT_EQ(test, ipcp_bind_set(late, &gone), 0);
 	WRITE_ONCE(late->path, &ipcp_provider_path);
 	KUNIT_EXPECT_EQ(test, say(test, late, 1), -ENETUNREACH);
@@ -430,7 +430,7 @@ static void a_flow_that_outlived_its_provider_reaches_nobody(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_provider_provides(test_net(), gone.provider, "kunit"));
 }
 
-static void the_user_pays_for_the_ring(struct kunit *test)
+static void the_user_is_charged_for_the_ring(struct kunit *test)
 {
 	struct ipcp_user *user = ipcp_user_get(KUIDT_INIT(UID));
 	struct asking asking = { .consumer = test_consumer() };
@@ -456,22 +456,22 @@ static void the_user_pays_for_the_ring(struct kunit *test)
 }
 
 static struct kunit_case provider_test_cases[] = {
-	KUNIT_CASE(a_name_has_a_provider_once_the_agent_says_so),
-	KUNIT_CASE(a_refused_provider_provides_nothing),
-	KUNIT_CASE(an_agent_that_ends_takes_back_no_grant),
-	KUNIT_CASE(the_last_provider_of_a_name_counts),
-	KUNIT_CASE(packets_are_moved_from_flow_to_flow),
+	KUNIT_CASE(a_name_has_a_provider_once_the_agent_grants_it),
+	KUNIT_CASE(a_refused_provider_serves_no_name),
+	KUNIT_CASE(grants_outlive_the_agent_but_open_requests_fail),
+	KUNIT_CASE(the_newest_provider_of_a_name_is_used),
+	KUNIT_CASE(a_provider_carries_packets_between_flows),
 	KUNIT_CASE(a_buffer_of_several_packets_is_read_packet_by_packet),
-	KUNIT_CASE(packets_are_no_longer_than_the_provider_said),
-	KUNIT_CASE(a_provider_that_is_not_granted_is_given_nothing),
-	KUNIT_CASE(messages_leave_room_for_what_keeps_flows_alive),
-	KUNIT_CASE_PARAM(what_is_not_authentic_is_dropped_under_its_reason,
+	KUNIT_CASE(packets_over_the_mtu_of_the_provider_are_refused),
+	KUNIT_CASE(only_a_granted_provider_gets_packets),
+	KUNIT_CASE(messages_leave_ring_space_for_control_packets),
+	KUNIT_CASE_PARAM(bad_packets_are_dropped_with_their_reason,
 			 brought_gen_params),
 	KUNIT_CASE(a_repeated_packet_is_received_once),
-	KUNIT_CASE(the_agent_learns_which_provider_brought_a_message),
-	KUNIT_CASE(a_provider_that_ends_takes_its_flows_down),
-	KUNIT_CASE(a_flow_that_outlived_its_provider_reaches_nobody),
-	KUNIT_CASE(the_user_pays_for_the_ring),
+	KUNIT_CASE(an_upcall_names_the_provider_of_its_message),
+	KUNIT_CASE(the_end_of_a_provider_takes_its_flows_down),
+	KUNIT_CASE(a_flow_bound_to_an_ended_provider_cannot_send),
+	KUNIT_CASE(the_user_is_charged_for_the_ring),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The question whether the peer has the keys: its answers, and what silence permits. */
+/* Asking the peer whether it has the keys: answers, and effects of silence. */
 #include "control.h"
 #include "deadline.h"
 #include "flow_util.h"
@@ -9,7 +9,7 @@
 #include "test_util.h"
 #include "wire.h"
 
-#define EXCHANGE	77	/* that asks for a fresh seed */
+#define EXCHANGE	77	/* exchange that asks for a fresh seed */
 
 static int ask(struct ipcp_flow *flow)
 {
@@ -18,7 +18,7 @@ static int ask(struct ipcp_flow *flow)
 	return ipcp_question_begin(flow, EXCHANGE, &extack);
 }
 
-/* Let the time of the next step come, and do it. Return: whether to send. */
+/* Make the next step due, and take it. Return: true if it sends a packet. */
 static bool step(struct ipcp_flow *flow)
 {
 	unsigned long next = ipcp_deadline_never();
@@ -27,7 +27,7 @@ static bool step(struct ipcp_flow *flow)
 	return ipcp_question_step(flow, &next);
 }
 
-/* A packet of the peer authenticates. */
+/* Act as if a packet of the peer had authenticated. */
 static void hear(struct ipcp_epoch *ep)
 {
 	ep->rx_end++;
@@ -43,7 +43,7 @@ static bool permits(struct ipcp_flow *flow)
 	return yes;
 }
 
-/* An end in its second epoch that has heard the peer in both. */
+/* Create an end in its second epoch that has heard the peer in both. */
 static struct ipcp_flow *new_end(struct kunit *test, enum test_role role)
 {
 	struct ipcp_flow *flow = test_end(test, role, 0);
@@ -55,7 +55,7 @@ static struct ipcp_flow *new_end(struct kunit *test, enum test_role role)
 	return flow;
 }
 
-/* The same, whose peer was asked and said nothing. */
+/* Create an end, as new_end(), with a peer that did not answer the question. */
 static struct ipcp_flow *silent_end(struct kunit *test, enum test_role role)
 {
 	struct ipcp_flow *flow = new_end(test, role);
@@ -64,7 +64,7 @@ static struct ipcp_flow *silent_end(struct kunit *test, enum test_role role)
 	return flow;
 }
 
-static void it_is_asked_three_times_before_it_is_silence(struct kunit *test)
+static void a_question_is_sent_three_times_before_silence(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
 
@@ -142,17 +142,17 @@ static const struct asking_case {
 } askings[] = {
 	{ "no keys", lose_keys, -ENOKEY },
 	{ "too few packets left", use_up, -ENOKEY },
-	{ "as many as it takes", use_up_data, 0 },
-	{ "asked already", ask_before, 0 },
+	{ "just enough packets left", use_up_data, 0 },
+	{ "asked for this exchange", ask_before, 0 },
 	{ "asked for another exchange", ask_for_another, -EBUSY },
-	{ "long asked for another", ask_for_another_long_before, 0 },
+	{ "asked for another, long ago", ask_for_another_long_before, 0 },
 	{ "without certificates", make_unrecoverable, -EOPNOTSUPP },
 	{ "not allocated", make_pending, -EAGAIN },
 };
 
 KUNIT_ARRAY_PARAM_DESC(asking, askings, desc);
 
-static void it_is_asked_if_it_can_be_answered(struct kunit *test)
+static void a_question_begins_or_fails_with_its_reason(struct kunit *test)
 {
 	const struct asking_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
@@ -187,12 +187,12 @@ static const struct answer_case {
 } answers[] = {
 	{ "in the newest epoch", in_newest, true },
 	{ "in an older epoch", in_older, true },
-	{ "nowhere", nowhere, false },
+	{ "in no epoch", nowhere, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(answer, answers, desc);
 
-static void any_packet_that_is_newer_answers(struct kunit *test)
+static void any_newer_packet_answers_the_question(struct kunit *test)
 {
 	const struct answer_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
@@ -212,7 +212,7 @@ static void become_old(struct kunit *test, struct ipcp_flow *flow)
 	flow->question.at = jiffies;
 }
 
-/* So long ago that jiffies have wrapped: 25 days, where they have 32 bits. */
+/* So long ago that jiffies have wrapped: 25 days with 32 bits at 1000 Hz. */
 static void become_very_old(struct kunit *test, struct ipcp_flow *flow)
 {
 	flow->question.begun -= LONG_MAX + TEST_TIME;
@@ -228,13 +228,13 @@ static const struct permit_case {
 	{ "the peer is heard in the newest epoch", in_newest, false },
 	{ "the peer is heard in an older epoch", in_older, false },
 	{ "a seed is parked", in_next, false },
-	{ "its time passes", become_old, false },
-	{ "its time passes long ago", become_very_old, false },
+	{ "the permission expires", become_old, false },
+	{ "the permission expired long ago", become_very_old, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(permit, permit_cases, desc);
 
-static void silence_permits_a_fresh_seed_until(struct kunit *test)
+static void silence_permits_a_fresh_seed_until_the_state_changes(struct kunit *test)
 {
 	const struct permit_case *c = test->param_value;
 	struct ipcp_flow *flow = silent_end(test, RESPONDER);
@@ -243,7 +243,7 @@ static void silence_permits_a_fresh_seed_until(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, permits(flow), c->permits);
 }
 
-static void a_fresh_seed_is_taken_for_the_exchange_that_asked(struct kunit *test)
+static void a_fresh_seed_must_be_of_the_exchange_that_asked(struct kunit *test)
 {
 	struct ipcp_flow *flow = silent_end(test, RESPONDER);
 	struct ipcp_delivery d = {
@@ -255,12 +255,12 @@ static void a_fresh_seed_is_taken_for_the_exchange_that_asked(struct kunit *test
 	d.exchange = EXCHANGE;
 	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), 0);
 	d.exchange = EXCHANGE + 1;
-	d.epoch = flow->rk.newest;	/* in place of the first */
+	d.epoch = flow->rk.newest;	/* replacing the first seed */
 	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 78, &d), -ESTALE);
 }
 
-/* The result of a moment ago is the result for another exchange, too. */
-static void silence_is_shared_for_a_while(struct kunit *test)
+/* A recent result holds for another exchange, too. */
+static void recent_silence_holds_for_other_exchanges(struct kunit *test)
 {
 	struct ipcp_flow *flow = silent_end(test, RESPONDER);
 
@@ -274,7 +274,7 @@ static void silence_is_shared_for_a_while(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ask(flow), 0);
 	KUNIT_EXPECT_EQ(test, flow->question.state,
 			IPCP_REKEY_QUESTION_ANSWERED);
-	/* and not for ever */
+	/* and not permanently */
 	flow->question.begun -= msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS);
 	KUNIT_EXPECT_EQ(test, ask(flow), 0);
 	KUNIT_EXPECT_EQ(test, flow->question.state, IPCP_REKEY_QUESTION_ASKED);
@@ -310,7 +310,7 @@ static void one_silence_permits_one_claim(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim_fresh(flow), -EPERM);
 }
 
-static void without_keys_nobody_has_to_be_asked(struct kunit *test)
+static void a_claim_without_keys_needs_no_question(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, INITIATOR);
 
@@ -318,7 +318,7 @@ static void without_keys_nobody_has_to_be_asked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim_fresh(flow), 1);
 }
 
-static void with_keys_used_up_nobody_can_be_asked(struct kunit *test)
+static void a_claim_with_exhausted_keys_needs_no_question(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, INITIATOR);
 
@@ -326,22 +326,22 @@ static void with_keys_used_up_nobody_can_be_asked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim_fresh(flow), 1);
 }
 
-/* An end that was set back goes on from the numbers of its peer. */
+/* An end restored from an old state continues the numbers of its peer. */
 static const struct raise_case {
 	const char *desc;
 	struct ipcp_numbers peer;
 	u8 epoch;
 	u32 exchange;
 } raises[] = {
-	{ "ahead", { 200, 5000 }, 201, 5001 },
-	{ "only the epoch", { 9, 1 }, 10, 3 },
-	{ "past the end", { 255, IPCP_EXCHANGE_STEP }, 0,
+	{ "both are ahead", { 200, 5000 }, 201, 5001 },
+	{ "only the epoch is ahead", { 9, 1 }, 10, 3 },
+	{ "the epoch wraps", { 255, IPCP_EXCHANGE_STEP }, 0,
 	  IPCP_EXCHANGE_STEP + 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(raise, raises, desc);
 
-static void a_claim_without_keys_goes_on_from(struct kunit *test)
+static void a_claim_without_keys_continues_the_numbers_of_the_peer(struct kunit *test)
 {
 	const struct raise_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, INITIATOR);
@@ -367,15 +367,15 @@ static const struct number_case {
 	{ "the next", 1, 0, 0 },
 	{ "the same", 0, 0, -EALREADY },
 	{ "behind", -1, 0, -ESTALE },
-	{ "the last of the step", IPCP_EXCHANGE_STEP, 0, 0 },
-	{ "one too many", IPCP_EXCHANGE_STEP + 1, 0, -ERANGE },
-	{ "as many more in time", IPCP_EXCHANGE_STEP + 32, 1, 0 },
-	{ "too many for the time", IPCP_EXCHANGE_STEP + 33, 1, -ERANGE },
+	{ "the last number of the step", IPCP_EXCHANGE_STEP, 0, 0 },
+	{ "one above the step", IPCP_EXCHANGE_STEP + 1, 0, -ERANGE },
+	{ "more, within the time passed", IPCP_EXCHANGE_STEP + 32, 1, 0 },
+	{ "too many for the time passed", IPCP_EXCHANGE_STEP + 33, 1, -ERANGE },
 };
 
 KUNIT_ARRAY_PARAM_DESC(number, numbers, desc);
 
-static void a_responder_asks_for_numbers_that_it_takes(struct kunit *test)
+static void a_responder_asks_only_for_acceptable_exchange_numbers(struct kunit *test)
 {
 	const struct number_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
@@ -389,7 +389,7 @@ static void a_responder_asks_for_numbers_that_it_takes(struct kunit *test)
 				 IPCP_REKEY_QUESTION_ASKED);
 }
 
-static void a_fresh_epoch_is_a_recovery_when_the_peer_is_in_it(struct kunit *test)
+static void a_fresh_epoch_is_a_recovery_once_the_peer_uses_it(struct kunit *test)
 {
 	struct ipcp_flow *flow = silent_end(test, RESPONDER);
 	struct ipcp_delivery d = {
@@ -401,7 +401,7 @@ static void a_fresh_epoch_is_a_recovery_when_the_peer_is_in_it(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, flow->recoveries, 0);
 	ipcp_keyrot_observe(flow, test_newest(flow), true);
 	KUNIT_EXPECT_EQ(test, flow->recoveries, 1);
-	/* the next is an ordinary one */
+	/* the next epoch is an ordinary one */
 	KUNIT_ASSERT_TRUE(test, ipcp_control_confirm(flow, test_newest(flow),
 						     IPCP_CONFIRM_SEEN |
 						     IPCP_CONFIRM_SENDING |
@@ -411,7 +411,7 @@ static void a_fresh_epoch_is_a_recovery_when_the_peer_is_in_it(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, flow->recoveries, 1);
 }
 
-/* Claim the initiator's flow after silence, for a fresh seed. */
+/* Claim the initiator's flow for a fresh seed, after silence of the peer. */
 static struct ipcp_delivery claim_after_silence(struct kunit *test,
 						struct ipcp_flow *flow)
 {
@@ -448,13 +448,13 @@ static const struct late_case {
 } lates[] = {
 	{ "nothing happens", nowhere, 0 },
 	{ "the peer is heard", in_newest, -ESTALE },
-	{ "it is asked again, and heard", ask_again_then_hear, -ESTALE },
-	{ "it is heard, and asked again", hear_then_ask_again, -ESTALE },
+	{ "the peer is asked again, then heard", ask_again_then_hear, -ESTALE },
+	{ "the peer is heard, then asked again", hear_then_ask_again, -ESTALE },
 };
 
 KUNIT_ARRAY_PARAM_DESC(late, lates, desc);
 
-static void a_fresh_claim_is_for_a_silent_peer(struct kunit *test)
+static void a_fresh_claim_lapses_when_the_peer_is_heard(struct kunit *test)
 {
 	const struct late_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, INITIATOR);
@@ -476,10 +476,10 @@ static void park_fresh(struct kunit *test, struct ipcp_flow *flow, u32 exchange)
 }
 
 /*
- * The initiator gave up the exchange of the newest epoch, and sends in the one
- * below: both ends have keys there, and nowhere else.
+ * The initiator has given up the exchange of the newest epoch, and sends in the
+ * epoch below: the only new epoch with keys at both ends.
  */
-static void a_responder_follows_below_what_it_parked(struct kunit *test)
+static void a_responder_follows_the_peer_below_its_newest_epoch(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 	struct ipcp_epoch *fresh;
@@ -496,13 +496,13 @@ static void a_responder_follows_below_what_it_parked(struct kunit *test)
 	test_keyrot(flow);
 	KUNIT_EXPECT_NULL(test, test_epoch(flow, 0));
 	KUNIT_EXPECT_NOT_NULL(test, test_epoch(flow, 2));
-	/* and the next exchange replaces what the peer does not have */
+	/* the next exchange replaces the epoch that the peer lacks */
 	KUNIT_EXPECT_EQ(test, test_park(test, flow, 99, 2, EXCHANGE + 2), 0);
 	test_settle(test, flow);
 	KUNIT_EXPECT_EQ(test, test_tx(flow)->exchange, EXCHANGE + 2);
 }
 
-static void a_claim_does_not_use_up_the_numbers(struct kunit *test)
+static void a_claim_refuses_numbers_too_far_ahead(struct kunit *test)
 {
 	const struct ipcp_numbers far = { 1, IPCP_EXCHANGE_STEP + 3 };
 	struct ipcp_flow *flow = new_end(test, INITIATOR);
@@ -514,8 +514,8 @@ static void a_claim_does_not_use_up_the_numbers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim_fresh(flow), 1);
 }
 
-/* The packets of the question may be the last. */
-static void a_question_does_not_end_the_need_for_it(struct kunit *test)
+/* The packets of the question may be the last of the epoch. */
+static void a_claim_heeds_a_question_that_used_the_last_packets(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, INITIATOR);
 
@@ -528,7 +528,7 @@ static void a_question_does_not_end_the_need_for_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claim_fresh(flow), -EPERM);
 }
 
-static void what_was_not_sent_was_not_asked(struct kunit *test)
+static void a_question_that_could_not_be_sent_is_no_silence(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
 
@@ -542,7 +542,7 @@ static void what_was_not_sent_was_not_asked(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, permits(flow));
 }
 
-static void without_certificates_no_fresh_seed_follows(struct kunit *test)
+static void a_flow_without_certificates_gets_no_fresh_seed(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_end(test, INITIATOR);
 	struct ipcp_delivery d = { .chain = IPCP_CHAIN_FRESH };
@@ -556,7 +556,7 @@ static void without_certificates_no_fresh_seed_follows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), -ESTALE);
 }
 
-static void the_next_agent_asks_for_itself(struct kunit *test)
+static void silence_lapses_with_the_agent(struct kunit *test)
 {
 	struct ipcp_flow *flow = silent_end(test, RESPONDER);
 
@@ -565,26 +565,31 @@ static void the_next_agent_asks_for_itself(struct kunit *test)
 }
 
 static struct kunit_case question_test_cases[] = {
-	KUNIT_CASE(it_is_asked_three_times_before_it_is_silence),
-	KUNIT_CASE_PARAM(it_is_asked_if_it_can_be_answered, asking_gen_params),
-	KUNIT_CASE_PARAM(any_packet_that_is_newer_answers, answer_gen_params),
-	KUNIT_CASE_PARAM(silence_permits_a_fresh_seed_until, permit_gen_params),
-	KUNIT_CASE(a_fresh_seed_is_taken_for_the_exchange_that_asked),
-	KUNIT_CASE(silence_is_shared_for_a_while),
+	KUNIT_CASE(a_question_is_sent_three_times_before_silence),
+	KUNIT_CASE_PARAM(a_question_begins_or_fails_with_its_reason,
+			 asking_gen_params),
+	KUNIT_CASE_PARAM(any_newer_packet_answers_the_question,
+			 answer_gen_params),
+	KUNIT_CASE_PARAM(silence_permits_a_fresh_seed_until_the_state_changes,
+			 permit_gen_params),
+	KUNIT_CASE(a_fresh_seed_must_be_of_the_exchange_that_asked),
+	KUNIT_CASE(recent_silence_holds_for_other_exchanges),
 	KUNIT_CASE(one_silence_permits_one_claim),
-	KUNIT_CASE(without_keys_nobody_has_to_be_asked),
-	KUNIT_CASE(with_keys_used_up_nobody_can_be_asked),
-	KUNIT_CASE_PARAM(a_claim_without_keys_goes_on_from, raise_gen_params),
-	KUNIT_CASE_PARAM(a_responder_asks_for_numbers_that_it_takes,
+	KUNIT_CASE(a_claim_without_keys_needs_no_question),
+	KUNIT_CASE(a_claim_with_exhausted_keys_needs_no_question),
+	KUNIT_CASE_PARAM(a_claim_without_keys_continues_the_numbers_of_the_peer,
+			 raise_gen_params),
+	KUNIT_CASE_PARAM(a_responder_asks_only_for_acceptable_exchange_numbers,
 			 number_gen_params),
-	KUNIT_CASE_PARAM(a_fresh_claim_is_for_a_silent_peer, late_gen_params),
-	KUNIT_CASE(a_responder_follows_below_what_it_parked),
-	KUNIT_CASE(a_claim_does_not_use_up_the_numbers),
-	KUNIT_CASE(a_question_does_not_end_the_need_for_it),
-	KUNIT_CASE(what_was_not_sent_was_not_asked),
-	KUNIT_CASE(without_certificates_no_fresh_seed_follows),
-	KUNIT_CASE(the_next_agent_asks_for_itself),
-	KUNIT_CASE(a_fresh_epoch_is_a_recovery_when_the_peer_is_in_it),
+	KUNIT_CASE_PARAM(a_fresh_claim_lapses_when_the_peer_is_heard,
+			 late_gen_params),
+	KUNIT_CASE(a_responder_follows_the_peer_below_its_newest_epoch),
+	KUNIT_CASE(a_claim_refuses_numbers_too_far_ahead),
+	KUNIT_CASE(a_claim_heeds_a_question_that_used_the_last_packets),
+	KUNIT_CASE(a_question_that_could_not_be_sent_is_no_silence),
+	KUNIT_CASE(a_flow_without_certificates_gets_no_fresh_seed),
+	KUNIT_CASE(silence_lapses_with_the_agent),
+	KUNIT_CASE(a_fresh_epoch_is_a_recovery_once_the_peer_uses_it),
 	{}
 };
 

@@ -29,7 +29,7 @@ static struct ipcp_rbuff *new_ring(struct kunit *test)
 	return rb;
 }
 
-/* Create a packet with a number in it that is charged as @size bytes. */
+/* Create a packet with a number in it, charged as @size bytes. */
 static struct sk_buff *packet(struct kunit *test, u32 no, unsigned int size)
 {
 	struct sk_buff *skb = alloc_skb(sizeof(no), GFP_KERNEL);
@@ -81,7 +81,7 @@ static void a_new_ring_is_empty_and_may_be_read_and_written(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get(rb), -1);
 }
 
-static void what_goes_in_comes_out(struct kunit *test)
+static void a_queued_packet_is_read_back(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 
@@ -93,7 +93,7 @@ static void what_goes_in_comes_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rb->bytes, 0);
 }
 
-static void it_is_filled_and_drained_in_order(struct kunit *test)
+static void a_ring_is_filled_and_drained_in_order(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 	u32 i;
@@ -120,13 +120,13 @@ static const struct bytes_case {
 } bytes_cases[] = {
 	{ "to the last byte", IPCP_RB_BYTES - 300, 300, true },
 	{ "one byte too many", IPCP_RB_BYTES - 300, 301, false },
-	{ "all in one", 0, IPCP_RB_BYTES, true },
-	{ "one that is too big", 0, IPCP_RB_BYTES + 1, false },
+	{ "all in one packet", 0, IPCP_RB_BYTES, true },
+	{ "a single packet too big", 0, IPCP_RB_BYTES + 1, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(bytes, bytes_cases, desc);
 
-static void it_is_bounded_in_bytes_of_memory(struct kunit *test)
+static void a_ring_is_bounded_in_bytes_of_memory(struct kunit *test)
 {
 	const struct bytes_case *c = test->param_value;
 	struct ipcp_rbuff *rb = new_ring(test);
@@ -145,7 +145,7 @@ static struct ipcp_user *new_user(struct kunit *test)
 	return user;
 }
 
-static void its_user_pays_in_steps_until_it_is_trimmed(struct kunit *test)
+static void the_user_is_charged_in_steps_until_the_ring_is_trimmed(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 
@@ -196,7 +196,7 @@ static void rings_of_one_user_share_a_limit(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, put(test, other, 1, 1));
 }
 
-static void one_that_is_closed_takes_nothing(struct kunit *test)
+static void a_closed_ring_refuses_packets(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 
@@ -218,7 +218,7 @@ static void each_packet_wakes_readers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reader->events, EPOLLIN | EPOLLRDNORM);
 }
 
-static void a_packet_that_was_refused_wakes_nobody(struct kunit *test)
+static void a_refused_packet_wakes_no_reader(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 	struct test_waker *reader = test_sleep(test, rb->flags.consumer);
@@ -228,7 +228,7 @@ static void a_packet_that_was_refused_wakes_nobody(struct kunit *test)
 }
 
 /* Queued packets can be read whatever the flags are. */
-static void flags_do_not_touch_what_is_queued(struct kunit *test)
+static void flags_do_not_affect_queued_packets(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 
@@ -239,7 +239,7 @@ static void flags_do_not_touch_what_is_queued(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get(rb), 1);
 }
 
-static void the_consumer_outlives_the_ring(struct kunit *test)
+static void a_ring_holds_one_reference_to_its_consumer(struct kunit *test)
 {
 	struct ipcp_rbuff *rb = new_ring(test);
 	struct ipcp_consumer *consumer = ipcp_consumer_get(rb->flags.consumer);
@@ -251,16 +251,17 @@ static void the_consumer_outlives_the_ring(struct kunit *test)
 
 static struct kunit_case rbuff_test_cases[] = {
 	KUNIT_CASE(a_new_ring_is_empty_and_may_be_read_and_written),
-	KUNIT_CASE(what_goes_in_comes_out),
-	KUNIT_CASE(it_is_filled_and_drained_in_order),
-	KUNIT_CASE_PARAM(it_is_bounded_in_bytes_of_memory, bytes_gen_params),
-	KUNIT_CASE(its_user_pays_in_steps_until_it_is_trimmed),
+	KUNIT_CASE(a_queued_packet_is_read_back),
+	KUNIT_CASE(a_ring_is_filled_and_drained_in_order),
+	KUNIT_CASE_PARAM(a_ring_is_bounded_in_bytes_of_memory,
+			 bytes_gen_params),
+	KUNIT_CASE(the_user_is_charged_in_steps_until_the_ring_is_trimmed),
 	KUNIT_CASE(rings_of_one_user_share_a_limit),
-	KUNIT_CASE(one_that_is_closed_takes_nothing),
+	KUNIT_CASE(a_closed_ring_refuses_packets),
 	KUNIT_CASE(each_packet_wakes_readers),
-	KUNIT_CASE(a_packet_that_was_refused_wakes_nobody),
-	KUNIT_CASE(flags_do_not_touch_what_is_queued),
-	KUNIT_CASE(the_consumer_outlives_the_ring),
+	KUNIT_CASE(a_refused_packet_wakes_no_reader),
+	KUNIT_CASE(flags_do_not_affect_queued_packets),
+	KUNIT_CASE(a_ring_holds_one_reference_to_its_consumer),
 	{}
 };
 

@@ -26,7 +26,7 @@ static const struct set_rekey_case {
 
 KUNIT_ARRAY_PARAM_DESC(set_rekey, set_rekeys, desc);
 
-static void set_rekey_settles_who_initiates(struct kunit *test)
+static void set_rekey_determines_the_initiator(struct kunit *test)
 {
 	const struct set_rekey_case *c = test->param_value;
 	struct ipcp_flow *flow = test_flow(test);
@@ -41,7 +41,7 @@ static void set_rekey_settles_who_initiates(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, flow->rk.has_pending);
 }
 
-static void set_rekey_is_once_and_for_all(struct kunit *test)
+static void set_rekey_succeeds_only_once(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 
@@ -50,7 +50,7 @@ static void set_rekey_is_once_and_for_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->cipher, CIPHER);
 }
 
-static void get_epoch_is_what_the_program_took(struct kunit *test)
+static void get_epoch_returns_the_epoch_last_taken(struct kunit *test)
 {
 	struct ipcp_flow *plain = test_flow(test);
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 255);
@@ -63,7 +63,7 @@ static void get_epoch_is_what_the_program_took(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_registry_get_epoch(flow), 0);
 }
 
-static void rekey_pending_is_from_park_to_take(struct kunit *test)
+static void rekey_pending_is_true_from_park_to_take(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
 
@@ -75,7 +75,7 @@ static void rekey_pending_is_from_park_to_take(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_registry_take_pending(flow));
 }
 
-static void the_kernel_itself_carries_the_packets(struct kunit *test)
+static void an_encrypted_flow_has_no_n_1_pid_and_is_not_direct(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
@@ -84,7 +84,7 @@ static void the_kernel_itself_carries_the_packets(struct kunit *test)
 }
 
 /* A flow within this host never gets keys, whatever an agent requests. */
-static void a_direct_flow_is_never_to_be_re_keyed(struct kunit *test)
+static void set_rekey_refuses_a_direct_flow(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 
@@ -94,7 +94,7 @@ static void a_direct_flow_is_never_to_be_re_keyed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, flow->rk.encrypted);
 }
 
-static void clear_in_flight_is_for_the_claim_in_flight(struct kunit *test)
+static void clear_in_flight_ends_only_the_claim_in_flight(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 	u32 exchange;
@@ -112,7 +112,7 @@ static void clear_in_flight_is_for_the_claim_in_flight(struct kunit *test)
 			-ESTALE);
 }
 
-/* Claims the flow if it is due, and ends the claim as failed. Returns whether. */
+/* Claim the flow if due, and end the claim as failed. Return: true if due. */
 static bool try_claim(struct ipcp_flow *flow, unsigned long hold)
 {
 	struct ipcp_claim c;
@@ -124,7 +124,7 @@ static bool try_claim(struct ipcp_flow *flow, unsigned long hold)
 	       !ipcp_registry_clear_in_flight(flow, c.exchange, hold);
 }
 
-static void a_claim_that_failed_may_hold_off_the_next(struct kunit *test)
+static void a_failed_claim_may_delay_the_next_one(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
 
@@ -134,7 +134,7 @@ static void a_claim_that_failed_may_hold_off_the_next(struct kunit *test)
 	flow->rk.retry_at = jiffies;	/* the time has passed */
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, TEST_TIME));
 	KUNIT_EXPECT_FALSE(test, try_claim(flow, 0));
-	/* a request does not wait, nor does a claim of this very flow */
+	/* a request ends the delay, and so does the next seed */
 	ipcp_registry_request(flow);
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, TEST_TIME));
 	KUNIT_EXPECT_FALSE(test, try_claim(flow, 0));
@@ -143,7 +143,7 @@ static void a_claim_that_failed_may_hold_off_the_next(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, 0));
 }
 
-static void an_agent_that_goes_leaves_no_claim(struct kunit *test)
+static void claims_and_allocations_lapse_with_the_agent(struct kunit *test)
 {
 	struct ipcp_flow *claimed = test_end(test, INITIATOR, 0);
 	struct ipcp_flow *idle = test_end(test, INITIATOR, 0);
@@ -158,7 +158,7 @@ static void an_agent_that_goes_leaves_no_claim(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, claimed->state, IPCP_REKEY_FLOW_STATE_ALLOCATED);
 	KUNIT_EXPECT_EQ(test, test_park(test, claimed, 2, 1, exchange), -ESTALE);
 	KUNIT_EXPECT_EQ(test, idle->state, IPCP_REKEY_FLOW_STATE_ALLOCATED);
-	/* no agent will answer it any more */
+	/* no agent will answer this allocation any more */
 	KUNIT_EXPECT_EQ(test, asks->state, IPCP_REKEY_FLOW_STATE_DEALLOCATED);
 	KUNIT_EXPECT_EQ(test, asks->error, ENOTCONN);
 	/* the peer may still be heard */
@@ -167,7 +167,7 @@ static void an_agent_that_goes_leaves_no_claim(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fresh->state, IPCP_REKEY_FLOW_STATE_INIT);
 }
 
-static void a_claim_of_any_number_lapses(struct kunit *test)
+static void a_claim_with_exchange_number_0_lapses(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, INITIATOR, CIPHER);
 
@@ -180,16 +180,17 @@ static void a_claim_of_any_number_lapses(struct kunit *test)
 }
 
 static struct kunit_case rekey_test_cases[] = {
-	KUNIT_CASE_PARAM(set_rekey_settles_who_initiates, set_rekey_gen_params),
-	KUNIT_CASE(set_rekey_is_once_and_for_all),
-	KUNIT_CASE(get_epoch_is_what_the_program_took),
-	KUNIT_CASE(rekey_pending_is_from_park_to_take),
-	KUNIT_CASE(the_kernel_itself_carries_the_packets),
-	KUNIT_CASE(a_direct_flow_is_never_to_be_re_keyed),
-	KUNIT_CASE(clear_in_flight_is_for_the_claim_in_flight),
-	KUNIT_CASE(a_claim_that_failed_may_hold_off_the_next),
-	KUNIT_CASE(an_agent_that_goes_leaves_no_claim),
-	KUNIT_CASE(a_claim_of_any_number_lapses),
+	KUNIT_CASE_PARAM(set_rekey_determines_the_initiator,
+			 set_rekey_gen_params),
+	KUNIT_CASE(set_rekey_succeeds_only_once),
+	KUNIT_CASE(get_epoch_returns_the_epoch_last_taken),
+	KUNIT_CASE(rekey_pending_is_true_from_park_to_take),
+	KUNIT_CASE(an_encrypted_flow_has_no_n_1_pid_and_is_not_direct),
+	KUNIT_CASE(set_rekey_refuses_a_direct_flow),
+	KUNIT_CASE(clear_in_flight_ends_only_the_claim_in_flight),
+	KUNIT_CASE(a_failed_claim_may_delay_the_next_one),
+	KUNIT_CASE(claims_and_allocations_lapse_with_the_agent),
+	KUNIT_CASE(a_claim_with_exchange_number_0_lapses),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The registry: numbers, lookups by number, and walks. */
+/* The registry: ids, lookups by id, and walks. */
 #include <linux/completion.h>
 #include <linux/kthread.h>
 
@@ -19,7 +19,7 @@ static struct ipcp_flow *by_eid(u32 eid)
 	return flow;
 }
 
-/* Return: the flow with this number, or NULL. No other task ends it. */
+/* Return: the flow with this id, or NULL. No other task ends the flow. */
 static struct ipcp_flow *by_id(u32 id)
 {
 	struct ipcp_flow *flow = ipcp_registry_get(test_net(), id);
@@ -29,7 +29,7 @@ static struct ipcp_flow *by_id(u32 id)
 	return flow;
 }
 
-static void a_flow_is_found_by_both_its_numbers(struct kunit *test)
+static void a_flow_is_found_by_id_and_by_endpoint_id(struct kunit *test)
 {
 	u32 before = ipcp_registry_count(test_net());
 	struct ipcp_flow *flow = test_flow(test);
@@ -41,7 +41,7 @@ static void a_flow_is_found_by_both_its_numbers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_registry_count(test_net()), before + 1);
 }
 
-static void what_is_not_there_is_not_found(struct kunit *test)
+static void unknown_ids_find_no_flow(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 
@@ -52,7 +52,7 @@ static void what_is_not_there_is_not_found(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, by_eid(~flow->eid));
 }
 
-static void numbers_are_of_one_flow(struct kunit *test)
+static void ids_are_unique(struct kunit *test)
 {
 	struct ipcp_flow *flow[32];
 
@@ -65,8 +65,8 @@ static void numbers_are_of_one_flow(struct kunit *test)
 	}
 }
 
-/* A freed number is not reused at once. */
-static void numbers_are_not_used_again_soon(struct kunit *test)
+/* A freed id is not reused at once. */
+static void ids_are_not_reused_soon(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 	u32 id = flow->id;
@@ -76,7 +76,7 @@ static void numbers_are_not_used_again_soon(struct kunit *test)
 		KUNIT_EXPECT_GT(test, test_flow(test)->id, id);
 }
 
-static void numbers_go_round_and_leave_out_zero(struct kunit *test)
+static void ids_wrap_and_skip_zero(struct kunit *test)
 {
 	struct ipcp_net *ipn = test_net();
 	u32 next = ipn->next_id;
@@ -87,7 +87,7 @@ static void numbers_go_round_and_leave_out_zero(struct kunit *test)
 	ipn->next_id = next;
 }
 
-static void a_flow_that_is_gone_is_not_found(struct kunit *test)
+static void a_deleted_flow_is_not_found(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 	u32 count = ipcp_registry_count(test_net());
@@ -152,7 +152,7 @@ static int come_and_go(void *data)
 	kthread_complete_and_exit(&c->done, 0);
 }
 
-/* Return: the number of the flows that a walk sees, each once. */
+/* Return: how many of the flows a walk sees, in the order of their ids. */
 static unsigned int walk(struct ipcp_flow *const *flow, unsigned int n)
 {
 	unsigned long id = 0, last = 0;
@@ -168,7 +168,7 @@ static unsigned int walk(struct ipcp_flow *const *flow, unsigned int n)
 	return found;
 }
 
-static void a_walk_sees_who_stays_while_others_come_and_go(struct kunit *test)
+static void a_walk_sees_lasting_flows_while_others_come_and_go(struct kunit *test)
 {
 	struct coming *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
 	struct ipcp_flow *flow[5];
@@ -196,14 +196,14 @@ static void a_walk_sees_who_stays_while_others_come_and_go(struct kunit *test)
 }
 
 static struct kunit_case registry_test_cases[] = {
-	KUNIT_CASE(a_flow_is_found_by_both_its_numbers),
-	KUNIT_CASE(what_is_not_there_is_not_found),
-	KUNIT_CASE(numbers_are_of_one_flow),
-	KUNIT_CASE(numbers_are_not_used_again_soon),
-	KUNIT_CASE(numbers_go_round_and_leave_out_zero),
-	KUNIT_CASE(a_flow_that_is_gone_is_not_found),
+	KUNIT_CASE(a_flow_is_found_by_id_and_by_endpoint_id),
+	KUNIT_CASE(unknown_ids_find_no_flow),
+	KUNIT_CASE(ids_are_unique),
+	KUNIT_CASE(ids_are_not_reused_soon),
+	KUNIT_CASE(ids_wrap_and_skip_zero),
+	KUNIT_CASE(a_deleted_flow_is_not_found),
 	KUNIT_CASE(a_walk_sees_all_flows_in_order),
-	KUNIT_CASE(a_walk_sees_who_stays_while_others_come_and_go),
+	KUNIT_CASE(a_walk_sees_lasting_flows_while_others_come_and_go),
 	{}
 };
 

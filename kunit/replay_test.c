@@ -32,27 +32,27 @@ static const struct replay_case {
 			 { 3, AGAIN } }, 5 },
 	{ "oldest of the window", { { WINDOW - 1, NONE }, { 0, NONE },
 				    { 0, AGAIN } }, 3 },
-	{ "one older than that", { { WINDOW, NONE }, { 0, LATE }, { 1, NONE },
-				   { 1, AGAIN }, { WINDOW, AGAIN } }, 5 },
+	{ "older than the window", { { WINDOW, NONE }, { 0, LATE }, { 1, NONE },
+				     { 1, AGAIN }, { WINDOW, AGAIN } }, 5 },
 	{ "falls out of the window", { { 0, NONE }, { WINDOW - 1, NONE },
 				       { 0, AGAIN }, { WINDOW, NONE },
 				       { 0, LATE } }, 5 },
 	{ "a word apart", { { 0, NONE }, { BITS_PER_LONG, NONE },
 			    { BITS_PER_LONG - 1, NONE }, { 0, AGAIN },
 			    { BITS_PER_LONG, AGAIN } }, 5 },
-	{ "the map goes round", { { 5, NONE }, { BITS + 5, NONE }, { 5, LATE },
-				  { BITS + 4, NONE }, { BITS + 5, AGAIN } }, 5 },
-	{ "old bits are gone", { { 5, NONE }, { 6, NONE }, { BITS + 6, NONE },
-				 { BITS + 5, NONE }, { BITS + 5, AGAIN },
-				 { BITS + 6, AGAIN } }, 6 },
-	{ "jump of a map", { { 7, NONE }, { BITS + 7, NONE },
-			     { BITS + 7, AGAIN }, { BITS, NONE } }, 4 },
+	{ "the bitmap wraps", { { 5, NONE }, { BITS + 5, NONE }, { 5, LATE },
+				{ BITS + 4, NONE }, { BITS + 5, AGAIN } }, 5 },
+	{ "old bits cleared", { { 5, NONE }, { 6, NONE }, { BITS + 6, NONE },
+				{ BITS + 5, NONE }, { BITS + 5, AGAIN },
+				{ BITS + 6, AGAIN } }, 6 },
+	{ "jump of one bitmap", { { 7, NONE }, { BITS + 7, NONE },
+				  { BITS + 7, AGAIN }, { BITS, NONE } }, 4 },
 	{ "no stale word", { { 2 * BITS_PER_LONG - 1, NONE }, { 2 * BITS, NONE },
 			     { BITS + 2 * BITS_PER_LONG - 1, NONE } }, 3 },
-	{ "jump of many maps", { { 7, NONE }, { 99 * BITS + 7, NONE },
-				 { 98 * BITS + 7, LATE },
-				 { 99 * BITS + 8 - WINDOW, NONE },
-				 { 99 * BITS + 7 - WINDOW, LATE } }, 5 },
+	{ "jump of many bitmaps", { { 7, NONE }, { 99 * BITS + 7, NONE },
+				    { 98 * BITS + 7, LATE },
+				    { 99 * BITS + 8 - WINDOW, NONE },
+				    { 99 * BITS + 7 - WINDOW, LATE } }, 5 },
 	{ "last of a leaf", { { LAST, NONE }, { LAST, AGAIN },
 			      { LAST - WINDOW + 1, NONE },
 			      { LAST - WINDOW, LATE }, { 0, LATE } }, 5 },
@@ -72,7 +72,7 @@ static struct ipcp_replay *new_window(struct kunit *test)
 	return r;
 }
 
-/* The check has the same result as the commit, and changes nothing. */
+/* Check and commit. The check has the same result, and changes nothing. */
 static enum ipcp_drop receive(struct kunit *test, struct ipcp_replay *r, u32 seq)
 {
 	enum ipcp_drop check = ipcp_replay_check(r, seq);
@@ -108,7 +108,7 @@ static void describe_start(const u32 *start, char *desc)
 
 KUNIT_ARRAY_PARAM(start, starts, describe_start);
 
-/* All packets of a reversed window are new, and known afterwards. */
+/* Every packet of a reversed window is new, and a repetition afterwards. */
 static void a_whole_window_may_be_reordered(struct kunit *test)
 {
 	const u32 start = *(const u32 *)test->param_value;
@@ -185,7 +185,7 @@ static u32 agrees_on_a_leaf(struct kunit *test, struct model *m, u32 *state,
 	return i;
 }
 
-static void agrees_with_a_model(struct kunit *test)
+static void the_window_agrees_with_a_model(struct kunit *test)
 {
 	const u32 range = *(const u32 *)test->param_value;
 	struct model *m = kvzalloc(sizeof(*m), GFP_KERNEL);
@@ -207,7 +207,7 @@ static void agrees_with_a_model(struct kunit *test)
 static struct kunit_case replay_test_cases[] = {
 	KUNIT_CASE_PARAM(each_packet_passes_once, replay_gen_params),
 	KUNIT_CASE_PARAM(a_whole_window_may_be_reordered, start_gen_params),
-	KUNIT_CASE_PARAM(agrees_with_a_model, range_gen_params),
+	KUNIT_CASE_PARAM(the_window_agrees_with_a_model, range_gen_params),
 	{}
 };
 

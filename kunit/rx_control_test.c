@@ -10,12 +10,12 @@
 #include "tx.h"
 #include "upcall.h"
 
-static void control_packets_wait_in_a_queue_of_their_own(struct kunit *test)
+static void control_packets_have_a_bounded_queue_of_their_own(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct sk_buff_head said;
 
-	/* Sent first, since the worker may run and empty the queue. */
+	/* Send all packets first: the worker may run and empty the queue. */
 	__skb_queue_head_init(&said);
 	for (int i = 0; i < IPCP_CTL_QUEUE + 2; i++)
 		__skb_queue_tail(&said, test_say_control(test, &e,
@@ -31,8 +31,8 @@ static void control_packets_wait_in_a_queue_of_their_own(struct kunit *test)
 	test_expect_heard(test, &e, 0, 1);
 }
 
-/* After a loss of all keys a new epoch may have the same number. */
-static void a_confirm_says_nothing_of_other_keys_with_its_number(struct kunit *test)
+/* After the loss of all keys, a new epoch may have the number of an old one. */
+static void a_confirm_does_not_apply_to_a_new_epoch_of_its_number(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	u8 epoch = test_newest(e.to)->no;
@@ -47,7 +47,7 @@ static void a_confirm_says_nothing_of_other_keys_with_its_number(struct kunit *t
 					  &test_newest(e.to)->flags));
 }
 
-static void close_takes_the_flow_down_but_not_what_waits(struct kunit *test)
+static void close_takes_the_flow_down_but_keeps_queued_messages(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -86,14 +86,14 @@ static const struct malformed_case {
 	{ "CONFIRM without flags", IPCP_PDU_CONFIRM, 0, IPCP_DROP_MALFORMED },
 	{ "CONFIRM with more than flags", IPCP_PDU_CONFIRM, 2,
 	  IPCP_DROP_MALFORMED },
-	{ "CLOSE that says something", IPCP_PDU_CLOSE, 1, IPCP_DROP_MALFORMED },
-	{ "SEALED for an agent that is not there", IPCP_PDU_SEALED, 1,
+	{ "CLOSE with a payload", IPCP_PDU_CLOSE, 1, IPCP_DROP_MALFORMED },
+	{ "SEALED without an agent", IPCP_PDU_SEALED, 1,
 	  IPCP_DROP_CTRL_FULL },
 };
 
 KUNIT_ARRAY_PARAM_DESC(malformed, malformed, desc);
 
-static void control_that_makes_no_sense_is_dropped(struct kunit *test)
+static void malformed_and_undeliverable_control_is_dropped(struct kunit *test)
 {
 	const struct malformed_case *c = test->param_value;
 	struct test_ends e = test_new_ends(test);
@@ -123,7 +123,7 @@ static void control_far_ahead_moves_the_leaf_as_data_does(struct kunit *test)
 			3);
 }
 
-/* Idle ends send keepalives alone, over many leaves. */
+/* Idle ends send only keepalives, over many leaves. */
 static void keepalives_alone_move_the_leaves_of_both_ends(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
@@ -172,11 +172,11 @@ static void a_keepalive_does_not_use_the_reserve(struct kunit *test)
 }
 
 static struct kunit_case rx_control_test_cases[] = {
-	KUNIT_CASE(control_packets_wait_in_a_queue_of_their_own),
-	KUNIT_CASE(a_confirm_says_nothing_of_other_keys_with_its_number),
-	KUNIT_CASE(close_takes_the_flow_down_but_not_what_waits),
+	KUNIT_CASE(control_packets_have_a_bounded_queue_of_their_own),
+	KUNIT_CASE(a_confirm_does_not_apply_to_a_new_epoch_of_its_number),
+	KUNIT_CASE(close_takes_the_flow_down_but_keeps_queued_messages),
 	KUNIT_CASE(sealed_messages_go_to_the_agent),
-	KUNIT_CASE_PARAM(control_that_makes_no_sense_is_dropped,
+	KUNIT_CASE_PARAM(malformed_and_undeliverable_control_is_dropped,
 			 malformed_gen_params),
 	KUNIT_CASE(control_far_ahead_moves_the_leaf_as_data_does),
 	KUNIT_CASE(keepalives_alone_move_the_leaves_of_both_ends),

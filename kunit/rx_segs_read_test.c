@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Reading several packets in one buffer: what a reader takes, and puts back. */
+/* Reading several packets in one buffer: sharing, taking and putting back. */
 #include "flow_util.h"
 #include "path_util.h"
 #include "reader.h"
@@ -30,7 +30,7 @@ static void several_readers_share_a_buffer(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e.to[0]->n_rb));
 }
 
-/* Begin to read a buffer of TEST_SEGS messages as a whole. */
+/* Take a buffer of TEST_SEGS messages whole, and read two of them. */
 static void take_two_of_all(struct kunit *test, struct test_segs_ends *e,
 			    struct ipcp_reader *r)
 {
@@ -50,7 +50,7 @@ static void take_two_of_all(struct kunit *test, struct test_segs_ends *e,
 	}
 }
 
-static void a_buffer_taken_as_a_whole_is_put_back(struct kunit *test)
+static void the_rest_of_a_buffer_taken_whole_is_put_back(struct kunit *test)
 {
 	struct test_segs_ends e = test_segs_new_ends(test);
 	struct ipcp_reader r;
@@ -64,8 +64,8 @@ static void a_buffer_taken_as_a_whole_is_put_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ipcp_rbuff_queued(&e.to[0]->n_rb), 0);
 }
 
-/* Another reader waits, as the ring was empty while the buffer was away. */
-static void what_is_put_back_wakes_who_waits_to_read(struct kunit *test)
+/* Another reader waits, since the ring is empty while the buffer is taken. */
+static void a_buffer_put_back_wakes_waiting_readers(struct kunit *test)
 {
 	struct test_segs_ends e = test_segs_new_ends(test);
 	struct test_waker *waker;
@@ -80,7 +80,7 @@ static void what_is_put_back_wakes_who_waits_to_read(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waker->wakes, 1);
 }
 
-static void what_is_put_back_is_read_by_who_read_before(struct kunit *test)
+static void an_earlier_reader_continues_a_buffer_put_back(struct kunit *test)
 {
 	struct test_segs_ends e = test_segs_new_ends(test);
 	struct ipcp_reader one, all;
@@ -121,9 +121,9 @@ static void nothing_is_put_back_into_a_closed_ring(struct kunit *test)
 
 static struct kunit_case rx_segs_read_test_cases[] = {
 	KUNIT_CASE(several_readers_share_a_buffer),
-	KUNIT_CASE(a_buffer_taken_as_a_whole_is_put_back),
-	KUNIT_CASE(what_is_put_back_wakes_who_waits_to_read),
-	KUNIT_CASE(what_is_put_back_is_read_by_who_read_before),
+	KUNIT_CASE(the_rest_of_a_buffer_taken_whole_is_put_back),
+	KUNIT_CASE(a_buffer_put_back_wakes_waiting_readers),
+	KUNIT_CASE(an_earlier_reader_continues_a_buffer_put_back),
 	KUNIT_CASE(nothing_is_put_back_into_a_closed_ring),
 	{}
 };

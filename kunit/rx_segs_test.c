@@ -12,7 +12,7 @@
 
 KUNIT_ARRAY_PARAM_DESC(shape, test_shapes, desc);
 
-static void packets_of_one_leaf_are_read_from_where_they_are(struct kunit *test)
+static void packets_of_one_leaf_stay_in_one_buffer(struct kunit *test)
 {
 	const struct test_shape *shape = test->param_value;
 	struct test_segs_ends e = test_segs_new_ends(test);
@@ -77,11 +77,12 @@ static const struct content {
 	bool stray;		/* belongs to no flow */
 } contents[] = {
 	{ "one is forged", forged, BIT(2), IPCP_DROP_AUTH },
-	{ "all are", all_forged, BIT(TEST_SEGS) - 1, IPCP_DROP_AUTH },
+	{ "all are forged", all_forged, BIT(TEST_SEGS) - 1, IPCP_DROP_AUTH },
 	{ "one is repeated", repeated, BIT(3), IPCP_DROP_REPLAY },
-	{ "one has no version", no_version, BIT(4), IPCP_DROP_VERSION, true },
-	{ "one is of no epoch", no_epoch, BIT(0), IPCP_DROP_EPOCH },
-	{ "the last is cut off", cut_off, BIT(TEST_SEGS - 1), IPCP_DROP_SHORT,
+	{ "one is of an unknown version", no_version, BIT(4),
+	  IPCP_DROP_VERSION, true },
+	{ "one is of an unknown epoch", no_epoch, BIT(0), IPCP_DROP_EPOCH },
+	{ "the last is truncated", cut_off, BIT(TEST_SEGS - 1), IPCP_DROP_SHORT,
 	  true },
 };
 
@@ -117,13 +118,13 @@ static void expect_rest(struct kunit *test, const struct content *c,
 	KUNIT_EXPECT_EQ(test, e.to[0]->n_rb.bytes, 0);
 }
 
-static void what_is_good_of_several_is_read(struct kunit *test)
+static void good_packets_beside_bad_ones_are_read(struct kunit *test)
 {
 	for (int i = 0; i < ARRAY_SIZE(contents); i++)
 		expect_rest(test, &contents[i], test->param_value);
 }
 
-static void packets_of_flows_in_turns_are_each_flows_own(struct kunit *test)
+static void a_buffer_of_two_flows_is_delivered_to_each_flow(struct kunit *test)
 {
 	const struct test_shape *shape = test->param_value;
 	struct test_segs_ends e = test_segs_new_ends(test);
@@ -139,7 +140,7 @@ static void packets_of_flows_in_turns_are_each_flows_own(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, test_segs_hear(e.to[i], NULL), -1);
 }
 
-static void flows_that_send_in_turns_are_charged_for_their_own(struct kunit *test)
+static void each_flow_is_charged_for_its_own_packets(struct kunit *test)
 {
 	struct test_segs_ends e = test_segs_new_ends(test);
 	struct sk_buff *pkts[TEST_SEGS], *alone;
@@ -148,7 +149,7 @@ static void flows_that_send_in_turns_are_charged_for_their_own(struct kunit *tes
 		pkts[i] = test_segs_say(test, &e, i & 1, 100);
 	test_segs_arrive(test, test_shapes,
 			 test_segs_merge(test, test_shapes, pkts, TEST_SEGS));
-	/* each flow is charged for its own packet with headers */
+	/* bound: each packet in a buffer of its own, with headers */
 	alone = alloc_skb(200, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, alone);
 	for (int i = 0; i < 2; i++)
@@ -157,8 +158,8 @@ static void flows_that_send_in_turns_are_charged_for_their_own(struct kunit *tes
 	kfree_skb(alone);
 }
 
-/* Forged packets are not charged, whatever they were merged with. */
-static void only_what_is_good_of_several_is_charged(struct kunit *test)
+/* Forged packets are not charged, even if merged with a good one. */
+static void only_good_packets_of_a_buffer_are_charged(struct kunit *test)
 {
 	const struct test_shape *shape = test->param_value;
 	struct test_segs_ends e = test_segs_new_ends(test);
@@ -207,7 +208,7 @@ static struct sk_buff *say_sealed(struct kunit *test, struct test_segs_ends *e,
 	return test_receive(test);
 }
 
-static void control_among_them_goes_its_own_way(struct kunit *test)
+static void control_packets_in_a_buffer_go_to_the_control_queue(struct kunit *test)
 {
 	const struct test_shape *shape = test->param_value;
 	struct test_segs_ends e = test_segs_new_ends(test);
@@ -227,7 +228,7 @@ static void control_among_them_goes_its_own_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_segs_hear(e.to[0], NULL), -1);
 }
 
-static int scarce_order = INT_MAX;	/* no allocation of this order or more works */
+static int scarce_order = INT_MAX;	/* lowest order that fails */
 static unsigned long tried_orders;
 
 struct page *test_alloc_pages(gfp_t gfp, unsigned int order);
@@ -250,16 +251,16 @@ static const struct scarcity {
 	unsigned long tried;
 	unsigned int buffers;
 } scarcities[] = {
-	{ "8 pages", 3, BIT(3) | BIT(2) | BIT(1), 1 },
-	{ "4 pages", 2, BIT(3) | BIT(2) | BIT(1), 1 },
-	{ "2 pages", 1, BIT(3) | BIT(2) | BIT(1) | BIT(0), 1 },
-	{ "any pages", 0, BIT(3) | BIT(2) | BIT(1) | BIT(0), TEST_SEGS },
+	{ "of 8 pages and more", 3, BIT(3) | BIT(2) | BIT(1), 1 },
+	{ "of 4 pages and more", 2, BIT(3) | BIT(2) | BIT(1), 1 },
+	{ "of 2 pages and more", 1, BIT(3) | BIT(2) | BIT(1) | BIT(0), 1 },
+	{ "of any size", 0, BIT(3) | BIT(2) | BIT(1) | BIT(0), TEST_SEGS },
 };
 
 KUNIT_ARRAY_PARAM_DESC(scarcity, scarcities, desc);
 
-/* Memory is fragmented. The packets are copied, since others have them, too. */
-static void no_packet_is_lost_for_want_of(struct kunit *test)
+/* Memory is fragmented. The packets are copied, since the buffer is cloned. */
+static void failing_page_allocations_lose_no_packet(struct kunit *test)
 {
 	const struct test_shape *shape = &test_shapes[ARRAY_SIZE(test_shapes) - 1];
 	const struct scarcity *c = test->param_value;
@@ -283,18 +284,21 @@ static void no_packet_is_lost_for_want_of(struct kunit *test)
 }
 
 static struct kunit_case rx_segs_test_cases[] = {
-	KUNIT_CASE_PARAM(packets_of_one_leaf_are_read_from_where_they_are,
+	KUNIT_CASE_PARAM(packets_of_one_leaf_stay_in_one_buffer,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(what_is_good_of_several_is_read, shape_gen_params),
-	KUNIT_CASE_PARAM(packets_of_flows_in_turns_are_each_flows_own,
+	KUNIT_CASE_PARAM(good_packets_beside_bad_ones_are_read,
 			 shape_gen_params),
-	KUNIT_CASE(flows_that_send_in_turns_are_charged_for_their_own),
-	KUNIT_CASE_PARAM(only_what_is_good_of_several_is_charged,
+	KUNIT_CASE_PARAM(a_buffer_of_two_flows_is_delivered_to_each_flow,
+			 shape_gen_params),
+	KUNIT_CASE(each_flow_is_charged_for_its_own_packets),
+	KUNIT_CASE_PARAM(only_good_packets_of_a_buffer_are_charged,
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(packets_of_two_leaves_are_read_in_order,
 			 shape_gen_params),
-	KUNIT_CASE_PARAM(control_among_them_goes_its_own_way, shape_gen_params),
-	KUNIT_CASE_PARAM(no_packet_is_lost_for_want_of, scarcity_gen_params),
+	KUNIT_CASE_PARAM(control_packets_in_a_buffer_go_to_the_control_queue,
+			 shape_gen_params),
+	KUNIT_CASE_PARAM(failing_page_allocations_lose_no_packet,
+			 scarcity_gen_params),
 	{}
 };
 

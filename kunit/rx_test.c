@@ -23,12 +23,12 @@ static unsigned long stray(enum ipcp_drop reason)
 	return sum.drops[reason];
 }
 
-static void what_is_sent_is_read_in_order_over_all_leaves(struct kunit *test)
+static void messages_are_read_in_order_across_leaves(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_stats sum;
 
-	/* nothing is read before all have arrived */
+	/* no message is read before all packets have arrived */
 	test_arrive(test, &e, 10 * TEST_LEAF);
 	test_expect_heard(test, &e, 0, 10 * TEST_LEAF);
 	ipcp_stats_sum(e.to->stats, &sum);
@@ -38,7 +38,7 @@ static void what_is_sent_is_read_in_order_over_all_leaves(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, sum.drops[i], 0);
 }
 
-static void short_reorder_over_a_leafs_end_is_tolerated(struct kunit *test)
+static void reordering_across_a_leaf_boundary_is_tolerated(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct sk_buff *late;
@@ -51,7 +51,7 @@ static void short_reorder_over_a_leafs_end_is_tolerated(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), TEST_LEAF - 1);
 }
 
-static void what_comes_after_two_leaves_is_too_late(struct kunit *test)
+static void a_packet_two_leaves_behind_is_too_late(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct sk_buff *late = test_say(test, &e);
@@ -63,7 +63,7 @@ static void what_comes_after_two_leaves_is_too_late(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_LATE), 1);
 }
 
-static void a_loss_of_whole_leaves_is_jumped_over(struct kunit *test)
+static void a_receiver_jumps_over_lost_leaves(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -93,7 +93,7 @@ static void a_packet_is_read_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_REPLAY), 2);
 }
 
-static void what_does_not_authenticate_changes_nothing(struct kunit *test)
+static void forged_packets_change_nothing(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_epoch *ep = test_newest(e.to);
@@ -170,23 +170,23 @@ static const struct arrival_case {
 	enum ipcp_drop reason;
 	bool flow;	/* counted by the flow */
 } arrivals[] = {
-	{ "for no flow", no_flow, IPCP_DROP_EID, false },
-	{ "cut", cut, IPCP_DROP_SHORT, false },
+	{ "for an unknown endpoint id", no_flow, IPCP_DROP_EID, false },
+	{ "truncated", cut, IPCP_DROP_SHORT, false },
 	{ "empty", nothing_left, IPCP_DROP_SHORT, false },
 	{ "of another version", other_version, IPCP_DROP_VERSION, false },
-	{ "of no type", other_type, IPCP_DROP_TYPE, false },
-	{ "for an agent that is not there", clear_text, IPCP_DROP_CTRL_FULL,
+	{ "of an unknown type", other_type, IPCP_DROP_TYPE, false },
+	{ "for an absent agent", clear_text, IPCP_DROP_CTRL_FULL,
 	  false },
-	{ "of no epoch", other_epoch, IPCP_DROP_EPOCH, true },
+	{ "of an unknown epoch", other_epoch, IPCP_DROP_EPOCH, true },
 	{ "for a flow without keys", flow_without_keys, IPCP_DROP_EPOCH, true },
-	{ "for a flow that is gone", flow_that_is_gone, IPCP_DROP_STATE, true },
+	{ "for a deallocated flow", flow_that_is_gone, IPCP_DROP_STATE, true },
 	{ "for a flow without encryption", flow_not_encrypted, IPCP_DROP_STATE,
 	  true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(arrival, arrivals, desc);
 
-static void what_cannot_be_for_anybody_is_dropped_on_arrival(struct kunit *test)
+static void undeliverable_packets_are_dropped_on_arrival(struct kunit *test)
 {
 	const struct arrival_case *c = test->param_value;
 	struct test_ends e = test_new_ends(test);
@@ -201,7 +201,7 @@ static void what_cannot_be_for_anybody_is_dropped_on_arrival(struct kunit *test)
 					stray(c->reason), before + 1);
 }
 
-static void a_full_ring_drops_what_comes_last(struct kunit *test)
+static void a_full_ring_drops_the_newest_packets(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -211,7 +211,7 @@ static void a_full_ring_drops_what_comes_last(struct kunit *test)
 }
 
 /* The reader is slow, and the keys are wiped. */
-static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
+static void queued_messages_are_read_after_their_epoch_ended(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_epoch *old = test_hold(test, test_newest(e.to));
@@ -226,7 +226,7 @@ static void what_waits_is_read_after_its_epoch_ended(struct kunit *test)
 }
 
 /* A flood of forged and repeated packets arrives without a reader. */
-static void what_is_forged_or_repeated_takes_no_place(struct kunit *test)
+static void forged_and_repeated_packets_take_no_ring_space(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct sk_buff *skb = test_say(test, &e), *copy;
@@ -245,7 +245,7 @@ static void what_is_forged_or_repeated_takes_no_place(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_RING_FULL), 0);
 }
 
-static void a_peer_that_is_heard_is_back(struct kunit *test)
+static void an_authentic_packet_clears_the_flowpeer_flag(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -256,7 +256,7 @@ static void a_peer_that_is_heard_is_back(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&e.to->n_rb.flags) & IPCP_RB_FLOWPEER);
 }
 
-static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
+static void only_the_highest_packet_updates_the_peer_address(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct sk_buff *older = test_say(test, &e);
@@ -273,8 +273,8 @@ static void the_highest_packet_says_where_the_peer_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), htons(1));
 }
 
-/* The lowest counter is the highest of an epoch, too, while it is the only one. */
-static void the_first_packet_says_where_the_peer_is(struct kunit *test)
+/* Counter 0 is the highest of an epoch while no other packet has arrived. */
+static void the_first_packet_of_an_epoch_updates_the_peer_address(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	__be16 port = test_bound_port(e.to);
@@ -287,7 +287,7 @@ static void the_first_packet_says_where_the_peer_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), port);
 }
 
-static void the_highest_packet_says_which_address_of_ours_the_peer_knows(struct kunit *test)
+static void only_the_highest_packet_updates_the_local_address(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct sk_buff *older = test_say(test, &e);
@@ -304,7 +304,7 @@ static void the_highest_packet_says_which_address_of_ours_the_peer_knows(struct 
 	KUNIT_EXPECT_EQ(test, test_bound_local(e.to), OTHER_ADDRESS);
 }
 
-static void what_is_forged_wakes_nobody(struct kunit *test)
+static void forged_and_repeated_packets_wake_no_reader(struct kunit *test)
 {
 	static const unsigned int leaves[] = { 0, 1, 100 };
 	struct test_ends e = test_new_ends(test);
@@ -326,7 +326,7 @@ static void what_is_forged_wakes_nobody(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 }
 
-static void what_nobody_will_read_is_dropped(struct kunit *test)
+static void packets_of_a_purged_flow_are_dropped(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -337,29 +337,29 @@ static void what_nobody_will_read_is_dropped(struct kunit *test)
 	ipcp_rx_purge(e.to);
 	KUNIT_EXPECT_TRUE(test, ipcp_rbuff_empty(&e.to->n_rb));
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 4);
-	/* and no packet is queued after that */
+	/* no packet is queued after the purge */
 	test_deliver(test_say(test, &e));
 	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CLOSED), 5);
 }
 
 static struct kunit_case rx_test_cases[] = {
-	KUNIT_CASE(what_is_sent_is_read_in_order_over_all_leaves),
-	KUNIT_CASE(short_reorder_over_a_leafs_end_is_tolerated),
-	KUNIT_CASE(what_comes_after_two_leaves_is_too_late),
-	KUNIT_CASE(a_loss_of_whole_leaves_is_jumped_over),
+	KUNIT_CASE(messages_are_read_in_order_across_leaves),
+	KUNIT_CASE(reordering_across_a_leaf_boundary_is_tolerated),
+	KUNIT_CASE(a_packet_two_leaves_behind_is_too_late),
+	KUNIT_CASE(a_receiver_jumps_over_lost_leaves),
 	KUNIT_CASE(a_packet_is_read_once),
-	KUNIT_CASE(what_does_not_authenticate_changes_nothing),
-	KUNIT_CASE_PARAM(what_cannot_be_for_anybody_is_dropped_on_arrival,
+	KUNIT_CASE(forged_packets_change_nothing),
+	KUNIT_CASE_PARAM(undeliverable_packets_are_dropped_on_arrival,
 			 arrival_gen_params),
-	KUNIT_CASE(a_full_ring_drops_what_comes_last),
-	KUNIT_CASE(what_waits_is_read_after_its_epoch_ended),
-	KUNIT_CASE(what_is_forged_or_repeated_takes_no_place),
-	KUNIT_CASE(a_peer_that_is_heard_is_back),
-	KUNIT_CASE(the_highest_packet_says_where_the_peer_is),
-	KUNIT_CASE(the_first_packet_says_where_the_peer_is),
-	KUNIT_CASE(the_highest_packet_says_which_address_of_ours_the_peer_knows),
-	KUNIT_CASE(what_is_forged_wakes_nobody),
-	KUNIT_CASE(what_nobody_will_read_is_dropped),
+	KUNIT_CASE(a_full_ring_drops_the_newest_packets),
+	KUNIT_CASE(queued_messages_are_read_after_their_epoch_ended),
+	KUNIT_CASE(forged_and_repeated_packets_take_no_ring_space),
+	KUNIT_CASE(an_authentic_packet_clears_the_flowpeer_flag),
+	KUNIT_CASE(only_the_highest_packet_updates_the_peer_address),
+	KUNIT_CASE(the_first_packet_of_an_epoch_updates_the_peer_address),
+	KUNIT_CASE(only_the_highest_packet_updates_the_local_address),
+	KUNIT_CASE(forged_and_repeated_packets_wake_no_reader),
+	KUNIT_CASE(packets_of_a_purged_flow_are_dropped),
 	{}
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Receiving: packets that wait until the keys of their leaf are derived, and how
- * few of them a forger can make wait.
+ * Receiving: packets that wait until the keys of their leaf are derived, and
+ * the limits for forged packets.
  */
 #include "ends_util.h"
 #include "flow_util.h"
@@ -10,7 +10,7 @@
 #include "path_util.h"
 #include "rx.h"
 
-static void few_jumps_are_tried_for_who_forges(struct kunit *test)
+static void jumps_for_forged_packets_are_rate_limited(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct sk_buff *skb;
@@ -46,7 +46,7 @@ static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 	for (int i = 0; i < 3; i++)
 		test_deliver(test_say(test, &e));
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
-	/* the key is there now, but earlier packets wait */
+	/* the key is derived now, but earlier packets wait */
 	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
 	test_deliver(test_say(test, &e));
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), 4);
@@ -58,8 +58,8 @@ static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.to->waiting.next, 0);
 }
 
-/* A sender can neither keep the worker busy with a leaf nor packets waiting. */
-static void a_leaf_is_waited_for_until_its_last_batch(struct kunit *test)
+/* A sender can keep neither the worker at one leaf nor packets waiting. */
+static void a_leaf_is_awaited_until_its_last_batch_is_taken(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_waiting *w = &e.to->waiting;
@@ -84,7 +84,7 @@ static void a_leaf_is_waited_for_until_its_last_batch(struct kunit *test)
 }
 
 /* Forged packets fill the queue for the next leaf, which is then derived. */
-static void a_packet_whose_leaf_is_there_needs_no_place(struct kunit *test)
+static void a_packet_of_a_derived_leaf_bypasses_the_full_queue(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_epoch *ep = test_newest(e.to);
@@ -119,7 +119,7 @@ static const struct bound_case {
 
 KUNIT_ARRAY_PARAM_DESC(bound, bounds, desc);
 
-static void only_so_many_wait(struct kunit *test)
+static void waiting_packets_are_bounded(struct kunit *test)
 {
 	const struct bound_case *c = test->param_value;
 	struct test_ends e = test_new_ends(test);
@@ -137,7 +137,7 @@ static void only_so_many_wait(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, skb_queue_empty(&e.to->waiting.queue));
 }
 
-static void only_so_many_leaves_far_ahead_are_waited_for(struct kunit *test)
+static void awaited_leaves_far_ahead_are_bounded(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -153,7 +153,7 @@ static void only_so_many_leaves_far_ahead_are_waited_for(struct kunit *test)
 	ipcp_rx_drain(e.to);
 }
 
-static void a_forged_jump_leaves_nothing(struct kunit *test)
+static void a_forged_jump_changes_nothing(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_leaves *lv =
@@ -171,13 +171,13 @@ static void a_forged_jump_leaves_nothing(struct kunit *test)
 }
 
 static struct kunit_case rx_wait_test_cases[] = {
-	KUNIT_CASE(few_jumps_are_tried_for_who_forges),
+	KUNIT_CASE(jumps_for_forged_packets_are_rate_limited),
 	KUNIT_CASE(packets_wait_for_the_next_leaf_in_order),
-	KUNIT_CASE(a_leaf_is_waited_for_until_its_last_batch),
-	KUNIT_CASE(a_packet_whose_leaf_is_there_needs_no_place),
-	KUNIT_CASE_PARAM(only_so_many_wait, bound_gen_params),
-	KUNIT_CASE(only_so_many_leaves_far_ahead_are_waited_for),
-	KUNIT_CASE(a_forged_jump_leaves_nothing),
+	KUNIT_CASE(a_leaf_is_awaited_until_its_last_batch_is_taken),
+	KUNIT_CASE(a_packet_of_a_derived_leaf_bypasses_the_full_queue),
+	KUNIT_CASE_PARAM(waiting_packets_are_bounded, bound_gen_params),
+	KUNIT_CASE(awaited_leaves_far_ahead_are_bounded),
+	KUNIT_CASE(a_forged_jump_changes_nothing),
 	{}
 };
 

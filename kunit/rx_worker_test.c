@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Receiving: for what the worker is called, and how often. */
+/* Receiving: the events that schedule the worker, and how often. */
 #include "ends_util.h"
 #include "flow_util.h"
 #include "leaf.h"
 #include "path_util.h"
 #include "rx.h"
 
-/* Let the sender be at a leaf, as if it had sent all packets before it. */
+/* Move the sender to a leaf, as if all earlier packets had been sent. */
 static void go_to_leaf(struct kunit *test, struct test_ends *e, unsigned int no)
 {
 	test_go_to(test, e->from, (u64)no << TEST_SHORT);
 }
 
-static void the_next_leaf_is_due_when_the_peer_sends(struct kunit *test)
+static void the_next_leaf_is_due_after_a_quarter_of_a_leaf(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_leaves *lv =
@@ -28,7 +28,7 @@ static void the_next_leaf_is_due_when_the_peer_sends(struct kunit *test)
 	}
 }
 
-static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
+static void the_worker_is_scheduled_for_the_next_leaf(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_leaves *lv =
@@ -45,8 +45,8 @@ static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 2);
 }
 
-/* In the newest epoch, and in one that lingers, for which no re-key is due. */
-static void the_worker_is_called_once_after_the_watermark(struct kunit *test)
+/* In the newest epoch, and in a lingering one, for which no re-key is due. */
+static void the_worker_is_scheduled_once_after_the_watermark(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -64,7 +64,7 @@ static void the_worker_is_called_once_after_the_watermark(struct kunit *test)
 	}
 }
 
-static void a_first_packet_after_the_watermark_calls_the_worker(struct kunit *test)
+static void the_first_packet_after_the_watermark_schedules_the_worker(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 
@@ -82,8 +82,8 @@ static void a_first_packet_after_the_watermark_calls_the_worker(struct kunit *te
 	KUNIT_EXPECT_TRUE(test, e.to->rk.due & IPCP_REKEY_DUE_WATERMARK);
 }
 
-/* The worker wipes what a jump has passed, so it must be called. */
-static void a_jump_calls_the_worker(struct kunit *test)
+/* The worker has to wipe the keys that the jump skipped. */
+static void a_jump_schedules_the_worker(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_leaves *lv =
@@ -92,21 +92,21 @@ static void a_jump_calls_the_worker(struct kunit *test)
 	test_lose(test, &e, 10 * TEST_LEAF);
 	test_count_kicks(e.to);
 	test_deliver(test_say(test, &e));
-	KUNIT_EXPECT_EQ(test, test_kicks(e.to), 1);	/* for the packet that waits */
+	KUNIT_EXPECT_EQ(test, test_kicks(e.to), 1);	/* waiting packet */
 	ipcp_rx_drain(e.to);
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), 10 * TEST_LEAF);
-	KUNIT_EXPECT_EQ(test, test_kicks(e.to), 1);	/* for the keys before it */
+	KUNIT_EXPECT_EQ(test, test_kicks(e.to), 1);	/* skipped keys */
 	KUNIT_EXPECT_EQ(test, lv->set.next, 1);
 	test_keyrot(e.to);
 	KUNIT_EXPECT_EQ(test, lv->set.next, 12);
 }
 
 static struct kunit_case rx_worker_test_cases[] = {
-	KUNIT_CASE(the_next_leaf_is_due_when_the_peer_sends),
-	KUNIT_CASE(the_worker_is_called_for_the_next_leaf),
-	KUNIT_CASE(the_worker_is_called_once_after_the_watermark),
-	KUNIT_CASE(a_first_packet_after_the_watermark_calls_the_worker),
-	KUNIT_CASE(a_jump_calls_the_worker),
+	KUNIT_CASE(the_next_leaf_is_due_after_a_quarter_of_a_leaf),
+	KUNIT_CASE(the_worker_is_scheduled_for_the_next_leaf),
+	KUNIT_CASE(the_worker_is_scheduled_once_after_the_watermark),
+	KUNIT_CASE(the_first_packet_after_the_watermark_schedules_the_worker),
+	KUNIT_CASE(a_jump_schedules_the_worker),
 	{}
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Included before segs.c, so that a test can let allocations of several pages
- * fail, on any kernel.
+ * Included before segs.c, so that a test can make page allocations fail on any
+ * kernel.
  */
 #ifndef _IPCP_KUNIT_SCARCE_PAGES_H
 #define _IPCP_KUNIT_SCARCE_PAGES_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Buffers of several packets, in every layout of memory that can arrive. */
+/* Buffers of several packets, in every memory layout that can arrive. */
 #include <linux/mm.h>
 
 #include "cb.h"
@@ -60,7 +60,7 @@ s64 test_segs_hear(struct ipcp_flow *flow, unsigned int *len)
 
 /* Memory layouts of a buffer */
 
-/* Add bytes to a buffer as a fragment of their own. */
+/* Append bytes to a buffer as a fragment of their own. */
 static void add_frag(struct kunit *test, struct sk_buff *skb, const void *data,
 		     unsigned int len)
 {
@@ -148,13 +148,13 @@ static void a_list(struct kunit *test, struct sk_buff *skb, const u8 *data,
 
 const struct test_shape test_shapes[] = {
 	{ "in one piece", in_one_piece, false, true },
-	{ "in a fragment each", a_fragment_each, false, true },
-	{ "cut anywhere", cut_anywhere, false, false },
+	{ "in one fragment each", a_fragment_each, false, true },
+	{ "split across fragments", cut_anywhere, false, false },
 	{ "in a user's pages", a_users_pages, false, false },
-	{ "in pages that others have, too", pages_of_others_too, false, false },
-	{ "in a list", a_list, false, false },
-	{ "in one piece that is cloned", in_one_piece, true, false },
-	{ "in fragments that are cloned", a_fragment_each, true, false },
+	{ "in pages shared with others", pages_of_others_too, false, false },
+	{ "in a frag_list", a_list, false, false },
+	{ "in one piece, cloned", in_one_piece, true, false },
+	{ "in fragments, cloned", a_fragment_each, true, false },
 };
 
 /* Merge packets as a device or GRO does, and free them. */
@@ -201,7 +201,7 @@ void test_segs_arrive(struct kunit *test, const struct test_shape *shape,
 	KUNIT_ASSERT_NOT_NULL(test, before);
 	KUNIT_ASSERT_NOT_NULL(test, after);
 	KUNIT_ASSERT_EQ(test, skb_copy_bits(skb, 0, before, len), 0);
-	/* not a clone, but the buffer itself */
+	/* unless cloned, keep a reference to the buffer itself */
 	other = shape->cloned ? skb_clone(skb, GFP_KERNEL) : skb_get(skb);
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	test_deliver(skb);

@@ -42,7 +42,7 @@ struct test_shape {
 	bool whole;
 };
 
-/* The first is in one piece, the last in cloned fragments. */
+/* The first shape is in one piece, the last in cloned fragments. */
 extern const struct test_shape test_shapes[8];
 
 struct sk_buff *test_segs_merge(struct kunit *test,

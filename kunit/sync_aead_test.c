@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * AES-GCM where the FPU cannot be used with bottom halves off: compat/ is
- * compiled here as for such an architecture.
+ * AES-GCM where the FPU cannot be used with bottom halves disabled: compile
+ * compat/ as on an architecture with this restriction.
  */
 #include <crypto/internal/simd.h>
 #include <kunit/test.h>

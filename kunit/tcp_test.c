@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Large TCP packets of an interface: their segments are those of
- * skb_gso_segment(), byte by byte.
+ * Segmentation of large TCP packets of an interface: the segments equal those
+ * of skb_gso_segment(), byte for byte.
  */
 #include <linux/if_ether.h>
 #include <linux/tcp.h>
@@ -22,14 +22,14 @@
 
 /**
  * struct tcp_case - a large packet
- * @desc: what it has of its own
+ * @desc: property under test
  * @type: SKB_GSO_*
  * @mss: payload of a segment
- * @len: payload in all
+ * @len: payload in total
  * @options: bytes of TCP options
- * @linear: bytes of the payload that are not in fragments
- * @flags: bits of the TCP header's flags
- * @id: identification of IPv4
+ * @linear: bytes of the payload in the linear part
+ * @flags: TCP flags, TCPHDR_*
+ * @id: IPv4 identification
  * @seq: sequence number
  */
 struct tcp_case {
@@ -45,11 +45,11 @@ struct tcp_case {
 };
 
 static const struct tcp_case cut_cases[] = {
-	{ "two", V4, 1000, 2000, 12, 0, TCPHDR_ACK, 1, 1 },
-	{ "the last is shorter", V4, 1000, 2999, 12, 0, TCPHDR_ACK, 1, 1 },
-	{ "the last is a byte", V4, 1000, 3001, 12, 0, TCPHDR_ACK, 1, 1 },
-	{ "of odd length", V4, 1339, 13391, 12, 0, TCPHDR_ACK, 1, 1 },
-	{ "of a byte each", V4, 1, 40, 0, 0, TCPHDR_ACK, 1, 1 },
+	{ "two segments", V4, 1000, 2000, 12, 0, TCPHDR_ACK, 1, 1 },
+	{ "the last one is shorter", V4, 1000, 2999, 12, 0, TCPHDR_ACK, 1, 1 },
+	{ "the last one is a byte", V4, 1000, 3001, 12, 0, TCPHDR_ACK, 1, 1 },
+	{ "segments of odd length", V4, 1339, 13391, 12, 0, TCPHDR_ACK, 1, 1 },
+	{ "segments of one byte", V4, 1, 40, 0, 0, TCPHDR_ACK, 1, 1 },
 	{ "no options", V4, 1352, 20000, 0, 0, TCPHDR_ACK, 1, 1 },
 	{ "all options", V4, 1300, 20000, 40, 0, TCPHDR_ACK, 1, 1 },
 	{ "PSH and FIN", V4, 1340, 8000, 12, 0,
@@ -60,10 +60,11 @@ static const struct tcp_case cut_cases[] = {
 	{ "the identification wraps", V4, 1340, 8000, 12, 0, TCPHDR_ACK, 65533, 1 },
 	{ "the sequence number wraps", V4, 1340, 8000, 12, 0, TCPHDR_ACK, 1,
 	  U32_MAX - 3000 },
-	{ "linear", V4, 1340, 3000, 12, 3000, TCPHDR_ACK, 1, 1 },
-	{ "partly linear", V4, 1340, 20000, 12, 777, TCPHDR_ACK, 1, 1 },
-	{ "more than a buffer has", V4, 1340, 64000, 12, 0, TCPHDR_ACK, 1, 1 },
-	{ "more packets than a buffer has", V4, 300, 30000, 12, 0, TCPHDR_ACK, 1, 1 },
+	{ "a linear packet", V4, 1340, 3000, 12, 3000, TCPHDR_ACK, 1, 1 },
+	{ "a partly linear one", V4, 1340, 20000, 12, 777, TCPHDR_ACK, 1, 1 },
+	{ "too long for a buffer", V4, 1340, 64000, 12, 0, TCPHDR_ACK, 1, 1 },
+	{ "too many segments for a buffer", V4, 300, 30000, 12, 0,
+	  TCPHDR_ACK, 1, 1 },
 	{ "IPv6", V6, 1320, 20000, 12, 0, TCPHDR_ACK, 0, 1 },
 	{ "IPv6, all options, PSH and FIN", V6, 1301, 64000, 40, 55,
 	  TCPHDR_ACK | TCPHDR_PSH | TCPHDR_FIN, 0, U32_MAX - 5 },
@@ -142,7 +143,7 @@ static void add_frags(struct kunit *test, struct sk_buff *skb, unsigned int len)
 	}
 }
 
-/* Return a packet as the stack passes to a device that segments TCP. */
+/* Create a packet as the stack passes to a device that segments TCP. */
 static struct sk_buff *large_packet(struct kunit *test, const struct tcp_case *p)
 {
 	struct sk_buff *skb = alloc_skb(LL_MAX_HEADER + head_len(p) + p->linear,
@@ -170,8 +171,8 @@ static struct sk_buff *large_packet(struct kunit *test, const struct tcp_case *p
 }
 
 /*
- * Compare the messages of a buffer with the first of a list. Return the rest of the
- * list.
+ * Compare the messages of a buffer with the first segments of a list, and free
+ * these. Return: the rest of the list.
  */
 static struct sk_buff *compare(struct kunit *test, struct sk_buff *segs,
 			       struct sk_buff *want)
@@ -195,7 +196,7 @@ static struct sk_buff *compare(struct kunit *test, struct sk_buff *segs,
 	return want;
 }
 
-/* Cut a packet from a segment on, @step segments at most of each buffer. */
+/* Cut a packet from segment @first on, at most @step segments per buffer. */
 static void cut_from(struct kunit *test, const struct tcp_case *p,
 		     unsigned int first, unsigned int step)
 {
@@ -233,17 +234,17 @@ static void cut_from(struct kunit *test, const struct tcp_case *p,
 	kfree_skb(skb);
 }
 
-static void segments_are_those_of_the_stack(struct kunit *test)
+static void segments_equal_those_of_the_stack(struct kunit *test)
 {
 	cut_from(test, test->param_value, 0, UINT_MAX);
 }
 
-static void cutting_goes_on_where_sending_stopped(struct kunit *test)
+static void segmentation_resumes_where_sending_stopped(struct kunit *test)
 {
 	cut_from(test, test->param_value, 1, 1);
 }
 
-static void the_packet_stays_as_it_was(struct kunit *test)
+static void the_large_packet_is_not_changed(struct kunit *test)
 {
 	struct sk_buff *skb = large_packet(test, test->param_value);
 	struct sk_buff *before = skb_copy(skb, GFP_KERNEL), *segs;
@@ -336,15 +337,15 @@ static const struct left_case {
 	const char *desc;
 	void (*change)(struct sk_buff *skb);
 } left_cases[] = {
-	{ "with one identification for all", fixed_id },
-	{ "of an untrusted source", untrusted },
+	{ "one identification for all segments", fixed_id },
+	{ "an untrusted source", untrusted },
 	{ "UDP", udp },
 	{ "in a tunnel", encapsulated },
 	{ "IPv4 options", with_options },
 	{ "IPv6 extension headers", with_extensions },
 	{ "not TCP", of_another_protocol },
-	{ "with a checksum", with_a_checksum },
-	{ "with a checksum elsewhere", with_a_checksum_elsewhere },
+	{ "a complete checksum", with_a_checksum },
+	{ "a checksum elsewhere", with_a_checksum_elsewhere },
 	{ "one segment", of_one_segment },
 	{ "segments longer than a buffer", too_long_for_a_buffer },
 	{ "a TCP header that is too short", with_a_short_tcp_header },
@@ -353,7 +354,7 @@ static const struct left_case {
 
 KUNIT_ARRAY_PARAM_DESC(left, left_cases, desc);
 
-static void others_are_left_to_the_stack(struct kunit *test)
+static void other_packets_are_left_to_the_stack(struct kunit *test)
 {
 	const struct left_case *p = test->param_value;
 	struct sk_buff *skb = large_packet(test, &cut_cases[1]);
@@ -369,10 +370,11 @@ static void others_are_left_to_the_stack(struct kunit *test)
 }
 
 static struct kunit_case tcp_test_cases[] = {
-	KUNIT_CASE_PARAM(segments_are_those_of_the_stack, cut_gen_params),
-	KUNIT_CASE_PARAM(cutting_goes_on_where_sending_stopped, cut_gen_params),
-	KUNIT_CASE_PARAM(the_packet_stays_as_it_was, cut_gen_params),
-	KUNIT_CASE_PARAM(others_are_left_to_the_stack, left_gen_params),
+	KUNIT_CASE_PARAM(segments_equal_those_of_the_stack, cut_gen_params),
+	KUNIT_CASE_PARAM(segmentation_resumes_where_sending_stopped,
+			 cut_gen_params),
+	KUNIT_CASE_PARAM(the_large_packet_is_not_changed, cut_gen_params),
+	KUNIT_CASE_PARAM(other_packets_are_left_to_the_stack, left_gen_params),
 	{}
 };
 

@@ -8,7 +8,7 @@
 #include <linux/module.h>
 #include <linux/string.h>
 
-/* Decode the hex digits of a vector; fail unless there are @len bytes. */
+/* Decode the hex digits of a vector. Fail unless there are @len bytes. */
 static inline u8 *unhex_len(struct kunit *test, const char *hex, size_t len)
 {
 	u8 *bytes = kunit_kmalloc(test, len + 1, GFP_KERNEL);
@@ -30,7 +30,7 @@ static inline bool wiped(const void *mem, size_t len)
 	return !memchr_inv(mem, 0, len);
 }
 
-/* True if the tests are a module. Built-in code has no references. */
+/* True if the tests are a module. Built-in code has no module references. */
 static inline bool test_is_module(void)
 {
 	return __is_defined(MODULE);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Sending several messages in one buffer: how many go, and when none does. */
+/* Sending several messages in one buffer: how many are sent, and failures. */
 #include "cb.h"
 #include "flow_util.h"
 #include "inflight.h"
@@ -9,7 +9,7 @@
 #include "path_util.h"
 #include "tx.h"
 
-/* Create a buffer of several messages, each with its number. */
+/* Create a buffer of several messages, each containing its number. */
 static struct sk_buff *several(struct kunit *test, unsigned int count)
 {
 	struct sk_buff *skb;
@@ -23,7 +23,7 @@ static struct sk_buff *several(struct kunit *test, unsigned int count)
 	return skb;
 }
 
-static void several_go_as_far_as_there_are_counters(struct kunit *test)
+static void a_buffer_is_sent_as_far_as_counters_last(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	u64 limit = ipcp_tx_data_limit(TEST_SHORT);
@@ -63,13 +63,13 @@ static const struct kept_case {
 	int err;
 } kepts[] = {
 	{ "no key", take_keys, -ENOKEY },
-	{ "no key left", use_up, -EKEYEXPIRED },
+	{ "keys used up", use_up, -EKEYEXPIRED },
 	{ "a leaf that is not derived", leave_leaf, -EINPROGRESS },
 };
 
 KUNIT_ARRAY_PARAM_DESC(kept, kepts, desc);
 
-static void a_try_that_finds_no_key_leaves_the_buffer_as_it_was(struct kunit *test)
+static void a_try_without_a_key_leaves_the_buffer_unchanged(struct kunit *test)
 {
 	const struct kept_case *c = test->param_value;
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
@@ -85,7 +85,7 @@ static void a_try_that_finds_no_key_leaves_the_buffer_as_it_was(struct kunit *te
 	kfree_skb(skb);
 }
 
-static void several_to_a_consumer_of_this_host_are_read_in_order(struct kunit *test)
+static void messages_of_a_direct_flow_are_read_in_order(struct kunit *test)
 {
 	struct ipcp_flow *mate = test_flow(test), *flow = test_flow(test);
 
@@ -103,8 +103,8 @@ static void several_to_a_consumer_of_this_host_are_read_in_order(struct kunit *t
 	ipcp_flow_put(mate);
 }
 
-/* Two writers miss the last leaf, and one of them is there first. */
-static void a_writer_that_was_overtaken_sends_in_the_last_leaf(struct kunit *test)
+/* Two writers find the last leaf missing, and the first one sends in it. */
+static void an_overtaken_writer_sends_in_the_last_leaf(struct kunit *test)
 {
 	const unsigned int shift = ilog2(IPCP_CTRL_RESERVE) + 1;
 	u64 last = (u64)(IPCP_LEAF_TOTAL - 1) << shift;
@@ -123,11 +123,11 @@ static void a_writer_that_was_overtaken_sends_in_the_last_leaf(struct kunit *tes
 }
 
 static struct kunit_case tx_segs_test_cases[] = {
-	KUNIT_CASE(several_go_as_far_as_there_are_counters),
-	KUNIT_CASE_PARAM(a_try_that_finds_no_key_leaves_the_buffer_as_it_was,
+	KUNIT_CASE(a_buffer_is_sent_as_far_as_counters_last),
+	KUNIT_CASE_PARAM(a_try_without_a_key_leaves_the_buffer_unchanged,
 			 kept_gen_params),
-	KUNIT_CASE(a_writer_that_was_overtaken_sends_in_the_last_leaf),
-	KUNIT_CASE(several_to_a_consumer_of_this_host_are_read_in_order),
+	KUNIT_CASE(an_overtaken_writer_sends_in_the_last_leaf),
+	KUNIT_CASE(messages_of_a_direct_flow_are_read_in_order),
 	{}
 };
 

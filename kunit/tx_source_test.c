@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Sending: the address, the port and the mark with which packets leave. */
+/* Sending: source address, source port and mark of the packets. */
 #include "flow_util.h"
 #include "path_util.h"
 #include "udp.h"
@@ -13,22 +13,22 @@ static const struct local_case {
 } local_cases[] = {
 	{ "none known: routing chooses", 0, INADDR_LOOPBACK },
 	{ "the address that routing chooses", INADDR_LOOPBACK, INADDR_LOOPBACK },
-	{ "another one of this host", 0x7f000009, 0x7f000009 },
-	{ "one that is gone", 0xc0000201, INADDR_LOOPBACK },
+	{ "another address of this host", 0x7f000009, 0x7f000009 },
+	{ "an address that is gone", 0xc0000201, INADDR_LOOPBACK },
 	{ "a broadcast address", INADDR_BROADCAST, INADDR_LOOPBACK },
 	{ "a multicast address", 0xe0000001, INADDR_LOOPBACK },
 };
 
 KUNIT_ARRAY_PARAM_DESC(local, local_cases, name);
 
-static void packets_leave_from_the_address_that_the_peer_knows(struct kunit *test)
+static void packets_leave_from_the_address_known_to_the_peer(struct kunit *test)
 {
 	const struct local_case *c = test->param_value;
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	struct sk_buff *skb;
 
 	test_bind(flow, test_bound_port(flow), c->local);
-	/* twice: the second one by the cached route */
+	/* twice: the second packet uses the cached route */
 	for (int i = 0; i < 2; i++) {
 		KUNIT_ASSERT_EQ(test, test_send_data(test, flow, 1), 0);
 		skb = test_receive(test);
@@ -37,7 +37,7 @@ static void packets_leave_from_the_address_that_the_peer_knows(struct kunit *tes
 	}
 }
 
-/* The socket of a flow says which port its packets leave from. */
+/* The socket of a flow determines the source port of its packets. */
 static void packets_leave_from_the_socket_of_the_flow(struct kunit *test)
 {
 	static const u8 slots[] = { 0, IPCP_NET_GROUP };
@@ -84,7 +84,7 @@ static void expect_socket_mark(struct kunit *test, u32 mark)
 	KUNIT_EXPECT_GE(test, n, 1);
 }
 
-/* The mark routes packets, and what ICMP says of their path. */
+/* The mark selects the route of packets, and of ICMP errors about them. */
 static void packets_and_sockets_have_the_mark_of_the_agent(struct kunit *test)
 {
 	static const u32 marks[] = { 7, 9, 0 };
@@ -104,7 +104,8 @@ static void packets_and_sockets_have_the_mark_of_the_agent(struct kunit *test)
 }
 
 static struct kunit_case tx_source_test_cases[] = {
-	KUNIT_CASE_PARAM(packets_leave_from_the_address_that_the_peer_knows, local_gen_params),
+	KUNIT_CASE_PARAM(packets_leave_from_the_address_known_to_the_peer,
+			 local_gen_params),
 	KUNIT_CASE(packets_leave_from_the_socket_of_the_flow),
 	KUNIT_CASE(packets_and_sockets_have_the_mark_of_the_agent),
 	{}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sending: unique counters in order, leaves, and the limits of an epoch, for
- * data and for all packets.
+ * Sending: unique counters in order, leaves, and the limits of an epoch for
+ * data and for control packets.
  */
 #include <linux/completion.h>
 #include <linux/kthread.h>
@@ -16,8 +16,8 @@
 #include "path_util.h"
 #include "tx.h"
 
-/* Also while the worker has not run yet, and in an epoch that is not the newest. */
-static void the_worker_is_called_once_when_a_rekey_is_due(struct kunit *test)
+/* Only once, even while the worker has not run yet. */
+static void the_worker_is_scheduled_once_when_a_rekey_is_due(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
@@ -41,7 +41,7 @@ static const struct alloc_case {
 	{ "empty", 0, GFP_KERNEL },
 	{ "short", 64, GFP_KERNEL },
 	{ "of a packet on Ethernet", 1350, GFP_KERNEL },
-	{ "the same, without waiting", 1350, GFP_ATOMIC },
+	{ "of a packet on Ethernet, atomic", 1350, GFP_ATOMIC },
 	{ "of more than a page", PAGE_SIZE, GFP_KERNEL },
 	{ "of a jumbo packet", 8900, GFP_KERNEL },
 	{ "the longest", 65000, GFP_KERNEL },
@@ -49,8 +49,8 @@ static const struct alloc_case {
 
 KUNIT_ARRAY_PARAM_DESC(alloc, allocs, desc);
 
-/* Several buffers are in use at once, without overlap. */
-static void a_buffer_has_room_for_all_around_its_message(struct kunit *test)
+/* Buffers in use at the same time do not overlap. */
+static void a_buffer_has_room_for_all_headers_and_the_tag(struct kunit *test)
 {
 	const struct alloc_case *c = test->param_value;
 	struct sk_buff_head all;
@@ -90,7 +90,7 @@ static void packets_are_numbered_across_leaves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), 5 << TEST_SHORT);
 }
 
-static void what_is_sent_is_counted(struct kunit *test)
+static void sent_messages_are_counted(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	struct ipcp_stats sum;
@@ -105,7 +105,7 @@ static void what_is_sent_is_counted(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, time_after(flow->last_tx, jiffies - TEST_TIME));
 }
 
-static void a_message_leaves_with_the_overhead_and_no_more(struct kunit *test)
+static void a_packet_is_the_message_plus_the_overhead(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	struct sk_buff *skb;
@@ -121,8 +121,8 @@ static void a_message_leaves_with_the_overhead_and_no_more(struct kunit *test)
 	kfree_skb(skb);
 }
 
-/* A quarter leaves enough time to prepare; earlier preparation costs memory. */
-static void the_next_leaf_is_due_when_a_quarter_was_sent(struct kunit *test)
+/* After a quarter, enough time is left; earlier preparation costs memory. */
+static void the_next_leaf_is_due_after_a_quarter_of_a_leaf(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	struct ipcp_epoch *ep = test_tx(flow);
@@ -140,7 +140,7 @@ static void the_next_leaf_is_due_when_a_quarter_was_sent(struct kunit *test)
 	}
 }
 
-static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
+static void the_worker_is_scheduled_for_the_next_leaf(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	struct ipcp_epoch *ep = test_tx(flow);
@@ -157,7 +157,7 @@ static void the_worker_is_called_for_the_next_leaf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_leaf(&lv->cur)->no, 2);
 }
 
-static void the_end_of_an_epoch_is_kept_for_control(struct kunit *test)
+static void the_end_of_an_epoch_is_reserved_for_control(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	u64 limit = ipcp_tx_limit(TEST_SHORT), n;
@@ -183,7 +183,7 @@ static void the_end_of_an_epoch_is_kept_for_control(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), limit);
 }
 
-static void the_next_seed_ends_the_standstill(struct kunit *test)
+static void the_next_seed_lets_an_exhausted_flow_send_again(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
@@ -195,7 +195,7 @@ static void the_next_seed_ends_the_standstill(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_next_counter(test), 0);
 }
 
-static void an_epoch_that_is_too_old_carries_no_data(struct kunit *test)
+static void an_epoch_past_its_maximum_age_carries_no_data(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
@@ -209,7 +209,7 @@ static void an_epoch_that_is_too_old_carries_no_data(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_send_control(flow), 0);
 }
 
-static void without_keys_nothing_is_sent(struct kunit *test)
+static void a_flow_without_keys_sends_nothing(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
@@ -220,7 +220,7 @@ static void without_keys_nothing_is_sent(struct kunit *test)
 }
 
 /* The epoch was closed before the send. */
-static void an_epoch_that_ended_sends_nothing(struct kunit *test)
+static void a_closed_epoch_sends_nothing(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 	struct ipcp_epoch *ep = test_hold(test, test_tx(flow));
@@ -233,7 +233,7 @@ static void an_epoch_that_ended_sends_nothing(struct kunit *test)
 }
 
 /* A counter is used up even if its packet cannot be sent. */
-static void a_packet_that_cannot_go_does_not_give_its_number_back(struct kunit *test)
+static void an_unsendable_packet_uses_up_its_counter(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
@@ -246,7 +246,7 @@ static void a_packet_that_cannot_go_does_not_give_its_number_back(struct kunit *
 	KUNIT_EXPECT_EQ(test, test_next_counter(test), 2);
 }
 
-static void too_many_on_their_way_make_writers_wait(struct kunit *test)
+static void too_many_packets_in_flight_make_writers_wait(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
@@ -258,7 +258,7 @@ static void too_many_on_their_way_make_writers_wait(struct kunit *test)
 	atomic_sub(IPCP_TX_QUEUE - 1, &flow->inflight->count);
 }
 
-static void what_has_left_is_not_on_its_way(struct kunit *test)
+static void sent_packets_are_not_in_flight(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
@@ -287,7 +287,7 @@ static int send_once(void *arg)
 	kthread_complete_and_exit(&s->done, 0);
 }
 
-/* Start the task, and return when it waits for a lock that the caller holds. */
+/* Start the task. Return once it waits for a lock that the caller holds. */
 static void start_sender(struct kunit *test, struct sender *s)
 {
 	init_completion(&s->begun);
@@ -314,8 +314,8 @@ static const struct control_case {
 
 KUNIT_ARRAY_PARAM_DESC(control, controls, desc);
 
-/* The sender has the old epoch, and waits for its next leaf. */
-static void control_goes_in_the_epoch_that_replaced_its_own(struct kunit *test)
+/* The sender has looked up the old epoch, and waits for its next leaf. */
+static void control_is_sent_in_the_epoch_that_replaced_its_own(struct kunit *test)
 {
 	const struct control_case *c = test->param_value;
 	struct sender s = {
@@ -346,23 +346,23 @@ static void control_goes_in_the_epoch_that_replaced_its_own(struct kunit *test)
 }
 
 static struct kunit_case tx_test_cases[] = {
-	KUNIT_CASE_PARAM(a_buffer_has_room_for_all_around_its_message,
+	KUNIT_CASE_PARAM(a_buffer_has_room_for_all_headers_and_the_tag,
 			 alloc_gen_params),
 	KUNIT_CASE(packets_are_numbered_across_leaves),
-	KUNIT_CASE(the_worker_is_called_once_when_a_rekey_is_due),
-	KUNIT_CASE(what_is_sent_is_counted),
-	KUNIT_CASE(a_message_leaves_with_the_overhead_and_no_more),
-	KUNIT_CASE(the_next_leaf_is_due_when_a_quarter_was_sent),
-	KUNIT_CASE(the_worker_is_called_for_the_next_leaf),
-	KUNIT_CASE(the_end_of_an_epoch_is_kept_for_control),
-	KUNIT_CASE(the_next_seed_ends_the_standstill),
-	KUNIT_CASE(an_epoch_that_is_too_old_carries_no_data),
-	KUNIT_CASE(without_keys_nothing_is_sent),
-	KUNIT_CASE(an_epoch_that_ended_sends_nothing),
-	KUNIT_CASE(a_packet_that_cannot_go_does_not_give_its_number_back),
-	KUNIT_CASE(too_many_on_their_way_make_writers_wait),
-	KUNIT_CASE(what_has_left_is_not_on_its_way),
-	KUNIT_CASE_PARAM(control_goes_in_the_epoch_that_replaced_its_own,
+	KUNIT_CASE(the_worker_is_scheduled_once_when_a_rekey_is_due),
+	KUNIT_CASE(sent_messages_are_counted),
+	KUNIT_CASE(a_packet_is_the_message_plus_the_overhead),
+	KUNIT_CASE(the_next_leaf_is_due_after_a_quarter_of_a_leaf),
+	KUNIT_CASE(the_worker_is_scheduled_for_the_next_leaf),
+	KUNIT_CASE(the_end_of_an_epoch_is_reserved_for_control),
+	KUNIT_CASE(the_next_seed_lets_an_exhausted_flow_send_again),
+	KUNIT_CASE(an_epoch_past_its_maximum_age_carries_no_data),
+	KUNIT_CASE(a_flow_without_keys_sends_nothing),
+	KUNIT_CASE(a_closed_epoch_sends_nothing),
+	KUNIT_CASE(an_unsendable_packet_uses_up_its_counter),
+	KUNIT_CASE(too_many_packets_in_flight_make_writers_wait),
+	KUNIT_CASE(sent_packets_are_not_in_flight),
+	KUNIT_CASE_PARAM(control_is_sent_in_the_epoch_that_replaced_its_own,
 			 control_gen_params),
 	{}
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * When senders look up what a route tells of sizes. That a packet was sent without
- * is seen from the size of the last look, which is another one than the route's.
+ * When senders look up the path MTU of the route. Tests set the cached size to
+ * a value other than the route's, which only a lookup overwrites.
  */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -13,8 +13,8 @@
 #include "tx.h"
 
 #define MTU	1500		/* of the loopback device */
-#define LINK	1472		/* longest packet then */
-#define TRIES	1000		/* until all is done in one jiffy */
+#define LINK	1472		/* longest packet with this MTU */
+#define TRIES	1000		/* to run within one jiffy */
 
 static int set_mtu(unsigned int mtu)
 {
@@ -31,7 +31,7 @@ static void restore_mtu(void *mtu)
 	WARN_ON(set_mtu((unsigned long)mtu));
 }
 
-/* Create an end on a link of MTU. */
+/* Create an end on a link with the MTU of these tests. */
 static struct ipcp_flow *new_sender(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
@@ -67,26 +67,26 @@ static int send(struct kunit *test, struct ipcp_flow *flow, unsigned int len)
 static const struct look_case {
 	const char *desc;
 	unsigned int len;
-	unsigned int size;	/* that the last look has found */
-	long age;		/* of the last look in jiffies */
+	unsigned int size;	/* found by the last lookup */
+	long age;		/* of the last lookup, in jiffies */
 	bool looks;
 	int err;
 } looks[] = {
-	{ "shorter than what was found", 999, 1000, 0, false, 0 },
-	{ "as long as that", 1000, 1000, 0, false, 0 },
-	{ "longer, and the route carries it", 1001, 1000, 0, true, 0 },
+	{ "shorter than the size found", 999, 1000, 0, false, 0 },
+	{ "as long as the size found", 1000, 1000, 0, false, 0 },
+	{ "longer, within what the route carries", 1001, 1000, 0, true, 0 },
 	{ "as long as the route carries", LINK, 1000, 0, true, 0 },
 	{ "longer than the route carries", LINK + 1, 1000, 0, true, -EMSGSIZE },
-	{ "longer than was found and it carries", LINK + 1, LINK, 0, true, -EMSGSIZE },
-	{ "found in the jiffy before", 1000, 1001, 1, true, 0 },
+	{ "longer, with the size of the route found", LINK + 1, LINK, 0, true, -EMSGSIZE },
+	{ "found in the previous jiffy", 1000, 1001, 1, true, 0 },
 	{ "the route has become smaller since", LINK + 1, 2000, 1, true, -EMSGSIZE },
 	{ "found long ago", 1000, 1001, LONG_MAX, true, 0 },
-	{ "nothing was found yet", 1000, 0, 0, true, 0 },
+	{ "no size found yet", 1000, 0, 0, true, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(look, looks, desc);
 
-static void the_route_is_looked_at_when_it_has_to_be(struct kunit *test)
+static void the_route_is_looked_up_when_needed(struct kunit *test)
 {
 	const struct look_case *c = test->param_value;
 	struct ipcp_flow *flow = new_sender(test);
@@ -109,8 +109,8 @@ static void the_route_is_looked_at_when_it_has_to_be(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bind->looked, c->looks ? now : now - c->age);
 }
 
-/* A packet of another size leaves in the same jiffy. */
-static void one_look_is_enough_for_what_is_not_longer(struct kunit *test)
+/* Packets of several sizes are sent in the same jiffy. */
+static void one_lookup_serves_packets_that_are_not_longer(struct kunit *test)
 {
 	static const unsigned int lens[] = { 100, LINK, 101, LINK + 1, LINK };
 	struct ipcp_flow *flow = new_sender(test);
@@ -130,8 +130,8 @@ static void one_look_is_enough_for_what_is_not_longer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bind_of(flow)->looked, now);
 }
 
-/* What was found for one address does not hold for another. */
-static void the_route_to_a_new_address_is_looked_at(struct kunit *test)
+/* The size found for one address does not apply to another. */
+static void the_route_to_a_new_address_is_looked_up(struct kunit *test)
 {
 	struct ipcp_flow *flow = new_sender(test);
 
@@ -144,9 +144,9 @@ static void the_route_to_a_new_address_is_looked_at(struct kunit *test)
 }
 
 static struct kunit_case udp_test_cases[] = {
-	KUNIT_CASE_PARAM(the_route_is_looked_at_when_it_has_to_be, look_gen_params),
-	KUNIT_CASE(one_look_is_enough_for_what_is_not_longer),
-	KUNIT_CASE(the_route_to_a_new_address_is_looked_at),
+	KUNIT_CASE_PARAM(the_route_is_looked_up_when_needed, look_gen_params),
+	KUNIT_CASE(one_lookup_serves_packets_that_are_not_longer),
+	KUNIT_CASE(the_route_to_a_new_address_is_looked_up),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The queue to the agent: order, budgets, and a user's share. */
+/* The upcall queue to the agent: order, budgets, and a user's share. */
 #include <linux/pid_namespace.h>
 #include <linux/user_namespace.h>
 #include <net/net_namespace.h>
@@ -18,7 +18,7 @@
 #include "upcall.h"
 #include "users.h"
 
-#define BYTES	4096	/* memory that a message takes */
+#define BYTES	4096	/* memory charged for a message */
 
 static int with_agent(struct kunit *test)
 {
@@ -86,7 +86,7 @@ static void drop_user(void *user)
 	ipcp_user_put(user);
 }
 
-/* Each test has users of its own: what another test left may still hold its user. */
+/* Each test uses its own uids: objects of an earlier test may hold a user. */
 static struct ipcp_user *new_user(struct kunit *test, unsigned int uid)
 {
 	struct ipcp_user *user = ipcp_user_get(KUIDT_INIT(uid));
@@ -107,8 +107,8 @@ static const struct order_case {
 	{ "requests alone", "rrr", "rrr" },
 	{ "CTRL alone", "ccc", "ccc" },
 	{ "flows in turn", "AAAABB", "ABABAA" },
-	{ "a run of SEALED ends", "AAAAAAAAAArr", "AAAAAAAArAAr" },
-	{ "no run alone", "AAAAAAAAAAAA", "AAAAAAAAAAAA" },
+	{ "a run of SEALED is bounded", "AAAAAAAAAArr", "AAAAAAAArAAr" },
+	{ "SEALED alone is not bounded", "AAAAAAAAAAAA", "AAAAAAAAAAAA" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(order, orders, desc);
@@ -153,7 +153,7 @@ static void upcalls_are_taken_in_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&b->refs), 2);
 }
 
-static void a_flood_of_ctrl_leaves_room_for_all_else(struct kunit *test)
+static void a_flood_of_ctrl_leaves_room_for_other_upcalls(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 	unsigned int n = 0;
@@ -209,7 +209,7 @@ static void one_user_leaves_room_for_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(&one->refs), 1);
 }
 
-/* An agent elsewhere that takes nothing keeps no user from another agent. */
+/* An agent in another namespace that reads nothing blocks no user here. */
 static void a_user_has_a_share_in_each_namespace(struct kunit *test)
 {
 	struct ipcp_net *elsewhere = kunit_kzalloc(test, sizeof(*elsewhere), GFP_KERNEL);
@@ -235,7 +235,7 @@ static void a_user_has_a_share_in_each_namespace(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, request(user, &id), -EDQUOT);
 }
 
-static void messages_of_a_flow_go_when_it_ends(struct kunit *test)
+static void sealed_messages_are_dropped_when_their_flow_ends(struct kunit *test)
 {
 	struct ipcp_flow *one = test_flow(test), *other = test_flow(test);
 	struct ipcp_upcall *up, *taken;
@@ -252,7 +252,7 @@ static void messages_of_a_flow_go_when_it_ends(struct kunit *test)
 	test_end_flow(test, one);
 	KUNIT_EXPECT_EQ(test, test_net()->sealed_bytes, BYTES);
 	KUNIT_EXPECT_TRUE(test, list_empty(&one->sealed.turn));
-	ipcp_upcall_requeue(test_net(), taken);	/* which frees it */
+	ipcp_upcall_requeue(test_net(), taken);	/* frees the upcall */
 	KUNIT_EXPECT_EQ(test, refcount_read(&one->refs), refs - 1);
 	ipcp_flow_put(one);
 
@@ -263,8 +263,8 @@ static void messages_of_a_flow_go_when_it_ends(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, ipcp_upcall_next(test_net()));
 }
 
-/* A program may give an agent more time than 32 bits hold milliseconds. */
-static void the_longest_time_to_answer_is_shown_as_such(struct kunit *test)
+/* A program may give an agent more milliseconds than fit in 32 bits. */
+static void the_timeout_shown_to_an_agent_is_capped_at_32_bits(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_flow(test);
 	struct ipcp_upcall up = { .type = IPCP_REKEY_UPCALL_TYPE_ALLOC, .flow = flow };
@@ -284,7 +284,7 @@ static void the_longest_time_to_answer_is_shown_as_such(struct kunit *test)
 	kfree_skb(skb);
 }
 
-static void the_places_of_a_namespace_are_bounded(struct kunit *test)
+static void the_upcalls_of_a_namespace_are_bounded(struct kunit *test)
 {
 	unsigned int n = 0;
 	u64 id;
@@ -315,7 +315,7 @@ static void a_request_can_be_withdrawn_until_it_is_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_net()->upcall_count, 0);
 }
 
-static void what_could_not_be_delivered_is_the_next_of_its_kind(struct kunit *test)
+static void a_requeued_upcall_is_the_next_of_its_kind(struct kunit *test)
 {
 	struct ipcp_user *user = new_user(test, 4266);
 	struct ipcp_flow *flow = test_flow(test);
@@ -342,7 +342,7 @@ static void what_could_not_be_delivered_is_the_next_of_its_kind(struct kunit *te
 	ipcp_upcall_free(again);
 }
 
-static void a_full_queue_stays_full_when_one_is_put_back(struct kunit *test)
+static void a_requeued_upcall_keeps_a_full_queue_full(struct kunit *test)
 {
 	struct ipcp_upcall *up;
 
@@ -365,8 +365,8 @@ static void look_at_lock(void *unused)
 	locked |= mutex_is_locked(&test_net()->lock);
 }
 
-/* One user's group without memory holds up nobody else in the namespace. */
-static void nobody_waits_for_the_memory_of_a_request(struct kunit *test)
+/* A user whose memory cgroup is exhausted must not block the namespace. */
+static void a_request_is_allocated_without_the_namespace_lock(struct kunit *test)
 {
 	struct ipcp_consumer *consumer = test_consumer();
 	char *name = kstrdup("kunit", GFP_KERNEL);
@@ -394,8 +394,8 @@ static void close_flow(struct ipcp_user *user)
 	ipcp_upcall_tell(test_net(), IPCP_REKEY_UPCALL_TYPE_CLOSED, 1, NULL, user);
 }
 
-/* Notifications have places of the user, too, and are no reason to lose others'. */
-static void a_user_who_closes_much_leaves_room_for_others(struct kunit *test)
+/* Notifications count to the user's share, and displace none of other users. */
+static void close_notifications_of_a_user_leave_room_for_others(struct kunit *test)
 {
 	struct ipcp_user *one = new_user(test, 4267), *other = new_user(test, 4268);
 	u64 id;
@@ -411,8 +411,8 @@ static void a_user_who_closes_much_leaves_room_for_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, request(other, &id), 0);
 }
 
-/* The longest claim is no longer than what its answer has room for. */
-static void a_claim_has_room_in_its_answer(struct kunit *test)
+/* Name and blob have their maximum length. */
+static void the_longest_claim_fits_its_reply(struct kunit *test)
 {
 	struct ipcp_viewer viewer = { .users = &init_user_ns, .pids = &init_pid_ns };
 	struct sk_buff *skb = alloc_skb(2 * IPCP_CLAIM_SIZE, GFP_KERNEL);
@@ -428,7 +428,7 @@ static void a_claim_has_room_in_its_answer(struct kunit *test)
 	memset(claim.flow->name, 'n', IPCP_NAME_LEN);
 	test_bind(claim.flow, htons(1), INADDR_LOOPBACK);
 	KUNIT_EXPECT_EQ(test, ipcp_show_claim(skb, &claim, &viewer), 0);
-	/* and IPv6 addresses are longer */
+	/* IPv6 addresses are longer */
 	KUNIT_EXPECT_LE(test, skb->len + 2 * (sizeof(struct sockaddr_in6) -
 					      sizeof(struct sockaddr_in)),
 			IPCP_CLAIM_SIZE);
@@ -437,19 +437,19 @@ static void a_claim_has_room_in_its_answer(struct kunit *test)
 
 static struct kunit_case upcall_test_cases[] = {
 	KUNIT_CASE_PARAM(upcalls_are_taken_in_order, order_gen_params),
-	KUNIT_CASE(a_flood_of_ctrl_leaves_room_for_all_else),
+	KUNIT_CASE(a_flood_of_ctrl_leaves_room_for_other_upcalls),
 	KUNIT_CASE(one_flow_leaves_room_for_others),
 	KUNIT_CASE(one_user_leaves_room_for_others),
 	KUNIT_CASE(a_user_has_a_share_in_each_namespace),
-	KUNIT_CASE(messages_of_a_flow_go_when_it_ends),
-	KUNIT_CASE(the_longest_time_to_answer_is_shown_as_such),
-	KUNIT_CASE(the_places_of_a_namespace_are_bounded),
-	KUNIT_CASE(nobody_waits_for_the_memory_of_a_request),
-	KUNIT_CASE(a_user_who_closes_much_leaves_room_for_others),
-	KUNIT_CASE(a_claim_has_room_in_its_answer),
+	KUNIT_CASE(sealed_messages_are_dropped_when_their_flow_ends),
+	KUNIT_CASE(the_timeout_shown_to_an_agent_is_capped_at_32_bits),
+	KUNIT_CASE(the_upcalls_of_a_namespace_are_bounded),
+	KUNIT_CASE(a_request_is_allocated_without_the_namespace_lock),
+	KUNIT_CASE(close_notifications_of_a_user_leave_room_for_others),
+	KUNIT_CASE(the_longest_claim_fits_its_reply),
 	KUNIT_CASE(a_request_can_be_withdrawn_until_it_is_taken),
-	KUNIT_CASE(what_could_not_be_delivered_is_the_next_of_its_kind),
-	KUNIT_CASE(a_full_queue_stays_full_when_one_is_put_back),
+	KUNIT_CASE(a_requeued_upcall_is_the_next_of_its_kind),
+	KUNIT_CASE(a_requeued_upcall_keeps_a_full_queue_full),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Users: one entry for the whole system, its limits, and what an agent's pays. */
+/* Users: one entry in the whole system, limits, and charges for an agent. */
 #include <linux/sizes.h>
 #include <net/net_namespace.h>
 
@@ -26,7 +26,7 @@ static struct ipcp_user *new_user(struct kunit *test)
 	return user;
 }
 
-static void a_user_has_one_entry_while_it_has_something(struct kunit *test)
+static void a_user_has_one_entry_while_it_is_referenced(struct kunit *test)
 {
 	struct ipcp_user *one, *other;
 	unsigned long uid = UID;
@@ -47,7 +47,7 @@ static void a_user_has_one_entry_while_it_has_something(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, ipcp_user_find(KUIDT_INIT(UID)));
 }
 
-static void nobody_has_no_limits(struct kunit *test)
+static void a_null_user_has_no_limits(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, ipcp_user_add_flow(NULL), 0);
 	KUNIT_EXPECT_EQ(test, ipcp_user_add_listener(NULL), 0);
@@ -60,7 +60,7 @@ static void nobody_has_no_limits(struct kunit *test)
 	ipcp_user_put(ipcp_user_hold(NULL));
 }
 
-/* What a user has, less than its limits, and what it may add. */
+/* Distance of a user from its limits, and the results of adding an object. */
 static const struct limit_case {
 	const char *desc;
 	int objects;	/* left below the limit of flows and names */
@@ -69,14 +69,14 @@ static const struct limit_case {
 	int listener;
 } limits[] = {
 	{ "with room", 2, IPCP_QUEUE_FREE, 0, 0 },
-	{ "for the last flow or name", 1, IPCP_QUEUE_FREE, 0, 0 },
-	{ "with too many flows", 0, IPCP_QUEUE_FREE, -EDQUOT, -EDQUOT },
-	{ "with too much memory", 2, IPCP_QUEUE_FREE - 1, -EDQUOT, 0 },
+	{ "with room for the last flow or name", 1, IPCP_QUEUE_FREE, 0, 0 },
+	{ "at the limit of objects", 0, IPCP_QUEUE_FREE, -EDQUOT, -EDQUOT },
+	{ "without memory for a flow", 2, IPCP_QUEUE_FREE - 1, -EDQUOT, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(limit, limits, desc);
 
-static void a_user_has_limits(struct kunit *test)
+static void flows_and_names_of_a_user_are_limited(struct kunit *test)
 {
 	const struct limit_case *c = test->param_value;
 	struct ipcp_user *user = new_user(test);
@@ -116,7 +116,7 @@ static int open_socks(void *settings)
 	return err;
 }
 
-/* Make the sockets for an agent of a user. */
+/* Open the sockets for an agent of a user. */
 static int open_as(struct kunit *test, unsigned int uid, unsigned int sources)
 {
 	struct ipcp_udp_settings settings = { .sources = sources };
@@ -155,7 +155,7 @@ static long bytes_of(unsigned int uid)
 	return bytes;
 }
 
-static void an_agent_pays_for_the_sockets_that_there_are(struct kunit *test)
+static void the_current_agent_is_charged_for_the_sockets(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, close_socks, NULL), 0);
 	KUNIT_ASSERT_EQ(test, open_as(test, UID, 1), 0);
@@ -170,8 +170,8 @@ static void an_agent_pays_for_the_sockets_that_there_are(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bytes_of(UID + 1), -1);
 }
 
-/* A range of one port has too few for the sockets with source ports. */
-static void an_agent_that_gets_no_sockets_pays_nothing(struct kunit *test)
+/* A port range of one port is too small for the sockets with source ports. */
+static void an_agent_whose_sockets_fail_is_charged_nothing(struct kunit *test)
 {
 	u32 range = READ_ONCE(init_net.ipv4.ip_local_ports.range);
 	long before;
@@ -189,11 +189,12 @@ static void an_agent_that_gets_no_sockets_pays_nothing(struct kunit *test)
 }
 
 static struct kunit_case user_test_cases[] = {
-	KUNIT_CASE(an_agent_pays_for_the_sockets_that_there_are),
-	KUNIT_CASE(an_agent_that_gets_no_sockets_pays_nothing),
-	KUNIT_CASE(a_user_has_one_entry_while_it_has_something),
-	KUNIT_CASE(nobody_has_no_limits),
-	KUNIT_CASE_PARAM(a_user_has_limits, limit_gen_params),
+	KUNIT_CASE(the_current_agent_is_charged_for_the_sockets),
+	KUNIT_CASE(an_agent_whose_sockets_fail_is_charged_nothing),
+	KUNIT_CASE(a_user_has_one_entry_while_it_is_referenced),
+	KUNIT_CASE(a_null_user_has_no_limits),
+	KUNIT_CASE_PARAM(flows_and_names_of_a_user_are_limited,
+			 limit_gen_params),
 	{}
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The packet header: every reason to reject it, and the vectors. */
+/* The packet header: every reason to reject a header, and the test vectors. */
 #include "keysched.h"
 #include "test_util.h"
 #include "vectors.h"
@@ -39,7 +39,7 @@ static const struct parse_case {
 	{ "short CLOSE", HDR(5), 0, 0x15, 27, IPCP_DROP_SHORT },
 	{ "empty CTRL", CTRL, 0, 0x13, 12, IPCP_DROP_SHORT },
 	{ "one byte of CTRL", CTRL, 0, 0x13, 13, IPCP_DROP_NONE },
-	{ "of another version, and short", HDR(1), 0, 0x21, 11, IPCP_DROP_SHORT },
+	{ "another version, short", HDR(1), 0, 0x21, 11, IPCP_DROP_SHORT },
 
 	{ "version 0", HDR(1), 0, 0x01, 100, IPCP_DROP_VERSION },
 	{ "version 2", HDR(1), 0, 0x21, 100, IPCP_DROP_VERSION },
@@ -81,7 +81,7 @@ static u8 *new_packet(struct kunit *test, const u8 hdr[IPCP_HDR_LEN], size_t len
 	return pkt;
 }
 
-static void a_bad_header_is_told_by_its_reason(struct kunit *test)
+static void a_bad_header_is_rejected_with_its_reason(struct kunit *test)
 {
 	const struct parse_case *c = test->param_value;
 	u8 bytes[IPCP_HDR_LEN];
@@ -111,7 +111,7 @@ static void expect_header(struct kunit *test, const struct ipcp_hdr *expected,
 	ipcp_wire_build(built, expected);
 	KUNIT_EXPECT_MEMEQ(test, built, pkt, sizeof(built));
 
-	/* the vectors have packets of a type that is not taken yet: BUNDLE */
+	/* the vectors contain BUNDLE, a type that is not accepted yet */
 	if (expected->type == 6) {
 		KUNIT_EXPECT_EQ(test, ipcp_wire_parse(pkt, len, &hdr),
 				IPCP_DROP_TYPE);
@@ -124,7 +124,7 @@ static void expect_header(struct kunit *test, const struct ipcp_hdr *expected,
 	KUNIT_EXPECT_EQ(test, hdr.eid, expected->eid);
 }
 
-static void builds_and_parses_the_headers_of_the_vectors(struct kunit *test)
+static void the_headers_of_the_vectors_are_built_and_parsed(struct kunit *test)
 {
 	const struct header_vector *v = test->param_value;
 	const struct ipcp_hdr hdr = { v->type, v->epoch, v->counter, v->eid };
@@ -142,7 +142,7 @@ static void describe_pdu(const struct pdu_vector *v, char *desc)
 
 KUNIT_ARRAY_PARAM(pdu, pdu_vectors, describe_pdu);
 
-static void builds_and_parses_the_packets_of_the_vectors(struct kunit *test)
+static void the_packets_of_the_vectors_are_built_and_parsed(struct kunit *test)
 {
 	const struct pdu_vector *v = test->param_value;
 	const struct ipcp_hdr hdr = { v->type, v->epoch, v->counter, v->eid };
@@ -151,10 +151,10 @@ static void builds_and_parses_the_packets_of_the_vectors(struct kunit *test)
 }
 
 /*
- * Each accepted header can be rebuilt bit by bit. So every bit is either
+ * Each accepted header can be rebuilt bit by bit. Hence every bit is either
  * checked or returned, and two different headers never have the same meaning.
  */
-static void no_bit_goes_unnoticed(struct kunit *test)
+static void every_header_bit_is_checked_or_returned(struct kunit *test)
 {
 	static const u8 good[] = HDR(1);
 	u8 *pkt = new_packet(test, good, IPCP_OVERHEAD);
@@ -205,12 +205,13 @@ static void the_nonce_is_the_counter(struct kunit *test)
 }
 
 static struct kunit_case wire_test_cases[] = {
-	KUNIT_CASE_PARAM(a_bad_header_is_told_by_its_reason, parse_gen_params),
-	KUNIT_CASE_PARAM(builds_and_parses_the_headers_of_the_vectors,
+	KUNIT_CASE_PARAM(a_bad_header_is_rejected_with_its_reason,
+			 parse_gen_params),
+	KUNIT_CASE_PARAM(the_headers_of_the_vectors_are_built_and_parsed,
 			 header_gen_params),
-	KUNIT_CASE_PARAM(builds_and_parses_the_packets_of_the_vectors,
+	KUNIT_CASE_PARAM(the_packets_of_the_vectors_are_built_and_parsed,
 			 pdu_gen_params),
-	KUNIT_CASE(no_bit_goes_unnoticed),
+	KUNIT_CASE(every_header_bit_is_checked_or_returned),
 	KUNIT_CASE_PARAM(the_nonce_is_the_counter, nonce_gen_params),
 	{}
 };
