@@ -7,11 +7,11 @@
  * ChaCha20-Poly1305 uses the library. Both are synchronous, so the buffers and
  * keys of a packet need not outlive the call.
  *
- * The library has the key in general registers, one of which it saves on the
- * stack, and does not wipe that. The stack is wiped after each packet, since no
- * later time is certain: in a softirq the frame may stay for as long as no other
- * reaches as deep. AES-GCM keeps keys in vector registers only, where the
- * processor has AES instructions.
+ * The library holds the key in general registers, saves one of them on the
+ * stack, and does not wipe that copy. The stack is wiped after each packet,
+ * since nothing else is sure to overwrite the copy: in a softirq the frame stays
+ * until another call chain reaches as deep. AES-GCM keeps keys in vector
+ * registers only, where the processor has AES instructions.
  */
 #include <crypto/chacha20poly1305.h>
 #include <linux/scatterlist.h>
@@ -42,13 +42,13 @@ bool ipcp_aead_known(u32 cipher)
 }
 
 /**
- * ipcp_aead_init() - Allocate everything a key needs
+ * ipcp_aead_init() - Allocate the resources of a key
  * @aead: AEAD to initialise; it has no key yet
  * @cipher: cipher for which ipcp_aead_known() is true
  *
  * Context: Process context, may sleep and load modules.
- * Return: 0; -ENOENT or -EINVAL if the kernel does not have the cipher in a form
- * that can be used here; -ENOMEM.
+ * Return: 0; -ENOENT or -EINVAL if the kernel has no usable implementation of
+ * the cipher; -ELIBBAD if the implementation failed its self-test; -ENOMEM.
  */
 int ipcp_aead_init(struct ipcp_aead *aead, u16 cipher)
 {

@@ -28,7 +28,7 @@ enum {
  *	when the flow is released.
  * @bits: IPCP_KF_*. Locking: atomic bitops.
  * @told: state last reported to the consumer. Locking: accessed by @soft only.
- * @told_mtu: view_mtu() when that was. Locking: as @told.
+ * @told_mtu: view_mtu() at the time of that report. Locking: as @told.
  * @held: messages waiting for a key. Locking: held.lock; the length may be read
  *	locklessly.
  * @holding: true if new messages have to be queued behind those in @held.

@@ -19,8 +19,8 @@
  * @consumer: first member, since the structure is freed with it
  * @l: listener. Locking: set once, before @work is enabled.
  * @ipn: network namespace
- * @pins: true if the listener holds a reference to the namespace until it ends,
- *	and each of its flows until its release
+ * @pins: true if the listener holds a reference to the namespace until the
+ *	listener ends, and each accepted flow another until the release
  * @ops: callbacks of the consumer
  * @priv: private data of the consumer
  * @work: handles the agent's answer and accepts flows. Disabled until @l is set
@@ -143,7 +143,7 @@ struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
 	if (pin)
 		get_net(ipn->net);
 	enable_work(&kl->work);
-	queue_work(ipcp_wq, &kl->work);	/* in case of an answer already */
+	queue_work(ipcp_wq, &kl->work);	/* the answer may be there already */
 	return kl;
 
 err_put:
@@ -167,8 +167,8 @@ err_module:
  * ipcp_kflow_alloc().
  * Return: listener, to be ended by ipcp_kflow_unlisten(); -EINVAL if the name
  * is not valid; -ENOTCONN without an agent; -EDQUOT if the user has too many
- * flows, names or requests that wait for the agent; -EUSERS if too many requests
- * of all users wait; -ENOMEM; -ENODEV if the module is being removed.
+ * flows, names or requests that wait for the agent; -EUSERS if too many
+ * requests of all users wait; -ENOMEM; -ENODEV if the module is being removed.
  */
 struct ipcp_klisten *ipcp_kflow_listen(struct net *net, const char *name,
 				       u32 backlog,

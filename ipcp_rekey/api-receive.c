@@ -59,7 +59,7 @@ static void receive_one(struct ipcp_kflow *k, struct sk_buff *skb)
 	deliver_message(k, skb, dsfield);
 }
 
-/* Add the message of the last packet of a cursor as a fragment, not as a copy. */
+/* Add the message of a cursor's last packet as a fragment, without a copy. */
 static void share_message(struct sk_buff *skb, const struct ipcp_cursor *c,
 			  unsigned int len)
 {
@@ -73,7 +73,7 @@ static void share_message(struct sk_buff *skb, const struct ipcp_cursor *c,
 
 /*
  * Return the next of several messages in a buffer of its own, or NULL. Short
- * messages are copied, since a fragment keeps the memory of all.
+ * messages are copied, since a fragment pins the memory of all messages.
  */
 static struct sk_buff *next_of(struct ipcp_kflow *k, struct ipcp_cursor *c,
 			       unsigned int len)
@@ -125,16 +125,18 @@ static bool receive_ring(struct ipcp_kflow *k)
 	return true;
 }
 
-/* What a consumer sees of sizes: the longest message, and whether it may change. */
+/*
+ * Return the longest message, and in bit 32 whether a search may still change
+ * it: the consumer is told when either changes.
+ */
 static u64 view_mtu(const struct ipcp_flow *flow)
 {
 	return READ_ONCE(flow->mtu) | (u64)READ_ONCE(flow->probe.searching) << 32;
 }
 
 /*
- * Report the state if it has changed or, while the flow is up, if the longest
- * message has. The end of the flow is reported only after all messages were
- * received.
+ * Report the state if it has changed or, while the flow is up, if view_mtu()
+ * has. The end of the flow is reported only after all messages were received.
  */
 static void tell_state(struct ipcp_kflow *k)
 {

@@ -34,15 +34,16 @@ unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_mtu);
 
 /**
- * ipcp_api_lasting_mtu() - Return the longest message, unless for moments only
+ * ipcp_api_lasting_mtu() - Return the longest message, and whether it lasts
  * @flow: flow
  * @mtu: (output) length in bytes
  *
- * While the flow looks for the size that its path carries, only short messages can
- * be sent. Others would remember that size for minutes.
+ * While path MTU discovery searches for the size that the path carries, only
+ * short messages can be sent. Do not report that length to senders, which would
+ * remember it for minutes.
  *
  * Context: Any context but hard interrupts.
- * Return: false while the flow looks for the size.
+ * Return: false while path MTU discovery searches.
  */
 bool ipcp_api_lasting_mtu(const struct ipcp_kflow *flow, unsigned int *mtu)
 {
@@ -104,11 +105,11 @@ bool ipcp_api_want_room(struct ipcp_kflow *flow)
 	return !ipcp_api_room(flow);
 }
 
-/* Arrange for the missing key to be derived, or note that there is none. */
+/* Have the missing key derived, or note that there is none to derive. */
 static void await_key(struct ipcp_kflow *k, int err)
 {
 	lockdep_assert_held(&k->held.lock);
-	/* After a failure the work waits for its time: see ipcp_api_slow_work(). */
+	/* Does not shorten the delay that ipcp_api_slow_work() sets on failure. */
 	if (err == -EINPROGRESS)
 		queue_delayed_work(ipcp_wq, &k->slow, 0);
 	else if (!test_and_set_bit(IPCP_KF_KEYLESS, &k->bits))
@@ -146,8 +147,8 @@ static struct sk_buff *peek_held(struct ipcp_kflow *k)
 }
 
 /*
- * Take the next held message, if it can be sent. Until then the message stays in
- * the queue, which only the soft work takes from.
+ * Take the next held message if there is room to send it. Otherwise the message
+ * stays in the queue. Only the soft work takes messages off the queue.
  */
 static struct sk_buff *next_held(struct ipcp_kflow *k)
 {
@@ -210,7 +211,7 @@ void ipcp_api_slow_work(struct work_struct *work)
 
 	int err = READ_ONCE(k->holding) ? ipcp_tx_prepare(k->flow) : 0;
 
-	/* The soft work would ask for the same again at once. */
+	/* Queue the retry first, so that the soft work cannot ask for one at once. */
 	if (err && err != -EKEYEXPIRED)
 		queue_delayed_work(ipcp_wq, &k->slow, HZ / 10);
 	ipcp_api_run_soon(k);
@@ -221,7 +222,8 @@ void ipcp_api_slow_work(struct work_struct *work)
  * @flow: flow
  *
  * Context: Any context.
- * Return: false while earlier messages are held, or the algorithms are not there.
+ * Return: false while earlier messages are held, or if packets cannot be sealed
+ * here (ipcp_aead_ready()).
  */
 bool ipcp_api_sends_now(const struct ipcp_kflow *flow)
 {
@@ -304,13 +306,13 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
  * @skb: buffer from ipcp_tx_segs_alloc(), with its messages; consumed
  * @dsfield: traffic class of the outer packets
  *
- * Messages in such a buffer are not held: those that have to wait for a key are
- * sent with ipcp_api_send(), each in a buffer of its own. To keep the order, call
- * this function only if ipcp_api_sends_now().
+ * A buffer with several messages is not held. The caller sends messages that
+ * have to wait for a key with ipcp_api_send(), each in a buffer of its own. To
+ * keep the order, call this function only if ipcp_api_sends_now().
  *
  * Context: As for ipcp_kflow_send().
- * Return: the number of messages sent, which are the first of the buffer and may
- * be none; or an error of ipcp_kflow_send(), and all messages are lost.
+ * Return: number of leading messages that were sent, 0 without a key; or an
+ * error of ipcp_kflow_send(), and all messages are lost.
  */
 int ipcp_api_send_segs(struct ipcp_kflow *flow, struct sk_buff *skb,
 		       u8 dsfield)
@@ -339,8 +341,8 @@ int ipcp_api_send_segs(struct ipcp_kflow *flow, struct sk_buff *skb,
  * keeps the buffer, and @ops->room will be called; -ENOTCONN if the flow is not
  * allocated yet; -ESHUTDOWN if the flow has ended; -EMSGSIZE if the message is
  * longer than ipcp_kflow_mtu(); -ENOBUFS if it cannot be copied, or has to be
- * segmented first; -EDQUOT if the queues of the flow's user hold too much; or an
- * error of routing.
+ * segmented first; -EDQUOT if the queues of the flow's user hold too much; or
+ * an error of routing.
  */
 int ipcp_kflow_send(struct ipcp_kflow *flow, struct sk_buff *skb)
 {

@@ -129,8 +129,9 @@ static struct ipcp_kflow *kflow_new(struct ipcp_net *ipn,
 
 /*
  * Give the flow to its consumer, with the references that the caller holds: one
- * to the flow, and one to this module. The module of the consumer may be this
- * one, or need not hold a reference to it until the release.
+ * to the flow, and one to this module. The reference to this module is needed,
+ * since the consumer may be part of this module, or of a module that holds no
+ * reference to this one until the release.
  */
 static void kflow_take(struct ipcp_kflow *k, struct ipcp_flow *flow)
 {
@@ -145,7 +146,7 @@ static void kflow_take(struct ipcp_kflow *k, struct ipcp_flow *flow)
 static void kflow_start(struct ipcp_kflow *k)
 {
 	enable_work(&k->soft);
-	ipcp_api_run_soon(k);	/* for earlier wakeups */
+	ipcp_api_run_soon(k);	/* earlier wakeups had no effect */
 }
 
 /**
@@ -195,9 +196,10 @@ err_module:
 }
 
 /**
- * ipcp_api_set_dev() - Let no packet of a flow leave by the interface over it
+ * ipcp_api_set_dev() - Keep packets of a flow off the interface over the flow
  * @flow: flow
- * @dev: interface, or NULL before it may be freed; only compared with
+ * @dev: interface, only compared and never dereferenced; NULL before the
+ *	interface may be freed
  *
  * Context: Any context.
  */
@@ -241,7 +243,7 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_alloc);
  */
 void ipcp_kflow_release(struct ipcp_kflow *flow)
 {
-	/* Each may queue the other; disabled work cannot be queued again. */
+	/* Each work may queue the other. Disabled work cannot be queued. */
 	disable_work_sync(&flow->soft);
 	disable_delayed_work_sync(&flow->slow);
 	ipcp_api_drop_held(flow);

@@ -27,7 +27,7 @@ struct ipcp_endpoint {
 /**
  * union ipcp_addr - address of this host
  * @in: IPv4
- * @in6: IPv6; the interface of a link-local address is that of the peer's
+ * @in6: IPv6; a link-local address has the interface of the peer's address
  */
 union ipcp_addr {
 	struct in_addr in;
@@ -50,19 +50,19 @@ struct ipcp_ends {
 /**
  * struct ipcp_bind - where the packets of a flow go
  * @ends: addresses. Locking: constant
- * @dst: cached route from one to the other. Locking: its own
+ * @dst: cached route between @ends. Locking: its own
  * @rcu: frees the bind a grace period after it was replaced
  * @looked: jiffies when @size was looked up. Locking: none, any sender
- * @size: longest packet that the link takes, 0 before it was looked up. Locking:
- *	as @looked. A sender that sees one of them before the other may send a
- *	packet that is too long.
+ * @size: longest packet that the link takes, 0 before the first lookup.
+ *	Locking: as @looked. A sender that sees a new @looked with an old @size
+ *	may send a packet that is too long.
  */
 struct ipcp_bind {
 	struct ipcp_ends ends;
 	struct dst_cache dst;
 	struct rcu_head rcu;
 
-	/* Written by senders once in a jiffy. */
+	/* Written by senders, once per jiffy. */
 	unsigned long looked ____cacheline_aligned_in_smp;
 	unsigned int size;
 };

@@ -10,7 +10,7 @@
 /**
  * struct ipcp_skb_cb - control block of a buffer with one or several packets
  * @counter: received: counter of its packet
- * @pos: received, several packets: offset of the next message to read
+ * @pos: received, several packets: offset of the packet to read next
  * @left: number of messages still to read or to send
  * @seg_len: length of each packet but the last; received: 0 if there is only
  *	one

@@ -18,8 +18,8 @@
  * @wait: wait queue of the file; consumes the reference. NULL if set later.
  *
  * Context: Process context, may sleep.
- * Return: state of a file that is neither a flow nor a listener yet; NULL if
- * memory is short, and the caller keeps the reference.
+ * Return: state of a file without a flow, listener or provider; NULL if memory
+ * is short, and the caller keeps the reference.
  */
 struct ipcp_file *ipcp_file_new(struct ipcp_net *ipn, struct ipcp_wait *wait)
 {
@@ -38,7 +38,7 @@ struct ipcp_file *ipcp_file_new(struct ipcp_net *ipn, struct ipcp_wait *wait)
 
 /**
  * ipcp_file_free() - Free the state of an open file
- * @f: file, whose flow or listener has ended
+ * @f: file, whose flow, listener or provider has ended
  *
  * Context: Process context.
  */

@@ -2,8 +2,8 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Ioctls of /dev/ipcp_rekey: allocate and accept flows, set options and query
- * information. Names are served in chardev-name.c, and batches of messages handled
- * in io.c.
+ * information. chardev-name.c handles names, io.c batches of messages, and
+ * io-provide.c batches of a provider's packets.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -248,7 +248,7 @@ static int set_access(struct ipcp_flow *flow, u32 access)
 	return 0;
 }
 
-/* What can be set before a file is a flow. */
+/* Options that can be set before a file is a flow. */
 #define IPCP_SET_EARLY	(IPCP_SET_RCVTIMEO | IPCP_SET_SNDTIMEO)
 
 static int check_set(const struct ipcp_set *arg)
@@ -259,7 +259,7 @@ static int check_set(const struct ipcp_set *arg)
 
 	if (arg->mask & ~known)
 		return -EINVAL;
-	/* In the first version of the structure, a reserved field. */
+	/* A reserved field in the first version of the structure. */
 	if (arg->timestamp > 1 ||
 	    (arg->timestamp && !(arg->mask & IPCP_SET_TIMESTAMP)))
 		return -EINVAL;
@@ -351,7 +351,7 @@ static int ioc_recv(struct file *file, void *argp)
 						    ipcp_provide_recv(file, argp);
 }
 
-/* The one ioctl that is not ours: its argument is an int. */
+/* A standard ioctl, whose argument is an int without a size. */
 static int ioc_fionread(struct file *file, int __user *len)
 {
 	struct ipcp_file *f = file->private_data;
@@ -451,8 +451,8 @@ long ipcp_chardev_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		if (err)
 			return err;
 		/*
-		 * A new descriptor cannot be revoked: check that the argument
-		 * is writable before.
+		 * Check first that the argument is writable, since a new
+		 * descriptor cannot be revoked.
 		 */
 		if (ioc->out && copy_back(up, &arg, usize, ioc->size))
 			return -EFAULT;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Names of /dev/ipcp_rekey: a file asks the agent to serve or to provide one, and
- * tells what became of it.
+ * Names of /dev/ipcp_rekey: ask the agent for permission to serve or to provide
+ * a name, and report the agent's answer.
  */
 #include <linux/fs.h>
 #include <linux/slab.h>
@@ -43,7 +43,7 @@ char *ipcp_chardev_name(u64 addr, u32 len)
 	return name;
 }
 
-/* Note why a name was refused. Called with f->lock held. */
+/* Keep the reason why a name was refused. Called with f->lock held. */
 static void note_refusal(struct ipcp_file *f, const struct ipcp_grant *g)
 {
 	kfree(f->reason);
@@ -82,7 +82,7 @@ static int become_listener(struct ipcp_file *f, char *name, u32 backlog,
 	return wait ? 0 : -EINPROGRESS;
 }
 
-/* Make the file a provider, likewise. */
+/* Make the file a provider. Called with f->lock held. Consumes the name. */
 static int become_provider(struct ipcp_file *f, char *name, u32 mtu, bool wait)
 {
 	struct ipcp_provider *p;
@@ -177,7 +177,10 @@ static void show_grant(const struct ipcp_grant *g, struct ipcp_info *info)
 		strscpy(info->reason, g->reason, sizeof(info->reason));
 }
 
-/* Tell why a name was refused. Does not wait for another one's answer. */
+/*
+ * Report why the last name was refused. Report nothing while another task holds
+ * the lock, which may be waiting for the agent's answer.
+ */
 static void show_refusal(struct ipcp_file *f, struct ipcp_info *info)
 {
 	if (!mutex_trylock(&f->lock))
@@ -188,7 +191,7 @@ static void show_refusal(struct ipcp_file *f, struct ipcp_info *info)
 }
 
 /**
- * ipcp_chardev_show_name() - Tell what became of a file's name
+ * ipcp_chardev_show_name() - Report the name of a file, and a refusal of a name
  * @f: file that is no flow
  * @info: (output) information
  *

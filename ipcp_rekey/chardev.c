@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * /dev/ipcp_rekey: flows for programs. A new file can become a flow, a listener for
- * a name or a provider of one, once. It has one wait queue for its whole life, so epoll
- * may be set up at any time.
+ * /dev/ipcp_rekey: flows for programs. A new file can become a flow, a listener
+ * for a name or a provider of a name, once. A file has one wait queue for its
+ * whole life, so epoll may be set up at any time.
  *
  * This file implements opening, polling and closing, chardev-ioctl.c the
- * ioctls, and io.c reading and writing.
+ * ioctls, and io.c and io-provide.c reading and writing.
  */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -25,7 +25,7 @@
 #include "tx.h"
 #include "wait.h"
 
-/* Events of a flow that has ended: no call blocks. */
+/* Events of a flow that has ended, or of a refused name: no call blocks. */
 #define IPCP_POLL_DEAD		(EPOLLHUP | EPOLLRDHUP | EPOLLIN | EPOLLRDNORM | \
 				 EPOLLOUT | EPOLLWRNORM)
 
@@ -88,7 +88,10 @@ static __poll_t poll_flow(struct ipcp_flow *flow)
 	return mask;
 }
 
-/* A name that is served or provided, with @ready if there is something to take. */
+/*
+ * Return the events of a name that is served or provided. @ready is true if a
+ * flow can be accepted, or a packet read.
+ */
 static __poll_t poll_name(const struct ipcp_grant *g, bool ready)
 {
 	__poll_t mask = EPOLLOUT | EPOLLWRNORM;
@@ -118,7 +121,7 @@ static __poll_t chardev_poll(struct file *file, poll_table *wait)
 	return p ? poll_name(&p->grant, !ipcp_rbuff_empty(&p->n_1_rb)) : 0;
 }
 
-/* A line of fdinfo. A name may hold bytes that a terminal interprets. */
+/* Show a line of fdinfo. Escape bytes that a terminal would interpret. */
 static void show_name(struct seq_file *m, const char *what, const char *name)
 {
 	seq_printf(m, "ipcp-%s:\t", what);

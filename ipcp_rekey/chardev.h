@@ -18,7 +18,8 @@ struct ipcp_wait;
  * struct ipcp_file - an open file
  * @ipn: network namespace; the file holds a reference to it
  * @wait: wait queue of the file. Locking: set before the file can be found.
- * @lock: serialises the setting of @flow, @listener and @provider
+ * @lock: serialises the setting of @flow, @listener and @provider, and protects
+ *	@refused and @reason
  * @flow: flow, or NULL. Locking: set once under @lock, may be read locklessly
  *	with ipcp_file_flow().
  * @listener: listener, or NULL. Locking: set once under @lock, may be read
@@ -29,13 +30,13 @@ struct ipcp_wait;
  *	accessed with READ_ONCE() and WRITE_ONCE().
  * @sndtimeo: maximum time that a write waits, in jiffies. Locking: as
  *	@rcvtimeo.
- * @refused: positive errno why the last name was refused, or 0. Locking: @lock.
+ * @refused: positive errno of the last refusal of a name, or 0. Locking: @lock.
  * @reason: @refused in words, or NULL. Locking: @lock.
  */
 struct ipcp_file {
 	struct ipcp_net *ipn;
 	struct ipcp_wait *wait;
-	struct mutex lock;	/* what the file is, @refused, @reason */
+	struct mutex lock;	/* see kernel-doc */
 	struct ipcp_flow *flow;
 	struct ipcp_listener *listener;
 	struct ipcp_provider *provider;
@@ -66,13 +67,13 @@ static inline struct ipcp_provider *ipcp_file_provider(const struct ipcp_file *f
 	return smp_load_acquire(&f->provider);
 }
 
-/* True if a file is something already. Locking: @f->lock. */
+/* True if a file is a flow, listener or provider already. Locking: @f->lock. */
 static inline bool ipcp_file_used(const struct ipcp_file *f)
 {
 	return f->flow || f->listener || f->provider;
 }
 
-/* Why a file cannot be read from or written to that is neither flow nor provider. */
+/* Return the error of I/O on a file that is neither a flow nor a provider. */
 static inline int ipcp_file_no_flow(const struct ipcp_file *f)
 {
 	return READ_ONCE(f->listener) ? -EINVAL : -ENOTCONN;

@@ -2,25 +2,25 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Control packets: handling of authentic CONFIRM, SEALED and CLOSE. They are
- * decrypted on arrival and queued for the worker of the flow, where sending an
- * answer may sleep.
+ * decrypted on arrival. CONFIRM and SEALED are queued for the worker of the
+ * flow, where sending an answer may sleep; CLOSE only sets a flag for the worker.
  *
  * Each end learns through CONFIRM that the other end is in a new epoch.
  *
  * A side that took an epoch sends CONFIRM, with back-off, until it receives
  * DONE, which means that the peer has seen it send in the epoch, or until the
  * epoch is overdue (ipcp_epoch_confirm_overdue()); a new seed is due then. Such
- * a request never carries DONE. An answer carries DONE as soon as it is true. A
- * CONFIRM without DONE is answered, a CONFIRM with DONE is not. So the requests
- * end, the two sides do not answer each other forever, and any of the packets
- * may be lost. If requests carried DONE, the other side could not tell that its
- * own DONE is still requested.
+ * a request never carries DONE. An answer carries DONE once this side has seen
+ * the peer send in the epoch. A CONFIRM without DONE is answered, a CONFIRM with
+ * DONE is not. So the requests end, the two sides do not answer each other
+ * forever, and any of the packets may be lost. If requests carried DONE, the
+ * other side could not tell that its own DONE is still requested.
  *
  * The responder does not send requests before the initiator was observed in the
  * epoch: until then it cannot know whether the initiator has the keys, and the
  * initiator would drop the request.
  *
- * A keepalive is a CONFIRM with all flags that are true.
+ * A keepalive is a CONFIRM with every flag that applies, like an answer.
  *
  * PROBE and ECHO are CONFIRM packets, too, but say nothing about epochs. They
  * are handled in probe.c.
@@ -100,8 +100,9 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /*
- * Answer a question of the peer in its epoch. If this side sends in a newer one,
- * it has wiped its keys of the other, and answers in the newer one.
+ * Answer a CONFIRM of the peer in the epoch of the packet. If this side sends in
+ * a newer epoch, the worker wipes the send keys of the older one, so answer in
+ * the newer one.
  */
 static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
@@ -170,8 +171,8 @@ void ipcp_control_question(struct ipcp_flow *flow, unsigned long *next)
  * ipcp_control_close() - Tell the peer that this side has closed the flow
  * @flow: flow
  *
- * A responder that has not heard the peer yet sends in no epoch, but the peer may
- * have the keys of the first.
+ * A responder that has not heard the peer yet sends in no epoch, but the peer
+ * may have the keys of the newest one. So CLOSE is sent in that epoch then.
  *
  * Context: The worker of the flow.
  * Return: as ipcp_tx_control(), and -EAGAIN without keys.
@@ -282,7 +283,7 @@ void ipcp_control_work(struct ipcp_flow *flow)
 		else
 			consume_skb(skb);	/* NULL if consumed */
 	}
-	/* A pending flow has no end yet; ipcp_state_allocated() kicks the worker. */
+	/* A pending flow keeps the flag: ipcp_state_allocated() kicks the worker. */
 	if (!ipcp_flow_pending(flow) &&
 	    test_and_clear_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits))
 		handle_close(flow);

@@ -19,7 +19,8 @@
 /**
  * ipcp_deadline_never() - Start without a deadline
  *
- * Return: jiffies far enough ahead that the worker is kicked before then.
+ * Return: jiffies at half of MAX_JIFFY_OFFSET ahead. A worker without deadlines
+ * runs again then, which ipcp_epoch_stay_old() relies on.
  */
 static inline unsigned long ipcp_deadline_never(void)
 {

@@ -2,9 +2,9 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Decryption, and handling of packets that authenticate: update the replay
- * window, note the leaf and the epoch that the peer uses, and that the peer is
- * alive and at which address. Before a packet authenticates only the count of
- * authentication failures changes.
+ * window, the leaf and epoch that the peer uses, the time at which the peer was
+ * heard, and the address of the peer. A packet that does not authenticate only
+ * changes the counts of failures and drops, and may kick the worker.
  *
  * No reference to the leaf is taken: RCU keeps the leaf and its key until the
  * packet is handled. A packet whose leaf is retired in the meantime is too
@@ -71,9 +71,9 @@ static void peer_is_there(struct ipcp_flow *flow)
 }
 
 /*
- * Track the address of the peer. Only the highest counter so far, in the newest
- * epoch in which the peer was observed, tells where the peer is. A lingering
- * epoch does not.
+ * Track the address of the peer. Only a packet with the highest counter so far,
+ * in the newest epoch in which the peer was observed, may change the address. A
+ * packet in a lingering epoch may not.
  */
 static void track_peer(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       const struct sk_buff *skb, u64 counter)
@@ -235,8 +235,9 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 
 /**
  * struct opened - packets of a buffer that were decrypted in place
- * @base: counter of the first packet of their leaf; set if a packet was decrypted
- * @seqs: sequence number in the leaf, for those that were decrypted
+ * @base: counter of the first packet of the leaf; set if any packet was
+ *	decrypted
+ * @seqs: sequence number of each decrypted packet in the leaf
  * @why: reason to drop the packet, or IPCP_DROP_NONE
  */
 struct opened {
@@ -262,9 +263,9 @@ static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 }
 
 /*
- * Commit decrypted packets to the replay window, as accept_once() does, but lock
- * it once. Return a bitmap of those that are accepted, and in @next the highest
- * counter of these plus one, or 0.
+ * Commit decrypted packets to the replay window, as accept_once() does, but take
+ * the lock once. Return a bitmap of the accepted packets, and in @next the
+ * highest accepted counter plus one, or 0.
  */
 static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o,
 		      unsigned int count, u64 *next)
@@ -343,8 +344,8 @@ u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
  * @flow: flow
  * @leaf: key of the packets
  * @skb: buffer that contained the packets
- * @end: highest accepted counter plus one, of ipcp_decrypt_seg() or _segs(); 0 if
- *	no packet was accepted
+ * @end: highest accepted counter plus one, of ipcp_decrypt_seg() or _segs(); 0
+ *	if no packet was accepted
  *
  * Called once per buffer: all packets in a buffer have the same source.
  *

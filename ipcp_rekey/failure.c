@@ -3,9 +3,9 @@
 /*
  * The errnos that an agent, or this module, may report to a program.
  *
- * Other errnos have a meaning for code that passes them on: the kernel stops or
- * restarts a call that returns EIOCBQUEUED or ERESTARTSYS, and a caller that
- * waits would wait again, forever, after EAGAIN or EINTR.
+ * Other errnos have a meaning for code that passes them on: the kernel suspends
+ * or restarts a call that returns EIOCBQUEUED or ERESTARTSYS, and a caller would
+ * wait again after EAGAIN or EINTR, forever.
  */
 #include <linux/bug.h>
 #include <linux/errno.h>

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-/* For messages: the errnos that ipcp_failure_known() accepts. */
+/* The errnos that ipcp_failure_known() accepts, for error messages. */
 #define IPCP_FAILURES \
 	"EACCES, ECONNABORTED, ECONNREFUSED, EDQUOT, EHOSTUNREACH, " \
 	"EKEYEXPIRED, EKEYREJECTED, ENETUNREACH, ENOMEM, ENOTCONN, " \
