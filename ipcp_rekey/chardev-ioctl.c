@@ -351,7 +351,7 @@ static int ioc_recv(struct file *file, void *argp)
 						    ipcp_provide_recv(file, argp);
 }
 
-/* A standard ioctl, whose argument is an int without a size. */
+/* FIONREAD is a standard ioctl, so its argument is a plain int. */
 static int ioc_fionread(struct file *file, int __user *len)
 {
 	struct ipcp_file *f = file->private_data;

@@ -3,9 +3,9 @@
 /*
  * The errnos that an agent, or this module, may report to a program.
  *
- * Other errnos have a meaning for code that passes them on: the kernel suspends
- * or restarts a call that returns EIOCBQUEUED or ERESTARTSYS, and a caller would
- * wait again after EAGAIN or EINTR, forever.
+ * Other errnos have a meaning for code that passes them on: a read or write that
+ * returns EIOCBQUEUED hits a BUG_ON(), a call that returns ERESTARTSYS is
+ * restarted, and a caller would wait again, forever, after EAGAIN or EINTR.
  */
 #include <linux/bug.h>
 #include <linux/errno.h>

@@ -33,7 +33,7 @@ enum ipcp_flow_limits {
 	IPCP_SEEDS_KEPT		= 16,	/* recent seeds that are refused */
 	/* how far an exchange number may be ahead of the last one */
 	IPCP_EXCHANGE_STEP	= 1 << 16,
-	IPCP_EXCHANGE_RATE	= 32,	/* and that for each second since */
+	IPCP_EXCHANGE_RATE	= 32,	/* plus this for each second since then */
 	IPCP_GRACE_MS		= 5000,
 	IPCP_LINGER_MS		= 10000,
 	IPCP_PEER_TIMEOUT_MS	= 120000,
@@ -59,24 +59,24 @@ enum ipcp_flow_limits {
  *	locklessly
  * @exchange: number of the exchange that delivered a seed last; may be read
  *	locklessly
- * @exchanged: jiffies when that was
+ * @exchanged: jiffies when that seed was delivered
  * @claim: number of the last claim; equal to @exchange before the first claim
  * @seeds: keyed hashes of the most recent seeds
  * @nseeds: number of seeds so far
- * @drops: generation of the keys: number of times all were dropped; may be read
- *	locklessly
- * @chain: what the seed after the newest epoch is mixed with; secret
+ * @drops: generation of the keys: number of times all keys were dropped; may be
+ *	read locklessly
+ * @chain: chain to mix the seed after the newest epoch with; secret
  * @chain_id: name of @chain
- * @before: what the seed of the newest epoch was mixed with, for a seed that
- *	replaces it; secret. Wiped once the peer was observed in that epoch. Not
- *	kept by an initiator, whose seeds are never replaced.
- * @before_id: name of @before, IPCP_CHAIN_FRESH if it is wiped
- * @may_fresh: initiator: true while a claim is in flight whose seed is mixed with
- *	no chain though the flow has keys
+ * @before: chain that the seed of the newest epoch was mixed with, for a seed
+ *	that replaces it; secret. Wiped once the peer was observed in that epoch.
+ *	Not kept by an initiator, whose seeds are never replaced.
+ * @before_id: name of @before, IPCP_CHAIN_FRESH if @before is wiped
+ * @may_fresh: initiator: true while a claim is in flight whose seed may be mixed
+ *	with no chain
  * @recoverable: true if a peer that lost its keys may prove itself by its
  *	certificate. Set before @encrypted and constant from then on.
  * @held_off: true if no agent may claim the flow before @retry_at
- * @retry_at: jiffies
+ * @retry_at: jiffies when agents may claim the flow again
  *
  * Locking: protected by flow->lock, except for lockless reads as noted.
  */
@@ -106,15 +106,15 @@ struct ipcp_rk {
 };
 
 /**
- * struct ipcp_question - whether the peer still has the keys
+ * struct ipcp_question - question whether the peer still has the keys
  * @state: enum ipcp_rekey_question; may be read locklessly
- * @sent: number of packets that ask for an answer
- * @unsent: true if one of them could not be sent
- * @exchange: number of the exchange for which it was asked
- * @begun: jiffies when it was asked
+ * @sent: number of packets sent that ask for an answer
+ * @unsent: true if one of these packets could not be sent
+ * @exchange: number of the exchange that the question was asked for
+ * @begun: jiffies when the question was asked
  * @at: jiffies of the next step, or from which on the result is old
- * @seen: for each slot the exchange of its epoch when it was asked, and the
- *	highest counter received plus one
+ * @seen: state of each slot when the question was asked: the exchange of its
+ *	epoch, and the highest counter received plus one
  *
  * Locking: protected by flow->lock, except for lockless reads as noted.
  */
@@ -136,7 +136,7 @@ struct ipcp_question {
 
 enum ipcp_probe_phase {
 	IPCP_PROBE_OFF,		/* no route yet, or nothing to probe */
-	IPCP_PROBE_REST,	/* the size in use is good until the next check */
+	IPCP_PROBE_REST,	/* the size in use stays until the next check */
 	IPCP_PROBE_CHECK,	/* the size in use is being probed */
 	IPCP_PROBE_SEARCH,	/* larger sizes are being probed */
 };
@@ -144,13 +144,13 @@ enum ipcp_probe_phase {
 /**
  * struct ipcp_probe - path MTU discovery (probe.c)
  * @key: ipcp_probe_key() of the link; may be read locklessly
- * @note: the next data packet that is longer is to be noted by its sender, which
- *	sets this to IPCP_PROBE_NOTE_NONE and kicks the worker. Locking: cleared
- *	locklessly with cmpxchg(), set under flow->lock
- * @hint: longest packet as far as ICMP tells; may be read locklessly
+ * @note: length, or IPCP_PROBE_NOTE_NONE. The first sender of a longer data
+ *	packet sets this to IPCP_PROBE_NOTE_NONE, and kicks the worker. Locking:
+ *	cleared locklessly with cmpxchg(), set under flow->lock
+ * @hint: longest packet according to ICMP; may be read locklessly
  * @link: longest packet that the link takes; 0 before the first route
  * @size: longest packet in use. All sizes are those of the UDP payload.
- * @best: search: largest size that was answered
+ * @best: search: largest size with an answer
  * @top: search: all candidates are below it
  * @candidate: search: candidate that was sent last
  * @number: number of the next probe
@@ -163,12 +163,12 @@ enum ipcp_probe_phase {
  * @answers: probes of the peer answered since @answering
  * @v6: true if the path is IPv6
  * @loopback: true if the path does not leave the host
- * @confirmed: a probe of @size was answered; may be read locklessly
- * @base_echoed: a base probe of the current or last check was answered
- * @used: data was sent that makes it worth to probe
- * @noting: @note was set to a length
- * @searching: the base size is in use until the search has found a larger one;
- *	may be read locklessly
+ * @confirmed: true if a probe of @size was answered; may be read locklessly
+ * @base_echoed: true if a base probe of the current or last check was answered
+ * @used: true if data was sent that makes a probe worthwhile
+ * @noting: true if @note was set to a length
+ * @searching: true if the base size is in use until the search has found a
+ *	larger one; may be read locklessly
  * @at: check, search: jiffies of the next step
  * @check_at: rest: jiffies of the next check
  * @raise_at: jiffies from which on a larger size is tried
@@ -217,18 +217,18 @@ enum {
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer has sent CLOSE */
 	IPCP_FLOW_PEER_CLOSED,	/* a close by the peer ended the flow */
 	IPCP_FLOW_MOVED,	/* the path has another address at either end */
-	IPCP_FLOW_ROAMED,	/* the peer has another address, which is to be told */
+	IPCP_FLOW_ROAMED,	/* the worker has to notify a new peer address */
 	IPCP_FLOW_DIRECT,	/* the peer is another flow on this host */
-	IPCP_FLOW_TIMESTAMP,	/* messages that arrive get the time */
+	IPCP_FLOW_TIMESTAMP,	/* messages get the time of their arrival */
 };
 
 /**
  * struct ipcp_sealed - SEALED messages of a flow that wait for the agent
- * @turn: entry in ipcp_net.sealed while there are any
- * @queue: struct ipcp_upcall
+ * @turn: entry in ipcp_net.sealed while @queue is not empty
+ * @queue: struct ipcp_upcall of each message
  * @bytes: bytes of the messages
  *
- * Locking: ipcp_net.upcall_lock. The messages hold the flow.
+ * Locking: ipcp_net.upcall_lock. Each message holds a reference to the flow.
  */
 struct ipcp_sealed {
 	struct list_head turn;
@@ -263,7 +263,7 @@ struct ipcp_sealed {
  *	@lock before the flow becomes pending, read locklessly.
  * @n_rb: ring towards the program, with locks of its own
  * @rk: re-key state. Locking: see struct ipcp_rk.
- * @question: whether the peer still has the keys. Locking: see struct
+ * @question: question whether the peer still has the keys. Locking: see struct
  *	ipcp_question.
  * @slots: epochs that can be received, by epoch % IPCP_EPOCH_SLOTS. Locking:
  *	written under @lock, read under @lock or RCU.
@@ -287,16 +287,16 @@ struct ipcp_sealed {
  * @peer_eid: endpoint id at the peer. Locking: none, accessed with READ_ONCE()
  *	and WRITE_ONCE().
  * @peer_lock: serialises writers of @bind
- * @bind: addresses of the peer and of this host, or NULL. Locking: written under
- *	@peer_lock, read under RCU.
- * @slot: socket that all packets of the flow leave from. Locking: set before the
- *	flow has an address, constant from then on.
- * @dev: interface over this flow, or NULL: no packet of the flow may leave there.
- *	Never dereferenced. Locking: none, accessed with READ_ONCE() and
+ * @bind: addresses of the peer and of this host, or NULL. Locking: written
+ *	under @peer_lock, read under RCU.
+ * @slot: socket that all packets of the flow leave from. Locking: set before
+ *	the flow has an address, constant from then on.
+ * @dev: interface over this flow, which no packet of the flow may leave by, or
+ *	NULL. Never dereferenced. Locking: none, accessed with READ_ONCE() and
  *	WRITE_ONCE().
- * @mtu: length of the longest message in bytes, as @probe says. Locking: written
- *	under @lock, may be read locklessly.
- * @probe: which packets the path carries. Locking: see struct ipcp_probe.
+ * @mtu: length of the longest message in bytes, set by path MTU discovery.
+ *	Locking: written under @lock, may be read locklessly.
+ * @probe: path MTU discovery. Locking: see struct ipcp_probe.
  * @mate: other end of a direct flow, with a reference. Locking: written under
  *	@lock, read under RCU.
  * @last_tx: jiffies when a packet was sent last. Locking: none, accessed with
@@ -310,24 +310,24 @@ struct ipcp_sealed {
  *	them. Locking: as @rekeys.
  * @recovered: time of the last recovery, in seconds since boot. Locking: as
  *	@rekeys.
- * @linger_cut: number of lingers that ended early. Locking: written under @lock,
- *	may be read locklessly.
+ * @linger_cut: number of lingers that ended early. Locking: written under
+ *	@lock, may be read locklessly.
  * @leaves_done: leaves used in epochs that were wiped, by direction.
  *	Locking: protected by @lock.
  * @waiting: packets that wait for their leaf, with a lock of its own
  * @ctl: decrypted control packets for the worker. Locking: ctl.lock.
  * @work: the worker, which does everything off the packet path
- * @move_at: 64-bit jiffies when the next move of the peer may be acted on. Locking:
- *	accessed by the worker only
- * @trim_at: jiffies when to give back what queues have reserved, or 0. Locking:
- *	accessed by the worker only.
+ * @move_at: 64-bit jiffies when the worker may act on the next move of the peer.
+ *	Locking: accessed by the worker only.
+ * @trim_at: jiffies when to release the memory that queues have reserved, or 0.
+ *	Locking: accessed by the worker only.
  * @closes: number of CLOSE packets left to send. Locking: set under @lock
  *	before DEALLOC_PENDING, then accessed by the worker only.
  * @close_at: jiffies of the next CLOSE. Locking: accessed by the worker only.
  * @listener: listener where a responder's flow waits to be accepted, or NULL.
  *	Locking: protected by net->lock.
  * @accept: entry in the queue of @listener. Locking: protected by net->lock.
- * @sealed: messages for the agent. Locking: net->upcall_lock.
+ * @sealed: SEALED messages for the agent. Locking: net->upcall_lock.
  * @peer_name: name that the peer has proved, or NULL. Locking: set once under
  *	@lock before the flow has keys, constant from then on; see
  *	ipcp_flow_peer_name().
@@ -410,9 +410,9 @@ struct ipcp_flow {
 };
 
 /*
- * True if two members are in different cache lines. What a sender writes for each
- * message must be in no line that the receiver uses for each message, and the
- * other way round; see "A message" in Documentation/architecture.md.
+ * True if two members are in different cache lines. No line may hold a member
+ * that senders write for each message and one that the receiver uses for each
+ * message, or vice versa; see "A message" in Documentation/architecture.md.
  */
 #define ipcp_lines_differ(type, a, b)			\
 	(!IS_ENABLED(CONFIG_SMP) ||			\

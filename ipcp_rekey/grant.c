@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The agent's leave to serve or to provide a name: asked for, answered, ended. */
+/* The agent's permission to serve or to provide a name: request, answer, end. */
 #include <linux/slab.h>
 
 #include "failure.h"
@@ -46,8 +46,8 @@ err_name:
 }
 
 /**
- * ipcp_grant_clear() - Release what a grant holds
- * @g: grant that nobody can find
+ * ipcp_grant_clear() - Release the references and charges of a grant
+ * @g: grant that cannot be found
  *
  * Context: Process context.
  */
@@ -61,13 +61,13 @@ void ipcp_grant_clear(struct ipcp_grant *g)
 }
 
 /**
- * ipcp_grant_ask() - Ask the agent
+ * ipcp_grant_ask() - Ask the agent for a grant
  * @g: grant of ipcp_grant_init()
  * @asked: called under net->lock before the agent can answer, or NULL
  *
  * Context: Process context.
- * Return: 0; -ENOTCONN without an agent; -EDQUOT if the user has too many upcalls;
- * -EUSERS if the agent has too many; -ENOMEM.
+ * Return: 0; -ENOTCONN without an agent; -EDQUOT if the user has too many
+ * upcalls; -EUSERS if the agent has too many; -ENOMEM.
  */
 int ipcp_grant_ask(struct ipcp_grant *g, void (*asked)(struct ipcp_grant *g))
 {
@@ -108,7 +108,7 @@ static void answer_grant(struct ipcp_grant *g, int error, const char *reason)
  * @reason: @error in words, or NULL
  *
  * Context: Process context. The operation upcall-done.
- * Return: 0, or -ENOENT if nobody waits for this answer.
+ * Return: 0, or -ENOENT if no grant waits for this answer.
  */
 int ipcp_grant_answer(struct ipcp_net *ipn, u64 request, int error,
 		      const char *reason)
@@ -129,10 +129,10 @@ int ipcp_grant_answer(struct ipcp_net *ipn, u64 request, int error,
 }
 
 /**
- * ipcp_grant_lapse() - Refuse all that was not answered: the agent is gone
+ * ipcp_grant_lapse() - Refuse all unanswered requests after the agent has gone
  * @ipn: network namespace
  *
- * What was granted stays granted.
+ * Names that were granted stay granted.
  *
  * Context: Process context.
  */
@@ -165,8 +165,8 @@ bool ipcp_grant_answered(const struct ipcp_grant *g)
  * @g: grant
  *
  * Context: Any context.
- * Return: positive errno, g->reason in words; 0 if the name was granted or not
- * answered.
+ * Return: positive errno, in words in g->reason; 0 if the name was granted, or
+ * the agent has not answered.
  */
 int ipcp_grant_refusal(const struct ipcp_grant *g)
 {

@@ -5,10 +5,10 @@
  * with the chain of a flow.
  *
  * No other input needs Extract, since all others are uniformly random already:
- * each is the output of Extract or of another Expand. SHA-256 is used instead of
- * SHA-512, because the library of the oldest supported kernel only has SHA-256.
- * The library is used instead of the crypto API, because it can neither sleep
- * nor fail.
+ * each is the output of Extract or of another Expand. SHA-256 is used instead
+ * of SHA-512, because the library of the oldest supported kernel only has
+ * SHA-256. The library is used instead of the crypto API, because the library
+ * can neither sleep nor fail.
  */
 #include <linux/compiler.h>
 #include <linux/minmax.h>
@@ -39,10 +39,10 @@ static noinline void dead_stack_wipe(void)
  * ipcp_stack_wipe() - Wipe the stack below the caller's frame
  *
  * Call after handling keys. Named buffers are wiped in place, but compilers and
- * assembler code spill words of keys to the stack, and interrupts save registers
- * there. The frame of the wiping function overlays the frames that handled keys
- * and zeroes them. The registers are wiped before: an interrupt during the
- * wiping saves them below that frame, where nothing would wipe them.
+ * assembler code spill words of keys to the stack, and interrupts save
+ * registers there. The frame of the wiping function overlays the frames that
+ * handled keys and zeroes them. The registers are wiped first: an interrupt
+ * during the wiping saves them below that frame, where nothing would wipe them.
  *
  * Context: Any context.
  */

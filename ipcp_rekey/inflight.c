@@ -16,10 +16,10 @@
 #include "rbflags.h"
 #include "users.h"
 
-/* Headers above the link layer and below the packet. */
+/* Headers between the link layer and the packet: IPv6 and UDP. */
 #define IPCP_INFLIGHT_HEADERS	48
 
-/* Bytes of the smallest head of a buffer, which the stack does not make smaller. */
+/* Least bytes to count for the head of a buffer: small heads are rounded up. */
 #define IPCP_INFLIGHT_MIN	1024UL
 
 /**
@@ -50,7 +50,7 @@ struct ipcp_inflight *ipcp_inflight_new(struct ipcp_consumer *consumer,
 	return out;
 }
 
-/* Bytes of memory that a message takes, in a packet of @seg_len bytes. */
+/* Return the memory in bytes of a message in a packet of @seg_len bytes. */
 static unsigned long message_bytes(unsigned int seg_len)
 {
 	unsigned long data = LL_MAX_HEADER + IPCP_INFLIGHT_HEADERS + seg_len +
@@ -60,7 +60,10 @@ static unsigned long message_bytes(unsigned int seg_len)
 	       max(roundup_pow_of_two(data), IPCP_INFLIGHT_MIN);
 }
 
-/* Reserve or release memory. False if the user has no more. */
+/*
+ * Set the reserved memory to @bytes. Return false if that would exceed the limit
+ * of the user.
+ */
 static bool set_reserved(struct ipcp_inflight *out, unsigned long bytes)
 {
 	lockdep_assert_held(&out->lock);
@@ -86,9 +89,9 @@ static void set_quota(struct ipcp_inflight *out, unsigned int count,
  * @count: number of messages to send, in addition to those in flight
  * @seg_len: length of the packet of each
  * @kick: (output) true if the flow's worker has to run, which trims the memory
- *	later, or tells senders to try again
+ *	later, or wakes senders to try again
  *
- * What was reserved for earlier messages is kept only while some are in flight.
+ * The reservation for earlier messages is kept only while some are in flight.
  *
  * Context: Any context but hard interrupts.
  * Return: false if the user's queues would exceed the limit.
@@ -124,7 +127,7 @@ bool ipcp_inflight_grow(struct ipcp_inflight *out, unsigned int count,
 }
 
 /**
- * ipcp_inflight_trim() - Give back the memory of messages when none is in flight
+ * ipcp_inflight_trim() - Release the reserved memory if no message is in flight
  * @out: count
  *
  * Context: Any context but hard interrupts. The flow's share is held.

@@ -27,16 +27,17 @@ struct ipcp_user;
  * @quota: number of messages whose memory is reserved from @user. Locking:
  *	written under @lock, may be read locklessly
  * @seg_len: longest packet that this memory suffices for. Locking: as @quota
- * @reserved: that memory in bytes. Locking: @lock
- * @refused: jiffies when @user had no memory for a message, 0 if that was not
- *	lately. Locking: as @quota, but cleared locklessly by the flow's worker
+ * @reserved: bytes of this memory. Locking: @lock
+ * @refused: jiffies of the first reservation that @user was refused since the
+ *	flow's worker woke senders last, or 0. Locking: as @quota, but cleared
+ *	locklessly by the worker
  * @user: user who pays, with a reference, or NULL for no limit. Locking: set
  *	once.
  * @rcu: frees the structure a grace period after @count has become 0
  *
- * A message in flight may be held for longer than its flow and the namespace
- * live, so it points to this structure only. The pointer shares a word with the
- * number of messages in the buffer, hence the alignment.
+ * A message in flight may outlive its flow and the namespace, so the message
+ * points to this structure only. The pointer shares a word with the number of
+ * messages in the buffer, hence the alignment.
  */
 struct ipcp_inflight {
 	atomic_t count;
@@ -60,9 +61,9 @@ unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n);
 
 /*
  * True if the memory of @count more messages is reserved, each in a packet of at
- * most @seg_len bytes. Senders at several processors may each be granted the same
- * room, so a flow may exceed it by a buffer for each processor. Nothing is written.
- * If false, ipcp_inflight_grow() may reserve more.
+ * most @seg_len bytes. Senders on several CPUs may be granted the same room, so
+ * a flow may exceed it by one buffer per CPU. Nothing is written. If false,
+ * ipcp_inflight_grow() may reserve more.
  */
 static inline bool ipcp_inflight_room(const struct ipcp_inflight *out,
 				      unsigned int count, unsigned int seg_len)
@@ -72,7 +73,7 @@ static inline bool ipcp_inflight_room(const struct ipcp_inflight *out,
 	       seg_len <= READ_ONCE(out->seg_len);
 }
 
-/* True if memory is reserved from a user, which ipcp_inflight_trim() gives back. */
+/* True if memory of a user is reserved, for ipcp_inflight_trim() to release. */
 static inline bool ipcp_inflight_reserved(const struct ipcp_inflight *out)
 {
 	return out->user && READ_ONCE(out->quota);

@@ -11,7 +11,7 @@
 #include "wait.h"
 #include "wire.h"
 
-/* Return the provider of a file that may move packets, or an error. */
+/* Return the provider of a file if the name was granted, or an error. */
 static struct ipcp_provider *granted(const struct ipcp_file *f)
 {
 	struct ipcp_provider *p = ipcp_file_provider(f);
@@ -173,7 +173,10 @@ static int recv_msg(struct file *file, const struct ipcp_batch *batch,
 	return copy_to_user(user, &m, sizeof(m)) ? -EFAULT : 0;
 }
 
-/* Call @move for each message until one fails. Return how many did not, or an error. */
+/*
+ * Call @move for each message until one fails. Return the number of messages
+ * moved, or the error if there are none.
+ */
 static int move_batch(struct file *file, const struct ipcp_batch *batch,
 		      int (*move)(struct file *file,
 				  const struct ipcp_batch *batch,
@@ -211,8 +214,8 @@ int ipcp_provide_send(struct file *file, const struct ipcp_batch *batch)
  * @batch: batch, checked by the caller
  *
  * Context: Process context.
- * Return: number of packets that were read; an errno of Documentation/device.md if
- * there are none.
+ * Return: number of packets that were read; an errno of Documentation/device.md
+ * if there are none.
  */
 int ipcp_provide_recv(struct file *file, const struct ipcp_batch *batch)
 {

@@ -258,7 +258,7 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 	return err < 0 ? err : len;
 }
 
-/* Return how many of the messages fit one buffer; the last may be shorter. */
+/* Return the number of messages that fit one buffer; the last may be shorter. */
 static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 {
 	unsigned int len = msg->len, count = 1;
@@ -271,7 +271,10 @@ static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 	return count;
 }
 
-/* Copy a message into memory that was checked. Return false on a fault. */
+/*
+ * Copy a message to @to, which ipcp_cursor_check() has checked. Return false on
+ * a fault.
+ */
 static bool get_msg(u8 *to, const struct ipcp_msg *m)
 {
 	struct iov_iter from;
@@ -281,7 +284,7 @@ static bool get_msg(u8 *to, const struct ipcp_msg *m)
 	return _copy_from_iter(to, m->len, &from) == m->len;
 }
 
-/* Copy messages to their buffer. Return how many could be copied. */
+/* Copy messages to their buffer. Return the number of messages copied. */
 static unsigned int copy_segs(struct sk_buff *skb, const struct ipcp_msg *msg,
 			      unsigned int count)
 {
@@ -439,7 +442,7 @@ static int put_msg(struct ipcp_msg *m, struct ipcp_reader *r, const u8 *msg,
 	return done == m->len ? 0 : -EFAULT;
 }
 
-/* Tell what a batch asks for besides message @i: its real length, when it came. */
+/* Store the full length and the time of message @i if the batch asks for them. */
 static int put_details(const struct ipcp_batch *batch,
 		       const struct ipcp_reader *r, struct ipcp_msg *m,
 		       unsigned int len, unsigned int i)

@@ -12,7 +12,7 @@
 
 /*
  * Return the deadline of the peer to confirm an epoch: IPCP_NOT_DONE_MS after
- * this side began to send in it, or after the seed was parked.
+ * this side began to send in the epoch, or until then after the seed was parked.
  */
 static unsigned long confirm_by(const struct ipcp_epoch *ep)
 {
@@ -25,7 +25,10 @@ static unsigned long confirm_by(const struct ipcp_epoch *ep)
 
 static void stay_past(unsigned long *stamp)
 {
-	/* More than any limit, and no more than one run of the worker from here. */
+	/*
+	 * Longer ago than any limit, but less than LONG_MAX jiffies ago until
+	 * the worker runs again.
+	 */
 	unsigned long oldest = jiffies - MAX_JIFFY_OFFSET - 2;
 
 	if (time_before(READ_ONCE(*stamp), oldest))
@@ -37,8 +40,8 @@ static void stay_past(unsigned long *stamp)
  * @ep: epoch
  *
  * A time of more than LONG_MAX jiffies ago would seem to lie ahead: on 32 bits
- * after 25 days, at 1000 Hz. The worker runs once in MAX_JIFFY_OFFSET / 2 jiffies
- * at least; see ipcp_deadline_never().
+ * after 25 days, at 1000 Hz. The worker runs at least once in
+ * MAX_JIFFY_OFFSET / 2 jiffies; see ipcp_deadline_never().
  *
  * Context: The worker of the flow.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Parking a seed: check that it may follow, expand it, and make its epoch one
- * that can be received. Everything that can fail comes before any state changes.
+ * Park a seed: check that the seed may follow, expand it, and publish its epoch
+ * for receiving. Everything that can fail comes before any state changes.
  */
 #include <linux/slab.h>
 #include <net/netlink.h>
@@ -13,8 +13,9 @@
 #include "question.h"
 
 /*
- * Expand the root of a new epoch. Called with what the seed is mixed with in
- * @chain; returns there what the next one is. An error as ipcp_leaves_init().
+ * Expand a seed to a new epoch. @chain is the chain to mix the seed with, and is
+ * replaced with the chain for the next seed. Return the epoch; -ENOMEM; or an
+ * error as ipcp_leaves_init().
  */
 static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 				    struct ipcp_delivery *d,
@@ -77,9 +78,9 @@ static bool may_replace(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /*
- * True if an exchange number is further ahead than an initiator comes that begins
- * exchanges as fast as it may, however long it had no answer. Otherwise whoever
- * proves an identity once could use up the numbers.
+ * True if an exchange number is further ahead than an initiator gets that begins
+ * exchanges at the highest rate and receives no answer. Without this limit, a
+ * peer that proves its identity once could use up the numbers.
  */
 static bool too_far(const struct ipcp_rk *rk, u32 exchange)
 {
@@ -131,10 +132,11 @@ static int check_claim(const struct ipcp_rk *rk, u32 exchange,
 }
 
 /*
- * True if the seed of an exchange may be mixed with no chain: there are no keys
- * to ask the peer under, the initiator claimed the flow for one, or the
- * responder asked for this exchange whether the peer has the keys, and the peer
- * was silent.
+ * True if the seed of an exchange may be mixed with no chain. The first seed of a
+ * flow always may. A later one may if the flow is recoverable, and this side has
+ * no keys to ask the peer under; or the initiator has claimed the flow for a
+ * fresh seed, and has not heard the peer since; or the responder has asked the
+ * peer for this exchange, and the peer was silent.
  */
 static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 {
@@ -152,10 +154,10 @@ static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 }
 
 /*
- * Find the chain that a seed is mixed with: that of the newest epoch, or that of
- * the epoch before for a seed that replaces it. Which one the exchange names,
- * since it cannot be told from the number of the epoch alone what the peer will
- * mix. Return NULL if this side does not hold it.
+ * Find the chain to mix a seed with: that of the newest epoch, or for a seed that
+ * replaces the newest epoch, that of the epoch before. The exchange names the
+ * chain, since the number of the epoch alone does not tell which chain the peer
+ * will use. Return NULL if this side does not hold the chain.
  */
 static const struct ipcp_chain *find_chain(struct ipcp_flow *flow,
 					   const struct ipcp_delivery *d)
@@ -209,8 +211,8 @@ static int check_turn(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 }
 
 /*
- * Check whether a seed may be parked; then @from is the chain to mix it with.
- * Called with flow->lock held.
+ * Check whether a seed may be parked. On success, @from is the chain to mix the
+ * seed with. Called with flow->lock held.
  */
 static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 		      u64 id, const struct ipcp_chain **from,
@@ -259,8 +261,8 @@ static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 }
 
 /*
- * Keep what the next seed is mixed with, and what this one was: see struct
- * ipcp_rk.
+ * Keep the chain for the next seed, and the chain that this seed was mixed with:
+ * see struct ipcp_rk.
  */
 static void keep_chains(struct ipcp_flow *flow, bool replaces,
 			const struct ipcp_chain *next, u64 next_id)
@@ -307,7 +309,7 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	rk->held_off = false;
 	WRITE_ONCE(rk->exchange, ep->exchange);
 	rk->exchanged = jiffies;
-	/* Equal already at the initiator, except for the first seed. */
+	/* At the initiator both are equal already, except for the first seed. */
 	rk->claim = ep->exchange;
 	WRITE_ONCE(rk->due, 0);
 	atomic64_set(&flow->auth_failures, 0);
@@ -341,19 +343,19 @@ static int cannot_expand(int err, struct netlink_ext_ack *extack)
 /**
  * ipcp_keyrot_park() - Expand a seed and let its epoch be received
  * @flow: flow
- * @d: seed, and what its exchange says of it; consumed, the seed is wiped on
- *	every path
+ * @d: seed with the parameters of its exchange; the seed is wiped on every path
  * @extack: reports the reason of a refusal
  *
  * Context: Process context, may sleep.
  * Return: 0; -EALREADY if this exchange already delivered a seed; -ESTALE if
  * its claim has ended, a later exchange delivered a seed, all keys were dropped
- * in the meantime, or the flow does not hold the chain to mix it with, or may not
- * have a fresh seed; -ERANGE if the number is too far ahead; -EBUSY if
- * the previous epoch is not confirmed, or the machine is about to sleep; -EINVAL
- * if the epoch is wrong; -EKEYREJECTED if the seed was used before; -EOPNOTSUPP
- * if the flow is not encrypted, or the kernel cannot use its cipher; -ESHUTDOWN if
- * the flow is closed; -ENOMEM; another error of allocating a transform.
+ * in the meantime, or the flow does not hold the chain to mix the seed with, or
+ * may not have a fresh seed; -ERANGE if the exchange number is too far ahead;
+ * -EBUSY if the previous epoch is not confirmed, or the machine is about to
+ * sleep; -EINVAL if the epoch is wrong; -EKEYREJECTED if the seed was used
+ * before; -EOPNOTSUPP if the flow is not encrypted, or the kernel cannot use its
+ * cipher; -ESHUTDOWN if the flow is closed; -ENOMEM; another error of allocating
+ * a transform.
  */
 int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
 		     struct netlink_ext_ack *extack)

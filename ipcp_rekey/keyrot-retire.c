@@ -35,8 +35,8 @@ void ipcp_keyrot_wipe(struct ipcp_epoch *ep)
 }
 
 /**
- * ipcp_keyrot_forget() - Wipe what the seed of the newest epoch was mixed with
- * @flow: flow, whose newest epoch is not replaced any more. The caller holds
+ * ipcp_keyrot_forget() - Wipe the chain that the newest seed was mixed with
+ * @flow: flow, whose newest epoch cannot be replaced any more. The caller holds
  *	flow->lock.
  *
  * Context: Any context.
@@ -68,7 +68,7 @@ void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 
 /*
  * True if the peer sends in a newer epoch. @end is then the end of this epoch's
- * linger, which the first of the newer epochs determines, in whichever slot.
+ * linger: the earliest one that any newer epoch, in any slot, determines.
  */
 static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		       unsigned long *end)
@@ -91,8 +91,8 @@ static bool linger_end(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 }
 
 /*
- * True if the peer had lost the keys of an epoch, and has others: it was observed
- * in a newer epoch whose seed was mixed with no chain.
+ * True if the peer had lost the keys of an epoch, and has newer ones: the peer
+ * was observed in a newer epoch whose seed was mixed with no chain.
  */
 static bool peer_recovered(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
@@ -175,7 +175,7 @@ static void tend_leaves(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		err = ipcp_leaf_prepare(ep, rx) ?: err;
 	while (ipcp_leaf_retire_late(ep, &until) &&
 	       !ipcp_deadline_add(next, until))
-		continue;	/* the time has passed in between */
+		continue;	/* the time has passed in between: retire it */
 	if (ipcp_leaf_not_now(err))
 		ipcp_deadline_in(next, HZ / 10);
 }
@@ -219,11 +219,11 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
  * @flow: flow; cannot send or receive until the next seed
  *
  * Also ends a claim in flight: if this machine is a copy of another one, both
- * know the secrets that its seed would be derived from.
+ * know the secrets that the seed of the claim would be derived from.
  *
- * All of the state changes in one section of flow->lock, in which a seed is
- * parked, too. So a seed was parked before and goes with the rest, or finds that
- * rk.drops has changed and is refused.
+ * All state changes in one critical section of flow->lock, under which seeds are
+ * parked, too. So a concurrent seed is either parked before and dropped with the
+ * others, or refused, since rk.drops has changed.
  *
  * Context: Process context, may sleep.
  */

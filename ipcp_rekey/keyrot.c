@@ -5,8 +5,8 @@
  *
  *  park       a seed is expanded; its epoch can be received from then on
  *             (keyrot-park.c)
- *  activate   the program, or the grace time, takes the seed; the epoch may be
- *             sent in
+ *  activate   the program takes the seed, or its grace time is over; the epoch
+ *             may be sent in
  *  observe    a packet of the peer authenticated in the epoch
  *  promote    this side begins to send in the epoch
  *  confirmed  the peer has seen this side send in the epoch
@@ -80,9 +80,10 @@ static bool may_send(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 }
 
 /*
- * Find the epoch to send in: the newest, once it was taken, or else the newest in
- * which the peer was observed. With another seed parked above it, that one counts
- * as taken. Return NULL if there is none.
+ * Find the epoch to send in: the newest epoch if it is active and may_send()
+ * permits, else the newest epoch in which the peer was observed. The latter
+ * counts as active, too, once another seed is parked above it. Return NULL if
+ * there is neither.
  */
 static struct ipcp_epoch *find_sendable(struct ipcp_flow *flow)
 {
@@ -95,7 +96,10 @@ static struct ipcp_epoch *find_sendable(struct ipcp_flow *flow)
 	       ep : NULL;
 }
 
-/* True if senders need not try to promote: nothing waits but for the peer. */
+/*
+ * True if senders need not try ipcp_keyrot_promote(): this side sends in the
+ * newest epoch, or that epoch is not active yet.
+ */
 static bool is_promoted(struct ipcp_flow *flow)
 {
 	struct ipcp_epoch *newest = ipcp_epoch_newest(flow);
@@ -187,7 +191,7 @@ bool ipcp_keyrot_activate(struct ipcp_flow *flow)
 }
 
 /*
- * Note the newest epoch in which the peer was observed, whose packets tell the
+ * Note the newest epoch in which the peer was observed. Its packets update the
  * address of the peer.
  */
 static void note_observed(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
@@ -222,7 +226,7 @@ static void __observe(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 			note_recovery(flow, ep);
 		if (ep == ipcp_epoch_newest(flow)) {
 			ipcp_keyrot_forget(flow);
-			/* The peer has no other keys: no use in waiting. */
+			/* The peer has no other keys, so do not wait. */
 			if (test_bit(IPCP_EP_FRESH, &ep->flags))
 				__activate(flow);
 		}

@@ -25,9 +25,9 @@ enum ipcp_confirm_limits {
 };
 
 /**
- * struct ipcp_delivery - a seed, and what its exchange says of it
+ * struct ipcp_delivery - a seed with the parameters of its exchange
  * @seed: secret
- * @chain: name of the chain to mix it with, or IPCP_CHAIN_FRESH
+ * @chain: name of the chain to mix the seed with, or IPCP_CHAIN_FRESH
  * @generation: generation of the keys that the exchange began with
  * @exchange: number of the exchange
  * @epoch: number of the epoch
@@ -56,7 +56,7 @@ int ipcp_keyrot_check_exchange(struct ipcp_flow *flow, u32 exchange,
 void ipcp_keyrot_drop(struct ipcp_flow *flow);
 void ipcp_keyrot_due(struct ipcp_flow *flow, u32 reason);
 
-/* Shared by keyrot.c and keyrot-retire.c. */
+/* Shared by keyrot.c, keyrot-park.c and keyrot-retire.c. */
 void ipcp_keyrot_forget(struct ipcp_flow *flow);
 void ipcp_keyrot_wipe(struct ipcp_epoch *ep);
 void ipcp_keyrot_retire(struct ipcp_flow *flow, struct ipcp_epoch *ep);

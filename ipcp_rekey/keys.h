@@ -77,9 +77,9 @@ enum {
 	IPCP_EP_RETIRED,		/* the keys were wiped */
 	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
 	IPCP_EP_FRESH,		/* mixed with no chain though there were keys */
-	IPCP_EP_RECOVERY,	/* mixed with no chain, and not the first */
-	IPCP_EP_TX_WATERMARK,	/* senders have passed it, and kicked the worker */
-	IPCP_EP_RX_WATERMARK,	/* the peer has passed it, likewise */
+	IPCP_EP_RECOVERY,	/* mixed with no chain, and not the first epoch */
+	IPCP_EP_TX_WATERMARK,	/* senders have kicked the worker for it */
+	IPCP_EP_RX_WATERMARK,	/* the receiver has kicked the worker for it */
 };
 
 /**
@@ -167,9 +167,9 @@ static inline bool ipcp_epoch_before(u8 a, u8 b)
 }
 
 /*
- * Set a watermark bit. True if the caller is the one to kick the worker, which
- * then finds a re-key due if the epoch is the newest. An epoch that is not gets
- * packets until it is wiped, so without the bit each of them would be a kick.
+ * Set a watermark bit. True if the caller has to kick the worker, which then
+ * finds a re-key due if the epoch is the newest. An older epoch is used until it
+ * is wiped, so without the bit each of its packets would kick the worker.
  */
 static inline bool ipcp_epoch_watermark(struct ipcp_epoch *ep, int bit)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The key schedule: derive the keys that seal packets from the seed of an epoch.
+ * The key schedule: derive the keys for packets from the seed of an epoch.
  *
  *  seed + chain -------------> root                      (seed wiped)
  *  root --"ipcp-rekey chain"-> chain of the next epoch
@@ -10,9 +10,9 @@
  *       --"ipcp-rekey dir" 1-> fork of direction 1       (node wiped)
  *  fork --"ipcp-rekey leaf"--> 64 leaf keys              (fork wiped)
  *
- * The first arrow is HKDF-Extract with the chain as salt: whoever learns a seed
- * learns nothing without the chain, which never leaves the kernel. Each other
- * arrow is HKDF-Expand. A node is forked when the first of the two
+ * The first arrow is HKDF-Extract with the chain as salt: an attacker who learns
+ * a seed learns nothing without the chain, which never leaves the kernel. Each
+ * other arrow is HKDF-Expand. A node is forked when the first of the two
  * directions enters it; the fork of the other direction stays in the slot of
  * the node. So each direction has forward secrecy of its own, however far the
  * other one lags behind: neither its spent leaves nor the keys they were
@@ -104,7 +104,7 @@ void ipcp_chain_mix(struct ipcp_root *root, const struct ipcp_chain *chain,
 }
 
 /**
- * ipcp_chain_next() - Derive what the seed of the next epoch is mixed with
+ * ipcp_chain_next() - Derive the chain for the seed of the next epoch
  * @next: (output) chain
  * @root: root of an epoch
  *
@@ -120,7 +120,7 @@ void ipcp_chain_next(struct ipcp_chain *next, const struct ipcp_root *root)
  * ipcp_chain_id() - Derive the name of a chain
  * @chain: chain
  *
- * Both ends of a flow compare it, and it tells nothing of the chain.
+ * Both ends of a flow compare the name, which reveals nothing about the chain.
  *
  * Context: Any context.
  * Return: IPCP_CHAIN_ID_LEN bytes in the order in which they are sent.

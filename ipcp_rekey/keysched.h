@@ -39,7 +39,7 @@
 #define IPCP_DIRS		2
 
 /**
- * struct ipcp_seed - what a key exchange delivers
+ * struct ipcp_seed - the secret that a key exchange delivers
  * @bytes: secret
  */
 struct ipcp_seed {
@@ -47,7 +47,7 @@ struct ipcp_seed {
 };
 
 /**
- * struct ipcp_chain - what the seed of the next epoch is mixed with
+ * struct ipcp_chain - a secret of one epoch to mix the seed of the next one with
  * @bytes: secret; zeros for a fresh seed, which is mixed with nothing
  */
 struct ipcp_chain {

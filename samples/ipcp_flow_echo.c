@@ -11,8 +11,8 @@
  *	echo Y >drain		# send no new messages
  *	echo >probe		# end the probe
  *
- * A flow loses messages as UDP does. The probe counts them as in flight for ever,
- * so it stops once it has lost as many as it keeps in flight.
+ * A flow may lose messages, as UDP does. The probe counts lost messages as in
+ * flight forever, so it stops after losing as many as it keeps in flight.
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -55,7 +55,7 @@ static void echo_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 	if (!err)
 		atomic_long_inc(&echoed);
 	else if (err == -EAGAIN)
-		kfree_skb(skb);		/* do not answer faster than possible */
+		kfree_skb(skb);		/* no room: drop the answer */
 }
 
 /* Release the flows that are down, or all flows. */
@@ -81,7 +81,7 @@ static void reap(struct work_struct *work)
 
 static DECLARE_WORK(reap_work, reap);
 
-/* Called in a softirq, where flows cannot be released. */
+/* Runs in a softirq, which cannot release flows. */
 static void echo_changed(struct ipcp_kflow *flow, unsigned int state)
 {
 	if (state & IPCP_KFLOW_DOWN)
@@ -241,7 +241,7 @@ static int probe_begin(const char *name)
 {
 	struct ipcp_kflow *flow;
 
-	/* The last flow was released: nobody calls back. */
+	/* The last flow was released, so no callback runs. */
 	probe.sent = 0;
 	probe.received = 0;
 	probe.min = U64_MAX;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Flows for kernel code: encrypted channels of messages to a name that rekey
- * themselves. See Documentation/kernel-api.md, and samples/ipcp_flow_echo.c for
- * an example.
+ * Flows for kernel code: encrypted message channels to a name, with automatic
+ * rekeying. See Documentation/kernel-api.md, and samples/ipcp_flow_echo.c for an
+ * example.
  */
 #ifndef _NET_IPCP_FLOW_H
 #define _NET_IPCP_FLOW_H
@@ -23,8 +23,8 @@ struct sk_buff_head;
  * enum ipcp_kflow_state - state of a flow
  * @IPCP_KFLOW_UP: the flow is allocated, and messages may be sent
  * @IPCP_KFLOW_DOWN: the flow has ended, or the allocation failed; it can only
- *	be released. All messages that arrived before are received before this
- *	is reported.
+ *	be released. All messages that arrived before are delivered before
+ *	@changed reports this state.
  * @IPCP_KFLOW_SILENT: the peer was not heard for the peer timeout; it may come
  *	back
  * @IPCP_KFLOW_KEYLESS: the last key is used up, or all keys were dropped;
@@ -43,10 +43,10 @@ enum ipcp_kflow_state {
  *	buffer's data is the message, with the headroom and tailroom that
  *	ipcp_kflow_send() wants, so it may be passed to that function as it is.
  * @receive_paged: as @receive, for consumers that read the bytes of a buffer
- *	through pskb_may_pull() or skb_copy_bits() only; may be NULL. If it is
- *	set, it is called for messages that arrived in one buffer with others:
- *	the message is not copied, but is in fragments of that buffer's memory,
- *	which other messages use, too, so its bytes must not be written.
+ *	through pskb_may_pull() or skb_copy_bits() only; may be NULL. If set,
+ *	called for longer messages that arrived in one buffer with others: the
+ *	message is not copied, but refers to fragments of that buffer. Other
+ *	messages share this memory, so the bytes must not be written.
  * @room: called when there is room again after a send has returned -EAGAIN; may
  *	be NULL
  * @changed: called when the state, IPCP_KFLOW_*, differs from the one reported
@@ -60,8 +60,8 @@ enum ipcp_kflow_state {
  *	release the flow later. If it returns a negative errno, the flow is
  *	released.
  *
- * @receive, @receive_paged, @room and @changed are called in a softirq, one at a
- * time for a flow, and may send. @served and @accept are called in process
+ * @receive, @receive_paged, @room and @changed are called in a softirq, one at
+ * a time for a flow, and may send. @served and @accept are called in process
  * context, one at a time for a listener. They may sleep, but must not end the
  * listener. No callback runs after the function that ends the flow or the
  * listener has returned.
@@ -77,10 +77,10 @@ struct ipcp_kflow_ops {
 
 /**
  * struct ipcp_kflow_info - information about a flow
- * @flow: the same information that a program gets of its flow
+ * @flow: information as a program gets it with IPCP_IOC_GET_INFO
  * @state: IPCP_KFLOW_*
  * @held: number of messages that wait for a key
- * @stalls: how often the flow ran out of keys
+ * @stalls: number of times that the flow ran out of keys
  */
 struct ipcp_kflow_info {
 	struct ipcp_info flow;

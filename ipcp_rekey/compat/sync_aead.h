@@ -13,13 +13,13 @@
  * on these kernels. So code that decrypts in a softirq has to check first, and
  * to defer the packet to a task if the FPU is in use.
  *
- * All other algorithms check that themselves, and have code without the FPU.
- * crypto_simd_usable() must not be asked for them: on many architectures it is
- * false whenever bottom halves are off.
+ * All other algorithms check the FPU themselves, and have code without it. Do
+ * not check crypto_simd_usable() for them: on many architectures it is false
+ * whenever bottom halves are off.
  *
- * The generic gcm(aes) of older kernels has entries of scatterlists point into
- * the request, which then must not be on a stack that is mapped elsewhere
- * (CONFIG_VMAP_STACK). So that one gets memory for each request.
+ * The generic gcm(aes) of older kernels makes scatterlist entries point into the
+ * request, which then must not be on a virtually mapped stack
+ * (CONFIG_VMAP_STACK). So its requests are allocated with kmalloc().
  */
 #ifndef _IPCP_COMPAT_SYNC_AEAD_H
 #define _IPCP_COMPAT_SYNC_AEAD_H
@@ -65,7 +65,7 @@ struct crypto_sync_aead {
 	struct crypto_aead base;
 };
 
-/* The generic code needs 404 bytes: more than that of 7.2, which has 384. */
+/* The generic code needs 404 bytes. The 384 bytes of 7.2 are not enough. */
 #define MAX_SYNC_AEAD_REQSIZE	512
 
 static inline void crypto_free_sync_aead(struct crypto_sync_aead *tfm)
@@ -100,7 +100,7 @@ crypto_alloc_sync_aead(const char *name, u32 type, u32 mask)
 	return container_of(tfm, struct crypto_sync_aead, base);
 }
 
-/* True where there are internal algorithms. */
+/* True if the kernel may have internal algorithms. */
 #define IPCP_AEAD_INTERNAL	IS_ENABLED(CONFIG_CRYPTO_AES_NI_INTEL)
 
 static inline struct crypto_sync_aead *ipcp_alloc_sync_aead(const char *name)
@@ -126,7 +126,7 @@ static inline bool ipcp_aead_usable(struct crypto_sync_aead *tfm)
 	return !(alg->cra_flags & CRYPTO_ALG_INTERNAL) || crypto_simd_usable();
 }
 
-/* True if all transforms that this machine may have may be used here. */
+/* True if every transform of this kernel may be used here. */
 static inline bool ipcp_aead_all_usable(void)
 {
 	return !IPCP_AEAD_INTERNAL || crypto_simd_usable();
@@ -159,7 +159,7 @@ ipcp_aead_request(void *room, struct crypto_sync_aead *tfm)
 	return req;
 }
 
-/* Free a request, and wipe what the cipher left there, if not in @room. */
+/* Wipe and free a request that is not in @room. */
 static inline void ipcp_aead_request_end(struct aead_request *req, void *room)
 {
 	if (unlikely(req != room))
