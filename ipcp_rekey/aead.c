@@ -9,8 +9,8 @@
  *
  * The library holds the key in general registers, saves one of them on the
  * stack, and does not wipe that copy. The stack is wiped after each packet,
- * since nothing else is sure to overwrite the copy: in a softirq the frame stays
- * until another call chain reaches as deep. AES-GCM keeps keys in vector
+ * since nothing else is sure to overwrite the copy: in a softirq the frame
+ * stays until another call chain reaches as deep. AES-GCM keeps keys in vector
  * registers only, where the processor has AES instructions.
  */
 #include <crypto/chacha20poly1305.h>

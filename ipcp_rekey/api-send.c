@@ -109,7 +109,7 @@ bool ipcp_api_want_room(struct ipcp_kflow *flow)
 static void await_key(struct ipcp_kflow *k, int err)
 {
 	lockdep_assert_held(&k->held.lock);
-	/* Does not shorten the delay that ipcp_api_slow_work() sets on failure. */
+	/* Does not shorten the delay that ipcp_api_slow_work() may have set. */
 	if (err == -EINPROGRESS)
 		queue_delayed_work(ipcp_wq, &k->slow, 0);
 	else if (!test_and_set_bit(IPCP_KF_KEYLESS, &k->bits))
@@ -211,7 +211,7 @@ void ipcp_api_slow_work(struct work_struct *work)
 
 	int err = READ_ONCE(k->holding) ? ipcp_tx_prepare(k->flow) : 0;
 
-	/* Queue the retry first, so that the soft work cannot ask for one at once. */
+	/* First queue the retry: the soft work would ask for one at once. */
 	if (err && err != -EKEYEXPIRED)
 		queue_delayed_work(ipcp_wq, &k->slow, HZ / 10);
 	ipcp_api_run_soon(k);

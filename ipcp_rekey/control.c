@@ -3,7 +3,8 @@
 /*
  * Control packets: handling of authentic CONFIRM, SEALED and CLOSE. They are
  * decrypted on arrival. CONFIRM and SEALED are queued for the worker of the
- * flow, where sending an answer may sleep; CLOSE only sets a flag for the worker.
+ * flow, where sending an answer may sleep; CLOSE only sets a flag for the
+ * worker.
  *
  * Each end learns through CONFIRM that the other end is in a new epoch.
  *
@@ -11,8 +12,8 @@
  * DONE, which means that the peer has seen it send in the epoch, or until the
  * epoch is overdue (ipcp_epoch_confirm_overdue()); a new seed is due then. Such
  * a request never carries DONE. An answer carries DONE once this side has seen
- * the peer send in the epoch. A CONFIRM without DONE is answered, a CONFIRM with
- * DONE is not. So the requests end, the two sides do not answer each other
+ * the peer send in the epoch. A CONFIRM without DONE is answered, a CONFIRM
+ * with DONE is not. So the requests end, the two sides do not answer each other
  * forever, and any of the packets may be lost. If requests carried DONE, the
  * other side could not tell that its own DONE is still requested.
  *
@@ -100,9 +101,9 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /*
- * Answer a CONFIRM of the peer in the epoch of the packet. If this side sends in
- * a newer epoch, the worker wipes the send keys of the older one, so answer in
- * the newer one.
+ * Answer a CONFIRM of the peer in the epoch of the packet. If this side sends
+ * in a newer epoch, the worker wipes the send keys of the older one, so answer
+ * in the newer one.
  */
 static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
@@ -283,7 +284,7 @@ void ipcp_control_work(struct ipcp_flow *flow)
 		else
 			consume_skb(skb);	/* NULL if consumed */
 	}
-	/* A pending flow keeps the flag: ipcp_state_allocated() kicks the worker. */
+	/* Handled later if pending: ipcp_state_allocated() kicks the worker. */
 	if (!ipcp_flow_pending(flow) &&
 	    test_and_clear_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits))
 		handle_close(flow);

@@ -263,8 +263,8 @@ static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 }
 
 /*
- * Commit decrypted packets to the replay window, as accept_once() does, but take
- * the lock once. Return a bitmap of the accepted packets, and in @next the
+ * Commit decrypted packets to the replay window, as accept_once() does, but
+ * take the lock once. Return a bitmap of the accepted packets, and in @next the
  * highest accepted counter plus one, or 0.
  */
 static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o,

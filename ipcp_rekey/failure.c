@@ -3,8 +3,8 @@
 /*
  * The errnos that an agent, or this module, may report to a program.
  *
- * Other errnos have a meaning for code that passes them on: a read or write that
- * returns EIOCBQUEUED hits a BUG_ON(), a call that returns ERESTARTSYS is
+ * Other errnos have a meaning for code that passes them on: a read or write
+ * that returns EIOCBQUEUED hits a BUG_ON(), a call that returns ERESTARTSYS is
  * restarted, and a caller would wait again, forever, after EAGAIN or EINTR.
  */
 #include <linux/bug.h>

@@ -33,7 +33,7 @@ enum ipcp_flow_limits {
 	IPCP_SEEDS_KEPT		= 16,	/* recent seeds that are refused */
 	/* how far an exchange number may be ahead of the last one */
 	IPCP_EXCHANGE_STEP	= 1 << 16,
-	IPCP_EXCHANGE_RATE	= 32,	/* plus this for each second since then */
+	IPCP_EXCHANGE_RATE	= 32,	/* plus this for each second since */
 	IPCP_GRACE_MS		= 5000,
 	IPCP_LINGER_MS		= 10000,
 	IPCP_PEER_TIMEOUT_MS	= 120000,
@@ -68,11 +68,11 @@ enum ipcp_flow_limits {
  * @chain: chain to mix the seed after the newest epoch with; secret
  * @chain_id: name of @chain
  * @before: chain that the seed of the newest epoch was mixed with, for a seed
- *	that replaces it; secret. Wiped once the peer was observed in that epoch.
- *	Not kept by an initiator, whose seeds are never replaced.
+ *	that replaces it; secret. Wiped once the peer was observed in that
+ *	epoch. Not kept by an initiator, whose seeds are never replaced.
  * @before_id: name of @before, IPCP_CHAIN_FRESH if @before is wiped
- * @may_fresh: initiator: true while a claim is in flight whose seed may be mixed
- *	with no chain
+ * @may_fresh: initiator: true while a claim is in flight whose seed may be
+ *	mixed with no chain
  * @recoverable: true if a peer that lost its keys may prove itself by its
  *	certificate. Set before @encrypted and constant from then on.
  * @held_off: true if no agent may claim the flow before @retry_at
@@ -217,7 +217,7 @@ enum {
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer has sent CLOSE */
 	IPCP_FLOW_PEER_CLOSED,	/* a close by the peer ended the flow */
 	IPCP_FLOW_MOVED,	/* the path has another address at either end */
-	IPCP_FLOW_ROAMED,	/* the worker has to notify a new peer address */
+	IPCP_FLOW_ROAMED,	/* the worker has to notify a new address */
 	IPCP_FLOW_DIRECT,	/* the peer is another flow on this host */
 	IPCP_FLOW_TIMESTAMP,	/* messages get the time of their arrival */
 };
@@ -317,8 +317,8 @@ struct ipcp_sealed {
  * @waiting: packets that wait for their leaf, with a lock of its own
  * @ctl: decrypted control packets for the worker. Locking: ctl.lock.
  * @work: the worker, which does everything off the packet path
- * @move_at: 64-bit jiffies when the worker may act on the next move of the peer.
- *	Locking: accessed by the worker only.
+ * @move_at: 64-bit jiffies when the worker may act on the next move of the
+ *	peer. Locking: accessed by the worker only.
  * @trim_at: jiffies when to release the memory that queues have reserved, or 0.
  *	Locking: accessed by the worker only.
  * @closes: number of CLOSE packets left to send. Locking: set under @lock

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The agent's permission to serve or to provide a name: request, answer, end. */
+/* Permission of the agent to serve or provide a name: request, answer, end. */
 #include <linux/slab.h>
 
 #include "failure.h"

@@ -61,8 +61,8 @@ static unsigned long message_bytes(unsigned int seg_len)
 }
 
 /*
- * Set the reserved memory to @bytes. Return false if that would exceed the limit
- * of the user.
+ * Set the reserved memory to @bytes. Return false if that would exceed the
+ * limit of the user.
  */
 static bool set_reserved(struct ipcp_inflight *out, unsigned long bytes)
 {

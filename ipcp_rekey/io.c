@@ -258,7 +258,7 @@ ssize_t ipcp_io_write(struct kiocb *iocb, struct iov_iter *from)
 	return err < 0 ? err : len;
 }
 
-/* Return the number of messages that fit one buffer; the last may be shorter. */
+/* Return how many of the messages fit one buffer; the last may be shorter. */
 static unsigned int segs_of(const struct ipcp_msg *msg, unsigned int n)
 {
 	unsigned int len = msg->len, count = 1;
@@ -442,7 +442,7 @@ static int put_msg(struct ipcp_msg *m, struct ipcp_reader *r, const u8 *msg,
 	return done == m->len ? 0 : -EFAULT;
 }
 
-/* Store the full length and the time of message @i if the batch asks for them. */
+/* Store the full length and the time of message @i, if the batch wants them. */
 static int put_details(const struct ipcp_batch *batch,
 		       const struct ipcp_reader *r, struct ipcp_msg *m,
 		       unsigned int len, unsigned int i)

@@ -12,7 +12,8 @@
 
 /*
  * Return the deadline of the peer to confirm an epoch: IPCP_NOT_DONE_MS after
- * this side began to send in the epoch, or until then after the seed was parked.
+ * this side began to send in the epoch, or until then after the seed was
+ * parked.
  */
 static unsigned long confirm_by(const struct ipcp_epoch *ep)
 {

@@ -13,9 +13,9 @@
 #include "question.h"
 
 /*
- * Expand a seed to a new epoch. @chain is the chain to mix the seed with, and is
- * replaced with the chain for the next seed. Return the epoch; -ENOMEM; or an
- * error as ipcp_leaves_init().
+ * Expand a seed to a new epoch. @chain is the chain to mix the seed with, and
+ * is replaced with the chain for the next seed. Return the epoch; -ENOMEM; or
+ * an error as ipcp_leaves_init().
  */
 static struct ipcp_epoch *epoch_new(struct ipcp_flow *flow,
 				    struct ipcp_delivery *d,
@@ -78,9 +78,9 @@ static bool may_replace(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 }
 
 /*
- * True if an exchange number is further ahead than an initiator gets that begins
- * exchanges at the highest rate and receives no answer. Without this limit, a
- * peer that proves its identity once could use up the numbers.
+ * True if an exchange number is further ahead than an initiator gets that
+ * begins exchanges at the highest rate and receives no answer. Without this
+ * limit, a peer that proves its identity once could use up the numbers.
  */
 static bool too_far(const struct ipcp_rk *rk, u32 exchange)
 {
@@ -132,11 +132,11 @@ static int check_claim(const struct ipcp_rk *rk, u32 exchange,
 }
 
 /*
- * True if the seed of an exchange may be mixed with no chain. The first seed of a
- * flow always may. A later one may if the flow is recoverable, and this side has
- * no keys to ask the peer under; or the initiator has claimed the flow for a
- * fresh seed, and has not heard the peer since; or the responder has asked the
- * peer for this exchange, and the peer was silent.
+ * True if the seed of an exchange may be mixed with no chain. The first seed of
+ * a flow always may. A later seed needs a recoverable flow and one of: this side
+ * has no keys to ask the peer under; the initiator has claimed the flow for a
+ * fresh seed, and has not heard the peer since the question; the responder has
+ * asked the peer for this exchange, and the peer was silent.
  */
 static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 {
@@ -154,10 +154,10 @@ static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 }
 
 /*
- * Find the chain to mix a seed with: that of the newest epoch, or for a seed that
- * replaces the newest epoch, that of the epoch before. The exchange names the
- * chain, since the number of the epoch alone does not tell which chain the peer
- * will use. Return NULL if this side does not hold the chain.
+ * Find the chain to mix a seed with: that of the newest epoch, or for a seed
+ * that replaces the newest epoch, that of the epoch before. The exchange names
+ * the chain, since the number of the epoch alone does not tell which chain the
+ * peer will use. Return NULL if this side does not hold the chain.
  */
 static const struct ipcp_chain *find_chain(struct ipcp_flow *flow,
 					   const struct ipcp_delivery *d)
@@ -261,8 +261,8 @@ static int park_check(struct ipcp_flow *flow, const struct ipcp_delivery *d,
 }
 
 /*
- * Keep the chain for the next seed, and the chain that this seed was mixed with:
- * see struct ipcp_rk.
+ * Keep the chain for the next seed, and the chain that this seed was mixed
+ * with: see struct ipcp_rk.
  */
 static void keep_chains(struct ipcp_flow *flow, bool replaces,
 			const struct ipcp_chain *next, u64 next_id)
@@ -309,7 +309,7 @@ static struct ipcp_epoch *park_commit(struct ipcp_flow *flow,
 	rk->held_off = false;
 	WRITE_ONCE(rk->exchange, ep->exchange);
 	rk->exchanged = jiffies;
-	/* At the initiator both are equal already, except for the first seed. */
+	/* An initiator has this number already, except for the first seed. */
 	rk->claim = ep->exchange;
 	WRITE_ONCE(rk->due, 0);
 	atomic64_set(&flow->auth_failures, 0);
@@ -353,9 +353,9 @@ static int cannot_expand(int err, struct netlink_ext_ack *extack)
  * may not have a fresh seed; -ERANGE if the exchange number is too far ahead;
  * -EBUSY if the previous epoch is not confirmed, or the machine is about to
  * sleep; -EINVAL if the epoch is wrong; -EKEYREJECTED if the seed was used
- * before; -EOPNOTSUPP if the flow is not encrypted, or the kernel cannot use its
- * cipher; -ESHUTDOWN if the flow is closed; -ENOMEM; another error of allocating
- * a transform.
+ * before; -EOPNOTSUPP if the flow is not encrypted, or the kernel cannot use
+ * its cipher; -ESHUTDOWN if the flow is closed; -ENOMEM; another error of
+ * allocating a transform.
  */
 int ipcp_keyrot_park(struct ipcp_flow *flow, struct ipcp_delivery *d,
 		     struct netlink_ext_ack *extack)

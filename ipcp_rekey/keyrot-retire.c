@@ -221,9 +221,9 @@ void ipcp_keyrot_tend(struct ipcp_flow *flow, unsigned long *next)
  * Also ends a claim in flight: if this machine is a copy of another one, both
  * know the secrets that the seed of the claim would be derived from.
  *
- * All state changes in one critical section of flow->lock, under which seeds are
- * parked, too. So a concurrent seed is either parked before and dropped with the
- * others, or refused, since rk.drops has changed.
+ * All state changes in one critical section of flow->lock, under which seeds
+ * are parked, too. So a concurrent seed is either parked before and dropped
+ * with the others, or refused, since rk.drops has changed.
  *
  * Context: Process context, may sleep.
  */

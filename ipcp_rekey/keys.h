@@ -77,9 +77,9 @@ enum {
 	IPCP_EP_RETIRED,		/* the keys were wiped */
 	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
 	IPCP_EP_FRESH,		/* mixed with no chain though there were keys */
-	IPCP_EP_RECOVERY,	/* mixed with no chain, and not the first epoch */
-	IPCP_EP_TX_WATERMARK,	/* senders have kicked the worker for it */
-	IPCP_EP_RX_WATERMARK,	/* the receiver has kicked the worker for it */
+	IPCP_EP_RECOVERY,	/* mixed with no chain, not the first epoch */
+	IPCP_EP_TX_WATERMARK,	/* senders passed it; the worker was kicked */
+	IPCP_EP_RX_WATERMARK,	/* the peer passed it; the worker was kicked */
 };
 
 /**
@@ -168,8 +168,8 @@ static inline bool ipcp_epoch_before(u8 a, u8 b)
 
 /*
  * Set a watermark bit. True if the caller has to kick the worker, which then
- * finds a re-key due if the epoch is the newest. An older epoch is used until it
- * is wiped, so without the bit each of its packets would kick the worker.
+ * finds a re-key due if the epoch is the newest. An older epoch is used until
+ * it is wiped, so without the bit each of its packets would kick the worker.
  */
 static inline bool ipcp_epoch_watermark(struct ipcp_epoch *ep, int bit)
 {

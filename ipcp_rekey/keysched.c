@@ -10,13 +10,13 @@
  *       --"ipcp-rekey dir" 1-> fork of direction 1       (node wiped)
  *  fork --"ipcp-rekey leaf"--> 64 leaf keys              (fork wiped)
  *
- * The first arrow is HKDF-Extract with the chain as salt: an attacker who learns
- * a seed learns nothing without the chain, which never leaves the kernel. Each
- * other arrow is HKDF-Expand. A node is forked when the first of the two
- * directions enters it; the fork of the other direction stays in the slot of
- * the node. So each direction has forward secrecy of its own, however far the
- * other one lags behind: neither its spent leaves nor the keys they were
- * derived from can be derived from the keys that remain.
+ * The first arrow is HKDF-Extract with the chain as salt: an attacker who
+ * learns a seed learns nothing without the chain, which never leaves the
+ * kernel. Each other arrow is HKDF-Expand. A node is forked when the first of
+ * the two directions enters it; the fork of the other direction stays in the
+ * slot of the node. So each direction has forward secrecy of its own, however
+ * far the other one lags behind: neither its spent leaves nor the keys they
+ * were derived from can be derived from the keys that remain.
  *
  * Nothing here allocates memory, sleeps or fails. A receiver may look ahead
  * with ipcp_keysched_peek(), which changes nothing; once a packet has

@@ -47,7 +47,7 @@ struct ipcp_seed {
 };
 
 /**
- * struct ipcp_chain - a secret of one epoch to mix the seed of the next one with
+ * struct ipcp_chain - the secret that the seed of the next epoch is mixed with
  * @bytes: secret; zeros for a fresh seed, which is mixed with nothing
  */
 struct ipcp_chain {

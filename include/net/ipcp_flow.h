@@ -2,8 +2,8 @@
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Flows for kernel code: encrypted message channels to a name, with automatic
- * rekeying. See Documentation/kernel-api.md, and samples/ipcp_flow_echo.c for an
- * example.
+ * rekeying. See Documentation/kernel-api.md, and samples/ipcp_flow_echo.c for
+ * an example.
  */
 #ifndef _NET_IPCP_FLOW_H
 #define _NET_IPCP_FLOW_H

@@ -17,8 +17,8 @@
  * not check crypto_simd_usable() for them: on many architectures it is false
  * whenever bottom halves are off.
  *
- * The generic gcm(aes) of older kernels makes scatterlist entries point into the
- * request, which then must not be on a virtually mapped stack
+ * The generic gcm(aes) of older kernels makes scatterlist entries point into
+ * the request, which then must not be on a virtually mapped stack
  * (CONFIG_VMAP_STACK). So its requests are allocated with kmalloc().
  */
 #ifndef _IPCP_COMPAT_SYNC_AEAD_H
