@@ -48,7 +48,7 @@ struct ipcp_ends {
 };
 
 /**
- * struct ipcp_bind - where the packets of a flow go
+ * struct ipcp_bind - addresses and route of the packets of a flow
  * @ends: addresses. Locking: constant
  * @dst: cached route between @ends. Locking: its own
  * @rcu: frees the bind a grace period after it was replaced
@@ -62,7 +62,7 @@ struct ipcp_bind {
 	struct dst_cache dst;
 	struct rcu_head rcu;
 
-	/* Written by senders, once per jiffy. */
+	/* Written by senders, at most once per jiffy. */
 	unsigned long looked ____cacheline_aligned_in_smp;
 	unsigned int size;
 };

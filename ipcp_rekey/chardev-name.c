@@ -179,7 +179,7 @@ static void show_grant(const struct ipcp_grant *g, struct ipcp_info *info)
 
 /*
  * Report why the last name was refused. Report nothing while another task holds
- * the lock, which may be waiting for the agent's answer.
+ * the lock: that task may be waiting for the agent's answer.
  */
 static void show_refusal(struct ipcp_file *f, struct ipcp_info *info)
 {

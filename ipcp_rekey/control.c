@@ -199,7 +199,7 @@ int ipcp_control_close(struct ipcp_flow *flow)
  * ipcp_control_keepalive() - Show the peer that this side is alive
  * @flow: flow
  *
- * Keepalives do not use the packets that the epoch keeps for re-keys.
+ * Keepalives do not use the packets that the epoch reserves for re-keys.
  *
  * Context: The worker of the flow.
  */

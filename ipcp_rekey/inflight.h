@@ -14,7 +14,7 @@ struct ipcp_user;
 /* The flow's share of the count; exceeds any number of messages. */
 #define IPCP_INFLIGHT_FLOW	((int)BIT(30))
 
-/* Messages whose memory is reserved at a time. */
+/* Memory is reserved for a multiple of this number of messages. */
 #define IPCP_INFLIGHT_STEP	16
 
 /**

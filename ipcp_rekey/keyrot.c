@@ -81,9 +81,9 @@ static bool may_send(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 
 /*
  * Find the epoch to send in: the newest epoch if it is active and may_send()
- * permits, else the newest epoch in which the peer was observed. The latter
- * counts as active, too, once another seed is parked above it. Return NULL if
- * there is neither.
+ * permits; else the newest epoch in which the peer was observed, unless that is
+ * the newest one, too. An older epoch counts as active, since another seed is
+ * parked above it. Return NULL if there is no epoch to send in.
  */
 static struct ipcp_epoch *find_sendable(struct ipcp_flow *flow)
 {
@@ -98,7 +98,7 @@ static struct ipcp_epoch *find_sendable(struct ipcp_flow *flow)
 
 /*
  * True if senders need not try ipcp_keyrot_promote(): this side sends in the
- * newest epoch, or that epoch is not active yet.
+ * newest epoch, that epoch is not active yet, or there are no keys.
  */
 static bool is_promoted(struct ipcp_flow *flow)
 {
