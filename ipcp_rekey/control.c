@@ -284,7 +284,10 @@ void ipcp_control_work(struct ipcp_flow *flow)
 		else
 			consume_skb(skb);	/* NULL if consumed */
 	}
-	/* Handled later if pending: ipcp_state_allocated() kicks the worker. */
+	/*
+	 * A pending flow handles CLOSE once it is allocated:
+	 * ipcp_state_allocated() kicks the worker.
+	 */
 	if (!ipcp_flow_pending(flow) &&
 	    test_and_clear_bit(IPCP_FLOW_CLOSE_CAME, &flow->bits))
 		handle_close(flow);

@@ -108,7 +108,7 @@ struct ipcp_rk {
 /**
  * struct ipcp_question - question whether the peer still has the keys
  * @state: enum ipcp_rekey_question; may be read locklessly
- * @sent: number of packets sent that ask for an answer
+ * @sent: number of packets so far that ask for an answer
  * @unsent: true if one of these packets could not be sent
  * @exchange: number of the exchange that the question was asked for
  * @begun: jiffies when the question was asked

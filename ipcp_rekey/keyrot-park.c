@@ -133,10 +133,10 @@ static int check_claim(const struct ipcp_rk *rk, u32 exchange,
 
 /*
  * True if the seed of an exchange may be mixed with no chain. The first seed of
- * a flow always may. A later seed needs a recoverable flow and one of: this side
- * has no keys to ask the peer under; the initiator has claimed the flow for a
- * fresh seed, and has not heard the peer since the question; the responder has
- * asked the peer for this exchange, and the peer was silent.
+ * a flow always may. A later seed needs a recoverable flow and one of: this
+ * side has no keys to ask the peer under; the initiator has claimed the flow
+ * for a fresh seed, and has not heard the peer since the question; the
+ * responder has asked the peer for this exchange, and the peer was silent.
  */
 static bool may_be_fresh(struct ipcp_flow *flow, u32 exchange)
 {
