@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Memory of a flow and its keys is charged to the control group of who opened
-it, whoever allocates it; a control group at its limit has less, and nobody else;
-a user has limits in all namespaces together, and none keeps others from the
-agent."""
+"""Memory of a flow and its keys is charged to the control group of the program that
+opened the flow, whichever process allocates the memory. A control group at its limit is
+refused memory, and no other group is. The limits of a user hold across all namespaces,
+and no user keeps others from the agent."""
 
 import contextlib
 import ctypes
@@ -30,28 +30,28 @@ NOBODY = 65534
 PR_SET_DUMPABLE = 4
 FLOWS = 150
 LINKS = 40
-NODE_KEYS = 4096	# bytes, and each end has more than that
+NODE_KEYS = 4096	# bytes; the keys of an end take more
 RING = 1024		# packets
-MIB = 64		# the least that a user may be limited to
-FULL = 48		# flows, whose full rings are more than a user may have
-HELD = 32 << 20		# bytes of a program
+MIB = 64		# the lowest limit of a user
+FULL = 48		# flows: their full rings exceed the limit of a user
+HELD = 32 << 20		# bytes that a program holds
 BACKLOG = 1024		# more flows than a group at its limit has memory for
-REFUSED = 20		# flows, for lack of it
-BLOB = 1024		# bytes, the most of one
-LATER = 16		# flows of the group that a seed comes for, and so on
-SHOWN = 300		# flows that dumps have shown
+REFUSED = 20		# flows refused for lack of memory
+BLOB = 1024		# bytes of the longest blob
+LATER = 16		# flows of the group that get later seeds
+SHOWN = 300		# flows that dumps must show
 STATE_INIT = 0
 PR_SET_NAME = 15
 PARAMETERS = "/sys/module/ipcp_rekey/parameters"
 DEVICE = "/dev/ipcp_rekey"
 UPCALL_SEALED = 4
-PLACES = 4096		# of requests for one agent
+PLACES = 4096		# requests that the queue of an agent holds
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, INET_DIAG_CGROUP_ID = 4, 20, 21
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 
 
 class Group:
-    """A control group with a memory controller, for as long as it is needed."""
+    """A control group with a memory controller, until remove()."""
 
     def __init__(self, name):
         self.path = f"{CGROUPS}/ipcp-rekey-{name}"
@@ -61,7 +61,7 @@ class Group:
 
     @contextlib.contextmanager
     def entered(self):
-        """This process is in it meanwhile."""
+        """Moves this process into the group for the block."""
         with open("/proc/self/cgroup", encoding="ascii") as f:
             before = CGROUPS + f.read().split("::")[1].strip()
         self.move(self.path)
@@ -72,34 +72,34 @@ class Group:
 
     @staticmethod
     def move(path):
-        """Moves this process."""
+        """Moves this process to the group at path."""
         with open(f"{path}/cgroup.procs", "w", encoding="ascii") as f:
             f.write(str(os.getpid()))
 
     def charged(self):
-        """Bytes of kernel memory that it pays for."""
+        """Bytes of kernel memory charged to the group."""
         with open(f"{self.path}/memory.stat", encoding="ascii") as f:
             return int(dict(line.split() for line in f)["kernel"])
 
     def events(self):
-        """How often what happened for its limit."""
+        """Counts of each memory event of the group."""
         with open(f"{self.path}/memory.events", encoding="ascii") as f:
             return {key: int(value) for key, value in map(str.split, f)}
 
     def fill(self):
-        """From now on it may have no more than it has."""
+        """Limits the group to the memory that it has now."""
         with open(f"{self.path}/memory.current", encoding="ascii") as f:
             size = f.read()
         with open(f"{self.path}/memory.max", "w", encoding="ascii") as f:
             f.write(size)
 
     def remove(self):
-        """Ends it."""
+        """Removes the group."""
         os.rmdir(self.path)
 
 
 def socket_groups(port):
-    """The control groups of the UDP sockets here of this port, by number."""
+    """Number of the control group of each UDP socket in this namespace with this port."""
     nl = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
     for family in socket.AF_INET, socket.AF_INET6:
         nl.send(struct.pack("=IHHII4BI48x", 72, SOCK_DIAG_BY_FAMILY, 0x301, 1, 0,
@@ -118,13 +118,13 @@ def socket_groups(port):
     nl.close()
 
 
-@case("the sockets of an agent are in no group of the agent's")
+@case("the UDP sockets of an agent belong to the root control group")
 def sockets_of_nobody():
     group = Group("agent")
     try:
         with group.entered():
             agent = Netlink("alice")
-            # sockets of a port that no agent had are new
+            # a port that no agent had needs new sockets
             agent.do("AGENT_SET", "AGENT", port=struct.pack("=H", PORT + 1))
             own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             own.bind(("127.0.0.1", 0))
@@ -139,7 +139,7 @@ def sockets_of_nobody():
 
 
 class Paid(Agents):
-    """Agents whose programs are in a group of their own."""
+    """Agents whose programs run in a control group of their own."""
 
     def __init__(self, programs):
         super().__init__()
@@ -154,7 +154,7 @@ class Paid(Agents):
             return super().begin(name, fd)
 
 
-@case("flows and keys are charged to who opened them, not to the agent")
+@case("flows and keys are charged to the program that opens the flow, not to the agent")
 def charged_to_the_opener():
     programs, agent = Group("programs"), Group("agent")
     ends = []
@@ -175,7 +175,7 @@ def charged_to_the_opener():
         agent.remove()
 
 
-@case("flows of interfaces are charged to who configured these")
+@case("the flow of an interface is charged to the process that configures the interface")
 def charged_to_the_configurer():
     operator = Group("operator")
     devs = [f"paid{i}" for i in range(LINKS)]
@@ -200,7 +200,7 @@ def charged_to_the_configurer():
         operator.remove()
 
 
-@case("what the agent adds to a flow is charged to who serves the name")
+@case("blobs that the agent adds to a flow are charged to the server of the name")
 def blobs_are_charged():
     programs, agent = Group("programs"), Group("agent")
     try:
@@ -224,7 +224,7 @@ def blobs_are_charged():
 
 
 def hold(group, ready):
-    """A program of a group that has memory which nobody can reclaim."""
+    """Holds unreclaimable memory in a group, and writes to a pipe once it does."""
     group.move(group.path)
     memory = mmap.mmap(-1, HELD)
     for i in range(0, HELD, mmap.PAGESIZE):
@@ -234,7 +234,7 @@ def hold(group, ready):
 
 
 def tried(agent, command, **args):
-    """A request; its error and its answer."""
+    """Sends a request; returns its errno and its answer."""
     try:
         return 0, agent.do(command, "FLOW", **args)
     except OSError as err:
@@ -242,20 +242,20 @@ def tried(agent, command, **args):
 
 
 def new_flow(agents, name, eid):
-    """What becomes of a peer's request for a flow."""
+    """Errno and answer of FLOW_NEW, a peer's request for a flow."""
     return tried(agents.bob, "FLOW_NEW", name=name.encode() + b"\0",
                  peer=sockaddr("alice"), peer_eid=eid)
 
 
 def first_keys(agents, number, eid):
-    """What becomes of a flow's first seed."""
+    """Errno of FLOW_ALLOCATE with a flow's first seed."""
     return tried(agents.bob, "FLOW_ALLOCATE", id=number, peer=sockaddr("alice"),
                  peer_eid=eid, cipher=CIPHER, seed=os.urandom(32),
                  generation=generation(agents.bob, number))[0]
 
 
 class Tenant(Agents):
-    """Agents; what tenant serves is of a group of its own."""
+    """Agents; the server of the name "tenant" is in a control group of its own."""
 
     def __init__(self, group):
         super().__init__()
@@ -268,7 +268,7 @@ class Tenant(Agents):
             return super().listen(name, error, fd, before, BACKLOG)
 
     def fill(self):
-        """Makes flows until the group has no memory for more; the errors."""
+        """Makes flows until the group has no memory for more; returns the errnos."""
         errors = [0]
         while len(errors) < BACKLOG and errors.count(errno.ENOMEM) < REFUSED:
             errors.append(new_flow(self, "tenant", 1000 + len(errors))[0])
@@ -276,7 +276,7 @@ class Tenant(Agents):
         return errors
 
 
-@case("a group at its limit is refused, kills nothing, and holds up nobody")
+@case("a control group at its limit is refused without OOM kills, and delays no other")
 def at_the_limit():
     tenant = Group("tenant")
     asks, ready = os.pipe()
@@ -307,8 +307,8 @@ def at_the_limit():
 
 
 class Both(Tenant):
-    """Agents; both ends of what is called tenant are of a group of its own, and
-    alice's ends of other flows are of a user without privileges."""
+    """Agents; both ends of flows to "tenant" are in a control group of their own, and
+    alice's ends of other flows belong to a user without privileges."""
 
     def begin(self, name, fd=None):
         if name == "tenant":
@@ -320,19 +320,19 @@ class Both(Tenant):
         return one, self.alice.upcall(UPCALL_ALLOC)
 
     def claimed(self, ends):
-        """What a claim of a re-key of alice's end says."""
+        """Epoch and exchange number of a re-key claimed at alice's end."""
         one, _ = ends
         self.confirmed(*ends)
         self.alice.rekey(one.info().id)
         return self.claim(one.info().id)
 
     def seeds(self, ends, seed, numbers):
-        """The errors of a later seed that is brought to both ends."""
+        """Errnos of parking a later seed at both ends."""
         return [tried_park(self, end, *numbers, seed) for end in reversed(ends)]
 
 
 def tried_park(agents, end, epoch, exchange, seed):
-    """What becomes of a later seed."""
+    """Errno of parking a later seed."""
     try:
         agents.park(end, epoch, exchange, seed)
     except OSError as err:
@@ -341,7 +341,7 @@ def tried_park(agents, end, epoch, exchange, seed):
 
 
 def use_up(agents, numbers):
-    """Blobs of less and less bytes for flows that have none, until none fits."""
+    """Sets a blob of each flow, half as long after a refusal; returns the errnos."""
     size, errors = BLOB, []
     for number in numbers:
         errors.append(tried(agents.bob, "FLOW_SET", id=number, blob=bytes(size))[0])
@@ -351,7 +351,7 @@ def use_up(agents, numbers):
 
 
 def refused_addresses(agents, numbers):
-    """Addresses and first keys for flows: for which of both there was no memory."""
+    """Allocates flows; tells for each refusal if memory lacked for address or keys."""
     refused = []
     for i, number in enumerate(numbers):
         try:
@@ -360,27 +360,27 @@ def refused_addresses(agents, numbers):
                           generation=generation(agents.bob, number))
         except OSError as err:
             same(err.errno, errno.ENOMEM)
-            # only the keys are spoken of
+            # only a refusal of the keys has a message
             refused.append("keys" if err.says else "address")
     return refused
 
 
 def ask_on(number, refusals):
-    """Brings a blob over and over, and counts how often it is refused."""
+    """Sets a blob repeatedly, and counts the refusals."""
     agent = Netlink("bob")
     while True:
         if tried(agent, "FLOW_SET", id=number, blob=bytes(BLOB))[0] == errno.ENOMEM:
             refusals[:8] = struct.pack("=Q", struct.unpack("=Q", refusals[:8])[0] + 1)
 
 
-@case("later seeds, blobs and addresses, too; requests of others go on meanwhile")
+@case("at the limit later seeds, blobs and addresses are refused; others' requests succeed")
 def later_at_the_limit():
     tenant, refusals = Group("tenant"), mmap.mmap(-1, mmap.PAGESIZE)
     asks, ready = os.pipe()
     pids = [spawn(hold, tenant, ready)]
     same(os.read(asks, 1), b"r")
     cpus = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cpus)})	# what a group has in reserve is a CPU's
+    os.sched_setaffinity(0, {min(cpus)})	# the reserve of a group is per CPU
 
     def refused():
         return struct.unpack("=Q", refusals[:8])[0]
@@ -435,7 +435,7 @@ def later_at_the_limit():
 
 
 def open_on():
-    """Asks for flows over and over, as nobody."""
+    """Asks for flows repeatedly, as the user nobody."""
     ctypes.CDLL(None).prctl(PR_SET_NAME, b"opener", 0, 0, 0)
     while True:
         ends = [Endpoint("alice", os.O_NONBLOCK) for _ in range(4)]
@@ -446,7 +446,7 @@ def open_on():
             end.close()
 
 
-@case("a dump shows all of a flow's owner, or nothing while it is made")
+@case("a dump shows the complete owner of a flow, or none while the flow is created")
 def owner_in_dumps():
     with Agents():
         look, shown, without = Netlink("alice"), 0, 0
@@ -479,7 +479,7 @@ def owner_in_dumps():
 
 @contextlib.contextmanager
 def nobody():
-    """This process has no privileges meanwhile."""
+    """Runs the block as the user nobody, without privileges."""
     os.setresuid(NOBODY, NOBODY, 0)
     try:
         yield
@@ -489,7 +489,7 @@ def nobody():
 
 @contextlib.contextmanager
 def limit(**parameters):
-    """These parameters of the module hold meanwhile."""
+    """Sets these parameters of the module for the block."""
     before = {}
     try:
         for name, value in parameters.items():
@@ -503,7 +503,7 @@ def limit(**parameters):
 
 
 def elsewhere(work):
-    """What work() returns to nobody, in a user and network namespace of its own."""
+    """Result of work() as the user nobody, in new user and network namespaces."""
     here, there = os.pipe()
     mode = os.stat(DEVICE).st_mode & 0o777
     os.chmod(DEVICE, 0o666)
@@ -513,7 +513,7 @@ def elsewhere(work):
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
-            # so that the maps of its user namespace are its own to write
+            # a dumpable process may write the maps of its user namespace
             ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
             os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
             result = work()
@@ -530,12 +530,12 @@ def elsewhere(work):
 
 
 def opened(flags=0):
-    """The device, in the namespace of this process."""
+    """Opens the device in the namespace of this process."""
     return Endpoint(None, fd=os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC | flags))
 
 
 def outcome(fn, *args):
-    """Name of the errno that it fails with, or "ok"."""
+    """Name of the errno that fn() fails with, or "ok"."""
     try:
         fn(*args)
     except OSError as err:
@@ -544,13 +544,13 @@ def outcome(fn, *args):
 
 
 def users():
-    """What users hold, by number."""
+    """Accounts of all users, by user id."""
     return {user["uid"]: user for user in tool("alice", "stats", "--users")}
 
 
 class Limited(Agents):
-    """Agents whose programs at alice have no privileges when they ask. Flows of
-    the case before count until their peers know that they are closed."""
+    """Agents whose programs at alice allocate flows without privileges. Flows of the
+    previous case count until their peers know that they are closed."""
 
     def __enter__(self):
         until(lambda: NOBODY not in users(), "nothing is left of the user")
@@ -564,23 +564,23 @@ class Limited(Agents):
 
 
 def arrived(info):
-    """All messages that came, whatever became of them."""
+    """Messages that arrived: read, queued, or dropped at a full ring."""
     return info.rx_packets + info.queued + info.drop_full
 
 
 def fill(sender, reader, dropped):
-    """Sends until the reader's ring drops one more; how many it then has."""
+    """Sends until the reader's ring drops a message; returns how many it holds."""
     sent, before = 0, arrived(reader.info())
     while reader.info().drop_full == dropped:
         sender.write(bytes(1000))
         sent += 1
         same(sent < 4 * RING, True, "the ring is bounded")
-    # none is under way any more: it would find room as soon as one is read
+    # a message in transit would find room after the first read
     until(lambda: arrived(reader.info()) == before + sent, "all have arrived")
     return reader.info().queued
 
 
-@case("the ring of a user with limits takes what any ring takes, and again")
+@case("the ring of a user with limits holds as much as any ring, and again once drained")
 def ring_of_a_user():
     with Limited() as agents:
         one, other = agents.flow("limited")
@@ -594,7 +594,7 @@ def ring_of_a_user():
         other.close()
 
 
-@case("flows that are idle give back what they had reserved, without a timeout, too")
+@case("idle flows return the memory that they reserved, also without a peer timeout")
 def idle_flows_give_back():
     with Limited() as agents:
         one, other = agents.flow("idle")
@@ -612,13 +612,13 @@ def idle_flows_give_back():
         other.close()
 
 
-@case("a user at the limit is told so, and not that it can write")
+@case("a write at the limit of the user fails with EDQUOT, and POLLOUT is rare")
 def no_room_to_write():
     def writable(end, timeout):
         return bool(select.select([], [end.fd], [], timeout)[1])
     with Limited() as agents, limit(max_user_mib=MIB):
         ends = [end for i in range(FULL) for end in agents.flow(f"full{i}")]
-        for sender in ends[1::2]:	# fills the rings of nobody
+        for sender in ends[1::2]:	# fill the rings of the user nobody
             for _ in range(RING):
                 sender.write(bytes(1000))
         one = ends[0]
@@ -639,7 +639,7 @@ def no_room_to_write():
             end.close()
 
 
-@case("another namespace gives a user no more flows")
+@case("flows of a user in all namespaces count against one limit")
 def namespaces_share_a_limit():
     def ask():
         agent, ends = Netlink(), [opened(os.O_NONBLOCK) for _ in range(3)]
@@ -655,7 +655,7 @@ def namespaces_share_a_limit():
     until(lambda: NOBODY not in users(), "nothing is left of the user")
 
 
-@case("a served name counts as a flow does")
+@case("a served name counts against the limit of flows")
 def names_count():
     with Limited() as agents, limit(max_user_flows=1):
         one, _asked = agents.begin("far")
@@ -666,7 +666,7 @@ def names_count():
         other.close()
 
 
-@case("a user pays for the sockets and queues of his agents, wherever they are")
+@case("sockets and queues of agents are charged to their user, in all namespaces")
 def agents_of_a_user():
     def serve():
         agents = []
@@ -677,14 +677,14 @@ def agents_of_a_user():
                 return len(agents), said
             os.unshare(os.CLONE_NEWNET)
         return len(agents), said
-    # two sockets of two families for each processor, and the messages in queues
+    # MiB: two sockets of two families for each processor, and the messages in queues
     each = max(8, 4 * min(os.cpu_count(), 8)) + 8
     with limit(max_user_mib=MIB):
         same(elsewhere(serve), (MIB // each + 1, "EDQUOT"))
     until(lambda: NOBODY not in users(), "nothing is left of the user")
 
 
-@case("requests of one user leave room for those of others")
+@case("requests of one user leave room in the agent's queue for other users")
 def requests_share_the_queue():
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (2 * PLACES, 2 * PLACES))
@@ -705,7 +705,7 @@ def requests_share_the_queue():
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-@case("a name that a program gave up asking for is no request any more")
+@case("the request to serve a name is removed when its program is killed")
 def given_up():
     with Agents() as agents:
         end = Endpoint("bob")
@@ -723,7 +723,7 @@ def given_up():
         end.close()
 
 
-@case("a user namespace shows its own users only")
+@case("a dump in a user namespace shows the users of the namespace only")
 def who_is_shown():
     def look():
         agent = Netlink()
@@ -746,7 +746,7 @@ def who_is_shown():
         one.close()
 
 
-@case("a flood of messages in the clear neither delays nor drops sealed ones")
+@case("a flood of cleartext messages neither delays nor drops sealed messages")
 def sealed_first():
     def refused():
         return drops("bob")["no_flow", "ctrl-full"]
@@ -771,7 +771,7 @@ def sealed_first():
         other.close()
 
 
-@case("parameters have bounds")
+@case("module parameters outside their bounds are rejected with EINVAL")
 def parameters_have_bounds():
     for name, value, said in (("max_user_flows", 0, "EINVAL"),
                               ("max_user_flows", 1, "ok"),

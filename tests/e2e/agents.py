@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The hosts' agents, as processes that a test ends and starts."""
+"""The agents of the hosts, as processes that a test stops and starts."""
 
 import atexit
 import os
@@ -16,7 +16,7 @@ STARTED = {}
 
 
 def is_up(host):
-    """Does it answer?"""
+    """True if the agent answers."""
     try:
         return agent(host)["pid"] == STARTED[host].pid
     except subprocess.CalledProcessError:
@@ -24,8 +24,8 @@ def is_up(host):
 
 
 def stop(host, how=signal.SIGTERM):
-    """Ends it, and waits until it has ended."""
-    pidfd = os.pidfd_open(PIDS[host])	# it may be another's child
+    """Ends the agent, and waits for its exit."""
+    pidfd = os.pidfd_open(PIDS[host])	# it may be the child of another process
     signal.pidfd_send_signal(pidfd, how)
     until(lambda: select.select([pidfd], [], [], 1)[0], f"{host}'s agent is gone")
     os.close(pidfd)
@@ -34,12 +34,12 @@ def stop(host, how=signal.SIGTERM):
 
 
 def kill(host):
-    """As a crash would."""
+    """Kills the agent, as a crash would."""
     stop(host, signal.SIGKILL)
 
 
 def start(host):
-    """Starts it and waits until it answers."""
+    """Starts the agent, and waits until it answers."""
     enter(host)
     with open(f"{FOLDER}/{host}/agent.log", "ab") as log:
         STARTED[host] = subprocess.Popen(	# pylint: disable=consider-using-with
@@ -52,7 +52,7 @@ def start(host):
 
 @atexit.register
 def end():
-    """Those that were started here end with the test."""
+    """Ends the agents that were started here, at the end of the test."""
     for process in STARTED.values():
         process.terminate()
         process.wait()

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A bad path between alice and bob, where every packet is counted on its way.
+"""A bad path between alice and bob that counts every packet.
 
-It takes the place of the veth between them: each host has one to a third namespace,
-"path", that passes on what comes. Where packets leave a host, netem loses some of
-them. Where they leave the path, another netem delays all, copies some, and lets some
-overtake others. With the loss before the copies, no copy is lost: what the first lets
-through is what arrives, and all that the second adds are copies.
+The path replaces the veth between the hosts: each host has a veth to a third namespace,
+"path", which forwards packets. Netem at the egress of a host drops some packets. Another
+netem, at the egress of the path, delays all packets, duplicates some and reorders some.
+Loss comes before duplication, so no copy is lost: all packets that the first netem lets
+through arrive, and all packets that the second netem adds are copies.
 
-Netem loses and copies buffers, and a buffer may hold several packets of a flow: veth
-does not cut them apart. Its count of drops is of buffers, and so only the least of
-what it lost. The actions of tc, and what netem has sent, count the packets in each
-buffer: the difference before and after netem is what it lost, exactly.
+Netem drops and duplicates buffers, and a buffer may hold several packets of a flow, since
+veth does not segment. The drop counter of netem counts buffers, and is only a lower bound
+of the lost packets. The tc actions and the sent counter of netem count each packet of a
+buffer: the difference before and after netem is the exact number of lost packets.
 """
 
 import collections
@@ -24,31 +24,31 @@ from interface import OUTER, ip, packets, there
 from ipcp import A, Netlink, attrs, drops, same, tc
 
 PEER = {"alice": "bob", "bob": "alice"}
-LIMIT = "limit", "100000"		# packets: more than can be on their way
+LIMIT = "limit", "100000"		# packets: more than can be in transit
 LOSES = "loss", "1%"
 WORSENS = "delay", "5ms", "reorder", "5%", "duplicate", "2%"
-# Numbers of the actions that count: messages of the flow, its other packets, the rest
+# Indices of counting actions: messages of the flow, its other packets, all other packets
 DATA, OTHER, REST = 1, 2, 3
 UDP = "protocol", "ip", "u32", "match", "ip", "protocol", "17", "0xff"
 MATCHES = {DATA: ("prio", "1", *UDP, "match", "u8", "0x11", "0xff", "at", "28"),
            OTHER: ("prio", "2", *UDP),
            REST: ("prio", "3", "protocol", "all", "matchall")}
 
-# What was counted one way, in the order of the way: messages, or all packets, but
-# for what each netem has dropped, which is buffers
+# Counters of one direction, in the order of the path: messages or (_all) packets;
+# "dropped" and "spilt" are buffers that a netem has dropped
 Way = collections.namedtuple("Way", """interface_sent flow_sent left left_all dropped
     passed_all came_all came crossed_all went_all spilt replays flow_got interface_got""")
 
 
 def one_queue(host, dev):
-    """What was sent first arrives first, whichever processor was held up; and the
-    device has no IPv6, so nothing is sent that nobody asked for."""
+    """Keeps packets in order with one receive queue, whichever processor is delayed, and
+    turns IPv6 off, so that the device sends no packets on its own."""
     same(there(host, "sh", "-c", f"echo 1 >/sys/class/net/{dev}/queues/rx-0/rps_cpus && "
                f"echo 1 >/proc/sys/net/ipv6/conf/{dev}/disable_ipv6"), 0)
 
 
 def connect(host):
-    """The host and the path have a way to each other."""
+    """Connects a host and the path by a veth."""
     dev = f"to_{host}"
     ip("path", "link", "add", dev, "type", "veth", "peer", "name", "veth", "netns", host)
     one_queue("path", dev)
@@ -59,12 +59,12 @@ def connect(host):
 
 
 def mac(host):
-    """The address of its device."""
+    """Hardware address of a host's device."""
     return json.loads(ip(host, "-j", "link", "show", "veth"))[0]["address"]
 
 
 def count_leaving(host):
-    """All that leaves it is counted before netem has it."""
+    """Counts all packets that leave a host, before netem."""
     tc(host, "qdisc", "add", "dev", "veth", "clsact")
     for number, match in MATCHES.items():
         tc(host, "filter", "add", "dev", "veth", "egress", *match,
@@ -73,8 +73,8 @@ def count_leaving(host):
 
 
 def pass_on(host):
-    """All that the path gets of a host is counted, and passed on to its peer, if it
-    is of a flow."""
+    """Counts all packets from a host at the path, and forwards those of a flow to the
+    peer."""
     other, base = f"to_{PEER[host]}", 10 * (host == "bob")
     tc("path", "qdisc", "add", "dev", f"to_{host}", "clsact")
     for number, match in MATCHES.items():
@@ -87,7 +87,7 @@ def pass_on(host):
 
 
 def make():
-    """The path, which is good until it is to be bad."""
+    """Makes the path, which is good until spoil()."""
     subprocess.run(["ip", "netns", "add", "path"], check=True)
     ip("alice", "link", "del", "veth")
     for host in PEER:
@@ -101,7 +101,7 @@ def make():
 
 
 def spoil(seed):
-    """The path is bad from here on, with the same dice for the same seed."""
+    """Makes the path bad, with the same random decisions for the same seed."""
     for host in PEER:
         tc(host, "qdisc", "change", "dev", "veth", "root", "netem", *LIMIT, *LOSES,
            "seed", seed)
@@ -110,21 +110,21 @@ def spoil(seed):
 
 
 def actions(host, kind):
-    """Packets that each action of a kind has seen, by its number."""
+    """Packets that each action of a kind has seen, by its index."""
     listed = json.loads(tc(host, "-s", "-j", "actions", "list", "action", kind))
     return {action["index"]: action["stats"]["packets"]
             for part in listed for action in part.get("actions", [])}
 
 
 def netem(host, dev):
-    """Packets that it has sent there, and buffers that it lost."""
+    """Packets that netem at a device has sent, and buffers that it has dropped."""
     found, = (qdisc for qdisc in json.loads(tc(host, "-s", "-j", "qdisc", "show", "dev", dev))
               if qdisc["kind"] == "netem")
     return found["packets"], found["drops"]
 
 
 def flow_packets(host):
-    """Messages that the one flow there has sent, and that were received of it."""
+    """Messages that the only flow of a host has sent, and that it has received."""
     with contextlib.closing(Netlink(host)) as asking:
         found, = asking.dump("FLOW_GET")
     stats = attrs(found[A["FLOW_STATS"]])
@@ -133,7 +133,7 @@ def flow_packets(host):
 
 
 def count(host):
-    """What was counted from this host to its peer."""
+    """Counters of the direction from this host to its peer."""
     peer, base = PEER[host], 10 * (host == "bob")
     left, crossed, rest = (actions(*at) for at in (
         (host, "gact"), ("path", "mirred"), ("path", "gact")))
@@ -160,9 +160,9 @@ def copies(way):
 
 
 def unexplained(way):
-    """Where the numbers of two places differ that are to be the same, once nothing is
-    on its way: nothing but netem loses or adds a packet, each message that crosses is
-    received once, and each copy is dropped as one."""
+    """Pairs of counters that differ, but must be equal once no packet is in transit: only
+    netem loses or adds packets, each message that crosses is received once, and each copy
+    is dropped as a replay."""
     return {what: pair for what, pair in {
         "sent by the interface, and by its flow": (way.interface_sent, way.flow_sent),
         "sent by the flow, and at the device": (way.flow_sent, way.left),

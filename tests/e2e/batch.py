@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""IPCP_IOC_SEND and IPCP_IOC_RECV: batches of messages, and buffers of packets
-below them."""
+"""IPCP_IOC_SEND and IPCP_IOC_RECV: batches of messages, and the buffers of several
+packets that carry them."""
 
 import ctypes
 import errno
@@ -17,7 +17,7 @@ from keys import Agents
 
 
 def messages_of(sizes):
-    """Messages of these sizes, each its own."""
+    """Messages of these sizes, each with different bytes."""
     return [(struct.pack("=I", i) * (size // 4 + 1))[:size]
             for i, size in enumerate(sizes)]
 
@@ -37,7 +37,7 @@ SHAPES = [
 
 
 def all_shapes(offload):
-    """Sends and receives all of them, with a setting of the devices."""
+    """Sends and receives batches of all shapes, with offloads of the devices on or off."""
     for host, peer in ("alice", "bob"), ("bob", "alice"):
         enter(host)
         device = subprocess.run(
@@ -62,12 +62,12 @@ def shapes():
     all_shapes("on")
 
 
-@case("so they do over devices that cannot segment")
+@case("batches of all shapes arrive over devices without segmentation offload, too")
 def shapes_segmented():
     all_shapes("off")
 
 
-@case("a batch may be read one message a call, and parts of it in any way")
+@case("a batch can be read by single reads and by batched receives of any size")
 def mixed_reading():
     with Agents() as agents:
         one, other = agents.flow("mixed")
@@ -84,7 +84,7 @@ def mixed_reading():
         other.close()
 
 
-@case("a message that is cut says so, the next one is whole")
+@case("a truncated message has the flag TRUNC, and the next message is whole")
 def truncated():
     with Agents() as agents:
         one, other = agents.flow("cut")
@@ -99,7 +99,7 @@ def truncated():
         other.close()
 
 
-@case("a batch ends at a leaf, goes on in the next, and nothing is lost")
+@case("batches that cross the end of a leaf continue in the next leaf, and nothing is lost")
 def over_leaves():
     with Agents() as agents:
         one, other = agents.flow("leaves", packets_per_leaf=64)
@@ -115,7 +115,7 @@ def over_leaves():
         other.close()
 
 
-@case("what waits when its leaf is left behind is read")
+@case("messages queued under a leaf that was left behind are read")
 def queued_under_old_leaf():
     with Agents() as agents:
         one, other = agents.flow("old", packets_per_leaf=64)
@@ -130,7 +130,7 @@ def queued_under_old_leaf():
         other.close()
 
 
-@case("what waits when its epoch goes is read")
+@case("messages queued under an epoch whose keys were wiped are read")
 def queued_under_old_epoch():
     with Agents() as agents:
         one, other = agents.flow("epoch", linger=100, grace=100)
@@ -154,7 +154,7 @@ def queued_under_old_epoch():
         other.close()
 
 
-@case("bad addresses, flags and lengths: what comes before is sent")
+@case("a bad address, flag or length ends a batch; the messages before it are sent")
 def bad_arguments():
     with Agents() as agents:
         one, other = agents.flow("bad")
@@ -186,7 +186,7 @@ def bad_arguments():
         other.close()
 
 
-@case("it waits for the first message only, and not at all if told so")
+@case("a batched receive waits for the first message only; with DONTWAIT not at all")
 def waiting():
     with Agents() as agents:
         one, other = agents.flow("wait")
@@ -202,7 +202,7 @@ def waiting():
         other.close()
 
 
-@case("two readers and two writers of batches: each message once")
+@case("with two readers and two writers of batches each message is received once")
 def many_threads():
     with Agents() as agents:
         one, other = agents.flow("many", packets_per_leaf=4096)
@@ -213,7 +213,7 @@ def many_threads():
             for base in range(first, total, 40):
                 send_all(one, [struct.pack("=I", i) * 50
                                for i in range(base, base + 20)])
-                # what is queued is not all that is on its way
+                # queued messages are only a part of those in transit
                 until(lambda: one.info().tx_packets - len(got) < 500,
                       "the readers read")
 

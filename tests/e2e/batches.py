@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Many messages a call: IPCP_IOC_SEND and IPCP_IOC_RECV."""
+"""Batches of messages: IPCP_IOC_SEND and IPCP_IOC_RECV."""
 
 import ctypes
 import struct
@@ -13,7 +13,7 @@ MSG = struct.Struct("=QII")
 
 
 class Batch:
-    """Descriptors of messages, and their memory."""
+    """Descriptors of messages, and the buffers of the messages."""
 
     def __init__(self, sizes, messages=None):
         self.buffers = [ctypes.create_string_buffer(max(size, 1))
@@ -34,7 +34,7 @@ class Batch:
         return self.buffers[i].raw[:size], flags
 
     def call(self, end, number, flags=0, count=None):
-        """How many the call says."""
+        """Sends or receives the batch; returns how many messages the call has handled."""
         count = len(self.buffers) if count is None else count
         array = (ctypes.c_char * len(self.array)).from_buffer(self.array)
         return end.ioctl(number, BATCH.pack(BATCH.size, flags,
@@ -43,25 +43,25 @@ class Batch:
 
 
 def send(end, messages, flags=0):
-    """Sends them; how many went."""
+    """Sends messages in one call; returns how many were sent."""
     return Batch([len(m) for m in messages], messages).call(end, SEND, flags)
 
 
 def send_all(end, messages):
-    """Sends them, in as many calls as the room for messages on their way asks for."""
+    """Sends all messages, in as many calls as the room for messages in transit needs."""
     sent = 0
     while sent < len(messages):
         sent += send(end, messages[sent:])
 
 
 def receive(end, count, size=2048, flags=0):
-    """Up to so many messages."""
+    """Receives up to count messages in one call."""
     batch = Batch([size] * count)
     return [batch.get(i)[0] for i in range(batch.call(end, RECV, flags))]
 
 
 def receive_all(end, count, size=2048, at_once=64):
-    """So many messages, in several calls."""
+    """Receives count messages, in several calls."""
     got = []
     while len(got) < count:
         got += receive(end, min(at_once, count - len(got)), size)
