@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The programs for bpftrace in ipcp_rekey(7), each as it is written there, all at
-the same time, over the same traffic."""
+"""The bpftrace programs of ipcp_rekey(7), verbatim, all at the same time, over the same
+traffic."""
 
 import fcntl
 import os
@@ -21,14 +21,15 @@ LEAF = 64		# packets
 MESSAGES = 200		# more than three leaves
 SIZE = 1000
 STRAYS = 7
-# The command of each bpftrace, which begins once that has all its probes.
+# Command of each bpftrace (-c): bpftrace starts the command once all probes are attached.
 COMMAND = """echo >"$2/$1.begun"
 exec flock "$2/lock" true
 """
 
 
 def load():
-    """An epoch with small leaves, messages in it, and packets of no flow."""
+    """Starts an epoch with small leaves, sends messages in the epoch, and packets that
+    belong to no flow."""
     ends = one, other = pair("demo")
     settled(*ends)
     for end in ends:
@@ -48,7 +49,7 @@ def load():
 
 
 def programs():
-    """Each of the page: its sentence, and its words for a shell."""
+    """Sentence and shell command of each program on the page."""
     with open(PAGE, encoding="utf-8") as f:
         part = f.read().split(".Ss With bpftrace\n")[1].split("\n.Sh ")[0]
     before, *blocks = part.split("\n.Bd -literal -offset 2n\n")
@@ -59,11 +60,11 @@ def programs():
 
 
 PROGRAMS = dict(programs())
-said = {}		# what each says, by its sentence
+said = {}		# output of each program, by its sentence
 
 
 def start(folder, number, text):
-    """Begins a program of the page; its process."""
+    """Starts a program of the page; returns the process."""
     name, option, program = shlex.split(text)
     return subprocess.Popen([name, option, program, "-c",
                              f"sh {folder}/command {number} {folder}"], text=True,
@@ -71,7 +72,7 @@ def start(folder, number, text):
 
 
 def begun(folder, number, process):
-    """Waits until it has all its probes."""
+    """Waits until all probes of a program are attached."""
     path = f"{folder}/{number}.begun"
     until(lambda: os.path.exists(path) or process.poll() is not None, "bpftrace begins",
           NET)
@@ -79,7 +80,7 @@ def begun(folder, number, process):
          process.stdout.read())
 
 
-@case("all programs of the page run at the same time, until their commands end")
+@case("all programs of the manual page run at the same time, until their commands end")
 def all_run():
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/command", "w", encoding="ascii") as f:
@@ -96,42 +97,42 @@ def all_run():
 
 
 def says(words):
-    """What the program of the page says that has these words."""
+    """Output of the program with these words in its sentence."""
     text, = (text for sentence, text in said.items() if words in sentence)
     return text
 
 
 def numbers(pattern, text):
-    """What the groups of each match are."""
+    """The groups of each match, as numbers."""
     return [tuple(map(int, found)) for found in re.findall(pattern, text)]
 
 
-@case("bytes of each flow since the start, every second")
+@case("bpftrace counts the bytes that each flow has sent")
 def sent_bytes():
     found = numbers(r"@bytes\[(\d+)\]: (\d+)", says("Bytes that each flow has sent"))
     assert max(count for _, count in found) >= MESSAGES * SIZE, found
 
 
-@case("packets of each command")
+@case("bpftrace counts the packets of each command")
 def commands():
     found = dict(re.findall(r"@packets\[(.+)\]: (\d+)", says("by the command")))
     assert int(found["python3"]) >= MESSAGES, found
 
 
-@case("how long messages are")
+@case("bpftrace shows the lengths of messages that arrive")
 def lengths():
     found = numbers(r"\[(\d+), (\d+)\)\s+(\d+) \|", says("Lengths of what arrives"))
     same([count for low, high, count in found if low <= SIZE < high],
          [MESSAGES], found)
 
 
-@case("dropped packets, by flow and reason")
+@case("bpftrace counts dropped packets by flow and reason")
 def dropped():
     found = numbers(r"@dropped\[(\d+), (\d+)\]: (\d+)", says("Dropped packets"))
     assert (0, DROPS["eid"], STRAYS) in found, found
 
 
-@case("each leaf key that is used")
+@case("bpftrace prints each leaf key that is used")
 def leaves():
     found = numbers(r"\d\d:\d\d:\d\d flow (\d+) epoch (\d+) dir (\d+) leaf (\d+)\n",
                     says("leaf key"))
@@ -139,7 +140,7 @@ def leaves():
     assert {1, 2, 3} <= set(of_messages), found
 
 
-@case("the time from a seed to its use")
+@case("bpftrace measures the time from a seed to its use")
 def promotion():
     text = says("Microseconds")
     # the first keys of a flow, and those of the re-key, at both ends
@@ -147,7 +148,7 @@ def promotion():
         r"\[([0-9]+)[KM]?, ([0-9]+)[KM]?\)\s+(\d+) \|", text)) >= 2, text
 
 
-@case("each program of the page is one of these; the kernel did not warn")
+@case("each program of the manual page has a case; the kernel did not warn")
 def rest():
     same(len(PROGRAMS), 6)
     same(warnings(), BEFORE)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Calls that wait, and how each of them ends: with what it waits for, at its
-time limit, by a signal, by the end of the flow. Buffers that do not fit.
-Descriptors that several have."""
+"""Calls that wait, and the end of each: by the awaited event, at a timeout, by a signal,
+at the end of the flow. Buffers that are too short. Descriptors that several processes
+share."""
 
 import contextlib
 import errno
@@ -23,7 +23,7 @@ from ipcp import (
 from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents, generation
 from load import Load
 
-RING = 1024		# messages that wait for their reader
+RING = 1024		# messages that the receive ring holds
 FOR_EVER = -1
 SOON = NSEC // 20
 READS = (lambda end: raw_read(end.fd), received)	# read and RECV
@@ -43,7 +43,7 @@ def flow():
 
 
 def drain(end):
-    """All messages that are there."""
+    """Reads all queued messages."""
     end.nonblock()
     got = []
     with contextlib.suppress(BlockingIOError):
@@ -54,13 +54,13 @@ def drain(end):
 
 
 def arrived(end, count):
-    """Waits until so many messages are queued."""
+    """Waits until count messages are queued."""
     until(lambda: end.info().queued == count, f"{count} messages are there")
 
 
 # --- the ring
 
-@case("an empty ring is EAGAIN to who does not wait")
+@case("a non-blocking read of an empty ring fails with EAGAIN")
 def empty():
     with flow() as ends:
         for end in ends:
@@ -68,7 +68,7 @@ def empty():
             same([outcome(end.read) for _ in range(2)], ["EAGAIN"] * 2)
 
 
-@case(f"{RING} messages wait in order; one more is dropped, and counted")
+@case(f"the ring queues {RING} messages in order; further messages are dropped and counted")
 def full_ring():
     with flow() as (one, other):
         for number in range(RING + 2):
@@ -80,7 +80,7 @@ def full_ring():
         talk(one, other)
 
 
-@case("a writer and two readers at once: each message comes once")
+@case("with a writer and two readers at once each message is received once")
 def two_readers():
     with flow() as (one, other):
         load = Load(one, other, writers=1, readers=2, tokens=16)
@@ -88,7 +88,7 @@ def two_readers():
         load.finish()
 
 
-@case("a sleeping reader gets the message that comes")
+@case("a sleeping reader wakes and returns the message that arrives")
 def blocking_read():
     with flow() as (one, other):
         for read in READS:
@@ -97,7 +97,7 @@ def blocking_read():
             same(reader.outcome(), b"good morning")
 
 
-@case("an empty message ends a read with 0, and nothing else")
+@case("an empty message makes a read return 0, and does not end the flow")
 def empty_message():
     with flow() as (one, other):
         reader = Sleeper(other.read).asleep()
@@ -107,9 +107,9 @@ def empty_message():
         talk(one, other)
 
 
-# --- room
+# --- room in the send queue
 
-@case("256 messages may be on their way: then EAGAIN, and no EPOLLOUT")
+@case("256 messages may be in transit; the next write fails with EAGAIN, without EPOLLOUT")
 def no_room():
     with flow() as (one, other), Held() as held:
         fill(one, other)
@@ -123,7 +123,7 @@ def no_room():
         same(drain(other)[-1], b"x")
 
 
-@case("sleeping writers get room when there is, and nothing is lost or twice")
+@case("sleeping writers continue once there is room; no message is lost or duplicated")
 def blocking_write():
     with flow() as (one, other), Held() as held:
         fill(one, other)
@@ -138,7 +138,7 @@ def blocking_write():
         same(other.info().drop_full, 0)
 
 
-@case("the other direction has room of its own")
+@case("a full send queue does not limit the other direction")
 def other_direction():
     with flow() as (one, other), Held():
         fill(one, other)
@@ -146,9 +146,9 @@ def other_direction():
         same(one.receive(), b"x")
 
 
-# --- time limits
+# --- timeouts
 
-@case("a read has its time limit, then ETIMEDOUT; 0 and -1 are for ever")
+@case("a read fails with ETIMEDOUT at its timeout; with 0 or -1 the read waits forever")
 def read_limit():
     with flow() as (one, other):
         for limit in SOON, 1:
@@ -162,13 +162,13 @@ def read_limit():
             same(reader.outcome(), b"x")
 
 
-@case("a write has its own")
+@case("a write fails with ETIMEDOUT at its timeout, which is separate from that of reads")
 def write_limit():
     with flow() as (one, other), Held() as held:
         fill(one, other)
         one.set(SET_RCVTIMEO | SET_SNDTIMEO, rcvtimeo=FOR_EVER, sndtimeo=SOON)
         same([outcome(write, one) for write in WRITES], ["ETIMEDOUT"] * 2)
-        # a limit that is not in the mask stays as it is
+        # a timeout that is not in the mask stays unchanged
         one.set(SET_RCVTIMEO, rcvtimeo=SOON, sndtimeo=0)
         same([outcome(write, one) for write in WRITES], ["ETIMEDOUT"] * 2)
         one.set(SET_SNDTIMEO, rcvtimeo=0, sndtimeo=0)
@@ -178,7 +178,7 @@ def write_limit():
         same(writer.outcome(), 1)
 
 
-@case("so has ACCEPT, and ALLOC, which then has failed for good")
+@case("ACCEPT and ALLOC fail with ETIMEDOUT at their timeout; ALLOC fails permanently")
 def other_limits():
     listener = agents.listen("demo")
     same(outcome(listener.accept, SOON), "ETIMEDOUT")
@@ -206,8 +206,8 @@ ENDS = {
 
 
 def ended(how, err, end_it):
-    """The cases for one way."""
-    @case(f"what is queued is read, then {err}, when {how}")
+    """Adds the cases for one end of a flow."""
+    @case(f"queued messages of a flow are read, then {err}, when {how}")
     def queued():
         with flow() as (one, other):
             messages = [b"one", b"two", b"", b"three"]
@@ -221,7 +221,7 @@ def ended(how, err, end_it):
                 other.nonblock(nonblock)
                 same([outcome(other.read) for _ in range(2)], [err] * 2)
 
-    @case(f"a sleeping read ends with {err} when {how}")
+    @case(f"a sleeping read of a flow fails with {err} when {how}")
     def sleeping():
         with flow() as (one, other):
             readers = [Sleeper(read, other).asleep() for read in READS]
@@ -233,7 +233,7 @@ for _how, (_err, _fn) in ENDS.items():
     ended(_how, _err, _fn)
 
 
-@case("a sleeping write ends with ESHUTDOWN when the flow goes down")
+@case("a sleeping write fails with ESHUTDOWN when the flow goes down")
 def write_down():
     for end_it in (
             lambda one, other: agents.alice.do("FLOW_DEL", "FLOW", id=one.info().id),
@@ -247,7 +247,7 @@ def write_down():
             same([writer.outcome() for writer in writers], ["ESHUTDOWN"] * 2)
 
 
-@case("a silent peer stops no writer")
+@case("writes continue after the peer timeout, and reach the peer")
 def write_silent():
     with flow() as (one, other):
         agents.alice.do("FLOW_SET", "FLOW", id=one.info().id, peer_timeout=1000)
@@ -256,13 +256,13 @@ def write_silent():
         same(other.receive(), b"are you there?")
 
 
-@case("a forged packet is nothing to read, and not between a reader and the error")
+@case("a forged packet is not readable, and does not hide the error of the flow")
 def forged():
     with flow() as (one, other):
         eid = agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]]
         enter("alice")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            # DATA, epoch 0, a counter not seen yet; nothing of it is true
+            # DATA, epoch 0, a counter not seen yet, and an invalid tag
             sock.sendto(b"\x11\0\0" + struct.pack(">Q", 5)[3:] + eid[::-1] +
                         bytes(32), (ADDR["bob"], PORT))
         until(lambda: other.info().drop_auth == 1, "the forged packet was dropped")
@@ -276,10 +276,10 @@ def forged():
 
 # --- signals
 
-# Has the handler SA_RESTART, and the call a time limit?
+# SA_RESTART of the handler, and timeout of the call
 INTERRUPTED = (False, 0), (False, NET), (True, NET)
 
-@case("a signal ends a read with EINTR; SA_RESTART lets one go on that waits for ever")
+@case("a signal ends a read with EINTR; SA_RESTART restarts a read without a timeout")
 def read_signal():
     with flow() as (one, other):
         for read in READS:
@@ -293,7 +293,7 @@ def read_signal():
             same(reader.outcome(), b"x")
 
 
-@case("a write as well")
+@case("a signal ends a write with EINTR; SA_RESTART restarts a write without a timeout")
 def write_signal():
     with flow() as (one, other), Held() as held:
         fill(one, other)
@@ -311,7 +311,7 @@ def write_signal():
         same(one.info().tx_packets, before + 2)
 
 
-@case("and ACCEPT")
+@case("a signal ends ACCEPT with EINTR; SA_RESTART restarts an ACCEPT without a timeout")
 def accept_signal():
     listener = agents.listen("demo")
     for restart, limit in INTERRUPTED:
@@ -327,7 +327,7 @@ def accept_signal():
         end.close()
 
 
-@case("LISTEN asks again after a signal, or is EINTR; the file may be used then")
+@case("a signal makes LISTEN fail with EINTR or ask again; the file stays usable")
 def listen_signal():
     listener = Endpoint("bob")
     waiter = Sleeper(listener.listen, "demo").asleep()
@@ -346,13 +346,13 @@ def listen_signal():
 
 
 def poll_once(end, events):
-    """What poll() says that is called once, and so has to be woken."""
+    """Result of a single poll(), which returns only once it is woken."""
     poll = select.poll()
     poll.register(end.fd, events)
     return poll.poll(1000 * NET)
 
 
-@case("who has polled the file since before LISTEN is told that the name is served")
+@case("pollers that wait since before LISTEN are woken when the name is served")
 def listen_polled():
     listener = Endpoint("bob")
     poller = Sleeper(poll_once, listener, select.POLLOUT).asleep()
@@ -361,7 +361,7 @@ def listen_polled():
     listener.close()
 
 
-@case("a signal ends the wait of ALLOC with EINTR, but not the allocation")
+@case("a signal interrupts ALLOC with EINTR, and the allocation continues")
 def alloc_signal():
     listener = agents.listen("demo")
     for restart in False, True:
@@ -381,9 +381,9 @@ def alloc_signal():
     listener.close()
 
 
-# --- to become a flow
+# --- allocation
 
-@case("ALLOC without waiting is EINPROGRESS, then EPOLLOUT")
+@case("a non-blocking ALLOC fails with EINPROGRESS; EPOLLOUT reports the flow")
 def in_progress():
     listener = agents.listen("demo")
     one, asked = agents.begin("demo")	# EINPROGRESS
@@ -401,7 +401,7 @@ def in_progress():
         end.close()
 
 
-@case("ALLOC sleeps until there is a flow; who reads or writes then waits, too")
+@case("ALLOC sleeps until the flow is allocated, and so do reads and writes meanwhile")
 def sleeping_alloc():
     listener = agents.listen("demo")
     one = Endpoint("alice")
@@ -419,7 +419,7 @@ def sleeping_alloc():
         end.close()
 
 
-@case("ALLOC says what the agent says, and so do reads and writes from then on")
+@case("ALLOC fails with the errno of the agent, and so do all reads and writes")
 def refused_alloc():
     one = Endpoint("alice")
     sleepers = [Sleeper(one.alloc, "demo").asleep()]
@@ -436,7 +436,7 @@ def refused_alloc():
     one.close()
 
 
-@case("ACCEPT sleeps until there is a flow; O_NONBLOCK of either file is its own")
+@case("ACCEPT sleeps until there is a flow; listener and flow have separate O_NONBLOCK")
 def sleeping_accept():
     listener = agents.listen("demo")
     waiter = Sleeper(listener.accept).asleep()
@@ -459,7 +459,7 @@ def sleeping_accept():
     listener.close()
 
 
-@case("ACCEPT without a descriptor to give is EMFILE, and the flow waits on")
+@case("ACCEPT without a free descriptor fails with EMFILE, and the flow stays queued")
 def no_descriptor():
     listener = agents.listen("demo")
     one, asked = agents.begin("demo")
@@ -484,7 +484,7 @@ def no_descriptor():
 
 # --- buffers
 
-@case("what does not fit is cut off, the next message is whole")
+@case("a short buffer truncates a message, and the next message is whole")
 def short_buffer():
     with flow() as (one, other):
         for message in b"0123456789", b"next":
@@ -495,7 +495,7 @@ def short_buffer():
         same((other.info().rx_packets, other.info().rx_bytes), (2, 14))
 
 
-@case("a read into no buffer is 0 at once, and takes nothing")
+@case("a read of length 0 returns 0 at once, and takes no message")
 def no_buffer():
     with flow() as (one, other):
         other.set(SET_RCVTIMEO, rcvtimeo=SOON)
@@ -507,7 +507,7 @@ def no_buffer():
         same(other.read(), b"x")
 
 
-@case("a vector is one message, whatever its parts; none of them is no message")
+@case("a vector is one message, whatever its parts; a vector without bytes is none")
 def vectors():
     with flow() as (one, other):
         same(os.writev(one.fd, [b"ab", b"", b"cde"]), 5)
@@ -522,7 +522,7 @@ def vectors():
         same(b"".join(parts), bytes(range(100)) + b"\0")
 
 
-@case("one call may say that it does not wait, in a file that does")
+@case("RWF_NOWAIT makes a single read of a blocking file non-blocking")
 def nowait():
     with flow() as (one, other):
         buf = bytearray(10)
@@ -535,11 +535,11 @@ def nowait():
 # --- descriptors
 
 def closed(end):
-    """Waits until the other side is told that this one is gone."""
+    """Waits until this end reports that its peer is gone."""
     same(polled(end, select.EPOLLRDHUP), "RDHUP HUP")
 
 
-@case("copies of a descriptor share the flow, its limits and O_NONBLOCK")
+@case("copies of a descriptor share the flow, its timeouts and O_NONBLOCK")
 def copies():
     with flow() as (one, other):
         kept = Endpoint("alice", fd=os.dup(one.fd))
@@ -555,14 +555,14 @@ def copies():
         closed(other)
 
 
-@case("a child has the flow, too, and keeps it when its parent lets go")
+@case("a child inherits the flow, and keeps the flow open when its parent closes it")
 def child():
     with flow() as (one, other):
         pid = os.fork()
         if not pid:
             with contextlib.suppress(OSError):
-                one.write(one.read()[::-1])	# until the peer has heard it
-                one.read()
+                one.write(one.read()[::-1])
+                one.read()	# returns once the peer has the answer
             os._exit(0)
         one.close()
         other.write(b"abc")
@@ -572,7 +572,7 @@ def child():
         closed(other)
 
 
-@case("a flow is passed on over a Unix socket, and may be nobody's meanwhile")
+@case("a flow can be passed over a Unix socket, and stays open without a holder meanwhile")
 def passed():
     with flow() as (one, other):
         here, there = socket.socketpair()
@@ -583,7 +583,7 @@ def passed():
         one = Endpoint("alice", fd=fd)
         same(one.receive(), b"meanwhile")
         talk(one, other)
-        # this time nobody receives it
+        # this time no process receives the descriptor
         socket.send_fds(here, [b"x"], [one.fd])
         one.close()
         same(polled(other, ALL, 0), "OUT")
@@ -592,7 +592,7 @@ def passed():
         closed(other)
 
 
-@case("a flow is found by its number or by its endpoint id, not by both")
+@case("FLOW_GET finds a flow by number or by endpoint id, and rejects both together")
 def found_by_endpoint_id():
     with flow() as (one, _):
         number = one.info().id
@@ -606,7 +606,7 @@ def found_by_endpoint_id():
             agents.alice.do("FLOW_GET", "FLOW", eid=eid ^ 1)
 
 
-@case("who sleeps in a read keeps the flow until that ends")
+@case("a sleeping read keeps the flow open until the read ends")
 def closed_meanwhile():
     with flow() as (one, other):
         reader = Sleeper(one.read).asleep()
@@ -617,16 +617,16 @@ def closed_meanwhile():
         closed(other)
 
 
-# --- who the peer is
+# --- identity of the peer
 
 PEER = struct.Struct("=256sII")		# the end of struct ipcp_info
-SAID = struct.Struct("=II256s")		# of struct ipcp_accept
+SAID = struct.Struct("=II256s")		# the end of struct ipcp_accept
 CAROL = b"carol.example\0"
 PROVED = {"peer_name": CAROL, "authenticated": 1}
 
 
 def peer(end):
-    """The name that it has proved, and whether it has proved one."""
+    """Name of the peer, and whether the peer has proved the name."""
     size = INFO.size + PEER.size
     arg = end.ioctl(GET_INFO, struct.pack("=I", size) + bytes(size - 4))[1]
     same(int.from_bytes(arg[:4], sys.byteorder), size, "size")
@@ -639,7 +639,7 @@ def peer(end):
 
 
 def accept(listener):
-    """An end, and what ACCEPT says of its peer to a program that asks."""
+    """Accepts a flow; returns the end, and name and authentication of its peer."""
     arg = struct.pack("=IIq32x", 48 + SAID.size, 0, 0) + bytes(SAID.size)
     fd, arg = listener.ioctl(ACCEPT, arg)
     authenticated, reserved, name = SAID.unpack(arg[48:])
@@ -647,7 +647,7 @@ def accept(listener):
     return Endpoint("bob", fd=fd), (name.rstrip(b"\0") + b"\0", authenticated)
 
 
-@case("the name that the peer has proved is told to both ends, and by ACCEPT")
+@case("the name that the peer has proved is shown at both ends, and by ACCEPT")
 def peer_names():
     for params, want in (PROVED, (CAROL, 1)), ({}, (b"\0", 0)), (
             {"peer_name": b"n" * 255 + b"\0", "authenticated": 1},
@@ -665,7 +665,7 @@ def peer_names():
             end.close()
 
 
-@case("a size in between gets a part, and reserved bytes of ACCEPT are refused")
+@case("GET_INFO fills a structure of intermediate size; ACCEPT rejects reserved bytes")
 def peer_sizes():
     with flow() as (one, _):
         size = INFO.size + 128
@@ -678,7 +678,7 @@ def peer_sizes():
     listener.close()
 
 
-@case("no name that was not proved, and none that cannot be shown")
+@case("a peer name that was not proved, or is not printable, is rejected")
 def peer_names_refused():
     one, asked = agents.begin("demo")
     number = asked[A["UPCALL_FLOW_ID"]]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Flows between two programs of one host: as any other, but that no packet
-leaves the host and there are no keys."""
+"""Flows between two programs of one host. They behave as all other flows do, but no
+packet leaves the host, and there are no keys."""
 
 import ctypes
 import errno
@@ -24,7 +24,7 @@ DEAD = select.POLLIN | select.POLLOUT | select.POLLRDHUP | select.POLLHUP
 
 
 def pair(name="here"):
-    """Both ends of a flow of alice's to alice."""
+    """Both ends of a flow within alice's host."""
     listener = Endpoint("alice").listen(name)
     one = Endpoint("alice").alloc(name)
     other = listener.accept()
@@ -33,8 +33,8 @@ def pair(name="here"):
 
 
 def sent_packets():
-    """What alice's host has sent so far, but for what IPv6 says of itself whenever
-    it likes to."""
+    """IP packets that alice's host has sent so far, without ICMPv6, which IPv6 sends on
+    its own at any time."""
     enter("alice")
     with open("/proc/net/snmp", encoding="ascii") as f:
         names, counts = (line.split() for line in f if line.startswith("Ip: "))
@@ -45,7 +45,7 @@ def sent_packets():
         int(count["Icmp6OutMsgs"])
 
 
-@case("a flow is allocated, without keys, and it says so")
+@case("a flow within a host is allocated without keys, and shown as direct")
 def allocated():
     before = sent_packets()
     one, other = pair()
@@ -63,7 +63,7 @@ def allocated():
     same(sent_packets(), before)
 
 
-@case("messages go both ways, in order, whole; an empty one is one")
+@case("messages arrive in both directions, in order and whole, empty messages, too")
 def messages():
     one, other = pair()
     texts = [os.urandom(size) for size in (1, 0, 100, MTU, MTU - 1, 0, 5)]
@@ -83,7 +83,7 @@ def messages():
 
 
 def batch(texts):
-    """struct ipcp_batch of these messages, and what it points to."""
+    """struct ipcp_batch of these messages, and the memory that it points to."""
     bufs = [ctypes.create_string_buffer(text, max(len(text), 1)) for text in texts]
     msgs = ctypes.create_string_buffer(b"".join(
         struct.pack("=QII", ctypes.addressof(buf), len(text), 0)
@@ -92,7 +92,7 @@ def batch(texts):
         bufs, msgs
 
 
-@case("batches, too")
+@case("batches arrive in order and whole")
 def batches():
     one, other = pair()
     texts = [bytes([i]) * 100 for i in range(64)]
@@ -104,7 +104,7 @@ def batches():
     close(one, other)
 
 
-@case("a batch with a bad address sends what comes before, whatever its size")
+@case("a batch with a bad address sends the messages before it, whatever their size")
 def bad_addresses():
     one, other = pair()
     for size in 1, 100, 300, MTU:
@@ -117,7 +117,7 @@ def bad_addresses():
     close(one, other)
 
 
-@case("256 messages may wait for their reader: then EAGAIN, and no POLLOUT")
+@case("256 messages may be queued; the next write fails with EAGAIN, without POLLOUT")
 def room():
     one, other = pair()
     one.nonblock()
@@ -162,7 +162,7 @@ def sleepers():
     close(one, other)
 
 
-@case("what is queued is read, then ESHUTDOWN, when the other end closes")
+@case("queued messages are read, then ESHUTDOWN, when the other end closes")
 def closed():
     for first in 0, 1:
         ends = pair()
@@ -178,7 +178,7 @@ def closed():
         left.close()
 
 
-@case("a sleeping reader and a sleeping writer wake then")
+@case("a sleeping reader and a sleeping writer wake when the other end closes")
 def woken():
     for call in (lambda end: end.read(),
                  lambda end: [end.write(b"x") for _ in range(ON_THE_WAY + 1)]):
@@ -201,12 +201,12 @@ def woken():
 
 
 def in_kernel(thread):
-    """Does this thread sleep in a call of ours?"""
+    """True if this thread sleeps in the kernel."""
     with open(f"/proc/self/task/{thread.native_id}/wchan", encoding="ascii") as f:
         return f.read() not in ("0", "")
 
 
-@case("taken down it is down at both ends")
+@case("a flow that is taken down at one end is down at both ends")
 def down():
     one, other = pair()
     one.set(SET_DOWN, down=1)
@@ -220,7 +220,7 @@ def down():
     close(one, other)
 
 
-@case("it is never re-keyed")
+@case("a flow within a host is never re-keyed")
 def no_rekey():
     one, other = pair()
     with fails(errno.ENODATA):
@@ -234,7 +234,7 @@ def no_rekey():
     close(one, other)
 
 
-@case("an allocation that does not wait is EINPROGRESS, then POLLOUT")
+@case("a non-blocking allocation fails with EINPROGRESS; POLLOUT reports the flow")
 def nonblocking():
     listener = Endpoint("alice").listen("here")
     one = Endpoint("alice", os.O_NONBLOCK)
@@ -247,7 +247,7 @@ def nonblocking():
     close(one, other, listener)
 
 
-@case("who is not accepted sees the end when the name is not served any more")
+@case("a flow that was not accepted ends when the name is no longer served")
 def not_accepted():
     listener = Endpoint("alice").listen("here")
     one = Endpoint("alice").alloc("here")
@@ -259,7 +259,7 @@ def not_accepted():
     one.close()
 
 
-@case("who has gone before that is accepted, and read, all the same")
+@case("a flow that its initiator has closed is still accepted and read")
 def gone_before():
     listener = Endpoint("alice").listen("here")
     one = Endpoint("alice").alloc("here")
@@ -272,7 +272,7 @@ def gone_before():
     close(other, listener)
 
 
-@case("a full backlog is told")
+@case("an allocation fails with EUSERS when the backlog is full")
 def backlog():
     listener = Endpoint("alice").listen("here", 1)
     one = Endpoint("alice").alloc("here")
@@ -283,7 +283,7 @@ def backlog():
     close(one, two, listener)
 
 
-@case("if nobody serves the name here the flow leaves the host, as any other")
+@case("a flow leaves the host if no program of the host serves the name")
 def elsewhere():
     there = Endpoint("bob").listen("both")
     one = Endpoint("alice").alloc("both")
@@ -296,7 +296,7 @@ def elsewhere():
     close(one, other, there)
 
 
-@case("and so does one whose name is not configured so")
+@case("a flow leaves the host if its name is not configured as direct")
 def not_configured():
     here = Endpoint("alice").listen("network")
     there = Endpoint("bob").listen("network")
@@ -307,14 +307,14 @@ def not_configured():
     close(one, other, here, there)
 
 
-@case("many of them, closed by whoever comes first")
+@case("100 flows within a host may be closed at both ends at the same time")
 def many():
     listener = Endpoint("alice").listen("here", 100)
     ends = [Endpoint("alice").alloc("here") for _ in range(100)]
     for end in ends:
         end.write(b"x")
     others = [listener.accept() for _ in ends]
-    # those of the cases before end when a worker comes to it
+    # a worker ends the flows of earlier cases
     until(lambda: len(flows("alice")) == 200, "all flows are there, and no other")
     threads = [threading.Thread(target=close, args=(*some,))
                for some in (ends[::2], others[::2], ends[1::2], others[1::2])]
@@ -325,7 +325,7 @@ def many():
     listener.close()
 
 
-@case("nothing is left")
+@case("no flow is left at either host")
 def nothing_left():
     until(lambda: not flows("alice") and not flows("bob"), "no flow is left")
 

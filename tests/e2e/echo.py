@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 """The module ipcp_flow_echo: a server at bob and a probe at alice, with agents that
-only bring seeds (keys.py)."""
+deliver seeds only (keys.py)."""
 
 import os
 import subprocess
@@ -31,37 +31,37 @@ def param(name, value, host="alice"):
 
 
 def text(name):
-    """What a parameter shows."""
+    """The words of a parameter's value."""
     with open(f"{PARAMS}/{name}", encoding="ascii") as f:
         return f.read().split()
 
 
 def probe(key):
-    """A number of the probe's."""
+    """A number that the probe shows."""
     words = text("probe")
     return int(words[words.index(key) + 1])
 
 
 def begin():
-    """Loads the module, with nothing under way, whatever a case before left."""
+    """Loads the module afresh, whatever an earlier case has left."""
     module("rmmod", "ipcp_flow_echo")
     same(module("modprobe", "ipcp_flow_echo", f"window={WINDOW}"), 0)
 
 
 def end():
-    """Unloads it, whatever it does."""
+    """Unloads the module, whatever it is doing."""
     same(module("rmmod", "ipcp_flow_echo"), 0)
 
 
 def serve(agents, name, error=0):
-    """Bob's kernel serves a name."""
+    """Makes bob's kernel serve a name."""
     param("serve", name, "bob")
     asked = agents.bob.upcall(UPCALL_LISTEN)
     agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=error)
 
 
 def connect(agents, name, **params):
-    """Alice's kernel has a flow to it, on which messages go. Its number."""
+    """Connects alice's kernel to a name; returns the flow's number once messages flow."""
     param("drain", "N")
     param("probe", name)
     asked = agents.alice.upcall(UPCALL_ALLOC)
@@ -71,6 +71,6 @@ def connect(agents, name, **params):
 
 
 def more(count=4 * WINDOW):
-    """Waits until so many more messages were answered."""
+    """Waits until count more messages were answered."""
     before = probe("received")
     until(lambda: probe("received") >= before + count, f"{count} more messages")
