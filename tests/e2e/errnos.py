@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The errnos that an agent may give to programs reach them as they are. All
-others are refused, in words, and change nothing."""
+"""Errnos that an agent may give to programs reach the programs unchanged. All other
+errnos are rejected with a message, and change nothing."""
 
 import errno
 import os
@@ -38,10 +38,10 @@ agents = Agents()
 
 
 def allowed_case(name):
-    """An errno that reaches programs."""
+    """Adds the cases of an errno that reaches programs."""
     number = getattr(errno, name)
 
-    @case(f"{name} of an allocation")
+    @case(f"{name} from the agent fails an allocation")
     def _alloc():
         one, asked = agents.begin("demo")
         agents.alice.do("FLOW_DEL", "FLOW", id=asked[A["UPCALL_FLOW_ID"]],
@@ -54,14 +54,14 @@ def allowed_case(name):
         same(one.info().error, number)
         one.close()
 
-    @case(f"{name} of a name")
+    @case(f"{name} from the agent fails LISTEN")
     def _listen():
         with fails(number):
             agents.listen("refused", error=number)
 
 
 def refuse(agent, command, space, number, **params):
-    """The kernel does not take this errno, and says which there are."""
+    """Expects the kernel to reject this errno, and to name the valid ones."""
     try:
         agent.do(command, space, error=number, **params)
     except OSError as err:
@@ -72,8 +72,8 @@ def refuse(agent, command, space, number, **params):
 
 
 def refused_case(name, number):
-    """An errno that does not."""
-    @case(f"{name}, {number}, fails no allocation")
+    """Adds the cases of an errno that is rejected."""
+    @case(f"{name} ({number}) from the agent is rejected, and fails no allocation")
     def _alloc():
         listener = agents.listen("demo")
         one, asked = agents.begin("demo")
@@ -88,7 +88,7 @@ def refused_case(name, number):
         for end in one, other, listener:
             end.close()
 
-    @case(f"{name}, {number}, takes no flow down")
+    @case(f"{name} ({number}) from the agent is rejected, and takes no flow down")
     def _down():
         listener = agents.listen("demo")
         one, other = agents.connect(listener, "demo")
@@ -102,7 +102,7 @@ def refused_case(name, number):
     if not number:
         return
 
-    @case(f"{name}, {number}, refuses no name")
+    @case(f"{name} ({number}) from the agent is rejected, and fails no LISTEN")
     def _listen():
         grants = []
 
@@ -120,7 +120,7 @@ for _name, _number in {"0": 0, **REFUSED}.items():
     refused_case(_name, _number)
 
 
-@case("without an errno an allocation that is given up is ECONNABORTED")
+@case("an allocation that the agent deletes without an errno fails with ECONNABORTED")
 def no_errno():
     one, asked = agents.begin("demo")
     agents.alice.do("FLOW_DEL", "FLOW", id=asked[A["UPCALL_FLOW_ID"]])
@@ -129,7 +129,7 @@ def no_errno():
     one.close()
 
 
-@case("a name that is closed before its flow is confirmed: the initiator is told")
+@case("the initiator is told when the name is closed before its flow is confirmed")
 def closed_early():
     listener = agents.listen("early")
     one, asked = agents.begin("early")
@@ -141,10 +141,10 @@ def closed_early():
     until(lambda: not agents.bob.dump("FLOW_GET"), "bob has no flow any more")
 
 
-@case("a server that is killed before its flow is confirmed: the same")
+@case("the initiator is told when the server is killed before its flow is confirmed")
 def killed_early():
     listener = agents.listen("killed")
-    server = os.fork()	# which has it alone
+    server = os.fork()	# the only holder of the listener
     if not server:
         signal.pause()
     listener.close()

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Allocations that fail when told to, by the fault injection of the kernel: only
-those made for the module, that is with a function of it on the stack, whichever
-part of the kernel it called for them."""
+"""Fault injection for allocations of the module: those with a function of the module on
+the stack, whichever part of the kernel allocates."""
 
 import collections
 import errno
@@ -19,7 +18,7 @@ NOWHERE = 1, 1
 
 
 def put(kind, **settings):
-    """Changes settings of a kind of failure."""
+    """Changes settings of a kind of fault injection."""
     for name, value in settings.items():
         path = f"{DEBUGFS}/{kind}/{name.replace('_', '-')}"
         with open(path, "w", encoding="ascii") as f:
@@ -27,7 +26,7 @@ def put(kind, **settings):
 
 
 def code():
-    """Where the module's code is: first address, and the one after the last."""
+    """Addresses of the module's code: the first one, and the one after the last."""
     with open("/proc/modules", encoding="ascii") as f:
         for line in f:
             name, size, _users, _by, _state, start, *_ = line.split()
@@ -37,22 +36,22 @@ def code():
 
 
 def within(where):
-    """What may fail from here on: allocations with such an address on the stack."""
+    """Limits failures to allocations with an address of this range on the stack."""
     for kind in KINDS:
         put(kind, require_start=where[0], require_end=where[1])
 
 
 def begin():
-    """Failures can be asked for from here on."""
+    """Prepares failures of allocations of the module."""
     for kind in KINDS:
         put(kind, verbose=0, ignore_gfp_wait="N", probability=0)
-    # memory is the matter here
+    # only allocations are to fail
     put("fail_usercopy", require_start=NOWHERE[0], require_end=NOWHERE[1])
     within(code())
 
 
 def end():
-    """Back to how it was."""
+    """Restores the default settings."""
     sometimes(0)
     for kind in KINDS:
         put(kind, ignore_gfp_wait="Y")
@@ -60,14 +59,14 @@ def end():
 
 
 def sometimes(percent, only_marked=False):
-    """So many of all allocations fail: everybody's, or of tasks marked for it."""
+    """Lets a percentage of allocations fail: of all tasks, or of marked tasks only."""
     for kind in KINDS:
         put(kind, task_filter="Y" if only_marked else "N", times=-1,
             probability=percent)
 
 
 def mark_workers(yes):
-    """Marks the kernel's workers, and those that there will be."""
+    """Marks or unmarks the kernel's workers, and future ones by marking kthreadd."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/comm", encoding="ascii") as f:
@@ -80,8 +79,8 @@ def mark_workers(yes):
 
 
 def failing(nth, act):
-    """What act() comes to when its nth allocation fails: a word, its value, and
-    whether there were so many."""
+    """Runs act() with a failure of its nth allocation. Returns "ok" or the name of the
+    errno, the value of act(), and whether there were n allocations."""
     fd = os.open(FAIL_NTH, os.O_RDWR)
     os.write(fd, b"%d" % nth)
     try:
@@ -97,8 +96,8 @@ def failing(nth, act):
 def walk(act, before=None, after=None, errors=("ENOMEM",), least=1):
     """Lets each allocation of act() fail in turn, until there are no more.
 
-    before() makes what act(made) works on; after(made, value, ok) sees that a
-    failure changed nothing, that the same works then, and clears up.
+    before() makes the object that act(made) works on; after(made, value, ok) checks that
+    a failure changed nothing and that a retry works, and cleans up.
     """
     words = collections.Counter()
     for nth in itertools.count(1):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Forged packets with the right endpoint id and epoch, ten for each real one, and
-flows of one pair of hosts that send in turns: while the programs do not read, each
-real message finds its place in the ring. Forged packets as fast as they can be sent,
-while a program waits for messages: it sleeps on."""
+"""Forged packets with a valid endpoint id and epoch, ten for each real packet, and flows
+of one pair of hosts that send in turns: the ring has room for each real message while
+programs do not read. A flood at full speed does not wake a program that waits for
+messages."""
 
 import contextlib
 import functools
@@ -24,45 +24,45 @@ HEADER, TAG, LEAF = 12, 16, 1 << 20
 UDP_SEGMENT = 103
 REAL, FORGED = 1000, 10000
 BURSTS = 100
-AT_ONCE = 50			# forged packets in a call
+AT_ONCE = 50			# forged packets per call
 FLOWS, FULL, SIZE = 8, 1024, 1350
-SATURATING = 100000		# forged packets, at the least
-WAITING = 400 * AT_ONCE		# forged packets at a time that are not received yet
+SATURATING = 100000		# forged packets of a saturating flood, at least
+WAITING = 400 * AT_ONCE		# forged packets in transit, at most
 UNUSED = 1 << 19		# a counter of the current leaf that no real packet has
-READ = 100			# real messages that get through meanwhile
+READ = 100			# real messages during a flood
 
-# in which leaf, counted from the current one
+# leaf of the forged packets, counted from the current one
 WHERE = {"in the current leaf": 0, "in the next": 1, "far ahead": 100}
 
 
 def forged(eid, leaf, numbers, size):
-    """Packets that nobody can have made who knows the key."""
+    """Packets with a valid header, and zeros for ciphertext and tag."""
     return [bytes([0x11, 0, 0]) + (leaf * LEAF + n).to_bytes(5, "big") + eid +
             bytes(size + TAG) for n in numbers]
 
 
 class Stranger:
-    """Sends from a port of its own, many packets in a call."""
+    """Sends from a port of its own, many packets per call."""
 
     def __init__(self):
         enter("alice")
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def send(self, packets):
-        """All of them have one size."""
+        """Sends packets of one size, as segments of buffers."""
         for first in range(0, len(packets), AT_ONCE):
             some = packets[first:first + AT_ONCE]
             self.sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(some[0]))
             self.sock.sendto(b"".join(some), (ADDR["bob"], PORT))
 
     def close(self):
-        """Ends it."""
+        """Closes the socket."""
         self.sock.close()
 
 
 @functools.cache
 def datagram(payload):
-    """What alice would send to bob. The kernel makes IP's checksum."""
+    """An IP packet as from alice to bob. The kernel fills the IP checksum in."""
     ends = socket.inet_aton(ADDR["alice"]) + socket.inet_aton(ADDR["bob"])
     size = 8 + len(payload)
     ports = struct.pack(">HHH", PORT, PORT, size)
@@ -75,24 +75,24 @@ def datagram(payload):
 
 
 class Impostor:
-    """Sends with the peer's address and port."""
+    """Sends from the address and port of the peer."""
 
     def __init__(self):
         enter("alice")
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
     def send(self, packets):
-        """One by one."""
+        """Sends packets one by one."""
         for packet in packets:
             self.sock.sendto(datagram(packet), (ADDR["bob"], 0))
 
     def close(self):
-        """Ends it."""
+        """Closes the socket."""
         self.sock.close()
 
 
 class PutTogether:
-    """While it lasts, bob's device puts packets together that come within 1 ms."""
+    """Makes bob's device merge packets that arrive within 1 ms (GRO), for the block."""
 
     def __enter__(self):
         self.set("on", 1_000_000)
@@ -105,7 +105,8 @@ class PutTogether:
 
     @staticmethod
     def set(gro, timeout):
-        """How the device does it: not what comes from a device that segments TCP."""
+        """Sets GRO at bob, and TSO at alice: veth skips GRO for packets of a device with
+        TSO."""
         tso = "off" if gro == "on" else "on"
         subprocess.run(["ip", "netns", "exec", "alice", "ethtool", "-K", "veth", "tso", tso],
                        check=True)
@@ -115,19 +116,19 @@ class PutTogether:
              f"echo {timeout} >/sys/class/net/veth/gro_flush_timeout"], check=True)
 
     def buffers(self):
-        """How many buffers of several packets came."""
+        """Number of received buffers with several packets."""
         return self.probes.hits("segs")
 
 
 def flood(attacker, leaf, per_leaf):
-    """Real messages with forged ones between them."""
+    """Sends real messages with forged packets in between; all real ones must arrive."""
     with Agents() as agents:
         one, other = agents.flow("flood", packets_per_leaf=per_leaf)
         eid = agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]][::-1]
         messages = [struct.pack("=Q", n) for n in range(REAL)]
         size, dropped = len(messages[0]), 0
         if leaf == 1:
-            # the worker derives it for the first, and it is held from then on
+            # the worker derives the next leaf for the first packet, and keeps it
             attacker.send(forged(eid, leaf, [0], size))
             until(lambda: other.info().drop_auth == 1, "the next leaf is held")
             dropped = 1
@@ -149,7 +150,7 @@ def flood(attacker, leaf, per_leaf):
 
 for _per_leaf in 12, 20:
     for _where, _leaf in WHERE.items():
-        @case(f"a flood of forged packets {_where}, 2^{_per_leaf} packets a leaf")
+        @case(f"no real message is lost to forged packets {_where} (2^{_per_leaf} packets a leaf)")
         def _(leaf=_leaf, per_leaf=1 << _per_leaf):
             attacker = Stranger()
             try:
@@ -158,7 +159,7 @@ for _per_leaf in 12, 20:
                 attacker.close()
 
 
-@case("a flood from the peer's address, which the device puts together with the real ones")
+@case("no real message is lost when GRO merges forged packets with it")
 def together():
     attacker = Impostor()
     with PutTogether() as device:
@@ -168,7 +169,7 @@ def together():
     attacker.close()
 
 
-@case("each of eight flows that send in turns has room for a ring full of long messages")
+@case("each of eight flows that send in turns queues a full ring of long messages")
 def turns():
     with Agents() as agents:
         listener = agents.listen("turns")
@@ -191,7 +192,7 @@ def turns():
 
 
 class Process:
-    """A process that works on an end until it is killed, and what it says."""
+    """A process that works on an end until it is killed, and its output."""
 
     def __init__(self, work, *args):
         self.says, out = os.pipe()
@@ -207,38 +208,38 @@ class Process:
             self.kill()
 
     def asleep(self):
-        """Waits until it sleeps in a call."""
+        """Waits until the process sleeps in a call."""
         def sleeps():
             with open(f"/proc/{self.pid}/syscall", encoding="ascii") as f:
                 return f.read().split()[0] in SLEEPS
         until(sleeps, "the call sleeps")
 
     def switches(self):
-        """How often it went to sleep."""
+        """How often the process went to sleep."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
             return next(int(line.split()[1]) for line in f
                         if line.startswith("voluntary_ctxt_switches"))
 
     def kill(self):
-        """Ends it."""
+        """Kills the process."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         self.pid = 0
 
     def said(self):
-        """Ends it; what it has said."""
+        """Kills the process; returns its output."""
         self.kill()
         return b"".join(iter(lambda: os.read(self.says, 4096), b""))
 
 
 def reads(end, out):
-    """Says each message."""
+    """Reads messages, and writes each one to out."""
     while True:
         os.write(out, end.read())
 
 
 def polls(end, out):
-    """Says that there is something to read."""
+    """Polls for a message, and writes a word to out."""
     poll = select.poll()
     poll.register(end.fd, select.POLLIN)
     poll.poll()
@@ -246,7 +247,7 @@ def polls(end, out):
 
 
 def floods(end, eid, _):
-    """Sends forged packets to an end, as many as can be received."""
+    """Sends forged packets to an end, as fast as they are received."""
     os.sched_setaffinity(0, {os.cpu_count() - 1})
     attacker, sent = Stranger(), 0
     packets = forged(eid, 0, range(UNUSED, UNUSED + AT_ONCE), 8)
@@ -260,7 +261,7 @@ def floods(end, eid, _):
 
 @contextlib.contextmanager
 def quiet():
-    """A flow whose ends have nothing more to say; the endpoint id of bob's."""
+    """Both ends of a flow without packets in transit, and the endpoint id of bob's."""
     known = warnings()
     with Agents() as agents:
         one, other = agents.flow("saturated")
@@ -273,14 +274,14 @@ def quiet():
 
 
 def only_forged(end, first):
-    """Nothing but forged packets was dropped by a flow."""
+    """Checks that a flow has dropped forged packets only."""
     info = end.info()
     note(f"{info.drop_auth - first.drop_auth} forged packets came to the flow")
     same([getattr(info, key) - getattr(first, key) for key in
           ("drop_key", "drop_replay", "drop_full", "drop_other")], [0] * 4, "drops")
 
 
-@case("a saturating flood wakes nobody who waits for messages")
+@case("a saturating flood wakes neither a reader nor a poller")
 def wakes_nobody():
     with quiet() as (_, other, eid), Process(reads, other) as reader, \
             Process(polls, other) as poller:
@@ -299,7 +300,7 @@ def wakes_nobody():
         same([process.said() for process in (reader, poller)], [b"", b""])
 
 
-@case("a reader has each real message meanwhile, and wakes for no other")
+@case("a reader gets each real message during a saturating flood, and wakes for these only")
 def real_ones():
     with quiet() as (one, other, eid), Process(reads, other) as reader:
         reader.asleep()

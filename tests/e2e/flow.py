@@ -32,7 +32,7 @@ def allocated():
     same([end.info().initiator for end in ends], [1, 0])
 
 
-@case("messages go both ways, in order, whole")
+@case("messages arrive in both directions, in order and whole")
 def messages():
     for one, other in (ends, ends[::-1]):
         sent = [bytes([n]) * (n * 7 + 1) for n in range(100)]
@@ -41,7 +41,7 @@ def messages():
         same([other.receive() for _ in sent], sent)
 
 
-@case("an empty message reads as 0, and is not the end")
+@case("an empty message makes a read return 0, and does not end the flow")
 def empty():
     one, other = ends
     one.write(b"")
@@ -50,7 +50,7 @@ def empty():
     same(other.receive(), b"more")
 
 
-@case("the longest message is that of the info, a longer one is EMSGSIZE")
+@case("a message as long as the MTU of GET_INFO arrives; a longer one fails with EMSGSIZE")
 def longest():
     one, other = ends
     mtu = one.info().mtu
@@ -62,7 +62,7 @@ def longest():
     talk(one, other)
 
 
-@case("a short buffer cuts the message, the next one is whole")
+@case("a short buffer truncates a message, and the next message is whole")
 def short_buffer():
     one, other = ends
     one.write(b"0123456789")
@@ -82,7 +82,7 @@ def vectors():
     same(parts[0] + parts[1][:2], b"abcde")
 
 
-@case("a non-blocking read of nothing is EAGAIN, and POLLIN is not shown")
+@case("a non-blocking read of an empty ring fails with EAGAIN, and POLLIN is not shown")
 def would_block():
     one, other = ends
     other.nonblock()
@@ -111,7 +111,7 @@ def read_timeout():
     os.wait()
 
 
-@case("read and write can be closed to a program")
+@case("a read or write without the access right fails with EPERM")
 def access():
     one, other = ends
     one.set(SET_ACCESS, access=RB_RD)
@@ -124,7 +124,7 @@ def access():
     talk(one, other)
 
 
-@case("a waiting seed shows as POLLPRI and nowhere else")
+@case("a waiting seed is reported by POLLPRI and RB_REKEY, and by no other event")
 def seed_waits():
     one, other = ends
     settled(one, other)
@@ -134,11 +134,11 @@ def seed_waits():
         info = end.info()
         same((info.epoch, info.tx_epoch, info.newest_epoch), (0, 0, 1))
         same(info.rb_flags, RB_RD | RB_WR | RB_REKEY)
-    # nobody takes it for the program
+    # the seed still waits for the program
     same(one.poll(ALL), select.POLLPRI | select.POLLOUT)
 
 
-@case("IPCP_IOC_REKEY takes it, once")
+@case("IPCP_IOC_REKEY takes a waiting seed, once")
 def take():
     for end in ends:
         end.rekey()
@@ -153,7 +153,7 @@ def take():
     talk(*ends)
 
 
-@case("a read takes a waiting seed, too, and a write")
+@case("a read and a write take a waiting seed, too")
 def read_takes():
     one, other = ends
     rekey("alice", one.info().id)
@@ -166,7 +166,7 @@ def read_takes():
     settled(*ends)
 
 
-@case("a copy of the descriptor keeps the flow")
+@case("a copy of the descriptor keeps the flow open")
 def copy():
     one, other = ends
     kept = os.dup(one.fd)
@@ -175,7 +175,7 @@ def copy():
     talk(one, other)
 
 
-@case("the peer sees POLLHUP, reads what is queued, then ESHUTDOWN")
+@case("the peer of a closed end sees POLLHUP, reads queued messages, then ESHUTDOWN")
 def closed():
     one, other = ends
     queued = [b"one", b"two", b"three"]
@@ -194,7 +194,7 @@ def closed():
     other.close()
 
 
-@case("both ends of it are gone")
+@case("both ends of a closed flow are removed")
 def gone():
     until(lambda: not flows("alice") and not flows("bob"), "no flow is left")
 
@@ -212,7 +212,7 @@ def taken_down():
     other.close()
 
 
-@case("a non-blocking allocation is EINPROGRESS, then POLLOUT")
+@case("a non-blocking allocation fails with EINPROGRESS; POLLOUT reports the flow")
 def in_progress():
     listener = Endpoint("bob").listen("demo")
     one = Endpoint("alice", os.O_NONBLOCK)
@@ -247,7 +247,7 @@ def grace():
     same([show(end)["grace_ms"] for end in (one, other)], [500, 500])
     settled(one, other)
     rekey("alice", one.info().id)
-    # neither reads, writes or takes it
+    # neither end reads, writes or takes the seed
     until(lambda: one.info().tx_epoch == 1 and other.info().tx_epoch == 1,
           "both send in the new epoch")
     settled(one, other)
@@ -257,7 +257,7 @@ def grace():
     other.close()
 
 
-@case("the same over IPv6")
+@case("a flow over IPv6 carries messages, and is re-keyed")
 def ipv6():
     one, other = pair("demo6")
     same(one.info().mtu, 1500 - 40 - 8 - OVERHEAD)

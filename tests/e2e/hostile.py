@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Packets that are not the peer's. Each is put on the wire as if alice, or
-somebody else, had sent it; bob must drop it, count it under its own reason,
-say nothing, and go on.
+"""Packets that the peer has not sent. Each is put on the wire as if alice, or a third
+host, had sent it. Bob must drop the packet, count it under its own reason, send no
+reply, and continue.
 
-What comes before the reason that is expected is the same everywhere: all
-counters of bob, those of no flow and those of flows. So that nothing else
-counts meanwhile, all happens on one processor, and a genuine packet that must
-not arrive yet is held back by a wrong hardware address of bob at alice.
+Every check compares all counters of bob: those of no flow and those of flows. The test
+runs on one processor, so that no other packet is counted meanwhile. A genuine packet
+that must not arrive yet is held back by a wrong hardware address of bob at alice.
 """
 
 import collections
@@ -32,23 +31,23 @@ os.sched_setaffinity(0, {0})
 
 
 class Packet(collections.namedtuple("Packet", "type epoch counter eid rest")):
-    """A packet in parts."""
+    """The fields of a packet."""
 
     @classmethod
     def parse(cls, data):
-        """Its parts; only of well-formed ones."""
+        """Fields of a packet, which must be well-formed."""
         high, low, eid = struct.unpack(">BII", data[3:HEADER])
         return cls(data[0] & 15, data[1], high << 32 | low, eid, data[HEADER:])
 
     def bytes(self):
-        """As it goes over the wire."""
+        """The packet in wire format."""
         return struct.pack(">BBBBII", 0x10 | self.type, self.epoch, 0,
                            self.counter >> 32, self.counter & 0xffffffff,
                            self.eid) + self.rest
 
 
 class Wire:
-    """What bob's end of the wire sees, and who is alice."""
+    """A packet tap at bob's end of the wire, and a raw socket at alice's."""
 
     def __init__(self):
         enter("bob")
@@ -68,16 +67,16 @@ class Wire:
 
     @staticmethod
     def neighbour(host, of, link):
-        """Says at host where another one is."""
+        """Sets the hardware address of another host at host."""
         subprocess.run(["ip", "-n", host, "neigh", "replace", ADDR[of], "lladdr",
                         link, "nud", "permanent", "dev", "veth"], check=True)
 
     def hold(self):
-        """Genuine packets of alice do not arrive from here on."""
+        """Keeps genuine packets of alice from arriving."""
         self.neighbour("alice", "bob", NOWHERE)
 
     def release(self):
-        """They do again."""
+        """Lets genuine packets of alice arrive again."""
         self.neighbour("alice", "bob", self.bob)
 
     def seen(self):
@@ -98,7 +97,7 @@ class Wire:
                 alice.append(frame[14 + 28:end])
 
     def inject(self, payload, source=ADDR["alice"], port=PORT, damage=0):
-        """A datagram to bob that claims to be from there."""
+        """Sends bob a datagram with a forged source; damage changes its checksum."""
         addrs = socket.inet_aton(source) + socket.inet_aton(ADDR["bob"])
         udp = struct.pack(">HHHH", port, PORT, 8 + len(payload), 0)
         summed = addrs + struct.pack(">BBH", 0, 17, 8 + len(payload)) + \
@@ -115,13 +114,13 @@ class Wire:
 wire = Wire()
 alice = bob = None
 genuine = []		# payloads of alice that arrived
-counters = set()	# and their counters, of epoch 0
-held = None		# one that did not arrive yet
+counters = set()	# counters of the genuine packets, in epoch 0
+held = None		# a genuine payload that did not arrive yet
 before = None		# bob's drop counters
 
 
 def drain():
-    """Lets bob read what waits: nothing may come of it."""
+    """Lets bob read: no message may be there."""
     try:
         raise AssertionError(f"a forged packet was read: {bob.read()!r}")
     except BlockingIOError:
@@ -129,7 +128,7 @@ def drain():
 
 
 def dropped(reasons, what=""):
-    """Waits until so many packets were dropped, and looks where they count."""
+    """Waits until as many packets were dropped, and checks all counters."""
     global before
     wanted = sum(reasons.values())
 
@@ -144,13 +143,13 @@ def dropped(reasons, what=""):
 
 
 def expect(kind, reason, payload, what="", **kwargs):
-    """A forged packet is dropped for this reason."""
+    """Injects a forged packet, and expects its drop for this reason."""
     wire.inject(payload, **kwargs)
     dropped({(kind, reason): 1}, f"{what} {payload[:HEADER].hex(' ')}")
 
 
 def verdict(data):
-    """What becomes of a packet that is not genuine, by the wire format."""
+    """Counter and reason for the drop of a forged packet, by the wire format."""
     if len(data) < HEADER:
         return "no_flow", "short"
     if data[0] >> 4 != 1:
@@ -174,7 +173,7 @@ def verdict(data):
 
 
 def unharmed():
-    """The flow carries messages, and bob's peer is where it was."""
+    """Checks that the flow carries messages, and that bob's peer has not moved."""
     talk(alice, bob)
     info = show(bob)
     same(info["peer"], f"{ADDR['alice']}:{PORT}")
@@ -205,7 +204,7 @@ def capture():
     assert kinds.count(DATA) == 3 and CONFIRM in kinds, kinds
 
 
-@case("a packet is held back")
+@case("a genuine packet is captured and held back")
 def hold():
     global held, before
     wire.hold()
@@ -217,7 +216,7 @@ def hold():
     before = drops("bob")
 
 
-@case("changed in any byte")
+@case("a packet with any byte changed is dropped")
 def any_byte():
     tally = collections.Counter()
     for at in range(len(held)):
@@ -231,7 +230,7 @@ def any_byte():
     assert set(tally) >= {"version", "type", "eid", "epoch", "auth"}, tally
 
 
-@case("changed into another type")
+@case("a packet with another type is dropped")
 def other_type():
     for number in range(16):
         forged = bytes([0x10 | number]) + held[1:]
@@ -239,17 +238,17 @@ def other_type():
             expect(*verdict(forged), forged)
 
 
-@case("cut short, also below a header")
+@case("a truncated packet is dropped, even one shorter than a header")
 def short():
     for size in (*range(HEADER + 1), HEADER + TAG - 1):
         expect("no_flow", "short", held[:size], f"{size} bytes:")
-    # long enough, but not all of it
+    # long enough, but of a wrong length
     expect("flows", "auth", held[:-1])
     expect("flows", "auth", held[:HEADER + TAG])
     expect("flows", "auth", held + b"\0")
 
 
-@case("of another flow, epoch, version, or with a reserved bit")
+@case("a packet with a wrong endpoint id, epoch, version or reserved bit is dropped")
 def unknown():
     packet = Packet.parse(held)
     for number in (0, 1, eid ^ 1, 0xffffffff):
@@ -266,13 +265,13 @@ def unknown():
                held[:3] + bytes([1 << bit]) + held[4:])
 
 
-@case("with a wrong checksum")
+@case("a packet with a wrong UDP checksum is dropped")
 def checksum():
-    # UDP itself drops a short one, and no flow's counter can tell
+    # UDP itself drops a short packet, which no counter of the module shows
     expect("no_flow", "checksum", held + bytes(100), damage=0x0100)
 
 
-@case("from another address")
+@case("a forged or replayed packet from another address is dropped, and moves no peer")
 def stranger():
     forged = held[:-1] + bytes([held[-1] ^ 1])
     expect("flows", "auth", forged, source=STRANGER)
@@ -281,11 +280,11 @@ def stranger():
     same(show(bob)["peer"], f"{ADDR['alice']}:{PORT}")
 
 
-@case("from a far future: few are tried, the rest is not")
+@case("of packets with counters far ahead few are decrypted, and all are dropped")
 def far_future():
     global before
     packet = Packet.parse(held)
-    # leaves ahead, then nodes ahead; then the last packet that there could be
+    # leaves ahead, then nodes ahead, then the last counter of the epoch
     wanted = [n << 20 for n in range(2, 34)] + [n << 26 for n in range(1, 33)]
     wanted += [(1 << 33) - 1]
     for counter in wanted:
@@ -304,13 +303,13 @@ def far_future():
     same(change.total(), len(wanted))
 
 
-@case("not a sound was made in reply, and the tool shows the same counters")
+@case("no reply was sent, and the tool shows the same counters")
 def silence():
     same(wire.seen()[1], [])
     same(+tool_drops("bob"), +before)
 
 
-@case("the packet held back arrives: nothing was spoilt for it")
+@case("the packet that was held back is still accepted")
 def arrives():
     wire.inject(held)
     same(bob.receive(), b"held back")
@@ -320,7 +319,7 @@ def arrives():
     unharmed()
 
 
-@case("replayed: data, confirmations")
+@case("replayed data and confirmations are dropped without a reply")
 def replay():
     wire.seen()
     for payload in genuine:
@@ -329,7 +328,7 @@ def replay():
     unharmed()
 
 
-@case("rubbish for the agent: taken, found to make no sense, not answered")
+@case("malformed messages for the agent are received, counted, and not answered")
 def rubbish():
     header = bytes([0x10 | CTRL]) + bytes(HEADER - 1)
     wire.seen()
@@ -348,7 +347,7 @@ def rubbish():
     unharmed()
 
 
-@case("a frame of another version: one notice of the same length goes back")
+@case("a frame of another version is answered by one notice of the same length")
 def other_version():
     header = bytes([0x10 | CTRL]) + bytes(HEADER - 1)
     frame = bytes([2, 1, 0, 1]) + bytes(4) + b"mytoken." + bytes(16)
@@ -362,7 +361,7 @@ def other_version():
     unharmed()
 
 
-@case("an authentic packet from elsewhere does move the peer, and back")
+@case("an authentic packet from another address moves the peer, and the next moves it back")
 def moves():
     wire.hold()
     wire.seen()
@@ -372,7 +371,7 @@ def moves():
     wire.inject(moved, source=STRANGER, port=4000)
     same(bob.receive(), b"I moved")
     same(show(bob)["peer"], f"{STRANGER}:4000")
-    # the same again, from where it came first: seen before, nothing moves
+    # a replay of the packet from alice's own address moves nothing
     expect("flows", "replay", moved)
     same(show(bob)["peer"], f"{STRANGER}:4000")
     alice.write(b"back")
@@ -381,7 +380,7 @@ def moves():
 
 
 def held_back(texts):
-    """The packets of messages of alice, which do not arrive by themselves."""
+    """Sends messages at alice; returns the packets, which are kept from arriving."""
     wire.hold()
     wire.seen()
     for text in texts:
@@ -393,7 +392,7 @@ def held_back(texts):
     return found
 
 
-@case("packets in the pages of a file are read, and the file stays as it was")
+@case("packets in the pages of a file are read, and the file stays unchanged")
 def spliced():
     texts = [b"%03d" % i + bytes(1000) for i in range(5)]
     packets = held_back(texts)
@@ -405,7 +404,7 @@ def spliced():
     sender.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
     sender.connect((ADDR["bob"], PORT))
     pipe = os.pipe()
-    # alone, and several in a buffer
+    # one packet, then several in a buffer
     for at, count in (0, 1), (1, len(packets) - 1):
         same(os.splice(file, pipe[1], count * size, offset_src=at * size), count * size)
         same(os.splice(pipe[0], sender.fileno(), count * size), count * size)
@@ -420,7 +419,7 @@ def spliced():
     unharmed()
 
 
-@case("a re-key works, and what is of the epoch before then is not")
+@case("after a re-key packets of the previous epoch are dropped")
 def past():
     rekey("alice", alice.info().id)
     # the programs take the seed
@@ -429,7 +428,7 @@ def past():
     settled(alice, bob)
     wire.seen()
     dropped({})
-    # within the linger it is a replay; then the keys are gone
+    # within the linger time the packet is a replay; then the keys are gone
 
     def key_is_gone():
         wire.inject(genuine[0])
@@ -442,7 +441,7 @@ def past():
     unharmed()
 
 
-@case("its end can be forged no more than anything else")
+@case("a forged CLOSE is dropped; a genuine one ends the flow")
 def closes():
     global before
     before = drops("bob")
