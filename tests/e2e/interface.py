@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Interfaces of the kind ipcp_rekey, one at each host, with agents that only
-bring seeds (keys.py)."""
+"""Interfaces of the kind ipcp_rekey, one at each host, with agents that deliver seeds
+only (keys.py)."""
 
 import contextlib
 import json
@@ -17,8 +17,9 @@ from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 INNER = {"alice": "10.99.0.1", "bob": "10.99.0.2"}
 INNER6 = {"alice": "fd99::1", "bob": "fd99::2"}
 OUTER = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
-# Bytes on their way: far fewer packets than the interface queues (1,024), and no
-# more than may wait for a leaf (64), whichever processor is held up. Half of a window.
+# Bytes in transit: far fewer packets than the interface queues (1,024), and no more than
+# may wait for a leaf (64), whichever processor is delayed. As SO_RCVBUF, which the kernel
+# doubles, it is half of the buffer.
 WINDOW = 32 << 10
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18
@@ -27,7 +28,7 @@ CONNECT, LISTEN, STATE, FLOW, EPOCH, TX_LEFT, RX_LEFT, REKEYED = range(2, 10)
 
 
 def ip(host, *args, wanted=0):
-    """ip in a namespace; what it says."""
+    """Runs ip at a host; returns its output."""
     done = subprocess.run(["ip", "-n", host, *args], text=True, timeout=NET,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           check=False)
@@ -37,14 +38,14 @@ def ip(host, *args, wanted=0):
 
 
 def there(host, *args):
-    """Runs a command there; its exit status."""
+    """Runs a command at a host; returns its exit status."""
     return subprocess.run(["ip", "netns", "exec", host, *args], check=False,
                           timeout=NET, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL).returncode
 
 
 def rtnetlink(host, kind, payload):
-    """A request about links there; the answer's attributes, if there is one."""
+    """Sends a request about links at a host; returns the answer's attributes, if any."""
     enter(host)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
         sock.settimeout(NET)
@@ -71,26 +72,26 @@ def about(host, dev):
 
 
 def configure(host, what, name, dev="flow0"):
-    """What the interface is to have."""
+    """Sets a name of an interface: what is CONNECT or LISTEN."""
     data = attr(INFO_DATA, attr(what, name.encode() + b"\0"))
     rtnetlink(host, RTM_NEWLINK, about(host, dev) +
               attr(IFLA_LINKINFO, attr(INFO_KIND, b"ipcp_rekey\0") + data))
 
 
 def shown(host, dev="flow0"):
-    """What is shown of it: attributes, and the three further counters."""
+    """Attributes of an interface, and its three additional counters."""
     info = attrs(rtnetlink(host, RTM_GETLINK, about(host, dev))[IFLA_LINKINFO])
     same(info[INFO_KIND], b"ipcp_rekey\0")
     return attrs(info[INFO_DATA]), struct.unpack("=3Q", info[INFO_XSTATS])
 
 
 def number(host, what):
-    """A number that is shown."""
+    """A numeric attribute of the interface."""
     return int.from_bytes(shown(host)[0].get(what, b""), sys.byteorder)
 
 
 def packets(host, dev):
-    """Received and sent there, and those of either that failed or were dropped."""
+    """Packets that a device has received and sent, and errors and drops of both."""
     rx, tx = (json.loads(ip(host, "-j", "-s", "link", "show", dev))[0]["stats64"][way]
               for way in ("rx", "tx"))
     return rx["packets"], tx["packets"], [way[what] for way in (rx, tx)
@@ -98,25 +99,25 @@ def packets(host, dev):
 
 
 def carrier(host, dev="flow0"):
-    """Has it one?"""
+    """True if the interface has a carrier."""
     return "LOWER_UP" in ip(host, "link", "show", dev)
 
 
 def mtu(host):
-    """Its MTU."""
+    """MTU of the interface."""
     words = ip(host, "link", "show", "flow0").split()
     return int(words[words.index("mtu") + 1])
 
 
 def tells(host, dev="flow0"):
-    """What the tool shows of it."""
+    """Status of the interface, as the tool shows it."""
     return json.loads(subprocess.run(
         ["ip", "netns", "exec", host, "ipcp-rekey", "netdev", "show", dev],
         check=True, timeout=NET, stdout=subprocess.PIPE).stdout)
 
 
 def give_addresses(host, whose=None, dev="flow0"):
-    """Gives it the addresses of a host, and sets it up."""
+    """Gives an interface the addresses of a host, and sets it up."""
     whose = whose or host
     ip(host, "addr", "add", f"{INNER[whose]}/24", "dev", dev)
     ip(host, "addr", "add", f"{INNER6[whose]}/64", "dev", dev, "nodad")
@@ -124,13 +125,13 @@ def give_addresses(host, whose=None, dev="flow0"):
 
 
 def make(host):
-    """An interface with addresses."""
+    """Adds an interface with addresses."""
     ip(host, "link", "add", "flow0", "type", "ipcp_rekey")
     give_addresses(host)
 
 
 def connect(agents, **params):
-    """Both ends have a flow, of a name that bob serves."""
+    """Connects both interfaces by a flow to a name that bob serves."""
     same(there("bob", "ipcp-rekey", "netdev", "listen", "flow0", "net"), 0)
     asked = agents.bob.upcall(UPCALL_LISTEN)
     agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=0)
@@ -141,7 +142,7 @@ def connect(agents, **params):
 
 @contextlib.contextmanager
 def links(**params):
-    """Agents, and an interface at each host, connected."""
+    """Agents, and connected interfaces at both hosts, for the block."""
     with Agents() as agents:
         try:
             for host in INNER:
@@ -158,25 +159,25 @@ def links(**params):
 
 
 def lost():
-    """Packets that were dropped for a reason that loses one."""
+    """Counts of packets dropped for a reason that loses one."""
     return {key: count for host in INNER for key, count in drops(host).items()
             if count and key[1] not in ("closed", "eid", "state", "epoch")}
 
 
 def pings(host, target, *args):
-    """Each of these pings is answered."""
+    """Pings a target, and expects all replies."""
     same(there(host, "ping", "-c", "2", "-W", "60", "-i", "0.2", *args, target), 0,
          f"{host} to {target}")
 
 
 def reachable(host="alice", peer="bob"):
-    """Pings through it, with both protocols."""
+    """Pings the peer through the interface, over IPv4 and IPv6."""
     for target in INNER[peer], INNER6[peer]:
         pings(host, target)
 
 
 def rekey(agents):
-    """A new seed at both ends, confirmed by both."""
+    """Delivers a new seed to both ends, and waits until both have confirmed it."""
     ends = (agents.bob, number("bob", FLOW)), (agents.alice, number("alice", FLOW))
 
     def confirmed():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What the end-to-end tests need in Python: cases that print KTAP, flows of
-either host, the netlink family, and waiting with a deadline.
+"""Common code of the end-to-end tests: cases that print KTAP, flows of either host, the
+netlink family, and waiting with a deadline.
 
 The hosts are the network namespaces of tests/lib/hosts.sh.
 """
@@ -30,9 +30,9 @@ from limit import Limit	# noqa: E402 pylint: disable=wrong-import-position
 
 ADDR = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
 PORT = 3435
-DEADLINE = 30 * int(os.environ.get("SLOW", "1"))	# seconds; how long anything may take
-# For calls that end by themselves, a net: one that hangs is to say where. No test
-# depends on that time; a machine that was held up for a while stays below.
+DEADLINE = 30 * int(os.environ.get("SLOW", "1"))	# seconds that a wait may take
+# Timeout of calls that return by themselves, so that a call that hangs shows where. No
+# test depends on this time; a machine that was delayed for a while stays below it.
 NET = 20 * DEADLINE
 
 RB_RD, RB_WR, RB_FLOWDOWN, RB_FLOWPEER, RB_REKEY = 1, 2, 4, 8, 16
@@ -50,7 +50,7 @@ CASES = []
 
 
 def case(name):
-    """Marks a function as a case: it fails by an exception."""
+    """Registers a function as a case, which fails by an exception."""
     def add(fn):
         CASES.append((name, fn))
         return fn
@@ -65,7 +65,7 @@ def same(got, want, what=""):
 
 @contextlib.contextmanager
 def fails(err):
-    """The code in it must fail with this errno."""
+    """Expects the block to fail with this errno."""
     try:
         yield
     except OSError as e:
@@ -76,7 +76,7 @@ def fails(err):
 
 
 class Late:
-    """Words for until() that tell of the state when it is late."""
+    """A message for until() that shows the state at the deadline."""
 
     def __init__(self, words):
         self.words = words
@@ -86,8 +86,8 @@ class Late:
 
 
 def until(condition, what, seconds=DEADLINE):
-    """Waits until condition() is true, and returns what it returned. To look takes a
-    quarter of a processor's time at most: what is waited for may need it."""
+    """Waits until condition() is true, and returns its value. Polling takes at most a
+    quarter of a processor's time, since the awaited event may need the processor."""
     limit = Limit(seconds)
     while True:
         start = time.monotonic()
@@ -100,7 +100,7 @@ def until(condition, what, seconds=DEADLINE):
 
 
 def in_turns(wait, seconds):
-    """What wait(s) finds, which waits s seconds for an event; within a deadline."""
+    """Calls wait(s), which waits s seconds for an event, until an event or a deadline."""
     limit = Limit(seconds)
     while True:
         found = wait(limit.wait())
@@ -109,13 +109,13 @@ def in_turns(wait, seconds):
 
 
 def write(path, text):
-    """A word to a file of the kernel's."""
+    """Writes a word to a file of the kernel."""
     with open(path, "w", encoding="ascii") as f:
         f.write(text)
 
 
 def spawn(work, *args):
-    """A process that does work until it is killed, or we end."""
+    """Starts a process that works until it is killed, or its parent ends."""
     pid = os.fork()
     if not pid:
         try:
@@ -127,14 +127,14 @@ def spawn(work, *args):
 
 
 def note(text):
-    """A line for people."""
+    """Prints lines for human readers."""
     print(*(f"# {line}" for line in str(text).split("\n")), sep="\n", flush=True)
 
 
 def run():
     """Runs all cases; exits with 1 if any failed."""
     failed = 0
-    # what hangs is ended by this signal: where was it?
+    # a test that hangs is ended by SIGTERM: show where
     faulthandler.register(signal.SIGTERM, all_threads=True, chain=True)
     print(f"KTAP version 1\n1..{len(CASES)}", flush=True)
     for number, (name, fn) in enumerate(CASES, 1):
@@ -152,14 +152,14 @@ def run():
 # --- the machine
 
 def warnings():
-    """What the kernel has warned of, but for what is harmless (kernel-log.sh)."""
+    """Warnings in the kernel log, without harmless ones (kernel-log.sh)."""
     return subprocess.run(["bash", "-c", '. "$0" && kernel_warnings', f"{LIB}/kernel-log.sh"],
                           text=True, stdout=subprocess.PIPE, check=True).stdout.splitlines()
 
 
 def unloaded(module="ipcp_rekey"):
-    """Unloads a module (the ciphers stay, which load slowly). Is it gone? The only
-    reason why not may be that somebody uses it."""
+    """Unloads a module; returns whether it is gone. The only valid reason for a failure
+    is that the module is in use. The ciphers stay loaded, since they load slowly."""
     done = subprocess.run(["rmmod", module], text=True, stderr=subprocess.PIPE,
                           timeout=NET, check=False)
     if done.returncode:
@@ -168,7 +168,7 @@ def unloaded(module="ipcp_rekey"):
 
 
 def holders():
-    """How many hold the module."""
+    """Number of references to the module."""
     with open("/sys/module/ipcp_rekey/refcnt", encoding="ascii") as f:
         return int(f.read())
 
@@ -176,21 +176,21 @@ def holders():
 # --- hosts
 
 def enter(host):
-    """Opens files, sockets and programs in this host from here on."""
+    """Enters a host: files, sockets and programs are opened there from now on."""
     fd = os.open(f"/run/netns/{host}", os.O_RDONLY)
     os.setns(fd, os.CLONE_NEWNET)
     os.close(fd)
 
 
 def tc(host, *args):
-    """What tc says in this host."""
+    """Runs tc at a host; returns its output."""
     return subprocess.run(["tc", "-n", host, *args], check=True, timeout=NET,
                           stdout=subprocess.PIPE, text=True).stdout
 
 
 @contextlib.contextmanager
 def cut():
-    """Neither host hears the other meanwhile."""
+    """Drops all packets between the hosts for the block."""
     for host in "alice", "bob":
         tc(host, "qdisc", "add", "dev", "veth", "root", "netem", "loss", "100%")
     try:
@@ -201,7 +201,7 @@ def cut():
 
 
 def tool(host, *args):
-    """What "ipcp-rekey ARGS --json" says there."""
+    """Output of "ipcp-rekey ARGS --json" at a host."""
     enter(host)
     out = subprocess.run(["ipcp-rekey", *args, "--json"], check=True,
                          stdout=subprocess.PIPE, timeout=NET).stdout
@@ -209,18 +209,18 @@ def tool(host, *args):
 
 
 def agent(host):
-    """What the agent there says of itself."""
+    """Status of the agent at a host."""
     return tool(host, "agent", "status", "--socket",
                 f"{os.environ['HOSTS']}/{host}/agent.sock")
 
 
 def flows(host):
-    """All flows there."""
+    """All flows at a host."""
     return tool(host, "flow", "list")
 
 
 def rekey(host, number):
-    """Asks for a re-key."""
+    """Requests a re-key of a flow."""
     enter(host)
     subprocess.run(["ipcp-rekey", "rekey", str(number)], check=True,
                    timeout=NET)
@@ -230,15 +230,15 @@ NETLINKS = {}
 
 
 def netlink(host):
-    """A socket of there, for all who only ask."""
+    """The shared socket of a host, for callers that only send requests."""
     if host not in NETLINKS:
         NETLINKS[host] = Netlink(host)
     return NETLINKS[host]
 
 
 def drops(host):
-    """All counters of dropped packets there: those that belong to no flow, and
-    the sum over the flows."""
+    """All counters of dropped packets at a host: those that belong to no flow, and the
+    sum over the flows."""
     nl = netlink(host)
     found = collections.Counter()
     sets = [("no_flow", nl.do("STATS_GET")[A["NET_STATS_DROPS"]])]
@@ -252,7 +252,7 @@ def drops(host):
 
 
 def tool_drops(host):
-    """The same, as the tool shows it."""
+    """All counters of dropped packets at a host, as the tool shows them."""
     return collections.Counter({(kind, reason.replace("_", "-")): n
                                 for kind, reasons in tool(host, "stats").items()
                                 for reason, n in reasons.items()})
@@ -287,13 +287,13 @@ class Endpoint:
         self.host, self.fd = host, fd
 
     def ioctl(self, number, arg):
-        """An ioctl with the bytes of its structure, which it returns."""
+        """Does an ioctl; returns its result, and its structure afterwards, as bytes."""
         arg = bytearray(arg)
         ret = fcntl.ioctl(self.fd, number, arg, True)
         return ret, bytes(arg)
 
     def alloc(self, name, timeout=0, qos=PLAIN):
-        """Asks for a flow."""
+        """Allocates a flow to a name."""
         _keep, addr, length = name_arg(name)
         self.ioctl(ALLOC, struct.pack("=IIQIIq", 64, 0, addr, length, 0,
                                       timeout) + qos)
@@ -306,62 +306,62 @@ class Endpoint:
         return self
 
     def accept(self, timeout=NET * NSEC):
-        """The next flow."""
+        """Accepts the next flow."""
         fd, _ = self.ioctl(ACCEPT, struct.pack("=IIq32x", 48, 0, timeout))
         return Endpoint(self.host, fd=fd)
 
     def rekey(self):
-        """Takes a seed."""
+        """Takes a waiting seed."""
         fcntl.ioctl(self.fd, REKEY)
 
     def info(self):
-        """What the kernel says of it."""
+        """struct ipcp_info of the flow."""
         arg = struct.pack("=I", INFO.size) + bytes(INFO.size - 4)
         info = Info._make(INFO.unpack(self.ioctl(GET_INFO, arg)[1]))
         return info._replace(reason=info.reason.split(b"\0")[0].decode(),
                              name=info.name.split(b"\0")[0].decode())
 
     def set(self, mask, rcvtimeo=0, sndtimeo=0, access=0, down=0, ppl=0):
-        """Changes it."""
+        """Changes the settings in mask."""
         self.ioctl(SET, struct.pack("=IIqqIIII", 40, mask, rcvtimeo, sndtimeo,
                                     access, down, ppl, 0))
 
     def nonblock(self, on=True):
-        """Reads and writes wait no more, or again."""
+        """Sets or clears O_NONBLOCK."""
         os.set_blocking(self.fd, not on)
 
     def poll(self, events, seconds=0):
-        """The events that are there, of these and those that always count."""
+        """Events that poll() reports: of these, and those that are always reported."""
         poll = select.poll()
         poll.register(self.fd, events)
         return (in_turns(lambda s: poll.poll(s * 1000), seconds) or [(0, 0)])[0][1]
 
     def wait(self, event, others=0):
-        """Waits until poll() shows an event; returns all of them."""
+        """Waits until poll() reports an event; returns all reported events."""
         return until(lambda: (lambda seen: seen & event and seen)
                      (self.poll(event | others, 1)), f"poll event {event:#x}")
 
     def read(self, size=65536):
-        """The next message."""
+        """Reads the next message."""
         return os.read(self.fd, size)
 
     def receive(self, size=65536):
-        """The same, within a deadline."""
+        """Reads the next message, within a deadline."""
         self.wait(select.POLLIN)
         return self.read(size)
 
     def write(self, message):
-        """Sends one."""
+        """Sends a message."""
         same(os.write(self.fd, message), len(message), "bytes written")
 
     def close(self):
-        """Lets go of it."""
+        """Closes the descriptor."""
         os.close(self.fd)
         self.fd = -1
 
 
 def fdinfo(end):
-    """The lines of fdinfo that are ours."""
+    """The lines of fdinfo that the module adds."""
     with open(f"/proc/self/fdinfo/{end.fd}", encoding="ascii") as f:
         lines = [line.rstrip("\n").split(":\t") for line in f]
     return {key: value for key, value in lines if key.startswith("ipcp-")}
@@ -377,18 +377,18 @@ def pair(name):
 
 
 def close(*ends):
-    """Lets go of them."""
+    """Closes these ends."""
     for end in ends:
         end.close()
 
 
 def show(end):
-    """All that the tool shows of this end's flow."""
+    """Status of this end's flow, as the tool shows it."""
     return tool(end.host, "flow", "show", str(end.info().id))
 
 
 def settled(*ends):
-    """Waits until the newest epoch is sent in and confirmed everywhere."""
+    """Waits until all ends send in the newest epoch, and have confirmed it."""
     def done():
         return all(f["keys"]["done"] and not f["keys"]["in_flight"] and
                    f["keys"]["tx_epoch"] == f["keys"]["newest_epoch"]
@@ -397,7 +397,7 @@ def settled(*ends):
 
 
 def talk(one, other, text=b"are you there?"):
-    """A message each way."""
+    """Exchanges a message in each direction."""
     one.write(text)
     same(other.receive(), text)
     other.write(text[::-1])
@@ -436,7 +436,7 @@ SOL_NETLINK, ADD_MEMBERSHIP, CAP_ACK, EXT_ACK = 270, 1, 10, 11
 
 
 def attr(number, value):
-    """An attribute: of bytes, or of a number with 32 bits."""
+    """Encodes an attribute: of bytes, or of a 32-bit number."""
     if isinstance(value, int):
         value = struct.pack("=I", value)
     size = 4 + len(value)
@@ -444,7 +444,7 @@ def attr(number, value):
 
 
 def each_attr(data):
-    """The attributes in there, one after the other: number and value."""
+    """Yields number and value of each attribute in data."""
     while len(data) >= 4:
         size, number = struct.unpack_from("=HH", data)
         assert size >= 4, f"no attribute: {data[:16].hex()}"
@@ -453,20 +453,20 @@ def each_attr(data):
 
 
 def attrs(data):
-    """The attributes in there, by number; the last of each."""
+    """The attributes in data, by number; the last of each number."""
     return dict(each_attr(data))
 
 
 def sockaddr(host):
-    """Where a host's agent is."""
+    """Socket address of a host's agent."""
     return struct.pack("=H", socket.AF_INET) + struct.pack(">H", PORT) + \
         socket.inet_aton(ADDR[host]) + bytes(8)
 
 
 def refusal(err, body, is_capped):
-    """The OSError of a refused request, with what the kernel says of it: in
-    .says the words, in .attribute the number of the attribute, else None. A
-    capped answer has the request's header only, and so no such number."""
+    """The OSError of a refused request, with the extended ack of the kernel: the message
+    in .says, the number of the attribute or None in .attribute. A capped answer repeats
+    the request's header only, so .attribute is None."""
     error = OSError(err, os.strerror(err))
     size = 16 if is_capped else struct.unpack_from("=I", body, 4)[0]
     more = attrs(body[4 + ((size + 3) & ~3):])
@@ -479,7 +479,7 @@ def refusal(err, body, is_capped):
 
 
 class Netlink:
-    """A socket of our family, or of another."""
+    """A generic netlink socket of the module's family, or of another one."""
 
     def __init__(self, host=None, family="ipcp_rekey"):
         self.host = host
@@ -492,7 +492,7 @@ class Netlink:
         self.sock.bind((0, 0))
         self.seq = 0
         self.events = []
-        self.last = b""		# the last answer, as it came
+        self.last = b""		# the last answer, as received
         reply = self.ask(GENL_ID_CTRL, 3, attr(2, family.encode() + b"\0"))[0]
         self.family = struct.unpack("=H", reply[1])[0]
         self.groups = {}
@@ -505,18 +505,18 @@ class Netlink:
                            for op in map(attrs, attrs(reply[6]).values())]
 
     def close(self):
-        """Ends it, and what depended on it."""
+        """Closes the socket; its agent ends with it."""
         self.sock.close()
 
     def send(self, family, command, payload, flags):
-        """A request, whose answers are the next messages()."""
+        """Sends a request; messages() returns the answers."""
         self.seq += 1
         self.sock.send(struct.pack("=IHHIIBBH", 20 + len(payload), family,
                                    flags | 1, self.seq, 0, command, 1, 0) +
                        payload)
 
     def ask(self, family, command, payload=b"", flags=0x4):
-        """A request; the answers' attributes, or an OSError."""
+        """Sends a request; returns the attributes of its answers, or raises OSError."""
         self.send(family, command, payload, flags)
         answers = []
         while True:
@@ -533,11 +533,11 @@ class Netlink:
                     answers.append(attrs(self.last))
 
     def is_capped(self):
-        """Do answers not repeat what was asked?"""
+        """True if answers do not repeat the request."""
         return bool(self.sock.getsockopt(SOL_NETLINK, CAP_ACK))
 
     def messages(self):
-        """What came next: kind, sequence number, body of each message."""
+        """Receives messages: kind, sequence number and body of each."""
         data = self.sock.recv(65536)
         while len(data) >= 16:
             size, kind, _flags, seq, _pid = struct.unpack_from("=IHHII", data)
@@ -556,11 +556,11 @@ class Netlink:
         return self.ask(self.family, CMD[command], b"", 0x300)
 
     def join(self, group):
-        """Takes part in a group, which the constructor has found."""
+        """Joins a group, which the constructor has found."""
         self.sock.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, self.groups[group])
 
     def event(self, want, number, epoch):
-        """Waits for an event of a flow and epoch; those before are gone then."""
+        """Waits for an event of a flow and epoch; discards all earlier events."""
         want = number, EVENT[want], epoch
         limit = Limit(DEADLINE)
         while True:
@@ -578,12 +578,11 @@ class Netlink:
                 self.events.append((body[0], attrs(body[4:])))
 
     def rekey(self, number):
-        """Asks for a re-key of a flow."""
+        """Requests a re-key of a flow."""
         self.do("REKEY_REQUEST", "FLOW", id=number)
 
     def upcall(self, kind):
-        """The next upcall of this kind, within a deadline; those before are gone
-        then."""
+        """The next upcall of this kind, within a deadline; discards all earlier ones."""
         def take():
             with contextlib.suppress(BlockingIOError):
                 while True:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Kernel code that uses flows: a server at bob and a probe at alice, both of
-the module ipcp_flow_echo. Usage: kernel.py NUMBER of cycles of loading and
-unloading. Agents that only bring seeds (keys.py) make it quick."""
+"""Kernel code that uses flows: a server at bob and a probe at alice, both of the module
+ipcp_flow_echo. Agents that deliver seeds only (keys.py) make the test fast.
+Usage: kernel.py CYCLES, of loading and unloading"""
 
 import contextlib
 import ctypes
@@ -19,12 +19,12 @@ from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 CYCLES = int(sys.argv[1])
 UP, DOWN, KEYLESS = 1, 2, 8
 REKEYS = 20
-PER_LEAF = 64		# keys are derived all the time, and used up at once
-PATIENT = {"grace": 600000}	# the kernel takes no seed for who does not
+PER_LEAF = 64		# packets: keys are derived constantly, and used up at once
+PATIENT = {"grace": 600000}	# ms: too long for the kernel to take a seed by itself
 
 
 def number_of(agent):
-    """Number of the one flow there, but for those that are ending."""
+    """Number of the only flow of an agent's host that is not ending."""
     found, = (flow for flow in agent.dump("FLOW_GET")
               if struct.unpack("=I", flow[A["FLOW_STATE"]])[0] == ALLOCATED)
     return struct.unpack("=I", found[A["FLOW_ID"]])[0]
@@ -32,7 +32,7 @@ def number_of(agent):
 
 @contextlib.contextmanager
 def traffic(name="demo", **params):
-    """Agents, and the two numbers of a flow with messages under way."""
+    """Agents, and the numbers of both ends of a flow with messages in transit."""
     begin()
     try:
         with Agents() as agents:
@@ -44,7 +44,7 @@ def traffic(name="demo", **params):
 
 
 def drained():
-    """All that was sent came back. How much that is."""
+    """Waits until all sent messages came back; returns their number."""
     param("drain", "Y")
     try:
         return until(lambda: probe("sent") == probe("received") and
@@ -55,13 +55,13 @@ def drained():
 
 
 def rekey(agents, number, other, program=None):
-    """A new seed at both ends, confirmed by both."""
+    """Delivers a new seed to both ends, and waits until both have confirmed it."""
     def confirmed():
         for agent, flow in (agents.bob, other), (agents.alice, number):
             until(lambda agent=agent, flow=flow:
                   any(agent.do("FLOW_GET", "FLOW", id=flow)[A["FLOW_DONE"]]),
                   "the newest epoch is confirmed")
-    confirmed()	# before that there is to be no other
+    confirmed()	# no other seed is taken before
     epoch, exchange = agents.claim(number)
     seed = os.urandom(32)
     for agent, flow in (agents.bob, other), (agents.alice, number):
@@ -73,14 +73,14 @@ def rekey(agents, number, other, program=None):
 
 
 def lost(*but):
-    """Packets that were dropped for a reason that loses a message. With keys that
-    are used up at once a packet of the kernel's own may come late for its key."""
+    """Counts of packets dropped for a reason that loses a message. If keys are used up at
+    once, a packet that the kernel itself sends may arrive too late for its key."""
     return {key: count for host in ("alice", "bob")
             for key, count in drops(host).items()
             if count and key[1] not in ("closed", "eid", "state", *but)}
 
 
-@case("kernel code serves a name, and kernel code reaches it")
+@case("kernel code reaches a name that kernel code serves")
 def both():
     with traffic() as (_agents, number, other):
         same(probe("state"), UP)
@@ -90,7 +90,7 @@ def both():
         same(lost(), {})
 
 
-@case("programs reach it, one message at a time or several in a buffer")
+@case("programs reach a name of kernel code, with single messages and with batches")
 def programs():
     begin()
     with Agents() as agents:
@@ -114,7 +114,7 @@ def programs():
     end()
 
 
-@case("messages go on over leaf keys of 64 messages each")
+@case("messages continue over leaf keys of 64 messages each")
 def leaves():
     with traffic(packets_per_leaf=PER_LEAF):
         more(100 * PER_LEAF)
@@ -122,7 +122,7 @@ def leaves():
         same(lost("late"), {})
 
 
-@case(f"{REKEYS} seeds under load are taken at once, by both; nothing is lost")
+@case(f"{REKEYS} seeds under load are taken at once by both ends, and nothing is lost")
 def rekeys():
     with traffic(packets_per_leaf=PER_LEAF, peer_name=b"carol.example\0",
                  authenticated=1, **PATIENT) as (agents, *numbers):
@@ -137,7 +137,7 @@ def rekeys():
         same(lost("late"), {})
 
 
-@case("without a key messages are held and that is told; the next seed sends them")
+@case("messages without a key are held, and KEYLESS is reported; the next seed sends them")
 def keyless():
     with traffic(**PATIENT) as (agents, *numbers):
         with contextlib.closing(Netlink("alice")) as events:
@@ -155,7 +155,7 @@ def keyless():
         same(lost(), {})
 
 
-@case("what was held comes in the order in which it was sent")
+@case("held messages arrive in the order in which they were sent")
 def in_order():
     begin()
     with Agents() as agents:
@@ -182,7 +182,7 @@ def in_order():
     end()
 
 
-@case("programs reach it from the same host")
+@case("programs of the same host reach a name of kernel code")
 def direct():
     begin()
     with Agents() as agents:
@@ -200,7 +200,7 @@ def direct():
     end()
 
 
-@case("what is refused says why: no agent, no such name, not granted, given up")
+@case("each refusal tells its reason: no agent, invalid name, not granted, flow deleted")
 def refused():
     begin()
     for name in "serve", "probe":
@@ -224,7 +224,7 @@ def refused():
     end()
 
 
-@case("either end may let go under traffic: the other is told")
+@case("either end may release the flow under traffic, and the other end is told")
 def released():
     begin()
     with Agents() as agents:
@@ -241,7 +241,7 @@ def released():
     end()
 
 
-@case("ipcp_rekey stays while kernel code may use it, and while it does")
+@case("ipcp_rekey cannot be unloaded while a module that uses its symbols is loaded")
 def order():
     begin()
     same(module("rmmod", "ipcp_rekey"), 1)
@@ -251,7 +251,7 @@ def order():
         more()
 
 
-@case(f"{CYCLES} times: loaded, unloaded under traffic; and ipcp_rekey after it")
+@case(f"{CYCLES} cycles of loading, unloading under traffic, and unloading ipcp_rekey")
 def cycles():
     for cycle in range(CYCLES):
         with traffic():
@@ -265,4 +265,4 @@ try:
     run()
 finally:
     module("rmmod", "ipcp_flow_echo")
-    module("modprobe", "ipcp_rekey")	# who called us takes it away
+    module("modprobe", "ipcp_rekey")	# the caller unloads it

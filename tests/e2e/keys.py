@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Agents of both hosts that exchange no keys: they make up the seeds that they
-bring to the kernel. For tests of the kernel alone, and quick."""
+"""Agents of both hosts that exchange no keys: they deliver random seeds to the kernel.
+For fast tests of the kernel alone."""
 
 import errno
 import os
@@ -18,33 +18,33 @@ UPCALL_LISTEN, UPCALL_ALLOC = 1, 2
 
 
 def generation(agent, number):
-    """Of a flow's keys."""
+    """Generation of a flow's keys."""
     found = agent.do("FLOW_GET", "FLOW", id=number)
     return struct.unpack("=I", found[A["FLOW_GENERATION"]])[0]
 
 
 class Chain:
-    """What one end mixes its seeds with: after each epoch, by its number."""
+    """The chains that one end mixes its seeds with: after each epoch, by its number."""
 
     def __init__(self, epoch, seed):
         self.after = {epoch: keyschedule.chain_of(keyschedule.mix(bytes(32), seed))}
 
     def name(self, epoch):
-        """That of the chain for the seed of an epoch."""
+        """Id of the chain for the seed of an epoch."""
         return keyschedule.chain_id(self.after[(epoch - 1) % 256])
 
     def add(self, epoch, seed):
-        """The seed of an epoch was parked."""
+        """Adds the chain after a parked seed of an epoch."""
         root = keyschedule.mix(self.after[(epoch - 1) % 256], seed)
         self.after[epoch] = keyschedule.chain_of(root)
 
     def add_fresh(self, epoch, seed):
-        """The same, of a seed that was mixed with none."""
+        """Adds the chain after a parked seed that was mixed with no chain."""
         self.after[epoch] = keyschedule.chain_of(keyschedule.mix(bytes(32), seed))
 
 
 class Agents:
-    """Both agents, for as long as the object lives."""
+    """Both agents, until close()."""
 
     def __init__(self):
         self.chains = {}
@@ -59,13 +59,13 @@ class Agents:
         self.close()
 
     def close(self):
-        """Ends both."""
+        """Ends both agents."""
         self.alice.close()
         self.bob.close()
 
     def listen(self, name, error=0, fd=None, before=None, backlog=0):
-        """Serves a name at bob; with an error the agent refuses. It calls
-        before() with the upcall first."""
+        """Serves a name at bob; with an error the agent refuses. Calls before() with the
+        upcall before the answer."""
         listener, failed = Endpoint("bob", fd=fd), []
 
         def serve():
@@ -87,7 +87,7 @@ class Agents:
         return listener
 
     def begin(self, name, fd=None):
-        """A flow that alice asked for, and what the kernel told the agent."""
+        """Begins an allocation at alice; returns the end, and the upcall to the agent."""
         one = Endpoint("alice", fd=fd)
         one.nonblock()
         with fails(errno.EINPROGRESS):
@@ -95,8 +95,8 @@ class Agents:
         return one, self.alice.upcall(UPCALL_ALLOC)
 
     def answer(self, name, asked, between=None, **params):
-        """Gives what was asked for its peer, and both ends their first keys: bob's
-        first, between() follows."""
+        """Answers an allocation: makes the peer's end, and gives both ends their first
+        keys, bob's first. Calls between() after bob's."""
         params = {"recoverable": 1, **params}
         eid = asked[A["UPCALL_EID"]]
         made = self.bob.do("FLOW_NEW", "FLOW", name=name.encode() + b"\0",
@@ -116,7 +116,7 @@ class Agents:
                 between()
 
     def connect(self, listener, name, fd=None, **params):
-        """Both ends of a new flow, blocking, of a name that is served."""
+        """Allocates a flow to a served name; returns both ends, which are blocking."""
         one, asked = self.begin(name, fd)
         self.answer(name, asked, **params)
         other = listener.accept()
@@ -124,14 +124,14 @@ class Agents:
         return one, other
 
     def flow(self, name, **params):
-        """The same, of a name that is served for it alone."""
+        """Allocates a flow to a name that has no other flow; returns both ends."""
         listener = self.listen(name)
         ends = self.connect(listener, name, **params)
         listener.close()
         return ends
 
     def local_flow(self, name):
-        """A flow within bob's host, whose agent gives no keys."""
+        """Allocates a flow within bob's host, without keys; returns both ends."""
         listener, one = self.listen(name), Endpoint("bob")
         one.nonblock()
         with fails(errno.EINPROGRESS):
@@ -144,36 +144,36 @@ class Agents:
         return one, other
 
     def of(self, end):
-        """This end's agent."""
+        """The agent of this end."""
         return {"alice": self.alice, "bob": self.bob}[end.host]
 
     def confirmed(self, *ends):
-        """Waits until the peer of each has said that it sends in the newest epoch,
-        too. Only then an end takes another seed: the initiator when it claims,
-        the other when the seed comes."""
+        """Waits until the peer of each end has confirmed that it sends in the newest
+        epoch, too. An end takes another seed only then: the initiator checks at the
+        claim, the responder when the seed arrives."""
         numbers = [(self.of(end), end.info().id) for end in ends]
         until(lambda: all(any(agent.do("FLOW_GET", "FLOW", id=number)[A["FLOW_DONE"]])
                           for agent, number in numbers),
               "the newest epoch is confirmed")
 
     def claim(self, number, **how):
-        """Epoch and exchange number of a re-key of alice's flow."""
+        """Claims a re-key of alice's flow; returns its epoch and exchange number."""
         answer = self.alice.do("REKEY_CLAIM", "CLAIM", id=number, **how)
         found = attrs(answer[A["CLAIM_FLOW"]])
         return (found[A["CLAIMED_EPOCH"]][0],
                 struct.unpack("=I", found[A["CLAIMED_EXCHANGE"]])[0])
 
     def claim_fresh(self, number):
-        """The same, for a seed that is mixed with no chain."""
+        """Claims a re-key of alice's flow with a seed that is mixed with no chain."""
         return self.claim(number, fresh=b"")
 
     def park(self, end, epoch, exchange, seed=None):
-        """Brings a seed to one end."""
+        """Delivers a seed to one end."""
         self.deliver(self.of(end), end.info().id, epoch, exchange,
                      seed or os.urandom(32))
 
     def deliver(self, agent, number, epoch, exchange, seed):
-        """The same to a flow that an agent knows by its number."""
+        """Delivers a seed to a flow of an agent, by its number."""
         chain = self.chains[agent.host, number]
         agent.do("SEED_SET", "FLOW", id=number, epoch=bytes([epoch]),
                  exchange=exchange, seed=seed, chain=chain.name(epoch),
@@ -181,7 +181,7 @@ class Agents:
         chain.add(epoch, seed)
 
     def park_fresh(self, end, epoch, exchange, seed):
-        """Brings a seed to one end that is mixed with no chain."""
+        """Delivers a seed that is mixed with no chain to one end."""
         number, agent = end.info().id, self.of(end)
         agent.do("SEED_SET", "FLOW", id=number, epoch=bytes([epoch]),
                  exchange=exchange, seed=seed, chain=bytes(8),

@@ -17,16 +17,16 @@ SEED = int(sys.argv[2] if len(sys.argv) > 2 else os.environ.get("TEST_SEED", "1"
 FLOWS = 4
 INTERVAL = 15		# seconds, as in the agents' configuration
 OF_KEYS = "epoch", "late", "ahead", "tx_nokey", "auth", "replay"
-PAUSE = 0.02		# seconds after a burst: the agents have the processor
+PAUSE = 0.02		# seconds after a burst, which leave the processor to the agents
 ends, loads = [], []
 
 
 def keys(host):
-    """The key state of all its flows."""
+    """The key state of all flows at a host."""
     return {flow["id"]: flow["keys"] for flow in flows(host)}
 
 
-@case("flows, with messages both ways")
+@case("flows are allocated, and carry messages in both directions")
 def begin():
     for _ in range(FLOWS):
         ends.append(pair("demo"))
@@ -35,7 +35,7 @@ def begin():
                      for way in ((one, other), (other, one)))
 
 
-@case(f"{KILLS} agents killed at random moments of re-keys, each starts again")
+@case(f"agents are killed {KILLS} times at random moments of re-keys, and start again")
 def killed():
     note(f"seed {SEED}")
     rng = random.Random(SEED)
@@ -50,7 +50,7 @@ def killed():
     note(f"re-keys at the end: {[k['exchange'] for k in keys('alice').values()]}")
 
 
-@case("every flow is there, and moves")
+@case("every flow is still allocated, and carries messages")
 def moves():
     for host in "alice", "bob":
         same(sorted(flow["state"] for flow in flows(host)),
@@ -59,7 +59,7 @@ def moves():
         load.advance(20)
 
 
-@case("all are re-keyed again when the interval is over")
+@case("all flows are re-keyed again after the interval")
 def again():
     before = {number: k["newest_epoch"] for number, k in keys("alice").items()}
     until(lambda: all(k["newest_epoch"] != before[number] and k["done"]
@@ -67,7 +67,7 @@ def again():
           "all flows have new keys", DEADLINE + INTERVAL)
 
 
-@case("no claim stays in flight, both ends of each flow agree")
+@case("no claim stays in flight, and both ends of each flow agree on the epoch")
 def settled():
     def agree():
         one, other = keys("alice"), keys("bob")
@@ -77,7 +77,7 @@ def settled():
     until(agree, "both ends agree", DEADLINE)
 
 
-@case("no message was lost, and none for a reason of key or epoch")
+@case("no message was lost, and no packet dropped for its key or epoch")
 def nothing_lost():
     note(f"messages: {[load.finish() for load in loads]}")
     for host in "alice", "bob":

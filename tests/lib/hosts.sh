@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# Two hosts in one machine: the network namespaces alice and bob, a veth
-# between them, each with an agent of its own. Sourced by the demo and by the
+# Two hosts in one machine: the network namespaces alice and bob, each with an
+# agent of its own, and a veth between them. Sourced by the demo and by the
 # end-to-end tests; needs bash, root, and the module and the tools installed.
 #
 #   hosts_up [MTU]		namespaces, veth, addresses, a folder for each host
-#   hosts_down			stop all that was started, remove the namespaces
-#   hosts_dump			logs and state of both, for a failure
-#   on HOST COMMAND...		run a command there
+#   hosts_down			stop all servers, remove the namespaces
+#   hosts_dump			show logs and state of both hosts after a failure
+#   on HOST COMMAND...		run a command at a host
 #   host_start HOST TAG COMMAND...
-#				start a server there, wait until it said READY=1
+#				start a server at a host, wait for its READY=1
 #				(sd_notify); its output goes to $HOSTS/HOST/TAG.log
 #   host_pid HOST TAG		its process id
 #   host_stop HOST TAG [SIGNAL]	end it (TERM), wait for it, return its status
 #   host_wait HOST TAG		wait for it, return its status
-#   agent_conf HOST [LINE]...	write its agent's configuration: LINEs are
-#				settings of the top level; names follow by
+#   agent_conf HOST [LINE]...	write the configuration of the agent: LINEs are
+#				settings of the top level
 #   agent_name HOST NAME [LINE]...
-#				one name, with LINEs inside
-#   agent_start HOST		start its agent, wait until it is ready
-#   agent_stop HOST [SIGNAL]	end it, KILL for a crash
-#   agent_status HOST [FILTER]	what it says of itself, through jq -e FILTER
+#				append a name, with LINEs inside
+#   agent_start HOST		start the agent, wait until it is ready
+#   agent_stop HOST [SIGNAL]	end the agent, KILL for a crash
+#   agent_status HOST [FILTER]	status of the agent, through jq -e FILTER
 #   flow_id HOST NAME		number of the newest allocated flow of a name
 #   within SECONDS COMMAND...	wait until COMMAND succeeds (limit.sh)
 #
@@ -40,7 +40,7 @@ declare -A HOSTS_ADDR6=([alice]=fd77::1 [bob]=fd77::2)
 
 # How long a server may take to get ready; generous, for slow machines.
 HOSTS_READY=${HOSTS_READY:-$((60 * ${SLOW:-1}))}
-# A command that shows the state after a failure; what failed may have hung it.
+# Limit of a command that shows the state: it may hang after the failure.
 HOSTS_DUMP=$((60 * ${SLOW:-1}))
 
 hosts_say()
@@ -68,9 +68,8 @@ hosts_up()
 	END
 	for host in alice bob; do
 		mkdir -p "$HOSTS/$host/security"
-		# The address is usable at once. One queue for all senders: as on a
-		# wire, what was sent first arrives first, whichever processor was
-		# held up.
+		# Addresses are usable at once. One queue for all senders keeps
+		# packets in order, as on a wire, whichever processor is delayed.
 		on "$host" bash -c 'echo 0 >/proc/sys/net/ipv6/conf/veth/accept_dad &&
 			echo 1 >/sys/class/net/veth/queues/rx-0/rps_cpus' || return
 		ip -n "$host" -batch - <<-END || return
@@ -135,9 +134,9 @@ host_start()
 		ip netns exec "$host" "$@" \
 		</dev/null >>"$HOSTS/$host/$tag.log" 2>&1 &
 	HOSTS_PID[$host/$tag]=$!
-	# opened for both, so that neither waits for the other
+	# open for reading and writing: else the open waits for the writer
 	exec {fd}<>"$fifo"
-	# notify-exec has a word in the end, unless it is killed
+	# notify-exec writes a word in the end, unless it is killed
 	limit_read "$fd" $((HOSTS_READY + 10)) || :
 	word=$LIMIT_LINE
 	exec {fd}>&-

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# What the kernel may say during a test: sourced, never run; needs nothing else.
+# Harmless lines of the kernel log: sourced, never run; needs no other file.
 #
-#   KERNEL_LOG_HARMLESS		lines that say nothing of us (grep -E)
-#   kernel_log_unless_harmless	standard input without these; true, even if
-#				nothing is left
-#   kernel_warnings		what the kernel has warned of since it started,
-#				but for these
+#   KERNEL_LOG_HARMLESS		lines that do not concern the module (grep -E)
+#   kernel_log_unless_harmless	standard input without harmless lines; true,
+#				even if no line is left
+#   kernel_warnings		warnings of the kernel since it started, without
+#				harmless lines
 
-# An emulated clock that the host held up,
+# an emulated clock that the host has delayed
 KERNEL_LOG_HARMLESS='hrtimer: interrupt took|clocksource: '
 KERNEL_LOG_HARMLESS+='|TSC found unstable|tsc: Marking TSC unstable'
-# and who runs for long then;
+# a real-time task that then runs for long
 KERNEL_LOG_HARMLESS+='|sched: RT throttling'
-# a module from elsewhere, unsigned.
+# an unsigned module from outside the kernel tree
 KERNEL_LOG_HARMLESS+='|loading out-of-tree module taints kernel'
 KERNEL_LOG_HARMLESS+='|module verification failed'
 

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# Limits for waits, in turns: sourced, never run. limit.py is the same in Python.
+# Time limits of waits that are made of turns: sourced, never run. limit.py does
+# the same in Python.
 #
 #   within SECONDS COMMAND...	wait until COMMAND succeeds
-#   limit_read FD SECONDS	wait for a line there, which is in $LIMIT_LINE then;
-#				false, with what came of it, if it was late or the end
-#   limit_begin SECONDS		a wait of the caller's begins, which declares
+#   limit_read FD SECONDS	wait for a line of FD, and put it into $LIMIT_LINE;
+#				false, with a part of the line, at the limit or the
+#				end of the input
+#   limit_begin SECONDS		begin a wait of the caller, which declares
 #				"local limit_left limit_at" and does the waiting
-#   limit_turn			it took another turn: is there time left?
+#   limit_turn			count another turn; true if there is time left
 #
-# All limits are $SLOW times that. A turn counts for at most a second, whatever it
-# took: a machine that was held up does not use the limit up.
+# All limits are multiplied by $SLOW. A turn counts for at most a second, however
+# long it took, so that a delayed machine does not use up the limit.
 
 limit_now()
 {
