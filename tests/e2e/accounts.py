@@ -99,7 +99,7 @@ class Group:
 
 
 def socket_groups(port):
-    """Number of the control group of each UDP socket in this namespace with this port."""
+    """Number of the control group of each UDP socket here that has this port."""
     nl = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG)
     for family in socket.AF_INET, socket.AF_INET6:
         nl.send(struct.pack("=IHHII4BI48x", 72, SOCK_DIAG_BY_FAMILY, 0x301, 1, 0,

@@ -3,15 +3,16 @@
 """A bad path between alice and bob that counts every packet.
 
 The path replaces the veth between the hosts: each host has a veth to a third namespace,
-"path", which forwards packets. Netem at the egress of a host drops some packets. Another
-netem, at the egress of the path, delays all packets, duplicates some and reorders some.
-Loss comes before duplication, so no copy is lost: all packets that the first netem lets
+"path", which forwards packets. Netem at the egress of a host drops some packets. Netem
+at the egress of the path delays all packets, duplicates some and reorders some. Loss
+comes before duplication, so no copy is lost: all packets that the first netem lets
 through arrive, and all packets that the second netem adds are copies.
 
-Netem drops and duplicates buffers, and a buffer may hold several packets of a flow, since
-veth does not segment. The drop counter of netem counts buffers, and is only a lower bound
-of the lost packets. The tc actions and the sent counter of netem count each packet of a
-buffer: the difference before and after netem is the exact number of lost packets.
+Netem drops and duplicates buffers, and a buffer may hold several packets of a flow,
+since veth does not segment. The drop counter of netem counts buffers, and is only a
+lower bound of the lost packets. The tc actions and the sent counter of netem count each
+packet of a buffer: the difference before and after netem is the exact number of lost
+packets.
 """
 
 import collections
@@ -27,7 +28,7 @@ PEER = {"alice": "bob", "bob": "alice"}
 LIMIT = "limit", "100000"		# packets: more than can be in transit
 LOSES = "loss", "1%"
 WORSENS = "delay", "5ms", "reorder", "5%", "duplicate", "2%"
-# Indices of counting actions: messages of the flow, its other packets, all other packets
+# Indices of counting actions: messages of the flow, its other packets, all the rest
 DATA, OTHER, REST = 1, 2, 3
 UDP = "protocol", "ip", "u32", "match", "ip", "protocol", "17", "0xff"
 MATCHES = {DATA: ("prio", "1", *UDP, "match", "u8", "0x11", "0xff", "at", "28"),
@@ -41,8 +42,8 @@ Way = collections.namedtuple("Way", """interface_sent flow_sent left left_all dr
 
 
 def one_queue(host, dev):
-    """Keeps packets in order with one receive queue, whichever processor is delayed, and
-    turns IPv6 off, so that the device sends no packets on its own."""
+    """Keeps packets in order with one receive queue, whichever processor is delayed,
+    and turns IPv6 off, so that the device sends no packets on its own."""
     same(there(host, "sh", "-c", f"echo 1 >/sys/class/net/{dev}/queues/rx-0/rps_cpus && "
                f"echo 1 >/proc/sys/net/ipv6/conf/{dev}/disable_ipv6"), 0)
 
@@ -160,9 +161,9 @@ def copies(way):
 
 
 def unexplained(way):
-    """Pairs of counters that differ, but must be equal once no packet is in transit: only
-    netem loses or adds packets, each message that crosses is received once, and each copy
-    is dropped as a replay."""
+    """Pairs of counters that differ, but must be equal once no packet is in transit:
+    only netem loses or adds packets, each message that crosses is received once, and
+    each copy is dropped as a replay."""
     return {what: pair for what, pair in {
         "sent by the interface, and by its flow": (way.interface_sent, way.flow_sent),
         "sent by the flow, and at the device": (way.flow_sent, way.left),

@@ -37,7 +37,7 @@ SHAPES = [
 
 
 def all_shapes(offload):
-    """Sends and receives batches of all shapes, with offloads of the devices on or off."""
+    """Sends and receives batches of all shapes, with offloads of devices on or off."""
     for host, peer in ("alice", "bob"), ("bob", "alice"):
         enter(host)
         device = subprocess.run(

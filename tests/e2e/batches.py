@@ -34,7 +34,7 @@ class Batch:
         return self.buffers[i].raw[:size], flags
 
     def call(self, end, number, flags=0, count=None):
-        """Sends or receives the batch; returns how many messages the call has handled."""
+        """Sends or receives the batch; returns how many messages were handled."""
         count = len(self.buffers) if count is None else count
         array = (ctypes.c_char * len(self.array)).from_buffer(self.array)
         return end.ioctl(number, BATCH.pack(BATCH.size, flags,
@@ -48,7 +48,7 @@ def send(end, messages, flags=0):
 
 
 def send_all(end, messages):
-    """Sends all messages, in as many calls as the room for messages in transit needs."""
+    """Sends all messages, in as many calls as the room in the send queue needs."""
     sent = 0
     while sent < len(messages):
         sent += send(end, messages[sent:])

@@ -21,7 +21,7 @@ LEAF = 64		# packets
 MESSAGES = 200		# more than three leaves
 SIZE = 1000
 STRAYS = 7
-# Command of each bpftrace (-c): bpftrace starts the command once all probes are attached.
+# Command of each bpftrace (-c), which bpftrace starts once all probes are attached.
 COMMAND = """echo >"$2/$1.begun"
 exec flock "$2/lock" true
 """

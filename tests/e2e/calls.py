@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Calls that wait, and the end of each: by the awaited event, at a timeout, by a signal,
-at the end of the flow. Buffers that are too short. Descriptors that several processes
-share."""
+"""Calls that wait, and the end of each: by the awaited event, at a timeout, by a
+signal, at the end of the flow. Buffers that are too short. Descriptors that several
+processes share."""
 
 import contextlib
 import errno
@@ -352,7 +352,7 @@ def poll_once(end, events):
     return poll.poll(1000 * NET)
 
 
-@case("pollers that wait since before LISTEN are woken when the name is served")
+@case("a poller that waits since before LISTEN is woken when the name is served")
 def listen_polled():
     listener = Endpoint("bob")
     poller = Sleeper(poll_once, listener, select.POLLOUT).asleep()

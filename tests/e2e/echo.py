@@ -61,7 +61,7 @@ def serve(agents, name, error=0):
 
 
 def connect(agents, name, **params):
-    """Connects alice's kernel to a name; returns the flow's number once messages flow."""
+    """Connects alice's kernel to a name; returns the flow's number once in use."""
     param("drain", "N")
     param("probe", name)
     asked = agents.alice.upcall(UPCALL_ALLOC)

@@ -96,8 +96,8 @@ def failing(nth, act):
 def walk(act, before=None, after=None, errors=("ENOMEM",), least=1):
     """Lets each allocation of act() fail in turn, until there are no more.
 
-    before() makes the object that act(made) works on; after(made, value, ok) checks that
-    a failure changed nothing and that a retry works, and cleans up.
+    before() makes the object that act(made) works on; after(made, value, ok) checks
+    that a failure changed nothing and that a retry works, and cleans up.
     """
     words = collections.Counter()
     for nth in itertools.count(1):

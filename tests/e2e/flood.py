@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Forged packets with a valid endpoint id and epoch, ten for each real packet, and flows
-of one pair of hosts that send in turns: the ring has room for each real message while
-programs do not read. A flood at full speed does not wake a program that waits for
+"""Forged packets with a valid endpoint id and epoch, ten for each real packet, and
+flows of one pair of hosts that send in turns: the ring has room for each real message
+while programs do not read. A flood at full speed does not wake a program that waits for
 messages."""
 
 import contextlib
@@ -105,8 +105,8 @@ class PutTogether:
 
     @staticmethod
     def set(gro, timeout):
-        """Sets GRO at bob, and TSO at alice: veth skips GRO for packets of a device with
-        TSO."""
+        """Sets GRO at bob, and TSO at alice: veth skips GRO for packets of a device
+        with TSO."""
         tso = "off" if gro == "on" else "on"
         subprocess.run(["ip", "netns", "exec", "alice", "ethtool", "-K", "veth", "tso", tso],
                        check=True)
@@ -150,7 +150,7 @@ def flood(attacker, leaf, per_leaf):
 
 for _per_leaf in 12, 20:
     for _where, _leaf in WHERE.items():
-        @case(f"no real message is lost to forged packets {_where} (2^{_per_leaf} packets a leaf)")
+        @case(f"no real message is lost to a flood {_where}, 2^{_per_leaf} packets a leaf")
         def _(leaf=_leaf, per_leaf=1 << _per_leaf):
             attacker = Stranger()
             try:

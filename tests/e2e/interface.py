@@ -17,9 +17,9 @@ from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 INNER = {"alice": "10.99.0.1", "bob": "10.99.0.2"}
 INNER6 = {"alice": "fd99::1", "bob": "fd99::2"}
 OUTER = {"alice": "10.77.0.1", "bob": "10.77.0.2"}
-# Bytes in transit: far fewer packets than the interface queues (1,024), and no more than
-# may wait for a leaf (64), whichever processor is delayed. As SO_RCVBUF, which the kernel
-# doubles, it is half of the buffer.
+# Bytes in transit: far fewer packets than the interface queues (1,024), and no more
+# than may wait for a leaf (64), whichever processor is delayed. WINDOW is half of the
+# buffer of a socket, since the kernel doubles SO_RCVBUF.
 WINDOW = 32 << 10
 
 RTM_NEWLINK, RTM_GETLINK = 16, 18
@@ -45,7 +45,7 @@ def there(host, *args):
 
 
 def rtnetlink(host, kind, payload):
-    """Sends a request about links at a host; returns the answer's attributes, if any."""
+    """Sends a request about links; returns the attributes of the answer, or None."""
     enter(host)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
         sock.settimeout(NET)

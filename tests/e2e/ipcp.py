@@ -100,7 +100,7 @@ def until(condition, what, seconds=DEADLINE):
 
 
 def in_turns(wait, seconds):
-    """Calls wait(s), which waits s seconds for an event, until an event or a deadline."""
+    """Repeats wait(s), which waits for an event for s seconds, until a deadline."""
     limit = Limit(seconds)
     while True:
         found = wait(limit.wait())
@@ -464,8 +464,8 @@ def sockaddr(host):
 
 
 def refusal(err, body, is_capped):
-    """The OSError of a refused request, with the extended ack of the kernel: the message
-    in .says, the number of the attribute or None in .attribute. A capped answer repeats
+    """The OSError of a refused request, with the extended ack of the kernel: .says is
+    the message, .attribute the number of the attribute or None. A capped answer repeats
     the request's header only, so .attribute is None."""
     error = OSError(err, os.strerror(err))
     size = 16 if is_capped else struct.unpack_from("=I", body, 4)[0]
@@ -582,7 +582,7 @@ class Netlink:
         self.do("REKEY_REQUEST", "FLOW", id=number)
 
     def upcall(self, kind):
-        """The next upcall of this kind, within a deadline; discards all earlier ones."""
+        """The next upcall of this kind, within a deadline; discards earlier upcalls."""
         def take():
             with contextlib.suppress(BlockingIOError):
                 while True:

@@ -73,8 +73,8 @@ def rekey(agents, number, other, program=None):
 
 
 def lost(*but):
-    """Counts of packets dropped for a reason that loses a message. If keys are used up at
-    once, a packet that the kernel itself sends may arrive too late for its key."""
+    """Counts of packets dropped for a reason that loses a message. If keys are used up
+    at once, a packet that the kernel itself sends may arrive too late for its key."""
     return {key: count for host in ("alice", "bob")
             for key, count in drops(host).items()
             if count and key[1] not in ("closed", "eid", "state", *but)}

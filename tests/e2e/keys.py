@@ -64,8 +64,8 @@ class Agents:
         self.bob.close()
 
     def listen(self, name, error=0, fd=None, before=None, backlog=0):
-        """Serves a name at bob; with an error the agent refuses. Calls before() with the
-        upcall before the answer."""
+        """Serves a name at bob; with an error the agent refuses. Calls before() with
+        the upcall before the answer."""
         listener, failed = Endpoint("bob", fd=fd), []
 
         def serve():
@@ -87,7 +87,7 @@ class Agents:
         return listener
 
     def begin(self, name, fd=None):
-        """Begins an allocation at alice; returns the end, and the upcall to the agent."""
+        """Begins an allocation at alice; returns the end, and the agent's upcall."""
         one = Endpoint("alice", fd=fd)
         one.nonblock()
         with fails(errno.EINPROGRESS):

@@ -7,7 +7,7 @@
 #
 #   hosts_up [MTU]		namespaces, veth, addresses, a folder for each host
 #   hosts_down			stop all servers, remove the namespaces
-#   hosts_dump			show logs and state of both hosts after a failure
+#   hosts_dump			show logs and state of both, after a failure
 #   on HOST COMMAND...		run a command at a host
 #   host_start HOST TAG COMMAND...
 #				start a server at a host, wait for its READY=1
@@ -69,7 +69,7 @@ hosts_up()
 	for host in alice bob; do
 		mkdir -p "$HOSTS/$host/security"
 		# Addresses are usable at once. One queue for all senders keeps
-		# packets in order, as on a wire, whichever processor is delayed.
+		# packets in order, as on a wire, if a processor is delayed.
 		on "$host" bash -c 'echo 0 >/proc/sys/net/ipv6/conf/veth/accept_dad &&
 			echo 1 >/sys/class/net/veth/queues/rx-0/rps_cpus' || return
 		ip -n "$host" -batch - <<-END || return

@@ -5,15 +5,15 @@
 # the same in Python.
 #
 #   within SECONDS COMMAND...	wait until COMMAND succeeds
-#   limit_read FD SECONDS	wait for a line of FD, and put it into $LIMIT_LINE;
-#				false, with a part of the line, at the limit or the
-#				end of the input
+#   limit_read FD SECONDS	wait for a line of FD, which sets $LIMIT_LINE;
+#				false, with a part of the line, at the limit
+#				or the end of the input
 #   limit_begin SECONDS		begin a wait of the caller, which declares
 #				"local limit_left limit_at" and does the waiting
 #   limit_turn			count another turn; true if there is time left
 #
-# All limits are multiplied by $SLOW. A turn counts for at most a second, however
-# long it took, so that a delayed machine does not use up the limit.
+# All limits are multiplied by $SLOW. A turn counts for at most a second,
+# however long it took, so that a delayed machine does not use up the limit.
 
 limit_now()
 {
