@@ -17,13 +17,13 @@ from ipcp import DEADLINE, case, cut, enter, flows, rekey, run, same, until
 from ipcp_rekey import (
     AsyncListener, Flow, Flags, Listener, Message, Provider, Qos, State)
 
-SHORT = 0.05		# seconds until a time limit that is to pass
-TIMEOUT = 20 * DEADLINE	# a net for what hangs
+SHORT = 0.05		# seconds of a timeout that is meant to expire
+TIMEOUT = 20 * DEADLINE	# a safety net for calls that hang
 
 
 @contextlib.contextmanager
 def raises(kind, number, *words):
-    """The code in it must fail with this exception, errno, and these words."""
+    """The block must fail with this exception, this errno and these words."""
     try:
         yield
     except OSError as err:
@@ -49,7 +49,7 @@ def pair(name="demo"):
 
 @contextlib.asynccontextmanager
 async def async_pair():
-    """The same for asyncio."""
+    """A flow from alice to bob, with asyncio ends."""
     enter("bob")
     with await AsyncListener.listen("demo") as listener:
         enter("alice")
@@ -70,7 +70,7 @@ def async_case(name):
 
 @contextlib.contextmanager
 def ticks(handler):
-    """Signals that interrupt every call that waits."""
+    """Signals that interrupt every blocking call."""
     old = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, SHORT / 5, SHORT / 5)
     try:
@@ -82,7 +82,7 @@ def ticks(handler):
 
 # --- blocking
 
-@case("messages go both ways, and info() and the peers' names say who talks")
+@case("messages go both ways; info() and peer_name identify the peers")
 def both_ways():
     with pair() as (one, other):
         for text in b"hello", b"", os.urandom(1000), bytearray(b"world"):
@@ -104,7 +104,7 @@ def both_ways():
         same((peers.peer_name, peers.authenticated), ("client.demo", True))
 
 
-@case("the server sees the quality of service that was asked for")
+@case("the server sees the requested quality of service")
 def quality():
     qos = Qos(bandwidth=10 ** 9, delay=20, max_gap=5, timeout=60000, availability=3)
     enter("bob")
@@ -117,7 +117,7 @@ def quality():
         Flow.connect("demo", qos=Qos(in_order=1))
 
 
-@case("what does not fit is cut off, and the next message is whole")
+@case("a message longer than the buffer is truncated, the next one is whole")
 def truncated():
     with pair() as (one, other):
         for text in b"0123456789", b"next", b"0123456789", b"last":
@@ -130,7 +130,7 @@ def truncated():
         same(other.info().cipher in list(ipcp_rekey.Cipher), True)
 
 
-@case("the time of arrival is noted on request")
+@case("arrival times are recorded on request")
 def times():
     with pair() as (one, other):
         other.set_timestamps(True)
@@ -164,7 +164,7 @@ def batches():
                 raise AssertionError(f"a batch of {count} is taken")
 
 
-@case("a longer message than the path allows is refused")
+@case("a message longer than the path allows is refused")
 def too_long():
     with pair() as (one, _other):
         size = one.info().mtu + 1
@@ -174,7 +174,7 @@ def too_long():
                 call()
 
 
-@case("receive, accept and connect end at their time limits")
+@case("receive, accept and connect end at their timeouts")
 def limits():
     with pair() as (one, _other):
         one.set_timeouts(recv=SHORT)
@@ -192,7 +192,7 @@ def limits():
             Flow.connect("demo", timeout=SHORT)
 
 
-@case("signals neither end a wait nor extend its limit; a handler's exception does")
+@case("signals neither end nor extend a wait; an exception in a handler ends it")
 def signals():
     seen = []
     enter("bob")
@@ -214,7 +214,7 @@ def signals():
             listener.accept()
 
 
-@case("nor do they extend the limit of a call that receives")
+@case("signals do not extend the timeout of a receiving call")
 def signals_of_messages():
     seen = []
     with pair() as (one, other):
@@ -235,7 +235,7 @@ def signals_of_messages():
         same(other.recv(), b"y")
 
 
-@case("an unknown name, one that nobody serves, and no agent: each says so")
+@case("an unknown name, an unserved name and a missing agent raise errors of their own")
 def no_flow():
     enter("alice")
     with raises(ipcp_rekey.UnknownNameError, errno.EHOSTUNREACH, "nowhere"):
@@ -249,7 +249,7 @@ def no_flow():
     enter("alice")
 
 
-@case("a flow's messages end when the peer closes it, and not otherwise")
+@case("iterating over messages ends when the peer closes, and fails after take_down()")
 def ends():
     with pair() as (one, other):
         one.send_many([b"one", b"two"])
@@ -267,7 +267,7 @@ def ends():
             list(one)
 
 
-@case("access can be taken away and given back")
+@case("access can be revoked and restored")
 def access():
     with pair() as (one, other):
         one.set_access(read=True, write=False)
@@ -281,7 +281,7 @@ def access():
             one.recv()
 
 
-@case("a waiting seed is seen and taken, and the flow goes on in the new epoch")
+@case("a waiting seed is reported and activated; the flow continues in the new epoch")
 def seeds():
     with pair() as (one, other):
         same([end.rekey() for end in (one, other)], [False, False])
@@ -298,7 +298,7 @@ def seeds():
         same(one.info().packets_per_leaf, 64)
 
 
-@case("a flow that is forgotten is closed, with a warning")
+@case("a garbage-collected flow is closed, with a warning")
 def forgotten():
     enter("bob")
     with Listener.listen("demo"):
@@ -319,7 +319,7 @@ def forgotten():
 
 # --- asyncio
 
-@async_case("asyncio: many flows at a time, each with the answers to its messages")
+@async_case("asyncio: many flows run concurrently, each receives the answers to its messages")
 async def many():
     async def echo(flow):
         with flow:
@@ -346,7 +346,7 @@ async def many():
             server.cancel()
 
 
-@async_case("asyncio: a flow that has no room is awaited, and all messages arrive")
+@async_case("asyncio: writers await room in a full flow, and all messages arrive")
 async def room():
     async with async_pair() as (one, other):
         texts = [str(i).encode() * 100 for i in range(1000)]
@@ -376,7 +376,7 @@ async def readers():
         same(await asyncio.gather(*tasks), texts)
 
 
-@async_case("asyncio: a read that was cancelled has taken no message")
+@async_case("asyncio: a cancelled read consumes no message")
 async def cancelled():
     async with async_pair() as (one, other):
         for text in b"one", b"two":
@@ -395,7 +395,7 @@ async def cancelled():
         raise AssertionError("a message out of nowhere")
 
 
-@async_case("asyncio: close() ends the waits of other tasks")
+@async_case("asyncio: close() ends waits in other tasks")
 async def closed():
     async with async_pair() as (_one, other):
         tasks = [asyncio.create_task(other.read()) for _ in range(3)]
@@ -412,7 +412,7 @@ async def closed():
         await task
 
 
-@async_case("asyncio: a waiting seed is awaited, and a read that waits takes it")
+@async_case("asyncio: wait_rekey() reports a waiting seed, a pending read activates it")
 async def async_seeds():
     async with async_pair() as (one, other):
         waits = asyncio.create_task(one.wait_rekey())
@@ -433,7 +433,7 @@ async def async_seeds():
             await waits
 
 
-@async_case("asyncio: a peer that falls silent ends a read that waits")
+@async_case("asyncio: a peer that falls silent ends a pending read")
 async def silent():
     enter("bob")
     with await AsyncListener.listen("demo") as listener:
@@ -444,7 +444,7 @@ async def silent():
                 await one.read()
 
 
-@async_case("asyncio: an unknown name, and a time limit, fail as they do otherwise")
+@async_case("asyncio: an unknown name and a timeout fail as with blocking flows")
 async def async_no_flow():
     enter("alice")
     with raises(ipcp_rekey.UnknownNameError, errno.EHOSTUNREACH, "nowhere"):
@@ -469,7 +469,7 @@ async def async_no_flow():
 # --- providers
 
 class Way:
-    """Brings the packets of flows to "far" from one host to the other."""
+    """Moves the packets of flows to "far" from one host to the other."""
 
     def __init__(self):
         self.moved = 0
@@ -485,7 +485,7 @@ class Way:
         return self
 
     async def bring(self, source, target):
-        """All packets, the one way."""
+        """Moves all packets in one direction."""
         while True:
             packets = [packet.data for packet in await source.read_many()]
             self.moved += len(packets)
@@ -499,7 +499,7 @@ class Way:
         self.stack.close()
 
 
-@async_case("asyncio: flows go the way of the providers of their name, and end with it")
+@async_case("asyncio: flows run over the providers of their name, and end with them")
 async def async_provider():
     async with Way() as way:
         enter("bob")
@@ -519,7 +519,7 @@ async def async_provider():
                 await end.read()
 
 
-@case("a blocking provider: what agents say comes; a size that cannot be is refused")
+@case("a blocking provider receives agents' messages; an invalid MTU is refused")
 def provider():
     def ask():
         enter("alice")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Looks for pieces of keys in whatever came from somewhere, with
-tests/machine/scan.c, whose program is $SCAN."""
+"""Searches data for parts of keys, with tests/machine/scan.c, whose program is $SCAN.
+"""
 
 import os
 import re
@@ -10,13 +10,13 @@ import tempfile
 
 import keyschedule
 
-WINDOW = 8		# bytes of a key that nothing has by chance
-NODES_USED = 2		# of each epoch, by a test
+WINDOW = 8		# bytes of a key: too many to match by chance
+NODES_USED = 2		# nodes of each epoch that a test uses
 
 
 def orders(key):
-    """A key as it is, turned round, and with its 32-bit words turned round, which
-    may begin anywhere."""
+    """A key as it is, reversed, and with its 32-bit words reversed, starting at any
+    offset."""
     yield key
     yield key[::-1]
     for begin in range(4):
@@ -24,8 +24,8 @@ def orders(key):
 
 
 def readings(data):
-    """What came, and what it says as hexadecimal text, with or without something
-    between the bytes."""
+    """The data, and the bytes that its hexadecimal text stands for, with or without
+    separators between the bytes."""
     yield data
     text = re.sub(rb"0x|[\s:,-]", b"", data.lower()).decode("latin1")
     for digits in re.findall("[0-9a-f]{%d,}" % (2 * WINDOW), text):
@@ -37,12 +37,12 @@ class Keys:
     """All keys of some seeds."""
 
     def __init__(self):
-        self.names = []		# of the strings that the program is given
+        self.names = []		# of the strings that are passed to the program
         self.strings = bytearray()
 
     def add(self, name, seeds):
-        """All that the last of a flow's seeds gives, of forks and leaves those of the
-        first nodes."""
+        """Add all keys derived from the last of a flow's seeds; forks and leaves of the
+        first nodes only."""
         wanted = {"itself": True, "root": True, "chain": True, "nodes": [0, keyschedule.NODES],
                   "forks": [[d, 0, NODES_USED] for d in (0, 1)],
                   "leaves": [[d, 0, NODES_USED * keyschedule.LEAVES] for d in (0, 1)]}
@@ -50,15 +50,15 @@ class Keys:
             self.add_key(f"{name}, {what}", key)
 
     def add_key(self, what, key):
-        """One of them. The program looks for words of a string, of which the first
-        begins with it: so for each place in a key where one may begin."""
+        """Add one key. The program finds a string by its first words, so add one string
+        for each offset in the key where a match may begin."""
         for turned in orders(key):
             for at in range(min(WINDOW, len(turned) - WINDOW + 1)):
                 self.names.append(what)
                 self.strings += turned[at:].hex().encode() + b"\n"
 
     def found(self, data):
-        """What keys have a piece in there."""
+        """Names of the keys of which the data has a part."""
         with tempfile.NamedTemporaryFile() as file:
             file.write(b"\0".join(readings(data)) + b"\0")
             file.flush()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What interfaces of the kind ipcp_rekey do. Usage: link.py NUMBER of removals
+"""Interfaces of the kind ipcp_rekey. Usage: link.py REMOVALS, the number of removals
 under traffic."""
 
 import errno
@@ -28,7 +28,7 @@ ETH_P_IP, IP_TOS, IP_RECVTOS = 0x0800, 1, 13
 ECT0, CE = 2, 3
 
 
-@case("an interface is made, shown and removed by ip; it has no carrier without a flow")
+@case("ip creates, shows and deletes an interface; without a flow it has no carrier")
 def made():
     make("alice")
     same(carrier("alice"), False)
@@ -39,7 +39,7 @@ def made():
     ip("alice", "link", "del", "flow0")
 
 
-@case("with a flow it has a carrier, the path's MTU, and is a way for IPv4 and IPv6")
+@case("an interface with a flow has a carrier and the path MTU, and carries IPv4 and IPv6")
 def connected():
     with links():
         same([mtu(host) for host in INNER], [1500 - OVERHEAD] * 2)
@@ -56,7 +56,7 @@ def connected():
         same(lost(), {})
 
 
-@case(f"TCP over IPv4 and IPv6 goes on over {REKEYS} re-keys, and nothing is lost")
+@case(f"TCP over IPv4 and IPv6 continues across {REKEYS} re-keys without loss")
 def rekeys():
     with links(**PATIENT) as agents:
         both = Transfer(), Transfer(INNER6["bob"])
@@ -70,8 +70,9 @@ def rekeys():
 
 
 def count_packets():
-    """Sent by alice and received by bob; and the other way. Interfaces send of
-    their own, at any time: sent is read last, and is never less than received."""
+    """Packets sent by alice and received by bob, and the reverse. Interfaces send
+    packets of their own at any time, so the sender's counter is read last, and is never
+    less than the receiver's."""
     (back, _, _), (received, returned, _), (_, sent, _) = (
         packets(host, "flow0") for host in ("alice", "bob", "alice"))
     for more, less in (counts := ((sent, received), (returned, back))):
@@ -80,13 +81,13 @@ def count_packets():
 
 
 def counted():
-    """All that counts packets, at both hosts."""
+    """All packet counters of both hosts."""
     return {host: ([packets(host, dev) for dev in ("flow0", "veth")],
                    {key: count for key, count in drops(host).items() if count})
             for host in INNER}
 
 
-@case("large TCP packets cross whole, also where their keys change; each packet is counted")
+@case("large TCP packets arrive whole across key changes, and each packet is counted")
 def large():
     with links(packets_per_leaf=PER_LEAF, **PATIENT) as agents:
         reachable()
@@ -105,11 +106,11 @@ def large():
         sent, crossed = (count_packets()[0][0] - before[0][0],
                          packets("alice", "veth")[1] - crossed)
         note(f"{sent} packets in {crossed} buffers")
-        # how large they are depends on how fast TCP finds the path
+        # the size of the buffers depends on how fast TCP measures the path
         assert crossed < 3 * sent // 4, (sent, crossed)
 
 
-@case("without a key packets are held; the next seed sends them")
+@case("packets are held while there is no key; the next seed releases them")
 def keyless():
     with links(**PATIENT) as agents:
         flow = number("alice", FLOW)
@@ -130,8 +131,8 @@ def keyless():
 
 
 def datagrams(tos, count=5):
-    """What the inside has at bob of datagrams that alice sent with this
-    traffic class, and what the outside had."""
+    """TOS bytes of datagrams sent by alice with this traffic class: the set that bob's
+    inner socket received, and the set on the outer headers."""
     enter("bob")
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
@@ -158,7 +159,7 @@ def datagrams(tos, count=5):
 
 
 def delivered_ce():
-    """How many packets alice's TCP was told of that arrived with CE."""
+    """The number of packets delivered with CE, as reported to alice's TCP."""
     words = subprocess.run(["ip", "netns", "exec", "alice", "nstat", "-asz",
                             "TcpExtTCPDeliveredCE"], check=True, text=True,
                            stdout=subprocess.PIPE).stdout.split()
@@ -166,27 +167,28 @@ def delivered_ce():
 
 
 def tcp_ecn(mode):
-    """Whether TCP asks for ECN."""
+    """Set whether TCP requests ECN."""
     for host in INNER:
         same(there(host, "sysctl", "-qw", f"net.ipv4.tcp_ecn={mode}"), 0)
 
 
 def told_ce():
-    """Of how many it is told in a transfer over IPv4 and one over IPv6."""
+    """The number of CE marks reported to TCP in a transfer over IPv4 and one over IPv6.
+    """
     first = delivered_ce()
     for address in INNER["bob"], INNER6["bob"]:
         Transfer(address).whole()
     return delivered_ce() - first
 
 
-@case("ECN is as RFC 6040 has it, and the outside shows no DSCP")
+@case("ECN is encapsulated as in RFC 6040; outer headers carry no DSCP")
 def ecn():
     with links():
         tcp_ecn(1)
         same(told_ce(), 0)
         same(datagrams(0xb8), ({0xb8}, {0}))
         same(datagrams(0xb8 | ECT0), ({0xb8 | ECT0}, {ECT0}))
-        # as a router does that is about to drop packets
+        # mark packets like a congested router
         rules = ("table ip outer { chain out { type filter hook output priority 0;"
                  " udp dport 3435 ip ecn ect0 ip ecn set ce; }; }")
         same(there("alice", "nft", rules), 0)
@@ -201,7 +203,7 @@ def ecn():
         same(lost(), {})
 
 
-@case("a mark on one buffer of many costs none of its packets")
+@case("no packet is lost when one buffer in 20 is marked CE")
 def seldom_marked():
     with links():
         tcp_ecn(1)
@@ -220,7 +222,7 @@ def seldom_marked():
         same(lost(), {})
 
 
-@case("a path that gets narrower is told to who sends, and the MTU follows")
+@case("senders are told when the path MTU shrinks, and the interface MTU follows")
 def narrower():
     with links():
         transfer = Transfer()
@@ -239,7 +241,7 @@ def narrower():
                 ip(host, "link", "set", "veth", "mtu", "1500")
 
 
-@case("the peer may move to another address under traffic")
+@case("the peer may change its address under traffic")
 def roams():
     with links():
         transfer = Transfer()
@@ -254,7 +256,7 @@ def roams():
                    *(["nodad"] if ":" in address else []))
 
 
-@case("it may move to another namespace, which has no other way out, and end with it")
+@case("an interface works in a namespace without other devices, and ends with it")
 def moves():
     with links():
         subprocess.run(["ip", "netns", "add", "carol"], check=True)
@@ -266,7 +268,7 @@ def moves():
     until(lambda: not Netlink("alice").dump("FLOW_GET"), "no flow is left")
 
 
-@case("the namespace of its flow may end before it does")
+@case("the namespace of the flow may end before the interface")
 def outer_ends():
     subprocess.run(["ip", "netns", "add", "carol"], check=True)
     ip("carol", "link", "add", "flow0", "type", "ipcp_rekey")
@@ -284,7 +286,7 @@ def outer_ends():
     ip("alice", "link", "del", "flow0")
 
 
-@case("it has another flow when its peer has one; without an agent it waits for one")
+@case("an interface gets a new flow after a flow ended; without an agent it waits for one")
 def again():
     with links() as agents:
         asked = agents.alice.upcall
@@ -304,7 +306,7 @@ def again():
     ip("alice", "link", "del", "flow0")
 
 
-@case("it asks for its name again after a refusal, and after its agent went away")
+@case("an interface requests its name again after a refusal and after an agent restart")
 def refused():
     make("bob")
     with Agents() as agents:
@@ -317,7 +319,7 @@ def refused():
     ip("bob", "link", "del", "flow0")
 
 
-@case(f"{REMOVALS} times removed under traffic, at either end")
+@case(f"an interface is removed under traffic {REMOVALS} times, at either end")
 def removed():
     for count in range(REMOVALS):
         with links():
@@ -327,7 +329,7 @@ def removed():
             transfer.end()
 
 
-@case("the module goes when no interface has a flow, and takes the others with it")
+@case("the module unloads once no interface has a flow, and removes the remaining interfaces")
 def module_goes():
     with links():
         same(unloaded(), False)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Re-keys of the flow of an interface, that has TCP and UDP on a bad path meanwhile.
+"""Re-keys of the flow of an interface with TCP and UDP traffic on a bad path.
 Usage: link_rekeys.py NUMBER
 
-The soak is the same, with more of them, takes its time, and looks at the memory.
+The soak test runs these cases with more re-keys and pauses, and watches memory.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ from ipcp import DEADLINE, Late, case, drops, note, run, same, until, warnings
 from transfer import Datagrams, Transfer
 
 WANTED = int(sys.argv[1])
-SEED = os.environ.get("TEST_SEED", "1")	# of netem: the same each time, but in soaks
+SEED = os.environ.get("TEST_SEED", "1")	# of netem: constant, except in soaks
 MTU = 1500 - 20 - 8 - 28	# IPv4, UDP, ours
-RATE = 256 << 10	# bytes a second of a TCP connection, so that others have a turn
-# No key goes by time: a packet that is late because the machine was held up has its.
+RATE = 256 << 10	# bytes a second of a TCP connection, to leave room for others
+# No key expires by time: packets delayed by a stalled machine can still be decrypted.
 PATIENT = {"grace": 600000, "linger": 600000}
 before = warnings()
 each = []		# called after each re-key, with its number
@@ -29,7 +29,7 @@ pause = 0.0		# pylint: disable=invalid-name
 
 
 class State:
-    """What the cases have in common: an interface at each host, and its load."""
+    """Shared by the cases: an interface at each host, and its load."""
 
     def __init__(self):
         self.stack = contextlib.ExitStack()
@@ -37,16 +37,16 @@ class State:
         self.streams, self.datagrams = [], []
 
     def loads(self):
-        """All of them."""
+        """All streams and datagram loads."""
         return self.streams + self.datagrams
 
     def check(self):
-        """All is right so far."""
+        """Fail if any load has failed so far."""
         for load in self.loads():
             load.check()
 
     def moves(self):
-        """Waits until more came of each."""
+        """Wait until each load has received more."""
         got = [load.got for load in self.loads()]
 
         def moved():
@@ -60,12 +60,12 @@ s = State()
 
 
 def losses():
-    """Packets that were dropped, but for copies."""
+    """Dropped packets by host and reason, except replays of netem's copies."""
     return {(host, *key): n for host in INNER for key, n in drops(host).items()
             if n and key != ("flows", "replay")}
 
 
-@case("an interface at each host, on a path that loses, copies and reorders packets")
+@case("each host has an interface, on a path that loses, duplicates and reorders packets")
 def begin():
     badpath.make()
     s.agents = s.stack.enter_context(links(**PATIENT))
@@ -78,7 +78,7 @@ def begin():
     note(f"seed of netem: {SEED}")
 
 
-@case(f"{WANTED} re-keys: the same TCP connections go on, all bytes are right")
+@case(f"TCP connections continue across {WANTED} re-keys, and all bytes are correct")
 def rekeys():
     start = time.monotonic()
     for count in range(1, WANTED + 1):
@@ -94,7 +94,7 @@ def rekeys():
          [(WANTED, WANTED % 256)] * 2)
 
 
-@case("the path was bad all the time: packets were lost, copied and overtaken")
+@case("the path lost, duplicated and reordered packets")
 def bad():
     def seen():
         ways = [badpath.count(host) for host in INNER]
@@ -104,7 +104,7 @@ def bad():
     until(seen, "each of it was seen")
 
 
-@case("TCP ends with all bytes")
+@case("TCP connections end with all bytes received")
 def ends():
     for stream in s.streams:
         stream.whole()
@@ -114,7 +114,7 @@ def ends():
     note(f"bytes of TCP: {[load.got for load in s.streams]}")
 
 
-@case("each packet is accounted for: received once, lost by netem, or a copy of netem's")
+@case("each packet was received once, lost by netem, or duplicated by netem")
 def accounted():
     ways = {}
 
@@ -140,7 +140,7 @@ def accounted():
         figures[f"copies of packets from {host}"] = badpath.copies(way)
 
 
-@case("nothing was dropped for another reason, and the kernel did not warn")
+@case("no packet was dropped for another reason, and the kernel did not warn")
 def quiet():
     same(losses(), {})
     same([packets(host, "flow0")[2][1::2] for host in INNER], [[0, 0]] * 2,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Writers and readers, processes of their own, on the ends of a flow."""
+"""Writers and readers on the ends of a flow, each a process of its own."""
 
 import ctypes
 import errno
@@ -12,31 +12,32 @@ import time
 
 from ipcp import DEADLINE, NSEC, SET_RCVTIMEO, Limit, same, until
 
-HEAD = struct.Struct("=IQ")	# who wrote it, and its number
+HEAD = struct.Struct("=IQ")	# the writer, and the number of the message
 PR_SET_PDEATHSIG = 1
-BURST = 8			# messages a token is good for
-RING = 1 << 16			# more than can be on their way
+BURST = 8			# messages per token
+RING = 1 << 16			# more than can be in flight
 
 
 class Marks:
-    """What came: each message of a writer once, however many there are.
+    """Records that each message of a writer came once, for any number of messages.
 
-    Message n has place n % RING, where its turn, n / RING, is counted (modulo
-    256). So nothing grows with the messages, and no two readers ever write to
-    one place at a time.
+    Message n has slot n % RING, which counts its turns, n / RING, modulo 256. So memory
+    does not grow with the messages, and no two readers ever write to one slot at the
+    same time.
     """
 
     def __init__(self, marks):
         self.marks = marks
 
     def put(self, who, number):
-        """Message number of writer who came: is that its turn?"""
+        """Record a message of a writer. Returns whether it came in its turn."""
         place, turn = who * RING + number % RING, number // RING
         seen, self.marks[place] = self.marks[place], (turn + 1) % 256
         return seen == turn % 256
 
     def missing(self, who, count):
-        """How many places of a writer of so many messages lack their last."""
+        """The number of slots of a writer of count messages that lack their last
+        message."""
         turns, rest = divmod(count, RING)
         want = bytes([(turns + 1) % 256]) * rest + \
             bytes([turns % 256]) * (RING - rest)
@@ -45,10 +46,10 @@ class Marks:
 
 
 class Load:
-    """Messages in one direction, each numbered, until told to stop.
+    """Numbered messages in one direction, until told to stop.
 
-    So many are on their way at most as tokens allow: a reader gives one back
-    for each BURST of messages. So none is lost for want of room.
+    Tokens limit the messages in flight: a reader returns a token for each BURST of
+    messages. So no message is lost for want of room.
     """
 
     def __init__(self, source, sink, writers, readers, tokens, size=64,
@@ -72,7 +73,7 @@ class Load:
                         for n in range(writers)]
 
     def spawn(self, work, *args):
-        """A process that does work."""
+        """Start a process that runs work."""
         pid = os.fork()
         if pid:
             return pid
@@ -88,7 +89,7 @@ class Load:
             os._exit(status)
 
     def writer(self, number, place):
-        """Sends until told to stop, a token a burst."""
+        """Send until told to stop, a burst per token."""
         sent, fill = 0, bytes(self.size - HEAD.size)
         while not self.shared[0]:
             os.read(self.tokens[0], 1)
@@ -100,8 +101,8 @@ class Load:
                 time.sleep(self.pause)
 
     def reader(self, place, wrong):
-        """Reads until all that was sent is there. What is missing is said at the
-        end: the limit is there only so that the end comes."""
+        """Read until all sent messages have arrived. Missing messages are reported by
+        finish(); the timeout only ensures that the process ends."""
         got, limit = 0, None
         while True:
             try:
@@ -126,17 +127,18 @@ class Load:
         return sum(self.shared[self.sent])
 
     def complete(self):
-        """Were all read that were sent?"""
+        """True if all sent messages were read."""
         return sum(self.shared[self.read]) == self.count()
 
     def advance(self, more):
-        """Waits until so many more were sent."""
+        """Wait until this many more messages were sent."""
         want = self.count() + more
         until(lambda: self.count() >= want, f"{more} more messages are sent",
               2 * DEADLINE)
 
     def finish(self):
-        """Stops; every message must have come once. Returns their number."""
+        """Stop. Every message must have arrived once. Returns the number of messages.
+        """
         self.shared[0] = 1
         os.write(self.tokens[1], bytes(len(self.writers)))
         for pid in self.writers:

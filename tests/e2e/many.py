@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Many flows between two hosts, re-keyed all at once, so many at a time.
+"""Many flows between two hosts, re-keyed all at once, a limited number at a time.
 Usage: many.py FLOWS AT-A-TIME [SECONDS]
 
-With SECONDS the re-keys must all be done in that time."""
+With SECONDS, all re-keys must be done within that time.
+"""
 
 import os
 import resource
@@ -29,7 +30,7 @@ def number(found, key):
 
 
 class Watch:
-    """The re-keys of a host, as its events tell them."""
+    """Follows the re-keys of a host by its events."""
 
     def __init__(self, host):
         self.nl = Netlink(host)
@@ -39,7 +40,7 @@ class Watch:
         self.first = self.last = None
 
     def take(self, event, flow):
-        """One event."""
+        """Handle one event."""
         now = time.monotonic()
         if event == EVENT["CLAIMED"]:
             self.first = self.first or now
@@ -52,7 +53,7 @@ class Watch:
             self.last = now
 
     def follow(self, count, seconds):
-        """Until so many flows are done."""
+        """Wait until this many flows are done."""
         limit = Limit(seconds)
         while len(self.done) < count:
             if not limit.turn():
@@ -67,15 +68,15 @@ class Watch:
 
 
 def memory(host):
-    """KiB of its agent."""
+    """Resident memory of the host's agent in KiB."""
     with open(f"/proc/{agent(host)['pid']}/status", encoding="ascii") as f:
         return next(int(line.split()[1]) for line in f
                     if line.startswith("VmRSS:"))
 
 
 def times():
-    """Processor time so far, in milliseconds: of each agent in user and kernel
-    mode, and of the machine."""
+    """Processor time so far, in milliseconds: of each agent in user and kernel mode,
+    and of the machine in each mode."""
     tick = 1000 / os.sysconf("SC_CLK_TCK")
     found = {}
     for host in ends:
@@ -92,13 +93,13 @@ def times():
 
 
 def spent(before):
-    """Since then, a flow; without what is next to nothing."""
+    """Processor time since then, per flow; values below 0.1 ms are left out."""
     return ", ".join(f"{' '.join(name)} {(value - before[name]) / FLOWS:.1f}"
                      for name, value in times().items()
                      if (value - before[name]) / FLOWS > 0.1)
 
 
-@case(f"{FLOWS} flows, asked for as fast as they come")
+@case(f"{FLOWS} flows are allocated as fast as possible")
 def allocate():
     resource.setrlimit(resource.RLIMIT_NOFILE, (2 * FLOWS + 100,) * 2)
     listener = Endpoint("bob").listen("demo", min(FLOWS, 256))
@@ -123,7 +124,7 @@ def allocate():
           "all are allocated", PATIENCE)
 
 
-@case(f"all re-keyed, never more than {LIMIT} at a time")
+@case(f"all flows are re-keyed, never more than {LIMIT} at a time")
 def rekey():
     before = {host: memory(host) for host in ends}
     cost = times()
@@ -142,7 +143,7 @@ def rekey():
         same(took <= SECONDS, True, f"{took:.1f} s")
 
 
-@case("none has failed, every flow is confirmed by both ends")
+@case("no re-key failed, and both ends confirmed every flow")
 def fine():
     for host in ends:
         status = agent(host)
@@ -153,7 +154,7 @@ def fine():
     same(agent("alice")["exchanges"]["rekey"]["done"]["count"], FLOWS)
 
 
-@case("the responder's side asks for new keys, and all get them")
+@case("the responder requests new keys for all flows, and all get them")
 def wanted():
     watch = Watch("alice")
     asking = Netlink("bob")
@@ -163,7 +164,7 @@ def wanted():
     assert watch.most <= LIMIT
 
 
-@case("all closed, nothing is left")
+@case("all flows are closed, none is left")
 def close():
     for end in ends["alice"] + ends["bob"]:
         end.close()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Loading and unloading the module, and what may be left of it."""
+"""Loading and unloading the module, and checking for traces of it."""
 
 import os
 import subprocess
@@ -9,19 +9,20 @@ from ipcp import NET
 
 
 def modprobe(*args):
-    """Its exit status and words."""
+    """Exit status and stderr of modprobe."""
     done = subprocess.run(["modprobe", *args, "ipcp_rekey"], text=True,
                           stderr=subprocess.PIPE, timeout=NET, check=False)
     return done.returncode, done.stderr.strip()
 
 
 def loaded():
-    """Is the module there?"""
+    """True if the module is loaded."""
     return os.path.isdir("/sys/module/ipcp_rekey")
 
 
 def removed():
-    """As unloaded(), with the ciphers."""
+    """Unload with modprobe -r, which unloads the ciphers, too. Returns whether the
+    module was unloaded."""
     status, words = modprobe("-r")
     if status:
         assert "in use" in words, words
@@ -29,7 +30,7 @@ def removed():
 
 
 def traces():
-    """What the kernel has of a module that is not there."""
+    """Slab caches and files of the module that remain after unloading."""
     with open("/proc/slabinfo", encoding="ascii") as slabs:
         left = [line.split()[0] for line in slabs if "ipcp" in line.split()[0]]
     return left + [path for path in (

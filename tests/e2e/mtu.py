@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Path MTU: a router that drops what is too long, and a stranger's ICMP."""
+"""Path MTU discovery over a router that silently drops long packets, and with forged
+ICMP."""
 
 import contextlib
 import errno
@@ -19,7 +20,7 @@ OVERHEAD = 28
 ETH_P_IP = 0x800
 DF = 0x4000
 LINK = {"four": 1500 - 28 - OVERHEAD, "six": 1500 - 48 - OVERHEAD}
-# of a path of 1280 bytes
+# limits on a path of 1280 bytes
 SMALL = {"four": 1252 - OVERHEAD, "six": 1232 - OVERHEAD}
 PATIENCE = 4 * DEADLINE
 ends = {}
@@ -28,7 +29,7 @@ ends = {}
 # --- the path
 
 def nft(*lines):
-    """Rules of the router, instead of those before."""
+    """Replace the router's rules."""
     rules = "flush chain inet path forward\n" + "".join(
         f"add rule inet path forward {line}\n" for line in lines)
     subprocess.run(["ip", "netns", "exec", "router", "nft", "-f", "-"],
@@ -36,7 +37,7 @@ def nft(*lines):
 
 
 def carries(size):
-    """The path carries IP packets of so many bytes, and says nothing of others."""
+    """Make the path carry IP packets up to this size, and silently drop others."""
     nft(f"meta length > {size} drop")
 
 
@@ -47,17 +48,17 @@ def limit(end):
 
 
 def send_longest(end):
-    """Sends as long a message as may be sent; it may be lost."""
+    """Send the longest allowed message; the path may drop it."""
     try:
         end.write(b"x" * end.info().mtu)
     except OSError as e:
-        # the limit may have changed since it was asked for
+        # the limit may have changed since info() returned it
         if e.errno != errno.EMSGSIZE:
             raise
 
 
 def settles(name, size):
-    """While the longest messages are sent, this becomes the limit, confirmed."""
+    """Send messages of the limit until the limit is this size, confirmed."""
     one, other = ends[name]
 
     def there():
@@ -68,13 +69,13 @@ def settles(name, size):
 
 
 def control_packets(end):
-    """How many packets that are not data this end has sent, less a constant."""
+    """The number of control packets that this end has sent, less a constant."""
     info = end.info()
     return -info.tx_left - info.tx_packets
 
 
 def drain(end):
-    """Reads what there is. Returns the lengths."""
+    """Read all queued messages. Returns their lengths."""
     found = []
     end.nonblock()
     try:
@@ -86,10 +87,10 @@ def drain(end):
     return found
 
 
-# --- a stranger
+# --- an attacker off the path
 
 def checksum(data):
-    """Of the Internet."""
+    """The Internet checksum (RFC 1071)."""
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xffff) + (total >> 16)
@@ -104,13 +105,13 @@ def header4(source, dest, protocol, length):
 
 
 def too_big4(mtu, quoted):
-    """Fragmentation needed, for a packet of alice's to bob."""
+    """ICMP "fragmentation needed" for a packet from alice to bob."""
     body = struct.pack(">BBHHH", 3, 4, 0, 0, mtu) + quoted
     return body[:2] + struct.pack(">H", checksum(body)) + body[4:]
 
 
 def messages4():
-    """As a stranger makes them up."""
+    """Forged ICMP messages about packets of alice."""
     udp = struct.pack(">HHHH", PORT, PORT, 1480, 0)
     for protocol, start in ((17, udp), (1, bytes([8, 0, 0, 0, 0, 1, 0, 1])),
                             (1, bytes([0, 0, 0, 0, 0, 1, 0, 1]))):
@@ -119,7 +120,8 @@ def messages4():
 
 
 def messages6():
-    """The same for IPv6; the kernel fills in the checksum."""
+    """Forged ICMPv6 messages about packets of alice; the kernel fills in the checksum.
+    """
     udp = struct.pack(">HHHH", PORT, PORT, 1460, 0)
     for protocol, start in ((17, udp), (58, bytes([128, 0, 0, 0, 0, 1, 0, 1])),
                             (58, bytes([129, 0, 0, 0, 0, 1, 0, 1]))):
@@ -130,7 +132,7 @@ def messages6():
 
 
 def strange():
-    """Sends all of them ten times a second."""
+    """Send all forged messages ten times a second."""
     enter("router")
     raw4 = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     raw6 = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
@@ -143,7 +145,7 @@ def strange():
 
 
 class Wire:
-    """The packets of IPv4 that arrive at bob."""
+    """The IPv4 packets that arrive at bob."""
 
     def __init__(self):
         enter("bob")
@@ -153,7 +155,8 @@ class Wire:
         self.sock.setblocking(False)
 
     def fragment_flags(self):
-        """Of the packets of flows that came meanwhile: DF, and nothing else."""
+        """Fragment fields of the UDP packets received since the last call: must be DF
+        only."""
         found = set()
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -164,7 +167,7 @@ class Wire:
 
 
 def learned(host, address):
-    """The stack there believes that the path to this address is narrow."""
+    """True if the host's stack has learned a path MTU for this address."""
     route = subprocess.run(["ip", "-n", host, "route", "get", address], check=True,
                            stdout=subprocess.PIPE).stdout.decode()
     return " mtu " in route
@@ -172,20 +175,20 @@ def learned(host, address):
 
 # --- the cases
 
-@case("a flow of each family starts with the size of the link")
+@case("a flow of each address family starts with the MTU of the link")
 def start():
     for name in LINK:
         ends[name] = pair(name)
         same(limit(ends[name][0])[0], LINK[name])
 
 
-@case("the longest message makes it confirmed")
+@case("sending the longest message confirms the path MTU")
 def confirmed():
     for name, size in LINK.items():
         settles(name, size)
 
 
-@case("no ICMP message of a stranger shortens what can be sent")
+@case("forged ICMP messages do not reduce the path MTU of a flow")
 def icmp():
     stranger = spawn(strange)
     try:
@@ -197,7 +200,7 @@ def icmp():
                 one, other = ends[name]
                 one.write(b"x" * size)
                 same(len(other.receive()), size, name)
-            # the stack does not set it for what it takes for narrow
+            # the stack clears DF for paths that it takes for narrow
             flags |= wire.fragment_flags()
         same(flags, {DF}, "fragment flags")
         wire.sock.close()
@@ -208,10 +211,10 @@ def icmp():
         os.waitpid(stranger, 0)
 
 
-@case("an outage changes nothing")
+@case("an outage does not change the path MTU")
 def outage():
     nft("drop")
-    # Whole checks go by: the counter of probes tells, not the clock.
+    # Wait for whole checks by the count of probes, not by the clock.
     for name, size in LINK.items():
         one = ends[name][0]
         before = control_packets(one)
@@ -223,7 +226,7 @@ def outage():
         settles(name, size)
 
 
-@case("a link that shrinks without a word is noticed, and its size found")
+@case("a link MTU that shrinks silently is detected, and the new size found")
 def shrinks():
     carries(1280)
     for name, size in SMALL.items():
@@ -234,7 +237,7 @@ def shrinks():
         same(len(other.receive()), size, name)
 
 
-@case("a path that is narrow from the start is found")
+@case("the size of a path that is narrow from the start is found")
 def narrow():
     for name, size in SMALL.items():
         for end in ends[name]:
@@ -244,7 +247,7 @@ def narrow():
         settles(name, size)
 
 
-@case("a path that widens is used after the raise time")
+@case("a larger path MTU is found after the raise timer")
 def widens():
     nft()
     for name, size in LINK.items():
@@ -258,7 +261,7 @@ def widens():
 # --- a program
 
 def program(command):
-    """Starts the tool at one end of a flow."""
+    """Start ipcp-rekey at one end of a flow."""
     enter("bob" if command == "listen" else "alice")
     return subprocess.Popen(["ipcp-rekey", command, "four"], bufsize=0,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -266,13 +269,13 @@ def program(command):
 
 
 def line(stream):
-    """What a program says next."""
+    """The next line that a program prints."""
     assert select.select([stream], [], [], DEADLINE)[0], "it says nothing"
     return stream.readline().decode()
 
 
 def program_learns(server, client, size):
-    """While the program sends, this becomes the limit of its flow."""
+    """Send lines until this size is the limit of the flow."""
     def there():
         client.stdin.write(b"x" * 1100 + b"\n")
         while select.select([server.stdout], [], [], 0)[0]:
@@ -282,7 +285,8 @@ def program_learns(server, client, size):
 
 
 def follows(server, client):
-    """The link gets wider, then narrower, than when the program began."""
+    """Raise the link MTU above its value at the start of the program, then lower it
+    below."""
     program_learns(server, client, LINK["four"] - 100)
     client.stdin.write(b"begun\n")
     until(lambda: line(server.stdout) == "begun\n", "a line arrives")
@@ -300,12 +304,12 @@ def follows(server, client):
 
 
 def mtu_of_alice(size):
-    """What her link carries."""
+    """Set the MTU of alice's link."""
     subprocess.run(["ip", "-n", "alice", "link", "set", "veth", "mtu", str(size)],
                    check=True, timeout=60)
 
 
-@case("a program that sends lines follows the limit")
+@case("ipcp-rekey connect follows the path MTU")
 def lines():
     for pair_of in ends.values():
         for end in pair_of:

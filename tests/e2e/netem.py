@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A bad path: loss, delay, another order, copies. Usage: netem.py FLOWS REKEYS"""
+"""Flows over a bad path: loss, delay, reordering, duplicates. Usage: netem.py FLOWS
+REKEYS"""
 
 import os
 import sys
@@ -11,28 +12,28 @@ from ipcp import (
 
 FLOWS, REKEYS = int(sys.argv[1]), int(sys.argv[2])
 NETEM = "delay 200ms 20ms loss 30% reorder 25% 50% duplicate 5%".split()
-SEED = os.environ.get("TEST_SEED", "1")	# of the dice: the same each time, but in soaks
+SEED = os.environ.get("TEST_SEED", "1")	# of netem: constant, except in soaks
 PATIENCE = 60 * NSEC
 OF_KEYS = "epoch", "late", "ahead", "tx-nokey", "auth"
 ends = []
 
 
 def netem_on():
-    """Both directions alike."""
+    """Spoil both directions alike."""
     for host in "alice", "bob":
         tc(host, "qdisc", "add", "dev", "veth", "root", "netem", "limit",
            "100000", *NETEM, "seed", SEED)
 
 
 def keys(host):
-    """Of each of its flows: newest epoch, the one it sends in, and whether its peer
-    has confirmed the newest."""
+    """For each flow of a host: its newest epoch, the epoch it sends in, and whether the
+    peer has confirmed the newest."""
     return [(flow[A["FLOW_NEWEST_EPOCH"]][0], flow[A["FLOW_TX_EPOCH"]][0],
              any(flow[A["FLOW_DONE"]])) for flow in netlink(host).dump("FLOW_GET")]
 
 
 def talk_all(count):
-    """Messages on all flows, both ways; as many as the path lets through."""
+    """Send messages on all flows, both ways, and read those that arrived."""
     for _ in range(count):
         for end in ends:
             end.write(b"x" * 100)
@@ -55,7 +56,7 @@ def allocate():
     listener.close()
 
 
-@case(f"{REKEYS} re-keys of them, with messages on the way")
+@case(f"{REKEYS} re-keys are done while messages are sent")
 def rekeys():
     each = REKEYS // FLOWS
     for count in range(1, each + 1):
@@ -74,7 +75,7 @@ def rekeys():
     same(sum(newest for newest, *_ in keys("alice")) >= REKEYS, True)
 
 
-@case("both ends of all flows have confirmed them")
+@case("both ends of all flows confirmed the new epochs")
 def confirmed():
     for host in "alice", "bob":
         until(lambda: all(done and tx == newest
@@ -82,7 +83,7 @@ def confirmed():
               f"{host}'s flows", 4 * DEADLINE)
 
 
-@case("what netem let through was not lost for a reason of key or epoch")
+@case("no packet that netem let through was dropped for a reason of key or epoch")
 def nothing_lost():
     for host in "alice", "bob":
         note(f"{host}: {tc(host, '-s', 'qdisc', 'show', 'dev', 'veth').split('Sent')[1].splitlines()[0]}")

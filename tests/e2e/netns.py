@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The end of a network namespace while messages of its flows are on their way,
-in a queue outside of it: alice and bob are ports of a bridge, and the way from
-there to bob is slow."""
+"""A network namespace ends while messages of its flows are in flight, in a queue
+outside of it: alice and bob are ports of a bridge, and the link from the bridge to bob
+is slow."""
 
 import contextlib
 import errno
@@ -26,14 +26,15 @@ FAST = "tbf rate 1gbit burst 200000 limit 200000"
 
 
 def shell(command):
-    """Does it outside of both hosts, and so this process holds neither."""
+    """Run a command outside of both hosts, so that this process holds neither
+    namespace."""
     os.setns(HERE, os.CLONE_NEWNET)
     return subprocess.run(["bash", "-ec", command], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
 
 
 def sockaddr(family, host):
-    """Where a host's agent is."""
+    """The address of a host's agent."""
     address = socket.inet_pton(family, ADDRESSES[family][host])
     head = struct.pack("=H", family) + struct.pack(">H", PORT)
     return head + (address + bytes(8) if family == socket.AF_INET else
@@ -42,9 +43,9 @@ def sockaddr(family, host):
 
 @contextlib.contextmanager
 def bridged():
-    """Both hosts anew, on a bridge: its ports are to_alice and to_bob. One processor
-    takes all that comes to bob: two, which empty a queue in turns, would let the last
-    packet of a flow, which closes it, overtake others."""
+    """Create both hosts anew, on a bridge with the ports to_alice and to_bob. One
+    processor receives all packets of bob: two processors emptying a queue in turns
+    would let the last packet of a flow, which closes it, overtake others."""
     shell("ip link add br0 up type bridge")
     try:
         for host in "alice", "bob":
@@ -67,8 +68,8 @@ def bridged():
 
 
 class Limited(Agents):
-    """Agents on addresses of a family, whose programs at alice are of a user when
-    they ask."""
+    """Agents on addresses of one family; programs of alice belong to a user when they
+    request a flow."""
 
     def __init__(self, family, user=NOBODY):
         super().__init__()
@@ -87,24 +88,24 @@ class Limited(Agents):
 
 
 def backlog(device, host=None):
-    """Packets that wait in its queue."""
+    """The number of packets in a device's queue."""
     where = f"-n {host} " if host else ""
     shown = shell(f"tc {where}-s qdisc show dev {device}")
     return int(shown.split("backlog ")[1].split()[1].rstrip("p"))
 
 
 def end_alice(agents, one):
-    """Closes all that is open there, and sees the namespace end."""
+    """Close all descriptors of alice, and wait for the end of the namespace."""
     one.close()
     agents.alice.close()
     shell("ip netns del alice")
-    # the other end of its device goes after what the module has of it
+    # the peer of its device is removed after the module's state of the namespace
     until(lambda: not os.path.exists("/sys/class/net/to_alice"),
           "the namespace has ended")
 
 
 def queue_outside(family, user=NOBODY):
-    """The flow ends, the namespace ends, then the messages go on."""
+    """Close the flow and end the namespace, then let the queued messages pass."""
     with bridged():
         agents = Limited(family, user)
         one, other = agents.flow("demo")
@@ -126,23 +127,23 @@ def queue_outside(family, user=NOBODY):
         agents.bob.close()
 
 
-@case("messages of IPv4 outlive their namespace in somebody else's queue")
+@case("IPv4 messages outlive their namespace in a queue of another namespace")
 def ipv4():
     queue_outside(socket.AF_INET)
 
 
-@case("the same with IPv6, whose routes are the namespace's")
+@case("IPv6 messages, whose routes belong to the namespace, outlive it")
 def ipv6():
     queue_outside(socket.AF_INET6)
 
 
-@case("and the same of root, who has no limits")
+@case("messages of root, which is not limited, outlive their namespace")
 def privileged():
     for family in ADDRESSES:
         queue_outside(family, user=0)
 
 
-@case("a queue of the namespace itself ends with it, and its messages")
+@case("messages in a queue of the namespace itself end with the namespace")
 def queue_inside():
     with bridged():
         agents = Limited(socket.AF_INET)
@@ -157,7 +158,7 @@ def queue_inside():
         agents.bob.close()
 
 
-@case("a peer is told that the flow of an interface ended with its namespace")
+@case("the peer is told when an interface's flow ends with its namespace")
 def interface_inside():
     with bridged():
         agents = Limited(socket.AF_INET)
@@ -171,7 +172,7 @@ def interface_inside():
         agents.bob.close()
 
 
-@case("the module goes after that, and the kernel did not warn")
+@case("the module can be unloaded, and the kernel did not warn")
 def no_traces():
     enter("bob")
     until(lambda: subprocess.run(["rmmod", "ipcp_rekey"], check=False,
@@ -181,7 +182,7 @@ def no_traces():
 
 
 def warnings():
-    """What the kernel warned of."""
+    """Warnings in the kernel log."""
     return shell("dmesg --level=emerg,alert,crit,err,warn").splitlines()
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Two writers on one end of a flow and two readers on the other, one of each the
-other way, while it is re-keyed, over leaves and nodes; then all packets that the
-tracepoint ipcp_tx told of, looked at."""
+"""Two writers on one end of a flow and two readers on the other, one of each in the
+other direction, across re-keys, leaves and nodes; then check that no nonce repeats in
+the packets that the tracepoint ipcp_tx reported."""
 
 import collections
 import contextlib
@@ -18,10 +18,10 @@ TRACE = "/sys/kernel/tracing/instances/nonce"
 LINE = re.compile(r"ipcp_tx: flow=\d+ peer_eid=(\w+) type=(\d) epoch=(\d+) "
                   r"dir=(\d) counter=(\d+) len=\d+$")
 EPOCHS = 3
-IN_EPOCH = 8700	# messages: more than a node has
+IN_EPOCH = 8700	# messages: more than in one node
 PER_LEAF = 128
-# With so few packets a leaf, fewer may be on their way: a packet that another
-# processor overtakes by two leaves comes too late.
+# With so few packets per leaf, fewer may be in flight: a packet that another
+# processor overtakes by two leaves arrives too late.
 TOKENS = 8
 
 Packet = collections.namedtuple("Packet", "peer type epoch dir counter")
@@ -31,12 +31,12 @@ sent = {}
 
 
 def control(name, value):
-    """Writes to a file of the trace."""
+    """Write to a file of the trace instance."""
     with open(f"{TRACE}/{name}", "w", encoding="ascii") as f:
         f.write(value)
 
 
-@case("messages go both ways, from three writers, over re-keys")
+@case("messages of three writers go both ways across re-keys")
 def traffic():
     with contextlib.suppress(FileExistsError):
         os.mkdir(TRACE)
@@ -62,7 +62,7 @@ def traffic():
     same([end.info().rekeys for end in ends], [EPOCHS - 1] * 2)
 
 
-@case("nothing was lost for a reason of key or epoch, or any other")
+@case("no packet was dropped, for a reason of key or epoch or any other")
 def lost():
     for end in ends:
         counted = show(end)["stats"]["drops"]
@@ -70,7 +70,7 @@ def lost():
         same({reason: n for reason, n in counted.items() if n}, {})
 
 
-@case("the tracepoint told of every packet")
+@case("the tracepoint reported every packet")
 def complete():
     control("tracing_on", "0")
     for name in glob.glob(f"{TRACE}/per_cpu/cpu*/stats"):
@@ -92,7 +92,7 @@ def complete():
     note(f"packets: {collections.Counter(p.type for p in packets)}")
 
 
-@case("no epoch, direction and counter come twice")
+@case("no triple of epoch, direction and counter repeats")
 def no_repeat():
     seen = collections.Counter((p.peer, p.epoch, p.dir, p.counter)
                                for p in packets)
@@ -100,7 +100,7 @@ def no_repeat():
     same(len(seen), len(packets))
 
 
-@case("leaves, nodes and epochs were crossed, as often as they should")
+@case("packets crossed all expected leaves, nodes and epochs")
 def crossed():
     for direction in 0, 1:
         mine = [p for p in packets if p.dir == direction]
@@ -109,7 +109,7 @@ def crossed():
             counters = [p.counter for p in mine if p.epoch == epoch]
             leaves = collections.Counter(c >> 20 for c in counters)
             assert all(c & 0xfffff < PER_LEAF for c in counters)
-            # each leaf in turn, and full: none is skipped, no number is left out
+            # each leaf is used in turn and fully: no leaf and no counter is skipped
             same(sorted(leaves), list(range(len(leaves))))
             same({leaves[n] for n in range(len(leaves) - 1)} - {PER_LEAF}, set())
     nodes = {(p.epoch, p.counter >> 26) for p in packets if p.dir == 0}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Order, where packets are sent on one processor and received on another one, to
-which the device steers them (RPS). Writers are processes of their own on the first;
-the reader is where it likes."""
+"""Packet order when packets are sent on one processor and received on another one, to
+which the device steers them (RPS). Writers are processes of their own on the first; the
+reader runs on any."""
 
 import os
 import select
@@ -16,19 +16,19 @@ from keys import Agents
 
 SENDS, RECEIVES = 0, 1		# processors
 COUNT = 8000
-STEP = 50			# messages a token is good for, and in a batch
+STEP = 50			# messages per token, and per batch
 TOKENS = 4			# of each writer
 FLOWS = 4			# TOKENS * STEP messages of each fit in a processor's queue
 before = warnings()
 
 
 def message(number):
-    """Of various lengths, with a few alike in a row."""
+    """A message of varying length; a few in a row have the same length."""
     return struct.pack("=I", number) + bytes(number // 8 % 5 * 200)
 
 
 def writes(end, count, batched, tokens):
-    """A writer: STEP messages for each token."""
+    """Run a writer: STEP messages for each token."""
     os.sched_setaffinity(0, {SENDS})
     for first in range(0, count, STEP):
         os.read(tokens, 1)
@@ -41,7 +41,7 @@ def writes(end, count, batched, tokens):
 
 
 class Way:
-    """A flow, its writer, and what has come."""
+    """A flow, its writer, and the messages received."""
 
     def __init__(self, ends, count, batched):
         self.ends, self.count, self.come, self.given = ends, count, 0, 0
@@ -51,14 +51,15 @@ class Way:
         self.give()
 
     def give(self):
-        """So many tokens that TOKENS are with the writer, or its messages on their way,
-        while it has messages."""
+        """Keep TOKENS tokens with the writer or in flight, while it has messages to
+        send."""
         fresh = min(self.come // STEP + TOKENS, self.count // STEP) - self.given
         self.given += fresh
         os.write(self.tell, bytes(fresh))
 
     def take(self):
-        """Reads some messages, which are the next. Were they the last?"""
+        """Read some messages, which must be the next ones. Returns whether the last has
+        come."""
         for got in receive(self.ends[1], STEP):
             same(struct.unpack_from("=I", got)[0], self.come, "the next message")
             same(len(got), len(message(self.come)), "its length")
@@ -67,13 +68,13 @@ class Way:
         return self.come == self.count
 
     def stop(self):
-        """Ends the writer, which has the agents' sockets open, too."""
+        """Kill the writer, which holds the agents' sockets open, too."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.tell)
 
     def close(self):
-        """Its end. Nothing was dropped, nor came twice."""
+        """Close the flow. No packet was dropped or repeated."""
         info = self.ends[1].info()
         same((info.queued, info.drop_key, info.drop_auth, info.drop_replay, info.drop_full,
               info.drop_other), (0,) * 6, "queued, and dropped")
@@ -82,8 +83,8 @@ class Way:
 
 
 def taken():
-    """Buffers that the second processor has taken from its queue, and how often another
-    one has woken it for that."""
+    """The number of buffers that the second processor took from its queue, and how
+    often another processor woke it for them."""
     with open("/proc/net/softnet_stat", encoding="ascii") as f:
         for line in f:
             words = [int(word, 16) for word in line.split()]
@@ -93,13 +94,13 @@ def taken():
 
 
 def steer(mask):
-    """Which processors bob's device may receive on."""
+    """Set the processors that bob's device may receive on."""
     subprocess.run(["ip", "netns", "exec", "bob", "sh", "-ec",
                     f"echo {mask} >/sys/class/net/veth/queues/rx-0/rps_cpus"], check=True)
 
 
 def carry(ways):
-    """Reads all messages of all flows, as they come."""
+    """Read all messages of all flows, as they arrive."""
     poll, left = select.poll(), {way.ends[1].fd: way for way in ways}
     for fd in left:
         poll.register(fd, select.POLLIN)
@@ -113,7 +114,7 @@ def carry(ways):
 
 
 def in_order(kinds, count, leaf):
-    """A flow for each kind of writer."""
+    """Run a flow for each kind of writer."""
     steer(f"{1 << RECEIVES:x}")
     buffers, woken = taken()
     with Agents() as agents:
@@ -129,7 +130,7 @@ def in_order(kinds, count, leaf):
             way.close()
     buffers, woken = (now - then for now, then in zip(taken(), (buffers, woken)))
     note(f"the other processor took {buffers} buffers, woken {woken} times")
-    # a batch is a buffer at least
+    # a batch is at least one buffer
     assert buffers >= sum(count // (STEP if batched else 1) for batched in kinds), buffers
     assert woken, "no processor has woken the other"
 
@@ -138,7 +139,7 @@ for _leaf, _what in (1 << 20, "one key"), (1 << 8, "many keys"):
     for _kinds, _count, _name in (
             ([False], COUNT, "single messages"), ([True], COUNT, "batches"),
             ([False, True] * (FLOWS // 2), COUNT // FLOWS, f"{FLOWS} flows at once")):
-        @case(f"{_name}, {_what}: all arrive, in order")
+        @case(f"{_name}, {_what}: all messages arrive in order")
         def _(kinds=_kinds, count=_count, leaf=_leaf):
             in_order(kinds, count, leaf)
 
