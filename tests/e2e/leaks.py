@@ -50,8 +50,8 @@ class Keys:
             self.add_key(f"{name}, {what}", key)
 
     def add_key(self, what, key):
-        """Add one key. The program finds a string by its first words, so add one string
-        for each offset in the key where a match may begin."""
+        """Add one key. The program searches for the 8-byte words at multiples of 8 in a
+        string, so add a string for each offset in the key where a match may begin."""
         for turned in orders(key):
             for at in range(min(WINDOW, len(turned) - WINDOW + 1)):
                 self.names.append(what)

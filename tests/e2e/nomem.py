@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Each allocation that is made for a call into the module fails in turn: of
-programs' calls, of agents', and of what a reader and a writer derive when no
-worker can. Agents that only bring seeds (keys.py) make it quick."""
+"""Fails each allocation of a call into the module in turn: calls of programs and of
+agents, and key derivations by readers and writers when no worker can. Agents that only
+bring seeds (keys.py) keep it fast."""
 
 import ctypes
 import errno
@@ -21,8 +21,8 @@ from ipcp import (
 from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 HOSTS = "alice", "bob"
-PATIENT = {"grace": 600000}	# the kernel takes no seed itself
-NOT_SENT = "ENOMEM", "ENOBUFS"	# what a route that cannot be made says
+PATIENT = {"grace": 600000}	# the kernel activates no seed by itself
+NOT_SENT = "ENOMEM", "ENOBUFS"	# errors when a route cannot be allocated
 PER_LEAF = 64
 DATA_LIMIT = 128 * 64 * PER_LEAF - 1024
 ETH_P_ALL = 3
@@ -30,26 +30,27 @@ NOBODY, SYS_SETRESUID = 65534, 117
 look = {host: Netlink(host) for host in HOSTS}
 
 
-# --- what there is
+# --- state
 
 def flows(host):
-    """All flows there."""
+    """All flows of a host."""
     return look[host].dump("FLOW_GET")
 
 
 def names(host):
-    """All names that are served there."""
+    """All names that are served at a host."""
     return [found[A["NAME_NAME"]].rstrip(b"\0").decode()
             for found in look[host].dump("NAME_GET")]
 
 
 def gone():
-    """No flow is left anywhere."""
+    """Wait until no host has a flow."""
     until(lambda: not any(map(flows, HOSTS)), "no flow")
 
 
 def confirmed(*ends):
-    """Waits until the newest epoch is confirmed at all ends, so the next may come."""
+    """Wait until all ends have confirmed the newest epoch, so the next re-key may
+    begin."""
     def done(end):
         found = look[end.host].do("FLOW_GET", "FLOW", id=end.info().id)
         return found[A["FLOW_DONE"]] == struct.pack("=I", 1)
@@ -57,13 +58,13 @@ def confirmed(*ends):
 
 
 def complaints():
-    """What the kernel warned of, but that others had no memory."""
+    """Warnings of the kernel, except those about failed allocations of other code."""
     return [line for line in warnings() if "no more sockets" not in line
             and "unreliable refcount tracker" not in line]
 
 
 class News:
-    """A socket of a group: what came, and whether something was lost."""
+    """A socket of a multicast group: its messages, and whether any were lost."""
 
     def __init__(self, host, group):
         self.netlink = Netlink(host)
@@ -71,7 +72,7 @@ class News:
         self.fd = self.netlink.sock.fileno()
 
     def read(self):
-        """All that is there."""
+        """Read all messages that have arrived."""
         found, lost = [], False
         while select.select([self.fd], [], [], 0)[0]:
             try:
@@ -84,12 +85,12 @@ class News:
         return found, lost
 
     def wait(self):
-        """Waits until something is there, an error or a message, and reads it."""
+        """Wait for a message or an error, and read it."""
         until(lambda: select.select([self.fd], [], [], 1)[0], "somebody is told")
         return self.read()
 
     def told(self, event, epoch):
-        """This event came, or a word that some were lost."""
+        """This event was received, or an error that some were lost."""
         found, lost = self.read()
         want = struct.pack("=I", EVENT[event]), bytes([epoch])
         assert lost or want in [
@@ -97,12 +98,12 @@ class News:
             for command, got in found if command == CMD["FLOW_NTF"]], found
 
     def close(self):
-        """Ends it."""
+        """Close the socket."""
         self.netlink.close()
 
 
 def upcalls(agent):
-    """All that waits for the agent; it is to be told of the next one then."""
+    """Fetch all upcalls of the agent, so that the next one notifies it again."""
     found = []
     while True:
         try:
@@ -112,7 +113,7 @@ def upcalls(agent):
 
 
 class Sleeper(threading.Thread):
-    """Bob's agent, which looks into its queue only when it is told to."""
+    """Bob's agent, which reads its queue only when notified."""
 
     def __init__(self, agent):
         super().__init__()
@@ -142,9 +143,10 @@ class Sleeper(threading.Thread):
 # --- programs
 
 def as_nobody(act):
-    """The same as a user who has limits, which are counted, too."""
+    """Wrap act() to run as a user with limits, for whom allocations are accounted, too.
+    """
     def become(uid):
-        # this thread alone, unlike os.seteuid()
+        # for this thread only, unlike os.seteuid()
         if ctypes.CDLL(None, use_errno=True).syscall(SYS_SETRESUID, -1, uid, -1):
             raise AssertionError(os.strerror(ctypes.get_errno()))
 
@@ -158,21 +160,21 @@ def as_nobody(act):
 
 
 def begin(end):
-    """Asks for a flow and does not wait."""
+    """Request a flow without waiting."""
     try:
         end.alloc("demo")
     except BlockingIOError:
         pass	# EINPROGRESS
 
 
-@case("open")
+@case("opening the device survives failed allocations")
 def opening():
     enter("alice")
     walk(lambda _: os.open("/dev/ipcp_rekey", os.O_RDWR),
          after=lambda _, fd, ok: ok and os.close(fd), least=2)
 
 
-@case("epoll")
+@case("adding a file to an epoll survives failed allocations")
 def polling():
     end, epoll = Endpoint("alice"), select.epoll()
 
@@ -184,7 +186,7 @@ def polling():
     end.close()
 
 
-@case("serving a name: the agent sleeps until it is told")
+@case("LISTEN survives failed allocations, and wakes a sleeping agent")
 def serving():
     def after(end, _value, ok):
         if not ok:
@@ -198,7 +200,7 @@ def serving():
             walk(act, lambda: Endpoint("bob"), after, least=6)
 
 
-@case("asking for a flow: the agent is told")
+@case("ALLOC survives failed allocations, and wakes the agent")
 def asking():
     with Agents() as agents:
         news = News("alice", "agent")
@@ -219,7 +221,7 @@ def asking():
         news.close()
 
 
-@case("accepting a flow: it can be accepted still")
+@case("a flow can still be accepted after ACCEPT failed for want of memory")
 def accepting():
     with Agents() as agents:
         listener = agents.listen("demo")
@@ -242,7 +244,7 @@ def accepting():
         gone()
 
 
-@case("letting go of a flow, of one that nobody accepted, and of a name")
+@case("closing a flow, an unaccepted flow and a listener never fails for want of memory")
 def closing():
     with Agents() as agents:
         def before():
@@ -269,7 +271,7 @@ def closing():
         gone()
 
 
-@case("taking a flow down: the peer is told, at its close at the latest")
+@case("taking a flow down never fails; the peer is told by the close at the latest")
 def taking_down():
     def after(ends, _value, ok):
         assert ok
@@ -283,7 +285,7 @@ def taking_down():
         gone()
 
 
-@case("writing: it can be written again")
+@case("a message can be sent again after a write failed for want of memory")
 def writing():
     with Agents() as agents:
         one, other = agents.flow("demo")
@@ -303,7 +305,7 @@ def writing():
         other.close()
 
 
-@case("reading what another socket got, too: it is lost, and counted")
+@case("a message shared with a packet socket is dropped and counted if its read fails")
 def reading():
     enter("bob")
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
@@ -329,7 +331,7 @@ def reading():
 
 # --- agents
 
-@case("becoming the agent: sockets are opened or closed, not left")
+@case("a failed registration of an agent leaves no socket open")
 def becoming():
     port = [4000]
 
@@ -348,10 +350,10 @@ def becoming():
     walk(attach, before, after, ("ENOMEM", "ENOBUFS", "ENFILE"), least=8)
 
 
-@case("a network namespace: the module's part of it")
+@case("creating a network namespace survives failed allocations of the module")
 def namespace():
     def act(nth):
-        """In a child, which ends with it."""
+        """Unshare in a child, so that the namespace ends with the child."""
         pid = os.fork()
         if not pid:
             word, _value, hit = faults.failing(nth, lambda: os.unshare(os.CLONE_NEWNET))
@@ -365,7 +367,7 @@ def namespace():
     assert nth > 1
 
 
-@case("asking for information, flows, counters")
+@case("requests for information, flows and counters survive failed allocations")
 def information():
     with Agents() as agents:
         ends = agents.flow("demo")
@@ -378,10 +380,10 @@ def information():
         gone()
 
 
-@case("the same and open and epoll, whoever makes the allocation")
+@case("requests, open and epoll survive failed allocations of any code, not just the module")
 def anybodys():
     def ask(*args, **kwargs):
-        """An answer may be lost: a socket for each."""
+        """Use a socket for each request, since an answer may be lost."""
         walk(lambda netlink: getattr(netlink, args[0])(*args[1:], **kwargs),
              lambda: Netlink("bob"), lambda netlink, *_: netlink.close(),
              NOT_SENT, least=4)
@@ -403,7 +405,7 @@ def anybodys():
         gone()
 
 
-@case("a flow that the peer asks for: none is left")
+@case("no flow is left after FLOW_NEW failed")
 def new_flow():
     with Agents() as agents:
         listener = agents.listen("demo")
@@ -424,7 +426,7 @@ def new_flow():
 
 
 def allocate(host):
-    """The first seed fails to be parked at one side, and is brought again."""
+    """Fail to park the first seed at one side, and bring it again."""
     with Agents() as agents:
         listener = agents.listen("demo")
 
@@ -464,17 +466,17 @@ def allocate(host):
         gone()
 
 
-@case("the first seed at the initiator: it can be brought again")
+@case("the first seed can be brought again after parking failed at the initiator")
 def allocate_initiator():
     allocate("alice")
 
 
-@case("the first seed at the responder")
+@case("the first seed can be brought again after parking failed at the responder")
 def allocate_responder():
     allocate("bob")
 
 
-@case("claiming and giving up a claim: the flow can be claimed")
+@case("a flow can be claimed after a failed claim; clearing a claim never fails")
 def claiming():
     with Agents() as agents:
         ends = agents.flow("demo", **PATIENT)
@@ -497,7 +499,7 @@ def claiming():
 
 
 def store(host):
-    """A seed fails to be parked at one side, and is brought again."""
+    """Fail to park a seed at one side, and bring it again."""
     with Agents() as agents:
         one, other = ends = agents.flow("demo", **PATIENT)
         mine = one if host == "alice" else other
@@ -524,17 +526,17 @@ def store(host):
         other.close()
 
 
-@case("a seed at the initiator: the same one can be brought again")
+@case("the same seed can be brought again after parking failed at the initiator")
 def store_initiator():
     store("alice")
 
 
-@case("a seed at the responder")
+@case("the same seed can be brought again after parking failed at the responder")
 def store_responder():
     store("bob")
 
 
-@case("installing a seed never fails: by the ioctl, a read, a write")
+@case("activating a seed never fails: by the ioctl, a read or a write")
 def install():
     calls = {"ioctl": lambda end: end.rekey(), "read": lambda end: end.read(),
              "write": lambda end: end.write(b"new")}
@@ -570,7 +572,7 @@ def install():
         other.close()
 
 
-@case("a blob that cannot be kept: the one before stays")
+@case("the old blob stays if a new one cannot be stored")
 def blob():
     with Agents() as agents:
         ends = agents.flow("demo", blob=b"before")
@@ -585,7 +587,7 @@ def blob():
             end.close()
 
 
-@case("messages of agents: sent again, or first in the queue again")
+@case("agents' messages can be sent again, or stay first in the queue, after a failure")
 def messages():
     with Agents() as agents:
         one, other = agents.flow("demo")
@@ -626,16 +628,16 @@ def messages():
         other.close()
 
 
-# --- in place of the workers
+# --- without workers
 
 def at_the_leafs_end(one, other):
-    """Sends until the next message is the first of a leaf."""
+    """Send until the next message is the first of a leaf."""
     while (DATA_LIMIT - one.info().tx_left) % PER_LEAF:
         one.write(b"on")
         same(other.receive(), b"on")
 
 
-@case("when no worker can prepare a leaf, writer and reader do, or say so")
+@case("without workers, writer and reader derive leaf keys, or report the failure")
 def no_workers():
     with Agents() as agents:
         one, other = ends = agents.flow("demo", packets_per_leaf=PER_LEAF)
@@ -681,7 +683,7 @@ def no_workers():
         other.close()
 
 
-@case("nothing is left of all that, and the kernel did not warn")
+@case("no flow, name or module is left, and the kernel did not warn")
 def nothing_left():
     gone()
     same([names(host) for host in HOSTS], [[], []])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Every netlink command and group as nobody; every ioctl with bad arguments and
-in states where it makes no sense."""
+"""Netlink commands and groups as an unprivileged user; ioctls with invalid arguments
+and in states that do not allow them."""
 
 import collections
 import contextlib
@@ -38,7 +38,7 @@ PAGE = mmap.PAGESIZE
 # --- netlink
 
 def as_nobody(fn, host="alice", namespace=False, groups=()):
-    """What fn() returns to a user without rights, at a host."""
+    """Run fn() as an unprivileged user at a host. Returns its result."""
     enter(host)
     here, there = os.pipe()
     pid = os.fork()
@@ -61,7 +61,7 @@ def as_nobody(fn, host="alice", namespace=False, groups=()):
 
 
 def outcome(fn, *args):
-    """Name of the errno that it fails with, or "ok"."""
+    """Name of the errno that fn() fails with, or "ok"."""
     try:
         fn(*args)
     except OSError as err:
@@ -70,7 +70,8 @@ def outcome(fn, *args):
 
 
 def try_all():
-    """What each command and group says; who may becomes the agent on the way."""
+    """The result of each command and group. A permitted caller becomes the agent on the
+    way."""
     nl = Netlink()
     names = {number: name for name, number in CMD.items()}
     said = {}
@@ -86,10 +87,10 @@ def try_all():
     return said
 
 
-@case("nobody may use a command but to ask for information, or join a group")
+@case("an unprivileged user may use no command but INFO_GET, and join no group")
 def nobody():
     said = as_nobody(try_all)
-    # all that the specification has is there
+    # the family has all commands and groups of the specification
     notifications = {"UPCALL_NTF", "FLOW_NTF"}
     known = {name for name in CMD if not name.startswith("_") and name != "MAX"}
     same({name.split()[0] for name in said if not name.startswith("group")},
@@ -101,7 +102,7 @@ def nobody():
          {name: "ok" for name in OPEN_TO_ALL})
 
 
-@case("root may: the same commands get further, the groups are open")
+@case("root passes the permission checks of commands and groups")
 def root():
     enter("alice")
     said = try_all()
@@ -114,7 +115,7 @@ def root():
         same(said[name], "EINVAL", name)
 
 
-@case("in a network namespace of one's own one may, and sees nothing of others")
+@case("root of its own network namespace may use the family, and sees no other namespace")
 def own_namespace():
     def look():
         nl = Netlink()
@@ -132,7 +133,7 @@ def own_namespace():
 
 @contextlib.contextmanager
 def open_to_all():
-    """Everybody may open the device meanwhile."""
+    """Let everybody open the device meanwhile."""
     mode = os.stat(DEVICE).st_mode
     os.chmod(DEVICE, 0o666)
     try:
@@ -141,7 +142,7 @@ def open_to_all():
         os.chmod(DEVICE, mode)
 
 
-@case("an agent sees users by their numbers in its own user namespace")
+@case("an agent sees user and group ids as its own user namespace maps them")
 def users():
     def cred(mapped):
         def look():
@@ -164,7 +165,7 @@ def users():
         return as_nobody(look, namespace=True, groups=(NOBODY, OTHERS))
     with open_to_all():
         same(cred(True), [[-1, 0, 0, 0]] * 2)
-        same(cred(False), [[-1] * 4] * 2)	# nobody whom a policy could name
+        same(cred(False), [[-1] * 4] * 2)	# unmapped: no policy can name these ids
 
 
 def name_parts(nl):
@@ -178,7 +179,7 @@ def name_parts(nl):
         yield part
 
 
-@case("names that come and go during a dump: each other one is there once")
+@case("a dump shows each name once while other names come and go")
 def names():
     with Agents() as agents:
         text = "n" * 240
@@ -198,7 +199,7 @@ def names():
             end.close()
 
 
-@case("there is one agent; nobody but it may claim")
+@case("a second agent is refused; only the agent may claim")
 def one_agent():
     with Agents():
         for host in "alice", "bob":
@@ -211,14 +212,14 @@ def one_agent():
 
 
 def claimed(nl):
-    """The flows that one answer has when all that are due are asked for."""
+    """The flows in one answer to a claim of all due flows."""
     nl.do("REKEY_CLAIM", "CLAIM", limit=64)
     assert len(nl.last) < 16384, "the answer is long"
     return [attrs(flow)[A["CLAIMED_ID"]] for number, flow in each_attr(nl.last)
             if number == A["CLAIM_FLOW"]]
 
 
-@case("an answer has a few of the flows that are due, and the next ones have the rest")
+@case("an answer holds a few of the due flows, the following answers hold the rest")
 def claims_in_turn():
     with Agents() as agents:
         listener = agents.listen("demo")
@@ -237,7 +238,7 @@ def claims_in_turn():
 
 
 def take_ports(word):
-    """Binds each port id as soon as it is free, and asks what an agent may."""
+    """Bind each port id as soon as it is free, and try a command of the agent."""
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     while True:
         nl = Netlink("alice")
@@ -255,11 +256,11 @@ def take_ports(word):
         nl.close()
 
 
-@case("whoever takes the port id of an agent that ends is not the agent")
+@case("a socket that takes over the port id of an ended agent is not the agent")
 def port_taken():
     here, there = multiprocessing.Pipe()
     cpus = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cpus)})	# it comes in between
+    os.sched_setaffinity(0, {min(cpus)})	# the child preempts this process
     pid = spawn(take_ports, there)
     found = collections.Counter()
     for _ in range(200):
@@ -297,7 +298,7 @@ def attributes():
                 agents.alice.do("SEED_SET", "FLOW", id=number, seed=bytes(32),
                                 epoch=b"\1", exchange=1, chain=bytes(size),
                                 generation=0)
-        with fails(errno.EOPNOTSUPP):	# it is not encrypted yet
+        with fails(errno.EOPNOTSUPP):	# the flow is not encrypted yet
             agents.alice.do("SEED_SET", "FLOW", id=number, seed=bytes(32),
                             epoch=b"\1", exchange=1, chain=bytes(8), generation=0)
         one.close()
@@ -317,7 +318,7 @@ def name(text):
 
 def alloc(size=64, flags=0, address=None, length=None, reserved=0, timeout=0,
           qos=PLAIN):
-    """struct ipcp_alloc, of a good name if nothing is said."""
+    """struct ipcp_alloc, with a valid name by default."""
     where, count = name("demo")
     return struct.pack("=IIQIIq", size, flags,
                        where if address is None else address,
@@ -370,7 +371,7 @@ def quality(loss=1, in_order=0, reserved=b""):
 
 
 def at_the_edge(arg, keep=4):
-    """Address of the argument, of which only the first bytes can be read."""
+    """Address of a copy of the argument, of which only the first bytes are readable."""
     area = mmap.mmap(-1, 2 * PAGE)
     area[PAGE - keep:PAGE] = arg[:keep]
     address = ctypes.addressof(ctypes.c_char.from_buffer(area))
@@ -380,7 +381,7 @@ def at_the_edge(arg, keep=4):
 
 
 def refuse(end, number, cases):
-    """Each argument, by what is bad of it, fails with its errno."""
+    """Each argument must fail with its errno. The keys say what is invalid."""
     for what, (err, arg) in cases.items():
         got = outcome(end.ioctl, number, arg)
         same(got, errno.errorcode[err], what)
@@ -395,7 +396,7 @@ STRUCTURES = {ALLOC: alloc, LISTEN: listen, ACCEPT: accept, GET_INFO: info,
               SET: change, SEND: batch, RECV: batch, PROVIDE: provide}
 
 
-@case("bad addresses are EFAULT, for each ioctl")
+@case("each ioctl fails with EFAULT for a bad address")
 def addresses():
     end = Endpoint("alice")
     for number, make in STRUCTURES.items():
@@ -404,14 +405,14 @@ def addresses():
                 fcntl.ioctl(end.fd, number, address)
         edge = at_the_edge(make())
         with fails(errno.EFAULT):
-            # past what fcntl.ioctl() takes for an int
+            # too large for the int of fcntl.ioctl()
             if ctypes.CDLL(None, use_errno=True).ioctl(
                     end.fd, ctypes.c_ulong(number), ctypes.c_void_p(edge)):
                 raise OSError(ctypes.get_errno(), "")
     end.close()
 
 
-@case("too short is EINVAL; too long is E2BIG, but for zeros")
+@case("a short structure fails with EINVAL, a long one with E2BIG unless the rest is zero")
 def sizes():
     with Agents() as agents:
         ends = agents.flow("demo")
@@ -428,7 +429,7 @@ def sizes():
             if number != GET_INFO:
                 refuse(fresh, number, {
                     "a longer one": (errno.E2BIG, make(full + 8) + bytes(7) + b"x")})
-        # what is longer by zeros is as good
+        # a structure that is extended by zeros is accepted
         ends[0].ioctl(SET, change(48) + bytes(8))
         with fails(errno.ETIMEDOUT):
             listener.ioctl(ACCEPT, accept(ACCEPT_FULL + 8) + bytes(8))
@@ -446,7 +447,7 @@ def sizes():
             end.close()
 
 
-@case("bad fields of an allocation, and of who wants to serve")
+@case("invalid fields of ALLOC and LISTEN are refused")
 def fields():
     long, edge = name("x" * 256)[0], at_the_edge(b"name")
     end = Endpoint("alice")
@@ -469,14 +470,14 @@ def fields():
             **{f"a name with {text!r}":
                (errno.EINVAL, make(*(), address=name(text)[0], length=len(text)))
                for text in ("a b", "a\n", "\ta", "a\0b", "a\x7f")}})
-        # with nothing bad it gets as far as to find that there is no agent
+        # valid arguments get as far as the check for an agent
         refuse(end, number, {"no agent": (errno.ENOTCONN, make())})
         refuse(end, number, {"no agent": (errno.ENOTCONN, make(
             address=name("x" * 255)[0], length=255))})
     end.close()
 
 
-@case("bad fields of a change")
+@case("invalid fields of SET are refused")
 def changes():
     with Agents() as agents:
         ends = agents.flow("demo")
@@ -491,7 +492,7 @@ def changes():
             "up": (errno.EINVAL, change(mask=SET_DOWN, down=0)),
             **{f"leaves of {n}": (errno.EINVAL, change(mask=SET_PPL, ppl=n))
                for n in (0, 1, 32, 63, 96, 1 << 21)},
-            # a bad one among good ones: none of them counts
+            # an invalid change among valid ones: none is applied
             "one of many": (errno.EINVAL, change(mask=SET_ACCESS | SET_PPL,
                                                  access=RB_RD, ppl=3))})
         same(ends[0].info().rb_flags, RB_RD | RB_WR)
@@ -501,7 +502,7 @@ def changes():
             end.close()
 
 
-@case("what there is not is ENOTTY")
+@case("unknown ioctls fail with ENOTTY")
 def unknown():
     end = Endpoint("alice")
     encoded = 1 << 30 | 64 << 16	# as if the number had direction and size
@@ -514,7 +515,7 @@ def unknown():
 # --- states
 
 def same_outcomes(end, want):
-    """What each call says to this endpoint."""
+    """Check the outcome of each call on this endpoint."""
     calls = {
         "ALLOC": lambda: end.ioctl(ALLOC, alloc()),
         "LISTEN": lambda: end.ioctl(LISTEN, listen()),
@@ -537,7 +538,7 @@ def same_outcomes(end, want):
           "mmap": "ENODEV", **want})
 
 
-@case("an endpoint that is nothing yet, with and without an agent")
+@case("a fresh endpoint refuses the calls of flows, and ALLOC until there is an agent")
 def fresh():
     want = {"ALLOC": "ENOTCONN", "LISTEN": "ENOTCONN", "PROVIDE": "ENOTCONN", "ACCEPT": "EINVAL",
             "REKEY": "ENOTCONN", "SET": "ENOTCONN", "read": "ENOTCONN",
@@ -553,7 +554,7 @@ def fresh():
     end.close()
 
 
-@case("an endpoint that serves a name")
+@case("an endpoint that serves a name refuses the calls of flows")
 def serving():
     with Agents() as agents:
         end = agents.listen("demo")
@@ -573,7 +574,7 @@ def serving():
             agents.listen("demo", error=errno.EACCES)
 
 
-@case("an allocation under way, and one that failed: why is told")
+@case("a pending allocation refuses most calls; a failed one tells the reason")
 def pending():
     with Agents() as agents:
         end, asked = agents.begin("demo")
@@ -592,7 +593,7 @@ def pending():
         end.close()
 
 
-@case("an allocation ends at its timeout, or with its agent")
+@case("a pending allocation ends at its timeout or with its agent")
 def given_up():
     with Agents() as agents:
         end = Endpoint("alice")
@@ -606,7 +607,7 @@ def given_up():
         end.close()
 
 
-@case("a flow; bad buffers are EFAULT and spoil nothing")
+@case("bad buffers of reads and writes fail with EFAULT, and the flow keeps working")
 def allocated():
     libc = ctypes.CDLL(None, use_errno=True)
     with Agents() as agents:
@@ -629,13 +630,13 @@ def allocated():
 
 
 def opened(host, access):
-    """The device, open for one direction."""
+    """Open the device with an access mode."""
     enter(host)
     return os.open("/dev/ipcp_rekey", access | os.O_CLOEXEC)
 
 
 def refused(end):
-    """The calls that this end was not opened for."""
+    """The calls that fail with EBADF on this end."""
     end.nonblock()
     calls = {"read": lambda: os.read(end.fd, 10),
              "RECV": lambda: end.ioctl(RECV, batch()),
@@ -644,23 +645,23 @@ def refused(end):
     return {call for call, fn in calls.items() if outcome(fn) == "EBADF"}
 
 
-@case("a file has the directions that it was opened for, in each call")
+@case("each call respects the access mode of its file")
 def one_direction():
     with Agents() as agents:
         for access, want in ((os.O_RDONLY, {"write", "SEND"}),
                              (os.O_WRONLY, {"read", "RECV"}),
                              (os.O_RDWR, set())):
-            # who asks for a flow, and who accepts it
+            # for the initiator and the responder
             listener = agents.listen("demo", fd=opened("bob", access))
             ends = agents.connect(listener, "demo", fd=opened("alice", access))
             listener.close()
             for end in ends:
                 same(refused(end), want, end.host)
-                end.set(SET_RCVTIMEO, rcvtimeo=NSEC)	# in any direction
+                end.set(SET_RCVTIMEO, rcvtimeo=NSEC)	# with any access mode
                 end.close()
 
 
-@case("what is not the device does not know its calls")
+@case("other files do not know the ioctls of the device")
 def other_files():
     pipe = os.pipe()
     sockets = socket.socketpair()
@@ -671,7 +672,7 @@ def other_files():
             same(outcome(fcntl.ioctl, fd, number, bytearray(make())), "ENOTTY")
 
 
-@case("nothing is left of all that")
+@case("no flow and no name is left")
 def nothing_left():
     for host in "alice", "bob":
         nl = Netlink(host)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Who may serve and who may reach which name: each rule of the configuration,
-by each kind of user, through alice's agent."""
+"""Which users may serve and reach which name: each rule of the configuration, for each
+kind of user, with alice's agent."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ USERS = {
     "one of the group": (1002, 2000, []),
     "one of it besides": (1003, 1003, [2000]),
 }
-# name: who may, but for root, who always may. policy.test configures them.
+# name: its permitted users; root always is one. 41-policy.test configures the names.
 RULES = {
     "open": set(USERS),
     "certified": set(),
@@ -34,7 +34,7 @@ served = []
 
 
 def as_user(user, fn):
-    """What fn(), which returns a number, returns to this user; 255 is an
+    """Run fn(), which returns a number, as this user. Returns the number; 255 is an
     exception."""
     uid, gid, groups = USERS[user]
     enter("alice")
@@ -52,13 +52,12 @@ def as_user(user, fn):
 
 
 def endpoint():
-    """An open device, of who has entered alice already and may do so no more."""
+    """Open the device, for a user who entered alice before dropping privileges."""
     return Endpoint("alice", fd=os.open("/dev/ipcp_rekey", os.O_RDWR | os.O_CLOEXEC))
 
 
 def tried(call):
-    """errno of a call, 0 if it works. A refused one leaves the endpoint as it
-    was."""
+    """errno of a call, 0 on success. A refused call must leave the endpoint usable."""
     end = endpoint()
     try:
         call(end)
@@ -70,7 +69,7 @@ def tried(call):
 
 
 def check(call):
-    """Every user with every name."""
+    """Try the call as every user with every name."""
     for name, users in RULES.items():
         want = {user: 0 if user == "root" or user in users else errno.EACCES
                 for user in USERS}
@@ -78,18 +77,18 @@ def check(call):
               for user in USERS}, want, name)
 
 
-@case("who may serve a name")
+@case("only permitted users may serve a name")
 def serve():
     check(lambda end, name: end.listen(name))
 
 
-@case("and nothing of who may not is served")
+@case("no name stays served")
 def not_served():
     until(lambda: not tool("alice", "name", "list"), "no name is served")
 
 
 def refused(end, name):
-    """An allocation that the policy refuses says which rule."""
+    """Allocate. If the policy refuses, the reason must name the rule."""
     try:
         end.alloc(name)
     except OSError:
@@ -100,7 +99,7 @@ def refused(end, name):
     end.close()
 
 
-@case("who may reach a name")
+@case("only permitted users may reach a name")
 def reach():
     served.extend(Endpoint("bob").listen(name) for name in RULES)
     for name, users in RULES.items():
@@ -117,14 +116,14 @@ def reach():
                  f"{name}, {user}")
 
 
-@case("and no flow of who may not is there")
+@case("no flow is left")
 def no_flow():
     for end in served:
         end.close()
     until(lambda: not flows("alice") and not flows("bob"), "no flow is left")
 
 
-@case("a name that no rule is about is anybody's, whatever it is")
+@case("a name without a rule may be requested by all users")
 def unknown():
     def call():
         end = endpoint()
@@ -134,7 +133,7 @@ def unknown():
     same(as_user("another user", call), 0)
 
 
-@case("an endpoint of a user who may is worth nothing in the hands of one who may not")
+@case("the policy checks the user of the call, not the opener of the endpoint")
 def handed_over():
     enter("alice")
     end = Endpoint("alice")
@@ -144,7 +143,7 @@ def handed_over():
         except OSError as err:
             return err.errno
         return 0
-    # who calls counts, not who opened
+    # the caller counts, not the opener
     same(as_user("another user", call), errno.EACCES)
     same(as_user("the user", call), 0)
     end.close()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Counts of the module's functions: what no number of the module's own says."""
+"""Counts calls of the module's functions, for which the module has no counter."""
 
 from ipcp import same, write
 
@@ -16,7 +16,7 @@ class Probes:
 
     @staticmethod
     def hits(name):
-        """How often a probe was hit; none was missed."""
+        """The number of hits of a probe; no hit may have been missed."""
         with open(f"{TRACING}/kprobe_profile", encoding="ascii") as f:
             hits = {line.split()[0]: list(map(int, line.split()[1:])) for line in f}
         same(hits[name][1], 0, "calls that were not counted")
@@ -24,6 +24,6 @@ class Probes:
 
     @staticmethod
     def end():
-        """Takes the probes away."""
+        """Remove the probes."""
         write(f"{TRACING}/events/ipcp/enable", "0")
         write(f"{TRACING}/kprobe_events", "")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A program that becomes another one before or after it asks for a flow.
+"""A program that executes another one before or after it requests a flow.
 
 Usage: programs.py before|after NAME PROGRAM
-  before   open the device, become PROGRAM, and ask with it
-  after    open it, ask, and become PROGRAM, which waits for what comes of it
+  before   open the device, execute PROGRAM, and request the flow there
+  after    open it, request the flow, and execute PROGRAM, which awaits the outcome
 
-Prints "runs" once it is PROGRAM, and why there is no flow. PROGRAM is a Python.
+PROGRAM is a Python interpreter. Prints "runs" and the path of PROGRAM, and then why
+there is no flow.
 """
 
 import errno
@@ -20,13 +21,13 @@ DEVICE = "/dev/ipcp_rekey"
 
 
 def ask(end, name):
-    """Begin, without waiting for the agent."""
+    """Request the flow, without waiting for the agent."""
     with fails(errno.EINPROGRESS):
         end.alloc(name)
 
 
 def main():
-    """What the first program does, and what it becomes."""
+    """Run as the first program or as the executed one."""
     when, name, *more = sys.argv[1:]
     if when in ("before", "after"):
         end = Endpoint("alice", fd=os.open(DEVICE, os.O_RDWR | os.O_NONBLOCK))

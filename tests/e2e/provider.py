@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Flows whose sealed packets a process moves, in place of UDP. Such a process can
-lose, delay, repeat and reorder packets, and no more than that; and when it ends, its
-flows are down."""
+"""Flows whose encrypted packets are carried by a process, in place of UDP. Such a
+process can lose, delay, repeat and reorder packets, and nothing more; when it ends, its
+flows go down."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ rng = random.Random(int(os.environ.get("TEST_SEED", "1")))
 
 
 class Provider(Endpoint):
-    """An end of the way that packets go."""
+    """A file that provides a name: one end of the path of its packets."""
 
     def __init__(self, host, name="far", mtu=MTU, flags=0, fd=None):
         super().__init__(host, flags, fd)
@@ -39,7 +39,7 @@ class Provider(Endpoint):
         self.provide(mtu)
 
     def provide(self, mtu):
-        """Asks the agent."""
+        """Request to provide the name."""
         self.ioctl(PROVIDE, self.argument(mtu))
 
     def argument(self, mtu, size=24, flags=0):
@@ -49,8 +49,8 @@ class Provider(Endpoint):
 
 
 class Way:
-    """Moves packets between two hosts until it is closed. What change() returns
-    for a packet, a list, is brought instead of it."""
+    """Moves packets between two hosts until it is closed. Each packet is replaced by
+    the list that change() returns for it."""
 
     def __init__(self, name="far", mtu=MTU):
         self.ends = [Provider(host, name, mtu) for host in ("alice", "bob")]
@@ -61,7 +61,7 @@ class Way:
         self.thread.start()
 
     def work(self):
-        """The thread."""
+        """Move packets, in a thread."""
         poll = select.poll()
         others = {}
         for end, other in zip(self.ends, self.ends[::-1]):
@@ -83,7 +83,7 @@ class Way:
         return self
 
     def halt(self):
-        """Moves no more. Who sleeps in poll() would keep the files."""
+        """Stop moving packets. A thread asleep in poll() would keep the files open."""
         if self.thread.is_alive():
             os.write(self.stop[1], b"x")
             self.thread.join()
@@ -98,7 +98,7 @@ class Way:
 
 
 def sent_packets():
-    """Datagrams that either host has sent by UDP."""
+    """The number of UDP datagrams that both hosts have sent."""
     total = 0
     for host in ADDR:
         enter(host)
@@ -110,7 +110,7 @@ def sent_packets():
 
 # --- a flow
 
-@case("a flow is allocated, used and re-keyed without a datagram")
+@case("a provided flow is allocated, used and re-keyed without a UDP datagram")
 def whole_life():
     before = sent_packets()
     with Way() as way:
@@ -139,7 +139,7 @@ def whole_life():
     same(sent_packets(), before)
 
 
-@case("the tools show who moves the packets of what")
+@case("the tools show the provider of a flow and of a name")
 def shown():
     with Way():
         one, other = pair("far")
@@ -150,7 +150,7 @@ def shown():
         close(one, other)
 
 
-@case("the peer that closes is the end of the flow at the other side, too")
+@case("a flow goes down when the peer closes its end")
 def closed_by_peer():
     with Way():
         one, other = pair("far")
@@ -162,12 +162,12 @@ def closed_by_peer():
 # --- what a provider can do
 
 def counted(host, before, reason):
-    """How many packets were dropped there for this reason since."""
+    """The number of packets that the host has dropped for this reason since before."""
     now = drops(host)
     return sum(now[kind, reason] - before[kind, reason] for kind in ("flows", "no_flow"))
 
 
-@case("packets that are changed, repeated or invented are dropped, each for its reason")
+@case("modified, repeated and forged packets are dropped, each for its reason")
 def mischief():
     with Way() as way:
         one, other = pair("far")
@@ -187,7 +187,7 @@ def mischief():
         for n, packet in enumerate(data[:20]):
             changed = bytearray(packet)
             changed[-1 - n % 16] ^= 1
-            # a counter that was not seen, so that only its tag is wrong
+            # a fresh counter, so that only the tag is wrong
             changed[6:8] = struct.pack(">H", 1000 + n)
             os.write(there.fd, changed)
         for _ in range(10):
@@ -207,7 +207,7 @@ def mischief():
         close(one, other)
 
 
-@case("packets that are reordered and lost: what arrives was sent, and once")
+@case("each message arrives at most once when packets are reordered, repeated and lost")
 def disorder():
     held = []
 
@@ -239,7 +239,7 @@ def disorder():
         close(one, other)
 
 
-@case("a packet of a flow that goes by UDP is not taken from a provider")
+@case("a packet from a provider is not accepted for a flow over UDP")
 def foreign():
     with Way() as way:
         one, other = pair("network")
@@ -259,7 +259,7 @@ def foreign():
 
 # --- the end of a provider
 
-@case("when a provider ends its flows are down and say why; others are not touched")
+@case("flows of a provider that ends go down with a reason; other flows continue")
 def ends():
     one, other = pair("network")
     with Way() as way:
@@ -280,7 +280,7 @@ def ends():
     close(one, other)
 
 
-@case("an allocation under way fails when its provider ends")
+@case("a pending allocation fails when its provider ends")
 def ends_early():
     lonely = Provider("alice")
     one = Endpoint("alice")
@@ -292,7 +292,7 @@ def ends_early():
     close(one)
 
 
-@case("a provider that takes no packets holds up its flows only, and loses nothing")
+@case("a provider that reads no packets makes its flows block, and no message is lost")
 def stalled():
     with Way() as way:
         one, other = pair("far")
@@ -313,12 +313,12 @@ def stalled():
 
 
 def carry(name):
-    """A process that moves packets until it is killed."""
+    """Move packets, in a process, until it is killed."""
     way = Way(name)
     way.thread.join()
 
 
-@case(f"a provider that is killed under traffic, {MOMENTS} times")
+@case(f"flows go down when their provider is killed under traffic, {MOMENTS} times")
 def killed():
     one, other = pair("network")
     for _ in range(MOMENTS):
@@ -339,12 +339,12 @@ def killed():
 
 
 def flood(one, other):
-    """Sends until that fails, and receives what is there."""
+    """Send until a send fails, and receive messages that have arrived."""
     while True:
         try:
             os.write(one.fd, b"x" * 500)
         except OSError as err:
-            # between the end of the provider and that of its flow
+            # the provider has ended, its flow not yet
             if err.errno != errno.ENETUNREACH:
                 raise
         with contextlib.suppress(BlockingIOError):
@@ -359,7 +359,7 @@ WIRES = {"unix": (["listen", "{folder}/socket"], ["connect", "{folder}/socket"])
 
 
 def compiled(kind, folder):
-    """The example's program, made with what is installed."""
+    """Compile the example against the installed library. Returns the program."""
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libipcp_rekey"], check=True,
                            stdout=subprocess.PIPE, text=True).stdout.split()
     program = f"{folder}/provide-{kind}"
@@ -370,14 +370,14 @@ def compiled(kind, folder):
 
 
 def provided():
-    """Do both hosts provide the name?"""
+    """True if both hosts provide the name."""
     return all(any(n["name"] == "far" and n["provider"] and n["granted"]
                    for n in tool(host, "name", "list")) for host in ADDR)
 
 
 def example_case(kind, ways):
-    """Flows over this wire."""
-    @case(f"flows over the example provide-{kind}, down when it ends")
+    """Add a case of flows over this example."""
+    @case(f"flows run over the example provide-{kind}, and go down when it ends")
     def _example():
         with tempfile.TemporaryDirectory() as folder:
             program = compiled(kind, folder)
@@ -411,13 +411,14 @@ for _kind, _ways in WIRES.items():
 
 # --- the file
 
-@case("PROVIDE needs the leave of the agent's policy")
+@case("PROVIDE needs permission by the agent's policy")
 def policy():
     same(as_nobody("far", "other"), ["Provider", "EACCES"])
 
 
 def as_nobody(*names):
-    """What an ordinary user gets who has the device open and wants to provide."""
+    """The results of an ordinary user, with the device open, who provides these names.
+    """
     enter("alice")
     ends = [os.open("/dev/ipcp_rekey", os.O_RDWR) for _ in names]
     read, write = os.pipe()
@@ -438,7 +439,7 @@ def as_nobody(*names):
         return f.read().split()
 
 
-@case("what a provider's file is, and what it refuses")
+@case("a provider's file shows its name, and refuses the calls of flows")
 def calls():
     end = Provider("alice")
     same(fdinfo(end), {"ipcp-provide": "far"})
@@ -463,7 +464,7 @@ def calls():
     fresh.close()
 
 
-@case("a name that is provided elsewhere only is reached as any other")
+@case("a name that only the peer's host provides is reached over UDP")
 def not_here():
     end = Provider("bob", "network")
     one, other = pair("network")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Whether the peer still has the keys of a flow: how it is asked, what counts as
-an answer, and what silence permits. With agents that only bring seeds (keys.py)."""
+"""Asking the peer whether it still has the keys of a flow: how the kernel asks, what
+counts as an answer, and what silence permits. Agents only bring seeds (keys.py)."""
 
 import contextlib
 import errno
@@ -25,24 +25,25 @@ class Asker:
         self.events.join("events")
 
     def ask(self, exchange=SOME):
-        """Has the kernel ask."""
+        """Make the kernel ask the peer."""
         self.agent.do("REKEY_ASK", "FLOW", id=self.number, exchange=exchange)
 
     def hears(self, result, epoch=0):
-        """The event, and what the flow shows from then on."""
+        """Wait for the event; the flow must show the same result. Returns the exchange
+        of the result."""
         self.events.event({ANSWERED: "ANSWERED", SILENT: "SILENT"}[result], self.number, epoch)
         found = self.agent.do("FLOW_GET", "FLOW", id=self.number)
         same(struct.unpack("=I", found[A["FLOW_QUESTION"]])[0], result)
         return struct.unpack("=I", found[A["FLOW_QUESTION_EXCHANGE"]])[0]
 
     def close(self):
-        """No more events."""
+        """Stop listening for events."""
         self.events.close()
 
 
 @contextlib.contextmanager
 def flow():
-    """A flow that lasts: its agents, its ends, and one that asks at each."""
+    """A long-lived flow: its agents, its ends, and an Asker at each end."""
     with Agents() as agents:
         ends = agents.flow("demo", **LASTING)
         talk(*ends)
@@ -53,7 +54,7 @@ def flow():
             one.close()
 
 
-@case("a peer that has the keys answers; no fresh seed is claimed or taken then")
+@case("a peer with the keys answers; then a fresh seed can be neither claimed nor parked")
 def answered():
     with flow() as (agents, ends, askers):
         for asker in askers:
@@ -66,7 +67,7 @@ def answered():
         talk(*ends)
 
 
-@case("the answer of a moment ago is that for another exchange, too")
+@case("a recent answer counts for another exchange, too")
 def again():
     with flow() as (_agents, _ends, (asker, _)):
         asker.ask()
@@ -76,26 +77,26 @@ def again():
             same(asker.hears(ANSWERED), SOME + 1)
 
 
-@case("a peer that is not heard is silent: one fresh seed, in which both go on")
+@case("a silent peer permits one fresh seed, in which both ends continue")
 def silent():
     with flow() as (agents, ends, (asker, other)):
         with cut():
             asker.ask()
             with fails(errno.EBUSY):
                 asker.ask(SOME + 1)
-            asker.ask()	# it goes on
+            asker.ask()	# asking again continues the question
             with fails(errno.EPERM):
                 agents.claim_fresh(asker.number)
             same(asker.hears(SILENT), SOME)
             epoch, exchange = agents.claim_fresh(asker.number)
             agents.alice.do("REKEY_CLEAR", "FLOW", id=asker.number, exchange=exchange)
-            with fails(errno.EPERM):	# it was one
+            with fails(errno.EPERM):	# only one claim per question
                 agents.claim_fresh(asker.number)
             asker.ask()
             same(asker.hears(SILENT), SOME)
             epoch, exchange = agents.claim_fresh(asker.number)
             seed = os.urandom(32)
-            with fails(errno.ESTALE):	# nobody asked there
+            with fails(errno.ESTALE):	# bob has not asked
                 agents.park_fresh(ends[1], epoch, exchange, seed)
             other.ask(exchange)
             same(other.hears(SILENT), exchange)
@@ -109,7 +110,7 @@ def silent():
             same(end.info().tx_epoch, 1)
 
 
-@case("what cannot be asked is refused")
+@case("questions by strangers, without an exchange, or about unsuitable flows are refused")
 def refused():
     with flow() as (agents, _ends, (asker, _)):
         pending, asked = agents.begin("demo")

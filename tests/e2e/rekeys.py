@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Re-keys in a row, each as soon as the one before is confirmed, of a flow with
-two writers and two readers. Usage: rekeys.py NUMBER
+"""Re-keys in a row, each as soon as the last is confirmed, of a flow with two
+writers and two readers. Usage: rekeys.py NUMBER
 
-The soak is the same, with more of them, and looks at the memory after each.
+The soak test runs these cases with more re-keys, and checks memory after each.
 """
 
 import sys
@@ -20,7 +20,7 @@ each = []		# called after each re-key, with its number
 figures = {}		# what was measured
 
 
-@case(f"{WANTED} re-keys while messages go both ways: each comes, once")
+@case(f"each message arrives once, both ways, during {WANTED} re-keys")
 def busy():
     events = Netlink("alice")
     events.join("events")
@@ -44,7 +44,7 @@ def busy():
     assert min(messages) > WANTED
 
 
-@case("both ends are in the same epoch, after so many")
+@case("both ends are in the same epoch after {WANTED} re-keys")
 def epochs():
     for end in ends:
         info = end.info()
@@ -52,7 +52,7 @@ def epochs():
              (WANTED,) + (WANTED % 256,) * 3)
 
 
-@case("nothing was lost for a reason of key or epoch, or did not authenticate")
+@case("no packet was dropped for a reason of key or epoch, authentication or replay")
 def lost():
     for end in ends:
         stats = show(end)["stats"]
@@ -64,7 +64,7 @@ def lost():
              dict.fromkeys((*OF_KEYS, "auth", "replay"), 0))
 
 
-@case("the flow goes on")
+@case("the flow still carries messages")
 def goes_on():
     talk(*ends)
     for end in ends:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What the service manager is told of reloads. Usage: reload.py CONFIGURATION
+"""Notifications of reloads to the service manager. Usage: reload.py CONFIGURATION
 
-systemd waits for a RELOADING=1 with a time that is not before its signal. To it a
-reload that was refused is one as any other; the status tells, until the next. The
-configuration is spoilt in the end."""
+systemd waits for a RELOADING=1 with a time that is not before its signal. A refused
+reload is a reload like any other to systemd; the status tells of the refusal until the
+next reload. The configuration is invalid in the end.
+"""
 
 import os
 import signal
@@ -19,7 +20,7 @@ TIMES = 20
 
 
 def told(sock, word):
-    """The next notification that begins so."""
+    """The next notification that begins with this word."""
     while True:
         text = sock.recv(4096).decode()
         if text.startswith(word):
@@ -27,7 +28,7 @@ def told(sock, word):
 
 
 def main():
-    """Reloads an agent of a namespace of its own, many times."""
+    """Reload an agent in a network namespace of its own, many times."""
     with tempfile.TemporaryDirectory() as folder, \
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(f"{folder}/notify")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""All that uses the module, and the module, removed in any order under traffic.
+"""All users of the module, and the module, removed in any order under traffic.
 Usage: removals.py NUMBER of turns
 
-Each turn has two hosts with a flow of a program, one of kernel code (the module
-ipcp_flow_echo) and one of an interface, and traffic on all three. Six pieces are
-removed, one after the other; what is left goes on. The namespace is alice's, where
-the flows are: her interface has moved to carol, and so outlives its name.
+In each turn two hosts have a flow of a program, a flow of kernel code (the module
+ipcp_flow_echo) and a flow of an interface, with traffic on all three. Six pieces are
+removed, one after the other, while the rest continues. The namespace is alice's, where
+the flows are: her interface has moved to carol, and so outlives alice's name.
 """
 
 import contextlib
@@ -26,15 +26,15 @@ from modules import loaded, modprobe, removed, traces
 from transfer import Transfer
 
 TURNS = int(sys.argv[1])
-SEED = os.environ.get("TEST_SEED", "1")	# of the orders: the same each time, but in soaks
+SEED = os.environ.get("TEST_SEED", "1")	# of the orders: constant, except in soaks
 PIECES = "consumer", "interface", "flow", "agent", "namespace", "module"
-USERS = {"consumer", "interface", "flow"}	# what the module stays for
+USERS = {"consumer", "interface", "flow"}	# these hold the module
 HOSTS = "alice", "bob", "carol"
 HERE = os.open("/proc/self/ns/net", os.O_RDONLY)
-# All keys stay for as long as a turn may take.
+# All keys last longer than a turn.
 PATIENT = {"grace": 600000, "linger": 600000}
-RATE = 256 << 10	# bytes a second of TCP, so that others have a turn
-LEFT = 20		# messages that nobody reads, where a flow is closed
+RATE = 256 << 10	# bytes a second of TCP, to leave room for others
+LEFT = 20		# unread messages when a flow is closed
 
 rng = random.Random(int(SEED))
 before = warnings()
@@ -43,7 +43,8 @@ figures = {}		# what was measured
 
 
 def orders():
-    """One for each turn. In six in a row each piece is first once and last once."""
+    """One order for each turn, shuffled. Before shuffling, each piece is first once and
+    last once in every six."""
     found = []
     for turn in range(TURNS):
         first = turn % len(PIECES)
@@ -56,30 +57,30 @@ def orders():
 
 
 def leave():
-    """This process is in no host, and so holds none."""
+    """Leave all hosts, so that this process holds no namespace."""
     os.setns(HERE, os.CLONE_NEWNET)
 
 
 def hosts():
-    """Both, as tests/lib/hosts.sh makes them."""
+    """Create alice and bob by tests/lib/hosts.sh, and carol."""
     leave()
     subprocess.run(["bash", "-c", '. "$0" && hosts_up && rm -r "$HOSTS"',
                     f"{LIB}/hosts.sh"], check=True)
     subprocess.run(["ip", "netns", "add", "carol"], check=True)
-    for host in HOSTS:	# a device that goes when the namespace of its other end does
+    for host in HOSTS:	# a device that is removed with the namespace of its peer
         subprocess.run(["ip", "link", "add", f"of-{host}", "type", "veth",
                         "peer", "name", "here", "netns", host], check=True)
 
 
 def live_hosts():
-    """Those whose namespace has not ended, whoever holds it."""
+    """The hosts whose namespace still exists, whoever holds it."""
     leave()
     found = [name for _, name in socket.if_nameindex()]
     return [host for host in HOSTS if f"of-{host}" in found]
 
 
 def no_hosts():
-    """None of them has a name."""
+    """Remove the names of all hosts."""
     leave()
     for host in HOSTS:
         if os.path.exists(f"/run/netns/{host}"):
@@ -87,8 +88,8 @@ def no_hosts():
 
 
 class Chat:
-    """Messages from one end of a program's flow to the other: each comes, in order,
-    until an end fails."""
+    """Messages from one end of a program's flow to the other, until an end fails. All
+    must arrive, in order."""
 
     def __init__(self, one, other):
         self.one, self.other = one, other
@@ -101,7 +102,7 @@ class Chat:
         self.thread.start()
 
     def turn(self):
-        """Sends one, and reads all that came."""
+        """Send one message, and read all that arrived."""
         with contextlib.suppress(BlockingIOError):
             self.one.write(b"%d" % self.sent)
             self.sent += 1
@@ -113,19 +114,19 @@ class Chat:
                 self.got += 1
 
     def work(self):
-        """Until told to stop, or an end fails."""
+        """Send and read until told to stop, or an end fails."""
         with contextlib.suppress(OSError):
             while not self.over:
                 self.turn()
-                time.sleep(0.005)	# the others have a turn
+                time.sleep(0.005)	# leave room for the others
 
     def stop(self):
-        """No more are sent."""
+        """Stop sending."""
         self.over = True
         until(lambda: not self.thread.is_alive(), "no messages go")
 
     def close(self, ends):
-        """Lets go of the ends in this order, with messages on their way."""
+        """Close the ends in this order, with messages in flight."""
         self.stop()
         with contextlib.suppress(OSError):
             for _ in range(LEFT):
@@ -136,7 +137,7 @@ class Chat:
 
 
 class Turn:
-    """All pieces, until they are removed."""
+    """All pieces of a turn, until they are removed."""
 
     def __init__(self):
         self.gone = []
@@ -144,7 +145,7 @@ class Turn:
         self.agents = self.stream = self.chat = None
 
     def begin(self):
-        """Sets all up."""
+        """Set up all pieces."""
         same(modprobe(), (0, ""))
         self.later.callback(no_hosts)
         hosts()
@@ -157,7 +158,7 @@ class Turn:
         self.goes_on()
 
     def begin_interface(self):
-        """One at bob and one at carol, whose flow is alice's."""
+        """Set up an interface at bob, and one at carol whose flow is alice's."""
         for host in "alice", "bob":
             make(host)
         connect(self.agents, **PATIENT)
@@ -170,7 +171,7 @@ class Turn:
         self.later.callback(self.stream.end)
 
     def begin_consumer(self):
-        """A server at bob, and a probe at alice."""
+        """Set up a server at bob and a probe at alice."""
         echo.begin()
         self.later.callback(echo.module, "rmmod", "ipcp_flow_echo")
         echo.serve(self.agents, "kernel")
@@ -179,31 +180,33 @@ class Turn:
     # --- removing
 
     def remove_consumer(self):
-        """With messages on their way."""
+        """Unload ipcp_flow_echo with messages in flight."""
         echo.end()
 
     def remove_interface(self):
-        """Both ends, in any order, with TCP on its way."""
+        """Delete both interfaces, in random order, with TCP in flight."""
         for host in rng.sample(("carol", "bob"), 2):
             ip(host, "link", "del", "flow0")
 
     def remove_flow(self):
-        """By its program, or by an administrator while alice has a name."""
+        """Remove the flow: by its program, or by an administrator while alice has a
+        name."""
         if "namespace" not in self.gone and rng.random() < 0.5:
             same(there("alice", "ipcp-rekey", "flow", "del", str(self.chat.number)), 0)
             until(lambda: not self.chat.thread.is_alive(), "the program is told")
         self.chat.close(rng.sample((self.chat.one, self.chat.other), 2))
 
     def remove_agent(self):
-        """Both."""
+        """Close both agents."""
         self.agents.close()
 
     def remove_namespace(self):
-        """Alice's name; what is left there holds the namespace itself."""
+        """Remove alice's name; the pieces that are left there hold the namespace
+        itself."""
         subprocess.run(["ip", "netns", "del", "alice"], check=True)
 
     def remove_module(self):
-        """It goes if nothing is left that uses it. If not, it says so."""
+        """Unload the module, which must fail while a user of the module is left."""
         if USERS <= set(self.gone):
             until(unloaded, "the module goes")
         else:
@@ -211,13 +214,13 @@ class Turn:
             assert loaded()
 
     def remove(self, piece):
-        """One of the six."""
+        """Remove one of the six pieces."""
         getattr(self, f"remove_{piece}")()
         self.gone.append(piece)
 
     def goes_on(self):
-        """What is left moves. An interface does while the namespace of its flow has
-        not ended, which a flow or an agent there holds."""
+        """The remaining traffic continues: that of an interface while the namespace of
+        its flow exists, which a flow or an agent there holds."""
         left = set(PIECES) - set(self.gone)
         if "consumer" in left:
             echo.more()
@@ -228,25 +231,25 @@ class Turn:
 
     @staticmethod
     def moves(traffic):
-        """More of it comes, all of it right."""
+        """Wait for more of this traffic, all of it correct."""
         came = traffic.got
         until(lambda: traffic.got > came or traffic.wrong, "traffic goes on")
         same(traffic.wrong, None)
 
     def nothing_left(self):
-        """Alice's namespace has ended; the module is gone."""
+        """Alice's namespace has ended, and the module is unloaded."""
         until(lambda: "alice" not in live_hosts(), "alice's namespace has ended")
         if loaded():
             until(unloaded, "the module goes at the end")
         same(traces(), [])
 
     def end(self):
-        """Whatever became of it."""
+        """Clean up, in any state of the turn."""
         self.later.close()
 
 
 def turn(order):
-    """All of it once."""
+    """Run one turn."""
     this = Turn()
     try:
         this.begin()
@@ -262,9 +265,9 @@ def turn(order):
     until(lambda: not live_hosts(), Late(lambda: f"each namespace ends: {live_hosts()}"))
 
 
-@case(f"{TURNS} times removed in any order: what uses the module holds it, nothing else")
+@case(f"pieces are removed in any order, {TURNS} times: only users of the module hold it")
 def removals():
-    no_hosts()	# two_hosts made them
+    no_hosts()	# made by two_hosts
     until(unloaded, "the module goes")
     note(f"seed of the orders: {SEED}")
     start = time.monotonic()
@@ -277,7 +280,7 @@ def removals():
     note("{turns} turns, {seconds:.0f} s".format(**figures))
 
 
-@case("it loads again, and the kernel did not warn")
+@case("the module loads again, and the kernel did not warn")
 def again():
     same(modprobe(), (0, ""))
     hosts()
@@ -290,7 +293,7 @@ def again():
     no_hosts()
     until(unloaded, "the module goes")
     same(traces(), [])
-    same(modprobe(), (0, ""))	# who called us takes it away
+    same(modprobe(), (0, ""))	# unloaded by the caller
     same(warnings()[len(before):], [])
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A busy flow that is re-keyed by real agents while many of the allocations that
-are made for the module fail, anybody's: programs', agents', workers', softirqs'."""
+"""A busy flow that is re-keyed by real agents while many allocations for the module
+fail, in any context: programs, agents, workers, softirqs."""
 
 import ctypes
 import errno
@@ -19,8 +19,8 @@ from ipcp import (
 HOSTS = "alice", "bob"
 PERCENT = 5
 MESSAGES = 500		# each way while allocations fail
-REKEYS = 100		# are asked for meanwhile
-WINDOW = 64		# messages on their way; those that were lost are found out
+REKEYS = 100		# requested meanwhile
+WINDOW = 64		# messages in flight; lost ones are detected
 FAILED = errno.ENOMEM, errno.ENOBUFS
 STOP, SENT, REFUSED, GOT = range(4)
 NUMBER = struct.Struct("=Q")
@@ -28,7 +28,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Stream:
-    """Numbered messages in one direction: a process that writes, one that reads."""
+    """Numbered messages in one direction, with a writing and a reading process."""
 
     def __init__(self, source, sink):
         self.source, self.sink = source, sink
@@ -38,7 +38,7 @@ class Stream:
 
     @staticmethod
     def spawn(work):
-        """A process that does work."""
+        """Start a process that runs work."""
         pid = os.fork()
         if pid:
             return pid
@@ -54,12 +54,12 @@ class Stream:
             os._exit(status)
 
     def writer(self):
-        """Sends until told to stop; what was refused is sent again."""
+        """Send until told to stop. Refused messages are sent again."""
         shared, lost, heard = self.shared, 0, -1
         limit = None
         while not shared[STOP]:
             if heard != shared[GOT]:
-                # a machine that stands still loses nothing
+                # a stalled machine loses nothing
                 heard, limit = shared[GOT], Limit(0.5, 0.01)
             if shared[SENT] - shared[GOT] - lost >= WINDOW:
                 if not limit.turn():
@@ -75,7 +75,7 @@ class Stream:
                 shared[REFUSED] += 1
 
     def reader(self):
-        """Reads until told to stop and nothing comes any more: each message once."""
+        """Read until told to stop and no more messages arrive: each message once."""
         shared, seen = self.shared, set()
         while True:
             try:
@@ -91,7 +91,8 @@ class Stream:
             shared[GOT] += 1
 
     def finish(self):
-        """Stops it; messages that were sent, refused, read."""
+        """Stop both processes. Returns the numbers of messages sent, refused and read.
+        """
         reader, writer = self.pids
         self.shared[STOP] = 1
         same(os.waitpid(writer, 0)[1], 0, "the writer's status")
@@ -103,8 +104,8 @@ class Stream:
 ends, streams = [], []
 
 
-@case(f"while {PERCENT} % of all allocations fail, messages come, and {REKEYS} times "
-      "a re-key is asked for")
+@case(f"messages arrive while {PERCENT} % of all allocations fail and {REKEYS} re-keys "
+      "are requested")
 def scarcity():
     ends.extend(pair("demo"))
     settled(*ends)
@@ -127,14 +128,14 @@ def scarcity():
     assert min(s.shared[REFUSED] for s in streams) > 0, "nothing ever failed"
 
 
-@case("the agents are there still")
+@case("both agents still run")
 def agents():
     for host in HOSTS:
         with open(f"/proc/{os.environ[f'AGENT_{host}']}/status", encoding="ascii") as f:
             assert "State:\tZ" not in f.read(), host
 
 
-@case("the flow recovers at once: it is re-keyed, and no message is refused")
+@case("the flow recovers at once: re-keys succeed, and no message is refused")
 def recovers():
     settled(*ends)
     refused = [s.shared[REFUSED] for s in streams]
@@ -149,7 +150,7 @@ def recovers():
     same([end.info().rekeys >= before + 3 for end in ends], [True, True])
 
 
-@case("no message was lost but those that are counted as lost for want of memory")
+@case("all lost messages are counted as dropped for want of memory")
 def lost():
     for stream in streams:
         sent, refused, got = stream.finish()
@@ -165,7 +166,7 @@ def lost():
                             "ring-full"), 0))
 
 
-@case("the flow goes on")
+@case("the flow still carries messages")
 def goes_on():
     talk(*ends)
     for end in ends:

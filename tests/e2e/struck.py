@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A peer that is struck off the list of a name, while it has a flow to it."""
+"""A peer is removed from the list of a name while it has a flow to the name."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from ipcp import (
     until, warnings)
 
 FOLDER = f"{os.environ['HOSTS']}/bob"
-PEER = "client.demo"	# alice, as she asks for demo
+PEER = "client.demo"	# alice, as the client of demo
 KEEP = f"'{PEER}' may not keep a flow to demo: see its peers"
 ALLOCATE = f"'{PEER}' may not allocate to demo: see its peers"
 ENDS = {}
@@ -21,18 +21,18 @@ before = warnings()
 
 
 def text(name):
-    """What is in a file of bob's."""
+    """The contents of a file of bob's."""
     with open(f"{FOLDER}/{name}", encoding="utf-8") as f:
         return f.read()
 
 
 def reloads():
-    """How often bob's agent has read its configuration anew."""
+    """The number of times that bob's agent has reloaded its configuration."""
     return text("agent.log").count("reloaded")
 
 
 def allow(*peers):
-    """Bob's agent lets these allocate flows to demo, and no others."""
+    """Let only these peers allocate flows to demo at bob."""
     listed = ", ".join(f'"{peer}"' for peer in peers)
     conf, count = re.subn(r'(?m)^name "demo" \{\n(\tpeers = .*\n)?',
                           f'name "demo" {{\n\tpeers = {{{listed}}}\n',
@@ -51,7 +51,7 @@ def newest(name):
 
 
 def failure(end):
-    """What this end's agent says of the re-keys of the flow that fail."""
+    """The failing re-keys of the flow, as this end's agent reports them."""
     for found in agent(end.host)["failed"]:
         if found["flow"] == end.info().id:
             return found
@@ -59,7 +59,7 @@ def failure(end):
 
 
 def rekeyed(name):
-    """The flow gets new keys at once."""
+    """Re-key the flow, which must succeed at once."""
     seen = newest(name)[0]
     rekey("alice", ENDS[name][0].info().id)
     until(lambda: min(newest(name)) > seen, f"{name} is re-keyed")
@@ -68,7 +68,8 @@ def rekeyed(name):
 
 
 def expired(end, to):
-    """A message is refused, as the keys are too old; it arrives before they are."""
+    """True if a message is refused since the keys are too old. Until then it must
+    arrive."""
     try:
         end.write(b"still there?")
     except OSError as err:
@@ -78,7 +79,7 @@ def expired(end, to):
     return False
 
 
-@case("the flow of a peer that is on the list is re-keyed")
+@case("the flow of a listed peer is re-keyed")
 def listed():
     allow("client.other", PEER)
     for name in "demo", "kept":
@@ -88,7 +89,7 @@ def listed():
         rekeyed(name)
 
 
-@case("once it is struck off, re-keys are refused, and both agents say why")
+@case("re-keys of a peer removed from the list are refused; both agents report why")
 def struck():
     allow("client.other")
     one, other = ENDS["demo"]
@@ -98,7 +99,7 @@ def struck():
     same(text("agent.log").count(KEEP), 1)
 
 
-@case("each time, and no key is new; the flow to another name is re-keyed")
+@case("further re-keys are refused, without new keys; the flow to another name is re-keyed")
 def again():
     one, other = ENDS["demo"]
     seen, times = newest("demo"), failure(other)["times"]
@@ -109,7 +110,7 @@ def again():
     same(newest("demo"), seen)
 
 
-@case("a new flow is refused")
+@case("a new flow of the removed peer is refused")
 def refused():
     listener = Endpoint("bob").listen("demo")
     asks = Endpoint("alice")
@@ -121,7 +122,7 @@ def refused():
     listener.close()
 
 
-@case("the programs are told once the keys are too old; the flow is there")
+@case("writes fail with EKEYEXPIRED once the keys are too old; the flow stays allocated")
 def told():
     seen = newest("demo")
     one, other = ENDS["demo"]
@@ -132,7 +133,7 @@ def told():
     same(newest("demo"), seen)
 
 
-@case("back on the list, it gets new keys, and messages go on in the same flow")
+@case("a peer back on the list gets new keys, and the same flow carries messages again")
 def back():
     one, other = ENDS["demo"]
     ids = [end.info().id for end in (one, other)]
