@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What poll, select and epoll say of a flow: a seed that waits, above all. It
-shows exactly while it does, in all of them, and no event is ever missed.
+"""What poll, select and epoll report of a flow, above all a waiting seed: each of them
+reports it exactly while it waits, and no event is missed.
 
-Most seeds here are parked at bob alone. His is the responder's side: while he
-heard nothing in the new epoch, each later exchange replaces his seed. So there
-are as many seeds as a test likes, and no packet.
+Most seeds here are parked at bob only. He is the responder: until he receives a packet
+in the new epoch, each later exchange replaces his seed. So a test can park any number
+of seeds without a packet.
 """
 
 import contextlib
@@ -36,13 +36,14 @@ many = []
 
 
 def change(end, **params):
-    """What its agent may change of a flow."""
+    """Change a flow as its agent."""
     agents.of(end).do("FLOW_SET", "FLOW", id=end.info().id, **params)
 
 
 @contextlib.contextmanager
 def flow():
-    """Both ends of a flow whose seeds the kernel leaves to the program."""
+    """Both ends of a flow with a grace time so long that the kernel activates no seed.
+    """
     ends = agents.flow("demo", grace=NEVER)
     agents.confirmed(*ends)
     yield ends
@@ -52,25 +53,25 @@ def flow():
 
 
 def park(end):
-    """A seed at bob's end."""
+    """Park a seed at bob's end."""
     agents.park(end, epoch=1, exchange=next(exchanges))
 
 
 def found(epoll, seconds=0, most=-1):
-    """Descriptors that an epoll reports, with the events by name."""
+    """The descriptors that an epoll reports, with the names of their events."""
     return {fd: names(mask)
             for fd, mask in in_turns(lambda s: epoll.poll(s, most), seconds)}
 
 
 def watch(ends, events):
-    """An epoll of many."""
+    """An epoll with these ends."""
     epoll = select.epoll()
     for end in ends:
         epoll.register(end.fd, events)
     return epoll
 
 
-# --- a seed that waits
+# --- a waiting seed
 
 TAKES = {
     "IPCP_IOC_REKEY": lambda end: end.rekey(),
@@ -81,8 +82,8 @@ TAKES = {
 
 
 def takes(how):
-    """A case for one of them."""
-    @case(f"EPOLLPRI shows exactly while a seed waits, which is taken by {how}")
+    """Add a case for one of TAKES."""
+    @case(f"EPOLLPRI shows exactly while a seed waits, until activated by {how}")
     def check():
         with flow() as (_one, other):
             other.nonblock()
@@ -112,7 +113,7 @@ for name in TAKES:
     takes(name)
 
 
-@case("a seed that replaces one that waits is the same event, and taken once")
+@case("a seed that replaces a waiting one belongs to the same event, and is activated once")
 def replaced():
     with flow() as (_one, other):
         edge = watch([other], PRI | ET)
@@ -124,7 +125,7 @@ def replaced():
         same(other.info().rekeys, 3)
 
 
-@case("it shows at both ends, epoch after epoch")
+@case("EPOLLPRI shows at both ends, epoch after epoch")
 def both_ends():
     with flow() as ends:
         for epoch in 1, 2, 3:
@@ -143,7 +144,7 @@ def both_ends():
             same([end.info().tx_epoch for end in ends], [epoch] * 2)
 
 
-@case("an epoll that was there before the flow sees all of it, and no first seed")
+@case("an epoll that is older than the flow reports all its events, but not the first seed")
 def before():
     listener = agents.listen("demo")
     one = Endpoint("alice", os.O_NONBLOCK)
@@ -167,7 +168,7 @@ def before():
 
 # --- many flows
 
-@case(f"{MANY} flows: reported are those with a seed, and no others")
+@case(f"of {MANY} flows, exactly those with a waiting seed are reported")
 def many_flows():
     listener = agents.listen("many")
     many.extend(agents.connect(listener, "many", grace=NEVER)
@@ -199,7 +200,7 @@ def many_flows():
     same((found(level), found(edge)), ({}, {}))
 
 
-@case("however few are asked for at a time, each is reported once")
+@case("each flow is reported once, however few events are requested at a time")
 def few_at_a_time():
     ends = [other for _one, other in many]
     edge = watch(ends, PRI | ET)
@@ -213,7 +214,7 @@ def few_at_a_time():
         end.rekey()
 
 
-@case("events that nobody looked at in time are still there: 2000 of them")
+@case("the events of 2000 messages are still reported if nobody polls in time")
 def unseen():
     ends = [other for _one, other in many]
     edge = watch(ends, IN | ET)
@@ -230,9 +231,9 @@ def unseen():
             end.close()
 
 
-# --- what an epoll has
+# --- membership in an epoll
 
-@case("a flow is in an epoll once, until it is taken out")
+@case("a flow can be in an epoll once, until it is removed")
 def in_epoll():
     with flow() as (_one, other):
         epoll = watch([other], PRI)
@@ -250,7 +251,7 @@ def in_epoll():
         same(found(epoll), {other.fd: "PRI"})
 
 
-@case("each epoll is told that it is in, an epoll of epolls as well")
+@case("each epoll with a flow reports its events, and so does an epoll of epolls")
 def two_epolls():
     with flow() as (_one, other):
         first, second = watch([other], PRI | ET), watch([other], PRI | ET)
@@ -262,7 +263,7 @@ def two_epolls():
         same(found(above), {})
 
 
-@case("a flow that is closed is in no epoll any more")
+@case("a closed flow is removed from its epoll")
 def closed():
     with flow() as (_one, other):
         epoll = watch([other], PRI)
@@ -291,7 +292,7 @@ class Child:
         os.close(tell)
 
     def tells(self, want):
-        """Waits until it has told of so many; it never tells of more."""
+        """Wait until the child has reported this count; it must never report more."""
         count = -1
         while count < want:
             got = b""
@@ -302,13 +303,13 @@ class Child:
         same(count, want)
 
     def end(self):
-        """It has ended well."""
+        """The child must have succeeded."""
         same(os.waitpid(self.pid, 0)[1], 0, "status of the other process")
         os.close(self.told)
 
 
-@case(f"{ROUNDS} seeds, each parked as soon as the one before was taken, are "
-      "all seen by an edge-triggered epoll")
+@case(f"an edge-triggered epoll reports each of {ROUNDS} seeds, parked as soon as the "
+      "one before was activated")
 def each_seed():
     with flow() as (_one, other):
         number = other.info().id
@@ -329,7 +330,7 @@ def each_seed():
         same(other.info().rekeys, ROUNDS)
 
 
-@case("seeds parked at any time wake a sleeping reader, which takes the last one")
+@case("seeds parked at any time wake a sleeping reader, which activates the last one")
 def reader_takes():
     with flow() as (one, other):
         def work(_tell):
@@ -343,7 +344,7 @@ def reader_takes():
         child.end()
 
 
-@case(f"{ROUNDS} messages, in bursts, are all seen by an edge-triggered epoll")
+@case(f"an edge-triggered epoll reports all of {ROUNDS} messages sent in bursts")
 def each_message():
     with flow() as (one, other):
         def work(tell):
@@ -369,7 +370,7 @@ def each_message():
         child.end()
 
 
-# --- who sleeps is woken
+# --- sleepers are woken
 
 POLLS = {
     "poll": polled,
@@ -380,13 +381,14 @@ POLLS = {
 
 
 def asleep(end, more=()):
-    """A thread asleep in each of these calls."""
+    """Threads asleep in each of these calls."""
     calls = {**POLLS, **dict(more)}
     return {name: Sleeper(call, end).asleep() for name, call in calls.items()}
 
 
 def woken(sleepers, want, **others):
-    """What each call returned with; all but the others with the same."""
+    """Check the outcome of each call: want, or its own in others. With None the call
+    must still sleep."""
     for name, sleeper in list(sleepers.items()):
         expected = others.get(name.split(",")[0], want)
         if expected is None:
@@ -408,7 +410,7 @@ def full_flow():
         yield one, other, held
 
 
-@case("a seed wakes who polls; who reads or writes takes it and sleeps on")
+@case("a seed wakes pollers; sleeping readers and writers activate it and sleep on")
 def wakes_seed():
     with full_flow() as (one, other, held):
         sleepers = asleep(one)
@@ -429,7 +431,7 @@ def wakes_seed():
             woken(sleepers, None, read=b"a message", write=len(b"at last"))
 
 
-@case("a flow that goes down wakes everybody")
+@case("a flow that goes down wakes pollers, readers and writers")
 def wakes_down():
     with full_flow() as (one, _other, _held):
         sleepers = asleep(one, [READ, WRITE])
@@ -438,7 +440,7 @@ def wakes_down():
               write="ESHUTDOWN")
 
 
-@case("a silent peer wakes all but writers, and select, which cannot show it")
+@case("a silent peer wakes readers and pollers, not writers and select, which cannot show it")
 def wakes_silent():
     with full_flow() as (one, other, held):
         sleepers = asleep(one, [READ, WRITE])
@@ -450,7 +452,7 @@ def wakes_silent():
         woken(sleepers, None, write=len(b"at last"))
 
 
-@case("reading forbidden and allowed again wakes who may read or may not")
+@case("revoking read access wakes readers; restoring it wakes pollers if a message waits")
 def wakes_read():
     with full_flow() as (one, other, held):
         sleepers = asleep(one, [READ, WRITE])
@@ -465,7 +467,7 @@ def wakes_read():
         woken(sleepers, None, write=len(b"at last"))
 
 
-@case("writing forbidden and allowed again wakes who may write or may not")
+@case("revoking write access wakes writers; restoring it wakes pollers if there is room")
 def wakes_write():
     with full_flow() as (one, other, held):
         sleepers = asleep(one, [READ, WRITE])
@@ -486,7 +488,8 @@ STATES = {}
 
 
 def state(name, want):
-    """What is shown of an end that the function brings into a state."""
+    """Register a function that brings an end into a state, and the events shown then.
+    """
     def add(fn):
         STATES[name] = fn, want
         return fn
@@ -505,13 +508,13 @@ def message(one, other):
     return one
 
 
-@state("a message waits that may not be read", "OUT WRNORM")
+@state("a message waits and reading is not permitted", "OUT WRNORM")
 def no_read(one, other):
     one.set(SET_ACCESS, access=RB_WR)
     return message(one, other)
 
 
-@state("a message waits, and none may be written", "IN RDNORM")
+@state("a message waits and writing is not permitted", "IN RDNORM")
 def no_write(one, other):
     one.set(SET_ACCESS, access=RB_RD)
     return message(one, other)
@@ -536,7 +539,7 @@ def silent(one, _other):
     return one
 
 
-@state("the peer was silent, and is there again", "IN OUT RDNORM WRNORM")
+@state("the peer was silent and has returned", "IN OUT RDNORM WRNORM")
 def back(one, other):
     silent(one, other)
     change(one, peer_timeout=NEVER)
@@ -558,13 +561,14 @@ def agent_down(one, _other):
     return one
 
 
-@state("the program took it down", "IN OUT RDNORM WRNORM RDHUP ERR HUP")
+@state("the program took the flow down", "IN OUT RDNORM WRNORM RDHUP ERR HUP")
 def program_down(one, _other):
     one.set(SET_DOWN, down=1)
     return one
 
 
-@state("it did, and then the peer closed it", "IN OUT RDNORM WRNORM RDHUP ERR HUP")
+@state("the program took the flow down and then the peer closed it",
+       "IN OUT RDNORM WRNORM RDHUP ERR HUP")
 def both_down(one, other):
     settled(one, other)
     one.set(SET_DOWN, down=1)
@@ -576,8 +580,8 @@ def both_down(one, other):
 
 
 def shows(name, fn, want):
-    """A case for one of them."""
-    @case(f"what shows when {name}: {want}")
+    """Add a case for one of STATES."""
+    @case(f"poll and epoll show {want} when {name}")
     def check():
         with flow() as (one, other):
             end = fn(one, other)
@@ -589,7 +593,7 @@ for name, (maker, bits) in STATES.items():
     shows(name, maker, bits)
 
 
-@case("nothing shows of a file that is nothing yet, or waits for its agent")
+@case("a fresh file, and one that waits for its agent, show no events")
 def pending():
     one = Endpoint("alice", os.O_NONBLOCK)
     same(polled(one, EVERY, 0), "")
@@ -602,7 +606,7 @@ def pending():
     one.close()
 
 
-@case("a name that is served shows the flows that wait, to an epoll before it")
+@case("a listener shows waiting flows, also to an epoll older than its LISTEN")
 def serving():
     listener = Endpoint("bob")
     epoll = watch([listener], IN | ET)

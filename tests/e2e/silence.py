@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The kernel never says a key: all that comes from it is kept and looked through,
-for the seeds that this test brings and for all keys that come of them.
+"""The kernel never discloses a key: all that it returns is recorded and searched for
+the seeds of this test and for all keys derived from them.
 
-A request that is refused comes back with its error, as netlink has it. If it was for
-an operation that takes a seed, it comes back empty, whatever value was wrong. A seed
-for another operation comes back as it was sent: to the sender alone, and only if that
-did not ask for short answers (NETLINK_CAP_ACK), as agents do.
+A refused request comes back with its error, as usual with netlink. If its operation
+takes a seed, the request comes back empty, whatever value was wrong. A seed for another
+operation comes back as it was sent: to the sender alone, and only if the sender did not
+ask for short answers (NETLINK_CAP_ACK), as agents do.
 """
 
 import collections
@@ -36,20 +36,20 @@ LIST_MEMBERSHIPS, SO_PROTOCOL = 9, 38
 PIDFD_GETFD = 438
 TRACE = "/sys/kernel/tracing/instances/silence"
 secret = Keys()
-heard = collections.defaultdict(list)	# by where it came from
+heard = collections.defaultdict(list)	# by source
 seeds = {}				# by cipher, the newest last
 
 
-# --- what is kept
+# --- recording
 
 class Recorder:
-    """A netlink socket, and all that comes from it."""
+    """A netlink socket that records all that it receives."""
 
     def __init__(self, sock, kind):
         self.sock, self.kind = sock, kind
 
     def recv(self, size):
-        """What came, kept."""
+        """Receive and record."""
         data = self.sock.recv(size)
         heard[self.kind].append(data)
         return data
@@ -59,14 +59,14 @@ class Recorder:
 
 
 def recorded(nl, kind, capped=True):
-    """A socket of the family that is listened to."""
+    """Record all that a generic netlink socket receives."""
     nl.sock.setsockopt(SOL_NETLINK, CAP_ACK, capped)
     nl.sock = Recorder(nl.sock, kind)
     return nl
 
 
 def recorded_ioctl(self, number, arg):
-    """An ioctl; what it made of its structure is kept, if it fails, too."""
+    """An ioctl, which records its structure afterwards, even if the ioctl fails."""
     arg = bytearray(arg)
     try:
         return fcntl.ioctl(self.fd, number, arg, True), bytes(arg)
@@ -75,15 +75,15 @@ def recorded_ioctl(self, number, arg):
 
 
 def recorded_read(self, size=65536):
-    """A message, kept."""
+    """Read and record a message."""
     message = os.read(self.fd, size)
     heard["device"].append(message)
     return message
 
 
 def trace_begin():
-    """All trace events of ours, and all that is said in the kernel log only if
-    somebody wants it."""
+    """Enable all trace events of the module, and its debug messages in the kernel log.
+    """
     os.makedirs(TRACE, exist_ok=True)
     write(f"{TRACE}/events/ipcp_rekey/enable", "1")
     control = "/sys/kernel/debug/dynamic_debug/control"
@@ -92,7 +92,7 @@ def trace_begin():
 
 
 def trace_end():
-    """What the events were, as text and as they are stored."""
+    """Record the trace events, as text and in binary."""
     write(f"{TRACE}/events/ipcp_rekey/enable", "0")
     with open(f"{TRACE}/trace", "rb") as f:
         heard["trace"].append(f.read())
@@ -108,14 +108,14 @@ def trace_end():
 
 
 def new_seed(name, before=()):
-    """One that nobody had before, of a flow that had others."""
+    """A fresh seed of a flow that had others before."""
     seed = os.urandom(32)
     secret.add(name, [*before, seed])
     return seed
 
 
 def silent(kind):
-    """Something came from there, and no key was in it."""
+    """This source has returned data, and no key is in the data."""
     assert heard[kind], "nothing came"
     data = b"\0".join(heard[kind])
     note(f"{len(data)} bytes")
@@ -125,8 +125,8 @@ def silent(kind):
 # --- the agents, and this test
 
 def sockets_of(pid):
-    """The generic netlink sockets of another process with which it asks: they are
-    in no group."""
+    """The generic netlink sockets that another process uses for requests: those in no
+    group."""
     pidfd = os.pidfd_open(pid)
     libc = ctypes.CDLL(None, use_errno=True)
     for number in os.listdir(f"/proc/{pid}/fd"):
@@ -142,7 +142,7 @@ def sockets_of(pid):
     os.close(pidfd)
 
 
-@case("agents ask for answers that do not repeat their requests")
+@case("agents request answers that do not repeat their requests (NETLINK_CAP_ACK)")
 def capped():
     for host, pid in PIDS.items():
         same([sock.getsockopt(SOL_NETLINK, CAP_ACK) for sock in sockets_of(pid)], [1],
@@ -153,7 +153,7 @@ def capped():
         recorded(nl, "answers")
 
 
-@case("a key is found in all shapes, if it is there")
+@case("the search finds a key in each representation")
 def looked_for():
     seed = new_seed("the search's own")
     piece = seed[11:19]
@@ -170,7 +170,7 @@ def looked_for():
 # --- flows
 
 def new_flow(cipher):
-    """Both ends of a flow under a seed of ours."""
+    """Both ends of a flow with a seed of ours."""
     seeds[cipher] = [new_seed(f"{cipher}, epoch 0")]
     with mock.patch.object(keys, "CIPHER", CIPHERS[cipher]), \
             mock.patch.object(os, "urandom", return_value=seeds[cipher][0]):
@@ -178,7 +178,8 @@ def new_flow(cipher):
 
 
 def use(one, other):
-    """Messages into the third leaf each way, by both ways to send and receive."""
+    """Send messages into the third leaf each way, by write and read and by the ioctls.
+    """
     for _ in range(PPL + 2):
         for end, peer in ((one, other), (other, one)):
             end.write(b"message")
@@ -190,7 +191,7 @@ def use(one, other):
 
 
 def rekeyed(cipher, one, other):
-    """The next epoch."""
+    """Start the next epoch."""
     acting[0].confirmed(one, other)
     epoch, exchange = acting[0].claim(one.info().id)
     seed = new_seed(f"{cipher}, epoch {epoch}", seeds[cipher])
@@ -203,7 +204,7 @@ def rekeyed(cipher, one, other):
 
 
 def ask_all(one, other):
-    """All that the kernel can be asked."""
+    """Send all requests for information."""
     for end in one, other:
         nl = acting[0].of(end)
         number = end.info().id
@@ -220,14 +221,14 @@ def ask_all(one, other):
 
 
 def strangers():
-    """Packets of nobody's, so that they are dropped."""
+    """Send packets of no flow, which are dropped."""
     enter("alice")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for packet in (b"", b"\x11" * 40, b"\x21" * 40):
             sock.sendto(packet, (ADDR["bob"], PORT))
 
 
-@case("flows of each cipher are used, re-keyed, asked about and closed")
+@case("flows of each cipher are used, re-keyed, queried and closed")
 def flows():
     listening = [recorded(Netlink(host), "events") for host in ("alice", "bob")]
     for nl in listening:
@@ -248,7 +249,7 @@ def flows():
         else:
             ends.extend((one, other))
     for nl in listening:
-        nl.dump("FLOW_GET")	# what waited is before its answer
+        nl.dump("FLOW_GET")	# waiting events come before the answer
         nl.close()
 
 
@@ -267,8 +268,8 @@ def refusals(number):
 
 
 def no_requests(number):
-    """Requests with a seed that break the policy of an operation that takes one:
-    what is wrong, the operation, its other attributes, the bytes of the seed."""
+    """Requests with a seed that violate the policy of an operation that takes a seed:
+    the violation, the operation, its other attributes, the length of the seed."""
     place = {"id": number, "peer": sockaddr("bob"), "peer_eid": 1, "cipher": 901,
              "generation": 0}
     park = {"id": number, "epoch": b"\2", "exchange": 77, "chain": bytes(8),
@@ -281,7 +282,7 @@ def no_requests(number):
 
 
 def hidden_seeds(number, seed):
-    """Requests with a seed where the policy does not look."""
+    """Requests with a seed where the policy does not expect one."""
     park = {"id": number, "epoch": b"\2", "exchange": 77, "chain": bytes(8),
             "generation": 0}
     yield "in an attribute of another operation", \
@@ -292,13 +293,13 @@ def hidden_seeds(number, seed):
 
 
 def payload_of(args, *seeds):
-    """The attributes of a request: seeds first, the last of which counts."""
+    """The attributes of a request: seeds first, of which the last counts."""
     return b"".join([attr(A["FLOW_SEED"], seed) for seed in seeds] +
                     [attr(A[f"FLOW_{key.upper()}"], value) for key, value in args.items()])
 
 
 def refused(nl, command, payload):
-    """Asks; the errno."""
+    """Send a request. Returns its errno."""
     try:
         nl.ask(nl.family, CMD[command], payload)
     except OSError as err:
@@ -308,7 +309,7 @@ def refused(nl, command, payload):
 
 @contextlib.contextmanager
 def answers_of(nl, kind, is_capped):
-    """What comes from a socket is kept apart."""
+    """Record the answers of a socket separately."""
     nl.sock.kind = kind
     nl.sock.setsockopt(SOL_NETLINK, CAP_ACK, is_capped)
     try:
@@ -319,7 +320,7 @@ def answers_of(nl, kind, is_capped):
 
 
 def refuse_all(kind, is_capped):
-    """Has all seeds refused by their operation, once alone, once after another."""
+    """Let the operations refuse all seeds, a single one and one after another."""
     nl, number = acting[0].alice, ends[0].info().id
     stranger = recorded(Netlink("alice"), kind, is_capped)
     with answers_of(nl, kind, is_capped):
@@ -334,20 +335,20 @@ def refuse_all(kind, is_capped):
     stranger.close()
 
 
-@case("an answer to a seed that is refused has nothing of it")
+@case("the answer to a refused seed contains no part of the seed")
 def answered():
     refuse_all("refusals", True)
     silent("refusals")
 
 
-@case("nor has the request in it, if the sender asked for that")
+@case("the request that an answer repeats contains no part of a refused seed")
 def echoed():
     refuse_all("refusals with the request", False)
     assert max(map(len, heard["refusals with the request"])) > 100, "no request came back"
     silent("refusals with the request")
 
 
-@case("an answer to a request with a seed that is no request has nothing of it")
+@case("the answer to a malformed request contains no part of its seed")
 def malformed():
     nl = acting[0].alice
     with answers_of(nl, "malformed", True):
@@ -360,7 +361,7 @@ def malformed():
     silent("malformed")
 
 
-@case("nor has the request in it")
+@case("the malformed request that an answer repeats contains no part of its seed")
 def malformed_echoed():
     nl, number = acting[0].alice, ends[0].info().id
     with answers_of(nl, "malformed with the request", False):
@@ -379,7 +380,7 @@ def malformed_echoed():
     silent("malformed with the request")
 
 
-@case("nobody but the sender gets back a seed for an operation that takes none")
+@case("only the sender gets back a seed for an operation that takes none")
 def to_the_sender():
     nl = acting[0].alice
     others = [recorded(Netlink(host), "others") for host in ("alice", "bob")]
@@ -399,17 +400,17 @@ def to_the_sender():
     silent("others")
 
 
-# --- all that came
+# --- all recorded data
 
 for place, sentence in (
-        ("answers", "no answer of netlink has anything of a key"),
-        ("events", "no event has"),
-        ("device", "nothing that the device answers and no message has"),
-        ("trace", "no trace event has"),
-        ("trace as stored", "nor has it as it is stored"),
-        ("kernel log", "no line of the kernel log has")):
+        ("answers", "no netlink answer contains part of a key"),
+        ("events", "no event contains part of a key"),
+        ("device", "no answer and no message of the device contains part of a key"),
+        ("trace", "no trace event as text contains part of a key"),
+        ("trace as stored", "no trace event in binary contains part of a key"),
+        ("kernel log", "no line of the kernel log contains part of a key")):
     def look(place=place):
-        """The last cases: at what was kept meanwhile."""
+        """Search the data that the cases before have recorded."""
         if place == "answers":
             for end in ends:
                 end.close()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What who knows sockets expects of the device: the length of the next message,
-a look at it, the length of what was cut off, when it came, a LISTEN that does
-not wait and one that says why it was refused, time limits that are set early."""
+"""What users of sockets expect of the device: the length of the next message, peeking,
+the length of a truncated message, arrival times, a non-blocking LISTEN, the reason of a
+refused LISTEN, timeouts that are set early."""
 
 import ctypes
 import errno
@@ -27,7 +27,7 @@ agents = Agents()
 
 
 def waiting(end):
-    """FIONREAD."""
+    """The result of FIONREAD."""
     size = ctypes.c_int(-1)
     fcntl.ioctl(end.fd, termios.FIONREAD, size)
     return size.value
@@ -47,7 +47,7 @@ def receive(end, flags=0, count=1, size=SIZE, times=True):
 
 
 def arrived(end, count):
-    """Waits until so many messages are queued."""
+    """Wait until this many messages are queued."""
     until(lambda: end.info().queued == count, f"{count} messages are there")
 
 
@@ -79,7 +79,7 @@ def fionread():
         same((other.info().rx_packets, other.info().rx_bytes), (3, 8))
 
 
-@case("FIONREAD of messages that came in one buffer")
+@case("FIONREAD is the length of the next message of several in one buffer")
 def fionread_train():
     with Flow() as (one, other):
         send_all(one, [b"a" * 100, b"b" * 100, b"c" * 7])
@@ -89,7 +89,7 @@ def fionread_train():
             same(other.read(), want)
 
 
-@case("FIONREAD of what is no flow, or has no place for the answer")
+@case("FIONREAD fails without a flow, or with a bad address")
 def fionread_refused():
     listener = agents.listen("demo")
     with fails(errno.EINVAL):
@@ -105,7 +105,7 @@ def fionread_refused():
               ctypes.get_errno()), (-1, errno.EFAULT))
 
 
-@case("a message that was looked at is still there, alone or in a buffer of many")
+@case("PEEK leaves a message in the queue, alone or in a buffer of many")
 def peek():
     with Flow() as (one, other):
         one.write(b"alone")
@@ -119,7 +119,7 @@ def peek():
         same((other.info().rx_packets, other.info().queued), (4, 0))
 
 
-@case("who looks waits as who reads does, is cut off likewise, and takes one")
+@case("PEEK waits and truncates like a read, and refuses more than one message")
 def peek_limits():
     with Flow() as (one, other):
         same(outcome(receive, other, PEEK | DONTWAIT), "EAGAIN")
@@ -138,7 +138,7 @@ def peek_limits():
         same(other.read(), b"0123456789")
 
 
-@case("one looks while another reads all of a buffer")
+@case("PEEK returns a whole message while another thread reads all of the buffer")
 def peek_and_read():
     with Flow() as (one, other):
         for _ in range(50):
@@ -151,7 +151,7 @@ def peek_and_read():
             assert seen == "EAGAIN" or seen[0][0] == seen[0][0][:1] * 50, seen
 
 
-@case("the real length of what was cut off")
+@case("TRUNC returns the full length of a truncated message")
 def real_length():
     with Flow() as (one, other):
         one.write(b"0123456789")
@@ -165,7 +165,7 @@ def real_length():
 
 # --- when a message came
 
-@case("the time of arrival is noted from when it was asked for")
+@case("arrival times are recorded once they are requested")
 def times():
     with Flow() as (one, other):
         one.write(b"before")
@@ -192,11 +192,11 @@ def times():
 
 
 def set_timestamp(end, value, mask=SET_TIMESTAMP):
-    """Notes the time of messages, or no more."""
+    """Enable or disable arrival times."""
     end.ioctl(SET, struct.pack("=IIqqIIII", 40, mask, 0, 0, 0, 0, 0, value))
 
 
-@case("times have an address that can be written, and are for RECV only")
+@case("arrival times need a writable address, and SEND refuses them")
 def times_refused():
     with Flow() as (one, other):
         for value, mask in (2, SET_TIMESTAMP), (1, 0), (1, SET_ACCESS):
@@ -223,7 +223,7 @@ def times_refused():
 # --- serving a name
 
 def begin_listen(name):
-    """A LISTEN that does not wait: the file, and what the agent is asked."""
+    """Begin a non-blocking LISTEN. Returns the file and the agent's upcall."""
     listener = Endpoint("bob", os.O_NONBLOCK)
     with fails(errno.EINPROGRESS):
         listener.listen(name)
@@ -231,12 +231,12 @@ def begin_listen(name):
 
 
 def answer_listen(asked, **params):
-    """The agent's answer."""
+    """Answer as the agent."""
     agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]],
                   **{"error": 0, **params})
 
 
-@case("LISTEN without waiting is EINPROGRESS, then EPOLLOUT, then flows come")
+@case("a non-blocking LISTEN fails with EINPROGRESS, shows EPOLLOUT, then accepts flows")
 def listen_granted():
     listener, asked = begin_listen("demo")
     same(polled(listener, seconds=0), "")
@@ -257,7 +257,7 @@ def listen_granted():
         end.close()
 
 
-@case("LISTEN without waiting, refused: EPOLLERR, and the reason")
+@case("a refused non-blocking LISTEN shows EPOLLERR and the reason")
 def listen_refused():
     listener, asked = begin_listen("demo")
     listener.nonblock(False)
@@ -271,7 +271,7 @@ def listen_refused():
     listener.close()
 
 
-@case("LISTEN without waiting, closed before the answer: the answer has nobody")
+@case("the answer to a non-blocking LISTEN that was closed fails with ENOENT")
 def listen_closed():
     listener, asked = begin_listen("demo")
     listener.close()
@@ -279,7 +279,7 @@ def listen_closed():
         answer_listen(asked)
 
 
-@case("after a LISTEN that was refused, the file says why, and may be used")
+@case("after a refused LISTEN the file tells the reason, and can be used again")
 def listen_reason():
     listener = Endpoint("bob")
     same((listener.info().error, listener.info().reason), (0, ""))
@@ -298,9 +298,9 @@ def listen_reason():
     listener.close()
 
 
-# --- time limits
+# --- timeouts
 
-@case("time limits are set before ALLOC, and a flow that is accepted inherits them")
+@case("timeouts can be set before ALLOC, and accepted flows inherit the listener's")
 def early_limits():
     soon = NSEC // 20
     enter("bob")
@@ -322,7 +322,7 @@ def early_limits():
 
 # --- fdinfo
 
-@case("fdinfo tells what a descriptor is")
+@case("fdinfo describes the flow or the listener of a descriptor")
 def descriptors():
     one = Endpoint("alice")
     same(fdinfo(one), {})

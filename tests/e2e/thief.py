@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Two thieves, one with the client's certificate and key and one with the
-server's, see every packet, and send what they like from addresses of their own; but
-they drop nothing. A flow of the owners is neither re-keyed, moved nor ended by them.
-Usage: thief.py SECONDS"""
+"""Two thieves, one with the client's certificate and key and one with the server's, see
+every packet and send any packets from addresses of their own, but drop none. They can
+neither re-key, move nor end a flow of the owners. Usage: thief.py SECONDS"""
 
 import collections
 import os
@@ -18,8 +17,8 @@ from ipcp import ADDR, NET, PORT, Netlink, agent, case, enter, note, pair, run, 
 from load import Load
 
 SECONDS = float(sys.argv[1])
-HERE = {"alice": "10.77.0.66", "bob": "10.77.0.67"}	# at whose link a thief is
-VICTIM = {"alice": "bob", "bob": "alice"}		# the other end of it
+HERE = {"alice": "10.77.0.66", "bob": "10.77.0.67"}	# of the thief at a host
+VICTIM = {"alice": "bob", "bob": "alice"}		# the host at the other end
 ETH_P_ALL, UDP_AT = 3, 20		# of IPv4 without options
 CTRL, CLOSE = 0x13, 0x15
 HELLO, ALLOC, COOKIE = 1, 2, 4
@@ -30,21 +29,21 @@ NAME = "demo"
 
 
 class State:
-    """What the cases have in common."""
+    """Shared by the cases."""
 
 
 s = State()
 
 
 class Thief:
-    """Speaks to an agent as the agent of the host whose certificate it has."""
+    """Talks to an agent as the agent of the host whose certificate was stolen."""
 
     def __init__(self, host, side):
         self.host, self.to = host, VICTIM[host]
         self.folder = f"{os.environ['HOSTS']}/{host}/stolen"
         subprocess.run(["ip", "-n", host, "addr", "add", f"{HERE[host]}/24", "dev", "veth"],
                        check=True)
-        # the pair for this name, wherever it was found, signs as a client's
+        # install the stolen certificate and key as a client's
         shutil.copytree(f"{os.environ['HOSTS']}/{host}/security", self.folder)
         shutil.rmtree(f"{self.folder}/client", ignore_errors=True)
         shutil.copytree(f"{os.environ['HOSTS']}/{host}/security/{side}",
@@ -64,7 +63,8 @@ class Thief:
         self.repeated = 0
 
     def capture(self):
-        """The flow's packets to the victim since the last time, with their ports."""
+        """Capture the flow's packets to the victim since the last time, with their
+        ports."""
         while True:
             try:
                 packet = self.tap.recv(65536)
@@ -77,7 +77,8 @@ class Thief:
                 self.captured.append((packet[UDP_AT + 8:], port))
 
     def repeat(self):
-        """The same ones from here, as they were, as newer ones, and as the end."""
+        """Send the captured packets from here: unchanged, with newer counters, and as
+        CLOSE."""
         for packet, port in self.captured[:20]:
             counter = int.from_bytes(packet[3:8], "big") + 5000
             later = packet[1:3] + counter.to_bytes(5, "big") + packet[8:]
@@ -88,14 +89,14 @@ class Thief:
         self.capture()
 
     def send(self, kind, payload=b"", cookie=bytes(16)):
-        """A message of an agent, in its frames."""
+        """Send a message of an agent, in frames."""
         frames = [payload[i:i + FRAME] for i in range(0, len(payload), FRAME)] or [b""]
         for index, part in enumerate(frames):
             self.sock.send(bytes([CTRL]) + bytes(11) + struct.pack(
                 ">BBBB4xQ", 1, kind, index, len(frames), self.token) + cookie + part)
 
     def answers(self, seconds):
-        """What comes within a time: kind and cookie of each."""
+        """The answers that arrive within a time: kind and cookie of each."""
         limit = time.monotonic() + seconds
         while True:
             self.sock.settimeout(max(limit - time.monotonic(), 0.001))
@@ -108,7 +109,8 @@ class Thief:
                 yield packet[13], packet[28:44]
 
     def say(self, kind, payload, seconds):
-        """A request with a cookie; what is answered within a time."""
+        """Send a request with a cookie. Returns the kinds of the answers within a time.
+        """
         self.token += 1
         self.send(HELLO)
         cookie = next((cookie for got, cookie in self.answers(NET) if got == COOKIE), None)
@@ -118,7 +120,7 @@ class Thief:
 
 
 def signed(thief, data):
-    """A request that the stolen certificate signs."""
+    """A request, signed with the stolen certificate."""
     done = subprocess.run(
         ["ipcp-rekey", "oap", "request", "--name", NAME, "--conf", thief.folder,
          "--state", f"{thief.folder}/state", "--data", data.hex()],
@@ -127,29 +129,29 @@ def signed(thief, data):
 
 
 def binding(purpose, epoch, exchange, ours, theirs, rest):
-    """What an agent signs."""
+    """The data that an agent signs."""
     return struct.pack(">BBBBIII", 2, purpose, epoch, 0, exchange, ours, theirs) + rest
 
 
 def named(text=NAME):
-    """A name as it is sent."""
+    """A name in wire format."""
     return bytes([len(text)]) + text.encode()
 
 
 def keys_of(end):
-    """What must not change."""
+    """The state of a flow that must not change."""
     found = show(end)
     return (found["peer"], found["state"], found["rb_flags"], found["stats"]["recoveries"],
             *(found["keys"][what] for what in ("epoch", "tx_epoch", "newest_epoch", "exchange")))
 
 
 def drops_of(host):
-    """Packets that a thief repeated, and those he made up."""
+    """The numbers of dropped packets that thieves repeated and forged."""
     drops = show(s.ends[host == "bob"])["stats"]["drops"]
     return drops["replay"], drops["auth"]
 
 
-@case("an owner's flow, with messages both ways")
+@case("the owners have a flow with messages both ways")
 def setup():
     s.ends = pair(NAME)
     settled(*s.ends)
@@ -160,7 +162,7 @@ def setup():
 
 
 def as_client():
-    """All that the client's certificate is good for: kind and data."""
+    """All requests that the client's certificate permits: kind and data."""
     found = show(s.ends[0])
     ours, theirs = found["eid"], found["peer_eid"]
     epoch, exchange = s.before[0][-2] + 1, s.before[0][-1]
@@ -177,7 +179,8 @@ def as_client():
 
 
 def as_server():
-    """And the server's: it has lost the keys, it has no such flow, here are others."""
+    """Requests of a server that lost the keys, has no such flow, or offers other keys.
+    """
     found = show(s.ends[0])
     ours, theirs = found["eid"], found["peer_eid"]
     epoch, exchange = s.before[0][-2] + 1, s.before[0][-1]
@@ -194,7 +197,7 @@ def as_server():
                                 bytes(8) + named())
 
 
-@case(f"for {SECONDS:g} s thieves ask for its keys, say that it is gone, and repeat it")
+@case(f"for {SECONDS:g} s thieves request re-keys, deny the flow, and repeat its packets")
 def theft():
     limit = time.monotonic() + SECONDS
     thieves = (s.client, as_client()), (s.server, as_server())
@@ -203,7 +206,7 @@ def theft():
             kind, data = next(attempts)
             got = thief.say(kind, signed(thief, data), 0.3)
             assert REKEY_OK not in got, f"{thief.to}'s agent agreed on keys: {got}"
-            # what was there 0.3 s ago has arrived: nobody overtakes the owner
+            # packets of 0.3 s ago have arrived: no repetition overtakes the owner
             thief.repeat()
     for thief, _ in thieves:
         note(f"to {thief.to}: answers by type {dict(thief.heard)}, {thief.repeated} packets "
@@ -213,7 +216,7 @@ def theft():
     assert s.client.heard[REFUSED], s.client.heard
 
 
-@case("nothing of the flow has changed, and no message was lost")
+@case("keys, peer and state of the flow are unchanged, and no message was lost")
 def unchanged():
     same([keys_of(end) for end in s.ends], s.before)
     note(f"messages: {[one.finish() for one in s.busy]}")
@@ -221,7 +224,7 @@ def unchanged():
     same(agent("alice")["rekeys_in_clear"], 0)
 
 
-@case("the owner re-keys it as ever")
+@case("the owner can re-key the flow as before")
 def goes_on():
     events = Netlink("alice")
     events.join("events")

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Looks at the picture of a flow whose ends were recorded (47-timeline.test).
-Usage: timeline.py CASE FOLDER
-"""
+"""Checks the picture of a flow whose ends were recorded (47-timeline.test).
+Usage: timeline.py CASE FOLDER"""
 
 import json
 import sys
@@ -20,7 +19,7 @@ ROOT = ET.parse(f"{FOLDER}/timeline.svg").getroot()
 
 
 def group(where, name):
-    """The groups of a class, in the order that they are drawn."""
+    """The groups of a class, in drawing order."""
     return [e for e in where.iter(SVG + "g") if e.get("class") == name]
 
 
@@ -28,13 +27,13 @@ ENDS = {end.get("data-end"): end for end in group(ROOT, "end")}
 
 
 def numbers(host):
-    """The epochs of an end: the numbers that they have, by their names."""
+    """The epochs of an end: their numbers, by name."""
     return [{name: int(epoch.get(f"data-{name}")) for name in DATA
              if epoch.get(f"data-{name}")} for epoch in group(ENDS[host], "epoch")]
 
 
 def epochs():
-    """Both ends have all of them."""
+    """Both ends show all epochs."""
     same(tuple(ENDS), HOSTS)
     for host in HOSTS:
         same([e["epoch"] for e in numbers(host)], list(range(REKEYS + 1)), host)
@@ -42,7 +41,8 @@ def epochs():
 
 
 def heard():
-    """The first epoch of who began the flow is the only one that nobody answered."""
+    """The peer was heard in each epoch before it was promoted, but for the initiator's
+    first."""
     for host in HOSTS:
         for epoch in numbers(host):
             assert "observed" in epoch and "promoted" in epoch, (host, epoch)
@@ -51,7 +51,7 @@ def heard():
 
 
 def order():
-    """All but the last one were wiped."""
+    """Epochs are installed, promoted and wiped in order. The last one is not wiped."""
     for host in HOSTS:
         found = numbers(host)
         for epoch in found:
@@ -62,20 +62,20 @@ def order():
 
 
 def bars():
-    """An end sends in each epoch until it sends in the next one."""
+    """An end sends in each epoch until it sends in the next."""
     for host in HOSTS:
         ends_at = None
         for epoch in group(ENDS[host], "epoch"):
             bar, = (e for e in epoch.iter(SVG + "rect") if e.get("class") == "sends")
             left, width = float(bar.get("x")), float(bar.get("width"))
             if ends_at is not None:
-                # a bar is never narrower than can be seen
+                # bars have a minimum width
                 assert abs(left - ends_at) <= 0.82, (host, left, ends_at)
             ends_at = left + width
 
 
 def traffic():
-    """The areas are not empty; nothing was dropped for a reason of keys."""
+    """The areas are not empty; no packet was dropped for a reason of keys."""
     for host in HOSTS:
         chart, = group(ENDS[host], "traffic")
         paths = {e.get("class"): e.get("d") for e in chart.iter(SVG + "path")}
@@ -86,7 +86,7 @@ def traffic():
 
 
 def recordings():
-    """Each line has a time, none before that of the line before."""
+    """Each line has a time, not before the time of the line before."""
     for host in HOSTS:
         with open(f"{FOLDER}/{host}.jsonl", encoding="utf-8") as f:
             lines = [json.loads(line) for line in f]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What "top" and "metrics" show of two flows of alice, one that sends all the time
-and one that does not. The terminal is restored however "top" ends."""
+"""The output of "top" and "metrics" for two flows of alice, a busy one and a quiet one.
+The terminal is restored however "top" ends."""
 
 import contextlib
 import fcntl
@@ -32,19 +32,20 @@ SOCKET = f"{os.environ['HOSTS']}/alice/agent.sock"
 
 
 def shown():
-    """Both flows of alice by name, as "flow list" has them."""
+    """Both flows of alice by name, as "flow list" shows them."""
     return {f["name"]: f for f in flows("alice")}
 
 
 def number(text, unit=""):
-    """1.23k/s as 1230."""
+    """The value of a text such as 1.23k/s, which is 1230."""
     match = re.match(rf"([\d.]+)([kMGTPE]?){unit}(/s)?\Z", text)
     assert match, text
     return float(match[1]) * 1000 ** " kMGTPE".index(match[2] or " ")
 
 
 def tables(text):
-    """Tables of a pipe: of each the summary, the rows by name, and their order."""
+    """The tables in piped output: of each the summary, the rows by name, and their
+    order."""
     for table in re.split(r"\n\n(?=\d\d:\d\d:)", text.rstrip("\n")):
         summary, empty, head, *rows = table.split("\n")
         same(empty, "")
@@ -55,13 +56,13 @@ def tables(text):
 
 
 def top(*words):
-    """What it prints, without a terminal."""
+    """The output of "top" without a terminal."""
     enter("alice")
     return subprocess.run(["ipcp-rekey", "top", *words], check=True, text=True,
                           stdout=subprocess.PIPE, timeout=NET).stdout
 
 
-@case("top --count 2 prints two tables with the numbers of the flows")
+@case("top --count 2 prints two tables with the figures of the flows")
 def plain():
     before = shown()
     found = list(tables(top("--count", "2", "--interval", "0.5")))
@@ -86,7 +87,7 @@ def plain():
         same(number(summary[2]), number(rows["busy"]["OUT"]))
 
 
-@case("the table is sorted by the column that is named")
+@case("the table is sorted by the given column")
 def is_sorted():
     numbers = {name: flow["id"] for name, flow in shown().items()}
     for column, want in (("id", sorted(numbers, key=numbers.get)),
@@ -98,7 +99,7 @@ def is_sorted():
 # --- metrics
 
 def metrics(*words):
-    """Its families, from stdout."""
+    """The metric families on stdout."""
     enter("alice")
     out = subprocess.run(["ipcp-rekey", "metrics", *words], check=True,
                          stdout=subprocess.PIPE, timeout=NET).stdout
@@ -106,7 +107,7 @@ def metrics(*words):
 
 
 FLOW = {
-    # metric, and where "flow show" has it
+    # metric, and its value in "flow list"
     "allocated": lambda f: f["state"] == "allocated",
     "sent_messages_total": lambda f: f["stats"]["tx_packets"],
     "sent_bytes_total": lambda f: f["stats"]["tx_bytes"],
@@ -127,7 +128,7 @@ FLOW = {
 }
 
 
-@case("metrics are what flow show says, for each flow")
+@case("metrics of each flow agree with flow list")
 def of_flows():
     before, got, after = shown(), metrics("--socket", SOCKET), shown()
     same({name for name in got if name.startswith("ipcp_rekey_flow_")},
@@ -136,17 +137,17 @@ def of_flows():
     for flow in before.values():
         labels = {"id": str(flow["id"]), "name": flow["name"], "peer": flow["peer"]}
         for name, value in FLOW.items():
-            # what is left becomes less, the rest becomes more
+            # remaining packets decrease, all others increase
             least, most = sorted((value(flow), value(after[flow["name"]])))
             have = got[f"ipcp_rekey_flow_{name}"].value(**labels)
-            # a queue is read meanwhile
+            # the queue changes meanwhile
             if name != "queued_messages":
                 assert least <= have <= most, (name, least, have, most)
     assert before["busy"]["stats"]["tx_packets"] > 0
     same(got["ipcp_rekey_flows"].value(), len(before))
 
 
-@case("drops, users and the agent are what stats and agent status say")
+@case("metrics of drops, users and the agent agree with stats and agent status")
 def of_others():
     stats, users = tool("alice", "stats"), tool("alice", "stats", "--users")
     got = metrics("--socket", SOCKET)
@@ -170,7 +171,7 @@ def of_others():
     same(metrics("--socket", "/nowhere")["ipcp_rekey_agent_up"].value(), 0)
 
 
-@case("metrics have no other labels than those that are documented")
+@case("metrics have documented labels only")
 def few_labels():
     for name, family in metrics("--socket", SOCKET).items():
         for labels in family.samples:
@@ -179,7 +180,7 @@ def few_labels():
                 "outcome"}, (name, labels)
 
 
-@case("a file is replaced, and readable for all")
+@case("metrics --output replaces the file, and makes it readable for all")
 def to_file():
     enter("alice")
     with tempfile.TemporaryDirectory() as folder:
@@ -196,7 +197,7 @@ def to_file():
 # --- a terminal
 
 class Terminal:
-    """A terminal with top in it."""
+    """A terminal that runs "top"."""
 
     def __init__(self, cols, rows):
         self.master, self.slave = pty.openpty()
@@ -209,11 +210,11 @@ class Terminal:
             stdout=self.slave, stderr=self.slave, start_new_session=True)
 
     def resize(self, cols, rows):
-        """As a window does."""
+        """Resize the terminal, as a window does."""
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
     def until(self, condition, what):
-        """Reads until condition(what was seen) is true."""
+        """Read until condition(all that was read) is true."""
         def wait(seconds):
             if condition(self.seen):
                 return [True]
@@ -223,23 +224,23 @@ class Terminal:
         assert any(in_turns(wait, NET)), f"{what}: {self.seen[-2000:]!r}"
 
     def drawn(self):
-        """A whole page, from its beginning to that of the next."""
+        """Read a whole page, from its beginning to the beginning of the next."""
         self.seen = b""
         self.until(lambda seen: seen.count(b"\x1b[H") >= 3, "no page")
 
     def page(self):
-        """The lines of the last whole page, without what controls the terminal."""
+        """The lines of the last whole page, without control sequences."""
         text = self.seen.split(b"\x1b[H")[-2].decode("ascii")
         text = re.sub(r"\r+\n\x1b\[J\Z", "", text)
         return re.split("\r+\n", re.sub(r"\x1b\[\d*[a-zA-Z]", "", text))
 
     def restored(self):
-        """As before, and the other screen was left last."""
+        """The settings are as before, and the alternate screen was left."""
         self.until(lambda seen: seen.rfind(LEAVE) > seen.rfind(ENTER), "not left")
         same(termios.tcgetattr(self.slave), self.before)
 
     def end(self):
-        """Nothing remains."""
+        """Kill the program and close the terminal."""
         self.program.kill()
         self.program.wait()
         os.close(self.master)
@@ -248,7 +249,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(cols=80, rows=24):
-    """A terminal in which top has drawn."""
+    """A terminal in which "top" has drawn a page."""
     term = Terminal(cols, rows)
     try:
         term.drawn()
@@ -271,7 +272,7 @@ def fits():
             same("PEER" in page[2], cols == 200)
 
 
-@case("a window that changes gets another page")
+@case("top draws a new page when the window is resized")
 def resized():
     with terminal(80, 24) as term:
         term.resize(200, 24)
@@ -280,7 +281,7 @@ def resized():
         term.until(lambda seen: b"PEER" in seen, "the wide page")
 
 
-@case("q quits, and the terminal is as before")
+@case("q quits, and the terminal is restored")
 def quits():
     with terminal() as term:
         os.write(term.master, b"xq")
@@ -288,7 +289,7 @@ def quits():
         term.restored()
 
 
-@case("so it is after each signal that ends the program")
+@case("the terminal is restored by each signal that ends top")
 def signals():
     for sig, status in ((signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGHUP, 0),
                         (signal.SIGQUIT, 0), (signal.SIGSEGV, -signal.SIGSEGV),
@@ -299,7 +300,7 @@ def signals():
             term.restored()
 
 
-@case("and while it is stopped; it draws again when it goes on")
+@case("the terminal is restored while top is stopped; top draws again when continued")
 def stops():
     with terminal() as term:
         term.program.send_signal(signal.SIGTSTP)
@@ -314,7 +315,7 @@ def stops():
         term.restored()
 
 
-@case("a pipe that is closed ends it")
+@case("top ends when its output pipe is closed")
 def closed():
     enter("alice")
     with subprocess.Popen(["ipcp-rekey", "top", "-i", "0.1"],
@@ -324,7 +325,7 @@ def closed():
         assert program.wait(NET) in (0, 1, -signal.SIGPIPE)
 
 
-@case("a flow that ends vanishes from the table")
+@case("a flow that ends disappears from the table")
 def vanishes():
     enter("alice")
     number_of = shown()["quiet"]["id"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Bytes of TCP and datagrams of UDP over interfaces of the kind ipcp_rekey, each of
-which is looked at. Their hosts are network namespaces."""
+"""TCP streams and UDP datagrams over interfaces of the kind ipcp_rekey, all bytes of
+which are checked. Their hosts are network namespaces."""
 
 import contextlib
 import os
@@ -15,30 +15,30 @@ from ipcp import DEADLINE, NET, Late, enter, same, until
 
 BYTES = 4 << 20		# of a TCP connection
 BLOCK = 16384		# bytes
-PATIENCE = 4 * DEADLINE	# TCP waits longer and longer before it repeats
-TICK = 0.2		# seconds, after which a thread looks whether it is over
-# Datagrams on their way: with a TCP connection each way, that has a WINDOW of packets,
-# and answers for each, no more than may wait for a leaf (64).
+PATIENCE = 4 * DEADLINE	# TCP backs off its retransmissions
+TICK = 0.2		# seconds between checks of a thread whether to stop
+# Datagrams in flight: together with a TCP connection each way, each with a WINDOW of
+# packets and their answers, no more than may wait for a leaf (64).
 AHEAD = 8
-BURST, BREAK = 8, 0.02	# datagrams, and seconds after them
+BURST, BREAK = 8, 0.02	# datagrams in a burst, and seconds after it
 LONGEST = 1344		# bytes of a datagram, at most
 HEAD = struct.Struct("=Q")
 SO_MAX_PACING_RATE = 47
 RESET = struct.pack("=ii", 1, 0)	# struct linger
 
-# Its half is a prime number: each turn of the numbers below finds other bytes.
+# HALF is prime, so that each round of the counters below starts at other bytes.
 HALF = 65521
 pattern = os.urandom(HALF) * 2
 
 
 def both(send, receive):
-    """A thread for each."""
+    """A thread for each function."""
     return [threading.Thread(target=work, daemon=True) for work in (send, receive)]
 
 
 class Transfer:
-    """A TCP connection that carries bytes one way: so many, or with None until
-    whole() is called; a second no more than rate, if there is one."""
+    """A TCP connection that carries bytes one way: size bytes, or with None until
+    whole() is called; at most rate bytes a second, if given."""
 
     def __init__(self, address=INNER["bob"], size=BYTES, way=("alice", "bob"), rate=None):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -58,7 +58,7 @@ class Transfer:
             thread.start()
 
     def send(self):
-        """All of it."""
+        """Send all bytes."""
         try:
             while not self.over and self.sent != self.size:
                 at = self.sent % HALF
@@ -69,7 +69,7 @@ class Transfer:
             self.wrong = err
 
     def receive(self):
-        """Until its end."""
+        """Receive until the end of the stream."""
         try:
             while data := self.peer.recv(BLOCK):
                 at = self.got % HALF
@@ -81,23 +81,23 @@ class Transfer:
             self.wrong = err
 
     def running(self):
-        """Is there more to come?"""
+        """True until the receiver has ended."""
         return self.threads[1].is_alive()
 
     def check(self):
-        """It is right so far, and goes on."""
+        """Fail if bytes were wrong, or the stream has ended early."""
         assert self.wrong is None, self.wrong
         assert self.over or not self.done, "it has ended"
 
     def goes_on(self):
-        """Waits for more than what may already be on its way."""
+        """Wait for more bytes than may already be in flight."""
         enough = self.got + 4 * WINDOW
         until(lambda: self.got > enough or self.wrong,
               Late(lambda: f"more than {enough} bytes: {self.got}"), PATIENCE)
         same(self.wrong, None)
 
     def whole(self):
-        """The end, to which all came, as it was."""
+        """End the stream, all bytes of which must arrive unchanged."""
         self.over = self.size is None
         until(lambda: not any(thread.is_alive() for thread in self.threads),
               Late(lambda: f"{self.got} of {self.sent} bytes came"), NET)
@@ -105,7 +105,8 @@ class Transfer:
         same((self.wrong, self.done, self.got), (None, True, self.size or self.sent))
 
     def end(self):
-        """The end, whatever came. Nothing is sent again, which would hold the host."""
+        """Abort the connection. A reset avoids retransmissions, which would hold the
+        host."""
         self.over = True
         for sock in self.client, self.peer:
             with contextlib.suppress(OSError):
@@ -118,7 +119,7 @@ class Transfer:
 
 
 def datagrams(address, way=("alice", "bob"), rounds=16, count=16, size=1200):
-    """Sends so many at a time to a host's address: each arrives, as it was."""
+    """Send count datagrams at a time to a host's address. All must arrive unchanged."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     enter(way[1])
     with socket.socket(family, socket.SOCK_DGRAM) as receiver:
@@ -134,14 +135,14 @@ def datagrams(address, way=("alice", "bob"), rounds=16, count=16, size=1200):
 
 
 def message(count):
-    """The datagram of this number, of any length."""
+    """The datagram of this number, of varying length."""
     at = count * 31 % 32768
     return HEAD.pack(count) + pattern[at:at + count * 97 % (LONGEST - HEAD.size)]
 
 
 class Datagrams:
-    """Numbered UDP datagrams one way, until told to stop. No more than AHEAD of them
-    are on their way, but for one each TICK, when it may be that all were lost."""
+    """Numbered UDP datagrams one way, until told to stop. At most AHEAD are in flight,
+    plus one each TICK, since all may have been lost."""
 
     def __init__(self, source, sink):
         enter(sink)
@@ -160,7 +161,7 @@ class Datagrams:
             thread.start()
 
     def send(self):
-        """In bursts."""
+        """Send in bursts."""
         try:
             while not self.over:
                 for _ in range(BURST):
@@ -175,7 +176,7 @@ class Datagrams:
             self.wrong = err
 
     def receive(self):
-        """What comes."""
+        """Receive until done and no more arrive."""
         silent = False
         try:
             while not (self.done and silent):
@@ -187,7 +188,7 @@ class Datagrams:
             self.wrong = err
 
     def take(self, data):
-        """One that came."""
+        """Check and count a datagram."""
         count, = HEAD.unpack_from(data)
         if data != message(count):
             self.wrong = f"other bytes than were sent: {data[:32].hex()}"
@@ -199,20 +200,20 @@ class Datagrams:
         self.came.set()
 
     def check(self):
-        """It is right so far."""
+        """Fail if a datagram was wrong."""
         assert self.wrong is None, self.wrong
 
     def finish(self):
-        """No more are sent."""
+        """Stop sending."""
         self.over = True
         until(lambda: not self.threads[0].is_alive(), "the sender is done")
 
     def missing(self):
-        """How many did not come so far."""
+        """The number of datagrams that have not arrived so far."""
         return self.sent - self.got
 
     def close(self):
-        """Nothing comes any more, but for what waits to be read."""
+        """Read the datagrams that still wait, then close."""
         self.done = True
         until(lambda: not self.threads[1].is_alive(), "the receiver is done")
         self.source.close()

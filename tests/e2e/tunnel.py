@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A tunnel of two interfaces, with agents, from alice over a router to bob. The
-cases are one story: each goes on with what those before have left. Usage: tunnel.py
-MARK of alice's packets, NUMBER of interfaces at once."""
+"""A tunnel of two interfaces, with agents, from alice over a router to bob. The cases
+build on each other: each continues in the state that the one before has left. Usage:
+tunnel.py MARK of alice's packets, NUMBER of interfaces at once."""
 
 import contextlib
 import errno
@@ -39,16 +39,16 @@ class End:
         self.host, self.dev, self.home = host, dev, home or host
 
     def netdev(self, *args):
-        """What the operator types."""
+        """Run "ipcp-rekey netdev", as the operator does."""
         command, *name = args
         same(there(self.host, "ipcp-rekey", "netdev", command, self.dev, *name), 0)
 
     def link(self):
-        """What ip shows."""
+        """The output of "ip link show"."""
         return json.loads(ip(self.host, "-d", "-j", "-s", "link", "show", self.dev))[0]
 
     def carrier(self):
-        """Has it one?"""
+        """True if the interface has a carrier."""
         return "LOWER_UP" in self.link()["flags"]
 
     def flow(self):
@@ -62,11 +62,11 @@ class End:
         return host.strip("[]"), int(port)
 
     def count(self):
-        """How many flows it has had."""
+        """The number of flows that the interface has had."""
         return tells(self.host, self.dev)["flows"]
 
     def is_true(self, role, name):
-        """All that shows it says the same of it, with a flow and without."""
+        """All tools agree about the interface, with a flow and without."""
         shown, link, flow = tells(self.host, self.dev), self.link(), self.flow()
         same(link["linkinfo"]["info_kind"], "ipcp_rekey")
         same("link_netnsid" in link, self.home != self.host)
@@ -81,7 +81,7 @@ class End:
             assert link["mtu"] <= flow["mtu"], (link, flow)
 
     def counts(self):
-        """Packets that came and went, and those that were none."""
+        """Packets received and sent, and errors and drops of both."""
         stats = self.link()["stats64"]
         return [stats[way]["packets"] for way in ("rx", "tx")], \
             [stats[way][what] for way in ("rx", "tx") for what in ("errors", "dropped")]
@@ -91,7 +91,7 @@ ALICE, BOB = End("alice"), End("bob")
 
 
 def connected(one=ALICE, other=BOB):
-    """Waits until they are the ends of one flow, and are up."""
+    """Wait until both are the ends of one flow, and are up."""
     def are():
         a, b = one.flow(), other.flow()
         return a and b and (a["eid"], a["peer_eid"]) == (b["peer_eid"], b["eid"]) and \
@@ -101,7 +101,7 @@ def connected(one=ALICE, other=BOB):
 
 
 def through(name, one=ALICE, other=BOB):
-    """A tunnel over a flow to a name."""
+    """Set up a tunnel over a flow to a name."""
     one.netdev("end")
     until(lambda: not one.flow(), "it has no flow")
     other.netdev("listen", name)
@@ -112,14 +112,14 @@ def through(name, one=ALICE, other=BOB):
 
 
 def both_ways(size=SMALL, **named):
-    """TCP in both directions at a time; named: addresses of the hosts."""
+    """TCP in both directions at once; named: addresses of the hosts."""
     inner = {**INNER, **named}
     return [Transfer(inner[way[1]], size, way) for way in WAYS]
 
 
 @contextlib.contextmanager
 def traffic():
-    """TCP that goes on in both directions, whatever is done meanwhile, and after it."""
+    """TCP that continues in both directions during the block, and after it."""
     streams = both_ways(None)
     try:
         for stream in streams:
@@ -135,20 +135,20 @@ def traffic():
 
 
 def nft(host, rules):
-    """Rules of a host's."""
+    """Load nftables rules at a host."""
     subprocess.run(["ip", "netns", "exec", host, "nft", "-f", "-"], input=rules,
                    text=True, check=True, timeout=NET)
 
 
 def netns(*args):
-    """Makes or ends one."""
+    """Add or delete a network namespace."""
     subprocess.run(["ip", "netns", *args], check=True, timeout=NET)
 
 
-# --- what it carries
+# --- traffic
 
 def carries(name):
-    """Everything, both ways, over both protocols."""
+    """Send traffic of all kinds, both ways, over both protocols."""
     through(name)
     for end, peer in (ALICE, "bob"), (BOB, "alice"):
         same(end.peer()[0], OUTER[name][peer])
@@ -171,7 +171,7 @@ def carries(name):
     same(lost(), {})
 
 
-@case("without a flow there is no carrier, and no other word of one")
+@case("without a flow an interface has no carrier, and no tool shows a flow")
 def made():
     for end in ALICE, BOB:
         make(end.host)
@@ -186,13 +186,13 @@ for _name, _family in (("four", "IPv4"), ("six", "IPv6")):
 # --- sizes
 
 def wires(size, which=WIRES):
-    """So long packets fit there."""
+    """Set the MTU of these devices."""
     for host, dev in which:
         ip(host, "link", "set", dev, "mtu", str(size))
 
 
 def longest(size):
-    """Packets of so many bytes cross both ways, whole; one more is refused."""
+    """Packets of this size cross both ways unfragmented; larger ones are refused."""
     for host, peer in WAYS:
         for address, head in (INNER[peer], 20 + 8), (INNER6[peer], 40 + 8):
             pings(host, address, "-M", "do", "-s", str(size - head))
@@ -200,7 +200,7 @@ def longest(size):
 
 
 def refused(host, address, size):
-    """What is said to be the limit to who sends so long a datagram."""
+    """The limit that the sender of such a long datagram is told."""
     enter(host)
     if ":" in address:
         family, level, discover, limit = socket.AF_INET6, socket.IPPROTO_IPV6, 23, 24
@@ -215,14 +215,14 @@ def refused(host, address, size):
 
 
 def found(size):
-    """Waits, while much is sent, until both ends have found a size to be the longest."""
+    """Send until both interfaces have this MTU, then check that it is the limit."""
     with traffic():
         until(lambda: [mtu(host) for host in INNER] == [size] * 2,
               Late(lambda: f"{size}: {[mtu(host) for host in INNER]}"), PATIENCE)
     longest(size)
 
 
-@case("the longest packets cross as they are: of 9000 bytes, and of a narrow router")
+@case("the longest packets cross unfragmented, over wires of 9000 bytes and a narrow router")
 def sizes():
     through("four")
     wires(9000)
@@ -231,7 +231,7 @@ def sizes():
     found(1400 - OVERHEAD["four"])
 
 
-@case("a smaller MTU of the operator's stays, and goes; wires of 1500 bytes are found again")
+@case("an operator's smaller MTU stays until reset; wires of 1500 bytes are found again")
 def smaller():
     for end in ALICE, BOB:
         ip(end.host, "link", "set", "flow0", "mtu", "1290")
@@ -257,12 +257,12 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
 
 
 def told(host, address):
-    """The size that its stack remembers of the way there, or None."""
+    """The path MTU to this address that the host's stack has cached, or None."""
     words = ip(host, "route", "get", address).split()
     return int(words[words.index("mtu") + 1]) if "mtu" in words else None
 
 
-@case("while the path is measured, nobody is told the size that is in use for moments")
+@case("while the path is measured, senders are not told of the temporary size")
 def measured():
     through("four")
     nft("router", "table inet narrow { chain pass { type filter hook forward priority"
@@ -283,8 +283,8 @@ def measured():
 # --- translated addresses
 
 def translate(first):
-    """The router hides alice behind its own address, with ports from there on, and lets
-    nobody in whom she has not asked. It forgets all whom it knew."""
+    """Masquerade alice at the router, with ports from first on, and drop packets that
+    she has not asked for. The router forgets all mappings."""
     nft("router", "table inet nat\ndelete table inet nat\ntable inet nat {\n"
         "chain post { type nat hook postrouting priority srcnat;\n"
         f"oifname bob meta l4proto udp masquerade to :{first}-{first + 99}; }}\n"
@@ -294,7 +294,7 @@ def translate(first):
 
 
 def forget():
-    """As "conntrack --flush" does."""
+    """Drop all mappings, like "conntrack --flush"."""
     enter("router")
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as sock:
         sock.settimeout(NET)
@@ -303,14 +303,14 @@ def forget():
 
 
 def seen_at(address, ports=range(1 << 16), end=BOB):
-    """Waits until the peer of an end was heard from there."""
+    """Wait until the peer of an end was heard from this address."""
     def is_seen():
         host, port = end.peer()
         return host == address and port in ports
     until(is_seen, Late(lambda: f"{address}, {ports}: {end.peer()}"), PATIENCE)
 
 
-@case("a flow outlives the translations of its address, under traffic and idle")
+@case("a flow survives new translations of its address, under traffic and idle")
 def hidden():
     through("four")
     router = "10.77.1.1"
@@ -319,7 +319,7 @@ def hidden():
         with traffic():
             translate(first)
             seen_at(router, range(first, first + 100))
-    # nobody sends but what keeps it alive
+    # only keepalives are sent
     translate(43000)
     seen_at(router, range(43000, 43100))
     reachable("bob", "alice")
@@ -337,7 +337,7 @@ def hidden():
 
 # --- hosts that move
 
-@case("bob, who was asked, moves to another address of either protocol and back")
+@case("the responder moves to another address of either protocol and back")
 def moves():
     for name, other in ("six", "fd77::4"), ("four", "10.77.0.4"):
         through(name)
@@ -355,7 +355,7 @@ def moves():
 
 
 def uplink(dev, number, metric, four, six):
-    """Alice's is there again, with what went away with it."""
+    """Restore alice's uplink, with the addresses and routes that went away with it."""
     ip("alice", "link", "set", dev, "up")
     for address, way in ((f"{four}/32", f"10.77.1.{number}"),
                          (f"{six}/128", f"fd77:1::{number}")):
@@ -365,7 +365,7 @@ def uplink(dev, number, metric, four, six):
         ip("alice", "route", "replace", "default", "via", way, "dev", dev, "metric", metric)
 
 
-@case("the uplink in use goes down, and the other one then")
+@case("a flow moves to the other uplink when the uplink in use goes down")
 def uplinks():
     first = "veth", "0", "1024", *(OUTER[name]["alice"] for name in ("four", "six"))
     second = "veth2", "2", "2048", "10.77.0.11", "fd77::11"
@@ -384,11 +384,11 @@ def uplinks():
 # --- routes
 
 def wire_bytes(host):
-    """What left over its wire."""
+    """The number of bytes that the host has sent on its wire."""
     return json.loads(ip(host, "-j", "-s", "link", "show", "veth"))[0]["stats64"]["tx"]["bytes"]
 
 
-@case("a default route leads through the tunnel, but for what the agent's mark is on")
+@case("a default route leads all packets without the agent's mark through the tunnel")
 def default_route():
     ip("bob", "addr", "add", "10.55.0.1/32", "dev", "lo")
     ip("bob", "addr", "add", "fd55::1/128", "dev", "lo", "nodad")
@@ -406,7 +406,7 @@ def default_route():
                 for each in transfer:
                     each.whole()
             used = wire_bytes("alice") - before
-            # nothing of it went twice
+            # no packet went through the tunnel twice
             assert 2 * SMALL < used < 4 * SMALL, used
             same(there("alice", "ipcp-rekey", "rekey", "--wait", "60",
                        str(ALICE.flow()["id"])), 0)
@@ -416,7 +416,7 @@ def default_route():
             ip("alice", family, "route", "flush", "table", "3435")
 
 
-@case("without a mark, packets that are led into their own tunnel are lost, and no more")
+@case("without a mark, packets routed into their own tunnel are lost, without other harm")
 def loops():
     for name, prefix in ("four", "/32"), ("six", "/128"):
         through(name)
@@ -432,7 +432,7 @@ def loops():
 
 # --- namespaces and names
 
-@case("an interface that was moved before it was connected is one, also renamed and moved back")
+@case("an interface moved before it is connected works, also when renamed and moved back")
 def namespaces():
     netns("add", "carol")
     ip("alice", "link", "del", "flow0")
@@ -466,7 +466,7 @@ def namespaces():
     before, flow = carol.count(), carol.flow()["id"]
     ip("carol", "link", "set", "tun0", "netns", "alice", "name", "flow0")
     give_addresses("alice")
-    # what went down lost its addresses of IPv6
+    # an interface loses its IPv6 addresses when it goes down
     ip("bob", "addr", "replace", f"{INNER6['bob']}/64", "dev", "flow0", "nodad")
     connected()
     same((ALICE.count(), ALICE.flow()["id"]), (before, flow))
@@ -475,7 +475,7 @@ def namespaces():
     netns("del", "carol")
 
 
-@case("either end is deleted under traffic and made again: TCP goes on")
+@case("TCP continues when either end is deleted under traffic and created again")
 def deleted():
     for end, role in (BOB, "listen"), (ALICE, "connect"):
         with traffic():
@@ -488,7 +488,7 @@ def deleted():
         BOB.is_true("listen", "four")
 
 
-@case("both ends are one host's, which tells them from each other")
+@case("a host can have both ends of a tunnel")
 def one_host():
     one, other = End("bob", "one"), End("bob", "other")
     for end in one, other:
@@ -496,7 +496,7 @@ def one_host():
         ip("bob", "link", "set", end.dev, "up")
     through("self", one, other)
     assert one.flow()["id"] != other.flow()["id"]
-    # the loopback device takes more than an interface may have
+    # the MTU of the loopback device exceeds the maximum of an interface
     until(lambda: [end.link()["mtu"] for end in (one, other)] == [one.link()["max_mtu"]] * 2,
           "the largest MTU there is")
     netns("add", "carol")
@@ -516,12 +516,12 @@ def one_host():
 
 
 def ready(host):
-    """How many of many have a carrier there."""
+    """The number of the many interfaces that have a carrier at a host."""
     return sum("LOWER_UP" in link["flags"] for link in json.loads(ip(host, "-j", "link"))
                if link["ifname"].startswith("many"))
 
 
-@case(f"{MANY} interfaces of a host end with the namespace where they are")
+@case(f"{MANY} interfaces of a host and their flows end with the namespace they are in")
 def many():
     before, users = [len(flows(host)) for host in INNER], holders()
     netns("add", "carol")
@@ -553,7 +553,7 @@ def many():
 
 # --- the end
 
-@case("the namespace where it was made ends under traffic: it has no flow, for good")
+@case("an interface permanently loses its flow when the namespace of its creation ends")
 def home_ends():
     netns("add", "carol")
     ip("alice", "link", "set", "flow0", "netns", "carol")
@@ -576,7 +576,7 @@ def home_ends():
     netns("del", "carol")
 
 
-@case("nothing is left of it: the module goes, and the kernel has warned of nothing")
+@case("the module can be unloaded, and the kernel did not warn")
 def no_traces():
     agents.stop("bob")
     ip("bob", "link", "del", "flow0")

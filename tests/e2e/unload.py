@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Loading and unloading the module, with a flow each time. Usage: unload.py
-NUMBER of cycles. Agents that only bring a seed (keys.py) make it quick."""
+"""Loading and unloading the module, with a flow each time. Usage: unload.py NUMBER of
+cycles. Agents that only bring a seed (keys.py) keep it fast."""
 
 import errno
 import os
@@ -16,12 +16,12 @@ CYCLES = int(sys.argv[1])
 
 
 def refused():
-    """The module stays."""
+    """modprobe -r must fail, and leave the module loaded."""
     same(removed(), False)
     assert loaded()
 
 
-@case("modprobe -r is refused while a flow is open, at either end, and unharmed")
+@case("modprobe -r is refused while either end of a flow is open, and the flow is unharmed")
 def in_use():
     with Agents() as agents:
         one, other = agents.flow("demo")
@@ -33,7 +33,7 @@ def in_use():
         other.close()
 
 
-@case("and while a name is served, an allocation waits, or a device is open")
+@case("modprobe -r is refused while a name is served, an allocation waits, or a file is open")
 def others():
     with Agents() as agents:
         listener = agents.listen("demo")
@@ -49,18 +49,18 @@ def others():
         idle.close()
 
 
-@case("it goes when all is closed, while the flows' ends still tell each other")
+@case("the module unloads once all is closed, while the ends still notify each other")
 def clean():
     with Agents() as agents:
         for end in agents.flow("demo"):
             end.close()
-    # what is on its way in the stack may hold it for a moment, and nothing else
+    # packets in the stack may hold the module for a moment; nothing else does
     until(removed, "the module goes")
     assert not loaded()
     same(traces(), [])
 
 
-@case("an agent that is left does not hold it, and finds itself without")
+@case("a running agent does not hold the module, and its requests fail after unloading")
 def agent_left():
     same(modprobe()[0], 0)
     agents = Agents()
@@ -68,21 +68,21 @@ def agent_left():
     with fails(errno.ENOENT):
         agents.alice.do("INFO_GET")
     assert not loaded()
-    # who looks for the family has it loaded
+    # a lookup of the family loads the module
     same(Netlink("alice").do("INFO_GET")[A["INFO_HAS_AGENT"]], bytes(4))
     assert loaded()
     agents.close()
     same(modprobe("-r"), (0, ""))
 
 
-@case(f"{CYCLES} times loaded, a flow, unloaded")
+@case(f"the module is loaded, used by a flow and unloaded {CYCLES} times")
 def cycles():
     for _ in range(CYCLES):
         same(modprobe(), (0, ""))
         with Agents() as agents:
             one, other = agents.flow("demo")
             talk(one, other)
-            # one is closed with messages under way, the other with some unread
+            # close one end with messages in flight, the other with unread ones
             for _ in range(20):
                 one.write(b"on its way")
             other.close()
@@ -91,7 +91,7 @@ def cycles():
     assert not loaded()
 
 
-@case("nothing of it is left, and the kernel did not warn")
+@case("no trace of the module is left, and the kernel did not warn")
 def no_traces():
     same(traces(), [])
     same(warnings()[begin:], [])

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Paths of hosts with several addresses: the one that was asked answers, and a
-flow goes on over another uplink.
-"""
+"""Paths of hosts with several addresses: the requested address answers, and a flow
+continues over another uplink."""
 
 import errno
 import functools
@@ -18,13 +17,13 @@ from ipcp import (
 HOSTS = os.environ["HOSTS"]
 FAMILIES = "IPv4", "IPv6"
 DEVICES = {77: "veth", 78: "veth2"}	# of alice, by network
-METRICS = {77: 10, 78: 20}		# of her routes to bob's service
+METRICS = {77: 10, 78: 20}		# of alice's routes to bob's service
 ENDS = {}
 STEPS = []
 
 
 def ip(host, *args):
-    """Runs ip there."""
+    """Run ip at a host."""
     subprocess.run(["ip", "-n", host, *args], check=True, timeout=60)
 
 
@@ -39,18 +38,18 @@ def service(family):
 
 
 def address(end):
-    """The peer's address, and its port."""
+    """Address and port of the peer."""
     host, port = show(end)["peer"].rsplit(":", 1)
     return host.strip("[]"), int(port)
 
 
 def local(end):
-    """The address of this host."""
+    """The local address of the flow."""
     return show(end)["local"]
 
 
 def heard(end, text):
-    """Whether a message of that text waits, after others."""
+    """True if a message of that text waits, possibly after others."""
     while end.poll(1):
         if end.read() == text:
             return True
@@ -58,8 +57,9 @@ def heard(end, text):
 
 
 def step(name):
-    """Marks a case of each family, which is called with it. Those of one family
-    come one after the other: all flows of the hosts go over the same uplinks."""
+    """Mark a case that runs for each family, with the family as its argument. The cases
+    of one family run in a row, since all flows of the hosts go over the same uplinks.
+    """
     def add(fn):
         STEPS.append((name, fn))
         return fn
@@ -67,7 +67,7 @@ def step(name):
 
 
 def up(net):
-    """Alice's uplink is there again, with what went away with it."""
+    """Restore alice's uplink, with the addresses and routes that went away with it."""
     dev = DEVICES[net]
     ip("alice", "link", "set", dev, "up")
     ip("alice", "addr", "replace", f"{at('IPv4', net, 1)}/24", "dev", dev)
@@ -77,7 +77,7 @@ def up(net):
            "metric", str(METRICS[net]))
 
 
-@step("the address that was asked answers, though routing prefers another")
+@step("the requested address answers, even if routing prefers another")
 def asked(family):
     one, other = pair(f"far-{family}")
     ENDS[family] = one, other
@@ -89,13 +89,13 @@ def asked(family):
     same(local(one), at(family, 77, 1))
 
 
-@step("packets of the flow leave from a port of its own, those of the agent, too")
+@step("packets of the initiator leave from a port other than the agents' port")
 def ports(family):
     assert address(ENDS[family][1])[1] != PORT, show(ENDS[family][1])
 
 
 def fail_over(family, gone, stays, speaker):
-    """One end goes on talking while the uplink in use fails."""
+    """One end keeps sending while the uplink in use fails."""
     one, other = ENDS[family]
     ids = [end.info().id for end in (one, other)]
     same(address(other)[0], at(family, gone, 1))
@@ -124,12 +124,12 @@ def talk_again(one, other):
         until(lambda to=to: heard(to, b"the last one"), "the last message arrives")
 
 
-@step("the uplink fails while the initiator sends: the flow goes on over the other")
+@step("the flow moves to the other uplink if one fails while the initiator sends")
 def initiator_sends(family):
     fail_over(family, 77, 78, "alice")
 
 
-@step("the uplink fails while only the responder sends: likewise")
+@step("the flow moves to the other uplink if one fails while only the responder sends")
 def responder_sends(family):
     up(77)
     fail_over(family, 78, 77, "bob")
@@ -141,7 +141,8 @@ def responder_sends(family):
 
 
 def arrived(family):
-    """What bob has sent has come: an answer of his comes after, on each uplink."""
+    """Wait until all that bob has sent has arrived: a ping reply of bob's comes after
+    it, on each uplink."""
     for net in DEVICES:
         subprocess.run(["ip", "netns", "exec", "alice", "ping", "-c", "1", "-W", "20",
                         "-I", DEVICES[net], at(family, net, 2)],
@@ -182,27 +183,27 @@ for _family in FAMILIES:
 
 
 def program(command, name):
-    """Starts the tool at one end of a flow."""
+    """Start ipcp-rekey at one end of a flow."""
     enter("bob" if command == "listen" else "alice")
     return subprocess.Popen(["ipcp-rekey", command, name], text=True,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def line(server):
-    """What a program says next."""
+    """The next line that a program prints."""
     assert select.select([server.stdout], [], [], DEADLINE)[0], "it says nothing"
     return server.stdout.readline()
 
 
 def no_route_for(server, client):
-    """A message that is sent while there is no route arrives once there is one."""
+    """A message that is sent while there is no route must arrive once there is one."""
     print("before", file=client.stdin, flush=True)
     same(line(server), "before\n")
     for dev in DEVICES.values():
         ip("alice", "link", "set", dev, "down")
     number = drops("alice")["flows", "tx-route"]
     print("meanwhile", file=client.stdin, flush=True)
-    # more often than the kernel sends by itself, or the program has ended
+    # more packets than the kernel sends by itself, or the program has ended
     until(lambda: client.poll() is not None or
           drops("alice")["flows", "tx-route"] > number + 9, "packets find no route")
     assert client.poll() is None, "connect gave up"
@@ -213,7 +214,7 @@ def no_route_for(server, client):
     same((client.wait(DEADLINE), server.wait(DEADLINE)), (0, 0))
 
 
-@case("a program that sends is not ended by a time without any route")
+@case("a sending program survives a time without any route")
 def no_route():
     name = "far-IPv4"
     with program("listen", name) as server:
@@ -231,7 +232,7 @@ def no_route():
                 up(net)
 
 
-@case("a link-local address goes to its interface")
+@case("a flow to a link-local address goes over its interface")
 def link_local():
     one, other = pair("near")
     talk(one, other)
@@ -246,7 +247,7 @@ def link_local():
 
 
 def config_of(line):
-    """What the agent says to a configuration with a name's address."""
+    """The error of ipcp-rekeyd for a configuration with this address of a name."""
     conf = f"{HOSTS}/alice/wrong.conf"
     with open(conf, "w", encoding="ascii") as f:
         f.write(f'name "n" {{ address = "{line}" }}\n')
@@ -256,7 +257,7 @@ def config_of(line):
     return done.stderr
 
 
-@case("an address of a wrong interface, or of none, is refused with what to write")
+@case("an address with a wrong or missing interface is refused, with a hint what to write")
 def wrong_addresses():
     enter("alice")
     for text, reason in (
@@ -268,7 +269,7 @@ def wrong_addresses():
         assert f"address = {text}: {reason}" in said, said
 
 
-@case("the kernel refuses an address and a socket that cannot be")
+@case("the kernel refuses an invalid local address or socket")
 def refused():
     nl = Netlink("bob")
     message = {"peer": sockaddr("alice"), "payload": b"x"}

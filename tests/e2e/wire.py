@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 """The kernel against another implementation of key schedule and packet format:
-keyschedule.py, and this one of a few lines. Both know the seed."""
+keyschedule.py and the few lines below. Both know the seed."""
 
 import collections
 import functools
@@ -24,7 +24,7 @@ CIPHERS = {895: lambda key: AESGCM(key[:16]), 901: AESGCM, 1018: ChaCha20Poly130
 DATA, CONFIRM, CLOSE = 1, 2, 5
 SO_RCVBUFFORCE = 33
 PPL = 64		# packets per leaf that the kernel is to send
-LEAF, NODE, EPOCH = 1 << 20, 1 << 26, 1 << 33	# packets that each is good for
+LEAF, NODE, EPOCH = 1 << 20, 1 << 26, 1 << 33	# packets in each
 EPOCH_NO = 0
 
 
@@ -42,7 +42,7 @@ def key_of_leaf(direction, node, leaf):
 
 
 class Peer:
-    """Seals and opens what goes in one direction of a flow."""
+    """Encrypts and decrypts the packets of one direction of a flow."""
 
     def __init__(self, cipher, direction, eid):
         self.cipher, self.direction, self.eid = cipher, direction, eid
@@ -52,14 +52,15 @@ class Peer:
             bytes(4) + struct.pack("<Q", counter)
 
     def seal(self, kind, counter, plain):
-        """A packet."""
+        """An encrypted packet."""
         header = bytes([0x10 | kind, EPOCH_NO, 0]) + counter.to_bytes(5, "big") + \
             struct.pack(">I", self.eid)
         aead, nonce = self._aead(counter)
         return header + aead.encrypt(nonce, plain, header)
 
     def open(self, packet):
-        """Type, counter and message of a packet; every byte must be right."""
+        """Decrypt a packet. Returns its type, counter and message; every byte must be
+        right."""
         same(packet[0] >> 4, 1, "version")
         same((packet[1], packet[2]), (EPOCH_NO, 0), "epoch, reserved byte")
         counter = int.from_bytes(packet[3:8], "big")
@@ -70,7 +71,7 @@ class Peer:
 # --- the wire
 
 class Wire:
-    """Sees what alice sends and gets."""
+    """Records the packets that alice sends and receives."""
 
     def __init__(self):
         enter("alice")
@@ -81,7 +82,7 @@ class Wire:
         self.seen = collections.defaultdict(list)	# by source address
 
     def take(self):
-        """What came meanwhile is in self.seen then."""
+        """Move the packets that have arrived to self.seen."""
         while True:
             try:
                 packet = self.sock.recv(65536)
@@ -95,7 +96,7 @@ class Wire:
 
 
 def new_flow(agents, cipher):
-    """A flow under our seed, and who stands for its two directions."""
+    """A flow with our seed, and a Peer for each of its directions."""
     with mock.patch.object(keys, "CIPHER", cipher), \
             mock.patch.object(os, "urandom", return_value=SEED):
         one, other = agents.flow("demo", packets_per_leaf=PPL)
@@ -106,15 +107,16 @@ def new_flow(agents, cipher):
 
 
 def opened(wire, source, peer):
-    """All packets from there, opened: type, counter, message. A flow that was
-    closed before may still be saying so, to another endpoint."""
+    """All packets from this host, decrypted: type, counter, message. A flow that was
+    closed before may still send CLOSE, to another endpoint id."""
     wire.take()
     return [peer.open(packet) for packet in wire.seen[ADDR[source]]
             if struct.unpack_from(">I", packet, 8)[0] == peer.eid]
 
 
 def talk_and_look(cipher):
-    """Messages over more than two leaves each way; both ways are looked at."""
+    """Send messages over more than two leaves each way, and check the packets of both.
+    """
     wire = Wire()
     messages = [hashlib.sha256(bytes([i])).digest() * (i % 5) for i in range(150)]
     with Agents() as agents:
@@ -139,13 +141,14 @@ def talk_and_look(cipher):
             if kind != DATA:
                 same((kind, len(text)) in ((CONFIRM, 1), (CLOSE, 0)), True,
                      f"type {kind}, {len(text)} bytes")
-        # Two processors may hand over two packets in another order.
+        # Two processors may deliver two packets in another order.
         for n, (_, counter, _) in enumerate(sorted(packets, key=lambda p: p[1])):
             same(counter, n // PPL * LEAF + n % PPL, f"packet {n} of {source}")
 
 
 def forge_and_read(cipher):
-    """Packets of ours, further and further ahead: the kernel opens them."""
+    """Send packets of our own, further and further ahead, which the kernel must
+    decrypt."""
     with Agents() as agents:
         one, other, there, _ = new_flow(agents, cipher)
         one.write(b"the kernel's own")
@@ -163,8 +166,8 @@ def forge_and_read(cipher):
 
 
 for nid, words in (895, "aes-128-gcm"), (901, "aes-256-gcm"), (1018, "chacha20-poly1305"):
-    case(f"{words}: another implementation opens all that the kernel sends")(
+    case(f"{words}: another implementation decrypts all packets that the kernel sends")(
         lambda nid=nid: talk_and_look(nid))
-    case(f"{words}: the kernel opens what another implementation sends")(
+    case(f"{words}: the kernel decrypts packets that another implementation sends")(
         lambda nid=nid: forge_and_read(nid))
 run()
