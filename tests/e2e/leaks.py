@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Searches data for parts of keys, with tests/machine/scan.c, whose program is $SCAN.
-"""
+"""Searches data for parts of keys, with tests/machine/scan.c, whose program is
+$SCAN."""
 
 import os
 import re

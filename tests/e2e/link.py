@@ -20,7 +20,7 @@ from transfer import Transfer
 REMOVALS = int(sys.argv[1])
 REKEYS = 10
 PER_LEAF = 1024		# packets
-OVERHEAD = 20 + 8 + 28	# IPv4, UDP, ours
+OVERHEAD = 20 + 8 + 28	# IPv4, UDP, header and tag
 PATIENT = {"grace": 600000}
 
 UP, KEYLESS = 1, 8
@@ -173,8 +173,8 @@ def tcp_ecn(mode):
 
 
 def told_ce():
-    """The number of CE marks reported to TCP in a transfer over IPv4 and one over IPv6.
-    """
+    """The number of CE marks reported to TCP in a transfer over IPv4 and one over
+    IPv6."""
     first = delivered_ce()
     for address in INNER["bob"], INNER6["bob"]:
         Transfer(address).whole()

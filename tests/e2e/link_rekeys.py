@@ -18,13 +18,13 @@ from transfer import Datagrams, Transfer
 
 WANTED = int(sys.argv[1])
 SEED = os.environ.get("TEST_SEED", "1")	# of netem: constant, except in soaks
-MTU = 1500 - 20 - 8 - 28	# IPv4, UDP, ours
+MTU = 1500 - 20 - 8 - 28	# IPv4, UDP, header and tag
 RATE = 256 << 10	# bytes a second of a TCP connection, to leave room for others
 # No key expires by time: packets delayed by a stalled machine can still be decrypted.
 PATIENT = {"grace": 600000, "linger": 600000}
 before = warnings()
 each = []		# called after each re-key, with its number
-figures = {}		# what was measured
+figures = {}		# measured values
 pause = 0.0		# pylint: disable=invalid-name
 
 

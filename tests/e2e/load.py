@@ -80,7 +80,7 @@ class Load:
         status = 1
         try:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            os.nice(5)	# the agents come first
+            os.nice(5)	# agents have priority
             work(*args)
             status = 0
         except OSError as err:
@@ -137,8 +137,8 @@ class Load:
               2 * DEADLINE)
 
     def finish(self):
-        """Stop. Every message must have arrived once. Returns the number of messages.
-        """
+        """Stop. Every message must have arrived once. Returns the number of
+        messages."""
         self.shared[0] = 1
         os.write(self.tokens[1], bytes(len(self.writers)))
         for pid in self.writers:

@@ -120,8 +120,8 @@ def messages4():
 
 
 def messages6():
-    """Forged ICMPv6 messages about packets of alice; the kernel fills in the checksum.
-    """
+    """Forged ICMPv6 messages about packets of alice; the kernel fills in the
+    checksum."""
     udp = struct.pack(">HHHH", PORT, PORT, 1460, 0)
     for protocol, start in ((17, udp), (58, bytes([128, 0, 0, 0, 0, 1, 0, 1])),
                             (58, bytes([129, 0, 0, 0, 0, 1, 0, 1]))):

@@ -2,7 +2,7 @@
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Fails each allocation of a call into the module in turn: calls of programs and of
 agents, and key derivations by readers and writers when no worker can. Agents that only
-bring seeds (keys.py) keep it fast."""
+bring seeds (keys.py) keep the test fast."""
 
 import ctypes
 import errno
@@ -143,8 +143,8 @@ class Sleeper(threading.Thread):
 # --- programs
 
 def as_nobody(act):
-    """Wrap act() to run as a user with limits, for whom allocations are accounted, too.
-    """
+    """Wrap act() to run as a user with limits, for whom allocations are accounted,
+    too."""
     def become(uid):
         # for this thread only, unlike os.seteuid()
         if ctypes.CDLL(None, use_errno=True).syscall(SYS_SETRESUID, -1, uid, -1):

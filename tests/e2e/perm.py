@@ -146,7 +146,7 @@ def open_to_all():
 def users():
     def cred(mapped):
         def look():
-            # without this the files below belong to root
+            # otherwise root owns the files below
             ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
             write("/proc/self/setgroups", "deny")
             if mapped:

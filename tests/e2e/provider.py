@@ -417,8 +417,8 @@ def policy():
 
 
 def as_nobody(*names):
-    """The results of an ordinary user, with the device open, who provides these names.
-    """
+    """The results of an ordinary user, with the device open, who provides these
+    names."""
     enter("alice")
     ends = [os.open("/dev/ipcp_rekey", os.O_RDWR) for _ in names]
     read, write = os.pipe()

@@ -17,7 +17,7 @@ OF_KEYS = "epoch", "late", "ahead", "tx-nokey"
 PAUSE = 0.002		# of a writer between bursts, in seconds
 ends = []
 each = []		# called after each re-key, with its number
-figures = {}		# what was measured
+figures = {}		# measured values
 
 
 @case(f"each message arrives once, both ways, during {WANTED} re-keys")

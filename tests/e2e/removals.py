@@ -39,7 +39,7 @@ LEFT = 20		# unread messages when a flow is closed
 rng = random.Random(int(SEED))
 before = warnings()
 each = []		# called after each turn, with its number
-figures = {}		# what was measured
+figures = {}		# measured values
 
 
 def orders():

@@ -91,8 +91,8 @@ class Stream:
             shared[GOT] += 1
 
     def finish(self):
-        """Stop both processes. Returns the numbers of messages sent, refused and read.
-        """
+        """Stop both processes. Returns the numbers of messages sent, refused and
+        read."""
         reader, writer = self.pids
         self.shared[STOP] = 1
         same(os.waitpid(writer, 0)[1], 0, "the writer's status")

@@ -42,8 +42,8 @@ def change(end, **params):
 
 @contextlib.contextmanager
 def flow():
-    """Both ends of a flow with a grace time so long that the kernel activates no seed.
-    """
+    """Both ends of a flow with a grace time so long that the kernel activates no
+    seed."""
     ends = agents.flow("demo", grace=NEVER)
     agents.confirmed(*ends)
     yield ends
@@ -308,8 +308,8 @@ class Child:
         os.close(self.told)
 
 
-@case(f"an edge-triggered epoll reports each of {ROUNDS} seeds, parked as soon as the "
-      "one before was activated")
+@case(f"an edge-triggered epoll reports {ROUNDS} seeds, each parked once the last was "
+      "activated")
 def each_seed():
     with flow() as (_one, other):
         number = other.info().id
@@ -488,8 +488,8 @@ STATES = {}
 
 
 def state(name, want):
-    """Register a function that brings an end into a state, and the events shown then.
-    """
+    """Register a function that brings an end into a state, and the events shown
+    then."""
     def add(fn):
         STATES[name] = fn, want
         return fn

@@ -82,8 +82,8 @@ def recorded_read(self, size=65536):
 
 
 def trace_begin():
-    """Enable all trace events of the module, and its debug messages in the kernel log.
-    """
+    """Enable all trace events of the module, and its debug messages in the kernel
+    log."""
     os.makedirs(TRACE, exist_ok=True)
     write(f"{TRACE}/events/ipcp_rekey/enable", "1")
     control = "/sys/kernel/debug/dynamic_debug/control"
@@ -178,8 +178,8 @@ def new_flow(cipher):
 
 
 def use(one, other):
-    """Send messages into the third leaf each way, by write and read and by the ioctls.
-    """
+    """Send messages into the third leaf each way, by write and read and by the
+    ioctls."""
     for _ in range(PPL + 2):
         for end, peer in ((one, other), (other, one)):
             end.write(b"message")

@@ -109,8 +109,8 @@ class Thief:
                 yield packet[13], packet[28:44]
 
     def say(self, kind, payload, seconds):
-        """Send a request with a cookie. Returns the kinds of the answers within a time.
-        """
+        """Send a request with a cookie. Returns the kinds of the answers within a
+        time."""
         self.token += 1
         self.send(HELLO)
         cookie = next((cookie for got, cookie in self.answers(NET) if got == COOKIE), None)
@@ -179,8 +179,8 @@ def as_client():
 
 
 def as_server():
-    """Requests of a server that lost the keys, has no such flow, or offers other keys.
-    """
+    """Requests of a server that lost the keys, has no such flow, or offers other
+    keys."""
     found = show(s.ends[0])
     ours, theirs = found["eid"], found["peer_eid"]
     epoch, exchange = s.before[0][-2] + 1, s.before[0][-1]

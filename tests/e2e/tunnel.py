@@ -52,12 +52,12 @@ class End:
         return "LOWER_UP" in self.link()["flags"]
 
     def flow(self):
-        """Its flow, or None."""
+        """The flow of the interface, or None."""
         number = tells(self.host, self.dev).get("flow")
         return ([f for f in flows(self.home) if f["id"] == number] or [None])[0]
 
     def peer(self):
-        """Address and port of its peer."""
+        """Address and port of the flow's peer."""
         host, port = self.flow()["peer"].rsplit(":", 1)
         return host.strip("[]"), int(port)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Loading and unloading the module, with a flow each time. Usage: unload.py NUMBER of
-cycles. Agents that only bring a seed (keys.py) keep it fast."""
+cycles. Agents that only bring a seed (keys.py) keep the test fast."""
 
 import errno
 import os

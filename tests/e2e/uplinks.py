@@ -57,9 +57,9 @@ def heard(end, text):
 
 
 def step(name):
-    """Mark a case that runs for each family, with the family as its argument. The cases
-    of one family run in a row, since all flows of the hosts go over the same uplinks.
-    """
+    """Mark a case that runs for each family, with the family as its argument. The
+    cases of one family run in a row, since all flows of the hosts go over the same
+    uplinks."""
     def add(fn):
         STEPS.append((name, fn))
         return fn

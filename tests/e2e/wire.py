@@ -23,7 +23,7 @@ ROOT = root_of([SEED])
 CIPHERS = {895: lambda key: AESGCM(key[:16]), 901: AESGCM, 1018: ChaCha20Poly1305}
 DATA, CONFIRM, CLOSE = 1, 2, 5
 SO_RCVBUFFORCE = 33
-PPL = 64		# packets per leaf that the kernel is to send
+PPL = 64		# packets per leaf when the kernel sends
 LEAF, NODE, EPOCH = 1 << 20, 1 << 26, 1 << 33	# packets in each
 EPOCH_NO = 0
 
@@ -115,8 +115,8 @@ def opened(wire, source, peer):
 
 
 def talk_and_look(cipher):
-    """Send messages over more than two leaves each way, and check the packets of both.
-    """
+    """Send messages over more than two leaves each way, and check the packets of
+    both."""
     wire = Wire()
     messages = [hashlib.sha256(bytes([i])).digest() * (i % 5) for i in range(150)]
     with Agents() as agents:
