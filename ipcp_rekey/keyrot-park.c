@@ -331,9 +331,6 @@ static int cannot_expand(int err, struct netlink_ext_ack *extack)
 	case -ENOMEM:
 		NL_SET_ERR_MSG(extack, "no memory for the keys: raise memory.max of the program");
 		return err;
-	case -EDQUOT:
-		NL_SET_ERR_MSG(extack, "the user of the flow is at its limit, see ipcp_rekey(4)");
-		return err;
 	default:
 		NL_SET_ERR_MSG(extack, "cannot set up the cipher");
 		return err;
