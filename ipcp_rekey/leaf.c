@@ -5,22 +5,21 @@
  * retire leaves.
  *
  * A leaf is found by its number through three pointers under RCU. Retiring a
- * leaf clears its pointer, so no later packet finds it; its key is wiped a
- * grace period later.
+ * leaf clears its pointer, so no later packet finds the leaf; its key is wiped
+ * a grace period later.
  *
  * A receiver retires a leaf when no more of its packets are expected: when a
- * packet of the leaf after the next one arrives, or a packet of the
- * next one with sequence IPCP_LEAF_LEAVE_SEQ or above, or IPCP_LEAF_LEAVE_MS
- * after the first packet of the next one. A sender retires it with the first
- * packet of the next one, since writers look up their leaf before they claim a
- * counter.
+ * packet of the leaf after the next one, or of a later leaf, arrives, or a
+ * packet of the next one with sequence IPCP_LEAF_LEAVE_SEQ or above, or
+ * IPCP_LEAF_LEAVE_MS after the first packet of the next one. A sender retires
+ * the leaf with the first packet of the next one, since writers look up their
+ * leaf before they claim a counter.
  *
  * Everything that may sleep, which is deriving keys and allocating transforms,
- * is done under epoch->derive. Moving on to a leaf that is prepared only
- * changes pointers: the worker prepares the leaf after it later, when some
- * packets of the current leaf were received or sent. So it has the rest of the
- * leaf's packets to do that, and the first packet of a leaf costs no more than
- * others.
+ * is done under epoch->derive. Switching to a prepared leaf only changes
+ * pointers, so the first packet of a leaf costs no more than others. The worker
+ * prepares the following leaf when some packets of the current leaf were
+ * received or sent, and has the rest of the leaf's packets to do so.
  */
 #include <linux/slab.h>
 
@@ -29,7 +28,7 @@
 #include "trace.h"
 
 /**
- * ipcp_leaf_free() - Wipe and free a leaf that cannot be found
+ * ipcp_leaf_free() - Wipe and free a leaf that no lookup can find
  * @leaf: leaf
  *
  * Context: Process context.
@@ -71,7 +70,7 @@ static struct ipcp_leaf *leaf_new(struct ipcp_epoch *ep, unsigned int dir,
 	return leaf;
 }
 
-/* Wipe and free a leaf that cannot be found any more, after a grace period. */
+/* Wipe and free a leaf that no lookup finds any more, after a grace period. */
 static void retire_leaf(struct ipcp_leaf *leaf)
 {
 	if (leaf)
@@ -155,8 +154,8 @@ int ipcp_leaf_lookup(struct ipcp_epoch *ep, unsigned int no,
 }
 
 /*
- * Enter the node of leaf @no, so that @set has its leaf keys. False if the node
- * cannot be entered any more.
+ * Enter the node of leaf @no, so that the leaf set has the keys of the node.
+ * False if the node cannot be entered any more.
  */
 static bool enter_node(struct ipcp_epoch *ep, unsigned int dir, unsigned int no)
 {
@@ -256,9 +255,9 @@ static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
  * @ep: epoch
  * @dir: direction
  *
- * Does nothing if that leaf is already prepared, or the current leaf is the last
- * one. A caller that missed the last leaf finds it now, since others have moved
- * on to it meanwhile.
+ * Does nothing if that leaf is already prepared, or the current leaf is the
+ * last one. A caller whose lookup missed the last leaf finds the leaf now, since
+ * another sender or packet has made it the current one meanwhile.
  *
  * Context: Process context, may sleep.
  * Return: 0; -EKEYEXPIRED if the leaves were retired; -ENOMEM.
@@ -272,7 +271,8 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 
 	mutex_lock(&ep->derive);
 	/*
-	 * Read both under the lock: a leaf may be moving from one to the other.
+	 * Read @cur and @next together under the lock: a leaf may be moving
+	 * from @next to @cur.
 	 */
 	spin_lock_bh(&ep->lock);
 	no = cur_no(ep, dir);
@@ -302,7 +302,10 @@ int ipcp_leaf_prepare(struct ipcp_epoch *ep, unsigned int dir)
 		ipcp_leaf_free(leaf);
 	spend_key(ep, dir, no);
 unlock:
-	/* Before the unlock: once the epoch is wiped, no stack has a key of it. */
+	/*
+	 * Before the unlock: the epoch is wiped under the mutex, so no stack
+	 * has a key of a wiped epoch.
+	 */
 	ipcp_stack_wipe();
 	mutex_unlock(&ep->derive);
 	return err;
@@ -313,8 +316,8 @@ unlock:
  * @ep: epoch
  * @dir: direction
  *
- * Not due before the current leaf is in use, so that an idle flow has no leaf
- * that it does not need.
+ * The next leaf is not due before the current one is in use, so an idle flow
+ * has no leaf that it does not need.
  *
  * Context: Any context except hard interrupts.
  * Return: true if ipcp_leaf_prepare() is due, or was called already.
@@ -340,9 +343,10 @@ bool ipcp_leaf_next_due(struct ipcp_epoch *ep, unsigned int dir)
  * @ep: epoch
  * @no: leaf that the packets claim to belong to
  *
- * None of the packets has authenticated yet, so this works on copies and
- * changes nothing, and no lookup finds the leaf before ipcp_leaf_received() was
- * called for it. Then the worker spends all keys before it.
+ * None of the packets has authenticated yet, so the key of the leaf is derived
+ * from copies, and only the key of the current leaf is wiped. No lookup finds
+ * the leaf before ipcp_leaf_received() was called for it. Then the worker
+ * spends all keys before the leaf.
  *
  * Context: Process context, may sleep.
  * Return: leaf, to be freed by ipcp_leaf_free() if no packet was received with
@@ -396,8 +400,8 @@ void ipcp_leaf_used(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 	spin_lock(&ep->lock);
 	if (rcu_access_pointer(lv->next) == leaf) {
 		/*
-		 * A sender that misses the leaf here prepares it, and a receiver
-		 * looks again under the lock.
+		 * A sender whose lookup misses the leaf while it moves calls
+		 * ipcp_leaf_prepare(), and looks again.
 		 */
 		RCU_INIT_POINTER(lv->next, NULL);
 		retire_leaf(rcu_dereference_protected(lv->cur,
@@ -408,10 +412,10 @@ void ipcp_leaf_used(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 }
 
 /*
- * Move on to a later leaf that the peer uses: the next one, or one derived by a
- * jump. The leaf before it, if there is one, is kept for reordered packets; all
- * others are retired. False if the peer is in an even later leaf, or the epoch
- * was retired.
+ * Switch to a later leaf that the peer uses: the next one, or one derived by a
+ * jump. Keep the leaf just before it, if there is one, for reordered packets,
+ * and retire all others. False if another leaf with the same or a higher number
+ * is current, or the leaves were retired.
  */
 static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 {
@@ -424,7 +428,7 @@ static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 	next = rcu_dereference_protected(lv->next, lockdep_is_held(&ep->lock));
 	if (!cur || cur->no >= leaf->no)
 		return cur == leaf;
-	/* A lookup that misses the leaf here repeats under the lock. */
+	/* A lookup that misses the leaf here is repeated under the lock. */
 	RCU_INIT_POINTER(lv->next, NULL);
 	if (next == leaf)
 		next = NULL;
@@ -437,7 +441,7 @@ static bool move_on(struct ipcp_epoch *ep, struct ipcp_leaf *leaf)
 			rcu_assign_pointer(lv->prev, next);
 			next = NULL;
 		}
-		/* ipcp_leaf_prepare() wipes the keys before this leaf. */
+		/* Make ipcp_leaf_prepare() due, which wipes earlier keys. */
 		WRITE_ONCE(leaf->begun, true);
 	}
 	retire_leaf(next);

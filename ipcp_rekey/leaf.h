@@ -5,9 +5,9 @@
 
 #include "keys.h"
 
-/* After this sequence of a leaf, no packet of the previous leaf is accepted. */
+/* A packet with this sequence or above retires the leaf before its own. */
 #define IPCP_LEAF_LEAVE_SEQ	2048
-/* The same after this time since the leaf became the current one. */
+/* Time after which a new current leaf retires the leaf before it. */
 #define IPCP_LEAF_LEAVE_MS	10000
 
 int ipcp_leaves_init(struct ipcp_epoch *ep, unsigned int dir);
@@ -27,8 +27,8 @@ bool ipcp_leaf_received(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
 bool ipcp_leaf_retire_late(struct ipcp_epoch *ep, unsigned long *until);
 
 /*
- * True if deriving a leaf failed for lack of memory, or of what the payer may
- * use of it: try again later.
+ * True if deriving a leaf failed for lack of memory, or because of the payer's
+ * quota: try again later.
  */
 static inline bool ipcp_leaf_not_now(int err)
 {

@@ -25,7 +25,7 @@ bool ipcp_name_valid(const char *name)
 	return len && len <= IPCP_NAME_LEN;
 }
 
-/* Let flows for the name find the listener. */
+/* Add the listener where flows for its name look it up. */
 static void add_listener(struct ipcp_grant *g)
 {
 	struct ipcp_listener *l = container_of(g, struct ipcp_listener, grant);
@@ -42,9 +42,9 @@ static void add_listener(struct ipcp_grant *g)
  *	taken
  *
  * Context: Process context.
- * Return: listener without an answer yet; -ENOTCONN without an agent; -EDQUOT if
- * the user has too many flows, names or upcalls; -EUSERS if the agent has too
- * many; -ENOMEM.
+ * Return: listener without an answer yet; -ENOTCONN without an agent; -EDQUOT
+ * if the user has too many flows, names or upcalls; -EUSERS if the queue to the
+ * agent is full; -ENOMEM.
  */
 struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 				      u32 backlog,

@@ -13,7 +13,7 @@ struct ipcp_net;
 
 /**
  * struct ipcp_listener - a name that a consumer serves
- * @grant: name, and the agent's leave to serve it
+ * @grant: name, and the agent's permission to serve it
  * @list: entry in the list of the namespace
  * @backlog: maximum number of flows in @pending and @waiting. Locking:
  *	constant.

@@ -4,12 +4,13 @@
  * Direct flows: both ends are consumers on this host, in one namespace. A
  * message goes from one end into the ring of the other, in the clear, and is
  * charged to the sender until it was read. So a writer waits for its reader as
- * it otherwise waits for the network stack. There are no keys and no re-keys,
- * and no keepalive, since the kernel knows when either end is closed.
+ * a writer of another flow waits for the network stack. There are no keys and
+ * no re-keys, and no keepalive, since the kernel knows when either end is
+ * closed.
  *
- * The ends hold a reference to each other, which each drops when it is
- * finished. The messages of an end stay in its count until they were read or
- * dropped.
+ * Each end holds a reference to the other, and drops the reference when the end
+ * is finished. Messages count as in flight for the end that sent them until
+ * they were read or dropped.
  */
 #include "listener.h"
 #include "local.h"

@@ -10,10 +10,10 @@
  * Objects and lifetimes
  * ---------------------
  * An open file pins the module, its network namespace (struct ipcp_net) and its
- * flow or listener. Kernel code that owns a flow or a listener pins the same
- * until it releases the object. A network interface is the exception: it does
- * not pin the namespace, but releases its flow when the namespace of the flow
- * ends.
+ * flow or listener. Kernel code that owns a flow or a listener pins the module,
+ * the namespace and the object until it releases the object. A network
+ * interface is the exception: it does not pin the namespace, but releases its
+ * flow when the namespace of the flow ends.
  *
  * A flow is reference counted. References are held by the registry until the
  * flow has ended, by the file or the kernel consumer, by the listener that the
@@ -44,34 +44,36 @@
  * its struct ipcp_net until it is freed, and nothing that can be kept for an
  * unbounded time by others may hold a flow.
  *
- * A message in flight is such an object, since a queue of another subsystem, or
- * the ring of a provider, may keep it for as long as it likes. It refers to the
- * flow's count of messages in flight (struct ipcp_inflight) and to nothing else
- * of the flow. The flow has a share of that count. The count is freed a grace
- * period after the flow's share and the last message are gone. It holds the
- * user who pays for the messages, and the flow's consumer, which is woken when
+ * A message in flight may be kept for an unbounded time, by a queue of another
+ * subsystem or by the ring of a provider. So the message refers to the flow's
+ * count of messages in flight (struct ipcp_inflight) and to nothing else of the
+ * flow. The flow has a share of that count. The count is freed a grace period
+ * after the flow's share and the last message are gone. The count holds the
+ * user that pays for the messages, and the flow's consumer, which is woken when
  * messages are freed. The first message in flight takes a module reference, and
  * the last one drops it. A message over IPv6 also points to a socket of the
- * module (udp-marker.c), which so outlives the message.
+ * module (udp-marker.c), which thus outlives the message.
  *
  * A provider (struct ipcp_provider) belongs to its file, which pins the
- * namespace. Flows know its number only, and look it up under RCU for each
- * packet.
+ * namespace. Flows know the number of the provider only, and look the provider
+ * up under RCU for each packet.
  *
  * A user (struct ipcp_user) belongs to no namespace. References are held by the
  * payers of flows and names, by counts of messages in flight, by upcalls, and
- * by a namespace for the user of its agent. The last of them frees it.
+ * by a namespace for the user of its agent. Dropping the last reference frees
+ * the user.
  *
  * The consumer of a flow (struct ipcp_consumer) is the place where a program
  * sleeps, or the handle that kernel code has of the flow. References are held
  * by the user, by the flow's ring, by the count of messages in flight and, for
- * a name, by its grant. A provider's ring has one, too. The consumer is freed a
- * grace period after the last reference is dropped. So it can be woken at any
- * time. Waking it does nothing once its user has released the flow.
+ * a name, by its grant. A provider's ring holds one, too. The consumer is freed
+ * a grace period after the last reference is dropped, so it can be woken at any
+ * time. A wakeup does nothing once the user of the consumer has released the
+ * flow.
  *
  * Lock order, outermost first
  * ---------------------------
- * file->lock (mutex)      what an open file becomes; held while IPCP_IOC_LISTEN
+ * file->lock (mutex)      role of an open file; held while IPCP_IOC_LISTEN
  *                         and IPCP_IOC_PROVIDE wait for the agent's answer
  * RTNL                    interfaces; other code only tries to take it
  * nets_lock (mutex)       namespaces; netns.c
@@ -103,7 +105,7 @@
  * decrypts the packet, with bottom halves off.
  *
  * Workers and system calls of programs derive keys and may sleep. Bottom halves
- * are off from when a counter is claimed until the stack has the packet.
+ * are off from claiming a counter until the stack has the packet.
  *
  * Seeds are expanded in the agent's system call. The callbacks of kernel code
  * run in a softirq, in a work item of the flow's consumer. That work item
@@ -167,7 +169,7 @@ static int __init ipcp_init(void)
 	err = register_random_vmfork_notifier(&vm_notifier);
 	if (err)
 		goto err_pm;
-	/* ORDER: the user interfaces last, once all they use is initialised. */
+	/* ORDER: user interfaces last, when all that they use is initialised. */
 	err = ipcp_netlink_init();
 	if (err)
 		goto err_vm;

@@ -18,8 +18,8 @@ struct ipcp_user;
 
 /*
  * Sockets of a namespace, by slot. The first half is the group that shares the
- * UDP port of the namespace, the second half has ports of its own, which
- * allocated flows leave from.
+ * UDP port of the namespace. The sockets of the second half have ports of their
+ * own, which the packets of allocated flows leave from.
  */
 enum ipcp_net_limits {
 	IPCP_NET_GROUP = 8,
@@ -48,10 +48,10 @@ struct ipcp_net_slot {
  * @next_id: where the search for a free id starts. Locking: the xa_lock of
  *	@flows
  * @claimed: id of the flow that was claimed last. Locking: none, READ_ONCE()
- *	and WRITE_ONCE(); a lost update only changes whose turn is next
+ *	and WRITE_ONCE(); a lost update only changes which flow is next
  * @copies: number of times that the machine was found to be a copy. Locking:
- *	written by the notifier of copies only, may be read locklessly
- * @agent_lock: serialises the coming and going of an agent, and protects
+ *	written by the VM fork notifier only, may be read locklessly
+ * @agent_lock: serialises the start and the end of an agent, and protects
  *	@agent to @paid
  * @agent: the agent's netlink socket, with a reference, or NULL. So no other
  *	socket has this address, whereas its port id may be bound again before
@@ -66,25 +66,26 @@ struct ipcp_net_slot {
  * @sources: number of slots from IPCP_NET_GROUP on that new flows leave from; 0
  *	if they leave from @port. Locking: as @mark
  * @slots: sockets. Locking: see struct ipcp_net_slot
- * @payer: user of the agent, with a reference, who pays for the sockets and the
+ * @payer: user of the agent, with a reference, that pays for the sockets and the
  *	messages to the agent; NULL for no limits. Locking: @agent_lock
- * @paid: bytes that @payer has reserved for them. Locking: @agent_lock
+ * @paid: bytes reserved from @payer for these. Locking: @agent_lock
  * @lock: protects @grants, @listeners and the flows that wait at them
- * @grants: names that were asked for. Locking: @lock
+ * @grants: names for which permission was requested. Locking: @lock
  * @listeners: names that are served. Locking: @lock
  * @providers: providers by number. Locking: its own xa_lock; lookups use RCU
- * @next_provider: where the search for a free number starts. Locking: the xa_lock
- *	of @providers
+ * @next_provider: where the search for a free number starts. Locking: the
+ *	xa_lock of @providers
  * @netdevs: interfaces whose flows are in this namespace. Locking: RTNL
  * @living: flows that are not freed yet. Locking: atomic
  * @list: in the list of all namespaces. Locking: see netns.c
  * @upcall_lock: protects @upcalls to @hinted, and ipcp_flow.sealed
  * @upcalls: requests and notifications for the agent. Locking: @upcall_lock
  * @upcall_count: number of @upcalls. Locking: @upcall_lock
- * @upcall_users: number of @upcalls of each user, by kuid. Locking: @upcall_lock
+ * @upcall_users: number of @upcalls of each user, by kuid. Locking:
+ *	@upcall_lock
  * @ctrl: CTRL messages for the agent. Locking: @upcall_lock
  * @ctrl_bytes: bytes of @ctrl. Locking: @upcall_lock
- * @ctrl_turn: true if a message of @ctrl goes before @upcalls. Locking:
+ * @ctrl_turn: true if a message of @ctrl is handed out before @upcalls. Locking:
  *	@upcall_lock
  * @sealed: flows with SEALED messages for the agent, in turn. Locking:
  *	@upcall_lock
@@ -93,7 +94,7 @@ struct ipcp_net_slot {
  * @upcall_id: number of the last request. Locking: @upcall_lock
  * @hinted: the agent was notified and has not found the queue empty since.
  *	Locking: @upcall_lock, but cleared locklessly if the notification failed
- * @drops: drops of packets of no flow. Locking: none, per CPU
+ * @drops: drops of packets that belong to no flow. Locking: none, per CPU
  */
 struct ipcp_net {
 	struct net *net;

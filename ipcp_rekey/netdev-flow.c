@@ -2,8 +2,8 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The flow of an interface. A work item sets up the flow or the listener that
- * the role asks for, retries when it is lost, and updates the carrier and the
- * MTU.
+ * the role asks for, sets up another when that one is lost, and updates the
+ * carrier and the MTU.
  */
 #include <linux/cred.h>
 #include <linux/rtnetlink.h>
@@ -69,7 +69,7 @@ static void set_link_flow(struct ipcp_dev *d, struct ipcp_kflow *flow)
 	synchronize_net();	/* wait for senders that use the old flow */
 	ipcp_api_set_dev(old, NULL);
 	ipcp_kflow_release(old);
-	netif_wake_queue(d->dev);	/* the old flow no longer wakes it */
+	netif_wake_queue(d->dev);	/* the old flow no longer does */
 }
 
 /**
@@ -93,8 +93,8 @@ void ipcp_netdev_end_flow(struct ipcp_dev *d)
 }
 
 /*
- * Start to connect or to listen, with the credentials and at the cost of the task
- * that configured the interface.
+ * Start to connect or to listen, with the credentials of the task that
+ * configured the interface, and charged to the control group of that task.
  */
 static int begin_flow(struct ipcp_dev *d)
 {
@@ -157,7 +157,7 @@ static bool drop_refused(struct ipcp_dev *d)
 	return true;
 }
 
-/* Set up the flow or the listener, or schedule another attempt. */
+/* Set up the flow or the listener if necessary, or schedule an attempt. */
 static void see_to_flow(struct ipcp_dev *d)
 {
 	struct ipcp_kflow *new = xchg(&d->accepted, NULL);
@@ -182,9 +182,10 @@ static void see_to_flow(struct ipcp_dev *d)
 
 /*
  * Return the MTU to set: that of the flow, or less if an administrator has set
- * less. While the flow looks for the size that its path carries, keep the MTU: below
- * 1280 bytes the stack would remove all IPv6 addresses and routes. The path may take
- * more than an interface, as within a host. Locking: d->lock.
+ * less. Keep the MTU while the flow searches for the size that its path carries:
+ * below 1280 bytes the stack would remove all IPv6 addresses and routes. A path
+ * within the host may carry more than the maximum of an interface. Locking:
+ * d->lock.
  */
 static unsigned int want_mtu(struct ipcp_dev *d)
 {
@@ -214,9 +215,9 @@ static bool follow_flow(struct ipcp_dev *d)
 }
 
 /*
- * Set the MTU, without d->lock, since a notifier may call back into this driver.
- * Only try to take RTNL: its holder may be waiting for this work item. Return
- * false if the caller has to try again.
+ * Set the MTU, without d->lock, since a notifier may call back into this
+ * driver. Only try to take RTNL: the holder may be waiting for this work item.
+ * Return false if the caller has to try again.
  */
 static bool resize_link(struct ipcp_dev *d)
 {
@@ -239,7 +240,7 @@ static bool resize_link(struct ipcp_dev *d)
 }
 
 /**
- * ipcp_netdev_change_mtu() - Set the MTU, and note the limit of an administrator
+ * ipcp_netdev_change_mtu() - Set the MTU; if an administrator does, note a limit
  * @dev: interface
  * @mtu: MTU in bytes
  *
@@ -253,7 +254,7 @@ int ipcp_netdev_change_mtu(struct net_device *dev, int mtu)
 	WRITE_ONCE(dev->mtu, mtu);
 	if (!d->following) {
 		WRITE_ONCE(d->limit, mtu);
-		ipcp_netdev_tend_soon(d);	/* the flow may not take as much */
+		ipcp_netdev_tend_soon(d);	/* the flow may take less */
 	}
 	return 0;
 }

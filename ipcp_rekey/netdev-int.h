@@ -27,19 +27,20 @@ enum ipcp_dev_role {
  * @list: entry in ipcp_net.netdevs. Locking: RTNL
  * @ipn: namespace of the flow, NULL once it has ended. Locking: written under
  *	RTNL and @lock, so either is enough to read
- * @lock: protects @role to @flows, but for @accepted; taken inside of RTNL
+ * @lock: protects @role to @flows, except as noted; taken inside of RTNL
  * @role: whether to connect, to listen or neither. Locking: @lock
  * @name: name to connect to or to serve. Locking: @lock
  * @cred: credentials of the task that configured the role. Locking: @lock
  * @memcg: control group of that task, with a reference. Locking: @lock
  * @anew: the role was configured since @work ran. Locking: @lock
- * @limit: largest MTU that an administrator allows. Locking: written under RTNL,
- *	read locklessly
+ * @limit: largest MTU that an administrator allows. Locking: written under
+ *	RTNL, read locklessly
  * @following: the MTU is being set to that of the flow. Locking: RTNL
  * @flow: the flow, or NULL. Locking: written under @lock, read under RCU
  * @listener: the name that is served, or NULL. Locking: @lock
- * @refused: errno of why @listener does not serve the name, or 0. Locking: written
- *	while @listener begins or is told, which exclude each other; read locklessly
+ * @refused: errno if @listener does not serve the name, or 0. Locking: written
+ *	before @listener is created, or later by its callback ->served(), so
+ *	never concurrently; read locklessly
  * @accepted: a new flow that is to replace @flow. Locking: none, xchg()
  * @retry: jiffies between the last attempt and the next. Locking: @lock
  * @again: jiffies of the next attempt. Locking: @lock
@@ -47,8 +48,8 @@ enum ipcp_dev_role {
  * @work: brings the flow in line with the role
  * @rxq: received packets. Locking: its own lock
  * @polled: packets that @napi has taken from @rxq. Locking: owned by @napi
- * @napi: passes received packets to the stack. One for all processors: the flow
- *	may receive on each of them in turns, and the packets stay in order
+ * @napi: passes received packets to the stack. One for all CPUs, so that the
+ *	packets stay in order when the flow receives on several CPUs in turn
  */
 struct ipcp_dev {
 	struct net_device *dev;

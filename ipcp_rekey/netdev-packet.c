@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The packets of an interface. A message from the flow becomes a packet that NAPI
- * passes to the stack. A packet from the stack is segmented if necessary (large
- * ones of TCP: netdev-tcp.c) and sent as messages of the flow. If it does not fit
- * the path, the sender gets an ICMP error with the MTU.
+ * The packets of an interface. A message from the flow becomes a packet that
+ * NAPI passes to the stack. A packet from the stack is segmented if necessary
+ * (large TCP packets: netdev-tcp.c) and sent as messages of the flow. If the
+ * packet does not fit the path, its sender gets an ICMP error with the MTU.
  */
 #include <linux/icmpv6.h>
 #include <net/gso.h>
@@ -19,10 +19,10 @@
 /* --- receiving --- */
 
 /**
- * struct inner - what is looked at of a received message
+ * struct inner - properties of the IP packet in a received message
  * @protocol: ETH_P_IP or ETH_P_IPV6, in network byte order
  * @dsfield: traffic class
- * @is_tcp: TCP follows the header at once, so GRO knows how to pull headers
+ * @is_tcp: TCP follows the IP header directly, so GRO can pull the headers
  */
 struct inner {
 	__be16 protocol;
@@ -30,7 +30,7 @@ struct inner {
 	bool is_tcp;
 };
 
-/* Look at a message, which may be in a fragment. False if it is not IP. */
+/* Parse a message, which may be in a page fragment. False if it is not IP. */
 static bool look_at(const struct sk_buff *skb, struct inner *in)
 {
 	struct ipv6hdr head;
@@ -62,9 +62,10 @@ static bool may_mark(const struct inner *in, u8 outer)
 }
 
 /*
- * Make the headers of a packet linear, unless GRO will: classifiers and taps see the
- * packet before the stack does, and look at linear bytes only. If GRO found more than
- * the headers there, it would not put packets together by their fragments.
+ * Make the headers of a packet linear, since classifiers and taps see the packet
+ * before the stack does, and read linear bytes only. Leave the headers to GRO if
+ * GRO pulls them: GRO merges packets by their fragments only if nothing but
+ * headers is linear.
  */
 static bool pull_headers(const struct net_device *dev, struct sk_buff *skb,
 			 const struct inner *in, u8 outer)
@@ -86,12 +87,12 @@ static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 	if (!look_at(skb, &in))
 		return false;
 	skb_reset_mac_header(skb);
-	/* pskb_inet_may_pull() needs both, and so do those it prepares for. */
+	/* pskb_inet_may_pull() and the ECN functions need both. */
 	skb_reset_network_header(skb);
 	skb->protocol = in.protocol;
 	if (!pull_headers(dev, skb, &in, outer))
 		return false;
-	/* CE outside but not ECN-capable inside: drop, as RFC 6040 says. */
+	/* CE outside but not ECN-capable inside: drop (RFC 6040). */
 	if (INET_ECN_decapsulate(skb, outer, in.dsfield) > 1)
 		return false;
 	/* The message was authenticated, so its checksums need no check. */
@@ -100,7 +101,7 @@ static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 	return true;
 }
 
-/* Queue a packet for NAPI. False if the interface is down, or the queue is full. */
+/* Queue a packet for NAPI. False if the interface is down or the queue full. */
 static bool queue_packet(struct ipcp_dev *d, struct sk_buff *skb)
 {
 	if (!netif_running(d->dev) ||
@@ -181,8 +182,9 @@ static bool too_long(const struct sk_buff *skb, unsigned int mtu)
 }
 
 /*
- * Tell the sender the path MTU, and let the work item lower the device MTU. An MTU
- * for moments is not told: the packet is lost, and sent again when the path is known.
+ * Report the path MTU to the sender, and let the work item lower the device MTU.
+ * A temporary MTU is not reported: the packet is lost, and sent again when the
+ * path MTU is known.
  */
 static void answer_too_big(struct ipcp_dev *d, const struct ipcp_kflow *flow,
 			   struct sk_buff *skb)
@@ -242,8 +244,7 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 
 /*
  * Send the segments of a large TCP packet in as few buffers as possible. Return
- * false if segments are left that have to be sent one by one, with the number of
- * those before them in @done.
+ * false if the segments from number @done on have to be sent one by one.
  */
 static bool send_large(struct net_device *dev, struct ipcp_kflow *flow,
 		       struct sk_buff *skb, unsigned int *done)
@@ -299,7 +300,7 @@ static void send_gso(struct net_device *dev, struct ipcp_kflow *flow,
 	send_all(dev, flow, segs);
 }
 
-/* True if there is no room: the queue is stopped until link_room() wakes it. */
+/* True without room: the queue is stopped, and link_room() will wake it. */
 static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 {
 	if (likely(ipcp_api_room(flow)))
@@ -307,7 +308,7 @@ static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 	netif_stop_queue(dev);
 	if (ipcp_api_want_room(flow))
 		return true;
-	/* Another sender may have seen the stopped queue, and have left packets. */
+	/* Another sender may have seen the stopped queue and left packets. */
 	netif_wake_queue(dev);
 	return false;
 }

@@ -6,8 +6,8 @@
  * messages, which is sealed in place and sent as one. skb_gso_segment() would
  * allocate a buffer for each segment, and each would have to be copied.
  *
- * Segments are those of tcp_gso_segment(). Packets that need more than what is
- * done here are left to it: they are rare.
+ * The segments are the same as those of tcp_gso_segment(). Packets that need
+ * more than is done here are rare, and left to skb_gso_segment().
  */
 #include <linux/tcp.h>
 #include <net/ip.h>
@@ -20,8 +20,8 @@
 #define IPCP_GSO_TYPES	(SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN)
 
 /*
- * Return the length of the IP header if TCP follows it at once: neither options
- * nor extension headers, which may change the checksum.
+ * Return the length of the IP header, or 0 if TCP does not follow the fixed
+ * header directly: options and extension headers may change the checksum.
  */
 static unsigned int ip_header_len(const struct sk_buff *skb)
 {
@@ -37,7 +37,7 @@ static const struct tcphdr *tcp_of(const struct sk_buff *skb, unsigned int ip_le
 	return (const struct tcphdr *)(skb->data + ip_len);
 }
 
-/* True if the checksum is left to the device, as it is in every large packet. */
+/* True if the checksum is left to the device, as in every large packet. */
 static bool has_partial_csum(const struct sk_buff *skb, unsigned int ip_len)
 {
 	return skb->ip_summed == CHECKSUM_PARTIAL &&
@@ -129,8 +129,8 @@ static __wsum copy_payload(struct ipcp_cursor *from, u8 *to, unsigned int len)
 }
 
 /*
- * Write a segment. Its headers are finished in @cut, where they are aligned, and
- * copied.
+ * Write a segment. Its headers are finished in @cut, where they are aligned,
+ * and then copied.
  */
 static void write_segment(struct ipcp_tcp_cut *cut, unsigned int no,
 			  struct ipcp_cursor *from, u8 *to)
@@ -157,7 +157,7 @@ static void write_segment(struct ipcp_tcp_cut *cut, unsigned int no,
  * @count: (output) number of segments in the buffer
  *
  * Context: Any context.
- * Return: a buffer for ipcp_api_send_segs(), or NULL without memory.
+ * Return: buffer for ipcp_api_send_segs(), or NULL for lack of memory.
  */
 struct sk_buff *ipcp_tcp_cut_some(struct ipcp_tcp_cut *cut, unsigned int no,
 				  unsigned int *count)

@@ -56,8 +56,7 @@ static int link_stop(struct net_device *dev)
 	return 0;
 }
 
-/* The device no longer sends. Locking: RTNL. */
-/* Drop the references to whom the flow is charged to. */
+/* Drop the references to the credentials and the control group of the flow. */
 static void put_payer(struct ipcp_dev *d)
 {
 	if (d->cred)
@@ -65,6 +64,7 @@ static void put_payer(struct ipcp_dev *d)
 	mem_cgroup_put(d->memcg);
 }
 
+/* The device no longer sends. Locking: RTNL. */
 static void link_uninit(struct net_device *dev)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
@@ -198,7 +198,7 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 
 	d->dev = dev;
 	d->ipn = ipcp_net(outer);
-	/* Given at creation, it is a limit; else that of the flow is set. */
+	/* An MTU given at creation is a limit; else the flow's MTU is set. */
 	d->limit = dev->mtu == IPCP_DEV_MTU ? UINT_MAX : dev->mtu;
 	mutex_init(&d->lock);
 	INIT_DELAYED_WORK(&d->work, ipcp_netdev_tend);
@@ -324,8 +324,8 @@ static int __net_init netdev_net_init(struct net *net)
 }
 
 /*
- * The namespace of the flows ends, but can still send. Interfaces that were moved
- * to another namespace stay, but never have a flow again.
+ * The namespace of the flows ends, but can still send. Interfaces that were
+ * moved to another namespace stay, but never have a flow again.
  */
 static void __net_exit netdev_net_pre_exit(struct net *net)
 {
@@ -344,7 +344,7 @@ static void __net_exit netdev_net_pre_exit(struct net *net)
 	rtnl_unlock();
 }
 
-/* ORDER: registered after the operations of netns.c, so its pre-exit runs first. */
+/* ORDER: registered after ipcp_net_ops, so the pre-exit here runs first. */
 static struct pernet_operations netdev_net_ops = {
 	.init = netdev_net_init,
 	.pre_exit = netdev_net_pre_exit,

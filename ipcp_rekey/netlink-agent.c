@@ -50,7 +50,7 @@ unlock:
 	return err;
 }
 
-/* Find out where a message came from, or who provides the name that is asked for. */
+/* Find the source of a message, or the provider of the name asked for. */
 static void find_ends(struct ipcp_net *ipn, struct ipcp_upcall *up)
 {
 	if (up->type == IPCP_REKEY_UPCALL_TYPE_CTRL && !up->from.provider)
@@ -166,8 +166,8 @@ static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 /*
- * The list is in descending order of the requests, so the number of the last one
- * shown tells where to go on, whatever comes and goes meanwhile.
+ * The list is in descending order of request numbers. A dump continues after the
+ * last number shown, so names may be added and removed in between.
  */
 int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)

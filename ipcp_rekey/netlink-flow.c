@@ -21,7 +21,7 @@
 #include "state.h"
 #include "udp.h"
 
-/* The flow that a request names by its endpoint id, or by its number. */
+/* Return the flow that a request names, by endpoint id or by number. */
 static struct ipcp_flow *flow_to_show(struct genl_info *info)
 {
 	const struct nlattr *eid = info->attrs[IPCP_REKEY_A_FLOW_EID];
@@ -133,7 +133,7 @@ static int set_peer(struct ipcp_flow *flow, const struct ipcp_ends *ends, u32 ei
 	return 0;
 }
 
-/* A flow has a provider of its name, or none. */
+/* Check that the provider of a flow, if there is one, provides its name. */
 static int check_provider(struct genl_info *info, const char *name, u32 provider)
 {
 	if (!provider ||
@@ -189,7 +189,7 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_GENERATION,
 			  READ_ONCE(flow->rk.drops));
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
-	if (err)	/* the agent does not know the flow's id */
+	if (err)	/* the agent did not get the flow's id */
 		ipcp_state_fail(flow, ECONNABORTED, "the agent was not told of the flow");
 	ipcp_flow_put(flow);
 	return err;
@@ -206,8 +206,8 @@ static int check_ppl(struct genl_info *info)
 }
 
 /*
- * Set a time in jiffies, which the data path reads without a lock. At most what
- * ipcp_epoch_stay_old() keeps apart from a time that lies ahead.
+ * Set a time in jiffies, which the data path reads without a lock. The maximum
+ * is the longest time that an epoch can exceed: see ipcp_epoch_stay_old().
  */
 static void set_time(unsigned long *time, const struct nlattr *ms)
 {
@@ -294,8 +294,8 @@ static int check_peer_name(struct genl_info *info)
 }
 
 /*
- * Set the name once: an attempt that is repeated for lack of memory has to be
- * the same one.
+ * Set the name once. An attempt that is repeated after a lack of memory must
+ * have the same name.
  */
 static int set_peer_name(struct genl_info *info, struct ipcp_flow *flow)
 {
@@ -386,7 +386,7 @@ static int flow_allocate(struct genl_info *info, struct ipcp_flow *flow,
 	err = ipcp_registry_store_pending(flow, d, info->extack);
 	if (err)
 		return err;
-	/* Take the first epoch at once: there is no older one to go on with. */
+	/* Activate the first epoch at once: there is no older one to use. */
 	ipcp_registry_take_pending(flow);
 	return READ_ONCE(flow->rk.initiator) ? ipcp_state_allocated(flow) : 0;
 }

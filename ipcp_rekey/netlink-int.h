@@ -14,7 +14,7 @@
 
 struct ipcp_seed;
 
-/* Reject a request that lacks an attribute. True if so. */
+/* True if a request lacks an attribute. Then sets its error message. */
 #define IPCP_NL_MISSING(info, attr) GENL_REQ_ATTR_CHECK(info, attr)
 
 static inline struct ipcp_net *ipcp_nl_net(const struct genl_info *info)
@@ -28,7 +28,7 @@ static inline u32 ipcp_nl_u32(const struct nlattr *nla)
 	return nla ? nla_get_u32(nla) : 0;
 }
 
-/* Return whose numbers the answer to a request has. */
+/* Return the namespaces for the uids and pids in the answer to a request. */
 static inline struct ipcp_viewer ipcp_nl_viewer(const struct sk_buff *request)
 {
 	return (struct ipcp_viewer){

@@ -67,7 +67,7 @@ static int claim_fresh(struct genl_info *info, u32 id, struct ipcp_claim *claim)
 	return ipcp_registry_claim_fresh(ipn, id, &peer, claim);
 }
 
-/* Claim what a request names: one flow as fresh, one flow, or any that is due. */
+/* Claim one flow for a fresh seed, one flow, or flows that are due. */
 static int claim(struct genl_info *info, struct ipcp_claim *claims, int max)
 {
 	struct nlattr *age = info->attrs[IPCP_REKEY_A_CLAIM_MIN_AGE];
@@ -101,12 +101,12 @@ static void refuse_fresh(struct genl_info *info, int err)
 	}
 }
 
-/* The answer fits 16 KiB. */
+/* An answer with the maximum number of claims fits 16 KiB. */
 static_assert(SKB_DATA_ALIGN(NLMSG_HDRLEN + GENL_HDRLEN +
 			     IPCP_CLAIM_ANSWER * IPCP_CLAIM_SIZE) +
 	      SKB_DATA_ALIGN(sizeof(struct skb_shared_info)) <= SZ_16K);
 
-/* Return how many flows to claim at most, so that one answer holds them. */
+/* Return the maximum number of flows to claim, which fit one answer. */
 static u32 claim_limit(struct genl_info *info)
 {
 	struct nlattr *limit = info->attrs[IPCP_REKEY_A_CLAIM_LIMIT];
@@ -141,7 +141,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 		err = err ?: ipcp_show_claim(rsp, &claims[i], &viewer);
 	err = ipcp_nl_reply_send(info, rsp, hdr, err);
 	for (int i = 0; i < n; i++) {
-		if (err)	/* the agent does not know of the claim */
+		if (err)	/* the agent did not get the claim */
 			ipcp_registry_clear_in_flight(claims[i].flow,
 						      claims[i].exchange, 0);
 		ipcp_flow_put(claims[i].flow);

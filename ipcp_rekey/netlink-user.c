@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Netlink operation on users: what each of them holds, and may hold. */
+/* Netlink operation on users: what each user holds, and may hold. */
 #include "netlink-int.h"
 #include "users.h"
 
@@ -11,7 +11,7 @@ static int show_user(struct sk_buff *skb, const struct ipcp_user *user, uid_t ui
 	unsigned int upcalls = max(atomic_read(&user->upcalls), 0);
 	unsigned long bytes = max(atomic_long_read(&user->bytes), 0L);
 
-	/* The counters change one by one. */
+	/* Counters change one by one: @listeners may exceed @objects. */
 	return nla_put_u32(skb, IPCP_REKEY_A_USER_UID, uid) ?:
 	       nla_put_u32(skb, IPCP_REKEY_A_USER_FLOWS,
 			   objects - min(listeners, objects)) ?:

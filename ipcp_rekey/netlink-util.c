@@ -86,8 +86,9 @@ static int get_local(const struct genl_info *info, const struct nlattr *nla,
  * request
  * @info: request; gets an error message on failure
  * @peer: type of the attribute with the peer's address
- * @local: type of the attribute with an address of this host, which may be absent
- * @provider: type of the attribute with the number of the provider, without which
+ * @local: type of the attribute with an address of this host, which may be
+ *	absent
+ * @provider: type of the attribute with the number of the provider; if absent,
  *	the peer's address must be there
  * @ends: (output) the addresses, or the provider
  *

@@ -14,10 +14,11 @@
  *
  * The module never sees a request whose sender lacks a permission, whose header
  * is invalid, which asks for a dump (NLM_F_DUMP), which has bytes that are no
- * attribute, or attributes of an unknown type or with NLA_F_NESTED, or which has a
- * seed for an operation that takes none: genetlink lets no new family turn off
- * these checks. The kernel frees it unchanged. It is also repeated to its sender,
- * unless the socket has NETLINK_CAP_ACK set, as the agent's has.
+ * attribute, or attributes of an unknown type or with NLA_F_NESTED, or which has
+ * a seed for an operation that takes none: genetlink lets no new family turn off
+ * these checks. The kernel frees such a request without wiping it, and repeats
+ * it to its sender, unless the socket has NETLINK_CAP_ACK set, as the agent's
+ * socket has.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
@@ -33,9 +34,9 @@
 #include "upcall.h"
 
 /*
- * A netlink socket was closed. If the agent's, end what it had started. Another
- * socket may have had the same port id, so the port id only tells which sockets
- * need no further look.
+ * Handle the close of a netlink socket. If it is the agent's, end what the agent
+ * had started. Another socket may have had the same port id, so the port id only
+ * tells which sockets need no further check.
  */
 static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
@@ -49,7 +50,7 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (n->portid != READ_ONCE(ipn->agent_port))
 		return NOTIFY_DONE;
 
-	/* Under the lock throughout, so that the next agent starts after it. */
+	/* Hold the lock throughout, so the next agent starts afterwards. */
 	mutex_lock(&ipn->agent_lock);
 	if (ipn->agent && sock_flag(ipn->agent, SOCK_DEAD)) {
 		ipcp_netns_set_agent(ipn, NULL, 0);
@@ -65,12 +66,12 @@ static struct notifier_block socket_notifier = {
 	.notifier_call = socket_closed,
 };
 
-/* Any value of the attributes of a flow. A missing policy would allow none. */
+/* Accept any value of a flow's attributes. No policy would mean no attribute. */
 static const struct nla_policy any_flow[IPCP_REKEY_A_FLOW_MAX + 1] = {
 	[1 ... IPCP_REKEY_A_FLOW_MAX] = { .type = NLA_BINARY },
 };
 
-/* The generated operations, but those that take a seed run in seed_doit(). */
+/* The generated operations, with seed_doit() for those that take a seed. */
 static struct genl_split_ops nl_ops[ARRAY_SIZE(ipcp_rekey_nl_ops)] __ro_after_init;
 
 static bool takes_seed(const struct genl_split_ops *op)
@@ -90,8 +91,8 @@ static const struct genl_split_ops *find_op(const struct genl_info *info)
 }
 
 /*
- * Run an operation that takes a seed, then wipe its request. Wipe all of it: the
- * seed may be there twice, or where the policy does not look.
+ * Run an operation that takes a seed, then wipe its request. Wipe the whole
+ * request: the seed may be there twice, or where the policy does not look.
  */
 static int seed_doit(struct sk_buff *skb, struct genl_info *info)
 {
@@ -159,7 +160,7 @@ int __init ipcp_netlink_init(void)
 
 	fill_ops();
 	ipcp_notify_init(&ipcp_nl_family);
-	/* ORDER: before there can be an agent, whose end would be missed. */
+	/* ORDER: before the family, so that the end of no agent is missed. */
 	err = netlink_register_notifier(&socket_notifier);
 	if (err)
 		return err;

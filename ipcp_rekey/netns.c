@@ -17,8 +17,8 @@
 #include "upcall.h"
 
 /*
- * Namespaces with flows. A namespace that ends is no longer found by
- * for_each_net(), but its flows have keys until net_exit() destroys them.
+ * All namespaces. for_each_net() no longer finds a namespace that ends, but its
+ * flows have keys until net_exit() destroys them.
  */
 static DEFINE_MUTEX(nets_lock);
 static LIST_HEAD(nets);		/* Locking: nets_lock */
@@ -54,10 +54,9 @@ static void drop_keys(struct ipcp_flow *flow)
 }
 
 /*
- * Wipe all keys of all flows. When this returns, no packet is sealed or
- * decrypted with any of them, and none is left in memory. Leaves are wiped by
- * work items a grace period after they can no longer be found, so wait for
- * both.
+ * Wipe all keys of all flows. When this function returns, no packet is sealed or
+ * decrypted with any of these keys, and none is left in memory. Work items wipe
+ * leaves a grace period after lookups can no longer find them, so wait for both.
  */
 static void drop_all_keys(void)
 {
@@ -96,8 +95,9 @@ static void fail_pending(struct ipcp_flow *flow)
 void ipcp_netns_copied(void)
 {
 	/*
-	 * First, so that agents have other random numbers before they hear of
-	 * flows without keys. What they still deliver is dropped with the rest.
+	 * Report first, so that agents have other random numbers before they
+	 * hear of flows without keys. Seeds that they deliver until then are
+	 * dropped with all other keys.
 	 */
 	report_copy();
 	each_flow(fail_pending);
@@ -130,8 +130,8 @@ static void remind_agent(struct ipcp_flow *flow)
 /**
  * ipcp_netns_wake() - Allow keys again after a resume or a cancelled suspend
  *
- * Notify agents again of the flows that want keys: they could not act on the
- * earlier notification.
+ * Notify agents again of the flows that want keys, since agents could not act on
+ * the earlier notification.
  *
  * Context: Process context, may sleep.
  */
@@ -144,8 +144,8 @@ void ipcp_netns_wake(void)
 /**
  * ipcp_netns_set_agent() - Set or clear the agent of a namespace
  * @ipn: namespace
- * @sk: netlink socket of the agent, which this function takes a reference to, or
- *	NULL to drop the reference to the one that was set
+ * @sk: netlink socket of the agent; a reference is taken. NULL to clear the
+ *	agent and drop the reference to its socket
  * @portid: port id of @sk, or 0
  *
  * Context: Process context, with agent_lock held.
@@ -159,7 +159,7 @@ void ipcp_netns_set_agent(struct ipcp_net *ipn, struct sock *sk, u32 portid)
 		sock_hold(sk);
 	WRITE_ONCE(ipn->agent, sk);
 	WRITE_ONCE(ipn->agent_port, portid);
-	/* Last: until here, no other socket has this address. */
+	/* Last: until here, no other socket has the address of @before. */
 	if (before)
 		sock_put(before);
 }
@@ -191,8 +191,8 @@ static int __net_init net_init(struct net *net)
 }
 
 /*
- * Flows that were closed just now tell the peer once, since the namespace cannot
- * send any more when its exits run.
+ * Let flows that were just closed notify their peer once, since the namespace
+ * cannot send any more when its exit operations run.
  */
 static void __net_exit net_pre_exit(struct net *net)
 {
@@ -203,8 +203,9 @@ static void __net_exit net_pre_exit(struct net *net)
 /*
  * Open files and kernel code pin the namespace and the module. Interfaces do
  * not, but the pre-exit of netdev.c has already released their flows. So no flow
- * has a user, and there is no listener. The remaining flows were closed but still
- * have to tell the peer again, or were created by the agent and never accepted.
+ * has a user, and there is no listener. The remaining flows were closed but
+ * still have CLOSE packets to send, or were created by the agent and never
+ * accepted.
  */
 static void __net_exit net_exit(struct net *net)
 {
@@ -240,10 +241,11 @@ static bool any_living(struct list_head *ending)
 /*
  * Flows use their namespace until the workqueue frees them, a grace period after
  * the last reference is dropped. The worker of a flow that ended by itself, and
- * that the registry no longer finds, may still be about to drop it. So flush the
- * workers first, then wait for the grace period, then for the work items that
- * free the flows. Once for all namespaces that end, and not at all if none of
- * them has a flow: anybody can make and end namespaces.
+ * that the registry no longer finds, may still be about to drop the last
+ * reference. So flush the workers first, then wait for the grace period, then
+ * for the work items that free the flows. Do so once for all namespaces that
+ * end, and only if one of them has flows, since anybody can create and end
+ * namespaces.
  */
 static void __net_exit net_exit_batch(struct list_head *ending)
 {

@@ -22,10 +22,10 @@
 #include "owner.h"
 
 /*
- * Note which file the process runs. What /proc/PID/exe shows later is a path of
- * another mount namespace, and may be of another program by then. The numbers
- * are those that the file system shows to stat(2), so that they can be compared
- * on overlayfs and btrfs, too. AT_STATX_DONT_SYNC: do not wait for a server.
+ * Record which file the process runs. /proc/PID/exe would show a path of another
+ * mount namespace, and later perhaps the path of another program. Take the
+ * numbers that the file system shows to stat(2), so that they can be compared on
+ * overlayfs and btrfs, too. AT_STATX_DONT_SYNC: do not wait for a server.
  */
 static void get_exe(struct ipcp_owner *owner)
 {
@@ -53,8 +53,9 @@ static void get_exe(struct ipcp_owner *owner)
  * ipcp_owner_current() - Set the owner to the current process
  * @owner: (output) owner
  *
- * Context: Process context of the program, may sleep, and for as long as a file
- * system takes. The caller holds no lock but file->lock of the program's own.
+ * Context: Process context of the program, may sleep for as long as a file
+ * system takes. The caller holds no lock except file->lock of the program's own
+ * file.
  */
 void ipcp_owner_current(struct ipcp_owner *owner)
 {
@@ -63,7 +64,7 @@ void ipcp_owner_current(struct ipcp_owner *owner)
 	owner->gid = current_egid();
 	owner->groups = get_group_info(current_cred()->group_info);
 	get_task_comm(owner->comm, current);
-	/* Pairs with smp_load_acquire() in put_owner(): a dump sees all or none. */
+	/* Pairs with smp_load_acquire() in put_owner(): all or none is seen. */
 	smp_store_release(&owner->pid, get_pid(task_tgid(current)));
 }
 
@@ -84,7 +85,7 @@ void ipcp_owner_copy(struct ipcp_owner *to, const struct ipcp_owner *from)
 	memcpy(to->comm, from->comm, sizeof(to->comm));
 	to->exe_dev = from->exe_dev;
 	to->exe_ino = from->exe_ino;
-	/* Pairs with smp_load_acquire() in put_owner(): a dump sees all or none. */
+	/* Pairs with smp_load_acquire() in put_owner(): all or none is seen. */
 	smp_store_release(&to->pid, get_pid(from->pid));
 }
 

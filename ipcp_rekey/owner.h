@@ -19,7 +19,7 @@ struct pid;
  * @memcg: control group that memory is charged to, with a reference; NULL for
  *	that of the allocating task
  *
- * Locking: None. It does not change while its flow or listener is in use.
+ * Locking: None. The payer does not change while its flow or listener is in use.
  */
 struct ipcp_payer {
 	struct ipcp_user *user;
@@ -36,8 +36,9 @@ struct ipcp_payer {
  * @exe_dev: device of the file that the process runs, as in st_dev of stat(2)
  * @exe_ino: inode of that file, as in st_ino; 0 if there is none
  *
- * Locking: None. It is written once, for a flow after the flow can be found:
- * @pid last, with smp_store_release(), so that a reader of @pid sees all.
+ * Locking: None. The owner is written once, that of a flow after the flow can be
+ * found: @pid last, with smp_store_release(), so that a reader of @pid sees all
+ * members.
  */
 struct ipcp_owner {
 	struct pid *pid;
@@ -58,9 +59,9 @@ void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from);
 void ipcp_payer_clear(struct ipcp_payer *payer);
 
 /*
- * For memory of a flow or a name, which is charged to its payer. It is often
- * allocated by others: by the agent, or by a worker. If the payer's control
- * group is at its limit, fail: do not keep them waiting for reclaim, nor kill
+ * For memory of a flow or a name, which is charged to its payer, but often
+ * allocated by another task: the agent, or a worker. If the payer's control
+ * group is at its limit, fail: do not make that task wait for reclaim, nor kill
  * a process of the group.
  */
 #define IPCP_GFP_PAYER	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Path MTU discovery of a flow: notice data, send probes and answer those of the
- * peer. probe.c decides.
+ * Path MTU discovery of a flow: notice data, send probes and answer the probes
+ * of the peer. probe.c makes the decisions.
  */
 #include <linux/string.h>
 #include <linux/unaligned.h>
@@ -14,7 +14,7 @@
 #include "tx.h"
 #include "wire.h"
 
-/* Note whether a sender has seen a packet above the length that it was given. */
+/* Check whether a sender has noted a packet above the length set before. */
 static void note_data(struct ipcp_probe *p)
 {
 	if (p->noting && READ_ONCE(p->note) == IPCP_PROBE_NOTE_NONE) {
@@ -37,15 +37,15 @@ static void ask_senders(struct ipcp_probe *p, unsigned long now)
 
 /* What has changed. */
 enum {
-	IPCP_MTU_SET	= BIT(0),	/* the longest message */
-	IPCP_MTU_SEARCH	= BIT(1),	/* whether it is one for moments */
+	IPCP_MTU_SET	= BIT(0),	/* length of the longest message */
+	IPCP_MTU_SEARCH	= BIT(1),	/* whether that length is temporary */
 };
 
-/* Set the longest message by the size in use. Return what has changed. */
+/* Set the flow's MTU by the packet size in use. Return IPCP_MTU_* bits. */
 static unsigned int set_mtu(struct ipcp_flow *flow)
 {
 	struct ipcp_probe *p = &flow->probe;
-	/* A path that carries nothing longer than the base is rare. */
+	/* The base is temporary, since most paths carry longer packets. */
 	bool searching = p->phase == IPCP_PROBE_SEARCH &&
 			 p->size <= IPCP_BASE_LEN;
 	u32 mtu = p->size - IPCP_OVERHEAD;
@@ -74,7 +74,7 @@ static void tell_mtu(struct ipcp_flow *flow, unsigned int changed)
 }
 
 /**
- * ipcp_probe_link() - Note what a route tells, if it has changed
+ * ipcp_probe_link() - Update the link of a flow by a route
  * @flow: flow
  * @link: link of the route; ignored if no message fits
  *
@@ -104,7 +104,7 @@ void ipcp_probe_link(struct ipcp_flow *flow, const struct ipcp_probe_link *link)
 }
 
 /**
- * ipcp_probe_roamed() - Begin anew, since the peer has another address
+ * ipcp_probe_roamed() - Restart discovery, since the peer has another address
  * @flow: flow
  *
  * Context: Any context but hard interrupts.
@@ -163,7 +163,7 @@ static void send_probes(struct ipcp_flow *flow,
 }
 
 /**
- * ipcp_probe_work() - Probe the path if it is time
+ * ipcp_probe_work() - Probe the path if a probe is due
  * @flow: flow
  * @next: (in/out) jiffies when the worker has to run again
  *
@@ -213,8 +213,8 @@ static void answer_probe(struct ipcp_flow *flow, u16 number, u16 size)
  * @msg: plaintext of a CONFIRM of more than one byte
  * @len: length of the plaintext
  *
- * A PROBE is answered with ECHO, which is never longer. Neither says anything
- * about epochs.
+ * A PROBE is answered with an ECHO, which is never longer. Neither of them says
+ * anything about epochs.
  *
  * Context: The worker of the flow.
  * Return: false if the packet is malformed.

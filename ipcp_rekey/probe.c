@@ -11,11 +11,11 @@
  * path or the peer is gone for now, which says nothing about sizes. After a
  * withdrawal the base is in use, and smaller candidates are tried.
  *
- * Messages of ICMP and what the route cache has learned from them only make a
- * probe go at once: anybody can send them.
+ * ICMP messages, and what the route cache has learned from them, only make a
+ * probe due at once, since anybody can send such messages.
  *
- * This file decides, and knows neither flows nor clocks. probe-flow.c sends and
- * receives.
+ * This file makes the decisions, and knows neither flows nor clocks.
+ * probe-flow.c sends and receives.
  */
 #include <linux/moduleparam.h>
 
@@ -58,7 +58,7 @@ static bool can_raise(const struct ipcp_probe *p)
 	return p->size < p->link;
 }
 
-/* Stop to probe until the next check is due and data needs it. */
+/* Stop probing until the next check is due and data is sent. */
 static void rest(struct ipcp_probe *p, unsigned long now, unsigned int ms)
 {
 	p->phase = IPCP_PROBE_REST;
@@ -88,20 +88,20 @@ static void begin_search(struct ipcp_probe *p, unsigned int top,
 }
 
 /*
- * Return when the next probe may be sent. A peer that moves to and fro, or ICMP
- * messages, must not make this side send many.
+ * Return when the next probe may be sent. This bounds the rate of probes for a
+ * peer that changes its address again and again, and for ICMP messages.
  */
 static unsigned long next_probe(const struct ipcp_probe *p, unsigned long now)
 {
 	unsigned long at = p->probed + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS);
 
-	/* What is far ahead was never set. */
+	/* If @at is far ahead, @probed was never set. */
 	return time_in_range(at, now, now + msecs_to_jiffies(IPCP_PROBE_REPEAT_MS)) ?
 	       at : now;
 }
 
 /**
- * ipcp_probe_anew() - Begin anew, as for a new path
+ * ipcp_probe_anew() - Restart, as for a new path
  * @p: state
  * @now: jiffies
  *
@@ -123,7 +123,7 @@ void ipcp_probe_anew(struct ipcp_probe *p, unsigned long now)
 }
 
 /**
- * ipcp_probe_begin() - Begin with a link
+ * ipcp_probe_begin() - Start with the link of a route
  * @p: state
  * @link: link of the route
  * @now: jiffies
@@ -145,8 +145,8 @@ void ipcp_probe_begin(struct ipcp_probe *p, const struct ipcp_probe_link *link,
  * @hint: longest packet as far as ICMP tells
  * @now: jiffies
  *
- * Anybody can send hints, so the checks that they cause come one after the other,
- * with no more probes than any check: five in a second.
+ * Anybody can send hints. So the checks that hints cause run one after the
+ * other, with no more probes than any check: five in a second.
  */
 void ipcp_probe_hint(struct ipcp_probe *p, u16 hint, unsigned long now)
 {
@@ -177,8 +177,8 @@ static void withdraw(struct ipcp_probe *p, unsigned long now)
 }
 
 /*
- * Each repetition goes together with a base probe. That one goes first: if an
- * outage ends between the two, the probe of the size gets through.
+ * Each repetition is sent together with a base probe. The base probe goes first:
+ * if an outage ends between the two, the probe of the size gets through.
  */
 static unsigned int step_check(struct ipcp_probe *p, unsigned long now,
 			       struct ipcp_probe_packet out[2])
@@ -230,8 +230,8 @@ static unsigned int step_search(struct ipcp_probe *p, unsigned long now,
 }
 
 /*
- * True if a time has come that was set at most @ms ahead. What seems to be farther
- * ahead has passed so long ago that jiffies turned round.
+ * True if a time has come that was set at most @ms ahead. A time that seems to
+ * be farther ahead has passed so long ago that jiffies wrapped.
  */
 static bool has_come(unsigned long at, unsigned long now, unsigned int ms)
 {
@@ -249,7 +249,7 @@ static bool raise_due(const struct ipcp_probe *p, unsigned long now)
 	return can_raise(p) && has_come(p->raise_at, now, INT_MAX);
 }
 
-/* If data was sent, begin what is due. */
+/* If data was sent, begin the check or the search that is due. */
 static bool end_rest(struct ipcp_probe *p, unsigned long now)
 {
 	if (!p->used)
@@ -265,7 +265,7 @@ static bool end_rest(struct ipcp_probe *p, unsigned long now)
 }
 
 /**
- * ipcp_probe_step() - Do what is due
+ * ipcp_probe_step() - Take the next step if it is due
  * @p: state
  * @now: jiffies
  * @out: (output) probes to send
@@ -294,7 +294,7 @@ unsigned int ipcp_probe_step(struct ipcp_probe *p, unsigned long now,
  * @now: jiffies
  * @at: (output) jiffies
  *
- * A time that has passed means that there is more to do at once.
+ * If @at has passed, ipcp_probe_step() has to be called again at once.
  *
  * Return: false if only data or an answer makes something due.
  */
@@ -306,7 +306,7 @@ bool ipcp_probe_deadline(const struct ipcp_probe *p, unsigned long now,
 	*at = p->at;
 	if (p->phase != IPCP_PROBE_REST)
 		return true;
-	/* At the base, data counts from the raise time on only. */
+	/* At the base size, data matters from the raise time on only. */
 	*at = p->raise_at;
 	if (p->size <= IPCP_BASE_LEN)
 		return can_raise(p) && (p->used || time_before(now, *at));
@@ -316,7 +316,7 @@ bool ipcp_probe_deadline(const struct ipcp_probe *p, unsigned long now,
 }
 
 /**
- * ipcp_probe_note() - Return which data packet makes something due
+ * ipcp_probe_note() - Return which data packet makes a check or a search due
  * @p: state
  * @now: jiffies
  *
@@ -336,7 +336,7 @@ u32 ipcp_probe_note(const struct ipcp_probe *p, unsigned long now)
  * @p: state
  * @now: jiffies
  *
- * What was not sent cannot be answered, and says nothing about the path.
+ * A probe that was not sent cannot be answered, and says nothing about the path.
  */
 void ipcp_probe_unsent(struct ipcp_probe *p, unsigned long now)
 {
@@ -354,8 +354,8 @@ static bool of_this_check(const struct ipcp_probe *p, u16 number)
 }
 
 /*
- * A base probe was answered. If the check has ended without such an answer, the
- * path is slow: wait as long again for an answer to a probe of the size.
+ * Note that a base probe was answered. If the check has ended without such an
+ * answer, the path is slow: wait once more for an answer to a probe of the size.
  */
 static void base_answered(struct ipcp_probe *p, u16 number, unsigned long now)
 {
@@ -376,7 +376,7 @@ static void base_answered(struct ipcp_probe *p, u16 number, unsigned long now)
  * @size: its size
  * @now: jiffies
  *
- * An answer counts however late it is.
+ * An answer to one of the last IPCP_PROBES_KEPT probes counts, however late.
  */
 void ipcp_probe_echo(struct ipcp_probe *p, u16 number, u16 size,
 		     unsigned long now)
@@ -406,7 +406,8 @@ void ipcp_probe_echo(struct ipcp_probe *p, u16 number, u16 size,
  * @p: state
  * @now: jiffies
  *
- * A peer needs eight in a second. Answers use up packets of the keys.
+ * A peer needs eight answers in a second. Each answer uses up a packet of the
+ * keys.
  *
  * Return: true if another probe of the peer may be answered.
  */

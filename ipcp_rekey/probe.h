@@ -8,12 +8,12 @@
 #include "flow.h"
 
 enum ipcp_probe_limits {
-	IPCP_PROBE_TRIES	= 3,	/* before a size may be withdrawn */
-	IPCP_PROBE_ROUNDS	= 3,	/* of a search after that */
+	IPCP_PROBE_TRIES	= 3,	/* probes before a size is withdrawn */
+	IPCP_PROBE_ROUNDS	= 3,	/* rounds of the search after that */
 	IPCP_PROBE_REPEAT_MS	= 500,
 	IPCP_PROBE_SEARCH_MS	= 150,	/* from one candidate to the next */
-	IPCP_PROBE_FIRST_MS	= 3000,	/* to the next check, not confirmed */
-	IPCP_PROBE_AGAIN_MS	= 10000, /* the same, confirmed */
+	IPCP_PROBE_FIRST_MS	= 3000,	/* to the next check, unconfirmed size */
+	IPCP_PROBE_AGAIN_MS	= 10000, /* to the next check, confirmed size */
 	IPCP_PROBE_RAISE_MS	= 600000, /* to the next try of a larger size */
 	IPCP_PROBE_RAISE_MIN_MS	= 1000,
 	IPCP_PROBE_ANSWERS	= 32,	/* answers to a peer in a second */
@@ -23,9 +23,9 @@ enum ipcp_probe_limits {
 #define IPCP_PROBE_LEN	5
 
 /**
- * struct ipcp_probe_link - what a route tells of the sizes of packets
+ * struct ipcp_probe_link - packet sizes of a route
  * @size: longest packet that the link takes, as UDP payload
- * @hint: the same as far as ICMP messages tell, which anybody may have sent
+ * @hint: longest packet according to ICMP messages, which anybody may have sent
  * @v6: true for IPv6
  * @loopback: true if packets do not leave the host
  * @own: (input) interface that packets may not leave by, or NULL
@@ -40,7 +40,7 @@ struct ipcp_probe_link {
 
 /**
  * struct ipcp_probe_packet - a probe to send
- * @number: its number
+ * @number: number of the probe
  * @size: length of the packet
  */
 struct ipcp_probe_packet {
@@ -48,7 +48,7 @@ struct ipcp_probe_packet {
 	u16 size;
 };
 
-/* What can be read locklessly to see whether the link has changed. */
+/* Return a link as one word, to see locklessly whether the link has changed. */
 static inline u32 ipcp_probe_key(const struct ipcp_probe_link *link)
 {
 	return link->size | (u32)link->v6 << 16 | (u32)link->loopback << 17;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Providers: processes that move the sealed packets of flows to a name, in place of
- * UDP. A provider reads packets from its ring, brings them to the provider of the
- * peer's host by any means, and that one writes them.
+ * Providers: processes that move the sealed packets of flows to a name, in place
+ * of UDP. A provider reads packets from its ring and brings them, by any means,
+ * to the provider on the peer's host, which writes them there.
  *
- * A provider sees what the network sees. What it writes is received as a datagram
- * of anybody is: if it is authentic, it is of the peer. So a provider can lose,
- * delay, repeat and reorder packets, and invent some that are dropped.
+ * A provider sees what the network sees. A packet that a provider writes is
+ * received like a datagram from anybody: an authentic packet is from the peer.
+ * So a provider can lose, delay, repeat and reorder packets, and invent packets
+ * that are dropped.
  *
- * Flows know their provider by its number, which is used again only after 2^31
- * others. So nothing refers to a provider that has ended, and its flows are taken
- * down.
+ * Flows know the number of their provider, which is used again only after 2^31
+ * other numbers. So nothing refers to a provider that has ended, and its flows
+ * are taken down.
  */
 #include <linux/pid.h>
 #include <linux/skbuff.h>
@@ -42,12 +43,13 @@ static int register_provider(struct ipcp_net *ipn, struct ipcp_provider *p)
  * @ipn: network namespace
  * @name: name; consumed
  * @mtu: longest packet in bytes, IPCP_BASE_LEN to IPCP_PROVIDER_MTU
- * @consumer: consumer to wake for the answer and for packets; a reference is taken
+ * @consumer: consumer to wake for the answer and for packets; a reference is
+ *	taken
  *
  * Context: Process context, may sleep.
- * Return: provider without an answer yet; -ENOTCONN without an agent; -EDQUOT if
- * the user has too many flows, names or upcalls, or too much memory in queues;
- * -EUSERS if the agent has too many upcalls; -ENOMEM.
+ * Return: provider without an answer yet; -ENOTCONN without an agent; -EDQUOT
+ * if the user has too many flows, names or upcalls, or too much memory in
+ * queues; -EUSERS if the queue to the agent is full; -ENOMEM.
  */
 struct ipcp_provider *ipcp_provider_new(struct ipcp_net *ipn, char *name,
 					u32 mtu, struct ipcp_consumer *consumer)
@@ -91,8 +93,9 @@ err_free:
 }
 
 /*
- * Fail a pending flow whose provider has ended, and take any other one down. A
- * packet that waited for the worker may still make it an allocated one.
+ * Fail a pending flow whose provider has ended, and take an allocated one down.
+ * Try to fail the flow first: a packet that waited for the worker may still make
+ * a pending flow an allocated one.
  */
 static void lose_path(struct ipcp_flow *flow)
 {
@@ -127,7 +130,7 @@ static void lose_flows(struct ipcp_net *ipn, u32 provider)
  * ipcp_provider_end() - Stop providing a name
  * @p: provider; freed
  *
- * Its flows are taken down.
+ * The flows of the provider fail or are taken down.
  *
  * Context: Process context, may sleep.
  */
@@ -140,7 +143,7 @@ void ipcp_provider_end(struct ipcp_provider *p)
 	list_del(&p->grant.list);
 	mutex_unlock(&ipn->lock);
 	xa_erase(&ipn->providers, p->id);
-	/* From here on no flow can be bound to it: see ipcp_provider_provides(). */
+	/* Pairs with smp_mb() in ipcp_provider_provides(): miss no flow. */
 	synchronize_rcu();
 	lose_flows(ipn, p->id);
 	skb_queue_purge(&p->n_1_rb.queue);
@@ -184,24 +187,24 @@ u32 ipcp_provider_of(struct ipcp_net *ipn, const char *name)
 }
 
 /**
- * ipcp_provider_provides() - Test whether a provider moves packets of a name's
- * flows
+ * ipcp_provider_provides() - Test whether a provider provides a name
  * @ipn: network namespace
  * @id: number of the provider
  * @name: name
  *
- * To be called after a flow was bound to the provider, too: either this finds that
- * the provider has ended, or ipcp_provider_end() finds the flow.
+ * Call this function again after a flow was bound to the provider: either the
+ * call finds that the provider has ended, or ipcp_provider_end() finds the flow.
  *
  * Context: Any context.
- * Return: true if it does.
+ * Return: true if there is such a provider, and it was granted the name.
  */
 bool ipcp_provider_provides(struct ipcp_net *ipn, u32 id, const char *name)
 {
 	struct ipcp_provider *p;
 	bool found;
 
-	smp_mb();	/* pairs with synchronize_rcu() in ipcp_provider_end() */
+	/* Pairs with synchronize_rcu() in ipcp_provider_end(). */
+	smp_mb();
 	rcu_read_lock();
 	p = xa_load(&ipn->providers, id);
 	found = p && provides(p, name);
@@ -210,10 +213,10 @@ bool ipcp_provider_provides(struct ipcp_net *ipn, u32 id, const char *name)
 }
 
 /**
- * ipcp_provider_link() - Return what a provider tells of the sizes of packets
+ * ipcp_provider_link() - Return the packet size of a provider
  * @ipn: network namespace
  * @id: number of the provider
- * @link: (output) what is known
+ * @link: (output) link with the size
  *
  * Context: Any context.
  * Return: 0, or -ENETUNREACH if there is no such provider.
@@ -236,9 +239,9 @@ int ipcp_provider_link(struct ipcp_net *ipn, u32 id, struct ipcp_probe_link *lin
 }
 
 /*
- * Add packets to the ring. Messages leave room for what keeps flows alive: control
- * packets, and messages of the agents. Under RCU. Return 0 or why the packets were
- * not added.
+ * Add packets to the ring. Data packets leave room for the packets that keep
+ * flows alive: control packets, and messages of the agents. Under RCU. Return 0
+ * or why the packets were not added.
  */
 static enum ipcp_drop give(struct ipcp_provider *p, struct sk_buff *skb)
 {
@@ -308,11 +311,11 @@ static int provider_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	if (likely(!reason))
 		return 0;
 	ipcp_flow_drop_all(flow, skb, reason);
-	/* A question that was not sent says nothing of the peer. */
+	/* A question that was not sent must not count as silence. */
 	return control ? -ENOBUFS : 0;
 }
 
-/* The way that a packet came says nothing of where the peer is. */
+/* Do nothing: a packet from a provider has no address to follow. */
 static void provider_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 			      const struct ipcp_epoch *ep, u64 counter)
 {
@@ -324,10 +327,10 @@ const struct ipcp_path_ops ipcp_provider_path = {
 };
 
 /**
- * ipcp_provider_next() - Take the next packet that is to be moved
+ * ipcp_provider_next() - Take the next packet off the ring of a provider
  * @p: provider
- * @pos: (output) where the packet is in the buffer
- * @len: (output) its length
+ * @pos: (output) position of the packet in the buffer
+ * @len: (output) length of the packet
  *
  * Context: Process context.
  * Return: buffer with a reference for the caller, or NULL.
@@ -357,7 +360,7 @@ struct sk_buff *ipcp_provider_next(struct ipcp_provider *p, unsigned int *pos,
 	return skb;
 }
 
-/* True if a flow's packets come by this provider. Under RCU. */
+/* True if this provider moves the packets of a flow. Under RCU. */
 static bool is_path_of(const struct ipcp_provider *p, u32 eid)
 {
 	const struct ipcp_flow *flow = ipcp_registry_by_eid(p->grant.ipn, eid);

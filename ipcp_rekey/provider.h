@@ -14,18 +14,18 @@ struct ipcp_net;
 struct ipcp_probe_link;
 struct sk_buff;
 
-/* Longest packet that a provider may move: payload of the longest IPv4 datagram. */
+/* Longest packet of a provider: payload of the longest IPv4 datagram. */
 #define IPCP_PROVIDER_MTU	65507
 
 /**
  * struct ipcp_provider - a process that moves the packets of flows to a name
- * @grant: name, and the agent's leave to provide it
+ * @grant: name, and the agent's permission to provide it
  * @id: number in the namespace. Locking: constant.
- * @mtu: longest packet in bytes that is given to the process. Locking: constant.
+ * @mtu: longest packet in bytes that the process takes. Locking: constant.
  * @n_1_rb: ring of packets towards the process, with locks of its own
  *
- * Its file owns a provider. Others find it by number, under RCU: it is freed a grace
- * period after it was removed from the table.
+ * The file of the process owns a provider. Others look it up by number under
+ * RCU: a provider is freed a grace period after its removal from the table.
  */
 struct ipcp_provider {
 	struct ipcp_grant grant;

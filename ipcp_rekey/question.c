@@ -4,12 +4,11 @@
  * The question whether the peer still has the keys of a flow.
  *
  * A peer that has lost its keys proves itself by its certificate alone, and gets
- * a fresh seed. A thief of that certificate could ask for one, too. So a side
- * that has keys believes no statement in the clear about a flow before it has
- * asked the peer under the keys: it sends CONFIRM without DONE, which a peer
+ * a fresh seed. A thief of that certificate could ask for a fresh seed, too. So
+ * a side that has keys believes no statement in the clear about a flow before it
+ * has asked the peer under the keys: it sends CONFIRM without DONE, which a peer
  * with keys answers. Any authentic packet that is newer than the question counts
- * as an answer, so while data flows nothing need be sent. Silence permits one
- * fresh seed, for a limited time.
+ * as an answer. Silence permits one fresh seed, for a limited time.
  */
 #include <net/netlink.h>
 
@@ -45,7 +44,7 @@ bool ipcp_question_answered(struct ipcp_flow *flow)
 	return false;
 }
 
-/* Note what was received so far. */
+/* Record the highest counters received so far. */
 static void note_seen(struct ipcp_flow *flow)
 {
 	lockdep_assert_held(&flow->lock);
@@ -60,8 +59,9 @@ static void note_seen(struct ipcp_flow *flow)
 }
 
 /*
- * True if this side has an epoch to send in, and as many packets left as the
- * question needs; also from the question on, which uses them up.
+ * True if this side has an epoch to send in, with as many packets left as a
+ * question needs. While a question is asked, and after an answer, the number
+ * left does not matter, since the question itself uses packets up.
  */
 static bool can_ask(struct ipcp_flow *flow)
 {
@@ -132,8 +132,8 @@ static void end_silent(struct ipcp_flow *flow)
 }
 
 /*
- * Another exchange wants to know what was asked a moment ago: the result, if
- * there is one, is its result.
+ * Handle a question soon after the last one. If the last question has a result,
+ * that is also the result for @exchange.
  */
 static int ask_again(struct ipcp_flow *flow, u32 exchange,
 		     struct netlink_ext_ack *extack)
@@ -156,7 +156,7 @@ static int ask_again(struct ipcp_flow *flow, u32 exchange,
 	return 0;
 }
 
-/* True if the last question is so recent that there is no other one. */
+/* True if the last question is too recent to ask the peer again. */
 static bool is_recent(const struct ipcp_question *q)
 {
 	return q->state != IPCP_REKEY_QUESTION_NONE &&
@@ -169,7 +169,10 @@ static void begin(struct ipcp_flow *flow, u32 exchange)
 	struct ipcp_question *q = &flow->question;
 
 	lockdep_assert_held(&flow->lock);
-	/* a claim after silence must not forget that there was an answer */
+	/*
+	 * An answer since the silence takes the permission back from a claim.
+	 * Test this before note_seen(), which makes the test forget answers.
+	 */
 	if (flow->rk.may_fresh && ipcp_question_answered(flow))
 		flow->rk.may_fresh = false;
 	note_seen(flow);
@@ -213,8 +216,8 @@ int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,
 }
 
 /*
- * Go on with a question at the time of its next step. Return true if a packet
- * has to be sent. Called with flow->lock held.
+ * Take the next step of a question, which is due. Return true if a packet has to
+ * be sent. Called with flow->lock held.
  */
 static bool step(struct ipcp_flow *flow, unsigned long *next)
 {
@@ -229,7 +232,7 @@ static bool step(struct ipcp_flow *flow, unsigned long *next)
 	if (q->sent == IPCP_QUESTION_PACKETS) {
 		q->at = ipcp_deadline_in(next, msecs_to_jiffies(IPCP_FRESH_MS));
 		if (q->unsent)
-			end_answered(flow);	/* nobody was asked */
+			end_answered(flow);	/* not fully asked */
 		else
 			end_silent(flow);
 		return false;
@@ -240,12 +243,12 @@ static bool step(struct ipcp_flow *flow, unsigned long *next)
 }
 
 /**
- * ipcp_question_step() - Go on with a question, if it is time
+ * ipcp_question_step() - Take the next step of a question, if it is due
  * @flow: flow
  * @next: (in/out) jiffies when to check again
  *
  * Context: The worker of the flow.
- * Return: true if a packet has to be sent now that asks for an answer.
+ * Return: true if the caller has to send a packet that asks for an answer.
  */
 bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next)
 {
@@ -271,7 +274,7 @@ bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next)
  * ipcp_question_unsent() - Note that a packet of the question could not be sent
  * @flow: flow
  *
- * Then its end is no silence.
+ * The question then does not end with silence.
  *
  * Context: The worker of the flow.
  */
@@ -283,7 +286,7 @@ void ipcp_question_unsent(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_question_forget() - End a question because the flow has other keys, or none
+ * ipcp_question_forget() - End a question, or its result, without an event
  * @flow: flow. The caller holds flow->lock.
  *
  * Context: Any context.
@@ -295,12 +298,12 @@ void ipcp_question_forget(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_question_permits() - Test whether the peer's silence permits a fresh seed
+ * ipcp_question_permits() - Test whether silence permits a fresh seed
  * @flow: flow. The caller holds flow->lock.
  *
  * Context: Any context.
- * Return: true if the peer did not answer, and was not heard since either, and
- * that is less than IPCP_FRESH_MS ago.
+ * Return: true if the peer did not answer and was not heard since, and the
+ * question ended less than IPCP_FRESH_MS ago.
  */
 bool ipcp_question_permits(struct ipcp_flow *flow)
 {

@@ -9,10 +9,10 @@ struct ipcp_flow;
 struct netlink_ext_ack;
 
 enum ipcp_question_limits {
-	IPCP_QUESTION_PACKETS	= 3,		/* that ask for an answer */
-	IPCP_QUESTION_STEP_MS	= 1000,		/* between them, and after the last */
-	IPCP_QUESTION_PAUSE_MS	= 10000,	/* from one question to the next */
-	IPCP_FRESH_MS		= 60000,	/* for which silence permits */
+	IPCP_QUESTION_PACKETS	= 3,		/* packets of a question */
+	IPCP_QUESTION_STEP_MS	= 1000,		/* time after each packet */
+	IPCP_QUESTION_PAUSE_MS	= 10000,	/* between two questions */
+	IPCP_FRESH_MS		= 60000,	/* validity of the result */
 };
 
 int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,

@@ -24,8 +24,8 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 }
 
 /*
- * True if there is room in a share of the ring, in quarters, and the user may use it.
- * Locking: queue.lock.
+ * True if a share of the ring, in quarters, has room, and the user's quota has
+ * room, too. Reserves from the quota if necessary. Locking: queue.lock.
  */
 static __always_inline bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 				      unsigned int count, unsigned int quarters)
@@ -99,7 +99,7 @@ enum ipcp_drop ipcp_rbuff_write_most(struct ipcp_rbuff *rb, struct sk_buff *skb,
 }
 
 /**
- * __ipcp_rbuff_taken() - Count messages that were read from a buffer that stays
+ * __ipcp_rbuff_taken() - Count messages read from a buffer that stays queued
  * @rb: ring, locked
  * @count: number of messages
  */
@@ -110,12 +110,13 @@ void __ipcp_rbuff_taken(struct ipcp_rbuff *rb, unsigned int count)
 }
 
 /**
- * __ipcp_rbuff_link() - Add a buffer that was removed at the front again
+ * __ipcp_rbuff_link() - Put a removed buffer back at the front
  * @rb: ring, locked
  * @skb: buffer of __ipcp_rbuff_unlink(); consumed
  * @count: number of unread messages in the buffer
  *
- * The ring may then exceed its limits and its quota, by a buffer for each reader.
+ * The ring may then exceed its limits and its quota, by one buffer for each
+ * reader.
  */
 void __ipcp_rbuff_link(struct ipcp_rbuff *rb, struct sk_buff *skb,
 		       unsigned int count)
@@ -141,11 +142,11 @@ void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
 }
 
 /**
- * ipcp_rbuff_take_grown() - Clear that the quota has grown
+ * ipcp_rbuff_take_grown() - Test and clear whether the quota has grown
  * @rb: ring
  *
- * Under the lock, so the caller sees the quota that has grown, and who lets it
- * grow afterwards sets @grown again.
+ * Takes the lock, so that the caller sees the grown quota, and a writer that
+ * grows it from the first step on afterwards sets @grown again.
  *
  * Context: Any context but hard interrupts.
  * Return: true if the caller is the one to kick the worker.
@@ -162,10 +163,10 @@ bool ipcp_rbuff_take_grown(struct ipcp_rbuff *rb)
 }
 
 /**
- * ipcp_rbuff_trim() - Give back what an empty ring has reserved
+ * ipcp_rbuff_trim() - Release the memory that an empty ring has reserved
  * @rb: ring
  *
- * Readers do not, since a ring that is in use is empty every now and then.
+ * Readers do not call this, since a ring in use is empty every now and then.
  *
  * Context: Process context.
  */

@@ -22,11 +22,11 @@ struct ipcp_consumer;
  * @packets: unread messages in all buffers. Locking: written under queue.lock,
  *	read locklessly
  * @bytes: memory that the buffers take. Locking: queue.lock
- * @quota: memory reserved from @user, with IPCP_QUEUE_FREE, which the flow has
+ * @quota: bytes reserved from @user, plus the IPCP_QUEUE_FREE that the flow has
  *	reserved. Locking: written under queue.lock, may be read locklessly
  * @grown: @quota has grown, so the flow's worker has to trim it later. Locking:
- *	written under queue.lock, may be read locklessly by who has written to
- *	the ring
+ *	written under queue.lock, may be read locklessly by a task that has
+ *	written to the ring
  * @closed: nothing can be added any more. Locking: queue.lock
  * @flags: flags word and the consumer to wake. Locking: atomic
  * @user: user whose limit applies, or NULL for no limit; does not change
@@ -63,7 +63,7 @@ static inline bool ipcp_rbuff_empty(const struct ipcp_rbuff *rb)
 	return skb_queue_empty_lockless(&rb->queue);
 }
 
-/* True if memory is reserved from a user, which ipcp_rbuff_trim() gives back. */
+/* True if memory is reserved from a user, for ipcp_rbuff_trim() to release. */
 static inline bool ipcp_rbuff_reserved(const struct ipcp_rbuff *rb)
 {
 	return rb->user && READ_ONCE(rb->quota) > IPCP_QUEUE_FREE;

@@ -3,7 +3,7 @@
 /*
  * Reading from the ring, one message at a time. The ring holds plaintext only.
  * Several readers may read from one buffer. Each of them holds a reference to
- * the buffer until it moves on to another. A reader that wants all messages of a
+ * the buffer until it reads from another. A reader that wants all messages of a
  * buffer takes the buffer off the ring.
  */
 #include <linux/skbuff.h>
@@ -40,8 +40,8 @@ static void free_read(struct sk_buff *skb)
 
 /*
  * Put a buffer that was taken off the ring, but not read to its end, back to the
- * front. Readers that do so at the same time may do so in any order. Consumes the
- * buffer. The ring is closed if the flow has ended meanwhile.
+ * front. Several readers may do so in any order. Consumes the buffer. If the
+ * flow has ended meanwhile, the ring is closed, and the buffer is dropped.
  */
 static void put_back(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -95,8 +95,9 @@ static struct sk_buff *hold_segs(struct ipcp_reader *r, struct sk_buff *skb)
 }
 
 /*
- * Take the next message of the current buffer, which is the reader's own, or in the
- * ring, which is locked. Return the message's length.
+ * Take the next message of the current buffer, which either belongs to the
+ * reader, or is in the ring, which is then locked. Return the length of the
+ * message.
  */
 static int next_seg(struct ipcp_reader *r, const u8 **msg)
 {
@@ -148,7 +149,7 @@ static int take_message(struct ipcp_reader *r, const u8 **msg,
 	return skb->len;
 }
 
-/* Find the next message of the ring and leave it there. Return as take_message(). */
+/* Return the next message, as take_message(), but leave it in the ring. */
 static int peek_message(struct ipcp_reader *r, const u8 **msg)
 {
 	struct sk_buff *skb = skb_peek(&r->flow->n_rb.queue);
@@ -199,7 +200,7 @@ s64 ipcp_reader_time(const struct ipcp_reader *r)
 
 /**
  * ipcp_reader_next() - Take the next message
- * @r: reader; with @r->peek set, its first call
+ * @r: reader; with @r->peek set, this must be the only call
  * @msg: (output) the message, valid until the next call
  *
  * Context: Process context.

@@ -161,8 +161,8 @@ struct ipcp_flow *ipcp_registry_get_by_eid(struct ipcp_net *ipn, u32 eid)
  * @ipn: namespace
  * @id: (input and output) position of the walk, 0 to start
  *
- * Flows may be added and removed during a walk. A flow that is registered all
- * the time is visited.
+ * Flows may be added and removed during a walk. A flow that is registered during
+ * the whole walk is visited.
  *
  * Context: Any context.
  * Return: the first flow whose id is at least @id, with a reference, or NULL.
@@ -232,7 +232,7 @@ bool ipcp_registry_rekey_pending(struct ipcp_flow *flow)
 	return READ_ONCE(flow->rk.has_pending);
 }
 
-/* The process at the other end of a direct flow, or the provider. Under RCU. */
+/* Return the process of a direct flow's other end, or provider. Under RCU. */
 static struct pid *n_1_process(const struct ipcp_flow *flow)
 {
 	const struct ipcp_flow *mate = rcu_dereference(flow->mate);

@@ -73,7 +73,7 @@ static bool may_claim(struct ipcp_flow *flow)
 	       !(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
 }
 
-/* True if the peer has confirmed the epoch, or is overdue with that. */
+/* True if the peer has confirmed the epoch, or its confirmation is overdue. */
 static bool is_settled(const struct ipcp_epoch *ep)
 {
 	return test_bit(IPCP_EP_CONFIRMED, &ep->flags) ||
@@ -186,9 +186,9 @@ int ipcp_registry_snapshot_rekey_due(struct ipcp_net *ipn, u32 only,
 }
 
 /*
- * Go on from the numbers of the peer: this side had its state set back when it
- * lost the keys. Exchange numbers go forward only, and not so far that they are
- * used up. Return false if they would.
+ * Continue from the numbers of the peer, since the state of this side was set
+ * back when it lost the keys. Exchange numbers only go forward. Return false if
+ * the peer's number is so far ahead that numbers could be used up.
  */
 static bool raise_numbers(struct ipcp_rk *rk, const struct ipcp_numbers *peer)
 {
@@ -206,17 +206,17 @@ static bool raise_numbers(struct ipcp_rk *rk, const struct ipcp_numbers *peer)
  * ipcp_registry_claim_fresh() - Claim a flow whose keys may have been lost
  * @ipn: namespace
  * @id: id of the flow
- * @peer: newest numbers of the peer to go on from, for a flow without keys; or
- *	NULL
+ * @peer: newest numbers of the peer to continue from, for a flow without keys;
+ *	or NULL
  * @claim: (output) claim, with a reference to the flow
  *
  * The seed is mixed with no chain.
  *
  * Context: Process context. The operation rekey-claim.
- * Return: the number of flows claimed, 0 or 1; -EPERM if the peer must be asked
- * before whether it has the keys, and be silent, or if @peer is given, and the
- * flow has keys; -EOPNOTSUPP if the flow is not recoverable; -ERANGE if @peer is
- * too far ahead.
+ * Return: the number of flows claimed, 0 or 1; -EPERM if the flow has keys, and
+ * either @peer is given, or the peer must first be asked whether it has the
+ * keys, and not answer; -EOPNOTSUPP if the flow is not recoverable; -ERANGE if
+ * @peer is too far ahead.
  */
 int ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
 			      const struct ipcp_numbers *peer,
@@ -239,7 +239,8 @@ int ipcp_registry_claim_fresh(struct ipcp_net *ipn, u32 id,
 	if (n > 0) {
 		take_claim(flow, IPCP_CHAIN_FRESH, claim);
 		flow->rk.may_fresh = true;
-		ipcp_question_forget(flow);	/* one silence permits one claim */
+		/* One silence permits one claim. */
+		ipcp_question_forget(flow);
 	}
 	spin_unlock_bh(&flow->lock);
 	if (n < 1)
@@ -306,7 +307,7 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
  * ipcp_registry_request() - Request a re-key of a flow
  * @flow: flow
  *
- * A request does not wait for the time after a failure to pass.
+ * A request ends the wait that follows a failed attempt.
  *
  * Context: Process context. The operation rekey-request.
  */
@@ -321,7 +322,7 @@ void ipcp_registry_request(struct ipcp_flow *flow)
 /**
  * ipcp_registry_store_pending() - Park a seed
  * @flow: flow
- * @d: seed, wiped on every path, and what its exchange says of it
+ * @d: seed, wiped on every path, and the parameters of its exchange
  * @extack: for the reason of a refusal
  *
  * Context: Process context, may sleep. The operation seed-set.
@@ -353,8 +354,8 @@ bool ipcp_registry_take_pending(struct ipcp_flow *flow)
  * ipcp_registry_lapse() - End what an agent had started
  * @ipn: namespace, without an agent
  *
- * Clear its claims, so that the next agent can claim the flows, and fail the
- * allocations that wait for an agent.
+ * Clear the claims of the agent, so that the next agent can claim the flows, and
+ * fail the allocations that wait for an agent.
  *
  * Context: Process context, may sleep.
  */
@@ -368,7 +369,7 @@ void ipcp_registry_lapse(struct ipcp_net *ipn)
 		u32 exchange;
 
 		spin_lock_bh(&flow->lock);
-		ipcp_question_forget(flow);	/* it was that agent's */
+		ipcp_question_forget(flow);	/* the agent had asked */
 		claimed = flow->rk.in_flight;
 		exchange = flow->rk.claim;
 		pending = flow->state == IPCP_REKEY_FLOW_STATE_ALLOC_PENDING;

@@ -45,7 +45,7 @@ static void rx_alone(struct ipcp_net *ipn, struct sk_buff *segs,
 /**
  * struct seg_group - consecutive packets of a buffer, of one flow and leaf
  * @head: copy of the first packet's header
- * @hdr: the same, parsed
+ * @hdr: parsed header of the first packet
  * @pos: position of the first packet in the buffer
  * @count: number of packets
  * @whole: each packet lies in contiguous memory

@@ -401,7 +401,7 @@ void ipcp_rx_drain(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_rx_purge() - Drop all queued packets, and let nothing more be queued
+ * ipcp_rx_purge() - Drop all queued packets, and refuse further ones
  * @flow: flow that has no reader any more
  *
  * Context: Process context.
