@@ -256,8 +256,8 @@ static int cur_no(struct ipcp_epoch *ep, unsigned int dir)
  * @dir: direction
  *
  * Does nothing if that leaf is already prepared, or the current leaf is the
- * last one. A caller whose lookup missed the last leaf finds the leaf now, since
- * another sender or packet has made it the current one meanwhile.
+ * last one. A caller whose lookup missed the last leaf finds the leaf now,
+ * since another sender or packet has made it the current one meanwhile.
  *
  * Context: Process context, may sleep.
  * Return: 0; -EKEYEXPIRED if the leaves were retired; -ENOMEM.

@@ -169,7 +169,7 @@ static int __init ipcp_init(void)
 	err = register_random_vmfork_notifier(&vm_notifier);
 	if (err)
 		goto err_pm;
-	/* ORDER: user interfaces last, when all that they use is initialised. */
+	/* ORDER: the user interfaces last, once all that they use exists. */
 	err = ipcp_netlink_init();
 	if (err)
 		goto err_vm;

@@ -66,8 +66,8 @@ struct ipcp_net_slot {
  * @sources: number of slots from IPCP_NET_GROUP on that new flows leave from; 0
  *	if they leave from @port. Locking: as @mark
  * @slots: sockets. Locking: see struct ipcp_net_slot
- * @payer: user of the agent, with a reference, that pays for the sockets and the
- *	messages to the agent; NULL for no limits. Locking: @agent_lock
+ * @payer: user of the agent, with a reference, that pays for the sockets and
+ *	the messages to the agent; NULL for no limits. Locking: @agent_lock
  * @paid: bytes reserved from @payer for these. Locking: @agent_lock
  * @lock: protects @grants, @listeners and the flows that wait at them
  * @grants: names for which permission was requested. Locking: @lock
@@ -85,8 +85,8 @@ struct ipcp_net_slot {
  *	@upcall_lock
  * @ctrl: CTRL messages for the agent. Locking: @upcall_lock
  * @ctrl_bytes: bytes of @ctrl. Locking: @upcall_lock
- * @ctrl_turn: true if a message of @ctrl is handed out before @upcalls. Locking:
- *	@upcall_lock
+ * @ctrl_turn: true if a message of @ctrl is handed out before @upcalls.
+ *	Locking: @upcall_lock
  * @sealed: flows with SEALED messages for the agent, in turn. Locking:
  *	@upcall_lock
  * @sealed_bytes: bytes of these messages. Locking: @upcall_lock

@@ -182,10 +182,10 @@ static void see_to_flow(struct ipcp_dev *d)
 
 /*
  * Return the MTU to set: that of the flow, or less if an administrator has set
- * less. Keep the MTU while the flow searches for the size that its path carries:
- * below 1280 bytes the stack would remove all IPv6 addresses and routes. A path
- * within the host may carry more than the maximum of an interface. Locking:
- * d->lock.
+ * less. Keep the MTU while the flow searches for the size that its path
+ * carries: below 1280 bytes the stack would remove all IPv6 addresses and
+ * routes. A path within the host may carry more than the maximum of an
+ * interface. Locking: d->lock.
  */
 static unsigned int want_mtu(struct ipcp_dev *d)
 {
@@ -240,7 +240,7 @@ static bool resize_link(struct ipcp_dev *d)
 }
 
 /**
- * ipcp_netdev_change_mtu() - Set the MTU; if an administrator does, note a limit
+ * ipcp_netdev_change_mtu() - Set the MTU, and note an administrator's limit
  * @dev: interface
  * @mtu: MTU in bytes
  *

@@ -62,10 +62,10 @@ static bool may_mark(const struct inner *in, u8 outer)
 }
 
 /*
- * Make the headers of a packet linear, since classifiers and taps see the packet
- * before the stack does, and read linear bytes only. Leave the headers to GRO if
- * GRO pulls them: GRO merges packets by their fragments only if nothing but
- * headers is linear.
+ * Make the headers of a packet linear, since classifiers and taps see the
+ * packet before the stack does, and read linear bytes only. Leave the headers
+ * to GRO if GRO pulls them: GRO merges packets by their fragments only if
+ * nothing but headers is linear.
  */
 static bool pull_headers(const struct net_device *dev, struct sk_buff *skb,
 			 const struct inner *in, u8 outer)
@@ -182,9 +182,9 @@ static bool too_long(const struct sk_buff *skb, unsigned int mtu)
 }
 
 /*
- * Report the path MTU to the sender, and let the work item lower the device MTU.
- * A temporary MTU is not reported: the packet is lost, and sent again when the
- * path MTU is known.
+ * Report the path MTU to the sender, and let the work item lower the device
+ * MTU. A temporary MTU is not reported: the packet is lost, and sent again when
+ * the path MTU is known.
  */
 static void answer_too_big(struct ipcp_dev *d, const struct ipcp_kflow *flow,
 			   struct sk_buff *skb)

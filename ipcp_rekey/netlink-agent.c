@@ -166,8 +166,8 @@ static int dump_name(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 /*
- * The list is in descending order of request numbers. A dump continues after the
- * last number shown, so names may be added and removed in between.
+ * The list is in descending order of request numbers. A dump continues after
+ * the last number shown, so names may be added and removed in between.
  */
 int ipcp_rekey_nl_name_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb)

@@ -207,7 +207,8 @@ static int check_ppl(struct genl_info *info)
 
 /*
  * Set a time in jiffies, which the data path reads without a lock. The maximum
- * is the longest time that an epoch can exceed: see ipcp_epoch_stay_old().
+ * is the longest time that the age of an epoch can exceed: see
+ * ipcp_epoch_stay_old().
  */
 static void set_time(unsigned long *time, const struct nlattr *ms)
 {

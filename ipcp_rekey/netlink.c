@@ -14,11 +14,11 @@
  *
  * The module never sees a request whose sender lacks a permission, whose header
  * is invalid, which asks for a dump (NLM_F_DUMP), which has bytes that are no
- * attribute, or attributes of an unknown type or with NLA_F_NESTED, or which has
- * a seed for an operation that takes none: genetlink lets no new family turn off
- * these checks. The kernel frees such a request without wiping it, and repeats
- * it to its sender, unless the socket has NETLINK_CAP_ACK set, as the agent's
- * socket has.
+ * attribute, or attributes of an unknown type or with NLA_F_NESTED, or which
+ * has a seed for an operation that takes none: genetlink lets no new family
+ * turn off these checks. The kernel frees such a request without wiping it, and
+ * repeats it to its sender, unless the socket has NETLINK_CAP_ACK set, as the
+ * agent's socket has.
  */
 #include <linux/module.h>
 #include <linux/netlink.h>
@@ -34,9 +34,9 @@
 #include "upcall.h"
 
 /*
- * Handle the close of a netlink socket. If it is the agent's, end what the agent
- * had started. Another socket may have had the same port id, so the port id only
- * tells which sockets need no further check.
+ * Handle the close of a netlink socket. If it is the agent's, end what the
+ * agent had started. Another socket may have had the same port id, so the port
+ * id only tells which sockets need no further check.
  */
 static int socket_closed(struct notifier_block *nb, unsigned long event,
 			 void *data)
@@ -66,7 +66,7 @@ static struct notifier_block socket_notifier = {
 	.notifier_call = socket_closed,
 };
 
-/* Accept any value of a flow's attributes. No policy would mean no attribute. */
+/* Accept any attribute of a flow. A missing policy would allow none. */
 static const struct nla_policy any_flow[IPCP_REKEY_A_FLOW_MAX + 1] = {
 	[1 ... IPCP_REKEY_A_FLOW_MAX] = { .type = NLA_BINARY },
 };

@@ -54,9 +54,10 @@ static void drop_keys(struct ipcp_flow *flow)
 }
 
 /*
- * Wipe all keys of all flows. When this function returns, no packet is sealed or
- * decrypted with any of these keys, and none is left in memory. Work items wipe
- * leaves a grace period after lookups can no longer find them, so wait for both.
+ * Wipe all keys of all flows. When this function returns, no packet is sealed
+ * or decrypted with any of these keys, and none is left in memory. Work items
+ * wipe leaves a grace period after lookups can no longer find them, so wait for
+ * both.
  */
 static void drop_all_keys(void)
 {
@@ -130,8 +131,8 @@ static void remind_agent(struct ipcp_flow *flow)
 /**
  * ipcp_netns_wake() - Allow keys again after a resume or a cancelled suspend
  *
- * Notify agents again of the flows that want keys, since agents could not act on
- * the earlier notification.
+ * Notify agents again of the flows that want keys, since agents could not act
+ * on the earlier notification.
  *
  * Context: Process context, may sleep.
  */
@@ -202,9 +203,9 @@ static void __net_exit net_pre_exit(struct net *net)
 
 /*
  * Open files and kernel code pin the namespace and the module. Interfaces do
- * not, but the pre-exit of netdev.c has already released their flows. So no flow
- * has a user, and there is no listener. The remaining flows were closed but
- * still have CLOSE packets to send, or were created by the agent and never
+ * not, but the pre-exit of netdev.c has already released their flows. So no
+ * flow has a user, and there is no listener. The remaining flows were closed
+ * but still have CLOSE packets to send, or were created by the agent and never
  * accepted.
  */
 static void __net_exit net_exit(struct net *net)
@@ -239,12 +240,12 @@ static bool any_living(struct list_head *ending)
 }
 
 /*
- * Flows use their namespace until the workqueue frees them, a grace period after
- * the last reference is dropped. The worker of a flow that ended by itself, and
- * that the registry no longer finds, may still be about to drop the last
- * reference. So flush the workers first, then wait for the grace period, then
- * for the work items that free the flows. Do so once for all namespaces that
- * end, and only if one of them has flows, since anybody can create and end
+ * Flows use their namespace until the workqueue frees them, a grace period
+ * after the last reference is dropped. The worker of a flow that ended by
+ * itself, and that the registry no longer finds, may still be about to drop the
+ * last reference. So flush the workers first, then wait for the grace period,
+ * then for the work items that free the flows. Do so once for all namespaces
+ * that end, and only if one of them has flows, since anybody can create and end
  * namespaces.
  */
 static void __net_exit net_exit_batch(struct list_head *ending)

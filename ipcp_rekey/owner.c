@@ -22,10 +22,11 @@
 #include "owner.h"
 
 /*
- * Record which file the process runs. /proc/PID/exe would show a path of another
- * mount namespace, and later perhaps the path of another program. Take the
- * numbers that the file system shows to stat(2), so that they can be compared on
- * overlayfs and btrfs, too. AT_STATX_DONT_SYNC: do not wait for a server.
+ * Record which file the process runs. /proc/PID/exe would show a path of
+ * another mount namespace, and later perhaps the path of another program. Take
+ * the numbers that the file system shows to stat(2), so that they can be
+ * compared on overlayfs and btrfs, too. AT_STATX_DONT_SYNC: do not wait for a
+ * server.
  */
 static void get_exe(struct ipcp_owner *owner)
 {

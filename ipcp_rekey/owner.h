@@ -19,7 +19,8 @@ struct pid;
  * @memcg: control group that memory is charged to, with a reference; NULL for
  *	that of the allocating task
  *
- * Locking: None. The payer does not change while its flow or listener is in use.
+ * Locking: None. The payer does not change while its flow or listener is in
+ * use.
  */
 struct ipcp_payer {
 	struct ipcp_user *user;
@@ -36,9 +37,9 @@ struct ipcp_payer {
  * @exe_dev: device of the file that the process runs, as in st_dev of stat(2)
  * @exe_ino: inode of that file, as in st_ino; 0 if there is none
  *
- * Locking: None. The owner is written once, that of a flow after the flow can be
- * found: @pid last, with smp_store_release(), so that a reader of @pid sees all
- * members.
+ * Locking: None. The owner is written once, that of a flow after the flow can
+ * be found: @pid last, with smp_store_release(), so that a reader of @pid sees
+ * all members.
  */
 struct ipcp_owner {
 	struct pid *pid;

@@ -177,8 +177,8 @@ static void withdraw(struct ipcp_probe *p, unsigned long now)
 }
 
 /*
- * Each repetition is sent together with a base probe. The base probe goes first:
- * if an outage ends between the two, the probe of the size gets through.
+ * Each repetition is sent together with a base probe. The base probe goes
+ * first: if an outage ends between the two, the probe of the size gets through.
  */
 static unsigned int step_check(struct ipcp_probe *p, unsigned long now,
 			       struct ipcp_probe_packet out[2])
@@ -336,7 +336,8 @@ u32 ipcp_probe_note(const struct ipcp_probe *p, unsigned long now)
  * @p: state
  * @now: jiffies
  *
- * A probe that was not sent cannot be answered, and says nothing about the path.
+ * A probe that was not sent cannot be answered, and says nothing about the
+ * path.
  */
 void ipcp_probe_unsent(struct ipcp_probe *p, unsigned long now)
 {
@@ -355,7 +356,8 @@ static bool of_this_check(const struct ipcp_probe *p, u16 number)
 
 /*
  * Note that a base probe was answered. If the check has ended without such an
- * answer, the path is slow: wait once more for an answer to a probe of the size.
+ * answer, the path is slow: wait once more for an answer to a probe of the
+ * size.
  */
 static void base_answered(struct ipcp_probe *p, u16 number, unsigned long now)
 {

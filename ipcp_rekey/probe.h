@@ -12,8 +12,8 @@ enum ipcp_probe_limits {
 	IPCP_PROBE_ROUNDS	= 3,	/* rounds of the search after that */
 	IPCP_PROBE_REPEAT_MS	= 500,
 	IPCP_PROBE_SEARCH_MS	= 150,	/* from one candidate to the next */
-	IPCP_PROBE_FIRST_MS	= 3000,	/* to the next check, unconfirmed size */
-	IPCP_PROBE_AGAIN_MS	= 10000, /* to the next check, confirmed size */
+	IPCP_PROBE_FIRST_MS	= 3000,	/* to the next check, unconfirmed */
+	IPCP_PROBE_AGAIN_MS	= 10000, /* to the next check, confirmed */
 	IPCP_PROBE_RAISE_MS	= 600000, /* to the next try of a larger size */
 	IPCP_PROBE_RAISE_MIN_MS	= 1000,
 	IPCP_PROBE_ANSWERS	= 32,	/* answers to a peer in a second */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Providers: processes that move the sealed packets of flows to a name, in place
- * of UDP. A provider reads packets from its ring and brings them, by any means,
- * to the provider on the peer's host, which writes them there.
+ * Providers: processes that move the sealed packets of flows to a name, in
+ * place of UDP. A provider reads packets from its ring and brings them, by any
+ * means, to the provider on the peer's host, which writes them there.
  *
  * A provider sees what the network sees. A packet that a provider writes is
  * received like a datagram from anybody: an authentic packet is from the peer.
@@ -94,8 +94,8 @@ err_free:
 
 /*
  * Fail a pending flow whose provider has ended, and take an allocated one down.
- * Try to fail the flow first: a packet that waited for the worker may still make
- * a pending flow an allocated one.
+ * Try to fail the flow first: a packet that waited for the worker may still
+ * make a pending flow an allocated one.
  */
 static void lose_path(struct ipcp_flow *flow)
 {
@@ -169,8 +169,8 @@ static bool provides(const struct ipcp_provider *p, const char *name)
  * @name: name
  *
  * Context: Any context.
- * Return: number of the provider that asked last, of those that were granted the
- * name; 0 if there is none.
+ * Return: number of the provider that asked last, of those that were granted
+ * the name; 0 if there is none.
  */
 u32 ipcp_provider_of(struct ipcp_net *ipn, const char *name)
 {
@@ -193,7 +193,8 @@ u32 ipcp_provider_of(struct ipcp_net *ipn, const char *name)
  * @name: name
  *
  * Call this function again after a flow was bound to the provider: either the
- * call finds that the provider has ended, or ipcp_provider_end() finds the flow.
+ * call finds that the provider has ended, or ipcp_provider_end() finds the
+ * flow.
  *
  * Context: Any context.
  * Return: true if there is such a provider, and it was granted the name.

@@ -3,12 +3,13 @@
 /*
  * The question whether the peer still has the keys of a flow.
  *
- * A peer that has lost its keys proves itself by its certificate alone, and gets
- * a fresh seed. A thief of that certificate could ask for a fresh seed, too. So
- * a side that has keys believes no statement in the clear about a flow before it
- * has asked the peer under the keys: it sends CONFIRM without DONE, which a peer
- * with keys answers. Any authentic packet that is newer than the question counts
- * as an answer. Silence permits one fresh seed, for a limited time.
+ * A peer that has lost its keys proves itself by its certificate alone, and
+ * gets a fresh seed. A thief of that certificate could ask for a fresh seed,
+ * too. So a side that has keys believes no statement in the clear about a flow
+ * before it has asked the peer under the keys: it sends CONFIRM without DONE,
+ * which a peer with keys answers. Any authentic packet that is newer than the
+ * question counts as an answer, so while data flows no packet need be sent.
+ * Silence permits one fresh seed, for a limited time.
  */
 #include <net/netlink.h>
 
@@ -216,8 +217,8 @@ int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,
 }
 
 /*
- * Take the next step of a question, which is due. Return true if a packet has to
- * be sent. Called with flow->lock held.
+ * Take the next step of a question, which is due. Return true if a packet has
+ * to be sent. Called with flow->lock held.
  */
 static bool step(struct ipcp_flow *flow, unsigned long *next)
 {

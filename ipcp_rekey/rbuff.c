@@ -145,8 +145,8 @@ void __ipcp_rbuff_unlink(struct ipcp_rbuff *rb, struct sk_buff *skb,
  * ipcp_rbuff_take_grown() - Test and clear whether the quota has grown
  * @rb: ring
  *
- * Takes the lock, so that the caller sees the grown quota, and a writer that
- * grows it from the first step on afterwards sets @grown again.
+ * Takes the lock, so that the caller sees the grown quota. A writer sets @grown
+ * again when the quota grows after the next trim.
  *
  * Context: Any context but hard interrupts.
  * Return: true if the caller is the one to kick the worker.

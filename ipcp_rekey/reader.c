@@ -39,9 +39,9 @@ static void free_read(struct sk_buff *skb)
 }
 
 /*
- * Put a buffer that was taken off the ring, but not read to its end, back to the
- * front. Several readers may do so in any order. Consumes the buffer. If the
- * flow has ended meanwhile, the ring is closed, and the buffer is dropped.
+ * Put a buffer that was taken off the ring, but not read to its end, back to
+ * the front. Several readers may do so in any order. Consumes the buffer. If
+ * the flow has ended meanwhile, the ring is closed, and the buffer is dropped.
  */
 static void put_back(struct ipcp_flow *flow, struct sk_buff *skb)
 {

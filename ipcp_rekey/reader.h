@@ -11,9 +11,9 @@ struct sk_buff;
 /**
  * struct ipcp_reader - state of reading messages from a flow's ring
  * @flow: flow
- * @want: messages that the caller will take without a pause, or 0. A buffer with
- *	no more than @want messages is taken off the ring as a whole, so the
- *	ring is locked once only. ipcp_reader_end() puts back a buffer with
+ * @want: messages that the caller will take without a pause, or 0. A buffer
+ *	with no more than @want messages is taken off the ring as a whole, so
+ *	the ring is locked once only. ipcp_reader_end() puts back a buffer with
  *	unread messages.
  * @peek: leave the message in the ring
  * @whole: @segs was taken off the ring

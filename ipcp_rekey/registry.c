@@ -161,8 +161,8 @@ struct ipcp_flow *ipcp_registry_get_by_eid(struct ipcp_net *ipn, u32 eid)
  * @ipn: namespace
  * @id: (input and output) position of the walk, 0 to start
  *
- * Flows may be added and removed during a walk. A flow that is registered during
- * the whole walk is visited.
+ * Flows may be added and removed during a walk. A flow that is registered
+ * during the whole walk is visited.
  *
  * Context: Any context.
  * Return: the first flow whose id is at least @id, with a reference, or NULL.

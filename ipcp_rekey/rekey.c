@@ -354,8 +354,8 @@ bool ipcp_registry_take_pending(struct ipcp_flow *flow)
  * ipcp_registry_lapse() - End what an agent had started
  * @ipn: namespace, without an agent
  *
- * Clear the claims of the agent, so that the next agent can claim the flows, and
- * fail the allocations that wait for an agent.
+ * Clear the claims of the agent, so that the next agent can claim the flows,
+ * and fail the allocations that wait for an agent.
  *
  * Context: Process context, may sleep.
  */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Buffers of several packets (GSO). All packets have one length, but the last,
- * which may be shorter. They pass through the stack as one buffer, which the
- * device or the stack segments, so on the wire they are like any other packets.
- * The receiving stack may merge them again, or may never have segmented them.
+ * Buffers of several packets (GSO). All packets have the same length, except
+ * that the last may be shorter. They pass through the stack as one buffer,
+ * which the device or the stack segments, so on the wire they are like other
+ * packets. The receiving stack may merge them again, or may never have
+ * segmented them.
  *
  * Each packet of a buffer built here is contiguous in memory, so it can be
  * sealed in one call. A received buffer may be fragmented anywhere, and its

@@ -62,9 +62,9 @@ static inline u8 *ipcp_cursor_next(struct ipcp_cursor *c, unsigned int len)
  * @c: cursor, whose last bytes were contiguous
  * @to_user: direction of the copies
  *
- * The functions that copy check the kernel's memory each time, which takes longer
+ * The copy functions check the kernel's memory each time, which takes longer
  * than to copy a short message. After this call, _copy_from_iter() and
- * _copy_to_iter() will do for all messages of a fragment.
+ * _copy_to_iter(), which do not check, are safe for all messages of a fragment.
  *
  * Context: Process context.
  */

@@ -94,14 +94,14 @@ struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 	return flow;
 }
 
-/* What a new flow needs of the listener for its name. */
+/* Properties of a listener that a new flow for its name needs. */
 struct server {
 	u64 request;
 	struct ipcp_payer payer;
 	struct ipcp_consumer *consumer;
 };
 
-/* Look up who serves a name, with references. */
+/* Look up the listener of a name, and take references to its consumer, etc. */
 static int get_server(struct ipcp_net *ipn, const char *name,
 		      struct server *server)
 {
@@ -168,7 +168,7 @@ static int add_served(struct ipcp_flow *flow, const struct server *server)
  * @qos: quality of service that the peer requested
  *
  * The namespace is not locked while memory is allocated: if the control group
- * that is charged is at its limit, only this flow has to wait for it.
+ * that is charged is at its limit, only this flow has to wait.
  *
  * Context: Process context, may sleep. The operations flow-new and flow-direct.
  * Return: a flow in ACCEPT_PENDING, with a reference for the caller; -ENOENT if

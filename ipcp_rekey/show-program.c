@@ -19,7 +19,7 @@ static u64 other_drops(const struct ipcp_stats *s)
 }
 
 /**
- * ipcp_show_for_program() - Fill in what a program may know of its flow
+ * ipcp_show_for_program() - Fill in the information about a program's flow
  * @flow: flow
  * @info: (output) information; the caller sets @info->size
  *
@@ -73,10 +73,10 @@ void ipcp_show_for_program(struct ipcp_flow *flow, struct ipcp_info *info)
 }
 
 /**
- * ipcp_show_peer() - Fill in who the peer is
+ * ipcp_show_peer() - Fill in the name of the peer
  * @flow: flow
  * @name: (output) name that the peer has proved; empty if it has proved none
- * @authenticated: (output) 1 if it has, else 0
+ * @authenticated: (output) 1 if the peer has proved a name, else 0
  *
  * Context: Any context.
  */

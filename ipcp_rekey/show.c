@@ -216,7 +216,7 @@ static int put_alloc(struct sk_buff *skb, struct ipcp_flow *flow,
  * ipcp_show_upcall() - Write an upcall
  * @skb: message
  * @up: upcall
- * @viewer: whose numbers of users and processes are shown
+ * @viewer: reader, for the numbers of users and processes
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
@@ -327,7 +327,7 @@ static int put_settings(struct sk_buff *skb, struct ipcp_flow *flow)
  * ipcp_show_flow() - Write a flow
  * @skb: message
  * @flow: flow
- * @viewer: whose numbers of users and processes are shown
+ * @viewer: reader, for the numbers of users and processes
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.
@@ -370,7 +370,7 @@ static int put_served(struct sk_buff *skb, const struct ipcp_listener *l)
  * ipcp_show_name() - Write a name that is served or provided
  * @skb: message
  * @g: grant of the name
- * @viewer: whose numbers of users and processes are shown
+ * @viewer: reader, for the numbers of users and processes
  *
  * Context: Process context, under ipn->lock.
  * Return: 0 or -EMSGSIZE.
@@ -394,7 +394,7 @@ int ipcp_show_name(struct sk_buff *skb, const struct ipcp_grant *g,
  * ipcp_show_claim() - Write a claimed flow
  * @skb: message
  * @claim: claim
- * @viewer: whose numbers of users and processes are shown
+ * @viewer: reader, for the numbers of users and processes
  *
  * Context: Process context.
  * Return: 0 or -EMSGSIZE.

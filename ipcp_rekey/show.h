@@ -16,9 +16,9 @@ struct sk_buff;
 struct user_namespace;
 
 /**
- * struct ipcp_viewer - who reads a message
- * @users: user namespace of the viewer, in whose numbers users are shown
- * @pids: pid namespace of the viewer, likewise for processes
+ * struct ipcp_viewer - the reader of a message
+ * @users: user namespace of the viewer, for the numbers of users and groups
+ * @pids: pid namespace of the viewer, for the numbers of processes
  */
 struct ipcp_viewer {
 	struct user_namespace *users;
@@ -29,8 +29,9 @@ struct ipcp_viewer {
 #define IPCP_CLAIM_SIZE	(IPCP_REKEY_NAME_MAX + IPCP_REKEY_BLOB_MAX + 256)
 
 /*
- * Flows that one answer of rekey-claim holds at most. The answer is contiguous,
- * and must not depend on much free memory being so.
+ * Maximum number of flows in one answer of rekey-claim. The answer is
+ * contiguous in memory, so it must not be so long that its allocation is likely
+ * to fail.
  */
 #define IPCP_CLAIM_ANSWER	8
 

@@ -7,8 +7,8 @@
  *   INIT -> ACCEPT_PENDING -> ALLOCATED     a packet of the peer authenticated
  *   *_PENDING       -> DEALLOCATED          rejected, cancelled or timed out
  *   ALLOCATED       -> DEALLOC_PENDING      the program closed the flow
- *   ACCEPT_PENDING  -> DEALLOC_PENDING      nobody accepts the flow any more, or
- *                                           the peer was not heard in time
+ *   ACCEPT_PENDING  -> DEALLOC_PENDING      the listener has ended, or the peer
+ *                                           was not heard in time
  *   DEALLOC_PENDING -> DEALLOCATED          the peer was told
  */
 #include "failure.h"
@@ -105,21 +105,22 @@ int ipcp_state_allocated(struct ipcp_flow *flow)
 	return 0;
 }
 
-/* Set the first error of a flow, which is the one that remains. */
+/* Set the error of a flow. The first error remains. */
 static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 {
 	lockdep_assert_held(&flow->lock);
 	if (flow->error)
 		return;
 	strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
-	/* Write the reason before the error. Pairs with smp_rmb(). */
+	/* Write the reason before the error. Pairs with smp_rmb() in readers. */
 	smp_wmb();
 	WRITE_ONCE(flow->error, ipcp_failure(error));
 }
 
 /*
- * End a flow if it is pending. In one section, so that a flow which is allocated
- * meanwhile gets no error. Return false if the flow was not pending any more.
+ * End a flow if it is pending. Test and end it in one critical section, so that
+ * a flow which is allocated meanwhile gets no error. Return false if the flow
+ * was not pending any more.
  */
 static bool set_failed(struct ipcp_flow *flow, int error, const char *reason)
 {
@@ -140,7 +141,7 @@ static bool set_failed(struct ipcp_flow *flow, int error, const char *reason)
  * ipcp_state_fail() - Fail a pending allocation
  * @flow: flow
  * @error: positive errno that ipcp_failure_known() knows
- * @reason: the same in words, or NULL
+ * @reason: @error in words, or NULL
  *
  * Context: Process context, may sleep; not the flow's worker.
  * Return: false if the flow was not pending any more, and nothing was done.
@@ -159,7 +160,7 @@ bool ipcp_state_fail(struct ipcp_flow *flow, int error, const char *reason)
  * ipcp_state_down() - Take a flow down
  * @flow: flow
  * @error: positive errno that ipcp_failure_known() knows
- * @reason: the same in words, or NULL
+ * @reason: @error in words, or NULL
  *
  * Queued messages can still be read.
  *
@@ -179,9 +180,9 @@ void ipcp_state_down(struct ipcp_flow *flow, int error, const char *reason)
 }
 
 /*
- * True if the peer has keys under which it can be told of the end. A responder
- * with a seed has answered, so the initiator may have it, too. An initiator with
- * a seed may have confirmed it already.
+ * True if the peer may have keys, under which it can be told of the end. A
+ * responder with a seed has answered, so the initiator may have the seed, too.
+ * An initiator with a seed may have confirmed the seed already.
  */
 static bool can_tell(struct ipcp_flow *flow)
 {
@@ -190,7 +191,7 @@ static bool can_tell(struct ipcp_flow *flow)
 	       (ipcp_flow_pending(flow) && ipcp_epoch_newest(flow));
 }
 
-/* From here on the worker tells the peer, and then ends the flow. */
+/* Let the worker tell the peer by CLOSE, and then end the flow. */
 static void begin_closing(struct ipcp_flow *flow)
 {
 	lockdep_assert_held(&flow->lock);
@@ -203,8 +204,9 @@ static void begin_closing(struct ipcp_flow *flow)
 }
 
 /*
- * Let a pending flow close if its peer may have its keys, which only a responder's
- * may. Return false if it was not pending any more, or the peer has no keys.
+ * Begin to close a pending flow if its peer may have its keys, as only the peer
+ * of a responder may. Return false if the flow was not pending any more, or the
+ * peer has no keys.
  */
 static bool set_unheard(struct ipcp_flow *flow, int error, const char *reason)
 {
@@ -224,11 +226,12 @@ static bool set_unheard(struct ipcp_flow *flow, int error, const char *reason)
  * ipcp_state_late() - Time out a pending allocation
  * @flow: flow
  *
- * The peer of a responder may be waiting for packets already, and is told.
+ * The peer of a responder may already wait for packets, so the peer is told.
  *
  * Context: The flow's worker.
- * Return: true if the worker has to end the flow now; false if it has to tell the
- * peer first, for which it is kicked, or if the flow was not pending any more.
+ * Return: true if the worker has to end the flow now; false if the worker has
+ * to tell the peer first, for which it is kicked, or if the flow was not
+ * pending any more.
  */
 bool ipcp_state_late(struct ipcp_flow *flow)
 {
@@ -241,7 +244,7 @@ bool ipcp_state_late(struct ipcp_flow *flow)
 	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
 			 flow->name, flow->payer.user);
 	if (tell) {
-		ipcp_listener_forget(flow);	/* makes room for another */
+		ipcp_listener_forget(flow);	/* make room in the backlog */
 		ipcp_flow_kick(flow);
 	}
 	return !tell;
@@ -251,8 +254,8 @@ bool ipcp_state_late(struct ipcp_flow *flow)
  * ipcp_state_close() - Close a flow whose user has released it
  * @flow: flow
  *
- * A flow whose peer has keys remains until the peer was told. Any other flow ends
- * at once.
+ * A flow whose peer may have keys remains until the peer was told. Any other
+ * flow ends at once.
  *
  * Context: Process context, may sleep; not the flow's worker.
  */
@@ -266,7 +269,7 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	if (tell) {
 		begin_closing(flow);
 	} else if (pending) {
-		/* From here on, the agent can give it no keys. */
+		/* From here on, the agent can install no keys. */
 		WRITE_ONCE(flow->state, IPCP_REKEY_FLOW_STATE_DEALLOCATED);
 	}
 	spin_unlock_bh(&flow->lock);
@@ -282,7 +285,7 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	}
 	ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, READ_ONCE(flow->rk.epoch),
 		    READ_ONCE(flow->rk.exchange));
-	/* Before the purge, which would make room for the writer. */
+	/* Before the purge, which makes room for the end of a direct flow. */
 	path_down(flow);
 	ipcp_rx_purge(flow);
 	ipcp_flow_kick(flow);

@@ -28,7 +28,7 @@ struct ipcp_stats {
 };
 
 /**
- * struct ipcp_drops - drops of packets of no flow on one CPU
+ * struct ipcp_drops - drops on one CPU of packets that belong to no flow
  * @drops: dropped packets by enum ipcp_drop
  *
  * Locking: As struct ipcp_stats.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Buffers to send: one or more packets, each of which is a header, a message and a
- * tag. All have one length, but the last may be shorter. The control block (cb.h)
- * has their number and length.
+ * Buffers to send: one or more packets, each of which is a header, a message
+ * and a tag. All packets have the same length, except that the last may be
+ * shorter. The control block (cb.h) holds their number and length.
  */
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
@@ -80,7 +80,7 @@ unsigned int ipcp_tx_segs_max(unsigned int len)
  * @count: number of messages, 1 to ipcp_tx_segs_max()
  * @gfp: allocation flags
  *
- * The caller writes the messages to where ipcp_tx_next() returns.
+ * The caller writes each message to the address that ipcp_tx_next() returns.
  *
  * Context: As @gfp allows.
  * Return: the buffer, or NULL.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Whether a message may be sent: few enough are in flight, and the user of the flow
- * has memory for another.
+ * Check whether a message may be sent: the number of messages in flight is
+ * below the limit, and the user of the flow has memory for another message.
  */
 #include <linux/skbuff.h>
 
@@ -29,11 +29,11 @@ bool ipcp_tx_room(const struct ipcp_flow *flow)
  * @flow: flow
  * @skb: buffer to send
  *
- * What was reserved is kept for the next message if this one is not sent.
+ * Memory reserved for a message that is not sent is kept for the next one.
  *
  * Context: Any context but hard interrupts.
- * Return: false if the user has no memory. The worker of the flow wakes senders
- * when they may try again.
+ * Return: false if the user has no memory left. The worker of the flow wakes
+ * senders when they may try again.
  */
 bool ipcp_tx_reserve(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -50,12 +50,12 @@ bool ipcp_tx_reserve(struct ipcp_flow *flow, struct sk_buff *skb)
 }
 
 /**
- * ipcp_tx_refused() - Check whether the flow's user had no memory for a message
+ * ipcp_tx_refused() - Check whether a message was refused for lack of memory
  * @flow: flow
  *
  * Context: Any context.
- * Return: true from a send that failed with -EDQUOT until the worker of the flow
- * wakes senders, who may then try again.
+ * Return: true from a send that failed with -EDQUOT until the worker of the
+ * flow wakes senders, which may then try again.
  */
 bool ipcp_tx_refused(const struct ipcp_flow *flow)
 {

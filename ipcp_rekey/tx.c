@@ -7,10 +7,10 @@
  *
  * Everything that may sleep comes first: allocating memory, copying from the
  * program, waiting for room, and deriving the next leaf key. Then bottom halves
- * are disabled and a counter is claimed, and they stay disabled until the stack
- * has the packet. So no writer overtakes another by more than the receiver's
- * replay window. A counter is claimed only once its leaf was found, so none is
- * wasted for lack of a key. Claimed counters are never reused.
+ * are disabled, a counter is claimed, and bottom halves stay disabled until the
+ * stack has the packet. So no writer overtakes another by more than the
+ * receiver's replay window. A counter is claimed only after its leaf was found,
+ * so no counter is wasted for lack of a key. Claimed counters are never reused.
  */
 #include <linux/indirect_call_wrapper.h>
 #include <linux/skbuff.h>
@@ -112,7 +112,7 @@ static int claim_counters(struct ipcp_epoch *ep, const struct ipcp_leaves *lv,
 	return got;
 }
 
-/* True if these packets make the next leaf due, which happens once a leaf. */
+/* True if these packets make the next leaf due, which happens once per leaf. */
 static bool tx_begins_next(const struct ipcp_epoch *ep, u64 n,
 			   unsigned int count)
 {
@@ -218,8 +218,8 @@ static void count_sent(struct ipcp_flow *flow, struct sk_buff *skb,
 }
 
 /*
- * Note a packet that path MTU discovery waits for. One is noted in seconds, so
- * usually nothing is written.
+ * Note a packet that path MTU discovery waits for. At most one packet in
+ * several seconds is noted, so usually nothing is written.
  */
 static void note_length(struct ipcp_flow *flow, unsigned int len)
 {
@@ -232,9 +232,9 @@ static void note_length(struct ipcp_flow *flow, unsigned int len)
 
 /*
  * Send a buffer in an epoch, or only its first packets if there are not enough
- * counters. Consume the buffer, unless ipcp_tx_kept(): then the leaf key has
- * to be prepared first, or the epoch is exhausted. Return the number of packets
- * sent, or an error.
+ * counters. Consume the buffer, unless ipcp_tx_kept() is true for the error:
+ * then the leaf key has to be prepared first, or the epoch is exhausted. Return
+ * the number of packets sent, or an error.
  */
 static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		   struct sk_buff *skb)
@@ -316,9 +316,9 @@ bool ipcp_tx_ready(struct ipcp_flow *flow)
 
 /*
  * Write a buffer to the ring of the other end of a direct flow. Its messages
- * count as in flight until they are read. If the ring is full they are lost,
- * like those from other hosts. Consume the buffer, unless ipcp_tx_kept().
- * Context: under RCU.
+ * count as in flight until they are read. If the ring is full, the messages are
+ * lost, like messages from other hosts. Consume the buffer, unless
+ * ipcp_tx_kept() is true for the error. Context: under RCU.
  */
 static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -330,7 +330,7 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 		return -ENOKEY;	/* not set yet, or this end has ended */
 	touch_tx(flow);
 	count_sent(flow, skb, count);
-	/* A buffer of several that was trimmed to one may have it in a fragment. */
+	/* A message left by ipcp_tx_segs_trim() may be in a fragment. */
 	if (count == 1 && !skb_is_nonlinear(skb)) {
 		__skb_pull(skb, IPCP_HDR_LEN);
 		__skb_trim(skb, skb->len - IPCP_TAG_LEN);
@@ -357,7 +357,7 @@ int ipcp_tx_prepare(struct ipcp_flow *flow)
 
 	if (ep)
 		ipcp_epoch_put(ep);
-	/* The epoch is exhausted but flow->tx has moved on: retry there. */
+	/* The epoch is exhausted but flow->tx has moved on: use the new one. */
 	if (err == -EKEYEXPIRED && ep != rcu_access_pointer(flow->tx))
 		return 0;
 	return err;
@@ -502,9 +502,9 @@ int ipcp_tx_control(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 type,
  * @ep: epoch to send it in, with a reference
  * @payload: plaintext
  * @len: length of the plaintext in bytes
- * @pad: number of zero bytes to append to it
+ * @pad: number of zero bytes to append to the plaintext
  *
- * The packet does not use the packets that the epoch keeps for re-keys.
+ * The packet does not count against the reserve of the epoch for re-keys.
  *
  * Context: Process context, may sleep.
  * Return: 0; -EKEYEXPIRED if only that reserve is left; else as
@@ -528,8 +528,8 @@ int ipcp_tx_spare(struct ipcp_flow *flow, struct ipcp_epoch *ep,
  * @payload: plaintext
  * @len: length of the plaintext in bytes
  *
- * If that epoch cannot be sent in any more because a newer one has replaced it
- * meanwhile, the packet is sent in the newer one.
+ * If this side can no longer send in that epoch, since a newer one has replaced
+ * it meanwhile, the packet is sent in the newer one.
  *
  * Context: Process context, may sleep.
  * Return: as ipcp_tx_control(), and -EAGAIN if there is no such epoch.

@@ -45,8 +45,8 @@ int ipcp_tx_current(struct ipcp_flow *flow, u8 type, const void *payload,
 		    size_t len);
 
 /*
- * True if a send failed for lack of a key: no counter was claimed, and the caller
- * still owns the buffer.
+ * True if a send failed for lack of a key: no counter was claimed, and the
+ * caller still owns the buffer.
  */
 static inline bool ipcp_tx_kept(int err)
 {

@@ -15,13 +15,13 @@ struct sock;
 
 /**
  * struct ipcp_udp_sock - a UDP socket of a namespace
- * @sk: the socket, valid as long as this is
+ * @sk: the socket, valid as long as this structure
  * @ipn: the namespace
  * @slot: index in ipcp_net.slots
  * @rest: receives the datagrams that data_ready() has left
- * @receiving: bit 0 is set while somebody receives from the socket. Written for
- *	each datagram, so kept in a cache line that senders do not read. Locking:
- *	atomic
+ * @receiving: bit 0 is set while a softirq or @rest receives from the socket.
+ *	Written for each datagram, so in a cache line that senders do not read.
+ *	Locking: atomic
  *
  * Locking: constant, except as noted.
  */

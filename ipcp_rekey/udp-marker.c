@@ -3,10 +3,10 @@
 /*
  * A socket for skb->sk of IPv6 packets.
  *
- * IPv4 takes the device's MTU instead of what ICMP messages tell if the sending
- * socket, which ip_local_out() is given, is in IP_PMTUDISC_PROBE. IPv6 looks at
- * skb->sk (ip6_skb_dst_mtu()), and not while another device transmits, as for a
- * tunnel whose packets are themselves carried by a flow.
+ * IPv4 uses the device's MTU instead of path MTUs from ICMP if the sending
+ * socket, which is passed to ip_local_out(), is in IP_PMTUDISC_PROBE. IPv6
+ * looks at skb->sk (ip6_skb_dst_mtu()), except while another device transmits,
+ * as for a tunnel whose packets are themselves carried by a flow.
  *
  * skb->sk is not the sending socket: a message may wait in a foreign queue for
  * longer than the namespace and its sockets live, and a reference for each
@@ -14,16 +14,17 @@
  * module stands for all. It belongs to the initial namespace, is never bound or
  * connected, and is only looked at:
  *
- * - skb_orphan() needs a destructor beside it. That of messages pins the module,
- *   and so the socket. Control packets take a reference to the socket.
+ * - skb_orphan() needs a destructor beside skb->sk. Messages have one, and pin
+ *   the module and thereby the socket. Control packets take a reference to the
+ *   socket.
  * - fq and XPS treat packets of an unconnected socket (TCP_CLOSE, no cached
- *   route) by their hash, as those without a socket.
- * - xt_owner and nft_meta ask for its namespace, and find no file and so no
- *   owner, as with any socket of the kernel.
+ *   route) by their hash, like packets without a socket.
+ * - xt_owner and nft_meta read the socket's namespace, and find no file and so
+ *   no owner, as with any socket of the kernel.
  * - Programs of control groups run only if skb->sk is the sending socket.
- * - A work item makes it, so it is of the root control group. Rules that match
- *   the group of skb->sk see that one.
- * - Packets keep it over a veth pair until an IP stack receives them.
+ * - A work item creates the socket, so it belongs to the root control group.
+ *   Rules that match the group of skb->sk see the root group.
+ * - Packets keep the socket across a veth pair until an IP stack receives them.
  */
 #include <linux/net.h>
 #include <net/ipv6.h>
@@ -39,8 +40,8 @@ static struct socket *marker __read_mostly;
  * struct call - a function that a work item calls
  * @work: work item
  * @fn: function
- * @arg: its argument
- * @err: (output) what it returns
+ * @arg: argument of @fn
+ * @err: (output) return value of @fn
  */
 struct call {
 	struct work_struct work;
@@ -57,12 +58,12 @@ static void call_work(struct work_struct *work)
 }
 
 /**
- * ipcp_udp_by_worker() - Make sockets that belong to the root control group
- * @fn: function that makes them
- * @arg: its argument
+ * ipcp_udp_by_worker() - Create sockets that belong to the root control group
+ * @fn: function that creates the sockets
+ * @arg: argument of @fn
  *
  * Context: Process context, sleeps until @fn has returned.
- * Return: what @fn returns.
+ * Return: the return value of @fn.
  */
 int ipcp_udp_by_worker(int (*fn)(void *arg), void *arg)
 {
@@ -119,7 +120,7 @@ void ipcp_udp_marker_exit(void)
 }
 
 /**
- * ipcp_udp_mark() - Let IPv6 ignore path MTUs that ICMP tells
+ * ipcp_udp_mark() - Let IPv6 ignore path MTUs from ICMP
  * @skb: packet to send
  *
  * Context: Any context.

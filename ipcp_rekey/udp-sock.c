@@ -4,15 +4,15 @@
  * The UDP sockets of a namespace.
  *
  * A group of sockets shares the port that the namespace is known by. The stack
- * gives a packet to the member of the processor that it arrives at. Other
- * sockets have ports of their own: flows that this side allocates leave from
- * these, so that the network and the peer spread the flows over queues and
- * processors. Whichever socket a packet arrives at, its flow is found by the
- * endpoint id.
+ * delivers a packet to the member for the CPU that the packet arrives on. Other
+ * sockets have ports of their own: packets of flows that this side allocates
+ * leave from these, so that the network and the peer spread the flows over
+ * queues and CPUs. Whichever socket a packet arrives at, its flow is looked up
+ * by endpoint id.
  *
- * A work item makes the sockets. Made by the agent itself, they would belong to
- * the agent's control group, whose limits and filters would then apply to all
- * flows.
+ * A work item creates the sockets. If the agent itself created them, they would
+ * belong to the agent's control group, whose limits and filters would then
+ * apply to all flows.
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
@@ -32,8 +32,8 @@
 #include "users.h"
 
 /*
- * Receive buffers of all sockets of a namespace together, in bytes, and the least
- * of one socket: a burst of a few large GRO packets has to fit.
+ * Receive buffers of all sockets of a namespace together, in bytes, and the
+ * minimum of one socket, which has to fit a burst of a few large GRO packets.
  */
 #define IPCP_UDP_RCVBUF		(8U * 1024 * 1024)
 #define IPCP_UDP_RCVBUF_MIN	(1024U * 1024)
@@ -57,7 +57,7 @@ static int bind_any(struct socket *sock, int family, u16 port)
 				sizeof(struct sockaddr_in6));
 }
 
-/* Make the socket of a group that the stack prefers at a processor. */
+/* Join the group as the socket that the stack prefers for packets of a CPU. */
 static int join_group(struct socket *sock, int cpu)
 {
 	sock_set_reuseport(sock->sk);
@@ -79,14 +79,14 @@ static int set_up(struct ipcp_udp_sock *us, struct socket *sock, int family)
 	err = set_int(sock, SOL_UDP, UDP_GRO, 1);
 	if (!err && family == AF_INET6)
 		err = set_int(sock, SOL_IPV6, IPV6_V6ONLY, 1);
-	/* Only the size of the device limits a packet, not what ICMP says. */
+	/* The MTU of the device limits packets, but no path MTU from ICMP. */
 	if (!err && family == AF_INET)
 		err = set_int(sock, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 	if (!err && us->slot < IPCP_NET_GROUP)
 		err = join_group(sock, us->slot);
 	if (err)
 		return err;
-	ipcp_udp_attach(us);	/* before a datagram can come */
+	ipcp_udp_attach(us);	/* before a datagram can arrive */
 	return bind_any(sock, family, us->slot < IPCP_NET_GROUP ? ipn->port : 0);
 }
 
@@ -112,7 +112,7 @@ static struct ipcp_udp_sock *open_one(struct ipcp_net *ipn, int family,
 	return us;
 
 err_sock:
-	/* A datagram may have come before the bind failed. */
+	/* A datagram may have arrived before the bind failed. */
 	rcu_assign_sk_user_data(sock->sk, NULL);
 	synchronize_net();
 	cancel_work_sync(&us->rest);
@@ -122,7 +122,7 @@ err_free:
 	return ERR_PTR(err);
 }
 
-/* True if there is no IPv6 here, which is no error. */
+/* True if the kernel has no IPv6, which is not an error. */
 static bool no_family(int err)
 {
 	return err == -EAFNOSUPPORT || err == -EPFNOSUPPORT;
@@ -149,8 +149,8 @@ static int open_slot(struct ipcp_net *ipn, unsigned int slot)
 }
 
 /*
- * Test that nobody else uses a port. Members of a group could otherwise share
- * the port with another program's group.
+ * Test that no other socket uses a port. Members of a group could otherwise
+ * share the port with another program's group.
  */
 static int test_port(struct ipcp_net *ipn, int family)
 {
@@ -203,11 +203,11 @@ static int open_slots(struct ipcp_net *ipn, unsigned int first,
 }
 
 /**
- * struct opening - sockets to make
+ * struct opening - sockets to create
  * @ipn: namespace
- * @group: make the group, too
+ * @group: create the group, too
  * @sources: number of sockets with a port of their own
- * @failed: (output) what failed
+ * @failed: (output) the step that failed
  */
 struct opening {
 	struct ipcp_net *ipn;
@@ -310,15 +310,15 @@ static void set_mark(struct ipcp_net *ipn, u32 mark)
 	}
 }
 
-/* Return the number of sockets that spread flows over the processors. */
+/* Return the number of sockets that spread flows over the CPUs. */
 static unsigned int spread(unsigned int max)
 {
 	return min(num_online_cpus(), max);
 }
 
 /*
- * Return what a namespace with @socks sockets can hold for its agent: the receive
- * buffers, and the messages in the queue of upcalls.
+ * Return the bytes that a namespace with @socks sockets can hold for its agent:
+ * the receive buffers, and the messages in the queue of upcalls.
  */
 static unsigned long agent_bytes(unsigned int socks)
 {
@@ -346,10 +346,10 @@ static void end_payer(struct ipcp_net *ipn)
 }
 
 /*
- * Reserve what the namespace will hold for its agent with @socks sockets, for the
- * user of the current process. Who has paid before has reserved some of it.
- * Return the user in @user, which is NULL for one without limits, and the bytes
- * that were reserved in @bytes.
+ * Reserve the bytes that the namespace will hold for its agent with @socks
+ * sockets, from the user of the current process. If the same user paid before,
+ * only the difference is reserved. Store the user in @user, NULL for a user
+ * without limits, and the number of bytes reserved in @bytes.
  */
 static int begin_payer(struct ipcp_net *ipn, unsigned int socks,
 		       struct ipcp_user **user, unsigned long *bytes,
@@ -377,9 +377,10 @@ static int begin_payer(struct ipcp_net *ipn, unsigned int socks,
 }
 
 /*
- * Let a user pay for the sockets that were made, and nobody else from now on.
- * Consumes the reference and the reservation of begin_payer(), and gives back what
- * was reserved for sockets that this kernel has not, as those of IPv6.
+ * Let a user pay for the sockets that were created, in place of the payer
+ * before. Consumes the reference and the reservation of begin_payer(), and
+ * releases the bytes reserved for sockets that were not created, since the
+ * kernel has no IPv6.
  */
 static void set_payer(struct ipcp_net *ipn, struct ipcp_user *user,
 		      unsigned long bytes)
@@ -399,17 +400,17 @@ static void set_payer(struct ipcp_net *ipn, struct ipcp_user *user,
 /**
  * ipcp_udp_open() - Open the sockets of a namespace
  * @ipn: namespace, its agent_lock held
- * @settings: what the agent asks for
+ * @settings: settings from the agent
  * @extack: for the reason of a failure
  *
- * Sockets of an earlier agent are kept if the port is the same: flows use them.
- * If the port is the same and others cannot be made, all is as before, and the
- * same user pays.
+ * Sockets of an earlier agent are kept if the port is the same, since flows use
+ * them. If the port is the same and further sockets cannot be created, nothing
+ * changes, and the same user pays.
  *
  * Context: Process context, may sleep.
- * Return: 0; -EBUSY if flows use another port; -EDQUOT if the user of the current
- * process has too much memory in queues; an error of creating or binding a
- * socket.
+ * Return: 0; -EBUSY if flows use another port; -EDQUOT if the user of the
+ * current process has too much memory in queues; an error of creating or
+ * binding a socket.
  */
 int ipcp_udp_open(struct ipcp_net *ipn, const struct ipcp_udp_settings *settings,
 		  struct netlink_ext_ack *extack)

@@ -33,7 +33,7 @@ static u16 payload_mtu(unsigned int mtu, unsigned int ip_len)
 	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
 }
 
-/* The MTU of a route's device, or what the route is configured to, if less. */
+/* Return the MTU of a route's device, or the route's own if that is less. */
 static unsigned int configured_mtu(const struct dst_entry *dst, u32 metric)
 {
 	unsigned int mtu = READ_ONCE(dst->dev->mtu);
@@ -53,9 +53,9 @@ static void fill_link(const struct dst_entry *dst, u32 metric,
 }
 
 /*
- * Get what a route tells of the sizes of packets. What the stack has learned
- * from ICMP is in rt->rt_pmtu and in IPv6 in the metrics of a clone. It must not
- * limit what is sent, so read the metrics that were configured.
+ * Get the packet sizes of a route. A path MTU that the stack has learned from
+ * ICMP is in rt->rt_pmtu, and in IPv6 in the metrics of a clone. It must not
+ * limit what is sent, so read the configured metrics.
  */
 static void link4(const struct rtable *rt, struct ipcp_probe_link *link)
 {
@@ -74,7 +74,7 @@ static void link6(const struct dst_entry *dst, struct ipcp_probe_link *link)
 		metric = from->fib6_metrics->metrics[RTAX_MTU - 1];
 	idev = __in6_dev_get(dst->dev);
 	if (!metric && idev)
-		metric = READ_ONCE(idev->cnf.mtu6);	/* set here, or by a router */
+		metric = READ_ONCE(idev->cnf.mtu6);	/* sysctl, or RA */
 	fill_link(dst, metric, sizeof(struct ipv6hdr), link);
 }
 
@@ -85,8 +85,8 @@ static unsigned int packet_len(const struct sk_buff *skb)
 }
 
 /*
- * True if packets can leave from an address of this host: it is there, and on a
- * device that is up. Otherwise routing chooses another one.
+ * True if packets can leave from an address of this host: a device has the
+ * address, and the device is up. Otherwise routing chooses another address.
  */
 static bool usable(const struct net_device *dev)
 {
@@ -163,8 +163,8 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 	iph->saddr = saddr;
 	iph->daddr = daddr;
 	/*
-	 * Never fragmented, so no id is needed. Ignore ip_mtu_locked(), which an
-	 * ICMP message can cause.
+	 * The packet is never fragmented, so no id is needed. Ignore
+	 * ip_mtu_locked(), which an ICMP message can cause.
 	 */
 	iph->frag_off = htons(IP_DF);
 	iph->id = 0;
@@ -172,9 +172,9 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 }
 
 /*
- * Look up what a route tells of sizes. Return -EMSGSIZE if a packet is too long,
+ * Get the packet sizes of a route. Return -EMSGSIZE if a packet is too long,
  * -ELOOP if it would leave by the interface over its own flow, whose MTU says
- * nothing of the path. With NULL, the packet is known to fit.
+ * nothing about the path. If @link is NULL, the packet is known to fit.
  */
 static int check4(const struct sk_buff *skb, const struct rtable *rt,
 		  struct ipcp_probe_link *link)
@@ -210,8 +210,8 @@ static int xmit4(struct ipcp_net *ipn, struct sock *sk,
 }
 
 /*
- * The same for IPv6. An address that is still being checked for duplicates does
- * not count.
+ * True if packets can leave from an IPv6 address: see usable(). An address that
+ * is still being checked for duplicates is not usable.
  */
 static bool usable6(struct net *net, const struct in6_addr *addr, int oif)
 {
@@ -252,7 +252,7 @@ static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
 	return dst;
 }
 
-/* The same for IPv6. */
+/* Do for IPv6 what out4() does for IPv4. */
 static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 		 const struct in6_addr *saddr, const struct sockaddr_in6 *to,
 		 struct sk_buff *skb)
@@ -278,8 +278,8 @@ static void out6(struct ipcp_net *ipn, struct sock *sk, struct dst_entry *dst,
 }
 
 /*
- * The same for IPv6. Inside the transmit of another device, ICMP limits what IPv6
- * sends.
+ * Do for IPv6 what check4() does for IPv4. Inside the transmit of another
+ * device, path MTUs from ICMP limit what IPv6 sends.
  */
 static int check6(const struct sk_buff *skb, const struct dst_entry *dst,
 		  struct ipcp_probe_link *link)
@@ -320,9 +320,9 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 }
 
 /*
- * Send a packet to an address, and store what the route tells in @link, which is
- * NULL if the packet is known to fit. Consumes the packet. Context: under RCU,
- * with bottom halves off.
+ * Send a packet to an address, and store the packet sizes of the route in
+ * @link, which is NULL if the packet is known to fit. Consumes the packet.
+ * Context: under RCU, with bottom halves off.
  */
 static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		       struct dst_cache *cache, struct ipcp_probe_link *link,
@@ -343,8 +343,9 @@ static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to
 }
 
 /*
- * What a route tells of sizes is looked up once in a jiffy. If the link or its
- * configuration has become smaller, packets may be too long until that jiffy ends.
+ * True if a packet is known to fit. The packet sizes of a route are looked up
+ * once per jiffy: if the link or the configured MTU has become smaller, packets
+ * may be too long until that jiffy ends.
  */
 static bool known_to_fit(const struct ipcp_bind *bind, const struct sk_buff *skb)
 {
@@ -368,7 +369,7 @@ static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		ipcp_probe_link(flow, link);
 }
 
-/* Send a packet of a flow, and note what its route tells of sizes. */
+/* Send a packet of a flow, and note the packet sizes of its route. */
 static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      struct sk_buff *skb)
 {
@@ -459,7 +460,7 @@ static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 }
 
 /**
- * ipcp_udp_link() - Get what the route to an address tells of sizes
+ * ipcp_udp_link() - Get the packet sizes of the route to an address
  * @ipn: namespace
  * @slot: socket to send from
  * @to: addresses

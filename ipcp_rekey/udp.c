@@ -2,11 +2,11 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * UDP, the transport between hosts: receiving, and following the addresses of a
- * peer. The sockets are made in udp-sock.c, and udp-xmit.c sends.
+ * peer. udp-sock.c creates the sockets, and udp-xmit.c sends.
  *
  * Datagrams are taken off the socket's queue in sk_data_ready(), in the softirq
- * that queued them, and decrypted there. Unlike with encap_rcv(), the stack does
- * not segment GRO packets before that.
+ * that queued them, and decrypted there. Unlike with encap_rcv(), the stack
+ * does not segment GRO packets before that.
  */
 #include <linux/skbuff.h>
 #include <net/inet_common.h>
@@ -32,7 +32,7 @@ static void receive_datagram(struct ipcp_udp_sock *us, struct sk_buff *skb)
 		kfree_skb(skb);
 		return;
 	}
-	/* The packet may be queued for long: drop what it does not need. */
+	/* The packet may be queued for long: release what it does not need. */
 	skb->dev = NULL;	/* UDP has used it as dev_scratch */
 	skb_dst_drop(skb);
 	skb_ext_reset(skb);
@@ -42,9 +42,9 @@ static void receive_datagram(struct ipcp_udp_sock *us, struct sk_buff *skb)
 }
 
 /*
- * True if a socket has no datagrams. The stack calls data_ready() after it
- * queues a datagram, so none is missed. Check this before skb_recv_udp(), which
- * looks into both queues twice before it finds them empty.
+ * True if a socket has no datagrams. The stack calls data_ready() after
+ * queueing a datagram, so none is missed. Check this before skb_recv_udp(),
+ * which looks into both queues twice before it finds them empty.
  */
 static bool queues_empty(struct sock *sk)
 {
@@ -69,8 +69,8 @@ static bool receive_some(struct ipcp_udp_sock *us)
 }
 
 /*
- * True if much is queued: about as much as that from which
- * __udp_enqueue_schedule_skb() takes its busylock.
+ * True if much is queued: about as much as makes __udp_enqueue_schedule_skb()
+ * take its busylock.
  */
 static bool much_waits(struct sock *sk)
 {
@@ -96,7 +96,7 @@ static bool receive_again(struct ipcp_udp_sock *us)
 }
 
 /*
- * Receive datagrams. Leave them to a work item beyond the budget; if the
+ * Receive datagrams. Leave datagrams to a work item beyond the budget; if the
  * softirq has interrupted a user of the FPU, which is possible on older
  * kernels; and if much is queued, since the stack may then hold a lock that
  * other CPUs spin on.
@@ -113,7 +113,7 @@ static void data_ready(struct sock *sk)
 		queue_work(ipcp_wq, &us->rest);
 }
 
-/* The work item. It inherits the bit of the receiver that queued it. */
+/* The work item, which inherits the bit of the receiver that queued it. */
 static void receive_rest(struct work_struct *work)
 {
 	struct ipcp_udp_sock *us = container_of(work, struct ipcp_udp_sock, rest);
@@ -128,8 +128,8 @@ static void receive_rest(struct work_struct *work)
 }
 
 /**
- * ipcp_udp_prepare() - Initialise the receiving of a socket
- * @us: socket that nobody else knows
+ * ipcp_udp_prepare() - Initialise the work item of a socket
+ * @us: socket that is not published yet
  */
 void ipcp_udp_prepare(struct ipcp_udp_sock *us)
 {
@@ -137,7 +137,7 @@ void ipcp_udp_prepare(struct ipcp_udp_sock *us)
 }
 
 /**
- * ipcp_udp_attach() - Receive what comes to a socket
+ * ipcp_udp_attach() - Start to receive from a socket
  * @us: socket that is not bound yet
  *
  * Context: Process context.
@@ -193,7 +193,7 @@ static bool endpoint_equal(const struct ipcp_endpoint *a,
 	       ipv6_addr_equal(&a->sin6.sin6_addr, &b->sin6.sin6_addr);
 }
 
-/* True if a datagram came the way that packets are sent. */
+/* True if a datagram came from and to the addresses that packets are sent to. */
 static bool came_this_way(const struct ipcp_ends *ends,
 			  const struct sk_buff *skb)
 {
@@ -216,13 +216,13 @@ static bool came_this_way(const struct ipcp_ends *ends,
 	       ipv6_addr_equal(&ends->local.in6, &iph->daddr);
 }
 
-/* Which end of a path has another address. */
+/* Ends of a path that have another address. */
 enum {
 	IPCP_MOVED_PEER		= BIT(0),
 	IPCP_MOVED_LOCAL	= BIT(1),
 };
 
-/* An address of this host that becomes known does not make another path. */
+/* Return IPCP_MOVED_*. A local address that becomes known is no move. */
 static unsigned int what_moved(const struct ipcp_ends *old,
 			       const struct ipcp_ends *new)
 {
@@ -238,8 +238,8 @@ static unsigned int what_moved(const struct ipcp_ends *old,
 }
 
 /*
- * Send the way that a packet came, unless a newer one was received meanwhile.
- * Return IPCP_MOVED_*.
+ * Set the flow's addresses to those of a received packet, unless a newer packet
+ * was received meanwhile. Return IPCP_MOVED_*.
  */
 static unsigned int follow(struct ipcp_flow *flow, const struct sk_buff *skb,
 			   const struct ipcp_epoch *ep, u64 counter)
@@ -286,7 +286,7 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 	moved = follow(flow, skb, ep, counter);
 	if (!moved)
 		return;
-	/* The worker does the rest, in its time: a peer may move with each packet. */
+	/* The worker does the rest later: a peer may move with each packet. */
 	if (moved & IPCP_MOVED_PEER)
 		set_bit(IPCP_FLOW_ROAMED, &flow->bits);
 	if (!test_and_set_bit(IPCP_FLOW_MOVED, &flow->bits))

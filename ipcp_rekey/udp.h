@@ -13,11 +13,11 @@ struct ipcp_probe_link;
 struct netlink_ext_ack;
 
 /**
- * struct ipcp_udp_settings - what an agent asks for
- * @port: UDP port to be known by, 0 for the default
+ * struct ipcp_udp_settings - settings from an agent
+ * @port: UDP port that the namespace is known by, 0 for the default
  * @mark: mark of outgoing packets
- * @sources: number of sockets that allocated flows leave from: 0 for one of each
- *	processor, up to IPCP_NET_SOURCES; 1 for the socket of @port
+ * @sources: number of sockets that packets of allocated flows leave from: 0 for
+ *	one for each CPU, up to IPCP_NET_SOURCES; 1 for the sockets of @port
  */
 struct ipcp_udp_settings {
 	u16 port;
