@@ -101,7 +101,7 @@ struct server {
 	struct ipcp_consumer *consumer;
 };
 
-/* Look up the listener of a name, and take references to its consumer, etc. */
+/* Look up the listener for a name, and copy its properties with references. */
 static int get_server(struct ipcp_net *ipn, const char *name,
 		      struct server *server)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Showing a flow to its program, by IPCP_IOC_GET_INFO and IPCP_IOC_ACCEPT. */
+/* Show a flow to its program, by IPCP_IOC_GET_INFO and IPCP_IOC_ACCEPT. */
 #include <linux/string.h>
 
 #include "flow.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Showing flows, names and upcalls to agents and operators by netlink. Keys and
- * seeds are never shown, nor is a counter that could be used to choose one.
+ * Show flows, names and upcalls to agents and operators by netlink. Keys and
+ * seeds are never shown.
  */
 #include <linux/pid.h>
 #include <linux/user_namespace.h>

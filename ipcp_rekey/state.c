@@ -112,7 +112,7 @@ static void set_error(struct ipcp_flow *flow, int error, const char *reason)
 	if (flow->error)
 		return;
 	strscpy(flow->reason, reason ?: "", sizeof(flow->reason));
-	/* Write the reason before the error. Pairs with smp_rmb() in readers. */
+	/* Write the reason before the error. Readers pair with smp_rmb(). */
 	smp_wmb();
 	WRITE_ONCE(flow->error, ipcp_failure(error));
 }

@@ -379,8 +379,8 @@ static int begin_payer(struct ipcp_net *ipn, unsigned int socks,
 /*
  * Let a user pay for the sockets that were created, in place of the payer
  * before. Consumes the reference and the reservation of begin_payer(), and
- * releases the bytes reserved for sockets that were not created, since the
- * kernel has no IPv6.
+ * releases the bytes reserved for sockets that were not created, such as IPv6
+ * sockets on a kernel without IPv6.
  */
 static void set_payer(struct ipcp_net *ipn, struct ipcp_user *user,
 		      unsigned long bytes)

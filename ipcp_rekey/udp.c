@@ -193,7 +193,7 @@ static bool endpoint_equal(const struct ipcp_endpoint *a,
 	       ipv6_addr_equal(&a->sin6.sin6_addr, &b->sin6.sin6_addr);
 }
 
-/* True if a datagram came from and to the addresses that packets are sent to. */
+/* True if a datagram has the addresses that packets are sent with. */
 static bool came_this_way(const struct ipcp_ends *ends,
 			  const struct sk_buff *skb)
 {

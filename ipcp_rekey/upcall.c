@@ -6,19 +6,23 @@
  * queue is not empty, and again only after the agent has found the queue empty.
  * A failed notification is repeated with the next upcall.
  *
- * There are three kinds, with a budget each, so that none can crowd out another:
+ * There are three kinds, with a budget each, so that none can crowd out
+ * another:
  *
  * SEALED messages are authentic and come first, one of each flow in turn. After
- * IPCP_SEALED_RUN of them in a row one of the others follows. A flow may use a
- * share of what is left of the budget: the more flows have messages waiting, the
- * less of it each gets, and something is always left for the next flow.
+ * IPCP_SEALED_RUN of them in a row, an upcall of another kind follows. A flow
+ * may use a share of the budget that is left: the more flows have messages
+ * waiting, the less each flow gets, and something is always left for the next
+ * flow.
  *
- * CTRL messages come from anybody. Those of providers use half of the budget at most.
+ * CTRL messages come from anybody. CTRL messages of providers use at most half
+ * of the budget.
  *
- * Requests and notifications come from users, and take turns with CTRL messages.
- * In each namespace, a user may use a share of the places that are left. So users
- * leave room for each other at each agent, and an agent that takes nothing off its
- * queue keeps no user from the agent of another namespace.
+ * Requests and notifications come from users, and take turns with CTRL
+ * messages. In each namespace, a user may use a share of the places that are
+ * left. So users leave room for each other at each agent, and an agent that
+ * takes nothing off its queue keeps no user from the agent of another
+ * namespace.
  *
  * Without an agent nothing is queued, and requests fail at once.
  */
@@ -68,7 +72,7 @@ void ipcp_upcall_free(struct ipcp_upcall *up)
 	kfree(up);
 }
 
-/* Count an upcall that is queued, or is so no more. */
+/* Add an upcall to the counters of its queue, or subtract it if @sign is -1. */
 static void count_upcall(struct ipcp_net *ipn, const struct ipcp_upcall *up,
 			 int sign)
 {
@@ -156,7 +160,7 @@ static int admit(struct ipcp_net *ipn, struct ipcp_upcall *up)
 		bytes += up->sealed_of->sealed.bytes;
 		return bytes <= left / IPCP_SEALED_SHARE ? 0 : -ENOBUFS;
 	case IPCP_REKEY_UPCALL_TYPE_CTRL:
-		/* A provider is faster than any network: leave room for others. */
+		/* Providers are faster than any network: leave room. */
 		left = up->from.provider ? IPCP_CTRL_BYTES / 2 : IPCP_CTRL_BYTES;
 		return ipn->ctrl_bytes + bytes <= left ? 0 : -ENOBUFS;
 	}
@@ -229,7 +233,7 @@ static int enqueue_upcall(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 	return err;
 }
 
-/* Return the upcall that is the agent's next, or NULL. */
+/* Return the next upcall for the agent, or NULL. */
 static struct ipcp_upcall *find_next(struct ipcp_net *ipn)
 {
 	bool others = !list_empty(&ipn->ctrl) || !list_empty(&ipn->upcalls);
@@ -277,7 +281,8 @@ struct ipcp_upcall *ipcp_upcall_next(struct ipcp_net *ipn)
 /**
  * ipcp_upcall_requeue() - Put back an upcall that could not be delivered
  * @ipn: namespace
- * @up: upcall; becomes the first of its queue, or is freed if its flow has ended
+ * @up: upcall; becomes the first of its queue, or is freed if the flow of a
+ *	SEALED message has ended
  *
  * Context: Process context.
  */
@@ -290,7 +295,7 @@ void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up)
 	ended = up->sealed_of &&
 		test_bit(IPCP_FLOW_STOPPED, &up->sealed_of->bits);
 	if (!ended) {
-		if (!up->sealed_of)	/* not counted without memory */
+		if (!up->sealed_of)	/* if out of memory, not counted */
 			add_to_user(ipn, up, ULONG_MAX);
 		add_upcall(ipn, up);
 		list_move(&up->list, queue_of(ipn, up));
@@ -304,9 +309,10 @@ void ipcp_upcall_requeue(struct ipcp_net *ipn, struct ipcp_upcall *up)
  * ipcp_upcall_forget() - Free the SEALED messages of a flow that has ended
  * @flow: flow with IPCP_FLOW_STOPPED; the caller has a reference
  *
- * The agent can do nothing with them, and they would keep the flow.
+ * The agent has no use for these messages, and they would keep the flow.
  *
- * Context: Process context. The flow's worker, or when it cannot run any more.
+ * Context: Process context. The flow's worker, or when the worker cannot run
+ * any more.
  */
 void ipcp_upcall_forget(struct ipcp_flow *flow)
 {
@@ -325,7 +331,7 @@ void ipcp_upcall_forget(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_upcall_withdraw() - Take back a request that the agent has not taken yet
+ * ipcp_upcall_withdraw() - Withdraw a request that the agent has not taken yet
  * @ipn: namespace
  * @id: number of the request
  *
@@ -352,8 +358,8 @@ void ipcp_upcall_withdraw(struct ipcp_net *ipn, u64 id)
 /**
  * ipcp_upcall_ctrl() - Queue a cleartext message of another agent
  * @ipn: namespace
- * @skb: message; consumed on success. If @provider is 0, its IP header is still in
- *	front of it
+ * @skb: message; consumed on success. If @provider is 0, the IP header is still
+ *	in front of the message
  * @provider: number of the provider that brought the message, or 0
  *
  * Context: Softirq or process context.
@@ -387,7 +393,8 @@ enum ipcp_drop ipcp_upcall_ctrl(struct ipcp_net *ipn, struct sk_buff *skb,
  * @skb: message; consumed and set to NULL on success
  *
  * Context: The flow's worker.
- * Return: as ipcp_upcall_ctrl(), and IPCP_DROP_MALFORMED if it is too long.
+ * Return: as ipcp_upcall_ctrl(), and IPCP_DROP_MALFORMED if the message is too
+ * long.
  */
 enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
 				  struct sk_buff **skb)
@@ -417,8 +424,8 @@ enum ipcp_drop ipcp_upcall_sealed(struct ipcp_flow *flow, u8 epoch,
  * @flow: flow in ALLOC_PENDING
  *
  * Context: Process context.
- * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT if
- * the user has too many upcalls in it; -ENOMEM.
+ * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT
+ * if the user has too many upcalls in the queue; -ENOMEM.
  */
 int ipcp_upcall_alloc(struct ipcp_flow *flow)
 {
@@ -438,14 +445,14 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 }
 
 /**
- * ipcp_upcall_ask_new() - Create the question whether a process may have a name
+ * ipcp_upcall_ask_new() - Create a request for permission to use a name
  * @type: IPCP_REKEY_UPCALL_TYPE_LISTEN or _PROVIDE
  * @name: name
  * @owner: process that asks; copied
  * @user: user of that process, or NULL for no limit
  *
- * Apart from ipcp_upcall_ask(), so that nobody waits for memory under a lock of the
- * namespace.
+ * This is separate from ipcp_upcall_ask(), so that no task waits for memory
+ * under a lock of the namespace.
  *
  * Context: Process context, without ipn->lock.
  * Return: the upcall, or NULL.
@@ -464,14 +471,14 @@ struct ipcp_upcall *ipcp_upcall_ask_new(u32 type, const char *name,
 }
 
 /**
- * ipcp_upcall_ask() - Ask the agent whether a process may have a name
+ * ipcp_upcall_ask() - Ask the agent for permission to use a name
  * @ipn: namespace
  * @up: upcall of ipcp_upcall_ask_new(); consumed on success
  * @id: (output) number of the request
  *
  * Context: Process context, may be under ipn->lock.
- * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT if
- * the user has too many upcalls in it; -ENOMEM.
+ * Return: 0; -ENOTCONN without an agent; -EUSERS if the queue is full; -EDQUOT
+ * if the user has too many upcalls in the queue; -ENOMEM.
  */
 int ipcp_upcall_ask(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
 {
@@ -484,9 +491,9 @@ int ipcp_upcall_ask(struct ipcp_net *ipn, struct ipcp_upcall *up, u64 *id)
  * @type: IPCP_REKEY_UPCALL_TYPE_UNLISTEN, _UNPROVIDE, _CANCEL or _CLOSED
  * @flow_id: id of the flow, or 0
  * @name: name, or NULL
- * @user: user whose flow or name it is, or NULL for no limit
+ * @user: user of the flow or the name, or NULL for no limit
  *
- * If the notification is lost, the agent still finds out from a dump.
+ * An agent that misses the notification finds the change in a dump.
  *
  * Context: Process context.
  */

@@ -7,13 +7,13 @@
 #include "flow.h"
 
 enum ipcp_upcall_limits {
-	IPCP_CTRL_BYTES		= 4 << 20,	/* bytes of queued CTRL messages */
-	IPCP_SEALED_BYTES	= 4 << 20,	/* bytes of queued SEALED messages */
-	IPCP_SEALED_SHARE	= 16,	/* a flow may use a 16th of those left */
+	IPCP_CTRL_BYTES		= 4 << 20,	/* of queued CTRL messages */
+	IPCP_SEALED_BYTES	= 4 << 20,	/* of queued SEALED messages */
+	IPCP_SEALED_SHARE	= 16,	/* a flow may use 1/16 of the rest */
 	IPCP_SEALED_RUN		= 8,	/* SEALED messages in a row */
 	/* other upcalls: more than a running agent leaves queued */
 	IPCP_UPCALL_COUNT	= 4096,
-	IPCP_UPCALL_SHARE	= 4,	/* a user may use a 4th of those left */
+	IPCP_UPCALL_SHARE	= 4,	/* a user may use 1/4 of the rest */
 };
 
 /**
@@ -23,20 +23,20 @@ enum ipcp_upcall_limits {
  * @type: enum ipcp_rekey_upcall_type
  * @flow: for ALLOC: the flow, with a reference
  * @sealed_of: for SEALED: the flow, with a reference
- * @user: for requests and notifications: user whose share they use, with a
- *	reference, or NULL for no limit
+ * @user: for requests and notifications: user whose share the upcall uses, with
+ *	a reference, or NULL for no limit
  * @counted: counted in the share of @user. Locking: ipcp_net.upcall_lock
  * @flow_id: id of the flow, or 0
  * @name: for LISTEN, PROVIDE and notifications: name
  * @owner: for LISTEN and PROVIDE: process that asks
- * @from: for CTRL: where the message came from; its addresses are filled in when
- *	the agent takes it
- * @slot: for CTRL: socket that the message came to
+ * @from: for CTRL: source of the message; its addresses are filled in when the
+ *	agent takes the message. For ALLOC: the provider of the name, likewise
+ * @slot: for CTRL: socket that received the message
  * @epoch: for SEALED: epoch that the message came in
  * @skb: for CTRL and SEALED: the message
  *
- * Locking: All but @list and @counted belongs to the task that took the upcall off the
- * queue, and does not change while the upcall is queued.
+ * Locking: All members but @list and @counted belong to the task that took the
+ * upcall off the queue, and do not change while the upcall is queued.
  */
 struct ipcp_upcall {
 	struct list_head list;

@@ -4,12 +4,13 @@
  * Users and their limits.
  *
  * A user is a kuid, in all namespaces together, so a new network or user
- * namespace gives nobody more. Tasks with CAP_SYS_RESOURCE in the initial user
- * namespace have no limits and no entry: functions accept NULL for such a user.
+ * namespace gives no user higher limits. Tasks with CAP_SYS_RESOURCE in the
+ * initial user namespace have no limits and no entry: functions accept NULL for
+ * the user of such a task.
  *
- * Flows and the names that are served count against max_user_flows. The memory
- * that programs or agents let wait counts against max_user_mib: rings, messages
- * in flight, and what a namespace holds for its agent. Queues reserve memory in
+ * Flows and the names that are served count against max_user_flows. Memory that
+ * waits for programs or agents counts against max_user_mib: rings, messages in
+ * flight, and what a namespace holds for its agent. Queues reserve memory in
  * steps and keep it while they are in use, so the packet path shares no cache
  * line between flows. Queues that the kernel empties by itself are bounded for
  * each flow and not counted.
@@ -51,11 +52,11 @@ MODULE_PARM_DESC(max_user_flows, "Maximum number of flows and served names of a 
 module_param_cb(max_user_mib, &mib_ops, &max_user_mib, 0644);
 MODULE_PARM_DESC(max_user_mib, "Maximum MiB that wait in queues of a user, 64 to 1024");
 
-/* Users by number. The last reference is dropped in softirqs, too. */
+/* Users by number. The last reference may be dropped in a softirq. */
 static DEFINE_XARRAY_FLAGS(users, XA_FLAGS_LOCK_BH);
 
 /**
- * ipcp_user_find() - Look up a user that has something
+ * ipcp_user_find() - Look up a user that has an entry
  * @uid: user
  *
  * Context: Any context but hard interrupts.
@@ -78,7 +79,7 @@ struct ipcp_user *ipcp_user_find(kuid_t uid)
  * @uid: user
  *
  * Context: Process context, may sleep.
- * Return: the user with a reference, or NULL without memory.
+ * Return: the user with a reference, or NULL for lack of memory.
  */
 struct ipcp_user *ipcp_user_get(kuid_t uid)
 {
@@ -104,7 +105,7 @@ struct ipcp_user *ipcp_user_get(kuid_t uid)
 }
 
 /**
- * ipcp_user_next() - Return the next user that has something
+ * ipcp_user_next() - Return the next user that has an entry
  * @uid: number to begin at; (output) number of the user found
  *
  * Context: Any context but hard interrupts.
@@ -158,7 +159,7 @@ void ipcp_user_put(struct ipcp_user *user)
 }
 
 /**
- * ipcp_user_max_flows() - Return the maximum number of flows and names of a user
+ * ipcp_user_max_flows() - Return the maximum of flows and names of a user
  *
  * Context: Any context.
  * Return: max_user_flows.
@@ -190,7 +191,7 @@ static bool add_object(struct ipcp_user *user)
 }
 
 /**
- * ipcp_user_add_flow() - Count a flow, and what its ring may always hold
+ * ipcp_user_add_flow() - Count a flow, and reserve IPCP_QUEUE_FREE for its ring
  * @user: user, or NULL
  *
  * Context: Any context.

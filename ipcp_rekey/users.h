@@ -11,10 +11,10 @@
 enum ipcp_user_limits {
 	IPCP_USER_FLOWS		= 32768,	/* default of max_user_flows */
 	IPCP_USER_MIB		= 256,		/* default of max_user_mib */
-	IPCP_USER_MIB_MIN	= 64,		/* an agent holds 40 MiB at most */
-	IPCP_USER_MIB_MAX	= 1024,		/* on 32 bits, too */
-	IPCP_QUEUE_FREE		= 4 << 10,	/* bytes of a ring, reserved with a flow */
-	IPCP_QUEUE_STEP		= 32 << 10,	/* bytes that a ring reserves at a time */
+	IPCP_USER_MIB_MIN	= 64,		/* an agent holds up to 40 */
+	IPCP_USER_MIB_MAX	= 1024,		/* fits 32 bits */
+	IPCP_QUEUE_FREE		= 4 << 10,	/* ring bytes of each flow */
+	IPCP_QUEUE_STEP		= 32 << 10,	/* bytes reserved at a time */
 };
 
 /**
@@ -23,8 +23,8 @@ enum ipcp_user_limits {
  * @refs: references. Locking: atomic, becomes 0 under the lock of the table
  * @objects: number of flows and names. Locking: atomic
  * @listeners: number of names among @objects. Locking: atomic
- * @upcalls: requests and notifications that wait for an agent, only shown: limits
- *	apply to each namespace. Locking: atomic
+ * @upcalls: number of requests and notifications that wait for agents, for
+ *	display only, since limits apply to each namespace. Locking: atomic
  * @bytes: bytes reserved for queues. Locking: atomic
  * @rcu: frees the structure
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Snapshots of a flow's keys, for all that shows them. */
+/* Snapshots of the state of a flow's keys, for the interfaces that show it. */
 #include <linux/jiffies.h>
 #include <linux/string.h>
 
@@ -27,7 +27,7 @@ static void view_newest(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 }
 
 /**
- * ipcp_view_keys() - Take a snapshot of what is shown of a flow's keys
+ * ipcp_view_keys() - Take a snapshot of the state of a flow's keys
  * @flow: flow
  * @v: (output) snapshot
  *

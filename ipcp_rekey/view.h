@@ -8,7 +8,7 @@
 struct ipcp_flow;
 
 /**
- * struct ipcp_key_view - snapshot of what is shown of a flow's keys
+ * struct ipcp_key_view - snapshot of the state of a flow's keys
  * @encrypted: true if the flow has keys, or had some
  * @newest: newest epoch
  * @sends: true if there is an epoch that this side sends in

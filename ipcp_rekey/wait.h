@@ -9,13 +9,14 @@
 
 struct ipcp_flow;
 
-/* Events that a reader and a writer wait for; a change of a flag is all. */
+/* Events of readers and writers. A change of a flag wakes both. */
 #define IPCP_WAIT_READ	(EPOLLIN | EPOLLRDNORM)
 #define IPCP_WAIT_WRITE	(EPOLLOUT | EPOLLWRNORM)
 
 /**
  * struct ipcp_wait - wait queue of a file, which is the consumer of its flow
- * @consumer: consumer; must be the first member, since it frees the structure
+ * @consumer: consumer; must be the first member, since the structure is freed
+ *	with it
  * @wq: readers, writers, pollers, and tasks that wait for an allocation, for
  *	the agent's answer or for a flow to accept. Locking: its own lock
  *

@@ -6,10 +6,10 @@
  * Up to IPCP_WAIT_NEXT packets wait for the next leaf. That leaf is derived
  * ahead of time, so there are few of them. A packet of a leaf farther ahead is
  * either forged or comes after the loss of a whole leaf. Up to IPCP_WAIT_JUMP
- * packets wait for such a leaf, and only if the leaf was granted a derivation,
- * of which there are few per second. So forged packets of leaves far ahead take
- * no place of the next leaf, and forged packets of the next leaf take places
- * only until it is derived.
+ * packets wait for such a leaf, and only if the leaf was granted a derivation.
+ * Few derivations are granted per second. So forged packets of leaves far ahead
+ * take no places from packets of the next leaf, and forged packets of the next
+ * leaf take places only until that leaf is derived.
  *
  * The packets of a leaf stay in order. A packet that arrives while others of
  * its leaf wait or are being decrypted is queued behind them, as long as there
@@ -182,7 +182,10 @@ void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
 	__skb_queue_head_init(batch);
 	spin_lock_bh(&w->queue.lock);
 	WRITE_ONCE(w->drained, leaf);
-	/* Before the queue is empty. Pairs with smp_rmb() in ipcp_waiting_has(). */
+	/*
+	 * Set ->drained before the queue is empty. Pairs with smp_rmb() in
+	 * ipcp_waiting_has().
+	 */
 	smp_wmb();
 	skb_queue_walk_safe(&w->queue, skb, tmp) {
 		if (ipcp_cb_leaf_id(skb) != leaf)
@@ -197,7 +200,7 @@ void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
 }
 
 /**
- * ipcp_waiting_close() - Let nothing more be queued, and remove a packet
+ * ipcp_waiting_close() - Refuse further packets, and remove a packet
  * @w: waiting packets
  *
  * Context: Process context.

@@ -24,12 +24,12 @@ enum ipcp_pdu_type {
 	IPCP_PDU_CLOSE,		/* the sender has closed the flow */
 };
 
-#define IPCP_CONFIRM_SEEN	0x01	/* I authenticated you in this epoch */
-#define IPCP_CONFIRM_SENDING	0x02	/* my data is in this epoch */
-#define IPCP_CONFIRM_DONE	0x04	/* I saw your SENDING */
-/* Alone: a number and a size follow, 16 bits each. */
-#define IPCP_CONFIRM_PROBE	0x08	/* zeros up to that size follow; answer it */
-#define IPCP_CONFIRM_ECHO	0x10	/* your PROBE arrived */
+#define IPCP_CONFIRM_SEEN	0x01	/* receiver authenticated in the epoch */
+#define IPCP_CONFIRM_SENDING	0x02	/* the sender's data is in this epoch */
+#define IPCP_CONFIRM_DONE	0x04	/* the receiver's SENDING has arrived */
+/* Without other flags. A number and a size follow, 16 bits each. */
+#define IPCP_CONFIRM_PROBE	0x08	/* zeros up to the size follow */
+#define IPCP_CONFIRM_ECHO	0x10	/* answers the receiver's PROBE */
 
 /* Length of the packets (UDP payload) that every path is expected to carry. */
 #define IPCP_BASE_LEN		1200

@@ -21,13 +21,13 @@
 /* CLOSE may be lost, so send it IPCP_CLOSES times, with exponential backoff. */
 #define IPCP_CLOSE_MS		200
 
-/* Queues in use are empty every now and then. Give back what they have after this. */
+/* Empty queues keep their memory for this time, since they may be in use. */
 #define IPCP_TRIM_MS		1000
 
-/* A move of the peer is acted on this time after the last one, or later. */
+/* Minimum time between two moves of the peer that are acted on. */
 #define IPCP_MOVE_MS		500
 
-/* Senders try again this time after their user had no memory for a message. */
+/* Time after which senders try again when their user had no memory left. */
 #define IPCP_REFUSED_MS		100
 
 static void trim_queues(struct ipcp_flow *flow, unsigned long *next)
@@ -44,8 +44,8 @@ static void trim_queues(struct ipcp_flow *flow, unsigned long *next)
 }
 
 /*
- * Wake senders some time after a send failed for the limit of the user. Which of
- * the user's flows gives memory back, and when, is not watched.
+ * Wake senders some time after a send failed because of the user's limit, since
+ * no event reports that another flow of the user has released memory.
  */
 static void check_refused(struct ipcp_flow *flow, unsigned long *next)
 {
@@ -190,7 +190,7 @@ bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 		check_heard(flow);
 	if (READ_ONCE(flow->rk.encrypted))
 		ipcp_worker_keys(flow, next);
-	/* Pairs with smp_store_release() in ipcp_state_close(). */
+	/* Pairs with smp_store_release() in begin_closing(). */
 	switch (smp_load_acquire(&flow->state)) {
 	case IPCP_REKEY_FLOW_STATE_ALLOCATED:
 		if (ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)

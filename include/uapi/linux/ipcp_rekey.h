@@ -83,13 +83,13 @@ struct ipcp_qos {
  * IPCP_IOC_GET_INFO returns the reason.
  *
  * Errors: ENOTCONN no agent is running; EHOSTUNREACH the name is unknown, or no
- * host answered the agent in its time; ECONNREFUSED the peer does not serve the
+ * host answered the agent in time; ECONNREFUSED the peer does not serve the
  * name; EKEYREJECTED the peer could not prove its name, or did not accept the
- * proof of ours; EACCES not allowed for this user; ETIMEDOUT; EINPROGRESS; EBUSY
- * the file is already in use; EOPNOTSUPP the QoS is not supported; EINTR; EDQUOT
- * this user has too many flows and names, too many requests that wait for the
- * agent, or too much memory in queues; EUSERS too many requests of all users
- * wait for the agent.
+ * proof of this host; EACCES not allowed for this user; ETIMEDOUT; EINPROGRESS;
+ * EBUSY the file is already in use; EOPNOTSUPP the QoS is not supported; EINTR;
+ * EDQUOT this user has too many flows and names, too many requests that wait
+ * for the agent, or too much memory in queues; EUSERS too many requests of all
+ * users wait for the agent.
  */
 struct ipcp_alloc {
 	__u32 size;
@@ -203,8 +203,8 @@ enum ipcp_state {
  * @error: positive errno why the allocation failed or the flow is down
  * @queued: messages waiting to be read
  * @mtu_confirmed: 1 if the path is known to carry messages of @mtu bytes
- * @reason: the same in words, NUL-terminated. On a file that is no flow, @error
- *	and @reason tell why the name was refused that was to be served last.
+ * @reason: @error in words, NUL-terminated. On a file that is not a flow,
+ *	@error and @reason tell why the last name to be served was refused.
  * @name: name that was asked for or served, NUL-terminated
  * @peer_name: name that the peer has proved with a certificate, NUL-terminated;
  *	empty if it has proved none, as with "auth = none", or is on this host.
@@ -271,10 +271,10 @@ struct ipcp_info {
  *	is not allocated yet
  * @packets_per_leaf: a power of two, 64 to 1048576; used from the next epoch on
  * @timestamp: 1 to note the time of each message that arrives from now on, see
- *	struct ipcp_batch; 0 to stop that
+ *	struct ipcp_batch; 0 to stop noting it
  *
- * The time limits can be set on any file; before it is a flow, no other field.
- * A flow that is accepted inherits those of the file that serves the name.
+ * The timeouts can be set on any file, the other fields only on a flow. A flow
+ * that is accepted inherits the timeouts of the file that serves the name.
  */
 struct ipcp_set {
 	__u32 size;
@@ -314,20 +314,20 @@ struct ipcp_msg {
  * @msgs: address of an array of struct ipcp_msg
  * @count: number of messages, 1 to IPCP_BATCH_MAX; 1 with IPCP_BATCH_PEEK
  * @reserved: zero
- * @times: address of an array of @count __s64 that are filled with the times at
- *	which the messages arrived, in nanoseconds since 1970 (CLOCK_REALTIME),
- *	0 for a message whose time was not noted; or 0. For IPCP_IOC_SEND, 0.
- *	Messages that arrived together have the same time. See
+ * @times: address of an array of @count __s64, or 0; for IPCP_IOC_SEND, 0. The
+ *	array is filled with the times at which the messages arrived, in
+ *	nanoseconds since 1970 (CLOCK_REALTIME), 0 for a message whose time was
+ *	not noted. Messages that arrived together have the same time. See
  *	IPCP_SET_TIMESTAMP.
  *
  * The first version of the structure ends with @reserved.
  *
- * With IPCP_BATCH_PEEK the message stays in the queue. With IPCP_BATCH_TRUNC the
- * length of a message that was truncated is that of the whole message.
+ * With IPCP_BATCH_PEEK the message stays in the queue. With IPCP_BATCH_TRUNC
+ * ipcp_msg.len of a truncated message is the length of the whole message.
  *
  * Returns the number of messages sent or received, which are the first of the
- * array. The call waits for the first message only. An error after that one
- * ends the batch, and the next call returns the error if it persists. If a
+ * array. The call waits for the first message only. A later error ends the
+ * batch, and the next call returns the error if it persists. If a
  * received message cannot be copied to the buffer at @base, the message is
  * lost.
  *
@@ -354,14 +354,15 @@ struct ipcp_batch {
  * @mtu: longest packet in bytes that can be brought to the other host, 1200 to
  *	65507
  *
- * The file becomes a provider. Each read returns a packet of a flow to the name, or
- * of the agents, that is to be brought to a provider of the name on the host of the
- * peer. That one writes the packet. IPCP_IOC_SEND and IPCP_IOC_RECV write and read
- * many. Packets are sealed. They may get lost, be reordered and come late.
+ * The file becomes a provider. Each read returns a packet of a flow to the
+ * name, or of the agents. The provider brings the packet to a provider of the
+ * name on the host of the peer, which writes the packet. IPCP_IOC_SEND and
+ * IPCP_IOC_RECV write and read many packets. Packets of flows are sealed.
+ * Packets may be lost, reordered or late.
  *
- * The flows of a provider are down when its file is closed.
+ * Closing the file takes the flows of the provider down.
  *
- * Waits for the agent as IPCP_IOC_LISTEN does.
+ * The call waits for the agent as IPCP_IOC_LISTEN does.
  *
  * Errors: as IPCP_IOC_LISTEN.
  */

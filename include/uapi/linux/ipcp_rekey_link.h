@@ -61,7 +61,7 @@ enum ipcp_rekey_link_state {
 /**
  * struct ipcp_rekey_link_xstats - IFLA_INFO_XSTATS
  * @held: number of packets that wait for a key
- * @stalls: how often the flow ran out of keys
+ * @stalls: number of times that the flow ran out of keys
  * @flows: number of flows that the interface has had
  */
 struct ipcp_rekey_link_xstats {
