@@ -32,7 +32,7 @@
  *
  * So looking up a flow by eid, an epoch or a leaf needs RCU only.
  *
- * The worker of a flow holds no reference. Whoever queues the worker holds a
+ * The worker of a flow holds no reference. Code that queues the worker holds a
  * reference or is inside an RCU read-side section, and the flow is freed after
  * a grace period by a work item that cancels the worker first.
  * IPCP_FLOW_STOPPED keeps the worker from being queued again after the flow has

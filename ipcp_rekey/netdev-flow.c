@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * The flow of an interface. A work item sets up the flow or the listener that
- * the role asks for, sets up another when that one is lost, and updates the
+ * the role asks for, tries again after a failure or a loss, and updates the
  * carrier and the MTU.
  */
 #include <linux/cred.h>

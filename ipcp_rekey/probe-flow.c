@@ -74,7 +74,7 @@ static void tell_mtu(struct ipcp_flow *flow, unsigned int changed)
 }
 
 /**
- * ipcp_probe_link() - Update the link of a flow by a route
+ * ipcp_probe_link() - Update the link of a flow from a route
  * @flow: flow
  * @link: link of the route; ignored if no message fits
  *

@@ -8,7 +8,7 @@
  * with a short ECHO. The size in use is that of the link until the path turns
  * out not to carry it: three probes of that size were not answered, but a probe
  * of IPCP_BASE_LEN bytes that was sent later was. If neither is answered, the
- * path or the peer is gone for now, which says nothing about sizes. After a
+ * path or the peer is down for now, which says nothing about sizes. After a
  * withdrawal the base is in use, and smaller candidates are tried.
  *
  * ICMP messages, and what the route cache has learned from them, only make a
@@ -142,7 +142,7 @@ void ipcp_probe_begin(struct ipcp_probe *p, const struct ipcp_probe_link *link,
 /**
  * ipcp_probe_hint() - Probe the size in use at once if a hint is below it
  * @p: state
- * @hint: longest packet as far as ICMP tells
+ * @hint: longest packet according to ICMP
  * @now: jiffies
  *
  * Anybody can send hints. So the checks that hints cause run one after the

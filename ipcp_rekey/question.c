@@ -172,7 +172,7 @@ static void begin(struct ipcp_flow *flow, u32 exchange)
 	lockdep_assert_held(&flow->lock);
 	/*
 	 * An answer since the silence takes the permission back from a claim.
-	 * Test this before note_seen(), which makes the test forget answers.
+	 * Test this before note_seen(), which resets the test.
 	 */
 	if (flow->rk.may_fresh && ipcp_question_answered(flow))
 		flow->rk.may_fresh = false;

@@ -80,8 +80,8 @@ void ipcp_rbflags_init(struct ipcp_rbflags *flags,
 int ipcp_rbflags_change(struct ipcp_rbflags *flags, int set, int clear);
 
 /*
- * Pairs with the change of the word: a reader that sees FLOWDOWN here finds the
- * messages queued before it in the ring.
+ * Pairs with the change of the word: a reader that sees FLOWDOWN here finds all
+ * messages in the ring that were queued before FLOWDOWN was set.
  */
 static inline int ipcp_rbflags(const struct ipcp_rbflags *flags)
 {

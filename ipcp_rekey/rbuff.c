@@ -24,8 +24,8 @@ void ipcp_rbuff_init(struct ipcp_rbuff *rb, struct ipcp_consumer *consumer)
 }
 
 /*
- * True if a share of the ring, in quarters, has room, and the user's quota has
- * room, too. Reserves from the quota if necessary. Locking: queue.lock.
+ * True if a share of the ring, in quarters, has room, and the user has memory
+ * left. Reserves that memory if necessary. Locking: queue.lock.
  */
 static __always_inline bool make_room(struct ipcp_rbuff *rb, unsigned int size,
 				      unsigned int count, unsigned int quarters)

@@ -285,7 +285,7 @@ void ipcp_state_close(struct ipcp_flow *flow)
 	}
 	ipcp_notify(flow, IPCP_REKEY_EVENT_CLOSED, READ_ONCE(flow->rk.epoch),
 		    READ_ONCE(flow->rk.exchange));
-	/* Before the purge, which makes room for the end of a direct flow. */
+	/* Before the purge, which lets the mate of a direct flow write. */
 	path_down(flow);
 	ipcp_rx_purge(flow);
 	ipcp_flow_kick(flow);

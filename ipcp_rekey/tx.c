@@ -357,7 +357,7 @@ int ipcp_tx_prepare(struct ipcp_flow *flow)
 
 	if (ep)
 		ipcp_epoch_put(ep);
-	/* The epoch is exhausted but flow->tx has moved on: use the new one. */
+	/* The epoch is exhausted but flow->tx has moved on: retry there. */
 	if (err == -EKEYEXPIRED && ep != rcu_access_pointer(flow->tx))
 		return 0;
 	return err;

@@ -58,7 +58,7 @@ static void check_refused(struct ipcp_flow *flow, unsigned long *next)
 	ipcp_rbflags_wake(&flow->n_rb.flags, EPOLLOUT | EPOLLWRNORM);
 }
 
-/* Probe the path anew after a move, and report it if the peer moved. */
+/* Restart path MTU discovery after a move; report a move of the peer. */
 static void check_moved(struct ipcp_flow *flow, unsigned long *next)
 {
 	u64 now = get_jiffies_64();
