@@ -21,8 +21,9 @@
 const char ipcp_bindings[] = IPCP_BINDINGS;
 
 /*
- * Split a line in place. A name has no blanks, so it is the last word; a
- * program may have some. False for comments and for lines that are no binding.
+ * Split a line in place. The name is the last word, since a name contains no
+ * blanks; a program may. Return: false for a comment or a line that is not a
+ * binding.
  */
 static bool split(char *line, const char **program, const char **name)
 {
@@ -75,8 +76,8 @@ int ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg)
 
 /**
  * ipcp_bind_is() - check whether a binding applies to a program
- * @program: program of the binding: a path, or its last component, which stands
- *	for all programs of that name
+ * @program: program of the binding: a path, or its last component to match
+ *	every program of that name
  * @exe: path of the running program
  *
  * Return: true if it applies.
@@ -114,7 +115,7 @@ int ipcp_bind_check(const char *program, const char *name)
 	return strlen(name) > IPCP_NAME_LEN || len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* A change of the file: input, output, and the line to add or remove. */
+/* An edit of the file: the output, and the line to add or remove. */
 struct edit {
 	const char *program;
 	const char *name;
@@ -123,7 +124,7 @@ struct edit {
 	FILE *out;
 };
 
-/* Splits the line. */
+/* True if a line is the edited binding. Splits the line in place. */
 static bool is_it(const struct edit *edit, char *line)
 {
 	const char *program, *name;
@@ -132,7 +133,7 @@ static bool is_it(const struct edit *edit, char *line)
 	       !strcmp(program, edit->program) && !strcmp(name, edit->name);
 }
 
-/* Copy a line, which may hold any bytes, unless it is the one to remove. */
+/* Copy a line, which may hold any bytes, unless it is the line to remove. */
 static int copy_line(struct edit *edit, const char *line, size_t len)
 {
 	char *copy = malloc(len + 1);
@@ -149,7 +150,7 @@ static int copy_line(struct edit *edit, const char *line, size_t len)
 	return 0;
 }
 
-/* Copy all lines except the one to remove; the last byte is stored at @last. */
+/* Copy all lines except the line to remove; store the last byte at @last. */
 static int copy_lines(struct edit *edit, FILE *in, char *last)
 {
 	char *line = NULL;
@@ -186,7 +187,7 @@ static int write_lines(struct edit *edit, const char *path)
 	return err;
 }
 
-/* Replace the file by the complete new one. */
+/* Write the complete new file, then rename it over the old one. */
 static int replace(struct edit *edit, const char *path, const char *tmp)
 {
 	int err;
@@ -200,7 +201,7 @@ static int replace(struct edit *edit, const char *path, const char *tmp)
 		return edit->remove ? -ENOENT : -EEXIST;
 	if (fflush(edit->out))
 		return -errno;
-	/* an earlier write */
+	/* an earlier write failed */
 	if (ferror(edit->out))
 		return -EIO;
 	if (fsync(fileno(edit->out)) || rename(tmp, path))
@@ -231,7 +232,7 @@ static int edit_locked(struct edit *edit, const char *path)
 	return err;
 }
 
-/* Serialize changes: the directory is the lock. */
+/* Edit the file under a lock on its directory, which serializes edits. */
 static int edit_file(struct edit *edit, const char *path)
 {
 	char *copy = strdup(path);

@@ -10,8 +10,8 @@
 #include "flows.h"
 
 /*
- * Wait until no thread is in a call on this flow, with flow->use held for
- * writing on return. Taking the flow down wakes those that sleep in a call.
+ * Take the flow down to wake threads that sleep in a call, then wait until no
+ * thread is in a call on it. On return flow->use is held for writing.
  */
 static void wait_for_calls(int fd, struct flow *flow)
 {
@@ -37,7 +37,7 @@ int flow_dealloc(int fd)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	wait_for_calls(fd, flow);
 	sets_forget(fd, flow);
-	/* a child has the descriptor and the flow, or neither */
+	/* under this lock fork() copies both descriptor and flow, or neither */
 	pthread_mutex_lock(&flow->lock);
 	rests_drop(flow);
 	__atomic_store_n(&flow->state, FLOW_NONE, __ATOMIC_RELEASE);

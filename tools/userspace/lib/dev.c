@@ -9,7 +9,7 @@
 
 #include "dev.h"
 
-/* What this layer offers: messages that may get lost. */
+/* Default quality: messages may get lost. */
 static const struct ipcp_qos qos_raw = {
 	.loss = 1,
 	.ber = 1,
@@ -23,7 +23,8 @@ static int call(int fd, unsigned long request, void *arg)
 }
 
 /**
- * ipcp_dev_check_name() - check the length of a name before the kernel is asked
+ * ipcp_dev_check_name() - check the length of a name before a call to the
+ * kernel
  * @name: name of a destination, or to serve; may be NULL
  *
  * Return: 0, -EINVAL or -ENAMETOOLONG.
@@ -79,7 +80,7 @@ int ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
  * ipcp_dev_listen() - serve a name
  * @fd: endpoint from ipcp_dev_open()
  * @name: name to serve
- * @backlog: maximum number of flows that wait to be accepted, or 0 for the
+ * @backlog: maximum number of flows waiting to be accepted, or 0 for the
  *	default
  *
  * Return: 0, or a negative errno.
@@ -143,7 +144,7 @@ int ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 }
 
 /**
- * ipcp_dev_rekey() - install a pending seed, as EPOLLPRI asks for
+ * ipcp_dev_rekey() - install a pending seed, which EPOLLPRI announces
  * @fd: a flow
  *
  * Return: 0, also if no seed is pending, or a negative errno.
@@ -152,7 +153,7 @@ int ipcp_dev_rekey(int fd)
 {
 	int ret = call(fd, IPCP_IOC_REKEY, NULL);
 
-	/* a read or write of another thread has installed it */
+	/* a read or write in another thread has installed the seed */
 	return ret == -ENODATA ? 0 : ret;
 }
 

@@ -42,7 +42,7 @@ static int set_flags(struct flow *flow, int fd, uint32_t flags)
 	return 0;
 }
 
-/* Set one of the two time limits: in the kernel first, then in the table. */
+/* Set one of the two time limits, first in the kernel, then in the table. */
 static int set_limit(int fd, uint32_t mask, const struct timespec *timeo,
 		     bool *limited, struct timespec *kept)
 {
@@ -69,9 +69,7 @@ static int get_limit(bool limited, const struct timespec *kept,
 	return 0;
 }
 
-/*
- * Count the messages that wait to be read, or that this host has not sent yet.
- */
+/* Get the number of messages waiting to be read, or waiting to be sent. */
 static int get_queue(int fd, bool sending, size_t *to)
 {
 	struct ipcp_info info;
@@ -127,9 +125,9 @@ static int peer_name(int fd, char *buf, size_t len)
  * @buf: receives the name, terminated; 256 bytes are enough for any
  * @len: size of @buf
  *
- * Return: length of the name; 0 if the peer has proved none, as with
- * "auth = none", and for a flow on this host; -ENAMETOOLONG if it does not fit;
- * -EBADF, -ENOTALLOC if @fd is no flow.
+ * Return: length of the name; 0 if the peer has proved none, as with "auth =
+ * none", and for a flow on this host; -ENAMETOOLONG if it does not fit; -EBADF,
+ * -ENOTALLOC if @fd is not a flow.
  */
 int flow_peer_name(int fd, char *buf, size_t len)
 {

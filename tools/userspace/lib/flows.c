@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The table of flows, and the translation of errors of the device. */
+/* The table of flows, and the translation of device errors. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -15,12 +15,12 @@ static struct flow flows[FLOWS_END] = {
 	},
 };
 
-static int end = FLOWS_FIRST;	/* descriptors from here on never were flows */
+static int end = FLOWS_FIRST;	/* no descriptor from here on has been a flow */
 
-/* The same for the thread in fork(). Protected by the lock of the first flow. */
+/* The value of end during fork(). Protected by the lock of the first flow. */
 static int held;
 
-/* fork() copies what the locks protect when no other thread changes it. */
+/* Take all flow locks, so that fork() copies complete state. */
 static void before_fork(void)
 {
 	int fd;
@@ -41,8 +41,8 @@ static void after_fork(void)
 }
 
 /*
- * The threads that were in a call on a flow, or about to end one, are in the
- * parent only.
+ * Reset what the other threads held: threads inside a call on a flow, or about
+ * to deallocate one, exist in the parent only.
  */
 static void after_fork_in_child(void)
 {
@@ -67,14 +67,15 @@ struct flow *flows_at(int fd)
 	return fd >= 0 && fd < FLOWS_END ? &flows[fd] : NULL;
 }
 
-/* Return the first descriptor that never was a flow, to end a loop. */
+/* Return the end of the range of descriptors that have been flows. */
 int flows_end(void)
 {
 	return __atomic_load_n(&end, __ATOMIC_RELAXED);
 }
 
 /*
- * Duplicate fd to a descriptor in the range of flows; -EBADF if there is none.
+ * Duplicate fd to a descriptor in the range of flows. Return -EBADF if there is
+ * none.
  */
 int flows_reserve(int fd)
 {
@@ -99,7 +100,7 @@ static void fill(struct flow *flow, const qosspec_t *qos)
 	__atomic_store_n(&flow->state, FLOW_THERE, __ATOMIC_RELEASE);
 }
 
-/* Make this descriptor a flow. */
+/* Mark this descriptor as a flow. */
 void flows_add(int fd, const qosspec_t *qos)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -118,7 +119,8 @@ void flows_add(int fd, const qosspec_t *qos)
 }
 
 /*
- * Get a flow, which stays until flows_put(); or NULL, and the reason in *err.
+ * Get a flow, which stays valid until flows_put(). Return NULL on failure, with
+ * the reason in *err.
  */
 struct flow *flows_get(int fd, int *err)
 {
@@ -139,7 +141,7 @@ void flows_put(void *flow)
 	pthread_rwlock_unlock(&((struct flow *)flow)->use);
 }
 
-/* There are no broadcast layers. */
+/* Not supported: there are no broadcast layers. */
 int flow_join(const char *bc, const struct timespec *timeo)
 {
 	(void)bc;
@@ -169,11 +171,11 @@ static int to_get_flow(enum ipcp_dev_op op, int err)
 }
 
 /**
- * flow_errno() - translate an error of the device for this interface
+ * flow_errno() - translate a device error for this interface
  * @op: the operation that failed
  * @err: negative errno
  *
- * Return: the value for a call to return.
+ * Return: the value that the library call returns.
  */
 int flow_errno(enum ipcp_dev_op op, int err)
 {
@@ -229,8 +231,8 @@ const struct timespec *limit_left(const struct limit *limit,
  * flow_limit() - convert a time limit for the device
  * @timeo: the limit, or NULL for none
  *
- * Return: nanoseconds, at least 1 because 0 means something else to the device;
- * or IPCP_TIMEOUT_NONE.
+ * Return: nanoseconds, at least 1, since 0 is IPCP_TIMEOUT_DEFAULT; or
+ * IPCP_TIMEOUT_NONE.
  */
 int64_t flow_limit(const struct timespec *timeo)
 {

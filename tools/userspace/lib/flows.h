@@ -5,11 +5,12 @@
  *
  * The descriptor of a flow is a kernel file descriptor of at least 64, so that
  * it can be polled. The state that the library adds is in a table indexed by
- * the descriptor. Entries are never freed: a late call finds no flow, but never
- * freed memory.
+ * the descriptor. Entries are never freed: a late call may find no flow, but
+ * never accesses freed memory.
  *
- * fork() waits for the mutexes of the library, so that the child finds them free
- * and what they protect complete. It does not wait for calls that sleep.
+ * fork() waits for the mutexes of the library, so that the child finds each
+ * mutex free and the protected data consistent. fork() does not wait for calls
+ * that sleep.
  */
 #ifndef IPCP_FLOWS_H
 #define IPCP_FLOWS_H
@@ -28,7 +29,7 @@
 #include "dev.h"
 
 #define FLOWS_FIRST	64
-#define FLOWS_END	4096	/* not a valid descriptor */
+#define FLOWS_END	4096	/* beyond the last valid descriptor */
 #define MESSAGE_MAX	65536	/* longest message */
 
 enum flow_state {
@@ -41,29 +42,29 @@ enum flow_state {
 struct rest {
 	struct rest *next;
 	size_t off;
-	size_t len;		/* 0 if the end is not yet reported */
+	size_t len;		/* 0 if only the end of the message is left */
 	unsigned char data[MESSAGE_MAX];
 };
 
 /**
  * struct flow - state of a flow in the library
- * @use: held for reading by a call, for writing while the flow comes or goes
+ * @use: read-locked by each call, write-locked to add or remove the flow
  * @state: enum flow_state; atomic
  * @flags: FLOWF*; atomic
- * @lock: protects @qos to @rests, and the end of the flow; @rcv_limited and
- *	@rests can be read locklessly
+ * @lock: protects @qos to @rests, and the end of the flow; lockless reads of
+ *	@rcv_limited and @rests are allowed
  * @qos: requested quality
  * @rcv_limited: true if @rcvtimeo is set
  * @snd_limited: true if @sndtimeo is set
  * @rcvtimeo: time limit of a read
  * @sndtimeo: time limit of a write
  * @rests: rests of messages, oldest first
- * @spare: buffer for a rest, exchanged atomically
- * @set: set that contains the flow. Protected by the lock of the sets, like
- *	@entry, @quiet and @over
- * @entry: number of the entry into @set, which no other one has
- * @quiet: FLOW_PEER has been reported
- * @over: the end of the flow has been reported
+ * @spare: spare buffer for a rest, exchanged atomically
+ * @set: set that contains the flow. The lock in fqueue.c protects @set, @entry,
+ *	@quiet and @over
+ * @entry: unique number of this addition to @set
+ * @quiet: true if FLOW_PEER has been reported
+ * @over: true if the end of the flow has been reported
  */
 struct flow {
 	pthread_rwlock_t use;
@@ -83,7 +84,7 @@ struct flow {
 	bool over;
 };
 
-/* A point in time at which waiting ends. */
+/* The time at which waiting ends. */
 struct limit {
 	bool none;
 	int64_t at;		/* ns, CLOCK_MONOTONIC */

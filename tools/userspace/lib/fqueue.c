@@ -10,7 +10,7 @@
 
 #include "flows.h"
 
-#define EVENTS	256	/* in one call */
+#define EVENTS	256	/* maximum number of epoll events in one call */
 
 struct flow_set {
 	int epfd;
@@ -25,16 +25,18 @@ struct event {
 struct fqueue {
 	size_t count;
 	size_t next;
-	/* two for each epoll event, and rests of messages */
+	/* two for each epoll event, and one for each rest */
 	struct event events[3 * EVENTS];
 };
 
-/* Protects the membership of flows in sets, and what was reported of them. */
+/*
+ * Protects the membership of flows in sets, and what was reported about them.
+ */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static uint32_t entries;	/* how often a flow has entered a set */
+static uint32_t entries;	/* number of additions of flows to sets */
 
-/* How often this process and its parents were made by fork(). */
+/* Number of fork() calls between the first process and this one. */
 static unsigned int forks;
 
 static void before_fork(void)
@@ -84,7 +86,10 @@ void fset_destroy(fset_t *set)
 	free(set);
 }
 
-/* An event tells the entry, too: the descriptor may be another flow by then. */
+/*
+ * Watch a flow. The event also carries the entry number, since the descriptor
+ * may belong to another flow when the event is handled.
+ */
 static int watch(int epfd, int op, int fd, uint32_t events)
 {
 	struct epoll_event ev = {
@@ -115,9 +120,8 @@ static int watch_flows(const fset_t *set, int epfd)
 }
 
 /*
- * A child shares an epoll instance with its parent, and every change of it. So
- * the child makes one of its own when it first needs the set. Locking: requires
- * lock.
+ * Give a child its own epoll instance when the child first needs the set, since
+ * changes to a shared instance affect the parent, too. Locking: requires lock.
  */
 static int make_own(fset_t *set)
 {
@@ -147,7 +151,7 @@ static void leave(struct flow *flow, int fd)
 	flow->set = NULL;
 }
 
-/* Remove a flow that goes away from its set. */
+/* Remove a flow from its set before the flow is deallocated. */
 void sets_forget(int fd, struct flow *flow)
 {
 	pthread_mutex_lock(&lock);
@@ -259,9 +263,7 @@ static void tell(fqueue_t *fq, int fd, enum fqtype type)
 	fq->events[fq->count++] = (struct event) { fd, type };
 }
 
-/*
- * Report flows with the rest of a message, which the kernel does not know of.
- */
+/* Report flows with the rest of a message, which the kernel does not know. */
 static void tell_rests(const fset_t *set, fqueue_t *fq)
 {
 	int fd;
@@ -275,7 +277,10 @@ static void tell_rests(const fset_t *set, fqueue_t *fq)
 	pthread_mutex_unlock(&lock);
 }
 
-/* The kernel reports the end forever, so stop watching the flow. */
+/*
+ * Report the end of a flow, unless messages are left to read. Then stop
+ * watching the flow, since the kernel reports the end permanently.
+ */
 static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 {
 	struct flow *flow = flows_at(fd);
@@ -297,7 +302,7 @@ static void tell_one(fset_t *set, fqueue_t *fq, uint64_t data, uint32_t events)
 	int fd = data & UINT32_MAX;
 	struct flow *flow = flows_at(fd);
 
-	/* removed meanwhile, or another thread has reported the end */
+	/* the flow was removed meanwhile, or another thread reported its end */
 	if (flow->set != set || flow->entry != data >> 32 || flow->over)
 		return;
 	if (events & EPOLLHUP) {
@@ -317,10 +322,7 @@ static void tell_one(fset_t *set, fqueue_t *fq, uint64_t data, uint32_t events)
 	}
 }
 
-/*
- * Report the events of the kernel; wait only if there is nothing else to
- * report.
- */
+/* Report events from the kernel. Wait only if no event is queued already. */
 static int tell_events(fset_t *set, fqueue_t *fq, const struct timespec *left)
 {
 	static const struct timespec none;

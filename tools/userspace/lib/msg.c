@@ -2,9 +2,10 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Messages. If a message does not fit into the buffer of a read, the next read
- * returns its rest; if it fits exactly, the next read returns 0. The kernel
- * truncates messages, so a read offers room for the longest message behind the
- * buffer of the program.
+ * returns the rest of the message; if the message fits exactly, the next read
+ * returns 0. The kernel truncates messages that do not fit, so a read passes a
+ * second buffer with room for the longest message behind the buffer of the
+ * program.
  */
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -30,9 +31,9 @@ static bool is_late(const struct limit *limit)
 }
 
 /*
- * Return the next message that is not empty; an empty one only says that its
- * sender is alive. The kernel enforces the time limit; it is checked here only
- * so that empty messages do not extend it forever.
+ * Return the next non-empty message. An empty message is only a sign of life
+ * from the peer. The kernel enforces the time limit; the check here keeps empty
+ * messages from extending the limit forever.
  */
 static ssize_t next_message(struct flow *flow, int fd, const struct iovec *iov,
 			    bool nowait)
@@ -63,7 +64,7 @@ static void end_room(void *arg)
 		rests_put_room(room->flow, room->rest);
 }
 
-/* Return what fits and keep the rest, even if it is empty. */
+/* Return the part that fits, and keep the rest even if it is empty. */
 static ssize_t read_part(struct flow *flow, int fd, void *buf, size_t count,
 			 bool nowait)
 {
@@ -87,7 +88,7 @@ static ssize_t read_part(struct flow *flow, int fd, void *buf, size_t count,
 	return n;
 }
 
-/* Return a whole message; a longer one is lost. */
+/* Return a whole message. A message that does not fit is lost. */
 static ssize_t read_whole(struct flow *flow, int fd, void *buf, size_t count,
 			  bool nowait)
 {
@@ -120,7 +121,10 @@ ssize_t flow_read(int fd, void *buf, size_t count)
 	return ret;
 }
 
-/* An empty vector sends nothing, but an empty message of a batch is sent. */
+/*
+ * Write without waiting. An empty message is sent as a batch, since a write of
+ * an empty vector sends nothing.
+ */
 static ssize_t write_nowait(int fd, const void *buf, size_t count)
 {
 	struct ipcp_msg msg = { .base = (uintptr_t)buf };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Flows are requested from a name, or accepted for the names that the program
- * is bound to. All waiting is in poll(), where a thread can be cancelled.
+ * Allocate flows to a name, and accept flows for the names that the program is
+ * bound to. All waiting is in ppoll(), where a thread can be cancelled.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -21,10 +21,10 @@ static void close_it(void *fd)
 	close(*(int *)fd);
 }
 
-/* Cancel state of this thread at the time of the call. */
+/* Cancel state of this thread when it entered the call. */
 static __thread int cancel;
 
-/* The only cancellation point of these calls. */
+/* Wait in ppoll(), the only cancellation point of these calls. */
 static int wait_for(struct pollfd *fds, nfds_t count, const struct limit *limit)
 {
 	struct timespec left;
@@ -77,7 +77,7 @@ static int open_high(void)
 	return high;
 }
 
-/* Return the result of an allocation that has ended. */
+/* Return the result of a completed allocation. */
 static int outcome(int fd)
 {
 	struct ipcp_info info;
@@ -91,8 +91,8 @@ static int outcome(int fd)
 }
 
 /*
- * The kernel ends the wait, because it enforces the time limit of an
- * allocation.
+ * Request a flow and wait without a time limit, since the kernel enforces the
+ * time limit of an allocation.
  */
 static int allocate(int fd, const char *dst, const qosspec_t *qs, int64_t ns)
 {
@@ -144,23 +144,23 @@ int flow_alloc(const char *dst, qosspec_t *qs, const struct timespec *timeo)
 	return fd;
 }
 
-/* A name that this program serves, or asks the agent for. */
+/* A name that this program serves, or has requested from the agent. */
 struct name {
 	char *text;
 	int fd;			/* endpoint; -1 if the name was refused */
-	bool granted;		/* flows can be accepted */
+	bool granted;		/* the agent has granted the name */
 };
 
 /*
- * The names that this program serves: its bindings when it first accepts a
- * flow. A name that was refused is asked for again by the next call; threads that
- * wait already go on without it.
+ * The names that this program serves: its bindings at the time of its first
+ * accept. The next call requests a refused name again; threads that already
+ * wait continue without that name.
  */
 static struct {
 	pthread_mutex_t lock;
 	struct name *names;
 	nfds_t count;
-	int err;		/* of the last name that was refused */
+	int err;		/* error of the last name that was refused */
 	char exe[PATH_MAX];
 } served = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -179,7 +179,7 @@ static void expect_forks(void)
 	pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-/* Note a name if this program is bound to it. */
+/* Remember a name if this program is bound to it. */
 static int note_ours(const char *program, const char *name, void *arg)
 {
 	struct name *more;
@@ -209,7 +209,7 @@ static int find_exe(void)
 	if (len < 0)
 		return -errno;
 	served.exe[len] = '\0';
-	/* the program file was replaced while it runs */
+	/* the program file was replaced while the program runs */
 	if ((size_t)len > tail && !strcmp(served.exe + len - tail, gone))
 		served.exe[len - tail] = '\0';
 	return 0;
@@ -231,7 +231,7 @@ static int find_names(void)
 	return err;
 }
 
-/* Ask the agent for a name, without waiting for the answer. */
+/* Request a name from the agent without waiting for the answer. */
 static int ask(struct name *name)
 {
 	int fd = ipcp_dev_open(O_NONBLOCK);
@@ -249,7 +249,7 @@ static int ask(struct name *name)
 	return 0;
 }
 
-/* Ask for all names that this program does not serve. */
+/* Request all names that this program does not serve yet. */
 static int ask_for_names(void)
 {
 	nfds_t i;
@@ -260,7 +260,7 @@ static int ask_for_names(void)
 	for (i = 0; !err && i < served.count; i++) {
 		if (served.names[i].fd >= 0)
 			continue;
-		/* other names may work */
+		/* try the others, too: they may be granted */
 		failed = ask(&served.names[i]);
 		if (failed)
 			served.err = failed;
@@ -269,7 +269,7 @@ static int ask_for_names(void)
 	return err;
 }
 
-/* Note the agent's answer. Locking: requires served.lock. */
+/* Record the agent's answer. Locking: requires served.lock. */
 static void note_answer(struct name *name)
 {
 	struct ipcp_info info;
@@ -287,8 +287,8 @@ static void note_answer(struct name *name)
 }
 
 /*
- * Note the answers that are there. Each endpoint is polled again: another thread
- * may have closed the one that this thread has polled, and reused its number.
+ * Record the answers that have arrived. Poll each endpoint again, since another
+ * thread may have closed the polled one and reused its number.
  */
 static void note_answers(void)
 {
@@ -306,8 +306,8 @@ static void note_answers(void)
 }
 
 /*
- * List for poll() what is served, and what the agent has not answered yet; if
- * there is neither, *err is why.
+ * Return a list for poll() of the served names and of the names that the agent
+ * has not answered yet. If the list is empty, return NULL and set *err.
  */
 static struct pollfd *listeners(nfds_t *count, int *err)
 {
@@ -333,8 +333,8 @@ static struct pollfd *listeners(nfds_t *count, int *err)
 }
 
 /*
- * Accept a flow of a name at a descriptor in the range of flows. The descriptor
- * is reserved before the flow is accepted, so that no accepted flow is lost.
+ * Accept a flow of a name at a descriptor in the range of flows. Reserve the
+ * descriptor first, so that no accepted flow is lost.
  */
 static int accept_one(int listener, qosspec_t *qos)
 {
@@ -356,8 +356,8 @@ static int accept_one(int listener, qosspec_t *qos)
 }
 
 /*
- * Note the answers of the agent, and accept a flow of the first ready name;
- * -EAGAIN if there is none, or another thread was faster.
+ * Record the agent's answers, and accept a flow of the first ready name. Return
+ * -EAGAIN if there is none, or if another thread took the flow.
  */
 static int accept_any(const struct pollfd *fds, nfds_t count, qosspec_t *qos)
 {
@@ -378,7 +378,10 @@ static int accept_any(const struct pollfd *fds, nfds_t count, qosspec_t *qos)
 	return fd;
 }
 
-/* Wait for what listeners() returned, and free it; -EAGAIN if no flow came. */
+/*
+ * Wait for the result of listeners(), and free it. Return -EAGAIN if no flow
+ * arrived.
+ */
 static int accept_from(struct pollfd *fds, nfds_t count, qosspec_t *qos,
 		       const struct limit *limit)
 {

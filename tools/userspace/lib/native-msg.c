@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Messages of flows for new programs, one or many in a call. */
+/* Messages of flows for new programs, one or many per call. */
 #include <errno.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -8,7 +8,7 @@
 
 #include <ipcp_rekey.h>
 
-/* Transfer a batch; as sendmmsg(2), at most as many as the kernel takes. */
+/* Transfer a batch, or the part that the kernel takes, as sendmmsg(2) does. */
 static int transfer(int fd, unsigned long request, const struct ipcp_msg *msgs,
 		    unsigned int count, unsigned int flags)
 {
@@ -29,8 +29,8 @@ static int transfer(int fd, unsigned long request, const struct ipcp_msg *msgs,
  * @len: its length in bytes; 0 sends an empty message
  * @flags: IPCP_DONTWAIT or 0
  *
- * Waits for room and keys unless IPCP_DONTWAIT or O_NONBLOCK is set. The
- * message is sent whole or not at all.
+ * Waits for buffer space and keys unless IPCP_DONTWAIT or O_NONBLOCK is set.
+ * Sends the whole message or nothing.
  *
  * Return: @len; or -1 with errno EAGAIN, EDQUOT, EINTR, EKEYEXPIRED, EMSGSIZE,
  * ENOMEM, ENOTCONN, EPERM, ESHUTDOWN, ETIMEDOUT or a routing error, as
@@ -55,18 +55,18 @@ ssize_t ipcp_send(int fd, const void *buf, size_t len, unsigned int flags)
  * ipcp_recv() - receive one message
  * @fd: a flow
  * @buf: buffer for the message
- * @len: size of @buf in bytes; the rest of a longer message is lost
+ * @len: size of @buf in bytes; the rest of a longer message is discarded
  * @flags: IPCP_DONTWAIT, IPCP_PEEK to leave the message in the queue, IPCP_TRUNC
  *	to return the length of the whole message
- * @truncated: set to 1 if a part of the message did not fit, else to 0; or NULL
+ * @truncated: set to 1 if the message did not fit, else to 0; or NULL
  *
  * Waits for a message unless IPCP_DONTWAIT or O_NONBLOCK is set.
  *
  * Return: number of bytes in @buf, 0 for an empty message; with IPCP_TRUNC, the
- * length of the message, which may be more; or -1 with errno
- * EAGAIN, EINTR, ENOMEM, ENOTCONN, EPERM, EPIPE (the peer is silent),
- * ESHUTDOWN (the flow is over) or ETIMEDOUT, as Documentation/device.md
- * explains them; EINVAL for an unknown flag. @truncated is then unchanged.
+ * length of the whole message, which may exceed @len; or -1 with errno EAGAIN,
+ * EINTR, ENOMEM, ENOTCONN, EPERM, EPIPE (the peer is silent), ESHUTDOWN (the
+ * flow is over) or ETIMEDOUT, as Documentation/device.md explains them; EINVAL
+ * for an unknown flag. A failure leaves @truncated unchanged.
  */
 ssize_t ipcp_recv(int fd, void *buf, size_t len, unsigned int flags,
 		  int *truncated)
@@ -88,8 +88,8 @@ ssize_t ipcp_recv(int fd, void *buf, size_t len, unsigned int flags,
  * @count: number of messages; one call takes at most IPCP_BATCH_MAX of them
  * @flags: IPCP_DONTWAIT or 0
  *
- * Waits for the first message only. Consecutive messages of the same length
- * are sent most efficiently; the last of them may be shorter.
+ * Waits for the first message only. Consecutive messages of equal length are
+ * the most efficient to send; the last one may be shorter.
  *
  * Return: number of messages sent, at least 1, which are the first ones of
  * @msgs; or -1 with errno as ipcp_send(), or EINVAL if @count is 0.
@@ -103,16 +103,17 @@ int ipcp_send_many(int fd, const struct ipcp_msg *msgs, unsigned int count,
 /**
  * ipcp_recv_many() - receive many messages
  * @fd: a flow
- * @msgs: the buffers, each set with IPCP_MSG_SET(); out: the length of each
- *	message in bytes, and IPCP_MSG_TRUNC in its flags if it did not fit
+ * @msgs: in: the buffers, each set with IPCP_MSG_SET(); out: the length of each
+ *	message in bytes, and IPCP_MSG_TRUNC in the flags of a message that did
+ *	not fit
  * @count: number of buffers; one call fills at most IPCP_BATCH_MAX of them
  * @flags: IPCP_DONTWAIT or 0
  *
  * Waits for the first message only. Set the buffers again before the next
  * call.
  *
- * Return: number of messages received, at least 1, which are in the first ones
- * of @msgs; or -1 with errno as ipcp_recv(), or EINVAL if @count is 0.
+ * Return: number of messages received, at least 1, stored from the start of
+ * @msgs; or -1 with errno as ipcp_recv(), or EINVAL if @count is 0.
  */
 int ipcp_recv_many(int fd, struct ipcp_msg *msgs, unsigned int count,
 		   unsigned int flags)

@@ -16,7 +16,7 @@
 
 #include "dev.h"
 
-/* Turn a negative errno into the convention of libc. */
+/* Convert a negative errno to a return value of -1 and errno. */
 static int result(int ret)
 {
 	if (ret >= 0)
@@ -25,7 +25,7 @@ static int result(int ret)
 	return -1;
 }
 
-/* Close a descriptor after a failure; a cancelled thread closes it, too. */
+/* Close a descriptor after a failure, even in a cancelled thread. */
 static void close_failed(int fd)
 {
 	int state;
@@ -35,7 +35,7 @@ static void close_failed(int fd)
 	pthread_setcancelstate(state, NULL);
 }
 
-/* True if the bytes from @from to @to are zero. */
+/* True if all bytes from offset @from up to @to are zero. */
 static bool is_zero(const void *data, size_t from, size_t to)
 {
 	const char *byte = data;
@@ -45,7 +45,7 @@ static bool is_zero(const void *data, size_t from, size_t to)
 	return from >= to;
 }
 
-/* Copy the options of a program that may know fewer or more of them. */
+/* Copy the options of a program built for an older or a newer library. */
 static int get_options(struct ipcp_alloc_options *to,
 		       const struct ipcp_alloc_options *from)
 {
@@ -72,7 +72,7 @@ static void give_reason(const struct ipcp_alloc_options *options,
 		snprintf(options->reason, options->reason_size, "%s", text);
 }
 
-/* Make an open endpoint a flow, or say why not. */
+/* Request a flow on an open endpoint, and store the reason of a failure. */
 static int request(int fd, const char *name,
 		   const struct ipcp_alloc_options *options)
 {
@@ -97,9 +97,9 @@ static int request(int fd, const char *name,
  * Return: close-on-exec descriptor of the flow; or -1 with errno EACCES,
  * ECONNABORTED, ECONNREFUSED, EDQUOT, EHOSTUNREACH, EKEYREJECTED, ENOTCONN,
  * EOPNOTSUPP, EPROTO, ETIMEDOUT, EUSERS as Documentation/device.md explains
- * them; EINTR after a signal, which gives the allocation up; EINVAL or
+ * them; EINTR after a signal, which aborts the allocation; EINVAL or
  * ENAMETOOLONG for an invalid name; EINVAL or E2BIG for unknown options; or an
- * errno of open(2), where ENOENT says that the module is not loaded.
+ * errno of open(2), where ENOENT means that the module is not loaded.
  */
 int ipcp_alloc(const char *name, const struct ipcp_alloc_options *options)
 {
@@ -131,7 +131,7 @@ int ipcp_alloc(const char *name, const struct ipcp_alloc_options *options)
  *
  * Return: 0 if the flow was allocated; or -1 with errno EINPROGRESS while the
  * allocation continues, ENOTCONN if @fd is not a flow, or else the errno of the
- * failure as ipcp_alloc() sets it. The reason in words is in struct ipcp_info.
+ * failure as ipcp_alloc() sets it. ipcp_info() returns a text with the reason.
  */
 int ipcp_alloc_result(int fd)
 {
@@ -152,7 +152,7 @@ int ipcp_alloc_result(int fd)
 	}
 }
 
-/* Open an endpoint and ask for a name, to serve or to provide. */
+/* Open an endpoint and request a name, to serve or to provide. */
 static int ask_for_name(const char *name, unsigned int flags,
 			int (*ask)(int fd, const char *name, unsigned int arg),
 			unsigned int arg)
@@ -178,15 +178,15 @@ static int ask_for_name(const char *name, unsigned int flags,
  * ipcp_listen() - serve a name
  * @name: name to serve, 1 to 255 bytes
  * @backlog: flows that may wait to be accepted, 1 to 1024; 0 for 64
- * @flags: IPCP_NONBLOCK if ipcp_accept() shall not wait; or 0
+ * @flags: IPCP_NONBLOCK to make ipcp_accept() non-blocking, or 0
  *
- * Waits for the agent's answer, whatever @flags is. Close the descriptor to
+ * Waits for the agent's answer regardless of @flags. Close the descriptor to
  * stop serving the name.
  *
  * Return: close-on-exec descriptor for ipcp_accept(), to be polled for POLLIN;
  * or -1 with errno EACCES, EDQUOT, ENOTCONN, EUSERS as Documentation/device.md
  * explains them; EINTR; EINVAL or ENAMETOOLONG for an invalid argument; or an
- * errno of open(2), where ENOENT says that the module is not loaded.
+ * errno of open(2), where ENOENT means that the module is not loaded.
  */
 int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags)
 {
@@ -194,14 +194,15 @@ int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags)
 }
 
 /**
- * ipcp_provide() - move the packets of flows to a name
+ * ipcp_provide() - carry the packets of the flows to a name
  * @name: name to provide, 1 to 255 bytes
  * @mtu: longest packet in bytes, 1200 to 65507
- * @flags: IPCP_NONBLOCK if reads shall not wait; or 0
+ * @flags: IPCP_NONBLOCK to make reads non-blocking, or 0
  *
- * Waits for the agent's answer, whatever @flags is. read(2) returns the next packet
- * to bring to the provider of the name on the peer's host, write(2) takes one that
- * came from there. Close the descriptor to stop: the flows are down then.
+ * Waits for the agent's answer regardless of @flags. read(2) returns the next
+ * packet to carry to the provider of the name on the peer's host; write(2)
+ * takes a packet that arrived from there. Close the descriptor to stop
+ * providing the name, which takes its flows down.
  *
  * Return: close-on-exec descriptor; or -1 with errno as ipcp_listen().
  */
@@ -210,7 +211,10 @@ int ipcp_provide(const char *name, unsigned int mtu, unsigned int flags)
 	return ask_for_name(name, flags, ipcp_dev_provide, mtu);
 }
 
-/* Clear what the kernel fills in: an older one may know less of it. */
+/*
+ * Clear the members that the kernel fills in: an older kernel may not know all
+ * of them.
+ */
 static void clear_peer(struct ipcp_accept *options)
 {
 	const size_t peer = offsetof(struct ipcp_accept, peer_name);
@@ -227,12 +231,12 @@ static void clear_peer(struct ipcp_accept *options)
  * @fd: descriptor from ipcp_listen()
  * @options: in: size, flags (IPCP_NONBLOCK or 0) and timeout in nanoseconds;
  *	out: quality, name and authentication of the peer. NULL to wait without
- *	a limit and to learn none of these.
+ *	a time limit and get none of these.
  *
  * Return: close-on-exec descriptor of the flow; or -1 with errno EAGAIN if @fd
  * is non-blocking and no flow waits, ETIMEDOUT, EINTR, EMFILE, ENFILE, ENOMEM;
  * EINVAL if @fd does not serve a name; EINVAL or E2BIG for unknown options.
- * After a failure the flow still waits to be accepted.
+ * After a failure the flow stays in the queue.
  */
 int ipcp_accept(int fd, struct ipcp_accept *options)
 {
@@ -247,7 +251,7 @@ int ipcp_accept(int fd, struct ipcp_accept *options)
 }
 
 /**
- * ipcp_info() - query the state of a flow, or the name that is served
+ * ipcp_info() - query the state of a flow, or of a served name
  * @fd: a flow, or a descriptor from ipcp_listen()
  * @info: the result. The program sets its size first. Members that an older
  *	kernel does not know are zero.
@@ -268,12 +272,13 @@ int ipcp_info(int fd, struct ipcp_info *info)
 /**
  * ipcp_peer_name() - get the name that the peer of a flow has proved
  * @fd: an allocated flow
- * @buf: receives the name, terminated
+ * @buf: receives the name, NUL-terminated
  * @len: size of @buf in bytes; IPCP_NAME_LEN + 1 is enough
  *
  * Return: length of the name in bytes, 0 if the peer has proved none; or -1
  * with errno EAGAIN if the flow is not allocated yet, ENOTCONN if @fd is not a
- * flow, ENAMETOOLONG if the name does not fit, EINVAL without a buffer.
+ * flow, ENAMETOOLONG if the name does not fit, EINVAL if @buf is NULL or @len
+ * is 0.
  */
 ssize_t ipcp_peer_name(int fd, char *buf, size_t len)
 {
@@ -301,14 +306,14 @@ ssize_t ipcp_peer_name(int fd, char *buf, size_t len)
 }
 
 /**
- * ipcp_set() - change time limits, access or packets per leaf key of a flow
+ * ipcp_set() - change the time limits, access or packets per leaf key of a flow
  * @fd: a flow
  * @set: what to change. The program sets its size and mask first. Time limits
  *	are in nanoseconds.
  *
  * Return: 0; or -1 with errno EINVAL or E2BIG for a value that is unknown,
- * ENOTCONN if @fd is not a flow, EAGAIN if a flow that is to be taken down is
- * not allocated yet.
+ * ENOTCONN if @fd is not a flow, EAGAIN for IPCP_SET_DOWN on a flow that is not
+ * allocated yet.
  */
 int ipcp_set(int fd, const struct ipcp_set *set)
 {
@@ -316,14 +321,14 @@ int ipcp_set(int fd, const struct ipcp_set *set)
 }
 
 /**
- * ipcp_rekey() - take a waiting seed, as POLLPRI asks for
+ * ipcp_rekey() - install a pending seed, which POLLPRI announces
  * @fd: a flow
  *
- * Calls that send or receive take the seed, too; only programs that do neither
- * for long need this one.
+ * Calls that send or receive install a pending seed, too. Only programs that do
+ * neither for a long time need this call.
  *
- * Return: 0, also if no seed waits; or -1 with errno ENOTCONN if @fd is not a
- * flow.
+ * Return: 0, also if no seed is pending; or -1 with errno ENOTCONN if @fd is
+ * not a flow.
  */
 int ipcp_rekey(int fd)
 {
@@ -331,14 +336,14 @@ int ipcp_rekey(int fd)
 }
 
 /**
- * ipcp_down() - take a flow down for good, on both sides
+ * ipcp_down() - take a flow down permanently, on both sides
  * @fd: a flow
  *
- * Calls that wait return, and messages that were received before can still be
- * read. The descriptor stays open.
+ * Wakes waiting calls. Messages received before can still be read. The
+ * descriptor stays open.
  *
- * Return: 0; or -1 with errno EAGAIN if the flow is not allocated yet: close
- * it; ENOTCONN if @fd is not a flow.
+ * Return: 0; or -1 with errno EAGAIN if the flow is not allocated yet (use
+ * close(2) instead); ENOTCONN if @fd is not a flow.
  */
 int ipcp_down(int fd)
 {
@@ -347,7 +352,7 @@ int ipcp_down(int fd)
 	return result(ipcp_dev_set(fd, &down));
 }
 
-/* True if an error of a call is that of open(2), for the device. */
+/* True if the error of a call came from open(2) of the device. */
 static bool is_of_open(enum ipcp_call call, int err)
 {
 	int saved = errno;
@@ -362,7 +367,7 @@ static bool is_of_open(enum ipcp_call call, int err)
 		return true;
 	case EACCES:
 	case EPERM:
-		/* or it was opened, and the agent refuses */
+		/* otherwise open() succeeded, and the agent refused */
 		is = faccessat(AT_FDCWD, IPCP_REKEY_DEVICE, R_OK | W_OK,
 			       AT_EACCESS);
 		errno = saved;
@@ -375,7 +380,7 @@ static bool is_of_open(enum ipcp_call call, int err)
 /**
  * ipcp_strerror() - describe an error of a call
  * @call: the call that failed
- * @err: errno
+ * @err: the errno that the call has set
  *
  * Return: a description that says what to do, or that of strerror(3).
  */

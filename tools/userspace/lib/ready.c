@@ -13,7 +13,7 @@
 /**
  * ipcp_dev_ready() - send READY=1 to $NOTIFY_SOCKET if it is set
  *
- * Removes the variable from the environment, so that children do not send it
+ * Removes the variable from the environment, so that children do not notify
  * again.
  */
 void ipcp_dev_ready(void)

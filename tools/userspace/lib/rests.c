@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Rests of messages: what a read had no room for is kept for the next one.
+ * Rests of messages: the part of a message that did not fit into the buffer of
+ * a read is kept for the next read.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "flows.h"
 
-static int waiting;	/* rests of all flows */
+static int waiting;	/* number of rests of all flows */
 
 /* True if any flow has the rest of a message. */
 bool rests_any(void)
@@ -22,7 +23,7 @@ bool rests_waiting(struct flow *flow)
 	return __atomic_load_n(&flow->rests, __ATOMIC_RELAXED);
 }
 
-/* Take a buffer for a rest; NULL if there is no memory. */
+/* Get a buffer for a rest; NULL if there is no memory. */
 struct rest *rests_get_room(struct flow *flow)
 {
 	struct rest *rest = __atomic_exchange_n(&flow->spare, NULL,
@@ -37,7 +38,10 @@ void rests_put_room(struct flow *flow, struct rest *rest)
 	free(__atomic_exchange_n(&flow->spare, rest, __ATOMIC_ACQ_REL));
 }
 
-/* Drop the rests of a flow. Locking: flow->lock, or no other thread uses it. */
+/*
+ * Drop the rests of a flow. Locking: requires flow->lock, or exclusive use of
+ * the flow.
+ */
 void rests_drop(struct flow *flow)
 {
 	struct rest *rest;
@@ -50,7 +54,7 @@ void rests_drop(struct flow *flow)
 	rests_put_room(flow, NULL);
 }
 
-/* Locking: flow->lock. */
+/* Locking: requires flow->lock. */
 static void append(struct flow *flow, struct rest *rest)
 {
 	struct rest **at = &flow->rests;
@@ -62,7 +66,7 @@ static void append(struct flow *flow, struct rest *rest)
 	__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED);
 }
 
-/* Append a rest, unless the flow has got FLOWFRNOPART during the read. */
+/* Append a rest, unless FLOWFRNOPART was set on the flow during the read. */
 void rests_add(struct flow *flow, struct rest *rest)
 {
 	bool keep;
@@ -76,7 +80,10 @@ void rests_add(struct flow *flow, struct rest *rest)
 		rests_put_room(flow, rest);
 }
 
-/* Copy from the first rest; true if that completes it. Locking: flow->lock. */
+/*
+ * Copy from the first rest. Return true if that completes it. Locking: requires
+ * flow->lock.
+ */
 static bool copy_rest(struct rest *rest, void *buf, size_t count, ssize_t *ret)
 {
 	size_t n = count < rest->len ? count : rest->len;
@@ -90,7 +97,7 @@ static bool copy_rest(struct rest *rest, void *buf, size_t count, ssize_t *ret)
 	return last;
 }
 
-/* Read from the rest of an earlier message; false if there is none. */
+/* Read from the rest of an earlier message. Return false if there is none. */
 bool rests_read(struct flow *flow, void *buf, size_t count, ssize_t *ret)
 {
 	struct rest *rest, *done = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Error messages of the device that say what to do. */
+/* Texts for errors of the device, with advice what to do. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,7 +94,7 @@ static const struct words flow_words[] = {
 	{ 0, NULL }
 };
 
-/* The table for each operation. */
+/* The table of texts for each operation. */
 static const struct words *const tables[] = {
 	[IPCP_DEV_OPEN] = open_words,
 	[IPCP_DEV_ALLOC] = alloc_words,
@@ -108,7 +108,7 @@ static const struct words *const tables[] = {
 };
 
 /**
- * ipcp_dev_words() - describe an error
+ * ipcp_dev_words() - describe an error of an operation
  * @op: the operation that failed
  * @err: errno, of either sign
  *
@@ -131,7 +131,9 @@ const char *ipcp_dev_words(enum ipcp_dev_op op, int err)
 	return strerror(err);
 }
 
-/* Get the reason from the kernel or the agent, if the endpoint has one. */
+/*
+ * Get the reason that the kernel or the agent has set on the endpoint, if any.
+ */
 static bool reason_of(int fd, struct ipcp_info *info)
 {
 	return fd >= 0 && !ipcp_dev_info(fd, info) && info->reason[0];

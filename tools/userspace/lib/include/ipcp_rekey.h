@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Flows for new programs: the calls of /dev/ipcp_rekey. See
- * ipcp_rekey_native(3). Programs that were written for Ouroboros use
- * <ouroboros/dev.h> instead.
+ * Flows for new programs: C wrappers for the calls of /dev/ipcp_rekey. See
+ * ipcp_rekey_native(3). Programs written for Ouroboros use <ouroboros/dev.h>
+ * instead.
  *
- * Descriptors are those of the kernel, to be polled and closed as usual. On
- * failure a call returns -1 and sets errno. Structures without a comment here
- * are those of <linux/ipcp_rekey.h>.
+ * Descriptors are kernel file descriptors: use poll(2) and close(2) as usual.
+ * On failure a call returns -1 and sets errno. Structures not defined here are
+ * documented in <linux/ipcp_rekey.h>.
  *
- * How the interface grows: a structure begins with its size, which the program
- * sets to sizeof. New members are appended, and zero means the behavior from
- * before they existed. So the library and the kernel serve programs that know
- * less, and fail with E2BIG if a program asks for more than they know. New
- * flags use bits that fail with EINVAL today. New functions get a version node
- * of their own in the library.
+ * How the interface grows: each structure begins with its size, which the
+ * program sets to sizeof. New members are appended; zero in a new member
+ * selects the behavior from before the member existed. The library and the
+ * kernel therefore serve programs with older, shorter structures, and fail with
+ * E2BIG if a program sets a member that is unknown to them. New flags use bits
+ * that fail with EINVAL today. New functions get a version node of their own in
+ * the library.
  */
 #ifndef IPCP_REKEY_H
 #define IPCP_REKEY_H
@@ -30,10 +31,13 @@ extern "C" {
 /* Flag of ipcp_alloc(), ipcp_listen(), ipcp_accept(): set O_NONBLOCK. */
 #define IPCP_NONBLOCK	IPCP_ACCEPT_NONBLOCK
 
-/* Flag of ipcp_send(), ipcp_recv() and of the batches: do not wait. */
+/* Flag of ipcp_send(), ipcp_recv() and the batched calls: do not wait. */
 #define IPCP_DONTWAIT	IPCP_BATCH_DONTWAIT
 
-/* Flags of ipcp_recv(): leave the message in the queue, return its real length. */
+/*
+ * Flags of ipcp_recv(): IPCP_PEEK leaves the message in the queue, IPCP_TRUNC
+ * makes the call return the length of the whole message.
+ */
 #define IPCP_PEEK	IPCP_BATCH_PEEK
 #define IPCP_TRUNC	IPCP_BATCH_TRUNC
 
@@ -41,8 +45,8 @@ extern "C" {
 #define IPCP_MSEC(n)	((__s64)(n) * 1000000)
 
 /*
- * Set an element of a batch: a message to send, or a buffer to receive into.
- * Evaluates @msg more than once.
+ * Fill in one element of a batch: a message to send, or a buffer to receive
+ * into. Evaluates @msg more than once.
  */
 #define IPCP_MSG_SET(msg, buf, length)			\
 	((msg)->base = (__u64)(unsigned long)(buf),	\
@@ -56,8 +60,8 @@ extern "C" {
  * @timeout: nanoseconds, or IPCP_TIMEOUT_DEFAULT (20 seconds), or
  *	IPCP_TIMEOUT_NONE
  * @qos: requested quality of service, or NULL for plain messages
- * @reason: buffer for the reason of a failure in words, or NULL. The text is
- *	terminated, and empty if no more is known than errno says.
+ * @reason: buffer for a text with the reason of a failure, or NULL. The text is
+ *	NUL-terminated, and empty if nothing is known beyond errno.
  * @reason_size: size of @reason in bytes; IPCP_REASON_LEN is enough
  */
 struct ipcp_alloc_options {
@@ -77,7 +81,7 @@ enum ipcp_call {
 	IPCP_CALL_FLOW		/* all calls on a flow */
 };
 
-/* All since IPCP_REKEY_3. */
+/* All of these since version IPCP_REKEY_3. */
 int ipcp_alloc(const char *name, const struct ipcp_alloc_options *options);
 int ipcp_alloc_result(int fd);
 int ipcp_listen(const char *name, unsigned int backlog, unsigned int flags);

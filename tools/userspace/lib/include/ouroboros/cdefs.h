@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Support for C++. */
+/* C linkage for C++ programs. */
 #ifndef OUROBOROS_CDEFS_H
 #define OUROBOROS_CDEFS_H
 

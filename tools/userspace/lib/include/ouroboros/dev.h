@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Flows: messages to and from a name. See libipcp_rekey(3).
+ * Flows: exchange messages with a named peer. See libipcp_rekey(3).
  */
 #ifndef OUROBOROS_DEV_H
 #define OUROBOROS_DEV_H
@@ -25,7 +25,7 @@ int flow_dealloc(int fd);
 ssize_t flow_write(int fd, const void *buf, size_t count);
 ssize_t flow_read(int fd, void *buf, size_t count);
 
-/* Not part of Ouroboros: since IPCP_REKEY_2. */
+/* Extension, not in Ouroboros. Since version IPCP_REKEY_2. */
 int flow_peer_name(int fd, char *buf, size_t len);
 
 __END_DECLS

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Errors that <errno.h> does not define. Calls return them negative. */
+/* Errors that <errno.h> does not define. Calls return negative values. */
 #ifndef OUROBOROS_ERRNO_H
 #define OUROBOROS_ERRNO_H
 
 #include <errno.h>
 
 #define ENOTALLOC	1000	/* the descriptor is not a flow */
-#define EIPCPTYPE	1001	/* never returned here, like 1003 and 1004 */
+#define EIPCPTYPE	1001	/* never returned, nor are 1003 and 1004 */
 #define EIRMD		1002	/* no module or no agent */
 #define EIPCP		1003
 #define EIPCPSTATE	1004

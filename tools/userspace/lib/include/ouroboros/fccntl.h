@@ -10,12 +10,12 @@
 
 #include <ouroboros/cdefs.h>
 
-#define FLOWFRDONLY	00000000	/* access: one of these three */
+#define FLOWFRDONLY	00000000	/* access mode: one of these three */
 #define FLOWFWRONLY	00000001
 #define FLOWFRDWR	00000002
 #define FLOWFACCMODE	00000003
 #define FLOWFINVALID	(FLOWFWRONLY | FLOWFRDWR)
-#define FLOWFDOWN	00000004	/* down, for good */
+#define FLOWFDOWN	00000004	/* the flow is down, permanently */
 
 #define FLOWFRNOBLOCK	00001000	/* reads do not block */
 #define FLOWFWNOBLOCK	00002000	/* writes do not block */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Sets of flows, and events of the flows of a set. See libipcp_rekey(3). */
+/* Sets of flows, and the events of the flows in a set. See libipcp_rekey(3). */
 #ifndef OUROBOROS_FQUEUE_H
 #define OUROBOROS_FQUEUE_H
 

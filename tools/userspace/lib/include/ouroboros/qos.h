@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Requested quality of a flow. These flows neither keep order nor retransmit:
- * with in_order set or loss 0, flow_alloc() returns -ENOTSUP.
+ * Requested quality of a flow. Flows neither preserve order nor retransmit:
+ * flow_alloc() returns -ENOTSUP if in_order is set or loss is 0.
  */
 #ifndef OUROBOROS_QOS_H
 #define OUROBOROS_QOS_H
@@ -14,9 +14,9 @@
 typedef struct qos_spec {
 	uint32_t delay;		/* ms */
 	uint64_t bandwidth;	/* bits/s */
-	uint8_t  availability;	/* class of nines */
+	uint8_t  availability;	/* number of nines */
 	uint32_t loss;		/* 1 if messages may be lost */
-	uint32_t ber;		/* 1 if bit errors are tolerated; none occur */
+	uint32_t ber;		/* 1 to tolerate bit errors; none occur */
 	uint8_t  in_order;	/* 1 if messages must stay in order */
 	uint32_t max_gap;	/* ms */
 	uint32_t timeout;	/* ms of silence after which the peer is lost */
