@@ -38,7 +38,8 @@ static int cannot(const char *path, int err)
  * @path: its socket
  * @fd: set on success, for agent_read()
  *
- * Return: 0, or a negative errno; -ENAMETOOLONG if a socket cannot have that path.
+ * Return: 0, or a negative errno; -ENAMETOOLONG if @path is too long for a
+ * socket.
  */
 int agent_connect(const char *path, int *fd)
 {
@@ -60,7 +61,7 @@ int agent_connect(const char *path, int *fd)
 	return err;
 }
 
-/* What was read of an answer. */
+/* State of reading an answer. */
 struct answer {
 	int fd;
 	size_t len;
@@ -81,8 +82,9 @@ static size_t more(void *buf, size_t len, void *arg)
 }
 
 /*
- * An agent that ends takes along those who wait in the queue of its socket. It
- * ends an answer with the last brace, so an answer without one was cut off.
+ * Report why reading failed. An agent that exits resets the connections still
+ * in the queue of its socket. A complete answer ends with the last brace, so an
+ * answer without that brace was cut off.
  */
 static void cannot_read(const struct answer *a, const json_error_t *error)
 {
@@ -101,7 +103,7 @@ static void cannot_read(const struct answer *a, const json_error_t *error)
 
 /**
  * agent_read() - read the status, and close the connection
- * @fd: from agent_connect()
+ * @fd: socket from agent_connect()
  *
  * Return: the status; NULL after printing an error.
  */
@@ -137,9 +139,9 @@ json_t *agent_ask(const char *path, bool silent)
 }
 
 /**
- * agent_at() - look a member of the status up
+ * agent_at() - look up a member of the status
  * @json: the status
- * @path: the member, "a.b.c"
+ * @path: path of the member, "a.b.c"
  *
  * Return: the member, borrowed; NULL if it is missing.
  */
@@ -157,7 +159,7 @@ json_t *agent_at(json_t *json, const char *path)
 	return json;
 }
 
-/* A missing number is 0, and missing text is "-". */
+/* Return a number of the status, 0 if missing; str() returns "-". */
 static long long num(json_t *json, const char *path)
 {
 	return json_integer_value(agent_at(json, path));

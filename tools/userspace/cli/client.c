@@ -14,7 +14,7 @@ static void ended(struct client *client, enum ipcp_dev_op op, int err)
 }
 
 /**
- * client_open() - allocate the flow
+ * client_open() - allocate the flow of a client
  * @client: the client, with its name set
  *
  * Return: EXIT_OK, or EXIT_FAIL after printing an error.
@@ -29,7 +29,7 @@ int client_open(struct client *client)
 }
 
 /**
- * client_close() - close the flow, and report if it ended early
+ * client_close() - close the flow, and report an early end
  * @client: the client
  * @status: status so far
  *
@@ -110,7 +110,7 @@ int client_wait(struct client *client, short events, int64_t until)
  * @use: usage of the sub-command
  * @argc: argument count of the sub-command
  * @argv: arguments of the sub-command
- * @client: the client, where the options are stored
+ * @client: the client, which receives the options
  * @serve: handles a message on the server
  * @measure: runs the measurement on the client
  *

@@ -2,7 +2,7 @@
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Client part of ping and perf. The same sub-command with --server runs on the
- * other side.
+ * other host.
  */
 #ifndef IPCP_CLI_CLIENT_H
 #define IPCP_CLI_CLIENT_H
@@ -13,14 +13,14 @@
 
 /**
  * struct client - a measuring client, embedded in the state of the sub-command
- * @got: called with each message
+ * @got: called for each received message
  * @json: print the result as JSON
  * @server: run as the server
- * @flows: with @server: exit after that many flows
+ * @flows: with @server: exit after this many flows
  * @name: name of the destination
  * @fd: the flow
  * @err: why the flow ended, or 0
- * @op: what found out
+ * @op: the operation that failed with @err
  */
 struct client {
 	void (*got)(struct client *client, const char *buf, size_t len);

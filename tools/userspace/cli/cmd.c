@@ -144,7 +144,7 @@ static int make_tables(const struct use *use, struct option *longs,
 	const struct opt *o;
 	int n = 0;
 
-	*shorts++ = ':';	/* report a missing argument as such */
+	*shorts++ = ':';	/* report a missing argument with ':' */
 	for (o = use->opts; o->name && n < MAX_OPTS; o++, n++) {
 		longs[n] = (struct option) {
 			o->name, o->arg ? required_argument : no_argument,

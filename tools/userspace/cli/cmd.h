@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Declarations shared by all sub-commands: their table, options, errors. */
+/* Declarations shared by all sub-commands: command table, options, errors. */
 #ifndef IPCP_CLI_CMD_H
 #define IPCP_CLI_CMD_H
 
@@ -20,7 +20,7 @@ enum {
  * struct cmd - a sub-command
  * @name: name on the command line
  * @summary: one line for the list
- * @run: called with its own name as argv[0]; returns the exit status
+ * @run: called with the name as argv[0]; returns the exit status
  */
 struct cmd {
 	const char *name;
@@ -62,9 +62,9 @@ struct opt {
 
 /**
  * struct use - usage of a sub-command
- * @name: name with the preceding words, "flow show"
+ * @name: full name, "flow show"
  * @args: its arguments, for the help
- * @about: description, lines that end with a newline
+ * @about: description; each line ends with a newline
  * @opts: its options
  * @min_args: minimum number of arguments
  * @max_args: maximum number of arguments

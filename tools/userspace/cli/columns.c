@@ -9,8 +9,8 @@
 #include "columns.h"
 #include "fmt.h"
 
-#define BY_RATE		COLUMNS		/* all messages, which is no column */
-#define NAME_MOST	64		/* of a name in a table without a limit */
+#define BY_RATE		COLUMNS		/* sort by all messages: not a column */
+#define NAME_MOST	64		/* longest name without a limit */
 
 enum {
 	COL_ID, COL_NAME, COL_PEER, COL_EPOCH, COL_LEAF, COL_LEFT, COL_AGE,
@@ -19,11 +19,11 @@ enum {
 
 /**
  * struct column - a column
- * @head: its heading; in lower case the word for --sort
- * @width: characters that it needs; names and peers can use more
- * @rank: a column with a higher rank is left out first; each has its own
+ * @head: heading; in lower case also the word for --sort
+ * @width: needed characters; names and peers can use more
+ * @rank: columns with a higher rank are left out first; ranks are unique
  * @left: align to the left
- * @upwards: sort the smallest value to the top
+ * @upwards: sort in ascending order
  */
 struct column {
 	const char *head;
@@ -50,8 +50,8 @@ static const struct column columns[COLUMNS] = {
 };
 
 /**
- * columns_by_name() - look a column up
- * @name: its heading in any case, or "rate" for all messages of a flow
+ * columns_by_name() - look up a column
+ * @name: heading in any case, or "rate" for all messages of a flow
  *
  * Return: a number for columns_sort(); -1 if there is no such column.
  */
@@ -139,7 +139,7 @@ static int compare(const void *a, const void *b, void *arg)
 /**
  * columns_sort() - sort flows
  * @set: the flows
- * @by: number from columns_by_name(); flows with the same value go by id
+ * @by: number from columns_by_name(); flows with equal values are sorted by id
  */
 void columns_sort(struct reading *set, int by)
 {
@@ -158,7 +158,7 @@ static unsigned int total_width(const struct columns *c)
 	return sum ? sum - 1 : 0;
 }
 
-/* Take the columns that fit, in the order of their ranks, but always the id. */
+/* Choose the columns that fit, in the order of their ranks; always the id. */
 static void choose_columns(struct columns *c, unsigned int cols)
 {
 	struct columns all = *c;
@@ -181,8 +181,8 @@ static unsigned int wider(unsigned int width, unsigned int len)
 }
 
 /*
- * Set the width that each column needs for these flows. The number of a flow is
- * never cut off: it would be that of another one.
+ * Set the width that each column needs for these flows. A flow number is never
+ * cut off, since the remaining digits would name another flow.
  */
 static void needed_widths(struct columns *c, const struct reading *set)
 {
@@ -204,7 +204,7 @@ static void needed_widths(struct columns *c, const struct reading *set)
 	}
 }
 
-/* Limit a column; return the characters that it could use in addition. */
+/* Limit the width of a column. Return how many more characters it could use. */
 static unsigned int cut_column(struct columns *c, int col)
 {
 	unsigned int needed = c->width[col];
@@ -231,8 +231,8 @@ static void widen(struct columns *c, int col, unsigned int cols,
  * @cols: width of the terminal; 0 for no limit
  * @set: the flows
  *
- * A narrow terminal gets fewer columns, but always the id. A wide one gets wider
- * names, then wider peers. Without a limit nothing but the longest names is cut.
+ * A narrow terminal gets fewer columns, but always the id. A wide terminal gets
+ * wider names, then wider peers. Without a limit only very long names are cut.
  */
 void columns_fit(struct columns *c, unsigned int cols,
 		 const struct reading *set)
@@ -252,7 +252,7 @@ void columns_fit(struct columns *c, unsigned int cols,
 	widen(c, COL_PEER, cols, peers);
 }
 
-/* Append a cell; text that is too long ends in '+', as it is cut off. */
+/* Append a cell; text that is too long is cut off and ends in '+'. */
 static size_t put_cell(const struct columns *c, int col, const char *text,
 		       char *line, size_t used)
 {
@@ -279,7 +279,7 @@ static void trim(char *line, size_t used)
 }
 
 /**
- * columns_head() - format the heading
+ * columns_head() - format the heading line
  * @c: the layout
  * @line: the buffer
  */
@@ -322,7 +322,7 @@ static const char *cell(const struct flow_row *row, int col, char buf[FMT_LEN])
 }
 
 /**
- * columns_row() - format a flow
+ * columns_row() - format the line of a flow
  * @c: the layout
  * @row: the flow
  * @line: the buffer; receives printable ASCII only

@@ -7,7 +7,7 @@
 #include "reading.h"
 
 #define COLUMNS		13
-#define COLUMNS_LINE	1024	/* buffer of a line */
+#define COLUMNS_LINE	1024	/* buffer size of a line */
 
 /**
  * struct columns - a layout

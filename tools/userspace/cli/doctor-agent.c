@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Checks of "doctor": the agent that runs, and its configuration. */
+/* Checks of "doctor": the running agent, and its configuration. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 
 #define UNIT	"ipcp-rekeyd.service"
 
-/* How the agent is started here. */
+/* Return the command that starts the agent on this host. */
 static const char *start_command(void)
 {
 	if (access("/run/systemd/system", F_OK) ||
@@ -75,7 +75,7 @@ void doctor_agent(struct doctor *d)
 		  (long long)json_integer_value(agent_at(d->agent, "pid")));
 }
 
-/* Messages of the configuration's reader have no argument of their own. */
+/* The checks that on_message() reports to: log_divert() passes no argument. */
 static struct doctor *reader;
 
 static void on_message(int priority, const char *text)
@@ -116,7 +116,7 @@ static bool is_same_file(const char *a, const char *b)
 	       of_a.st_ino == of_b.st_ino;
 }
 
-/* The agent uses what it has read, not what the file says now. */
+/* Warn if the file is newer than the configuration that the agent has read. */
 static void check_age(struct doctor *d)
 {
 	const char *used = json_string_value(agent_at(d->agent, "config.file"));

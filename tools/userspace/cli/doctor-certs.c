@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Check of "doctor": certificates, keys and revocation lists, as the user of the
- * agent. The library of the agent checks them all; added here is whether the CA of
- * a certificate is here, and certificates that expire in the coming weeks.
+ * Check of "doctor": certificates, keys and revocation lists, as the user of
+ * the agent. The agent's library checks all of them. This check adds whether
+ * the CA of a certificate is on this host, and certificates that expire soon.
  */
 #include <glob.h>
 #include <limits.h>
@@ -27,7 +27,7 @@
 #define OTHERWISE "put the files there that \"Files\" in oap.md lists"
 #define UNREADABLE "cannot read "
 
-/* True if no name needs a certificate: then what is missing is no problem. */
+/* True if no name needs a certificate: a missing one is no problem then. */
 static bool needs_none(const struct config *conf)
 {
 	size_t i;
@@ -38,7 +38,9 @@ static bool needs_none(const struct config *conf)
 	return conf->auth == OAP_AUTH_NONE;
 }
 
-/* A file that this user, the one of the agent, has to be able to read. */
+/*
+ * Report a file that the user of the agent, who runs this check, cannot read.
+ */
 static void unreadable(struct doctor *d, const char *text)
 {
 	const char *path = text + strlen(UNREADABLE);
@@ -64,7 +66,7 @@ static void on_problem(void *arg, bool warning, const char *text)
 			       OTHERWISE);
 }
 
-/* Call @each for each file that matches. */
+/* Call @each for each file that matches @pattern. */
 static void each_file(struct doctor *d, const char *pattern,
 		      void (*each)(struct doctor *d, const char *path, void *arg),
 		      void *arg)
@@ -82,7 +84,7 @@ static void each_file(struct doctor *d, const char *pattern,
 	globfree(&found);
 }
 
-/* Nobody is asked for a passphrase. */
+/* Provide no passphrase, so that OpenSSL does not ask for one. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
 	(void)buf;
@@ -118,7 +120,7 @@ static void add_certs(struct doctor *d, const char *path, void *arg)
 	ERR_clear_error();
 }
 
-/* True if a chain leads to a root of cacert, whatever the dates are. */
+/* True if a chain leads to a root in cacert, whatever the dates are. */
 static bool is_issued_here(X509 *crt, STACK_OF(X509) *roots, STACK_OF(X509) *more)
 {
 	X509_STORE *store = X509_STORE_new();
@@ -164,7 +166,7 @@ static void check_crt(struct doctor *d, const char *path, void *arg)
 		doctor_advise(d, "put the certificate of its CA into %s/cacert, or replace %s: peers that trust the same CAs as this host refuse it",
 			      d->conf->security, path);
 	}
-	/* the library warns of what expires earlier */
+	/* the library warns about certificates that expire earlier */
 	if (X509_cmp_time(end, &library) > 0) {
 		if (X509_cmp_time(end, &soon) < 0) {
 			doctor_warning(d, "%s expires at %s", path, to);

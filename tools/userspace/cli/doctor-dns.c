@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Ask the DNS for the addresses of a name, as the agent does. */
+/* Query the DNS for the addresses of a name, as the agent does. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +13,9 @@
 #include "doctor.h"
 
 #define HOSTS_MAX	8
-#define PATIENCE_MS	5000	/* for the records, and again for the addresses */
+#define PATIENCE_MS	5000	/* for the records, and again for addresses */
 
-/* A host that has the service of a name. */
+/* A host that provides the service of a name. */
 struct host {
 	struct question *question;
 	char name[256];
@@ -25,7 +25,7 @@ struct host {
 struct question {
 	struct host hosts[HOSTS_MAX];
 	size_t n;
-	const char *why;	/* there is no address */
+	const char *why;	/* reason if there is no address */
 	size_t addrs;
 	doctor_address_fn each;
 	void *arg;
@@ -87,7 +87,9 @@ static void on_addresses(void *arg, int status, int timeouts,
 	ares_freeaddrinfo(info);
 }
 
-/* The library does the I/O in a thread of its own. */
+/*
+ * Open a channel of the resolver library, which does the I/O in its own thread.
+ */
 static const char *open_channel(const struct doctor *d, ares_channel_t **channel)
 {
 	struct ares_options options = {
@@ -124,7 +126,7 @@ static void ask_service(ares_channel_t *channel, const char *name,
 		status = ares_dns_record_query_add(record, service,
 						   ARES_REC_TYPE_SRV,
 						   ARES_CLASS_IN);
-	/* calls back on failure, too */
+	/* calls the callback on failure, too */
 	if (!status)
 		ares_search_dnsrec(channel, record, on_service, q);
 	ares_dns_record_destroy(record);
@@ -149,14 +151,14 @@ static void ask_addresses(ares_channel_t *channel, struct question *q)
 }
 
 /**
- * doctor_resolve() - ask the DNS for the addresses of a name
- * @d: the checks, for the servers to ask
+ * doctor_resolve() - look up the addresses of a name in the DNS
+ * @d: the checks, for the DNS servers
  * @name: the name
- * @port: the port, unless an SRV record has another
+ * @port: the port, unless an SRV record has a different one
  * @each: called for each address
  * @arg: argument of @each
  *
- * Return: NULL, or why there is no address.
+ * Return: NULL, or the reason why there is no address.
  */
 const char *doctor_resolve(const struct doctor *d, const char *name, uint16_t port,
 			   doctor_address_fn each, void *arg)
@@ -171,7 +173,9 @@ const char *doctor_resolve(const struct doctor *d, const char *name, uint16_t po
 	if (!why) {
 		ask_service(channel, name, &q);
 		if (!q.n && !q.why) {
-			/* without an SRV record: the addresses of the name itself */
+			/*
+			 * no SRV record: use the addresses of the name itself
+			 */
 			snprintf(q.hosts[0].name, sizeof(q.hosts[0].name), "%s",
 				 name);
 			q.hosts[0].port = port;

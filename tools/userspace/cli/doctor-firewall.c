@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Check of "doctor": does the firewall of this host let UDP in to the port of the
- * agent? Warn only if no rule of the chain can do that; else say what cannot be
- * told.
+ * Check of "doctor": does the firewall of this host accept UDP to the port of
+ * the agent? Warn only if no rule of the chain can accept such a packet;
+ * otherwise report what the check cannot determine.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +15,10 @@
 
 #define NFT "PATH=$PATH:/usr/sbin:/sbin nft -j list ruleset 2>/dev/null"
 
-/* What a rule does with packets to the port. */
+/* The effect of a rule on packets to the port. */
 enum effect {
-	EFFECT_NONE,	/* nothing, or with others */
-	EFFECT_MAYBE,	/* cannot be told */
+	EFFECT_NONE,	/* none, or matches other packets */
+	EFFECT_MAYBE,	/* cannot be determined */
 	EFFECT_ACCEPT,
 	EFFECT_REFUSE,
 };
@@ -30,7 +30,7 @@ static const char *word(json_t *obj, const char *key)
 	return s ? s : "";
 }
 
-/* Whether a value, a set or a range has a number: 1, 0, or -1 for unknown. */
+/* Check if a value, a set or a range has a number: 1, 0, or -1 for unknown. */
 static int has_number(json_t *right, json_int_t number)
 {
 	json_t *list = json_object_get(right, "set"), *range, *item;
@@ -55,7 +55,7 @@ static int has_number(json_t *right, json_int_t number)
 	return has;
 }
 
-/* Whether a value, or a list of values, may have a word. */
+/* True if a value, or a list of values, may contain a word. */
 static bool may_be(json_t *right, const char *what)
 {
 	json_t *list = json_object_get(right, "set"), *item;
@@ -75,8 +75,8 @@ static bool may_be(json_t *right, const char *what)
 }
 
 /*
- * Whether a new packet from another host to the port meets a condition: 1 always,
- * 0 never, -1 sometimes.
+ * Check if a new packet from another host to the port meets a condition.
+ * Return: 1 for always, 0 for never, -1 for sometimes.
  */
 static int meets(json_t *match, json_int_t port)
 {
@@ -138,7 +138,9 @@ static bool is_in(json_t *rule, json_t *chain)
 	       !strcmp(word(rule, "chain"), word(chain, "name"));
 }
 
-/* What a chain does with packets to the port, by its rules and its policy. */
+/*
+ * Return the effect of a chain, its rules and policy, on packets to the port.
+ */
 static enum effect effect_of_chain(json_t *all, json_t *chain, json_int_t port)
 {
 	enum effect effect = EFFECT_NONE, one;

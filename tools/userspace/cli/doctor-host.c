@@ -20,8 +20,8 @@
 #define DAY		86400
 #define PAYLOAD		1200	/* bytes that every path has to carry */
 #define MTU_IP4		(PAYLOAD + 28)
-#define MTU_IP6		1280	/* the least with which Linux uses IPv6 */
-#define NEARLY		90	/* per cent of a limit */
+#define MTU_IP6		1280	/* minimum MTU of IPv6 (RFC 8200) */
+#define NEARLY		90	/* percentage of a limit */
 
 void doctor_clock(struct doctor *d)
 {
@@ -34,7 +34,7 @@ void doctor_clock(struct doctor *d)
 
 	if (gmtime_r(&now, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	/* a clock that was lost begins years ago */
+	/* a clock that lost its time starts years ago */
 	if (!stat("/proc/self/exe", &st) && now < st.st_mtime - DAY) {
 		doctor_error(d, "it says %s, but this program was installed later",
 			     when);
@@ -50,7 +50,7 @@ void doctor_clock(struct doctor *d)
 	}
 }
 
-/* Interfaces over a flow are no path of flows. */
+/* True for an ipcp_rekey interface, which is not a path of flows. */
 static bool is_ours(int fd, const struct ifreq *name)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
@@ -60,7 +60,7 @@ static bool is_ours(int fd, const struct ifreq *name)
 	return !ioctl(fd, SIOCETHTOOL, &ifr) && !strcmp(info.driver, "ipcp_rekey");
 }
 
-/* Return 1 if an interface that is up was looked at and is wide enough. */
+/* Check the MTU of an interface. Return 1 if it is up and wide enough. */
 static int check_interface(struct doctor *d, int fd, const char *name)
 {
 	struct ifreq ifr = { 0 };

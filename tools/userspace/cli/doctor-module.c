@@ -35,17 +35,19 @@ static int on_module_file(const char *path, const struct stat *st, int type,
 	return 1;
 }
 
-/* Look for the module of a kernel; true if module_file names it. */
+/*
+ * Find the module of a kernel. If found, set module_file and return true.
+ */
 static bool find_module(const char *folder)
 {
 	char path[PATH_MAX];
 
-	/* the folder may be a link, but those inside lead to the sources */
+	/* the folder may be a link, but links inside lead to the sources */
 	return realpath(folder, path) &&
 	       nftw(path, on_module_file, 16, FTW_PHYS) == 1;
 }
 
-/* True if a file begins with, or ends with, these bytes. */
+/* True if a file has these bytes at offset @from, relative to @whence. */
 static bool file_has(const char *path, long from, int whence, const char *bytes,
 		     size_t len)
 {
@@ -61,14 +63,14 @@ static bool file_has(const char *path, long from, int whence, const char *bytes,
 	return has;
 }
 
-/* True if the kernel loads only modules that are signed with a key it trusts. */
+/* True if the kernel loads only modules with a trusted signature. */
 static bool wants_signature(void)
 {
 	static const char enforced[] = "Y\n";
 	char line[128] = "";
 	FILE *file;
 
-	/* four bytes of attributes, then the value */
+	/* four bytes of attributes precede the value */
 	if (file_has(SECURE_BOOT, 4, SEEK_SET, "\1", 1) ||
 	    file_has("/sys/module/module/parameters/sig_enforce", 0, SEEK_SET,
 		     enforced, 1))
@@ -81,7 +83,9 @@ static bool wants_signature(void)
 	return line[0] && !strstr(line, "[none]");
 }
 
-/* A compressed module cannot be looked into here. */
+/*
+ * True if a module has no signature. False for a compressed module.
+ */
 static bool is_unsigned(const char *path)
 {
 	size_t len = strlen(path);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Check of "doctor": the names of the configuration, and one that is tried.
+ * Check of "doctor": the names of the configuration, and one destination name.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,16 +20,16 @@
 
 #define PATIENCE_S	5
 
-/* The addresses of a name, as they are looked at. */
+/* State of a check of the addresses of a name. */
 struct route {
 	struct doctor *d;
 	const char *name;
 	unsigned int good;
 	unsigned int bad;
-	char first[ADDR_TEXT_LEN];	/* of the good ones */
+	char first[ADDR_TEXT_LEN];	/* the first good address */
 };
 
-/* Whether the security folder has a certificate. */
+/* Whether the security folder has a certificate: hidden if not accessible. */
 enum certificate { CERT_MISSING, CERT_THERE, CERT_HIDDEN };
 
 static enum certificate find_certificate(const struct doctor *d, bool server,
@@ -45,7 +45,7 @@ static enum certificate find_certificate(const struct doctor *d, bool server,
 	return errno == ENOENT ? CERT_MISSING : CERT_HIDDEN;
 }
 
-/* Ask the kernel for a route, by the firewall mark of the agent. */
+/* Look up a route in the kernel, with the firewall mark of the agent. */
 static int find_route(const struct doctor *d, const struct sockaddr_storage *addr)
 {
 	socklen_t len = addr->ss_family == AF_INET ? sizeof(struct sockaddr_in) :
@@ -56,7 +56,7 @@ static int find_route(const struct doctor *d, const struct sockaddr_storage *add
 	if (fd < 0)
 		return errno;
 	if (d->conf && d->conf->mark)
-		/* without the right to, the route without a mark has to do */
+		/* without CAP_NET_ADMIN, look up the route without a mark */
 		setsockopt(fd, SOL_SOCKET, SO_MARK, &d->conf->mark,
 			   sizeof(d->conf->mark));
 	if (connect(fd, (const struct sockaddr *)addr, len))
@@ -154,7 +154,7 @@ static void check_served(struct doctor *d, const char *name,
 		      name);
 }
 
-/* A name that is served here, one that programs here reach, or both. */
+/* Check a name that is served here, reached from here, or both. */
 static void check_block(struct doctor *d, const struct config_name *block)
 {
 	enum certificate certificate = find_certificate(d, true, block->name);
@@ -174,7 +174,7 @@ static void check_block(struct doctor *d, const struct config_name *block)
 	}
 }
 
-/* What to do about an allocation that failed; %s is the name. */
+/* Advice for a failed allocation; %s is the name. */
 static const struct {
 	int err;
 	const char *advice;

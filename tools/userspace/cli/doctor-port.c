@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Check of "doctor": who has the UDP port of the agent. */
+/* Check of "doctor": which process uses the UDP port of the agent. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -12,14 +12,14 @@
 #include "../agent/config.h"
 #include "doctor.h"
 
-/* Sockets that have the port in this network namespace. */
+/* Sockets bound to the port in this network namespace. */
 struct sockets {
 	unsigned long inodes[64];
 	size_t n;
-	char holder[64];	/* a process that has one of them */
+	char holder[64];	/* a process that has one of the sockets */
 };
 
-/* Read /proc/net/udp or udp6. */
+/* Read /proc/net/udp or /proc/net/udp6. */
 static bool read_sockets(const char *file, unsigned int port, struct sockets *s)
 {
 	FILE *table = fopen(file, "re");
@@ -51,7 +51,7 @@ static bool is_one_of(const struct sockets *s, const char *link)
 	return false;
 }
 
-/* True if a process has one of the sockets. */
+/* True if a process has one of the sockets open. */
 static bool has_one(const char *pid, struct sockets *s)
 {
 	char path[PATH_MAX], to[64];
@@ -88,7 +88,7 @@ static void name_holder(const char *pid, struct sockets *s)
 	snprintf(s->holder, sizeof(s->holder), "%s, process %.10s", comm, pid);
 }
 
-/* Look for a process with one of the sockets: those of the module have none. */
+/* Find a process with one of the sockets. Sockets of the module have none. */
 static void find_holder(struct sockets *s)
 {
 	struct dirent *entry;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What the checks of "doctor" find: collected as JSON, printed as text. */
+/* Findings of the checks of "doctor": collected as JSON, printed as text. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static const char *const results[] = {
 	[DOCTOR_ERROR] = "error",
 };
 
-/* Format text, of which parts are from files and programs, for a terminal. */
+/* Format text for a terminal; parts of it may come from files and programs. */
 static json_t *make_text(const char *fmt, va_list ap)
 {
 	json_t *json;
@@ -32,9 +32,9 @@ static json_t *make_text(const char *fmt, va_list ap)
 }
 
 /**
- * doctor_find() - report a finding of the check that runs
+ * doctor_find() - report a finding of the current check
  * @d: the checks
- * @result: what it means; a warning and an error need advice
+ * @result: severity; a warning and an error need advice
  * @fmt: the finding
  */
 void doctor_find(struct doctor *d, enum doctor_result result, const char *fmt, ...)
@@ -51,9 +51,9 @@ void doctor_find(struct doctor *d, enum doctor_result result, const char *fmt, .
 }
 
 /**
- * doctor_advise() - add advice to the finding that was reported last
+ * doctor_advise() - add advice to the last finding
  * @d: the checks
- * @fmt: the advice; begins with the exact thing to do
+ * @fmt: the advice; begins with the exact action
  */
 void doctor_advise(struct doctor *d, const char *fmt, ...)
 {
@@ -65,7 +65,7 @@ void doctor_advise(struct doctor *d, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Words that begin the advice in a message of the agent's checks. */
+/* True if text begins like the advice in a message of the agent's checks. */
 static bool is_advice(const char *text)
 {
 	static const char *const verbs[] = {
@@ -81,7 +81,10 @@ static bool is_advice(const char *text)
 	return false;
 }
 
-/* "PATH is readable by everybody", "run chmod o= on it": "chmod o= PATH". */
+/*
+ * Turn "PATH is readable by everybody", "run chmod o= on it" into the command
+ * "chmod o= PATH".
+ */
 static void advise_command(struct doctor *d, const char *text, const char *advice)
 {
 	const char *on_it = strstr(advice, " on it");
@@ -99,7 +102,7 @@ static void advise_command(struct doctor *d, const char *text, const char *advic
 /**
  * doctor_problem() - report a message of the agent's own checks
  * @d: the checks
- * @result: what it means
+ * @result: severity
  * @text: "PROBLEM: ADVICE" or "PROBLEM; ADVICE", or only the problem
  * @otherwise: the advice if @text has none
  */
@@ -130,9 +133,9 @@ static enum doctor_result result_of(const json_t *finding)
 }
 
 /**
- * doctor_print() - print findings, if as text
+ * doctor_print() - return the worst result, and print the findings as text
  * @found: the findings, an array
- * @text: print them
+ * @text: true to print
  *
  * Return: the worst result.
  */

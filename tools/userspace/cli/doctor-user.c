@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Look at files as the user of the agent, in a process that changes to it. */
+/* Inspect files as the user of the agent, in a child process with that uid. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -21,8 +21,8 @@
  * doctor_agent_uid() - find out which user the agent runs as
  * @d: the checks
  *
- * Return: the user of the agent that runs; else the one of the configuration,
- * else the one to whom the keys belong, else the caller.
+ * Return: the user of the running agent; else the user in the configuration,
+ * else the owner of the keys, else the caller.
  */
 uid_t doctor_agent_uid(const struct doctor *d)
 {
@@ -40,7 +40,7 @@ uid_t doctor_agent_uid(const struct doctor *d)
 	return geteuid();
 }
 
-/* The name of a user, or the number if there is none. */
+/* Return the name of a user, or the uid as text if the user has no name. */
 const char *doctor_user_name(uid_t uid, char *buf, size_t len)
 {
 	const struct passwd *pw = getpwuid(uid);
@@ -52,7 +52,7 @@ const char *doctor_user_name(uid_t uid, char *buf, size_t len)
 	return buf;
 }
 
-/* In the child: change the user, look, and write what was found. */
+/* In the child: change the user, run @look, and write the findings. */
 static void look_as(struct doctor *d, uid_t uid, void (*look)(struct doctor *d),
 		    int fd)
 {
@@ -60,7 +60,9 @@ static void look_as(struct doctor *d, uid_t uid, void (*look)(struct doctor *d),
 	struct config as = { .user = pw ? pw->pw_name : NULL };
 
 	json_array_clear(d->found);
-	/* keys stay in memory, as in the agent; what cannot be locked is no finding */
+	/*
+	 * keys stay in memory, as in the agent; a failure to lock is no finding
+	 */
 	log_quiet(true);
 	privs_lock_memory();
 	log_quiet(false);
@@ -90,11 +92,11 @@ static bool take(struct doctor *d, pid_t child, int fd)
 }
 
 /**
- * doctor_as_agent() - let a part of a check run as the user of the agent
+ * doctor_as_agent() - run a part of a check as the user of the agent
  * @d: the checks
  * @look: reports findings
  *
- * Reports a note instead if the caller is another user, and not root.
+ * Reports a note instead if the caller is neither that user nor root.
  *
  * Return: true if @look has run.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey doctor: look at all that a flow needs on this host, and say what to
- * do. Nothing is changed.
+ * ipcp-rekey doctor: check everything that a flow needs on this host, and give
+ * advice. Nothing is changed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static const struct {
 
 #define NCHECKS	(sizeof(checks) / sizeof(checks[0]))
 
-/* Also true if the module is built in. */
+/* True if the module is loaded, or built in. */
 static bool is_loaded(void)
 {
 	FILE *modules;
@@ -50,7 +50,7 @@ static bool is_loaded(void)
 	return found;
 }
 
-/* To ask for the netlink family would load the module. */
+/* Query a loaded module only: resolving the netlink family would load it. */
 static void ask_module(struct doctor *d)
 {
 	d->nl_err = is_loaded() ? ipcp_nl_open(&d->nl) : -ENOENT;
@@ -78,7 +78,9 @@ static void ask_agent(struct doctor *d)
 		d->agent_err = -EPROTO;
 }
 
-/* The check of the configuration reads it again, and reports what is wrong. */
+/*
+ * Read the configuration silently: its own check reports errors later.
+ */
 static void read_config(struct doctor *d)
 {
 	log_quiet(true);
@@ -103,7 +105,7 @@ static int run_all(struct doctor *d, bool json)
 			worst = result;
 		json_array_extend(all, d->found);
 		json_decref(d->found);
-		/* the last check may take seconds */
+		/* print now, since the last check may take seconds */
 		if (!json)
 			fflush(stdout);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The checks of "doctor", and how they report what they find. A check reports at
+ * The checks of "doctor", and how they report findings. A check reports at
  * least one finding, and changes nothing.
  */
 #ifndef IPCP_CLI_DOCTOR_H
@@ -18,9 +18,9 @@
 struct config;
 
 /**
- * enum doctor_result - what a finding means
- * @DOCTOR_OK: as it should be
- * @DOCTOR_NOTE: nothing to do, or the check could not look
+ * enum doctor_result - severity of a finding
+ * @DOCTOR_OK: no problem
+ * @DOCTOR_NOTE: nothing to do, or the check was not possible
  * @DOCTOR_WARNING: flows may work, but something should be done
  * @DOCTOR_ERROR: flows do not work
  */
@@ -32,18 +32,18 @@ enum doctor_result {
 };
 
 /**
- * struct doctor - what the checks look at, and what they have found
+ * struct doctor - input and findings of the checks
  * @file: the configuration file
- * @conf: its contents; NULL if they cannot be used
+ * @conf: contents of @file; NULL if unusable
  * @socket: the agent's socket; NULL if the configuration has none
- * @name: a destination to try; NULL for none
- * @nl: the module; NULL if it cannot be asked
- * @nl_err: why not, a negative errno
- * @info: what the module says, if @nl
- * @agent: the status of the agent; NULL without one
- * @agent_err: why there is none, a negative errno
- * @check: the check that runs
- * @found: its findings, an array
+ * @name: destination to try; NULL for none
+ * @nl: netlink handle of the module; NULL if not available
+ * @nl_err: negative errno if @nl is NULL
+ * @info: information from the module; valid if @nl is set
+ * @agent: status of the agent; NULL if not available
+ * @agent_err: negative errno if @agent is NULL
+ * @check: name of the current check
+ * @found: findings of the current check, an array
  */
 struct doctor {
 	const char *file;
@@ -94,11 +94,11 @@ void doctor_clock(struct doctor *d);
 void doctor_mtu(struct doctor *d);
 void doctor_limits(struct doctor *d);
 
-/* doctor-port.c, and the part of it in doctor-firewall.c */
+/* doctor-port.c and doctor-firewall.c */
 void doctor_port(struct doctor *d);
 void doctor_firewall(struct doctor *d);
 
-/* doctor-names.c, and the part of it in doctor-dns.c */
+/* doctor-names.c and doctor-dns.c */
 void doctor_names(struct doctor *d);
 
 /**

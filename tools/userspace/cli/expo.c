@@ -10,7 +10,7 @@
 
 #include "expo.h"
 
-/* Jansson takes valid UTF-8 only, which the format requires, too. */
+/* Jansson accepts valid UTF-8 only, which the format requires, too. */
 static bool valid_utf8(const char *text)
 {
 	json_t *json = json_string(text);
@@ -52,7 +52,7 @@ static void put_labels(FILE *out, const struct expo_label *labels)
 /**
  * expo_family() - begin a family of samples
  * @out: the stream
- * @name: name of the metric; that of a counter ends in "_total"
+ * @name: name of the metric; the name of a counter ends in "_total"
  * @type: "counter" or "gauge"
  * @help: description, one line without a backslash
  */
@@ -78,7 +78,7 @@ void expo_sample(FILE *out, const char *name, const struct expo_label *labels,
 }
 
 /**
- * expo_sample_ms() - the same for a time, which is printed in seconds
+ * expo_sample_ms() - print a sample of a time, converted to seconds
  * @out: the stream
  * @name: name of the metric
  * @labels: its labels, or NULL

@@ -76,7 +76,7 @@ static json_t *stats_json(const struct ipcp_nl_stats *s)
 			 "drops", nlcmd_drops(&s->drops));
 }
 
-/* State of the key schedule. */
+/* Return the state of the key schedule as JSON. */
 static json_t *keys_json(const struct ipcp_nl_flow *f)
 {
 	return json_pack("{s:i, s:i, s:i, s:I, s:b, s:b, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
@@ -97,7 +97,7 @@ static json_t *keys_json(const struct ipcp_nl_flow *f)
 			 "packets_per_leaf", (json_int_t)f->packets_per_leaf);
 }
 
-/* The address of this host that the peer sends to, or "-". */
+/* Return the address of this host that the peer sends to, or "-". */
 static const char *local_text(const struct ipcp_nl_flow *f,
 			      char buf[INET6_ADDRSTRLEN])
 {
@@ -217,7 +217,7 @@ static void show_stats(const struct ipcp_nl_stats *s)
 			       ipcp_nl_drop_name(i));
 }
 
-/* A flow between two programs on this host has no keys. */
+/* Show the keys. A flow between two programs on this host has none. */
 static void show_keys(const struct ipcp_nl_flow *f)
 {
 	char buf[128];

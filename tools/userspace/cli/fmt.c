@@ -5,7 +5,7 @@
 
 #include "fmt.h"
 
-#define PLAIN_MAX	99999	/* the largest number without a prefix */
+#define PLAIN_MAX	99999	/* largest number without a prefix */
 
 /* Format a number of at least 1000 with three digits and a decimal prefix. */
 static void scaled(double n, const char *unit, char buf[FMT_LEN])
@@ -13,7 +13,7 @@ static void scaled(double n, const char *unit, char buf[FMT_LEN])
 	static const char prefixes[] = "kMGTPE";
 	const char *prefix = prefixes;
 
-	/* From 999.5 on, three digits would be rounded to "1000". */
+	/* Divide while three digits would be rounded up to "1000". */
 	for (n /= 1000; n >= 999.5 && prefix[1]; prefix++)
 		n /= 1000;
 	snprintf(buf, FMT_LEN, "%.*f%c%s", n < 9.995 ? 2 : n < 99.95 ? 1 : 0,
@@ -38,7 +38,7 @@ const char *fmt_count(uint64_t n, char buf[FMT_LEN])
 
 /**
  * fmt_rate() - format a rate
- * @per_second: the rate; negative if it is not known
+ * @per_second: the rate; negative if unknown
  * @unit: "" for messages, "B" for bytes
  * @buf: the buffer; receives "12.3k/s", "1.23MB/s" or "-"
  *

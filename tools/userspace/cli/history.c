@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* One end of a flow over time: its epochs, what happened to it, its traffic. */
+/* History of one end of a flow: its epochs, its events, its traffic. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +14,15 @@
 #define UNKNOWN		(-1)
 
 /**
- * history_new() - begin the history of one end of a flow
+ * history_new() - allocate the history of one end of a flow
  * @id: number of the flow
  * @eid: endpoint id on this side
- * @from: beginning of the time that is shown
- * @to: its end, later than @from
+ * @from: start of the time range
+ * @to: end of the time range, later than @from
  *
  * The caller may set @begin and @end of the history afterwards.
  *
- * Return: the history, or NULL without memory.
+ * Return: the history, or NULL if there is no memory.
  */
 struct history *history_new(uint32_t id, uint32_t eid, int64_t from, int64_t to)
 {
@@ -74,7 +74,7 @@ static struct epoch *add_epoch(struct history *h, const struct record *rec)
 	return ep;
 }
 
-/* Find the epoch of an event, among the newest, since numbers repeat. */
+/* Find the epoch of an event among the newest ones, since numbers repeat. */
 static struct epoch *find_epoch(const struct history *h, const struct record *rec)
 {
 	size_t i;
@@ -91,7 +91,7 @@ static struct epoch *find_epoch(const struct history *h, const struct record *re
 	return NULL;
 }
 
-/* Find it, or add it as one that is older than the recording. */
+/* Find the epoch of an event, or add it as older than the recording. */
 static struct epoch *get_epoch(struct history *h, const struct record *rec)
 {
 	struct epoch *ep = find_epoch(h, rec);
@@ -118,7 +118,7 @@ static void add_mark(struct history *h, int64_t at, bool bad, const char *text,
 	snprintf(mark->more, sizeof(mark->more), "%s", more);
 }
 
-/* This end no longer sends in its epoch. */
+/* Note that this end no longer sends in its current epoch. */
 static void leave_epoch(struct history *h, int64_t at)
 {
 	if (h->sending >= 0)
@@ -136,7 +136,7 @@ static void on_wiped(struct history *h, struct epoch *ep, int64_t at)
 		 "the keys were dropped: nothing can be sent until the next seed");
 }
 
-/* An event of an epoch. */
+/* Handle an event of an epoch. */
 static int on_epoch(struct history *h, const struct record *rec)
 {
 	struct epoch *ep;
@@ -173,7 +173,7 @@ static int on_epoch(struct history *h, const struct record *rec)
 	return EXIT_OK;
 }
 
-/* Events that are marks: their words, and whether an operator should look. */
+/* Events shown as marks: label, and whether an operator should look. */
 static const struct {
 	int event;
 	bool bad;
@@ -217,7 +217,7 @@ static void on_mark(struct history *h, const struct record *rec)
 	add_mark(h, rec->at, marks[i].bad, marks[i].text, more);
 }
 
-/* The bin that a time is in. */
+/* Return the index of the bin that contains a time. */
 static size_t bin_of(const struct history *h, int64_t at)
 {
 	double part = (double)(at - h->from) / (h->to - h->from);
@@ -229,7 +229,9 @@ static size_t bin_of(const struct history *h, int64_t at)
 	return (size_t)(part * HISTORY_BINS);
 }
 
-/* Spread messages over the bins between two readings, drops into the last one. */
+/*
+ * Spread messages over the bins between two readings; drops go to the last bin.
+ */
 static void spread(struct history *h, int64_t from, int64_t to, double tx,
 		   double rx)
 {
@@ -265,7 +267,9 @@ static void count_drops(struct history *h, const struct record *rec)
 	}
 }
 
-/* A flow that is older than the recording sends in an epoch already. */
+/*
+ * Handle counters. A flow older than the recording already sends in an epoch.
+ */
 static int on_traffic(struct history *h, const struct record *rec)
 {
 	struct epoch *ep;
@@ -293,7 +297,7 @@ static int on_traffic(struct history *h, const struct record *rec)
 	return EXIT_OK;
 }
 
-/* True if a record is about this flow, or about all. */
+/* True if a record is about this flow, or about all flows. */
 static bool concerns(const struct history *h, const struct record *rec)
 {
 	return !rec->id || (rec->id == h->id && rec->eid == h->eid);
@@ -352,8 +356,9 @@ int history_add(struct history *h, const struct record *rec)
 }
 
 /*
- * What an epoch was used for before the recording began: the one before the first
- * promotion was sent in until then, those before it were kept.
+ * Complete the epochs that were installed before the recording began. The epoch
+ * before the first promotion was the sending epoch until then; earlier epochs
+ * were kept for receiving only.
  */
 static void guess_older(struct history *h)
 {
@@ -372,7 +377,7 @@ static void guess_older(struct history *h)
 		ep->promoted = h->begin;
 		ep->left = first && (uint8_t)(ep->no + 1) == first->no ?
 			   first->promoted : h->begin;
-		if (!first)	/* it was the last one, and is gone */
+		if (!first)	/* was the last one, until it was wiped */
 			ep->left = ep->wiped;
 	}
 }
@@ -390,7 +395,7 @@ int64_t history_start(const struct history *h, const struct epoch *ep)
 }
 
 /**
- * history_end() - get the time at which the keys of an epoch were gone
+ * history_end() - get the time at which the keys of an epoch were wiped
  * @h: the history
  * @ep: one of its epochs
  *
@@ -414,10 +419,10 @@ static int by_start(const void *a, const void *b)
 }
 
 /**
- * history_finish() - order the epochs, once all records were added
+ * history_finish() - sort the epochs after all records were added
  * @h: the history
  *
- * Each epoch gets the first row that is free for its whole time.
+ * Assigns to each epoch the first row that is free for its lifetime.
  */
 void history_finish(struct history *h)
 {

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* One end of a flow over time: its epochs, what happened to it, its traffic. */
+/* History of one end of a flow: its epochs, its events, its traffic. */
 #ifndef IPCP_CLI_HISTORY_H
 #define IPCP_CLI_HISTORY_H
 
 #include "recording.h"
 
-#define HISTORY_EPOCHS	20000	/* more would be a stripe */
-#define HISTORY_MARKS	1000	/* those that follow are counted */
-#define HISTORY_BINS	556	/* parts of the time, for the traffic */
+#define HISTORY_EPOCHS	20000	/* more would be a solid bar */
+#define HISTORY_MARKS	1000	/* further marks are only counted */
+#define HISTORY_BINS	556	/* time slots of the traffic */
 #define HISTORY_LABEL	256
 
 /**
- * struct epoch - when an epoch came and went; a time is 0 if it is not known
- * @no: its number, 0 to 255
- * @exchange: number of its exchange; -1 if it is not known
- * @older: the recording began later than the epoch
- * @parked: it was installed
- * @observed: the peer was heard in it
- * @promoted: this end began to send in it
- * @left: this end ceased to send in it
- * @wiped: its last key was wiped
- * @row: of the lane, see history_finish()
+ * struct epoch - lifetime of an epoch; a time is 0 if unknown
+ * @no: number of the epoch, 0 to 255
+ * @exchange: number of its exchange; -1 if unknown
+ * @older: true if the epoch is older than the recording
+ * @parked: time of installation
+ * @observed: time of the first packet from the peer in this epoch
+ * @promoted: time at which this end began to send in this epoch
+ * @left: time at which this end stopped sending in this epoch
+ * @wiped: time at which the last key of this epoch was wiped
+ * @row: row in the picture, see history_finish()
  */
 struct epoch {
 	uint8_t no;
@@ -37,10 +37,10 @@ struct epoch {
 };
 
 /**
- * struct mark - something else that happened
- * @bad: true for what an operator should look at
- * @text: words for the picture
- * @more: all that is known of it
+ * struct mark - an event that is not about an epoch
+ * @bad: true if an operator should look
+ * @text: label in the picture
+ * @more: all details
  */
 struct mark {
 	int64_t at;
@@ -50,8 +50,8 @@ struct mark {
 };
 
 /**
- * struct bin - traffic during one part of the time
- * @known: the part for which there are counters, from 0 to 1
+ * struct bin - traffic during one time slot
+ * @known: fraction of the slot covered by counters, from 0 to 1
  */
 struct bin {
 	double known;
@@ -60,7 +60,7 @@ struct bin {
 	struct ipcp_nl_drops drops;
 };
 
-/* Counters of a flow since its beginning. */
+/* Counters since the beginning of the flow. */
 struct counters {
 	uint64_t tx;
 	uint64_t rx;
@@ -69,16 +69,16 @@ struct counters {
 
 /**
  * struct history - one end of a flow
- * @from: the time of the first bin
- * @to: the end of the last one
- * @begin: when the recording of this end began
- * @end: when it ended
- * @sending: index of the epoch that is sent in; -1 for none
- * @ended: when the flow ended; 0 if it did not
+ * @from: start of the first bin
+ * @to: end of the last bin
+ * @begin: start of the recording of this end
+ * @end: end of the recording of this end
+ * @sending: index of the sending epoch; -1 for none
+ * @ended: time at which the flow ended; 0 if it did not end
  * @rows: number of rows that hold the epochs without overlap
  * @more_marks: number of marks that are not in @marks
- * @base: counters of the last reading, of the time @base_at; 0 if there are none
- * @sent: messages while it was recorded
+ * @base: counters of the last reading, at @base_at; zero if there is none
+ * @sent: messages sent during the recording
  */
 struct history {
 	uint32_t id;

@@ -28,8 +28,8 @@ static void on_stop(int sig)
  * @sig: the signal
  * @handler: the function
  *
- * The signal is blocked except in wait_poll(), so that none is missed between a
- * check of what the function sets and the wait.
+ * The signal is blocked except in wait_poll(), so that no signal is missed
+ * between the check of a flag that @handler sets and the wait.
  */
 void signal_catch(int sig, void (*handler)(int sig))
 {
@@ -48,7 +48,7 @@ void signal_catch(int sig, void (*handler)(int sig))
 }
 
 /**
- * stop_catch_also() - let a further signal set @stopped
+ * stop_catch_also() - make another signal set @stopped
  * @sig: the signal
  */
 void stop_catch_also(int sig)
@@ -56,7 +56,7 @@ void stop_catch_also(int sig)
 	signal_catch(sig, on_stop);
 }
 
-/* Let SIGINT and SIGTERM set @stopped. */
+/* Make SIGINT and SIGTERM set @stopped. */
 void stop_catch(void)
 {
 	stop_catch_also(SIGINT);
@@ -98,7 +98,7 @@ int wait_poll(struct pollfd *fds, unsigned int n, int64_t until)
 	return errno == EINTR ? 0 : -errno;
 }
 
-/* Print what failed, close @fd, return -1. */
+/* Print the error, close @fd, return -1. */
 static int give_up(int fd, enum ipcp_dev_op op, int err, const char *name)
 {
 	char line[512];
@@ -197,7 +197,10 @@ int io_write_all(int fd, const void *buf, size_t len)
 	return 0;
 }
 
-/* What costs a message at most, and passes: with keys, memory or a route. */
+/*
+ * True for an error that costs at most one message, and is temporary: no keys,
+ * no memory or no route.
+ */
 static bool passes(int err)
 {
 	return err == EKEYEXPIRED || err == ENOBUFS || err == EDQUOT ||
@@ -236,7 +239,7 @@ int io_recv(int fd, void *buf, size_t len)
 	return ret < 0 ? -errno : (int)ret;
 }
 
-/* True if an error means that the flow is over. */
+/* True if an error means that the flow has ended. */
 bool io_ended(int err)
 {
 	return err == -ESHUTDOWN;
@@ -246,7 +249,7 @@ bool io_ended(int err)
  * io_end_status() - report how a flow ended
  * @fd: the flow
  * @op: IPCP_DEV_READ or IPCP_DEV_WRITE
- * @err: negative errno of it
+ * @err: negative errno of the operation
  *
  * Return: EXIT_OK if the peer closed the flow; EXIT_FAIL after printing an
  * error otherwise.
@@ -264,7 +267,7 @@ int io_end_status(int fd, enum ipcp_dev_op op, int err)
 }
 
 /*
- * Install the seed announced by EPOLLPRI; a read reports the end of the flow.
+ * Install the seed that EPOLLPRI announces. A read reports the end of the flow.
  */
 void io_rekey(int fd)
 {

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp-rekey metrics: counters for Prometheus. All families are always printed,
- * also those without a sample, so that the list is complete.
+ * even without samples, so that the list is complete.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,25 +19,25 @@
 
 #define NAME(name)	"ipcp_rekey_" name
 
-/* What was read before anything is printed. */
+/* Everything is read before anything is printed. */
 struct metrics {
-	bool loaded;		/* the module */
+	bool loaded;		/* the module is loaded */
 	struct ipcp_nl_info info;
-	struct ipcp_nl_drops none;	/* of no flow */
+	struct ipcp_nl_drops none;	/* drops without a flow */
 	struct reading flows;
 	struct ipcp_nl_user *users;
 	size_t nusers;
-	json_t *agent;		/* its status, or NULL */
+	json_t *agent;		/* status of the agent, or NULL */
 };
 
 /**
- * struct flow_metric - a number of each flow
+ * struct flow_metric - a metric of each flow
  * @name: name of the metric
  * @type: "counter" or "gauge"
- * @help: its description
- * @get: its value
- * @ms: the value is in milliseconds
- * @keys: only flows with keys have it
+ * @help: description
+ * @get: returns the value
+ * @ms: true if the value is in milliseconds
+ * @keys: true if only flows with keys have the metric
  */
 struct flow_metric {
 	const char *name;
@@ -131,7 +131,9 @@ static void put_flow(FILE *out, const struct flow_metric *m,
 		expo_sample(out, m->name, labels, m->get(row));
 }
 
-/* Only reasons that have occurred: a flow has one sample for each. */
+/*
+ * Print one sample for each drop reason that has occurred.
+ */
 static void put_flow_drops(FILE *out, const struct flow_row *row)
 {
 	unsigned int i;
@@ -169,7 +171,7 @@ static void put_flows(FILE *out, const struct reading *flows)
 		put_flow_drops(out, &flows->rows[j]);
 }
 
-/* A family that has one sample, or none if @known is false. */
+/* Print a family that has one sample, or none if @known is false. */
 static void put_one(FILE *out, const char *name, const char *type,
 		    const char *help, bool known, uint64_t value)
 {
@@ -270,7 +272,7 @@ static const struct {
 	const char *name;
 	const char *type;
 	const char *help;
-	const char *path;	/* in the status */
+	const char *path;	/* path in the status */
 	bool ms;
 } agent_metrics[] = {
 	{ NAME("agent_uptime_seconds"), "gauge", "Time since the agent started.",
@@ -372,7 +374,7 @@ static int read_users(struct ipcp_nl *nl, struct metrics *m)
 	return err;
 }
 
-/* Ask the module. One that is not loaded is no error, but a metric. */
+/* Query the module. A module that is not loaded is a metric, not an error. */
 static int read_module(struct metrics *m)
 {
 	struct ipcp_nl *nl;
@@ -405,8 +407,9 @@ static int cannot_write(const char *file, const char *temporary)
 }
 
 /*
- * Replace a file, so that its reader sees either the old or the new one. The
- * name of the temporary file ends in no ".prom": the collector ignores it.
+ * Replace a file atomically, so that a reader sees either the old or the new
+ * contents. The name of the temporary file does not end in ".prom", so that the
+ * collector ignores it.
  */
 static int write_file(const struct metrics *m, const char *file)
 {

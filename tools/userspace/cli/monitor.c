@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekey monitor: print events, and counters at intervals, one on each line. */
+/* ipcp-rekey monitor: print events and periodic counters, one per line. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +16,10 @@
 /**
  * struct monitor - the state of the sub-command
  * @count: number of events to print; 0 for no limit
- * @flow: print only what concerns this flow; 0 for all
- * @traffic: nanoseconds between two readings of the counters; 0 for none
- * @next: when to read them next, by now_ns()
+ * @flow: print only lines about this flow; 0 for all flows
+ * @traffic: interval between two readings of the counters in nanoseconds; 0 for
+ *	none
+ * @next: time of the next reading, by now_ns()
  * @flows: the last reading
  */
 struct monitor {
@@ -73,7 +74,7 @@ static void print_text(const struct ipcp_nl_event *ev)
 	fflush(stdout);
 }
 
-/* What each line begins with: the time, in two units, and what it is about. */
+/* Begin a line: the time in two formats, and the event. */
 static json_t *line_json(const struct timespec *ts, const char *event)
 {
 	return json_pack("{s:f, s:I, s:s}",
@@ -137,7 +138,9 @@ static void on_event(const struct ipcp_nl_event *ev, void *arg)
 	print_text(ev);
 }
 
-/* The kernel dropped events, because this program reads too slowly. */
+/*
+ * Report that the kernel dropped events, since this program reads too slowly.
+ */
 static void print_lost(struct monitor *m)
 {
 	struct timespec ts;
@@ -195,8 +198,8 @@ static void print_traffic(const struct flow_row *row)
 }
 
 /*
- * Print the counters of the flows. Flows that come and go during each attempt to
- * read them are left to the next interval.
+ * Print the counters of the flows. If flows change during every attempt to read
+ * them, the next interval tries again.
  */
 static int read_traffic(struct monitor *m)
 {
@@ -224,18 +227,18 @@ static int read_traffic(struct monitor *m)
 	return m->status;
 }
 
-/* Read the counters if it is time to. */
+/* Read the counters if the interval has passed. */
 static int tend_traffic(struct monitor *m)
 {
 	if (!m->traffic || now_ns() < m->next)
 		return EXIT_OK;
 	m->next += m->traffic;
-	if (m->next < now_ns())		/* a long reading, or a pause */
+	if (m->next < now_ns())		/* after a long reading, or a pause */
 		m->next = now_ns() + m->traffic;
 	return read_traffic(m);
 }
 
-/* Print what waits on the socket. */
+/* Print the events that are pending on the socket. */
 static int read_events(struct monitor *m)
 {
 	int err = ipcp_nl_events(m->nl, on_event, m);
@@ -248,14 +251,14 @@ static int read_events(struct monitor *m)
 }
 
 /*
- * Print until the end. What happened before a signal is printed, too; the last lines
- * are the counters at that time.
+ * Print until the end. Events before the signal are printed, too; the last
+ * lines are the counters at that time.
  */
 static int watch(struct monitor *m)
 {
 	struct pollfd fds[2] = {
 		{ .fd = ipcp_nl_event_fd(m->nl), .events = POLLIN },
-		{ .fd = 1 },	/* POLLERR: the reader of stdout is gone */
+		{ .fd = 1 },	/* POLLERR: no reader of stdout */
 	};
 	int err, status = EXIT_OK;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey name: the names that programs serve here, and the names that
- * programs with the library are bound to.
+ * ipcp-rekey name: the names that programs serve on this host, and the names
+ * that programs with the library are bound to.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static json_t *name_json(const struct ipcp_nl_name *n)
 			 "program", nlcmd_json(n->cred.comm));
 }
 
-/* What a name is for: to be served, or moved by a provider of this number. */
+/* Return the use of a name: served, or provided under this number. */
 static const char *use_text(const struct ipcp_nl_name *n, char buf[24])
 {
 	if (!n->provider)
@@ -74,9 +74,9 @@ static int name_list(int argc, char **argv)
 }
 
 /*
- * Return the program as the library compares it: a word with a slash is a path,
- * and the kernel tells a program its path without symbolic links. The caller
- * frees the result.
+ * Return the program in the form that the library compares. A word with a slash
+ * is a path without symbolic links, since the kernel reports such a path to a
+ * program. The caller frees the result.
  */
 static char *program_of(const char *word)
 {
@@ -130,7 +130,7 @@ static int name_bind(int argc, char **argv)
 	};
 	char **args = use_parse(&use, argc, argv);
 
-	/* the path that a program will have is known only if it is there */
+	/* only an existing program has a path without links */
 	if (strchr(args[0], '/') && access(args[0], F_OK))
 		return fail("cannot bind '%s': %m; give the path of a program, or its last part",
 			    args[0]);

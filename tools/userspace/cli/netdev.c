@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey netdev: set the destinations of network interfaces of the kind
- * "ipcp_rekey". Interfaces are created and deleted with "ip link".
+ * ipcp-rekey netdev: set the destinations of network interfaces of kind
+ * "ipcp_rekey". "ip link" creates and deletes the interfaces.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@
 
 static const struct opt no_opts[] = { { 0 } };
 
-/* Begin a request about an interface; NULL after printing an error. */
+/* Begin a request for an interface; NULL after printing an error. */
 static struct nl_msg *request(int type, int flags, const char *dev)
 {
 	struct ifinfomsg ifi = { .ifi_index = if_nametoindex(dev) };
@@ -134,7 +134,7 @@ static int netdev_end(int argc, char **argv)
 	return configure(args[0], IFLA_IPCP_REKEY_CONNECT, "");
 }
 
-/* Convert the attributes of our interface to JSON; NULL for another kind. */
+/* Convert the attributes of our kind of interface to JSON; NULL for another. */
 static json_t *link_json(struct nlattr **of)
 {
 	struct nlattr *info[IFLA_INFO_MAX + 1], *a[IFLA_IPCP_REKEY_MAX + 1];

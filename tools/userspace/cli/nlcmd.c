@@ -26,7 +26,7 @@ int nlcmd_open(struct ipcp_nl **nl)
 }
 
 /**
- * nlcmd_fail() - report why a call failed
+ * nlcmd_fail() - report the failure of a call
  * @nl: the handle
  * @what: what failed, "cannot list flows"
  * @err: the negative errno
@@ -44,7 +44,7 @@ int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err)
 /**
  * nlcmd_text() - make text from another program safe for a terminal
  * @text: a name or a reason
- * @buf: the buffer; each byte that is no printable ASCII becomes '?'
+ * @buf: the buffer; each byte that is not printable ASCII becomes '?'
  *
  * Return: @buf.
  */
@@ -58,7 +58,7 @@ const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN])
 	return buf;
 }
 
-/* The same for JSON; invalid UTF-8 becomes '?'. */
+/* Convert text from another program to JSON; invalid UTF-8 becomes '?'. */
 json_t *nlcmd_json(const char *text)
 {
 	json_t *json = json_string(text);
@@ -74,7 +74,8 @@ json_t *nlcmd_json(const char *text)
 }
 
 /*
- * Convert drop counters to a JSON object, with the names of the specification.
+ * Convert drop counters to a JSON object, with the names from the
+ * specification.
  */
 json_t *nlcmd_drops(const struct ipcp_nl_drops *drops)
 {
@@ -88,8 +89,8 @@ json_t *nlcmd_drops(const struct ipcp_nl_drops *drops)
 }
 
 /**
- * nlcmd_list() - run a sub-command that lists something
- * @of: what to list, and how
+ * nlcmd_list() - run a sub-command that lists objects
+ * @of: description of the sub-command
  * @argc: argument count of the sub-command
  * @argv: arguments of the sub-command
  *

@@ -10,7 +10,7 @@
 #include "out.h"
 
 #define NLCMD_TEXT_LEN	512
-#define NLCMD_DUMP_TRIES	8	/* repeats of a dump that was interrupted */
+#define NLCMD_DUMP_TRIES	8	/* attempts at an interrupted dump */
 
 int nlcmd_open(struct ipcp_nl **nl);
 int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err);
@@ -19,18 +19,18 @@ const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN]);
 json_t *nlcmd_json(const char *text);
 json_t *nlcmd_drops(const struct ipcp_nl_drops *drops);
 
-/* A list that is being printed or collected. */
+/* State of printing or collecting a list. */
 struct listing {
 	json_t *json;		/* an array, or NULL for text */
-	bool head;		/* the heading is printed */
+	bool head;		/* the heading has been printed */
 };
 
 /**
- * struct nlcmd_list - a sub-command that lists something
- * @name: name with the preceding words, "flow list"
- * @about: description, lines that end with a newline
- * @failed: "cannot list flows"
- * @dump: passes each entry to the listing
+ * struct nlcmd_list - a sub-command that lists objects
+ * @name: full name, "flow list"
+ * @about: description; each line ends with a newline
+ * @failed: error text, "cannot list flows"
+ * @dump: adds each object to the listing
  */
 struct nlcmd_list {
 	const char *name;

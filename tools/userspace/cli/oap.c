@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey oap: run one step of OAP on files, to drive the protocol and
- * compare it with other implementations. Writes keys to files: for tests only.
+ * ipcp-rekey oap: run one step of OAP on files, to test the protocol against
+ * other implementations. Writes keys to files: for tests only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static int wrong(struct step *s)
 	return fail("%s", s->err.text);
 }
 
-/* Set up what all steps need. */
+/* Set up the state that all steps need. */
 static int step_open(struct step *s)
 {
 	struct oap_settings set = { .dir = s->conf, .slack_ms = SLACK_MS };
@@ -77,10 +77,7 @@ static int step_open(struct step *s)
 	setrlimit(RLIMIT_CORE, &none);
 	if (s->sends && isatty(STDOUT_FILENO))
 		return fail("the message is binary: send stdout to a file or a pipe");
-	/*
-	 * if memory cannot be locked, the ordinary heap is good enough for
-	 * tests
-	 */
+	/* if memory cannot be locked, tests can use the ordinary heap */
 	CRYPTO_secure_malloc_init(SECURE_HEAP, 16);
 	if (oap_env_open(&s->env, &set, &s->err))
 		return wrong(s);
@@ -149,7 +146,7 @@ static int read_stdin(uint8_t *buf, size_t room, size_t *len)
 	return EXIT_OK;
 }
 
-/* Write a file readable only by its owner. On failure the file is removed. */
+/* Write a file that only its owner can read. Remove the file on failure. */
 static int write_secret(const char *path, const uint8_t *buf, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -157,7 +154,7 @@ static int write_secret(const char *path, const uint8_t *buf, size_t len)
 
 	if (fd < 0)
 		return fail("cannot write %s: %m", path);
-	/* the file may have existed, readable by everybody */
+	/* an existing file may have been readable by everybody */
 	bad = fchmod(fd, 0600) || ftruncate(fd, 0) || io_write_all(fd, buf, len);
 	bad = close(fd) || bad;
 	if (!bad)
@@ -179,7 +176,7 @@ static int write_message(struct step *s, const char *secret)
 	return EXIT_FAIL;
 }
 
-/* Write "key" and 64 hex digits, "cipher" and its name. */
+/* Write two lines: "key" and 64 hex digits, "cipher" and the cipher name. */
 static int write_key(struct step *s)
 {
 	uint8_t key[OAP_KEY_LEN] = { 0 };

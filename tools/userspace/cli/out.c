@@ -9,7 +9,7 @@
 #include "out.h"
 
 /**
- * out_json() - print a value and drop the reference
+ * out_json() - print a value and drop its reference
  * @json: the value; NULL counts as out of memory
  * @one_line: print one line and flush, for a stream of values
  *

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp-rekey perf: measure throughput. The client sends as fast as the flow
- * allows for some time, then asks the server what arrived.
+ * allows for some time, then asks the server for its counts.
  */
 #include <endian.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 enum perf_type {
 	PERF_DATA,
 	PERF_ASK,	/* request for the counts */
-	PERF_TELL,	/* the counts */
+	PERF_TELL,	/* reply with the counts */
 };
 
 /* Start of each message, big endian; the rest of DATA is zero. */
@@ -31,7 +31,7 @@ struct perf_msg {
 	uint32_t type;
 	uint64_t messages;	/* TELL */
 	uint64_t bytes;		/* TELL */
-	uint64_t ns;		/* TELL: from the first to the last */
+	uint64_t ns;		/* TELL: from the first to the last message */
 } __attribute__((packed));
 
 struct perf {
@@ -68,7 +68,7 @@ static void count(struct serve_peer *peer, char *buf, size_t len)
 		msg.messages = htobe64(peer->messages);
 		msg.bytes = htobe64(peer->bytes);
 		msg.ns = htobe64(peer->last_ns - peer->first_ns);
-		/* if it is lost, the client asks again */
+		/* if the reply is lost, the client asks again */
 		io_send(peer->fd, &msg, sizeof(msg));
 	}
 }
@@ -137,7 +137,7 @@ static int send_all(struct perf *p)
 	return status;
 }
 
-/* Ask for the counts; the request may wait behind queued messages. */
+/* Request the counts. The request may wait behind queued messages. */
 static int ask(struct perf *p)
 {
 	int64_t end = now_ns() + ASK_FOR;

@@ -27,11 +27,11 @@ struct ping {
 	uint64_t count;
 	uint64_t size;
 	int64_t interval;
-	int64_t wait;		/* for the last answer */
+	int64_t wait;		/* time to wait for the last answer */
 
 	uint64_t sent;
 	uint64_t received;
-	int64_t next;		/* when to send the next message */
+	int64_t next;		/* time to send the next message */
 	double min, max, sum, sum2;	/* milliseconds */
 };
 

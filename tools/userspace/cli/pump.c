@@ -2,9 +2,9 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Relay messages between a flow and stdin and stdout, for listen and connect.
- * All waiting is in one poll(). stdin and stdout stay in blocking mode, because
- * other programs may share them, and are used only when poll() reports them
- * ready.
+ * One poll() does all the waiting. stdin and stdout stay in blocking mode,
+ * since other programs may share them, and are used only when poll() reports
+ * them ready.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,12 +15,12 @@
 #include "io.h"
 #include "pump.h"
 
-#define CHUNK	4096	/* a pipe that polls writable has this much room */
+#define CHUNK	4096	/* room in a pipe that polls writable */
 
 struct pump {
 	const struct pump_opts *opts;
 	int flow;
-	uint32_t mtu;		/* as last asked for: it follows the path */
+	uint32_t mtu;		/* last known MTU: follows the path */
 	int64_t heard;		/* time of the last activity */
 	uint64_t received;
 
@@ -36,8 +36,8 @@ struct pump {
 	size_t out_len;
 
 	bool flow_hup;
-	int flow_err;		/* why the flow ended, or 0 */
-	enum ipcp_dev_op flow_op;	/* what found out */
+	int flow_err;		/* error that ended the flow, or 0 */
+	enum ipcp_dev_op flow_op;	/* operation that found the error */
 };
 
 static void ask_mtu(struct pump *p)
@@ -48,7 +48,7 @@ static void ask_mtu(struct pump *p)
 		 MESSAGE_MAX;
 }
 
-/* A message that does not fit may do so by now. */
+/* True if a message fits. Query the MTU again, since it may have grown. */
 static bool fits(struct pump *p, size_t len)
 {
 	if (len > p->mtu)
@@ -184,7 +184,7 @@ static int write_output(struct pump *p)
 	return EXIT_OK;
 }
 
-/* True if nothing is left to do; *status is the result. */
+/* True if nothing is left to do; *status is then the exit status. */
 static bool finished(const struct pump *p, int *status)
 {
 	if (p->out_len)
@@ -202,7 +202,7 @@ static bool finished(const struct pump *p, int *status)
 	return p->in_eof && !p->in_len && p->opts->stdin_ends && !p->opts->count;
 }
 
-/* Set the events to wait for; a descriptor without events is set to -1. */
+/* Set the events to wait for; a descriptor without events becomes -1. */
 static int64_t want(struct pump *p, struct pollfd *fds)
 {
 	bool reading = !p->flow_err && !enough(p) && out_room(p);
@@ -211,8 +211,7 @@ static int64_t want(struct pump *p, struct pollfd *fds)
 	fds[0].events = POLLPRI | (reading ? POLLIN : 0) |
 			(p->blocked == IO_ROOM ? POLLOUT : 0);
 	/*
-	 * a flow that hung up would wake the poll at once, although it is not
-	 * read
+	 * a flow that hung up and is not being read would wake poll() at once
 	 */
 	fds[0].fd = p->flow_hup && !reading ? -1 : p->flow;
 	fds[1].events = POLLIN;
@@ -253,7 +252,7 @@ static int step(struct pump *p)
 }
 
 /**
- * pump_run() - relay messages until the end
+ * pump_run() - relay messages until an end condition
  * @flow: a non-blocking flow
  * @opts: options
  *

@@ -10,7 +10,7 @@
 /**
  * struct pump_opts - options of pump_run()
  * @size: bytes of a raw message; 0 for one message on each line
- * @count: stop after receiving that many messages; 0 for no limit
+ * @count: stop after receiving this many messages; 0 for no limit
  * @timeout: longest time without activity in nanoseconds; 0 for no limit
  * @stdin_ends: stop at the end of stdin, unless @count is set
  */

@@ -97,10 +97,10 @@ void reading_sort(struct reading *set)
 /**
  * reading_read() - read all flows of this network namespace
  * @nl: the handle
- * @set: the reading; its memory is used again
+ * @set: the reading; its memory is reused
  *
- * Return: 0; -EINTR if flows changed during each of the attempts; another
- * negative errno.
+ * Return: 0; -EINTR if flows changed during every attempt; or another negative
+ * errno.
  */
 int reading_read(struct ipcp_nl *nl, struct reading *set)
 {
@@ -116,7 +116,7 @@ int reading_read(struct ipcp_nl *nl, struct reading *set)
 	return err;
 }
 
-/* Set the rates of a flow, unless another flow had its id before. */
+/* Set the rates of a flow, unless its id belonged to another flow before. */
 static void set_rates(struct flow_row *row, const struct flow_row *before,
 		      double seconds)
 {
@@ -138,7 +138,7 @@ static void set_rates(struct flow_row *row, const struct flow_row *before,
 /**
  * reading_rates() - compute the rates of a reading
  * @set: the reading, sorted by id
- * @before: the reading before, sorted by id
+ * @before: the previous reading, sorted by id
  */
 void reading_rates(struct reading *set, const struct reading *before)
 {

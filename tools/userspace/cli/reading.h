@@ -8,8 +8,8 @@
 #include "nlcmd.h"
 
 /**
- * struct flow_rates - events per second since the reading before
- * @known: false for a flow that the reading before did not have
+ * struct flow_rates - events per second since the previous reading
+ * @known: false for a flow that is not in the previous reading
  */
 struct flow_rates {
 	bool known;
@@ -20,9 +20,9 @@ struct flow_rates {
 };
 
 /**
- * struct flow_row - what is shown of a flow
- * @eid: endpoint id on this side: another flow may get the same @id later
- * @sends: true if the flow has an epoch that it sends in, @tx_epoch
+ * struct flow_row - a flow in a reading
+ * @eid: endpoint id on this side, since another flow may get the same @id later
+ * @sends: true if the flow has a sending epoch, @tx_epoch
  * @keys: true if the flow has keys; else the members up to @due are 0
  */
 struct flow_row {
@@ -45,8 +45,8 @@ struct flow_row {
 	uint32_t mtu;
 	uint32_t queued;
 	struct ipcp_nl_stats stats;
-	uint64_t drops;			/* sum over all reasons */
-	unsigned int worst;		/* the largest reason; 0 for none */
+	uint64_t drops;			/* sum of all reasons */
+	unsigned int worst;		/* most frequent reason; 0 for none */
 	struct flow_rates rates;
 };
 
@@ -54,7 +54,7 @@ struct flow_row {
  * struct reading - one reading
  * @rows: the flows, by ascending id after reading_sort()
  * @n: number of flows
- * @room: number of flows that @rows can hold
+ * @room: capacity of @rows
  * @at: time of the reading, by now_ns()
  */
 struct reading {

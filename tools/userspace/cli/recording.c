@@ -14,8 +14,8 @@
 /**
  * struct reader - a recording that is being read
  * @line: number of the current line
- * @last: time of the line before
- * @back: by how much the clock was set back so far
+ * @last: time of the previous line
+ * @back: nanoseconds by which the clock was set back so far
  */
 struct reader {
 	const char *path;
@@ -26,7 +26,7 @@ struct reader {
 	char text[LINE_LEN];
 };
 
-/* Print an error of the current line. */
+/* Print an error about the current line. */
 static int bad(const struct reader *r, const char *what, const char *word)
 {
 	char text[NLCMD_TEXT_LEN];
@@ -106,7 +106,10 @@ static bool get_drops(const struct reader *r, json_t *obj,
 	return true;
 }
 
-/* Get the members of a line of the flow @rec->id. Return false after an error. */
+/*
+ * Get the members of a line about the flow @rec->id. Return false after an
+ * error.
+ */
 static bool get_flow(const struct reader *r, json_t *obj, struct record *rec)
 {
 	json_int_t eid = 0, peer_eid = 0, exchange = 0, epoch = -1, tx = 0, rx = 0;
@@ -131,7 +134,9 @@ static bool get_flow(const struct reader *r, json_t *obj, struct record *rec)
 	return true;
 }
 
-/* Let time never run backwards: from a clock that is set back, go on from there. */
+/*
+ * Keep time monotonic: if the clock was set back, continue from the last time.
+ */
 static void set_time(struct reader *r, json_int_t at, struct record *rec)
 {
 	rec->at = at + r->back;
@@ -217,11 +222,11 @@ static int read_record(struct reader *r, recording_cb cb, void *arg)
 /**
  * recording_read() - read a recording
  * @path: the file
- * @cb: is called for each line
+ * @cb: called for each line
  * @arg: for @cb
  *
- * Return: EXIT_OK; EXIT_FAIL after printing an error with file and line; what @cb
- * returned.
+ * Return: EXIT_OK; EXIT_FAIL after printing an error with file and line; or the
+ * value of @cb.
  */
 int recording_read(const char *path, recording_cb cb, void *arg)
 {

@@ -9,7 +9,7 @@
 
 #include "nlcmd.h"
 
-/* Lines that are no event of a flow, beside enum ipcp_rekey_event. */
+/* Kinds of lines other than events of a flow, beside enum ipcp_rekey_event. */
 enum {
 	RECORD_TRAFFIC = 1000,
 	RECORD_LOST,		/* the kernel dropped events */
@@ -17,15 +17,16 @@ enum {
 
 /**
  * struct record - one line of a recording
- * @at: time in nanoseconds; not before that of the line before
- * @back: nanoseconds by which the clock was set back before this line; they are
- *	added to @at of this line and of those that follow
+ * @at: time in nanoseconds; not before the previous line
+ * @back: nanoseconds by which the clock was set back before this line; @at of
+ *	this line and all later lines includes them
  * @event: enum ipcp_rekey_event, or RECORD_...
- * @id: number of the flow; 0 for what is about no flow
- * @peer_eid: 0 if it is not known
- * @initiator: 1 if this side allocated the flow, 0 if not, -1 if not known
- * @epoch: epoch of the event, or that the flow sends in; -1 for none
- * @name: name of the flow, or ""; as @peer and @reason valid during the callback
+ * @id: number of the flow; 0 if the line is not about a flow
+ * @peer_eid: endpoint id on the peer's side; 0 if unknown
+ * @initiator: 1 if this side allocated the flow, 0 if not, -1 if unknown
+ * @epoch: epoch of the event, or the sending epoch; -1 for none
+ * @name: name of the flow, or ""; valid during the callback, as are @peer and
+ *	@reason
  * @tx: messages that the flow has sent (RECORD_TRAFFIC)
  * @rx: messages that the flow has received
  */
@@ -47,7 +48,7 @@ struct record {
 	struct ipcp_nl_drops drops;
 };
 
-/* Return a value other than EXIT_OK, after printing an error, to end the reading. */
+/* Return EXIT_OK to continue, or another value, after an error, to stop. */
 typedef int (*recording_cb)(const struct record *rec, void *arg);
 
 int recording_read(const char *path, recording_cb cb, void *arg);

@@ -15,7 +15,7 @@ static int no_flow(uint32_t id)
 	return fail("there is no flow %u; '" PROG " flow list' shows them", id);
 }
 
-/* Events only say that it is time to look. */
+/* Ignore the event: its arrival is only a reason to check the flow. */
 static void on_event(const struct ipcp_nl_event *event, void *arg)
 {
 	(void)event;
@@ -52,7 +52,7 @@ static int wait_done(struct ipcp_nl *nl, uint32_t id, uint8_t before,
 	}
 }
 
-/* Without an agent nothing is re-keyed, and nobody would tell. */
+/* Fail if no agent runs, since nothing would then re-key or report that. */
 static int check_agent(struct ipcp_nl *nl)
 {
 	struct ipcp_nl_info info;

@@ -12,7 +12,7 @@
 #include "serve.h"
 
 #define EVENTS	16
-#define BURST	64	/* messages of one flow before the next flow */
+#define BURST	64	/* messages of one flow before another flow */
 
 struct server {
 	int listener;
@@ -123,10 +123,10 @@ static int loop(struct server *srv)
 /**
  * serve_run() - serve a name until stopped
  * @name: the name
- * @flows: stop after that many flows; 0 for no limit
+ * @flows: stop after this many flows; 0 for no limit
  * @message: handles a message
  *
- * Flows that are open at the end are closed when the program exits.
+ * Flows still open at the end are closed when the program exits.
  *
  * Return: the exit status.
  */

@@ -24,8 +24,8 @@ struct serve_peer {
 };
 
 /**
- * typedef serve_message_fn - called with each message
- * @peer: the flow it came from
+ * typedef serve_message_fn - called for each message
+ * @peer: the flow of the message
  * @buf: the message
  * @len: length of @buf
  */

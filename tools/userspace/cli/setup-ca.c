@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekey setup ca: a small CA for the hosts of one operator. */
+/* ipcp-rekey setup ca: create a small CA for the hosts of one operator. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 
 #include "setup.h"
 
-#define TEXT_MAX	64	/* as in a common name */
+#define TEXT_MAX	64	/* limit of a common name */
 
-/* Without characters that a terminal could obey. */
+/* Check text: no characters that a terminal could interpret. */
 static const char *use_text(const struct use *use, const char *text)
 {
 	const char *p;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The agent's configuration: made from the sample, and extended. libconfuse, with
- * which the agent reads it, reads it here, too, before and after a change.
+ * The agent's configuration: created from the sample, and extended. libconfuse
+ * parses it before and after a change, as the agent does.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,10 +18,10 @@
 
 /**
  * struct conf - a configuration
- * @path: its file, without symbolic links
- * @there: the file exists
- * @text: what is in it, or the sample
- * @cfg: the same as libconfuse reads it
+ * @path: path of the file, without symbolic links
+ * @there: true if the file exists
+ * @text: contents of the file, or the sample
+ * @cfg: @text as parsed by libconfuse
  */
 struct conf {
 	char path[PATH_MAX];
@@ -30,7 +30,7 @@ struct conf {
 	cfg_t *cfg;
 };
 
-/* The other keys are left to the agent. */
+/* The keys used here; the agent checks the others. */
 static cfg_opt_t name_opts[] = {
 	CFG_STR_LIST("address", NULL, CFGF_NODEFAULT),
 	CFG_END()
@@ -64,7 +64,7 @@ static cfg_t *parse(const char *text)
 	return NULL;
 }
 
-/* Write a text as libconfuse has to read it. */
+/* Write a string in the quoting of libconfuse. */
 static void put_quoted(BIO *bio, const char *text)
 {
 	BIO_puts(bio, "\"");
@@ -86,7 +86,7 @@ static char *text_of(BIO *bio)
 	return text;
 }
 
-/* An agent that is not of the usual folder is told where its keys are. */
+/* Return the sample; set "security" in it if the folder is not the default. */
 static char *make_sample(const struct setup_tx *tx)
 {
 	const char *line = strstr(sample, SECURITY_LINE);
@@ -157,7 +157,7 @@ static int conf_open(const struct setup_tx *tx, struct conf *c)
 		    path);
 }
 
-/* The agent may have been told to look elsewhere. */
+/* Warn if the configuration makes the agent use another security folder. */
 static void check_security(const struct setup_tx *tx, const struct conf *c)
 {
 	const char *said = cfg_getstr(c->cfg, "security");
@@ -182,9 +182,9 @@ static int put_text(struct setup_tx *tx, const struct conf *c,
 }
 
 /**
- * setup_conf_put_sample() - make the configuration, unless there is one
+ * setup_conf_put_sample() - create the configuration unless it exists
  * @tx: the changes
- * @made: set to whether it was made
+ * @made: set to true if it was created
  *
  * Return: the exit status.
  */
@@ -240,7 +240,7 @@ static char *extended(const char *text, const char *name, char **addresses)
 	return text_of(bio);
 }
 
-/* The new text has to say what was meant. */
+/* Extend the text. Parse it again to verify that the name has its addresses. */
 static int put_extended(struct setup_tx *tx, const struct conf *c,
 			const char *name, char **addresses)
 {
@@ -279,7 +279,8 @@ static int refuse(const struct conf *c, const char *name, char **addresses)
  * setup_conf_add() - give a name its addresses
  * @tx: the changes
  * @name: the name
- * @addresses: the addresses, terminated by NULL; none: only check what is there
+ * @addresses: the addresses, terminated by NULL; if empty, only check the
+ *	configuration
  *
  * Return: the exit status.
  */

@@ -22,7 +22,7 @@
 #define SERIAL_BITS	128
 #define EARLY		3600	/* s, for hosts whose clocks are behind */
 
-/* Check a name of the command line; exits if it is none. */
+/* Check a name on the command line; exits if the name is invalid. */
 const char *setup_crt_use_name(const struct use *use, const char *word)
 {
 	if (!oap_name_ok(word))
@@ -31,7 +31,7 @@ const char *setup_crt_use_name(const struct use *use, const char *word)
 	return word;
 }
 
-/* True if a name may be that of a host in the DNS. */
+/* True if a name is valid as a host name in the DNS. */
 static bool is_dns(const char *name)
 {
 	size_t label = 0, len = strlen(name);
@@ -53,7 +53,10 @@ static bool is_dns(const char *name)
 	return label && p[-1] != '-';
 }
 
-/* A common name is for people, if the name is an alternative name, too. */
+/*
+ * Return a subject, with a common name if the name fits. It only informs people
+ * if the name is an alternative name, too.
+ */
 static X509_NAME *subject_of(const char *name)
 {
 	X509_NAME *subject = X509_NAME_new();
@@ -106,7 +109,7 @@ static bool add_names(X509 *crt, const char *name)
 	if (!is_dns(name))
 		return true;
 	names = alt_names_of(name);
-	/* without a subject it has to be critical */
+	/* without a subject the extension has to be critical (RFC 5280) */
 	ok = names && X509_add1_ext_i2d(crt, NID_subject_alt_name, names,
 					strlen(name) > CN_MAX,
 					X509V3_ADD_DEFAULT) == 1;
@@ -124,7 +127,7 @@ static bool add_extensions(X509 *crt, const struct setup_issue *i)
 		    "critical,digitalSignature" : "critical,keyCertSign,cRLSign") ||
 	    !extend(crt, ca, NID_subject_key_identifier, "hash"))
 		return false;
-	/* a CA that was brought here may have no identifier */
+	/* an imported CA may have no subject key identifier */
 	if ((!i->ca || X509_get0_subject_key_id(ca)) &&
 	    !extend(crt, ca, NID_authority_key_identifier, "keyid:always"))
 		return false;
@@ -144,7 +147,7 @@ static bool set_serial(X509 *crt)
 	return ok;
 }
 
-/* It does not outlive its CA. */
+/* Set the dates. A certificate does not outlive its CA. */
 static bool set_dates(X509 *crt, const struct setup_issue *i)
 {
 	ASN1_TIME *to = X509_getm_notAfter(crt);
@@ -169,7 +172,9 @@ static bool set_names(X509 *crt, const struct setup_issue *i)
 	return ok;
 }
 
-/* Where a name is that is too long for the one, and wrong for the other? */
+/*
+ * Check that a name fits: as common name, or as alternative name for the DNS.
+ */
 static bool has_room(const char *name)
 {
 	if (strlen(name) <= CN_MAX || is_dns(name))
@@ -180,8 +185,8 @@ static bool has_room(const char *name)
 }
 
 /**
- * setup_crt_issue() - make a certificate
- * @issue: what to put into it
+ * setup_crt_issue() - create a certificate
+ * @issue: contents of the certificate
  *
  * Return: the certificate; NULL after an error was printed.
  */
@@ -231,7 +236,7 @@ static bool ask_all(X509_REQ *req, const char *name)
 }
 
 /**
- * setup_crt_request() - make a request for a certificate
+ * setup_crt_request() - create a certificate request
  * @name: name of the owner
  * @key: key of the owner
  *
@@ -259,7 +264,7 @@ X509_REQ *setup_crt_request(const char *name, EVP_PKEY *key)
 	return NULL;
 }
 
-/* True if a certificate says that its owner has issued it. */
+/* True if a certificate names itself as its issuer. */
 bool setup_crt_is_root(X509 *crt)
 {
 	return X509_check_issued(crt, crt) == X509_V_OK;
@@ -302,7 +307,7 @@ STACK_OF(X509) *setup_crt_read(const char *path)
 	ERR_clear_error();
 	all = read_all(file);
 	fclose(file);
-	/* so ends a file, and so is one without any */
+	/* reported at the end of a file, and for a file without certificates */
 	why = ERR_peek_last_error();
 	ERR_clear_error();
 	if (sk_X509_num(all) > 0 && ERR_GET_REASON(why) == PEM_R_NO_START_LINE)
@@ -319,8 +324,8 @@ STACK_OF(X509) *setup_crt_read(const char *path)
 
 /**
  * setup_crt_pem() - encode certificates
- * @first: the first one
- * @others: the others; may be NULL
+ * @first: the first certificate
+ * @others: further certificates, or NULL
  *
  * Return: the text; NULL if there is no memory.
  */
@@ -339,13 +344,14 @@ BIO *setup_crt_pem(X509 *first, const STACK_OF(X509) *others)
 }
 
 /**
- * setup_crt_put_root() - put the certificate of a CA where the agent looks
+ * setup_crt_put_root() - add the certificate of a CA to a folder of the agent
  * @tx: the changes
  * @crt: the certificate
  * @folder: "cacert" or "untrusted"
- * @made: set to whether it was not there
+ * @made: set to true if the certificate was not there before
  *
- * The name of the file is from the certificate: it is there once.
+ * The file name is derived from the certificate, so that the folder has only
+ * one copy.
  *
  * Return: the exit status.
  */

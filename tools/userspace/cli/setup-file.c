@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Changes of files, all or none of which take place: what is new is written
- * beside the old, and renamed when everything is there.
+ * Transactions of file changes: new files are written beside the old ones, and
+ * renamed after all of them are complete. Either all changes take place or
+ * none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,16 +23,16 @@
 #include "io.h"
 #include "setup.h"
 
-#define DIR_MAX		600	/* the agent's library has no room for more */
+#define DIR_MAX		600	/* path limit of the agent's library */
 #define SECURE_HEAP	(256 * 1024)
 
 /**
  * struct setup_step - a change
- * @next: the change before
- * @temp: the new file; NULL for a folder, which is made at once
- * @fresh: there was nothing before
- * @done: @path is the new file
- * @path: what the new file becomes
+ * @next: the previous change
+ * @temp: the new file; NULL for a folder, which is created at once
+ * @fresh: true if @path did not exist before
+ * @done: true if @path is the new file
+ * @path: final path of the new file
  */
 struct setup_step {
 	struct setup_step *next;
@@ -41,7 +42,7 @@ struct setup_step {
 	char path[];
 };
 
-/* Report an error of the system; return the exit status. */
+/* Report a failed system call; return the exit status. */
 int setup_file_fail(const char *what, const char *path)
 {
 	bool rights = (errno == EACCES || errno == EPERM) && geteuid();
@@ -50,7 +51,7 @@ int setup_file_fail(const char *what, const char *path)
 		    rights ? "; run this as root" : "");
 }
 
-/* What cannot be seen may be there: its use then fails, and says why. */
+/* True if a path exists, or cannot be seen: its use then reports the error. */
 bool setup_file_exists(const char *path)
 {
 	struct stat st;
@@ -68,7 +69,7 @@ void setup_file_join(char path[PATH_MAX], const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Two commands at a time would both change what they have read. */
+/* Lock the folder: two commands at a time would both edit the old contents. */
 static int take_lock(struct setup_tx *tx)
 {
 	tx->lock = open(tx->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -84,7 +85,7 @@ static int take_lock(struct setup_tx *tx)
 }
 
 /**
- * setup_file_begin() - begin the changes of a command
+ * setup_file_begin() - begin a transaction
  * @tx: the changes; end them with setup_file_end() if this succeeds
  * @dir: the folder
  *
@@ -109,7 +110,7 @@ int setup_file_begin(struct setup_tx *tx, const char *dir)
 	setrlimit(RLIMIT_CORE, &none);
 	if (take_lock(tx))
 		return EXIT_FAIL;
-	/* the ordinary heap is wiped, too, if memory cannot be locked */
+	/* if memory cannot be locked, the ordinary heap is wiped, too */
 	CRYPTO_secure_malloc_init(SECURE_HEAP, 16);
 	return EXIT_OK;
 }
@@ -151,7 +152,7 @@ static int make_folder(struct setup_tx *tx, const char *path, uid_t uid,
 }
 
 /**
- * setup_file_security() - find whom the keys belong to; make their folder
+ * setup_file_security() - find the owner of the keys; create their folder
  * @tx: the changes
  *
  * Return: the exit status.
@@ -182,10 +183,10 @@ int setup_file_security(struct setup_tx *tx)
 }
 
 /**
- * setup_file_folder() - make a folder, unless it is there
+ * setup_file_folder() - create a folder unless it exists
  * @tx: the changes
  * @path: its path
- * @security: it belongs to the owner of the folder "security"
+ * @security: true to give it to the owner of the folder "security"
  *
  * Return: the exit status.
  */
@@ -195,7 +196,7 @@ int setup_file_folder(struct setup_tx *tx, const char *path, bool security)
 			   security ? tx->gid : getegid());
 }
 
-/* Return the name of a new file beside @path; the agent ignores it. */
+/* Return the name of a temporary file beside @path; the agent ignores it. */
 static char *temp_beside(const char *path)
 {
 	char *copy = strdup(path), *temp = NULL;
@@ -206,7 +207,7 @@ static char *temp_beside(const char *path)
 	return temp;
 }
 
-/* The owner comes before the mode, which may let others read. */
+/* Fill a file. Set the owner before the mode, which may let others read. */
 static int fill(int fd, BIO *data, mode_t mode, uid_t uid, gid_t gid)
 {
 	char *p;
@@ -250,11 +251,11 @@ static int put(struct setup_tx *tx, const char *path, BIO *data,
 }
 
 /**
- * setup_file_put() - write a file for the user who calls
+ * setup_file_put() - write a file that the caller owns
  * @tx: the changes
  * @path: the file
- * @data: what is in it; NULL: out of memory
- * @mode: its mode
+ * @data: contents; NULL: out of memory
+ * @mode: file mode
  *
  * Return: the exit status.
  */
@@ -272,8 +273,8 @@ int setup_file_put(struct setup_tx *tx, const char *path, BIO *data,
  * setup_file_put_security() - write a file for the agent
  * @tx: the changes
  * @path: the file, in the folder "security"
- * @data: what is in it; NULL: out of memory
- * @mode: its mode
+ * @data: contents; NULL: out of memory
+ * @mode: file mode
  *
  * Return: the exit status.
  */
@@ -288,10 +289,11 @@ int setup_file_put_security(struct setup_tx *tx, const char *path, BIO *data,
 }
 
 /**
- * setup_file_replace() - write a file anew, with its owner and mode
+ * setup_file_replace() - replace the contents of a file; keep its owner and
+ * mode
  * @tx: the changes
  * @path: the file
- * @data: what is in it; NULL: out of memory
+ * @data: contents; NULL: out of memory
  *
  * Return: the exit status.
  */
@@ -305,10 +307,10 @@ int setup_file_replace(struct setup_tx *tx, const char *path, BIO *data)
 }
 
 /**
- * setup_file_link() - make a symbolic link in the folder "security"
+ * setup_file_link() - create a symbolic link in the folder "security"
  * @tx: the changes
  * @path: the link
- * @target: what it leads to
+ * @target: target of the link
  *
  * Return: the exit status.
  */
@@ -319,7 +321,7 @@ int setup_file_link(struct setup_tx *tx, const char *path, const char *target)
 
 	if (!temp)
 		return fail("out of memory");
-	/* for a name that nobody has */
+	/* only to get an unused name */
 	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0 || close(fd) || unlink(temp) || symlink(target, temp)) {
 		free(temp);
@@ -335,7 +337,7 @@ int setup_file_link(struct setup_tx *tx, const char *path, const char *target)
 	return EXIT_OK;
 }
 
-/* Return the changes, the first one first. */
+/* Reverse the list, so that the first change comes first. */
 static struct setup_step *reversed(struct setup_step *s)
 {
 	struct setup_step *first = NULL, *next;
@@ -394,7 +396,7 @@ static void undo(const struct setup_step *s)
 }
 
 /**
- * setup_file_end() - make the changes, or none of them
+ * setup_file_end() - end a transaction: make all changes or none
  * @tx: the changes
  * @status: exit status so far; the changes are made if it is EXIT_OK
  *

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey setup host: the key of a name of this host, and its certificate if
- * the CA is here, else a request for one.
+ * ipcp-rekey setup host: create the key for a name of this host, and its
+ * certificate if the CA is on this host, else a certificate request.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,12 +16,12 @@ struct host {
 	const char *type;
 	unsigned int days;
 	EVP_PKEY *key;
-	X509 *crt;		/* NULL: a request was made */
+	X509 *crt;		/* NULL if a request was created */
 	bool had_key;
-	bool sample;		/* the configuration was made */
+	bool sample;		/* the configuration was created */
 };
 
-/* Make a key, unless there is one, whose certificate is then renewed. */
+/* Create a key. If one exists, keep it: its certificate is renewed. */
 static int get_key(struct setup_tx *tx, struct host *h)
 {
 	char path[PATH_MAX];

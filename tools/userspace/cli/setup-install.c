@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey setup install: the answer to the request of this host, with the
- * certificates of the CAs.
+ * ipcp-rekey setup install: install the answer to a request of this host,
+ * together with the certificates of the CAs.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "../oap/int.h"
 #include "setup.h"
 
-#define LEVEL	2	/* of strength, as agents require */
+#define LEVEL	2	/* security level, as agents require */
 
 struct answer {
 	const char *file;
@@ -27,7 +27,7 @@ struct answer {
 	bool renewed;
 };
 
-/* True if a key of this host, which may not be usable, is that of @crt. */
+/* True if a key of this host, even if unusable, is the key of @crt. */
 static bool is_of(const struct setup_tx *tx, const char *name, X509 *crt)
 {
 	EVP_PKEY *key = NULL;
@@ -44,8 +44,8 @@ static bool is_of(const struct setup_tx *tx, const char *name, X509 *crt)
 }
 
 /*
- * Find the name whose key belongs to a certificate. If several have this key, the
- * certificate says which is meant.
+ * Find the name whose key belongs to a certificate. If several names have this
+ * key, the name in the certificate decides.
  */
 static bool find_name(const struct setup_tx *tx, X509 *crt,
 		      char name[OAP_NAME_MAX + 1])
@@ -71,7 +71,7 @@ static bool find_name(const struct setup_tx *tx, X509 *crt,
 	return name[0];
 }
 
-/* Find the certificate of this host among those of the file. */
+/* Find the certificate of this host in the file. */
 static int find_ours(const struct setup_tx *tx, struct answer *a)
 {
 	char other[OAP_NAME_MAX + 1], first[OAP_NAME_MAX + 1] = "?";
@@ -100,7 +100,7 @@ static int find_ours(const struct setup_tx *tx, struct answer *a)
 		    tx->security, first, a->file);
 }
 
-/* What a peer would refuse is refused here, where it can be understood. */
+/* Refuse what a peer would refuse, with a message that the operator sees. */
 static int check_ours(const struct answer *a)
 {
 	struct oap_creds creds = { .crt = a->crt };
@@ -175,7 +175,7 @@ static int verify(const struct oap_store *store, const struct answer *a)
 		    a->file, a->name, X509_verify_cert_error_string(why));
 }
 
-/* With what is trusted here already. */
+/* Check the chain, including certificates that are trusted here already. */
 static int check_chain(const struct setup_tx *tx, const struct answer *a)
 {
 	struct oap_store store = { 0 };
@@ -203,7 +203,7 @@ static int put_ours(struct setup_tx *tx, struct answer *a)
 	return status;
 }
 
-/* Say which roots are trusted from now on, when they are. */
+/* Add the CAs. The roots that are newly trusted are reported after success. */
 static int put_cas(struct setup_tx *tx, struct answer *a, BIO *news)
 {
 	char print[SETUP_PRINT_LEN], *subject;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The CA of a folder: what it signs, it keeps a copy of, to revoke it. */
+/*
+ * The CA of a folder. A copy of each issued certificate is kept, for
+ * revocation.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +14,7 @@
 
 #include "setup.h"
 
-/* True if there is a CA here, or part of one. */
+/* True if there is a CA, or a part of one, in this folder. */
 bool setup_issuer_exists(const struct setup_tx *tx)
 {
 	char key[PATH_MAX], crt[PATH_MAX];
@@ -42,7 +45,7 @@ static int check(const struct setup_tx *tx, const struct setup_ca *ca)
 /**
  * setup_issuer_open() - load the CA
  * @tx: the folder
- * @ca: the CA; setup_issuer_close() it, also on failure
+ * @ca: the CA; call setup_issuer_close(), also on failure
  *
  * Return: the exit status.
  */
@@ -67,7 +70,7 @@ void setup_issuer_close(struct setup_ca *ca)
 	EVP_PKEY_free(ca->key);
 }
 
-/* A list of revocations needs the certificate, or its number. */
+/* Keep a copy: a revocation list needs the certificate or its serial number. */
 static int keep_copy(struct setup_tx *tx, X509 *crt)
 {
 	BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(crt), NULL);
@@ -92,7 +95,7 @@ static int keep_copy(struct setup_tx *tx, X509 *crt)
 }
 
 /**
- * setup_issuer_sign() - make a certificate for a host
+ * setup_issuer_sign() - issue a certificate for a host
  * @tx: the changes, to which a copy is added
  * @ca: the CA
  * @name: name of the host
@@ -122,7 +125,7 @@ int setup_issuer_sign(struct setup_tx *tx, const struct setup_ca *ca,
 }
 
 /**
- * setup_issuer_trust() - have the agent of this host trust the CA
+ * setup_issuer_trust() - make the agent of this host trust the CA
  * @tx: the changes
  * @ca: the CA
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Private keys of the setup commands: made, read, written, never printed. */
+/* Private keys of the setup commands: created, read, written, never printed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static const struct {
 
 #define TYPES	(sizeof(types) / sizeof(*types))
 
-/* Check the option --type; exits if there is no such type. */
+/* Check the option --type; exits if the type is unknown. */
 const char *setup_key_type(const struct use *use, const char *word)
 {
 	size_t i;
@@ -37,8 +37,8 @@ const char *setup_key_type(const struct use *use, const char *word)
 }
 
 /**
- * setup_key_make() - make a key
- * @type: its type; NULL for the default
+ * setup_key_make() - create a key
+ * @type: type of the key; NULL for the default
  *
  * Return: the key; NULL after an error was printed.
  */
@@ -49,7 +49,7 @@ EVP_PKEY *setup_key_make(const char *type)
 
 	while (type && strcmp(type, types[i].word))
 		i++;
-	/* the last argument counts for EC only */
+	/* the last argument is used for EC only */
 	key = EVP_PKEY_Q_keygen(NULL, NULL, types[i].algorithm, types[i].group);
 	if (!key)
 		fail("OpenSSL cannot make a key of type %s: %s; choose another --type%s",
@@ -74,7 +74,7 @@ EVP_PKEY *setup_key_read(const char *path)
 	return key;
 }
 
-/* True if a key is of a type of the option --type. */
+/* True if a key has a type, as named by the option --type. */
 bool setup_key_is(const EVP_PKEY *key, const char *type)
 {
 	char group[64] = "";
@@ -95,14 +95,14 @@ bool setup_key_is(const EVP_PKEY *key, const char *type)
  * @tx: the changes
  * @path: the file
  * @key: the key
- * @security: it belongs to the owner of the folder "security"
+ * @security: true to give it to the owner of the folder "security"
  *
  * Return: the exit status.
  */
 int setup_key_put(struct setup_tx *tx, const char *path, EVP_PKEY *key,
 		  bool security)
 {
-	BIO *bio = BIO_new(BIO_s_secmem());	/* wiped when it is freed */
+	BIO *bio = BIO_new(BIO_s_secmem());	/* freeing wipes the memory */
 	int status;
 
 	if (!bio || !PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL))
@@ -115,7 +115,7 @@ int setup_key_put(struct setup_tx *tx, const char *path, EVP_PKEY *key,
 	return status;
 }
 
-/* Return the digest to sign with; NULL if one is built into the algorithm. */
+/* Return the digest for a signature; NULL if the algorithm has its own. */
 const EVP_MD *setup_key_digest(EVP_PKEY *key)
 {
 	char name[64] = "";

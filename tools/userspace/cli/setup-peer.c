@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey setup peer: a destination, whom this host shows one of its own
- * certificates. Links lead to it, so that a renewal counts for all destinations.
+ * ipcp-rekey setup peer: add a destination, and choose the certificate of this
+ * host for it. Links lead to that certificate, so that a renewal applies to all
+ * destinations.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,12 +19,12 @@
 #include "setup.h"
 
 #define ADDRESSES_MAX	16
-#define PORT		3435	/* for a check that does not use it */
+#define PORT		3435	/* any port, for a check that does not use it */
 
 struct dest {
 	const char *name;
 	const char *as;
-	char host[OAP_NAME_MAX + 1];	/* whose certificate is shown */
+	char host[OAP_NAME_MAX + 1];	/* owner of the certificate */
 	char **addresses;
 };
 
@@ -35,7 +36,7 @@ static bool has_crt(const struct setup_tx *tx, const char *name)
 	return oap_name_ok(name) && setup_file_exists(path);
 }
 
-/* Take the only name of this host that has a certificate. */
+/* Choose the only name of this host that has a certificate. */
 static int find_host(const struct setup_tx *tx, struct dest *d)
 {
 	struct dirent **list = NULL;
@@ -71,7 +72,7 @@ static int get_host(const struct setup_tx *tx, struct dest *d)
 		    d->as, d->as);
 }
 
-/* A peer would refuse what is refused here. */
+/* Refuse a certificate that a peer would refuse. */
 static int check_host(const struct setup_tx *tx, const struct dest *d)
 {
 	struct oap_creds creds;

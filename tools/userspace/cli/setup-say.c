@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What the setup commands print: commands to type, dates, fingerprints. */
+/* Output of the setup commands: commands to type, dates, fingerprints. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"	\
 	"@%_+=:,./-"
 
-/* Print a word as a shell has to read it. */
+/* Print a word in the quoting of a shell. */
 void setup_say_word(const char *word)
 {
 	if (*word && !word[strspn(word, PLAIN)]) {
@@ -30,8 +30,8 @@ void setup_say_word(const char *word)
 }
 
 /**
- * setup_say_command() - print a setup command, as it has to be typed
- * @tx: the folder; NULL for a command of another host
+ * setup_say_command() - print a setup command for the user to type
+ * @tx: the folder; NULL for a command on another host
  * @first: name of the command; its arguments follow, and NULL
  */
 void setup_say_command(const struct setup_tx *tx, const char *first, ...)
@@ -53,7 +53,7 @@ void setup_say_command(const struct setup_tx *tx, const char *first, ...)
 	putchar('\n');
 }
 
-/* Print how the agent is checked and started. */
+/* Print how to check and start the agent. */
 void setup_say_agent(const struct setup_tx *tx)
 {
 	if (!strcmp(tx->dir, SETUP_DIR)) {
@@ -70,7 +70,7 @@ void setup_say_agent(const struct setup_tx *tx)
 	puts("/" SETUP_CONF);
 }
 
-/* Format the day on which a certificate ends. */
+/* Format the date on which a certificate expires. */
 const char *setup_say_date(const X509 *crt, char buf[32])
 {
 	struct tm tm;
@@ -81,7 +81,7 @@ const char *setup_say_date(const X509 *crt, char buf[32])
 	return buf;
 }
 
-/* As openssl prints a fingerprint. */
+/* Format a fingerprint as openssl does. */
 static const char *print_of(const unsigned char *md, unsigned int len,
 			    char buf[SETUP_PRINT_LEN])
 {
@@ -117,8 +117,8 @@ const char *setup_say_print(const X509 *crt, char buf[SETUP_PRINT_LEN])
 }
 
 /*
- * Format whom a certificate is for, without characters that a terminal could
- * obey; OPENSSL_free() the result.
+ * Format the subject of a certificate, without characters that a terminal could
+ * interpret. Use OPENSSL_free() on the result.
  */
 char *setup_say_subject(const X509 *crt)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * ipcp-rekey setup sign: a certificate for the request of another host. The name
- * is all that is taken from the request, besides the key.
+ * ipcp-rekey setup sign: issue a certificate for the request of another host.
+ * Only the name and the key are taken from the request.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -19,11 +19,11 @@
 
 #define STRENGTH	112	/* bits, as agents require */
 
-/* The name that a request asks for. */
+/* The name in a request. */
 struct wanted {
 	char name[OAP_NAME_MAX + 1];
-	char other[OAP_NAME_MAX + 1];	/* a second one */
-	bool unfit;			/* a name that is none */
+	char other[OAP_NAME_MAX + 1];	/* a second name */
+	bool unfit;			/* an invalid alternative name */
 };
 
 static bool get_text(const ASN1_STRING *text, char name[OAP_NAME_MAX + 1])
@@ -54,7 +54,9 @@ static bool want(struct wanted *w, const ASN1_STRING *text)
 	return true;
 }
 
-/* A common name that is for people, as "Bob's host", is none that counts. */
+/*
+ * Use the common name if it is a valid name; one like "Bob's host" is ignored.
+ */
 static void want_subject(struct wanted *w, const X509_NAME *subject)
 {
 	int at = -1;
@@ -87,7 +89,7 @@ static void want_alternatives(struct wanted *w,
 	GENERAL_NAMES_free(names);
 }
 
-/* Say what the operator could expect to be in the certificate. */
+/* Report requested extensions that the certificate will not have. */
 static void say_left_out(const STACK_OF(X509_EXTENSION) *asked)
 {
 	int i, nid;
@@ -122,7 +124,10 @@ static int get_name(const char *file, X509_REQ *req, struct wanted *w)
 		    file);
 }
 
-/* The owner of the key has signed the request, and can sign with it. */
+/*
+ * Check that the owner of the key signed the request, and that the key is
+ * usable.
+ */
 static int check_key(const char *file, X509_REQ *req)
 {
 	EVP_PKEY *key = X509_REQ_get0_pubkey(req);
@@ -156,7 +161,7 @@ static X509_REQ *read_request(const char *file)
 	return req;
 }
 
-/* A file that is something else is not replaced. */
+/* Do not replace a file that is not a certificate of this name. */
 static int check_answer(const char *path, const char *name)
 {
 	char found[OAP_NAME_MAX + 1];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekey setup: certificates, keys and names of a host, its first steps. */
+/* ipcp-rekey setup: first steps: certificates, keys and names of a host. */
 #include <openssl/crypto.h>
 
 #include "setup.h"

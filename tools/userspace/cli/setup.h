@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* What the commands of "ipcp-rekey setup" share. */
+/* Declarations shared by the commands of "ipcp-rekey setup". */
 #ifndef IPCP_CLI_SETUP_H
 #define IPCP_CLI_SETUP_H
 
@@ -18,7 +18,7 @@
 
 #define SETUP_DIR	"/etc/ipcp-rekey"
 #define SETUP_CONF	"ipcp-rekeyd.conf"
-#define SETUP_USER	"ipcp-rekey"	/* of the agent, if there is one */
+#define SETUP_USER	"ipcp-rekey"	/* user of the agent, if it exists */
 #define SETUP_HOST_DAYS	730
 #define SETUP_CA_DAYS	3650
 #define SETUP_DAYS_MAX	36500
@@ -34,7 +34,7 @@
 	{ "type", 't', "WORD", "of the key: p256 (default), ed25519, ml-dsa-65", \
 	  OPT_TEXT, &(to), 0, 0 }
 
-/* setup-file.c: changes of files, all or none of which take place */
+/* setup-file.c: transactions of file changes */
 
 struct setup_step;
 
@@ -42,10 +42,10 @@ struct setup_step;
  * struct setup_tx - the changes of a command
  * @dir: full path of the folder
  * @security: full path of its folder "security"
- * @uid: user whom that folder belongs to, and what is made in it
- * @gid: group of that folder
- * @lock: the folder, locked until the end
- * @steps: the changes, the last one first
+ * @uid: owner of @security, and of new files in it
+ * @gid: group of @security
+ * @lock: descriptor of the folder, locked until the end
+ * @steps: the changes, latest first
  */
 struct setup_tx {
 	char dir[PATH_MAX];
@@ -71,7 +71,7 @@ bool setup_file_exists(const char *path);
 void setup_file_join(char path[PATH_MAX], const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* setup-say.c: what is printed */
+/* setup-say.c: output */
 
 void setup_say_command(const struct setup_tx *tx, const char *first, ...)
 	__attribute__((sentinel));
@@ -95,12 +95,12 @@ const EVP_MD *setup_key_digest(EVP_PKEY *key);
 /* setup-crt.c: certificates and requests */
 
 /**
- * struct setup_issue - a certificate to be made
- * @name: name of its owner
- * @key: key of its owner
- * @ca: certificate of the issuer; NULL for a CA of its own
+ * struct setup_issue - parameters of a new certificate
+ * @name: name of the owner
+ * @key: key of the owner
+ * @ca: certificate of the issuer; NULL for a self-signed CA
  * @ca_key: key of the issuer
- * @days: days until it ends, unless the issuer's ends before
+ * @days: days until expiry; limited by the expiry of @ca
  */
 struct setup_issue {
 	const char *name;
@@ -124,9 +124,9 @@ void setup_crt_free(STACK_OF(X509) *all);
 
 /**
  * struct setup_ca - the CA of this folder
- * @all: its certificate, and those of the CAs above
- * @crt: the first of these
- * @key: its key
+ * @all: its certificate, followed by the CAs above it
+ * @crt: its certificate, the first of @all
+ * @key: its private key
  */
 struct setup_ca {
 	STACK_OF(X509) *all;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekey stats: show dropped packets by reason, or what users hold. */
+/* ipcp-rekey stats: show dropped packets by reason, or resources by user. */
 #include <stdio.h>
 
 #include "cmd.h"

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What a picture as SVG is made of: text, times, and the time axis. */
+/* Elements of an SVG picture: text, times, and the time axis. */
 #include <string.h>
 
 #include "io.h"
 #include "svg.h"
 
-#define TICK_ROOM	80	/* pixels between two ticks, at least */
+#define TICK_ROOM	80	/* minimum pixels between two ticks */
 #define MINUTE		(60 * NSEC_PER_SEC)
 #define HOUR		(60 * MINUTE)
 #define DAY		(24 * HOUR)
 
 /**
- * svg_x() - get the place of a time on the time axis
+ * svg_x() - get the x coordinate of a time
  * @svg: the picture
  * @at: the time
  *
- * Return: the place, at most one end of the axis.
+ * Return: the coordinate, limited to the ends of the axis.
  */
 double svg_x(const struct svg *svg, int64_t at)
 {
@@ -29,7 +29,7 @@ double svg_x(const struct svg *svg, int64_t at)
 	return SVG_LEFT + part * SVG_PLOT;
 }
 
-/* Print one letter for XML; return the next one. */
+/* Print one character for XML; return the next one. */
 static const char *put_letter(FILE *out, const char *p)
 {
 	static const char no_letters[2][4] = { "\xef\xbf\xbe", "\xef\xbf\xbf" };
@@ -73,7 +73,7 @@ void svg_escape(FILE *out, const char *text)
  * svg_short() - print the beginning of text for XML
  * @out: the file
  * @text: UTF-8, as for svg_escape()
- * @letters: the greatest number of letters; what is cut off ends in "…"
+ * @letters: maximum number of characters; text that is cut off ends in "…"
  */
 void svg_short(FILE *out, const char *text, size_t letters)
 {
@@ -86,9 +86,9 @@ void svg_short(FILE *out, const char *text, size_t letters)
 /**
  * svg_text() - draw text
  * @svg: the picture
- * @class: class of the style sheet
- * @x: place of its anchor
- * @y: place of its base line
+ * @class: class in the style sheet
+ * @x: x coordinate of the anchor
+ * @y: y coordinate of the base line
  * @text: the text
  */
 void svg_text(const struct svg *svg, const char *class, double x, double y,
@@ -100,10 +100,10 @@ void svg_text(const struct svg *svg, const char *class, double x, double y,
 }
 
 /**
- * svg_at() - print "what at 1.234 s" and end the line, in a title
+ * svg_at() - print a line "what at 1.234 s" of a title
  * @svg: the picture
- * @what: what happened
- * @at: when; nothing is printed for 0
+ * @what: the event
+ * @at: time of the event; 0 to print nothing
  */
 void svg_at(const struct svg *svg, const char *what, int64_t at)
 {
@@ -114,7 +114,7 @@ void svg_at(const struct svg *svg, const char *what, int64_t at)
 }
 
 /**
- * svg_span() - format a length of time in two units
+ * svg_span() - format a duration in one or two units
  * @ns: nanoseconds
  * @buf: the buffer; receives "1.5 ms", "12.3 s", "2 min 5 s" or "3 h 20 min"
  *
@@ -140,7 +140,9 @@ const char *svg_span(int64_t ns, char buf[SVG_SPAN_LEN])
 	return buf;
 }
 
-/* Find the least step between two ticks that leaves room for their labels. */
+/*
+ * Find the smallest step between two ticks that leaves room for their labels.
+ */
 static int64_t find_step(int64_t range)
 {
 	static const int64_t steps[] = {
@@ -166,7 +168,7 @@ static int64_t find_step(int64_t range)
 	return ((int64_t)(least / DAY) + 1) * DAY;
 }
 
-/* Format the label of a tick, as exactly as the step needs. */
+/* Format the label of a tick, with the precision that the step needs. */
 static void tick_label(int64_t at, int64_t step, int64_t range,
 		       char buf[SVG_SPAN_LEN])
 {
@@ -189,10 +191,10 @@ static void tick_label(int64_t at, int64_t step, int64_t range,
 }
 
 /**
- * svg_grid() - draw the time axis, and its lines through the picture
+ * svg_grid() - draw the time axis and its grid lines
  * @svg: the picture
- * @top: where the lines begin
- * @bottom: where the axis is; its labels are below
+ * @top: y coordinate of the upper end of the lines
+ * @bottom: y coordinate of the axis; labels are below
  */
 void svg_grid(const struct svg *svg, double top, double bottom)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* What a picture as SVG is made of: text, times, and the time axis. */
+/* Elements of an SVG picture: text, times, and the time axis. */
 #ifndef IPCP_CLI_SVG_H
 #define IPCP_CLI_SVG_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A terminal that shows one page, and is restored however the program ends. */
+/* A terminal that shows one page, restored however the program ends. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -10,7 +10,7 @@
 #include "io.h"
 #include "term.h"
 
-/* The alternate screen, without a cursor; the way back. */
+/* Switch to the alternate screen without a cursor, and back. */
 #define ENTER	"\033[?1049h\033[?25l\033[H\033[2J"
 #define LEAVE	"\033[?25h\033[?1049l"
 
@@ -26,10 +26,10 @@ static void put(const char *text, size_t len)
 {
 	ssize_t n = write(STDOUT_FILENO, text, len);
 
-	(void)n;	/* the terminal may be gone: nothing is left to restore */
+	(void)n;	/* the terminal may be gone: nothing to restore */
 }
 
-/* Keys arrive at once and are not echoed; ^C, ^Z and ^\ still send signals. */
+/* Deliver keys at once without echo; ^C, ^Z and ^\ still send signals. */
 static void enter(void)
 {
 	struct termios raw = saved;
@@ -46,8 +46,8 @@ static void enter(void)
 /**
  * term_close() - restore the terminal
  *
- * May be called in a signal handler, and more than once. SIGTTOU is blocked, as
- * it would stop a program in the background that is to end.
+ * May be called in a signal handler, and more than once. SIGTTOU is blocked,
+ * since it would stop a background program that is about to exit.
  */
 void term_close(void)
 {
@@ -65,7 +65,7 @@ void term_close(void)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Restore the terminal; the signal then ends the program, see SA_RESETHAND. */
+/* Restore the terminal. SA_RESETHAND makes the signal then end the program. */
 static void on_fatal(int sig)
 {
 	term_close();
@@ -108,7 +108,7 @@ static void catch_all(void)
  *
  * Signals that end the program set @stopped.
  *
- * Return: false if stdout is no terminal.
+ * Return: false if stdout is not a terminal.
  */
 bool term_open(void)
 {
@@ -138,7 +138,7 @@ void term_size(unsigned int *cols, unsigned int *rows)
 /**
  * term_changed() - handle ^Z and a new size
  *
- * Stops the program after ^Z, and returns when it goes on.
+ * Stops the program after ^Z, and returns when it continues.
  *
  * Return: true if the page has to be drawn again.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* A terminal that shows one page, and is restored however the program ends. */
+/* A terminal that shows one page, restored however the program ends. */
 #ifndef IPCP_CLI_TERM_H
 #define IPCP_CLI_TERM_H
 

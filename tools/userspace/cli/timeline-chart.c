@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The traffic of one end: messages sent above a line, received below, and drops. */
+/*
+ * Traffic chart of one end: messages sent above a line, received below, and
+ * drops.
+ */
 #include "fmt.h"
 #include "io.h"
 #include "timeline-draw.h"
 
 #define HALF		(TIMELINE_CHART / 2)
 #define BIN_WIDTH	((double)SVG_PLOT / HISTORY_BINS)
-#define KNOWN_MIN	0.01	/* of a bin, that it is drawn */
-#define GUIDE_ROOM	16	/* pixels between two lines of promotions, on average */
-#define LABEL_ROOM	90	/* width of a label of drops */
+#define KNOWN_MIN	0.01	/* smallest covered part of a bin to draw */
+#define GUIDE_ROOM	16	/* average pixels between two promotions */
+#define LABEL_ROOM	90	/* width of a drop label */
 
 static double bin_rate(const struct history *h, const struct bin *bin, double n)
 {
@@ -47,8 +50,8 @@ double timeline_chart_rate(const struct history *h)
 }
 
 /*
- * Draw the area of one direction, up (-1) or down (1) from the middle. Where there
- * are no counters it is interrupted.
+ * Draw the area of one direction, up (-1) or down (1) from the middle. The area
+ * is interrupted where there are no counters.
  */
 static void draw_area(const struct timeline *t, const struct history *h,
 		      bool sent, double middle)
@@ -106,7 +109,7 @@ static void draw_guides(const struct timeline *t, const struct history *h,
 	}
 }
 
-/* Packets dropped in a bin; in @worst the most frequent reason. */
+/* Sum the packets dropped in a bin; set @worst to the most frequent reason. */
 static uint64_t sum_drops(const struct bin *bin, unsigned int *worst)
 {
 	uint64_t sum = 0;
@@ -121,7 +124,7 @@ static uint64_t sum_drops(const struct bin *bin, unsigned int *worst)
 	return sum;
 }
 
-/* True if no drop of a later bin is in the way of a label. */
+/* True if no drop in a later bin collides with a label. */
 static bool has_room(const struct history *h, size_t at, double width)
 {
 	unsigned int worst;
@@ -187,7 +190,7 @@ static void draw_scale(const struct timeline *t, double top, double middle)
  * timeline_chart_draw() - draw the traffic of an end
  * @t: the picture
  * @h: the end
- * @top: where the chart begins; it is TIMELINE_CHART high
+ * @top: y coordinate of the top; the height is TIMELINE_CHART
  */
 void timeline_chart_draw(const struct timeline *t, const struct history *h,
 			 double top)

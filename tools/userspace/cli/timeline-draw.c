@@ -12,11 +12,11 @@
 #define BETWEEN		26
 #define AXIS		30
 #define LEGEND		46
-#define NAME_MAX_SHOWN	60	/* letters */
+#define NAME_MAX_SHOWN	60	/* characters */
 
 /*
- * The colours are those of Okabe and Ito, which people with any colour vision can
- * tell apart; shapes differ, too. Programs without media queries use the light ones.
+ * Colours by Okabe and Ito, which people with any colour vision can tell apart;
+ * shapes differ, too. Programs without media queries use the light colours.
  */
 static const char style[] =
 	"<style>\n"
@@ -68,7 +68,7 @@ static const char style[] =
 	"}\n"
 	"</style>\n";
 
-/* Promotions after the first epoch, at the end that had more of them. */
+/* Count promotions after the first epoch, at the end that has more of them. */
 static size_t count_rekeys(const struct timeline *t)
 {
 	size_t most = 0, n, i;
@@ -85,7 +85,7 @@ static size_t count_rekeys(const struct timeline *t)
 	return most ? most - 1 : 0;
 }
 
-/* The words for those who do not see the picture. */
+/* Write the description for screen readers. */
 static void put_description(const struct timeline *t)
 {
 	FILE *out = t->svg.out;
@@ -145,7 +145,7 @@ static void draw_head(const struct timeline *t)
 	svg_text(&t->svg, "detail", SVG_LEFT, 54, text);
 }
 
-/* Draw an item of the legend; return where the next one begins. */
+/* Draw an item of the legend; return the x coordinate of the next item. */
 static double draw_key(const struct timeline *t, double x, double y,
 		       const char *shape, const char *text)
 {
@@ -179,7 +179,7 @@ static void draw_legend(const struct timeline *t, double y, bool traffic)
 	fputs("</g>\n", t->svg.out);
 }
 
-/* Round a rate up to 1, 2 or 5 and zeros. */
+/* Round a rate up to 1, 2 or 5 times a power of ten. */
 static double round_up(double rate)
 {
 	double ten = 1;
@@ -190,7 +190,7 @@ static double round_up(double rate)
 	       rate <= 5 * ten ? 5 * ten : 10 * ten;
 }
 
-/* Draw all below the head. */
+/* Draw everything below the head. */
 static void draw_body(const struct timeline *t, bool traffic)
 {
 	double y = HEAD, axis;
@@ -209,7 +209,7 @@ static void draw_body(const struct timeline *t, bool traffic)
 
 /**
  * timeline_draw() - draw the picture
- * @t: what is drawn; @top_rate is set
+ * @t: the picture; sets @top_rate
  */
 void timeline_draw(struct timeline *t)
 {

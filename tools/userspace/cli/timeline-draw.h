@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* The picture of a flow: its page, and what is drawn of each end. */
+/* The picture of a flow: the page, and the drawings of its ends. */
 #ifndef IPCP_CLI_TIMELINE_DRAW_H
 #define IPCP_CLI_TIMELINE_DRAW_H
 
@@ -25,7 +25,7 @@ struct timeline_end {
 };
 
 /**
- * struct timeline - what is drawn
+ * struct timeline - the picture of a flow
  * @top_rate: messages per second at the edge of all charts
  */
 struct timeline {

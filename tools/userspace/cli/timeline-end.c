@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* One end of the picture: its heading, marks, epochs in rows, then the traffic. */
+/* One end in the picture: heading, marks, epochs in rows, then the traffic. */
 #include <string.h>
 
 #include "fmt.h"
@@ -15,14 +15,14 @@
 #define NUMBERS		14
 #define GAP		8
 
-#define LABEL_MAX	40	/* letters of the name of an end */
-#define MIN_WIDTH	0.8	/* of a bar, that it can be seen */
+#define LABEL_MAX	40	/* characters of the name of an end */
+#define MIN_WIDTH	0.8	/* minimum width of a visible bar */
 #define DIGIT		7.0	/* width of a digit in a bar */
-#define MARK_DIGIT	6.2	/* width of a letter beside a mark */
+#define MARK_DIGIT	6.2	/* width of a character beside a mark */
 #define NUMBER_ROOM	26	/* pixels between two numbers below the bars */
 #define DIAMOND_ROOM	9	/* pixels between two diamonds */
 
-/* Where the parts of an epoch are. */
+/* Coordinates of the parts of an epoch. */
 struct places {
 	double start;
 	double promoted;
@@ -54,7 +54,7 @@ static bool number_fits(const struct epoch *ep, const struct places *at)
  * timeline_end_height() - get the height of an end
  * @end: the end
  *
- * Return: pixels, the same however wide its epochs are.
+ * Return: pixels, independent of the width of the epochs.
  */
 double timeline_end_height(const struct timeline_end *end)
 {
@@ -88,7 +88,7 @@ static void draw_heading(const struct timeline *t,
 	fputs("</tspan></text>\n", out);
 }
 
-/* Draw what happened, with words as far as there is room for them. */
+/* Draw the marks, with labels where there is room. */
 static void draw_marks(const struct timeline *t, const struct history *h,
 		       double top)
 {
@@ -143,7 +143,9 @@ static void draw_bar(const struct svg *svg, const char *class, double from,
 		class, from, middle - height / 2, width, height);
 }
 
-/* The times of an epoch: for programs as they were recorded, and to be read. */
+/*
+ * Write the times of an epoch: as recorded for programs, and as text to read.
+ */
 static void put_times(const struct timeline *t, const struct history *h,
 		      const struct epoch *ep)
 {
@@ -176,7 +178,7 @@ static void put_times(const struct timeline *t, const struct history *h,
 	fputs("</title>\n", out);
 }
 
-/* Draw a diamond where the peer was heard, if there is room for it. */
+/* Draw a diamond where the peer was first heard, if there is room. */
 static void draw_observed(const struct timeline *t, const struct epoch *ep,
 			  double middle, double *last)
 {
@@ -190,9 +192,9 @@ static void draw_observed(const struct timeline *t, const struct epoch *ep,
 	*last = x;
 }
 
-/* The state of what is drawn from left to right. */
+/* State of drawing from left to right. */
 struct pen {
-	double rows;		/* top of the first row */
+	double rows;		/* y coordinate of the top of the first row */
 	double numbers;		/* base line of the numbers below */
 	double last_number;
 	double last_observed;
@@ -237,7 +239,7 @@ static void draw_epoch(const struct timeline *t, const struct history *h,
 	fputs("</g>\n", t->svg.out);
 }
 
-/* Draw a line for each time in which there was no epoch to send in. */
+/* Draw a line for each time without a sending epoch. */
 static void draw_keyless(const struct timeline *t, const struct history *h,
 			 double middle)
 {
@@ -279,7 +281,7 @@ static void draw_end(const struct timeline *t, const struct history *h, double t
  * timeline_end_draw() - draw an end
  * @t: the picture
  * @end: the end
- * @top: where it begins
+ * @top: y coordinate of the top
  */
 void timeline_end_draw(const struct timeline *t, const struct timeline_end *end,
 		       double top)

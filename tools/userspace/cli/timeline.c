@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekey timeline: a picture of the epochs of a flow, made of recordings. */
+/* ipcp-rekey timeline: draw the epochs of a flow from recordings. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +8,13 @@
 #include "io.h"
 #include "timeline-draw.h"
 
-#define FLOWS_MAX	4096	/* in a recording */
-#define LISTED_MAX	8	/* in an error */
+#define FLOWS_MAX	4096	/* flows in a recording */
+#define LISTED_MAX	8	/* flows listed in an error */
 
 /**
  * struct found - a flow of a recording
- * @first: time of its first line
- * @last: time of its last one
+ * @first: time of the first line
+ * @last: time of the last line
  * @traffic: true if there are counters
  */
 struct found {
@@ -30,7 +30,7 @@ struct found {
 
 /**
  * struct flows - all flows of a recording
- * @at: the flow of the line before
+ * @at: the flow of the previous line
  */
 struct flows {
 	const char *path;
@@ -39,7 +39,7 @@ struct flows {
 	size_t at;
 };
 
-/* Find the flow of a line; the flows mostly come in the same order. */
+/* Find the flow of a line. Search from the last one: order mostly repeats. */
 static struct found *find_flow(struct flows *flows, const struct record *rec)
 {
 	size_t i;
@@ -98,7 +98,10 @@ static int read_flows(struct flows *flows, const char *path)
 	return status;
 }
 
-/* Are these the ends of one flow? Without the peer's id the names have to do. */
+/*
+ * True if these are the two ends of a flow. If no peer id is known, compare
+ * names.
+ */
 static bool are_ends(const struct found *a, const struct found *b)
 {
 	if (a->peer_eid && b->peer_eid)
@@ -108,7 +111,7 @@ static bool are_ends(const struct found *a, const struct found *b)
 	return !strcmp(a->name, b->name);
 }
 
-/* Print which flows there are to choose from. */
+/* Print an error that lists the flows to choose from. */
 static int many_flows(const struct flows *flows)
 {
 	char text[NLCMD_TEXT_LEN], *list = NULL;
@@ -132,9 +135,9 @@ static int many_flows(const struct flows *flows)
 
 /**
  * struct choice - which flow to draw
- * @id: its number in the first recording; 0 for any
- * @found: each of its ends
- * @several: true if more than one could be meant
+ * @id: flow number in the first recording; 0 for any
+ * @found: the ends of the flow
+ * @several: true if several flows match
  */
 struct choice {
 	uint32_t id;
@@ -142,7 +145,10 @@ struct choice {
 	bool several;
 };
 
-/* Consider a pair of ends, or one end. A number that was used again: the last one. */
+/*
+ * Consider a pair of ends, or one end. If a number was reused, take the last
+ * flow.
+ */
 static void consider(struct choice *c, const struct found *a, const struct found *b)
 {
 	if (c->id && a->id != c->id)
@@ -178,7 +184,7 @@ static int choose(struct choice *c, const struct flows *flows, unsigned int n)
 	return fail("%s has no flow %u", flows[0].path, c->id);
 }
 
-/* Set the time that is shown. Without counters nothing tells when it ended. */
+/* Set the time range. Without counters the time of the end is unknown. */
 static void set_range(struct timeline *t, const struct choice *c, unsigned int n)
 {
 	int64_t from = INT64_MAX, to = 0;
@@ -205,7 +211,7 @@ static int add_record(const struct record *rec, void *arg)
 	return history_add(arg, rec);
 }
 
-/* Copy the name of a file without folder and ending; invalid UTF-8 becomes '?'. */
+/* Copy a file name without folder and extension; invalid UTF-8 becomes '?'. */
 static void set_label(struct timeline_end *end, const char *path)
 {
 	const char *base = strrchr(path, '/');
@@ -223,7 +229,7 @@ static void set_label(struct timeline_end *end, const char *path)
 	json_decref(valid);
 }
 
-/* Read one end again, now with the flow known. */
+/* Read one end again, this time with the flow known. */
 static int read_end(struct timeline *t, const char *path, const struct found *f)
 {
 	struct timeline_end *end = &t->ends[t->nends++];
@@ -245,7 +251,7 @@ static int read_end(struct timeline *t, const char *path, const struct found *f)
 	return status;
 }
 
-/* Draw into memory, so that a file is complete or untouched. */
+/* Draw into memory first, so that the file is complete or untouched. */
 static int write_picture(struct timeline *t, const char *file)
 {
 	char *text = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekey top: a table of the flows that is refreshed. */
+/* ipcp-rekey top: show a table of the flows, periodically refreshed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +25,10 @@
 
 /**
  * struct top - the state of the sub-command
- * @now: the reading that is shown, sorted by @sort
- * @last: the reading before, whose memory the next one uses
- * @late: flows changed during each attempt to read them: @now is an older one
+ * @now: the displayed reading, sorted by @sort
+ * @last: the previous reading, whose memory the next one reuses
+ * @late: true if flows changed during every attempt to read them, so that @now
+ *	is outdated
  */
 struct top {
 	int64_t interval;
@@ -40,7 +41,7 @@ struct top {
 	bool late;
 };
 
-/* Read all flows. The reading before stays if flows come and go too fast. */
+/* Read all flows. Keep the previous reading if flows change too fast. */
 static int read_flows(struct top *t)
 {
 	struct reading next = t->last;
@@ -117,8 +118,9 @@ static int no_memory(void)
 }
 
 /*
- * Draw the page at once, so that the terminal does not flicker. A line is cleared
- * before it is written: behind its last column, terminals would clear this one.
+ * Draw the page in one write, so that the terminal does not flicker. Clear each
+ * line before writing it: after a full line, the cursor would still be in the
+ * last column, and clearing would erase the last character.
  */
 static int draw(const struct top *t)
 {
@@ -159,7 +161,7 @@ static int draw(const struct top *t)
 	return fflush(stdout) || ferror(stdout) ? EXIT_FAIL : EXIT_OK;
 }
 
-/* True if the user has pressed q, or the terminal is gone. */
+/* True if the user pressed q, or the terminal is gone. */
 static bool wants_to_quit(short revents)
 {
 	int key;
@@ -170,11 +172,11 @@ static bool wants_to_quit(short revents)
 	return key < 0 || (revents & (POLLHUP | POLLERR));
 }
 
-/* Wait until @until. Return: false if the program is to end. */
+/* Wait until @until. Return: false if the program has to end. */
 static bool wait_until(struct top *t, int64_t until, int *status)
 {
 	struct pollfd fds[2] = {
-		{ .fd = STDOUT_FILENO },	/* POLLERR: the reader is gone */
+		{ .fd = STDOUT_FILENO },	/* POLLERR: no reader */
 		{ .fd = t->live && term_reads() ? STDIN_FILENO : -1,
 		  .events = POLLIN },
 	};
@@ -196,8 +198,8 @@ static bool wait_until(struct top *t, int64_t until, int *status)
 }
 
 /*
- * Show tables. A plain one is printed at the end of an interval, so that all its
- * rates are known; a terminal is not kept waiting for the first.
+ * Show tables. A plain table is printed at the end of an interval, so that all
+ * rates are known; a terminal shows its first table at once.
  */
 static int run(struct top *t)
 {
@@ -222,7 +224,7 @@ static int run(struct top *t)
 		if (status || (t->count && shown >= t->count))
 			return status;
 		next += t->interval;
-		if (next < now_ns())	/* a long reading, or a pause */
+		if (next < now_ns())	/* after a long reading, or a pause */
 			next = now_ns() + t->interval;
 		if (!wait_until(t, next, &status))
 			return status;

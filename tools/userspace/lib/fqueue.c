@@ -30,7 +30,7 @@ struct fqueue {
 };
 
 /*
- * Protects the membership of flows in sets, and what was reported about them.
+ * Protects set membership of flows, and what was reported about them.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
