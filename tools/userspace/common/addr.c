@@ -9,7 +9,7 @@
 
 #include "addr.h"
 
-/* A family that no socket has. */
+/* An address family that no socket uses: the address is a provider. */
 #define ADDR_PROVIDER	0xfff0
 
 struct provider {
@@ -33,7 +33,9 @@ uint32_t addr_provider(const struct sockaddr_storage *addr)
 	return p.family == ADDR_PROVIDER ? p.number : 0;
 }
 
-/* "%eth0", or the number of an interface that this host does not have. */
+/*
+ * Return "%eth0", or "%" and the number of an interface unknown to this host.
+ */
 static const char *zone_text(unsigned int index, char zone[1 + IF_NAMESIZE])
 {
 	zone[0] = '\0';

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Socket addresses as text, and providers in place of an address. */
+/* Socket addresses as text, and provider numbers stored as an address. */
 #ifndef IPCP_COMMON_ADDR_H
 #define IPCP_COMMON_ADDR_H
 
@@ -24,7 +24,7 @@ const char *addr_text(const struct sockaddr_storage *addr,
 		      char buf[ADDR_TEXT_LEN]);
 
 /**
- * addr_set_provider() - set the address of what comes by a provider
+ * addr_set_provider() - set an address to a provider
  * @addr: (output) address
  * @number: number of the provider, not 0
  */

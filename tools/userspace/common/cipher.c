@@ -9,7 +9,7 @@
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* Sorted by strength, the weakest first. */
+/* Sorted by strength, weakest first. */
 static const struct {
 	uint16_t nid;
 	bool offered;		/* supported by the kernel module */

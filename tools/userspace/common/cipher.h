@@ -35,7 +35,7 @@ bool cipher_known(uint32_t nid);
 bool cipher_offered(uint32_t nid);
 
 /**
- * cipher_of_rank() - find the weakest supported cipher of at least some
+ * cipher_of_rank() - find the weakest supported cipher of at least a given
  * strength
  * @rank: the strength, see cipher_rank()
  *
@@ -44,7 +44,7 @@ bool cipher_offered(uint32_t nid);
 uint16_t cipher_of_rank(int rank);
 
 /**
- * cipher_by_name() - look a cipher up
+ * cipher_by_name() - look up a cipher
  * @name: name as in enc.conf
  *
  * Return: the number of the cipher; 0 if it is unknown.

@@ -91,7 +91,7 @@ ssize_t ipcp_recv(int fd, void *buf, size_t len, unsigned int flags,
  * Waits for the first message only. Consecutive messages of equal length are
  * the most efficient to send; the last one may be shorter.
  *
- * Return: number of messages sent, at least 1, which are the first ones of
+ * Return: number of messages sent, at least 1, counted from the start of
  * @msgs; or -1 with errno as ipcp_send(), or EINVAL if @count is 0.
  */
 int ipcp_send_many(int fd, const struct ipcp_msg *msgs, unsigned int count,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * One function for each command of the family. Those of re-keys and of messages
- * between agents are in exchange.c.
+ * One function for each command of the family. Commands for re-keys and for
+ * messages between agents are in exchange.c.
  */
 
 #include <errno.h>
@@ -128,7 +128,7 @@ int nl_put_seed(struct nl_msg *msg, const struct ipcp_nl_seed *seed)
 	return err;
 }
 
-/* Send a request; @bad is the result of adding its attributes. */
+/* Send a request; @bad is the result of adding the attributes. */
 int nl_call_finish(struct nl_call *call, int bad)
 {
 	if (!bad)

@@ -92,7 +92,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Events have no sequence numbers. */
+/* Skip the sequence check, since events have no sequence numbers. */
 static int on_seq(struct nl_msg *msg, void *arg)
 {
 	(void)msg;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Commands of re-keys, of messages between agents, and of what was dropped. */
+/* Commands for re-keys, for messages between agents, and for drop counters. */
 
 #include <errno.h>
 #include <string.h>

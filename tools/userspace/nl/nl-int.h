@@ -23,14 +23,14 @@ struct ipcp_nl {
 typedef int (*nl_reply_fn)(struct nlattr **tb, struct nl_msg *msg, void *arg);
 
 /*
- * A request and its answer. @size: room for attributes. The message is wiped
- * after it is sent.
+ * A request and its answer. @size: room for attributes. The request is wiped
+ * after sending.
  */
 struct nl_call {
 	struct ipcp_nl *nl;
 	struct nl_msg *msg;
 	size_t size;
-	uint32_t seq;		/* of the request, and so of the answer */
+	uint32_t seq;		/* of the request and of its answer */
 	int maxattr;		/* of the reply's attribute set */
 	nl_reply_fn reply;	/* NULL if there is only an ack */
 	void *arg;
@@ -64,7 +64,7 @@ uint32_t nl_get_u32(struct nlattr *attr);
 uint64_t nl_get_u64(struct nlattr *attr);
 uint8_t nl_get_u8(struct nlattr *attr);
 
-/* Types of the attributes that tell where a peer is. */
+/* Types of the attributes that hold a peer's addresses. */
 struct nl_peer_attrs {
 	int addr;
 	int local;

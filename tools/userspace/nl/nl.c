@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The handle: send a request, process the answer, keep the message of the
- * kernel.
+ * The handle: send a request, process the answer, keep the kernel's error text.
  */
 
 #include <errno.h>
@@ -16,7 +15,7 @@
 
 #include "nl-int.h"
 
-/* Convert error codes of libnl, as far as a caller can act on them. */
+/* Convert the libnl error codes that a caller can act on. */
 int nl_errno(int nlerr)
 {
 	switch (nlerr < 0 ? -nlerr : nlerr) {
@@ -128,8 +127,8 @@ static void keep_reason(struct ipcp_nl *nl, const struct nlmsghdr *hdr,
 }
 
 /*
- * Skip what a call that failed has left in the socket, for example after an
- * overflow. The check of libnl counts answers and would take this one as ours.
+ * Skip answers that a failed call has left in the socket, for example after an
+ * overflow. The sequence check of libnl would count such an answer as ours.
  */
 static int on_seq(struct nl_msg *msg, void *arg)
 {
@@ -162,7 +161,7 @@ static int on_ack(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
-/* The end of a dump carries its error, if there is one. */
+/* Read the error, if any, at the end of a dump. */
 static int on_finish(struct nl_msg *msg, void *arg)
 {
 	struct nlmsghdr *hdr = nlmsg_hdr(msg);
@@ -193,7 +192,7 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Begin a request: afterwards, attributes can be added to call->msg. */
+/* Begin a request. The caller then adds attributes to call->msg. */
 int nl_call_begin(struct nl_call *call, struct ipcp_nl *nl, int cmd, int flags,
 		  size_t size)
 {

@@ -5,8 +5,8 @@
  *
  * A handle has one socket for requests and, after ipcp_nl_subscribe(), a second
  * one for events. Calls block only while the kernel processes them. Every call
- * returns 0 or a negative errno; ipcp_nl_reason() returns the message of the
- * kernel until the next call.
+ * returns 0 or a negative errno; ipcp_nl_reason() returns the kernel's error
+ * text until the next call.
  *
  * A handle is not thread safe.
  *
@@ -47,8 +47,8 @@ struct ipcp_nl_qos {
 /**
  * struct ipcp_nl_cred - credentials of a program
  * @ngroups: number of valid entries in @groups
- * @exe_dev: device of the file that it ran when it called, as in st_dev
- * @exe_ino: inode of that file, as in st_ino; 0 if there is none
+ * @exe_dev: device of the program file at the time of the call, as in st_dev
+ * @exe_ino: inode of the program file, as in st_ino; 0 if there is none
  */
 struct ipcp_nl_cred {
 	uint32_t uid;
@@ -70,7 +70,7 @@ struct ipcp_nl_drops {
 };
 
 /**
- * ipcp_nl_drop_name() - get the name of a drop reason in the specification
+ * ipcp_nl_drop_name() - get the name of a drop reason, as in the specification
  * @attr: IPCP_REKEY_A_DROPS_SHORT and so on
  *
  * Return: the name, or NULL past the end.
@@ -92,12 +92,12 @@ struct ipcp_nl_stats {
 };
 
 /**
- * struct ipcp_nl_peer - a peer, and where this host talks to it from
- * @addr: the peer's address, or its provider as addr_set_provider() sets it; the
+ * struct ipcp_nl_peer - a peer, and the local address used for it
+ * @addr: the peer's address, or a provider as set by addr_set_provider(); the
  *	family is 0 if there is none
- * @local: address of this host, 4 or 16 bytes as the family of @addr; zero if
- *	routing chooses
- * @socket: number of the socket of this namespace
+ * @local: address of this host, 4 or 16 bytes according to the family of @addr;
+ *	zero to let routing choose
+ * @socket: number of the socket in this namespace
  */
 struct ipcp_nl_peer {
 	struct sockaddr_storage addr;
@@ -156,7 +156,7 @@ struct ipcp_nl_flow {
 	uint32_t recoverable;
 	uint32_t question;
 	uint32_t question_exchange;
-	char peer_name[IPCP_REKEY_NAME_MAX + 1];	/* that it has proved */
+	char peer_name[IPCP_REKEY_NAME_MAX + 1];	/* proved by the peer */
 	uint32_t authenticated;
 	uint32_t error;
 	char reason[IPCP_REKEY_REASON_MAX + 1];
@@ -168,15 +168,15 @@ struct ipcp_nl_info {
 	uint32_t nciphers;
 	uint32_t has_agent;
 	uint32_t flows;
-	uint32_t copies;		/* of the machine, that were noticed */
+	uint32_t copies;		/* noticed copies of the machine */
 };
 
 /**
  * struct ipcp_nl_upcall - a request or notification from the kernel to the
  * agent
- * @id: for ipcp_nl_upcall_done()
+ * @id: id to pass to ipcp_nl_upcall_done()
  * @type: enum ipcp_rekey_upcall_type
- * @payload: valid until the next call with the handle
+ * @payload: valid until the next call on the handle
  */
 struct ipcp_nl_upcall {
 	uint64_t id;
@@ -207,7 +207,7 @@ struct ipcp_nl_params {
 #define IPCP_NL_P_MAX_EPOCH_AGE		0x10
 #define IPCP_NL_P_BLOB			0x20
 #define IPCP_NL_P_RECOVERABLE		0x40	/* flow-allocate only */
-#define IPCP_NL_P_PEER_NAME		0x80	/* likewise: it was proved */
+#define IPCP_NL_P_PEER_NAME		0x80	/* flow-allocate: proved name */
 	uint32_t packets_per_leaf;
 	uint32_t peer_timeout;
 	uint32_t grace;
@@ -219,12 +219,12 @@ struct ipcp_nl_params {
 };
 
 /**
- * struct ipcp_nl_seed - a seed, and what its exchange says of it
+ * struct ipcp_nl_seed - a seed, and its parameters from the exchange
  * @seed: IPCP_REKEY_SEED_LEN bytes, owned and wiped by the caller
  * @exchange: number of the exchange, 0 for the first seed
  * @epoch: epoch of the seed
- * @chain: name of the chain to mix it with; zeros for a fresh seed
- * @generation: of the flow's keys when the exchange began
+ * @chain: id of the chain to mix the seed with; zeros for a fresh seed
+ * @generation: generation of the flow's keys when the exchange began
  */
 struct ipcp_nl_seed {
 	const uint8_t *seed;
@@ -235,10 +235,10 @@ struct ipcp_nl_seed {
 };
 
 /**
- * struct ipcp_nl_made - a new flow of the responder
- * @id: its number
- * @eid: its endpoint id
- * @generation: of its keys, for ipcp_nl_flow_allocate()
+ * struct ipcp_nl_made - a new flow at the responder
+ * @id: number of the flow
+ * @eid: endpoint id of the flow
+ * @generation: generation of its keys, for ipcp_nl_flow_allocate()
  */
 struct ipcp_nl_made {
 	uint32_t id;
@@ -289,9 +289,9 @@ struct ipcp_nl_name {
 };
 
 /**
- * struct ipcp_nl_user - what a user holds, in all namespaces together
+ * struct ipcp_nl_user - resources of a user, in all namespaces together
  * @uid: the user, in the user namespace of the reader
- * @max_flows: limit of @flows and @listeners together
+ * @max_flows: limit on the sum of @flows and @listeners
  * @upcalls: requests and notifications that wait for an agent
  * @bytes: memory reserved for queues
  */
@@ -307,10 +307,10 @@ struct ipcp_nl_user {
 
 /**
  * struct ipcp_nl_event - an event
- * @upcall: true if the event only says that the upcall queue is not empty; the
- *	other members are then empty
+ * @upcall: true if the event only announces that the upcall queue is not empty;
+ *	the other members are then empty
  * @event: enum ipcp_rekey_event
- * @flow: the attributes of the flow that the event carries
+ * @flow: attributes of the flow, as far as the event has them
  */
 struct ipcp_nl_event {
 	bool upcall;
@@ -319,8 +319,8 @@ struct ipcp_nl_event {
 };
 
 /*
- * Callbacks of dumps and claims. A value other than 0 stops the delivery and is
- * returned by the call. They must not use the same handle.
+ * Callbacks of dumps and claims. A value other than 0 stops the delivery and
+ * becomes the return value of the call. Callbacks must not use the same handle.
  */
 typedef int (*ipcp_nl_flow_cb)(const struct ipcp_nl_flow *flow, void *arg);
 typedef int (*ipcp_nl_name_cb)(const struct ipcp_nl_name *name, void *arg);
@@ -328,12 +328,12 @@ typedef int (*ipcp_nl_user_cb)(const struct ipcp_nl_user *user, void *arg);
 typedef int (*ipcp_nl_claim_cb)(const struct ipcp_nl_claim *claim, void *arg);
 
 /*
- * Callback of events. It may use the handle, because events arrive on the other
+ * Callback of events. May use the handle, since events arrive on the other
  * socket.
  */
 typedef void (*ipcp_nl_event_cb)(const struct ipcp_nl_event *event, void *arg);
 
-/* The handle: nl.c */
+/* Handle: nl.c */
 
 /**
  * ipcp_nl_open() - open a handle
@@ -349,10 +349,10 @@ int ipcp_nl_open(struct ipcp_nl **nl);
 void ipcp_nl_close(struct ipcp_nl *nl);
 
 /**
- * ipcp_nl_reason() - get the message of the kernel about the last failure
+ * ipcp_nl_reason() - get the kernel's error text for the last failure
  *
- * Return: the message, or strerror() of the errno if there was none; "" after a
- * success. Valid until the next call.
+ * Return: the text, or strerror() of the errno if the kernel sent none; ""
+ * after a success. Valid until the next call.
  */
 const char *ipcp_nl_reason(const struct ipcp_nl *nl);
 
@@ -364,16 +364,16 @@ int ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info);
  * ipcp_nl_agent_set() - become the agent
  * @port: 0 for the default
  * @mark: 0 for none
- * @source_ports: number of ports that allocated flows leave from; 0 for one of
- *	each processor, 1 for @port
+ * @source_ports: number of source ports for allocated flows; 0 for one per
+ *	processor, 1 for @port only
  *
- * The role ends when the handle is closed or its process exits.
+ * The role ends when the handle is closed or the process exits.
  */
 int ipcp_nl_agent_set(struct ipcp_nl *nl, uint16_t port, uint32_t mark,
 		      uint32_t source_ports);
 
 /**
- * ipcp_nl_upcall_get() - take the next upcall off the queue of the kernel
+ * ipcp_nl_upcall_get() - take the next upcall from the queue of the kernel
  *
  * Return: 0; -EAGAIN if there is none.
  */
@@ -382,7 +382,7 @@ int ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *upcall);
 /**
  * ipcp_nl_upcall_done() - answer a LISTEN upcall
  * @error: positive errno, or 0 to grant the name
- * @reason: text, truncated to IPCP_REKEY_REASON_MAX; NULL for none
+ * @reason: text, truncated to IPCP_REKEY_REASON_MAX bytes; NULL for none
  */
 int ipcp_nl_upcall_done(struct ipcp_nl *nl, uint64_t id, uint32_t error,
 			const char *reason);
@@ -399,7 +399,7 @@ int ipcp_nl_flow_find(struct ipcp_nl *nl, uint32_t eid,
 /**
  * ipcp_nl_flow_dump() - dump every flow of the network namespace
  *
- * Return: 0; -EINTR if flows changed during the dump, which must be repeated.
+ * Return: 0; -EINTR if flows changed during the dump: repeat the dump.
  */
 int ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
 
@@ -407,7 +407,7 @@ int ipcp_nl_name_dump(struct ipcp_nl *nl, ipcp_nl_name_cb cb, void *arg);
 int ipcp_nl_user_dump(struct ipcp_nl *nl, ipcp_nl_user_cb cb, void *arg);
 
 /**
- * ipcp_nl_flow_new() - create the responder's end of a flow
+ * ipcp_nl_flow_new() - create a flow at the responder
  * @qos: NULL for none
  * @made: set on success
  */
@@ -416,14 +416,14 @@ int ipcp_nl_flow_new(struct ipcp_nl *nl, const char *name,
 		     const struct ipcp_nl_qos *qos, struct ipcp_nl_made *made);
 
 /**
- * ipcp_nl_flow_direct() - allocate a pending flow to a program on this host
+ * ipcp_nl_flow_direct() - connect a pending flow to a program on this host
  *
- * Return: -ENOENT if no program on this host serves its name.
+ * Return: -ENOENT if no program on this host serves the name of the flow.
  */
 int ipcp_nl_flow_direct(struct ipcp_nl *nl, uint32_t id);
 
 /**
- * ipcp_nl_flow_allocate() - give a pending flow its peer and first seed
+ * ipcp_nl_flow_allocate() - set the peer and the first seed of a pending flow
  * @seed: NULL for a flow without encryption (cipher none)
  * @params: NULL for the kernel's defaults
  */
@@ -439,7 +439,7 @@ int ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
 /**
  * ipcp_nl_flow_del() - fail a pending allocation, or take a flow down
  * @error: positive errno
- * @reason: text, truncated to IPCP_REKEY_REASON_MAX; NULL for none
+ * @reason: text, truncated to IPCP_REKEY_REASON_MAX bytes; NULL for none
  */
 int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
 		     const char *reason);
@@ -447,12 +447,12 @@ int ipcp_nl_flow_del(struct ipcp_nl *nl, uint32_t id, uint32_t error,
 /**
  * ipcp_nl_rekey_claim() - claim flows that are due
  * @max: maximum number of flows, 1 to IPCP_REKEY_CLAIM_MAX
- * @min_age: also claim flows whose newest epoch is this old, in milliseconds; 0
- *	for only those that are due
+ * @min_age: also claim flows whose newest epoch is at least this old, in
+ *	milliseconds; 0 for due flows only
  * @id: claim only this flow, due or not; 0 for any
  *
- * An answer may have fewer flows than could be claimed: none is left once there is
- * an answer without any.
+ * An answer may contain fewer flows than are due. Only an answer without flows
+ * means that none is left.
  */
 int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 			uint32_t id, ipcp_nl_claim_cb cb, void *arg);
@@ -460,12 +460,13 @@ int ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t max, uint64_t min_age,
 /**
  * ipcp_nl_rekey_claim_fresh() - claim a flow whose peer may have lost its keys
  * @id: number of the flow
- * @peer: newest numbers of the peer to go on from, for a flow without keys; or
- *	NULL
- * @claim: set on success; its seed is mixed with no chain
+ * @peer: newest numbers of the peer to continue from, for a flow without keys;
+ *	or NULL
+ * @claim: set on success; its seed is not mixed with a chain
  *
- * Return: 0; -EAGAIN if the flow cannot be claimed now; -EPERM if it has keys,
- * and the peer was not asked with ipcp_nl_rekey_ask(), or answered.
+ * Return: 0; -EAGAIN if the flow cannot be claimed now; -EPERM if the flow has
+ * keys, and the peer has not been asked with ipcp_nl_rekey_ask(), or has
+ * answered.
  */
 int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
 			      const struct ipcp_nl_numbers *peer,
@@ -473,20 +474,21 @@ int ipcp_nl_rekey_claim_fresh(struct ipcp_nl *nl, uint32_t id,
 
 /**
  * ipcp_nl_rekey_clear() - end a claim without a seed
- * @retry_after: milliseconds until the flow may be claimed again; 0 for at once
+ * @retry_after: milliseconds until the flow may be claimed again; 0 for
+ *	immediately
  */
 int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
 			uint32_t retry_after);
 
 /**
- * ipcp_nl_rekey_ask() - have the kernel ask the peer whether it has the keys
+ * ipcp_nl_rekey_ask() - make the kernel ask the peer if it has the keys
  * @exchange: number of the exchange for which a fresh seed is wanted
  *
- * The event answered or silent follows, and @question of the flow says it.
+ * An event, answered or silent, follows; @question of the flow has the result.
  *
  * Return: 0; -ENOKEY if this side has no keys, so that no question is needed;
- * -EBUSY while the peer is asked for another exchange; -EAGAIN if the flow is
- * not allocated; -EOPNOTSUPP if it is not recoverable.
+ * -EBUSY while the kernel asks the peer for another exchange; -EAGAIN if the
+ * flow is not allocated; -EOPNOTSUPP if it is not recoverable.
  */
 int ipcp_nl_rekey_ask(struct ipcp_nl *nl, uint32_t id, uint32_t exchange);
 
@@ -526,12 +528,12 @@ int ipcp_nl_event_fd(const struct ipcp_nl *nl);
 /**
  * ipcp_nl_events() - deliver pending events, without blocking
  *
- * Return: 0 when none is left; -ENOBUFS if some were lost: then fetch upcalls,
+ * Return: 0 when none is left; -ENOBUFS if events were lost: fetch upcalls,
  * dump flows, and call again.
  */
 int ipcp_nl_events(struct ipcp_nl *nl, ipcp_nl_event_cb cb, void *arg);
 
-/* Names of enum values, "?" for an unknown one: parse.c */
+/* Names of enum values, "?" for an unknown value: parse.c */
 const char *ipcp_nl_state_name(uint32_t state);
 const char *ipcp_nl_event_name(uint32_t event);
 

@@ -88,7 +88,7 @@ void nl_get_peer(struct ipcp_nl_peer *peer, struct nlattr **tb,
 	if (peer->addr.ss_family == AF_INET6 &&
 	    nla_len(addr) < (int)sizeof(struct sockaddr_in6))
 		memset(peer, 0, sizeof(*peer));
-	/* A family that only this library gives a meaning. */
+	/* This family has a meaning in this library only. */
 	if (addr_provider(&peer->addr))
 		memset(peer, 0, sizeof(*peer));
 	nl_get_bin(peer->local, sizeof(peer->local), tb[attrs->local]);
@@ -116,7 +116,7 @@ void nl_get_cred(struct ipcp_nl_cred *cred, struct nlattr *attr)
 {
 	struct nlattr *tb[IPCP_REKEY_A_CRED_MAX + 1];
 
-	/* no credentials unless the kernel sends some */
+	/* zero: the kernel may send no credentials */
 	memset(cred, 0, sizeof(*cred));
 	cred->uid = UINT32_MAX;
 	cred->gid = UINT32_MAX;
