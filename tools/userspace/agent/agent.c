@@ -29,9 +29,9 @@
 #include "status.h"
 #include "work.h"
 
-#define SETTLE_US	500000		/* of files that are being replaced */
-#define PATIENCE_US	5000000		/* until those are logged */
-#define AGAIN_US	300000000	/* until they are read without an event */
+#define SETTLE_US	500000		/* wait for file changes to settle */
+#define PATIENCE_US	5000000		/* log unusable files after this */
+#define AGAIN_US	300000000	/* read files without an event */
 
 struct agent {
 	const char *file;
@@ -46,7 +46,7 @@ struct agent {
 	sd_event_source *timer;
 	uint64_t started;
 	uint64_t read;		/* when the configuration was read */
-	unsigned int copies;	/* of the machine, that are known */
+	unsigned int copies;	/* known copies of the machine */
 };
 
 static uint64_t now_ms(void)
@@ -54,7 +54,7 @@ static uint64_t now_ms(void)
 	return kernel_ops.now(NULL);
 }
 
-/* Do the work that is due, and set the timer for the next. */
+/* Do the work that is due, and set the timer for the next work. */
 static void turn(struct agent *a)
 {
 	uint64_t next;
@@ -76,7 +76,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Random numbers that the other copies of this machine do not have. */
+/* Reseed the random numbers: other copies of the machine would share them. */
 static void reseed(void)
 {
 	uint8_t seed[48];
@@ -86,7 +86,7 @@ static void reseed(void)
 	explicit_bzero(seed, sizeof(seed));
 }
 
-/* Begin anew if the machine is a copy of another one, which was not known yet. */
+/* Start over if the kernel has noticed a further copy of the machine. */
 static void check_copies(struct agent *a)
 {
 	unsigned int copies;
@@ -141,7 +141,7 @@ static void on_resolved(void *arg, uint32_t flow,
 	struct agent *a = arg;
 
 	engine_resolved(a->engine, flow, addrs, count, why);
-	/* once for all answers that are here */
+	/* once for all answers that have arrived */
 	sd_event_source_set_time(a->timer, 0);
 	sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
 }
@@ -213,7 +213,10 @@ struct oap_env *agent_oap(const struct config *conf)
 	return NULL;
 }
 
-/* Keep the replay cache and what is in memory, unless the folder is another. */
+/*
+ * Reload the trust store in place, which keeps the replay cache and the keys in
+ * memory; if the folder is a different one, load everything.
+ */
 static struct oap_env *reload_oap(struct agent *a, const struct config *conf)
 {
 	struct oap_err err;
@@ -255,8 +258,7 @@ static void watch_files(struct agent *a, const char *dir, struct oap_env *oap)
 }
 
 /*
- * Keep the settings that the kernel was given at the start: the peers are told
- * the port.
+ * Keep the settings that the kernel was given at start-up: peers know the port.
  */
 static void keep_fixed(const struct config *old, struct config *new)
 {
@@ -266,7 +268,7 @@ static void keep_fixed(const struct config *old, struct config *new)
 	new->mark = old->mark;
 }
 
-/* Seeds are written to another key log, to none, or to the same one again. */
+/* Write seeds to another key log, to none, or to the same one reopened. */
 static void switch_keylog(struct agent *a, struct keylog *keylog)
 {
 	if (a->kernel.keylog && !keylog)
@@ -312,7 +314,10 @@ static struct dns_source *prepare_dns(struct agent *a,
 	return dns_prepare(a->kernel.dns, &set);
 }
 
-/* Prepare all that can fail, then switch; a refused reload changes nothing. */
+/*
+ * Prepare everything that can fail, then switch: a failed reload changes
+ * nothing.
+ */
 static bool reload(struct agent *a)
 {
 	struct config *conf = config_load(a->file);
@@ -338,7 +343,10 @@ static bool reload(struct agent *a)
 	return true;
 }
 
-/* The service manager wants a time that is not before its signal. */
+/*
+ * Send RELOADING with a time that is not before the signal, as systemd
+ * requires.
+ */
 static void tell_reloading(void)
 {
 	struct timespec ts;
@@ -405,7 +413,7 @@ static int make_loop(struct agent *a)
 	return err < 0 ? err : 0;
 }
 
-/* Become the agent; upcalls arrive from now on. */
+/* Become the agent; upcalls arrive from here on. */
 static int attach(struct agent *a)
 {
 	int err = ipcp_nl_open(&a->kernel.nl);

@@ -7,16 +7,16 @@
 #include "config.h"
 
 /**
- * agent_oap() - load the certificates that a configuration names
+ * agent_oap() - load the certificates of a configuration
  *
- * Return: NULL if they cannot be used; the log says why.
+ * Return: NULL on failure, after logging the reason.
  */
 struct oap_env *agent_oap(const struct config *conf);
 
 /**
  * agent_run() - run the agent until a signal ends it
  * @file: path of the configuration file, for reloads
- * @conf: its contents; consumed
+ * @conf: contents of @file; consumed
  * @oap: the certificates; consumed
  *
  * Return: 0 or a negative errno, after logging the error.

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Allocations for programs on this host: check the policy, locate the agent of
- * the name, and try the next place if one does not answer or refuses.
+ * the name, and try the next address if an agent does not answer or refuses.
  */
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static void refuse_alloc(struct engine *e, uint32_t flow, uint32_t uid,
 	e->ops->flow_del(e->ctx, flow, error, text);
 }
 
-/* Tell the responder that this side has given up. */
+/* Tell the responder that this side has aborted the allocation. */
 void allocate_abort(struct engine *e, struct exchange *x, enum refusal code,
 		    const char *text)
 {
@@ -78,7 +78,9 @@ static bool check(struct engine *e, const struct ipcp_nl_upcall *up)
 	return false;
 }
 
-/* Start over with a new token; false if that failed and @x is gone. */
+/*
+ * Start over with a new token. Return false if that failed; @x is then freed.
+ */
 static bool begin_anew(struct engine *e, struct exchange *x)
 {
 	if (exchange_token(e, x))
@@ -88,8 +90,8 @@ static bool begin_anew(struct engine *e, struct exchange *x)
 }
 
 /*
- * Turn to the place @x->place. Each responder that may have seen a request gets
- * a request of its own.
+ * Move on to the address x->place. Each responder that may have seen a request
+ * gets a request of its own.
  */
 static bool go_there(struct engine *e, struct exchange *x)
 {
@@ -104,7 +106,7 @@ static bool go_there(struct engine *e, struct exchange *x)
 	return true;
 }
 
-/* Make the request; false if that failed and @x is gone. */
+/* Make the request. Return false if that failed; @x is then freed. */
 static bool make_request(struct engine *e, struct exchange *x)
 {
 	struct oap_err err;
@@ -115,13 +117,13 @@ static bool make_request(struct engine *e, struct exchange *x)
 	return false;
 }
 
-/* True if the responder would refuse the request because of its age. */
+/* True if the responder would refuse the request as too old. */
 static bool is_stale(struct engine *e, const struct exchange *x)
 {
 	return x->run && engine_now(e) - x->made >= REQUEST_RENEW_MS;
 }
 
-/* Begin the exchange, now that the address is known. */
+/* Begin the exchange after the addresses are known. */
 static void begin(struct engine *e, struct exchange *x,
 		  const struct sockaddr_storage *addrs, size_t count)
 {
@@ -135,7 +137,7 @@ static void begin(struct engine *e, struct exchange *x,
 	go_there(e, x);
 }
 
-/* Begin with the addresses of the configuration that can be reached now. */
+/* Begin with those configured addresses that are usable now. */
 static void begin_configured(struct engine *e, struct exchange *x,
 			     const struct config_name *block)
 {
@@ -190,7 +192,7 @@ static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 	if (status == -ENOENT)
 		return false;
 	if (status) {
-		/* valid until the next call only */
+		/* the reason is valid until the next call only */
 		snprintf(why, sizeof(why), "%s", e->ops->reason(e->ctx));
 		refuse_alloc(e, up->flow_id, up->cred.uid, up->name, NULL,
 			     refusal_errno_of_status(status), why);
@@ -257,9 +259,9 @@ void allocate_resolved(struct engine *e, uint32_t flow,
 }
 
 /*
- * The first place that answers with a cookie is used. The request is made only
- * now, so that its timestamp is recent even if many HELLOs were lost. False if
- * that failed and @x is gone.
+ * Use the first address that answers with a cookie. The request is made now and
+ * not earlier, so that its timestamp is recent even if many HELLOs were lost.
+ * Return false if that failed; @x is then freed.
  */
 bool allocate_cookie(struct engine *e, struct exchange *x,
 		     const struct ipcp_nl_peer *peer)
@@ -277,7 +279,9 @@ bool allocate_cookie(struct engine *e, struct exchange *x,
 	return x->run || make_request(e, x);
 }
 
-/* No answer: send again, here or to another place; that may fail and end it. */
+/*
+ * No answer: resend, to this or another address. May fail and end the exchange.
+ */
 void allocate_resend(struct engine *e, struct exchange *x)
 {
 	if (x->gone) {
@@ -297,8 +301,8 @@ void allocate_resend(struct engine *e, struct exchange *x)
 }
 
 /*
- * This place refused, or its answer failed verification. Report that to the
- * program unless another place does better.
+ * An agent refused, or its answer failed verification. Report that to the
+ * program unless another address succeeds.
  */
 void allocate_refused(struct engine *e, struct exchange *x, int error,
 		      enum refusal code, const char *text)
@@ -328,8 +332,8 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 }
 
 /*
- * The kernel watches the limit of the program, too. Whoever is first, the errno is
- * the same.
+ * Time out. The kernel enforces the program's limit, too; the errno is the
+ * same, whichever is first.
  */
 void allocate_timeout(struct engine *e, struct exchange *x)
 {

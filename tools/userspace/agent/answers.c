@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Answers that are kept, and repeated when the request comes again. */
+/* Answers are kept, and repeated when the request arrives again. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ void answers_drop(struct engine *e, struct answer *a)
 	free(a);
 }
 
-/* Find the answer to the request with this token, which came the same way. */
+/* Find the answer to a request by its token and the path it arrived on. */
 struct answer *answers_find(struct engine *e, uint32_t flow,
 			    const struct ipcp_nl_peer *peer, uint64_t token)
 {
@@ -78,7 +78,7 @@ static struct answer *copy(const struct answer *from)
 	return a;
 }
 
-/* Make room: a sender that has its share loses its own oldest answer. */
+/* Make room: a sender that has used its share loses its own oldest answer. */
 static void make_room(struct engine *e, const char *who)
 {
 	struct answer *a, *oldest = NULL;
@@ -118,7 +118,7 @@ void answers_send(struct engine *e, const struct answer *from)
 	send_message(e, a->sealed ? a->flow : 0, &a->peer, &a->msg, NULL);
 }
 
-/* Repeat an answer to the address that the request came from. */
+/* Repeat an answer, to the address that the request came from. */
 void answers_repeat(struct engine *e, struct answer *a, uint32_t flow,
 		    const struct ipcp_nl_peer *peer,
 		    const struct frame *frame)
@@ -143,7 +143,7 @@ void answers_gone(struct engine *e, uint32_t flow)
 	}
 }
 
-/* Drop expired answers. Return: when to call again. */
+/* Drop expired answers. Return: time of the next call. */
 uint64_t answers_tick(struct engine *e, uint64_t now)
 {
 	struct answer *a;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Data signed along with OAP, and the blob stored with a flow. */
+/* The data signed along with OAP, and the blob stored with a flow. */
 
 #include <string.h>
 
@@ -20,7 +20,7 @@ static uint8_t *put_name(uint8_t *p, const char *name)
 	return p + len;
 }
 
-/* Get a name of at most *@left bytes; NULL if it is not usable. */
+/* Get a name of at most *@left bytes; NULL if it is invalid. */
 static const uint8_t *get_name(const uint8_t *p, size_t *left, char *name,
 			       bool may_be_empty)
 {
@@ -116,7 +116,7 @@ size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX])
 	return p - buf;
 }
 
-/* Get the name, with which the data end. */
+/* Get the name, which is the last field of the data. */
 static bool read_name(struct binding *b, const uint8_t *p, size_t left)
 {
 	return get_name(p, &left, b->name, false) && !left;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The binding states the purpose of an exchange; the agents have OAP sign it.
- * The blob is stored with a flow, for an agent that restarts. Their layout is
- * in Documentation/agent-protocol.md.
+ * The binding states the purpose of an exchange and is signed by OAP. The blob
+ * is stored with a flow, for an agent that restarts.
+ * Documentation/agent-protocol.md describes their layout.
  */
 #ifndef REKEYD_BINDING_H
 #define REKEYD_BINDING_H
@@ -13,15 +13,15 @@
 
 #define BINDING_FIXED	16
 #define BINDING_MAX	(BINDING_FIXED + 36 + 1 + OAP_NAME_MAX + 2)
-#define BINDING_TEXT	128	/* of a refusal, with the zero */
+#define BINDING_TEXT	128	/* text of a refusal, with the NUL */
 
 enum purpose {
 	FOR_ALLOC_REQUEST = 1,
 	FOR_ALLOC_RESPONSE,
 	FOR_REKEY_REQUEST,
 	FOR_REKEY_RESPONSE,
-	FOR_REFUSAL,		/* of a re-key in the clear */
-	FOR_WANTED,		/* this side has lost the keys: re-key */
+	FOR_REFUSAL,		/* refusal of a re-key in the clear */
+	FOR_WANTED,		/* the responder lost the keys: re-key */
 };
 
 struct binding {
@@ -29,26 +29,26 @@ struct binding {
 	uint8_t epoch;
 	uint32_t exchange;
 	uint32_t initiator_eid;
-	uint32_t responder_eid;		/* 0 in the request of an allocation */
+	uint32_t responder_eid;		/* 0 in an allocation request */
 	uint8_t chain[IPCP_REKEY_CHAIN_ID_LEN];	/* re-key only */
-	struct ipcp_nl_qos qos;		/* request of an allocation only */
+	struct ipcp_nl_qos qos;		/* allocation request only */
 	char name[OAP_NAME_MAX + 1];	/* destination, see binding_has_name() */
-	uint16_t port;			/* the initiator listens there; as @qos */
-	uint8_t code;			/* refusal only: why */
-	struct ipcp_nl_numbers newest;	/* likewise: that the refusing side knows */
-	char text[BINDING_TEXT];	/* likewise */
+	uint16_t port;			/* alloc request: initiator's port */
+	uint8_t code;			/* refusal only: reason */
+	struct ipcp_nl_numbers newest;	/* refusal only: of its sender */
+	char text[BINDING_TEXT];	/* refusal only */
 };
 
 size_t binding_write(const struct binding *b, uint8_t buf[BINDING_MAX]);
 bool binding_read(struct binding *b, const uint8_t *p, size_t len);
 
-/* True for an exchange whose seed is mixed with no chain. */
+/* True for an exchange with a fresh seed, not mixed with a chain. */
 bool binding_fresh(const struct binding *b);
 
-/* True if the destination's name is part of it: the receiver may have no flow. */
+/* True if the binding has the name: the receiver may not know the flow. */
 bool binding_has_name(const struct binding *b);
 
-/* True if both describe the same exchange of the same flow. */
+/* True if both bindings describe the same exchange of the same flow. */
 bool binding_same(const struct binding *a, const struct binding *b);
 
 enum role { ROLE_INITIATOR = 1, ROLE_RESPONDER };
@@ -56,7 +56,7 @@ enum role { ROLE_INITIATOR = 1, ROLE_RESPONDER };
 struct blob {
 	enum role role;
 	enum oap_auth auth;		/* required at allocation */
-	uint16_t port;			/* responder: the peer listens there */
+	uint16_t port;			/* at the responder: port of the peer */
 	uint16_t cipher;
 	struct oap_identity peer;
 	char name[OAP_NAME_MAX + 1];	/* name for credentials and enc.conf */

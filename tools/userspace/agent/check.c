@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* ipcp-rekeyd --test: load all that the agent may load. */
+/* ipcp-rekeyd --test: load all files that the agent may load. */
 
 #include <errno.h>
 #include <pwd.h>
@@ -43,7 +43,9 @@ static unsigned int check_security(const struct config *conf)
 	return errors;
 }
 
-/* A name that programs here may serve is refused by peers without a proof. */
+/*
+ * Warn about names that may be served without a certificate: peers refuse them.
+ */
 static void check_served(const struct config *conf, const struct oap_env *oap)
 {
 	const struct config_name *name;
@@ -69,8 +71,8 @@ static void report_user(void)
 }
 
 /*
- * Root tests for the agent, which the service manager starts as another user: the
- * one to whom the keys belong. "doctor" looks at them as the same one.
+ * As root, become the user that the agent will run as when the service manager
+ * starts it: the owner of the keys. "doctor" uses the same user.
  */
 static int become_agent(const struct config *conf)
 {

@@ -142,7 +142,7 @@ static bool get_strings(cfg_t *sec, const char *key, char ***list,
 	return true;
 }
 
-/* Warn of a program that the agent cannot see: nobody could be it. */
+/* Warn if the agent cannot see a program: no process would match the rule. */
 static bool check_program(const char *name, const char *key, const char *path)
 {
 	struct stat st;
@@ -294,7 +294,9 @@ static bool get_range(cfg_t *cfg, const char *key, long min, long max,
 	return true;
 }
 
-/* A long of 32 bits, as libconfuse has for an integer, holds half of all marks. */
+/*
+ * Parse by hand: libconfuse has long integers, too small for a mark on 32 bits.
+ */
 static bool get_mark(const char *text, uint32_t *mark)
 {
 	unsigned long long v;
@@ -321,7 +323,9 @@ static bool get_word(cfg_t *cfg, const char *key, char **word)
 	return *word;
 }
 
-/* The folder that a daemon runs in is not what an operator expects. */
+/*
+ * Require a full path: the working folder of a daemon is unknown to operators.
+ */
 static bool get_keylog(cfg_t *cfg, struct config *conf)
 {
 	if (!get_word(cfg, "keylog", &conf->keylog))
@@ -346,7 +350,7 @@ static bool get_user(cfg_t *cfg, struct config *conf)
 	return false;
 }
 
-/* Join the strings of a list. Returns NULL if there are none, or no memory. */
+/* Join the strings of a list. Return NULL if there are none, or no memory. */
 static char *join(cfg_t *cfg, const char *opt, const char *separator)
 {
 	unsigned int i, n = cfg_size(cfg, opt);
@@ -363,7 +367,7 @@ static char *join(cfg_t *cfg, const char *opt, const char *separator)
 	return all;
 }
 
-/* The resolver library expects commas. */
+/* Join the servers with commas, as the resolver library expects. */
 static bool get_dns_servers(cfg_t *cfg, struct config *conf)
 {
 	unsigned int i, n = cfg_size(cfg, "dns-servers");
@@ -410,7 +414,7 @@ static bool get_times(cfg_t *cfg, struct config *conf)
 	return ok;
 }
 
-/* Get everything, so that the log has every error. */
+/* Get everything, so that the log has all errors. */
 static bool get_all(cfg_t *cfg, struct config *conf)
 {
 	unsigned int n = cfg_size(cfg, "name");
@@ -440,7 +444,9 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	return ok;
 }
 
-/* All but those over finite fields, which cost the most by far. */
+/*
+ * All except exchanges over finite fields, which are by far the most expensive.
+ */
 #define ACCEPT_KEX							\
 	"{prime256v1, X25519, secp384r1, X448, secp521r1, ML-KEM-512, "	\
 	"ML-KEM-768, ML-KEM-1024, X25519MLKEM768, X448MLKEM1024}"

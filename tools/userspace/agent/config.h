@@ -17,9 +17,9 @@
 #define CONFIG_SOCKET	"/run/ipcp-rekey/agent.sock"
 
 /**
- * struct rule - who may use a name
- * @listed: the configuration has a list for this
- * @anyone: "*" is among the users
+ * struct rule - users and programs that may use a name
+ * @listed: true if the configuration has such a list
+ * @anyone: true if "*" is among the users
  */
 struct rule {
 	bool listed;
@@ -34,10 +34,10 @@ struct rule {
 
 /**
  * struct config_name - settings of a name
- * @places: addresses of its agent; without any the DNS is asked
- * @port: port of that agent, unless the DNS has another
- * @has_port: @port is of this name, not the one of the whole configuration
- * @direct: prefer programs on this host that serve the name
+ * @places: addresses of its agent; if empty, look in the DNS
+ * @port: port of that agent, unless the DNS has a different one
+ * @has_port: true if @port is set for this name, false if it is the default
+ * @direct: true to prefer programs on this host that serve the name
  */
 struct config_name {
 	char *name;
@@ -53,23 +53,24 @@ struct config_name {
 	struct rule listen;
 	struct rule provide;
 	struct rule alloc;
-	char **peers;			/* who may allocate; empty: any peer */
+	char **peers;			/* may allocate; empty: any peer */
 	size_t npeers;
 };
 
 /**
  * struct config - the whole configuration; times are in milliseconds
  * @port: port of this agent, and default for others
- * @source_ports: number of ports that allocated flows leave from; 0 for one of
- *	each processor, 1 for @port
- * @mark: firewall mark of the packets
+ * @source_ports: number of source ports for allocated flows; 0 for one per
+ *	processor, 1 for @port only
+ * @mark: firewall mark of sent packets
  * @max_exchanges: limit of concurrent re-keys
  * @user: user to run as; NULL to keep the current user
  * @socket: path of the status socket; NULL for none
  * @keylog: file to write seeds to; NULL for none
  * @dns_servers: addresses separated by commas; NULL to use resolv.conf
  * @kex_accept: names of key exchanges that peers may choose, separated by spaces
- * @need_lists: refuse a peer without a current revocation list of its CAs
+ * @need_lists: refuse a peer whose CAs do not all have a current revocation
+ *	list
  * @params: parameters of new flows
  */
 struct config {
@@ -99,12 +100,12 @@ struct config {
  * config_load() - read and check a configuration file
  * @file: path of the file
  *
- * Return: the configuration; NULL if it cannot be used, after logging why.
+ * Return: the configuration; NULL if it is unusable, after logging the reason.
  */
 struct config *config_load(const char *file);
 void config_free(struct config *conf);
 
-/* Change the port of the agent, and of the names without one of their own. */
+/* Change the port of the agent, and of names without a port of their own. */
 void config_set_port(struct config *conf, uint16_t port);
 
 /* Return the settings of a name, or NULL. */
@@ -113,7 +114,7 @@ const struct config_name *config_find(const struct config *conf,
 
 enum oap_auth config_auth(const struct config *conf, const char *name);
 
-/* Whether a flow may get fresh keys after one end has lost its keys. */
+/* True if a flow may get fresh keys after one end has lost its keys. */
 bool config_recover(const struct config *conf, const char *name);
 
 #endif /* REKEYD_CONFIG_H */

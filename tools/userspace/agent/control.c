@@ -17,7 +17,7 @@
 
 #define CLIENTS_MAX	16
 
-/* A client whose document is not completely sent. */
+/* A client whose document has not been sent completely. */
 struct client {
 	TAILQ_ENTRY(client) entry;
 	struct control *control;
@@ -49,7 +49,7 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-/* Send what the socket takes; free the client after the last byte. */
+/* Send as much as the socket takes; free the client after the last byte. */
 static void client_send(struct client *c)
 {
 	ssize_t n;
@@ -125,7 +125,7 @@ static bool is_alive(const struct sockaddr_un *addr)
 	return alive;
 }
 
-/* Remove a socket that is there, and nothing else. */
+/* Remove a socket, but no other kind of file. */
 static int remove_socket(const char *path)
 {
 	struct stat st;
@@ -212,7 +212,7 @@ void control_prepare(const char *path, const char *user)
 
 	if (slash && slash != dir) {
 		*slash = '\0';
-		/* change the owner only of a directory that was created here */
+		/* give away only a directory that was created here */
 		if (!mkdir(dir, 0755) && pw && chown(dir, pw->pw_uid, pw->pw_gid))
 			log_warn("%s: %s", dir, strerror(errno));
 	}

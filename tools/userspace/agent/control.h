@@ -15,13 +15,13 @@ struct control;
  * control_open() - listen on the status socket
  * @loop: event loop
  * @path: path of the socket
- * @document: returns the document, allocated with malloc(); NULL for none
+ * @document: returns the document from malloc(); NULL for none
  * @arg: argument of @document
  *
- * The socket of a running agent is left alone, a stale one is replaced. Another
- * file stays.
+ * Replaces a stale socket, but neither the socket of a running agent nor
+ * another kind of file.
  *
- * Return: the socket; NULL on failure, after logging why.
+ * Return: the socket; NULL on failure, after logging the reason.
  */
 struct control *control_open(sd_event *loop, const char *path,
 			     char *(*document)(void *arg), void *arg);

@@ -13,7 +13,7 @@
 #include "../common/addr.h"
 #include "cookie.h"
 
-/* Take a new secret for each time slot; the previous one remains valid. */
+/* Use a new secret in each time slot; the previous one remains valid. */
 static bool turn(struct cookie_jar *jar, uint64_t now_ms)
 {
 	uint64_t slot = now_ms / COOKIE_SLOT_MS;

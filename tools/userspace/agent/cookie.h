@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Cookies prove that a peer receives at the address it sends from. They need no
- * state for each address: a cookie is a MAC over the address, with a secret
- * that changes.
+ * A cookie proves that a peer receives at its source address. No per-address
+ * state is needed: a cookie is a MAC over the address, under a secret that
+ * changes.
  */
 #ifndef REKEYD_COOKIE_H
 #define REKEYD_COOKIE_H

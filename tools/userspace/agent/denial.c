@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Denials: signed refusals between agents of which one says that it has lost the
- * keys of a flow.
+ * Denials: signed refusals, after an agent has said that it lost the keys of a
+ * flow.
  */
 
 #include <errno.h>
@@ -11,7 +11,10 @@
 
 #include "engine-int.h"
 
-/* Sign a denial as the agent of the flow's end of @role. NULL if that fails. */
+/*
+ * Sign a denial, as the agent at the end of the flow with @role. Return NULL on
+ * failure.
+ */
 struct oap_run *denial_make(struct engine *e, enum role role, const char *name,
 			    const struct binding *denial)
 {
@@ -36,7 +39,10 @@ static bool is_about(const struct exchange *x, const struct binding *denial)
 	       denial->responder_eid == x->bind.responder_eid;
 }
 
-/* Read the denial that has arrived; false if it is not of the peer, or not ours. */
+/*
+ * Read a received denial. Return false if it is not from the peer, or not for
+ * this exchange.
+ */
 bool denial_read(struct engine *e, struct exchange *x, struct binding *denial)
 {
 	struct oap_params params = {
@@ -66,14 +72,14 @@ bool denial_read(struct engine *e, struct exchange *x, struct binding *denial)
 	return ok;
 }
 
-/* True if the peer will never agree to a fresh seed for the flow. */
+/* True if the peer will never agree to a fresh seed for this flow. */
 bool denial_is_final(enum refusal code)
 {
 	return code == REFUSE_NO_FLOW || code == REFUSE_NOT_RECOVERABLE ||
 	       code == REFUSE_NONE_LOST;
 }
 
-/* End a flow, and the exchange for it, because of what the peer says. */
+/* End a flow and its exchange after a denial from the peer. */
 void denial_end_flow(struct engine *e, struct exchange *x,
 		     const struct binding *denial)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Declarations shared by the files that ask the DNS. */
+/* Declarations shared by the files that query the DNS. */
 #ifndef REKEYD_DNS_INT_H
 #define REKEYD_DNS_INT_H
 
@@ -10,9 +10,9 @@
 #include "question.h"
 #include "srv.h"
 
-#define LOOKUPS_MAX	128	/* each of 2 * HOSTS_MAX queries at most */
-#define HOSTS_MAX	8	/* for each name */
-#define ADDRS_MAX	4	/* for each host */
+#define LOOKUPS_MAX	128	/* of at most 2 * HOSTS_MAX queries each */
+#define HOSTS_MAX	8	/* per name */
+#define ADDRS_MAX	4	/* per host */
 #define LOOKUP_ADDRS_MAX	(HOSTS_MAX * ADDRS_MAX)
 
 struct host {
@@ -22,15 +22,15 @@ struct host {
 	int status;
 };
 
-/* A name that the library looks up. */
+/* A name that c-ares is looking up. */
 struct lookup {
 	TAILQ_ENTRY(lookup) entry;
 	struct dns *dns;
-	struct asker *asker;	/* whose share it counts in */
+	struct asker *asker;	/* user whose share the lookup uses */
 	struct question_list questions;	/* empty: all were cancelled */
 	uint16_t port;
 	unsigned int pending;	/* outstanding answers */
-	bool again;		/* the servers have changed meanwhile */
+	bool again;		/* the servers changed meanwhile */
 	char name[256];
 	struct srv srv[HOSTS_MAX];
 	struct host hosts[HOSTS_MAX];
@@ -38,7 +38,7 @@ struct lookup {
 	char why[128];
 };
 
-/* The servers, with the queries of the library to them. */
+/* A set of servers, with the outstanding queries to them. */
 struct dns_source {
 	struct dns *dns;
 	ares_channel_t *channel;
@@ -63,12 +63,12 @@ struct dns {
 /* lookup.c */
 
 /*
- * Ask for the name; the event source dns->deliver is enabled once all answers
- * are there.
+ * Query the name; the event source dns->deliver is enabled after all answers
+ * have arrived.
  */
 void lookup_ask(struct lookup *l);
 
-/* Return: how many addresses were found; if there are none, l->why is set. */
+/* Return: number of addresses found; if 0, l->why is set. */
 size_t lookup_result(struct lookup *l,
 		     struct sockaddr_storage addrs[LOOKUP_ADDRS_MAX]);
 

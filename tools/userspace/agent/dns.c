@@ -3,14 +3,14 @@
 /*
  * Locate the agent of a name with the DNS.
  *
- * Questions about the same name share one look-up. A look-up that has begun
- * cannot be cancelled, and the library searches an unused query id without end
- * if all 65,536 are used. The number of look-ups is therefore limited; other
- * questions wait.
+ * Questions about the same name share one lookup. A lookup cannot be cancelled
+ * once it has begun, and c-ares searches forever for an unused query id if all
+ * 65,536 are used. The number of lookups is therefore limited; other questions
+ * wait.
  *
- * The library may call back from within the call that asks. Answers are
- * therefore passed on from an event source, so that the caller is never called
- * back too early.
+ * c-ares may call back from within the call that starts a query. An event
+ * source therefore delivers the answers, so that callers are never called back
+ * too early.
  */
 
 #include <errno.h>
@@ -26,11 +26,11 @@
 
 #define RESOLV_CONF	"/etc/resolv.conf"
 
-/* A silent server is asked again after 1 s, 2 s, and then every 2.5 s. */
+/* A silent server is queried again after 1 s, 2 s, and then every 2.5 s. */
 #define TIMEOUT_MS	1000
 #define TIMEOUT_MAX_MS	2500
 
-/* A socket of the library. */
+/* A socket of c-ares. */
 struct watch {
 	LIST_ENTRY(watch) entry;
 	struct dns *dns;
@@ -88,7 +88,7 @@ static void unwatch(struct watch *w)
 	free(w);
 }
 
-/* Tell the event loop which events the library waits for on a socket. */
+/* Watch the events that c-ares waits for on a socket. */
 static void on_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
 	uint32_t events = (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0);
@@ -109,13 +109,13 @@ static void on_state(void *arg, ares_socket_t fd, int readable, int writable)
 	}
 	w = calloc(1, sizeof(*w));
 	if (!w)
-		return;		/* as if nothing came: it times out */
+		return;		/* the query then times out */
 	w->fd = fd;
 	LIST_INSERT_HEAD(&dns->watches, w, entry);
 	sd_event_add_io(dns->loop, &w->source, fd, events, on_socket, dns);
 }
 
-/* Look-ups */
+/* Lookups */
 
 static void lookup_free(struct lookup *l)
 {
@@ -129,7 +129,7 @@ static void lookup_free(struct lookup *l)
 	free(l);
 }
 
-/* Answer all questions about the name. */
+/* Deliver the answer to all questions about the name. */
 static void deliver(struct lookup *l)
 {
 	struct sockaddr_storage addrs[LOOKUP_ADDRS_MAX];
@@ -168,7 +168,7 @@ static int on_deliver(sd_event_source *s, void *arg)
 	return 0;
 }
 
-/* Return: a look-up whose result serves @q, too. */
+/* Return: a lookup whose result also answers @q, or NULL. */
 static struct lookup *find_lookup(struct dns *dns, const struct question *q)
 {
 	struct lookup *l;
@@ -197,8 +197,8 @@ static struct lookup *lookup_new(struct dns *dns, const struct question *q)
 }
 
 /*
- * Look up what waits, as far as the limits allow. False without memory: then
- * the next question or answer is the occasion to try again.
+ * Look up waiting questions, as far as the limits allow. Return false without
+ * memory: the next question or answer then tries again.
  */
 static bool ask_waiting(struct dns *dns)
 {
@@ -246,14 +246,17 @@ void dns_cancel(struct dns *dns, uint32_t flow)
 {
 	struct question *q = question_of(&dns->questions, flow);
 
-	/* the look-up goes on until the library has finished with it */
+	/* the lookup continues until c-ares has finished with it */
 	if (q)
 		question_free(&dns->questions, q);
 }
 
 /* Set-up */
 
-/* Tries that give up two silent servers within @patience, but at least 2. */
+/*
+ * Return the number of tries with which two silent servers time out within
+ * @patience, at least 2.
+ */
 static int tries(uint32_t patience)
 {
 	uint32_t each = patience / 2, first = 3 * TIMEOUT_MS;

@@ -2,7 +2,7 @@
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Locate the agent of a name with the DNS: SRV records of the service
- * _ipcp-rekey._udp, else the addresses of the name itself. c-ares asks on the
+ * _ipcp-rekey._udp, else the addresses of the name itself. c-ares runs on the
  * event loop; nothing here blocks.
  */
 #ifndef REKEYD_DNS_H
@@ -29,10 +29,10 @@ typedef void (*dns_answer_fn)(void *arg, uint32_t flow,
 			      size_t count, const char *why);
 
 /**
- * struct dns_settings - which servers are asked
+ * struct dns_settings - which servers to query
  * @servers: addresses separated by commas; NULL to use @file
- * @file: a resolv.conf, which is watched; NULL for the one of the system
- * @patience: milliseconds after which two silent servers have been given up
+ * @file: path of a resolv.conf, which is watched; NULL for the system's
+ * @patience: milliseconds within which two silent servers time out
  */
 struct dns_settings {
 	const char *servers;
@@ -47,7 +47,7 @@ struct dns_settings {
  * @answer: callback
  * @arg: argument of @answer
  *
- * Return: the resolver; NULL on failure, after logging why.
+ * Return: the resolver; NULL on failure, after logging the reason.
  */
 struct dns *dns_open(sd_event *loop, const struct dns_settings *set,
 		     dns_answer_fn answer, void *arg);
@@ -56,12 +56,12 @@ void dns_close(struct dns *dns);
 struct dns_source;
 
 /**
- * dns_prepare() - set up other servers, without asking them yet
+ * dns_prepare() - set up other servers, without querying them yet
  * @dns: the resolver
  * @set: the servers
  *
  * Return: argument of dns_commit() or dns_discard(); NULL on failure, after
- * logging why.
+ * logging the reason.
  */
 struct dns_source *dns_prepare(struct dns *dns, const struct dns_settings *set);
 
@@ -70,25 +70,25 @@ struct dns_source *dns_prepare(struct dns *dns, const struct dns_settings *set);
  * @dns: the resolver
  * @source: from dns_prepare(); consumed
  *
- * Outstanding questions are asked again.
+ * Outstanding questions go to the new servers.
  */
 void dns_commit(struct dns *dns, struct dns_source *source);
 
 /**
- * dns_discard() - free servers to which the resolver does not switch
+ * dns_discard() - free prepared servers without switching to them
  * @source: from dns_prepare(); may be NULL
  */
 void dns_discard(struct dns_source *source);
 
 /**
  * dns_ask() - look up a name
- * @flow: flow that the answer is for; it has no other question
- * @uid: user who waits
+ * @flow: flow that the answer is for; has no other question
+ * @uid: user of the flow
  * @name: the name
- * @port: port of agents whose records name none
+ * @port: port of agents without an SRV record
  *
- * At most 128 names are looked up at a time, and 16 for one user; other
- * questions wait, and the users take turns.
+ * At most 128 lookups run at a time, and 16 per user; other questions wait, and
+ * the users take turns.
  *
  * Return: 0 if the answer will come from the event loop, or a negative errno.
  */
@@ -96,7 +96,7 @@ int dns_ask(struct dns *dns, uint32_t flow, uint32_t uid, const char *name,
 	    uint16_t port);
 
 /**
- * dns_cancel() - forget the question of @flow
+ * dns_cancel() - cancel the question of @flow
  */
 void dns_cancel(struct dns *dns, uint32_t flow);
 

@@ -19,23 +19,23 @@
 #define RESEND_MAX_MS		4000
 #define ANSWER_KEEP_MS		60000
 #define ANSWER_REPEAT_MS	100
-#define REQUEST_REPEAT_MS	100	/* however many cookies come */
+#define REQUEST_REPEAT_MS	100	/* minimum, however many cookies come */
 #define ANSWERS_MAX		4096
-#define ANSWERS_EACH		(ANSWERS_MAX / 16)	/* of one peer name */
+#define ANSWERS_EACH		(ANSWERS_MAX / 16)	/* per peer name */
 #define ASSEMBLY_KEEP_MS	10000
-#define ASSEMBLIES_MAX		256	/* in the clear; likewise under keys */
+#define ASSEMBLIES_MAX		256	/* in the clear, and again under keys */
 #define ASSEMBLIES_EACH		8
-#define BUSY_RETRY_MS		250	/* then twice as long each time */
+#define BUSY_RETRY_MS		250	/* doubled each time */
 #define CONFIRM_WAIT_MS		60000	/* as the kernel does for an epoch */
-#define WANTED_APART_MS		1000	/* a re-key of a flow because the peer asks */
-#define SEALED_TRIES		4	/* then the peer is asked for the keys */
+#define WANTED_APART_MS		1000	/* minimum gap of re-keys on request */
+#define SEALED_TRIES		4	/* then the kernel asks the peer */
 #define WANT_TRIES		5	/* with a cookie, then without again */
-#define HELLO_TRIES		2	/* then at another address, if any */
-#define ALLOC_TRIES		5	/* as for HELLO */
+#define HELLO_TRIES		2	/* then another address, if any */
+#define ALLOC_TRIES		5	/* then another address, if any */
 #define REQUEST_RENEW_MS	10000	/* the peer refuses after 20 s */
 #define ANSWER_CHAINS		256
 #define EXCHANGE_CHAINS		1024
-#define EXCHANGES_PER_MS	256	/* are looked at, on average */
+#define EXCHANGES_PER_MS	256	/* visited on average */
 #define NOTICES_EACH_SECOND	10
 #define VERSION_PEERS		16
 #define VERSION_LOG_MS		3600000
@@ -47,7 +47,7 @@ enum refusal {
 	REFUSE_POLICY,
 	REFUSE_CRYPTO,		/* key exchange, cipher */
 	REFUSE_CLOCK,
-	REFUSE_CREDENTIALS,	/* of the refusing side */
+	REFUSE_CREDENTIALS,	/* credentials of the refusing side */
 	REFUSE_FULL,
 	REFUSE_QOS,
 	REFUSE_MALFORMED,
@@ -57,8 +57,8 @@ enum refusal {
 	REFUSE_CANCELLED,
 	REFUSE_NO_FLOW,
 	REFUSE_NOT_RECOVERABLE,
-	REFUSE_NONE_LOST,	/* nobody lost the keys */
-	REFUSE_BEHIND,		/* the epoch, or the exchange number */
+	REFUSE_NONE_LOST,	/* neither side lost the keys */
+	REFUSE_BEHIND,		/* epoch or exchange number too low */
 };
 
 enum exchange_kind {
@@ -74,24 +74,24 @@ struct exchange {
 	LIST_ENTRY(exchange) by_token;	/* if there is a token */
 	enum exchange_kind kind;
 	uint32_t flow;
-	uint32_t uid;			/* allocation: who asked for it */
+	uint32_t uid;			/* allocation: user of the program */
 	uint64_t began;
 	bool resolving;			/* waits for the DNS */
 	bool in_clear;			/* over CTRL, with a cookie */
 	unsigned int tries;		/* at the current place */
 	struct ipcp_nl_peer peer;
-	struct sockaddr_storage *places;	/* all, for allocations */
+	struct sockaddr_storage *places;	/* allocation: all addresses */
 	size_t nplaces;
 	size_t place;			/* index of @peer */
-	struct message msg;		/* points into @run; also for HELLO */
+	struct message msg;		/* points into @run; or HELLO */
 	struct oap_run *run;		/* NULL until there is a request */
-	uint64_t made;			/* when @run was made, monotonic ms */
+	uint64_t made;			/* time @run was made, monotonic ms */
 	struct binding bind;		/* as requested */
-	uint32_t generation;		/* of the flow's keys */
-	bool asked;			/* whether the peer has the keys */
-	bool after_silence;		/* it was, and said nothing */
-	bool raised;			/* to the numbers of the peer */
-	bool same_denier;		/* the denial has the known certificate */
+	uint32_t generation;		/* generation of the flow's keys */
+	bool asked;			/* the kernel asks the peer for keys */
+	bool after_silence;		/* the peer was asked, and silent */
+	bool raised;			/* raised to the peer's numbers */
+	bool same_denier;		/* denial has the known certificate */
 	struct blob blob;		/* name, auth, identity */
 	uint8_t cookie[COOKIE_LEN];
 	bool has_cookie;
@@ -99,15 +99,15 @@ struct exchange {
 	uint64_t sent_at;
 	uint64_t resend_at;
 	uint64_t deadline;
-	bool gone;			/* the provider of @peer is */
-	bool limited;			/* the program's limit ends it, at @deadline */
+	bool gone;			/* the provider of @peer is gone */
+	bool limited;			/* the program's limit is @deadline */
 	uint32_t wait;
 	struct assembly in;
-	int error;			/* from the first place that failed */
-	char why[2 * REASON_LEN];	/* likewise; or why there is no answer */
+	int error;			/* from the first address that failed */
+	char why[2 * REASON_LEN];	/* text of @error, or why no answer */
 };
 
-/* An answer of this side, kept to be repeated. */
+/* An answer of this side, kept for repetition. */
 struct answer {
 	TAILQ_ENTRY(answer) entry;	/* sorted by time */
 	LIST_ENTRY(answer) chain;	/* by token */
@@ -115,18 +115,18 @@ struct answer {
 	bool rekey;
 	uint32_t flow;			/* 0: refused */
 	struct ipcp_nl_peer peer;	/* allocation */
-	char who[OAP_NAME_MAX + 1];	/* whose share it counts in; or empty */
-	uint32_t eid;			/* allocation: the initiator's */
-	uint64_t time;			/* allocation: of the request */
+	char who[OAP_NAME_MAX + 1];	/* owner of the used share; or empty */
+	uint32_t eid;			/* allocation: eid of the initiator */
+	uint64_t time;			/* allocation: time of the request */
 	struct message msg;		/* owned */
 	uint64_t expires;
 	uint64_t repeated;
 };
 
-/* A request of which not all frames have arrived. */
+/* A request that is not complete yet. */
 struct incoming {
 	TAILQ_ENTRY(incoming) entry;
-	uint32_t flow;			/* 0: CTRL, from @peer */
+	uint32_t flow;			/* 0: in CTRL, from @peer */
 	struct ipcp_nl_peer peer;
 	struct assembly in;
 	uint64_t expires;
@@ -139,11 +139,11 @@ LIST_HEAD(answer_chain, answer);
 TAILQ_HEAD(incomings, incoming);
 TAILQ_HEAD(helds, held);
 
-/* Hosts with agents of other versions, and when they were logged. */
+/* Hosts with agents of other versions, and when each was logged. */
 struct versions {
-	uint64_t since;			/* of @told */
-	unsigned int told;		/* notices in this second */
-	unsigned int missed;		/* not logged, because @peers is full */
+	uint64_t since;			/* start of the second of @told */
+	unsigned int told;		/* notices sent in this second */
+	unsigned int missed;		/* not logged, since @peers is full */
 	struct version_peer {
 		struct sockaddr_storage addr;
 		uint64_t logged;
@@ -160,11 +160,11 @@ struct engine {
 	struct exchange_chain by_flow[EXCHANGE_CHAINS];
 	struct exchange_chain by_token[EXCHANGE_CHAINS];
 	unsigned int nexchanges;
-	uint64_t exchange_due;		/* of the first, or before */
-	uint64_t exchange_rest;		/* they are looked at from then on */
+	uint64_t exchange_due;		/* when the first is due, or earlier */
+	uint64_t exchange_rest;		/* do not visit exchanges before */
 	struct answers answers;
 	struct answer_chain chains[ANSWER_CHAINS];
-	uint64_t salt;			/* of the hash chains */
+	uint64_t salt;			/* salt of the hash chains */
 	struct incomings incomings;
 	unsigned int nrekeys;		/* re-keys among the exchanges */
 	unsigned int nanswers;
@@ -172,10 +172,10 @@ struct engine {
 	unsigned int nheld;
 	uint64_t claim_at;
 	struct record record;
-	struct user_limits failed_allocs;	/* of programs here */
+	struct user_limits failed_allocs;	/* logged for local programs */
 	struct user_limits direct_allocs;
-	struct log_limit refusals;	/* of strangers' requests */
-	struct log_limit refused_peers;	/* of those who proved who they are */
+	struct log_limit refusals;	/* logged for requests of strangers */
+	struct log_limit refused_peers;	/* logged for identified peers */
 	struct versions versions;
 };
 
@@ -184,7 +184,7 @@ static inline uint64_t engine_now(const struct engine *e)
 	return e->ops->now(e->ctx);
 }
 
-/* Ask to claim flows out of turn, see engine_claim_at(). */
+/* Schedule an extra claim of flows, see engine_claim_at(). */
 static inline void engine_claim_soon(struct engine *e, uint64_t after_ms)
 {
 	uint64_t at = engine_now(e) + after_ms;
@@ -246,7 +246,7 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 void exchange_send(struct engine *e, struct exchange *x);
 bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err);
 
-/* Give the name that the peer has proved along; valid as long as @peer. */
+/* Add the name that the peer has proved; valid as long as @peer. */
 void exchange_name_peer(struct ipcp_nl_params *params,
 			const struct oap_identity *peer);
 

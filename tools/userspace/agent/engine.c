@@ -25,7 +25,9 @@ struct engine *engine_new(const struct engine_ops *ops, void *ctx,
 	TAILQ_INIT(&e->incomings);
 	TAILQ_INIT(&e->held);
 	record_init(&e->record);
-	/* a peer that chooses tokens must not be able to fill one hash chain */
+	/*
+	 * a peer chooses its tokens, and must not be able to fill a hash chain
+	 */
 	if (RAND_bytes((uint8_t *)&e->salt, sizeof(e->salt)) != 1) {
 		free(e);
 		return NULL;
@@ -177,7 +179,7 @@ void engine_copied(struct engine *e)
 	explicit_bzero(&e->jar, sizeof(e->jar));
 }
 
-/* Cancel an exchange, because the program gave up or the flow is gone. */
+/* Cancel an exchange after the program gave up, or the flow ended. */
 void engine_cancel(struct engine *e, uint32_t flow)
 {
 	record_forget(&e->record, flow);

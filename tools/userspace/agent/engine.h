@@ -2,7 +2,7 @@
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * The protocol between agents, without I/O of its own: allocation and
- * re-keying, on both sides. The program feeds it upcalls, messages, claims and
+ * re-keying, on both sides. The program passes in upcalls, messages, claims and
  * time; the engine acts through struct engine_ops.
  */
 #ifndef REKEYD_ENGINE_H
@@ -14,11 +14,11 @@ struct engine;
 
 /**
  * struct engine_ops - operations that the engine calls
- * @now: monotonic milliseconds
+ * @now: get the monotonic time in milliseconds
  * @reason: describe the last failure of another operation
- * @resolve: ask the DNS for the agent of a name; engine_resolved() follows, but
- *	not from within this call
- * @resolve_cancel: the answer is no longer needed
+ * @resolve: look up the agent of a name in the DNS; engine_resolved() follows,
+ *	but not from within this call
+ * @resolve_cancel: cancel a lookup
  * @flow_find: find the flow with an endpoint id on this side
  *
  * The other operations are the netlink commands of the same names. They return
@@ -69,24 +69,25 @@ void engine_set_config(struct engine *e, const struct config *conf,
 
 /**
  * engine_drop_runs() - abandon the exchanges in progress
- * @why: what the programs are told
+ * @why: reason for the programs
  *
- * Allocations fail; re-keys are cleared and will be claimed again. Requests of
- * peers that wait for something are forgotten; the peers repeat them.
+ * Allocations fail; re-keys are cleared and will be claimed again. Pending
+ * requests of peers are dropped; the peers repeat them.
  */
 void engine_drop_runs(struct engine *e, const char *why);
 
 /**
- * engine_copied() - begin anew, because the machine is a copy of another one
+ * engine_copied() - start over after the machine was copied
  *
- * The other one goes on with the same secrets: no exchange may end in both.
+ * The other copy continues with the same secrets: no exchange may complete in
+ * both.
  */
 void engine_copied(struct engine *e);
 
 /* Upcalls */
 void engine_alloc(struct engine *e, const struct ipcp_nl_upcall *upcall);
 /**
- * engine_resolved() - pass on an answer of the DNS
+ * engine_resolved() - pass on an answer from the DNS
  * @flow: as given to resolve
  * @addrs: addresses of the agent, best first
  * @count: number of addresses; 0 if there are none
@@ -111,32 +112,32 @@ unsigned int engine_room(const struct engine *e);
 /* Re-key a claimed flow. */
 void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
 
-/* A flow whose responder is here needs a new seed: ask the initiator. */
+/* Ask the initiator for a new seed, for a flow whose responder is here. */
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow);
 
 /**
- * engine_asked() - pass on that the peer was asked whether it has the keys
+ * engine_asked() - report that the kernel has asked the peer for the keys
  *
- * The kernel knows the result. Without this call the engine looks after some
- * seconds itself.
+ * The kernel has the result. Without this call the engine checks for the result
+ * itself after some seconds.
  */
 void engine_asked(struct engine *e, uint32_t flow);
 
 /**
  * engine_tick() - do the work that is due
  *
- * Return: when to call again, in monotonic milliseconds.
+ * Return: time of the next call, in monotonic milliseconds.
  */
 uint64_t engine_tick(struct engine *e);
 
 /**
- * engine_claim_at() - return when flows should be claimed out of turn
+ * engine_claim_at() - return the time of the next extra claim
  *
  * Return: monotonic milliseconds; UINT64_MAX if there is no need.
  */
 uint64_t engine_claim_at(const struct engine *e);
 
-/* All flows that are due are about to be claimed: no earlier wish is left. */
+/* Drop the wish for an extra claim: all due flows are about to be claimed. */
 void engine_claims(struct engine *e);
 
 #endif /* REKEYD_ENGINE_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Exchanges that this side began: code shared by allocations and re-keys. */
+/* Exchanges started by this side: code shared by allocations and re-keys. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "../common/addr.h"
 #include "engine-int.h"
 
-/* An exchange has something to do from @at on. */
+/* Note that an exchange has work to do from @at on. */
 void exchange_due(struct engine *e, uint64_t at)
 {
 	if (at < e->exchange_due)
@@ -56,8 +56,8 @@ void exchange_free(struct engine *e, struct exchange *x)
 }
 
 /*
- * Find the exchange for an answer under the keys of @flow; 0 means in the
- * clear.
+ * Find the exchange for an answer under the keys of @flow, or in the clear if
+ * @flow is 0.
  */
 struct exchange *exchange_find(struct engine *e, uint32_t flow, uint64_t token)
 {
@@ -102,7 +102,7 @@ static struct oap_params params_of(const struct exchange *x)
 
 /*
  * Choose a new token, which invalidates answers to the old one, and free the
- * request that had the old token.
+ * request with the old token.
  */
 bool exchange_token(struct engine *e, struct exchange *x)
 {
@@ -143,7 +143,7 @@ static enum oap_code make(struct engine *e, struct exchange *x,
 }
 
 /*
- * Make the request for the current token; on failure there is nothing to send.
+ * Make the request for the current token. On failure there is nothing to send.
  */
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err)
@@ -163,7 +163,7 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 	return OAP_INTERNAL;
 }
 
-/* Send the next message, and set the time to repeat it. */
+/* Send the next message, and set the time for repeating it. */
 void exchange_send(struct engine *e, struct exchange *x)
 {
 	struct message hello = { .type = MSG_HELLO, .token = x->msg.token };
@@ -185,7 +185,7 @@ void exchange_send(struct engine *e, struct exchange *x)
 	x->wait = x->wait * 2 > RESEND_MAX_MS ? RESEND_MAX_MS : x->wait * 2;
 }
 
-/* Check that an authentic response matches our request. */
+/* Check that an authentic response matches the request. */
 static bool binding_fits(struct exchange *x, struct oap_err *err)
 {
 	struct binding want = x->bind, got;

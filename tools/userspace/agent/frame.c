@@ -11,7 +11,7 @@
  *   0 zero   1 type 1   2 lowest version   3 highest version   4 zero (4)
  *   8 token (8)   16 zero (16)
  *
- * So the first 16 bytes keep their meaning, whatever else changes.
+ * The first 16 bytes therefore keep their meaning in every future version.
  */
 
 #include <string.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Messages between agents, split into frames that fit packets of 1200 bytes,
- * and reassembled. Their layout is in Documentation/agent-protocol.md.
+ * Messages between agents, split into frames that fit into packets of 1200
+ * bytes, and reassembled. Documentation/agent-protocol.md describes their
+ * layout.
  */
 #ifndef REKEYD_FRAME_H
 #define REKEYD_FRAME_H
@@ -50,14 +51,14 @@ struct frame {
 	size_t len;
 };
 
-/* What an agent says to a frame of a version that it does not speak. */
+/* Reply to a frame of a version that the agent does not speak. */
 struct notice {
-	uint8_t lowest;		/* version that it speaks */
+	uint8_t lowest;		/* version that its sender speaks */
 	uint8_t highest;
-	uint64_t token;		/* of that frame */
+	uint64_t token;		/* token of the foreign frame */
 };
 
-/* A whole message, kept for retransmission. */
+/* A complete message, kept for retransmission. */
 struct message {
 	enum msg_type type;
 	uint64_t token;
@@ -65,7 +66,7 @@ struct message {
 	size_t len;
 };
 
-/* A message being reassembled. All frames but the last are full. */
+/* A message being reassembled. All frames except the last are full. */
 struct assembly {
 	enum msg_type type;
 	uint64_t token;
@@ -82,9 +83,9 @@ size_t frame_write(uint8_t buf[FRAME_MAX], const struct message *msg,
 		   unsigned int index, const uint8_t *cookie);
 unsigned int frame_count(const struct message *msg);
 
-/* True for a frame of another version, which may be told the one spoken here. */
+/* True for a frame of another version, which may be answered with a notice. */
 bool frame_foreign(const uint8_t *p, size_t len);
-/* Write the notice to a foreign frame, which has at least as many bytes. */
+/* Write the notice for a foreign frame, which is at least as long. */
 void notice_write(uint8_t buf[FRAME_HDR], const uint8_t *foreign);
 bool notice_read(struct notice *notice, const uint8_t *p, size_t len);
 

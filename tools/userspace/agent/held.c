@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Requests that wait for the kernel's question whether the peer has the keys. */
+/* Requests held while the kernel asks the peer for the keys. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,9 @@ static unsigned int count_of(struct engine *e, const char *name)
 	return count;
 }
 
-/* True if there is a place that the peer, who has proved its name, may have. */
+/*
+ * True if there is room for the peer of the request, which has proved its name.
+ */
 static bool has_place(struct engine *e, const struct request *r)
 {
 	if (e->nheld < HELD_FREE)
@@ -78,7 +80,7 @@ bool held_has(struct engine *e, const struct ipcp_nl_peer *peer,
 	return false;
 }
 
-/* Let a request go on if the kernel knows whether the peer has the keys. */
+/* Continue a request when the kernel knows if the peer has the keys. */
 static void look(struct engine *e, struct held *h)
 {
 	struct ipcp_nl_flow flow;
@@ -116,7 +118,7 @@ void held_gone(struct engine *e, uint32_t flow)
 	}
 }
 
-/* Return: when to call again. */
+/* Return: time of the next call. */
 uint64_t held_tick(struct engine *e, uint64_t now)
 {
 	struct held *h, *next;

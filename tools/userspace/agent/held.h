@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Requests for a fresh seed, held while the kernel asks the peer of the flow
- * whether it has the keys.
+ * Requests for a fresh seed, held while the kernel asks the peer of the flow if
+ * it has the keys.
  */
 #ifndef REKEYD_HELD_H
 #define REKEYD_HELD_H
@@ -10,13 +10,13 @@
 #include "request.h"
 
 #define HELD_MAX	512
-#define HELD_FREE	256	/* so many for whoever comes first; beyond that */
-#define HELD_EACH	16	/* those whose peer name has fewer than this */
-#define HELD_LOOK_MS	3500	/* the question takes 3 s, if no event comes */
+#define HELD_FREE	256	/* first come, first served; beyond that */
+#define HELD_EACH	16	/* limit per peer name */
+#define HELD_LOOK_MS	3500	/* the question takes 3 s; without an event */
 #define HELD_AGAIN_MS	500
 #define HELD_KEEP_MS	8000
 
-/* What to do with the request: IPCP_REKEY_QUESTION_ANSWERED, _SILENT or _NONE. */
+/* Continue a request: IPCP_REKEY_QUESTION_ANSWERED, _SILENT or _NONE. */
 typedef void (*held_done)(struct request *r, uint32_t result);
 
 struct held {
@@ -28,8 +28,8 @@ struct held {
 };
 
 /*
- * Hold a request, whose exchange is then owned by the list. False if it is refused:
- * there is another one of its flow, or no place.
+ * Hold a request; the list then owns its exchange. Return false if the request
+ * is refused: another request of its flow is held, or there is no room.
  */
 bool held_add(struct engine *e, struct request *r, held_done done);
 
@@ -37,7 +37,7 @@ bool held_add(struct engine *e, struct request *r, held_done done);
 bool held_has(struct engine *e, const struct ipcp_nl_peer *peer,
 	      uint64_t token);
 
-/* The kernel has asked the peer of a flow. */
+/* Report that the kernel has asked the peer of a flow. */
 void held_asked(struct engine *e, uint32_t flow);
 void held_gone(struct engine *e, uint32_t flow);
 uint64_t held_tick(struct engine *e, uint64_t now);

@@ -21,9 +21,9 @@ static bool same_source(const struct incoming *in, uint32_t flow,
 }
 
 /*
- * Make room for another request of a source, by the oldest one of that source or of
- * all sources of its kind: what comes in the clear, which anybody can send, does not
- * push out what comes under the keys of a flow, nor the other way around.
+ * Make room for another request of a source. Drop the oldest request of that
+ * source, or of all sources of its kind: requests in the clear, which anybody
+ * can send, never evict requests under the keys of a flow, nor vice versa.
  */
 static void make_room(struct engine *e, uint32_t flow,
 		      const struct ipcp_nl_peer *peer)
@@ -68,7 +68,10 @@ static struct incoming *find(struct engine *e, uint32_t flow,
 	return in;
 }
 
-/* Add a frame. True if the request is complete: the caller then owns @msg. */
+/*
+ * Add a frame. Return true if the request is complete: the caller owns @msg
+ * then.
+ */
 bool incoming_add(struct engine *e, uint32_t flow,
 		  const struct ipcp_nl_peer *peer,
 		  const struct frame *frame, struct assembly *msg)
@@ -102,7 +105,7 @@ void incoming_gone(struct engine *e, uint32_t flow)
 	}
 }
 
-/* Drop expired requests. Return: when to call again. */
+/* Drop expired requests. Return: time of the next call. */
 uint64_t incoming_tick(struct engine *e, uint64_t now)
 {
 	struct incoming *in;

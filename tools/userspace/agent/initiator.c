@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The initiator: find the exchange that an answer belongs to. */
+/* The initiator: find the exchange for an answer. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +35,10 @@ void initiator_cookie(struct engine *e, const struct ipcp_nl_peer *peer,
 	if (x->kind == EXCHANGE_REKEY && recover_renew(e, x))
 		return;
 	x->wait = RESEND_FIRST_MS;
-	/* a request is much longer than a cookie, which anybody on the path sends */
+	/*
+	 * requests are much longer than cookies, which anyone on the path can
+	 * send
+	 */
 	if (x->sent && engine_now(e) - x->sent_at < REQUEST_REPEAT_MS) {
 		x->resend_at = x->sent_at + REQUEST_REPEAT_MS;
 		exchange_due(e, x->resend_at);
@@ -69,7 +72,7 @@ static void denied(struct engine *e, struct exchange *x)
 		want_denied(e, x, &denial);
 }
 
-/* True for an answer to an exchange of this kind. */
+/* True if a message type answers an exchange of this kind. */
 static bool fits(const struct exchange *x, enum msg_type type)
 {
 	switch (x->kind) {
@@ -91,7 +94,7 @@ void initiator_answer(struct engine *e, uint32_t flow,
 
 	if (!x || !x->sent || !fits(x, frame->type))
 		return;
-	/* do not mix frames of a refusal and of an answer */
+	/* never mix frames of a refusal and frames of an answer */
 	if (x->in.p && x->in.type != frame->type)
 		assembly_free(&x->in);
 	if (assembly_add(&x->in, frame) != 1)
@@ -106,7 +109,7 @@ void initiator_answer(struct engine *e, uint32_t flow,
 		allocate_done(e, x);
 }
 
-/* The kernel has asked the peer of a flow whether it has the keys. */
+/* Report that the kernel has asked the peer of a flow for the keys. */
 void initiator_asked(struct engine *e, uint32_t flow)
 {
 	struct exchange *x = exchange_of_flow(e, flow, EXCHANGE_REKEY);
@@ -145,7 +148,7 @@ void initiator_drop(struct engine *e, const char *why)
 	}
 }
 
-/* The time of an exchange is over, which ends it. */
+/* End an exchange whose time limit has passed. */
 static void time_out(struct engine *e, struct exchange *x)
 {
 	switch (x->kind) {
@@ -160,7 +163,7 @@ static void time_out(struct engine *e, struct exchange *x)
 	}
 }
 
-/* Send a request again, or do something else about it, which may end it. */
+/* Send a request again, or react otherwise. May end the exchange. */
 static void resend(struct engine *e, struct exchange *x)
 {
 	switch (x->kind) {
@@ -175,7 +178,7 @@ static void resend(struct engine *e, struct exchange *x)
 	}
 }
 
-/* Do the work of an exchange that is due. */
+/* Do the due work of an exchange. */
 static void tick(struct engine *e, struct exchange *x, uint64_t now)
 {
 	if (now >= x->deadline)
@@ -192,7 +195,7 @@ static void tick_all(struct engine *e, uint64_t now)
 		next = TAILQ_NEXT(x, entry);
 		tick(e, x, now);
 	}
-	/* also those that have begun meanwhile, in place of others */
+	/* include exchanges that began meanwhile, in place of others */
 	e->exchange_due = UINT64_MAX;
 	TAILQ_FOREACH(x, &e->exchanges, entry) {
 		exchange_due(e, x->resend_at);
@@ -202,8 +205,8 @@ static void tick_all(struct engine *e, uint64_t now)
 }
 
 /*
- * Look at all exchanges when one is due. The more there are, the less often: they
- * must not take all time.
+ * Visit all exchanges when one is due. With many exchanges, visit them less
+ * often, to leave time for other work.
  */
 uint64_t initiator_tick(struct engine *e, uint64_t now)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The operations of the engine, by netlink to the module. */
+/* The operations of the engine, over netlink to the module. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static int op_flow_new(void *ctx, const char *name,
 	return ipcp_nl_flow_new(nl_of(ctx), name, peer, peer_eid, qos, made);
 }
 
-/* Write a seed that the kernel has taken to the key log, if there is one. */
+/* Write a seed to the key log, if any, after the kernel has accepted it. */
 static void log_seed(struct kernel *k, uint32_t id,
 		     const struct ipcp_nl_seed *seed)
 {
@@ -228,7 +228,7 @@ int kernel_events(struct kernel *k, struct kernel_news *news)
 	return 0;
 }
 
-/* Log which program serves or provides a name, or why it may not: @why. */
+/* Log which program serves or provides a name, or why it may not (@why). */
 static void log_name(struct kernel *k, const struct ipcp_nl_upcall *up,
 		     enum policy_what what, const char *why)
 {
@@ -245,7 +245,7 @@ static void log_name(struct kernel *k, const struct ipcp_nl_upcall *up,
 			 up->cred.comm, up->cred.uid);
 }
 
-/* A program asks to serve or to provide a name. */
+/* Handle the request of a program to serve or to provide a name. */
 static void on_name(struct kernel *k, const struct ipcp_nl_upcall *up,
 		    enum policy_what what, const struct config *conf,
 		    const struct oap_env *oap)
@@ -262,7 +262,7 @@ static void on_name(struct kernel *k, const struct ipcp_nl_upcall *up,
 		log_warn("%s: %s", up->name, ipcp_nl_reason(k->nl));
 }
 
-/* The module does not say whose name it was. */
+/* Log the end of a name. The module does not report its user. */
 static void on_end(struct kernel *k, const char *name, const char *what)
 {
 	if (log_allowed(&k->ended, op_now(k)))
@@ -276,7 +276,7 @@ static void dispatch(struct kernel *k, struct engine *e,
 	static uint8_t copy[IPCP_REKEY_CTRL_MAX];
 	size_t len = up->payload_len;
 
-	/* the payload is valid only until the next call */
+	/* the payload is valid until the next call only */
 	if (len > sizeof(copy))
 		return;
 	if (len)
@@ -368,7 +368,7 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 	unsigned int some, done = 0;
 	int n;
 
-	/* an answer may have fewer than can be claimed */
+	/* an answer may contain fewer flows than are due */
 	do {
 		some = limit - done;
 		if (some > IPCP_REKEY_CLAIM_MAX)

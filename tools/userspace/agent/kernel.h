@@ -14,11 +14,11 @@ struct keylog;
  * struct kernel - context of the operations of the engine
  * @nl: handle of the module
  * @dns: the resolver
- * @keylog: the key log; NULL if seeds are not written anywhere
+ * @keylog: the key log; NULL for none
  * @wanted: last flow for which a re-key was requested, see kernel_want_all()
- * @granted: lines about programs that serve or provide a name
- * @refused: lines about those that may not
- * @ended: lines about names that are no longer served or provided
+ * @granted: limit of lines about programs that serve or provide a name
+ * @refused: limit of lines about programs that may not
+ * @ended: limit of lines about names that are no longer served or provided
  */
 struct kernel {
 	struct ipcp_nl *nl;
@@ -34,35 +34,37 @@ extern const struct engine_ops kernel_ops;
 
 #define NEWS_MAX	32
 
-/* What happened since the last call, see kernel_events(). */
+/* News since the last call, see kernel_events(). */
 struct kernel_news {
 	bool upcalls;
 	bool due;
-	bool copied;		/* the machine */
+	bool copied;		/* the machine was copied */
 	bool lost;		/* some events were lost */
 	uint32_t due_flows[NEWS_MAX];
 	unsigned int ndue;
-	uint32_t asked_flows[NEWS_MAX];	/* of which the result is known */
+	uint32_t asked_flows[NEWS_MAX];	/* flows with a known result */
 	unsigned int nasked;
 };
 
 int kernel_events(struct kernel *k, struct kernel_news *news);
 
 /**
- * kernel_upcalls() - take upcalls off the queue and process them
+ * kernel_upcalls() - take upcalls from the queue and process them
  *
  * Takes a limited number, so that a flood of messages does not delay timers.
  *
  * Return: 0 when the queue is empty, 1 if it may not be, -ENOMEM if there is no
- * memory now and no upcall is lost, or another negative errno after logging why.
+ * memory now and no upcall is lost, or another negative errno after logging the
+ * reason.
  */
 int kernel_upcalls(struct kernel *k, struct engine *e,
 		   const struct config *conf, const struct oap_env *oap);
 
 /**
  * kernel_claim() - claim due flows and begin their exchanges
- * @limit: most flows to claim
- * @min_age: also claim flows whose newest epoch is that old; 0: only due ones
+ * @limit: maximum number of flows to claim
+ * @min_age: also claim flows whose newest epoch is at least this old; 0 for due
+ *	flows only
  *
  * Return: the number of claimed flows, or a negative errno.
  */
@@ -70,9 +72,9 @@ int kernel_claim(struct kernel *k, struct engine *e, unsigned int limit,
 		 uint64_t min_age);
 
 /**
- * kernel_lost() - check whether this is the agent no more
+ * kernel_lost() - check whether this process is no longer the agent
  *
- * So it is if the module was unloaded, whether or not it was loaded again.
+ * True after the module was unloaded, even if it was loaded again.
  */
 bool kernel_lost(struct kernel *k);
 
@@ -82,14 +84,14 @@ bool kernel_lost(struct kernel *k);
 unsigned int kernel_flows(struct kernel *k);
 
 /**
- * kernel_copies() - get how often the machine was found to be a copy
+ * kernel_copies() - get how often the machine was found to be copied
  */
 int kernel_copies(struct kernel *k, unsigned int *copies);
 
 /**
- * kernel_want_all() - request a re-key of flows that cannot begin one
+ * kernel_want_all() - request a re-key of flows whose responder is here
  *
- * Handles a few flows at a time, all of them in turn.
+ * Handles a few flows per call, all flows in turn.
  *
  * Return: 1 if there may be more flows, 0 if there are none, or a negative errno.
  */

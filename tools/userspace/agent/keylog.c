@@ -34,10 +34,10 @@
 
 struct keylog {
 	char *path;
-	int fd;		/* -1 after writing failed */
+	int fd;		/* -1 after a failed write */
 };
 
-/* Return why seeds must not be written to an open file, or NULL. */
+/* Return why an open file must not receive seeds, or NULL. */
 static const char *refusal(int fd)
 {
 	struct stat st;
@@ -110,7 +110,7 @@ void keylog_close(struct keylog *log)
 	free(log);
 }
 
-/* Write bytes as hexadecimal digits. Return where they end. */
+/* Write bytes as hexadecimal digits. Return the end of the digits. */
 static char *put_hex(char *to, const uint8_t *from, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -137,7 +137,7 @@ static size_t make_line(char line[LINE_LEN], const struct ipcp_nl_flow *flow,
 		     flow->packets_per_leaf);
 	p = put_hex(p, seed->chain, sizeof(seed->chain));
 	*p++ = ' ';
-	/* not printf, which could leave a copy of the seed behind */
+	/* no printf, which could leave a copy of the seed behind */
 	p = put_hex(p, seed->seed, IPCP_REKEY_SEED_LEN);
 	*p++ = '\n';
 	return p - line;

@@ -14,33 +14,33 @@
 struct keylog;
 
 /**
- * keylog_open() - open the key log, and warn that there is one
+ * keylog_open() - open the key log, and warn about it
  * @path: path of the file; NULL for no key log
- * @log: (output) the key log, or NULL if @path is
+ * @log: (output) the key log, or NULL if @path is NULL
  *
- * Creates the file for its owner alone. A file that is a symbolic link, belongs
- * to somebody else, or can be accessed by others is refused.
+ * Creates the file with access for its owner only. Refuses a file that is a
+ * symbolic link, belongs to another user, or is accessible to others.
  *
- * Return: false if the file cannot be used, after logging why.
+ * Return: false if the file is unusable, after logging the reason.
  */
 bool keylog_open(const char *path, struct keylog **log);
 void keylog_close(struct keylog *log);
 
 /**
- * keylog_add() - write a line for a seed that the kernel has taken
+ * keylog_add() - write a line for a seed that the kernel has accepted
  * @log: the key log
  * @flow: the flow of the seed
  * @seed: the seed
  *
- * If the line cannot be written, nothing more is until the next reload.
+ * After a failed write, nothing is written until the next reload.
  */
 void keylog_add(struct keylog *log, const struct ipcp_nl_flow *flow,
 		const struct ipcp_nl_seed *seed);
 
 /**
- * keylog_path() - return the path of the file that seeds are written to
+ * keylog_path() - return the path of the file that receives seeds
  *
- * Return: NULL if none are: there is no key log, or writing failed.
+ * Return: NULL if there is no key log, or after a failed write.
  */
 const char *keylog_path(const struct keylog *log);
 

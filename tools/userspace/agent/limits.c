@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* How much is logged of what local users cause. */
+/* Limits on log lines that local users cause. */
 
 #include <stddef.h>
 
 #include "limits.h"
 
-#define IDLE_MS	10000	/* then the place of a user may be another's */
+#define IDLE_MS	10000	/* then another user may take the entry */
 
 static struct user_limit *find(struct user_limits *limits, uint32_t uid)
 {
@@ -34,7 +34,7 @@ bool limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now)
 
 	if (!u) {
 		u = find_idle(limits, now);
-		/* with what was not logged of the user before */
+		/* the entry may still have unlogged lines of its former user */
 		if (u)
 			u->uid = uid;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* How much is logged of what local users cause: each has a share. */
+/* Limits on log lines that local users cause: each user has a share. */
 #ifndef REKEYD_LIMITS_H
 #define REKEYD_LIMITS_H
 
@@ -9,21 +9,21 @@
 #define LIMITS_USERS	16
 
 /**
- * struct user_limits - how much of one kind is logged; initially zero
- * @users: those who caused the last lines
- * @others: what all others share
+ * struct user_limits - limit on one kind of log line; initially zero
+ * @users: users that caused the last lines
+ * @others: limit shared by all other users
  */
 struct user_limits {
 	struct user_limit {
 		uint32_t uid;
-		struct log_limit limit;	/* without lines: nobody's */
+		struct log_limit limit;	/* no lines: a free entry */
 	} users[LIMITS_USERS];
 	struct log_limit others;
 };
 
 /**
- * limits_allow() - may a line that a user has caused be logged?
- * @limits: of this kind of line
+ * limits_allow() - check whether a line caused by a user may be logged
+ * @limits: limits of this kind of line
  * @uid: the user
  * @now: monotonic milliseconds
  *

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Log messages. They may hold text of peers and of local programs, so each byte that
- * is no printable ASCII becomes '?'.
+ * Log messages. A message may contain text from peers and local programs, so
+ * each byte that is not printable ASCII becomes '?'.
  */
 
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #include "log.h"
 
-/* Lines of one kind that are logged within a span of time. */
+/* Maximum number of lines of one kind within a time span. */
 #define LIMIT_LINES	5
 #define LIMIT_MS	10000
 

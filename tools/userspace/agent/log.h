@@ -24,9 +24,9 @@ void log_settled(void);
 void log_quiet(bool quiet);	/* log nothing */
 
 /**
- * log_divert() - hand lines over instead of writing them
- * @to: called for each line that would be written, with its LOG_... priority; NULL
- *	to write them
+ * log_divert() - redirect lines to a function
+ * @to: called for each line, with its LOG_... priority; NULL to write lines
+ *	again
  */
 void log_divert(void (*to)(int priority, const char *text));
 
@@ -38,10 +38,10 @@ void log_info(const char *fmt, ...) PRINTF_LIKE;
 void log_dbg(const char *fmt, ...) PRINTF_LIKE;
 
 /**
- * struct log_limit - how much of one kind is logged; initially zero
- * @since: monotonic milliseconds when the first line of this span was logged
+ * struct log_limit - limit on one kind of log line; initially zero
+ * @since: time of the first line in this span, in monotonic milliseconds
  * @lines: lines in this span
- * @missed: what was not logged in it
+ * @missed: lines that were not logged in this span
  */
 struct log_limit {
 	uint64_t since;
@@ -50,13 +50,13 @@ struct log_limit {
 };
 
 /**
- * log_allowed() - may a line that others can cause be logged?
- * @limit: of this kind of line
+ * log_allowed() - check whether a line that others can cause may be logged
+ * @limit: limit of this kind of line
  * @now: monotonic milliseconds
  *
- * Says once in a span how many lines were left out before.
+ * Logs once per span how many lines were left out before.
  *
- * Return: true for the first five in ten seconds.
+ * Return: true for the first five lines in ten seconds.
  */
 bool log_allowed(struct log_limit *limit, uint64_t now);
 

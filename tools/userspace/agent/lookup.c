@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The look-up of one name: its SRV records, and the addresses of its hosts. */
+/* Lookup of one name: its SRV records, and the addresses of its hosts. */
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static void set_why(struct lookup *l, const char *text)
 		 "no address in the agent's configuration; the DNS: %s", text);
 }
 
-/* Account for one answer; the last one completes the look-up. */
+/* Account for one answer; the last one completes the lookup. */
 static void settle(struct lookup *l)
 {
 	if (!--l->pending)
@@ -106,7 +106,7 @@ static void add_record(struct lookup *l, const ares_dns_rr_t *rr)
 	    l->nhosts == HOSTS_MAX)
 		return;
 	host = ares_dns_rr_get_str(rr, ARES_RR_SRV_TARGET);
-	/* "." says that the service is not available */
+	/* "." means that the service is not available */
 	if (!host || !host[0] || !strcmp(host, ".") ||
 	    strlen(host) >= sizeof(srv->host)) {
 		set_why(l, "it does not offer this service");
@@ -157,7 +157,9 @@ static void on_service(void *arg, ares_status_t status, size_t timeouts,
 		l->srv[0].port = l->port;
 		l->nhosts = 1;
 	}
-	/* whoever joins before the look-up is freed needs the addresses */
+	/*
+	 * a question that joins before the lookup is freed needs the addresses
+	 */
 	if (TAILQ_EMPTY(&l->questions))
 		l->again = true;
 	if (!l->again)
@@ -165,7 +167,7 @@ static void on_service(void *arg, ares_status_t status, size_t timeouts,
 	settle(l);
 }
 
-/* Ask for the SRV records; the addresses follow. */
+/* Query the SRV records; the addresses follow. */
 void lookup_ask(struct lookup *l)
 {
 	char service[sizeof(SRV_SERVICE) + 255];
@@ -186,7 +188,7 @@ void lookup_ask(struct lookup *l)
 						   ARES_CLASS_IN);
 	if (status)
 		on_service(l, status, 0, NULL);
-	else	/* on_service() is called if this fails, too */
+	else	/* on failure c-ares calls on_service(), too */
 		ares_search_dnsrec(l->dns->source->channel, record, on_service, l);
 	ares_dns_record_destroy(record);
 }

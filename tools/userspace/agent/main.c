@@ -94,7 +94,7 @@ static int start(const struct options *o, struct config *conf)
 {
 	struct oap_env *oap;
 
-	/* what needs the privileges of the starting user comes first */
+	/* first the steps that need the privileges of the starting user */
 	if (conf->socket)
 		control_prepare(conf->socket, conf->user);
 	oap = privs_drop(conf) ? NULL : agent_oap(conf);
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_setup(o.verbose, o.test ? LOG_TO_STDERR : o.where);
-	/* what a test cannot lock is no finding: the agent may */
+	/* a test that cannot lock memory is no finding: the agent may */
 	log_quiet(o.test);
 	privs_lock_memory();
 	log_quiet(false);

@@ -3,9 +3,9 @@
 /*
  * Pace the re-keys of flows that have reached their age.
  *
- * Credit spreads the flows of one host: it accrues evenly, so fast that all
- * flows have their turn within a quarter of the interval, and little of it can
- * be saved. A flow that is alone on its host is spread against those of other
+ * Credit spreads the flows of one host. It accrues evenly, fast enough for all
+ * flows to have their turn within a quarter of the interval, and little credit
+ * can be saved. A single flow on its host is spread against the flows of other
  * hosts by the random age that it must reach.
  */
 
@@ -23,7 +23,7 @@ uint64_t pace_tick(uint32_t interval)
 	return tick < TICK_MIN ? TICK_MIN : tick > TICK_MAX ? TICK_MAX : tick;
 }
 
-/* Return the credit earned in a time, in thousandths of a flow. */
+/* Return the credit for a time span, in thousandths of a flow. */
 static uint64_t earn(uint32_t interval, unsigned int flows, uint64_t ms)
 {
 	return UINT64_C(4000) * flows * ms / interval;
@@ -35,14 +35,14 @@ unsigned int pace_take(struct pace *pace, uint64_t now, uint32_t interval,
 	uint64_t most = earn(interval, flows, 2 * pace_tick(interval)) + 1000;
 	uint64_t since = now - pace->last;
 
-	/* more than an interval earns the maximum anyway */
+	/* more than one interval earns the maximum anyway */
 	if (since > interval)
 		since = interval;
 	pace->last = now;
 	pace->credit += earn(interval, flows, since);
 	if (pace->credit > most)
 		pace->credit = most;
-	/* the more flows there are, the better the credit alone spreads them */
+	/* with more flows, credit alone spreads them better */
 	*min_age = interval - interval / 4 +
 		   (uint64_t)(interval / 4) * pace->share / 65536 /
 		   (flows ? flows : 1);

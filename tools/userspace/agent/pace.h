@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Pace the re-keys of flows that have reached their age: each between three
- * quarters of the interval and the whole of it, and never many at once, even if
- * all flows were allocated in the same second, on many hosts.
+ * Pace the re-keys of flows by age: each flow between three quarters of the
+ * interval and the whole interval, and never many flows at once, even if all of
+ * them were allocated in the same second, on many hosts.
  */
 #ifndef REKEYD_PACE_H
 #define REKEYD_PACE_H
@@ -14,7 +14,7 @@
  * struct pace - state of the pacing; initially zero
  * @last: time of the last call
  * @credit: flows that may be re-keyed now, in thousandths
- * @share: the part of the last quarter that the next flow waits, in 1/65536
+ * @share: fraction of the last quarter that the next flow waits, in 1/65536
  */
 struct pace {
 	uint64_t last;
@@ -23,7 +23,7 @@ struct pace {
 };
 
 /**
- * pace_tick() - return how often to look for flows that are old enough
+ * pace_tick() - return how often to check for old flows
  * @interval: re-key interval
  *
  * All times are in milliseconds.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Peers: their address, and the identity they have proved. */
+/* Peers: their addresses, and the identities they have proved. */
 
 #include <netinet/in.h>
 #include <string.h>
@@ -28,7 +28,7 @@ bool peer_equal(const struct sockaddr_storage *a,
 	       !memcmp(&a6->sin6_addr, &b6->sin6_addr, 16);
 }
 
-/* True for addresses of one host, whatever the ports. */
+/* True for addresses of the same host, regardless of the ports. */
 bool peer_same_host(const struct sockaddr_storage *a,
 		    const struct sockaddr_storage *b)
 {
@@ -45,7 +45,7 @@ bool peer_same_host(const struct sockaddr_storage *a,
 	return peer_equal(&c, b);
 }
 
-/* Record in the blob of the flow that the peer renewed its certificate. */
+/* Record in the blob of the flow that the peer has renewed its certificate. */
 void peer_renewed(struct engine *e, uint32_t flow, struct blob *blob,
 		  const struct oap_identity *peer)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Where the agent of a name is. */
+/* The address of the agent of a name. */
 
 #include <arpa/inet.h>
 #include <string.h>

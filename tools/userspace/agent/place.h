@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Where the agent of a name is, as the configuration says it. */
+/* The address of the agent of a name, as configured. */
 #ifndef REKEYD_PLACE_H
 #define REKEYD_PLACE_H
 
@@ -12,8 +12,8 @@
 /**
  * struct place - an address of an agent
  * @addr: address and port
- * @zone: name of the interface of a link-local address, else empty. It may come
- *	and go, and has another number each time
+ * @zone: name of the interface of a link-local address, else empty. The
+ *	interface may be removed and created again with another index
  */
 struct place {
 	struct sockaddr_storage addr;
@@ -21,10 +21,10 @@ struct place {
 };
 
 /**
- * place_read() - read an address of the configuration
+ * place_read() - parse an address of the configuration
  * @text: "192.0.2.1", "2001:db8::1" or "fe80::1%eth0"
  *
- * Return: NULL, or what to write instead.
+ * Return: NULL, or the expected form.
  */
 const char *place_read(struct place *place, const char *text, uint16_t port);
 
@@ -34,7 +34,7 @@ void place_set_port(struct place *place, uint16_t port);
  * place_find() - get the address to send to
  * @addr: set on success
  *
- * Return: false if this host does not have the interface now.
+ * Return: false if the interface does not exist now.
  */
 bool place_find(const struct place *place, struct sockaddr_storage *addr);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Policy: who may serve or provide a name, allocate a flow to it, or reach it from
- * remote.
+ * Policy: who may serve or provide a name, allocate a flow to it, or reach it
+ * from a remote host.
  */
 
 #include <stdio.h>
@@ -38,9 +38,10 @@ static bool user_matches(const struct rule *rule,
 }
 
 /*
- * Compare the file that the process ran when it called, as the kernel has it,
- * with the files of the configuration. A path would be one of the process's own
- * mount namespace, where it may have put another file.
+ * Compare the program file of the process at the time of its call, as reported
+ * by the kernel, with the files of the configuration. A path would be resolved
+ * in the process's own mount namespace, where the process may have placed
+ * another file.
  */
 static bool program_matches(const struct rule *rule,
 			    const struct ipcp_nl_cred *cred)
@@ -78,7 +79,10 @@ static const struct rule *rule_for(const struct config_name *block,
 	}
 }
 
-/* Without a rule: may everybody? A provider could keep others from the name. */
+/*
+ * Default without a rule. Providing a name is not allowed by default, since a
+ * provider could keep others from the name.
+ */
 static bool by_default(enum policy_what what, const char *name, uint32_t uid,
 		       bool has_creds, char *reason)
 {

@@ -27,15 +27,12 @@ void privs_lock_memory(void)
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
-	/*
-	 * still privileged; otherwise the user who starts the agent sets the
-	 * limit
-	 */
+	/* still privileged; otherwise the limit comes from the starting user */
 	setrlimit(RLIMIT_MEMLOCK, &all);
 	if (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_MIN) != 1)
 		log_warn("cannot lock memory for keys: raise the limit of locked memory");
 	getrlimit(RLIMIT_MEMLOCK, &all);
-	/* with a limit, allocations would fail at some point */
+	/* with a limit, allocations would eventually fail */
 	if (all.rlim_cur != RLIM_INFINITY)
 		log_warn("not all memory is locked: remove the limit of locked memory");
 	else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
@@ -51,9 +48,7 @@ static bool is_one_of(cap_value_t cap, const cap_value_t *caps, int n)
 	return i < n;
 }
 
-/*
- * Limit the bounding set, so that other capabilities cannot come back by exec.
- */
+/* Limit the bounding set, so that exec cannot bring other capabilities back. */
 static void limit_to(const cap_value_t *caps, int n)
 {
 	cap_value_t c;
@@ -74,7 +69,7 @@ static int change_user(const char *name)
 	pw = getpwnam(name);
 	if (!pw)
 		return -ENOENT;
-	/* otherwise the capabilities are lost when root is dropped */
+	/* otherwise dropping root loses the capabilities */
 	if (prctl(PR_SET_KEEPCAPS, 1) || initgroups(name, pw->pw_gid) ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid))
@@ -134,7 +129,7 @@ int privs_drop(const struct config *conf)
 		err = keep(caps, 1);
 	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err = -errno;
-	/* a change of user has reset this */
+	/* the change of user has reset this flag */
 	if (!err && prctl(PR_SET_DUMPABLE, 0))
 		err = -errno;
 	if (err)

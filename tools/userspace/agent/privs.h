@@ -18,7 +18,7 @@ void privs_lock_memory(void);
  * capability
  * @conf: names the user
  *
- * The agent requires CAP_NET_ADMIN to talk to the module.
+ * The agent needs CAP_NET_ADMIN for netlink to the module.
  *
  * Return: 0 or a negative errno, after logging the error.
  */
@@ -28,8 +28,8 @@ int privs_drop(const struct config *conf);
  * privs_become_reader() - change to the user of the agent, without capabilities
  * @conf: names the user
  *
- * To find out which files the agent can read. Root without capabilities cannot
- * read the files of others either.
+ * Used to find out which files the agent can read. Root without capabilities
+ * cannot read the files of other users either.
  *
  * Return: 0 or a negative errno, after logging the error.
  */

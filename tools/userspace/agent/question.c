@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Questions about names, and which is next. */
+/* Questions about names, and the order of their lookups. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "question.h"
 
-/* A user with questions or look-ups. */
+/* A user with questions or lookups. */
 struct asker {
 	LIST_ENTRY(asker) chain;
 	TAILQ_ENTRY(asker) entry;	/* if @ready */
 	bool ready;
 	uint32_t uid;
-	unsigned int uses;		/* questions and look-ups */
+	unsigned int uses;		/* questions and lookups */
 	unsigned int lookups;
 	struct question_list waiting;
 };
@@ -57,7 +57,10 @@ static void asker_put(struct asker *asker)
 	free(asker);
 }
 
-/* A user becomes ready as the last one, and stays in its place. */
+/*
+ * Update whether a user is ready. A user that becomes ready goes to the end of
+ * the list, and keeps its place.
+ */
 static void update(struct questions *qs, struct asker *asker)
 {
 	bool ready = !TAILQ_EMPTY(&asker->waiting) &&
@@ -70,7 +73,7 @@ static void update(struct questions *qs, struct asker *asker)
 	asker->ready = ready;
 }
 
-/* The user has had its turn. */
+/* Move a user that had its turn to the end of the list. */
 static void rotate(struct questions *qs, struct asker *asker)
 {
 	if (!asker->ready)

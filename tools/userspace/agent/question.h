@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Questions about names, and which is next: the users take turns, and each has
- * only some look-ups under way.
+ * Questions about names: the users take turns, and each user has a limited
+ * number of running lookups.
  */
 #ifndef REKEYD_QUESTION_H
 #define REKEYD_QUESTION_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define LOOKUPS_EACH		16	/* of one user */
+#define LOOKUPS_EACH		16	/* per user */
 #define QUESTION_CHAINS		1024
 
 struct asker;
@@ -19,13 +19,13 @@ struct asker;
 TAILQ_HEAD(question_list, question);
 
 /**
- * struct question - what a flow waits for
+ * struct question - a name that a flow waits for
  * @entry: in @list
  * @chain: questions by flow
- * @list: the questions of the user that wait, or those of a look-up
+ * @list: the waiting questions of the user, or the questions of a lookup
  * @asker: the user
  * @flow: the flow
- * @port: port of agents whose records name none
+ * @port: port of agents without an SRV record
  * @name: the name
  */
 struct question {
@@ -42,7 +42,7 @@ struct question {
  * struct questions - all questions
  * @flows: the questions, by flow
  * @users: the users with questions or look-ups, by uid
- * @ready: users whose first question may be looked up, in turn
+ * @ready: users whose first question may be looked up, in order
  */
 struct questions {
 	LIST_HEAD(, question) flows[QUESTION_CHAINS];
@@ -54,9 +54,9 @@ void questions_init(struct questions *qs);
 void questions_clear(struct questions *qs);
 
 /**
- * question_new() - add a question, which waits for a look-up
+ * question_new() - add a question that waits for a lookup
  *
- * Return: the question; NULL without memory.
+ * Return: the question; NULL if there is no memory.
  */
 struct question *question_new(struct questions *qs, uint32_t flow,
 			      uint32_t uid, const char *name, uint16_t port);
@@ -65,14 +65,14 @@ void question_free(struct questions *qs, struct question *q);
 /* Return: the question of a flow, or NULL. */
 struct question *question_of(const struct questions *qs, uint32_t flow);
 
-/* Return: the question that is to be looked up next, or NULL. */
+/* Return: the question to look up next, or NULL. */
 struct question *question_next(const struct questions *qs);
 
-/* Have a question wait no longer: @list is of a look-up. */
+/* Move a question from the waiting list to @list, the questions of a lookup. */
 void question_join(struct questions *qs, struct question *q,
 		   struct question_list *list);
 
-/* A look-up counts as one of the user until asker_end(). */
+/* Count a lookup against the limit of a user until asker_end(). */
 void asker_begin(struct questions *qs, struct asker *asker);
 void asker_end(struct questions *qs, struct asker *asker);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Record of how exchanges ended, of bounded size. */
+/* Record of the outcome of exchanges, bounded in size. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +85,7 @@ bool record_waits(const struct record *record, uint32_t flow, uint64_t now)
 	return f && now < f->when + record_hold(record, f->times);
 }
 
-/* The place of a flow; NULL if it has none. 0 finds a free one. */
+/* Find the entry of a flow, or NULL. 0 finds a free entry. */
 static struct busy *find_busy(struct record *record, uint32_t flow)
 {
 	unsigned int i;
@@ -138,7 +138,10 @@ unsigned int record_forget(struct record *record, uint32_t flow)
 	return times;
 }
 
-/* What makes room: the oldest of no flow, which anybody can cause, or of all. */
+/*
+ * Choose a failure to drop: the oldest without a flow, which anybody can cause,
+ * else the oldest.
+ */
 static struct failure *least_wanted(struct record *record)
 {
 	struct failure *f = find(record, 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Record of how exchanges ended, for the operator: counts, times and failures.
+ * Record of the outcome of exchanges, for the operator: counts, times and
+ * failures.
  */
 #ifndef REKEYD_RECORD_H
 #define REKEYD_RECORD_H
@@ -13,17 +14,17 @@
 #include "policy.h"
 
 #define FAILURES_MAX	256
-#define HOLD_FIRST_MS	1000	/* after a failure */
+#define HOLD_FIRST_MS	1000	/* after the first failure */
 #define HOLD_MAX_MS	120000
 #define DENIED_APART_MS	60000
-#define BUSY_TRIES	5	/* in a row; one more is a failure */
+#define BUSY_TRIES	5	/* in a row; the next is a failure */
 #define BUSY_FLOWS	256
 
 enum outcome_kind {
 	ALLOC_DONE,		/* as initiator */
 	ALLOC_FAILED,
 	REKEY_DONE,
-	REKEY_FAILED,		/* the peer or this side refused something */
+	REKEY_FAILED,		/* refused by the peer or this side */
 	REKEY_TIMEOUT,		/* no answer */
 	REKEY_BUSY,		/* postponed */
 	ALLOC_ANSWERED,		/* as responder */
@@ -33,7 +34,7 @@ enum outcome_kind {
 	OUTCOMES
 };
 
-/* Upper bounds of the classes of durations, in milliseconds. */
+/* Upper bounds of the duration classes, in milliseconds. */
 #define SPANS	{ 10, 30, 100, 300, 1000, 3000, 10000 }
 #define NSPANS	7
 
@@ -41,8 +42,8 @@ enum outcome_kind {
  * struct outcome - exchanges with the same outcome
  * @count: number of exchanges
  * @last: end of the last one, in monotonic milliseconds
- * @total: sum of their durations in milliseconds; only exchanges of this side
- * @longest: the longest of them
+ * @total: sum of their durations in milliseconds; exchanges of this side only
+ * @longest: longest duration
  * @within: exchanges in each class of SPANS; the last class has no bound
  */
 struct outcome {
@@ -56,11 +57,11 @@ struct outcome {
 /**
  * struct failure - a failure that has not been followed by a success
  * @kind: ALLOC_FAILED, REKEY_FAILED, REKEY_TIMEOUT or _REFUSED
- * @flow: 0 if there is none
+ * @flow: number of the flow; 0 for none
  * @times: consecutive failures
  * @when: last failure, in monotonic milliseconds
- * @denied: first of them in which the peer denied, signed, that keys were lost;
- *	0 if there was none
+ * @denied: time of the first signed denial from the peer that keys were lost; 0
+ *	if there was none
  */
 struct failure {
 	TAILQ_ENTRY(failure) entry;
@@ -78,8 +79,8 @@ TAILQ_HEAD(failures, failure);
 
 /**
  * struct busy - a flow whose peer postpones re-keys
- * @flow: 0 if the place is free
- * @times: how many times in a row
+ * @flow: number of the flow; 0 for a free entry
+ * @times: consecutive postponements
  */
 struct busy {
 	uint32_t flow;
@@ -88,13 +89,13 @@ struct busy {
 
 struct record {
 	struct outcome by[OUTCOMES];
-	uint64_t rekey_in_clear;	/* attempts without keys */
+	uint64_t rekey_in_clear;	/* attempts in the clear */
 	uint64_t cookies;
 	uint64_t bad_messages;
-	uint64_t other_versions;	/* messages of agents of these */
+	uint64_t other_versions;	/* messages of other versions */
 	struct failures failures;	/* oldest first */
 	unsigned int nfailures;
-	unsigned int nflows;		/* of them with a flow */
+	unsigned int nflows;		/* failures with a flow */
 	struct busy busy[BUSY_FLOWS];
 };
 
@@ -102,14 +103,14 @@ void record_init(struct record *record);
 void record_free(struct record *record);
 
 /**
- * record_end() - record the end of an exchange of this side
+ * record_end() - record the end of an exchange that this side began
  * @began: its start, in monotonic milliseconds like @now
  */
 void record_end(struct record *record, enum outcome_kind kind, uint64_t began,
 		uint64_t now);
 
 /**
- * record_answer() - record the end of an exchange of the peer
+ * record_answer() - record the end of an exchange that the peer began
  */
 void record_answer(struct record *record, enum outcome_kind kind, uint64_t now);
 
@@ -118,7 +119,7 @@ void record_answer(struct record *record, enum outcome_kind kind, uint64_t now);
  *
  * Keeps the last FAILURES_MAX failures, one for each flow.
  *
- * Return: how many times in a row the exchange has failed, if that is known.
+ * Return: number of consecutive failures, if known.
  */
 unsigned int record_failure(struct record *record, enum outcome_kind kind,
 			    uint32_t flow, const char *name,
@@ -128,26 +129,26 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 /**
  * record_busy() - note that the peer of a flow postpones a re-key
  *
- * A failure of the flow, or a success, begins anew.
+ * A failure of the flow, or a success, resets the count.
  *
- * Return: how many times in a row it did so; more than BUSY_TRIES if nobody counts
- * them, because too many flows have such a peer.
+ * Return: number of consecutive postponements; more than BUSY_TRIES if the
+ * table is full.
  */
 unsigned int record_busy(struct record *record, uint32_t flow);
 
 /**
- * record_hold() - return how long to wait after a number of failures in a row
+ * record_hold() - return the wait after a number of consecutive failures
  *
- * Twice as long each time, up to a limit. With more failing flows than the table
- * has, nobody counts them: the limit.
+ * The wait doubles each time, up to a limit. The limit also applies when more
+ * flows fail than the table can count.
  *
  * Return: milliseconds.
  */
 uint32_t record_hold(const struct record *record, unsigned int times);
 
 /**
- * record_times() - return how many times in a row the exchanges of a flow have
- * failed, as far as that is known
+ * record_times() - return the number of consecutive failures of a flow, as far
+ * as known
  */
 unsigned int record_times(const struct record *record, uint32_t flow);
 
@@ -157,17 +158,17 @@ unsigned int record_times(const struct record *record, uint32_t flow);
 bool record_waits(const struct record *record, uint32_t flow, uint64_t now);
 
 /**
- * record_denied() - note that the peer of a flow that failed has denied, signed,
- * that keys were lost
+ * record_denied() - note a signed denial from the peer of a failed flow that
+ * keys were lost
  *
- * Return: true if it denied so before, at least DENIED_APART_MS ago.
+ * Return: true if the first denial was at least DENIED_APART_MS ago.
  */
 bool record_denied(struct record *record, uint32_t flow, uint64_t now);
 
 /**
- * record_forget() - forget the failure of a flow that works again or is gone
+ * record_forget() - forget the failure of a flow that works again or has ended
  *
- * Return: how many times in a row its exchanges had failed.
+ * Return: number of consecutive failures before.
  */
 unsigned int record_forget(struct record *record, uint32_t flow);
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Re-keys of flows whose keys were lost at one end, at the side that begins
- * them.
+ * Re-keys of flows whose keys were lost at one end, on the side that begins the
+ * exchange.
  *
- * A side that has lost all keys cannot read sealed messages, and does not hold
- * the chain. So a fresh seed is agreed on in the clear, between peers that have
- * proved certificates at allocation and prove them again. A certificate can be
- * stolen, so a side that has keys asks its peer under them first, and goes on in
- * the clear only if that is silent.
+ * A side that has lost all keys can neither read sealed messages nor mix a seed
+ * with the chain. The agents therefore agree on a fresh seed in the clear,
+ * between peers that have proved certificates at allocation and prove them
+ * again. A certificate can be stolen, so a side that has keys first asks its
+ * peer under those keys, and continues in the clear only if the peer is silent.
  */
 
 #include <errno.h>
@@ -16,13 +16,13 @@
 
 #include "engine-int.h"
 
-#define RAISE_MAX	65536	/* exchange numbers at once, as the kernel takes */
+#define RAISE_MAX	65536	/* exchange numbers at once, as in the kernel */
 
 /*
- * Put a fresh exchange in the place of another one, whose time limit it has. NULL
- * if that fails: the re-key has failed then. The end of the old claim tells the
- * kernel how long to leave the flow alone in that case; without a claim it cannot
- * be told.
+ * Replace an exchange by a fresh one with the same time limit. Return NULL if
+ * that fails: the re-key has failed then. Clearing the old claim first tells
+ * the kernel how long to leave the flow alone in that case, since the kernel
+ * accepts a hold-off only with a claim.
  */
 static struct exchange *begin_anew(struct engine *e, struct exchange *x,
 				   const struct ipcp_nl_numbers *peer)
@@ -50,8 +50,8 @@ static struct exchange *begin_anew(struct engine *e, struct exchange *x,
 }
 
 /*
- * No answer under the flow's keys: have the kernel ask the peer under them
- * whether it has them. Return: false if the exchange has ended.
+ * Without an answer under the flow's keys, make the kernel ask the peer under
+ * these keys if it has them. Return: false if the exchange has ended.
  */
 static bool ask(struct engine *e, struct exchange *x)
 {
@@ -61,17 +61,17 @@ static bool ask(struct engine *e, struct exchange *x)
 		x->blob.name, err ? e->ops->reason(e->ctx) :
 				    "asking the peer for the keys");
 	if (err == -ENOKEY) {
-		begin_anew(e, x, NULL);	/* this side has none either */
+		begin_anew(e, x, NULL);	/* this side has no keys either */
 		return false;
 	}
 	x->asked = !err;
 	return true;
 }
 
-/* The peer was silent. */
+/* Start a fresh exchange after silence from the peer. */
 static void recover(struct engine *e, struct exchange *x)
 {
-	/* the first of several in a row: the peer may be away for long */
+	/* log the first of several in a row: the peer may be away for long */
 	if (!record_times(&e->record, x->flow))
 		log_info("flow %u to %s: the peer does not answer under the keys: a fresh exchange",
 			 x->flow, x->blob.name);
@@ -81,7 +81,7 @@ static void recover(struct engine *e, struct exchange *x)
 }
 
 /*
- * See whether the kernel knows if the peer has the keys. Return: false if the
+ * Check whether the kernel knows if the peer has the keys. Return: false if the
  * exchange has ended.
  */
 static bool look(struct engine *e, struct exchange *x)
@@ -98,14 +98,14 @@ static bool look(struct engine *e, struct exchange *x)
 		recover(e, x);
 		return false;
 	default:
-		/* only its agent is away */
+		/* only the peer's agent is away */
 		x->asked = false;
 		x->tries = 0;
 		return true;
 	}
 }
 
-/* The kernel has asked the peer. */
+/* Report that the kernel has asked the peer. */
 void recover_asked(struct engine *e, struct exchange *x)
 {
 	if (x->asked)
@@ -119,9 +119,10 @@ static bool may_ask(const struct exchange *x)
 }
 
 /*
- * End an exchange whose request is so old that the peer would refuse it: a side
- * without keys begins another one. One silence of the peer permits one claim, so a
- * side with keys asks again, later. Return: true if so; @x is gone.
+ * End an exchange whose request is so old that the peer would refuse it. A side
+ * without keys begins another exchange. A side with keys has to ask again
+ * later, since one silence of the peer permits only one claim. Return: true if
+ * @x was ended and freed.
  */
 bool recover_renew(struct engine *e, struct exchange *x)
 {
@@ -134,7 +135,7 @@ bool recover_renew(struct engine *e, struct exchange *x)
 	return true;
 }
 
-/* No answer: send again, and find out whether the peer has the keys. */
+/* Without an answer, send again, and find out if the peer has the keys. */
 void recover_resend(struct engine *e, struct exchange *x)
 {
 	bool alive = true;
@@ -149,7 +150,9 @@ void recover_resend(struct engine *e, struct exchange *x)
 		exchange_send(e, x);
 }
 
-/* The peer has lost the keys of a flow: it said so, and was silent under them. */
+/*
+ * Start a fresh exchange: the peer said that it lost the keys, and was silent.
+ */
 void recover_flow(struct engine *e, uint32_t flow)
 {
 	struct exchange *x = exchange_of_flow(e, flow, EXCHANGE_REKEY);
@@ -174,16 +177,16 @@ void recover_flow(struct engine *e, uint32_t flow)
 		x->after_silence = true;
 }
 
-/* True if what the peer says ends the flow. */
+/* True if a denial from the peer ends the flow. */
 static bool is_end(struct engine *e, const struct exchange *x,
 		   const struct binding *denial)
 {
 	if (!denial_is_final(denial->code))
 		return false;
 	/*
-	 * Silence may have been an outage. So only the host of the allocation, by
-	 * its certificate, can say at once that there is no such flow: another one
-	 * that serves the same name says so, too.
+	 * Silence may have been an outage. Only the host of the allocation,
+	 * identified by its certificate, can therefore deny the flow at once:
+	 * another host that serves the same name does not have the flow either.
 	 */
 	if (x->after_silence && x->same_denier)
 		return denial->code == REFUSE_NO_FLOW;
@@ -192,7 +195,7 @@ static bool is_end(struct engine *e, const struct exchange *x,
 	return record_denied(&e->record, x->flow, engine_now(e));
 }
 
-/* True if this side was set back, and can go on from the numbers of the peer. */
+/* True if this side was set back, and can continue from the peer's numbers. */
 static bool may_raise(const struct exchange *x, const struct binding *denial)
 {
 	int32_t ahead = denial->newest.exchange - x->bind.exchange;
@@ -202,9 +205,9 @@ static bool may_raise(const struct exchange *x, const struct binding *denial)
 }
 
 /*
- * The peer refuses a fresh exchange, and has signed that. A side that has keys
- * got here after silence, and believes it. A side without keys believes the
- * second one, a while later: the first may come from a thief.
+ * Handle a signed refusal of a fresh exchange. A side that has keys got here
+ * after silence, and believes the refusal. A side without keys believes the
+ * second refusal, some time later, since the first may come from a thief.
  */
 void recover_denied(struct engine *e, struct exchange *x,
 		    const struct binding *denial)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Refusals: as a message to the peer, and as the errno for a program. */
+/* Refusals: as a message to the peer, and as an errno for a program. */
 
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@ size_t refusal_write(uint8_t buf[1 + REASON_LEN], enum refusal code,
 	return 1 + len;
 }
 
-/* What a peer says may come to a terminal. */
+/* Make text from a peer safe for a terminal. */
 void refusal_printable(char *text)
 {
 	for (; *text; text++)
@@ -93,7 +93,7 @@ int refusal_errno_of_oap(enum oap_code code)
 
 /*
  * Return the errno for a program when the kernel refused a request of its
- * agent. The kernel does not accept other values from the agent, see flow-del.
+ * agent. The kernel accepts no other values from the agent, see flow-del.
  */
 int refusal_errno_of_status(int status)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Re-keys that this side begins. */
+/* Re-keys started by this side. */
 
 #include <errno.h>
 #include <string.h>
@@ -15,7 +15,7 @@ void rekey_drop(struct engine *e, struct exchange *x)
 	exchange_free(e, x);
 }
 
-/* End a re-key that failed; the flow is left alone for a while. */
+/* End a failed re-key; the flow is then held off for a while. */
 void rekey_failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
 		  const char *text)
 {
@@ -37,7 +37,7 @@ void rekey_failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
 	exchange_free(e, x);
 }
 
-/* A re-key of a flow went well. */
+/* Log a successful re-key. */
 static void log_done(struct engine *e, const struct exchange *x)
 {
 	unsigned int failed = record_forget(&e->record, x->flow);
@@ -51,8 +51,8 @@ static void log_done(struct engine *e, const struct exchange *x)
 }
 
 /*
- * A flow that lost its keys and whose peer proved no certificate at allocation
- * cannot be trusted with new keys: it is taken down.
+ * Take down a flow that lost its keys and whose peer proved no certificate at
+ * allocation: the flow cannot be trusted with new keys.
  */
 static bool hopeless(struct engine *e, uint32_t flow, const struct blob *blob)
 {
@@ -66,7 +66,9 @@ static bool hopeless(struct engine *e, uint32_t flow, const struct blob *blob)
 	return true;
 }
 
-/* Note what is claimed; false if the data of the flow are of no use. */
+/*
+ * Load a claim into an exchange. Return false if the flow's data is unusable.
+ */
 static bool load_claim(struct exchange *x, const struct ipcp_nl_claim *claim)
 {
 	x->peer = claim->peer;
@@ -84,7 +86,9 @@ static bool load_claim(struct exchange *x, const struct ipcp_nl_claim *claim)
 	return true;
 }
 
-/* Make the request and send it; false if @x has failed, and is gone. */
+/*
+ * Make and send the request. Return false if @x has failed; it is then freed.
+ */
 static bool begin(struct engine *e, struct exchange *x)
 {
 	struct oap_err err;
@@ -107,7 +111,7 @@ static bool begin(struct engine *e, struct exchange *x)
 	return true;
 }
 
-/* Begin the exchange of a claim. NULL if that fails; the claim has ended then. */
+/* Begin the exchange of a claim. On failure, end the claim and return NULL. */
 struct exchange *rekey_begin(struct engine *e, const struct ipcp_nl_claim *claim)
 {
 	struct exchange *x = exchange_new(e, claim->id, EXCHANGE_REKEY,
@@ -174,7 +178,7 @@ void rekey_refused(struct engine *e, struct exchange *x, enum refusal code,
 	wait = BUSY_RETRY_MS << (times - 1);
 	record_end(&e->record, REKEY_BUSY, x->began, engine_now(e));
 	log_dbg("flow %u: %s", x->flow, why);
-	/* half of it, so that the flow is sure to be free when it is claimed */
+	/* half the wait, so that the flow can certainly be claimed by then */
 	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange, wait / 2);
 	exchange_free(e, x);
 	engine_claim_soon(e, wait);
@@ -186,9 +190,10 @@ void rekey_timeout(struct engine *e, struct exchange *x)
 }
 
 /*
- * The responder of a flow, in a message under its keys, asks for a new seed. A peer
- * can send any number of those. So a flow that is due already stays as it is: until
- * there is a seed one of them counts, and none cuts a hold-off short.
+ * Handle a request for a new seed from the responder of a flow, in a message
+ * under its keys. A peer can send any number of these requests. A flow that is
+ * already due is therefore left alone: only one request counts until there is a
+ * seed, and no request shortens a hold-off.
  */
 void rekey_wanted(struct engine *e, uint32_t id)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Use certificates, keys and revocation lists as soon as they are renewed. What
- * cannot be used leaves what was there before in use. It is logged only after a
- * while, because a certificate and its key are replaced one after the other.
+ * Use certificates, keys and revocation lists as soon as they are renewed. If a
+ * new file is unusable, the previous contents stay in use. The problem is
+ * logged after a delay, since a certificate and its key are replaced one after
+ * the other.
  */
 
 #include <dirent.h>
@@ -17,9 +18,9 @@
 #include "renew.h"
 #include "watch.h"
 
-#define AGAIN_MIN	10000000	/* us, after the first complaint */
+#define AGAIN_MIN	10000000	/* us, after the first report */
 
-/* Problems, each a text. */
+/* A set of problem texts. */
 struct problems {
 	char **texts;
 	size_t n;
@@ -32,12 +33,12 @@ struct renew {
 	char *dir;
 	uint64_t patience;
 	uint64_t again;
-	uint64_t wait;			/* after the next complaint */
+	uint64_t wait;			/* wait after the next report */
 	bool failing;
-	sd_event_source *timer;		/* to complain, or to read again */
+	sd_event_source *timer;		/* next report, or next read */
 	sd_event_source *expire;
-	struct problems said;		/* when the agent complained last */
-	struct problems found;		/* in this round */
+	struct problems said;		/* in the last report */
+	struct problems found;		/* in the current round */
 	struct problems warned;		/* since the last reload */
 };
 
@@ -85,7 +86,7 @@ static bool has(const struct problems *p, const char *text)
 	return false;
 }
 
-/* Without memory the problem will be logged again. */
+/* Add a problem. Without memory, it will be logged again. */
 static void add(struct problems *p, const char *text)
 {
 	char **texts = realloc(p->texts, (p->n + 1) * sizeof(*texts));
@@ -105,7 +106,7 @@ static void forget(struct problems *p)
 	p->texts = NULL;
 }
 
-/* Files that are used in part: once, of those that cannot be used nothing yet. */
+/* Log files that are usable in part, once. Ignore unusable files for now. */
 static void warn_only(void *arg, bool warning, const char *text)
 {
 	struct renew *r = arg;
@@ -136,7 +137,7 @@ static void say_expired(void *arg, bool warning, const char *text)
 	log_warn("%s", text);
 }
 
-/* Report the lists that have expired, and wait for the next. */
+/* Log the lists that have expired, and set the timer for the next one. */
 static void check_lists(struct renew *r)
 {
 	time_t next = oap_env_lists(r->oap, say_expired, NULL);
@@ -154,7 +155,7 @@ static int on_expire(sd_event_source *s, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Let the timer come after a time; never later than it would anyway. */
+/* Set the timer to expire after a time, or earlier if it is already set so. */
 static void come_within(struct renew *r, uint64_t usec)
 {
 	uint64_t at = 0, due = UINT64_MAX;
@@ -181,7 +182,7 @@ static void all_good(struct renew *r)
 	come_within(r, r->again);
 }
 
-/* True if all can be used. */
+/* Read all files silently. Return true if all are usable. */
 static bool read_quietly(struct renew *r)
 {
 	bool ok = oap_env_renew(r->oap, warn_only, r);
@@ -212,7 +213,7 @@ static void on_change(void *arg)
 		log_info("certificates, keys and revocation lists: read again, but not all can be used");
 }
 
-/* Some files could not be used for a while: if it is still so, say why. */
+/* Log which files are still unusable after a while, and why. */
 static void complain(struct renew *r)
 {
 	if (oap_env_renew(r->oap, say_once, r)) {
@@ -282,7 +283,7 @@ struct renew *renew_open(sd_event *loop, const struct renew_settings *set)
 		renew_close(r);
 		return NULL;
 	}
-	/* without a watch, a reload and the lists' times remain */
+	/* without a watch, reloads and the timers remain */
 	r->watch = watch_open(loop, &ops);
 	read_quietly(r);
 	return r;

@@ -13,12 +13,13 @@ struct renew;
 /**
  * struct renew_settings - how to watch the security folder
  * @dir: the folder
- * @oap: its certificates; outlives the watch
- * @settle: read them when nothing has changed for this time, in microseconds
- * @patience: time after which files that cannot be used are logged, because they
- *	are not just half written, in microseconds
- * @again: read them at least so often, in microseconds, because some file systems
- *	report no changes; longest time between attempts with what cannot be used
+ * @oap: environment with its certificates; outlives the watch
+ * @settle: read the files after this time without changes, in microseconds
+ * @patience: time after which unusable files are logged, since they are no
+ *	longer just half written, in microseconds
+ * @again: read the files at least this often, since some file systems report no
+ *	changes; also the longest time between attempts to read unusable files,
+ *	in microseconds
  */
 struct renew_settings {
 	const char *dir;
@@ -33,7 +34,7 @@ struct renew_settings {
  * @loop: event loop
  * @set: the settings; copied
  *
- * Return: the watch; NULL on failure, after logging why.
+ * Return: the watch; NULL on failure, after logging the reason.
  */
 struct renew *renew_open(sd_event *loop, const struct renew_settings *set);
 

@@ -9,7 +9,7 @@
 #include "../common/cipher.h"
 #include "request.h"
 
-/* The name selects the policy that the request must satisfy. */
+/* Return the authentication that the policy of the requested name demands. */
 static enum oap_auth auth_for(struct request *r)
 {
 	struct binding peek;
@@ -48,10 +48,7 @@ static bool check(struct request *r)
 	return true;
 }
 
-/*
- * True if the peer is the one the flow was made for, and the flow is
- * unconfirmed.
- */
+/* True if the peer is the peer of the flow, and the flow is unconfirmed. */
 static bool may_replace(const struct request *r, const struct ipcp_nl_flow *flow)
 {
 	struct blob blob;
@@ -64,8 +61,8 @@ static bool may_replace(const struct request *r, const struct ipcp_nl_flow *flow
 
 /*
  * An initiator without an answer asks again with a newer request. Take down the
- * flow of the older request, which the initiator will not use; do not answer a
- * request that a newer one has overtaken.
+ * flow of the older request, which the initiator will not use. Refuse a request
+ * if a newer one has been answered.
  */
 static bool replace_older(struct request *r)
 {

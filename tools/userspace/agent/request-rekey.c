@@ -4,9 +4,9 @@
  * Requests to re-key a flow whose responder is here.
  *
  * A request in the clear is for a fresh seed: the peer has lost the keys. Its
- * certificate proves who it is, but a certificate can be stolen. So while this
- * side has the keys, the request is held until the kernel has asked the peer
- * under them, and the peer was silent.
+ * certificate proves its identity, but a certificate can be stolen. While this
+ * side has the keys, the request is therefore held until the kernel has asked
+ * the peer under the keys, and the peer was silent.
  */
 
 #include <errno.h>
@@ -14,12 +14,12 @@
 
 #include "held.h"
 
-/* Verify the request, and read what it is about. */
+/* Verify the request, and read its binding. */
 static bool verify(struct request *r, enum oap_auth auth, const char *peer_name)
 {
 	struct oap_params params = {
 		.auth = auth, .peer_name = peer_name,
-		/* the keys of the flow and the exchange say that it is new */
+		/* the keys and the exchange number prove freshness */
 		.no_clock = r->sealed, .no_replay = r->sealed,
 	};
 	struct oap_err err;
@@ -29,7 +29,7 @@ static bool verify(struct request *r, enum oap_auth auth, const char *peer_name)
 	return request_read(r, FOR_REKEY_REQUEST);
 }
 
-/* Load the flow that the request came under, or that it names. */
+/* Load the flow whose keys carried the request, or the flow that it names. */
 static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 {
 	struct engine *e = r->e;
@@ -53,20 +53,22 @@ static bool load_flow(struct request *r, struct ipcp_nl_flow *flow)
 }
 
 /*
- * True if the kernel waits for the peer to confirm the newest epoch, and takes no
- * seed for the next one.
+ * True if the kernel waits for the peer to confirm the newest epoch, and does
+ * not accept a seed for the next one.
  */
 static bool is_unconfirmed(const struct ipcp_nl_flow *flow)
 {
 	if (flow->done || flow->due & IPCP_REKEY_DUE_NOT_DONE)
 		return false;
-	/* the time runs from when this side sends in it, or from its seed */
+	/* time runs from sending in the epoch, or from the seed */
 	return (IPCP_NL_HAS(flow, TX_EPOCH) &&
 		flow->tx_epoch == flow->newest_epoch) ||
 	       flow->epoch_age < CONFIRM_WAIT_MS;
 }
 
-/* Check a request under the keys of the flow, which says what is required. */
+/*
+ * Check a request under the keys of the flow; the flow sets the requirements.
+ */
 static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 {
 	bool known;
@@ -84,8 +86,8 @@ static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 				      "a later exchange was answered");
 	}
 	/*
-	 * Nothing says that these bytes are new, so what the kernel would refuse is
-	 * refused before a response is made.
+	 * Nothing proves that these bytes are new. Refuse what the kernel would
+	 * refuse before making a response.
 	 */
 	if (r->bind.exchange == flow->exchange)
 		return request_refuse(r, REFUSE_ANEW,
@@ -98,9 +100,9 @@ static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 }
 
 /*
- * True if the peer does not know the newest numbers: its state was set back.
- * Without keys of its own this side takes any epoch. With keys, the next one or,
- * if this side has not used it, the newest again.
+ * True if the peer does not know the newest numbers, since its state was set
+ * back. If this side has no keys, any epoch is accepted. With keys, only the
+ * next epoch is accepted or, if this side has not used it, the newest again.
  */
 static bool is_behind(const struct request *r, const struct ipcp_nl_flow *flow)
 {
@@ -114,8 +116,8 @@ static bool is_behind(const struct request *r, const struct ipcp_nl_flow *flow)
 }
 
 /*
- * Check a request in the clear. The certificate comes first, so that a stranger
- * learns of no flow, and costs the kernel nothing.
+ * Check a request in the clear. Verify the certificate first, so that a
+ * stranger learns about no flow, and causes no work for the kernel.
  */
 static bool check_clear(struct request *r, struct ipcp_nl_flow *flow)
 {
@@ -153,7 +155,10 @@ static bool check(struct request *r)
 	    r->bind.responder_eid != flow.eid)
 		return request_refuse(r, REFUSE_MALFORMED,
 				      "the request is about another flow");
-	/* One exchange has one carrier, which says what its seed is mixed with. */
+	/*
+	 * an exchange in the clear has a fresh seed, a sealed exchange has a
+	 * chain
+	 */
 	if (r->sealed == binding_fresh(&r->bind))
 		return request_refuse(r, REFUSE_MALFORMED,
 				      r->sealed ? "a fresh seed under the flow's keys" :
@@ -180,7 +185,7 @@ static bool park(struct request *r, const uint8_t *seed)
 		return request_refuse(r, REFUSE_BUSY, "%.100s",
 				      e->ops->reason(e->ctx));
 	case -EINVAL:
-		/* another epoch is the next one */
+		/* the kernel expects another epoch */
 		return request_refuse(r, r->sealed ? REFUSE_INTERNAL :
 						     REFUSE_BEHIND, "%.100s",
 				      e->ops->reason(e->ctx));
@@ -206,7 +211,7 @@ static bool agree(struct request *r)
 	return ok;
 }
 
-/* Refuse a request in the clear of somebody who is not the flow's peer. */
+/* Refuse a request in the clear from somebody other than the flow's peer. */
 static void refuse_other(struct request *r)
 {
 	if (r->refusal != REFUSE_NO_FLOW || !request_is_known(r)) {
@@ -224,7 +229,7 @@ static void refuse(struct request *r)
 	struct engine *e = r->e;
 
 	if (r->again) {
-		/* a late copy; the answer to a newer request is kept */
+		/* a late copy: keep the answer to the newer request */
 		log_dbg("flow %u: %s", r->flow, r->text);
 		return;
 	}
@@ -239,7 +244,7 @@ static void refuse(struct request *r)
 		refuse_other(r);
 		return;
 	}
-	/* the first of several in a row: the initiator tries again and again */
+	/* log the first of several in a row: the initiator keeps trying */
 	if (record_failure(&e->record, REKEY_REFUSED, r->flow, r->blob.name,
 			   &r->peer.addr, r->text, engine_now(e)) == 1)
 		log_warn("flow %u: re-key refused: %s", r->flow, r->text);
@@ -249,7 +254,7 @@ static void refuse(struct request *r)
 		request_answer_refusal(r);
 }
 
-/* Answer a request that was checked. */
+/* Answer a request that passed all checks. */
 static void settle(struct request *r)
 {
 	struct engine *e = r->e;
@@ -266,7 +271,7 @@ static void settle(struct request *r)
 	request_answer(r, r->flow);
 }
 
-/* The peer was asked whether it has the keys. */
+/* Continue after the kernel has asked the peer for the keys. */
 static void asked(struct request *r, uint32_t result)
 {
 	switch (result) {
@@ -285,7 +290,7 @@ static void asked(struct request *r, uint32_t result)
 	refuse(r);
 }
 
-/* Why the peer cannot be asked. */
+/* Refuse, with the reason why the peer cannot be asked. */
 static bool cannot_ask(struct request *r, int status)
 {
 	const char *why = r->e->ops->reason(r->e->ctx);
@@ -306,8 +311,8 @@ static bool cannot_ask(struct request *r, int status)
 }
 
 /*
- * Have the kernel ask the peer whether it has the keys. The request is then held
- * or, if it cannot be, refused.
+ * Make the kernel ask the peer if it has the keys. Hold the request or, if that
+ * is not possible, refuse it.
  */
 static void ask(struct request *r)
 {

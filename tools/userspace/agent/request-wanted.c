@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Requests for a re-key of a flow that began here, in the clear and signed: the
- * responder has lost the keys. Before this side believes that, the kernel asks
- * the responder under the keys.
+ * Requests to re-key a flow whose initiator is here, in the clear and signed:
+ * the responder has lost the keys. Before this side believes that, the kernel
+ * asks the responder under the keys.
  */
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static bool load_flow(struct request *r)
 	return true;
 }
 
-/* The certificate comes first, so that a stranger learns of no flow. */
+/* Verify the certificate first, so that a stranger learns about no flow. */
 static bool check(struct request *r)
 {
 	struct oap_params params = {
@@ -53,7 +53,7 @@ static bool check(struct request *r)
 	return true;
 }
 
-/* Only what ends a flow is answered: the peer asks again. */
+/* Answer only refusals that end the flow, since the peer asks again. */
 static void refuse(struct request *r)
 {
 	log_dbg("flow %u: no fresh keys: %s", r->flow, r->text);
@@ -61,7 +61,7 @@ static void refuse(struct request *r)
 		request_answer_denial(r, ROLE_INITIATOR);
 }
 
-/* The peer was asked whether it has the keys. */
+/* Continue after the kernel has asked the peer for the keys. */
 static void asked(struct request *r, uint32_t result)
 {
 	switch (result) {
@@ -74,11 +74,11 @@ static void asked(struct request *r, uint32_t result)
 		refuse(r);
 		break;
 	default:
-		break;	/* there is another exchange */
+		break;	/* another exchange has begun */
 	}
 }
 
-/* Have the kernel ask, unless a fresh exchange is in progress. */
+/* Make the kernel ask, unless a fresh exchange is in progress. */
 static void ask(struct request *r)
 {
 	struct exchange *x = exchange_of_flow(r->e, r->flow, EXCHANGE_REKEY);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A request of a peer: code shared by allocations and re-keys. */
+/* Requests of a peer: code shared by allocations and re-keys. */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,7 +68,7 @@ bool request_respond(struct request *r, uint16_t cipher, uint8_t *seed)
 	return true;
 }
 
-/* Keep and send an answer. @flow: the resulting flow, or 0. */
+/* Send an answer, and keep it. @flow: the resulting flow, or 0. */
 static void answer(struct request *r, uint32_t flow, enum msg_type type,
 		   const uint8_t *p, size_t len)
 {

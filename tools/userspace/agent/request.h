@@ -16,12 +16,12 @@ enum request_kind {
 struct request {
 	struct engine *e;
 	enum request_kind kind;
-	bool sealed;			/* under the keys of the flow */
-	uint32_t flow;			/* of a re-key, and wanted */
+	bool sealed;			/* arrived under the keys of the flow */
+	uint32_t flow;			/* re-key or wanted: the flow */
 	uint32_t generation;		/* of the flow's keys */
 	uint16_t cipher;		/* re-key: of the flow */
-	uint32_t question;		/* exchange that the peer is asked for */
-	struct ipcp_nl_numbers newest;	/* of the flow */
+	uint32_t question;		/* exchange the peer is asked for */
+	struct ipcp_nl_numbers newest;	/* newest numbers of the flow */
 	struct ipcp_nl_peer peer;	/* empty if sealed */
 	uint64_t token;
 	const uint8_t *p;		/* until there is @run */
@@ -29,8 +29,8 @@ struct request {
 	struct oap_run *run;		/* owned */
 	struct binding bind;		/* as requested */
 	struct blob blob;
-	bool recoverable;		/* wanted: the flow is */
-	bool is_owner;			/* in the clear: is the flow's peer */
+	bool recoverable;		/* wanted: the flow is recoverable */
+	bool is_owner;			/* in the clear, from the flow's peer */
 	bool again;			/* the request was repeated */
 	enum refusal refusal;
 	char text[REASON_LEN];
@@ -38,7 +38,7 @@ struct request {
 
 /* request.c */
 
-/* Note why the request is refused. Return: false. */
+/* Note the reason of a refusal. Return: false. */
 bool request_refuse(struct request *r, enum refusal code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool request_refuse_oap(struct request *r, const struct oap_err *err);
@@ -46,28 +46,32 @@ bool request_refuse_oap(struct request *r, const struct oap_err *err);
 /* True if the sender has proved an identity that this side accepts. */
 bool request_is_known(const struct request *r);
 
-/* Read what the verified request is about; false if it is refused. */
+/* Read the binding of a verified request. Return false if it is refused. */
 bool request_read(struct request *r, enum purpose purpose);
 
 /*
- * Make the response, with the purpose after that of the request, and get its
- * seed; false if the request is refused. @cipher: as in struct oap_params.
+ * Make the response, with the purpose that follows the purpose of the request,
+ * and get its seed. Return false if the request is refused. @cipher: as in
+ * struct oap_params.
  */
 bool request_respond(struct request *r, uint16_t cipher, uint8_t *seed);
 
-/* Keep and send the response. @flow: the resulting flow. */
+/* Send the response, and keep it. @flow: the resulting flow. */
 void request_answer(struct request *r, uint32_t flow);
 void request_answer_refusal(struct request *r);
 
-/* The same, signed; without a certificate as if it were not to be. */
+/*
+ * Answer with a signed denial, or with an unsigned refusal if this side has no
+ * certificate.
+ */
 void request_answer_denial(struct request *r, enum role role);
 
-/* Send a refusal of which nothing is kept. */
+/* Send a refusal without keeping it. */
 void request_send_refusal(struct request *r);
 
 /*
- * Refuse the request of a stranger, who can make any number of them: nothing of
- * it is kept, and a part of it is logged.
+ * Refuse the request of a stranger, who can send any number of requests: keep
+ * nothing, and limit the log lines.
  */
 void request_refuse_stranger(struct request *r);
 

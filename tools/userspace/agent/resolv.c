@@ -28,7 +28,7 @@ static void on_change(void *arg)
 {
 	struct resolv *r = arg;
 
-	/* without a file the last servers stay */
+	/* without a file the last servers stay in use */
 	if (!access(r->file, R_OK))
 		r->changed(r->arg);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Watch resolv.conf. The file may be written in place, replaced, or be a symbolic
- * link that is changed or whose target is; a container may have it bind-mounted.
+ * Watch resolv.conf. The file may be written in place or replaced; it may be a
+ * symbolic link that changes, or whose target changes; in a container, it may
+ * be a bind mount.
  */
 #ifndef REKEYD_RESOLV_H
 #define REKEYD_RESOLV_H
@@ -15,13 +16,13 @@ struct resolv;
  * resolv_open() - begin to watch
  * @loop: event loop
  * @file: path of the file
- * @changed: called from @loop after the contents may have changed
+ * @changed: called from @loop after a possible change of the contents
  * @arg: argument of @changed
  *
  * Open the watch before the file is read, so that no change is missed. The file
  * need not exist.
  *
- * Return: the watch; NULL on failure, after logging why.
+ * Return: the watch; NULL on failure, after logging the reason.
  */
 struct resolv *resolv_open(sd_event *loop, const char *file,
 			   void (*changed)(void *arg), void *arg);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The responder. A peer that has not proved by a cookie or by the keys of the
- * flow that it receives at its source address gets a cookie.
+ * The responder. A peer gets a cookie first, unless it has already proved that
+ * it receives at its source address, by a cookie or by the keys of the flow.
  */
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "../common/addr.h"
 #include "held.h"
 
-/* The initiator rejected the answer: take down the half-open flow at once. */
+/* Take down a half-open flow at once when the initiator rejects the answer. */
 void responder_abort(struct engine *e, const struct ipcp_nl_peer *peer,
 		     const struct frame *frame)
 {
@@ -23,7 +23,7 @@ void responder_abort(struct engine *e, const struct ipcp_nl_peer *peer,
 	if (!a || a->rekey || !a->flow || frame->count != 1)
 		return;
 	code = refusal_read(frame->payload, frame->len, text);
-	/* ABORT is unauthenticated: it never takes down a confirmed flow */
+	/* ABORT is unauthenticated: never take down a confirmed flow */
 	if (!e->ops->flow_get(e->ctx, a->flow, &flow) &&
 	    flow.state != IPCP_REKEY_FLOW_STATE_ALLOCATED) {
 		snprintf(why, sizeof(why), "the peer gave up: %s", text);
@@ -85,20 +85,20 @@ void responder_frame(struct engine *e, uint32_t flow,
 		return;
 	}
 	if (!flow && held_has(e, peer, frame->token))
-		return;		/* its answer follows */
+		return;		/* an answer follows later */
 	if (!incoming_add(e, flow, peer, frame, &msg))
 		return;
 	on_request(e, flow, peer, &msg);
 	assembly_free(&msg);
 }
 
-/* The kernel has asked the peer of a flow whether it has the keys. */
+/* Report that the kernel has asked the peer of a flow for the keys. */
 void responder_asked(struct engine *e, uint32_t flow)
 {
 	held_asked(e, flow);
 }
 
-/* Requests being processed end; the peer repeats them. */
+/* Drop the requests in progress; the peers repeat them. */
 void responder_drop(struct engine *e)
 {
 	held_free(e);

@@ -7,8 +7,8 @@
 #include "log.h"
 
 /*
- * Send over the flow if @flow is not 0, else in the clear to @peer. Return 0, or why
- * the kernel did not take it.
+ * Send over the flow, or in the clear to @peer if @flow is 0. Return 0, or the
+ * errno with which the kernel refused the message.
  */
 int send_message(struct engine *e, uint32_t flow,
 		  const struct ipcp_nl_peer *peer,
@@ -27,7 +27,7 @@ int send_message(struct engine *e, uint32_t flow,
 	}
 	if (!err)
 		return 0;
-	/* treat it as lost: the sender of the request repeats it */
+	/* treat a failure as loss: the requesting side repeats */
 	if (flow)
 		log_dbg("flow %u: cannot send a sealed message: %s", flow,
 			e->ops->reason(e->ctx));

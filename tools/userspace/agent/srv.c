@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Order the hosts of a service as in RFC 2782. */
+/* Order the hosts of a service as RFC 2782 demands. */
 
 #include <stdbool.h>
 
@@ -58,7 +58,7 @@ void srv_order(struct srv *list, size_t count, uint32_t (*dice)(uint32_t below))
 		for (same = 1; i + same < count; same++)
 			if (list[i + same].priority != list[i].priority)
 				break;
-		/* the others of this priority keep their order */
+		/* the other records of this priority keep their order */
 		for (k = i + pick(list + i, same, dice); k > i; k--)
 			swap(&list[k], &list[k - 1]);
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Order the hosts of a service as in RFC 2782. */
+/* Order the hosts of a service as RFC 2782 demands. */
 #ifndef REKEYD_SRV_H
 #define REKEYD_SRV_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is asked for stands before the name. */
+/* Prefix of the name in an SRV query. */
 #define SRV_SERVICE	"_ipcp-rekey._udp."
 
 /**

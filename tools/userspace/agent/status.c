@@ -23,7 +23,7 @@ static bool is_alloc(enum outcome_kind kind)
 	       kind == ALLOC_ANSWERED || kind == ALLOC_REFUSED;
 }
 
-/* Text from a peer may be invalid UTF-8. */
+/* Convert text from a peer, which may be invalid UTF-8. */
 static json_t *text(const char *s)
 {
 	json_t *json = json_string(s);
@@ -44,7 +44,8 @@ static json_t *ms(uint64_t value)
 }
 
 /*
- * Key "10" counts those that took up to 10 ms, but more than the class before.
+ * Key "10" counts exchanges that took up to 10 ms, but longer than the class
+ * before.
  */
 static json_t *classes(const struct outcome *o)
 {

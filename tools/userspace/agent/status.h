@@ -11,13 +11,13 @@
 #include "engine.h"
 #include "../nl/nl.h"
 
-#define STATUS_DUE_MAX	256	/* flows listed; all are counted */
+#define STATUS_DUE_MAX	256	/* listed flows; all are counted */
 
 /**
  * status_engine() - status of the engine: exchanges by outcome, exchanges in
  * progress, failures
  *
- * Return: an object, or NULL without memory.
+ * Return: an object, or NULL if there is no memory.
  */
 json_t *status_engine(const struct engine *e);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Agents of other versions. A frame of a version that this agent does not speak
- * is answered by a notice, never longer than the frame, and the peer's program
- * learns at once why there is no flow. A notice is answered by nothing.
+ * Agents of other versions. This agent answers a frame of an unknown version
+ * with a notice, never longer than the frame, so that the peer's program learns
+ * at once why there is no flow. A notice gets no answer.
  */
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "../common/addr.h"
 #include "engine-int.h"
 
-/* True if a notice may be sent now: so many in a second, whoever asks. */
+/* True if a notice may be sent now. All hosts share one limit per second. */
 static bool may_tell(struct versions *v, uint64_t now)
 {
 	if (!v->told || now - v->since >= 1000) {
@@ -28,7 +28,7 @@ static bool is_free(const struct version_peer *p, uint64_t now)
 	return !p->addr.ss_family || now - p->logged >= VERSION_LOG_MS;
 }
 
-/* Note that a host is not logged; say so once, until there is room again. */
+/* Count a host that is not logged; say so once, until there is room again. */
 static void miss(struct versions *v)
 {
 	if (!v->missed++)
@@ -37,8 +37,9 @@ static void miss(struct versions *v)
 }
 
 /*
- * True if the host has not been logged for a time. All hosts share one table, whose
- * entries stay for that time: many strangers cannot fill the log.
+ * True if the host has not been logged for some time. All hosts share one
+ * table, whose entries stay for that time, so that many strangers cannot fill
+ * the log.
  */
 static bool is_news(struct versions *v, const struct sockaddr_storage *peer,
 		    uint64_t now)
@@ -76,7 +77,7 @@ static void log_foreign(struct engine *e, uint32_t flow,
 		log_warn("the agent at %s %s", addr_text(&peer->addr, from), text);
 }
 
-/* Tell the sender of a frame which version it may use. */
+/* Tell the sender of a frame which versions this agent speaks. */
 static void on_foreign(struct engine *e, uint32_t flow,
 		       const struct ipcp_nl_peer *peer, const uint8_t *p)
 {
@@ -87,7 +88,7 @@ static void on_foreign(struct engine *e, uint32_t flow,
 	if (!may_tell(&e->versions, engine_now(e)))
 		return;
 	notice_write(buf, p);
-	/* if that fails, it is lost: the peer repeats its request */
+	/* treat a failure as loss: the peer repeats its request */
 	if (flow)
 		e->ops->sealed_send(e->ctx, flow, buf, sizeof(buf));
 	else
@@ -110,8 +111,8 @@ static void describe(char why[2 * REASON_LEN], const struct notice *n)
 }
 
 /*
- * The peer does not speak this version. The notice is no better authenticated
- * than REFUSED, so it does the same: others do not know the token.
+ * The peer does not speak this version. A notice has the same effect as
+ * REFUSED, since its authentication is no better: nobody else knows the token.
  */
 static void on_notice(struct engine *e, uint32_t flow, const struct notice *n)
 {
@@ -129,12 +130,15 @@ static void on_notice(struct engine *e, uint32_t flow, const struct notice *n)
 		rekey_failed(e, x, REKEY_FAILED, why);
 		break;
 	default:
-		/* it goes on: the notice may be forged */
+		/* continue, since the notice may be forged */
 		strcpy(x->why, why);
 	}
 }
 
-/* Process a frame that is of another version, or of none. False if it is not. */
+/*
+ * Process a frame or notice of another version. Return false for a frame of
+ * this version.
+ */
 bool versions_take(struct engine *e, uint32_t flow,
 		   const struct ipcp_nl_peer *peer, const uint8_t *p, size_t len)
 {

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * A responder asks for a re-key, which only the initiator can begin: under the
- * keys of the flow or, if it has lost them, by a signed message in the clear.
+ * keys of the flow or, after losing the keys, by a signed message in the clear.
  */
 
 #include <netinet/in.h>
@@ -13,8 +13,8 @@
 #include "engine-int.h"
 
 /*
- * Ask at the address of the flow and at the port that the peer's agent listens
- * at in turns: a firewall or NAT may have forgotten the flow.
+ * Alternate between the address of the flow and the port of the peer's agent: a
+ * firewall or NAT may have forgotten the flow.
  */
 static void turn(struct exchange *x, const struct ipcp_nl_flow *flow)
 {
@@ -30,7 +30,7 @@ static void turn(struct exchange *x, const struct ipcp_nl_flow *flow)
 		in6->sin6_port = htons(x->blob.port);
 }
 
-/* Ask in the clear. The statement is made when the cookie comes. */
+/* Ask in the clear. The statement is made when the cookie arrives. */
 static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
 {
 	struct exchange *x;
@@ -58,7 +58,7 @@ static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
 	exchange_send(e, x);
 }
 
-/* A flow of ours, as the responder, is due. */
+/* Ask for a re-key of a due flow whose responder is here. */
 void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow)
 {
 	struct message msg = { .type = MSG_REKEY_WANTED };
@@ -82,7 +82,7 @@ static void failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
 	exchange_free(e, x);
 }
 
-/* Make the statement; false if that failed and @x is gone. */
+/* Make the statement. Return false if that failed; @x is then freed. */
 static bool make(struct engine *e, struct exchange *x)
 {
 	struct oap_err err;
@@ -93,13 +93,13 @@ static bool make(struct engine *e, struct exchange *x)
 	return false;
 }
 
-/* True for a cookie from the host that was asked, whatever the port. */
+/* True for a cookie from the host that was asked, regardless of the port. */
 bool want_hears(const struct exchange *x, const struct ipcp_nl_peer *peer)
 {
 	return peer_same_host(&peer->addr, &x->peer.addr);
 }
 
-/* The initiator's agent has answered with a cookie: go on with it there. */
+/* Continue where the cookie of the initiator's agent came from. */
 bool want_cookie(struct engine *e, struct exchange *x,
 		 const struct ipcp_nl_peer *peer)
 {
@@ -108,7 +108,7 @@ bool want_cookie(struct engine *e, struct exchange *x,
 	return x->run || make(e, x);
 }
 
-/* Where the cookie came from nothing is done: ask in turns again. */
+/* Without an answer from that address, alternate again. */
 static bool begin_again(struct engine *e, struct exchange *x)
 {
 	if (!x->has_cookie || x->tries < WANT_TRIES)
@@ -121,7 +121,7 @@ static bool begin_again(struct engine *e, struct exchange *x)
 	return false;
 }
 
-/* Replace a statement that the peer would refuse because of its age. */
+/* Replace a statement that the peer would refuse as too old. */
 static bool renew(struct engine *e, struct exchange *x)
 {
 	if (!x->run || engine_now(e) - x->made < REQUEST_RENEW_MS)
@@ -152,7 +152,10 @@ void want_timeout(struct engine *e, struct exchange *x)
 	failed(e, x, REKEY_TIMEOUT, *x->why ? x->why : "no answer in time");
 }
 
-/* The initiator denies, signed, that this side can have lost the keys. */
+/*
+ * Handle a signed denial of the initiator that this side can have lost the
+ * keys.
+ */
 void want_denied(struct engine *e, struct exchange *x,
 		 const struct binding *denial)
 {

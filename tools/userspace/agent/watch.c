@@ -15,14 +15,14 @@
 #include "log.h"
 #include "watch.h"
 
-/* Not IN_MODIFY: a file that is being written is read when it is complete. */
+/* No IN_MODIFY: a file that is being written is read when it is complete. */
 #define IN_FOLDER	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |	\
 			 IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR)
 #define CHAINS		256
 #define LINKS_MAX	40
 #define SETTLE_TIMES	10
 
-/* An entry of a folder, or with @name "" all of them, or a file itself. */
+/* An entry of a folder, all entries if @name is "", or the file itself. */
 struct spot {
 	struct spot *next;
 	int wd;
@@ -37,7 +37,7 @@ struct watch {
 	struct spot *spots[CHAINS];	/* by wd */
 	sd_event_source *io;
 	sd_event_source *report;
-	uint64_t latest;		/* time of the report; 0: none is due */
+	uint64_t latest;		/* time of the report; 0 for none */
 	bool warned;
 	bool failed;			/* since look() began */
 };
@@ -80,8 +80,8 @@ static void add(struct watch *w, const char *dir, const char *name,
 
 	if (wd < 0) {
 		/*
-		 * what is gone now is seen at the next part of the path; a file
-		 * that may not be read may be none of ours
+		 * a later part of the path shows what was removed meanwhile; a
+		 * file without read permission may not be ours
 		 */
 		if (!is_missing() && (errno != EACCES || mask & IN_ONLYDIR))
 			cannot(w, dir);
@@ -103,7 +103,7 @@ static void add(struct watch *w, const char *dir, const char *name,
 	*chain(w->spots, wd) = s;
 }
 
-/* Take the first part off a path. */
+/* Split off the first part of a path. */
 static bool cut(char *rest, char *part)
 {
 	char *p = rest + strspn(rest, "/");
@@ -121,7 +121,7 @@ static bool join(char *path, const char *dir, const char *name)
 			strcmp(dir, "/") ? "/" : "", name) < PATH_MAX;
 }
 
-/* Put the target of a link in front of the rest of the path. */
+/* Prepend the target of a link to the rest of the path. */
 static bool follow(const char *link, char *rest)
 {
 	char target[PATH_MAX], text[PATH_MAX];
@@ -137,9 +137,9 @@ static bool follow(const char *link, char *rest)
 }
 
 /*
- * Watch each part of a path, links included. Every part is looked at after it is
- * watched, so what changes meanwhile is seen. True if the path exists; @at is then
- * where it leads.
+ * Watch each part of a path, including links. Look at each part after adding
+ * its watch, so that no change is missed. Return true if the path exists; @at
+ * is then its real path.
  */
 static bool walk(struct watch *w, const char *path, char *at)
 {
@@ -170,7 +170,7 @@ void watch_file(struct watch *w, const char *path)
 {
 	char at[PATH_MAX];
 
-	/* the file itself: a bind mount has no other folder to be seen in */
+	/* also watch the file: a bind mount has no visible folder of its own */
 	if (walk(w, path, at))
 		add(w, at, "", IN_CLOSE_WRITE);
 }
@@ -210,7 +210,7 @@ static void free_spots(struct watch *w, struct spot **old)
 	}
 }
 
-/* Watch what is there now, and then no longer what was there before. */
+/* Watch what exists now, then remove the old watches. */
 static void look(struct watch *w)
 {
 	struct spot *old[CHAINS];
@@ -249,7 +249,7 @@ static void report(struct watch *w)
 	sd_event_source_set_enabled(w->report, SD_EVENT_ONESHOT);
 }
 
-/* True if the writer of a new file has yet to fill and to close it. */
+/* True if the writer of a new file has yet to fill and close it. */
 static bool is_begun(const struct spot *s, const struct inotify_event *event)
 {
 	char path[PATH_MAX];
@@ -288,7 +288,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
 
 	(void)source;
 	(void)revents;
-	/* once: the loop comes back for the rest, after other work */
+	/* read once: the loop calls again for the rest, after other work */
 	n = read(fd, buf, sizeof(buf));
 	for (at = 0; at < n; at += sizeof(*event) + event->len) {
 		event = (const struct inotify_event *)(buf + at);

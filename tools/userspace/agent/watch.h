@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Watch files and folders by path. Any part of a path may be written, replaced,
- * or be a symbolic link that is changed or whose target is; a container may have a
- * file bind-mounted.
+ * Watch files and folders by path. Any part of a path may be written or
+ * replaced; it may be a symbolic link that changes, or whose target changes; in
+ * a container, a file may be a bind mount.
  */
 #ifndef REKEYD_WATCH_H
 #define REKEYD_WATCH_H
@@ -13,12 +13,12 @@
 struct watch;
 
 /**
- * struct watch_ops - what is watched, for whom
- * @name: what it is, for the log
- * @settle: wait until nothing has changed for this time, in microseconds, but at
+ * struct watch_ops - what to watch, and callbacks
+ * @name: description for the log
+ * @settle: report after this time without changes, in microseconds, but wait at
  *	most ten times as long
  * @list: calls watch_file() and watch_folder(); called again after a change
- * @changed: called from the loop after something may have changed
+ * @changed: called from the loop after a possible change
  * @arg: argument of the callbacks
  */
 struct watch_ops {
@@ -34,10 +34,10 @@ struct watch_ops {
  * @loop: event loop
  * @ops: the callbacks; copied
  *
- * Open the watch before the files are read, so that no change is missed. They need
- * not exist.
+ * Open the watch before the files are read, so that no change is missed. The
+ * files need not exist.
  *
- * Return: the watch; NULL on failure, after logging why.
+ * Return: the watch; NULL on failure, after logging the reason.
  */
 struct watch *watch_open(sd_event *loop, const struct watch_ops *ops);
 
@@ -56,10 +56,10 @@ void watch_file(struct watch *w, const char *path);
 void watch_folder(struct watch *w, const char *path);
 
 /**
- * watch_again() - watch what is there now
+ * watch_again() - look at all paths again
  * @w: the watch; may be NULL
  *
- * For changes that inotify does not report, such as a mount.
+ * Covers changes that inotify does not report, such as a mount.
  */
 void watch_again(struct watch *w);
 

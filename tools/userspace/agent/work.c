@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The work of the agent, and when it is due. */
+/* The work of the agent, and its schedule. */
 
 #include <errno.h>
 #include <string.h>
@@ -11,15 +11,15 @@
 #include "log.h"
 #include "work.h"
 
-#define NO_MEMORY_MS	100	/* until upcalls are read again */
-#define LOOK_MORE_MS	100	/* while there are more flows than in one look */
+#define NO_MEMORY_MS	100	/* until the next read of upcalls */
+#define LOOK_MORE_MS	100	/* if one look did not cover all flows */
 
 static uint64_t now_ms(void)
 {
 	return kernel_ops.now(NULL);
 }
 
-/* Spread a time over 3/4 to 5/4, so that agents do not run in step. */
+/* Vary a time from 3/4 to 5/4, so that agents do not run in step. */
 static uint64_t jitter(uint64_t ms)
 {
 	uint16_t r = 0;
@@ -33,7 +33,7 @@ static uint64_t clamp(uint64_t ms, uint64_t min, uint64_t max)
 	return ms < min ? min : ms > max ? max : ms;
 }
 
-/* The module has another agent, or is another one. */
+/* Log that the module was replaced or has another agent, and return -ENODEV. */
 static int end_in_vain(void)
 {
 	log_err("the module was unloaded, or has another agent: this one is of no use any more, start it again");
@@ -58,7 +58,7 @@ int work_upcalls(struct work *w)
 	return err > 0 || w->no_memory ? 0 : err;
 }
 
-/* Claim flows that have reached the age at which they are re-keyed. */
+/* Claim flows that have reached their re-key age. */
 static void claim_old(struct work *w, unsigned int room)
 {
 	uint64_t min_age;
@@ -81,7 +81,7 @@ int work_claim(struct work *w)
 	unsigned int room = engine_room(w->engine);
 	int n = 0;
 
-	/* those that begin now may ask to be claimed again */
+	/* exchanges that begin now may schedule another claim */
 	engine_claims(w->engine);
 	/* flows that are due for another reason take precedence */
 	if (room)
@@ -97,7 +97,7 @@ int work_claim(struct work *w)
 	return 0;
 }
 
-/* True if claiming again makes sense, because there is room again. */
+/* True if it makes sense to claim again, since there is room again. */
 static bool may_eat(const struct work *w)
 {
 	return w->hungry &&

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* The work of the agent, and when it is due: upcalls, claims, looks at all flows. */
+/*
+ * The work of the agent, and its schedule: upcalls, claims, looks at all flows.
+ */
 #ifndef REKEYD_WORK_H
 #define REKEYD_WORK_H
 
@@ -8,18 +10,18 @@
 #include "pace.h"
 
 /**
- * struct work - state; initially zero but for the first four members
+ * struct work - state; initially zero except for the first four members
  * @kernel: the module
  * @engine: the engine
  * @conf: the configuration
  * @oap: the certificates
- * @pace: of the re-keys for age
- * @next_claim: when flows are claimed, if nothing asks for that earlier
- * @next_look: when work_look() is due
- * @next_upcalls: when the queue is read without an event
- * @hungry: more flows are due than are allowed
- * @no_memory: the module had no memory for the last upcall
- * @refused: the configuration of the last reload cannot be used
+ * @pace: pacing of re-keys by age
+ * @next_claim: time of the next claim, unless an extra claim comes earlier
+ * @next_look: time of the next work_look()
+ * @next_upcalls: time of the next read of the queue without an event
+ * @hungry: true if more flows are due than may be re-keyed at once
+ * @no_memory: true if the module had no memory for the last upcall
+ * @refused: true if the configuration of the last reload is unusable
  */
 struct work {
 	struct kernel *kernel;
@@ -36,8 +38,8 @@ struct work {
 };
 
 /*
- * The functions return 0 or, after logging why the agent has to end, a negative
- * errno.
+ * The functions return 0 or, after logging why the agent has to exit, a
+ * negative errno.
  */
 
 /**
@@ -46,18 +48,19 @@ struct work {
 int work_upcalls(struct work *w);
 
 /**
- * work_claim() - claim flows that are due, as many as may be re-keyed now
+ * work_claim() - claim due flows, as many as may be re-keyed now
  */
 int work_claim(struct work *w);
 
 /**
- * work_look() - look for flows that cannot begin a re-key, and for the module
+ * work_look() - ask for re-keys of flows whose responder is here, and check the
+ * module
  */
 int work_look(struct work *w);
 
 /**
  * work_turn() - do the work that is due
- * @next: set to when to call again, in monotonic milliseconds
+ * @next: set to the time of the next call, in monotonic milliseconds
  */
 int work_turn(struct work *w, uint64_t *next);
 
