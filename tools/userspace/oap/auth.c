@@ -15,7 +15,7 @@
 
 #include "int.h"
 
-/* @more: true if others follow the certificate. */
+/* @more: set to true if other certificates follow. */
 static X509 *read_crt(const char *path, bool *more)
 {
 	FILE *file = fopen(path, "re");
@@ -106,8 +106,8 @@ void oap_auth_creds_free(struct oap_creds *creds)
 
 /*
  * Return the digest to sign with. Ed25519, Ed448 and the post-quantum
- * algorithms have a digest built in; if the header names none, use the default
- * of the key.
+ * algorithms have a digest built in. For other keys, use the default of the key
+ * if the header names no digest.
  */
 static const EVP_MD *md_for(EVP_PKEY *key, uint16_t md)
 {
@@ -192,12 +192,12 @@ static const struct {
 };
 
 /**
- * oap_auth_lacks() - find what a certificate is not for
+ * oap_auth_lacks() - find the extended key usage that a certificate lacks
  * @crt: the certificate
  * @role: role of its owner
  *
- * Return: the extended key usage that is missing; NULL if it is there, or if the
- * certificate has none at all.
+ * Return: the missing extended key usage; NULL if it is present, or if the
+ * certificate has no extended key usage at all.
  */
 const char *oap_auth_lacks(X509 *crt, enum oap_role role)
 {
@@ -206,9 +206,10 @@ const char *oap_auth_lacks(X509 *crt, enum oap_role role)
 }
 
 /**
- * oap_auth_useful() - check whether any peer could accept a certificate of ours
+ * oap_auth_useful() - check whether any peer could accept a certificate of this
+ * host
  * @creds: the certificate
- * @name: the name that is to be served; NULL for one that is only used as a client
+ * @name: the name to serve; NULL for a certificate used as a client only
  * @now: seconds since 1970
  * @err: reason of a failure
  *
@@ -236,7 +237,7 @@ enum oap_code oap_auth_useful(const struct oap_creds *creds, const char *name,
 	return name ? oap_crt_name(creds->crt, name, found, err) : OAP_OK;
 }
 
-/* Check what the certificate and its CAs are for, where they say so. */
+/* Check the purposes of the certificate and its CAs, where these state any. */
 static enum oap_code check_purpose(const STACK_OF(X509) *chain,
 				   enum oap_role role, struct oap_err *err)
 {
@@ -262,7 +263,7 @@ static enum oap_code check_purpose(const STACK_OF(X509) *chain,
 	return OAP_OK;
 }
 
-/* What to do about a certificate that OpenSSL refuses. */
+/* Return advice for a certificate that OpenSSL refuses. */
 static const char *remedy(int reason)
 {
 	switch (reason) {
@@ -329,8 +330,8 @@ static enum oap_code check_chain(const struct oap_verify *how, X509 *crt,
 	struct oap_err other;
 
 	/*
-	 * OpenSSL asks the lists before it checks signatures. What anybody may
-	 * have written into a certificate is no reason for a log.
+	 * OpenSSL checks the lists before the signatures. Text that anybody may
+	 * have written into a certificate must not appear in the log.
 	 */
 	if (code && try_chain(how, crt, false, &other))
 		*err = other;
@@ -351,8 +352,8 @@ static X509 *parse_crt(const struct oap_buf *buf)
 
 /**
  * oap_auth_peer() - authenticate the sender of a message
- * @how: how to verify its certificate
- * @params: what the caller requires of the peer
+ * @how: how to verify the sender's certificate
+ * @params: requirements of the caller
  * @hdr: the message
  * @id: identity of the sender; unauthenticated on failure
  * @err: reason of a refusal
@@ -400,7 +401,8 @@ enum oap_code oap_auth_peer(const struct oap_verify *how,
  * oap_auth_name() - check that a certificate has a name
  * @hdr: message that oap_auth_peer() has authenticated
  * @want: the name
- * @id: identity of the sender; gets the name, or is unauthenticated on failure
+ * @id: identity of the sender; receives the name, or is unauthenticated on
+ *	failure
  * @err: reason of a refusal
  *
  * Return: OAP_OK, OAP_BAD_CERT or OAP_BAD_NAME.

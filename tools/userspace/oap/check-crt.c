@@ -20,7 +20,10 @@ const char *oap_check_date(const ASN1_TIME *time, char *buf, size_t len)
 	return buf;
 }
 
-/* Return whether a certificate is valid now; @say what is wrong if not. */
+/*
+ * Return true if a certificate is valid now; otherwise call @say with the
+ * problem.
+ */
 bool oap_check_dates(struct oap_check *c, const char *path, const X509 *crt,
 		     oap_check_say say)
 {
@@ -45,7 +48,7 @@ bool oap_check_dates(struct oap_check *c, const char *path, const X509 *crt,
 	return true;
 }
 
-/* Read all certificates of a file; NULL if there is no usable one. */
+/* Read all certificates of a file. Return NULL if none is usable. */
 STACK_OF(X509) *oap_check_read_certs(struct oap_check *c, const char *path)
 {
 	STACK_OF(X509) *all = sk_X509_new_null();
@@ -61,7 +64,7 @@ STACK_OF(X509) *oap_check_read_certs(struct oap_check *c, const char *path)
 					   NULL)))
 		sk_X509_push(all, crt);
 	fclose(file);
-	/* the end of a file that has one is "no start line", too */
+	/* "no start line" is also the error at the end of a good file */
 	if (sk_X509_num(all) > 0 &&
 	    ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
 		ERR_clear_error();
@@ -74,8 +77,8 @@ STACK_OF(X509) *oap_check_read_certs(struct oap_check *c, const char *path)
 }
 
 /*
- * Return the first certificate of a file, after checking the dates of all. @more:
- * there are others.
+ * Check the dates of all certificates of a file, and return the first one.
+ * @more: set to true if there are others.
  */
 X509 *oap_check_certs(struct oap_check *c, const char *path, bool *more)
 {

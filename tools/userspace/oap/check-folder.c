@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Go through the files of a folder, and check who can write them. */
+/* Visit the files of a folder, and check who can write them. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +32,9 @@ void oap_check_free_list(struct dirent **list, int n)
 	free(list);
 }
 
-/* Who can write a file here decides whom this host trusts. */
+/*
+ * Check the mode: whoever can write a file here decides whom this host trusts.
+ */
 static void check_mode(struct oap_check *c, const char *path)
 {
 	struct stat st;
@@ -47,7 +49,7 @@ static void check_mode(struct oap_check *c, const char *path)
 			       path, st.st_gid);
 }
 
-/* Call @each for each file; return their number. */
+/* Call @each for each file; return the number of files. */
 int oap_check_folder(struct oap_check *c, const char *folder,
 		     void (*each)(struct oap_check *c, const char *path,
 				  void *arg), void *arg)

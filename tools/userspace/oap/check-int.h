@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Declarations shared by the files that check all files of the directory. */
+/* Declarations shared by the check-*.c files, which check the directory. */
 #ifndef OAP_CHECK_INT_H
 #define OAP_CHECK_INT_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Check the revocation lists, and whether each CA has one. */
+/* Check the revocation lists, and that each CA has one if required. */
 
 #include <stdio.h>
 
@@ -72,7 +72,7 @@ static void check_state(struct oap_check *c, const struct oap_list *lists,
 					       buf, sizeof(buf)));
 }
 
-/* True if the lists of a CA are for all of its certificates together. */
+/* True if the lists of a CA together cover all of its certificates. */
 static bool cover_all(const struct oap_list *l, const X509 *ca)
 {
 	bool of[OAP_SCOPE_SOME + 1] = { false };
@@ -83,7 +83,7 @@ static bool cover_all(const struct oap_list *l, const X509 *ca)
 	return of[OAP_SCOPE_ALL] || (of[OAP_SCOPE_USERS] && of[OAP_SCOPE_CAS]);
 }
 
-/* With crl = required each CA has a list. */
+/* With crl = required, check that each CA has a list. */
 static void check_needed(struct oap_check *c, const struct oap_list *lists,
 			 const STACK_OF(X509) *cas)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Check the files of a name, on one side: certificate, key, and enc.conf. */
+/* Check the files of a name on one side: certificate, key, and enc.conf. */
 
 #include <errno.h>
 #include <limits.h>
@@ -13,7 +13,7 @@
 
 #include "check-int.h"
 
-/* The directory of a name, on one side. */
+/* The directory of a name on one side. */
 struct place {
 	bool server;
 	const char *name;
@@ -47,7 +47,7 @@ static void check_conf(struct oap_check *c, const struct place *p)
 	EVP_PKEY_free(key);
 }
 
-/* A server has to prove its name, a client any. */
+/* Check the name: a server has to prove its own name, a client any name. */
 static void check_name(struct oap_check *c, const struct place *p, X509 *crt)
 {
 	const char *lacks = oap_auth_lacks(crt, p->server ? OAP_RESPONDER :
@@ -115,7 +115,7 @@ static void check_credentials(struct oap_check *c, const struct place *p)
 	X509_free(crt);
 	if (c->errors != before)
 		return;
-	/* exchanges have the last word */
+	/* finally load the files as exchanges do */
 	if (oap_auth_creds_load(&creds, p->dir, &err))
 		oap_check_error(c, "%s", err.text);
 	oap_auth_creds_free(&creds);

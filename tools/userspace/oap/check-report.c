@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What a check of the files finds: errors and warnings, and their number. */
+/* Results of a check: errors and warnings, and the number of errors. */
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Check the trust store: roots and intermediates, and the lists with them. */
+/* Check the trust store: roots, intermediates, and revocation lists. */
 
 #include <openssl/x509.h>
 
@@ -14,7 +14,10 @@ static void check_cert_file(struct oap_check *c, const char *path, void *arg)
 	X509_free(oap_check_certs(c, path, &more));
 }
 
-/* A root is of no use any more, but another may be; count the others. */
+/*
+ * An expired root is only a warning, since another may be valid. Count valid
+ * roots.
+ */
 static void check_root_file(struct oap_check *c, const char *path, void *arg)
 {
 	STACK_OF(X509) *all = oap_check_read_certs(c, path);
@@ -40,7 +43,7 @@ void oap_check_store(struct oap_check *c)
 		oap_check_error(c, "%s/cacert has no certificate that is valid now: put one there, no certificate of a peer is accepted until then",
 				c->dir);
 	oap_check_folder(c, "untrusted", check_cert_file, NULL);
-	/* what is trusted decides about the lists */
+	/* the trusted certificates decide about the lists */
 	if (oap_store_certs(&store, c->dir, &err)) {
 		if (c->errors == before)
 			oap_check_error(c, "%s", err.text);
@@ -50,7 +53,7 @@ void oap_check_store(struct oap_check *c)
 	oap_store_free(&store);
 	if (c->errors != before)
 		return;
-	/* exchanges have the last word */
+	/* finally load the files as exchanges do */
 	if (oap_store_load(&store, c->dir, c->now, &err))
 		oap_check_error(c, "%s", err.text);
 	else

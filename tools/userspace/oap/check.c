@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Load all files of the directory at once, as exchanges would one after another,
- * and report every problem.
+ * Load all files of the directory at once, which exchanges would load one by
+ * one, and report every problem.
  */
 
 #include <dirent.h>

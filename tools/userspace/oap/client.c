@@ -34,8 +34,8 @@ static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
 }
 
 /*
- * A re-key must provide forward secrecy: the client of a KEM sends a fresh key
- * even if the first exchange used the static key of the server.
+ * Generate a fresh key, also for a re-key with a KEM whose first exchange used
+ * the static key of the server, since a re-key must provide forward secrecy.
  */
 static enum oap_code offer(struct oap_run *run, bool rekey,
 			   struct oap_hdr *hdr, struct oap_err *err)
@@ -106,7 +106,7 @@ enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
 	return code;
 }
 
-/* Check that the response answers our request. */
+/* Check that the response answers the request. */
 static enum oap_code check_answer(const struct oap_run *run,
 				  const struct oap_hdr *hdr,
 				  struct oap_err *err)
@@ -188,7 +188,7 @@ static enum oap_code finish_dhe(struct oap_run *run, const struct oap_hdr *hdr,
 	return code;
 }
 
-/* Complete the key exchange on the initiator. */
+/* Complete the key exchange at the initiator. */
 static enum oap_code finish_kex(struct oap_run *run, const struct oap_hdr *hdr,
 				struct oap_err *err)
 {

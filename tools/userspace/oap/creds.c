@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The certificates and keys of this host, kept in memory: while their files are
- * being replaced, one after the other, the old pair goes on being used.
+ * The certificates and keys of this host, kept in memory: the old pair stays in
+ * use while its files are being replaced, one after the other.
  */
 
 #include <dirent.h>
@@ -15,14 +15,14 @@
 
 #include "int.h"
 
-/* The pairs after these are read for each exchange. */
+/* Maximum number of kept pairs; others are read for each exchange. */
 #define KEPT_MAX	512
 #define KEPT_HEAP	(2 << 20)	/* half of the agent's secure heap, in bytes */
 
 struct oap_kept {
 	struct oap_kept *next;
 	struct oap_creds creds;
-	bool seen;		/* during oap_env_renew() */
+	bool seen;		/* visited by oap_creds_renew() */
 	bool server;
 	char name[];
 };
@@ -57,7 +57,7 @@ enum oap_code oap_creds_path(const struct oap_env *env, bool server,
 	return OAP_OK;
 }
 
-/* Let @to have what @from has, too. */
+/* Make @to share the certificate and key of @from. */
 static bool share(struct oap_creds *to, const struct oap_creds *from)
 {
 	memset(to, 0, sizeof(*to));
@@ -109,7 +109,7 @@ static struct oap_kept *add(struct oap_env *env, bool server, const char *name)
 	return k;
 }
 
-/* Keep a pair that was read; no room for it is no failure. */
+/* Keep a pair that was read. Lack of room is not a failure. */
 static void keep(struct oap_env *env, bool server, const char *name,
 		 const struct oap_creds *creds)
 {
@@ -133,8 +133,8 @@ static enum oap_code useful(const struct oap_env *env,
 }
 
 /*
- * Judge a pair that was read. One that no peer could accept does not replace one
- * that works.
+ * Judge a pair that was read. A pair that no peer could accept does not replace
+ * a working pair.
  */
 static enum oap_code judge(struct oap_env *env, bool server, const char *name,
 			   const char *dir, struct oap_creds *creds,
@@ -177,8 +177,8 @@ static enum oap_code load(struct oap_env *env, bool server, const char *name,
  *	failure
  * @err: reason of a failure
  *
- * Use the files, or what they were before if they cannot be used now, or no peer
- * could accept them.
+ * Uses the files or, if they are unusable now or no peer could accept them, the
+ * previous contents.
  *
  * Return: OAP_OK, or the code of the failure.
  */
@@ -202,7 +202,7 @@ enum oap_code oap_creds_get(struct oap_env *env, bool server, const char *name,
  * @server: use server/NAME, else client/NAME
  * @name: the name
  *
- * Return: true if it is.
+ * Return: true if the pair is in memory.
  */
 bool oap_creds_kept(const struct oap_env *env, bool server, const char *name)
 {
@@ -211,7 +211,7 @@ bool oap_creds_kept(const struct oap_env *env, bool server, const char *name)
 	return k && k->creds.crt;
 }
 
-/* Nobody sees from outside that the rest of a chain is not sent. */
+/* Warn that the rest of a chain is not sent, which nothing else reveals. */
 static void warn_of_chain(const struct oap_env *env, bool server,
 			  const char *name, oap_check_fn report, void *arg)
 {
@@ -224,7 +224,7 @@ static void warn_of_chain(const struct oap_env *env, bool server,
 	report(arg, true, text);
 }
 
-/* Read a pair again. One that was removed is forgotten. */
+/* Read a pair again. Forget a pair whose files were removed. */
 static bool renew(struct oap_env *env, bool server, const char *name,
 		  oap_check_fn report, void *arg)
 {
@@ -306,7 +306,7 @@ bool oap_creds_renew(struct oap_env *env, oap_check_fn report, void *arg)
 		k->seen = false;
 	ok = renew_listed(env, true, report, arg);
 	ok &= renew_listed(env, false, report, arg);
-	/* in folders that cannot be listed, or are gone */
+	/* pairs in folders that cannot be listed, or are gone */
 	for (k = env->kept; k; k = k->next)
 		if (!k->seen)
 			ok &= renew(env, k->server, k->name, report, arg);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Revocation lists in the verification of a chain: which ones are asked, and what
- * they refuse.
+ * Revocation lists in the verification of a chain: the lists that are checked,
+ * and the certificates that they refuse.
  */
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "int.h"
 
-/* The CA in the chain whose certificate is looked up. */
+/* Return the CA, in the chain, of the certificate being checked. */
 static X509 *ca_of(const X509_STORE_CTX *ctx)
 {
 	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
@@ -21,7 +21,9 @@ static X509 *ca_of(const X509_STORE_CTX *ctx)
 	return sk_X509_value(chain, at < sk_X509_num(chain) ? at : at - 1);
 }
 
-/* Find what a list lacks if it is the only one of its CA; X509_V_OK: nothing. */
+/*
+ * Find what a list lacks if it is the only list of its CA; X509_V_OK: nothing.
+ */
 static int lacks(const struct oap_list *l, X509 *ca, time_t now)
 {
 	const ASN1_TIME *end = X509_CRL_get0_nextUpdate(l->crl);
@@ -38,9 +40,9 @@ static int lacks(const struct oap_list *l, X509 *ca, time_t now)
 }
 
 /*
- * OpenSSL has found no list. It uses none that names another certificate of the CA,
- * as after a renewal with the same key, and finds none without memory. This needs no
- * memory.
+ * Check the lists after OpenSSL found none. OpenSSL ignores a list that names
+ * another certificate of the CA, as after a renewal with the same key, and
+ * finds no list without memory. This function needs no memory.
  */
 static int ask_without(X509_STORE_CTX *ctx, const struct oap_verify *how)
 {
@@ -64,7 +66,7 @@ static int ask_without(X509_STORE_CTX *ctx, const struct oap_verify *how)
 	return reason == X509_V_OK || !how->need_lists;
 }
 
-/* What is accepted, though OpenSSL would refuse it. */
+/* Accept some errors for which OpenSSL would refuse the chain. */
 static int accept_some(int ok, X509_STORE_CTX *ctx)
 {
 	const struct oap_verify *how = X509_STORE_CTX_get_app_data(ctx);
@@ -73,7 +75,10 @@ static int accept_some(int ok, X509_STORE_CTX *ctx)
 		return ok;
 	switch (X509_STORE_CTX_get_error(ctx)) {
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		/* one of the future shows that the clock here is behind */
+		/*
+		 * a certificate of the future shows that this host's clock is
+		 * behind
+		 */
 		return how->early;
 	case X509_V_ERR_CRL_NOT_YET_VALID:
 		return how->early || !how->need_lists;
@@ -88,9 +93,9 @@ static int accept_some(int ok, X509_STORE_CTX *ctx)
 }
 
 /*
- * For OpenSSL: the lists of the CA in the chain whose certificates are looked up.
- * By its key, since two CAs may have the same name. Without memory none: see
- * ask_without().
+ * Return the lists of the CA whose certificate is being checked, for OpenSSL.
+ * Match by key, since two CAs may have the same name. Without memory return
+ * none, see ask_without().
  */
 static STACK_OF(X509_CRL) *lists_of(const X509_STORE_CTX *ctx,
 				    const X509_NAME *name)
@@ -115,7 +120,7 @@ static STACK_OF(X509_CRL) *lists_of(const X509_STORE_CTX *ctx,
 }
 
 /**
- * oap_crl_lookup() - let the verification of chains find the lists
+ * oap_crl_lookup() - make the verification of chains use lists_of()
  * @store: the store
  */
 void oap_crl_lookup(struct oap_store *store)
@@ -126,11 +131,11 @@ void oap_crl_lookup(struct oap_store *store)
 /**
  * oap_crl_prepare() - set up how a chain is verified
  * @ctx: the verification
- * @how: what is accepted; valid until the end of the verification
- * @ask: ask the lists
+ * @how: requirements; must stay valid until the end of the verification
+ * @ask: true to check the revocation lists
  *
- * A list of the issuer counts for every certificate of the chain. One that has
- * expired still revokes what it lists.
+ * Every certificate of the chain is checked against the list of its issuer. An
+ * expired list still revokes its entries.
  */
 void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how,
 		     bool ask)
@@ -144,7 +149,7 @@ void oap_crl_prepare(X509_STORE_CTX *ctx, const struct oap_verify *how,
 
 static const struct {
 	int reason;
-	const char *fmt;	/* the CA */
+	const char *fmt;	/* has %s for the CA */
 } refusals[] = {
 	{ X509_V_ERR_UNABLE_TO_GET_CRL,
 	  "crl = required, and there is no list of '%.32s': put one into crls/" },
@@ -159,11 +164,11 @@ static const struct {
 };
 
 /**
- * oap_crl_refuse() - describe why a list is in the way of a certificate
+ * oap_crl_refuse() - describe why a list prevents the use of a certificate
  * @ctx: the verification, which has failed
  * @err: the reason
  *
- * Return: OAP_BAD_CERT, or OAP_OK if the reason is another one.
+ * Return: OAP_BAD_CERT, or OAP_OK if the failure has another reason.
  */
 enum oap_code oap_crl_refuse(X509_STORE_CTX *ctx, struct oap_err *err)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A revocation list: who signed it, and which one is newer. */
+/* A revocation list: its signer, and its age compared to another list. */
 
 #include <stdio.h>
 #include <string.h>
@@ -12,9 +12,10 @@
 #include "int.h"
 
 /**
- * oap_crl_name() - get the common name of a CA; without one, all of its name
+ * oap_crl_name() - get the common name of a CA, or the whole name if it has
+ * none
  * @name: the name
- * @buf: where to store it, with '?' for what is no printable ASCII
+ * @buf: the buffer; each byte that is not printable ASCII becomes '?'
  * @len: size of @buf
  *
  * Return: @buf.
@@ -41,7 +42,9 @@ static bool is_known(const X509_EXTENSION *ext, const int *nids, size_t n)
 	return !X509_EXTENSION_get_critical(ext);
 }
 
-/* True if OpenSSL knows all critical extensions of a list and of its entries. */
+/*
+ * True if OpenSSL supports all critical extensions of a list and its entries.
+ */
 static bool is_understood(X509_CRL *crl)
 {
 	static const int of_list[] = {
@@ -70,7 +73,7 @@ static bool is_understood(X509_CRL *crl)
  * oap_crl_unfit() - find why OpenSSL would never use a list
  * @crl: the list
  *
- * Return: what the list does, and what to do; NULL if it can be used.
+ * Return: the problem of the list, and advice; NULL if the list is usable.
  */
 const char *oap_crl_unfit(X509_CRL *crl)
 {
@@ -100,11 +103,11 @@ const char *oap_crl_unfit(X509_CRL *crl)
 }
 
 /**
- * oap_crl_scope() - find out which certificates of its CA a list is for
+ * oap_crl_scope() - find out which certificates of its CA a list covers
  * @crl: the list
  *
  * Return: OAP_SCOPE_ALL, OAP_SCOPE_USERS, OAP_SCOPE_CAS, or OAP_SCOPE_SOME for
- * those that name a place where the list is published.
+ * certificates that name the place where the list is published.
  */
 enum oap_scope oap_crl_scope(const X509_CRL *crl)
 {
@@ -125,7 +128,7 @@ enum oap_scope oap_crl_scope(const X509_CRL *crl)
 	return scope;
 }
 
-/* Compare the numbers of two lists; 0 also if one has none. */
+/* Compare the numbers of two lists; also 0 if a list has no number. */
 static int cmp_numbers(const X509_CRL *a, const X509_CRL *b)
 {
 	ASN1_INTEGER *na = X509_CRL_get_ext_d2i(a, NID_crl_number, NULL, NULL);
@@ -138,11 +141,12 @@ static int cmp_numbers(const X509_CRL *a, const X509_CRL *b)
 }
 
 /**
- * oap_crl_by_number() - check whether numbers tell the age of two lists of one CA
+ * oap_crl_by_number() - check whether two lists of one CA can be compared by
+ * number
  * @a: a list
  * @b: another list
  *
- * Return: true if both have numbers that differ.
+ * Return: true if both lists have numbers, and these differ.
  */
 bool oap_crl_by_number(const X509_CRL *a, const X509_CRL *b)
 {
@@ -154,8 +158,8 @@ bool oap_crl_by_number(const X509_CRL *a, const X509_CRL *b)
  * @a: a list
  * @b: another list
  *
- * Numbers rule, because a CA has to raise them with every list (RFC 5280, section
- * 5.2.3), while its clock may have been wrong.
+ * Numbers take precedence, since a CA has to raise the number with every list
+ * (RFC 5280, section 5.2.3), while its clock may have been wrong.
  *
  * Return: true if @a is newer than @b, by their numbers or, if those are equal or
  * one has none, by their dates.
@@ -170,7 +174,7 @@ bool oap_crl_newer(const X509_CRL *a, const X509_CRL *b)
 	return cmp > 0;
 }
 
-/* True if a list means this certificate of its issuer. */
+/* True if a list names this certificate of its issuer. */
 static bool fits(const X509 *ca, const X509_CRL *crl)
 {
 	AUTHORITY_KEYID *akid = X509_CRL_get_ext_d2i(crl,
@@ -181,7 +185,10 @@ static bool fits(const X509 *ca, const X509_CRL *crl)
 	return ok;
 }
 
-/* By the key: the certificate that a list means may have been renewed since. */
+/*
+ * Find the signer by key: the certificate that a list names may have been
+ * renewed since.
+ */
 static enum oap_issuer find_signer(const STACK_OF(X509) *cas, X509_CRL *crl,
 				   EVP_PKEY **key)
 {
@@ -208,10 +215,10 @@ static enum oap_issuer find_signer(const STACK_OF(X509) *cas, X509_CRL *crl,
  * oap_crl_signer() - find the CA that has signed a list
  * @store: the trusted certificates
  * @crl: the list
- * @key: its key, to be freed; NULL if there is none
+ * @key: key of the CA, to be freed; NULL if there is none
  *
- * Return: whether a CA of the store has signed it; OAP_ISSUER_ANOTHER if those
- * that it names have not.
+ * Return: whether a CA of the store has signed the list; OAP_ISSUER_ANOTHER if
+ * the list names a CA of the store that has not signed it.
  */
 enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
 			       EVP_PKEY **key)
@@ -236,7 +243,7 @@ enum oap_issuer oap_crl_signer(const struct oap_store *store, X509_CRL *crl,
  * @l: the list
  * @ca: the CA
  *
- * Return: true if it has.
+ * Return: true if the CA has signed the list.
  */
 bool oap_crl_is_of(const struct oap_list *l, const X509 *ca)
 {

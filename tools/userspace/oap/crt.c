@@ -25,7 +25,10 @@ static bool copy_name(const ASN1_STRING *str, char *name)
 	return ok;
 }
 
-/* Get the common name; false if there is none, several or an unusable one. */
+/*
+ * Get the common name; false if there is none, more than one, or an invalid
+ * one.
+ */
 static bool common_name(X509 *crt, char *name)
 {
 	X509_NAME *subject = X509_get_subject_name(crt);
@@ -40,7 +43,7 @@ static bool common_name(X509 *crt, char *name)
 
 /*
  * Find @want among the DNS alternative names; if @want is NULL, take the first
- * usable one.
+ * valid name.
  */
 static bool alt_name(const GENERAL_NAMES *names, const char *want, char *name)
 {
@@ -71,7 +74,9 @@ static GENERAL_NAMES *alt_names(X509 *crt)
 	return X509_get_ext_d2i(crt, NID_subject_alt_name, NULL, NULL);
 }
 
-/* Find the name; the common name counts if there is no DNS alternative name. */
+/*
+ * Find the name. The common name is used only without a DNS alternative name.
+ */
 static bool find_name(X509 *crt, const char *want, char *name)
 {
 	GENERAL_NAMES *names = alt_names(crt);
@@ -118,7 +123,7 @@ enum oap_code oap_crt_name(X509 *crt, const char *want, char *name,
 			   find_name(crt, NULL, first) ? first : "?", want);
 }
 
-/* True if the name is the base, or below it; everything is below "". */
+/* True if the name equals the base or is below it; every name is below "". */
 static bool is_below(const char *name, const ASN1_IA5STRING *base)
 {
 	const char *p = (const char *)ASN1_STRING_get0_data(base);
@@ -134,7 +139,10 @@ static bool is_below(const char *name, const ASN1_IA5STRING *base)
 	       (tail == name || *p == '.' || tail[-1] == '.');
 }
 
-/* True if the name is in a DNS subtree; @none if there is no such subtree. */
+/*
+ * True if the name is in a DNS subtree; return @none if there is no such
+ * subtree.
+ */
 static bool in_subtrees(const STACK_OF(GENERAL_SUBTREE) *trees,
 			const char *name, bool none)
 {
@@ -155,7 +163,7 @@ static bool in_subtrees(const STACK_OF(GENERAL_SUBTREE) *trees,
 
 static bool permits(X509 *ca, const char *name)
 {
-	int found;	/* -1: not there */
+	int found;	/* -1: absent */
 	NAME_CONSTRAINTS *nc = X509_get_ext_d2i(ca, NID_name_constraints,
 						&found, NULL);
 	bool ok = nc ? in_subtrees(nc->permittedSubtrees, name, true) &&
@@ -171,8 +179,8 @@ static bool permits(X509 *ca, const char *name)
  * @chain: verified chain, the certificate first
  * @err: reason of a refusal
  *
- * OpenSSL checks alternative names, but a common name only if it has a dot and
- * looks like that of a host. Names of this project can have any form: "bob" or
+ * OpenSSL checks alternative names, but a common name only if it contains a dot
+ * and looks like a host name. Names of this project can have any form: "bob" or
  * "bob@host".
  *
  * Return: OAP_OK or OAP_BAD_CERT.

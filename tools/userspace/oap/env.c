@@ -86,7 +86,9 @@ enum oap_code oap_env_open(struct oap_env **envp,
 	return code;
 }
 
-/* True if all folders are missing, as where nothing is mounted. */
+/*
+ * True if all folders are missing, as with a file system that is not mounted.
+ */
 static bool is_gone(const struct oap_env *env)
 {
 	static const char * const folders[] = {
@@ -121,7 +123,7 @@ enum oap_code oap_env_reload(struct oap_env *env, struct oap_err *err)
 	       oap_store_load(&store, env->dir, seconds(env), err);
 	if (code)
 		return code;
-	/* what was said of a list is not said again */
+	/* do not report a list again that was reported before */
 	oap_lists_inherit(store.lists, env->store.lists);
 	oap_store_free(&env->store);
 	env->store = store;
@@ -135,8 +137,8 @@ time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg)
 }
 
 /*
- * The caches may have forgotten requests that were too old, and that a larger slack
- * accepts again: refuse those until they are too old for that one, too.
+ * A larger slack accepts old requests again that the caches may have forgotten.
+ * Refuse such requests until they are too old for the larger slack, too.
  */
 static void refuse_forgotten(struct oap_env *env, uint64_t slack)
 {
@@ -162,11 +164,11 @@ void oap_env_set(struct oap_env *env, uint32_t slack_ms, bool need_lists)
 	oap_replay_keep(env->unknown, keep);
 }
 
-/* Where the failures of a renewal go. */
+/* Receiver of the failures of a renewal. */
 struct reporter {
 	oap_check_fn report;
 	void *arg;
-	const char *rest;	/* of each text */
+	const char *rest;	/* appended to each text */
 };
 
 static void on_failure(void *arg, const struct oap_err *err)
@@ -179,8 +181,8 @@ static void on_failure(void *arg, const struct oap_err *err)
 }
 
 /*
- * Read certificates and lists again, each apart: what is wrong with one is no
- * reason to do without the newest of the others.
+ * Read certificates and lists again, each file separately, so that a problem
+ * with one does not keep the newest version of the others from being used.
  */
 static bool renew_store(struct oap_env *env, struct reporter *r)
 {
@@ -234,7 +236,7 @@ void oap_env_close(struct oap_env *env)
 	free(env);
 }
 
-/* True for a request that was too old when the slack was smaller. */
+/* True for a request that was too old before the slack was raised. */
 static bool was_forgotten(struct oap_env *env, const struct oap_hdr *hdr)
 {
 	if (oap_replay_clock() >= env->oldest_until)
@@ -243,11 +245,11 @@ static bool was_forgotten(struct oap_env *env, const struct oap_hdr *hdr)
 }
 
 /**
- * oap_env_fresh() - check that a request is recent and no replay
+ * oap_env_fresh() - check that a request is recent and not a replay
  * @env: the environment, for its clock and replay caches
  * @hdr: the request
- * @params: whether the clock and the replay cache are asked
- * @peer: sender of the request; says which cache is asked, and whose share
+ * @params: whether to check the clock and the replay cache
+ * @peer: sender of the request; selects the cache and the share
  * @err: reason of a refusal
  *
  * Return: OAP_OK, OAP_CLOCK, OAP_REPLAY or OAP_FULL.

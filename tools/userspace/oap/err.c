@@ -13,7 +13,7 @@
  * oap_err_set() - record why a call failed
  * @err: where to store the reason
  * @code: the error code
- * @fmt: the reason in words
+ * @fmt: text of the reason
  *
  * Return: @code.
  */

@@ -12,7 +12,7 @@
 #include "oap.h"
 #include "wire.h"
 
-/* A secret of the exchange. Never copied; wiped by oap_wipe_key(). */
+/* A secret of the exchange. Never copied; oap_wipe_key() wipes it. */
 struct oap_key {
 	uint8_t b[OAP_KEY_LEN];
 };
@@ -61,7 +61,7 @@ bool oap_nid_kex_is_kem(const struct oap_kex *kex);
 /* conf.c: enc.conf of a name */
 struct oap_conf {
 	const struct oap_kex *kex;	/* NULL: no encryption */
-	bool client_encap;		/* counts for a KEM only */
+	bool client_encap;		/* KEM only */
 	uint16_t cipher;
 	uint16_t kdf;
 	uint16_t md;
@@ -97,10 +97,10 @@ void oap_store_free(struct oap_store *store);
 /* auth.c: certificates, signatures */
 struct oap_verify {
 	const struct oap_store *store;
-	enum oap_role role;	/* of the owner of the certificate */
+	enum oap_role role;	/* role of the certificate's owner */
 	time_t now;		/* seconds since 1970 */
 	bool early;		/* accept a certificate that is not valid yet */
-	bool need_lists;	/* of every CA, that have not expired */
+	bool need_lists;	/* require a current list of every CA */
 };
 
 /* crl.c: a revocation list */
@@ -108,15 +108,15 @@ struct oap_list;
 
 enum oap_issuer {
 	OAP_ISSUER_UNKNOWN,
-	OAP_ISSUER_ANOTHER,	/* of the same name */
+	OAP_ISSUER_ANOTHER,	/* key differs, but not the name */
 	OAP_ISSUER_KNOWN,
-	OAP_ISSUER_NO_MEMORY,	/* to find out */
+	OAP_ISSUER_NO_MEMORY,	/* not known, for lack of memory */
 };
 
-/* Certificates of its CA that a list is for. */
+/* Certificates of its CA that a list covers. */
 enum oap_scope {
 	OAP_SCOPE_ALL,
-	OAP_SCOPE_USERS,	/* no CAs */
+	OAP_SCOPE_USERS,	/* all except CAs */
 	OAP_SCOPE_CAS,
 	OAP_SCOPE_SOME,
 };
@@ -142,17 +142,17 @@ enum oap_code oap_crl_refuse(X509_STORE_CTX *ctx, struct oap_err *err);
 enum oap_list_state {
 	OAP_LIST_GOOD,
 	OAP_LIST_UNUSED,	/* its CA is unknown */
-	OAP_LIST_EARLY,		/* not valid yet, and there is none that is */
+	OAP_LIST_EARLY,		/* not valid yet, nor is any other */
 	OAP_LIST_EXPIRED,
 };
 
 struct oap_list {
 	struct oap_list *next;
 	X509_CRL *crl;
-	EVP_PKEY *key;		/* that has signed it; NULL: none is known */
-	bool idle;		/* kept, though its CA is gone */
-	enum oap_list_state told;	/* what was reported last */
-	bool told_need;		/* its certificates are refused because of that */
+	EVP_PKEY *key;		/* key of the signer; NULL: unknown */
+	bool idle;		/* kept, although its CA is gone */
+	enum oap_list_state told;	/* last reported state */
+	bool told_need;		/* reported that it blocks peers */
 };
 
 bool oap_lists_add(struct oap_store *store, X509_CRL *crl, time_t now,
@@ -176,7 +176,7 @@ struct oap_creds {
 	bool more;		/* the file has others after @crt */
 };
 
-/* Of a path: others than the first certificate are not sent. */
+/* Warning for a path: only the first certificate of a file is sent. */
 #define OAP_MORE_CERTS	"%s has more than one certificate, and only the first is sent: put the others into untrusted/ of the peers"
 
 enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
@@ -271,8 +271,8 @@ struct oap_env {
 	char *dir;
 	uint64_t max_age;	/* nanoseconds, as below */
 	uint64_t slack;
-	uint64_t oldest;	/* accept none from before, in ns since 1970 */
-	uint64_t oldest_until;	/* this time of oap_replay_clock() */
+	uint64_t oldest;	/* accept none from before, ns since 1970 */
+	uint64_t oldest_until;	/* end of that by oap_replay_clock() */
 	uint64_t (*now)(void *arg);
 	void *now_arg;
 	bool need_lists;	/* crl = required */
@@ -301,8 +301,8 @@ struct oap_run {
 	uint16_t cipher;
 	uint16_t kdf;
 	bool client_encap;		/* initiator: the key exists already */
-	bool has_key;			/* exchange complete, with a key */
-	bool is_signed;			/* the message of this side */
+	bool has_key;			/* complete, with a key */
+	bool is_signed;			/* the message of this side is signed */
 	struct oap_msg out;		/* message of this side */
 	struct oap_msg in;		/* message of the peer */
 	struct oap_hdr hdr;		/* points into @in */

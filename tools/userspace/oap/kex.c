@@ -96,7 +96,7 @@ enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 }
 
 /**
- * oap_kex_of() - find the key exchange that a key belongs to
+ * oap_kex_of() - find the key exchange of a key
  * @key: the key
  *
  * Return: the key exchange, or NULL if it is unknown.
@@ -126,7 +126,9 @@ static bool public_ok(EVP_PKEY *key)
 	return ok;
 }
 
-/* Decode the public key of a message. Whether the key is valid is not checked. */
+/*
+ * Decode the public key of a message without checking whether the key is valid.
+ */
 static void decode(const struct oap_hdr *hdr, const struct oap_kex **kex,
 		   EVP_PKEY **peer)
 {
@@ -184,7 +186,7 @@ enum oap_code oap_kex_infer(const struct oap_hdr *hdr,
 	return OAP_OK;
 }
 
-/* Derive the key, then wipe and free the shared secret, also on failure. */
+/* Derive the key, then wipe and free the shared secret, even on failure. */
 static enum oap_code key_from(uint8_t *secret, size_t len, uint16_t kdf,
 			      const uint8_t *salt, const char *info,
 			      struct oap_key *key, struct oap_err *err)

@@ -2,9 +2,8 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Static key of a KEM to which the client encapsulates (kem_mode = client). The
- * server has kex.key.pem or kex.key.raw, its clients have kex.srv.pub.pem or
- * kex.srv.pub.raw. Hybrid keys are raw, because OpenSSL has no PEM form for
- * them.
+ * server has kex.key.pem or kex.key.raw; its clients have kex.srv.pub.pem or
+ * kex.srv.pub.raw. Hybrid keys are raw, since OpenSSL has no PEM form for them.
  */
 
 #include <errno.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The revocation lists in use: of each key and scope the newest that is valid
- * already, and those that are not valid yet, which will count later. What an older
- * one may replace, an attacker could, so a list stays until a newer one is valid.
+ * The revocation lists in use: for each key and scope the newest list that is
+ * valid already, and lists that are not valid yet, for later. A list stays in
+ * use until a newer one is valid: otherwise an attacker could replace it by an
+ * older list.
  */
 
 #include <stdio.h>
@@ -44,7 +45,7 @@ static const ASN1_OCTET_STRING *scope(const X509_CRL *crl)
 	       X509_EXTENSION_get_data(X509_CRL_get_ext(crl, at));
 }
 
-/* True for two lists of one key and of the same certificates. */
+/* True for two lists with the same key and scope. */
 static bool alike(const struct oap_list *a, const struct oap_list *b)
 {
 	const ASN1_OCTET_STRING *sa = scope(a->crl), *sb = scope(b->crl);
@@ -59,7 +60,7 @@ static bool is_early(const struct oap_list *l, time_t now)
 	return X509_cmp_time(X509_CRL_get0_lastUpdate(l->crl), &now) > 0;
 }
 
-/* True if @a counts rather than @b: what is valid already, then what is newer. */
+/* True if @a is used instead of @b: valid lists first, then newer lists. */
 static bool beats(const struct oap_list *a, const struct oap_list *b,
 		  time_t now)
 {
@@ -71,14 +72,14 @@ static bool beats(const struct oap_list *a, const struct oap_list *b,
 }
 
 /**
- * oap_list_counts() - check whether no other list counts in place of a list
+ * oap_list_counts() - check whether a list is in use now
  * @lists: all lists
  * @l: one of them
  * @now: seconds since 1970
  *
- * A list that is not valid yet counts only if there is none that is.
+ * A list that is not valid yet is used only if no valid one exists.
  *
- * Return: true if @l counts now.
+ * Return: true if no other list is used instead of @l now.
  */
 bool oap_list_counts(const struct oap_list *lists, const struct oap_list *l,
 		     time_t now)
@@ -89,7 +90,7 @@ bool oap_list_counts(const struct oap_list *lists, const struct oap_list *l,
 	return true;
 }
 
-/* True if @l will never count beside @other. */
+/* True if @l will never be used instead of @other. */
 static bool is_obsolete(const struct oap_list *l, const struct oap_list *other,
 			time_t now)
 {
@@ -106,7 +107,7 @@ static bool is_needed(const struct oap_list *lists, const struct oap_list *l,
 	return !lists;
 }
 
-/* Add @l at the end, and free those that will never count any more. */
+/* Append @l, and free the lists that will never be used again. */
 static void put(struct oap_list **lists, struct oap_list *l, time_t now)
 {
 	struct oap_list *old;
@@ -127,10 +128,12 @@ static void put(struct oap_list **lists, struct oap_list *l, time_t now)
  * oap_lists_add() - use a list, unless a newer one of its kind is in use
  * @store: the store, with all its certificates
  * @crl: the list
- * @now: seconds since 1970; a newer list that is not valid yet will count later
- * @issuer: whether a CA of the store has signed it; if not it is only remembered
+ * @now: seconds since 1970; a newer list that is not valid yet is kept for
+ *	later
+ * @issuer: whether a CA of the store has signed the list; if not, the list is
+ *	kept but not used
  *
- * Return: false without memory.
+ * Return: false if there is no memory.
  */
 bool oap_lists_add(struct oap_store *store, X509_CRL *crl, time_t now,
 		   enum oap_issuer *issuer)
@@ -152,9 +155,9 @@ bool oap_lists_add(struct oap_store *store, X509_CRL *crl, time_t now,
 }
 
 /**
- * oap_lists_inherit() - remember what was said of lists before
+ * oap_lists_inherit() - copy what was reported about lists before
  * @lists: the lists
- * @old: the lists before
+ * @old: the previous lists
  */
 void oap_lists_inherit(struct oap_list *lists, const struct oap_list *old)
 {
@@ -178,7 +181,9 @@ static bool is_idle(const struct oap_store *store, const struct oap_list *l)
 	return !key;
 }
 
-/* Find the list in the files that @l is newer than; @gone: there is none like it. */
+/*
+ * Find a list from the files that @l is newer than. @gone: no list is like @l.
+ */
 static const struct oap_list *find_older(const struct oap_list *lists,
 					 const struct oap_list *l, bool *gone)
 {
@@ -212,7 +217,7 @@ static void tell_kept(const struct oap_list *l, const struct oap_list *older,
 	fail(arg, &err);
 }
 
-/* Go on using a list, unless there is one like it that is not older. */
+/* Keep a list, unless there is a list like it that is not older. */
 static bool keep(struct oap_store *store, struct oap_list *l, bool quiet,
 		 time_t now, oap_fail_fn fail, void *arg)
 {
@@ -225,7 +230,7 @@ static bool keep(struct oap_store *store, struct oap_list *l, bool quiet,
 	}
 	older = find_older(store->lists, l, &gone);
 	l->idle = is_idle(store, l);
-	/* what is in the files may be newer, but not valid yet */
+	/* the list from the files may be newer, but not valid yet */
 	if (l->idle || (gone ? quiet : !older)) {
 		put(&store->lists, l, now);
 		return true;
@@ -235,7 +240,7 @@ static bool keep(struct oap_store *store, struct oap_list *l, bool quiet,
 	return false;
 }
 
-/* Free the lists that would have counted later. */
+/* Free the lists that are not in use now, but would be later. */
 static void drop_early(struct oap_list **lists, time_t now)
 {
 	struct oap_list *all = *lists, **at = lists, *l;
@@ -253,12 +258,13 @@ static void drop_early(struct oap_list **lists, time_t now)
 }
 
 /**
- * oap_lists_keep() - go on using the lists that no newer one has replaced
- * @store: the store, with what was read from the files
- * @old: the lists before, empty afterwards
- * @quiet: say nothing of those that are gone: they are in a file that is damaged
+ * oap_lists_keep() - keep the lists that have not been replaced by newer ones
+ * @store: the store, with the lists from the files
+ * @old: the previous lists, empty afterwards
+ * @quiet: do not report lists that are gone, since they may be in a damaged
+ *	file
  * @now: seconds since 1970
- * @fail: called for each that is kept, unless its CA is gone, too
+ * @fail: called for each list that is kept, unless its CA is gone, too
  * @arg: argument of @fail
  *
  * Return: true if @fail was not called.
@@ -269,7 +275,7 @@ bool oap_lists_keep(struct oap_store *store, struct oap_list **old, bool quiet,
 	struct oap_list *l;
 	bool ok = true;
 
-	/* a list that did not count yet may be taken back */
+	/* a CA may take back a list that was not in use yet */
 	if (!quiet)
 		drop_early(old, now);
 	while ((l = *old)) {
@@ -295,7 +301,7 @@ static bool read_time(const ASN1_TIME *time, time_t *t)
  * @l: one of them
  * @now: seconds since 1970
  *
- * Return: OAP_LIST_GOOD, also for a list that does not count now.
+ * Return: the problem; OAP_LIST_GOOD also for a list that is not used now.
  */
 enum oap_list_state oap_list_state(const struct oap_list *lists,
 				   const struct oap_list *l, time_t now)
@@ -350,11 +356,11 @@ static void tell(const struct oap_list *l, enum oap_list_state state, bool need,
 	report(arg, true, text);
 }
 
-/* Report what is wrong with a list, unless that has been said. */
+/* Report the problem of a list, unless it was reported before. */
 static void tell_once(struct oap_list *l, enum oap_list_state state, bool need,
 		      oap_check_fn report, void *arg)
 {
-	/* nobody is refused because of a list that is not used */
+	/* an unused list does not cause the refusal of a peer */
 	need = need && state != OAP_LIST_UNUSED;
 	if (state == OAP_LIST_GOOD || (state == l->told && need == l->told_need))
 		return;
@@ -363,7 +369,7 @@ static void tell_once(struct oap_list *l, enum oap_list_state state, bool need,
 	tell(l, state, need, report, arg);
 }
 
-/* Return when a list begins to be valid or expires; 0 for never. */
+/* Return when a list becomes valid or expires; 0 for never. */
 static time_t next_change(const struct oap_list *l, time_t now)
 {
 	time_t t;
@@ -378,14 +384,14 @@ static time_t next_change(const struct oap_list *l, time_t now)
 }
 
 /**
- * oap_lists_report() - report the lists that cannot be used or not for long, once
+ * oap_lists_report() - report each unusable or expiring list once
  * @lists: the lists
  * @now: seconds since 1970
- * @need: a CA without a current list is refused
- * @report: called for each
+ * @need: true if peers need a current list of each CA
+ * @report: called for each list
  * @arg: argument of @report
  *
- * Return: when to report again, because a list expires or begins to be valid, in
+ * Return: time of the next call, when a list expires or becomes valid, in
  * seconds since 1970; 0 for never.
  */
 time_t oap_lists_report(struct oap_list *lists, time_t now, bool need,

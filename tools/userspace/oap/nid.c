@@ -92,7 +92,7 @@ int oap_nid_kex_rank(const struct oap_kex *kex)
 	return kex ? kex - kexes + 1 : 0;
 }
 
-/* True if a list of names, separated by spaces, has the key exchange. */
+/* True if a list of names, separated by spaces, contains the key exchange. */
 bool oap_nid_kex_in(const struct oap_kex *kex, const char *list)
 {
 	size_t len, want = strlen(kex->name);

@@ -69,7 +69,7 @@ enum oap_code {
 /**
  * struct oap_err - why a call failed
  * @code: the return value of the call
- * @text: the reason in words, for a log; contains no secrets
+ * @text: text of the reason, for a log; contains no secrets
  */
 struct oap_err {
 	enum oap_code code;
@@ -78,8 +78,8 @@ struct oap_err {
 
 /**
  * enum oap_auth - how the peer must authenticate
- * @OAP_AUTH_NONE: ignore a certificate
- * @OAP_AUTH_OPTIONAL: accept no certificate, but verify one that is present
+ * @OAP_AUTH_NONE: ignore certificates
+ * @OAP_AUTH_OPTIONAL: verify a certificate if there is one
  * @OAP_AUTH_REQUIRED: require a valid certificate
  */
 enum oap_auth {
@@ -89,9 +89,9 @@ enum oap_auth {
 };
 
 /**
- * enum oap_role - what the owner of a certificate does
- * @OAP_INITIATOR: begins flows: an extended key usage has to have clientAuth
- * @OAP_RESPONDER: serves a name: it has to have serverAuth
+ * enum oap_role - role of the owner of a certificate
+ * @OAP_INITIATOR: begins flows: an extended key usage must include clientAuth
+ * @OAP_RESPONDER: serves a name: an extended key usage must include serverAuth
  */
 enum oap_role {
 	OAP_INITIATOR,
@@ -99,8 +99,9 @@ enum oap_role {
 };
 
 /**
- * struct oap_identity - identity that the peer has proved
- * @authenticated: false if the peer proved nothing; the other members are empty
+ * struct oap_identity - proved identity of the peer
+ * @authenticated: false if the peer has proved nothing; the other members are
+ *	then empty
  * @name: name in the certificate
  * @fingerprint: SHA-256 of the certificate
  */
@@ -114,11 +115,11 @@ struct oap_identity {
  * struct oap_settings - settings of an environment
  * @dir: directory with cacert/ untrusted/ crls/ server/NAME/
  *	client/NAME/
- * @max_age_ms: age of the oldest request that is accepted; 0 for 20 s
- * @slack_ms: tolerated difference of the clocks
+ * @max_age_ms: maximum age of an accepted request; 0 for 20 s
+ * @slack_ms: tolerated difference between the clocks
  * @replay_max: capacity of the replay cache; 0 for 65536 requests
- * @need_lists: refuse a peer unless crls/ has a list of each of its CAs that has
- *	not expired
+ * @need_lists: refuse a peer unless crls/ has an unexpired list of each of its
+ *	CAs
  * @now: returns the time in nanoseconds since 1970; NULL for the system clock
  * @now_arg: argument of @now
  */
@@ -141,12 +142,12 @@ struct oap_run;
  * @settings: the settings; not used after the call
  * @err: reason of a failure
  *
- * Read all certificates of the files *.pem in cacert/ (trusted roots) and
- * untrusted/ (intermediates, not trusted on their own), and all revocation lists
- * of those in crls/, and leave other files alone. A missing directory counts as
- * empty; a file *.pem without certificates or lists, or with anything else between
- * or after them, is an error, and so is a list that its issuer has not signed, or
- * that is not complete. Of several lists of a CA the newest is used.
+ * Reads all certificates from *.pem files in cacert/ (trusted roots) and
+ * untrusted/ (intermediates, not trusted on their own), and all revocation
+ * lists from *.pem files in crls/. Ignores other files. A missing directory
+ * counts as empty. Errors are: a *.pem file without certificates or lists, or
+ * with anything else between or after them; a list that its issuer has not
+ * signed; an incomplete list. If a CA has several lists, the newest is used.
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
@@ -159,7 +160,7 @@ enum oap_code oap_env_open(struct oap_env **env,
  * @env: the environment; keeps its old trust store on failure
  * @err: reason of a failure
  *
- * Forget lists that are gone, and use older ones that are there now.
+ * Forgets lists that are gone, and uses older ones if these are present now.
  *
  * Return: OAP_OK, OAP_BAD_CONFIG or OAP_INTERNAL.
  */
@@ -175,37 +176,37 @@ void oap_env_set(struct oap_env *env, uint32_t slack_ms, bool need_lists);
 
 /**
  * typedef oap_check_fn - called for each problem of a file
- * @arg: as given to the caller
- * @warning: the file is usable now, or is not used
- * @text: names the file, the problem and what to do
+ * @arg: as passed with the callback
+ * @warning: true if the file is usable now, or is not used
+ * @text: the file, the problem and advice
  */
 typedef void (*oap_check_fn)(void *arg, bool warning, const char *text);
 
 /**
- * oap_env_renew() - read all files again that may have changed
+ * oap_env_renew() - read all files again
  * @env: the environment
- * @report: called for each file that cannot be used, and with a warning for each
- *	that is used in part
+ * @report: called for each unusable file, and with a warning for each file that
+ *	is used in part
  * @arg: argument of @report
  *
- * Read the trust store, each part apart, and the certificates and keys of this
- * host. What was in use before stays in place of what cannot be used: a file that
- * is damaged, a list that is gone or is an older one, a pair that no peer could
- * accept. A pair whose files are both gone is forgotten, unless the whole directory
- * is. Exchanges use a new pair as soon as both of its files are there.
+ * Reads the trust store, each part separately, and the certificates and keys of
+ * this host. The previous contents stay in use instead of a damaged file, of a
+ * list that is gone or older, and of a pair that no peer could accept. A pair
+ * whose files are both gone is forgotten, unless the whole directory is gone.
+ * Exchanges use a new pair as soon as both of its files are present.
  *
- * Return: false if something cannot be used, which may be because it is only half
- * written.
+ * Return: false if a file is unusable, possibly since it is only half written.
  */
 bool oap_env_renew(struct oap_env *env, oap_check_fn report, void *arg);
 
 /**
  * oap_env_lists() - report the revocation lists that have expired or have no CA
  * @env: the environment
- * @report: called for each that has not been reported before
+ * @report: called for each list that has not been reported before
  * @arg: argument of @report
  *
- * Return: when the next one expires, in seconds since 1970; 0 for never.
+ * Return: time at which the next list expires, in seconds since 1970; 0 for
+ * never.
  */
 time_t oap_env_lists(struct oap_env *env, oap_check_fn report, void *arg);
 
@@ -223,12 +224,13 @@ void oap_env_close(struct oap_env *env);
  * @report: callback
  * @arg: argument of @report
  *
- * Check every certificate in cacert/ and untrusted/, every list in crls/, and of
- * each name in server/ and client/ the certificate, the key, whether they belong
- * together, and enc.conf. The first problem of a file is reported, and each of its dates. A
- * certificate that expires within 14 days is a warning.
+ * Checks every certificate in cacert/ and untrusted/, every list in crls/, and
+ * for each name in server/ and client/ the certificate, the key, that both
+ * belong together, and enc.conf. Reports the first problem of each file, and
+ * each problem with its dates. A certificate that expires within 14 days is a
+ * warning.
  *
- * Return: the number of problems that are not warnings.
+ * Return: the number of problems, not counting warnings.
  */
 unsigned int oap_check(const struct oap_settings *settings,
 		       const char *const *names, oap_check_fn report,
@@ -256,10 +258,10 @@ bool oap_has_credentials(const struct oap_env *env, bool server,
 bool oap_name_ok(const char *name);
 
 /**
- * oap_kex_known() - look a key exchange up
+ * oap_kex_known() - look up a key exchange
  * @name: a name, as in enc.conf
  *
- * Return: true if it is the name of a key exchange of ours.
+ * Return: true if the library supports a key exchange of this name.
  */
 bool oap_kex_known(const char *name);
 
@@ -269,17 +271,18 @@ bool oap_kex_known(const char *name);
  *	enc.conf
  * @auth: how the peer must authenticate
  * @peer_name: name that the peer must prove; NULL for any
- * @peer_role: for oap_process(): role of the sender; OAP_RESPONDER only for a
- *	message that a server sends unasked; oap_complete() expects a responder
+ * @peer_role: for oap_process(): role of the sender; OAP_RESPONDER only for an
+ *	unsolicited message from a server; oap_complete() always expects a
+ *	responder
  * @cipher: for a re-key: the only cipher allowed, and forward secrecy is
  *	required; 0 to follow enc.conf
- * @kex_accept: for a server: names of the key exchanges that are accepted besides
- *	the one of enc.conf, separated by spaces; NULL for all
+ * @kex_accept: for a server: names of the key exchanges that are accepted in
+ *	addition to the one in enc.conf, separated by spaces; NULL for all
  * @no_clock: ignore the timestamp of the request, and accept a certificate that
- *	is not valid yet, because the freshness of the exchange is
- *	known otherwise
- * @no_replay: accept a request that came before, because the caller recognises
- *	it otherwise
+ *	is not valid yet, since the caller knows by other means that the
+ *	exchange is fresh
+ * @no_replay: accept a request that was seen before, since the caller detects
+ *	replays by other means
  * @data: our data, covered by the signature
  * @data_len: length of @data
  */
@@ -311,7 +314,7 @@ enum oap_code oap_request(struct oap_env *env, const struct oap_params *params,
 /**
  * oap_complete() - process the response
  * @run: exchange from oap_request()
- * @params: as given to oap_request()
+ * @params: as passed to oap_request()
  * @response: the response
  * @len: length of @response
  * @err: reason of a refusal
@@ -377,7 +380,7 @@ enum oap_code oap_respond(struct oap_run *run, const struct oap_params *params,
  *
  * The peer verifies a statement by oap_process(). No answer follows.
  *
- * Return: OAP_OK, or the code of the failure; OAP_NO_CREDENTIALS without a
+ * Return: OAP_OK, or the code of the failure; OAP_NO_CREDENTIALS if there is no
  * certificate.
  */
 enum oap_code oap_statement(struct oap_env *env, bool server,
@@ -389,7 +392,7 @@ enum oap_code oap_statement(struct oap_env *env, bool server,
  * @run: the exchange
  * @len: length of the message
  *
- * Return: the message, valid as long as @run.
+ * Return: the message, valid until oap_free().
  */
 const uint8_t *oap_message(const struct oap_run *run, size_t *len);
 
@@ -398,7 +401,7 @@ const uint8_t *oap_message(const struct oap_run *run, size_t *len);
  * @run: the exchange
  * @len: length of the data
  *
- * Return: the data, valid as long as @run.
+ * Return: the data, valid until oap_free().
  */
 const uint8_t *oap_data(const struct oap_run *run, size_t *len);
 
@@ -406,16 +409,16 @@ const uint8_t *oap_data(const struct oap_run *run, size_t *len);
  * oap_peer() - get the identity that the peer has proved
  * @run: the exchange
  *
- * Return: the identity, valid as long as @run.
+ * Return: the identity, valid until oap_free().
  */
 const struct oap_identity *oap_peer(const struct oap_run *run);
 
 /**
- * oap_both_proved() - check whether both sides have proved a certificate
+ * oap_both_proved() - check whether both sides have proved their identity
  * @run: the exchange, after oap_complete() or oap_respond()
  *
  * Return: true if this side has signed its message and the peer is
- * authenticated. Both sides of an exchange find the same.
+ * authenticated. Both sides of an exchange get the same result.
  */
 bool oap_both_proved(const struct oap_run *run);
 
@@ -425,9 +428,9 @@ bool oap_both_proved(const struct oap_run *run);
  * @name: the name
  * @err: reason of a refusal
  *
- * For a caller that learns only from the request whom it has to be from.
+ * For a caller that learns the required sender only from the request.
  *
- * Return: OAP_OK; OAP_BAD_NAME or OAP_BAD_CERT, and the peer is not to be
+ * Return: OAP_OK; or OAP_BAD_NAME or OAP_BAD_CERT, and the peer must not be
  * trusted.
  */
 enum oap_code oap_require_peer(struct oap_run *run, const char *name,
@@ -440,14 +443,14 @@ enum oap_code oap_require_peer(struct oap_run *run, const char *name,
  *
  * For a caller that accepts any of several names.
  *
- * Return: true if the certificate has the name, which is then that of
- * oap_peer(); false, and the identity stays, if it has not or if the peer is not
- * authenticated.
+ * Return: true if the certificate has the name, which oap_peer() then returns.
+ * False if it has not, or if the peer is not authenticated; the identity is
+ * then unchanged.
  */
 bool oap_take_name(struct oap_run *run, const char *name);
 
 /**
- * oap_time() - get the time at which the peer made its message, by its clock
+ * oap_time() - get the timestamp of the peer's message, by the peer's clock
  * @run: exchange from oap_process() or oap_complete()
  *
  * Return: nanoseconds since 1970. Of two requests from one peer, the newer one
@@ -491,8 +494,8 @@ void oap_seed_wipe(uint8_t *seed);
 void oap_free(struct oap_run *run);
 
 /*
- * For tests and for tools that take an exchange apart. An agent does not need
- * these functions: it passes seeds from oap_seed() to the kernel.
+ * For tests, and for tools that split an exchange into steps. An agent does not
+ * need these functions, since it passes seeds from oap_seed() to the kernel.
  */
 
 #define OAP_STATE_MAX	(OAP_MSG_MAX + 8192)

@@ -13,8 +13,8 @@
 #endif
 
 /*
- * ZEROES has the compiler zero registers on return: of vectors, those that all
- * processors have.
+ * ZEROES makes the compiler zero registers on return, including the vector
+ * registers that all processors have.
  */
 static void ZEROES zero_registers(void)
 {
@@ -22,13 +22,13 @@ static void ZEROES zero_registers(void)
 }
 
 #ifdef __x86_64__
-/* Zero the upper halves of the 16 vectors, which not all processors have. */
+/* Zero the upper halves of the 16 vector registers, which need AVX. */
 static void ZEROES __attribute__((target("avx"))) zero_avx(void)
 {
 	__asm__ volatile("");
 }
 
-/* Zero the 16 other vectors. */
+/* Zero the other 16 vector registers, which need AVX-512. */
 static void __attribute__((noinline, target("avx512f"))) zero_avx512(void)
 {
 	__asm__ volatile(".irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"

@@ -5,9 +5,9 @@
  * arrival, with hash chains through it. Entries older than the oldest
  * acceptable request are dropped.
  *
- * How old a request is, the clock of the machine says, which can be set back: then
- * a request is acceptable again that was dropped. So the cache keeps, for each
- * sender, the time of the newest request that it has dropped.
+ * The machine's clock, which determines the age of a request, can be set back:
+ * a dropped request is then acceptable again. The cache therefore keeps, for
+ * each sender, the time of the newest request that it has dropped.
  */
 
 #include <stdlib.h>
@@ -19,23 +19,23 @@
 #include "int.h"
 
 #define NONE	UINT32_MAX
-#define SHARES		16	/* a sender may have one of so many parts */
-#define SHARE_MIN	64	/* but so many entries */
-#define SENDERS		4096	/* to which a salted hash maps senders */
+#define SHARES		16	/* a sender may use this part of the cache */
+#define SHARE_MIN	64	/* but at least this many entries */
+#define SENDERS		4096	/* a salted hash maps senders to these */
 
 struct entry {
 	uint8_t id[OAP_ID_LEN];
 	uint64_t arrived;
-	uint64_t keep;		/* nanoseconds, or the cache's if that is more */
-	uint64_t time;		/* of the request, nanoseconds since 1970; or 0 */
+	uint64_t keep;		/* nanoseconds; the cache's if longer */
+	uint64_t time;		/* of the request, ns since 1970; or 0 */
 	uint32_t next;		/* in the hash chain */
-	uint32_t sender;	/* NONE without a share */
+	uint32_t sender;	/* NONE: no share */
 };
 
-/* Of the senders with one value of the hash. */
+/* State of all senders with the same hash value. */
 struct sender {
 	uint32_t count;		/* entries */
-	uint64_t dropped;	/* newest time of an entry that is dropped */
+	uint64_t dropped;	/* newest time of a dropped entry */
 };
 
 struct oap_replay {
@@ -52,9 +52,9 @@ struct oap_replay {
 };
 
 /**
- * oap_replay_clock() - read the clock of the caches, which nobody sets
+ * oap_replay_clock() - read the clock of the caches, which cannot be set
  *
- * Return: nanoseconds since the machine was started.
+ * Return: nanoseconds since boot.
  */
 uint64_t oap_replay_clock(void)
 {
@@ -79,7 +79,7 @@ static uint32_t *chain_of(struct oap_replay *replay, const uint8_t *id)
  * oap_replay_new() - allocate an empty cache
  * @max: capacity in requests
  * @keep_ns: how long to keep an entry
- * @evict: when full, evict the oldest entry, else refuse
+ * @evict: true to evict the oldest entry when full, false to refuse
  *
  * Return: the cache, or NULL.
  */
@@ -110,8 +110,8 @@ struct oap_replay *oap_replay_new(uint32_t max, uint64_t keep_ns, bool evict)
 /**
  * oap_replay_keep() - change how long entries are kept
  * @replay: the cache
- * @keep_ns: how long to keep an entry; those that were added with a longer time
- *	are kept for that
+ * @keep_ns: how long to keep an entry; an entry that was added with a longer
+ *	time is kept that long
  */
 void oap_replay_keep(struct oap_replay *replay, uint64_t keep_ns)
 {
@@ -132,8 +132,8 @@ void oap_replay_free(struct oap_replay *replay)
 }
 
 /*
- * Map a sender to its place. Nobody knows the salt, so nobody can choose a name that
- * shares the place of another.
+ * Map a sender to its slot. The salt is secret, so that nobody can choose a
+ * name that shares the slot of another sender.
  */
 static uint32_t sender_of(const struct oap_replay *replay, const char *name)
 {
@@ -148,8 +148,9 @@ static uint32_t sender_of(const struct oap_replay *replay, const char *name)
 }
 
 /*
- * A request that was accepted for a wide time window may be acceptable for
- * longer than one that comes in a narrow window, so each entry has its own time.
+ * Each entry has its own time, since a request that was accepted for a wide
+ * time window may stay acceptable for longer than a request for a narrow
+ * window.
  */
 static bool is_over(const struct oap_replay *replay, const struct entry *e,
 		    uint64_t now)
@@ -178,7 +179,7 @@ static void forget_oldest(struct oap_replay *replay)
 	replay->count--;
 }
 
-/* Drop what is too old; then find an id. */
+/* Drop entries that are too old, then find an id. */
 static bool has(struct oap_replay *replay, const uint8_t *id, uint64_t now)
 {
 	uint32_t i;
@@ -192,7 +193,7 @@ static bool has(struct oap_replay *replay, const uint8_t *id, uint64_t now)
 	return false;
 }
 
-/* Check that a sender may have one entry more, of a request of some time. */
+/* Check that a sender may have another entry, for a request made at @time. */
 static enum oap_code check_sender(const struct oap_replay *replay, uint32_t from,
 				  const char *name, uint64_t time,
 				  struct oap_err *err)
@@ -237,14 +238,14 @@ static void insert(struct oap_replay *replay, const uint8_t *id, uint32_t from,
  * oap_replay_add() - remember a request
  * @replay: the cache
  * @id: id of the request
- * @sender: whose share the entry counts in; NULL for none
- * @time: what the request says when it was made, in nanoseconds since 1970; 0 if
- *	that does not matter
+ * @sender: sender whose share the entry uses; NULL for none
+ * @time: timestamp of the request, in nanoseconds since 1970; 0 to skip the
+ *	check
  * @err: reason of a refusal
  *
  * Return: OAP_OK; OAP_REPLAY if the cache has the id; OAP_FULL if the cache or
- * the share of the sender is full; OAP_CLOCK if the cache may have had the id,
- * before the clock was set back.
+ * the share of the sender is full; OAP_CLOCK if the cache may have dropped the
+ * id before the clock was set back.
  */
 enum oap_code oap_replay_add(struct oap_replay *replay, const uint8_t *id,
 			     const char *sender, uint64_t time,

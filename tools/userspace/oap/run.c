@@ -92,7 +92,7 @@ enum oap_code oap_run_sha256(const struct oap_msg *msg, uint8_t *out,
 }
 
 /**
- * oap_run_hash() - hash a request as its response carries it
+ * oap_run_hash() - compute the hash of a request that its response carries
  * @msg: the request
  * @md: the digest named in its header; 0 for none
  * @out: EVP_MAX_MD_SIZE bytes

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Read files that contain keys. Not with stdio, which does not wipe its
- * buffers.
+ * Read files that contain keys, without stdio, which does not wipe its buffers.
  */
 
 #include <errno.h>
@@ -17,7 +16,7 @@
 
 #define SECRET_MAX	32768
 
-/* Key files have no passphrase; never ask on a terminal. */
+/* Key files have no passphrase: never prompt on a terminal. */
 int oap_secret_no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf;
@@ -69,7 +68,7 @@ static enum oap_code read_open(struct oap_secret *secret, int fd,
 }
 
 /**
- * oap_secret_read() - read a key file, unless it is readable by everybody
+ * oap_secret_read() - read a key file, unless everybody can read it
  * @secret: the contents; free them with oap_secret_free()
  * @path: path of the file
  * @code: error code for a failure

@@ -92,7 +92,8 @@ static enum oap_code choose_cipher(struct oap_run *run, uint16_t only,
 }
 
 /*
- * A client that encapsulates has already derived the key with its own digest.
+ * Choose the digest of the key derivation. A client that encapsulates has
+ * already derived the key with its own digest.
  */
 static enum oap_code choose_kdf(struct oap_run *run, struct oap_err *err)
 {
@@ -145,7 +146,7 @@ static enum oap_code decapsulate(struct oap_run *run,
 	return code;
 }
 
-/* Refuse costly key exchanges before anything is computed. */
+/* Refuse expensive key exchanges before any computation. */
 static enum oap_code check_kex(const struct oap_run *run,
 			       const struct oap_params *params,
 			       struct oap_err *err)
@@ -159,7 +160,7 @@ static enum oap_code check_kex(const struct oap_run *run,
 			   kex->name);
 }
 
-/* Perform the key exchange on the responder. */
+/* Perform the key exchange at the responder. */
 static enum oap_code answer_kex(struct oap_run *run,
 				const struct oap_params *params,
 				struct oap_hdr *rsp, struct oap_err *err)

@@ -6,8 +6,8 @@
  *   0 magic (8)   8 kex   10 cipher   12 kdf   14 md   16 flags   18 zero (2)
  *   20 name (256, zero padded)   276 lengths (2 each) of request and secret
  *
- * Then follow the request, the secret, and the SHA-256 of everything before.
- * The secret is the ephemeral key, or the OAP key itself if the client
+ * The request, the secret, and the SHA-256 of everything before follow. The
+ * secret is the ephemeral key, or the OAP key itself if the client
  * encapsulated.
  */
 
@@ -126,7 +126,7 @@ static enum oap_code get_secret(struct oap_run *run, const uint8_t *p,
 			   oap_err_why());
 }
 
-/* Check that the state is intact and that it belongs to the name. */
+/* Check that the state is intact and belongs to the name. */
 static enum oap_code check(const char *name, const uint8_t *state, size_t len,
 			   struct oap_err *err)
 {

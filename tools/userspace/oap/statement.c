@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Statements: signed data for the peer, as a request without key exchange that
- * has no answer.
+ * Statements: signed data for the peer, in a request without key exchange that
+ * gets no answer.
  */
 
 #include <string.h>

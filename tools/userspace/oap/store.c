@@ -13,16 +13,16 @@
 
 #include "int.h"
 
-#define NAMES_MAX	300	/* room for "/untrusted/" and a file's name */
+#define NAMES_MAX	300	/* room for "/untrusted/" and a file name */
 
 #define BEGIN(what)	"-----BEGIN " what "-----"
 
 /**
- * struct kind - what is in the files of a folder
- * @word: what it is called
- * @begin: first line of each
- * @begin_old: the same, as old programs wrote it
- * @read: read one and add it to a stack; NULL if it cannot be read
+ * struct kind - type of the objects in the files of a folder
+ * @word: name for messages
+ * @begin: first line of an object
+ * @begin_old: first line as written by old programs
+ * @read: read an object and add it to a stack; NULL if it cannot be read
  */
 struct kind {
 	const char *word;
@@ -74,9 +74,9 @@ static bool starts_with(const char *line, const char *begin)
 }
 
 /*
- * Blank lines and comments may stand anywhere, and the text of "openssl x509
- * -text" before the first certificate. A damaged certificate must not pass for
- * text: its dashes give it away.
+ * True if a line may be skipped: blank lines and comments anywhere, and the
+ * text of "openssl x509 -text" before the first certificate. The dashes of a
+ * damaged certificate keep it from passing as text.
  */
 static bool may_skip(const char *line, int number)
 {
@@ -84,7 +84,7 @@ static bool may_skip(const char *line, int number)
 	return !*line || *line == '#' || (!number && !strstr(line, "-----"));
 }
 
-/* Find the next one; the file is then at its first line. */
+/* Find the next object, and leave the file at its first line. */
 static enum found find_next(const struct kind *kind, FILE *file, int number)
 {
 	enum found found = FOUND_END;
@@ -178,7 +178,7 @@ static int is_pem(const struct dirent *entry)
 	return entry->d_name[0] != '.' && dot && !strcmp(dot, ".pem");
 }
 
-/* Call @each for the files *.pem in DIR/FOLDER, until one is of no use. */
+/* Call @each for the *.pem files in DIR/FOLDER, up to the first failure. */
 static enum oap_code each_file(const char *dir, const char *folder,
 			       enum oap_code (*each)(void *arg,
 						     const char *path,
@@ -338,7 +338,7 @@ static enum oap_code list_file(void *arg, const char *path, const char *name,
  * @fail: called for each file or list that cannot be used
  * @arg: argument of @fail
  *
- * Return: true if all can be used.
+ * Return: true if all files and lists are usable.
  */
 bool oap_store_lists(struct oap_store *store, const char *dir, time_t now,
 		     oap_fail_fn fail, void *arg)
@@ -386,7 +386,7 @@ enum oap_code oap_store_load(struct oap_store *store, const char *dir,
  * oap_store_empty() - check whether a store has neither certificates nor lists
  * @store: the store
  *
- * Return: true if it has none.
+ * Return: true if the store has neither.
  */
 bool oap_store_empty(const struct oap_store *store)
 {

@@ -7,7 +7,7 @@
 #include "int.h"
 #include "registers.h"
 
-/* More stack than the cryptography uses. */
+/* More stack than cryptographic functions use. */
 #define DEAD_STACK	16384
 
 /* This frame overlays the deeper frames that handled keys. Best effort. */
@@ -19,12 +19,11 @@ static void __attribute__((noinline)) wipe_stack(void)
 }
 
 /**
- * oap_wipe_traces() - wipe what operations on keys left behind
+ * oap_wipe_traces() - wipe traces of operations on keys
  *
- * The buffers themselves are wiped by their owners. But the assembler code of
- * OpenSSL leaves keys on the stack, and digest instructions of the processor
- * leave state in vector registers, which the kernel saves with the thread. Best
- * effort.
+ * The owners of the buffers wipe them. But the assembler code of OpenSSL leaves
+ * keys on the stack, and digest instructions of the processor leave state in
+ * vector registers, which the kernel saves with the thread. Best effort.
  */
 void oap_wipe_traces(void)
 {

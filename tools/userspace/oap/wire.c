@@ -6,8 +6,8 @@
  *   0 id (16)   16 timestamp (8)   24 cipher   26 kdf   28 md
  *   30 crt_len  32 flags and kex_len   34 data_len
  *
- * Then follow the certificate, the key exchange data, the data, in a response
- * the hash of the request, and the signature over everything before it.
+ * The certificate, the key exchange data, the data, in a response the hash of
+ * the request, and the signature over everything before follow.
  */
 
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static const uint8_t *cut(struct oap_buf *buf, const uint8_t *p, size_t len)
  * @p: the message
  * @len: length of @p
  * @hash_len: length of the request hash in a response; 0 for a request
- * @err: what is wrong with the message
+ * @err: problem of the message
  *
  * Return: OAP_OK, OAP_MALFORMED or OAP_BAD_CIPHER.
  */

@@ -13,7 +13,7 @@ struct oap_buf {
 	size_t len;
 };
 
-/* A decoded message; the buffers point into it. */
+/* A decoded message; the buffers point into the message. */
 struct oap_hdr {
 	const uint8_t *id;
 	uint64_t timestamp;
