@@ -27,7 +27,7 @@
 #define ASSEMBLIES_EACH		8
 #define BUSY_RETRY_MS		250	/* doubled each time */
 #define CONFIRM_WAIT_MS		60000	/* as the kernel does for an epoch */
-#define WANTED_APART_MS		1000	/* minimum gap of re-keys on request */
+#define WANTED_APART_MS		1000	/* gap between re-keys on request */
 #define SEALED_TRIES		4	/* then the kernel asks the peer */
 #define WANT_TRIES		5	/* with a cookie, then without again */
 #define HELLO_TRIES		2	/* then another address, if any */

@@ -41,7 +41,7 @@ struct question {
 /**
  * struct questions - all questions
  * @flows: the questions, by flow
- * @users: the users with questions or look-ups, by uid
+ * @users: the users with questions or lookups, by uid
  * @ready: users whose first question may be looked up, in order
  */
 struct questions {

@@ -9,7 +9,7 @@
 #include "columns.h"
 #include "fmt.h"
 
-#define BY_RATE		COLUMNS		/* sort by all messages: not a column */
+#define BY_RATE		COLUMNS		/* all messages: not a column */
 #define NAME_MOST	64		/* longest name without a limit */
 
 enum {

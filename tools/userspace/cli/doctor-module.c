@@ -35,9 +35,7 @@ static int on_module_file(const char *path, const struct stat *st, int type,
 	return 1;
 }
 
-/*
- * Find the module of a kernel. If found, set module_file and return true.
- */
+/* Find the module of a kernel. If found, set module_file and return true. */
 static bool find_module(const char *folder)
 {
 	char path[PATH_MAX];
@@ -83,9 +81,7 @@ static bool wants_signature(void)
 	return line[0] && !strstr(line, "[none]");
 }
 
-/*
- * True if a module has no signature. False for a compressed module.
- */
+/* True if a module has no signature. False for a compressed module. */
 static bool is_unsigned(const char *path)
 {
 	size_t len = strlen(path);

@@ -78,9 +78,7 @@ static void ask_agent(struct doctor *d)
 		d->agent_err = -EPROTO;
 }
 
-/*
- * Read the configuration silently: its own check reports errors later.
- */
+/* Read the configuration silently: its own check reports errors later. */
 static void read_config(struct doctor *d)
 {
 	log_quiet(true);

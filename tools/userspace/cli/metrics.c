@@ -131,9 +131,7 @@ static void put_flow(FILE *out, const struct flow_metric *m,
 		expo_sample(out, m->name, labels, m->get(row));
 }
 
-/*
- * Print one sample for each drop reason that has occurred.
- */
+/* Print one sample for each drop reason that has occurred. */
 static void put_flow_drops(FILE *out, const struct flow_row *row)
 {
 	unsigned int i;

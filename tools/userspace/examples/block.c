@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Messages of the block protocol, and how they are sent over a flow. */
+/* Encode, decode, send and receive messages of the block protocol. */
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@ int die(const char *fmt, ...)
 	return EXIT_FAILURE;
 }
 
-/* Parse a whole number of an option; false after printing an error. */
+/* Parse a whole number in an option; false after printing an error. */
 bool number_arg(const char *opt, const char *word, unsigned long min,
 		unsigned long max, unsigned long *out)
 {
@@ -66,7 +66,7 @@ size_t block_put(uint8_t *msg, enum block_type type, uint64_t number,
 	return sizeof(hdr) + length;
 }
 
-/* Decode a message; false if it does not belong to this protocol. */
+/* Decode a message; false if it is not of this protocol. */
 bool block_get(const uint8_t *msg, size_t len, struct block *b)
 {
 	struct block_hdr hdr;
@@ -100,8 +100,9 @@ enum block_io block_write(int flow, const uint8_t *msg, size_t len)
 }
 
 /*
- * The protocol has no empty messages. (Length 0 is an empty message on a flow,
- * but the end of the connection on a socket given with --fd.)
+ * Read a message. A length of 0 ends the transfer, since the protocol has no
+ * empty messages: on a flow it is an empty message, on a socket given with --fd
+ * the end of the connection.
  */
 enum block_io block_read(int flow, uint8_t *msg, size_t room, size_t *len)
 {
@@ -116,9 +117,9 @@ enum block_io block_read(int flow, uint8_t *msg, size_t room, size_t *len)
 }
 
 /*
- * Wait for a message, @events, or a deadline. POLLPRI announces a re-key: a
- * program only has to install the seed at once. (It may even ignore the event:
- * the next read or write installs the seed, too.)
+ * Wait for a message, @events, or a deadline. POLLPRI announces a re-key:
+ * install the seed at once. A program may even ignore the event, since the next
+ * read or write installs the seed, too.
  *
  * Return the result of poll(); BLOCK_READ means that the flow is readable.
  */

@@ -7,10 +7,11 @@
  * block 0 opens the transfer (size of the file), blocks 1 to n carry the file,
  * block n + 1 ends it (SHA-256). At most a window of blocks is in flight. The
  * window must be smaller than the ring of the receiver (1024 messages) and the
- * queues of the network, because there is no other flow control. The receiver
+ * queues of the network, since there is no other flow control. The receiver
  * acknowledges all blocks below a number, and single blocks above it with a bit
  * map. The sender repeats only blocks that were not acknowledged in time. The
- * last block is answered with DONE, which says whether the sums match.
+ * receiver answers the last block with DONE, which states whether the sums
+ * match.
  */
 #ifndef BLOCK_H
 #define BLOCK_H
@@ -28,13 +29,13 @@
 #define BLOCK_WINDOW_MAX	512
 #define BLOCK_MSG_MAX		65536
 #define BLOCK_SUM_LEN		32	/* SHA-256 */
-#define BLOCK_QUIET_MS		30000	/* then the peer is considered dead */
+#define BLOCK_QUIET_MS		30000	/* the peer is then considered dead */
 
 enum block_type {
 	BLOCK_OPEN = 1,		/* payload: size of the file, 64 bits */
-	BLOCK_DATA,		/* payload: of the file */
+	BLOCK_DATA,		/* payload: part of the file */
 	BLOCK_END,		/* payload: SHA-256 of the file */
-	BLOCK_ACK,		/* number: all below it came; payload: bit map */
+	BLOCK_ACK,		/* all below number arrived; payload: bit map */
 	BLOCK_DONE,		/* payload: 1 if the sums match, else 0 */
 };
 
@@ -77,17 +78,17 @@ short block_wait(int flow, short events, int64_t until);
  * struct report - values shown during and after a transfer
  * @role: "send" or "recv"
  * @flow: the flow
- * @total: size of the file in bytes, 0 if it is not known yet
- * @bytes: bytes of the file that were acknowledged or received
+ * @total: size of the file in bytes, 0 if not known yet
+ * @bytes: bytes of the file acknowledged or received
  * @messages: blocks, each counted once
  * @repeated: blocks sent again, or received again
  * @sum: SHA-256 in hexadecimal
  * @match: true if both sides have the same sum
  * @start: start time
- * @shown: when the last progress line was due
- * @last: last result of the kernel
- * @leaves_seen: minimum number of leaf boundaries crossed in sending
- * @nodes_seen: minimum number of node boundaries crossed in sending
+ * @shown: time at which the last progress line was due
+ * @last: last information from the kernel
+ * @leaves_seen: minimum number of leaf boundaries crossed while sending
+ * @nodes_seen: minimum number of node boundaries crossed while sending
  */
 struct report {
 	const char *role;

@@ -19,7 +19,7 @@
 #define ACK_EVERY	16	/* blocks, while more of them are queued */
 #define LINGER_MS	3000	/* after the end, if DONE was lost */
 
-/* A block that arrived before one below it. */
+/* A block that arrived before a block with a lower number. */
 struct early {
 	uint8_t *msg;
 	size_t len;		/* 0: empty */
@@ -33,13 +33,13 @@ struct receiver {
 	struct early *early;	/* indexed by number % BLOCK_WINDOW_MAX */
 	EVP_MD_CTX *sum;
 	bool done;		/* END was received */
-	int64_t heard;		/* when the sender was last heard */
+	int64_t heard;		/* time of the last message from the sender */
 	struct report rep;
 };
 
 /*
- * Acknowledge all blocks below next, and single ones above. A lost ACK does no
- * harm: the next one includes it.
+ * Acknowledge all blocks below next, and single blocks above. A lost ACK does
+ * no harm, since the next one includes it.
  */
 static void send_ack(struct receiver *r)
 {
@@ -79,7 +79,7 @@ static int write_all(int fd, const uint8_t *buf, size_t len)
 	return 0;
 }
 
-/* Write the next block in order. */
+/* Write the next block in sequence. */
 static int take(struct receiver *r, const struct block *b)
 {
 	uint8_t digest[BLOCK_SUM_LEN];
@@ -111,7 +111,7 @@ static int take(struct receiver *r, const struct block *b)
 	}
 }
 
-/* Write blocks that arrived early and are in order now. */
+/* Write early blocks that are in sequence now. */
 static int take_early(struct receiver *r)
 {
 	struct early *e = &r->early[r->next % BLOCK_WINDOW_MAX];
@@ -126,7 +126,7 @@ static int take_early(struct receiver *r)
 	return 0;
 }
 
-/* Keep a block that arrived before one below it. */
+/* Keep a block that arrived before a block with a lower number. */
 static int keep(struct receiver *r, const uint8_t *msg, size_t len,
 		const struct block *b)
 {
@@ -192,7 +192,7 @@ static enum block_io receive(struct receiver *r)
 	return ret;
 }
 
-/* Run until the sender has closed the flow, or is finished and silent. */
+/* Run until the sender has closed the flow, or has finished and is silent. */
 static int transfer(struct receiver *r)
 {
 	enum block_io ret = BLOCK_OK;

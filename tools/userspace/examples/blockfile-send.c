@@ -17,13 +17,13 @@
 
 #include "block.h"
 
-#define RETRY_MS	1000	/* default: repeat a block after that time */
+#define RETRY_MS	1000	/* default: repeat a block after this time */
 
 /* A block in flight. */
 struct slot {
 	uint8_t *msg;
 	size_t len;
-	int64_t sent;		/* when it was last sent */
+	int64_t sent;		/* time of the last transmission */
 	bool acked;
 };
 
@@ -39,7 +39,7 @@ struct sender {
 	unsigned long rate;	/* bytes per second, 0 for no limit */
 	struct slot *slots;	/* slot of a block is number % window */
 	EVP_MD_CTX *sum;
-	int64_t heard;		/* when the receiver was last heard */
+	int64_t heard;		/* time of the last message from the receiver */
 	enum block_io blocked;	/* result of the last write */
 	bool done;
 	struct report rep;
@@ -79,7 +79,7 @@ static int make_block(struct sender *s, struct slot *slot)
 	return 0;
 }
 
-/* Return when the next block may be sent, by --rate. */
+/* Return the time at which --rate allows the next block. */
 static int64_t due(const struct sender *s)
 {
 	if (!s->rate)
@@ -95,7 +95,7 @@ static int send_new(struct sender *s)
 	while (s->next < s->blocks && s->next < s->base + s->window &&
 	       due(s) <= now_ms()) {
 		slot = slot_of(s, s->next);
-		/* a block that was built but found no room keeps its slot */
+		/* a block that found no room keeps its slot */
 		if (slot->len == 0 && make_block(s, slot))
 			return -1;
 		s->blocked = block_write(s->flow, slot->msg, slot->len);
@@ -143,7 +143,7 @@ static void mark(struct sender *s, uint64_t number)
 		s->rep.bytes += slot->len - sizeof(struct block_hdr);
 }
 
-/* Process an ACK: all blocks below its number, and single ones above. */
+/* Process an ACK for all blocks below its number, and single blocks above. */
 static void on_ack(struct sender *s, const struct block *b)
 {
 	uint64_t bit, n;

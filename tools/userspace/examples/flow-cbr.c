@@ -21,7 +21,7 @@
 #include <ouroboros/fccntl.h>
 
 #define MAX_SIZE	65536
-#define QUIET		300	/* timeouts until a flow is given up */
+#define QUIET		300	/* timeouts before a flow is given up */
 
 static void report(int fd, unsigned long count, unsigned long bytes)
 {

@@ -25,7 +25,9 @@ static int serve(void)
 
 	for (;;) {
 		fd = flow_accept(NULL, NULL);
-		/* the peer could not prove its identity; the next one may */
+		/*
+		 * a peer failed to prove its identity; the next one may succeed
+		 */
 		if (fd == -EAUTH || fd == -ECRYPT)
 			continue;
 		if (fd < 0) {

@@ -23,7 +23,7 @@
 
 #define MAX_SIZE	1400
 #define MAX_FLOWS	256	/* descriptors are below this */
-#define IDLE		60	/* s; then the flow is closed */
+#define IDLE		60	/* s; then close the flow */
 
 struct ping {
 	unsigned long id;

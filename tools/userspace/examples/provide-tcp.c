@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * provide-tcp NAME listen PORT | NAME connect HOST PORT: flows to NAME over a TCP
- * connection, where UDP does not pass. Each packet follows its length in two bytes.
+ * provide-tcp NAME listen PORT | NAME connect HOST PORT: carry flows to NAME
+ * over a TCP connection, where UDP does not pass. Each packet is preceded by
+ * its length in two bytes.
  */
 #include <netdb.h>
 #include <netinet/in.h>
@@ -51,7 +52,7 @@ static ssize_t recv_packet(int fd, void *packet)
 	       (ssize_t)len : 0;
 }
 
-/* Small packets must not wait for larger ones. */
+/* Disable Nagle: a small packet must not wait for a larger one. */
 static int no_delay(int fd)
 {
 	int on = 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * provide-unix NAME listen PATH | NAME connect PATH: flows to NAME over a Unix socket,
- * for example between two network namespaces that have no network in common.
+ * provide-unix NAME listen PATH | NAME connect PATH: carry flows to NAME over a
+ * Unix socket, for example between two network namespaces without a common
+ * network.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * A provider moves the sealed packets of flows to a name, in place of UDP: what it
- * reads from the kernel goes to the other host, and the other way round. It cannot
- * read the messages, and the kernel drops what it invents.
+ * A provider carries the sealed packets of flows to a name, in place of UDP: it
+ * sends packets from the kernel to the other host, and vice versa. A provider
+ * cannot read the messages, and the kernel drops packets that a provider
+ * invents.
  *
- * One thread for each direction, so that a side which takes no packets does not
- * keep the other direction waiting. When the program ends, its flows are down.
+ * Each direction has its own thread, so that a side that takes no packets does
+ * not delay the other direction. When the program ends, its flows go down.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -44,7 +45,7 @@ static int inwards(struct provider *p)
 	ssize_t len;
 
 	while ((len = p->wire->recv(p->wire->fd, packet)) > 0)
-		/* nonsense is refused with EINVAL, and no reason to end */
+		/* the kernel refuses an invalid packet with EINVAL: continue */
 		if (write(p->fd, packet, len) < 0 && errno != EINVAL) {
 			perror("cannot give packets to the kernel");
 			return 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Providers: what provide-unix and provide-tcp share. */
+/* Declarations shared by the providers provide-unix and provide-tcp. */
 #ifndef EXAMPLES_PROVIDE_H
 #define EXAMPLES_PROVIDE_H
 
@@ -13,8 +13,8 @@
  * struct wire - a connection to the provider of the other host
  * @fd: descriptor
  * @send: send a packet; returns -1 on failure, with errno set
- * @recv: receive a packet into a buffer of PROVIDE_MTU bytes; returns its length,
- *	0 at the end of the connection, -1 on failure
+ * @recv: receive a packet into a buffer of PROVIDE_MTU bytes; returns its
+ *	length, 0 at the end of the connection, -1 on failure
  */
 struct wire {
 	int fd;
@@ -23,7 +23,7 @@ struct wire {
 };
 
 /**
- * provide() - move the packets of flows to a name until the connection ends
+ * provide() - carry the packets of flows to a name until the connection ends
  *
  * Return: exit status.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Progress for the user, one line per second, and a summary in JSON. */
+/* Show progress, one line per second, and write a summary in JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +21,13 @@ void report_start(struct report *rep, const char *role, int flow)
 	report_sample(rep);
 }
 
-/* Query the kernel; counts of an epoch that has ended are final. */
+/* Query the kernel. The counts of an epoch that has ended are final. */
 void report_sample(struct report *rep)
 {
 	struct ipcp_info info;
 
 	if (ipcp_dev_info(rep->flow, &info))
-		return;		/* not a flow, but a socket: --fd */
+		return;		/* --fd: a socket, not a flow */
 	if (info.tx_epoch != rep->last.tx_epoch) {
 		rep->leaves_seen += rep->last.tx_leaf;
 		rep->nodes_seen += rep->last.tx_leaf / LEAVES_PER_NODE;

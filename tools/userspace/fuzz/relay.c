@@ -2,9 +2,10 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Fuzz target: frames arrive at two agents, an initiator and a responder. The
- * first byte of the input selects what the initiator has begun: bit 0 an
- * allocation, bit 1 a re-key, bit 2 a re-key of a flow that lost its keys; with
- * bit 3 the responder asks for that. The frames follow, in order of arrival:
+ * first byte of the input selects the exchanges that the initiator has begun:
+ * bit 0 an allocation, bit 1 a re-key, bit 2 a re-key of a flow that lost its
+ * keys. With bit 3 the responder asks for the latter. The frames follow, in
+ * order of arrival:
  *
  *   byte 0	bit 0: at the initiator, else at the responder
  *		bit 1: under a flow's keys, else in the clear
@@ -26,13 +27,13 @@
 #include "world.h"
 
 #define FLOWS		4
-#define WANT		8	/* in the first byte */
+#define WANT		8	/* bit 3 of the first byte */
 #define ALLOC		1	/* being allocated */
 #define REKEY		2	/* re-keyed under its keys */
 #define IN_CLEAR	3	/* has lost its keys */
 #define AES256		901
 #define SCRIPT_MAX	65536
-#define FRAMES_MAX	256	/* of one input */
+#define FRAMES_MAX	256	/* per input */
 #define QUEUE_MAX	64
 
 #define TO_INITIATOR	1
@@ -48,7 +49,7 @@ struct side {
 	struct ipcp_nl_flow flows[FLOWS];
 };
 
-/* Frames in flight, while a real exchange is recorded. */
+/* Frames in flight while a real exchange is being recorded. */
 struct packet {
 	uint8_t how;
 	size_t len;
@@ -61,7 +62,7 @@ static unsigned int queued;
 static bool recording;
 static uint64_t clock_ms;
 
-/* The operations that the engines need */
+/* Operations that the engines call */
 
 static uint64_t op_now(void *ctx)
 {
@@ -230,7 +231,9 @@ static int op_rekey_clear(void *ctx, uint32_t id, uint32_t exchange,
 	return 0;
 }
 
-/* The flow that is re-keyed in the clear has no keys; the others stay asked. */
+/*
+ * The flow re-keyed in the clear has no keys; questions of others stay pending.
+ */
 static int op_rekey_ask(void *ctx, uint32_t id, uint32_t exchange)
 {
 	(void)ctx;
@@ -307,7 +310,8 @@ static void load(struct side *s, const char *dir, const char *addr)
 }
 
 /*
- * Set up an allocated flow; for one in the clear the peer proved a certificate.
+ * Set up an allocated flow. The peer of a flow in the clear proved a
+ * certificate.
  */
 static void allocated(struct side *s, uint32_t id)
 {
@@ -349,12 +353,12 @@ static void rekey(uint32_t id)
 		.due = id == IN_CLEAR ? IPCP_REKEY_DUE_NO_KEYS : 0,
 	};
 
-	claim.chain[0] = id == REKEY;	/* without keys there is none */
+	claim.chain[0] = id == REKEY;	/* no keys, no chain */
 	memcpy(claim.blob, flow->blob, flow->blob_len);
 	engine_rekey(alice.e, &claim);
 }
 
-/* The responder has lost the keys as well, and asks for others. */
+/* Make the responder ask for a re-key, after it has lost the keys as well. */
 static void want(void)
 {
 	bob.flows[IN_CLEAR].peer = alice.addr;
@@ -459,7 +463,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /*
  * Deliver frames until none is in flight, and record them. With @spoil, damage
- * the longer ones in flight, so that they are refused.
+ * the longer frames, so that they are refused.
  */
 static void record_one(const char *dir, const char *name, uint8_t what,
 		       bool spoil)
@@ -492,7 +496,7 @@ static void record_one(const char *dir, const char *name, uint8_t what,
 	record_file(dir, name, script, len);
 }
 
-/* Record a re-key requested by the responder. */
+/* Record a re-key that the responder requests. */
 static void record_wanted(const char *dir)
 {
 	struct message msg = { .type = MSG_REKEY_WANTED, .token = 5 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Run inputs through a fuzz target without a fuzzer, or record real ones. The
- * target must accept real inputs, except those whose name begins with "refused".
+ * Run inputs through a fuzz target without a fuzzer, or record real inputs. The
+ * target must accept real inputs, except inputs with names that begin with
+ * "refused".
  *
  * Usage: TARGET-replay NAME REAL FOLDER	prints TAP, inputs on stderr
  *        TARGET-replay --record REAL
@@ -16,7 +17,7 @@
 #include "world.h"
 
 /*
- * Use a buffer of exactly the input's size, so that the sanitizer sees an
+ * Run a file in a buffer of exactly its size, so that the sanitizer sees an
  * overrun.
  */
 static bool run_file(const char *path)
@@ -42,7 +43,7 @@ static int visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Return the number of inputs. */
+/* Run all files of a folder; return the number of inputs. */
 static int run(const char *folder, bool real)
 {
 	struct dirent **list;

@@ -37,7 +37,7 @@ static void answer(struct oap_run *run, const char *name)
 	world_believed |= !code;
 }
 
-/* Process the request once for each policy and each key exchange. */
+/* Process the request for each policy and each key exchange. */
 static void ask(const uint8_t *p, size_t len, enum oap_auth auth,
 		const char *name)
 {

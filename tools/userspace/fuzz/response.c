@@ -11,7 +11,7 @@
 
 #include "world.h"
 
-/* Pending requests: for each name one for each policy. */
+/* Pending requests: one per name and policy. */
 #define DEMANDS	2
 #define NAMES	16
 
@@ -68,7 +68,7 @@ static void take(size_t i, size_t j, const uint8_t *p, size_t len)
 	MUST(!oap_cipher(run) == !!oap_key(run, key, &err));
 	if (code)
 		return;
-	/* a refused exchange can still be answered; this one is complete */
+	/* a refused exchange stays pending; this one is complete */
 	world_believed = true;
 	oap_free(run);
 	waiting[i][j] = request(i);

@@ -35,17 +35,19 @@ void world_open(void);
 const char *world_path(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2)));
 
-/* Restart the random numbers; each number selects a sequence. */
+/* Restart the random numbers; each @number selects a sequence. */
 void world_dice(uint64_t number);
 
-/* Return the environment of a side; forget the requests that it has seen. */
+/*
+ * Return the environment of a side, after dropping the requests in its caches.
+ */
 struct oap_env *world_env(const char *side);
 void world_forget(struct oap_env *env);
 
 /* True if OpenSSL has ML-KEM. */
 bool world_has_kem(void);
 
-/* Set by the targets when they accept an input, as they must for real ones. */
+/* Set by a target when it accepts an input, as required for real inputs. */
 extern bool world_believed;
 
 /* The names that the client knows, each with its own enc.conf. */
@@ -63,7 +65,7 @@ extern const size_t world_count;
 bool world_can(const struct world_name *n);
 
 /*
- * Entry points of the targets: process an input; record real ones into a
+ * Entry points of the targets: process an input; record real inputs into a
  * directory.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);

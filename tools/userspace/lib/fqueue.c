@@ -29,9 +29,7 @@ struct fqueue {
 	struct event events[3 * EVENTS];
 };
 
-/*
- * Protects set membership of flows, and what was reported about them.
- */
+/* Protects set membership of flows, and what was reported about them. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static uint32_t entries;	/* number of additions of flows to sets */
