@@ -295,7 +295,7 @@ static bool get_range(cfg_t *cfg, const char *key, long min, long max,
 }
 
 /*
- * Parse by hand: libconfuse has long integers, too small for a mark on 32 bits.
+ * Get a mark from text: integers of libconfuse are longs, too short on 32 bits.
  */
 static bool get_mark(const char *text, uint32_t *mark)
 {
@@ -323,9 +323,7 @@ static bool get_word(cfg_t *cfg, const char *key, char **word)
 	return *word;
 }
 
-/*
- * Require a full path: the working folder of a daemon is unknown to operators.
- */
+/* Require a full path: operators do not know the working folder of a daemon. */
 static bool get_keylog(cfg_t *cfg, struct config *conf)
 {
 	if (!get_word(cfg, "keylog", &conf->keylog))

@@ -88,7 +88,7 @@ struct exchange {
 	uint64_t made;			/* time @run was made, monotonic ms */
 	struct binding bind;		/* as requested */
 	uint32_t generation;		/* generation of the flow's keys */
-	bool asked;			/* the kernel asks the peer for keys */
+	bool asked;			/* the peer is asked about its keys */
 	bool after_silence;		/* the peer was asked, and silent */
 	bool raised;			/* raised to the peer's numbers */
 	bool same_denier;		/* denial has the known certificate */

@@ -116,7 +116,7 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow);
 
 /**
- * engine_asked() - report that the kernel has asked the peer for the keys
+ * engine_asked() - report that the kernel has asked the peer about its keys
  *
  * The kernel has the result. Without this call the engine checks for the result
  * itself after some seconds.
@@ -137,7 +137,9 @@ uint64_t engine_tick(struct engine *e);
  */
 uint64_t engine_claim_at(const struct engine *e);
 
-/* Drop the wish for an extra claim: all due flows are about to be claimed. */
+/*
+ * Drop the request for an extra claim: all due flows are about to be claimed.
+ */
 void engine_claims(struct engine *e);
 
 #endif /* REKEYD_ENGINE_H */

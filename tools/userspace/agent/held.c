@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Requests held while the kernel asks the peer for the keys. */
+/* Requests held while the kernel asks the peer whether it has the keys. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,7 @@ bool held_has(struct engine *e, const struct ipcp_nl_peer *peer,
 	return false;
 }
 
-/* Continue a request when the kernel knows if the peer has the keys. */
+/* Continue a request if the kernel knows whether the peer has the keys. */
 static void look(struct engine *e, struct held *h)
 {
 	struct ipcp_nl_flow flow;

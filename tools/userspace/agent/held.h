@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Requests for a fresh seed, held while the kernel asks the peer of the flow if
- * it has the keys.
+ * Requests for a fresh seed, held while the kernel asks the peer of the flow
+ * whether it has the keys.
  */
 #ifndef REKEYD_HELD_H
 #define REKEYD_HELD_H
@@ -12,7 +12,7 @@
 #define HELD_MAX	512
 #define HELD_FREE	256	/* first come, first served; beyond that */
 #define HELD_EACH	16	/* limit per peer name */
-#define HELD_LOOK_MS	3500	/* the question takes 3 s; without an event */
+#define HELD_LOOK_MS	3500	/* without an event: a question takes 3 s */
 #define HELD_AGAIN_MS	500
 #define HELD_KEEP_MS	8000
 

@@ -109,7 +109,7 @@ void initiator_answer(struct engine *e, uint32_t flow,
 		allocate_done(e, x);
 }
 
-/* Report that the kernel has asked the peer of a flow for the keys. */
+/* Report that the kernel has asked the peer of a flow about its keys. */
 void initiator_asked(struct engine *e, uint32_t flow)
 {
 	struct exchange *x = exchange_of_flow(e, flow, EXCHANGE_REKEY);

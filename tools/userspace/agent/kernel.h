@@ -84,7 +84,7 @@ bool kernel_lost(struct kernel *k);
 unsigned int kernel_flows(struct kernel *k);
 
 /**
- * kernel_copies() - get how often the machine was found to be copied
+ * kernel_copies() - get the number of noticed copies of the machine
  */
 int kernel_copies(struct kernel *k, unsigned int *copies);
 

@@ -51,7 +51,7 @@ static struct exchange *begin_anew(struct engine *e, struct exchange *x,
 
 /*
  * Without an answer under the flow's keys, make the kernel ask the peer under
- * these keys if it has them. Return: false if the exchange has ended.
+ * these keys whether it has them. Return: false if the exchange has ended.
  */
 static bool ask(struct engine *e, struct exchange *x)
 {
@@ -135,7 +135,7 @@ bool recover_renew(struct engine *e, struct exchange *x)
 	return true;
 }
 
-/* Without an answer, send again, and find out if the peer has the keys. */
+/* Without an answer, send again, and find out whether the peer has the keys. */
 void recover_resend(struct engine *e, struct exchange *x)
 {
 	bool alive = true;

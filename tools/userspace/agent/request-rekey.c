@@ -271,7 +271,7 @@ static void settle(struct request *r)
 	request_answer(r, r->flow);
 }
 
-/* Continue after the kernel has asked the peer for the keys. */
+/* Continue after the kernel has asked the peer about its keys. */
 static void asked(struct request *r, uint32_t result)
 {
 	switch (result) {
@@ -311,8 +311,8 @@ static bool cannot_ask(struct request *r, int status)
 }
 
 /*
- * Make the kernel ask the peer if it has the keys. Hold the request or, if that
- * is not possible, refuse it.
+ * Make the kernel ask the peer whether it has the keys. Hold the request or, if
+ * that is not possible, refuse it.
  */
 static void ask(struct request *r)
 {

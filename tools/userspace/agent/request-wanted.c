@@ -61,7 +61,7 @@ static void refuse(struct request *r)
 		request_answer_denial(r, ROLE_INITIATOR);
 }
 
-/* Continue after the kernel has asked the peer for the keys. */
+/* Continue after the kernel has asked the peer about its keys. */
 static void asked(struct request *r, uint32_t result)
 {
 	switch (result) {

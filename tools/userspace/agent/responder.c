@@ -92,7 +92,7 @@ void responder_frame(struct engine *e, uint32_t flow,
 	assembly_free(&msg);
 }
 
-/* Report that the kernel has asked the peer of a flow for the keys. */
+/* Report that the kernel has asked the peer of a flow about its keys. */
 void responder_asked(struct engine *e, uint32_t flow)
 {
 	held_asked(e, flow);

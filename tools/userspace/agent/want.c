@@ -153,8 +153,7 @@ void want_timeout(struct engine *e, struct exchange *x)
 }
 
 /*
- * Handle a signed denial of the initiator that this side can have lost the
- * keys.
+ * Handle a signed denial: the initiator rejects that this side lost the keys.
  */
 void want_denied(struct engine *e, struct exchange *x,
 		 const struct binding *denial)

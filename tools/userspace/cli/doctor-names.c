@@ -56,7 +56,9 @@ static int find_route(const struct doctor *d, const struct sockaddr_storage *add
 	if (fd < 0)
 		return errno;
 	if (d->conf && d->conf->mark)
-		/* without CAP_NET_ADMIN, look up the route without a mark */
+		/*
+		 * without the right to set a mark, look up the route without it
+		 */
 		setsockopt(fd, SOL_SOCKET, SO_MARK, &d->conf->mark,
 			   sizeof(d->conf->mark));
 	if (connect(fd, (const struct sockaddr *)addr, len))

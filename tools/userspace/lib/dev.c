@@ -23,8 +23,7 @@ static int call(int fd, unsigned long request, void *arg)
 }
 
 /**
- * ipcp_dev_check_name() - check the length of a name before a call to the
- * kernel
+ * ipcp_dev_check_name() - check the length of a name before calling the kernel
  * @name: name of a destination, or to serve; may be NULL
  *
  * Return: 0, -EINVAL or -ENAMETOOLONG.

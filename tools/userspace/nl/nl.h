@@ -481,7 +481,7 @@ int ipcp_nl_rekey_clear(struct ipcp_nl *nl, uint32_t id, uint32_t exchange,
 			uint32_t retry_after);
 
 /**
- * ipcp_nl_rekey_ask() - make the kernel ask the peer if it has the keys
+ * ipcp_nl_rekey_ask() - make the kernel ask the peer whether it has the keys
  * @exchange: number of the exchange for which a fresh seed is wanted
  *
  * An event, answered or silent, follows; @question of the flow has the result.

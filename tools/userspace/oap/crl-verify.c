@@ -12,7 +12,7 @@
 
 #include "int.h"
 
-/* Return the CA, in the chain, of the certificate being checked. */
+/* Return the CA in the chain that issued the certificate being checked. */
 static X509 *ca_of(const X509_STORE_CTX *ctx)
 {
 	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
@@ -76,8 +76,7 @@ static int accept_some(int ok, X509_STORE_CTX *ctx)
 	switch (X509_STORE_CTX_get_error(ctx)) {
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		/*
-		 * a certificate of the future shows that this host's clock is
-		 * behind
+		 * a certificate from the future means that the clock is behind
 		 */
 		return how->early;
 	case X509_V_ERR_CRL_NOT_YET_VALID:
@@ -93,9 +92,9 @@ static int accept_some(int ok, X509_STORE_CTX *ctx)
 }
 
 /*
- * Return the lists of the CA whose certificate is being checked, for OpenSSL.
- * Match by key, since two CAs may have the same name. Without memory return
- * none, see ask_without().
+ * Return the lists of the CA that issued the certificate being checked, for
+ * OpenSSL. Match by key, since two CAs may have the same name. Without memory
+ * return none, see ask_without().
  */
 static STACK_OF(X509_CRL) *lists_of(const X509_STORE_CTX *ctx,
 				    const X509_NAME *name)

@@ -141,8 +141,7 @@ static int cmp_numbers(const X509_CRL *a, const X509_CRL *b)
 }
 
 /**
- * oap_crl_by_number() - check whether two lists of one CA can be compared by
- * number
+ * oap_crl_by_number() - check whether two lists of one CA compare by number
  * @a: a list
  * @b: another list
  *

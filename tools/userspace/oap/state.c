@@ -6,8 +6,8 @@
  *   0 magic (8)   8 kex   10 cipher   12 kdf   14 md   16 flags   18 zero (2)
  *   20 name (256, zero padded)   276 lengths (2 each) of request and secret
  *
- * The request, the secret, and the SHA-256 of everything before follow. The
- * secret is the ephemeral key, or the OAP key itself if the client
+ * Followed by the request, the secret, and the SHA-256 of everything before it.
+ * The secret is the ephemeral key, or the OAP key itself if the client
  * encapsulated.
  */
 

@@ -6,8 +6,8 @@
  *   0 id (16)   16 timestamp (8)   24 cipher   26 kdf   28 md
  *   30 crt_len  32 flags and kex_len   34 data_len
  *
- * The certificate, the key exchange data, the data, in a response the hash of
- * the request, and the signature over everything before follow.
+ * Followed by the certificate, the key exchange data, the data, in a response
+ * the hash of the request, and the signature over everything before it.
  */
 
 #include <stdlib.h>
