@@ -379,8 +379,8 @@ static int accept_any(const struct pollfd *fds, nfds_t count, qosspec_t *qos)
 }
 
 /*
- * Wait for the result of listeners(), and free it. Return -EAGAIN if no flow
- * arrived.
+ * Wait for the result of listeners(), and free it. Return -ETIMEDOUT after the
+ * time limit, or -EAGAIN if there is no flow to accept.
  */
 static int accept_from(struct pollfd *fds, nfds_t count, qosspec_t *qos,
 		       const struct limit *limit)

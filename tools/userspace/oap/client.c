@@ -34,8 +34,8 @@ static enum oap_code encapsulate(struct oap_run *run, struct oap_err *err)
 }
 
 /*
- * Generate a fresh key, also for a re-key with a KEM whose first exchange used
- * the static key of the server, since a re-key must provide forward secrecy.
+ * Encapsulate to the static key of the server, or send a fresh key. A re-key
+ * always sends a fresh key, since it must provide forward secrecy.
  */
 static enum oap_code offer(struct oap_run *run, bool rekey,
 			   struct oap_hdr *hdr, struct oap_err *err)
