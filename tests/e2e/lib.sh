@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# For the end-to-end tests with two hosts: sourced, never run. Brings ktap.sh,
-# hosts.sh (with limit.sh) and kernel-log.sh with it.
+# For the end-to-end tests with two hosts: sourced, never run. Sources ktap.sh,
+# hosts.sh (with limit.sh) and kernel-log.sh.
 #
 #   needs_faults		skip the test unless allocations can be made to fail
-#   two_hosts [LINE]...		module and hosts up, LINEs are settings of both
-#				agents; all is taken down when the test ends
-#   router_up			the namespace router between the two, instead of the wire
+#   two_hosts [LINE]...		load the module and set up both hosts, with LINEs as
+#				settings of both agents; taken down at the end of the test
+#   router_up			put the namespace router between the hosts, in place of
+#				the direct link
 #   router_leg HOST NUMBER DEV LEG ADDRESS ADDRESS6 [METRIC]
-#				another way from a host there: DEV at the host, LEG at
-#				the router, both addresses the host's
+#				add a link from HOST to the router: DEV at the host, LEG
+#				at the router; both addresses are the host's
 #   add_name NAME [ADDRESS]	alice may ask for NAME, bob may serve it
-#   start_agents		start both
+#   start_agents		start the agents of both hosts
 #   cases SCRIPT [ARGUMENT]...	run a Python script of cases that prints KTAP
 #   no_flows			true if neither host has a flow
-#   all_flows HOST FILTER	true if jq's FILTER holds for all its flows, and
-#				there is one
-#   log_begin			from here on
-#   no_warnings			the kernel has not warned of anything (that is
-#				not harmless, see kernel-log.sh)
+#   all_flows HOST FILTER	true if HOST has at least one flow, and jq's FILTER
+#				holds for all of them
+#   log_begin			let no_warnings ignore the kernel log up to here
+#   no_warnings			true if the kernel has logged no warning since, except
+#				harmless ones (see kernel-log.sh)
 #
-# No tool is run with a limit of its own: that of the whole test, which the runner
-# keeps, is the net for what hangs.
+# No tool has a time limit of its own: the limit of the whole test, enforced by the
+# runner, catches hangs.
 
 # shellcheck source=../ktap/ktap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../ktap/ktap.sh"
@@ -34,7 +35,7 @@
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 E2E_LOG=0
 
-# Of every host, as HOST-NAME.log.
+# Copy the logs of every host to $RESULTS, as HOST-NAME.log.
 keep_logs()
 {
 	local log host
@@ -56,7 +57,7 @@ hosts_end()
 	keep_logs
 	hosts_down
 	[ ! -e /run/netns/router ] || ip netns del router
-	# modprobe -r would let go of the ciphers, too, and they load slowly
+	# modprobe -r would unload the ciphers, too, which load slowly
 	rmmod ipcp_rekey
 	exit $status
 }
