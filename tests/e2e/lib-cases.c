@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * What a program gets of the library, a case a run. C89, as the programs that
- * the library is for.
+ * Calls of the library as a program sees them, one case per run. C89, like the
+ * programs that the library is for.
  *
- * lib-cases serve		sends back what comes; "bye" ends the flow, "qos"
- *				asks what was asked of it, "who" whom it knows
- * lib-cases list		the names of the cases, one a line
- * lib-cases CASE		runs it, with flows to the name "demo"
+ * lib-cases serve		echo each message; "bye" ends the flow, "qos" asks
+ *				for the QoS of the flow, "who" for the peer name
+ * lib-cases list		print the names of the cases, one per line
+ * lib-cases CASE		run a case, with flows to the name "demo"
  */
 #define _POSIX_C_SOURCE 200112L
 
@@ -30,7 +30,7 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* Nobody proves anything here. */
+/* No end authenticates. */
 static void peer(void)
 {
 	char name[256] = "?";
@@ -42,7 +42,7 @@ static void peer(void)
 	IS(flow_peer_name(fd, name, sizeof(name)), -ENOTALLOC);
 }
 
-/* Both ends of this name prove who they are. */
+/* Both ends of this name authenticate. */
 static void proved(void)
 {
 	static const char us[] = "client.proved", peer_name[] = "proved";
@@ -134,7 +134,7 @@ static void no_wait(void)
 	set_flags(fd, FLOWFDEFAULT | FLOWFNONBLOCK);
 	IS(flow_read(fd, buf, sizeof(buf)), -EAGAIN);
 	say(fd, "x");
-	/* the descriptor is the kernel's, too */
+	/* the descriptor works with poll(), too */
 	pfd.fd = fd;
 	IS(poll(&pfd, 1, 600000), 1);
 	hear(fd, 8, "x");
@@ -204,7 +204,7 @@ static void order_and_no_loss(void)
 	IS(flow_alloc("demo", &lossless, NULL), -ENOTSUP);
 	IS(flow_alloc("demo", &ordered, NULL), -ENOTSUP);
 	IS(flow_alloc("demo", &data, NULL), -ENOTSUP);
-	/* nothing is left of them */
+	/* the refused flows have left no descriptor */
 	IS(demo(), 64);
 }
 
@@ -290,7 +290,7 @@ static void peer_ends(void)
 	say(fd, "last");
 	queued(fd, 1);
 	say(fd, "bye");
-	/* what is there can be read before the end shows */
+	/* queued messages can be read before the end is reported */
 	IS(fevent(set, fq, &patience), 1);
 	IS(fqueue_next(fq), fd);
 	IS(fqueue_type(fq), FLOW_PKT);
@@ -322,7 +322,7 @@ static void down(void)
 }
 
 #define MESSAGES	2000
-#define AHEAD		200	/* fewer than a queue holds */
+#define AHEAD		200	/* fewer messages than a queue holds */
 
 static int both_fd;
 static pthread_mutex_t both_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -382,7 +382,7 @@ static void *read_one(void *arg)
 	return NULL;
 }
 
-/* Whether it waits already or is about to, it does not wait on. */
+/* Whether the reader waits already or is about to, it stops waiting. */
 static void ended_under_a_reader(void)
 {
 	pthread_t reader;
@@ -395,7 +395,7 @@ static void ended_under_a_reader(void)
 	HOLDS(arg == -EFLOWDOWN || arg == -ENOTALLOC);
 }
 
-/* A child ends its copy of a flow, in time. */
+/* A child ends its copy of a flow within the time limit. */
 static void end_in_child(int fd)
 {
 	int status = -1;
@@ -479,7 +479,7 @@ static void nobody_asks(void)
 	IS(flow_accept(&qs, &at_once), -ETIMEDOUT);
 }
 
-/* Nobody answers; a call that waits for ever ends the program. */
+/* The agent does not answer; alarm() kills a call that blocks forever. */
 static void agent_sleeps(void)
 {
 	alarm(600);
@@ -489,7 +489,7 @@ static void agent_sleeps(void)
 	IS(flow_accept(NULL, &soon), -ETIMEDOUT);
 }
 
-/* Until it is killed: one of two names may be served at first. */
+/* Accept until killed; only one of two names may be served at first. */
 static void two_names(void)
 {
 	for (;;)
@@ -517,29 +517,29 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "descriptors-are-64-and-up", numbers },
-	{ "a-peer-that-proves-nothing", peer },
-	{ "a-message-there-and-back", echo },
+	{ "an-unauthenticated-peer-has-no-name", peer },
+	{ "a-message-is-echoed", echo },
 	{ "a-message-is-read-in-parts", parts },
-	{ "or-whole-or-not-at-all", whole },
-	{ "an-empty-message-is-passed-over", empty },
-	{ "calls-that-do-not-wait", no_wait },
-	{ "time-limits", limits },
-	{ "long-messages", long_messages },
-	{ "what-was-asked-of-a-flow", qualities },
-	{ "order-and-no-loss-are-refused", order_and_no_loss },
-	{ "names-that-cannot-be-reached", names },
-	{ "access", access_modes },
-	{ "lengths-of-queues", queue },
-	{ "events-of-many-flows", events },
-	{ "the-peer-ends-it", peer_ends },
-	{ "it-is-taken-down", down },
-	{ "a-reader-and-a-writer", two_threads },
-	{ "it-ends-under-a-reader", ended_under_a_reader },
-	{ "a-child-ends-its-copy", ended_in_a_child },
-	{ "a-child-ends-it-and-a-thread-reads-it", read_while_ended_in_a_child },
-	{ "threads-are-cancelled", cancelled },
-	{ "nobody-asks", nobody_asks },
-	/* in another surrounding */
+	{ "without-partial-reads-a-short-buffer-fails", whole },
+	{ "reads-skip-empty-messages", empty },
+	{ "non-blocking-calls-fail-with-eagain", no_wait },
+	{ "calls-time-out", limits },
+	{ "messages-beyond-the-limit-are-refused", long_messages },
+	{ "the-qos-of-a-flow-is-passed-on", qualities },
+	{ "ordered-or-lossless-flows-are-refused", order_and_no_loss },
+	{ "unreachable-names-have-distinct-errors", names },
+	{ "access-modes-are-enforced", access_modes },
+	{ "queue-lengths-are-reported", queue },
+	{ "events-of-many-flows-are-reported", events },
+	{ "a-flow-ends-when-the-peer-closes-it", peer_ends },
+	{ "a-flow-is-taken-down", down },
+	{ "a-reader-and-a-writer-share-a-flow", two_threads },
+	{ "closing-a-flow-wakes-its-reader", ended_under_a_reader },
+	{ "closing-in-a-child-keeps-the-flow-of-the-parent", ended_in_a_child },
+	{ "closing-in-a-child-keeps-a-reader-of-the-parent", read_while_ended_in_a_child },
+	{ "threads-in-blocking-calls-are-cancelled", cancelled },
+	{ "accept-times-out-without-a-request", nobody_asks },
+	/* run by the test in another environment */
 	{ "a-peer-that-proves-its-name", proved },
 	{ "agent-sleeps", agent_sleeps },
 	{ "two-names", two_names },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* What the cases of lib-cases.c begin with. */
+/* Helpers of the cases in lib-cases.c. */
 #define _POSIX_C_SOURCE 200112L
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ const struct timespec patience = { 600, 0 };
 const struct timespec soon = { 0, 50000000 };
 const struct timespec at_once = { 0, 0 };
 
-/* A flow; a read of it does not wait for ever. */
+/* Allocate a flow to "demo" with a read timeout of @patience. */
 int demo(void)
 {
 	int fd = flow_alloc("demo", NULL, NULL);
@@ -40,7 +40,7 @@ void say(int fd, const char *text)
 	IS(flow_write(fd, text, strlen(text)), (long)strlen(text));
 }
 
-/* The next read, of so much at most, gets this. */
+/* Read at most @count bytes; they must be @text. */
 void hear(int fd, size_t count, const char *text)
 {
 	char buf[256];
@@ -54,7 +54,7 @@ void set_flags(int fd, uint32_t flags)
 	IS(fccntl(fd, FLOWSFLAGS, flags), 0);
 }
 
-/* Until so many messages wait to be read. */
+/* Wait until @count messages are queued. */
 void queued(int fd, size_t count)
 {
 	const struct timespec nap = { 0, 10000000 };

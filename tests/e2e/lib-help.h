@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* What the cases of lib-cases.c begin with. */
+/* Helpers of the cases in lib-cases.c. */
 #ifndef LIB_HELP_H
 #define LIB_HELP_H
 
@@ -11,21 +11,21 @@
 #define IS(what, wanted)	is((what), (wanted), #what, __LINE__)
 #define HOLDS(what)		is(!!(what), 1, #what, __LINE__)
 
-/* End the program with a message unless the value is the wanted one. */
+/* Exit with a message unless the values are equal. */
 void is(long got, long wanted, const char *what, int line);
 
-/* A net for what hangs; a machine may be held up for long. */
+/* Catches hangs; long, since a machine may be held up. */
 extern const struct timespec patience;
 extern const struct timespec soon;
 extern const struct timespec at_once;
 
-/* A flow; a read of it does not wait for ever. */
+/* Allocate a flow to "demo" with a read timeout of @patience. */
 int demo(void);
 void say(int fd, const char *text);
-/* The next read, of so much at most, gets this. */
+/* Read at most @count bytes; they must be @text. */
 void hear(int fd, size_t count, const char *text);
 void set_flags(int fd, uint32_t flags);
-/* Until so many messages wait to be read. */
+/* Wait until @count messages are queued. */
 void queued(int fd, size_t count);
 
 #endif /* LIB_HELP_H */

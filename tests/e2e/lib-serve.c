@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* The other side of the cases of lib-cases.c: sends back what comes. */
+/* The server of the cases in lib-cases.c: echoes each message. */
 #define _POSIX_C_SOURCE 200112L
 
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The calls of <ipcp_rekey.h>, one case per run. C89, with nothing of the
- * device but this header.
+ * The calls of <ipcp_rekey.h>, one case per run. C89, with no other header of
+ * the project.
  *
- * native-cases CASE	runs it, with flows to names that native-serve serves
+ * native-cases CASE	run a case, with flows to names served by native-serve
  */
 #define _POSIX_C_SOURCE 200112L
 
@@ -23,7 +23,7 @@
 #define SIZE		2048
 #define BATCH		64
 
-/* Many buffers, and the elements of a batch for them. */
+/* The buffers and the elements of a batch. */
 static char bufs[BATCH][SIZE];
 static struct ipcp_msg msgs[BATCH];
 
@@ -56,7 +56,7 @@ static void same(const char *got, const char *wanted)
 	exit(1);
 }
 
-/* A net for what hangs; a machine may be held up for long. */
+/* Catches hangs; long, since a machine may be held up. */
 #define PATIENCE	600000
 #define SOON		50
 
@@ -68,7 +68,7 @@ static void set_rcvtimeo(int fd, long ms)
 	IS(ipcp_set(fd, &set), 0);
 }
 
-/* A flow; a read of it does not wait for ever. */
+/* Allocate a flow with a receive timeout of PATIENCE. */
 static int flow_to(const char *name)
 {
 	int fd = ipcp_alloc(name, NULL);
@@ -88,7 +88,7 @@ static void say(int fd, const char *text)
 	IS(ipcp_send(fd, text, strlen(text), 0), (long)strlen(text));
 }
 
-/* The next message is this one, whole. */
+/* Receive a message, which must be @text, not truncated. */
 static void hear(int fd, const char *text)
 {
 	int truncated = 7;
@@ -111,7 +111,7 @@ static int poll_for(int fd, short events)
 	return pfd.revents;
 }
 
-/* Valid until the next call. */
+/* Return: the state of a flow, valid until the next call */
 static const struct ipcp_info *info_of(int fd)
 {
 	static struct ipcp_info info;
@@ -145,7 +145,7 @@ static void descriptors(void)
 	IS(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	IS(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 	close(fd);
-	/* the lowest that is free, as for open() */
+	/* the lowest free number, as for open() */
 	IS(demo(), fd);
 	say(fd, "how");
 	hear(fd, "nonblock cloexec timeout 0 peer '' 0");
@@ -169,13 +169,13 @@ static void qualities(void)
 	IS(info_of(fd)->peer_timeout, 7000);
 }
 
-/* The length of a message; some in a row have the same one. */
+/* Return: the length of message @i; the same for some in a row */
 static size_t length_of(int i)
 {
 	return 4 + i / 10 * 37 % 1200;
 }
 
-/* Messages from the one numbered @first on. */
+/* Send a batch of messages, numbered from @first on. */
 static void send_batch(int fd, int first)
 {
 	int i, done, sent;
@@ -223,7 +223,7 @@ static void many(void)
 	IS(info->rx_packets, 50 * BATCH);
 }
 
-/* One call takes what it can of a larger batch. */
+/* One call sends as much as it can of a larger batch. */
 static void large_batch(void)
 {
 	static struct ipcp_msg large[IPCP_BATCH_MAX + 1];
@@ -309,7 +309,7 @@ static void limits(void)
 	set_buffers(SIZE);
 	FAILS(ipcp_recv_many(fd, msgs, BATCH, 0), ETIMEDOUT);
 	FAILS(ipcp_recv(fd, buf, sizeof(buf), IPCP_DONTWAIT, NULL), EAGAIN);
-	/* of an agent that does not exist */
+	/* no host has the address of this name */
 	options.timeout = IPCP_MSEC(SOON);
 	FAILS(ipcp_alloc("nowhere", &options), ETIMEDOUT);
 	options.timeout = -2;
@@ -362,7 +362,7 @@ static void unreachable(void)
 	options.reason_size = 4;
 	FAILS(ipcp_alloc("idle", &options), ECONNREFUSED);
 	IS(strlen(reason), 3);
-	/* no descriptor is left of them, and no reason where there is none */
+	/* failures leak no descriptor; success clears the reason */
 	fd = ipcp_alloc("demo", &options);
 	IS(fd, 3);
 	IS(reason[0], 0);
@@ -384,7 +384,7 @@ static void polled(void)
 	HOLDS(poll_for(fd, POLLOUT) & POLLERR);
 	FAILS(ipcp_alloc_result(fd), ECONNREFUSED);
 	HOLDS(info_of(fd)->reason[0]);
-	/* nobody answers this one */
+	/* no host answers this request */
 	fd = ipcp_alloc("nowhere", &options);
 	HOLDS(fd >= 0);
 	FAILS(ipcp_alloc_result(fd), EINPROGRESS);
@@ -401,7 +401,7 @@ static void unproved(void)
 	same(name, "");
 }
 
-/* Both ends of this name prove who they are. */
+/* Both ends of this name authenticate. */
 static void proved(void)
 {
 	char name[IPCP_NAME_LEN + 1];
@@ -430,7 +430,7 @@ static void state(void)
 	HOLDS(info.mtu > 0);
 	HOLDS(info.cipher);
 	same(info.name, "demo");
-	/* a program that was compiled with fewer members */
+	/* a program that was compiled with an older, shorter struct */
 	memset(&info, 0x5a, sizeof(info));
 	info.size = offsetof(struct ipcp_info, mtu);
 	IS(ipcp_info(fd, &info), 0);
@@ -520,26 +520,26 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "a-message-there-and-back", echo },
-	{ "descriptors-are-the-kernel's", descriptors },
-	{ "what-is-asked-of-a-flow", qualities },
-	{ "many-messages-both-ways", many },
-	{ "a-batch-larger-than-a-call-takes", large_batch },
-	{ "truncated-messages-are-told", truncation },
-	{ "messages-that-are-too-long", too_long },
-	{ "calls-that-do-not-wait", no_wait },
-	{ "time-limits", limits },
-	{ "names-that-are-served", serving },
-	{ "names-that-cannot-be-reached", unreachable },
-	{ "allocations-that-are-polled", polled },
-	{ "a-peer-that-proves-nothing", unproved },
-	{ "a-peer-that-proves-its-name", proved },
-	{ "the-state-of-a-flow", state },
-	{ "access", access_modes },
+	{ "a-message-is-echoed", echo },
+	{ "descriptors-are-plain-file-descriptors", descriptors },
+	{ "the-qos-of-a-flow-is-passed-on", qualities },
+	{ "batches-go-both-ways", many },
+	{ "a-call-sends-part-of-a-large-batch", large_batch },
+	{ "truncated-messages-are-marked", truncation },
+	{ "messages-that-are-too-long-are-refused", too_long },
+	{ "non-blocking-calls-fail-with-eagain", no_wait },
+	{ "calls-time-out", limits },
+	{ "listening-and-accepting-have-distinct-errors", serving },
+	{ "unreachable-names-have-distinct-errors", unreachable },
+	{ "pending-allocations-are-polled", polled },
+	{ "an-unauthenticated-peer-has-no-name", unproved },
+	{ "an-authenticated-peer-has-its-name", proved },
+	{ "the-state-of-a-flow-is-reported", state },
+	{ "access-modes-are-enforced", access_modes },
 	{ "a-seed-is-taken", rekeys },
 	{ "a-flow-is-taken-down", down },
-	{ "the-peer-ends-the-flow", peer_ends },
-	/* in another surrounding */
+	{ "a-flow-ends-when-the-peer-closes-it", peer_ends },
+	/* run by the test in another environment */
 	{ "no-access", no_access },
 	{ "no-agent", no_agent }
 };

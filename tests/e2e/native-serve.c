@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * The other side of native-cases.c: a server with the calls of <ipcp_rekey.h>.
+ * The server of native-cases.c, with the calls of <ipcp_rekey.h>.
  *
- * native-serve NAME	sends back what comes; "bye" ends the flow, "how" asks
- *			what accepting it returned
+ * native-serve NAME	echo each message; "bye" ends the flow, "how" asks for
+ *			the result of ipcp_accept()
  */
 #define _POSIX_C_SOURCE 200112L
 
@@ -23,7 +23,7 @@
 static char bufs[BATCH][SIZE];
 static struct ipcp_msg msgs[BATCH];
 
-/* Make the answer of a message, in its place; false for "bye". */
+/* Replace a message by its answer. Return: false for "bye" */
 static int answer(struct ipcp_msg *msg, char *buf, const char *how)
 {
 	if (msg->len == 3 && !memcmp(buf, "bye", 3))
@@ -56,7 +56,7 @@ static void serve_flow(int fd, const char *how)
 	}
 }
 
-/* Describe an accepted flow. */
+/* Describe an accepted flow in @how, and make it blocking. */
 static void describe(int fd, const struct ipcp_accept *accept, char *how)
 {
 	int status = fcntl(fd, F_GETFL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * A flow through io_uring: what can be done at once is, what cannot is polled,
- * and no thread of the kernel has to wait for it.
+ * A flow through io_uring: requests are completed inline or polled, and need no
+ * worker thread.
  *
- * uring CASE		with a flow to the name "demo", where everything comes
- *			back, and "bye" ends the flow
+ * uring CASE		run a case, with a flow to the name "demo", which echoes
+ *			each message; "bye" ends the flow
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ static void is(long got, long wanted, const char *what, int line)
 	exit(1);
 }
 
-/* Threads of the kernel that do for this process what would sleep. */
+/* Count the worker threads that run blocking requests for this process. */
 static int workers(void)
 {
 	DIR *dir = opendir("/proc/self/task");
@@ -77,12 +77,12 @@ static void queue(struct op *op, unsigned int flags)
 	io_uring_sqe_set_data(sqe, op);
 }
 
-static unsigned int done_flags;		/* of the last one */
+static unsigned int done_flags;		/* of the last completion */
 
-/* The next one that is done; its result. */
+/* Wait for the next completion. Return: its result */
 static int done(struct op **op)
 {
-	/* a net for what hangs; a machine may be held up for long */
+	/* catches hangs; long, since a machine may be held up */
 	struct __kernel_timespec patience = { .tv_sec = 600 };
 	struct io_uring_cqe *cqe;
 	int res;
@@ -103,7 +103,7 @@ static bool idle(void)
 	return io_uring_peek_cqe(&ring, &cqe) == -EAGAIN;
 }
 
-/* Numbered messages, and those that came back. */
+/* Numbered messages, and the echoes received so far. */
 static struct {
 	struct op writes[DEPTH], *spare[DEPTH];
 	unsigned int left, sent, received;
@@ -119,8 +119,8 @@ static void begin_all(void)
 }
 
 /*
- * Writes what may be on its way. No more is than there are writes: more than a ring
- * holds would be dropped.
+ * Queue as many writes as may be in flight: at most DEPTH, since a full ring
+ * would drop messages.
  */
 static void write_some(void)
 {
@@ -140,7 +140,7 @@ static void count_received(const uint32_t *msg)
 	all.received++;
 }
 
-/* As many reads as writes at a time; each message comes back once. */
+/* Keep as many reads as writes queued; each message is echoed once. */
 static void both_ways(void)
 {
 	static struct op reads[DEPTH];
@@ -163,7 +163,7 @@ static void both_ways(void)
 	IS(workers(), 0);
 }
 
-/* One read for all messages, into whichever buffer is there; it ends with the flow. */
+/* One read receives all messages into provided buffers, and ends with the flow. */
 static void multishot(void)
 {
 	static uint32_t memory[DEPTH][SIZE / sizeof(uint32_t)];
@@ -207,7 +207,7 @@ static void multishot(void)
 	IS(workers(), 0);
 }
 
-/* Reads that find nothing are polled, and can be taken back. */
+/* Reads of an empty queue are polled, and can be cancelled. */
 static void reads_wait(void)
 {
 	static struct op ops[DEPTH];
@@ -231,7 +231,7 @@ static void reads_wait(void)
 	IS(workers(), 0);
 }
 
-/* A read that waits ends with the flow, after what came before. */
+/* A pending read fails with ESHUTDOWN when the flow ends. */
 static void it_ends(void)
 {
 	static struct op ops[2], bye = { .write = true };
@@ -251,7 +251,7 @@ static void it_ends(void)
 	IS(workers(), 0);
 }
 
-/* Linked: the read comes after its write, message by message. */
+/* Link each read to its write, message by message. */
 static void linked(void)
 {
 	static struct op there = { .write = true }, back;
@@ -269,14 +269,14 @@ static void linked(void)
 	IS(workers(), 0);
 }
 
-/* What is asked for in a thread is in a thread: they can be seen. */
+/* An IOSQE_ASYNC request runs in a worker thread, and workers() sees it. */
 static void threads_show(void)
 {
 	static struct op read;
 
 	queue(&read, IOSQE_ASYNC);
 	IS(io_uring_submit(&ring), 1);
-	/* It gives itself its name when it runs first. */
+	/* A worker sets its name when it first runs. */
 	while (!workers())
 		usleep(1000);
 	IS(workers(), 1);
