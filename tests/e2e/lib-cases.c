@@ -4,8 +4,8 @@
  * Calls of the library as a program sees them, one case per run. C89, like the
  * programs that the library is for.
  *
- * lib-cases serve		echo each message; "bye" ends the flow, "qos" asks
- *				for the QoS of the flow, "who" for the peer name
+ * lib-cases serve		echo each message; "bye" ends the flow, "qos"
+ *				asks for its QoS, "who" for the peer name
  * lib-cases list		print the names of the cases, one per line
  * lib-cases CASE		run a case, with flows to the name "demo"
  */
@@ -535,8 +535,8 @@ static const struct {
 	{ "a-flow-is-taken-down", down },
 	{ "a-reader-and-a-writer-share-a-flow", two_threads },
 	{ "closing-a-flow-wakes-its-reader", ended_under_a_reader },
-	{ "closing-in-a-child-keeps-the-flow-of-the-parent", ended_in_a_child },
-	{ "closing-in-a-child-keeps-a-reader-of-the-parent", read_while_ended_in_a_child },
+	{ "closing-in-a-child-keeps-the-flow", ended_in_a_child },
+	{ "closing-in-a-child-keeps-the-reader", read_while_ended_in_a_child },
 	{ "threads-in-blocking-calls-are-cancelled", cancelled },
 	{ "accept-times-out-without-a-request", nobody_asks },
 	/* run by the test in another environment */

@@ -5,8 +5,8 @@
 # hosts.sh (with limit.sh) and kernel-log.sh.
 #
 #   needs_faults		skip the test unless allocations can be made to fail
-#   two_hosts [LINE]...		load the module and set up both hosts, with LINEs as
-#				settings of both agents; taken down at the end of the test
+#   two_hosts [LINE]...		load the module and set up both hosts; LINEs are settings
+#				of both agents. All is taken down when the test ends
 #   router_up			put the namespace router between the hosts, in place of
 #				the direct link
 #   router_leg HOST NUMBER DEV LEG ADDRESS ADDRESS6 [METRIC]

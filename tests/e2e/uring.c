@@ -163,7 +163,7 @@ static void both_ways(void)
 	IS(workers(), 0);
 }
 
-/* One read receives all messages into provided buffers, and ends with the flow. */
+/* One read receives all messages into provided buffers until the flow ends. */
 static void multishot(void)
 {
 	static uint32_t memory[DEPTH][SIZE / sizeof(uint32_t)];
