@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Sends one message that has a secret in it, and leaves no copy of that behind
- * in user space: it comes in under a mask, which is taken off in locked memory
- * one byte at a time, so that no vector register has it when the task is
- * switched or traps; what was sent is wiped.
+ * Send a message with a secret in it, and leave no copy of the secret in user
+ * space. The input has the secret under a mask. The mask is removed in locked
+ * memory one byte at a time, so that no vector register holds the secret when
+ * the task is switched or traps. The message is wiped after sending.
  *
  * Usage: inject OFFSET FD <INPUT
- *   OFFSET  where in the message the secret of 32 bytes is
+ *   OFFSET  offset of the 32-byte secret in the message
  *   FD      socket to send the message to
  *   INPUT   the mask of 32 bytes, then the message with the secret masked
  */

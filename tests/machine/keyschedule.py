@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""All keys that a seed gives: another implementation of the key schedule than the
-kernel's. What is wanted of a seed is said by a dictionary:
+"""All keys derived from a seed: an implementation of the key schedule independent of
+the kernel's. A dictionary selects the wanted keys:
 
   itself   true: the seed
-  root     true: what it gives, mixed with the chain
-  chain    true: what the next seed is mixed with
+  root     true: the root, derived from the seed and the chain
+  chain    true: the chain, which is mixed with the next seed
   nodes    [first, end]: node keys
-  forks    [direction, first, end]: the nodes' forks for that direction
+  forks    [direction, first, end]: forks of the nodes for that direction
   leaves   [direction, first, end]: leaf keys, counted over all nodes
 """
 
@@ -26,17 +26,17 @@ def expand(prk, info, length):
 
 
 def split(keys):
-    """Keys that follow each other."""
+    """Split concatenated keys."""
     return [keys[i:i + 32] for i in range(0, len(keys), 32)]
 
 
 def mix(chain, seed):
-    """The root of an epoch: HKDF-Extract, the chain of the epoch before as salt."""
+    """The root of an epoch: HKDF-Extract salted with the chain of the one before."""
     return hmac.digest(chain, seed, "sha256")
 
 
 def chain_of(root):
-    """What the next seed is mixed with."""
+    """The chain, which is mixed with the next seed."""
     return expand(root, b"ipcp-rekey chain", 32)
 
 
@@ -46,7 +46,7 @@ def chain_id(chain):
 
 
 def root_of(seeds):
-    """The root that the last of a flow's seeds gives, since its first or a fresh one."""
+    """The root of the last seed; the list begins with a flow's first or a fresh seed."""
     chain = bytes(32)
     for seed in seeds[:-1]:
         chain = chain_of(mix(chain, seed))
@@ -59,7 +59,7 @@ def nodes_of(root):
 
 
 def fork_of(node, direction):
-    """What a direction has of a node."""
+    """The fork of a node for a direction."""
     return expand(node, b"ipcp-rekey dir" + bytes([direction]), 32)
 
 
@@ -69,7 +69,7 @@ def leaves_of(fork):
 
 
 def keys_of(seeds, wanted):
-    """Name, kind and value of each key that is wanted of a flow's last seed."""
+    """Name, kind and value of each wanted key of a flow's last seed."""
     root = root_of(seeds)
     nodes = nodes_of(root)
     if wanted.get("itself"):

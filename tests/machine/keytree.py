@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""All shapes in which memory may hold the keys that a seed gives.
+"""All shapes in which memory may hold the keys derived from a seed.
 
-Another implementation of SHA-256's inside and of AES's key expansion than the
-kernel's: they have to be right, or the scan looks for nothing. So the module checks
-itself when it is loaded, and the test looks for keys that have to be there. What is
-looked for of a seed is said as in keyschedule.py, and
+The SHA-256 compression function and the AES key expansion are implemented
+independently of the kernel. A mistake here would make the scan search for wrong
+patterns. So this module checks itself when it is loaded, and the test also searches
+for keys that must be present. The wanted keys are selected as in keyschedule.py, with
 
   cipher   NID of the flow's cipher
 """
@@ -17,13 +17,13 @@ import struct
 
 from keyschedule import keys_of
 
-AES_KEY = {895: 16, 901: 32}	# bytes of it that are the cipher's
+AES_KEY = {895: 16, 901: 32}	# bytes of a leaf key used by the cipher
 
 
-# --- SHA-256, for what HMAC keeps of a key
+# --- SHA-256, for the states that HMAC derives from a key
 
 def fraction(root, prime):
-    """The first 32 bits behind the point of a prime's square or cube root."""
+    """The first 32 fractional bits of a prime's square or cube root."""
     value = math.isqrt(prime << 64) if root == 2 else icbrt(prime << 96)
     return value & 0xffffffff
 
@@ -43,7 +43,7 @@ SHA_H = [fraction(2, p) for p in PRIMES[:8]]
 
 
 def ror(x, n):
-    """32 bits turned to the right."""
+    """Rotate 32 bits to the right."""
     return (x >> n | x << (32 - n)) & 0xffffffff
 
 
@@ -66,16 +66,16 @@ def sha_block(state, block):
 
 
 def hmac_shapes(key):
-    """What HMAC makes of a key before it sees a message, and on the way."""
+    """The values that HMAC derives from a key before and while it hashes a message."""
     for pad, byte in ("inner", 0x36), ("outer", 0x5c):
         padded = bytes(b ^ byte for b in key)
         words = struct.unpack(">8I", padded)
         yield f"{pad} pad", padded
-        # SHA-256 works on the words of a block, some code with its constants added
+        # SHA-256 works on the words of a block; some implementations add the constants
         yield f"{pad} pad as words", struct.pack("<8I", *words)
         yield f"{pad} pad in the rounds", struct.pack(
             "<8I", *((w + k) & 0xffffffff for w, k in zip(words, SHA_K)))
-        # as good as the key: all that HMAC gives can be made from it
+        # as good as the key: all results of HMAC can be computed from it
         yield f"{pad} state", struct.pack(
             "<8I", *sha_block(SHA_H, padded + bytes([byte]) * 32))
 
@@ -83,7 +83,7 @@ def hmac_shapes(key):
 # --- AES, for its round keys
 
 def times(a, b):
-    """A product in AES's field."""
+    """A product in the field of AES."""
     out = 0
     while b:
         out ^= a if b & 1 else 0
@@ -93,7 +93,7 @@ def times(a, b):
 
 
 def sbox_of(x):
-    """A byte through the S-box."""
+    """The S-box of a byte."""
     inverse = next((y for y in range(256) if times(x, y) == 1), 0)
     out = 0x63
     for i in range(5):
@@ -146,8 +146,9 @@ def aes_shapes(key):
 
 @functools.cache
 def shapes_of(key, cipher):
-    """All shapes of a cipher's key, or of one that others come of: (shape, bytes)."""
-    # SHA-256, which all keys come from, has what it gives as words
+    """All shapes of a cipher key, or of a key that others are derived from (cipher is
+    None): (shape, bytes)."""
+    # all keys are results of SHA-256, which holds its result as words
     shapes = [("itself", key),
               ("as words", struct.pack("<8I", *struct.unpack(">8I", key)))]
     if cipher is None:
@@ -158,14 +159,14 @@ def shapes_of(key, cipher):
 
 
 def patterns(name, seeds, wanted):
-    """What to look for: (name of the key, shape): bytes."""
+    """The byte patterns to search for, by (name of the key, shape)."""
     return {(f"{name}, {what}", shape): value
             for what, kind, key in keys_of(seeds, wanted)
             for shape, value in shapes_of(key, None if kind == "prf" else wanted["cipher"])}
 
 
 def check():
-    """The functions against what is known of them elsewhere."""
+    """Check the functions against published test vectors."""
     block = b"abc\x80" + bytes(52) + struct.pack(">Q", 24)
     digest = struct.pack(">8I", *sha_block(SHA_H, block))
     assert digest == hashlib.sha256(b"abc").digest()
@@ -175,7 +176,7 @@ def check():
     key = bytes.fromhex("603deb1015ca71be2b73aef0857d7781"
                         "1f352c073b6108d72d9810a30914dff4")
     assert aes_schedule(key)[-16:].hex() == "fe4890d1e6188d0b046df344706c631e"
-    # the same, appendix C.1: the second round key of the equivalent inverse cipher
+    # FIPS 197, appendix C.1: the second round key of the equivalent inverse cipher
     schedule = aes_schedule(bytes(range(16)))
     assert inverse_schedule(schedule)[16:32].hex() == "13aa29be9c8faff6f770f58000f7bf03"
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""All keys are dropped: what becomes of the flows. Usage: lost.py WAY...
-WAY is fork, suspend or hibernate; of the last two only what comes before the
-machine sleeps.
+"""Flows after the loss of all keys. Usage: lost.py WAY...
+WAY is fork, suspend or hibernate; the last two end before the machine sleeps.
 
 Four flows: one with messages in both directions, one that is re-keyed all the
-time, one that is silent, and one whose ends proved nothing to each other.
+time, one that is silent, and one with unauthenticated ends.
 """
 
 import array
@@ -39,7 +38,7 @@ Packet = collections.namedtuple("Packet", "time eid epoch")
 
 
 class Traffic:
-    """Numbered messages from one end to the other, until it is ended."""
+    """Numbered messages from one end to the other, until end() is called."""
 
     def __init__(self, source, sink):
         self.source, self.sink = source, sink
@@ -49,7 +48,7 @@ class Traffic:
         self.pids = [spawn(self.reader), spawn(self.writer)]
 
     def writer(self):
-        """Waits in the kernel while there is no key."""
+        """Write in bursts; the kernel blocks the writer while there is no key."""
         number = 0
         while not self.shared[self.stop]:
             for _ in range(BURST):
@@ -60,7 +59,7 @@ class Traffic:
         os._exit(0)
 
     def reader(self):
-        """Nothing comes twice, or too late: on this wire all comes in order."""
+        """Count messages that arrive twice or late: this link keeps the order."""
         last = -1
         while True:
             try:
@@ -77,12 +76,12 @@ class Traffic:
             self.shared[self.read] = number + 1
 
     def goes_on(self):
-        """Waits for a message that was not written yet."""
+        """Wait for the arrival of a message that is not written yet."""
         now = self.shared[self.sent]
         until(lambda: self.shared[self.read] > now + BURST, "messages arrive")
 
     def end(self):
-        """Ends both; no message came in the wrong place."""
+        """Stop writer and reader; no message may have arrived out of order."""
         self.shared[self.stop] = 1
         for pid in self.pids[::-1]:
             same(os.waitpid(pid, 0)[1], 0, "status of a reader or writer")
@@ -91,7 +90,7 @@ class Traffic:
 
 
 class Capture:
-    """What leaves both hosts, with the time when it does."""
+    """Packets that leave both hosts, with their time stamps."""
 
     def __init__(self):
         self.socks = [self.open("alice"), self.open("bob")]
@@ -111,12 +110,12 @@ class Capture:
         return sock
 
     def work(self, out):
-        """Collects packets until there is a word."""
+        """Collect packets until end() says so."""
         found = array.array("Q")
         more = True
         while more:
             select.select([self.word, *self.socks], [], [])
-            more = not self.word.poll()	# before the last look: that sees all
+            more = not self.word.poll()	# before the last turn, which sees all packets
             now = time.clock_gettime_ns(time.CLOCK_REALTIME)
             for sock in self.socks:
                 while self.take(sock, found) < now:
@@ -128,7 +127,8 @@ class Capture:
 
     @staticmethod
     def take(sock, found):
-        """The next packet. When it left, or a time to come if there is none."""
+        """Take the next packet. Return when it left, or a time in the future if there
+        is none."""
         try:
             packet, ancillary, _, address = sock.recvmsg(60, 64)
         except BlockingIOError:
@@ -145,7 +145,7 @@ class Capture:
         return when
 
     def end(self):
-        """All packets."""
+        """Stop the capture and return all packets."""
         self.told.send("end")
         dropped, data = self.result.recv()
         os.waitpid(self.pid, 0)
@@ -155,23 +155,24 @@ class Capture:
 
 
 class Trace:
-    """When the kernel was told, and when epochs began."""
+    """The times when the kernel was notified, and when epochs began."""
 
     def __init__(self, notifier):
         write(f"{TRACING}/kprobe_events", f"r:lost/told ipcp_rekey:{notifier}\n")
         os.mkdir(TRACE)
-        # that of packets: nobody sets it, so it is the time of day here. To compare
-        # two clocks takes two looks, between which a machine may be held up.
+        # The clock of packets is the time of day; its TAI offset is never set here,
+        # so "tai" is the same clock. Reading two clocks would take two steps, between
+        # which a machine may be held up.
         write(f"{TRACE}/trace_clock", "tai")
         for event in "lost/told", "ipcp_rekey/ipcp_event", "power/suspend_resume":
             write(f"{TRACE}/events/{event}/enable", "1")
-        # The file "trace" is no way to read what is still written: it has shown
-        # events up to 40 ms before their time.
+        # The file "trace" is not safe to read while events are written: it has shown
+        # events with time stamps up to 40 ms early.
         self.pipe = os.open(f"{TRACE}/trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
         self.text = ""
 
     def lines(self):
-        """Time of day in ns and text of each event."""
+        """The time of day in ns and the text of each event."""
         try:
             while True:
                 self.text += os.read(self.pipe, 65536).decode()
@@ -183,11 +184,11 @@ class Trace:
             yield (int(seconds) * NSEC + int(usec) * 1000, text)
 
     def told(self):
-        """When, or nothing yet."""
+        """The time of the notification, or None before it."""
         return next((when for when, text in self.lines() if text.startswith("told:")), None)
 
     def end(self):
-        """Nothing is left of it."""
+        """Remove the probe and the trace instance."""
         os.close(self.pipe)
         write(f"{TRACE}/events/enable", "0")
         os.rmdir(TRACE)
@@ -197,12 +198,12 @@ class Trace:
 # --- ways to lose keys
 
 def fork():
-    """The copy goes on from here."""
+    """Let a copy of the machine continue from here."""
     Hand().send("fork")
 
 
 def suspend():
-    """All of it up to the point where no process runs any more."""
+    """Suspend the machine, up to the point where all processes are frozen."""
     write("/sys/power/pm_test", "freezer")
     write("/sys/module/suspend/parameters/pm_test_delay", "1")
     write("/sys/power/state", "freeze")
@@ -210,14 +211,14 @@ def suspend():
 
 
 def hibernate():
-    """As a program does that writes the image, but for freezing processes: they
-    have a long time to do something wrong."""
+    """Hibernate like a program that writes the image, but without freezing processes:
+    they get a long time to do something wrong."""
     with open("/dev/snapshot", "rb"):
         time.sleep(3)
         write(f"{TRACE}/trace_marker", "awake")
 
 
-# what it is called, how it is done, what the kernel calls, the end of it
+# words for case names, function, notifier in the module, event at the end
 WAYS = {
     "fork": ("the machine is a copy of another", fork, "vm_fork", None),
     "suspend": ("the machine is suspended", suspend, "pm_event",
@@ -230,11 +231,11 @@ WAYS = {
 # --- cases
 
 class State:
-    """What the cases of one way have in common."""
+    """The state shared by the cases of one way."""
 
 
 def setup(s):
-    """Flows, each in its way."""
+    """Open the flows and start their traffic."""
     s.flows = {name: pair("known") for name in ("busy", "rekeyed", "silent")}
     s.flows["unknown"] = pair("unknown")
     settled(*(end for ends in s.flows.values() for end in ends))
@@ -251,7 +252,7 @@ def setup(s):
 
 
 def begin(s):
-    """A re-key and an allocation, which are under way while bob's agent stands."""
+    """Begin a re-key and an allocation, both pending while bob's agent is stopped."""
     os.kill(AGENT, signal.SIGSTOP)
     end = s.flows["rekeyed"][0]
     until(lambda: show(end)["keys"]["in_flight"], "a re-key is under way")
@@ -261,7 +262,7 @@ def begin(s):
 
 
 def rekey_for_ever(number):
-    """Asks for the next re-key when the one before is confirmed."""
+    """Request the next re-key once the previous one is confirmed."""
     events = Netlink("alice")
     events.join("events")
     for epoch in range(1, 256):
@@ -269,11 +270,11 @@ def rekey_for_ever(number):
         try:
             events.event("DONE", number, epoch)
         except AssertionError:
-            pass	# one was skipped
+            pass	# an epoch was skipped
 
 
 def lose(s, way):
-    """And the kernel is told, while messages go both ways."""
+    """Lose all keys while messages go both ways; the kernel is notified."""
     s.began = time.clock_gettime_ns(time.CLOCK_REALTIME)
     for traffic in s.traffic:
         traffic.goes_on()
@@ -284,7 +285,7 @@ def lose(s, way):
 
 
 def nothing_old(s):
-    """Which epochs went over the wire before and after."""
+    """No epoch may be in packets both before and after the notification."""
     for traffic in s.traffic:
         traffic.goes_on()
     packets = s.capture.end()
@@ -306,7 +307,7 @@ def nothing_old(s):
 
 
 def known_go_on(s):
-    """New keys, and messages under them."""
+    """Authenticated flows get new keys and carry messages again."""
     os.kill(s.rekeyer, signal.SIGKILL)
     os.waitpid(s.rekeyer, 0)
     for traffic in s.traffic:
@@ -324,7 +325,7 @@ def known_go_on(s):
 
 
 def pending_fails(s):
-    """The machine that this is a copy of would get the same keys from it."""
+    """A pending allocation fails: the original machine would get the same keys."""
     s.pending.wait(select.POLLOUT | select.POLLHUP | select.POLLERR)
     info = s.pending.info()
     same((info.error, info.reason), (errno.ECONNABORTED, "the machine was copied meanwhile"))
@@ -332,7 +333,7 @@ def pending_fails(s):
 
 
 def unknown_is_down(s):
-    """Nobody could be trusted with new keys."""
+    """A flow with an unauthenticated peer is down: it cannot be trusted with keys."""
     for end in s.flows["unknown"]:
         end.wait(select.POLLHUP)
         info = end.info()
@@ -345,7 +346,7 @@ def unknown_is_down(s):
 
 
 def new_flow(_):
-    """The agents do what they did before."""
+    """The agents allocate new flows as before."""
     for name in "known", "unknown":
         ends = pair(name)
         talk(*ends)
@@ -354,7 +355,7 @@ def new_flow(_):
 
 
 def nothing_parked(s):
-    """What is written to disk, or stays in memory, has no key that is used."""
+    """No seed is parked while the machine is written to disk or stays in memory."""
     inside = []
     for when, text in s.trace.lines():
         if when >= s.told:
@@ -368,21 +369,24 @@ def nothing_parked(s):
 
 
 def cases(name):
-    """The cases of one way."""
+    """Add the cases of one way to lose keys."""
     s = State()
     words, way, s.notifier, s.awake = WAYS[name]
-    case(f"{words}: flows are busy until then")(lambda: setup(s))
-    case(f"{words}: the kernel is told")(lambda: lose(s, way))
-    case(f"{words}: no packet leaves under an old key from then on")(lambda: nothing_old(s))
+    case(f"{words}: flows are busy before the loss")(lambda: setup(s))
+    case(f"{words}: the kernel is notified")(lambda: lose(s, way))
+    case(f"{words}: no packet leaves under an old key after the notification")(
+        lambda: nothing_old(s))
     if name == "fork":
-        case(f"{words}: an allocation under way fails")(lambda: pending_fails(s))
+        case(f"{words}: a pending allocation fails")(lambda: pending_fails(s))
     else:
-        case(f"{words}: no new key comes before that is over")(lambda: nothing_parked(s))
-    case(f"{words}: who proved a certificate is re-keyed, and goes on")(
+        case(f"{words}: no seed is parked before the machine is awake")(
+            lambda: nothing_parked(s))
+    case(f"{words}: authenticated flows are re-keyed and continue")(
         lambda: known_go_on(s))
-    case(f"{words}: a flow of an unknown peer is down")(lambda: unknown_is_down(s))
-    case(f"{words}: new flows can be made")(lambda: new_flow(s))
-    case(f"{words}: nothing is left of the test")(lambda: s.trace.end())
+    case(f"{words}: a flow with an unauthenticated peer is down")(
+        lambda: unknown_is_down(s))
+    case(f"{words}: new flows can be allocated")(lambda: new_flow(s))
+    case(f"{words}: the probes of the test are removed")(lambda: s.trace.end())
 
 
 for arg in sys.argv[1:]:

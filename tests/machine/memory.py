@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Where keys are, and where they are not any more, in all of the memory.
+"""Keys in the whole memory of the machine: present while in use, gone afterwards.
 
-The hand outside makes the seeds and looks for all that comes of them. Flows of
-each cipher are used at the same time; a look is at all of them.
+The hand outside makes the seeds and searches for all keys derived from them. Flows
+of all ciphers are used at the same time; one scan looks for the keys of all.
 """
 
 import bisect
@@ -25,9 +25,9 @@ from probes import Probes
 
 CIPHERS = {"aes-128-gcm": 895, "aes-256-gcm": 901, "chacha20-poly1305": 1018}
 PPL, LEAVES, NODES = 64, 64, 128
-SOME = PPL // 2			# of a leaf, then the next one is there
+SOME = PPL // 2			# packets of a leaf after which the next leaf exists
 LEAF = 1 << 20
-FAR = 50 * LEAVES + 7		# a leaf that nobody comes to
+FAR = 50 * LEAVES + 7		# a leaf that no authentic packet reaches
 LINGER_MS = 100
 FULL = 1024			# messages in a ring
 UDP_SEGMENT = 103
@@ -35,14 +35,14 @@ SYMBOLS = []
 
 
 def kill(pids):
-    """Ends what spawn() began."""
+    """Kill processes started by spawn()."""
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
 class Count(Probes):
-    """How many leaf keys there are, by what made and wiped them."""
+    """Number of leaf keys, counted by probes where they are made and wiped."""
 
     def __init__(self):
         super().__init__("p:ipcp/made ipcp_rekey:ipcp_aead_setkey",
@@ -50,7 +50,7 @@ class Count(Probes):
                          "r:ipcp/copied ipcp_rekey:vm_fork")
 
     def now(self):
-        """How many there are."""
+        """The current number of leaf keys."""
         return self.hits("made") - self.hits("gone")
 
 
@@ -68,7 +68,7 @@ class Flow:
             end.set(SET_RCVTIMEO, rcvtimeo=30 * NSEC)
 
     def talk(self, messages):
-        """So many there and back."""
+        """Send messages there and back."""
         one, other = self.ends
         for _ in range(messages):
             one.write(b"there")
@@ -77,7 +77,7 @@ class Flow:
             same(one.read(), b"back")
 
     def forge(self):
-        """A packet far ahead: its key is derived, and it is not authentic."""
+        """Forge a packet far ahead: its key is derived, then authentication fails."""
         end = self.ends[1]
         eid = agents.bob.do("FLOW_GET", "FLOW", id=end.info().id)[A["FLOW_EID"]]
         enter("alice")
@@ -91,7 +91,7 @@ class Flow:
         same(end.info().drop_auth, 1)
 
     def forge_segs(self):
-        """Several forged packets in one buffer, of the current leaf and the next."""
+        """Forge packets of the current leaf and the next, all in one GSO buffer."""
         end = self.ends[1]
         eid = agents.bob.do("FLOW_GET", "FLOW", id=end.info().id)[A["FLOW_EID"]]
         leaf, before, count = end.info().rx_leaf, end.info().drop_auth, 20
@@ -105,8 +105,8 @@ class Flow:
         until(lambda: end.info().drop_auth == before + count, "all of them are dropped")
 
     def fill(self):
-        """Messages both ways that nobody reads, until the rings are full, and
-        more of them. What sends them."""
+        """Write messages both ways without reading until the rings are full, and go
+        on. Return the writers."""
         writers = [spawn(self.write_for_ever, end) for end in self.ends]
         for end in self.ends:
             until(lambda: end.info().queued == FULL, "a ring is full")  # noqa: B023
@@ -114,12 +114,12 @@ class Flow:
 
     @staticmethod
     def write_for_ever(end):
-        """Sleeps in the kernel when there is no key."""
+        """Write forever; the kernel blocks the writer when there is no key."""
         while True:
             os.write(end.fd, b"who reads this?")
 
     def empty(self):
-        """Reads what is there."""
+        """Read all queued messages."""
         for end in self.ends:
             end.nonblock()
             with fails(errno.EAGAIN):
@@ -128,8 +128,8 @@ class Flow:
             end.nonblock(False)
 
     def rekey(self, epoch, reading=()):
-        """The next epoch, and the end of the one before. Readers that sleep take
-        the seed themselves."""
+        """Begin the next epoch and end the previous one. Sleeping readers take the
+        seed themselves."""
         exchange, chain = claim(self.ends[0])
         before = [*self.secret.after, self.secret.name] if any(chain) else []
         self.secret = secret(f"{self.cipher} epoch {epoch}", before)
@@ -145,12 +145,12 @@ class Flow:
         settled(*self.ends)
 
     def leaves_there(self):
-        """How many leaf keys both ends hold, some seconds later: of each direction
-        the current one and, once that is in use, the next."""
+        """The number of leaf keys that both ends hold after some seconds: per
+        direction the current leaf and, once that is in use, the next."""
         return sum(4 if end.info().tx_leaf else 2 for end in self.ends)
 
     def split(self):
-        """Keys of the epoch in use, those that are gone and those that live."""
+        """The keys of the current epoch: (spent keys, live keys)."""
         spent, live, first = [], [], []
         for direction, (sender, receiver) in enumerate((self.ends, self.ends[::-1])):
             tx, rx = sender.info().tx_leaf, receiver.info().rx_leaf
@@ -158,12 +158,12 @@ class Flow:
             spent.append([direction, 0, min(tx, rx)])
             live.append([direction, max(tx, rx), (node + 1) * LEAVES])
             first.append(node + 1)
-        # what was derived for a packet far ahead, which was forged
+        # derived for the forged packet far ahead
         start = FAR // LEAVES * LEAVES
         spent.append([0, start, start + LEAVES])
         common = {"seed": self.secret.name, "after": self.secret.after,
                   "cipher": CIPHERS[self.cipher]}
-        # no fork is kept once both directions have come to the node
+        # no fork is kept once both directions have reached the node
         same(first[0], first[1], "both directions are in one node")
         return ({**common, "itself": True, "root": True, "nodes": [0, first[0]],
                  "forks": [[0, 0, NODES], [1, 0, NODES]], "leaves": spent},
@@ -172,7 +172,7 @@ class Flow:
 
 
 def everything(one, cipher):
-    """All that an epoch of the test can have had."""
+    """All keys that an epoch of the test may have had."""
     far = FAR // LEAVES * LEAVES
     return {"seed": one.name, "after": one.after, "cipher": CIPHERS[cipher],
             "itself": True, "root": True, "chain": True, "nodes": [0, NODES], "forks": [[0, 0, NODES], [1, 0, NODES]],
@@ -181,13 +181,13 @@ def everything(one, cipher):
 
 
 def leaves_there():
-    """How many leaf keys all flows hold."""
+    """The number of leaf keys that all flows hold."""
     return sum(flow.leaves_there() for flow in flows)
 
 
 def secret(name, after=()):
-    """A new seed, which both agents can bring, and which ones of its flow it is
-    mixed with."""
+    """Make a seed that both agents can install; AFTER are the earlier seeds of the flow
+    that it is mixed with."""
     made = Secret(hand, name)
     made.after = list(after)
     secrets.append(made)
@@ -195,7 +195,7 @@ def secret(name, after=()):
 
 
 def claim(end):
-    """The number of an exchange, for alice, and the name of its chain."""
+    """Claim a re-key for alice. Return the number of the exchange and the chain id."""
     enter("alice")
     answer = agents.alice.do("REKEY_CLAIM", "CLAIM", id=end.info().id)
     answer = attrs(answer[A["CLAIM_FLOW"]])
@@ -203,7 +203,7 @@ def claim(end):
 
 
 def look(gone, live, want):
-    """At the whole memory, when so many leaf keys are left."""
+    """Scan the whole memory once WANT leaf keys are left."""
     until(lambda: count.now() == want, f"{want} leaf keys are left")
     seen = hand.ask("scan", gone=gone, live=live)
     return {"missing": seen["missing"],
@@ -211,7 +211,7 @@ def look(gone, live, want):
 
 
 def symbols(addresses):
-    """The functions that these addresses are in."""
+    """The names of the functions at these addresses."""
     if not SYMBOLS:
         with open("/proc/kallsyms", encoding="ascii") as f:
             SYMBOLS.extend(sorted((int(line.split()[0], 16), line.split()[2]) for line in f))
@@ -220,7 +220,7 @@ def symbols(addresses):
 
 
 def of_each(name):
-    """A case for each cipher: what was seen of its keys."""
+    """Add a case for each cipher, which checks the keys of that cipher in the scan."""
     def add(fn):
         seen = {}
 
@@ -236,10 +236,10 @@ def of_each(name):
     return add
 
 
-@of_each("of an epoch in use only what is to come is there")
+@of_each("an epoch in use has only unspent keys in memory")
 def rotated():
     for flow in flows:
-        # into the second node
+        # up to the second node
         flow.talk(PPL * (LEAVES + 3) + SOME)
         flow.forge()
     parts = [flow.split() for flow in flows]
@@ -247,8 +247,8 @@ def rotated():
                 leaves_there())
 
 
-@of_each("nothing of an epoch is left when the next one is in use, though a reader "
-         "slept through forged packets")
+@of_each("no key of an epoch is left once the next is in use, even if a reader slept "
+         "through forged packets")
 def rekeyed():
     for flow in flows:
         settled(*flow.ends)
@@ -269,7 +269,7 @@ REFUSALS = []
 
 
 def refused(name, err, chained=False):
-    """A way to bring a seed that is refused, to be mixed with the chain or not."""
+    """Add a request with a seed that is refused, with or without a chain."""
     def add(fn):
         REFUSALS.append((name, err, chained, fn))
         return fn
@@ -360,7 +360,7 @@ def not_agent(seed, number):
         other.close()
 
 
-@case("nothing of a seed that is refused is left")
+@case("a refused seed leaves no key in memory")
 def refusals():
     number = flows[0].ends[0].info().id
     brought = []
@@ -381,14 +381,14 @@ def all_there_were():
 
 
 def hibernated():
-    """What is seen as a program that writes the machine to disk would see it,
-    before it freezes the others."""
+    """Scan while a program is about to write the machine to disk, before it freezes
+    other processes."""
     with open("/dev/snapshot", "rb"):
         return nothing_left()
 
 
 def suspended():
-    """All of it up to the point where no process runs any more."""
+    """Suspend the machine, up to the point where all processes are frozen."""
     write("/sys/power/pm_test", "freezer")
     write("/sys/module/suspend/parameters/pm_test_delay", "0")
     write("/sys/power/state", "freeze")
@@ -397,19 +397,19 @@ def suspended():
 
 
 def copied():
-    """The copy goes on from here, and the kernel is told."""
+    """Let a copy of the machine continue from here; the kernel is notified."""
     hand.send("fork")
     until(lambda: count.hits("copied") == 1, "the kernel is told")
     return nothing_left()
 
 
 def nothing_left():
-    """No key is there as soon as the notice has returned, and all memory is seen."""
+    """No key is in memory as soon as the notifier has returned."""
     same(count.now(), 0, "leaf keys")
     return look(all_there_were(), [], 0)
 
 
-# what they are called, how they are brought about, the epoch that is lost
+# words for case names: function, the epoch that is lost
 LOSSES = {
     "written to disk": (hibernated, 1),
     "suspended": (suspended, 2),
@@ -418,10 +418,10 @@ LOSSES = {
 
 
 def lose(way, epoch):
-    """All keys, while messages go both ways and rings are full of them."""
+    """Lose all keys while messages go both ways and the rings are full."""
     for flow in flows:
         if len(flow.secrets) <= epoch:
-            flow.rekey(epoch)	# it has no keys any more
+            flow.rekey(epoch)	# the loss before took its keys
     writers = [pid for flow in flows for pid in flow.fill()]
     try:
         return way()
@@ -432,11 +432,11 @@ def lose(way, epoch):
 
 
 for _what, (_way, _epoch) in LOSSES.items():
-    of_each(f"nothing of any key is there when the machine is {_what}, with full rings")(
+    of_each(f"no key is in memory when the machine is {_what}, with full rings")(
         lambda way=_way, epoch=_epoch: lose(way, epoch))
 
 
-@of_each("nothing of any key is left when the flow is closed")
+@of_each("no key is left in memory when the flow is closed")
 def closed():
     for flow in flows:
         flow.rekey(4)

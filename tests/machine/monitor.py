@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""A machine's sockets, seen from outside of it, and its monitor (QMP)."""
+"""The sockets of a machine, used from outside, and its monitor (QMP)."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ DEADLINE = 120
 
 
 def connect(path):
-    """A connection to a socket that will be there soon."""
+    """Connect to a socket, waiting for it to appear."""
     limit = Limit(DEADLINE)
     while True:
         sock = socket.socket(socket.AF_UNIX)
@@ -31,15 +31,15 @@ def connect(path):
 
 
 class Monitor:
-    """The machine's monitor, and its power over the machine."""
+    """The monitor of a machine."""
 
     def __init__(self, path):
         self.file = connect(path).makefile("rw", encoding="utf-8")
-        self.file.readline()	# it greets
+        self.file.readline()	# the greeting
         self.do("qmp_capabilities")
 
     def do(self, command, **arguments):
-        """A command's answer. Events are passed over."""
+        """Execute a command and return its answer. Events are skipped."""
         self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.file.flush()
         while True:
@@ -53,7 +53,7 @@ class Monitor:
                 return answer["return"]
 
     def save(self, path):
-        """All of the machine, as it is, into a file; the machine stands still."""
+        """Save the machine to a file; it stays stopped."""
         self.do("migrate", uri=f"exec:cat >'{path}'")
         while True:
             status = self.do("query-migrate")
@@ -64,7 +64,7 @@ class Monitor:
             time.sleep(0.05)
 
     def end(self):
-        """Ends the machine."""
+        """End the machine."""
         self.do("quit")
         with contextlib.suppress(ConnectionResetError):
             while self.file.readline():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What tests/machine/hand does for the tests in the machine."""
+"""The requests of tests in the machine to tests/machine/hand."""
 
 import glob
 import json
@@ -14,7 +14,7 @@ DEADLINE = 180
 
 
 class Hand:
-    """The port to it."""
+    """The port to the hand outside."""
 
     def __init__(self):
         for path in glob.glob("/sys/class/virtio-ports/*/name"):
@@ -25,17 +25,17 @@ class Hand:
         raise RuntimeError("this machine has no hand outside")
 
     def send(self, what, **arguments):
-        """What it is to do."""
+        """Send a request."""
         self.write({"do": what, **arguments})
 
     def write(self, message):
-        """A line."""
+        """Write a message as a line."""
         data = json.dumps(message).encode() + b"\n"
         while data:
             data = data[os.write(self.fd, data):]
 
     def ask(self, what, **arguments):
-        """The same, and what it answers."""
+        """Send a request and return the answer."""
         self.send(what, **arguments)
         answer = json.loads(self.line())
         if "error" in answer:
@@ -43,7 +43,7 @@ class Hand:
         return answer
 
     def line(self):
-        """The next line. Nothing is read while nobody holds the other end."""
+        """The next line. Reads return nothing while the other end is not open."""
         limit = Limit(DEADLINE)
         line = b""
         while not line.endswith(b"\n"):
@@ -57,7 +57,7 @@ class Hand:
 
 
 class Secret:
-    """A seed of the hand's, which nobody here has unmasked."""
+    """A seed made by the hand, masked: no process in the machine has unmasked it."""
 
     def __init__(self, hand, name):
         answer = hand.ask("secret", name=name)
@@ -66,14 +66,14 @@ class Secret:
 
 
 class Injector:
-    """A socket that unmasks secrets in what it sends, by a tool that leaves
-    nothing behind."""
+    """A socket that unmasks secrets in sent messages, with a tool that leaves no copy
+    behind."""
 
     def __init__(self, sock, secrets):
         self.sock, self.secrets = sock, secrets
 
     def send(self, message):
-        """The tool's work, if there is a secret in it."""
+        """Send a message, through the tool if it has a secret."""
         for secret in self.secrets:
             offset = message.find(secret.masked)
             if offset >= 0:

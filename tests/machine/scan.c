@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Looks for byte strings in a big file, all at once, at any place, whole or in
- * pieces of at least 8 bytes.
+ * Search a big file for many byte strings in one pass, at any offset, whole or
+ * in pieces of at least 8 bytes.
  *
  * Usage: scan FILE <STRINGS
- *   STRINGS   one a line, in lower-case hexadecimal, of 8 to 512 bytes
+ *   STRINGS   one per line, in lower-case hexadecimal, of 8 to 512 bytes
  *
- * For each piece that is there: number of the string (from 0), first byte of
- * it, how many bytes, place in the file.
+ * Prints for each piece found: the number of the string (from 0), the offset in
+ * the string, the number of bytes, the offset in the file.
  *
- * A piece is found by a word of it that begins at a multiple of 8 in the
- * string, so one of 8 to 14 bytes that has no such word in it is missed. A
- * processor moves words, not such pieces.
+ * A piece is found by a word of 8 bytes at a multiple of 8 in the string, so a
+ * piece of 8 to 14 bytes without an aligned word is missed. Processors move
+ * words, so they do not leave such pieces.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -26,13 +26,13 @@
 
 #define WORD		8
 #define STRING_MAX	512
-#define FILTER_BITS	24	/* words that none of ours is like */
+#define FILTER_BITS	24	/* rejects most words early */
 #define TABLE_BITS	20
 
 struct string {
 	uint8_t bytes[STRING_MAX];
 	size_t len;
-	size_t reported;	/* end of the last piece that was, in the file */
+	size_t reported;	/* end of the last piece in the file */
 };
 
 struct entry {
@@ -77,7 +77,7 @@ static void remember(unsigned int string, unsigned int at)
 	filter[h / 64] |= 1ULL << (h % 64);
 }
 
-/* The value of a hexadecimal digit, or -1. */
+/* Return: the value of a hexadecimal digit, or -1 */
 static int digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -117,7 +117,7 @@ static void read_strings(void)
 			remember(i, at);
 }
 
-/* A word of a string is at @pos: how much of the string is around it? */
+/* Print the piece of a string around the word of it at @pos. */
 static void piece(const struct entry *e, const uint8_t *file, size_t size,
 		  size_t pos)
 {
@@ -125,7 +125,7 @@ static void piece(const struct entry *e, const uint8_t *file, size_t size,
 	size_t begin = e->at, end = e->at + WORD, from = pos, to = pos + WORD;
 
 	if (pos < s->reported)
-		return;		/* a word of the piece before */
+		return;		/* part of the piece before */
 	while (begin && from && file[from - 1] == s->bytes[begin - 1]) {
 		begin--;
 		from--;

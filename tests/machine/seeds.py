@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Seeds of real agents: brought to the kernel, and then nowhere in the memory.
+"""Seeds of real agents: installed in the kernel, and then nowhere in memory.
 
-Nobody else ever has these seeds, so a probe at the functions that bring them
-reads each where the agent has it. The kernel stores what a probe reads: here a
-byte a time, the last one first. So neither that nor its text looks like the seed
-to the hand outside, who turns it round.
+Only the agents have these seeds, so uprobes at the functions that install them read
+each seed in the agent. The trace buffer of the kernel then has the seed, too: one
+byte per argument, from the last to the first. So neither the buffer nor its text
+matches the seed for the hand outside, which reverses the bytes.
 """
 
 import collections
@@ -28,7 +28,7 @@ Brought = collections.namedtuple("Brought", "host flow epoch name")
 # --- probes
 
 def symbols(path):
-    """Where in a program's file its functions are, by name."""
+    """The file offsets of the functions of a program, by name."""
     with open(path, "rb") as f:
         elf = f.read()
     section_at, = struct.unpack_from("<Q", elf, 0x28)
@@ -55,12 +55,12 @@ def symbols(path):
 
 
 def backwards(pointer):
-    """The arguments of a probe that store a key, from its last byte on."""
+    """The arguments of a probe that store a key, from its last byte to its first."""
     return " ".join(f"b{i}=+{i}({pointer}):x8" for i in reversed(range(KEY)))
 
 
 class Probes:
-    """What the agents bring to the kernel, and what they made that of."""
+    """Probes of the seeds that agents install, and of the secrets they come from."""
 
     def __init__(self):
         at = symbols(BINARY)
@@ -72,7 +72,7 @@ class Probes:
                      ("next", "ipcp_nl_seed_set", "flow=%si:u32 epoch=+12(%dx):u8",
                       "+0(%dx)"),
                      ("secret", "oap_kdf_root", "epoch=%si:u8", "%di"))]
-        # not open(): that looks for the end of what has none
+        # not open(), which seeks to the end; the file has none
         events = os.open(f"{TRACING}/uprobe_events", os.O_WRONLY | os.O_APPEND)
         for line in lines:
             os.write(events, line.encode() + b"\n")
@@ -92,7 +92,7 @@ class Probes:
 
     @staticmethod
     def end():
-        """Takes them away."""
+        """Remove the probes."""
         with open(f"{TRACING}/events/ipcp/enable", "w", encoding="ascii") as f:
             f.write("0")
         with open(f"{TRACING}/uprobe_events", "w", encoding="ascii"):
@@ -100,14 +100,14 @@ class Probes:
 
 
 def learn(name, args):
-    """Tells the hand a key that a probe has read."""
+    """Tell the hand a key that a probe has read."""
     turned = "".join(args[f"b{i}"][2:].zfill(2) for i in reversed(range(KEY)))
     return hand.ask("learn", name=name, turned=turned)["same_as"]
 
 
 def learn_all():
-    """What the probes have seen: who brought which seed, and the keys that the
-    seeds were made of."""
+    """Learn from the probes which agent installed which seed, and the secrets that
+    the seeds were derived from."""
     hosts = {pid: host for host, pid in PIDS.items()}
     for number, (event, pid, args) in enumerate(Probes.hits()):
         host = hosts[pid]
@@ -119,10 +119,10 @@ def learn_all():
             brought.append(Brought(host, flow, epoch, learn(name, args)))
 
 
-# --- where in the memory
+# --- places in memory
 
 def owners(address):
-    """Which agents have this place of the machine's memory, and as what."""
+    """The agents that have this physical address mapped, and their mappings."""
     for host, pid in PIDS.items():
         try:
             with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
@@ -142,7 +142,7 @@ def owners(address):
 
 
 def look(spent, live):
-    """At the whole memory: nothing that is spent may be there, and all that lives."""
+    """Scan the whole memory: spent keys must be gone, live keys present."""
     seen = hand.ask("scan", gone=spent, live=live)
     same(seen["missing"], [], "keys that are not there")
     places = [" ".join([text, *owners(int(text.rsplit(" ", 1)[1], 16))])
@@ -151,7 +151,7 @@ def look(spent, live):
 
 
 def whole(names):
-    """Keys that are looked for as they are, and in the shapes of HMAC and SHA-256."""
+    """Patterns of keys: as they are, and in the shapes of HMAC and SHA-256."""
     return [{"seed": name, "itself": True} for name in names]
 
 
@@ -171,7 +171,7 @@ def begin():
         settled(*(end for both in ends for end in both))
 
 
-@case("both ends' agents bring the same seed, another one for each epoch")
+@case("both agents install the same seed, a new one for each epoch")
 def same_seeds():
     learn_all()
     for one, other in ends:
@@ -186,7 +186,7 @@ def same_seeds():
          (2 * FLOWS * (REKEYS + 1), FLOWS * (REKEYS + 1)), "keys of exchanges")
 
 
-@case("these are the seeds: the keys in use come of them")
+@case("the keys in use are derived from these seeds")
 def in_use():
     live = []
     for one, other in ends:
@@ -203,17 +203,17 @@ def in_use():
     look([], live)
 
 
-@case("no seed of any epoch is in the agents' memory, nor anywhere else")
+@case("no seed of any epoch is in memory, of the agents or elsewhere")
 def no_seed():
     look(whole({b.name for b in brought}), [])
 
 
-@case("nor is a key of an exchange that a seed was made of")
+@case("no secret that a seed was derived from is in memory")
 def no_secret():
     look(whole(set(secrets)), [])
 
 
-@case("nothing of them is left when the flows and the agents have ended")
+@case("no seed and no secret is in memory after flows and agents have ended")
 def ended():
     for one, other in ends:
         one.close()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Does in a machine what tests/machine/pair says from outside: a line of JSON
-each, with "do", and an answer to each. Usage: servant.py"""
+"""Execute requests of tests/machine/pair in a machine: one line of JSON each, with
+"do", and one line as an answer. Usage: servant.py"""
 
 import base64
 import collections
@@ -29,8 +29,8 @@ PAUSE = 0.02
 
 
 class Traffic:
-    """Numbered messages out of one end, and what comes in there, until the flow
-    is down. A copy of the machine has another life, in which it is where it was."""
+    """Numbered messages sent and received at one end until the flow is down. A copy of
+    the machine begins another life and continues at the saved numbers."""
 
     LIFE, SENT, SEEN_LIFE, SEEN, MISSED, WRONG, ENDED, ERROR = range(8)
 
@@ -41,7 +41,7 @@ class Traffic:
         self.pids = [spawn(self.ended, work) for work in (self.reader, self.writer)]
 
     def ended(self, work):
-        """Works until the flow is down. A peer that is not heard may come back."""
+        """Work until the flow is down. A silent peer may come back."""
         while True:
             try:
                 work()
@@ -53,7 +53,7 @@ class Traffic:
                 time.sleep(PAUSE)
 
     def writer(self):
-        """Waits in the kernel while there is no key."""
+        """Write in bursts; the kernel blocks the writer while there is no key."""
         while True:
             for _ in range(BURST):
                 os.write(self.end.fd, MESSAGE.pack(self.shared[self.LIFE],
@@ -62,7 +62,7 @@ class Traffic:
             time.sleep(PAUSE)
 
     def reader(self):
-        """Nothing comes twice, or too late."""
+        """Read messages, and count those that arrive twice or late."""
         while True:
             life, number = MESSAGE.unpack(os.read(self.end.fd, 64))
             if (life, number) < (self.shared[self.SEEN_LIFE], self.awaited[life]):
@@ -74,13 +74,13 @@ class Traffic:
             self.shared[self.SEEN_LIFE] = life
 
     def counts(self):
-        """How much came and went."""
+        """The counters, by name."""
         return dict(zip(("life", "sent", "seen_life", "seen", "missed", "wrong", "ended",
                          "last_error"), self.shared))
 
 
 class Servant:
-    """What can be said to it."""
+    """The requests, each a method do_NAME."""
 
     def __init__(self):
         self.ends = {}
@@ -88,7 +88,7 @@ class Servant:
         self.listener = None
 
     def do_certificates(self):
-        """Makes those of both hosts; the answer is the other's folder."""
+        """Make the certificates of both hosts. Return the folder of bob."""
         for host, side in ("alice", "client"), ("bob", "server"):
             subprocess.run([f"{LIB}/make-ca", f"{FOLDER}/ca", side, "known",
                             f"{FOLDER}/{host}/security"], check=True)
@@ -98,32 +98,32 @@ class Servant:
         return base64.b64encode(out.getvalue()).decode()
 
     def do_install(self, folder):
-        """Takes the folder that the other has made."""
+        """Install the folder that alice has made."""
         with tarfile.open(fileobj=io.BytesIO(base64.b64decode(folder))) as tar:
             tar.extractall(f"{FOLDER}/{HOST}", filter="data")
 
     def do_start(self):
-        """Starts the agent."""
+        """Start the agent."""
         agents.start(HOST)
 
     def do_listen(self):
-        """Serves the name."""
+        """Serve the name."""
         self.listener = Endpoint(HOST).listen("known")
 
     def do_allocate(self, flow):
-        """Asks for a flow."""
+        """Allocate a flow."""
         self.ends[flow] = Endpoint(HOST).alloc("known")
 
     def do_accept(self, flow):
-        """Takes the next flow."""
+        """Accept the next flow."""
         self.ends[flow] = self.listener.accept()
 
     def do_talk(self, flow):
-        """Begins to send and to receive."""
+        """Begin to send and to receive."""
         self.traffic[flow] = Traffic(self.ends[flow])
 
     def do_look(self):
-        """How the flows are."""
+        """The state of the flows."""
         found = {}
         for flow, end in self.ends.items():
             info = end.info()
@@ -137,20 +137,20 @@ class Servant:
         return found
 
     def do_sleep(self, seconds):
-        """Suspends the machine: its processes stand still so long. The port to the
-        hand does not survive more."""
+        """Suspend the machine, up to freezing its processes for SECONDS. The port to
+        the hand does not survive more."""
         write("/sys/power/pm_test", "freezer")
         write("/sys/module/suspend/parameters/pm_test_delay", str(seconds))
         write("/sys/power/state", "mem")
 
     def do_go_on(self, seconds):
-        """This is a copy. A hypervisor's agent sets its clock."""
+        """Continue as a copy: set the clock, as the agent of a hypervisor would."""
         time.clock_settime(time.CLOCK_REALTIME, seconds)
         for traffic in self.traffic.values():
             traffic.shared[traffic.LIFE] += 1
 
     def do_move(self, address, mac):
-        """Takes another address, as a copy is given."""
+        """Change the addresses, as a copy gets new ones."""
         for args in (["link", "set", "veth", "down"],
                      ["link", "set", "veth", "address", mac, "up"],
                      ["addr", "flush", "dev", "veth"],
@@ -158,12 +158,12 @@ class Servant:
             subprocess.run(["ip", "-n", HOST, *args], check=True)
 
     def do_wait_down(self, flow):
-        """Waits until a flow is down, which takes minutes."""
+        """Wait until a flow is down, which takes minutes."""
         end = self.ends[flow]
         until(lambda: end.poll(select.POLLHUP, 1) & select.POLLHUP, "the flow is down", NET)
 
     def serve(self):
-        """Until the word is "end"."""
+        """Execute requests until "end"."""
         hand = Hand()
         while True:
             request = json.loads(hand.line())
