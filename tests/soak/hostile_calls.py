@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Hostile calls on the device, by threads that share their files and buffers, as
-an ordinary user of a host or of a network namespace of its own."""
+"""Hostile calls on the device, by threads that share files and buffers. They run as an
+ordinary user of a host, or of a network namespace of their own."""
 
 import contextlib
 import ctypes
@@ -28,7 +28,7 @@ PAGE, PAGES = mmap.PAGESIZE, 32
 SYS_MMAP, SYS_MPROTECT, SYS_MUNMAP, SYS_IOCTL, SYS_DELETE_MODULE = 9, 10, 11, 16, 176
 SYS_READ, SYS_WRITE, SYS_READV, SYS_WRITEV = 0, 1, 19, 20
 RDWR, FIXED_PRIVATE_ANONYMOUS = 3, 0x32
-MOST = 24		# files
+MOST = 24		# open files
 WAIT = 20 * int(os.environ.get("SLOW", "1")) * NSEC
 MOMENT = NSEC // 5
 libc = ctypes.CDLL(None, use_errno=True)
@@ -36,7 +36,7 @@ libc.syscall.restype = ctypes.c_long
 
 
 def syscall(number, *args):
-    """A system call with these numbers, whatever they are."""
+    """Make a system call with raw arguments."""
     ret = libc.syscall(ctypes.c_long(number),
                        *(ctypes.c_ulong(arg & (1 << 64) - 1) for arg in args))
     if ret < 0:
@@ -46,7 +46,7 @@ def syscall(number, *args):
 
 
 class Calls(Player):
-    """Random calls on files of its own."""
+    """Random calls on the files of the process."""
 
     OPS = {"right": 8, "open": 4, "close": 3, "dup": 2, "pass": 1, "alloc": 6, "listen": 4,
            "accept": 4, "rekey": 2, "info": 3, "set": 3, "send": 8, "recv": 6,
@@ -69,17 +69,17 @@ class Calls(Player):
             os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
         self.do_open()
 
-    # --- what calls are given
+    # --- arguments of calls
 
     def add(self, fd, kind):
-        """One more file: a "flow", one that was "given" by who began all, a "name", or
-        "new"."""
+        """Add a file: a "flow", a "given" flow inherited from the test, a "name", or a
+        "new" file."""
         self.kinds[fd] = kind
         self.fds.append(fd)
         return fd
 
     def fd(self, kind=None):
-        """One of its files, mostly of this kind."""
+        """Choose a file, mostly of this kind."""
         kinds = ("flow", "given") if kind == "flow" else (kind,)
         known = [fd for fd in list(self.fds) if self.kinds.get(fd) in kinds]
         if known and self.rng.random() < 0.8:
@@ -87,14 +87,14 @@ class Calls(Player):
         return self.rng.choice(self.fds) if self.fds else -1
 
     def place(self, data=b""):
-        """Address of data in memory that another thread may take away; mostly there."""
+        """Put data into memory that another thread may unmap. Return the address."""
         at = self.base + self.rng.randrange(PAGES * PAGE - len(data))
-        if self.rng.random() < 0.3:	# over the end of a page
+        if self.rng.random() < 0.3:	# across the end of a page
             at = min(self.base + PAGES * PAGE - len(data),
                      (at | (PAGE - 1)) + 1 - self.rng.randrange(len(data) + 2))
         try:
             os.pwrite(self.mem, data, at)
-        except OSError:		# it is gone
+        except OSError:		# the memory is unmapped
             if self.rng.random() < 0.8:
                 self.bring_back(at, len(data))
                 os.pwrite(self.mem, data, at)
@@ -102,42 +102,42 @@ class Calls(Player):
 
     @staticmethod
     def bring_back(at, size):
-        """Memory is there again."""
+        """Map the memory again."""
         start = at & -PAGE
         syscall(SYS_MMAP, start, ((at + size + PAGE - 1) & -PAGE) - start, RDWR,
                 FIXED_PRIVATE_ANONYMOUS, -1, 0)
 
     def number(self):
-        """32 bits, often at a border."""
+        """A number of up to 32 bits, often a boundary value."""
         if self.rng.random() < 0.5:
             return self.rng.choice(BORDERS)
         return self.rng.getrandbits(self.rng.randrange(1, 33))
 
     def time(self):
-        """Nanoseconds of a limit, mostly short."""
+        """A time limit in ns, mostly short."""
         return self.rng.choice((1, NSEC // 1000, NSEC // 10, MOMENT, MOMENT, NSEC, NSEC,
                                 -2, -(1 << 63)))
 
     def ioctl(self, fd, command, arg):
-        """One with a structure, or one that is nearly it."""
+        """Call ioctl() with a structure, or with a damaged copy of it."""
         how = self.rng.random()
         if how < 0.1:
             arg = mangled(self.rng, arg)
-        elif how < 0.2 and len(arg) >= 4:	# another size of it
+        elif how < 0.2 and len(arg) >= 4:	# another size
             size = self.rng.choice((0, 3, 4, 8, len(arg) - 4, len(arg) + 8, 4096, 4097,
                                     0xffffffff))
             arg = struct.pack("=I", size) + arg[4:] + bytes(64)
         return syscall(SYS_IOCTL, fd, command, self.place(arg))
 
     def name(self):
-        """Address and length of one."""
+        """Address and length of a name."""
         name = self.rng.choice(NAMES)
         return self.place(name), len(name)
 
-    # --- what it does
+    # --- operations
 
     def do_right(self):
-        """All that a flow needs: bob's programs serve a name, the others ask for it."""
+        """Sets up a flow: bob's programs serve a name, others allocate to it."""
         while len(self.fds) >= MOST:
             self.do_close()
         if self.host != "bob":
@@ -152,7 +152,7 @@ class Calls(Player):
             self.greet(Endpoint(None, fd=fd).accept(timeout=WAIT))
 
     def greet(self, end):
-        """A new flow's file, whose calls wait for a moment at most; a few messages."""
+        """Add the file of a new flow, set short timeouts, and send a few messages."""
         if end.fd not in self.kinds:
             self.fds.append(end.fd)
         self.kinds[end.fd] = "flow"
@@ -162,7 +162,7 @@ class Calls(Player):
                 end.write(self.rng.randbytes(self.rng.choice((1, 100, 1000))))
 
     def do_open(self):
-        """One more file."""
+        """Opens one more file."""
         if len(self.fds) >= MOST:
             self.do_close()
         flags = self.rng.choice((os.O_RDWR, os.O_RDWR, os.O_RDWR, os.O_RDONLY, os.O_WRONLY))
@@ -170,13 +170,13 @@ class Calls(Player):
         self.add(os.open(DEVICE, flags), "new")
 
     def do_close(self):
-        """One file less, which another thread may use."""
+        """Closes a file, which another thread may be using."""
         fd = self.fds.pop(self.rng.randrange(len(self.fds)))
         self.kinds.pop(fd, None)
         os.close(fd)
 
     def do_dup(self):
-        """One file in two places, or in that of another."""
+        """Duplicates a file, perhaps over another one."""
         one, other = self.fd("flow"), self.fd()
         if len(self.fds) < MOST:
             self.add(os.dup(one), self.kinds.get(one))
@@ -185,7 +185,7 @@ class Calls(Player):
             self.kinds[other] = self.kinds.get(one)
 
     def do_pass(self):
-        """A file on its way in a socket, that may end meanwhile."""
+        """Passes a file through a socket that may be closed before it is received."""
         one, other = socket.socketpair()
         fd = self.fd("flow")
         with one, other:
@@ -194,7 +194,7 @@ class Calls(Player):
                 self.add(socket.recv_fds(other, 1, 1)[1][0], self.kinds.get(fd))
 
     def do_alloc(self):
-        """Asks for a flow."""
+        """Allocates a flow."""
         qos = PLAIN if self.rng.random() < 0.8 else self.rng.randbytes(len(PLAIN))
         fd, limit = self.fd("new"), WAIT if self.rng.random() < 0.5 else self.time()
         self.ioctl(fd, ALLOC, struct.pack("=IIQIIq", 64, 0, *self.name(), 0, limit) + qos)
@@ -215,12 +215,12 @@ class Calls(Player):
         self.kinds[fd] = "flow"
 
     def do_accept(self):
-        """Takes a flow."""
+        """Accepts a flow."""
         self.add(self.ioctl(self.fd("name"), ACCEPT, struct.pack(
             "=IIq32x", 48, self.rng.choice((0, 1)), self.time())), "flow")
 
     def do_rekey(self):
-        """Takes a seed, if one comes while it asks."""
+        """Takes a seed, if one arrives within a second."""
         fd, pause = self.fd("flow"), threading.Event()
         for _ in range(20):
             try:
@@ -233,12 +233,12 @@ class Calls(Player):
         raise OSError(errno.ENODATA, "no seed")
 
     def do_info(self):
-        """Asks what it is."""
+        """Asks for the state of a flow."""
         size = self.rng.choice((864, 864, 4, 200, 500, 4096))
         self.ioctl(self.fd("flow"), GET_INFO, struct.pack("=I", size) + bytes(860))
 
     def do_set(self):
-        """Changes it; down is rare, and not for those that others have, too."""
+        """Changes settings; taking a flow down is rare, and never for shared flows."""
         mask = self.rng.choice((1, 2, 3, 4, 16, 7, 32, 8 if self.rng.random() < 0.2 else 1,
                                 self.number()))
         fd = self.fd("flow")
@@ -256,7 +256,7 @@ class Calls(Player):
                    termios.FIONREAD, bytes(4))
 
     def batch(self, command):
-        """Many messages in one call, some of them nowhere."""
+        """Many messages in one call, some of them at bad addresses."""
         count = self.rng.choice((1, 2, 16, 64, 200))
         size = self.rng.choice((0, 1, 100, 100, 1000, 1350, 1424, 1425, 65536, self.number()))
         rows = b""
@@ -273,15 +273,15 @@ class Calls(Player):
             told, 0, times if command == RECV else 0))
 
     def do_send(self):
-        """Sends many."""
+        """Sends a batch."""
         self.batch(SEND)
 
     def do_recv(self):
-        """Receives many."""
+        """Receives a batch."""
         self.batch(RECV)
 
     def do_garbage(self):
-        """A command, or none, with random bytes."""
+        """A command, or an unknown one, with random bytes."""
         command = self.rng.choice(COMMANDS) if self.rng.random() < 0.7 else \
             self.rng.choice((0xE700, 0xE709, 0x5421, self.number(), 0xC004E701))
         size = self.rng.choice((0, 4, 24, 40, 48, 64, 512, 4096))
@@ -289,18 +289,18 @@ class Calls(Player):
         syscall(SYS_IOCTL, self.fd(), command, self.place(head + self.rng.randbytes(size)))
 
     def do_pointer(self):
-        """A command with an address of nothing."""
+        """A command with a bad address."""
         syscall(SYS_IOCTL, self.fd(), self.rng.choice(COMMANDS),
                 self.rng.choice(BAD_POINTERS + (self.number(),)))
 
     def buffer(self):
-        """Address and length of memory."""
+        """Address and length of a buffer, perhaps a bad one."""
         size = self.rng.choice((0, 1, 100, 100, 1000, 1424, 1425, 65536, 1 << 31))
         return self.rng.choice(BAD_POINTERS) if self.rng.random() < 0.1 else \
             self.base + self.rng.randrange(PAGES * PAGE), size
 
     def do_read(self):
-        """Reads, into a place that may be gone; not beyond its memory."""
+        """Reads into memory that may be unmapped; not beyond its end."""
         at, size = self.buffer()
         syscall(SYS_READ, self.fd("flow"), at, min(size, max(self.base + PAGES * PAGE - at, 0)))
 
@@ -309,32 +309,32 @@ class Calls(Player):
         syscall(SYS_WRITE, self.fd("flow"), *self.buffer())
 
     def do_vector(self):
-        """The same with many buffers, to write only."""
+        """Writes from many buffers in one call."""
         count = self.rng.choice((1, 1, 2, 2, 7, 64))
         rows = b"".join(struct.pack("=QQ", *self.buffer()) for _ in range(count))
         syscall(SYS_WRITEV, self.fd("flow"), self.place(rows),
                 count if self.rng.random() < 0.9 else self.number())
 
     def do_poll(self):
-        """Waits a moment."""
+        """Polls for a moment."""
         poll = select.poll()
         for _ in range(self.rng.randrange(1, 5)):
             poll.register(self.fd("flow"), self.rng.getrandbits(16))
         poll.poll(self.rng.choice((0, 1, 50)))
 
     def do_epoll(self):
-        """A set of files that outlives some of them."""
+        """Polls an epoll set; other threads may close files of the set meanwhile."""
         with select.epoll() as epoll:
             for fd in set(self.fds[:8]):
                 epoll.register(fd, self.rng.choice((1, 4, 5, 1 | 1 << 31, 1 | 1 << 30)))
             epoll.poll(self.rng.choice((0, 0.05)))
 
     def do_flags(self):
-        """Blocking or not."""
+        """Makes a file blocking or non-blocking."""
         os.set_blocking(self.fd("flow"), self.rng.random() < 0.3)
 
     def do_unmap(self):
-        """Takes memory away, or brings it back."""
+        """Unmaps or protects memory, or maps it again."""
         at = self.base + self.rng.randrange(PAGES) * PAGE
         size = PAGE * self.rng.randrange(1, 5)
         size = min(size, self.base + PAGES * PAGE - at)
@@ -347,7 +347,7 @@ class Calls(Player):
             self.bring_back(at, size)
 
     def do_other(self):
-        """What is not done with such a file."""
+        """Calls that make no sense for such a file."""
         fd = self.fd()
         self.rng.choice((
             lambda: os.lseek(fd, 100, os.SEEK_SET), lambda: os.fsync(fd),
@@ -358,7 +358,7 @@ class Calls(Player):
             lambda: open(f"/proc/self/fdinfo/{fd}", "rb").read()))()
 
     def do_unload(self):
-        """Must not be, of this user."""
+        """Tries to unload the module, which this user must not."""
         name = ctypes.create_string_buffer(b"ipcp_rekey")
         try:
             syscall(SYS_DELETE_MODULE, ctypes.addressof(name), os.O_NONBLOCK)

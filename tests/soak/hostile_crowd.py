@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The hostile processes: each lives for a while, is killed wherever it is, and the
-next one of its kind, with a seed of its own, takes its place."""
+"""The hostile processes: each lives for a while, is killed at any point, and is
+replaced by the next one of its kind with a seed of its own."""
 
 import contextlib
 import ctypes
@@ -18,10 +18,10 @@ from hostile_player import EXPECTED, Counts, Ring
 from ipcp import DEADLINE, PR_SET_PDEATHSIG, Limit, spawn, until
 
 PHASE, BEGUN, KILLED = range(3)
-USERS = 4002, 4003	# that are hostile
+USERS = 4002, 4003	# the hostile users
 SLOW = int(os.environ.get("SLOW", "1"))
 LIFE = 3 * SLOW, 30 * SLOW	# seconds
-NICE = 10	# so many that who serves and checks would have no processor for minutes
+NICE = 10	# else servers and checkers would starve for minutes
 RESULTS = os.environ.get("RESULTS", "/tmp")
 KINDS = Calls, Requests, Agent, Spaces, Packets
 # kind, user, host; without a host, a namespace of its own
@@ -31,8 +31,8 @@ PLACES = ((Calls, USERS[0], "alice"), (Calls, USERS[0], "bob"), (Calls, USERS[1]
 
 
 class Place:
-    """One hostile process after another, each of which the number of its place and
-    its own number give the seed."""
+    """One hostile process after another. The seed of each comes from the number of the
+    place and the number of the process."""
 
     def __init__(self, number, crowd):
         self.number, self.crowd = number, crowd
@@ -40,11 +40,11 @@ class Place:
         self.rng = random.Random(f"{crowd.seed}/{number}")
 
     def turn(self, now):
-        """Begins, ends, stops and wakes."""
+        """Begin, kill, stop or resume the process of this place."""
         if not self.pid:
             self.begin(now)
         elif os.waitpid(self.pid, os.WNOHANG)[0]:
-            self.pid = 0		# by itself: a bad pointer that was none
+            self.pid = 0		# exited by itself: a wild pointer hit memory
         elif now > self.until:
             self.kill()
         elif self.asleep and now > self.asleep:
@@ -55,7 +55,7 @@ class Place:
             self.asleep = now + self.rng.uniform(0.1, 3)
 
     def begin(self, now):
-        """The next one."""
+        """Begin the next process."""
         kind, uid, host = PLACES[self.number]
         self.count += 1
         self.crowd.shared[BEGUN] += 1
@@ -80,12 +80,12 @@ class Place:
 
     @staticmethod
     def mark():
-        """Some of this process's allocations fail from here on."""
+        """Let some allocations of this process fail from here on."""
         with open("/proc/self/make-it-fail", "w", encoding="ascii") as f:
             f.write("1")
 
     def kill(self):
-        """Ends it, wherever it is, with its children."""
+        """Kill the process at any point, with its children."""
         self.crowd.shared[KILLED] += 1
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -97,8 +97,8 @@ class Place:
 
 
 class Crowd:
-    """All of them, children of a process that begins before there are flows, so that
-    they have none of the test's files."""
+    """All hostile processes, children of a process forked before the flows exist, so
+    that none inherits a file of the test."""
 
     def __init__(self, seed, can_fail):
         self.seed, self.can_fail = seed, can_fail
@@ -107,7 +107,7 @@ class Crowd:
         self.pid = spawn(self.work)
 
     def work(self):
-        """Keeps all places taken while the phase is 1."""
+        """Keep all places taken while the phase is 1."""
         while not self.shared[PHASE]:
             time.sleep(0.05)
         places = [Place(number, self) for number in range(len(PLACES))]
@@ -121,11 +121,11 @@ class Crowd:
         os._exit(0)
 
     def begin(self):
-        """They begin."""
+        """Let the processes begin."""
         self.shared[PHASE] = 1
 
     def end(self):
-        """They end. The status of who waited for them, which is 0."""
+        """Kill the processes. Return the exit status of their parent, which is 0."""
         self.shared[PHASE] = 2
         limit = Limit(2 * DEADLINE * len(PLACES))
         while True:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Messages in one direction of a flow whose every byte follows from the flow, the
-direction and a counter, which the reader checks."""
+"""Messages in one direction of a flow. The direction, the length and a counter
+determine every byte, which the reader checks."""
 
 import errno
 import hashlib
@@ -16,31 +16,31 @@ from ipcp import (
     DEADLINE, NSEC, SET_RCVTIMEO, Limit, same, spawn, until)
 
 HEAD = struct.Struct("=IIQ")	# number of the direction, length, counter
-WINDOW = 24			# messages on their way at most
+WINDOW = 24			# most messages in flight
 SLOW = int(os.environ.get("SLOW", "1"))
 STOP, SENT, GOT, LOST, WRONG, FAILED, STALLS, ALL_SENT = range(8)
 
 
 def message(direction, counter, size):
-    """All its bytes."""
+    """The bytes of a message."""
     head = HEAD.pack(direction, size, counter)
     return head + hashlib.shake_128(head).digest(size - HEAD.size)
 
 
 class Stream:
-    """Messages from source to sink, in a process of its own, of a user."""
+    """Messages from source to sink, in a process of its own that runs as a user."""
 
     def __init__(self, direction, source, sink, uid, seed):
         self.direction, self.source, self.sink, self.uid = direction, source, sink, uid
         self.rng = random.Random(f"{seed}/stream/{direction}")
         self.shared = memoryview(mmap.mmap(-1, 4096)).cast("Q")
         self.room = threading.Condition()
-        self.credit = 0		# the counter after that of the last message read
+        self.credit = 0		# one more than the counter of the last message read
         sink.set(SET_RCVTIMEO, rcvtimeo=NSEC // 5)
         self.pid = spawn(self.work)
 
     def work(self):
-        """Writes and reads until told to stop."""
+        """Write and read until told to stop."""
         os.setgroups([])
         os.setresgid(self.uid, self.uid, self.uid)
         os.setresuid(self.uid, self.uid, self.uid)
@@ -51,7 +51,7 @@ class Stream:
         os._exit(self.shared[FAILED] != 0)
 
     def guarded(self, work):
-        """Says which of both failed, and why."""
+        """Run WORK, and report whether reading or writing failed, and why."""
         try:
             work()
         except Exception as err:	# pylint: disable=broad-except
@@ -59,8 +59,8 @@ class Stream:
             os.write(2, f"stream {self.direction}: {work.__name__}: {err!r}\n".encode())
 
     def wait_for_room(self):
-        """Until the window has room; a message that was lost takes its room for a
-        while only."""
+        """Wait until the window has room. A lost message occupies its room for a
+        limited time only."""
         with self.room:
             if not self.room.wait_for(
                     lambda: self.shared[SENT] < self.credit + WINDOW or self.shared[STOP],
@@ -69,7 +69,7 @@ class Stream:
                 self.credit += 1
 
     def write(self):
-        """Single messages and batches of all sizes."""
+        """Write single messages and batches of all sizes."""
         pause, most = threading.Event(), self.source.info().mtu
         while not self.shared[STOP] and not self.shared[FAILED]:
             self.wait_for_room()
@@ -86,14 +86,14 @@ class Stream:
             except OSError as err:
                 if err.errno != errno.EMSGSIZE:
                     raise
-                most = self.source.info().mtu	# the path has become smaller
+                most = self.source.info().mtu	# the path MTU has become smaller
                 continue
             self.shared[SENT] += sent
             pause.wait(self.rng.expovariate(100))
         self.shared[ALL_SENT] = 1
 
     def read(self):
-        """Until all was read that was sent; or no more comes after the end."""
+        """Read until all sent messages are read, or none arrives any more."""
         limit = None
         while not self.shared[FAILED]:
             try:
@@ -111,7 +111,7 @@ class Stream:
             self.check(got)
 
     def check(self, got):
-        """Is that the next one, or a later one?"""
+        """Check that a message is the next one, or a later one after losses."""
         direction, size, counter = HEAD.unpack_from(got)
         next_one = self.shared[GOT] + self.shared[LOST]
         if got != message(self.direction, counter, len(got)) or counter < next_one:
@@ -128,7 +128,7 @@ class Stream:
             self.room.notify()
 
     def advance(self, more, what):
-        """Waits until so many more were read, and checked."""
+        """Wait until so many more messages are read and checked."""
         want = self.shared[GOT] + more
         until(lambda: self.shared[GOT] >= want or self.is_over(), f"{more} messages {what}",
               4 * DEADLINE)
@@ -136,11 +136,11 @@ class Stream:
              f"stream {self.direction}: wrong messages, a failed call")
 
     def is_over(self):
-        """Has it come to its end by itself?"""
+        """True if the stream has stopped because of a failure."""
         return self.shared[FAILED] or self.shared[WRONG]
 
     def finish(self):
-        """Ends it. How many were sent, and how many of them were lost."""
+        """End the stream. Return the numbers of sent and of lost messages."""
         self.shared[STOP] = 1
         status = os.waitpid(self.pid, 0)[1]
         sent, got = self.shared[SENT], self.shared[GOT]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Hostile requests of generic netlink: of users without rights, and of agents of
-namespaces of their own, whose flows end with them in the middle."""
+"""Hostile requests over generic netlink: by users without rights, and by agents of
+namespaces of their own, which are killed in the middle of their flows."""
 
 import os
 import socket
@@ -24,13 +24,13 @@ DUMPS = "FLOW_GET", "NAME_GET", "USER_GET"
 
 
 def here(_host):
-    """Where the agent of this namespace is, for itself."""
+    """The address of the agent of this namespace, as seen by itself."""
     return struct.pack("=H", socket.AF_INET) + struct.pack(">H", PORT) + \
         socket.inet_aton("127.0.0.1") + bytes(8)
 
 
 def policy():
-    """All attributes of each set, and those of each request."""
+    """The attributes of each set, and of each request, from the specification."""
     with open(SPEC, encoding="ascii") as f:
         spec = yaml.safe_load(f)
     values = {d["name"]: d["value"] for d in spec["definitions"] if d["type"] == "const"}
@@ -49,7 +49,7 @@ SETS, REQUESTS = policy()
 
 
 class Alone(Agents):
-    """The agent of this namespace, for both ends of its flows."""
+    """The agent of this namespace, which acts for both ends of its flows."""
 
     def __init__(self):	# pylint: disable=super-init-not-called
         keys.sockaddr = here
@@ -60,12 +60,12 @@ class Alone(Agents):
 
 
 def opened():
-    """The device, in this namespace."""
+    """Open the device in this namespace."""
     return os.open("/dev/ipcp_rekey", os.O_RDWR | os.O_CLOEXEC)
 
 
 class Requests(Player):
-    """Random requests of a user without rights in a host."""
+    """Random requests of a user without rights on a host."""
 
     OPS = {"request": 20, "mangled": 6, "dump": 4, "train": 2, "socket": 1}
 
@@ -78,7 +78,7 @@ class Requests(Player):
         self.ids = [1, 2, 3]
 
     def value(self, of, depth=0):
-        """Bytes for an attribute, mostly as its policy has them."""
+        """Bytes of an attribute, mostly valid under its policy."""
         kind, checks, rng = of["type"], of["checks"], self.rng
         if rng.random() < 0.05:
             return rng.randbytes(rng.choice((0, 1, 2, 3, 4, 5, 8, 9, 300, 5000)))
@@ -107,7 +107,7 @@ class Requests(Player):
         return rng.randbytes(size)
 
     def some(self, space, names=None, depth=0):
-        """Attributes of a set."""
+        """Encode some attributes of a set."""
         known, rng = SETS[space], self.rng
         names = list(names if names is not None else known)
         if rng.random() < 0.3:
@@ -128,7 +128,7 @@ class Requests(Player):
         return data
 
     def request(self, command=None):
-        """A request as bytes."""
+        """Encode a request."""
         command = command or self.rng.choice(list(CMD))
         space, names = REQUESTS.get(command, ("flow", []))
         data = self.some(space, names)
@@ -139,7 +139,7 @@ class Requests(Player):
                           self.rng.choice((1, 1, 1, 0, 255)), 0) + data
 
     def drain(self):
-        """Reads what came, for the errors in it."""
+        """Read all replies, and raise the last error."""
         error = None
         for _ in range(20):
             try:
@@ -153,12 +153,12 @@ class Requests(Player):
             raise OSError(error, os.strerror(error))
 
     def do_request(self):
-        """One that is nearly right."""
+        """A nearly valid request."""
         self.socket.sock.send(self.request())
         self.drain()
 
     def do_mangled(self):
-        """One whose bytes are wrong."""
+        """A request with damaged bytes."""
         data = self.request()
         if self.rng.random() < 0.5:	# the header stays
             data = data[:20] + mangled(self.rng, data[20:])
@@ -169,7 +169,7 @@ class Requests(Player):
         self.drain()
 
     def do_dump(self):
-        """All of a kind, and perhaps nobody reads it to its end."""
+        """A dump, perhaps abandoned before its end."""
         command = self.rng.choice(DUMPS)
         other = Netlink()
         try:
@@ -184,7 +184,7 @@ class Requests(Player):
             other.close()
 
     def do_train(self):
-        """Many in one call."""
+        """Many requests in one call."""
         data = b""
         for _ in range(self.rng.randrange(2, 20)):
             one = self.request()
@@ -193,7 +193,7 @@ class Requests(Player):
         self.drain()
 
     def do_socket(self):
-        """Another socket, with which all ends that the last one was."""
+        """Replaces the socket; the kernel drops the state of the old one."""
         self.socket.close()
         self.socket = Netlink()
         self.socket.sock.setblocking(False)
@@ -202,8 +202,8 @@ class Requests(Player):
 
 
 class Agent(Requests):
-    """The agent of a namespace of its own: it does all right that it needs for flows,
-    and random things with them. In a host, it has that host's namespace."""
+    """The agent of a namespace of its own, or of that of a host: it sets up flows with
+    valid requests, and makes random requests about them."""
 
     OPS = {**Requests.OPS, "agent": 2, "flow": 4, "talk": 6, "rekey": 4, "end": 1,
            "device": 1, "leave": 1}
@@ -219,7 +219,7 @@ class Agent(Requests):
         self.ids = [1, 2, 3]
 
     def unshare(self):
-        """A network namespace of its own; and a user namespace, for who needs one."""
+        """Enter a new network namespace, and a new user namespace if not root."""
         uid = os.getuid()
         os.unshare((os.CLONE_NEWUSER if uid else 0) | os.CLONE_NEWNET)
         if uid:
@@ -231,19 +231,19 @@ class Agent(Requests):
 
     @staticmethod
     def ip(text):
-        """A command of ip(8)."""
+        """Run an ip(8) command."""
         done = subprocess.run(["ip", *text.split()], stderr=subprocess.DEVNULL, timeout=NET,
                               stdin=subprocess.DEVNULL, check=False)
         assert not done.returncode, f"ip {text}"
 
     def begin(self):
-        """Becomes the agent; another that is here yet has to go."""
+        """Become the agent, in place of any other of this namespace."""
         self.agents = Alone()
         self.socket = Netlink()
         self.socket.sock.setblocking(False)
 
     def do_request(self):
-        """Half of them on the agent's own socket."""
+        """A request, half of the time on the agent's own socket."""
         if self.rng.random() < 0.5:
             super().do_request()
             return
@@ -257,12 +257,12 @@ class Agent(Requests):
         agent.ask(agent.family, CMD[command], data)
 
     def do_agent(self):
-        """The agent goes and comes."""
+        """The agent restarts."""
         self.agents.close()
         self.begin()
 
     def do_flow(self):
-        """A flow with all that belongs to it."""
+        """Sets up a flow completely."""
         if len(self.ends) > 10:
             self.do_end()
         name = f"own{self.rng.randrange(5)}"
@@ -276,7 +276,7 @@ class Agent(Requests):
         self.ids = [end.info().id for ends in self.ends for end in ends][-8:]
 
     def do_talk(self):
-        """Messages of a flow of its own."""
+        """Messages over one of its flows."""
         for end in self.rng.choice(self.ends or [()]):
             end.nonblock()
             for _ in range(self.rng.choice((1, 5, 100))):
@@ -286,7 +286,7 @@ class Agent(Requests):
                     end.read()
 
     def do_rekey(self):
-        """A flow's next seed, at both ends or one."""
+        """Installs the next seed of a flow, at both ends or at one."""
         if self.ends:
             one, other = self.rng.choice(self.ends)
             number = one.info().id
@@ -297,13 +297,13 @@ class Agent(Requests):
                 self.agents.park(one, epoch, exchange, seed)
 
     def do_end(self):
-        """A flow ends at one end, then the other."""
+        """Closes a flow at one end, then at the other."""
         if self.ends:
             for end in self.ends.pop(self.rng.randrange(len(self.ends))):
                 end.close()
 
     def do_device(self):
-        """A device comes, goes and changes."""
+        """Adds, deletes or changes a network device."""
         self.rng.choice((
             lambda: self.ip("link add dum type dummy"), lambda: self.ip("link del dum"),
             lambda: self.ip("link set lo down"), lambda: self.ip("link set lo up"),
@@ -312,7 +312,7 @@ class Agent(Requests):
             lambda: self.ip("addr add 10.9.9.9/24 dev dum")))()
 
     def do_leave(self):
-        """Another namespace; files keep the last one, and its agent is here still."""
+        """Enters another namespace; files and perhaps the agent keep the old one."""
         if self.host:
             return
         old = self.agents
@@ -325,13 +325,13 @@ class Agent(Requests):
 
 
 class Spaces(Agent):
-    """Namespaces of root: they begin and end with flows, names and devices in them,
-    one of which goes from one to the other."""
+    """Namespaces of root that begin and end with flows, names and devices in them. A
+    device moves from one to another."""
 
     OPS = {**Agent.OPS, "move": 3, "leave": 4, "request": 8}
 
     def do_move(self):
-        """A device that the last namespace had, and one that went with its other end."""
+        """Uses a veth pair whose other end moves to a namespace that soon ends."""
         before = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.ip("link add here type veth peer name there")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Hostile packets: of a third host that says to be another, and of somebody on the
-wire between the hosts, who repeats and changes what passes."""
+"""Hostile packets: from a third host with forged source addresses, and from an attacker
+on the link between the hosts, who replays and changes packets."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ from hostile_player import Player, mangled
 from ipcp import ADDR, PORT, enter
 
 EVE = "eve"
-HERE = {"alice": "10.78.0", "bob": "10.79.0"}	# networks of eve with each
+HERE = {"alice": "10.78.0", "bob": "10.79.0"}	# networks between eve and each host
 UDP_SEGMENT = 103
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
@@ -22,12 +22,12 @@ OTHER = {"alice": "bob", "bob": "alice"}
 
 
 def ip(text):
-    """A command of ip(8)."""
+    """Run an ip(8) command."""
     subprocess.run(["ip", *text.split()], check=True)
 
 
 def make_eve():
-    """A third host, with a wire to each of the others."""
+    """Create a third host, with a link to each of the others."""
     ip(f"netns add {EVE}")
     ip(f"-n {EVE} link set lo up")
     for host, net in HERE.items():
@@ -39,7 +39,7 @@ def make_eve():
 
 
 def summed(data):
-    """The checksum of the internet."""
+    """The internet checksum."""
     data += bytes(len(data) % 2)
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
@@ -55,7 +55,7 @@ class Packets(Player):
     PAUSE = 0.02
 
     def set_up(self):
-        self.spares = self.rng.random() < 0.5	# the agents, else no flow comes about
+        self.spares = self.rng.random() < 0.5	# the agents' packets
         self.taps, self.macs, self.seen = {}, {}, {"alice": [], "bob": []}
         for host in ADDR:
             enter(host)
@@ -71,7 +71,7 @@ class Packets(Player):
         self.drop()
 
     def watch(self):
-        """What each host has sent lately: frames, the last few."""
+        """Record the last few frames that each host has sent."""
         for host, tap in self.taps.items():
             for _ in range(50):
                 try:
@@ -83,7 +83,7 @@ class Packets(Player):
                     self.seen[host] = (self.seen[host] + [frame])[-64:]
 
     def genuine(self):
-        """Who sent it, and a frame of the hosts, that its peer has got long ago."""
+        """A host and a frame that it has sent, already received by its peer."""
         self.watch()
         host = self.rng.choice(list(ADDR))
         frames = self.seen[host]
@@ -92,14 +92,14 @@ class Packets(Player):
         return host, self.rng.choice(frames)
 
     def send_ip(self, to, source, proto, payload):
-        """A packet of eve that says to be of somebody."""
+        """Send an IP packet from eve with a forged source address."""
         head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), self.rng.getrandbits(16),
                            0, 64, proto, 0)
         self.raw.sendto(head + socket.inet_aton(source) + socket.inet_aton(f"{HERE[to]}.1") +
                         payload, (f"{HERE[to]}.1", 0))
 
     def send_udp(self, to, payload, source=None, port=None):
-        """A datagram of eve that says to be of somebody, mostly well summed."""
+        """Send a datagram from eve with a forged source, mostly a valid checksum."""
         source = source or self.rng.choice((ADDR[OTHER[to]], f"{HERE[to]}.66", "10.77.0.66"))
         port = port or self.rng.choice((PORT, PORT, self.rng.randrange(1, 65536)))
         payload = payload[:1400]
@@ -110,8 +110,8 @@ class Packets(Player):
         self.send_ip(to, source, 17, udp[:6] + struct.pack(">H", check) + payload)
 
     def send_frame(self, host, frame):
-        """A frame on the wire that says to be of this host: as long as its header says,
-        with sums that are right, as if a real device had sent it."""
+        """Send a frame on the link as if from this host: with valid lengths and
+        checksums, as a real device would send it."""
         payload = frame[42:][:1472]
         source, dest = frame[26:30], frame[30:34]
         udp = frame[34:38] + struct.pack(">H", 8 + len(payload))
@@ -123,32 +123,32 @@ class Packets(Player):
                              struct.pack(">H", check) + payload)
 
     def to(self):
-        """One of the hosts."""
+        """Choose one of the hosts."""
         return self.rng.choice(list(ADDR))
 
     def header(self):
-        """One that is well-formed."""
+        """A well-formed header."""
         return struct.pack(">BBBBII", 0x10 | self.rng.choice(TYPES), self.rng.choice(
             (0, 1, 2, self.rng.getrandbits(8))), 0, self.rng.choice((0, 1)),
             self.rng.choice((0, 1, 0xffffffff, self.rng.getrandbits(32))),
             self.rng.choice((0, 0xffffffff, self.rng.getrandbits(32))))
 
     def size(self):
-        """Bytes of a packet."""
+        """A size of a payload in bytes."""
         return self.rng.choice((0, 1, 11, 12, 27, 28, 29, 100, 1350))
 
-    # --- what it does
+    # --- operations
 
     def do_random(self):
-        """Any bytes."""
+        """A packet of random bytes."""
         self.send_udp(self.to(), self.rng.randbytes(self.size()))
 
     def do_header(self):
-        """A header, and any bytes."""
+        """A header with random bytes behind."""
         self.send_udp(self.to(), self.header() + self.rng.randbytes(self.size()))
 
     def do_agents(self):
-        """A message for the agent, of one who makes it up."""
+        """A made-up message for the agent."""
         count = self.rng.choice((1, 1, 2, 14, 255))
         body = struct.pack(">BBBB4xQ", self.rng.choice((1, 1, 1, 0, 2)), self.rng.choice(
             (*range(25), 255)), self.rng.randrange(count), count, self.rng.getrandbits(64))
@@ -157,7 +157,7 @@ class Packets(Player):
         self.send_udp(self.to(), bytes((0x10 | CTRL, *bytes(11))) + body)
 
     def do_forged(self):
-        """A header that passed here, with one number changed."""
+        """A recorded header with one byte changed, and random bytes."""
         host, frame = self.genuine()
         head = bytearray(frame[42:54])
         at = self.rng.choice((0, 1, 3, 6, 7, 7, 7))
@@ -166,7 +166,7 @@ class Packets(Player):
                       ADDR[host], int.from_bytes(frame[34:36], "big"))
 
     def do_replay(self):
-        """What passed, again: of the host, and of another."""
+        """A recorded packet again: from the host, or from another."""
         host, frame = self.genuine()
         if self.rng.random() < 0.5:
             self.send_udp(OTHER[host], frame[42:])
@@ -174,7 +174,7 @@ class Packets(Player):
             self.send_frame(host, frame)
 
     def do_flipped(self):
-        """What passed with a few bits turned."""
+        """A recorded packet with a few bits flipped."""
         host, frame = self.genuine()
         payload = bytearray(frame[42:])
         for _ in range(self.rng.choice((1, 1, 3))):
@@ -182,12 +182,12 @@ class Packets(Player):
         self.send_frame(host, frame[:42] + bytes(payload))
 
     def do_cut(self):
-        """What passed, cut or longer."""
+        """A recorded packet, truncated, extended or otherwise damaged."""
         host, frame = self.genuine()
         self.send_frame(host, frame[:42] + mangled(self.rng, frame[42:]))
 
     def do_train(self):
-        """Many of one size in one packet, of those that passed."""
+        """Many made-up packets of one size in one GSO buffer."""
         self.udp.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT,
                             self.rng.choice((1, 12, 28, 100, 1350)))
         to, data = self.to(), b""
@@ -196,7 +196,7 @@ class Packets(Player):
         self.udp.sendto(data[:20000], (f"{HERE[to]}.1", PORT))
 
     def do_icmp(self):
-        """A router says that a packet did not arrive."""
+        """A forged ICMP error about a recorded packet."""
         host, frame = self.genuine()
         kind, code = self.rng.choice(((3, 0), (3, 1), (3, 3), (3, 4), (3, 13), (11, 0), (12, 0)))
         mtu = self.rng.choice((0, 68, 552, 1280, 1400, 65535))
@@ -208,7 +208,7 @@ class Packets(Player):
         self.send_ip(host, self.rng.choice((f"{HERE[host]}.66", ADDR[OTHER[host]])), 1, icmp)
 
     def do_frames(self):
-        """A frame whose IP or UDP header is wrong."""
+        """A recorded frame with a damaged IP or UDP header."""
         host, frame = self.genuine()
         self.taps[host].send(frame[:14] + mangled(self.rng, frame[14:42])[:60] +
                              frame[42:1500])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Hostile processes: each does random things, which a seed decides, until it is
-killed. What it does last is in a ring of lines in a file, and all is counted."""
+"""Hostile processes: each runs random operations, determined by a seed, until it is
+killed. A ring of lines in a file has the last operations, and all are counted."""
 
 import ctypes
 import errno
@@ -16,8 +16,7 @@ from ipcp import PR_SET_PDEATHSIG
 
 LINES, WIDTH = 200, 120
 PR_SET_DUMPABLE, SIGKILL = 4, 9
-# What comes of it that some things were done at random before; the rest is a fault
-# of this code.
+# Errors that random operations may cause; any other exception is a fault of this code.
 EXPECTED = (OSError, AssertionError, LookupError, ValueError)
 
 
@@ -32,7 +31,7 @@ class Ring:
         self.number = itertools.count()
 
     def add(self, text):
-        """One more line, numbered."""
+        """Add a numbered line."""
         number = next(self.number)
         line = f"{number:8} {text}"[:WIDTH - 1].ljust(WIDTH - 1) + "\n"
         at = number % LINES * WIDTH
@@ -40,8 +39,8 @@ class Ring:
 
 
 class Counts:
-    """How often what was done and how often it worked: one memory for all
-    processes. Threads of one process may lose a count to each other."""
+    """Counts of operations, and of those that worked, in memory shared by all
+    processes. Concurrent threads of one process may lose a count."""
 
     def __init__(self, players):
         self.places = {}
@@ -51,25 +50,25 @@ class Counts:
         self.memory = memoryview(mmap.mmap(-1, 16 * len(self.places))).cast("Q")
 
     def add(self, player, op, worked):
-        """One more."""
+        """Count an operation."""
         at = self.places[player, op]
         self.memory[at] += 1
         self.memory[at + 1] += worked
 
     def all(self):
-        """Player, what it did, how often, how often it worked."""
+        """Player, operation, number of runs, number of runs that worked."""
         for (player, op), at in self.places.items():
             yield player, op, self.memory[at], self.memory[at + 1]
 
 
 class Player:
-    """A hostile process. OPS are its methods by name, without "do_", and how likely
-    each is."""
+    """A hostile process. OPS are the names of its methods, without "do_", and their
+    weights."""
 
     OPS = {}
     THREADS = 1
-    given = {}		# files of flows that it has from the beginning, by host
-    PAUSE = 0.01		# seconds between two of a thread, on average
+    given = {}		# files of flows inherited from the test, by host
+    PAUSE = 0.01		# mean seconds between two operations of a thread
 
     def __init__(self, seed, counts, ring, uid=0, host=None):
         self.seed, self.counts, self.ring = seed, counts, ring
@@ -82,7 +81,7 @@ class Player:
         return self.local.rng
 
     def drop(self):
-        """Has no rights from here on, if it is to be an ordinary user."""
+        """Drop all privileges, unless the process is to run as root."""
         if self.uid:
             os.setgroups([])
             os.setresgid(self.uid, self.uid, self.uid)
@@ -92,15 +91,15 @@ class Player:
             libc.prctl(PR_SET_PDEATHSIG, SIGKILL)
 
     def set_up(self):
-        """Before it begins."""
+        """Prepare the process."""
         self.drop()
 
     def log(self, text):
-        """What it is about to do, and which of its threads."""
+        """Log what a thread is about to do."""
         self.ring.add(f"{self.local.number} {text}")
 
     def main(self):
-        """All that it does."""
+        """Run the process until it is killed."""
         self.local.number, self.local.rng = 0, random.Random(self.seed)
         self.ring.add(f"seed {self.seed} pid {os.getpid()}")
         self.set_up()
@@ -109,15 +108,15 @@ class Player:
         self.thread(0)
 
     def choices(self, number):
-        """What a thread does, one after the other, and the random numbers of each: the
-        same of a seed, whatever came of those before."""
+        """The operations of a thread, in order, each with its random numbers. They
+        depend on the seed only, not on results of earlier operations."""
         rng = random.Random(f"{self.seed}/{number}")
         names, weights = list(self.OPS), list(self.OPS.values())
         for n in itertools.count():
             yield rng.choices(names, weights)[0], random.Random(f"{self.seed}/{number}/{n}")
 
     def thread(self, number):
-        """One of its threads."""
+        """Run one of the threads."""
         self.local.number, pause = number, threading.Event()
         for op, self.local.rng in self.choices(number):
             pause.wait(self.rng.expovariate(1 / self.PAUSE))
@@ -136,7 +135,7 @@ class Player:
 
 
 def mangled(rng, data):
-    """The same bytes with something wrong."""
+    """A damaged copy of DATA."""
     data = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 8))):
         how = rng.randrange(5)

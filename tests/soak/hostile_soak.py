@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Hostile processes for a while, and flows of a user who is none of them, whose
-every message is checked meanwhile. Usage: hostile_soak.py MINUTES"""
+"""Hostile processes, and meanwhile flows of another user with every message checked.
+Usage: hostile_soak.py MINUTES"""
 
 import os
 import random
@@ -30,36 +30,35 @@ HOSTS = "alice", "bob"
 BACKLOG = "/proc/sys/net/core/netdev_max_backlog"
 CAN_FAIL = os.path.exists("/sys/kernel/debug/failslab/require-start")
 FAILING = 10		# percent of the allocations of some processes
-# What a packet that the kernel took is dropped for at the reader, without a fault:
-# packets that are none of the flow's had its place.
+# Legitimate reasons to drop a packet at the reader: foreign packets took the room.
 ROOM = "ahead", "ring-full", "nomem"
-# What is to fail: at any time, or without rights; how often the rest has to work
+# Operations that should fail: always, or without rights
 REFUSED = ("pointer", "garbage", "mangled", "train", ("Requests", "request"))
-# What needs the agents and a wire that others harm, or a seed at that moment
+# Operations that need an undisturbed agent and link, or a seed at that moment
 SELDOM = "right", "alloc", "accept", "listen", "provide", "rekey"
-SHARE, ENOUGH = 0.05, 20
+SHARE, ENOUGH = 0.05, 20	# least share of the others that works, from so many runs
 REST = 5		# seconds
-BUSY = 0.25		# of a processor, at most, when nothing is to be done
+BUSY = 0.25		# largest share of a processor in use at rest
 ends, streams = [], []
 figures = Figures()
 rng = random.Random(SEED)
 
 
 class State:
-    """What the cases have in common."""
+    """The state shared by the cases."""
 
 
 s = State()
 
 
 def link_drops():
-    """Packets that a processor had no room for, of all namespaces."""
+    """Packets dropped for a full backlog, in all namespaces."""
     with open("/proc/net/softnet_stat", encoding="ascii") as f:
         return sum(int(line.split()[1], 16) for line in f)
 
 
 def roomy():
-    """The queue between the hosts takes all that the hostile ones send, too."""
+    """Enlarge the backlog, so that it has room for hostile packets, too."""
     pid = os.fork()
     if not pid:
         os.setns(os.open("/proc/1/ns/net", os.O_RDONLY), os.CLONE_NEWNET)
@@ -69,7 +68,7 @@ def roomy():
 
 
 def as_user(uid, fn, *args):
-    """The same as a user."""
+    """Call a function as a user."""
     os.setresuid(uid, uid, 0)
     try:
         return fn(*args)
@@ -78,7 +77,7 @@ def as_user(uid, fn, *args):
 
 
 def pair(name, uid):
-    """Both ends of a flow of a user's, from alice to bob."""
+    """Both ends of a flow of a user, from alice to bob."""
     listener, one = Endpoint("bob"), Endpoint("alice")
     as_user(uid, listener.listen, name)
     as_user(uid, one.alloc, name)
@@ -88,8 +87,8 @@ def pair(name, uid):
 
 
 def complaints():
-    """What the kernel warned of, but that others had no memory, and that requests were
-    not well-formed."""
+    """Kernel warnings, except those about missing memory of others and about malformed
+    requests."""
     return [line for line in warnings() if not any(words in line for words in (
         "no more sockets", "unreliable refcount tracker", "] netlink: ",
         "] validate_nla: ",
@@ -97,13 +96,13 @@ def complaints():
 
 
 def all_drops(of="flows"):
-    """By host, and reason, of the flows or of packets that belong to none."""
+    """Drops by host and reason, of flows or of packets without a flow."""
     return {host: {reason: count for (kind, reason), count in drops(host).items()
                    if kind == of and count} for host in HOSTS}
 
 
 def cpu_time(is_meant):
-    """Seconds that these processes have run so far."""
+    """Processor time in seconds of matching processes so far."""
     ticks = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -116,10 +115,10 @@ def cpu_time(is_meant):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-# --- what the test itself does meanwhile
+# --- actions of the test meanwhile
 
 def kill_agent():
-    """One of the hosts' agents dies, and is started again."""
+    """Kill the agent of a host and start it again."""
     host = rng.choice(HOSTS)
     agents.kill(host)
     time.sleep(rng.uniform(0, 2))
@@ -128,7 +127,7 @@ def kill_agent():
 
 
 def stop_agent():
-    """One of them does nothing for a while."""
+    """Stop the agent of a host for a while."""
     pid = agents.PIDS[rng.choice(HOSTS)]
     os.kill(pid, signal.SIGSTOP)
     time.sleep(rng.uniform(0.1, 4))
@@ -136,13 +135,13 @@ def stop_agent():
 
 
 def try_unload():
-    """The module is in use."""
+    """Try to unload the module, which is in use."""
     same(unloaded(), False, "the module was unloaded while there are flows")
     s.unloads += 1
 
 
 def rekey_all():
-    """All flows of a host ask for new keys."""
+    """Request new keys for all flows of a host."""
     asking = Netlink(rng.choice(HOSTS))
     asking.do("REKEY_REQUEST", "FLOW", all=b"")
     asking.close()
@@ -163,7 +162,7 @@ def begin():
         stream.advance(5, "before all begins")
 
 
-@case(f"{MINUTES} minutes of hostile processes: the messages go on, and nothing is wrong")
+@case(f"{MINUTES} minutes of hostile processes: messages keep arriving intact")
 def hostile():
     if CAN_FAIL:
         faults.begin()
@@ -189,17 +188,17 @@ def hostile():
             faults.end()
 
 
-@case("the hostile processes have ended when they were killed")
+@case("every hostile process ends when it is killed")
 def ended():
     same(s.status, 0, "status of who waited for them")
 
 
 def holders():
-    """What of the hostile users there is yet."""
+    """The hostile users who still have resources."""
     return [user for user in tool("alice", "stats", "--users") if user["uid"] in USERS]
 
 
-@case("nothing is left of the hostile users, their flows and names")
+@case("no flow, name or user entry of the hostile users is left")
 def nothing_left():
     try:
         until(lambda: not holders(), "nothing is left of the users", 2 * DEADLINE)
@@ -210,7 +209,7 @@ def nothing_left():
         same(tool(host, "name", "list"), [], f"names at {host}")
 
 
-@case("all kinds of calls, requests and packets were made, and some of each worked")
+@case("calls, requests and packets of all kinds were made, and some of each worked")
 def shares():
     few = []
     for player, op, count, worked in crowd.counts.all():
@@ -221,7 +220,7 @@ def shares():
     same(few, [], "what was not done, or nearly always failed")
 
 
-@case("each flow gets new keys at both ends")
+@case("each checked flow gets new keys at both ends")
 def new_keys():
     before = [end.info().rekeys for both in ends for end in both]
     rekey_all()
@@ -229,7 +228,7 @@ def new_keys():
         (end for both in ends for end in both), before)), "all flows have new keys", 4 * DEADLINE)
 
 
-@case("each flow carries messages both ways, and none that was taken is lost")
+@case("each checked flow carries messages both ways, and no accepted message is lost")
 def flows_live():
     for stream in streams:
         stream.advance(10, "after all has ended")
@@ -246,7 +245,7 @@ def flows_live():
     assert s.lost <= may, f"{s.lost} messages are lost, {may} can be for want of room"
 
 
-@case("no thread of the kernel and no agent is busy when nothing is to be done")
+@case("kernel threads and agents are idle at rest")
 def at_rest():
     meant = {"workers": lambda _, comm: comm.startswith(("kworker", "ksoftirqd")),
              "agents": lambda pid, _: pid in agents.PIDS.values()}
@@ -256,11 +255,11 @@ def at_rest():
         found = {what: cpu_time(which) - before[what] for what, which in meant.items()}
         note(f"seconds of a processor in {REST} s: {found}")
         return found
-    # re-keys that the end of the hostile ones let come are to be over first
+    # re-keys that were held up by hostile processes have to finish first
     until(lambda: max(spent().values()) < BUSY * REST, "workers and agents rest", 4 * DEADLINE)
 
 
-@case("the flows end, the agents, and the module goes")
+@case("the flows close, the agents stop, and the module can be unloaded")
 def over():
     rekeys = sum(end.info().rekeys for both in ends for end in both)
     for both in ends:
@@ -288,7 +287,7 @@ def quiet():
     same(complaints()[logged:], [])
 
 
-os.chmod(DEVICE, 0o666)		# all may open it, as the packages have it
+os.chmod(DEVICE, 0o666)		# for all users, not only for a group as with the packages
 roomy()
 make_eve()
 logged, lost_before = len(complaints()), link_drops()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Many flows within a host, and what is left of them.
+"""Many flows within a host, and the memory that they leave.
 Usage: local_flows.py NUMBER
 """
 
@@ -14,14 +14,14 @@ from measure import Figures, kernel_bytes, more_objects, settled, shrink, slabs
 
 WANTED = int(sys.argv[1])
 AT_ONCE = min(1000, WANTED)
-# What may be left of an end, as in many_flows.py.
+# Bytes that may be left of an end, as in many_flows.py.
 LEFT = 8 / 20
 
 figures = Figures()
 
 
 def turn(agents, count):
-    """Opens and closes flows, some of them at a time."""
+    """Open and close COUNT flows, in batches."""
     while count:
         some = min(count, AT_ONCE)
         ends = [end for _ in range(some) for end in agents.local_flow("local")]
@@ -37,7 +37,7 @@ def turn(agents, count):
 
 
 def look():
-    """The kernel's memory when it is at rest."""
+    """The memory of the kernel at rest."""
     settled()
     shrink()
     return kernel_bytes(), slabs()
@@ -48,7 +48,7 @@ def nothing_left():
     need = 2 * AT_ONCE + 1000
     resource.setrlimit(resource.RLIMIT_NOFILE, (need, need))
     with Agents() as agents:
-        turn(agents, AT_ONCE)	# what the kernel and this program fill once
+        turn(agents, AT_ONCE)	# fills caches of the kernel and this program
         before, old = look()
         start = time.monotonic()
         turn(agents, WANTED)

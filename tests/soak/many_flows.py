@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Many encrypted flows at once, their memory, and what is left of them.
+"""Many encrypted flows at once, their memory, and the memory that they leave.
 Usage: many_flows.py NUMBER
 
-Both ends of all flows are in this program, and so in one kernel. They are made
-of the same objects, so what an end costs is half of what a flow costs; where
-they differ (an open file of the device, an anonymous one) it is the mean.
+Both ends of all flows are in this program, and so in one kernel. They consist of the
+same objects, so an end costs half of a flow; where the ends differ (an open file of
+the device, an anonymous one) the result is the mean.
 """
 
 import collections
@@ -25,10 +25,9 @@ from measure import Figures, kernel_bytes, meminfo, settled, shrink, slabs
 WANTED = int(sys.argv[1])
 ROUNDS = 3
 DUMPS = 3
-AT_MOST = 20 * 1024	# bytes of an end of an idle flow
-# What may be left of an end when it is closed, as caches and tables of the
-# kernel are not always the same. The smallest object has 8 bytes, but for a leak
-# in one of twenty ends.
+AT_MOST = 20 * 1024	# bytes per end of an idle flow
+# Bytes that may be left of a closed end, since caches and tables of the kernel vary.
+# The smallest object has 8 bytes; a leak in one of twenty ends is tolerated.
 LEFT = 8 / 20
 
 ends = []
@@ -40,21 +39,21 @@ bare = []		# the memory without flows, before the first and after each round
 
 
 def look():
-    """The kernel's memory when it is at rest."""
+    """The memory of the kernel at rest."""
     settled()
     shrink()
     return Look(kernel_bytes(), meminfo(), slabs())
 
 
 def begin():
-    """Both agents, and a name."""
+    """Start both agents, and serve a name."""
     global agents, listener	# pylint: disable=global-statement
     agents = Agents()
     listener = agents.listen("many")
 
 
 def open_all():
-    """All flows, and a message each way over each."""
+    """Open all flows, and send a message each way over each."""
     start = time.monotonic()
     while len(ends) < 2 * WANTED:
         pair = agents.connect(listener, "many")
@@ -66,7 +65,7 @@ def open_all():
 
 
 def close_all():
-    """Ends all, and the agents; waits until nothing of them is left."""
+    """Close all flows and stop the agents; wait until no flow is left."""
     start = time.monotonic()
     while ends:
         ends.pop().close()
@@ -78,7 +77,7 @@ def close_all():
 
 
 def per_end(bytes_):
-    """Of all ends, one."""
+    """The share of one end."""
     return bytes_ / (2 * WANTED)
 
 
@@ -88,7 +87,7 @@ def limit():
     with open("/proc/sys/fs/nr_open", encoding="ascii") as f:
         assert int(f.read()) >= need
     resource.setrlimit(resource.RLIMIT_NOFILE, (need, need))
-    # What the kernel and this program only fill once is not the flows'.
+    # Fill caches of the kernel and this program, which are not part of the flows.
     begin()
     top = os.dup2(0, need - 1)
     for _ in range(20):
@@ -130,7 +129,7 @@ def cost():
     assert total <= AT_MOST, f"{total:.0f} bytes"
 
 
-@case("nothing was dropped of them, and all are alive")
+@case("no packet of the flows was dropped, and all flows are alive")
 def alive():
     for host in "alice", "bob":
         lost = {reason: n for (kind, reason), n in drops(host).items()
@@ -142,7 +141,7 @@ def alive():
         talk(ends[end], ends[end + 1])
 
 
-@case(f"a list has all {WANTED} flows while others come and go")
+@case(f"a list has all {WANTED} flows while others are opened and closed")
 def listed():
     want = {end.info().id for end in ends[::2]}
     turnover = 0
@@ -167,13 +166,13 @@ def listed():
     note(f"{turnover} flows came and went during {DUMPS} lists")
 
 
-@case("all are closed")
+@case("all flows are closed")
 def closed():
     figures.add("all are closed after", close_all(), "s")
     bare.append(look())
 
 
-@case(f"{ROUNDS} rounds of that leave nothing behind")
+@case(f"{ROUNDS} rounds of opening and closing leak no objects")
 def rounds():
     for count in range(2, ROUNDS + 1):
         begin()

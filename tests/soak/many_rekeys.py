@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The cases of rekeys.py, with the memory looked at a hundred times on the way.
+"""The cases of rekeys.py, with a hundred samples of the memory.
 Usage: many_rekeys.py NUMBER"""
 
 import os
@@ -9,20 +9,19 @@ import rekeys
 from ipcp import case, run
 from measure import Figures, Growth
 
-# Bytes that may be added over all, as the line through the samples says: 64 a
-# re-key if there are 10,000. The least that a re-key allocates for its keys, a
-# leaf to send with, is more. What comes and goes meanwhile moves the line, the
-# more the fewer there are.
+# Bytes that may be added in total, by the line through the samples: 64 per re-key for
+# 10,000 re-keys. The smallest allocation of a re-key, a leaf to send with, is larger.
+# Memory that comes and goes adds noise to the line, the more the fewer re-keys.
 BOUND = 64 * 10000
 AGENTS = {host: int(os.environ[f"AGENT_{host}"]) for host in ("alice", "bob")}
 
 growth = Growth(rekeys.WANTED, "re-key",
                 {f"agent of {host}": pid for host, pid in AGENTS.items()})
 figures = Figures()
-rekeys.PAUSE = 0.01	# the re-keys are to be fast
+rekeys.PAUSE = 0.01	# for fast re-keys
 
 
-@case("the kernel's memory does not grow with them, nor that of the agents")
+@case("the memory of the kernel and of the agents does not grow with re-keys")
 def flat():
     found = rekeys.figures
     figures.add("re-keys", rekeys.WANTED, "")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The kernel's memory, and what to do with figures."""
+"""Measure the memory of the kernel, and record figures."""
 
 import glob
 import json
@@ -10,10 +10,10 @@ import time
 from ipcp import note, until
 
 PAGE = os.sysconf("SC_PAGESIZE")
-# Where KASAN keeps what was freed for a while, memory grows by it. There kmemleak
-# looks for what is left, after the test (tests/vm/init).
+# KASAN keeps freed memory for a while, so memory grows there. On such kernels kmemleak
+# searches for leaks after the test (tests/vm/init).
 KEEPS_FREED = os.path.exists("/sys/kernel/debug/kmemleak")
-# What programs have, and what files do.
+# Memory of programs and of files.
 OF_PROGRAMS = "Buffers", "Cached", "SwapCached", "AnonPages", "PageTables"
 
 
@@ -25,22 +25,21 @@ def meminfo():
 
 
 def free_bytes():
-    """All that is free, with the pages that each processor keeps at hand, which
-    MemFree leaves out."""
+    """Free memory, including the per-CPU page lists, which MemFree leaves out."""
     with open("/proc/zoneinfo", encoding="ascii") as f:
         return meminfo()["MemFree"] + PAGE * sum(
             int(line.split()[1]) for line in f if line.strip().startswith("count:"))
 
 
 def kernel_bytes():
-    """All memory that is neither free nor a program's nor a file's."""
+    """All memory that is neither free nor used by programs or files."""
     info = meminfo()
     return info["MemTotal"] - free_bytes() - \
         sum(info[name] for name in OF_PROGRAMS)
 
 
 def slabs():
-    """For each cache: its objects, the size of one, and bytes of its pages."""
+    """Per cache: number of objects, size of an object, bytes of its pages."""
     found = {}
     with open("/proc/slabinfo", encoding="ascii") as f:
         for line in f.readlines()[2:]:
@@ -51,15 +50,15 @@ def slabs():
 
 
 def resident(pid):
-    """Bytes that a program has in memory of its own."""
+    """Bytes of anonymous memory of a program."""
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return next(int(line.split()[1]) * 1024 for line in f
                     if line.startswith("RssAnon:"))
 
 
 def shrink():
-    """Lets the kernel give back what it only keeps in store."""
-    for what in "43":	# quietly, the caches of files and names
+    """Make the kernel release its caches."""
+    for what in "43":	# caches of files and names, without a log line
         with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as f:
             f.write(what)
     for name in glob.glob("/sys/kernel/slab/*/shrink"):
@@ -68,9 +67,8 @@ def shrink():
 
 
 def settled(still=5, within=30, by=128 * 1024):
-    """Waits until the kernel's memory was the same for so many seconds, that is
-    until all that waits for a grace period or a worker is done. It looks so often
-    at most."""
+    """Wait until the kernel's memory is unchanged for STILL seconds: then everything
+    that waits for a grace period or a worker is done. WITHIN limits the wait."""
     def calm():
         shrink()
         before = meminfo()
@@ -83,7 +81,7 @@ def settled(still=5, within=30, by=128 * 1024):
 
 
 def slope(points):
-    """Of the line through these points (x, y) with the least squares."""
+    """The slope of the least squares line through points (x, y)."""
     mid_x = sum(x for x, _ in points) / len(points)
     mid_y = sum(y for _, y in points) / len(points)
     return sum((x - mid_x) * (y - mid_y) for x, y in points) / \
@@ -91,13 +89,13 @@ def slope(points):
 
 
 class Figures:
-    """What a soak has measured."""
+    """The figures that a soak has measured."""
 
     def __init__(self):
         self.rows = []
 
     def add(self, figure, value, unit):
-        """One more; the file is whole after each."""
+        """Add a figure; the file is complete after each call."""
         self.rows.append({"figure": figure, "unit": unit, "value": value})
         path = os.path.join(os.environ.get("RESULTS", "/tmp"), "figures.json")
         with open(path, "w", encoding="ascii") as f:
@@ -105,8 +103,8 @@ class Figures:
 
 
 class Growth:
-    """The memory of the kernel and of some programs, looked at a hundred times while
-    so many turns are taken."""
+    """A hundred samples of the memory of the kernel and of some programs, taken over
+    WANTED turns."""
 
     def __init__(self, wanted, unit, programs):
         self.wanted, self.unit, self.programs = wanted, unit, programs
@@ -115,7 +113,7 @@ class Growth:
         self.began = time.monotonic()
 
     def look(self, count):
-        """After each turn, with its number."""
+        """Take a sample if due; called after each turn with its number."""
         if count % self.every:
             return
         info = meminfo()
@@ -131,15 +129,15 @@ class Growth:
                 f"{name} {size >> 10} KiB" for name, size in self.samples[-1][1].items()))
 
     def slopes(self):
-        """Bytes a turn of all that was looked at, without the first tenth, when
+        """The slope of each series in bytes per turn, without the first tenth, when
         caches fill."""
         late = self.samples[len(self.samples) // 10:]
         return {name: slope([(count, sizes[name]) for count, sizes in late])
                 for name in late[0][1]}
 
     def flat(self, bound, figures):
-        """Fails if anything grows by more over all, as the line through the samples
-        says, unless what is freed is kept."""
+        """Fail if a series grows by more than BOUND in total, by the line through the
+        samples, unless the kernel keeps freed memory."""
         grow = self.slopes()
         for name, value in grow.items():
             note(f"{name}: {value:+.1f} bytes a {self.unit}, from "
@@ -151,8 +149,8 @@ class Growth:
 
 
 def more_objects(old, new, most):
-    """The caches of which there are so many more objects; none where what is freed
-    is kept."""
+    """The caches with more than MOST new objects; none if the kernel keeps freed
+    memory."""
     if KEEPS_FREED:
         return {}
     more = {name: objects - old.get(name, (0,))[0] for name, (objects, _, _) in new.items()}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""20,000 CTRL packets a second of a stranger, half of them to each agent: 50 flows
-with a re-key interval of 5 s lose no re-key and no message, the agents' memory and
-logs do not grow. An emulated machine sends as many as it can. Usage: strangers.py
-SECONDS"""
+"""20,000 CTRL packets per second from a stranger, half of them to each agent: 50 flows
+with a re-key interval of 5 s lose no re-key and no message, and memory and logs of
+the agents do not grow. An emulated machine sends as many packets as it can.
+Usage: strangers.py SECONDS"""
 
 import mmap
 import os
@@ -29,20 +29,20 @@ sent = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")	# packets to each agen
 
 
 def hello(dice):
-    """As an agent begins with."""
+    """A HELLO, the first message of an agent."""
     return struct.pack(">BBBB4xQ", FRAME, HELLO, 0, 1, dice.getrandbits(64)) + bytes(16)
 
 
 def rubbish(dice):
-    """As long."""
+    """Random bytes of the length of a HELLO."""
     return dice.randbytes(len(hello(dice)))
 
 
 def pester(host, seed):
-    """As many a second as were asked for, or as this machine can."""
+    """Send RATE packets per second, or as many as this machine can."""
     other = {"alice": "bob", "bob": "alice"}[host]
     enter(other)
-    os.nice(5)	# it has a machine of its own, elsewhere
+    os.nice(5)	# a real stranger has a machine of its own
     dice = random.Random(seed)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     packets = [bytes([CTRL]) + bytes(11) + make(dice)
@@ -59,7 +59,7 @@ def pester(host, seed):
 
 
 def lines():
-    """How many each agent has logged."""
+    """The number of lines that each agent has logged."""
     found = {}
     for host in ADDR:
         with open(f"{FOLDER}/{host}/agent.log", "rb") as log:
@@ -68,7 +68,7 @@ def lines():
 
 
 def rekeys():
-    """Of each flow so far."""
+    """The number of re-keys of each flow so far."""
     return {flow["id"]: flow["stats"]["rekeys"] for flow in flows("alice")}
 
 
@@ -82,12 +82,12 @@ def begin():
 
 
 def outcomes():
-    """How many exchanges of re-keys ended in which way, at either agent."""
+    """The number of re-key exchanges by outcome, at each agent."""
     return {host: {how: found["count"] for how, found in
                    agent(host)["exchanges"]["rekey"].items()} for host in ADDR}
 
 
-@case("strangers: each flow is re-keyed, no exchange fails, memory and logs are the same")
+@case("flood: each flow is re-keyed, no exchange fails, memory and logs stay small")
 def strangers():
     memory = {host: resident(agent(host)["pid"]) for host in ADDR}
     logged, before, ended = lines(), rekeys(), outcomes()

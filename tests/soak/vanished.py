@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The peer vanishes in the middle of a re-key: each end's worker runs a few times
-for that and for keepalives, then it rests. Usage: vanished.py SECONDS"""
+"""The peer vanishes in the middle of a re-key: the worker of each end runs a few times
+for the re-key and for keepalives, then rests. Usage: vanished.py SECONDS"""
 
 import os
 import re
@@ -15,13 +15,13 @@ from measure import Figures
 SECONDS = int(sys.argv[1])
 TRACING = "/sys/kernel/tracing"
 EVENT = f"{TRACING}/events/vanished/worker"
-MOST = 60	# in ten minutes
+MOST = 60	# runs in ten minutes
 PARK, PROMOTE = "the seed is parked at one end", "one end sends in the new epoch"
 figures = Figures()
 
 
 class Runs:
-    """How often the worker ran, by the address of its work item."""
+    """Counts the runs of the worker, by the address of its work item."""
 
     def __enter__(self):
         write(f"{TRACING}/kprobe_events", "p:vanished/worker ipcp_rekey:ipcp_worker work=$arg1\n")
@@ -31,7 +31,7 @@ class Runs:
 
     @staticmethod
     def counts():
-        """Of each flow that had any."""
+        """The number of runs per flow."""
         with open(f"{EVENT}/hist", encoding="ascii") as f:
             return [int(n) for n in re.findall(r"hitcount: +(\d+)", f.read())]
 
@@ -42,7 +42,7 @@ class Runs:
 
 
 def vanish(when):
-    """Both ends lose sight of each other there; what their workers did then."""
+    """Cut the link at this point of a re-key, and count the runs of both workers."""
     with Agents() as agents:
         ends = agents.flow("demo")
         talk(*ends)
@@ -63,7 +63,7 @@ def vanish(when):
 
 
 def count(when):
-    """The figures of so many seconds."""
+    """Record and check the runs within SECONDS."""
     with Runs() as runs:
         time.sleep(SECONDS)
         counts = runs.counts()
