@@ -2,41 +2,41 @@
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Model of the two-sided epoch switch, for spin. Documentation/switch-model.md
- * says what stands for what, the bounds, and what is left out.
+ * describes the abstractions, the bounds, and what the model leaves out.
  *
  * Sizes:
  *   EPOCHS  re-keys
  *   XCH     exchange numbers
  *   SLOTS   RX slots of a side
- *   LOSSES  losses of all keys, at either side; if it is not defined, there are
- *           no losses, no questions and no fresh exchanges
+ *   LOSSES  losses of all keys, at either side; undefined: no losses, no
+ *           questions and no fresh exchanges
  * Parts that are searched separately:
- *   OWNER_HEARD  no question and no answer to it is lost
+ *   OWNER_HEARD  no question and no answer to a question is lost
  *   SLOW_AGENT   keys may be lost while the responder's agent makes a seed
- *   THIEVES      somebody else has the peer's certificate
- * Rules taken out or changed:
+ *   THIEVES      a thief has the peer's certificate
+ * Rules removed or changed:
  *   NO_DONE      CONFIRM has no DONE, and nothing waits for it
- *   NO_GATE      DONE is there, but the next seed does not wait for it
+ *   NO_GATE      CONFIRM has DONE, but the next seed does not wait for it
  *   NO_EXCHANGE  the kernels compare no exchange numbers
- *   R_DEADLINE   the responder promotes at the grace deadline too
- *   DONE_ALWAYS  not only an answer carries DONE
+ *   R_DEADLINE   the responder promotes at the grace deadline, too
+ *   DONE_ALWAYS  DONE is not only in answers
  *   NEW_ONLY     a CONFIRM of an older epoch is not answered
  *   EARLY_END    linger begins at the first packet in the new epoch of any kind
- *   NO_WORKER    nobody opens what is queued before a key is wiped
- *   NO_REFUSAL   the initiator's kernel takes a seed it has no claim for
- *   NO_QUESTION    a side with keys takes or claims fresh without asking
+ *   NO_WORKER    queued packets are not opened before their key is wiped
+ *   NO_REFUSAL   the initiator's kernel takes a seed without a claim for it
+ *   NO_QUESTION    a side with keys accepts or claims fresh without asking
  *   CLAIM_KEEPS    an answer does not end the permission once fresh is claimed
  *   ASK_IN_TX      the question is asked in the epoch of DATA
  *   NEWEST_ONLY    only the newest epoch is promoted, or retires the others
- *   NO_CHAIN_ID    the carrier says what a seed is mixed with
- *   GUESS_CHAIN    what a side holds says what a seed is mixed with
- *   NO_GENERATION  a seed made before the keys were lost is taken
+ *   NO_CHAIN_ID    the carrier determines what a seed is mixed with
+ *   GUESS_CHAIN    the state of a side determines what a seed is mixed with
+ *   NO_GENERATION  a seed made before the keys were lost is accepted
  * For the search:
- *   NO_RECOVERY  does not check that every state can recover, to see what else
- *                a weakened model breaks
- *   SHORTEST     breadth first, for a short counterexample
- *   REACH        fails when all epochs and exchange numbers were used and both
- *                sides rest: shows that the model gets there
+ *   NO_RECOVERY  do not check that every state can recover, to find other
+ *                properties that a weakened model violates
+ *   SHORTEST     search breadth first, for a short counterexample
+ *   REACH        fail when all epochs and exchange numbers are used and both
+ *                sides rest: shows that this state is reachable
  */
 
 #ifndef EPOCHS
@@ -49,7 +49,7 @@
 #define SLOTS 4
 #endif
 
-/* The recovery adds an epoch, and may need this many rounds of timers for it. */
+/* The recovery needs further epochs, and up to ROUNDS rounds of timers. */
 #ifdef LOSSES
 #define NE	(EPOCHS + 4)
 #else
@@ -57,7 +57,7 @@
 #endif
 #define NSEEDS	(XCH + 6)
 #define ROUNDS	10
-#define HOPS	8	/* CONFIRMs that one question may set off */
+#define HOPS	8	/* CONFIRMs that one question may cause */
 
 #define I	0
 #define R	1
@@ -65,9 +65,9 @@
 #define NAME(k)	('I' + 9 * (k))
 
 /*
- * A chain is named by the root that it was derived from, a root by its seed, or
- * by another number if the initiator mixed the seed with another chain than the
- * responder. A chain id is the chain.
+ * A chain is named by the root that it is derived from. A root is named by its
+ * seed, or by another number if the initiator mixed the seed with another chain
+ * than the responder. A chain id is the chain.
  */
 #define FRESH	255	/* no chain */
 #define NOTHING	254	/* wiped */
@@ -78,7 +78,7 @@
 #define SENDING	1
 #define DONE	2
 
-/* The properties; the name of a broken one is in spin's message. */
+/* The properties; spin's message has the name of a violated one. */
 bool key_used_past_its_life;
 bool nonce_reused;
 bool never_same_epoch_again;
@@ -99,40 +99,40 @@ typedef side {
 	byte tx;	/* epoch of DATA and SEALED */
 	byte txlo;	/* TX keys are held for txlo..newest */
 	byte rxlo;	/* RX keys are held for rxlo..newest */
-	byte obs;	/* newest epoch a packet of the peer authenticated in */
+	byte obs;	/* newest epoch with an authentic packet of the peer */
 	byte saw;	/* newest epoch with DATA or SENDING of the peer */
 	byte done;	/* newest epoch with DONE of the peer */
-	byte ring;	/* bit e: ciphertext of epoch e waits for its reader */
+	byte ring;	/* bit e: ciphertext of epoch e is queued to be read */
 	bool closed;	/* the key of rxlo takes no packet and will be wiped */
 	bool pend;	/* the newest epoch is not taken yet */
-	byte fresh;	/* bit e: epoch e is fresh, and the peer was not seen in it */
-	byte floor;	/* no older epoch was sent in since the keys were lost */
+	byte fresh;	/* bit e: epoch e is fresh, not yet with the peer */
+	byte floor;	/* since the loss of keys, nothing was sent in older ones */
 	byte chain;	/* what the next seed is mixed with */
-	byte before;	/* what the newest was, if it can be replaced */
+	byte before;	/* chain mixed into the newest epoch, if replaceable */
 	byte silent;	/* exchange for which the peer was silent, 0 for none */
-	bool quiet;	/* ghost: it was asked, and not heard since */
+	bool quiet;	/* ghost: the peer was asked, and not heard since */
 	byte root[NE];
-	short used	/* ghost: bit of every seed that ever made keys here */
+	short used	/* ghost: bit sd: seed sd has made keys here */
 };
 side s[2];
 
-/* The initiator's kernel; its agent needs no more than this. */
+/* The initiator's kernel; its agent needs no further state. */
 byte nextx;	/* exchange number given out last */
 byte inflight;	/* exchange that is claimed, 0 for none */
-bool due;	/* a claim was made, no seed came of it yet */
+bool due;	/* a claim was made and has brought no seed yet */
 bool mayfresh;	/* the claim is for fresh, with permission */
 
 /* The responder's kernel and agent. */
 byte lastx;	/* exchange number of the seed parked last */
-byte seeds;	/* seeds made so far; its number is a seed's identity */
+byte seeds;	/* seeds made so far; a seed is identified by its number */
 bool cached;	/* the agent still knows its answer to lastx */
 bool answer;	/* the agent has parked and not answered yet */
 
 /*
- * The agents' messages that were ever sent. Each may arrive at any time from
- * then on, in any order, once, often or never. The request of an exchange is
- * on its way from the claim on: an agent that dies before it sends is as good
- * as one whose message is lost.
+ * All messages ever sent by the agents. Each may arrive at any time after that,
+ * in any order, once, repeatedly or never. The request of an exchange counts as
+ * sent from the claim on: an agent that dies before sending is equivalent to a
+ * lost message.
  */
 short responses;	/* bit sd: response with seed sd */
 bool anew;		/* "start anew", for the exchange in flight */
@@ -143,18 +143,18 @@ byte mixed[NSEEDS];	/* by seed: the chain that the responder mixed it with */
 
 /*
  * Losses of keys so far, and packets that a side sent before it lost its keys
- * or left an epoch at once: bit r is for the keys of root r.
+ * or retired an epoch at once: bit r is for the keys of root r.
  */
 byte losses;
 int latedata[2], lateprobe[2], latedone[2];
 #ifdef SLOW_AGENT
 byte work;	/* exchange for which the responder's agent makes a seed */
-bool oldwork;	/* it began before the keys were lost */
+bool oldwork;	/* the work began before the keys were lost */
 #endif
 
 /*
- * Scratch of the atomic steps, no part of the state; spin cannot leave it out
- * of a state when it searches breadth first.
+ * Scratch variables of the atomic steps, not part of the state. A breadth first
+ * search of spin cannot leave them out of the state.
  */
 #ifdef SHORTEST
 #define hidden
@@ -164,20 +164,20 @@ hidden byte carrier;	/* CTRL, not SEALED */
 
 #define HAS_TX(k, e)	(s[k].txlo <= (e) && (e) <= s[k].newest)
 #define HAS_RX(k, e)	(s[k].rxlo <= (e) && (e) <= s[k].newest)
-/* An RX key that takes new packets; the key the peer has, too? */
+/* TAKES: the RX key accepts packets. MATCH: both sides have the same key. */
 #define TAKES(k, e)	(HAS_RX(k, e) && !(s[k].closed && (e) == s[k].rxlo))
 #define MATCH(e)	(s[I].root[e] == s[R].root[e])
 #define EMPTY(k)	(s[k].rxlo > s[k].newest)
 #define SENDS(k)	(s[k].tx >= s[k].floor)	/* it has an epoch for DATA */
-/* Keys that the peer has, too, as far as a side can know. */
+/* Side k has keys that the peer has, too, as far as k can know. */
 #define KEYS(k)		(!EMPTY(k) && (SENDS(k) || s[k].obs >= s[k].floor))
-/* A CONFIRM of side k in epoch e can be opened by the other. */
+/* The peer can open a CONFIRM of side k in epoch e. */
 #define REACHES(k, e)	(HAS_TX(k, e) && TAKES(PEER(k), e) && MATCH(e))
 #define TAKEN(k, e)	((e) < s[k].newest || ((e) == s[k].newest && !s[k].pend))
 
 /* Keys. */
 
-/* Side k seals something in epoch e. */
+/* Side k seals a packet in epoch e. */
 inline seal(k, e)
 {
 	if
@@ -190,7 +190,7 @@ inline seal(k, e)
 	fi
 }
 
-/* A packet of the peer authenticated that is newer than the question. */
+/* An authentic packet of the peer arrived that is newer than the question. */
 inline heard(k)
 {
 	s[k].quiet = 0;
@@ -200,7 +200,7 @@ inline heard(k)
 #endif
 }
 
-/* A packet of the peer authenticated in epoch e, or was even its data. */
+/* A packet of the peer authenticated in epoch e; data: DATA or SENDING. */
 inline authentic(k, e, data)
 {
 	if
@@ -219,7 +219,7 @@ inline authentic(k, e, data)
 	fi
 }
 
-/* A reader or the worker opens what waits in the ring under epoch e. */
+/* A reader or the worker opens the queued packets of epoch e. */
 inline open_ring(k, e)
 {
 	if
@@ -237,7 +237,7 @@ inline open_ring(k, e)
 #define LINGERS(k)	(s[k].rxlo < s[k].saw)
 #endif
 
-/* The worker: open what is queued, then wipe the oldest RX key. */
+/* The worker: open queued packets, then wipe the oldest RX key. */
 inline wipe_rx(k)
 {
 	w = s[k].rxlo;
@@ -252,8 +252,8 @@ inline wipe_rx(k)
 }
 
 /*
- * New key objects of seed sd, mixed with the chain from; their counters start
- * at 0. How the newest epoch became this one is in newest.
+ * Make new key objects of seed sd, mixed with the chain from; their counters
+ * start at 0. s[k].newest still tells a new epoch from a replaced one.
  */
 inline make_keys(k, e, sd, from)
 {
@@ -297,7 +297,7 @@ inline park(k, e, sd, from)
 	make_keys(k, e, sd, from)
 }
 
-/* What side k sent in the epochs that it has, and may arrive later. */
+/* Note what side k has sent in its epochs, since it may arrive later. */
 inline leave_all(k)
 {
 	le = s[k].floor;
@@ -330,9 +330,9 @@ inline leave_all(k)
 #define OBSERVED(k)	(!EMPTY(k) && s[k].obs == s[k].newest)
 
 /*
- * The newest epoch that the peer was observed in, if this side took it and does
- * not send in it. A newer one may be parked above it, which the peer need not
- * have; so it counts as taken.
+ * The peer was observed in an epoch that this side has taken and does not send
+ * in yet. A newer epoch may be parked, which the peer need not have; so the
+ * older one counts as taken.
  */
 #ifdef NEWEST_ONLY
 #define FOLLOWS(k)	(WAITS(k) && OBSERVED(k))
@@ -341,7 +341,7 @@ inline leave_all(k)
 	(!EMPTY(k) && s[k].obs > s[k].tx && TAKEN(k, s[k].obs))
 #endif
 
-/* DATA goes into epoch e; the older TX keys are wiped. */
+/* Send DATA in epoch e from here on; older TX keys are wiped. */
 inline promote(k, e)
 {
 	printf("%c promotes: it sends in epoch %d\n", NAME(k), e);
@@ -349,7 +349,7 @@ inline promote(k, e)
 	s[k].txlo = e
 }
 
-/* Side k loses all keys; its epoch and exchange numbers stay. */
+/* Side k loses all keys, and keeps its epoch and exchange numbers. */
 inline lose_keys(k)
 {
 	leave_all(k);
@@ -378,9 +378,9 @@ inline lose_keys(k)
 }
 
 /*
- * The peer was observed in a fresh epoch: it has no older keys. The seed is
- * taken, and all older epochs are retired at once. A newer epoch may be parked
- * by then, which the peer need not have.
+ * The peer was observed in a fresh epoch, so it has no older keys: take the
+ * seed, and retire all older epochs at once. A newer epoch may be parked by
+ * then, which the peer need not have.
  */
 #ifdef NEWEST_ONLY
 #define RECOVERED(k, e)	(s[k].obs == (e) && (e) == s[k].newest)
@@ -413,9 +413,9 @@ inline maybe_recovered(k)
 	fi
 }
 
-/* CONFIRM: who asks, what an answer tells, what is answered. */
+/* CONFIRM: when a side asks, flags of an answer, which ones are answered. */
 
-/* The responder asks nothing before it heard the initiator there. */
+/* The responder does not ask before it has observed the initiator there. */
 #ifdef LOSSES
 #define MAY_ASK(k)	((k) == I || OBSERVED(k))
 #else
@@ -447,16 +447,16 @@ inline maybe_recovered(k)
 #endif
 
 /*
- * Packets have no state: what a side may have sent in an epoch follows from
- * its state, and may arrive at any time, in any order, often or never, until
- * the receiver's linger of that epoch is over. After that only what the sender
- * still sends in the epoch arrives.
+ * Packets have no state: the packets that a side may have sent in an epoch
+ * follow from its state. They may arrive at any time, in any order, repeatedly
+ * or never, until the receiver's linger of that epoch is over. After that only
+ * packets arrive that the sender still sends in the epoch.
  */
 #define ON_ITS_WAY(k, e) \
 	((e) >= s[PEER(k)].floor && (e) <= s[PEER(k)].tx && \
 	 ((e) == s[PEER(k)].tx || (e) > s[k].rxlo || \
 	  ((e) == s[k].rxlo && !s[k].closed)))
-/* A CONFIRM of a side that does not send in e: taken, or in answer. */
+/* A CONFIRM without SENDING in e: of a side that took e, or as an answer. */
 #ifdef LOSSES
 #define CONFIRMS(k, e)	((k) == I || s[k].obs >= (e))
 #else
@@ -465,7 +465,7 @@ inline maybe_recovered(k)
 #define PROBED(k, e) \
 	(CONFIRMS(PEER(k), e) && (e) >= s[PEER(k)].floor && (e) <= s[PEER(k)].newest && \
 	 (TAKEN(PEER(k), e) || TAKEN(k, e)) && MATCH(e))
-/* The peer answered a question of k with DONE. */
+/* The peer may have answered a question of k with DONE. */
 #ifdef NO_DONE
 #define TOLD(k, e)	0
 #else
@@ -473,14 +473,14 @@ inline maybe_recovered(k)
 	((e) >= s[PEER(k)].floor && TAKEN(k, e) && \
 	 (e) <= s[PEER(k)].newest && s[PEER(k)].saw >= (e) && MATCH(e))
 #endif
-/* Packets of the peer from before it lost the keys, in what k has in e. */
+/* Packets that the peer sent before it lost its keys, under k's key of e. */
 #define LATE(m, k, e)	((m[PEER(k)] >> s[k].root[e]) & 1)
 
 inline must_take(k, e)
 {
 	if
 	:: e >= s[k].floor && TAKES(k, e) && !MATCH(e) -> BROKEN(seeds_differ)
-	/* What was lost, or left for a fresh epoch, may be sent in for a time. */
+	/* The peer may still send in a lost or retired epoch for a time. */
 	:: e >= s[k].floor && !TAKES(k, e) ->
 		printf("%c cannot open a packet of epoch %d\n", NAME(k), e);
 		BROKEN(undecryptable)
@@ -491,12 +491,12 @@ inline must_take(k, e)
 /* The agents. */
 
 /*
- * The newest epoch is DONE or lost: promoted, but not DONE for a time. So it
- * is promoted in any case; the timer of "lost" may be of any length.
+ * The newest epoch is DONE, or "lost": promoted, but not DONE for a time. So it
+ * is promoted in any case; the timer of "lost" may have any length.
  */
 #define MAY_CLAIM	(!inflight && !s[I].pend && !EMPTY(I) && s[I].tx == s[I].newest)
 
-/* The chain id is that of the newest epoch, or FRESH. */
+/* The initiator claims an exchange; id: chain of the newest epoch, or FRESH. */
 inline claim(id)
 {
 	nextx++;
@@ -511,9 +511,9 @@ inline claim(id)
 }
 
 /*
- * What the seed of exchange x is mixed with, and whether it may be: what the
- * exchange says, if the side holds it. A fresh one needs permission where there
- * are keys.
+ * MIX: the chain that the seed of exchange x is mixed with, as the exchange
+ * says. MAY_MIX: the side holds that chain. A fresh seed needs permission on a
+ * side with keys.
  */
 #define HELD(k, x) \
 	(EMPTY(k) -> FRESH : \
@@ -546,7 +546,7 @@ inline claim(id)
 #define CLAIMED(x)	((x) == inflight && asked[x] == s[I].newest + 1)
 #endif
 
-/* The initiator's agent gets a response, seed sd: store_pending. */
+/* The initiator's agent gets a response with seed sn: store_pending. */
 inline i_response(sn)
 {
 	if
@@ -557,11 +557,11 @@ inline i_response(sn)
 		mayfresh = 0;
 		anew = 0;
 		due = 0
-	:: else	/* not claimed, or no more: refused */
+	:: else	/* not claimed, or not any more: refused */
 	fi
 }
 
-/* Its number is never used again, and one silence permits one claim. */
+/* The exchange number is never used again; a silence permits one claim. */
 inline end_claim()
 {
 	s[I].quiet = s[I].quiet && !mayfresh;
@@ -570,14 +570,14 @@ inline end_claim()
 	anew = 0
 }
 
-/* One for an exchange that is parked or given up is ignored. */
+/* "Start anew" is ignored if the exchange is parked or given up. */
 inline i_anew()
 {
 	printf("I is told to start exchange %d anew\n", inflight);
 	end_claim()
 }
 
-/* An agent that has its answer knows a repeated request in any case. */
+/* An agent that still has its answer recognizes a repeated request anyway. */
 #ifdef NO_EXCHANGE
 #define REPEATED(x)	(cached && (x) == lastx)
 #define NEWER(x)	1
@@ -588,7 +588,7 @@ inline i_anew()
 #define NEW_SEEDS	1
 #endif
 
-/* Without keys any epoch is the next. A peer without keys is never DONE. */
+/* Without keys any epoch is the next. A peer without keys never sends DONE. */
 #define NEXT(x) \
 	(EMPTY(R) || (asked[x] == s[R].newest + 1 && \
 		      (SETTLED(R) || chainid[x] == FRESH)))
@@ -602,7 +602,7 @@ inline r_stored(x)
 	answer = 1
 }
 
-/* The responder's agent gets a request: a new seed, store_pending. */
+/* The responder's agent gets a request: make a seed, store_pending. */
 inline r_request(x)
 {
 	if
@@ -627,7 +627,7 @@ inline r_request(x)
 		seeds++;
 		printf("R parks epoch %d with seed %d in place of %d\n",
 		       asked[x], seeds, s[R].root[asked[x]]);
-		if	/* something of the peer waits under the old key? */
+		if	/* are packets queued under the old key? */
 		:: s[R].ring & (1 << asked[x]) -> BROKEN(undecryptable)
 		:: else
 		fi;
@@ -647,10 +647,10 @@ inline r_answer()
 }
 
 /*
- * The question: side k asks in an epoch, and nothing that is newer comes for
- * three seconds. Asking and silence are one step, since no rule looks at a
- * question that is not decided. The answer is in the epoch of the question; and
- * a side that asks by itself is heard as well.
+ * The question: side k asks in an epoch, and no newer packet arrives for three
+ * seconds. Asking and silence are one step, since no rule depends on a question
+ * that is not decided. The answer is in the epoch of the question. A peer that
+ * asks by itself counts as heard, too.
  */
 #ifdef ASK_IN_TX
 #define ASKS_IN(k)	s[k].tx
@@ -674,10 +674,10 @@ inline silence(k, x)
 }
 
 /*
- * Who has the peer's certificate begins, or answers, a fresh exchange. It is no
- * break of a rule if the peer was silent; the flow is his then. But where no
- * packet of the question is lost, a peer whose data can be opened must not seem
- * to be silent.
+ * A thief with the peer's certificate begins, or answers, a fresh exchange. No
+ * rule is violated if the peer was silent; the flow is the thief's then. But if
+ * no packet of the question is lost, a peer whose data can be opened must not
+ * appear silent.
  */
 inline thief(k)
 {
@@ -700,10 +700,11 @@ inline thief_asks(k, x)
 }
 
 /*
- * "Never the same epoch again": from any state the recovery loses what is on
- * its way, then lets every timer fire and loses nothing more, and looks if
- * both sides come to rest in one epoch and leave the older ones; then it does
- * one more re-key. All it does the model can do too, so it is a way out of that state.
+ * "Never the same epoch again": from any state the recovery drops all packets
+ * in flight, then lets every timer fire and drops nothing more. It checks that
+ * both sides come to rest in one epoch and retire the older ones, then does one
+ * more re-key. The model can do all these steps, too, so they are a way out of
+ * that state.
  */
 #ifdef NO_DONE
 #define REST(k)	(s[k].tx == s[k].newest)
@@ -724,7 +725,7 @@ inline maybe_promote(k)
 	fi
 }
 
-/* Side q asks in epoch e; answers go to and fro until none is due. */
+/* Side q asks in its newest epoch; answers go both ways until none is due. */
 inline question()
 {
 	ep = s[q].newest;
@@ -766,7 +767,7 @@ inline question()
 	od
 }
 
-/* The program reads, the worker wipes, the timers of side q fire. */
+/* Side q: the program reads, the worker wipes, the timers fire. */
 inline timers()
 {
 	ep = s[q].rxlo;
@@ -796,7 +797,7 @@ inline timers()
 	fi
 }
 
-/* SEALED gets from I to R, and its answer back. */
+/* SEALED gets from I to R, and the answer back. */
 #ifdef LOSSES
 #define RELAYED \
 	(SENDS(I) && REACHES(I, s[I].tx) && SENDS(R) && REACHES(R, s[R].tx))
@@ -806,7 +807,7 @@ inline timers()
 
 inline exchange()
 {
-	if	/* SEALED is unanswered, or what CTRL brings would be refused */
+	if	/* SEALED is unanswered, or a seed over CTRL would be refused */
 	:: inflight && (chainid[inflight] == FRESH -> !MAY_FRESH(I, inflight) :
 						      !RELAYED) ->
 		end_claim()
@@ -843,7 +844,7 @@ inline exchange()
 		fi
 	:: else
 	fi;
-	if	/* R was heard, and refuses */
+	if	/* R was heard, and refuses the exchange */
 	:: inflight && chainid[inflight] == FRESH && inflight != lastx ->
 		end_claim()
 	:: else
@@ -876,7 +877,7 @@ inline forget(k)
 }
 
 #ifndef NO_RECOVERY
-/* at_once: promotion is looked at when a packet arrives, not only by timers. */
+/* at_once: check for promotion when a packet arrives, not only by timers. */
 proctype recovery(bool at_once)
 {
 	do
@@ -906,7 +907,7 @@ proctype recovery(bool at_once)
 		:: phase < 2 && IN_STEP && !OLD_GONE -> BROKEN(old_key_stays)
 		:: else -> BROKEN(never_same_epoch_again)
 		fi;
-		/* Back to the first state: what follows is known. */
+		/* Back to the initial state, whose successors are known. */
 		q = I;
 		do
 		:: q <= R -> forget(q); q++
@@ -962,7 +963,7 @@ proctype kernel(byte k)
 	:: d_step { s[k].pend ->
 		printf("%c takes epoch %d\n", NAME(k), s[k].newest);
 		s[k].pend = 0;
-		if	/* without other keys there is nothing to wait for */
+		if	/* no other keys to send with: promote at once */
 		:: k == I && !SENDS(k) -> promote(k, s[k].newest)
 		:: else
 		fi }
@@ -984,7 +985,7 @@ proctype kernel(byte k)
 #define IF_LATE(m, k, e)	0
 #endif
 
-/* Packets of epoch e that arrive at side k, and the reader of its ring. */
+/* Packets of epoch e that arrive at side k, and the reader of its queue. */
 proctype packets(byte k; byte e)
 {
 	do
@@ -1034,7 +1035,7 @@ proctype packets(byte k; byte e)
 	od
 }
 
-/* What the agents do by themselves, and their deaths. */
+/* Spontaneous actions of the agents, and their deaths. */
 proctype agents()
 {
 	do
@@ -1082,7 +1083,7 @@ proctype keyless()
 	od
 }
 
-/* The thief begins an exchange with R; or says to be R without keys, to I. */
+/* The thief begins an exchange with R, or poses to I as R without keys. */
 proctype thieves()
 {
 	do
@@ -1099,7 +1100,7 @@ proctype thieves()
 }
 #endif
 
-/* A request for fresh: over CTRL. */
+/* A request for a fresh seed, over CTRL. */
 #ifdef NO_CHAIN_ID
 #define FRESH_REQUEST(x)	1
 #else
@@ -1164,7 +1165,7 @@ proctype messages(byte x)
 		silence(R, x) }
 #endif
 #ifdef NO_CHAIN_ID
-	/* The same bytes over the other carrier. */
+	/* The same request over the other carrier. */
 	:: d_step { x <= nextx && !answer && NEW_SEEDS ->
 		printf("R gets request %d over the other carrier\n", x);
 		carrier = (chainid[x] != FRESH);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Two machines with a wire between them, and a service in each that does what it is
-told: see hand."""
+"""Two machines with a link between them, and a service in each that runs scripts for
+the test: see hand."""
 
 import base64
 import collections
@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/../lib")
 from limit import Limit	# noqa: E402 pylint: disable=wrong-import-position
 
-START = 7200	# seconds for a start, and for one script: a net, an emulator is slow
+START = 7200	# seconds for a boot, and for a script; long, since an emulator is slow
 CMDLINE = ("root=/dev/vda rw console=ttyS0 panic=-1 net.ifnames=0 mitigations=off "
            "tsc=nowatchdog no_timer_check rcupdate.rcu_cpu_stall_timeout=60 "
            "systemd.show_status=0 systemd.hostname={host} address={address}/24")
@@ -28,11 +28,11 @@ class Refused(Exception):
 
 
 class Machine:
-    """A machine that is one of the hosts."""
+    """A machine that runs one of the hosts."""
 
     def __init__(self, boot, folder, host, number):
         self.host, self.log = host, f"{boot.results}/{host}.kernel.log"
-        self.rest, self.is_busy = b"", True	# until it says a line
+        self.rest, self.is_busy = b"", True	# until the first line arrives
         disk, port = f"{folder}/{host}.disk", f"{folder}/{host}.port"
         peer = {"alice": "bob", "bob": "alice"}[host]
         subprocess.run([f"{boot.emulator}/qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
@@ -62,7 +62,7 @@ class Machine:
         self.boot_id = None
 
     def line(self):
-        """The next line that the machine says."""
+        """Wait for the next answer of the machine."""
         limit = Limit(START)
         while b"\n" not in self.rest:
             if not limit.turn():
@@ -78,11 +78,11 @@ class Machine:
         return Answer(int(status), base64.b64decode(output).decode("utf-8").rstrip("\n"))
 
     def started(self):
-        """Waits until the machine has started."""
+        """Wait until the machine has booted."""
         self.boot_id = self.line().output
 
     def reboot(self):
-        """Starts it again, as its administrator would."""
+        """Reboot the machine, as its administrator would."""
         before = self.boot_id
         self.send("systemctl reboot")
         self.line()
@@ -90,24 +90,24 @@ class Machine:
         assert self.boot_id != before, f"{self.host} did not start again"
 
     def send(self, script):
-        """Has the machine run a script, whose answer is read with line()."""
+        """Send a script to the machine; line() reads the answer."""
         self.is_busy = True
         self.port.sendall(base64.b64encode(script.encode("utf-8")) + b"\n")
 
     def ask(self, script):
-        """What a script ended with, and what it said."""
+        """Run a script. Return its exit status and output."""
         self.send(script)
         return self.line()
 
     def do(self, script):
-        """What a script says, which has to succeed."""
+        """Run a script, which has to succeed. Return its output."""
         answer = self.ask("set -eo pipefail\n" + script)
         if answer.status:
             raise Refused(f"{self.host}, status {answer.status}:\n{script}\n{answer.output}")
         return answer.output
 
     def until(self, script, what, seconds=120):
-        """Waits until a script succeeds."""
+        """Wait until a script succeeds. Return its output."""
         limit = Limit(seconds)
         while True:
             answer = self.ask(script)
@@ -118,12 +118,12 @@ class Machine:
             time.sleep(0.2)
 
     def copy(self, path, target):
-        """Copies a file of this host into the machine."""
+        """Copy a file of this host into the machine."""
         with open(path, "rb") as file:
             data = base64.b64encode(file.read()).decode("ascii")
         self.do(f"mkdir -p {os.path.dirname(target)}\nbase64 -d >{target} <<'END'\n{data}\nEND")
 
     def end(self):
-        """Ends the machine without a word to it."""
+        """Kill the machine."""
         self.process.kill()
         self.process.wait()

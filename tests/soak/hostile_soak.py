@@ -36,7 +36,8 @@ ROOM = "ahead", "ring-full", "nomem"
 REFUSED = ("pointer", "garbage", "mangled", "train", ("Requests", "request"))
 # Operations that need an undisturbed agent and link, or a seed at that moment
 SELDOM = "right", "alloc", "accept", "listen", "provide", "rekey"
-SHARE, ENOUGH = 0.05, 20	# least share of the others that works, from so many runs
+# Least share of the others that works, and runs from which it counts
+SHARE, ENOUGH = 0.05, 20
 REST = 5		# seconds
 BUSY = 0.25		# largest share of a processor in use at rest
 ends, streams = [], []
@@ -287,7 +288,7 @@ def quiet():
     same(complaints()[logged:], [])
 
 
-os.chmod(DEVICE, 0o666)		# for all users, not only for a group as with the packages
+os.chmod(DEVICE, 0o666)		# for all users; the packages allow a group only
 roomy()
 make_eve()
 logged, lost_before = len(complaints()), link_drops()
