@@ -220,7 +220,7 @@ def symbols(addresses):
 
 
 def of_each(name):
-    """Add a case for each cipher, which checks the keys of that cipher in the scan."""
+    """Add a case per cipher, which checks the keys of that cipher in one scan."""
     def add(fn):
         seen = {}
 
@@ -247,8 +247,8 @@ def rotated():
                 leaves_there())
 
 
-@of_each("no key of an epoch is left once the next is in use, even if a reader slept "
-         "through forged packets")
+@of_each("no key of a replaced epoch is left, even if a reader slept through forged "
+         "packets")
 def rekeyed():
     for flow in flows:
         settled(*flow.ends)
@@ -287,13 +287,13 @@ def missing(seed, number):
     agents.alice.do("SEED_SET", "FLOW", id=number, seed=seed)
 
 
-@refused("another attribute has a length that it cannot have", errno.EINVAL)
+@refused("another attribute has an invalid length", errno.EINVAL)
 def bad_attribute(seed, number):
     agents.alice.do("SEED_SET", "FLOW", id=number, seed=seed, epoch=bytes(3), exchange=77,
                     chain=bytes(8), generation=0)
 
 
-@refused("the seed is there twice", errno.ESTALE)
+@refused("the seed attribute is there twice", errno.ESTALE)
 def twice(seed, number):
     agents.alice.ask(agents.alice.family, CMD["SEED_SET"], b"".join(
         attr(A[f"FLOW_{name}"], value) for name, value in (
@@ -301,7 +301,7 @@ def twice(seed, number):
             ("SEED", seed), ("CHAIN", bytes(8)), ("GENERATION", 0))))
 
 
-@refused("the seed is where another attribute has to be", errno.ERANGE)
+@refused("the seed is in another attribute", errno.ERANGE)
 def misplaced(seed, number):
     agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=77,
                     chain=seed, generation=0)
@@ -313,7 +313,7 @@ def has_keys(seed, number):
                     cipher=901, seed=seed, generation=0)
 
 
-@refused("there is no way to the peer", errno.ENETUNREACH)
+@refused("there is no route to the peer", errno.ENETUNREACH)
 def no_route(seed, number):
     nowhere = sockaddr("bob").replace(socket.inet_aton(ADDR["bob"]),
                                       socket.inet_aton("192.0.2.1"))
@@ -321,13 +321,13 @@ def no_route(seed, number):
                     cipher=901, seed=seed, generation=0)
 
 
-@refused("nobody claimed the flow", errno.ESTALE)
+@refused("no exchange is claimed", errno.ESTALE)
 def no_claim(seed, number):
     agents.alice.do("SEED_SET", "FLOW", id=number, epoch=b"\2", exchange=77, seed=seed,
                     chain=bytes(8), generation=0)
 
 
-@refused("it is for another epoch", errno.EINVAL, chained=True)
+@refused("the seed is for another epoch", errno.EINVAL, chained=True)
 def wrong_epoch(seed, number):
     exchange, chain = claim(flows[0].ends[0])
     try:
@@ -349,7 +349,7 @@ def wrong_chain(seed, number):
         agents.alice.do("REKEY_CLEAR", "FLOW", id=number, exchange=exchange)
 
 
-@refused("it is not the agent who brings it", errno.EPERM)
+@refused("the sender is not the agent", errno.EPERM)
 def not_agent(seed, number):
     other = Netlink("alice")
     other.sock = Injector(other.sock, secrets)

@@ -106,7 +106,7 @@ typedef side {
 	bool closed;	/* the key of rxlo takes no packet and will be wiped */
 	bool pend;	/* the newest epoch is not taken yet */
 	byte fresh;	/* bit e: epoch e is fresh, not yet with the peer */
-	byte floor;	/* since the loss of keys, nothing was sent in older ones */
+	byte floor;	/* nothing sent in older ones since the loss of keys */
 	byte chain;	/* what the next seed is mixed with */
 	byte before;	/* chain mixed into the newest epoch, if replaceable */
 	byte silent;	/* exchange for which the peer was silent, 0 for none */
