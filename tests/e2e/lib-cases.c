@@ -535,8 +535,8 @@ static const struct {
 	{ "a-flow-is-taken-down", down },
 	{ "a-reader-and-a-writer-share-a-flow", two_threads },
 	{ "closing-a-flow-wakes-its-reader", ended_under_a_reader },
-	{ "closing-in-a-child-keeps-the-flow", ended_in_a_child },
-	{ "closing-in-a-child-keeps-the-reader", read_while_ended_in_a_child },
+	{ "a-flow-survives-closing-in-a-child", ended_in_a_child },
+	{ "a-reader-survives-closing-in-a-child", read_while_ended_in_a_child },
 	{ "threads-in-blocking-calls-are-cancelled", cancelled },
 	{ "accept-times-out-without-a-request", nobody_asks },
 	/* run by the test in another environment */

@@ -55,7 +55,8 @@ class Packets(Player):
     PAUSE = 0.02
 
     def set_up(self):
-        self.spares = self.rng.random() < 0.5	# the agents' packets
+        # in half of the runs spare the agents' packets, else no flow is ever allocated
+        self.spares = self.rng.random() < 0.5
         self.taps, self.macs, self.seen = {}, {}, {"alice": [], "bob": []}
         for host in ADDR:
             enter(host)
