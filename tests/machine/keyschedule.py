@@ -46,7 +46,7 @@ def chain_id(chain):
 
 
 def root_of(seeds):
-    """The root of the last seed; the list begins with a flow's first or a fresh seed."""
+    """The root of the last seed; the list begins with the first or a fresh seed."""
     chain = bytes(32)
     for seed in seeds[:-1]:
         chain = chain_of(mix(chain, seed))
