@@ -27,7 +27,7 @@ ROUNDS = 3
 DUMPS = 3
 AT_MOST = 20 * 1024	# bytes per end of an idle flow
 # Bytes that may be left of a closed end, since caches and tables of the kernel vary.
-# The smallest object has 8 bytes; a leak in one of twenty ends is tolerated.
+# The limit is a leak of the smallest object, 8 bytes, in one of twenty ends.
 LEFT = 8 / 20
 
 ends = []
