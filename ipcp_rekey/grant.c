@@ -67,7 +67,7 @@ void ipcp_grant_clear(struct ipcp_grant *g)
  *
  * Context: Process context.
  * Return: 0; -ENOTCONN without an agent; -EDQUOT if the user has too many
- * upcalls; -EUSERS if the agent has too many; -ENOMEM.
+ * upcalls; -EUSERS if the queue to the agent is full; -ENOMEM.
  */
 int ipcp_grant_ask(struct ipcp_grant *g, void (*asked)(struct ipcp_grant *g))
 {

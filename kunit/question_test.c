@@ -192,7 +192,7 @@ static const struct answer_case {
 
 KUNIT_ARRAY_PARAM_DESC(answer, answers, desc);
 
-static void any_newer_packet_answers_the_question(struct kunit *test)
+static void any_newer_packet_answers(struct kunit *test)
 {
 	const struct answer_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
@@ -568,8 +568,7 @@ static struct kunit_case question_test_cases[] = {
 	KUNIT_CASE(a_question_is_sent_three_times_before_silence),
 	KUNIT_CASE_PARAM(a_question_begins_or_fails_with_its_reason,
 			 asking_gen_params),
-	KUNIT_CASE_PARAM(any_newer_packet_answers_the_question,
-			 answer_gen_params),
+	KUNIT_CASE_PARAM(any_newer_packet_answers, answer_gen_params),
 	KUNIT_CASE_PARAM(silence_permits_a_fresh_seed_until_the_state_changes,
 			 permit_gen_params),
 	KUNIT_CASE(a_fresh_seed_must_be_of_the_exchange_that_asked),

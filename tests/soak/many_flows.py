@@ -26,9 +26,8 @@ WANTED = int(sys.argv[1])
 ROUNDS = 3
 DUMPS = 3
 AT_MOST = 20 * 1024	# bytes per end of an idle flow
-# Bytes that may be left of a closed end, since caches and tables of the kernel vary.
-# The limit is a leak of the smallest object, 8 bytes, in one of twenty ends.
-LEFT = 8 / 20
+# Objects of a cache that may be left for each closed flow, since caches vary.
+LEFT = 1 / 20
 
 ends = []
 agents = None
@@ -188,7 +187,7 @@ def rounds():
     more = {name: objects - first.slabs.get(name, (0,))[0]
             for name, (objects, _, _) in last.slabs.items()}
     more = {name: n for name, n in more.items()
-            if n > WANTED * (ROUNDS - 1) / 20}
+            if n > LEFT * WANTED * (ROUNDS - 1)}
     same(more, {}, "objects more than after the first round")
     note([{name: one.info[name] >> 10 for name in ("Slab", "Percpu")} |
           {"all": one.total >> 10} for one in bare])

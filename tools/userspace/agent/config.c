@@ -294,9 +294,7 @@ static bool get_range(cfg_t *cfg, const char *key, long min, long max,
 	return true;
 }
 
-/*
- * Get a mark from text: integers of libconfuse are longs, too short on 32 bits.
- */
+/* Get a mark from text: libconfuse's integers are too short on 32 bits. */
 static bool get_mark(const char *text, uint32_t *mark)
 {
 	unsigned long long v;
