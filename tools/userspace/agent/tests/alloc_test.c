@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-static void test_alloc(void **state)
+static void both_ends_agree_on_keys_and_names(void **state)
 {
 	struct fake_flow *f;
 	struct blob blob;
@@ -32,7 +32,7 @@ static void test_alloc(void **state)
 	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
 }
 
-static void test_alloc_lossy(void **state)
+static void allocation_survives_loss_and_reordering(void **state)
 {
 	struct fake_flow *f;
 	int i, done = 0;
@@ -69,7 +69,10 @@ static struct packet *frame_on_wire(uint8_t type)
 	return NULL;
 }
 
-/* Allocate with one minute, until a frame of this type is in flight. */
+/*
+ * Allocate with a timeout of one minute, until a frame of this type is in
+ * flight.
+ */
 static struct fake_flow *alloc_until(uint8_t type)
 {
 	struct fake_flow *f;
@@ -82,7 +85,10 @@ static struct fake_flow *alloc_until(uint8_t type)
 	return f;
 }
 
-/* Nothing arrives for longer than the maximum age of a request. */
+/*
+ * Lose all messages for longer than the maximum age of a request. The
+ * allocation succeeds afterwards.
+ */
 static void outage_then_allocated(struct fake_flow *f)
 {
 	lose_all_on_wire();
@@ -96,19 +102,19 @@ static void outage_then_allocated(struct fake_flow *f)
 	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 0);
 }
 
-static void test_no_cookie_for_long(void **state)
+static void allocation_survives_an_outage_before_the_cookie(void **state)
 {
 	(void)state;
 	outage_then_allocated(alloc_until(MSG_HELLO));
 }
 
-static void test_no_request_for_long(void **state)
+static void allocation_survives_an_outage_before_the_request(void **state)
 {
 	(void)state;
 	outage_then_allocated(alloc_until(MSG_ALLOC));
 }
 
-static void test_no_answer_for_long(void **state)
+static void allocation_survives_an_outage_before_the_answer(void **state)
 {
 	struct fake_flow *f = alloc_until(MSG_ALLOC_OK);
 	uint32_t first = bob.flows[0].f.eid;
@@ -119,7 +125,7 @@ static void test_no_answer_for_long(void **state)
 	assert_int_not_equal(peer_of(f)->f.eid, first);
 }
 
-static void test_overtaken_request(void **state)
+static void an_overtaken_request_changes_nothing(void **state)
 {
 	struct fake_flow *f = alloc_until(MSG_ALLOC);
 	unsigned int i;
@@ -141,9 +147,10 @@ static void test_overtaken_request(void **state)
 }
 
 /*
- * An endpoint id is not secret: using that of another peer takes nothing down.
+ * An endpoint id is not secret: a request with the endpoint id of another peer
+ * removes no flow.
  */
-static void test_replaced_by_its_own_only(void **state)
+static void another_peer_cannot_replace_a_flow_by_endpoint_id(void **state)
 {
 	struct ipcp_nl_upcall up = { .name = BOB };
 	struct fake_flow *f = alloc_until(MSG_ALLOC_OK), *other;
@@ -165,7 +172,7 @@ static void test_replaced_by_its_own_only(void **state)
 }
 
 /* Direct flows between programs of one host, if configured. */
-static void test_direct(void **state)
+static void direct_flows_need_configuration_and_a_local_server(void **state)
 {
 	static const struct {
 		const char *extra;
@@ -205,8 +212,8 @@ static void test_direct(void **state)
 	}
 }
 
-/* A user who causes failures has some lines in the log, and so have others. */
-static void test_lines_of_failures(void **state)
+/* Each user may cause a few log lines. Users beyond the table share a limit. */
+static void log_lines_about_failures_are_limited_per_user(void **state)
 {
 	struct ipcp_nl_upcall up = {
 		.type = IPCP_REKEY_UPCALL_TYPE_ALLOC, .name = "/",
@@ -223,7 +230,7 @@ static void test_lines_of_failures(void **state)
 	up.cred.uid = 1001;
 	engine_alloc(alice.e, &up);
 	assert_int_equal(lines_with(""), 6);
-	/* however many users there are */
+	/* the users beyond the table cause five lines together */
 	while (++up.cred.uid < 2000)
 		engine_alloc(alice.e, &up);
 	assert_int_equal(lines_with(""), 5 + 15 + 5);
@@ -234,8 +241,11 @@ static void test_lines_of_failures(void **state)
 	assert_int_equal(lines_with(""), 5 + 15 + 5 + 2);
 }
 
-/* Each of many exchanges is found, until it ends. */
-static void test_many_exchanges(void **state)
+/*
+ * Lookups by token and by flow find each of many exchanges, until the exchange
+ * ends.
+ */
+static void each_of_many_exchanges_is_found_until_it_ends(void **state)
 {
 	enum { MANY = 16 * EXCHANGES_PER_MS };
 	static uint64_t tokens[MANY];
@@ -258,7 +268,7 @@ static void test_many_exchanges(void **state)
 		tokens[i] = x->msg.token;
 	}
 	engine_tick(alice.e);
-	/* however soon the next one is due */
+	/* the next tick is 16 ms away, even if an exchange is due earlier */
 	exchange_due(alice.e, clock_ms + 1);
 	assert_int_equal(engine_tick(alice.e), clock_ms + 16);
 	for (i = 0; i < MANY; i++) {
@@ -273,7 +283,7 @@ static void test_many_exchanges(void **state)
 	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
 }
 
-static void test_nobody_answers(void **state)
+static void an_unanswered_allocation_times_out(void **state)
 {
 	struct fake_flow *f;
 
@@ -287,8 +297,8 @@ static void test_nobody_answers(void **state)
 	assert_false(f->used);
 	assert_int_equal(f->error, EHOSTUNREACH);
 	/*
-	 * A shorter time limit of the program takes precedence. The kernel watches
-	 * it, too, and says ETIMEDOUT.
+	 * A shorter timeout of the program takes precedence. The kernel
+	 * enforces it, too, and reports ETIMEDOUT.
 	 */
 	f = alloc(BOB, 1000);
 	run_for(1100);
@@ -299,7 +309,7 @@ static void test_nobody_answers(void **state)
 	assert_int_equal(f->error, ETIMEDOUT);
 }
 
-static void test_no_auth(void **state)
+static void flows_without_certificates_rekey_unauthenticated(void **state)
 {
 	struct fake_flow *f;
 
@@ -317,7 +327,7 @@ static void test_no_auth(void **state)
 	check_same(f);
 }
 
-static void test_cancel(void **state)
+static void a_cancelled_allocation_frees_the_flow_of_the_peer(void **state)
 {
 	struct fake_flow *f;
 
@@ -332,8 +342,8 @@ static void test_cancel(void **state)
 	assert_int_equal(flows_at(&bob), 0);
 }
 
-/* An abort never takes down a confirmed flow. */
-static void test_late_abort(void **state)
+/* An abort never removes a confirmed flow. */
+static void an_abort_does_not_remove_a_confirmed_flow(void **state)
 {
 	struct fake_flow *f;
 
@@ -351,20 +361,20 @@ static void test_late_abort(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_alloc),
-		TEST(test_alloc_lossy),
-		TEST(test_no_cookie_for_long),
-		TEST(test_no_request_for_long),
-		TEST(test_no_answer_for_long),
-		TEST(test_overtaken_request),
-		TEST(test_replaced_by_its_own_only),
-		TEST(test_direct),
-		TEST(test_lines_of_failures),
-		TEST(test_many_exchanges),
-		TEST(test_nobody_answers),
-		TEST(test_no_auth),
-		TEST(test_cancel),
-		TEST(test_late_abort),
+		TEST(both_ends_agree_on_keys_and_names),
+		TEST(allocation_survives_loss_and_reordering),
+		TEST(allocation_survives_an_outage_before_the_cookie),
+		TEST(allocation_survives_an_outage_before_the_request),
+		TEST(allocation_survives_an_outage_before_the_answer),
+		TEST(an_overtaken_request_changes_nothing),
+		TEST(another_peer_cannot_replace_a_flow_by_endpoint_id),
+		TEST(direct_flows_need_configuration_and_a_local_server),
+		TEST(log_lines_about_failures_are_limited_per_user),
+		TEST(each_of_many_exchanges_is_found_until_it_ends),
+		TEST(an_unanswered_allocation_times_out),
+		TEST(flows_without_certificates_rekey_unauthenticated),
+		TEST(a_cancelled_allocation_frees_the_flow_of_the_peer),
+		TEST(an_abort_does_not_remove_a_confirmed_flow),
 	};
 
 	return WORLD_MAIN("alloc", tests);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What the status socket replaces and removes. */
+/* Status socket: files that opening replaces and closing removes. */
 
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static mode_t type_of(const char *name)
 	return lstat(path(name), &st) ? 0 : st.st_mode & S_IFMT;
 }
 
-/* A socket that nobody listens at. */
+/* Create a socket without a listener. */
 static void leave_socket(const char *name)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -71,7 +71,7 @@ static int teardown(void **state)
 	return files_end();
 }
 
-static void test_removed(void **state)
+static void closing_removes_the_socket(void **state)
 {
 	struct control *control;
 
@@ -83,7 +83,7 @@ static void test_removed(void **state)
 	assert_int_equal(type_of("sock"), 0);
 }
 
-static void test_stale(void **state)
+static void a_stale_socket_is_replaced(void **state)
 {
 	struct control *control;
 
@@ -94,7 +94,7 @@ static void test_stale(void **state)
 	control_close(control);
 }
 
-static void test_alive(void **state)
+static void a_socket_in_use_is_not_replaced(void **state)
 {
 	struct control *control;
 
@@ -107,7 +107,7 @@ static void test_alive(void **state)
 	control_close(control);
 }
 
-static void test_other_files(void **state)
+static void files_other_than_sockets_are_not_replaced(void **state)
 {
 	(void)state;
 	put("file");
@@ -120,8 +120,8 @@ static void test_other_files(void **state)
 	assert_int_equal(type_of("link"), S_IFLNK);
 }
 
-/* What took the place of the socket meanwhile is not the agent's. */
-static void test_replaced(void **state)
+/* A file that has replaced the socket does not belong to the agent. */
+static void closing_keeps_a_file_that_replaced_the_socket(void **state)
 {
 	struct control *control;
 
@@ -139,11 +139,11 @@ static void test_replaced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_removed),
-		TEST(test_stale),
-		TEST(test_alive),
-		TEST(test_other_files),
-		TEST(test_replaced),
+		TEST(closing_removes_the_socket),
+		TEST(a_stale_socket_is_replaced),
+		TEST(a_socket_in_use_is_not_replaced),
+		TEST(files_other_than_sockets_are_not_replaced),
+		TEST(closing_keeps_a_file_that_replaced_the_socket),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Which DNS server is asked, when the configuration or resolv.conf changes, and
- * how much.
+ * DNS lookups: the server in use as the configuration or resolv.conf changes,
+ * and the limits on queries.
  */
 
 #include <stdio.h>
@@ -21,14 +21,14 @@
 #include "log.h"
 
 #define PATIENCE	20000
-#define EACH		16	/* names that are looked up for one user */
-#define ALL		128	/* and for all */
+#define EACH		16	/* lookups at a time for one user */
+#define ALL		128	/* and for all users */
 #define HOSTS		8	/* of one name */
 #define QUERIES_MAX	4096
 
 #define TYPE_SRV	33
 
-/* A server that counts questions and answers none. */
+/* A DNS server of the test. */
 struct server {
 	int fd;
 	char name[64];		/* [ADDRESS]:PORT */
@@ -63,7 +63,7 @@ static bool asked(const struct server *s)
 	return any;
 }
 
-/* Different queries that were received, with their type before the name. */
+/* Distinct queries received, each with the type before the name. */
 static struct query {
 	uint8_t p[64];
 	size_t len;
@@ -97,7 +97,7 @@ static void ask_for(uint32_t flow, uint32_t uid, unsigned int name)
 	assert_int_equal(dns_ask(dns, flow, uid, text, 3435), 0);
 }
 
-/* Only @s is asked, at the first try. */
+/* Check that the first query goes to @s, and none to the other server. */
 static void assert_asks(const struct server *s)
 {
 	const struct server *other = s == &old ? &new : &old;
@@ -118,7 +118,7 @@ static void assert_asks(const struct server *s)
 	dns_cancel(dns, 1);
 }
 
-/* Write a resolv.conf in place. */
+/* Write a resolv.conf that names @s, in place. */
 static void names(const char *file, const struct server *s)
 {
 	FILE *f = fopen(path(file), "w");
@@ -139,7 +139,7 @@ static void follow_file(const char *servers)
 	assert_non_null(dns);
 }
 
-/* A network namespace of its own begins with the loopback down. */
+/* Bring the loopback device up: in a new network namespace it is down. */
 static int loopback_up(void **state)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -190,7 +190,7 @@ static struct dns_source *prepare(const struct server *s)
 	return source;
 }
 
-static void test_discarded(void **state)
+static void discarded_servers_are_not_asked(void **state)
 {
 	struct dns_source *source;
 
@@ -202,7 +202,7 @@ static void test_discarded(void **state)
 	assert_asks(&old);
 }
 
-static void test_committed(void **state)
+static void committed_servers_replace_the_previous_ones(void **state)
 {
 	(void)state;
 	follow_file(old.name);
@@ -211,7 +211,7 @@ static void test_committed(void **state)
 	assert_asks(&new);
 }
 
-static void test_unusable(void **state)
+static void invalid_servers_leave_the_previous_ones_in_use(void **state)
 {
 	struct dns_settings set = { .servers = "here", .patience = PATIENCE };
 
@@ -221,7 +221,7 @@ static void test_unusable(void **state)
 	assert_asks(&old);
 }
 
-static void test_outstanding_question(void **state)
+static void pending_lookups_move_to_the_new_server(void **state)
 {
 	(void)state;
 	follow_file(old.name);
@@ -233,7 +233,7 @@ static void test_outstanding_question(void **state)
 	assert_true(asked(&new));
 }
 
-static void test_file_is_not_watched(void **state)
+static void resolv_conf_is_ignored_if_servers_are_configured(void **state)
 {
 	(void)state;
 	names("resolv.conf", &old);
@@ -242,7 +242,7 @@ static void test_file_is_not_watched(void **state)
 	assert_asks(&old);
 }
 
-static void test_file_is_no_longer_watched(void **state)
+static void configuring_servers_ends_the_watch_of_resolv_conf(void **state)
 {
 	(void)state;
 	names("resolv.conf", &new);
@@ -254,7 +254,7 @@ static void test_file_is_no_longer_watched(void **state)
 
 /* resolv.conf */
 
-static void test_written(void **state)
+static void a_rewritten_resolv_conf_is_read(void **state)
 {
 	(void)state;
 	names("resolv.conf", &old);
@@ -266,7 +266,7 @@ static void test_written(void **state)
 	assert_asks(&old);
 }
 
-static void test_replaced(void **state)
+static void a_replaced_resolv_conf_is_read_and_watched(void **state)
 {
 	(void)state;
 	names("resolv.conf", &old);
@@ -279,7 +279,7 @@ static void test_replaced(void **state)
 	assert_asks(&old);
 }
 
-static void test_removed(void **state)
+static void servers_stay_in_use_while_resolv_conf_is_missing(void **state)
 {
 	(void)state;
 	names("resolv.conf", &old);
@@ -290,7 +290,7 @@ static void test_removed(void **state)
 	assert_asks(&new);
 }
 
-static void test_target_replaced(void **state)
+static void a_replaced_target_of_the_link_is_read(void **state)
 {
 	(void)state;
 	names("run/stub", &old);
@@ -303,7 +303,7 @@ static void test_target_replaced(void **state)
 	assert_asks(&new);
 }
 
-static void test_link_replaced(void **state)
+static void a_replaced_link_is_followed_and_watched(void **state)
 {
 	(void)state;
 	names("run/a", &old);
@@ -318,7 +318,7 @@ static void test_link_replaced(void **state)
 	assert_asks(&old);
 }
 
-static void test_target_comes_later(void **state)
+static void a_dangling_link_is_read_once_its_target_appears(void **state)
 {
 	(void)state;
 	ln("run/a/b/stub", "resolv.conf");
@@ -331,8 +331,10 @@ static void test_target_comes_later(void **state)
 	assert_asks(&new);
 }
 
-/* As a bind mount: another name of the file, in a folder that is not watched. */
-static void test_written_elsewhere(void **state)
+/*
+ * As with a bind mount: another hard link of the file, in an unwatched folder.
+ */
+static void a_write_through_another_hard_link_is_read(void **state)
 {
 	(void)state;
 	names("run/host", &old);
@@ -343,13 +345,13 @@ static void test_written_elsewhere(void **state)
 	assert_asks(&new);
 }
 
-/* How much is asked */
+/* Limits on queries */
 
 /* What a server replies. */
 enum reply {
 	SILENCE,
 	NO_NAME,
-	HOSTS_ONLY,	/* hosts, of which it does not know the addresses */
+	HOSTS_ONLY,	/* SRV records; no reply to queries for addresses */
 };
 
 static void note_query(const uint8_t *name, size_t len, uint8_t type)
@@ -366,7 +368,7 @@ static void note_query(const uint8_t *name, size_t len, uint8_t type)
 	queries[nqueries++] = q;
 }
 
-/* Append the record of a host; @name is without the service. */
+/* Append the SRV record of a host; @name is without the service. */
 static size_t put_host(uint8_t *p, uint8_t i, const uint8_t *name, size_t len)
 {
 	const uint8_t record[] = {
@@ -379,7 +381,10 @@ static size_t put_host(uint8_t *p, uint8_t i, const uint8_t *name, size_t len)
 	return sizeof(record) + len;
 }
 
-/* Make a reply of a query whose question ends at @end; return its length. */
+/*
+ * Turn the query in @p, whose question ends at @end, into a reply. Return: the
+ * length of the reply.
+ */
 static size_t put_reply(uint8_t *p, size_t end, enum reply reply)
 {
 	const size_t name = 12 + strlen("x_ipcp-rekeyx_udp");
@@ -396,7 +401,7 @@ static size_t put_reply(uint8_t *p, size_t end, enum reply reply)
 	return len;
 }
 
-/* Count the queries that have come, and reply to them. */
+/* Note the queries that have arrived, and reply to them. */
 static void serve(const struct server *s, enum reply reply)
 {
 	struct sockaddr_in from;
@@ -418,7 +423,7 @@ static void serve(const struct server *s, enum reply reply)
 	}
 }
 
-/* Reply until there are so many answers. */
+/* Reply to queries until @count lookups are answered. */
 static void serve_until(const struct server *s, enum reply reply,
 			unsigned int count)
 {
@@ -432,8 +437,8 @@ static void serve_until(const struct server *s, enum reply reply,
 	assert_int_equal(answers, count);
 }
 
-/* More questions than there are query ids, which nobody waits for any more. */
-static void test_cancelled(void **state)
+/* Cancel more lookups than there are query ids. */
+static void cancelled_lookups_are_limited_and_delay_no_other_user(void **state)
 {
 	unsigned int i;
 
@@ -447,14 +452,14 @@ static void test_cancelled(void **state)
 	serve(&old, SILENCE);
 	assert_int_equal(nqueries, EACH);
 
-	/* they delay no other user */
+	/* the cancelled lookups delay no other user */
 	ask_for(2, 1001, i);
 	serve(&old, SILENCE);
 	assert_int_equal(nqueries, EACH + 1);
 	assert_int_equal(answers, 0);
 }
 
-static void test_shares(void **state)
+static void queries_of_all_users_are_limited(void **state)
 {
 	unsigned int i;
 
@@ -467,7 +472,7 @@ static void test_shares(void **state)
 	assert_int_equal(nqueries, ALL);
 }
 
-static void test_hosts(void **state)
+static void lookups_of_one_user_stay_limited_with_many_hosts(void **state)
 {
 	unsigned int i;
 
@@ -483,8 +488,8 @@ static void test_hosts(void **state)
 	assert_in_range(nqueries, EACH * 2 * HOSTS, EACH * (1 + 2 * HOSTS));
 }
 
-/* All that wait have their turn, and get an answer. */
-static void test_all_answered(void **state)
+/* Lookups beyond the limits wait, and are answered in turn. */
+static void all_queued_lookups_are_answered(void **state)
 {
 	unsigned int i;
 
@@ -495,7 +500,7 @@ static void test_all_answered(void **state)
 	serve_until(&old, NO_NAME, i);
 }
 
-static void test_same_name(void **state)
+static void lookups_of_the_same_name_share_one_query(void **state)
 {
 	unsigned int i;
 
@@ -511,8 +516,11 @@ static void test_same_name(void **state)
 	serve_until(&new, NO_NAME, i - 1);
 }
 
-/* A look-up that nobody waited for when the hosts came is of use again. */
-static void test_asked_again(void **state)
+/*
+ * A lookup that no flow waited for when its SRV records arrived serves a later
+ * request.
+ */
+static void an_abandoned_lookup_serves_a_later_request(void **state)
 {
 	(void)state;
 	follow_file(old.name);
@@ -528,25 +536,25 @@ static void test_asked_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_discarded),
-		TEST(test_committed),
-		TEST(test_unusable),
-		TEST(test_outstanding_question),
-		TEST(test_file_is_not_watched),
-		TEST(test_file_is_no_longer_watched),
-		TEST(test_written),
-		TEST(test_replaced),
-		TEST(test_removed),
-		TEST(test_target_replaced),
-		TEST(test_link_replaced),
-		TEST(test_target_comes_later),
-		TEST(test_written_elsewhere),
-		TEST(test_cancelled),
-		TEST(test_shares),
-		TEST(test_hosts),
-		TEST(test_all_answered),
-		TEST(test_same_name),
-		TEST(test_asked_again),
+		TEST(discarded_servers_are_not_asked),
+		TEST(committed_servers_replace_the_previous_ones),
+		TEST(invalid_servers_leave_the_previous_ones_in_use),
+		TEST(pending_lookups_move_to_the_new_server),
+		TEST(resolv_conf_is_ignored_if_servers_are_configured),
+		TEST(configuring_servers_ends_the_watch_of_resolv_conf),
+		TEST(a_rewritten_resolv_conf_is_read),
+		TEST(a_replaced_resolv_conf_is_read_and_watched),
+		TEST(servers_stay_in_use_while_resolv_conf_is_missing),
+		TEST(a_replaced_target_of_the_link_is_read),
+		TEST(a_replaced_link_is_followed_and_watched),
+		TEST(a_dangling_link_is_read_once_its_target_appears),
+		TEST(a_write_through_another_hard_link_is_read),
+		TEST(cancelled_lookups_are_limited_and_delay_no_other_user),
+		TEST(queries_of_all_users_are_limited),
+		TEST(lookups_of_one_user_stay_limited_with_many_hosts),
+		TEST(all_queued_lookups_are_answered),
+		TEST(lookups_of_the_same_name_share_one_query),
+		TEST(an_abandoned_lookup_serves_a_later_request),
 	};
 
 	log_quiet(true);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * When the agent reads upcalls, claims flows and looks at all of them. The module
- * answers as the test says, at times that it says.
+ * Times at which the agent reads upcalls, claims flows and scans all flows. The
+ * test provides the answers of the module, and the clock.
  */
 
 #include <errno.h>
@@ -25,9 +25,9 @@ static struct config conf;
 static struct work work;
 static struct kernel kernel;
 static uint64_t clock_ms;
-static unsigned int per_look;		/* ms that pass with each look at the clock */
+static unsigned int per_look;		/* ms added by each read of the clock */
 static int upcall_status;
-static struct ipcp_nl_upcall upcall;	/* if that is 0 */
+static struct ipcp_nl_upcall upcall;	/* if upcall_status is 0 */
 static int done_status;
 static unsigned int upcalls, refusals, claims, lines;
 static void (*during_claim)(void);
@@ -193,7 +193,7 @@ static int teardown(void **state)
 
 /* Upcalls */
 
-static void test_no_memory(void **state)
+static void upcalls_are_retried_slowly_while_memory_is_short(void **state)
 {
 	unsigned int i;
 
@@ -202,7 +202,7 @@ static void test_no_memory(void **state)
 	assert_int_equal(work_upcalls(&work), 0);
 	run_for(1000);
 	assert_in_range(upcalls, 9, 11);
-	/* nor do events change that */
+	/* events do not make the agent read more often */
 	for (i = 0; i < 1000; i++) {
 		clock_ms++;
 		assert_int_equal(work_upcalls(&work), 0);
@@ -211,7 +211,7 @@ static void test_no_memory(void **state)
 	assert_in_range(upcalls, 18, 22);
 	assert_int_equal(lines, 1);
 
-	/* what came meanwhile is read soon */
+	/* pending upcalls are read soon once there is memory */
 	upcalls = 0;
 	upcall_status = -EAGAIN;
 	run_for(10000);
@@ -221,7 +221,7 @@ static void test_no_memory(void **state)
 	assert_int_equal(lines, 2);
 }
 
-static void test_full_queue(void **state)
+static void reading_a_long_queue_continues_in_the_next_turn(void **state)
 {
 	uint64_t next;
 
@@ -235,7 +235,7 @@ static void test_full_queue(void **state)
 	assert_true(next > clock_ms);
 }
 
-static void test_failure(void **state)
+static void a_failed_read_of_upcalls_is_logged_and_returned(void **state)
 {
 	(void)state;
 	upcall_status = -EPERM;
@@ -243,7 +243,7 @@ static void test_failure(void **state)
 	assert_int_equal(lines, 1);
 }
 
-/* Take a thousand of such upcalls within a second. */
+/* Read at least a thousand upcalls of one type, one per ms. */
 static void take_upcalls(uint32_t type)
 {
 	upcall.type = type;
@@ -254,8 +254,8 @@ static void take_upcalls(uint32_t type)
 		assert_int_equal(work_upcalls(&work), 0);
 }
 
-/* Programs cause some lines in the log, however often they ask. */
-static void test_lines(void **state)
+/* Programs cause a limited number of log lines, however often they ask. */
+static void log_lines_about_upcalls_are_limited(void **state)
 {
 	(void)state;
 	/* an invalid name */
@@ -273,8 +273,11 @@ static void test_lines(void **state)
 
 /* Claims */
 
-/* However the time passes between the looks at the clock. */
-static void test_wish(void **state)
+/*
+ * Each read of the clock advances the clock, and the claim comes due between
+ * any two reads.
+ */
+static void a_requested_claim_is_made_exactly_once(void **state)
 {
 	uint64_t wish, next;
 	int after;
@@ -305,8 +308,8 @@ static void wish_during_claim(void)
 	clock_ms += 50;
 }
 
-/* A wish that came due while flows were claimed. */
-static void test_wish_during_claim(void **state)
+/* A requested claim that comes due while flows are being claimed. */
+static void a_claim_requested_during_a_claim_is_not_lost(void **state)
 {
 	(void)state;
 	during_claim = wish_during_claim;
@@ -315,9 +318,9 @@ static void test_wish_during_claim(void **state)
 	assert_int_equal(claims, 2);
 }
 
-/* Looks */
+/* Scans of all flows */
 
-static void test_all_asked(void **state)
+static void all_due_flows_ask_their_peers_for_a_rekey(void **state)
 {
 	unsigned int id;
 
@@ -334,13 +337,13 @@ static void test_all_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_no_memory),
-		TEST(test_full_queue),
-		TEST(test_failure),
-		TEST(test_lines),
-		TEST(test_wish),
-		TEST(test_wish_during_claim),
-		TEST(test_all_asked),
+		TEST(upcalls_are_retried_slowly_while_memory_is_short),
+		TEST(reading_a_long_queue_continues_in_the_next_turn),
+		TEST(a_failed_read_of_upcalls_is_logged_and_returned),
+		TEST(log_lines_about_upcalls_are_limited),
+		TEST(a_requested_claim_is_made_exactly_once),
+		TEST(a_claim_requested_during_a_claim_is_not_lost),
+		TEST(all_due_flows_ask_their_peers_for_a_rekey),
 	};
 
 	return cmocka_run_group_tests_name("due", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Requests in the clear that wait until the peer was asked for the keys. */
+/* Requests in the clear, held while the kernel asks the peer for the keys. */
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "held.h"
 #include "world.h"
 
-/* A fresh exchange in the clear, as one that has the certificate can begin. */
+/* Begin a fresh exchange in the clear, as a thief of the certificate can. */
 static void claim_as_thief(struct fake_flow *f)
 {
 	alice.no_keys = true;
@@ -17,7 +17,7 @@ static void claim_as_thief(struct fake_flow *f)
 }
 
 /* A certificate alone cannot take over a flow whose peer has the keys. */
-static void test_thief(void **state)
+static void a_certificate_alone_does_not_take_over_a_flow(void **state)
 {
 	struct fake_flow *f;
 
@@ -34,7 +34,7 @@ static void test_thief(void **state)
 	assert_non_null(strstr(TAILQ_FIRST(&alice.e->record.failures)->text,
 			       "nobody lost them"));
 	assert_true(allocated(f));
-	/* the owner re-keys as ever */
+	/* the owner can still re-key the flow */
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
@@ -42,10 +42,10 @@ static void test_thief(void **state)
 }
 
 /*
- * A fresh request waits for the end of the question, however often it is
- * repeated, with or without the event.
+ * A fresh request waits until the question ends, however often the peer repeats
+ * the request, with or without an event about the end.
  */
-static void test_held(void **state)
+static void a_fresh_request_waits_for_the_end_of_the_question(void **state)
 {
 	struct fake_flow *f;
 	int i;
@@ -68,8 +68,8 @@ static void test_held(void **state)
 	}
 }
 
-/* Another exchange of the flow while the peer is asked comes too early. */
-static void test_held_for_another(void **state)
+/* Another exchange of the flow is refused for now while the peer is asked. */
+static void another_exchange_is_refused_while_the_peer_is_asked(void **state)
 {
 	struct fake_flow *f;
 
@@ -86,8 +86,8 @@ static void test_held_for_another(void **state)
 	assert_int_equal(bob.e->nheld, 1);
 }
 
-/* A request that waits goes with its flow, and with the agent's settings. */
-static void test_held_gone(void **state)
+/* A held request is dropped with its flow, and with the agent's settings. */
+static void held_requests_are_dropped_with_the_flow_or_settings(void **state)
 {
 	struct fake_flow *f;
 	int i;
@@ -110,8 +110,8 @@ static void test_held_gone(void **state)
 	assert_int_equal(peer_of(f)->f.newest_epoch, 0);
 }
 
-/* One flow waits once, whatever its peer sends. */
-static void test_held_once(void **state)
+/* A flow has one held request at most, whatever its peer sends. */
+static void a_flow_holds_one_request_at_most(void **state)
 {
 	struct fake_flow *f;
 
@@ -138,7 +138,7 @@ static enum refusal hold(const char *who, uint32_t flow)
 }
 
 /* One peer cannot keep the flows of others from getting fresh keys. */
-static void test_share_of_places(void **state)
+static void one_peer_cannot_take_all_places_of_held_requests(void **state)
 {
 	uint32_t flow;
 	char who[16];
@@ -149,7 +149,7 @@ static void test_share_of_places(void **state)
 	for (flow = 1; flow <= HELD_FREE; flow++)
 		assert_int_equal(hold("mallory", flow), 0);
 	assert_int_equal(hold("mallory", flow), REFUSE_BUSY);
-	assert_int_equal(hold("carol", 7), REFUSE_BUSY);	/* has one */
+	assert_int_equal(hold("carol", 7), REFUSE_BUSY);	/* 7 has one */
 	for (i = 0; i < (HELD_MAX - HELD_FREE) / HELD_EACH; i++) {
 		snprintf(who, sizeof(who), "peer %d", i);
 		for (j = 0; j < HELD_EACH; j++)
@@ -166,12 +166,12 @@ static void test_share_of_places(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_thief),
-		TEST(test_held),
-		TEST(test_held_for_another),
-		TEST(test_held_gone),
-		TEST(test_held_once),
-		TEST(test_share_of_places),
+		TEST(a_certificate_alone_does_not_take_over_a_flow),
+		TEST(a_fresh_request_waits_for_the_end_of_the_question),
+		TEST(another_exchange_is_refused_while_the_peer_is_asked),
+		TEST(held_requests_are_dropped_with_the_flow_or_settings),
+		TEST(a_flow_holds_one_request_at_most),
+		TEST(one_peer_cannot_take_all_places_of_held_requests),
 	};
 
 	return WORLD_MAIN("held", tests);

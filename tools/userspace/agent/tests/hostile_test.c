@@ -11,7 +11,7 @@
 #include "world.h"
 
 /* A sender without a cookie gets no more bytes than it sent. */
-static void test_amplification(void **state)
+static void replies_without_a_cookie_do_not_amplify(void **state)
 {
 	struct ipcp_nl_peer victim = { .addr.ss_family = AF_INET };
 	struct sockaddr_in *in = (struct sockaddr_in *)&victim.addr;
@@ -39,7 +39,7 @@ static void test_amplification(void **state)
 	assert_true(TAILQ_EMPTY(&bob.e->answers));
 }
 
-static void test_cookie(void **state)
+static void a_cookie_is_bound_to_address_and_time(void **state)
 {
 	struct cookie_jar jar = { .ready = false };
 	struct sockaddr_storage a = { .ss_family = AF_INET }, b = a;
@@ -63,8 +63,8 @@ static void test_cookie(void **state)
 	assert_true(cookie_ok(&jar, 300000, &a, cookie));
 }
 
-/* Flip every bit of every frame, in both directions: the keys never differ. */
-static void test_tampering(void **state)
+/* Flip random bits of frames in both directions: the keys never differ. */
+static void tampered_frames_never_make_the_keys_differ(void **state)
 {
 	struct fake_flow *f;
 	unsigned int i;
@@ -90,7 +90,7 @@ static void test_tampering(void **state)
 	assert_true(done > 0 && done < 300);
 }
 
-static void test_rubbish(void **state)
+static void random_frames_create_no_flow(void **state)
 {
 	struct ipcp_nl_peer from = { 0 };
 	uint8_t buf[FRAME_MAX + 8];
@@ -118,8 +118,8 @@ static void test_rubbish(void **state)
 	assert_int_equal(flows_at(&bob), 0);
 }
 
-/* Refused strangers are counted, and a few of them logged; nothing is kept. */
-static void test_strangers_leave_nothing(void **state)
+/* Refused strangers are counted, and a few of them logged; no state is kept. */
+static void refused_strangers_are_counted_but_leave_no_state(void **state)
 {
 	unsigned int i;
 
@@ -137,8 +137,11 @@ static void test_strangers_leave_nothing(void **state)
 	assert_int_equal(bob.e->refusals.missed, 15);
 }
 
-/* However many there are: five lines in ten seconds, and how many were left out. */
-static void test_lines_of_strangers(void **state)
+/*
+ * However many strangers there are, five lines are logged in ten seconds, and
+ * the number of lines left out.
+ */
+static void log_lines_about_strangers_are_limited(void **state)
 {
 	unsigned int i;
 
@@ -155,8 +158,8 @@ static void test_lines_of_strangers(void **state)
 	assert_in_range(lines_with("lines more were not logged"), 2 * 5, 2 * 6);
 }
 
-/* Tell known peers from strangers: neither uses up the lines of the other. */
-static void test_lines_of_known_peers(void **state)
+/* Known peers and strangers have separate limits of log lines. */
+static void known_peers_and_strangers_have_separate_log_limits(void **state)
 {
 	unsigned int i;
 
@@ -184,10 +187,10 @@ static void test_lines_of_known_peers(void **state)
 }
 
 /*
- * What is said in the clear can be sent again, with another token and hence
- * without the kept answer: whoever does so gets nothing and changes nothing.
+ * A request in the clear can be replayed with another token, and hence without
+ * the kept answer. The replay gets no reply and changes nothing.
  */
-static void test_replayed_request(void **state)
+static void a_replayed_request_is_ignored(void **state)
 {
 	struct packet old;
 	struct fake_flow *f;
@@ -223,10 +226,10 @@ static void test_replayed_request(void **state)
 }
 
 /*
- * A peer that has used up its share of the requests that are remembered re-keys its
- * flows nevertheless, and others begin new ones.
+ * A peer that has used up its share of the replay cache can still re-key its
+ * flows, and other peers can still allocate new ones.
  */
-static void test_share_of_requests(void **state)
+static void a_peer_at_its_request_limit_still_rekeys_its_flows(void **state)
 {
 	struct fake_flow *f, *other;
 	unsigned int i;
@@ -259,10 +262,10 @@ static void test_share_of_requests(void **state)
 }
 
 /*
- * Unless bob's configuration names them, the dearest exchanges are refused; the
- * weakest of them is weaker than his own, too.
+ * The most expensive key exchanges are refused unless bob's configuration names
+ * them. The first one is refused even then, since it is weaker than bob's own.
  */
-static void test_dear_key_exchanges(void **state)
+static void expensive_key_exchanges_are_refused_unless_configured(void **state)
 {
 	static const char * const dear[] = { "ffdhe2048", "ffdhe3072", "ffdhe4096" };
 	static const char * const auth[] = { "none", "optional", "required" };
@@ -294,8 +297,8 @@ static void test_dear_key_exchanges(void **state)
 	}
 }
 
-/* The certificate comes before the flow. */
-static void test_strangers_look_up_no_flow(void **state)
+/* The certificate is verified before the flow is looked up. */
+static void strangers_cause_no_flow_lookup(void **state)
 {
 	struct fake_flow *f;
 
@@ -315,8 +318,8 @@ static void test_strangers_look_up_no_flow(void **state)
 	check_same(f);
 }
 
-/* Cookies that differ do not make the initiator send its request for each. */
-static void test_many_cookies(void **state)
+/* The initiator does not repeat its request for each different cookie. */
+static void a_flood_of_cookies_does_not_multiply_requests(void **state)
 {
 	struct ipcp_nl_peer from = { 0 };
 	struct message msg = { .type = MSG_COOKIE };
@@ -346,7 +349,7 @@ static void test_many_cookies(void **state)
 	}
 	assert_int_equal(clock_ms - before, 1000);
 	assert_in_range(alice.bytes_out, 5 * request, 12 * request);
-	/* and the real one still does its work */
+	/* the real cookie still works */
 	run_for(5000);
 	assert_true(allocated(f));
 }
@@ -375,8 +378,8 @@ static unsigned int answers_to(const char *who)
 	return count;
 }
 
-/* One peer cannot push out the answers to others. */
-static void test_share_of_answers(void **state)
+/* One peer cannot evict the answers to others. */
+static void one_peer_cannot_evict_the_answers_to_others(void **state)
 {
 	(void)state;
 	start_good();
@@ -386,7 +389,7 @@ static void test_share_of_answers(void **state)
 	assert_int_equal(answers_to("mallory"), ANSWERS_EACH);
 }
 
-/* Add a frame of a request of two; true if the request is complete. */
+/* Add one of the two frames of a request; true if the request is complete. */
 static bool add_frame(uint32_t flow, const struct sockaddr_storage *from,
 		      uint64_t token, int index)
 {
@@ -406,7 +409,7 @@ static bool add_frame(uint32_t flow, const struct sockaddr_storage *from,
 	return true;
 }
 
-/* Add first frames of strangers, 8 of each address. */
+/* Add first frames of requests of strangers, 8 from each address. */
 static void add_of_strangers(unsigned int count)
 {
 	struct sockaddr_storage from = alice.addr;
@@ -428,8 +431,8 @@ static unsigned int count_incomings(bool sealed)
 	return count;
 }
 
-/* Whoever has a cookie cannot push out a part of what comes under the keys. */
-static void test_strangers_push_out_strangers(void **state)
+/* Senders with a cookie cannot evict frames that arrived under the keys. */
+static void strangers_do_not_evict_frames_under_the_keys(void **state)
 {
 	unsigned int i;
 
@@ -439,7 +442,7 @@ static void test_strangers_push_out_strangers(void **state)
 	add_of_strangers(2 * ASSEMBLIES_MAX);
 	assert_int_equal(count_incomings(false), ASSEMBLIES_MAX);
 	assert_true(add_frame(7, NULL, 77, 1));
-	/* whoever has flows leaves strangers their room, too */
+	/* peers with flows cannot evict the frames of strangers */
 	for (i = 1; i <= 2 * ASSEMBLIES_MAX; i++)
 		assert_false(add_frame(i, NULL, i, 0));
 	assert_int_equal(count_incomings(true), ASSEMBLIES_MAX);
@@ -449,8 +452,8 @@ static void test_strangers_push_out_strangers(void **state)
 	assert_true(add_frame(2 * ASSEMBLIES_MAX, NULL, 2 * ASSEMBLIES_MAX, 1));
 }
 
-/* Text of others, as the name of a program, does nothing to a terminal. */
-static void test_unprintable(void **state)
+/* Foreign text, such as the name of a program, cannot control a terminal. */
+static void unprintable_characters_are_replaced_in_the_log(void **state)
 {
 	(void)state;
 	start_good();
@@ -466,21 +469,21 @@ static void test_unprintable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_strangers_leave_nothing),
-		TEST(test_lines_of_strangers),
-		TEST(test_lines_of_known_peers),
-		TEST(test_replayed_request),
-		TEST(test_share_of_requests),
-		TEST(test_dear_key_exchanges),
-		TEST(test_strangers_look_up_no_flow),
-		TEST(test_many_cookies),
-		TEST(test_share_of_answers),
-		TEST(test_amplification),
-		TEST(test_cookie),
-		TEST(test_tampering),
-		TEST(test_rubbish),
-		TEST(test_strangers_push_out_strangers),
-		TEST(test_unprintable),
+		TEST(refused_strangers_are_counted_but_leave_no_state),
+		TEST(log_lines_about_strangers_are_limited),
+		TEST(known_peers_and_strangers_have_separate_log_limits),
+		TEST(a_replayed_request_is_ignored),
+		TEST(a_peer_at_its_request_limit_still_rekeys_its_flows),
+		TEST(expensive_key_exchanges_are_refused_unless_configured),
+		TEST(strangers_cause_no_flow_lookup),
+		TEST(a_flood_of_cookies_does_not_multiply_requests),
+		TEST(one_peer_cannot_evict_the_answers_to_others),
+		TEST(replies_without_a_cookie_do_not_amplify),
+		TEST(a_cookie_is_bound_to_address_and_time),
+		TEST(tampered_frames_never_make_the_keys_differ),
+		TEST(random_frames_create_no_flow),
+		TEST(strangers_do_not_evict_frames_under_the_keys),
+		TEST(unprintable_characters_are_replaced_in_the_log),
 	};
 
 	return WORLD_MAIN("hostile", tests);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What the key log writes, how loud it is, and which files it refuses. */
+/* The key log: its lines, its warnings, and the files that it refuses. */
 
 #include <fcntl.h>
 #include <signal.h>
@@ -77,7 +77,7 @@ static struct keylog *opened(const char *name)
 	return log;
 }
 
-/* Refused, with an error that has these words; the file is not written to. */
+/* Check that a file is refused, with one error that contains @words. */
 static void refused(const char *name, const char *words)
 {
 	struct keylog *log;
@@ -111,7 +111,7 @@ static mode_t mode_of(const char *name)
 	return st.st_mode & 07777;
 }
 
-static void test_off(void **state)
+static void the_key_log_is_off_without_a_path(void **state)
 {
 	struct keylog *log;
 
@@ -123,7 +123,7 @@ static void test_off(void **state)
 	keylog_close(log);
 }
 
-static void test_lines(void **state)
+static void each_seed_is_written_as_one_line(void **state)
 {
 	struct keylog *log = opened("log");
 
@@ -135,7 +135,7 @@ static void test_lines(void **state)
 	keylog_close(log);
 }
 
-static void test_loud(void **state)
+static void opening_is_warned_of_and_seeds_are_not_logged(void **state)
 {
 	struct keylog *log = opened("log");
 
@@ -145,14 +145,14 @@ static void test_loud(void **state)
 	assert_non_null(strstr(said, path("log")));
 	assert_string_equal(keylog_path(log), path("log"));
 	keylog_add(log, &ours, &first);
-	/* nothing else is said, least of all the seed */
+	/* nothing else is logged, least of all the seed */
 	assert_int_equal(lines, 1);
 	keylog_close(log);
 	keylog_close(opened("log"));
 	assert_int_equal(lines, 2);
 }
 
-static void test_private(void **state)
+static void a_new_file_is_private(void **state)
 {
 	mode_t mask = umask(0);
 
@@ -163,7 +163,7 @@ static void test_private(void **state)
 }
 
 /* A reload opens the file again. */
-static void test_appended(void **state)
+static void a_reopened_file_is_appended_to(void **state)
 {
 	struct keylog *log = opened("log");
 
@@ -176,7 +176,7 @@ static void test_appended(void **state)
 	keylog_close(log);
 }
 
-static void test_link(void **state)
+static void a_symbolic_link_is_refused(void **state)
 {
 	(void)state;
 	put("target");
@@ -186,7 +186,7 @@ static void test_link(void **state)
 	contains("target", "text\n");
 }
 
-static void test_dangling(void **state)
+static void a_dangling_link_is_refused(void **state)
 {
 	(void)state;
 	ln(path("target"), "log");
@@ -194,7 +194,7 @@ static void test_dangling(void **state)
 	assert_int_equal(access(path("target"), F_OK), -1);
 }
 
-static void test_readable(void **state)
+static void a_file_accessible_to_others_is_refused(void **state)
 {
 	static const mode_t modes[] = { 0640, 0604, 0620, 0602, 0610, 0601 };
 	size_t i;
@@ -210,7 +210,7 @@ static void test_readable(void **state)
 	contains("log", "text\n");
 }
 
-static void test_second_name(void **state)
+static void a_file_with_a_second_hard_link_is_refused(void **state)
 {
 	(void)state;
 	put("other");
@@ -219,7 +219,7 @@ static void test_second_name(void **state)
 	refused("log", "other names");
 }
 
-static void test_foreign(void **state)
+static void a_file_of_another_user_is_refused(void **state)
 {
 	(void)state;
 	if (geteuid())
@@ -230,8 +230,8 @@ static void test_foreign(void **state)
 	refused("log", "another user");
 }
 
-/* Neither waits for a reader, with one there or not. */
-static void test_fifo(void **state)
+/* Opening a FIFO does not block, with or without a reader. */
+static void a_fifo_is_refused_without_blocking(void **state)
 {
 	int fd;
 
@@ -245,14 +245,17 @@ static void test_fifo(void **state)
 	close(fd);
 }
 
-static void test_no_folder(void **state)
+static void a_missing_folder_is_refused(void **state)
 {
 	(void)state;
 	refused("none/log", "No such file");
 }
 
-/* After a line that does not fit, nothing is written, and nobody says it is. */
-static void test_full(void **state)
+/*
+ * After a line that does not fit, no more lines are written, and keylog_path()
+ * returns NULL.
+ */
+static void writing_stops_after_a_line_that_does_not_fit(void **state)
 {
 	struct rlimit before, small;
 	struct keylog *log = opened("log");
@@ -282,11 +285,19 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_off), TEST(test_lines), TEST(test_loud),
-		TEST(test_private), TEST(test_appended), TEST(test_link),
-		TEST(test_dangling), TEST(test_readable), TEST(test_second_name),
-		TEST(test_foreign), TEST(test_fifo), TEST(test_no_folder),
-		TEST(test_full),
+		TEST(the_key_log_is_off_without_a_path),
+		TEST(each_seed_is_written_as_one_line),
+		TEST(opening_is_warned_of_and_seeds_are_not_logged),
+		TEST(a_new_file_is_private),
+		TEST(a_reopened_file_is_appended_to),
+		TEST(a_symbolic_link_is_refused),
+		TEST(a_dangling_link_is_refused),
+		TEST(a_file_accessible_to_others_is_refused),
+		TEST(a_file_with_a_second_hard_link_is_refused),
+		TEST(a_file_of_another_user_is_refused),
+		TEST(a_fifo_is_refused_without_blocking),
+		TEST(a_missing_folder_is_refused),
+		TEST(writing_stops_after_a_line_that_does_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Many flows are not re-keyed at once, and few not too regularly. */
+/* Pacing: many flows are not re-keyed at once, and few not too regularly. */
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -22,7 +22,7 @@ struct run {
 	unsigned int rekeys;
 };
 
-/* Re-key the flows that are old enough, the first ones first. */
+/* Re-key the flows that are old enough, in the order of the array. */
 static unsigned int look(struct run *run, struct pace *pace, uint64_t now,
 			 uint64_t *born, unsigned int flows)
 {
@@ -72,7 +72,7 @@ static struct run simulate(unsigned int flows, unsigned int intervals)
 	return run;
 }
 
-static void test_one(void **state)
+static void one_flow_is_rekeyed_at_varying_ages(void **state)
 {
 	struct run run = simulate(1, 1000);
 
@@ -83,7 +83,7 @@ static void test_one(void **state)
 	assert_in_range(run.rekeys, 1100, 1200);
 }
 
-static void test_many(void **state)
+static void many_flows_are_not_rekeyed_at_once(void **state)
 {
 	static const unsigned int counts[] = { 10, 500, 2000, 10000 };
 	struct run run;
@@ -103,9 +103,10 @@ static void test_many(void **state)
 }
 
 /*
- * A short interval and a late call: no more than the credit that may be saved.
+ * A late call with a short interval gets no more than the credit that may be
+ * saved.
  */
-static void test_late(void **state)
+static void a_late_call_gets_at_most_the_maximum_credit(void **state)
 {
 	struct pace pace = { 0 };
 	uint64_t min_age;
@@ -117,7 +118,7 @@ static void test_late(void **state)
 	assert_in_range(pace_take(&pace, 9000000, 8000, 1000, &min_age), 1, 251);
 }
 
-static void test_tick(void **state)
+static void the_tick_follows_the_interval_within_bounds(void **state)
 {
 	(void)state;
 	assert_int_equal(pace_tick(50), 20);
@@ -128,10 +129,10 @@ static void test_tick(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_late),
-		cmocka_unit_test(test_tick),
+		cmocka_unit_test(one_flow_is_rekeyed_at_varying_ages),
+		cmocka_unit_test(many_flows_are_not_rekeyed_at_once),
+		cmocka_unit_test(a_late_call_gets_at_most_the_maximum_credit),
+		cmocka_unit_test(the_tick_follows_the_interval_within_bounds),
 	};
 
 	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Sockets, and addresses of this host, that messages leave from. */
+/* Sockets and local addresses that messages leave from. */
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static bool is_local(const struct ipcp_nl_peer *peer, const char *text)
 }
 
 /* All messages of an allocation leave from the socket of its flow. */
-static void test_initiator(void **state)
+static void an_allocation_sends_from_the_socket_of_its_flow(void **state)
 {
 	struct fake_flow *f;
 
@@ -34,8 +34,11 @@ static void test_initiator(void **state)
 	assert_true(is_local(&f->f.peer, "10.0.0.1"));
 }
 
-/* Answers leave from where the request came to, and so does the flow. */
-static void test_responder(void **state)
+/*
+ * Answers, and the flow, leave from the socket and address that the request
+ * came to.
+ */
+static void answers_leave_from_the_address_of_the_request(void **state)
 {
 	struct fake_flow *f;
 
@@ -50,7 +53,7 @@ static void test_responder(void **state)
 }
 
 /* The responder remembers where the agent of the initiator listens. */
-static void test_agent_port(void **state)
+static void the_responder_remembers_the_port_of_the_peer_agent(void **state)
 {
 	struct blob blob;
 	struct fake_flow *f;
@@ -63,10 +66,10 @@ static void test_agent_port(void **state)
 
 /*
  * A responder without keys asks at the address of the flow first, then at the
- * port of the initiator's agent, in turns: so a NAT that has forgotten the flow
- * does not end it.
+ * port of the initiator's agent, in turns, so that a NAT that has forgotten the
+ * flow does not end the flow.
  */
-static void test_turns(void **state)
+static void a_responder_without_keys_tries_both_ports_in_turn(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -86,8 +89,8 @@ static void test_turns(void **state)
 	check_same(f);
 }
 
-/* Once the agent has answered at one of them, everything goes there. */
-static void test_stays(void **state)
+/* Once the agent has answered at one of the ports, all messages go there. */
+static void messages_stay_at_the_port_that_answered(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -99,7 +102,7 @@ static void test_stays(void **state)
 	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
 	bob.to_source = 0;
 	engine_want(bob.e, &g->f);
-	/* the cookie of the first place comes after the second was asked */
+	/* the question to the first port is lost, and the second one answers */
 	lose_all_on_wire();
 	bob.forgotten = true;
 	run_for(2900);
@@ -109,7 +112,7 @@ static void test_stays(void **state)
 	assert_int_equal(f->f.newest_epoch, 1);
 }
 
-/* Answer bob's first question with a cookie of somebody's. */
+/* Answer bob's first question with a forged cookie. @host: 0 is alice's. */
 static void forge_cookie(struct fake_flow *f, uint32_t host, uint16_t port)
 {
 	struct message msg = { .type = MSG_COOKIE };
@@ -138,8 +141,8 @@ static uint32_t host_of(const struct ipcp_nl_peer *peer)
 	return ((const struct sockaddr_in *)&peer->addr)->sin_addr.s_addr;
 }
 
-/* A cookie from another host does not take the question there. */
-static void test_cookie_of_another_host(void **state)
+/* A cookie from another host does not redirect the question. */
+static void a_cookie_from_another_host_is_ignored(void **state)
 {
 	struct fake_flow *f;
 
@@ -154,8 +157,8 @@ static void test_cookie_of_another_host(void **state)
 	check_same(f);
 }
 
-/* One from another port does for a while. */
-static void test_cookie_of_another_port(void **state)
+/* A cookie from another port redirects the question for a while. */
+static void a_cookie_from_another_port_redirects_for_a_while(void **state)
 {
 	struct fake_flow *f;
 
@@ -171,13 +174,13 @@ static void test_cookie_of_another_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_initiator),
-		TEST(test_responder),
-		TEST(test_agent_port),
-		TEST(test_turns),
-		TEST(test_stays),
-		TEST(test_cookie_of_another_host),
-		TEST(test_cookie_of_another_port),
+		TEST(an_allocation_sends_from_the_socket_of_its_flow),
+		TEST(answers_leave_from_the_address_of_the_request),
+		TEST(the_responder_remembers_the_port_of_the_peer_agent),
+		TEST(a_responder_without_keys_tries_both_ports_in_turn),
+		TEST(messages_stay_at_the_port_that_answered),
+		TEST(a_cookie_from_another_host_is_ignored),
+		TEST(a_cookie_from_another_port_redirects_for_a_while),
 	};
 
 	return WORLD_MAIN("path", tests);

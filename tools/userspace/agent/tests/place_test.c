@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Allocation: where the agent of a name is, by configuration or DNS. */
+/* Allocation: locating the agent of a name by configuration or DNS. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,8 +20,8 @@ static struct sockaddr_storage place(const char *addr)
 	return ss;
 }
 
-/* The interface of a link-local address is looked for when it is needed. */
-static void test_interface(void **state)
+/* The interface of a link-local address is looked up at each allocation. */
+static void link_local_interfaces_are_looked_up_at_allocation(void **state)
 {
 	struct fake_flow *f;
 
@@ -35,7 +35,7 @@ static void test_interface(void **state)
 	assert_non_null(strstr(f->reason, "no interface nowhere"));
 }
 
-static void test_addresses(void **state)
+static void invalid_addresses_are_refused_with_a_reason(void **state)
 {
 	static const struct {
 		const char *text;
@@ -73,8 +73,11 @@ static uint16_t port_of(const struct config_name *name, size_t i)
 	return ntohs(in->sin_family == AF_INET ? in->sin_port : in6->sin6_port);
 }
 
-/* As after a reload with another port, which only a restart changes. */
-static void test_inherited_port(void **state)
+/*
+ * As after a reload with another port: the port of the agent changes only at a
+ * restart.
+ */
+static void names_without_a_port_inherit_the_port_of_the_agent(void **state)
 {
 	const struct config_name *name;
 
@@ -111,7 +114,7 @@ static struct fake_flow *alloc_by_dns(void)
 	return f;
 }
 
-static void test_dns(void **state)
+static void a_name_without_address_is_looked_up_in_the_dns(void **state)
 {
 	struct fake_flow *f;
 
@@ -125,7 +128,7 @@ static void test_dns(void **state)
 	check_same(f);
 }
 
-static void test_dns_knows_nothing(void **state)
+static void a_failed_dns_lookup_fails_the_allocation(void **state)
 {
 	struct fake_flow *f;
 
@@ -137,7 +140,7 @@ static void test_dns_knows_nothing(void **state)
 	assert_string_equal(f->reason, "no such name");
 }
 
-static void test_dns_does_not_answer(void **state)
+static void an_unanswered_dns_lookup_times_out(void **state)
 {
 	struct fake_flow *f;
 
@@ -154,7 +157,7 @@ static void test_dns_does_not_answer(void **state)
 	assert_int_equal(alice.bytes_out, 0);
 }
 
-static void test_no_dns(void **state)
+static void without_dns_a_name_without_address_is_unreachable(void **state)
 {
 	struct fake_flow *f;
 
@@ -166,7 +169,7 @@ static void test_no_dns(void **state)
 	assert_non_null(strstr(f->reason, "no address"));
 }
 
-static void test_dns_cancelled(void **state)
+static void cancelling_an_allocation_cancels_its_dns_lookup(void **state)
 {
 	struct fake_flow *f;
 
@@ -177,8 +180,8 @@ static void test_dns_cancelled(void **state)
 	assert_true(TAILQ_EMPTY(&alice.e->exchanges));
 }
 
-/* The second address is tried long before the time of the program is up. */
-static void test_second_address_answers(void **state)
+/* The third address is tried within 2 seconds, long before the timeout. */
+static void later_addresses_are_tried_while_others_are_silent(void **state)
 {
 	struct sockaddr_storage places[3];
 	struct fake_flow *f;
@@ -194,7 +197,7 @@ static void test_second_address_answers(void **state)
 	check_same(f);
 }
 
-static void test_no_address_answers(void **state)
+static void the_reason_lists_all_silent_addresses(void **state)
 {
 	struct sockaddr_storage places[2];
 	struct fake_flow *f;
@@ -210,8 +213,8 @@ static void test_no_address_answers(void **state)
 			    "no agent answers at 203.0.113.9:3435, 203.0.113.10:3435");
 }
 
-/* An agent that answers HELLO but not the request is given up, too. */
-static void test_address_that_goes_silent(void **state)
+/* The next address is tried if an agent answers HELLO but not the request. */
+static void the_next_address_is_tried_if_one_falls_silent(void **state)
 {
 	struct sockaddr_storage places[2];
 	struct fake_flow *f;
@@ -233,8 +236,8 @@ static void test_address_that_goes_silent(void **state)
 	check_same(f);
 }
 
-/* After a refusal another address is tried, with a request of its own. */
-static void test_second_address_serves(void **state)
+/* After a refusal another address is tried, with a new request. */
+static void the_next_address_is_tried_after_a_refusal(void **state)
 {
 	struct sockaddr_storage places[2];
 	struct fake_flow *f;
@@ -253,7 +256,7 @@ static void test_second_address_serves(void **state)
 	check_same(f);
 }
 
-static void test_all_addresses_refuse(void **state)
+static void a_refusal_is_reported_rather_than_a_timeout(void **state)
 {
 	struct sockaddr_storage places[3];
 	struct fake_flow *f;
@@ -278,19 +281,19 @@ static void test_all_addresses_refuse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_interface),
-		TEST(test_addresses),
-		TEST(test_inherited_port),
-		TEST(test_dns),
-		TEST(test_dns_knows_nothing),
-		TEST(test_dns_does_not_answer),
-		TEST(test_no_dns),
-		TEST(test_dns_cancelled),
-		TEST(test_second_address_answers),
-		TEST(test_no_address_answers),
-		TEST(test_address_that_goes_silent),
-		TEST(test_second_address_serves),
-		TEST(test_all_addresses_refuse),
+		TEST(link_local_interfaces_are_looked_up_at_allocation),
+		TEST(invalid_addresses_are_refused_with_a_reason),
+		TEST(names_without_a_port_inherit_the_port_of_the_agent),
+		TEST(a_name_without_address_is_looked_up_in_the_dns),
+		TEST(a_failed_dns_lookup_fails_the_allocation),
+		TEST(an_unanswered_dns_lookup_times_out),
+		TEST(without_dns_a_name_without_address_is_unreachable),
+		TEST(cancelling_an_allocation_cancels_its_dns_lookup),
+		TEST(later_addresses_are_tried_while_others_are_silent),
+		TEST(the_reason_lists_all_silent_addresses),
+		TEST(the_next_address_is_tried_if_one_falls_silent),
+		TEST(the_next_address_is_tried_after_a_refusal),
+		TEST(a_refusal_is_reported_rather_than_a_timeout),
 	};
 
 	return WORLD_MAIN("place", tests);

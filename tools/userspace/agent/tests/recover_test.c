@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Lost keys: questions, denials, and machines that were copied or set back. */
+/*
+ * Lost keys: questions, denials, and machines that were copied or rolled back.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 #include "world.h"
 
 /* The peer has the keys: only its agent is away, and comes back. */
-static void test_agent_away(void **state)
+static void an_absent_agent_causes_no_exchange_in_the_clear(void **state)
 {
 	struct fake_flow *f;
 	uint64_t until;
@@ -28,16 +30,16 @@ static void test_agent_away(void **state)
 }
 
 /*
- * A request under the keys is not asked for its age: what came too late in the
- * clear is answered, the same bytes half a minute old.
+ * The age of a request under the keys is not checked: a request that would be
+ * too old in the clear is answered, with the same bytes, after half a minute.
  */
-static void test_old_sealed_request(void **state)
+static void requests_under_the_keys_are_valid_at_any_age(void **state)
 {
 	struct fake_flow *f;
 
 	(void)state;
 	f = good_flow();
-	alice.answered = true;	/* by data, which flow */
+	alice.answered = true;	/* data still arrive under the keys */
 	loss = 100;
 	claim(f);
 	run_for(25000);		/* a request in the clear may be 22 s old */
@@ -54,8 +56,11 @@ static void test_old_sealed_request(void **state)
 	assert_int_equal(alice.e->record.rekey_in_clear, 0);
 }
 
-/* A peer that proved nothing cannot be told from a stranger without the keys. */
-static void test_keys_lost_without_certificate(void **state)
+/*
+ * Without the keys, a peer without a certificate cannot be told from a
+ * stranger.
+ */
+static void lost_keys_end_a_flow_without_certificates(void **state)
 {
 	struct fake_flow *f;
 
@@ -71,7 +76,7 @@ static void test_keys_lost_without_certificate(void **state)
 }
 
 /* Without the keys of the flow, the certificates are sufficient. */
-static void test_keys_lost(void **state)
+static void certificates_suffice_to_recover_lost_keys(void **state)
 {
 	struct fake_flow *f;
 	int i;
@@ -96,7 +101,7 @@ static void test_keys_lost(void **state)
 	assert_true(allocated(f));
 }
 
-static void test_keys_lost_unsigned(void **state)
+static void keys_lost_by_an_unsigned_peer_are_not_recovered(void **state)
 {
 	struct fake_flow *f;
 
@@ -129,7 +134,7 @@ static struct fake_flow *lose_at_bob(struct fake_flow *f)
 	return g;
 }
 
-static void test_wanted_in_clear(void **state)
+static void a_responder_without_keys_gets_fresh_keys(void **state)
 {
 	struct fake_flow *f, *g;
 	int i;
@@ -139,7 +144,7 @@ static void test_wanted_in_clear(void **state)
 	for (i = 1; i <= 2; i++) {
 		alice.no_events = i == 2;
 		g = lose_at_bob(f);
-		engine_want(bob.e, &g->f);	/* once is enough */
+		engine_want(bob.e, &g->f);	/* again: no effect */
 		run_for(1000);
 		assert_int_equal(alice.e->nheld, 1);
 		assert_false(f->f.in_flight);
@@ -153,8 +158,8 @@ static void test_wanted_in_clear(void **state)
 	assert_int_equal(alice.e->record.rekey_in_clear, 2);
 }
 
-/* While alice tries under the keys that bob has lost. */
-static void test_wanted_meanwhile(void **state)
+/* Bob reports that the keys are lost while alice re-keys under them. */
+static void a_peer_may_report_lost_keys_during_a_rekey(void **state)
 {
 	struct fake_flow *f;
 
@@ -170,8 +175,8 @@ static void test_wanted_meanwhile(void **state)
 	assert_int_equal(alice.e->record.rekey_in_clear, 1);
 }
 
-/* Nobody else may say that bob has lost the keys. */
-static void test_wanted_by_others(void **state)
+/* No other peer may report that bob has lost the keys. */
+static void another_peer_cannot_report_lost_keys(void **state)
 {
 	struct fake_flow *f;
 
@@ -186,10 +191,10 @@ static void test_wanted_by_others(void **state)
 }
 
 /*
- * A copy of the machine, whose original lives: its flow ends at the second
- * refusal, a while after the first.
+ * A copy of a machine whose original is running: the flow of the copy ends at a
+ * denial DENIED_APART_MS or more after the first.
  */
-static void test_copy_of_responder(void **state)
+static void a_copied_responder_ends_its_flow_at_a_later_denial(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -211,7 +216,7 @@ static void test_copy_of_responder(void **state)
 	assert_int_equal(f->f.newest_epoch, 0);
 }
 
-static void test_copy_of_initiator(void **state)
+static void a_copied_initiator_ends_its_flow_at_a_later_denial(void **state)
 {
 	struct fake_flow *f, *g;
 	int i;
@@ -236,8 +241,8 @@ static void test_copy_of_initiator(void **state)
 	assert_int_equal(g->f.newest_epoch, 0);
 }
 
-/* A machine that was set back goes on from the numbers of its peer. */
-static void test_set_back(void **state)
+/* A machine that was rolled back continues from the numbers of its peer. */
+static void a_rolled_back_initiator_adopts_the_numbers_of_its_peer(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -255,8 +260,8 @@ static void test_set_back(void **state)
 	assert_int_equal(bob.questions, 1);
 }
 
-/* By one re-key: the number of the epoch is that of keys which bob uses. */
-static void test_set_back_by_one(void **state)
+/* Rolled back by one: the next epoch number belongs to keys that bob uses. */
+static void an_initiator_rolled_back_by_one_skips_the_epoch_in_use(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -274,8 +279,11 @@ static void test_set_back_by_one(void **state)
 	check_same(f);
 }
 
-/* A number that is too far ahead would use them up. */
-static void test_set_back_too_far(void **state)
+/*
+ * An exchange number too far ahead is not adopted, since it would use up the
+ * numbers.
+ */
+static void numbers_of_the_peer_too_far_ahead_are_not_adopted(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -293,10 +301,10 @@ static void test_set_back_too_far(void **state)
 }
 
 /*
- * An outage is silence, too. When it is over, a peer that takes no fresh seed does
- * not end the flow, and neither does another host of the same name.
+ * Silence may be an outage. After the outage, a peer that takes no fresh seed
+ * does not end the flow, and neither does another host of the same name.
  */
-static void test_outage(void **state)
+static void a_denial_after_an_outage_does_not_end_the_flow(void **state)
 {
 	struct fake_flow *f;
 	uint64_t until;
@@ -327,8 +335,8 @@ static void test_outage(void **state)
 	start_good();
 }
 
-/* A request that would be too old is replaced, by another claim. */
-static void test_fresh_renewed(void **state)
+/* A request that would be too old is replaced, with another claim. */
+static void a_fresh_request_that_is_too_old_is_replaced(void **state)
 {
 	struct fake_flow *f;
 	uint64_t until;
@@ -348,10 +356,10 @@ static void test_fresh_renewed(void **state)
 }
 
 /*
- * The kernel permits no fresh exchange in the place of another one: the re-key has
- * failed, and the flow is left alone as after any failure.
+ * If the kernel permits no fresh exchange in place of the current one, the
+ * re-key has failed, and the flow is left alone as after any failure.
  */
-static void test_fresh_not_permitted(void **state)
+static void a_refused_fresh_claim_counts_as_a_failed_rekey(void **state)
 {
 	struct fake_flow *f;
 	unsigned int i;
@@ -363,7 +371,7 @@ static void test_fresh_not_permitted(void **state)
 		alice.no_keys = true;
 		claim(f);
 		run_for(1000);
-		alice.no_keys = false;	/* as after a re-key that came between */
+		alice.no_keys = false;	/* as after a re-key in between */
 		run_for(15000);
 		assert_false(f->f.in_flight);
 		assert_int_equal(f->retry_after, HOLD_FIRST_MS << i);
@@ -373,8 +381,8 @@ static void test_fresh_not_permitted(void **state)
 	assert_int_equal(lines_with("failed: said the registry"), 1);
 }
 
-/* Failures of no flow, which strangers cause, hold no flow up. */
-static void test_failures_of_no_flow(void **state)
+/* Failures without a flow, which strangers can cause, delay no flow. */
+static void failures_without_a_flow_delay_no_flow(void **state)
 {
 	struct record record = { 0 };
 	unsigned int i;
@@ -390,8 +398,11 @@ static void test_failures_of_no_flow(void **state)
 	record_free(&record);
 }
 
-/* Only once: a peer that is always further is no peer. */
-static void test_set_back_for_ever(void **state)
+/*
+ * Numbers are adopted once per re-key: if the peer is further ahead again,
+ * the re-key fails.
+ */
+static void numbers_of_the_peer_are_adopted_only_once(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -413,10 +424,10 @@ static void test_set_back_for_ever(void **state)
 }
 
 /*
- * The peer knows nothing of the flow any more. A side that has keys has asked
- * under them, and ends it; a side without waits for another refusal.
+ * The peer no longer has the flow. A side with keys has asked under them, and
+ * ends the flow; a side without keys waits for another denial.
  */
-static void test_no_such_flow(void **state)
+static void no_such_flow_ends_the_flow_of_a_side_with_keys(void **state)
 {
 	struct fake_flow *f, *g;
 	int no_keys;
@@ -440,8 +451,8 @@ static void test_no_such_flow(void **state)
 	start_good();
 }
 
-/* A refusal that somebody else has signed counts for nothing. */
-static void test_denial_by_others(void **state)
+/* A denial signed by another peer is ignored. */
+static void a_denial_signed_by_another_peer_is_ignored(void **state)
 {
 	struct fake_flow *f;
 
@@ -456,8 +467,11 @@ static void test_denial_by_others(void **state)
 	assert_true(allocated(f));
 }
 
-/* Flows are recoverable if both sides have certificates, and want to. */
-static void test_recoverable(void **state)
+/*
+ * A flow is recoverable at a side if both sides have certificates and the
+ * configuration of that side permits recovery.
+ */
+static void flows_are_recoverable_with_certificates_if_configured(void **state)
 {
 	static const struct {
 		const char *alice, *bob;
@@ -488,27 +502,27 @@ static void test_recoverable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_agent_away),
-		TEST(test_old_sealed_request),
-		TEST(test_keys_lost_without_certificate),
-		TEST(test_keys_lost),
-		TEST(test_keys_lost_unsigned),
-		TEST(test_wanted_in_clear),
-		TEST(test_wanted_meanwhile),
-		TEST(test_wanted_by_others),
-		TEST(test_copy_of_responder),
-		TEST(test_copy_of_initiator),
-		TEST(test_set_back),
-		TEST(test_set_back_by_one),
-		TEST(test_set_back_too_far),
-		TEST(test_outage),
-		TEST(test_fresh_renewed),
-		TEST(test_fresh_not_permitted),
-		TEST(test_failures_of_no_flow),
-		TEST(test_set_back_for_ever),
-		TEST(test_no_such_flow),
-		TEST(test_denial_by_others),
-		TEST(test_recoverable),
+		TEST(an_absent_agent_causes_no_exchange_in_the_clear),
+		TEST(requests_under_the_keys_are_valid_at_any_age),
+		TEST(lost_keys_end_a_flow_without_certificates),
+		TEST(certificates_suffice_to_recover_lost_keys),
+		TEST(keys_lost_by_an_unsigned_peer_are_not_recovered),
+		TEST(a_responder_without_keys_gets_fresh_keys),
+		TEST(a_peer_may_report_lost_keys_during_a_rekey),
+		TEST(another_peer_cannot_report_lost_keys),
+		TEST(a_copied_responder_ends_its_flow_at_a_later_denial),
+		TEST(a_copied_initiator_ends_its_flow_at_a_later_denial),
+		TEST(a_rolled_back_initiator_adopts_the_numbers_of_its_peer),
+		TEST(an_initiator_rolled_back_by_one_skips_the_epoch_in_use),
+		TEST(numbers_of_the_peer_too_far_ahead_are_not_adopted),
+		TEST(a_denial_after_an_outage_does_not_end_the_flow),
+		TEST(a_fresh_request_that_is_too_old_is_replaced),
+		TEST(a_refused_fresh_claim_counts_as_a_failed_rekey),
+		TEST(failures_without_a_flow_delay_no_flow),
+		TEST(numbers_of_the_peer_are_adopted_only_once),
+		TEST(no_such_flow_ends_the_flow_of_a_side_with_keys),
+		TEST(a_denial_signed_by_another_peer_is_ignored),
+		TEST(flows_are_recoverable_with_certificates_if_configured),
 	};
 
 	return WORLD_MAIN("recover", tests);

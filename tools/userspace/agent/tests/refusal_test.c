@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Allocation: every kind of refusal, and what its reason says. */
+/* Allocation: every kind of refusal, and its reason. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static void refused_alloc(int error, const char *words, bool half_open_goes)
 		assert_int_equal(flows_at(&bob), 0);
 }
 
-static void test_not_served(void **state)
+static void a_name_that_is_not_served_is_refused(void **state)
 {
 	(void)state;
 	start_good();
@@ -33,8 +33,8 @@ static void test_not_served(void **state)
 	refused_alloc(ECONNREFUSED, "not served", true);
 }
 
-/* The kernel refuses other errnos for programs. */
-static void test_kernel_refuses(void **state)
+/* The kernel accepts only some errnos for programs. */
+static void kernel_errors_not_meant_for_programs_are_replaced(void **state)
 {
 	static const struct {
 		int status;
@@ -63,7 +63,7 @@ static void test_kernel_refuses(void **state)
 	start_good();
 }
 
-static void test_alice_wrong_ca(void **state)
+static void an_initiator_of_another_ca_is_refused(void **state)
 {
 	(void)state;
 	creds(ALICE, &other_ca, BOB, &ca);
@@ -71,7 +71,7 @@ static void test_alice_wrong_ca(void **state)
 	refused_alloc(EKEYREJECTED, "certificate was refused", true);
 }
 
-static void test_alice_unsigned(void **state)
+static void an_initiator_without_a_certificate_is_refused(void **state)
 {
 	(void)state;
 	creds(NULL, NULL, BOB, &ca);
@@ -79,7 +79,7 @@ static void test_alice_unsigned(void **state)
 	refused_alloc(EKEYREJECTED, "unsigned", true);
 }
 
-static void test_bob_wrong_ca(void **state)
+static void a_responder_of_another_ca_is_refused(void **state)
 {
 	(void)state;
 	creds(ALICE, &ca, BOB, &other_ca);
@@ -88,7 +88,7 @@ static void test_bob_wrong_ca(void **state)
 	assert_int_equal(bob.e->record.by[ALLOC_ANSWERED].count, 1);
 }
 
-static void test_bob_wrong_name(void **state)
+static void a_responder_with_another_name_is_refused(void **state)
 {
 	(void)state;
 	creds(ALICE, &ca, "mallory.example", &ca);
@@ -96,7 +96,7 @@ static void test_bob_wrong_name(void **state)
 	refused_alloc(EKEYREJECTED, "mallory.example", true);
 }
 
-static void test_bob_unsigned(void **state)
+static void a_responder_without_a_certificate_is_refused(void **state)
 {
 	(void)state;
 	creds(ALICE, &ca, NULL, NULL);
@@ -104,7 +104,7 @@ static void test_bob_unsigned(void **state)
 	refused_alloc(EKEYREJECTED, "unsigned", true);
 }
 
-static void test_bob_no_key(void **state)
+static void a_missing_private_key_of_the_responder_is_reported(void **state)
 {
 	char path[256];
 
@@ -115,7 +115,7 @@ static void test_bob_no_key(void **state)
 	refused_alloc(EKEYREJECTED, "cannot read", true);
 }
 
-static void test_peers(void **state)
+static void an_initiator_missing_in_peers_is_refused(void **state)
 {
 	(void)state;
 	creds(ALICE, &ca, BOB, &ca);
@@ -124,8 +124,8 @@ static void test_peers(void **state)
 		      ": see its peers", true);
 }
 
-/* Each name of a certificate is compared, and the flow remembers which. */
-static void test_peers_second_name(void **state)
+/* Each name of a certificate is compared, and the flow remembers the match. */
+static void any_name_of_a_certificate_may_match_peers(void **state)
 {
 	struct test_crt crt = test_crt_make("EC", ALICE,
 					    "DNS:" ALICE ",DNS:carol.example",
@@ -150,7 +150,7 @@ static void test_peers_second_name(void **state)
 	stop();
 }
 
-static void test_alloc_policy(void **state)
+static void only_users_in_alloc_users_may_allocate(void **state)
 {
 	struct ipcp_nl_upcall up = { .cred.uid = 1000, .name = BOB };
 	struct fake_flow *f;
@@ -173,7 +173,7 @@ static void test_alloc_policy(void **state)
 	assert_true(allocated(f));
 }
 
-/* Ask with a cred, and return the errno of the refusal, 0 if there is none. */
+/* Allocate with these credentials. Return: the errno of the refusal, or 0. */
 static int ask_as(const struct ipcp_nl_cred *cred)
 {
 	struct ipcp_nl_upcall up = { .cred = *cred, .name = BOB };
@@ -187,8 +187,10 @@ static int ask_as(const struct ipcp_nl_cred *cred)
 	return f->error;
 }
 
-/* The file counts that the kernel has seen, whatever its path is. */
-static void test_alloc_programs(void **state)
+/*
+ * A program matches if a configured path leads to the file that the kernel saw.
+ */
+static void alloc_programs_matches_the_file_not_the_path(void **state)
 {
 	struct ipcp_nl_cred cred = { .uid = 1000, .pid = getpid() };
 	char path[128], other[128], conf[256];
@@ -199,12 +201,12 @@ static void test_alloc_programs(void **state)
 	snprintf(other, sizeof(other), "%s/other", top);
 	close(open(path, O_CREAT | O_WRONLY, 0700));
 	close(open(other, O_CREAT | O_WRONLY, 0700));
-	/* the first is not there */
+	/* the first program does not exist */
 	snprintf(conf, sizeof(conf),
 		 "alloc-programs = {\"%s/none\", \"%s\"}", top, path);
 	creds(ALICE, &ca, BOB, &ca);
 	start(conf, "");
-	assert_int_equal(ask_as(&cred), EACCES);	/* the kernel saw no file */
+	assert_int_equal(ask_as(&cred), EACCES);	/* file unknown */
 	assert_int_equal(stat(path, &st), 0);
 	cred.exe_dev = st.st_dev;
 	cred.exe_ino = st.st_ino;
@@ -223,7 +225,7 @@ static void test_alloc_programs(void **state)
 	stop();
 }
 
-static void test_unusable_name(void **state)
+static void an_invalid_name_is_not_looked_up(void **state)
 {
 	struct fake_flow *f;
 
@@ -237,19 +239,19 @@ static void test_unusable_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_not_served),
-		TEST(test_kernel_refuses),
-		TEST(test_alice_wrong_ca),
-		TEST(test_alice_unsigned),
-		TEST(test_bob_wrong_ca),
-		TEST(test_bob_wrong_name),
-		TEST(test_bob_unsigned),
-		TEST(test_bob_no_key),
-		TEST(test_peers),
-		TEST(test_peers_second_name),
-		TEST(test_alloc_policy),
-		TEST(test_alloc_programs),
-		TEST(test_unusable_name),
+		TEST(a_name_that_is_not_served_is_refused),
+		TEST(kernel_errors_not_meant_for_programs_are_replaced),
+		TEST(an_initiator_of_another_ca_is_refused),
+		TEST(an_initiator_without_a_certificate_is_refused),
+		TEST(a_responder_of_another_ca_is_refused),
+		TEST(a_responder_with_another_name_is_refused),
+		TEST(a_responder_without_a_certificate_is_refused),
+		TEST(a_missing_private_key_of_the_responder_is_reported),
+		TEST(an_initiator_missing_in_peers_is_refused),
+		TEST(any_name_of_a_certificate_may_match_peers),
+		TEST(only_users_in_alloc_users_may_allocate),
+		TEST(alloc_programs_matches_the_file_not_the_path),
+		TEST(an_invalid_name_is_not_looked_up),
 	};
 
 	return WORLD_MAIN("refusal", tests);

@@ -9,7 +9,7 @@
 
 #include "world.h"
 
-static void test_rekey(void **state)
+static void each_rekey_gives_both_ends_a_new_seed(void **state)
 {
 	struct fake_flow *f;
 	uint8_t before[32];
@@ -27,7 +27,7 @@ static void test_rekey(void **state)
 	}
 }
 
-static void test_rekey_lossy(void **state)
+static void rekeys_survive_loss_and_restarts_of_agents(void **state)
 {
 	struct fake_flow *f, *g;
 	int i, done = 0;
@@ -58,7 +58,7 @@ static void test_rekey_lossy(void **state)
 	assert_true(done >= 150);
 }
 
-static void test_busy(void **state)
+static void a_busy_responder_is_asked_again_soon(void **state)
 {
 	struct fake_flow *f;
 
@@ -77,10 +77,10 @@ static void test_busy(void **state)
 }
 
 /*
- * The responder parked the seed, but its answer is lost and its agent
+ * The responder has parked the seed, but its answer is lost and its agent
  * restarted.
  */
-static void test_anew(void **state)
+static void a_restarted_responder_replaces_its_parked_seed(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -105,7 +105,7 @@ static void test_anew(void **state)
  * A late copy of an old request is not answered: the responder keeps only the
  * answer to the newest one.
  */
-static void test_late_duplicate(void **state)
+static void a_late_copy_of_an_old_request_is_not_answered(void **state)
 {
 	struct fake_flow *f, *g;
 	struct packet *old;
@@ -132,9 +132,9 @@ static void test_late_duplicate(void **state)
 
 /*
  * Answers under the keys are lost, and neither side hears the other. Another
- * exchange replaces what the responder parked, by a fresh seed in the clear.
+ * exchange replaces the parked seed by a fresh seed in the clear.
  */
-static void test_answer_in_clear(void **state)
+static void a_fresh_exchange_replaces_a_parked_seed(void **state)
 {
 	struct fake_flow *f;
 	unsigned int i;
@@ -158,8 +158,11 @@ static void test_answer_in_clear(void **state)
 	assert_int_equal(peer_of(f)->f.exchange, 2);
 }
 
-/* What a seed is mixed with goes with its carrier: the other way is refused. */
-static void test_carrier(void **state)
+/*
+ * Chained seeds travel under the keys, fresh seeds in the clear. Either one
+ * over the other carrier is refused.
+ */
+static void a_seed_over_the_wrong_carrier_is_refused(void **state)
 {
 	struct exchange *x;
 	struct fake_flow *f;
@@ -187,13 +190,13 @@ static void test_carrier(void **state)
 	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 2);
 }
 
-static void test_rekey_timeout(void **state)
+static void an_unanswered_rekey_times_out_and_can_be_repeated(void **state)
 {
 	struct fake_flow *f;
 
 	(void)state;
 	f = good_flow();
-	alice.answered = true;	/* by data: only the peer's agent is away */
+	alice.answered = true;	/* data arrive; only the agent is away */
 	loss = 100;
 	claim(f);
 	run_for(29000);
@@ -209,7 +212,7 @@ static void test_rekey_timeout(void **state)
 }
 
 /* Another name cannot take over; a new certificate of the same name can. */
-static void test_rekey_identity(void **state)
+static void only_the_same_name_may_rekey_a_flow(void **state)
 {
 	struct fake_flow *f;
 	struct blob before, after;
@@ -241,8 +244,8 @@ static void test_rekey_identity(void **state)
 				after.peer.fingerprint, OAP_FP_LEN);
 }
 
-/* A peer that was struck off the list gets no keys any more. */
-static void test_struck_off(void **state)
+/* A peer that was removed from the list of peers gets no more keys. */
+static void a_peer_removed_from_the_list_cannot_rekey(void **state)
 {
 	struct fake_flow *f;
 
@@ -266,10 +269,10 @@ static void test_struck_off(void **state)
 }
 
 /*
- * Under the keys of the flow a certificate must not have expired, but a clock that
- * was set back does not matter.
+ * Under the keys of the flow a certificate must not have expired, but a clock
+ * that was set back does not matter.
  */
-static void test_wall_clock(void **state)
+static void under_the_keys_only_expiry_of_certificates_counts(void **state)
 {
 	const long days = 2 * 86400;	/* the certificates are valid for one */
 	struct fake_flow *f;
@@ -281,7 +284,7 @@ static void test_wall_clock(void **state)
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
 	check_same(f);
-	alice.no_keys = true;	/* in the clear it does */
+	alice.no_keys = true;	/* in the clear the clock matters */
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->f.newest_epoch, 1);
@@ -294,7 +297,7 @@ static void test_wall_clock(void **state)
 }
 
 /* A flow cannot be re-keyed from its responder. */
-static void test_wrong_end(void **state)
+static void a_responder_cannot_rekey_a_flow(void **state)
 {
 	struct fake_flow *f, *g;
 
@@ -311,8 +314,8 @@ static void test_wrong_end(void **state)
 	assert_int_equal(alice.e->record.by[REKEY_ANSWERED].count, 0);
 }
 
-/* Nor can another flow of the same peers than the claimed one. */
-static void test_wrong_flow(void **state)
+/* A request cannot re-key another flow of the same peers. */
+static void a_request_cannot_rekey_another_flow(void **state)
 {
 	struct fake_flow *f, *other;
 	unsigned int i;
@@ -331,7 +334,7 @@ static void test_wrong_flow(void **state)
 	check_same(other);
 }
 
-static void test_wanted(void **state)
+static void a_due_responder_makes_the_initiator_claim(void **state)
 {
 	struct fake_flow *f, *g;
 	struct ipcp_nl_flow low;
@@ -350,7 +353,7 @@ static void test_wanted(void **state)
 	assert_true(engine_claim_at(alice.e) <= clock_ms);
 }
 
-static void test_bad_blob(void **state)
+static void a_truncated_blob_fails_the_rekey_only(void **state)
 {
 	struct fake_flow *f;
 	struct blob blob;
@@ -366,7 +369,7 @@ static void test_bad_blob(void **state)
 	assert_true(allocated(f));
 }
 
-static void test_big_message(void **state)
+static void messages_of_many_frames_survive_loss_and_reordering(void **state)
 {
 	struct fake_flow *f;
 	char path[256];
@@ -393,7 +396,7 @@ static void test_big_message(void **state)
 }
 
 /* A flow that cannot be re-keyed is tried less and less often. */
-static void test_back_off(void **state)
+static void failed_rekeys_are_retried_less_and_less_often(void **state)
 {
 	static const uint32_t want[] = {
 		1000, 2000, 4000, 8000, 16000, 32000, 64000, 120000, 120000,
@@ -418,14 +421,14 @@ static void test_back_off(void **state)
 	assert_int_equal(f->f.newest_epoch, 1);
 	assert_int_equal(alice.e->record.nfailures, 0);
 	assert_int_equal(bob.e->record.nfailures, 0);
-	/* and begins anew */
+	/* the delays start again */
 	creds("mallory.example", &ca, NULL, NULL);
 	claim(f);
 	run_for(1000);
 	assert_int_equal(f->retry_after, 1000);
 }
 
-/* Try for an hour, as the kernel does: again after the time that it was told. */
+/* Re-key for an hour, as the kernel does: again after each retry_after. */
 static unsigned int try_for_an_hour(struct fake_flow *f)
 {
 	uint64_t until = clock_ms + 3600 * 1000;
@@ -444,7 +447,7 @@ static unsigned int try_for_an_hour(struct fake_flow *f)
 	return tries;
 }
 
-/* Re-key, and check that each side that had failures says that they are over. */
+/* Re-key, and check that each side that logged failures logs their end. */
 static void goes_well_again(struct fake_flow *f, unsigned int failures,
 			    unsigned int told_bob)
 {
@@ -458,14 +461,14 @@ static void goes_well_again(struct fake_flow *f, unsigned int failures,
 	assert_int_equal(lines_with(text), 1);
 	assert_int_equal(lines_with("re-keyed again"), told_bob);
 	assert_int_equal(lines_with(""), 1 + told_bob);
-	/* no more of it */
+	/* a further re-key logs nothing */
 	claim(f);
 	run_for(1000);
 	assert_int_equal(lines_with(""), 1 + told_bob);
 }
 
-/* Each side logs a line when it begins, and one when it ends. */
-static void test_lines_of_refusals(void **state)
+/* Each side logs a line when the refusals begin, and one when they end. */
+static void a_series_of_refusals_is_logged_at_its_start_and_end(void **state)
 {
 	struct fake_flow *f;
 	unsigned int tries;
@@ -484,8 +487,8 @@ static void test_lines_of_refusals(void **state)
 	goes_well_again(f, tries, 1);
 }
 
-/* The peer's agent is away, while data flow. Who hears nothing logs nothing. */
-static void test_lines_of_silence(void **state)
+/* The peer's agent is away while data flow. Bob hears and logs nothing. */
+static void an_absent_peer_agent_is_logged_once(void **state)
 {
 	struct fake_flow *f;
 	unsigned int tries;
@@ -502,8 +505,8 @@ static void test_lines_of_silence(void **state)
 	goes_well_again(f, tries, 0);
 }
 
-/* The whole host of the peer is away: no answer under the keys nor in the clear. */
-static void test_lines_of_a_dead_host(void **state)
+/* The peer's host is down: no answer under the keys, nor in the clear. */
+static void an_hour_without_the_peer_host_takes_two_log_lines(void **state)
 {
 	struct fake_flow *f;
 	unsigned int tries;
@@ -525,8 +528,8 @@ static void test_lines_of_a_dead_host(void **state)
 	goes_well_again(f, tries, 0);
 }
 
-/* The same in the clear: the peer has a certificate, and is not wanted. */
-static void test_lines_without_keys(void **state)
+/* Refusals in the clear, of a peer with a certificate that is not listed. */
+static void refusals_in_the_clear_are_logged_once_per_side(void **state)
 {
 	struct fake_flow *f;
 	unsigned int tries;
@@ -546,27 +549,27 @@ static void test_lines_without_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_back_off),
-		TEST(test_lines_of_refusals),
-		TEST(test_lines_of_silence),
-		TEST(test_lines_of_a_dead_host),
-		TEST(test_lines_without_keys),
-		TEST(test_rekey),
-		TEST(test_rekey_lossy),
-		TEST(test_busy),
-		TEST(test_anew),
-		TEST(test_late_duplicate),
-		TEST(test_answer_in_clear),
-		TEST(test_carrier),
-		TEST(test_rekey_timeout),
-		TEST(test_rekey_identity),
-		TEST(test_struck_off),
-		TEST(test_wall_clock),
-		TEST(test_wrong_end),
-		TEST(test_wrong_flow),
-		TEST(test_wanted),
-		TEST(test_bad_blob),
-		TEST(test_big_message),
+		TEST(failed_rekeys_are_retried_less_and_less_often),
+		TEST(a_series_of_refusals_is_logged_at_its_start_and_end),
+		TEST(an_absent_peer_agent_is_logged_once),
+		TEST(an_hour_without_the_peer_host_takes_two_log_lines),
+		TEST(refusals_in_the_clear_are_logged_once_per_side),
+		TEST(each_rekey_gives_both_ends_a_new_seed),
+		TEST(rekeys_survive_loss_and_restarts_of_agents),
+		TEST(a_busy_responder_is_asked_again_soon),
+		TEST(a_restarted_responder_replaces_its_parked_seed),
+		TEST(a_late_copy_of_an_old_request_is_not_answered),
+		TEST(a_fresh_exchange_replaces_a_parked_seed),
+		TEST(a_seed_over_the_wrong_carrier_is_refused),
+		TEST(an_unanswered_rekey_times_out_and_can_be_repeated),
+		TEST(only_the_same_name_may_rekey_a_flow),
+		TEST(a_peer_removed_from_the_list_cannot_rekey),
+		TEST(under_the_keys_only_expiry_of_certificates_counts),
+		TEST(a_responder_cannot_rekey_a_flow),
+		TEST(a_request_cannot_rekey_another_flow),
+		TEST(a_due_responder_makes_the_initiator_claim),
+		TEST(a_truncated_blob_fails_the_rekey_only),
+		TEST(messages_of_many_frames_survive_loss_and_reordering),
 	};
 
 	return WORLD_MAIN("rekey", tests);

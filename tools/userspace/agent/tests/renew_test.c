@@ -26,7 +26,7 @@ static sd_event *loop;
 static struct renew *renew;
 static struct oap_env *oap;
 static char said[16384];
-static char news[128];		/* the last line about what was read */
+static char news[128];		/* the last line about a read */
 static struct test_crt ca, old, new;
 
 /* The log of this program */
@@ -76,7 +76,7 @@ static void begin(uint64_t patience)
 	begin_again(patience, HOUR_US);
 }
 
-/* Let time go by. */
+/* Run the event loop for a time. */
 static void wait_ms(unsigned int ms)
 {
 	uint64_t now, end;
@@ -87,7 +87,7 @@ static void wait_ms(unsigned int ms)
 		sd_event_run(loop, end - now);
 }
 
-/* The request for NAME, which shows a certificate. */
+/* Make a request for NAME, which carries a certificate. */
 static struct oap_run *request(void)
 {
 	struct oap_params params = { .name = NAME };
@@ -115,7 +115,7 @@ static bool shows(const struct test_crt *crt)
 	return found;
 }
 
-/* Whether the request is accepted here, and why not. */
+/* Process the request here. @err is the reason of a refusal. */
 static enum oap_code accepts(struct oap_err *err)
 {
 	struct oap_params params = { .auth = OAP_AUTH_REQUIRED };
@@ -131,7 +131,7 @@ static enum oap_code accepts(struct oap_err *err)
 	return code;
 }
 
-static void a_pair_is_used_when_both_files_are_new(void **state)
+static void a_new_pair_is_used_once_both_files_are_replaced(void **state)
 {
 	(void)state;
 	begin(HOUR_US);
@@ -144,7 +144,7 @@ static void a_pair_is_used_when_both_files_are_new(void **state)
 	assert_string_equal(said, "");
 }
 
-static void a_pair_that_does_not_match_is_said_once(void **state)
+static void a_mismatched_pair_is_logged_once(void **state)
 {
 	(void)state;
 	begin(0);
@@ -162,7 +162,7 @@ static void a_pair_that_does_not_match_is_said_once(void **state)
 	assert_true(shows(&new));
 }
 
-static void a_folder_of_a_name_is_replaced(void **state)
+static void a_replaced_folder_of_a_name_is_read(void **state)
 {
 	(void)state;
 	begin(HOUR_US);
@@ -172,7 +172,7 @@ static void a_folder_of_a_name_is_replaced(void **state)
 	assert_true(shows(&new));
 }
 
-static void a_link_to_a_pair_is_switched(void **state)
+static void a_switched_link_to_a_pair_is_followed(void **state)
 {
 	(void)state;
 	mv("client/" NAME, "1");
@@ -186,7 +186,7 @@ static void a_link_to_a_pair_is_switched(void **state)
 	assert_true(shows(&new));
 }
 
-static void a_list_revokes_at_once(void **state)
+static void a_new_revocation_list_takes_effect_at_once(void **state)
 {
 	struct oap_err err;
 
@@ -203,7 +203,7 @@ static void a_list_revokes_at_once(void **state)
 	assert_string_equal(said, "");
 }
 
-static void a_list_that_is_gone_still_revokes(void **state)
+static void a_removed_revocation_list_still_revokes(void **state)
 {
 	struct oap_err err;
 
@@ -221,7 +221,7 @@ static void a_list_that_is_gone_still_revokes(void **state)
 	assert_string_equal(said, "all certificates, keys and revocation lists can be used again\n");
 }
 
-static void a_broken_list_keeps_the_one_before(void **state)
+static void a_broken_revocation_list_leaves_the_old_one_in_use(void **state)
 {
 	struct oap_err err;
 
@@ -237,7 +237,7 @@ static void a_broken_list_keeps_the_one_before(void **state)
 	assert_int_equal(accepts(&err), OAP_BAD_CERT);
 }
 
-static void an_expired_list_is_said_once(void **state)
+static void an_expired_revocation_list_is_logged_once(void **state)
 {
 	(void)state;
 	mkdir(path("crls"), 0700);
@@ -251,7 +251,7 @@ static void an_expired_list_is_said_once(void **state)
 	assert_string_equal(said, "");
 }
 
-static void a_root_is_replaced(void **state)
+static void a_replaced_root_certificate_takes_effect(void **state)
 {
 	struct test_crt other = test_crt_make("EC", "ca", NULL, NULL, 1, -DAY,
 					      DAY);
@@ -269,7 +269,7 @@ static void a_root_is_replaced(void **state)
 	test_crt_free(&other);
 }
 
-static void a_name_that_appears_is_watched(void **state)
+static void a_name_added_later_is_watched(void **state)
 {
 	(void)state;
 	begin(0);
@@ -282,7 +282,7 @@ static void a_name_that_appears_is_watched(void **state)
 	assert_non_null(strstr(said, "late/key.pem does not belong"));
 }
 
-static void a_pair_that_is_removed_is_forgotten(void **state)
+static void a_removed_pair_is_no_longer_used(void **state)
 {
 	(void)state;
 	begin(0);
@@ -293,7 +293,7 @@ static void a_pair_that_is_removed_is_forgotten(void **state)
 	assert_string_equal(said, "");
 }
 
-/* Change a file as inotify does not see it. */
+/* Change a file without closing it, so that the watch sees no event. */
 static void write_unseen(int fd, const struct test_crt *crt)
 {
 	FILE *file = fdopen(dup(fd), "w");
@@ -304,11 +304,11 @@ static void write_unseen(int fd, const struct test_crt *crt)
 		assert_int_equal(PEM_write_X509(file, crt->crt), 1);
 	else
 		fputs("rubbish\n", file);
-	/* not closed: that would be seen */
+	/* not closed, since closing causes an event */
 	assert_int_equal(fflush(file), 0);
 }
 
-static void what_no_event_tells_is_found_anyway(void **state)
+static void changes_without_inotify_events_are_found_in_time(void **state)
 {
 	int fd = open(path("client/" NAME "/crt.pem"), O_RDWR);
 
@@ -326,7 +326,7 @@ static void what_no_event_tells_is_found_anyway(void **state)
 	close(fd);
 }
 
-static void changes_without_end_do_not_keep_it_quiet(void **state)
+static void endless_changes_do_not_suppress_the_error(void **state)
 {
 	unsigned int i;
 
@@ -340,7 +340,7 @@ static void changes_without_end_do_not_keep_it_quiet(void **state)
 	assert_non_null(strstr(said, "does not belong to the certificate beside it"));
 }
 
-static void many_problems_are_said_once_each(void **state)
+static void each_of_many_problems_is_logged_once(void **state)
 {
 	char name[32];
 	unsigned int i;
@@ -357,7 +357,7 @@ static void many_problems_are_said_once_each(void **state)
 	test_file(path("client/" NAME), "README", "");
 	turn();
 	assert_string_equal(said, "");
-	/* one that was mended, and is damaged again, is said again */
+	/* a file that was repaired and is damaged again is logged again */
 	test_crt_write(path("client/n7"), &old);
 	turn();
 	assert_string_equal(said, "");
@@ -366,7 +366,7 @@ static void many_problems_are_said_once_each(void **state)
 	assert_non_null(strstr(said, "n7/crt.pem"));
 }
 
-static void what_was_read_is_said_with_the_result(void **state)
+static void rereading_files_is_logged_with_the_result(void **state)
 {
 	(void)state;
 	news[0] = '\0';
@@ -379,7 +379,7 @@ static void what_was_read_is_said_with_the_result(void **state)
 	assert_string_equal(news, "certificates, keys and revocation lists: read again");
 }
 
-static void a_watch_that_fails_is_said_each_time_it_begins(void **state)
+static void each_series_of_watch_failures_is_logged_once(void **state)
 {
 	struct rlimit all, few;
 	unsigned int i;
@@ -402,7 +402,7 @@ static void a_watch_that_fails_is_said_each_time_it_begins(void **state)
 	}
 }
 
-/* Add a certificate to a file that has one. */
+/* Append a certificate to a file. */
 static void append(const char *name, const struct test_crt *crt)
 {
 	FILE *file = fopen(path(name), "a");
@@ -412,7 +412,7 @@ static void append(const char *name, const struct test_crt *crt)
 	assert_int_equal(fclose(file), 0);
 }
 
-static void the_rest_of_a_chain_is_warned_of(void **state)
+static void a_chain_is_warned_of_at_the_start_and_at_reloads(void **state)
 {
 	struct renew_settings set = {
 		.dir = top, .oap = oap, .patience = HOUR_US, .again = HOUR_US,
@@ -435,12 +435,12 @@ static void the_rest_of_a_chain_is_warned_of(void **state)
 	assert_true(shows(&old));
 }
 
-static void a_chain_that_comes_later_is_warned_of(void **state)
+static void a_chain_added_later_is_warned_of(void **state)
 {
 	(void)state;
 	begin(0);
 	append("client/" NAME "/crt.pem", &ca);
-	/* beside a file that cannot be used, which is said with it */
+	/* beside a file that cannot be used, which is logged, too */
 	mkdir(path("client/other"), 0700);
 	test_file(path("client/other"), "crt.pem", "rubbish\n");
 	turn();
@@ -488,24 +488,24 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_pair_is_used_when_both_files_are_new),
-		TEST(a_pair_that_does_not_match_is_said_once),
-		TEST(a_folder_of_a_name_is_replaced),
-		TEST(a_link_to_a_pair_is_switched),
-		TEST(a_list_revokes_at_once),
-		TEST(a_list_that_is_gone_still_revokes),
-		TEST(what_no_event_tells_is_found_anyway),
-		TEST(changes_without_end_do_not_keep_it_quiet),
-		TEST(many_problems_are_said_once_each),
-		TEST(what_was_read_is_said_with_the_result),
-		TEST(a_watch_that_fails_is_said_each_time_it_begins),
-		TEST(a_broken_list_keeps_the_one_before),
-		TEST(an_expired_list_is_said_once),
-		TEST(a_root_is_replaced),
-		TEST(a_name_that_appears_is_watched),
-		TEST(a_pair_that_is_removed_is_forgotten),
-		TEST(the_rest_of_a_chain_is_warned_of),
-		TEST(a_chain_that_comes_later_is_warned_of),
+		TEST(a_new_pair_is_used_once_both_files_are_replaced),
+		TEST(a_mismatched_pair_is_logged_once),
+		TEST(a_replaced_folder_of_a_name_is_read),
+		TEST(a_switched_link_to_a_pair_is_followed),
+		TEST(a_new_revocation_list_takes_effect_at_once),
+		TEST(a_removed_revocation_list_still_revokes),
+		TEST(changes_without_inotify_events_are_found_in_time),
+		TEST(endless_changes_do_not_suppress_the_error),
+		TEST(each_of_many_problems_is_logged_once),
+		TEST(rereading_files_is_logged_with_the_result),
+		TEST(each_series_of_watch_failures_is_logged_once),
+		TEST(a_broken_revocation_list_leaves_the_old_one_in_use),
+		TEST(an_expired_revocation_list_is_logged_once),
+		TEST(a_replaced_root_certificate_takes_effect),
+		TEST(a_name_added_later_is_watched),
+		TEST(a_removed_pair_is_no_longer_used),
+		TEST(a_chain_is_warned_of_at_the_start_and_at_reloads),
+		TEST(a_chain_added_later_is_warned_of),
 	};
 
 	return cmocka_run_group_tests_name("agent: renewed files", tests, NULL,

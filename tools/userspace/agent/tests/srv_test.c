@@ -32,7 +32,7 @@ static uint32_t highest(uint32_t below)
 	return below - 1;
 }
 
-/* @spec: priority, weight, name of each */
+/* @spec: priority, weight, port and name of each host */
 static void order(const char *want, uint32_t (*with)(uint32_t),
 		  const struct srv *spec, size_t n)
 {
@@ -47,7 +47,7 @@ static void order(const char *want, uint32_t (*with)(uint32_t),
 	assert_string_equal(got, want);
 }
 
-static void test_priority(void **state)
+static void lower_priority_values_come_first(void **state)
 {
 	static const struct srv list[] = {
 		{ 30, 0, 1, "c" }, { 10, 0, 2, "a" }, { 20, 65535, 3, "b" },
@@ -58,7 +58,7 @@ static void test_priority(void **state)
 	order("abc", highest, list, 3);
 }
 
-static void test_one_and_none(void **state)
+static void lists_of_one_or_no_host_are_ordered(void **state)
 {
 	static const struct srv one[] = { { 0, 0, 0, "a" } };
 
@@ -67,19 +67,19 @@ static void test_one_and_none(void **state)
 	srv_order(NULL, 0, dice);
 }
 
-static void test_weight_zero(void **state)
+static void weight_zero_is_first_only_if_zero_is_drawn(void **state)
 {
 	static const struct srv list[] = {
 		{ 1, 10, 0, "b" }, { 1, 0, 0, "a" }, { 1, 20, 0, "c" },
 	};
 
 	(void)state;
-	/* may come first if the dice show zero, otherwise not */
+	/* the host of weight zero comes first only if zero is drawn */
 	order("abc", zero, list, 3);
 	order("cba", highest, list, 3);
 }
 
-static void test_weight_is_a_share(void **state)
+static void the_weight_is_the_chance_to_be_first(void **state)
 {
 	static const struct srv spec[] = {
 		{ 1, 10, 0, "a" }, { 1, 60, 0, "b" }, { 1, 30, 0, "c" },
@@ -101,10 +101,10 @@ static void test_weight_is_a_share(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_priority),
-		cmocka_unit_test(test_one_and_none),
-		cmocka_unit_test(test_weight_zero),
-		cmocka_unit_test(test_weight_is_a_share),
+		cmocka_unit_test(lower_priority_values_come_first),
+		cmocka_unit_test(lists_of_one_or_no_host_are_ordered),
+		cmocka_unit_test(weight_zero_is_first_only_if_zero_is_drawn),
+		cmocka_unit_test(the_weight_is_the_chance_to_be_first),
 	};
 
 	return cmocka_run_group_tests_name("srv", tests, NULL, NULL);

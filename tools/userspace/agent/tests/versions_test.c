@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Frames of other versions: who is told, and how few notices go out. */
+/* Frames of other versions: notices to their senders, and limits on notices. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 #include "world.h"
 
-/* A frame of a version that nobody speaks yet; a message of one frame. */
+/* Write a message of one frame, in a version that no agent speaks yet. */
 static size_t foreign(uint8_t buf[FRAME_MAX], enum msg_type type, uint64_t token,
 		      size_t len)
 {
@@ -21,8 +21,8 @@ static size_t foreign(uint8_t buf[FRAME_MAX], enum msg_type type, uint64_t token
 	return len;
 }
 
-/* The notice is as long as the shortest frame, and is answered by nothing. */
-static void test_other_version_is_told(void **state)
+/* The notice is as long as the shortest frame, and gets no reply. */
+static void a_frame_of_another_version_gets_a_notice(void **state)
 {
 	struct ipcp_nl_peer from = { 0 };
 	struct notice notice;
@@ -49,8 +49,8 @@ static void test_other_version_is_told(void **state)
 	assert_int_equal(bob.bytes_out, FRAME_HDR);
 }
 
-/* Not even the header that all versions share: no frame of any version. */
-static void test_no_notice_to_rubbish(void **state)
+/* No notice if even the header part that all versions share is invalid. */
+static void malformed_frames_get_no_notice(void **state)
 {
 	static const struct { size_t at; uint8_t value; } bad[] = {
 		{ 0, 0 }, { 2, 1 }, { 3, 0 }, { 4, 1 }, { 7, 1 },
@@ -85,8 +85,8 @@ static unsigned int hosts_logged(void)
 	return n;
 }
 
-/* However many ask, few notices go out, and each host is logged once. */
-static void test_notices_are_few(void **state)
+/* However many frames arrive, few notices are sent; a host is logged once. */
+static void notices_and_log_lines_are_limited(void **state)
 {
 	struct ipcp_nl_peer from = { 0 };
 	uint8_t buf[FRAME_MAX];
@@ -108,8 +108,8 @@ static void test_notices_are_few(void **state)
 	assert_true(TAILQ_EMPTY(&bob.e->incomings));
 }
 
-/* Many hosts neither fill the log nor use up what other lines need. */
-static void test_versions_of_many_hosts(void **state)
+/* Many hosts neither fill the log nor use up the limits of other lines. */
+static void many_hosts_do_not_flood_the_log(void **state)
 {
 	struct ipcp_nl_peer from = { 0 };
 	struct sockaddr_in *sin = (struct sockaddr_in *)&from.addr;
@@ -122,7 +122,7 @@ static void test_versions_of_many_hosts(void **state)
 	from.addr = alice.addr;
 	for (i = 0; i < 1000; i++) {
 		sin->sin_addr.s_addr = htonl(0x0a010000 + i);
-		/* the port makes no other host */
+		/* another port is not another host */
 		sin->sin_port = htons(i + 1);
 		len = foreign(buf, MSG_ALLOC, i, i);
 		engine_ctrl(bob.e, &from, buf, len);
@@ -139,7 +139,7 @@ static void test_versions_of_many_hosts(void **state)
 	assert_int_equal(bob.e->record.other_versions, 2001);
 }
 
-/* Change the notice on its way: the peer speaks these versions. */
+/* Change the notice in flight, as if bob spoke these versions. */
 static void let_bob_speak(uint8_t lowest, uint8_t highest)
 {
 	struct ipcp_nl_peer from = { 0 };
@@ -157,8 +157,11 @@ static void let_bob_speak(uint8_t lowest, uint8_t highest)
 	wire[0]->p[3] = highest;
 }
 
-/* The program learns it at once, and what to do, instead of a timeout. */
-static void test_program_learns_of_the_version(void **state)
+/*
+ * The program learns of the version and of the remedy at once, without a
+ * timeout.
+ */
+static void an_allocation_fails_at_once_and_names_the_versions(void **state)
 {
 	struct fake_flow *f;
 	uint64_t began;
@@ -176,8 +179,8 @@ static void test_program_learns_of_the_version(void **state)
 	assert_true(clock_ms - began < 100);
 }
 
-/* A notice that names the version spoken here, or an unknown token: nothing. */
-static void test_notice_of_no_use(void **state)
+/* A notice of the version spoken here, or with an unknown token, is ignored. */
+static void notices_of_own_version_or_unknown_token_are_ignored(void **state)
 {
 	struct fake_flow *f;
 
@@ -197,8 +200,10 @@ static void test_notice_of_no_use(void **state)
 	assert_true(allocated(f));
 }
 
-/* Over the keys of a flow: the re-key fails with the reason, the flow goes on. */
-static void test_rekey_learns_of_the_version(void **state)
+/*
+ * Under the keys of a flow, the re-key fails with the reason; the flow stays.
+ */
+static void a_rekey_fails_with_the_advice_to_upgrade(void **state)
 {
 	struct fake_flow *f, *g;
 	uint8_t buf[FRAME_MAX];
@@ -224,8 +229,8 @@ static void test_rekey_learns_of_the_version(void **state)
 	assert_true(allocated(f));
 }
 
-/* A responder that has lost the keys learns why nobody helps. */
-static void test_want_learns_of_the_version(void **state)
+/* A responder that has lost the keys learns why the peer does not help. */
+static void a_responder_without_keys_gets_the_advice_to_upgrade(void **state)
 {
 	struct fake_flow *f, *g;
 	struct ipcp_nl_peer from;
@@ -250,7 +255,7 @@ static void test_want_learns_of_the_version(void **state)
 	assert_int_equal(on_wire, 1);
 	wire[0]->p[2] = wire[0]->p[3] = FRAME_VERSION + 1;
 	assert_true(step(clock_ms + 100));
-	/* the notice may be forged, so it goes on */
+	/* the exchange continues, since the notice may be forged */
 	assert_false(TAILQ_EMPTY(&bob.e->exchanges));
 	clock_end = clock_ms + 40000;
 	while (step(clock_end))
@@ -262,14 +267,14 @@ static void test_want_learns_of_the_version(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_other_version_is_told),
-		TEST(test_no_notice_to_rubbish),
-		TEST(test_notices_are_few),
-		TEST(test_versions_of_many_hosts),
-		TEST(test_want_learns_of_the_version),
-		TEST(test_program_learns_of_the_version),
-		TEST(test_notice_of_no_use),
-		TEST(test_rekey_learns_of_the_version),
+		TEST(a_frame_of_another_version_gets_a_notice),
+		TEST(malformed_frames_get_no_notice),
+		TEST(notices_and_log_lines_are_limited),
+		TEST(many_hosts_do_not_flood_the_log),
+		TEST(a_responder_without_keys_gets_the_advice_to_upgrade),
+		TEST(an_allocation_fails_at_once_and_names_the_versions),
+		TEST(notices_of_own_version_or_unknown_token_are_ignored),
+		TEST(a_rekey_fails_with_the_advice_to_upgrade),
 	};
 
 	return WORLD_MAIN("versions", tests);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Which changes of a folder are seen, however they are made. */
+/* Watched folders: every kind of change is seen, and other changes are not. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static void changed(void *arg)
 	seen++;
 }
 
-/* Handle all that has happened; true if a change was seen. */
+/* Handle all pending events; true if a change was seen. */
 static bool turn(void)
 {
 	unsigned int before = seen;
@@ -211,21 +211,22 @@ static const struct change {
 	{ "a file is removed", plain, take_away, true },
 	{ "the mode of a file changes", plain, change_mode, true },
 	{ "the folder is replaced", plain, replace_folder, true },
-	{ "the folder of the folder is replaced", plain, replace_parent, true },
+	{ "the parent of the folder is replaced", plain, replace_parent, true },
 	{ "the folder appears", nothing, plain, true },
-	{ "the folder appears in a new one", nothing, replace_parent, true },
+	{ "the folder appears in a new parent", nothing, replace_parent, true },
 	{ "a link to all files is switched", kubernetes, switch_data, true },
 	{ "a link to a file is switched", certbot, switch_file, true },
 	{ "the target of a link is written", certbot, write_target, true },
 	{ "the target of a link is replaced", certbot, replace_target, true },
 	{ "a link to the folder is switched", linked_folder, switch_folder,
 	  true },
-	{ "a file is written by another name", hard_link, write_elsewhere,
-	  true },
+	{ "a file is written through another hard link", hard_link,
+	  write_elsewhere, true },
 	{ "the target of a link appears", dangling, target_appears, true },
 	{ "a link to itself is replaced", circle, break_circle, true },
-	{ "files beside the folder", plain, beside, false },
-	{ "a file beside the target of a link", certbot, write_archive, false },
+	{ "files beside the folder are ignored", plain, beside, false },
+	{ "a file beside the target of a link is ignored", certbot,
+	  write_archive, false },
 };
 
 static void test_change(void **state)
@@ -242,7 +243,7 @@ static void test_change(void **state)
 	c->change();
 	assert_int_equal(turn(), c->seen);
 	assert_false(turn());
-	/* and what is there now is watched */
+	/* the files that are there now are watched */
 	put("in/folder/file");
 	assert_true(turn());
 	rm("in/folder/file");
@@ -251,7 +252,7 @@ static void test_change(void **state)
 	assert_true(turn());
 }
 
-static void a_file_is_reported_when_it_is_complete(void **state)
+static void a_new_file_is_reported_when_it_is_closed(void **state)
 {
 	struct watch_ops ops = {
 		.name = "a test", .list = list, .changed = changed,
@@ -270,7 +271,7 @@ static void a_file_is_reported_when_it_is_complete(void **state)
 	assert_true(turn());
 }
 
-static void what_a_link_led_to_is_no_longer_watched(void **state)
+static void the_old_target_of_a_link_is_no_longer_watched(void **state)
 {
 	struct watch_ops ops = {
 		.name = "a test", .list = list, .changed = changed,
@@ -287,7 +288,7 @@ static void what_a_link_led_to_is_no_longer_watched(void **state)
 	assert_true(turn());
 }
 
-static void a_change_waits_for_the_next(void **state)
+static void a_change_is_not_reported_before_the_settle_time(void **state)
 {
 	struct watch_ops ops = {
 		.name = "a test", .list = list, .changed = changed,
@@ -311,7 +312,7 @@ static void wait_ms(unsigned int ms)
 		sd_event_run(loop, end - now);
 }
 
-static void a_change_is_reported_when_all_is_quiet(void **state)
+static void a_change_is_reported_after_the_settle_time(void **state)
 {
 	struct watch_ops ops = {
 		.name = "a test", .list = list, .changed = changed,
@@ -327,7 +328,7 @@ static void a_change_is_reported_when_all_is_quiet(void **state)
 	assert_int_equal(seen, before + 1);
 }
 
-static void changes_without_end_are_reported(void **state)
+static void endless_changes_are_reported_without_a_pause(void **state)
 {
 	struct watch_ops ops = {
 		.name = "a test", .list = list, .changed = changed,
@@ -345,7 +346,7 @@ static void changes_without_end_are_reported(void **state)
 	assert_int_equal(seen, before + 1);
 }
 
-/* More than one read returns. */
+/* Cause this number of events; 1000 are more than one read returns. */
 static void bustle(unsigned int events)
 {
 	unsigned int i;
@@ -356,7 +357,7 @@ static void bustle(unsigned int events)
 	}
 }
 
-static void other_work_comes_between(void **state)
+static void reading_many_events_lets_other_work_run(void **state)
 {
 	struct watch_ops ops = {
 		.name = "a test", .list = list, .changed = changed,
@@ -371,7 +372,7 @@ static void other_work_comes_between(void **state)
 	assert_false(turn());
 }
 
-static void events_that_are_lost_are_a_change(void **state)
+static void an_overflow_of_the_event_queue_is_a_change(void **state)
 {
 	struct watch_ops ops = {
 		.name = "a test", .list = list, .changed = changed,
@@ -410,19 +411,19 @@ static int teardown(void **state)
 	return files_end();
 }
 
-#define FIXED	7		/* tests without a table */
+#define FIXED	7		/* cases that are not in the table */
 #define TEST(f) { #f, f, setup, teardown, NULL }
 
 int main(void)
 {
 	struct CMUnitTest tests[COUNT(changes) + FIXED] = {
-		TEST(a_file_is_reported_when_it_is_complete),
-		TEST(what_a_link_led_to_is_no_longer_watched),
-		TEST(a_change_waits_for_the_next),
-		TEST(a_change_is_reported_when_all_is_quiet),
-		TEST(changes_without_end_are_reported),
-		TEST(other_work_comes_between),
-		TEST(events_that_are_lost_are_a_change),
+		TEST(a_new_file_is_reported_when_it_is_closed),
+		TEST(the_old_target_of_a_link_is_no_longer_watched),
+		TEST(a_change_is_not_reported_before_the_settle_time),
+		TEST(a_change_is_reported_after_the_settle_time),
+		TEST(endless_changes_are_reported_without_a_pause),
+		TEST(reading_many_events_lets_other_work_run),
+		TEST(an_overflow_of_the_event_queue_is_a_change),
 	};
 	size_t i;
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* How much work a peer with a flow can make this side do. */
+/* Limits on the work that a peer with a flow can cause. */
 
 #include "world.h"
 
 /*
- * For 10 seconds, claim the flow whenever the kernel lets the agent. The peer
- * wants a re-key all the time. Return: the number of claims.
+ * Claim the flow for 10 seconds, whenever the kernel permits a claim, while the
+ * peer keeps asking for a re-key. Return: the number of claims.
  */
 static unsigned int claim_when_wanted(struct fake_flow *f)
 {
@@ -27,8 +27,11 @@ static unsigned int claim_when_wanted(struct fake_flow *f)
 	return claims;
 }
 
-/* A peer that refuses, and wants, causes no more work than one that refuses. */
-static void test_wanted_and_refused(void **state)
+/*
+ * A peer that asks for re-keys and refuses them causes no more work than one
+ * that only refuses.
+ */
+static void a_peer_that_wants_and_refuses_causes_little_work(void **state)
 {
 	struct fake_flow *f;
 	unsigned int claims;
@@ -40,7 +43,7 @@ static void test_wanted_and_refused(void **state)
 	assert_in_range(claims, 3, 10);
 	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, claims);
 	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, claims);
-	/* and one that takes what it wants gets it, once a second at most */
+	/* a peer that accepts re-keys gets one each second at most */
 	reload_bob("");
 	f->retry_at = 0;
 	claim(f);
@@ -54,8 +57,11 @@ static void test_wanted_and_refused(void **state)
 	check_same(f);
 }
 
-/* The wait after a failure is not cut short, also if the flow was not due. */
-static void test_wanted_after_a_failure(void **state)
+/*
+ * A wanted re-key does not shorten the wait after a failure, even if the flow
+ * was not due.
+ */
+static void a_wanted_rekey_waits_after_a_failure(void **state)
 {
 	struct fake_flow *f;
 
@@ -73,8 +79,8 @@ static void test_wanted_after_a_failure(void **state)
 	assert_int_equal(f->f.due, IPCP_REKEY_DUE_REQUEST);
 }
 
-/* A peer that is always busy is one that refuses. */
-static void test_busy_for_ever(void **state)
+/* A peer that is always busy is treated like one that refuses. */
+static void a_peer_that_is_always_busy_counts_as_refusing(void **state)
 {
 	struct fake_flow *f;
 	unsigned int i;
@@ -92,7 +98,7 @@ static void test_busy_for_ever(void **state)
 	run_for(1000);
 	check_same(f);
 	assert_int_equal(alice.e->record.nfailures, 0);
-	/* and for more flows than are counted */
+	/* flows beyond the table count as busy too often */
 	for (i = 1; i <= BUSY_FLOWS; i++)
 		assert_int_equal(record_busy(&alice.e->record, i), 1);
 	assert_true(record_busy(&alice.e->record, i) > BUSY_TRIES);
@@ -101,11 +107,11 @@ static void test_busy_for_ever(void **state)
 }
 
 /*
- * Under the keys of the flow, anything may be said again, also with another token
- * and hence without the kept answer. A response is made for an exchange that may
+ * A request under the keys may be repeated with another token, and hence
+ * without the kept answer. A response is made only for an exchange that may
  * succeed.
  */
-static void test_sealed_again(void **state)
+static void a_repeated_request_under_the_keys_gets_one_response(void **state)
 {
 	struct packet old;
 	struct fake_flow *f;
@@ -138,10 +144,10 @@ static void test_sealed_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_wanted_and_refused),
-		TEST(test_wanted_after_a_failure),
-		TEST(test_busy_for_ever),
-		TEST(test_sealed_again),
+		TEST(a_peer_that_wants_and_refuses_causes_little_work),
+		TEST(a_wanted_rekey_waits_after_a_failure),
+		TEST(a_peer_that_is_always_busy_counts_as_refusing),
+		TEST(a_repeated_request_under_the_keys_gets_one_response),
 	};
 
 	return WORLD_MAIN("work", tests);

@@ -10,14 +10,14 @@
 
 /* world-net.c: the network */
 struct sockaddr_in *world_in4(struct sockaddr_storage *addr);
-/* @flow: at the receiver, 0: in the clear. */
+/* Send a message. @flow: id at the receiver, 0: in the clear. */
 void world_send(struct side *from, uint32_t flow, const uint8_t *p, size_t len,
 		uint32_t socket, uint16_t port);
 
-/* world-registry.c: what the kernel does */
+/* world-registry.c: the role of the kernel */
 extern const struct engine_ops world_ops;
 
-/* Return: when the next question ends; those that end now do. */
+/* End the questions that are due. Return: when the next one ends. */
 uint64_t world_end_questions(struct side *s);
 struct ipcp_nl_claim world_make_claim(struct fake_flow *f, uint64_t chain);
 

@@ -26,7 +26,7 @@ struct sockaddr_in *world_in4(struct sockaddr_storage *addr)
 	return (struct sockaddr_in *)addr;
 }
 
-/* What the receiver sees of a packet from a socket to a port. */
+/* Set the source that the receiver sees of a packet from a socket to a port. */
 static void address_packet(struct packet *pk, struct side *from,
 			   uint32_t socket, uint16_t port)
 {

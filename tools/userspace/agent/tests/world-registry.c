@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The registry of each side: its flows, and the kernel's rules about exchanges. */
+/* The registry of each side: its flows, and the kernel's rules on exchanges. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include "world-int.h"
 
 /*
- * A question is answered soon if the peer has the keys and is heard, and ends
- * after 3 seconds if not.
+ * Return: when a question ends. It is answered soon if the peer has the keys
+ * and is heard, and otherwise ends after 3 seconds.
  */
 static uint64_t question_end(struct side *s, const struct fake_flow *f)
 {
@@ -83,7 +83,7 @@ static void op_resolve_cancel(void *ctx, uint32_t flow)
 		s->asked = 0;
 }
 
-/* What the kernel says of a call that failed. */
+/* Set the reason of a failed call, as the kernel does. Return: @status. */
 static int failed(struct side *s, int status)
 {
 	strcpy(s->reason, "said the registry");
@@ -97,7 +97,7 @@ static int op_ctrl_send(void *ctx, const struct ipcp_nl_peer *peer,
 	struct sockaddr_storage to = peer->addr;
 	uint16_t port = ntohs(world_in4(&to)->sin_port);
 
-	s->reason[0] = '\0';	/* of the last call only */
+	s->reason[0] = '\0';	/* the reason is that of the last call only */
 	s->last_sent = *peer;
 	s->to_source += port == SOURCE_PORT;
 	if (peer->socket == SOURCE_SOCKET)
@@ -198,8 +198,8 @@ static int op_flow_new(void *ctx, const char *name,
 }
 
 /*
- * Mix a seed with the chain that it is for, as the kernel does; false if this
- * end does not hold that chain.
+ * Mix a seed with the chain that the seed names, as the kernel does; false if
+ * this end does not hold that chain, or may not take a fresh seed.
  */
 static bool mix(struct fake_flow *f, const struct ipcp_nl_seed *seed,
 		bool no_keys)
@@ -287,7 +287,7 @@ static int op_seed_set(void *ctx, uint32_t id, const struct ipcp_nl_seed *seed)
 	struct side *s = ctx;
 	struct fake_flow *f = flow_of(s, id);
 
-	failed(s, 0);	/* if it does */
+	failed(s, 0);	/* in case of a failure */
 	s->seeds++;
 	if (!f)
 		return -ENOENT;

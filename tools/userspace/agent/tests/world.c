@@ -45,7 +45,7 @@ void claim(struct fake_flow *f)
 {
 	struct ipcp_nl_claim c = world_make_claim(f, alice.no_keys ? 0 : f->chain);
 
-	/* and never a reason: an agent must go by what the seed is mixed with */
+	/* no reason is given: the agent must go by the chain of the claim */
 	engine_rekey(alice.e, &c);
 }
 
@@ -226,7 +226,10 @@ static void ignore(void *arg, bool warning, const char *text)
 	(void)text;
 }
 
-/* Replace a pair, also by one that no peer accepts: what was there is forgotten. */
+/*
+ * Replace a certificate and its key, even by a pair that no peer accepts: the
+ * old pair is forgotten.
+ */
 static void replace_creds(struct side *s, const char *dir, const char *cn,
 			  const struct test_crt *by)
 {

@@ -2,8 +2,8 @@
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
  * Test environment of the engine: two engines, alice's and bob's, connected by
- * a network that loses, repeats and reorders, with a clock of its own and the
- * rules of the registry about exchanges. The cryptography is real.
+ * a network that loses, duplicates and reorders messages, with a clock of its
+ * own and the registry's rules about exchanges. The cryptography is real.
  */
 #ifndef REKEYD_TEST_WORLD_H
 #define REKEYD_TEST_WORLD_H
@@ -31,18 +31,18 @@ struct fake_flow {
 	struct ipcp_nl_flow f;
 	uint8_t seed[32];		/* of newest_epoch */
 	uint64_t chain;			/* for the next seed; 0: fresh */
-	uint64_t before;		/* that the newest seed was mixed with */
+	uint64_t before;		/* chain mixed into the newest seed */
 	uint8_t claimed_epoch;
 	uint32_t retry_after;		/* of the last rekey_clear */
-	uint64_t retry_at;		/* likewise, unless there was a request */
-	uint64_t asked_at;		/* whether the peer has the keys */
+	uint64_t retry_at;		/* then a retry is due; 0: at once */
+	uint64_t asked_at;		/* time of the question to the peer */
 	uint32_t next_exchange;
 	int error;			/* from flow_del */
 	char reason[REASON_LEN];
 };
 
 #define AGENT_PORT	3435
-#define SOURCE_PORT	40009	/* allocated flows leave from there */
+#define SOURCE_PORT	40009	/* source port of allocated flows */
 #define GROUP_SOCKET	1	/* of AGENT_PORT */
 #define SOURCE_SOCKET	9	/* of SOURCE_PORT */
 
@@ -66,9 +66,9 @@ struct side {
 	bool full;			/* its backlog is full */
 	bool busy;			/* the previous epoch is unconfirmed */
 	bool no_keys;			/* all keys are lost */
-	bool deaf;			/* nothing is heard under the keys */
-	bool answered;			/* under the keys, by another than the peer */
-	bool no_events;			/* of questions */
+	bool deaf;			/* no answer to questions is heard */
+	bool answered;			/* questions get an answer anyway */
+	bool no_events;			/* no event at the end of a question */
 	bool no_dns;
 	int broken;			/* result of flow_allocate, or 0 */
 	uint32_t asked;			/* flow that waits for the DNS */
@@ -76,8 +76,8 @@ struct side {
 	uint64_t bytes_out;
 	unsigned int finds;		/* flows looked up by endpoint id */
 	unsigned int questions;
-	unsigned int seeds;		/* of responses, taken or not */
-	bool forgotten;			/* a NAT forgot the peer's source port */
+	unsigned int seeds;		/* set in the kernel, taken or not */
+	bool forgotten;			/* a NAT lost the source port */
 	unsigned int to_source;		/* messages to the peer's source port */
 	struct ipcp_nl_peer last_sent;	/* where the last message went */
 	char reason[64];
@@ -91,7 +91,7 @@ extern long wall_off;			/* of the wall clock, in seconds */
 extern unsigned int loss;		/* percent */
 extern bool chaos;			/* repeat and reorder */
 extern uint64_t dice_state;
-extern uint32_t replay_max;		/* requests that a side remembers; 0: usual */
+extern uint32_t replay_max;		/* of the replay cache; 0: default */
 extern char top[64];			/* directory of this test */
 extern struct test_crt ca, other_ca;
 
@@ -116,8 +116,9 @@ unsigned int flows_at(struct side *s);
 void check_same(struct fake_flow *f);
 
 /*
- * Count the lines that both agents have logged, debugging apart, since the test
- * began or the last forget_lines(). @part: only those with it in them; "": all.
+ * Count the lines that both agents have logged, without debugging lines, since
+ * the start of the test or the last forget_lines(). @part: count only lines
+ * that contain this text; "": all.
  */
 unsigned int lines_with(const char *part);
 void forget_lines(void);
@@ -130,12 +131,12 @@ void creds(const char *alice_cn, const struct test_crt *alice_ca,
 /* @alice_extra: more settings for the name */
 void start(const char *alice_extra, const char *bob_extra);
 void start_good(void);
-/* Another configuration of bob's, while flows go on. */
+/* Replace bob's configuration, while flows continue. */
 void reload_bob(const char *extra);
 /* Start, and allocate a flow to BOB. */
 struct fake_flow *good_flow(void);
 void stop(void);
-/* As after SIGKILL: the agent has lost its state, its claims lapse. */
+/* Restart an agent as after SIGKILL: its state is lost, its claims lapse. */
 void restart(struct side *s);
 
 int world_setup(void **state);
