@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Readings of flows, their rates, and the table that is made of them. */
+/* Readings of flows, their rates, and the table of flows. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,8 +54,8 @@ static const struct flow_row *row_of(const struct reading *set, uint32_t id)
 	return NULL;
 }
 
-/* Flow 1 stays, 2 vanishes, 3 appears, 4 and 5 are others of the same number. */
-static void rates_are_of_flows_that_both_readings_have(void **state)
+/* Flow 1 stays, 2 vanishes, 3 appears; 4 and 5 are other flows with that id. */
+static void only_flows_of_both_readings_have_rates(void **state)
 {
 	struct reading before = { 0 }, now = { .at = 2 * NSEC_PER_SEC };
 	uint32_t id;
@@ -83,7 +83,7 @@ static void rates_are_of_flows_that_both_readings_have(void **state)
 	reading_free(&now);
 }
 
-static void two_readings_of_the_same_time_have_no_rates(void **state)
+static void readings_taken_at_the_same_time_have_no_rates(void **state)
 {
 	struct reading before = { .at = 5 }, now = { .at = 5 }, none = { 0 };
 
@@ -100,7 +100,7 @@ static void two_readings_of_the_same_time_have_no_rates(void **state)
 	reading_free(&now);
 }
 
-static void memory_is_used_again(void **state)
+static void memory_of_a_reading_is_reused(void **state)
 {
 	struct reading set = { 0 };
 	struct flow_row *rows;
@@ -122,7 +122,7 @@ static void memory_is_used_again(void **state)
 	assert_null(set.rows);
 }
 
-static void the_largest_reason_is_named(void **state)
+static void the_most_frequent_drop_reason_is_named(void **state)
 {
 	struct ipcp_nl_flow f = flow(1, 1, 1);
 	struct reading set = { 0 };
@@ -140,7 +140,7 @@ static void the_largest_reason_is_named(void **state)
 	reading_free(&set);
 }
 
-/* Check the order of three flows of different numbers. */
+/* Check the order of three flows with different ids. */
 static void check_order(struct reading *set, const char *by, uint32_t first,
 			uint32_t second, uint32_t third)
 {
@@ -203,7 +203,7 @@ static void each_column_can_be_named(void **state)
 	assert_string_equal(columns_names(names, 11), "rate id");
 }
 
-static void every_width_is_kept(void **state)
+static void no_line_exceeds_the_width(void **state)
 {
 	struct ipcp_nl_flow f = flow(4000000000, 1, 1);
 	char line[COLUMNS_LINE];
@@ -273,13 +273,13 @@ static void a_flow_without_keys_has_no_epoch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rates_are_of_flows_that_both_readings_have),
-		cmocka_unit_test(two_readings_of_the_same_time_have_no_rates),
-		cmocka_unit_test(memory_is_used_again),
-		cmocka_unit_test(the_largest_reason_is_named),
+		cmocka_unit_test(only_flows_of_both_readings_have_rates),
+		cmocka_unit_test(readings_taken_at_the_same_time_have_no_rates),
+		cmocka_unit_test(memory_of_a_reading_is_reused),
+		cmocka_unit_test(the_most_frequent_drop_reason_is_named),
 		cmocka_unit_test(flows_are_sorted_by_each_column),
 		cmocka_unit_test(each_column_can_be_named),
-		cmocka_unit_test(every_width_is_kept),
+		cmocka_unit_test(no_line_exceeds_the_width),
 		cmocka_unit_test(a_row_has_all_cells),
 		cmocka_unit_test(a_flow_without_keys_has_no_epoch),
 	};

@@ -16,7 +16,7 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-static void counts_have_five_characters_at_most(void **state)
+static void counts_have_at_most_five_characters(void **state)
 {
 	static const struct {
 		uint64_t n;
@@ -38,7 +38,7 @@ static void counts_have_five_characters_at_most(void **state)
 	}
 }
 
-static void rates_have_their_unit(void **state)
+static void rates_are_shown_with_their_unit(void **state)
 {
 	static const struct {
 		double rate;
@@ -91,7 +91,7 @@ static char *sample(const struct expo_label *labels, uint64_t value)
 	return text;
 }
 
-static void values_of_labels_are_escaped(void **state)
+static void label_values_are_escaped(void **state)
 {
 	static const struct {
 		const char *value;
@@ -153,10 +153,10 @@ static void times_are_in_seconds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(counts_have_five_characters_at_most),
-		cmocka_unit_test(rates_have_their_unit),
+		cmocka_unit_test(counts_have_at_most_five_characters),
+		cmocka_unit_test(rates_are_shown_with_their_unit),
 		cmocka_unit_test(ages_are_rounded_down),
-		cmocka_unit_test(values_of_labels_are_escaped),
+		cmocka_unit_test(label_values_are_escaped),
 		cmocka_unit_test(samples_keep_all_digits),
 		cmocka_unit_test(times_are_in_seconds),
 	};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* The file of bindings of programs to names. */
+/* The file that binds programs to names. */
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -68,7 +68,7 @@ static int collect(const char *program, const char *name, void *arg)
 	return 0;
 }
 
-static void lines(void **state)
+static void lines_are_parsed_into_bindings(void **state)
 {
 	static const struct {
 		const char *text;
@@ -95,7 +95,7 @@ static void lines(void **state)
 	}
 }
 
-static void no_file_is_no_binding(void **state)
+static void a_missing_file_has_no_bindings(void **state)
 {
 	(void)state;
 	unlink(path);
@@ -103,7 +103,7 @@ static void no_file_is_no_binding(void **state)
 	assert_int_equal(ipcp_bind_each(folder, collect, NULL), -EIO);
 }
 
-static void which_program(void **state)
+static void a_binding_matches_the_path_or_the_plain_name(void **state)
 {
 	static const struct {
 		const char *program;
@@ -124,7 +124,7 @@ static void which_program(void **state)
 				 cases[i].is);
 }
 
-static void what_can_be_bound(void **state)
+static void invalid_programs_and_names_are_refused(void **state)
 {
 	static char long_name[257];
 	const struct {
@@ -155,7 +155,7 @@ static void what_can_be_bound(void **state)
 				 cases[i].err);
 }
 
-static void a_change_leaves_the_rest(void **state)
+static void a_change_keeps_all_other_lines(void **state)
 {
 	(void)state;
 	unlink(path);
@@ -172,8 +172,8 @@ static void a_change_leaves_the_rest(void **state)
 	/* no temporary file is left: teardown removes the directory */
 }
 
-/* Bytes that a line is not made for, even at its beginning. */
-static void other_bytes_stay(void **state)
+/* NUL bytes, even at the beginning of a line. */
+static void bytes_that_are_not_text_are_kept(void **state)
 {
 	static const char before[] = "p one\n\0 two\np\0q\n\0";
 	static const char after[] = "p one\n\0 two\np\0q\n\0\np two\n";
@@ -191,8 +191,8 @@ static void other_bytes_stay(void **state)
 	fclose(file);
 }
 
-/* This file of the kernel can be opened, but not read from its beginning. */
-static void what_cannot_be_read_is_not_replaced(void **state)
+/* /proc/self/mem can be opened, but not read from its beginning. */
+static void an_unreadable_file_is_not_replaced(void **state)
 {
 	char target[32] = "";
 
@@ -205,7 +205,7 @@ static void what_cannot_be_read_is_not_replaced(void **state)
 	assert_string_equal(target, "/proc/self/mem");
 }
 
-static void no_folder(void **state)
+static void a_missing_folder_fails_with_enoent(void **state)
 {
 	(void)state;
 	assert_int_equal(ipcp_bind_add("/nowhere/x", "p", "n"), -ENOENT);
@@ -214,14 +214,14 @@ static void no_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),
-		cmocka_unit_test(no_file_is_no_binding),
-		cmocka_unit_test(which_program),
-		cmocka_unit_test(what_can_be_bound),
-		cmocka_unit_test(a_change_leaves_the_rest),
-		cmocka_unit_test(other_bytes_stay),
-		cmocka_unit_test(what_cannot_be_read_is_not_replaced),
-		cmocka_unit_test(no_folder),
+		cmocka_unit_test(lines_are_parsed_into_bindings),
+		cmocka_unit_test(a_missing_file_has_no_bindings),
+		cmocka_unit_test(a_binding_matches_the_path_or_the_plain_name),
+		cmocka_unit_test(invalid_programs_and_names_are_refused),
+		cmocka_unit_test(a_change_keeps_all_other_lines),
+		cmocka_unit_test(bytes_that_are_not_text_are_kept),
+		cmocka_unit_test(an_unreadable_file_is_not_replaced),
+		cmocka_unit_test(a_missing_folder_fails_with_enoent),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

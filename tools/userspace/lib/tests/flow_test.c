@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Parts of the library that need no device: rests of messages, flags, errors. A
+ * Parts of the library that need no device: partial reads, flags, errors. A
  * socket that preserves message boundaries replaces the device.
  */
 
@@ -29,7 +29,7 @@ static void set_flags(int fd, uint32_t flags)
 	assert_int_equal(fccntl(fd, FLOWSFLAGS, flags), 0);
 }
 
-static void descriptors_from_64(void **state)
+static void descriptors_begin_at_64_and_the_lowest_is_reused(void **state)
 {
 	struct pair a = make_pair(), b = make_pair();
 
@@ -43,7 +43,7 @@ static void descriptors_from_64(void **state)
 	end_pair(&b);
 }
 
-static void peer_name_of_a_flow_only(void **state)
+static void only_flows_have_a_peer_name(void **state)
 {
 	struct pair pair = make_pair();
 	char name[256];
@@ -53,12 +53,12 @@ static void peer_name_of_a_flow_only(void **state)
 	assert_int_equal(flow_peer_name(pair.fd, NULL, 256), -EINVAL);
 	assert_int_equal(flow_peer_name(pair.peer, name, 256), -ENOTALLOC);
 	assert_int_equal(flow_peer_name(-1, name, 256), -EBADF);
-	/* the socket that replaces the device does not know the call */
+	/* the socket that replaces the device does not support the call */
 	assert_true(flow_peer_name(pair.fd, name, 256) < 0);
 	end_pair(&pair);
 }
 
-static void parts(void **state)
+static void a_message_is_read_in_parts(void **state)
 {
 	struct pair pair = make_pair();
 
@@ -74,7 +74,7 @@ static void parts(void **state)
 	end_pair(&pair);
 }
 
-static void filled_exactly_then_0(void **state)
+static void a_message_that_fills_the_buffer_ends_with_a_read_of_0(void **state)
 {
 	struct pair pair = make_pair();
 
@@ -91,7 +91,7 @@ static void filled_exactly_then_0(void **state)
 	end_pair(&pair);
 }
 
-static void no_room_takes_nothing(void **state)
+static void a_read_without_room_consumes_nothing(void **state)
 {
 	struct pair pair = make_pair();
 
@@ -103,7 +103,7 @@ static void no_room_takes_nothing(void **state)
 	end_pair(&pair);
 }
 
-static void whole_or_not_at_all(void **state)
+static void with_no_partial_reads_a_message_is_read_whole_or_dropped(void **state)
 {
 	struct pair pair = make_pair();
 	char buf[4];
@@ -119,8 +119,8 @@ static void whole_or_not_at_all(void **state)
 	end_pair(&pair);
 }
 
-/* Events and reads know of no rest any more, with and without the flag. */
-static void a_rest_is_not_a_whole_message(void **state)
+/* After the change the rest is neither an event nor read, even without the flag. */
+static void disabling_partial_reads_drops_the_rest_of_a_message(void **state)
 {
 	static const struct timespec now = { 0, 0 };
 	struct pair pair = make_pair();
@@ -154,8 +154,8 @@ static void *read_part_of_one(void *arg)
 	return flow_read(*(int *)arg, &c, 1) == 1 ? NULL : arg;
 }
 
-/* The thread reads without the flag, which is set meanwhile. */
-static void nor_is_one_of_a_read_before(void **state)
+/* The thread begins to read before the flag is set. */
+static void disabling_partial_reads_drops_the_rest_of_a_read_in_progress(void **state)
 {
 	struct pair pair = make_pair();
 	pthread_t reader;
@@ -177,7 +177,7 @@ static void nor_is_one_of_a_read_before(void **state)
 	end_pair(&pair);
 }
 
-static void empty_messages_are_passed_over(void **state)
+static void empty_messages_are_skipped(void **state)
 {
 	struct pair pair = make_pair();
 
@@ -189,7 +189,7 @@ static void empty_messages_are_passed_over(void **state)
 	end_pair(&pair);
 }
 
-static void longest_message(void **state)
+static void the_longest_message_arrives_unchanged(void **state)
 {
 	struct pair pair = make_pair();
 	unsigned char *out = malloc(MESSAGE_MAX), *in = malloc(MESSAGE_MAX);
@@ -207,7 +207,7 @@ static void longest_message(void **state)
 	end_pair(&pair);
 }
 
-static void reads_and_writes_that_do_not_wait(void **state)
+static void non_blocking_reads_and_writes_fail_with_eagain(void **state)
 {
 	struct pair pair = make_pair();
 	char buf[8];
@@ -226,7 +226,7 @@ static void reads_and_writes_that_do_not_wait(void **state)
 	end_pair(&pair);
 }
 
-static void what_is_no_flow(void **state)
+static void calls_on_descriptors_without_a_flow_fail(void **state)
 {
 	static const struct {
 		int fd;
@@ -253,7 +253,7 @@ static void what_is_no_flow(void **state)
 	}
 }
 
-static void bad_arguments(void **state)
+static void bad_arguments_are_refused(void **state)
 {
 	struct pair pair = make_pair();
 	static const int get[] = { FLOWGRCVTIMEO, FLOWGSNDTIMEO, FLOWGQOSSPEC,
@@ -277,7 +277,7 @@ static void bad_arguments(void **state)
 	end_pair(&pair);
 }
 
-static void flags_and_qos(void **state)
+static void flags_can_be_changed_and_the_qos_read(void **state)
 {
 	struct pair pair = make_pair();
 	uint32_t flags = 0;
@@ -295,7 +295,7 @@ static void flags_and_qos(void **state)
 	end_pair(&pair);
 }
 
-static void error_numbers(void **state)
+static void errors_of_the_device_become_those_of_ouroboros(void **state)
 {
 	static const struct {
 		enum ipcp_dev_op op;
@@ -331,7 +331,7 @@ static void error_numbers(void **state)
 				 -cases[i].to);
 }
 
-static void time_limits(void **state)
+static void timeouts_are_converted_to_nanoseconds(void **state)
 {
 	static const struct {
 		struct timespec timeo;
@@ -360,8 +360,8 @@ static void *read_one(void *arg)
 	return NULL;
 }
 
-/* A cancelled thread releases what it held. */
-static void a_reader_is_cancelled(void **state)
+/* A cancelled thread releases its locks. */
+static void a_cancelled_reader_releases_its_flow(void **state)
 {
 	struct pair pair = make_pair();
 	pthread_t reader;
@@ -424,7 +424,7 @@ static void *echo(void *arg)
 	return NULL;
 }
 
-static void a_reader_and_a_writer(void **state)
+static void a_reader_and_a_writer_run_concurrently(void **state)
 {
 	static void *(*const run[])(void *) = { write_many, read_many, echo };
 	struct pair pair = make_pair();
@@ -445,24 +445,24 @@ static void a_reader_and_a_writer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(descriptors_from_64),
-		cmocka_unit_test(peer_name_of_a_flow_only),
-		cmocka_unit_test(parts),
-		cmocka_unit_test(filled_exactly_then_0),
-		cmocka_unit_test(no_room_takes_nothing),
-		cmocka_unit_test(whole_or_not_at_all),
-		cmocka_unit_test(a_rest_is_not_a_whole_message),
-		cmocka_unit_test(nor_is_one_of_a_read_before),
-		cmocka_unit_test(empty_messages_are_passed_over),
-		cmocka_unit_test(longest_message),
-		cmocka_unit_test(reads_and_writes_that_do_not_wait),
-		cmocka_unit_test(what_is_no_flow),
-		cmocka_unit_test(bad_arguments),
-		cmocka_unit_test(flags_and_qos),
-		cmocka_unit_test(error_numbers),
-		cmocka_unit_test(time_limits),
-		cmocka_unit_test(a_reader_is_cancelled),
-		cmocka_unit_test(a_reader_and_a_writer),
+		cmocka_unit_test(descriptors_begin_at_64_and_the_lowest_is_reused),
+		cmocka_unit_test(only_flows_have_a_peer_name),
+		cmocka_unit_test(a_message_is_read_in_parts),
+		cmocka_unit_test(a_message_that_fills_the_buffer_ends_with_a_read_of_0),
+		cmocka_unit_test(a_read_without_room_consumes_nothing),
+		cmocka_unit_test(with_no_partial_reads_a_message_is_read_whole_or_dropped),
+		cmocka_unit_test(disabling_partial_reads_drops_the_rest_of_a_message),
+		cmocka_unit_test(disabling_partial_reads_drops_the_rest_of_a_read_in_progress),
+		cmocka_unit_test(empty_messages_are_skipped),
+		cmocka_unit_test(the_longest_message_arrives_unchanged),
+		cmocka_unit_test(non_blocking_reads_and_writes_fail_with_eagain),
+		cmocka_unit_test(calls_on_descriptors_without_a_flow_fail),
+		cmocka_unit_test(bad_arguments_are_refused),
+		cmocka_unit_test(flags_can_be_changed_and_the_qos_read),
+		cmocka_unit_test(errors_of_the_device_become_those_of_ouroboros),
+		cmocka_unit_test(timeouts_are_converted_to_nanoseconds),
+		cmocka_unit_test(a_cancelled_reader_releases_its_flow),
+		cmocka_unit_test(a_reader_and_a_writer_run_concurrently),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Flows and sets after fork(): what one process does with its copy is nothing
- * to the other, and no lock is left to a thread that the child does not have.
+ * Flows and sets after fork(): parent and child do not affect each other's
+ * copies, and no lock of the child is held by a thread of the parent.
  */
 
 #include <stdarg.h>
@@ -24,7 +24,7 @@
 static const struct timespec now = { 0, 0 };
 static const struct timespec soon = { 0, 20000000 };
 
-static int woken;	/* how often epoll had an event */
+static int woken;	/* number of waits that ended with an event */
 
 int __real_epoll_pwait2(int epfd, struct epoll_event *events, int max,
 			const struct timespec *timeo, const sigset_t *mask);
@@ -40,7 +40,7 @@ int __wrap_epoll_pwait2(int epfd, struct epoll_event *events, int max,
 	return n;
 }
 
-/* Flows in a set, and one that is in none. */
+/* Two flows in a set, and one outside. */
 struct flows {
 	struct pair a;
 	struct pair b;
@@ -70,7 +70,7 @@ static void end_flows(struct flows *flows)
 	end_pair(&flows->outside);
 }
 
-/* Run a function in a child; true if it returns true, and in time. */
+/* Run a function in a child; true if the function returns true, and in time. */
 static bool child(bool (*run)(struct flows *), struct flows *flows)
 {
 	int status = -1;
@@ -127,7 +127,7 @@ static bool destroy_it(struct flows *flows)
 	return true;
 }
 
-static void a_child_leaves_the_set_of_its_parent(void **state)
+static void a_child_does_not_change_the_set_of_its_parent(void **state)
 {
 	static bool (*const run[])(struct flows *) = {
 		end_them, remove_one, empty_it, destroy_it,
@@ -156,7 +156,7 @@ static bool add_one(struct flows *flows)
 	       has_message(flows->set, flows->outside.fd);
 }
 
-/* Not even woken: a parent that waits would turn in a circle. */
+/* The parent must not even wake up: its wait would become a busy loop. */
 static void a_child_adds_nothing_to_the_set_of_its_parent(void **state)
 {
 	struct flows flows = make_flows();
@@ -170,7 +170,7 @@ static void a_child_adds_nothing_to_the_set_of_its_parent(void **state)
 	end_flows(&flows);
 }
 
-/* The end of b was told in the parent, and a was removed after the fork. */
+/* The end of b was reported before the fork, and is not reported again. */
 static bool use_it(struct flows *flows)
 {
 	char buf[8];
@@ -249,7 +249,7 @@ static bool end_a(struct flows *flows)
 	       flow_dealloc(flows->a.fd) == -ENOTALLOC;
 }
 
-static void a_child_ends_a_flow_that_a_thread_reads(void **state)
+static void a_child_can_end_a_flow_that_a_parent_thread_reads(void **state)
 {
 	struct flows flows = make_flows();
 	pthread_t reader = start_reader(&flows.a.fd);
@@ -261,8 +261,8 @@ static void a_child_ends_a_flow_that_a_thread_reads(void **state)
 	end_flows(&flows);
 }
 
-/* The parent's thread waits for the reader; in the child there is neither. */
-static void a_child_ends_a_flow_that_is_about_to_end(void **state)
+/* A thread of the parent waits for the reader; the child has neither thread. */
+static void a_child_can_end_a_flow_that_the_parent_is_ending(void **state)
 {
 	struct flows flows = make_flows();
 	pthread_t reader = start_reader(&flows.a.fd), ender;
@@ -283,7 +283,7 @@ static void a_child_ends_a_flow_that_is_about_to_end(void **state)
 
 static int stop;
 
-/* Hold all locks, again and again. */
+/* Take and release all locks in a loop. */
 static void *use_locks(void *arg)
 {
 	struct flows *flows = arg;
@@ -306,7 +306,7 @@ static bool use_all(struct flows *flows)
 	       !fccntl(flows->a.fd, FLOWGFLAGS, &flags) && end_them(flows);
 }
 
-static void no_lock_is_left_to_a_thread_of_the_parent(void **state)
+static void no_lock_of_a_child_is_held_by_a_thread_of_the_parent(void **state)
 {
 	struct flows flows = make_flows();
 	pthread_t thread;
@@ -326,12 +326,12 @@ static void no_lock_is_left_to_a_thread_of_the_parent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_child_leaves_the_set_of_its_parent),
+		cmocka_unit_test(a_child_does_not_change_the_set_of_its_parent),
 		cmocka_unit_test(a_child_adds_nothing_to_the_set_of_its_parent),
 		cmocka_unit_test(a_child_uses_its_copy_of_a_set),
-		cmocka_unit_test(a_child_ends_a_flow_that_a_thread_reads),
-		cmocka_unit_test(a_child_ends_a_flow_that_is_about_to_end),
-		cmocka_unit_test(no_lock_is_left_to_a_thread_of_the_parent),
+		cmocka_unit_test(a_child_can_end_a_flow_that_a_parent_thread_reads),
+		cmocka_unit_test(a_child_can_end_a_flow_that_the_parent_is_ending),
+		cmocka_unit_test(no_lock_of_a_child_is_held_by_a_thread_of_the_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

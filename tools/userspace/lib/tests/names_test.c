@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * How a program comes to serve its names. A socket replaces the endpoint of a
- * name, its other end the agent and the peers: the kernel's side of it is tested
- * with a device.
+ * Serving the names that are bound to a program. A socket replaces the endpoint
+ * of a name, and its other end the agent and the peers. The kernel side is tested
+ * elsewhere, with a device.
  */
 
 #include <stdarg.h>
@@ -34,11 +34,11 @@
 
 static char bindings[] = "/tmp/ipcp-names.XXXXXX";
 
-/* What the agent does with a name, and the endpoint that asked last. */
+/* Results of the agent for a name, and the endpoint that asked last. */
 static struct {
-	int refusal;		/* of the call itself */
-	int error;		/* of the answer */
-	int asked;		/* how often */
+	int refusal;		/* errno of the call itself, or 0 */
+	int error;		/* errno of the answer, or 0 */
+	int asked;		/* number of requests */
 	int fd;
 	int agent;		/* the other end of fd */
 } names[NAMES];
@@ -66,7 +66,7 @@ int __wrap_ipcp_dev_open(int flags)
 			  last_open) ? -errno : last_open[0];
 }
 
-/* Fill the socket: it can be written to once the agent has read all. */
+/* Fill the socket, which is writable again once the agent has read all. */
 static void fill(int fd)
 {
 	static const char text[4096];
@@ -86,7 +86,7 @@ int __wrap_ipcp_dev_listen(int fd, const char *name, unsigned int backlog)
 		close(last_open[1]);
 		return -names[i].refusal;
 	}
-	/* a number that was closed is used again */
+	/* the number of a closed descriptor is reused */
 	if (names[other].fd == fd)
 		names[other].fd = -1;
 	names[i].fd = fd;
@@ -155,8 +155,8 @@ static void assert_asked(int first, int second)
 	assert_int_equal(names[1].asked, second);
 }
 
-/* The cases follow one another: the names are those of the process. */
-static void the_agent_does_not_answer(void **state)
+/* The cases depend on their order, since the names are those of the process. */
+static void accept_times_out_while_the_agent_does_not_answer(void **state)
 {
 	(void)state;
 	assert_int_equal(flow_accept(NULL, &soon), -ETIMEDOUT);
@@ -170,7 +170,7 @@ static void *accept_one(void *arg)
 	return arg;
 }
 
-static void a_thread_that_waits_for_it_is_cancelled(void **state)
+static void a_thread_that_waits_for_the_agent_can_be_cancelled(void **state)
 {
 	pthread_t thread;
 	void *ret;
@@ -190,7 +190,7 @@ static void ignore(int number)
 	(void)number;
 }
 
-/* The timer goes on, so a signal comes during the wait whenever that begins. */
+/* The timer is periodic: a signal arrives even if the wait begins late. */
 static void a_signal_ends_the_wait(void **state)
 {
 	const struct itimerval every = { { 0, 10000 }, { 0, 10000 } };
@@ -207,7 +207,7 @@ static void a_signal_ends_the_wait(void **state)
 	assert_asked(1, 1);
 }
 
-static void all_names_are_refused(void **state)
+static void accept_fails_if_all_names_are_refused(void **state)
 {
 	(void)state;
 	refuse(0, ENOTCONN);
@@ -216,7 +216,7 @@ static void all_names_are_refused(void **state)
 	assert_asked(1, 1);
 }
 
-static void a_refused_name_is_asked_for_again(void **state)
+static void a_refused_name_is_requested_again(void **state)
 {
 	(void)state;
 	names[0].refusal = EUSERS;
@@ -246,7 +246,7 @@ static int setup(void **state)
 		dprintf(fd, "names_test %d\n", i);
 	}
 	dprintf(fd, "other 0\n");
-	/* a call that does not end fails the test */
+	/* a call that hangs fails the test */
 	alarm(LIMIT);
 	return fd < 0 || close(fd);
 }
@@ -260,11 +260,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_agent_does_not_answer),
-		cmocka_unit_test(a_thread_that_waits_for_it_is_cancelled),
+		cmocka_unit_test(accept_times_out_while_the_agent_does_not_answer),
+		cmocka_unit_test(a_thread_that_waits_for_the_agent_can_be_cancelled),
 		cmocka_unit_test(a_signal_ends_the_wait),
-		cmocka_unit_test(all_names_are_refused),
-		cmocka_unit_test(a_refused_name_is_asked_for_again),
+		cmocka_unit_test(accept_fails_if_all_names_are_refused),
+		cmocka_unit_test(a_refused_name_is_requested_again),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

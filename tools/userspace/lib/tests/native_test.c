@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What the calls for new programs check before they ask the device, and what
- * they make of descriptors that are not flows.
+ * The native interface: checks of arguments before a call reaches the device,
+ * and errors of descriptors that are not flows.
  */
 
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 
 #include <ipcp_rekey.h>
 
-/* The call fails with this errno. */
+/* Check that the call fails with this errno. */
 #define assert_fails(call, err)					\
 	do {							\
 		errno = 0;					\
@@ -53,8 +53,8 @@ static void flags_are_checked(void **state)
 	assert_fails(ipcp_listen("name", 0, IPCP_NONBLOCK << 1), EINVAL);
 }
 
-/* Programs may have been compiled with fewer options, or with more. */
-static void sizes_of_options(void **state)
+/* Programs may be compiled with a shorter or a longer structure. */
+static void sizes_of_options_are_checked(void **state)
 {
 	struct {
 		struct ipcp_alloc_options options;
@@ -62,7 +62,7 @@ static void sizes_of_options(void **state)
 	} later = { .options.size = sizeof(later) };
 
 	(void)state;
-	/* the name is looked at after the options */
+	/* the options are checked before the name */
 	assert_fails(ipcp_alloc("", &later.options), EINVAL);
 	later.more[7] = 1;
 	assert_fails(ipcp_alloc("", &later.options), E2BIG);
@@ -74,7 +74,7 @@ static void sizes_of_options(void **state)
 	assert_fails(ipcp_alloc("name", &later.options), EINVAL);
 }
 
-static void reasons_have_room(void **state)
+static void a_reason_needs_a_buffer_with_a_size(void **state)
 {
 	char reason[8] = "before";
 	struct ipcp_alloc_options options = {
@@ -108,7 +108,7 @@ static void buffers_are_checked(void **state)
 #endif
 }
 
-/* All calls on a descriptor fail with this errno. */
+/* Check that all calls on a descriptor fail with this errno. */
 static void assert_no_flow(int fd, int err)
 {
 	struct ipcp_accept accept = { .size = sizeof(accept) };
@@ -134,7 +134,7 @@ static void assert_no_flow(int fd, int err)
 	assert_fails(ipcp_down(fd), err);
 }
 
-static void descriptors_that_are_no_flows(void **state)
+static void calls_on_descriptors_that_are_not_flows_fail(void **state)
 {
 	int fds[2];
 
@@ -147,8 +147,8 @@ static void descriptors_that_are_no_flows(void **state)
 	assert_fails(ipcp_send(fds[0], "x", 1, 0), EBADF);
 }
 
-/* What the kernel fills in is not left over from an earlier flow. */
-static void a_peer_is_forgotten(void **state)
+/* The fields that the kernel fills in keep nothing of an earlier flow. */
+static void a_failed_accept_clears_the_peer(void **state)
 {
 	struct ipcp_accept accept = {
 		.size = sizeof(accept),
@@ -166,7 +166,7 @@ static void a_peer_is_forgotten(void **state)
 	assert_int_equal(accept.qos.delay, 0);
 	assert_int_equal(accept.timeout, 5);
 	assert_int_equal(accept.flags, IPCP_NONBLOCK);
-	/* the first version of the structure ends with the quality */
+	/* the first version of the structure ends with the QoS */
 	accept.size = offsetof(struct ipcp_accept, authenticated);
 	accept.authenticated = 1;
 	accept.peer_name[0] = 'x';
@@ -175,7 +175,7 @@ static void a_peer_is_forgotten(void **state)
 	assert_int_equal(accept.peer_name[0], 'x');
 }
 
-static void elements_of_a_batch(void **state)
+static void ipcp_msg_set_fills_one_element(void **state)
 {
 	struct ipcp_msg msgs[2];
 	char buf[8];
@@ -190,7 +190,7 @@ static void elements_of_a_batch(void **state)
 	assert_true(IPCP_MSEC(20000) == 20000000000LL);
 }
 
-static void words_of_errors(void **state)
+static void error_texts_name_the_remedy(void **state)
 {
 	static const int allocs[] = {
 		ENOTCONN, EHOSTUNREACH, ECONNREFUSED, ECONNABORTED, EKEYREJECTED,
@@ -219,14 +219,14 @@ static void words_of_errors(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_non_null(strchr(ipcp_strerror(cases[i].call, cases[i].err),
 				       ';'));
-	/* what to do is said of each, not only its meaning */
+	/* each text is more than the meaning of the errno */
 	for (i = 0; i < sizeof(allocs) / sizeof(allocs[0]); i++)
 		assert_string_not_equal(ipcp_strerror(IPCP_CALL_ALLOC, allocs[i]),
 					strerror(allocs[i]));
 	text = ipcp_strerror(IPCP_CALL_ALLOC, ENOENT);
 	assert_non_null(strstr(text, "modprobe"));
 	assert_string_equal(ipcp_strerror(IPCP_CALL_LISTEN, ENOENT), text);
-	/* one errno, four meanings */
+	/* one errno, another meaning for each call */
 	text = ipcp_strerror(IPCP_CALL_ALLOC, ENOTCONN);
 	assert_non_null(strstr(text, "agent"));
 	text = ipcp_strerror(IPCP_CALL_FLOW, ENOTCONN);
@@ -250,13 +250,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(flags_are_checked),
-		cmocka_unit_test(sizes_of_options),
-		cmocka_unit_test(reasons_have_room),
+		cmocka_unit_test(sizes_of_options_are_checked),
+		cmocka_unit_test(a_reason_needs_a_buffer_with_a_size),
 		cmocka_unit_test(buffers_are_checked),
-		cmocka_unit_test(descriptors_that_are_no_flows),
-		cmocka_unit_test(a_peer_is_forgotten),
-		cmocka_unit_test(elements_of_a_batch),
-		cmocka_unit_test(words_of_errors),
+		cmocka_unit_test(calls_on_descriptors_that_are_not_flows_fail),
+		cmocka_unit_test(a_failed_accept_clears_the_peer),
+		cmocka_unit_test(ipcp_msg_set_fills_one_element),
+		cmocka_unit_test(error_texts_name_the_remedy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* A flow over a socket, which replaces the device, and the other end of it. */
+/* A flow over a socket, which replaces the device, and its other end. */
 #ifndef IPCP_PAIR_H
 #define IPCP_PAIR_H
 

@@ -40,7 +40,7 @@ static void assert_events(fset_t *set, int first, const char *text)
 	fqueue_destroy(fq);
 }
 
-static void sets(void **state)
+static void a_flow_is_in_one_set_at_most(void **state)
 {
 	struct pair a = make_pair(), b = make_pair();
 	fset_t *set = fset_create(), *other = fset_create();
@@ -70,13 +70,13 @@ static void sets(void **state)
 	end_pair(&b);
 }
 
-static void events(void **state)
+static void messages_are_events_until_they_are_read(void **state)
 {
 	struct pair a = make_pair(), b = make_pair();
 	fset_t *set = fset_create();
 
 	(void)state;
-	/* a message from before counts as well, until it is read */
+	/* a message from before fset_add() is an event, too, until read */
 	send_text(&a, "1");
 	assert_int_equal(fset_add(set, a.fd), 0);
 	assert_int_equal(fset_add(set, b.fd), 0);
@@ -93,7 +93,7 @@ static void events(void **state)
 	fset_destroy(set);
 }
 
-static void a_rest_is_an_event(void **state)
+static void a_partly_read_message_is_an_event(void **state)
 {
 	struct pair pair = make_pair();
 	fset_t *set = fset_create();
@@ -111,7 +111,7 @@ static void a_rest_is_an_event(void **state)
 	fset_destroy(set);
 }
 
-static void the_end_is_told_once(void **state)
+static void the_end_of_a_flow_is_reported_once(void **state)
 {
 	struct pair pair = make_pair();
 	fset_t *set = fset_create();
@@ -127,7 +127,7 @@ static void the_end_is_told_once(void **state)
 	fset_destroy(set);
 }
 
-/* What another thread does between an event of the kernel and its report. */
+/* Action of another thread between an event of the kernel and its report. */
 static void (*meanwhile)(void);
 
 int __real_epoll_pwait2(int epfd, struct epoll_event *got, int max,
@@ -159,7 +159,7 @@ static void replace(void)
 	assert_int_equal(fset_add(replaced_in, fd), 0);
 }
 
-static void the_end_of_a_flow_is_not_that_of_the_next(void **state)
+static void the_end_of_a_flow_is_not_reported_for_its_successor(void **state)
 {
 	fset_t *set = fset_create();
 
@@ -176,7 +176,7 @@ static void the_end_of_a_flow_is_not_that_of_the_next(void **state)
 	fset_destroy(set);
 }
 
-static void unread_events_come_first(void **state)
+static void events_not_yet_fetched_come_before_new_ones(void **state)
 {
 	struct pair a = make_pair(), b = make_pair();
 	fset_t *set = fset_create();
@@ -206,12 +206,12 @@ static void unread_events_come_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sets),
-		cmocka_unit_test(events),
-		cmocka_unit_test(a_rest_is_an_event),
-		cmocka_unit_test(the_end_is_told_once),
-		cmocka_unit_test(the_end_of_a_flow_is_not_that_of_the_next),
-		cmocka_unit_test(unread_events_come_first),
+		cmocka_unit_test(a_flow_is_in_one_set_at_most),
+		cmocka_unit_test(messages_are_events_until_they_are_read),
+		cmocka_unit_test(a_partly_read_message_is_an_event),
+		cmocka_unit_test(the_end_of_a_flow_is_reported_once),
+		cmocka_unit_test(the_end_of_a_flow_is_not_reported_for_its_successor),
+		cmocka_unit_test(events_not_yet_fetched_come_before_new_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Calls and their answers. The partner is the "nlctrl" family, which every kernel
- * has: it answers who a family is.
+ * Calls and their replies. The peer is the "nlctrl" family, which every kernel
+ * has: the family looks up other families by name.
  */
 
 #include <stdarg.h>
@@ -68,7 +68,7 @@ static int get(const char *family, char *name)
 	return nl_call_end(&call);
 }
 
-/* Ask, and leave the answer in the socket. */
+/* Send a request, and leave the reply in the socket. */
 static void leave(int flags, const char *family)
 {
 	struct nl_call call;
@@ -91,20 +91,20 @@ static void assert_gets(void)
 	}
 }
 
-static void test_plain(void **state)
+static void a_call_gets_its_reply(void **state)
 {
 	(void)state;
 	assert_gets();
 }
 
-static void test_error_left_behind(void **state)
+static void an_error_left_by_an_earlier_call_is_skipped(void **state)
 {
 	(void)state;
 	leave(0, "no such family");
 	assert_gets();
 }
 
-static void test_answer_left_behind(void **state)
+static void replies_left_by_earlier_calls_are_skipped(void **state)
 {
 	(void)state;
 	leave(0, "nlctrl");
@@ -112,7 +112,7 @@ static void test_answer_left_behind(void **state)
 	assert_gets();
 }
 
-static void test_dump_left_behind(void **state)
+static void a_dump_left_by_an_earlier_call_is_skipped(void **state)
 {
 	(void)state;
 	leave(NLM_F_DUMP, NULL);
@@ -124,10 +124,10 @@ static void test_dump_left_behind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_plain),
-		TEST(test_error_left_behind),
-		TEST(test_answer_left_behind),
-		TEST(test_dump_left_behind),
+		TEST(a_call_gets_its_reply),
+		TEST(an_error_left_by_an_earlier_call_is_skipped),
+		TEST(replies_left_by_earlier_calls_are_skipped),
+		TEST(a_dump_left_by_an_earlier_call_is_skipped),
 	};
 
 	return cmocka_run_group_tests_name("nl", tests, NULL, NULL);

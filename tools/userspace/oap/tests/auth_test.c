@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Certificates and signatures: which kinds of keys work, which peers are
- * accepted, and which are refused.
+ * Certificates and signatures: types of keys, and peers that are accepted or
+ * refused.
  */
 
 #include <stdlib.h>
@@ -122,7 +122,7 @@ static void ed25519_works_with_every_digest(void **state)
 	}
 }
 
-static void both_sides_may_have_keys_of_different_kinds(void **state)
+static void the_two_sides_may_have_keys_of_different_types(void **state)
 {
 	struct test_crt s = test_crt_make("RSA", NAME, NULL, &test_ca, 0, -DAY,
 					  DAY);
@@ -172,7 +172,7 @@ static void data_of_both_sides_arrives(void **state)
 struct demand {
 	const char *name;
 	enum oap_auth auth;
-	const char *has;	/* "none", "ours", "theirs": CA of the peer */
+	const char *has;	/* CA of the peer: "none", "ours" or "theirs" */
 	enum oap_code code;
 	bool known;
 };
@@ -182,19 +182,19 @@ static const struct demand demands[] = {
 	  OAP_UNSIGNED, false },
 	{ "required, of another CA: refused", OAP_AUTH_REQUIRED, "theirs",
 	  OAP_BAD_CERT, false },
-	{ "required, of our CA: believed", OAP_AUTH_REQUIRED, "ours", OAP_OK,
+	{ "required, of our CA: authenticated", OAP_AUTH_REQUIRED, "ours", OAP_OK,
 	  true },
-	{ "optional, no certificate: taken, not believed", OAP_AUTH_OPTIONAL,
+	{ "optional, no certificate: accepted, not authenticated", OAP_AUTH_OPTIONAL,
 	  "none", OAP_OK, false },
 	{ "optional, of another CA: refused", OAP_AUTH_OPTIONAL, "theirs",
 	  OAP_BAD_CERT, false },
-	{ "optional, of our CA: believed", OAP_AUTH_OPTIONAL, "ours", OAP_OK,
+	{ "optional, of our CA: authenticated", OAP_AUTH_OPTIONAL, "ours", OAP_OK,
 	  true },
-	{ "none, no certificate: taken, not believed", OAP_AUTH_NONE, "none",
+	{ "none, no certificate: accepted, not authenticated", OAP_AUTH_NONE, "none",
 	  OAP_OK, false },
-	{ "none, of another CA: taken, not believed", OAP_AUTH_NONE, "theirs",
+	{ "none, of another CA: accepted, not authenticated", OAP_AUTH_NONE, "theirs",
 	  OAP_OK, false },
-	{ "none, of our CA: taken, not believed", OAP_AUTH_NONE, "ours",
+	{ "none, of our CA: accepted, not authenticated", OAP_AUTH_NONE, "ours",
 	  OAP_OK, false },
 };
 
@@ -236,7 +236,7 @@ static void test_demand_of_server(void **state)
 
 /* Chains */
 
-static void an_intermediate_is_followed_if_it_is_known(void **state)
+static void a_chain_is_accepted_if_its_intermediate_is_known(void **state)
 {
 	struct test_crt mid = test_crt_make("EC", "mid", NULL, &test_ca, 1,
 					    -DAY, DAY);
@@ -340,22 +340,22 @@ int main(void)
 	size_t i;
 
 	suite_add_each(&suite, types, COUNT(types), test_type, "certificates work");
-	/* the slow ones sign too much, and their certificates are too long */
+	/* not SLH-DSA: signing is too slow, and the certificates are too long */
 	suite_add_each(&suite, types, COUNT(types) - 2, test_root_of_type, "roots work");
 	suite_add_each(&suite, types, COUNT(types), test_auth_only,
-		       "authentication without encryption");
+		       "authentication works without encryption");
 	suite_add_each(&suite, digests, COUNT(digests), test_digest,
-		       "the server's digest, with every digest of the client");
+		       "works as the server's digest with every digest of the client");
 	SUITE_ADD(&suite, ed25519_works_with_every_digest);
-	SUITE_ADD(&suite, both_sides_may_have_keys_of_different_kinds);
+	SUITE_ADD(&suite, the_two_sides_may_have_keys_of_different_types);
 	SUITE_ADD(&suite, data_of_both_sides_arrives);
 	for (i = 0; i < COUNT(demands); i++) {
 		suite_add(&suite, test_demand_of_client, &demands[i],
-			  "of the client: %s", demands[i].name);
+			  "authentication of the client: %s", demands[i].name);
 		suite_add(&suite, test_demand_of_server, &demands[i],
-			  "of the server: %s", demands[i].name);
+			  "authentication of the server: %s", demands[i].name);
 	}
-	SUITE_ADD(&suite, an_intermediate_is_followed_if_it_is_known);
+	SUITE_ADD(&suite, a_chain_is_accepted_if_its_intermediate_is_known);
 	SUITE_ADD(&suite, a_root_among_the_intermediates_is_not_trusted);
 	SUITE_ADD(&suite, a_leaf_cannot_sign_certificates);
 	SUITE_ADD(&suite, a_self_signed_certificate_is_refused);

@@ -208,7 +208,7 @@ static void add_number(X509_CRL *crl, int nid, long number, int critical)
 	ASN1_INTEGER_free(i);
 }
 
-/* An extension that no program knows; of OpenSSL it has a name. */
+/* An extension that OpenSSL can name, but no program supports. */
 static X509_EXTENSION *unknown(void)
 {
 	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL,

@@ -26,12 +26,12 @@ struct test_crt test_crt_make(const char *type, const char *cn,
  */
 struct test_crt test_crt_fixed(uint8_t number, const char *cn,
 			       const struct test_crt *issuer, int ca);
-/* Add an extension, for which the caller signs again. */
+/* Add an extension; the caller must sign again. */
 void test_crt_add(X509 *crt, int nid, const char *value);
 /* Add an extended key usage, and sign again. */
 void test_crt_eku(struct test_crt *crt, const struct test_crt *issuer,
 		  const char *eku);
-/* Add the identifiers of the keys, and sign again. */
+/* Add the key identifiers, and sign again. */
 void test_crt_ids(struct test_crt *crt, const struct test_crt *issuer);
 /* Renew a root with the same key. */
 struct test_crt test_crt_renew(const struct test_crt *crt);
@@ -47,9 +47,9 @@ struct test_crl_ext {
 	long number;
 	long base;		/* a delta list */
 	const char *idp;	/* issuing distribution point */
-	X509 *by;		/* certificate of the CA, by its serial number */
-	int unknown;		/* a critical extension that nobody knows */
-	int unknown_entry;	/* the same in the entry */
+	X509 *by;		/* CA certificate that the list names by serial */
+	int unknown;		/* 1 for an unknown critical extension */
+	int unknown_entry;	/* 1 for one in the entry */
 };
 
 void test_crl_add_ext(const char *path, const struct test_crt *issuer,

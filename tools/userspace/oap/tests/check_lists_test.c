@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* oap_check(): what is reported of revocation lists. */
+/* oap_check(): reports about revocation lists. */
 
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "checks.h"
 
-/* The lists are those of the root, which is made anew. */
+/* The lists are of the root, which each problem makes anew. */
 
 static struct test_crt list_ca;
 
@@ -179,15 +179,15 @@ static void need_and_other_key(void)
 }
 
 static const struct problem problems[] = {
-	{ "a list", good_list, 0, 0, "", "" },
+	{ "a valid list", good_list, 0, 0, "", "" },
 	{ "rubbish as a list", rubbish_list, 1, 0, "srv/crls/a.pem",
 	  "is not a PEM revocation list" },
-	{ "a list that is cut off", cut_list, 1, 0, "srv/crls/a.pem",
+	{ "a truncated list", cut_list, 1, 0, "srv/crls/a.pem",
 	  "is not a PEM revocation list" },
 	{ "an expired list", expired_list, 0, 1, "srv/crls",
 	  "expired at" },
 	{ "an expired list beside a newer one", renewed_list, 0, 0, "", "" },
-	{ "a list of another CA of that name", list_of_another, 1, 0,
+	{ "a list of another CA with the same name", list_of_another, 1, 0,
 	  "srv/crls/a.pem", "is not signed by its issuer 'ca'" },
 	{ "a list of an unknown CA", list_of_a_stranger, 0, 1, "srv/crls/a.pem",
 	  "is not used: its issuer 'stranger' is neither in cacert nor in untrusted" },
@@ -202,20 +202,20 @@ static const struct problem problems[] = {
 	  "has a critical extension that is not supported: replace it by one without" },
 	{ "a list of the future", early_list, 0, 1, "srv/crls",
 	  "is not valid before" },
-	{ "a list of the future, but required", need_and_early, 1, 0, "srv/crls",
+	{ "a list of the future where lists are required", need_and_early, 1, 0, "srv/crls",
 	  "is not valid before" },
-	{ "a list of CAs only, but required", need_and_cas, 0, 1, "srv/crls",
+	{ "a list of CAs only where lists are required", need_and_cas, 0, 1, "srv/crls",
 	  "are for some of its certificates, and all others are refused: put a list of all there" },
-	{ "a list of one place, but required", need_and_place, 0, 1, "srv/crls",
+	{ "a list of one distribution point where lists are required", need_and_place, 0, 1, "srv/crls",
 	  "are for some of its certificates" },
-	{ "lists of two scopes, as required", need_and_both, 0, 0, "", "" },
-	{ "a list of one of two CAs, but required", need_and_other_key, 1, 0,
+	{ "lists of two scopes where lists are required", need_and_both, 0, 0, "", "" },
+	{ "a list of one of two CAs where lists are required", need_and_other_key, 1, 0,
 	  "srv/crls", "has no list of 'ca': put one there" },
-	{ "no list, but required", need_lists, 1, 0, "srv/crls",
+	{ "no list where lists are required", need_lists, 1, 0, "srv/crls",
 	  "has no list of 'ca': put one there" },
-	{ "an expired list, but required", need_and_expired, 1, 0, "srv/crls",
+	{ "an expired list where lists are required", need_and_expired, 1, 0, "srv/crls",
 	  "expired at" },
-	{ "a list as required", need_and_good, 0, 0, "", "" },
+	{ "a valid list where lists are required", need_and_good, 0, 0, "", "" },
 };
 
 static struct suite suite;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* oap_check(): which files are reported, and with which words. */
+/* oap_check(): the files that are reported, and the texts. */
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 
 #include "checks.h"
 
-/* One problem each */
+/* Functions that make one problem each */
 
 static void no_problem(void) { }
 
@@ -97,7 +97,7 @@ static void append_crt(long from, long to)
 	fclose(file);
 }
 
-/* The second certificate of a chain counts, too. */
+/* The second certificate of a chain is checked, too. */
 static void expired_chain(void)
 {
 	append_crt(-2 * DAY, -DAY);
@@ -242,9 +242,9 @@ static const struct problem problems[] = {
 	  "is not a PEM certificate" },
 	{ "rubbish as a key", rubbish_key, 1, 0, SERVER "/key.pem",
 	  "is not a PEM key" },
-	{ "a key that is missing", no_key, 1, 0, SERVER "/key.pem",
+	{ "a missing key", no_key, 1, 0, SERVER "/key.pem",
 	  "is missing: put" },
-	{ "a certificate that is missing", no_crt, 1, 0, CLIENT "/crt.pem",
+	{ "a missing certificate", no_crt, 1, 0, CLIENT "/crt.pem",
 	  "is missing: put" },
 	{ "a key of another certificate", other_key, 1, 0, SERVER "/key.pem",
 	  "does not belong to" },
@@ -267,9 +267,9 @@ static const struct problem problems[] = {
 	  "line 2: unknown kex 'foo'" },
 	{ "an unknown mode of a client", bad_client_conf, 1, 0,
 	  CLIENT "/enc.conf", "line 1: unknown kem_mode 'x'" },
-	{ "a static key that is missing", no_static_key, 1, 0,
+	{ "a missing static key", no_static_key, 1, 0,
 	  SERVER "/kex.key.pem", "No such file" },
-	{ "a static public key that is missing", no_static_public_key, 1, 0,
+	{ "a missing static public key", no_static_public_key, 1, 0,
 	  CLIENT "/kex.srv.pub.pem", "No such file" },
 	{ "rubbish as a root", rubbish_root, 1, 0, "srv/cacert/b.pem",
 	  "is not a PEM certificate" },
@@ -294,7 +294,7 @@ static const struct problem problems[] = {
 	{ "a client's certificate for both", both_as_client, 0, 0, "", "" },
 	{ "a folder with other files", other_files, 0, 1, "srv/server/other",
 	  "crt.pem, key.pem and enc.conf are missing there" },
-	{ "a folder that no name can have", bad_folder, 0, 1, "srv/server/a b",
+	{ "a folder whose name is not a valid one", bad_folder, 0, 1, "srv/server/a b",
 	  "is not a valid name" },
 	{ "files beside the folders", no_folder, 0, 1, "srv/client/crt.pem",
 	  "is not used" },
@@ -317,7 +317,7 @@ static void all_problems_are_reported(void **state)
 			 check_warnings, check_said);
 }
 
-static void a_name_of_the_configuration_needs_no_files(void **state)
+static void a_configured_name_needs_no_files(void **state)
 {
 	(void)state;
 	check_good_all();
@@ -325,7 +325,7 @@ static void a_name_of_the_configuration_needs_no_files(void **state)
 	assert_int_equal(check_errors + check_warnings, 0);
 }
 
-static void a_folder_that_does_not_exist_is_a_warning(void **state)
+static void a_missing_folder_is_a_warning(void **state)
 {
 	struct oap_settings set = { .dir = path("nowhere") };
 	const char * const none[] = { NULL };
@@ -346,7 +346,7 @@ int main(void)
 		suite_add(&suite, check_problem, &problems[i], "check: %s",
 			  problems[i].name);
 	SUITE_ADD(&suite, all_problems_are_reported);
-	SUITE_ADD(&suite, a_name_of_the_configuration_needs_no_files);
-	SUITE_ADD(&suite, a_folder_that_does_not_exist_is_a_warning);
+	SUITE_ADD(&suite, a_configured_name_needs_no_files);
+	SUITE_ADD(&suite, a_missing_folder_is_a_warning);
 	return suite_run(&suite, "oap: checks of all files");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Checks of all files of the server, and what they report. */
+/* Checks of all files of the server, and their reports. */
 
 #include <stdio.h>
 #include <string.h>

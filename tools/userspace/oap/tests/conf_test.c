@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* enc.conf, names, own files, and the numbers of algorithms. */
+/* enc.conf, names, own credentials, and algorithm numbers. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static const struct conf_case confs[] = {
 	BAD("an empty value is refused", "kex =\n"),
 	BAD("a value with a comment is refused", "kex = X25519 # fast\n"),
 	BAD("an unknown cipher is refused", "cipher = rot13\n"),
-	BAD("a cipher that the module lacks is refused",
+	BAD("a cipher that the module does not support is refused",
 	    "cipher = aes-256-ctr\n"),
 	BAD("an unknown kdf is refused", "kdf=md5\n"),
 	BAD("an unknown digest is refused", "digest=sha1\n"),
@@ -94,7 +94,7 @@ static void test_conf(void **state)
 	assert_int_equal(conf.client_encap, c->client);
 }
 
-static void without_a_file_the_server_takes_prime256v1_and_up(void **state)
+static void without_a_file_the_server_accepts_prime256v1_and_stronger(void **state)
 {
 	struct oap_conf conf;
 	struct oap_err err;
@@ -137,9 +137,9 @@ static void names_are_safe_file_names(void **state)
 	assert_false(oap_name_ok(name));
 }
 
-/* Numbers */
+/* Algorithm numbers */
 
-static void numbers_are_those_of_openssl(void **state)
+static void algorithm_numbers_match_openssl(void **state)
 {
 	static const char * const ciphers[] = {
 		"aes-128-gcm", "aes-192-gcm", "aes-256-gcm", "aes-128-ctr",
@@ -171,7 +171,7 @@ static void numbers_are_those_of_openssl(void **state)
 				 OBJ_txt2nid(kexes[i]));
 }
 
-static void ml_kem_numbers_are_those_of_openssl(void **state)
+static void ml_kem_numbers_match_openssl(void **state)
 {
 	static const char * const names[] = {
 		"ML-KEM-512", "ML-KEM-768", "ML-KEM-1024",
@@ -187,7 +187,7 @@ static void ml_kem_numbers_are_those_of_openssl(void **state)
 	assert_int_equal(oap_nid_kex_by_name("X448MLKEM1024")->nid, 2054);
 }
 
-static void ranks_are_in_the_order_of_strength(void **state)
+static void ranks_are_in_order_of_strength(void **state)
 {
 	static const uint16_t ciphers[] = {
 		0, 904, 905, 906, 895, 898, 901, 1018
@@ -216,7 +216,7 @@ static void ranks_are_in_the_order_of_strength(void **state)
 	assert_null(oap_nid_kex_by_name("rubbish"));
 }
 
-static void a_cipher_that_the_module_lacks_is_raised(void **state)
+static void an_unsupported_cipher_is_raised_to_a_supported_one(void **state)
 {
 	(void)state;
 	assert_int_equal(cipher_of_rank(cipher_rank(898)), 901);
@@ -224,7 +224,7 @@ static void a_cipher_that_the_module_lacks_is_raised(void **state)
 	assert_int_equal(cipher_of_rank(cipher_rank(1018)), 1018);
 }
 
-/* Own files */
+/* Own credentials */
 
 static enum oap_code try_request(const char *name)
 {
@@ -239,7 +239,7 @@ static enum oap_code try_request(const char *name)
 	return code;
 }
 
-static void a_key_that_everybody_may_read_is_refused(void **state)
+static void a_world_readable_key_is_refused(void **state)
 {
 	(void)state;
 	credentials("EC", &test_ca);
@@ -290,7 +290,7 @@ static void rubbish_instead_of_a_key_or_certificate_is_refused(void **state)
 	}
 }
 
-static void a_name_out_of_the_folder_is_refused(void **state)
+static void a_name_that_leaves_the_folder_is_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(try_request("../../etc"), OAP_BAD_CONFIG);
@@ -352,19 +352,19 @@ int main(void)
 	for (i = 0; i < COUNT(confs); i++)
 		suite_add(&suite, test_conf, &confs[i], "enc.conf: %s",
 			  confs[i].name);
-	SUITE_ADD(&suite, without_a_file_the_server_takes_prime256v1_and_up);
+	SUITE_ADD(&suite, without_a_file_the_server_accepts_prime256v1_and_stronger);
 	SUITE_ADD(&suite, a_folder_instead_of_enc_conf_is_refused);
 	SUITE_ADD(&suite, names_are_safe_file_names);
-	SUITE_ADD(&suite, numbers_are_those_of_openssl);
-	SUITE_ADD(&suite, ml_kem_numbers_are_those_of_openssl);
-	SUITE_ADD(&suite, ranks_are_in_the_order_of_strength);
-	SUITE_ADD(&suite, a_cipher_that_the_module_lacks_is_raised);
-	SUITE_ADD(&suite, a_key_that_everybody_may_read_is_refused);
+	SUITE_ADD(&suite, algorithm_numbers_match_openssl);
+	SUITE_ADD(&suite, ml_kem_numbers_match_openssl);
+	SUITE_ADD(&suite, ranks_are_in_order_of_strength);
+	SUITE_ADD(&suite, an_unsupported_cipher_is_raised_to_a_supported_one);
+	SUITE_ADD(&suite, a_world_readable_key_is_refused);
 	SUITE_ADD(&suite, a_certificate_without_its_key_is_refused);
 	SUITE_ADD(&suite, a_key_without_its_certificate_is_refused);
 	SUITE_ADD(&suite, the_key_of_another_certificate_is_refused);
 	SUITE_ADD(&suite, rubbish_instead_of_a_key_or_certificate_is_refused);
-	SUITE_ADD(&suite, a_name_out_of_the_folder_is_refused);
+	SUITE_ADD(&suite, a_name_that_leaves_the_folder_is_refused);
 	SUITE_ADD(&suite, credentials_are_found_by_side_and_name);
 	SUITE_ADD(&suite, a_bad_root_certificate_keeps_the_old_store);
 	SUITE_ADD(&suite, a_store_without_folders_is_empty);

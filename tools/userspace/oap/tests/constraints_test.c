@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Names that a CA may not give. */
+/* Name constraints of CAs. */
 
 #include <openssl/x509v3.h>
 
@@ -19,15 +19,15 @@ static const struct constrained constrained[] = {
 	  OAP_OK },
 	{ "an alternative name within", "permitted;DNS:example", NULL,
 	  "DNS:" NAME, NAME, OAP_OK },
-	{ "a common name without a dot that is permitted", "permitted;DNS:bank",
+	{ "a permitted common name without a dot", "permitted;DNS:bank",
 	  "bank", NULL, "bank", OAP_OK },
 	{ "a common name in the second permitted tree",
 	  "permitted;DNS:corp,permitted;DNS:bank", "bank", NULL, "bank",
 	  OAP_OK },
-	{ "a common name of a form that is permitted",
+	{ "a common name of a permitted form",
 	  "permitted;DNS:.example", "a@b.example", NULL, "a@b.example",
 	  OAP_OK },
-	{ "a common name, with constraints of e-mail",
+	{ "a common name, with constraints for e-mail only",
 	  "permitted;email:example", "bank", NULL, "bank", OAP_OK },
 	{ "a common name, with all names permitted", "DER:3006a00430028200",
 	  "bank", NULL, "bank", OAP_OK },
@@ -47,11 +47,11 @@ static const struct constrained constrained[] = {
 	  NULL, "bank", OAP_BAD_CERT },
 	{ "a common name without a dot, beside an e-mail address",
 	  "permitted;DNS:corp", "bank", "email:a@b", "bank", OAP_BAD_CERT },
-	{ "a common name like an address", "permitted;DNS:corp", "a@b.c", NULL,
+	{ "a common name like an e-mail address", "permitted;DNS:corp", "a@b.c", NULL,
 	  "a@b.c", OAP_BAD_CERT },
-	{ "a common name that only ends alike", "permitted;DNS:corp", "a@xcorp",
+	{ "a common name that shares only the ending", "permitted;DNS:corp", "a@xcorp",
 	  NULL, "a@xcorp", OAP_BAD_CERT },
-	{ "a common name shorter than what is permitted",
+	{ "a common name shorter than the permitted one",
 	  "permitted;DNS:a.bank", "bank", NULL, "bank", OAP_BAD_CERT },
 	{ "an excluded common name", "excluded;DNS:bank", "bank", NULL, "bank",
 	  OAP_BAD_CERT },
@@ -85,7 +85,7 @@ static void test_constrained(void **state)
 	test_crt_free(&ca);
 }
 
-/* The constraints of a CA hold for the CAs below. */
+/* The constraints of a CA apply to the CAs below it. */
 static void test_constrained_above(void **state)
 {
 	const struct constrained *c = *state;
@@ -98,7 +98,7 @@ static void test_constrained_above(void **state)
 	test_crt_free(&ca);
 }
 
-static void a_refusal_for_name_constraints_says_what_to_do(void **state)
+static void a_refusal_for_name_constraints_names_the_remedy(void **state)
 {
 	struct test_crt ca = sub_ca("sub", &test_ca, NID_name_constraints,
 				    "permitted;DNS:corp");
@@ -125,9 +125,9 @@ int main(void)
 			  "name constraints: %s: %s", constrained[i].name,
 			  constrained[i].code ? "refused" : "accepted");
 		suite_add(&suite, test_constrained_above, &constrained[i],
-			  "name constraints above: %s: %s", constrained[i].name,
+			  "inherited name constraints: %s: %s", constrained[i].name,
 			  constrained[i].code ? "refused" : "accepted");
 	}
-	SUITE_ADD(&suite, a_refusal_for_name_constraints_says_what_to_do);
+	SUITE_ADD(&suite, a_refusal_for_name_constraints_names_the_remedy);
 	return suite_run(&suite, "oap: name constraints");
 }

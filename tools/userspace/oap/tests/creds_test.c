@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Certificates and keys that are replaced while exchanges go on. */
+/* Replacing certificates and keys while exchanges continue. */
 
 #include <stdio.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static const char *shows(struct pair *p)
 	return name;
 }
 
-static void the_old_pair_stays_until_both_files_are_new(void **state)
+static void the_old_pair_stays_in_use_until_both_files_are_replaced(void **state)
 {
 	struct pair p;
 
@@ -81,7 +81,7 @@ static void the_old_pair_stays_until_both_files_are_new(void **state)
 	end(&p);
 }
 
-static void the_key_may_come_first(void **state)
+static void the_key_may_be_replaced_first(void **state)
 {
 	struct pair p;
 
@@ -94,7 +94,7 @@ static void the_key_may_come_first(void **state)
 	end(&p);
 }
 
-static void a_pair_that_does_not_match_is_reported(void **state)
+static void a_mismatched_pair_is_reported(void **state)
 {
 	struct pair p;
 
@@ -110,7 +110,7 @@ static void a_pair_that_does_not_match_is_reported(void **state)
 	end(&p);
 }
 
-static void a_file_that_is_half_written_changes_nothing(void **state)
+static void a_half_written_file_changes_nothing(void **state)
 {
 	struct pair p;
 
@@ -123,7 +123,7 @@ static void a_file_that_is_half_written_changes_nothing(void **state)
 	end(&p);
 }
 
-static void a_folder_that_is_gone_for_a_moment_changes_nothing(void **state)
+static void a_briefly_missing_folder_changes_nothing(void **state)
 {
 	struct pair p;
 
@@ -137,7 +137,7 @@ static void a_folder_that_is_gone_for_a_moment_changes_nothing(void **state)
 	end(&p);
 }
 
-static void a_pair_that_was_removed_is_forgotten(void **state)
+static void a_removed_pair_is_forgotten(void **state)
 {
 	struct pair p;
 
@@ -151,7 +151,7 @@ static void a_pair_that_was_removed_is_forgotten(void **state)
 	end(&p);
 }
 
-static void a_broken_root_keeps_those_before(void **state)
+static void a_damaged_root_keeps_the_previous_roots(void **state)
 {
 	struct pair p;
 
@@ -166,7 +166,7 @@ static void a_broken_root_keeps_those_before(void **state)
 	end(&p);
 }
 
-/* The new pair is of no use to any peer. */
+/* Replace a working pair by one that every peer refuses. */
 static void useless(struct test_crt *bad, const char *why)
 {
 	struct pair p;
@@ -187,7 +187,7 @@ static void useless(struct test_crt *bad, const char *why)
 	test_crt_free(bad);
 }
 
-static void an_expired_pair_does_not_replace_one_that_works(void **state)
+static void an_expired_pair_does_not_replace_a_working_one(void **state)
 {
 	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0,
 					    -2 * DAY, -DAY);
@@ -196,7 +196,7 @@ static void an_expired_pair_does_not_replace_one_that_works(void **state)
 	useless(&bad, "crt.pem: the certificate has expired");
 }
 
-static void nor_does_one_of_the_future(void **state)
+static void a_pair_of_the_future_does_not_replace_a_working_one(void **state)
 {
 	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0, DAY,
 					    2 * DAY);
@@ -205,7 +205,7 @@ static void nor_does_one_of_the_future(void **state)
 	useless(&bad, "crt.pem: the certificate is not valid yet");
 }
 
-static void nor_does_one_for_something_else(void **state)
+static void a_pair_for_another_usage_does_not_replace_a_working_one(void **state)
 {
 	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0,
 					    -DAY, DAY);
@@ -215,7 +215,7 @@ static void nor_does_one_for_something_else(void **state)
 	useless(&bad, "crt.pem: the certificate is not for clientAuth");
 }
 
-static void a_server_goes_on_with_the_pair_of_its_name(void **state)
+static void a_server_keeps_the_pair_that_has_its_name(void **state)
 {
 	struct test_crt bad = test_crt_make("EC", "mallory", NULL, &test_ca, 0,
 					    -DAY, DAY);
@@ -232,8 +232,8 @@ static void a_server_goes_on_with_the_pair_of_its_name(void **state)
 	test_crt_free(&bad);
 }
 
-/* The peer says what is wrong with it. */
-static void without_one_that_works_any_pair_is_shown(void **state)
+/* The refusal of the peer says what is wrong with the pair. */
+static void without_a_working_pair_an_unusable_one_is_sent(void **state)
 {
 	struct test_crt bad = test_crt_make("EC", "bad", NULL, &test_ca, 0,
 					    -2 * DAY, -DAY);
@@ -257,7 +257,7 @@ static void link_names(unsigned int n)
 		assert_int_equal(symlink(NAME, path("cli/client/n%u", i)), 0);
 }
 
-static void pairs_beyond_the_room_are_used_from_their_files(void **state)
+static void pairs_beyond_the_limit_are_read_from_their_files(void **state)
 {
 	struct pair p;
 
@@ -269,7 +269,7 @@ static void pairs_beyond_the_room_are_used_from_their_files(void **state)
 	end(&p);
 }
 
-static void a_name_that_is_removed_makes_room(void **state)
+static void a_removed_name_makes_room_for_another(void **state)
 {
 	struct pair p;
 
@@ -284,8 +284,8 @@ static void a_name_that_is_removed_makes_room(void **state)
 	end(&p);
 }
 
-/* The last test: the heap stays. */
-static void pairs_leave_half_of_the_secure_heap(void **state)
+/* The last test, since the secure heap stays initialized. */
+static void kept_pairs_leave_half_of_the_secure_heap_free(void **state)
 {
 	void *used, *more;
 	struct pair p;
@@ -311,20 +311,20 @@ static struct suite suite;
 
 int main(void)
 {
-	SUITE_ADD(&suite, the_old_pair_stays_until_both_files_are_new);
-	SUITE_ADD(&suite, the_key_may_come_first);
-	SUITE_ADD(&suite, a_pair_that_does_not_match_is_reported);
-	SUITE_ADD(&suite, a_file_that_is_half_written_changes_nothing);
-	SUITE_ADD(&suite, a_folder_that_is_gone_for_a_moment_changes_nothing);
-	SUITE_ADD(&suite, a_pair_that_was_removed_is_forgotten);
-	SUITE_ADD(&suite, a_broken_root_keeps_those_before);
-	SUITE_ADD(&suite, an_expired_pair_does_not_replace_one_that_works);
-	SUITE_ADD(&suite, nor_does_one_of_the_future);
-	SUITE_ADD(&suite, nor_does_one_for_something_else);
-	SUITE_ADD(&suite, a_server_goes_on_with_the_pair_of_its_name);
-	SUITE_ADD(&suite, without_one_that_works_any_pair_is_shown);
-	SUITE_ADD(&suite, pairs_beyond_the_room_are_used_from_their_files);
-	SUITE_ADD(&suite, a_name_that_is_removed_makes_room);
-	SUITE_ADD(&suite, pairs_leave_half_of_the_secure_heap);
+	SUITE_ADD(&suite, the_old_pair_stays_in_use_until_both_files_are_replaced);
+	SUITE_ADD(&suite, the_key_may_be_replaced_first);
+	SUITE_ADD(&suite, a_mismatched_pair_is_reported);
+	SUITE_ADD(&suite, a_half_written_file_changes_nothing);
+	SUITE_ADD(&suite, a_briefly_missing_folder_changes_nothing);
+	SUITE_ADD(&suite, a_removed_pair_is_forgotten);
+	SUITE_ADD(&suite, a_damaged_root_keeps_the_previous_roots);
+	SUITE_ADD(&suite, an_expired_pair_does_not_replace_a_working_one);
+	SUITE_ADD(&suite, a_pair_of_the_future_does_not_replace_a_working_one);
+	SUITE_ADD(&suite, a_pair_for_another_usage_does_not_replace_a_working_one);
+	SUITE_ADD(&suite, a_server_keeps_the_pair_that_has_its_name);
+	SUITE_ADD(&suite, without_a_working_pair_an_unusable_one_is_sent);
+	SUITE_ADD(&suite, pairs_beyond_the_limit_are_read_from_their_files);
+	SUITE_ADD(&suite, a_removed_name_makes_room_for_another);
+	SUITE_ADD(&suite, kept_pairs_leave_half_of_the_secure_heap_free);
 	return suite_run(&suite, "oap: certificates that are replaced");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Revocation lists: what is reported of those that expire, or are of no use. */
+/* Reports of revocation lists that expire or cannot be used. */
 
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +75,7 @@ static bool accepted(struct pair *p)
 	return !code;
 }
 
-static void a_list_takes_over_when_its_time_comes(void **state)
+static void a_list_of_the_future_replaces_the_old_one_once_it_is_valid(void **state)
 {
 	time_t when = time(NULL) + DAY / 2;
 	struct test_crt peer;
@@ -113,7 +113,7 @@ static void a_list_of_the_future_alone_is_reported(void **state)
 	close_pair(&p);
 }
 
-/* Lists that are required from a reload on have other consequences. */
+/* The report differs once lists are required: the peers are then refused. */
 static void an_expired_list_is_reported_again_when_it_is_required(void **state)
 {
 	struct pair p;
@@ -132,7 +132,7 @@ static void an_expired_list_is_reported_again_when_it_is_required(void **state)
 	close_pair(&p);
 }
 
-static void a_list_that_a_newer_one_replaces_is_not_reported(void **state)
+static void an_expired_list_beside_a_newer_one_is_not_reported(void **state)
 {
 	struct pair p;
 
@@ -145,7 +145,7 @@ static void a_list_that_a_newer_one_replaces_is_not_reported(void **state)
 	close_pair(&p);
 }
 
-static void what_is_wrong_with_a_file_is_said(void **state)
+static void a_file_that_is_not_a_list_is_refused_with_a_remedy(void **state)
 {
 	struct pair p;
 
@@ -160,7 +160,7 @@ static void what_is_wrong_with_a_file_is_said(void **state)
 	close_pair(&p);
 }
 
-static void a_list_of_no_ca_is_reported_once(void **state)
+static void a_list_of_an_unknown_ca_is_reported_once(void **state)
 {
 	struct test_crt stranger;
 	struct pair p;
@@ -180,7 +180,7 @@ static void a_list_of_no_ca_is_reported_once(void **state)
 	test_crt_free(&stranger);
 }
 
-static void what_was_said_of_a_list_that_is_gone_is_forgotten(void **state)
+static void a_list_that_was_removed_is_reported_again_when_it_returns(void **state)
 {
 	struct pair p;
 
@@ -202,14 +202,14 @@ static struct suite suite;
 
 int main(void)
 {
-	SUITE_ADD(&suite, a_list_takes_over_when_its_time_comes);
+	SUITE_ADD(&suite, a_list_of_the_future_replaces_the_old_one_once_it_is_valid);
 	SUITE_ADD(&suite, a_list_of_the_future_alone_is_reported);
 	SUITE_ADD(&suite, an_expired_list_is_reported_again_when_it_is_required);
 	SUITE_ADD(&suite, an_expired_list_is_reported_once);
 	SUITE_ADD(&suite, a_list_is_reported_when_it_expires);
-	SUITE_ADD(&suite, a_list_that_a_newer_one_replaces_is_not_reported);
-	SUITE_ADD(&suite, a_list_of_no_ca_is_reported_once);
-	SUITE_ADD(&suite, what_was_said_of_a_list_that_is_gone_is_forgotten);
-	SUITE_ADD(&suite, what_is_wrong_with_a_file_is_said);
+	SUITE_ADD(&suite, an_expired_list_beside_a_newer_one_is_not_reported);
+	SUITE_ADD(&suite, a_list_of_an_unknown_ca_is_reported_once);
+	SUITE_ADD(&suite, a_list_that_was_removed_is_reported_again_when_it_returns);
+	SUITE_ADD(&suite, a_file_that_is_not_a_list_is_refused_with_a_remedy);
 	return suite_run(&suite, "oap: reports of revocation lists");
 }

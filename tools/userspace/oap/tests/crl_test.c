@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Revocation lists: whom they refuse, with which words. */
+/* Revocation lists: the peers they refuse, and the reasons. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ enum by {
 	ROOT,		/* the issuer of the peer, or of its intermediate */
 	INTERMEDIATE,
 	STRANGER,	/* another CA */
-	IMPOSTOR,	/* of the root's name, with another key */
+	IMPOSTOR,	/* a CA with the name of the root and another key */
 };
 
 struct list {
@@ -35,12 +35,12 @@ struct list {
 };
 
 /**
- * struct crl_case - lists, and what becomes of a peer
- * @name: of the case
+ * struct crl_case - revocation lists, and the result for a peer
+ * @name: name of the case
  * @mid: the peer has an intermediate
  * @need: crl = required
- * @lists: in one file
- * @code: of the reload (OAP_BAD_CONFIG) or of the request
+ * @lists: lists, all in one file
+ * @code: result of the reload (OAP_BAD_CONFIG) or of the request
  * @why: the exact reason; NULL if the peer is accepted
  */
 struct crl_case {
@@ -67,13 +67,13 @@ static const struct crl_case cases[] = {
 	{ "a list of another CA", .lists = { { STRANGER, PEER, NOW } } },
 	{ "a list that revokes the peer", .lists = { { ROOT, PEER, NOW } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "the second list of a file",
+	{ "the second list of a file revokes the peer",
 	  .lists = { { STRANGER, NOBODY, NOW }, { ROOT, PEER, NOW } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
 	{ "an expired list that revokes the peer",
 	  .lists = { { ROOT, PEER, PAST } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "an expired list that does not", .lists = { { ROOT, NOBODY, PAST } } },
+	{ "an expired list that does not revoke the peer", .lists = { { ROOT, NOBODY, PAST } } },
 	{ "a list of the future that revokes the peer",
 	  .lists = { { ROOT, PEER, FUTURE } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
@@ -82,10 +82,10 @@ static const struct crl_case cases[] = {
 	{ "an intermediate is revoked", .mid = true,
 	  .lists = { { ROOT, MID, NOW } }, .code = OAP_BAD_CERT,
 	  .why = "the list of 'ca' revokes the certificate of 'mid': its owner needs a new one" },
-	{ "an intermediate revokes", .mid = true,
+	{ "a list of the intermediate that revokes the peer", .mid = true,
 	  .lists = { { INTERMEDIATE, PEER, NOW } }, .code = OAP_BAD_CERT,
 	  .why = "the list of 'mid' revokes the certificate of '" US "': its owner needs a new one" },
-	{ "the root's list is not the intermediate's", .mid = true,
+	{ "a list of the root does not apply below the intermediate", .mid = true,
 	  .lists = { { ROOT, PEER, NOW } } },
 	{ "required, no list", .need = true, .code = OAP_BAD_CERT,
 	  .why = NO_LIST_OF("ca") },
@@ -107,7 +107,7 @@ static const struct crl_case cases[] = {
 	{ "required, the root has no list", .mid = true, .need = true,
 	  .lists = { { INTERMEDIATE, NOBODY, NOW } }, .code = OAP_BAD_CERT,
 	  .why = NO_LIST_OF("ca") },
-	{ "required, both have one", .mid = true, .need = true,
+	{ "required, root and intermediate have a list", .mid = true, .need = true,
 	  .lists = { { INTERMEDIATE, NOBODY, NOW }, { ROOT, NOBODY, NOW } } },
 	{ "a list with the name of the root and another signature",
 	  .lists = { { IMPOSTOR, NOBODY, NOW } }, .code = OAP_BAD_CONFIG,
@@ -115,7 +115,7 @@ static const struct crl_case cases[] = {
 	{ "the newer list counts, though it expires earlier",
 	  .lists = { { ROOT, NOBODY, -3 * DAY, DAY }, { ROOT, PEER, PAST } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "and in the other order",
+	{ "the newer list counts, though it expires earlier and comes first",
 	  .lists = { { ROOT, PEER, PAST }, { ROOT, NOBODY, -3 * DAY, DAY } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
 	{ "required, the newer list has expired", .need = true,
@@ -125,21 +125,21 @@ static const struct crl_case cases[] = {
 	  .lists = { { ROOT, NOBODY, NOW, { .number = 9 } },
 		     { ROOT, PEER, PAST, { .number = 10 } } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "lists of two scopes",
+	{ "lists of two scopes, one of which revokes the peer",
 	  .lists = { { ROOT, PEER, NOW, { .idp = "critical,onlyuser:TRUE" } },
 		     { ROOT, NOBODY, NOW, { .idp = "critical,onlyCA:TRUE" } } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
 	{ "a list of the future does not count beside one of now",
 	  .lists = { { ROOT, PEER, NOW }, { ROOT, NOBODY, FUTURE } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "nor in the other order",
+	{ "a list of the future does not count, though it comes first",
 	  .lists = { { ROOT, NOBODY, FUTURE }, { ROOT, PEER, NOW } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "nor with a higher number",
+	{ "a list of the future does not count, though its number is higher",
 	  .lists = { { ROOT, NOBODY, FUTURE, { .number = 2 } },
 		     { ROOT, PEER, NOW, { .number = 1 } } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "nor what it revokes",
+	{ "a list of the future beside one of now does not revoke",
 	  .lists = { { ROOT, PEER, FUTURE }, { ROOT, NOBODY, NOW } } },
 	{ "required, a list of the future beside one of now", .need = true,
 	  .lists = { { ROOT, NOBODY, NOW }, { ROOT, NOBODY, FUTURE } } },
@@ -147,20 +147,20 @@ static const struct crl_case cases[] = {
 	  .lists = { { ROOT, PEER, PAST, { .number = 10 } },
 		     { ROOT, NOBODY, NOW, { .number = 9 } } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
-	{ "without one number the later date counts",
+	{ "the later date counts if one list has no number",
 	  .lists = { { ROOT, PEER, PAST, { .number = 10 } },
 		     { ROOT, NOBODY, NOW } } },
 	{ "a list of CAs only",
 	  .lists = { { ROOT, NOBODY, NOW, { .idp = "critical,onlyCA:TRUE" } } } },
-	{ "a list of one place",
+	{ "a list of one distribution point",
 	  .lists = { { ROOT, NOBODY, NOW, { .idp = PLACE } } } },
-	{ "a list of one place that revokes the peer",
+	{ "a list of one distribution point that revokes the peer",
 	  .lists = { { ROOT, PEER, NOW, { .idp = PLACE } } },
 	  .code = OAP_BAD_CERT, .why = REVOKED },
 	{ "required, a list of CAs only", .need = true,
 	  .lists = { { ROOT, NOBODY, NOW, { .idp = "critical,onlyCA:TRUE" } } },
 	  .code = OAP_BAD_CERT, .why = OTHERS_OF("ca") },
-	{ "required, a list of one place", .need = true,
+	{ "required, a list of one distribution point", .need = true,
 	  .lists = { { ROOT, NOBODY, NOW, { .idp = PLACE } } },
 	  .code = OAP_BAD_CERT, .why = OTHERS_OF("ca") },
 	{ "a list with an unknown critical extension",
@@ -257,8 +257,8 @@ static void test_case(void **state)
 	free_peer();
 }
 
-/* What the reason is taken from is proved. */
-static void a_forged_certificate_is_not_called_revoked(void **state)
+/* The reason is taken from a verified certificate only. */
+static void a_forged_certificate_is_not_reported_as_revoked(void **state)
 {
 	struct pair p;
 
@@ -276,7 +276,7 @@ static void a_forged_certificate_is_not_called_revoked(void **state)
 	test_crt_free(&peer);
 }
 
-/* After a change of its key a CA is there twice. */
+/* After a key change there are two certificates of a CA. */
 static void two_keys_of_a_ca_have_a_list_each(void **state)
 {
 	struct test_crt a = test_crt_make("EC", "roll", NULL, NULL, 1, -DAY, DAY);
@@ -310,7 +310,7 @@ static void two_keys_of_a_ca_have_a_list_each(void **state)
 	test_crt_free(&b);
 }
 
-/* The list names the CA's certificate by its number, which a renewal changes. */
+/* The list names the CA's certificate by serial number: a renewal changes it. */
 
 static const struct renewed {
 	const char *name;
@@ -319,16 +319,16 @@ static const struct renewed {
 	const char *idp;
 	const char *why;
 } renewed_cases[] = {
-	{ "a list of before the renewal of the CA", .to = DAY },
-	{ "such a list that revokes", .revoked = true, .to = DAY,
+	{ "a list from before the renewal of the CA", .to = DAY },
+	{ "a list from before the renewal that revokes the peer", .revoked = true, .to = DAY,
 	  .why = "the list of 'renew' revokes the certificate of '" US "': its owner needs a new one" },
-	{ "such a list that revokes, with both certificates of the CA",
+	{ "a list from before the renewal that revokes the peer, both CA certificates",
 	  .both = true, .revoked = true, .to = DAY,
 	  .why = "the list of 'renew' revokes the certificate of '" US "': its owner needs a new one" },
-	{ "required, such a list", .need = true, .to = DAY },
-	{ "required, such a list that has expired", .need = true, .to = -DAY,
+	{ "required, a list from before the renewal of the CA", .need = true, .to = DAY },
+	{ "required, an expired list from before the renewal of the CA", .need = true, .to = -DAY,
 	  .why = EXPIRED_OF("renew") },
-	{ "required, such a list of CAs only", .need = true, .to = DAY,
+	{ "required, a list of CAs only from before the renewal of the CA", .need = true, .to = DAY,
 	  .idp = "critical,onlyCA:TRUE", .why = OTHERS_OF("renew") },
 };
 
@@ -364,7 +364,7 @@ static void test_renewed(void **state)
 	test_crt_free(&old);
 }
 
-/* While OpenSSL is given the lists, an allocation fails. */
+/* Make an allocation fail while OpenSSL looks up the lists. */
 static unsigned int fail_at, allocations;
 static bool starving;
 static X509_STORE_CTX_lookup_crls_fn lookup;
@@ -406,7 +406,7 @@ static STACK_OF(X509_CRL) *lookup_starving(const X509_STORE_CTX *ctx,
 	return found;
 }
 
-static void without_memory_a_revoked_peer_is_refused(void **state)
+static void a_revoked_peer_is_refused_even_if_an_allocation_fails(void **state)
 {
 	struct pair p;
 
@@ -460,8 +460,8 @@ int main(void)
 		suite_add(&suite, test_renewed, &renewed_cases[i], "%s: %s",
 			  renewed_cases[i].name,
 			  renewed_cases[i].why ? "refused" : "accepted");
-	SUITE_ADD(&suite, without_memory_a_revoked_peer_is_refused);
-	SUITE_ADD(&suite, a_forged_certificate_is_not_called_revoked);
+	SUITE_ADD(&suite, a_revoked_peer_is_refused_even_if_an_allocation_fails);
+	SUITE_ADD(&suite, a_forged_certificate_is_not_reported_as_revoked);
 	SUITE_ADD(&suite, two_keys_of_a_ca_have_a_list_each);
 	SUITE_ADD(&suite, a_name_is_printed_as_ascii);
 	return suite_run(&suite, "oap: revocation lists");

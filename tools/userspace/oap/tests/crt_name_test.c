@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Names of certificates: which one counts, and what is refused for its name. */
+/* Names in certificates: the name that counts, and refusals for names. */
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ struct named {
 	const char *text;	/* of the refusal */
 };
 
-/* Say what the certificate is for, and what to do. */
+/* Reasons: the name of the certificate, and the remedy. */
 #define FOR(a)	"the certificate is for '" a "', not for '" NAME "': issue one for it"
 #define ONLY_CN	"only the common name is '" NAME "': issue a certificate with it as a DNS alternative name"
 
@@ -30,7 +30,7 @@ static const struct named named[] = {
 	{ "its common name, beside another alternative name", NAME, "DNS:y",
 	  -DAY, DAY, OAP_BAD_NAME,
 	  ONLY_CN },
-	{ "its common name, beside an alternative name that is none", NAME,
+	{ "its common name, beside an invalid alternative name", NAME,
 	  "DNS:y z", -DAY, DAY, OAP_BAD_NAME,
 	  ONLY_CN },
 	{ "one of its alternative names", NULL, "DNS:y,DNS:" NAME, -DAY, DAY,
@@ -39,7 +39,7 @@ static const struct named named[] = {
 	  FOR("mallory") },
 	{ "another alternative name", "x", "DNS:y", -DAY, DAY, OAP_BAD_NAME,
 	  FOR("y") },
-	{ "a name that is no DNS name", "x", "email:" NAME, -DAY, DAY,
+	{ "an alternative name that is not a DNS name", "x", "email:" NAME, -DAY, DAY,
 	  OAP_BAD_NAME,
 	  FOR("x") },
 	{ "a longer name", NAME ".evil", NULL, -DAY, DAY, OAP_BAD_NAME,
@@ -48,16 +48,16 @@ static const struct named named[] = {
 	  FOR("bob") },
 	{ "another case", "Bob.example", NULL, -DAY, DAY, OAP_BAD_NAME,
 	  FOR("Bob.example") },
-	{ "a name with a second one in it", "evil/CN=" NAME, NULL, -DAY, DAY,
+	{ "a name that contains a second one", "evil/CN=" NAME, NULL, -DAY, DAY,
 	  OAP_BAD_NAME,
 	  FOR("?") },
-	{ "a name cut at a comma", NAME ",x", NULL, -DAY, DAY, OAP_BAD_NAME,
+	{ "a name that continues after a comma", NAME ",x", NULL, -DAY, DAY, OAP_BAD_NAME,
 	  FOR(NAME ",x") },
 	{ "no name", NULL, NULL, -DAY, DAY, OAP_BAD_NAME,
 	  FOR("?") },
-	{ "an end that has passed", NAME, NULL, -DAY, -1, OAP_BAD_CERT,
+	{ "an end date in the past", NAME, NULL, -DAY, -1, OAP_BAD_CERT,
 	  "the certificate was refused: certificate has expired: its owner needs a new one" },
-	{ "a beginning to come", NAME, NULL, 3600, DAY, OAP_BAD_CERT,
+	{ "a start date in the future", NAME, NULL, 3600, DAY, OAP_BAD_CERT,
 	  "the certificate was refused: certificate is not yet valid: check the clocks" },
 };
 
@@ -80,7 +80,7 @@ static void test_named(void **state)
 	close_pair(&p);
 }
 
-/* Which name is used, if none is wanted; and what a refusal says */
+/* The name in use if none is expected, and the reason of a refusal */
 
 struct shown {
 	const char *name;
@@ -96,9 +96,9 @@ static const struct shown shown[] = {
 	  OAP_OK },
 	{ "the first alternative name, not the common name", "x", "DNS:y",
 	  NULL, "y", OAP_OK },
-	{ "the first alternative name that is usable", "x", "DNS:.y,DNS:z",
+	{ "the first usable alternative name", "x", "DNS:.y,DNS:z",
 	  NULL, "z", OAP_OK },
-	{ "no common name beside one that is not usable", "x", "DNS:.y", NULL,
+	{ "no common name beside an unusable alternative name", "x", "DNS:.y", NULL,
 	  "the certificate has no usable name: issue one with a DNS alternative name",
 	  OAP_BAD_NAME },
 	{ "another common name", "x", NULL, "z",
@@ -130,8 +130,8 @@ static void test_shown(void **state)
 	close_pair(&p);
 }
 
-/* Another name of the client's certificate is taken if it has that. */
-static void a_client_may_be_identified_by_each_of_its_names(void **state)
+/* Another name is accepted if the client's certificate has it. */
+static void a_client_may_be_identified_by_any_alternative_name(void **state)
 {
 	struct test_crt crt = test_crt_make("EC", "cn", "DNS:a,DNS:b,DNS:c",
 					    &test_ca, 0, -DAY, DAY);
@@ -157,7 +157,7 @@ static void a_client_may_be_identified_by_each_of_its_names(void **state)
 }
 
 /* A certificate that was not verified proves no name. */
-static void a_client_that_is_not_believed_has_no_name(void **state)
+static void an_unauthenticated_client_has_no_name(void **state)
 {
 	struct pair p;
 
@@ -172,7 +172,7 @@ static void a_client_that_is_not_believed_has_no_name(void **state)
 	close_pair(&p);
 }
 
-/* With the longest names the reasons stay whole. */
+/* With the longest names the reasons still fit. */
 static void long_names_leave_room_for_the_reason(void **state)
 {
 	char cn[65], want[256], san[270];
@@ -260,7 +260,7 @@ static void list_of_rubbish(X509 *crt)
 	ASN1_OCTET_STRING_free(str);
 }
 
-static void alternative_names_that_cannot_be_read_are_refused(void **state)
+static void unreadable_alternative_names_are_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(with_changed(list_of_rubbish), OAP_BAD_CERT);
@@ -283,7 +283,7 @@ static void a_name_with_a_zero_byte_is_refused(void **state)
 	assert_int_equal(with_changed(name_with_end), OAP_BAD_NAME);
 }
 
-static void the_client_must_have_the_name_that_is_expected(void **state)
+static void the_client_must_have_the_expected_name(void **state)
 {
 	struct pair p;
 
@@ -311,13 +311,13 @@ int main(void)
 	for (i = 0; i < COUNT(shown); i++)
 		suite_add(&suite, test_shown, &shown[i],
 			  "the name of a client: %s", shown[i].name);
-	SUITE_ADD(&suite, a_client_may_be_identified_by_each_of_its_names);
-	SUITE_ADD(&suite, a_client_that_is_not_believed_has_no_name);
+	SUITE_ADD(&suite, a_client_may_be_identified_by_any_alternative_name);
+	SUITE_ADD(&suite, an_unauthenticated_client_has_no_name);
 	SUITE_ADD(&suite, long_names_leave_room_for_the_reason);
 	SUITE_ADD(&suite, two_common_names_are_refused);
 	SUITE_ADD(&suite, two_lists_of_alternative_names_are_refused);
-	SUITE_ADD(&suite, alternative_names_that_cannot_be_read_are_refused);
+	SUITE_ADD(&suite, unreadable_alternative_names_are_refused);
 	SUITE_ADD(&suite, a_name_with_a_zero_byte_is_refused);
-	SUITE_ADD(&suite, the_client_must_have_the_name_that_is_expected);
+	SUITE_ADD(&suite, the_client_must_have_the_expected_name);
 	return suite_run(&suite, "oap: names of certificates");
 }

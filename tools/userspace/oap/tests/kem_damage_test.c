@@ -154,8 +154,8 @@ static void test_wrong_key_pair(void **state)
 	close_pair(&p);
 }
 
-/* Use the public key of another run, which made another request. */
-static void the_ciphertext_for_another_request_gives_another_key(void **state)
+/* Use the ciphertext of another exchange, in response to another request. */
+static void a_ciphertext_for_another_request_gives_another_key(void **state)
 {
 	struct pair p[2];
 	uint8_t *msg, *kex, *from;
@@ -191,7 +191,7 @@ static struct suite suite;
 int main(void)
 {
 	kem_add(&suite, test_corrupted_ciphertext,
-		 "a corrupted ciphertext never gives the key");
+		 "a corrupted ciphertext never gives the same key");
 	kem_add(&suite, test_truncated_ciphertext,
 		 "a truncated ciphertext is refused");
 	kem_add(&suite, test_truncated_public_key,
@@ -199,7 +199,7 @@ int main(void)
 	kem_add(&suite, test_truncated_in_client_mode,
 		 "client mode, a truncated ciphertext is refused");
 	kem_add(&suite, test_wrong_key_pair,
-		 "client mode, the wrong key never gives the key");
-	SUITE_ADD(&suite, the_ciphertext_for_another_request_gives_another_key);
+		 "client mode, a mismatched static key never gives the same key");
+	SUITE_ADD(&suite, a_ciphertext_for_another_request_gives_another_key);
 	return suite_run(&suite, "oap: KEM, damaged messages");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A static key of a KEM: what each side refuses, and unusable files. */
+/* Static keys of KEMs: refusals of both sides, and unusable files. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 struct refused {
 	const char *name;
-	const char *srv;		/* its enc.conf; NULL: no file */
+	const char *srv;		/* enc.conf of the server; NULL: no file */
 	enum oap_code code;
 };
 
@@ -50,7 +50,7 @@ static void test_refused(void **state)
 	close_pair(&p);
 }
 
-/* 32 bytes with the client flag: a key exchange must not be set up. */
+/* 32 bytes of key exchange data with the client flag set up no exchange. */
 static void rubbish_in_client_mode_is_refused(void **state)
 {
 	uint8_t msg[OAP_HDR_LEN + 32] = { 1 };
@@ -68,7 +68,7 @@ static void rubbish_in_client_mode_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void a_rekey_with_a_key_that_lasts_is_refused(void **state)
+static void a_rekey_with_a_static_key_is_refused(void **state)
 {
 	struct pair p;
 
@@ -83,9 +83,10 @@ static void a_rekey_with_a_key_that_lasts_is_refused(void **state)
 }
 
 /*
- * In client mode the response has no key exchange, and the KDF of the client.
+ * In client mode the response has no key exchange data, and the KDF of the
+ * client.
  */
-static void an_answer_with_another_kdf_is_refused(void **state)
+static void a_response_with_another_kdf_is_refused(void **state)
 {
 	struct pair p;
 	uint8_t *msg;
@@ -101,13 +102,13 @@ static void an_answer_with_another_kdf_is_refused(void **state)
 	msg[27] = 674 & 0xff;
 	assert_int_equal(complete_bytes(&p, msg, len), OAP_BAD_CIPHER);
 	free(msg);
-	/* the key is still there */
+	/* the refused response leaves the key intact */
 	assert_int_equal(complete(&p), OAP_OK);
 	same_keys(&p);
 	close_pair(&p);
 }
 
-static void an_answer_with_a_key_exchange_nobody_asked_for_is_refused(void **state)
+static void a_response_with_an_unrequested_key_exchange_is_refused(void **state)
 {
 	struct pair p;
 	uint8_t *msg, *longer;
@@ -203,14 +204,14 @@ int main(void)
 			  "client mode is refused by a server with %s",
 			  refusals[i].name);
 	suite_add_each(&suite, kinds, COUNT(kinds), test_missing_files,
-		       "client mode without the file of the key is refused");
+		       "client mode without the key file is refused");
 	suite_add_each(&suite, kinds, COUNT(kinds), test_readable_key,
-		       "a key that everybody may read is refused");
+		       "a world-readable key is refused");
 	suite_add_each(&suite, kinds, COUNT(kinds), test_short_files,
 		       "a damaged key file is refused");
 	SUITE_ADD(&suite, rubbish_in_client_mode_is_refused);
-	SUITE_ADD(&suite, a_rekey_with_a_key_that_lasts_is_refused);
-	SUITE_ADD(&suite, an_answer_with_another_kdf_is_refused);
-	SUITE_ADD(&suite, an_answer_with_a_key_exchange_nobody_asked_for_is_refused);
+	SUITE_ADD(&suite, a_rekey_with_a_static_key_is_refused);
+	SUITE_ADD(&suite, a_response_with_another_kdf_is_refused);
+	SUITE_ADD(&suite, a_response_with_an_unrequested_key_exchange_is_refused);
 	return suite_run(&suite, "oap: KEM, refusals");
 }

@@ -59,7 +59,7 @@ static void test_unconfigured_server(void **state)
 }
 
 /* A server with a static key also accepts a stronger exchange. */
-static void a_server_in_client_mode_takes_a_fresh_key(void **state)
+static void a_server_in_client_mode_accepts_a_fresh_key(void **state)
 {
 	struct pair p;
 
@@ -166,7 +166,7 @@ static const struct size_case sizes[] = {
 	{ "X448MLKEM1024", "client", 0xc000 | 1624, 0 },
 };
 
-static void kems_are_on_the_wire_as_with_ouroboros(void **state)
+static void kems_have_the_wire_format_of_ouroboros(void **state)
 {
 	const struct size_case *c;
 	char conf[64];
@@ -193,12 +193,12 @@ static struct suite suite;
 int main(void)
 {
 	kem_add(&suite, test_client_mode,
-		 "client mode, every KDF and cipher gives one key");
+		 "client mode, both sides derive one key with every KDF and cipher");
 	kem_add(&suite, test_unconfigured_server,
-		 "a server without encryption of its own takes it");
-	kem_add(&suite, test_kem_key, "the key is made as the protocol says");
-	kem_add(&suite, test_rekey, "a re-key is with a fresh key");
-	SUITE_ADD(&suite, kems_are_on_the_wire_as_with_ouroboros);
-	SUITE_ADD(&suite, a_server_in_client_mode_takes_a_fresh_key);
+		 "accepted by a server that requires no encryption");
+	kem_add(&suite, test_kem_key, "the key derivation follows the protocol");
+	kem_add(&suite, test_rekey, "a re-key uses a fresh key, not the static one");
+	SUITE_ADD(&suite, kems_have_the_wire_format_of_ouroboros);
+	SUITE_ADD(&suite, a_server_in_client_mode_accepts_a_fresh_key);
 	return suite_run(&suite, "oap: KEM");
 }

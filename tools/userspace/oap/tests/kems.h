@@ -10,9 +10,9 @@
 void kem_key_files(const char *kex);
 /* The text of an enc.conf; valid until the next call. */
 char *kem_conf(const char *kex, const char *mode);
-/* Both sides have the static key, and use it. */
+/* Give both sides the static key, and select client mode. */
 void kem_client_mode(const char *kex);
-/* Add a test for each KEM, whose name is its argument. */
+/* Add a test for each KEM, with the name of the KEM as its argument. */
 void kem_add(struct suite *suite, CMUnitTestFunction f, const char *what);
 
 #endif /* OAP_TEST_KEMS_H */

@@ -65,7 +65,7 @@ static void test_round_trip(void **state)
 			round_trip(*state, kdfs[i], ciphers[j]);
 }
 
-/* The server has no configuration of its own. */
+/* enc.conf of the server says "none": encryption is not required there. */
 static void test_unconfigured_server(void **state)
 {
 	const char *kex = *state;
@@ -171,7 +171,7 @@ static void the_root_binds_epoch_cipher_and_both_messages(void **state)
 
 /* Wire format */
 
-static void x25519_is_on_the_wire_as_with_ouroboros(void **state)
+static void x25519_has_the_wire_format_of_ouroboros(void **state)
 {
 	static const uint8_t fixed[] = {
 		0x03, 0x85, 0x02, 0xa0, 0x02, 0xa0, 0, 0, 0, 0x2c, 0, 0,
@@ -194,7 +194,7 @@ static void x25519_is_on_the_wire_as_with_ouroboros(void **state)
 	close_pair(&p);
 }
 
-/* Key exchange inferred from a public key */
+/* Inferring the key exchange from a public key */
 
 static void make(const char *name, EVP_PKEY **key, struct oap_buf *pub)
 {
@@ -246,7 +246,7 @@ static void test_infer(void **state)
 	OPENSSL_free((void *)pub.p);
 }
 
-static void keys_of_no_key_exchange_of_ours_are_refused(void **state)
+static void public_keys_of_other_algorithms_are_refused(void **state)
 {
 	static const char * const types[] = { "ED25519", "RSA", "secp256k1" };
 	struct oap_err err;
@@ -382,7 +382,7 @@ static void test_bad_public_key(void **state)
 }
 
 /* The response has a key of another kind than the request. */
-static void the_answer_with_another_key_exchange_is_refused(void **state)
+static void a_response_with_another_key_exchange_is_refused(void **state)
 {
 	static const char * const confs[] = { "kex=X25519\n", "kex=X448\n" };
 	struct pair p[2];
@@ -425,26 +425,26 @@ int main(void)
 	size_t i;
 
 	add_each(dhes, COUNT(dhes), test_round_trip,
-		 "every KDF and cipher gives one key");
+		 "both sides derive one key with every KDF and cipher");
 	add_each(kems, COUNT(kems), test_round_trip,
-		 "every KDF and cipher gives one key");
+		 "both sides derive one key with every KDF and cipher");
 	add_each(dhes, COUNT(dhes), test_unconfigured_server,
-		 "a server without encryption of its own takes it");
+		 "accepted by a server that requires no encryption");
 	for (i = 0; i < COUNT(vectors); i++)
 		suite_add(&suite, test_vector, &vectors[i],
-			  "key of an X25519 exchange, %s", vectors[i].kdf);
+			  "the key of an X25519 exchange is that of the vector, %s", vectors[i].kdf);
 	SUITE_ADD(&suite, the_root_binds_epoch_cipher_and_both_messages);
-	SUITE_ADD(&suite, x25519_is_on_the_wire_as_with_ouroboros);
-	add_each(dhes, COUNT(dhes), test_infer, "known by its public key");
-	add_each(kems, COUNT(kems), test_infer, "known by its public key");
-	SUITE_ADD(&suite, keys_of_no_key_exchange_of_ours_are_refused);
+	SUITE_ADD(&suite, x25519_has_the_wire_format_of_ouroboros);
+	add_each(dhes, COUNT(dhes), test_infer, "identified by its public key");
+	add_each(kems, COUNT(kems), test_infer, "identified by its public key");
+	SUITE_ADD(&suite, public_keys_of_other_algorithms_are_refused);
 	add_each(dhes, COUNT(dhes), test_wrong_kind,
-		 "with a key of another kind is refused");
+		 "a peer key of another kind is refused");
 	add_each(dhes, COUNT(dhes), test_corrupted_public_key,
-		 "a corrupted public key never gives the key");
+		 "a corrupted public key never gives the same key");
 	for (i = 0; i < COUNT(publics); i++)
 		suite_add(&suite, test_bad_public_key, &publics[i], "%s",
 			  publics[i].name);
-	SUITE_ADD(&suite, the_answer_with_another_key_exchange_is_refused);
+	SUITE_ADD(&suite, a_response_with_another_key_exchange_is_refused);
 	return suite_run(&suite, "oap: key exchange");
 }

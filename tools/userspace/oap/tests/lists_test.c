@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Revocation lists that are replaced or lost while exchanges go on. */
+/* Replacing and losing revocation lists while exchanges continue. */
 
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +64,7 @@ static void end(void)
 	test_crt_free(&stranger);
 }
 
-static void a_list_that_is_gone_stays_until_a_reload(void **state)
+static void a_removed_list_stays_in_use_until_a_reload(void **state)
 {
 	(void)state;
 	begin();
@@ -85,7 +85,7 @@ static void a_list_that_is_gone_stays_until_a_reload(void **state)
 	end();
 }
 
-static void an_older_list_does_not_count_until_a_reload(void **state)
+static void an_older_list_is_ignored_until_a_reload(void **state)
 {
 	(void)state;
 	begin();
@@ -102,7 +102,7 @@ static void an_older_list_does_not_count_until_a_reload(void **state)
 	end();
 }
 
-static void a_newer_list_counts(void **state)
+static void a_newer_list_replaces_the_old_one(void **state)
 {
 	(void)state;
 	begin();
@@ -126,7 +126,7 @@ static void put_numbered(const struct test_crt *revoked, long number, long from,
 			 &ext);
 }
 
-static void a_lower_number_does_not_count_though_its_date_is_later(void **state)
+static void a_list_with_a_lower_number_is_ignored_despite_a_later_date(void **state)
 {
 	(void)state;
 	begin();
@@ -143,7 +143,7 @@ static void a_lower_number_does_not_count_though_its_date_is_later(void **state)
 	end();
 }
 
-static void a_list_stays_until_the_newer_one_is_valid(void **state)
+static void a_list_stays_in_use_until_the_newer_one_is_valid(void **state)
 {
 	(void)state;
 	begin();
@@ -160,7 +160,7 @@ static void a_list_stays_until_the_newer_one_is_valid(void **state)
 	end();
 }
 
-static void a_list_of_the_future_may_be_taken_back(void **state)
+static void a_list_of_the_future_may_be_withdrawn(void **state)
 {
 	(void)state;
 	begin();
@@ -174,7 +174,7 @@ static void a_list_of_the_future_may_be_taken_back(void **state)
 	end();
 }
 
-static void another_file_that_is_damaged_is_no_obstacle(void **state)
+static void a_damaged_file_does_not_block_other_files(void **state)
 {
 	(void)state;
 	begin();
@@ -190,7 +190,7 @@ static void another_file_that_is_damaged_is_no_obstacle(void **state)
 	end();
 }
 
-static void another_list_of_the_file_that_nobody_signed_is_no_obstacle(void **state)
+static void a_list_with_a_bad_signature_does_not_block_others_of_its_file(void **state)
 {
 	(void)state;
 	begin();
@@ -202,7 +202,7 @@ static void another_list_of_the_file_that_nobody_signed_is_no_obstacle(void **st
 	end();
 }
 
-static void a_root_that_is_damaged_is_no_obstacle(void **state)
+static void a_damaged_root_does_not_block_revocation_lists(void **state)
 {
 	(void)state;
 	begin();
@@ -215,7 +215,7 @@ static void a_root_that_is_damaged_is_no_obstacle(void **state)
 	end();
 }
 
-static void a_list_outlives_the_absence_of_its_ca(void **state)
+static void a_list_survives_the_absence_of_its_ca(void **state)
 {
 	(void)state;
 	begin();
@@ -231,7 +231,7 @@ static void a_list_outlives_the_absence_of_its_ca(void **state)
 	end();
 }
 
-static void a_folder_that_is_away_changes_nothing(void **state)
+static void a_missing_folder_changes_nothing(void **state)
 {
 	(void)state;
 	begin();
@@ -245,7 +245,7 @@ static void a_folder_that_is_away_changes_nothing(void **state)
 	assert_non_null(strstr(said, "/srv is missing or empty: bring it back"));
 	assert_true(accepted());
 	assert_true(oap_has_credentials(p.srv, true, NAME));
-	/* as where nothing is mounted */
+	/* an empty folder, like a mount point without its file system */
 	mkdir(path("srv"), 0700);
 	assert_false(renew());
 	assert_true(oap_has_credentials(p.srv, true, NAME));
@@ -262,7 +262,7 @@ static void a_folder_that_is_away_changes_nothing(void **state)
 	end();
 }
 
-static void nothing_is_missing_where_nothing_was(void **state)
+static void a_folder_that_never_existed_is_not_reported(void **state)
 {
 	(void)state;
 	begin();
@@ -274,14 +274,14 @@ static void nothing_is_missing_where_nothing_was(void **state)
 	end();
 }
 
-static void a_setting_changes_without_a_new_environment(void **state)
+static void settings_change_without_a_new_environment(void **state)
 {
 	(void)state;
 	begin();
 	request_ok(&p);
 	assert_int_equal(process(&p), OAP_OK);
 	oap_env_set(p.srv, 200, false);
-	/* the cache is still there */
+	/* the replay cache is kept */
 	assert_int_equal(process(&p), OAP_REPLAY);
 	oap_env_set(p.srv, 200, true);
 	drop_runs(&p);
@@ -296,18 +296,18 @@ static struct suite suite;
 
 int main(void)
 {
-	SUITE_ADD(&suite, a_list_that_is_gone_stays_until_a_reload);
-	SUITE_ADD(&suite, an_older_list_does_not_count_until_a_reload);
-	SUITE_ADD(&suite, a_newer_list_counts);
-	SUITE_ADD(&suite, a_lower_number_does_not_count_though_its_date_is_later);
-	SUITE_ADD(&suite, a_list_stays_until_the_newer_one_is_valid);
-	SUITE_ADD(&suite, a_list_of_the_future_may_be_taken_back);
-	SUITE_ADD(&suite, another_file_that_is_damaged_is_no_obstacle);
-	SUITE_ADD(&suite, another_list_of_the_file_that_nobody_signed_is_no_obstacle);
-	SUITE_ADD(&suite, a_root_that_is_damaged_is_no_obstacle);
-	SUITE_ADD(&suite, a_list_outlives_the_absence_of_its_ca);
-	SUITE_ADD(&suite, a_folder_that_is_away_changes_nothing);
-	SUITE_ADD(&suite, nothing_is_missing_where_nothing_was);
-	SUITE_ADD(&suite, a_setting_changes_without_a_new_environment);
+	SUITE_ADD(&suite, a_removed_list_stays_in_use_until_a_reload);
+	SUITE_ADD(&suite, an_older_list_is_ignored_until_a_reload);
+	SUITE_ADD(&suite, a_newer_list_replaces_the_old_one);
+	SUITE_ADD(&suite, a_list_with_a_lower_number_is_ignored_despite_a_later_date);
+	SUITE_ADD(&suite, a_list_stays_in_use_until_the_newer_one_is_valid);
+	SUITE_ADD(&suite, a_list_of_the_future_may_be_withdrawn);
+	SUITE_ADD(&suite, a_damaged_file_does_not_block_other_files);
+	SUITE_ADD(&suite, a_list_with_a_bad_signature_does_not_block_others_of_its_file);
+	SUITE_ADD(&suite, a_damaged_root_does_not_block_revocation_lists);
+	SUITE_ADD(&suite, a_list_survives_the_absence_of_its_ca);
+	SUITE_ADD(&suite, a_missing_folder_changes_nothing);
+	SUITE_ADD(&suite, a_folder_that_never_existed_is_not_reported);
+	SUITE_ADD(&suite, settings_change_without_a_new_environment);
 	return suite_run(&suite, "oap: revocation lists that are replaced");
 }

@@ -91,8 +91,8 @@ static void test_bits_of_response(void **state)
 	close_pair(&p);
 }
 
-/* The server does not verify the modified request, but the client notices. */
-static void a_changed_request_shows_in_the_answer(void **state)
+/* The server cannot verify an unsigned request, but the client notices. */
+static void the_response_reveals_a_modified_request(void **state)
 {
 	struct pair p;
 	uint8_t *msg;
@@ -273,11 +273,11 @@ static const struct field fields[] = {
 	{ "the largest length of the certificate", 30, 0xffff, OAP_MALFORMED },
 	{ "the largest length of the data", 34, 0xffff, OAP_MALFORMED },
 	{ "deflated length of the key exchange", 32, -1, OAP_MALFORMED },
-	{ "length of the key exchange of 0", 32, -44, OAP_MALFORMED },
-	{ "a key that is not raw, said to be", 32, 0x8000, OAP_BAD_KEX },
-	{ "a key for the server, said to be a ciphertext", 32, 0x4000,
+	{ "length 0 of the key exchange", 32, -44, OAP_MALFORMED },
+	{ "a key that is not raw, with the raw flag", 32, 0x8000, OAP_BAD_KEX },
+	{ "a public key, with the ciphertext flag", 32, 0x4000,
 	  OAP_BAD_KEX },
-	{ "both", 32, 0xc000, OAP_BAD_KEX },
+	{ "a public key, with both flags", 32, 0xc000, OAP_BAD_KEX },
 };
 
 static void test_field(void **state)
@@ -322,7 +322,7 @@ static void flags_without_key_exchange_are_refused(void **state)
 
 /* Wrong responses */
 
-static void the_answer_to_another_request_is_refused(void **state)
+static void a_response_to_another_request_is_refused(void **state)
 {
 	struct oap_run *second;
 	const uint8_t *msg;
@@ -341,7 +341,7 @@ static void the_answer_to_another_request_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void a_request_is_no_answer(void **state)
+static void a_request_is_refused_as_a_response(void **state)
 {
 	struct pair p;
 
@@ -353,8 +353,8 @@ static void a_request_is_no_answer(void **state)
 	close_pair(&p);
 }
 
-/* The request of the server is sent back to it. */
-static void a_reflected_answer_is_no_request(void **state)
+/* The response of the server is sent back to the server. */
+static void a_reflected_response_is_refused_as_a_request(void **state)
 {
 	struct pair p;
 
@@ -371,7 +371,7 @@ static void a_reflected_answer_is_no_request(void **state)
 }
 
 /* Change one byte of the id or of the request hash. */
-static void another_id_or_hash_is_refused(void **state)
+static void a_response_with_another_id_or_hash_is_refused(void **state)
 {
 	struct pair p;
 	uint8_t *msg;
@@ -393,7 +393,7 @@ static void another_id_or_hash_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void an_exchange_is_answered_and_completed_once(void **state)
+static void an_exchange_is_answered_and_completed_only_once(void **state)
 {
 	struct pair p;
 
@@ -439,11 +439,11 @@ int main(void)
 			  fields[i].name,
 			  fields[i].code ? "refused" : "accepted");
 	SUITE_ADD(&suite, flags_without_key_exchange_are_refused);
-	SUITE_ADD(&suite, a_changed_request_shows_in_the_answer);
-	SUITE_ADD(&suite, the_answer_to_another_request_is_refused);
-	SUITE_ADD(&suite, a_request_is_no_answer);
-	SUITE_ADD(&suite, a_reflected_answer_is_no_request);
-	SUITE_ADD(&suite, another_id_or_hash_is_refused);
-	SUITE_ADD(&suite, an_exchange_is_answered_and_completed_once);
+	SUITE_ADD(&suite, the_response_reveals_a_modified_request);
+	SUITE_ADD(&suite, a_response_to_another_request_is_refused);
+	SUITE_ADD(&suite, a_request_is_refused_as_a_response);
+	SUITE_ADD(&suite, a_reflected_response_is_refused_as_a_request);
+	SUITE_ADD(&suite, a_response_with_another_id_or_hash_is_refused);
+	SUITE_ADD(&suite, an_exchange_is_answered_and_completed_only_once);
 	return suite_run(&suite, "oap: changed messages");
 }

@@ -23,19 +23,19 @@ struct agreed {
 };
 
 static const struct agreed agreed[] = {
-	{ "without files", NULL, NULL, AES256, SHA256 },
+	{ "the defaults, without files", NULL, NULL, AES256, SHA256 },
 	{ "the server's cipher and KDF, if stronger",
 	  "cipher = aes-128-gcm\nkdf = sha256\n",
 	  "cipher = aes-256-gcm\nkdf = sha512\n", AES256, SHA512 },
 	{ "the client's cipher and KDF, if stronger",
 	  "cipher = chacha20-poly1305\nkdf = sha512\n",
 	  "cipher = aes-256-gcm\nkdf = sha256\n", CHACHA, SHA512 },
-	{ "cipher and KDF one by one",
+	{ "the stronger cipher and the stronger KDF, independently",
 	  "cipher = chacha20-poly1305\nkdf = sha256\n",
 	  "cipher = aes-128-gcm\nkdf = sha512\n", CHACHA, SHA512 },
-	{ "what both want", "cipher = aes-128-gcm\n",
+	{ "the cipher of both sides, if equal", "cipher = aes-128-gcm\n",
 	  "cipher = aes-128-gcm\n", AES128, SHA256 },
-	{ "all of the client's, if the server has no encryption",
+	{ "all of the client's, if the server requires no encryption",
 	  "kex = X448\ncipher = aes-128-gcm\nkdf = sha3-512\n", "none\n",
 	  AES128, 1099 },
 	{ "the client's stronger key exchange", "kex = secp521r1\n",
@@ -65,7 +65,7 @@ static void test_agreed(void **state)
 	close_pair(&p);
 }
 
-static void neither_side_encrypts(void **state)
+static void an_exchange_without_encryption_gives_no_key(void **state)
 {
 	uint8_t seed[32];
 	struct pair p;
@@ -82,14 +82,14 @@ static void neither_side_encrypts(void **state)
 	close_pair(&p);
 }
 
-/* Refusals by the server; each says what to do, in what a program gets of it */
+/* Refusals by the server; each names the remedy within REASON_MAX bytes */
 
 #define WEAKER(a, b)	a " is weaker than " b " of the responder: set that kex, or a stronger one, in enc.conf"
 #define NO_KEX		"no key exchange is offered, but '" NAME "' requires encryption: set kex in the initiator's enc.conf"
 #define NOT_LISTED(a)	a " is not in the responder's accept-kex: add it there, or choose another kex in enc.conf"
 #define UNKNOWN(a)	"unknown " a " 9999: upgrade the older side, or set another in enc.conf"
 
-/* @text: of the refusal */
+/* Check the code and, of a refusal, the text. */
 static void refused(const struct pair *p, enum oap_code code,
 		    enum oap_code want, const char *text)
 {
@@ -148,17 +148,17 @@ static const struct accept {
 	enum oap_code code;
 	const char *text;	/* of the refusal */
 } accepts[] = {
-	{ "not named: refused", "kex = ffdhe3072\n", "kex = X25519\n",
+	{ "not listed: refused", "kex = ffdhe3072\n", "kex = X25519\n",
 	  "X25519 secp521r1", OAP_BAD_KEX, NOT_LISTED("ffdhe3072") },
-	{ "a part of a name is no name: refused", "kex = ffdhe3072\n", "kex = X25519\n",
+	{ "listed by parts of its name only: refused", "kex = ffdhe3072\n", "kex = X25519\n",
 	  "ffdhe30 ffdhe30722 3072", OAP_BAD_KEX, NOT_LISTED("ffdhe3072") },
-	{ "named first: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
+	{ "listed first: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
 	  "ffdhe3072 X25519", OAP_OK, NULL },
-	{ "named last: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
+	{ "listed last: accepted", "kex = ffdhe3072\n", "kex = X25519\n",
 	  "X25519 ffdhe3072", OAP_OK, NULL },
-	{ "the server's own: accepted", "kex = ffdhe3072\n", "kex = ffdhe3072\n",
+	{ "not listed, but the server's own: accepted", "kex = ffdhe3072\n", "kex = ffdhe3072\n",
 	  "X25519", OAP_OK, NULL },
-	{ "none but the server's own: refused", "kex = secp521r1\n",
+	{ "with an empty list: refused", "kex = secp521r1\n",
 	  "kex = X25519\n", "", OAP_BAD_KEX, NOT_LISTED("secp521r1") },
 };
 
@@ -192,15 +192,15 @@ static const struct field fields[] = {
 	  UNKNOWN("key derivation digest") },
 	{ "an unknown digest is refused", 28, 9999, OAP_BAD_CIPHER,
 	  UNKNOWN("signature digest") },
-	{ "a hash that is no KDF of ours is refused", 26, 64, OAP_BAD_CIPHER,
+	{ "a digest that is not a supported KDF is refused", 26, 64, OAP_BAD_CIPHER,
 	  "unknown key derivation digest 64: upgrade the older side, or set another in enc.conf" },
-	{ "a cipher in the KDF's place is refused", 26, AES256,
+	{ "the number of a cipher as KDF is refused", 26, AES256,
 	  OAP_BAD_CIPHER, "unknown key derivation digest 901: upgrade the older side, or set another in enc.conf" },
-	{ "no cipher: the server's counts", 24, 0, OAP_OK, NULL },
-	{ "no KDF: the server's counts", 26, 0, OAP_OK, NULL },
-	{ "a cipher that we lack is raised to one we have", 24, AES192,
+	{ "without a cipher the server's is selected", 24, 0, OAP_OK, NULL },
+	{ "without a KDF the server's is selected", 26, 0, OAP_OK, NULL },
+	{ "an unsupported cipher is raised to a supported one", 24, AES192,
 	  OAP_OK, NULL },
-	{ "CTR is raised to one we have", 24, 906, OAP_OK, NULL },
+	{ "AES-CTR is raised to a supported cipher", 24, 906, OAP_OK, NULL },
 };
 
 /* An unsigned request with one field changed. */
@@ -247,7 +247,7 @@ static void a_cipher_without_key_exchange_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void neither_side_names_a_cipher(void **state)
+static void a_request_is_refused_if_neither_side_names_a_cipher(void **state)
 {
 	struct pair p;
 	uint8_t *msg;
@@ -318,7 +318,7 @@ static const struct field downgrades[] = {
 	  UNKNOWN("signature digest") },
 };
 
-/* An unsigned response with one field changed; then the right one. */
+/* An unsigned response with one field changed, then the unchanged response. */
 static void test_downgrade(void **state)
 {
 	const struct field *c = *state;
@@ -341,7 +341,7 @@ static void test_downgrade(void **state)
 }
 
 /* The response lacks the requested key exchange. */
-static void an_answer_without_key_exchange_is_refused(void **state)
+static void a_response_without_key_exchange_is_refused(void **state)
 {
 	struct pair p;
 	uint8_t *msg, *cut;
@@ -362,7 +362,7 @@ static void an_answer_without_key_exchange_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void an_answer_with_key_exchange_nobody_asked_for_is_refused(void **state)
+static void a_response_with_an_unrequested_key_exchange_is_refused(void **state)
 {
 	struct pair p;
 	uint8_t *msg, *longer;
@@ -391,7 +391,7 @@ static void an_answer_with_key_exchange_nobody_asked_for_is_refused(void **state
 
 /* Re-keys */
 
-static void a_rekey_keeps_the_flows_cipher(void **state)
+static void a_rekey_keeps_the_cipher_of_the_flow(void **state)
 {
 	struct pair p;
 
@@ -453,7 +453,7 @@ int main(void)
 	for (i = 0; i < COUNT(agreed); i++)
 		suite_add(&suite, test_agreed, &agreed[i], "agreed on: %s",
 			  agreed[i].name);
-	SUITE_ADD(&suite, neither_side_encrypts);
+	SUITE_ADD(&suite, an_exchange_without_encryption_gives_no_key);
 	SUITE_ADD(&suite, a_client_without_encryption_is_refused);
 	SUITE_ADD(&suite, a_weaker_key_exchange_is_refused);
 	for (i = 0; i < COUNT(accepts); i++)
@@ -463,14 +463,14 @@ int main(void)
 		suite_add(&suite, test_field, &fields[i], "request: %s",
 			  fields[i].name);
 	SUITE_ADD(&suite, a_cipher_without_key_exchange_is_refused);
-	SUITE_ADD(&suite, neither_side_names_a_cipher);
+	SUITE_ADD(&suite, a_request_is_refused_if_neither_side_names_a_cipher);
 	SUITE_ADD(&suite, a_request_without_digest_is_answered);
 	for (i = 0; i < COUNT(downgrades); i++)
 		suite_add(&suite, test_downgrade, &downgrades[i],
 			  "a response with %s is refused", downgrades[i].name);
-	SUITE_ADD(&suite, an_answer_without_key_exchange_is_refused);
-	SUITE_ADD(&suite, an_answer_with_key_exchange_nobody_asked_for_is_refused);
-	SUITE_ADD(&suite, a_rekey_keeps_the_flows_cipher);
+	SUITE_ADD(&suite, a_response_without_key_exchange_is_refused);
+	SUITE_ADD(&suite, a_response_with_an_unrequested_key_exchange_is_refused);
+	SUITE_ADD(&suite, a_rekey_keeps_the_cipher_of_the_flow);
 	SUITE_ADD(&suite, a_rekey_with_another_cipher_is_refused);
 	SUITE_ADD(&suite, a_rekey_without_encryption_is_refused);
 	return suite_run(&suite, "oap: negotiation");

@@ -171,7 +171,7 @@ struct oap_env *open_env(const char *side, uint32_t replay_max)
 	return env;
 }
 
-/* With crl = required if @lists; NULL on failure. */
+/* Open a side with crl = required if @lists. Return NULL on failure. */
 struct oap_env *open_env_needing(const char *side, bool lists,
 				 enum oap_code *code, struct oap_err *err)
 {

@@ -20,9 +20,9 @@
 #define SEC		UINT64_C(1000000000)
 #define NAME		"bob.example"		/* the server */
 #define US		"alice.example"		/* the client */
-#define REASON_MAX	127	/* of the reason that a program gets */
+#define REASON_MAX	127	/* longest reason that reaches a program, bytes */
 
-/* Times from and to which a certificate or a list is valid. */
+/* Validity of a certificate or of a list: from, to. */
 #define NOW		-DAY, DAY
 #define PAST		(-2 * DAY), -DAY
 #define FUTURE		DAY, (2 * DAY)
@@ -35,7 +35,7 @@
  * @rsp: exchange of the server
  * @cp: parameters of the client
  * @sp: parameters of the server
- * @err: from the last call
+ * @err: error of the last call
  */
 struct pair {
 	struct oap_env *cli, *srv;
@@ -58,12 +58,12 @@ struct suite {
 
 void suite_add(struct suite *suite, CMUnitTestFunction f, const void *arg,
 	       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* Add a test for each of the names, which is its argument. */
+/* Add a test for each name, with the name as its argument. */
 void suite_add_each(struct suite *suite, const char * const *names, size_t n,
 		    CMUnitTestFunction f, const char *what);
 int suite_run(struct suite *suite, const char *name);
 
-/* Add a test that is named like its function. */
+/* Add a test with the name of its function. */
 #define SUITE_ADD(suite, f)	suite_add(suite, f, NULL, "%s", #f)
 
 char *path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -85,7 +85,7 @@ enum oap_code complete(struct pair *p);
 void exchange_ok(struct pair *p);
 void same_keys(struct pair *p);
 
-/* Make a CA that both sides know, with one more extension, or NULL. */
+/* Make a CA that both sides know; @value: of another extension, or NULL. */
 struct test_crt sub_ca(const char *cn, const struct test_crt *by, int nid,
 		       const char *value);
 /* Let the client verify a certificate of the server. */

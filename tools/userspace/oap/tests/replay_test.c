@@ -11,7 +11,7 @@
 
 struct at {
 	const char *name;
-	int64_t ms;		/* by which the clock of the server is ahead */
+	int64_t ms;		/* lead of the server's clock */
 	bool no_clock;
 	enum oap_code code;
 };
@@ -19,10 +19,10 @@ struct at {
 static const struct at times[] = {
 	{ "at once: accepted", 0, false, OAP_OK },
 	{ "20 s and the slack old: accepted", 20100, false, OAP_OK },
-	{ "older than that: refused", 20101, false, OAP_CLOCK },
+	{ "more than 20 s and the slack old: refused", 20101, false, OAP_CLOCK },
 	{ "an hour old: refused", 3600000, false, OAP_CLOCK },
 	{ "the slack in the future: accepted", -100, false, OAP_OK },
-	{ "further in the future: refused", -101, false, OAP_CLOCK },
+	{ "more than the slack in the future: refused", -101, false, OAP_CLOCK },
 	{ "an hour in the future: refused", -3600000, false, OAP_CLOCK },
 	{ "an hour old, no clock needed: accepted", 3600000, true, OAP_OK },
 	{ "an hour in the future, no clock needed: accepted", -3600000, true,
@@ -64,7 +64,7 @@ static void a_time_of_0_or_of_the_far_future_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void a_larger_slack_is_no_second_chance(void **state)
+static void a_larger_slack_does_not_revive_an_expired_request(void **state)
 {
 	struct pair p;
 
@@ -74,7 +74,7 @@ static void a_larger_slack_is_no_second_chance(void **state)
 	request_ok(&p);
 	now_ns += 21 * SEC;
 	assert_int_equal(process(&p), OAP_CLOCK);
-	/* as it was forgotten, if it had been accepted before */
+	/* accepted, the request would be forgotten by now */
 	oap_env_set(p.srv, 10000, false);
 	assert_int_equal(process(&p), OAP_CLOCK);
 	drop_runs(&p);
@@ -82,7 +82,7 @@ static void a_larger_slack_is_no_second_chance(void **state)
 	now_ns += 29 * SEC;
 	assert_int_equal(process(&p), OAP_OK);
 	drop_runs(&p);
-	/* what was not too old before counts at once */
+	/* for a request that was not too old, the larger slack holds at once */
 	oap_env_set(p.srv, 100, false);
 	request_ok(&p);
 	now_ns += 20 * SEC;
@@ -92,15 +92,15 @@ static void a_larger_slack_is_no_second_chance(void **state)
 	close_pair(&p);
 }
 
-/* The clock by which requests are dropped goes on when the other is set back. */
-static void a_clock_that_is_set_back_is_no_second_chance(void **state)
+/* The cache expires entries by a clock that is never set back. */
+static void setting_the_clock_back_does_not_revive_a_request(void **state)
 {
 	struct pair p;
 
 	(void)state;
 	credentials("ED25519", &test_ca);
 	open_pair(&p, OAP_AUTH_REQUIRED);
-	/* as if the time of the cache were over each time */
+	/* entries expire at once */
 	oap_replay_keep(p.srv->known, 0);
 	request_ok(&p);
 	assert_int_equal(process(&p), OAP_OK);
@@ -132,13 +132,13 @@ static void again(enum oap_auth auth, bool no_clock)
 	close_pair(&p);
 }
 
-static void an_unsigned_request_is_taken_once(void **state)
+static void an_unsigned_request_is_accepted_once(void **state)
 {
 	(void)state;
 	again(OAP_AUTH_NONE, false);
 }
 
-static void a_signed_request_is_taken_once(void **state)
+static void a_signed_request_is_accepted_once(void **state)
 {
 	(void)state;
 	credentials("EC", &test_ca);
@@ -199,7 +199,7 @@ static enum oap_code add_at(struct oap_replay *r, const char *sender,
 	return oap_replay_add(r, id, sender, time, &err);
 }
 
-static void a_sender_fills_its_share_and_no_more(void **state)
+static void a_sender_cannot_exceed_its_share_of_the_cache(void **state)
 {
 	struct oap_replay *r = oap_replay_new(65536, MINUTE, false);
 	unsigned int i;
@@ -216,7 +216,7 @@ static void a_sender_fills_its_share_and_no_more(void **state)
 	oap_replay_free(r);
 }
 
-static void what_is_forgotten_is_no_part_of_a_share(void **state)
+static void expired_entries_do_not_count_against_a_share(void **state)
 {
 	struct oap_replay *r = oap_replay_new(65536, 0, false);
 	unsigned int i;
@@ -227,7 +227,7 @@ static void what_is_forgotten_is_no_part_of_a_share(void **state)
 	oap_replay_free(r);
 }
 
-static void a_full_cache_of_authentic_requests_refuses(void **state)
+static void a_full_cache_of_authentic_requests_refuses_another(void **state)
 {
 	struct oap_replay *r = oap_replay_new(3, MINUTE, false);
 	unsigned int i;
@@ -241,7 +241,7 @@ static void a_full_cache_of_authentic_requests_refuses(void **state)
 	oap_replay_free(r);
 }
 
-static void a_full_cache_of_others_forgets_the_oldest(void **state)
+static void a_full_cache_of_unauthenticated_requests_evicts_the_oldest(void **state)
 {
 	struct oap_replay *r = oap_replay_new(3, MINUTE, true);
 	unsigned int i;
@@ -256,7 +256,7 @@ static void a_full_cache_of_others_forgets_the_oldest(void **state)
 	oap_replay_free(r);
 }
 
-static void what_is_too_old_is_forgotten(void **state)
+static void expired_entries_are_dropped(void **state)
 {
 	struct oap_replay *r = oap_replay_new(3, 0, false);
 	unsigned int i;
@@ -267,8 +267,8 @@ static void what_is_too_old_is_forgotten(void **state)
 	oap_replay_free(r);
 }
 
-/* What was dropped may have been any request of that time or of an earlier one. */
-static void no_sender_goes_back_behind_what_was_dropped(void **state)
+/* A dropped entry may be any request of the sender up to the entry's time. */
+static void a_sender_cannot_go_back_behind_its_dropped_entries(void **state)
 {
 	struct oap_replay *r = oap_replay_new(65536, 0, false);
 	char other[] = "bob 0";
@@ -280,23 +280,23 @@ static void no_sender_goes_back_behind_what_was_dropped(void **state)
 		assert_int_equal(add_at(r, "alice", 1, 1000 + i), OAP_CLOCK);
 		assert_int_equal(add_at(r, "alice", 2, 1000 + i), OAP_CLOCK);
 		assert_int_equal(add_at(r, "alice", 2, 1), OAP_CLOCK);
-		/* no clock is needed */
+		/* time 0: the request needs no clock */
 		assert_int_equal(add_at(r, "alice", 4, 0), OAP_OK);
 	}
-	/* others are not concerned, but for a few whose hash is the same */
+	/* other senders are not affected, but for a few with the same hash */
 	for (; other[4] <= '9'; other[4]++)
 		free += add_at(r, other, 3, 1) == OAP_OK;
 	assert_in_range(free, 7, 10);
 	oap_replay_free(r);
-	/* requests overtake each other as long as they are remembered */
+	/* requests may overtake each other until the first entry is dropped */
 	r = oap_replay_new(65536, MINUTE, false);
 	for (i = 100; i; i--)
 		assert_int_equal(add_at(r, "alice", i, i), OAP_OK);
 	oap_replay_free(r);
 }
 
-/* A request may have come at the edge of the window that was in use then. */
-static void a_shorter_time_is_for_later_entries(void **state)
+/* An entry may be of a request at the edge of the window in use at that time. */
+static void a_shorter_lifetime_applies_to_later_entries_only(void **state)
 {
 	struct oap_replay *r = oap_replay_new(3, MINUTE, false);
 	unsigned int i;
@@ -315,7 +315,7 @@ static void a_shorter_time_is_for_later_entries(void **state)
 	oap_replay_free(r);
 }
 
-static void many_ids_are_all_remembered(void **state)
+static void a_large_cache_remembers_all_ids(void **state)
 {
 	struct oap_replay *r = oap_replay_new(65536, MINUTE, false);
 	unsigned int i;
@@ -329,7 +329,7 @@ static void many_ids_are_all_remembered(void **state)
 	oap_replay_free(r);
 }
 
-static void a_server_with_a_full_cache_says_so(void **state)
+static void a_server_with_a_full_cache_refuses_with_oap_full(void **state)
 {
 	struct pair p;
 
@@ -358,20 +358,20 @@ int main(void)
 	for (i = 0; i < COUNT(times); i++)
 		suite_add(&suite, test_time, &times[i], "a request, %s",
 			  times[i].name);
-	SUITE_ADD(&suite, a_larger_slack_is_no_second_chance);
-	SUITE_ADD(&suite, a_clock_that_is_set_back_is_no_second_chance);
+	SUITE_ADD(&suite, a_larger_slack_does_not_revive_an_expired_request);
+	SUITE_ADD(&suite, setting_the_clock_back_does_not_revive_a_request);
 	SUITE_ADD(&suite, a_time_of_0_or_of_the_far_future_is_refused);
-	SUITE_ADD(&suite, an_unsigned_request_is_taken_once);
-	SUITE_ADD(&suite, a_signed_request_is_taken_once);
+	SUITE_ADD(&suite, an_unsigned_request_is_accepted_once);
+	SUITE_ADD(&suite, a_signed_request_is_accepted_once);
 	SUITE_ADD(&suite, a_forged_request_does_not_block_the_real_one);
-	SUITE_ADD(&suite, a_full_cache_of_authentic_requests_refuses);
-	SUITE_ADD(&suite, a_full_cache_of_others_forgets_the_oldest);
-	SUITE_ADD(&suite, what_is_too_old_is_forgotten);
-	SUITE_ADD(&suite, no_sender_goes_back_behind_what_was_dropped);
-	SUITE_ADD(&suite, a_shorter_time_is_for_later_entries);
-	SUITE_ADD(&suite, many_ids_are_all_remembered);
-	SUITE_ADD(&suite, a_sender_fills_its_share_and_no_more);
-	SUITE_ADD(&suite, what_is_forgotten_is_no_part_of_a_share);
-	SUITE_ADD(&suite, a_server_with_a_full_cache_says_so);
+	SUITE_ADD(&suite, a_full_cache_of_authentic_requests_refuses_another);
+	SUITE_ADD(&suite, a_full_cache_of_unauthenticated_requests_evicts_the_oldest);
+	SUITE_ADD(&suite, expired_entries_are_dropped);
+	SUITE_ADD(&suite, a_sender_cannot_go_back_behind_its_dropped_entries);
+	SUITE_ADD(&suite, a_shorter_lifetime_applies_to_later_entries_only);
+	SUITE_ADD(&suite, a_large_cache_remembers_all_ids);
+	SUITE_ADD(&suite, a_sender_cannot_exceed_its_share_of_the_cache);
+	SUITE_ADD(&suite, expired_entries_do_not_count_against_a_share);
+	SUITE_ADD(&suite, a_server_with_a_full_cache_refuses_with_oap_full);
 	return suite_run(&suite, "oap: time and repetition");
 }

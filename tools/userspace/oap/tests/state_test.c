@@ -50,7 +50,7 @@ static void test_kex(void **state)
 	close_pair(&p);
 }
 
-static void without_encryption(void **state)
+static void a_saved_exchange_without_encryption_is_completed(void **state)
 {
 	struct pair p;
 
@@ -77,7 +77,7 @@ static void the_state_of_another_name_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void the_state_of_another_request_does_not_fit(void **state)
+static void a_response_does_not_match_the_state_of_another_request(void **state)
 {
 	struct pair p;
 
@@ -118,7 +118,7 @@ static void a_damaged_state_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void what_is_over_cannot_be_saved(void **state)
+static void a_completed_exchange_cannot_be_saved(void **state)
 {
 	uint8_t saved[OAP_STATE_MAX];
 	struct pair p;
@@ -139,12 +139,12 @@ int main(void)
 	size_t i;
 
 	for (i = 0; i < COUNT(kexes); i++)
-		suite_add(&suite, test_kex, kexes[i], "%s: taken up again",
+		suite_add(&suite, test_kex, kexes[i], "%s: a saved exchange is restored and completed",
 			  kexes[i]);
-	SUITE_ADD(&suite, without_encryption);
+	SUITE_ADD(&suite, a_saved_exchange_without_encryption_is_completed);
 	SUITE_ADD(&suite, the_state_of_another_name_is_refused);
-	SUITE_ADD(&suite, the_state_of_another_request_does_not_fit);
+	SUITE_ADD(&suite, a_response_does_not_match_the_state_of_another_request);
 	SUITE_ADD(&suite, a_damaged_state_is_refused);
-	SUITE_ADD(&suite, what_is_over_cannot_be_saved);
+	SUITE_ADD(&suite, a_completed_exchange_cannot_be_saved);
 	return suite_run(&suite, "oap: saved exchanges");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Trusted certificates: which files of cacert/ and untrusted/ are read. */
+/* Trusted certificates: the files of cacert/ and untrusted/ that are read. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 #define PARTS	5
 
-/* What stands in a file instead of itself: a certificate. */
+/* Placeholders for certificates among the parts of a file. */
 #define GOOD	"(the certificate that the peer needs)"
 #define OTHER	"(another certificate)"
 #define CUT	"(the first half of a certificate)"
@@ -24,9 +24,9 @@
 
 /**
  * struct file_case - a file in cacert/ or untrusted/
- * @name: of the case
+ * @name: name of the case
  * @file: name of the file
- * @parts: what is in the file
+ * @parts: content of the file
  * @why: the exact reason after the name of the file; NULL if it is read
  * @found: the peer's certificate is accepted
  */
@@ -44,46 +44,46 @@ struct file_case {
 
 static const struct file_case files[] = {
 	{ "one certificate", "x.pem", { GOOD }, NULL, true },
-	{ "the second of a bundle", "x.pem", { OTHER, GOOD }, NULL, true },
-	{ "the third of a bundle", "x.pem", { OTHER, OTHER, GOOD }, NULL, true },
-	{ "the first of a bundle", "x.pem", { GOOD, OTHER }, NULL, true },
+	{ "the second certificate of a bundle", "x.pem", { OTHER, GOOD }, NULL, true },
+	{ "the third certificate of a bundle", "x.pem", { OTHER, OTHER, GOOD }, NULL, true },
+	{ "the first certificate of a bundle", "x.pem", { GOOD, OTHER }, NULL, true },
 	{ "blank lines and comments", "x.pem",
 	  { "# root\n\n", OTHER, " \r\n# next\n", GOOD, "\n" }, NULL, true },
-	{ "text before the first", "x.pem", { TEXT, GOOD }, NULL, true },
-	{ "a name in a name", "a.b.pem", { GOOD }, NULL, true },
-	{ "a file that was switched off", "x.pem.disabled", { GOOD }, NULL,
+	{ "text before the certificate", "x.pem", { TEXT, GOOD }, NULL, true },
+	{ "a name with another dot", "a.b.pem", { GOOD }, NULL, true },
+	{ "a disabled file", "x.pem.disabled", { GOOD }, NULL,
 	  false },
-	{ "a copy of an editor", "x.pem~", { GOOD }, NULL, false },
+	{ "a backup copy of an editor", "x.pem~", { GOOD }, NULL, false },
 	{ "another ending", "x.crt", { GOOD }, NULL, false },
 	{ "the ending in capitals", "x.PEM", { GOOD }, NULL, false },
 	{ "an ending without a dot", "xpem", { GOOD }, NULL, false },
 	{ "a hidden file", ".x.pem", { GOOD }, NULL, false },
-	{ "nothing but an ending", ".pem", { GOOD }, NULL, false },
+	{ "only the ending", ".pem", { GOOD }, NULL, false },
 	{ "a README", "README", { "Put the roots here.\n" }, NULL, false },
 	{ "an empty file", "x.pem", { "" }, "x.pem " NOT_PEM, false },
 	{ "only a comment", "x.pem", { "# root\n" }, "x.pem " NOT_PEM, false },
 	{ "only text", "x.pem", { "rubbish\n" }, "x.pem " NOT_PEM, false },
 	{ "only a key", "x.pem", { KEY }, "x.pem " NOT_PEM, false },
-	{ "a key before", "x.pem", { KEY, GOOD }, "x.pem " NOT_PEM, false },
-	{ "dashes missing before", "x.pem", { "----BEGIN CERTIFICATE-----\n", GOOD },
+	{ "a key before the certificate", "x.pem", { KEY, GOOD }, "x.pem " NOT_PEM, false },
+	{ "a first line without its first dash", "x.pem", { "----BEGIN CERTIFICATE-----\n", GOOD },
 	  "x.pem " NOT_PEM, false },
 	{ "a certificate with trust settings", "x.pem", { TRUSTED },
 	  "x.pem " NOT_PEM, false },
-	{ "text after", "x.pem", { GOOD, "rubbish\n" }, "x.pem " AFTER("1"),
+	{ "text after the certificate", "x.pem", { GOOD, "rubbish\n" }, "x.pem " AFTER("1"),
 	  false },
-	{ "text after, without an end of line", "x.pem", { GOOD, "rubbish" },
+	{ "text after the certificate, without a newline", "x.pem", { GOOD, "rubbish" },
 	  "x.pem " AFTER("1"), false },
-	{ "text between", "x.pem", { GOOD, OTHER, "rubbish\n", OTHER },
+	{ "text between certificates", "x.pem", { GOOD, OTHER, "rubbish\n", OTHER },
 	  "x.pem " AFTER("2"), false },
-	{ "a key between", "x.pem", { GOOD, KEY, OTHER }, "x.pem " AFTER("1"),
+	{ "a key between certificates", "x.pem", { GOOD, KEY, OTHER }, "x.pem " AFTER("1"),
 	  false },
-	{ "a certificate cut off", "x.pem", { GOOD, CUT },
+	{ "a truncated certificate", "x.pem", { GOOD, CUT },
 	  "x.pem: certificate 2 is damaged: replace or remove it",
 	  false },
-	{ "a certificate cut off before another", "x.pem", { CUT, GOOD },
+	{ "a truncated certificate before another", "x.pem", { CUT, GOOD },
 	  "x.pem: certificate 1 is damaged: replace or remove it",
 	  false },
-	{ "a certificate without bytes", "x.pem",
+	{ "an empty certificate", "x.pem",
 	  { "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" },
 	  "x.pem: certificate 1 is damaged: replace or remove it",
 	  false },
@@ -128,7 +128,7 @@ static void put_file(const struct file_case *c, const char *where, X509 *good)
 	fclose(file);
 }
 
-/* Load @folder of the server with the file, and see which peers it accepts. */
+/* Reload the server with the file in @folder; check if the peer is accepted. */
 static void check_file(const struct file_case *c, const char *folder,
 		       const struct test_crt *good)
 {
@@ -169,7 +169,7 @@ static void test_intermediate(void **state)
 	test_crt_free(&mid);
 }
 
-static void a_folder_that_ends_in_pem_is_refused(void **state)
+static void a_folder_with_the_ending_pem_is_refused(void **state)
 {
 	struct pair p;
 
@@ -182,7 +182,7 @@ static void a_folder_that_ends_in_pem_is_refused(void **state)
 	close_pair(&p);
 }
 
-static void a_link_to_nothing_is_refused(void **state)
+static void a_dangling_symlink_is_refused(void **state)
 {
 	struct pair p;
 
@@ -195,8 +195,8 @@ static void a_link_to_nothing_is_refused(void **state)
 	close_pair(&p);
 }
 
-/* The longest name of a file: the reason stays whole. */
-static void a_long_name_leaves_room_for_the_reason(void **state)
+/* With the longest file name the reason keeps its end, the remedy. */
+static void a_long_file_name_leaves_room_for_the_remedy(void **state)
 {
 	static const char end[] = "drop .pem from its name";
 	char name[256];
@@ -222,14 +222,14 @@ int main(void)
 	for (i = 0; i < COUNT(files); i++) {
 		suite_add(&suite, test_root, &files[i], "cacert: %s: %s",
 			  files[i].name, files[i].why ? "refused" :
-			  files[i].found ? "read" : "left alone");
+			  files[i].found ? "read" : "ignored");
 		suite_add(&suite, test_intermediate, &files[i],
 			  "untrusted: %s: %s", files[i].name,
 			  files[i].why ? "refused" :
-			  files[i].found ? "read" : "left alone");
+			  files[i].found ? "read" : "ignored");
 	}
-	SUITE_ADD(&suite, a_folder_that_ends_in_pem_is_refused);
-	SUITE_ADD(&suite, a_link_to_nothing_is_refused);
-	SUITE_ADD(&suite, a_long_name_leaves_room_for_the_reason);
+	SUITE_ADD(&suite, a_folder_with_the_ending_pem_is_refused);
+	SUITE_ADD(&suite, a_dangling_symlink_is_refused);
+	SUITE_ADD(&suite, a_long_file_name_leaves_room_for_the_remedy);
 	return suite_run(&suite, "oap: trusted certificates");
 }

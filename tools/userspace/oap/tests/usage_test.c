@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* What a certificate is for; each case as that of a client and of a server. */
+/* Usages of certificates; each case for a client and for a server. */
 
 #include <string.h>
 
@@ -12,8 +12,8 @@ struct usage {
 	const char *name;
 	int nid;
 	const char *value;
-	bool client, server;	/* who may use it */
-	bool is_ca;		/* the CA has it, not the certificate */
+	bool client, server;	/* sides that may use it */
+	bool is_ca;		/* the CA has the usage, not the certificate */
 	const char *why;	/* the exact reason, %s: clientAuth or serverAuth */
 };
 
@@ -50,7 +50,7 @@ static const struct usage usages[] = {
 	  ISSUE },
 	{ "a purpose without a name", NID_ext_key_usage, "1.2.3.4", false,
 	  false, false, ISSUE },
-	{ "a server, by a vendor", NID_ext_key_usage, "msSGC,nsSGC", false,
+	{ "server usages of vendors", NID_ext_key_usage, "msSGC,nsSGC", false,
 	  false, false, ISSUE },
 	{ "a CA for clientAuth", NID_ext_key_usage, "clientAuth", true, false,
 	  true, CA },
@@ -66,7 +66,7 @@ static const struct usage usages[] = {
 	  "critical,keyCertSign,cRLSign", true, true, true, NULL },
 };
 
-/* Make a certificate that has the usage, or whose CA has it. */
+/* Make a certificate with the usage, or with a CA that has the usage. */
 static struct test_crt crt_for(const struct usage *c, const char *cn)
 {
 	struct test_crt ca = sub_ca("sub", &test_ca, c->nid,
@@ -106,7 +106,7 @@ static void test_usage_of_client(void **state)
 	close_pair(&p);
 }
 
-/* A server sends a message that is no response. */
+/* The server is the sender of the request. */
 static void test_usage_of_sender(void **state)
 {
 	const struct usage *c = *state;
@@ -145,13 +145,13 @@ int main(void)
 
 	for (i = 0; i < COUNT(usages); i++) {
 		suite_add(&suite, test_usage_of_client, &usages[i],
-			  "of a client, for %s: %s", usages[i].name,
+			  "certificate of a client (%s): %s", usages[i].name,
 			  usages[i].client ? "accepted" : "refused");
 		suite_add(&suite, test_usage_of_sender, &usages[i],
-			  "of a server that begins, for %s: %s", usages[i].name,
+			  "certificate of a server that initiates (%s): %s", usages[i].name,
 			  usages[i].server ? "accepted" : "refused");
 		suite_add(&suite, test_usage_of_server, &usages[i],
-			  "of a server, for %s: %s", usages[i].name,
+			  "certificate of a server (%s): %s", usages[i].name,
 			  usages[i].server ? "accepted" : "refused");
 	}
 	return suite_run(&suite, "oap: usages of certificates");
