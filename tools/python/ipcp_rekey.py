@@ -3,7 +3,8 @@
 """Flows of the ipcp_rekey module: encrypted message channels to names.
 
 Flow and Listener block, as sockets do. Flow.open() and AsyncListener are for
-asyncio. A Provider moves the packets of flows in place of UDP. See ipcp_rekey.py(3) for examples, ipcp_rekey(4) for the device.
+asyncio. A Provider carries the packets of flows in place of UDP. See
+ipcp_rekey.py(3) for examples, ipcp_rekey(4) for the device.
 """
 
 import asyncio
@@ -133,7 +134,7 @@ class _Batch(_Sized):
                 ("reserved", ctypes.c_uint32), ("times", ctypes.c_uint64)]
 
 
-# --- what programs see of them
+# --- types for programs
 
 class State(enum.IntEnum):
     """State of a flow."""
@@ -253,7 +254,7 @@ class Message(typing.NamedTuple):
     data: bytes
     truncated: bool
     length: int		# bytes of the whole message
-    time_ns: int	# arrival, as time.time_ns(); 0 if not noted
+    time_ns: int	# arrival, as time.time_ns(); 0 if not recorded
 
 
 # --- errors
@@ -267,7 +268,7 @@ class AbortedError(FlowError, ConnectionAbortedError):
 
 
 class AuthenticationError(FlowError):
-    """The peer could not prove its name, or rejected the proof of ours."""
+    """The peer could not prove its name, or rejected our proof."""
 
 
 class DeniedError(FlowError, PermissionError):
@@ -331,7 +332,7 @@ _FLOW_ERRORS = {
     errno.ESHUTDOWN: FlowDownError,
     errno.ETIMEDOUT: FlowTimeoutError,
 }
-# What these numbers mean when a name is asked for or served.
+# The meaning of these numbers when a name is requested or served.
 _NAME_ERRORS = _FLOW_ERRORS | {
     errno.EHOSTUNREACH: UnknownNameError,
     errno.ENOTCONN: NoAgentError,
@@ -386,7 +387,7 @@ def _text(raw: bytes) -> str:
 
 
 def _name_buffer(name: str):
-    """The bytes of a name, where the kernel can read them."""
+    """Return the bytes of a name, in memory that the kernel can read."""
     raw = name.encode()
     if not 1 <= len(raw) <= NAME_LEN or any(c <= 0x20 or c == 0x7f for c in raw):
         raise ValueError(f"a name has 1 to {NAME_LEN} bytes, no spaces and no "
@@ -395,7 +396,7 @@ def _name_buffer(name: str):
 
 
 def _nanoseconds(seconds: float | None) -> int:
-    """A time limit for the kernel, where 0 would select the default."""
+    """Convert a time limit for the kernel, where 0 would select the default."""
     if seconds is None:
         return _TIMEOUT_NONE
     if math.isnan(seconds) or seconds < 0:
@@ -427,7 +428,7 @@ def _open_device(flags: int) -> int:
 
 
 def _ioctl(fd: int, number: int, arg) -> int:
-    """An ioctl that continues after a signal whose handler returned."""
+    """Issue an ioctl; repeat the call after a signal whose handler returned."""
     if fd < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     while True:
@@ -443,7 +444,7 @@ def _wake(future: asyncio.Future) -> None:
 
 
 class _Gate:
-    """Where tasks wait for events of a file, one at a time.
+    """Lets tasks wait for events of a file, one task at a time.
 
     An event loop watches one callback for each file and direction, and knows
     neither EPOLLPRI nor EPOLLRDHUP. An epoll instance of its own has no such
@@ -470,7 +471,7 @@ class _Gate:
                 loop.remove_reader(fd)
 
     def close(self) -> None:
-        """Fail the task that waits."""
+        """Make the waiting task fail."""
         future = self._future
         if future and not future.get_loop().is_closed():
             future.get_loop().remove_reader(self._epoll.fileno())
@@ -480,7 +481,7 @@ class _Gate:
 
 
 class _Buffers:
-    """Memory of a batch to receive."""
+    """Memory for a batch of received messages."""
 
     def __init__(self, count: int, size: int):
         self.shape = count, size
@@ -498,7 +499,7 @@ class _Buffers:
             self.array[i] = self._base + i * size, size, 0
 
     def messages(self, count: int) -> list[Message]:
-        """The messages that the kernel has put there."""
+        """Return the messages that the kernel has stored."""
         _, size = self.shape
         view = memoryview(self._memory)
         return [Message(bytes(view[i * size:i * size + min(size, msg.len)]),
@@ -510,7 +511,7 @@ class _Endpoint:
     """An open device."""
 
     def __init__(self, fd: int):
-        self._blocking = os.get_blocking(fd)	# what is no descriptor fails here
+        self._blocking = os.get_blocking(fd)	# fails if fd is not a descriptor
         self._fd = fd
         self._gates: dict[int, _Gate] = {}
 
@@ -533,7 +534,7 @@ class _Endpoint:
         return self._fd
 
     def detach(self) -> int:
-        """Give the file descriptor away: the caller closes it."""
+        """Release the file descriptor: the caller must close it."""
         fd, self._fd = self._fd, -1
         for gate in self._gates.values():
             gate.close()
@@ -557,7 +558,7 @@ class _Endpoint:
 
     def _error(self, err: OSError | int, words: dict, kinds=None,
                name: str | None = None) -> FlowError:
-        """The exception for an errno, with the kernel's reason if it has one."""
+        """Return the exception for an errno, with the kernel's reason if there is one."""
         number = err if isinstance(err, int) else err.errno
         kind = (kinds or _FLOW_ERRORS).get(number, FlowError)
         text = words.get(number) or os.strerror(number)
@@ -592,7 +593,7 @@ class _Endpoint:
         return found[0][1] if found else 0
 
     async def _until_done(self, events: int, call, *args):
-        """Repeat a call until it need not wait."""
+        """Repeat a call until it does not have to wait."""
         if self._blocking:
             raise ValueError("this file is blocking; setblocking(False) first")
         gate = self._gates.get(events)
@@ -613,14 +614,14 @@ _WRITABLE = select.EPOLLOUT | select.EPOLLPRI
 
 
 class _Mover(_Endpoint):
-    """A file that moves messages, or packets."""
+    """A file that sends and receives messages, or packets."""
 
     _notes_times = True
 
     def __init__(self, fd: int):
         super().__init__(fd)
         self._spare: list[_Buffers] = []
-        # in seconds, as far as they were set here
+        # in seconds, as set by set_timeouts()
         self._limits: dict[int, float | None] = {_SEND: None, _RECV: None}
 
     def setblocking(self, blocking: bool) -> None:
@@ -653,8 +654,8 @@ class _Mover(_Endpoint):
     def send_many(self, messages) -> int:
         """Send messages in one call; return how many were sent.
 
-        Sent are the first ones, and at least one of 1 to BATCH_MAX. The call
-        waits for the first message only.
+        At most BATCH_MAX messages are allowed. They are sent in order, and at least
+        the first one: the call waits for the first message only.
         """
         messages = list(messages)
         _check_count(len(messages))
@@ -701,9 +702,9 @@ class _Mover(_Endpoint):
             raise self._error(err, _FLOW_WORDS) from None
 
     def _transfer_within(self, limit: float, number: int, arg: _Batch) -> int:
-        """Wait for at most limit seconds, however many signals there are.
+        """Wait for at most limit seconds, even if signals interrupt the wait.
 
-        The kernel's own limit would begin anew with each call.
+        The kernel's own time limit would begin anew with each call.
         """
         until = time.monotonic() + limit
         events = _READABLE if number == _RECV else _WRITABLE
@@ -738,12 +739,12 @@ class _Mover(_Endpoint):
 
 
 class Flow(_Mover):
-    """A flow: messages to a peer and back.
+    """A flow: a channel for messages to a peer and back.
 
     connect() returns a blocking flow, "await open()" one for asyncio. send and
-    recv are for the former; read, write and "async for" for the latter. A flow
-    is iterable: its messages, until the peer closes it. Threads may share a
-    flow, and so may tasks.
+    recv are for the former; read, write and "async for" for the latter.
+    Iterating over a flow yields its messages until the peer closes the flow.
+    Threads may share a flow, and tasks, too.
     """
 
     def __init__(self, fd: int):
@@ -757,7 +758,7 @@ class Flow(_Mover):
     @classmethod
     def connect(cls, name: str, timeout: float | None = ALLOC_TIMEOUT, *,
                 qos: Qos = Qos()) -> "Flow":
-        """Ask for a flow to a name and wait for it.
+        """Request a flow to a name, and wait for the flow.
 
         timeout is in seconds; None for no limit.
         """
@@ -766,7 +767,7 @@ class Flow(_Mover):
     @classmethod
     async def open(cls, name: str, timeout: float | None = ALLOC_TIMEOUT, *,
                    qos: Qos = Qos()) -> "Flow":
-        """Ask for a flow to a name and await it. The flow is non-blocking."""
+        """Request a flow to a name, and await the flow, which is non-blocking."""
         flow = cls._begin(os.O_NONBLOCK, name, timeout, qos)
         try:
             await flow._until_done(_WRITABLE, flow._check_allocated, name)
@@ -832,7 +833,7 @@ class Flow(_Mover):
     # --- messages
 
     def peek(self, size: int = RECV_SIZE) -> Message:
-        """Return the next message, and leave it to be received."""
+        """Return the next message, and leave it in the queue."""
         _check_size(size)
         buffers = _Buffers(1, size)
         buffers.prepare()
@@ -893,7 +894,7 @@ class Flow(_Mover):
     def rekey(self) -> bool:
         """Take a waiting seed. Return False if none waits.
 
-        Every call that sends or receives does so, too.
+        Every call that sends or receives takes a waiting seed, too.
         """
         try:
             _ioctl(self._fd, _REKEY, 0)
@@ -924,14 +925,14 @@ class Flow(_Mover):
                   (Flags.WR if write else 0))
 
     def set_packets_per_leaf(self, packets: int) -> None:
-        """Set the use of a key from the next epoch on: a power of two, 64 to
-        1048576."""
+        """Set how many packets use one key, from the next epoch on: a power of
+        two, 64 to 1048576."""
         if not 64 <= packets <= 1048576 or packets & packets - 1:
             raise ValueError("packets is a power of two, 64 to 1048576")
         self._set(mask=_SET_PPL, packets_per_leaf=packets)
 
     def set_timestamps(self, noted: bool) -> None:
-        """Note the time of each message that arrives, for Message.time_ns."""
+        """Record the arrival time of each message, for Message.time_ns."""
         self._set(mask=_SET_TIMESTAMP, timestamp=int(noted))
 
     def take_down(self) -> None:
@@ -998,7 +999,7 @@ class Listener(_Listener):
 
 
 class AsyncListener(_Listener):
-    """A name that is served, for asyncio. It is iterable: its flows."""
+    """A name that is served, for asyncio; "async for" yields its flows."""
 
     @classmethod
     async def listen(cls, name: str, backlog: int = 64) -> "AsyncListener":
@@ -1028,12 +1029,12 @@ class AsyncListener(_Listener):
 
 
 class Provider(_Mover):
-    """A way for the packets of flows to a name, in place of UDP.
+    """Carries the packets of flows to a name, in place of UDP.
 
-    What is received is to be brought to the provider of the name on the peer's
-    host, which sends it. Packets are sealed, and may get lost. provide() returns a
-    provider with calls that block, "await open()" one for asyncio. The flows are
-    down when the provider is closed.
+    Receive packets here, bring them to the provider of the name on the peer's host,
+    and send them there. Packets are sealed, and may get lost. provide() returns a
+    blocking provider, "await open()" one for asyncio. Closing the provider takes its
+    flows down.
     """
 
     _notes_times = False

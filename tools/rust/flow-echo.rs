@@ -4,7 +4,7 @@
 //! flow-echo ask NAME [COUNT]: send COUNT messages to NAME, wait for the echo of
 //! each, and print the shortest and the median round trip.
 //!
-//! Needs the standard library only. `make` builds it, which is no more than:
+//! Needs the standard library only. `make` runs this command:
 //!
 //!     rustc --edition 2021 -O flow-echo.rs
 //!
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 const DEVICE: &str = "/dev/ipcp_rekey";
 const NAME_LEN: usize = 255;
 const REASON_LEN: usize = 128;
-/// No message is longer.
+/// Length of the longest message, in bytes.
 const MESSAGE_LEN: usize = 65536;
 
 /// Numbers of ioctls: _IO(IPCP_IOC_TYPE, n) of <linux/ipcp_rekey.h>.
@@ -122,7 +122,7 @@ const _: () = assert!(offset_of!(Info, reason) == 176);
 
 impl Accept {
     fn new() -> Accept {
-        // SAFETY: integers and arrays of integers, for which zero is a value.
+        // SAFETY: integers and arrays of integers, for which zero is valid.
         let zero: Accept = unsafe { zeroed() };
         Accept {
             size: size_of::<Accept>() as u32,
@@ -133,7 +133,7 @@ impl Accept {
 
 impl Info {
     fn new() -> Info {
-        // SAFETY: as above.
+        // SAFETY: as in Accept::new().
         let zero: Info = unsafe { zeroed() };
         Info {
             size: size_of::<Info>() as u32,
@@ -142,10 +142,10 @@ impl Info {
     }
 }
 
-/// An ioctl with a structure that the kernel reads and may fill in.
+/// Issue an ioctl with a structure that the kernel reads and may fill in.
 fn call<T>(file: &File, request: c_ulong, arg: &mut T) -> io::Result<c_int> {
-    // SAFETY: the kernel accesses as many bytes of arg as arg.size says, which
-    // is its size, and the name that it points to, which the caller keeps.
+    // SAFETY: the kernel accesses arg.size bytes of arg, which is the size of T,
+    // and the name that arg points to, which the caller keeps alive.
     let ret = unsafe { ioctl(file.as_raw_fd(), request, arg as *mut T) };
     if ret < 0 {
         return Err(io::Error::last_os_error());
@@ -162,7 +162,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
-/// The error, with the reason that the kernel has for it.
+/// Add the reason of the kernel, if there is one, to an error.
 fn explain(file: &File, err: io::Error) -> io::Error {
     let mut info = Info::new();
 
@@ -172,7 +172,7 @@ fn explain(file: &File, err: io::Error) -> io::Error {
     io::Error::new(err.kind(), format!("{}: {}", err, text(&info.reason)))
 }
 
-/// Ask for a flow to a name, and wait for it.
+/// Request a flow to a name, and wait for the flow.
 fn connect(name: &str) -> io::Result<File> {
     let file = open()?;
     let mut arg = Alloc {
@@ -215,7 +215,7 @@ fn listen(name: &str) -> io::Result<File> {
     Ok(file)
 }
 
-/// Wait for the next flow of a served name: the flow, and who the peer is.
+/// Wait for the next flow of a served name. Return the flow and the peer's name.
 fn accept(listener: &File) -> io::Result<(File, String)> {
     let mut arg = Accept::new();
     let fd = call(listener, IOC_ACCEPT, &mut arg)?;
@@ -224,7 +224,7 @@ fn accept(listener: &File) -> io::Result<(File, String)> {
         _ => "a peer without a proved name".to_string(),
     };
 
-    // SAFETY: the descriptor is new, and nobody else has it.
+    // SAFETY: the descriptor is new, and has no other owner.
     Ok((unsafe { File::from_raw_fd(fd) }, peer))
 }
 

@@ -7,10 +7,10 @@
 -- Copy this file to a folder of Lua plugins ("tshark -G folders" lists them), or
 -- call "tshark -X lua_script:ipcp_rekey.lua".
 --
--- Payloads are encrypted. ipcp-rekey-decrypt(1) writes a capture in which they are
--- in the clear, as packets of the dissector "ipcp_rekey_plain" below. That is a
--- program of its own because the Lua of Wireshark 4.0 and 4.4 (Debian 12 and 13)
--- has no cryptography; that of 4.6 has ciphers, but no HMAC to derive keys with.
+-- Payloads are encrypted. ipcp-rekey-decrypt(1) writes a capture with payloads in
+-- the clear, as packets of the dissector "ipcp_rekey_plain" below. Decryption is a
+-- separate program, since the Lua of Wireshark 4.0 and 4.4 (Debian 12 and 13) has no
+-- cryptography; the Lua of 4.6 has ciphers, but no HMAC for the key derivation.
 
 local HEADER_LEN = 12
 local TAG_LEN = 16
@@ -257,7 +257,7 @@ local function dissect_confirm(buf, pinfo, tree)
 	end
 end
 
--- Dissect what was sealed.
+-- Dissect the plaintext of a packet.
 local function dissect_plain(kind, buf, pinfo, tree)
 	if kind == CONFIRM then
 		dissect_confirm(buf, pinfo, tree)
@@ -272,7 +272,8 @@ local function dissect_plain(kind, buf, pinfo, tree)
 	end
 end
 
--- The counter, 40 bits; the top 7 have to be zero.
+-- Dissect the 40-bit counter. Return true if one of the top 7 bits, which must be
+-- zero, is set.
 local function dissect_counter(buf, tree)
 	local high = buf(3, 1):uint()
 	local low = buf(4, 4):uint()
@@ -307,13 +308,13 @@ local function describe(buf, pinfo, kind)
 		tostring(UInt64.new(buf(4, 4):uint(), buf(3, 1):uint()))))
 end
 
--- Return the length of the shortest packet of a type; @tag: that of the tag.
+-- Return the length of the shortest packet of a type; @tag: length of the tag.
 local function shortest(kind, tag)
 	return kind == CTRL and HEADER_LEN + 1 or HEADER_LEN + tag
 end
 
 -- Dissect the header. Return the tree and the type; no type if the rest cannot be
--- told. @tag is the length of the tag that the packet has.
+-- dissected. @tag is the length of the packet's tag.
 local function dissect_start(buf, pinfo, tree, tag)
 	local sub = tree:add(proto, buf())
 	local kind
@@ -375,8 +376,9 @@ local function dissect_packet(buf, pinfo, tree)
 end
 
 -- Return the length of the first packet of a datagram. A capture on the sending host
--- has many in one, if the network device cuts them: of one flow, as long as the
--- first, but for the last. So the header after the first one is known.
+-- has several packets in one datagram if the network device segments it. The packets
+-- are of one flow, and all but the last are as long as the first: the header after
+-- the first packet is known.
 local function first_len(buf)
 	local len = buf:len()
 	local high, low, following, at
@@ -432,7 +434,7 @@ function plain_proto.dissector(buf, pinfo, tree)
 	return len
 end
 
--- About 30 bits have to be right. That is not enough to be on by default.
+-- Check the header. About 30 bits must match: too few to be on by default.
 local function looks_right(buf)
 	local kind
 

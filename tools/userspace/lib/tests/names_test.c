@@ -2,8 +2,8 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Serving the names that are bound to a program. A socket replaces the endpoint
- * of a name, and its other end the agent and the peers. The kernel side is tested
- * elsewhere, with a device.
+ * of a name, and its other end the agent and the peers. Other tests cover the
+ * kernel side, with a device.
  */
 
 #include <stdarg.h>

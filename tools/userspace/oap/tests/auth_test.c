@@ -340,7 +340,7 @@ int main(void)
 	size_t i;
 
 	suite_add_each(&suite, types, COUNT(types), test_type, "certificates work");
-	/* not SLH-DSA: signing is too slow, and the certificates are too long */
+	/* not SLH-DSA: signing is slow, and the certificates are too long */
 	suite_add_each(&suite, types, COUNT(types) - 2, test_root_of_type, "roots work");
 	suite_add_each(&suite, types, COUNT(types), test_auth_only,
 		       "authentication works without encryption");

@@ -47,7 +47,7 @@ struct test_crl_ext {
 	long number;
 	long base;		/* a delta list */
 	const char *idp;	/* issuing distribution point */
-	X509 *by;		/* CA certificate that the list names by serial */
+	X509 *by;		/* CA certificate named by serial number */
 	int unknown;		/* 1 for an unknown critical extension */
 	int unknown_entry;	/* 1 for one in the entry */
 };

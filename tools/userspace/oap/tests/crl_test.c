@@ -310,7 +310,7 @@ static void two_keys_of_a_ca_have_a_list_each(void **state)
 	test_crt_free(&b);
 }
 
-/* The list names the CA's certificate by serial number: a renewal changes it. */
+/* The list names the CA's certificate by serial number, new after a renewal. */
 
 static const struct renewed {
 	const char *name;

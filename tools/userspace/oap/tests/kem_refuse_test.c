@@ -13,7 +13,7 @@
 
 struct refused {
 	const char *name;
-	const char *srv;		/* enc.conf of the server; NULL: no file */
+	const char *srv;		/* enc.conf of the server, or NULL */
 	enum oap_code code;
 };
 

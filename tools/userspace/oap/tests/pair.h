@@ -20,7 +20,7 @@
 #define SEC		UINT64_C(1000000000)
 #define NAME		"bob.example"		/* the server */
 #define US		"alice.example"		/* the client */
-#define REASON_MAX	127	/* longest reason that reaches a program, bytes */
+#define REASON_MAX	127	/* bytes of a reason that reach a program */
 
 /* Validity of a certificate or of a list: from, to. */
 #define NOW		-DAY, DAY

@@ -295,7 +295,7 @@ static void a_sender_cannot_go_back_behind_its_dropped_entries(void **state)
 	oap_replay_free(r);
 }
 
-/* An entry may be of a request at the edge of the window in use at that time. */
+/* A request may have arrived at the edge of the window in use at that time. */
 static void a_shorter_lifetime_applies_to_later_entries_only(void **state)
 {
 	struct oap_replay *r = oap_replay_new(3, MINUTE, false);
