@@ -119,7 +119,7 @@ static void with_no_partial_reads_a_message_is_read_whole_or_dropped(void **stat
 	end_pair(&pair);
 }
 
-/* The flag drops the rest for events and reads, even once it is cleared. */
+/* The rest is lost to events and reads, even after the flag is cleared. */
 static void disabling_partial_reads_drops_the_rest_of_a_message(void **state)
 {
 	static const struct timespec now = { 0, 0 };

@@ -113,7 +113,7 @@ static void a_list_of_the_future_alone_is_reported(void **state)
 	close_pair(&p);
 }
 
-/* The report differs once lists are required: the peers are then refused. */
+/* Once lists are required, the report says that certificates are refused. */
 static void an_expired_list_is_reported_again_when_it_is_required(void **state)
 {
 	struct pair p;

@@ -50,7 +50,7 @@ static void test_refused(void **state)
 	close_pair(&p);
 }
 
-/* 32 bytes of key exchange data with the client flag set up no exchange. */
+/* Rubbish of 32 bytes with the client flag must not set up a key exchange. */
 static void rubbish_in_client_mode_is_refused(void **state)
 {
 	uint8_t msg[OAP_HDR_LEN + 32] = { 1 };

@@ -74,7 +74,7 @@ static void a_larger_slack_does_not_revive_an_expired_request(void **state)
 	request_ok(&p);
 	now_ns += 21 * SEC;
 	assert_int_equal(process(&p), OAP_CLOCK);
-	/* accepted, the request would be forgotten by now */
+	/* had it been accepted, the cache would have forgotten it by now */
 	oap_env_set(p.srv, 10000, false);
 	assert_int_equal(process(&p), OAP_CLOCK);
 	drop_runs(&p);
@@ -82,7 +82,7 @@ static void a_larger_slack_does_not_revive_an_expired_request(void **state)
 	now_ns += 29 * SEC;
 	assert_int_equal(process(&p), OAP_OK);
 	drop_runs(&p);
-	/* for a request that was not too old, the larger slack holds at once */
+	/* the larger slack applies at once to a request that was not too old */
 	oap_env_set(p.srv, 100, false);
 	request_ok(&p);
 	now_ns += 20 * SEC;
