@@ -558,7 +558,7 @@ class _Endpoint:
 
     def _error(self, err: OSError | int, words: dict, kinds=None,
                name: str | None = None) -> FlowError:
-        """Return the exception for an errno, with the kernel's reason if there is one."""
+        """Return the exception for an errno, with the kernel's reason if any."""
         number = err if isinstance(err, int) else err.errno
         kind = (kinds or _FLOW_ERRORS).get(number, FlowError)
         text = words.get(number) or os.strerror(number)
@@ -654,8 +654,8 @@ class _Mover(_Endpoint):
     def send_many(self, messages) -> int:
         """Send messages in one call; return how many were sent.
 
-        At most BATCH_MAX messages are allowed. They are sent in order, and at least
-        the first one: the call waits for the first message only.
+        The argument has 1 to BATCH_MAX messages. The first ones are sent, and at
+        least one: the call waits for the first message only.
         """
         messages = list(messages)
         _check_count(len(messages))
