@@ -92,8 +92,8 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 	 * they change at most three times.
 	 */
 	if (flags == ep->answer &&
-	    time_in_range_open(jiffies, ep->answered, ep->answered +
-			       msecs_to_jiffies(IPCP_CONFIRM_MIN_MS)))
+	    time_before(jiffies, ep->answered +
+			msecs_to_jiffies(IPCP_CONFIRM_MIN_MS)))
 		return;
 	ep->answered = jiffies;
 	ep->answer = flags;

@@ -230,8 +230,8 @@ static bool set_unheard(struct ipcp_flow *flow, int error, const char *reason)
  *
  * Context: The flow's worker.
  * Return: true if the worker has to end the flow now; false if the worker has
- * to tell the peer first, for which it is kicked, or if the flow was not
- * pending any more.
+ * to tell the peer first, in its next run, or if the flow was not pending any
+ * more.
  */
 bool ipcp_state_late(struct ipcp_flow *flow)
 {
@@ -243,10 +243,8 @@ bool ipcp_state_late(struct ipcp_flow *flow)
 	ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
 	ipcp_upcall_tell(flow->net, IPCP_REKEY_UPCALL_TYPE_CANCEL, flow->id,
 			 flow->name, flow->payer.user);
-	if (tell) {
+	if (tell)
 		ipcp_listener_forget(flow);	/* make room in the backlog */
-		ipcp_flow_kick(flow);
-	}
 	return !tell;
 }
 

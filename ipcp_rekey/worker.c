@@ -122,7 +122,10 @@ static bool allocation_late(struct ipcp_flow *flow, unsigned long *next)
 {
 	if (!ipcp_flow_pending(flow) || ipcp_deadline_add(next, READ_ONCE(flow->deadline)))
 		return false;
-	return ipcp_state_late(flow);
+	if (ipcp_state_late(flow))
+		return true;
+	ipcp_deadline_in(next, 1);	/* to tell the peer */
+	return false;
 }
 
 static void check_peer(struct ipcp_flow *flow, unsigned long *next)
