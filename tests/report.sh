@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# How tests and checks say what failed. Sourced, never run.
+# Reports failures of tests and checks. Sourced, never run.
 #
 #   report_begin FILE
 #   report_failure TITLE WHY NAME LOGS COMMAND
-#			the diagnosis is printed now, two lines go to the report;
-#			WHY is what tests/ktap/count wrote
+#			print the diagnosis now, and add three lines to the report;
+#			WHY is the file that tests/ktap/count wrote
 #   report_rounds RESULTS ROUNDS PART...
-#			a table of rounds
-#   report_end LINE	prints the report with LINE at its end
+#			add a table of the rounds to the report
+#   report_end LINE	print the report with LINE at its end
 
 report_begin()
 {
@@ -18,7 +18,7 @@ report_begin()
 	: >"$REPORT"
 }
 
-# reasons WHY NAME: what was said of the failure NAME
+# reasons WHY NAME: print the diagnosis of the failure NAME
 reasons()
 {
 	awk -v name="$2" '
@@ -27,7 +27,8 @@ reasons()
 	' "$1" 2>/dev/null
 }
 
-# The line of it that says most.
+# Print the line of a diagnosis that tells most: the last that looks like an error,
+# else the last that is not empty.
 reason()
 {
 	awk '
@@ -53,7 +54,7 @@ report_failure()
 	} >>"$REPORT"
 }
 
-# median FILE: of numbers, one in a line
+# median FILE: print the median of numbers, one in a line
 median()
 {
 	sort -n "$1" | awk '{ n[NR] = $1 } END { print n[int((NR + 1) / 2)] }'

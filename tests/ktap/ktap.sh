@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# For tests written in bash: sourced, never run. Prints KTAP.
+# Prints KTAP for tests written in bash. Sourced, never run.
 #
-#   plan N                     say how many there will be
-#   check NAME COMMAND...      "ok" if COMMAND succeeds, else its output follows
-#   check_not NAME COMMAND...  the other way round
-#   skip NAME REASON
-#   note TEXT                  a line for people
-#   finish                     exit status: 0, or 1 if any failed
+#   plan N                     print the plan: N tests
+#   check NAME COMMAND...      "ok" if COMMAND succeeds, else its output and "not ok"
+#   check_not NAME COMMAND...  "ok" if COMMAND fails
+#   skip NAME REASON           "ok", marked as skipped
+#   note TEXT                  print a diagnostic line
+#   finish                     exit with status 0, or 1 if any test failed
 
 ktap_count=0
 ktap_failed=0
