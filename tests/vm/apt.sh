@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# A private apt, which sees Debian 13 and nothing of this machine's: sourced after
-# lib.sh, never run. Whoever uses it first calls private_apt.
+# A private apt, which sees Debian 13 and none of this machine's packages. Sourced
+# after lib.sh, never run. Call private_apt before the other functions.
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 suites="trixie trixie-updates trixie-backports"
 
-# The mirror that this machine's own apt uses for its Debian release.
+# Print the mirror that this machine's own apt uses for its Debian release.
 mirror()
 {
 	local codename uri
@@ -23,8 +23,8 @@ mirror()
 	echo "$uri"
 }
 
-# Its configuration, in $CACHE/apt: each file is replaced as a whole, under those
-# who are reading it.
+# Write the configuration to $CACHE/apt. Each file is replaced as a whole, since
+# another process may be reading it.
 private_apt()
 {
 	local apt=$CACHE/apt suite uri tmp
@@ -37,7 +37,7 @@ private_apt()
 		echo "deb [arch=amd64 signed-by=$keyring] $uri $suite main"
 	done >"$tmp/sources.list"
 	{
-		# how this machine reaches the mirror, and whether its clock is right
+		# this machine's proxies, retries and checks of dates
 		apt-config dump | grep -E \
 			'^Acquire::((http|https|ftp)::|Retries|Check-|ForceIPv)' || :
 		cat <<-EOF
@@ -71,7 +71,7 @@ apt_cache()
 	APT_CONFIG=$CACHE/apt/apt.conf apt-cache "$@"
 }
 
-# fetch PACKAGE[=VERSION]...: .deb files into the current folder.
+# fetch PACKAGE[=VERSION]...: download .deb files into the current folder.
 fetch()
 {
 	apt_get download -qq "$@" >&2 || die -1 "could not download $*"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# What the scripts of tests/vm share. Sourced, never run.
+# Functions that the scripts of tests/vm share. Sourced, never run.
 
 set -euo pipefail
 shopt -s inherit_errexit
@@ -20,7 +20,8 @@ say()
 	printf '%s: %s\n' "$PROG" "$*" >&2
 }
 
-# die [-STATUS] MESSAGE: 2 is bad input or a machine that lacks something.
+# die [-STATUS] MESSAGE: exit with STATUS, by default 2: bad input, or this machine
+# lacks something.
 die()
 {
 	local status=2
@@ -33,7 +34,7 @@ die()
 	exit "$status"
 }
 
-# usage: the script's header comment, from "Usage:" on.
+# usage: print the script's header comment, from "Usage:" on.
 usage()
 {
 	sed -n '/^# Usage:/,/^$/{/^#/!d;s/^# \{0,1\}//;p}' "$0"
@@ -51,7 +52,7 @@ need_root()
 		die "must be root to $*: run it with sudo, or as root"
 }
 
-# need_host PROGRAM=PACKAGE...: installs what the host lacks.
+# need_host PROGRAM=PACKAGE...: installs packages of programs that the host lacks.
 need_host()
 {
 	local pair missing=()
@@ -93,14 +94,14 @@ locked()
 	fi
 }
 
-# Where something is built and kept, a mark says that a build is under way. A
-# mark that is found was left by a build that was killed, which may have left
-# half of an object.
+# A folder that is kept between builds has a mark while a build is under way. A mark
+# found at the start of a build was left by a killed build, which may have left half
+# of an object.
 #
-#   work_begin FOLDER	makes FOLDER, anew if there is a mark; sets the mark
-#   work_end FOLDER	takes the mark away
-#   work_mend FOLDER	removes what is not older than the mark, which is then
-#			whole: for what takes long to build
+#   work_begin FOLDER	creates FOLDER, anew if there is a mark; sets the mark
+#   work_end FOLDER	removes the mark
+#   work_mend FOLDER	removes files newer than the mark, so that the rest is whole;
+#			sets the mark: for folders that take long to build
 work_begin()
 {
 	if [ -e "$1/.building" ]; then
@@ -122,11 +123,11 @@ work_mend()
 		say "a build in ${1##*/} was killed: what it wrote goes"
 		find "$1" ! -type d -newer "$1/.building" -delete
 	}
-	# older than all that is written from here on, whatever the clock's grain
+	# older than all files written from here on, whatever the clock's granularity
 	touch -d '2 seconds ago' "$1/.building"
 }
 
-# What a healthy kernel does not say.
+# Lines that a healthy kernel does not log.
 reports='Kernel panic|BUG: |BUG at |WARNING: |Oops[:-]|general protection fault[,:]'
 reports+='|KASAN: |UBSAN: |KCSAN: |refcount_t: |ODEBUG: |list_(add|del) corruption'
 reports+='|kmemleak: [0-9]+ new suspected|unreferenced object 0x|leak detector disabled'
@@ -139,8 +140,8 @@ reports+='|sleeping function called from invalid|scheduling while atomic'
 reports+='|Memory leak|Redzone|Poison overwritten|Object already free|double free'
 reports+='|nested lock|Voluntary context switch within RCU|unregister_netdevice: waiting'
 
-# kernel_reports LOG [REGEX]: the lines of the log that are reports, numbered, but
-# for those that match. Races that name none of our modules are not ours.
+# kernel_reports LOG [REGEX]: prints the lines of the log that are reports, numbered,
+# except lines that match REGEX. Data races that name none of our modules are ignored.
 kernel_reports()
 {
 	{ grep -n -E "$reports" "$1" || [ $? = 1 ]; } |
@@ -148,10 +149,10 @@ kernel_reports()
 		awk '!/BUG: KCSAN: / || /\[ipcp_/'
 }
 
-# emulator_fault LOG: true if the first thing that went wrong is that a processor
-# ran into code while the kernel patched it (static keys and calls), which real
-# ones do not. It is a breakpoint that nobody set, or an opcode that is invalid
-# though it is no BUG(), and no function of this module is in the trace.
+# emulator_fault LOG: true if the first fault is that a processor ran into code while
+# the kernel patched it (static keys and calls), which real processors do not. The
+# sign is a breakpoint that nobody set, or an invalid opcode that is no BUG(), without
+# a function of this module in the trace.
 emulator_fault()
 {
 	awk '
@@ -164,7 +165,7 @@ emulator_fault()
 	' "$1"
 }
 
-# need_space MIB FOR: there, or dies with what to do.
+# need_space MIB FOR: dies, and says what to do, unless $CACHE has the space.
 need_space()
 {
 	local free
@@ -174,13 +175,13 @@ need_space()
 		die "$2 needs $1 MiB in $CACHE, and $free are free: make room, or set XDG_CACHE_HOME to a place that has it"
 }
 
-# hash_of FILE...: a short hash of their contents.
+# hash_of FILE...: prints a short hash of the contents.
 hash_of()
 {
 	cat -- "$@" | sha256sum | cut -c1-16
 }
 
-# The clock in milliseconds.
+# Print the clock in milliseconds.
 now_ms()
 {
 	local t=${EPOCHREALTIME/./}
@@ -188,15 +189,16 @@ now_ms()
 	echo "${t%???}"
 }
 
-# sweep PATTERN: removes cached things of that name unused for two weeks.
+# sweep PATTERN: removes what matches in the cache and was unused for two weeks.
 sweep()
 {
 	find "$CACHE" -mindepth 1 -maxdepth 1 -name "$1" -mtime +14 \
 		-exec rm -rf --one-file-system {} + 2>/dev/null || :
 }
 
-# kvm_works EMULATOR BOOT: true if the processor has hardware virtualization and it
-# works: the device node alone says nothing. BOOT is what "image kernel" printed.
+# kvm_works EMULATOR BOOT: true if the processor has hardware virtualization and a
+# kernel starts with it: the device node alone proves nothing. BOOT is the folder
+# that "image kernel" printed.
 kvm_works()
 {
 	local probe
@@ -205,7 +207,7 @@ kvm_works()
 	[ -w /dev/kvm ] || return 1
 	probe=$CACHE/kvm-$(cat /proc/sys/kernel/random/boot_id)
 	if [ ! -e "$probe" ]; then
-		# the kernel complains that it has no disk when it has started
+		# once the kernel has started, the initrd complains that it has no disk
 		timeout 20 "$1/qemu-system-x86_64" -nodefaults -no-user-config -display none \
 			-accel kvm -cpu host -m 256 -no-reboot -serial stdio \
 			-kernel "$2/kernel" -initrd "$2/initrd" \
@@ -216,8 +218,8 @@ kvm_works()
 }
 
 # in_tree ROOT [SOURCE:TARGET]... -- COMMAND...: runs COMMAND in the tree (which
-# is read-only there), without network, with each SOURCE at TARGET. TARGET is
-# one of the tree's empty folders: /build/{ipcp-rekey,linux,out,dest}.
+# is read-only there), without network, with each SOURCE at TARGET. TARGET is one of
+# the tree's empty folders: /build/{ipcp-rekey,linux,out,dest} or /opt.
 in_tree()
 {
 	need_root "work in the Debian tree"
@@ -225,9 +227,9 @@ in_tree()
 		--propagation private -- bash "$VM/enter" "$@"
 }
 
-# kernel_of NAME: sets what the others need to know of a kernel:
+# kernel_of NAME: sets the variables of a kernel, and TREE:
 #   K_RELEASE  its release         K_SRC    its build folder, as the tree sees it
-#   K_IMAGE    its image           K_BINDS  what in_tree must have mounted
+#   K_IMAGE    its image           K_BINDS  the mounts that in_tree needs for K_SRC
 kernel_of()
 {
 	local dir
