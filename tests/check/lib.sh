@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 # shellcheck shell=bash
-# What the checks share. Sourced, never run; $CHECK is this folder.
+# Functions that the checks share. Sourced, never run; $CHECK is this folder.
 
 CHECK=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../vm/lib.sh
 . "$CHECK/../vm/lib.sh"
 PROG=tests/check/$(basename "$0")
 
-# files PATTERN...: the checkout's files, tracked or new, that git finds by them
-# and that nothing generates. The shell leaves out the latter: with one pattern
-# in a deep folder and an exclusion in another, git 2.39 finds nothing at all.
+# files PATTERN...: print the checkout's files that match, tracked or new, except
+# generated ones. The shell leaves these out, since git 2.39 finds nothing at all with
+# one pattern in a deep folder and an exclusion in another.
 files()
 {
 	git -C "$TOP" ls-files --cached --others --exclude-standard \
@@ -29,10 +29,10 @@ kernel_c()
 	files 'ipcp_rekey/*.[ch]' 'include/*.h' 'kunit/*.[ch]' 'samples/*.c'
 }
 
-# Whether a check passed before on the same input, of which KEY is a checksum:
-# what depends on nothing else need not run again.
-#   has_passed KEY	true if pass was called with it
-#   pass KEY...
+# Remember that a check passed on an input, so that it need not run again. KEY is a
+# checksum of all that the verdict depends on.
+#   has_passed KEY	true if pass was called with KEY
+#   pass KEY...		remember KEYs, 30 days after the last use
 has_passed()
 {
 	[ -e "$CACHE/passed/$1" ] && touch "$CACHE/passed/$1"
@@ -45,8 +45,8 @@ pass()
 	find "$CACHE/passed" -type f -mtime +30 -delete
 }
 
-# in_checkout COMMAND...: in the tree, in the checkout, which stays as it is;
-# the source of 6.12 is at /build/linux.
+# in_checkout COMMAND...: run COMMAND in the tree, in the checkout, which is read-only
+# there; the source of 6.12 is at /build/linux.
 in_checkout()
 {
 	in_tree "$("$VM/tree")" "$TOP:/build/ipcp-rekey" \
@@ -55,10 +55,11 @@ in_checkout()
 			cd /build/ipcp-rekey && exec "$@"' sh "$@"
 }
 
-# The two below are called where "set -e" is off, so they return at once by
-# themselves: what they build must be all of the checkout.
+# The two functions below are called where "set -e" is off, so they return explicitly
+# if a command fails: a copy that they build must be complete.
 
-# build_tools TARGET...: from scratch, in a copy. Sets BUILD to the copy's folder.
+# build_tools TARGET...: build from scratch, in a copy. Sets BUILD to the copy's
+# folder.
 build_tools()
 {
 	need_host git=git rsync=rsync
@@ -72,8 +73,8 @@ build_tools()
 		-C /build/ipcp-rekey/tools/userspace "$@"
 }
 
-# build_module KERNEL ARGUMENTS...: from scratch, in a copy; what make says on
-# stdout. Sets BUILD to the copy's folder.
+# build_module KERNEL ARGUMENTS...: build from scratch, in a copy, with all output of
+# make on stdout. Sets BUILD to the copy's folder.
 build_module()
 {
 	local kernel=$1
