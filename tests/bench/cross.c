@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * What each message of a flow costs the program that sends and receives it, to
- * find those that cross from one key to the next.
+ * Measures what each message of a flow costs the program that sends and
+ * receives it, to find messages that cross from one key to the next.
  *
  * Usage: cross FD FD SIZE COUNT
- * Writes COUNT numbers of 32 bits: nanoseconds on the processor for writing a
- * message to the first and reading it from the second. Whatever runs beside,
- * such as the worker that prepares the next key, is not in them.
+ * Writes COUNT numbers of 32 bits: nanoseconds of CPU time to write a message
+ * to the first FD and read it from the second. Other tasks, such as the worker
+ * that prepares the next key, are not included.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static uint64_t spent(void)
 {
 	struct timespec ts;
 
-	/* not through libc, which would look at the clock's kind first */
+	/* bypass libc, which would check the kind of clock first */
 	syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }

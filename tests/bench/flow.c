@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Our flows: made by who runs us, so they are only read and written here. */
+/* Flows of ipcp_rekey: the caller opens them, so they are only used here. */
 #include <linux/ipcp_rekey.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ const struct way flow_local_way = {
 	.recv = recv_flow,
 };
 
-/* Descriptors are made once, as a program would; pairs fork after that. */
+/* Filled in once, as a program would; each sender is a process with its own. */
 static struct ipcp_msg tx_msgs[BATCH_MAX];
 
 static void call(int fd, unsigned long number, struct ipcp_msg *msgs,

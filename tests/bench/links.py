@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""TCP and UDP between two hosts over our interface and over others, by iperf3, and
-small pings. On a machine that counts a nanosecond for each instruction.
+"""Measures TCP and UDP (iperf3) and small pings between two hosts, over our network
+interface and over others, on a machine that counts a nanosecond for each instruction.
 
-Usage: links.py SECONDS [PROFILE]	of each transfer; with the program PROFILE the
-instructions of each function, over interfaces of ours. Leaves links.json or
-profile.txt in /results.
+Usage: links.py SECONDS [PROFILE]
+  SECONDS   of each transfer
+  PROFILE   the program "profile": measure the instructions of each function instead,
+            over our interfaces only
+Writes links.json or profile.txt to /results.
 """
 
 import contextlib
@@ -29,7 +31,7 @@ PORT = 51820
 SPI = {"alice": "0x1001", "bob": "0x1002"}
 HOSTS = "alice", "bob"
 
-# of linux/ovpn.h
+# From linux/ovpn.h.
 IFINDEX, PEER, KEYCONF = 1, 2, 3
 PEER_NEW, KEY_NEW = 1, 6
 PEER_ID, REMOTE_IPV4, REMOTE_PORT, SOCKET = 1, 2, 5, 6
@@ -40,13 +42,13 @@ NLA_F_NESTED = 0x8000
 
 
 def output(host, *command, **more):
-    """What a command prints there."""
+    """The output of a command on a host."""
     return subprocess.run(["ip", "netns", "exec", host, *command], check=True,
                           stdout=subprocess.PIPE, text=True, **more).stdout
 
 
 def other(host):
-    """The one of two that it is not."""
+    """The other of the two hosts."""
     return HOSTS[host == HOSTS[0]]
 
 
@@ -71,7 +73,7 @@ def interfaces(kind, *words):
 
 @contextlib.contextmanager
 def wireguard():
-    """ChaCha20-Poly1305."""
+    """WireGuard, with ChaCha20-Poly1305."""
     private = {host: output(host, "wg", "genkey").strip() for host in HOSTS}
     public = {host: output(host, "wg", "pubkey", input=private[host]).strip()
               for host in HOSTS}
@@ -120,7 +122,7 @@ def ovpn():
 
 @contextlib.contextmanager
 def macsec():
-    """AES-256-GCM."""
+    """MACsec, with AES-256-GCM."""
     key = {host: secrets.token_hex(32) for host in HOSTS}
     with interfaces(["macsec", "cipher", "gcm-aes-256", "encrypt", "on"],
                     "link", "veth", "tun") as inner:
@@ -138,7 +140,7 @@ def macsec():
 
 @contextlib.contextmanager
 def esp():
-    """AES-256-GCM, transport mode, between the hosts' own addresses."""
+    """ESP, with AES-256-GCM, in transport mode between the hosts' own addresses."""
     key = {host: "0x" + secrets.token_hex(36) for host in HOSTS}
     try:
         for host in HOSTS:
@@ -159,7 +161,7 @@ def esp():
 
 @contextlib.contextmanager
 def ours(cipher):
-    """Our own."""
+    """Our network interface."""
     keys.CIPHER = cipher
     with links():
         yield INNER
@@ -177,8 +179,8 @@ KINDS = {
 
 
 def transfer(addresses, *options, before=()):
-    """Instructions for each byte that arrives. One processor has to do for both ends,
-    so it is never idle meanwhile."""
+    """Instructions for each byte that arrives. One processor serves both ends, so it is
+    never idle during the transfer."""
     command = ["ip", "netns", "exec", "bob", "iperf3", "-s", "-1", "-B", addresses["bob"]]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
@@ -195,7 +197,7 @@ def transfer(addresses, *options, before=()):
 
 
 def ping(addresses):
-    """Instructions of a small ping until its answer."""
+    """Instructions from a small ping to its answer."""
     said = output("alice", "ping", "-q", "-i", "0.002", "-c", str(PINGS), addresses["bob"])
     return float(said.split("= ")[-1].split("/")[1]) * 1e6
 
@@ -204,12 +206,12 @@ UDP = "-u", "-b", "0", "-l", "1200"
 
 
 def results(name):
-    """A file there."""
+    """The path of a file of results."""
     return os.environ.get("RESULTS", "/results") + "/" + name
 
 
 def profile(program):
-    """Instructions a byte of each function."""
+    """Write the instructions a byte of each function, over our interfaces."""
     table = results("samples")
     with open(results("profile.txt"), "w", encoding="ascii") as out:
         for name, kind in KINDS.items():
@@ -224,13 +226,13 @@ def profile(program):
 
 
 def available(name):
-    """Is the kernel able to do that?"""
+    """True if the kernel has this kind of link."""
     return not name.startswith("ovpn") or \
         subprocess.run(["modprobe", "-q", "ovpn"], check=False).returncode == 0
 
 
 def main():
-    """Measures each kind."""
+    """Measure each kind of link."""
     rows = []
     for name, kind in KINDS.items():
         if not available(name):

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""Messages between two hosts in the test machine, over us and over others.
+"""Measures messages between two hosts in the test machine, over our flows and over
+other transports.
 
 Usage: measure.py rows PLAN PAIR	instructions per message, on a machine
 					that counts a nanosecond for each
-       measure.py profile PLAN PAIR	by which functions, for ways of ours
+       measure.py profile PLAN PAIR	instructions of each function, for our
+       					flows only
        measure.py times PAIR		messages per second of several flows at
 					once, in real time
-PLAN is of plan.py, PAIR the program. Leaves rows.json, profile.txt or times.json in /results.
+PLAN is the output of plan.py, PAIR the program "pair". Writes rows.json, profile.txt
+or times.json to /results.
 """
 
 import contextlib
@@ -26,7 +29,7 @@ CIPHERS = {"aes": 901, "chacha": 1018}
 OFFLOADS = ("tx-udp-segmentation", "gso", "gro")
 WINDOW = 256
 
-# in real time: ways, batch; each with so many flows, alternately
+# Measured in real time: two ways and a batch size, with each number of flows, in turns.
 TIMED = (("udp", "ipcp-rekey", 1), ("udp-batch", "ipcp-rekey-batch", 64))
 AT_ONCE = (1, 2, 4)
 TIMES = 7
@@ -35,13 +38,13 @@ TIMED_SIZE, TIMED_MESSAGES = 1350, 2048
 
 
 class Flows:
-    """Our flows, some of each cipher, made when they are needed."""
+    """Our flows of each cipher, set up on demand."""
 
     def __init__(self, agents):
         self.agents, self.made = agents, {}
 
     def get(self, cipher, count=1):
-        """Both ends of each, the sender first."""
+        """Both ends of each of COUNT flows of a cipher, the sender first."""
         made = self.made.setdefault(cipher, [])
         while len(made) < count:
             keys.CIPHER = CIPHERS[cipher]
@@ -49,23 +52,23 @@ class Flows:
         return [end for ends in made[:count] for end in ends]
 
     def local(self, count=1):
-        """The same of flows within a host."""
+        """Both ends of each of COUNT flows within a host, the sender first."""
         made = self.made.setdefault("local", [])
         while len(made) < count:
             made.append(self.agents.local_flow(f"bench-local-{len(made)}"))
         return [end for ends in made[:count] for end in ends]
 
     def largest(self):
-        """The longest message."""
+        """The length of the longest message."""
         one, other = self.get("aes")
-        one.write(b"?")		# the path's limit is known when it was used
+        one.write(b"?")		# the path MTU is known once the path was used
         other.receive()
         return one.info().mtu
 
 
 @contextlib.contextmanager
 def offload(on):
-    """Whether batches cross the virtual wire whole."""
+    """Run the body with or without batches crossing the virtual wire whole."""
     def switch(word):
         for host in ("alice", "bob"):
             enter(host)
@@ -98,18 +101,18 @@ def measure(pair, flows, row, before=()):
 
 
 def results():
-    """Where they go."""
+    """The folder of the results."""
     return os.environ.get("RESULTS", "/results")
 
 
 def leave(name, what):
-    """Writes the results."""
+    """Write results to a file."""
     with open(f"{results()}/{name}", "w", encoding="ascii") as f:
         json.dump(what, f, indent=1)
 
 
 def rows(flows, plan, pair):
-    """Instructions per message."""
+    """Measure the instructions per message."""
     with open(plan, encoding="ascii") as f:
         plan = json.load(f)
     for row in plan:
@@ -127,7 +130,7 @@ def rows(flows, plan, pair):
 
 
 def profile(flows, plan, pair):
-    """Instructions per message of each function."""
+    """Measure the instructions per message of each function."""
     with open(plan, encoding="ascii") as f:
         plan = [row for row in json.load(f) if row["way"].startswith("ipcp")]
     table = f"{results()}/samples"
@@ -137,7 +140,7 @@ def profile(flows, plan, pair):
                 row["size"] = flows.largest()
             with offload(row["offload"]):
                 each = statistics.median(measure(pair, flows, row)) / row["messages"]
-                row.update(messages=PROFILED, rounds=1)	# with what sampling takes
+                row.update(messages=PROFILED, rounds=1)	# enough for sampling
                 measure(pair, flows, row, (f"{os.path.dirname(pair)}/profile", table))
             print(f"{row['way']} {row['cipher']}, {row['size']} bytes, batches of {row['batch']}, "
                   f"offload {row['offload']}: {each:.0f}", file=out)
@@ -145,7 +148,7 @@ def profile(flows, plan, pair):
 
 
 def times(flows, pair):
-    """Messages per second; what is compared takes turns."""
+    """Measure messages per second; ways that are compared take turns."""
     found = {}
     for _ in range(TIMES):
         for *ways, batch in TIMED:
@@ -170,7 +173,7 @@ def times(flows, pair):
 
 
 def main():
-    """Measures."""
+    """Run the measurement that the command line names."""
     with keys.Agents() as agents:
         {"rows": rows, "profile": profile, "times": times}[sys.argv[1]](Flows(agents), *sys.argv[2:])
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Messages from a sender to a receiver, each a process: how long do they take?
+ * Measures the time of messages from a sender to a receiver, each a process.
  *
  * Usage: pair WAY [--cipher C] [--size N] [--batch N] [--messages N]
- *             [--rounds N] [--pairs N] [FD FD]...
+ *             [--window N] [--rounds N] [--pairs N] [FD FD]...
  * Prints the nanoseconds of each round as JSON. The FDs are the ends of each
  * pair, sender first, for a way that is not opened here.
  *
- * The sender goes on when the receiver has got a window of messages; so none is
- * lost, and with one processor they take turns: one sends a window, the other
- * receives it. Neither preempts the other when woken (SCHED_BATCH), as with
- * one processor each.
+ * The sender continues when the receiver has received a window of messages, so
+ * no message is lost. With one processor they take turns: one sends a window,
+ * the other receives it. Neither preempts the other when woken (SCHED_BATCH),
+ * as if each had a processor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -91,7 +91,7 @@ struct sockaddr_in address_of(const char *host, unsigned int number)
 	};
 }
 
-/* A child that ended failed, and has said why. The others end with us. */
+/* A child that ends has failed and said why. The others end with main(). */
 static void child_ended(int signal)
 {
 	(void)signal;
@@ -126,7 +126,7 @@ static void sender(struct pair *p, int tokens)
 	}
 }
 
-/* Until main() ends, and we with it. */
+/* Runs until main() ends, which kills this process. */
 static void receiver(struct pair *p, int tokens)
 {
 	unsigned int got = 0, all = 0;
@@ -135,7 +135,7 @@ static void receiver(struct pair *p, int tokens)
 		const uint8_t *first = p->out + got % p->batch * p->size;
 
 		got += p->way->recv(p);
-		/* Is it what was sent? That is not to be measured. */
+		/* Compare with what was sent, in the warm-up only. */
 		if (++all <= 2 && memcmp(p->in, first, p->size))
 			die("another message came than was sent");
 		if (got < opt.window)
@@ -145,7 +145,7 @@ static void receiver(struct pair *p, int tokens)
 	}
 }
 
-/* Pipes: a byte for each sender that may begin a round, or has ended it. */
+/* Pipes: a byte for each sender that may begin a round, or has ended one. */
 struct control {
 	int go[2], done[2];
 };
@@ -163,7 +163,7 @@ static pid_t spawn_sender(struct pair *p, struct control *c, int tokens)
 		sender(p, tokens);
 		want(ok(write(c->done[1], "", 1), "write"), 1, "words");
 	}
-	pause();	/* our end is not to be measured: it comes with main()'s */
+	pause();	/* exit only with main(), so that it is not measured */
 	exit(0);
 }
 

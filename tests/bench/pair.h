@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* A sender and a receiver, and the ways between them that are compared. */
+/* A sender and a receiver, and the ways between them to compare. */
 #ifndef _BENCH_PAIR_H
 #define _BENCH_PAIR_H
 
@@ -12,7 +12,7 @@
 
 #define BATCH_MAX	64
 #define KEY_LEN		32
-#define HDR_LEN		12	/* as our own: the same on the wire */
+#define HDR_LEN		12	/* as our header: the same on the wire */
 #define TAG_LEN		16
 #define DATAGRAM_ROOM	65536
 #define BUF_LEN		(BATCH_MAX * DATAGRAM_ROOM)
@@ -27,16 +27,16 @@ struct sealer;
 
 /**
  * struct pair - both ends of a way
- * @way: what it is
- * @cipher: of those that have one
+ * @way: how messages are sent
+ * @cipher: cipher, for a way that has one
  * @size: bytes of a message
  * @batch: messages a call
  * @tx: descriptor of the sender
  * @rx: descriptor of the receiver
- * @sealer: for ciphers in the program
+ * @sealer: keys, for a way that encrypts in the program
  * @out: @batch messages to be sent, one after the other
- * @in: what was received, room for @batch messages
- * @wire: what is sent or was received, if that differs
+ * @in: messages received, room for @batch messages
+ * @wire: messages as on the wire, if these differ
  */
 struct pair {
 	const struct way *way;
@@ -49,10 +49,10 @@ struct pair {
 };
 
 /**
- * struct way - one of those to be compared
- * @name: of it
- * @needs_fds: its descriptors are given on the command line
- * @open: makes both ends, unless they are given
+ * struct way - a way of sending messages, to be compared with others
+ * @name: name on the command line
+ * @needs_fds: the descriptors are given on the command line
+ * @open: opens both ends, unless they are given
  * @send: sends @batch messages
  * @recv: waits, then receives at most @batch messages; returns how many
  */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The picture of tests/bench: bars of instructions per message."""
+"""Draws the picture of tests/bench: bars of instructions per message."""
 
 import html
 
@@ -18,13 +18,13 @@ LEFT, TOP, GAP_X, GAP_Y = 70, 110, 50, 90
 
 
 class Page:
-    """Collects elements."""
+    """The elements of a picture."""
 
     def __init__(self):
         self.parts = []
 
     def text(self, x, y, text, size=12, anchor="middle", **style):
-        """Words."""
+        """Add text."""
         attributes = "".join(f' {k.replace("_", "-")}="{v}"'
                              for k, v in style.items())
         self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" '
@@ -32,13 +32,13 @@ class Page:
                           f'{html.escape(text)}</text>')
 
     def rect(self, x, y, w, h, color, title=""):
-        """A bar."""
+        """Add a bar."""
         self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" '
                           f'height="{h:.1f}" fill="{color}">'
                           f'<title>{html.escape(title)}</title></rect>')
 
     def line(self, x1, y1, x2, y2, color):
-        """A line."""
+        """Add a line."""
         self.parts.append(f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" '
                           f'stroke="{color}" fill="none"/>')
 
@@ -49,7 +49,7 @@ def short(n):
 
 
 def step_of(top):
-    """Distance of lines on an axis that ends there: four to eight of them."""
+    """Distance of the lines of an axis that ends at TOP, for four to eight lines."""
     step = 1
     while top / step > 8:
         step *= 2.5 if str(step)[0] == "2" else 2
@@ -57,7 +57,7 @@ def step_of(top):
 
 
 def panel(page, x, y, found, sizes, top):
-    """Bars for each size. found: instructions by series and size."""
+    """Draw bars for each size. FOUND: instructions by series and size."""
     step = step_of(top)
     for i in range(int(top // step) + 1):
         level = y + PANEL_H - i * step / top * PANEL_H
@@ -80,7 +80,7 @@ def panel(page, x, y, found, sizes, top):
 
 
 def series_of(row, cipher):
-    """Which bars a figure belongs to, for a cipher; None if to none."""
+    """The series that a row belongs to, for a cipher; None if there is none."""
     for number, (_name, _color, systems) in enumerate(SERIES):
         if row["system"] in systems and row["cipher"] in (cipher, "none"):
             return number
@@ -95,7 +95,7 @@ def collect(rows, batch, cipher):
 
 
 def legend(page, y):
-    """What the colors mean."""
+    """Draw the legend."""
     x = LEFT
     for name, color, _systems in SERIES:
         page.rect(x, y - 11, 14, 14, color)
@@ -104,7 +104,7 @@ def legend(page, y):
 
 
 def draw(rows):
-    """The picture, of the rows of one kernel."""
+    """Return the picture of the rows of one kernel, as SVG."""
     page = Page()
     sizes = sorted({row["size"] for row in rows})
     page.text(LEFT, 36, "Instructions per message, sender and receiver together",

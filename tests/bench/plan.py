@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What is measured: prints the rows as JSON.
+"""Prints the rows that tests/bench measures, as JSON.
 
 Usage: plan.py [quick]
 """
@@ -30,7 +30,7 @@ QUICK_SIZES = (64, 1350)
 
 
 def plan(quick):
-    """The rows."""
+    """Yield the rows."""
     for way, ciphers, batches, offload in WAYS:
         for cipher in ciphers:
             for batch in batches:

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Which functions a command spends its time in, all of the kernel included.
+ * Finds the functions that a command spends its time in, kernel included.
  *
  * Usage: profile FILE COMMAND [ARGUMENT]...
  *
- * Samples the instruction pointer of the first processor by a timer. In a machine
- * that counts instructions a share of the samples is a share of the
- * instructions; what runs with interrupts off counts where they are allowed
- * again. FILE becomes a table of samples and functions, most first. What the command
- * runs itself is "user".
+ * A timer samples the instruction pointer of the first processor. In a machine
+ * that counts instructions, a share of the samples is a share of the
+ * instructions. Code with interrupts disabled counts where they are enabled
+ * again. FILE becomes a table of samples and functions, most first. Code in
+ * user space is "user".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -74,7 +74,7 @@ static int by_samples(const void *a, const void *b)
 	return x->samples < y->samples ? 1 : x->samples > y->samples ? -1 : 0;
 }
 
-/* Those of the kernel and its modules. */
+/* Reads the functions of the kernel and its modules, sorted by address. */
 static void read_functions(void)
 {
 	FILE *f = fopen("/proc/kallsyms", "r");
@@ -117,7 +117,7 @@ static void take(uint64_t ip)
 	functions[low].samples++;
 }
 
-/* Takes what is in the ring. */
+/* Takes the samples in the ring. */
 static void read_samples(struct perf_event_mmap_page *page, const uint8_t *data,
 			 size_t size)
 {

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What was measured: tables, bench.json (a row for each figure), steps.json,
-times.json and a picture, bench.svg.
+"""Reports what was measured: prints tables, and writes bench.json (a row for each
+figure), steps.json, times.json and a picture, bench.svg.
 
-Usage: report.py OUT RESULTS...	(OUT: folder for all that, RESULTS: of a kernel)
+Usage: report.py OUT RESULTS...
+  OUT       the folder for the files
+  RESULTS   the folder of the results of a kernel
 """
 
 import json
@@ -21,7 +23,7 @@ LOCAL, UNIX = NAMES["ipcp-rekey-local"], NAMES["unix"]
 
 
 def system(row):
-    """Its name, for people."""
+    """The name of the system of a row, for people."""
     name = NAMES[row["way"]]
     if row["way"].startswith("udp") and row["cipher"]:
         name += " + OpenSSL"
@@ -37,7 +39,7 @@ def figures(rows):
 
 
 def table(rows):
-    """Lines: a system each, sizes beside each other."""
+    """Yield lines: a row for each system, a column for each size."""
     sizes = sorted({row["size"] for row in rows})
     lines = {}
     for row in rows:
@@ -52,13 +54,13 @@ def table(rows):
 
 
 def compared(what, cipher, pairs):
-    """A line: our cost in a peer's, for each size."""
+    """A line: our cost relative to that of a peer, for each size."""
     return f"{what:48}{cipher:20}" + "".join(
         f"{a / b:>9.2f} x" if a and b else " " * 11 for a, b in pairs)
 
 
 def ratios(rows):
-    """Lines: what we cost, in what a peer costs."""
+    """Yield lines: our cost relative to that of each peer."""
     found = {(row["system"], row["cipher"], row["batch"], row["size"]):
              row["instructions"] for row in rows}
     sizes = sorted({row["size"] for row in rows})
@@ -82,7 +84,7 @@ def ratios(rows):
 
 
 def rates(times):
-    """Lines: messages per second, and how well more flows do."""
+    """Yield lines: messages per second, and how they scale with the number of flows."""
     found = {(t["way"], t["batch"], t["flows"]): t["per_second"] for t in times}
     counts = sorted({t["flows"] for t in times})
     scaling = {}
@@ -99,7 +101,8 @@ def rates(times):
 
 
 def load(folders, name):
-    """That file of each folder that has it, with the folder's name."""
+    """Yield the contents of file NAME in each folder that has it, with the folder's
+    name."""
     for folder in folders:
         path = os.path.join(folder, name)
         if os.path.exists(path):
@@ -108,20 +111,20 @@ def load(folders, name):
 
 
 def show(title, lines):
-    """Prints a table."""
+    """Print a table."""
     print(f"\n{title}\n")
     print("\n".join(lines))
 
 
 def save(out, name, what):
-    """Writes a file of results."""
+    """Write a file of results."""
     with open(os.path.join(out, name), "w", encoding="ascii") as f:
         json.dump(what, f, indent=1)
         f.write("\n")
 
 
 def main():
-    """Reports."""
+    """Report the results of all kernels."""
     out, folders = sys.argv[1], sys.argv[2:]
     rows, steps, times = [], [], []
     for kernel, found in load(folders, "rows.json"):

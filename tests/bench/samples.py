@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""The table that the program profile leaves: samples of each function."""
+"""Reads the table that the program "profile" writes: samples of each function."""
 
 import os
 
 
 def report(table, each, digits, out):
-    """Writes what each function takes of the cost each, if that shows with so many
-    digits, and removes the table."""
+    """Write the share of each function in the cost EACH, unless it is 0 with so many
+    DIGITS, and remove the table."""
     with open(table, encoding="ascii") as f:
         (total, *_), *found = [line.split() for line in f]
     for samples, name in found:

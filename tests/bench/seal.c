@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Encryption in the program, as one would write it: one context for each
- * direction that keeps its key, a header that is authenticated, a nonce of a
- * counter.
+ * Encryption in the program, as a typical program does it: a context for each
+ * direction, which keeps its key, an authenticated header, and a counter as
+ * the nonce.
  */
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static void start(EVP_CIPHER_CTX *ctx, const uint8_t *hdr)
 		die("EVP_CipherUpdate of the header");
 }
 
-/* Header, ciphertext, tag. Returns their length. */
+/* Writes header, ciphertext and tag. Returns their length. */
 size_t seal(struct sealer *s, uint8_t *wire, const uint8_t *msg, size_t len)
 {
 	int n, rest;
@@ -70,7 +70,7 @@ size_t seal(struct sealer *s, uint8_t *wire, const uint8_t *msg, size_t len)
 	return HDR_LEN + len + TAG_LEN;
 }
 
-/* Returns the length of the message. */
+/* Decrypts a packet. Returns the length of the message. */
 size_t unseal(struct sealer *s, uint8_t *msg, const uint8_t *wire, size_t len)
 {
 	int n, rest;

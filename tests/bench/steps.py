@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
-"""What it costs to set up a flow, to install a seed, to cross from one key to
-the next: instructions, on a machine that counts a nanosecond for each.
+"""Measures the instructions to set up a flow, to install a seed, and to cross from one
+key to the next, on a machine that counts a nanosecond for each instruction.
 
-Usage: steps.py keys CROSS	with agents that make up keys; CROSS: the program
-       steps.py agents		with the real agents, which run, and serve "bench"
-Leaves steps-keys.json or steps-agents.json in /results.
+Usage: steps.py keys CROSS	with test agents that make up keys; CROSS is the
+				program "cross"
+       steps.py agents		with the real agents, which must run and serve "bench"
+Writes steps-keys.json or steps-agents.json to /results.
 """
 
 import array
@@ -27,11 +28,11 @@ AGENT_FLOWS = 20
 SEEDS = 20
 CROSSINGS = 12
 SIZE = 1350
-RESERVE = 1024		# of an epoch's packets, which are not for data
+RESERVE = 1024		# packets of an epoch that are not for data
 
 
 class Calls:
-    """Time in system calls, less what it takes to look at the clock."""
+    """Time in system calls, less the time to read the clock."""
 
     def __init__(self):
         self.total, self.begin, self.null = 0, 0, 0
@@ -39,7 +40,7 @@ class Calls:
         self.total = 0
 
     def one(self, call):
-        """Time of a call that does next to nothing."""
+        """Return the time of a call that does next to nothing."""
         before = self.total
         self.event(None, "c_call", call)
         call()
@@ -47,7 +48,7 @@ class Calls:
         return self.total - before
 
     def event(self, _frame, event, what):
-        """For sys.setprofile()."""
+        """Handle an event of sys.setprofile()."""
         if what is not os.getppid and \
            getattr(what, "__name__", "") not in SYSTEM_CALLS:
             return
@@ -66,7 +67,7 @@ class Calls:
 
 
 def workers():
-    """Time that the kernel's threads were running, so far."""
+    """Time that the kernel's threads have run so far."""
     total = 0
     for path in glob.glob("/proc/[0-9]*"):
         try:
@@ -81,7 +82,7 @@ def workers():
 
 
 def busy():
-    """Time that the processor was running anything, so far."""
+    """Time that the processor has run any task so far."""
     time.sleep(0.01)	# so that what ran is accounted for
     with open("/proc/schedstat", encoding="ascii") as f:
         cpu = [line for line in f if line.startswith("cpu0 ")][0]
@@ -89,12 +90,12 @@ def busy():
 
 
 def quiet():
-    """Lets the workers do what is left."""
+    """Wait until the workers have finished."""
     time.sleep(0.2)
 
 
 def set_up(agents):
-    """Flows, by agents that make up the keys: the kernel's part alone."""
+    """Set up flows with test agents that make up keys: the kernel's part alone."""
     name = "bench-set-up"
     listener = agents.listen(name)
     ends = [agents.connect(listener, name) for _ in range(WARM_UP)]
@@ -113,9 +114,9 @@ def set_up(agents):
 
 
 def seeds(agents):
-    """Seeds, to both ends of a flow, by the same."""
+    """Install seeds at both ends of a flow, with the same test agents."""
     one, other = agents.flow("bench-seeds")
-    # the responder has it before the initiator
+    # the responder gets a seed before the initiator
     both = (agents.bob, other.info().id), (agents.alice, one.info().id)
     total, before = 0, workers()
     for _ in range(SEEDS):
@@ -134,8 +135,8 @@ def seeds(agents):
 
 
 def crossings(agents, cross):
-    """Messages that are the first of a leaf, or of a node, beside all; and those
-    at the dearest place in a leaf or node, wherever that is."""
+    """Compare the first messages of a leaf, or of a node, with the median message, and
+    with messages at the most expensive place in a leaf or node."""
     for what, ppl, leaves in ("leaf", 4096, 1), ("node", 64, 64):
         one, other = agents.flow("bench-" + what, packets_per_leaf=ppl)
         step = ppl * leaves
@@ -152,7 +153,7 @@ def crossings(agents, cross):
 
 
 def with_agents():
-    """Flows, with certificates and key exchange."""
+    """Set up flows with the real agents, with certificates and key exchange."""
     listener = Endpoint("bob").listen("bench")
     ends = []
     for i in range(WARM_UP + AGENT_FLOWS):
@@ -168,7 +169,7 @@ def with_agents():
 
 
 def main():
-    """Measures."""
+    """Run the measurement that the command line names."""
     if sys.argv[1] == "agents":
         steps = dict(with_agents())
     else:

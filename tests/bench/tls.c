@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Kernel TLS 1.3 over TCP. A message is a record; of a batch all messages are
- * written, and read, at once, in as few records as the kernel makes of them.
+ * Kernel TLS 1.3 over TCP. A message is a record. All messages of a batch are
+ * written, and read, in one call, in as few records as the kernel makes of
+ * them.
  */
 #include <linux/tls.h>
 #include <netinet/tcp.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * UDP sockets, connected: one call a message, or batches that cross the stack
- * as one packet (segmentation offload of sending and of receiving). In clear,
- * or sealed by the program.
+ * Connected UDP sockets: one call a message, or batches that cross the stack
+ * as one packet (UDP_SEGMENT and UDP_GRO). In clear, or sealed by the program.
  */
 #include <errno.h>
 #include <netinet/udp.h>
@@ -15,7 +14,7 @@
 
 #define RCVBUF		(8 << 20)	/* what our module gives its sockets */
 #define DATAGRAM_MAX	65507
-#define MMSG_MAX	8		/* enough for a batch of the longest */
+#define MMSG_MAX	8		/* for a batch of the longest */
 
 static size_t on_wire(const struct pair *p)
 {
@@ -74,8 +73,9 @@ const struct way udp_way = {
 };
 
 /*
- * What is received: without offload each message is a datagram of its own. Is
- * made once, as a program would, and shared by all pairs of ours, which fork.
+ * Buffers to receive into: without offload, each message is a datagram of its
+ * own. Filled in once, as a program would; each receiver is a process with its
+ * own.
  */
 static struct {
 	struct mmsghdr msgs[BATCH_MAX];
@@ -107,7 +107,7 @@ static void prepare(struct pair *p, unsigned int i)
 	hdr->msg_controllen = sizeof(rx.control[i]);
 }
 
-/* As few datagrams as possible, each of whole messages. */
+/* Sends as few datagrams as possible, each of whole messages. */
 static void send_batch(struct pair *p)
 {
 	unsigned int fit = DATAGRAM_MAX / on_wire(p), left = p->batch, n = 0;
@@ -133,7 +133,7 @@ static void send_batch(struct pair *p)
 	want(ok(sendmmsg(p->tx, msgs, n, 0), "sendmmsg"), n, "datagrams sent");
 }
 
-/* Messages in a datagram that may be several of one size. */
+/* Number of messages in a datagram: GRO may have merged several of one size. */
 static unsigned int count(struct pair *p, struct msghdr *hdr, size_t len)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(hdr);

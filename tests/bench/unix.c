@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* A pair of Unix datagram sockets, which flows within a host are compared with. */
+/* A pair of Unix datagram sockets, to compare flows within a host with. */
 #include <sys/socket.h>
 #include <unistd.h>
 
