@@ -11,11 +11,11 @@ SECONDS ?= 60
 VERSION := $(shell sed -n 's/.*VERSION_STRING[^"]*"\(.*\)"/\1/p' ipcp_rekey/version.h)
 DKMS_DIR = $(DESTDIR)/usr/src/ipcp-rekey-$(VERSION)
 DKMS_FILES := Kbuild Makefile COPYING LICENSES ipcp_rekey include samples
-# without what a build leaves beside them
+# leaves out files that a build creates beside the sources
 DKMS_SOURCES := ! -name '.*' ! -name '*.mod.c' \( -name '*.[ch]' -o -name Kbuild \
 	-o -name Makefile -o -name COPYING -o -path 'LICENSES/*' \)
 
-# A KERNEL_SRC that was given says better than this machine what the release is.
+# The release is that of a given KERNEL_SRC rather than that of this machine.
 ifneq ($(filter command environment,$(firstword $(origin KERNEL_SRC))),)
 ifeq ($(filter command environment,$(firstword $(origin KERNEL_RELEASE))),)
 KERNEL_RELEASE := $(shell cat $(KERNEL_SRC)/include/config/kernel.release)
@@ -28,8 +28,8 @@ install_options = INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
 	INSTALL_MOD_STRIP=1 DEPMOD=true \
 	$(if $(wildcard $(KERNEL_SRC)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
-# A kernel that has KUnit gets a module with our suites, too. It is built from a
-# copy, since it has objects in common with the other.
+# Build a module with our suites, too, for a kernel that has KUnit. It is built from
+# a copy, since both modules have objects in common.
 HAS_KUNIT := $(and $(wildcard kunit),$(shell \
 	grep -s "^CONFIG_KUNIT=" $(KERNEL_SRC)/include/config/auto.conf))
 KUNIT_COPY := $(CURDIR)/build/kunit-module
@@ -53,7 +53,7 @@ kunit-module: check-kernel
 tools: ## agent, command line tool, library, examples
 	+$(MAKE) -C tools/userspace VERSION=$(VERSION)
 
-install: install-module install-tools ## both, below DESTDIR
+install: install-module install-tools ## module and tools, below DESTDIR
 
 install-module: check-kernel
 	+$(kbuild) modules_install $(install_options)
@@ -64,7 +64,7 @@ install-tools:
 	+$(MAKE) -C tools/userspace install VERSION=$(VERSION) DESTDIR=$(DESTDIR)
 	+$(MAKE) -C tools/wireshark install DESTDIR=$(DESTDIR)
 
-# What DKMS builds the module from: the sources and what they need.
+# Install what DKMS builds the module from: the sources and the files that they need.
 dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
 	rm -rf $(DKMS_DIR)
 	install -d $(DKMS_DIR)
@@ -87,28 +87,28 @@ kunit: ## only the KUnit suites, on User Mode Linux
 debug-test: ## KUnit and end-to-end tests on a kernel with KASAN, lockdep, ...
 	tests/run debug
 
-kcsan-test: ## the same on a kernel with KCSAN, which finds data races
+kcsan-test: ## KUnit and end-to-end tests on a kernel with KCSAN, for data races
 	tests/run kcsan
 
 check: ## style, sparse, warnings, docs, generated code, model
 	tests/check/run
 
-fuzz: ## what parses the network's input, SECONDS each; needs clang
+fuzz: ## the parsers of network input, SECONDS each; needs clang
 	tests/fuzz/run --seconds $(SECONDS)
 
-coverage: ## line coverage of what deals with keys, by KUnit suites
+coverage: ## line coverage of the code that handles keys, by KUnit suites
 	tests/check/coverage
 
 packages-test: ## the Debian packages, on two plain Debian machines with systemd
 	tests/packages/run --kernel $(KERNEL)
 
-soak: ## long runs; their figures are in Documentation/
+soak: ## long runs; the figures are in Documentation/
 	tests/soak/run
 	tests/machine/run --kernel 7.3 pair
 	tests/vm/kunit --arch arm64
 	tests/vm/kunit --arch s390
 
-bench: ## instructions per message, beside the peers'
+bench: ## instructions per message, beside other transports
 	tests/bench/run
 
 clean: ## remove what was built here
