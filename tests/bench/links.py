@@ -60,7 +60,7 @@ def bare():
 
 @contextlib.contextmanager
 def interfaces(kind, *words):
-    """An interface of a kind at each host, with addresses, until the end."""
+    """An interface of a kind on each host, with addresses, for the body."""
     try:
         for host in HOSTS:
             ip(host, "link", "add", *words, "type", *kind)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Finds the functions that a command spends its time in, kernel included.
+ * Finds the kernel functions that take the time while a command runs.
  *
  * Usage: profile FILE COMMAND [ARGUMENT]...
  *
