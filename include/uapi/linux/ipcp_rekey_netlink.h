@@ -122,7 +122,7 @@ enum ipcp_rekey_upcall_type {
  * @IPCP_REKEY_EVENT_RECOVERED: Both ends have keys again after one had lost
  *   them.
  * @IPCP_REKEY_EVENT_COPIED: The machine is a copy of another one, and all
- *   flows have lost their keys. Of no flow.
+ *   flows have lost their keys. The event names no flow.
  * @IPCP_REKEY_EVENT_MTU: The longest message that fits the path has changed.
  */
 enum ipcp_rekey_event {
