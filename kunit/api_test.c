@@ -6,7 +6,6 @@
 #include "flow_util.h"
 #include "heap.h"
 #include "inflight.h"
-#include "owner.h"
 #include "path_util.h"
 #include "tx.h"
 
@@ -34,25 +33,6 @@ static void release(void *k)
 	ipcp_kflow_release(k);
 }
 
-static int set_payer(void *payer)
-{
-	return ipcp_payer_current(payer);
-}
-
-/* Create a flow that wakes @consumer and is charged to a user with limits. */
-static struct ipcp_flow *flow_of_user(struct kunit *test,
-				      struct ipcp_consumer *consumer)
-{
-	struct ipcp_payer payer;
-	struct ipcp_flow *flow;
-
-	KUNIT_ASSERT_EQ(test, test_as_user(test, UID, set_payer, &payer), 0);
-	KUNIT_EXPECT_NOT_NULL(test, payer.user);
-	flow = test_flow_of(test, &payer, consumer);
-	ipcp_payer_clear(&payer);
-	return flow;
-}
-
 /*
  * Create a flow of kernel code. Its packets go to the test's socket. Each leaf
  * has TEST_LEAF packets.
@@ -66,7 +46,7 @@ static struct ipcp_kflow *new_kflow(struct kunit *test)
 	consumer = ipcp_api_spawn(test_net(), &ops, NULL, false);
 	KUNIT_ASSERT_NOT_NULL(test, consumer);
 	k = container_of(consumer, struct ipcp_kflow, consumer);
-	flow = flow_of_user(test, consumer);
+	flow = test_flow_of_user(test, UID, consumer);
 	ipcp_consumer_put(consumer);	/* the flow has its own reference */
 	flow->ppl_shift = TEST_SHORT;
 	test_allocate(test, flow, INITIATOR, 0);

@@ -316,6 +316,18 @@ static void a_timeout_or_failure_after_the_answer_leaves_no_error(struct kunit *
 	KUNIT_EXPECT_STREQ(test, flow->reason, "");
 }
 
+/* Expect the next CLOSE of a flow that waits for nothing else to end. */
+static void expect_close(struct kunit *test, struct ipcp_flow *flow)
+{
+	struct sk_buff *skb;
+
+	KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOC_PENDING));
+	test_work(flow);
+	skb = test_receive(test);
+	KUNIT_EXPECT_EQ(test, test_header(test, skb).type, IPCP_PDU_CLOSE);
+	kfree_skb(skb);
+}
+
 static void close_is_sent_three_times_before_the_flow_ends(struct kunit *test)
 {
 	struct ipcp_flow *flow, *peer;
@@ -323,15 +335,7 @@ static void close_is_sent_three_times_before_the_flow_ends(struct kunit *test)
 	test_pair(test, &flow, &peer);
 	ipcp_state_close(flow);
 	for (int i = 1; i <= 3; i++) {
-		struct sk_buff *skb;
-
-		KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOC_PENDING));
-		test_work(flow);
-		skb = test_receive(test);
-		KUNIT_EXPECT_EQ(test, test_header(test, skb).type,
-				IPCP_PDU_CLOSE);
-		kfree_skb(skb);
-
+		expect_close(test, flow);
 		flow->close_at = jiffies + TEST_TIME;
 		test_work(flow);	/* the worker runs for another reason */
 		KUNIT_EXPECT_EQ(test, test_sent(flow), i);
@@ -346,7 +350,6 @@ static void close_is_sent_three_times_before_the_flow_ends(struct kunit *test)
 static void a_responder_that_times_out_sends_close_to_its_peer(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_pending(test, RESPONDER, CIPHER);
-	struct sk_buff *skb;
 
 	KUNIT_ASSERT_EQ(test, test_with_agent(test, test_net()), 0);
 	KUNIT_ASSERT_EQ(test, test_park(test, flow, 1, 0, 1), 0);
@@ -356,12 +359,7 @@ static void a_responder_that_times_out_sends_close_to_its_peer(struct kunit *tes
 	expect_told(test, flow, IPCP_REKEY_UPCALL_TYPE_CANCEL);
 	KUNIT_EXPECT_EQ(test, flow->error, ETIMEDOUT);
 	for (int i = 1; i <= IPCP_CLOSES; i++) {
-		KUNIT_EXPECT_EQ(test, flow->state, STATE(DEALLOC_PENDING));
-		test_work(flow);
-		skb = test_receive(test);
-		KUNIT_EXPECT_EQ(test, test_header(test, skb).type,
-				IPCP_PDU_CLOSE);
-		kfree_skb(skb);
+		expect_close(test, flow);
 		flow->close_at = jiffies;
 	}
 	test_work(flow);

@@ -112,6 +112,25 @@ struct ipcp_flow *test_flow_of(struct kunit *test,
 	return flow;
 }
 
+static int set_payer(void *payer)
+{
+	return ipcp_payer_current(payer);
+}
+
+/* Create a flow in INIT that charges a user with limits, and wakes @consumer. */
+struct ipcp_flow *test_flow_of_user(struct kunit *test, unsigned int uid,
+				    struct ipcp_consumer *consumer)
+{
+	struct ipcp_payer payer;
+	struct ipcp_flow *flow;
+
+	KUNIT_EXPECT_EQ(test, test_as_user(test, uid, set_payer, &payer), 0);
+	KUNIT_ASSERT_NOT_NULL(test, payer.user);
+	flow = test_flow_of(test, &payer, consumer);
+	ipcp_payer_clear(&payer);
+	return flow;
+}
+
 /* Create a flow in INIT that charges nobody. */
 struct ipcp_flow *test_flow(struct kunit *test)
 {

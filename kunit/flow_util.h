@@ -40,6 +40,8 @@ struct ipcp_flow *test_flow(struct kunit *test);
 struct ipcp_flow *test_flow_of(struct kunit *test,
 			       const struct ipcp_payer *payer,
 			       struct ipcp_consumer *consumer);
+struct ipcp_flow *test_flow_of_user(struct kunit *test, unsigned int uid,
+				    struct ipcp_consumer *consumer);
 void test_end_flow(struct kunit *test, struct ipcp_flow *flow);
 void test_work(struct ipcp_flow *flow);
 unsigned long test_keyrot(struct ipcp_flow *flow);

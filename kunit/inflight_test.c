@@ -10,12 +10,12 @@
 
 #include "flow_util.h"
 #include "inflight.h"
-#include "owner.h"
 #include "path_util.h"
 #include "rx.h"
 #include "test_util.h"
 #include "tx.h"
 #include "udp.h"
+#include "users.h"
 
 #define MESSAGES	3
 #define UID		4250
@@ -36,18 +36,6 @@ static struct ipcp_consumer *new_consumer(struct kunit *test)
 	return consumer;
 }
 
-static int set_payer(void *payer)
-{
-	return ipcp_payer_current(payer);
-}
-
-/* Make a user with limits the payer. */
-static void user_pays(struct kunit *test, struct ipcp_payer *payer)
-{
-	KUNIT_EXPECT_EQ(test, test_as_user(test, UID, set_payer, payer), 0);
-	KUNIT_ASSERT_NOT_NULL(test, payer->user);
-}
-
 /* Return: bytes that the user has reserved, or -1 if the user is gone. */
 static long user_bytes(void)
 {
@@ -65,12 +53,8 @@ static long user_bytes(void)
 static struct ipcp_flow *new_sender(struct kunit *test, struct ipcp_consumer *consumer,
 				    struct ipcp_flow *mate)
 {
-	struct ipcp_payer payer;
-	struct ipcp_flow *flow;
+	struct ipcp_flow *flow = test_flow_of_user(test, UID, consumer);
 
-	user_pays(test, &payer);
-	flow = test_flow_of(test, &payer, consumer);
-	ipcp_payer_clear(&payer);
 	set_bit(IPCP_FLOW_DIRECT, &flow->bits);
 	/* The test's reference to @mate outlives this flow. */
 	rcu_assign_pointer(flow->mate, mate);
