@@ -98,8 +98,9 @@ def all_run():
 
 def says(words):
     """Output of the program with these words in its sentence."""
-    text, = (text for sentence, text in said.items() if words in sentence)
-    return text
+    found = [text for sentence, text in said.items() if words in sentence]
+    same(len(found), 1, f"programs of '{words}' that have ended")
+    return found[0]
 
 
 def numbers(pattern, text):
