@@ -145,9 +145,10 @@ void doctor_module(struct doctor *d)
 	} else if (strcmp(d->info.version, VERSION)) {
 		doctor_warning(d, "loaded, version %s, but these tools are version %s",
 			       d->info.version, VERSION);
-		doctor_advise(d, "systemctl stop ipcp-rekeyd && modprobe -r " MODULE
+		doctor_advise(d, "systemctl stop ipcp-rekeyd; modprobe -r " MODULE
 			      " && modprobe " MODULE
-			      " && systemctl start ipcp-rekeyd, once no flow is open");
+			      "; systemctl start ipcp-rekeyd, once no flow is open; this removes interfaces of the kind "
+			      MODULE);
 	} else {
 		doctor_ok(d, "loaded, version %s", d->info.version);
 	}
