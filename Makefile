@@ -102,11 +102,12 @@ coverage: ## line coverage of the code that handles keys, by KUnit suites
 packages-test: ## the Debian packages, on two plain Debian machines with systemd
 	tests/packages/run --kernel $(KERNEL)
 
-soak: ## long runs; the figures are in Documentation/
+soak: ## long runs, and packages-test; the figures are in Documentation/
 	tests/soak/run
 	tests/machine/run --kernel 7.3 pair
 	tests/vm/kunit --arch arm64
 	tests/vm/kunit --arch s390
+	tests/packages/run --kernel $(KERNEL)
 
 bench: ## instructions per message, beside other transports
 	tests/bench/run
