@@ -4,9 +4,13 @@
  * Transactions of file changes: new files are written beside the old ones, and
  * renamed after all of them are complete. Either all changes take place or
  * none.
+ *
+ * The folder "security" belongs to the agent's user, who can put links there at
+ * any time. Root therefore makes changes in it with the rights of that user.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <libgen.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -32,6 +36,7 @@
  * @temp: the new file; NULL for a folder, which is created at once
  * @fresh: true if @path did not exist before
  * @done: true if @path is the new file
+ * @security: true if @path is in the folder "security"
  * @path: final path of the new file
  */
 struct setup_step {
@@ -39,16 +44,50 @@ struct setup_step {
 	char *temp;
 	bool fresh;
 	bool done;
+	bool security;
 	char path[];
 };
 
 /* Report a failed system call; return the exit status. */
 int setup_file_fail(const char *what, const char *path)
 {
-	bool rights = (errno == EACCES || errno == EPERM) && geteuid();
+	bool rights = errno == EACCES || errno == EPERM;
+	const char *hint = "";
 
-	return fail("cannot %s %s: %s%s", what, path, strerror(errno),
-		    rights ? "; run this as root" : "");
+	if (rights && getuid())
+		hint = "; run this as root";
+	else if (rights && geteuid())
+		hint = "; the owner of the folder 'security' must be able to change all in it, without links to elsewhere";
+	return fail("cannot %s %s: %s%s", what, path, strerror(errno), hint);
+}
+
+/*
+ * Take the rights of the owner of the folder "security", unless this program has
+ * no others anyway. End with drop_owner().
+ */
+static int be_owner(const struct setup_tx *tx)
+{
+	if (geteuid() || !tx->uid)
+		return EXIT_OK;
+	if (!setgroups(0, NULL) && !setegid(tx->gid) && !seteuid(tx->uid))
+		return EXIT_OK;
+	return fail("cannot act as the owner of %s, user %u: %s", tx->security,
+		    tx->uid, strerror(errno));
+}
+
+/* Become root again. Keeps errno. The groups, which root needs not, are gone. */
+static void drop_owner(const struct setup_tx *tx)
+{
+	int err = errno;
+
+	if (getegid() != tx->egid || geteuid() != tx->euid) {
+		if (seteuid(tx->euid) || setegid(tx->egid)) {
+			fail("cannot become root again: %s; look for files .setup.* in %s",
+			     strerror(errno), tx->dir);
+			_exit(EXIT_FAIL);
+		}
+	}
+	errno = err;
 }
 
 /* True if a path exists, or cannot be seen: its use then reports the error. */
@@ -106,6 +145,8 @@ int setup_file_begin(struct setup_tx *tx, const char *dir)
 		return fail("the path of the folder is too long: %.40s...",
 			    tx->dir);
 	setup_file_join(tx->security, "%s/security", tx->dir);
+	tx->euid = geteuid();
+	tx->egid = getegid();
 	umask(077);
 	setrlimit(RLIMIT_CORE, &none);
 	if (take_lock(tx))
@@ -116,7 +157,7 @@ int setup_file_begin(struct setup_tx *tx, const char *dir)
 }
 
 static struct setup_step *add_step(struct setup_tx *tx, const char *path,
-				   char *temp)
+				   char *temp, bool security)
 {
 	struct setup_step *s = calloc(1, sizeof(*s) + strlen(path) + 1);
 
@@ -125,16 +166,19 @@ static struct setup_step *add_step(struct setup_tx *tx, const char *path,
 	strcpy(s->path, path);
 	s->temp = temp;
 	s->fresh = !setup_file_exists(path);
+	s->security = security;
 	s->next = tx->steps;
 	tx->steps = s;
 	return s;
 }
 
-static int make_folder(struct setup_tx *tx, const char *path, uid_t uid,
-		       gid_t gid)
+static int make_folder(struct setup_tx *tx, const char *path, bool security)
 {
 	struct stat st;
 
+	if (security && !lstat(path, &st) && S_ISLNK(st.st_mode))
+		return fail("%s is a link, and the keys and certificates must not lie elsewhere: move it away, and put the folder itself there",
+			    path);
 	if (!stat(path, &st)) {
 		if (S_ISDIR(st.st_mode))
 			return EXIT_OK;
@@ -142,12 +186,39 @@ static int make_folder(struct setup_tx *tx, const char *path, uid_t uid,
 	}
 	if (mkdir(path, 0700))
 		return setup_file_fail("make", path);
-	if (!add_step(tx, path, NULL)) {
-		rmdir(path);
-		return fail("out of memory");
-	}
-	if (geteuid() == 0 && chown(path, uid, gid))
-		return setup_file_fail("give away", path);
+	if (add_step(tx, path, NULL, security))
+		return EXIT_OK;
+	rmdir(path);
+	return fail("out of memory");
+}
+
+/* Give the new folder "security" to the user of the agent, if there is one. */
+static int give_to_agent(const struct setup_tx *tx)
+{
+	struct passwd *pw = geteuid() ? NULL : getpwnam(SETUP_USER);
+	int fd, bad;
+
+	if (!pw)
+		return EXIT_OK;
+	fd = open(tx->security, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return setup_file_fail("open", tx->security);
+	bad = fchown(fd, pw->pw_uid, 0);
+	close(fd);
+	return bad ? setup_file_fail("give away", tx->security) : EXIT_OK;
+}
+
+/* Find whose rights changes in the folder "security" need. */
+static int find_owner(struct setup_tx *tx)
+{
+	struct passwd *pw;
+	struct stat st;
+
+	if (stat(tx->security, &st))
+		return setup_file_fail("open", tx->security);
+	pw = getpwuid(st.st_uid);
+	tx->uid = st.st_uid;
+	tx->gid = pw ? pw->pw_gid : st.st_gid;
 	return EXIT_OK;
 }
 
@@ -162,38 +233,39 @@ int setup_file_security(struct setup_tx *tx)
 	static const char * const inside[] = {
 		"cacert", "untrusted", "crls", "server", "client"
 	};
-	struct passwd *pw = geteuid() ? NULL : getpwnam(SETUP_USER);
+	const struct setup_step *before = tx->steps;
 	char path[PATH_MAX];
-	struct stat st;
+	int status;
 	size_t i;
 
-	if (make_folder(tx, tx->security, pw ? pw->pw_uid : geteuid(),
-			pw ? 0 : getegid()))
-		return EXIT_FAIL;
-	if (stat(tx->security, &st))
-		return setup_file_fail("open", tx->security);
-	tx->uid = st.st_uid;
-	tx->gid = st.st_gid;
-	for (i = 0; i < sizeof(inside) / sizeof(*inside); i++) {
+	status = make_folder(tx, tx->security, false);
+	if (!status && tx->steps != before)
+		status = give_to_agent(tx);
+	if (!status)
+		status = find_owner(tx);
+	for (i = 0; !status && i < sizeof(inside) / sizeof(*inside); i++) {
 		setup_file_join(path, "%s/%s", tx->security, inside[i]);
-		if (make_folder(tx, path, tx->uid, tx->gid))
-			return EXIT_FAIL;
+		status = setup_file_folder(tx, path, true);
 	}
-	return EXIT_OK;
+	return status;
 }
 
 /**
  * setup_file_folder() - create a folder unless it exists
  * @tx: the changes
  * @path: its path
- * @security: true to give it to the owner of the folder "security"
+ * @security: true if it is in the folder "security"
  *
  * Return: the exit status.
  */
 int setup_file_folder(struct setup_tx *tx, const char *path, bool security)
 {
-	return make_folder(tx, path, security ? tx->uid : geteuid(),
-			   security ? tx->gid : getegid());
+	int status = security ? be_owner(tx) : EXIT_OK;
+
+	if (!status)
+		status = make_folder(tx, path, security);
+	drop_owner(tx);
+	return status;
 }
 
 /* Return the name of a temporary file beside @path; the agent ignores it. */
@@ -207,7 +279,10 @@ static char *temp_beside(const char *path)
 	return temp;
 }
 
-/* Fill a file. Set the owner before the mode, which may let others read. */
+/*
+ * Fill a file. Set the owner before the mode, which may let others read. A file
+ * in the folder "security" has its owner already.
+ */
 static int fill(int fd, BIO *data, mode_t mode, uid_t uid, gid_t gid)
 {
 	char *p;
@@ -221,7 +296,7 @@ static int fill(int fd, BIO *data, mode_t mode, uid_t uid, gid_t gid)
 }
 
 static int put(struct setup_tx *tx, const char *path, BIO *data,
-	       const struct stat *as)
+	       const struct stat *as, bool security)
 {
 	char *temp = data ? temp_beside(path) : NULL;
 	struct stat st;
@@ -239,7 +314,7 @@ static int put(struct setup_tx *tx, const char *path, BIO *data,
 		free(temp);
 		return setup_file_fail("write", path);
 	}
-	if (!add_step(tx, path, temp)) {
+	if (!add_step(tx, path, temp, security)) {
 		close(fd);
 		unlink(temp);
 		free(temp);
@@ -266,7 +341,7 @@ int setup_file_put(struct setup_tx *tx, const char *path, BIO *data,
 		.st_mode = mode, .st_uid = geteuid(), .st_gid = getegid()
 	};
 
-	return put(tx, path, data, &as);
+	return put(tx, path, data, &as, false);
 }
 
 /**
@@ -285,7 +360,12 @@ int setup_file_put_security(struct setup_tx *tx, const char *path, BIO *data,
 		.st_mode = mode, .st_uid = tx->uid, .st_gid = tx->gid
 	};
 
-	return put(tx, path, data, &as);
+	int status = be_owner(tx);
+
+	if (!status)
+		status = put(tx, path, data, &as, true);
+	drop_owner(tx);
+	return status;
 }
 
 /**
@@ -303,18 +383,10 @@ int setup_file_replace(struct setup_tx *tx, const char *path, BIO *data)
 
 	if (stat(path, &as))
 		return setup_file_fail("open", path);
-	return put(tx, path, data, &as);
+	return put(tx, path, data, &as, false);
 }
 
-/**
- * setup_file_link() - create a symbolic link in the folder "security"
- * @tx: the changes
- * @path: the link
- * @target: target of the link
- *
- * Return: the exit status.
- */
-int setup_file_link(struct setup_tx *tx, const char *path, const char *target)
+static int put_link(struct setup_tx *tx, const char *path, const char *target)
 {
 	char *temp = temp_beside(path);
 	int fd;
@@ -327,14 +399,29 @@ int setup_file_link(struct setup_tx *tx, const char *path, const char *target)
 		free(temp);
 		return setup_file_fail("write", path);
 	}
-	if (!add_step(tx, path, temp)) {
-		unlink(temp);
-		free(temp);
-		return fail("out of memory");
-	}
-	if (geteuid() == 0 && lchown(temp, tx->uid, tx->gid))
-		return setup_file_fail("give away", path);
-	return EXIT_OK;
+	if (add_step(tx, path, temp, true))
+		return EXIT_OK;
+	unlink(temp);
+	free(temp);
+	return fail("out of memory");
+}
+
+/**
+ * setup_file_link() - create a symbolic link in the folder "security"
+ * @tx: the changes
+ * @path: the link
+ * @target: target of the link
+ *
+ * Return: the exit status.
+ */
+int setup_file_link(struct setup_tx *tx, const char *path, const char *target)
+{
+	int status = be_owner(tx);
+
+	if (!status)
+		status = put_link(tx, path, target);
+	drop_owner(tx);
+	return status;
 }
 
 /* Reverse the list, so that the first change comes first. */
@@ -366,18 +453,25 @@ static int sync_folder_of(const char *path)
 	return bad;
 }
 
+static int rename_one(const struct setup_tx *tx, struct setup_step *s)
+{
+	int status = s->security ? be_owner(tx) : EXIT_OK;
+
+	if (!status && s->temp && rename(s->temp, s->path))
+		status = setup_file_fail("write", s->path);
+	s->done = !status;
+	drop_owner(tx);
+	return status;
+}
+
 static int rename_all(struct setup_tx *tx)
 {
 	struct setup_step *s;
 	int status = EXIT_OK;
 
 	tx->steps = reversed(tx->steps);
-	for (s = tx->steps; s && !status; s = s->next) {
-		if (s->temp && rename(s->temp, s->path))
-			status = setup_file_fail("write", s->path);
-		else
-			s->done = true;
-	}
+	for (s = tx->steps; s && !status; s = s->next)
+		status = rename_one(tx, s);
 	for (s = tx->steps; s && !status; s = s->next)
 		if (sync_folder_of(s->path))
 			status = setup_file_fail("write", s->path);
@@ -385,14 +479,17 @@ static int rename_all(struct setup_tx *tx)
 	return status;
 }
 
-static void undo(const struct setup_step *s)
+static void undo(const struct setup_tx *tx, const struct setup_step *s)
 {
-	if (!s->temp)
+	if (s->security && be_owner(tx))
+		fail("%s and files .setup.* beside it may be left", s->path);
+	else if (!s->temp)
 		rmdir(s->path);
 	else if (!s->done)
 		unlink(s->temp);
 	else if (s->fresh)
 		unlink(s->path);
+	drop_owner(tx);
 }
 
 /**
@@ -411,7 +508,7 @@ int setup_file_end(struct setup_tx *tx, int status)
 	while ((s = tx->steps)) {
 		tx->steps = s->next;
 		if (status)
-			undo(s);
+			undo(tx, s);
 		free(s->temp);
 		free(s);
 	}

@@ -42,14 +42,18 @@ struct setup_step;
  * struct setup_tx - the changes of a command
  * @dir: full path of the folder
  * @security: full path of its folder "security"
+ * @euid: effective user of this program
+ * @egid: its effective group
  * @uid: owner of @security, and of new files in it
- * @gid: group of @security
+ * @gid: the group of that user, and of those files
  * @lock: descriptor of the folder, locked until the end
  * @steps: the changes, latest first
  */
 struct setup_tx {
 	char dir[PATH_MAX];
 	char security[PATH_MAX];
+	uid_t euid;
+	gid_t egid;
 	uid_t uid;
 	gid_t gid;
 	int lock;
