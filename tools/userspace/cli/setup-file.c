@@ -2,8 +2,9 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Transactions of file changes: new files are written beside the old ones, and
- * renamed after all of them are complete. Either all changes take place or
- * none.
+ * renamed after all of them are complete. A file that is replaced has a second
+ * name until the end. If a change fails, or a signal asks for the end of the
+ * program, all is as before; a crash can leave a part of the changes.
  *
  * The folder "security" belongs to the agent's user, who can put links there at
  * any time. Root therefore makes changes in it with the rights of that user.
@@ -13,6 +14,7 @@
 #include <grp.h>
 #include <libgen.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +36,7 @@
  * struct setup_step - a change
  * @next: the previous change
  * @temp: the new file; NULL for a folder, which is created at once
- * @fresh: true if @path did not exist before
+ * @old: second name of the file that @path was before; NULL if there is none
  * @done: true if @path is the new file
  * @security: true if @path is in the folder "security"
  * @path: final path of the new file
@@ -42,7 +44,7 @@
 struct setup_step {
 	struct setup_step *next;
 	char *temp;
-	bool fresh;
+	char *old;
 	bool done;
 	bool security;
 	char path[];
@@ -108,6 +110,39 @@ void setup_file_join(char path[PATH_MAX], const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The signals with which a user ends a program. */
+static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+
+/*
+ * Hold signals back until the end: one that ended this program between two
+ * changes would leave temporary files, even private keys.
+ */
+static void hold_signals(struct setup_tx *tx)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	/* of messages, if nobody reads them */
+	sigaddset(&set, SIGPIPE);
+	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		sigaddset(&set, ends[i]);
+	sigprocmask(SIG_BLOCK, &set, &tx->mask);
+}
+
+static bool was_interrupted(void)
+{
+	sigset_t set;
+	size_t i;
+
+	if (sigpending(&set))
+		return false;
+	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (sigismember(&set, ends[i]) == 1)
+			return true;
+	return false;
+}
+
 /* Lock the folder: two commands at a time would both edit the old contents. */
 static int take_lock(struct setup_tx *tx)
 {
@@ -151,6 +186,7 @@ int setup_file_begin(struct setup_tx *tx, const char *dir)
 	setrlimit(RLIMIT_CORE, &none);
 	if (take_lock(tx))
 		return EXIT_FAIL;
+	hold_signals(tx);
 	/* if memory cannot be locked, the ordinary heap is wiped, too */
 	CRYPTO_secure_malloc_init(SECURE_HEAP, 16);
 	return EXIT_OK;
@@ -165,7 +201,6 @@ static struct setup_step *add_step(struct setup_tx *tx, const char *path,
 		return NULL;
 	strcpy(s->path, path);
 	s->temp = temp;
-	s->fresh = !setup_file_exists(path);
 	s->security = security;
 	s->next = tx->steps;
 	tx->steps = s;
@@ -453,12 +488,30 @@ static int sync_folder_of(const char *path)
 	return bad;
 }
 
+/* Rename a new file. Keep the one that it replaces by a second name. */
+static int rename_file(struct setup_step *s)
+{
+	char *old;
+
+	if (asprintf(&old, "%s.old", s->temp) < 0)
+		return fail("out of memory");
+	if (!link(s->path, old)) {
+		s->old = old;
+	} else {
+		free(old);
+		if (errno != ENOENT)
+			return setup_file_fail("replace", s->path);
+	}
+	return rename(s->temp, s->path) ? setup_file_fail("write", s->path) :
+					  EXIT_OK;
+}
+
 static int rename_one(const struct setup_tx *tx, struct setup_step *s)
 {
 	int status = s->security ? be_owner(tx) : EXIT_OK;
 
-	if (!status && s->temp && rename(s->temp, s->path))
-		status = setup_file_fail("write", s->path);
+	if (!status && s->temp)
+		status = rename_file(s);
 	s->done = !status;
 	drop_owner(tx);
 	return status;
@@ -479,23 +532,40 @@ static int rename_all(struct setup_tx *tx)
 	return status;
 }
 
-static void undo(const struct setup_tx *tx, const struct setup_step *s)
+static void undo_file(const struct setup_step *s)
+{
+	if (s->done && s->old && rename(s->old, s->path))
+		setup_file_fail("restore", s->path);
+	else if (s->done && !s->old)
+		unlink(s->path);
+	else if (!s->done && s->old)
+		unlink(s->old);
+	if (!s->done)
+		unlink(s->temp);
+}
+
+/* End a change: undo it if the transaction failed. */
+static void end_one(const struct setup_tx *tx, const struct setup_step *s,
+		    bool failed)
 {
 	if (s->security && be_owner(tx))
-		fail("%s and files .setup.* beside it may be left", s->path);
-	else if (!s->temp)
+		note("remove files .setup.* beside %s", s->path);
+	else if (failed && s->temp)
+		undo_file(s);
+	else if (failed)
 		rmdir(s->path);
-	else if (!s->done)
-		unlink(s->temp);
-	else if (s->fresh)
-		unlink(s->path);
+	else if (s->old)
+		unlink(s->old);
 	drop_owner(tx);
 }
 
 /**
- * setup_file_end() - end a transaction: make all changes or none
+ * setup_file_end() - end a transaction
  * @tx: the changes
- * @status: exit status so far; the changes are made if it is EXIT_OK
+ * @status: exit status so far
+ *
+ * Makes all changes if @status is EXIT_OK. Otherwise, after an error, and if a
+ * signal has arrived, undoes them all.
  *
  * Return: the exit status.
  */
@@ -503,15 +573,18 @@ int setup_file_end(struct setup_tx *tx, int status)
 {
 	struct setup_step *s;
 
+	if (!status && was_interrupted())
+		status = fail("interrupted: nothing was changed");
 	if (!status)
 		status = rename_all(tx);
 	while ((s = tx->steps)) {
 		tx->steps = s->next;
-		if (status)
-			undo(tx, s);
+		end_one(tx, s, status != EXIT_OK);
 		free(s->temp);
+		free(s->old);
 		free(s);
 	}
 	close(tx->lock);
+	sigprocmask(SIG_SETMASK, &tx->mask, NULL);
 	return status;
 }

@@ -5,6 +5,7 @@
 #define IPCP_CLI_SETUP_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -46,6 +47,7 @@ struct setup_step;
  * @egid: its effective group
  * @uid: owner of @security, and of new files in it
  * @gid: the group of that user, and of those files
+ * @mask: signals that were blocked before
  * @lock: descriptor of the folder, locked until the end
  * @steps: the changes, latest first
  */
@@ -56,6 +58,7 @@ struct setup_tx {
 	gid_t egid;
 	uid_t uid;
 	gid_t gid;
+	sigset_t mask;
 	int lock;
 	struct setup_step *steps;
 };
