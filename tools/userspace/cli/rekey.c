@@ -15,6 +15,11 @@ static int no_flow(uint32_t id)
 	return fail("there is no flow %u; '" PROG " flow list' shows them", id);
 }
 
+static int cannot_see(struct ipcp_nl *nl, int err)
+{
+	return nlcmd_fail(nl, "cannot see the flow", err);
+}
+
 /* Ignore the event: its arrival is only a reason to check the flow. */
 static void on_event(const struct ipcp_nl_event *event, void *arg)
 {
@@ -36,10 +41,14 @@ static int wait_done(struct ipcp_nl *nl, uint32_t id, uint8_t before,
 {
 	int64_t limit = now_ns() + wait, left;
 	static struct ipcp_nl_flow flow;
+	int err;
 
 	for (;;) {
-		if (ipcp_nl_flow_get(nl, id, &flow))
+		err = ipcp_nl_flow_get(nl, id, &flow);
+		if (err == -ENOENT)
 			return fail("flow %u is gone", id);
+		if (err)
+			return cannot_see(nl, err);
 		if (flow.newest_epoch != before && flow.done)
 			return EXIT_OK;
 		if (flow.error)
@@ -75,9 +84,12 @@ static int request(struct ipcp_nl *nl, uint32_t id, int64_t wait)
 		err = ipcp_nl_subscribe(nl, IPCP_NL_GRP_EVENTS);
 	if (err)
 		return nlcmd_fail(nl, "cannot subscribe to events", err);
-	if (id && ipcp_nl_flow_get(nl, id, &flow))
-		return no_flow(id);
-	err = ipcp_nl_rekey_request(nl, id);
+	if (id)
+		err = ipcp_nl_flow_get(nl, id, &flow);
+	if (err && err != -ENOENT)
+		return cannot_see(nl, err);
+	if (!err)
+		err = ipcp_nl_rekey_request(nl, id);
 	if (err == -ENOENT)
 		return no_flow(id);
 	if (err)
