@@ -5,12 +5,9 @@
  * even without samples, so that the list is complete.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent.h"
 #include "cmd.h"
@@ -339,8 +336,10 @@ static void put_agent(FILE *out, const struct metrics *m)
 	put_exchanges(out, m->agent, "rekey");
 }
 
-static void put_all(FILE *out, const struct metrics *m)
+static void put_all(FILE *out, const void *arg)
 {
+	const struct metrics *m = arg;
+
 	put_module(out, m);
 	put_flows(out, &m->flows);
 	put_users(out, m);
@@ -396,44 +395,6 @@ static int read_module(struct metrics *m)
 	return status;
 }
 
-static int cannot_write(const char *file, const char *temporary)
-{
-	fail("cannot write %s: %m", file);
-	if (temporary)
-		unlink(temporary);
-	return EXIT_FAIL;
-}
-
-/*
- * Replace a file atomically, so that a reader sees either the old or the new
- * contents. The name of the temporary file does not end in ".prom", so that the
- * collector ignores it.
- */
-static int write_file(const struct metrics *m, const char *file)
-{
-	char *temporary;
-	FILE *out;
-	int fd, status = EXIT_OK;
-
-	if (asprintf(&temporary, "%s.XXXXXX", file) < 0)
-		return fail("out of memory");
-	fd = mkostemp(temporary, O_CLOEXEC);
-	out = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!out) {
-		status = cannot_write(file, fd < 0 ? NULL : temporary);
-		if (fd >= 0)
-			close(fd);
-	} else {
-		put_all(out, m);
-		if (fflush(out) || ferror(out) || fchmod(fd, 0644) ||
-		    rename(temporary, file))
-			status = cannot_write(file, temporary);
-		fclose(out);
-	}
-	free(temporary);
-	return status;
-}
-
 int cmd_metrics(int argc, char **argv)
 {
 	const char *file = NULL, *path = AGENT_SOCKET;
@@ -459,7 +420,7 @@ int cmd_metrics(int argc, char **argv)
 	if (!status) {
 		m.agent = agent_ask(path, true);
 		if (file)
-			status = write_file(&m, file);
+			status = out_replace(file, 0644, put_all, &m);
 		else
 			put_all(stdout, &m);
 		json_decref(m.agent);

@@ -3,6 +3,7 @@
 /* ipcp-rekey timeline: draw the epochs of a flow from recordings. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cmd.h"
 #include "io.h"
@@ -251,32 +252,46 @@ static int read_end(struct timeline *t, const char *path, const struct found *f)
 	return status;
 }
 
-/* Draw into memory first, so that the file is complete or untouched. */
+struct text {
+	char *bytes;
+	size_t len;
+};
+
+static void put_text(FILE *out, const void *arg)
+{
+	const struct text *text = arg;
+
+	fwrite(text->bytes, 1, text->len, out);
+}
+
+static int write_text(const struct text *text, const char *file)
+{
+	mode_t mask;
+
+	if (file) {
+		mask = umask(0);
+		umask(mask);
+		return out_replace(file, 0666 & ~mask, put_text, text);
+	}
+	put_text(stdout, text);
+	return fflush(stdout) || ferror(stdout) ?
+	       fail("cannot write to stdout: %m") : EXIT_OK;
+}
+
+/* Draw into memory first, so that a failure leaves no part of a picture. */
 static int write_picture(struct timeline *t, const char *file)
 {
-	char *text = NULL;
-	FILE *out = stdout;
-	size_t len;
-	bool bad;
+	struct text text = { 0 };
+	int status;
 
-	t->svg.out = open_memstream(&text, &len);
+	t->svg.out = open_memstream(&text.bytes, &text.len);
 	if (!t->svg.out)
 		return fail("out of memory");
 	timeline_draw(t);
-	if (fclose(t->svg.out)) {
-		free(text);
-		return fail("out of memory");
-	}
-	if (file)
-		out = fopen(file, "we");
-	if (!out) {
-		free(text);
-		return fail("cannot write to %s: %m", file);
-	}
-	bad = fwrite(text, 1, len, out) != len;
-	bad |= file ? fclose(out) : fflush(out);
-	free(text);
-	return bad ? fail("cannot write to %s: %m", file ?: "stdout") : EXIT_OK;
+	status = fclose(t->svg.out) ? fail("out of memory") :
+				      write_text(&text, file);
+	free(text.bytes);
+	return status;
 }
 
 static int make(struct timeline *t, struct flows *flows, struct choice *c,
