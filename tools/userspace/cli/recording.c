@@ -136,16 +136,24 @@ static bool get_flow(const struct reader *r, json_t *obj, struct record *rec)
 
 /*
  * Keep time monotonic: if the clock was set back, continue from the last time.
+ * Neither @r->last nor @r->back exceeds TIME_MAX, so that no sum overflows.
+ * Return false after printing an error.
  */
-static void set_time(struct reader *r, json_int_t at, struct record *rec)
+static bool set_time(struct reader *r, json_int_t at, struct record *rec)
 {
 	rec->at = at + r->back;
+	if (rec->at > TIME_MAX) {
+		bad(r, "the clock was set back by too much: keep only the lines before, or from this one on",
+		    NULL);
+		return false;
+	}
 	if (rec->at < r->last) {
 		rec->back = r->last - rec->at;
 		r->back += rec->back;
 		rec->at = r->last;
 	}
 	r->last = rec->at;
+	return true;
 }
 
 /* Convert a line. Return false after printing an error. */
@@ -177,8 +185,7 @@ static bool get_record(struct reader *r, json_t *obj, struct record *rec)
 		    NULL);
 		return false;
 	}
-	set_time(r, at, rec);
-	return !rec->id || get_flow(r, obj, rec);
+	return set_time(r, at, rec) && (!rec->id || get_flow(r, obj, rec));
 }
 
 /* Read a line into @r->text. Return 1, 0 at the end, -1 after printing an error. */
