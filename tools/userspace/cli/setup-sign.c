@@ -17,6 +17,7 @@
 #include "../oap/int.h"
 #include "setup.h"
 
+#define END		".csr"	/* of the name of a request */
 #define STRENGTH	112	/* bits, as agents require */
 
 /* The name in a request. */
@@ -124,6 +125,25 @@ static int get_name(const char *file, X509_REQ *req, struct wanted *w)
 		    file);
 }
 
+/* Refuse FILE if its name, NAME.csr, is that of another host. */
+static int check_file_name(const char *file, const char *name)
+{
+	const char *base = strrchr(file, '/');
+	char said[OAP_NAME_MAX + 1];
+	size_t len;
+
+	base = base ? base + 1 : file;
+	len = strlen(base);
+	if (len <= strlen(END) || strcmp(base + len - strlen(END), END) ||
+	    len - strlen(END) > OAP_NAME_MAX)
+		return EXIT_OK;
+	snprintf(said, sizeof(said), "%.*s", (int)(len - strlen(END)), base);
+	if (!oap_name_ok(said) || !strcmp(said, name))
+		return EXIT_OK;
+	return fail("%s asks for '%s', not for '%s': if '%s' is the host that sent it, name the file %s.csr, else ask that host what it sent",
+		    file, name, said, name, name);
+}
+
 /*
  * Check that the owner of the key signed the request, and that the key is
  * usable.
@@ -199,15 +219,23 @@ static int answer(struct setup_tx *tx, X509_REQ *req, const char *name,
 	}
 	status = setup_file_end(tx, status);
 	if (!status)
-		printf("signed '%s', until %s\nSHA-256 of its key: %s\n"
-		       "(the host has printed the same, if this is its request)\n"
+		printf("signed '%s', until %s\n"
 		       "SHA-256 of the CA's certificate: %s\n",
 		       name, setup_say_date(crt, date),
-		       setup_say_key(key, print),
-		       setup_say_print(ca.crt, (char[SETUP_PRINT_LEN]){ 0 }));
+		       setup_say_print(ca.crt, print));
 	X509_free(crt);
 	setup_issuer_close(&ca);
 	return status;
+}
+
+static void say_request(const char *name, X509_REQ *req)
+{
+	char print[SETUP_PRINT_LEN];
+
+	printf("a request for '%s'\nSHA-256 of its key: %s\n"
+	       "(the host has printed the same, if this is its request)\n",
+	       name, setup_say_key(X509_REQ_get0_pubkey(req), print));
+	fflush(stdout);
 }
 
 static int sign(struct setup_tx *tx, const char *file, const char *output,
@@ -221,12 +249,16 @@ static int sign(struct setup_tx *tx, const char *file, const char *output,
 	status = copy && req ? check_key(file, req) : EXIT_FAIL;
 	if (!status)
 		status = get_name(file, req, &w);
+	if (!status)
+		status = check_file_name(file, w.name);
 	if (!status && output)
 		setup_file_join(path, "%s", output);
 	else if (!status)
 		setup_file_join(path, "%s/%s.pem", dirname(copy), w.name);
 	if (!status)
 		status = check_answer(path, w.name);
+	if (!status)
+		say_request(w.name, req);
 	status = status ? setup_file_end(tx, status) :
 			  answer(tx, req, w.name, days, path);
 	X509_REQ_free(req);
