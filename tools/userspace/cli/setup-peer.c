@@ -28,15 +28,31 @@ struct dest {
 	char **addresses;
 };
 
-static bool has_crt(const struct setup_tx *tx, const char *name)
+static bool has(const struct setup_tx *tx, const char *name, const char *file)
 {
 	char path[PATH_MAX];
 
-	setup_file_join(path, "%s/server/%s/crt.pem", tx->security, name);
+	setup_file_join(path, "%s/server/%s/%s", tx->security, name, file);
 	return oap_name_ok(name) && setup_file_exists(path);
 }
 
-/* Choose the only name of this host that has a certificate. */
+/* Say how to get a certificate; a key and a request may be there already. */
+static int no_crt(const struct setup_tx *tx, const char *name)
+{
+	char path[PATH_MAX];
+
+	setup_file_join(path, "%s/%s.csr", tx->dir, name);
+	if (has(tx, name, "key.pem") && setup_file_exists(path))
+		return fail("there is a key of '%s' here, but no certificate yet: sign %s on the host of the CA with 'ipcp-rekey setup sign', and install the answer here with 'ipcp-rekey setup install'",
+			    name, path);
+	return fail("there is no certificate of '%s' here: run 'ipcp-rekey setup host %s'",
+		    name, name);
+}
+
+/*
+ * Choose the only name of this host that has a certificate. Without any, name
+ * one that has a key.
+ */
 static int find_host(const struct setup_tx *tx, struct dest *d)
 {
 	struct dirent **list = NULL;
@@ -46,9 +62,11 @@ static int find_host(const struct setup_tx *tx, struct dest *d)
 	setup_file_join(path, "%s/server", tx->security);
 	n = scandir(path, &list, NULL, alphasort);
 	for (i = 0; i < n; i++) {
-		if (has_crt(tx, list[i]->d_name)) {
+		if (has(tx, list[i]->d_name, "crt.pem")) {
 			strcpy(d->host, list[i]->d_name);
 			found++;
+		} else if (!found && has(tx, list[i]->d_name, "key.pem")) {
+			strcpy(d->host, list[i]->d_name);
 		}
 		free(list[i]);
 	}
@@ -58,6 +76,8 @@ static int find_host(const struct setup_tx *tx, struct dest *d)
 	if (found)
 		return fail("this host has certificates of %d names: choose one of 'ls %s' with --as",
 			    found, path);
+	if (d->host[0])
+		return no_crt(tx, d->host);
 	return fail("this host has no certificate yet: run 'ipcp-rekey setup host NAME' with its name");
 }
 
@@ -66,10 +86,7 @@ static int get_host(const struct setup_tx *tx, struct dest *d)
 	if (!d->as)
 		return find_host(tx, d);
 	strcpy(d->host, d->as);
-	if (has_crt(tx, d->as))
-		return EXIT_OK;
-	return fail("there is no certificate of '%s' here: run 'ipcp-rekey setup host %s'",
-		    d->as, d->as);
+	return has(tx, d->as, "crt.pem") ? EXIT_OK : no_crt(tx, d->as);
 }
 
 /* Refuse a certificate that a peer would refuse. */
