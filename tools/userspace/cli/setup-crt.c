@@ -344,20 +344,19 @@ BIO *setup_crt_pem(X509 *first, const STACK_OF(X509) *others)
 }
 
 /**
- * setup_crt_put_root() - add the certificate of a CA to a folder of the agent
+ * setup_crt_put_ca() - add the certificate of a CA to the agent's
  * @tx: the changes
  * @crt: the certificate
- * @folder: "cacert" or "untrusted"
  * @made: set to true if the certificate was not there before
  *
- * The file name is derived from the certificate, so that the folder has only
- * one copy.
+ * A root goes to the folder "cacert", any other to "untrusted". The file name is
+ * derived from the certificate, so that the folder has only one copy.
  *
  * Return: the exit status.
  */
-int setup_crt_put_root(struct setup_tx *tx, X509 *crt, const char *folder,
-		       bool *made)
+int setup_crt_put_ca(struct setup_tx *tx, X509 *crt, bool *made)
 {
+	const char *folder = setup_crt_is_root(crt) ? "cacert" : "untrusted";
 	unsigned char md[EVP_MAX_MD_SIZE];
 	char path[PATH_MAX], id[17];
 	int i, status;

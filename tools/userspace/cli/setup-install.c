@@ -215,8 +215,7 @@ static int put_cas(struct setup_tx *tx, struct answer *a, BIO *news)
 		crt = sk_X509_value(a->all, i);
 		if (crt == a->crt)
 			continue;
-		status = setup_crt_put_root(tx, crt, setup_crt_is_root(crt) ?
-					    "cacert" : "untrusted", &made);
+		status = setup_crt_put_ca(tx, crt, &made);
 		if (status || !made || !setup_crt_is_root(crt))
 			continue;
 		subject = setup_say_subject(crt);

@@ -139,8 +139,7 @@ int setup_issuer_trust(struct setup_tx *tx, const struct setup_ca *ca)
 
 	for (i = 0; !status && i < sk_X509_num(ca->all); i++) {
 		crt = sk_X509_value(ca->all, i);
-		status = setup_crt_put_root(tx, crt, setup_crt_is_root(crt) ?
-					    "cacert" : "untrusted", &made);
+		status = setup_crt_put_ca(tx, crt, &made);
 	}
 	return status;
 }

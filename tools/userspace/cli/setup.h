@@ -121,8 +121,7 @@ const char *setup_crt_use_name(const struct use *use, const char *word);
 X509 *setup_crt_issue(const struct setup_issue *issue);
 X509_REQ *setup_crt_request(const char *name, EVP_PKEY *key);
 STACK_OF(X509) *setup_crt_read(const char *path);
-int setup_crt_put_root(struct setup_tx *tx, X509 *crt, const char *folder,
-		       bool *made);
+int setup_crt_put_ca(struct setup_tx *tx, X509 *crt, bool *made);
 BIO *setup_crt_pem(X509 *first, const STACK_OF(X509) *others);
 bool setup_crt_is_root(X509 *crt);
 void setup_crt_free(STACK_OF(X509) *all);
