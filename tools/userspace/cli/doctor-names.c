@@ -3,7 +3,6 @@
 /*
  * Check of "doctor": the names of the configuration, and one destination name.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -69,12 +68,9 @@ static int find_route(const struct doctor *d, const struct sockaddr_storage *add
 
 static void on_address(const struct sockaddr_storage *addr, void *arg)
 {
-	char text[ADDR_TEXT_LEN], host[INET6_ADDRSTRLEN] = "";
+	char text[ADDR_TEXT_LEN], host[ADDR_HOST_LEN], *zone;
 	struct route *r = arg;
 	int err = find_route(r->d, addr);
-	const void *bytes = addr->ss_family == AF_INET ?
-		(const void *)&((const struct sockaddr_in *)addr)->sin_addr :
-		(const void *)&((const struct sockaddr_in6 *)addr)->sin6_addr;
 
 	addr_text(addr, text);
 	if (!err) {
@@ -83,10 +79,13 @@ static void on_address(const struct sockaddr_storage *addr, void *arg)
 		return;
 	}
 	r->bad++;
-	inet_ntop(addr->ss_family, bytes, host, sizeof(host));
+	addr_host_text(addr, host);
+	zone = strchr(host, '%');
+	if (zone)
+		*zone++ = '\0';
 	doctor_warning(r->d, "%s: no route to %s: %s", r->name, text, strerror(err));
-	doctor_advise(r->d, "ip route get %s; add a route, or replace the address",
-		      host);
+	doctor_advise(r->d, "ip route get %s%s%s; add a route, or replace the address",
+		      host, zone ? " dev " : "", zone ? zone : "");
 }
 
 static const char *look_up(struct route *r, const struct config_name *block)

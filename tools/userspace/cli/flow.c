@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* ipcp-rekey flow: list flows, show one flow. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,22 +98,32 @@ static json_t *keys_json(const struct ipcp_nl_flow *f)
 
 /* Return the address of this host that the peer sends to, or "-". */
 static const char *local_text(const struct ipcp_nl_flow *f,
-			      char buf[INET6_ADDRSTRLEN])
+			      char buf[ADDR_HOST_LEN])
 {
 	static const uint8_t none[sizeof(f->peer.local)];
+	struct sockaddr_storage addr = { .ss_family = f->peer.addr.ss_family };
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)&addr;
 
-	if (!memcmp(f->peer.local, none, sizeof(none)) ||
-	    !inet_ntop(f->peer.addr.ss_family, f->peer.local, buf,
-		       INET6_ADDRSTRLEN))
-		strcpy(buf, "-");
-	return buf;
+	if (!memcmp(f->peer.local, none, sizeof(none))) {
+		addr.ss_family = AF_UNSPEC;
+	} else if (addr.ss_family == AF_INET) {
+		memcpy(&in->sin_addr, f->peer.local, sizeof(in->sin_addr));
+	} else if (addr.ss_family == AF_INET6) {
+		memcpy(&in6->sin6_addr, f->peer.local, sizeof(in6->sin6_addr));
+		/* the peer is on the same link then */
+		if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+			in6->sin6_scope_id = ((const struct sockaddr_in6 *)
+					      &f->peer.addr)->sin6_scope_id;
+	}
+	return addr_host_text(&addr, buf);
 }
 
 static json_t *flow_json(const struct ipcp_nl_flow *f)
 {
 	json_t *obj = json_object();
 	json_t *more;
-	char peer[ADDR_TEXT_LEN], local[INET6_ADDRSTRLEN];
+	char peer[ADDR_TEXT_LEN], local[ADDR_HOST_LEN];
 
 	more = json_pack("{s:I, s:o, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:b}",
 			 "id", (json_int_t)f->id, "name", nlcmd_json(f->name),
@@ -243,7 +252,7 @@ static void show_keys(const struct ipcp_nl_flow *f)
 static void show_text(const struct ipcp_nl_flow *f)
 {
 	char name[NLCMD_TEXT_LEN], peer[ADDR_TEXT_LEN], flags[64];
-	char local[INET6_ADDRSTRLEN];
+	char local[ADDR_HOST_LEN];
 
 	printf("id             %u\nname           %s\nstate          %s\n", f->id,
 	       nlcmd_text(f->name, name), ipcp_nl_state_name(f->state));

@@ -47,26 +47,40 @@ static const char *zone_text(unsigned int index, char zone[1 + IF_NAMESIZE])
 	return zone;
 }
 
+const char *addr_host_text(const struct sockaddr_storage *addr,
+			   char buf[ADDR_HOST_LEN])
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+	char zone[1 + IF_NAMESIZE];
+
+	if (addr->ss_family == AF_INET) {
+		inet_ntop(AF_INET, &in->sin_addr, buf, ADDR_HOST_LEN);
+	} else if (addr->ss_family == AF_INET6) {
+		inet_ntop(AF_INET6, &in6->sin6_addr, buf, INET6_ADDRSTRLEN);
+		strcat(buf, zone_text(in6->sin6_scope_id, zone));
+	} else {
+		strcpy(buf, "-");
+	}
+	return buf;
+}
+
 const char *addr_text(const struct sockaddr_storage *addr,
 		      char buf[ADDR_TEXT_LEN])
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
-	char host[INET6_ADDRSTRLEN], zone[1 + IF_NAMESIZE];
+	char host[ADDR_HOST_LEN];
 
-	if (addr->ss_family == AF_INET) {
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(buf, ADDR_TEXT_LEN, "%s:%u", host,
-			 ntohs(in->sin_port));
-	} else if (addr->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(buf, ADDR_TEXT_LEN, "[%s%s]:%u", host,
-			 zone_text(in6->sin6_scope_id, zone),
+	addr_host_text(addr, host);
+	if (addr->ss_family == AF_INET)
+		snprintf(buf, ADDR_TEXT_LEN, "%s:%u", host, ntohs(in->sin_port));
+	else if (addr->ss_family == AF_INET6)
+		snprintf(buf, ADDR_TEXT_LEN, "[%s]:%u", host,
 			 ntohs(in6->sin6_port));
-	} else if (addr_provider(addr)) {
+	else if (addr_provider(addr))
 		snprintf(buf, ADDR_TEXT_LEN, "provider %u", addr_provider(addr));
-	} else {
-		snprintf(buf, ADDR_TEXT_LEN, "-");
-	}
+	else
+		strcpy(buf, host);
 	return buf;
 }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define ADDR_TEXT_LEN	(INET6_ADDRSTRLEN + 17 + 8)	/* %interface, [], port */
+#define ADDR_HOST_LEN	(INET6_ADDRSTRLEN + 17)	/* %interface */
+#define ADDR_TEXT_LEN	(ADDR_HOST_LEN + 8)	/* [], port */
 
 /**
  * addr_text() - format a socket address
@@ -22,6 +23,19 @@
  */
 const char *addr_text(const struct sockaddr_storage *addr,
 		      char buf[ADDR_TEXT_LEN]);
+
+/**
+ * addr_host_text() - format a socket address without its port
+ * @addr: IPv4, IPv6, or any other
+ * @buf: the buffer
+ *
+ * Formats are "192.0.2.1", "2001:db8::1", "fe80::1%eth0", and "-" for any other
+ * address.
+ *
+ * Return: @buf.
+ */
+const char *addr_host_text(const struct sockaddr_storage *addr,
+			   char buf[ADDR_HOST_LEN]);
 
 /**
  * addr_set_provider() - set an address to a provider

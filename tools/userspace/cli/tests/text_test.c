@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Numbers in cells, and samples of the exposition format. */
+/* Numbers in cells, addresses, and samples of the exposition format. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../common/addr.h"
 #include "expo.h"
 #include "fmt.h"
 
@@ -150,6 +152,47 @@ static void times_are_in_seconds(void **state)
 	free(text);
 }
 
+static void addresses_have_their_interface(void **state)
+{
+	static const struct {
+		const char *ip;
+		unsigned int zone;
+		const char *host;
+		const char *text;
+	} cases[] = {
+		{ "2001:db8::1", 0, "2001:db8::1", "[2001:db8::1]:3435" },
+		{ "fe80::1", 1, "fe80::1%lo", "[fe80::1%lo]:3435" },
+		{ "fe80::1", 4294967295, "fe80::1%4294967295",
+		  "[fe80::1%4294967295]:3435" },
+	};
+	struct sockaddr_storage addr = { .ss_family = AF_INET };
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)&addr;
+	char host[ADDR_HOST_LEN], text[ADDR_TEXT_LEN];
+	size_t i;
+
+	(void)state;
+	in->sin_port = htons(3435);
+	inet_pton(AF_INET, "192.0.2.1", &in->sin_addr);
+	assert_string_equal(addr_host_text(&addr, host), "192.0.2.1");
+	assert_string_equal(addr_text(&addr, text), "192.0.2.1:3435");
+	for (i = 0; i < COUNT(cases); i++) {
+		memset(&addr, 0, sizeof(addr));
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(3435);
+		in6->sin6_scope_id = cases[i].zone;
+		inet_pton(AF_INET6, cases[i].ip, &in6->sin6_addr);
+		assert_string_equal(addr_host_text(&addr, host), cases[i].host);
+		assert_string_equal(addr_text(&addr, text), cases[i].text);
+	}
+	addr_set_provider(&addr, 3);
+	assert_string_equal(addr_host_text(&addr, host), "-");
+	assert_string_equal(addr_text(&addr, text), "provider 3");
+	memset(&addr, 0, sizeof(addr));
+	assert_string_equal(addr_host_text(&addr, host), "-");
+	assert_string_equal(addr_text(&addr, text), "-");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +202,7 @@ int main(void)
 		cmocka_unit_test(label_values_are_escaped),
 		cmocka_unit_test(samples_keep_all_digits),
 		cmocka_unit_test(times_are_in_seconds),
+		cmocka_unit_test(addresses_have_their_interface),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
