@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* ipcp-rekey: inspect and re-key flows, and communicate over them. */
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd.h"
+#include "out.h"
 
 static const struct cmd commands[] = {
 	{ "setup", "first steps: certificates, keys and names of this host", cmd_setup },
@@ -37,7 +37,5 @@ int main(int argc, char **argv)
 		status = cmd_version(1, version);
 	else
 		status = cmd_dispatch("", commands, argc, argv);
-	if (fflush(stdout) || ferror(stdout))
-		return fail("cannot write to stdout: %m");
-	return status;
+	return out_flush() ? EXIT_FAIL : status;
 }

@@ -51,7 +51,6 @@ static void print_text(const struct ipcp_nl_event *ev)
 
 	if (ev->event == IPCP_REKEY_EVENT_COPIED) {
 		puts("copied: all flows of this machine have lost their keys");
-		fflush(stdout);
 		return;
 	}
 	printf("flow %u", f->id);
@@ -71,7 +70,6 @@ static void print_text(const struct ipcp_nl_event *ev)
 	if (f->reason[0])
 		printf(" (%s)", nlcmd_text(f->reason, text));
 	putchar('\n');
-	fflush(stdout);
 }
 
 /* Begin a line: the time in two formats, and the event. */
@@ -118,7 +116,7 @@ static json_t *event_json(const struct ipcp_nl_event *ev,
 
 static bool enough(const struct monitor *m)
 {
-	return m->status || ferror(stdout) || (m->count && m->printed >= m->count);
+	return m->status || (m->count && m->printed >= m->count);
 }
 
 static void on_event(const struct ipcp_nl_event *ev, void *arg)
@@ -136,6 +134,7 @@ static void on_event(const struct ipcp_nl_event *ev, void *arg)
 	}
 	print_time(&ts);
 	print_text(ev);
+	m->status = out_flush();
 }
 
 /*
@@ -151,7 +150,7 @@ static void print_lost(struct monitor *m)
 		return;
 	}
 	puts("some events were lost: read faster, or see 'flow list'");
-	fflush(stdout);
+	m->status = out_flush();
 }
 
 static json_t *traffic_json(const struct flow_row *row, const struct timespec *ts)
@@ -194,7 +193,6 @@ static void print_traffic(const struct flow_row *row)
 	       (unsigned long long)row->stats.tx_packets,
 	       (unsigned long long)row->stats.rx_packets,
 	       (unsigned long long)row->drops, row->peer);
-	fflush(stdout);
 }
 
 /*
@@ -223,6 +221,7 @@ static int read_traffic(struct monitor *m)
 		}
 		print_time(&ts);
 		print_traffic(row);
+		m->status = out_flush();
 	}
 	return m->status;
 }
@@ -277,7 +276,7 @@ static int watch(struct monitor *m)
 	}
 	if (stopped && !status)
 		status = read_events(m);
-	if (m->traffic && !status && !ferror(stdout))
+	if (m->traffic && !status)
 		status = read_traffic(m);
 	return status;
 }

@@ -12,6 +12,17 @@
 #include "cmd.h"
 #include "out.h"
 
+/* Report once that stdout takes no more; return the exit status. */
+static int cannot_print(void)
+{
+	static bool said;
+
+	if (!said)
+		fail("cannot write to stdout: %m");
+	said = true;
+	return EXIT_FAIL;
+}
+
 /**
  * out_json() - print a value and drop its reference
  * @json: the value; NULL counts as out of memory
@@ -29,8 +40,14 @@ int out_json(json_t *json, bool one_line)
 	ret = json_dumpf(json, stdout, flags | JSON_REAL_PRECISION(15));
 	json_decref(json);
 	if (ret || putchar('\n') < 0 || (one_line && fflush(stdout)))
-		return fail("cannot write to stdout: %m");
+		return cannot_print();
 	return EXIT_OK;
+}
+
+/* Write out what was printed; return the exit status. */
+int out_flush(void)
+{
+	return fflush(stdout) || ferror(stdout) ? cannot_print() : EXIT_OK;
 }
 
 static int cannot_write(const char *file)

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 int out_json(json_t *json, bool one_line);
+int out_flush(void);
 int out_replace(const char *file, mode_t mode,
 		void (*put)(FILE *out, const void *arg), const void *arg);
 

@@ -274,8 +274,7 @@ static int write_text(const struct text *text, const char *file)
 		return out_replace(file, 0666 & ~mask, put_text, text);
 	}
 	put_text(stdout, text);
-	return fflush(stdout) || ferror(stdout) ?
-	       fail("cannot write to stdout: %m") : EXIT_OK;
+	return out_flush();
 }
 
 /* Draw into memory first, so that a failure leaves no part of a picture. */

@@ -108,7 +108,7 @@ static int print_plain(const struct top *t)
 		puts(line);
 	}
 	putchar('\n');
-	return fflush(stdout) ? fail("cannot write to stdout: %m") : EXIT_OK;
+	return out_flush();
 }
 
 static int no_memory(void)
