@@ -276,14 +276,16 @@ static void tell_rests(const fset_t *set, fqueue_t *fq)
 }
 
 /*
- * Report the end of a flow, unless messages are left to read. Then stop
- * watching the flow, since the kernel reports the end permanently.
+ * Report the end of a flow, unless a message or the rest of one is left to
+ * read; tell_rests() reports a rest. Then stop watching the flow, since the kernel reports the end permanently.
  */
 static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 {
 	struct flow *flow = flows_at(fd);
 	struct ipcp_info info;
 
+	if (rests_waiting(flow))
+		return;
 	if (!ipcp_dev_info(fd, &info) && info.queued &&
 	    info.rb_flags & IPCP_RB_RD) {
 		tell(fq, fd, FLOW_PKT);

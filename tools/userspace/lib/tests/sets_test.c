@@ -127,6 +127,25 @@ static void the_end_of_a_flow_is_reported_once(void **state)
 	fset_destroy(set);
 }
 
+static void the_end_of_a_flow_comes_after_the_rest_of_a_message(void **state)
+{
+	struct pair pair = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	assert_int_equal(fset_add(set, pair.fd), 0);
+	send_text(&pair, "12");
+	assert_read(pair.fd, 1, "1");
+	close(pair.peer);
+	assert_events(set, pair.fd, "a");
+	assert_read(pair.fd, 1, "2");
+	assert_events(set, pair.fd, "a");
+	assert_read(pair.fd, 1, "");
+	assert_events(set, pair.fd, "A");
+	assert_int_equal(flow_dealloc(pair.fd), 0);
+	fset_destroy(set);
+}
+
 /* Action of another thread between an event of the kernel and its report. */
 static void (*meanwhile)(void);
 
@@ -210,6 +229,7 @@ int main(void)
 		cmocka_unit_test(messages_are_events_until_they_are_read),
 		cmocka_unit_test(a_partly_read_message_is_an_event),
 		cmocka_unit_test(the_end_of_a_flow_is_reported_once),
+		cmocka_unit_test(the_end_of_a_flow_comes_after_the_rest_of_a_message),
 		cmocka_unit_test(the_end_of_a_flow_is_not_reported_for_its_successor),
 		cmocka_unit_test(events_not_yet_fetched_come_before_new_ones),
 	};
