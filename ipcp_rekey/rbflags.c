@@ -55,13 +55,17 @@ void ipcp_rbflags_init(struct ipcp_rbflags *flags,
 int ipcp_rbflags_change(struct ipcp_rbflags *flags, int set, int clear)
 {
 	int old = atomic_read(&flags->word);
+	__poll_t events = IPCP_WAKE_ALL;
 	int new;
 
 	do {
 		new = (old & ~clear) | set;
 	} while (!atomic_try_cmpxchg(&flags->word, &old, new));
 
+	/* An edge-triggered EPOLLRDHUP is a new silence of the peer. */
+	if (new & ~old & IPCP_RB_FLOWPEER)
+		events |= EPOLLRDHUP;
 	if (old != new)
-		ipcp_rbflags_wake(flags, IPCP_WAKE_ALL);
+		ipcp_rbflags_wake(flags, events);
 	return old ^ new;
 }

@@ -10,9 +10,12 @@
 
 struct ipcp_consumer;
 
-/* Events that may have become true when a flag or the state changed. */
+/*
+ * Events that may have become true when a flag or the state changed. EPOLLRDHUP
+ * is left to ipcp_rbflags_change(). poll() always waits for EPOLLHUP, too.
+ */
 #define IPCP_WAKE_ALL	(EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | \
-			 EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+			 EPOLLPRI | EPOLLHUP | EPOLLERR)
 
 /**
  * struct ipcp_consumer_ops - operations of the user of a flow or a name

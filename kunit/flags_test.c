@@ -62,8 +62,8 @@ static void each_change_wakes_all_sleepers(struct kunit *test)
 	struct ipcp_rbuff *rb = new_ring(test);
 	struct test_waker *one = test_sleep(test, rb->flags.consumer);
 	struct test_waker *other = test_sleep(test, rb->flags.consumer);
-	const __poll_t all = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP |
-			     EPOLLHUP | EPOLLERR;
+	const __poll_t all = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLHUP |
+			     EPOLLERR;
 
 	ipcp_rbflags_change(&rb->flags, c->flag, 0);
 	ipcp_rbflags_change(&rb->flags, 0, c->flag);
@@ -72,6 +72,12 @@ static void each_change_wakes_all_sleepers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, one->wakes, START & c->flag ? 2 : 3);
 	KUNIT_EXPECT_EQ(test, other->wakes, one->wakes);
 	KUNIT_EXPECT_EQ(test, one->events & all, all);
+	/* the end of a silence is no edge of EPOLLRDHUP, nor are other flags */
+	KUNIT_EXPECT_EQ(test, one->events & EPOLLRDHUP,
+			c->flag == IPCP_RB_FLOWPEER ? EPOLLRDHUP : 0);
+	one->events = 0;
+	ipcp_rbflags_change(&rb->flags, 0, c->flag);
+	KUNIT_EXPECT_EQ(test, one->events & EPOLLRDHUP, 0);
 }
 
 static void an_update_without_a_change_wakes_no_sleeper(struct kunit *test)

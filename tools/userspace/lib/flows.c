@@ -94,7 +94,6 @@ static void fill(struct flow *flow, const qosspec_t *qos)
 	flow->rcv_limited = false;
 	flow->snd_limited = false;
 	flow->set = NULL;
-	flow->quiet = false;
 	flow->over = false;
 	__atomic_store_n(&flow->flags, FLOWFDEFAULT, __ATOMIC_RELAXED);
 	__atomic_store_n(&flow->state, FLOW_THERE, __ATOMIC_RELEASE);

@@ -60,10 +60,9 @@ struct rest {
  * @sndtimeo: time limit of a write
  * @rests: rests of messages, oldest first
  * @spare: spare buffer for a rest, exchanged atomically
- * @set: set that contains the flow. The lock in fqueue.c protects @set, @entry,
- *	@quiet and @over
- * @entry: unique number of this addition to @set
- * @quiet: true if FLOW_PEER has been reported
+ * @set: set that contains the flow. The lock in fqueue.c protects @set, @entry
+ *	and @over
+ * @entry: unique number of the last addition to a set
  * @over: true if the end of the flow has been reported
  */
 struct flow {
@@ -80,7 +79,6 @@ struct flow {
 	struct rest *spare;
 	fset_t *set;
 	uint32_t entry;
-	bool quiet;
 	bool over;
 };
 

@@ -2,7 +2,8 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * Sets of flows, implemented with epoll. A readable flow is reported as long as
- * it is readable; a silent peer and the end of a flow are reported once.
+ * it is readable; each silence of the peer, and the end of a flow, are reported
+ * once.
  */
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@
 
 struct flow_set {
 	int epfd;
+	int silences;		/* second epoll instance, watched by epfd */
 	unsigned int forks;	/* value of forks when epfd was made */
 };
 
@@ -25,7 +27,7 @@ struct event {
 struct fqueue {
 	size_t count;
 	size_t next;
-	/* two for each epoll event, and one for each rest */
+	/* for each epoll event of the two instances, and for each rest */
 	struct event events[3 * EVENTS];
 };
 
@@ -58,6 +60,39 @@ static void expect_forks(void)
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
+/* close() is a cancellation point, and the caller may hold the lock. */
+static void close_set(const fset_t *set)
+{
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	if (set->epfd >= 0)
+		close(set->epfd);
+	if (set->silences >= 0)
+		close(set->silences);
+	pthread_setcancelstate(cancel, NULL);
+}
+
+/*
+ * Make the epoll instances of a set. Silent peers are watched edge-triggered,
+ * in an instance of their own: no event reports that the peer was heard again.
+ */
+static int open_set(fset_t *set)
+{
+	struct epoll_event ev = { .events = EPOLLIN };	/* of no flow */
+	int err;
+
+	set->forks = forks;
+	set->epfd = epoll_create1(EPOLL_CLOEXEC);
+	set->silences = epoll_create1(EPOLL_CLOEXEC);
+	if (set->epfd >= 0 && set->silences >= 0 &&
+	    !epoll_ctl(set->epfd, EPOLL_CTL_ADD, set->silences, &ev))
+		return 0;
+	err = -errno;
+	close_set(set);
+	return err;
+}
+
 fset_t *fset_create(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -66,12 +101,10 @@ fset_t *fset_create(void)
 	if (!set)
 		return NULL;
 	pthread_once(&once, expect_forks);
-	set->epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (set->epfd < 0) {
+	if (open_set(set)) {
 		free(set);
 		return NULL;
 	}
-	set->forks = forks;
 	return set;
 }
 
@@ -80,31 +113,37 @@ void fset_destroy(fset_t *set)
 	if (!set)
 		return;
 	fset_zero(set);
-	close(set->epfd);
+	close_set(set);
 	free(set);
 }
 
 /*
- * Watch a flow. The event also carries the entry number, since the descriptor
- * may belong to another flow when the event is handled.
+ * Watch a flow, or stop watching it. The event also carries the entry number,
+ * since the descriptor may belong to another flow when the event is handled.
  */
-static int watch(int epfd, int op, int fd, uint32_t events)
+static int watch(const fset_t *set, int op, int fd)
 {
+	uint64_t data = (uint64_t)flows_at(fd)->entry << 32 | fd;
 	struct epoll_event ev = {
-		.events = events,
-		.data.u64 = (uint64_t)flows_at(fd)->entry << 32 | fd,
+		.events = EPOLLIN,
+		.data.u64 = data,
 	};
+	struct epoll_event silence = {
+		.events = EPOLLRDHUP | EPOLLET,
+		.data.u64 = data,
+	};
+	int err;
 
-	return epoll_ctl(epfd, op, fd, &ev) ? -errno : 0;
+	if (epoll_ctl(set->epfd, op, fd, &ev))
+		return -errno;
+	if (!epoll_ctl(set->silences, op, fd, &silence))
+		return 0;
+	err = -errno;
+	epoll_ctl(set->epfd, EPOLL_CTL_DEL, fd, NULL);
+	return err;
 }
 
-static int watch_flow(int epfd, const struct flow *flow, int fd)
-{
-	return watch(epfd, EPOLL_CTL_ADD, fd,
-		     flow->quiet ? EPOLLIN : EPOLLIN | EPOLLRDHUP);
-}
-
-static int watch_flows(const fset_t *set, int epfd)
+static int watch_flows(const fset_t *set, const fset_t *own)
 {
 	const struct flow *flow;
 	int fd, err = 0;
@@ -112,30 +151,28 @@ static int watch_flows(const fset_t *set, int epfd)
 	for (fd = FLOWS_FIRST; !err && fd < flows_end(); fd++) {
 		flow = flows_at(fd);
 		if (flow->set == set && !flow->over)
-			err = watch_flow(epfd, flow, fd);
+			err = watch(own, EPOLL_CTL_ADD, fd);
 	}
 	return err;
 }
 
 /*
- * Give a child its own epoll instance when the child first needs the set, since
- * changes to a shared instance affect the parent, too. Locking: requires lock.
+ * Give a child its own epoll instances when the child first needs the set,
+ * since changes to shared instances affect the parent, too. Locking: requires
+ * lock.
  */
 static int make_own(fset_t *set)
 {
-	struct flow_set own = { .forks = forks };
-	int err, cancel;
+	struct flow_set own;
+	int err;
 
 	if (set->forks == forks)
 		return 0;
-	own.epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (own.epfd < 0)
-		return -errno;
-	err = watch_flows(set, own.epfd);
-	/* the lock is held, so close() must not end the thread */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	close(err ? own.epfd : set->epfd);
-	pthread_setcancelstate(cancel, NULL);
+	err = open_set(&own);
+	if (err)
+		return err;
+	err = watch_flows(set, &own);
+	close_set(err ? &own : set);
 	if (!err)
 		*set = own;
 	return err;
@@ -145,7 +182,7 @@ static int make_own(fset_t *set)
 static void leave(struct flow *flow, int fd)
 {
 	if (!flow->over && flow->set->forks == forks)
-		watch(flow->set->epfd, EPOLL_CTL_DEL, fd, 0);
+		watch(flow->set, EPOLL_CTL_DEL, fd);
 	flow->set = NULL;
 }
 
@@ -180,10 +217,9 @@ static int enter(fset_t *set, struct flow *flow, int fd)
 	err = make_own(set);
 	if (err)
 		return err;
-	flow->quiet = false;
 	flow->over = false;
 	flow->entry = ++entries;
-	err = watch_flow(set->epfd, flow, fd);
+	err = watch(set, EPOLL_CTL_ADD, fd);
 	if (err)
 		return err;
 	flow->set = set;
@@ -277,7 +313,8 @@ static void tell_rests(const fset_t *set, fqueue_t *fq)
 
 /*
  * Report the end of a flow, unless a message or the rest of one is left to
- * read; tell_rests() reports a rest. Then stop watching the flow, since the kernel reports the end permanently.
+ * read; tell_rests() reports a rest. Then stop watching the flow, since the
+ * kernel reports the end permanently.
  */
 static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 {
@@ -291,34 +328,50 @@ static void tell_end(fset_t *set, fqueue_t *fq, int fd, uint32_t events)
 		tell(fq, fd, FLOW_PKT);
 		return;
 	}
-	watch(set->epfd, EPOLL_CTL_DEL, fd, 0);
+	watch(set, EPOLL_CTL_DEL, fd);
 	flow->over = true;
 	tell(fq, fd, events & EPOLLERR ? FLOW_DOWN : FLOW_DEALLOC);
+}
+
+/*
+ * Return the flow of an event, or -1 if the flow was removed meanwhile, or
+ * another thread reported its end. Locking: requires lock.
+ */
+static int flow_of(const fset_t *set, uint64_t data)
+{
+	int fd = data & UINT32_MAX;
+	const struct flow *flow = flows_at(fd);
+
+	return flow->set == set && flow->entry == data >> 32 && !flow->over ?
+	       fd : -1;
 }
 
 /* Locking: requires lock. */
 static void tell_one(fset_t *set, fqueue_t *fq, uint64_t data, uint32_t events)
 {
-	int fd = data & UINT32_MAX;
-	struct flow *flow = flows_at(fd);
+	int fd = flow_of(set, data);
 
-	/* the flow was removed meanwhile, or another thread reported its end */
-	if (flow->set != set || flow->entry != data >> 32 || flow->over)
+	if (fd < 0)
 		return;
-	if (events & EPOLLHUP) {
+	if (events & EPOLLHUP)
 		tell_end(set, fq, fd, events);
-		return;
-	}
-	if (events & EPOLLIN)
+	else if (events & EPOLLIN)
 		tell(fq, fd, FLOW_PKT);
-	if (events & EPOLLRDHUP && !flow->quiet) {
-		flow->quiet = true;
-		watch(set->epfd, EPOLL_CTL_MOD, fd, EPOLLIN);
-		tell(fq, fd, FLOW_PEER);
-	} else if (events & EPOLLIN && flow->quiet) {
-		/* the peer is back: report the next silence again */
-		flow->quiet = false;
-		watch(set->epfd, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLRDHUP);
+}
+
+/* Report peers that have become silent. Locking: requires lock. */
+static void tell_silences(fset_t *set, fqueue_t *fq)
+{
+	struct epoll_event events[EVENTS];
+	int i, n, fd, cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	n = epoll_wait(set->silences, events, EVENTS, 0);
+	pthread_setcancelstate(cancel, NULL);
+	for (i = 0; i < n; i++) {
+		fd = flow_of(set, events[i].data.u64);
+		if (fd >= 0 && !(events[i].events & EPOLLHUP))
+			tell(fq, fd, FLOW_PEER);
 	}
 }
 
@@ -327,6 +380,7 @@ static int tell_events(fset_t *set, fqueue_t *fq, const struct timespec *left)
 {
 	static const struct timespec none;
 	struct epoll_event events[EVENTS];
+	bool silent = false;
 	int i, n;
 
 	n = epoll_pwait2(set->epfd, events, EVENTS, fq->count ? &none : left,
@@ -334,8 +388,14 @@ static int tell_events(fset_t *set, fqueue_t *fq, const struct timespec *left)
 	if (n < 0)
 		return -errno;
 	pthread_mutex_lock(&lock);
-	for (i = 0; i < n; i++)
-		tell_one(set, fq, events[i].data.u64, events[i].events);
+	for (i = 0; i < n; i++) {
+		if (events[i].data.u64)
+			tell_one(set, fq, events[i].data.u64, events[i].events);
+		else
+			silent = true;
+	}
+	if (silent)
+		tell_silences(set, fq);
 	pthread_mutex_unlock(&lock);
 	return 0;
 }

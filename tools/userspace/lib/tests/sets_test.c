@@ -14,7 +14,10 @@
 
 static const struct timespec now = { 0, 0 };
 
-/* Check the reported events: one letter each, 'a' for the first flow. */
+/*
+ * Check the reported events, each with a character for the flow: a letter or a
+ * digit (a silent peer), from 'a', 'A' or '0' on for the first flow.
+ */
 static void assert_events(fset_t *set, int first, const char *text)
 {
 	fqueue_t *fq = fqueue_create();
@@ -30,6 +33,9 @@ static void assert_events(fset_t *set, int first, const char *text)
 			break;
 		case FLOW_DEALLOC:
 			got[n++] = 'A' + fd - first;
+			break;
+		case FLOW_PEER:
+			got[n++] = '0' + fd - first;
 			break;
 		default:
 			got[n++] = '?';
@@ -146,6 +152,38 @@ static void the_end_of_a_flow_comes_after_the_rest_of_a_message(void **state)
 	fset_destroy(set);
 }
 
+/* Signal EPOLLRDHUP. The socket stays readable, as if messages waited. */
+static void be_silent(const struct pair *pair)
+{
+	assert_int_equal(shutdown(pair->peer, SHUT_WR), 0);
+}
+
+static void each_silence_of_the_peer_is_reported_once(void **state)
+{
+	struct pair a = make_pair(), b = make_pair();
+	fset_t *set = fset_create();
+
+	(void)state;
+	assert_int_equal(fset_add(set, a.fd), 0);
+	assert_int_equal(fset_add(set, b.fd), 0);
+	be_silent(&a);
+	assert_events(set, a.fd, "a0");
+	assert_events(set, a.fd, "a");
+	assert_events(set, a.fd, "a");
+	/* a wakeup with EPOLLRDHUP is a new silence */
+	be_silent(&a);
+	be_silent(&b);
+	assert_events(set, a.fd, "ab01");
+	assert_events(set, a.fd, "ab");
+	/* the end of a flow is no silence */
+	close(b.peer);
+	assert_events(set, a.fd, "aB");
+	assert_events(set, a.fd, "a");
+	assert_int_equal(flow_dealloc(b.fd), 0);
+	end_pair(&a);
+	fset_destroy(set);
+}
+
 /* Action of another thread between an event of the kernel and its report. */
 static void (*meanwhile)(void);
 
@@ -228,6 +266,7 @@ int main(void)
 		cmocka_unit_test(a_flow_is_in_one_set_at_most),
 		cmocka_unit_test(messages_are_events_until_they_are_read),
 		cmocka_unit_test(a_partly_read_message_is_an_event),
+		cmocka_unit_test(each_silence_of_the_peer_is_reported_once),
 		cmocka_unit_test(the_end_of_a_flow_is_reported_once),
 		cmocka_unit_test(the_end_of_a_flow_comes_after_the_rest_of_a_message),
 		cmocka_unit_test(the_end_of_a_flow_is_not_reported_for_its_successor),
