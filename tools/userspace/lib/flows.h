@@ -62,7 +62,7 @@ struct rest {
  * @spare: spare buffer for a rest, exchanged atomically
  * @set: set that contains the flow. The lock in fqueue.c protects @set, @entry
  *	and @over
- * @entry: unique number of the last addition to a set
+ * @entry: unique number of the last addition of the flow to a set, or 0
  * @over: true if the end of the flow has been reported
  */
 struct flow {

@@ -21,6 +21,7 @@ struct flow_set {
 
 struct event {
 	int fd;
+	uint32_t entry;		/* as in struct flow */
 	enum fqtype type;
 };
 
@@ -192,6 +193,7 @@ void sets_forget(int fd, struct flow *flow)
 	pthread_mutex_lock(&lock);
 	if (flow->set)
 		leave(flow, fd);
+	flow->entry = 0;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -278,11 +280,29 @@ void fqueue_destroy(fqueue_t *fq)
 	free(fq);
 }
 
+/*
+ * True if an event is left. Skip events of flows that were deallocated since:
+ * the descriptor may belong to another flow.
+ */
+static bool has_event(fqueue_t *fq)
+{
+	const struct event *event = fq->events + fq->next;
+
+	pthread_mutex_lock(&lock);
+	while (fq->next < fq->count &&
+	       flows_at(event->fd)->entry != event->entry) {
+		fq->next++;
+		event++;
+	}
+	pthread_mutex_unlock(&lock);
+	return fq->next < fq->count;
+}
+
 int fqueue_next(fqueue_t *fq)
 {
 	if (!fq)
 		return -EINVAL;
-	return fq->next < fq->count ? fq->events[fq->next++].fd : -EPERM;
+	return has_event(fq) ? fq->events[fq->next++].fd : -EPERM;
 }
 
 enum fqtype fqueue_type(fqueue_t *fq)
@@ -292,9 +312,14 @@ enum fqtype fqueue_type(fqueue_t *fq)
 	return fq->next ? fq->events[fq->next - 1].type : (enum fqtype)-EPERM;
 }
 
+/* Locking: requires lock. */
 static void tell(fqueue_t *fq, int fd, enum fqtype type)
 {
-	fq->events[fq->count++] = (struct event) { fd, type };
+	fq->events[fq->count++] = (struct event) {
+		.fd = fd,
+		.entry = flows_at(fd)->entry,
+		.type = type,
+	};
 }
 
 /* Report flows with the rest of a message, which the kernel does not know. */
@@ -409,7 +434,7 @@ ssize_t fevent(fset_t *set, fqueue_t *fq, const struct timespec *timeo)
 
 	if (!set || !fq)
 		return -EINVAL;
-	if (fq->next < fq->count)
+	if (has_event(fq))
 		return 1;
 	pthread_mutex_lock(&lock);
 	err = make_own(set);

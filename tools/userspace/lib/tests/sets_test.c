@@ -210,10 +210,15 @@ static void replace(void)
 {
 	int fd = replaced.fd;
 
-	assert_int_equal(flow_dealloc(fd), 0);
+	end_pair(&replaced);
 	replaced = make_pair();
 	assert_int_equal(replaced.fd, fd);
-	assert_int_equal(fset_add(replaced_in, fd), 0);
+}
+
+static void replace_in_set(void)
+{
+	replace();
+	assert_int_equal(fset_add(replaced_in, replaced.fd), 0);
 }
 
 static void the_end_of_a_flow_is_not_reported_for_its_successor(void **state)
@@ -224,12 +229,47 @@ static void the_end_of_a_flow_is_not_reported_for_its_successor(void **state)
 	replaced = make_pair();
 	replaced_in = set;
 	assert_int_equal(fset_add(set, replaced.fd), 0);
-	close(replaced.peer);
-	meanwhile = replace;
+	assert_int_equal(shutdown(replaced.peer, SHUT_RDWR), 0);
+	meanwhile = replace_in_set;
 	assert_events(set, replaced.fd, "");
 	send_text(&replaced, "x");
 	assert_events(set, replaced.fd, "a");
 	end_pair(&replaced);
+	fset_destroy(set);
+}
+
+static void an_event_is_not_returned_for_the_successor_of_its_flow(void **state)
+{
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+	struct pair other = make_pair();
+
+	(void)state;
+	replaced = make_pair();
+	replaced_in = set;
+	assert_int_equal(fset_add(set, replaced.fd), 0);
+	assert_int_equal(fset_add(set, other.fd), 0);
+	assert_int_equal(shutdown(replaced.peer, SHUT_RDWR), 0);
+	assert_int_equal(fevent(set, fq, &now), 1);
+	replace_in_set();
+	assert_int_equal(fqueue_next(fq), -EPERM);
+	/* nor for a successor in no set; the next event is returned */
+	send_text(&replaced, "x");
+	send_text(&other, "x");
+	assert_int_equal(fevent(set, fq, &now), 1);
+	replace();
+	assert_int_equal(fqueue_next(fq), other.fd);
+	assert_int_equal(fqueue_next(fq), -EPERM);
+	/* an event that is skipped does not end the wait */
+	send_text(&replaced, "x");
+	assert_int_equal(flow_read(other.fd, (char [8]) { 0 }, 8), 1);
+	assert_int_equal(fset_add(set, replaced.fd), 0);
+	assert_int_equal(fevent(set, fq, &now), 1);
+	replace();
+	assert_int_equal(fevent(set, fq, &now), -ETIMEDOUT);
+	end_pair(&replaced);
+	end_pair(&other);
+	fqueue_destroy(fq);
 	fset_destroy(set);
 }
 
@@ -270,6 +310,7 @@ int main(void)
 		cmocka_unit_test(the_end_of_a_flow_is_reported_once),
 		cmocka_unit_test(the_end_of_a_flow_comes_after_the_rest_of_a_message),
 		cmocka_unit_test(the_end_of_a_flow_is_not_reported_for_its_successor),
+		cmocka_unit_test(an_event_is_not_returned_for_the_successor_of_its_flow),
 		cmocka_unit_test(events_not_yet_fetched_come_before_new_ones),
 	};
 
