@@ -36,6 +36,10 @@ static int wait_for(struct pollfd *fds, nfds_t count, const struct limit *limit)
 	return ret < 0 ? -errno : ret;
 }
 
+/*
+ * Without a timeout a peer is never lost, which is 0 here. For the kernel 0 is
+ * its default, and the maximum is as good as none.
+ */
 static struct ipcp_qos to_kernel(const qosspec_t *qs)
 {
 	return (struct ipcp_qos) {
@@ -44,7 +48,7 @@ static struct ipcp_qos to_kernel(const qosspec_t *qs)
 		.loss = qs->loss,
 		.ber = qs->ber,
 		.max_gap = qs->max_gap,
-		.timeout = qs->timeout,
+		.timeout = qs->timeout ? qs->timeout : UINT32_MAX,
 		.availability = qs->availability,
 		.in_order = qs->in_order,
 	};
@@ -52,6 +56,8 @@ static struct ipcp_qos to_kernel(const qosspec_t *qs)
 
 static qosspec_t from_kernel(const struct ipcp_qos *qos)
 {
+	uint32_t timeout = qos->timeout ? qos->timeout : DEFAULT_PEER_TIMEOUT;
+
 	return (qosspec_t) {
 		.delay = qos->delay,
 		.bandwidth = qos->bandwidth,
@@ -60,7 +66,7 @@ static qosspec_t from_kernel(const struct ipcp_qos *qos)
 		.ber = qos->ber,
 		.in_order = qos->in_order,
 		.max_gap = qos->max_gap,
-		.timeout = qos->timeout,
+		.timeout = timeout == UINT32_MAX ? 0 : timeout,
 	};
 }
 

@@ -45,10 +45,14 @@ static struct {
 
 static int last_open[2];
 
+static uint32_t asked_timeout;	/* of the last flow_alloc() or of a peer */
+
 int __real_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
 int __wrap_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
 int __wrap_ipcp_dev_open(int flags);
 int __wrap_ipcp_dev_listen(int fd, const char *name, unsigned int backlog);
+int __wrap_ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
+			  int64_t timeout);
 int __wrap_ipcp_dev_info(int fd, struct ipcp_info *info);
 int __wrap_ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 			   struct ipcp_qos *qos);
@@ -98,11 +102,22 @@ int __wrap_ipcp_dev_listen(int fd, const char *name, unsigned int backlog)
 	return send(fd, "", 1, 0) < 0 ? -errno : -names[i].error;
 }
 
+int __wrap_ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
+			  int64_t timeout)
+{
+	(void)name;
+	(void)timeout;
+	(void)fd;
+	asked_timeout = qos->timeout;
+	return -EINPROGRESS;
+}
+
 int __wrap_ipcp_dev_info(int fd, struct ipcp_info *info)
 {
 	int i;
 
 	memset(info, 0, sizeof(*info));
+	info->state = IPCP_STATE_ALLOCATED;
 	for (i = 0; i < NAMES; i++)
 		if (names[i].fd == fd)
 			info->error = names[i].error;
@@ -117,6 +132,7 @@ int __wrap_ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 	(void)flags;
 	(void)timeout;
 	memset(qos, 0, sizeof(*qos));
+	qos->timeout = asked_timeout;
 	if (recv(fd, &c, 1, MSG_DONTWAIT) != 1)
 		return -errno;
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -236,6 +252,47 @@ static void a_refused_name_is_requested_again(void **state)
 	assert_asked(4, 2);
 }
 
+/* Accept a flow of a peer that asked for this timeout. */
+static void assert_accepted(uint32_t kernel, uint32_t program)
+{
+	qosspec_t qos;
+	int fd;
+
+	asked_timeout = kernel;
+	assert_int_equal(send(names[0].agent, "x", 1, 0), 1);
+	fd = flow_accept(&qos, NULL);
+	assert_true(fd >= FLOWS_FIRST);
+	assert_int_equal(qos.timeout, program);
+	assert_int_equal(flow_dealloc(fd), 0);
+}
+
+/* Allocate a flow with this timeout. */
+static void assert_allocated(uint32_t program, uint32_t kernel)
+{
+	qosspec_t qos = qos_raw, got;
+	int fd;
+
+	qos.timeout = program;
+	fd = flow_alloc("other", &qos, NULL);
+	assert_true(fd >= FLOWS_FIRST);
+	assert_int_equal(asked_timeout, kernel);
+	assert_int_equal(fccntl(fd, FLOWGQOSSPEC, &got), 0);
+	assert_int_equal(got.timeout, program);
+	assert_int_equal(flow_dealloc(fd), 0);
+	close(last_open[1]);
+}
+
+static void a_peer_timeout_of_0_is_none(void **state)
+{
+	(void)state;
+	assert_allocated(0, UINT32_MAX);
+	assert_allocated(7000, 7000);
+	assert_accepted(UINT32_MAX, 0);
+	assert_accepted(7000, 7000);
+	/* the peer left it to the kernel */
+	assert_accepted(0, DEFAULT_PEER_TIMEOUT);
+}
+
 static int setup(void **state)
 {
 	int fd = mkstemp(bindings), i;
@@ -265,6 +322,7 @@ int main(void)
 		cmocka_unit_test(a_signal_ends_the_wait),
 		cmocka_unit_test(accept_fails_if_all_names_are_refused),
 		cmocka_unit_test(a_refused_name_is_requested_again),
+		cmocka_unit_test(a_peer_timeout_of_0_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -19,7 +19,8 @@ typedef struct qos_spec {
 	uint32_t ber;		/* 1 to tolerate bit errors; none occur */
 	uint8_t  in_order;	/* 1 if messages must stay in order */
 	uint32_t max_gap;	/* ms */
-	uint32_t timeout;	/* ms of silence after which the peer is lost */
+	uint32_t timeout;	/* ms of silence after which the peer is lost, */
+				/* or 0 for never */
 } qosspec_t;
 
 static const qosspec_t qos_raw = {
