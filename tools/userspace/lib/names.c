@@ -166,6 +166,7 @@ static struct {
 	pthread_mutex_t lock;
 	struct name *names;
 	nfds_t count;
+	nfds_t first;		/* name that the next list begins with */
 	int err;		/* error of the last name that was refused */
 	char exe[PATH_MAX];
 } served = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -313,23 +314,27 @@ static void note_answers(void)
 
 /*
  * Return a list for poll() of the served names and of the names that the agent
- * has not answered yet. If the list is empty, return NULL and set *err.
+ * has not answered yet. If the list is empty, return NULL and set *err. Each
+ * list begins with another name, since the first ready one is accepted.
  */
 static struct pollfd *listeners(nfds_t *count, int *err)
 {
+	const struct name *name;
 	struct pollfd *fds;
 	nfds_t i;
 
 	*count = 0;
 	pthread_mutex_lock(&served.lock);
 	fds = malloc(served.count * sizeof(*fds));
-	for (i = 0; fds && i < served.count; i++)
-		if (served.names[i].fd >= 0)
+	for (i = 0; fds && i < served.count; i++) {
+		name = &served.names[(served.first + i) % served.count];
+		if (name->fd >= 0)
 			fds[(*count)++] = (struct pollfd) {
-				.fd = served.names[i].fd,
-				.events = served.names[i].granted ? POLLIN :
-								    POLLOUT,
+				.fd = name->fd,
+				.events = name->granted ? POLLIN : POLLOUT,
 			};
+	}
+	served.first++;
 	*err = fds ? served.err : -ENOMEM;
 	pthread_mutex_unlock(&served.lock);
 	if (*count)

@@ -39,6 +39,7 @@ static struct {
 	int refusal;		/* errno of the call itself, or 0 */
 	int error;		/* errno of the answer, or 0 */
 	int asked;		/* number of requests */
+	int accepted;		/* number of flows */
 	int fd;
 	int agent;		/* the other end of fd */
 } names[NAMES];
@@ -128,6 +129,7 @@ int __wrap_ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 			   struct ipcp_qos *qos)
 {
 	char c;
+	int i;
 
 	(void)flags;
 	(void)timeout;
@@ -135,6 +137,8 @@ int __wrap_ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 	qos->timeout = asked_timeout;
 	if (recv(fd, &c, 1, MSG_DONTWAIT) != 1)
 		return -errno;
+	for (i = 0; i < NAMES; i++)
+		names[i].accepted += names[i].fd == fd;
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
@@ -252,6 +256,24 @@ static void a_refused_name_is_requested_again(void **state)
 	assert_asked(4, 2);
 }
 
+static void a_busy_name_does_not_keep_others_waiting(void **state)
+{
+	int i, fd;
+
+	(void)state;
+	for (i = 0; i < NAMES; i++) {
+		assert_int_equal(send(names[i].agent, "xxxxxx", 6, 0), 6);
+		names[i].accepted = 0;
+	}
+	for (i = 0; i < 12; i++) {
+		fd = flow_accept(NULL, NULL);
+		assert_true(fd >= FLOWS_FIRST);
+		assert_int_equal(flow_dealloc(fd), 0);
+		assert_int_equal(names[0].accepted + names[1].accepted, i + 1);
+		assert_true(abs(names[0].accepted - names[1].accepted) <= 1);
+	}
+}
+
 /* Accept a flow of a peer that asked for this timeout. */
 static void assert_accepted(uint32_t kernel, uint32_t program)
 {
@@ -322,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_signal_ends_the_wait),
 		cmocka_unit_test(accept_fails_if_all_names_are_refused),
 		cmocka_unit_test(a_refused_name_is_requested_again),
+		cmocka_unit_test(a_busy_name_does_not_keep_others_waiting),
 		cmocka_unit_test(a_peer_timeout_of_0_is_none),
 	};
 
