@@ -122,23 +122,24 @@ ssize_t flow_read(int fd, void *buf, size_t count)
 }
 
 /*
- * Write without waiting. An empty message is sent as a batch, since a write of
- * an empty vector sends nothing.
+ * Write without waiting, as a batch: a write with RWF_NOWAIT sends no empty
+ * message, and fails with EAGAIN if memory cannot be had without waiting, while
+ * poll() reports that the flow is writable.
  */
 static ssize_t write_nowait(int fd, const void *buf, size_t count)
 {
-	struct ipcp_msg msg = { .base = (uintptr_t)buf };
+	struct ipcp_msg msg = {
+		.base = (uintptr_t)buf,
+		.len = count < UINT32_MAX ? count : UINT32_MAX,	/* too long */
+	};
 	struct ipcp_batch batch = {
 		.size = sizeof(batch),
 		.flags = IPCP_BATCH_DONTWAIT,
 		.msgs = (uintptr_t)&msg,
 		.count = 1,
 	};
-	struct iovec iov = { (void *)buf, count };
 
-	if (count)
-		return pwritev2(fd, &iov, 1, -1, RWF_NOWAIT);
-	return ioctl(fd, IPCP_IOC_SEND, &batch) < 0 ? -1 : 0;
+	return ioctl(fd, IPCP_IOC_SEND, &batch) < 0 ? -1 : (ssize_t)count;
 }
 
 ssize_t flow_write(int fd, const void *buf, size_t count)

@@ -24,6 +24,31 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
+static int send_error;	/* errno of the next IPCP_IOC_SEND, or 0 */
+
+int __real_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+
+/* Send the message of a batch over the socket that replaces the device. */
+static int send_batch(int fd, const struct ipcp_batch *batch)
+{
+	const struct ipcp_msg *msg = (void *)(uintptr_t)batch->msgs;
+
+	assert_int_equal(batch->count, 1);
+	assert_int_equal(batch->flags, IPCP_BATCH_DONTWAIT);
+	errno = send_error;
+	if (send_error)
+		return -1;
+	return send(fd, (void *)(uintptr_t)msg->base, msg->len,
+		    MSG_DONTWAIT) < 0 ? -1 : 1;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+	return request == IPCP_IOC_SEND ? send_batch(fd, arg) :
+					  __real_ioctl(fd, request, arg);
+}
+
 static void set_flags(int fd, uint32_t flags)
 {
 	assert_int_equal(fccntl(fd, FLOWSFLAGS, flags), 0);
@@ -223,6 +248,21 @@ static void non_blocking_reads_and_writes_fail_with_eagain(void **state)
 	while (flow_write(pair.fd, buf, 8) == 8)
 		;
 	assert_int_equal(flow_write(pair.fd, buf, 8), -EAGAIN);
+	end_pair(&pair);
+}
+
+/* With -EAGAIN a program would wait in poll(), which returns at once. */
+static void a_non_blocking_write_without_memory_fails_with_enomem(void **state)
+{
+	struct pair pair = make_pair();
+
+	(void)state;
+	set_flags(pair.fd, FLOWFDEFAULT | FLOWFWNOBLOCK);
+	send_error = ENOMEM;
+	assert_int_equal(flow_write(pair.fd, "x", 1), -ENOMEM);
+	assert_int_equal(flow_write(pair.fd, NULL, 0), -ENOMEM);
+	send_error = 0;
+	assert_int_equal(flow_write(pair.fd, "x", 1), 1);
 	end_pair(&pair);
 }
 
@@ -456,6 +496,7 @@ int main(void)
 		cmocka_unit_test(empty_messages_are_skipped),
 		cmocka_unit_test(the_longest_message_arrives_unchanged),
 		cmocka_unit_test(non_blocking_reads_and_writes_fail_with_eagain),
+		cmocka_unit_test(a_non_blocking_write_without_memory_fails_with_enomem),
 		cmocka_unit_test(calls_on_descriptors_without_a_flow_fail),
 		cmocka_unit_test(bad_arguments_are_refused),
 		cmocka_unit_test(flags_can_be_changed_and_the_qos_read),
