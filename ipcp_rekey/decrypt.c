@@ -63,8 +63,11 @@ static void peer_is_there(struct ipcp_flow *flow)
 {
 	unsigned long now = jiffies;
 
-	if (READ_ONCE(flow->last_rx) != now)
+	if (READ_ONCE(flow->last_rx) != now) {
 		WRITE_ONCE(flow->last_rx, now);
+		/* Pairs with the change of the flag in check_peer(). */
+		smp_mb();
+	}
 	if (unlikely(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWPEER) &&
 	    ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_FLOWPEER))
 		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_BACK, READ_ONCE(flow->rk.epoch), 0);

@@ -140,9 +140,17 @@ static void check_peer(struct ipcp_flow *flow, unsigned long *next)
 	}
 	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout))
 		return;
-	if (ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWPEER, 0))
-		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_LOST, READ_ONCE(flow->rk.epoch),
-			    0);
+	if (!ipcp_rbflags_change(&flow->n_rb.flags, IPCP_RB_FLOWPEER, 0))
+		return;
+	ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_LOST, READ_ONCE(flow->rk.epoch), 0);
+	/*
+	 * The change of the flag is a full barrier, which pairs with smp_mb() in
+	 * peer_is_there(): either the flag is seen there, or the time here.
+	 */
+	if (ipcp_deadline_add(next, READ_ONCE(flow->last_rx) + timeout) &&
+	    ipcp_rbflags_change(&flow->n_rb.flags, 0, IPCP_RB_FLOWPEER))
+		ipcp_notify(flow, IPCP_REKEY_EVENT_PEER_BACK,
+			    READ_ONCE(flow->rk.epoch), 0);
 }
 
 /**

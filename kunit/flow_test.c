@@ -8,6 +8,7 @@
 #include "state.h"
 #include "test_util.h"
 #include "upcall.h"
+#include "wait.h"
 
 #define CIPHER	IPCP_REKEY_CIPHER_CHACHA20_POLY1305
 #define STATE(name)	IPCP_REKEY_FLOW_STATE_##name
@@ -240,6 +241,39 @@ static void an_idle_flow_sends_keepalives_and_reports_a_silent_peer(struct kunit
 	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
 }
 
+struct hearer {
+	struct wait_queue_entry entry;
+	struct ipcp_flow *flow;
+};
+
+/* A packet arrives whose receiver has not seen the flag yet. */
+static int hear(struct wait_queue_entry *entry, unsigned int mode, int flags,
+		void *key)
+{
+	container_of(entry, struct hearer, entry)->flow->last_rx = jiffies;
+	return 0;
+}
+
+static void a_peer_heard_at_the_timeout_is_not_silent(struct kunit *test)
+{
+	struct wait_queue_head *wq;
+	struct hearer hearer = { };
+	struct ipcp_flow *peer;
+
+	test_pair(test, &hearer.flow, &peer);
+	wq = &ipcp_wait_of(hearer.flow->n_rb.flags.consumer)->wq;
+	init_waitqueue_func_entry(&hearer.entry, hear);
+	hearer.flow->last_tx = jiffies;
+	hearer.flow->last_rx = jiffies - hearer.flow->peer_timeout;
+	add_wait_queue(wq, &hearer.entry);
+	test_work(hearer.flow);
+	remove_wait_queue(wq, &hearer.entry);
+	KUNIT_EXPECT_TRUE(test, time_after(hearer.flow->last_rx,
+					   jiffies - hearer.flow->peer_timeout / 2));
+	KUNIT_EXPECT_FALSE(test, ipcp_rbflags(&hearer.flow->n_rb.flags) &
+				 IPCP_RB_FLOWPEER);
+}
+
 static void move(struct ipcp_flow *flow)
 {
 	set_bit(IPCP_FLOW_ROAMED, &flow->bits);
@@ -423,6 +457,7 @@ static struct kunit_case flow_test_cases[] = {
 	KUNIT_CASE(a_close_before_the_allocation_is_handled_after_it),
 	KUNIT_CASE(closing_a_pending_initiator_with_keys_tells_the_peer),
 	KUNIT_CASE(an_idle_flow_sends_keepalives_and_reports_a_silent_peer),
+	KUNIT_CASE(a_peer_heard_at_the_timeout_is_not_silent),
 	KUNIT_CASE(moves_in_quick_succession_are_handled_as_one),
 	KUNIT_CASE(a_flow_without_peer_timeout_sends_no_keepalives),
 	KUNIT_CASE(the_agent_is_told_of_cancelled_and_closed_flows),
