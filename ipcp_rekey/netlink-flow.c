@@ -251,6 +251,8 @@ static int set_flow(struct genl_info *info, struct ipcp_flow *flow)
 				      nla_get_u32(a[IPCP_REKEY_A_FLOW_PEER_TIMEOUT]));
 	spin_unlock_bh(&flow->lock);
 	kfree(blob);
+	if (a[IPCP_REKEY_A_FLOW_MAX_EPOCH_AGE])	/* ipcp_tx_ready() may be true */
+		ipcp_rbflags_wake(&flow->n_rb.flags, EPOLLOUT | EPOLLWRNORM);
 	ipcp_flow_kick(flow);
 	return 0;
 }

@@ -431,6 +431,17 @@ def wakes_seed():
             woken(sleepers, None, read=b"a message", write=len(b"at last"))
 
 
+@case("raising the maximum age of an expired epoch wakes pollers")
+def wakes_age():
+    with flow() as (one, _other), select.epoll() as poller:
+        change(one, max_epoch_age=1)
+        until(lambda: not polled(one, select.EPOLLOUT, 0), "the epoch has expired")
+        poller.register(one.fd, select.EPOLLOUT | select.EPOLLET)
+        same(poller.poll(0), [])
+        change(one, max_epoch_age=0)
+        same(poller.poll(DEADLINE), [(one.fd, select.EPOLLOUT)])
+
+
 @case("a flow that goes down wakes pollers, readers and writers")
 def wakes_down():
     with full_flow() as (one, _other, _held):
