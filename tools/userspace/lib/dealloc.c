@@ -3,21 +3,31 @@
 /*
  * Deallocation of a flow.
  */
+#include <time.h>
 #include <unistd.h>
 
 #include <ouroboros/dev.h>
 
 #include "flows.h"
 
+#define RUNNING_NS	10000000	/* time in which a call ends unless it sleeps */
+
 /*
- * Take the flow down to wake threads that sleep in a call, then wait until no
- * thread is in a call on it. On return flow->use is held for writing.
+ * Wait until no thread is in a call on the flow, and take the flow down to wake
+ * those that sleep. A call that merely runs ends soon, and is no reason to take
+ * the flow down, which ends the flow for other processes, too. On return
+ * flow->use is held for writing.
  */
-static void wait_for_calls(int fd, struct flow *flow)
+static void end_calls(int fd, struct flow *flow)
 {
 	const struct ipcp_set down = { .mask = IPCP_SET_DOWN, .down = 1 };
+	struct timespec at;
 
-	if (!pthread_rwlock_trywrlock(&flow->use))
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_nsec += RUNNING_NS;
+	at.tv_sec += at.tv_nsec / 1000000000;
+	at.tv_nsec %= 1000000000;
+	if (!pthread_rwlock_clockwrlock(&flow->use, CLOCK_MONOTONIC, &at))
 		return;
 	ipcp_dev_set(fd, &down);
 	pthread_rwlock_wrlock(&flow->use);
@@ -35,7 +45,7 @@ int flow_dealloc(int fd)
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return -ENOTALLOC;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	wait_for_calls(fd, flow);
+	end_calls(fd, flow);
 	sets_forget(fd, flow);
 	/* under this lock fork() copies both descriptor and flow, or neither */
 	pthread_mutex_lock(&flow->lock);

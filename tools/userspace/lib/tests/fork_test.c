@@ -281,6 +281,58 @@ static void a_child_can_end_a_flow_that_the_parent_is_ending(void **state)
 	end_flows(&flows);
 }
 
+static int downs;	/* number of times that a flow was taken down */
+
+int __wrap_ipcp_dev_set(int fd, const struct ipcp_set *set);
+
+int __wrap_ipcp_dev_set(int fd, const struct ipcp_set *set)
+{
+	(void)fd;
+	downs += set->mask == IPCP_SET_DOWN;
+	return 0;
+}
+
+static int running;
+
+/* A call on a flow that runs until the flow is being deallocated. */
+static void *run_call(void *arg)
+{
+	int err;
+	struct flow *flow = flows_get(*(int *)arg, &err);
+
+	__atomic_store_n(&running, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&flow->state, __ATOMIC_ACQUIRE) != FLOW_ENDING)
+		sched_yield();
+	flows_put(flow);
+	return NULL;
+}
+
+/*
+ * Taking a flow down would end it for a child, too. A call on a slow machine
+ * may last longer than flow_dealloc() waits, but not most of the calls.
+ */
+static void a_call_that_does_not_sleep_takes_no_flow_down(void **state)
+{
+	struct pair pair;
+	pthread_t thread;
+	int i;
+
+	(void)state;
+	downs = 0;
+	for (i = 0; i < FORKS; i++) {
+		pair = make_pair();
+		running = 0;
+		assert_int_equal(pthread_create(&thread, NULL, run_call, &pair.fd),
+				 0);
+		while (!__atomic_load_n(&running, __ATOMIC_ACQUIRE))
+			sched_yield();
+		end_pair(&pair);
+		assert_ends_well(thread);
+	}
+	print_message("%d of %d flows were taken down\n", downs, FORKS);
+	assert_true(downs < FORKS / 2);
+}
+
 static int stop;
 
 /* Take and release all locks in a loop. */
@@ -331,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_child_uses_its_copy_of_a_set),
 		cmocka_unit_test(a_child_can_end_a_flow_that_a_parent_thread_reads),
 		cmocka_unit_test(a_child_can_end_a_flow_that_the_parent_is_ending),
+		cmocka_unit_test(a_call_that_does_not_sleep_takes_no_flow_down),
 		cmocka_unit_test(no_lock_of_a_child_is_held_by_a_thread_of_the_parent),
 	};
 
