@@ -321,6 +321,36 @@ static void down(void)
 	IS(flow_dealloc(fd), 0);
 }
 
+/* The test drops packets to this host at the word "cut", until "heal". */
+static void silences(void)
+{
+	fset_t *set = fset_create();
+	fqueue_t *fq = fqueue_create();
+	int fd = silent_after(2000), seen = 0, i;
+
+	set_flags(fd, FLOWFDEFAULT | FLOWFNONBLOCK);
+	IS(fset_add(set, fd), 0);
+	say(fd, "x");
+	queued(fd, 1);
+	cue("cut");
+	/* the message is reported each time, the silence once */
+	for (i = 0; i < 20; i += seen) {
+		IS(fevent(set, fq, &patience), 1);
+		while (fqueue_next(fq) == fd)
+			seen += fqueue_type(fq) == FLOW_PEER;
+	}
+	IS(seen, 1);
+	hear(fd, 8, "x");
+	IS(flow_read(fd, NULL, 0), -EFLOWPEER);
+	cue("heal");
+	until_heard(fd);
+	cue("cut");
+	IS(fevent(set, fq, &patience), 1);
+	IS(fqueue_next(fq), fd);
+	IS(fqueue_type(fq), FLOW_PEER);
+	IS(flow_dealloc(fd), 0);
+}
+
 #define MESSAGES	2000
 #define AHEAD		200	/* fewer messages than a queue holds */
 
@@ -541,6 +571,7 @@ static const struct {
 	{ "accept-times-out-without-a-request", nobody_asks },
 	/* run by the test in another environment */
 	{ "a-peer-that-proves-its-name", proved },
+	{ "each-silence-is-one-event", silences },
 	{ "agent-sleeps", agent_sleeps },
 	{ "two-names", two_names },
 	{ "not-bound", no_name },

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include <ouroboros/dev.h>
+#include <ouroboros/errno.h>
 #include <ouroboros/fccntl.h>
 
 #include "lib-help.h"
@@ -66,4 +67,35 @@ void queued(int fd, size_t count)
 		nanosleep(&nap, NULL);
 	}
 	IS(len, count);
+}
+
+int silent_after(unsigned int ms)
+{
+	qosspec_t qs = qos_raw;
+	int fd;
+
+	qs.timeout = ms;
+	fd = flow_alloc("demo", &qs, &patience);
+	HOLDS(fd >= 0);
+	return fd;
+}
+
+void until_heard(int fd)
+{
+	const struct timespec nap = { 0, 10000000 };
+	char buf[8];
+	int i;
+
+	for (i = 0; i < 60000; i++) {
+		if (flow_read(fd, buf, sizeof(buf)) == -EAGAIN)
+			return;
+		nanosleep(&nap, NULL);
+	}
+	HOLDS(!"the peer is heard");
+}
+
+void cue(const char *word)
+{
+	puts(word);
+	fflush(stdout);
 }

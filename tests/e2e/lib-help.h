@@ -28,4 +28,11 @@ void set_flags(int fd, uint32_t flags);
 /* Wait until @count messages are queued. */
 void queued(int fd, size_t count);
 
+/* Allocate a flow to "demo" with a peer timeout of @ms. */
+int silent_after(unsigned int ms);
+/* Wait until a peer is heard again; @fd is non-blocking, with no message. */
+void until_heard(int fd);
+/* Tell the test to do something. */
+void cue(const char *word);
+
 #endif /* LIB_HELP_H */
