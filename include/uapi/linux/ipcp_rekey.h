@@ -10,9 +10,10 @@
  * works as usual.
  *
  * The argument of each ioctl starts with its size. A structure longer than the
- * kernel knows is accepted if the excess bytes are zero. Missing bytes of a
- * shorter one are taken as zero. Unknown flags and reserved fields that are not
- * zero are rejected with EINVAL.
+ * kernel knows is accepted if the excess bytes are zero; else, and if it is
+ * longer than a page, the error is E2BIG. Missing bytes of a shorter one are
+ * taken as zero. A structure shorter than its first version, unknown flags, and
+ * reserved fields that are not zero are rejected with EINVAL.
  */
 #ifndef _UAPI_LINUX_IPCP_REKEY_H
 #define _UAPI_LINUX_IPCP_REKEY_H

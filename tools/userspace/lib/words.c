@@ -57,7 +57,6 @@ static const struct words listen_words[] = {
 	{ ENOTCONN, "no agent runs in this network namespace; start ipcp-rekeyd" },
 	{ EACCES, "the agent's policy does not let this user serve the name" },
 	{ EPERM, "the agent's policy does not let this user serve the name" },
-	{ EADDRINUSE, "the name is already served; stop the other server" },
 	{ EBUSY, "this endpoint is already in use; open another" },
 	{ ETIMEDOUT, "the agent did not answer; look at its log" },
 	{ EUSERS, "the agent's queue of requests is full; try again later" },
