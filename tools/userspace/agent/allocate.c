@@ -377,6 +377,7 @@ void allocate_done(struct engine *e, struct exchange *x)
 	}
 	x->blob.peer = *oap_peer(x->run);
 	x->blob.cipher = oap_cipher(x->run);
+	x->blob.kex = oap_kex(x->run);
 	if (oap_both_proved(x->run) && config_recover(e->conf, x->blob.name))
 		params.set |= IPCP_NL_P_RECOVERABLE;
 	exchange_name_peer(&params, &x->blob.peer);

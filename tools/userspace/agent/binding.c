@@ -8,7 +8,9 @@
 #include "binding.h"
 
 #define VERSION		2
-#define BLOB_VERSION	1
+#define BLOB_VERSION	2
+#define BLOB_NO_KEX	1	/* version of releases that stored no kex */
+#define BLOB_FIXED	(8 + OAP_FP_LEN)
 #define QOS_LEN		36
 
 static uint8_t *put_name(uint8_t *p, const char *name)
@@ -206,18 +208,32 @@ size_t binding_blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX])
 	p = put16(p, blob->cipher);
 	p = put16(p, blob->port);
 	memcpy(p, blob->peer.fingerprint, OAP_FP_LEN);
-	p = put_name(p + OAP_FP_LEN, blob->peer.name);
+	p = put16(p + OAP_FP_LEN, blob->kex);
+	p = put_name(p, blob->peer.name);
 	p = put_name(p, blob->name);
 	return p - buf;
 }
 
+/* Get the key exchange of the allocation; NULL if it is missing. */
+static const uint8_t *get_kex(const uint8_t *p, size_t *left, uint16_t *kex)
+{
+	if (*left < 2)
+		return NULL;
+	*kex = get16(p);
+	*left -= 2;
+	return p + 2;
+}
+
 bool binding_blob_read(struct blob *blob, const uint8_t *p, size_t len)
 {
-	size_t left = len - 8 - OAP_FP_LEN;
+	size_t left = len - BLOB_FIXED;
+	bool has_kex;
 
 	memset(blob, 0, sizeof(*blob));
-	if (len < 8 + OAP_FP_LEN || p[0] != BLOB_VERSION || p[3] > 1 ||
-	    p[2] > OAP_AUTH_REQUIRED)
+	if (len < BLOB_FIXED || p[3] > 1 || p[2] > OAP_AUTH_REQUIRED)
+		return false;
+	has_kex = p[0] == BLOB_VERSION;
+	if (!has_kex && p[0] != BLOB_NO_KEX)
 		return false;
 	blob->role = p[1];
 	blob->auth = p[2];
@@ -225,7 +241,11 @@ bool binding_blob_read(struct blob *blob, const uint8_t *p, size_t len)
 	blob->cipher = get16(p + 4);
 	blob->port = get16(p + 6);
 	memcpy(blob->peer.fingerprint, p + 8, OAP_FP_LEN);
-	p = get_name(p + 8 + OAP_FP_LEN, &left, blob->peer.name, true);
+	p += BLOB_FIXED;
+	if (has_kex)
+		p = get_kex(p, &left, &blob->kex);
+	if (p)
+		p = get_name(p, &left, blob->peer.name, true);
 	if (p)
 		p = get_name(p, &left, blob->name, false);
 	return p && !left &&

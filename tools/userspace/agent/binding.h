@@ -58,11 +58,12 @@ struct blob {
 	enum oap_auth auth;		/* required at allocation */
 	uint16_t port;			/* at the responder: port of the peer */
 	uint16_t cipher;
+	uint16_t kex;			/* of the allocation; 0 if unknown */
 	struct oap_identity peer;
 	char name[OAP_NAME_MAX + 1];	/* name for credentials and enc.conf */
 };
 
-#define BLOB_LEN_MAX	(8 + OAP_FP_LEN + 2 * (1 + OAP_NAME_MAX))
+#define BLOB_LEN_MAX	(10 + OAP_FP_LEN + 2 * (1 + OAP_NAME_MAX))
 
 size_t binding_blob_write(const struct blob *blob, uint8_t buf[BLOB_LEN_MAX]);
 bool binding_blob_read(struct blob *blob, const uint8_t *p, size_t len);

@@ -95,6 +95,8 @@ static struct oap_params params_of(const struct exchange *x)
 							   OAP_AUTH_NONE;
 		params.peer_name = x->blob.peer.name;
 		params.cipher = x->blob.cipher;
+		/* a fresh seed is not mixed with what protected the flow */
+		params.kex_min = binding_fresh(&x->bind) ? x->blob.kex : 0;
 		params.no_clock = !x->in_clear;
 	}
 	return params;

@@ -131,6 +131,7 @@ static bool allocate(struct request *r, uint32_t id)
 	if (!request_respond(r, 0, seed))
 		return false;
 	r->blob.cipher = oap_cipher(r->run);
+	r->blob.kex = oap_kex(r->run);
 	if (oap_both_proved(r->run) && config_recover(e->conf, r->blob.name))
 		params.set |= IPCP_NL_P_RECOVERABLE;
 	exchange_name_peer(&params, &r->blob.peer);

@@ -52,6 +52,8 @@ bool request_respond(struct request *r, uint16_t cipher, uint8_t *seed)
 	struct oap_params params = {
 		.name = r->blob.name, .cipher = cipher, .data = data,
 		.kex_accept = r->e->conf->kex_accept,
+		.kex_min = r->kind == REQUEST_REKEY && binding_fresh(&bind) ?
+			   r->blob.kex : 0,
 	};
 	struct oap_err err;
 

@@ -57,6 +57,22 @@ static enum oap_code offer(struct oap_run *run, bool rekey,
 	return code;
 }
 
+/* Use the weakest key exchange allowed instead of a weaker one in enc.conf. */
+static enum oap_code raise_kex(struct oap_run *run, uint16_t kex_min,
+			       struct oap_err *err)
+{
+	const struct oap_kex *min;
+
+	if (!kex_min)
+		return OAP_OK;
+	min = oap_nid_kex_by_nid(kex_min);
+	if (!min)
+		return oap_nid_kex_unknown(kex_min, err);
+	if (oap_nid_kex_rank(run->conf.kex) < oap_nid_kex_rank(min))
+		run->conf.kex = min;
+	return OAP_OK;
+}
+
 static enum oap_code request(struct oap_run *run,
 			     const struct oap_params *params,
 			     const struct oap_creds *creds,
@@ -74,8 +90,9 @@ static enum oap_code request(struct oap_run *run,
 					   "enc.conf of '%.60s' disables encryption, but its flows are encrypted",
 					   params->name);
 		run->conf.cipher = params->cipher;
+		code = raise_kex(run, params->kex_min, err);
 	}
-	if (run->conf.kex)
+	if (!code && run->conf.kex)
 		code = offer(run, params->cipher, &hdr, err);
 	if (code)
 		return code;
@@ -256,6 +273,7 @@ enum oap_code oap_complete(struct oap_run *run, const struct oap_params *params,
 	run->peer = peer;
 	run->cipher = hdr.cipher;
 	run->kdf = hdr.kdf;
-	run->has_key = run->conf.kex;
+	run->kex = run->conf.kex;
+	run->has_key = run->kex;
 	return OAP_OK;
 }

@@ -56,6 +56,7 @@ size_t oap_nid_digest_len(uint16_t nid);
 const struct oap_kex *oap_nid_kex_by_name(const char *name);
 const struct oap_kex *oap_nid_kex_by_nid(uint16_t nid);
 const struct oap_kex *oap_nid_kex_by_raw_len(size_t len);
+enum oap_code oap_nid_kex_unknown(uint16_t nid, struct oap_err *err);
 bool oap_nid_kex_is_kem(const struct oap_kex *kex);
 
 /* conf.c: enc.conf of a name */
@@ -300,6 +301,7 @@ struct oap_run {
 	uint16_t req_md;		/* digest named in the request */
 	uint16_t cipher;
 	uint16_t kdf;
+	const struct oap_kex *kex;	/* that gave the key */
 	bool client_encap;		/* initiator: the key exists already */
 	bool has_key;			/* complete, with a key */
 	bool is_signed;			/* the message of this side is signed */

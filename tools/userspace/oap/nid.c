@@ -136,6 +136,14 @@ const struct oap_kex *oap_nid_kex_by_nid(uint16_t nid)
 	return NULL;
 }
 
+/* Refuse a number that a newer release has stored. */
+enum oap_code oap_nid_kex_unknown(uint16_t nid, struct oap_err *err)
+{
+	return oap_err_set(err, OAP_BAD_KEX,
+			   "the flow was allocated with key exchange %u, which this release does not know: upgrade it, or make a new flow",
+			   nid);
+}
+
 const struct oap_kex *oap_nid_kex_by_raw_len(size_t len)
 {
 	size_t i;

@@ -276,6 +276,9 @@ bool oap_kex_known(const char *name);
  *	responder
  * @cipher: for a re-key: the only cipher allowed, and forward secrecy is
  *	required; 0 to follow enc.conf
+ * @kex_min: for a re-key: number of the weakest key exchange allowed, from
+ *	oap_kex(); a client uses it instead of a weaker one in enc.conf; 0 to
+ *	follow enc.conf
  * @kex_accept: for a server: names of the key exchanges that are accepted in
  *	addition to the one in enc.conf, separated by spaces; NULL for all
  * @no_clock: ignore the timestamp of the request, and accept a certificate that
@@ -292,6 +295,7 @@ struct oap_params {
 	const char *peer_name;
 	enum oap_role peer_role;
 	uint16_t cipher;
+	uint16_t kex_min;
 	const char *kex_accept;
 	bool no_clock;
 	bool no_replay;
@@ -362,7 +366,7 @@ enum oap_code oap_process(struct oap_env *env, const struct oap_params *params,
 /**
  * oap_respond() - compute the key and the response
  * @run: exchange from oap_process()
- * @params: parameters; uses @name, @cipher, @kex_accept and @data
+ * @params: parameters; uses @name, @cipher, @kex_min, @kex_accept and @data
  * @err: reason of a failure
  *
  * Return: OAP_OK, or the code of the failure.
@@ -466,6 +470,15 @@ uint64_t oap_time(const struct oap_run *run);
  * incomplete.
  */
 uint16_t oap_cipher(const struct oap_run *run);
+
+/**
+ * oap_kex() - get the key exchange that gave the key
+ * @run: the exchange
+ *
+ * Return: the number of the key exchange; 0 for none, or if the exchange is
+ * incomplete.
+ */
+uint16_t oap_kex(const struct oap_run *run);
 
 /**
  * oap_seed() - derive the root seed of an epoch, bound to the whole exchange

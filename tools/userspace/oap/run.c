@@ -75,6 +75,11 @@ uint16_t oap_cipher(const struct oap_run *run)
 	return run->has_key ? run->cipher : 0;
 }
 
+uint16_t oap_kex(const struct oap_run *run)
+{
+	return run->has_key ? run->kex->nid : 0;
+}
+
 /**
  * oap_run_sha256() - hash a message for the root seed
  * @msg: the message

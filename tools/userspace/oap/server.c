@@ -132,6 +132,7 @@ static enum oap_code decapsulate(struct oap_run *run,
 		return oap_err_set(err, OAP_BAD_KEX,
 				   "the peer encapsulated to a key that is not %s",
 				   conf->kex->name);
+	run->kex = conf->kex;
 	code = oap_creds_path(run->env, true, params->name, "", dir, sizeof(dir),
 			      err);
 	if (!code)
@@ -160,6 +161,23 @@ static enum oap_code check_kex(const struct oap_run *run,
 			   kex->name);
 }
 
+/* Refuse a key exchange that is weaker than that of the allocation. */
+static enum oap_code check_min(const struct oap_kex *kex, uint16_t kex_min,
+			       struct oap_err *err)
+{
+	const struct oap_kex *min;
+
+	if (!kex_min)
+		return OAP_OK;
+	min = oap_nid_kex_by_nid(kex_min);
+	if (!min)
+		return oap_nid_kex_unknown(kex_min, err);
+	if (oap_nid_kex_rank(kex) >= oap_nid_kex_rank(min))
+		return OAP_OK;
+	return oap_err_set(err, OAP_BAD_KEX, "%s is weaker than %s, with which the flow was allocated: set that kex in the initiator's enc.conf",
+			   kex->name, min->name);
+}
+
 /* Perform the key exchange at the responder. */
 static enum oap_code answer_kex(struct oap_run *run,
 				const struct oap_params *params,
@@ -175,8 +193,11 @@ static enum oap_code answer_kex(struct oap_run *run,
 	if (!code && oap_nid_kex_rank(kex) < oap_nid_kex_rank(run->conf.kex))
 		code = oap_err_set(err, OAP_BAD_KEX, "%s is weaker than %s of the responder: set that kex, or a stronger one, in enc.conf",
 				   kex->name, run->conf.kex->name);
+	if (!code)
+		code = check_min(kex, params->kex_min, err);
 	if (code)
 		goto out;
+	run->kex = kex;
 	rsp->raw = kex->kind == OAP_KEX_HYBRID;
 	if (oap_nid_kex_is_kem(kex)) {
 		code = oap_kex_encap(peer, &run->hdr.kex, run->kdf,
