@@ -187,6 +187,16 @@ void engine_cancel(struct engine *e, uint32_t flow)
 	responder_gone(e, flow);
 }
 
+void engine_seen(struct engine *e, uint32_t flow)
+{
+	record_seen(&e->record, flow);
+}
+
+void engine_sweep(struct engine *e)
+{
+	record_sweep(&e->record);
+}
+
 uint64_t engine_tick(struct engine *e)
 {
 	uint64_t now = engine_now(e);

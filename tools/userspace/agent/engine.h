@@ -97,6 +97,13 @@ void engine_resolved(struct engine *e, uint32_t flow,
 		     const struct sockaddr_storage *addrs, size_t count,
 		     const char *why);
 void engine_cancel(struct engine *e, uint32_t flow);
+
+/*
+ * Call engine_seen() for each flow that exists, then engine_sweep(): the module
+ * does not tell of the end of a flow without keys.
+ */
+void engine_seen(struct engine *e, uint32_t flow);
+void engine_sweep(struct engine *e);
 void engine_ctrl(struct engine *e, const struct ipcp_nl_peer *peer,
 		 const uint8_t *p, size_t len);
 void engine_sealed(struct engine *e, uint32_t flow, const uint8_t *p,

@@ -413,12 +413,14 @@ struct wanted {
 	struct ipcp_nl_flow flows[WANTED_AT_ONCE];
 	unsigned int count;
 	uint32_t after;
+	struct engine *engine;
 };
 
 static int collect_due(const struct ipcp_nl_flow *flow, void *arg)
 {
 	struct wanted *wanted = arg;
 
+	engine_seen(wanted->engine, flow->id);
 	if (flow->initiator || !flow->due || flow->id <= wanted->after ||
 	    wanted->count == WANTED_AT_ONCE)
 		return 0;
@@ -435,7 +437,10 @@ int kernel_want_all(struct kernel *k, struct engine *e)
 
 	wanted.count = 0;
 	wanted.after = k->wanted;
+	wanted.engine = e;
 	err = ipcp_nl_flow_dump(k->nl, collect_due, &wanted);
+	if (!err)
+		engine_sweep(e);
 	for (i = 0; i < wanted.count; i++)
 		engine_want(e, &wanted.flows[i]);
 	/* flows are dumped in order of their id */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Record of the outcome of exchanges, bounded in size. */
+/*
+ * Record of the outcome of exchanges. What the operator is shown is bounded in
+ * size, and what failing flows need by their number.
+ */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,14 +20,34 @@ static void drop(struct record *record, struct failure *f)
 {
 	TAILQ_REMOVE(&record->failures, f, entry);
 	record->nfailures--;
-	record->nflows -= f->flow != 0;
 	free(f);
+}
+
+static struct trouble *trouble_of(const struct record *record, uint32_t flow)
+{
+	struct trouble *t;
+
+	LIST_FOREACH(t, &record->troubles[flow % TROUBLE_CHAINS], entry)
+		if (t->flow == flow)
+			return t;
+	return NULL;
+}
+
+static void settle(struct trouble *t)
+{
+	LIST_REMOVE(t, entry);
+	free(t);
 }
 
 void record_free(struct record *record)
 {
+	int i;
+
 	while (!TAILQ_EMPTY(&record->failures))
 		drop(record, TAILQ_FIRST(&record->failures));
+	for (i = 0; i < TROUBLE_CHAINS; i++)
+		while (!LIST_EMPTY(&record->troubles[i]))
+			settle(LIST_FIRST(&record->troubles[i]));
 }
 
 void record_answer(struct record *record, enum outcome_kind kind, uint64_t now)
@@ -60,29 +83,27 @@ static struct failure *find(const struct record *record, uint32_t flow)
 	return NULL;
 }
 
-uint32_t record_hold(const struct record *record, unsigned int times)
+uint32_t record_hold(unsigned int times)
 {
 	uint32_t hold = HOLD_FIRST_MS;
 
 	while (--times && hold < HOLD_MAX_MS)
 		hold *= 2;
-	if (hold > HOLD_MAX_MS || record->nflows == FAILURES_MAX)
-		return HOLD_MAX_MS;
-	return hold;
+	return hold < HOLD_MAX_MS ? hold : HOLD_MAX_MS;
 }
 
 unsigned int record_times(const struct record *record, uint32_t flow)
 {
-	const struct failure *f = find(record, flow);
+	const struct trouble *t = trouble_of(record, flow);
 
-	return f ? f->times : 0;
+	return t ? t->times : 0;
 }
 
 bool record_waits(const struct record *record, uint32_t flow, uint64_t now)
 {
-	const struct failure *f = find(record, flow);
+	const struct trouble *t = trouble_of(record, flow);
 
-	return f && now < f->when + record_hold(record, f->times);
+	return t && now < t->when + record_hold(t->times);
 }
 
 /* Find the entry of a flow, or NULL. 0 finds a free entry. */
@@ -118,24 +139,56 @@ static void forget_busy(struct record *record, uint32_t flow)
 
 bool record_denied(struct record *record, uint32_t flow, uint64_t now)
 {
-	struct failure *f = find(record, flow);
+	struct trouble *t = trouble_of(record, flow);
 
-	if (!f)
+	if (!t)
 		return false;
-	if (!f->denied)
-		f->denied = now;
-	return now - f->denied >= DENIED_APART_MS;
+	if (!t->denied)
+		t->denied = now;
+	return now - t->denied >= DENIED_APART_MS;
 }
 
 unsigned int record_forget(struct record *record, uint32_t flow)
 {
 	struct failure *f = flow ? find(record, flow) : NULL;
-	unsigned int times = f ? f->times : 0;
+	struct trouble *t = trouble_of(record, flow);
+	unsigned int times = t ? t->times : 0;
 
 	if (f)
 		drop(record, f);
+	if (t)
+		settle(t);
 	forget_busy(record, flow);
 	return times;
+}
+
+void record_seen(struct record *record, uint32_t flow)
+{
+	struct trouble *t = trouble_of(record, flow);
+
+	if (t)
+		t->seen = true;
+}
+
+static void sweep(struct record *record, struct troubles *chain)
+{
+	struct trouble *t, *next;
+
+	for (t = LIST_FIRST(chain); t; t = next) {
+		next = LIST_NEXT(t, entry);
+		if (!t->seen)
+			record_forget(record, t->flow);
+		else
+			t->seen = false;
+	}
+}
+
+void record_sweep(struct record *record)
+{
+	int i;
+
+	for (i = 0; i < TROUBLE_CHAINS; i++)
+		sweep(record, &record->troubles[i]);
 }
 
 /*
@@ -149,22 +202,39 @@ static struct failure *least_wanted(struct record *record)
 	return f ? f : TAILQ_FIRST(&record->failures);
 }
 
+/* Count a failure of a flow. Return: consecutive failures. */
+static unsigned int count(struct record *record, uint32_t flow, uint64_t now)
+{
+	struct trouble *t = trouble_of(record, flow);
+
+	if (!t) {
+		t = calloc(1, sizeof(*t));
+		if (!t)
+			return 1;
+		t->flow = flow;
+		LIST_INSERT_HEAD(&record->troubles[flow % TROUBLE_CHAINS], t,
+				 entry);
+	}
+	t->when = now;
+	return ++t->times;
+}
+
 unsigned int record_failure(struct record *record, enum outcome_kind kind,
 			    uint32_t flow, const char *name,
 			    const struct sockaddr_storage *peer,
 			    const char *text, uint64_t now)
 {
 	struct failure *old = flow ? find(record, flow) : NULL;
+	unsigned int times = flow ? count(record, flow, now) : 1;
 	struct failure *f = calloc(1, sizeof(*f));
 
 	forget_busy(record, flow);
 	if (!f)
-		return old ? old->times : 1;
+		return times;
 	f->kind = kind;
 	f->flow = flow;
-	f->times = old ? old->times + 1 : 1;
+	f->times = times;
 	f->when = now;
-	f->denied = old ? old->denied : 0;
 	if (peer)
 		f->peer = *peer;
 	snprintf(f->name, sizeof(f->name), "%s", name);
@@ -175,6 +245,5 @@ unsigned int record_failure(struct record *record, enum outcome_kind kind,
 		drop(record, least_wanted(record));
 	TAILQ_INSERT_TAIL(&record->failures, f, entry);
 	record->nfailures++;
-	record->nflows += flow != 0;
-	return f->times;
+	return times;
 }

@@ -13,7 +13,8 @@
 
 #include "policy.h"
 
-#define FAILURES_MAX	256
+#define FAILURES_MAX	256	/* shown to the operator */
+#define TROUBLE_CHAINS	1024
 #define HOLD_FIRST_MS	1000	/* after the first failure */
 #define HOLD_MAX_MS	120000
 #define DENIED_APART_MS	60000
@@ -60,8 +61,6 @@ struct outcome {
  * @flow: number of the flow; 0 for none
  * @times: consecutive failures
  * @when: last failure, in monotonic milliseconds
- * @denied: time of the first signed denial from the peer that keys were lost; 0
- *	if there was none
  */
 struct failure {
 	TAILQ_ENTRY(failure) entry;
@@ -69,13 +68,35 @@ struct failure {
 	uint32_t flow;
 	uint32_t times;
 	uint64_t when;
-	uint64_t denied;
 	struct sockaddr_storage peer;
 	char name[OAP_NAME_MAX + 1];
 	char text[2 * REASON_LEN];
 };
 
 TAILQ_HEAD(failures, failure);
+
+/**
+ * struct trouble - a flow whose last exchange failed
+ * @flow: number of the flow
+ * @times: consecutive failures
+ * @when: last failure, in monotonic milliseconds
+ * @denied: time of the first signed denial from the peer that keys were lost; 0
+ *	if there was none
+ * @seen: the flow was seen since the last record_sweep()
+ *
+ * Each failing flow has one, however many there are: the end of a flow without
+ * keys depends on it.
+ */
+struct trouble {
+	LIST_ENTRY(trouble) entry;
+	uint32_t flow;
+	uint32_t times;
+	uint64_t when;
+	uint64_t denied;
+	bool seen;
+};
+
+LIST_HEAD(troubles, trouble);
 
 /**
  * struct busy - a flow whose peer postpones re-keys
@@ -95,7 +116,7 @@ struct record {
 	uint64_t other_versions;	/* messages of other versions */
 	struct failures failures;	/* oldest first */
 	unsigned int nfailures;
-	unsigned int nflows;		/* failures with a flow */
+	struct troubles troubles[TROUBLE_CHAINS];	/* by flow */
 	struct busy busy[BUSY_FLOWS];
 };
 
@@ -117,9 +138,10 @@ void record_answer(struct record *record, enum outcome_kind kind, uint64_t now);
 /**
  * record_failure() - record why an exchange failed
  *
- * Keeps the last FAILURES_MAX failures, one for each flow.
+ * Keeps the texts of the last FAILURES_MAX failures, one for each flow, and the
+ * number and times of the failures of every flow.
  *
- * Return: number of consecutive failures, if known.
+ * Return: number of consecutive failures.
  */
 unsigned int record_failure(struct record *record, enum outcome_kind kind,
 			    uint32_t flow, const char *name,
@@ -139,16 +161,14 @@ unsigned int record_busy(struct record *record, uint32_t flow);
 /**
  * record_hold() - return the wait after a number of consecutive failures
  *
- * The wait doubles each time, up to a limit. The limit also applies when more
- * flows fail than the table can count.
+ * The wait doubles each time, up to a limit.
  *
  * Return: milliseconds.
  */
-uint32_t record_hold(const struct record *record, unsigned int times);
+uint32_t record_hold(unsigned int times);
 
 /**
- * record_times() - return the number of consecutive failures of a flow, as far
- * as known
+ * record_times() - return the number of consecutive failures of a flow
  */
 unsigned int record_times(const struct record *record, uint32_t flow);
 
@@ -171,5 +191,18 @@ bool record_denied(struct record *record, uint32_t flow, uint64_t now);
  * Return: number of consecutive failures before.
  */
 unsigned int record_forget(struct record *record, uint32_t flow);
+
+/**
+ * record_seen() - note that a flow exists
+ */
+void record_seen(struct record *record, uint32_t flow);
+
+/**
+ * record_sweep() - forget the failures of flows that no longer exist
+ *
+ * Call this after record_seen() for each flow that exists: the module does not
+ * tell of the end of every flow.
+ */
+void record_sweep(struct record *record);
 
 #endif /* REKEYD_RECORD_H */

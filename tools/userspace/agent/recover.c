@@ -33,7 +33,7 @@ static struct exchange *begin_anew(struct engine *e, struct exchange *x,
 	const char *why;
 
 	e->ops->rekey_clear(e->ctx, x->flow, x->bind.exchange,
-			    record_hold(&e->record, times));
+			    record_hold(times));
 	if (e->ops->rekey_claim_fresh(e->ctx, x->flow, peer, &claim)) {
 		why = e->ops->reason(e->ctx);
 		rekey_failed(e, x, REKEY_FAILED,

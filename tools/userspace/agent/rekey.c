@@ -26,7 +26,7 @@ void rekey_failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
 	record_end(&e->record, kind, x->began, now);
 	times = record_failure(&e->record, kind, x->flow, x->blob.name,
 			       &x->peer.addr, text, now);
-	hold = record_hold(&e->record, times);
+	hold = record_hold(times);
 	if (times == 1)
 		log_warn("flow %u to %s: re-key to epoch %u failed: %s; trying again less and less often",
 			 x->flow, x->blob.name, x->bind.epoch, text);

@@ -332,6 +332,22 @@ static void all_due_flows_ask_their_peers_for_a_rekey(void **state)
 		assert_true(asked[id]);
 }
 
+/* The module does not tell of the end of a flow without keys. */
+static void a_scan_forgets_failures_of_flows_that_are_gone(void **state)
+{
+	struct record *record = &work.engine->record;
+
+	(void)state;
+	record_failure(record, REKEY_FAILED, 5, "a.example", NULL, "x", 1);
+	record_failure(record, REKEY_FAILED, FLOWS + 1, "a.example", NULL, "x",
+		       1);
+	ndue = FLOWS;
+	work.next_look = clock_ms;
+	run_for(5000);
+	assert_int_equal(record_times(record, 5), 1);
+	assert_int_equal(record_times(record, FLOWS + 1), 0);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -344,6 +360,7 @@ int main(void)
 		TEST(a_requested_claim_is_made_exactly_once),
 		TEST(a_claim_requested_during_a_claim_is_not_lost),
 		TEST(all_due_flows_ask_their_peers_for_a_rekey),
+		TEST(a_scan_forgets_failures_of_flows_that_are_gone),
 	};
 
 	return cmocka_run_group_tests_name("due", tests, NULL, NULL);

@@ -393,7 +393,7 @@ static void failures_without_a_flow_delay_no_flow(void **state)
 	assert_false(record_denied(&record, 7, 1));
 	for (i = 0; i < 2 * FAILURES_MAX; i++)
 		record_failure(&record, ALLOC_FAILED, 0, BOB, NULL, "x", i);
-	assert_int_equal(record_hold(&record, 1), HOLD_FIRST_MS);
+	assert_int_equal(record_hold(1), HOLD_FIRST_MS);
 	assert_true(record_denied(&record, 7, 1 + DENIED_APART_MS));
 	record_free(&record);
 }

@@ -20,7 +20,7 @@
 
 #define BOB	"bob.example"
 #define ALICE	"alice.example"
-#define FLOWS	8
+#define FLOWS	600
 #define PACKETS	4096
 
 struct side;
