@@ -177,11 +177,27 @@ void recover_flow(struct engine *e, uint32_t flow)
 		x->after_silence = true;
 }
 
+/* True if the peer's exchange number is too far ahead to be adopted. */
+static bool too_far(const struct exchange *x, const struct binding *denial)
+{
+	int32_t ahead = denial->newest.exchange - x->bind.exchange;
+
+	return denial->code == REFUSE_BEHIND && ahead > RAISE_MAX;
+}
+
+/* True if a denial counts towards the end of the flow. */
+static bool may_end(const struct exchange *x, const struct binding *denial)
+{
+	if (!x->after_silence)
+		return denial_is_final(denial->code) || too_far(x, denial);
+	return denial_is_final(denial->code);
+}
+
 /* True if a denial from the peer ends the flow. */
 static bool is_end(struct engine *e, const struct exchange *x,
 		   const struct binding *denial)
 {
-	if (!denial_is_final(denial->code))
+	if (!may_end(x, denial))
 		return false;
 	/*
 	 * Silence may have been an outage. Only the host of the allocation,
@@ -198,10 +214,8 @@ static bool is_end(struct engine *e, const struct exchange *x,
 /* True if this side was set back, and can continue from the peer's numbers. */
 static bool may_raise(const struct exchange *x, const struct binding *denial)
 {
-	int32_t ahead = denial->newest.exchange - x->bind.exchange;
-
 	return denial->code == REFUSE_BEHIND && !x->after_silence &&
-	       !x->raised && ahead <= RAISE_MAX;
+	       !x->raised && !too_far(x, denial);
 }
 
 /*
@@ -214,6 +228,7 @@ void recover_denied(struct engine *e, struct exchange *x,
 {
 	uint32_t flow = x->flow;
 	char why[REASON_LEN];
+	bool counts;
 
 	if (may_raise(x, denial)) {
 		log_info("flow %u to %s: the peer is further, at epoch %u and exchange %u",
@@ -228,8 +243,9 @@ void recover_denied(struct engine *e, struct exchange *x,
 		denial_end_flow(e, x, denial);
 		return;
 	}
+	counts = may_end(x, denial);
 	snprintf(why, sizeof(why), "the peer refuses: %.100s", denial->text);
 	rekey_failed(e, x, REKEY_FAILED, why);
-	if (denial_is_final(denial->code))
+	if (counts)
 		record_denied(&e->record, flow, engine_now(e));
 }

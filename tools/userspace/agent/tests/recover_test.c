@@ -281,7 +281,7 @@ static void an_initiator_rolled_back_by_one_skips_the_epoch_in_use(void **state)
 
 /*
  * An exchange number too far ahead is not adopted, since it would use up the
- * numbers.
+ * numbers. The flow cannot recover then, and ends at a later denial.
  */
 static void numbers_of_the_peer_too_far_ahead_are_not_adopted(void **state)
 {
@@ -298,6 +298,32 @@ static void numbers_of_the_peer_too_far_ahead_are_not_adopted(void **state)
 	assert_false(f->f.in_flight);
 	assert_int_equal(f->f.exchange, 1);
 	assert_int_equal(f->retry_after, HOLD_FIRST_MS);
+	claim(f);
+	run_for(DENIED_APART_MS - 1000);
+	assert_true(allocated(f));
+	claim(f);
+	run_for(1000);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+	assert_non_null(strstr(f->reason, "exchange 100000"));
+	assert_true(g->used);
+}
+
+/* The farthest exchange number that is adopted. */
+static void the_farthest_numbers_of_the_peer_are_adopted(void **state)
+{
+	struct fake_flow *f, *g;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	g->f.newest_epoch = 7;
+	g->f.exchange = 1 + 65536;
+	alice.no_keys = true;
+	claim(f);
+	run_for(4000);
+	assert_int_equal(f->f.exchange, 1 + 65536 + 1);
+	check_same(f);
 }
 
 /*
@@ -515,6 +541,7 @@ int main(void)
 		TEST(a_rolled_back_initiator_adopts_the_numbers_of_its_peer),
 		TEST(an_initiator_rolled_back_by_one_skips_the_epoch_in_use),
 		TEST(numbers_of_the_peer_too_far_ahead_are_not_adopted),
+		TEST(the_farthest_numbers_of_the_peer_are_adopted),
 		TEST(a_denial_after_an_outage_does_not_end_the_flow),
 		TEST(a_fresh_request_that_is_too_old_is_replaced),
 		TEST(a_refused_fresh_claim_counts_as_a_failed_rekey),
