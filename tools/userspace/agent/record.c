@@ -148,6 +148,14 @@ bool record_denied(struct record *record, uint32_t flow, uint64_t now)
 	return now - t->denied >= DENIED_APART_MS;
 }
 
+void record_has_keys(struct record *record, uint32_t flow)
+{
+	struct trouble *t = trouble_of(record, flow);
+
+	if (t)
+		t->denied = 0;
+}
+
 unsigned int record_forget(struct record *record, uint32_t flow)
 {
 	struct failure *f = flow ? find(record, flow) : NULL;

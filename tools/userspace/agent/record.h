@@ -186,6 +186,11 @@ bool record_waits(const struct record *record, uint32_t flow, uint64_t now);
 bool record_denied(struct record *record, uint32_t flow, uint64_t now);
 
 /**
+ * record_has_keys() - note that the peer of a flow has the keys: forget a denial
+ */
+void record_has_keys(struct record *record, uint32_t flow);
+
+/**
  * record_forget() - forget the failure of a flow that works again or has ended
  *
  * Return: number of consecutive failures before.

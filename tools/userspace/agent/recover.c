@@ -91,6 +91,8 @@ static bool look(struct engine *e, struct exchange *x)
 	if (e->ops->flow_get(e->ctx, x->flow, &flow) ||
 	    flow.question_exchange != x->bind.exchange)
 		flow.question = IPCP_REKEY_QUESTION_NONE;
+	if (flow.question == IPCP_REKEY_QUESTION_ANSWERED)
+		record_has_keys(&e->record, x->flow);
 	switch (flow.question) {
 	case IPCP_REKEY_QUESTION_ASKED:
 		return true;
@@ -185,29 +187,42 @@ static bool too_far(const struct exchange *x, const struct binding *denial)
 	return denial->code == REFUSE_BEHIND && ahead > RAISE_MAX;
 }
 
-/* True if a denial counts towards the end of the flow. */
+/*
+ * True if a denial counts towards the end of the flow.
+ *
+ * A side that has keys was denied after silence, which may have been an outage.
+ * "Nobody lost anything" then means that the peer has the keys, too. "Not
+ * recoverable" may come from a peer that has the keys, or from one that lost
+ * them and holds a flow that cannot continue. It counts if the host of the
+ * allocation signs it, identified by its certificate. The flow ends only if
+ * that is said twice, a minute or more apart, each time after questions under
+ * the keys without an answer: a re-key or an answer in between makes the next
+ * denial the first. An outage would have to stop the packets under the keys
+ * both times, but not the messages in the clear. A thief of the certificate who
+ * can do that could also sign that there is no such flow, which ends the flow at
+ * once.
+ */
 static bool may_end(const struct exchange *x, const struct binding *denial)
 {
 	if (!x->after_silence)
 		return denial_is_final(denial->code) || too_far(x, denial);
-	return denial_is_final(denial->code);
+	return denial->code == REFUSE_NO_FLOW ||
+	       (denial->code == REFUSE_NOT_RECOVERABLE && x->same_denier);
 }
 
-/* True if a denial from the peer ends the flow. */
+/*
+ * True if a denial from the peer ends the flow. After silence, the host of the
+ * allocation can say at once that it does not have the flow. Another host that
+ * serves the same name does not have the flow either.
+ */
 static bool is_end(struct engine *e, const struct exchange *x,
 		   const struct binding *denial)
 {
 	if (!may_end(x, denial))
 		return false;
-	/*
-	 * Silence may have been an outage. Only the host of the allocation,
-	 * identified by its certificate, can therefore deny the flow at once:
-	 * another host that serves the same name does not have the flow either.
-	 */
-	if (x->after_silence && x->same_denier)
-		return denial->code == REFUSE_NO_FLOW;
-	if (x->after_silence && denial->code != REFUSE_NO_FLOW)
-		return false;
+	if (x->after_silence && x->same_denier &&
+	    denial->code == REFUSE_NO_FLOW)
+		return true;
 	return record_denied(&e->record, x->flow, engine_now(e));
 }
 

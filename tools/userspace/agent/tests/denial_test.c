@@ -83,11 +83,91 @@ static void failures_of_flows_that_are_gone_are_swept(void **state)
 	assert_int_equal(record->nfailures, 1);
 }
 
+/* A flow whose peer has lost the keys, and cannot get fresh ones. */
+static struct fake_flow *unrecoverable_flow(void)
+{
+	struct fake_flow *f;
+
+	start_good();
+	reload_bob("recover = no");
+	f = alloc(BOB, 0);
+	run_for(1000);
+	bob.no_keys = true;
+	return f;
+}
+
+static void rekey_for(struct fake_flow *f, unsigned int seconds)
+{
+	while (seconds-- && allocated(f)) {
+		claim_due(&f, 1);
+		run_for(1000);
+	}
+}
+
+/*
+ * The peer has lost the keys, and recovers no flow. This side has the keys, and
+ * met silence each time.
+ */
+static void a_flow_that_the_peer_cannot_recover_ends(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = unrecoverable_flow();
+	rekey_for(f, 55);
+	assert_true(allocated(f));
+	assert_true(alice.e->record.by[REKEY_FAILED].count > 1);
+	rekey_for(f, 120);
+	assert_false(f->used);
+	assert_int_equal(f->error, EKEYEXPIRED);
+	assert_non_null(strstr(f->reason, "recover = no"));
+	assert_true(alice.questions >= 2);
+}
+
+/* Another host that serves the name knows nothing of the flow's keys. */
+static void another_host_cannot_call_a_flow_unrecoverable(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = unrecoverable_flow();
+	creds(NULL, NULL, BOB, &ca);	/* of another key */
+	rekey_for(f, 600);
+	assert_true(allocated(f));
+	assert_true(alice.e->record.by[REKEY_FAILED].count > 5);
+}
+
+/* An answer under the keys proves an outage: the denial before it is forgotten. */
+static void an_answer_under_the_keys_makes_a_denial_forgotten(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = unrecoverable_flow();
+	claim(f);
+	run_for(10000);
+	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 1);
+	alice.answered = true;		/* only the peer's agent is away */
+	claim(f);
+	run_for(DENIED_APART_MS);
+	assert_int_equal(alice.e->record.by[REKEY_TIMEOUT].count, 1);
+	alice.answered = false;
+	claim(f);
+	run_for(10000);
+	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, 2);
+	assert_true(allocated(f));
+	rekey_for(f, 200);
+	assert_false(f->used);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(many_flows_without_keys_all_end),
 		TEST(failures_of_flows_that_are_gone_are_swept),
+		TEST(a_flow_that_the_peer_cannot_recover_ends),
+		TEST(another_host_cannot_call_a_flow_unrecoverable),
+		TEST(an_answer_under_the_keys_makes_a_denial_forgotten),
 	};
 
 	return WORLD_MAIN("denial", tests);
