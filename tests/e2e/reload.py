@@ -4,7 +4,7 @@
 
 systemd waits for a RELOADING=1 with a time that is not before its signal. A refused
 reload is a reload like any other to systemd; the status tells of the refusal until the
-next reload. The configuration is invalid in the end.
+next reload. The configuration is invalid first, and a folder in the end.
 """
 
 import os
@@ -25,6 +25,15 @@ def told(sock, word):
         text = sock.recv(4096).decode()
         if text.startswith(word):
             return text
+
+
+def refused(agent, sock):
+    """Reload, and check that the refusal is told."""
+    agent.send_signal(signal.SIGHUP)
+    for word in "READY=1", "STATUS=":
+        text = told(sock, word)
+        if "cannot be used" not in text:
+            sys.exit(f"a reload that was refused is told as {text!r}")
 
 
 def main():
@@ -48,11 +57,12 @@ def main():
                     told(sock, "READY=1")
                 with open(sys.argv[1], "a", encoding="ascii") as conf:
                     conf.write("nonsense = 1\n")
-                agent.send_signal(signal.SIGHUP)
-                for word in "READY=1", "STATUS=":
-                    text = told(sock, word)
-                    if "cannot be used" not in text:
-                        sys.exit(f"a reload that was refused is told as {text!r}")
+                refused(agent, sock)
+                os.unlink(sys.argv[1])
+                os.mkdir(sys.argv[1])
+                refused(agent, sock)
+                if agent.poll() is not None:
+                    sys.exit(f"a folder as configuration ended the agent: {agent.poll()}")
             finally:
                 agent.terminate()
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Check the configuration file, which libconfuse parses. */
+/* Check the settings of the configuration file, which libconfuse parses. */
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,19 +13,11 @@
 
 #include <confuse.h>
 
+#include "config-int.h"
 #include "config.h"
 #include "log.h"
 
 #define SECONDS_MAX	(30 * 86400.0)
-
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
-{
-	char buf[256];
-
-	vsnprintf(buf, sizeof(buf), fmt, ap);
-	log_err("%s line %d: %s", cfg && cfg->filename ? cfg->filename :
-		"configuration", cfg ? cfg->line : 0, buf);
-}
 
 /* Convert a time in seconds to milliseconds. */
 static bool get_time(cfg_t *cfg, const char *key, double min, uint32_t *ms)
@@ -498,7 +490,6 @@ struct config *config_load(const char *file)
 {
 	struct config *conf = calloc(1, sizeof(*conf));
 	cfg_t *cfg = cfg_init(top_opts, CFGF_NONE);
-	int status;
 
 	if (!conf || !cfg) {
 		if (cfg)
@@ -506,95 +497,10 @@ struct config *config_load(const char *file)
 		free(conf);
 		return NULL;
 	}
-	cfg_set_error_function(cfg, on_error);
-	status = cfg_parse(cfg, file);
-	if (status == CFG_FILE_ERROR)
-		log_err("cannot read %s: %s", file, strerror(errno));
-	if (status != CFG_SUCCESS || !get_all(cfg, conf)) {
+	if (!config_read(cfg, file) || !get_all(cfg, conf)) {
 		config_free(conf);
 		conf = NULL;
 	}
 	cfg_free(cfg);
 	return conf;
-}
-
-void config_set_port(struct config *conf, uint16_t port)
-{
-	struct config_name *name;
-	size_t i, j;
-
-	conf->port = port;
-	for (i = 0; i < conf->nnames; i++) {
-		name = &conf->names[i];
-		if (name->has_port)
-			continue;
-		name->port = port;
-		for (j = 0; j < name->nplaces; j++)
-			place_set_port(&name->places[j], port);
-	}
-}
-
-static void free_strings(char **list, size_t count)
-{
-	size_t i;
-
-	for (i = 0; list && i < count; i++)
-		free(list[i]);
-	free(list);
-}
-
-static void free_rule(struct rule *rule)
-{
-	free(rule->uids);
-	free(rule->gids);
-	free_strings(rule->programs, rule->nprograms);
-}
-
-void config_free(struct config *conf)
-{
-	size_t i;
-
-	if (!conf)
-		return;
-	for (i = 0; i < conf->nnames; i++) {
-		free(conf->names[i].name);
-		free(conf->names[i].places);
-		free_rule(&conf->names[i].listen);
-		free_rule(&conf->names[i].provide);
-		free_rule(&conf->names[i].alloc);
-		free_strings(conf->names[i].peers, conf->names[i].npeers);
-	}
-	free(conf->names);
-	free(conf->security);
-	free(conf->user);
-	free(conf->socket);
-	free(conf->keylog);
-	free(conf->dns_servers);
-	free(conf->kex_accept);
-	free(conf);
-}
-
-const struct config_name *config_find(const struct config *conf,
-				      const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < conf->nnames; i++)
-		if (!strcmp(conf->names[i].name, name))
-			return &conf->names[i];
-	return NULL;
-}
-
-enum oap_auth config_auth(const struct config *conf, const char *name)
-{
-	const struct config_name *block = config_find(conf, name);
-
-	return block && block->has_auth ? block->auth : conf->auth;
-}
-
-bool config_recover(const struct config *conf, const char *name)
-{
-	const struct config_name *block = config_find(conf, name);
-
-	return block && block->has_recover ? block->recover : conf->recover;
 }

@@ -15,6 +15,7 @@
 #define CONFIG_FILE	"/etc/ipcp-rekey/ipcp-rekeyd.conf"
 #define CONFIG_SECURITY	"/etc/ipcp-rekey/security"
 #define CONFIG_SOCKET	"/run/ipcp-rekey/agent.sock"
+#define CONFIG_SIZE_MAX	(1U << 20)	/* bytes of the file */
 
 /**
  * struct rule - users and programs that may use a name

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* The configuration file: what the agent says when it cannot use one. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "files.h"
+#include "log.h"
+
+static char lines[4096];
+
+static void keep_line(int priority, const char *text)
+{
+	(void)priority;
+	strncat(lines, text, sizeof(lines) - strlen(lines) - 1);
+}
+
+/* Write a file of the test, and load it; @text: NULL for no change. */
+static struct config *load(const char *name, const char *text, size_t len)
+{
+	FILE *f;
+
+	lines[0] = '\0';
+	if (text) {
+		f = fopen(path(name), "w");
+		assert_non_null(f);
+		assert_int_equal(fwrite(text, 1, len, f), len);
+		fclose(f);
+	}
+	return config_load(path(name));
+}
+
+static struct config *load_text(const char *text)
+{
+	return load("agent.conf", text, strlen(text));
+}
+
+static void refuses(const char *text, const char *why)
+{
+	assert_null(load_text(text));
+	assert_non_null(strstr(lines, why));
+}
+
+static void an_empty_file_has_all_defaults(void **state)
+{
+	struct config *conf = load_text("");
+
+	(void)state;
+	assert_non_null(conf);
+	assert_int_equal(conf->port, 3435);
+	assert_int_equal(conf->rekey_timeout, 30000);
+	assert_string_equal(lines, "");
+	config_free(conf);
+}
+
+/* The agent survives a reload with a path that is no file any more. */
+static void a_folder_is_refused(void **state)
+{
+	(void)state;
+	dir("folder.conf");
+	assert_null(load("folder.conf", NULL, 0));
+	assert_non_null(strstr(lines, "folder.conf: Is a directory"));
+	assert_null(load("missing.conf", NULL, 0));
+	assert_non_null(strstr(lines, "missing.conf: No such file"));
+}
+
+static void a_file_of_more_than_a_mebibyte_is_refused(void **state)
+{
+	struct config *conf;
+	char *text;
+
+	(void)state;
+	text = malloc(CONFIG_SIZE_MAX + 1);
+	memset(text, '\n', CONFIG_SIZE_MAX + 1);
+	conf = load("agent.conf", text, CONFIG_SIZE_MAX);
+	assert_non_null(conf);
+	config_free(conf);
+	assert_null(load("agent.conf", text, CONFIG_SIZE_MAX + 1));
+	assert_non_null(strstr(lines, "agent.conf is longer than 1048576 bytes"));
+	free(text);
+}
+
+static void errors_name_the_file_and_the_line(void **state)
+{
+	(void)state;
+	refuses("port = 3435\nnonsense = 1\n", "agent.conf line 2: ");
+	refuses("\n\nport = {1", "agent.conf line 3: ");
+}
+
+/* A re-key needs time for the question to the peer. */
+static void a_rekey_timeout_below_ten_seconds_is_refused(void **state)
+{
+	struct config *conf;
+
+	(void)state;
+	refuses("rekey-timeout = 9.9\n",
+		"rekey-timeout = 9.9: give seconds, from 10 to ");
+	conf = load_text("rekey-timeout = 10\n");
+	assert_non_null(conf);
+	assert_int_equal(conf->rekey_timeout, 10000);
+	config_free(conf);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	log_divert(keep_line);
+	files_begin("config");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return files_end();
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_empty_file_has_all_defaults),
+		TEST(a_folder_is_refused),
+		TEST(a_file_of_more_than_a_mebibyte_is_refused),
+		TEST(errors_name_the_file_and_the_line),
+		TEST(a_rekey_timeout_below_ten_seconds_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
