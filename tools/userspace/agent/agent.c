@@ -231,20 +231,6 @@ static struct oap_env *reload_oap(struct agent *a, const struct config *conf)
 	return NULL;
 }
 
-static bool same_word(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
-static void warn_of_fixed(const struct config *old, const struct config *new)
-{
-	if (old->port != new->port || old->mark != new->mark ||
-	    old->source_ports != new->source_ports ||
-	    !same_word(old->user, new->user) ||
-	    !same_word(old->socket, new->socket))
-		log_warn("port, source-ports, mark, user and socket change only when the agent is restarted");
-}
-
 static void watch_files(struct agent *a, const char *dir, struct oap_env *oap)
 {
 	struct renew_settings set = {
@@ -255,17 +241,6 @@ static void watch_files(struct agent *a, const char *dir, struct oap_env *oap)
 
 	renew_close(a->renew);
 	a->renew = renew_open(a->loop, &set);
-}
-
-/*
- * Keep the settings that the kernel was given at start-up: peers know the port.
- */
-static void keep_fixed(const struct config *old, struct config *new)
-{
-	warn_of_fixed(old, new);
-	config_set_port(new, old->port);
-	new->source_ports = old->source_ports;
-	new->mark = old->mark;
 }
 
 /* Write seeds to another key log, to none, or to the same one reopened. */
@@ -336,7 +311,8 @@ static bool reload(struct agent *a)
 		config_free(conf);
 		return false;
 	}
-	keep_fixed(a->conf, conf);
+	if (config_keep_fixed(a->conf, conf))
+		log_warn("port, source-ports, mark, user and socket change only when the agent is restarted");
 	dns_commit(a->kernel.dns, dns);
 	switch_keylog(a, keylog);
 	switch_to(a, conf, oap);

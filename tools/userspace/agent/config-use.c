@@ -23,6 +23,34 @@ void config_set_port(struct config *conf, uint16_t port)
 	}
 }
 
+static bool same_word(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static void swap(char **a, char **b)
+{
+	char *c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+bool config_keep_fixed(struct config *old, struct config *new)
+{
+	bool other = old->port != new->port || old->mark != new->mark ||
+		     old->source_ports != new->source_ports ||
+		     !same_word(old->user, new->user) ||
+		     !same_word(old->socket, new->socket);
+
+	config_set_port(new, old->port);
+	new->source_ports = old->source_ports;
+	new->mark = old->mark;
+	swap(&old->user, &new->user);
+	swap(&old->socket, &new->socket);
+	return other;
+}
+
 static void free_strings(char **list, size_t count)
 {
 	size_t i;

@@ -109,6 +109,18 @@ void config_free(struct config *conf);
 /* Change the port of the agent, and of names without a port of their own. */
 void config_set_port(struct config *conf, uint16_t port);
 
+/**
+ * config_keep_fixed() - keep the settings that count only at start-up
+ * @old: the configuration in use, which is freed next; loses its strings
+ * @new: the one that replaces it
+ *
+ * The kernel was given the port, which peers know, and the mark; the agent has
+ * its user and its socket.
+ *
+ * Return: true if @new had other settings, each time until a restart.
+ */
+bool config_keep_fixed(struct config *old, struct config *new);
+
 /* Return the settings of a name, or NULL. */
 const struct config_name *config_find(const struct config *conf,
 				      const char *name);

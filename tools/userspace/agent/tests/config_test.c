@@ -104,6 +104,35 @@ static void a_rekey_timeout_below_ten_seconds_is_refused(void **state)
 	config_free(conf);
 }
 
+/* Each reload says that a restart is needed, until the settings are as before. */
+static void fixed_settings_differ_at_each_reload(void **state)
+{
+	static const char * const others[] = {
+		"port = 1\n", "mark = \"7\"\n", "source-ports = 1\n",
+		"user = daemon\n", "socket = \"/run/other\"\n",
+		"socket = \"\"\n",
+	};
+	struct config *conf, *next;
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		conf = load_text("");
+		for (n = 0; n < 3; n++) {
+			next = load_text(n < 2 ? others[i] : "");
+			assert_non_null(next);
+			assert_int_equal(config_keep_fixed(conf, next), n < 2);
+			config_free(conf);
+			conf = next;
+			assert_int_equal(conf->port, 3435);
+			assert_null(conf->user);
+			assert_string_equal(conf->socket, CONFIG_SOCKET);
+		}
+		config_free(conf);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -128,6 +157,7 @@ int main(void)
 		TEST(a_file_of_more_than_a_mebibyte_is_refused),
 		TEST(errors_name_the_file_and_the_line),
 		TEST(a_rekey_timeout_below_ten_seconds_is_refused),
+		TEST(fixed_settings_differ_at_each_reload),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
