@@ -178,7 +178,8 @@ static bool read_rest(struct binding *b, const uint8_t *p, size_t left)
 bool binding_read(struct binding *b, const uint8_t *p, size_t len)
 {
 	memset(b, 0, sizeof(*b));
-	if (len < BINDING_FIXED || p[0] != VERSION || p[3])
+	/* byte 3 has flags: a later release may offer what this one ignores */
+	if (len < BINDING_FIXED || p[0] != VERSION)
 		return false;
 	b->purpose = p[1];
 	b->epoch = p[2];
