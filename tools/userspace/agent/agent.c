@@ -9,11 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/rand.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -76,16 +74,6 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* Reseed the random numbers: other copies of the machine would share them. */
-static void reseed(void)
-{
-	uint8_t seed[48];
-
-	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
-		RAND_seed(seed, sizeof(seed));
-	explicit_bzero(seed, sizeof(seed));
-}
-
 /* Start over if the kernel has noticed a further copy of the machine. */
 static void check_copies(struct agent *a)
 {
@@ -95,7 +83,6 @@ static void check_copies(struct agent *a)
 		return;
 	a->copies = copies;
 	log_warn("the machine is a copy of another one: all flows get fresh keys");
-	reseed();
 	engine_copied(a->engine);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <openssl/rand.h>
 
@@ -172,8 +173,19 @@ void engine_drop_runs(struct engine *e, const char *why)
 	responder_drop(e);
 }
 
+/* Reseed the random numbers: other copies of the machine would share them. */
+static void reseed(void)
+{
+	uint8_t seed[48];
+
+	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+		RAND_seed(seed, sizeof(seed));
+	explicit_bzero(seed, sizeof(seed));
+}
+
 void engine_copied(struct engine *e)
 {
+	reseed();
 	engine_drop_runs(e, "the machine was copied meanwhile: try again");
 	responder_free(e);
 	explicit_bzero(&e->jar, sizeof(e->jar));

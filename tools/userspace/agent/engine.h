@@ -79,8 +79,8 @@ void engine_drop_runs(struct engine *e, const char *why);
 /**
  * engine_copied() - start over after the machine was copied
  *
- * The other copy continues with the same secrets: no exchange may complete in
- * both.
+ * The other copy continues with the same secrets and random numbers: no exchange
+ * may complete in both.
  */
 void engine_copied(struct engine *e);
 
