@@ -180,6 +180,19 @@ static int configure_link(struct ipcp_dev *d, struct nlattr *data[],
 	return 0;
 }
 
+/*
+ * Refuse several queues. One is stopped and woken, for want of a key or of room,
+ * and the stack would try again without end to send from another.
+ */
+static int check_queues(const struct net_device *dev,
+			struct netlink_ext_ack *extack)
+{
+	if (dev->num_tx_queues == 1 && dev->num_rx_queues == 1)
+		return 0;
+	NL_SET_ERR_MSG(extack, "only one queue each way: leave out numtxqueues and numrxqueues");
+	return -EINVAL;
+}
+
 /**
  * ipcp_netdev_newlink() - Create an interface
  * @outer: namespace of the flow
@@ -194,8 +207,10 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 			struct nlattr *data[], struct netlink_ext_ack *extack)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
-	int err;
+	int err = check_queues(dev, extack);
 
+	if (err)
+		return err;
 	d->dev = dev;
 	d->ipn = ipcp_net(outer);
 	/* An MTU given at creation is a limit; else the flow's MTU is set. */

@@ -39,6 +39,17 @@ def made():
     ip("alice", "link", "del", "flow0")
 
 
+@case("an interface has one queue each way; several are refused, with advice")
+def one_queue():
+    for option in "numtxqueues", "numrxqueues":
+        said = ip("alice", "link", "add", "flow0", option, "4", "type", "ipcp_rekey",
+                  wanted=2)
+        assert "leave out numtxqueues and numrxqueues" in said, said
+        same("flow0" in ip("alice", "link"), False)
+        ip("alice", "link", "add", "flow0", option, "1", "type", "ipcp_rekey")
+        ip("alice", "link", "del", "flow0")
+
+
 @case("an interface with a flow has a carrier and the path MTU, and carries IPv4 and IPv6")
 def connected():
     with links():
