@@ -24,6 +24,7 @@
 #include "netdev.h"
 #include "registry.h"
 #include "tx.h"
+#include "udp.h"
 #include "wire.h"
 
 /* The longest packet that fits a path of 1500 bytes, over IPv4 or IPv6. */
@@ -86,7 +87,7 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_change_mtu = ipcp_netdev_change_mtu,
 };
 
-static const struct device_type link_type = { .name = "ipcp_rekey" };
+static const struct device_type link_type = { .name = IPCP_LINK_KIND };
 
 static void link_setup(struct net_device *dev)
 {
@@ -317,7 +318,7 @@ static struct net *link_get_link_net(const struct net_device *dev)
 }
 
 static struct rtnl_link_ops rtnl_ops __read_mostly = {
-	.kind = "ipcp_rekey",
+	.kind = IPCP_LINK_KIND,
 	.priv_size = sizeof(struct ipcp_dev),
 	.setup = link_setup,
 	.maxtype = IFLA_IPCP_REKEY_MAX,

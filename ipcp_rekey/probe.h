@@ -29,6 +29,7 @@ enum ipcp_probe_limits {
  * @v6: true for IPv6
  * @loopback: true if packets do not leave the host
  * @own: (input) interface that packets may not leave by, or NULL
+ * @fits: (input) the packet is known to fit, so the rest is not looked up
  */
 struct ipcp_probe_link {
 	u16 size;
@@ -36,6 +37,7 @@ struct ipcp_probe_link {
 	bool v6;
 	bool loopback;
 	const struct net_device *own;
+	bool fits;
 };
 
 /**

@@ -14,6 +14,7 @@
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
 #include <net/route.h>
+#include <net/rtnetlink.h>
 #include <net/sock.h>
 #include <net/udp.h>
 
@@ -26,6 +27,16 @@
 #include "wire.h"
 
 #define IPCP_UDP_MAX	65507	/* payload of the longest IPv4 datagram */
+#define IPCP_UDP_NEST	2	/* tunnels in each other, with the outermost */
+
+/*
+ * Number of nested sends on this CPU of flows that have an interface: each but
+ * the first is inside of the previous one, which leaves by the next interface.
+ * Bottom halves are off meanwhile, so nothing else sends on this CPU. With
+ * PREEMPT_RT another task of this CPU can, since only migration is off. Both
+ * then count together, so that at worst a packet is refused.
+ */
+static DEFINE_PER_CPU(unsigned int, nested);
 
 static u16 payload_mtu(unsigned int mtu, unsigned int ip_len)
 {
@@ -171,18 +182,39 @@ static void out4(struct ipcp_net *ipn, struct sock *sk, struct rtable *rt,
 	ip_local_out(ipn->net, sk, skb);	/* sets length and checksum */
 }
 
+static bool is_interface(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops &&
+	       !strcmp(dev->rtnl_link_ops->kind, IPCP_LINK_KIND);
+}
+
 /*
- * Get the packet sizes of a route. Return -EMSGSIZE if a packet is too long,
- * -ELOOP if it would leave by the interface over its own flow, whose MTU says
- * nothing about the path. If @link is NULL, the packet is known to fit.
+ * True if a packet would leave by the interface over its own flow, whose MTU
+ * says nothing about the path, or by one tunnel too many: nested sends need
+ * stack, and a loop would wait for the lock of a queue that it holds. The
+ * devices of others, such as VXLAN, may be between two tunnels.
+ */
+static bool loops(const struct net_device *dev, const struct net_device *own)
+{
+	unsigned int depth = this_cpu_read(nested);
+
+	if (unlikely(dev == own))
+		return true;
+	return depth >= IPCP_UDP_NEST &&
+	       (depth > IPCP_UDP_NEST || is_interface(dev));
+}
+
+/*
+ * Get the packet sizes of a route, unless the packet is known to fit. Return
+ * -EMSGSIZE if the packet is too long, -ELOOP if it loops.
  */
 static int check4(const struct sk_buff *skb, const struct rtable *rt,
 		  struct ipcp_probe_link *link)
 {
-	if (!link)
-		return 0;
-	if (unlikely(rt->dst.dev == link->own))
+	if (unlikely(loops(rt->dst.dev, link->own)))
 		return -ELOOP;
+	if (likely(link->fits))
+		return 0;
 	link4(rt, link);
 	return packet_len(skb) <= link->size ? 0 : -EMSGSIZE;
 }
@@ -286,10 +318,10 @@ static int check6(const struct sk_buff *skb, const struct dst_entry *dst,
 {
 	unsigned int len = packet_len(skb);
 
-	if (!link)
-		return 0;
-	if (unlikely(dst->dev == link->own))
+	if (unlikely(loops(dst->dev, link->own)))
 		return -ELOOP;
+	if (likely(link->fits))
+		return 0;
 	link6(dst, link);
 	if (len > link->size ||
 	    unlikely(dev_recursion_level() && len > link->hint))
@@ -321,8 +353,8 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 
 /*
  * Send a packet to an address, and store the packet sizes of the route in
- * @link, which is NULL if the packet is known to fit. Consumes the packet.
- * Context: under RCU, with bottom halves off.
+ * @link, unless the packet is known to fit. Consumes the packet. Context: under
+ * RCU, with bottom halves off.
  */
 static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		       struct dst_cache *cache, struct ipcp_probe_link *link,
@@ -373,14 +405,19 @@ static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
 static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      struct sk_buff *skb)
 {
-	struct ipcp_probe_link link = { .own = READ_ONCE(flow->dev) };
+	struct ipcp_probe_link link = {
+		.own = READ_ONCE(flow->dev),
+		.fits = known_to_fit(bind, skb),
+	};
 	int err;
 
-	if (likely(known_to_fit(bind, skb)))
-		return xmit_family(flow->net, flow->slot, &bind->ends,
-				   &bind->dst, NULL, skb);
+	if (link.own)
+		this_cpu_inc(nested);
 	err = xmit_family(flow->net, flow->slot, &bind->ends, &bind->dst, &link, skb);
-	note_link(flow, bind, &link);
+	if (link.own)
+		this_cpu_dec(nested);
+	if (unlikely(!link.fits))
+		note_link(flow, bind, &link);
 	return err;
 }
 
@@ -391,8 +428,9 @@ static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
  *
  * Context: Under RCU, with bottom halves off.
  * Return: 0; -EMSGSIZE if the packet does not fit the path; -ELOOP if it would
- * leave by the interface over its flow; -ENETUNREACH without a socket of the
- * address family; -EDESTADDRREQ without an address; a routing error.
+ * leave by the interface over its flow, or by a third tunnel; -ENETUNREACH
+ * without a socket of the address family; -EDESTADDRREQ without an address; a
+ * routing error.
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {

@@ -5,6 +5,9 @@
 
 #include <linux/skbuff.h>
 
+/* rtnl_link_ops.kind of the interfaces over a flow */
+#define IPCP_LINK_KIND	"ipcp_rekey"
+
 struct ipcp_ends;
 struct ipcp_epoch;
 struct ipcp_flow;

@@ -143,10 +143,37 @@ static void the_route_to_a_new_address_is_looked_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bind_of(flow)->size, LINK);
 }
 
+/* Even in the jiffy in which the route leads there, and its size is known. */
+static void no_packet_leaves_by_the_interface_over_its_flow(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test);
+
+	flow->dev = init_net.loopback_dev;
+	for (long age = 0; age <= 1; age++) {
+		unsigned int tries = 0, refused;
+		unsigned long now;
+		int err;
+
+		do {
+			refused = test_drops(flow, IPCP_DROP_TX_ROUTE);
+			now = jiffies;
+			bind_of(flow)->looked = now - age;
+			bind_of(flow)->size = LINK;
+			err = send(test, flow, LINK);
+		} while (time_after(jiffies, now) && tries++ < TRIES);
+		KUNIT_ASSERT_LE(test, tries, TRIES);
+		KUNIT_EXPECT_EQ(test, err, -ELOOP);
+		KUNIT_EXPECT_EQ(test, test_drops(flow, IPCP_DROP_TX_ROUTE) - refused, 1);
+	}
+	flow->dev = NULL;
+	KUNIT_EXPECT_EQ(test, send(test, flow, LINK), 0);
+}
+
 static struct kunit_case udp_test_cases[] = {
 	KUNIT_CASE_PARAM(the_route_is_looked_up_when_needed, look_gen_params),
 	KUNIT_CASE(one_lookup_serves_packets_that_are_not_longer),
 	KUNIT_CASE(the_route_to_a_new_address_is_looked_up),
+	KUNIT_CASE(no_packet_leaves_by_the_interface_over_its_flow),
 	{}
 };
 

@@ -94,19 +94,20 @@ class Agents:
             one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
 
-    def answer(self, name, asked, between=None, **params):
+    def answer(self, name, asked, between=None, at=sockaddr, **params):
         """Answers an allocation: makes the peer's end, and gives both ends their first
-        keys, bob's first. Calls between() after bob's."""
+        keys, bob's first. Calls between() after bob's. The socket address of a host
+        is at(host)."""
         params = {"recoverable": 1, **params}
         eid = asked[A["UPCALL_EID"]]
         made = self.bob.do("FLOW_NEW", "FLOW", name=name.encode() + b"\0",
-                           peer=sockaddr("alice"), peer_eid=eid)
+                           peer=at("alice"), peer_eid=eid)
         seed = os.urandom(32)
         for agent, number, host, peer in (
                 (self.bob, made[A["FLOW_ID"]], "alice", eid),
                 (self.alice, asked[A["UPCALL_FLOW_ID"]], "bob",
                  made[A["FLOW_EID"]])):
-            agent.do("FLOW_ALLOCATE", "FLOW", id=number, peer=sockaddr(host),
+            agent.do("FLOW_ALLOCATE", "FLOW", id=number, peer=at(host),
                      peer_eid=peer, cipher=CIPHER, seed=seed,
                      epoch=struct.pack("B", 0), generation=generation(agent, number),
                      **params)
