@@ -101,6 +101,8 @@ static void link_setup(struct net_device *dev)
 	dev->flags = IFF_POINTOPOINT | IFF_NOARP;
 	dev->needs_free_netdev = true;
 	dev->lltx = true;
+	/* netpoll sends with interrupts off, where no packet can be sealed */
+	dev->priv_flags |= IFF_DISABLE_NETPOLL;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	dev->features |= features;
 	dev->hw_features |= features;

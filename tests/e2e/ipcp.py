@@ -66,13 +66,14 @@ def same(got, want, what=""):
 @contextlib.contextmanager
 def fails(err):
     """Expects the block to fail with this errno."""
+    wanted = errno.errorcode.get(err, err)
     try:
         yield
     except OSError as e:
         if e.errno == err:
             return
-        raise AssertionError(f"{errno.errorcode.get(e.errno)}, want {errno.errorcode[err]}") from e
-    raise AssertionError(f"no error, want {errno.errorcode[err]}")
+        raise AssertionError(f"{errno.errorcode.get(e.errno, e.errno)}, want {wanted}") from e
+    raise AssertionError(f"no error, want {wanted}")
 
 
 class Late:

@@ -4,16 +4,19 @@
 under traffic."""
 
 import errno
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 
 from interface import (
     CONNECT, EPOCH, FLOW, INNER, INNER6, LISTEN, OUTER, REKEYED, RX_LEFT, STATE, TX_LEFT,
     carrier, configure, give_addresses, ip, links, lost, make, mtu, number, packets,
     reachable, rekey, shown, tells, there)
 from ipcp import (
-    A, NET, Late, Netlink, case, drops, enter, fails, note, run, same, unloaded, until)
+    A, NET, Late, Netlink, case, drops, enter, fails, note, run, same, unloaded, until,
+    write)
 from keys import UPCALL_ALLOC, UPCALL_LISTEN, Agents
 from transfer import Transfer
 
@@ -26,6 +29,7 @@ PATIENT = {"grace": 600000}
 UP, KEYLESS = 1, 8
 ETH_P_IP, IP_TOS, IP_RECVTOS = 0x0800, 1, 13
 ECT0, CE = 2, 3
+ENOTSUPP = 524		# of the kernel only
 
 
 @case("ip creates, shows and deletes an interface; without a flow it has no carrier")
@@ -65,6 +69,26 @@ def connected():
         assert 0 < number("alice", TX_LEFT) < 1 << 33
         assert 0 < number("alice", RX_LEFT) < 1 << 33
         same(lost(), {})
+
+
+@case("netconsole over an interface is refused: netpoll would send in a hard interrupt")
+def netpoll():
+    same(subprocess.run(["modprobe", "netconsole"], check=False).returncode, 0)
+    with links(), tempfile.TemporaryDirectory() as top:
+        enter("alice")
+        subprocess.run(["mount", "-t", "configfs", "none", top], check=True)
+        target = f"{top}/netconsole/target"
+        try:
+            os.mkdir(target)
+            for key, value in (("dev_name", "flow0"), ("local_ip", INNER["alice"]),
+                               ("remote_ip", INNER["bob"])):
+                write(f"{target}/{key}", value)
+            with fails(ENOTSUPP):
+                write(f"{target}/enabled", "1")
+        finally:
+            os.rmdir(target)
+            subprocess.run(["umount", top], check=True)
+    same(subprocess.run(["rmmod", "netconsole"], check=False).returncode, 0)
 
 
 @case(f"TCP over IPv4 and IPv6 continues across {REKEYS} re-keys without loss")
