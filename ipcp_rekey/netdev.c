@@ -225,6 +225,8 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 	__skb_queue_head_init(&d->polled);
 	netif_napi_add(dev, &d->napi, ipcp_netdev_poll);
 	netif_carrier_off(dev);
+	/* A send by this interface may nest in one by a device of another kind. */
+	netdev_lockdep_set_classes(dev);
 	err = register_netdevice(dev);
 	if (err)
 		return err;
