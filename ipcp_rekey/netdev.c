@@ -200,14 +200,16 @@ static int check_queues(const struct net_device *dev,
  * ipcp_netdev_newlink() - Create an interface
  * @outer: namespace of the flow
  * @dev: device, set up but not registered
- * @data: attributes, or NULL
+ * @tb: attributes of any interface
+ * @data: attributes of this kind, or NULL
  * @extack: for the reason of a failure
  *
  * Context: Process context, under RTNL.
  * Return: 0 or a negative errno.
  */
 int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
-			struct nlattr *data[], struct netlink_ext_ack *extack)
+			struct nlattr *tb[], struct nlattr *data[],
+			struct netlink_ext_ack *extack)
 {
 	struct ipcp_dev *d = netdev_priv(dev);
 	int err = check_queues(dev, extack);
@@ -217,7 +219,7 @@ int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
 	d->dev = dev;
 	d->ipn = ipcp_net(outer);
 	/* An MTU given at creation is a limit; else the flow's MTU is set. */
-	d->limit = dev->mtu == IPCP_DEV_MTU ? UINT_MAX : dev->mtu;
+	d->limit = tb[IFLA_MTU] ? dev->mtu : UINT_MAX;
 	mutex_init(&d->lock);
 	INIT_DELAYED_WORK(&d->work, ipcp_netdev_tend);
 	INIT_LIST_HEAD(&d->list);

@@ -8,7 +8,8 @@
 #include <net/rtnetlink.h>
 
 int ipcp_netdev_newlink(struct net *outer, struct net_device *dev,
-			struct nlattr *data[], struct netlink_ext_ack *extack);
+			struct nlattr *tb[], struct nlattr *data[],
+			struct netlink_ext_ack *extack);
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
 static inline int ipcp_newlink(struct net_device *dev,
@@ -16,14 +17,14 @@ static inline int ipcp_newlink(struct net_device *dev,
 			       struct netlink_ext_ack *extack)
 {
 	return ipcp_netdev_newlink(rtnl_newlink_link_net(params), dev,
-				   params->data, extack);
+				   params->tb, params->data, extack);
 }
 #else
 static inline int ipcp_newlink(struct net *outer, struct net_device *dev,
 			       struct nlattr *tb[], struct nlattr *data[],
 			       struct netlink_ext_ack *extack)
 {
-	return ipcp_netdev_newlink(outer, dev, data, extack);
+	return ipcp_netdev_newlink(outer, dev, tb, data, extack);
 }
 #endif
 

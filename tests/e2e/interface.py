@@ -124,9 +124,9 @@ def give_addresses(host, whose=None, dev="flow0"):
     ip(host, "link", "set", dev, "up")
 
 
-def make(host):
+def make(host, *options):
     """Adds an interface with addresses."""
-    ip(host, "link", "add", "flow0", "type", "ipcp_rekey")
+    ip(host, "link", "add", "flow0", *options, "type", "ipcp_rekey")
     give_addresses(host)
 
 
@@ -141,12 +141,13 @@ def connect(agents, **params):
 
 
 @contextlib.contextmanager
-def links(**params):
-    """Agents, and connected interfaces at both hosts, for the block."""
+def links(options=(), **params):
+    """Agents, and connected interfaces at both hosts, for the block. The options are
+    those of alice's interface."""
     with Agents() as agents:
         try:
-            for host in INNER:
-                make(host)
+            make("alice", *options)
+            make("bob")
             connect(agents, **params)
             yield agents
         finally:

@@ -24,6 +24,7 @@ REMOVALS = int(sys.argv[1])
 REKEYS = 10
 PER_LEAF = 1024		# packets
 OVERHEAD = 20 + 8 + 28	# IPv4, UDP, header and tag
+FIRST_MTU = 1424	# of an interface that has had no flow
 PATIENT = {"grace": 600000}
 
 UP, KEYLESS = 1, 8
@@ -35,7 +36,7 @@ ENOTSUPP = 524		# of the kernel only
 @case("ip creates, shows and deletes an interface; without a flow it has no carrier")
 def made():
     make("alice")
-    same(carrier("alice"), False)
+    same((carrier("alice"), mtu("alice")), (False, FIRST_MTU))
     same(shown("alice"), ({STATE: bytes(4)}, (0, 0, 0)))
     for attribute, value in ((CONNECT, "no name"), (STATE, "x")):
         with fails(errno.EINVAL):
@@ -274,6 +275,14 @@ def narrower():
         finally:
             for host in INNER:
                 ip(host, "link", "set", "veth", "mtu", "1500")
+
+
+@case("an MTU given at creation stays, even if it is the one of an interface without a flow")
+def limited():
+    with links(options=("mtu", str(FIRST_MTU))):
+        until(lambda: mtu("bob") == 1500 - OVERHEAD, "bob's MTU follows the path")
+        reachable()
+        same(mtu("alice"), FIRST_MTU)
 
 
 @case("the peer may change its address under traffic")
