@@ -74,6 +74,18 @@ struct sk_buff *ipcp_kflow_buffer(unsigned int len, gfp_t gfp)
 EXPORT_SYMBOL_GPL(ipcp_kflow_buffer);
 
 /**
+ * ipcp_api_may_hold() - Test whether one more message may be held
+ * @flow: flow
+ *
+ * Context: Any context.
+ * Return: false if too many messages are held.
+ */
+bool ipcp_api_may_hold(const struct ipcp_kflow *flow)
+{
+	return skb_queue_len_lockless(&flow->held) < IPCP_HOLD;
+}
+
+/**
  * ipcp_api_room() - Test whether one more message may be sent
  * @flow: flow
  *
@@ -82,8 +94,7 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_buffer);
  */
 bool ipcp_api_room(const struct ipcp_kflow *flow)
 {
-	return ipcp_tx_room(flow->flow) &&
-	       skb_queue_len_lockless(&flow->held) < IPCP_HOLD;
+	return ipcp_tx_room(flow->flow) && ipcp_api_may_hold(flow);
 }
 
 /**

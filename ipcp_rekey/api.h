@@ -41,6 +41,7 @@ struct ipcp_consumer *ipcp_api_spawn(struct ipcp_net *ipn,
 				     void *priv, bool pin);
 void ipcp_api_accept(struct ipcp_flow *flow);
 bool ipcp_api_room(const struct ipcp_kflow *flow);
+bool ipcp_api_may_hold(const struct ipcp_kflow *flow);
 bool ipcp_api_sends_now(const struct ipcp_kflow *flow);
 bool ipcp_api_lasting_mtu(const struct ipcp_kflow *flow, unsigned int *mtu);
 void ipcp_api_set_dev(struct ipcp_kflow *flow, const struct net_device *dev);

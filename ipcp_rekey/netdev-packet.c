@@ -203,7 +203,10 @@ static void answer_too_big(struct ipcp_dev *d, const struct ipcp_kflow *flow,
 		icmpv6_ndo_send(skb, ICMPV6_PKT_TOOBIG, 0, mtu);
 }
 
-/* Send a packet, or a list of segments. */
+/*
+ * Send a packet, or a list of segments, of which there may be more than can be
+ * held without a key.
+ */
 static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
 		     struct sk_buff *skb)
 {
@@ -215,6 +218,11 @@ static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
 		unsigned int len = skb->len;
 
 		skb_mark_not_on_list(skb);
+		if (unlikely(!ipcp_api_may_hold(flow))) {
+			kfree_skb(skb);
+			DEV_STATS_INC(dev, tx_dropped);
+			continue;
+		}
 		if (ipcp_api_send(flow, skb, ds)) {
 			DEV_STATS_INC(dev, tx_dropped);
 			continue;

@@ -30,6 +30,8 @@ PATIENT = {"grace": 600000}
 UP, KEYLESS = 1, 8
 ETH_P_IP, IP_TOS, IP_RECVTOS = 0x0800, 1, 13
 ECT0, CE = 2, 3
+UDP_SEGMENT = 103
+HELD, SEGMENTS = 256, 60	# packets
 ENOTSUPP = 524		# of the kernel only
 
 
@@ -146,14 +148,20 @@ def large():
         assert crossed < 3 * sent // 4, (sent, crossed)
 
 
+def use_up(agents):
+    """Leave alice's flow without a key. Returns its number."""
+    flow = number("alice", FLOW)
+    agents.alice.do("FLOW_SET", "FLOW", id=flow, max_epoch_age=1)
+    until(lambda: there("alice", "ping", "-c", "1", "-W", "1",
+                        INNER["bob"]) != 0, "the epoch is too old")
+    until(lambda: number("alice", STATE) == UP | KEYLESS, "that is shown")
+    return flow
+
+
 @case("packets are held while there is no key; the next seed releases them")
 def keyless():
     with links(**PATIENT) as agents:
-        flow = number("alice", FLOW)
-        agents.alice.do("FLOW_SET", "FLOW", id=flow, max_epoch_age=1)
-        until(lambda: there("alice", "ping", "-c", "1", "-W", "1",
-                            INNER["bob"]) != 0, "the epoch is too old")
-        until(lambda: number("alice", STATE) == UP | KEYLESS, "that is shown")
+        flow = use_up(agents)
         same(carrier("alice"), True)
         held, stalls, _ = shown("alice")[1]
         assert held > 0
@@ -164,6 +172,22 @@ def keyless():
         same(shown("alice")[1][:2], (0, 1))
         reachable()
         same(lost(), {})
+
+
+@case("no more than 256 packets are held, even of a large one; the rest is counted as dropped")
+def overfull():
+    with links(**PATIENT) as agents:
+        use_up(agents)
+        dropped = packets("alice", "flow0")[2][3]
+        enter("alice")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 100)
+            sock.connect((INNER["bob"], 9))
+            for _ in range(HELD // SEGMENTS + 1):
+                sock.send(bytes(100 * SEGMENTS))
+        until(lambda: shown("alice")[1][0] >= HELD, "the packets are held")
+        same(shown("alice")[1][0], HELD)
+        assert packets("alice", "flow0")[2][3] > dropped
 
 
 def datagrams(tos, count=5):
