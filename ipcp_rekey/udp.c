@@ -27,13 +27,14 @@
 
 static void receive_datagram(struct ipcp_udp_sock *us, struct sk_buff *skb)
 {
+	/* UDP has used @dev as dev_scratch. A wrong checksum reports @dev. */
+	skb->dev = NULL;
 	if (skb_checksum_complete(skb)) {
 		ipcp_rx_stray(us->ipn, IPCP_DROP_CHECKSUM, skb->len);
 		kfree_skb(skb);
 		return;
 	}
 	/* The packet may be queued for long: release what it does not need. */
-	skb->dev = NULL;	/* UDP has used it as dev_scratch */
 	skb_dst_drop(skb);
 	skb_ext_reset(skb);
 	nf_reset_ct(skb);
