@@ -157,6 +157,9 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 
 	if (skb_linearize_cow(skb))
 		return IPCP_DROP_NOMEM;
+	/* The segment size was that of the datagram, and not of the message. */
+	if (unlikely(skb_is_gso(skb)))
+		skb_gso_reset(skb);
 	pkt = skb->data - IPCP_HDR_LEN;
 	err = ipcp_aead_open(&leaf->aead, pkt, pkt, skb->len, cb->counter);
 	if (unlikely(err))

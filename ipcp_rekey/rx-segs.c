@@ -392,11 +392,15 @@ static noinline void rx_segs(struct ipcp_net *ipn, struct sk_buff *skb)
  * @ipn: namespace
  * @skb: buffer, whose data starts with a packet header; consumed
  *
+ * A datagram that the stack has reassembled, or never fragmented, may have a
+ * segment size, too, but is one packet.
+ *
  * Context: Under RCU, with bottom halves off.
  */
 void ipcp_rx(struct ipcp_net *ipn, struct sk_buff *skb)
 {
-	if (!skb_is_gso(skb) || skb->len <= skb_shinfo(skb)->gso_size) {
+	if (!skb_is_gso(skb) || skb->len <= skb_shinfo(skb)->gso_size ||
+	    !(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4)) {
 		ipcp_rx_packet(ipn, skb);
 	} else if (skb_shinfo(skb)->gso_size < IPCP_OVERHEAD) {
 		ipcp_rx_stray(ipn, IPCP_DROP_SHORT, skb->len);

@@ -283,6 +283,53 @@ static void failing_page_allocations_lose_no_packet(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(e.to[0], IPCP_DROP_NOMEM), 0);
 }
 
+/* Buffers of one packet that have a segment size nevertheless */
+
+static const struct single_case {
+	const char *desc;
+	unsigned int segs;	/* of the datagram, as the segment size tells */
+	unsigned int type;
+	bool cloned;
+} singles[] = {
+	{ "of a packet as long as a segment", 1, SKB_GSO_UDP_L4, false },
+	{ "of a cloned packet as long as a segment", 1, SKB_GSO_UDP_L4, true },
+	{ "of a datagram to be fragmented", 3, SKB_GSO_UDP, false },
+	{ "of a cloned datagram to be fragmented", 3, SKB_GSO_UDP, true },
+	{ "of a datagram of an untrusted source", 3,
+	  SKB_GSO_UDP | SKB_GSO_DODGY, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(single, singles, desc);
+
+static void a_single_message_has_no_segment_size(struct kunit *test)
+{
+	const struct single_case *c = test->param_value;
+	struct test_segs_ends e = test_segs_new_ends(test);
+	struct sk_buff *skb = test_segs_say(test, &e, 0, 100), *other = NULL;
+	unsigned int size = DIV_ROUND_UP(skb->len, c->segs), len;
+	const struct sk_buff *got;
+
+	skb_shinfo(skb)->gso_size = size;
+	skb_shinfo(skb)->gso_segs = c->segs;
+	skb_shinfo(skb)->gso_type = c->type;
+	if (c->cloned) {
+		other = skb_clone(skb, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, other);
+	}
+	test_deliver(skb);
+	got = skb_peek(&e.to[0]->n_rb.queue);
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	KUNIT_EXPECT_EQ(test, skb_shinfo(got)->gso_size, 0);
+	KUNIT_EXPECT_EQ(test, skb_shinfo(got)->gso_segs, 0);
+	KUNIT_EXPECT_EQ(test, skb_shinfo(got)->gso_type, 0);
+	if (other)
+		KUNIT_EXPECT_EQ(test, skb_shinfo(other)->gso_size, size);
+	kfree_skb(other);
+	KUNIT_EXPECT_EQ(test, test_segs_hear(e.to[0], &len), 0);
+	KUNIT_EXPECT_EQ(test, len, 100);
+	KUNIT_EXPECT_EQ(test, test_segs_hear(e.to[0], NULL), -1);
+}
+
 static struct kunit_case rx_segs_test_cases[] = {
 	KUNIT_CASE_PARAM(packets_of_one_leaf_stay_in_one_buffer,
 			 shape_gen_params),
@@ -299,6 +346,8 @@ static struct kunit_case rx_segs_test_cases[] = {
 			 shape_gen_params),
 	KUNIT_CASE_PARAM(failing_page_allocations_lose_no_packet,
 			 scarcity_gen_params),
+	KUNIT_CASE_PARAM(a_single_message_has_no_segment_size,
+			 single_gen_params),
 	{}
 };
 
