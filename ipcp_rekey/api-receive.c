@@ -54,6 +54,8 @@ static void receive_one(struct ipcp_kflow *k, struct sk_buff *skb)
 	skb_orphan(skb);	/* owned by the sender if the flow is direct */
 	skb_scrub_packet(skb, true);
 	skb_clear_hash(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb_reset_redirect(skb);
 	skb->ip_summed = CHECKSUM_NONE;
 	memset(skb->cb, 0, sizeof(skb->cb));
 	deliver_message(k, skb, dsfield);

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Flows of kernel code: messages and leaf keys that wait for memory. */
+/*
+ * Flows of kernel code: messages and leaf keys that wait for memory, and
+ * metadata of messages.
+ */
 #include "api-int.h"
+#include "cb.h"
 #include "fail_nth.h"
 #include "flow_util.h"
 #include "heap.h"
 #include "inflight.h"
 #include "path_util.h"
+#include "rx.h"
 #include "tx.h"
+#include "wire.h"
 
 #define UID		4252
 #define MESSAGES	3
@@ -18,13 +24,23 @@ static int take_flow(struct ipcp_kflow *k)
 	return 0;
 }
 
-static void ignore(struct ipcp_kflow *k, struct sk_buff *skb)
+/* The last message. */
+static struct {
+	unsigned int len;
+	u16 queue;
+	bool redirected;
+} heard;
+
+static void hear(struct ipcp_kflow *k, struct sk_buff *skb)
 {
+	heard.len = skb->len;
+	heard.queue = skb_get_queue_mapping(skb);
+	heard.redirected = skb_is_redirected(skb);
 	consume_skb(skb);
 }
 
 static const struct ipcp_kflow_ops ops = {
-	.receive = ignore,
+	.receive = hear,
 	.accept = take_flow,
 };
 
@@ -155,10 +171,36 @@ static void a_key_that_found_no_memory_is_derived_later_not_at_once(struct kunit
 				ipcp_ctr_make(1, i));
 }
 
+/*
+ * The consumer may forward the message. Its packets keep their order only if
+ * all are sent from the same queue.
+ */
+static void a_message_does_not_have_the_queue_of_its_packet(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct sk_buff *skb = ipcp_kflow_buffer(7, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_zero(skb, 7);
+	skb_record_rx_queue(skb, 2);
+	skb_set_redirected(skb, true);
+	*ipcp_cb(skb) = (struct ipcp_skb_cb) { .left = 1, .type = IPCP_PDU_DATA };
+	local_bh_disable();
+	rcu_read_lock();
+	ipcp_rx_data(k->flow, skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	flush_work(&k->soft);
+	KUNIT_EXPECT_EQ(test, heard.len, 7);
+	KUNIT_EXPECT_EQ(test, heard.queue, 0);
+	KUNIT_EXPECT_FALSE(test, heard.redirected);
+}
+
 /* Wait until the flows of the previous test are freed, too. */
 static int begin(struct kunit *test)
 {
 	test_drain();
+	memset(&heard, 0, sizeof(heard));
 	return test_path_clear(test);
 }
 
@@ -166,6 +208,7 @@ static struct kunit_case api_test_cases[] = {
 	KUNIT_CASE(messages_are_held_until_the_next_leaf_has_a_key),
 	KUNIT_CASE(held_messages_wait_for_memory_of_the_user_and_are_not_lost),
 	KUNIT_CASE(a_key_that_found_no_memory_is_derived_later_not_at_once),
+	KUNIT_CASE(a_message_does_not_have_the_queue_of_its_packet),
 	{}
 };
 
