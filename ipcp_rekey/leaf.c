@@ -499,6 +499,8 @@ bool ipcp_leaf_received(struct ipcp_epoch *ep, struct ipcp_leaf *leaf,
 	spin_lock(&ep->lock);
 	before = rcu_access_pointer(lv->prev) == leaf;
 	moved = !before && move_on(ep, leaf);
+	if (moved && seq >= IPCP_LEAF_LEAVE_SEQ)
+		retire_leaf_at(ep, &lv->prev);
 	spin_unlock(&ep->lock);
 	if (moved)
 		ipcp_flow_kick(ep->flow);	/* to retire @prev in time */

@@ -218,6 +218,31 @@ static void a_high_sequence_number_retires_the_previous_leaf(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, receive(ep, leaf, IPCP_LEAF_LEAVE_SEQ + 1));
 }
 
+static void a_leaf_begun_at_a_high_sequence_number_has_no_previous_leaf(struct kunit *test)
+{
+	struct ipcp_leaf *leaf;
+	struct ipcp_epoch *ep;
+
+	for (u32 seq = IPCP_LEAF_LEAVE_SEQ - 1; seq <= IPCP_LEAF_LEAVE_SEQ; seq++) {
+		ep = new_epoch(test);
+		KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
+		leaf = test_leaf(&ep->leaves[RX].next);
+		KUNIT_EXPECT_TRUE(test, receive(ep, leaf, seq));
+		KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), 0);
+		KUNIT_EXPECT_EQ(test, found(test, ep, RX, 0),
+				seq < IPCP_LEAF_LEAVE_SEQ ? 0 : -EKEYEXPIRED);
+	}
+
+	/* a jump over a leaf that was prepared, which would be kept */
+	ep = new_epoch(test);
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, RX), 0);
+	leaf = ipcp_leaf_derive_jump(ep, 2);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(leaf));
+	KUNIT_EXPECT_TRUE(test, receive(ep, leaf, IPCP_LEAF_LEAVE_SEQ));
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 2), 0);
+	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), -EKEYEXPIRED);
+}
+
 static void a_timeout_retires_the_previous_leaf(struct kunit *test)
 {
 	struct ipcp_epoch *ep = new_epoch(test);
@@ -330,6 +355,7 @@ static struct kunit_case leaf_test_cases[] = {
 	KUNIT_CASE(a_receiver_keeps_the_previous_leaf),
 	KUNIT_CASE(a_sender_drops_the_previous_leaf_at_once),
 	KUNIT_CASE(a_high_sequence_number_retires_the_previous_leaf),
+	KUNIT_CASE(a_leaf_begun_at_a_high_sequence_number_has_no_previous_leaf),
 	KUNIT_CASE(a_timeout_retires_the_previous_leaf),
 	KUNIT_CASE(a_leaf_retired_after_its_lookup_passes_no_packet),
 	KUNIT_CASE(the_worker_wipes_keys_skipped_by_a_jump),
