@@ -89,11 +89,12 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 
 	/*
 	 * Rate-limit repeated answers. Changed flags are sent immediately, and
-	 * they change at most three times.
+	 * they change at most three times. The last answer may be more than
+	 * LONG_MAX jiffies ago, so its time must not seem to lie ahead.
 	 */
 	if (flags == ep->answer &&
-	    time_before(jiffies, ep->answered +
-			msecs_to_jiffies(IPCP_CONFIRM_MIN_MS)))
+	    time_in_range_open(jiffies, ep->answered, ep->answered +
+			       msecs_to_jiffies(IPCP_CONFIRM_MIN_MS)))
 		return;
 	ep->answered = jiffies;
 	ep->answer = flags;

@@ -415,7 +415,9 @@ void ipcp_probe_echo(struct ipcp_probe *p, u16 number, u16 size,
  */
 bool ipcp_probe_may_answer(struct ipcp_probe *p, unsigned long now)
 {
-	if (!p->answers || time_after_eq(now, p->answering + HZ)) {
+	/* @answering may be more than LONG_MAX jiffies ago. */
+	if (!p->answers ||
+	    !time_in_range_open(now, p->answering, p->answering + HZ)) {
 		p->answering = now;
 		p->answers = 0;
 	}

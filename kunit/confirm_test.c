@@ -12,6 +12,8 @@
 #define DONE	IPCP_CONFIRM_DONE
 
 /* Make two ends in epoch 0, both with the seed of epoch 1 parked and taken. */
+#define MIN_TIME	msecs_to_jiffies(IPCP_CONFIRM_MIN_MS)
+
 static void new_pair(struct kunit *test, struct ipcp_flow **initiator,
 		     struct ipcp_flow **responder)
 {
@@ -195,25 +197,61 @@ static void done_is_ignored_until_this_side_sends_in_the_epoch(struct kunit *tes
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_EP_CONFIRMED, &ep->flags));
 }
 
+/*
+ * Answer a question just after an answer, however slow the machine is. Return:
+ * the number of packets that were sent.
+ */
+static unsigned int answer_again(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+{
+	unsigned long now;
+	s64 before;
+
+	do {
+		before = atomic64_read(&ep->sent);
+		now = jiffies;
+		ep->answered = now;
+		ipcp_control_confirm(flow, ep, 0);
+	} while (time_after_eq(jiffies, now + MIN_TIME));
+	return atomic64_read(&ep->sent) - before;
+}
+
 static void repeated_answers_are_rate_limited_unless_flags_changed(struct kunit *test)
 {
+	struct ipcp_flow *initiator, *responder;
+	struct ipcp_epoch *ep;
+	s64 sent;
+
+	new_pair(test, &initiator, &responder);
+	ep = test_newest(responder);
+	ipcp_control_confirm(responder, ep, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
+	KUNIT_EXPECT_EQ(test, answer_again(responder, ep), 0);
+
+	sent = atomic64_read(&ep->sent);
+	ipcp_keyrot_observe(responder, ep, false);	/* changes the flags */
+	ep->answered = jiffies;
+	ipcp_control_confirm(responder, ep, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), sent + 1);
+	KUNIT_EXPECT_EQ(test, answer_again(responder, ep), 0);
+}
+
+/* On 32 bits, jiffies wrap while a flow has one epoch. */
+static void an_answer_is_repeated_however_old_the_last_one_is(struct kunit *test)
+{
+	const unsigned long ages[] = {
+		MIN_TIME, LONG_MAX, LONG_MAX + 2UL, ULONG_MAX - TEST_TIME,
+	};
 	struct ipcp_flow *initiator, *responder;
 	struct ipcp_epoch *ep;
 
 	new_pair(test, &initiator, &responder);
 	ep = test_newest(responder);
 	ipcp_control_confirm(responder, ep, 0);
-	ep->answered = jiffies + TEST_TIME;	/* recent on any machine */
-	ipcp_control_confirm(responder, ep, 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 1);
-
-	ipcp_keyrot_observe(responder, ep, false);	/* changes the flags */
-	ipcp_control_confirm(responder, ep, 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 2);
-
-	ep->answered = jiffies - msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
-	ipcp_control_confirm(responder, ep, 0);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), 3);
+	for (int i = 0; i < ARRAY_SIZE(ages); i++) {
+		ep->answered = jiffies - ages[i];
+		ipcp_control_confirm(responder, ep, 0);
+		KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), i + 2);
+	}
 }
 
 /* The sending keys of the older epoch are wiped. */
@@ -337,6 +375,7 @@ static struct kunit_suite confirm_test_suite = {
 	.name = "ipcp_confirm",
 	.suite_init = test_path_open,
 	.suite_exit = test_path_close,
+	KUNIT_CASE(an_answer_is_repeated_however_old_the_last_one_is),
 	.init = test_path_clear,
 	.test_cases = confirm_test_cases,
 };

@@ -425,6 +425,20 @@ static void answers_to_a_peer_are_rate_limited(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n, 10 * IPCP_PROBE_ANSWERS);
 }
 
+/* On 32 bits, jiffies wrap while the peer does not probe. */
+static void a_peer_is_answered_however_old_the_last_answer_is(struct kunit *test)
+{
+	static const unsigned long ages[] = { HZ, LONG_MAX, LONG_MAX + 2UL, ULONG_MAX };
+	struct walk *w = new_walk(test, LINK, false, 0);
+
+	for (int i = 0; i < ARRAY_SIZE(ages); i++) {
+		while (ipcp_probe_may_answer(&w->p, w->now))
+			continue;
+		w->now += ages[i];
+		KUNIT_EXPECT_TRUE(test, ipcp_probe_may_answer(&w->p, w->now));
+	}
+}
+
 static struct kunit_case probe_test_cases[] = {
 	KUNIT_CASE_PARAM(the_size_of_a_path_is_found, path_gen_params),
 	KUNIT_CASE_PARAM(a_shrunken_path_is_detected, path_gen_params),
@@ -449,6 +463,7 @@ static struct kunit_case probe_test_cases[] = {
 	KUNIT_CASE(an_icmp_hint_only_brings_the_next_check_forward),
 	KUNIT_CASE(an_unsent_probe_does_not_withdraw_the_size),
 	KUNIT_CASE(answers_to_a_peer_are_rate_limited),
+	KUNIT_CASE(a_peer_is_answered_however_old_the_last_answer_is),
 	{}
 };
 
