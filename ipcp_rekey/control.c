@@ -119,23 +119,19 @@ static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
  * ipcp_control_confirm() - Handle an authentic CONFIRM of the peer
  * @flow: flow
  * @ep: epoch of the packet
- * @flags: flags of the packet
+ * @flags: flags of the packet, without unknown bits
  *
  * Context: The worker of the flow.
- * Return: false if @flags has unknown bits set.
  */
-bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags)
+void ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags)
 {
-	if (flags & ~IPCP_CONFIRM_KNOWN)
-		return false;
 	if (!(flags & IPCP_CONFIRM_DONE)) {
 		answer(flow, ep);
-		return true;
+		return;
 	}
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&
 	    !test_and_set_bit(IPCP_EP_CONFIRMED, &ep->flags))
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DONE, ep->no, ep->exchange);
-	return true;
 }
 
 /* Send CONFIRM without DONE in the epoch that this side sends in. */
@@ -228,9 +224,11 @@ static enum ipcp_drop handle_confirm(struct ipcp_flow *flow,
 	if (!skb->len)
 		return IPCP_DROP_MALFORMED;
 	flags = *skb->data;
+	if (flags & ~IPCP_CONFIRM_KNOWN)
+		return IPCP_DROP_MALFORMED;
 	ipcp_keyrot_observe(flow, ep, flags & IPCP_CONFIRM_SENDING);
-	return ipcp_control_confirm(flow, ep, flags) ? IPCP_DROP_NONE :
-						       IPCP_DROP_MALFORMED;
+	ipcp_control_confirm(flow, ep, flags);
+	return IPCP_DROP_NONE;
 }
 
 /* Handle one control packet. SEALED consumes the buffer. */

@@ -10,7 +10,7 @@ struct ipcp_flow;
 
 void ipcp_control_ask(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 		      unsigned long *next);
-bool ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags);
+void ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags);
 void ipcp_control_question(struct ipcp_flow *flow, unsigned long *next);
 int ipcp_control_close(struct ipcp_flow *flow);
 void ipcp_control_keepalive(struct ipcp_flow *flow);
