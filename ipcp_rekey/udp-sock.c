@@ -86,6 +86,13 @@ static int set_up(struct ipcp_udp_sock *us, struct socket *sock, int family)
 		err = join_group(sock, us->slot);
 	if (err)
 		return err;
+	/*
+	 * The stack sets this flag only for a port that the caller chose.
+	 * Without the flag, udp_abort() ("ss -K") takes away the port, and
+	 * flows would send from port 0. No lock is needed before the bind:
+	 * nothing else can find the socket.
+	 */
+	sk->sk_userlocks |= SOCK_BINDPORT_LOCK;
 	ipcp_udp_attach(us);	/* before a datagram can arrive */
 	return bind_any(sock, family, us->slot < IPCP_NET_GROUP ? ipn->port : 0);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Sending: source address, source port and mark of the packets. */
+#include <net/udp.h>
+
 #include "flow_util.h"
 #include "path_util.h"
 #include "udp.h"
@@ -56,6 +58,32 @@ static void packets_leave_from_the_socket_of_the_flow(struct kunit *test)
 	KUNIT_EXPECT_NE(test, ports[1], htons(IPCP_REKEY_PORT));
 }
 
+/* "ss -K" aborts sockets. The flows still send from the port they are known by. */
+static void aborted_sockets_keep_their_ports(struct kunit *test)
+{
+	static const u8 slots[] = { 0, IPCP_NET_GROUP };
+	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
+	struct sk_buff *skb;
+	struct sock *sk;
+	__be16 port;
+
+	for (int i = 0; i < ARRAY_SIZE(slots); i++) {
+		rcu_read_lock();
+		sk = ipcp_udp_sock(test_net(), slots[i], AF_INET)->sk;
+		rcu_read_unlock();
+		port = inet_sk(sk)->inet_sport;
+		KUNIT_EXPECT_NE(test, port, 0);
+		udp_abort(sk, ECONNABORTED);
+		KUNIT_EXPECT_EQ(test, inet_sk(sk)->inet_sport, port);
+		KUNIT_EXPECT_TRUE(test, sk_hashed(sk));
+		flow->slot = slots[i];
+		KUNIT_ASSERT_EQ(test, test_send_data(test, flow, 1), 0);
+		skb = test_receive(test);
+		KUNIT_EXPECT_EQ(test, udp_hdr(skb)->source, port);
+		kfree_skb(skb);
+	}
+}
+
 /* Open the sockets again, with the mark of another agent. */
 static void set_mark(struct kunit *test, u32 mark)
 {
@@ -107,6 +135,7 @@ static struct kunit_case tx_source_test_cases[] = {
 	KUNIT_CASE_PARAM(packets_leave_from_the_address_known_to_the_peer,
 			 local_gen_params),
 	KUNIT_CASE(packets_leave_from_the_socket_of_the_flow),
+	KUNIT_CASE(aborted_sockets_keep_their_ports),
 	KUNIT_CASE(packets_and_sockets_have_the_mark_of_the_agent),
 	{}
 };
