@@ -60,6 +60,21 @@ static void close_takes_the_flow_down_but_keeps_queued_messages(struct kunit *te
 	test_expect_heard(test, &e, 0, 2);
 }
 
+static void close_needs_no_room_in_the_control_queue(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+
+	for (int i = 0; i <= IPCP_CTL_QUEUE; i++)
+		test_let_in(&e, test_say_control(test, &e, IPCP_PDU_CONFIRM, 1));
+	KUNIT_ASSERT_EQ(test, test_drops(e.to, IPCP_DROP_CTRL_FULL), 1);
+	test_let_in(&e, test_say_control(test, &e, IPCP_PDU_CLOSE, 0));
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_CTRL_FULL), 1);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->ctl), IPCP_CTL_QUEUE);
+	ipcp_control_work(e.to);
+	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_CLOSE_SEEN, &e.to->bits));
+	KUNIT_EXPECT_TRUE(test, ipcp_rbflags(&e.to->n_rb.flags) & IPCP_RB_FLOWDOWN);
+}
+
 static void sealed_messages_go_to_the_agent(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
@@ -175,6 +190,7 @@ static struct kunit_case rx_control_test_cases[] = {
 	KUNIT_CASE(control_packets_have_a_bounded_queue_of_their_own),
 	KUNIT_CASE(a_confirm_does_not_apply_to_a_new_epoch_of_its_number),
 	KUNIT_CASE(close_takes_the_flow_down_but_keeps_queued_messages),
+	KUNIT_CASE(close_needs_no_room_in_the_control_queue),
 	KUNIT_CASE(sealed_messages_go_to_the_agent),
 	KUNIT_CASE_PARAM(malformed_and_undeliverable_control_is_dropped,
 			 malformed_gen_params),

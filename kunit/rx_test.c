@@ -304,6 +304,32 @@ static void only_the_highest_packet_updates_the_local_address(struct kunit *test
 	KUNIT_EXPECT_EQ(test, test_bound_local(e.to), OTHER_ADDRESS);
 }
 
+/* The peer may have moved since it sent in the older epoch. */
+static void a_packet_of_a_lingering_epoch_never_updates_the_peer_address(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+	struct ipcp_epoch *old = test_hold(test, test_newest(e.to));
+	struct sk_buff *late = test_say(test, &e);
+	u64 counter = test_header(test, late).counter;
+
+	for (int i = 0; i < 2; i++) {
+		test_next(test, i ? e.from : e.to);
+		test_settle(test, i ? e.from : e.to);
+	}
+	test_bind(e.to, htons(1), OTHER_ADDRESS);
+	test_deliver(late);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
+	KUNIT_EXPECT_PTR_NE(test, test_newest(e.to), old);
+	KUNIT_EXPECT_EQ(test, old->rx_end, counter + 1);	/* the highest */
+	KUNIT_EXPECT_EQ(test, test_bound_port(e.to), htons(1));
+	KUNIT_EXPECT_EQ(test, test_bound_local(e.to), OTHER_ADDRESS);
+
+	test_arrive(test, &e, 1);	/* in the newest epoch */
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 1);
+	KUNIT_EXPECT_NE(test, test_bound_port(e.to), htons(1));
+	KUNIT_EXPECT_EQ(test, test_bound_local(e.to), INADDR_LOOPBACK);
+}
+
 static void forged_and_repeated_packets_wake_no_reader(struct kunit *test)
 {
 	static const unsigned int leaves[] = { 0, 1, 100 };
@@ -358,6 +384,7 @@ static struct kunit_case rx_test_cases[] = {
 	KUNIT_CASE(only_the_highest_packet_updates_the_peer_address),
 	KUNIT_CASE(the_first_packet_of_an_epoch_updates_the_peer_address),
 	KUNIT_CASE(only_the_highest_packet_updates_the_local_address),
+	KUNIT_CASE(a_packet_of_a_lingering_epoch_never_updates_the_peer_address),
 	KUNIT_CASE(forged_and_repeated_packets_wake_no_reader),
 	KUNIT_CASE(packets_of_a_purged_flow_are_dropped),
 	{}
