@@ -12,8 +12,8 @@
 
 /*
  * Return the deadline of the peer to confirm an epoch: IPCP_NOT_DONE_MS after
- * this side began to send in the epoch, or until then after the seed was
- * parked.
+ * this side began to send in the epoch; while it does not send in the epoch,
+ * IPCP_NOT_DONE_MS after parking.
  */
 static unsigned long confirm_by(const struct ipcp_epoch *ep)
 {

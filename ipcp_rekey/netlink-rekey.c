@@ -68,7 +68,7 @@ static int claim_fresh(struct genl_info *info, u32 id, struct ipcp_claim *claim)
 }
 
 /* Claim one flow for a fresh seed, one flow, or flows that are due. */
-static int claim(struct genl_info *info, struct ipcp_claim *claims, int max)
+static int claim_flows(struct genl_info *info, struct ipcp_claim *claims, int max)
 {
 	struct nlattr *age = info->attrs[IPCP_REKEY_A_CLAIM_MIN_AGE];
 	u32 only = ipcp_nl_u32(info->attrs[IPCP_REKEY_A_CLAIM_ID]);
@@ -131,7 +131,7 @@ int ipcp_rekey_nl_rekey_claim_doit(struct sk_buff *skb, struct genl_info *info)
 			    &hdr);
 	if (!rsp)
 		return -ENOMEM;
-	n = claim(info, claims, n);
+	n = claim_flows(info, claims, n);
 	if (n < 0) {
 		refuse_fresh(info, n);
 		nlmsg_free(rsp);
