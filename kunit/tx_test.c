@@ -81,7 +81,7 @@ static void packets_are_numbered_across_leaves(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
 
-	for (u64 n = 0; n < 5 << TEST_SHORT; n++) {
+	for (unsigned int n = 0; n < 5 << TEST_SHORT; n++) {
 		KUNIT_ASSERT_EQ(test, n % 3 ? test_send_data(test, flow, n) :
 					      test_send_control(flow), 0);
 		KUNIT_ASSERT_EQ(test, test_next_counter(test),
