@@ -21,17 +21,17 @@ from keys import Agents
 from probes import Probes
 
 HEADER, TAG, LEAF = 12, 16, 1 << 20
+LEAVES, RESERVE = 8192, 1024	# of an epoch; packets that are kept for control
 UDP_SEGMENT = 103
 REAL, FORGED = 1000, 10000
-BURSTS = 100
 AT_ONCE = 50			# forged packets per call
 FLOWS, FULL, SIZE = 8, 1024, 1350
 SATURATING = 100000		# forged packets of a saturating flood, at least
 WAITING = 400 * AT_ONCE		# forged packets in transit, at most
-UNUSED = 1 << 19		# a counter of the current leaf that no real packet has
+UNUSED = 1 << 19		# from here on, no real packet has the counters of a leaf
 READ = 100			# real messages during a flood
 
-# leaf of the forged packets, counted from the current one
+# leaf of the forged packets, counted from that of the last real packet
 WHERE = {"in the current leaf": 0, "in the next": 1, "far ahead": 100}
 
 
@@ -120,29 +120,63 @@ class PutTogether:
         return self.probes.hits("segs")
 
 
-def flood(attacker, leaf, per_leaf):
-    """Sends real messages with forged packets in between; all real ones must arrive."""
+def leaf_of(end, per_leaf):
+    """The leaf of the last packet that an end has sent in its first epoch."""
+    return (LEAVES * per_leaf - RESERVE - end.info().tx_left - 1) // per_leaf
+
+
+def go_near_the_end(one, other, per_leaf):
+    """Sends messages until half of the real ones are left in the first leaf."""
+    left = LEAVES * per_leaf - RESERVE - per_leaf + REAL // 2
+    while one.info().tx_left > left:
+        count = min(REAL // 2, one.info().tx_left - left)
+        send_all(one, [bytes(8)] * count)
+        receive_all(other, count)
+
+
+def flood(attacker, ahead, per_leaf):
+    """Sends real messages with forged packets in between; all real ones must arrive.
+    No two forged packets have the same counter, so none is dropped as a replay. Those
+    of a leaf whose key the receiver holds are decrypted, each one."""
     with Agents() as agents:
         one, other = agents.flow("flood", packets_per_leaf=per_leaf)
+        agents.confirmed(one, other)
+        if per_leaf < LEAF:
+            go_near_the_end(one, other, per_leaf)
         eid = agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]][::-1]
         messages = [struct.pack("=Q", n) for n in range(REAL)]
-        size, dropped = len(messages[0]), 0
-        if leaf == 1:
-            # the worker derives the next leaf for the first packet, and keeps it
-            attacker.send(forged(eid, leaf, [0], size))
-            until(lambda: other.info().drop_auth == 1, "the next leaf is held")
-            dropped = 1
-        share, more = REAL // BURSTS, FORGED // BURSTS
-        for burst in range(BURSTS):
-            for message in messages[burst * share:(burst + 1) * share]:
-                one.write(message)
-                attacker.send(forged(eid, leaf, range(more // share), size))
+        size, share = len(messages[0]), FORGED // REAL
+        leaves, sent = [], 0
+        for message in messages:
+            one.write(message)
+            leaf = leaf_of(one, per_leaf)
+            if leaf not in leaves:
+                leaves.append(leaf)
+                if ahead == 1:
+                    # the worker derives the next leaf for the first packet, and keeps it
+                    attacker.send(forged(eid, leaf + 1, [UNUSED + sent], size))
+                    sent += 1
+                    until(lambda: other.info().drop_auth == sent,	# noqa: B023
+                          "the next leaf is held")
+            first = UNUSED + sent
+            attacker.send(forged(eid, leaf + ahead, range(first, first + share), size))
+            sent += share
         until(lambda: other.info().queued == REAL, "all real messages are there")
+
+        def dropped():
+            info = other.info()
+            return info.drop_auth, info.drop_key, info.drop_replay
+        until(lambda: sum(dropped()) >= sent, f"{sent} forged packets are dropped")
         got = receive_all(other, REAL)
         same(got == messages, True, "all, in order")
+        decrypted, too_early, replays = dropped()
+        same((decrypted + too_early, replays), (sent, 0), "forged packets dropped")
+        if ahead < 2:
+            same(decrypted, sent, "forged packets decrypted")
+        else:
+            assert 0 < decrypted < sent, f"{decrypted} of {sent} decrypted"
+        same(len(leaves), 2 if per_leaf < LEAF else 1, "leaves of the real messages")
         info = other.info()
-        same(info.drop_auth + info.drop_key + info.drop_replay, FORGED + dropped,
-             "forged packets dropped")
         same((info.drop_full, info.drop_other), (0, 0), "other drops")
         one.close()
         other.close()
@@ -151,10 +185,10 @@ def flood(attacker, leaf, per_leaf):
 for _per_leaf in 12, 20:
     for _where, _leaf in WHERE.items():
         @case(f"no real message is lost to a flood {_where}, 2^{_per_leaf} packets a leaf")
-        def _(leaf=_leaf, per_leaf=1 << _per_leaf):
+        def _(ahead=_leaf, per_leaf=1 << _per_leaf):
             attacker = Stranger()
             try:
-                flood(attacker, leaf, per_leaf)
+                flood(attacker, ahead, per_leaf)
             finally:
                 attacker.close()
 
