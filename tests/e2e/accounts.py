@@ -36,6 +36,8 @@ MIB = 64		# the lowest limit of a user
 FULL = 48		# flows: their full rings exceed the limit of a user
 HELD = 32 << 20		# bytes that a program holds
 BACKLOG = 1024		# more flows than a group at its limit has memory for
+WAITS = 11		# of a writer at the limit of its user
+POLLOUT_AFTER = 0.08	# seconds after a failed write, at least: 100 ms less jiffies
 REFUSED = 20		# flows refused for lack of memory
 BLOB = 1024		# bytes of the longest blob
 LATER = 16		# flows of the group that get later seeds
@@ -625,12 +627,21 @@ def no_room_to_write():
         assert writable(one, 0), "nothing was refused yet"
         until(lambda: outcome(one.write, bytes(1000)) == "EDQUOT" and
               not writable(one, 0), "it is told so, and nothing else")
-        tries, end_at = 0, time.monotonic() + 2
-        while time.monotonic() < end_at:
-            if writable(one, 0.05):
-                tries += outcome(one.write, bytes(1000)) == "EDQUOT"
-        note(f"{tries} tries in 2 s")
-        assert 1 <= tries <= 40, tries
+        waits = []
+
+        def waited():
+            """Notes the time from a write that fails until POLLOUT."""
+            start = time.monotonic()
+            if outcome(one.write, bytes(1000)) == "EDQUOT":
+                until(lambda: writable(one, 1), "POLLOUT tells to try again")
+                waits.append(time.monotonic() - start)
+            return len(waits) == WAITS
+        until(lambda: writable(one, 1), "POLLOUT tells to try again")
+        until(waited, f"{WAITS} writes fail")
+        # a delay of the machine only lengthens them
+        wait = sorted(waits)[WAITS // 2]
+        note(f"POLLOUT {wait:.3f} s after a failed write")
+        assert wait > POLLOUT_AFTER, wait
         for end in ends[2::2]:
             end.close()
         until(lambda: writable(one, 0) and outcome(one.write, bytes(1000)) == "ok",
