@@ -24,6 +24,7 @@ from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents, generation
 from load import Load
 
 RING = 1024		# messages that the receive ring holds
+UNSEEN = 1 << 19	# counters from here on are of no packet
 FOR_EVER = -1
 SOON = NSEC // 20
 READS = (lambda end: raw_read(end.fd), received)	# read and RECV
@@ -256,15 +257,46 @@ def write_silent():
         same(other.receive(), b"are you there?")
 
 
+@contextlib.contextmanager
+def forger(end):
+    """A function that sends bob's end of a flow a packet with a counter not seen yet and
+    an invalid tag."""
+    eid = agents.bob.do("FLOW_GET", "FLOW", id=end.info().id)[A["FLOW_EID"]]
+    enter("alice")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        # DATA of epoch 0
+        yield lambda counter: sock.sendto(
+            b"\x11\0\0" + struct.pack(">Q", counter)[3:] + eid[::-1] + bytes(32),
+            (ADDR["bob"], PORT))
+
+
+@case("forged packets do not extend the timeout of a read")
+def forged_at_timeout():
+    with flow() as (_, other), forger(other) as forge:
+        other.set(SET_RCVTIMEO, rcvtimeo=NSEC)
+        dropped = 0
+        for read in READS:
+            reader = Sleeper(read, other).asleep()
+
+            def ended():
+                nonlocal dropped
+                if not reader.done:	# noqa: B023
+                    dropped += 1
+                    forge(UNSEEN + dropped)
+                return reader.done	# noqa: B023
+            # The packets come at least twice per timeout, and keep coming.
+            until(ended, "the read ends while forged packets arrive")
+            same(reader.outcome(), "ETIMEDOUT")
+            until(lambda: other.info().drop_auth == dropped,	# noqa: B023
+                  f"{dropped} forged packets were dropped")
+        assert dropped > 2, dropped
+
+
 @case("a forged packet is not readable, and does not hide the error of the flow")
 def forged():
     with flow() as (one, other):
-        eid = agents.bob.do("FLOW_GET", "FLOW", id=other.info().id)[A["FLOW_EID"]]
-        enter("alice")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            # DATA, epoch 0, a counter not seen yet, and an invalid tag
-            sock.sendto(b"\x11\0\0" + struct.pack(">Q", 5)[3:] + eid[::-1] +
-                        bytes(32), (ADDR["bob"], PORT))
+        with forger(other) as forge:
+            forge(UNSEEN)
         until(lambda: other.info().drop_auth == 1, "the forged packet was dropped")
         same(other.info().queued, 0)
         same(polled(other, ALL, 0), "OUT")
