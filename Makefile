@@ -109,8 +109,9 @@ soak: ## long runs, and packages-test; the figures are in Documentation/
 	tests/vm/kunit --arch s390
 	tests/packages/run --kernel $(KERNEL)
 
-bench: ## instructions per message, beside other transports
+bench: ## instructions per message, and of interfaces (3 minutes), beside others
 	tests/bench/run
+	tests/bench/run --links 1
 
 clean: ## remove what was built here
 	rm -rf build
