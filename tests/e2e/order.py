@@ -16,9 +16,11 @@ from keys import Agents
 
 SENDS, RECEIVES = 0, 1		# processors
 COUNT = 8000
-STEP = 50			# messages per token, and per batch
-TOKENS = 4			# of each writer
-FLOWS = 4			# TOKENS * STEP messages of each fit in a processor's queue
+STEP = 25			# messages per token, and per batch
+FLOWS = 4			# AHEAD tokens of each fit in a processor's queue
+# Tokens of each writer. With few packets a key, no more messages are in flight than may
+# wait for a key (64), since the worker that makes it may be late.
+AHEAD, FEW = 8, 2
 before = warnings()
 
 
@@ -43,17 +45,18 @@ def writes(end, count, batched, tokens):
 class Way:
     """A flow, its writer, and the messages received."""
 
-    def __init__(self, ends, count, batched):
-        self.ends, self.count, self.come, self.given = ends, count, 0, 0
+    def __init__(self, ends, count, batched, ahead):
+        self.ends, self.count, self.ahead = ends, count, ahead
+        self.come = self.given = 0
         told, self.tell = os.pipe()
         self.pid = spawn(writes, ends[0], count, batched, told)
         os.close(told)
         self.give()
 
     def give(self):
-        """Keep TOKENS tokens with the writer or in flight, while it has messages to
+        """Keep self.ahead tokens with the writer or in flight, while it has messages to
         send."""
-        fresh = min(self.come // STEP + TOKENS, self.count // STEP) - self.given
+        fresh = min(self.come // STEP + self.ahead, self.count // STEP) - self.given
         self.given += fresh
         os.write(self.tell, bytes(fresh))
 
@@ -113,14 +116,14 @@ def carry(ways):
                 del left[fd]
 
 
-def in_order(kinds, count, leaf):
+def in_order(kinds, count, leaf, ahead):
     """Run a flow for each kind of writer."""
     steer(f"{1 << RECEIVES:x}")
     buffers, woken = taken()
     with Agents() as agents:
         flows = [agents.flow(f"order-{i}", packets_per_leaf=leaf)
                  for i in range(len(kinds))]
-        ways = [Way(ends, count, batched) for ends, batched in zip(flows, kinds)]
+        ways = [Way(ends, count, batched, ahead) for ends, batched in zip(flows, kinds)]
         try:
             carry(ways)
         finally:
@@ -135,13 +138,13 @@ def in_order(kinds, count, leaf):
     assert woken, "no processor has woken the other"
 
 
-for _leaf, _what in (1 << 20, "one key"), (1 << 8, "many keys"):
+for _leaf, _ahead, _what in (1 << 20, AHEAD, "one key"), (1 << 8, FEW, "many keys"):
     for _kinds, _count, _name in (
             ([False], COUNT, "single messages"), ([True], COUNT, "batches"),
             ([False, True] * (FLOWS // 2), COUNT // FLOWS, f"{FLOWS} flows at once")):
         @case(f"{_name}, {_what}: all messages arrive in order")
-        def _(kinds=_kinds, count=_count, leaf=_leaf):
-            in_order(kinds, count, leaf)
+        def _(kinds=_kinds, count=_count, leaf=_leaf, ahead=_ahead):
+            in_order(kinds, count, leaf, ahead)
 
 
 @case("the kernel did not warn")
