@@ -235,8 +235,8 @@ static bool may_raise(const struct exchange *x, const struct binding *denial)
 
 /*
  * Handle a signed refusal of a fresh exchange. A side that has keys got here
- * after silence, and believes the refusal. A side without keys believes the
- * second refusal, some time later, since the first may come from a thief.
+ * after silence, and a side without keys believes no first refusal, which may
+ * come from a thief: see may_end() and is_end().
  */
 void recover_denied(struct engine *e, struct exchange *x,
 		    const struct binding *denial)

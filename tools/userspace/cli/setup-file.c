@@ -77,7 +77,7 @@ static int be_owner(const struct setup_tx *tx)
 		    tx->uid, strerror(errno));
 }
 
-/* Become root again. Keeps errno. The groups, which root needs not, are gone. */
+/* Become root again, without supplementary groups. Keeps errno. */
 static void drop_owner(const struct setup_tx *tx)
 {
 	int err = errno;

@@ -62,15 +62,11 @@ static enum oap_code raise_kex(struct oap_run *run, uint16_t kex_min,
 			       struct oap_err *err)
 {
 	const struct oap_kex *min;
+	enum oap_code code = oap_nid_kex_min(kex_min, &min, err);
 
-	if (!kex_min)
-		return OAP_OK;
-	min = oap_nid_kex_by_nid(kex_min);
-	if (!min)
-		return oap_nid_kex_unknown(kex_min, err);
-	if (oap_nid_kex_rank(run->conf.kex) < oap_nid_kex_rank(min))
+	if (min && oap_nid_kex_rank(run->conf.kex) < oap_nid_kex_rank(min))
 		run->conf.kex = min;
-	return OAP_OK;
+	return code;
 }
 
 static enum oap_code request(struct oap_run *run,

@@ -56,7 +56,8 @@ size_t oap_nid_digest_len(uint16_t nid);
 const struct oap_kex *oap_nid_kex_by_name(const char *name);
 const struct oap_kex *oap_nid_kex_by_nid(uint16_t nid);
 const struct oap_kex *oap_nid_kex_by_raw_len(size_t len);
-enum oap_code oap_nid_kex_unknown(uint16_t nid, struct oap_err *err);
+enum oap_code oap_nid_kex_min(uint16_t nid, const struct oap_kex **min,
+			      struct oap_err *err);
 bool oap_nid_kex_is_kem(const struct oap_kex *kex);
 
 /* conf.c: enc.conf of a name */

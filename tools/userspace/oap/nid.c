@@ -136,9 +136,16 @@ const struct oap_kex *oap_nid_kex_by_nid(uint16_t nid)
 	return NULL;
 }
 
-/* Refuse a number that a newer release has stored. */
-enum oap_code oap_nid_kex_unknown(uint16_t nid, struct oap_err *err)
+/*
+ * Get the weakest key exchange allowed; NULL if @nid is 0, which allows any.
+ * Refuse a number that a newer release has stored.
+ */
+enum oap_code oap_nid_kex_min(uint16_t nid, const struct oap_kex **min,
+			      struct oap_err *err)
 {
+	*min = oap_nid_kex_by_nid(nid);
+	if (*min || !nid)
+		return OAP_OK;
 	return oap_err_set(err, OAP_BAD_KEX,
 			   "the flow was allocated with key exchange %u, which this release does not know: upgrade it, or make a new flow",
 			   nid);

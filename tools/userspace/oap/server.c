@@ -166,14 +166,10 @@ static enum oap_code check_min(const struct oap_kex *kex, uint16_t kex_min,
 			       struct oap_err *err)
 {
 	const struct oap_kex *min;
+	enum oap_code code = oap_nid_kex_min(kex_min, &min, err);
 
-	if (!kex_min)
-		return OAP_OK;
-	min = oap_nid_kex_by_nid(kex_min);
-	if (!min)
-		return oap_nid_kex_unknown(kex_min, err);
-	if (oap_nid_kex_rank(kex) >= oap_nid_kex_rank(min))
-		return OAP_OK;
+	if (!min || oap_nid_kex_rank(kex) >= oap_nid_kex_rank(min))
+		return code;
 	return oap_err_set(err, OAP_BAD_KEX, "%s is weaker than %s, with which the flow was allocated: set that kex in the initiator's enc.conf",
 			   kex->name, min->name);
 }

@@ -63,6 +63,15 @@ static struct fake_flow *strong_flow(void)
 	return f;
 }
 
+/* Both sides lose the keys, and alice begins an exchange. */
+static void lose_keys(struct fake_flow *f)
+{
+	alice.no_keys = true;
+	bob.no_keys = true;
+	claim(f);
+	run_for(4000);
+}
+
 /*
  * A fresh seed is not mixed with the keys before it, so a weaker key exchange
  * would make the whole flow weaker: alice uses that of the allocation.
@@ -73,10 +82,7 @@ static void a_fresh_seed_uses_the_key_exchange_of_the_allocation(void **state)
 
 	(void)state;
 	f = strong_flow();
-	alice.no_keys = true;
-	bob.no_keys = true;
-	claim(f);
-	run_for(4000);
+	lose_keys(f);
 	assert_int_equal(f->f.newest_epoch, 1);
 	check_same(f);
 	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 0);
@@ -96,10 +102,7 @@ static void a_fresh_seed_of_a_weaker_key_exchange_is_refused(void **state)
 	(void)state;
 	f = strong_flow();
 	store_kex(f, 0);
-	alice.no_keys = true;
-	bob.no_keys = true;
-	claim(f);
-	run_for(4000);
+	lose_keys(f);
 	assert_int_equal(f->f.newest_epoch, 0);
 	assert_int_equal(bob.seeds, 0);
 	assert_true(allocated(f));
@@ -123,10 +126,7 @@ static void a_flow_of_an_older_release_recovers_as_before(void **state)
 	f = strong_flow();
 	store_kex(f, 0);
 	store_kex(peer_of(f), 0);
-	alice.no_keys = true;
-	bob.no_keys = true;
-	claim(f);
-	run_for(4000);
+	lose_keys(f);
 	assert_int_equal(f->f.newest_epoch, 1);
 	check_same(f);
 }
