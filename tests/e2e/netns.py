@@ -13,7 +13,8 @@ import subprocess
 
 import keys
 from interface import carrier, connect, make
-from ipcp import PORT, Endpoint, case, enter, fails, holders, note, run, same, talk, until
+from ipcp import (
+    PORT, Endpoint, case, enter, fails, holders, note, run, same, talk, until, warnings)
 from keys import UPCALL_ALLOC, Agents
 
 NOBODY = 65534
@@ -178,12 +179,7 @@ def no_traces():
     until(lambda: subprocess.run(["rmmod", "ipcp_rekey"], check=False,
                                  stderr=subprocess.DEVNULL).returncode == 0,
           "the module goes")
-    same([line for line in warnings()[BEGIN:] if "taint" not in line], [])
-
-
-def warnings():
-    """Warnings in the kernel log."""
-    return shell("dmesg --level=emerg,alert,crit,err,warn").splitlines()
+    same(warnings()[BEGIN:], [])
 
 
 BEGIN = len(warnings())
