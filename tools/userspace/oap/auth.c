@@ -47,7 +47,7 @@ static enum oap_code read_key(struct oap_creds *creds, const char *path,
 	code = oap_secret_pem(path, OAP_NO_CREDENTIALS, &creds->key, err);
 	if (!code && X509_check_private_key(creds->crt, creds->key) != 1)
 		code = oap_err_set(err, OAP_NO_CREDENTIALS,
-				   "%.120s does not belong to the certificate beside it",
+				   "%.120s does not belong to the certificate beside it: replace one of them",
 				   path);
 	ERR_clear_error();
 	return code;
@@ -79,8 +79,8 @@ enum oap_code oap_auth_creds_load(struct oap_creds *creds, const char *dir,
 	creds->crt = read_crt(crt, &creds->more);
 	if (!creds->crt)
 		return oap_err_set(err, OAP_NO_CREDENTIALS,
-				   "cannot use the certificate %.100s: %s", crt,
-				   why_not(crt));
+				   "cannot use the certificate %.100s (%.30s): put a readable PEM certificate there",
+				   crt, why_not(crt));
 	code = read_key(creds, key, err);
 	if (!code) {
 		creds->der_len = i2d_X509(creds->crt, &creds->der);
@@ -269,6 +269,9 @@ static const char *remedy(int reason)
 	switch (reason) {
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		return "check the clocks";
+	case X509_V_ERR_PERMITTED_VIOLATION:
+	case X509_V_ERR_EXCLUDED_VIOLATION:
+		return "have another CA issue it";
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:

@@ -242,7 +242,7 @@ static bool renew(struct oap_env *env, bool server, const char *name,
 		snprintf(text, sizeof(text), "%s%s", err.text,
 			 k && k->creds.crt ?
 			 "; what it was before stays in use until it is replaced" :
-			 "; replace it");
+			 "");
 		report(arg, false, text);
 	} else if (!creds.crt && k) {
 		oap_auth_creds_free(&k->creds);

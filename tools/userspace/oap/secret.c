@@ -50,7 +50,7 @@ static enum oap_code read_open(struct oap_secret *secret, int fd,
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
 	    st.st_size > SECRET_MAX)
-		return oap_err_set(err, code, "%.120s is not a key file",
+		return oap_err_set(err, code, "%.120s is not a key file: replace it",
 				   path);
 	if (st.st_mode & 07)
 		return oap_err_set(err, code,
@@ -83,8 +83,9 @@ enum oap_code oap_secret_read(struct oap_secret *secret, const char *path,
 
 	memset(secret, 0, sizeof(*secret));
 	if (fd < 0)
-		return oap_err_set(err, code, "cannot read %.120s: %s", path,
-				   strerror(errno));
+		return oap_err_set(err, code,
+				   "cannot read %.100s (%.30s): put a readable key there",
+				   path, strerror(errno));
 	code = read_open(secret, fd, path, code, err);
 	close(fd);
 	return code;
@@ -127,6 +128,6 @@ enum oap_code oap_secret_pem(const char *path, enum oap_code code,
 	if (*key)
 		return OAP_OK;
 	return oap_err_set(err, code,
-			   "%.120s is not a PEM key without a passphrase: %s", path,
-			   oap_err_why());
+			   "%.100s is not a PEM key without a passphrase (%.30s): replace it",
+			   path, oap_err_why());
 }

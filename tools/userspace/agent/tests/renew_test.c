@@ -150,7 +150,7 @@ static void a_mismatched_pair_is_logged_once(void **state)
 	begin(0);
 	mv("new/crt.pem", "client/" NAME "/crt.pem");
 	turn();
-	assert_non_null(strstr(said, "does not belong to the certificate beside it; what it was before stays in use until it is replaced\n"));
+	assert_non_null(strstr(said, "does not belong to the certificate beside it: replace one of them; what it was before stays in use until it is replaced\n"));
 	said[0] = '\0';
 	test_file(path("client/" NAME), "README", "");
 	turn();
@@ -317,7 +317,7 @@ static void changes_without_inotify_events_are_found_in_time(void **state)
 	news[0] = '\0';
 	write_unseen(fd, NULL);
 	wait_ms(1000);
-	assert_non_null(strstr(said, "crt.pem: "));
+	assert_non_null(strstr(said, "crt.pem ("));
 	said[0] = '\0';
 	write_unseen(fd, &old);
 	wait_ms(1000);

@@ -226,74 +226,112 @@ static void an_unsupported_cipher_is_raised_to_a_supported_one(void **state)
 
 /* Own credentials */
 
-static enum oap_code try_request(const char *name)
+static enum oap_code try_request(const char *name, struct oap_err *err)
 {
 	struct pair p;
 	enum oap_code code;
 
 	open_pair(&p, OAP_AUTH_REQUIRED);
 	p.cp.name = name;
-	code = oap_request(p.cli, &p.cp, &p.req, &p.err);
+	code = oap_request(p.cli, &p.cp, &p.req, err);
 	assert_true(!code == !!p.req);
 	close_pair(&p);
 	return code;
 }
 
-static void a_world_readable_key_is_refused(void **state)
+#define OWN	"cli/client/" NAME
+
+static void open_key(void)
 {
-	(void)state;
-	credentials("EC", &test_ca);
-	assert_int_equal(try_request(NAME), OAP_OK);
-	chmod(path("cli/client/%s/key.pem", NAME), 0644);
-	assert_int_equal(try_request(NAME), OAP_NO_CREDENTIALS);
-	chmod(path("cli/client/%s/key.pem", NAME), 0640);
-	assert_int_equal(try_request(NAME), OAP_OK);
+	chmod(path(OWN "/key.pem"), 0644);
 }
 
-static void a_certificate_without_its_key_is_refused(void **state)
+static void no_key(void)
 {
-	(void)state;
-	credentials("EC", &test_ca);
-	unlink(path("cli/client/%s/key.pem", NAME));
-	assert_int_equal(try_request(NAME), OAP_NO_CREDENTIALS);
+	unlink(path(OWN "/key.pem"));
 }
 
-static void a_key_without_its_certificate_is_refused(void **state)
+static void no_crt(void)
 {
-	(void)state;
-	credentials("EC", &test_ca);
-	unlink(path("cli/client/%s/crt.pem", NAME));
-	assert_int_equal(try_request(NAME), OAP_NO_CREDENTIALS);
+	unlink(path(OWN "/crt.pem"));
 }
 
-static void the_key_of_another_certificate_is_refused(void **state)
+static void other_key(void)
 {
-	(void)state;
-	credentials("EC", &test_ca);
 	test_crt_write(path("cli/client/x"), &test_other_ca);
-	rename(path("cli/client/x/key.pem"),
-	       path("cli/client/%s/key.pem", NAME));
-	assert_int_equal(try_request(NAME), OAP_NO_CREDENTIALS);
+	rename(path("cli/client/x/key.pem"), path(OWN "/key.pem"));
 }
 
-static void rubbish_instead_of_a_key_or_certificate_is_refused(void **state)
+static void rubbish_key(void)
 {
-	static const char * const files[] = { "key.pem", "crt.pem" };
-	size_t i;
+	test_file(path(OWN), "key.pem", "rubbish\n");
+	chmod(path(OWN "/key.pem"), 0600);
+}
+
+static void empty_key(void)
+{
+	test_file(path(OWN), "key.pem", "");
+	chmod(path(OWN "/key.pem"), 0600);
+}
+
+static void rubbish_crt(void)
+{
+	test_file(path(OWN), "crt.pem", "rubbish\n");
+}
+
+struct own {
+	const char *name;
+	void (*make)(void);
+	const char *why;	/* the exact reason, %s: the folder */
+};
+
+static const struct own owns[] = {
+	{ "a key that everybody can read", open_key,
+	  "%s/key.pem is readable by everybody: run chmod o= on it" },
+	{ "a certificate without its key", no_key,
+	  "cannot read %s/key.pem (No such file or directory): put a readable key there" },
+	{ "a key without its certificate", no_crt,
+	  "cannot use the certificate %s/crt.pem (No such file or directory): put a readable PEM certificate there" },
+	{ "the key of another certificate", other_key,
+	  "%s/key.pem does not belong to the certificate beside it: replace one of them" },
+	{ "rubbish instead of a key", rubbish_key,
+	  "%s/key.pem is not a PEM key without a passphrase (unsupported): replace it" },
+	{ "an empty key", empty_key, "%s/key.pem is not a key file: replace it" },
+	{ "rubbish instead of a certificate", rubbish_crt,
+	  "cannot use the certificate %s/crt.pem (no start line): put a readable PEM certificate there" },
+};
+
+static void test_own(void **state)
+{
+	const struct own *c = *state;
+	struct oap_err err;
+	char why[256];
+
+	credentials("EC", &test_ca);
+	assert_int_equal(try_request(NAME, &err), OAP_OK);
+	c->make();
+	assert_int_equal(try_request(NAME, &err), OAP_NO_CREDENTIALS);
+	snprintf(why, sizeof(why), c->why, path(OWN));
+	assert_string_equal(err.text, why);
+}
+
+static void a_key_may_be_readable_by_its_group(void **state)
+{
+	struct oap_err err;
 
 	(void)state;
-	for (i = 0; i < COUNT(files); i++) {
-		credentials("EC", &test_ca);
-		test_file(path("cli/client/%s", NAME), files[i], "rubbish\n");
-		chmod(path("cli/client/%s/%s", NAME, files[i]), 0600);
-		assert_int_equal(try_request(NAME), OAP_NO_CREDENTIALS);
-	}
+	credentials("EC", &test_ca);
+	chmod(path(OWN "/key.pem"), 0640);
+	assert_int_equal(try_request(NAME, &err), OAP_OK);
 }
 
 static void a_name_that_leaves_the_folder_is_refused(void **state)
 {
+	struct oap_err err;
+
 	(void)state;
-	assert_int_equal(try_request("../../etc"), OAP_BAD_CONFIG);
+	assert_int_equal(try_request("../../etc", &err), OAP_BAD_CONFIG);
+	assert_string_equal(err.text, "invalid name");
 }
 
 static void credentials_are_found_by_side_and_name(void **state)
@@ -359,11 +397,10 @@ int main(void)
 	SUITE_ADD(&suite, ml_kem_numbers_match_openssl);
 	SUITE_ADD(&suite, ranks_are_in_order_of_strength);
 	SUITE_ADD(&suite, an_unsupported_cipher_is_raised_to_a_supported_one);
-	SUITE_ADD(&suite, a_world_readable_key_is_refused);
-	SUITE_ADD(&suite, a_certificate_without_its_key_is_refused);
-	SUITE_ADD(&suite, a_key_without_its_certificate_is_refused);
-	SUITE_ADD(&suite, the_key_of_another_certificate_is_refused);
-	SUITE_ADD(&suite, rubbish_instead_of_a_key_or_certificate_is_refused);
+	for (i = 0; i < COUNT(owns); i++)
+		suite_add(&suite, test_own, &owns[i], "own credentials: %s: refused",
+			  owns[i].name);
+	SUITE_ADD(&suite, a_key_may_be_readable_by_its_group);
 	SUITE_ADD(&suite, a_name_that_leaves_the_folder_is_refused);
 	SUITE_ADD(&suite, credentials_are_found_by_side_and_name);
 	SUITE_ADD(&suite, a_bad_root_certificate_keeps_the_old_store);

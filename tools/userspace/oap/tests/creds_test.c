@@ -102,7 +102,7 @@ static void a_mismatched_pair_is_reported(void **state)
 	begin(&p);
 	move("crt.pem");
 	assert_false(renew(&p));
-	assert_non_null(strstr(said, "key.pem does not belong to the certificate beside it; what it was before stays in use"));
+	assert_non_null(strstr(said, "key.pem does not belong to the certificate beside it: replace one of them; what it was before stays in use"));
 	assert_string_equal(shows(&p), "old");
 	move("key.pem");
 	assert_true(renew(&p));
