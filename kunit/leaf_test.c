@@ -165,10 +165,28 @@ static void all_leaves_have_the_keys_of_the_vectors(struct kunit *test)
 	}
 	KUNIT_EXPECT_GT(test, vectors, 4);
 	KUNIT_EXPECT_EQ(test, ep->leaves[dir].used, IPCP_LEAF_TOTAL);
-	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
-	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[dir].next));
 	KUNIT_EXPECT_TRUE(test, wiped(ep->leaves[dir].set.keys,
 				      sizeof(struct ipcp_leaf_keys)));
+}
+
+/* As another packet or sender makes the last leaf the current one meanwhile. */
+static void preparing_at_the_last_leaf_succeeds(struct kunit *test)
+{
+	const unsigned int dir = *(const unsigned int *)test->param_value;
+	struct ipcp_epoch *ep = new_epoch(test);
+	struct ipcp_leaf *last;
+
+	while (test_leaf(&ep->leaves[dir].cur)->no < LAST - 1) {
+		step(test, ep, dir);
+		cond_resched();
+	}
+	KUNIT_EXPECT_EQ(test, found(test, ep, dir, LAST), dir == RX ? -EAGAIN : -ENOENT);
+	step(test, ep, dir);
+	last = test_leaf(&ep->leaves[dir].cur);
+	KUNIT_EXPECT_EQ(test, ipcp_leaf_prepare(ep, dir), 0);
+	KUNIT_EXPECT_EQ(test, found(test, ep, dir, LAST), 0);
+	KUNIT_EXPECT_PTR_EQ(test, test_leaf(&ep->leaves[dir].cur), last);
+	KUNIT_EXPECT_NULL(test, test_leaf(&ep->leaves[dir].next));
 }
 
 static void a_receiver_keeps_the_previous_leaf(struct kunit *test)
@@ -352,6 +370,7 @@ static struct kunit_case leaf_test_cases[] = {
 	KUNIT_CASE(the_next_leaf_is_prepared_once),
 	KUNIT_CASE_PARAM(all_leaves_have_the_keys_of_the_vectors,
 			 dir_gen_params),
+	KUNIT_CASE_PARAM(preparing_at_the_last_leaf_succeeds, dir_gen_params),
 	KUNIT_CASE(a_receiver_keeps_the_previous_leaf),
 	KUNIT_CASE(a_sender_drops_the_previous_leaf_at_once),
 	KUNIT_CASE(a_high_sequence_number_retires_the_previous_leaf),
