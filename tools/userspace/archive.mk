@@ -14,7 +14,7 @@ $(ARCHIVE): $(OBJS)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-%.o: %.c
+%.o: %.c $(if $(PKGS),| libraries)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 install: all

@@ -21,6 +21,22 @@ COMPLETIONSDIR ?= $(PREFIX)/share/bash-completion/completions
 
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
+
+# Debian's packages of libraries; README.md and debian/control list them, too.
+PACKAGES := jansson=libjansson-dev libcap=libcap-dev libcares=libc-ares-dev \
+	libconfuse=libconfuse-dev libcrypto=libssl-dev libnl-genl-3.0=libnl-genl-3-dev \
+	libsystemd=libsystemd-dev
+packages = $(foreach p,$(PKGS),$(or $(patsubst $p=%,%,$(filter $p=%,$(PACKAGES))),$p))
+
+.DEFAULT_GOAL := all
+
+# Print one clear error for missing libraries, before the compiler prints many.
+libraries:
+	@$(PKG_CONFIG) --exists $(PKGS) || { \
+		echo "libraries are missing: install pkg-config $(packages)" >&2; exit 1; }
+
+.PHONY: libraries
+
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
 	-Wshadow -Wformat=2 -Wno-format-nonliteral
