@@ -8,6 +8,8 @@ import functools
 import os
 import re
 import select
+import socket
+import struct
 import subprocess
 
 from ipcp import (
@@ -18,6 +20,7 @@ HOSTS = os.environ["HOSTS"]
 FAMILIES = "IPv4", "IPv6"
 DEVICES = {77: "veth", 78: "veth2"}	# of alice, by network
 METRICS = {77: 10, 78: 20}		# of alice's routes to bob's service
+ETH_P_ALL = 3
 ENDS = {}
 STEPS = []
 
@@ -54,6 +57,31 @@ def heard(end, text):
         if end.read() == text:
             return True
     return False
+
+
+class Wire:
+    """The packets of flows that come to bob over a network, from now on."""
+
+    def __init__(self, net):
+        enter("bob")
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        self.sock.bind((DEVICES[net], ETH_P_ALL))
+
+    def came(self):
+        """True if another one has come."""
+        while select.select([self.sock], [], [], 0)[0]:
+            packet, (_dev, _protocol, kind, *_) = self.sock.recvfrom(65536)
+            start, protocol = ((40, packet[6]) if packet[0] >> 4 == 6 else
+                               ((packet[0] & 15) * 4, packet[9]))
+            if (kind != socket.PACKET_OUTGOING and protocol == socket.IPPROTO_UDP and
+                    struct.unpack_from(">H", packet, start + 2)[0] == PORT):
+                return True
+        return False
+
+    def close(self):
+        """Close the socket."""
+        self.sock.close()
 
 
 def step(name):
@@ -94,19 +122,36 @@ def ports(family):
     assert address(ENDS[family][1])[1] != PORT, show(ENDS[family][1])
 
 
+def follows(family, stays, wire):
+    """Bob, who keeps sending, follows alice to the other uplink: two of her packets are
+    enough. While she has no message to send, they are keepalives."""
+    other = ENDS[family][1]
+    for _ in range(2):
+        other.write(b"lost, if bob does not know the way")
+        until(wire.came, "alice sends over the other uplink")
+        ping(family, stays)
+        if address(other)[0] == at(family, stays, 1):
+            return
+    raise AssertionError("bob does not follow after two packets")
+
+
 def fail_over(family, gone, stays, speaker):
-    """One end keeps sending while the uplink in use fails."""
+    """One end sends while the uplink in use fails."""
     one, other = ENDS[family]
     ids = [end.info().id for end in (one, other)]
     same(address(other)[0], at(family, gone, 1))
+    lost, wire = drops("alice")["flows", "tx-route"], Wire(stays)
     ip("alice", "link", "set", DEVICES[gone], "down")
     text = f"on another way {stays}".encode()
-    sender, receiver = (one, other) if speaker == "alice" else (other, one)
-
-    def arrives():
-        sender.write(text)
-        return heard(receiver, text)
-    until(arrives, f"a message of {speaker} arrives over {stays}")
+    if speaker == "bob":
+        follows(family, stays, wire)
+        other.write(text)
+        until(lambda: heard(one, text), f"the next message arrives over {stays}")
+    else:
+        one.write(text)
+        until(lambda: heard(other, text), f"the first message arrives over {stays}")
+    wire.close()
+    same(drops("alice")["flows", "tx-route"], lost, "packets of alice without a route")
     assert not one.info().rb_flags & RB_FLOWPEER, "alice lost bob"
     assert not other.info().rb_flags & RB_FLOWPEER, "bob lost alice"
     until(lambda: address(other)[0] == at(family, stays, 1), "bob follows")
@@ -124,12 +169,12 @@ def talk_again(one, other):
         until(lambda to=to: heard(to, b"the last one"), "the last message arrives")
 
 
-@step("the flow moves to the other uplink if one fails while the initiator sends")
+@step("the flow moves to the other uplink with the next message of the initiator")
 def initiator_sends(family):
     fail_over(family, 77, 78, "alice")
 
 
-@step("the flow moves to the other uplink if one fails while only the responder sends")
+@step("the flow moves with two keepalives at most while only the responder sends")
 def responder_sends(family):
     up(77)
     fail_over(family, 78, 77, "bob")
@@ -140,13 +185,18 @@ def responder_sends(family):
     arrived(family)
 
 
+def ping(family, net):
+    """Let alice ping bob over an uplink. Bob has handled all that came over it before."""
+    subprocess.run(["ip", "netns", "exec", "alice", "ping", "-c", "1", "-W", "20",
+                    "-I", DEVICES[net], at(family, net, 2)],
+                   check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
 def arrived(family):
     """Wait until all that bob has sent has arrived: a ping reply of bob's comes after
     it, on each uplink."""
     for net in DEVICES:
-        subprocess.run(["ip", "netns", "exec", "alice", "ping", "-c", "1", "-W", "20",
-                        "-I", DEVICES[net], at(family, net, 2)],
-                       check=True, stdout=subprocess.DEVNULL, timeout=60)
+        ping(family, net)
 
 
 @step("answers of a host with two addresses pass a stateful firewall")
