@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Packet order when packets are sent on one processor and received on another one, to
-which the device steers them (RPS). Writers are processes of their own on the first; the
-reader runs on any."""
+which the device steers them (RPS), or each flow on one of the two, by its ports. Writers
+are processes of their own on the first; the reader runs on any."""
 
 import os
 import select
@@ -11,13 +11,15 @@ import struct
 import subprocess
 
 from batches import receive, send_all
-from ipcp import DEADLINE, case, in_turns, note, run, same, spawn, warnings
-from keys import Agents
+from ipcp import (
+    A, DEADLINE, case, in_turns, note, run, same, sockaddr, spawn, until, warnings)
+from keys import UPCALL_CTRL, Agents
 
 SENDS, RECEIVES = 0, 1		# processors
 COUNT = 8000
 STEP = 25			# messages per token, and per batch
 FLOWS = 4			# AHEAD tokens of each fit in a processor's queue
+GROUP, SOURCES = 8, 8		# first socket with a port of its own, and their number
 # Tokens of each writer. With few packets a key, no more messages are in flight than may
 # wait for a key (64), since the worker that makes it may be late.
 AHEAD, FEW = 8, 2
@@ -116,21 +118,25 @@ def carry(ways):
                 del left[fd]
 
 
+def transfer(flows, kinds, count, ahead):
+    """Carry messages over the flows, with a writer of its kind for each."""
+    ways = [Way(ends, count, batched, ahead) for ends, batched in zip(flows, kinds)]
+    try:
+        carry(ways)
+    finally:
+        for way in ways:
+            way.stop()
+    for way in ways:
+        way.close()
+
+
 def in_order(kinds, count, leaf, ahead):
     """Run a flow for each kind of writer."""
     steer(f"{1 << RECEIVES:x}")
     buffers, woken = taken()
     with Agents() as agents:
-        flows = [agents.flow(f"order-{i}", packets_per_leaf=leaf)
-                 for i in range(len(kinds))]
-        ways = [Way(ends, count, batched, ahead) for ends, batched in zip(flows, kinds)]
-        try:
-            carry(ways)
-        finally:
-            for way in ways:
-                way.stop()
-        for way in ways:
-            way.close()
+        transfer([agents.flow(f"order-{i}", packets_per_leaf=leaf)
+                  for i in range(len(kinds))], kinds, count, ahead)
     buffers, woken = (now - then for now, then in zip(taken(), (buffers, woken)))
     note(f"the other processor took {buffers} buffers, woken {woken} times")
     # a batch is at least one buffer
@@ -145,6 +151,56 @@ for _leaf, _ahead, _what in (1 << 20, AHEAD, "one key"), (1 << 8, FEW, "many key
         @case(f"{_name}, {_what}: all messages arrive in order")
         def _(kinds=_kinds, count=_count, leaf=_leaf, ahead=_ahead):
             in_order(kinds, count, leaf, ahead)
+
+
+def number(found, name):
+    """A 32-bit attribute."""
+    return struct.unpack("=I", found[A[name]])[0]
+
+
+def receivers(agents):
+    """The processors that receive what alice sends, by the socket that the packets leave
+    from. Bob's sockets of one port have the numbers of their processors."""
+    def at(source):
+        agents.alice.do("CTRL_SEND", "UPCALL", peer=sockaddr("bob"), payload=b"to whom?",
+                        socket=source)
+        return number(agents.bob.upcall(UPCALL_CTRL), "UPCALL_SOCKET")
+    return {source: at(source) for source in range(GROUP, GROUP + SOURCES)}
+
+
+def spread():
+    """Agents with ports of alice's that bob receives from on both processors. The kernel
+    chooses the ports."""
+    def one():
+        agents = Agents()
+        agents.alice.do("AGENT_SET", "AGENT", source_ports=SOURCES)
+        if set(receivers(agents).values()) == {SENDS, RECEIVES}:
+            return agents
+        agents.close()
+        return None
+    return until(one, "both processors receive")
+
+
+def flow_to(agents, name, processor, **params):
+    """A flow that this processor receives. Alice's sockets take turns."""
+    at = receivers(agents)
+    while True:
+        ends = agents.flow(name, **params)
+        found = agents.alice.do("FLOW_GET", "FLOW", id=ends[0].info().id)
+        if at[number(found, "FLOW_SOCKET")] == processor:
+            return ends
+        for end in ends:
+            end.close()
+
+
+for _leaf, _ahead, _what in (1 << 20, AHEAD, "one key"), (1 << 8, FEW, "many keys"):
+    @case(f"{FLOWS} flows to two processors, {_what}: the messages of each arrive in order")
+    def _(leaf=_leaf, ahead=_ahead):
+        steer(f"{1 << SENDS | 1 << RECEIVES:x}")
+        with spread() as agents:
+            flows = [flow_to(agents, f"both-{i}", (SENDS, RECEIVES)[i % 2],
+                             packets_per_leaf=leaf) for i in range(FLOWS)]
+            transfer(flows, [False, False, True, True], COUNT // FLOWS, ahead)
 
 
 @case("the kernel did not warn")
