@@ -28,8 +28,6 @@
 #include "lib-help.h"
 #include "lib-serve.h"
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-
 /* No end authenticates. */
 static void peer(void)
 {
@@ -542,10 +540,7 @@ static void no_agent(void)
 	IS(flow_accept(NULL, NULL), -EIRMD);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
+static const struct lib_case cases[] = {
 	{ "descriptors-are-64-and-up", numbers },
 	{ "an-unauthenticated-peer-has-no-name", peer },
 	{ "a-message-is-echoed", echo },
@@ -581,19 +576,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	size_t i;
-
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		return lib_serve();
-	if (argc == 2 && !strcmp(argv[1], "list")) {
-		for (i = 0; i < ARRAY_SIZE(cases); i++)
-			puts(cases[i].name);
-		return 0;
-	}
-	for (i = 0; argc == 2 && i < ARRAY_SIZE(cases); i++)
-		if (!strcmp(argv[1], cases[i].name)) {
-			cases[i].run();
-			return 0;
-		}
-	return 2;
+	return run_case(cases, ARRAY_SIZE(cases), argc, argv);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Helpers of the cases in lib-cases.c. */
+/* Helpers of the cases in lib-cases.c, lib-refusals.c and lib-names.c. */
 #define _POSIX_C_SOURCE 200112L
 
 #include <stdio.h>
@@ -98,4 +98,26 @@ void cue(const char *word)
 {
 	puts(word);
 	fflush(stdout);
+}
+
+void request(const char *word)
+{
+	cue(word);
+	IS(getchar(), '\n');
+}
+
+int run_case(const struct lib_case *cases, size_t count, int argc, char **argv)
+{
+	int list = argc == 2 && !strcmp(argv[1], "list");
+	size_t i;
+
+	for (i = 0; argc == 2 && i < count; i++) {
+		if (list)
+			puts(cases[i].name);
+		if (strcmp(argv[1], cases[i].name))
+			continue;
+		cases[i].run();
+		return 0;
+	}
+	return list ? 0 : 2;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Helpers of the cases in lib-cases.c. */
+/* Helpers of the cases in lib-cases.c, lib-refusals.c and lib-names.c. */
 #ifndef LIB_HELP_H
 #define LIB_HELP_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define IS(what, wanted)	is((what), (wanted), #what, __LINE__)
 #define HOLDS(what)		is(!!(what), 1, #what, __LINE__)
@@ -34,5 +36,18 @@ int silent_after(unsigned int ms);
 void until_heard(int fd);
 /* Tell the test to do something. */
 void cue(const char *word);
+/* Tell the test to do something, and wait until that is done. */
+void request(const char *word);
+
+struct lib_case {
+	const char *name;
+	void (*run)(void);
+};
+
+/*
+ * Run the case that the only argument of the program names; "list" prints the names
+ * of the cases, one per line. Return: 0; 2 if there is no such case.
+ */
+int run_case(const struct lib_case *cases, size_t count, int argc, char **argv);
 
 #endif /* LIB_HELP_H */
