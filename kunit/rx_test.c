@@ -7,7 +7,9 @@
 #include <linux/unaligned.h>
 
 #include "ends_util.h"
+#include "fail_nth.h"
 #include "flow_util.h"
+#include "heap.h"
 #include "keyrot.h"
 #include "path_util.h"
 #include "reader.h"
@@ -225,6 +227,29 @@ static void queued_messages_are_read_after_their_epoch_ended(struct kunit *test)
 	test_expect_heard(test, &e, 0, 3 * TEST_LEAF);
 }
 
+/* A packet socket, for example, holds a clone. The peer may send it again. */
+static void a_shared_packet_that_cannot_be_copied_is_dropped(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+	struct sk_buff *skb = test_say(test, &e), *again, *shared;
+	bool failed;
+
+	failing_allocations(test);
+	again = skb_copy(skb, GFP_KERNEL);
+	shared = skb_clone(skb, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, again);
+	KUNIT_ASSERT_NOT_NULL(test, shared);
+	fail_nth(1);
+	test_deliver(skb);
+	failed = fail_nth_did();
+	kfree_skb(shared);
+	KUNIT_EXPECT_TRUE(test, failed);
+	KUNIT_EXPECT_EQ(test, test_drops(e.to, IPCP_DROP_NOMEM), 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
+	test_deliver(again);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), 0);
+}
+
 /* A flood of forged and repeated packets arrives without a reader. */
 static void forged_and_repeated_packets_take_no_ring_space(struct kunit *test)
 {
@@ -379,6 +404,7 @@ static struct kunit_case rx_test_cases[] = {
 			 arrival_gen_params),
 	KUNIT_CASE(a_full_ring_drops_the_newest_packets),
 	KUNIT_CASE(queued_messages_are_read_after_their_epoch_ended),
+	KUNIT_CASE(a_shared_packet_that_cannot_be_copied_is_dropped),
 	KUNIT_CASE(forged_and_repeated_packets_take_no_ring_space),
 	KUNIT_CASE(an_authentic_packet_clears_the_flowpeer_flag),
 	KUNIT_CASE(only_the_highest_packet_updates_the_peer_address),
