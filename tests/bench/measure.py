@@ -23,7 +23,8 @@ import sys
 
 import keys
 import samples
-from ipcp import enter
+from interface import OUTER, ip, there
+from ipcp import enter, same
 
 CIPHERS = {"aes": 901, "chacha": 1018}
 OFFLOADS = ("tx-udp-segmentation", "gso", "gro")
@@ -82,8 +83,42 @@ def offload(on):
         switch("on")
 
 
+def move_addresses(old, new):
+    """Move the address of each host to another interface. Find the hosts there, since
+    few packets may wait until then."""
+    for host, address in OUTER.items():
+        ip(host, "addr", "del", f"{address}/24", "dev", old)
+        ip(host, "addr", "add", f"{address}/24", "dev", new)
+        ip(host, "link", "set", new, "up")
+    same(there("alice", "ping", "-q", "-c", "1", OUTER["bob"]), 0, "ping")
+
+
+@contextlib.contextmanager
+def wired(kind, program):
+    """Run the body with a wire of the program "wire" in place of the veth, if KIND is
+    one."""
+    if not kind:
+        yield
+        return
+    with subprocess.Popen([program, kind], stdout=subprocess.PIPE) as wire:
+        try:
+            if not wire.stdout.readline():
+                raise OSError(f"{program} has failed")
+            move_addresses("veth", "wire")
+            yield
+            move_addresses("wire", "veth")
+        finally:
+            wire.kill()
+
+
 def measure(pair, flows, row, before=()):
     """Nanoseconds of each round."""
+    with wired(row.get("wire"), f"{os.path.dirname(pair)}/wire"):
+        return rounds_of(pair, flows, row, before)
+
+
+def rounds_of(pair, flows, row, before):
+    """Nanoseconds of each round, over the links that exist."""
     count = row.get("flows", 1)
     command = [*before, pair, row["way"], "--size", str(row["size"]),
                "--batch", str(row["batch"]), "--messages", str(row["messages"]),
@@ -125,7 +160,7 @@ def rows(flows, plan, pair):
                    spread=round((max(found) - min(found)) / middle, 4))
         print(f"{row['way']:16} {row['cipher'] or '':8} {row['size']:5} B "
               f"batch {row['batch']:2} {row['instructions']:7} "
-              f"({row['spread']:.1%})", flush=True)
+              f"({row['spread']:.1%}) {row.get('wire', '')}", flush=True)
     leave("rows.json", plan)
 
 
@@ -142,8 +177,9 @@ def profile(flows, plan, pair):
                 each = statistics.median(measure(pair, flows, row)) / row["messages"]
                 row.update(messages=PROFILED, rounds=1)	# enough for sampling
                 measure(pair, flows, row, (f"{os.path.dirname(pair)}/profile", table))
-            print(f"{row['way']} {row['cipher']}, {row['size']} bytes, batches of {row['batch']}, "
-                  f"offload {row['offload']}: {each:.0f}", file=out)
+            print(f"{row['way']} {row['cipher']}, {row['size']} bytes, "
+                  f"batches of {row['batch']}, "
+                  f"offload {row['offload']}, {row.get('wire', 'veth')}: {each:.0f}", file=out)
             samples.report(table, each, 0, out)
 
 

@@ -2,7 +2,7 @@
 # Copyright (C) 2026 The ipcp_rekey contributors
 """Prints the rows that tests/bench measures, as JSON.
 
-Usage: plan.py [quick]
+Usage: plan.py [quick|paged]
 """
 
 import json
@@ -28,6 +28,11 @@ WAYS = (
 )
 QUICK_SIZES = (64, 1350)
 
+# The wire has a fragment for each packet of a batch, and a buffer no more than 17.
+WIRES = ("linear", "paged")
+PAGED_WAYS = (("udp", None, 1), ("ipcp-rekey", "aes", 1), ("udp-batch", None, 16),
+              ("ipcp-rekey-batch", "aes", 16))
+
 
 def plan(quick):
     """Yield the rows."""
@@ -42,4 +47,14 @@ def plan(quick):
                            "messages": 1024, "rounds": 3 if quick else 7}
 
 
-json.dump(list(plan("quick" in sys.argv[1:])), sys.stdout)
+def paged():
+    """Yield the rows that compare layouts of received buffers."""
+    for wire in WIRES:
+        for way, cipher, batch in PAGED_WAYS:
+            for size in QUICK_SIZES:
+                yield {"way": way, "cipher": cipher, "batch": batch, "size": size,
+                       "offload": True, "messages": 1024, "rounds": 3, "wire": wire}
+
+
+json.dump(list(paged() if "paged" in sys.argv[1:] else plan("quick" in sys.argv[1:])),
+          sys.stdout)
