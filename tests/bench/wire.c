@@ -9,8 +9,8 @@
  *
  * Makes the interface "wire" on each host, prints a line, and forwards frames
  * until it is killed. With "linear", payload follows the headers in linear
- * memory, except that the payload of long buffers of several packets is in one
- * fragment. Programs cannot write to any of this memory.
+ * memory. Only a buffer of several packets that is longer than a page has its
+ * payload in a few large fragments, and some packets are split across two.
  */
 #include <errno.h>
 #include <fcntl.h>
