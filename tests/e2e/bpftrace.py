@@ -14,9 +14,9 @@ import tempfile
 from ipcp import (
     ADDR, DROPS, NET, PORT, SET_PPL, case, close, enter, pair, rekey, run, same, settled, until,
     warnings)
+from examples import examples	# found by ipcp
 
 BEFORE = warnings()
-PAGE = "/src/Documentation/man/ipcp_rekey.7"
 LEAF = 64		# packets
 MESSAGES = 200		# more than three leaves
 SIZE = 1000
@@ -48,18 +48,7 @@ def load():
     close(*ends)
 
 
-def programs():
-    """Sentence and shell command of each program on the page."""
-    with open(PAGE, encoding="utf-8") as f:
-        part = f.read().split(".Ss With bpftrace\n")[1].split("\n.Sh ")[0]
-    before, *blocks = part.split("\n.Bd -literal -offset 2n\n")
-    for block in blocks:
-        text, after = block.split("\n.Ed")
-        yield before.split(".Pp\n")[-1].replace("\n", " "), text.replace(r"\e", "\\")
-        before = after
-
-
-PROGRAMS = dict(programs())
+PROGRAMS = dict(examples("ipcp_rekey.7"))
 said = {}		# output of each program, by its sentence
 
 

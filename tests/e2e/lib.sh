@@ -5,6 +5,8 @@
 # hosts.sh (with limit.sh) and kernel-log.sh.
 #
 #   needs_faults		skip the test unless allocations can be made to fail
+#   bare_hosts			load the module and set up both hosts, without settings and
+#				certificates. All is taken down when the test ends
 #   two_hosts [LINE]...		load the module and set up both hosts; LINEs are settings
 #				of both agents. All is taken down when the test ends
 #   router_up			put the namespace router between the hosts, in place of
@@ -69,15 +71,20 @@ needs_faults()
 	exit 4
 }
 
-two_hosts()
+bare_hosts()
 {
-	local host
-
 	log_begin
 	modprobe ipcp_rekey || exit 1
 	trap hosts_end EXIT
 	hosts_up 1500 || exit 1
 	export HOSTS
+}
+
+two_hosts()
+{
+	local host
+
+	bare_hosts
 	"$HOSTS_LIB/make-ca" "$HOSTS/ca" || exit 1
 	for host in alice bob; do
 		agent_conf $host "$@"

@@ -22,6 +22,7 @@
 #   agent_start HOST		start the agent, wait until it is ready
 #   agent_stop HOST [SIGNAL]	end the agent, KILL for a crash
 #   agent_status HOST [FILTER]	status of the agent, through jq -e FILTER
+#   serves HOST NAME		true if a program of the host serves a name
 #   flow_id HOST NAME		number of the newest allocated flow of a name
 #   within SECONDS COMMAND...	wait until COMMAND succeeds (limit.sh)
 #
@@ -214,6 +215,12 @@ agent_status()
 {
 	ipcp-rekey agent status --json --socket "$HOSTS/$1/agent.sock" |
 		jq -e "${2:-.}"
+}
+
+serves()
+{
+	on "$1" ipcp-rekey name list --json |
+		jq -e --arg name "$2" 'any(.[]; .name == $name and .granted)' >/dev/null
 }
 
 flow_id()
