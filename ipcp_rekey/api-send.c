@@ -241,10 +241,15 @@ bool ipcp_api_sends_now(const struct ipcp_kflow *flow)
 	return likely(!READ_ONCE(flow->holding) && ipcp_aead_ready());
 }
 
-/* True if the buffer is linear, not shared, and has head- and tailroom. */
-static bool fits_as_it_is(const struct sk_buff *skb)
+/*
+ * True if the buffer is linear, nobody else uses it, and it has head- and
+ * tailroom. The sender of a zerocopy buffer waits for its destructor_arg, even
+ * if the buffer is linear, as that of an empty datagram.
+ */
+static bool fits_as_it_is(struct sk_buff *skb)
 {
-	return !skb_shared(skb) && !skb_cloned(skb) && !skb_is_nonlinear(skb) &&
+	return !skb_shared(skb) && !skb_cloned(skb) && !skb_zcopy(skb) &&
+	       !skb_is_nonlinear(skb) &&
 	       skb_headroom(skb) >= IPCP_TX_HEADROOM + HH_DATA_MOD &&
 	       skb_tailroom(skb) >= IPCP_TAG_LEN;
 }
@@ -272,6 +277,7 @@ static struct sk_buff *make_fit(struct sk_buff *skb)
 	}
 	/* Metadata of the message does not apply to the outer packet. */
 	skb_scrub_packet(skb, true);
+	skb_shinfo(skb)->tx_flags = 0;
 	skb_clear_hash(skb);
 	skb->encapsulation = 0;
 	skb->protocol = 0;

@@ -15,6 +15,7 @@
 #include <linux/indirect_call_wrapper.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <net/net_debug.h>
 
 #include "cb.h"
 #include "inflight.h"
@@ -71,6 +72,7 @@ static void tx_inflight_start(struct ipcp_flow *flow, struct sk_buff *skb,
 {
 	struct ipcp_inflight *out = flow->inflight;
 
+	DEBUG_NET_WARN_ON_ONCE(skb_zcopy(skb));
 	if (atomic_add_return(count, &out->count) == IPCP_INFLIGHT_FLOW + count)
 		__module_get(THIS_MODULE);
 	skb_shinfo(skb)->destructor_arg = (u8 *)out + count - 1;

@@ -12,7 +12,7 @@
  * longer than the namespace and its sockets live, and a reference for each
  * message would make all senders write to one cache line. So one socket of the
  * module stands for all. It belongs to the initial namespace, is never bound or
- * connected, and is only looked at:
+ * connected, and only its fields are read:
  *
  * - skb_orphan() needs a destructor beside skb->sk. Messages have one, and pin
  *   the module and thereby the socket. Control packets take a reference to the
@@ -25,6 +25,9 @@
  * - A work item creates the socket, so it belongs to the root control group.
  *   Rules that match the group of skb->sk see the root group.
  * - Packets keep the socket across a veth pair until an IP stack receives them.
+ * - The stack may report events of a packet, as timestamps, to skb->sk. Reports
+ *   would keep the packet and its route, and nobody reads them, so the socket has
+ *   no room for any.
  */
 #include <linux/net.h>
 #include <net/ipv6.h>
@@ -93,6 +96,7 @@ static int make_marker(void *arg)
 		sock_release(sock);
 		return err;
 	}
+	WRITE_ONCE(sock->sk->sk_rcvbuf, 0);
 	marker = sock;
 	return 0;
 }

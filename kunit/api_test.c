@@ -196,6 +196,55 @@ static void a_message_does_not_have_the_queue_of_its_packet(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, heard.redirected);
 }
 
+/* The sender of a zerocopy buffer, and how often it was told of its end. */
+static struct {
+	struct ubuf_info uarg;
+	unsigned int told;
+} sender;
+
+static void tell_sender(struct sk_buff *skb, struct ubuf_info *uarg, bool zerocopy)
+{
+	if (uarg == &sender.uarg)
+		sender.told++;
+}
+
+static const struct ubuf_info_ops sender_ops = { .complete = tell_sender };
+
+/* The stack makes such a linear buffer of an empty datagram. */
+static void a_zerocopy_buffer_is_copied_and_its_sender_told_once(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct sk_buff *skb = ipcp_kflow_buffer(1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_u8(skb, 0);
+	sender.told = 0;
+	sender.uarg.ops = &sender_ops;
+	sender.uarg.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
+	skb_zcopy_init(skb, &sender.uarg);
+	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), 0);
+	KUNIT_EXPECT_EQ(test, sender.told, 1);
+
+	skb = test_receive(test);
+	KUNIT_EXPECT_NULL(test, skb_zcopy(skb));
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, sender.told, 1);
+}
+
+static void the_packet_of_a_message_has_no_timestamps_to_report(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct sk_buff *skb = ipcp_kflow_buffer(1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_u8(skb, 0);
+	skb_shinfo(skb)->tx_flags = SKBTX_SCHED_TSTAMP | SKBTX_SW_TSTAMP;
+	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), 0);
+	skb = test_receive(test);
+	KUNIT_EXPECT_EQ(test, skb_shinfo(skb)->tx_flags, 0);
+	kfree_skb(skb);
+}
+
 /* Wait until the flows of the previous test are freed, too. */
 static int begin(struct kunit *test)
 {
@@ -209,6 +258,8 @@ static struct kunit_case api_test_cases[] = {
 	KUNIT_CASE(held_messages_wait_for_memory_of_the_user_and_are_not_lost),
 	KUNIT_CASE(a_key_that_found_no_memory_is_derived_later_not_at_once),
 	KUNIT_CASE(a_message_does_not_have_the_queue_of_its_packet),
+	KUNIT_CASE(a_zerocopy_buffer_is_copied_and_its_sender_told_once),
+	KUNIT_CASE(the_packet_of_a_message_has_no_timestamps_to_report),
 	{}
 };
 

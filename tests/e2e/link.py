@@ -5,7 +5,9 @@ under traffic."""
 
 import errno
 import os
+import select
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,7 @@ UP, KEYLESS = 1, 8
 ETH_P_IP, IP_TOS, IP_RECVTOS = 0x0800, 1, 13
 ECT0, CE = 2, 3
 UDP_SEGMENT = 103
+SO_ZEROCOPY, MSG_ZEROCOPY = 60, 0x4000000
 HELD, SEGMENTS = 256, 60	# packets
 ENOTSUPP = 524		# of the kernel only
 
@@ -219,6 +222,40 @@ def datagrams(tos, count=5):
     for each in sock, wire, sender:
         each.close()
     return inside, outside
+
+
+def empty_zerocopy(address):
+    """Send an empty zerocopy datagram to bob's inner address. Returns what bob received,
+    and the numbers of the first and last send that alice was notified of."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    enter("bob")
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.bind((address, 0))
+        sock.settimeout(NET)
+        enter("alice")
+        with socket.socket(family, socket.SOCK_DGRAM) as sender:
+            sender.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
+            sender.sendto(b"", MSG_ZEROCOPY, sock.getsockname())
+            data = sock.recv(100)
+            until(lambda: poller(sender).poll(0), "alice is notified")
+            error = sender.recvmsg(100, 100, socket.MSG_ERRQUEUE)[1][0][2]
+            return data, struct.unpack_from("=2I", error, 8)
+
+
+def poller(sock):
+    """A poll object for errors of a socket."""
+    poll = select.poll()
+    poll.register(sock, 0)
+    return poll
+
+
+@case("empty zerocopy datagrams arrive over IPv4 and IPv6, and their senders are notified")
+def zerocopy():
+    with links():
+        for address in INNER["bob"], INNER6["bob"]:
+            same(empty_zerocopy(address), (b"", (0, 0)))
+        reachable()
+        same(lost(), {})
 
 
 def delivered_ce():
