@@ -113,6 +113,7 @@
  */
 #include <linux/module.h>
 #include <linux/random.h>
+#include <linux/rcupdate.h>
 #include <linux/suspend.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
@@ -208,6 +209,8 @@ static void __exit ipcp_exit(void)
 	unregister_pm_notifier(&pm_notifier);
 	ipcp_netns_exit();
 	ipcp_udp_marker_exit();
+	/* The destructor of the last message may still have to return. */
+	synchronize_rcu_tasks();
 	/*
 	 * Flows and leaves are freed by work items a grace period after the
 	 * last reference is dropped. Such a work item may itself drop the last

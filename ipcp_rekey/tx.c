@@ -33,7 +33,8 @@
 /*
  * The last message in flight of a flow drops the module reference. RCU keeps
  * the count and the consumer, even if others drop their references meanwhile.
- * Running past module_put() is safe, too: unloading waits for a grace period.
+ * Running past module_put() is safe, too: ipcp_exit() waits until each task has
+ * left the module.
  */
 static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 {
