@@ -11,28 +11,45 @@
 #include "wait.h"
 #include "wire.h"
 
-/* Return the provider of a file if the name was granted, or an error. */
-static struct ipcp_provider *granted(const struct ipcp_file *f)
+/*
+ * Return the provider of a file if the name was granted, or an error. Unless
+ * @nonblock, wait for the agent's answer for at most *@timeo jiffies, of which
+ * the rest is returned there.
+ */
+static struct ipcp_provider *granted(struct ipcp_file *f, bool nonblock,
+				     long *timeo)
 {
 	struct ipcp_provider *p = ipcp_file_provider(f);
+	long left;
 	int err;
 
 	if (!p)
 		return ERR_PTR(ipcp_file_no_flow(f));
+	if (!ipcp_grant_answered(&p->grant)) {
+		if (nonblock)
+			return ERR_PTR(-EAGAIN);
+		left = wait_event_interruptible_timeout(f->wait->wq,
+							ipcp_grant_answered(&p->grant),
+							*timeo);
+		err = ipcp_wait_slept(left, timeo);
+		if (err)
+			return ERR_PTR(err);
+	}
 	err = ipcp_grant_refusal(&p->grant);
-	if (err)
-		return ERR_PTR(-err);
-	return ipcp_grant_answered(&p->grant) ? p : ERR_PTR(-EAGAIN);
+	return err ? ERR_PTR(-err) : p;
 }
 
-/* Take the next packet. Return its buffer, or an error. */
+/*
+ * Take the next packet. Return its buffer, or an error. Unless @nonblock, wait
+ * for a packet for at most @timeo jiffies.
+ */
 static struct sk_buff *take_packet(struct ipcp_file *f, struct ipcp_provider *p,
-				   bool nonblock, unsigned int *pos,
-				   unsigned int *len)
+				   bool nonblock, long timeo,
+				   unsigned int *pos, unsigned int *len)
 {
-	long left, timeo = READ_ONCE(f->rcvtimeo);
 	wait_queue_head_t *wq = &f->wait->wq;
 	struct sk_buff *skb;
+	long left;
 	int err;
 
 	while (!(skb = ipcp_provider_next(p, pos, len))) {
@@ -51,14 +68,16 @@ static struct sk_buff *take_packet(struct ipcp_file *f, struct ipcp_provider *p,
 /* Read a packet. Return the length of the packet, or an error. */
 static int read_packet(struct ipcp_file *f, struct iov_iter *to, bool nonblock)
 {
-	struct ipcp_provider *p = granted(f);
+	long timeo = READ_ONCE(f->rcvtimeo);
+	struct ipcp_provider *p;
 	unsigned int pos, len;
 	struct sk_buff *skb;
 	int err;
 
+	p = granted(f, nonblock, &timeo);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
-	skb = take_packet(f, p, nonblock, &pos, &len);
+	skb = take_packet(f, p, nonblock, timeo, &pos, &len);
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
 	err = skb_copy_datagram_iter(skb, pos, to,
@@ -68,12 +87,15 @@ static int read_packet(struct ipcp_file *f, struct iov_iter *to, bool nonblock)
 }
 
 /* Write a packet. Return its length, or an error. */
-static int write_packet(struct ipcp_file *f, struct iov_iter *from, gfp_t gfp)
+static int write_packet(struct ipcp_file *f, struct iov_iter *from,
+			bool nonblock, gfp_t gfp)
 {
-	struct ipcp_provider *p = granted(f);
+	long timeo = READ_ONCE(f->sndtimeo);
 	size_t len = iov_iter_count(from);
+	struct ipcp_provider *p;
 	struct sk_buff *skb;
 
+	p = granted(f, nonblock, &timeo);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	if (len < IPCP_HDR_LEN)
@@ -108,14 +130,15 @@ ssize_t ipcp_provide_read(struct kiocb *iocb, struct iov_iter *to)
 	int len;
 
 	if (!room)
-		return PTR_ERR_OR_ZERO(granted(iocb->ki_filp->private_data));
+		return PTR_ERR_OR_ZERO(granted(iocb->ki_filp->private_data, true,
+					       NULL));
 	len = read_packet(iocb->ki_filp->private_data, to, nonblock);
 	return len < 0 ? len : min_t(size_t, len, room);
 }
 
 /**
  * ipcp_provide_write() - Write a packet of a provider (write_iter)
- * @iocb: file that is no flow
+ * @iocb: file that is no flow, and whether to wait
  * @from: packet
  *
  * Context: Process context.
@@ -127,9 +150,17 @@ ssize_t ipcp_provide_write(struct kiocb *iocb, struct iov_iter *from)
 	int err;
 
 	err = write_packet(iocb->ki_filp->private_data, from,
+			   nowait || iocb->ki_filp->f_flags & O_NONBLOCK,
 			   nowait ? GFP_NOWAIT : GFP_KERNEL);
 	/* io_uring calls again from a context that may sleep. */
 	return err == -ENOMEM && nowait ? -EAGAIN : err;
+}
+
+static bool is_nonblock(const struct file *file, const struct ipcp_batch *batch,
+			bool first)
+{
+	return !first || file->f_flags & O_NONBLOCK ||
+	       batch->flags & IPCP_BATCH_DONTWAIT;
 }
 
 static int send_msg(struct file *file, const struct ipcp_batch *batch,
@@ -144,14 +175,16 @@ static int send_msg(struct file *file, const struct ipcp_batch *batch,
 	if (m.flags)
 		return -EINVAL;
 	err = import_ubuf(ITER_SOURCE, u64_to_user_ptr(m.base), m.len, &from);
-	return err ?: min(write_packet(file->private_data, &from, GFP_KERNEL), 0);
+	if (err)
+		return err;
+	err = write_packet(file->private_data, &from,
+			   is_nonblock(file, batch, first), GFP_KERNEL);
+	return min(err, 0);
 }
 
 static int recv_msg(struct file *file, const struct ipcp_batch *batch,
 		    struct ipcp_msg __user *user, bool first)
 {
-	bool nonblock = !first || file->f_flags & O_NONBLOCK ||
-			batch->flags & IPCP_BATCH_DONTWAIT;
 	struct iov_iter to;
 	struct ipcp_msg m;
 	int len, err;
@@ -163,7 +196,8 @@ static int recv_msg(struct file *file, const struct ipcp_batch *batch,
 	err = import_ubuf(ITER_DEST, u64_to_user_ptr(m.base), m.len, &to);
 	if (err)
 		return err;
-	len = read_packet(file->private_data, &to, nonblock);
+	len = read_packet(file->private_data, &to,
+			  is_nonblock(file, batch, first));
 	if (len < 0)
 		return len;
 	if (len > m.len)

@@ -17,10 +17,10 @@ from blocked import (
     ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write,
     received, sent)
 from ipcp import (
-    A, ACCEPT, ADDR, ALLOCATED, GET_INFO, INFO, NET, NSEC, PORT, SET_DOWN,
-    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, case, enter, fails, run, same, show, sockaddr,
-    talk, until)
-from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents, generation
+    A, ACCEPT, ADDR, ALLOCATED, GET_INFO, INFO, NET, NSEC, PORT, PROVIDE, SET_DOWN,
+    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, case, enter, fails, name_arg, run, same, show,
+    sockaddr, talk, until)
+from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, UPCALL_PROVIDE, Agents, generation
 from load import Load
 
 RING = 1024		# messages that the receive ring holds
@@ -449,6 +449,46 @@ def sleeping_alloc():
     same(reader.outcome(), b"late")
     for end in one, other, listener:
         end.close()
+
+
+def provide(end):
+    """Request to provide a name, and make the file blocking. Returns the upcall."""
+    _keep, address, length = name_arg("far")
+    end.nonblock()
+    with fails(errno.EINPROGRESS):
+        end.ioctl(PROVIDE, struct.pack("=IIQII", 24, 0, address, length, 1400))
+    end.nonblock(False)
+    return agents.alice.upcall(UPCALL_PROVIDE)
+
+
+@case("reads and writes of a provider sleep until the agent answers")
+def sleeping_provide():
+    for error in 0, errno.EACCES:
+        end = Endpoint("alice")
+        asked = provide(end)
+        calls = [Sleeper(read, end).asleep() for read in READS]
+        calls += [Sleeper(write, end).asleep() for write in WRITES]
+        agents.alice.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=error)
+        if error:
+            same([call.outcome() for call in calls], ["EACCES"] * 4)
+        else:
+            same([call.outcome() for call in calls[2:]], ["EINVAL"] * 2)  # no packet
+            for call in calls[:2]:
+                call.interrupt()
+                same(call.outcome(), "EINTR")
+        end.close()
+
+
+@case("reads and writes of a provider without an answer have their timeouts and O_NONBLOCK")
+def unanswered_provide():
+    end = Endpoint("alice")
+    end.set(SET_RCVTIMEO | SET_SNDTIMEO, rcvtimeo=SOON, sndtimeo=SOON)
+    asked = provide(end)
+    same([outcome(call, end) for call in READS + WRITES], ["ETIMEDOUT"] * 4)
+    end.nonblock()
+    same([outcome(call, end) for call in READS + WRITES], ["EAGAIN"] * 4)
+    agents.alice.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=0)
+    end.close()
 
 
 @case("ALLOC fails with the errno of the agent, and so do all reads and writes")

@@ -14,7 +14,7 @@ import keyschedule	# noqa: E402 pylint: disable=wrong-import-position
 from ipcp import A, Endpoint, Netlink, attrs, fails, sockaddr, until
 
 CIPHER = 901
-UPCALL_LISTEN, UPCALL_ALLOC, UPCALL_CTRL = 1, 2, 3
+UPCALL_LISTEN, UPCALL_ALLOC, UPCALL_CTRL, UPCALL_PROVIDE = 1, 2, 3, 8
 
 
 def generation(agent, number):
