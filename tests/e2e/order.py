@@ -87,15 +87,21 @@ class Way:
             end.close()
 
 
-def taken():
-    """The number of buffers that the second processor took from its queue, and how
-    often another processor woke it for them."""
+def taken(processor):
+    """The number of buffers that a processor took from its queue, and how often another
+    processor woke it for them."""
     with open("/proc/net/softnet_stat", encoding="ascii") as f:
         for line in f:
             words = [int(word, 16) for word in line.split()]
-            if words[12] == RECEIVES:
+            if words[12] == processor:
                 return words[0], words[9]
-    raise AssertionError("there is no second processor")
+    raise AssertionError(f"there is no processor {processor}")
+
+
+def least(kinds, count):
+    """The least number of buffers that carry the messages of these writers: a batch is at
+    least one."""
+    return sum(count // (STEP if batched else 1) for batched in kinds)
 
 
 def steer(mask):
@@ -133,14 +139,14 @@ def transfer(flows, kinds, count, ahead):
 def in_order(kinds, count, leaf, ahead):
     """Run a flow for each kind of writer."""
     steer(f"{1 << RECEIVES:x}")
-    buffers, woken = taken()
+    buffers, woken = taken(RECEIVES)
     with Agents() as agents:
         transfer([agents.flow(f"order-{i}", packets_per_leaf=leaf)
                   for i in range(len(kinds))], kinds, count, ahead)
-    buffers, woken = (now - then for now, then in zip(taken(), (buffers, woken)))
+    buffers, woken = (
+        now - then for now, then in zip(taken(RECEIVES), (buffers, woken)))
     note(f"the other processor took {buffers} buffers, woken {woken} times")
-    # a batch is at least one buffer
-    assert buffers >= sum(count // (STEP if batched else 1) for batched in kinds), buffers
+    assert buffers >= least(kinds, count), buffers
     assert woken, "no processor has woken the other"
 
 
@@ -184,13 +190,14 @@ def spread():
 def flow_to(agents, name, processor, **params):
     """A flow that this processor receives. Alice's sockets take turns."""
     at = receivers(agents)
-    while True:
+    for _ in at:
         ends = agents.flow(name, **params)
         found = agents.alice.do("FLOW_GET", "FLOW", id=ends[0].info().id)
         if at[number(found, "FLOW_SOCKET")] == processor:
             return ends
         for end in ends:
             end.close()
+    raise AssertionError(f"no flow leaves from a socket that processor {processor} receives")
 
 
 for _leaf, _ahead, _what in (1 << 20, AHEAD, "one key"), (1 << 8, FEW, "many keys"):
@@ -200,7 +207,13 @@ for _leaf, _ahead, _what in (1 << 20, AHEAD, "one key"), (1 << 8, FEW, "many key
         with spread() as agents:
             flows = [flow_to(agents, f"both-{i}", (SENDS, RECEIVES)[i % 2],
                              packets_per_leaf=leaf) for i in range(FLOWS)]
+            before_all = [taken(processor)[0] for processor in (SENDS, RECEIVES)]
             transfer(flows, [False, False, True, True], COUNT // FLOWS, ahead)
+            for processor, then in zip((SENDS, RECEIVES), before_all):
+                buffers = taken(processor)[0] - then
+                note(f"processor {processor} took {buffers} buffers")
+                # one flow of single messages, and one of batches
+                assert buffers >= least([False, True], COUNT // FLOWS), buffers
 
 
 @case("the kernel did not warn")
