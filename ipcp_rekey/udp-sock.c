@@ -72,9 +72,7 @@ static int set_up(struct ipcp_udp_sock *us, struct socket *sock, int family)
 	int err;
 
 	sk->sk_mark = READ_ONCE(ipn->mark);
-#ifdef CONFIG_NET_RX_BUSY_POLL
-	sk->sk_ll_usec = 0;	/* no busy polling: sk_data_ready() is called */
-#endif
+	ipcp_sock_no_busy_poll(sk);
 	/* Receive GRO packets without segmenting them. */
 	err = set_int(sock, SOL_UDP, UDP_GRO, 1);
 	if (!err && family == AF_INET6)
