@@ -61,9 +61,9 @@ unsigned int ipcp_inflight_sub(struct ipcp_inflight *out, unsigned int n);
 
 /*
  * True if the memory of @count more messages is reserved, each in a packet of
- * at most @seg_len bytes. Senders on several CPUs may be granted the same room,
- * so a flow may exceed it by one buffer per CPU. Nothing is written. If false,
- * ipcp_inflight_grow() may reserve more.
+ * at most @seg_len bytes. Several senders may be granted the same room, so a flow
+ * may exceed it by one buffer for each task that sends. Nothing is written. If
+ * false, ipcp_inflight_grow() may reserve more.
  */
 static inline bool ipcp_inflight_room(const struct ipcp_inflight *out,
 				      unsigned int count, unsigned int seg_len)

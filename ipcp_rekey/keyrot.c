@@ -210,7 +210,7 @@ static void note_recovery(struct ipcp_flow *flow, const struct ipcp_epoch *ep)
 {
 	lockdep_assert_held(&flow->lock);
 	WRITE_ONCE(flow->recovered, ktime_get_boottime_seconds());
-	/* Pairs with smp_load_acquire() in recovery_age(). */
+	/* Pairs with smp_load_acquire() in ipcp_view_recovery_age(). */
 	smp_store_release(&flow->recoveries, flow->recoveries + 1);
 	ipcp_notify(flow, IPCP_REKEY_EVENT_RECOVERED, ep->no, ep->exchange);
 }

@@ -7,8 +7,9 @@
  *
  * A provider sees what the network sees. A packet that a provider writes is
  * received like a datagram from anybody: an authentic packet is from the peer.
- * So a provider can lose, delay, repeat and reorder packets, and invent packets
- * that are dropped.
+ * So a provider can lose, delay, repeat and reorder packets. Packets of flows
+ * that it invents are dropped; control packets are left to the agent, which
+ * trusts no sender.
  *
  * Flows know the number of their provider, which is used again only after 2^31
  * other numbers. So nothing refers to a provider that has ended, and its flows

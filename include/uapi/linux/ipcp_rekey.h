@@ -10,8 +10,9 @@
  * works as usual.
  *
  * The argument of each ioctl starts with its size. A structure longer than the
- * kernel knows is accepted if the excess bytes are zero; else, and if it is
- * longer than a page, the error is E2BIG. Missing bytes of a shorter one are
+ * kernel knows is accepted if the excess bytes are zero, or in
+ * IPCP_IOC_GET_INFO, which reads only the size; else, and if it is longer than
+ * a page, the error is E2BIG. Missing bytes of a shorter one are
  * taken as zero. A structure shorter than its first version, unknown flags, and
  * reserved fields that are not zero are rejected with EINVAL.
  */
