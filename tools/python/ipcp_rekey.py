@@ -305,7 +305,7 @@ class PeerSilentError(FlowError, BrokenPipeError):
 
 
 class RefusedError(FlowError, ConnectionRefusedError):
-    """The peer does not serve the name."""
+    """The peer does not serve the name, or has too many flows or requests."""
 
 
 class UnknownNameError(FlowError):
@@ -355,7 +355,7 @@ _FLOW_WORDS = {
 _NAME_WORDS = {
     errno.EACCES: "the agent's policy does not allow this user the name",
     errno.ECONNABORTED: "the agent gave up without a reason",
-    errno.ECONNREFUSED: "the peer does not serve the name",
+    errno.ECONNREFUSED: "the peer does not serve the name, or has too many flows",
     errno.EDQUOT: "this user has too many flows, names or requests",
     errno.EHOSTUNREACH: "the name is unknown, or nobody answered",
     errno.EKEYREJECTED: "the peer could not prove its name, or rejected ours; "

@@ -399,8 +399,9 @@ static int attach(struct agent *a)
 	if (err)
 		log_err("cannot become the agent: %s%s",
 			ipcp_nl_reason(a->kernel.nl),
-			err == -EBUSY ? ": another agent runs in this network namespace" :
-			err == -EADDRINUSE ? ": the UDP port is taken" : "");
+			err == -EBUSY ? ": another agent runs in this network namespace: stop it first" :
+			err == -EADDRINUSE ? ": the UDP port is taken: stop the program that 'ss -ulpn' shows, or set another port in the configuration" :
+			"");
 	return err;
 }
 

@@ -413,7 +413,7 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	if (!conf->security || !conf->names)
 		return false;
 	conf->recover = cfg_getbool(cfg, "recover");
-	ok &= get_port(cfg_getint(cfg, "port"), &conf->port, "top");
+	ok &= get_port(cfg_getint(cfg, "port"), &conf->port, "configuration");
 	ok &= get_range(cfg, "source-ports", 0, 8, &conf->source_ports);
 	ok &= get_mark(cfg_getstr(cfg, "mark"), &conf->mark);
 	ok &= get_range(cfg, "max-exchanges", 1, 65536, &conf->max_exchanges);

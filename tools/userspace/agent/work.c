@@ -36,7 +36,7 @@ static uint64_t clamp(uint64_t ms, uint64_t min, uint64_t max)
 /* Log that the module was replaced or has another agent, and return -ENODEV. */
 static int end_in_vain(void)
 {
-	log_err("the module was unloaded, or has another agent: this one is of no use any more, start it again");
+	log_err("the module was unloaded, or has another agent: load it with 'modprobe ipcp_rekey', or stop the other agent; then start this agent again");
 	return -ENODEV;
 }
 

@@ -195,7 +195,7 @@ static void check_rules(struct doctor *d, json_t *all, unsigned int port)
 	if (json_array_size(d->found))
 		return;
 	if (unknown)
-		doctor_note(d, "nftables: whether the rules let UDP in to port %u depends on more than can be told here",
+		doctor_note(d, "nftables: cannot tell whether the rules let UDP in to port %u; look at them with 'nft list ruleset'",
 			    port);
 	else
 		doctor_ok(d, "nftables keeps no UDP from port %u", port);

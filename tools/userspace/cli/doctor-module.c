@@ -147,7 +147,7 @@ void doctor_module(struct doctor *d)
 			       d->info.version, VERSION);
 		doctor_advise(d, "systemctl stop ipcp-rekeyd; modprobe -r " MODULE
 			      " && modprobe " MODULE
-			      "; systemctl start ipcp-rekeyd, once no flow is open; this removes interfaces of the kind "
+			      "; systemctl start ipcp-rekeyd, once nothing uses the module; this removes interfaces of the kind "
 			      MODULE);
 	} else {
 		doctor_ok(d, "loaded, version %s", d->info.version);

@@ -97,6 +97,10 @@ static int bind_failed(const char *program, const char *name, int err)
 			    program, name, ipcp_bindings);
 	case -EEXIST:
 		return fail("'%s' is already bound to '%s'", program, name);
+	case -EACCES:
+	case -EPERM:
+		return fail("cannot change %s: permission denied; run this as root",
+			    ipcp_bindings);
 	default:
 		return fail("cannot change %s: %s", ipcp_bindings,
 			    strerror(-err));

@@ -88,9 +88,13 @@ static int configure(const char *dev, int attr, const char *name)
 	err = nl_send_sync(sk, msg);	/* frees msg */
 	nl_socket_free(sk);
 	if (err == -NLE_PERM)
-		return fail("cannot set %s: permission denied; run this as root", dev);
+		return fail("cannot set %s: permission denied; run this as root, in the namespace where the interface was made",
+			    dev);
 	if (err == -NLE_OPNOTSUPP)
 		return fail("%s is not an interface of the kind " KIND, dev);
+	if (err == -NLE_INVAL || err == -NLE_RANGE)
+		return fail("cannot set %s: '%s' is not a name: give 1 to 255 bytes, without spaces and control characters",
+			    dev, name);
 	if (err)
 		return fail("cannot set %s: %s", dev, nl_geterror(err));
 	return EXIT_OK;

@@ -90,7 +90,7 @@ static int find_ours(const struct setup_tx *tx, struct answer *a)
 		if (oap_crt_name(crt, NULL, other, &err))
 			strcpy(other, "?");
 		if (a->crt)
-			return fail("%s has another certificate that is no CA's, of '%s': install each by itself",
+			return fail("%s has certificates of two hosts, the second of '%s': put each into a file of its own, and install them one by one",
 				    a->file, other);
 		strcpy(first, other);
 	}
@@ -129,7 +129,7 @@ static int check_cas(const struct answer *a)
 		     X509_verify(crt, X509_get0_pubkey(crt)) == 1))
 			continue;
 		ERR_clear_error();
-		return fail("certificate %d of %s is no proper CA's: remove it, or have it replaced",
+		return fail("certificate %d of %s is not a valid certificate of a CA: remove it from the file, or get another one",
 			    i + 1, a->file);
 	}
 	return EXIT_OK;

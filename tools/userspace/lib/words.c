@@ -31,12 +31,14 @@ static const struct words alloc_words[] = {
 	{ EHOSTUNREACH, "the name is unknown here or no agent answered; check the "
 			"name in the agent's configuration, and the network" },
 	{ ENETUNREACH, "no route to the peer; check the network" },
-	{ ECONNREFUSED, "the peer does not serve this name; start the server "
-			"there first" },
+	{ ECONNREFUSED, "the peer does not serve this name, or has too many "
+			"flows or requests; start the server there, or try "
+			"again later" },
 	{ EKEYREJECTED, "the peer could not prove its name, or did not believe "
 			"ours; check certificates and CA at both ends" },
-	{ EPROTO, "the agents did not understand each other; check their "
-		  "versions" },
+	{ EPROTO, "the agents did not understand each other, or found no common "
+		  "key exchange or cipher; check their versions, and enc.conf "
+		  "at both ends" },
 	{ ECONNABORTED, "the agent gave up without a reason; look at its log" },
 	{ EINPROGRESS, "the flow is not allocated yet; poll it" },
 	{ EACCES, "the agent's policy does not allow this user the name" },
