@@ -71,6 +71,7 @@ dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
 	find $(DKMS_FILES) -type f $(DKMS_SOURCES) -print0 | \
 		xargs -0 cp --parents -t $(DKMS_DIR)
 	sed 's/#MODULE_VERSION#/$(VERSION)/' dkms.conf >$(DKMS_DIR)/dkms.conf
+	@$(if $(DESTDIR),,echo 'Next, as root: dkms install ipcp-rekey/$(VERSION)')
 
 deb: ## packages for Debian 13 into build/deb
 	debian/build-packages
@@ -109,7 +110,7 @@ soak: ## long runs, and packages-test; the figures are in Documentation/
 	tests/vm/kunit --arch s390
 	tests/packages/run --kernel $(KERNEL)
 
-bench: ## instructions per message, and of interfaces (3 minutes), beside others
+bench: ## instructions per message, and of interfaces, beside others
 	tests/bench/run
 	tests/bench/run --links 1
 
