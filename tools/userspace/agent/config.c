@@ -203,6 +203,27 @@ static bool get_port(long value, uint16_t *port, const char *where)
 	return true;
 }
 
+/*
+ * Refuse lists that are given but empty: an empty list counts as if it were absent,
+ * which lets in everybody. A list with a default of its own may be empty.
+ */
+static bool check_lists(const cfg_t *cfg)
+{
+	const cfg_flag_t given = CFGF_LIST | CFGF_NODEFAULT | CFGF_MODIFIED;
+	const cfg_opt_t *opt;
+	bool ok = true;
+
+	for (opt = cfg->opts; opt->name; opt++) {
+		if ((opt->flags & given) != given || opt->nvalues)
+			continue;
+		ok = false;
+		log_err("%s%s%s%s = {}: give at least one, or remove the key for its default",
+			cfg->title ? "name \"" : "", cfg->title ? cfg->title : "",
+			cfg->title ? "\": " : "", opt->name);
+	}
+	return ok;
+}
+
 static bool get_name(cfg_t *sec, const struct config *conf,
 		     struct config_name *name)
 {
@@ -215,6 +236,8 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 			cfg_title(sec));
 		return false;
 	}
+	if (!check_lists(sec))
+		return false;
 	name->port = conf->port;
 	name->has_port = cfg_size(sec, "port");
 	if (name->has_port &&
@@ -420,6 +443,7 @@ static bool get_all(cfg_t *cfg, struct config *conf)
 	ok &= get_word(cfg, "socket", &conf->socket);
 	ok &= get_keylog(cfg, conf);
 	ok &= get_user(cfg, conf);
+	ok &= check_lists(cfg);
 	ok &= get_dns_servers(cfg, conf);
 	ok &= get_kex(cfg, conf);
 	ok &= get_times(cfg, conf);

@@ -104,6 +104,51 @@ static void a_rekey_timeout_below_ten_seconds_is_refused(void **state)
 	config_free(conf);
 }
 
+/* An empty list of peers would let in everybody, as would no list. */
+static void an_empty_list_is_refused(void **state)
+{
+	static const char * const lists[] = {
+		"address", "peers", "listen-users", "listen-groups",
+		"listen-programs", "alloc-users", "alloc-groups",
+		"alloc-programs", "provide-users", "provide-groups",
+		"provide-programs",
+	};
+	static const char * const gives[] = { "= {}", "+= {}", "= {a}\n\t%s = {}" };
+	char give[64], text[128], why[128];
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		snprintf(why, sizeof(why), "name \"x\": %s = {}: give at least one, or remove the key",
+			 lists[i]);
+		for (j = 0; j < sizeof(gives) / sizeof(gives[0]); j++) {
+			snprintf(give, sizeof(give), gives[j], lists[i]);
+			snprintf(text, sizeof(text), "name \"x\" {\n\t%s %s\n}\n",
+				 lists[i], give);
+			refuses(text, why);
+		}
+	}
+	refuses("dns-servers = {}\n", "dns-servers = {}: give at least one");
+	assert_null(strstr(lines, "name"));
+}
+
+static void lists_may_be_absent_or_in_parts(void **state)
+{
+	struct config *conf = load_text("accept-kex = {}\n"
+					"name \"x\" { }\n"
+					"name \"y\" { peers = {} peers += {a} }\n"
+					"name \"z\" { peers += {a} peers += {} }\n");
+
+	(void)state;
+	assert_non_null(conf);
+	assert_string_equal(lines, "");
+	assert_string_equal(conf->kex_accept, "");
+	assert_int_equal(conf->names[0].npeers, 0);
+	assert_int_equal(conf->names[1].npeers, 1);
+	assert_int_equal(conf->names[2].npeers, 1);
+	config_free(conf);
+}
+
 /* Each reload says that a restart is needed, until the settings are as before. */
 static void fixed_settings_differ_at_each_reload(void **state)
 {
@@ -157,6 +202,8 @@ int main(void)
 		TEST(a_file_of_more_than_a_mebibyte_is_refused),
 		TEST(errors_name_the_file_and_the_line),
 		TEST(a_rekey_timeout_below_ten_seconds_is_refused),
+		TEST(an_empty_list_is_refused),
+		TEST(lists_may_be_absent_or_in_parts),
 		TEST(fixed_settings_differ_at_each_reload),
 	};
 
