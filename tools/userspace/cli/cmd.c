@@ -11,15 +11,23 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "out.h"
 
 #define MAX_OPTS	16
 #define LONG_ONLY	256	/* getopt value of an option without a letter */
 
+/* Parts of a message may come from the kernel, other programs, peers and files. */
 static void say(const char *fmt, va_list ap)
 {
-	fputs(PROG ": ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	char *line;
+
+	if (vasprintf(&line, fmt, ap) < 0) {
+		fputs(PROG ": out of memory\n", stderr);
+		return;
+	}
+	out_plain(line);
+	fprintf(stderr, PROG ": %s\n", line);
+	free(line);
 }
 
 /* Print a line on stderr. */

@@ -6,32 +6,26 @@
  */
 #include <stdbool.h>
 
-#include <jansson.h>
-
 #include "expo.h"
+#include "out.h"
 
-/* Jansson accepts valid UTF-8 only, which the format requires, too. */
-static bool valid_utf8(const char *text)
-{
-	json_t *json = json_string(text);
-
-	json_decref(json);
-	return json;
-}
-
-/* Print the value of a label; bytes of invalid UTF-8 become '?'. */
+/* Print the value of a label; control characters and invalid UTF-8 become '?'. */
 static void put_value(FILE *out, const char *text)
 {
-	bool valid = valid_utf8(text);
+	bool utf8 = out_is_utf8(text);
+	size_t unsafe;
 
-	for (; *text; text++) {
-		if (*text == '\n')
+	while (*text) {
+		unsafe = *text == '\n' ? 0 : out_unsafe(text, utf8);
+		if (unsafe)
+			putc('?', out);
+		else if (*text == '\n')
 			fputs("\\n", out);
 		else if (*text == '\\' || *text == '"')
 			fprintf(out, "\\%c", *text);
 		else
-			putc((unsigned char)*text >= 0x80 && !valid ? '?' : *text,
-			     out);
+			putc(*text, out);
+		text += unsafe ? unsafe : 1;
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * JSON on stdout, and files that are replaced.
+ * Text for terminals, JSON on stdout, and files that are replaced.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +11,55 @@
 
 #include "cmd.h"
 #include "out.h"
+
+/**
+ * out_is_utf8() - check whether text is valid UTF-8
+ * @text: the text
+ *
+ * Return: true if valid.
+ */
+bool out_is_utf8(const char *text)
+{
+	json_t *json = json_string(text);	/* accepts nothing else */
+
+	json_decref(json);
+	return json;
+}
+
+/**
+ * out_unsafe() - find a control character, which a terminal may obey
+ * @p: where to look
+ * @utf8: the text is valid UTF-8; otherwise no byte above 0x7f is safe
+ *
+ * Return: bytes of the control character at @p, U+0080 to U+009F included; 0 if
+ * another character is there.
+ */
+size_t out_unsafe(const char *p, bool utf8)
+{
+	unsigned char c = *p;
+
+	if (c < ' ' || c == 0x7f || (c > 0x7f && !utf8))
+		return 1;
+	return c == 0xc2 && (unsigned char)p[1] < 0xa0 ? 2 : 0;
+}
+
+/**
+ * out_plain() - replace the control characters of text by '?'
+ * @text: the text, as for out_unsafe(); does not get longer
+ */
+void out_plain(char *text)
+{
+	bool utf8 = out_is_utf8(text);
+	char *to = text;
+	size_t len;
+
+	while (*text) {
+		len = out_unsafe(text, utf8);
+		*to++ = len ? '?' : *text;
+		text += len ? len : 1;
+	}
+	*to = '\0';
+}
 
 /* Report once that stdout takes no more; return the exit status. */
 static int cannot_print(void)
@@ -24,7 +73,7 @@ static int cannot_print(void)
 }
 
 /**
- * out_json() - print a value and drop its reference
+ * out_json() - print a value in ASCII and drop its reference
  * @json: the value; NULL counts as out of memory
  * @one_line: print one line and flush, for a stream of values
  *
@@ -37,7 +86,9 @@ int out_json(json_t *json, bool one_line)
 
 	if (!json)
 		return fail("out of memory");
-	ret = json_dumpf(json, stdout, flags | JSON_REAL_PRECISION(15));
+	/* names may have control characters that a terminal obeys, even in UTF-8 */
+	ret = json_dumpf(json, stdout, flags | JSON_ENSURE_ASCII |
+			 JSON_REAL_PRECISION(15));
 	json_decref(json);
 	if (ret || putchar('\n') < 0 || (one_line && fflush(stdout)))
 		return cannot_print();

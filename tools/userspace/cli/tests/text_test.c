@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Numbers in cells, addresses, and samples of the exposition format. */
+/*
+ * Numbers in cells, addresses, samples of the exposition format, and text that a
+ * terminal cannot obey.
+ */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,12 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#undef fail	/* a function here, see cmd.h */
 
 #include "../common/addr.h"
+#include "capture.h"
+#include "cmd.h"
 #include "expo.h"
 #include "fmt.h"
+#include "out.h"
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
@@ -107,6 +115,9 @@ static void label_values_are_escaped(void **state)
 		{ "caf\xc3\xa9", "m_total{a=\"caf\xc3\xa9\"} 7\n" },
 		{ "caf\xe9\n", "m_total{a=\"caf?\\n\"} 7\n" },
 		{ "\xed\xa0\x80", "m_total{a=\"???\"} 7\n" },
+		{ "\xc2\x9b" "2J", "m_total{a=\"?2J\"} 7\n" },
+		{ "\xc2\x80\xc2\x9f\xc2\xa0", "m_total{a=\"??\xc2\xa0\"} 7\n" },
+		{ "\x1b[2J\t\x7f", "m_total{a=\"?[2J??\"} 7\n" },
 	};
 	size_t i;
 
@@ -134,6 +145,46 @@ static void samples_keep_all_digits(void **state)
 	text = sample(NULL, 0);
 	assert_string_equal(text, "m_total 0\n");
 	free(text);
+}
+
+/* Local users choose names and programs, and root looks at the lists. */
+static void json_moves_no_cursor(void **state)
+{
+	char *text;
+
+	(void)state;
+	capture_begin(STDOUT_FILENO);
+	assert_int_equal(out_json(json_pack("{s:s}", "name", "a\xc2\x9b" "2J\x1b\xc3\xa9"),
+				  true), EXIT_OK);
+	text = capture_end();
+	assert_string_equal(text, "{\"name\":\"a\\u009B2J\\u001B\\u00E9\"}\n");
+	free(text);
+}
+
+/* The reason of a failure may come from another program, a peer or a file. */
+static void errors_move_no_cursor(void **state)
+{
+	static const struct {
+		const char *reason;
+		const char *text;
+	} cases[] = {
+		{ "gone", PROG ": down: gone\n" },
+		{ "\xc2\x9b" "2J", PROG ": down: ?2J\n" },
+		{ "\x1b[2J\n", PROG ": down: ?[2J?\n" },
+		{ "\x9b" "2J", PROG ": down: ?2J\n" },
+		{ "caf\xc3\xa9", PROG ": down: caf\xc3\xa9\n" },
+	};
+	char *text;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		capture_begin(STDERR_FILENO);
+		assert_int_equal(fail("down: %s", cases[i].reason), EXIT_FAIL);
+		text = capture_end();
+		assert_string_equal(text, cases[i].text);
+		free(text);
+	}
 }
 
 static void times_are_in_seconds(void **state)
@@ -201,6 +252,8 @@ int main(void)
 		cmocka_unit_test(ages_are_rounded_down),
 		cmocka_unit_test(label_values_are_escaped),
 		cmocka_unit_test(samples_keep_all_digits),
+		cmocka_unit_test(json_moves_no_cursor),
+		cmocka_unit_test(errors_move_no_cursor),
 		cmocka_unit_test(times_are_in_seconds),
 		cmocka_unit_test(addresses_have_their_interface),
 	};
