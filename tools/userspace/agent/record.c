@@ -173,9 +173,12 @@ unsigned int record_forget(struct record *record, uint32_t flow)
 void record_seen(struct record *record, uint32_t flow)
 {
 	struct trouble *t = trouble_of(record, flow);
+	struct busy *b = flow ? find_busy(record, flow) : NULL;
 
 	if (t)
 		t->seen = true;
+	if (b)
+		b->seen = true;
 }
 
 static void sweep(struct record *record, struct troubles *chain)
@@ -191,10 +194,22 @@ static void sweep(struct record *record, struct troubles *chain)
 	}
 }
 
+static void sweep_busy(struct record *record)
+{
+	struct busy *b;
+
+	for (b = record->busy; b < record->busy + BUSY_FLOWS; b++) {
+		if (!b->seen)
+			memset(b, 0, sizeof(*b));
+		b->seen = false;
+	}
+}
+
 void record_sweep(struct record *record)
 {
 	int i;
 
+	sweep_busy(record);
 	for (i = 0; i < TROUBLE_CHAINS; i++)
 		sweep(record, &record->troubles[i]);
 }

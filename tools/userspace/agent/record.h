@@ -102,10 +102,12 @@ LIST_HEAD(troubles, trouble);
  * struct busy - a flow whose peer postpones re-keys
  * @flow: number of the flow; 0 for a free entry
  * @times: consecutive postponements
+ * @seen: the flow was seen since the last record_sweep()
  */
 struct busy {
 	uint32_t flow;
 	unsigned int times;
+	bool seen;
 };
 
 struct record {
@@ -203,10 +205,11 @@ unsigned int record_forget(struct record *record, uint32_t flow);
 void record_seen(struct record *record, uint32_t flow);
 
 /**
- * record_sweep() - forget the failures of flows that no longer exist
+ * record_sweep() - forget the failures and postponements of flows that no longer
+ * exist
  *
- * Call this after record_seen() for each flow that exists: the module does not
- * tell of the end of every flow.
+ * Call this after record_seen() for each flow that exists: the upcall that tells
+ * of the end of a flow may be lost.
  */
 void record_sweep(struct record *record);
 

@@ -83,6 +83,28 @@ static void failures_of_flows_that_are_gone_are_swept(void **state)
 	assert_int_equal(record->nfailures, 1);
 }
 
+/* The table of postponed re-keys has room again if nobody told of an end. */
+static void postponements_of_flows_that_are_gone_are_swept(void **state)
+{
+	struct record *record;
+	uint32_t i;
+
+	(void)state;
+	start_good();
+	record = &alice.e->record;
+	for (i = 1; i <= BUSY_FLOWS; i++)
+		assert_int_equal(record_busy(record, i), 1);
+	for (i = 0; i < 2; i++) {
+		engine_seen(alice.e, 2);
+		engine_sweep(alice.e);
+	}
+	assert_int_equal(record_busy(record, 1000), 1);
+	assert_int_equal(record_busy(record, 2), 2);
+	assert_int_equal(record_busy(record, 3), 1);
+	engine_sweep(alice.e);
+	assert_int_equal(record_busy(record, 2), 1);
+}
+
 /* A flow whose peer has lost the keys, and cannot get fresh ones. */
 static struct fake_flow *unrecoverable_flow(void)
 {
@@ -165,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(many_flows_without_keys_all_end),
 		TEST(failures_of_flows_that_are_gone_are_swept),
+		TEST(postponements_of_flows_that_are_gone_are_swept),
 		TEST(a_flow_that_the_peer_cannot_recover_ends),
 		TEST(another_host_cannot_call_a_flow_unrecoverable),
 		TEST(an_answer_under_the_keys_makes_a_denial_forgotten),
