@@ -13,6 +13,7 @@
 #define PING_MAGIC	0x70696e67	/* "ping" */
 #define PING_DEFAULT	64
 #define PING_WAIT	(2 * NSEC_PER_SEC)
+#define PING_RECENT	(1U << 20)	/* messages whose answers count */
 
 /* Start of each message, big endian; the rest is zero. */
 struct ping_msg {
@@ -33,12 +34,34 @@ struct ping {
 	uint64_t received;
 	int64_t next;		/* time to send the next message */
 	double min, max, sum, sum2;	/* milliseconds */
+	uint8_t *answered;	/* a bit for each of the last PING_RECENT messages */
 };
 
 static void echo(struct serve_peer *peer, char *buf, size_t len)
 {
 	/* if there is no room, the answer is lost, as on a network */
 	io_send(peer->fd, buf, len);
+}
+
+/*
+ * Note an answer. Return false if the message was never sent, was sent long ago, or
+ * has been answered already: the peer may send anything.
+ */
+static bool first_answer(struct ping *p, uint64_t seq)
+{
+	uint8_t *byte = &p->answered[seq % PING_RECENT / 8];
+	uint8_t bit = 1 << seq % 8;
+
+	if (!seq || seq > p->sent || p->sent - seq >= PING_RECENT || *byte & bit)
+		return false;
+	*byte |= bit;
+	return true;
+}
+
+/* Make room for the answer to the message that is sent next. */
+static void expect_answer(struct ping *p, uint64_t seq)
+{
+	p->answered[seq % PING_RECENT / 8] &= ~(1 << seq % 8);
 }
 
 static int send_one(struct ping *p)
@@ -53,7 +76,7 @@ static int send_one(struct ping *p)
 	memcpy(buf, &msg, sizeof(msg));
 	if (client_send(&p->client, buf, p->size) == -EMSGSIZE)
 		return EXIT_FAIL;
-	p->sent++;
+	expect_answer(p, ++p->sent);
 	p->next += p->interval;
 	return EXIT_OK;
 }
@@ -67,7 +90,8 @@ static void note_answer(struct client *client, const char *buf, size_t len)
 	if (len < sizeof(msg))
 		return;
 	memcpy(&msg, buf, sizeof(msg));
-	if (be32toh(msg.magic) != PING_MAGIC || be64toh(msg.seq) > p->sent)
+	if (be32toh(msg.magic) != PING_MAGIC ||
+	    !first_answer(p, be64toh(msg.seq)))
 		return;
 	ms = (now_ns() - (int64_t)be64toh(msg.sent_ns)) / 1e6;
 	if (!p->received || ms < p->min)
@@ -172,7 +196,9 @@ static int measure(struct client *client)
 
 int cmd_ping(int argc, char **argv)
 {
+	static uint8_t answered[PING_RECENT / 8];
 	struct ping ping = {
+		.answered = answered,
 		.client = { .got = note_answer },
 		.size = PING_DEFAULT,
 		.interval = NSEC_PER_SEC,

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* "ping" with a peer that answers as no server does. A socket stands in for the flow. */
+#include <endian.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#undef fail	/* a function here, see cmd.h */
+
+#include "capture.h"
+#include "cmd.h"
+#include "io.h"
+
+#define COUNT	3
+#define SIZE	64
+#define SEQ	8	/* offset in a message */
+
+int __wrap_io_connect(const char *name, int64_t timeout);
+
+static int flow, peer;
+
+int __wrap_io_connect(const char *name, int64_t timeout)
+{
+	(void)name;
+	(void)timeout;
+	return flow;
+}
+
+/* Answer a message that was not sent. */
+static void invent(const char *msg, uint64_t seq)
+{
+	char buf[SIZE];
+
+	memcpy(buf, msg, SIZE);
+	seq = htobe64(seq);
+	memcpy(buf + SEQ, &seq, sizeof(seq));
+	send(peer, buf, SIZE, MSG_NOSIGNAL);
+}
+
+/* Wait for all messages, then answer each twice, and some that were not sent. */
+static void *answer_twice(void *arg)
+{
+	char msgs[COUNT][SIZE];
+	int i;
+
+	for (i = 0; i < COUNT; i++)
+		if (recv(peer, msgs[i], SIZE, 0) != SIZE)
+			return NULL;
+	invent(msgs[0], 0);
+	invent(msgs[0], COUNT + 1);
+	invent(msgs[0], UINT64_MAX);
+	for (i = 0; i < COUNT; i++) {
+		send(peer, msgs[i], SIZE, MSG_NOSIGNAL);
+		send(peer, msgs[i], SIZE, MSG_NOSIGNAL);
+	}
+	return arg;
+}
+
+static int count(const char *text, const char *word)
+{
+	int n = 0;
+
+	while ((text = strstr(text, word))) {
+		text += strlen(word);
+		n++;
+	}
+	return n;
+}
+
+static void each_message_is_answered_once(void **state)
+{
+	char *args[] = {
+		"ping", "--count", "3", "--interval", "0.01", "--wait", "300", "demo",
+		NULL
+	};
+	pthread_t thread;
+	int fds[2], status;
+	void *answered;
+	char *text;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	flow = fds[0];
+	peer = fds[1];
+	fcntl(flow, F_SETFL, O_NONBLOCK);
+	assert_int_equal(pthread_create(&thread, NULL, answer_twice, fds), 0);
+	capture_begin(STDOUT_FILENO);
+	status = cmd_ping(8, args);
+	text = capture_end();
+	pthread_join(thread, &answered);
+	close(peer);
+	assert_non_null(answered);
+	assert_int_equal(status, EXIT_OK);
+	assert_int_equal(count(text, "seq="), 3);
+	assert_int_equal(count(text, "seq=1 "), 1);
+	assert_int_equal(count(text, "seq=2 "), 1);
+	assert_int_equal(count(text, "seq=3 "), 1);
+	assert_int_equal(count(text, "\n3 sent, 3 received, 0% lost\n"), 1);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_message_is_answered_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
