@@ -99,8 +99,8 @@ void engine_resolved(struct engine *e, uint32_t flow,
 void engine_cancel(struct engine *e, uint32_t flow);
 
 /*
- * Call engine_seen() for each flow that exists, then engine_sweep(): the module
- * does not tell of the end of a flow without keys.
+ * Call engine_seen() for each flow that exists, then engine_sweep(): the upcall
+ * that tells of the end of a flow may be lost.
  */
 void engine_seen(struct engine *e, uint32_t flow);
 void engine_sweep(struct engine *e);
