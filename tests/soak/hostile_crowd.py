@@ -15,6 +15,7 @@ from hostile_calls import Calls
 from hostile_netlink import Agent, Requests, Spaces
 from hostile_packets import EVE, Packets
 from hostile_player import EXPECTED, Counts, Ring
+from hostile_sockets import Sockets
 from ipcp import DEADLINE, PR_SET_PDEATHSIG, Limit, spawn, until
 
 PHASE, BEGUN, KILLED = range(3)
@@ -23,11 +24,12 @@ SLOW = int(os.environ.get("SLOW", "1"))
 LIFE = 3 * SLOW, 30 * SLOW	# seconds
 NICE = 10	# else servers and checkers would starve for minutes
 RESULTS = os.environ.get("RESULTS", "/tmp")
-KINDS = Calls, Requests, Agent, Spaces, Packets
+KINDS = Calls, Requests, Agent, Spaces, Packets, Sockets
 # kind, user, host; without a host, a namespace of its own
 PLACES = ((Calls, USERS[0], "alice"), (Calls, USERS[0], "bob"), (Calls, USERS[1], "alice"),
           (Calls, USERS[1], None), (Requests, USERS[0], "alice"), (Requests, USERS[0], "bob"),
-          (Agent, USERS[1], None), (Agent, 0, EVE), (Spaces, 0, None), (Packets, 0, EVE))
+          (Agent, USERS[1], None), (Agent, 0, EVE), (Spaces, 0, None), (Packets, 0, EVE),
+          (Sockets, USERS[0], "alice"), (Sockets, USERS[1], "bob"))
 
 
 class Place:

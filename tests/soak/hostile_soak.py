@@ -16,6 +16,7 @@ from hostile_calls import Calls
 from hostile_crowd import BEGUN, KILLED, USERS, Crowd
 from hostile_data import GOT, STALLS, Stream
 from hostile_packets import make_eve
+from hostile_sockets import crosses, delete_link, make_link
 from ipcp import (
     DEADLINE, NSEC, SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, Netlink, case, drops, flows,
     note, run, same, tool, unloaded, until, warnings, write)
@@ -34,8 +35,9 @@ FAILING = 10		# percent of the allocations of some processes
 ROOM = "ahead", "ring-full", "nomem"
 # Operations that should fail: always, or without rights
 REFUSED = ("pointer", "garbage", "mangled", "train", ("Requests", "request"))
-# Operations that need an undisturbed agent and link, or a seed at that moment
-SELDOM = "right", "alloc", "accept", "listen", "provide", "rekey"
+# Operations that need an undisturbed agent and link, a seed or a connection at that
+# moment, or the right socket
+SELDOM = "right", "alloc", "accept", "listen", "provide", "rekey", "option", "read"
 # Least share of the others that works, and runs from which it counts
 SHARE, ENOUGH = 0.05, 20
 REST = 5		# seconds
@@ -194,6 +196,12 @@ def ended():
     same(s.status, 0, "status of who waited for them")
 
 
+@case("the interface carries packets, and goes away")
+def link():
+    until(crosses, "packets cross the link", 2 * DEADLINE)
+    delete_link()
+
+
 def holders():
     """The hostile users who still have resources."""
     return [user for user in tool("alice", "stats", "--users") if user["uid"] in USERS]
@@ -291,6 +299,8 @@ def quiet():
 os.chmod(DEVICE, 0o666)		# for all users; the packages allow a group only
 roomy()
 make_eve()
+make_link()
+until(crosses, "packets cross the link")
 logged, lost_before = len(complaints()), link_drops()
 given = [pair("play", USERS[0]) for _ in range(FLOWS)]
 for both in given:
