@@ -34,7 +34,7 @@ static void refuse_alloc(struct engine *e, uint32_t flow, uint32_t uid,
 	record_failure(&e->record, ALLOC_FAILED, 0, name,
 		       peer ? &peer->addr : NULL, text,
 		       engine_now(e));
-	if (limits_allow(&e->failed_allocs, uid, engine_now(e)))
+	if (user_limits_allow(&e->failed_allocs, uid, engine_now(e)))
 		log_failure(flow, name, peer, text);
 	e->ops->flow_del(e->ctx, flow, error, text);
 }
@@ -196,7 +196,7 @@ static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 		snprintf(why, sizeof(why), "%s", e->ops->reason(e->ctx));
 		refuse_alloc(e, up->flow_id, up->cred.uid, up->name, NULL,
 			     refusal_errno_of_status(status), why);
-	} else if (limits_allow(&e->direct_allocs, up->cred.uid, engine_now(e))) {
+	} else if (user_limits_allow(&e->direct_allocs, up->cred.uid, engine_now(e))) {
 		log_info("flow %u to %s: allocated, on this host", up->flow_id,
 			 up->name);
 	}
@@ -319,7 +319,7 @@ void allocate_refused(struct engine *e, struct exchange *x, int error,
 		allocate_failed(e, x, x->error, 0, x->why);
 		return;
 	}
-	if (limits_allow(&e->failed_allocs, x->uid, engine_now(e)))
+	if (user_limits_allow(&e->failed_allocs, x->uid, engine_now(e)))
 		log_info("flow %u to %s at %s: %s", x->flow, x->blob.name,
 			 addr_text(&x->peer.addr, at), text);
 	if (code)

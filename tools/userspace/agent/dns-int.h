@@ -42,7 +42,7 @@ struct lookup {
 struct dns_source {
 	struct dns *dns;
 	ares_channel_t *channel;
-	struct resolv *resolv;	/* NULL: the configuration has the servers */
+	struct resolv_conf *resolv;	/* NULL: the configuration has the servers */
 	char *file;
 	uint32_t patience;
 };

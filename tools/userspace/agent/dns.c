@@ -22,7 +22,7 @@
 
 #include "dns-int.h"
 #include "log.h"
-#include "resolv.h"
+#include "resolv-conf.h"
 
 #define RESOLV_CONF	"/etc/resolv.conf"
 
@@ -314,7 +314,7 @@ struct dns_source *dns_prepare(struct dns *dns, const struct dns_settings *set)
 	source->patience = set->patience;
 	source->file = strdup(set->file ? set->file : RESOLV_CONF);
 	if (source->file && !set->servers)
-		source->resolv = resolv_open(dns->loop, source->file, on_change,
+		source->resolv = resolv_conf_open(dns->loop, source->file, on_change,
 					     source);
 	if (!source->file || make_channel(source, set->servers)) {
 		dns_discard(source);
@@ -327,7 +327,7 @@ void dns_discard(struct dns_source *source)
 {
 	if (!source)
 		return;
-	resolv_close(source->resolv);
+	resolv_conf_close(source->resolv);
 	ares_destroy(source->channel);
 	free(source->file);
 	free(source);

@@ -10,7 +10,7 @@
 #include "cookie.h"
 #include "engine.h"
 #include "frame.h"
-#include "limits.h"
+#include "user-limits.h"
 #include "log.h"
 #include "policy.h"
 #include "record.h"

@@ -234,7 +234,7 @@ static void log_name(struct kernel *k, const struct ipcp_nl_upcall *up,
 {
 	bool listens = what == POLICY_LISTEN;
 
-	if (!limits_allow(why ? &k->refused : &k->granted, up->cred.uid,
+	if (!user_limits_allow(why ? &k->refused : &k->granted, up->cred.uid,
 			  op_now(k)))
 		return;
 	if (why)
@@ -258,7 +258,7 @@ static void on_name(struct kernel *k, const struct ipcp_nl_upcall *up,
 			    oap_has_credentials(oap, true, up->name), why);
 	log_name(k, up, what, ok ? NULL : why);
 	if (ipcp_nl_upcall_done(k->nl, up->id, ok ? 0 : EACCES, ok ? NULL : why) &&
-	    limits_allow(&k->refused, up->cred.uid, op_now(k)))
+	    user_limits_allow(&k->refused, up->cred.uid, op_now(k)))
 		log_warn("%s: %s", up->name, ipcp_nl_reason(k->nl));
 }
 

@@ -5,7 +5,7 @@
 #define REKEYD_KERNEL_H
 
 #include "engine.h"
-#include "limits.h"
+#include "user-limits.h"
 
 struct dns;
 struct keylog;

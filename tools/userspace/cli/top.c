@@ -12,7 +12,7 @@
 #include "columns.h"
 #include "fmt.h"
 #include "io.h"
-#include "term.h"
+#include "terminal.h"
 
 #define INTERVAL_MIN	(100 * NSEC_PER_MSEC)
 #define HEAD_ROWS	3	/* the summary, an empty line, the heading */
@@ -113,7 +113,7 @@ static int print_plain(const struct top *t)
 
 static int no_memory(void)
 {
-	term_close();
+	terminal_close();
 	return fail("out of memory");
 }
 
@@ -140,7 +140,7 @@ static int draw(const struct top *t)
 		free(summary);
 		return no_memory();
 	}
-	term_size(&cols, &rows);
+	terminal_size(&cols, &rows);
 	columns_fit(&c, cols, &t->now);
 	columns_head(&c, line);
 	fprintf(out, HOME CLEAR_LINE "%.*s", (int)cols, summary);
@@ -166,7 +166,7 @@ static bool wants_to_quit(short revents)
 {
 	int key;
 
-	while ((key = term_key()) > 0)
+	while ((key = terminal_key()) > 0)
 		if (key == 'q' || key == 'Q')
 			return true;
 	return key < 0 || (revents & (POLLHUP | POLLERR));
@@ -177,13 +177,13 @@ static bool wait_until(struct top *t, int64_t until, int *status)
 {
 	struct pollfd fds[2] = {
 		{ .fd = STDOUT_FILENO },	/* POLLERR: no reader */
-		{ .fd = t->live && term_reads() ? STDIN_FILENO : -1,
+		{ .fd = t->live && terminal_reads() ? STDIN_FILENO : -1,
 		  .events = POLLIN },
 	};
 
 	while (!stopped && !*status && now_ns() < until) {
 		if (wait_poll(fds, 2, until) < 0) {
-			term_close();
+			terminal_close();
 			*status = fail("poll: %m");
 			break;
 		}
@@ -191,7 +191,7 @@ static bool wait_until(struct top *t, int64_t until, int *status)
 			return false;
 		if (fds[1].revents && wants_to_quit(fds[1].revents))
 			return false;
-		if (t->live && !stopped && term_changed())
+		if (t->live && !stopped && terminal_changed())
 			*status = draw(t);
 	}
 	return !stopped && !*status;
@@ -211,7 +211,7 @@ static int run(struct top *t)
 	for (;;) {
 		err = read_flows(t);
 		if (err) {
-			term_close();
+			terminal_close();
 			return nlcmd_fail(t->nl, "cannot read the flows", err);
 		}
 		if (t->live)
@@ -272,11 +272,11 @@ int cmd_top(int argc, char **argv)
 		return status;
 	if (nlcmd_open(&t.nl))
 		return EXIT_FAIL;
-	t.live = !t.count && term_open();
+	t.live = !t.count && terminal_open();
 	if (!t.live)
 		stop_catch();
 	status = run(&t);
-	term_close();
+	terminal_close();
 	reading_free(&t.now);
 	reading_free(&t.last);
 	ipcp_nl_close(t.nl);

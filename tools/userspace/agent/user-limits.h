@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /* Limits on log lines that local users cause: each user has a share. */
-#ifndef REKEYD_LIMITS_H
-#define REKEYD_LIMITS_H
+#ifndef REKEYD_USER_LIMITS_H
+#define REKEYD_USER_LIMITS_H
 
 #include "log.h"
 
@@ -22,13 +22,13 @@ struct user_limits {
 };
 
 /**
- * limits_allow() - check whether a line caused by a user may be logged
+ * user_limits_allow() - check whether a line caused by a user may be logged
  * @limits: limits of this kind of line
  * @uid: the user
  * @now: monotonic milliseconds
  *
  * Return: as log_allowed() for each user.
  */
-bool limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now);
+bool user_limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now);
 
-#endif /* REKEYD_LIMITS_H */
+#endif /* REKEYD_USER_LIMITS_H */

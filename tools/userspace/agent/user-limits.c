@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "limits.h"
+#include "user-limits.h"
 
 #define IDLE_MS	10000	/* then another user may take the entry */
 
@@ -28,7 +28,7 @@ static struct user_limit *find_idle(struct user_limits *limits, uint64_t now)
 	return NULL;
 }
 
-bool limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now)
+bool user_limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now)
 {
 	struct user_limit *u = find(limits, uid);
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "io.h"
-#include "term.h"
+#include "terminal.h"
 
 /* Switch to the alternate screen without a cursor, and back. */
 #define ENTER	"\033[?1049h\033[?25l\033[H\033[2J"
@@ -44,12 +44,12 @@ static void enter(void)
 }
 
 /**
- * term_close() - restore the terminal
+ * terminal_close() - restore the terminal
  *
  * May be called in a signal handler, and more than once. SIGTTOU is blocked,
  * since it would stop a background program that is about to exit.
  */
-void term_close(void)
+void terminal_close(void)
 {
 	sigset_t block, before;
 
@@ -68,7 +68,7 @@ void term_close(void)
 /* Restore the terminal. SA_RESETHAND makes the signal then end the program. */
 static void on_fatal(int sig)
 {
-	term_close();
+	terminal_close();
 	raise(sig);
 }
 
@@ -104,29 +104,29 @@ static void catch_all(void)
 }
 
 /**
- * term_open() - take the terminal
+ * terminal_open() - take the terminal
  *
  * Signals that end the program set @stopped.
  *
  * Return: false if stdout is not a terminal.
  */
-bool term_open(void)
+bool terminal_open(void)
 {
 	if (!isatty(STDOUT_FILENO))
 		return false;
 	reads = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &saved);
 	catch_all();
-	atexit(term_close);
+	atexit(terminal_close);
 	enter();
 	return true;
 }
 
 /**
- * term_size() - get the size of the terminal
+ * terminal_size() - get the size of the terminal
  * @cols: its width
  * @rows: its height
  */
-void term_size(unsigned int *cols, unsigned int *rows)
+void terminal_size(unsigned int *cols, unsigned int *rows)
 {
 	struct winsize ws;
 	bool known = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws);
@@ -136,19 +136,19 @@ void term_size(unsigned int *cols, unsigned int *rows)
 }
 
 /**
- * term_changed() - handle ^Z and a new size
+ * terminal_changed() - handle ^Z and a new size
  *
  * Stops the program after ^Z, and returns when it continues.
  *
  * Return: true if the page has to be drawn again.
  */
-bool term_changed(void)
+bool terminal_changed(void)
 {
 	bool again = resized || paused;
 
 	if (paused) {
 		paused = 0;
-		term_close();
+		terminal_close();
 		raise(SIGSTOP);
 	}
 	resized = 0;
@@ -158,17 +158,17 @@ bool term_changed(void)
 }
 
 /* True if keys can be read. */
-bool term_reads(void)
+bool terminal_reads(void)
 {
 	return reads;
 }
 
 /**
- * term_key() - read a key
+ * terminal_key() - read a key
  *
  * Return: the key; 0 if there is none, -1 if the terminal is gone.
  */
-int term_key(void)
+int terminal_key(void)
 {
 	unsigned char key;
 	ssize_t n = read(STDIN_FILENO, &key, 1);

@@ -5,15 +5,15 @@
  * symbolic link that changes, or whose target changes; in a container, it may
  * be a bind mount.
  */
-#ifndef REKEYD_RESOLV_H
-#define REKEYD_RESOLV_H
+#ifndef REKEYD_RESOLV_CONF_H
+#define REKEYD_RESOLV_CONF_H
 
 #include <systemd/sd-event.h>
 
-struct resolv;
+struct resolv_conf;
 
 /**
- * resolv_open() - begin to watch
+ * resolv_conf_open() - begin to watch
  * @loop: event loop
  * @file: path of the file
  * @changed: called from @loop after a possible change of the contents
@@ -24,13 +24,13 @@ struct resolv;
  *
  * Return: the watch; NULL on failure, after logging the reason.
  */
-struct resolv *resolv_open(sd_event *loop, const char *file,
+struct resolv_conf *resolv_conf_open(sd_event *loop, const char *file,
 			   void (*changed)(void *arg), void *arg);
 
 /**
- * resolv_close() - end a watch
+ * resolv_conf_close() - end a watch
  * @r: the watch; may be NULL
  */
-void resolv_close(struct resolv *r);
+void resolv_conf_close(struct resolv_conf *r);
 
-#endif /* REKEYD_RESOLV_H */
+#endif /* REKEYD_RESOLV_CONF_H */

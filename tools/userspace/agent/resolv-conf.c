@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "resolv.h"
+#include "resolv-conf.h"
 #include "watch.h"
 
-struct resolv {
+struct resolv_conf {
 	struct watch *watch;
 	char file[PATH_MAX];
 	void (*changed)(void *arg);
@@ -19,24 +19,24 @@ struct resolv {
 
 static void list(struct watch *w, void *arg)
 {
-	const struct resolv *r = arg;
+	const struct resolv_conf *r = arg;
 
 	watch_file(w, r->file);
 }
 
 static void on_change(void *arg)
 {
-	struct resolv *r = arg;
+	struct resolv_conf *r = arg;
 
 	/* without a file the last servers stay in use */
 	if (!access(r->file, R_OK))
 		r->changed(r->arg);
 }
 
-struct resolv *resolv_open(sd_event *loop, const char *file,
+struct resolv_conf *resolv_conf_open(sd_event *loop, const char *file,
 			   void (*changed)(void *arg), void *arg)
 {
-	struct resolv *r = calloc(1, sizeof(*r));
+	struct resolv_conf *r = calloc(1, sizeof(*r));
 	struct watch_ops ops = {
 		.name = file, .list = list, .changed = on_change, .arg = r,
 	};
@@ -54,7 +54,7 @@ struct resolv *resolv_open(sd_event *loop, const char *file,
 	return r;
 }
 
-void resolv_close(struct resolv *r)
+void resolv_conf_close(struct resolv_conf *r)
 {
 	if (!r)
 		return;
