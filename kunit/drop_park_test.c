@@ -16,14 +16,12 @@
  * struct parker - a task that parks one seed after the other
  * @flow: responder's flow
  * @generation: generation of each seed, indexed by exchange modulo NAMES
- * @parked: number of parked seeds
  * @halves: number of times that a seed was there in part
  * @err: last error other than -ESTALE, which means that a drop came first
  */
 struct parker {
 	struct ipcp_flow *flow;
 	u32 generation[NAMES];
-	unsigned int parked;
 	unsigned int halves;
 	int err;
 };
@@ -84,9 +82,7 @@ static int park_for_ever(void *arg)
 		test_seed(&d.seed, i);
 		cond_resched();		/* the keys may be dropped here */
 		err = ipcp_keyrot_park(p->flow, &d, NULL);
-		if (!err)
-			WRITE_ONCE(p->parked, p->parked + 1);
-		else if (err != -ESTALE)
+		if (err && err != -ESTALE)
 			WRITE_ONCE(p->err, err);
 		if (!is_whole(p))
 			WRITE_ONCE(p->halves, p->halves + 1);
@@ -100,18 +96,6 @@ static void stop_parking(void *task)
 	kthread_stop(task);
 }
 
-static bool wait_for_seed(struct parker *p)
-{
-	unsigned int before = READ_ONCE(p->parked);
-
-	while (READ_ONCE(p->parked) == before) {
-		if (READ_ONCE(p->err))
-			return false;
-		schedule();
-	}
-	return true;
-}
-
 /* Return: the newest epoch with a reference, or NULL. */
 static struct ipcp_epoch *get_newest(struct ipcp_flow *flow)
 {
@@ -121,6 +105,23 @@ static struct ipcp_epoch *get_newest(struct ipcp_flow *flow)
 	ep = ipcp_epoch_get(ipcp_epoch_newest(flow));
 	rcu_read_unlock();
 	return ep;
+}
+
+/*
+ * Wait until there is an epoch, which stays until the keys are dropped here. A
+ * seed that was parked may be dropped already when the other task counts it.
+ */
+static bool wait_for_seed(struct parker *p)
+{
+	struct ipcp_epoch *ep;
+
+	while (!(ep = get_newest(p->flow))) {
+		if (READ_ONCE(p->err))
+			return false;
+		schedule();
+	}
+	ipcp_epoch_put(ep);
+	return true;
 }
 
 static void no_seed_is_parked_halfway_while_keys_are_dropped(struct kunit *test)
