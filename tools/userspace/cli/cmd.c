@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "out.h"
+#include "plain.h"
 
 #define MAX_OPTS	16
 #define LONG_ONLY	256	/* getopt value of an option without a letter */
@@ -25,7 +25,7 @@ static void say(const char *fmt, va_list ap)
 		fputs(PROG ": out of memory\n", stderr);
 		return;
 	}
-	out_plain(line);
+	plain_make(line);
 	fprintf(stderr, PROG ": %s\n", line);
 	free(line);
 }

@@ -7,16 +7,16 @@
 #include <stdbool.h>
 
 #include "expo.h"
-#include "out.h"
+#include "plain.h"
 
 /* Print the value of a label; control characters and invalid UTF-8 become '?'. */
 static void put_value(FILE *out, const char *text)
 {
-	bool utf8 = out_is_utf8(text);
+	bool utf8 = plain_is_utf8(text);
 	size_t unsafe;
 
 	while (*text) {
-		unsafe = *text == '\n' ? 0 : out_unsafe(text, utf8);
+		unsafe = *text == '\n' ? 0 : plain_unsafe(text, utf8);
 		if (unsafe)
 			putc('?', out);
 		else if (*text == '\n')

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * Text for terminals, JSON on stdout, and files that are replaced.
+ * JSON on stdout, and files that are replaced.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,55 +11,6 @@
 
 #include "cmd.h"
 #include "out.h"
-
-/**
- * out_is_utf8() - check whether text is valid UTF-8
- * @text: the text
- *
- * Return: true if valid.
- */
-bool out_is_utf8(const char *text)
-{
-	json_t *json = json_string(text);	/* accepts nothing else */
-
-	json_decref(json);
-	return json;
-}
-
-/**
- * out_unsafe() - find a control character, which a terminal may obey
- * @p: where to look
- * @utf8: the text is valid UTF-8; otherwise no byte above 0x7f is safe
- *
- * Return: bytes of the control character at @p, U+0080 to U+009F included; 0 if
- * another character is there.
- */
-size_t out_unsafe(const char *p, bool utf8)
-{
-	unsigned char c = *p;
-
-	if (c < ' ' || c == 0x7f || (c > 0x7f && !utf8))
-		return 1;
-	return c == 0xc2 && (unsigned char)p[1] < 0xa0 ? 2 : 0;
-}
-
-/**
- * out_plain() - replace the control characters of text by '?'
- * @text: the text, as for out_unsafe(); does not get longer
- */
-void out_plain(char *text)
-{
-	bool utf8 = out_is_utf8(text);
-	char *to = text;
-	size_t len;
-
-	while (*text) {
-		len = out_unsafe(text, utf8);
-		*to++ = len ? '?' : *text;
-		text += len ? len : 1;
-	}
-	*to = '\0';
-}
 
 /* Report once that stdout takes no more; return the exit status. */
 static int cannot_print(void)

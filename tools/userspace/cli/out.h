@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
 /*
- * Text for terminals, JSON on stdout, and files that are replaced.
+ * JSON on stdout, and files that are replaced.
  */
 #ifndef IPCP_CLI_OUT_H
 #define IPCP_CLI_OUT_H
@@ -12,9 +12,6 @@
 
 #include <jansson.h>
 
-bool out_is_utf8(const char *text);
-size_t out_unsafe(const char *p, bool utf8);
-void out_plain(char *text);
 int out_json(json_t *json, bool one_line);
 int out_flush(void);
 int out_replace(const char *file, mode_t mode,
