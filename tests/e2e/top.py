@@ -19,12 +19,16 @@ import termios
 from ipcp import (
     NET, agent, case, enter, flows, in_turns, run, same, tool, until, warnings)
 
-sys.path.insert(0, f"{os.path.dirname(os.path.abspath(__file__))}/../../tools/userspace/cli")
+TOP = f"{os.path.dirname(os.path.abspath(__file__))}/../.."
+sys.path.insert(0, f"{TOP}/tools/userspace/cli")
 import exposition	# noqa: E402 pylint: disable=wrong-import-position
 
 BEFORE = warnings()
 SUMMARY = re.compile(r"\d\d:\d\d:\d\d  (\d+) flows?, out (\S+)/s (\S+B)/s, "
                      r"in (\S+)/s (\S+B)/s, (\S+) dropped\Z")
+# a metric in an expression of Prometheus with its selector, and a matcher of the latter
+QUERY = re.compile(r"\b(ipcp_rekey_\w+)\b(\{[^}]*\})?")
+MATCHER = re.compile(r'(\w+)(=~?)"([^"]*)"')
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 HEAD = ("ID NAME PEER EPOCH LEAF LEFT AGE OUT OUT-BYTES IN IN-BYTES DROPS "
         "REASON").split()
@@ -178,6 +182,25 @@ def few_labels():
             assert {key for key, _ in labels} <= {
                 "id", "name", "peer", "reason", "version", "uid", "exchange",
                 "outcome"}, (name, labels)
+
+
+@case("the dashboard and the documented alerts use metrics and labels that exist")
+def queries():
+    got, asked = metrics("--socket", SOCKET), {}
+    for path, least in (("tools/grafana/ipcp-rekey.json", 30),
+                        ("Documentation/operations.md", 5)):
+        with open(f"{TOP}/{path}", encoding="utf-8") as f:
+            found = QUERY.findall(f.read().replace('\\"', '"'))
+        assert len(found) >= least, (path, found)
+        asked.update(dict.fromkeys(found, path))
+    for (name, selector), path in asked.items():
+        assert name in got, f"{path}: {name}"
+        for label, how, value in MATCHER.findall(selector):
+            if label == "instance":
+                continue	# Prometheus adds it
+            values = {dict(labels).get(label) for labels in got[name].samples}
+            assert None not in values, f"{path}: {name}{selector}"
+            assert how == "=~" or value in values, f"{path}: {name}{selector}"
 
 
 @case("metrics --output replaces the file, and makes it readable for all")

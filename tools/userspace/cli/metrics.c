@@ -128,7 +128,10 @@ static void put_flow(FILE *out, const struct flow_metric *m,
 		expo_sample(out, m->name, labels, m->get(row));
 }
 
-/* Print one sample for each drop reason that has occurred. */
+/*
+ * Print one sample for each drop reason that has occurred, and for the one that
+ * alerts are about: a rate counts no packets before the first sample.
+ */
 static void put_flow_drops(FILE *out, const struct flow_row *row)
 {
 	unsigned int i;
@@ -142,7 +145,7 @@ static void put_flow_drops(FILE *out, const struct flow_row *row)
 			{ "reason", ipcp_nl_drop_name(i) }, { 0 }
 		};
 
-		if (row->stats.drops.by[i])
+		if (row->stats.drops.by[i] || i == IPCP_REKEY_A_DROPS_AUTH)
 			expo_sample(out, NAME("flow_dropped_packets_total"), labels,
 				    row->stats.drops.by[i]);
 	}
@@ -161,7 +164,7 @@ static void put_flows(FILE *out, const struct reading *flows)
 				put_flow(out, m, &flows->rows[j]);
 	}
 	expo_family(out, NAME("flow_dropped_packets_total"), "counter",
-		    "Packets of the flow that were dropped, for reasons that have occurred.");
+		    "Packets of the flow that were dropped, by reason: auth, and those that have occurred.");
 	for (j = 0; j < flows->n; j++)
 		put_flow_drops(out, &flows->rows[j]);
 }
