@@ -38,24 +38,23 @@ def kernel_bytes():
         sum(info[name] for name in OF_PROGRAMS)
 
 
-def unpurged():
-    """The areas of vmalloc() that are free, and that the kernel unmaps later, 32 MiB of
-    them at once. It keeps a vmap_area for each."""
+def areas():
+    """The areas of vmalloc() in use."""
     with open("/proc/vmallocinfo", encoding="ascii") as f:
-        return sum("unpurged" in line for line in f)
+        return sum("unpurged" not in line for line in f)
 
 
 def slabs():
-    """Per cache: number of objects, size of an object, bytes of its pages. A vmap_area
-    whose memory is free does not count."""
+    """Per cache: number of objects, size of an object, bytes of its pages. Only a
+    vmap_area whose memory is in use counts: the kernel unmaps others later, 32 MiB of
+    them at once, and has one more for each gap between them."""
     found = {}
     with open("/proc/slabinfo", encoding="ascii") as f:
         for line in f.readlines()[2:]:
             words = line.split()
             found[words[0]] = (int(words[1]), int(words[3]),
                                int(words[14]) * int(words[5]) * PAGE)
-    objects, size, pages = found["vmap_area"]
-    found["vmap_area"] = (objects - unpurged(), size, pages)
+    found["vmap_area"] = (areas(), *found["vmap_area"][1:])
     return found
 
 
