@@ -104,9 +104,10 @@ static bool usable(const struct net_device *dev)
 	return dev && netif_running(dev) && netif_carrier_ok(dev);
 }
 
-static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
-			     const struct ipcp_ends *to,
-			     struct dst_cache *cache, __be32 *saddr)
+/* Look up a route, and keep it in @cache. */
+static struct rtable *look_up4(struct ipcp_net *ipn, struct sock *sk,
+			       const struct ipcp_ends *to,
+			       struct dst_cache *cache, __be32 *saddr)
 {
 	__be32 local = to->local.in.s_addr;
 	struct flowi4 fl = {
@@ -116,10 +117,8 @@ static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
 		.flowi4_mark = READ_ONCE(ipn->mark),
 		.flowi4_proto = IPPROTO_UDP,
 	};
-	struct rtable *rt = cache ? dst_cache_get_ip4(cache, saddr) : NULL;
+	struct rtable *rt;
 
-	if (rt)
-		return rt;
 	if (local && usable(__ip_dev_find(ipn->net, local, false)))
 		fl.saddr = local;
 	rt = ip_route_output_flow(ipn->net, &fl, sk);
@@ -129,6 +128,15 @@ static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
 	if (cache)
 		dst_cache_set_ip4(cache, &rt->dst, fl.saddr);
 	return rt;
+}
+
+static struct rtable *route4(struct ipcp_net *ipn, struct sock *sk,
+			     const struct ipcp_ends *to,
+			     struct dst_cache *cache, __be32 *saddr)
+{
+	struct rtable *rt = cache ? dst_cache_get_ip4(cache, saddr) : NULL;
+
+	return rt ?: look_up4(ipn, sk, to, cache, saddr);
 }
 
 /*
@@ -256,9 +264,11 @@ static bool usable6(struct net *net, const struct in6_addr *addr, int oif)
 	return usable(dev) && ipv6_chk_addr(net, addr, dev, 1);
 }
 
-static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
-				const struct ipcp_ends *to,
-				struct dst_cache *cache, struct in6_addr *saddr)
+/* Look up a route, and keep it in @cache. */
+static struct dst_entry *look_up6(struct ipcp_net *ipn, struct sock *sk,
+				  const struct ipcp_ends *to,
+				  struct dst_cache *cache,
+				  struct in6_addr *saddr)
 {
 	const struct in6_addr *local = &to->local.in6;
 	struct flowi6 fl = {
@@ -269,10 +279,8 @@ static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
 		.flowi6_oif = to->peer.sin6.sin6_scope_id,
 		.flowi6_proto = IPPROTO_UDP,
 	};
-	struct dst_entry *dst = cache ? dst_cache_get_ip6(cache, saddr) : NULL;
+	struct dst_entry *dst;
 
-	if (dst)
-		return dst;
 	if (!ipv6_addr_any(local) && usable6(ipn->net, local, fl.flowi6_oif))
 		fl.saddr = *local;
 	dst = ip6_dst_lookup_flow(ipn->net, sk, &fl, NULL);
@@ -282,6 +290,15 @@ static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
 	if (cache)
 		dst_cache_set_ip6(cache, dst, &fl.saddr);
 	return dst;
+}
+
+static struct dst_entry *route6(struct ipcp_net *ipn, struct sock *sk,
+				const struct ipcp_ends *to,
+				struct dst_cache *cache, struct in6_addr *saddr)
+{
+	struct dst_entry *dst = cache ? dst_cache_get_ip6(cache, saddr) : NULL;
+
+	return dst ?: look_up6(ipn, sk, to, cache, saddr);
 }
 
 /* Do for IPv6 what out4() does for IPv4. */
