@@ -138,7 +138,9 @@ static inline bool ipcp_aead_on_stack(struct crypto_sync_aead *tfm)
 	const struct crypto_alg *alg =
 		crypto_aead_tfm(&tfm->base)->__crt_alg;
 
-	return !str_has_prefix(alg->cra_driver_name, "gcm_base(");
+	/* The generic code is not internal. */
+	return alg->cra_flags & CRYPTO_ALG_INTERNAL ||
+	       !str_has_prefix(alg->cra_driver_name, "gcm_base(");
 }
 
 #endif
