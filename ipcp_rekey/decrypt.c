@@ -175,10 +175,11 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
 /*
  * Decrypt the next of several packets, but do not accept it yet. @out is room
  * for the packet, which is copied there first; or NULL to decrypt in place.
+ * Inlined, since this is called for each packet of a buffer.
  */
-static enum ipcp_drop open_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			       struct ipcp_cursor *c, unsigned int len, u8 *out,
-			       u64 *counter)
+static __always_inline enum ipcp_drop
+open_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf, struct ipcp_cursor *c,
+	 unsigned int len, u8 *out, u64 *counter)
 {
 	u8 *pkt = ipcp_cursor_next(c, len);
 	enum ipcp_drop reason;

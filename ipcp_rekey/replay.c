@@ -92,14 +92,17 @@ static void clear_up_to(struct ipcp_replay *r, u32 seq)
  */
 enum ipcp_drop ipcp_replay_commit(struct ipcp_replay *r, u32 seq)
 {
-	enum ipcp_drop drop = ipcp_replay_check(r, seq);
 	unsigned long *word = &r->map[word_of(seq)];
+	enum ipcp_drop drop;
 
-	if (drop)
-		return drop;
-
-	if (seq >= r->next)
-		clear_up_to(r, seq);
+	/* Mostly the next number, whose word was cleared for the one before. */
+	if (unlikely(seq != r->next || seq % BITS_PER_LONG == 0)) {
+		drop = ipcp_replay_check(r, seq);
+		if (drop)
+			return drop;
+		if (seq >= r->next)
+			clear_up_to(r, seq);
+	}
 	WRITE_ONCE(*word, *word | bit_of(seq));
 	if (seq >= r->next)
 		/* Pairs with smp_load_acquire() in ipcp_replay_check(). */
