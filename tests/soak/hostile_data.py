@@ -18,6 +18,7 @@ from ipcp import (
 HEAD = struct.Struct("=IIQ")	# number of the direction, length, counter
 WINDOW = 24			# most messages in flight
 SLOW = int(os.environ.get("SLOW", "1"))
+RATE = 100 if SLOW == 1 else 2	# batches a second; the hostile need the processor, too
 STOP, SENT, GOT, LOST, WRONG, FAILED, STALLS, ALL_SENT = range(8)
 
 
@@ -89,7 +90,7 @@ class Stream:
                 most = self.source.info().mtu	# the path MTU has become smaller
                 continue
             self.shared[SENT] += sent
-            pause.wait(self.rng.expovariate(100))
+            pause.wait(self.rng.expovariate(RATE))
         self.shared[ALL_SENT] = 1
 
     def read(self):
