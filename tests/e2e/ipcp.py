@@ -100,6 +100,13 @@ def until(condition, what, seconds=DEADLINE):
         time.sleep(min(max(0.01, 3 * (time.monotonic() - start)), 0.25))
 
 
+def grows(count, want, what):
+    """Waits until count() is at least want. Each increase restarts the limit, so that a
+    busy machine may be slow."""
+    while (had := count()) < want:
+        until(lambda: count() > had, f"{what}: {had} of {want}")	# noqa: B023
+
+
 def in_turns(wait, seconds):
     """Repeats wait(s), which waits for an event for s seconds, until a deadline."""
     limit = Limit(seconds)

@@ -10,7 +10,7 @@ import signal
 import struct
 import time
 
-from ipcp import DEADLINE, NSEC, SET_RCVTIMEO, Limit, same, until
+from ipcp import DEADLINE, NSEC, SET_RCVTIMEO, Limit, grows, same
 
 HEAD = struct.Struct("=IQ")	# the writer, and the number of the message
 PR_SET_PDEATHSIG = 1
@@ -132,9 +132,7 @@ class Load:
 
     def advance(self, more):
         """Wait until this many more messages were sent."""
-        want = self.count() + more
-        until(lambda: self.count() >= want, f"{more} more messages are sent",
-              2 * DEADLINE)
+        grows(self.count, self.count() + more, "messages are sent")
 
     def finish(self):
         """Stop. Every message must have arrived once. Returns the number of
