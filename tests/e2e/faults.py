@@ -61,6 +61,8 @@ def end():
 def sometimes(percent, only_marked=False):
     """Lets a percentage of allocations fail: of all tasks, or of marked tasks only."""
     for kind in KINDS:
+        # no other task's may fail while the filter changes
+        put(kind, probability=0)
         put(kind, task_filter="Y" if only_marked else "N", times=-1,
             probability=percent)
 
