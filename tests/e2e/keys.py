@@ -63,6 +63,10 @@ class Agents:
         self.alice.close()
         self.bob.close()
 
+    def at(self, host):
+        """The socket address that a host's flows begin with."""
+        return sockaddr(host)
+
     def listen(self, name, error=0, fd=None, before=None, backlog=0):
         """Serves a name at bob; with an error the agent refuses. Calls before() with
         the upcall before the answer."""
@@ -94,10 +98,11 @@ class Agents:
             one.alloc(name)
         return one, self.alice.upcall(UPCALL_ALLOC)
 
-    def answer(self, name, asked, between=None, at=sockaddr, **params):
+    def answer(self, name, asked, between=None, at=None, **params):
         """Answers an allocation: makes the peer's end, and gives both ends their first
         keys, bob's first. Calls between() after bob's. The socket address of a host
-        is at(host)."""
+        is at(host), by default self.at(host)."""
+        at = at or self.at
         params = {"recoverable": 1, **params}
         eid = asked[A["UPCALL_EID"]]
         made = self.bob.do("FLOW_NEW", "FLOW", name=name.encode() + b"\0",

@@ -11,10 +11,9 @@ import socket
 import struct
 import subprocess
 
-import keys
 from interface import carrier, connect, make
 from ipcp import (
-    PORT, Endpoint, case, enter, fails, holders, note, run, same, talk, until, warnings)
+    A, PORT, Endpoint, case, enter, fails, holders, note, run, same, talk, until, warnings)
 from keys import UPCALL_ALLOC, Agents
 
 NOBODY = 65534
@@ -74,8 +73,10 @@ class Limited(Agents):
 
     def __init__(self, family, user=NOBODY):
         super().__init__()
-        self.user = user
-        keys.sockaddr = lambda host: sockaddr(family, host)
+        self.family, self.user = family, user
+
+    def at(self, host):
+        return sockaddr(self.family, host)
 
     def begin(self, name, fd=None):
         one = Endpoint("alice", os.O_NONBLOCK, fd=fd)
@@ -86,6 +87,11 @@ class Limited(Agents):
         finally:
             os.setresuid(0, 0, 0)
         return one, self.alice.upcall(UPCALL_ALLOC)
+
+    def peer(self, one):
+        """The socket address that a flow of alice sends to."""
+        number = struct.pack("=I", one.info().id)
+        return self.alice.do("FLOW_GET", "FLOW", id=number)[A["FLOW_PEER"]]
 
 
 def backlog(device, host=None):
@@ -110,6 +116,7 @@ def queue_outside(family, user=NOBODY):
     with bridged():
         agents = Limited(family, user)
         one, other = agents.flow("demo")
+        same(agents.peer(one)[:2], struct.pack("=H", family), "the family of the flow")
         talk(one, other)
         until(lambda: holders() == 2, "all messages have left: two files")
         shell(f"tc qdisc add dev to_bob root {TRICKLE}")
