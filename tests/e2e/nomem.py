@@ -7,6 +7,7 @@ agents, and key derivations by writers when no worker can. Agents that only brin
 import collections
 import ctypes
 import errno
+import functools
 import itertools
 import os
 import select
@@ -316,16 +317,18 @@ def becoming():
     try:
         for port in range(4001, 4401):
             netlink = Netlink("alice")
+            register = functools.partial(
+                netlink.do, "AGENT_SET", "AGENT", port=struct.pack("=H", port))
             faults.sometimes(5, only_marked=True)
             try:
-                netlink.do("AGENT_SET", "AGENT", port=struct.pack("=H", port))
+                register()
                 word = "ok"
             except OSError as err:
                 word = errno.errorcode[err.errno]
             finally:
                 faults.sometimes(0)
             if word != "ok":
-                netlink.do("AGENT_SET", "AGENT", port=struct.pack("=H", port))
+                register()
             netlink.close()
             words[word] += 1
             if min(words["ok"], words.total() - words["ok"]) >= 20:

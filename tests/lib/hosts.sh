@@ -21,6 +21,8 @@
 #				append a name, with LINEs inside
 #   agent_start HOST		start the agent, wait until it is ready
 #   agent_stop HOST [SIGNAL]	end the agent, KILL for a crash
+#   agents_mark			let agent_says ignore what the agents have logged before
+#   agent_says HOST WORDS	wait until an agent has logged WORDS
 #   agent_status HOST [FILTER]	status of the agent, through jq -e FILTER
 #   serves HOST NAME		true if a program of the host serves a name
 #   flow_id HOST NAME		number of the newest allocated flow of a name
@@ -34,6 +36,8 @@ HOSTS=
 # shellcheck source=limit.sh
 . "$HOSTS_LIB/limit.sh"
 declare -A HOSTS_PID=()
+# lines of the agents' logs that agent_says ignores
+declare -A HOSTS_LOGGED=()
 # shellcheck disable=SC2034
 declare -A HOSTS_ADDR=([alice]=10.77.0.1 [bob]=10.77.0.2)
 # shellcheck disable=SC2034
@@ -209,6 +213,33 @@ agent_start()
 agent_stop()
 {
 	host_stop "$1" agent "${2:-TERM}"
+}
+
+agents_mark()
+{
+	local host
+
+	for host in alice bob; do
+		HOSTS_LOGGED[$host]=$(wc -l <"$HOSTS/$host/agent.log")
+	done
+}
+
+agent_says()
+{
+	within 20 agent_has_said "$@" && return
+	agent_lines "$1"
+	return 1
+}
+
+agent_has_said()
+{
+	agent_lines "$1" | grep -q -F -e "$2"
+}
+
+# agent_lines HOST: what its agent has logged since agents_mark
+agent_lines()
+{
+	tail -n "+$((HOSTS_LOGGED[$1] + 1))" "$HOSTS/$1/agent.log"
 }
 
 agent_status()
