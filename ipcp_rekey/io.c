@@ -213,7 +213,7 @@ static int write_one(struct ipcp_flow *flow, struct iov_iter *from, gfp_t gfp)
 
 	if (len > READ_ONCE(flow->mtu))
 		return -EMSGSIZE;
-	skb = ipcp_tx_alloc(len, gfp);
+	skb = ipcp_tx_alloc_pooled(len, gfp);
 	if (!skb)
 		return -ENOMEM;
 	if (!copy_from_iter_full(skb_put(skb, len), len, from)) {

@@ -123,6 +123,7 @@
 #include "netdev.h"
 #include "netlink.h"
 #include "netns.h"
+#include "pool.h"
 #include "udp.h"
 #include "version.h"
 
@@ -158,9 +159,12 @@ static int __init ipcp_init(void)
 	ipcp_wq = alloc_workqueue("ipcp_rekey", WQ_UNBOUND, 0);
 	if (!ipcp_wq)
 		return -ENOMEM;
-	err = ipcp_udp_marker_init();
+	err = ipcp_pool_init();
 	if (err)
 		goto err_wq;
+	err = ipcp_udp_marker_init();
+	if (err)
+		goto err_pool;
 	err = ipcp_netns_init();
 	if (err)
 		goto err_marker;
@@ -194,6 +198,8 @@ err_netns:
 	ipcp_netns_exit();
 err_marker:
 	ipcp_udp_marker_exit();
+err_pool:
+	ipcp_pool_exit();
 err_wq:
 	rcu_barrier();
 	destroy_workqueue(ipcp_wq);
@@ -222,6 +228,7 @@ static void __exit ipcp_exit(void)
 	}
 	destroy_workqueue(ipcp_wq);
 	rcu_barrier();	/* epochs are freed by RCU callbacks */
+	ipcp_pool_exit();
 }
 
 module_init(ipcp_init);

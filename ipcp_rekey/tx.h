@@ -20,6 +20,7 @@ struct sk_buff;
 
 /* tx-buf.c */
 struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp);
+struct sk_buff *ipcp_tx_alloc_pooled(size_t len, gfp_t gfp);
 void ipcp_tx_wrap(struct sk_buff *skb, u8 type, u8 dsfield);
 unsigned int ipcp_tx_segs_max(unsigned int len);
 struct sk_buff *ipcp_tx_segs_alloc(unsigned int len, unsigned int last,

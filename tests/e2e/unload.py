@@ -3,16 +3,21 @@
 """Loading and unloading the module, with a flow each time. Usage: unload.py NUMBER of
 cycles. Agents that only bring a seed (keys.py) keep the test fast."""
 
+import contextlib
 import errno
 import os
+import socket
 import sys
 
 from ipcp import (
-    A, Endpoint, Netlink, case, fails, note, run, same, talk, unloaded, until, warnings)
+    A, Endpoint, Netlink, case, enter, fails, note, run, same, talk, unloaded, until,
+    warnings)
 from keys import Agents
 from modules import loaded, modprobe, removed, traces
 
 CYCLES = int(sys.argv[1])
+ETH_P_IP = 0x800
+HELD = 40		# packets
 
 
 def refused():
@@ -89,6 +94,37 @@ def cycles():
             one.close()
         until(unloaded, "the module goes")
     assert not loaded()
+
+
+def tap(host):
+    """A socket that gets a copy of each packet that arrives at a host."""
+    enter(host)
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
+    sock.bind(("veth", ETH_P_IP))
+    sock.setblocking(False)
+    return sock
+
+
+def lengths(sock):
+    """The lengths of the packets in a socket's queue."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield len(sock.recv(2000))
+
+
+@case("the module unloads while another socket holds packets of a flow")
+def held():
+    same(modprobe(), (0, ""))
+    with Agents() as agents, tap("bob") as wire:
+        one, other = agents.flow("demo")
+        for _ in range(HELD):
+            one.write(bytes(600))
+            same(other.receive(), bytes(600))
+        one.close()
+        other.close()
+        agents.close()
+        until(removed, "the module goes")
+        same(sum(length > 600 for length in lengths(wire)), HELD)
 
 
 @case("no trace of the module is left, and the kernel did not warn")
