@@ -43,7 +43,7 @@ class Counts:
     processes. Concurrent threads of one process may lose a count."""
 
     def __init__(self, players):
-        self.places = {}
+        self.places, self.ops = {}, {player.__name__: player.OPS for player in players}
         for player in players:
             for op in player.OPS:
                 self.places.setdefault((player.__name__, op), 2 * len(self.places))
@@ -54,6 +54,12 @@ class Counts:
         at = self.places[player, op]
         self.memory[at] += 1
         self.memory[at + 1] += worked
+
+    def expected(self, player, op):
+        """Number of runs to expect, from the weights and all runs of the player."""
+        ops = self.ops[player]
+        runs = sum(self.memory[self.places[player, each]] for each in ops)
+        return runs * ops[op] / sum(ops.values())
 
     def all(self):
         """Player, operation, number of runs, number of runs that worked."""

@@ -37,8 +37,9 @@ ROOM = "ahead", "ring-full", "nomem"
 REFUSED = ("pointer", "garbage", "mangled", "train", ("Requests", "request"))
 # Operations that need an undisturbed agent and link, a seed or a connection at that
 # moment, or the right socket
-SELDOM = "right", "alloc", "accept", "listen", "provide", "rekey", "option", "read"
-# Least share of the others that works, and runs from which it counts
+SELDOM = ("right", "alloc", "accept", "listen", "provide", "rekey", "option", "read",
+          "errors")
+# Least share of the others that works, and (expected) runs from which it counts
 SHARE, ENOUGH = 0.05, 20
 REST = 5		# seconds
 BUSY = 0.25		# largest share of a processor in use at rest
@@ -224,7 +225,8 @@ def shares():
     for player, op, count, worked in crowd.counts.all():
         note(f"{player}: {op}: {count}, {worked} worked")
         is_to_fail = op in REFUSED + SELDOM or (player, op) in REFUSED
-        if not count or (count >= ENOUGH and worked < count * SHARE and not is_to_fail):
+        if not count and crowd.counts.expected(player, op) >= ENOUGH or \
+                count >= ENOUGH and worked < count * SHARE and not is_to_fail:
             few.append((player, op, count, worked))
     same(few, [], "what was not done, or nearly always failed")
 
