@@ -9,6 +9,8 @@
  * frees the buffer; the stack does this without a call into the module. So a
  * packet socket or a queue can hold pages longer than the module is loaded.
  */
+#include <linux/bottom_half.h>
+#include <linux/hardirq.h>
 #include <linux/local_lock.h>
 #include <linux/percpu.h>
 #include <linux/skbuff.h>
