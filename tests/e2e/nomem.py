@@ -19,13 +19,14 @@ import faults
 from faults import walk
 from ipcp import (
     A, CMD, EVENT, SET_DOWN, Endpoint, Netlink, attrs, case, drops, enter, note,
-    run, same, sockaddr, talk, unloaded, until, warnings)
+    run, same, sockaddr, talk, unloaded, until, warnings, write)
 from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, Agents
 
 HOSTS = "alice", "bob"
 PATIENT = {"grace": 600000}	# the kernel activates no seed by itself
 NOT_SENT = "ENOMEM", "ENOBUFS"	# errors when a route cannot be allocated
 PER_LEAF = 64
+RING = 1024	# messages
 DATA_LIMIT = 128 * 64 * PER_LEAF - 1024
 NOBODY, SYS_SETRESUID = 65534, 117
 look = {host: Netlink(host) for host in HOSTS}
@@ -286,22 +287,47 @@ def taking_down():
         gone()
 
 
+def exhausted(one, message):
+    """Send a message until there is no memory for another one. The first ones take
+    memory that was used before. Return the number of messages sent."""
+    write("/proc/thread-self/make-it-fail", "1")
+    faults.put("fail_page_alloc", min_order=0)
+    faults.sometimes(100, only_marked=True)
+    try:
+        for count in range(RING):
+            try:
+                one.write(message)
+            except OSError as err:
+                same(err.errno, errno.ENOMEM)
+                return count
+    finally:
+        faults.sometimes(0)
+        faults.put("fail_page_alloc", min_order=1)
+        write("/proc/thread-self/make-it-fail", "0")
+    raise AssertionError(f"{RING} messages were sent without memory")
+
+
 @case("a message can be sent again after a write failed for want of memory")
 def writing():
     with Agents() as agents:
         one, other = agents.flow("demo")
         for message in b"x", b"x" * 1400:
-            def after(_made, _value, ok):
-                if not ok:
-                    one.write(message)	# noqa: B023
-                same(other.receive(), message)	# noqa: B023
-            walk(lambda _: one.write(message), after=after, least=2)	# noqa: B023
+            count = exhausted(one, message)
+            note(f"{count} messages of {len(message)} bytes in memory used before")
+            one.write(message)
+            for _ in range(count + 1):
+                same(other.receive(), message)
+
+        def after(_made, _value, ok):
+            if not ok:
+                one.write(message)
+            same(other.receive(), message)
 
         def forget():
             enter("alice")
             subprocess.run(["ip", "route", "flush", "cache"], check=True)
         note("over a route that has to be looked up")
-        walk(lambda _: one.write(message), forget, after, NOT_SENT, least=3)
+        walk(lambda _: one.write(message), forget, after, NOT_SENT)
         one.close()
         other.close()
 
