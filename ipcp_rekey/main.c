@@ -54,6 +54,11 @@
  * the last one drops it. A message over IPv6 also points to a socket of the
  * module (udp-marker.c), which thus outlives the message.
  *
+ * A pool of pages (pool.c) exists from the start of the module until its exit,
+ * for each processor. If buffers with its pages are left then, which packet
+ * sockets may hold, the kernel keeps the pool until the last one is freed. The
+ * pool does not refer to the module.
+ *
  * A provider (struct ipcp_provider) belongs to its file, which pins the
  * namespace. Flows know the number of the provider only, and look the provider
  * up under RCU for each packet.
@@ -93,10 +98,11 @@
  * inflight->lock          memory reserved for messages in flight
  * lock of the users       the table of users; no other lock is taken inside
  * kflow->held.lock        messages of kernel code that wait for a key
+ * ipcp_pools.lock (local) unused pages of a processor; held for an allocation
  * wait->wq.lock           sleeping programs; also taken with interrupts off
  *
- * The last two are never nested. RTNL is a mutex, too, and the others are
- * spinlocks, taken with bottom halves off.
+ * The last three are never nested. RTNL is a mutex, too. The others are
+ * spinlocks, or a local lock, taken with bottom halves off.
  *
  * Contexts
  * --------

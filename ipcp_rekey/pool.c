@@ -6,8 +6,9 @@
  * message overwrites at once. A page of a pool is cleared only when it is new.
  *
  * Each processor has a pool. A page returns to its pool from the processor that
- * frees the buffer; the stack does this without a call into the module. So a
- * packet socket or a queue can hold pages longer than the module is loaded.
+ * frees the buffer; the stack does this without a call into the module. A
+ * message in flight pins the module, but its clones do not: a packet socket can
+ * hold pages longer than the module is loaded.
  */
 #include <linux/bottom_half.h>
 #include <linux/hardirq.h>

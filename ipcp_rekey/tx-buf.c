@@ -22,6 +22,12 @@
 static_assert(sizeof(struct ipv6hdr) + sizeof(struct udphdr) + IPCP_HDR_LEN ==
 	      IPCP_TX_HEADROOM);
 
+/* Return: the room that a message of @len bytes needs. */
+static size_t room_for(size_t len)
+{
+	return IPCP_HEADROOM + len + IPCP_TAG_LEN;
+}
+
 /**
  * ipcp_tx_alloc() - Allocate a buffer for a message
  * @len: length of the message in bytes
@@ -35,7 +41,7 @@ struct sk_buff *ipcp_tx_alloc(size_t len, gfp_t gfp)
 {
 	struct sk_buff *skb;
 
-	skb = alloc_skb(IPCP_HEADROOM + len + IPCP_TAG_LEN, gfp);
+	skb = alloc_skb(room_for(len), gfp);
 	if (skb)
 		skb_reserve(skb, IPCP_HEADROOM);
 	return skb;
@@ -57,7 +63,7 @@ struct sk_buff *ipcp_tx_alloc_pooled(size_t len, gfp_t gfp)
 {
 	struct sk_buff *skb;
 
-	skb = ipcp_pool_alloc(IPCP_HEADROOM + len + IPCP_TAG_LEN);
+	skb = ipcp_pool_alloc(room_for(len));
 	if (unlikely(!skb))
 		return ipcp_tx_alloc(len, gfp);
 	skb_reserve(skb, IPCP_HEADROOM);
