@@ -42,7 +42,7 @@ static void tx_inflight_done(struct ipcp_inflight *out, unsigned int count)
 
 	rcu_read_lock();
 	left = ipcp_inflight_sub(out, count) & ~IPCP_INFLIGHT_FLOW;
-	if (left < IPCP_TX_QUEUE && left + count >= IPCP_TX_QUEUE - 8)
+	if (left < IPCP_TX_QUEUE && left + count >= IPCP_TX_QUEUE)
 		ipcp_consumer_wake(out->consumer, EPOLLOUT | EPOLLWRNORM);
 	if (!left)
 		module_put(THIS_MODULE);

@@ -339,11 +339,19 @@ static void freed_messages_wake_senders_that_wait_for_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 	KUNIT_EXPECT_TRUE(test, sleeper->events & EPOLLOUT);
 
+	/* There was room already: no sender waits. */
+	free_one(&taken);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+	__skb_queue_purge(&taken);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
+
 	/* Messages wake senders after the end of their flow, too. */
+	send(test, flow, mate, IPCP_TX_QUEUE, &taken);
 	test_end_flow(test, flow);
 	test_drain();
+	sleeper->wakes = 0;
 	free_one(&taken);
-	KUNIT_EXPECT_EQ(test, sleeper->wakes, 2);
+	KUNIT_EXPECT_EQ(test, sleeper->wakes, 1);
 	__skb_queue_purge(&taken);
 }
 
