@@ -55,9 +55,9 @@
  * module (udp-marker.c), which thus outlives the message.
  *
  * A pool of pages (pool.c) exists from the start of the module until its exit,
- * for each processor. If buffers with its pages are left then, which packet
- * sockets may hold, the kernel keeps the pool until the last one is freed. The
- * pool does not refer to the module.
+ * for each processor. If buffers with its pages are left then, at packet sockets
+ * and in the queues of receivers, the kernel keeps the pool until the last one
+ * is freed. The pool does not refer to the module.
  *
  * A provider (struct ipcp_provider) belongs to its file, which pins the
  * namespace. Flows know the number of the provider only, and look the provider

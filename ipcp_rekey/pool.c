@@ -7,8 +7,9 @@
  *
  * Each processor has a pool. A page returns to its pool from the processor that
  * frees the buffer; the stack does this without a call into the module. A
- * message in flight pins the module, but its clones do not: a packet socket can
- * hold pages longer than the module is loaded.
+ * message in flight pins the module. A clone at a packet socket does not, nor
+ * does a packet that its receiver took over (skb_orphan()) and queued at a
+ * socket of others: these can hold pages longer than the module is loaded.
  */
 #include <linux/bottom_half.h>
 #include <linux/hardirq.h>

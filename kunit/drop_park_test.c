@@ -9,7 +9,7 @@
 #include "flow_util.h"
 #include "keyrot.h"
 
-#define TURNS	1000		/* number of times the keys are dropped */
+#define TURNS	TEST_RACES(1000)	/* number of times the keys are dropped */
 #define NAMES	8		/* more than there are epoch slots */
 
 /**

@@ -22,6 +22,13 @@
 #define TEST_SHORT	IPCP_PPL_SHIFT_MIN
 #define TEST_LEAF	BIT(TEST_SHORT)	/* packets per leaf */
 
+/*
+ * Number of times that a test runs a race. KASAN and KCSAN make each of them up
+ * to ten times as long, and a test case may take five minutes.
+ */
+#define TEST_RACES(n) \
+	(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KCSAN) ? (n) / 5 : (n))
+
 /* The role of an end, which is a flow with keys. */
 enum test_role {
 	INITIATOR,

@@ -17,7 +17,7 @@
 #include "rx.h"
 #include "tx.h"
 
-#define TIMES	500		/* calls of each notifier */
+#define TIMES	TEST_RACES(500)	/* calls of each notifier */
 
 static void copied(void)
 {
