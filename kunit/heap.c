@@ -151,12 +151,12 @@ void heap_expect_nothing_left(struct kunit *test, struct heap_watch *w)
 }
 
 /*
- * Return: the address of a setting of failslab, or NULL. Only the files in
- * debugfs have the addresses of these settings.
+ * Return: the address of a setting in a folder of debugfs, or NULL. Only the
+ * files in debugfs have the addresses of these settings.
  */
-static void *setting(const char *name)
+static void *setting(const char *folder, const char *name)
 {
-	struct dentry *dir = debugfs_lookup("failslab", NULL);
+	struct dentry *dir = debugfs_lookup(folder, NULL);
 	struct dentry *file;
 	void *value = NULL;
 
@@ -173,33 +173,43 @@ static void *setting(const char *name)
 
 /*
  * Let failslab print no messages, and fail allocations that may sleep, too.
- * Without @ours, restore both settings.
+ * Pages do not fail, since the allocator of slabs then tries a smaller number
+ * of pages, and the call succeeds. Without @ours, restore the settings.
+ *
+ * Return: false if the kernel has no failslab.
  */
-static void set_up_failslab(bool ours, bool *ignore, unsigned long *verbose)
+static bool set_up_failing(bool ours)
 {
-	static unsigned long before;
+	static unsigned long verbose_before;
+	static u32 order_before;
+	bool *ignore = setting("failslab", "ignore-gfp-wait");
+	unsigned long *verbose = setting("failslab", "verbose");
+	u32 *order = setting("fail_page_alloc", "min-order");
 
-	if (ours)
-		before = *verbose;
-	*verbose = ours ? 0 : before;
+	if (!ignore || !verbose)
+		return false;
+	if (ours) {
+		verbose_before = *verbose;
+		order_before = order ? *order : 0;
+	}
 	*ignore = !ours;
+	*verbose = ours ? 0 : verbose_before;
+	if (order)
+		*order = ours ? U32_MAX : order_before;
+	return true;
 }
 
 static void end_failing(void *unused)
 {
 	fail_nth(0);
-	set_up_failslab(false, setting("ignore-gfp-wait"), setting("verbose"));
+	set_up_failing(false);
 }
 
 /* Enable fail_nth() until the end of the test, or skip the test. */
 void failing_allocations(struct kunit *test)
 {
-	bool *ignore = setting("ignore-gfp-wait");
-	unsigned long *verbose = setting("verbose");
-
-	if (!ignore || !verbose)
+	if (!set_up_failing(true))
 		kunit_skip(test, "the kernel has no failslab");
-	set_up_failslab(true, ignore, verbose);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, end_failing, NULL), 0);
 }
