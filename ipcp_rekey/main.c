@@ -85,6 +85,7 @@
  * ipcp_dev->lock (mutex)  role and flow of an interface
  * net->agent_lock (mutex) agent and sockets; the worker of a flow never takes
  *                         it, so its holder may wait for a worker
+ * net->pending_lock (mutex)  path and keys of pending flows
  * net->lock (mutex)       grants and listeners, and flows that wait at them
  * epoch->derive (mutex)   key schedule; process context only
  * n_rb.queue.lock         ring; no other lock is taken inside

@@ -69,6 +69,8 @@ struct ipcp_net_slot {
  * @payer: user of the agent, with a reference, that pays for the sockets and
  *	the messages to the agent; NULL for no limits. Locking: @agent_lock
  * @paid: bytes reserved from @payer for these. Locking: @agent_lock
+ * @pending_lock: serialises flow-new, flow-allocate and flow-direct, which give
+ *	a pending flow its addresses, path and keys in several steps
  * @lock: protects @grants, @listeners and the flows that wait at them
  * @grants: names for which permission was requested. Locking: @lock
  * @listeners: names that are served. Locking: @lock
@@ -115,6 +117,7 @@ struct ipcp_net {
 	struct ipcp_user *payer;
 	unsigned long paid;
 
+	struct mutex pending_lock;	/* path and keys of pending flows */
 	struct mutex lock;	/* grants and listeners */
 	struct list_head grants;
 	struct list_head listeners;

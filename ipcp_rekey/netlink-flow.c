@@ -143,12 +143,39 @@ static int check_provider(struct genl_info *info, const char *name, u32 provider
 	return -ENETUNREACH;
 }
 
-int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
+/* Create the flow that a peer requests. Return: a reference, or an ERR_PTR(). */
+static struct ipcp_flow *new_flow(struct genl_info *info,
+				  const struct ipcp_ends *ends, u8 slot)
 {
+	const char *name = nla_data(info->attrs[IPCP_REKEY_A_FLOW_NAME]);
+	u32 eid = nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID]);
 	struct ipcp_net *ipn = ipcp_nl_net(info);
 	struct ipcp_flow *flow;
-	struct ipcp_ends ends;
 	struct ipcp_qos qos;
+	int err;
+
+	get_qos(info->attrs[IPCP_REKEY_A_FLOW_QOS], &qos);
+	mutex_lock(&ipn->pending_lock);
+	flow = ipcp_session_respond(ipn, name, &qos);
+	if (IS_ERR(flow))
+		goto unlock;
+	WRITE_ONCE(flow->slot, slot);
+	err = set_peer(flow, ends, eid) ?:
+	      check_provider(info, flow->name, ends->provider);
+	if (err) {
+		ipcp_state_fail(flow, ECONNABORTED, "the flow has no path to the peer");
+		ipcp_flow_put(flow);
+		flow = ERR_PTR(err);
+	}
+unlock:
+	mutex_unlock(&ipn->pending_lock);
+	return flow;
+}
+
+int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipcp_flow *flow;
+	struct ipcp_ends ends;
 	struct sk_buff *rsp;
 	void *hdr;
 	int err;
@@ -163,14 +190,10 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 	      ipcp_nl_slot(info, IPCP_REKEY_A_FLOW_SOCKET, &slot);
 	if (err)
 		return err;
-	get_qos(info->attrs[IPCP_REKEY_A_FLOW_QOS], &qos);
-
 	rsp = ipcp_nl_reply(info, IPCP_REKEY_CMD_FLOW_NEW, NLMSG_DEFAULT_SIZE, &hdr);
 	if (!rsp)
 		return -ENOMEM;
-	flow = ipcp_session_respond(ipn,
-				    nla_data(info->attrs[IPCP_REKEY_A_FLOW_NAME]),
-				    &qos);
+	flow = new_flow(info, &ends, slot);
 	if (IS_ERR(flow)) {
 		nlmsg_free(rsp);
 		err = PTR_ERR(flow);
@@ -180,11 +203,7 @@ int ipcp_rekey_nl_flow_new_doit(struct sk_buff *skb, struct genl_info *info)
 			GENL_SET_ERR_MSG(info, "the backlog is full");
 		return err;
 	}
-	WRITE_ONCE(flow->slot, slot);
-	err = set_peer(flow, &ends,
-		       nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_PEER_EID])) ?:
-	      check_provider(info, flow->name, ends.provider) ?:
-	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
+	err = nla_put_u32(rsp, IPCP_REKEY_A_FLOW_ID, flow->id) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_EID, flow->eid) ?:
 	      nla_put_u32(rsp, IPCP_REKEY_A_FLOW_GENERATION,
 			  READ_ONCE(flow->rk.drops));
@@ -417,7 +436,9 @@ int ipcp_rekey_nl_flow_allocate_doit(struct sk_buff *skb,
 		err = PTR_ERR(flow);
 		goto wipe;
 	}
+	mutex_lock(&flow->net->pending_lock);
 	err = flow_allocate(info, flow, &d);
+	mutex_unlock(&flow->net->pending_lock);
 	ipcp_flow_put(flow);
 wipe:
 	ipcp_seed_wipe(&d.seed);
@@ -435,7 +456,9 @@ int ipcp_rekey_nl_flow_direct_doit(struct sk_buff *skb, struct genl_info *info)
 	flow = ipcp_nl_flow(info);
 	if (IS_ERR(flow))
 		return PTR_ERR(flow);
+	mutex_lock(&flow->net->pending_lock);
 	err = ipcp_local_join(flow);
+	mutex_unlock(&flow->net->pending_lock);
 	if (err == -ENOENT)
 		GENL_SET_ERR_MSG(info, "no listener in this namespace serves this name");
 	else if (err == -EUSERS)

@@ -172,6 +172,7 @@ static int __net_init net_init(struct net *net)
 
 	ipn->net = net;
 	mutex_init(&ipn->agent_lock);
+	mutex_init(&ipn->pending_lock);
 	mutex_init(&ipn->lock);
 	INIT_LIST_HEAD(&ipn->grants);
 	INIT_LIST_HEAD(&ipn->listeners);

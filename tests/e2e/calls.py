@@ -12,13 +12,14 @@ import select
 import socket
 import struct
 import sys
+import threading
 
 from blocked import (
     ALL, Held, Sleeper, fill, neighbours, outcome, polled, raw_read, raw_write,
     received, sent)
 from ipcp import (
-    A, ACCEPT, ADDR, ALLOCATED, GET_INFO, INFO, NET, NSEC, PORT, PROVIDE, SET_DOWN,
-    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, case, enter, fails, name_arg, run, same, show,
+    A, ACCEPT, ADDR, ALLOCATED, CMD, GET_INFO, INFO, NET, NSEC, PORT, PROVIDE, SET_DOWN,
+    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, attr, case, enter, fails, name_arg, note, run, same, show,
     sockaddr, talk, until)
 from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, UPCALL_PROVIDE, Agents, generation
 from load import Load
@@ -26,6 +27,7 @@ from load import Load
 RING = 1024		# messages that the receive ring holds
 UNSEEN = 1 << 19	# counters from here on are of no packet
 FOR_EVER = -1
+TURNS = 200		# races between two threads
 SOON = NSEC // 20
 READS = (lambda end: raw_read(end.fd), received)	# read and RECV
 WRITES = (lambda end: raw_write(end.fd, b"x"),		# write and SEND
@@ -676,6 +678,60 @@ def found_by_endpoint_id():
             agents.alice.do("FLOW_GET", "FLOW", id=number, eid=eid)
         with fails(errno.ENOENT):
             agents.alice.do("FLOW_GET", "FLOW", eid=eid ^ 1)
+
+
+def message(agent, seq, command, **values):
+    """A request about a flow, to be sent by any thread."""
+    payload = b"".join(attr(A[f"FLOW_{key.upper()}"], value)
+                       for key, value in values.items())
+    return struct.pack("=IHHIIBBH", 20 + len(payload), agent.family, 5, seq, 0,
+                       CMD[command], 1, 0) + payload
+
+
+def answered(agent, seqs):
+    """The errno of each of these requests, by sequence number."""
+    found = {}
+    while len(found) < len(seqs):
+        for kind, seq, body in agent.messages():
+            if kind == 2 and seq in seqs:
+                found[seq] = -struct.unpack_from("=i", body)[0]
+    return found
+
+
+@case("of two threads that allocate a flow one succeeds, and the flow has the peer given there")
+def allocated_twice():
+    agent, listener = agents.bob, agents.listen("twice")
+    peers = {1: sockaddr("alice"), 2: sockaddr("bob")}
+    late = 0
+    for turn in range(TURNS):
+        made = agent.do("FLOW_NEW", "FLOW", name=b"twice\0", peer=sockaddr("alice"),
+                        peer_eid=9)
+        number = made[A["FLOW_ID"]]
+        both = threading.Barrier(2)
+        calls = [message(agent, eid, "FLOW_ALLOCATE", id=number, peer=peer, peer_eid=eid,
+                         cipher=CIPHER, seed=os.urandom(32), epoch=b"\0",
+                         generation=generation(agent, number))
+                 for eid, peer in peers.items()]
+
+        def send(call, both=both):
+            both.wait()
+            agent.sock.send(call)
+        threads = [threading.Thread(target=send, args=(call,))
+                   for call in calls[::1 if turn % 2 else -1]]
+        for thread in threads:
+            thread.start()
+        errors = answered(agent, peers)
+        for thread in threads:
+            thread.join()
+        same(sorted(errors.values()), [0, errno.ESTALE])
+        winner = min(errors, key=errors.get)
+        late += winner == 2
+        found = agent.do("FLOW_GET", "FLOW", id=number)
+        same(struct.unpack("=I", found[A["FLOW_PEER_EID"]])[0], winner)
+        same(found[A["FLOW_PEER"]][:8], peers[winner][:8])
+        agent.do("FLOW_DEL", "FLOW", id=number)
+    note(f"{late} of {TURNS} flows have the second peer")
+    listener.close()
 
 
 @case("a sleeping read keeps the flow open until the read ends")
