@@ -269,9 +269,12 @@ static void count_drops(struct history *h, const struct record *rec)
 
 /*
  * Handle counters. A flow older than the recording already sends in an epoch.
+ * Counters were read after the time of their record, and may know of an epoch
+ * whose events follow.
  */
 static int on_traffic(struct history *h, const struct record *rec)
 {
+	bool known = h->base_at;
 	struct epoch *ep;
 
 	if (h->base_at && rec->tx >= h->base.tx && rec->rx >= h->base.rx) {
@@ -285,7 +288,7 @@ static int on_traffic(struct history *h, const struct record *rec)
 	}
 	h->base = (struct counters) { rec->tx, rec->rx, rec->drops };
 	h->base_at = rec->at;
-	if (h->nepochs || rec->epoch < 0)
+	if (known || h->nepochs || rec->epoch < 0)
 		return EXIT_OK;
 	ep = add_epoch(h, rec);
 	if (!ep)
