@@ -27,7 +27,7 @@
  * to ten times as long, and a test case may take five minutes.
  */
 #define TEST_RACES(n) \
-	(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KCSAN) ? (n) / 5 : (n))
+	((n) / (IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_KCSAN) ? 5 : 1))
 
 /* The role of an end, which is a flow with keys. */
 enum test_role {
