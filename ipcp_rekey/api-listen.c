@@ -86,7 +86,7 @@ static struct ipcp_klisten *klisten_new(struct ipcp_net *ipn,
 					const struct ipcp_kflow_ops *ops,
 					void *priv, bool pin)
 {
-	struct ipcp_klisten *kl = kzalloc(sizeof(*kl), GFP_KERNEL_ACCOUNT);
+	struct ipcp_klisten *kl = kzalloc(sizeof(*kl), IPCP_GFP_PAYER);
 
 	static_assert(offsetof(struct ipcp_klisten, consumer) == 0);
 	if (!kl)
@@ -127,7 +127,7 @@ struct ipcp_klisten *ipcp_api_listen(struct ipcp_net *ipn,
 		return ERR_PTR(-EINVAL);
 	if (!try_module_get(THIS_MODULE))
 		return ERR_PTR(-ENODEV);
-	copy = kstrdup(name, GFP_KERNEL_ACCOUNT);
+	copy = kstrdup(name, IPCP_GFP_PAYER);
 	if (!copy)
 		goto err_module;
 	kl = klisten_new(ipn, ops, priv, pin);

@@ -128,17 +128,22 @@ static void await_key(struct ipcp_kflow *k, int err)
 }
 
 /*
- * Queue a message behind those that are held. A seed may have arrived since the
- * send failed, so the soft work has to run again.
+ * Queue a message behind those that are held, at the expense of the user. A seed
+ * may have arrived since the send failed, so the soft work has to run again.
  */
-static void hold_message(struct ipcp_kflow *k, struct sk_buff *skb, int err)
+static int hold_message(struct ipcp_kflow *k, struct sk_buff *skb, int err)
 {
+	if (!ipcp_user_reserve_held(k->flow->payer.user, skb->truesize)) {
+		ipcp_flow_drop(k->flow, skb, IPCP_DROP_NOMEM);
+		return -EDQUOT;
+	}
 	spin_lock_bh(&k->held.lock);
 	__skb_queue_tail(&k->held, skb);
 	WRITE_ONCE(k->holding, true);
 	await_key(k, err);
 	spin_unlock_bh(&k->held.lock);
 	ipcp_api_run_soon(k);
+	return 0;
 }
 
 /*
@@ -182,6 +187,7 @@ void ipcp_api_send_held(struct ipcp_kflow *k)
 	struct sk_buff *skb;
 
 	while ((skb = next_held(k))) {
+		unsigned int bytes = skb->truesize;
 		int err = ipcp_tx_try(k->flow, skb);
 
 		if (ipcp_tx_kept(err)) {
@@ -191,6 +197,7 @@ void ipcp_api_send_held(struct ipcp_kflow *k)
 			spin_unlock(&k->held.lock);
 			return;
 		}
+		ipcp_user_release(k->flow->payer.user, bytes);
 		clear_bit(IPCP_KF_KEYLESS, &k->bits);
 	}
 }
@@ -205,8 +212,10 @@ void ipcp_api_drop_held(struct ipcp_kflow *k)
 {
 	struct sk_buff *skb;
 
-	while ((skb = skb_dequeue(&k->held)))
+	while ((skb = skb_dequeue(&k->held))) {
+		ipcp_user_release(k->flow->payer.user, skb->truesize);
 		ipcp_flow_drop(k->flow, skb, IPCP_DROP_TX_NOKEY);
+	}
 }
 
 /**
@@ -308,10 +317,8 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 	ipcp_tx_wrap(skb, IPCP_PDU_DATA, dsfield);
 	err = ipcp_api_sends_now(flow) ? ipcp_tx_try(flow->flow, skb) :
 					 -EINPROGRESS;
-	if (unlikely(ipcp_tx_kept(err))) {
-		hold_message(flow, skb, err);
-		return 0;
-	}
+	if (unlikely(ipcp_tx_kept(err)))
+		return hold_message(flow, skb, err);
 	if (unlikely(err == -EAGAIN))
 		return -ENETUNREACH;	/* the buffer was consumed */
 	return min(err, 0);

@@ -50,7 +50,7 @@ struct ipcp_listener *ipcp_listen_new(struct ipcp_net *ipn, char *name,
 				      u32 backlog,
 				      struct ipcp_consumer *consumer)
 {
-	struct ipcp_listener *l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	struct ipcp_listener *l = kzalloc(sizeof(*l), IPCP_GFP_PAYER);
 	int err;
 
 	if (!l) {

@@ -3,7 +3,6 @@
 #ifndef _IPCP_OWNER_H
 #define _IPCP_OWNER_H
 
-#include <linux/gfp_types.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/uidgid.h>
@@ -58,14 +57,6 @@ void ipcp_owner_clear(struct ipcp_owner *owner);
 int ipcp_payer_current(struct ipcp_payer *payer);
 void ipcp_payer_copy(struct ipcp_payer *to, const struct ipcp_payer *from);
 void ipcp_payer_clear(struct ipcp_payer *payer);
-
-/*
- * For memory of a flow or a name, which is charged to its payer, but often
- * allocated by another task: the agent, or a worker. If the payer's control
- * group is at its limit, fail: do not make that task wait for reclaim, nor kill
- * a process of the group.
- */
-#define IPCP_GFP_PAYER	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 /* Charge accounted memory to the payer until ipcp_pay_end(). */
 static inline struct mem_cgroup *ipcp_pay(const struct ipcp_payer *payer)

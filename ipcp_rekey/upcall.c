@@ -432,7 +432,7 @@ int ipcp_upcall_alloc(struct ipcp_flow *flow)
 	struct ipcp_upcall *up;
 	int err;
 
-	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_ALLOC, NULL, GFP_KERNEL_ACCOUNT);
+	up = upcall_new(IPCP_REKEY_UPCALL_TYPE_ALLOC, NULL, IPCP_GFP_PAYER);
 	if (!up)
 		return -ENOMEM;
 	up->user = ipcp_user_hold(flow->payer.user);

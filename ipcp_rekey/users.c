@@ -10,7 +10,8 @@
  *
  * Flows and the names that are served count against max_user_flows. Memory that
  * waits for programs or agents counts against max_user_mib: rings, messages in
- * flight, and what a namespace holds for its agent. Queues reserve memory in
+ * flight, messages of kernel code that wait for a key, and what a namespace
+ * holds for its agent. Queues reserve memory in
  * steps and keep it while they are in use, so the packet path shares no cache
  * line between flows. Queues that the kernel empties by itself are bounded for
  * each flow and not counted.
@@ -88,14 +89,14 @@ struct ipcp_user *ipcp_user_get(kuid_t uid)
 
 	if (user)
 		return user;
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kzalloc(sizeof(*new), IPCP_GFP_PAYER);
 	if (!new)
 		return NULL;
 	new->uid = uid;
 	refcount_set(&new->refs, 1);
 	do {
 		err = xa_insert_bh(&users, __kuid_val(uid), new,
-				   GFP_KERNEL_ACCOUNT);
+				   IPCP_GFP_PAYER);
 		if (!err)
 			return new;
 		user = err == -EBUSY ? ipcp_user_find(uid) : NULL;
@@ -278,6 +279,15 @@ void ipcp_user_del_upcall(struct ipcp_user *user)
 		atomic_dec(&user->upcalls);
 }
 
+static bool reserve(struct ipcp_user *user, unsigned long bytes,
+		    unsigned long limit)
+{
+	if (!user || atomic_long_add_return(bytes, &user->bytes) <= (long)limit)
+		return true;
+	atomic_long_sub(bytes, &user->bytes);
+	return false;
+}
+
 /**
  * ipcp_user_reserve() - Reserve memory for a queue
  * @user: user, or NULL
@@ -288,11 +298,23 @@ void ipcp_user_del_upcall(struct ipcp_user *user)
  */
 bool ipcp_user_reserve(struct ipcp_user *user, unsigned long bytes)
 {
-	if (!user || atomic_long_add_return(bytes, &user->bytes) <=
-		     (long)ipcp_user_max_bytes())
-		return true;
-	atomic_long_sub(bytes, &user->bytes);
-	return false;
+	return reserve(user, bytes, ipcp_user_max_bytes());
+}
+
+/**
+ * ipcp_user_reserve_held() - Reserve memory for a message that waits for a key
+ * @user: user, or NULL
+ * @bytes: number of bytes
+ *
+ * The message needs memory in flight to be sent. Memory above half of the limit
+ * is therefore not reserved for messages that wait.
+ *
+ * Context: Any context.
+ * Return: false if the user's queues would exceed half of max_user_mib.
+ */
+bool ipcp_user_reserve_held(struct ipcp_user *user, unsigned long bytes)
+{
+	return reserve(user, bytes, ipcp_user_max_bytes() / 2);
 }
 
 /**

@@ -4,9 +4,18 @@
 #define _IPCP_USERS_H
 
 #include <linux/atomic.h>
+#include <linux/gfp_types.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
+
+/*
+ * For memory of a flow or a name, which is charged to its payer, but often
+ * allocated by another task: the agent, or a worker. If the payer's control
+ * group is at its limit, fail: do not make that task wait for reclaim, nor kill
+ * a process of the group.
+ */
+#define IPCP_GFP_PAYER	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 enum ipcp_user_limits {
 	IPCP_USER_FLOWS		= 32768,	/* default of max_user_flows */
@@ -53,6 +62,7 @@ void ipcp_user_del_listener(struct ipcp_user *user);
 void ipcp_user_add_upcall(struct ipcp_user *user);
 void ipcp_user_del_upcall(struct ipcp_user *user);
 bool ipcp_user_reserve(struct ipcp_user *user, unsigned long bytes);
+bool ipcp_user_reserve_held(struct ipcp_user *user, unsigned long bytes);
 void ipcp_user_release(struct ipcp_user *user, unsigned long bytes);
 
 #endif /* _IPCP_USERS_H */

@@ -12,7 +12,9 @@
 #include "inflight.h"
 #include "path_util.h"
 #include "rx.h"
+#include "state.h"
 #include "tx.h"
+#include "users.h"
 #include "wire.h"
 
 #define UID		4252
@@ -135,17 +137,65 @@ static void held_messages_wait_for_memory_of_the_user_and_are_not_lost(struct ku
 	KUNIT_EXPECT_TRUE(test, ipcp_tx_refused(k->flow));
 	KUNIT_EXPECT_NULL(test, test_receive_now());
 
-	/* A later message queues behind the held ones. */
-	KUNIT_EXPECT_EQ(test, send_byte(test, k, 0), 0);
-	KUNIT_EXPECT_EQ(test, held(k), MESSAGES + 1);
+	/* A later message cannot be held. */
+	KUNIT_EXPECT_EQ(test, send_byte(test, k, 0), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, held(k), MESSAGES);
+	KUNIT_EXPECT_EQ(test, test_drops(k->flow, IPCP_DROP_NOMEM), 1);
 
 	atomic_long_set(&user->bytes, before);
 	out->refused = jiffies - HZ;
 	test_work(k->flow);
 	KUNIT_EXPECT_EQ(test, held(k), 0);
-	for (unsigned int i = 0; i <= MESSAGES; i++)
+	for (unsigned int i = 0; i < MESSAGES; i++)
 		KUNIT_EXPECT_EQ(test, test_next_counter(test),
 				ipcp_ctr_make(1, i));
+}
+
+/* Half of the limit is left for messages in flight. */
+static void held_messages_are_charged_to_the_user(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct ipcp_user *user = k->flow->payer.user;
+	long idle, half = ipcp_user_max_bytes() / 2;
+	struct sk_buff *skb;
+	unsigned int bytes;
+
+	idle = atomic_long_read(&user->bytes);
+	hold_messages(test, k);
+	ipcp_inflight_trim(k->flow->inflight);
+	skb = ipcp_kflow_buffer(1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_u8(skb, 0);
+	bytes = skb->truesize;
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), idle + MESSAGES * bytes);
+
+	atomic_long_add(half - idle - (MESSAGES + 1) * bytes, &user->bytes);
+	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), half);
+	KUNIT_EXPECT_EQ(test, send_byte(test, k, 0), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), half);
+	atomic_long_sub(half - idle - (MESSAGES + 1) * bytes, &user->bytes);
+
+	ipcp_api_slow_work(&k->slow.work);
+	KUNIT_EXPECT_EQ(test, held(k), 0);
+	for (unsigned int i = 0; i <= MESSAGES; i++)
+		kfree_skb(test_receive(test));
+	ipcp_inflight_trim(k->flow->inflight);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), idle);
+}
+
+static void messages_held_at_the_end_of_a_flow_are_not_charged(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct ipcp_user *user = k->flow->payer.user;
+	long idle = atomic_long_read(&user->bytes);
+
+	hold_messages(test, k);
+	ipcp_inflight_trim(k->flow->inflight);
+	KUNIT_EXPECT_GT(test, atomic_long_read(&user->bytes), idle);
+	ipcp_state_down(k->flow, ESHUTDOWN, "the test ends the flow");
+	KUNIT_EXPECT_EQ(test, held(k), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), idle);
 }
 
 static void a_key_that_found_no_memory_is_derived_later_not_at_once(struct kunit *test)
@@ -256,6 +306,8 @@ static int begin(struct kunit *test)
 static struct kunit_case api_test_cases[] = {
 	KUNIT_CASE(messages_are_held_until_the_next_leaf_has_a_key),
 	KUNIT_CASE(held_messages_wait_for_memory_of_the_user_and_are_not_lost),
+	KUNIT_CASE(held_messages_are_charged_to_the_user),
+	KUNIT_CASE(messages_held_at_the_end_of_a_flow_are_not_charged),
 	KUNIT_CASE(a_key_that_found_no_memory_is_derived_later_not_at_once),
 	KUNIT_CASE(a_message_does_not_have_the_queue_of_its_packet),
 	KUNIT_CASE(a_zerocopy_buffer_is_copied_and_its_sender_told_once),
