@@ -56,8 +56,9 @@ static void free_rcu(struct rcu_head *rcu)
  * ipcp_bind_free_rcu() - Free a bind that was replaced
  * @bind: bind, or NULL
  *
- * The end of a namespace waits for this with rcu_barrier(): the route must not
- * outlive the namespace.
+ * The route must not outlive the tables of routes of the namespace. The kernel
+ * calls rcu_barrier() when it removes the devices of a namespace that ends
+ * (netdev_run_todo()), and removes the tables later.
  *
  * Context: Any context.
  */

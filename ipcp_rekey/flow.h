@@ -247,8 +247,7 @@ struct ipcp_sealed {
  * @state: enum ipcp_rekey_flow_state. Locking: written under @lock, may be read
  *	locklessly.
  * @bits: IPCP_FLOW_*. Locking: atomic bitops.
- * @lock: protects the fields noted below. Taken inside net->lock and
- *	epoch->derive only.
+ * @lock: protects the fields noted below; see main.c for what it is taken inside
  * @name: name that was requested or is served. Locking: constant.
  * @qos: requested quality of service. Locking: constant.
  * @payer: user and control group that the flow is charged to. Locking:

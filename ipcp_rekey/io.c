@@ -32,7 +32,8 @@ static bool is_nonblocking(const struct kiocb *iocb)
 /*
  * io_uring first calls with IOCB_NOWAIT, which forbids sleeping for memory too,
  * and retries from a context that may sleep. O_NONBLOCK only concerns waiting
- * for messages.
+ * for messages. A writer whose key the worker has not derived yet derives the
+ * key itself, which may sleep in both cases.
  */
 static gfp_t gfp_of(const struct kiocb *iocb)
 {

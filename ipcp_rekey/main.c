@@ -114,9 +114,10 @@
  * Workers and system calls of programs derive keys and may sleep. Bottom halves
  * are off from claiming a counter until the stack has the packet.
  *
- * Seeds are expanded in the agent's system call. The callbacks of kernel code
- * run in a softirq, in a work item of the flow's consumer. That work item
- * activates seeds, too, but does not derive keys.
+ * Seeds are expanded in the agent's system call. The callbacks of a flow of kernel
+ * code run in a softirq, in a work item of the flow's consumer. That work item
+ * activates seeds, too, but does not derive keys. The callbacks of a name that is
+ * served may sleep (include/net/ipcp_flow.h).
  */
 #include <linux/module.h>
 #include <linux/random.h>

@@ -12,8 +12,11 @@ struct sk_buff;
 /**
  * struct ipcp_path_ops - operations of the path that carries a flow's packets
  * @xmit: send a sealed packet, or several in one buffer, to the flow's peer;
- *	consumes the buffer. Called under RCU with bottom halves off. Returns 0,
- *	-EMSGSIZE if the packet does not fit the path, or a routing error
+ *	consumes the buffer. Called under RCU with bottom halves off. Returns 0;
+ *	-EMSGSIZE if the packet does not fit the path; -ENOBUFS if the packet was
+ *	lost for lack of memory or room; -EDESTADDRREQ without an address of the
+ *	peer; -ELOOP if the route leads through the flow's own interface; or a
+ *	routing error
  * @received: called when a packet authenticated that has the highest counter
  *	yet in the newest epoch that the peer was seen in, so its source is the
  *	current address of the peer. Called under RCU with bottom halves off

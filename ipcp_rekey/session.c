@@ -20,7 +20,8 @@
  *
  * Context: Process context, may sleep.
  * Return: a flow in INIT, with a reference for the caller; -ENOMEM; -EBUSY if
- * no id is free; -EDQUOT if the payer's user has too many flows.
+ * no id is free; -EDQUOT if the payer's user has too many flows, or too much
+ * memory in queues.
  */
 struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos,
@@ -58,8 +59,8 @@ struct ipcp_flow *ipcp_session_new(struct ipcp_net *ipn, const char *name,
  *
  * Context: Process context. The current process owns and pays for the flow.
  * Return: a flow in ALLOC_PENDING, with a reference for the caller; -ENOTCONN
- * without an agent; -EUSERS if too many requests wait for the agent; or an
- * error as ipcp_session_new().
+ * without an agent; -EUSERS if too many requests wait for the agent; -EDQUOT if
+ * too many of them are of this user; or an error as ipcp_session_new().
  */
 struct ipcp_flow *ipcp_session_ask(struct ipcp_net *ipn, const char *name,
 				   const struct ipcp_qos *qos, long timeo,
