@@ -113,12 +113,12 @@ static int on_connect(sd_event_source *s, int fd, uint32_t revents, void *arg)
 	return 0;
 }
 
-/* True if a process listens on the socket. */
+/* True if a process listens on the socket. EAGAIN: its queue is full. */
 static bool is_alive(const struct sockaddr_un *addr)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive = fd >= 0 && !connect(fd, (const struct sockaddr *)addr,
-					 sizeof(*addr));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool alive = fd >= 0 && (!connect(fd, (const struct sockaddr *)addr,
+					  sizeof(*addr)) || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);

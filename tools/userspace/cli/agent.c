@@ -20,6 +20,12 @@ static bool is_absent(int err)
 	return err == ENOENT || err == ECONNREFUSED;
 }
 
+static int is_silent(void)
+{
+	return fail("the agent has not answered within %d s; see its log",
+		    PATIENCE_S);
+}
+
 static int cannot(const char *path, int err)
 {
 	if (is_absent(err))
@@ -28,6 +34,8 @@ static int cannot(const char *path, int err)
 	if (err == EACCES || err == EPERM)
 		return fail("%s: permission denied; run this as root, or as a member of the agent's group",
 			    path);
+	if (err == EAGAIN)
+		return is_silent();
 	if (err == ENAMETOOLONG)
 		return fail("%s: path too long for a socket", path);
 	return fail("%s: %s", path, strerror(err));
@@ -39,7 +47,7 @@ static int cannot(const char *path, int err)
  * @fd: set on success, for agent_read()
  *
  * Return: 0, or a negative errno; -ENAMETOOLONG if @path is too long for a
- * socket.
+ * socket, -EAGAIN if the agent accepts no connection in time.
  */
 int agent_connect(const char *path, int *fd)
 {
@@ -54,6 +62,8 @@ int agent_connect(const char *path, int *fd)
 	if (*fd < 0)
 		return -errno;
 	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	/* connect() waits while the queue of the socket is full */
+	setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (!connect(*fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return 0;
 	err = -errno;
@@ -89,8 +99,7 @@ static size_t more(void *buf, size_t len, void *arg)
 static void cannot_read(const struct answer *a, const json_error_t *error)
 {
 	if (a->err == EAGAIN)
-		fail("the agent has not answered within %d s; see its log",
-		     PATIENCE_S);
+		is_silent();
 	else if (a->err == ECONNRESET || !a->len ||
 		 json_error_code(error) == json_error_premature_end_of_input)
 		fail("the agent ended before it had answered; try again, and see its log if it does not start again");

@@ -33,7 +33,7 @@ static void no_answer(struct doctor *d)
 	if (err == EACCES || err == EPERM) {
 		doctor_note(d, "not asked: run as root, or as a member of the group ipcp-rekey, to ask it on %s",
 			    d->socket);
-	} else if (err == EPROTO) {
+	} else if (err == EPROTO || err == EAGAIN) {
 		doctor_error(d, "it listens on %s, but does not answer", d->socket);
 		doctor_advise(d, "journalctl -u ipcp-rekeyd");
 	} else if (d->nl && d->info.has_agent) {

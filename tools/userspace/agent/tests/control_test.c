@@ -2,6 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Status socket: files that opening replaces and closing removes. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,9 @@
 #include "control.h"
 #include "files.h"
 #include "log.h"
+
+#define LIMIT	60	/* seconds */
+#define QUEUE	4	/* more than the queue of leave_busy() takes */
 
 static sd_event *loop;
 static char line[512];
@@ -42,16 +46,41 @@ static mode_t type_of(const char *name)
 	return lstat(path(name), &st) ? 0 : st.st_mode & S_IFMT;
 }
 
+/* Return a socket that is bound to the path. */
+static int make_socket(const char *name, struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	assert_true(strlen(path(name)) < sizeof(addr->sun_path));
+	strcpy(addr->sun_path, path(name));
+	assert_int_equal(bind(fd, (struct sockaddr *)addr, sizeof(*addr)), 0);
+	return fd;
+}
+
 /* Create a socket without a listener. */
 static void leave_socket(const char *name)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr;
 
-	assert_true(strlen(path(name)) < sizeof(addr.sun_path));
-	strcpy(addr.sun_path, path(name));
-	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	close(fd);
+	close(make_socket(name, &addr));
+}
+
+/* Create a listener that accepts nothing, with as many clients as its queue takes. */
+static int leave_busy(const char *name, int clients[QUEUE])
+{
+	struct sockaddr_un addr;
+	int i, err = 0, fd = make_socket(name, &addr);
+
+	assert_int_equal(listen(fd, 0), 0);
+	for (i = 0; i < QUEUE; i++) {
+		clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK |
+				    SOCK_CLOEXEC, 0);
+		if (connect(clients[i], (struct sockaddr *)&addr, sizeof(addr)))
+			err = errno;
+	}
+	assert_int_equal(err, EAGAIN);
+	return fd;
 }
 
 static int setup(void **state)
@@ -107,6 +136,23 @@ static void a_socket_in_use_is_not_replaced(void **state)
 	control_close(control);
 }
 
+/* A hanging agent does not make another one hang at its start. */
+static void a_socket_with_a_full_queue_is_in_use(void **state)
+{
+	int clients[QUEUE], fd, i;
+
+	(void)state;
+	fd = leave_busy("sock", clients);
+	alarm(LIMIT);
+	assert_null(open_at("sock"));
+	alarm(0);
+	assert_non_null(strstr(line, "another agent uses it"));
+	assert_int_equal(type_of("sock"), S_IFSOCK);
+	for (i = 0; i < QUEUE; i++)
+		close(clients[i]);
+	close(fd);
+}
+
 static void files_other_than_sockets_are_not_replaced(void **state)
 {
 	(void)state;
@@ -142,6 +188,7 @@ int main(void)
 		TEST(closing_removes_the_socket),
 		TEST(a_stale_socket_is_replaced),
 		TEST(a_socket_in_use_is_not_replaced),
+		TEST(a_socket_with_a_full_queue_is_in_use),
 		TEST(files_other_than_sockets_are_not_replaced),
 		TEST(closing_keeps_a_file_that_replaced_the_socket),
 	};
