@@ -42,7 +42,8 @@ static void after_fork(void)
 
 /*
  * Reset what the other threads held: threads inside a call on a flow, or about
- * to deallocate one, exist in the parent only.
+ * to deallocate one, exist in the parent only. So do threads that have added a
+ * flow since before_fork(), and may have locked the flow.
  */
 static void after_fork_in_child(void)
 {
@@ -54,6 +55,8 @@ static void after_fork_in_child(void)
 			flows[fd].state = FLOW_THERE;
 	}
 	after_fork();
+	for (fd = held; fd < flows_end(); fd++)
+		pthread_mutex_init(&flows[fd].lock, NULL);
 }
 
 static void expect_forks(void)
