@@ -105,6 +105,19 @@ int client_wait(struct client *client, short events, int64_t until)
 	return EXIT_OK;
 }
 
+/* Return an option on the command line that is for the client only, or NULL. */
+static const struct opt *find_client_opt(const struct use *use,
+					 const struct client *client)
+{
+	const struct opt *o;
+
+	for (o = use->opts; o->name; o++)
+		if (o->to != &client->server && o->to != &client->flows &&
+		    use_given(use, o))
+			return o;
+	return NULL;
+}
+
 /**
  * client_main() - run as client or as server
  * @use: usage of the sub-command
@@ -121,7 +134,11 @@ int client_main(const struct use *use, int argc, char **argv,
 		int (*measure)(struct client *client))
 {
 	char **args = use_parse(use, argc, argv);
+	const struct opt *o = find_client_opt(use, client);
 
+	if (client->server && o)
+		return use_error(use, "--%s is for the client, and not for --server",
+				 o->name);
 	if (client->server)
 		return serve_run(args[0], client->flows, serve);
 	if (client->flows)

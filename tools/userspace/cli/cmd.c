@@ -16,6 +16,8 @@
 #define MAX_OPTS	16
 #define LONG_ONLY	256	/* getopt value of an option without a letter */
 
+static bool given[MAX_OPTS];	/* options on the command line */
+
 /* Parts of a message may come from the kernel, other programs, peers and files. */
 static void say(const char *fmt, va_list ap)
 {
@@ -193,8 +195,10 @@ static int parse_one(const struct use *use, int c, int n, char **argv)
 		return use_error(use, "option '%s' needs a value",
 				 bad_word(argv, buf));
 	for (i = 0; i < n; i++)
-		if (c == opt_value(use, i))
+		if (c == opt_value(use, i)) {
+			given[i] = true;
 			return get_value(use, &use->opts[i]);
+		}
 	return unknown_option(use, bad_word(argv, buf));
 }
 
@@ -227,6 +231,18 @@ char **use_parse(const struct use *use, int argc, char **argv)
 	if (status)
 		exit(status);
 	return argv + optind;
+}
+
+/**
+ * use_given() - check whether use_parse() has found an option
+ * @use: usage of the sub-command
+ * @o: the option, one of @use
+ *
+ * Return: true if the option was given.
+ */
+bool use_given(const struct use *use, const struct opt *o)
+{
+	return given[o - use->opts];
 }
 
 /**

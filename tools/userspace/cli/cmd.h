@@ -79,6 +79,7 @@ struct use {
 };
 
 char **use_parse(const struct use *use, int argc, char **argv);
+bool use_given(const struct use *use, const struct opt *o);
 int use_error(const struct use *use, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 uint32_t use_flow_id(const struct use *use, const char *word);
