@@ -117,10 +117,17 @@ static bool make_request(struct engine *e, struct exchange *x)
 	return false;
 }
 
-/* True if the responder would refuse the request as too old. */
-static bool is_stale(struct engine *e, const struct exchange *x)
+/*
+ * Make the request, or replace one that is too old. Return false if that failed;
+ * @x is then freed.
+ */
+static bool renew(struct engine *e, struct exchange *x)
 {
-	return x->run && engine_now(e) - x->made >= REQUEST_RENEW_MS;
+	if (x->run && !exchange_is_stale(e, x))
+		return true;
+	if (x->run && !begin_anew(e, x))
+		return false;
+	return make_request(e, x);
 }
 
 /* Begin the exchange after the addresses are known. */
@@ -276,7 +283,7 @@ bool allocate_cookie(struct engine *e, struct exchange *x,
 		x->tries = 0;
 		break;
 	}
-	return x->run || make_request(e, x);
+	return renew(e, x);
 }
 
 /*
@@ -290,8 +297,7 @@ void allocate_resend(struct engine *e, struct exchange *x)
 	}
 	if (x->nplaces < 2 ||
 	    x->tries < (x->has_cookie ? ALLOC_TRIES : HELLO_TRIES)) {
-		if (!is_stale(e, x) ||
-		    (begin_anew(e, x) && make_request(e, x)))
+		if (!x->run || renew(e, x))
 			exchange_send(e, x);
 		return;
 	}

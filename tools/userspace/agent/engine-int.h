@@ -85,7 +85,7 @@ struct exchange {
 	size_t place;			/* index of @peer */
 	struct message msg;		/* points into @run; or HELLO */
 	struct oap_run *run;		/* NULL until there is a request */
-	uint64_t made;			/* time @run was made, monotonic ms */
+	uint64_t made;			/* uptime when @run was made */
 	struct binding bind;		/* as requested */
 	uint32_t generation;		/* generation of the flow's keys */
 	bool asked;			/* the peer is asked about its keys */
@@ -243,6 +243,7 @@ void exchange_due(struct engine *e, uint64_t at);
 bool exchange_token(struct engine *e, struct exchange *x);
 enum oap_code exchange_request(struct engine *e, struct exchange *x,
 			       struct oap_err *err);
+bool exchange_is_stale(struct engine *e, const struct exchange *x);
 void exchange_send(struct engine *e, struct exchange *x);
 bool exchange_complete(struct exchange *x, uint8_t *seed, struct oap_err *err);
 

@@ -15,6 +15,7 @@ struct engine;
 /**
  * struct engine_ops - operations that the engine calls
  * @now: get the monotonic time in milliseconds
+ * @uptime: get the time since boot in milliseconds; time in suspend counts
  * @reason: describe the last failure of another operation
  * @resolve: look up the agent of a name in the DNS; engine_resolved() follows,
  *	but not from within this call
@@ -26,6 +27,7 @@ struct engine;
  */
 struct engine_ops {
 	uint64_t (*now)(void *ctx);
+	uint64_t (*uptime)(void *ctx);
 	const char *(*reason)(void *ctx);
 	int (*resolve)(void *ctx, uint32_t flow, uint32_t uid,
 		       const char *name, uint16_t port);

@@ -155,7 +155,7 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 	if (code)
 		return code;
 	x->msg.p = (uint8_t *)oap_message(x->run, &x->msg.len);
-	x->made = engine_now(e);
+	x->made = e->ops->uptime(e->ctx);
 	if (x->msg.len <= MESSAGE_MAX)
 		return OAP_OK;
 	err->code = OAP_INTERNAL;
@@ -163,6 +163,15 @@ enum oap_code exchange_request(struct engine *e, struct exchange *x,
 		 "the request has %zu bytes, more than %u", x->msg.len,
 		 MESSAGE_MAX);
 	return OAP_INTERNAL;
+}
+
+/*
+ * True if the peer would refuse the request as too old. Its age grows while this
+ * machine is suspended.
+ */
+bool exchange_is_stale(struct engine *e, const struct exchange *x)
+{
+	return x->run && e->ops->uptime(e->ctx) - x->made >= REQUEST_RENEW_MS;
 }
 
 /* Send the next message, and set the time for repeating it. */

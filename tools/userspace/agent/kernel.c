@@ -16,13 +16,24 @@
 #define UPCALLS_AT_ONCE	64
 #define WANTED_AT_ONCE	64
 
-static uint64_t op_now(void *ctx)
+static uint64_t read_clock(clockid_t id)
 {
 	struct timespec ts;
 
-	(void)ctx;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(id, &ts);
 	return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static uint64_t op_now(void *ctx)
+{
+	(void)ctx;
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+static uint64_t op_uptime(void *ctx)
+{
+	(void)ctx;
+	return read_clock(CLOCK_BOOTTIME);
 }
 
 static struct ipcp_nl *nl_of(void *ctx)
@@ -159,6 +170,7 @@ static int op_rekey_request(void *ctx, uint32_t id)
 
 const struct engine_ops kernel_ops = {
 	.now = op_now,
+	.uptime = op_uptime,
 	.reason = op_reason,
 	.resolve = op_resolve,
 	.resolve_cancel = op_resolve_cancel,

@@ -128,7 +128,7 @@ static bool may_ask(const struct exchange *x)
  */
 bool recover_renew(struct engine *e, struct exchange *x)
 {
-	if (!x->in_clear || engine_now(e) - x->made < REQUEST_RENEW_MS)
+	if (!x->in_clear || !exchange_is_stale(e, x))
 		return false;
 	if (x->after_silence)
 		rekey_timeout(e, x);

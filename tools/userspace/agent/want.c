@@ -124,7 +124,7 @@ static bool begin_again(struct engine *e, struct exchange *x)
 /* Replace a statement that the peer would refuse as too old. */
 static bool renew(struct engine *e, struct exchange *x)
 {
-	if (!x->run || engine_now(e) - x->made < REQUEST_RENEW_MS)
+	if (!exchange_is_stale(e, x))
 		return true;
 	if (exchange_token(e, x))
 		return make(e, x);

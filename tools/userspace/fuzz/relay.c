@@ -271,6 +271,7 @@ static int op_flow_direct(void *ctx, uint32_t id)
 
 static const struct engine_ops ops = {
 	.now = op_now,
+	.uptime = op_now,
 	.reason = op_reason,
 	.resolve = op_resolve,
 	.resolve_cancel = op_resolve_cancel,

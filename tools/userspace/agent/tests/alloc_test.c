@@ -125,6 +125,47 @@ static void allocation_survives_an_outage_before_the_answer(void **state)
 	assert_int_not_equal(peer_of(f)->f.eid, first);
 }
 
+static void assert_none_refused(struct fake_flow *f)
+{
+	run_for(5000);
+	assert_true(allocated(f));
+	check_same(f);
+	assert_int_equal(bob.e->record.by[ALLOC_REFUSED].count, 0);
+}
+
+/* The request is replaced: the peer would refuse its age, and blame the clocks. */
+static void allocation_survives_a_suspend_after_the_request(void **state)
+{
+	struct fake_flow *f = alloc_until(MSG_ALLOC);
+
+	(void)state;
+	lose_all_on_wire();
+	suspended_ms += 25000;
+	assert_none_refused(f);
+}
+
+/* The cookie of the time before has expired. */
+static void a_new_cookie_after_a_suspend_gets_a_new_request(void **state)
+{
+	struct fake_flow *f = alloc_until(MSG_ALLOC);
+	struct message msg = { .type = MSG_COOKIE };
+	struct ipcp_nl_peer from = { .addr = bob.addr, .socket = GROUP_SOCKET };
+	struct packet *request = frame_on_wire(MSG_ALLOC);
+	uint8_t buf[FRAME_MAX], cookie[COOKIE_LEN];
+
+	(void)state;
+	memset(&bob.e->jar, 0, sizeof(bob.e->jar));
+	assert_true(cookie_make(&bob.e->jar, clock_ms, &request->from.addr,
+				cookie));
+	lose_all_on_wire();
+	suspended_ms += 25000;
+	/* wait, but not until the request is repeated anyway */
+	clock_ms += REQUEST_REPEAT_MS;
+	msg.token = TAILQ_FIRST(&alice.e->exchanges)->msg.token;
+	engine_ctrl(alice.e, &from, buf, frame_write(buf, &msg, 0, cookie));
+	assert_none_refused(f);
+}
+
 static void an_overtaken_request_changes_nothing(void **state)
 {
 	struct fake_flow *f = alloc_until(MSG_ALLOC);
@@ -366,6 +407,8 @@ int main(void)
 		TEST(allocation_survives_an_outage_before_the_cookie),
 		TEST(allocation_survives_an_outage_before_the_request),
 		TEST(allocation_survives_an_outage_before_the_answer),
+		TEST(allocation_survives_a_suspend_after_the_request),
+		TEST(a_new_cookie_after_a_suspend_gets_a_new_request),
 		TEST(an_overtaken_request_changes_nothing),
 		TEST(another_peer_cannot_replace_a_flow_by_endpoint_id),
 		TEST(direct_flows_need_configuration_and_a_local_server),

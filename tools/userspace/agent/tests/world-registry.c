@@ -55,6 +55,12 @@ static uint64_t op_now(void *ctx)
 	return clock_ms;
 }
 
+static uint64_t op_uptime(void *ctx)
+{
+	(void)ctx;
+	return clock_ms + suspended_ms;
+}
+
 static const char *op_reason(void *ctx)
 {
 	return ((struct side *)ctx)->reason;
@@ -418,7 +424,8 @@ static int op_flow_direct(void *ctx, uint32_t id)
 }
 
 const struct engine_ops world_ops = {
-	op_now, op_reason, op_resolve, op_resolve_cancel, op_ctrl_send, op_sealed_send, op_flow_get,
-	op_flow_find, op_flow_new, op_flow_allocate, op_flow_set, op_flow_del, op_seed_set,
-	op_rekey_clear, op_rekey_ask, op_rekey_claim_fresh, op_rekey_request, op_flow_direct,
+	op_now, op_uptime, op_reason, op_resolve, op_resolve_cancel, op_ctrl_send,
+	op_sealed_send, op_flow_get, op_flow_find, op_flow_new, op_flow_allocate,
+	op_flow_set, op_flow_del, op_seed_set, op_rekey_clear, op_rekey_ask,
+	op_rekey_claim_fresh, op_rekey_request, op_flow_direct,
 };

@@ -17,6 +17,7 @@
 #define LINES_MAX	1024
 
 struct side alice, bob;
+uint64_t suspended_ms;
 long wall_off;
 uint32_t replay_max;
 char top[64];
@@ -125,7 +126,7 @@ static uint64_t wall_clock(void *arg)
 	if (!began)
 		began = time(NULL);
 	return (began + wall_off) * UINT64_C(1000000000) +
-	       clock_ms * UINT64_C(1000000);
+	       (clock_ms + suspended_ms) * UINT64_C(1000000);
 }
 
 void make_creds(const char *dir, const char *cn, const char *type,
@@ -264,6 +265,7 @@ int world_setup(void **state)
 	assert_non_null(mkdtemp(top));
 	make_dirs();
 	clock_ms = 1000000;
+	suspended_ms = 0;
 	wall_off = 0;
 	replay_max = 0;
 	loss = 0;

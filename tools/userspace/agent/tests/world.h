@@ -87,6 +87,7 @@ extern struct side alice, bob;
 extern struct packet *wire[PACKETS];
 extern unsigned int on_wire;
 extern uint64_t clock_ms;
+extern uint64_t suspended_ms;		/* not in clock_ms; of both machines */
 extern long wall_off;			/* of the wall clock, in seconds */
 extern unsigned int loss;		/* percent */
 extern bool chaos;			/* repeat and reorder */
