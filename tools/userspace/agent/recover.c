@@ -246,9 +246,10 @@ void recover_denied(struct engine *e, struct exchange *x,
 	bool counts;
 
 	if (may_raise(x, denial)) {
-		log_info("flow %u to %s: the peer is further, at epoch %u and exchange %u",
-			 flow, x->blob.name, denial->newest.epoch,
-			 denial->newest.exchange);
+		if (!record_times(&e->record, flow))
+			log_info("flow %u to %s: the peer is further, at epoch %u and exchange %u",
+				 flow, x->blob.name, denial->newest.epoch,
+				 denial->newest.exchange);
 		x = begin_anew(e, x, &denial->newest);
 		if (x)
 			x->raised = true;

@@ -276,8 +276,9 @@ static void asked(struct request *r, uint32_t result)
 {
 	switch (result) {
 	case IPCP_REKEY_QUESTION_SILENT:
-		log_info("flow %u: the peer has lost the keys: fresh ones follow",
-			 r->flow);
+		if (!record_times(&r->e->record, r->flow))
+			log_info("flow %u: the peer has lost the keys: fresh ones follow",
+				 r->flow);
 		settle(r);
 		return;
 	case IPCP_REKEY_QUESTION_ANSWERED:

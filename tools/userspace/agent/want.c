@@ -53,8 +53,10 @@ static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
 		return;
 	}
 	strcpy(x->bind.name, x->blob.name);
-	log_info("flow %u of %s: the keys are lost: asking the peer for fresh ones",
-		 x->flow, x->blob.name);
+	/* log the first of several in a row: the peer may be away for long */
+	if (!record_times(&e->record, x->flow))
+		log_info("flow %u of %s: the keys are lost: asking the peer for fresh ones",
+			 x->flow, x->blob.name);
 	exchange_send(e, x);
 }
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Copyright (C) 2026 The ipcp_rekey contributors
+/* Failed attempts in a row to recover lost keys: what is logged. */
+
+#include "world.h"
+
+/* The responder has lost the keys, and asks for a re-key in the clear. */
+static struct fake_flow *lose_at_bob(struct fake_flow *f)
+{
+	struct fake_flow *g = peer_of(f);
+
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
+	bob.no_keys = true;
+	engine_want(bob.e, &g->f);
+	return g;
+}
+
+/* Each of several failed attempts in a row would log the same line. */
+static void a_side_without_keys_logs_its_question_once(void **state)
+{
+	struct fake_flow *f, *g;
+	unsigned int i;
+
+	(void)state;
+	f = good_flow();
+	loss = 100;
+	for (i = 1; i <= 3; i++) {
+		g = lose_at_bob(f);
+		run_for(60000);
+		assert_int_equal(record_times(&bob.e->record, g->f.id), i);
+	}
+	assert_int_equal(lines_with("the keys are lost: asking the peer"), 1);
+}
+
+static void a_side_that_was_set_back_logs_the_numbers_once(void **state)
+{
+	struct fake_flow *f, *g;
+	uint32_t i;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	alice.no_keys = true;
+	for (i = 1; i <= 3; i++) {
+		g->f.exchange = 2000 * i;
+		claim(f);
+		while (f->f.exchange < 2000 * i)
+			assert_true(step(clock_ms + 1000));
+		g->f.exchange += 1000;
+		run_for(1000);
+		assert_int_equal(record_times(&alice.e->record, f->f.id), i);
+	}
+	assert_int_equal(lines_with("the peer is further"), 1);
+}
+
+static void a_side_with_keys_logs_the_loss_of_its_peer_once(void **state)
+{
+	struct fake_flow *f, *g;
+	unsigned int i;
+
+	(void)state;
+	f = good_flow();
+	g = peer_of(f);
+	alice.no_keys = true;
+	for (i = 1; i <= 3; i++) {
+		claim(f);
+		while (!bob.e->nheld)
+			assert_true(step(clock_ms + 1000));
+		/* bob's kernel refuses the seed */
+		g->f.generation++;
+		run_for(5000);
+		assert_int_equal(record_times(&bob.e->record, g->f.id), i);
+	}
+	assert_int_equal(lines_with("the peer has lost the keys: fresh ones"), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_side_without_keys_logs_its_question_once),
+		TEST(a_side_that_was_set_back_logs_the_numbers_once),
+		TEST(a_side_with_keys_logs_the_loss_of_its_peer_once),
+	};
+
+	return WORLD_MAIN("attempts", tests);
+}
