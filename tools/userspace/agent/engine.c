@@ -161,6 +161,13 @@ void engine_want(struct engine *e, const struct ipcp_nl_flow *flow)
 	want_rekey(e, flow);
 }
 
+void engine_due(struct engine *e, const struct ipcp_nl_flow *flow)
+{
+	if (!flow->initiator && flow->due & IPCP_REKEY_DUE_REQUEST)
+		record_wait_over(&e->record, flow->id);
+	want_rekey(e, flow);
+}
+
 void engine_asked(struct engine *e, uint32_t flow)
 {
 	initiator_asked(e, flow);

@@ -125,6 +125,15 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow);
 
 /**
+ * engine_due() - pass on the event that a flow is due
+ *
+ * Like engine_want(). An operator's request for a re-key ends the wait that
+ * follows a failed attempt. The request stays among the reasons of the flow: a
+ * scan of all flows does not end the wait again.
+ */
+void engine_due(struct engine *e, const struct ipcp_nl_flow *flow);
+
+/**
  * engine_asked() - report that the kernel has asked the peer about its keys
  *
  * The kernel has the result. Without this call the engine checks for the result

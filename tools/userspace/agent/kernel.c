@@ -466,5 +466,5 @@ void kernel_want(struct kernel *k, struct engine *e, uint32_t id)
 	struct ipcp_nl_flow flow;
 
 	if (!ipcp_nl_flow_get(k->nl, id, &flow))
-		engine_want(e, &flow);
+		engine_due(e, &flow);
 }

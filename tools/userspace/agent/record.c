@@ -103,7 +103,15 @@ bool record_waits(const struct record *record, uint32_t flow, uint64_t now)
 {
 	const struct trouble *t = trouble_of(record, flow);
 
-	return t && now < t->when + record_hold(t->times);
+	return t && now < t->until;
+}
+
+void record_wait_over(struct record *record, uint32_t flow)
+{
+	struct trouble *t = trouble_of(record, flow);
+
+	if (t)
+		t->until = 0;
 }
 
 /* Find the entry of a flow, or NULL. 0 finds a free entry. */
@@ -238,8 +246,8 @@ static unsigned int count(struct record *record, uint32_t flow, uint64_t now)
 		LIST_INSERT_HEAD(&record->troubles[flow % TROUBLE_CHAINS], t,
 				 entry);
 	}
-	t->when = now;
-	return ++t->times;
+	t->until = now + record_hold(++t->times);
+	return t->times;
 }
 
 unsigned int record_failure(struct record *record, enum outcome_kind kind,

@@ -79,7 +79,7 @@ TAILQ_HEAD(failures, failure);
  * struct trouble - a flow whose last exchange failed
  * @flow: number of the flow
  * @times: consecutive failures
- * @when: last failure, in monotonic milliseconds
+ * @until: when to try again, in monotonic milliseconds
  * @denied: time of the first signed denial from the peer that keys were lost; 0
  *	if there was none
  * @seen: the flow was seen since the last record_sweep()
@@ -91,7 +91,7 @@ struct trouble {
 	LIST_ENTRY(trouble) entry;
 	uint32_t flow;
 	uint32_t times;
-	uint64_t when;
+	uint64_t until;
 	uint64_t denied;
 	bool seen;
 };
@@ -178,6 +178,11 @@ unsigned int record_times(const struct record *record, uint32_t flow);
  * record_waits() - check whether it is too early to try again for a flow
  */
 bool record_waits(const struct record *record, uint32_t flow, uint64_t now);
+
+/**
+ * record_wait_over() - end the wait of a flow
+ */
+void record_wait_over(struct record *record, uint32_t flow);
 
 /**
  * record_denied() - note a signed denial from the peer of a failed flow that

@@ -42,6 +42,8 @@ int __wrap_ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t limit,
 			       uint64_t min_age, uint32_t first,
 			       ipcp_nl_claim_cb cb, void *arg);
 int __wrap_ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
+int __wrap_ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id,
+			    struct ipcp_nl_flow *flow);
 int __wrap_ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info);
 int __wrap_ipcp_nl_sealed_send(struct ipcp_nl *nl, uint32_t id,
 			       const uint8_t *p, size_t len);
@@ -91,17 +93,27 @@ int __wrap_ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t limit,
 	return 0;
 }
 
-int __wrap_ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg)
+int __wrap_ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id,
+			    struct ipcp_nl_flow *flow)
 {
-	struct ipcp_nl_flow flow = {
-		.state = IPCP_REKEY_FLOW_STATE_ALLOCATED,
+	(void)nl;
+	*flow = (struct ipcp_nl_flow){
+		.id = id, .state = IPCP_REKEY_FLOW_STATE_ALLOCATED,
 		.due = IPCP_REKEY_DUE_REQUEST,
 	};
+	return 0;
+}
+
+int __wrap_ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg)
+{
+	struct ipcp_nl_flow flow;
+	uint32_t id;
 	int err = 0;
 
-	(void)nl;
-	for (flow.id = 1; flow.id <= ndue && !err; flow.id++)
+	for (id = 1; id <= ndue && !err; id++) {
+		__wrap_ipcp_nl_flow_get(nl, id, &flow);
 		err = cb(&flow, arg);
+	}
 	return err;
 }
 
@@ -332,6 +344,21 @@ static void all_due_flows_ask_their_peers_for_a_rekey(void **state)
 		assert_true(asked[id]);
 }
 
+/* A scan sees a request as long as there are no new keys. */
+static void only_the_event_of_a_request_ends_the_wait_of_a_flow(void **state)
+{
+	struct record *record = &work.engine->record;
+
+	(void)state;
+	record_failure(record, REKEY_FAILED, 5, "a.example", NULL, "x", clock_ms);
+	ndue = FLOWS;
+	assert_true(kernel_want_all(&kernel, work.engine) >= 0);
+	assert_true(asked[5]);
+	assert_true(record_waits(record, 5, clock_ms));
+	kernel_want(&kernel, work.engine, 5);
+	assert_false(record_waits(record, 5, clock_ms));
+}
+
 /* The module does not tell of the end of a flow without keys. */
 static void a_scan_forgets_failures_of_flows_that_are_gone(void **state)
 {
@@ -360,6 +387,7 @@ int main(void)
 		TEST(a_requested_claim_is_made_exactly_once),
 		TEST(a_claim_requested_during_a_claim_is_not_lost),
 		TEST(all_due_flows_ask_their_peers_for_a_rekey),
+		TEST(only_the_event_of_a_request_ends_the_wait_of_a_flow),
 		TEST(a_scan_forgets_failures_of_flows_that_are_gone),
 	};
 
