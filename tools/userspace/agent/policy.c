@@ -99,12 +99,33 @@ static bool by_default(enum policy_what what, const char *name, uint32_t uid,
 	return false;
 }
 
+/*
+ * Give the reason of a refusal. The kernel passes on IPCP_NL_GROUPS_MAX groups
+ * at most: the listed one may be beyond them.
+ */
+static bool refuse_program(enum policy_what what, const char *name,
+			   const struct ipcp_nl_cred *cred, bool needs_group,
+			   char *reason)
+{
+	if (needs_group && cred->ngroups == IPCP_NL_GROUPS_MAX)
+		snprintf(reason, REASON_LEN,
+			 "uid %u (%.20s) may not %s %.24s: only %u of its groups count, see %s-groups",
+			 cred->uid, cred->comm, verbs[what], name,
+			 IPCP_NL_GROUPS_MAX, verbs[what]);
+	else
+		snprintf(reason, REASON_LEN,
+			 "uid %u (%.20s) may not %s %.40s: see %s-users, -programs",
+			 cred->uid, cred->comm, verbs[what], name, verbs[what]);
+	return false;
+}
+
 bool policy_program(const struct config *conf, enum policy_what what,
 		    const char *name, const struct ipcp_nl_cred *cred,
 		    bool has_creds, char *reason)
 {
 	const struct config_name *block = config_find(conf, name);
 	const struct rule *rule = NULL;
+	bool user;
 
 	if (cred->uid == 0)
 		return true;
@@ -112,12 +133,10 @@ bool policy_program(const struct config *conf, enum policy_what what,
 		rule = rule_for(block, what);
 	if (!rule || !rule->listed)
 		return by_default(what, name, cred->uid, has_creds, reason);
-	if (user_matches(rule, cred) && program_matches(rule, cred))
+	user = user_matches(rule, cred);
+	if (user && program_matches(rule, cred))
 		return true;
-	snprintf(reason, REASON_LEN,
-		 "uid %u (%.20s) may not %s %.40s: see %s-users, -programs",
-		 cred->uid, cred->comm, verbs[what], name, verbs[what]);
-	return false;
+	return refuse_program(what, name, cred, !user && rule->ngids, reason);
 }
 
 static bool refuse_peer(const struct oap_identity *peer, const char *name,
