@@ -224,6 +224,26 @@ static bool check_lists(const cfg_t *cfg)
 	return ok;
 }
 
+/* Refuse peers that no certificate can name. */
+static bool check_peers(const struct config_name *name)
+{
+	size_t i;
+
+	for (i = 0; i < name->npeers; i++) {
+		if (!strcmp(name->peers[i], "*")) {
+			log_err("name \"%s\": peers: '*' is the name of no peer: leave peers out to let in all",
+				name->name);
+			return false;
+		}
+		if (!oap_name_ok(name->peers[i])) {
+			log_err("name \"%s\": peers: '%s' is not the name of a certificate: it has 1 to 255 printable characters, no space and no '/', and does not begin with '.'",
+				name->name, name->peers[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool get_name(cfg_t *sec, const struct config *conf,
 		     struct config_name *name)
 {
@@ -255,7 +275,8 @@ static bool get_name(cfg_t *sec, const struct config *conf,
 	    !get_rule(sec, "listen", &name->listen) ||
 	    !get_rule(sec, "alloc", &name->alloc) ||
 	    !get_rule(sec, "provide", &name->provide) ||
-	    !get_strings(sec, "peers", &name->peers, &name->npeers))
+	    !get_strings(sec, "peers", &name->peers, &name->npeers) ||
+	    !check_peers(name))
 		return false;
 	if (name->direct && name->npeers) {
 		log_err("name \"%s\": peers and direct exclude each other: a program on this host has no certificate",

@@ -132,6 +132,29 @@ static void an_empty_list_is_refused(void **state)
 	assert_null(strstr(lines, "name"));
 }
 
+/* '*' means anybody only where users are listed. */
+static void peers_that_no_certificate_can_name_are_refused(void **state)
+{
+	static const char * const peers[] = { "", "two words", "a/b", ".example" };
+	struct config *conf;
+	char text[128], why[128];
+	size_t i;
+
+	(void)state;
+	refuses("name \"x\" { peers = {\"a\", \"*\"} }\n",
+		"name \"x\": peers: '*' is the name of no peer: leave peers out to let in all");
+	for (i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		snprintf(text, sizeof(text), "name \"x\" { peers = {\"a\", \"%s\"} }\n",
+			 peers[i]);
+		snprintf(why, sizeof(why), "name \"x\": peers: '%s' is not the name of a certificate",
+			 peers[i]);
+		refuses(text, why);
+	}
+	conf = load_text("name \"x\" { peers = {\"a\", \"*.example\"} listen-users = {\"*\"} }\n");
+	assert_non_null(conf);
+	config_free(conf);
+}
+
 static void lists_may_be_absent_or_in_parts(void **state)
 {
 	struct config *conf = load_text("accept-kex = {}\n"
@@ -203,6 +226,7 @@ int main(void)
 		TEST(errors_name_the_file_and_the_line),
 		TEST(a_rekey_timeout_below_ten_seconds_is_refused),
 		TEST(an_empty_list_is_refused),
+		TEST(peers_that_no_certificate_can_name_are_refused),
 		TEST(lists_may_be_absent_or_in_parts),
 		TEST(fixed_settings_differ_at_each_reload),
 	};
