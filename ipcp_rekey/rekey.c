@@ -307,7 +307,9 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
  * ipcp_registry_request() - Request a re-key of a flow
  * @flow: flow
  *
- * A request ends the wait that follows a failed attempt.
+ * A request ends the wait that follows a failed attempt. Each request is
+ * reported, also while an earlier one is unanswered: the agent of a responder
+ * may wait, too.
  *
  * Context: Process context. The operation rekey-request.
  */
@@ -315,6 +317,9 @@ void ipcp_registry_request(struct ipcp_flow *flow)
 {
 	spin_lock_bh(&flow->lock);
 	flow->rk.held_off = false;
+	if (flow->rk.due & IPCP_REKEY_DUE_REQUEST)
+		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
+			    flow->rk.exchange);
 	spin_unlock_bh(&flow->lock);
 	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
 }

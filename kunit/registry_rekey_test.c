@@ -7,6 +7,7 @@
 #include "rekey.h"
 #include "state.h"
 #include "test_util.h"
+#include "trace.h"
 
 #define CIPHER	IPCP_REKEY_CIPHER_CHACHA20_POLY1305
 
@@ -143,6 +144,45 @@ static void a_failed_claim_may_delay_the_next_one(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, 0));
 }
 
+/* DUE events of a flow. */
+struct dues {
+	const struct ipcp_flow *flow;
+	unsigned int count;
+};
+
+static void on_event(void *data, const struct ipcp_flow *flow, u32 event,
+		     u8 epoch, u32 exchange)
+{
+	struct dues *dues = data;
+
+	if (flow == dues->flow && event == IPCP_REKEY_EVENT_DUE)
+		dues->count++;
+}
+
+static void stop_counting(void *data)
+{
+	unregister_trace_ipcp_event(on_event, data);
+	tracepoint_synchronize_unregister();
+}
+
+static void each_request_is_reported(struct kunit *test)
+{
+	struct dues *dues = kunit_kzalloc(test, sizeof(*dues), GFP_KERNEL);
+	struct ipcp_flow *flow = test_end(test, RESPONDER, 0);
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "the kernel has no tracepoints");
+	KUNIT_ASSERT_NOT_NULL(test, dues);
+	dues->flow = flow;
+	KUNIT_ASSERT_EQ(test, register_trace_ipcp_event(on_event, dues), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, stop_counting, dues), 0);
+	for (unsigned int i = 1; i <= 3; i++) {
+		ipcp_registry_request(flow);
+		KUNIT_EXPECT_EQ(test, dues->count, i);
+		KUNIT_EXPECT_EQ(test, flow->rk.due, IPCP_REKEY_DUE_REQUEST);
+	}
+}
+
 static void claims_and_allocations_lapse_with_the_agent(struct kunit *test)
 {
 	struct ipcp_flow *claimed = test_end(test, INITIATOR, 0);
@@ -189,6 +229,7 @@ static struct kunit_case rekey_test_cases[] = {
 	KUNIT_CASE(set_rekey_refuses_a_direct_flow),
 	KUNIT_CASE(clear_in_flight_ends_only_the_claim_in_flight),
 	KUNIT_CASE(a_failed_claim_may_delay_the_next_one),
+	KUNIT_CASE(each_request_is_reported),
 	KUNIT_CASE(claims_and_allocations_lapse_with_the_agent),
 	KUNIT_CASE(a_claim_with_exchange_number_0_lapses),
 	{}
