@@ -35,6 +35,7 @@ ECT0, CE = 2, 3
 UDP_SEGMENT = 103
 SO_ZEROCOPY, MSG_ZEROCOPY = 60, 0x4000000
 HELD, SEGMENTS = 256, 60	# packets
+DATA = 1		# type of a packet with a message
 ENOTSUPP = 524		# of the kernel only
 
 
@@ -216,7 +217,7 @@ def datagrams(tos, count=5):
         inside.add(sock.recvmsg(2000, 64)[1][0][2][0])
         while True:
             packet = wire.recv(2000)
-            if len(packet) > 1000:
+            if len(packet) > 1000 and packet[28] & 15 == DATA:	# not a probe
                 outside.add(packet[1])
                 break
     for each in sock, wire, sender:
