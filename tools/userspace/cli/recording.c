@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "recording.h"
@@ -226,9 +227,21 @@ static int read_record(struct reader *r, recording_cb cb, void *arg)
 	return status;
 }
 
+/* Open a recording. Refuse a pipe, since recordings are read twice. */
+static int open_recording(struct reader *r)
+{
+	r->file = fopen(r->path, "re");
+	if (!r->file)
+		return fail("cannot open %s: %m", r->path);
+	if (lseek(fileno(r->file), 0, SEEK_CUR) >= 0 || errno != ESPIPE)
+		return EXIT_OK;
+	fclose(r->file);
+	return fail("%s is a pipe, and can be read only once; give a file", r->path);
+}
+
 /**
  * recording_read() - read a recording
- * @path: the file
+ * @path: the file, no pipe
  * @cb: called for each line
  * @arg: for @cb
  *
@@ -238,11 +251,12 @@ static int read_record(struct reader *r, recording_cb cb, void *arg)
 int recording_read(const char *path, recording_cb cb, void *arg)
 {
 	static struct reader r;
-	int more, status = EXIT_OK;
+	int more, status;
 
-	r = (struct reader) { .path = path, .file = fopen(path, "re") };
-	if (!r.file)
-		return fail("cannot open %s: %m", path);
+	r = (struct reader) { .path = path };
+	status = open_recording(&r);
+	if (status)
+		return status;
 	while (!status && (more = read_line(&r))) {
 		if (more < 0)
 			status = EXIT_FAIL;
