@@ -38,6 +38,7 @@ ALLOC_TIMEOUT = 20.0	# seconds
 
 _TIMEOUT_NONE = -1
 _TIMEOUT_MAX = 2 ** 63 - 1
+_POLL_MAX = 2 ** 31 // 1000	# seconds that a call of poll() can wait
 _ACCEPT_NONBLOCK = 0x1
 _SET_RCVTIMEO, _SET_SNDTIMEO, _SET_ACCESS, _SET_DOWN, _SET_PPL = 1, 2, 4, 8, 16
 _SET_TIMESTAMP = 32
@@ -589,7 +590,12 @@ class _Endpoint:
             raise FlowError(errno.EBADF, "closed")
         poll = select.poll()
         poll.register(self._fd, events)
-        found = poll.poll(None if timeout is None else math.ceil(timeout * 1000))
+        found = None
+        while timeout is not None and timeout > _POLL_MAX and not found:
+            found = poll.poll(_POLL_MAX * 1000)
+            timeout -= _POLL_MAX
+        if not found:
+            found = poll.poll(None if timeout is None else math.ceil(timeout * 1000))
         return found[0][1] if found else 0
 
     async def _until_done(self, events: int, call, *args):
