@@ -45,7 +45,17 @@ static bool is_zero(const void *data, size_t from, size_t to)
 	return from >= to;
 }
 
-/* Copy the options of a program built for an older or a newer library. */
+static void give_reason(const struct ipcp_alloc_options *options,
+			const char *text)
+{
+	if (options->reason)
+		snprintf(options->reason, options->reason_size, "%s", text);
+}
+
+/*
+ * Copy the options of a program built for an older or a newer library, and
+ * clear the reason.
+ */
 static int get_options(struct ipcp_alloc_options *to,
 		       const struct ipcp_alloc_options *from)
 {
@@ -57,19 +67,13 @@ static int get_options(struct ipcp_alloc_options *to,
 		return 0;
 	if (from->size < first)
 		return -EINVAL;
+	memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
+	give_reason(to, "");
 	if (!is_zero(from, sizeof(*to), from->size))
 		return -E2BIG;
-	memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
 	if (to->flags & ~IPCP_NONBLOCK || (to->reason && !to->reason_size))
 		return -EINVAL;
 	return 0;
-}
-
-static void give_reason(const struct ipcp_alloc_options *options,
-			const char *text)
-{
-	if (options->reason)
-		snprintf(options->reason, options->reason_size, "%s", text);
 }
 
 /* Request a flow on an open endpoint, and store the reason of a failure. */
@@ -109,7 +113,6 @@ int ipcp_alloc(const char *name, const struct ipcp_alloc_options *options)
 	err = get_options(&opts, options);
 	if (err)
 		return result(err);
-	give_reason(&opts, "");
 	err = ipcp_dev_check_name(name);
 	if (err)
 		return result(err);

@@ -90,6 +90,26 @@ static void a_reason_needs_a_buffer_with_a_size(void **state)
 	assert_string_equal(reason, "");
 }
 
+static void unknown_options_leave_no_old_reason(void **state)
+{
+	struct {
+		struct ipcp_alloc_options options;
+		char more[8];
+	} later = { .options.size = sizeof(later), .more[7] = 1 };
+	char reason[8] = "before";
+
+	(void)state;
+	later.options.reason = reason;
+	later.options.reason_size = sizeof(reason);
+	assert_fails(ipcp_alloc("name", &later.options), E2BIG);
+	assert_string_equal(reason, "");
+	strcpy(reason, "before");
+	later.options.size = sizeof(later.options);
+	later.options.flags = IPCP_NONBLOCK << 1;
+	assert_fails(ipcp_alloc("name", &later.options), EINVAL);
+	assert_string_equal(reason, "");
+}
+
 static void buffers_are_checked(void **state)
 {
 	struct ipcp_accept few = { .size = sizeof(few.size) };
@@ -252,6 +272,7 @@ int main(void)
 		cmocka_unit_test(flags_are_checked),
 		cmocka_unit_test(sizes_of_options_are_checked),
 		cmocka_unit_test(a_reason_needs_a_buffer_with_a_size),
+		cmocka_unit_test(unknown_options_leave_no_old_reason),
 		cmocka_unit_test(buffers_are_checked),
 		cmocka_unit_test(calls_on_descriptors_that_are_not_flows_fail),
 		cmocka_unit_test(a_failed_accept_clears_the_peer),
