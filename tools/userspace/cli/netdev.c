@@ -20,6 +20,7 @@
 #include <linux/rtnetlink.h>
 
 #include "cmd.h"
+#include "dev.h"
 #include "nlcmd.h"
 
 #define KIND "ipcp_rekey"
@@ -74,6 +75,12 @@ static bool put_config(struct nl_msg *msg, int attr, const char *name)
 	return true;
 }
 
+static int no_name(const char *dev, const char *name)
+{
+	return fail("cannot set %s: '%s' is not a name: give 1 to 255 bytes, without spaces and control characters",
+		    dev, name);
+}
+
 static int configure(const char *dev, int attr, const char *name)
 {
 	struct nl_msg *msg = request(RTM_NEWLINK, NLM_F_ACK, dev);
@@ -81,6 +88,8 @@ static int configure(const char *dev, int attr, const char *name)
 	int err;
 
 	if (!sk || !put_config(msg, attr, name)) {
+		if (sk)
+			fail("out of memory");
 		nlmsg_free(msg);
 		nl_socket_free(sk);
 		return EXIT_FAIL;
@@ -93,11 +102,18 @@ static int configure(const char *dev, int attr, const char *name)
 	if (err == -NLE_OPNOTSUPP)
 		return fail("%s is not an interface of the kind " KIND, dev);
 	if (err == -NLE_INVAL || err == -NLE_RANGE)
-		return fail("cannot set %s: '%s' is not a name: give 1 to 255 bytes, without spaces and control characters",
-			    dev, name);
+		return no_name(dev, name);
 	if (err)
 		return fail("cannot set %s: %s", dev, nl_geterror(err));
 	return EXIT_OK;
+}
+
+/* Set the name, which is not empty: the kernel would end the flow. */
+static int set_name(char **args, int attr)
+{
+	if (ipcp_dev_check_name(args[1]))
+		return no_name(args[0], args[1]);
+	return configure(args[0], attr, args[1]);
 }
 
 static int netdev_connect(int argc, char **argv)
@@ -110,7 +126,7 @@ static int netdev_connect(int argc, char **argv)
 	};
 	char **args = use_parse(&use, argc, argv);
 
-	return configure(args[0], IFLA_IPCP_REKEY_CONNECT, args[1]);
+	return set_name(args, IFLA_IPCP_REKEY_CONNECT);
 }
 
 static int netdev_listen(int argc, char **argv)
@@ -123,7 +139,7 @@ static int netdev_listen(int argc, char **argv)
 	};
 	char **args = use_parse(&use, argc, argv);
 
-	return configure(args[0], IFLA_IPCP_REKEY_LISTEN, args[1]);
+	return set_name(args, IFLA_IPCP_REKEY_LISTEN);
 }
 
 static int netdev_end(int argc, char **argv)
