@@ -33,6 +33,7 @@ struct ping {
 	uint64_t sent;
 	uint64_t received;
 	int64_t next;		/* time to send the next message */
+	int64_t last;		/* time at which the last message was sent */
 	double min, max, sum, sum2;	/* milliseconds */
 	uint8_t *answered;	/* a bit for each of the last PING_RECENT messages */
 };
@@ -70,9 +71,10 @@ static int send_one(struct ping *p)
 	struct ping_msg msg = {
 		.magic = htobe32(PING_MAGIC),
 		.seq = htobe64(p->sent + 1),
-		.sent_ns = htobe64(now_ns()),
 	};
 
+	p->last = now_ns();
+	msg.sent_ns = htobe64(p->last);
 	memcpy(buf, &msg, sizeof(msg));
 	if (client_send(&p->client, buf, p->size) == -EMSGSIZE)
 		return EXIT_FAIL;
@@ -124,7 +126,7 @@ static int run(struct ping *p)
 			status = send_one(p);
 		if (all_sent(p) && p->received >= p->sent)
 			break;
-		until = all_sent(p) ? p->next - p->interval + p->wait : p->next;
+		until = all_sent(p) ? p->last + p->wait : p->next;
 		if (all_sent(p) && now_ns() >= until)
 			break;
 		if (!status)

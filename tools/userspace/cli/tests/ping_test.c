@@ -26,8 +26,21 @@
 #define SEQ	8	/* offset in a message */
 
 int __wrap_io_connect(const char *name, int64_t timeout);
+int64_t __real_now_ns(void);
+int64_t __wrap_now_ns(void);
 
 static int flow, peer;
+static int64_t pause_ns;	/* how long the program is stopped after a look at the clock */
+static int64_t paused_ns;
+
+int64_t __wrap_now_ns(void)
+{
+	int64_t now = __real_now_ns() + paused_ns;
+
+	paused_ns += pause_ns;
+	pause_ns = 0;
+	return now;
+}
 
 int __wrap_io_connect(const char *name, int64_t timeout)
 {
@@ -77,7 +90,8 @@ static int count(const char *text, const char *word)
 	return n;
 }
 
-static void each_message_is_answered_once(void **state)
+/* Send three messages to a peer that runs as a thread; return the output. */
+static char *ping(void *(*answer)(void *arg))
 {
 	char *args[] = {
 		"ping", "--count", "3", "--interval", "0.01", "--wait", "300", "demo",
@@ -88,12 +102,12 @@ static void each_message_is_answered_once(void **state)
 	void *answered;
 	char *text;
 
-	(void)state;
+	paused_ns = 0;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
 	flow = fds[0];
 	peer = fds[1];
 	fcntl(flow, F_SETFL, O_NONBLOCK);
-	assert_int_equal(pthread_create(&thread, NULL, answer_twice, fds), 0);
+	assert_int_equal(pthread_create(&thread, NULL, answer, fds), 0);
 	capture_begin(STDOUT_FILENO);
 	status = cmd_ping(8, args);
 	text = capture_end();
@@ -101,6 +115,14 @@ static void each_message_is_answered_once(void **state)
 	close(peer);
 	assert_non_null(answered);
 	assert_int_equal(status, EXIT_OK);
+	return text;
+}
+
+static void each_message_is_answered_once(void **state)
+{
+	char *text = ping(answer_twice);
+
+	(void)state;
 	assert_int_equal(count(text, "seq="), 3);
 	assert_int_equal(count(text, "seq=1 "), 1);
 	assert_int_equal(count(text, "seq=2 "), 1);
@@ -109,10 +131,23 @@ static void each_message_is_answered_once(void **state)
 	free(text);
 }
 
+/* The messages that are late are sent at once, and the time limit begins then. */
+static void the_last_answers_count_after_a_pause(void **state)
+{
+	char *text;
+
+	(void)state;
+	pause_ns = 1000 * NSEC_PER_SEC;
+	text = ping(answer_twice);
+	assert_int_equal(count(text, "\n3 sent, 3 received, 0% lost\n"), 1);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_message_is_answered_once),
+		cmocka_unit_test(the_last_answers_count_after_a_pause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
