@@ -20,7 +20,7 @@ struct ping_msg {
 	uint32_t magic;
 	uint32_t reserved;
 	uint64_t seq;
-	uint64_t sent_ns;
+	uint64_t reserved2;
 } __attribute__((packed));
 
 struct ping {
@@ -35,7 +35,7 @@ struct ping {
 	int64_t next;		/* time to send the next message */
 	int64_t last;		/* time at which the last message was sent */
 	double min, max, sum, sum2;	/* milliseconds */
-	uint8_t *answered;	/* a bit for each of the last PING_RECENT messages */
+	int64_t *sent_at;	/* for each of the last PING_RECENT messages; 0 if answered */
 };
 
 static void echo(struct serve_peer *peer, char *buf, size_t len)
@@ -45,24 +45,19 @@ static void echo(struct serve_peer *peer, char *buf, size_t len)
 }
 
 /*
- * Note an answer. Return false if the message was never sent, was sent long ago, or
- * has been answered already: the peer may send anything.
+ * Note an answer. Return the time at which the message was sent, or 0 if it was
+ * never sent, was sent long ago, or has been answered already: the peer may send
+ * anything.
  */
-static bool first_answer(struct ping *p, uint64_t seq)
+static int64_t first_answer(struct ping *p, uint64_t seq)
 {
-	uint8_t *byte = &p->answered[seq % PING_RECENT / 8];
-	uint8_t bit = 1 << seq % 8;
+	int64_t *slot = &p->sent_at[seq % PING_RECENT], at;
 
-	if (!seq || seq > p->sent || p->sent - seq >= PING_RECENT || *byte & bit)
-		return false;
-	*byte |= bit;
-	return true;
-}
-
-/* Make room for the answer to the message that is sent next. */
-static void expect_answer(struct ping *p, uint64_t seq)
-{
-	p->answered[seq % PING_RECENT / 8] &= ~(1 << seq % 8);
+	if (!seq || seq > p->sent || p->sent - seq >= PING_RECENT)
+		return 0;
+	at = *slot;
+	*slot = 0;
+	return at;
 }
 
 static int send_one(struct ping *p)
@@ -74,11 +69,10 @@ static int send_one(struct ping *p)
 	};
 
 	p->last = now_ns();
-	msg.sent_ns = htobe64(p->last);
 	memcpy(buf, &msg, sizeof(msg));
 	if (client_send(&p->client, buf, p->size) == -EMSGSIZE)
 		return EXIT_FAIL;
-	expect_answer(p, ++p->sent);
+	p->sent_at[++p->sent % PING_RECENT] = p->last;
 	p->next += p->interval;
 	return EXIT_OK;
 }
@@ -87,15 +81,18 @@ static void note_answer(struct client *client, const char *buf, size_t len)
 {
 	struct ping *p = (struct ping *)client;
 	struct ping_msg msg;
+	int64_t at;
 	double ms;
 
 	if (len < sizeof(msg))
 		return;
 	memcpy(&msg, buf, sizeof(msg));
-	if (be32toh(msg.magic) != PING_MAGIC ||
-	    !first_answer(p, be64toh(msg.seq)))
+	if (be32toh(msg.magic) != PING_MAGIC)
 		return;
-	ms = (now_ns() - (int64_t)be64toh(msg.sent_ns)) / 1e6;
+	at = first_answer(p, be64toh(msg.seq));
+	if (!at)
+		return;
+	ms = (now_ns() - at) / 1e6;
 	if (!p->received || ms < p->min)
 		p->min = ms;
 	if (!p->received || ms > p->max)
@@ -198,9 +195,9 @@ static int measure(struct client *client)
 
 int cmd_ping(int argc, char **argv)
 {
-	static uint8_t answered[PING_RECENT / 8];
+	static int64_t sent_at[PING_RECENT];
 	struct ping ping = {
-		.answered = answered,
+		.sent_at = sent_at,
 		.client = { .got = note_answer },
 		.size = PING_DEFAULT,
 		.interval = NSEC_PER_SEC,

@@ -79,6 +79,21 @@ static void *answer_twice(void *arg)
 	return arg;
 }
 
+/* Answer with other contents after the sequence number, such as a far future. */
+static void *answer_with_other_contents(void *arg)
+{
+	char msg[SIZE];
+	int i;
+
+	for (i = 0; i < COUNT; i++) {
+		if (recv(peer, msg, SIZE, 0) != SIZE)
+			return NULL;
+		memset(msg + SEQ + 8, 0x7f, SIZE - SEQ - 8);
+		send(peer, msg, SIZE, MSG_NOSIGNAL);
+	}
+	return arg;
+}
+
 static int count(const char *text, const char *word)
 {
 	int n = 0;
@@ -143,11 +158,22 @@ static void the_last_answers_count_after_a_pause(void **state)
 	free(text);
 }
 
+static void the_peer_has_no_say_in_the_times(void **state)
+{
+	char *text = ping(answer_with_other_contents);
+
+	(void)state;
+	assert_int_equal(count(text, "\n3 sent, 3 received, 0% lost\n"), 1);
+	assert_int_equal(count(text, "time=-"), 0);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_message_is_answered_once),
 		cmocka_unit_test(the_last_answers_count_after_a_pause),
+		cmocka_unit_test(the_peer_has_no_say_in_the_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
