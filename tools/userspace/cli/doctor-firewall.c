@@ -5,6 +5,7 @@
  * the agent? Warn only if no rule of the chain can accept such a packet;
  * otherwise report what the check cannot determine.
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -75,6 +76,19 @@ static bool may_be(json_t *right, const char *what)
 }
 
 /*
+ * Check if a value stands for UDP: 1, 0, or -1 for others, too. On a host
+ * without /etc/protocols nft prints numbers.
+ */
+static int is_udp(json_t *right)
+{
+	if (json_is_integer(right))
+		return json_integer_value(right) == IPPROTO_UDP;
+	if (!may_be(right, "udp") && has_number(right, IPPROTO_UDP) <= 0)
+		return 0;
+	return json_is_string(right) ? 1 : -1;
+}
+
+/*
  * Check if a new packet from another host to the port meets a condition.
  * Return: 1 for always, 0 for never, -1 for sometimes.
  */
@@ -96,7 +110,7 @@ static int meets(json_t *match, json_int_t port)
 		       !strcmp(json_string_value(right), "lo") ? 0 : -1;
 	if (!strcmp(meta, "l4proto") || !strcmp(word(payload, "field"), "protocol") ||
 	    !strcmp(word(payload, "field"), "nexthdr"))
-		return !may_be(right, "udp") ? 0 : json_is_string(right) ? 1 : -1;
+		return is_udp(right);
 	if (!strcmp(protocol, "tcp") || !strncmp(protocol, "icmp", 4) ||
 	    !strcmp(protocol, "sctp"))
 		return 0;
