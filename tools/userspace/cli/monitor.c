@@ -119,12 +119,19 @@ static bool enough(const struct monitor *m)
 	return m->status || (m->count && m->printed >= m->count);
 }
 
+/* True if only one flow is wanted, and the event does not concern it. */
+static bool is_of_another(const struct monitor *m, const struct ipcp_nl_event *ev)
+{
+	return m->flow && m->flow != ev->flow.id &&
+	       ev->event != IPCP_REKEY_EVENT_COPIED;
+}
+
 static void on_event(const struct ipcp_nl_event *ev, void *arg)
 {
 	struct monitor *m = arg;
 	struct timespec ts;
 
-	if (ev->upcall || enough(m) || (m->flow && m->flow != ev->flow.id))
+	if (ev->upcall || enough(m) || is_of_another(m, ev))
 		return;
 	m->printed++;
 	clock_gettime(CLOCK_REALTIME, &ts);
