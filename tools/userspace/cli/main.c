@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* ipcp-rekey: inspect and re-key flows, and communicate over them. */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "out.h"
@@ -28,11 +30,27 @@ static const struct cmd commands[] = {
 	{ 0 }
 };
 
+/*
+ * Fill in standard files that are closed, so that no other file gets their
+ * number: stdin is at its end then, and nothing can be written to the others.
+ */
+static int fill_standard_files(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			return fail("cannot open /dev/null: %m");
+	return EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
 	static char *version[] = { "version", NULL };
 	int status;
 
+	if (fill_standard_files())
+		return EXIT_FAIL;
 	if (argc > 1 && !strcmp(argv[1], "--version"))
 		status = cmd_version(1, version);
 	else
