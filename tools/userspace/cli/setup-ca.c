@@ -8,7 +8,7 @@
 
 #include "setup.h"
 
-#define TEXT_MAX	64	/* limit of a common name */
+#define TEXT_MAX	64	/* bytes of a common name */
 
 /* Check text: no characters that a terminal could interpret. */
 static const char *use_text(const struct use *use, const char *text)
@@ -19,7 +19,7 @@ static const char *use_text(const struct use *use, const char *text)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			break;
 	if (*p || !*text || p - text > TEXT_MAX)
-		exit(use_error(use, "--name needs 1 to %d printable characters",
+		exit(use_error(use, "--name needs 1 to %d bytes of printable characters",
 			       TEXT_MAX));
 	return text;
 }
