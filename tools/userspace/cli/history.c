@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "history.h"
 #include "io.h"
+#include "plain.h"
 
 #define ROWS_MAX	8	/* the kernel holds four epochs */
 #define LIVE_MAX	16	/* how far back the epoch of an event can be */
@@ -206,14 +207,16 @@ static void on_mark(struct history *h, const struct record *rec)
 {
 	char more[HISTORY_LABEL];
 	size_t i;
+	int len;
 
 	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
 		if (marks[i].event == rec->event)
 			break;
 	if (i == sizeof(marks) / sizeof(marks[0]))
 		return;
-	snprintf(more, sizeof(more), "%s%s%s", marks[i].more,
-		 rec->reason[0] ? ": " : "", rec->reason);
+	len = snprintf(more, sizeof(more), "%s%s", marks[i].more,
+		       rec->reason[0] ? ": " : "");
+	plain_copy(more + len, sizeof(more) - len, rec->reason);
 	add_mark(h, rec->at, marks[i].bad, marks[i].text, more);
 }
 

@@ -3,6 +3,7 @@
 /* Text that a terminal shows, and does not obey. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -55,4 +56,21 @@ void plain_make(char *text)
 		text += len ? len : 1;
 	}
 	*to = '\0';
+}
+
+/**
+ * plain_copy() - copy UTF-8 text, as much as fits of whole characters
+ * @to: where to; NUL-terminated
+ * @size: bytes at @to
+ * @text: the text
+ */
+void plain_copy(char *to, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size - 1);
+
+	if (text[len])
+		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+	memcpy(to, text, len);
+	to[len] = '\0';
 }

@@ -10,5 +10,6 @@
 bool plain_is_utf8(const char *text);
 size_t plain_unsafe(const char *p, bool utf8);
 void plain_make(char *text);
+void plain_copy(char *to, size_t size, const char *text);
 
 #endif /* IPCP_CLI_PLAIN_H */

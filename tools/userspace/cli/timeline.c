@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "io.h"
+#include "plain.h"
 #include "timeline-draw.h"
 
 #define FLOWS_MAX	4096	/* flows in a recording */
@@ -79,9 +80,9 @@ static int note_flow(const struct record *rec, void *arg)
 	if (rec->peer_eid)
 		f->peer_eid = rec->peer_eid;
 	if (rec->name[0])
-		snprintf(f->name, sizeof(f->name), "%s", rec->name);
+		plain_copy(f->name, sizeof(f->name), rec->name);
 	if (rec->peer[0] && strcmp(rec->peer, "-"))
-		snprintf(f->peer, sizeof(f->peer), "%s", rec->peer);
+		plain_copy(f->peer, sizeof(f->peer), rec->peer);
 	return EXIT_OK;
 }
 
