@@ -43,13 +43,18 @@ struct agent {
 	sd_event *loop;
 	sd_event_source *timer;
 	uint64_t started;
-	uint64_t read;		/* when the configuration was read */
+	uint64_t read;		/* uptime when the configuration was read */
 	unsigned int copies;	/* known copies of the machine */
 };
 
 static uint64_t now_ms(void)
 {
 	return kernel_ops.now(NULL);
+}
+
+static uint64_t uptime_ms(void)
+{
+	return kernel_ops.uptime(NULL);
 }
 
 /* Do the work that is due, and set the timer for the next work. */
@@ -144,7 +149,7 @@ static json_t *about(struct agent *a)
 			 "uid", (int)getuid(),
 			 "up_ms", (json_int_t)(now - a->started), "config",
 			 "file", a->file,
-			 "read_ms_ago", (json_int_t)(now - a->read),
+			 "read_ms_ago", (json_int_t)(uptime_ms() - a->read),
 			 "port", (int)a->conf->port, "rekey_interval_ms",
 			 (json_int_t)a->conf->rekey_interval, "max_exchanges",
 			 (json_int_t)a->conf->max_exchanges,
@@ -258,7 +263,7 @@ static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 	a->oap = oap;
 	a->work.conf = conf;
 	a->work.oap = oap;
-	a->read = now_ms();
+	a->read = uptime_ms();
 }
 
 static struct dns_settings dns_settings(const struct config *conf)
@@ -453,7 +458,7 @@ int agent_run(const char *file, struct config *conf, struct oap_env *oap)
 {
 	struct agent a = {
 		.file = file, .conf = conf, .oap = oap,
-		.started = now_ms(), .read = now_ms(),
+		.started = now_ms(), .read = uptime_ms(),
 	};
 	int err = run(&a);
 
