@@ -230,8 +230,7 @@ static int put_all(struct setup_tx *tx, struct answer *a, BIO *news)
 {
 	int status;
 
-	a->all = setup_crt_read(a->file);
-	status = a->all ? setup_file_security(tx) : EXIT_FAIL;
+	status = setup_file_security(tx);
 	if (!status)
 		status = find_ours(tx, a);
 	if (!status)
@@ -281,9 +280,11 @@ int setup_install(int argc, char **argv)
 	int status;
 
 	a.file = *use_parse(&use, argc, argv);
-	news = BIO_new(BIO_s_mem());
+	a.all = setup_crt_read(a.file);	/* maybe a pipe: signals are not held yet */
+	news = a.all ? BIO_new(BIO_s_mem()) : NULL;
 	if (!news || setup_file_begin(&tx, dir)) {
 		BIO_free(news);
+		setup_crt_free(a.all);
 		return EXIT_FAIL;
 	}
 	status = setup_file_end(&tx, put_all(&tx, &a, news));

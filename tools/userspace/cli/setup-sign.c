@@ -238,15 +238,14 @@ static void say_request(const char *name, X509_REQ *req)
 	fflush(stdout);
 }
 
-static int sign(struct setup_tx *tx, const char *file, const char *output,
-		unsigned int days)
+static int sign(struct setup_tx *tx, const char *file, X509_REQ *req,
+		const char *output, unsigned int days)
 {
 	char path[PATH_MAX], *copy = strdup(file);
-	X509_REQ *req = read_request(file);
 	struct wanted w;
 	int status;
 
-	status = copy && req ? check_key(file, req) : EXIT_FAIL;
+	status = copy ? check_key(file, req) : EXIT_FAIL;
 	if (!status)
 		status = get_name(file, req, &w);
 	if (!status)
@@ -261,7 +260,6 @@ static int sign(struct setup_tx *tx, const char *file, const char *output,
 		say_request(w.name, req);
 	status = status ? setup_file_end(tx, status) :
 			  answer(tx, req, w.name, days, path);
-	X509_REQ_free(req);
 	free(copy);
 	if (status)
 		return status;
@@ -289,15 +287,23 @@ int setup_sign(int argc, char **argv)
 		opts, 1, 1
 	};
 	struct setup_tx tx;
+	X509_REQ *req;
+	int status;
 
 	file = *use_parse(&use, argc, argv);
 	if (strlen(file) > PATH_MAX / 2 ||
 	    (output && strlen(output) > PATH_MAX / 2))
 		return use_error(&use, "the path is too long");
-	if (setup_file_begin(&tx, dir))
+	req = read_request(file);	/* maybe a pipe: signals are not held yet */
+	if (!req || setup_file_begin(&tx, dir)) {
+		X509_REQ_free(req);
 		return EXIT_FAIL;
+	}
 	if (setup_issuer_exists(&tx))
-		return sign(&tx, file, output, days);
-	return setup_file_end(&tx, fail("there is no CA in %s/ca: run this on the host with the CA, or make one here with 'ipcp-rekey setup ca'",
-					tx.dir));
+		status = sign(&tx, file, req, output, days);
+	else
+		status = setup_file_end(&tx, fail("there is no CA in %s/ca: run this on the host with the CA, or make one here with 'ipcp-rekey setup ca'",
+						  tx.dir));
+	X509_REQ_free(req);
+	return status;
 }
