@@ -573,10 +573,11 @@ int setup_file_end(struct setup_tx *tx, int status)
 {
 	struct setup_step *s;
 
+	if (!status && !was_interrupted())
+		status = rename_all(tx);
+	/* maybe only now */
 	if (!status && was_interrupted())
 		status = fail("interrupted: nothing was changed");
-	if (!status)
-		status = rename_all(tx);
 	while ((s = tx->steps)) {
 		tx->steps = s->next;
 		end_one(tx, s, status != EXIT_OK);
