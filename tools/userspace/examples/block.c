@@ -94,6 +94,8 @@ enum block_io block_write(int flow, const uint8_t *msg, size_t len)
 	case EKEYEXPIRED:	/* the next seed provides new ones */
 	case ENOBUFS:
 		return BLOCK_LATER;
+	case EMSGSIZE:
+		return BLOCK_LONG;
 	default:
 		return BLOCK_OVER;
 	}

@@ -65,6 +65,7 @@ enum block_io {
 	BLOCK_OK,
 	BLOCK_WAIT,		/* no message, or no room: poll */
 	BLOCK_LATER,		/* the keys are exhausted: wait for EPOLLPRI */
+	BLOCK_LONG,		/* the path takes only shorter messages */
 	BLOCK_OVER,		/* the flow has ended */
 };
 

@@ -205,6 +205,8 @@ static int transfer(struct sender *s)
 			return -1;
 		until = send_again(s);
 		report_tick(&s->rep);
+		if (s->blocked == BLOCK_LONG)
+			return die("the path takes only shorter messages now; start again");
 		if (s->blocked == BLOCK_LATER)
 			until = now_ms() + 50;
 		if (due(s) > now_ms() && due(s) < until)
