@@ -63,7 +63,8 @@ private_apt()
 
 apt_get()
 {
-	APT_CONFIG=$CACHE/apt/apt.conf apt-get -o DPkg::Lock::Timeout=600 "$@"
+	APT_CONFIG=$CACHE/apt/apt.conf apt-get -o DPkg::Lock::Timeout=600 \
+		-o APT::Update::Error-Mode=any "$@"
 }
 
 apt_cache()
