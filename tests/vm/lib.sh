@@ -127,6 +127,35 @@ work_mend()
 	touch -d '2 seconds ago' "$1/.building"
 }
 
+# checkout_files [PATH]...: print the checkout's files, or those below the PATHs: tracked,
+# or new and not ignored.
+checkout_files()
+{
+	git -C "$TOP" ls-files -z --cached --others --exclude-standard --deduplicate \
+		-- "$@" |
+		while IFS= read -r -d '' file; do
+			[ ! -f "$TOP/$file" ] && [ ! -L "$TOP/$file" ] ||
+				printf '%s\0' "$file"
+		done | sort -z
+}
+
+# update_work DIR LIST: bring DIR/src up to date with the checkout's files in LIST, print
+# the files that changed. Unchanged files keep their time stamps and built files stay, so
+# that make builds only what changed.
+update_work()
+{
+	local dir=$1 list=$2
+
+	mkdir -p "$dir/src"
+	if [ -e "$dir/files" ]; then
+		comm -z -23 "$dir/files" "$list" |
+			(cd "$dir/src" && xargs -0 -r rm -f --) || return
+	fi
+	rsync --checksum --links --perms --from0 --files-from="$list" \
+		--out-format=%n "$TOP/" "$dir/src/" || return
+	cp "$list" "$dir/files"
+}
+
 # Lines that a healthy kernel does not log.
 reports='Kernel panic|BUG: |BUG at |WARNING: |Oops[:-]|general protection fault[,:]'
 reports+='|KASAN: |UBSAN: |KCSAN: |refcount_t: |ODEBUG: |list_(add|del) corruption'
