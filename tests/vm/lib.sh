@@ -194,6 +194,12 @@ emulator_fault()
 	' "$1"
 }
 
+# roomy MIB FOLDER: true if a file of that size can be written there.
+roomy()
+{
+	[ -w "$2" ] && [ "$(df -Pm "$2" | awk 'NR == 2 { print $4 }')" -ge "$1" ]
+}
+
 # need_space MIB FOR: dies, and says what to do, unless $CACHE has the space.
 need_space()
 {
