@@ -94,6 +94,16 @@ locked()
 	fi
 }
 
+# The trap for INT, TERM and HUP of a script that runs several programs at a time: ends
+# the whole process group.
+# shellcheck disable=SC2317
+stop_group()
+{
+	trap '' INT TERM HUP
+	kill -- 0 2>/dev/null
+	exit 130
+}
+
 # A folder that is kept between builds has a mark while a build is under way. A mark
 # found at the start of a build was left by a killed build, which may have left half
 # of an object.
