@@ -61,10 +61,11 @@ private_apt()
 	rmdir "$tmp"
 }
 
+# apt does not wait for its lock of the lists.
 apt_get()
 {
-	APT_CONFIG=$CACHE/apt/apt.conf apt-get -o DPkg::Lock::Timeout=600 \
-		-o APT::Update::Error-Mode=any "$@"
+	APT_CONFIG=$CACHE/apt/apt.conf flock "$CACHE/apt/lock" \
+		apt-get -o APT::Update::Error-Mode=any "$@"
 }
 
 apt_cache()
