@@ -251,15 +251,28 @@ kvm_works()
 	grep -q -w -E 'vmx|svm' /proc/cpuinfo || return 1
 	[ -w /dev/kvm ] || return 1
 	probe=$CACHE/kvm-$(cat /proc/sys/kernel/random/boot_id)
-	if [ ! -e "$probe" ]; then
-		# once the kernel has started, the initrd complains that it has no disk
-		timeout 20 "$1/qemu-system-x86_64" -nodefaults -no-user-config -display none \
-			-accel kvm -cpu host -m 256 -no-reboot -serial stdio \
-			-kernel "$2/kernel" -initrd "$2/initrd" \
-			-append "console=ttyS0 panic=-1 reboot=t" </dev/null 2>&1 |
-			grep -q 'no disk' && echo yes >"$probe" || echo no >"$probe"
-	fi
-	[ "$(cat "$probe")" = yes ]
+	[ -e "$probe" ] || kvm_probe "$1" "$2" "$probe"
+	[ "$(cat "$probe" 2>/dev/null)" = yes ]
+}
+
+# kvm_probe EMULATOR BOOT FILE: write "yes" or "no" to FILE, or nothing if the kernel
+# takes too long: the host may be busy.
+kvm_probe()
+{
+	local said tmp status=0
+
+	# once the kernel has started, the initrd complains that it has no disk
+	said=$(timeout 20 "$1/qemu-system-x86_64" -nodefaults -no-user-config -display none \
+		-accel kvm -cpu host -m 256 -no-reboot -serial stdio \
+		-kernel "$2/kernel" -initrd "$2/initrd" \
+		-append "console=ttyS0 panic=-1 reboot=t" </dev/null 2>&1 | tr -d '\0') || status=$?
+	tmp=$(mktemp "$CACHE/tmp.XXXXXX")
+	case $status:$said in
+	*"no disk"*)	echo yes >"$tmp" ;;
+	124:*)		rm -f "$tmp"; return ;;
+	*)		echo no >"$tmp" ;;
+	esac
+	mv "$tmp" "$3"
 }
 
 # in_tree ROOT [SOURCE:TARGET]... -- COMMAND...: runs COMMAND in the tree (which
