@@ -33,6 +33,9 @@ kernel_c()
 # checksum of all that the verdict depends on.
 #   has_passed KEY	true if pass was called with KEY
 #   pass KEY...		remember KEYs, 30 days after the last use
+#   is_still KEY COMMAND...
+#			true if COMMAND prints KEY again: files that changed during a
+#			check may not be those that passed
 has_passed()
 {
 	[ -e "$CACHE/passed/$1" ] && touch "$CACHE/passed/$1"
@@ -43,6 +46,14 @@ pass()
 	mkdir -p "$CACHE/passed"
 	[ $# = 0 ] || (cd "$CACHE/passed" && touch "$@")
 	find "$CACHE/passed" -type f -mtime +30 -delete
+}
+
+is_still()
+{
+	[ "$("${@:2}")" = "$1" ] || {
+		say "files changed during the check: the verdict is not kept"
+		return 1
+	}
 }
 
 # in_checkout COMMAND...: run COMMAND in the tree, in the checkout, which is read-only
