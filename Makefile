@@ -10,6 +10,9 @@ SECONDS ?= 60
 
 VERSION := $(shell sed -n 's/.*VERSION_STRING[^"]*"\(.*\)"/\1/p' ipcp_rekey/version.h)
 DKMS_DIR = $(DESTDIR)/usr/src/ipcp-rekey-$(VERSION)
+# "dkms install" keeps what was built from earlier sources of the same version
+DKMS_REMOVE = $(if $(wildcard /var/lib/dkms/ipcp-rekey/$(VERSION)),dkms remove \
+	ipcp-rekey/$(VERSION) --all && )
 DKMS_FILES := Kbuild Makefile COPYING LICENSES ipcp_rekey include samples
 # leaves out files that a build creates beside the sources
 DKMS_SOURCES := ! -name '.*' ! -name '*.mod.c' \( -name '*.[ch]' -o -name Kbuild \
@@ -71,7 +74,7 @@ dkms: ## sources for DKMS into DESTDIR/usr/src; then: dkms install
 	find $(DKMS_FILES) -type f $(DKMS_SOURCES) -print0 | \
 		xargs -0 cp --parents -t $(DKMS_DIR)
 	sed 's/#MODULE_VERSION#/$(VERSION)/' dkms.conf >$(DKMS_DIR)/dkms.conf
-	@$(if $(DESTDIR),,echo 'Next, as root: dkms install ipcp-rekey/$(VERSION)')
+	@$(if $(DESTDIR),,echo 'Next, as root: $(DKMS_REMOVE)dkms install ipcp-rekey/$(VERSION)')
 
 deb: ## packages for Debian 13 into build/deb
 	debian/build-packages
