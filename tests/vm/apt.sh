@@ -7,7 +7,8 @@
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 suites="trixie trixie-updates trixie-backports"
 
-# Print the mirror that this machine's own apt uses for its Debian release.
+# Print the mirror that this machine's own apt uses for its Debian release. Repositories
+# of others may have the same codename.
 mirror()
 {
 	local codename uri
@@ -15,9 +16,9 @@ mirror()
 	# shellcheck disable=SC1091
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	# shellcheck disable=SC2016
-	uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
+	uri=$(apt-get indextargets --format '$(RELEASE) $(ORIGIN) $(REPO_URI)' \
 		"Created-By: Packages" |
-		awk -v r="$codename" '$1 == r { print $2; exit }')
+		awk -v r="$codename" '$1 == r && $2 == "Debian" { print $3; exit }')
 	[ -n "$uri" ] ||
 		die "no Debian mirror in this machine's apt sources (looked for '$codename')"
 	echo "$uri"
