@@ -137,8 +137,8 @@ work_mend()
 	touch -d '2 seconds ago' "$1/.building"
 }
 
-# checkout_files [PATH]...: print the checkout's files, or those below the PATHs: tracked,
-# or new and not ignored.
+# checkout_files PATH...: print the checkout's files below the PATHs, tracked, or new and
+# not ignored.
 checkout_files()
 {
 	git -C "$TOP" ls-files -z --cached --others --exclude-standard --deduplicate \
