@@ -6,7 +6,7 @@
 #   KERNEL_LOG_HARMLESS		lines that do not concern the module (grep -E)
 #   kernel_log_unless_harmless	standard input without harmless lines; true,
 #				even if no line is left
-#   kernel_log_of_races		standard input without the data races that KCSAN reports
+#   kernel_log_without_races		standard input without the data races that KCSAN reports
 #				of code outside the module
 #   kernel_warnings		warnings of the kernel since it started, without
 #				harmless lines and these races
@@ -26,7 +26,7 @@ kernel_log_unless_harmless()
 }
 
 # A report begins and ends with a line of "=", and its title names both functions.
-kernel_log_of_races()
+kernel_log_without_races()
 {
 	awk '
 	function is_ruler(line) { return line ~ /^(\[ *[0-9.]+\] )?=====+$/ }
@@ -52,5 +52,5 @@ kernel_log_of_races()
 kernel_warnings()
 {
 	dmesg --level=emerg,alert,crit,err,warn | kernel_log_unless_harmless |
-		kernel_log_of_races
+		kernel_log_without_races
 }
