@@ -317,11 +317,12 @@ void ipcp_registry_request(struct ipcp_flow *flow)
 {
 	spin_lock_bh(&flow->lock);
 	flow->rk.held_off = false;
-	if (flow->rk.due & IPCP_REKEY_DUE_REQUEST)
+	if (flow->rk.encrypted) {
+		WRITE_ONCE(flow->rk.due, flow->rk.due | IPCP_REKEY_DUE_REQUEST);
 		ipcp_notify(flow, IPCP_REKEY_EVENT_DUE, flow->rk.newest,
 			    flow->rk.exchange);
+	}
 	spin_unlock_bh(&flow->lock);
-	ipcp_keyrot_due(flow, IPCP_REKEY_DUE_REQUEST);
 }
 
 /**

@@ -6,8 +6,8 @@
 #   KERNEL_LOG_HARMLESS		lines that do not concern the module (grep -E)
 #   kernel_log_unless_harmless	standard input without harmless lines; true,
 #				even if no line is left
-#   kernel_log_without_races		standard input without the data races that KCSAN reports
-#				of code outside the module
+#   kernel_log_without_races	standard input without the data races that KCSAN
+#				reports of code outside the module
 #   kernel_warnings		warnings of the kernel since it started, without
 #				harmless lines and these races
 

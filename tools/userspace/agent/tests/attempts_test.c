@@ -7,18 +7,6 @@
 
 #include "world.h"
 
-/* The responder has lost the keys, and asks for a re-key in the clear. */
-static struct fake_flow *lose_at_bob(struct fake_flow *f)
-{
-	struct fake_flow *g = peer_of(f);
-
-	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
-	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
-	bob.no_keys = true;
-	engine_want(bob.e, &g->f);
-	return g;
-}
-
 /* Each of several failed attempts in a row would log the same line. */
 static void a_side_without_keys_logs_its_question_once(void **state)
 {

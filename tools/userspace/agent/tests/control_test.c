@@ -2,7 +2,6 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Status socket: files that opening replaces and closing removes. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,9 +12,9 @@
 #include "control.h"
 #include "files.h"
 #include "log.h"
+#include "queue.h"
 
 #define LIMIT	60	/* seconds */
-#define QUEUE	4	/* more than the queue of leave_busy() takes */
 
 static sd_event *loop;
 static char line[512];
@@ -70,16 +69,10 @@ static void leave_socket(const char *name)
 static int leave_busy(const char *name, int clients[QUEUE])
 {
 	struct sockaddr_un addr;
-	int i, err = 0, fd = make_socket(name, &addr);
+	int fd = make_socket(name, &addr);
 
 	assert_int_equal(listen(fd, 0), 0);
-	for (i = 0; i < QUEUE; i++) {
-		clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK |
-				    SOCK_CLOEXEC, 0);
-		if (connect(clients[i], (struct sockaddr *)&addr, sizeof(addr)))
-			err = errno;
-	}
-	assert_int_equal(err, EAGAIN);
+	queue_fill(clients, &addr);
 	return fd;
 }
 
@@ -139,7 +132,7 @@ static void a_socket_in_use_is_not_replaced(void **state)
 /* A hanging agent does not make another one hang at its start. */
 static void a_socket_with_a_full_queue_is_in_use(void **state)
 {
-	int clients[QUEUE], fd, i;
+	int clients[QUEUE], fd;
 
 	(void)state;
 	fd = leave_busy("sock", clients);
@@ -148,8 +141,7 @@ static void a_socket_with_a_full_queue_is_in_use(void **state)
 	alarm(0);
 	assert_non_null(strstr(line, "another agent uses it"));
 	assert_int_equal(type_of("sock"), S_IFSOCK);
-	for (i = 0; i < QUEUE; i++)
-		close(clients[i]);
+	queue_close(clients);
 	close(fd);
 }
 

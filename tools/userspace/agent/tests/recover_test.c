@@ -122,18 +122,6 @@ static void keys_lost_by_an_unsigned_peer_are_not_recovered(void **state)
 	assert_int_equal(f->error, EKEYEXPIRED);
 }
 
-/* The responder has lost the keys, and asks for a re-key in the clear. */
-static struct fake_flow *lose_at_bob(struct fake_flow *f)
-{
-	struct fake_flow *g = peer_of(f);
-
-	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
-	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
-	bob.no_keys = true;
-	engine_want(bob.e, &g->f);
-	return g;
-}
-
 static void a_responder_without_keys_gets_fresh_keys(void **state)
 {
 	struct fake_flow *f, *g;

@@ -50,6 +50,17 @@ void claim(struct fake_flow *f)
 	engine_rekey(alice.e, &c);
 }
 
+struct fake_flow *lose_at_bob(struct fake_flow *f)
+{
+	struct fake_flow *g = peer_of(f);
+
+	g->f.state = IPCP_REKEY_FLOW_STATE_ALLOCATED;
+	g->f.due = IPCP_REKEY_DUE_NO_KEYS;
+	bob.no_keys = true;
+	engine_want(bob.e, &g->f);
+	return g;
+}
+
 struct fake_flow *peer_of(struct fake_flow *f)
 {
 	uint32_t i;

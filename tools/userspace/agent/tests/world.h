@@ -107,6 +107,11 @@ void lose_all_on_wire(void);
 struct fake_flow *add_flow(struct side *s, const char *name);
 struct fake_flow *alloc(const char *name, uint32_t timeout);
 void claim(struct fake_flow *f);
+/*
+ * Let bob, the responder, lose the keys of alice's flow: bob asks for a re-key in the
+ * clear. Return bob's flow.
+ */
+struct fake_flow *lose_at_bob(struct fake_flow *f);
 
 /* Results */
 struct fake_flow *flow_of(struct side *s, uint32_t id);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* An agent that hangs. The test shortens the time limits of the sockets. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,10 +17,10 @@
 #undef fail	/* a function here, see cmd.h */
 
 #include "capture.h"
+#include "../agent/tests/queue.h"
 #include "cmd.h"
 
 #define LIMIT	60	/* seconds */
-#define QUEUE	4	/* more than the queue of the listener takes */
 
 static char folder[32];
 static struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -49,20 +48,6 @@ static int hang(void)
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 0), 0);
 	return fd;
-}
-
-/* Add as many clients as the queue takes. */
-static void fill(int clients[QUEUE])
-{
-	int i, err = 0;
-
-	for (i = 0; i < QUEUE; i++) {
-		clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK |
-				    SOCK_CLOEXEC, 0);
-		if (connect(clients[i], (struct sockaddr *)&addr, sizeof(addr)))
-			err = errno;
-	}
-	assert_int_equal(err, EAGAIN);
 }
 
 static void assert_ends_at_the_limit(void)
@@ -93,13 +78,12 @@ static void a_silent_agent_is_reported_at_the_limit(void **state)
 /* The clients of earlier commands stay in the queue. */
 static void an_agent_whose_queue_is_full_is_reported_at_the_limit(void **state)
 {
-	int clients[QUEUE], fd = hang(), i;
+	int clients[QUEUE], fd = hang();
 
 	(void)state;
-	fill(clients);
+	queue_fill(clients, &addr);
 	assert_ends_at_the_limit();
-	for (i = 0; i < QUEUE; i++)
-		close(clients[i]);
+	queue_close(clients);
 	close(fd);
 }
 
