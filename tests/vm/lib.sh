@@ -94,6 +94,20 @@ locked()
 	fi
 }
 
+# alone_in FOLDER: make the folder of a run's results, wait for another run that writes
+# there, and keep others out until the script ends.
+alone_in()
+{
+	local fd
+
+	mkdir -p "$1"
+	exec {fd}>"$1/lock"
+	if ! flock -n "$fd"; then
+		say "waiting for another run that writes to $1"
+		flock "$fd"
+	fi
+}
+
 # The trap for INT, TERM and HUP of a script that runs several programs at a time: ends
 # the whole process group.
 # shellcheck disable=SC2317
