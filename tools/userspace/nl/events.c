@@ -92,30 +92,16 @@ static int on_event(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Skip the sequence check, since events have no sequence numbers. */
-static int on_seq(struct nl_msg *msg, void *arg)
-{
-	(void)msg;
-	(void)arg;
-	return NL_OK;
-}
-
 int ipcp_nl_events(struct ipcp_nl *nl, ipcp_nl_event_cb cb, void *arg)
 {
 	struct event_arg a = { cb, arg };
-	struct nl_cb *ncb;
 	int err;
 
 	if (!nl->events)
 		return -EBADF;
-	ncb = nl_cb_alloc(NL_CB_DEFAULT);
-	if (!ncb)
-		return -ENOMEM;
-	nl_cb_set(ncb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_seq, NULL);
-	nl_cb_set(ncb, NL_CB_VALID, NL_CB_CUSTOM, on_event, &a);
+	nl_socket_modify_cb(nl->events, NL_CB_VALID, NL_CB_CUSTOM, on_event, &a);
 	do {
-		err = nl_recvmsgs(nl->events, ncb);
+		err = nl_recvmsgs_default(nl->events);
 	} while (err >= 0 || err == -NLE_INTR);
-	nl_cb_put(ncb);
 	return err == -NLE_AGAIN ? 0 : nl_errno(err);
 }

@@ -12,6 +12,7 @@
 
 struct ipcp_nl {
 	struct nl_sock *sock;
+	struct nl_cb *cb;	/* of the answers on sock */
 	struct nl_sock *events;
 	int family;
 	int error;		/* negative errno of the last call */

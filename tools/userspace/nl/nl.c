@@ -58,7 +58,8 @@ static int open_socket(struct ipcp_nl *nl)
 	int err;
 
 	nl->sock = nl_socket_alloc();
-	if (!nl->sock)
+	nl->cb = nl_cb_alloc(NL_CB_DEFAULT);
+	if (!nl->sock || !nl->cb)
 		return -ENOMEM;
 	err = genl_connect(nl->sock);
 	if (err < 0)
@@ -99,6 +100,7 @@ void ipcp_nl_close(struct ipcp_nl *nl)
 		nl_socket_free(nl->events);
 	if (nl->sock)
 		nl_socket_free(nl->sock);
+	nl_cb_put(nl->cb);
 	free(nl);
 }
 
@@ -216,13 +218,15 @@ int nl_call_begin(struct nl_call *call, struct ipcp_nl *nl, int cmd, int flags,
 	return 0;
 }
 
+/*
+ * Receive the answer. Allocate nothing: the kernel has carried out the request,
+ * and what the answer gives to the caller would be lost.
+ */
 static int receive(struct nl_call *call)
 {
-	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	struct nl_cb *cb = call->nl->cb;
 	int err = 0;
 
-	if (!cb)
-		return -ENOMEM;
 	nl_cb_set(cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_seq, call);
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, call);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, call);
@@ -235,7 +239,6 @@ static int receive(struct nl_call *call)
 		if (err < 0)
 			break;
 	}
-	nl_cb_put(cb);
 	return nl_errno(err);
 }
 

@@ -20,6 +20,15 @@
 #include "nl-int.h"
 
 static struct ipcp_nl *nl;
+static bool no_memory;
+
+struct nl_cb *__real_nl_cb_alloc(enum nl_cb_kind kind);
+struct nl_cb *__wrap_nl_cb_alloc(enum nl_cb_kind kind);
+
+struct nl_cb *__wrap_nl_cb_alloc(enum nl_cb_kind kind)
+{
+	return no_memory ? NULL : __real_nl_cb_alloc(kind);
+}
 
 static int setup(void **state)
 {
@@ -28,6 +37,8 @@ static int setup(void **state)
 	assert_non_null(nl);
 	nl->sock = nl_socket_alloc();
 	assert_non_null(nl->sock);
+	nl->cb = nl_cb_alloc(NL_CB_DEFAULT);
+	assert_non_null(nl->cb);
 	nl->family = GENL_ID_CTRL;
 	return genl_connect(nl->sock);
 }
@@ -97,6 +108,14 @@ static void a_call_gets_its_reply(void **state)
 	assert_gets();
 }
 
+static void a_reply_needs_no_memory_after_the_request(void **state)
+{
+	(void)state;
+	no_memory = true;
+	assert_gets();
+	no_memory = false;
+}
+
 static void an_error_left_by_an_earlier_call_is_skipped(void **state)
 {
 	(void)state;
@@ -125,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_call_gets_its_reply),
+		TEST(a_reply_needs_no_memory_after_the_request),
 		TEST(an_error_left_by_an_earlier_call_is_skipped),
 		TEST(replies_left_by_earlier_calls_are_skipped),
 		TEST(a_dump_left_by_an_earlier_call_is_skipped),
