@@ -61,6 +61,12 @@ static bool rekey_held_off(struct ipcp_rk *rk)
 	return rk->held_off;
 }
 
+/* True if a claim is in flight that an agent may still know of. */
+static bool is_claimed(const struct ipcp_rk *rk)
+{
+	return rk->in_flight && time_before(jiffies, rk->retry_at);
+}
+
 /* True if this side may begin an exchange now. */
 static bool may_claim(struct ipcp_flow *flow)
 {
@@ -69,7 +75,7 @@ static bool may_claim(struct ipcp_flow *flow)
 	lockdep_assert_held(&flow->lock);
 	return flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
 	       !ipcp_flow_is_direct(flow) && rk->encrypted && rk->initiator &&
-	       !rk->in_flight && !rk->has_pending && !ipcp_keyrot_asleep() &&
+	       !is_claimed(rk) && !rk->has_pending && !ipcp_keyrot_asleep() &&
 	       !(ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN);
 }
 
@@ -96,6 +102,8 @@ static void take_claim(struct ipcp_flow *flow, u64 chain, struct ipcp_claim *c)
 	struct ipcp_rk *rk = &flow->rk;
 
 	WRITE_ONCE(rk->in_flight, true);
+	rk->held_off = false;
+	rk->retry_at = jiffies + IPCP_REKEY_CLAIM_TIMEOUT * HZ;
 	rk->claim++;	/* never claimed or delivered before */
 	c->flow = flow;
 	c->exchange = rk->claim;
@@ -156,8 +164,10 @@ static int claim_range(struct ipcp_net *ipn, unsigned long first,
  * @max: size of @claims
  *
  * A claim ends with ipcp_registry_store_pending(), with
- * ipcp_registry_clear_in_flight() or when the agent goes away. Flows are
- * claimed in turn, so flows whose rekeys fail do not starve the others.
+ * ipcp_registry_clear_in_flight() or when the agent goes away. A claim that an
+ * agent lost, since it had no memory for the answer, gives way to another after
+ * IPCP_REKEY_CLAIM_TIMEOUT. Flows are claimed in turn, so flows whose rekeys
+ * fail do not starve the others.
  *
  * Context: Process context. The operation rekey-claim.
  * Return: the number of flows claimed, each with a reference.

@@ -39,6 +39,13 @@ static void responder(struct ipcp_flow *flow)
 static void in_flight(struct ipcp_flow *flow)
 {
 	flow->rk.in_flight = true;
+	flow->rk.retry_at = jiffies + TEST_TIME;
+}
+
+static void forgotten(struct ipcp_flow *flow)
+{
+	flow->rk.in_flight = true;
+	flow->rk.retry_at = jiffies;
 }
 
 static void pending(struct ipcp_flow *flow)
@@ -85,6 +92,7 @@ static const struct due_case {
 	{ "the peer is silent", peer_silent, true },
 	{ "confirmation of the newest epoch overdue", lost, true },
 	{ "no keys", no_keys, true },
+	{ "a claim whose time has passed", forgotten, true },
 	{ "newest epoch not confirmed yet", not_done, false },
 	{ "not allocated", not_allocated, false },
 	{ "not encrypted", not_encrypted, false },

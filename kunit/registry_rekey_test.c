@@ -144,6 +144,20 @@ static void a_failed_claim_may_delay_the_next_one(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, 0));
 }
 
+/* The answer with the claim may be lost: the agent had no memory for it. */
+static void a_claim_that_is_lost_gives_way_to_another(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+	u32 lost = test_claim(test, flow), exchange;
+	struct ipcp_claim c;
+
+	KUNIT_EXPECT_EQ(test, ipcp_registry_snapshot_rekey_due(test_net(), 0, 0, &c, 1), 0);
+	flow->rk.retry_at = jiffies;	/* the time has passed */
+	exchange = test_claim(test, flow);
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, 1, lost), -ESTALE);
+	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, 1, exchange), 0);
+}
+
 /* DUE events of a flow. */
 struct dues {
 	const struct ipcp_flow *flow;
@@ -229,6 +243,7 @@ static struct kunit_case rekey_test_cases[] = {
 	KUNIT_CASE(set_rekey_refuses_a_direct_flow),
 	KUNIT_CASE(clear_in_flight_ends_only_the_claim_in_flight),
 	KUNIT_CASE(a_failed_claim_may_delay_the_next_one),
+	KUNIT_CASE(a_claim_that_is_lost_gives_way_to_another),
 	KUNIT_CASE(each_request_is_reported),
 	KUNIT_CASE(claims_and_allocations_lapse_with_the_agent),
 	KUNIT_CASE(a_claim_with_exchange_number_0_lapses),

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include <confuse.h>
+#include <linux/ipcp_rekey_netlink.h>
 
 #include "config-int.h"
 #include "config.h"
@@ -20,17 +21,22 @@
 #define SECONDS_MAX	(30 * 86400.0)
 
 /* Convert a time in seconds to milliseconds. */
-static bool get_time(cfg_t *cfg, const char *key, double min, uint32_t *ms)
+static bool get_time_up_to(cfg_t *cfg, const char *key, double min, double max,
+			   uint32_t *ms)
 {
 	double s = cfg_getfloat(cfg, key);
 
-	if (!(s >= min && s <= SECONDS_MAX)) {
-		log_err("%s = %g: give seconds, from %g to %g", key, s, min,
-			SECONDS_MAX);
+	if (!(s >= min && s <= max)) {
+		log_err("%s = %g: give seconds, from %g to %g", key, s, min, max);
 		return false;
 	}
 	*ms = s * 1000 + 0.5;
 	return true;
+}
+
+static bool get_time(cfg_t *cfg, const char *key, double min, uint32_t *ms)
+{
+	return get_time_up_to(cfg, key, min, SECONDS_MAX, ms);
 }
 
 static bool get_auth(const char *text, enum oap_auth *auth)
@@ -440,7 +446,9 @@ static bool get_times(cfg_t *cfg, struct config *conf)
 	bool ok = true;
 
 	ok &= get_time(cfg, "rekey-interval", 0.05, &conf->rekey_interval);
-	ok &= get_time(cfg, "rekey-timeout", 10, &conf->rekey_timeout);
+	/* while no other claim of the flow can be made */
+	ok &= get_time_up_to(cfg, "rekey-timeout", 10,
+			     IPCP_REKEY_CLAIM_TIMEOUT / 2, &conf->rekey_timeout);
 	ok &= get_time(cfg, "alloc-timeout", 0.1, &conf->alloc_timeout);
 	ok &= get_time(cfg, "clock-slack", 0, &conf->clock_slack);
 	return ok;

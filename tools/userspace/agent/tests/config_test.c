@@ -91,13 +91,15 @@ static void errors_name_the_file_and_the_line(void **state)
 }
 
 /* A re-key needs time for the question to the peer. */
-static void a_rekey_timeout_below_ten_seconds_is_refused(void **state)
+static void a_rekey_timeout_beyond_its_range_is_refused(void **state)
 {
 	struct config *conf;
 
 	(void)state;
 	refuses("rekey-timeout = 9.9\n",
-		"rekey-timeout = 9.9: give seconds, from 10 to ");
+		"rekey-timeout = 9.9: give seconds, from 10 to 300");
+	refuses("rekey-timeout = 301\n",
+		"rekey-timeout = 301: give seconds, from 10 to 300");
 	conf = load_text("rekey-timeout = 10\n");
 	assert_non_null(conf);
 	assert_int_equal(conf->rekey_timeout, 10000);
@@ -224,7 +226,7 @@ int main(void)
 		TEST(a_folder_is_refused),
 		TEST(a_file_of_more_than_a_mebibyte_is_refused),
 		TEST(errors_name_the_file_and_the_line),
-		TEST(a_rekey_timeout_below_ten_seconds_is_refused),
+		TEST(a_rekey_timeout_beyond_its_range_is_refused),
 		TEST(an_empty_list_is_refused),
 		TEST(peers_that_no_certificate_can_name_are_refused),
 		TEST(lists_may_be_absent_or_in_parts),
