@@ -71,6 +71,7 @@ static bool is_unconfirmed(const struct ipcp_nl_flow *flow)
  */
 static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 {
+	uint8_t ahead;
 	bool known;
 
 	if (!load_flow(r, flow))
@@ -92,8 +93,13 @@ static bool check_sealed(struct request *r, struct ipcp_nl_flow *flow)
 	if (r->bind.exchange == flow->exchange)
 		return request_refuse(r, REFUSE_ANEW,
 				      "already answered: start over");
-	if (r->bind.epoch == (uint8_t)(flow->newest_epoch + 1) &&
-	    is_unconfirmed(flow))
+	/* the newest epoch again replaces its seed, if this side has not used it */
+	ahead = r->bind.epoch - flow->newest_epoch;
+	if (ahead > 1)
+		return request_refuse(r, REFUSE_INTERNAL,
+				      "wrong epoch, the next one is %u",
+				      (uint8_t)(flow->newest_epoch + 1));
+	if (ahead && is_unconfirmed(flow))
 		return request_refuse(r, REFUSE_BUSY,
 				      "the peer has not confirmed the previous epoch yet");
 	return true;
@@ -236,8 +242,11 @@ static void refuse(struct request *r)
 	record_answer(&e->record, REKEY_REFUSED, engine_now(e));
 	if (r->refusal == REFUSE_BUSY || r->refusal == REFUSE_ANEW) {
 		log_dbg("flow %u: re-key refused: %s", r->flow, r->text);
-		/* a retry may succeed, so the refusal is not kept */
-		request_send_refusal(r);
+		/* The same bytes may succeed under the keys, but are a replay in the clear. */
+		if (r->sealed)
+			request_send_refusal(r);
+		else
+			request_answer_refusal(r);
 		return;
 	}
 	if (!r->sealed && !r->is_owner) {

@@ -27,8 +27,9 @@ void responder_abort(struct engine *e, const struct ipcp_nl_peer *peer,
 	if (!e->ops->flow_get(e->ctx, a->flow, &flow) &&
 	    flow.state != IPCP_REKEY_FLOW_STATE_ALLOCATED) {
 		snprintf(why, sizeof(why), "the peer gave up: %s", text);
-		log_warn("flow %u from %s: %s", a->flow,
-			 addr_text(&peer->addr, from), why);
+		if (log_allowed(&e->refused_peers, engine_now(e)))
+			log_warn("flow %u from %s: %s", a->flow,
+				 addr_text(&peer->addr, from), why);
 		e->ops->flow_del(e->ctx, a->flow, refusal_errno(code), why);
 	}
 	answers_drop(e, a);

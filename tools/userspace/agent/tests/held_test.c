@@ -86,6 +86,26 @@ static void another_exchange_is_refused_while_the_peer_is_asked(void **state)
 	assert_int_equal(bob.e->nheld, 1);
 }
 
+/* The bytes of a request in the clear are processed once, but answered again. */
+static void a_lost_refusal_is_repeated(void **state)
+{
+	struct fake_flow *f;
+
+	(void)state;
+	f = good_flow();
+	alice.no_keys = true;
+	claim(f);
+	run_for(1000);
+	restart(&alice);
+	claim(f);
+	while (!bob.e->record.by[REKEY_REFUSED].count)
+		assert_true(step(clock_ms + 1000));
+	lose_all_on_wire();
+	run_for(1000);
+	assert_false(f->f.in_flight);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+}
+
 /* A held request is dropped with its flow, and with the agent's settings. */
 static void held_requests_are_dropped_with_the_flow_or_settings(void **state)
 {
@@ -169,6 +189,7 @@ int main(void)
 		TEST(a_certificate_alone_does_not_take_over_a_flow),
 		TEST(a_fresh_request_waits_for_the_end_of_the_question),
 		TEST(another_exchange_is_refused_while_the_peer_is_asked),
+		TEST(a_lost_refusal_is_repeated),
 		TEST(held_requests_are_dropped_with_the_flow_or_settings),
 		TEST(a_flow_holds_one_request_at_most),
 		TEST(one_peer_cannot_take_all_places_of_held_requests),

@@ -466,6 +466,22 @@ static void unprintable_characters_are_replaced_in_the_log(void **state)
 	assert_int_equal(lines_with("c ~"), 1);
 }
 
+/* Nothing limits how often a peer repeats a request under the keys. */
+static void a_request_for_a_wrong_epoch_causes_no_key_exchange(void **state)
+{
+	struct fake_flow *f;
+	unsigned int seeds;
+
+	(void)state;
+	f = good_flow();
+	peer_of(f)->f.newest_epoch = 5;
+	seeds = bob.seeds;
+	claim(f);
+	run_for(1000);
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
+	assert_int_equal(bob.seeds, seeds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +500,7 @@ int main(void)
 		TEST(random_frames_create_no_flow),
 		TEST(strangers_do_not_evict_frames_under_the_keys),
 		TEST(unprintable_characters_are_replaced_in_the_log),
+		TEST(a_request_for_a_wrong_epoch_causes_no_key_exchange),
 	};
 
 	return WORLD_MAIN("hostile", tests);
