@@ -143,6 +143,15 @@ static size_t make_line(char line[LINE_LEN], const struct ipcp_nl_flow *flow,
 	return p - line;
 }
 
+/* Remove the last bytes, which are a part of a line. */
+static void cut(int fd, size_t n)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	if (end < (off_t)n || ftruncate(fd, end - n))
+		log_dbg("a part of a line stays in the key log: %s", strerror(errno));
+}
+
 void keylog_add(struct keylog *log, const struct ipcp_nl_flow *flow,
 		const struct ipcp_nl_seed *seed)
 {
@@ -159,6 +168,8 @@ void keylog_add(struct keylog *log, const struct ipcp_nl_flow *flow,
 	explicit_bzero(line, sizeof(line));
 	if (n == (ssize_t)len)
 		return;
+	if (n > 0)
+		cut(log->fd, n);
 	log_err("cannot write to the key log %s: %s; nothing more is written until the configuration is reloaded",
 		log->path, n < 0 ? strerror(errno) : "no room");
 	close(log->fd);
