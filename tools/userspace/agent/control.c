@@ -16,6 +16,7 @@
 #include "log.h"
 
 #define CLIENTS_MAX	16
+#define PAUSE_US	1000000
 
 /* A client whose document has not been sent completely. */
 struct client {
@@ -31,6 +32,7 @@ struct client {
 struct control {
 	sd_event *loop;
 	sd_event_source *source;
+	sd_event_source *pause;		/* timer, see pause_accepting() */
 	int fd;
 	struct sockaddr_un addr;
 	char *(*document)(void *arg);
@@ -97,6 +99,30 @@ static void client_new(struct control *control, int fd)
 	client_send(c);
 }
 
+/* Accept no client for a second: the event would come at once again. */
+static void pause_accepting(struct control *control)
+{
+	sd_event_source_set_enabled(control->source, SD_EVENT_OFF);
+	sd_event_source_set_time_relative(control->pause, PAUSE_US);
+	sd_event_source_set_enabled(control->pause, SD_EVENT_ONESHOT);
+}
+
+static int on_pause_over(sd_event_source *s, uint64_t usec, void *arg)
+{
+	struct control *control = arg;
+
+	(void)s;
+	(void)usec;
+	return sd_event_source_set_enabled(control->source, SD_EVENT_ON);
+}
+
+/* True if accept() failed, and left the client in the queue. */
+static bool is_short_of_something(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	       error == ENOMEM;
+}
+
 static int on_connect(sd_event_source *s, int fd, uint32_t revents, void *arg)
 {
 	struct control *control = arg;
@@ -104,8 +130,11 @@ static int on_connect(sd_event_source *s, int fd, uint32_t revents, void *arg)
 
 	(void)s;
 	(void)revents;
-	if (client < 0)
+	if (client < 0) {
+		if (is_short_of_something(errno))
+			pause_accepting(control);
 		return 0;
+	}
 	/* evict a client that does not read */
 	if (control->nclients == CLIENTS_MAX)
 		client_free(TAILQ_FIRST(&control->clients));
@@ -182,10 +211,17 @@ struct control *control_open(sd_event *loop, const char *path,
 		err = sd_event_add_io(loop, &control->source, control->fd,
 				      EPOLLIN, on_connect, control);
 	if (err >= 0)
+		err = sd_event_add_time(loop, &control->pause, CLOCK_MONOTONIC, 0,
+					0, on_pause_over, control);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(control->pause, SD_EVENT_OFF);
+	if (err >= 0)
 		return control;
 	log_warn("cannot open the status socket %s: %s%s", path, strerror(-err),
 		 err == -EADDRINUSE ? ": another agent uses it; give each agent its own socket" :
 		 err == -EEXIST ? ", which is no socket: remove it, or set another path" : "");
+	sd_event_source_disable_unref(control->pause);
+	sd_event_source_disable_unref(control->source);
 	if (control->fd >= 0)
 		close(control->fd);
 	free(control);
@@ -199,6 +235,7 @@ void control_close(struct control *control)
 	remove_socket(control->addr.sun_path);
 	while (!TAILQ_EMPTY(&control->clients))
 		client_free(TAILQ_FIRST(&control->clients));
+	sd_event_source_disable_unref(control->pause);
 	sd_event_source_disable_unref(control->source);
 	close(control->fd);
 	free(control);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -145,6 +146,50 @@ static void a_socket_with_a_full_queue_is_in_use(void **state)
 	close(fd);
 }
 
+/* Return a client that is connected to the socket. */
+static int client_of(const char *name)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	strcpy(addr.sun_path, path(name));
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+/* Allow no more descriptors than there are. Return the limit before. */
+static struct rlimit use_up_descriptors(void)
+{
+	int next = dup(STDIN_FILENO);
+	struct rlimit before, none;
+
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return before;
+}
+
+static void a_client_waits_while_no_descriptor_is_left(void **state)
+{
+	struct control *control = open_at("sock");
+	int fd = client_of("sock");
+	struct rlimit before = use_up_descriptors();
+	char text[8] = "";
+
+	(void)state;
+	alarm(LIMIT);
+	handle_all(loop);	/* ends */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	while (recv(fd, text, sizeof(text), MSG_DONTWAIT) < 0)
+		assert_true(sd_event_run(loop, UINT64_MAX) > 0);
+	alarm(0);
+	assert_string_equal(text, "{}");
+	close(fd);
+	control_close(control);
+}
+
 static void files_other_than_sockets_are_not_replaced(void **state)
 {
 	(void)state;
@@ -181,6 +226,7 @@ int main(void)
 		TEST(a_stale_socket_is_replaced),
 		TEST(a_socket_in_use_is_not_replaced),
 		TEST(a_socket_with_a_full_queue_is_in_use),
+		TEST(a_client_waits_while_no_descriptor_is_left),
 		TEST(files_other_than_sockets_are_not_replaced),
 		TEST(closing_keeps_a_file_that_replaced_the_socket),
 	};
