@@ -17,7 +17,12 @@
 #include "log.h"
 #include "privs.h"
 
-#define SECURE_HEAP	(4 << 20)
+/*
+ * The heap for private keys and secrets: 64 bytes for each re-key in progress with
+ * X25519, 2 KiB with ML-KEM. Its pages are locked when they are used.
+ */
+#define SECURE_HEAP	(16 << 20)
+#define SECURE_SMALL	(4 << 20)	/* within the usual limit of a user */
 #define SECURE_MIN	32
 
 void privs_lock_memory(void)
@@ -29,9 +34,10 @@ void privs_lock_memory(void)
 	prctl(PR_SET_DUMPABLE, 0);
 	/* still privileged; otherwise the limit comes from the starting user */
 	setrlimit(RLIMIT_MEMLOCK, &all);
-	if (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_MIN) != 1)
-		log_warn("cannot lock memory for keys: raise the limit of locked memory");
 	getrlimit(RLIMIT_MEMLOCK, &all);
+	if (CRYPTO_secure_malloc_init(all.rlim_cur == RLIM_INFINITY ? SECURE_HEAP :
+				      SECURE_SMALL, SECURE_MIN) != 1)
+		log_warn("cannot lock memory for keys: raise the limit of locked memory");
 	/* with a limit, allocations would eventually fail */
 	if (all.rlim_cur != RLIM_INFINITY)
 		log_warn("not all memory is locked: remove the limit of locked memory");

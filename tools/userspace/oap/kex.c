@@ -24,13 +24,15 @@ static enum oap_code fail(struct oap_err *err, const char *what)
 	return oap_err_set(err, OAP_BAD_KEX, "%s: %s", what, oap_err_why());
 }
 
-static EVP_PKEY *generate(const struct oap_kex *kex)
+static enum oap_code generate(const struct oap_kex *kex, EVP_PKEY **key,
+			      struct oap_err *err)
 {
 	OSSL_PARAM params[2] = { OSSL_PARAM_END, OSSL_PARAM_END };
 	const char *type = kex->name;
-	EVP_PKEY *key = NULL;
 	EVP_PKEY_CTX *ctx;
+	bool ok;
 
+	*key = NULL;
 	if (kex->kind == OAP_KEX_EC || kex->kind == OAP_KEX_DH) {
 		type = kex->kind == OAP_KEX_EC ? "EC" : "DH";
 		params[0] = OSSL_PARAM_construct_utf8_string(
@@ -38,14 +40,17 @@ static EVP_PKEY *generate(const struct oap_kex *kex)
 				0);
 	}
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-	if (!ctx)
-		return NULL;
-	if (EVP_PKEY_keygen_init(ctx) != 1 ||
-	    EVP_PKEY_CTX_set_params(ctx, params) != 1 ||
-	    EVP_PKEY_generate(ctx, &key) != 1)
-		key = NULL;
+	if (!ctx) {
+		ERR_clear_error();
+		return oap_err_set(err, OAP_BAD_KEX,
+				   "this OpenSSL does not support %s (ML-KEM requires 3.5)",
+				   kex->name);
+	}
+	ok = EVP_PKEY_keygen_init(ctx) == 1 &&
+	     EVP_PKEY_CTX_set_params(ctx, params) == 1 &&
+	     EVP_PKEY_generate(ctx, key) == 1;
 	EVP_PKEY_CTX_free(ctx);
-	return key;
+	return ok ? OAP_OK : fail(err, "cannot make a key, maybe too many are in use");
 }
 
 /**
@@ -86,13 +91,9 @@ enum oap_code oap_kex_public(const struct oap_kex *kex, EVP_PKEY *key,
 enum oap_code oap_kex_new(const struct oap_kex *kex, EVP_PKEY **own,
 			  struct oap_buf *pub, struct oap_err *err)
 {
-	*own = generate(kex);
-	if (*own)
-		return oap_kex_public(kex, *own, pub, err);
-	ERR_clear_error();
-	return oap_err_set(err, OAP_BAD_KEX,
-			   "this OpenSSL does not support %s (ML-KEM requires 3.5)",
-			   kex->name);
+	enum oap_code code = generate(kex, own, err);
+
+	return code ? code : oap_kex_public(kex, *own, pub, err);
 }
 
 /**

@@ -409,6 +409,28 @@ static void a_response_with_another_key_exchange_is_refused(void **state)
 	close_pair(&p[1]);
 }
 
+/* The last test, since the secure heap stays initialized. */
+static void a_full_secure_heap_is_no_missing_algorithm(void **state)
+{
+	const struct oap_kex *kex = oap_nid_kex_by_name("X25519");
+	struct oap_err err = { 0 };
+	struct oap_buf pub;
+	EVP_PKEY *key;
+	void *all;
+
+	(void)state;
+	if (CRYPTO_secure_malloc_init(1 << 16, 32) != 1)
+		skip();
+	all = OPENSSL_secure_malloc(1 << 16);
+	assert_non_null(all);
+	assert_int_equal(oap_kex_new(kex, &key, &pub, &err), OAP_BAD_KEX);
+	assert_non_null(strstr(err.text, "cannot make a key"));
+	OPENSSL_secure_free(all);
+	assert_int_equal(oap_kex_new(kex, &key, &pub, &err), OAP_OK);
+	EVP_PKEY_free(key);
+	OPENSSL_free((void *)pub.p);
+}
+
 static struct suite suite;
 
 static void add_each(const char * const *names, size_t n,
@@ -446,5 +468,6 @@ int main(void)
 		suite_add(&suite, test_bad_public_key, &publics[i], "%s",
 			  publics[i].name);
 	SUITE_ADD(&suite, a_response_with_another_key_exchange_is_refused);
+	SUITE_ADD(&suite, a_full_secure_heap_is_no_missing_algorithm);
 	return suite_run(&suite, "oap: key exchange");
 }
