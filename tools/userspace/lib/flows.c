@@ -167,6 +167,8 @@ static int to_get_flow(enum ipcp_dev_op op, int err)
 		return -EAUTH;
 	case EPROTO:
 		return -ECRYPT;
+	case EMFILE:
+		return -EBADF;
 	default:
 		return -err;
 	}
