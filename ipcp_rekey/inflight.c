@@ -8,6 +8,7 @@
 #include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
+#include <linux/overflow.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
@@ -110,7 +111,8 @@ bool ipcp_inflight_grow(struct ipcp_inflight *out, unsigned int count,
 	}
 	count = roundup(count, IPCP_INFLIGHT_STEP);
 	*kick = !out->reserved;
-	done = set_reserved(out, count * message_bytes(seg_len));
+	/* saturates: one long message enlarges the share of all in flight */
+	done = set_reserved(out, size_mul(count, message_bytes(seg_len)));
 	if (done) {
 		set_quota(out, count, seg_len);
 	} else {

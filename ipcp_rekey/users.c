@@ -282,7 +282,12 @@ void ipcp_user_del_upcall(struct ipcp_user *user)
 static bool reserve(struct ipcp_user *user, unsigned long bytes,
 		    unsigned long limit)
 {
-	if (!user || atomic_long_add_return(bytes, &user->bytes) <= (long)limit)
+	if (!user)
+		return true;
+	/* The sum below cannot overflow: a limit is far below LONG_MAX. */
+	if (bytes > limit)
+		return false;
+	if (atomic_long_add_return(bytes, &user->bytes) <= (long)limit)
 		return true;
 	atomic_long_sub(bytes, &user->bytes);
 	return false;

@@ -60,6 +60,21 @@ static void a_null_user_has_no_limits(struct kunit *test)
 	ipcp_user_put(ipcp_user_hold(NULL));
 }
 
+/* A sum that overflows would be negative, and below any limit. */
+static void no_request_is_too_large_to_be_refused(struct kunit *test)
+{
+	static const unsigned long sizes[] = {
+		LONG_MAX, LONG_MAX + 1UL, ULONG_MAX - PAGE_SIZE, ULONG_MAX,
+	};
+	struct ipcp_user *user = new_user(test);
+
+	KUNIT_ASSERT_TRUE(test, ipcp_user_reserve(user, PAGE_SIZE));
+	for (int i = 0; i < ARRAY_SIZE(sizes); i++)
+		KUNIT_EXPECT_FALSE(test, ipcp_user_reserve(user, sizes[i]));
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), (long)PAGE_SIZE);
+	ipcp_user_release(user, PAGE_SIZE);
+}
+
 /* Distance of a user from its limits, and the results of adding an object. */
 static const struct limit_case {
 	const char *desc;
@@ -193,6 +208,7 @@ static struct kunit_case user_test_cases[] = {
 	KUNIT_CASE(an_agent_whose_sockets_fail_is_charged_nothing),
 	KUNIT_CASE(a_user_has_one_entry_while_it_is_referenced),
 	KUNIT_CASE(a_null_user_has_no_limits),
+	KUNIT_CASE(no_request_is_too_large_to_be_refused),
 	KUNIT_CASE_PARAM(flows_and_names_of_a_user_are_limited,
 			 limit_gen_params),
 	{}
