@@ -233,6 +233,14 @@ static void send_all(struct net_device *dev, struct ipcp_kflow *flow,
 	dev_sw_netstats_tx_add(dev, packets, bytes);
 }
 
+/* True for an IPv4 or IPv6 packet, whose header is linear then. */
+static bool is_ip(struct sk_buff *skb)
+{
+	/* a packet that is neither has the protocol 0 */
+	return skb->protocol && pskb_inet_may_pull(skb) &&
+	       ip_tunnel_parse_protocol(skb) == skb->protocol;
+}
+
 /* Return NULL if a packet can be sent, else the error counter to increment. */
 static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 				   struct sk_buff *skb)
@@ -241,8 +249,7 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 
 	if (!flow || !(ipcp_kflow_state(flow) & IPCP_KFLOW_UP))
 		return &dev->stats.__tx_carrier_errors;
-	if (!pskb_inet_may_pull(skb) ||
-	    ip_tunnel_parse_protocol(skb) != skb->protocol)
+	if (!is_ip(skb))
 		return &dev->stats.__tx_errors;
 	if (likely(!too_long(skb, ipcp_kflow_mtu(flow))))
 		return NULL;

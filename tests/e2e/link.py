@@ -197,6 +197,17 @@ def overfull():
         assert packets("alice", "flow0")[2][3] > dropped
 
 
+@case("bytes that are no IP packet are refused and counted")
+def not_ip():
+    with links():
+        enter("alice")
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as sock:
+            for sent in b"x", b"x" * 1000, b"\x45" + bytes(10):
+                sock.sendto(sent, ("flow0", 0))
+        same(packets("alice", "flow0")[2], [0, 0, 3, 0])
+        reachable()
+
+
 def datagrams(tos, count=5):
     """TOS bytes of datagrams sent by alice with this traffic class: the set that bob's
     inner socket received, and the set on the outer headers."""
