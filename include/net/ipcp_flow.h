@@ -40,8 +40,9 @@ enum ipcp_kflow_state {
 /**
  * struct ipcp_kflow_ops - callbacks of a flow or a listener
  * @receive: called with a received message; the callback owns the buffer. The
- *	buffer's data is the message, with the headroom and tailroom that
- *	ipcp_kflow_send() wants, so it may be passed to that function as it is.
+ *	buffer's data is the message, and may be passed to ipcp_kflow_send() as
+ *	it is; this copies the message only if the device that received it left
+ *	less headroom or tailroom than sending needs.
  * @receive_paged: as @receive, for consumers that read the bytes of a buffer
  *	through pskb_may_pull() or skb_copy_bits() only; may be NULL. If set,
  *	called for longer messages that arrived in one buffer with others: the

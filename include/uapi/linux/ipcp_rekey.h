@@ -189,7 +189,8 @@ enum ipcp_state {
  * @peer_timeout: milliseconds
  * @tx_left: packets that can still be sent in the newest epoch
  * @rx_left: packets that the peer can still send in the newest epoch
- * @tx_packets: messages sent
+ * @tx_packets: messages sent. This and the following counters wrap at 2^32 on
+ *	32-bit kernels.
  * @tx_bytes: bytes of the messages sent
  * @rx_packets: messages read
  * @rx_bytes: bytes of the messages read
