@@ -141,7 +141,7 @@ static int gcm_crypt(const struct ipcp_aead *aead, struct scatterlist *src,
 }
 
 /**
- * ipcp_aead_ready() - Test whether packets can be sealed and opened here
+ * ipcp_aead_ready() - Test whether packets can be sealed and decrypted here
  *
  * Context: Task or softirq.
  * Return: true in a task. False in a softirq that has interrupted a user of the

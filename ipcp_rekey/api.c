@@ -83,7 +83,7 @@ EXPORT_SYMBOL_GPL(ipcp_kflow_info);
  * ipcp_kflow_peer_name() - Return the name that the peer has proved
  * @flow: flow
  *
- * Does not change once the flow is allocated: a rekey with another identity is
+ * Does not change once the flow is allocated: a re-key with another identity is
  * refused.
  *
  * Context: Any context.

@@ -106,7 +106,7 @@ static void send_answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
  * in a newer epoch, the worker wipes the send keys of the older one, so answer
  * in the newer one.
  */
-static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
+static void answer_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 {
 	struct ipcp_epoch *tx = ipcp_tx_epoch(flow);
 
@@ -126,7 +126,7 @@ static void answer(struct ipcp_flow *flow, struct ipcp_epoch *ep)
 void ipcp_control_confirm(struct ipcp_flow *flow, struct ipcp_epoch *ep, u8 flags)
 {
 	if (!(flags & IPCP_CONFIRM_DONE)) {
-		answer(flow, ep);
+		answer_confirm(flow, ep);
 		return;
 	}
 	if (test_bit(IPCP_EP_SENDING, &ep->flags) &&

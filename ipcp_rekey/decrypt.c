@@ -178,8 +178,8 @@ enum ipcp_drop ipcp_decrypt_packet(struct ipcp_flow *flow,
  * Inlined, since this is called for each packet of a buffer.
  */
 static __always_inline enum ipcp_drop
-open_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf, struct ipcp_cursor *c,
-	 unsigned int len, u8 *out, u64 *counter)
+decrypt_one(struct ipcp_flow *flow, struct ipcp_leaf *leaf, struct ipcp_cursor *c,
+	    unsigned int len, u8 *out, u64 *counter)
 {
 	u8 *pkt = ipcp_cursor_next(c, len);
 	enum ipcp_drop reason;
@@ -231,7 +231,7 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	enum ipcp_drop reason;
 	u64 counter;
 
-	reason = open_seg(flow, leaf, c, len, out, &counter);
+	reason = decrypt_one(flow, leaf, c, len, out, &counter);
 	if (likely(!reason))
 		reason = accept_once(flow, leaf, IPCP_PDU_DATA, counter,
 				     len - IPCP_OVERHEAD);
@@ -241,27 +241,27 @@ enum ipcp_drop ipcp_decrypt_seg(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 }
 
 /**
- * struct opened - packets of a buffer that were decrypted in place
+ * struct decrypted - packets of a buffer that were decrypted in place
  * @base: counter of the first packet of the leaf; set if any packet was
  *	decrypted
  * @seqs: sequence number of each decrypted packet in the leaf
  * @why: reason to drop the packet, or IPCP_DROP_NONE
  */
-struct opened {
+struct decrypted {
 	u64 base;
 	u32 seqs[IPCP_SEGS_MAX];
 	u8 why[IPCP_SEGS_MAX];
 };
 
-static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-		      struct ipcp_cursor *c, unsigned int seg_len,
-		      unsigned int count, struct opened *o)
+static void decrypt_all(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			struct ipcp_cursor *c, unsigned int seg_len,
+			unsigned int count, struct decrypted *o)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		unsigned int len = ipcp_seg_len(c->skb, c->pos, seg_len);
 		u64 counter;
 
-		o->why[i] = open_seg(flow, leaf, c, len, NULL, &counter);
+		o->why[i] = decrypt_one(flow, leaf, c, len, NULL, &counter);
 		if (unlikely(o->why[i]))
 			continue;
 		o->seqs[i] = ipcp_ctr_seq(counter);
@@ -274,7 +274,7 @@ static void open_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
  * take the lock once. Return a bitmap of the accepted packets, and in @next the
  * highest accepted counter plus one, or 0.
  */
-static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o,
+static u64 accept_all(struct ipcp_leaf *leaf, struct decrypted *o,
 		      unsigned int count, u64 *next)
 {
 	u64 good = 0;
@@ -305,7 +305,7 @@ static u64 accept_all(struct ipcp_leaf *leaf, struct opened *o,
 static void report_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 			const struct sk_buff *skb, unsigned int pos,
 			unsigned int seg_len, unsigned int count,
-			const struct opened *o)
+			const struct decrypted *o)
 {
 	for (unsigned int i = 0; i < count; i++, pos += seg_len) {
 		unsigned int len = ipcp_seg_len(skb, pos, seg_len);
@@ -335,11 +335,11 @@ u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		      struct ipcp_cursor *c, unsigned int seg_len,
 		      unsigned int count, u64 *end)
 {
-	struct opened o __uninitialized;
+	struct decrypted o __uninitialized;
 	unsigned int pos = c->pos;
 	u64 good;
 
-	open_segs(flow, leaf, c, seg_len, count, &o);
+	decrypt_all(flow, leaf, c, seg_len, count, &o);
 	good = accept_all(leaf, &o, count, end);
 	if (unlikely(trace_ipcp_rx_enabled() || hweight64(good) != count))
 		report_segs(flow, leaf, c->skb, pos, seg_len, count, &o);

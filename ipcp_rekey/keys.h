@@ -78,8 +78,8 @@ enum {
 	IPCP_EP_EXPIRED,	/* the exhaustion or age was notified */
 	IPCP_EP_FRESH,		/* mixed with no chain though there were keys */
 	IPCP_EP_RECOVERY,	/* mixed with no chain, not the first epoch */
-	IPCP_EP_TX_WATERMARK,	/* senders passed it; the worker was kicked */
-	IPCP_EP_RX_WATERMARK,	/* the peer passed it; the worker was kicked */
+	IPCP_EP_TX_WATERMARK,	/* sending has passed the watermark */
+	IPCP_EP_RX_WATERMARK,	/* the peer has passed the watermark */
 };
 
 /**

@@ -2,7 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
  * ipcp_rekey: flows, which are named, authenticated, encrypted channels of
- * messages that rekey themselves.
+ * messages that re-key themselves.
  *
  * Documentation/architecture.md lists the source files by floor. A file uses
  * files of lower floors only.
@@ -91,7 +91,7 @@
  * n_rb.queue.lock         ring; no other lock is taken inside
  * waiting.queue.lock      packets that wait for their leaf key
  * ctl.lock                control packets for the worker
- * flow->lock              state, rekey state, epoch slots
+ * flow->lock              state, re-key state, epoch slots
  * epoch->lock             pointers to leaves
  * leaf->lock              replay window
  * flow->peer_lock         addresses of a flow

@@ -315,7 +315,7 @@ static void send_gso(struct net_device *dev, struct ipcp_kflow *flow,
 	send_all(dev, flow, segs);
 }
 
-/* True without room: the queue is stopped, and link_room() will wake it. */
+/* Return true if there is no room. The queue is stopped until link_room() wakes it. */
 static bool is_stopped(struct net_device *dev, struct ipcp_kflow *flow)
 {
 	if (likely(ipcp_api_room(flow)))

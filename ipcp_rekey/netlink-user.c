@@ -32,7 +32,7 @@ static int dump_user(struct sk_buff *skb, struct netlink_callback *cb,
 	void *hdr;
 
 	if (uid == (uid_t)-1)
-		return 0;	/* not of the viewer's user namespace */
+		return 0;	/* without an id in the reader's user namespace */
 	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 			  genl_info_dump(cb)->family, NLM_F_MULTI,
 			  IPCP_REKEY_CMD_USER_GET);

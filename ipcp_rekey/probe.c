@@ -59,7 +59,7 @@ static bool can_raise(const struct ipcp_probe *p)
 }
 
 /* Stop probing until the next check is due and data is sent. */
-static void rest(struct ipcp_probe *p, unsigned long now, unsigned int ms)
+static void pause_search(struct ipcp_probe *p, unsigned long now, unsigned int ms)
 {
 	p->phase = IPCP_PROBE_REST;
 	p->check_at = now + msecs_to_jiffies(ms);
@@ -189,7 +189,7 @@ static unsigned int step_check(struct ipcp_probe *p, unsigned long now,
 		if (p->base_echoed)
 			withdraw(p, now);
 		else
-			rest(p, now, IPCP_PROBE_FIRST_MS);
+			pause_search(p, now, IPCP_PROBE_FIRST_MS);
 		return 0;
 	}
 	if (p->tries)
@@ -207,7 +207,7 @@ static void end_search(struct ipcp_probe *p, unsigned long now)
 		WRITE_ONCE(p->confirmed, true);
 	}
 	p->raise_at = now + raise_time();
-	rest(p, now, p->confirmed ? IPCP_PROBE_AGAIN_MS : IPCP_PROBE_FIRST_MS);
+	pause_search(p, now, p->confirmed ? IPCP_PROBE_AGAIN_MS : IPCP_PROBE_FIRST_MS);
 }
 
 static unsigned int step_search(struct ipcp_probe *p, unsigned long now,
@@ -344,7 +344,7 @@ void ipcp_probe_unsent(struct ipcp_probe *p, unsigned long now)
 	if (p->phase == IPCP_PROBE_SEARCH)
 		end_search(p, now);
 	else if (p->phase == IPCP_PROBE_CHECK)
-		rest(p, now, IPCP_PROBE_FIRST_MS);
+		pause_search(p, now, IPCP_PROBE_FIRST_MS);
 	p->tries = 0;
 }
 
@@ -400,7 +400,7 @@ void ipcp_probe_echo(struct ipcp_probe *p, u16 number, u16 size,
 	p->size = size;
 	WRITE_ONCE(p->confirmed, true);
 	p->tries = 0;
-	rest(p, now, IPCP_PROBE_AGAIN_MS);
+	pause_search(p, now, IPCP_PROBE_AGAIN_MS);
 }
 
 /**

@@ -245,7 +245,7 @@ int ipcp_provider_link(struct ipcp_net *ipn, u32 id, struct ipcp_probe_link *lin
  * flows alive: control packets, and messages of the agents. Under RCU. Return 0
  * or why the packets were not added.
  */
-static enum ipcp_drop give(struct ipcp_provider *p, struct sk_buff *skb)
+static enum ipcp_drop give_packet(struct ipcp_provider *p, struct sk_buff *skb)
 {
 	unsigned int count = ipcp_segs_count(skb);
 
@@ -274,7 +274,7 @@ int ipcp_provider_xmit_to(struct ipcp_net *ipn, u32 id, struct sk_buff *skb)
 	rcu_read_lock();
 	p = xa_load(&ipn->providers, id);
 	if (p && is_granted(p))
-		err = give(p, skb) ? -ENOBUFS : 0;
+		err = give_packet(p, skb) ? -ENOBUFS : 0;
 	rcu_read_unlock();
 	if (err)
 		kfree_skb(skb);
@@ -309,7 +309,7 @@ static int provider_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	if (unlikely(longest(skb) > p->mtu))
 		return no_way(flow, skb, -EMSGSIZE);
 	control = ipcp_cb(skb)->type != IPCP_PDU_DATA;
-	reason = give(p, skb);
+	reason = give_packet(p, skb);
 	if (likely(!reason))
 		return 0;
 	ipcp_flow_drop_all(flow, skb, reason);

@@ -94,7 +94,7 @@ bool ipcp_question_needed(struct ipcp_flow *flow)
 	return ipcp_epoch_newest(flow) && can_ask(flow);
 }
 
-static int check(struct ipcp_flow *flow, struct netlink_ext_ack *extack)
+static int check_askable(struct ipcp_flow *flow, struct netlink_ext_ack *extack)
 {
 	lockdep_assert_held(&flow->lock);
 	if (flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED) {
@@ -113,7 +113,7 @@ static int check(struct ipcp_flow *flow, struct netlink_ext_ack *extack)
 }
 
 /* Called with flow->lock held. */
-static void end(struct ipcp_flow *flow, u8 state, u32 event)
+static void end_question(struct ipcp_flow *flow, u8 state, u32 event)
 {
 	struct ipcp_question *q = &flow->question;
 
@@ -124,12 +124,12 @@ static void end(struct ipcp_flow *flow, u8 state, u32 event)
 
 static void end_answered(struct ipcp_flow *flow)
 {
-	end(flow, IPCP_REKEY_QUESTION_ANSWERED, IPCP_REKEY_EVENT_ANSWERED);
+	end_question(flow, IPCP_REKEY_QUESTION_ANSWERED, IPCP_REKEY_EVENT_ANSWERED);
 }
 
 static void end_silent(struct ipcp_flow *flow)
 {
-	end(flow, IPCP_REKEY_QUESTION_SILENT, IPCP_REKEY_EVENT_SILENT);
+	end_question(flow, IPCP_REKEY_QUESTION_SILENT, IPCP_REKEY_EVENT_SILENT);
 }
 
 /*
@@ -165,7 +165,7 @@ static bool is_recent(const struct ipcp_question *q)
 				  msecs_to_jiffies(IPCP_QUESTION_PAUSE_MS));
 }
 
-static void begin(struct ipcp_flow *flow, u32 exchange)
+static void begin_question(struct ipcp_flow *flow, u32 exchange)
 {
 	struct ipcp_question *q = &flow->question;
 
@@ -205,11 +205,11 @@ int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,
 	int err;
 
 	spin_lock_bh(&flow->lock);
-	err = check(flow, extack);
+	err = check_askable(flow, extack);
 	if (!err && is_recent(&flow->question))
 		err = ask_again(flow, exchange, extack);
 	else if (!err)
-		begin(flow, exchange);
+		begin_question(flow, exchange);
 	spin_unlock_bh(&flow->lock);
 	if (!err)
 		ipcp_flow_kick(flow);
@@ -220,7 +220,7 @@ int ipcp_question_begin(struct ipcp_flow *flow, u32 exchange,
  * Take the next step of a question, which is due. Return true if a packet has
  * to be sent. Called with flow->lock held.
  */
-static bool step(struct ipcp_flow *flow, unsigned long *next)
+static bool advance_question(struct ipcp_flow *flow, unsigned long *next)
 {
 	struct ipcp_question *q = &flow->question;
 
@@ -266,7 +266,7 @@ bool ipcp_question_step(struct ipcp_flow *flow, unsigned long *next)
 	}
 	if (q->state != IPCP_REKEY_QUESTION_NONE &&
 	    !ipcp_deadline_add(next, q->at))
-		ask = step(flow, next);
+		ask = advance_question(flow, next);
 	spin_unlock_bh(&flow->lock);
 	return ask;
 }

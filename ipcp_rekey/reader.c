@@ -104,7 +104,7 @@ static int next_seg(struct ipcp_reader *r, const u8 **msg)
 	struct ipcp_skb_cb *cb = ipcp_cb(r->segs);
 	unsigned int len = ipcp_seg_len(r->segs, cb->pos, cb->seg_len);
 
-	if (unlikely(r->cursor.pos != cb->pos))	/* another reader moved it */
+	if (unlikely(r->cursor.pos != cb->pos))	/* another reader has read */
 		ipcp_cursor_init(&r->cursor, r->segs, cb->pos);
 	*msg = ipcp_cursor_next(&r->cursor, len) + IPCP_HDR_LEN;
 	cb->pos += len;

@@ -16,7 +16,7 @@ struct ipcp_flow *ipcp_registry_next(struct ipcp_net *ipn, unsigned long *id);
 u32 ipcp_registry_count(struct ipcp_net *ipn);
 struct ipcp_flow *ipcp_registry_by_eid(struct ipcp_net *ipn, u32 eid);
 
-/* Rekey functions of Ouroboros's registry; the others are in rekey.h. */
+/* Re-key functions of Ouroboros's registry; the others are in rekey.h. */
 int ipcp_registry_get_epoch(struct ipcp_flow *flow);
 bool ipcp_registry_rekey_pending(struct ipcp_flow *flow);
 pid_t ipcp_registry_get_n_1_pid(const struct ipcp_flow *flow,

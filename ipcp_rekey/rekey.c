@@ -13,14 +13,14 @@
 #include "state.h"
 
 /**
- * ipcp_registry_set_rekey() - Make a flow encrypted, and set its role in rekeys
+ * ipcp_registry_set_rekey() - Make a flow encrypted, and set its role in re-keys
  * @flow: flow
  * @cipher: enum ipcp_rekey_cipher
  * @recoverable: true if the peer may prove itself by its certificate when keys
  *	were lost
  *
  * Called by flow-allocate, before the first seed is parked. The side that
- * allocated the flow drives rekeys. This role, and with it the direction that
+ * allocated the flow drives re-keys. This role, and with it the direction that
  * each side sends in, never changes afterwards. If the first seed cannot be
  * parked for lack of memory, this function may be called again with the same
  * cipher.
@@ -166,7 +166,7 @@ static int claim_range(struct ipcp_net *ipn, unsigned long first,
  * A claim ends with ipcp_registry_store_pending(), with
  * ipcp_registry_clear_in_flight() or when the agent goes away. A claim that an
  * agent lost, since it had no memory for the answer, gives way to another after
- * IPCP_REKEY_CLAIM_TIMEOUT. Flows are claimed in turn, so flows whose rekeys
+ * IPCP_REKEY_CLAIM_TIMEOUT. Flows are claimed in turn, so flows whose re-keys
  * fail do not starve the others.
  *
  * Context: Process context. The operation rekey-claim.

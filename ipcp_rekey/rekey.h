@@ -12,7 +12,7 @@ struct netlink_ext_ack;
 struct pid;
 
 /**
- * struct ipcp_claim - a flow that an agent claimed for a rekey
+ * struct ipcp_claim - a flow that an agent claimed for a re-key
  * @flow: flow, with a reference
  * @exchange: number of the claim
  * @epoch: epoch of the seed to deliver

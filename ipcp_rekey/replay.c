@@ -95,7 +95,7 @@ enum ipcp_drop ipcp_replay_commit(struct ipcp_replay *r, u32 seq)
 	unsigned long *word = &r->map[word_of(seq)];
 	enum ipcp_drop drop;
 
-	/* Mostly the next number, whose word was cleared for the one before. */
+	/* The word of the next number was cleared when the previous one was committed. */
 	if (unlikely(seq != r->next || seq % BITS_PER_LONG == 0)) {
 		drop = ipcp_replay_check(r, seq);
 		if (drop)

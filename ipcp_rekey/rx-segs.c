@@ -95,8 +95,8 @@ static enum ipcp_drop begin_group(struct seg_group *group, unsigned int pos,
 }
 
 /* Decrypt all packets of a group in place. Return true if all are valid. */
-static bool open_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			  struct sk_buff *segs, struct seg_group *group)
+static bool decrypt_in_place(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			     struct sk_buff *segs, struct seg_group *group)
 {
 	struct ipcp_cursor c;
 
@@ -262,12 +262,12 @@ static void rx_own(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
  * Decrypt and deliver the packets of a group whose leaf was found. Return true
  * if the buffer itself went into the ring, which consumes it.
  */
-static bool rx_open_group(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			  struct sk_buff *segs, struct seg_group *group, bool all)
+static bool rx_decrypt_group(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+			     struct sk_buff *segs, struct seg_group *group, bool all)
 {
 	bool in_place = all && group->whole && ipcp_decrypt_in_place(segs);
 
-	if (!in_place || !open_in_place(flow, leaf, segs, group)) {
+	if (!in_place || !decrypt_in_place(flow, leaf, segs, group)) {
 		if (!in_place || group->good)
 			rx_own(flow, leaf, segs, group);
 		return false;
@@ -341,7 +341,7 @@ static bool rx_group(struct ipcp_net *ipn, struct sk_buff *segs,
 		rx_each(ipn, segs, group);
 		return false;
 	}
-	return rx_open_group(flow, leaf, segs, group, all);
+	return rx_decrypt_group(flow, leaf, segs, group, all);
 }
 
 /* Return the next packet of a buffer, or a copy of its header if fragmented. */

@@ -183,8 +183,8 @@ int ipcp_rx_find_leaf(struct ipcp_flow *flow, u8 epoch, u64 counter,
 }
 
 /* Decrypt and deliver a packet. Context: under RCU, with bottom halves off. */
-static enum ipcp_drop rx_open(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
-			      struct sk_buff *skb)
+static enum ipcp_drop rx_decrypt(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
+				 struct sk_buff *skb)
 {
 	enum ipcp_drop reason;
 
@@ -221,7 +221,7 @@ static void rx_behind(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 	if (!ipcp_waiting_add(&flow->waiting, skb, false))
 		ipcp_flow_kick(flow);
 	else
-		rx_open(flow, leaf, skb);
+		rx_decrypt(flow, leaf, skb);
 }
 
 static void rx_flow(struct ipcp_flow *flow, struct sk_buff *skb)
@@ -238,7 +238,7 @@ static void rx_flow(struct ipcp_flow *flow, struct sk_buff *skb)
 	else if (unlikely(ipcp_waiting_has(&flow->waiting, ipcp_cb_leaf_id(skb))))
 		rx_behind(flow, leaf, skb);
 	else
-		rx_open(flow, leaf, skb);
+		rx_decrypt(flow, leaf, skb);
 }
 
 /**
@@ -336,7 +336,7 @@ static enum ipcp_drop rx_waited(struct ipcp_flow *flow, struct ipcp_leaf *jump,
 			IPCP_DROP_AHEAD : drop_reason(err);
 		ipcp_flow_drop_all(flow, skb, reason);
 	} else {
-		reason = rx_open(flow, leaf, skb);
+		reason = rx_decrypt(flow, leaf, skb);
 	}
 	rcu_read_unlock();
 	local_bh_enable();
@@ -347,8 +347,8 @@ static enum ipcp_drop rx_waited(struct ipcp_flow *flow, struct ipcp_leaf *jump,
  * Decrypt packets that waited. @jump is the leaf for rx_waited(). It becomes
  * NULL once a packet authenticated, since the leaf then belongs to the epoch.
  */
-static void open_batch(struct ipcp_flow *flow, struct ipcp_leaf **jump,
-		       struct sk_buff_head *batch)
+static void decrypt_batch(struct ipcp_flow *flow, struct ipcp_leaf **jump,
+			  struct sk_buff_head *batch)
 {
 	struct sk_buff *skb;
 
@@ -371,7 +371,7 @@ static void drain_leaf(struct ipcp_flow *flow, u32 id)
 				  i == IPCP_WAIT_ROUNDS);
 		if (skb_queue_empty(&batch))
 			break;
-		open_batch(flow, &jump, &batch);
+		decrypt_batch(flow, &jump, &batch);
 		cond_resched();
 	}
 	if (!IS_ERR_OR_NULL(jump))

@@ -33,7 +33,6 @@
 #include "netlink.h"
 #include "notify.h"
 #include "registry.h"
-#include "udp.h"
 #include "upcall.h"
 
 static struct ipcp_upcall *upcall_new(u32 type, const char *name, gfp_t gfp)
