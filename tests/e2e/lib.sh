@@ -55,8 +55,8 @@ hosts_end()
 {
 	local status=$?
 
+	keep_logs	# first: a test that hangs has little time left
 	[ $status = 0 ] || hosts_dump
-	keep_logs
 	hosts_down
 	[ ! -e /run/netns/router ] || ip netns del router
 	# modprobe -r would unload the ciphers, too, which load slowly

@@ -118,13 +118,13 @@ hosts_dump()
 				awk 'NR == 1 || $2 + $3 > 0'
 			for log in "$HOSTS/$host"/*.log; do
 				[ -s "$log" ] || continue
-				echo "--- $host: end of ${log##*/}"
-				tail -n 60 "$log"
+				echo "--- $host: ${log##*/}"
+				cat "$log"
 			done
 		} 2>&1 | sed 's/^/# /' >&2
 	done
 	echo '# --- kernel log' >&2
-	dmesg | tail -n 30 | sed 's/^/# /' >&2
+	dmesg | sed 's/^/# /' >&2
 }
 
 host_start()

@@ -224,6 +224,20 @@ roomy()
 	[ -w "$2" ] && [ "$(df -Pm "$2" | awk 'NR == 2 { print $4 }')" -ge "$1" ]
 }
 
+# temporary NAME [FOLDER]: make a folder for this script below FOLDER, or the folder for
+# temporary files, and print its path. Remove those of that name that killed scripts left.
+temporary()
+{
+	local in=${2:-${TMPDIR:-/tmp}} old pid
+
+	for old in "$in/$1".*.*; do
+		pid=${old#"$in/$1."}
+		[ ! -d "$old" ] || kill -0 "${pid%%.*}" 2>/dev/null ||
+			rm -rf --one-file-system "$old"
+	done
+	mktemp -d "$in/$1.$$.XXXXXX"
+}
+
 # need_space MIB FOR: dies, and says what to do, unless $CACHE has the space.
 need_space()
 {
