@@ -116,6 +116,12 @@ def in_turns(wait, seconds):
             return found
 
 
+def status_of(process):
+    """Waits until a process ends; returns its status."""
+    until(lambda: process.poll() is not None, "the process ends")
+    return process.returncode
+
+
 def write(path, text):
     """Writes a word to a file of the kernel."""
     with open(path, "w", encoding="ascii") as f:

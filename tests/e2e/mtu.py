@@ -13,8 +13,8 @@ import subprocess
 import time
 
 from ipcp import (
-    ADDR, DEADLINE, PORT, case, enter, flows, pair, run, same, show, spawn, tool, until,
-    write)
+    ADDR, DEADLINE, NET, PORT, case, enter, flows, in_turns, pair, run, same, show, spawn,
+    status_of, tool, until, write)
 
 ADDR6 = {"alice": "fd77::1", "bob": "fd77::2"}
 OVERHEAD = 28
@@ -286,7 +286,8 @@ def program(command):
 
 def line(stream):
     """The next line that a program prints."""
-    assert select.select([stream], [], [], DEADLINE)[0], "it says nothing"
+    assert in_turns(lambda wait: select.select([stream], [], [], wait), DEADLINE)[0], \
+        "it says nothing"
     return stream.readline().decode()
 
 
@@ -316,13 +317,13 @@ def follows(server, client):
     client.stdin.write(long.encode())
     said = line(client.stderr)
     assert f" {LINK['four'] - 200} bytes; shorten it" in said, said
-    same(client.wait(DEADLINE), 1)
+    same(status_of(client), 1)
 
 
 def mtu_of_alice(size):
     """Set the MTU of alice's link."""
     subprocess.run(["ip", "-n", "alice", "link", "set", "veth", "mtu", str(size)],
-                   check=True, timeout=60)
+                   check=True, timeout=NET)
 
 
 @case("ipcp-rekey connect follows the path MTU")

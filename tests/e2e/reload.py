@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-DEADLINE = 60
+DEADLINE = 600
 TIMES = 20
 
 

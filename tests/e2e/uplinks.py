@@ -13,8 +13,8 @@ import struct
 import subprocess
 
 from ipcp import (
-    DEADLINE, PORT, RB_FLOWPEER, Netlink, case, drops, enter, fails, flows, pair, run,
-    same, settled, show, sockaddr, talk, tool, until)
+    DEADLINE, NET, PORT, RB_FLOWPEER, Netlink, case, drops, enter, fails, flows, in_turns,
+    pair, run, same, settled, show, sockaddr, status_of, talk, tool, until)
 
 HOSTS = os.environ["HOSTS"]
 FAMILIES = "IPv4", "IPv6"
@@ -27,7 +27,7 @@ STEPS = []
 
 def ip(host, *args):
     """Run ip at a host."""
-    subprocess.run(["ip", "-n", host, *args], check=True, timeout=60)
+    subprocess.run(["ip", "-n", host, *args], check=True, timeout=NET)
 
 
 def at(family, net, host):
@@ -189,7 +189,7 @@ def ping(family, net):
     """Let alice ping bob over an uplink. Bob has handled all that came over it before."""
     subprocess.run(["ip", "netns", "exec", "alice", "ping", "-c", "1", "-W", "20",
                     "-I", DEVICES[net], at(family, net, 2)],
-                   check=True, stdout=subprocess.DEVNULL, timeout=60)
+                   check=True, stdout=subprocess.DEVNULL, timeout=NET)
 
 
 def arrived(family):
@@ -202,7 +202,7 @@ def arrived(family):
 @step("answers of a host with two addresses pass a stateful firewall")
 def firewall(family):
     enter("alice")
-    subprocess.run(["nft", "-f", "-"], check=True, timeout=60, text=True, input="""
+    subprocess.run(["nft", "-f", "-"], check=True, timeout=NET, text=True, input="""
         table inet guard {
             chain in {
                 type filter hook input priority 0; policy accept;
@@ -218,11 +218,11 @@ def firewall(family):
     same(local(other), at(family, 77, 3))
     enter("alice")
     rules = subprocess.run(["nft", "list", "table", "inet", "guard"], check=True,
-                           stdout=subprocess.PIPE, timeout=60, text=True).stdout
+                           stdout=subprocess.PIPE, timeout=NET, text=True).stdout
     new, invalid, established = map(int, re.findall(r"packets (\d+)", rules))
     same((new, invalid), (0, 0))
     assert established, rules
-    subprocess.run(["nft", "delete", "table", "inet", "guard"], check=True, timeout=60)
+    subprocess.run(["nft", "delete", "table", "inet", "guard"], check=True, timeout=NET)
     one.close()
     other.close()
 
@@ -241,7 +241,8 @@ def program(command, name):
 
 def line(server):
     """The next line that a program prints."""
-    assert select.select([server.stdout], [], [], DEADLINE)[0], "it says nothing"
+    assert in_turns(lambda wait: select.select([server.stdout], [], [], wait),
+                    DEADLINE)[0], "it says nothing"
     return server.stdout.readline()
 
 
@@ -261,7 +262,7 @@ def no_route_for(server, client):
         up(net)
     same(line(server), "meanwhile\n")
     client.stdin.close()
-    same((client.wait(DEADLINE), server.wait(DEADLINE)), (0, 0))
+    same((status_of(client), status_of(server)), (0, 0))
 
 
 @case("a sending program survives a time without any route")
@@ -301,7 +302,7 @@ def config_of(line):
     conf = f"{HOSTS}/alice/wrong.conf"
     with open(conf, "w", encoding="ascii") as f:
         f.write(f'name "n" {{ address = "{line}" }}\n')
-    done = subprocess.run(["ipcp-rekeyd", "--test", "--config", conf], timeout=60,
+    done = subprocess.run(["ipcp-rekeyd", "--test", "--config", conf], timeout=NET,
                           stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode, "accepted"
     return done.stderr
