@@ -109,6 +109,7 @@ packages-test: ## the Debian packages, on two plain Debian machines with systemd
 soak: ## long runs, and packages-test; the figures are in Documentation/
 	tests/soak/run
 	tests/machine/run --kernel 7.3 pair
+	tests/machine/run --kernel debug memory
 	tests/vm/kunit --arch arm64
 	tests/vm/kunit --arch s390
 	tests/packages/run --kernel $(KERNEL)

@@ -120,6 +120,28 @@ static void messages_are_held_until_the_next_leaf_has_a_key(struct kunit *test)
 				ipcp_ctr_make(1, i));
 }
 
+static void messages_wait_for_a_seed_once_the_packets_of_an_epoch_are_sent(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct ipcp_kflow_info info;
+
+	test_go_to(test, k->flow, ipcp_tx_data_limit(TEST_SHORT));
+	for (u8 i = 0; i < MESSAGES; i++)
+		KUNIT_ASSERT_EQ(test, send_byte(test, k, i), 0);
+	KUNIT_EXPECT_EQ(test, held(k), MESSAGES);
+	ipcp_kflow_info(k, &info);
+	KUNIT_EXPECT_TRUE(test, info.state & IPCP_KFLOW_KEYLESS);
+	KUNIT_EXPECT_EQ(test, info.stalls, 1);
+	KUNIT_EXPECT_NULL(test, test_receive_now());
+
+	test_next(test, k->flow);
+	flush_work(&k->soft);	/* takes the seed */
+	ipcp_keyrot_observe(k->flow, test_newest(k->flow), true);
+	KUNIT_EXPECT_EQ(test, held(k), 0);
+	ipcp_kflow_info(k, &info);
+	KUNIT_EXPECT_FALSE(test, info.state & IPCP_KFLOW_KEYLESS);
+}
+
 static void held_messages_wait_for_memory_of_the_user_and_are_not_lost(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
@@ -305,6 +327,7 @@ static int begin(struct kunit *test)
 
 static struct kunit_case api_test_cases[] = {
 	KUNIT_CASE(messages_are_held_until_the_next_leaf_has_a_key),
+	KUNIT_CASE(messages_wait_for_a_seed_once_the_packets_of_an_epoch_are_sent),
 	KUNIT_CASE(held_messages_wait_for_memory_of_the_user_and_are_not_lost),
 	KUNIT_CASE(held_messages_are_charged_to_the_user),
 	KUNIT_CASE(messages_held_at_the_end_of_a_flow_are_not_charged),

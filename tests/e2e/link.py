@@ -334,6 +334,12 @@ def seldom_marked():
         same(lost(), {})
 
 
+def told(words):
+    """True if the kernel log has these words."""
+    return words in subprocess.run(["dmesg"], check=True, text=True,
+                                   stdout=subprocess.PIPE, timeout=NET).stdout
+
+
 @case("senders are told when the path MTU shrinks, and the interface MTU follows")
 def narrower():
     with links():
@@ -344,6 +350,7 @@ def narrower():
             transfer.whole()
             until(lambda: mtu("alice") == 1280 - OVERHEAD, "the MTU follows")
             same("fd99::" in ip("alice", "-6", "addr", "show", "flow0"), False)
+            same(told("flow0: MTU 1224 is too small for IPv6, which needs 1280"), True)
             for host in INNER:
                 ip(host, "link", "set", "veth", "mtu", "1500")
             Transfer().whole()

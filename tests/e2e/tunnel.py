@@ -158,6 +158,7 @@ def carries(name):
     before = [end.counts() for end in (ALICE, BOB)]
     for host, peer in WAYS:
         reachable(host, peer)
+        pings(host, INNER[peer], "-I", "flow0")
     for inner in INNER, INNER6:
         for transfer in both_ways(**inner):
             transfer.whole()
@@ -333,6 +334,21 @@ def hidden():
     forget()
     with traffic():
         seen_at(OUTER["four"]["alice"])
+
+
+# --- agents that are killed
+
+@case("TCP continues while either agent is killed, and the next one re-keys the flow")
+def restarted():
+    through("four")
+    before = ALICE.count(), BOB.count()
+    with traffic():
+        for host in INNER:
+            agents.kill(host)
+            agents.start(host)
+    same(there("alice", "ipcp-rekey", "rekey", "--wait", "60", str(ALICE.flow()["id"])), 0)
+    same((ALICE.count(), BOB.count()), before)
+    reachable("bob", "alice")
 
 
 # --- hosts that move
@@ -548,6 +564,22 @@ def many():
     until(lambda: ready("bob") == 0, "nor a carrier")
     for name in names:
         ip("bob", "link", "del", name)
+    until(lambda: holders() == users, Late(lambda: f"{users} hold the module: {holders()}"))
+
+
+@case("two interfaces, each in the other's namespace, end with the namespaces")
+def crossed():
+    users = holders()
+    places = ("carol", "dave"), ("dave", "carol")
+    for place, _ in places:
+        netns("add", place)
+    for number, (home, place) in enumerate(places):
+        ip(home, "link", "add", f"cross{number}", "type", "ipcp_rekey")
+        ip(home, "link", "set", f"cross{number}", "netns", place)
+        configure(place, CONNECT, "four", f"cross{number}")
+    enter("bob")
+    for place, _ in places:
+        netns("del", place)
     until(lambda: holders() == users, Late(lambda: f"{users} hold the module: {holders()}"))
 
 
