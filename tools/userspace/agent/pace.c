@@ -42,7 +42,7 @@ unsigned int pace_take(struct pace *pace, uint64_t now, uint32_t interval,
 	pace->credit += earn(interval, flows, since);
 	if (pace->credit > most)
 		pace->credit = most;
-	/* with more flows, credit alone spreads them better */
+	/* many flows are spread by the credit alone */
 	*min_age = interval - interval / 4 +
 		   (uint64_t)(interval / 4) * pace->share / 65536 /
 		   (flows ? flows : 1);

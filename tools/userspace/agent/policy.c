@@ -101,7 +101,7 @@ static bool by_default(enum policy_what what, const char *name, uint32_t uid,
 
 /*
  * Give the reason of a refusal. The kernel passes on IPCP_NL_GROUPS_MAX groups
- * at most: the listed one may be beyond them.
+ * at most; a listed group may not be among these.
  */
 static bool refuse_program(enum policy_what what, const char *name,
 			   const struct ipcp_nl_cred *cred, bool needs_group,

@@ -123,7 +123,7 @@ static void hold_signals(struct setup_tx *tx)
 	size_t i;
 
 	sigemptyset(&set);
-	/* of messages, if nobody reads them */
+	/* SIGPIPE: nobody reads the messages */
 	sigaddset(&set, SIGPIPE);
 	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++)
 		sigaddset(&set, ends[i]);

@@ -56,7 +56,8 @@ static bool want(struct wanted *w, const ASN1_STRING *text)
 }
 
 /*
- * Use the common name if it is a valid name; one like "Bob's host" is ignored.
+ * Use the common name if it is a valid name. Ignore a common name like "Bob's
+ * host".
  */
 static void want_subject(struct wanted *w, const X509_NAME *subject)
 {

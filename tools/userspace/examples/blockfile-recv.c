@@ -28,7 +28,7 @@ struct early {
 struct receiver {
 	int flow;
 	int file;
-	uint64_t next;		/* everything below it is written */
+	uint64_t next;		/* next block; all blocks before it are written */
 	unsigned int unacked;	/* blocks since the last ACK */
 	struct early *early;	/* indexed by number % BLOCK_WINDOW_MAX */
 	EVP_MD_CTX *sum;

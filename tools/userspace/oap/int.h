@@ -154,7 +154,7 @@ struct oap_list {
 	EVP_PKEY *key;		/* key of the signer; NULL: unknown */
 	bool idle;		/* kept, although its CA is gone */
 	enum oap_list_state told;	/* last reported state */
-	bool told_need;		/* reported that it blocks peers */
+	bool told_need;		/* a report said that the list blocks peers */
 };
 
 bool oap_lists_add(struct oap_store *store, X509_CRL *crl, time_t now,

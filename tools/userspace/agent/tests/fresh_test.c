@@ -117,7 +117,7 @@ static void a_fresh_seed_of_a_weaker_key_exchange_is_refused(void **state)
 	check_same(f);
 }
 
-/* Releases before this one stored no key exchange: nothing is required. */
+/* A blob without a key exchange, of an older release, requires none. */
 static void a_flow_of_an_older_release_recovers_as_before(void **state)
 {
 	struct fake_flow *f;

@@ -429,7 +429,7 @@ static void a_chain_is_warned_of_at_the_start_and_at_reloads(void **state)
 	said[0] = '\0';
 	test_file(path("client/" NAME), "README", "");
 	turn();
-	assert_string_equal(said, "");		/* but not whenever it is read */
+	assert_string_equal(said, "");		/* not at each reading */
 	renew_now(renew);
 	assert_string_equal(said, warning);	/* and at a reload */
 	assert_true(shows(&old));

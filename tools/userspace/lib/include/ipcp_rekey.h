@@ -14,7 +14,7 @@
  * selects the behavior from before the member existed. The library and the
  * kernel therefore serve programs with older, shorter structures, and fail with
  * E2BIG if a program sets a member that is unknown to them. New flags use bits
- * that fail with EINVAL today. New functions get a version node of their own in
+ * that fail with EINVAL in older releases. New functions get a version node of their own in
  * the library.
  */
 #ifndef IPCP_REKEY_H

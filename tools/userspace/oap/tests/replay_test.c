@@ -74,7 +74,7 @@ static void a_larger_slack_does_not_revive_an_expired_request(void **state)
 	request_ok(&p);
 	now_ns += 21 * SEC;
 	assert_int_equal(process(&p), OAP_CLOCK);
-	/* had it been accepted, the cache would have forgotten it by now */
+	/* the cache would have forgotten an accepted request by this time */
 	oap_env_set(p.srv, 10000, false);
 	assert_int_equal(process(&p), OAP_CLOCK);
 	drop_runs(&p);
