@@ -269,7 +269,7 @@ static void recent_silence_holds_for_other_exchanges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flow->question.state, IPCP_REKEY_QUESTION_SILENT);
 	KUNIT_EXPECT_EQ(test, flow->question.exchange, EXCHANGE);
 	KUNIT_EXPECT_TRUE(test, permits(flow));
-	/* but not once the peer was heard */
+	/* once the peer is heard, no fresh seed is permitted */
 	hear(test_newest(flow));
 	KUNIT_EXPECT_EQ(test, ask(flow), 0);
 	KUNIT_EXPECT_EQ(test, flow->question.state,

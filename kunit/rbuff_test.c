@@ -50,7 +50,7 @@ static bool put(struct kunit *test, struct ipcp_rbuff *rb, u32 no,
 		return true;
 	KUNIT_EXPECT_EQ(test, reason, rb->closed ? IPCP_DROP_CLOSED :
 						   IPCP_DROP_RING_FULL);
-	kfree_skb(skb);		/* the caller still owns it */
+	kfree_skb(skb);		/* the caller still owns the buffer */
 	return false;
 }
 

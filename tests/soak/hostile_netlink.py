@@ -68,7 +68,7 @@ def opened():
 class Requests(Player):
     """Random requests of a user without rights on a host."""
 
-    OPS = {"request": 20, "mangled": 6, "dump": 4, "train": 2, "socket": 1}
+    OPS = {"request": 20, "mangled": 6, "dump": 4, "batch": 2, "socket": 1}
 
     def set_up(self):
         if self.host:
@@ -184,7 +184,7 @@ class Requests(Player):
         finally:
             other.close()
 
-    def do_train(self):
+    def do_batch(self):
         """Many requests in one call."""
         data = b""
         for _ in range(self.rng.randrange(2, 20)):

@@ -51,7 +51,7 @@ class Packets(Player):
     """Random and changed packets to both hosts."""
 
     OPS = {"random": 4, "header": 6, "agents": 4, "forged": 6, "replay": 4, "flipped": 6,
-           "cut": 3, "train": 2, "icmp": 2, "frames": 3}
+           "cut": 3, "batch": 2, "icmp": 2, "frames": 3}
     PAUSE = 0.02
 
     def set_up(self):
@@ -187,7 +187,7 @@ class Packets(Player):
         host, frame = self.genuine()
         self.send_frame(host, frame[:42] + mangled(self.rng, frame[42:]))
 
-    def do_train(self):
+    def do_batch(self):
         """Many made-up packets of one size in one GSO buffer."""
         self.udp.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT,
                             self.rng.choice((1, 12, 28, 100, 1350)))

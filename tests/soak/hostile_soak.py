@@ -34,7 +34,7 @@ FAILING = 10		# percent of the allocations of some processes
 # Legitimate reasons to drop a packet at the reader: foreign packets took the room.
 ROOM = "ahead", "ring-full", "nomem"
 # Operations that should fail: always, or without rights
-REFUSED = ("pointer", "garbage", "mangled", "train", ("Requests", "request"))
+REFUSED = ("pointer", "garbage", "mangled", "batch", ("Requests", "request"))
 # Operations that need an undisturbed agent and link, a seed or a connection at that
 # moment, or the right socket
 SELDOM = ("right", "alloc", "accept", "listen", "provide", "rekey", "option", "read",
