@@ -102,6 +102,7 @@ static void take_claim(struct ipcp_flow *flow, u64 chain, struct ipcp_claim *c)
 	struct ipcp_rk *rk = &flow->rk;
 
 	WRITE_ONCE(rk->in_flight, true);
+	rk->may_fresh = false;	/* if the claim before was lost */
 	rk->held_off = false;
 	rk->retry_at = jiffies + IPCP_REKEY_CLAIM_TIMEOUT * HZ;
 	rk->claim++;	/* never claimed or delivered before */

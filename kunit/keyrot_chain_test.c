@@ -320,6 +320,20 @@ static void a_fresh_claim_that_ended_permits_no_fresh_seed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), -ESTALE);
 }
 
+static void a_fresh_claim_that_was_lost_permits_no_fresh_seed(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_end(test, INITIATOR, false);
+	struct ipcp_delivery d = {
+		.epoch = flow->rk.newest + 1, .chain = IPCP_CHAIN_FRESH,
+		.generation = flow->rk.drops,
+	};
+
+	next_exchange(test, flow, true);
+	flow->rk.retry_at = jiffies;	/* the time has passed */
+	d.exchange = next_exchange(test, flow, false);
+	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), -ESTALE);
+}
+
 static struct kunit_case chain_test_cases[] = {
 	KUNIT_CASE_PARAM(each_epoch_has_the_keys_of_the_vectors,
 			 role_gen_params),
@@ -335,6 +349,7 @@ static struct kunit_case chain_test_cases[] = {
 			 role_gen_params),
 	KUNIT_CASE(a_claim_names_the_chain_and_the_generation),
 	KUNIT_CASE(a_fresh_claim_that_ended_permits_no_fresh_seed),
+	KUNIT_CASE(a_fresh_claim_that_was_lost_permits_no_fresh_seed),
 	{}
 };
 
