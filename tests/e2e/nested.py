@@ -38,6 +38,15 @@ def at(level):
     return sockaddr
 
 
+def asked_for(agents, name):
+    """The upcall of alice that allocates a flow to this name. The flows of other levels,
+    which have lost their peer after a while, are allocated again, too."""
+    while True:
+        asked = agents.alice.upcall(UPCALL_ALLOC)
+        if asked[A["UPCALL_NAME"]] == name.encode() + b"\0":
+            return asked
+
+
 def add(agents, level):
     """Add the interfaces of a level at both hosts, with a flow. If the level is refused,
     bob's flow does not begin, for no packet arrives."""
@@ -51,7 +60,7 @@ def add(agents, level):
     asked = agents.bob.upcall(UPCALL_LISTEN)
     agents.bob.do("UPCALL_DONE", "UPCALL", id=asked[A["UPCALL_ID"]], error=0)
     same(there("alice", "ipcp-rekey", "netdev", "connect", dev, name), 0)
-    agents.answer(name, agents.alice.upcall(UPCALL_ALLOC), at=at(level))
+    agents.answer(name, asked_for(agents, name), at=at(level))
     until(lambda: all(carrier(host, dev) for host in ready), f"{dev} has a carrier")
 
 
