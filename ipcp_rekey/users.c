@@ -279,18 +279,20 @@ void ipcp_user_del_upcall(struct ipcp_user *user)
 		atomic_dec(&user->upcalls);
 }
 
+/* Never exceed the limit, even for a moment, so no sum overflows on 32 bits. */
 static bool reserve(struct ipcp_user *user, unsigned long bytes,
 		    unsigned long limit)
 {
+	long held;
+
 	if (!user)
 		return true;
-	/* The sum below cannot overflow: a limit is far below LONG_MAX. */
-	if (bytes > limit)
-		return false;
-	if (atomic_long_add_return(bytes, &user->bytes) <= (long)limit)
-		return true;
-	atomic_long_sub(bytes, &user->bytes);
-	return false;
+	held = atomic_long_read(&user->bytes);
+	do {
+		if (held > (long)limit || bytes > limit - held)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&user->bytes, &held, held + bytes));
+	return true;
 }
 
 /**

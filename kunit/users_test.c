@@ -73,6 +73,10 @@ static void no_request_is_too_large_to_be_refused(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, ipcp_user_reserve(user, sizes[i]));
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), (long)PAGE_SIZE);
 	ipcp_user_release(user, PAGE_SIZE);
+	atomic_long_set(&user->bytes, LONG_MAX);
+	KUNIT_EXPECT_FALSE(test, ipcp_user_reserve(user, PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, ipcp_user_reserve_held(user, PAGE_SIZE));
+	atomic_long_set(&user->bytes, 0);
 }
 
 /* Distance of a user from its limits, and the results of adding an object. */
