@@ -56,7 +56,7 @@ bool ipcp_registry_set_rekey(struct ipcp_flow *flow, u16 cipher,
 /* True if the last attempt failed and it is too early for another. */
 static bool rekey_held_off(struct ipcp_rk *rk)
 {
-	if (rk->held_off && time_after_eq(jiffies, rk->retry_at))
+	if (rk->held_off && time_after_eq64(get_jiffies_64(), rk->retry_at))
 		rk->held_off = false;
 	return rk->held_off;
 }
@@ -64,7 +64,7 @@ static bool rekey_held_off(struct ipcp_rk *rk)
 /* True if a claim is in flight that an agent may still know of. */
 static bool is_claimed(const struct ipcp_rk *rk)
 {
-	return rk->in_flight && time_before(jiffies, rk->retry_at);
+	return rk->in_flight && time_before64(get_jiffies_64(), rk->retry_at);
 }
 
 /* True if this side may begin an exchange now. */
@@ -104,7 +104,7 @@ static void take_claim(struct ipcp_flow *flow, u64 chain, struct ipcp_claim *c)
 	WRITE_ONCE(rk->in_flight, true);
 	rk->may_fresh = false;	/* if the claim before was lost */
 	rk->held_off = false;
-	rk->retry_at = jiffies + IPCP_REKEY_CLAIM_TIMEOUT * HZ;
+	rk->retry_at = get_jiffies_64() + IPCP_REKEY_CLAIM_TIMEOUT * HZ;
 	rk->claim++;	/* never claimed or delivered before */
 	c->flow = flow;
 	c->exchange = rk->claim;
@@ -306,7 +306,7 @@ int ipcp_registry_clear_in_flight(struct ipcp_flow *flow, u32 exchange,
 		WRITE_ONCE(flow->rk.in_flight, false);
 		flow->rk.may_fresh = false;
 		flow->rk.held_off = hold;
-		flow->rk.retry_at = jiffies + hold;
+		flow->rk.retry_at = get_jiffies_64() + hold;
 		ipcp_notify(flow, IPCP_REKEY_EVENT_CLEARED, flow->rk.newest + 1,
 			    exchange);
 	}

@@ -39,13 +39,13 @@ static void responder(struct ipcp_flow *flow)
 static void in_flight(struct ipcp_flow *flow)
 {
 	flow->rk.in_flight = true;
-	flow->rk.retry_at = jiffies + TEST_TIME;
+	flow->rk.retry_at = get_jiffies_64() + TEST_TIME;
 }
 
 static void forgotten(struct ipcp_flow *flow)
 {
 	flow->rk.in_flight = true;
-	flow->rk.retry_at = jiffies;
+	flow->rk.retry_at = get_jiffies_64();
 }
 
 static void pending(struct ipcp_flow *flow)

@@ -305,31 +305,36 @@ static void a_claim_names_the_chain_and_the_generation(struct kunit *test)
 	KUNIT_EXPECT_NE(test, claim.chain, IPCP_CHAIN_FRESH);
 }
 
-static void a_fresh_claim_that_ended_permits_no_fresh_seed(struct kunit *test)
+static void end_claim(struct kunit *test, struct ipcp_flow *flow, u32 exchange)
 {
-	struct ipcp_flow *flow = new_end(test, INITIATOR, false);
-	struct ipcp_delivery d = {
-		.epoch = flow->rk.newest + 1, .chain = IPCP_CHAIN_FRESH,
-		.generation = flow->rk.drops,
-	};
-
-	d.exchange = next_exchange(test, flow, true);
-	KUNIT_ASSERT_EQ(test, ipcp_registry_clear_in_flight(flow, d.exchange, 0),
-			0);
-	d.exchange = next_exchange(test, flow, false);
-	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), -ESTALE);
+	KUNIT_ASSERT_EQ(test, ipcp_registry_clear_in_flight(flow, exchange, 0), 0);
 }
 
-static void a_fresh_claim_that_was_lost_permits_no_fresh_seed(struct kunit *test)
+static void lose_claim(struct kunit *test, struct ipcp_flow *flow, u32 exchange)
 {
+	flow->rk.retry_at = get_jiffies_64();	/* the time has passed */
+}
+
+static const struct fresh_case {
+	const char *desc;
+	void (*over)(struct kunit *test, struct ipcp_flow *flow, u32 exchange);
+} freshes[] = {
+	{ "a claim that ended", end_claim },
+	{ "a claim that was lost", lose_claim },
+};
+
+KUNIT_ARRAY_PARAM_DESC(fresh, freshes, desc);
+
+static void a_former_fresh_claim_permits_no_fresh_seed(struct kunit *test)
+{
+	const struct fresh_case *c = test->param_value;
 	struct ipcp_flow *flow = new_end(test, INITIATOR, false);
 	struct ipcp_delivery d = {
 		.epoch = flow->rk.newest + 1, .chain = IPCP_CHAIN_FRESH,
 		.generation = flow->rk.drops,
 	};
 
-	next_exchange(test, flow, true);
-	flow->rk.retry_at = jiffies;	/* the time has passed */
+	c->over(test, flow, next_exchange(test, flow, true));
 	d.exchange = next_exchange(test, flow, false);
 	KUNIT_EXPECT_EQ(test, test_park_as(test, flow, 77, &d), -ESTALE);
 }
@@ -348,8 +353,8 @@ static struct kunit_case chain_test_cases[] = {
 	KUNIT_CASE_PARAM(older_epochs_stay_until_the_peer_uses_a_fresh_one,
 			 role_gen_params),
 	KUNIT_CASE(a_claim_names_the_chain_and_the_generation),
-	KUNIT_CASE(a_fresh_claim_that_ended_permits_no_fresh_seed),
-	KUNIT_CASE(a_fresh_claim_that_was_lost_permits_no_fresh_seed),
+	KUNIT_CASE_PARAM(a_former_fresh_claim_permits_no_fresh_seed,
+			 fresh_gen_params),
 	{}
 };
 

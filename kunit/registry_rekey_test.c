@@ -132,7 +132,7 @@ static void a_failed_claim_may_delay_the_next_one(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, 0));
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, TEST_TIME));
 	KUNIT_EXPECT_FALSE(test, try_claim(flow, 0));
-	flow->rk.retry_at = jiffies;	/* the time has passed */
+	flow->rk.retry_at = get_jiffies_64();	/* the time has passed */
 	KUNIT_EXPECT_TRUE(test, try_claim(flow, TEST_TIME));
 	KUNIT_EXPECT_FALSE(test, try_claim(flow, 0));
 	/* a request ends the delay, and so does the next seed */
@@ -152,7 +152,7 @@ static void a_claim_that_is_lost_gives_way_to_another(struct kunit *test)
 	struct ipcp_claim c;
 
 	KUNIT_EXPECT_EQ(test, ipcp_registry_snapshot_rekey_due(test_net(), 0, 0, &c, 1), 0);
-	flow->rk.retry_at = jiffies;	/* the time has passed */
+	flow->rk.retry_at = get_jiffies_64();	/* the time has passed */
 	exchange = test_claim(test, flow);
 	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, 1, lost), -ESTALE);
 	KUNIT_EXPECT_EQ(test, test_park(test, flow, 2, 1, exchange), 0);
