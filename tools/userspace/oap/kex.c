@@ -40,6 +40,8 @@ static enum oap_code generate(const struct oap_kex *kex, EVP_PKEY **key,
 				0);
 	}
 	ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	if (!ctx && ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
+		return fail(err, "cannot make a key");
 	if (!ctx) {
 		ERR_clear_error();
 		return oap_err_set(err, OAP_BAD_KEX,

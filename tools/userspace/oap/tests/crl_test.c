@@ -7,9 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "pair.h"
+#include "starve.h"
 
 #define LISTS	3
 
@@ -365,44 +364,16 @@ static void test_renewed(void **state)
 }
 
 /* Make an allocation fail while OpenSSL looks up the lists. */
-static unsigned int fail_at, allocations;
-static bool starving;
 static X509_STORE_CTX_lookup_crls_fn lookup;
-
-static bool fails(void)
-{
-	return starving && ++allocations == fail_at;
-}
-
-static void *fail_malloc(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return fails() ? NULL : malloc(n);
-}
-
-static void *fail_realloc(void *p, size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return fails() ? NULL : realloc(p, n);
-}
-
-static void fail_free(void *p, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(p);
-}
 
 static STACK_OF(X509_CRL) *lookup_starving(const X509_STORE_CTX *ctx,
 					   const X509_NAME *name)
 {
 	STACK_OF(X509_CRL) *found;
 
-	starving = true;
+	starve.on = true;
 	found = lookup(ctx, name);
-	starving = false;
+	starve.on = false;
 	return found;
 }
 
@@ -418,17 +389,17 @@ static void a_revoked_peer_is_refused_even_if_an_allocation_fails(void **state)
 	open_pair(&p, OAP_AUTH_REQUIRED);
 	lookup = X509_STORE_get_lookup_crls(p.srv->store.roots);
 	X509_STORE_set_lookup_crls(p.srv->store.roots, lookup_starving);
-	fail_at = 0;
+	starve.at = 0;
 	do {
-		fail_at++;
-		allocations = 0;
+		starve.at++;
+		starve.count = 0;
 		request_ok(&p);
 		if (!process(&p))
-			fail_msg("accepted without allocation %u", fail_at);
+			fail_msg("accepted without allocation %u", starve.at);
 		assert_string_equal(p.err.text, REVOKED);
 		drop_runs(&p);
-	} while (allocations >= fail_at);
-	assert_true(fail_at > 2);
+	} while (starve.count >= starve.at);
+	assert_true(starve.at > 2);
 	close_pair(&p);
 	test_crt_free(&peer);
 }
@@ -451,7 +422,7 @@ int main(void)
 {
 	size_t i;
 
-	if (!CRYPTO_set_mem_functions(fail_malloc, fail_realloc, fail_free))
+	if (!starve_init())
 		return 1;
 	for (i = 0; i < COUNT(cases); i++)
 		suite_add(&suite, test_case, &cases[i], "%s: %s", cases[i].name,

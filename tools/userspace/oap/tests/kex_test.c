@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pair.h"
+#include "starve.h"
 
 static const char * const kdfs[] = {
 	"blake2s256", "sha256", "sha3-256", "sha384", "sha3-384", "blake2b512",
@@ -409,6 +410,24 @@ static void a_response_with_another_key_exchange_is_refused(void **state)
 	close_pair(&p[1]);
 }
 
+static void a_failed_allocation_is_no_missing_algorithm(void **state)
+{
+	struct oap_err err = { 0 };
+	struct oap_buf pub;
+	EVP_PKEY *key;
+	size_t i;
+
+	(void)state;
+	starve.at = 0;
+	for (i = 0; i < COUNT(dhes); i++) {
+		starve.on = true;
+		assert_int_equal(oap_kex_new(oap_nid_kex_by_name(dhes[i]), &key,
+					     &pub, &err), OAP_BAD_KEX);
+		starve.on = false;
+		assert_non_null(strstr(err.text, "cannot make a key"));
+	}
+}
+
 /* The last test, since the secure heap stays initialized. */
 static void a_full_secure_heap_is_no_missing_algorithm(void **state)
 {
@@ -446,6 +465,8 @@ int main(void)
 {
 	size_t i;
 
+	if (!starve_init())
+		return 1;
 	add_each(dhes, COUNT(dhes), test_round_trip,
 		 "both sides derive one key with every KDF and cipher");
 	add_each(kems, COUNT(kems), test_round_trip,
@@ -468,6 +489,7 @@ int main(void)
 		suite_add(&suite, test_bad_public_key, &publics[i], "%s",
 			  publics[i].name);
 	SUITE_ADD(&suite, a_response_with_another_key_exchange_is_refused);
+	SUITE_ADD(&suite, a_failed_allocation_is_no_missing_algorithm);
 	SUITE_ADD(&suite, a_full_secure_heap_is_no_missing_algorithm);
 	return suite_run(&suite, "oap: key exchange");
 }
