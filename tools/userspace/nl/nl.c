@@ -219,8 +219,10 @@ int nl_call_begin(struct nl_call *call, struct ipcp_nl *nl, int cmd, int flags,
 }
 
 /*
- * Receive the answer. Allocate nothing: the kernel has carried out the request,
- * and what the answer gives to the caller would be lost.
+ * Receive the answer. The kernel has carried out the request, and without memory
+ * what the answer gives to the caller is lost, so allocate nothing here. Only
+ * libnl allocates a buffer for the answer. For a lost claim of a re-key see
+ * IPCP_REKEY_CLAIM_TIMEOUT.
  */
 static int receive(struct nl_call *call)
 {
