@@ -116,6 +116,13 @@ def in_turns(wait, seconds):
             return found
 
 
+def line(stream):
+    """The next line that a program prints."""
+    assert in_turns(lambda wait: select.select([stream], [], [], wait), DEADLINE)[0], \
+        "it says nothing"
+    return stream.readline()
+
+
 def status_of(process):
     """Waits until a process ends; returns its status."""
     until(lambda: process.poll() is not None, "the process ends")

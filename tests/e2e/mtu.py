@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from ipcp import (
-    ADDR, DEADLINE, NET, PORT, case, enter, flows, in_turns, pair, run, same, show, spawn,
+    ADDR, DEADLINE, NET, PORT, case, enter, flows, line, pair, run, same, show, spawn,
     status_of, tool, until, write)
 
 ADDR6 = {"alice": "fd77::1", "bob": "fd77::2"}
@@ -284,13 +284,6 @@ def program(command):
                             stderr=subprocess.PIPE)
 
 
-def line(stream):
-    """The next line that a program prints."""
-    assert in_turns(lambda wait: select.select([stream], [], [], wait), DEADLINE)[0], \
-        "it says nothing"
-    return stream.readline().decode()
-
-
 def program_learns(server, client, size):
     """Send lines until this size is the limit of the flow."""
     def there():
@@ -306,16 +299,16 @@ def follows(server, client):
     below."""
     program_learns(server, client, LINK["four"] - 100)
     client.stdin.write(b"begun\n")
-    until(lambda: line(server.stdout) == "begun\n", "a line arrives")
+    until(lambda: line(server.stdout) == b"begun\n", "a line arrives")
     mtu_of_alice(1500)
     program_learns(server, client, LINK["four"])
-    long = "y" * LINK["four"] + "\n"
-    client.stdin.write(long.encode())
+    long = b"y" * LINK["four"] + b"\n"
+    client.stdin.write(long)
     until(lambda: line(server.stdout) == long, "a long line arrives")
     mtu_of_alice(1300)
     program_learns(server, client, LINK["four"] - 200)
-    client.stdin.write(long.encode())
-    said = line(client.stderr)
+    client.stdin.write(long)
+    said = line(client.stderr).decode()
     assert f" {LINK['four'] - 200} bytes; shorten it" in said, said
     same(status_of(client), 1)
 

@@ -13,8 +13,8 @@ import struct
 import subprocess
 
 from ipcp import (
-    DEADLINE, NET, PORT, RB_FLOWPEER, Netlink, case, drops, enter, fails, flows, in_turns,
-    pair, run, same, settled, show, sockaddr, status_of, talk, tool, until)
+    NET, PORT, RB_FLOWPEER, Netlink, case, drops, enter, fails, flows, line, pair, run,
+    same, settled, show, sockaddr, status_of, talk, tool, until)
 
 HOSTS = os.environ["HOSTS"]
 FAMILIES = "IPv4", "IPv6"
@@ -239,17 +239,10 @@ def program(command, name):
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def line(server):
-    """The next line that a program prints."""
-    assert in_turns(lambda wait: select.select([server.stdout], [], [], wait),
-                    DEADLINE)[0], "it says nothing"
-    return server.stdout.readline()
-
-
 def no_route_for(server, client):
     """A message that is sent while there is no route must arrive once there is one."""
     print("before", file=client.stdin, flush=True)
-    same(line(server), "before\n")
+    same(line(server.stdout), "before\n")
     for dev in DEVICES.values():
         ip("alice", "link", "set", dev, "down")
     number = drops("alice")["flows", "tx-route"]
@@ -260,7 +253,7 @@ def no_route_for(server, client):
     assert client.poll() is None, "connect gave up"
     for net in DEVICES:
         up(net)
-    same(line(server), "meanwhile\n")
+    same(line(server.stdout), "meanwhile\n")
     client.stdin.close()
     same((status_of(client), status_of(server)), (0, 0))
 

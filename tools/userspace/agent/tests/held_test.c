@@ -68,18 +68,24 @@ static void a_fresh_request_waits_for_the_end_of_the_question(void **state)
 	}
 }
 
-/* Another exchange of the flow is refused for now while the peer is asked. */
-static void another_exchange_is_refused_while_the_peer_is_asked(void **state)
+/* A flow whose initiator sends a second request while its peer is asked. */
+static struct fake_flow *ask_twice(void)
 {
-	struct fake_flow *f;
+	struct fake_flow *f = good_flow();
 
-	(void)state;
-	f = good_flow();
 	alice.no_keys = true;
 	claim(f);
 	run_for(1000);
 	restart(&alice);
 	claim(f);
+	return f;
+}
+
+/* Another exchange of the flow is refused for now while the peer is asked. */
+static void another_exchange_is_refused_while_the_peer_is_asked(void **state)
+{
+	(void)state;
+	ask_twice();
 	run_for(1000);
 	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 1);
 	assert_true(engine_claim_at(alice.e) < UINT64_MAX);
@@ -92,12 +98,7 @@ static void a_lost_refusal_is_repeated(void **state)
 	struct fake_flow *f;
 
 	(void)state;
-	f = good_flow();
-	alice.no_keys = true;
-	claim(f);
-	run_for(1000);
-	restart(&alice);
-	claim(f);
+	f = ask_twice();
 	while (!bob.e->record.by[REKEY_REFUSED].count)
 		assert_true(step(clock_ms + 1000));
 	lose_all_on_wire();
