@@ -72,6 +72,22 @@ void ipcp_flow_kick(struct ipcp_flow *flow)
 }
 
 /**
+ * ipcp_flow_too_long() - Note a message that was refused for its length
+ * @flow: flow
+ *
+ * Only what is sent looks up the route. If all messages are too long, the flow
+ * would not notice that its link takes them again, so the worker looks.
+ *
+ * Context: Any context.
+ */
+void ipcp_flow_too_long(struct ipcp_flow *flow)
+{
+	if (!test_bit(IPCP_FLOW_LOOK, &flow->bits) &&
+	    !test_and_set_bit(IPCP_FLOW_LOOK, &flow->bits))
+		ipcp_flow_kick(flow);
+}
+
+/**
  * ipcp_flow_free() - Free a flow without references
  * @flow: flow, with empty queues
  *

@@ -218,6 +218,7 @@ enum {
 	IPCP_FLOW_CLOSE_SEEN,	/* the peer has sent CLOSE */
 	IPCP_FLOW_PEER_CLOSED,	/* a close by the peer ended the flow */
 	IPCP_FLOW_MOVED,	/* the path has another address at either end */
+	IPCP_FLOW_LOOK,		/* the worker has to look up packet sizes */
 	IPCP_FLOW_ROAMED,	/* the worker has to notify a new address */
 	IPCP_FLOW_DIRECT,	/* the peer is another flow on this host */
 	IPCP_FLOW_TIMESTAMP,	/* messages get the time of their arrival */
@@ -319,6 +320,8 @@ struct ipcp_sealed {
  * @work: the worker, which does everything off the packet path
  * @move_at: 64-bit jiffies when the worker may act on the next move of the
  *	peer. Locking: accessed by the worker only.
+ * @look_at: 64-bit jiffies when the worker may look up packet sizes again.
+ *	Locking: accessed by the worker only.
  * @trim_at: jiffies when to release the memory that queues have reserved, or 0.
  *	Locking: accessed by the worker only.
  * @closes: number of CLOSE packets left to send. Locking: set under @lock
@@ -395,6 +398,7 @@ struct ipcp_flow {
 	struct sk_buff_head ctl;
 	struct delayed_work work;
 	u64 move_at;
+	u64 look_at;
 	unsigned long trim_at;
 	unsigned int closes;
 	unsigned long close_at;
@@ -434,6 +438,7 @@ struct ipcp_flow *ipcp_flow_new(struct ipcp_net *ipn, const char *name,
 				work_func_t worker);
 void ipcp_flow_free(struct ipcp_flow *flow);
 void ipcp_flow_put(struct ipcp_flow *flow);
+void ipcp_flow_too_long(struct ipcp_flow *flow);
 void ipcp_flow_kick(struct ipcp_flow *flow);
 void ipcp_flow_set_timeout(struct ipcp_flow *flow, u32 ms);
 

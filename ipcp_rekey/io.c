@@ -37,8 +37,7 @@ static bool is_nonblocking(const struct kiocb *iocb)
  */
 static gfp_t gfp_of(const struct kiocb *iocb)
 {
-	return iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT | __GFP_NOWARN :
-					      GFP_KERNEL;
+	return iocb->ki_flags & IOCB_NOWAIT ? GFP_NOWAIT : GFP_KERNEL;
 }
 
 static ssize_t without_memory(const struct kiocb *iocb)
@@ -212,9 +211,11 @@ static int write_one(struct ipcp_flow *flow, struct iov_iter *from, gfp_t gfp)
 	struct sk_buff *skb;
 	int err;
 
-	if (len > READ_ONCE(flow->mtu))
+	if (unlikely(len > READ_ONCE(flow->mtu))) {
+		ipcp_flow_too_long(flow);
 		return -EMSGSIZE;
-	skb = ipcp_tx_alloc_pooled(len, gfp);
+	}
+	skb = ipcp_tx_alloc_pooled(len, gfp | __GFP_NOWARN);
 	if (!skb)
 		return -ENOMEM;
 	if (!copy_from_iter_full(skb_put(skb, len), len, from)) {
@@ -345,8 +346,10 @@ static int send_some(struct ipcp_flow *flow, const struct ipcp_msg *msg,
 
 	if (msg->flags)
 		return -EINVAL;
-	if (msg->len > READ_ONCE(flow->mtu))
+	if (unlikely(msg->len > READ_ONCE(flow->mtu))) {
+		ipcp_flow_too_long(flow);
 		return -EMSGSIZE;
+	}
 	count = segs_of(msg, n);
 	if (count > 1) {
 		err = send_segs(flow, msg, count);

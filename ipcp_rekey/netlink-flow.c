@@ -368,7 +368,7 @@ static int begin_keys(struct genl_info *info, struct ipcp_flow *flow,
 		      const struct ipcp_ends *ends)
 {
 	u32 cipher = nla_get_u32(info->attrs[IPCP_REKEY_A_FLOW_CIPHER]);
-	struct ipcp_probe_link link;
+	struct ipcp_probe_link link = {};
 	int err;
 
 	if (!ipcp_aead_known(cipher)) {

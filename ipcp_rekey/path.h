@@ -20,6 +20,8 @@ struct sk_buff;
  * @received: called when a packet authenticated that has the highest counter
  *	yet in the newest epoch that the peer was seen in, so its source is the
  *	current address of the peer. Called under RCU with bottom halves off
+ * @look: look up the packet sizes that the path allows again, after a message was
+ *	refused for its length; may be NULL. Called in process context
  * @down: called when this end of the flow is down or closed; may be NULL.
  *	Called in process context, possibly under RCU; must not sleep
  * @finish: called when the flow has ended, to drop references that the path
@@ -29,6 +31,7 @@ struct ipcp_path_ops {
 	int (*xmit)(struct ipcp_flow *flow, struct sk_buff *skb);
 	void (*received)(struct ipcp_flow *flow, const struct sk_buff *skb,
 			 const struct ipcp_epoch *ep, u64 counter);
+	void (*look)(struct ipcp_flow *flow);
 	void (*down)(struct ipcp_flow *flow);
 	void (*finish)(struct ipcp_flow *flow);
 };

@@ -44,23 +44,38 @@ static u16 payload_mtu(unsigned int mtu, unsigned int ip_len)
 	return min_t(unsigned int, mtu, IPCP_UDP_MAX);
 }
 
-/* Return the MTU of a route's device, or the route's own if that is less. */
-static unsigned int configured_mtu(const struct dst_entry *dst, u32 metric)
+/*
+ * Return the device of a route, or NULL if the device is being removed: the
+ * route then has the black hole, whose MTU says nothing.
+ */
+static const struct net_device *dev_of(const struct dst_entry *dst)
 {
-	unsigned int mtu = READ_ONCE(dst->dev->mtu);
+	const struct net_device *dev = READ_ONCE(dst->dev);
+
+	return likely(dev != blackhole_netdev) ? dev : NULL;
+}
+
+/* Return the MTU of a route's device, or the route's own if that is less. */
+static unsigned int configured_mtu(const struct dst_entry *dst,
+				   const struct net_device *dev, u32 metric)
+{
+	unsigned int mtu = READ_ONCE(dev->mtu);
 
 	if (metric)
 		mtu = min(mtu, metric);
 	return mtu - lwtunnel_headroom(dst->lwtstate, mtu);
 }
 
-static void fill_link(const struct dst_entry *dst, u32 metric,
+static void fill_link(const struct dst_entry *dst,
+		      const struct net_device *dev, u32 metric,
 		      unsigned int ip_len, struct ipcp_probe_link *link)
 {
-	link->size = payload_mtu(configured_mtu(dst, metric), ip_len);
+	/* The interface over the flow says nothing about the path. */
+	link->size = dev == link->own ? 0 :
+		     payload_mtu(configured_mtu(dst, dev, metric), ip_len);
 	link->hint = payload_mtu(dst_mtu(dst), ip_len);
 	link->v6 = ip_len == sizeof(struct ipv6hdr);
-	link->loopback = dst->dev->flags & IFF_LOOPBACK;
+	link->loopback = dev->flags & IFF_LOOPBACK;
 }
 
 /*
@@ -68,13 +83,15 @@ static void fill_link(const struct dst_entry *dst, u32 metric,
  * ICMP is in rt->rt_pmtu, and in IPv6 in the metrics of a clone. It must not
  * limit what is sent, so read the configured metrics.
  */
-static void link4(const struct rtable *rt, struct ipcp_probe_link *link)
+static void link4(const struct rtable *rt, const struct net_device *dev,
+		  struct ipcp_probe_link *link)
 {
-	fill_link(&rt->dst, dst_metric_raw(&rt->dst, RTAX_MTU),
+	fill_link(&rt->dst, dev, dst_metric_raw(&rt->dst, RTAX_MTU),
 		  sizeof(struct iphdr), link);
 }
 
-static void link6(const struct dst_entry *dst, struct ipcp_probe_link *link)
+static void link6(const struct dst_entry *dst, const struct net_device *dev,
+		  struct ipcp_probe_link *link)
 {
 	const struct fib6_info *from;
 	const struct inet6_dev *idev;
@@ -83,10 +100,10 @@ static void link6(const struct dst_entry *dst, struct ipcp_probe_link *link)
 	from = rcu_dereference(dst_rt6_info(dst)->from);
 	if (from)
 		metric = from->fib6_metrics->metrics[RTAX_MTU - 1];
-	idev = __in6_dev_get(dst->dev);
+	idev = __in6_dev_get(dev);
 	if (!metric && idev)
 		metric = READ_ONCE(idev->cnf.mtu6);	/* sysctl, or RA */
-	fill_link(dst, metric, sizeof(struct ipv6hdr), link);
+	fill_link(dst, dev, metric, sizeof(struct ipv6hdr), link);
 }
 
 /* Return the length of the longest packet in a buffer. */
@@ -214,16 +231,21 @@ static bool loops(const struct net_device *dev, const struct net_device *own)
 
 /*
  * Get the packet sizes of a route, unless the packet is known to fit. Return
- * -EMSGSIZE if the packet is too long, -ELOOP if it loops.
+ * -ENETUNREACH without a device, -ELOOP if the packet loops, -EMSGSIZE if it is
+ * too long.
  */
 static int check4(const struct sk_buff *skb, const struct rtable *rt,
 		  struct ipcp_probe_link *link)
 {
-	if (unlikely(loops(rt->dst.dev, link->own)))
+	const struct net_device *dev = dev_of(&rt->dst);
+
+	if (unlikely(!dev))
+		return -ENETUNREACH;
+	if (unlikely(loops(dev, link->own)))
 		return -ELOOP;
 	if (likely(link->fits))
 		return 0;
-	link4(rt, link);
+	link4(rt, dev, link);
 	return packet_len(skb) <= link->size ? 0 : -EMSGSIZE;
 }
 
@@ -334,12 +356,15 @@ static int check6(const struct sk_buff *skb, const struct dst_entry *dst,
 		  struct ipcp_probe_link *link)
 {
 	unsigned int len = packet_len(skb);
+	const struct net_device *dev = dev_of(dst);
 
-	if (unlikely(loops(dst->dev, link->own)))
+	if (unlikely(!dev))
+		return -ENETUNREACH;
+	if (unlikely(loops(dev, link->own)))
 		return -ELOOP;
 	if (likely(link->fits))
 		return 0;
-	link6(dst, link);
+	link6(dst, dev, link);
 	if (len > link->size ||
 	    unlikely(dev_recursion_level() && len > link->hint))
 		return -EMSGSIZE;
@@ -370,8 +395,8 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 
 /*
  * Send a packet to an address, and store the packet sizes of the route in
- * @link, unless the packet is known to fit. Consumes the packet. Context: under
- * RCU, with bottom halves off.
+ * @link, unless the packet is known to fit. Consume the packet, unless an error
+ * is returned. Context: under RCU, with bottom halves off.
  */
 static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		       struct dst_cache *cache, struct ipcp_probe_link *link,
@@ -386,8 +411,6 @@ static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to
 		err = xmit4(ipn, us->sk, to, cache, link, skb);
 	else
 		err = xmit6(ipn, us->sk, to, cache, link, skb);
-	if (err)
-		kfree_skb(skb);
 	return err;
 }
 
@@ -418,7 +441,10 @@ static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		ipcp_probe_link(flow, link);
 }
 
-/* Send a packet of a flow, and note the packet sizes of its route. */
+/*
+ * Send a packet of a flow, and note the packet sizes of its route. Consume the
+ * packet, unless an error is returned.
+ */
 static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      struct sk_buff *skb)
 {
@@ -456,10 +482,8 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 
 	if (likely(bind))
 		err = xmit_bound(flow, bind, skb);
-	else
-		kfree_skb(skb);
-	if (err)
-		this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_ROUTE]);
+	if (unlikely(err))
+		ipcp_flow_drop_all(flow, skb, IPCP_DROP_TX_ROUTE);
 	return err;
 }
 
@@ -484,6 +508,8 @@ int ipcp_udp_xmit_to(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 	err = xmit_family(ipn, slot, to, NULL, &link, skb);
 	rcu_read_unlock();
 	local_bh_enable();
+	if (err)
+		kfree_skb(skb);
 	return err;
 }
 
@@ -491,6 +517,7 @@ static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		     struct ipcp_probe_link *link)
 {
 	struct ipcp_udp_sock *us = ipcp_udp_sock(ipn, slot, to->peer.sa.sa_family);
+	const struct net_device *dev;
 	struct in6_addr saddr6;
 	struct dst_entry *dst;
 	struct rtable *rt;
@@ -502,16 +529,20 @@ static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		rt = route4(ipn, us->sk, to, NULL, &saddr);
 		if (IS_ERR(rt))
 			return PTR_ERR(rt);
-		link4(rt, link);
+		dev = dev_of(&rt->dst);
+		if (dev)
+			link4(rt, dev, link);
 		ip_rt_put(rt);
-		return 0;
+		return dev ? 0 : -ENETUNREACH;
 	}
 	dst = route6(ipn, us->sk, to, NULL, &saddr6);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	link6(dst, link);
+	dev = dev_of(dst);
+	if (dev)
+		link6(dst, dev, link);
 	dst_release(dst);
-	return 0;
+	return dev ? 0 : -ENETUNREACH;
 }
 
 /**
@@ -519,7 +550,7 @@ static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
  * @ipn: namespace
  * @slot: socket to send from
  * @to: addresses
- * @link: (output) the link
+ * @link: (output) the link; the caller sets @own
  *
  * Context: Process context.
  * Return: 0; -EMSGSIZE if no message fits; -ENETUNREACH without a socket of the
@@ -538,4 +569,21 @@ int ipcp_udp_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 	if (!err && link->size <= IPCP_OVERHEAD)
 		return -EMSGSIZE;
 	return err;
+}
+
+/**
+ * ipcp_udp_look() - Look up the packet sizes of a flow's route again
+ * @flow: flow
+ *
+ * Context: Process context.
+ */
+void ipcp_udp_look(struct ipcp_flow *flow)
+{
+	struct ipcp_probe_link link = { .own = READ_ONCE(flow->dev) };
+	struct ipcp_ends ends;
+
+	ipcp_bind_get(flow, &ends);
+	if (ends.peer.sa.sa_family &&
+	    !ipcp_udp_link(flow->net, READ_ONCE(flow->slot), &ends, &link))
+		ipcp_probe_link(flow, &link);
 }

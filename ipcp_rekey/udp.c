@@ -297,4 +297,5 @@ void ipcp_udp_received(struct ipcp_flow *flow, const struct sk_buff *skb,
 const struct ipcp_path_ops ipcp_udp_path = {
 	.xmit = ipcp_udp_xmit,
 	.received = ipcp_udp_received,
+	.look = ipcp_udp_look,
 };

@@ -46,6 +46,7 @@ void ipcp_udp_source(const struct sk_buff *skb, struct ipcp_ends *ends);
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb);
 int ipcp_udp_xmit_to(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		     struct sk_buff *skb);
+void ipcp_udp_look(struct ipcp_flow *flow);
 int ipcp_udp_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		  struct ipcp_probe_link *link);
 

@@ -11,6 +11,7 @@
 #include "inflight.h"
 #include "keyrot.h"
 #include "notify.h"
+#include "path.h"
 #include "probe.h"
 #include "rx.h"
 #include "state.h"
@@ -23,6 +24,9 @@
 
 /* Empty queues keep their memory for this time, since they may be in use. */
 #define IPCP_TRIM_MS		1000
+
+/* Minimum time between two lookups for messages that were too long. */
+#define IPCP_LOOK_MS		500
 
 /* Minimum time between two moves of the peer that are acted on. */
 #define IPCP_MOVE_MS		500
@@ -77,6 +81,26 @@ static void check_moved(struct ipcp_flow *flow, unsigned long *next)
 	if (test_and_clear_bit(IPCP_FLOW_ROAMED, &flow->bits))
 		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED,
 			    READ_ONCE(flow->rk.epoch), 0);
+}
+
+/* Look up the packet sizes of the path if a message was too long. */
+static void check_long(struct ipcp_flow *flow, unsigned long *next)
+{
+	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
+	u64 now = get_jiffies_64();
+
+	if (!test_bit(IPCP_FLOW_LOOK, &flow->bits))
+		return;
+	if (now < flow->look_at) {
+		ipcp_deadline_in(next, flow->look_at - now);
+		return;
+	}
+	flow->look_at = now + msecs_to_jiffies(IPCP_LOOK_MS);
+	clear_bit(IPCP_FLOW_LOOK, &flow->bits);
+	/* Pairs with test_and_set_bit() in ipcp_flow_too_long(). */
+	smp_mb__after_atomic();
+	if (path->look)
+		path->look(flow);
 }
 
 /* Send CLOSE to the peer if it is due. Return true once all are sent. */
@@ -207,6 +231,7 @@ bool ipcp_worker_tend(struct ipcp_flow *flow, unsigned long *next)
 		if (ipcp_rbflags(&flow->n_rb.flags) & IPCP_RB_FLOWDOWN)
 			break;
 		check_peer(flow, next);
+		check_long(flow, next);
 		ipcp_probe_work(flow, next);
 		break;
 	case IPCP_REKEY_FLOW_STATE_DEALLOC_PENDING:

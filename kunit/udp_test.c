@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * When senders look up the path MTU of the route. Tests set the cached size to
+ * When senders, and the worker, look up the packet sizes of the route. Tests set the cached size to
  * a value other than the route's, which only a lookup overwrites.
  */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/net_namespace.h>
+#include <net/route.h>
 
 #include "flow_util.h"
 #include "path_util.h"
+#include "probe.h"
 #include "tx.h"
 
 #define MTU	1500		/* of the loopback device */
@@ -173,11 +175,90 @@ static void no_packet_leaves_by_the_interface_over_its_flow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, send(test, flow, LINK), 0);
 }
 
+/* Give a flow a link that takes less than the one of its route. */
+static void shorten(struct ipcp_flow *flow)
+{
+	struct ipcp_probe_link small = { .size = LINK - 100, .hint = LINK - 100 };
+
+	ipcp_probe_link(flow, &small);
+}
+
+static unsigned int packet_size(const struct ipcp_flow *flow)
+{
+	return flow->mtu + IPCP_OVERHEAD;
+}
+
+static void a_message_that_is_too_long_makes_the_worker_look(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test);
+
+	shorten(flow);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, packet_size(flow), LINK - 100);
+	ipcp_flow_too_long(flow);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, packet_size(flow), LINK);
+	/* too early for another lookup */
+	shorten(flow);
+	flow->look_at = get_jiffies_64() + TEST_TIME;
+	ipcp_flow_too_long(flow);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, packet_size(flow), LINK - 100);
+	flow->look_at = 0;
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, packet_size(flow), LINK);
+}
+
+/* A route through the interface over the flow says nothing about the path. */
+static void no_size_is_looked_up_on_the_interface_over_a_flow(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test);
+
+	shorten(flow);
+	flow->dev = init_net.loopback_dev;
+	ipcp_flow_too_long(flow);
+	test_work(flow);
+	flow->dev = NULL;
+	KUNIT_EXPECT_EQ(test, packet_size(flow), LINK - 100);
+}
+
+/* The kernel replaces the device of a route when the device is removed. */
+static void a_device_that_is_being_removed_sets_no_size(struct kunit *test)
+{
+	struct ipcp_flow *flow = new_sender(test);
+	struct net_device *dev;
+	struct dst_entry *dst;
+	struct rtable *rt;
+	__be32 saddr;
+
+	bind_of(flow)->dst.reset_ts--;	/* a route of the same jiffy does not count */
+	migrate_disable();	/* each CPU has a route */
+	KUNIT_EXPECT_EQ(test, send(test, flow, LINK), 0);
+	local_bh_disable();
+	rt = dst_cache_get_ip4(&bind_of(flow)->dst, &saddr);
+	local_bh_enable();
+	if (rt) {
+		dst = &rt->dst;
+		dev = dst->dev;
+		dst->dev = blackhole_netdev;
+		bind_of(flow)->looked = jiffies - 1;
+		KUNIT_EXPECT_EQ(test, send(test, flow, LINK), -ENETUNREACH);
+		dst->dev = dev;
+		dst_release(dst);
+	}
+	migrate_enable();
+	KUNIT_EXPECT_NOT_NULL(test, rt);
+	KUNIT_EXPECT_EQ(test, packet_size(flow), LINK);
+}
+
 static struct kunit_case udp_test_cases[] = {
 	KUNIT_CASE_PARAM(the_route_is_looked_up_when_needed, look_gen_params),
 	KUNIT_CASE(one_lookup_serves_packets_that_are_not_longer),
 	KUNIT_CASE(the_route_to_a_new_address_is_looked_up),
 	KUNIT_CASE(no_packet_leaves_by_the_interface_over_its_flow),
+	KUNIT_CASE(a_message_that_is_too_long_makes_the_worker_look),
+	KUNIT_CASE(no_size_is_looked_up_on_the_interface_over_a_flow),
+	KUNIT_CASE(a_device_that_is_being_removed_sets_no_size),
 	{}
 };
 

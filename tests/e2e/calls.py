@@ -11,6 +11,7 @@ import resource
 import select
 import socket
 import struct
+import subprocess
 import sys
 import threading
 
@@ -257,6 +258,37 @@ def write_silent():
         one.wait(select.POLLRDHUP)
         one.write(b"are you there?")
         same(other.receive(), b"are you there?")
+
+
+def set_link(size):
+    """Set the MTU of alice's link."""
+    subprocess.run(["ip", "-n", "alice", "link", "set", "veth", "mtu", str(size)],
+                   check=True, timeout=NET)
+
+
+def too_long(end, send, length):
+    """True if a message of this length is refused."""
+    try:
+        send(end, bytes(length))
+    except OSError as err:
+        same(err.errno, errno.EMSGSIZE)
+        return True
+    return False
+
+
+@case("messages that were too long are sent again once the link takes them")
+def write_longer_link():
+    for send in Endpoint.write, sent:
+        with flow() as (one, _):
+            # no keepalive looks up the route
+            agents.alice.do("FLOW_SET", "FLOW", id=one.info().id, peer_timeout=0)
+            length = one.info().mtu
+            try:
+                set_link(1400)
+                until(lambda: too_long(one, send, length), "the link is too small")
+            finally:
+                set_link(1500)
+            until(lambda: not too_long(one, send, length), "the link takes the message")
 
 
 @contextlib.contextmanager
