@@ -308,6 +308,7 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 	int err;
 
 	if (unlikely(skb->len > ipcp_kflow_mtu(flow))) {
+		ipcp_flow_too_long(flow->flow);
 		kfree_skb(skb);
 		return -EMSGSIZE;
 	}
@@ -319,8 +320,6 @@ int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,
 					 -EINPROGRESS;
 	if (unlikely(ipcp_tx_kept(err)))
 		return hold_message(flow, skb, err);
-	if (unlikely(err == -EAGAIN))
-		return -ENETUNREACH;	/* the buffer was consumed */
 	return min(err, 0);
 }
 
@@ -349,7 +348,7 @@ int ipcp_api_send_segs(struct ipcp_kflow *flow, struct sk_buff *skb,
 		kfree_skb(skb);
 		return 0;
 	}
-	return unlikely(err == -EAGAIN) ? -ENETUNREACH : err;
+	return err;
 }
 
 /**

@@ -289,8 +289,7 @@ static unsigned int longest(const struct sk_buff *skb)
 
 static int no_way(struct ipcp_flow *flow, struct sk_buff *skb, int err)
 {
-	this_cpu_inc(flow->stats->drops[IPCP_DROP_TX_ROUTE]);
-	kfree_skb(skb);
+	ipcp_flow_drop_all(flow, skb, IPCP_DROP_TX_ROUTE);
 	return err;
 }
 

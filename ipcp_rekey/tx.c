@@ -204,20 +204,26 @@ static void touch_tx(struct ipcp_flow *flow)
 		WRITE_ONCE(flow->last_tx, now);
 }
 
+/*
+ * Pass a buffer to the path, which consumes the buffer. Callers send a buffer
+ * again after some errors: replace these, which come from routing.
+ */
 static int xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
+	int err = INDIRECT_CALL_1(path->xmit, ipcp_udp_xmit, flow, skb);
 
-	return INDIRECT_CALL_1(path->xmit, ipcp_udp_xmit, flow, skb);
+	if (unlikely(err) && (err == -EAGAIN || ipcp_tx_kept(err)))
+		return -ENETUNREACH;
+	return err;
 }
 
-/* Account for @done messages that are sent in one buffer. */
-static void count_sent(struct ipcp_flow *flow, struct sk_buff *skb,
-		       unsigned int done)
+/* Count @done messages with @bytes bytes that were sent. */
+static void count_sent(struct ipcp_flow *flow, unsigned int done,
+		       unsigned int bytes)
 {
-	tx_inflight_start(flow, skb, done);
 	this_cpu_add(flow->stats->tx_packets, done);
-	this_cpu_add(flow->stats->tx_bytes, skb->len - done * IPCP_OVERHEAD);
+	this_cpu_add(flow->stats->tx_bytes, bytes);
 }
 
 /*
@@ -244,8 +250,9 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 {
 	unsigned int count = ipcp_cb(skb)->left, done = 0;
 	unsigned int seg_len = ipcp_cb(skb)->seg_len;
-	u8 type = ipcp_cb(skb)->type;
+	bool data = ipcp_cb(skb)->type == IPCP_PDU_DATA;
 	struct ipcp_cursor c;
+	unsigned int bytes;
 	int err;
 
 	ipcp_cursor_init(&c, skb, 0);
@@ -263,12 +270,17 @@ static int send_in(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 	if (done > 1)
 		ipcp_segs_set_gso(skb, seg_len, done);
 	touch_tx(flow);
-	if (type == IPCP_PDU_DATA) {
+	bytes = skb->len - done * IPCP_OVERHEAD;
+	if (data) {
 		note_length(flow, seg_len);
-		count_sent(flow, skb, done);
+		tx_inflight_start(flow, skb, done);
 	}
 	err = xmit(flow, skb);
-	return err ?: done;
+	if (unlikely(err))
+		return err;
+	if (data)
+		count_sent(flow, done, bytes);
+	return done;
 }
 
 /**
@@ -332,7 +344,8 @@ static int send_direct(struct ipcp_flow *flow, struct sk_buff *skb)
 	if (unlikely(!mate))
 		return -ENOKEY;	/* not set yet, or this end has ended */
 	touch_tx(flow);
-	count_sent(flow, skb, count);
+	tx_inflight_start(flow, skb, count);
+	count_sent(flow, count, skb->len - count * IPCP_OVERHEAD);
 	/* A message left by ipcp_tx_segs_trim() may be in a fragment. */
 	if (count == 1 && !skb_is_nonlinear(skb)) {
 		__skb_pull(skb, IPCP_HDR_LEN);
@@ -470,7 +483,7 @@ static int send_control(struct ipcp_flow *flow, struct ipcp_epoch *ep,
 static struct sk_buff *control_packet(u8 type, const void *payload, size_t len,
 				      size_t pad)
 {
-	struct sk_buff *skb = ipcp_tx_alloc(len + pad, GFP_KERNEL);
+	struct sk_buff *skb = ipcp_tx_alloc(len + pad, GFP_KERNEL | __GFP_NOWARN);
 
 	if (!skb)
 		return NULL;

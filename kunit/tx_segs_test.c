@@ -2,6 +2,7 @@
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Sending several messages in one buffer: how many are sent, and failures. */
 #include "cb.h"
+#include "bind.h"
 #include "flow_util.h"
 #include "inflight.h"
 #include "keyrot.h"
@@ -40,6 +41,19 @@ static void a_buffer_is_sent_as_far_as_counters_last(struct kunit *test)
 	ipcp_stats_sum(flow->stats, &sum);
 	KUNIT_EXPECT_EQ(test, sum.tx_packets, 3);
 	KUNIT_EXPECT_EQ(test, sum.tx_bytes, 3 * sizeof(u32));
+}
+
+static void each_message_without_a_route_is_counted(struct kunit *test)
+{
+	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
+	struct ipcp_stats sum;
+
+	ipcp_bind_free_rcu(rcu_replace_pointer(flow->bind, NULL, true));
+	KUNIT_EXPECT_EQ(test, ipcp_tx_send(flow, several(test, 8)), -EDESTADDRREQ);
+	ipcp_stats_sum(flow->stats, &sum);
+	KUNIT_EXPECT_EQ(test, sum.drops[IPCP_DROP_TX_ROUTE], 8);
+	KUNIT_EXPECT_EQ(test, sum.tx_packets, 0);
+	KUNIT_EXPECT_EQ(test, sum.tx_bytes, 0);
 }
 
 static void take_keys(struct kunit *test, struct ipcp_flow *flow)
@@ -124,6 +138,7 @@ static void an_overtaken_writer_sends_in_the_last_leaf(struct kunit *test)
 
 static struct kunit_case tx_segs_test_cases[] = {
 	KUNIT_CASE(a_buffer_is_sent_as_far_as_counters_last),
+	KUNIT_CASE(each_message_without_a_route_is_counted),
 	KUNIT_CASE_PARAM(a_try_without_a_key_leaves_the_buffer_unchanged,
 			 kept_gen_params),
 	KUNIT_CASE(an_overtaken_writer_sends_in_the_last_leaf),

@@ -13,8 +13,10 @@
 #include "inflight.h"
 #include "keyrot.h"
 #include "leaf.h"
+#include "path.h"
 #include "path_util.h"
 #include "tx.h"
+#include "udp.h"
 
 /* Only once, even while the worker has not run yet. */
 static void the_worker_is_scheduled_once_when_a_rekey_is_due(struct kunit *test)
@@ -246,6 +248,47 @@ static void an_unsendable_packet_uses_up_its_counter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_next_counter(test), 2);
 }
 
+/* Errors that a path may return, and what callers see. */
+static const struct lost_case {
+	const char *desc;
+	int err;
+	int seen;
+} losts[] = {
+	{ "without a route", -EHOSTUNREACH, -EHOSTUNREACH },
+	{ "with an error after which callers try again", -EAGAIN, -ENETUNREACH },
+	{ "with the error for a leaf to prepare", -EINPROGRESS, -ENETUNREACH },
+	{ "with the error for an exhausted epoch", -EKEYEXPIRED, -ENETUNREACH },
+	{ "with the error for a missing key", -ENOKEY, -ENETUNREACH },
+};
+
+KUNIT_ARRAY_PARAM_DESC(lost, losts, desc);
+
+static int path_error;
+
+static int xmit_lost(struct ipcp_flow *flow, struct sk_buff *skb)
+{
+	kfree_skb(skb);
+	return path_error;
+}
+
+static const struct ipcp_path_ops lossy_path = {
+	.xmit = xmit_lost,
+	.received = ipcp_udp_received,
+};
+
+static void a_message_lost_by_the_path_is_not_sent_again(struct kunit *test)
+{
+	const struct lost_case *c = test->param_value;
+	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
+	const struct ipcp_path_ops *before = flow->path;
+
+	path_error = c->err;
+	flow->path = &lossy_path;
+	KUNIT_EXPECT_EQ(test, test_send_data(test, flow, 1), c->seen);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_tx(flow)->sent), 1);
+	flow->path = before;
+}
+
 static void too_many_packets_in_flight_make_writers_wait(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_sender(test, TEST_SHORT);
@@ -360,6 +403,8 @@ static struct kunit_case tx_test_cases[] = {
 	KUNIT_CASE(a_flow_without_keys_sends_nothing),
 	KUNIT_CASE(a_closed_epoch_sends_nothing),
 	KUNIT_CASE(an_unsendable_packet_uses_up_its_counter),
+	KUNIT_CASE_PARAM(a_message_lost_by_the_path_is_not_sent_again,
+			 lost_gen_params),
 	KUNIT_CASE(too_many_packets_in_flight_make_writers_wait),
 	KUNIT_CASE(sent_packets_are_not_in_flight),
 	KUNIT_CASE_PARAM(control_is_sent_in_the_epoch_that_replaced_its_own,
