@@ -182,20 +182,23 @@ static int __init ipcp_init(void)
 	err = register_random_vmfork_notifier(&vm_notifier);
 	if (err)
 		goto err_pm;
-	/* ORDER: the user interfaces last, once all that they use exists. */
+	/*
+	 * ORDER: the user interfaces last, once all that they use exists. After
+	 * the device nothing may fail, since a file can be open already.
+	 */
 	err = ipcp_netlink_init();
 	if (err)
 		goto err_vm;
-	err = ipcp_chardev_init();
-	if (err)
-		goto err_netlink;
 	err = ipcp_netdev_init();
 	if (err)
-		goto err_chardev;
+		goto err_netlink;
+	err = ipcp_chardev_init();
+	if (err)
+		goto err_netdev;
 	return 0;
 
-err_chardev:
-	ipcp_chardev_exit();
+err_netdev:
+	ipcp_netdev_exit();
 err_netlink:
 	ipcp_netlink_exit();
 err_vm:
@@ -216,8 +219,8 @@ err_wq:
 
 static void __exit ipcp_exit(void)
 {
-	ipcp_netdev_exit();
 	ipcp_chardev_exit();
+	ipcp_netdev_exit();
 	ipcp_netlink_exit();
 	unregister_random_vmfork_notifier(&vm_notifier);
 	unregister_pm_notifier(&pm_notifier);
