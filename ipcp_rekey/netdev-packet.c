@@ -104,14 +104,20 @@ static bool decapsulate_packet(struct net_device *dev, struct sk_buff *skb)
 /* Queue a packet for NAPI. False if the interface is down or the queue full. */
 static bool queue_packet(struct ipcp_dev *d, struct sk_buff *skb)
 {
-	if (!netif_running(d->dev) ||
-	    skb_queue_len_lockless(&d->rxq) >= IPCP_DEV_RXQ)
+	bool queued = false;
+
+	if (skb_queue_len_lockless(&d->rxq) >= IPCP_DEV_RXQ)
 		return false;
 	spin_lock(&d->rxq.lock);
-	__skb_queue_tail(&d->rxq, skb);
+	/* link_stop() purges the queue, under the lock, after this is false. */
+	if (netif_running(d->dev)) {
+		__skb_queue_tail(&d->rxq, skb);
+		queued = true;
+	}
 	spin_unlock(&d->rxq.lock);
-	napi_schedule(&d->napi);
-	return true;
+	if (queued)
+		napi_schedule(&d->napi);
+	return queued;
 }
 
 /**

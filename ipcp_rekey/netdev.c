@@ -42,6 +42,10 @@ static int link_open(struct net_device *dev)
 	struct ipcp_dev *d = netdev_priv(dev);
 
 	napi_enable(&d->napi);
+	/* Packets have been queued since netif_running() became true. */
+	local_bh_disable();
+	napi_schedule(&d->napi);
+	local_bh_enable();
 	netif_start_queue(dev);
 	return 0;
 }
