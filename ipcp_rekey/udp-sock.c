@@ -304,6 +304,7 @@ static void set_mark(struct ipcp_net *ipn, u32 mark)
 	if (ipn->mark == mark)
 		return;
 	WRITE_ONCE(ipn->mark, mark);
+	synchronize_net();	/* wait for senders that cache a route of the old mark */
 	each_sock(ipn, set_sk_mark, mark);
 	for (; (flow = ipcp_registry_next(ipn, &id)); id++) {
 		rcu_read_lock();
