@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from ipcp import A, NET, enter, same, until
+from ipcp import A, NET, enter, grows, same, until
 from keys import UPCALL_ALLOC, UPCALL_LISTEN
 
 PARAMS = "/sys/module/ipcp_flow_echo/parameters"
@@ -73,4 +73,4 @@ def connect(agents, name, **params):
 def more(count=4 * WINDOW):
     """Waits until count more messages were answered."""
     before = probe("received")
-    until(lambda: probe("received") >= before + count, f"{count} more messages")
+    grows(lambda: probe("received"), before + count, "messages were answered")
