@@ -362,18 +362,6 @@ static int add_user(const struct ipcp_nl_user *user, void *arg)
 	return 0;
 }
 
-static int read_users(struct ipcp_nl *nl, struct metrics *m)
-{
-	int err = -EINTR;
-	int i;
-
-	for (i = 0; err == -EINTR && i < NLCMD_DUMP_TRIES; i++) {
-		m->nusers = 0;
-		err = ipcp_nl_user_dump(nl, add_user, m);
-	}
-	return err;
-}
-
 /* Query the module. A module that is not loaded is a metric, not an error. */
 static int read_module(struct metrics *m)
 {
@@ -390,7 +378,7 @@ static int read_module(struct metrics *m)
 	if (!err)
 		err = reading_read(nl, &m->flows);
 	if (!err)
-		err = read_users(nl, m);
+		err = ipcp_nl_user_dump(nl, add_user, m);
 	if (err)
 		status = nlcmd_fail(nl, "cannot read the counters", err);
 	m->loaded = !err;

@@ -202,18 +202,13 @@ static void print_traffic(const struct flow_row *row)
 	       (unsigned long long)row->drops, row->peer);
 }
 
-/*
- * Print the counters of the flows. If flows change during every attempt to read
- * them, the next interval tries again.
- */
+/* Print the counters of the flows. */
 static int read_traffic(struct monitor *m)
 {
 	int err = reading_read(m->nl, &m->flows);
 	struct timespec ts;
 	size_t i;
 
-	if (err == -EINTR)
-		return EXIT_OK;
 	if (err)
 		return nlcmd_fail(m->nl, "cannot read the flows", err);
 	clock_gettime(CLOCK_REALTIME, &ts);

@@ -107,18 +107,13 @@ int nlcmd_list(const struct nlcmd_list *of, int argc, char **argv)
 	const struct use use = { of->name, "", of->about, opts, 0, 0 };
 	struct listing list = { 0 };
 	struct ipcp_nl *nl;
-	int err = -EINTR;
-	int i;
+	int err;
 
 	use_parse(&use, argc, argv);
 	if (nlcmd_open(&nl))
 		return EXIT_FAIL;
-	for (i = 0; err == -EINTR && i < NLCMD_DUMP_TRIES; i++) {
-		json_decref(list.json);
-		list.json = json ? json_array() : NULL;
-		list.head = false;
-		err = of->dump(nl, &list);
-	}
+	list.json = json ? json_array() : NULL;
+	err = of->dump(nl, &list);
 	if (err)
 		nlcmd_fail(nl, of->failed, err);
 	ipcp_nl_close(nl);

@@ -10,7 +10,6 @@
 #include "out.h"
 
 #define NLCMD_TEXT_LEN	512
-#define NLCMD_DUMP_TRIES	8	/* attempts at an interrupted dump */
 
 int nlcmd_open(struct ipcp_nl **nl);
 int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err);

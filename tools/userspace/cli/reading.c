@@ -99,19 +99,15 @@ void reading_sort(struct reading *set)
  * @nl: the handle
  * @set: the reading; its memory is reused
  *
- * Return: 0; -EINTR if flows changed during every attempt; or another negative
- * errno.
+ * Return: 0, or a negative errno.
  */
 int reading_read(struct ipcp_nl *nl, struct reading *set)
 {
-	int err = -EINTR;
-	int i;
+	int err;
 
-	for (i = 0; err == -EINTR && i < NLCMD_DUMP_TRIES; i++) {
-		set->n = 0;
-		set->at = now_ns();
-		err = ipcp_nl_flow_dump(nl, add_one, set);
-	}
+	set->n = 0;
+	set->at = now_ns();
+	err = ipcp_nl_flow_dump(nl, add_one, set);
 	reading_sort(set);
 	return err;
 }

@@ -27,8 +27,6 @@
  * struct top - the state of the sub-command
  * @now: the displayed reading, sorted by @sort
  * @last: the previous reading, whose memory the next one reuses
- * @late: true if flows changed during every attempt to read them, so that @now
- *	is outdated
  */
 struct top {
 	int64_t interval;
@@ -38,20 +36,18 @@ struct top {
 	struct ipcp_nl *nl;
 	struct reading now;
 	struct reading last;
-	bool late;
 };
 
-/* Read all flows. Keep the previous reading if flows change too fast. */
+/* Read all flows, and compute the rates since the previous reading. */
 static int read_flows(struct top *t)
 {
 	struct reading next = t->last;
 	int err = reading_read(t->nl, &next);
 
-	t->late = err == -EINTR;
 	if (err) {
 		t->last = next;
 		t->last.n = 0;
-		return t->late ? 0 : err;
+		return err;
 	}
 	reading_sort(&t->now);
 	reading_rates(&next, &t->now);
@@ -81,15 +77,14 @@ static void put_summary(const struct top *t, FILE *out)
 		dropped += row->drops;
 	}
 	localtime_r(&now, &tm);
-	fprintf(out, "%02d:%02d:%02d  %zu flow%s, out %s %s, in %s %s, %s dropped%s",
+	fprintf(out, "%02d:%02d:%02d  %zu flow%s, out %s %s, in %s %s, %s dropped",
 		tm.tm_hour, tm.tm_min, tm.tm_sec, t->now.n,
 		t->now.n == 1 ? "" : "s",
 		fmt_rate(sum.tx_packets, "", buf[0]),
 		fmt_rate(sum.tx_bytes, "B", buf[1]),
 		fmt_rate(sum.rx_packets, "", buf[2]),
 		fmt_rate(sum.rx_bytes, "B", buf[3]),
-		fmt_count(dropped, drops),
-		t->late ? "; flows change too fast to be read" : "");
+		fmt_count(dropped, drops));
 }
 
 /* Print a table of all flows, for a pipe. */

@@ -399,7 +399,9 @@ int ipcp_nl_flow_find(struct ipcp_nl *nl, uint32_t eid,
 /**
  * ipcp_nl_flow_dump() - dump every flow of the network namespace
  *
- * Return: 0; -EINTR if flows changed during the dump: repeat the dump.
+ * A flow that exists during the whole dump is in the dump once.
+ *
+ * Return: 0, or a negative errno.
  */
 int ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
 
