@@ -12,7 +12,7 @@
 #include "io.h"
 #include "pump.h"
 
-/* Accept the first flow; -1 after printing an error, or when stopped. */
+/* Accept the first flow; -1 after printing an error, -EAGAIN when stopped. */
 static int first_flow(int listener, int64_t timeout)
 {
 	struct pollfd pfd = { .fd = listener, .events = POLLIN };
@@ -34,7 +34,7 @@ static int first_flow(int listener, int64_t timeout)
 			return -1;
 		}
 	}
-	return -1;
+	return -EAGAIN;
 }
 
 int cmd_listen(int argc, char **argv)
@@ -57,7 +57,7 @@ int cmd_listen(int argc, char **argv)
 		opts, 1, 1
 	};
 	char **args = use_parse(&use, argc, argv);
-	int listener, flow, status = EXIT_FAIL;
+	int listener, flow, status;
 
 	listener = io_serve(args[0]);
 	if (listener < 0)
@@ -65,9 +65,9 @@ int cmd_listen(int argc, char **argv)
 	stop_catch();
 	flow = first_flow(listener, pump.timeout);
 	close(listener);
-	if (flow >= 0) {
-		status = pump_run(flow, &pump);
-		close(flow);
-	}
+	if (flow < 0)
+		return flow == -EAGAIN ? EXIT_OK : EXIT_FAIL;
+	status = pump_run(flow, &pump);
+	close(flow);
 	return status;
 }
