@@ -114,13 +114,13 @@ static int check_user(const struct ipcp_nl_user *u, void *arg)
 	if (is_near(flows, u->max_flows)) {
 		doctor_warning(d, "user %u has %llu of at most %u flows and names",
 			       u->uid, (unsigned long long)flows, u->max_flows);
-		doctor_advise(d, "echo %llu >/sys/module/ipcp_rekey/parameters/max_user_flows, unless that user should close some",
+		doctor_advise(d, "echo %llu >/sys/module/ipcp_rekey/parameters/max_user_flows, unless that user should close some; to keep the limit, see ipcp_rekey(4)",
 			      2ULL * u->max_flows);
 	}
 	if (is_near(u->bytes, u->max_bytes)) {
 		doctor_warning(d, "queues of user %u use %llu of at most %llu MiB",
 			       u->uid, (unsigned long long)u->bytes >> 20, mib);
-		doctor_advise(d, "echo %llu >/sys/module/ipcp_rekey/parameters/max_user_mib, unless its programs should read faster",
+		doctor_advise(d, "echo %llu >/sys/module/ipcp_rekey/parameters/max_user_mib, unless its programs should read faster; to keep the limit, see ipcp_rekey(4)",
 			      mib >= 512 ? 1024 : 2 * mib);
 	}
 	return 0;

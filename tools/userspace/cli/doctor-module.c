@@ -96,7 +96,7 @@ static void advise_loading(struct doctor *d)
 	if (!wants_signature())
 		doctor_advise(d, "modprobe " MODULE);
 	else if (is_unsigned(module_file))
-		doctor_advise(d, "mokutil --import " DKMS_KEY " && reboot: this kernel loads signed modules only, and %s is not signed; see \"Secure Boot\" in operations.md",
+		doctor_advise(d, "install the module with DKMS, which signs it, as the README says: this kernel loads signed modules only, and %s is not signed; see \"Secure Boot\" in operations.md",
 			      module_file);
 	else
 		doctor_advise(d, "modprobe " MODULE "; if that says \"Key was rejected by service\": mokutil --import "

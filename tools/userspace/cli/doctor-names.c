@@ -137,8 +137,8 @@ static void check_client(struct doctor *d, const char *name)
 		return;
 	doctor_warning(d, "%s: this host has no certificate to show: a peer with auth = \"required\" refuses it",
 		       name);
-	doctor_advise(d, "put crt.pem and key.pem into %s/client/%s", d->conf->security,
-		      name);
+	doctor_advise(d, "ipcp-rekey setup peer %s, or put crt.pem and key.pem into %s/client/%s",
+		      name, d->conf->security, name);
 }
 
 static void check_served(struct doctor *d, const char *name,
@@ -151,8 +151,8 @@ static void check_served(struct doctor *d, const char *name,
 	}
 	doctor_warning(d, "%s: served here, but without a certificate peers refuse it",
 		       name);
-	doctor_advise(d, "put crt.pem and key.pem into %s/server/%s", d->conf->security,
-		      name);
+	doctor_advise(d, "ipcp-rekey setup host %s, or put crt.pem and key.pem into %s/server/%s",
+		      name, d->conf->security, name);
 }
 
 /* Check a name that is served here, reached from here, or both. */
