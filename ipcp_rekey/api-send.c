@@ -34,6 +34,19 @@ unsigned int ipcp_kflow_mtu(const struct ipcp_kflow *flow)
 EXPORT_SYMBOL_GPL(ipcp_kflow_mtu);
 
 /**
+ * ipcp_api_too_long() - Note a message that was refused for its length
+ * @flow: flow
+ *
+ * The flow then looks whether its path takes longer messages now.
+ *
+ * Context: Any context.
+ */
+void ipcp_api_too_long(struct ipcp_kflow *flow)
+{
+	ipcp_flow_too_long(flow->flow);
+}
+
+/**
  * ipcp_api_lasting_mtu() - Return the longest message, and whether it lasts
  * @flow: flow
  * @mtu: (output) length in bytes

@@ -44,6 +44,7 @@ bool ipcp_api_room(const struct ipcp_kflow *flow);
 bool ipcp_api_may_hold(const struct ipcp_kflow *flow);
 bool ipcp_api_sends_now(const struct ipcp_kflow *flow);
 bool ipcp_api_lasting_mtu(const struct ipcp_kflow *flow, unsigned int *mtu);
+void ipcp_api_too_long(struct ipcp_kflow *flow);
 void ipcp_api_set_dev(struct ipcp_kflow *flow, const struct net_device *dev);
 bool ipcp_api_want_room(struct ipcp_kflow *flow);
 int ipcp_api_send(struct ipcp_kflow *flow, struct sk_buff *skb,

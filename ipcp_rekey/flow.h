@@ -76,8 +76,8 @@ enum ipcp_flow_limits {
  * @recoverable: true if a peer that lost its keys may prove itself by its
  *	certificate. Set before @encrypted and constant from then on.
  * @held_off: true if no agent may claim the flow before @retry_at
- * @retry_at: 64-bit jiffies when agents may claim the flow again: after a failure, if
- *	@held_off, or although a claim is in flight
+ * @retry_at: 64-bit jiffies when agents may claim the flow again: after a
+ *	failure, if @held_off, or although a claim is in flight
  *
  * Locking: protected by flow->lock, except for lockless reads as noted.
  */

@@ -70,7 +70,7 @@ static void tell_mtu(struct ipcp_flow *flow, unsigned int changed)
 	if (changed & IPCP_MTU_SET)
 		ipcp_notify(flow, IPCP_REKEY_EVENT_MTU, READ_ONCE(flow->rk.epoch), 0);
 	if (changed)
-		ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_ALL);
+		ipcp_rbflags_wake(&flow->n_rb.flags, IPCP_WAKE_FLAGS);
 }
 
 /**
@@ -123,6 +123,23 @@ void ipcp_probe_roamed(struct ipcp_flow *flow)
 	changed = set_mtu(flow);
 	spin_unlock_bh(&flow->lock);
 	tell_mtu(flow, changed);
+}
+
+/**
+ * ipcp_probe_wanted() - Note a message that was longer than the size in use
+ * @flow: flow
+ *
+ * The message was not sent, but wants the check or the search that is due, like
+ * data that was sent: otherwise a flow whose messages are all too long would
+ * stay at its size for ever.
+ *
+ * Context: Any context but hard interrupts. ipcp_probe_work() has to follow.
+ */
+void ipcp_probe_wanted(struct ipcp_flow *flow)
+{
+	spin_lock_bh(&flow->lock);
+	flow->probe.used = true;
+	spin_unlock_bh(&flow->lock);
 }
 
 /* Send a PROBE or an ECHO, in the epoch that data is sent in. */

@@ -72,6 +72,7 @@ bool ipcp_probe_may_answer(struct ipcp_probe *p, unsigned long now);
 
 /* probe-flow.c */
 void ipcp_probe_link(struct ipcp_flow *flow, const struct ipcp_probe_link *link);
+void ipcp_probe_wanted(struct ipcp_flow *flow);
 void ipcp_probe_roamed(struct ipcp_flow *flow);
 void ipcp_probe_work(struct ipcp_flow *flow, unsigned long *next);
 bool ipcp_probe_handle(struct ipcp_flow *flow, const u8 *msg, unsigned int len);

@@ -427,6 +427,14 @@ static bool known_to_fit(const struct ipcp_bind *bind, const struct sk_buff *skb
 	       packet_len(skb) <= READ_ONCE(bind->size);
 }
 
+/* True if a flow does not know these packet sizes. */
+static bool is_news(const struct ipcp_flow *flow,
+		    const struct ipcp_probe_link *link)
+{
+	return ipcp_probe_key(link) != READ_ONCE(flow->probe.key) ||
+	       link->hint != READ_ONCE(flow->probe.hint);
+}
+
 static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		      const struct ipcp_probe_link *link)
 {
@@ -436,8 +444,7 @@ static void note_link(struct ipcp_flow *flow, struct ipcp_bind *bind,
 		WRITE_ONCE(bind->size, link->size);
 	if (READ_ONCE(bind->looked) != now)
 		WRITE_ONCE(bind->looked, now);
-	if (unlikely(ipcp_probe_key(link) != READ_ONCE(flow->probe.key) ||
-		     link->hint != READ_ONCE(flow->probe.hint)))
+	if (unlikely(is_news(flow, link)))
 		ipcp_probe_link(flow, link);
 }
 
@@ -472,8 +479,8 @@ static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
  * Context: Under RCU, with bottom halves off.
  * Return: 0; -EMSGSIZE if the packet does not fit the path; -ELOOP if it would
  * leave by the interface over its flow, or by a third tunnel; -ENETUNREACH
- * without a socket of the address family; -EDESTADDRREQ without an address; a
- * routing error.
+ * without a socket of the address family, or if the device of the route is being
+ * removed; -EDESTADDRREQ without an address; a routing error.
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
@@ -553,8 +560,8 @@ static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
  * @link: (output) the link; the caller sets @own
  *
  * Context: Process context.
- * Return: 0; -EMSGSIZE if no message fits; -ENETUNREACH without a socket of the
- * address family; a routing error.
+ * Return: 0; -EMSGSIZE if no message fits; -ENETUNREACH as ipcp_udp_xmit(); a
+ * routing error.
  */
 int ipcp_udp_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		  struct ipcp_probe_link *link)
@@ -584,6 +591,7 @@ void ipcp_udp_look(struct ipcp_flow *flow)
 
 	ipcp_bind_get(flow, &ends);
 	if (ends.peer.sa.sa_family &&
-	    !ipcp_udp_link(flow->net, READ_ONCE(flow->slot), &ends, &link))
+	    !ipcp_udp_link(flow->net, READ_ONCE(flow->slot), &ends, &link) &&
+	    is_news(flow, &link))
 		ipcp_probe_link(flow, &link);
 }

@@ -83,7 +83,7 @@ static void check_moved(struct ipcp_flow *flow, unsigned long *next)
 			    READ_ONCE(flow->rk.epoch), 0);
 }
 
-/* Look up the packet sizes of the path if a message was too long. */
+/* If a message was too long, look whether the path takes longer ones now. */
 static void check_long(struct ipcp_flow *flow, unsigned long *next)
 {
 	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
@@ -101,6 +101,7 @@ static void check_long(struct ipcp_flow *flow, unsigned long *next)
 	smp_mb__after_atomic();
 	if (path->look)
 		path->look(flow);
+	ipcp_probe_wanted(flow);
 }
 
 /* Send CLOSE to the peer if it is due. Return true once all are sent. */

@@ -159,6 +159,23 @@ static void an_answered_probe_confirms_the_size(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, test_receive_now());
 }
 
+/* Nothing is sent, so no data makes a search worthwhile. */
+static void a_message_that_is_too_long_makes_the_search_begin(struct kunit *test)
+{
+	struct ipcp_flow *one, *two;
+
+	test_pair(test, &one, &two);
+	set_link(one);
+	one->probe.size = BASE;
+	one->probe.raise_at = jiffies - 1;
+	test_work(one);
+	KUNIT_EXPECT_EQ(test, one->probe.phase, IPCP_PROBE_REST);
+	ipcp_flow_too_long(one);
+	test_work(one);
+	KUNIT_EXPECT_EQ(test, one->probe.phase, IPCP_PROBE_SEARCH);
+	kfree_skb(test_receive(test));
+}
+
 static int xmit_nowhere(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	kfree_skb(skb);
@@ -219,6 +236,7 @@ static struct kunit_case probe_packet_test_cases[] = {
 	KUNIT_CASE_PARAM(a_malformed_probe_is_dropped, bad_gen_params),
 	KUNIT_CASE(only_a_packet_above_the_base_size_is_noted),
 	KUNIT_CASE(an_answered_probe_confirms_the_size),
+	KUNIT_CASE(a_message_that_is_too_long_makes_the_search_begin),
 	KUNIT_CASE(an_aborted_search_keeps_the_size_found_so_far),
 	KUNIT_CASE(a_probe_does_not_use_the_reserve),
 	{}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * When senders, and the worker, look up the packet sizes of the route. Tests set the cached size to
- * a value other than the route's, which only a lookup overwrites.
+ * When senders, and the worker, look up the packet sizes of the route. Tests set
+ * the cached size to a value other than the route's, which only a lookup
+ * overwrites.
  */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -209,6 +210,21 @@ static void a_message_that_is_too_long_makes_the_worker_look(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, packet_size(flow), LINK);
 }
 
+/* Each check would send a probe, which uses up a packet of the keys. */
+static void the_same_packet_sizes_begin_no_check(struct kunit *test)
+{
+	unsigned long at = jiffies + HZ;
+	struct ipcp_flow *flow = new_sender(test);
+
+	KUNIT_ASSERT_EQ(test, send(test, flow, LINK), 0);
+	flow->probe.phase = IPCP_PROBE_REST;
+	flow->probe.size = LINK + 1;	/* above the hint of the route */
+	flow->probe.check_at = at;
+	ipcp_flow_too_long(flow);
+	test_work(flow);
+	KUNIT_EXPECT_EQ(test, flow->probe.check_at, at);
+}
+
 /* A route through the interface over the flow says nothing about the path. */
 static void no_size_is_looked_up_on_the_interface_over_a_flow(struct kunit *test)
 {
@@ -257,6 +273,7 @@ static struct kunit_case udp_test_cases[] = {
 	KUNIT_CASE(the_route_to_a_new_address_is_looked_up),
 	KUNIT_CASE(no_packet_leaves_by_the_interface_over_its_flow),
 	KUNIT_CASE(a_message_that_is_too_long_makes_the_worker_look),
+	KUNIT_CASE(the_same_packet_sizes_begin_no_check),
 	KUNIT_CASE(no_size_is_looked_up_on_the_interface_over_a_flow),
 	KUNIT_CASE(a_device_that_is_being_removed_sets_no_size),
 	{}
