@@ -109,7 +109,7 @@ static bool queue_packet(struct ipcp_dev *d, struct sk_buff *skb)
 	if (skb_queue_len_lockless(&d->rxq) >= IPCP_DEV_RXQ)
 		return false;
 	spin_lock(&d->rxq.lock);
-	/* link_stop() purges the queue, under the lock, after this is false. */
+	/* Once this is false, link_stop() takes the lock and empties the queue. */
 	if (netif_running(d->dev)) {
 		__skb_queue_tail(&d->rxq, skb);
 		queued = true;
@@ -259,6 +259,7 @@ static atomic_long_t *check_packet(struct ipcp_dev *d, struct ipcp_kflow *flow,
 		return &dev->stats.__tx_errors;
 	if (likely(!too_long(skb, ipcp_kflow_mtu(flow))))
 		return NULL;
+	ipcp_api_too_long(flow);
 	answer_too_big(d, flow, skb);
 	return &dev->stats.__tx_errors;
 }

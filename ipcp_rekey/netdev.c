@@ -56,7 +56,10 @@ static int link_stop(struct net_device *dev)
 
 	netif_stop_queue(dev);
 	napi_disable(&d->napi);
-	skb_queue_purge(&d->rxq);
+	/* Pairs with queue_packet(): no packet is queued from here on. */
+	spin_lock_bh(&d->rxq.lock);
+	skb_queue_splice_tail_init(&d->rxq, &d->polled);
+	spin_unlock_bh(&d->rxq.lock);
 	__skb_queue_purge(&d->polled);
 	return 0;
 }
