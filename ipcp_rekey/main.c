@@ -160,6 +160,25 @@ static int pm_event(struct notifier_block *nb, unsigned long action, void *data)
 
 static struct notifier_block pm_notifier = { .notifier_call = pm_event };
 
+/* Wait until all that flows and messages use is freed, then free the rest. */
+static void free_rest(void)
+{
+	/* The destructor of the last message may still have to return. */
+	synchronize_rcu_tasks();
+	/*
+	 * Flows and leaves are freed by work items a grace period after the
+	 * last reference is dropped. Such a work item may itself drop the last
+	 * reference to another object, so do this twice.
+	 */
+	for (int i = 0; i < 2; i++) {
+		rcu_barrier();
+		flush_workqueue(ipcp_wq);
+	}
+	destroy_workqueue(ipcp_wq);
+	rcu_barrier();	/* epochs are freed by RCU callbacks */
+	ipcp_pool_exit();
+}
+
 static int __init ipcp_init(void)
 {
 	int err;
@@ -210,9 +229,9 @@ err_netns:
 err_marker:
 	ipcp_udp_marker_exit();
 err_pool:
-	ipcp_pool_exit();
+	free_rest();
+	return err;
 err_wq:
-	rcu_barrier();
 	destroy_workqueue(ipcp_wq);
 	return err;
 }
@@ -226,20 +245,7 @@ static void __exit ipcp_exit(void)
 	unregister_pm_notifier(&pm_notifier);
 	ipcp_netns_exit();
 	ipcp_udp_marker_exit();
-	/* The destructor of the last message may still have to return. */
-	synchronize_rcu_tasks();
-	/*
-	 * Flows and leaves are freed by work items a grace period after the
-	 * last reference is dropped. Such a work item may itself drop the last
-	 * reference to another object, so do this twice.
-	 */
-	for (int i = 0; i < 2; i++) {
-		rcu_barrier();
-		flush_workqueue(ipcp_wq);
-	}
-	destroy_workqueue(ipcp_wq);
-	rcu_barrier();	/* epochs are freed by RCU callbacks */
-	ipcp_pool_exit();
+	free_rest();
 }
 
 module_init(ipcp_init);
