@@ -205,17 +205,19 @@ static void touch_tx(struct ipcp_flow *flow)
 }
 
 /*
- * Pass a buffer to the path, which consumes the buffer. Callers send a buffer
- * again after some errors: replace these, which come from routing.
+ * Pass a buffer to the path, which consumes the buffer. Callers send a buffer or
+ * its messages again after some errors: replace these, which come from routing.
  */
 static int xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {
 	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
 	int err = INDIRECT_CALL_1(path->xmit, ipcp_udp_xmit, flow, skb);
 
-	if (unlikely(err) && (err == -EAGAIN || ipcp_tx_kept(err)))
+	if (likely(!err))
+		return 0;
+	if (err == -EAGAIN || ipcp_tx_kept(err))
 		return -ENETUNREACH;
-	return err;
+	return err == -ENOMEM ? -ENOBUFS : err;
 }
 
 /* Count @done messages with @bytes bytes that were sent. */

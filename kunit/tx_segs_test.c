@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Sending several messages in one buffer: how many are sent, and failures. */
-#include "cb.h"
 #include "bind.h"
+#include "cb.h"
 #include "flow_util.h"
 #include "inflight.h"
 #include "keyrot.h"

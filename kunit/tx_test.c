@@ -259,6 +259,7 @@ static const struct lost_case {
 	{ "with the error for a leaf to prepare", -EINPROGRESS, -ENETUNREACH },
 	{ "with the error for an exhausted epoch", -EKEYEXPIRED, -ENETUNREACH },
 	{ "with the error for a missing key", -ENOKEY, -ENETUNREACH },
+	{ "for lack of memory", -ENOMEM, -ENOBUFS },
 };
 
 KUNIT_ARRAY_PARAM_DESC(lost, losts, desc);
