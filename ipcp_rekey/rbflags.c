@@ -55,7 +55,7 @@ void ipcp_rbflags_init(struct ipcp_rbflags *flags,
 int ipcp_rbflags_change(struct ipcp_rbflags *flags, int set, int clear)
 {
 	int old = atomic_read(&flags->word);
-	__poll_t events = IPCP_WAKE_ALL;
+	__poll_t events = IPCP_WAKE_FLAGS;
 	int new;
 
 	do {
@@ -65,6 +65,8 @@ int ipcp_rbflags_change(struct ipcp_rbflags *flags, int set, int clear)
 	/* An edge-triggered EPOLLRDHUP is a new silence of the peer. */
 	if (new & ~old & IPCP_RB_FLOWPEER)
 		events |= EPOLLRDHUP;
+	if (new & ~old & IPCP_RB_FLOWDOWN)
+		events |= EPOLLHUP | EPOLLERR;
 	if (old != new)
 		ipcp_rbflags_wake(flags, events);
 	return old ^ new;

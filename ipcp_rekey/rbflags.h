@@ -11,11 +11,15 @@
 struct ipcp_consumer;
 
 /*
- * Events that may have become true when a flag or the state changed. EPOLLRDHUP
- * is left to ipcp_rbflags_change(). poll() always waits for EPOLLHUP, too.
+ * Events that may have become true when a flag changed. EPOLLRDHUP is left to
+ * ipcp_rbflags_change(). So are EPOLLHUP and EPOLLERR, which every poll() waits
+ * for: they would repeat an edge-triggered EPOLLRDHUP.
  */
-#define IPCP_WAKE_ALL	(EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | \
-			 EPOLLPRI | EPOLLHUP | EPOLLERR)
+#define IPCP_WAKE_FLAGS	(EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | \
+			 EPOLLPRI)
+
+/* Events that may have become true when the state changed. */
+#define IPCP_WAKE_ALL	(IPCP_WAKE_FLAGS | EPOLLHUP | EPOLLERR)
 
 /**
  * struct ipcp_consumer_ops - operations of the user of a flow or a name

@@ -62,8 +62,8 @@ static void each_change_wakes_all_sleepers(struct kunit *test)
 	struct ipcp_rbuff *rb = new_ring(test);
 	struct test_waker *one = test_sleep(test, rb->flags.consumer);
 	struct test_waker *other = test_sleep(test, rb->flags.consumer);
-	const __poll_t all = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLHUP |
-			     EPOLLERR;
+	const __poll_t all = EPOLLIN | EPOLLOUT | EPOLLPRI;
+	const __poll_t end = EPOLLHUP | EPOLLERR;
 
 	ipcp_rbflags_change(&rb->flags, c->flag, 0);
 	ipcp_rbflags_change(&rb->flags, 0, c->flag);
@@ -72,6 +72,9 @@ static void each_change_wakes_all_sleepers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, one->wakes, START & c->flag ? 2 : 3);
 	KUNIT_EXPECT_EQ(test, other->wakes, one->wakes);
 	KUNIT_EXPECT_EQ(test, one->events & all, all);
+	/* epoll would repeat EPOLLRDHUP at each of these */
+	KUNIT_EXPECT_EQ(test, one->events & end,
+			c->flag == IPCP_RB_FLOWDOWN ? end : 0);
 	/* the end of a silence is no edge of EPOLLRDHUP, nor are other flags */
 	KUNIT_EXPECT_EQ(test, one->events & EPOLLRDHUP,
 			c->flag == IPCP_RB_FLOWPEER ? EPOLLRDHUP : 0);
