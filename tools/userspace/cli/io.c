@@ -134,6 +134,8 @@ int io_connect(const char *name, int64_t timeout)
  * io_serve() - serve a name, and report it on stderr
  * @name: the name
  *
+ * SIGINT and SIGTERM set @stopped from then on.
+ *
  * Return: a non-blocking listening endpoint; -1 after printing an error.
  */
 int io_serve(const char *name)
@@ -148,6 +150,7 @@ int io_serve(const char *name)
 		err = ipcp_dev_nonblock(fd, true);
 	if (err)
 		return give_up(fd, IPCP_DEV_LISTEN, err, name);
+	stop_catch();
 	note("serving '%s'", name);
 	ipcp_dev_ready();
 	return fd;

@@ -62,7 +62,6 @@ int cmd_listen(int argc, char **argv)
 	listener = io_serve(args[0]);
 	if (listener < 0)
 		return EXIT_FAIL;
-	stop_catch();
 	flow = first_flow(listener, pump.timeout);
 	close(listener);
 	if (flow < 0)

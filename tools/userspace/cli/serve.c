@@ -138,7 +138,6 @@ int serve_run(const char *name, uint64_t flows, serve_message_fn message)
 	srv.listener = io_serve(name);
 	if (srv.listener < 0)
 		return EXIT_FAIL;
-	stop_catch();
 	srv.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (srv.epoll < 0) {
 		fail("epoll: %m");
