@@ -13,7 +13,7 @@ import time
 import warnings
 
 import ipcp_rekey
-from ipcp import DEADLINE, case, cut, enter, flows, rekey, run, same, until
+from ipcp import DEADLINE, case, cut, drops, enter, flows, rekey, run, same, until
 from ipcp_rekey import (
     AsyncListener, Flow, Flags, Listener, Message, Provider, Qos, State)
 
@@ -281,6 +281,21 @@ def access():
             one.recv()
 
 
+@case("a descriptor of something else is an error, and so is a negative time limit")
+def wrong():
+    ends = os.pipe()
+    with Flow(ends[0]) as flow:
+        with raises(ipcp_rekey.FlowError, errno.ENOTTY):
+            flow.rekey()
+        try:
+            flow.rekey_waiting(-1)
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("a negative time limit was accepted")
+    os.close(ends[1])
+
+
 @case("a waiting seed is reported and activated; the flow continues in the new epoch")
 def seeds():
     with pair() as (one, other):
@@ -363,6 +378,57 @@ async def room():
             return got
         got, _ = await asyncio.gather(read(), write())
         same(got, texts)
+
+
+@async_case("asyncio: other tasks run while messages wait to be read")
+async def busy():
+    async with async_pair() as (one, other):
+        full = drops("bob")["flows", "ring-full"]
+        while drops("bob")["flows", "ring-full"] == full:
+            await one.write(b"x")
+        turns = 0
+
+        async def count():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+        task = asyncio.create_task(count())
+        for _ in range(1000):
+            await other.read()
+        task.cancel()
+        assert turns > 50, turns
+
+
+class FullOnce(Flow):
+    """A flow without room for the first batch."""
+
+    batches: list[list[bytes]] = []
+
+    def send_many(self, messages):
+        self.batches.append(list(messages))
+        if len(self.batches) == 1:
+            raise BlockingIOError(errno.EAGAIN, "no room")
+        return super().send_many(self.batches[-1])
+
+
+@async_case("asyncio: write_many() sends the messages of an iterator after a wait, too")
+async def iterator():
+    async with async_pair() as (one, other):
+        with FullOnce(one.detach()) as full:
+            same(await full.write_many(iter([b"one", b"two"])), 2)
+            same(full.batches, [[b"one", b"two"]] * 2)
+            same([await other.read() for _ in range(2)], [b"one", b"two"])
+
+
+@async_case("asyncio: a pending read fails when its access is revoked")
+async def revoked():
+    async with async_pair() as (_one, other):
+        task = asyncio.create_task(other.read())
+        await asyncio.sleep(0)
+        other.set_access(read=False, write=True)
+        with raises(ipcp_rekey.DeniedError, errno.EPERM):
+            await task
 
 
 @async_case("asyncio: readers in several tasks share the messages")

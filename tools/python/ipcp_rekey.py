@@ -8,6 +8,7 @@ ipcp_rekey.py(3) for examples, ipcp_rekey(4) for the device.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import dataclasses
 import enum
@@ -39,6 +40,7 @@ ALLOC_TIMEOUT = 20.0	# seconds
 _TIMEOUT_NONE = -1
 _TIMEOUT_MAX = 2 ** 63 - 1
 _POLL_MAX = 2 ** 31 // 1000	# seconds that a call of poll() can wait
+_CALLS_MAX = 16		# of a task, before other tasks run
 _ACCEPT_NONBLOCK = 0x1
 _SET_RCVTIMEO, _SET_SNDTIMEO, _SET_ACCESS, _SET_DOWN, _SET_PPL = 1, 2, 4, 8, 16
 _SET_TIMESTAMP = 32
@@ -454,12 +456,25 @@ class _Gate:
 
     def __init__(self, fd: int, events: int):
         self.turn = asyncio.Lock()
+        self._calls = 0		# since a task has waited
         self._future: asyncio.Future | None = None
         self._epoll = select.epoll()
-        self._epoll.register(fd, events)
+        try:
+            self._epoll.register(fd, events)
+        except OSError:
+            self._epoll.close()
+            raise
+
+    async def pause(self) -> None:
+        """Let other tasks run if many calls had nothing to wait for."""
+        self._calls += 1
+        if self._calls > _CALLS_MAX:
+            self._calls = 0
+            await asyncio.sleep(0)
 
     async def wait(self) -> None:
         """Wait for an event. Requires self.turn."""
+        self._calls = 0
         loop = asyncio.get_running_loop()
         fd = self._epoll.fileno()
         self._future = loop.create_future()
@@ -470,6 +485,11 @@ class _Gate:
             self._future = None
             if not self._epoll.closed:
                 loop.remove_reader(fd)
+
+    def wake(self) -> None:
+        """Let the waiting task repeat its call."""
+        if self._future:
+            _wake(self._future)
 
     def close(self) -> None:
         """Make the waiting task fail."""
@@ -565,7 +585,8 @@ class _Endpoint:
         text = words.get(number) or os.strerror(number)
         if self._fd >= 0 and kind is not WouldBlockError:
             arg = _Info()
-            _ioctl(self._fd, _GET_INFO, arg)
+            with contextlib.suppress(OSError):	# closed by another thread
+                _ioctl(self._fd, _GET_INFO, arg)
             if arg.error == number and arg.reason:
                 text = _text(arg.reason)
         return kind(number, text) if name is None else kind(number, text, name)
@@ -606,8 +627,12 @@ class _Endpoint:
         if gate is None:
             if self._fd < 0:
                 raise FlowError(errno.EBADF, "closed")
-            gate = self._gates[events] = _Gate(self._fd, events)
+            try:
+                gate = self._gates[events] = _Gate(self._fd, events)
+            except OSError as err:
+                raise FlowError(err.errno, err.strerror) from None
         async with gate.turn:
+            await gate.pause()
             while True:
                 try:
                     return call(*args)
@@ -689,12 +714,13 @@ class _Mover(_Endpoint):
         if buffers is None or buffers.shape != (count, size):
             buffers = _Buffers(count, size)
         buffers.prepare()
-        messages = buffers.messages(self._transfer(
-            _RECV, buffers.array, _BATCH_TRUNC,
-            buffers.times if self._notes_times else None))
-        if not self._spare:
-            self._spare.append(buffers)
-        return messages
+        try:
+            return buffers.messages(self._transfer(
+                _RECV, buffers.array, _BATCH_TRUNC,
+                buffers.times if self._notes_times else None))
+        finally:
+            if not self._spare:
+                self._spare.append(buffers)
 
     def _transfer(self, number: int, array, flags: int = 0, times=None) -> int:
         arg = _Batch(msgs=ctypes.addressof(array), count=len(array), flags=flags,
@@ -741,7 +767,8 @@ class _Mover(_Endpoint):
 
     async def write_many(self, messages) -> int:
         """Send messages once there is room for one; see send_many()."""
-        return await self._until_done(_WRITABLE, self.send_many, messages)
+        # send_many() may be called several times
+        return await self._until_done(_WRITABLE, self.send_many, list(messages))
 
 
 class Flow(_Mover):
@@ -890,6 +917,7 @@ class Flow(_Mover):
 
     def rekey_waiting(self, timeout: float | None = 0.0) -> bool:
         """Return True if a seed waits, or comes within timeout seconds."""
+        _nanoseconds(timeout)	# checks the value
         events = self._poll(select.POLLPRI, timeout)
         if events & select.POLLPRI:
             return True
@@ -929,6 +957,9 @@ class Flow(_Mover):
         """Allow or forbid to read and to write."""
         self._set(mask=_SET_ACCESS, access=(Flags.RD if read else 0) |
                   (Flags.WR if write else 0))
+        # poll() has no event for access that was taken away
+        for gate in self._gates.values():
+            gate.wake()
 
     def set_packets_per_leaf(self, packets: int) -> None:
         """Set how many packets use one key, from the next epoch on: a power of
