@@ -80,17 +80,22 @@ static void answer(int fd)
 static void *answer_all(void *arg)
 {
 	struct timespec second = { 1, 0 };
-	int fd;
+	time_t checked = time(NULL);
+	int err, fd;
 
 	(void)arg;
 	for (;;) {
-		if (fevent(flows, events, &second) == -ETIMEDOUT)
+		err = fevent(flows, events, &second);
+		if (err < 0 && err != -ETIMEDOUT)
+			break;
+		while ((fd = fqueue_next(events)) >= 0)
+			answer(fd);
+		if (time(NULL) != checked)
 			end_idle();
-		else
-			while ((fd = fqueue_next(events)) >= 0)
-				answer(fd);
+		checked = time(NULL);
 	}
-	return NULL;
+	fprintf(stderr, "cannot wait for events: %d\n", err);
+	exit(1);
 }
 
 static int serve(void)
@@ -112,7 +117,8 @@ static int serve(void)
 			flow_dealloc(fd);
 			continue;
 		}
-		fccntl(fd, FLOWSFLAGS, FLOWFRDWR | FLOWFRNOPART | FLOWFRNOBLOCK);
+		/* one thread serves all flows, so none of them may block */
+		fccntl(fd, FLOWSFLAGS, FLOWFRDWR | FLOWFRNOPART | FLOWFNONBLOCK);
 		pthread_mutex_lock(&lock);
 		heard[fd] = time(NULL);
 		fset_add(flows, fd);

@@ -5,6 +5,7 @@
  * over a TCP connection, where UDP does not pass. Each packet is preceded by
  * its length in two bytes.
  */
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -39,17 +40,18 @@ static int send_packet(int fd, const void *packet, size_t len)
 static ssize_t recv_packet(int fd, void *packet)
 {
 	uint8_t head[2];
-	size_t len;
+	ssize_t n = recv(fd, head, sizeof(head), MSG_WAITALL), len;
 
-	if (recv(fd, head, sizeof(head), MSG_WAITALL) != sizeof(head))
-		return 0;
-	len = (size_t)head[0] << 8 | head[1];
-	if (!len || len > PROVIDE_MTU) {
-		fprintf(stderr, "the other side sends no packets of ours\n");
-		return 0;
+	if (n <= 0)
+		return n;	/* an error, or the end of the connection */
+	len = head[0] << 8 | head[1];
+	if (n == sizeof(head) && len && len <= PROVIDE_MTU) {
+		n = recv(fd, packet, len, MSG_WAITALL);
+		if (n < 0 || n == len)
+			return n;
 	}
-	return recv(fd, packet, len, MSG_WAITALL) == (ssize_t)len ?
-	       (ssize_t)len : 0;
+	errno = EPROTO;		/* not our packets, or an end within one */
+	return -1;
 }
 
 /* Disable Nagle: a small packet must not wait for a larger one. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,7 +26,11 @@ static ssize_t recv_packet(int fd, void *packet)
 
 static int wait_for_other(int fd, const struct sockaddr_un *addr)
 {
-	unlink(addr->sun_path);
+	struct stat st;
+
+	/* a socket of an earlier run */
+	if (!lstat(addr->sun_path, &st) && S_ISSOCK(st.st_mode))
+		unlink(addr->sun_path);
 	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) ||
 	    listen(fd, 1))
 		return -1;

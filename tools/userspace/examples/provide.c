@@ -45,8 +45,9 @@ static int inwards(struct provider *p)
 	ssize_t len;
 
 	while ((len = p->wire->recv(p->wire->fd, packet)) > 0)
-		/* the kernel refuses an invalid packet with EINVAL: continue */
-		if (write(p->fd, packet, len) < 0 && errno != EINVAL) {
+		/* an invalid packet is refused; packets may be lost: continue */
+		if (write(p->fd, packet, len) < 0 && errno != EINVAL &&
+		    errno != ENOMEM) {
 			perror("cannot give packets to the kernel");
 			return 1;
 		}
