@@ -124,7 +124,7 @@ const char *ipcp_dev_words(enum ipcp_dev_op op, int err)
 	if (err == ENAMETOOLONG)
 		return "a name has at most 255 bytes; use a shorter one";
 	if ((op == IPCP_DEV_ALLOC || op == IPCP_DEV_LISTEN) && err == EINVAL)
-		return "invalid name; use 1 to 255 bytes without spaces";
+		return "invalid name, size, flag or number; a name has 1 to 255 bytes without spaces";
 	if ((size_t)op < sizeof(tables) / sizeof(tables[0]))
 		for (w = tables[op]; w->text; w++)
 			if (w->err == err)
