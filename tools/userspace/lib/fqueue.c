@@ -56,7 +56,7 @@ static void after_fork_in_child(void)
 	after_fork();
 }
 
-static void expect_forks(void)
+static __attribute__((constructor)) void expect_forks(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
@@ -96,12 +96,10 @@ static int open_set(fset_t *set)
 
 fset_t *fset_create(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	fset_t *set = malloc(sizeof(*set));
 
 	if (!set)
 		return NULL;
-	pthread_once(&once, expect_forks);
 	if (open_set(set)) {
 		free(set);
 		return NULL;
