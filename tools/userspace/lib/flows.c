@@ -15,19 +15,25 @@ static struct flow flows[FLOWS_END] = {
 	},
 };
 
-static int end = FLOWS_FIRST;	/* no descriptor from here on has been a flow */
+/*
+ * No descriptor from here on has been a flow. Atomic; changes while opening is
+ * held.
+ */
+static int end = FLOWS_FIRST;
 
-/* The value of end during fork(). Protected by the lock of the first flow. */
-static int held;
+/* Held while descriptors are opened that are not in the table yet. */
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
-/* Take all flow locks, so that fork() copies complete state. */
+/*
+ * Take all locks, so that fork() copies complete state, and each descriptor with
+ * its entry.
+ */
 static void before_fork(void)
 {
 	int fd;
 
-	pthread_mutex_lock(&flows[FLOWS_FIRST].lock);
-	held = flows_end();
-	for (fd = FLOWS_FIRST + 1; fd < held; fd++)
+	pthread_mutex_lock(&opening);
+	for (fd = FLOWS_FIRST; fd < flows_end(); fd++)
 		pthread_mutex_lock(&flows[fd].lock);
 }
 
@@ -35,31 +41,36 @@ static void after_fork(void)
 {
 	int fd;
 
-	for (fd = held - 1; fd > FLOWS_FIRST; fd--)
+	for (fd = flows_end() - 1; fd >= FLOWS_FIRST; fd--)
 		pthread_mutex_unlock(&flows[fd].lock);
-	pthread_mutex_unlock(&flows[FLOWS_FIRST].lock);
+	pthread_mutex_unlock(&opening);
 }
 
 /*
  * Reset what the other threads held: threads inside a call on a flow, or about
- * to deallocate one, exist in the parent only. So do threads that have added a
- * flow since before_fork(), and may have locked the flow.
+ * to allocate or deallocate one, exist in the parent only.
  */
 static void after_fork_in_child(void)
 {
-	int fd;
+	int fd, cancel;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	for (fd = FLOWS_FIRST; fd < flows_end(); fd++) {
 		pthread_rwlock_init(&flows[fd].use, NULL);
 		if (flows[fd].state == FLOW_ENDING)
 			flows[fd].state = FLOW_THERE;
+		else if (flows[fd].state == FLOW_COMING)
+			flows_unreserve(fd);
 	}
 	after_fork();
-	for (fd = held; fd < flows_end(); fd++)
-		pthread_mutex_init(&flows[fd].lock, NULL);
+	pthread_setcancelstate(cancel, NULL);
 }
 
-static void expect_forks(void)
+/*
+ * Before any handler of the program: its handlers may call the library. A handler
+ * that is added while another thread forks would not be part of that fork.
+ */
+static __attribute__((constructor)) void expect_forks(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
@@ -77,17 +88,47 @@ int flows_end(void)
 }
 
 /*
- * Duplicate fd to a descriptor in the range of flows. Return -EBADF if there is
- * none.
+ * Make fork() wait until flows_unlock(). In between, the caller opens descriptors,
+ * and closes those that it does not reserve.
+ */
+void flows_lock(void)
+{
+	pthread_mutex_lock(&opening);
+}
+
+void flows_unlock(void)
+{
+	pthread_mutex_unlock(&opening);
+}
+
+/*
+ * Duplicate fd to a descriptor in the range of flows, for a flow to come. Return
+ * -EBADF if there is none. Locking: requires flows_lock().
  */
 int flows_reserve(int fd)
 {
 	int high = fcntl(fd, F_DUPFD_CLOEXEC, FLOWS_FIRST);
 
-	if (high < FLOWS_END)
-		return high < 0 ? -EBADF : high;
-	close(high);
-	return -EBADF;
+	if (high < 0)
+		return -EBADF;
+	if (high >= FLOWS_END) {
+		close(high);
+		return -EBADF;
+	}
+	__atomic_store_n(&flows[high].state, FLOW_COMING, __ATOMIC_RELAXED);
+	if (high >= flows_end())
+		__atomic_store_n(&end, high + 1, __ATOMIC_RELAXED);
+	return high;
+}
+
+/*
+ * Close a reserved descriptor, whose flow does not come. Locking: requires
+ * flows_lock().
+ */
+void flows_unreserve(int fd)
+{
+	__atomic_store_n(&flows[fd].state, FLOW_NONE, __ATOMIC_RELAXED);
+	close(fd);
 }
 
 static void fill(struct flow *flow, const qosspec_t *qos)
@@ -102,18 +143,11 @@ static void fill(struct flow *flow, const qosspec_t *qos)
 	__atomic_store_n(&flow->state, FLOW_THERE, __ATOMIC_RELEASE);
 }
 
-/* Mark this descriptor as a flow. */
+/* Mark a reserved descriptor as a flow. */
 void flows_add(int fd, const qosspec_t *qos)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct flow *flow = &flows[fd];
-	int seen = flows_end();
 
-	pthread_once(&once, expect_forks);
-	while (fd >= seen && !__atomic_compare_exchange_n(&end, &seen, fd + 1,
-							  false, __ATOMIC_RELAXED,
-							  __ATOMIC_RELAXED))
-		;
 	/* wait for flow_dealloc() if it still uses this number */
 	pthread_rwlock_wrlock(&flow->use);
 	fill(flow, qos);

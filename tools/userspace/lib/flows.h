@@ -34,6 +34,7 @@
 
 enum flow_state {
 	FLOW_NONE,
+	FLOW_COMING,		/* its descriptor is reserved; not a flow yet */
 	FLOW_THERE,
 	FLOW_ENDING,		/* no new calls may begin */
 };
@@ -88,7 +89,10 @@ struct limit {
 	int64_t at;		/* ns, CLOCK_MONOTONIC */
 };
 
+void flows_lock(void);
+void flows_unlock(void);
 int flows_reserve(int fd);
+void flows_unreserve(int fd);
 void flows_add(int fd, const qosspec_t *qos);
 struct flow *flows_at(int fd);
 struct flow *flows_get(int fd, int *err);

@@ -16,9 +16,11 @@
 #include "bind.h"
 #include "flows.h"
 
-static void close_it(void *fd)
+static void give_up(void *fd)
 {
-	close(*(int *)fd);
+	flows_lock();
+	flows_unreserve(*(int *)fd);
+	flows_unlock();
 }
 
 /* Cancel state of this thread when it entered the call. */
@@ -73,13 +75,17 @@ static qosspec_t from_kernel(const struct ipcp_qos *qos)
 /* Open an endpoint at a descriptor in the range of flows. */
 static int open_high(void)
 {
-	int low = ipcp_dev_open(O_NONBLOCK);
-	int high;
+	int low, high;
 
-	if (low < 0)
-		return flow_errno(IPCP_DEV_OPEN, low);
-	high = flows_reserve(low);
-	close(low);
+	flows_lock();
+	low = ipcp_dev_open(O_NONBLOCK);
+	if (low < 0) {
+		high = flow_errno(IPCP_DEV_OPEN, low);
+	} else {
+		high = flows_reserve(low);
+		close(low);
+	}
+	flows_unlock();
 	return high;
 }
 
@@ -123,7 +129,7 @@ static int alloc_uncancelled(const char *dst, const qosspec_t *qos, int64_t ns)
 
 	if (fd < 0)
 		return fd;
-	pthread_cleanup_push(close_it, &fd);
+	pthread_cleanup_push(give_up, &fd);
 	err = allocate(fd, dst, qos, ns);
 	pthread_cleanup_pop(err != 0);
 	if (err)
@@ -181,7 +187,7 @@ static void after_fork(void)
 	pthread_mutex_unlock(&served.lock);
 }
 
-static void expect_forks(void)
+static __attribute__((constructor)) void expect_forks(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork);
 }
@@ -345,9 +351,10 @@ static struct pollfd *listeners(nfds_t *count, int *err)
 
 /*
  * Accept a flow of a name at a descriptor in the range of flows. Reserve the
- * descriptor first, so that no accepted flow is lost.
+ * descriptor first, so that no accepted flow is lost. Locking: requires
+ * flows_lock(), and does not wait.
  */
-static int accept_one(int listener, qosspec_t *qos)
+static int accept_high(int listener, qosspec_t *qos)
 {
 	int high = flows_reserve(listener);
 	struct ipcp_qos asked;
@@ -357,13 +364,23 @@ static int accept_one(int listener, qosspec_t *qos)
 		return high;
 	low = ipcp_dev_accept(listener, 0, IPCP_TIMEOUT_DEFAULT, &asked);
 	if (low < 0) {
-		close(high);
+		flows_unreserve(high);
 		return low;
 	}
 	dup3(low, high, O_CLOEXEC);
 	close(low);
 	*qos = from_kernel(&asked);
 	return high;
+}
+
+static int accept_one(int listener, qosspec_t *qos)
+{
+	int fd;
+
+	flows_lock();
+	fd = accept_high(listener, qos);
+	flows_unlock();
+	return fd;
 }
 
 /*
@@ -427,12 +444,10 @@ static int accept_uncancelled(qosspec_t *qos, const struct limit *limit)
 
 int flow_accept(qosspec_t *qs, const struct timespec *timeo)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct limit limit;
 	qosspec_t qos;
 	int fd;
 
-	pthread_once(&once, expect_forks);
 	limit_start(&limit, timeo);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	fd = accept_uncancelled(&qos, &limit);

@@ -376,48 +376,6 @@ static void no_lock_of_a_child_is_held_by_a_thread_of_the_parent(void **state)
 	end_flows(&flows);
 }
 
-static int adding;	/* flow of which a fork() adds a duplicate; 0: none */
-static int added;
-
-/*
- * Stand in for a thread that adds a flow after the library took its locks, and
- * is in a call on the flow during fork().
- */
-static void add_and_lock(void)
-{
-	if (!adding)
-		return;
-	added = fcntl(adding, F_DUPFD_CLOEXEC, flows_end());
-	flows_add(added, &qos_raw);
-	pthread_mutex_lock(&flows_at(added)->lock);
-}
-
-static void unlock_added(void)
-{
-	if (adding)
-		pthread_mutex_unlock(&flows_at(added)->lock);
-}
-
-static bool use_added(struct flows *flows)
-{
-	uint32_t flags;
-
-	(void)flows;
-	return !fccntl(added, FLOWGFLAGS, &flags) && !flow_dealloc(added);
-}
-
-static void a_child_can_use_a_flow_that_was_added_during_fork(void **state)
-{
-	struct flows flows = make_flows();
-
-	(void)state;
-	adding = flows.a.fd;
-	assert_true(child(use_added, &flows));
-	adding = 0;
-	assert_int_equal(flow_dealloc(added), 0);
-	end_flows(&flows);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,10 +386,7 @@ int main(void)
 		cmocka_unit_test(a_child_can_end_a_flow_that_the_parent_is_ending),
 		cmocka_unit_test(a_call_that_does_not_sleep_takes_no_flow_down),
 		cmocka_unit_test(no_lock_of_a_child_is_held_by_a_thread_of_the_parent),
-		cmocka_unit_test(a_child_can_use_a_flow_that_was_added_during_fork),
 	};
 
-	/* register before the library does: this handler then runs later */
-	pthread_atfork(add_and_lock, unlock_added, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

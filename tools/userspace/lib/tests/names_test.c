@@ -14,12 +14,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -31,6 +33,7 @@
 
 #define NAMES	2
 #define LIMIT	60	/* seconds */
+#define FORKS	400
 
 static char bindings[] = "/tmp/ipcp-names.XXXXXX";
 
@@ -47,6 +50,9 @@ static struct {
 static int last_open[2];
 
 static uint32_t asked_timeout;	/* of the last flow_alloc() or of a peer */
+
+static int slow;		/* flow_alloc() waits until the other end reads */
+static int allocating;		/* number of calls that wait */
 
 int __real_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
 int __wrap_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
@@ -108,8 +114,11 @@ int __wrap_ipcp_dev_alloc(int fd, const char *name, const struct ipcp_qos *qos,
 {
 	(void)name;
 	(void)timeout;
-	(void)fd;
 	asked_timeout = qos->timeout;
+	if (slow) {
+		fill(fd);
+		__atomic_add_fetch(&allocating, 1, __ATOMIC_RELEASE);
+	}
 	return -EINPROGRESS;
 }
 
@@ -142,12 +151,17 @@ int __wrap_ipcp_dev_accept(int fd, unsigned int flags, int64_t timeout,
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-static void grant(int i)
+static void drain(int fd)
 {
 	char buf[4096];
 
-	while (recv(names[i].agent, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 		;
+}
+
+static void grant(int i)
+{
+	drain(names[i].agent);
 }
 
 static void refuse(int i, int error)
@@ -165,6 +179,99 @@ static void assert_served(int i)
 	fd = flow_accept(NULL, NULL);
 	assert_true(fd >= FLOWS_FIRST);
 	assert_int_equal(flow_dealloc(fd), 0);
+}
+
+/* Run a function in a child; true if the function returns true, and in time. */
+static bool child(bool (*run)(void))
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		/* before the alarm of the parent, so that the case fails */
+		alarm(LIMIT / 4);
+		_exit(!run());
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* True if no descriptor in the range of flows is open. */
+static bool has_no_flow(void)
+{
+	int fd;
+
+	for (fd = FLOWS_FIRST; fd < FLOWS_END; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			return false;
+	return true;
+}
+
+static void *allocate(void *fd)
+{
+	*(int *)fd = flow_alloc("other", NULL, NULL);
+	return NULL;
+}
+
+/* Start a thread that waits in flow_alloc() for the other end. */
+static pthread_t start_allocation(int *fd)
+{
+	pthread_t thread;
+
+	allocating = 0;
+	slow = 1;
+	assert_int_equal(pthread_create(&thread, NULL, allocate, fd), 0);
+	while (!__atomic_load_n(&allocating, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return thread;
+}
+
+static void end_allocation(pthread_t thread, const int *fd)
+{
+	drain(last_open[1]);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	slow = 0;
+	assert_true(*fd >= FLOWS_FIRST);
+	assert_int_equal(flow_dealloc(*fd), 0);
+	close(last_open[1]);
+}
+
+/* What a handler of the program does before a fork, if anything. */
+static struct {
+	bool wanted;
+	pthread_t thread;
+	int fd;
+} during;
+
+static void allocate_before_fork(void)
+{
+	if (during.wanted)
+		during.thread = start_allocation(&during.fd);
+}
+
+/* The first case, since the call is to be the first of the process. */
+static void a_thread_may_make_the_first_call_while_a_fork_begins(void **state)
+{
+	bool none;
+
+	(void)state;
+	during.wanted = true;
+	none = child(has_no_flow);
+	during.wanted = false;
+	end_allocation(during.thread, &during.fd);
+	assert_true(none);
+}
+
+static void a_flow_that_a_thread_allocates_during_fork_is_the_parents(void **state)
+{
+	pthread_t thread;
+	bool none;
+	int fd;
+
+	(void)state;
+	thread = start_allocation(&fd);
+	none = child(has_no_flow);
+	end_allocation(thread, &fd);
+	assert_true(none);
 }
 
 static const struct timespec soon = { 0, 20000000 };
@@ -315,11 +422,85 @@ static void a_peer_timeout_of_0_is_none(void **state)
 	assert_accepted(0, DEFAULT_PEER_TIMEOUT);
 }
 
+/* True if each descriptor in the range of flows is a flow, and can be closed. */
+static bool has_only_flows(void)
+{
+	int fd;
+
+	for (fd = FLOWS_FIRST; fd < FLOWS_END; fd++)
+		if (fcntl(fd, F_GETFD) >= 0 && flow_dealloc(fd))
+			return false;
+	return true;
+}
+
+/* The library keeps no other descriptor of an endpoint that it opened. */
+static bool has_only_flows_at_their_numbers(void)
+{
+	return fcntl(last_open[0], F_GETFD) < 0 && has_only_flows();
+}
+
+static int stop;
+
+static void *allocate_many(void *arg)
+{
+	int fd;
+
+	while (arg && !__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		fd = flow_alloc("other", NULL, NULL);
+		if (fd < FLOWS_FIRST || flow_dealloc(fd))
+			arg = NULL;
+		close(last_open[1]);
+	}
+	return arg;
+}
+
+static void *accept_many(void *arg)
+{
+	int fd;
+
+	while (arg && !__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		if (send(names[0].agent, "x", 1, 0) != 1)
+			return NULL;
+		fd = flow_accept(NULL, NULL);
+		if (fd < FLOWS_FIRST || flow_dealloc(fd))
+			arg = NULL;
+	}
+	return arg;
+}
+
+/* Fork while a thread opens and closes flows. */
+static void assert_forks_well(void *(*open)(void *), bool (*run)(void))
+{
+	pthread_t thread;
+	bool well = true;
+	void *ret;
+	int i;
+
+	stop = 0;
+	assert_int_equal(pthread_create(&thread, NULL, open, &stop), 0);
+	for (i = 0; i < FORKS && well; i++)
+		well = child(run);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, &ret), 0);
+	assert_non_null(ret);
+	assert_true(well);
+}
+
+static void a_child_has_a_whole_flow_or_none(void **state)
+{
+	(void)state;
+	assert_forks_well(allocate_many, has_only_flows_at_their_numbers);
+	assert_forks_well(accept_many, has_only_flows);
+}
+
 static int setup(void **state)
 {
-	int fd = mkstemp(bindings), i;
+	int fd, i;
 
 	(void)state;
+	/* cases look at all descriptors in the range of flows */
+	close_range(3, FLOWS_END, 0);
+	fd = mkstemp(bindings);
 	for (i = 0; i < NAMES; i++) {
 		names[i].fd = -1;
 		dprintf(fd, "names_test %d\n", i);
@@ -339,6 +520,7 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_thread_may_make_the_first_call_while_a_fork_begins),
 		cmocka_unit_test(accept_times_out_while_the_agent_does_not_answer),
 		cmocka_unit_test(a_thread_that_waits_for_the_agent_can_be_cancelled),
 		cmocka_unit_test(a_signal_ends_the_wait),
@@ -346,7 +528,10 @@ int main(void)
 		cmocka_unit_test(a_refused_name_is_requested_again),
 		cmocka_unit_test(a_busy_name_does_not_keep_others_waiting),
 		cmocka_unit_test(a_peer_timeout_of_0_is_none),
+		cmocka_unit_test(a_flow_that_a_thread_allocates_during_fork_is_the_parents),
+		cmocka_unit_test(a_child_has_a_whole_flow_or_none),
 	};
 
+	pthread_atfork(allocate_before_fork, NULL, NULL);
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

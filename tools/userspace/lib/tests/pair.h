@@ -23,9 +23,11 @@ static inline struct pair make_pair(void)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	flows_lock();
 	pair.fd = flows_reserve(fds[0]);
-	assert_true(pair.fd >= FLOWS_FIRST);
 	close(fds[0]);
+	flows_unlock();
+	assert_true(pair.fd >= FLOWS_FIRST);
 	pair.peer = fds[1];
 	flows_add(pair.fd, &qos_raw);
 	return pair;
