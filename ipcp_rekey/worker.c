@@ -62,21 +62,35 @@ static void check_refused(struct ipcp_flow *flow, unsigned long *next)
 	ipcp_rbflags_wake(&flow->n_rb.flags, EPOLLOUT | EPOLLWRNORM);
 }
 
+/*
+ * Take a request that a bit of the flow holds. Return false without one, or if
+ * @at, the time when the next may be taken, lies ahead. The bit is cleared
+ * before the caller acts, so that no later request is lost.
+ */
+static bool take_request(struct ipcp_flow *flow, unsigned int bit,
+			 u64 *at, unsigned int pause_ms, unsigned long *next)
+{
+	u64 now;
+
+	if (!test_bit(bit, &flow->bits))
+		return false;
+	now = get_jiffies_64();
+	if (now < *at) {
+		ipcp_deadline_in(next, *at - now);
+		return false;
+	}
+	*at = now + msecs_to_jiffies(pause_ms);
+	clear_bit(bit, &flow->bits);
+	/* Pairs with test_and_set_bit() of the request. */
+	smp_mb__after_atomic();
+	return true;
+}
+
 /* Restart path MTU discovery after a move; report a move of the peer. */
 static void check_moved(struct ipcp_flow *flow, unsigned long *next)
 {
-	u64 now = get_jiffies_64();
-
-	if (!test_bit(IPCP_FLOW_MOVED, &flow->bits))
+	if (!take_request(flow, IPCP_FLOW_MOVED, &flow->move_at, IPCP_MOVE_MS, next))
 		return;
-	if (now < flow->move_at) {
-		ipcp_deadline_in(next, flow->move_at - now);
-		return;
-	}
-	flow->move_at = now + msecs_to_jiffies(IPCP_MOVE_MS);
-	clear_bit(IPCP_FLOW_MOVED, &flow->bits);
-	/* Pairs with test_and_set_bit() in ipcp_udp_received(). */
-	smp_mb__after_atomic();
 	ipcp_probe_roamed(flow);
 	if (test_and_clear_bit(IPCP_FLOW_ROAMED, &flow->bits))
 		ipcp_notify(flow, IPCP_REKEY_EVENT_ROAMED,
@@ -87,18 +101,9 @@ static void check_moved(struct ipcp_flow *flow, unsigned long *next)
 static void check_long(struct ipcp_flow *flow, unsigned long *next)
 {
 	const struct ipcp_path_ops *path = READ_ONCE(flow->path);
-	u64 now = get_jiffies_64();
 
-	if (!test_bit(IPCP_FLOW_LOOK, &flow->bits))
+	if (!take_request(flow, IPCP_FLOW_LOOK, &flow->look_at, IPCP_LOOK_MS, next))
 		return;
-	if (now < flow->look_at) {
-		ipcp_deadline_in(next, flow->look_at - now);
-		return;
-	}
-	flow->look_at = now + msecs_to_jiffies(IPCP_LOOK_MS);
-	clear_bit(IPCP_FLOW_LOOK, &flow->bits);
-	/* Pairs with test_and_set_bit() in ipcp_flow_too_long(). */
-	smp_mb__after_atomic();
 	if (path->look)
 		path->look(flow);
 	ipcp_probe_wanted(flow);
