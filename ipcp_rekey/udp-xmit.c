@@ -45,14 +45,18 @@ static u16 payload_mtu(unsigned int mtu, unsigned int ip_len)
 }
 
 /*
- * Return the device of a route, or NULL if the device is being removed: the
- * route then has the black hole, whose MTU says nothing.
+ * Return the device of a route. The MTU of two devices says nothing about the
+ * path: return -ENETUNREACH for the black hole, which the route has when its
+ * device is being removed, and -ELOOP for the interface over the flow, @own.
  */
-static const struct net_device *dev_of(const struct dst_entry *dst)
+static const struct net_device *dev_of(const struct dst_entry *dst,
+				       const struct net_device *own)
 {
 	const struct net_device *dev = READ_ONCE(dst->dev);
 
-	return likely(dev != blackhole_netdev) ? dev : NULL;
+	if (unlikely(dev == blackhole_netdev))
+		return ERR_PTR(-ENETUNREACH);
+	return likely(dev != own) ? dev : ERR_PTR(-ELOOP);
 }
 
 /* Return the MTU of a route's device, or the route's own if that is less. */
@@ -70,9 +74,7 @@ static void fill_link(const struct dst_entry *dst,
 		      const struct net_device *dev, u32 metric,
 		      unsigned int ip_len, struct ipcp_probe_link *link)
 {
-	/* The interface over the flow says nothing about the path. */
-	link->size = dev == link->own ? 0 :
-		     payload_mtu(configured_mtu(dst, dev, metric), ip_len);
+	link->size = payload_mtu(configured_mtu(dst, dev, metric), ip_len);
 	link->hint = payload_mtu(dst_mtu(dst), ip_len);
 	link->v6 = ip_len == sizeof(struct ipv6hdr);
 	link->loopback = dev->flags & IFF_LOOPBACK;
@@ -214,34 +216,31 @@ static bool is_interface(const struct net_device *dev)
 }
 
 /*
- * True if a packet would leave by the interface over its own flow, whose MTU
- * says nothing about the path, or by one tunnel too many: nested sends need
- * stack, and a loop would wait for the lock of a queue that it holds. The
- * devices of others, such as VXLAN, may be between two tunnels.
+ * True if a packet would leave by one tunnel too many: nested sends need stack,
+ * and a loop would wait for the lock of a queue that it holds. The devices of
+ * others, such as VXLAN, may be between two tunnels.
  */
-static bool loops(const struct net_device *dev, const struct net_device *own)
+static bool too_deep(const struct net_device *dev)
 {
 	unsigned int depth = this_cpu_read(nested);
 
-	if (unlikely(dev == own))
-		return true;
 	return depth >= IPCP_UDP_NEST &&
 	       (depth > IPCP_UDP_NEST || is_interface(dev));
 }
 
 /*
- * Get the packet sizes of a route, unless the packet is known to fit. Return
- * -ENETUNREACH without a device, -ELOOP if the packet loops, -EMSGSIZE if it is
- * too long.
+ * Get the packet sizes of a route, unless the packet is known to fit. Return an
+ * error of dev_of(), -ELOOP for one tunnel too many, or -EMSGSIZE if the packet
+ * is too long.
  */
 static int check4(const struct sk_buff *skb, const struct rtable *rt,
 		  struct ipcp_probe_link *link)
 {
-	const struct net_device *dev = dev_of(&rt->dst);
+	const struct net_device *dev = dev_of(&rt->dst, link->own);
 
-	if (unlikely(!dev))
-		return -ENETUNREACH;
-	if (unlikely(loops(dev, link->own)))
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	if (unlikely(too_deep(dev)))
 		return -ELOOP;
 	if (likely(link->fits))
 		return 0;
@@ -356,11 +355,11 @@ static int check6(const struct sk_buff *skb, const struct dst_entry *dst,
 		  struct ipcp_probe_link *link)
 {
 	unsigned int len = packet_len(skb);
-	const struct net_device *dev = dev_of(dst);
+	const struct net_device *dev = dev_of(dst, link->own);
 
-	if (unlikely(!dev))
-		return -ENETUNREACH;
-	if (unlikely(loops(dev, link->own)))
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	if (unlikely(too_deep(dev)))
 		return -ELOOP;
 	if (likely(link->fits))
 		return 0;
@@ -536,20 +535,20 @@ static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		rt = route4(ipn, us->sk, to, NULL, &saddr);
 		if (IS_ERR(rt))
 			return PTR_ERR(rt);
-		dev = dev_of(&rt->dst);
-		if (dev)
+		dev = dev_of(&rt->dst, link->own);
+		if (!IS_ERR(dev))
 			link4(rt, dev, link);
 		ip_rt_put(rt);
-		return dev ? 0 : -ENETUNREACH;
+		return PTR_ERR_OR_ZERO(dev);
 	}
 	dst = route6(ipn, us->sk, to, NULL, &saddr6);
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
-	dev = dev_of(dst);
-	if (dev)
+	dev = dev_of(dst, link->own);
+	if (!IS_ERR(dev))
 		link6(dst, dev, link);
 	dst_release(dst);
-	return dev ? 0 : -ENETUNREACH;
+	return PTR_ERR_OR_ZERO(dev);
 }
 
 /**
@@ -560,8 +559,9 @@ static int path_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
  * @link: (output) the link; the caller sets @own
  *
  * Context: Process context.
- * Return: 0; -EMSGSIZE if no message fits; -ENETUNREACH as ipcp_udp_xmit(); a
- * routing error.
+ * Return: 0; -EMSGSIZE if no message fits; -ENETUNREACH as ipcp_udp_xmit();
+ * -ELOOP if the route leads through the interface @own of the link; a routing
+ * error.
  */
 int ipcp_udp_link(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to,
 		  struct ipcp_probe_link *link)
