@@ -16,6 +16,7 @@
 #include "../common/addr.h"
 #include "dev.h"
 #include "doctor.h"
+#include "setup.h"
 
 #define PATIENCE_S	5
 
@@ -130,6 +131,46 @@ static void check_address(struct doctor *d, const char *name,
 	}
 }
 
+/*
+ * Write the option to @option with which "setup" works on this configuration: it
+ * uses DIR/ipcp-rekeyd.conf and DIR/security. Return false if there is none.
+ */
+static bool setup_option(const struct doctor *d, char option[PATH_MAX])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+	const char *last = strrchr(d->file, '/');
+	char security[PATH_MAX], dir[PATH_MAX];
+	int n;
+
+	if (d->file[0] != '/' || strcmp(last, "/" SETUP_CONF) ||
+	    strlen(d->file) >= sizeof(dir))
+		return false;
+	n = snprintf(dir, sizeof(dir), "%.*s", (int)(last - d->file), d->file);
+	if (n < 0 || snprintf(security, sizeof(security), "%s/security", dir) >=
+	    (int)sizeof(security) || strcmp(security, d->conf->security))
+		return false;
+	option[0] = '\0';
+	if (!strcmp(dir, SETUP_DIR))
+		return true;
+	return !dir[strspn(dir, plain)] &&
+	       snprintf(option, PATH_MAX, "-d %s ", dir) < PATH_MAX;
+}
+
+/* Advise how to get a certificate: with this command of "setup", or by hand. */
+static void advise_certificate(struct doctor *d, const char *command,
+			       const char *folder, const char *name)
+{
+	char option[PATH_MAX];
+
+	if (setup_option(d, option))
+		doctor_advise(d, "ipcp-rekey setup %s %s%s, or put crt.pem and key.pem into %s/%s/%s",
+			      command, option, name, d->conf->security, folder, name);
+	else
+		doctor_advise(d, "put crt.pem and key.pem into %s/%s/%s",
+			      d->conf->security, folder, name);
+}
+
 static void check_client(struct doctor *d, const char *name)
 {
 	if (config_auth(d->conf, name) != OAP_AUTH_REQUIRED ||
@@ -137,8 +178,7 @@ static void check_client(struct doctor *d, const char *name)
 		return;
 	doctor_warning(d, "%s: this host has no certificate to show: a peer with auth = \"required\" refuses it",
 		       name);
-	doctor_advise(d, "ipcp-rekey setup peer %s, or put crt.pem and key.pem into %s/client/%s",
-		      name, d->conf->security, name);
+	advise_certificate(d, "peer", "client", name);
 }
 
 static void check_served(struct doctor *d, const char *name,
@@ -151,8 +191,7 @@ static void check_served(struct doctor *d, const char *name,
 	}
 	doctor_warning(d, "%s: served here, but without a certificate peers refuse it",
 		       name);
-	doctor_advise(d, "ipcp-rekey setup host %s, or put crt.pem and key.pem into %s/server/%s",
-		      name, d->conf->security, name);
+	advise_certificate(d, "host", "server", name);
 }
 
 /* Check a name that is served here, reached from here, or both. */
