@@ -11,7 +11,6 @@ import resource
 import select
 import socket
 import struct
-import subprocess
 import sys
 import threading
 
@@ -20,8 +19,8 @@ from blocked import (
     received, sent)
 from ipcp import (
     A, ACCEPT, ADDR, ALLOCATED, CMD, GET_INFO, INFO, NET, NSEC, PORT, PROVIDE, SET_DOWN,
-    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, attr, case, enter, fails, name_arg, note, run, same, show,
-    sockaddr, talk, until)
+    SET_RCVTIMEO, SET_SNDTIMEO, Endpoint, attr, case, enter, fails, name_arg, note, run, same,
+    set_link, show, sockaddr, talk, until)
 from keys import CIPHER, UPCALL_ALLOC, UPCALL_LISTEN, UPCALL_PROVIDE, Agents, generation
 from load import Load
 
@@ -260,12 +259,6 @@ def write_silent():
         same(other.receive(), b"are you there?")
 
 
-def set_link(size):
-    """Set the MTU of alice's link."""
-    subprocess.run(["ip", "-n", "alice", "link", "set", "veth", "mtu", str(size)],
-                   check=True, timeout=NET)
-
-
 def too_long(end, send, length):
     """True if a message of this length is refused."""
     try:
@@ -284,10 +277,10 @@ def write_longer_link():
             agents.alice.do("FLOW_SET", "FLOW", id=one.info().id, peer_timeout=0)
             length = one.info().mtu
             try:
-                set_link(1400)
+                set_link("alice", 1400)
                 until(lambda: too_long(one, send, length), "the link is too small")
             finally:
-                set_link(1500)
+                set_link("alice", 1500)
             until(lambda: not too_long(one, send, length), "the link takes the message")
 
 

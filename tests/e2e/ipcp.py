@@ -209,6 +209,12 @@ def tc(host, *args):
                           stdout=subprocess.PIPE, text=True).stdout
 
 
+def set_link(host, size):
+    """Sets the MTU of a host's link."""
+    subprocess.run(["ip", "-n", host, "link", "set", "veth", "mtu", str(size)],
+                   check=True, timeout=NET)
+
+
 @contextlib.contextmanager
 def cut():
     """Drops all packets between the hosts for the block."""

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from ipcp import (
-    ADDR, DEADLINE, NET, PORT, case, enter, flows, line, pair, run, same, show, spawn,
+    ADDR, DEADLINE, PORT, case, enter, flows, line, pair, run, same, set_link, show, spawn,
     status_of, tool, until, write)
 
 ADDR6 = {"alice": "fd77::1", "bob": "fd77::2"}
@@ -300,23 +300,17 @@ def follows(server, client):
     program_learns(server, client, LINK["four"] - 100)
     client.stdin.write(b"begun\n")
     until(lambda: line(server.stdout) == b"begun\n", "a line arrives")
-    mtu_of_alice(1500)
+    set_link("alice", 1500)
     program_learns(server, client, LINK["four"])
     long = b"y" * LINK["four"] + b"\n"
     client.stdin.write(long)
     until(lambda: line(server.stdout) == long, "a long line arrives")
-    mtu_of_alice(1300)
+    set_link("alice", 1300)
     program_learns(server, client, LINK["four"] - 200)
     client.stdin.write(long)
     said = line(client.stderr).decode()
     assert f" {LINK['four'] - 200} bytes; shorten it" in said, said
     same(status_of(client), 1)
-
-
-def mtu_of_alice(size):
-    """Set the MTU of alice's link."""
-    subprocess.run(["ip", "-n", "alice", "link", "set", "veth", "mtu", str(size)],
-                   check=True, timeout=NET)
 
 
 @case("ipcp-rekey connect follows the path MTU")
@@ -325,7 +319,7 @@ def lines():
         for end in pair_of:
             end.close()
     until(lambda: not flows("alice"), "no flow is left")
-    mtu_of_alice(1400)
+    set_link("alice", 1400)
     with program("listen") as server:
         try:
             until(lambda: any(n["name"] == "four" and n["granted"]
@@ -337,7 +331,7 @@ def lines():
                     client.terminate()
         finally:
             server.terminate()
-            mtu_of_alice(1500)
+            set_link("alice", 1500)
 
 
 run()
