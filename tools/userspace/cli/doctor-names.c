@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -132,43 +133,52 @@ static void check_address(struct doctor *d, const char *name,
 }
 
 /*
- * Write the option to @option with which "setup" works on this configuration: it
- * uses DIR/ipcp-rekeyd.conf and DIR/security. Return false if there is none.
+ * Return the option with which "setup" works on this configuration, or NULL if
+ * there is none: "setup" uses DIR/ipcp-rekeyd.conf and DIR/security. Free the
+ * result.
  */
-static bool setup_option(const struct doctor *d, char option[PATH_MAX])
+static char *setup_option(const struct doctor *d)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
 	const char *last = strrchr(d->file, '/');
 	char security[PATH_MAX], dir[PATH_MAX];
-	int n;
+	char *option = NULL;
+	size_t len;
+	FILE *out;
 
 	if (d->file[0] != '/' || strcmp(last, "/" SETUP_CONF) ||
 	    strlen(d->file) >= sizeof(dir))
-		return false;
-	n = snprintf(dir, sizeof(dir), "%.*s", (int)(last - d->file), d->file);
-	if (n < 0 || snprintf(security, sizeof(security), "%s/security", dir) >=
+		return NULL;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(last - d->file), d->file);
+	if (snprintf(security, sizeof(security), "%s/security", dir) >=
 	    (int)sizeof(security) || strcmp(security, d->conf->security))
-		return false;
-	option[0] = '\0';
-	if (!strcmp(dir, SETUP_DIR))
-		return true;
-	return !dir[strspn(dir, plain)] &&
-	       snprintf(option, PATH_MAX, "-d %s ", dir) < PATH_MAX;
+		return NULL;
+	out = open_memstream(&option, &len);
+	if (!out)
+		return NULL;
+	if (strcmp(dir, SETUP_DIR)) {
+		fputs("-d ", out);
+		setup_say_word(out, dir);
+		putc(' ', out);
+	}
+	if (!fclose(out))
+		return option;
+	free(option);
+	return NULL;
 }
 
 /* Advise how to get a certificate: with this command of "setup", or by hand. */
 static void advise_certificate(struct doctor *d, const char *command,
 			       const char *folder, const char *name)
 {
-	char option[PATH_MAX];
+	char *option = setup_option(d);
 
-	if (setup_option(d, option))
+	if (option)
 		doctor_advise(d, "ipcp-rekey setup %s %s%s, or put crt.pem and key.pem into %s/%s/%s",
 			      command, option, name, d->conf->security, folder, name);
 	else
 		doctor_advise(d, "put crt.pem and key.pem into %s/%s/%s",
 			      d->conf->security, folder, name);
+	free(option);
 }
 
 static void check_client(struct doctor *d, const char *name)

@@ -111,7 +111,7 @@ static void say_certified(const struct setup_tx *tx, const struct host *h)
 	setup_say_agent(tx);
 	puts("and serve the name, as root:");
 	fputs("    " PROG " listen ", stdout);
-	setup_say_word(h->name);
+	setup_say_word(stdout, h->name);
 	puts("\nFor another host, there and then here:");
 	setup_say_command(NULL, "host", "OTHER", NULL);
 	setup_say_command(tx, "sign", "OTHER.csr", NULL);
@@ -130,7 +130,7 @@ static void say_requested(const struct setup_tx *tx, const struct host *h)
 	setup_say_command(NULL, "sign", file, NULL);
 	snprintf(file, sizeof(file), "%s.pem", h->name);
 	printf("(another CA may sign it, too: its answer in PEM, with the certificates of the CAs, is the file ");
-	setup_say_word(file);
+	setup_say_word(stdout, file);
 	puts(")\nThen bring the answer here:");
 	setup_say_command(tx, "install", file, NULL);
 }

@@ -165,7 +165,7 @@ static void say(const struct setup_tx *tx, const struct dest *d)
 	setup_say_agent(tx);
 	puts("and, while a program there serves the name, as root:");
 	fputs("    " PROG " connect ", stdout);
-	setup_say_word(d->name);
+	setup_say_word(stdout, d->name);
 	putchar('\n');
 }
 

@@ -12,21 +12,21 @@
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"	\
 	"@%_+=:,./-"
 
-/* Print a word in the quoting of a shell. */
-void setup_say_word(const char *word)
+/* Write a word in the quoting of a shell. */
+void setup_say_word(FILE *out, const char *word)
 {
 	if (*word && !word[strspn(word, PLAIN)]) {
-		fputs(word, stdout);
+		fputs(word, out);
 		return;
 	}
-	putchar('\'');
+	putc('\'', out);
 	for (; *word; word++) {
 		if (*word == '\'')
-			fputs("'\\''", stdout);
+			fputs("'\\''", out);
 		else
-			putchar(*word);
+			putc(*word, out);
 	}
-	putchar('\'');
+	putc('\'', out);
 }
 
 /**
@@ -42,12 +42,12 @@ void setup_say_command(const struct setup_tx *tx, const char *first, ...)
 	printf("    " PROG " setup %s", first);
 	if (tx && strcmp(tx->dir, SETUP_DIR)) {
 		fputs(" -d ", stdout);
-		setup_say_word(tx->dir);
+		setup_say_word(stdout, tx->dir);
 	}
 	va_start(ap, first);
 	while ((word = va_arg(ap, const char *))) {
 		putchar(' ');
-		setup_say_word(word);
+		setup_say_word(stdout, word);
 	}
 	va_end(ap);
 	putchar('\n');
@@ -63,10 +63,10 @@ void setup_say_agent(const struct setup_tx *tx)
 		return;
 	}
 	fputs("    ipcp-rekeyd --test --config ", stdout);
-	setup_say_word(tx->dir);
+	setup_say_word(stdout, tx->dir);
 	puts("/" SETUP_CONF);
 	fputs("    ipcp-rekeyd --config ", stdout);
-	setup_say_word(tx->dir);
+	setup_say_word(stdout, tx->dir);
 	puts("/" SETUP_CONF);
 }
 

@@ -265,7 +265,7 @@ static int sign(struct setup_tx *tx, const char *file, X509_REQ *req,
 	if (status)
 		return status;
 	fputs("Next, copy ", stdout);
-	setup_say_word(path);
+	setup_say_word(stdout, path);
 	puts(" to that host, and install it there:");
 	setup_say_command(NULL, "install", basename(path), NULL);
 	return EXIT_OK;

@@ -52,7 +52,7 @@ static int last_open[2];
 static uint32_t asked_timeout;	/* of the last flow_alloc() or of a peer */
 
 static int slow;		/* flow_alloc() waits until the other end reads */
-static int allocating;		/* number of calls that wait */
+static int allocating;		/* calls that wait, or ended */
 
 int __real_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
 int __wrap_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
@@ -209,6 +209,8 @@ static bool has_no_flow(void)
 static void *allocate(void *fd)
 {
 	*(int *)fd = flow_alloc("other", NULL, NULL);
+	/* a call that fails at once does not wait, and is noticed by end_allocation() */
+	__atomic_add_fetch(&allocating, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
