@@ -173,6 +173,17 @@ static void held_messages_wait_for_memory_of_the_user_and_are_not_lost(struct ku
 				ipcp_ctr_make(1, i));
 }
 
+/*
+ * Return the memory charged to the user of a flow for held messages. The soft work
+ * reserves memory for messages in flight while it tries to send them.
+ */
+static long charged(struct ipcp_kflow *k)
+{
+	flush_work(&k->soft);
+	ipcp_inflight_trim(k->flow->inflight);
+	return atomic_long_read(&k->flow->payer.user->bytes);
+}
+
 /* Half of the limit is left for messages in flight. */
 static void held_messages_are_charged_to_the_user(struct kunit *test)
 {
@@ -182,42 +193,38 @@ static void held_messages_are_charged_to_the_user(struct kunit *test)
 	struct sk_buff *skb;
 	unsigned int bytes;
 
-	idle = atomic_long_read(&user->bytes);
+	idle = charged(k);
 	hold_messages(test, k);
-	ipcp_inflight_trim(k->flow->inflight);
 	skb = ipcp_kflow_buffer(1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	skb_put_u8(skb, 0);
 	bytes = skb->truesize;
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), idle + MESSAGES * bytes);
+	KUNIT_EXPECT_EQ(test, charged(k), idle + MESSAGES * bytes);
 
 	atomic_long_add(half - idle - (MESSAGES + 1) * bytes, &user->bytes);
 	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), half);
+	KUNIT_EXPECT_EQ(test, charged(k), half);
 	KUNIT_EXPECT_EQ(test, send_byte(test, k, 0), -EDQUOT);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), half);
+	KUNIT_EXPECT_EQ(test, charged(k), half);
 	atomic_long_sub(half - idle - (MESSAGES + 1) * bytes, &user->bytes);
 
 	ipcp_api_slow_work(&k->slow.work);
 	KUNIT_EXPECT_EQ(test, held(k), 0);
 	for (unsigned int i = 0; i <= MESSAGES; i++)
 		kfree_skb(test_receive(test));
-	ipcp_inflight_trim(k->flow->inflight);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), idle);
+	KUNIT_EXPECT_EQ(test, charged(k), idle);
 }
 
 static void messages_held_at_the_end_of_a_flow_are_not_charged(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
-	struct ipcp_user *user = k->flow->payer.user;
-	long idle = atomic_long_read(&user->bytes);
+	long idle = charged(k);
 
 	hold_messages(test, k);
-	ipcp_inflight_trim(k->flow->inflight);
-	KUNIT_EXPECT_GT(test, atomic_long_read(&user->bytes), idle);
+	KUNIT_EXPECT_GT(test, charged(k), idle);
 	ipcp_state_down(k->flow, ESHUTDOWN, "the test ends the flow");
 	KUNIT_EXPECT_EQ(test, held(k), 0);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&user->bytes), idle);
+	KUNIT_EXPECT_EQ(test, charged(k), idle);
 }
 
 static void a_key_that_found_no_memory_is_derived_later_not_at_once(struct kunit *test)
