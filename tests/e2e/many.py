@@ -14,8 +14,8 @@ import sys
 import time
 
 from ipcp import (
-    A, CMD, EVENT, Endpoint, Limit, Netlink, agent, attrs, case, flows, note, run, same,
-    tool, until)
+    A, CMD, EVENT, NSEC, Endpoint, Limit, Netlink, agent, attrs, case, flows, note, run,
+    same, tool, until)
 
 FLOWS, LIMIT = int(sys.argv[1]), int(sys.argv[2])
 SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else None
@@ -108,7 +108,7 @@ def allocate():
     for _ in range(FLOWS):
         end = Endpoint("alice", os.O_NONBLOCK)
         try:
-            end.alloc("demo")
+            end.alloc("demo", timeout=PATIENCE * NSEC)
         except BlockingIOError:
             pass
         ends["alice"].append(end)
