@@ -13,8 +13,8 @@ import subprocess
 import time
 
 from ipcp import (
-    ADDR, DEADLINE, PORT, case, enter, flows, line, pair, run, same, set_link, show, spawn,
-    status_of, tool, until, write)
+    ADDR, DEADLINE, PORT, case, enter, flows, line, note, pair, run, same, set_link, show,
+    spawn, status_of, tool, until, write)
 
 ADDR6 = {"alice": "fd77::1", "bob": "fd77::2"}
 OVERHEAD = 28
@@ -63,12 +63,14 @@ def send_longest(end):
 def settles(name, size):
     """Send messages of the limit until the limit is this size, confirmed."""
     one, other = ends[name]
+    start = time.monotonic()
 
     def there():
         send_longest(one)
         drain(other)
         return limit(one) == (size, True)
     until(there, f"{name}: messages of {size} bytes, not {limit(one)}", PATIENCE)
+    note(f"{name}: messages of {size} bytes after {time.monotonic() - start:.1f} s")
 
 
 def control_packets(end):
