@@ -155,11 +155,7 @@ static char *setup_option(const struct doctor *d)
 	out = open_memstream(&option, &len);
 	if (!out)
 		return NULL;
-	if (strcmp(dir, SETUP_DIR)) {
-		fputs("-d ", out);
-		setup_say_word(out, dir);
-		putc(' ', out);
-	}
+	setup_say_folder(out, dir);
 	if (!fclose(out))
 		return option;
 	free(option);
@@ -173,7 +169,7 @@ static void advise_certificate(struct doctor *d, const char *command,
 	char *option = setup_option(d);
 
 	if (option)
-		doctor_advise(d, "ipcp-rekey setup %s %s%s, or put crt.pem and key.pem into %s/%s/%s",
+		doctor_advise(d, "ipcp-rekey setup %s%s %s, or put crt.pem and key.pem into %s/%s/%s",
 			      command, option, name, d->conf->security, folder, name);
 	else
 		doctor_advise(d, "put crt.pem and key.pem into %s/%s/%s",

@@ -29,6 +29,15 @@ void setup_say_word(FILE *out, const char *word)
 	putc('\'', out);
 }
 
+/* Write the option for a folder, unless it is the default. */
+void setup_say_folder(FILE *out, const char *dir)
+{
+	if (!strcmp(dir, SETUP_DIR))
+		return;
+	fputs(" -d ", out);
+	setup_say_word(out, dir);
+}
+
 /**
  * setup_say_command() - print a setup command for the user to type
  * @tx: the folder; NULL for a command on another host
@@ -40,10 +49,8 @@ void setup_say_command(const struct setup_tx *tx, const char *first, ...)
 	va_list ap;
 
 	printf("    " PROG " setup %s", first);
-	if (tx && strcmp(tx->dir, SETUP_DIR)) {
-		fputs(" -d ", stdout);
-		setup_say_word(stdout, tx->dir);
-	}
+	if (tx)
+		setup_say_folder(stdout, tx->dir);
 	va_start(ap, first);
 	while ((word = va_arg(ap, const char *))) {
 		putchar(' ');

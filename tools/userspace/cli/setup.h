@@ -85,6 +85,7 @@ void setup_say_command(const struct setup_tx *tx, const char *first, ...)
 	__attribute__((sentinel));
 void setup_say_agent(const struct setup_tx *tx);
 void setup_say_word(FILE *out, const char *word);
+void setup_say_folder(FILE *out, const char *dir);
 const char *setup_say_date(const X509 *crt, char buf[32]);
 const char *setup_say_key(EVP_PKEY *key, char buf[SETUP_PRINT_LEN]);
 const char *setup_say_print(const X509 *crt, char buf[SETUP_PRINT_LEN]);

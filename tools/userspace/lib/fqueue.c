@@ -56,7 +56,7 @@ static void after_fork_in_child(void)
 	after_fork();
 }
 
-/* From the beginning, as flows.c does and says why. */
+/* When the library is loaded; flows.c says why. */
 static __attribute__((constructor)) void expect_forks(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);

@@ -187,7 +187,7 @@ static void after_fork(void)
 	pthread_mutex_unlock(&served.lock);
 }
 
-/* From the beginning, as flows.c does and says why. */
+/* When the library is loaded; flows.c says why. */
 static __attribute__((constructor)) void expect_forks(void)
 {
 	pthread_atfork(before_fork, after_fork, after_fork);

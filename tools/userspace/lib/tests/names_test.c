@@ -52,7 +52,7 @@ static int last_open[2];
 static uint32_t asked_timeout;	/* of the last flow_alloc() or of a peer */
 
 static int slow;		/* flow_alloc() waits until the other end reads */
-static int allocating;		/* calls that wait, or ended */
+static int allocating;		/* calls that wait or have ended */
 
 int __real_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
 int __wrap_ipcp_bind_each(const char *path, ipcp_bind_fn fn, void *arg);
