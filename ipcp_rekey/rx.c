@@ -211,17 +211,24 @@ static void wait_for_leaf(struct ipcp_flow *flow, struct sk_buff *skb, bool far)
 }
 
 /*
- * The leaf was derived, but earlier packets still wait for the worker. Queue
- * the packet behind them to keep the order. If the queue is full, decrypt it
- * now.
+ * The leaf was derived, but earlier packets are not decrypted yet. To keep the
+ * order, decrypt them first, or queue the packet behind those that the worker
+ * decrypts. If the queue is full, decrypt the packet now.
  */
 static void rx_behind(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
 		      struct sk_buff *skb)
 {
-	if (!ipcp_waiting_add(&flow->waiting, skb, false))
+	struct sk_buff_head earlier;
+
+	if (ipcp_waiting_take_over(&flow->waiting, ipcp_cb_leaf_id(skb), &earlier)) {
+		__skb_queue_tail(&earlier, skb);
+		while ((skb = __skb_dequeue(&earlier)))
+			rx_decrypt(flow, leaf, skb);
+	} else if (!ipcp_waiting_add(&flow->waiting, skb, false)) {
 		ipcp_flow_kick(flow);
-	else
+	} else {
 		rx_decrypt(flow, leaf, skb);
+	}
 }
 
 static void rx_flow(struct ipcp_flow *flow, struct sk_buff *skb)
@@ -366,14 +373,14 @@ static void drain_leaf(struct ipcp_flow *flow, u32 id)
 	struct ipcp_leaf *jump = derive_for(flow, id);
 	struct sk_buff_head batch;
 
-	for (int i = 1; i <= IPCP_WAIT_ROUNDS; i++) {
-		ipcp_waiting_take(&flow->waiting, id, &batch,
-				  i == IPCP_WAIT_ROUNDS);
+	for (int i = 0; i < IPCP_WAIT_ROUNDS; i++) {
+		ipcp_waiting_take(&flow->waiting, id, &batch);
 		if (skb_queue_empty(&batch))
 			break;
 		decrypt_batch(flow, &jump, &batch);
 		cond_resched();
 	}
+	ipcp_waiting_done(&flow->waiting);
 	if (!IS_ERR_OR_NULL(jump))
 		ipcp_leaf_free(jump);
 }

@@ -11,9 +11,9 @@
  * take no places from packets of the next leaf, and forged packets of the next
  * leaf take places only until that leaf is derived.
  *
- * The packets of a leaf stay in order. A packet that arrives while others of
- * its leaf wait or are being decrypted is queued behind them, as long as there
- * is room and for a limited number of rounds.
+ * The packets of a leaf stay in order. A packet that arrives while the worker
+ * decrypts others of its leaf is queued behind them, as long as there is room. If
+ * others only wait, though their leaf is derived, the receiver decrypts them first.
  */
 #include <linux/jiffies.h>
 
@@ -162,23 +162,36 @@ u32 ipcp_waiting_first(struct ipcp_waiting *w)
 	return leaf;
 }
 
+/* Remove all packets of a leaf, in order of arrival. */
+static void take_leaf(struct ipcp_waiting *w, u32 leaf,
+		      struct sk_buff_head *batch)
+{
+	struct sk_buff *skb, *tmp;
+
+	lockdep_assert_held(&w->queue.lock);
+	skb_queue_walk_safe(&w->queue, skb, tmp) {
+		if (ipcp_cb_leaf_id(skb) != leaf)
+			continue;
+		leave_place(w, leaf);
+		__skb_unlink(skb, &w->queue);
+		__skb_queue_tail(batch, skb);
+	}
+}
+
 /**
  * ipcp_waiting_take() - Remove all packets of a leaf
  * @w: waiting packets
  * @leaf: leaf
  * @batch: (output) packets in order of arrival, owned by the caller
- * @last: true if packets that arrive from now on may overtake @batch
  *
- * Unless @last is true or @batch is empty, further packets of the leaf have to
- * wait until the next call. Only one task may call this at a time.
+ * Unless @batch is empty, further packets of the leaf have to wait until
+ * ipcp_waiting_done() or the next call.
  *
- * Context: Any context but hard interrupts.
+ * Context: The flow's worker.
  */
 void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
-		       struct sk_buff_head *batch, bool last)
+		       struct sk_buff_head *batch)
 {
-	struct sk_buff *skb, *tmp;
-
 	__skb_queue_head_init(batch);
 	spin_lock_bh(&w->queue.lock);
 	WRITE_ONCE(w->drained, leaf);
@@ -187,16 +200,48 @@ void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
 	 * ipcp_waiting_has().
 	 */
 	smp_wmb();
-	skb_queue_walk_safe(&w->queue, skb, tmp) {
-		if (ipcp_cb_leaf_id(skb) != leaf)
-			continue;
-		leave_place(w, leaf);
-		__skb_unlink(skb, &w->queue);
-		__skb_queue_tail(batch, skb);
-	}
-	if (last || skb_queue_empty(batch))
+	take_leaf(w, leaf, batch);
+	if (skb_queue_empty(batch))
 		WRITE_ONCE(w->drained, IPCP_NO_LEAF);
 	spin_unlock_bh(&w->queue.lock);
+}
+
+/**
+ * ipcp_waiting_done() - Note that the packets taken last are decrypted
+ * @w: waiting packets
+ *
+ * Packets that arrived meanwhile may still wait.
+ *
+ * Context: The flow's worker.
+ */
+void ipcp_waiting_done(struct ipcp_waiting *w)
+{
+	spin_lock_bh(&w->queue.lock);
+	WRITE_ONCE(w->drained, IPCP_NO_LEAF);
+	spin_unlock_bh(&w->queue.lock);
+}
+
+/**
+ * ipcp_waiting_take_over() - Remove all packets of a leaf, unless the worker does
+ * @w: waiting packets
+ * @leaf: leaf
+ * @batch: (output) packets in order of arrival, owned by the caller
+ *
+ * Context: A receiver, with bottom halves off.
+ * Return: false if the worker is decrypting packets of the leaf.
+ */
+bool ipcp_waiting_take_over(struct ipcp_waiting *w, u32 leaf,
+			    struct sk_buff_head *batch)
+{
+	bool may;
+
+	__skb_queue_head_init(batch);
+	spin_lock(&w->queue.lock);
+	may = w->drained != leaf;
+	if (may)
+		take_leaf(w, leaf, batch);
+	spin_unlock(&w->queue.lock);
+	return may;
 }
 
 /**

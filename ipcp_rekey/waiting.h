@@ -38,8 +38,8 @@ struct ipcp_jump {
  * @grants: number of derivations of such leaves that are left
  * @filled_at: 64-bit jiffies when @grants was filled last
  * @filled: true once @grants was filled
- * @drained: leaf whose packets are being decrypted, or IPCP_NO_LEAF. Locking:
- *	written under queue.lock, read locklessly
+ * @drained: leaf whose packets the worker decrypts, or IPCP_NO_LEAF. Locking:
+ *	written by the worker under queue.lock, read locklessly
  * @closed: true once nothing can be queued any more
  */
 struct ipcp_waiting {
@@ -59,7 +59,10 @@ enum ipcp_drop ipcp_waiting_add(struct ipcp_waiting *w, struct sk_buff *skb,
 bool __ipcp_waiting_has(struct ipcp_waiting *w, u32 leaf);
 u32 ipcp_waiting_first(struct ipcp_waiting *w);
 void ipcp_waiting_take(struct ipcp_waiting *w, u32 leaf,
-		       struct sk_buff_head *batch, bool last);
+		       struct sk_buff_head *batch);
+void ipcp_waiting_done(struct ipcp_waiting *w);
+bool ipcp_waiting_take_over(struct ipcp_waiting *w, u32 leaf,
+			    struct sk_buff_head *batch);
 struct sk_buff *ipcp_waiting_close(struct ipcp_waiting *w);
 
 /**

@@ -40,15 +40,10 @@ static void jumps_for_forged_packets_are_rate_limited(struct kunit *test)
 static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
-	struct ipcp_epoch *ep = test_newest(e.to);
 
 	test_lose(test, &e, TEST_LEAF);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		test_deliver(test_say(test, &e));
-	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
-	/* the key is derived now, but earlier packets wait */
-	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e.to->rk)), 0);
-	test_deliver(test_say(test, &e));
 	KUNIT_EXPECT_EQ(test, skb_queue_len(&e.to->waiting.queue), 4);
 	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
 
@@ -58,28 +53,54 @@ static void packets_wait_for_the_next_leaf_in_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e.to->waiting.next, 0);
 }
 
+/* Send and deliver packets of a leaf that is not derived, then derive the leaf. */
+static void wait_then_derive(struct kunit *test, struct test_ends *e,
+			     unsigned int n)
+{
+	struct ipcp_epoch *ep = test_newest(e->to);
+
+	while (n--)
+		test_deliver(test_say(test, e));
+	KUNIT_EXPECT_EQ(test, test_hear(e->to), -1);
+	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(ep, ipcp_rx_dir(&e->to->rk)), 0);
+}
+
+/* The worker may be late, or busy with forged packets of other leaves. */
+static void waiting_packets_of_a_derived_leaf_are_received_with_the_next(struct kunit *test)
+{
+	struct test_ends e = test_new_ends(test);
+
+	test_lose(test, &e, TEST_LEAF);
+	wait_then_derive(test, &e, 5);
+	test_deliver(test_say(test, &e));
+	test_expect_heard(test, &e, TEST_LEAF, TEST_LEAF + 6);
+	KUNIT_EXPECT_EQ(test, e.to->waiting.next, 0);
+}
+
 /* A sender can keep neither the worker at one leaf nor packets waiting. */
-static void a_leaf_is_awaited_until_its_last_batch_is_taken(struct kunit *test)
+static void packets_wait_while_the_worker_decrypts_others_of_their_leaf(struct kunit *test)
 {
 	struct test_ends e = test_new_ends(test);
 	struct ipcp_waiting *w = &e.to->waiting;
 	struct sk_buff_head batch;
-	struct sk_buff *skb;
 	u32 leaf;
 
 	test_lose(test, &e, TEST_LEAF);
-	for (int last = 0; last < 2; last++) {
-		for (int i = 0; i < 3; i++)
-			test_deliver(test_say(test, &e));
-		leaf = ipcp_waiting_first(w);
-		KUNIT_EXPECT_EQ(test, leaf & U16_MAX, 1);
-		ipcp_waiting_take(w, leaf, &batch, last);
-		KUNIT_EXPECT_EQ(test, skb_queue_len(&batch), 3);
-		KUNIT_EXPECT_EQ(test, w->next, 0);
-		KUNIT_EXPECT_EQ(test, ipcp_waiting_has(w, leaf), !last);
-		while ((skb = __skb_dequeue(&batch)))
-			kfree_skb(skb);
-	}
+	wait_then_derive(test, &e, 3);
+	leaf = ipcp_waiting_first(w);
+	KUNIT_EXPECT_EQ(test, leaf & U16_MAX, 1);
+	ipcp_waiting_take(w, leaf, &batch);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&batch), 3);
+	KUNIT_EXPECT_EQ(test, w->next, 0);
+	__skb_queue_purge(&batch);	/* the worker decrypts them */
+	test_deliver(test_say(test, &e));
+	KUNIT_EXPECT_EQ(test, w->next, 1);
+	KUNIT_EXPECT_EQ(test, test_hear(e.to), -1);
+
+	ipcp_waiting_done(w);
+	test_deliver(test_say(test, &e));
+	test_expect_heard(test, &e, TEST_LEAF + 3, TEST_LEAF + 5);
+	KUNIT_EXPECT_FALSE(test, ipcp_waiting_has(w, leaf));
 	KUNIT_EXPECT_EQ(test, ipcp_waiting_first(w), IPCP_NO_LEAF);
 }
 
@@ -173,7 +194,8 @@ static void a_forged_jump_changes_nothing(struct kunit *test)
 static struct kunit_case rx_wait_test_cases[] = {
 	KUNIT_CASE(jumps_for_forged_packets_are_rate_limited),
 	KUNIT_CASE(packets_wait_for_the_next_leaf_in_order),
-	KUNIT_CASE(a_leaf_is_awaited_until_its_last_batch_is_taken),
+	KUNIT_CASE(waiting_packets_of_a_derived_leaf_are_received_with_the_next),
+	KUNIT_CASE(packets_wait_while_the_worker_decrypts_others_of_their_leaf),
 	KUNIT_CASE(a_packet_of_a_derived_leaf_bypasses_the_full_queue),
 	KUNIT_CASE_PARAM(waiting_packets_are_bounded, bound_gen_params),
 	KUNIT_CASE(awaited_leaves_far_ahead_are_bounded),
