@@ -74,9 +74,12 @@ static void the_first_packet_after_the_watermark_schedules_the_worker(struct kun
 	KUNIT_ASSERT_EQ(test, ipcp_leaf_prepare(test_newest(e.to), ipcp_rx_dir(&e.to->rk)), 0);
 	KUNIT_ASSERT_EQ(test, e.to->rk.due, 0);
 	test_count_kicks(e.to);
-	for (int i = 0; i < 5; i++) {
+	/* The first packet also starts a leaf, so that the worker may run twice. */
+	test_deliver(test_say(test, &e));
+	KUNIT_EXPECT_GE(test, test_kicks(e.to), 1);
+	for (int i = 0; i < 4; i++) {
 		test_deliver(test_say(test, &e));
-		KUNIT_EXPECT_EQ(test, test_kicks(e.to), !i);
+		KUNIT_EXPECT_EQ(test, test_kicks(e.to), 0);
 	}
 	test_keyrot(e.to);
 	KUNIT_EXPECT_TRUE(test, e.to->rk.due & IPCP_REKEY_DUE_WATERMARK);
