@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../agent/config.h"
 #include "../agent/log.h"
 #include "agent.h"
 #include "cmd.h"
 #include "doctor.h"
+#include "nlcmd.h"
 #include "out.h"
 
 static const struct {
@@ -35,25 +35,9 @@ static const struct {
 
 #define NCHECKS	(sizeof(checks) / sizeof(checks[0]))
 
-/* True if the module is loaded, or built in. */
-static bool is_loaded(void)
-{
-	FILE *modules;
-	char line[512];
-	bool found = !access("/sys/module/ipcp_rekey", F_OK);
-
-	modules = found ? NULL : fopen("/proc/modules", "re");
-	while (modules && !found && fgets(line, sizeof(line), modules))
-		found = !strncmp(line, "ipcp_rekey ", strlen("ipcp_rekey "));
-	if (modules)
-		fclose(modules);
-	return found;
-}
-
-/* Query a loaded module only: resolving the netlink family would load it. */
 static void ask_module(struct doctor *d)
 {
-	d->nl_err = is_loaded() ? ipcp_nl_open(&d->nl) : -ENOENT;
+	d->nl_err = nlcmd_open_loaded(&d->nl);
 	if (!d->nl_err)
 		d->nl_err = ipcp_nl_info_get(d->nl, &d->info);
 	if (d->nl_err) {

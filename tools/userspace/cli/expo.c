@@ -29,18 +29,41 @@ static void put_value(FILE *out, const char *text)
 	}
 }
 
+static struct expo_label first;	/* label of all samples, or empty */
+
+/**
+ * expo_label_all() - add a label to all samples that are printed from now on
+ * @name: name of the label; no sample may have it already
+ * @value: its value, used until the last sample is printed
+ */
+void expo_label_all(const char *name, const char *value)
+{
+	first.name = name;
+	first.value = value;
+}
+
+static void put_label(FILE *out, char before, const struct expo_label *label)
+{
+	fprintf(out, "%c%s=\"", before, label->name);
+	put_value(out, label->value);
+	putc('"', out);
+}
+
 static void put_labels(FILE *out, const struct expo_label *labels)
 {
 	const struct expo_label *l;
+	char before = '{';
 
-	if (!labels || !labels->name)
-		return;
-	for (l = labels; l->name; l++) {
-		fprintf(out, "%c%s=\"", l == labels ? '{' : ',', l->name);
-		put_value(out, l->value);
-		putc('"', out);
+	if (first.name) {
+		put_label(out, before, &first);
+		before = ',';
 	}
-	putc('}', out);
+	for (l = labels; l && l->name; l++) {
+		put_label(out, before, l);
+		before = ',';
+	}
+	if (before == ',')
+		putc('}', out);
 }
 
 /**

@@ -17,6 +17,7 @@ struct expo_label {
 	const char *value;
 };
 
+void expo_label_all(const char *name, const char *value);
 void expo_family(FILE *out, const char *name, const char *type,
 		 const char *help);
 void expo_sample(FILE *out, const char *name, const struct expo_label *labels,

@@ -12,6 +12,7 @@
 #include "agent.h"
 #include "cmd.h"
 #include "expo.h"
+#include "nlcmd.h"
 #include "reading.h"
 
 #define NAME(name)	"ipcp_rekey_" name
@@ -366,7 +367,7 @@ static int add_user(const struct ipcp_nl_user *user, void *arg)
 static int read_module(struct metrics *m)
 {
 	struct ipcp_nl *nl;
-	int err = ipcp_nl_open(&nl), status = EXIT_OK;
+	int err = nlcmd_open_loaded(&nl), status = EXIT_OK;
 
 	if (err == -ENOENT)
 		return EXIT_OK;
@@ -388,8 +389,10 @@ static int read_module(struct metrics *m)
 
 int cmd_metrics(int argc, char **argv)
 {
-	const char *file = NULL, *path = AGENT_SOCKET;
+	const char *file = NULL, *path = AGENT_SOCKET, *namespace = NULL;
 	const struct opt opts[] = {
+		{ "namespace", 'n', "NAME", "add the label namespace=\"NAME\" to all samples",
+		  OPT_TEXT, &namespace, 0, 0 },
 		{ "output", 'o', "FILE", "replace this file instead of printing",
 		  OPT_TEXT, &file, 0, 0 },
 		{ "socket", 's', "PATH", "the agent's socket (default " AGENT_SOCKET ")",
@@ -410,6 +413,8 @@ int cmd_metrics(int argc, char **argv)
 	status = read_module(&m);
 	if (!status) {
 		m.agent = agent_ask(path, true);
+		if (namespace)
+			expo_label_all("namespace", namespace);
 		if (file)
 			status = out_replace(file, 0644, put_all, &m);
 		else

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "nlcmd.h"
@@ -23,6 +24,35 @@ int nlcmd_open(struct ipcp_nl **nl)
 	if (err)
 		return fail("cannot open netlink: %s", strerror(-err));
 	return EXIT_OK;
+}
+
+/* True if the module is loaded, or built in. */
+static bool is_loaded(void)
+{
+	FILE *modules;
+	char line[512];
+	bool found = !access("/sys/module/ipcp_rekey", F_OK);
+
+	modules = found ? NULL : fopen("/proc/modules", "re");
+	while (modules && !found && fgets(line, sizeof(line), modules))
+		found = !strncmp(line, "ipcp_rekey ", strlen("ipcp_rekey "));
+	if (modules)
+		fclose(modules);
+	return found;
+}
+
+/**
+ * nlcmd_open_loaded() - open a handle, but only if the module is loaded
+ * @nl: the handle; NULL after an error
+ *
+ * To resolve the netlink family would load the module.
+ *
+ * Return: 0, -ENOENT if the module is not loaded, or another negative errno.
+ */
+int nlcmd_open_loaded(struct ipcp_nl **nl)
+{
+	*nl = NULL;
+	return is_loaded() ? ipcp_nl_open(nl) : -ENOENT;
 }
 
 /**

@@ -12,6 +12,7 @@
 #define NLCMD_TEXT_LEN	512
 
 int nlcmd_open(struct ipcp_nl **nl);
+int nlcmd_open_loaded(struct ipcp_nl **nl);
 int nlcmd_fail(struct ipcp_nl *nl, const char *what, int err);
 
 const char *nlcmd_text(const char *text, char buf[NLCMD_TEXT_LEN]);

@@ -65,7 +65,7 @@ int cmd_version(int argc, char **argv)
 	int err;
 
 	use_parse(&use, argc, argv);
-	err = ipcp_nl_open(&nl);
+	err = nlcmd_open_loaded(&nl);
 	if (!err)
 		err = ipcp_nl_info_get(nl, &info);
 	ipcp_nl_close(nl);
