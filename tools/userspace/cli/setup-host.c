@@ -18,6 +18,7 @@ struct host {
 	EVP_PKEY *key;
 	X509 *crt;		/* NULL if a request was created */
 	bool had_key;
+	bool renewed;		/* there was a certificate */
 	bool sample;		/* the configuration was created */
 };
 
@@ -59,6 +60,7 @@ static int get_crt(struct setup_tx *tx, struct host *h)
 	if (!status) {
 		setup_file_join(path, "%s/server/%s/crt.pem", tx->security,
 				h->name);
+		h->renewed = setup_file_exists(path);
 		bio = setup_crt_pem(h->crt, NULL);
 		status = setup_file_put_security(tx, path, bio, 0644);
 		BIO_free(bio);
@@ -103,9 +105,9 @@ static void say_certified(const struct setup_tx *tx, const struct host *h)
 	char date[32];
 
 	printf("%s the certificate of '%s', until %s\n",
-	       h->had_key ? "renewed" : "made", h->name,
+	       h->renewed ? "renewed" : "made", h->name,
 	       setup_say_date(h->crt, date));
-	if (h->had_key)
+	if (h->renewed)
 		return;
 	puts("Next, check and start the agent:");
 	setup_say_agent(tx);
@@ -127,7 +129,7 @@ static void say_requested(const struct setup_tx *tx, const struct host *h)
 	       tx->dir, h->name, h->had_key ? "existing" : "new", h->name,
 	       setup_say_key(h->key, print));
 	snprintf(file, sizeof(file), "%s.csr", h->name);
-	setup_say_command(NULL, "sign", file, NULL);
+	setup_say_command(NULL, "sign", "--key", print, file, NULL);
 	snprintf(file, sizeof(file), "%s.pem", h->name);
 	printf("(another CA may sign it, too: its answer in PEM, with the certificates of the CAs, is the file ");
 	setup_say_word(stdout, file);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Output of the setup commands: commands to type, dates, fingerprints. */
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,11 +61,21 @@ void setup_say_command(const struct setup_tx *tx, const char *first, ...)
 	putchar('\n');
 }
 
-/* Print how to check and start the agent. */
+/**
+ * setup_say_agent() - print how to check and start the agent
+ * @tx: the folder, after setup_file_security()
+ *
+ * The agent runs as the owner of the keys.
+ */
 void setup_say_agent(const struct setup_tx *tx)
 {
+	const struct passwd *pw = tx->uid ? getpwuid(tx->uid) : NULL;
+
 	if (!strcmp(tx->dir, SETUP_DIR)) {
-		puts("    runuser -u " SETUP_USER " -- ipcp-rekeyd --test\n"
+		fputs("    ", stdout);
+		if (pw)
+			printf("runuser -u %s -- ", pw->pw_name);
+		puts("ipcp-rekeyd --test\n"
 		     "    systemctl enable --now ipcp-rekeyd\n"
 		     "    systemctl reload ipcp-rekeyd");
 		return;

@@ -4,6 +4,7 @@
  * ipcp-rekey setup sign: issue a certificate for the request of another host.
  * Only the name and the key are taken from the request.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 
 #define END		".csr"	/* of the name of a request */
 #define STRENGTH	112	/* bits, as agents require */
+#define XDIGITS		"0123456789abcdefABCDEF"
+#define DIGITS		64	/* of a fingerprint */
 
 /* The name in a request. */
 struct wanted {
@@ -229,18 +232,56 @@ static int answer(struct setup_tx *tx, X509_REQ *req, const char *name,
 	return status;
 }
 
-static void say_request(const char *name, X509_REQ *req)
+static void say_request(const char *name, const char *print)
 {
-	char print[SETUP_PRINT_LEN];
-
 	printf("a request for '%s'\nSHA-256 of its key: %s\n"
 	       "(the host has printed the same, if this is its request)\n",
-	       name, setup_say_key(X509_REQ_get0_pubkey(req), print));
+	       name, print);
 	fflush(stdout);
 }
 
+/* Compare fingerprints: digits of either case, with or without colons. */
+static bool is_same_print(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		a += strspn(a, ":");
+		b += strspn(b, ":");
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (!*a)
+			return true;
+	}
+}
+
+/* True if the text has the digits of a SHA-256. */
+static bool is_print(const char *text)
+{
+	size_t digits = 0;
+
+	if (text[strspn(text, ":" XDIGITS)])
+		return false;
+	for (; *text; text++)
+		digits += *text != ':';
+	return digits == DIGITS;
+}
+
+/* Print what is asked for. Refuse it if @key, a fingerprint or NULL, differs. */
+static int check_print(const char *file, const char *name, X509_REQ *req,
+		       const char *key)
+{
+	char print[SETUP_PRINT_LEN];
+
+	setup_say_key(X509_REQ_get0_pubkey(req), print);
+	if (!key)
+		say_request(name, print);
+	else if (!is_same_print(key, print))
+		return fail("%s is for another key, %s: somebody has replaced the request, or it is an older one; copy it once more",
+			    file, print);
+	return EXIT_OK;
+}
+
 static int sign(struct setup_tx *tx, const char *file, X509_REQ *req,
-		const char *output, unsigned int days)
+		const char *output, const char *key, unsigned int days)
 {
 	char path[PATH_MAX], *copy = strdup(file);
 	struct wanted w;
@@ -258,7 +299,7 @@ static int sign(struct setup_tx *tx, const char *file, X509_REQ *req,
 	if (!status)
 		status = check_answer(path, w.name);
 	if (!status)
-		say_request(w.name, req);
+		status = check_print(file, w.name, req, key);
 	status = status ? setup_file_end(tx, status) :
 			  answer(tx, req, w.name, days, path);
 	free(copy);
@@ -273,10 +314,12 @@ static int sign(struct setup_tx *tx, const char *file, X509_REQ *req,
 
 int setup_sign(int argc, char **argv)
 {
-	const char *dir = SETUP_DIR, *output = NULL, *file;
+	const char *dir = SETUP_DIR, *output = NULL, *key = NULL, *file;
 	uint64_t days = SETUP_HOST_DAYS;
 	const struct opt opts[] = {
 		SETUP_OPT_DIR(dir), SETUP_OPT_DAYS(days),
+		{ "key", 'k', "FINGERPRINT", "refuse a request for another key",
+		  OPT_TEXT, &key, 0, 0 },
 		{ "output", 'o', "FILE", "the answer (default: NAME.pem beside FILE)",
 		  OPT_TEXT, &output, 0, 0 },
 		{ 0 }
@@ -295,13 +338,16 @@ int setup_sign(int argc, char **argv)
 	if (strlen(file) > PATH_MAX / 2 ||
 	    (output && strlen(output) > PATH_MAX / 2))
 		return use_error(&use, "the path is too long");
+	if (key && !is_print(key))
+		return use_error(&use, "--key: '%s' is not the SHA-256 of a key; 'ipcp-rekey setup host' prints it",
+				 key);
 	req = read_request(file);	/* maybe a pipe: signals are not held yet */
 	if (!req || setup_file_begin(&tx, dir)) {
 		X509_REQ_free(req);
 		return EXIT_FAIL;
 	}
 	if (setup_issuer_exists(&tx))
-		status = sign(&tx, file, req, output, days);
+		status = sign(&tx, file, req, output, key, days);
 	else
 		status = setup_file_end(&tx, fail("there is no CA in %s/ca: run this on the host with the CA, or make one here with 'ipcp-rekey setup ca'",
 						  tx.dir));
