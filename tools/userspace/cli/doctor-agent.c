@@ -15,6 +15,7 @@
 #include "doctor.h"
 
 #define UNIT	"ipcp-rekeyd.service"
+#define UNREADABLE "cannot read "
 
 /* Return the command that starts the agent on this host. */
 static const char *start_command(void)
@@ -78,12 +79,31 @@ void doctor_agent(struct doctor *d)
 /* The checks that on_message() reports to: log_divert() passes no argument. */
 static struct doctor *reader;
 
+/* Report a configuration that the user of the agent cannot read. */
+static void unreadable_config(const char *text)
+{
+	int err = access(reader->file, R_OK) ? errno : 0;
+
+	doctor_error(reader, "%s", text);
+	if (err == EACCES)
+		doctor_advise(reader, "chmod a+r %s, and let its user enter the folders of the file",
+			      reader->file);
+	else if (err == ENOENT && !strcmp(reader->file, CONFIG_FILE))
+		doctor_advise(reader, "ipcp-rekey setup host NAME, with the name of this host, writes a commented one");
+	else
+		doctor_advise(reader, "write the file, or give another one with --config; ipcp-rekeyd.conf(5) explains the keys");
+}
+
 static void on_message(int priority, const char *text)
 {
 	char otherwise[256];
 
 	if (priority > LOG_WARNING)
 		return;
+	if (!strncmp(text, UNREADABLE, strlen(UNREADABLE))) {
+		unreadable_config(text);
+		return;
+	}
 	snprintf(otherwise, sizeof(otherwise),
 		 "edit %s; ipcp-rekeyd.conf(5) explains the keys", reader->file);
 	doctor_problem(reader, priority == LOG_WARNING ? DOCTOR_WARNING :

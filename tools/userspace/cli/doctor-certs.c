@@ -146,6 +146,40 @@ struct trust {
 	STACK_OF(X509) *more;
 };
 
+/* True if a link leads to a certificate of this host, which is looked at, too. */
+static bool is_own_link(const struct doctor *d, const char *path)
+{
+	char *real = realpath(path, NULL), *server = NULL;
+	char *folder = realpath(d->conf->security, NULL);
+	bool is = false;
+
+	if (real && folder && strcmp(real, path) &&
+	    asprintf(&server, "%s/server/", folder) > 0)
+		is = !strncmp(real, server, strlen(server)) &&
+		     strncmp(path + strlen(d->conf->security), "/server/",
+			     strlen("/server/"));
+	free(server);
+	free(folder);
+	free(real);
+	return is;
+}
+
+/* Advise how to renew a certificate: "setup host" keeps the key. */
+static void advise_renewal(struct doctor *d, const char *path)
+{
+	const char *own = path + strlen(d->conf->security);
+	char *option = doctor_setup_option(d);
+
+	if (option && !strncmp(own, "/server/", strlen("/server/")))
+		doctor_advise(d, "ipcp-rekey setup host%s %.*s", option,
+			      (int)(strlen(own) - strlen("/server/") -
+				    strlen("/crt.pem")),
+			      own + strlen("/server/"));
+	else
+		doctor_advise(d, "replace %s before that day", path);
+	free(option);
+}
+
 static void check_crt(struct doctor *d, const char *path, void *arg)
 {
 	time_t library = time(NULL) + OAP_EXPIRES_SOON, soon = time(NULL) + SOON;
@@ -168,10 +202,11 @@ static void check_crt(struct doctor *d, const char *path, void *arg)
 	}
 	/* the library warns about certificates that expire earlier */
 	if (X509_cmp_time(end, &library) > 0) {
-		if (X509_cmp_time(end, &soon) < 0) {
+		if (X509_cmp_time(end, &soon) < 0 && is_own_link(d, path)) {
+			doctor_note(d, "%s, a link, expires at %s", path, to);
+		} else if (X509_cmp_time(end, &soon) < 0) {
 			doctor_warning(d, "%s expires at %s", path, to);
-			doctor_advise(d, "replace %s and its key before that day",
-				      path);
+			advise_renewal(d, path);
 		} else {
 			doctor_ok(d, "%s, until %s", path, to);
 		}

@@ -132,41 +132,11 @@ static void check_address(struct doctor *d, const char *name,
 	}
 }
 
-/*
- * Return the option with which "setup" works on this configuration, or NULL if
- * there is none: "setup" uses DIR/ipcp-rekeyd.conf and DIR/security. Free the
- * result.
- */
-static char *setup_option(const struct doctor *d)
-{
-	const char *last = strrchr(d->file, '/');
-	char security[PATH_MAX], dir[PATH_MAX];
-	char *option = NULL;
-	size_t len;
-	FILE *out;
-
-	if (d->file[0] != '/' || strcmp(last, "/" SETUP_CONF) ||
-	    strlen(d->file) >= sizeof(dir))
-		return NULL;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(last - d->file), d->file);
-	if (snprintf(security, sizeof(security), "%s/security", dir) >=
-	    (int)sizeof(security) || strcmp(security, d->conf->security))
-		return NULL;
-	out = open_memstream(&option, &len);
-	if (!out)
-		return NULL;
-	setup_say_folder(out, dir);
-	if (!fclose(out))
-		return option;
-	free(option);
-	return NULL;
-}
-
 /* Advise how to get a certificate: with this command of "setup", or by hand. */
 static void advise_certificate(struct doctor *d, const char *command,
 			       const char *folder, const char *name)
 {
-	char *option = setup_option(d);
+	char *option = doctor_setup_option(d);
 
 	if (option)
 		doctor_advise(d, "ipcp-rekey setup %s%s %s, or put crt.pem and key.pem into %s/%s/%s",

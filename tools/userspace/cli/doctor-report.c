@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
 /* Findings of the checks of "doctor": collected as JSON, printed as text. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../agent/config.h"
 #include "doctor.h"
+#include "setup.h"
 
 static const char *const results[] = {
 	[DOCTOR_OK] = "ok",
@@ -120,6 +123,40 @@ void doctor_problem(struct doctor *d, enum doctor_result result, const char *tex
 		doctor_find(d, result, "%s", text);
 		doctor_advise(d, "%s", otherwise);
 	}
+}
+
+/**
+ * doctor_setup_option() - find the option with which "setup" works here
+ * @d: the checks, with a configuration
+ *
+ * "setup" uses DIR/ipcp-rekeyd.conf and DIR/security.
+ *
+ * Return: " -d DIR", the empty text, or NULL if there is no such option. The
+ * caller frees it.
+ */
+char *doctor_setup_option(const struct doctor *d)
+{
+	const char *last = strrchr(d->file, '/');
+	char security[PATH_MAX], dir[PATH_MAX];
+	char *option = NULL;
+	size_t len;
+	FILE *out;
+
+	if (d->file[0] != '/' || strcmp(last, "/" SETUP_CONF) ||
+	    strlen(d->file) >= sizeof(dir))
+		return NULL;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(last - d->file), d->file);
+	if (snprintf(security, sizeof(security), "%s/security", dir) >=
+	    (int)sizeof(security) || strcmp(security, d->conf->security))
+		return NULL;
+	out = open_memstream(&option, &len);
+	if (!out)
+		return NULL;
+	setup_say_folder(out, dir);
+	if (!fclose(out))
+		return option;
+	free(option);
+	return NULL;
 }
 
 static enum doctor_result result_of(const json_t *finding)

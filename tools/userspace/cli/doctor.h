@@ -66,6 +66,7 @@ void doctor_advise(struct doctor *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void doctor_problem(struct doctor *d, enum doctor_result result, const char *text,
 		    const char *otherwise);
+char *doctor_setup_option(const struct doctor *d);
 enum doctor_result doctor_print(const json_t *found, bool text);
 
 #define doctor_ok(d, ...)	doctor_find(d, DOCTOR_OK, __VA_ARGS__)
