@@ -151,7 +151,7 @@ static bool check_program(const char *name, const char *key, const char *path)
 		return false;
 	}
 	if (stat(path, &st))
-		log_warn("name \"%s\": %s: nobody will be let in as %s: %s; the service does not see /home, /root and /tmp unless its unit has other ProtectHome= and PrivateTmp=",
+		log_warn("name \"%s\": %s: nobody will be let in as %s: %s; the service does not see /home, /root, /run/user, /tmp and /var/tmp unless its unit has other ProtectHome= and PrivateTmp=",
 			 name, key, path, strerror(errno));
 	return true;
 }
