@@ -4,13 +4,16 @@
 #define _IPCP_UDP_INT_H
 
 #include <linux/cache.h>
+#include <linux/netdevice.h>
 #include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <linux/udp.h>
 #include <linux/workqueue.h>
+#include <net/dst.h>
 
 #include "bind.h"
 #include "net.h"
 
-struct sk_buff;
 struct sock;
 
 /**
@@ -41,6 +44,24 @@ ipcp_udp_sock(const struct ipcp_net *ipn, unsigned int slot, int family)
 
 	return family == AF_INET ? rcu_dereference(s->sock4) :
 				   rcu_dereference(s->sock6);
+}
+
+/*
+ * Make room for the headers of IP and of a route's device. The IP output path
+ * would do so with skb_expand_head(), which copies the buffer and frees the one
+ * that is counted as in flight.
+ */
+static inline int ipcp_udp_make_room(struct sk_buff *skb,
+				     const struct dst_entry *dst,
+				     unsigned int ip_len)
+{
+	const struct net_device *dev = READ_ONCE(dst->dev);
+	int more = sizeof(struct udphdr) + ip_len + LL_RESERVED_SPACE(dev) -
+		   skb_headroom(skb);
+
+	if (likely(more <= 0))
+		return 0;
+	return pskb_expand_head(skb, SKB_DATA_ALIGN(more), 0, GFP_ATOMIC);
 }
 
 /* udp-marker.c */

@@ -261,6 +261,8 @@ static int xmit4(struct ipcp_net *ipn, struct sock *sk,
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
 	err = check4(skb, rt, link);
+	if (!err)
+		err = ipcp_udp_make_room(skb, &rt->dst, sizeof(struct iphdr));
 	if (err) {
 		ip_rt_put(rt);
 		return err;
@@ -383,6 +385,8 @@ static int xmit6(struct ipcp_net *ipn, struct sock *sk,
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
 	err = check6(skb, dst, link);
+	if (!err)
+		err = ipcp_udp_make_room(skb, dst, sizeof(struct ipv6hdr));
 	if (err) {
 		dst_release(dst);
 		return err;
@@ -402,15 +406,12 @@ static int xmit_family(struct ipcp_net *ipn, u8 slot, const struct ipcp_ends *to
 		       struct sk_buff *skb)
 {
 	struct ipcp_udp_sock *us = ipcp_udp_sock(ipn, slot, to->peer.sa.sa_family);
-	int err;
 
 	if (unlikely(!us))
-		err = -ENETUNREACH;
-	else if (to->peer.sa.sa_family == AF_INET)
-		err = xmit4(ipn, us->sk, to, cache, link, skb);
-	else
-		err = xmit6(ipn, us->sk, to, cache, link, skb);
-	return err;
+		return -ENETUNREACH;
+	if (to->peer.sa.sa_family == AF_INET)
+		return xmit4(ipn, us->sk, to, cache, link, skb);
+	return xmit6(ipn, us->sk, to, cache, link, skb);
 }
 
 /*
@@ -479,7 +480,7 @@ static int xmit_bound(struct ipcp_flow *flow, struct ipcp_bind *bind,
  * Return: 0; -EMSGSIZE if the packet does not fit the path; -ELOOP if it would
  * leave by the interface over its flow, or by a third tunnel; -ENETUNREACH
  * without a socket of the address family, or if the device of the route is being
- * removed; -EDESTADDRREQ without an address; a routing error.
+ * removed; -EDESTADDRREQ without an address; -ENOMEM; a routing error.
  */
 int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 {

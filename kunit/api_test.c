@@ -310,6 +310,67 @@ static void a_zerocopy_buffer_is_copied_and_its_sender_told_once(struct kunit *t
 	KUNIT_EXPECT_EQ(test, sender.told, 1);
 }
 
+/* The inflight count of a flow whose packet a device sends. */
+static struct {
+	struct packet_type tap;
+	struct ipcp_inflight *of;
+	int count;
+} sending;
+
+static int count_in_flight(struct sk_buff *skb, struct net_device *dev,
+			   struct packet_type *pt, struct net_device *orig_dev)
+{
+	if (skb->pkt_type == PACKET_OUTGOING)
+		sending.count = atomic_read(&sending.of->count);
+	kfree_skb(skb);
+	return 0;
+}
+
+/* A buffer with the least headroom that is not copied before it is sealed. */
+static struct sk_buff *tight_buffer(struct kunit *test)
+{
+	unsigned int room = IPCP_TX_HEADROOM + HH_DATA_MOD;
+	struct sk_buff *skb = alloc_skb(room + 1 + IPCP_TAG_LEN, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reserve(skb, room);
+	skb_put_u8(skb, 0);
+	return skb;
+}
+
+static void a_message_is_in_flight_until_a_device_that_needs_headroom_sends(struct kunit *test)
+{
+	struct net_device *dev = init_net.loopback_dev;
+	struct ipcp_kflow *k = new_kflow(test);
+
+	sending.of = k->flow->inflight;
+	sending.count = 0;
+	sending.tap.type = htons(ETH_P_ALL);
+	sending.tap.dev = dev;
+	sending.tap.func = count_in_flight;
+	dev->needed_headroom = 64;
+	dev_add_pack(&sending.tap);
+	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, tight_buffer(test)), 0);
+	dev_remove_pack(&sending.tap);
+	dev->needed_headroom = 0;
+	KUNIT_EXPECT_EQ(test, sending.count, IPCP_INFLIGHT_FLOW + 1);
+	kfree_skb(test_receive(test));
+}
+
+static void the_packet_of_a_redirected_message_is_not_redirected(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct sk_buff *skb = ipcp_kflow_buffer(1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_put_u8(skb, 0);
+	skb_set_redirected(skb, false);
+	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), 0);
+	skb = test_receive(test);
+	KUNIT_EXPECT_FALSE(test, skb_is_redirected(skb));
+	kfree_skb(skb);
+}
+
 static void the_packet_of_a_message_has_no_timestamps_to_report(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
@@ -341,6 +402,8 @@ static struct kunit_case api_test_cases[] = {
 	KUNIT_CASE(a_key_that_found_no_memory_is_derived_later_not_at_once),
 	KUNIT_CASE(a_message_does_not_have_the_queue_of_its_packet),
 	KUNIT_CASE(a_zerocopy_buffer_is_copied_and_its_sender_told_once),
+	KUNIT_CASE(a_message_is_in_flight_until_a_device_that_needs_headroom_sends),
+	KUNIT_CASE(the_packet_of_a_redirected_message_is_not_redirected),
 	KUNIT_CASE(the_packet_of_a_message_has_no_timestamps_to_report),
 	{}
 };
