@@ -145,13 +145,13 @@ static void tell_state(struct ipcp_kflow *k)
 	unsigned int state = ipcp_api_state(k);
 	u64 mtu = view_mtu(k->flow);
 
+	/* A sender that saw the flow up may hold a message after the end was told. */
+	if (state == IPCP_KFLOW_DOWN)
+		ipcp_api_drop_held(k);
 	if (state == k->told && (mtu == k->told_mtu || !(state & IPCP_KFLOW_UP)))
 		return;
-	if (state == IPCP_KFLOW_DOWN) {
-		ipcp_api_drop_held(k);
-		if (!ipcp_rbuff_empty(&k->flow->n_rb))
-			return;
-	}
+	if (state == IPCP_KFLOW_DOWN && !ipcp_rbuff_empty(&k->flow->n_rb))
+		return;
 	k->told = state;
 	k->told_mtu = mtu;
 	if (k->ops->changed)

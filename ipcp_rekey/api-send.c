@@ -301,6 +301,7 @@ static struct sk_buff *make_fit(struct sk_buff *skb)
 	skb_scrub_packet(skb, true);
 	skb_shinfo(skb)->tx_flags = 0;
 	skb_clear_hash(skb);
+	skb_reset_redirect(skb);
 	skb->encapsulation = 0;
 	skb->protocol = 0;
 	return skb;

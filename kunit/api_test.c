@@ -227,6 +227,32 @@ static void messages_held_at_the_end_of_a_flow_are_not_charged(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&k->flow->payer.user->bytes), idle);
 }
 
+/* Hold a message as a sender does that saw the flow up. */
+static void hold_late(struct kunit *test, struct ipcp_kflow *k)
+{
+	struct sk_buff *skb = ipcp_kflow_buffer(1, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_ASSERT_TRUE(test, ipcp_user_reserve_held(k->flow->payer.user,
+						       skb->truesize));
+	skb_queue_tail(&k->held, skb);
+	WRITE_ONCE(k->holding, true);
+	ipcp_api_run_soon(k);
+}
+
+static void a_message_held_after_the_end_was_told_is_dropped(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	long idle = charged(k);
+
+	ipcp_state_down(k->flow, ESHUTDOWN, "the test ends the flow");
+	flush_work(&k->soft);
+	hold_late(test, k);
+	KUNIT_EXPECT_EQ(test, held(k), 0);
+	KUNIT_EXPECT_EQ(test, charged(k), idle);
+	KUNIT_EXPECT_EQ(test, test_drops(k->flow, IPCP_DROP_TX_NOKEY), 1);
+}
+
 static void a_key_that_found_no_memory_is_derived_later_not_at_once(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
@@ -310,20 +336,40 @@ static void a_zerocopy_buffer_is_copied_and_its_sender_told_once(struct kunit *t
 	KUNIT_EXPECT_EQ(test, sender.told, 1);
 }
 
-/* The inflight count of a flow whose packet a device sends. */
+/* What is true while a device sends the packet of a message. */
 static struct {
 	struct packet_type tap;
 	struct ipcp_inflight *of;
-	int count;
+	int in_flight;
+	bool redirected;
 } sending;
 
-static int count_in_flight(struct sk_buff *skb, struct net_device *dev,
-			   struct packet_type *pt, struct net_device *orig_dev)
+static int look_at_packet(struct sk_buff *skb, struct net_device *dev,
+			  struct packet_type *pt, struct net_device *orig_dev)
 {
-	if (skb->pkt_type == PACKET_OUTGOING)
-		sending.count = atomic_read(&sending.of->count);
+	if (skb->pkt_type == PACKET_OUTGOING) {
+		sending.in_flight = atomic_read(&sending.of->count) -
+				    IPCP_INFLIGHT_FLOW;
+		sending.redirected = skb_is_redirected(skb);
+	}
 	kfree_skb(skb);
 	return 0;
+}
+
+/* Send a message, with a look at its packet in the device. */
+static void send_looking(struct kunit *test, struct ipcp_kflow *k,
+			 struct sk_buff *skb)
+{
+	sending.of = k->flow->inflight;
+	sending.in_flight = -1;
+	sending.redirected = false;
+	sending.tap.type = htons(ETH_P_ALL);
+	sending.tap.dev = init_net.loopback_dev;
+	sending.tap.func = look_at_packet;
+	dev_add_pack(&sending.tap);
+	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), 0);
+	dev_remove_pack(&sending.tap);
+	kfree_skb(test_receive(test));
 }
 
 /* A buffer with the least headroom that is not copied before it is sealed. */
@@ -340,21 +386,12 @@ static struct sk_buff *tight_buffer(struct kunit *test)
 
 static void a_message_is_in_flight_until_a_device_that_needs_headroom_sends(struct kunit *test)
 {
-	struct net_device *dev = init_net.loopback_dev;
 	struct ipcp_kflow *k = new_kflow(test);
 
-	sending.of = k->flow->inflight;
-	sending.count = 0;
-	sending.tap.type = htons(ETH_P_ALL);
-	sending.tap.dev = dev;
-	sending.tap.func = count_in_flight;
-	dev->needed_headroom = 64;
-	dev_add_pack(&sending.tap);
-	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, tight_buffer(test)), 0);
-	dev_remove_pack(&sending.tap);
-	dev->needed_headroom = 0;
-	KUNIT_EXPECT_EQ(test, sending.count, IPCP_INFLIGHT_FLOW + 1);
-	kfree_skb(test_receive(test));
+	init_net.loopback_dev->needed_headroom = 64;
+	send_looking(test, k, tight_buffer(test));
+	init_net.loopback_dev->needed_headroom = 0;
+	KUNIT_EXPECT_EQ(test, sending.in_flight, 1);
 }
 
 static void the_packet_of_a_redirected_message_is_not_redirected(struct kunit *test)
@@ -365,10 +402,9 @@ static void the_packet_of_a_redirected_message_is_not_redirected(struct kunit *t
 	KUNIT_ASSERT_NOT_NULL(test, skb);
 	skb_put_u8(skb, 0);
 	skb_set_redirected(skb, false);
-	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), 0);
-	skb = test_receive(test);
-	KUNIT_EXPECT_FALSE(test, skb_is_redirected(skb));
-	kfree_skb(skb);
+	send_looking(test, k, skb);
+	KUNIT_EXPECT_EQ(test, sending.in_flight, 1);
+	KUNIT_EXPECT_FALSE(test, sending.redirected);
 }
 
 static void the_packet_of_a_message_has_no_timestamps_to_report(struct kunit *test)
@@ -399,6 +435,7 @@ static struct kunit_case api_test_cases[] = {
 	KUNIT_CASE(held_messages_wait_for_memory_of_the_user_and_are_not_lost),
 	KUNIT_CASE(held_messages_are_charged_to_the_user),
 	KUNIT_CASE(messages_held_at_the_end_of_a_flow_are_not_charged),
+	KUNIT_CASE(a_message_held_after_the_end_was_told_is_dropped),
 	KUNIT_CASE(a_key_that_found_no_memory_is_derived_later_not_at_once),
 	KUNIT_CASE(a_message_does_not_have_the_queue_of_its_packet),
 	KUNIT_CASE(a_zerocopy_buffer_is_copied_and_its_sender_told_once),
