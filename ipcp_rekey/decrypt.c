@@ -354,7 +354,8 @@ u64 ipcp_decrypt_segs(struct ipcp_flow *flow, struct ipcp_leaf *leaf,
  * @end: highest accepted counter plus one, of ipcp_decrypt_seg() or _segs(); 0
  *	if no packet was accepted
  *
- * Called once per buffer: all packets in a buffer have the same source.
+ * Called once for all packets of a flow and leaf in a buffer, or for 64 of them:
+ * all packets in a buffer have the same source.
  *
  * Context: Under RCU, with bottom halves off.
  */

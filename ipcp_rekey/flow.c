@@ -112,10 +112,11 @@ void ipcp_flow_free(struct ipcp_flow *flow)
 }
 
 /*
- * Free a flow after its last reference and a grace period. The worker cannot be
- * queued again, and the queues were purged when the flow was finished. The end
- * of the namespace waits for this work, so references to a flow must not be
- * held indefinitely.
+ * Free a flow after its last reference and a grace period. Since all code that
+ * queues the worker has a reference or is inside an RCU read-side section, the
+ * worker cannot be queued again. The queues were purged when the flow was
+ * finished. The end of the namespace waits for this work, so references to a
+ * flow must not be held indefinitely.
  */
 static void free_work(struct work_struct *work)
 {

@@ -35,8 +35,8 @@
  * The worker of a flow holds no reference. Code that queues the worker holds a
  * reference or is inside an RCU read-side section, and the flow is freed after
  * a grace period by a work item that cancels the worker first.
- * IPCP_FLOW_STOPPED keeps the worker from being queued again after the flow has
- * ended.
+ * Once IPCP_FLOW_STOPPED is set, a worker that runs does nothing, and is queued
+ * at most by code that tested the bit before.
  *
  * None of these objects outlives the network namespace. Its exit destroys the
  * flows and waits until they are freed, and their cached routes and their

@@ -125,7 +125,8 @@ static bool queue_packet(struct ipcp_dev *d, struct sk_buff *skb)
  * @flow: flow of an interface
  * @skb: message; consumed
  *
- * Context: Softirq; not called concurrently for one flow.
+ * Context: Softirq; not called concurrently for one flow. While the interface
+ * changes its flow, both flows may call this function at the same time.
  */
 void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb)
 {

@@ -60,6 +60,7 @@ static int link_stop(struct net_device *dev)
 	spin_lock_bh(&d->rxq.lock);
 	skb_queue_splice_tail_init(&d->rxq, &d->polled);
 	spin_unlock_bh(&d->rxq.lock);
+	DEV_STATS_ADD(dev, rx_dropped, skb_queue_len(&d->polled));
 	__skb_queue_purge(&d->polled);
 	return 0;
 }

@@ -55,9 +55,11 @@ static void drop_keys(struct ipcp_flow *flow)
 
 /*
  * Wipe all keys of all flows. When this function returns, no packet is sealed
- * or decrypted with any of these keys, and none is left in memory. Work items
- * wipe leaves a grace period after lookups can no longer find them, so wait for
- * both.
+ * or decrypted with any of these keys, and none that a flow had is left in
+ * memory. Work items wipe leaves a grace period after lookups can no longer find
+ * them, so wait for both. A task that parks a seed meanwhile has keys that no
+ * flow gets: ipcp_keyrot_park() refuses the seed, and wipes them before it
+ * returns.
  */
 static void drop_all_keys(void)
 {

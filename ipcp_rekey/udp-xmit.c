@@ -216,9 +216,8 @@ static bool is_interface(const struct net_device *dev)
 }
 
 /*
- * True if a packet would leave by one tunnel too many: nested sends need stack,
- * and a loop would wait for the lock of a queue that it holds. The devices of
- * others, such as VXLAN, may be between two tunnels.
+ * True if a packet would leave by one tunnel too many: nested sends need stack.
+ * The devices of others, such as VXLAN, may be between two tunnels.
  */
 static bool too_deep(const struct net_device *dev)
 {

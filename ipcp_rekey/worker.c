@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 The ipcp_rekey contributors
 /*
- * The worker of a flow. One work item for each flow does everything that sleeps
- * or waits for time: packets that waited for their leaf, control packets,
- * preparing and wiping keys, CONFIRM, keepalive, and ending the flow. So none
- * of these runs concurrently with itself or with another.
+ * The worker of a flow. One work item for each flow does what waits for time or
+ * has to sleep on behalf of a softirq: packets that waited for their leaf,
+ * control packets, CONFIRM, keepalive, preparing and wiping keys, and the end of
+ * the flow. The worker does one of these at a time. Others prepare and wipe keys
+ * as well: writers, the slow work of kernel code, the agent's calls, suspend.
+ * epoch->derive serializes all who derive keys of an epoch.
  */
 #include "control.h"
 #include "deadline.h"
