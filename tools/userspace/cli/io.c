@@ -160,19 +160,40 @@ int io_serve(const char *name)
  * io_accept() - accept a flow if one is pending
  * @listener: endpoint from io_serve()
  *
- * Return: a non-blocking flow, -EAGAIN, or -1 after printing an error.
+ * Return: a non-blocking flow, -EAGAIN, or another negative errno.
  */
 int io_accept(int listener)
 {
-	int fd = ipcp_dev_accept(listener, IPCP_ACCEPT_NONBLOCK,
-				 IPCP_TIMEOUT_DEFAULT, NULL);
+	return ipcp_dev_accept(listener, IPCP_ACCEPT_NONBLOCK,
+			       IPCP_TIMEOUT_DEFAULT, NULL);
+}
+
+/**
+ * io_accept_short() - test whether a pending flow has to wait
+ * @err: negative errno of io_accept()
+ *
+ * Return: true if a descriptor or memory was missing, and the call can be
+ * repeated later.
+ */
+bool io_accept_short(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM;
+}
+
+/**
+ * io_accept_status() - report why no flow was accepted
+ * @listener: endpoint from io_serve()
+ * @err: negative errno of io_accept()
+ * @more: what follows from it, or ""
+ *
+ * Return: EXIT_FAIL.
+ */
+int io_accept_status(int listener, int err, const char *more)
+{
 	char line[512];
 
-	if (fd >= 0 || fd == -EAGAIN)
-		return fd;
-	ipcp_dev_explain(listener, IPCP_DEV_ACCEPT, fd, NULL, line, sizeof(line));
-	fail("%s", line);
-	return -1;
+	ipcp_dev_explain(listener, IPCP_DEV_ACCEPT, err, NULL, line, sizeof(line));
+	return fail("%s%s", line, more);
 }
 
 /**

@@ -29,6 +29,8 @@ int wait_poll(struct pollfd *fds, unsigned int n, int64_t until);
 int io_connect(const char *name, int64_t timeout);
 int io_serve(const char *name);
 int io_accept(int listener);
+bool io_accept_short(int err);
+int io_accept_status(int listener, int err, const char *more);
 
 /* Return values of io_send() that are not errors. */
 enum {

@@ -21,8 +21,12 @@ static int first_flow(int listener, int64_t timeout)
 
 	while (!stopped) {
 		fd = io_accept(listener);
-		if (fd != -EAGAIN)
+		if (fd >= 0)
 			return fd;
+		if (fd != -EAGAIN) {
+			io_accept_status(listener, fd, "");
+			return -1;
+		}
 		ret = wait_poll(&pfd, 1, until);
 		if (ret < 0) {
 			fail("poll: %s", strerror(-ret));

@@ -13,6 +13,7 @@
 
 #define EVENTS	16
 #define BURST	64	/* messages of one flow before another flow */
+#define PAUSE_NS	NSEC_PER_SEC
 
 struct server {
 	int listener;
@@ -20,16 +21,41 @@ struct server {
 	uint64_t limit;		/* flows to serve; 0 for no limit */
 	uint64_t accepted;
 	uint64_t ended;
+	int64_t resume;		/* when to accept again, see pause_accepting() */
+	bool told;		/* that flows have to wait */
 	serve_message_fn message;
 };
 
-static int watch(struct server *srv, int fd, uint32_t events, void *peer)
+static int watch(struct server *srv, int op, int fd, uint32_t events,
+		 void *peer)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = peer };
 
-	if (epoll_ctl(srv->epoll, EPOLL_CTL_ADD, fd, &ev))
+	if (epoll_ctl(srv->epoll, op, fd, &ev))
 		return fail("epoll: %m");
 	return EXIT_OK;
+}
+
+/*
+ * Watch the listener until its next event. It is not watched after that, so that
+ * a flow that cannot be accepted does not wake the loop again and again.
+ */
+static int watch_listener(struct server *srv, int op)
+{
+	srv->resume = 0;
+	return watch(srv, op, srv->listener, EPOLLIN | EPOLLONESHOT, NULL);
+}
+
+/*
+ * Accept no flow for a second, or until a flow ends, which frees a descriptor and
+ * memory. The flows that wait stay in the queue of the listener.
+ */
+static void pause_accepting(struct server *srv, int err)
+{
+	if (!srv->told)
+		io_accept_status(srv->listener, err, "; new flows have to wait");
+	srv->told = true;
+	srv->resume = now_ns() + PAUSE_NS;
 }
 
 static void drop(struct server *srv, struct serve_peer *peer)
@@ -37,22 +63,17 @@ static void drop(struct server *srv, struct serve_peer *peer)
 	close(peer->fd);
 	free(peer);
 	srv->ended++;
+	if (srv->resume)
+		srv->resume = now_ns();
 }
 
-static int add(struct server *srv, int fd)
+/* A flow that cannot be watched is closed. That is no reason to end the others. */
+static void add(struct server *srv, struct serve_peer *peer, int fd)
 {
-	struct serve_peer *peer = calloc(1, sizeof(*peer));
-
-	if (!peer) {
-		close(fd);
-		return fail("out of memory");
-	}
 	peer->fd = fd;
 	srv->accepted++;
-	if (!watch(srv, fd, EPOLLIN | EPOLLPRI, peer))
-		return EXIT_OK;
-	drop(srv, peer);
-	return EXIT_FAIL;
+	if (watch(srv, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLPRI, peer))
+		drop(srv, peer);
 }
 
 static bool full(const struct server *srv)
@@ -60,19 +81,24 @@ static bool full(const struct server *srv)
 	return srv->limit && srv->accepted == srv->limit;
 }
 
+/* Get the memory first, so that without memory no flow is accepted and lost. */
 static int on_listener(struct server *srv)
 {
-	int fd, status = EXIT_OK;
+	struct serve_peer *peer = calloc(1, sizeof(*peer));
+	int fd = peer ? io_accept(srv->listener) : -ENOMEM;
 
-	while (!status && !full(srv)) {
-		fd = io_accept(srv->listener);
-		if (fd == -EAGAIN)
-			break;
-		status = fd < 0 ? EXIT_FAIL : add(srv, fd);
+	if (fd < 0)
+		free(peer);
+	if (io_accept_short(fd)) {
+		pause_accepting(srv, fd);
+		return EXIT_OK;
 	}
-	if (full(srv))
-		epoll_ctl(srv->epoll, EPOLL_CTL_DEL, srv->listener, NULL);
-	return status;
+	if (fd < 0 && fd != -EAGAIN)
+		return io_accept_status(srv->listener, fd, "");
+	if (fd >= 0)
+		add(srv, peer, fd);
+	srv->told = false;
+	return full(srv) ? EXIT_OK : watch_listener(srv, EPOLL_CTL_MOD);
 }
 
 static void on_flow(struct server *srv, struct serve_peer *peer,
@@ -106,7 +132,7 @@ static int loop(struct server *srv)
 	int i, n, status = EXIT_OK;
 
 	while (!stopped && !status && !(full(srv) && srv->ended == srv->limit)) {
-		n = wait_poll(&pfd, 1, 0);
+		n = wait_poll(&pfd, 1, srv->resume);
 		if (n < 0)
 			return fail("poll: %s", strerror(-n));
 		n = epoll_wait(srv->epoll, ev, EVENTS, 0);
@@ -116,6 +142,8 @@ static int loop(struct server *srv)
 			else
 				status |= on_listener(srv);
 		}
+		if (srv->resume && now_ns() >= srv->resume)
+			status |= watch_listener(srv, EPOLL_CTL_MOD);
 	}
 	return status;
 }
@@ -143,7 +171,7 @@ int serve_run(const char *name, uint64_t flows, serve_message_fn message)
 		fail("epoll: %m");
 		goto out_listener;
 	}
-	if (!watch(&srv, srv.listener, EPOLLIN, NULL))
+	if (!watch_listener(&srv, EPOLL_CTL_ADD))
 		status = loop(&srv);
 	close(srv.epoll);
 out_listener:
