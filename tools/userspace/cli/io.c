@@ -228,7 +228,7 @@ int io_write_all(int fd, const void *buf, size_t len)
 static bool passes(int err)
 {
 	return err == EKEYEXPIRED || err == ENOBUFS || err == EDQUOT ||
-	       err == ENETUNREACH || err == EHOSTUNREACH;
+	       err == ENOMEM || err == ENETUNREACH || err == EHOSTUNREACH;
 }
 
 /**
@@ -254,13 +254,23 @@ int io_send(int fd, const void *buf, size_t len)
  * @buf: the buffer
  * @len: size of @buf
  *
- * Return: length of the message, may be 0, or a negative errno.
+ * A message that cannot be read for lack of memory stays in the queue, and poll()
+ * reports it at once. So this function sleeps before the caller tries again.
+ *
+ * Return: length of the message, may be 0, or a negative errno; -EAGAIN also
+ * without memory.
  */
 int io_recv(int fd, void *buf, size_t len)
 {
+	const struct timespec pause = { .tv_nsec = 10 * NSEC_PER_MSEC };
 	ssize_t ret = read(fd, buf, len);
 
-	return ret < 0 ? -errno : (int)ret;
+	if (ret >= 0)
+		return ret;
+	if (errno != ENOMEM)
+		return -errno;
+	nanosleep(&pause, NULL);
+	return -EAGAIN;
 }
 
 /* True if an error means that the flow has ended. */

@@ -46,6 +46,7 @@ static socklen_t name_len;
 
 static atomic_int shortage;	/* errno of each accept, NO_CALLOC, or 0 */
 static atomic_int failures;	/* caused by the shortage */
+static atomic_int reads_to_fail;
 static sem_t failed;
 static int64_t standing_ns;	/* the time at which the clock stands, or 0 */
 
@@ -92,8 +93,14 @@ void *__wrap_calloc(size_t n, size_t size)
 /* A closed socket reads as an empty message, a closed flow as an error. */
 ssize_t __wrap_read(int fd, void *buf, size_t len)
 {
-	ssize_t n = __real_read(fd, buf, len);
+	ssize_t n = -1;
 
+	if (reads_to_fail) {
+		reads_to_fail--;
+		errno = ENOMEM;
+	} else {
+		n = __real_read(fd, buf, len);
+	}
 	if (n)
 		return n;
 	errno = ESHUTDOWN;
@@ -174,6 +181,18 @@ static void *wait_for_memory(void *arg)
 	return good ? arg : NULL;
 }
 
+static void *talk(void *arg)
+{
+	int first = allocate(), second = allocate();
+	bool good = answers(first) && answers(second);
+
+	reads_to_fail = 2;
+	good = good && answers(first) && answers(second) && !reads_to_fail;
+	close(first);
+	close(second);
+	return good ? arg : NULL;
+}
+
 static void *come_too_late(void *arg)
 {
 	shortage = *(int *)arg;
@@ -241,6 +260,14 @@ static void the_flow_that_waits_is_accepted_without_another_event(void **state)
 	free(text);
 }
 
+static void flows_outlive_a_read_without_memory(void **state)
+{
+	char *text = serve(talk, 0, EXIT_OK);
+
+	(void)state;
+	free(text);
+}
+
 static void a_name_that_is_lost_ends_the_server(void **state)
 {
 	char *text = serve(come_too_late, ENOTCONN, EXIT_FAIL);
@@ -256,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flows_outlive_one_that_cannot_be_accepted),
 		cmocka_unit_test(the_flow_that_waits_is_accepted_without_another_event),
+		cmocka_unit_test(flows_outlive_a_read_without_memory),
 		cmocka_unit_test(a_name_that_is_lost_ends_the_server),
 	};
 
