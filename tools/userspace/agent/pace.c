@@ -23,35 +23,40 @@ uint64_t pace_tick(uint32_t interval)
 	return tick < TICK_MIN ? TICK_MIN : tick > TICK_MAX ? TICK_MAX : tick;
 }
 
-/* Return the credit for a time span, in thousandths of a flow. */
-static uint64_t earn(uint32_t interval, unsigned int flows, uint64_t ms)
+/*
+ * Return the credit for a time span. A flow costs as much as the interval has
+ * milliseconds: so nothing is rounded, however few flows share a long interval.
+ */
+static uint64_t earn(unsigned int flows, uint64_t ms)
 {
-	return UINT64_C(4000) * flows * ms / interval;
+	return UINT64_C(4) * flows * ms;
 }
 
 unsigned int pace_take(struct pace *pace, uint64_t now, uint32_t interval,
 		       unsigned int flows, uint64_t *min_age)
 {
-	uint64_t most = earn(interval, flows, 2 * pace_tick(interval)) + 1000;
+	uint64_t saved = 2 * pace_tick(interval);
+	uint64_t most = earn(flows, saved) + interval;
 	uint64_t since = now - pace->last;
 
-	/* more than one interval earns the maximum anyway */
-	if (since > interval)
-		since = interval;
+	/* a longer time earns the maximum anyway, and might overflow */
+	if (since > interval / 4 + 1 + saved)
+		since = interval / 4 + 1 + saved;
 	pace->last = now;
-	pace->credit += earn(interval, flows, since);
+	pace->interval = interval;
+	pace->credit += earn(flows, since);
 	if (pace->credit > most)
 		pace->credit = most;
 	/* many flows are spread by the credit alone */
 	*min_age = interval - interval / 4 +
 		   (uint64_t)(interval / 4) * pace->share / 65536 /
 		   (flows ? flows : 1);
-	return pace->credit / 1000;
+	return pace->credit / interval;
 }
 
 void pace_spent(struct pace *pace, unsigned int flows)
 {
-	uint64_t cost = UINT64_C(1000) * flows;
+	uint64_t cost = (uint64_t)pace->interval * flows;
 
 	if (!flows)
 		return;

@@ -13,11 +13,13 @@
 /**
  * struct pace - state of the pacing; initially zero
  * @last: time of the last call
- * @credit: flows that may be re-keyed now, in thousandths
+ * @interval: re-key interval of the last call
+ * @credit: flows that may be re-keyed now, times @interval
  * @share: fraction of the last quarter that the next flow waits, in 1/65536
  */
 struct pace {
 	uint64_t last;
+	uint32_t interval;
 	uint64_t credit;
 	uint16_t share;
 };

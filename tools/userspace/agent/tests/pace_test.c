@@ -14,6 +14,7 @@
 #include "pace.h"
 
 #define INTERVAL	120000
+#define DAYS(n)		((n) * UINT64_C(86400000))
 
 struct run {
 	unsigned int most;	/* re-keys in one second */
@@ -24,12 +25,12 @@ struct run {
 
 /* Re-key the flows that are old enough, in the order of the array. */
 static unsigned int look(struct run *run, struct pace *pace, uint64_t now,
-			 uint64_t *born, unsigned int flows)
+			 uint32_t interval, uint64_t *born, unsigned int flows)
 {
 	unsigned int i, n = 0, may;
 	uint64_t min_age, age;
 
-	may = pace_take(pace, now, INTERVAL, flows, &min_age);
+	may = pace_take(pace, now, interval, flows, &min_age);
 	for (i = 0; i < flows && n < may; i++) {
 		age = now - born[i];
 		if (age < min_age)
@@ -47,11 +48,12 @@ static unsigned int look(struct run *run, struct pace *pace, uint64_t now,
 }
 
 /* Simulate flows that were all allocated at once, for a number of intervals. */
-static struct run simulate(unsigned int flows, unsigned int intervals)
+static struct run simulate(uint32_t interval, unsigned int flows,
+			   unsigned int intervals)
 {
-	uint64_t now = 1000000, end = now + (uint64_t)intervals * INTERVAL;
+	uint64_t now = 1000000, end = now + (uint64_t)intervals * interval;
 	uint64_t *born = calloc(flows, sizeof(*born));
-	uint64_t second = 0, tick = pace_tick(INTERVAL);
+	uint64_t second = 0, tick = pace_tick(interval);
 	struct run run = { .youngest = UINT64_MAX };
 	struct pace pace = { 0 };
 	unsigned int i, in_second = 0;
@@ -64,17 +66,21 @@ static struct run simulate(unsigned int flows, unsigned int intervals)
 			second = now / 1000;
 			in_second = 0;
 		}
-		in_second += look(&run, &pace, now, born, flows);
+		in_second += look(&run, &pace, now, interval, born, flows);
 		if (in_second > run.most)
 			run.most = in_second;
 	}
+	/* a flow that is never re-keyed counts, too */
+	for (i = 0; i < flows; i++)
+		if (now - born[i] > run.oldest)
+			run.oldest = now - born[i];
 	free(born);
 	return run;
 }
 
 static void one_flow_is_rekeyed_at_varying_ages(void **state)
 {
-	struct run run = simulate(1, 1000);
+	struct run run = simulate(INTERVAL, 1, 1000);
 
 	(void)state;
 	/* between 3/4 and all of the interval, and both occur */
@@ -91,7 +97,7 @@ static void many_flows_are_not_rekeyed_at_once(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		run = simulate(counts[i], 20);
+		run = simulate(INTERVAL, counts[i], 20);
 		print_message("# %u flows: %u at most in a second, oldest %.1f s\n",
 			      counts[i], run.most, run.oldest / 1e3);
 		assert_true(run.youngest >= INTERVAL * 3 / 4);
@@ -100,6 +106,53 @@ static void many_flows_are_not_rekeyed_at_once(void **state)
 		/* a quarter of the interval would be 30 seconds */
 		assert_true(run.most <= 2 * counts[i] / 30 + 2);
 	}
+}
+
+/* Each flow has its turn between three quarters of the interval and the whole. */
+static void check_long(uint32_t interval, unsigned int flows,
+		       unsigned int intervals)
+{
+	struct run run = simulate(interval, flows, intervals);
+
+	print_message("# %u s, %u flows: youngest %.0f s, oldest %.0f s\n",
+		      interval / 1000, flows, run.youngest / 1e3,
+		      run.oldest / 1e3);
+	assert_in_range(run.youngest, interval - interval / 4, interval);
+	assert_in_range(run.oldest, interval - interval / 4,
+			interval + pace_tick(interval));
+	assert_in_range(run.rekeys, flows * (intervals - 1),
+			flows * intervals * 4 / 3);
+}
+
+static void a_long_interval_rekeys_a_single_flow(void **state)
+{
+	(void)state;
+	check_long(7200000, 1, 100);
+	check_long(DAYS(30), 1, 4);
+}
+
+static void a_long_interval_rekeys_a_few_flows_in_time(void **state)
+{
+	(void)state;
+	check_long(DAYS(1), 10, 30);
+	check_long(DAYS(1), 20, 30);
+}
+
+static void a_million_flows_and_a_month_do_not_overflow(void **state)
+{
+	struct pace pace = { 0 };
+	uint64_t min_age;
+
+	(void)state;
+	/* one flow, and what 2 seconds earn: 4 * 1e6 * 2 s / 30 days = 3 */
+	assert_int_equal(pace_take(&pace, DAYS(3650), DAYS(30), 1000000,
+				   &min_age), 4);
+	pace_spent(&pace, 4);
+	assert_int_equal(pace_take(&pace, DAYS(3650), DAYS(30), 1000000,
+				   &min_age), 0);
+	/* the rate for a quarter of the interval */
+	assert_int_equal(pace_take(&pace, DAYS(3650) + 1296, DAYS(30), 1000000,
+				   &min_age), 2);
 }
 
 /*
@@ -131,6 +184,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_flow_is_rekeyed_at_varying_ages),
 		cmocka_unit_test(many_flows_are_not_rekeyed_at_once),
+		cmocka_unit_test(a_long_interval_rekeys_a_single_flow),
+		cmocka_unit_test(a_long_interval_rekeys_a_few_flows_in_time),
+		cmocka_unit_test(a_million_flows_and_a_month_do_not_overflow),
 		cmocka_unit_test(a_late_call_gets_at_most_the_maximum_credit),
 		cmocka_unit_test(the_tick_follows_the_interval_within_bounds),
 	};
