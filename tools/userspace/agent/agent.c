@@ -263,6 +263,7 @@ static void switch_to(struct agent *a, struct config *conf, struct oap_env *oap)
 	a->oap = oap;
 	a->work.conf = conf;
 	a->work.oap = oap;
+	a->work.next_look = 0;	/* existing flows follow the configuration */
 	a->read = uptime_ms();
 }
 

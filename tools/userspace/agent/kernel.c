@@ -15,6 +15,8 @@
 
 #define UPCALLS_AT_ONCE	64
 #define WANTED_AT_ONCE	64
+#define LIMITS_AT_ONCE	512
+#define KERNEL_TICK_MS	10	/* the longest */
 
 static uint64_t read_clock(clockid_t id)
 {
@@ -421,43 +423,118 @@ int kernel_copies(struct kernel *k, unsigned int *copies)
 	return err;
 }
 
-struct wanted {
-	struct ipcp_nl_flow flows[WANTED_AT_ONCE];
-	unsigned int count;
+struct glance {
+	struct ipcp_nl_flow wanted[WANTED_AT_ONCE];
+	unsigned int nwanted;
 	uint32_t after;
+	struct {
+		uint32_t flow;
+		uint32_t ms;
+	} limits[LIMITS_AT_ONCE];
+	unsigned int nlimits;
+	uint32_t limits_after;
 	struct engine *engine;
+	const struct config *conf;
 };
 
-static int collect_due(const struct ipcp_nl_flow *flow, void *arg)
+/*
+ * The kernel rounds a limit up to its ticks, and shows one of more than 24 days
+ * as the longest.
+ */
+static bool same_limit(uint32_t a, uint32_t b)
 {
-	struct wanted *wanted = arg;
+	if (!a || !b)
+		return a == b;
+	if (a > INT32_MAX && b > INT32_MAX)
+		return true;
+	return (a > b ? a - b : b - a) <= KERNEL_TICK_MS;
+}
 
-	engine_seen(wanted->engine, flow->id);
-	if (flow->initiator || !flow->due || flow->id <= wanted->after ||
-	    wanted->count == WANTED_AT_ONCE)
+/*
+ * Return the limit of the age of an epoch that a flow should have. A lower limit
+ * must not stop a flow with older keys at once: they have one interval more, in
+ * which the flow is re-keyed.
+ */
+static uint32_t limit_for(const struct config *conf,
+			  const struct ipcp_nl_flow *flow)
+{
+	uint32_t limit = conf->params.max_epoch_age;
+	uint64_t until = flow->epoch_age + conf->rekey_interval;
+
+	if (!limit)
 		return 0;
-	wanted->flows[wanted->count++] = *flow;
+	if (flow->max_epoch_age && flow->max_epoch_age < until)
+		until = flow->max_epoch_age;
+	if (until > UINT32_MAX)
+		until = UINT32_MAX;
+	return until > limit ? until : limit;
+}
+
+static void collect_limit(struct glance *g, const struct ipcp_nl_flow *flow)
+{
+	uint32_t ms = limit_for(g->conf, flow);
+
+	if (!flow->encrypted || flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED ||
+	    flow->id <= g->limits_after || g->nlimits == LIMITS_AT_ONCE ||
+	    same_limit(ms, flow->max_epoch_age))
+		return;
+	g->limits[g->nlimits].flow = flow->id;
+	g->limits[g->nlimits++].ms = ms;
+}
+
+static int collect_flow(const struct ipcp_nl_flow *flow, void *arg)
+{
+	struct glance *g = arg;
+
+	engine_seen(g->engine, flow->id);
+	collect_limit(g, flow);
+	if (flow->initiator || !flow->due || flow->id <= g->after ||
+	    g->nwanted == WANTED_AT_ONCE)
+		return 0;
+	g->wanted[g->nwanted++] = *flow;
 	return 0;
 }
 
-int kernel_want_all(struct kernel *k, struct engine *e)
+/*
+ * Return true if there may be more. Each flow has its turn, even if the limits of
+ * others cannot be set.
+ */
+static bool set_limits(struct kernel *k, const struct glance *g)
 {
-	static struct wanted wanted;
+	struct ipcp_nl_params params = { .set = IPCP_NL_P_MAX_EPOCH_AGE };
+	bool full = g->nlimits == LIMITS_AT_ONCE;
 	unsigned int i;
-	bool more;
+
+	for (i = 0; i < g->nlimits; i++) {
+		params.max_epoch_age = g->limits[i].ms;
+		ipcp_nl_flow_set(k->nl, g->limits[i].flow, &params);
+	}
+	k->limited = full ? g->limits[g->nlimits - 1].flow : 0;
+	return full;
+}
+
+int kernel_look(struct kernel *k, struct engine *e, const struct config *conf)
+{
+	static struct glance g;
+	unsigned int i;
+	bool more, full;
 	int err;
 
-	wanted.count = 0;
-	wanted.after = k->wanted;
-	wanted.engine = e;
-	err = ipcp_nl_flow_dump(k->nl, collect_due, &wanted);
+	g.nwanted = 0;
+	g.nlimits = 0;
+	g.after = k->wanted;
+	g.limits_after = k->limited;
+	g.engine = e;
+	g.conf = conf;
+	err = ipcp_nl_flow_dump(k->nl, collect_flow, &g);
 	if (!err)
 		engine_sweep(e);
-	for (i = 0; i < wanted.count; i++)
-		engine_want(e, &wanted.flows[i]);
+	for (i = 0; i < g.nwanted; i++)
+		engine_want(e, &g.wanted[i]);
 	/* flows are dumped in order of their id */
-	more = wanted.count == WANTED_AT_ONCE;
-	k->wanted = more ? wanted.flows[wanted.count - 1].id : 0;
+	full = g.nwanted == WANTED_AT_ONCE;
+	k->wanted = full ? g.wanted[g.nwanted - 1].id : 0;
+	more = set_limits(k, &g) || full;
 	return more ? 1 : err;
 }
 

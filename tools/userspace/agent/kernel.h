@@ -15,7 +15,8 @@ struct keylog;
  * @nl: handle of the module
  * @dns: the resolver
  * @keylog: the key log; NULL for none
- * @wanted: last flow for which a re-key was requested, see kernel_want_all()
+ * @wanted: last flow for which a re-key was requested, see kernel_look()
+ * @limited: last flow whose limit was set, see kernel_look()
  * @granted: limit of lines about programs that serve or provide a name
  * @refused: limit of lines about programs that may not
  * @ended: limit of lines about names that are no longer served or provided
@@ -25,6 +26,7 @@ struct kernel {
 	struct dns *dns;
 	struct keylog *keylog;
 	uint32_t wanted;
+	uint32_t limited;
 	struct user_limits granted;
 	struct user_limits refused;
 	struct log_limit ended;
@@ -89,13 +91,15 @@ unsigned int kernel_flows(struct kernel *k);
 int kernel_copies(struct kernel *k, unsigned int *copies);
 
 /**
- * kernel_want_all() - request a re-key of flows whose responder is here
+ * kernel_look() - look at all flows
  *
- * Handles a few flows per call, all flows in turn.
+ * Requests a re-key of due flows whose responder is here, and gives flows the
+ * limit that the configuration sets to the age of an epoch. Handles some flows
+ * per call, all flows in turn.
  *
  * Return: 1 if there may be more flows, 0 if there are none, or a negative errno.
  */
-int kernel_want_all(struct kernel *k, struct engine *e);
+int kernel_look(struct kernel *k, struct engine *e, const struct config *conf);
 void kernel_want(struct kernel *k, struct engine *e, uint32_t flow);
 
 #endif /* REKEYD_KERNEL_H */

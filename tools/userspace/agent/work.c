@@ -111,7 +111,7 @@ int work_look(struct work *w)
 	if (kernel_lost(w->kernel))
 		return end_in_vain();
 	w->next_look = now_ms() +
-		       (kernel_want_all(w->kernel, w->engine) > 0 ?
+		       (kernel_look(w->kernel, w->engine, w->conf) > 0 ?
 			LOOK_MORE_MS : jitter(each));
 	sd_notifyf(0, "STATUS=%s%u flows, %u re-keys under way",
 		   w->refused ? "the new configuration cannot be used; " : "",

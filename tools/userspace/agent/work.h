@@ -53,8 +53,8 @@ int work_upcalls(struct work *w);
 int work_claim(struct work *w);
 
 /**
- * work_look() - ask for re-keys of flows whose responder is here, and check the
- * module
+ * work_look() - ask for re-keys of flows whose responder is here, apply the
+ * configuration to all flows, and check the module
  */
 int work_look(struct work *w);
 

@@ -33,6 +33,10 @@ static unsigned int upcalls, refusals, claims, lines;
 static void (*during_claim)(void);
 static unsigned int ndue;
 static bool asked[1 + FLOWS];
+static struct ipcp_nl_flow old;		/* encrypted: all flows of a scan */
+static uint32_t limits[1 + FLOWS];
+static unsigned int sets;
+static int set_status;
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
 int __wrap_ipcp_nl_upcall_get(struct ipcp_nl *nl, struct ipcp_nl_upcall *up);
@@ -44,6 +48,8 @@ int __wrap_ipcp_nl_rekey_claim(struct ipcp_nl *nl, uint32_t limit,
 int __wrap_ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg);
 int __wrap_ipcp_nl_flow_get(struct ipcp_nl *nl, uint32_t id,
 			    struct ipcp_nl_flow *flow);
+int __wrap_ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
+			    const struct ipcp_nl_params *params);
 int __wrap_ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info);
 int __wrap_ipcp_nl_sealed_send(struct ipcp_nl *nl, uint32_t id,
 			       const uint8_t *p, size_t len);
@@ -112,9 +118,29 @@ int __wrap_ipcp_nl_flow_dump(struct ipcp_nl *nl, ipcp_nl_flow_cb cb, void *arg)
 
 	for (id = 1; id <= ndue && !err; id++) {
 		__wrap_ipcp_nl_flow_get(nl, id, &flow);
+		if (old.encrypted) {
+			flow = old;
+			flow.id = id;
+			flow.max_epoch_age = limits[id];
+		}
 		err = cb(&flow, arg);
 	}
 	return err;
+}
+
+/* The kernel rounds a time up to its ticks. */
+int __wrap_ipcp_nl_flow_set(struct ipcp_nl *nl, uint32_t id,
+			    const struct ipcp_nl_params *params)
+{
+	(void)nl;
+	assert_in_range(id, 1, FLOWS);
+	assert_int_equal(params->set, IPCP_NL_P_MAX_EPOCH_AGE);
+	sets++;
+	if (set_status)
+		return set_status;
+	limits[id] = params->max_epoch_age > INT32_MAX ? UINT32_MAX :
+		     (params->max_epoch_age + 9) / 10 * 10;
+	return 0;
 }
 
 int __wrap_ipcp_nl_info_get(struct ipcp_nl *nl, struct ipcp_nl_info *info)
@@ -180,6 +206,9 @@ static int setup(void **state)
 	during_claim = NULL;
 	ndue = 0;
 	memset(asked, 0, sizeof(asked));
+	old = (struct ipcp_nl_flow){ 0 };
+	sets = 0;
+	set_status = 0;
 	memset(&kernel, 0, sizeof(kernel));
 	work = (struct work){
 		.kernel = &kernel, .conf = &conf,
@@ -352,7 +381,7 @@ static void only_the_event_of_a_request_ends_the_wait_of_a_flow(void **state)
 	(void)state;
 	record_failure(record, REKEY_FAILED, 5, "a.example", NULL, "x", clock_ms);
 	ndue = FLOWS;
-	assert_true(kernel_want_all(&kernel, work.engine) >= 0);
+	assert_true(kernel_look(&kernel, work.engine, &conf) >= 0);
 	assert_true(asked[5]);
 	assert_true(record_waits(record, 5, clock_ms));
 	kernel_want(&kernel, work.engine, 5);
@@ -375,6 +404,86 @@ static void a_scan_forgets_failures_of_flows_that_are_gone(void **state)
 	assert_int_equal(record_times(record, FLOWS + 1), 0);
 }
 
+/* All flows have this limit, and an epoch of this age. */
+static void flows_with_limit(uint32_t limit, uint64_t age)
+{
+	uint32_t id;
+
+	old = (struct ipcp_nl_flow){
+		.encrypted = 1, .initiator = 1, .epoch_age = age,
+		.state = IPCP_REKEY_FLOW_STATE_ALLOCATED,
+	};
+	ndue = FLOWS;
+	for (id = 1; id <= FLOWS; id++)
+		limits[id] = limit;
+	sets = 0;
+	work.next_look = clock_ms;
+}
+
+static void check_limits(uint32_t limit)
+{
+	uint32_t id;
+
+	for (id = 1; id <= FLOWS; id++)
+		assert_int_equal(limits[id], limit);
+}
+
+static void existing_flows_get_the_limit_of_a_new_configuration(void **state)
+{
+	(void)state;
+	conf.rekey_interval = 1800000;
+	conf.params.max_epoch_age = 18000003;
+	flows_with_limit(1200000, 1000);
+	run_for(60000);
+	check_limits(18000010);
+	/* once: the kernel's rounding is no difference */
+	assert_int_equal(sets, FLOWS);
+	conf.params.max_epoch_age = 3000000000;
+	run_for(60000);
+	check_limits(UINT32_MAX);
+	assert_int_equal(sets, 2 * FLOWS);
+	conf.params.max_epoch_age = 0;
+	run_for(60000);
+	check_limits(0);
+	assert_int_equal(sets, 3 * FLOWS);
+}
+
+static void a_lower_limit_leaves_old_keys_time_for_a_rekey(void **state)
+{
+	(void)state;
+	conf.rekey_interval = 120000;
+	conf.params.max_epoch_age = 1200000;
+	flows_with_limit(0, 3000000);
+	run_for(20000);
+	check_limits(3120000);
+	/* the time does not grow with the age of the keys */
+	old.epoch_age += 20000;
+	run_for(20000);
+	check_limits(3120000);
+	/* there are new keys */
+	old.epoch_age = 1000;
+	run_for(20000);
+	check_limits(1200000);
+	assert_int_equal(sets, 2 * FLOWS);
+}
+
+static void limits_are_set_for_some_flows_at_a_time(void **state)
+{
+	(void)state;
+	conf.params.max_epoch_age = 36000000;
+	flows_with_limit(1200000, 1000);
+	assert_int_equal(work_look(&work), 0);
+	assert_in_range(sets, 1, FLOWS - 1);
+	assert_in_range(work.next_look, clock_ms, clock_ms + 1000);
+	run_for(2000);
+	check_limits(36000000);
+	/* flows that the module refuses to change are left alone for a while */
+	flows_with_limit(1200000, 1000);
+	set_status = -EINVAL;
+	run_for(7000);
+	assert_int_equal(sets, FLOWS);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -389,6 +498,9 @@ int main(void)
 		TEST(all_due_flows_ask_their_peers_for_a_rekey),
 		TEST(only_the_event_of_a_request_ends_the_wait_of_a_flow),
 		TEST(a_scan_forgets_failures_of_flows_that_are_gone),
+		TEST(existing_flows_get_the_limit_of_a_new_configuration),
+		TEST(a_lower_limit_leaves_old_keys_time_for_a_rekey),
+		TEST(limits_are_set_for_some_flows_at_a_time),
 	};
 
 	return cmocka_run_group_tests_name("due", tests, NULL, NULL);
