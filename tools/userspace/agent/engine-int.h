@@ -302,6 +302,7 @@ void recover_denied(struct engine *e, struct exchange *x,
 		    const struct binding *denial);
 
 /* want.c */
+bool want_needed(const struct ipcp_nl_flow *flow);
 void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow);
 bool want_hears(const struct exchange *x, const struct ipcp_nl_peer *peer);
 bool want_cookie(struct engine *e, struct exchange *x,

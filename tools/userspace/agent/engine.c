@@ -156,6 +156,11 @@ void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim)
 	rekey_begin(e, claim);
 }
 
+bool engine_wants(const struct ipcp_nl_flow *flow)
+{
+	return want_needed(flow);
+}
+
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow)
 {
 	want_rekey(e, flow);

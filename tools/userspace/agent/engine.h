@@ -121,6 +121,14 @@ unsigned int engine_room(const struct engine *e);
 /* Re-key a claimed flow. */
 void engine_rekey(struct engine *e, const struct ipcp_nl_claim *claim);
 
+/**
+ * engine_wants() - check whether engine_want() has to ask for a flow
+ *
+ * True if the responder is here, and the flow is due or the age of its keys is
+ * at least three quarters of its limit.
+ */
+bool engine_wants(const struct ipcp_nl_flow *flow);
+
 /* Ask the initiator for a new seed, for a flow whose responder is here. */
 void engine_want(struct engine *e, const struct ipcp_nl_flow *flow);
 

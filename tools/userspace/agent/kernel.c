@@ -488,7 +488,7 @@ static int collect_flow(const struct ipcp_nl_flow *flow, void *arg)
 
 	engine_seen(g->engine, flow->id);
 	collect_limit(g, flow);
-	if (flow->initiator || !flow->due || flow->id <= g->after ||
+	if (!engine_wants(flow) || flow->id <= g->after ||
 	    g->nwanted == WANTED_AT_ONCE)
 		return 0;
 	g->wanted[g->nwanted++] = *flow;

@@ -93,9 +93,9 @@ int kernel_copies(struct kernel *k, unsigned int *copies);
 /**
  * kernel_look() - look at all flows
  *
- * Requests a re-key of due flows whose responder is here, and gives flows the
- * limit that the configuration sets to the age of an epoch. Handles some flows
- * per call, all flows in turn.
+ * Requests a re-key of flows whose responder is here, if they need one, and
+ * gives flows the limit that the configuration sets to the age of an epoch.
+ * Handles some flows per call, all flows in turn.
  *
  * Return: 1 if there may be more flows, 0 if there are none, or a negative errno.
  */

@@ -60,13 +60,30 @@ static void begin(struct engine *e, const struct ipcp_nl_flow *flow)
 	exchange_send(e, x);
 }
 
-/* Ask for a re-key of a due flow whose responder is here. */
+/*
+ * The initiator knows its own interval only. If that is longer than the limit of
+ * this side, the flow would stop at each limit until somebody asks.
+ */
+static bool nears_limit(const struct ipcp_nl_flow *flow)
+{
+	uint32_t max = flow->max_epoch_age;
+
+	return max && flow->epoch_age >= max - max / 4;
+}
+
+bool want_needed(const struct ipcp_nl_flow *flow)
+{
+	return !flow->initiator &&
+	       flow->state == IPCP_REKEY_FLOW_STATE_ALLOCATED &&
+	       (flow->due || nears_limit(flow));
+}
+
+/* Ask for a re-key of a flow that needs one and whose responder is here. */
 void want_rekey(struct engine *e, const struct ipcp_nl_flow *flow)
 {
 	struct message msg = { .type = MSG_REKEY_WANTED };
 
-	if (flow->initiator || !flow->due ||
-	    flow->state != IPCP_REKEY_FLOW_STATE_ALLOCATED)
+	if (!want_needed(flow))
 		return;
 	if (flow->due & IPCP_REKEY_DUE_NO_KEYS)
 		begin(e, flow);

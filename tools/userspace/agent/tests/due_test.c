@@ -361,6 +361,22 @@ static void a_claim_requested_during_a_claim_is_not_lost(void **state)
 
 /* Scans of all flows */
 
+/* All flows have this limit, and an epoch of this age. */
+static void flows_with_limit(uint32_t limit, uint64_t age)
+{
+	uint32_t id;
+
+	old = (struct ipcp_nl_flow){
+		.encrypted = 1, .initiator = 1, .epoch_age = age,
+		.state = IPCP_REKEY_FLOW_STATE_ALLOCATED,
+	};
+	ndue = FLOWS;
+	for (id = 1; id <= FLOWS; id++)
+		limits[id] = limit;
+	sets = 0;
+	work.next_look = clock_ms;
+}
+
 static void all_due_flows_ask_their_peers_for_a_rekey(void **state)
 {
 	unsigned int id;
@@ -371,6 +387,40 @@ static void all_due_flows_ask_their_peers_for_a_rekey(void **state)
 	run_for(5000);
 	for (id = 1; id <= FLOWS; id++)
 		assert_true(asked[id]);
+}
+
+/* The initiator may have a longer interval than the limit of this side. */
+static void a_responder_asks_before_its_keys_are_too_old(void **state)
+{
+	unsigned int id;
+
+	(void)state;
+	conf.params.max_epoch_age = 1200000;
+	flows_with_limit(1200000, 899999);
+	old.initiator = 0;
+	run_for(20000);
+	for (id = 1; id <= FLOWS; id++)
+		assert_false(asked[id]);
+	old.epoch_age = 900000;
+	work.next_look = clock_ms;
+	run_for(5000);
+	for (id = 1; id <= FLOWS; id++)
+		assert_true(asked[id]);
+}
+
+static void only_a_responder_with_a_limit_asks_early(void **state)
+{
+	unsigned int id;
+
+	(void)state;
+	flows_with_limit(0, 3000000000);
+	old.initiator = 0;
+	run_for(20000);
+	conf.params.max_epoch_age = 1200000;
+	flows_with_limit(1200000, 1000000);
+	run_for(20000);
+	for (id = 1; id <= FLOWS; id++)
+		assert_false(asked[id]);
 }
 
 /* A scan sees a request as long as there are no new keys. */
@@ -402,22 +452,6 @@ static void a_scan_forgets_failures_of_flows_that_are_gone(void **state)
 	run_for(5000);
 	assert_int_equal(record_times(record, 5), 1);
 	assert_int_equal(record_times(record, FLOWS + 1), 0);
-}
-
-/* All flows have this limit, and an epoch of this age. */
-static void flows_with_limit(uint32_t limit, uint64_t age)
-{
-	uint32_t id;
-
-	old = (struct ipcp_nl_flow){
-		.encrypted = 1, .initiator = 1, .epoch_age = age,
-		.state = IPCP_REKEY_FLOW_STATE_ALLOCATED,
-	};
-	ndue = FLOWS;
-	for (id = 1; id <= FLOWS; id++)
-		limits[id] = limit;
-	sets = 0;
-	work.next_look = clock_ms;
 }
 
 static void check_limits(uint32_t limit)
@@ -496,6 +530,8 @@ int main(void)
 		TEST(a_requested_claim_is_made_exactly_once),
 		TEST(a_claim_requested_during_a_claim_is_not_lost),
 		TEST(all_due_flows_ask_their_peers_for_a_rekey),
+		TEST(a_responder_asks_before_its_keys_are_too_old),
+		TEST(only_a_responder_with_a_limit_asks_early),
 		TEST(only_the_event_of_a_request_ends_the_wait_of_a_flow),
 		TEST(a_scan_forgets_failures_of_flows_that_are_gone),
 		TEST(existing_flows_get_the_limit_of_a_new_configuration),
