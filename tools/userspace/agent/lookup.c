@@ -99,11 +99,11 @@ static uint32_t dice(uint32_t below)
 
 static void add_record(struct lookup *l, const ares_dns_rr_t *rr)
 {
-	struct srv *srv = &l->srv[l->nhosts];
+	uint16_t priority;
 	const char *host;
+	struct srv *srv;
 
-	if (ares_dns_rr_get_type(rr) != ARES_REC_TYPE_SRV ||
-	    l->nhosts == HOSTS_MAX)
+	if (ares_dns_rr_get_type(rr) != ARES_REC_TYPE_SRV)
 		return;
 	host = ares_dns_rr_get_str(rr, ARES_RR_SRV_TARGET);
 	/* "." means that the service is not available */
@@ -112,11 +112,14 @@ static void add_record(struct lookup *l, const ares_dns_rr_t *rr)
 		set_why(l, "it does not offer this service");
 		return;
 	}
+	priority = ares_dns_rr_get_u16(rr, ARES_RR_SRV_PRIORITY);
+	srv = srv_room(l->srv, &l->nhosts, HOSTS_MAX, priority);
+	if (!srv)
+		return;
 	strcpy(srv->host, host);
-	srv->priority = ares_dns_rr_get_u16(rr, ARES_RR_SRV_PRIORITY);
+	srv->priority = priority;
 	srv->weight = ares_dns_rr_get_u16(rr, ARES_RR_SRV_WEIGHT);
 	srv->port = ares_dns_rr_get_u16(rr, ARES_RR_SRV_PORT);
-	l->nhosts++;
 }
 
 static void read_records(struct lookup *l, const ares_dns_record_t *answer)

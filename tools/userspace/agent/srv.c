@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Order the hosts of a service as RFC 2782 demands. */
+/* Choose and order the hosts of a service as RFC 2782 demands. */
 
 #include <stdbool.h>
 
@@ -47,6 +47,20 @@ static size_t pick(const struct srv *list, size_t count,
 			break;
 	}
 	return i;
+}
+
+struct srv *srv_room(struct srv *list, size_t *count, size_t max,
+		     uint16_t priority)
+{
+	struct srv *last = list;
+	size_t i;
+
+	if (*count < max)
+		return &list[(*count)++];
+	for (i = 1; i < max; i++)
+		if (list[i].priority >= last->priority)
+			last = &list[i];
+	return priority < last->priority ? last : NULL;
 }
 
 void srv_order(struct srv *list, size_t count, uint32_t (*dice)(uint32_t below))

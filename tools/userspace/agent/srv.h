@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (C) 2026 The ipcp_rekey contributors */
-/* Order the hosts of a service as RFC 2782 demands. */
+/* Choose and order the hosts of a service as RFC 2782 demands. */
 #ifndef REKEYD_SRV_H
 #define REKEYD_SRV_H
 
@@ -23,6 +23,21 @@ struct srv {
 	uint16_t port;
 	char host[256];
 };
+
+/**
+ * srv_room() - find room for another record
+ * @list: the records
+ * @count: number of records; increased if there is room for more
+ * @max: the largest number
+ * @priority: priority of the new record
+ *
+ * A full list loses a record of its highest priority value if the new one has a
+ * lower value.
+ *
+ * Return: where to write the record; NULL to leave it out.
+ */
+struct srv *srv_room(struct srv *list, size_t *count, size_t max,
+		     uint16_t priority);
 
 /**
  * srv_order() - sort records into the order in which to try them

@@ -352,6 +352,7 @@ enum reply {
 	SILENCE,
 	NO_NAME,
 	HOSTS_ONLY,	/* SRV records; no reply to queries for addresses */
+	BEST_LAST,	/* as HOSTS_ONLY, one host too many, the best one last */
 };
 
 static void note_query(const uint8_t *name, size_t len, uint8_t type)
@@ -368,12 +369,18 @@ static void note_query(const uint8_t *name, size_t len, uint8_t type)
 	queries[nqueries++] = q;
 }
 
+static uint8_t hosts_in(enum reply reply)
+{
+	return reply == HOSTS_ONLY ? HOSTS : reply == BEST_LAST ? HOSTS + 1 : 0;
+}
+
 /* Append the SRV record of a host; @name is without the service. */
-static size_t put_host(uint8_t *p, uint8_t i, const uint8_t *name, size_t len)
+static size_t put_host(uint8_t *p, uint8_t i, uint8_t priority,
+		       const uint8_t *name, size_t len)
 {
 	const uint8_t record[] = {
 		0xc0, 12, 0, TYPE_SRV, 0, 1, 0, 0, 0, 60, 0, 6 + 3 + len,
-		0, 0, 0, 0, 1, 0, 2, 'h', '0' + i,
+		0, priority, 0, 0, 1, 0, 2, 'h', '0' + i,
 	};
 
 	memcpy(p, record, sizeof(record));
@@ -388,7 +395,7 @@ static size_t put_host(uint8_t *p, uint8_t i, const uint8_t *name, size_t len)
 static size_t put_reply(uint8_t *p, size_t end, enum reply reply)
 {
 	const size_t name = 12 + strlen("x_ipcp-rekeyx_udp");
-	const uint8_t counts[] = { 0, 1, 0, reply == HOSTS_ONLY ? HOSTS : 0 };
+	const uint8_t counts[] = { 0, 1, 0, hosts_in(reply) };
 	size_t len = end;
 	uint8_t i;
 
@@ -397,7 +404,9 @@ static size_t put_reply(uint8_t *p, size_t end, enum reply reply)
 	memcpy(p + 4, counts, sizeof(counts));
 	memset(p + 8, 0, 4);
 	for (i = 0; i < counts[3]; i++)
-		len += put_host(p + len, i, p + name, end - 4 - name);
+		len += put_host(p + len, i,
+				reply == BEST_LAST ? HOSTS + 1 - i : 0,
+				p + name, end - 4 - name);
 	return len;
 }
 
@@ -416,7 +425,7 @@ static void serve(const struct server *s, enum reply reply)
 		end += 5;
 		note_query(p + 12, end - 4 - 12, p[end - 3]);
 		if (reply == SILENCE ||
-		    (reply == HOSTS_ONLY && p[end - 3] != TYPE_SRV))
+		    (hosts_in(reply) && p[end - 3] != TYPE_SRV))
 			continue;
 		sendto(s->fd, p, put_reply(p, end, reply), 0,
 		       (struct sockaddr *)&from, from_len);
@@ -488,6 +497,34 @@ static void lookups_of_one_user_stay_limited_with_many_hosts(void **state)
 	assert_in_range(nqueries, EACH * 2 * HOSTS, EACH * (1 + 2 * HOSTS));
 }
 
+/* Return the number of queries for addresses of host @i. */
+static unsigned int queries_about(unsigned int i)
+{
+	const uint8_t label[] = { 2, 'h', '0' + i };
+	unsigned int n = 0, k;
+
+	for (k = 0; k < nqueries; k++)
+		n += !memcmp(queries[k].p + 1, label, sizeof(label));
+	return n;
+}
+
+/* With more hosts than are looked up, those with the lowest values count. */
+static void the_preferred_of_many_hosts_is_looked_up(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	follow_file(old.name);
+	ask_for(1, 1000, 0);
+	for (i = 0; i < 10; i++) {
+		serve(&old, BEST_LAST);
+		turn();
+	}
+	assert_int_equal(queries_about(0), 0);
+	for (i = 1; i <= HOSTS; i++)
+		assert_int_equal(queries_about(i), 2);
+}
+
 /* Lookups beyond the limits wait, and are answered in turn. */
 static void all_queued_lookups_are_answered(void **state)
 {
@@ -552,6 +589,7 @@ int main(void)
 		TEST(cancelled_lookups_are_limited_and_delay_no_other_user),
 		TEST(queries_of_all_users_are_limited),
 		TEST(lookups_of_one_user_stay_limited_with_many_hosts),
+		TEST(the_preferred_of_many_hosts_is_looked_up),
 		TEST(all_queued_lookups_are_answered),
 		TEST(lookups_of_the_same_name_share_one_query),
 		TEST(an_abandoned_lookup_serves_a_later_request),

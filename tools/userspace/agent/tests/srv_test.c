@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Copyright (C) 2026 The ipcp_rekey contributors
-/* Order of the hosts of a service. */
+/* Choice and order of the hosts of a service. */
 
 #include <stdarg.h>
 #include <setjmp.h>
@@ -58,6 +58,38 @@ static void lower_priority_values_come_first(void **state)
 	order("abc", highest, list, 3);
 }
 
+/* Fill a list of eight with nine records, in the order of @spec. */
+static void fill(struct srv list[8], const struct srv spec[9])
+{
+	struct srv *room;
+	size_t i, n = 0;
+
+	for (i = 0; i < 9; i++) {
+		room = srv_room(list, &n, 8, spec[i].priority);
+		if (room)
+			*room = spec[i];
+		assert_int_equal(n, i < 8 ? i + 1 : 8);
+	}
+}
+
+static void a_full_list_keeps_the_preferred_records(void **state)
+{
+	struct srv spec[9] = {
+		{ 5, 0, 0, "d" }, { 9, 0, 0, "h" }, { 7, 0, 0, "f" },
+		{ 4, 0, 0, "c" }, { 10, 0, 0, "i" }, { 8, 0, 0, "g" },
+		{ 6, 0, 0, "e" }, { 3, 0, 0, "b" }, { 1, 0, 0, "a" },
+	};
+	struct srv list[8];
+
+	(void)state;
+	fill(list, spec);
+	order("abcdefgh", dice, list, 8);
+	/* one that is not preferred to any other is left out */
+	spec[8].priority = 10;
+	fill(list, spec);
+	order("bcdefghi", dice, list, 8);
+}
+
 static void lists_of_one_or_no_host_are_ordered(void **state)
 {
 	static const struct srv one[] = { { 0, 0, 0, "a" } };
@@ -102,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lower_priority_values_come_first),
+		cmocka_unit_test(a_full_list_keeps_the_preferred_records),
 		cmocka_unit_test(lists_of_one_or_no_host_are_ordered),
 		cmocka_unit_test(weight_zero_is_first_only_if_zero_is_drawn),
 		cmocka_unit_test(the_weight_is_the_chance_to_be_first),
