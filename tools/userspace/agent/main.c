@@ -3,6 +3,7 @@
 /* ipcp-rekeyd: command line. */
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,21 @@ static int test(struct config *conf)
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/*
+ * A SIGHUP that arrives during the start, which may take long with many files,
+ * would kill the agent: keep it for the loop. SIGTERM and SIGINT still end the
+ * start, whatever it waits for. The agent starts no process that would inherit
+ * the mask.
+ */
+static void hold_reloads(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .file = CONFIG_FILE };
@@ -121,6 +137,8 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (!o.test)
+		hold_reloads();
 	log_setup(o.verbose, o.test ? LOG_TO_STDERR : o.where);
 	/* a test that cannot lock memory is no finding: the agent may */
 	log_quiet(o.test);
