@@ -10,6 +10,7 @@
 #include <linux/udp.h>
 #include <linux/workqueue.h>
 #include <net/dst.h>
+#include <net/lwtunnel.h>
 
 #include "bind.h"
 #include "net.h"
@@ -62,6 +63,15 @@ static inline int ipcp_udp_make_room(struct sk_buff *skb,
 	if (likely(more <= 0))
 		return 0;
 	return pskb_expand_head(skb, SKB_DATA_ALIGN(more), 0, GFP_ATOMIC);
+}
+
+/*
+ * True if packets of a route may have the marker. A BPF program of the route may
+ * reroute them, and looks up the new route in the namespace of skb->sk.
+ */
+static inline bool ipcp_udp_may_mark(const struct dst_entry *dst)
+{
+	return likely(!lwtunnel_xmit_redirect(dst->lwtstate));
 }
 
 /* udp-marker.c */

@@ -6,13 +6,14 @@
  * IPv4 uses the device's MTU instead of path MTUs from ICMP if the sending
  * socket, which is passed to ip_local_out(), is in IP_PMTUDISC_PROBE. IPv6
  * looks at skb->sk (ip6_skb_dst_mtu()), except while another device transmits,
- * as for a tunnel whose packets are themselves carried by a flow.
+ * as for a tunnel whose packets are themselves carried by a flow. Packets of a
+ * route with a BPF program get no socket, so path MTUs from ICMP limit them, too.
  *
  * skb->sk is not the sending socket: a message may wait in a foreign queue for
  * longer than the namespace and its sockets live, and a reference for each
  * message would make all senders write to one cache line. So one socket of the
- * module stands for all. It belongs to the initial namespace, is never bound or
- * connected, and only its fields are read:
+ * module stands for all. It belongs to the initial namespace, and is never bound
+ * or connected:
  *
  * - skb_orphan() needs a destructor beside skb->sk. Messages have one, and pin
  *   the module and thereby the socket. Control packets take a reference to the
@@ -25,6 +26,7 @@
  * - A work item creates the socket, so it belongs to the root control group.
  *   Rules that match the group of skb->sk see the root group.
  * - Packets keep the socket across a veth pair until an IP stack receives them.
+ * - IPVS charges what it tunnels to the socket, which only counts.
  * - The stack may report events of a packet, as timestamps, to skb->sk. Reports
  *   would keep the packet and its route, and nobody reads them, so the socket has
  *   no room for any.
@@ -131,7 +133,7 @@ void ipcp_udp_marker_exit(void)
  */
 void ipcp_udp_mark(struct sk_buff *skb)
 {
-	if (unlikely(!marker))
+	if (unlikely(!marker || !ipcp_udp_may_mark(skb_dst(skb))))
 		return;
 	if (skb->destructor)
 		skb->sk = marker->sk;

@@ -106,6 +106,8 @@ static void link6(const struct dst_entry *dst, const struct net_device *dev,
 	if (!metric && idev)
 		metric = READ_ONCE(idev->cnf.mtu6);	/* sysctl, or RA */
 	fill_link(dst, dev, metric, sizeof(struct ipv6hdr), link);
+	if (unlikely(!ipcp_udp_may_mark(dst)))
+		link->size = min(link->size, link->hint);
 }
 
 /* Return the length of the longest packet in a buffer. */

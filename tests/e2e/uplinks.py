@@ -3,6 +3,7 @@
 """Paths of hosts with several addresses: the requested address answers, and a flow
 continues over another uplink."""
 
+import ctypes
 import errno
 import functools
 import os
@@ -21,6 +22,8 @@ FAMILIES = "IPv4", "IPv6"
 DEVICES = {77: "veth", 78: "veth2"}	# of alice, by network
 METRICS = {77: 10, 78: 20}		# of alice's routes to bob's service
 ETH_P_ALL = 3
+SYS_BPF, BPF_PROG_LOAD, BPF_OBJ_PIN, BPF_LWT_XMIT = 321, 5, 6, 12
+LIBC = ctypes.CDLL(None, use_errno=True)
 ENDS = {}
 STEPS = []
 
@@ -286,6 +289,53 @@ def link_local():
     same(port, PORT)
     for end in (one, other):
         assert re.fullmatch(r"fe80::[0-9a-f:]+%veth", local(end)), local(end)
+    one.close()
+    other.close()
+
+
+# LWT_XMIT: set the mark, *(u32 *)(ctx + 8) = 1, and return BPF_LWT_REROUTE
+REROUTE = struct.pack("=" + "BBhi" * 4, 0xb4, 2, 0, 1, 0x63, 0x21, 8, 0,
+                      0xb4, 0, 0, 128, 0x95, 0, 0, 0)
+BPF = f"{HOSTS}/bpf"		# "ip -n" hides what is mounted below /sys
+PINNED = f"{BPF}/reroute"
+
+
+def bpf(command, *fields):
+    """bpf(2), with fields of 32 or 64 bits."""
+    attr = struct.pack(*fields)
+    result = LIBC.syscall(SYS_BPF, command, attr, len(attr))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "bpf")
+    return result
+
+
+def pin_program():
+    """Load the program, and pin it at PINNED."""
+    os.mkdir(BPF)
+    subprocess.run(["mount", "-t", "bpf", "bpf", BPF], check=True)
+    code, licence = ctypes.create_string_buffer(REROUTE), ctypes.create_string_buffer(b"GPL")
+    fd = bpf(BPF_PROG_LOAD, "=IIQQ", BPF_LWT_XMIT, len(REROUTE) // 8,
+             ctypes.addressof(code), ctypes.addressof(licence))
+    path = ctypes.create_string_buffer(PINNED.encode())
+    bpf(BPF_OBJ_PIN, "=QI", ctypes.addressof(path), fd)
+    os.close(fd)
+
+
+@case("packets that a BPF program of their route reroutes stay in their namespace")
+def rerouted():
+    one, other = pair("far-IPv6")
+    talk(one, other)
+    settled(one, other)
+    via = service("IPv6"), "via", at("IPv6", 77, 2)
+    pin_program()
+    ip("alice", "-6", "rule", "add", "fwmark", "1", "lookup", "100")
+    ip("alice", "route", "add", *via, "table", "100")
+    ip("alice", "route", "add", *via, "metric", "1", "encap", "bpf", "xmit", "pinned", PINNED)
+    sent = show(one)["stats"]["tx_packets"]
+    talk(one, other)
+    assert show(one)["stats"]["tx_packets"] > sent
+    ip("alice", "route", "del", *via, "metric", "1")
+    ip("alice", "-6", "rule", "del", "fwmark", "1", "lookup", "100")
     one.close()
     other.close()
 
