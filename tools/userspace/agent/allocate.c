@@ -203,7 +203,7 @@ static bool stays_here(struct engine *e, const struct ipcp_nl_upcall *up)
 		snprintf(why, sizeof(why), "%s", e->ops->reason(e->ctx));
 		refuse_alloc(e, up->flow_id, up->cred.uid, up->name, NULL,
 			     refusal_errno_of_status(status), why);
-	} else if (user_limits_allow(&e->direct_allocs, up->cred.uid, engine_now(e))) {
+	} else if (user_limits_allow(&e->done_allocs, up->cred.uid, engine_now(e))) {
 		log_info("flow %u to %s: allocated, on this host", up->flow_id,
 			 up->name);
 	}
@@ -367,13 +367,25 @@ void allocate_timeout(struct engine *e, struct exchange *x)
 	allocate_failed(e, x, error, REFUSE_CANCELLED, text);
 }
 
+static void log_allocated(struct engine *e, const struct exchange *x)
+{
+	const struct oap_identity *peer = &x->blob.peer;
+	char at[ADDR_TEXT_LEN];
+
+	if (user_limits_allow(&e->done_allocs, x->uid, engine_now(e)))
+		log_info("flow %u to %s at %s: allocated, %s, peer %s", x->flow,
+			 x->blob.name, addr_text(&x->peer.addr, at),
+			 cipher_name(x->blob.cipher),
+			 peer->authenticated ? peer->name : "not authenticated");
+}
+
 void allocate_done(struct engine *e, struct exchange *x)
 {
 	struct ipcp_nl_params params = e->conf->params;
 	uint8_t seed[OAP_KEY_LEN], blob[BLOB_LEN_MAX];
 	struct ipcp_nl_seed s = { .seed = seed, .generation = x->generation };
-	char at[ADDR_TEXT_LEN], why[REASON_LEN];
 	struct oap_err err;
+	char why[REASON_LEN];
 	int status;
 
 	if (!exchange_complete(x, seed, &err)) {
@@ -400,10 +412,6 @@ void allocate_done(struct engine *e, struct exchange *x)
 		return;
 	}
 	record_end(&e->record, ALLOC_DONE, x->began, engine_now(e));
-	log_info("flow %u to %s at %s: allocated, %s, peer %s", x->flow,
-		 x->blob.name, addr_text(&x->peer.addr, at),
-		 cipher_name(x->blob.cipher),
-		 x->blob.peer.authenticated ? x->blob.peer.name :
-					      "not authenticated");
+	log_allocated(e, x);
 	exchange_free(e, x);
 }

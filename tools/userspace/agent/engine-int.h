@@ -173,9 +173,12 @@ struct engine {
 	uint64_t claim_at;
 	struct record record;
 	struct user_limits failed_allocs;	/* logged for local programs */
-	struct user_limits direct_allocs;
+	struct user_limits done_allocs;
 	struct log_limit refusals;	/* logged for requests of strangers */
 	struct log_limit refused_peers;	/* logged for identified peers */
+	struct log_limit answered_strangers;	/* allocations that were not refused */
+	struct log_limit answered_peers;
+	struct log_limit again;		/* re-keys after refusals */
 	struct versions versions;
 };
 

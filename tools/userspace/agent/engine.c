@@ -26,6 +26,7 @@ struct engine *engine_new(const struct engine_ops *ops, void *ctx,
 	TAILQ_INIT(&e->incomings);
 	TAILQ_INIT(&e->held);
 	record_init(&e->record);
+	e->done_allocs.most = LOG_MANY;
 	/*
 	 * a peer chooses its tokens, and must not be able to fill a hash chain
 	 */

@@ -16,7 +16,7 @@
 
 #include "log.h"
 
-/* Maximum number of lines of one kind within a time span. */
+/* Maximum number of lines of one kind within a time span, unless given. */
 #define LIMIT_LINES	5
 #define LIMIT_MS	10000
 
@@ -104,6 +104,11 @@ LOG(log_dbg, LOG_DEBUG, is_verbose)
 
 bool log_allowed(struct log_limit *limit, uint64_t now)
 {
+	return log_allowed_of(limit, LIMIT_LINES, now);
+}
+
+bool log_allowed_of(struct log_limit *limit, unsigned int most, uint64_t now)
+{
 	unsigned int missed = limit->missed;
 
 	if (!limit->lines || now - limit->since >= LIMIT_MS) {
@@ -111,7 +116,7 @@ bool log_allowed(struct log_limit *limit, uint64_t now)
 		if (missed)
 			log_warn("%u lines more were not logged", missed);
 	}
-	if (limit->lines == LIMIT_LINES) {
+	if (limit->lines >= most) {
 		limit->missed++;
 		return false;
 	}

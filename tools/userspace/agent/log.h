@@ -60,4 +60,17 @@ struct log_limit {
  */
 bool log_allowed(struct log_limit *limit, uint64_t now);
 
+/* Lines in ten seconds about what has succeeded: an operator looks for each. */
+#define LOG_MANY	100
+
+/**
+ * log_allowed_of() - check whether a line may be logged, for another number
+ * @limit: limit of this kind of line
+ * @most: number of lines in ten seconds
+ * @now: monotonic milliseconds
+ *
+ * Return: as log_allowed(), for the first @most lines.
+ */
+bool log_allowed_of(struct log_limit *limit, unsigned int most, uint64_t now);
+
 #endif /* REKEYD_LOG_H */

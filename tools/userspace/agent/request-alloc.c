@@ -159,6 +159,21 @@ static bool serve(struct request *r, uint32_t *id)
 	return false;
 }
 
+static void log_accepted(const struct request *r, uint32_t id)
+{
+	const struct oap_identity *peer = &r->blob.peer;
+	char from[ADDR_TEXT_LEN];
+	struct engine *e = r->e;
+
+	if (log_allowed_of(peer->authenticated ? &e->answered_peers :
+						 &e->answered_strangers,
+			   LOG_MANY, engine_now(e)))
+		log_info("flow %u of %s from %s: %s, peer %s", id, r->blob.name,
+			 addr_text(&r->peer.addr, from),
+			 cipher_name(r->blob.cipher),
+			 peer->authenticated ? peer->name : "not authenticated");
+}
+
 void request_alloc(struct request *r)
 {
 	char from[ADDR_TEXT_LEN];
@@ -185,9 +200,6 @@ void request_alloc(struct request *r)
 		return;
 	}
 	record_answer(&e->record, ALLOC_ANSWERED, engine_now(e));
-	log_info("flow %u of %s from %s: %s, peer %s", id, r->blob.name,
-		 addr_text(&r->peer.addr, from), cipher_name(r->blob.cipher),
-		 r->blob.peer.authenticated ? r->blob.peer.name :
-					      "not authenticated");
+	log_accepted(r, id);
 	request_answer(r, id);
 }

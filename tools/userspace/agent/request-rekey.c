@@ -230,6 +230,12 @@ static void refuse_other(struct request *r)
 	request_answer_denial(r, ROLE_RESPONDER);
 }
 
+/* True if the peer of the flow was identified at the allocation. */
+static bool is_of_peer(const struct request *r)
+{
+	return r->blob.peer.authenticated;
+}
+
 static void refuse(struct request *r)
 {
 	struct engine *e = r->e;
@@ -255,7 +261,9 @@ static void refuse(struct request *r)
 	}
 	/* log the first of several in a row: the initiator keeps trying */
 	if (record_failure(&e->record, REKEY_REFUSED, r->flow, r->blob.name,
-			   &r->peer.addr, r->text, engine_now(e)) == 1)
+			   &r->peer.addr, r->text, engine_now(e)) == 1 &&
+	    log_allowed(is_of_peer(r) ? &e->refused_peers : &e->refusals,
+			engine_now(e)))
 		log_warn("flow %u: re-key refused: %s", r->flow, r->text);
 	if (!r->sealed && r->refusal >= REFUSE_NO_FLOW)
 		request_answer_denial(r, ROLE_RESPONDER);
@@ -273,7 +281,8 @@ static void settle(struct request *r)
 		return;
 	}
 	record_answer(&e->record, REKEY_ANSWERED, engine_now(e));
-	if (record_forget(&e->record, r->flow))
+	if (record_forget(&e->record, r->flow) &&
+	    log_allowed(&e->again, engine_now(e)))
 		log_info("flow %u: re-keyed again", r->flow);
 	log_dbg("flow %u: epoch %u parked, exchange %u", r->flow,
 		r->bind.epoch, r->bind.exchange);

@@ -31,6 +31,7 @@ static struct user_limit *find_idle(struct user_limits *limits, uint64_t now)
 bool user_limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now)
 {
 	struct user_limit *u = find(limits, uid);
+	struct log_limit *limit;
 
 	if (!u) {
 		u = find_idle(limits, now);
@@ -38,5 +39,7 @@ bool user_limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now)
 		if (u)
 			u->uid = uid;
 	}
-	return log_allowed(u ? &u->limit : &limits->others, now);
+	limit = u ? &u->limit : &limits->others;
+	return limits->most ? log_allowed_of(limit, limits->most, now) :
+			      log_allowed(limit, now);
 }

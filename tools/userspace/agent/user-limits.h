@@ -10,10 +10,12 @@
 
 /**
  * struct user_limits - limit on one kind of log line; initially zero
+ * @most: lines of a user in ten seconds; 0 for as many as log_allowed()
  * @users: users that caused the last lines
  * @others: limit shared by all other users
  */
 struct user_limits {
+	unsigned int most;
 	struct user_limit {
 		uint32_t uid;
 		struct log_limit limit;	/* no lines: a free entry */
@@ -27,7 +29,7 @@ struct user_limits {
  * @uid: the user
  * @now: monotonic milliseconds
  *
- * Return: as log_allowed() for each user.
+ * Return: as log_allowed_of() for each user.
  */
 bool user_limits_allow(struct user_limits *limits, uint32_t uid, uint64_t now);
 

@@ -282,6 +282,48 @@ static void log_lines_about_failures_are_limited_per_user(void **state)
 	assert_int_equal(lines_with(""), 5 + 15 + 5 + 2);
 }
 
+/* Allocate many flows. */
+static void succeed_often(unsigned int times)
+{
+	struct fake_flow *f;
+
+	forget_lines();
+	while (times--) {
+		f = alloc(BOB, 0);
+		run_for(50);
+		assert_true(allocated(f));
+	}
+}
+
+/* A program may allocate flows, and a peer may ask for them, without a pause. */
+static void log_lines_about_allocations_are_limited(void **state)
+{
+	(void)state;
+	start_good();
+	succeed_often(LOG_MANY + 15);
+	assert_int_equal(lines_with("at 10.0.0.2:3435: allocated, "), LOG_MANY);
+	assert_int_equal(lines_with(" of " BOB " from 10.0.0.1:40009: "), LOG_MANY);
+	assert_int_equal(lines_with(""), 2 * LOG_MANY);
+	/* strangers and other users have limits of their own */
+	assert_false(log_allowed_of(&bob.e->answered_peers, LOG_MANY, clock_ms));
+	assert_true(log_allowed(&bob.e->answered_strangers, clock_ms));
+	assert_false(user_limits_allow(&alice.e->done_allocs, 0, clock_ms));
+	assert_true(user_limits_allow(&alice.e->done_allocs, 1, clock_ms));
+	run_for(20000);
+	succeed_often(1);
+	assert_int_equal(lines_with("16 lines more were not logged"), 2);
+	assert_int_equal(lines_with(""), 4);
+}
+
+static void log_lines_about_flows_of_strangers_are_limited(void **state)
+{
+	(void)state;
+	start("auth = \"none\"", "auth = \"none\"");
+	succeed_often(LOG_MANY + 15);
+	assert_int_equal(lines_with("peer not authenticated"), 2 * LOG_MANY);
+	assert_true(log_allowed(&bob.e->answered_peers, clock_ms));
+}
+
 /*
  * Lookups by token and by flow find each of many exchanges, until the exchange
  * ends.
@@ -413,6 +455,8 @@ int main(void)
 		TEST(another_peer_cannot_replace_a_flow_by_endpoint_id),
 		TEST(direct_flows_need_configuration_and_a_local_server),
 		TEST(log_lines_about_failures_are_limited_per_user),
+		TEST(log_lines_about_allocations_are_limited),
+		TEST(log_lines_about_flows_of_strangers_are_limited),
 		TEST(each_of_many_exchanges_is_found_until_it_ends),
 		TEST(an_unanswered_allocation_times_out),
 		TEST(flows_without_certificates_rekey_unauthenticated),

@@ -141,6 +141,29 @@ static void a_repeated_request_under_the_keys_gets_one_response(void **state)
 	assert_int_equal(peer_of(f)->f.newest_epoch, 1);
 }
 
+/* A peer may cause one refusal and one success after the other. */
+static void refusals_that_begin_and_end_often_take_few_log_lines(void **state)
+{
+	struct fake_flow *f;
+	unsigned int i;
+
+	(void)state;
+	f = good_flow();
+	forget_lines();
+	for (i = 0; i < 20; i++) {
+		reload_bob("peers = {\"carol.example\"}");
+		claim(f);
+		run_for(100);
+		reload_bob("");
+		claim(f);
+		run_for(100);
+		check_same(f);
+	}
+	assert_int_equal(bob.e->record.by[REKEY_REFUSED].count, 20);
+	assert_int_equal(lines_with(": re-key refused: "), 5);
+	assert_int_equal(lines_with(": re-keyed again"), 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +171,7 @@ int main(void)
 		TEST(a_wanted_rekey_waits_after_a_failure),
 		TEST(a_peer_that_is_always_busy_counts_as_refusing),
 		TEST(a_repeated_request_under_the_keys_gets_one_response),
+		TEST(refusals_that_begin_and_end_often_take_few_log_lines),
 	};
 
 	return WORLD_MAIN("work", tests);
