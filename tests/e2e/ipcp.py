@@ -263,14 +263,17 @@ def netlink(host):
     return NETLINKS[host]
 
 
-def drops(host):
+def drops(host, *ends):
     """All counters of dropped packets at a host: those that belong to no flow, and the
-    sum over the flows."""
+    sum over the flows of these ends. Without ends: over all flows, also those of earlier
+    cases that have not gone yet."""
     nl = netlink(host)
     found = collections.Counter()
+    ids = {end.info().id for end in ends}
     sets = [("no_flow", nl.do("STATS_GET")[A["NET_STATS_DROPS"]])]
     sets += [("flows", attrs(flow[A["FLOW_STATS"]])[A["STATS_DROPS"]])
-             for flow in nl.dump("FLOW_GET")]
+             for flow in nl.dump("FLOW_GET")
+             if not ends or int.from_bytes(flow[A["FLOW_ID"]], sys.byteorder) in ids]
     for kind, counters in sets:
         counters = attrs(counters)
         for name, number in DROPS.items():

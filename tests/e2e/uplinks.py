@@ -143,7 +143,7 @@ def fail_over(family, gone, stays, speaker):
     one, other = ENDS[family]
     ids = [end.info().id for end in (one, other)]
     same(address(other)[0], at(family, gone, 1))
-    lost, wire = drops("alice")["flows", "tx-route"], Wire(stays)
+    lost, wire = drops("alice", one)["flows", "tx-route"], Wire(stays)
     ip("alice", "link", "set", DEVICES[gone], "down")
     text = f"on another way {stays}".encode()
     if speaker == "bob":
@@ -154,7 +154,8 @@ def fail_over(family, gone, stays, speaker):
         one.write(text)
         until(lambda: heard(other, text), f"the first message arrives over {stays}")
     wire.close()
-    same(drops("alice")["flows", "tx-route"], lost, "packets of alice without a route")
+    same(drops("alice", one)["flows", "tx-route"], lost,
+         "packets of alice without a route")
     assert not one.info().rb_flags & RB_FLOWPEER, "alice lost bob"
     assert not other.info().rb_flags & RB_FLOWPEER, "bob lost alice"
     until(lambda: address(other)[0] == at(family, stays, 1), "bob follows")
