@@ -491,7 +491,8 @@ int ipcp_udp_xmit(struct ipcp_flow *flow, struct sk_buff *skb)
 	if (likely(bind))
 		err = xmit_bound(flow, bind, skb);
 	if (unlikely(err))
-		ipcp_flow_drop_all(flow, skb, IPCP_DROP_TX_ROUTE);
+		ipcp_flow_drop_all(flow, skb, err == -ENOMEM ? IPCP_DROP_NOMEM :
+							       IPCP_DROP_TX_ROUTE);
 	return err;
 }
 

@@ -384,14 +384,45 @@ static struct sk_buff *tight_buffer(struct kunit *test)
 	return skb;
 }
 
+static void need_no_headroom(void *dev)
+{
+	((struct net_device *)dev)->needed_headroom = 0;
+}
+
+/* The device of the path needs headroom until the end of the test. */
+static void need_headroom(struct kunit *test)
+{
+	struct net_device *dev = init_net.loopback_dev;
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, need_no_headroom, dev), 0);
+	dev->needed_headroom = 64;
+}
+
 static void a_message_is_in_flight_until_a_device_that_needs_headroom_sends(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
 
-	init_net.loopback_dev->needed_headroom = 64;
+	need_headroom(test);
 	send_looking(test, k, tight_buffer(test));
-	init_net.loopback_dev->needed_headroom = 0;
 	KUNIT_EXPECT_EQ(test, sending.in_flight, 1);
+}
+
+static void a_packet_without_memory_for_headers_is_counted_as_nomem(struct kunit *test)
+{
+	struct ipcp_kflow *k = new_kflow(test);
+	struct sk_buff *skb;
+
+	failing_allocations(test);
+	need_headroom(test);
+	/* the route is kept */
+	KUNIT_ASSERT_EQ(test, ipcp_kflow_send(k, tight_buffer(test)), 0);
+	kfree_skb(test_receive(test));
+	skb = tight_buffer(test);
+	fail_nth(1);
+	KUNIT_EXPECT_EQ(test, ipcp_kflow_send(k, skb), -ENOBUFS);
+	KUNIT_EXPECT_TRUE(test, fail_nth_did());
+	KUNIT_EXPECT_EQ(test, test_drops(k->flow, IPCP_DROP_NOMEM), 1);
+	KUNIT_EXPECT_EQ(test, test_drops(k->flow, IPCP_DROP_TX_ROUTE), 0);
 }
 
 static void the_packet_of_a_redirected_message_is_not_redirected(struct kunit *test)
@@ -440,6 +471,7 @@ static struct kunit_case api_test_cases[] = {
 	KUNIT_CASE(a_message_does_not_have_the_queue_of_its_packet),
 	KUNIT_CASE(a_zerocopy_buffer_is_copied_and_its_sender_told_once),
 	KUNIT_CASE(a_message_is_in_flight_until_a_device_that_needs_headroom_sends),
+	KUNIT_CASE(a_packet_without_memory_for_headers_is_counted_as_nomem),
 	KUNIT_CASE(the_packet_of_a_redirected_message_is_not_redirected),
 	KUNIT_CASE(the_packet_of_a_message_has_no_timestamps_to_report),
 	{}
