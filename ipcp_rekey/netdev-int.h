@@ -14,6 +14,7 @@
 struct cred;
 struct ipcp_klisten;
 struct ipcp_net;
+struct rtnl_link_ops;
 
 enum ipcp_dev_role {
 	IPCP_DEV_IDLE,
@@ -114,6 +115,9 @@ struct sk_buff *ipcp_tcp_cut_some(struct ipcp_tcp_cut *cut, unsigned int no,
 				  unsigned int *count);
 unsigned int ipcp_tcp_cut_len(const struct ipcp_tcp_cut *cut, unsigned int no,
 			      unsigned int count);
+
+/* netdev.c */
+extern struct rtnl_link_ops ipcp_netdev_link_ops;
 
 /* netdev-packet.c */
 void ipcp_netdev_receive(struct ipcp_kflow *flow, struct sk_buff *skb);

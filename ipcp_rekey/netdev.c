@@ -331,7 +331,7 @@ static struct net *link_get_link_net(const struct net_device *dev)
 	return d->ipn ? d->ipn->net : dev_net(dev);
 }
 
-static struct rtnl_link_ops rtnl_ops __read_mostly = {
+struct rtnl_link_ops ipcp_netdev_link_ops __read_mostly = {
 	.kind = IPCP_LINK_KIND,
 	.priv_size = sizeof(struct ipcp_dev),
 	.setup = link_setup,
@@ -392,7 +392,7 @@ int ipcp_netdev_init(void)
 
 	if (err)
 		return err;
-	err = rtnl_link_register(&rtnl_ops);
+	err = rtnl_link_register(&ipcp_netdev_link_ops);
 	if (err)
 		unregister_pernet_device(&netdev_net_ops);
 	return err;
@@ -405,6 +405,6 @@ int ipcp_netdev_init(void)
  */
 void ipcp_netdev_exit(void)
 {
-	rtnl_link_unregister(&rtnl_ops);
+	rtnl_link_unregister(&ipcp_netdev_link_ops);
 	unregister_pernet_device(&netdev_net_ops);
 }
