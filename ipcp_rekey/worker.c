@@ -4,9 +4,9 @@
  * The worker of a flow. One work item for each flow does what waits for time or
  * has to sleep on behalf of a softirq: packets that waited for their leaf,
  * control packets, CONFIRM, keepalive, preparing and wiping keys, and the end of
- * the flow. The worker does one of these at a time. Others prepare and wipe keys
- * as well: writers, the slow work of kernel code, the agent's calls, suspend.
- * epoch->derive serializes all who derive keys of an epoch.
+ * the flow. The worker does one of these at a time. Writers, the slow work of
+ * kernel code, the agent's calls and suspend prepare and wipe keys as well:
+ * epoch->derive serializes the derivations of an epoch.
  */
 #include "control.h"
 #include "deadline.h"
