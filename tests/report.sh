@@ -28,15 +28,19 @@ reasons()
 }
 
 # Print the line of a diagnosis that tells most: the last that looks like an error,
-# else the last that is not empty.
+# else the last that is not empty. Add what was found: cmocka says so in the line before
+# "error: Failure!", KUnit in the line after "Expected ..., but".
 reason()
 {
 	awk '
-		/[^ ]/ { last = $0 }
+		/[^ ]/ { before = last; last = $0; sub(/^[ \t]*/, "", last) }
+		expected && /[^ ]/ { best = best " " last; expected = 0; next }
+		/Expected .*, but$/ { best = $0; expected = 1; next }
+		/error: Failure!$/ && before != "" { best = before ", " last; next }
 		/(Error|error|ERROR|[Ff]ailed|FAILED|[Ee]xpected|ended with|time limit|WARNING|BUG|KASAN|no such|not )/ {
 			best = $0
 		}
-		END { sub(/^ */, "", best); sub(/^ */, "", last)
+		END { sub(/^[ \t]*/, "", best)
 			print substr(best != "" ? best : last, 1, 200) }'
 }
 
