@@ -15,7 +15,6 @@
 #include "doctor.h"
 
 #define UNIT	"ipcp-rekeyd.service"
-#define UNREADABLE "cannot read "
 
 /* Return the command that starts the agent on this host. */
 static const char *start_command(void)
@@ -100,7 +99,7 @@ static void on_message(int priority, const char *text)
 
 	if (priority > LOG_WARNING)
 		return;
-	if (!strncmp(text, UNREADABLE, strlen(UNREADABLE))) {
+	if (doctor_unreadable(text)) {
 		unreadable_config(text);
 		return;
 	}

@@ -25,7 +25,6 @@
 #define SOON	(30 * DAY)
 
 #define OTHERWISE "put the files there that \"Files\" in oap.md lists"
-#define UNREADABLE "cannot read "
 
 /* True if no name needs a certificate: a missing one is no problem then. */
 static bool needs_none(const struct config *conf)
@@ -40,10 +39,10 @@ static bool needs_none(const struct config *conf)
 
 /*
  * Report a file that the user of the agent, who runs this check, cannot read.
+ * The path ends at ": " or with the text.
  */
-static void unreadable(struct doctor *d, const char *text)
+static void unreadable(struct doctor *d, const char *text, const char *path)
 {
-	const char *path = text + strlen(UNREADABLE);
 	const struct passwd *pw = getpwuid(geteuid());
 	const char *end = strstr(path, ": ");
 
@@ -55,12 +54,13 @@ static void unreadable(struct doctor *d, const char *text)
 
 static void on_problem(void *arg, bool warning, const char *text)
 {
+	const char *path = warning ? NULL : doctor_unreadable(text);
 	struct doctor *d = arg;
 
 	if (warning && needs_none(d->conf))
 		doctor_note(d, "%s", text);
-	else if (!warning && !strncmp(text, UNREADABLE, strlen(UNREADABLE)))
-		unreadable(d, text);
+	else if (path)
+		unreadable(d, text, path);
 	else
 		doctor_problem(d, warning ? DOCTOR_WARNING : DOCTOR_ERROR, text,
 			       OTHERWISE);

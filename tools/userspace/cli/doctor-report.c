@@ -126,6 +126,21 @@ void doctor_problem(struct doctor *d, enum doctor_result result, const char *tex
 }
 
 /**
+ * doctor_unreadable() - find the file in a message of the agent's own checks
+ * @text: the message
+ *
+ * Return: the rest of a message that a file cannot be read, which begins with
+ * the path; NULL for other messages.
+ */
+const char *doctor_unreadable(const char *text)
+{
+	static const char words[] = "cannot read ";
+	const size_t len = sizeof(words) - 1;
+
+	return strncmp(text, words, len) ? NULL : text + len;
+}
+
+/**
  * doctor_setup_option() - find the option with which "setup" works here
  * @d: the checks, with a configuration
  *

@@ -66,6 +66,7 @@ void doctor_advise(struct doctor *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void doctor_problem(struct doctor *d, enum doctor_result result, const char *text,
 		    const char *otherwise);
+const char *doctor_unreadable(const char *text);
 char *doctor_setup_option(const struct doctor *d);
 enum doctor_result doctor_print(const json_t *found, bool text);
 
