@@ -191,6 +191,14 @@ static void run_for(uint64_t ms)
 	clock_ms = end;
 }
 
+static void check_asked(bool expected)
+{
+	unsigned int id;
+
+	for (id = 1; id <= FLOWS; id++)
+		assert_int_equal(asked[id], expected);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -379,39 +387,30 @@ static void flows_with_limit(uint32_t limit, uint64_t age)
 
 static void all_due_flows_ask_their_peers_for_a_rekey(void **state)
 {
-	unsigned int id;
-
 	(void)state;
 	ndue = FLOWS;
 	work.next_look = clock_ms;
 	run_for(5000);
-	for (id = 1; id <= FLOWS; id++)
-		assert_true(asked[id]);
+	check_asked(true);
 }
 
 /* The initiator may have a longer interval than the limit of this side. */
 static void a_responder_asks_before_its_keys_are_too_old(void **state)
 {
-	unsigned int id;
-
 	(void)state;
 	conf.params.max_epoch_age = 1200000;
 	flows_with_limit(1200000, 899999);
 	old.initiator = 0;
 	run_for(20000);
-	for (id = 1; id <= FLOWS; id++)
-		assert_false(asked[id]);
+	check_asked(false);
 	old.epoch_age = 900000;
 	work.next_look = clock_ms;
 	run_for(5000);
-	for (id = 1; id <= FLOWS; id++)
-		assert_true(asked[id]);
+	check_asked(true);
 }
 
 static void only_a_responder_with_a_limit_asks_early(void **state)
 {
-	unsigned int id;
-
 	(void)state;
 	flows_with_limit(0, 3000000000);
 	old.initiator = 0;
@@ -419,8 +418,7 @@ static void only_a_responder_with_a_limit_asks_early(void **state)
 	conf.params.max_epoch_age = 1200000;
 	flows_with_limit(1200000, 1000000);
 	run_for(20000);
-	for (id = 1; id <= FLOWS; id++)
-		assert_false(asked[id]);
+	check_asked(false);
 }
 
 /* A scan sees a request as long as there are no new keys. */

@@ -10,4 +10,7 @@ void capture_begin(int fd);
 /* Return what was printed. The caller frees the text. */
 char *capture_end(void);
 
+/* Return how often @word is in @text, without overlap. */
+int count_words(const char *text, const char *word);
+
 #endif /* IPCP_CLI_CAPTURE_H */

@@ -94,17 +94,6 @@ static void *answer_with_other_contents(void *arg)
 	return arg;
 }
 
-static int count(const char *text, const char *word)
-{
-	int n = 0;
-
-	while ((text = strstr(text, word))) {
-		text += strlen(word);
-		n++;
-	}
-	return n;
-}
-
 /* Send three messages to a peer that runs as a thread; return the output. */
 static char *ping(void *(*answer)(void *arg))
 {
@@ -138,11 +127,11 @@ static void each_message_is_answered_once(void **state)
 	char *text = ping(answer_twice);
 
 	(void)state;
-	assert_int_equal(count(text, "seq="), 3);
-	assert_int_equal(count(text, "seq=1 "), 1);
-	assert_int_equal(count(text, "seq=2 "), 1);
-	assert_int_equal(count(text, "seq=3 "), 1);
-	assert_int_equal(count(text, "\n3 sent, 3 received, 0% lost\n"), 1);
+	assert_int_equal(count_words(text, "seq="), 3);
+	assert_int_equal(count_words(text, "seq=1 "), 1);
+	assert_int_equal(count_words(text, "seq=2 "), 1);
+	assert_int_equal(count_words(text, "seq=3 "), 1);
+	assert_int_equal(count_words(text, "\n3 sent, 3 received, 0% lost\n"), 1);
 	free(text);
 }
 
@@ -154,7 +143,7 @@ static void the_last_answers_count_after_a_pause(void **state)
 	(void)state;
 	pause_ns = 1000 * NSEC_PER_SEC;
 	text = ping(answer_twice);
-	assert_int_equal(count(text, "\n3 sent, 3 received, 0% lost\n"), 1);
+	assert_int_equal(count_words(text, "\n3 sent, 3 received, 0% lost\n"), 1);
 	free(text);
 }
 
@@ -163,8 +152,8 @@ static void the_peer_has_no_say_in_the_times(void **state)
 	char *text = ping(answer_with_other_contents);
 
 	(void)state;
-	assert_int_equal(count(text, "\n3 sent, 3 received, 0% lost\n"), 1);
-	assert_int_equal(count(text, "time=-"), 0);
+	assert_int_equal(count_words(text, "\n3 sent, 3 received, 0% lost\n"), 1);
+	assert_int_equal(count_words(text, "time=-"), 0);
 	free(text);
 }
 

@@ -223,17 +223,6 @@ static char *serve(void *(*peers)(void *arg), int err, int expected)
 	return text;
 }
 
-static int count(const char *text, const char *word)
-{
-	int n = 0;
-
-	while ((text = strstr(text, word))) {
-		text += strlen(word);
-		n++;
-	}
-	return n;
-}
-
 static void flows_outlive_one_that_cannot_be_accepted(void **state)
 {
 	static const int errors[] = { EMFILE, ENFILE, ENOMEM, NO_CALLOC };
@@ -245,8 +234,8 @@ static void flows_outlive_one_that_cannot_be_accepted(void **state)
 		standing_ns = __real_now_ns();
 		text = serve(wait_for_an_end, errors[i], EXIT_OK);
 		standing_ns = 0;
-		assert_int_equal(count(text, "cannot accept a flow: "), 1);
-		assert_int_equal(count(text, "; new flows have to wait\n"), 1);
+		assert_int_equal(count_words(text, "cannot accept a flow: "), 1);
+		assert_int_equal(count_words(text, "; new flows have to wait\n"), 1);
 		free(text);
 	}
 }
@@ -256,7 +245,7 @@ static void the_flow_that_waits_is_accepted_without_another_event(void **state)
 	char *text = serve(wait_for_memory, ENOMEM, EXIT_OK);
 
 	(void)state;
-	assert_int_equal(count(text, "; new flows have to wait\n"), 1);
+	assert_int_equal(count_words(text, "; new flows have to wait\n"), 1);
 	free(text);
 }
 
@@ -273,8 +262,8 @@ static void a_name_that_is_lost_ends_the_server(void **state)
 	char *text = serve(come_too_late, ENOTCONN, EXIT_FAIL);
 
 	(void)state;
-	assert_int_equal(count(text, "cannot accept a flow: the agent is gone"), 1);
-	assert_int_equal(count(text, "have to wait"), 0);
+	assert_int_equal(count_words(text, "cannot accept a flow: the agent is gone"), 1);
+	assert_int_equal(count_words(text, "have to wait"), 0);
 	free(text);
 }
 
