@@ -179,6 +179,8 @@ struct engine {
 	struct log_limit answered_strangers;	/* allocations that were not refused */
 	struct log_limit answered_peers;
 	struct log_limit again;		/* re-keys after refusals */
+	struct log_limit failed_rekeys;	/* of this side */
+	struct log_limit recovered;	/* re-keys of this side after failures */
 	struct versions versions;
 };
 

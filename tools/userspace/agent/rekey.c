@@ -27,7 +27,7 @@ void rekey_failed(struct engine *e, struct exchange *x, enum outcome_kind kind,
 	times = record_failure(&e->record, kind, x->flow, x->blob.name,
 			       &x->peer.addr, text, now);
 	hold = record_hold(times);
-	if (times == 1)
+	if (times == 1 && log_allowed_of(&e->failed_rekeys, LOG_MANY, now))
 		log_warn("flow %u to %s: re-key to epoch %u failed: %s; trying again less and less often",
 			 x->flow, x->blob.name, x->bind.epoch, text);
 	else
@@ -42,7 +42,7 @@ static void log_done(struct engine *e, const struct exchange *x)
 {
 	unsigned int failed = record_forget(&e->record, x->flow);
 
-	if (failed)
+	if (failed && log_allowed_of(&e->recovered, LOG_MANY, engine_now(e)))
 		log_info("flow %u to %s: re-keyed, after %u failures",
 			 x->flow, x->blob.name, failed);
 	else

@@ -164,6 +164,36 @@ static void refusals_that_begin_and_end_often_take_few_log_lines(void **state)
 	assert_int_equal(lines_with(": re-keyed again"), 5);
 }
 
+/* A peer with many flows may refuse the re-keys of all at once. */
+static void failed_rekeys_of_many_flows_take_a_limited_number_of_log_lines(void **state)
+{
+	struct fake_flow *flows[LOG_MANY + 15];
+	unsigned int i;
+
+	(void)state;
+	flows[0] = good_flow();
+	for (i = 1; i < LOG_MANY + 15; i++) {
+		flows[i] = alloc(BOB, 0);
+		run_for(50);
+	}
+	reload_bob("peers = {\"carol.example\"}");
+	forget_lines();
+	for (i = 0; i < LOG_MANY + 15; i++)
+		claim(flows[i]);
+	run_for(1000);
+	assert_int_equal(alice.e->record.by[REKEY_FAILED].count, LOG_MANY + 15);
+	assert_int_equal(lines_with(": re-key to epoch 1 failed: "), LOG_MANY);
+
+	reload_bob("");
+	forget_lines();
+	for (i = 0; i < LOG_MANY + 15; i++)
+		claim(flows[i]);
+	run_for(1000);
+	for (i = 0; i < LOG_MANY + 15; i++)
+		check_same(flows[i]);
+	assert_int_equal(lines_with(": re-keyed, after 1 failures"), LOG_MANY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +202,7 @@ int main(void)
 		TEST(a_peer_that_is_always_busy_counts_as_refusing),
 		TEST(a_repeated_request_under_the_keys_gets_one_response),
 		TEST(refusals_that_begin_and_end_often_take_few_log_lines),
+		TEST(failed_rekeys_of_many_flows_take_a_limited_number_of_log_lines),
 	};
 
 	return WORLD_MAIN("work", tests);
