@@ -253,22 +253,40 @@ static void a_message_held_after_the_end_was_told_is_dropped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_drops(k->flow, IPCP_DROP_TX_NOKEY), 1);
 }
 
+/* Runs of the slow work, in place of which only the time is noted. */
+static struct {
+	struct completion run;
+	unsigned long at;
+} slow;
+
+static void note_run(struct work_struct *work)
+{
+	slow.at = jiffies;
+	complete(&slow.run);
+}
+
 static void a_key_that_found_no_memory_is_derived_later_not_at_once(struct kunit *test)
 {
 	struct ipcp_kflow *k = new_kflow(test);
+	unsigned long before;
 
 	failing_allocations(test);
 	hold_messages(test, k);
 	enable_delayed_work(&k->slow);
+	init_completion(&slow.run);
+	k->slow.work.func = note_run;
+	before = jiffies;
 	fail_nth(1);
 	ipcp_api_slow_work(&k->slow.work);
 	KUNIT_EXPECT_TRUE(test, fail_nth_did());
 
-	/* The soft work has run since, and has left the retry to the timer. */
+	/* The soft work, which has run since, has left the retry to the timer. */
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&slow.run, TEST_TIME), 0);
+	KUNIT_EXPECT_TRUE(test, time_after_eq(slow.at, before + HZ / 10));
 	KUNIT_EXPECT_EQ(test, held(k), MESSAGES);
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&k->slow));
-	KUNIT_EXPECT_TRUE(test, timer_pending(&k->slow.timer));
 
+	k->slow.work.func = ipcp_api_slow_work;
+	queue_delayed_work(ipcp_wq, &k->slow, 0);
 	flush_delayed_work(&k->slow);
 	KUNIT_EXPECT_EQ(test, held(k), 0);
 	for (unsigned int i = 0; i < MESSAGES; i++)

@@ -112,7 +112,7 @@ static void questions_are_sent_when_due_with_exponential_backoff(struct kunit *t
 	const unsigned long min = msecs_to_jiffies(IPCP_CONFIRM_MIN_MS);
 	const unsigned long max = msecs_to_jiffies(IPCP_CONFIRM_MAX_MS);
 	struct ipcp_flow *initiator, *responder;
-	unsigned long wait = min;
+	unsigned long wait = min, before;
 	struct ipcp_epoch *ep;
 
 	new_pair(test, &initiator, &responder);
@@ -123,11 +123,12 @@ static void questions_are_sent_when_due_with_exponential_backoff(struct kunit *t
 				ep->confirm);
 		KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), i - 1);
 
-		ep->confirm = jiffies;
+		before = jiffies;
+		ep->confirm = before;
 		KUNIT_EXPECT_EQ(test, ep->backoff, wait);
 		KUNIT_EXPECT_EQ(test, test_ask(initiator, ep),
 				ep->confirm);
-		KUNIT_EXPECT_TRUE(test, time_in_range(ep->confirm, jiffies,
+		KUNIT_EXPECT_TRUE(test, time_in_range(ep->confirm, before + wait,
 						      jiffies + wait));
 		KUNIT_EXPECT_EQ(test, atomic64_read(&ep->sent), i);
 		wait = min(2 * wait, max);

@@ -285,10 +285,13 @@ static void move(struct ipcp_flow *flow)
 static void moves_in_quick_succession_are_handled_as_one(struct kunit *test)
 {
 	struct ipcp_flow *flow = test_end(test, INITIATOR, 0);
+	u64 before = get_jiffies_64();
 
 	move(flow);
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_MOVED, &flow->bits));
 	KUNIT_EXPECT_FALSE(test, test_bit(IPCP_FLOW_ROAMED, &flow->bits));
+	KUNIT_EXPECT_GT(test, flow->move_at, before);
+	flow->move_at = get_jiffies_64() + TEST_TIME;
 	move(flow);
 	KUNIT_EXPECT_TRUE(test, test_bit(IPCP_FLOW_MOVED, &flow->bits));
 	flow->move_at = get_jiffies_64();

@@ -359,8 +359,8 @@ static void a_retired_key_is_wiped_after_a_grace_period(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, ipcp_leaf_retire_late(ep, &until));
 	KUNIT_EXPECT_EQ(test, found(test, ep, RX, 1), -EKEYEXPIRED);
 	KUNIT_EXPECT_MEMEQ(test, key_of(leaf), &key, sizeof(key));
-	rcu_read_unlock();
 	KUNIT_EXPECT_GE(test, w->count, 1);	/* debug objects count, too */
+	rcu_read_unlock();
 	test_drain();
 	heap_expect_nothing_left(test, w);
 }

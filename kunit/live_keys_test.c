@@ -44,6 +44,7 @@ struct traffic {
 	struct ipcp_flow *from;
 	struct ipcp_flow *to;
 	unsigned long sent;
+	struct mutex turn;	/* held while the thread may have references */
 };
 
 static void read_all(struct ipcp_flow *flow)
@@ -57,23 +58,30 @@ static void read_all(struct ipcp_flow *flow)
 	ipcp_reader_end(&r);
 }
 
-/* Send messages, and derive leaf keys. Both fail while the flow has no key. */
+/* Send a message, and derive leaf keys. Both fail while the flow has no key. */
+static void send_one(struct traffic *t)
+{
+	struct sk_buff *skb = ipcp_tx_alloc(sizeof(u32), GFP_KERNEL);
+
+	if (skb) {
+		skb_put_zero(skb, sizeof(u32));
+		if (!test_send(t->from, skb))
+			t->sent++;
+	}
+	while ((skb = test_receive_now()))
+		test_deliver(skb);
+	ipcp_rx_drain(t->to);
+	read_all(t->to);
+}
+
 static int send_for_ever(void *arg)
 {
 	struct traffic *t = arg;
 
 	while (!kthread_should_stop()) {
-		struct sk_buff *skb = ipcp_tx_alloc(sizeof(u32), GFP_KERNEL);
-
-		if (skb) {
-			skb_put_zero(skb, sizeof(u32));
-			if (!test_send(t->from, skb))
-				t->sent++;
-		}
-		while ((skb = test_receive_now()))
-			test_deliver(skb);
-		ipcp_rx_drain(t->to);
-		read_all(t->to);
+		mutex_lock(&t->turn);
+		send_one(t);
+		mutex_unlock(&t->turn);
 		schedule();
 	}
 	return 0;
@@ -98,6 +106,7 @@ static void no_key_is_left_when_the_notifier_returns(struct kunit *test)
 	struct task_struct *task;
 	struct traffic t = {};
 
+	mutex_init(&t.turn);
 	test_pair(test, &t.from, &t.to);
 	t.from->ppl_shift = IPCP_PPL_SHIFT_MIN;
 	task = kthread_run(send_for_ever, &t, "ipcp_traffic");
@@ -112,8 +121,10 @@ static void no_key_is_left_when_the_notifier_returns(struct kunit *test)
 			schedule();
 		notice->give();
 		/* only the test's own references are left */
+		mutex_lock(&t.turn);
 		KUNIT_EXPECT_EQ(test, refcount_read(&to->refs), 1);
 		KUNIT_EXPECT_EQ(test, refcount_read(&from->refs), 1);
+		mutex_unlock(&t.turn);
 	}
 	kunit_release_action(test, stop_traffic, task);
 	KUNIT_EXPECT_GT(test, t.sent, 0);

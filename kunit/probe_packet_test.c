@@ -135,6 +135,15 @@ static void only_a_packet_above_the_base_size_is_noted(struct kunit *test)
 	kfree_skb(test_receive(test));
 }
 
+/* On a slow machine the worker sends the probe again at once. */
+static void deliver_all(void)
+{
+	struct sk_buff *skb;
+
+	while ((skb = test_receive_now()))
+		test_deliver(skb);
+}
+
 static void an_answered_probe_confirms_the_size(struct kunit *test)
 {
 	struct ipcp_flow *one, *two;
@@ -151,8 +160,9 @@ static void an_answered_probe_confirms_the_size(struct kunit *test)
 	skb = test_receive(test);
 	KUNIT_EXPECT_EQ(test, skb->len, LINK);
 	test_deliver(skb);
+	deliver_all();
 	test_work(two);
-	test_carry(test);
+	deliver_all();
 	test_work(one);
 	KUNIT_EXPECT_TRUE(test, one->probe.confirmed);
 	KUNIT_EXPECT_EQ(test, one->probe.note, BASE);

@@ -66,18 +66,20 @@ static struct ipcp_flow *silent_end(struct kunit *test, enum test_role role)
 
 static void a_question_is_sent_three_times_before_silence(struct kunit *test)
 {
+	const unsigned long apart = msecs_to_jiffies(IPCP_QUESTION_STEP_MS);
 	struct ipcp_flow *flow = new_end(test, RESPONDER);
 
 	KUNIT_EXPECT_FALSE(test, step(flow));
 	KUNIT_ASSERT_EQ(test, ask(flow), 0);
 	KUNIT_EXPECT_EQ(test, flow->question.exchange, EXCHANGE);
 	for (unsigned int i = 0; i < IPCP_QUESTION_PACKETS; i++) {
-		unsigned long next = ipcp_deadline_never();
+		unsigned long next = ipcp_deadline_never(), before = jiffies;
 
 		KUNIT_EXPECT_EQ(test, flow->question.state,
 				IPCP_REKEY_QUESTION_ASKED);
 		KUNIT_EXPECT_TRUE(test, step(flow));
-		/* not before its time */
+		KUNIT_EXPECT_TRUE(test, time_after_eq(flow->question.at, before + apart));
+		flow->question.at = jiffies + TEST_TIME;
 		KUNIT_EXPECT_FALSE(test, ipcp_question_step(flow, &next));
 		KUNIT_EXPECT_EQ(test, next, flow->question.at);
 	}

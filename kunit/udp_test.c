@@ -213,10 +213,11 @@ static void a_message_that_is_too_long_makes_the_worker_look(struct kunit *test)
 /* Each check would send a probe, which uses up a packet of the keys. */
 static void the_same_packet_sizes_begin_no_check(struct kunit *test)
 {
-	unsigned long at = jiffies + HZ;
 	struct ipcp_flow *flow = new_sender(test);
+	unsigned long at;
 
 	KUNIT_ASSERT_EQ(test, send(test, flow, LINK), 0);
+	at = jiffies + msecs_to_jiffies(IPCP_PROBE_AGAIN_MS);
 	flow->probe.phase = IPCP_PROBE_REST;
 	flow->probe.size = LINK + 1;	/* above the hint of the route */
 	flow->probe.check_at = at;
