@@ -452,7 +452,7 @@ def open_on():
 def owner_in_dumps():
     with Agents():
         look, shown, without = Netlink("alice"), 0, 0
-        until(lambda: NOBODY not in users(), "nothing is left of the case before")
+        until(lambda: not look.dump("FLOW_GET"), "nothing is left of the case before")
         pid = spawn(open_on)
         try:
             exe = os.stat(f"/proc/{pid}/exe")
@@ -690,6 +690,7 @@ def agents_of_a_user():
         return len(agents), said
     # MiB: two sockets of two families for each processor, and the messages in queues
     each = max(8, 4 * min(os.cpu_count(), 8)) + 8
+    until(lambda: NOBODY not in users(), "nothing is left of the case before")
     with limit(max_user_mib=MIB):
         same(elsewhere(serve), (MIB // each + 1, "EDQUOT"))
     until(lambda: NOBODY not in users(), "nothing is left of the user")

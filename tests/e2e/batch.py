@@ -133,7 +133,7 @@ def queued_under_old_leaf():
 @case("messages queued under an epoch whose keys were wiped are read")
 def queued_under_old_epoch():
     with Agents() as agents:
-        one, other = agents.flow("epoch", linger=100, grace=100)
+        one, other = agents.flow("epoch", linger=100, grace=600000)
         want = messages_of([400] * 60)
         same(send(one, want), 60)
         events = Netlink("bob")

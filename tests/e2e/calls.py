@@ -303,7 +303,7 @@ def forged_at_timeout():
         other.set(SET_RCVTIMEO, rcvtimeo=NSEC)
         dropped = 0
         for read in READS:
-            reader = Sleeper(read, other).asleep()
+            reader = Sleeper(read, other)
 
             def ended():
                 nonlocal dropped

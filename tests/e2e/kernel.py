@@ -139,6 +139,8 @@ def rekeys():
 
 @case("messages without a key are held, and KEYLESS is reported; the next seed sends them")
 def keyless():
+    until(lambda: not any(Netlink(host).dump("FLOW_GET") for host in ("alice", "bob")),
+          "nothing is left of the case before")
     with traffic(**PATIENT) as (agents, *numbers):
         with contextlib.closing(Netlink("alice")) as events:
             events.join("events")

@@ -588,7 +588,7 @@ async def async_provider():
 def provider():
     def ask():
         enter("alice")
-        with contextlib.suppress(OSError), Flow.connect("far", timeout=SHORT):
+        with contextlib.suppress(OSError), Flow.connect("far", timeout=TIMEOUT):
             pass
     enter("alice")
     for mtu in 1199, 65508:
@@ -603,7 +603,8 @@ def provider():
         thread.start()
         # version 1, a message between agents in the clear
         same(mine.recv()[0], 0x13)
-        thread.join()
+    # the allocation ends with its provider
+    thread.join()
 
 
 @case("no flow is left")

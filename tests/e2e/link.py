@@ -64,7 +64,8 @@ def one_queue():
 @case("an interface with a flow has a carrier and the path MTU, and carries IPv4 and IPv6")
 def connected():
     with links():
-        same([mtu(host) for host in INNER], [1500 - OVERHEAD] * 2)
+        until(lambda: [mtu(host) for host in INNER] == [1500 - OVERHEAD] * 2,
+              "the MTU follows the path")
         reachable()
         info, (held, stalls, flows) = shown("alice")
         same((info[CONNECT], held, stalls, flows), (b"net\0", 0, 0, 1))
@@ -175,8 +176,9 @@ def keyless():
         same(stalls, 1)
         agents.alice.do("FLOW_SET", "FLOW", id=flow, max_epoch_age=0)
         rekey(agents)
-        until(lambda: number("alice", STATE) == UP, "there is a key")
-        same(shown("alice")[1][:2], (0, 1))
+        until(lambda: number("alice", STATE) == UP and not shown("alice")[1][0],
+              "there is a key, and nothing is held")
+        same(shown("alice")[1][1], 1)
         reachable()
         same(lost(), {})
 

@@ -96,6 +96,9 @@ class Stream:
         reader, writer = self.pids
         self.shared[STOP] = 1
         same(os.waitpid(writer, 0)[1], 0, "the writer's status")
+        until(lambda: self.shared[SENT] - self.shared[GOT] <=
+              drops(self.sink.host, self.sink)["flows", "nomem"],
+              "each message was read or dropped")
         self.shared[STOP] = 2
         same(os.waitpid(reader, 0)[1], 0, "the reader's status")
         return self.shared[SENT], self.shared[REFUSED], self.shared[GOT]

@@ -69,7 +69,7 @@ def top(*words):
 @case("top --count 2 prints two tables with the figures of the flows")
 def plain():
     before = shown()
-    found = list(tables(top("--count", "2", "--interval", "0.5")))
+    found = list(tables(top("--count", "2", "--interval", "2")))
     after = shown()
     same(len(found), 2)
     for summary, rows, order in found:

@@ -528,6 +528,8 @@ def one_host():
     ip("bob", "link", "del", "one")
     until(lambda: not other.carrier(), "the other end is alone")
     other.is_true("listen", "self")
+    # its namespace would end it later
+    ip("carol", "link", "del", "other")
     netns("del", "carol")
 
 

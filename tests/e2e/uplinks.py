@@ -143,8 +143,10 @@ def fail_over(family, gone, stays, speaker):
     one, other = ENDS[family]
     ids = [end.info().id for end in (one, other)]
     same(address(other)[0], at(family, gone, 1))
-    lost, wire = drops("alice", one)["flows", "tx-route"], Wire(stays)
+    lost = drops("alice", one)["flows", "tx-route"]
     ip("alice", "link", "set", DEVICES[gone], "down")
+    # until now alice may have sent over the other uplink from the address of this one
+    wire = Wire(stays)
     text = f"on another way {stays}".encode()
     if speaker == "bob":
         follows(family, stays, wire)
