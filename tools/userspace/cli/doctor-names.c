@@ -19,8 +19,6 @@
 #include "doctor.h"
 #include "setup.h"
 
-#define PATIENCE_S	5
-
 /* State of a check of the addresses of a name. */
 struct route {
 	struct doctor *d;
@@ -230,14 +228,14 @@ static void try_name(struct doctor *d)
 		doctor_note(d, "%s: not tried: the device cannot be opened", d->name);
 		return;
 	}
-	err = -ipcp_dev_alloc(fd, d->name, NULL, PATIENCE_S * 1000000000LL);
+	err = -ipcp_dev_alloc(fd, d->name, NULL, d->timeout);
 	if (!err) {
 		doctor_ok(d, "%s: a flow was allocated", d->name);
 	} else {
 		if (ipcp_dev_info(fd, &info))
 			info.reason[0] = '\0';
-		doctor_error(d, "%s: no flow within %d s: %s%s%s", d->name,
-			     PATIENCE_S, strerror(err), info.reason[0] ? ": " : "",
+		doctor_error(d, "%s: no flow within %g s: %s%s%s", d->name,
+			     d->timeout / 1e9, strerror(err), info.reason[0] ? ": " : "",
 			     (const char *)info.reason);
 		advise_cure(d, err);
 	}

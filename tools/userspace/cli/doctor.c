@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "cmd.h"
 #include "doctor.h"
+#include "io.h"
 #include "nlcmd.h"
 #include "out.h"
 
@@ -98,7 +99,7 @@ static int run_all(struct doctor *d, bool json)
 
 int cmd_doctor(int argc, char **argv)
 {
-	struct doctor d = { .file = CONFIG_FILE };
+	struct doctor d = { .file = CONFIG_FILE, .timeout = 5 * NSEC_PER_SEC };
 	bool json = false;
 	const struct opt opts[] = {
 		{ "json", 'j', NULL, "print JSON, an array", OPT_FLAG, &json, 0, 0 },
@@ -106,6 +107,8 @@ int cmd_doctor(int argc, char **argv)
 		  OPT_TEXT, &d.file, 0, 0 },
 		{ "socket", 's', "PATH", "the agent's socket (default as configured)",
 		  OPT_TEXT, &d.socket, 0, 0 },
+		{ "timeout", 't', "S", "give up the flow to NAME after S seconds (default 5)",
+		  OPT_SECONDS, &d.timeout, 0, 0 },
 		{ 0 }
 	};
 	const struct use use = {

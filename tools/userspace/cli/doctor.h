@@ -37,6 +37,7 @@ enum doctor_result {
  * @conf: contents of @file; NULL if unusable
  * @socket: the agent's socket; NULL if the configuration has none
  * @name: destination to try; NULL for none
+ * @timeout: time limit of a flow to @name, in nanoseconds
  * @nl: netlink handle of the module; NULL if not available
  * @nl_err: negative errno if @nl is NULL
  * @info: information from the module; valid if @nl is set
@@ -50,6 +51,7 @@ struct doctor {
 	struct config *conf;
 	const char *socket;
 	const char *name;
+	int64_t timeout;
 	struct ipcp_nl *nl;
 	int nl_err;
 	struct ipcp_nl_info info;
